@@ -1,0 +1,153 @@
+//! What happens when a mapped file shrinks: an error, not a bus error.
+//!
+//! Touching a page of a mapping that lies wholly behind the end of its file raises SIGBUS, and
+//! so does a page that the disk cannot deliver. By default that kills the process without a
+//! word. The handler here looks whether the faulting address lies in a registered mapping; if so it
+//! lays zero pages over the rest of that mapping and marks it as broken, and the reader goes on
+//! (over zeros) until it asks [`Watch::broken`]. A fault anywhere else goes to whatever handled
+//! SIGBUS before.
+//!
+//! Covered: truncation of the file by another process at any moment, on any thread, and read errors of
+//! the medium. Not covered: bytes overwritten in place (no server does that to an AOF), and a
+//! program that installs its own SIGBUS handler after the first mapping and does not call ours.
+
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+/// One registered address range. Nodes are never freed, only reused: the handler may be walking
+/// them at any instant.
+struct Node {
+    start: AtomicUsize,
+    end: AtomicUsize,
+    broken: AtomicBool,
+    used: AtomicBool,
+    next: AtomicPtr<Node>,
+}
+
+static HEAD: AtomicPtr<Node> = AtomicPtr::new(ptr::null_mut());
+static REGISTER: Mutex<()> = Mutex::new(());
+static PREVIOUS: OnceLock<libc::sigaction> = OnceLock::new();
+static PAGE_BYTES: AtomicUsize = AtomicUsize::new(4096);
+
+/// A registration: while it lives, faults in its range are survived and remembered.
+pub(super) struct Watch {
+    node: &'static Node,
+}
+
+impl Watch {
+    /// Watches the mapping of `len` bytes at `start`, which must be page-aligned and stay mapped
+    /// for as long as the watch lives.
+    pub(super) fn new(start: *const u8, len: usize) -> Self {
+        install();
+        let _registering = REGISTER.lock().unwrap_or_else(PoisonError::into_inner);
+        let node = free_node().unwrap_or_else(push_node);
+        node.broken.store(false, Ordering::Relaxed);
+        node.used.store(true, Ordering::Relaxed);
+        // The handler reads `start` last of the two, so a range is only ever seen whole.
+        node.end.store(start as usize + len, Ordering::SeqCst);
+        node.start.store(start as usize, Ordering::SeqCst);
+        Watch { node }
+    }
+
+    /// Whether a page of the range could not be had since the watch began.
+    pub(super) fn broken(&self) -> bool {
+        self.node.broken.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let _registering = REGISTER.lock().unwrap_or_else(PoisonError::into_inner);
+        self.node.start.store(0, Ordering::SeqCst);
+        self.node.end.store(0, Ordering::SeqCst);
+        self.node.used.store(false, Ordering::SeqCst);
+    }
+}
+
+fn free_node() -> Option<&'static Node> {
+    nodes().find(|node| !node.used.load(Ordering::Relaxed))
+}
+
+fn push_node() -> &'static Node {
+    let node: &'static mut Node = Box::leak(Box::new(Node {
+        start: AtomicUsize::new(0),
+        end: AtomicUsize::new(0),
+        broken: AtomicBool::new(false),
+        used: AtomicBool::new(false),
+        next: AtomicPtr::new(HEAD.load(Ordering::SeqCst)),
+    }));
+    HEAD.store(node, Ordering::SeqCst);
+    node
+}
+
+fn nodes() -> impl Iterator<Item = &'static Node> {
+    let mut at = HEAD.load(Ordering::SeqCst);
+    std::iter::from_fn(move || {
+        // SAFETY: every non-null pointer in the list came from `Box::leak` and is never freed.
+        let node: &'static Node = unsafe { at.as_ref()? };
+        at = node.next.load(Ordering::SeqCst);
+        Some(node)
+    })
+}
+
+/// Installs the handler once in the life of the process.
+fn install() {
+    PREVIOUS.get_or_init(|| {
+        // SAFETY: sysconf has no preconditions.
+        let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+        if let Ok(page) = usize::try_from(page) {
+            PAGE_BYTES.store(page, Ordering::SeqCst);
+        }
+        // SAFETY: both structs are plain data for which all zeros is a valid value; `handle` has
+        // the signature that SA_SIGINFO asks for, and does only what a handler may (see there).
+        unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            let mut previous: libc::sigaction = std::mem::zeroed();
+            let handler: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) =
+                handle;
+            action.sa_sigaction = handler as usize;
+            action.sa_flags = libc::SA_SIGINFO | libc::SA_NODEFER | libc::SA_ONSTACK;
+            libc::sigemptyset(&raw mut action.sa_mask);
+            libc::sigaction(libc::SIGBUS, &raw const action, &raw mut previous);
+            previous
+        }
+    });
+}
+
+/// The handler. It touches atomics and makes system calls, nothing else: no locks, no allocation.
+extern "C" fn handle(signal: libc::c_int, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
+    // SAFETY: the kernel hands a valid siginfo to a handler installed with SA_SIGINFO.
+    let address = unsafe { (*info).si_addr() } as usize;
+    for node in nodes() {
+        let start = node.start.load(Ordering::SeqCst);
+        let end = node.end.load(Ordering::SeqCst);
+        if start != 0 && (start..end).contains(&address) {
+            let page = PAGE_BYTES.load(Ordering::SeqCst);
+            let from = address & !(page - 1);
+            let len = end.next_multiple_of(page) - from;
+            // SAFETY: the range from the faulting page to the end of this mapping belongs to a
+            // mapping whose owner keeps it mapped while it is registered, so MAP_FIXED replaces
+            // pages of that mapping only. Readers see zeros from here on, which `u8` allows.
+            let laid = unsafe {
+                libc::mmap(
+                    from as *mut libc::c_void,
+                    len,
+                    libc::PROT_READ,
+                    libc::MAP_FIXED | libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+                    -1,
+                    0,
+                )
+            };
+            if laid != libc::MAP_FAILED {
+                node.broken.store(true, Ordering::SeqCst);
+                return;
+            }
+        }
+    }
+    // Not ours: hand the signal back to its former handler and let the access fault again.
+    if let Some(previous) = PREVIOUS.get() {
+        // SAFETY: `previous` is the action that the system gave us for this signal.
+        unsafe { libc::sigaction(signal, previous, ptr::null_mut()) };
+    }
+}

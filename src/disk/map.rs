@@ -1,0 +1,223 @@
+//! A file, mapped read-only.
+//!
+//! # Why the mapping is sound
+//!
+//! A `&[u8]` promises bytes that do not change, and a mapped file can be changed by others. Three
+//! things can happen to an AOF under us, and each is met:
+//!
+//! - *it grows* (a live server appends): the mapping keeps the length that it had when opened;
+//!   [`Mapping::change`] tells.
+//! - *it is replaced* (a rewrite renames over it): the mapping keeps the old file alive.
+//! - *it shrinks* (a server cuts a torn tail, a person runs `truncate`): reading behind the new end
+//!   would raise SIGBUS; the guard turns that into zeros and [`Mapping::check`] into an error.
+//!
+//! Overwriting in place is left: nothing that works with AOFs does it. The code above reads each byte through
+//! bounds-checked slices and never assumes that two reads of a byte agree, so the worst that
+//! could come of it is a wrong report, not a wild access.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use memmap2::Mmap;
+
+use super::guard::Watch;
+use crate::error::{Error, ErrorKind, Result};
+
+/// A regular file, mapped read-only at the length that it had when opened.
+pub struct Mapping {
+    path: PathBuf,
+    file: File,
+    // Declared before `map`: the watch must end before its pages are unmapped.
+    watch: Option<Watch>,
+    map: Option<Mmap>,
+}
+
+/// How a mapped file differs from what it was when it was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// As long as it was.
+    None,
+    /// It has grown by so many bytes, which are not mapped.
+    Grown(u64),
+    /// It has lost so many bytes, or some of it could not be read.
+    Shrunk(u64),
+}
+
+impl Mapping {
+    /// Maps the file at `path`.
+    ///
+    /// # Errors
+    ///
+    /// When it does not exist, may not be read, is no regular file (a directory, pipe or device
+    /// cannot be mapped), or the system refuses the mapping.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        // Looked at before opening: opening a pipe for reading would wait for a writer.
+        let kind = std::fs::metadata(path).map_err(|e| Error::io("open", path, e))?;
+        if !kind.is_file() {
+            let what = if kind.is_dir() {
+                "a directory"
+            } else {
+                "a pipe, socket or device"
+            };
+            return Err(Error::new(
+                ErrorKind::Usage,
+                format!("this is {what}, not a regular file"),
+            )
+            .at(path)
+            .help(
+                "a log is mapped into memory, which needs a regular file; save it to one first",
+            ));
+        }
+        let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
+        let len = file
+            .metadata()
+            .map_err(|e| Error::io("read the size of", path, e))?
+            .len();
+        let map = if len == 0 {
+            None
+        } else {
+            Some(map(&file, len).map_err(|e| Error::io("map", path, e))?)
+        };
+        let watch = map.as_ref().map(|map| Watch::new(map.as_ptr(), map.len()));
+        Ok(Mapping {
+            path: path.to_path_buf(),
+            file,
+            watch,
+            map,
+        })
+    }
+
+    /// The bytes, as many as there were when it was opened.
+    pub fn bytes(&self) -> &[u8] {
+        self.map.as_deref().unwrap_or_default()
+    }
+
+    /// The length in bytes when it was opened.
+    pub fn len(&self) -> u64 {
+        self.bytes().len() as u64
+    }
+
+    /// Whether there are no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.bytes().is_empty()
+    }
+
+    /// The path that it was opened by.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The open file behind the mapping.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// How the file's length differs now from when it was opened.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not tell the length.
+    pub fn change(&self) -> Result<Change> {
+        let now = self
+            .file
+            .metadata()
+            .map_err(|e| Error::io("read the size of", &self.path, e))?
+            .len();
+        let broken = self.watch.as_ref().is_some_and(Watch::broken);
+        Ok(match now.checked_sub(self.len()) {
+            _ if broken => Change::Shrunk(self.len().saturating_sub(now)),
+            Some(0) => Change::None,
+            Some(more) => Change::Grown(more),
+            None => Change::Shrunk(self.len() - now),
+        })
+    }
+
+    /// Makes sure that what was read from [`bytes`](Self::bytes) so far was in the file. To be
+    /// asked after reading and before telling anybody what was read.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Changed`] when the file has lost bytes, or some could not be read.
+    pub fn check(&self) -> Result<()> {
+        match self.change()? {
+            Change::None | Change::Grown(_) => Ok(()),
+            Change::Shrunk(0) => Err(Error::new(ErrorKind::Io, "some of its pages could not be read from the disk")
+                .at(&self.path)
+                .help("look at the system's log for errors of the medium, and copy the file away while it can be read")),
+            Change::Shrunk(lost) => Err(Error::new(
+                ErrorKind::Changed,
+                format!("the file was cut by {lost} bytes while it was read"),
+            )
+            .at(&self.path)
+            .help("another process rewrites it: run this again, on a copy or a hard link if it happens again")),
+        }
+    }
+
+    /// Asks the system to map the pages of `range` (bytes, cut to the file) in one go, instead
+    /// of one fault after the other. A hint: failure is ignored.
+    pub fn prefault(&self, range: std::ops::Range<usize>) {
+        #[cfg(target_os = "linux")]
+        if let Some(map) = &self.map {
+            let start = range.start.min(map.len());
+            let end = range.end.min(map.len());
+            let _ = map.advise_range(
+                memmap2::Advice::PopulateRead,
+                start,
+                end.saturating_sub(start),
+            );
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = range;
+    }
+}
+
+fn map(file: &File, len: u64) -> io::Result<Mmap> {
+    let len = usize::try_from(len).map_err(|_| {
+        io::Error::new(io::ErrorKind::FileTooLarge, "larger than the address space")
+    })?;
+    // SAFETY: the mapping is read-only, and what others may do to the file meanwhile is met as the
+    // module's documentation says: growth and replacement do not touch mapped bytes, the guard
+    // meets truncation, and no code relies on two reads of the same byte agreeing.
+    unsafe { memmap2::MmapOptions::new().len(len).map(file) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn a_file_cut_while_mapped_gives_an_error_and_not_a_bus_error() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(&vec![b'x'; 1 << 20]).unwrap();
+        let mapping = Mapping::open(file.path()).unwrap();
+        file.as_file().set_len(10).unwrap();
+        let seen = mapping.bytes().iter().filter(|&&byte| byte == b'x').count();
+        assert!(seen < 1 << 20);
+        let error = mapping.check().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Changed);
+        assert_eq!(mapping.change().unwrap(), Change::Shrunk((1 << 20) - 10));
+    }
+
+    #[test]
+    fn a_file_that_grows_keeps_the_length_it_was_opened_at() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"12345").unwrap();
+        let mapping = Mapping::open(file.path()).unwrap();
+        file.write_all(b"678").unwrap();
+        assert_eq!(mapping.bytes(), b"12345");
+        assert_eq!(mapping.change().unwrap(), Change::Grown(3));
+        mapping.check().unwrap();
+    }
+
+    #[test]
+    fn an_empty_file_and_a_directory_are_told_apart() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        assert!(Mapping::open(file.path()).unwrap().is_empty());
+        let directory = tempfile::tempdir().unwrap();
+        let error = Mapping::open(directory.path()).err().unwrap();
+        assert!(error.to_string().contains("a directory"), "{error}");
+    }
+}
