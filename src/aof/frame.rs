@@ -1,0 +1,117 @@
+//! One command as it lies in the log: bytes borrowed from the file, decoded when asked.
+
+use super::grammar::{self, Shape};
+
+/// A whole frame: the bytes in the file, and where its name is.
+#[derive(Debug, Clone, Copy)]
+pub struct Frame<'a> {
+    offset: u64,
+    bytes: &'a [u8],
+    shape: Shape,
+}
+
+impl<'a> Frame<'a> {
+    /// The frame of `shape` that `bytes` are, at `offset` of its file.
+    #[inline]
+    pub(super) fn new(offset: u64, bytes: &'a [u8], shape: Shape) -> Self {
+        Frame {
+            offset,
+            bytes,
+            shape,
+        }
+    }
+
+    /// Reads the frame that stands at the start of `bytes`, as a loader since Redis 7.0 would;
+    /// `offset` says where in the file that is. `None` when there is no whole frame.
+    pub fn read(offset: u64, bytes: &'a [u8]) -> Option<Self> {
+        let shape = grammar::tolerated(bytes).ok()?;
+        Some(Frame {
+            offset,
+            bytes: &bytes[..shape.len],
+            shape,
+        })
+    }
+
+    /// Its first byte's offset in the file.
+    #[inline]
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The offset of the first byte behind it.
+    #[inline]
+    pub fn end(&self) -> u64 {
+        self.offset + self.bytes.len() as u64
+    }
+
+    /// The frame as it stands in the file.
+    #[inline]
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The number of arguments, the name included; at least 1.
+    #[inline]
+    pub fn argc(&self) -> u32 {
+        self.shape.argc
+    }
+
+    /// The command's name, in the case in which it was written.
+    #[inline]
+    pub fn name(&self) -> &'a [u8] {
+        &self.bytes[self.shape.name_start..self.shape.name_start + self.shape.name_len]
+    }
+
+    /// Whether it is written as servers write it.
+    #[inline]
+    pub fn is_canonical(&self) -> bool {
+        self.shape.canonical
+    }
+
+    /// Whether a header line is longer than loaders up to Redis 6.2 can read.
+    #[inline]
+    pub fn has_long_line(&self) -> bool {
+        self.shape.long_line
+    }
+
+    /// The arguments, the name first.
+    pub fn args(&self) -> Args<'a> {
+        let header = memchr::memchr(b'\n', self.bytes).map_or(self.bytes.len(), |at| at + 1);
+        Args {
+            bytes: self.bytes,
+            at: header.min(grammar::LINE_BYTES),
+            left: self.shape.argc,
+        }
+    }
+}
+
+/// The arguments of a frame, in order, borrowed from the file.
+#[derive(Debug, Clone)]
+pub struct Args<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    left: u32,
+}
+
+impl<'a> Iterator for Args<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        self.left = self.left.checked_sub(1)?;
+        let rest = self.bytes.get(self.at..)?;
+        let window = &rest[..rest.len().min(grammar::LINE_BYTES)];
+        let line = memchr::memchr(b'\n', window).map_or(window.len(), |at| at + 1);
+        let length = usize::try_from(grammar::c_strtol(window.get(1..line)?)).ok()?;
+        let start = self.at + line;
+        let argument = self.bytes.get(start..start.checked_add(length)?)?;
+        self.at = start + length + 2;
+        Some(argument)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.left as usize;
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for Args<'_> {}

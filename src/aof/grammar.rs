@@ -1,0 +1,401 @@
+//! The grammar of a log, as nom parsers. This is the definition; the scanner's loop is a faster
+//! reading of the same grammar, held equal to it by property test and fuzzing.
+//!
+//! ```text
+//! log        = *( frame | annotation )
+//! frame      = "*" count CRLF count( argument )
+//! argument   = "$" length CRLF length( OCTET ) CRLF
+//! annotation = "#" *OCTET LF            ; Redis 7.0, between frames only
+//! ```
+//!
+//! A frame is *canonical* when it is as servers write it: decimal numbers without sign or padding, every
+//! line end CR LF. The servers' loaders take more than that ([`tolerated`]): they read header lines
+//! with `fgets`, numbers with `atoi` and `strtol`, and do not look at the two bytes after an argument.
+//! Checked against `loadSingleAppendOnlyFile` of `aof.c` (Redis 7.0 to Valkey 9.1), and observed.
+
+use nom::bytes::complete::{tag, take};
+use nom::character::complete::{char, one_of};
+use nom::combinator::{opt, recognize, verify};
+use nom::multi::many0_count;
+use nom::sequence::{delimited, preceded, terminated};
+use nom::{IResult, Parser};
+
+use super::fault::{Claim, Fault};
+
+/// The most bytes of a line that a loader since Redis 7.0 reads at once (`fgets` into 1024 bytes).
+pub const LINE_BYTES: usize = 1023;
+
+/// The most bytes of a line that a loader up to Redis 6.2 reads at once (`fgets` into 128 bytes).
+pub const OLD_LINE_BYTES: usize = 127;
+
+/// A frame that has been recognised: where it ends, and what it needs to be read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    /// Number of arguments, the name included; at least 1.
+    pub argc: u32,
+    /// Length of the whole frame in bytes.
+    pub len: usize,
+    /// Where the first argument's bytes begin, counted from the start of the frame.
+    pub name_start: usize,
+    /// Length of the first argument in bytes.
+    pub name_len: usize,
+    /// Whether it is written as servers write it.
+    pub canonical: bool,
+    /// Whether a header line is longer than loaders up to Redis 6.2 read at once.
+    pub long_line: bool,
+}
+
+/// A decimal number without sign or padding: `0`, or digits that do not begin with `0`.
+fn number(input: &[u8]) -> IResult<&[u8], u64> {
+    let digits = recognize((one_of("123456789"), many0_count(one_of("0123456789"))));
+    let text = nom::branch::alt((digits, tag(&b"0"[..])));
+    nom::combinator::map_res(text, |digits: &[u8]| {
+        digits
+            .iter()
+            .try_fold(0_u64, |sum, digit| {
+                sum.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
+            })
+            .ok_or(())
+    })
+    .parse(input)
+}
+
+fn crlf(input: &[u8]) -> IResult<&[u8], &[u8]> {
+    tag(&b"\r\n"[..]).parse(input)
+}
+
+/// One canonical argument; gives its bytes.
+fn argument(input: &[u8]) -> IResult<&[u8], &[u8]> {
+    let (input, length) = delimited(char('$'), number, crlf).parse(input)?;
+    terminated(take(length), crlf).parse(input)
+}
+
+/// One canonical frame. Fails on everything else, be it damaged, cut short or merely tolerated.
+pub fn canonical(input: &[u8]) -> IResult<&[u8], Shape> {
+    let limit = u64::from(i32::MAX.unsigned_abs());
+    let count = verify(number, |&count| (1..=limit).contains(&count));
+    let (after_header, argc) = delimited(char('*'), count, crlf).parse(input)?;
+    let (mut rest, name) = argument(after_header)?;
+    let name_start = input.len() - rest.len() - name.len() - 2;
+    for _ in 1..argc {
+        (rest, _) = argument(rest)?;
+    }
+    let shape = Shape {
+        argc: u32::try_from(argc).unwrap_or(u32::MAX),
+        len: input.len() - rest.len(),
+        name_start,
+        name_len: name.len(),
+        canonical: true,
+        long_line: false,
+    };
+    Ok((rest, shape))
+}
+
+/// An annotation line without its line end, as the loaders since Redis 7.0 skip it: from `#` to the
+/// line feed, to [`LINE_BYTES`], or to the end of the file.
+pub fn annotation(input: &[u8]) -> IResult<&[u8], &[u8]> {
+    let (_, _) = char('#').parse(input)?;
+    line(input)
+}
+
+/// What one `fgets` returns: up to and with the line feed, or as many bytes as its buffer holds.
+fn line(input: &[u8]) -> IResult<&[u8], &[u8]> {
+    let window = &input[..input.len().min(LINE_BYTES)];
+    let len = memchr::memchr(b'\n', window).map_or(window.len(), |at| at + 1);
+    take(len).parse(input)
+}
+
+/// The seconds of a `#TS:<unix seconds>` annotation; `None` for any other line.
+pub fn timestamp(line: &[u8]) -> Option<i64> {
+    let seconds = recognize((opt(char('-')), number));
+    let mut timestamp = preceded(tag::<_, _, nom::error::Error<&[u8]>>(&b"#TS:"[..]), seconds);
+    let (rest, text) = timestamp.parse(line).ok()?;
+    let only_line_end = rest.iter().all(|byte| b"\r\n".contains(byte));
+    only_line_end
+        .then(|| std::str::from_utf8(text).ok()?.parse().ok())
+        .flatten()
+}
+
+/// One frame as the loaders since Redis 7.0 take it, canonical or not.
+///
+/// `input` begins at the frame and reaches to the end of the file.
+///
+/// # Errors
+///
+/// The [`Fault`] for which a loader gives up. Its offsets count from the start of `input`.
+pub fn tolerated(input: &[u8]) -> Result<Shape, Fault> {
+    let mut reader = Lenient {
+        input,
+        at: 0,
+        canonical: true,
+        long_line: false,
+    };
+    let argc = reader.count()?;
+    let (name_start, name_len) = reader.argument(0)?;
+    for index in 1..argc {
+        reader.argument(index)?;
+    }
+    let Lenient {
+        at: len,
+        canonical,
+        long_line,
+        ..
+    } = reader;
+    Ok(Shape {
+        argc,
+        len,
+        name_start,
+        name_len,
+        canonical,
+        long_line,
+    })
+}
+
+/// Reads as the loaders' C code does, and notes whether the text was canonical all along.
+struct Lenient<'a> {
+    input: &'a [u8],
+    at: usize,
+    canonical: bool,
+    long_line: bool,
+}
+
+impl<'a> Lenient<'a> {
+    /// A header line, and whether the end of the file ended it.
+    fn header(&mut self) -> Option<(&'a [u8], bool)> {
+        let rest = self.input.get(self.at..).filter(|rest| !rest.is_empty())?;
+        let (_, line) = line(rest).ok()?;
+        self.at += line.len();
+        self.long_line |= line.len() > OLD_LINE_BYTES;
+        let cut_by_end = !line.ends_with(b"\n") && self.at == self.input.len();
+        Some((line, cut_by_end))
+    }
+
+    fn note_number(&mut self, line: &[u8]) {
+        let canonical = terminated(number, crlf);
+        let whole = nom::combinator::all_consuming(canonical)
+            .parse(&line[1..])
+            .is_ok();
+        self.canonical &= whole;
+    }
+
+    fn count(&mut self) -> Result<u32, Fault> {
+        let Some((line, cut_by_end)) = self.header() else {
+            return Err(Fault::Short {
+                at: self.input.len(),
+                claim: None,
+            });
+        };
+        if line[0] != b'*' {
+            return Err(Fault::NotACommand {
+                at: 0,
+                found: line[0],
+            });
+        }
+        // The loaders look for the end of the C string here, and take it for the end of the file.
+        match line.get(1) {
+            None if cut_by_end => {
+                return Err(Fault::Short {
+                    at: self.input.len(),
+                    claim: None,
+                });
+            }
+            None | Some(0) => return Err(Fault::BadCount { at: 1, value: 0 }),
+            Some(_) => {}
+        }
+        self.note_number(line);
+        // `int argc = atoi(..)`: the C library's atoi is strtol, cut to 32 bits.
+        #[allow(clippy::cast_possible_truncation)]
+        let value = c_strtol(&line[1..]) as i32;
+        // A number that was cut off by the end of the file may have been a good one.
+        let short = cut_by_end && self.at == self.input.len();
+        match u32::try_from(value) {
+            Ok(argc) if argc >= 1 => Ok(argc),
+            _ if short => Err(Fault::Short {
+                at: self.input.len(),
+                claim: None,
+            }),
+            _ => Err(Fault::BadCount {
+                at: 1,
+                value: i64::from(value),
+            }),
+        }
+    }
+
+    fn argument(&mut self, index: u32) -> Result<(usize, usize), Fault> {
+        let header_at = self.at;
+        let Some((line, _)) = self.header() else {
+            return Err(Fault::Short {
+                at: self.input.len(),
+                claim: None,
+            });
+        };
+        if line[0] != b'$' {
+            return Err(Fault::NotAnArgument {
+                at: header_at,
+                index,
+                found: line[0],
+            });
+        }
+        self.note_number(line);
+        let length = c_strtol(&line[1..]);
+        let Ok(declared) = u64::try_from(length) else {
+            return Err(Fault::NegativeLength {
+                at: header_at,
+                index,
+                value: length,
+            });
+        };
+        let start = self.at;
+        let left = self.input.len() - start;
+        let claim = Some(Claim {
+            at: header_at,
+            index,
+            bytes: declared,
+            left: left as u64,
+        });
+        let end = usize::try_from(declared)
+            .ok()
+            .filter(|&length| length <= left);
+        let Some(length) = end else {
+            return Err(Fault::Short {
+                at: self.input.len(),
+                claim,
+            });
+        };
+        let end = start + length;
+        match self.input.get(end..end + 2) {
+            Some(line_end) => self.canonical &= line_end == b"\r\n",
+            None => {
+                return Err(Fault::Short {
+                    at: self.input.len(),
+                    claim,
+                });
+            }
+        }
+        self.at = end + 2;
+        Ok((start, length))
+    }
+}
+
+/// C's `strtol` in base 10 over a C string: blanks, a sign, digits as far as they go; 0 without digits;
+/// held at the ends of the 64-bit range.
+pub(super) fn c_strtol(text: &[u8]) -> i64 {
+    let blanks = text
+        .iter()
+        .take_while(|b| b" \t\n\x0b\x0c\r".contains(b))
+        .count();
+    let text = &text[blanks..];
+    let (negative, text) = match text.first() {
+        Some(b'-') => (true, &text[1..]),
+        Some(b'+') => (false, &text[1..]),
+        _ => (false, text),
+    };
+    text.iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .fold(0_i64, |sum, digit| {
+            let digit = i64::from(digit - b'0');
+            let sum = sum.saturating_mul(10);
+            if negative {
+                sum.saturating_sub(digit)
+            } else {
+                sum.saturating_add(digit)
+            }
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One line a case: the bytes, and what a loader since Redis 7.0 does with the first frame, as
+    /// observed on real servers (the table in section "what the loader accepts" of our reference).
+    #[test]
+    fn the_loaders_tolerance_is_ours() {
+        let ok = |text: &[u8]| tolerated(text).unwrap_or_else(|f| panic!("{text:?}: {f:?}"));
+        for tolerated in [
+            &b"*2abc\r\n$3\r\nGET\r\n$1\r\nk\r\n"[..],
+            b"* 2\r\n$3\r\nGET\r\n$1\r\nk\r\n",
+            b"*+2\r\n$03\r\nGET\r\n$1\r\nk\r\n",
+            b"*2\n$3\nGET\r\n$1\nk\r\n",
+            b"*2\r\n$3\r\nGETxx$1\r\nkxx",
+        ] {
+            let shape = ok(tolerated);
+            assert_eq!(
+                (shape.argc, shape.len, shape.canonical),
+                (2, tolerated.len(), false)
+            );
+            assert_eq!(&tolerated[shape.name_start..][..shape.name_len], b"GET");
+        }
+        let padded = [b"*", &b"0".repeat(200)[..], b"1\r\n$4\r\nPING\r\n"].concat();
+        assert!(ok(&padded).long_line);
+
+        let short = |text: &[u8]| matches!(tolerated(text), Err(Fault::Short { .. }));
+        for cut in [
+            "*",
+            "*3",
+            "*3\r",
+            "*3\r\n$",
+            "*1\r\n$4\r\nPI",
+            "*1\r\n$4\r\nPING",
+            "*1\r\n$4\r\nPING\r",
+        ] {
+            assert!(short(cut.as_bytes()), "{cut:?}");
+        }
+        let fault = |text: &[u8]| tolerated(text).unwrap_err();
+        assert_eq!(
+            fault(b"PING\r\n"),
+            Fault::NotACommand { at: 0, found: b'P' }
+        );
+        assert_eq!(fault(b"\0\0\0"), Fault::NotACommand { at: 0, found: 0 });
+        assert_eq!(fault(b"*0\r\n"), Fault::BadCount { at: 1, value: 0 });
+        assert_eq!(fault(b"*-1\r\n"), Fault::BadCount { at: 1, value: -1 });
+        assert_eq!(
+            fault(b"*1\r\n#x\r\n"),
+            Fault::NotAnArgument {
+                at: 4,
+                index: 0,
+                found: b'#'
+            }
+        );
+        assert_eq!(
+            fault(b"*1\r\n$-1\r\n"),
+            Fault::NegativeLength {
+                at: 4,
+                index: 0,
+                value: -1
+            }
+        );
+    }
+
+    #[test]
+    fn a_count_past_32_bits_wraps_as_atoi_does() {
+        let wrapped = b"*4294967297\r\n$4\r\nPING\r\n";
+        let shape = tolerated(wrapped).unwrap();
+        assert_eq!((shape.argc, shape.canonical), (1, false));
+        assert!(canonical(wrapped).is_err());
+    }
+
+    #[test]
+    fn timestamps_are_decoded_and_other_lines_are_not() {
+        assert_eq!(timestamp(b"#TS:1700000000\r\n"), Some(1_700_000_000));
+        assert_eq!(timestamp(b"#TS:1700000000"), Some(1_700_000_000));
+        assert_eq!(timestamp(b"#TS:\r\n"), None);
+        assert_eq!(timestamp(b"#TS:12x\r\n"), None);
+        assert_eq!(timestamp(b"# by hand\r\n"), None);
+    }
+
+    #[test]
+    fn strtol_reads_as_in_c() {
+        for (text, value) in [
+            ("", 0),
+            ("x", 0),
+            (" 7", 7),
+            ("-3x", -3),
+            ("+3", 3),
+            ("99999999999999999999", i64::MAX),
+            ("-99999999999999999999", i64::MIN),
+        ] {
+            assert_eq!(c_strtol(text.as_bytes()), value, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! The scan on all cores, exact.
+//!
+//! Nothing marks frame boundaries in the middle of a log, and a value may contain text that looks like
+//! one. So the file is split into chunks, a boundary is *guessed* in each, and the chunks are scanned
+//! in parallel. Then they are joined in order: a guess is right exactly when the scan before it stopped
+//! there. A wrong one costs a second scan of its chunk, from the true boundary; the result never
+//! depends on the guesses, nor on the number of threads.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::grammar;
+use super::scan::{Sink, Stop, scan};
+use crate::progress::Progress;
+
+/// A sink whose findings over neighbouring stretches of a log can be joined.
+pub trait Join: Sink + Send {
+    /// Adds what was found in the stretch directly behind this one's.
+    fn join(&mut self, later: Self);
+}
+
+/// How much a thread scans at a time, in bytes: large enough that the guess and the join cost nothing,
+/// small enough to keep all cores busy to the end.
+pub const CHUNK_BYTES: usize = 4 << 20;
+
+/// A scan of a whole file: what the sinks found, joined, and where it stopped.
+pub struct Scanned<S> {
+    /// What was found.
+    pub sink: S,
+    /// Where and why the scan stopped.
+    pub stop: Stop,
+}
+
+/// Reads the frames of `bytes` from `start` (a boundary) to the end of the file or the first fault.
+///
+/// `new` makes an empty sink; `touch` is called with each range before it is read, and may ask the
+/// system for its pages. The outcome equals that of one sequential [`scan`] whose sink is joined
+/// from any split.
+pub fn scan_parallel<S: Join>(
+    bytes: &[u8],
+    start: usize,
+    new: impl Fn() -> S + Sync,
+    touch: impl Fn(Range<usize>) + Sync,
+    progress: &dyn Progress,
+) -> Scanned<S> {
+    scan_chunks(bytes, start, CHUNK_BYTES, new, touch, progress)
+}
+
+/// One chunk's scan, from a guessed boundary.
+struct Guess<S> {
+    start: usize,
+    sink: S,
+    stop: Stop,
+}
+
+pub(super) fn scan_chunks<S: Join>(
+    bytes: &[u8],
+    start: usize,
+    chunk_bytes: usize,
+    new: impl Fn() -> S + Sync,
+    touch: impl Fn(Range<usize>) + Sync,
+    progress: &dyn Progress,
+) -> Scanned<S> {
+    let chunks = bytes.len().saturating_sub(start).div_ceil(chunk_bytes);
+    let range_of = |index: usize| {
+        let from = start + index * chunk_bytes;
+        from..(from + chunk_bytes).min(bytes.len())
+    };
+    let scan_guess = |index: usize| -> Option<Guess<S>> {
+        let range = range_of(index);
+        touch(range.clone());
+        let guess = match index {
+            0 => Some(start),
+            _ => guess_boundary(bytes, range.clone()),
+        };
+        let guess = guess.map(|start| {
+            let mut sink = new();
+            let stop = scan(bytes, start..range.end, &mut sink);
+            Guess { start, sink, stop }
+        });
+        progress.advance(range.len() as u64);
+        guess
+    };
+    let guesses: Vec<Option<Guess<S>>> = (0..chunks).into_par_iter().map(scan_guess).collect();
+
+    let mut sink = new();
+    let mut stop = Stop {
+        at: start,
+        fault: None,
+    };
+    for (index, guess) in guesses.into_iter().enumerate() {
+        let range = range_of(index);
+        if stop.fault.is_some() || stop.at >= range.end {
+            continue;
+        }
+        let exact = guess
+            .filter(|guess| guess.start == stop.at)
+            .unwrap_or_else(|| {
+                let mut sink = new();
+                let from = stop.at;
+                let stop = scan(bytes, from..range.end, &mut sink);
+                Guess {
+                    start: from,
+                    sink,
+                    stop,
+                }
+            });
+        sink.join(exact.sink);
+        stop = exact.stop;
+    }
+    Scanned { sink, stop }
+}
+
+/// How many frames in a row must be whole for a guess to be believed.
+const FRAMES_TO_BELIEVE: usize = 3;
+
+/// The first place in `range` that looks like a boundary: behind a line end, and followed by
+/// canonical frames. Any answer is allowed; a good one saves a second scan.
+fn guess_boundary(bytes: &[u8], range: Range<usize>) -> Option<usize> {
+    let mut from = range.start.saturating_sub(1);
+    while let Some(at) = memchr::memchr(b'\n', bytes.get(from..range.end)?) {
+        let boundary = from + at + 1;
+        if boundary < range.end && begins_frames(&bytes[boundary..]) {
+            return Some(boundary);
+        }
+        from = boundary;
+    }
+    None
+}
+
+fn begins_frames(mut bytes: &[u8]) -> bool {
+    for _ in 0..FRAMES_TO_BELIEVE {
+        if bytes.is_empty() {
+            return true;
+        }
+        if let Ok((rest, _)) = grammar::annotation(bytes) {
+            bytes = rest;
+        }
+        match grammar::canonical(bytes) {
+            Ok((rest, _)) => bytes = rest,
+            Err(_) => return false,
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aof::Frame;
+    use crate::progress::Silent;
+    use proptest::prelude::*;
+
+    /// Remembers everything, so that two scans can be compared.
+    #[derive(Debug, Default, PartialEq, Eq)]
+    struct All(Vec<(u64, Vec<u8>, Vec<Vec<u8>>, bool)>);
+
+    impl Sink for All {
+        fn command(&mut self, frame: Frame<'_>) {
+            let args = frame.args().map(<[u8]>::to_vec).collect();
+            self.0.push((
+                frame.offset(),
+                frame.name().to_vec(),
+                args,
+                frame.is_canonical(),
+            ));
+        }
+
+        fn annotation(&mut self, offset: u64, line: &[u8]) {
+            self.0.push((offset, line.to_vec(), Vec::new(), false));
+        }
+    }
+
+    impl Join for All {
+        fn join(&mut self, later: Self) {
+            self.0.extend(later.0);
+        }
+    }
+
+    /// The definition: the grammar alone, one frame after the other.
+    fn by_grammar(bytes: &[u8]) -> Scanned<All> {
+        let mut sink = All::default();
+        let mut at = 0;
+        while at < bytes.len() {
+            if let Ok((_, line)) = grammar::annotation(&bytes[at..]) {
+                sink.annotation(at as u64, line);
+                at += line.len();
+                continue;
+            }
+            let canonical = grammar::canonical(&bytes[at..])
+                .ok()
+                .map(|(_, shape)| shape);
+            match grammar::tolerated(&bytes[at..]) {
+                Ok(shape) => {
+                    // What is canonical is what servers write, and nothing else.
+                    assert_eq!(canonical, shape.canonical.then_some(shape));
+                    let frame = Frame::read(at as u64, &bytes[at..]).unwrap();
+                    sink.command(frame);
+                    at += shape.len;
+                }
+                Err(fault) => {
+                    assert_eq!(canonical, None);
+                    return Scanned {
+                        sink,
+                        stop: Stop {
+                            at,
+                            fault: Some(fault.moved(at)),
+                        },
+                    };
+                }
+            }
+        }
+        Scanned {
+            sink,
+            stop: Stop { at, fault: None },
+        }
+    }
+
+    fn frame(args: &[Vec<u8>]) -> Vec<u8> {
+        let mut out = format!("*{}\r\n", args.len()).into_bytes();
+        for arg in args {
+            out.extend(format!("${}\r\n", arg.len()).into_bytes());
+            out.extend(arg);
+            out.extend(b"\r\n");
+        }
+        out
+    }
+
+    /// Arguments as logs have them, with values that look like frames among them.
+    fn argument() -> impl Strategy<Value = Vec<u8>> {
+        prop_oneof![
+            proptest::collection::vec(any::<u8>(), 0..12),
+            Just(b"*1\r\n$4\r\nPING\r\n*1\r\n$4\r\nPING\r\n*1\r\n$4\r\nPING\r\n".to_vec()),
+            (90_usize..1200).prop_map(|len| vec![b'v'; len]),
+            Just(b"\r\n".to_vec()),
+        ]
+    }
+
+    fn log() -> impl Strategy<Value = Vec<u8>> {
+        let item = prop_oneof![
+            8 => proptest::collection::vec(argument(), 1..5).prop_map(|args| frame(&args)),
+            1 => Just(b"#TS:1700000000\r\n".to_vec()),
+            1 => Just(b"#".to_vec()),
+            1 => Just(b"*1\n$04\nPINGxx".to_vec()),
+            1 => Just(frame(&vec![b"x".to_vec(); 113])),
+        ];
+        proptest::collection::vec(item, 0..40).prop_map(|items| items.concat())
+    }
+
+    fn all_scans_agree(bytes: &[u8]) {
+        let defined = by_grammar(bytes);
+        let mut sink = All::default();
+        let stop = scan(bytes, 0..bytes.len(), &mut sink);
+        assert_eq!(
+            (&sink, stop),
+            (&defined.sink, defined.stop),
+            "the loop and the grammar differ"
+        );
+        for chunk_bytes in [7, 64, 1000] {
+            let parallel = scan_chunks(bytes, 0, chunk_bytes, All::default, |_| {}, &Silent);
+            assert_eq!(parallel.stop, defined.stop, "chunks of {chunk_bytes}");
+            assert_eq!(parallel.sink, defined.sink, "chunks of {chunk_bytes}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_scan_gives_what_the_grammar_gives(bytes in log()) {
+            all_scans_agree(&bytes);
+        }
+
+        #[test]
+        fn also_of_damaged_logs(
+            mut bytes in log(),
+            flips in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 1..4),
+            cut in any::<proptest::sample::Index>(),
+        ) {
+            if !bytes.is_empty() {
+                for (place, byte) in flips {
+                    let place = place.index(bytes.len());
+                    bytes[place] = byte;
+                }
+                bytes.truncate(cut.index(bytes.len() + 1));
+            }
+            all_scans_agree(&bytes);
+        }
+
+        #[test]
+        fn also_of_noise(bytes in "[*$#0-9\r\n x]{0,200}") {
+            all_scans_agree(bytes.as_bytes());
+        }
+    }
+}
