@@ -14,22 +14,14 @@ impl<'a> Frame<'a> {
     /// The frame of `shape` that `bytes` are, at `offset` of its file.
     #[inline]
     pub(super) fn new(offset: u64, bytes: &'a [u8], shape: Shape) -> Self {
-        Frame {
-            offset,
-            bytes,
-            shape,
-        }
+        Frame { offset, bytes, shape }
     }
 
     /// Reads the frame that stands at the start of `bytes`, as a loader since Redis 7.0 would;
     /// `offset` says where in the file that is. `None` when there is no whole frame.
     pub fn read(offset: u64, bytes: &'a [u8]) -> Option<Self> {
         let shape = grammar::tolerated(bytes).ok()?;
-        Some(Frame {
-            offset,
-            bytes: &bytes[..shape.len],
-            shape,
-        })
+        Some(Frame { offset, bytes: &bytes[..shape.len], shape })
     }
 
     /// Its first byte's offset in the file.
@@ -77,11 +69,7 @@ impl<'a> Frame<'a> {
     /// The arguments, the name first.
     pub fn args(&self) -> Args<'a> {
         let header = memchr::memchr(b'\n', self.bytes).map_or(self.bytes.len(), |at| at + 1);
-        Args {
-            bytes: self.bytes,
-            at: header.min(grammar::LINE_BYTES),
-            left: self.shape.argc,
-        }
+        Args { bytes: self.bytes, at: header.min(grammar::LINE_BYTES), left: self.shape.argc }
     }
 }
 

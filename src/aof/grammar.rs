@@ -52,9 +52,7 @@ fn number(input: &[u8]) -> IResult<&[u8], u64> {
     nom::combinator::map_res(text, |digits: &[u8]| {
         digits
             .iter()
-            .try_fold(0_u64, |sum, digit| {
-                sum.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
-            })
+            .try_fold(0_u64, |sum, digit| sum.checked_mul(10)?.checked_add(u64::from(digit - b'0')))
             .ok_or(())
     })
     .parse(input)
@@ -111,9 +109,7 @@ pub fn timestamp(line: &[u8]) -> Option<i64> {
     let mut timestamp = preceded(tag::<_, _, nom::error::Error<&[u8]>>(&b"#TS:"[..]), seconds);
     let (rest, text) = timestamp.parse(line).ok()?;
     let only_line_end = rest.iter().all(|byte| b"\r\n".contains(byte));
-    only_line_end
-        .then(|| std::str::from_utf8(text).ok()?.parse().ok())
-        .flatten()
+    only_line_end.then(|| std::str::from_utf8(text).ok()?.parse().ok()).flatten()
 }
 
 /// One frame as the loaders since Redis 7.0 take it, canonical or not.
@@ -124,31 +120,14 @@ pub fn timestamp(line: &[u8]) -> Option<i64> {
 ///
 /// The [`Fault`] for which a loader gives up. Its offsets count from the start of `input`.
 pub fn tolerated(input: &[u8]) -> Result<Shape, Fault> {
-    let mut reader = Lenient {
-        input,
-        at: 0,
-        canonical: true,
-        long_line: false,
-    };
+    let mut reader = Lenient { input, at: 0, canonical: true, long_line: false };
     let argc = reader.count()?;
     let (name_start, name_len) = reader.argument(0)?;
     for index in 1..argc {
         reader.argument(index)?;
     }
-    let Lenient {
-        at: len,
-        canonical,
-        long_line,
-        ..
-    } = reader;
-    Ok(Shape {
-        argc,
-        len,
-        name_start,
-        name_len,
-        canonical,
-        long_line,
-    })
+    let Lenient { at: len, canonical, long_line, .. } = reader;
+    Ok(Shape { argc, len, name_start, name_len, canonical, long_line })
 }
 
 /// Reads as the loaders' C code does, and notes whether the text was canonical all along.
@@ -172,32 +151,21 @@ impl<'a> Lenient<'a> {
 
     fn note_number(&mut self, line: &[u8]) {
         let canonical = terminated(number, crlf);
-        let whole = nom::combinator::all_consuming(canonical)
-            .parse(&line[1..])
-            .is_ok();
+        let whole = nom::combinator::all_consuming(canonical).parse(&line[1..]).is_ok();
         self.canonical &= whole;
     }
 
     fn count(&mut self) -> Result<u32, Fault> {
         let Some((line, cut_by_end)) = self.header() else {
-            return Err(Fault::Short {
-                at: self.input.len(),
-                claim: None,
-            });
+            return Err(Fault::Short { at: self.input.len(), claim: None });
         };
         if line[0] != b'*' {
-            return Err(Fault::NotACommand {
-                at: 0,
-                found: line[0],
-            });
+            return Err(Fault::NotACommand { at: 0, found: line[0] });
         }
         // The loaders look for the end of the C string here, and take it for the end of the file.
         match line.get(1) {
             None if cut_by_end => {
-                return Err(Fault::Short {
-                    at: self.input.len(),
-                    claim: None,
-                });
+                return Err(Fault::Short { at: self.input.len(), claim: None });
             }
             None | Some(0) => return Err(Fault::BadCount { at: 1, value: 0 }),
             Some(_) => {}
@@ -206,70 +174,38 @@ impl<'a> Lenient<'a> {
         // `int argc = atoi(..)`: the C library's atoi is strtol, cut to 32 bits.
         #[allow(clippy::cast_possible_truncation)]
         let value = c_strtol(&line[1..]) as i32;
-        // A number that was cut off by the end of the file may have been a good one.
-        let short = cut_by_end && self.at == self.input.len();
+        self.canonical &= i64::from(value) == c_strtol(&line[1..]);
         match u32::try_from(value) {
             Ok(argc) if argc >= 1 => Ok(argc),
-            _ if short => Err(Fault::Short {
-                at: self.input.len(),
-                claim: None,
-            }),
-            _ => Err(Fault::BadCount {
-                at: 1,
-                value: i64::from(value),
-            }),
+            _ => Err(Fault::BadCount { at: 1, value: i64::from(value) }),
         }
     }
 
     fn argument(&mut self, index: u32) -> Result<(usize, usize), Fault> {
         let header_at = self.at;
         let Some((line, _)) = self.header() else {
-            return Err(Fault::Short {
-                at: self.input.len(),
-                claim: None,
-            });
+            return Err(Fault::Short { at: self.input.len(), claim: None });
         };
         if line[0] != b'$' {
-            return Err(Fault::NotAnArgument {
-                at: header_at,
-                index,
-                found: line[0],
-            });
+            return Err(Fault::NotAnArgument { at: header_at, index, found: line[0] });
         }
         self.note_number(line);
         let length = c_strtol(&line[1..]);
         let Ok(declared) = u64::try_from(length) else {
-            return Err(Fault::NegativeLength {
-                at: header_at,
-                index,
-                value: length,
-            });
+            return Err(Fault::NegativeLength { at: header_at, index, value: length });
         };
         let start = self.at;
         let left = self.input.len() - start;
-        let claim = Some(Claim {
-            at: header_at,
-            index,
-            bytes: declared,
-            left: left as u64,
-        });
-        let end = usize::try_from(declared)
-            .ok()
-            .filter(|&length| length <= left);
+        let claim = Some(Claim { at: header_at, index, bytes: declared, left: left as u64 });
+        let end = usize::try_from(declared).ok().filter(|&length| length <= left);
         let Some(length) = end else {
-            return Err(Fault::Short {
-                at: self.input.len(),
-                claim,
-            });
+            return Err(Fault::Short { at: self.input.len(), claim });
         };
         let end = start + length;
         match self.input.get(end..end + 2) {
             Some(line_end) => self.canonical &= line_end == b"\r\n",
             None => {
-                return Err(Fault::Short {
-                    at: self.input.len(),
-                    claim,
-                });
+                return Err(Fault::Short { at: self.input.len(), claim });
             }
         }
         self.at = end + 2;
@@ -280,27 +216,18 @@ impl<'a> Lenient<'a> {
 /// C's `strtol` in base 10 over a C string: blanks, a sign, digits as far as they go; 0 without digits;
 /// held at the ends of the 64-bit range.
 pub(super) fn c_strtol(text: &[u8]) -> i64 {
-    let blanks = text
-        .iter()
-        .take_while(|b| b" \t\n\x0b\x0c\r".contains(b))
-        .count();
+    let blanks = text.iter().take_while(|b| b" \t\n\x0b\x0c\r".contains(b)).count();
     let text = &text[blanks..];
     let (negative, text) = match text.first() {
         Some(b'-') => (true, &text[1..]),
         Some(b'+') => (false, &text[1..]),
         _ => (false, text),
     };
-    text.iter()
-        .take_while(|byte| byte.is_ascii_digit())
-        .fold(0_i64, |sum, digit| {
-            let digit = i64::from(digit - b'0');
-            let sum = sum.saturating_mul(10);
-            if negative {
-                sum.saturating_sub(digit)
-            } else {
-                sum.saturating_add(digit)
-            }
-        })
+    text.iter().take_while(|byte| byte.is_ascii_digit()).fold(0_i64, |sum, digit| {
+        let digit = i64::from(digit - b'0');
+        let sum = sum.saturating_mul(10);
+        if negative { sum.saturating_sub(digit) } else { sum.saturating_add(digit) }
+    })
 }
 
 #[cfg(test)]
@@ -320,10 +247,7 @@ mod tests {
             b"*2\r\n$3\r\nGETxx$1\r\nkxx",
         ] {
             let shape = ok(tolerated);
-            assert_eq!(
-                (shape.argc, shape.len, shape.canonical),
-                (2, tolerated.len(), false)
-            );
+            assert_eq!((shape.argc, shape.len, shape.canonical), (2, tolerated.len(), false));
             assert_eq!(&tolerated[shape.name_start..][..shape.name_len], b"GET");
         }
         let padded = [b"*", &b"0".repeat(200)[..], b"1\r\n$4\r\nPING\r\n"].concat();
@@ -342,29 +266,12 @@ mod tests {
             assert!(short(cut.as_bytes()), "{cut:?}");
         }
         let fault = |text: &[u8]| tolerated(text).unwrap_err();
-        assert_eq!(
-            fault(b"PING\r\n"),
-            Fault::NotACommand { at: 0, found: b'P' }
-        );
+        assert_eq!(fault(b"PING\r\n"), Fault::NotACommand { at: 0, found: b'P' });
         assert_eq!(fault(b"\0\0\0"), Fault::NotACommand { at: 0, found: 0 });
         assert_eq!(fault(b"*0\r\n"), Fault::BadCount { at: 1, value: 0 });
         assert_eq!(fault(b"*-1\r\n"), Fault::BadCount { at: 1, value: -1 });
-        assert_eq!(
-            fault(b"*1\r\n#x\r\n"),
-            Fault::NotAnArgument {
-                at: 4,
-                index: 0,
-                found: b'#'
-            }
-        );
-        assert_eq!(
-            fault(b"*1\r\n$-1\r\n"),
-            Fault::NegativeLength {
-                at: 4,
-                index: 0,
-                value: -1
-            }
-        );
+        assert_eq!(fault(b"*1\r\n#x\r\n"), Fault::NotAnArgument { at: 4, index: 0, found: b'#' });
+        assert_eq!(fault(b"*1\r\n$-1\r\n"), Fault::NegativeLength { at: 4, index: 0, value: -1 });
     }
 
     #[test]

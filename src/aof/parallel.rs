@@ -85,27 +85,18 @@ pub(super) fn scan_chunks<S: Join>(
     let guesses: Vec<Option<Guess<S>>> = (0..chunks).into_par_iter().map(scan_guess).collect();
 
     let mut sink = new();
-    let mut stop = Stop {
-        at: start,
-        fault: None,
-    };
+    let mut stop = Stop { at: start, fault: None };
     for (index, guess) in guesses.into_iter().enumerate() {
         let range = range_of(index);
         if stop.fault.is_some() || stop.at >= range.end {
             continue;
         }
-        let exact = guess
-            .filter(|guess| guess.start == stop.at)
-            .unwrap_or_else(|| {
-                let mut sink = new();
-                let from = stop.at;
-                let stop = scan(bytes, from..range.end, &mut sink);
-                Guess {
-                    start: from,
-                    sink,
-                    stop,
-                }
-            });
+        let exact = guess.filter(|guess| guess.start == stop.at).unwrap_or_else(|| {
+            let mut sink = new();
+            let from = stop.at;
+            let stop = scan(bytes, from..range.end, &mut sink);
+            Guess { start: from, sink, stop }
+        });
         sink.join(exact.sink);
         stop = exact.stop;
     }
@@ -159,12 +150,7 @@ mod tests {
     impl Sink for All {
         fn command(&mut self, frame: Frame<'_>) {
             let args = frame.args().map(<[u8]>::to_vec).collect();
-            self.0.push((
-                frame.offset(),
-                frame.name().to_vec(),
-                args,
-                frame.is_canonical(),
-            ));
+            self.0.push((frame.offset(), frame.name().to_vec(), args, frame.is_canonical()));
         }
 
         fn annotation(&mut self, offset: u64, line: &[u8]) {
@@ -188,9 +174,7 @@ mod tests {
                 at += line.len();
                 continue;
             }
-            let canonical = grammar::canonical(&bytes[at..])
-                .ok()
-                .map(|(_, shape)| shape);
+            let canonical = grammar::canonical(&bytes[at..]).ok().map(|(_, shape)| shape);
             match grammar::tolerated(&bytes[at..]) {
                 Ok(shape) => {
                     // What is canonical is what servers write, and nothing else.
@@ -201,20 +185,11 @@ mod tests {
                 }
                 Err(fault) => {
                     assert_eq!(canonical, None);
-                    return Scanned {
-                        sink,
-                        stop: Stop {
-                            at,
-                            fault: Some(fault.moved(at)),
-                        },
-                    };
+                    return Scanned { sink, stop: Stop { at, fault: Some(fault.moved(at)) } };
                 }
             }
         }
-        Scanned {
-            sink,
-            stop: Stop { at, fault: None },
-        }
+        Scanned { sink, stop: Stop { at, fault: None } }
     }
 
     fn frame(args: &[Vec<u8>]) -> Vec<u8> {
@@ -252,11 +227,7 @@ mod tests {
         let defined = by_grammar(bytes);
         let mut sink = All::default();
         let stop = scan(bytes, 0..bytes.len(), &mut sink);
-        assert_eq!(
-            (&sink, stop),
-            (&defined.sink, defined.stop),
-            "the loop and the grammar differ"
-        );
+        assert_eq!((&sink, stop), (&defined.sink, defined.stop), "the loop and the grammar differ");
         for chunk_bytes in [7, 64, 1000] {
             let parallel = scan_chunks(bytes, 0, chunk_bytes, All::default, |_| {}, &Silent);
             assert_eq!(parallel.stop, defined.stop, "chunks of {chunk_bytes}");

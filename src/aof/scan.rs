@@ -48,10 +48,7 @@ pub fn scan<S: Sink>(bytes: &[u8], range: Range<usize>, sink: &mut S) -> Stop {
             None => match grammar::tolerated(&bytes[at..]) {
                 Ok(shape) => shape,
                 Err(fault) => {
-                    return Stop {
-                        at,
-                        fault: Some(fault.moved(at)),
-                    };
+                    return Stop { at, fault: Some(fault.moved(at)) };
                 }
             },
         };
@@ -91,14 +88,7 @@ fn fast(bytes: &[u8]) -> Option<Shape> {
     if bytes.get(at..at.checked_add(2)?)? != b"\r\n" {
         return None;
     }
-    Some(Shape {
-        argc,
-        len: at + 2,
-        name_start,
-        name_len,
-        canonical: true,
-        long_line: false,
-    })
+    Some(Shape { argc, len: at + 2, name_start, name_len, canonical: true, long_line: false })
 }
 
 /// Eight bytes at `at`, the first in the lowest place.
@@ -113,11 +103,7 @@ fn load(bytes: &[u8], at: usize) -> Option<u64> {
 fn digit(word: u64) -> Option<u32> {
     let value = (word & 0xFF).wrapping_sub(u64::from(b'0'));
     // At most 9, so it fits.
-    if value <= 9 {
-        u32::try_from(value).ok()
-    } else {
-        None
-    }
+    if value <= 9 { u32::try_from(value).ok() } else { None }
 }
 
 /// The length line at `at` (`$N\r\n`): the length, and where the bytes begin.
