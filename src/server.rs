@@ -34,20 +34,12 @@ pub struct Server {
 
 /// `redis-MAJOR.MINOR`.
 pub const fn redis(major: u8, minor: u8) -> Server {
-    Server {
-        product: Product::Redis,
-        major,
-        minor,
-    }
+    Server { product: Product::Redis, major, minor }
 }
 
 /// `valkey-MAJOR.MINOR`.
 pub const fn valkey(major: u8, minor: u8) -> Server {
-    Server {
-        product: Product::Valkey,
-        major,
-        minor,
-    }
+    Server { product: Product::Valkey, major, minor }
 }
 
 /// The release lines that a file is judged for when nobody names one, oldest first.
@@ -181,11 +173,7 @@ impl FromStr for Server {
         let (Some(major), Some(minor)) = (number(), number()) else {
             return Err(wrong());
         };
-        Ok(Server {
-            product,
-            major,
-            minor,
-        })
+        Ok(Server { product, major, minor })
     }
 }
 

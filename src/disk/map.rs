@@ -56,11 +56,7 @@ impl Mapping {
         // Looked at before opening: opening a pipe for reading would wait for a writer.
         let kind = std::fs::metadata(path).map_err(|e| Error::io("open", path, e))?;
         if !kind.is_file() {
-            let what = if kind.is_dir() {
-                "a directory"
-            } else {
-                "a pipe, socket or device"
-            };
+            let what = if kind.is_dir() { "a directory" } else { "a pipe, socket or device" };
             return Err(Error::new(
                 ErrorKind::Usage,
                 format!("this is {what}, not a regular file"),
@@ -71,22 +67,14 @@ impl Mapping {
             ));
         }
         let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
-        let len = file
-            .metadata()
-            .map_err(|e| Error::io("read the size of", path, e))?
-            .len();
+        let len = file.metadata().map_err(|e| Error::io("read the size of", path, e))?.len();
         let map = if len == 0 {
             None
         } else {
             Some(map(&file, len).map_err(|e| Error::io("map", path, e))?)
         };
         let watch = map.as_ref().map(|map| Watch::new(map.as_ptr(), map.len()));
-        Ok(Mapping {
-            path: path.to_path_buf(),
-            file,
-            watch,
-            map,
-        })
+        Ok(Mapping { path: path.to_path_buf(), file, watch, map })
     }
 
     /// The bytes, as many as there were when it was opened.
@@ -120,11 +108,8 @@ impl Mapping {
     ///
     /// When the system does not tell the length.
     pub fn change(&self) -> Result<Change> {
-        let now = self
-            .file
-            .metadata()
-            .map_err(|e| Error::io("read the size of", &self.path, e))?
-            .len();
+        let now =
+            self.file.metadata().map_err(|e| Error::io("read the size of", &self.path, e))?.len();
         let broken = self.watch.as_ref().is_some_and(Watch::broken);
         Ok(match now.checked_sub(self.len()) {
             _ if broken => Change::Shrunk(self.len().saturating_sub(now)),
@@ -162,11 +147,8 @@ impl Mapping {
         if let Some(map) = &self.map {
             let start = range.start.min(map.len());
             let end = range.end.min(map.len());
-            let _ = map.advise_range(
-                memmap2::Advice::PopulateRead,
-                start,
-                end.saturating_sub(start),
-            );
+            let _ =
+                map.advise_range(memmap2::Advice::PopulateRead, start, end.saturating_sub(start));
         }
         #[cfg(not(target_os = "linux"))]
         let _ = range;
