@@ -1,0 +1,265 @@
+//! From a name, as it stands in a log, to its row.
+//!
+//! A log of a gigabyte holds ten million names, so this is on the path that decides how fast a file
+//! is read. A name of up to 16 bytes is taken as two little-endian words, padded with zeros and put
+//! in upper case; the words multiplied by a constant give a slot in a table, which holds the one
+//! command that can be meant; and the words of that command are compared. One probe, one compare,
+//! no loop and no allocation. The constant is searched for when the crate is compiled: it is the
+//! first that gives every command a slot of its own. The few names longer than 16 bytes are
+//! compared in turn.
+
+use super::{COUNT, CommandId, TABLE};
+
+/// A name as it is compared: two words and its length. The length tells `SET` from `SET\0`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Key {
+    low: u64,
+    high: u64,
+    len: usize,
+}
+
+/// The longest name that fits a [`Key`].
+const LONGEST: usize = 16;
+
+/// 2 to this many slots: enough that one constant in a few hundred gives each command its own.
+const SLOT_BITS: u32 = 14;
+const SLOTS: usize = 1 << SLOT_BITS;
+
+static KEYS: [Key; COUNT] = keys();
+const MULTIPLIER: u64 = multiplier();
+/// Empty slots hold command 0: the compare refuses them.
+static IDS: [u16; SLOTS] = ids();
+
+/// The command of this name, in whatever case.
+#[inline]
+pub fn lookup(name: &[u8]) -> Option<CommandId> {
+    let len = name.len();
+    let (low, high) = match len {
+        0 => return None,
+        1..=3 => {
+            // First, middle and last byte: for one byte all the same, for two the last two.
+            let [first, middle, last] = [name[0], name[len / 2], name[len - 1]].map(u64::from);
+            let low = first | middle << (8 * (len / 2)) | last << (8 * (len - 1));
+            (low, 0)
+        }
+        // Two loads that overlap; where they do, they agree.
+        4..=8 => (word32(name, 0) | word32(name, len - 4) << (8 * (len - 4)), 0),
+        9..=LONGEST => (word64(name, 0), word64(name, len - 8) >> (8 * (16 - len))),
+        _ => return long(name),
+    };
+    find(low, high, len)
+}
+
+/// The command whose name is the first `len` bytes of `bytes`, in whatever case; `None` where there
+/// are fewer.
+///
+/// The same as [`lookup`], and faster where the name stands in a log and more follows: with 16
+/// bytes to read, nothing depends on the length of the name.
+#[inline]
+pub fn lookup_prefix(bytes: &[u8], len: usize) -> Option<CommandId> {
+    match bytes.first_chunk::<LONGEST>() {
+        Some(chunk) if len <= LONGEST => {
+            let whole = u128::from_le_bytes(*chunk);
+            let [low_mask, high_mask] = MASKS[len];
+            #[allow(clippy::cast_possible_truncation)] // The two halves.
+            find(whole as u64 & low_mask, (whole >> 64) as u64 & high_mask, len)
+        }
+        _ => lookup(bytes.get(..len)?),
+    }
+}
+
+#[inline]
+fn find(low: u64, high: u64, len: usize) -> Option<CommandId> {
+    let key = Key { low: upper(low), high: upper(high), len };
+    let id = IDS[slot(key, MULTIPLIER)];
+    (KEYS[usize::from(id)] == key).then_some(CommandId(id))
+}
+
+#[cold]
+fn long(name: &[u8]) -> Option<CommandId> {
+    (TABLE.iter())
+        .position(|row| row.name.len() > LONGEST && row.name.as_bytes().eq_ignore_ascii_case(name))
+        .and_then(|index| u16::try_from(index).ok())
+        .map(CommandId)
+}
+
+#[inline]
+fn word32(name: &[u8], at: usize) -> u64 {
+    let mut bytes = [0; 4];
+    bytes.copy_from_slice(&name[at..at + 4]);
+    u64::from(u32::from_le_bytes(bytes))
+}
+
+#[inline]
+fn word64(name: &[u8], at: usize) -> u64 {
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&name[at..at + 8]);
+    u64::from_le_bytes(bytes)
+}
+
+/// The masks that keep the first `len` bytes of two words.
+static MASKS: [[u64; 2]; LONGEST + 1] = {
+    let mut masks = [[0; 2]; LONGEST + 1];
+    let mut len = 1;
+    while len <= LONGEST {
+        masks[len] = masks[len - 1];
+        masks[len][(len - 1) / 8] |= 0xff << (8 * ((len - 1) % 8));
+        len += 1;
+    }
+    masks
+};
+
+/// Each byte from `a` to `z` in upper case, every other byte as it is.
+#[inline]
+const fn upper(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x80 * ONES;
+    // The top bit of each byte is kept out of the sums, so that nothing carries over.
+    let low_bits = word & !HIGH;
+    let from_a = low_bits + (0x80 - b'a' as u64) * ONES;
+    let past_z = low_bits + (0x7f - b'z' as u64) * ONES;
+    let letters = from_a & !past_z & !word & HIGH;
+    word ^ (letters >> 2) // 0x80 >> 2 is 0x20, the bit between the cases
+}
+
+#[inline]
+#[allow(clippy::cast_possible_truncation)] // 14 bits are left.
+const fn slot(key: Key, multiplier: u64) -> usize {
+    let mixed = (key.low ^ key.high.rotate_left(29)).wrapping_mul(multiplier);
+    (mixed >> (64 - SLOT_BITS)) as usize
+}
+
+const fn keys() -> [Key; COUNT] {
+    let mut keys = [Key { low: 0, high: 0, len: 0 }; COUNT];
+    let mut id = 0;
+    while id < COUNT {
+        let name = TABLE[id].name.as_bytes();
+        let mut at = 0;
+        while at < name.len() && name.len() <= LONGEST {
+            let byte = (name[at] as u64) << (8 * (at % 8));
+            if at < 8 {
+                keys[id].low |= byte;
+            } else {
+                keys[id].high |= byte;
+            }
+            at += 1;
+        }
+        // A long name keeps a key of zeros and its length, which no look-up ever asks for.
+        keys[id].len = name.len();
+        id += 1;
+    }
+    keys
+}
+
+/// The first odd multiplier of a fixed series that sends no two commands to one slot.
+const fn multiplier() -> u64 {
+    let keys = keys();
+    let mut state: u64 = 0;
+    loop {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let candidate = (state ^ (state >> 31)) | 1;
+        let mut taken = [0u64; SLOTS / 64];
+        let mut id = 0;
+        while id < COUNT {
+            if keys[id].len <= LONGEST {
+                let slot = slot(keys[id], candidate);
+                let bit = 1 << (slot % 64);
+                if taken[slot / 64] & bit != 0 {
+                    break;
+                }
+                taken[slot / 64] |= bit;
+            }
+            id += 1;
+        }
+        if id == COUNT {
+            return candidate;
+        }
+    }
+}
+
+#[allow(clippy::cast_possible_truncation)] // COUNT fits: asserted beside it.
+const fn ids() -> [u16; SLOTS] {
+    let keys = keys();
+    let mut ids = [0; SLOTS];
+    let mut id = 0;
+    while id < COUNT {
+        if keys[id].len <= LONGEST {
+            ids[slot(keys[id], MULTIPLIER)] = id as u16;
+        }
+        id += 1;
+    }
+    ids
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn both(name: &[u8]) -> Option<CommandId> {
+        let found = lookup(name);
+        for tail in [&b""[..], b"\r\n$3\r\nkey\r\n$5\r\nvalue\r\n", &[b'A'; 64]] {
+            let followed = [name, tail].concat();
+            assert_eq!(lookup_prefix(&followed, name.len()), found, "{name:?}");
+        }
+        found
+    }
+
+    #[test]
+    fn every_name_is_found_in_every_case() {
+        for (index, row) in TABLE.iter().enumerate() {
+            let lower = row.name.to_ascii_lowercase();
+            let mixed: String = (row.name.chars().enumerate())
+                .map(|(at, c)| if at % 2 == 0 { c.to_ascii_lowercase() } else { c })
+                .collect();
+            for name in [row.name, &lower, &mixed] {
+                let id = both(name.as_bytes()).unwrap_or_else(|| panic!("{name} is not found"));
+                assert_eq!(id.index(), index, "{name}");
+                assert_eq!(id.row().name, row.name);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_name_is_not_found() {
+        let known = |name: &[u8]| TABLE.iter().any(|row| row.name.as_bytes() == name);
+        for row in TABLE {
+            let name = row.name.as_bytes();
+            for end in 0..name.len() {
+                if !known(&name[..end]) {
+                    assert_eq!(both(&name[..end]), None, "a prefix of {}", row.name);
+                }
+            }
+            for extra in [b'\0', b' ', b'\r', b'X', 0xff] {
+                let longer = [name, &[extra]].concat();
+                if !known(&longer) {
+                    assert_eq!(both(&longer), None, "{longer:?}");
+                }
+            }
+            // Each byte changed to each other value, in particular to the one that differs in the
+            // bit between the cases.
+            for at in 0..name.len() {
+                for byte in 0..=255 {
+                    let mut other = name.to_vec();
+                    other[at] = byte;
+                    let upper = other.to_ascii_uppercase();
+                    assert_eq!(both(&other).is_some(), known(&upper), "{other:?}");
+                }
+            }
+        }
+        for name in [
+            &b""[..],
+            b"\0",
+            b"\0\0\0",
+            b"*3\r\n",
+            b"{\"a\":1}",
+            b"\xff\xfe\xfd\xfc\xfb\xfa\xf9\xf8\xf7",
+            b"GEORADIUSBYMEMBERS",
+            b"ABCDEFGHIJKLMNOP",
+            b"ABCDEFGHIJKLMNOPQ",
+            &[b'A'; 4096],
+        ] {
+            assert_eq!(both(name), None, "{name:?}");
+        }
+        assert_eq!(lookup_prefix(b"SET", 4), None);
+    }
+}

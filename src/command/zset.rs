@@ -1,0 +1,43 @@
+//! Sorted sets.
+
+use super::row::{Command, DEST_COUNTED, KEY, TWO_KEYS, counted, plain, range, since, write};
+
+#[rustfmt::skip]
+pub(super) const ROWS: &[Command] = &[
+    write("BZMPOP",           -5, since(7, 0), counted(2)),
+    write("BZPOPMAX",         -3, since(5, 0), range(1, -2, 1)),
+    write("BZPOPMIN",         -3, since(5, 0), range(1, -2, 1)),
+    write("ZADD",             -4, since(1, 2), KEY),
+    plain("ZCARD",             2, since(1, 2), KEY),
+    plain("ZCOUNT",            4, since(2, 0), KEY),
+    plain("ZDIFF",            -3, since(6, 2), counted(1)),
+    write("ZDIFFSTORE",       -4, since(6, 2), DEST_COUNTED),
+    write("ZINCRBY",           4, since(1, 2), KEY),
+    plain("ZINTER",           -3, since(6, 2), counted(1)),
+    plain("ZINTERCARD",       -3, since(7, 0), counted(1)),
+    write("ZINTERSTORE",      -4, since(2, 0), DEST_COUNTED),
+    plain("ZLEXCOUNT",         4, since(2, 8), KEY),
+    write("ZMPOP",            -4, since(7, 0), counted(1)),
+    plain("ZMSCORE",          -3, since(6, 2), KEY),
+    write("ZPOPMAX",          -2, since(5, 0), KEY),
+    write("ZPOPMIN",          -2, since(5, 0), KEY),
+    plain("ZRANDMEMBER",      -2, since(6, 2), KEY),
+    plain("ZRANGE",           -4, since(1, 2), KEY),
+    plain("ZRANGEBYLEX",      -4, since(2, 8), KEY),
+    plain("ZRANGEBYSCORE",    -4, since(1, 0), KEY),
+    write("ZRANGESTORE",      -5, since(6, 2), TWO_KEYS),
+    // Exactly 3 up to Redis 7.0; WITHSCORE came with 7.2. ZREVRANK likewise.
+    plain("ZRANK",            -3, since(2, 0), KEY),
+    write("ZREM",             -3, since(1, 2), KEY),
+    write("ZREMRANGEBYLEX",    4, since(2, 8), KEY),
+    write("ZREMRANGEBYRANK",   4, since(2, 0), KEY),
+    write("ZREMRANGEBYSCORE",  4, since(1, 2), KEY),
+    plain("ZREVRANGE",        -4, since(1, 2), KEY),
+    plain("ZREVRANGEBYLEX",   -4, since(2, 8), KEY),
+    plain("ZREVRANGEBYSCORE", -4, since(2, 2), KEY),
+    plain("ZREVRANK",         -3, since(2, 0), KEY),
+    plain("ZSCAN",            -3, since(2, 8), KEY),
+    plain("ZSCORE",            3, since(1, 2), KEY),
+    plain("ZUNION",           -3, since(6, 2), counted(1)),
+    write("ZUNIONSTORE",      -4, since(2, 0), DEST_COUNTED),
+];
