@@ -54,6 +54,12 @@ impl<'a> Frame<'a> {
         &self.bytes[self.shape.name_start..self.shape.name_start + self.shape.name_len]
     }
 
+    /// The bytes from the name to the end of the frame, and how many of them are the name.
+    #[inline]
+    pub fn name_and_on(&self) -> (&'a [u8], usize) {
+        (&self.bytes[self.shape.name_start..], self.shape.name_len)
+    }
+
     /// Whether it is written as servers write it.
     #[inline]
     pub fn is_canonical(&self) -> bool {

@@ -26,12 +26,15 @@ mod server;
 mod set;
 mod stream;
 mod string;
+pub mod tally;
 mod transactions;
+pub mod transactions_seen;
 mod vector;
 mod zset;
 
 pub use lookup::{lookup, lookup_prefix};
 pub use row::{Command, Group, Keys, Role, Since, Subcommand};
+pub use tally::Tally;
 
 /// The rows of each group, as they are numbered.
 const GROUPS: &[(Group, &[Command])] = &[
@@ -97,8 +100,8 @@ impl CommandId {
 
     /// The number, to index by.
     #[inline]
-    pub fn index(self) -> usize {
-        usize::from(self.0)
+    pub const fn index(self) -> usize {
+        self.0 as usize
     }
 
     /// All of them, in order.
@@ -132,19 +135,32 @@ impl CommandId {
     pub const COPY: CommandId = CommandId::named("COPY");
     pub const DEL: CommandId = CommandId::named("DEL");
     pub const DISCARD: CommandId = CommandId::named("DISCARD");
+    pub const EVAL: CommandId = CommandId::named("EVAL");
+    pub const EVALSHA: CommandId = CommandId::named("EVALSHA");
     pub const EXEC: CommandId = CommandId::named("EXEC");
+    pub const EXPIRE: CommandId = CommandId::named("EXPIRE");
     pub const FLUSHALL: CommandId = CommandId::named("FLUSHALL");
     pub const FLUSHDB: CommandId = CommandId::named("FLUSHDB");
     pub const FUNCTION: CommandId = CommandId::named("FUNCTION");
+    pub const HEXPIRE: CommandId = CommandId::named("HEXPIRE");
+    pub const HPERSIST: CommandId = CommandId::named("HPERSIST");
+    pub const HPEXPIRE: CommandId = CommandId::named("HPEXPIRE");
+    pub const HSETEX: CommandId = CommandId::named("HSETEX");
     pub const MOVE: CommandId = CommandId::named("MOVE");
     pub const MULTI: CommandId = CommandId::named("MULTI");
+    pub const PEXPIRE: CommandId = CommandId::named("PEXPIRE");
+    pub const PFCOUNT: CommandId = CommandId::named("PFCOUNT");
+    pub const PSETEX: CommandId = CommandId::named("PSETEX");
     pub const RENAME: CommandId = CommandId::named("RENAME");
     pub const RENAMENX: CommandId = CommandId::named("RENAMENX");
     pub const RESTORE: CommandId = CommandId::named("RESTORE");
+    pub const SCRIPT: CommandId = CommandId::named("SCRIPT");
     pub const SELECT: CommandId = CommandId::named("SELECT");
     pub const SET: CommandId = CommandId::named("SET");
+    pub const SETEX: CommandId = CommandId::named("SETEX");
     pub const SWAPDB: CommandId = CommandId::named("SWAPDB");
     pub const UNLINK: CommandId = CommandId::named("UNLINK");
+    pub const VADD: CommandId = CommandId::named("VADD");
 }
 
 impl fmt::Debug for CommandId {

@@ -1,0 +1,393 @@
+//! What a stretch of a log holds: counts by command, and what in it a loader could stumble over.
+//!
+//! A [`Tally`] is the sink of a scan. Two tallies of neighbouring stretches join to the tally of both,
+//! so that a log can be read on all cores: whatever depends on what came before (is a transaction open?)
+//! is kept aside at the beginning of a stretch until the stretch before it is known.
+
+use std::collections::BTreeMap;
+
+use super::transactions_seen::Transactions;
+use super::{COUNT, CommandId, Role, TABLE, lookup_prefix};
+use crate::aof::{Frame, Join, Sink, grammar};
+
+/// How often something was seen, and where first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// How often.
+    pub count: u64,
+    /// The offset of the first, in bytes; without meaning when the count is 0.
+    pub first: u64,
+}
+
+impl Seen {
+    const NEVER: Seen = Seen { count: 0, first: u64::MAX };
+
+    #[inline]
+    fn note(&mut self, offset: u64) {
+        if self.count == 0 {
+            self.first = offset;
+        }
+        self.count += 1;
+    }
+
+    fn join(&mut self, later: Seen) {
+        self.count += later.count;
+        self.first = self.first.min(later.first);
+    }
+
+    /// Where it was seen first, if it was.
+    pub fn first(&self) -> Option<u64> {
+        (self.count > 0).then_some(self.first)
+    }
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Seen::NEVER
+    }
+}
+
+/// Distinct unknown names that are kept apart; the rest is counted together.
+const NAMES_KEPT: usize = 512;
+
+/// Bytes of an unknown name that are kept.
+const NAME_BYTES_KEPT: usize = 64;
+
+/// What a stretch of a log holds.
+#[derive(Debug, Clone)]
+pub struct Tally {
+    /// Whole frames.
+    pub commands: u64,
+    /// Arguments of all frames, names included.
+    pub arguments: u64,
+    uses: Box<[Seen; COUNT]>,
+    /// Names that no known server has, in upper case, cut to 64 bytes.
+    pub unknown: BTreeMap<Vec<u8>, Seen>,
+    /// Unknown names beyond the first 512 different ones.
+    pub unknown_more: Seen,
+    /// Sub-commands of containers such as XGROUP: the container and the sub-command's name in upper case.
+    pub subcommands: BTreeMap<(CommandId, Vec<u8>), Seen>,
+    /// Commands with a number of arguments that their row does not allow.
+    pub wrong_arity: Seen,
+    /// Frames that loaders take although no server writes them so.
+    pub non_canonical: Seen,
+    /// Frames with a header line that loaders up to Redis 6.2 cannot read.
+    pub long_lines: Seen,
+    /// Lines that begin with `#`.
+    pub annotations: Seen,
+    /// The times of `#TS:` annotations.
+    pub times: Times,
+    /// Which databases are used.
+    pub databases: Databases,
+    /// MULTI and EXEC.
+    pub transactions: Transactions,
+    /// Expiries whose meaning depends on when the log is loaded.
+    pub relative_times: Seen,
+    /// HSETEX with FXX, which Redis 8 applies differently once the fields' time has passed.
+    pub field_conditions: Seen,
+}
+
+/// The times that `#TS:` annotations tell, in Unix seconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Times {
+    /// The first in the log.
+    pub first: Option<i64>,
+    /// The last in the log.
+    pub last: Option<i64>,
+    /// Annotations whose time is before that of the one before them.
+    pub backwards: Seen,
+    first_at: u64,
+}
+
+impl Times {
+    fn note(&mut self, offset: u64, seconds: i64) {
+        match self.last {
+            None => (self.first, self.first_at) = (Some(seconds), offset),
+            Some(last) if seconds < last => self.backwards.note(offset),
+            Some(_) => {}
+        }
+        self.last = Some(seconds);
+    }
+
+    fn join(&mut self, later: Times) {
+        match (self.last, later.first) {
+            (None, _) => (self.first, self.first_at) = (later.first, later.first_at),
+            (Some(last), Some(first)) if first < last => self.backwards.note(later.first_at),
+            _ => {}
+        }
+        self.backwards.join(later.backwards);
+        self.last = later.last.or(self.last);
+    }
+}
+
+/// How many commands each database got. The SELECT itself is counted to the database it selects.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Databases {
+    /// Commands before the first SELECT: they go to the database that was selected before.
+    unattributed: u64,
+    /// By database number: its commands, and the first SELECT of it.
+    pub by_number: BTreeMap<i64, Seen>,
+    /// SELECTs whose argument is no number: the server logs an error and stays where it is.
+    pub not_a_number: Seen,
+    current: Option<i64>,
+    /// The number of commands before the last SELECT.
+    counted: u64,
+}
+
+impl Databases {
+    fn settle(&mut self, commands: u64) {
+        let since = commands - self.counted;
+        self.counted = commands;
+        match self.current {
+            Some(number) => self.by_number.entry(number).or_default().count += since,
+            None => self.unattributed += since,
+        }
+    }
+
+    fn select(&mut self, offset: u64, argument: Option<&[u8]>, commands_before: u64) {
+        self.settle(commands_before);
+        let number = argument.and_then(|text| std::str::from_utf8(text).ok()?.parse::<i64>().ok());
+        match number {
+            Some(number) => {
+                let seen = self.by_number.entry(number).or_default();
+                seen.first = seen.first.min(offset);
+                self.current = Some(number);
+            }
+            None => self.not_a_number.note(offset),
+        }
+    }
+
+    fn join(&mut self, mut later: Databases, commands: u64, later_commands: u64) {
+        self.settle(commands);
+        later.settle(later_commands);
+        match self.current {
+            Some(number) => self.by_number.entry(number).or_default().count += later.unattributed,
+            None => self.unattributed += later.unattributed,
+        }
+        for (number, seen) in later.by_number {
+            self.by_number.entry(number).or_default().join(seen);
+        }
+        self.not_a_number.join(later.not_a_number);
+        self.current = later.current.or(self.current);
+        self.counted = commands + later_commands;
+    }
+
+    /// Commands that went to each database when the log began in database 0, as every log does.
+    pub fn counts(&self, commands: u64) -> BTreeMap<i64, u64> {
+        let mut whole = self.clone();
+        whole.settle(commands);
+        let mut counts: BTreeMap<i64, u64> =
+            whole.by_number.iter().map(|(&number, seen)| (number, seen.count)).collect();
+        if whole.unattributed > 0 {
+            *counts.entry(0).or_default() += whole.unattributed;
+        }
+        counts
+    }
+}
+
+/// What the hot path wants to know of a row, in two bytes.
+#[derive(Clone, Copy)]
+struct Hot {
+    arity: i8,
+    special: bool,
+}
+
+/// By command number. A command is special when more is to be noted than that it was seen.
+static HOT: [Hot; COUNT] = {
+    let mut hot = [Hot { arity: 0, special: false }; COUNT];
+    let mut id = 0;
+    while id < COUNT {
+        let row = TABLE[id];
+        let special = !matches!(row.role, Role::Plain)
+            || !row.subcommands.is_empty()
+            || has_relative_time(id)
+            || id == CommandId::HSETEX.index();
+        hot[id] = Hot { arity: row.arity, special };
+        id += 1;
+    }
+    hot
+};
+
+/// Commands that may carry a time relative to when they run.
+const fn has_relative_time(id: usize) -> bool {
+    const TIMED: [CommandId; 8] = [
+        CommandId::SET,
+        CommandId::SETEX,
+        CommandId::PSETEX,
+        CommandId::EXPIRE,
+        CommandId::PEXPIRE,
+        CommandId::RESTORE,
+        CommandId::HEXPIRE,
+        CommandId::HPEXPIRE,
+    ];
+    let mut at = 0;
+    while at < TIMED.len() {
+        if TIMED[at].index() == id {
+            return true;
+        }
+        at += 1;
+    }
+    false
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Tally {
+            commands: 0,
+            arguments: 0,
+            uses: Box::new([Seen::NEVER; COUNT]),
+            unknown: BTreeMap::new(),
+            unknown_more: Seen::NEVER,
+            subcommands: BTreeMap::new(),
+            wrong_arity: Seen::NEVER,
+            non_canonical: Seen::NEVER,
+            long_lines: Seen::NEVER,
+            annotations: Seen::NEVER,
+            times: Times::default(),
+            databases: Databases::default(),
+            transactions: Transactions::default(),
+            relative_times: Seen::NEVER,
+            field_conditions: Seen::NEVER,
+        }
+    }
+}
+
+impl Tally {
+    /// The commands that were seen, with how often and where first.
+    pub fn uses(&self) -> impl Iterator<Item = (CommandId, Seen)> {
+        let seen = CommandId::all().zip(self.uses.iter().copied());
+        seen.filter(|(_, seen)| seen.count > 0)
+    }
+
+    /// How often one command was seen, and where first.
+    pub fn of(&self, id: CommandId) -> Seen {
+        self.uses[id.index()]
+    }
+
+    /// Lines as the field counts them: one a header, two an argument, one an annotation; values count as
+    /// one line whatever is in them. The line behind what was tallied, when it began at line 1.
+    pub fn next_line(&self) -> u64 {
+        1 + self.commands + 2 * self.arguments + self.annotations.count
+    }
+
+    #[cold]
+    fn unknown(&mut self, frame: &Frame<'_>) {
+        let name = frame.name();
+        let name = name[..name.len().min(NAME_BYTES_KEPT)].to_ascii_uppercase();
+        if self.unknown.len() >= NAMES_KEPT && !self.unknown.contains_key(&name) {
+            self.unknown_more.note(frame.offset());
+        } else {
+            self.unknown.entry(name).or_default().note(frame.offset());
+        }
+    }
+
+    #[inline(never)]
+    fn special(&mut self, id: CommandId, frame: &Frame<'_>) {
+        let row = id.row();
+        match row.role {
+            Role::Multi => self.transactions.multi(frame.offset(), frame.end()),
+            Role::Exec => self.transactions.exec(frame.offset()),
+            Role::Select => {
+                self.databases.select(frame.offset(), frame.args().nth(1), self.commands - 1);
+                self.transactions.select(frame.offset());
+            }
+            Role::Plain if !row.subcommands.is_empty() => {
+                let name = frame.args().nth(1).unwrap_or_default();
+                let name = name[..name.len().min(NAME_BYTES_KEPT)].to_ascii_uppercase();
+                if self.subcommands.len() < NAMES_KEPT {
+                    self.subcommands.entry((id, name)).or_default().note(frame.offset());
+                }
+            }
+            Role::Plain => self.times_and_conditions(id, frame),
+        }
+    }
+
+    fn times_and_conditions(&mut self, id: CommandId, frame: &Frame<'_>) {
+        let has = |word: &[u8], from: usize| {
+            frame.args().skip(from).any(|arg| arg.eq_ignore_ascii_case(word))
+        };
+        let relative = match id {
+            CommandId::SET => frame.argc() > 4 && (has(b"EX", 3) || has(b"PX", 3)),
+            // A time to live of 0 is none, and ABSTTL makes it a point in time.
+            CommandId::RESTORE => {
+                frame.args().nth(2).is_some_and(|ttl| ttl != b"0") && !has(b"ABSTTL", 4)
+            }
+            CommandId::HSETEX => {
+                if has(b"FXX", 2) {
+                    self.field_conditions.note(frame.offset());
+                }
+                false
+            }
+            _ => true,
+        };
+        if relative {
+            self.relative_times.note(frame.offset());
+        }
+    }
+}
+
+impl Sink for Tally {
+    #[inline]
+    fn command(&mut self, frame: Frame<'_>) {
+        self.commands += 1;
+        self.arguments += u64::from(frame.argc());
+        if !frame.is_canonical() {
+            self.non_canonical.note(frame.offset());
+            if frame.has_long_line() {
+                self.long_lines.note(frame.offset());
+            }
+        }
+        let (name_on, name_len) = frame.name_and_on();
+        let Some(id) = lookup_prefix(name_on, name_len) else {
+            self.unknown(&frame);
+            return;
+        };
+        self.uses[id.index()].note(frame.offset());
+        let Hot { arity, special } = HOT[id.index()];
+        let argc = i64::from(frame.argc());
+        let arity = i64::from(arity);
+        if (arity >= 0 && argc != arity) || argc < -arity {
+            self.wrong_arity.note(frame.offset());
+        }
+        if special {
+            self.special(id, &frame);
+        }
+    }
+
+    fn annotation(&mut self, offset: u64, line: &[u8]) {
+        self.annotations.note(offset);
+        if let Some(seconds) = grammar::timestamp(line) {
+            self.times.note(offset, seconds);
+        }
+    }
+}
+
+impl Join for Tally {
+    fn join(&mut self, later: Self) {
+        self.databases.join(later.databases, self.commands, later.commands);
+        self.commands += later.commands;
+        self.arguments += later.arguments;
+        for (mine, theirs) in self.uses.iter_mut().zip(later.uses.iter()) {
+            mine.join(*theirs);
+        }
+        for (name, seen) in later.unknown {
+            if self.unknown.len() >= NAMES_KEPT && !self.unknown.contains_key(&name) {
+                self.unknown_more.join(seen);
+            } else {
+                self.unknown.entry(name).or_default().join(seen);
+            }
+        }
+        self.unknown_more.join(later.unknown_more);
+        for (name, seen) in later.subcommands {
+            self.subcommands.entry(name).or_default().join(seen);
+        }
+        self.wrong_arity.join(later.wrong_arity);
+        self.non_canonical.join(later.non_canonical);
+        self.long_lines.join(later.long_lines);
+        self.annotations.join(later.annotations);
+        self.times.join(later.times);
+        self.transactions.join(later.transactions);
+        self.relative_times.join(later.relative_times);
+        self.field_conditions.join(later.field_conditions);
+    }
+}

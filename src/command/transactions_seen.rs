@@ -1,0 +1,232 @@
+//! MULTI and EXEC: which transactions are whole, which are open, which dangle.
+//!
+//! Servers write `MULTI .. EXEC` in one go and never nest them, so a MULTI that another MULTI follows
+//! before any EXEC was torn: its server stopped in the middle, and a later server wrote on behind it. Up
+//! to Redis 8.2 loaders queue everything from there, and throw all of it away at the next start if no
+//! EXEC follows.
+
+/// A MULTI that no EXEC has followed yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Open {
+    /// Where the MULTI stands.
+    pub multi: u64,
+    /// Where it ends.
+    pub multi_end: u64,
+    /// The first SELECT behind it, but for one directly behind it (which Redis 7.2 and later write as a
+    /// part of the transaction). A started server writes a SELECT before its first write, so this
+    /// is where later writes begin, if there are any.
+    pub select: Option<u64>,
+}
+
+/// A MULTI that was never closed, although the log goes on with other transactions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dangling {
+    /// The MULTI.
+    pub open: Open,
+    /// The next MULTI, which shows that the first was torn.
+    pub next_multi: u64,
+}
+
+/// How many places of a kind are kept; the rest is counted.
+const PLACES_KEPT: usize = 64;
+
+/// The transactions of a stretch of a log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Transactions {
+    /// Whole ones.
+    pub whole: u64,
+    /// Torn ones with other transactions behind them; at most 64 are kept.
+    pub dangling: Vec<Dangling>,
+    /// How many torn ones there are.
+    pub dangling_count: u64,
+    /// EXECs without a MULTI; at most 64 are kept. The servers log an error and go on.
+    pub stray_execs: Vec<u64>,
+    /// How many of them there are.
+    pub stray_exec_count: u64,
+    /// What the stretch begins with, as long as nothing is known of what came before it.
+    head: Head,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum State {
+    /// No MULTI and no EXEC yet: the state is that of the stretch before.
+    #[default]
+    AsBefore,
+    Closed,
+    Open(Open),
+}
+
+/// What happens in a stretch up to and with its first MULTI or EXEC.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Head {
+    /// The first two SELECTs: the first may belong to a MULTI directly before it.
+    selects: [Option<u64>; 2],
+    /// The first MULTI or EXEC.
+    mark: Option<Mark>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    Multi(u64),
+    Exec(u64),
+}
+
+impl Transactions {
+    pub(super) fn multi(&mut self, offset: u64, end: u64) {
+        match self.state {
+            State::AsBefore => self.head.mark = Some(Mark::Multi(offset)),
+            State::Closed => {}
+            State::Open(open) => self.dangles(Dangling { open, next_multi: offset }),
+        }
+        self.state = State::Open(Open { multi: offset, multi_end: end, select: None });
+    }
+
+    pub(super) fn exec(&mut self, offset: u64) {
+        match self.state {
+            State::AsBefore => self.head.mark = Some(Mark::Exec(offset)),
+            State::Closed => self.strays(offset),
+            State::Open(_) => self.whole += 1,
+        }
+        self.state = State::Closed;
+    }
+
+    pub(super) fn select(&mut self, offset: u64) {
+        match &mut self.state {
+            State::AsBefore => {
+                if let Some(free) = self.head.selects.iter_mut().find(|select| select.is_none()) {
+                    *free = Some(offset);
+                }
+            }
+            State::Closed => {}
+            State::Open(open) => open.meets_select(offset),
+        }
+    }
+
+    fn dangles(&mut self, dangling: Dangling) {
+        self.dangling_count += 1;
+        if self.dangling.len() < PLACES_KEPT {
+            self.dangling.push(dangling);
+        }
+    }
+
+    fn strays(&mut self, offset: u64) {
+        self.stray_exec_count += 1;
+        if self.stray_execs.len() < PLACES_KEPT {
+            self.stray_execs.push(offset);
+        }
+    }
+
+    pub(super) fn join(&mut self, later: Transactions) {
+        let Head { selects, mark } = later.head;
+        for select in selects.into_iter().flatten() {
+            self.select(select);
+        }
+        match mark {
+            Some(Mark::Multi(offset)) => self.multi(offset, offset),
+            Some(Mark::Exec(offset)) => self.exec(offset),
+            None => {}
+        }
+        self.whole += later.whole;
+        self.dangling_count += later.dangling_count;
+        self.dangling.extend(later.dangling);
+        self.dangling.truncate(PLACES_KEPT);
+        self.stray_exec_count += later.stray_exec_count;
+        self.stray_execs.extend(later.stray_execs);
+        self.stray_execs.truncate(PLACES_KEPT);
+        if mark.is_some() {
+            self.state = later.state;
+        }
+    }
+
+    /// The same for a stretch that begins a file, where no transaction is open.
+    #[must_use]
+    pub fn from_start(mut self) -> Self {
+        if let Some(Mark::Exec(offset)) = self.head.mark {
+            self.stray_exec_count += 1;
+            self.stray_execs.insert(0, offset);
+            self.stray_execs.truncate(PLACES_KEPT);
+        }
+        self
+    }
+
+    /// The transaction that is open at the end, if one is.
+    pub fn open(&self) -> Option<Open> {
+        match self.state {
+            State::Open(open) => Some(open),
+            State::AsBefore | State::Closed => None,
+        }
+    }
+}
+
+impl Open {
+    fn meets_select(&mut self, offset: u64) {
+        if self.select.is_none() && offset != self.multi_end {
+            self.select = Some(offset);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// M = MULTI, E = EXEC, S = SELECT, anything else a plain command; each is ten bytes long.
+    fn read(text: &str, from: usize) -> Transactions {
+        let mut seen = Transactions::default();
+        for (index, what) in text.chars().enumerate() {
+            let offset = (from + index) as u64 * 10;
+            match what {
+                'M' => seen.multi(offset, offset + 10),
+                'E' => seen.exec(offset),
+                'S' => seen.select(offset),
+                _ => {}
+            }
+        }
+        seen
+    }
+
+    #[test]
+    fn whole_ones_are_counted() {
+        let seen = read("M..E.SMS.E", 0).from_start();
+        assert_eq!((seen.whole, seen.dangling_count, seen.stray_exec_count), (2, 0, 0));
+        assert_eq!(seen.open(), None);
+    }
+
+    #[test]
+    fn a_multi_that_another_multi_follows_dangles_and_later_writes_begin_at_the_select() {
+        let seen = read("M.S.M.E", 0).from_start();
+        assert_eq!(seen.dangling[0].open.multi, 0);
+        assert_eq!(seen.dangling[0].open.select, Some(20));
+        assert_eq!(seen.dangling[0].next_multi, 40);
+    }
+
+    #[test]
+    fn a_select_directly_behind_a_multi_belongs_to_it() {
+        assert_eq!(read("MS.", 0).open().unwrap().select, None);
+        assert_eq!(read("MS.S", 0).open().unwrap().select, Some(30));
+    }
+
+    #[test]
+    fn an_exec_at_the_start_of_a_file_is_astray() {
+        assert_eq!(read(".E.", 0).from_start().stray_execs, [10]);
+        assert_eq!(read("ME.E", 0).from_start().stray_execs, [30]);
+    }
+
+    proptest! {
+        #[test]
+        fn stretches_join_to_the_whole(text in "[MESSS.]{0,30}", cuts in proptest::collection::vec(0_usize..30, 0..4)) {
+            let whole = read(&text, 0).from_start();
+            let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(text.len())).collect();
+            cuts.extend([0, text.len()]);
+            cuts.sort_unstable();
+            let mut joined = Transactions::default();
+            for pair in cuts.windows(2) {
+                joined.join(read(&text[pair[0]..pair[1]], pair[0]));
+            }
+            prop_assert_eq!(joined.from_start(), whole);
+        }
+    }
+}
