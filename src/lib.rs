@@ -20,6 +20,7 @@ pub mod cli;
 pub mod command;
 pub mod disk;
 pub mod error;
+pub mod escape;
 pub mod ops;
 pub mod progress;
 pub mod rdb;

@@ -68,6 +68,17 @@ fn argument(input: &[u8]) -> IResult<&[u8], &[u8]> {
     terminated(take(length), crlf).parse(input)
 }
 
+/// The length of the canonical argument at the start of `input`, header and line ends included.
+pub(super) fn argument_len(input: &[u8]) -> Option<usize> {
+    argument(input).ok().map(|(rest, _)| input.len() - rest.len())
+}
+
+/// The canonical header line at the start of `input` that begins with `marker`: its length and number.
+pub(super) fn number_line(input: &[u8], marker: u8) -> Option<(usize, u64)> {
+    let header = delimited(char(char::from(marker)), number, crlf).parse(input);
+    header.ok().map(|(rest, value)| (input.len() - rest.len(), value))
+}
+
 /// One canonical frame. Fails on everything else, be it damaged, cut short or merely tolerated.
 pub fn canonical(input: &[u8]) -> IResult<&[u8], Shape> {
     let limit = u64::from(i32::MAX.unsigned_abs());

@@ -4,6 +4,7 @@ pub mod fault;
 pub mod frame;
 pub mod grammar;
 pub mod parallel;
+pub mod salvage;
 pub mod scan;
 
 pub use fault::Fault;

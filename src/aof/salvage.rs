@@ -1,0 +1,102 @@
+//! Behind a damage: finding the intact frames again.
+//!
+//! Nothing marks where a frame begins, so the search tries every `*` behind the damage, and takes the
+//! first from which whole frames follow. A value may hold text that looks like frames; so the search
+//! begins behind the arguments of the broken frame that are still whole ([`trusted_prefix`]), and the
+//! caller says which frames are believable (a known command with a possible number of arguments).
+
+use std::ops::Range;
+
+use super::frame::Frame;
+use super::grammar;
+
+/// How many bytes at the start of a broken frame are certainly its own: its header, and each argument in
+/// turn whose length line is canonical and whose bytes end in CR LF where the length says.
+pub fn trusted_prefix(frame: &[u8]) -> usize {
+    let mut at = match memchr::memchr(b'\n', &frame[..frame.len().min(grammar::OLD_LINE_BYTES)]) {
+        Some(end) if frame[0] == b'*' => end + 1,
+        _ => return 0,
+    };
+    let Some((_, declared)) = grammar::number_line(frame, b'*') else { return at };
+    for _ in 0..declared {
+        match grammar::argument_len(&frame[at..]) {
+            Some(len) => at += len,
+            None => break,
+        }
+    }
+    at
+}
+
+/// The next place at or behind `from` where a canonical and believable frame begins.
+///
+/// `believe` judges a frame by its content. Costs time in proportion to the bytes that are stepped
+/// over.
+pub fn next_island(
+    bytes: &[u8],
+    from: usize,
+    believe: &dyn Fn(&Frame<'_>) -> bool,
+) -> Option<usize> {
+    let mut searched = from;
+    while let Some(star) = memchr::memchr(b'*', bytes.get(searched..)?) {
+        let start = searched + star;
+        if begins(&bytes[start..], believe) {
+            return Some(start);
+        }
+        searched = start + 1;
+    }
+    None
+}
+
+fn begins(bytes: &[u8], believe: &dyn Fn(&Frame<'_>) -> bool) -> bool {
+    let Ok((_, shape)) = grammar::canonical(bytes) else { return false };
+    believe(&Frame::new(0, &bytes[..shape.len], shape))
+}
+
+/// Whether a stretch holds nothing but zero bytes, as a file system leaves after a power loss.
+pub fn is_all_zero(bytes: &[u8], range: Range<usize>) -> bool {
+    bytes.get(range).is_some_and(|stretch| stretch.iter().all(|&byte| byte == 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SET: &[u8] = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n";
+
+    fn island_of(broken: &[u8]) -> Option<usize> {
+        let from = trusted_prefix(broken);
+        next_island(broken, from, &|frame| frame.name() == b"SET")
+    }
+
+    #[test]
+    fn the_next_frame_behind_zeros_is_found() {
+        let log = [&[0; 100], SET, SET].concat();
+        assert_eq!(island_of(&log), Some(100));
+    }
+
+    #[test]
+    fn frames_swallowed_by_a_length_that_is_too_large_are_found() {
+        let log = [&b"*2\r\n$3\r\nGET\r\n$99999\r\nk\r\n"[..], SET, SET].concat();
+        assert_eq!(island_of(&log), Some(24));
+    }
+
+    #[test]
+    fn frames_inside_a_whole_value_of_a_broken_frame_are_not_taken_for_frames() {
+        let value = [SET, SET].concat();
+        // One argument too many is declared: the frame breaks at the next frame's `*`.
+        let broken = [
+            format!("*4\r\n$3\r\nSET\r\n$1\r\nk\r\n${}\r\n", value.len()).as_bytes(),
+            &value,
+            b"\r\n",
+        ]
+        .concat();
+        let log = [&broken, SET].concat();
+        assert_eq!(island_of(&log), Some(broken.len()));
+    }
+
+    #[test]
+    fn frames_that_are_not_believed_are_no_island() {
+        assert_eq!(island_of(b"noise *3\r\n$3\r\nFOO\r\n$1\r\nk\r\n$1\r\nv\r\n"), None);
+        assert_eq!(island_of(b"*x\r\nno frame"), None);
+    }
+}
