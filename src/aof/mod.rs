@@ -1,1 +1,3 @@
-//! (being built)
+//! The append-only file on disk.
+
+pub mod manifest;
