@@ -211,10 +211,10 @@ impl fmt::Display for Rule {
             }
             Rule::TooFewWords { found } => write!(
                 f,
-                "the line has {found} words; `file NAME seq NUMBER type LETTER` needs at least 6"
+                "the line has too few words ({found}); `file NAME seq NUMBER type LETTER` needs at least 6"
             ),
             Rule::OddWords { found } => {
-                write!(f, "the line has {found} words, which do not pair up as keys and values")
+                write!(f, "the words of the line ({found}) do not pair up as keys and values")
             }
             Rule::NameIsPath { found } => write!(
                 f,
@@ -640,7 +640,7 @@ fn push_word(line: &mut Vec<u8>, word: &[u8], escape: Escape) {
 }
 
 /// Text for a person: what is not UTF-8 replaced, control characters escaped, cut at 200 characters.
-fn printable(bytes: &[u8]) -> String {
+pub(crate) fn printable(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let mut out = String::new();
     for (count, character) in text.chars().enumerate() {
