@@ -1,13 +1,22 @@
 //! The append-only file on disk.
+//!
+//! - [`manifest`]: which files belong to a multi-part AOF, in which order.
+//! - [`open()`]: from a path that a person points at to the mapped files, in load order.
+//! - [`grammar`]: what a frame is, as nom parsers; [`fault`]: what can be wrong with one; [`frame`]: one command.
+//! - [`mod@scan`] and [`parallel`]: every frame of a file, on one core or on all.
+//! - [`salvage`]: intact frames behind a damage.
 
 pub mod fault;
 pub mod frame;
 pub mod grammar;
+pub mod manifest;
+pub mod open;
 pub mod parallel;
 pub mod salvage;
 pub mod scan;
 
 pub use fault::Fault;
 pub use frame::{Args, Frame};
+pub use open::{Log, open};
 pub use parallel::{Join, Scanned, scan_parallel};
 pub use scan::{Sink, Stop, scan};

@@ -1,0 +1,917 @@
+//! The manifest of a multi-part AOF: which files belong to it, in which order.
+//!
+//! ```text
+//! file appendonly.aof.2.base.rdb seq 2 type b
+//! file appendonly.aof.1.incr.aof seq 1 type h
+//! file "my log.2.incr.aof" seq 2 type i startoffset 1042
+//! ```
+//!
+//! One line a file: pairs of a key and a value, in any order. Redis 7.0 brought the format, Redis 8.0 the two
+//! offsets, which other servers skip as unknown keys. The grammar here is the loader's own, with its
+//! leniencies and its traps, as read in `aofLoadManifestFromFile` and `sdssplitargs` and tried on
+//! Redis 7.0.15:
+//!
+//! | part | rule |
+//! |---|---|
+//! | line | at most 1024 bytes, newline included; it must end in a newline, the last one too; no zero byte |
+//! | comment | a line that begins with `#`. What is behind its 1024th byte is read as the next line |
+//! | blanks | space, tab, CR, LF around a line are dropped; a blank line is fatal |
+//! | word | bare, `"double"` (`\n \r \t \a \b \xHH`, `\c` is c) or `'single'` (only `\'`); a quote may open inside a word, and must be followed by a blank where it closes. Ends at the first zero byte that an escape makes |
+//! | words | an even number of at least 6 |
+//! | key | case does not matter; unknown ones are skipped; a later one overwrites |
+//! | `file` | neither `/` nor `\` in it |
+//! | `seq` | what C's `atoll` makes of it (`7x` is 7, garbage is 0); 0 is fatal; negative is not, but for an incremental file |
+//! | `type` | the first byte counts: `b`, `i` or `h` |
+//! | base | at most one, on any line |
+//! | incremental | each `seq` above that of the one before, the first above 0 |
+//! | history | any number; never loaded, may be gone |
+//!
+//! No line at all (an empty file) is fatal; nothing but comments means "no files".
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+
+use nom::branch::alt;
+use nom::bytes::complete::{tag, take, take_while, take_while_m_n, take_while1};
+use nom::character::complete::char;
+use nom::combinator::{cut, eof, map, opt, peek, recognize};
+use nom::multi::{fold_many0, many0};
+use nom::sequence::{delimited, preceded, terminated};
+use nom::{IResult, Parser};
+use serde::Serialize;
+
+/// The longest line that the loader reads in one go, in bytes, newline included.
+pub const LINE_BYTES: usize = 1024;
+
+/// What a manifest lists, in the order of its lines.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Manifest {
+    /// One entry a line that is no comment.
+    pub entries: Vec<Entry>,
+}
+
+/// One file of a multi-part AOF.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The bare file name: bytes, as the file system has them, without `/`, `\` and zero bytes.
+    /// The loader takes even an empty one; whoever opens it must not.
+    pub name: Vec<u8>,
+    /// The sequence number; base and incremental files count apart.
+    pub seq: i64,
+    /// What the file is to the set.
+    pub role: Role,
+    /// `startoffset` (Redis 8.0): the replication offset at which the file begins.
+    pub start_offset: Option<i64>,
+    /// `endoffset` (Redis 8.0): the replication offset at which it ends, after a clean stop.
+    pub end_offset: Option<i64>,
+    /// Keys that no known server reads, with their values, in the order of the line.
+    pub extra: Vec<(Vec<u8>, Vec<u8>)>,
+    /// The line it stands on, counted from 1; 0 if it was not read from a file.
+    pub line: u64,
+}
+
+/// What a file is to the set it belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// The data set at the time of a rewrite; loaded first.
+    Base,
+    /// The commands since, in one or several files.
+    Incr,
+    /// Replaced by a rewrite and about to be deleted; never loaded.
+    History,
+}
+
+impl Role {
+    /// The letter that stands for it in a manifest.
+    pub fn letter(self) -> char {
+        match self {
+            Role::Base => 'b',
+            Role::Incr => 'i',
+            Role::History => 'h',
+        }
+    }
+}
+
+/// The rule that a manifest breaks, with what was found. Serialised with its name as `kind`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Rule {
+    /// The file has no bytes.
+    Empty,
+    /// A line longer than [`LINE_BYTES`].
+    LineTooLong,
+    /// The last line does not end in a newline.
+    NoNewline,
+    /// A zero byte in a line.
+    ZeroByte,
+    /// Nothing but blanks on a line.
+    BlankLine,
+    /// A quote that does not close, or that something other than a blank follows.
+    Quoting,
+    /// Fewer than six words.
+    TooFewWords {
+        /// How many there are.
+        found: usize,
+    },
+    /// An odd number of words.
+    OddWords {
+        /// How many there are.
+        found: usize,
+    },
+    /// `file` names a path.
+    NameIsPath {
+        /// The name.
+        found: String,
+    },
+    /// No `file` key.
+    NoFile,
+    /// No `seq` key, or one that counts as 0.
+    NoSeq {
+        /// The value, where there is one.
+        found: Option<String>,
+    },
+    /// No `type` key, or an empty one.
+    NoType,
+    /// A type that is none of `b`, `i`, `h`.
+    UnknownType {
+        /// The value.
+        found: String,
+    },
+    /// A second base file.
+    DuplicateBase {
+        /// The line of the first, counted from 1.
+        first_line: u64,
+    },
+    /// An incremental file whose number is not above that of the one before.
+    NotIncreasing {
+        /// Its number.
+        found: i64,
+        /// The number of the one before; 0 for the first.
+        previous: i64,
+    },
+}
+
+impl Rule {
+    /// The name of the rule, as serialised; it stays the same from version to version.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Rule::Empty => "empty",
+            Rule::LineTooLong => "line-too-long",
+            Rule::NoNewline => "no-newline",
+            Rule::ZeroByte => "zero-byte",
+            Rule::BlankLine => "blank-line",
+            Rule::Quoting => "quoting",
+            Rule::TooFewWords { .. } => "too-few-words",
+            Rule::OddWords { .. } => "odd-words",
+            Rule::NameIsPath { .. } => "name-is-path",
+            Rule::NoFile => "no-file",
+            Rule::NoSeq { .. } => "no-seq",
+            Rule::NoType => "no-type",
+            Rule::UnknownType { .. } => "unknown-type",
+            Rule::DuplicateBase { .. } => "duplicate-base",
+            Rule::NotIncreasing { .. } => "not-increasing",
+        }
+    }
+
+    /// What a server logs before it exits over this rule. Several rules share a message there.
+    pub fn server_message(&self) -> &'static str {
+        match self {
+            Rule::Empty => "Found an empty AOF manifest",
+            Rule::LineTooLong | Rule::NoNewline | Rule::ZeroByte => {
+                "The AOF manifest file contains too long line"
+            }
+            Rule::BlankLine
+            | Rule::Quoting
+            | Rule::TooFewWords { .. }
+            | Rule::OddWords { .. }
+            | Rule::NoFile
+            | Rule::NoSeq { .. }
+            | Rule::NoType => "Invalid AOF manifest file format",
+            Rule::NameIsPath { .. } => "File can't be a path, just a filename",
+            Rule::UnknownType { .. } => "Unknown AOF file type",
+            Rule::DuplicateBase { .. } => "Found duplicate base file information",
+            Rule::NotIncreasing { .. } => "Found a non-monotonic sequence number",
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Rule::Empty => f.write_str("the manifest is empty"),
+            Rule::LineTooLong => write!(f, "the line is longer than {LINE_BYTES} bytes"),
+            Rule::NoNewline => f.write_str("the last line does not end in a newline"),
+            Rule::ZeroByte => f.write_str("the line contains a zero byte"),
+            Rule::BlankLine => f.write_str("the line is blank"),
+            Rule::Quoting => {
+                f.write_str("a quote is never closed, or no blank follows where it closes")
+            }
+            Rule::TooFewWords { found } => write!(
+                f,
+                "the line has too few words ({found}); `file NAME seq NUMBER type LETTER` needs at least 6"
+            ),
+            Rule::OddWords { found } => {
+                write!(f, "the words of the line ({found}) do not pair up as keys and values")
+            }
+            Rule::NameIsPath { found } => write!(
+                f,
+                "the file name `{found}` is a path; it must be a bare name, without / and \\"
+            ),
+            Rule::NoFile => f.write_str("the line has no `file` key"),
+            Rule::NoSeq { found: None } => f.write_str("the line has no `seq` key"),
+            Rule::NoSeq { found: Some(found) } => {
+                write!(f, "the sequence number `{found}` counts as 0, which is refused")
+            }
+            Rule::NoType => f.write_str("the line has no `type`"),
+            Rule::UnknownType { found } => {
+                write!(f, "the type `{found}` is none of b (base), i (incremental) and h (history)")
+            }
+            Rule::DuplicateBase { first_line } => {
+                write!(f, "a second base file; the first is on line {first_line}")
+            }
+            Rule::NotIncreasing { found, previous } => write!(
+                f,
+                "the sequence number {found} of this incremental file is not above {previous}"
+            ),
+        }
+    }
+}
+
+/// Why a manifest is refused, by every server that reads manifests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ManifestError {
+    /// The line, as an editor counts: from 1, by newlines. (The loader counts the rest of a long
+    /// comment as a line of its own.)
+    pub line: u64,
+    /// Where what breaks the rule begins: the byte of the file, counted from 0.
+    pub offset: u64,
+    /// Which rule, and what was found.
+    #[serde(flatten)]
+    pub rule: Rule,
+    /// The line without the blanks around it, made printable.
+    pub text: String,
+    /// Whether the line is the rest of a comment longer than [`LINE_BYTES`], which explains it.
+    pub rest_of_comment: bool,
+}
+
+impl ManifestError {
+    /// What is wrong, without the line number: the rule, and the text of the line.
+    pub fn message(&self) -> String {
+        let mut message = self.rule.to_string();
+        if self.rest_of_comment {
+            message += &format!(" (it is the rest of a comment longer than {LINE_BYTES} bytes)");
+        }
+        if !self.text.is_empty() {
+            message += &format!(": {}", self.text);
+        }
+        message
+    }
+}
+
+impl fmt::Display for ManifestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.message())
+    }
+}
+
+impl std::error::Error for ManifestError {}
+
+impl Entry {
+    /// An entry without offsets and unknown keys.
+    pub fn new(role: Role, name: impl Into<Vec<u8>>, seq: i64) -> Self {
+        Entry {
+            name: name.into(),
+            seq,
+            role,
+            start_offset: None,
+            end_offset: None,
+            extra: Vec::new(),
+            line: 0,
+        }
+    }
+
+    /// The name as the file system takes it.
+    pub fn file_name(&self) -> &OsStr {
+        OsStr::from_bytes(&self.name)
+    }
+
+    /// The line for a manifest, newline included.
+    ///
+    /// As a server writes it, with two exceptions for names on which servers trip over their own
+    /// manifest: one with a `'` is quoted, and where escaping every byte that is not printable ASCII would make
+    /// the line longer than [`LINE_BYTES`], only what must be escaped is. A name of the 255 bytes that
+    /// file systems allow then always fits.
+    pub fn to_line(&self) -> Vec<u8> {
+        let line = self.line_quoted(Escape::AsServers);
+        if line.len() <= LINE_BYTES {
+            return line;
+        }
+        self.line_quoted(Escape::Least)
+    }
+
+    fn line_quoted(&self, escape: Escape) -> Vec<u8> {
+        let mut line = b"file ".to_vec();
+        push_word(&mut line, &self.name, escape);
+        line.extend(format!(" seq {} type {}", self.seq, self.role.letter()).bytes());
+        for (key, offset) in [("startoffset", self.start_offset), ("endoffset", self.end_offset)] {
+            if let Some(offset) = offset {
+                line.extend(format!(" {key} {offset}").bytes());
+            }
+        }
+        for word in self.extra.iter().flat_map(|(key, value)| [key, value]) {
+            line.push(b' ');
+            push_word(&mut line, word, escape);
+        }
+        line.push(b'\n');
+        line
+    }
+}
+
+impl Manifest {
+    /// The base file, if there is one.
+    pub fn base(&self) -> Option<&Entry> {
+        self.with_role(Role::Base).next()
+    }
+
+    /// The entries of one role, in the order of their lines.
+    pub fn with_role(&self, role: Role) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(move |entry| entry.role == role)
+    }
+
+    /// What a server loads, in the order in which it does: the base, wherever it is listed, then
+    /// the incremental files.
+    pub fn load_order(&self) -> impl Iterator<Item = &Entry> {
+        self.with_role(Role::Base).chain(self.with_role(Role::Incr))
+    }
+
+    /// The manifest's bytes, in the order in which a server writes: the base, history,
+    /// incremental files. Unknown keys are kept (a server drops them), comments are not.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        [Role::Base, Role::History, Role::Incr]
+            .into_iter()
+            .flat_map(|role| self.with_role(role))
+            .flat_map(Entry::to_line)
+            .collect()
+    }
+}
+
+/// Parses a manifest as the loader does.
+///
+/// # Errors
+///
+/// The first rule that is broken; a server would exit over it.
+pub fn parse(bytes: &[u8]) -> Result<Manifest, ManifestError> {
+    let mut manifest = Manifest::default();
+    let mut rest = bytes;
+    let mut number = 1;
+    let mut in_comment = false;
+    if bytes.is_empty() {
+        return Err(ManifestError {
+            line: 1,
+            offset: 0,
+            rule: Rule::Empty,
+            text: String::new(),
+            rest_of_comment: false,
+        });
+    }
+    while !rest.is_empty() {
+        let offset = (bytes.len() - rest.len()) as u64;
+        let chunk = next_chunk(&mut rest);
+        let ended = chunk.ends_with(b"\n");
+        if chunk.starts_with(b"#") {
+            in_comment = !ended;
+        } else {
+            let entry = entry(chunk, &manifest).map_err(|rule| ManifestError {
+                line: number,
+                offset: offset + (chunk.len() - trim(chunk, Side::Start).len()) as u64,
+                rule,
+                text: printable(trim(trim(chunk, Side::Start), Side::End)),
+                rest_of_comment: in_comment,
+            })?;
+            manifest.entries.push(Entry { line: number, ..entry });
+            in_comment = false;
+        }
+        number += u64::from(ended);
+    }
+    Ok(manifest)
+}
+
+/// Whether `bytes` are a manifest or were meant to be one: the first line that is no comment begins
+/// with one of the keys `file`, `seq` and `type`, and has another of them. No AOF and no RDB begins so.
+pub fn looks_like_manifest(bytes: &[u8]) -> bool {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let chunk = next_chunk(&mut rest);
+        if chunk.starts_with(b"#") {
+            continue;
+        }
+        let is_key = |word: &[u8]| {
+            [&b"file"[..], b"seq", b"type"].iter().any(|key| word.eq_ignore_ascii_case(key))
+        };
+        let mut words = chunk.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        return words.next().is_some_and(is_key) && words.any(is_key);
+    }
+    false
+}
+
+/// Takes what the loader reads in one go off the front: up to a newline, and never more than
+/// [`LINE_BYTES`].
+fn next_chunk<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
+    let chunk: IResult<&[u8], &[u8]> =
+        recognize((take_while_m_n(0, LINE_BYTES - 1, |byte| byte != b'\n'), opt(take(1_usize))))
+            .parse(rest);
+    let (after, chunk) = chunk.unwrap_or((&[], rest));
+    *rest = after;
+    chunk
+}
+
+/// One line that is no comment, given those before it.
+fn entry(chunk: &[u8], before: &Manifest) -> Result<Entry, Rule> {
+    if chunk.contains(&0) {
+        return Err(Rule::ZeroByte);
+    }
+    if !chunk.ends_with(b"\n") {
+        return Err(if chunk.len() == LINE_BYTES { Rule::LineTooLong } else { Rule::NoNewline });
+    }
+    let line = trim(trim(chunk, Side::Start), Side::End);
+    if line.is_empty() {
+        return Err(Rule::BlankLine);
+    }
+    let (_, words) = words(line).map_err(|_| Rule::Quoting)?;
+    let found = words.len();
+    if found < 6 {
+        return Err(Rule::TooFewWords { found });
+    }
+    if found % 2 != 0 {
+        return Err(Rule::OddWords { found });
+    }
+
+    let (mut name, mut seq, mut role) = (None, None, None);
+    let mut entry = Entry::new(Role::History, "", 0);
+    let mut words = words.into_iter();
+    while let (Some(key), Some(value)) = (words.next(), words.next()) {
+        match key.to_ascii_lowercase().as_slice() {
+            b"file" if value.contains(&b'/') || value.contains(&b'\\') => {
+                return Err(Rule::NameIsPath { found: printable(&value) });
+            }
+            b"file" => name = Some(value),
+            b"seq" => seq = Some(value),
+            b"type" => role = Some(value),
+            b"startoffset" => entry.start_offset = Some(atoll(&value)),
+            b"endoffset" => entry.end_offset = Some(atoll(&value)),
+            _ => entry.extra.push((key, value)),
+        }
+    }
+    entry.name = name.ok_or(Rule::NoFile)?;
+    entry.seq = seq.as_deref().map(atoll).unwrap_or_default();
+    if entry.seq == 0 {
+        return Err(Rule::NoSeq { found: seq.as_deref().map(printable) });
+    }
+    let role = role.unwrap_or_default();
+    entry.role = match role.first() {
+        None => return Err(Rule::NoType),
+        Some(b'b') => Role::Base,
+        Some(b'i') => Role::Incr,
+        Some(b'h') => Role::History,
+        Some(_) => {
+            return Err(Rule::UnknownType { found: printable(&role) });
+        }
+    };
+    if let (Role::Base, Some(first)) = (entry.role, before.base()) {
+        return Err(Rule::DuplicateBase { first_line: first.line });
+    }
+    let previous = before.with_role(Role::Incr).last().map_or(0, |entry| entry.seq);
+    if entry.role == Role::Incr && entry.seq <= previous {
+        return Err(Rule::NotIncreasing { found: entry.seq, previous });
+    }
+    Ok(entry)
+}
+
+/// The words of a line. Fails on quoting alone.
+fn words(line: &[u8]) -> IResult<&[u8], Vec<Vec<u8>>> {
+    terminated(
+        many0(preceded(take_while(is_space), preceded(peek(take(1_usize)), word))),
+        (take_while(is_space), eof),
+    )
+    .parse(line)
+}
+
+/// One word: bare bytes, then perhaps a quoted part, which ends it.
+fn word(input: &[u8]) -> IResult<&[u8], Vec<u8>> {
+    let bare = take_while(|byte| !matches!(byte, b' ' | b'\n' | b'\r' | b'\t' | b'"' | b'\''));
+    map((bare, opt(alt((double_quoted, single_quoted)))), |(bare, quoted)| {
+        let mut word = [bare, &quoted.unwrap_or_default()].concat();
+        // The loader handles words as C strings.
+        if let Some(zero) = memchr::memchr(0, &word) {
+            word.truncate(zero);
+        }
+        word
+    })
+    .parse(input)
+}
+
+fn double_quoted(input: &[u8]) -> IResult<&[u8], Vec<u8>> {
+    let hex = map(
+        preceded(tag("\\x"), take_while_m_n(2, 2, |byte: u8| byte.is_ascii_hexdigit())),
+        |digits: &[u8]| {
+            let value = |digit: u8| char::from(digit).to_digit(16).unwrap_or_default();
+            let byte = digits.iter().fold(0, |byte, &digit| byte * 16 + value(digit));
+            Piece::Byte(u8::try_from(byte).unwrap_or_default())
+        },
+    );
+    let escaped = map(preceded(char('\\'), take(1_usize)), |byte: &[u8]| match byte {
+        b"n" => Piece::Byte(b'\n'),
+        b"r" => Piece::Byte(b'\r'),
+        b"t" => Piece::Byte(b'\t'),
+        b"b" => Piece::Byte(8),
+        b"a" => Piece::Byte(7),
+        other => Piece::Bytes(other),
+    });
+    let plain = map(take_while1(|byte| byte != b'"' && byte != b'\\'), Piece::Bytes);
+    quoted(input, '"', alt((hex, escaped, plain)))
+}
+
+fn single_quoted(input: &[u8]) -> IResult<&[u8], Vec<u8>> {
+    let escaped = map(tag("\\'"), |_| Piece::Byte(b'\''));
+    let backslash = map(tag("\\"), Piece::Bytes);
+    let plain = map(take_while1(|byte| byte != b'\'' && byte != b'\\'), Piece::Bytes);
+    quoted(input, '\'', alt((escaped, backslash, plain)))
+}
+
+/// A part of what stands between quotes.
+enum Piece<'a> {
+    Byte(u8),
+    Bytes(&'a [u8]),
+}
+
+/// `pieces` between two `quote`s, of which the second must be followed by a blank or nothing. Once the first is
+/// read, there is no other way to read it.
+fn quoted<'a>(
+    input: &'a [u8],
+    quote: char,
+    piece: impl Parser<&'a [u8], Output = Piece<'a>, Error = nom::error::Error<&'a [u8]>>,
+) -> IResult<&'a [u8], Vec<u8>> {
+    let body = fold_many0(piece, Vec::new, |mut body, piece| {
+        match piece {
+            Piece::Byte(byte) => body.push(byte),
+            Piece::Bytes(bytes) => body.extend_from_slice(bytes),
+        }
+        body
+    });
+    let end = peek(alt((eof, take_while_m_n(1, 1, is_space))));
+    delimited(char(quote), cut(terminated(body, char(quote))), cut(end)).parse(input)
+}
+
+/// C's `isspace`, which tells words apart (a bare word ends only at four of these).
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t'..=b'\r')
+}
+
+enum Side {
+    Start,
+    End,
+}
+
+/// Drops the blanks that the loader drops around a line.
+fn trim(line: &[u8], side: Side) -> &[u8] {
+    let is_text = |byte: &u8| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+    match side {
+        Side::Start => {
+            let start = line.iter().position(is_text).unwrap_or(line.len());
+            line.get(start..).unwrap_or_default()
+        }
+        Side::End => {
+            let end = line.iter().rposition(is_text).map_or(0, |last| last + 1);
+            line.get(..end).unwrap_or_default()
+        }
+    }
+}
+
+/// C's `atoll`: blanks, a sign, digits, then whatever; cut at the ends of the range.
+fn atoll(text: &[u8]) -> i64 {
+    let start = text.iter().take_while(|&&byte| is_space(byte)).count();
+    let text = text.get(start..).unwrap_or_default();
+    let (negative, digits) = match text.split_first() {
+        Some((b'-', digits)) => (true, digits),
+        Some((b'+', digits)) => (false, digits),
+        _ => (false, text),
+    };
+    digits.iter().take_while(|byte| byte.is_ascii_digit()).fold(0_i64, |number, &byte| {
+        let digit = i64::from(byte - b'0');
+        let number = number.saturating_mul(10);
+        if negative { number.saturating_sub(digit) } else { number.saturating_add(digit) }
+    })
+}
+
+/// Which bytes of a quoted word are escaped.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Escape {
+    /// All but printable ASCII.
+    AsServers,
+    /// Those that would end the word or the line.
+    Least,
+}
+
+/// Appends a word, quoted if it must be.
+fn push_word(line: &mut Vec<u8>, word: &[u8], escape: Escape) {
+    let bare = |&byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'\\');
+    if !word.is_empty() && word.iter().all(bare) {
+        line.extend_from_slice(word);
+        return;
+    }
+    line.push(b'"');
+    for &byte in word {
+        match byte {
+            b'"' | b'\\' => line.extend([b'\\', byte]),
+            b'\n' => line.extend(b"\\n"),
+            b'\r' => line.extend(b"\\r"),
+            b'\t' => line.extend(b"\\t"),
+            7 => line.extend(b"\\a"),
+            8 => line.extend(b"\\b"),
+            b' '..=b'~' => line.push(byte),
+            _ if escape == Escape::Least => line.push(byte),
+            _ => line.extend(format!("\\x{byte:02x}").bytes()),
+        }
+    }
+    line.push(b'"');
+}
+
+/// Text for a person: what is not UTF-8 replaced, control characters escaped, cut at 200 characters.
+pub(crate) fn printable(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let mut out = String::new();
+    for (count, character) in text.chars().enumerate() {
+        if count == 200 {
+            out.push_str("...");
+            break;
+        }
+        if character.is_control() {
+            out.extend(character.escape_default());
+        } else {
+            out.push(character);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What became of a manifest, in short: `b:NAME:SEQ` and so on in load order, or the rule.
+    fn outcome(text: &[u8]) -> String {
+        match parse(text) {
+            Err(error) => format!("{} at line {}", error.rule.kind(), error.line),
+            Ok(manifest) => {
+                let loaded = manifest.load_order().chain(manifest.with_role(Role::History));
+                let words = loaded.map(|entry| {
+                    let name = printable(&entry.name);
+                    format!("{}:{name}:{}", entry.role.letter(), entry.seq)
+                });
+                words.collect::<Vec<_>>().join(" ")
+            }
+        }
+    }
+
+    #[test]
+    fn every_rule_both_ways() {
+        let comment = |len: usize, then: &str| format!("#{}{then}", "c".repeat(len - 1));
+        let padded = |len: usize| {
+            let line = "file a seq 1 type b";
+            format!("{line}{}\n", " ".repeat(len - line.len() - 1))
+        };
+        let cases: &[(&str, &str)] = &[
+            // Whole files.
+            ("", "empty at line 1"),
+            ("# nothing\n", ""),
+            ("# nothing", ""),
+            ("file a seq 1 type b\n", "b:a:1"),
+            ("file i seq 1 type i\nfile b seq 2 type b\n", "b:b:2 i:i:1"),
+            (
+                "file a seq 2 type b\nfile h seq 9 type h\nfile x seq 1 type i\nfile y seq 5 type i\n",
+                "b:a:2 i:x:1 i:y:5 h:h:9",
+            ),
+            // Lines.
+            (&padded(1024), "b:a:1"),
+            (&padded(1025), "line-too-long at line 1"),
+            ("file a seq 1 type b", "no-newline at line 1"),
+            ("#\n\nfile a seq 1 type b\n", "blank-line at line 2"),
+            ("file a seq 1 type b\n \t\r\n", "blank-line at line 2"),
+            ("file a seq 1 type b\n\n", "blank-line at line 2"),
+            (" \t file a seq 1 type b \t\r\n", "b:a:1"),
+            ("file a\0 seq 1 type b\n", "zero-byte at line 1"),
+            ("file a seq 1 type b\n\0\n", "zero-byte at line 2"),
+            // Comments.
+            ("#\0\nfile a seq 1 type b\n", "b:a:1"),
+            ("file a seq 1 type b\n# end", "b:a:1"),
+            (" # no comment\n", "too-few-words at line 1"),
+            (&comment(1023, "\nfile a seq 1 type b\n"), "b:a:1"),
+            (&comment(1024, "\nfile a seq 1 type b\n"), "blank-line at line 1"),
+            (&comment(1030, "\n"), "too-few-words at line 1"),
+            (&comment(1024, "#\nfile a seq 1 type b\n"), "b:a:1"),
+            (&comment(1024, "file a seq 1 type b\n"), "b:a:1"),
+            // Words.
+            ("file a seq 1 type\n", "too-few-words at line 1"),
+            ("\u{b}\n", "too-few-words at line 1"),
+            ("file a seq 1 type b x\n", "odd-words at line 1"),
+            ("file a seq 1 type b x y\n", "b:a:1"),
+            ("\u{b}file\u{c} a seq 1 type b\n", "no-file at line 1"),
+            ("\u{b}file \u{c}a seq 1 type b\n", "b:a:1"),
+            ("file a\u{b}b seq 1 type b\n", "b:a\\u{b}b:1"),
+            // Quotes.
+            ("file \"my log\" seq 1 type b\n", "b:my log:1"),
+            ("\"file\" 'my log' 'seq' '1' \"type\" \"b\"\n", "b:my log:1"),
+            (r#"file "\x41\n\r\t\"\q\x4g" seq 1 type b"#, "no-newline at line 1"),
+            ("file \"\\x41\\n\\t\\\"\\q\\x4g\" seq 1 type b\n", "b:A\\n\\t\"qx4g:1"),
+            ("file \"\\a\\b\\r\" seq 1 type b\n", "b:\\u{7}\\u{8}\\r:1"),
+            ("file 'it\\'s\\x41' seq 1 type b\n", "name-is-path at line 1"),
+            ("file 'it\\'s' seq 1 type b\n", "b:it's:1"),
+            ("file \"it's\" seq 1 type b\n", "b:it's:1"),
+            ("file it's seq 1 type b\n", "quoting at line 1"),
+            ("file \"a seq 1 type b\n", "quoting at line 1"),
+            ("file \"a\"b seq 1 type b\n", "quoting at line 1"),
+            ("file 'a'b seq 1 type b\n", "quoting at line 1"),
+            ("file \"a\\\" seq 1 type b\n", "quoting at line 1"),
+            ("file x\" y\" seq 1 type b\n", "b:x y:1"),
+            ("file x\" \"y seq 1 type b\n", "quoting at line 1"),
+            ("file \"a\"\u{b}seq 1 type b\n", "b:a:1"),
+            ("file \"a\\x00zz\" seq 1 type b\n", "b:a:1"),
+            // Keys.
+            ("type b seq 1 file a\n", "b:a:1"),
+            ("FILE a Seq 1 tYPE b\n", "b:a:1"),
+            ("file a file b seq 1 seq 2 type h type i\n", "i:b:2"),
+            ("fil a seq 1 type b\n", "no-file at line 1"),
+            ("file a sequence 1 type b\n", "no-seq at line 1"),
+            ("file a seq 1 typ b\n", "no-type at line 1"),
+            // Names.
+            ("file ../a seq 1 type b\n", "name-is-path at line 1"),
+            ("file \"a\\\\b\" seq 1 type b\n", "name-is-path at line 1"),
+            ("file /a file b seq 1 type b a b\n", "name-is-path at line 1"),
+            ("file .. seq 1 type b\n", "b:..:1"),
+            ("file \"\" seq 1 type b\n", "b::1"),
+            // Numbers.
+            ("file a seq 0 type b\n", "no-seq at line 1"),
+            ("file a seq 0x10 type b\n", "no-seq at line 1"),
+            ("file a seq x type b\n", "no-seq at line 1"),
+            ("file a seq 7x type b\n", "b:a:7"),
+            ("file a seq \" +7\" type b\n", "b:a:7"),
+            ("file a seq -1 type b\n", "b:a:-1"),
+            ("file a seq -1 type h\n", "h:a:-1"),
+            ("file a seq 99999999999999999999 type b\n", "b:a:9223372036854775807"),
+            ("file a seq -99999999999999999999 type b\n", "b:a:-9223372036854775808"),
+            // Types.
+            ("file a seq 1 type base\n", "b:a:1"),
+            ("file a seq 1 type incr\n", "i:a:1"),
+            ("file a seq 1 type history\n", "h:a:1"),
+            ("file a seq 1 type B\n", "unknown-type at line 1"),
+            ("file a seq 1 type \"\"\n", "no-type at line 1"),
+            // Between the lines.
+            ("file a seq 1 type b\n#\nfile b seq 2 type b\n", "duplicate-base at line 3"),
+            ("file a seq -1 type i\n", "not-increasing at line 1"),
+            ("file a seq 2 type i\nfile b seq 2 type i\n", "not-increasing at line 2"),
+            (
+                "file a seq 2 type i\nfile h seq 1 type h\nfile b seq 9 type i\n",
+                "i:a:2 i:b:9 h:h:1",
+            ),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(outcome(text.as_bytes()), *expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_error_says_what_was_found_where() {
+        let cases: &[(&str, u64, &str)] = &[
+            (
+                "file a seq 1 type b\n  file b seq 1 type x\n",
+                22,
+                "line 2: the type `x` is none of b (base), i (incremental) and h (history): file b seq 1 type x",
+            ),
+            (
+                "file a seq 3 type i\nfile b seq 2 type i\n",
+                20,
+                "line 2: the sequence number 2 of this incremental file is not above 3: file b seq 2 type i",
+            ),
+            (
+                "file ../a seq 1 type b\n",
+                0,
+                "line 1: the file name `../a` is a path; it must be a bare name, without / and \\: file ../a seq 1 type b",
+            ),
+            ("\n", 1, "line 1: the line is blank"),
+            ("", 0, "line 1: the manifest is empty"),
+        ];
+        for (text, offset, message) in cases {
+            let error = parse(text.as_bytes()).unwrap_err();
+            assert_eq!((error.offset, error.to_string().as_str()), (*offset, *message));
+        }
+        let error = parse(&[&[b'#'; 1][..], &[b' '; 1030], b"\n"].concat()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "line 1: the line is blank (it is the rest of a comment longer than 1024 bytes)"
+        );
+    }
+
+    #[test]
+    fn an_error_is_serialised_flat() {
+        let error = parse(b"file a seq 1 type x\n").unwrap_err();
+        assert_eq!(
+            serde_json::to_value(&error).unwrap(),
+            serde_json::json!({
+                "line": 1, "offset": 0, "kind": "unknown-type", "found": "x",
+                "text": "file a seq 1 type x", "rest_of_comment": false,
+            })
+        );
+        assert_eq!(error.rule.kind(), "unknown-type");
+    }
+
+    #[test]
+    fn offsets_and_unknown_keys_are_kept() {
+        let text = b"file a seq 1 type i startoffset 12 endoffset 99 colour \"sea green\"\n";
+        let manifest = parse(text).unwrap();
+        assert_eq!(manifest.entries[0].start_offset, Some(12));
+        assert_eq!(manifest.entries[0].end_offset, Some(99));
+        assert_eq!(manifest.entries[0].extra, [(b"colour".to_vec(), b"sea green".to_vec())]);
+        assert_eq!(manifest.to_bytes(), text);
+    }
+
+    #[test]
+    fn it_is_written_in_the_order_of_servers() {
+        let text = b"file i seq 1 type i\nfile h2 seq 2 type h\nfile h1 seq 1 type h\nfile b seq 3 type b\n";
+        assert_eq!(
+            String::from_utf8(parse(text).unwrap().to_bytes()).unwrap(),
+            "file b seq 3 type b\nfile h2 seq 2 type h\nfile h1 seq 1 type h\nfile i seq 1 type i\n"
+        );
+    }
+
+    #[test]
+    fn names_are_quoted_as_servers_do_and_where_they_forget_to() {
+        let line =
+            |name: &[u8]| String::from_utf8(Entry::new(Role::Base, name, 1).to_line()).unwrap();
+        assert_eq!(line(b"a-b.1"), "file a-b.1 seq 1 type b\n");
+        assert_eq!(line(b"my log"), "file \"my log\" seq 1 type b\n");
+        assert_eq!(line("é\n".as_bytes()), "file \"\\xc3\\xa9\\n\" seq 1 type b\n");
+        assert_eq!(line(b"it's"), "file \"it's\" seq 1 type b\n");
+        let long = "é".repeat(127);
+        assert_eq!(line(long.as_bytes()).len(), 254 + "file \"\" seq 1 type b\n".len());
+    }
+
+    #[test]
+    fn a_manifest_is_known_by_its_first_line() {
+        for yes in ["file a seq 1 type b\n", "# c\nseq 1 type b file a", "FILE a SEQ x"] {
+            assert!(looks_like_manifest(yes.as_bytes()), "{yes:?}");
+        }
+        for no in ["", "# c\n", "*1\r\n$4\r\nPING\r\n", "file\n", "files a seq 1\n", "REDIS0011"] {
+            assert!(!looks_like_manifest(no.as_bytes()), "{no:?}");
+        }
+    }
+
+    fn name() -> impl Strategy<Value = Vec<u8>> {
+        let byte =
+            any::<u8>().prop_filter("not in a name", |byte| !matches!(byte, 0 | b'/' | b'\\'));
+        proptest::collection::vec(byte, 0..=255)
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(
+            base in proptest::option::of((name(), 1..i64::MAX)),
+            history in proptest::collection::vec((name(), 1..i64::MAX), 0..3),
+            incr in proptest::collection::btree_map(1..i64::MAX, (name(), any::<Option<i64>>()), 0..3),
+            extra in proptest::collection::vec((proptest::collection::vec(1..=255_u8, 0..20), "[a-z]{9}"), 0..3),
+        ) {
+            let mut manifest = Manifest::default();
+            manifest.entries.extend(base.map(|(name, seq)| Entry::new(Role::Base, name, seq)));
+            manifest.entries.extend(history.into_iter().map(|(name, seq)| Entry::new(Role::History, name, seq)));
+            manifest.entries.extend(incr.into_iter().map(|(seq, (name, start_offset))| Entry {
+                start_offset,
+                extra: extra.iter().map(|(value, key)| (key.clone().into_bytes(), value.clone())).collect(),
+                ..Entry::new(Role::Incr, name, seq)
+            }));
+            prop_assume!(!manifest.entries.is_empty());
+            for (entry, line) in manifest.entries.iter_mut().zip(1..) {
+                entry.line = line;
+            }
+            prop_assert_eq!(parse(&manifest.to_bytes()), Ok(manifest));
+        }
+
+        #[test]
+        fn any_bytes_are_taken_calmly(bytes in proptest::collection::vec(any::<u8>(), 0..3000)) {
+            let _ = (parse(&bytes), looks_like_manifest(&bytes));
+        }
+
+        #[test]
+        fn what_is_read_survives_writing(
+            text in "(file|seq|type|[a-z]{1,3}|[bhi]|[0-9]{1,2}|['\"\\\\ \t\n#x0-9a-f]|.){0,60}\n",
+        ) {
+            let once = parse(format!("file a seq 1 type b {text}").as_bytes());
+            if let Ok(once) = once {
+                let twice = parse(&once.to_bytes()).unwrap();
+                prop_assert_eq!(twice.to_bytes(), once.to_bytes());
+            }
+        }
+    }
+}
