@@ -1,11 +1,15 @@
 //! Files: the only room that maps, locks, syncs and renames, and the only one with unsafe code.
 //!
 //! - [`Mapping`]: a file mapped read-only, safe against being cut while it is read.
-//! - [`guard`]: the signal handler behind that safety.
+//! - `guard`: the signal handler behind that safety.
+//! - [`publish`]: output that appears whole or not at all.
+//! - [`holders`]: which processes have a file open for writing.
 
 #[allow(unsafe_code)]
 mod guard;
+pub mod holders;
 #[allow(unsafe_code)]
 mod map;
+pub mod publish;
 
 pub use map::{Change, Mapping};

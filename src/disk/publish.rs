@@ -1,0 +1,294 @@
+//! Output that appears whole or not at all.
+//!
+//! A file or directory is written under a temporary name beside its destination, synced, renamed, and the
+//! directory that holds it is synced. Interrupted at any instant, even by `kill -9`, a person finds the
+//! old state or the new one under the destination's name; at worst a file `.NAME.*.tmp` is left beside it.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use rustix::fs::{CWD, RenameFlags};
+use rustix::io::Errno;
+use tempfile::{Builder, NamedTempFile, TempDir};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Whether something that stands at the destination may be replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// It stays, and publishing fails.
+    Keep,
+    /// It is replaced, in one step.
+    Replace,
+}
+
+/// What is being written and must go when the process is interrupted.
+static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Removes all unfinished output of this process. For the handler of Ctrl-C, which ends the process next.
+pub fn abandon_all() {
+    let paths = std::mem::take(&mut *UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner));
+    for path in paths {
+        let _ = fs::remove_file(&path).or_else(|_| fs::remove_dir_all(&path));
+    }
+}
+
+fn begin(path: &Path) {
+    UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).push(path.to_path_buf());
+}
+
+fn end(path: &Path) {
+    UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).retain(|other| other != path);
+}
+
+/// The directory that holds `path`.
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn temporary(destination: &Path) -> Result<(String, &Path)> {
+    let Some(name) = destination.file_name() else {
+        return Err(Error::new(ErrorKind::Usage, "this names no file that could be written")
+            .at(destination));
+    };
+    Ok((format!(".{}.", name.to_string_lossy()), parent(destination)))
+}
+
+/// Refuses when something stands at `destination` and may not be replaced, before any work is done.
+///
+/// # Errors
+///
+/// [`ErrorKind::Refused`].
+pub fn check_free(destination: &Path, existing: Existing) -> Result<()> {
+    if existing == Existing::Keep && destination.symlink_metadata().is_ok() {
+        return Err(Error::new(ErrorKind::Refused, "it exists already, and was left as it is")
+            .at(destination)
+            .help("give another name, or --force to replace it"));
+    }
+    Ok(())
+}
+
+/// A file that is being written, and becomes visible when it is [published](NewFile::publish). Dropped
+/// before that, it is removed.
+pub struct NewFile {
+    temporary: NamedTempFile,
+    destination: PathBuf,
+    existing: Existing,
+}
+
+impl NewFile {
+    /// Begins a file that shall stand at `destination`.
+    ///
+    /// # Errors
+    ///
+    /// When something stands there that must be kept, or the directory cannot be written.
+    pub fn create(destination: &Path, existing: Existing) -> Result<Self> {
+        check_free(destination, existing)?;
+        let (prefix, directory) = temporary(destination)?;
+        let mut builder = Builder::new();
+        builder.prefix(&prefix).suffix(".tmp");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            // What open(2) would give; the system takes the umask off.
+            builder.permissions(fs::Permissions::from_mode(0o666));
+        }
+        let temporary = builder
+            .tempfile_in(directory)
+            .map_err(|error| Error::io("create a file beside", destination, error))?;
+        begin(temporary.path());
+        Ok(NewFile { temporary, destination: destination.to_path_buf(), existing })
+    }
+
+    /// The file, to write to.
+    pub fn file(&mut self) -> &mut File {
+        self.temporary.as_file_mut()
+    }
+
+    /// Where it is while it is being written.
+    pub fn path(&self) -> &Path {
+        self.temporary.path()
+    }
+
+    /// Makes it stand at its destination, durably.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be synced or renamed, or something has come to stand there that must be kept; the
+    /// destination is then as it was.
+    pub fn publish(self) -> Result<()> {
+        let NewFile { temporary, destination, existing } = self;
+        temporary.as_file().sync_all().map_err(|error| Error::io("write", &destination, error))?;
+        let written = temporary.path().to_path_buf();
+        let persisted = match existing {
+            Existing::Keep => temporary.persist_noclobber(&destination),
+            Existing::Replace => temporary.persist(&destination),
+        };
+        end(&written);
+        persisted.map_err(|error| {
+            Error::io("put the finished file in place of", &destination, error.error)
+        })?;
+        sync_directory(parent(&destination))
+    }
+}
+
+/// A directory that is being filled, and becomes visible when it is [published](NewDirectory::publish).
+/// Dropped before that, it is removed with all that is in it.
+pub struct NewDirectory {
+    temporary: TempDir,
+    destination: PathBuf,
+    existing: Existing,
+}
+
+impl NewDirectory {
+    /// Begins a directory that shall stand at `destination`.
+    ///
+    /// # Errors
+    ///
+    /// When something stands there that must be kept, or the directory above cannot be written.
+    pub fn create(destination: &Path, existing: Existing) -> Result<Self> {
+        check_free(destination, existing)?;
+        let (prefix, directory) = temporary(destination)?;
+        let mut builder = Builder::new();
+        builder.prefix(&prefix).suffix(".tmp");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            builder.permissions(fs::Permissions::from_mode(0o755));
+        }
+        let temporary = builder
+            .tempdir_in(directory)
+            .map_err(|error| Error::io("create a directory beside", destination, error))?;
+        begin(temporary.path());
+        Ok(NewDirectory { temporary, destination: destination.to_path_buf(), existing })
+    }
+
+    /// Where it is while it is being filled.
+    pub fn path(&self) -> &Path {
+        self.temporary.path()
+    }
+
+    /// Makes it stand at its destination, durably: every file in it is synced first.
+    ///
+    /// # Errors
+    ///
+    /// As [`NewFile::publish`].
+    pub fn publish(self) -> Result<()> {
+        let NewDirectory { temporary, destination, existing } = self;
+        let written = temporary.path().to_path_buf();
+        let failed = |error: io::Error| Error::io("write", &destination, error);
+        for entry in fs::read_dir(&written).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            File::open(path).and_then(|file| file.sync_all()).map_err(failed)?;
+        }
+        sync_directory(&written)?;
+        let occupied = destination.symlink_metadata().is_ok();
+        let flags = match existing {
+            Existing::Replace if occupied => RenameFlags::EXCHANGE,
+            _ => RenameFlags::NOREPLACE,
+        };
+        let renamed = match rustix::fs::renameat_with(CWD, &written, CWD, &destination, flags) {
+            // A file system without these flags. A plain rename replaces an empty directory at most.
+            Err(Errno::INVAL | Errno::NOSYS) if flags == RenameFlags::NOREPLACE => {
+                fs::rename(&written, &destination)
+            }
+            other => other.map_err(io::Error::from),
+        };
+        renamed.map_err(|error| {
+            Error::io("put the finished directory in place of", &destination, error)
+        })?;
+        end(&written);
+        if flags == RenameFlags::EXCHANGE {
+            // What stood there is now under the temporary name, and goes with it.
+            drop(temporary);
+        } else {
+            let _ = temporary.keep();
+        }
+        sync_directory(parent(&destination))
+    }
+}
+
+/// Makes what was created, renamed or removed in `directory` durable.
+fn sync_directory(directory: &Path) -> Result<()> {
+    File::open(directory)
+        .and_then(|directory| directory.sync_all())
+        .map_err(|error| Error::io("sync the directory", directory, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn names(directory: &Path) -> Vec<String> {
+        let entries = fs::read_dir(directory).unwrap();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_file_appears_when_it_is_published_and_not_before() {
+        let directory = tempfile::tempdir().unwrap();
+        let destination = directory.path().join("out.aof");
+        let mut new = NewFile::create(&destination, Existing::Keep).unwrap();
+        new.file().write_all(b"whole").unwrap();
+        assert!(!destination.exists());
+        new.publish().unwrap();
+        assert_eq!(fs::read(&destination).unwrap(), b"whole");
+        assert_eq!(names(directory.path()), ["out.aof"]);
+    }
+
+    #[test]
+    fn what_is_not_published_leaves_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        drop(NewFile::create(&directory.path().join("a"), Existing::Keep).unwrap());
+        drop(NewDirectory::create(&directory.path().join("b"), Existing::Keep).unwrap());
+        assert!(names(directory.path()).is_empty());
+    }
+
+    #[test]
+    fn what_stands_there_is_kept_or_replaced_as_asked() {
+        let directory = tempfile::tempdir().unwrap();
+        let destination = directory.path().join("out");
+        fs::write(&destination, b"old").unwrap();
+        let error = NewFile::create(&destination, Existing::Keep).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Refused);
+        let mut new = NewFile::create(&destination, Existing::Replace).unwrap();
+        new.file().write_all(b"new").unwrap();
+        new.publish().unwrap();
+        assert_eq!(fs::read(&destination).unwrap(), b"new");
+    }
+
+    #[test]
+    fn a_file_that_came_meanwhile_is_not_overwritten() {
+        let directory = tempfile::tempdir().unwrap();
+        let destination = directory.path().join("out");
+        let new = NewFile::create(&destination, Existing::Keep).unwrap();
+        fs::write(&destination, b"somebody else's").unwrap();
+        assert!(new.publish().is_err());
+        assert_eq!(fs::read(&destination).unwrap(), b"somebody else's");
+        assert_eq!(names(directory.path()), ["out"]);
+    }
+
+    #[test]
+    fn a_directory_is_replaced_in_one_step_and_the_old_one_goes() {
+        let directory = tempfile::tempdir().unwrap();
+        let destination = directory.path().join("set");
+        fs::create_dir(&destination).unwrap();
+        fs::write(destination.join("old"), b"").unwrap();
+        let new = NewDirectory::create(&destination, Existing::Replace).unwrap();
+        fs::write(new.path().join("new"), b"").unwrap();
+        new.publish().unwrap();
+        assert_eq!(names(&destination), ["new"]);
+        assert_eq!(names(directory.path()), ["set"]);
+    }
+}
