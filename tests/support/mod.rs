@@ -15,8 +15,11 @@ use server::{Binary, find};
 /// The lines that there are binaries for: see `.ci/servers`.
 pub(crate) const LINES: [Server; 4] = [redis(6, 2), redis(7, 0), redis(8, 2), valkey(9, 1)];
 
+/// What a test does with the server it is given; it panics if it fails.
+pub(crate) type Body = fn(&Binary);
+
 /// One trial a line: `name on LINE`.
-pub(crate) fn on_each(lines: &[Server], name: &str, body: fn(&Binary)) -> Vec<Trial> {
+pub(crate) fn on_each(lines: &[Server], name: &str, body: Body) -> Vec<Trial> {
     (lines.iter())
         .map(|line| {
             trial(&[*line], format!("{name} on {line}"), move |binaries| {
