@@ -4,12 +4,11 @@ use super::row::{Command, NO_KEYS, Role, Subcommand, plain, since, sub, valkey_o
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[Command] = &[
-    // Exactly 2 up to Redis 5.0; the user name came with 6.0.
-    plain("AUTH",   -2, since(1, 0), NO_KEYS),
+    // The user name came with 6.0.
+    plain("AUTH",   -2, since(1, 0), NO_KEYS).until(since(6, 0), 2),
     plain("CLIENT", -2, since(2, 4), NO_KEYS).with(CLIENT),
     plain("ECHO",    2, since(1, 0), NO_KEYS),
-    // At least 2 in Redis 6.0.
-    plain("HELLO",  -1, since(6, 0), NO_KEYS),
+    plain("HELLO",  -1, since(6, 0), NO_KEYS).until(since(6, 2), -2),
     plain("PING",   -1, since(1, 0), NO_KEYS),
     // Clients could always send it, but up to Redis 6.2 it was no command: a loader did not know
     // it.

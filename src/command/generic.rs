@@ -10,10 +10,9 @@ pub(super) const ROWS: &[Command] = &[
     write("DEL",         -2, since(1, 0), KEYS),
     plain("DUMP",         2, since(2, 6), KEY),
     plain("EXISTS",      -2, since(1, 0), KEYS),
-    // EXPIRE, EXPIREAT, PEXPIRE, PEXPIREAT: exactly 3 up to Redis 6.2; NX, XX, GT and LT came with
-    // 7.0.
-    write("EXPIRE",      -3, since(1, 0), KEY),
-    write("EXPIREAT",    -3, since(1, 2), KEY),
+    // The conditions NX, XX, GT and LT came with 7.0, here and in the three like it.
+    write("EXPIRE",      -3, since(1, 0), KEY).until(since(7, 0), 3),
+    write("EXPIREAT",    -3, since(1, 2), KEY).until(since(7, 0), 3),
     plain("EXPIRETIME",   2, since(7, 0), KEY),
     plain("KEYS",         2, since(1, 0), NO_KEYS),
     // Logged as DEL on the side that gives the keys away.
@@ -21,8 +20,8 @@ pub(super) const ROWS: &[Command] = &[
     write("MOVE",         3, since(1, 0), KEY),
     plain("OBJECT",      -2, since(2, 2), NO_KEYS).with(OBJECT),
     write("PERSIST",      2, since(2, 2), KEY),
-    write("PEXPIRE",     -3, since(2, 6), KEY),
-    write("PEXPIREAT",   -3, since(2, 6), KEY),
+    write("PEXPIRE",     -3, since(2, 6), KEY).until(since(7, 0), 3),
+    write("PEXPIREAT",   -3, since(2, 6), KEY).until(since(7, 0), 3),
     plain("PEXPIRETIME",  2, since(7, 0), KEY),
     plain("PTTL",         2, since(2, 6), KEY),
     plain("RANDOMKEY",    1, since(1, 0), NO_KEYS),

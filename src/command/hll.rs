@@ -7,8 +7,8 @@ pub(super) const ROWS: &[Command] = &[
     write("PFADD",      -2, since(2, 8), KEY),
     // No write by its flag, yet it stores the count it computed in the key, and is logged then.
     write("PFCOUNT",    -2, since(2, 8), KEYS),
-    // At least 3 up to Redis 6.2. GETREG, too, converts the key to the dense encoding.
-    write("PFDEBUG",    -3, since(2, 8), SECOND),
+    // GETREG, too, converts the key to the dense encoding.
+    write("PFDEBUG",     3, since(2, 8), SECOND).until(since(7, 0), -3),
     write("PFMERGE",    -2, since(2, 8), KEYS),
     plain("PFSELFTEST",  1, since(2, 8), NO_KEYS),
 ];

@@ -14,8 +14,8 @@ pub(super) const ROWS: &[Command] = &[
     plain("LLEN",        2, since(1, 0), KEY),
     write("LMOVE",       5, since(6, 2), TWO_KEYS),
     write("LMPOP",      -4, since(7, 0), counted(1)),
-    // Exactly 2 up to Redis 6.0; the count came with 6.2. RPOP likewise.
-    write("LPOP",       -2, since(1, 0), KEY),
+    // The count came with 6.2, in RPOP as well.
+    write("LPOP",       -2, since(1, 0), KEY).until(since(6, 2), 2),
     // Since 6.0.6.
     plain("LPOS",       -3, since(6, 0), KEY),
     write("LPUSH",      -3, since(1, 0), KEY),
@@ -24,7 +24,7 @@ pub(super) const ROWS: &[Command] = &[
     write("LREM",        4, since(1, 0), KEY),
     write("LSET",        4, since(1, 0), KEY),
     write("LTRIM",       4, since(1, 0), KEY),
-    write("RPOP",       -2, since(1, 0), KEY),
+    write("RPOP",       -2, since(1, 0), KEY).until(since(6, 2), 2),
     write("RPOPLPUSH",   3, since(1, 2), TWO_KEYS),
     write("RPUSH",      -3, since(1, 0), KEY),
     write("RPUSHX",     -3, since(2, 2), KEY),

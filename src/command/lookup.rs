@@ -1,20 +1,25 @@
 //! From a name, as it stands in a log, to its row.
 //!
 //! A log of a gigabyte holds ten million names, so this is on the path that decides how fast a file
-//! is read. A name of up to 16 bytes is taken as two little-endian words, padded with zeros and put
-//! in upper case; the words multiplied by a constant give a slot in a table, which holds the one
-//! command that can be meant; and the words of that command are compared. One probe, one compare,
-//! no loop and no allocation. The constant is searched for when the crate is compiled: it is the
-//! first that gives every command a slot of its own. The few names longer than 16 bytes are
-//! compared in turn.
+//! is read. A name of up to 16 bytes is taken as two little-endian words, padded with zeros; the
+//! words, multiplied by a constant, give a slot in a table, which holds the one command that can be
+//! meant; and the words of that command are compared, but for the case of its letters. One probe,
+//! one compare, no loop and no allocation. The constant is searched for when the crate is compiled:
+//! it is the first that gives every command a slot of its own. The few names longer than 16 bytes
+//! are compared in turn.
 
 use super::{COUNT, CommandId, TABLE};
 
-/// A name as it is compared: two words and its length. The length tells `SET` from `SET\0`.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// A name as it is compared: two words, little-endian, padded with zeros.
+#[derive(Clone, Copy)]
 struct Key {
     low: u64,
     high: u64,
+    /// The bits of `low` and `high` that count: all but the one that tells `a` from `A`, and that
+    /// only where the name has a letter.
+    low_mask: u64,
+    high_mask: u64,
+    /// Tells `SET` from `SET\0`.
     len: usize,
 }
 
@@ -70,9 +75,11 @@ pub fn lookup_prefix(bytes: &[u8], len: usize) -> Option<CommandId> {
 
 #[inline]
 fn find(low: u64, high: u64, len: usize) -> Option<CommandId> {
-    let key = Key { low: upper(low), high: upper(high), len };
-    let id = IDS[slot(key, MULTIPLIER)];
-    (KEYS[usize::from(id)] == key).then_some(CommandId(id))
+    let id = IDS[slot(low, high, MULTIPLIER)];
+    let key = &KEYS[usize::from(id)];
+    let differ = (low ^ key.low) & key.low_mask | (high ^ key.high) & key.high_mask;
+    let same = differ == 0 && len == key.len;
+    same.then_some(CommandId(id))
 }
 
 #[cold]
@@ -109,43 +116,38 @@ static MASKS: [[u64; 2]; LONGEST + 1] = {
     masks
 };
 
-/// Each byte from `a` to `z` in upper case, every other byte as it is.
-#[inline]
-const fn upper(word: u64) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x80 * ONES;
-    // The top bit of each byte is kept out of the sums, so that nothing carries over.
-    let low_bits = word & !HIGH;
-    let from_a = low_bits + (0x80 - b'a' as u64) * ONES;
-    let past_z = low_bits + (0x7f - b'z' as u64) * ONES;
-    let letters = from_a & !past_z & !word & HIGH;
-    word ^ (letters >> 2) // 0x80 >> 2 is 0x20, the bit between the cases
-}
-
+/// The slot of a name in whatever case: the bit that tells `a` from `A` is cleared in every byte,
+/// letter or not. (The rotation is by whole bytes, so that those bits stay where they are.)
 #[inline]
 #[allow(clippy::cast_possible_truncation)] // 14 bits are left.
-const fn slot(key: Key, multiplier: u64) -> usize {
-    let mixed = (key.low ^ key.high.rotate_left(29)).wrapping_mul(multiplier);
+const fn slot(low: u64, high: u64, multiplier: u64) -> usize {
+    const UPPER: u64 = 0xdfdf_dfdf_dfdf_dfdf;
+    let mixed = ((low ^ high.rotate_left(24)) & UPPER).wrapping_mul(multiplier);
     (mixed >> (64 - SLOT_BITS)) as usize
 }
 
 const fn keys() -> [Key; COUNT] {
-    let mut keys = [Key { low: 0, high: 0, len: 0 }; COUNT];
+    let mut keys =
+        [Key { low: 0, high: 0, low_mask: u64::MAX, high_mask: u64::MAX, len: 0 }; COUNT];
     let mut id = 0;
     while id < COUNT {
         let name = TABLE[id].name.as_bytes();
+        let key = &mut keys[id];
+        // A long name keeps words of zeros, and its length, which no look-up here asks for.
+        key.len = name.len();
         let mut at = 0;
         while at < name.len() && name.len() <= LONGEST {
             let byte = (name[at] as u64) << (8 * (at % 8));
+            let case = (name[at].is_ascii_alphabetic() as u64) << (8 * (at % 8) + 5);
             if at < 8 {
-                keys[id].low |= byte;
+                key.low |= byte;
+                key.low_mask &= !case;
             } else {
-                keys[id].high |= byte;
+                key.high |= byte;
+                key.high_mask &= !case;
             }
             at += 1;
         }
-        // A long name keeps a key of zeros and its length, which no look-up ever asks for.
-        keys[id].len = name.len();
         id += 1;
     }
     keys
@@ -162,7 +164,7 @@ const fn multiplier() -> u64 {
         let mut id = 0;
         while id < COUNT {
             if keys[id].len <= LONGEST {
-                let slot = slot(keys[id], candidate);
+                let slot = slot(keys[id].low, keys[id].high, candidate);
                 let bit = 1 << (slot % 64);
                 if taken[slot / 64] & bit != 0 {
                     break;
@@ -184,7 +186,7 @@ const fn ids() -> [u16; SLOTS] {
     let mut id = 0;
     while id < COUNT {
         if keys[id].len <= LONGEST {
-            ids[slot(keys[id], MULTIPLIER)] = id as u16;
+            ids[slot(keys[id].low, keys[id].high, MULTIPLIER)] = id as u16;
         }
         id += 1;
     }
@@ -221,7 +223,9 @@ mod tests {
 
     #[test]
     fn what_is_no_name_is_not_found() {
-        let known = |name: &[u8]| TABLE.iter().any(|row| row.name.as_bytes() == name);
+        let names: std::collections::HashSet<_> =
+            TABLE.iter().map(|row| row.name.as_bytes()).collect();
+        let known = |name: &[u8]| names.contains(name);
         for row in TABLE {
             let name = row.name.as_bytes();
             for end in 0..name.len() {

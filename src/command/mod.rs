@@ -33,7 +33,7 @@ mod vector;
 mod zset;
 
 pub use lookup::{lookup, lookup_prefix};
-pub use row::{Command, Group, Keys, Role, Since, Subcommand};
+pub use row::{Arity, Command, Group, Keys, Role, Since, Subcommand};
 pub use tally::Tally;
 
 /// The rows of each group, as they are numbered.
@@ -274,9 +274,20 @@ mod tests {
     }
 
     #[test]
+    fn an_arity_that_changed_is_known_for_each_line() {
+        let expire = row("EXPIRE");
+        assert_eq!(expire.arity.on(redis(6, 2)), 3);
+        assert_eq!(expire.arity.on(redis(7, 0)), -3);
+        assert_eq!(expire.arity.on(valkey(7, 2)), -3);
+        assert!(!expire.arity.accepts_on(redis(6, 2), 4) && expire.accepts_arity(4));
+        let xtrim = row("XTRIM");
+        assert!(xtrim.accepts_arity(2) && !xtrim.arity.accepts_on(valkey(9, 1), 2));
+    }
+
+    #[test]
     fn subcommands_are_found_in_every_case() {
         let create = row("XGROUP").subcommand(b"Create").expect("XGROUP CREATE");
-        assert_eq!((create.name, create.arity), ("CREATE", -5));
+        assert_eq!((create.name, create.arity.now), ("CREATE", -5));
         assert!(create.writes && create.accepts_arity(5) && !create.accepts_arity(4));
         assert!(row("XGROUP").subcommand(b"CREATED").is_none());
         assert!(row("GET").subcommand(b"CREATE").is_none());

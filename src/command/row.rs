@@ -33,6 +33,46 @@ impl Since {
     }
 }
 
+/// How many arguments a command takes, by the servers' convention: `n` exactly, `-n` at least `n`.
+///
+/// No command changed its arity more than once in the versions that the table covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arity {
+    /// In the newest versions.
+    pub now: i8,
+    /// What it was before, and which servers have the new one.
+    pub before: Option<(i8, Since)>,
+}
+
+impl Arity {
+    const fn always(now: i8) -> Arity {
+        Arity { now, before: None }
+    }
+
+    /// The arity that a server of this line checks for.
+    pub fn on(&self, server: Server) -> i8 {
+        match self.before {
+            Some((before, changed)) if !changed.known_by(server) => before,
+            _ => self.now,
+        }
+    }
+
+    /// Whether a server of this line takes `argc` arguments, the name included.
+    pub fn accepts_on(&self, server: Server, argc: usize) -> bool {
+        accepts(self.on(server), argc)
+    }
+
+    /// Whether any version takes `argc` arguments, the name included.
+    pub fn accepts(&self, argc: usize) -> bool {
+        accepts(self.now, argc) || self.before.is_some_and(|(before, _)| accepts(before, argc))
+    }
+}
+
+fn accepts(arity: i8, argc: usize) -> bool {
+    let bound = usize::from(arity.unsigned_abs());
+    if arity < 0 { argc >= bound } else { argc == bound }
+}
+
 /// Where in a command its keys stand. Argument 0 is the command's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keys {
@@ -114,8 +154,7 @@ pub struct Command {
     /// Its name, in upper case.
     pub name: &'static str,
     /// How many arguments it takes, its name included: `n` exactly, or, negative, at least `-n`.
-    /// Where versions differ this is the most permissive.
-    pub arity: i8,
+    pub arity: Arity,
     /// Which servers know it.
     pub since: Since,
     /// Whether it can change the data set. It may well not: SORT without STORE does not.
@@ -135,8 +174,8 @@ pub struct Command {
 pub struct Subcommand {
     /// Its name, in upper case, without the container's.
     pub name: &'static str,
-    /// As [`Command::arity`]; the container's name and its own are both counted.
-    pub arity: i8,
+    /// How many arguments it takes; the container's name and its own are both counted.
+    pub arity: Arity,
     /// Which servers know it. Before Redis 7.0 servers did not list sub-commands, so that this is
     /// what the documentation says.
     pub since: Since,
@@ -152,9 +191,9 @@ impl Command {
         self.since.known_by(server)
     }
 
-    /// Whether some version takes `argc` arguments, the name included.
+    /// Whether any version takes `argc` arguments, the name included.
     pub fn accepts_arity(&self, argc: usize) -> bool {
-        accepts(self.arity, argc)
+        self.arity.accepts(argc)
     }
 
     /// The sub-command of this name, in whatever case.
@@ -169,15 +208,10 @@ impl Subcommand {
         self.since.known_by(server)
     }
 
-    /// Whether some version takes `argc` arguments, the container's name included.
+    /// Whether any version takes `argc` arguments, the container's name included.
     pub fn accepts_arity(&self, argc: usize) -> bool {
-        accepts(self.arity, argc)
+        self.arity.accepts(argc)
     }
-}
-
-fn accepts(arity: i8, argc: usize) -> bool {
-    let bound = usize::from(arity.unsigned_abs());
-    if arity < 0 { argc >= bound } else { argc == bound }
 }
 
 // The words of the tables.
@@ -236,7 +270,7 @@ pub(super) const fn write(name: &'static str, arity: i8, since: Since, keys: Key
 pub(super) const fn plain(name: &'static str, arity: i8, since: Since, keys: Keys) -> Command {
     Command {
         name,
-        arity,
+        arity: Arity::always(arity),
         since,
         writes: false,
         keys,
@@ -248,10 +282,16 @@ pub(super) const fn plain(name: &'static str, arity: i8, since: Since, keys: Key
 
 /// A sub-command that cannot change the data set; `arity` counts the container's name.
 pub(super) const fn sub(name: &'static str, arity: i8, since: Since, keys: Keys) -> Subcommand {
-    Subcommand { name, arity, since, writes: false, keys }
+    Subcommand { name, arity: Arity::always(arity), since, writes: false, keys }
 }
 
 impl Command {
+    /// The arity was `before` until `changed`.
+    pub(super) const fn until(self, changed: Since, before: i8) -> Command {
+        let before = Some((before, changed));
+        Command { arity: Arity { before, ..self.arity }, ..self }
+    }
+
     pub(super) const fn with(self, subcommands: &'static [Subcommand]) -> Command {
         Command { subcommands, ..self }
     }
@@ -266,6 +306,12 @@ impl Command {
 }
 
 impl Subcommand {
+    /// The arity was `before` until `changed`.
+    pub(super) const fn until(self, changed: Since, before: i8) -> Subcommand {
+        let before = Some((before, changed));
+        Subcommand { arity: Arity { before, ..self.arity }, ..self }
+    }
+
     pub(super) const fn writes(self) -> Subcommand {
         Subcommand { writes: true, ..self }
     }

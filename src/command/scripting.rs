@@ -31,8 +31,7 @@ const FUNCTION: &[Subcommand] = &[
 
 #[rustfmt::skip]
 const SCRIPT: &[Subcommand] = &[
-    // Exactly 3 in Redis and up to Valkey 9.0.
-    sub("DEBUG",  -3, since(3, 2),       NO_KEYS),
+    sub("DEBUG",  -3, since(3, 2),       NO_KEYS).until(valkey_only(9, 1), 3),
     sub("EXISTS", -3, since(2, 6),       NO_KEYS),
     sub("FLUSH",  -2, since(2, 6),       NO_KEYS),
     sub("HELP",    2, since(5, 0),       NO_KEYS),

@@ -11,13 +11,13 @@ pub(super) const ROWS: &[Command] = &[
     plain("ACL",            -2, since(6, 0),             NO_KEYS).with(ACL),
     plain("BGREWRITEAOF",    1, since(1, 0),             NO_KEYS),
     plain("BGSAVE",         -1, since(1, 0),             NO_KEYS),
-    // Arity 0, which any count meets, up to Redis 5.0.
+    // Up to Redis 5.0 the arity was 0, which any count meets as well.
     plain("COMMAND",        -1, since(2, 8),             NO_KEYS).with(COMMAND),
     plain("COMMANDLOG",     -2, valkey_only(8, 1),       NO_KEYS).with(COMMANDLOG),
     plain("CONFIG",         -2, since(2, 0),             NO_KEYS).with(CONFIG),
     plain("DBSIZE",          1, since(1, 0),             NO_KEYS),
-    // At least 1 in Redis 4.0. POPULATE and its like change the data set.
-    write("DEBUG",          -1, since(1, 0),             NO_KEYS),
+    // POPULATE and its like change the data set.
+    write("DEBUG",          -2, since(1, 0),             NO_KEYS).until(since(5, 0), -1),
     plain("FAILOVER",       -1, since(6, 2),             NO_KEYS),
     // Logged even when it found nothing to remove.
     write("FLUSHALL",       -1, since(1, 0),             NO_KEYS),
@@ -32,8 +32,7 @@ pub(super) const ROWS: &[Command] = &[
     plain("MODULE",         -2, since(4, 0),             NO_KEYS).with(MODULE),
     plain("MONITOR",         1, since(1, 0),             NO_KEYS),
     plain("POST",           -1, between((3, 2), (7, 0)), NO_KEYS),
-    // Exactly 3 up to Redis 6.0.
-    plain("PSYNC",          -3, since(2, 8),             NO_KEYS),
+    plain("PSYNC",          -3, since(2, 8),             NO_KEYS).until(since(6, 2), 3),
     plain("REPLCONF",       -1, since(3, 0),             NO_KEYS),
     plain("REPLICAOF",       3, since(5, 0),             NO_KEYS),
     // RESTORE for a slot that is being imported; what MIGRATE sends within a cluster.
@@ -69,9 +68,8 @@ const ACL: &[Subcommand] = &[
 const COMMAND: &[Subcommand] = &[
     sub("COUNT",            2, since(2, 8), NO_KEYS),
     sub("DOCS",            -2, since(7, 0), NO_KEYS),
-    // At least 4 in Redis 7.0. GETKEYSANDFLAGS likewise.
-    sub("GETKEYS",         -3, since(2, 8), NO_KEYS),
-    sub("GETKEYSANDFLAGS", -3, since(7, 0), NO_KEYS),
+    sub("GETKEYS",         -3, since(2, 8), NO_KEYS).until(since(7, 2), -4),
+    sub("GETKEYSANDFLAGS", -3, since(7, 0), NO_KEYS).until(since(7, 2), -4),
     sub("HELP",             2, since(5, 0), NO_KEYS),
     sub("INFO",            -2, since(2, 8), NO_KEYS),
     sub("LIST",            -2, since(7, 0), NO_KEYS),

@@ -22,10 +22,9 @@ pub(super) const ROWS: &[Command] = &[
     // Never logged as such: the XCLAIM, XGROUP SETID and XGROUP CREATECONSUMER it amounts to are.
     write("XREADGROUP", -7, since(5, 0),      Keys::Streams),
     plain("XREVRANGE",  -4, since(5, 0),      KEY),
-    // Exactly 3 up to Redis 6.2; ENTRIESADDED and MAXDELETEDID came with 7.0.
-    write("XSETID",     -3, since(5, 0),      KEY),
-    // At least 2 up to Redis 6.0.
-    write("XTRIM",      -2, since(5, 0),      KEY),
+    // ENTRIESADDED and MAXDELETEDID came with 7.0.
+    write("XSETID",     -3, since(5, 0),      KEY).until(since(7, 0), 3),
+    write("XTRIM",      -4, since(5, 0),      KEY).until(since(6, 2), -2),
 ];
 
 #[rustfmt::skip]

@@ -202,7 +202,7 @@ static HOT: [Hot; COUNT] = {
             || !row.subcommands.is_empty()
             || has_relative_time(id)
             || id == CommandId::HSETEX.index();
-        hot[id] = Hot { arity: row.arity, special };
+        hot[id] = Hot { arity: row.arity.now, special };
         id += 1;
     }
     hot
@@ -281,6 +281,14 @@ impl Tally {
         }
     }
 
+    /// Older servers' arity counts as well.
+    #[cold]
+    fn check_arity(&mut self, accepted: bool, frame: &Frame<'_>) {
+        if !accepted {
+            self.wrong_arity.note(frame.offset());
+        }
+    }
+
     #[inline(never)]
     fn special(&mut self, id: CommandId, frame: &Frame<'_>) {
         let row = id.row();
@@ -293,6 +301,9 @@ impl Tally {
             }
             Role::Plain if !row.subcommands.is_empty() => {
                 let name = frame.args().nth(1).unwrap_or_default();
+                if let Some(sub) = row.subcommand(name) {
+                    self.check_arity(sub.accepts_arity(frame.argc() as usize), frame);
+                }
                 let name = name[..name.len().min(NAME_BYTES_KEPT)].to_ascii_uppercase();
                 if self.subcommands.len() < NAMES_KEPT {
                     self.subcommands.entry((id, name)).or_default().note(frame.offset());
@@ -347,7 +358,7 @@ impl Sink for Tally {
         let argc = i64::from(frame.argc());
         let arity = i64::from(arity);
         if (arity >= 0 && argc != arity) || argc < -arity {
-            self.wrong_arity.note(frame.offset());
+            self.check_arity(id.row().accepts_arity(frame.argc() as usize), &frame);
         }
         if special {
             self.special(id, &frame);

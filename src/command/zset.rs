@@ -26,8 +26,8 @@ pub(super) const ROWS: &[Command] = &[
     plain("ZRANGEBYLEX",      -4, since(2, 8), KEY),
     plain("ZRANGEBYSCORE",    -4, since(1, 0), KEY),
     write("ZRANGESTORE",      -5, since(6, 2), TWO_KEYS),
-    // Exactly 3 up to Redis 7.0; WITHSCORE came with 7.2. ZREVRANK likewise.
-    plain("ZRANK",            -3, since(2, 0), KEY),
+    // WITHSCORE came with 7.2, in ZREVRANK as well.
+    plain("ZRANK",            -3, since(2, 0), KEY).until(since(7, 2), 3),
     write("ZREM",             -3, since(1, 2), KEY),
     write("ZREMRANGEBYLEX",    4, since(2, 8), KEY),
     write("ZREMRANGEBYRANK",   4, since(2, 0), KEY),
@@ -35,7 +35,7 @@ pub(super) const ROWS: &[Command] = &[
     plain("ZREVRANGE",        -4, since(1, 2), KEY),
     plain("ZREVRANGEBYLEX",   -4, since(2, 8), KEY),
     plain("ZREVRANGEBYSCORE", -4, since(2, 2), KEY),
-    plain("ZREVRANK",         -3, since(2, 0), KEY),
+    plain("ZREVRANK",         -3, since(2, 0), KEY).until(since(7, 2), 3),
     plain("ZSCAN",            -3, since(2, 8), KEY),
     plain("ZSCORE",            3, since(1, 2), KEY),
     plain("ZUNION",           -3, since(6, 2), counted(1)),

@@ -1,0 +1,18 @@
+//! What is claimed of the servers, held against the servers.
+//!
+//! One program without the standard harness, so that a test whose server is missing can be reported
+//! as ignored, with the reason. Each module gives its trials by `trials()`.
+
+#[allow(dead_code)] // Each test program uses its part of it.
+mod support;
+
+mod servers {
+    pub(crate) mod commands;
+    pub(crate) mod loader;
+}
+
+fn main() {
+    let arguments = libtest_mimic::Arguments::from_args();
+    let trials = [servers::commands::trials(), servers::loader::trials()];
+    libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit();
+}

@@ -1,0 +1,165 @@
+//! The command table, held against the servers' own lists.
+
+use std::collections::BTreeMap;
+
+use aofkit::command::{self, CommandId, Keys};
+use aofkit::server::{Server, redis, valkey};
+use libtest_mimic::Trial;
+
+use crate::support::client::Reply;
+use crate::support::server::{Binary, Running};
+use crate::support::{LINES, on_each};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    on_each(&LINES, "commands::the_table_is_what_the_server_lists", compare)
+}
+
+/// Where table and server differ, and why. A difference that is not argued here fails, and so does
+/// an argument for one that is no longer there.
+#[rustfmt::skip]
+const DIFFERENCES: &[(&[Server], &str, &str)] = &[
+    (&[valkey(9, 1)], "CLUSTER|SYNCSLOTS: reads there, writes here", "FINISH without success drops the slots' keys"),
+    (&LINES, "DEBUG: reads there, writes here", "POPULATE and others change the data set"),
+    (&LINES, "EVAL: reads there, writes here", "a script may write"),
+    (&LINES, "EVALSHA: reads there, writes here", "a script may write"),
+    (SINCE_7_0, "FCALL: reads there, writes here", "a function may write"),
+    (&LINES, "PFCOUNT: reads there, writes here", "it stores the count in the key, and is logged then"),
+    (&[redis(6, 2)], "MIGRATE: keys (0, 0, 0) there, (3, 3, 1) here", "later patches of 6.2 list them"),
+    // Before 7.0 a container stood for its sub-commands.
+    (&[redis(6, 2)], "OBJECT: keys (2, 2, 1) there, (0, 0, 0) here", "the sub-commands have the keys"),
+    (&[redis(6, 2)], "XGROUP: keys (2, 2, 1) there, (0, 0, 0) here", "the sub-commands have the keys"),
+    (&[redis(6, 2)], "XINFO: keys (2, 2, 1) there, (0, 0, 0) here", "the sub-commands have the keys"),
+];
+
+const SINCE_7_0: &[Server] = &[redis(7, 0), redis(8, 2), valkey(9, 1)];
+
+/// A command as a server lists it; sub-commands as `CONTAINER|NAME`.
+struct Listed {
+    arity: i64,
+    writes: bool,
+    /// First, last, step.
+    keys: (i64, i64, i64),
+    /// Where the count of keys stands, and the step from key to key, if there is one.
+    counted: Option<(i64, i64)>,
+    /// Every argument that is routed like a key is none (the channels of SPUBLISH).
+    no_real_keys: bool,
+}
+
+fn compare(binary: &Binary) {
+    let data = tempfile::tempdir().expect("a directory");
+    let mut server = Running::start(binary, data.path(), &[]).expect("the server runs");
+    let mut listed = BTreeMap::new();
+    for entry in server.client.call(&["COMMAND"]).array() {
+        list(entry, &mut listed);
+    }
+    let lists_subcommands = binary.line.has_redis(7, 0);
+
+    let mut found = Vec::new();
+    for (name, theirs) in &listed {
+        differences(binary.line, name, theirs, &mut found);
+    }
+    for id in CommandId::all() {
+        let row = id.row();
+        if row.known_by(binary.line) && !listed.contains_key(row.name) {
+            found.push(format!("{}: only here", row.name));
+        }
+        for sub in row.subcommands.iter().filter(|_| lists_subcommands) {
+            let name = format!("{}|{}", row.name, sub.name);
+            if sub.known_by(binary.line) && !listed.contains_key(&name) {
+                found.push(format!("{name}: only here"));
+            }
+        }
+    }
+
+    let mut argued: Vec<&str> = (DIFFERENCES.iter())
+        .filter(|(lines, ..)| lines.contains(&binary.line))
+        .map(|(_, difference, _)| *difference)
+        .collect();
+    found.sort();
+    argued.sort_unstable();
+    assert_eq!(found, argued, "found (left) is not what is argued (right)");
+}
+
+fn differences(line: Server, name: &str, theirs: &Listed, found: &mut Vec<String>) {
+    let mut differ = |what: String| found.push(format!("{name}: {what}"));
+    let (container, sub) = name.split_once('|').unwrap_or((name, ""));
+    let Some(id) = command::lookup(container.as_bytes()) else {
+        return differ("only there".to_string());
+    };
+    let row = id.row();
+    let (known, arity, writes, keys) = if sub.is_empty() {
+        (row.known_by(line), row.arity.on(line), row.writes, row.keys)
+    } else {
+        match row.subcommand(sub.as_bytes()) {
+            Some(sub) => (sub.known_by(line), sub.arity.on(line), sub.writes, sub.keys),
+            None => return differ("only there".to_string()),
+        }
+    };
+    if !known {
+        differ("not held to be known".to_string());
+    }
+    if i64::from(arity) != theirs.arity {
+        differ(format!("arity {} there, {arity} here", theirs.arity));
+    }
+    // A container writes here if one of its sub-commands does; there it has flags of its own.
+    if writes != theirs.writes && (row.subcommands.is_empty() || !sub.is_empty()) {
+        let [there, here] = [theirs.writes, writes].map(|w| if w { "writes" } else { "reads" });
+        differ(format!("{there} there, {here} here"));
+    }
+    let ours = range(keys);
+    if ours != theirs.keys && !(keys == Keys::None && theirs.no_real_keys) {
+        differ(format!("keys {:?} there, {ours:?} here", theirs.keys));
+    }
+    let counted = match keys {
+        Keys::Counted { at, step, .. } => Some((i64::from(at), i64::from(step))),
+        _ => None,
+    };
+    if counted != theirs.counted && line.has_redis(7, 0) {
+        differ(format!("counted {:?} there, {counted:?} here", theirs.counted));
+    }
+}
+
+/// The keys as COMMAND gives them: a range, and zeros for what has to be worked out.
+fn range(keys: Keys) -> (i64, i64, i64) {
+    match keys {
+        Keys::Range { first, last, step } => (first.into(), last.into(), step.into()),
+        Keys::Counted { dest: Some(dest), .. } => (dest.into(), dest.into(), 1),
+        Keys::Sort | Keys::Geo { .. } => (1, 1, 1),
+        Keys::Migrate => (3, 3, 1),
+        Keys::None | Keys::Counted { dest: None, .. } | Keys::Streams | Keys::Stralgo => (0, 0, 0),
+    }
+}
+
+/// Reads one entry of COMMAND: name, arity, flags, first, last, step, and since Redis 7.0 also
+/// categories, tips, key specifications and sub-commands.
+fn list(entry: &Reply, listed: &mut BTreeMap<String, Listed>) {
+    let entry = entry.array();
+    let specs = entry.get(8).map(Reply::array).unwrap_or_default();
+    let specs: Vec<_> = specs.iter().map(fields).collect();
+    let counted = specs.iter().find_map(|spec| {
+        let find = fields(&spec["find_keys"]);
+        (find["type"].text() == "keynum").then(|| {
+            let begin = fields(&fields(&spec["begin_search"])["spec"].clone())["index"].int();
+            let find = fields(&find["spec"]);
+            (begin + find["keynumidx"].int(), find["keystep"].int())
+        })
+    });
+    let has_flag = |flags: &Reply, flag: &str| flags.array().iter().any(|f| f.text() == flag);
+    let name = entry[0].text().to_uppercase();
+    let theirs = Listed {
+        arity: entry[1].int(),
+        writes: has_flag(&entry[2], "write"),
+        keys: (entry[3].int(), entry[4].int(), entry[5].int()),
+        counted,
+        no_real_keys: !specs.is_empty() && specs.iter().all(|s| has_flag(&s["flags"], "not_key")),
+    };
+    listed.insert(name, theirs);
+    for sub in entry.get(9).map(Reply::array).unwrap_or_default() {
+        list(sub, listed);
+    }
+}
+
+/// A flat array of names and values as a map.
+fn fields(reply: &Reply) -> BTreeMap<String, Reply> {
+    (reply.array().chunks_exact(2)).map(|pair| (pair[0].text(), pair[1].clone())).collect()
+}

@@ -1,0 +1,50 @@
+//! What the tests share: real servers, and trials that are ignored where a server is missing.
+//!
+//! A test against a server says which lines it needs, and is reported as ignored, with the reason,
+//! where one of them is not installed. With `AOFKIT_REQUIRE_SERVERS=1` it fails instead, so that
+//! nothing is ignored unnoticed where everything should run.
+
+pub(crate) mod client;
+pub(crate) mod server;
+
+use aofkit::server::{Server, redis, valkey};
+use libtest_mimic::Trial;
+
+use server::{Binary, find};
+
+/// The lines that there are binaries for: see `.ci/servers`.
+pub(crate) const LINES: [Server; 4] = [redis(6, 2), redis(7, 0), redis(8, 2), valkey(9, 1)];
+
+/// What a test does with the server it is given; it panics if it fails.
+pub(crate) type Body = fn(&Binary);
+
+/// One trial a line: `name on LINE`.
+pub(crate) fn on_each(lines: &[Server], name: &str, body: Body) -> Vec<Trial> {
+    (lines.iter())
+        .map(|line| {
+            trial(&[*line], format!("{name} on {line}"), move |binaries| {
+                body(&binaries[0]);
+            })
+        })
+        .collect()
+}
+
+/// One trial that needs all of `lines` and is given their binaries in that order.
+pub(crate) fn on_all(lines: &[Server], name: &str, body: fn(&[Binary])) -> Trial {
+    trial(lines, name.to_string(), body)
+}
+
+fn trial(lines: &[Server], name: String, body: impl FnOnce(&[Binary]) + Send + 'static) -> Trial {
+    match lines.iter().map(|line| find(*line)).collect::<Result<Vec<_>, _>>() {
+        Ok(binaries) => Trial::test(name, move || {
+            body(&binaries);
+            Ok(())
+        }),
+        Err(reason) if required() => Trial::test(name, move || Err(reason.into())),
+        Err(reason) => Trial::test(name, || Ok(())).with_kind(reason).with_ignored_flag(true),
+    }
+}
+
+fn required() -> bool {
+    std::env::var_os("AOFKIT_REQUIRE_SERVERS").is_some_and(|value| value == "1")
+}
