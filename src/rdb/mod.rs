@@ -1,1 +1,67 @@
-//! (being built)
+//! The RDB on disk: a snapshot of the data set, alone or as the base of an append-only file.
+//!
+//! ```text
+//! header                                        header
+//! notes, modules' data, functions               walk
+//! for each database that is not empty:
+//!     its number and sizes                      walk
+//!     [expiry] [idle or frequency] type, key    walk
+//!     value                                     value, packed, stream, module
+//! modules' data, end                            walk
+//! checksum                                      checksum
+//! ```
+//!
+//! [`walk`](walk()) reads it from the first byte to the last, checks all that a server checks that loads it,
+//! and tells a [`Visitor`] what lies in it. The end is told by the RDB itself: behind it, an append-only
+//! file goes on with commands. [`Records`] reads one key again, at the place that the walk told.
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | `header` | magic and version |
+//! | `format` | the table of types |
+//! | `walk` | what stands between keys |
+//! | `found`, `repeated` | what was counted; the search for a key that comes twice |
+//! | `value` | what reads a value by its type; collections stored element by element |
+//! | `packed` | collections stored as one string, which is a `ziplist`, `listpack`, `intset` or `zipmap` |
+//! | `stream`, `module` | values of their own kind |
+//! | `skip` | stepping over a value |
+//! | `cursor`, `text`, `lzf` | lengths and strings, of which all is made |
+//! | `checksum`, `unique` | the checks beside the format: CRC-64, and what must not come twice |
+//! | `visitor`, `damage` | what is told on the way, and what is told when it cannot go on |
+//!
+//! Nothing here believes a length: memory is taken as bytes arrive, and nothing recurses.
+
+mod checksum;
+mod cursor;
+mod damage;
+mod format;
+mod found;
+mod header;
+mod intset;
+mod listpack;
+mod lzf;
+mod module;
+mod packed;
+mod repeated;
+mod skip;
+mod stream;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod text;
+mod unique;
+mod value;
+mod visitor;
+mod walk;
+mod ziplist;
+mod zipmap;
+
+pub use checksum::{Checksum, crc64};
+pub use damage::{Damage, DamageKind};
+pub use format::{Format, Kind, format};
+pub use found::{Database, ModuleUse, Stored, Walk};
+pub use header::{Header, Magic, is_rdb};
+pub use text::{Lzf, Text};
+pub use visitor::{AuxWhen, Ignore, Key, KeyEnd, ModuleId, StreamId, StreamInfo, Visitor, Want};
+pub use walk::{Records, walk};

@@ -1,0 +1,139 @@
+//! The last eight bytes: CRC-64 of everything before them.
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 8 | CRC-64, little endian; all zero when the server was told `rdbchecksum no` |
+//!
+//! Jones' polynomial 0xad93d23594c935a9, reflected, starting at 0 and not inverted at the end. Since
+//! version 5 (Redis 2.6). Checked against `crc64.c` of Valkey 8.0, and files of all four servers.
+
+use crc_fast::{CrcAlgorithm, Digest};
+use serde::Serialize;
+
+use crate::progress::Progress;
+
+/// What the end of the RDB says of its bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Checksum {
+    /// The version has none.
+    Absent,
+    /// Written without: zero stands in its place, and no server checks it.
+    Off,
+    /// Stored and computed are this.
+    Verified(#[serde(serialize_with = "hexadecimal")] u64),
+}
+
+fn hexadecimal<S: serde::Serializer>(sum: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{sum:016x}"))
+}
+
+/// The checksum of what has been walked, computed a block behind the walk: late enough to take
+/// bytes by the block, early enough to find them in the cache. Tells the progress on the way.
+pub(super) struct Running<'p> {
+    digest: Digest,
+    /// Bytes that the digest has.
+    done: usize,
+    /// Bytes that the progress has been told.
+    told: usize,
+    progress: &'p dyn Progress,
+}
+
+/// Fits the second-level cache beside what the walk itself uses.
+const BLOCK_BYTES: usize = 256 << 10;
+/// How much is processed between two tellings.
+const TELL_BYTES: usize = 1 << 20;
+
+impl<'p> Running<'p> {
+    pub(super) fn new(progress: &'p dyn Progress) -> Self {
+        Running { digest: Digest::new(CrcAlgorithm::Crc64Redis), done: 0, told: 0, progress }
+    }
+
+    /// The walk has come to byte `pos`.
+    #[inline]
+    pub(super) fn reached(&mut self, bytes: &[u8], pos: usize) {
+        if pos - self.done >= BLOCK_BYTES {
+            self.catch_up(bytes, pos);
+        }
+    }
+
+    #[cold]
+    fn catch_up(&mut self, bytes: &[u8], pos: usize) {
+        while self.done < pos {
+            let end = pos.min(self.done + TELL_BYTES);
+            self.digest.update(bytes.get(self.done..end).unwrap_or_default());
+            self.done = end;
+            if self.done - self.told >= TELL_BYTES {
+                self.progress.advance((self.done - self.told) as u64);
+                self.told = self.done;
+            }
+        }
+    }
+
+    /// The checksum of the first `pos` bytes.
+    pub(super) fn finish(&mut self, bytes: &[u8], pos: usize) -> u64 {
+        self.catch_up(bytes, pos);
+        self.digest.finalize()
+    }
+
+    /// Tells the progress of what is left to tell, up to byte `pos`.
+    pub(super) fn tell_rest(&mut self, pos: usize) {
+        self.progress.advance(pos.saturating_sub(self.told) as u64);
+        self.told = pos;
+    }
+}
+
+/// The CRC-64 that RDB files and `DUMP` payloads end with.
+pub fn crc64(bytes: &[u8]) -> u64 {
+    crc_fast::checksum(CrcAlgorithm::Crc64Redis, bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::progress::Silent;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    #[test]
+    fn the_check_value_is_that_of_the_polynomial() {
+        assert_eq!(crc64(b"123456789"), 0xe9c6_d914_c4b8_d9ca);
+        assert_eq!(crc64(b""), 0);
+    }
+
+    #[test]
+    fn blocks_give_the_checksum_of_the_whole() {
+        let bytes: Vec<u8> = (0..3_000_000u32).map(|i| (i % 251).to_le_bytes()[0]).collect();
+        let mut running = Running::new(&Silent);
+        for pos in [1, 2, 300_000, 300_001, 2_900_000] {
+            running.reached(&bytes, pos);
+        }
+        assert_eq!(running.finish(&bytes, bytes.len()), crc64(&bytes));
+    }
+
+    #[test]
+    fn progress_is_told_each_byte_once() {
+        #[derive(Default)]
+        struct Sum(AtomicU64);
+        impl Progress for Sum {
+            fn advance(&self, bytes: u64) {
+                self.0.fetch_add(bytes, Ordering::Relaxed);
+            }
+        }
+        let bytes = vec![7; 5_000_000];
+        let sum = Sum::default();
+        let mut running = Running::new(&sum);
+        running.reached(&bytes, 4_000_000);
+        running.finish(&bytes, 4_999_992);
+        running.tell_rest(5_000_000);
+        assert_eq!(sum.0.into_inner(), 5_000_000);
+    }
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn it_is_computed_by_carry_less_multiplication_where_the_machine_can() {
+        if std::arch::is_x86_feature_detected!("pclmulqdq") {
+            let way = crc_fast::get_calculator_target(CrcAlgorithm::Crc64Redis);
+            assert!(way.contains("pclmulqdq"), "{way}");
+        }
+    }
+}

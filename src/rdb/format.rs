@@ -1,0 +1,161 @@
+//! The table of types: one row a way to store a value.
+
+use serde::Serialize;
+
+use super::header::Magic;
+
+/// What a value is, however it is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A string.
+    String,
+    /// A list.
+    List,
+    /// A set.
+    Set,
+    /// A sorted set.
+    Zset,
+    /// A hash.
+    Hash,
+    /// A stream.
+    Stream,
+    /// A value of a type that a module brought.
+    Module,
+}
+
+/// One row of the table of types.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Format {
+    /// The byte before the key.
+    pub code: u8,
+    /// A lasting name.
+    pub name: &'static str,
+    /// What the value is.
+    pub kind: Kind,
+    /// The first version of the file that may hold it (under `VALKEY`, all may hold the common ones).
+    pub since: u32,
+    pub(super) layout: Layout,
+}
+
+/// How the bytes lie; see the file of each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Layout {
+    String,
+    List,
+    Set,
+    ZsetText,
+    ZsetBinary,
+    Hash,
+    HashMillis,
+    HashMetadata { with_min: bool },
+    ListZiplist,
+    ZsetZiplist,
+    HashZiplist,
+    Quicklist,
+    QuicklistTwo,
+    Zipmap,
+    Intset,
+    SetListpack,
+    ZsetListpack,
+    HashListpack,
+    HashListpackEx { with_min: bool },
+    Stream { version: u8 },
+    Module,
+    ModulePreRelease,
+}
+
+const fn row(code: u8, name: &'static str, kind: Kind, since: u32, layout: Layout) -> Format {
+    Format { code, name, kind, since, layout }
+}
+
+/// The types that mean the same under both magics.
+#[rustfmt::skip]
+const COMMON: &[Format] = &[
+    row( 0, "string",             Kind::String,  1, Layout::String),
+    row( 1, "list",               Kind::List,    1, Layout::List),
+    row( 2, "set",                Kind::Set,     1, Layout::Set),
+    row( 3, "zset",               Kind::Zset,    1, Layout::ZsetText),
+    row( 4, "hash",               Kind::Hash,    1, Layout::Hash),
+    row( 5, "zset-2",             Kind::Zset,    8, Layout::ZsetBinary),
+    row( 6, "module-pre-release", Kind::Module,  8, Layout::ModulePreRelease),
+    row( 7, "module-2",           Kind::Module,  8, Layout::Module),
+    row( 9, "hash-zipmap",        Kind::Hash,    2, Layout::Zipmap),
+    row(10, "list-ziplist",       Kind::List,    2, Layout::ListZiplist),
+    row(11, "set-intset",         Kind::Set,     2, Layout::Intset),
+    row(12, "zset-ziplist",       Kind::Zset,    2, Layout::ZsetZiplist),
+    row(13, "hash-ziplist",       Kind::Hash,    4, Layout::HashZiplist),
+    row(14, "list-quicklist",     Kind::List,    7, Layout::Quicklist),
+    row(15, "stream",             Kind::Stream,  9, Layout::Stream { version: 1 }),
+    row(16, "hash-listpack",      Kind::Hash,   10, Layout::HashListpack),
+    row(17, "zset-listpack",      Kind::Zset,   10, Layout::ZsetListpack),
+    row(18, "list-quicklist-2",   Kind::List,   10, Layout::QuicklistTwo),
+    row(19, "stream-2",           Kind::Stream, 10, Layout::Stream { version: 2 }),
+    row(20, "set-listpack",       Kind::Set,    11, Layout::SetListpack),
+    row(21, "stream-3",           Kind::Stream, 11, Layout::Stream { version: 3 }),
+];
+
+/// The types that only `REDIS` files have: hashes whose fields expire.
+#[rustfmt::skip]
+const REDIS: &[Format] = &[
+    row(22, "hash-metadata-pre-release",    Kind::Hash, 12, Layout::HashMetadata { with_min: false }),
+    row(23, "hash-listpack-ex-pre-release", Kind::Hash, 12, Layout::HashListpackEx { with_min: false }),
+    row(24, "hash-metadata",                Kind::Hash, 12, Layout::HashMetadata { with_min: true }),
+    row(25, "hash-listpack-ex",             Kind::Hash, 12, Layout::HashListpackEx { with_min: true }),
+];
+
+/// The types that only `VALKEY` files have.
+const VALKEY: &[Format] = &[row(22, "hash-2", Kind::Hash, 80, Layout::HashMillis)];
+
+/// The bytes that are not types.
+pub(super) mod opcode {
+    pub(crate) const SLOT_IMPORT: u8 = 243;
+    pub(crate) const SLOT_INFO: u8 = 244;
+    pub(crate) const FUNCTION: u8 = 245;
+    pub(crate) const FUNCTION_PRE_RELEASE: u8 = 246;
+    pub(crate) const MODULE_AUX: u8 = 247;
+    pub(crate) const IDLE: u8 = 248;
+    pub(crate) const FREQ: u8 = 249;
+    pub(crate) const AUX: u8 = 250;
+    pub(crate) const RESIZE_DB: u8 = 251;
+    pub(crate) const EXPIRE_MS: u8 = 252;
+    pub(crate) const EXPIRE: u8 = 253;
+    pub(crate) const SELECT_DB: u8 = 254;
+    pub(crate) const END: u8 = 255;
+}
+
+/// The row of type `code` under `magic`, if there is one.
+#[inline]
+pub fn format(magic: Magic, code: u8) -> Option<&'static Format> {
+    let own = match magic {
+        Magic::Redis => REDIS,
+        Magic::Valkey => VALKEY,
+    };
+    let index = usize::from(code);
+    match index {
+        // There is no type 8, so the rows behind it lie one lower.
+        0..=7 => COMMON.get(index),
+        9..=21 => COMMON.get(index - 1),
+        22.. => own.get(index - 22),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_row_is_found_by_its_code() {
+        for code in 0..=255 {
+            for magic in [Magic::Redis, Magic::Valkey] {
+                if let Some(format) = format(magic, code) {
+                    assert_eq!(format.code, code);
+                }
+            }
+        }
+        let found = |magic| (0..=255).filter(|code| format(magic, *code).is_some()).count();
+        assert_eq!(found(Magic::Redis), COMMON.len() + REDIS.len());
+        assert_eq!(found(Magic::Valkey), COMMON.len() + VALKEY.len());
+    }
+}

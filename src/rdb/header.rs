@@ -1,0 +1,96 @@
+//! The first nine bytes.
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 5 | `REDIS` |
+//! | 4 | version, decimal digits: `0001` to `0012` |
+//!
+//! or, since Valkey 9.0:
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 6 | `VALKEY` |
+//! | 3 | version, decimal digits: `080` |
+//!
+//! Checked against `rdbLoadRioWithLoadingCtx` in `rdb.c` of Redis 2.2 to 7.2 and Valkey 8.0, and
+//! files of Redis 6.2, 7.0, 8.2 and Valkey 9.1.
+
+use serde::Serialize;
+
+use super::damage::{DamageKind, Fault, Read};
+
+/// The word that begins the file. It decides what types from 22 up and opcodes down from 243 mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Magic {
+    /// `REDIS`: all of Redis, and Valkey before 9.0.
+    Redis,
+    /// `VALKEY`: Valkey 9.0 and later.
+    Valkey,
+}
+
+/// Magic and version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+pub struct Header {
+    /// The word that begins the file.
+    pub magic: Magic,
+    /// The version after it.
+    pub version: u32,
+}
+
+/// The header's length in bytes, the same under both magics.
+pub(super) const HEADER_BYTES: usize = 9;
+
+/// The highest version under `REDIS` whose format is known here (Redis 7.4 to 8.2).
+pub(super) const HIGHEST_REDIS: u32 = 12;
+/// The only version under `VALKEY` whose format is known here (Valkey 9.0 and 9.1).
+pub(super) const VALKEY: u32 = 80;
+
+/// Whether `bytes` begin as an RDB does, by the test that the servers' loaders make before they
+/// look at the version.
+pub fn is_rdb(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"REDIS") || bytes.starts_with(b"VALKEY")
+}
+
+impl Header {
+    /// Whether a checksum follows the end opcode.
+    pub fn has_checksum(self) -> bool {
+        self.version >= 5
+    }
+
+    pub(super) fn read(bytes: &[u8]) -> Read<Self> {
+        const READING: &str = "the header";
+        let Some(head) = bytes.first_chunk::<HEADER_BYTES>() else {
+            let start = |word: &[u8]| bytes.iter().zip(word).all(|(a, b)| a == b);
+            return Err(if start(b"REDIS") || start(b"VALKEY") {
+                Fault::new(
+                    0,
+                    READING,
+                    DamageKind::Short { needed: HEADER_BYTES as u64, left: bytes.len() as u64 },
+                )
+            } else {
+                Fault::new(0, READING, DamageKind::NotRdb)
+            });
+        };
+        let (magic, digits, lowest, highest) = match head {
+            [b'R', b'E', b'D', b'I', b'S', digits @ ..] => {
+                (Magic::Redis, &digits[..], 1, HIGHEST_REDIS)
+            }
+            [b'V', b'A', b'L', b'K', b'E', b'Y', digits @ ..] => {
+                (Magic::Valkey, &digits[..], VALKEY, VALKEY)
+            }
+            _ => return Err(Fault::new(0, READING, DamageKind::NotRdb)),
+        };
+        let version = digits.iter().try_fold(0, |version, digit| {
+            digit.is_ascii_digit().then(|| version * 10 + u32::from(digit - b'0'))
+        });
+        match version {
+            Some(version) if (lowest..=highest).contains(&version) => Ok(Header { magic, version }),
+            _ => Err(Fault::new(
+                HEADER_BYTES - digits.len(),
+                "the version",
+                DamageKind::Version { found: String::from_utf8_lossy(head).into_owned() },
+            )),
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! LZF, the compression of long strings.
+//!
+//! | control byte | what follows |
+//! |---|---|
+//! | `000nnnnn` | n + 1 bytes of text |
+//! | `nnnddddd` | 1 byte e: n + 2 bytes of text, copied from d·256 + e + 1 bytes before the end of the text so far |
+//! | `111ddddd` | 1 byte m, 1 byte e: the same with n = 7 + m |
+//!
+//! A copy may overlap its own target. In every version since 2.2. Checked against `lzf_d.c` of
+//! Valkey 8.0, and strings of all four servers.
+
+/// Bytes of text that one byte of input can give at most: 264 from 3.
+const HIGHEST_RATIO: usize = 88;
+/// The longest text that is decompressed: packed forms hold their size in 32 bits, and strings
+/// are limited to 512 MiB unless the server was told otherwise.
+const HIGHEST_LEN: usize = 1 << 32;
+
+/// Where compressed bytes go wrong (counted from their first), and the rule that they break.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Wrong {
+    pub(super) at: usize,
+    pub(super) rule: &'static str,
+}
+
+const TOO_LONG: &str = "it declares more text than so few bytes can hold";
+const CUT: &str = "it ends inside an instruction";
+const BEHIND: &str = "it gives more text than it declares";
+const BEFORE: &str = "it copies from before the text's start";
+const LESS: &str = "it gives less text than it declares";
+
+enum Step {
+    /// So many bytes of text follow at this position of the input.
+    Literal { from: usize, len: usize },
+    /// So many bytes are copied from so far back.
+    Copy { distance: usize, len: usize },
+}
+
+/// The instruction at `at` and the position behind it. `done` bytes of text of `expected` are there.
+#[inline(always)]
+fn step(input: &[u8], at: usize, done: usize, expected: usize) -> Result<(Step, usize), Wrong> {
+    let wrong = |rule| Err(Wrong { at, rule });
+    let Some(&control) = input.get(at) else {
+        return wrong(CUT);
+    };
+    let control = usize::from(control);
+    if control < 32 {
+        let len = control + 1;
+        let next = at + 1 + len;
+        if next > input.len() {
+            return wrong(CUT);
+        }
+        if len > expected - done {
+            return wrong(BEHIND);
+        }
+        return Ok((Step::Literal { from: at + 1, len }, next));
+    }
+    let mut len = (control >> 5) + 2;
+    let mut next = at + 1;
+    if len == 9 {
+        let Some(&more) = input.get(next) else {
+            return wrong(CUT);
+        };
+        len += usize::from(more);
+        next += 1;
+    }
+    let Some(&low) = input.get(next) else {
+        return wrong(CUT);
+    };
+    let distance = ((control & 31) << 8 | usize::from(low)) + 1;
+    if distance > done {
+        return wrong(BEFORE);
+    }
+    if len > expected - done {
+        return wrong(BEHIND);
+    }
+    Ok((Step::Copy { distance, len }, next + 1))
+}
+
+fn plausible(input: &[u8], expected: usize) -> Result<(), Wrong> {
+    if expected / HIGHEST_RATIO > input.len() || expected > HIGHEST_LEN {
+        return Err(Wrong { at: 0, rule: TOO_LONG });
+    }
+    Ok(())
+}
+
+/// Whether `input` gives exactly `expected` bytes of text. Reads the instructions only, which takes
+/// a small part of the time of carrying them out.
+pub(super) fn check(input: &[u8], expected: usize) -> Result<(), Wrong> {
+    plausible(input, expected)?;
+    let (mut at, mut done) = (0, 0);
+    while at < input.len() {
+        let (step, next) = step(input, at, done, expected)?;
+        done += match step {
+            Step::Literal { len, .. } | Step::Copy { len, .. } => len,
+        };
+        at = next;
+    }
+    whole(input, done, expected)
+}
+
+/// Decompresses `input` into `text`, whose content is replaced and whose memory is used again.
+///
+/// Memory is taken as text arrives, not by what is declared.
+pub(super) fn decompress(input: &[u8], expected: usize, text: &mut Vec<u8>) -> Result<(), Wrong> {
+    /// Copies are made in blocks of this size where the text behind is not yet written.
+    const BLOCK: usize = 16;
+    /// What the longest instruction writes, with the rest of its last block.
+    const ROOM: usize = 264 + BLOCK;
+
+    plausible(input, expected)?;
+    // The room behind the text lets blocks be written whole; what is too much is overwritten or
+    // cut. The vector is not cleared first, so that a second use need not fill it again.
+    let (mut at, mut done) = (0, 0);
+    while at < input.len() {
+        if text.len() - done.min(text.len()) < ROOM {
+            let more = text.len().max(4096).min(expected.saturating_sub(done)) + ROOM;
+            text.resize(done + more, 0);
+        }
+        let (step, next) = step(input, at, done, expected)?;
+        match step {
+            Step::Literal { from, len } => {
+                match (text[done..].first_chunk_mut::<32>(), input[from..].first_chunk::<32>()) {
+                    (Some(target), Some(source)) => *target = *source,
+                    _ => text[done..done + len].copy_from_slice(&input[from..from + len]),
+                }
+                done += len;
+            }
+            Step::Copy { distance, len } => {
+                let end = done + len;
+                if distance >= BLOCK {
+                    while done < end {
+                        text.copy_within(done - distance..done - distance + BLOCK, done);
+                        done += BLOCK;
+                    }
+                } else {
+                    for to in done..end {
+                        text[to] = text[to - distance];
+                    }
+                }
+                done = end;
+            }
+        }
+        at = next;
+    }
+    text.truncate(done);
+    whole(input, done, expected)
+}
+
+fn whole(input: &[u8], done: usize, expected: usize) -> Result<(), Wrong> {
+    if done == expected {
+        return Ok(());
+    }
+    Err(Wrong { at: input.len(), rule: LESS })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The definition, a byte at a time.
+    fn slow(input: &[u8]) -> Option<Vec<u8>> {
+        let mut text = Vec::new();
+        let mut input = input.iter().copied();
+        while let Some(control) = input.next() {
+            let n = usize::from(control >> 5);
+            if n == 0 {
+                for _ in 0..=control {
+                    text.push(input.next()?);
+                }
+                continue;
+            }
+            let len = if n == 7 { 9 + usize::from(input.next()?) } else { n + 2 };
+            let distance = usize::from(control & 31) * 256 + usize::from(input.next()?) + 1;
+            for _ in 0..len {
+                text.push(*text.get(text.len().checked_sub(distance)?)?);
+            }
+        }
+        Some(text)
+    }
+
+    proptest! {
+        #[test]
+        fn any_input_gives_what_the_definition_gives(
+            input in prop::collection::vec(prop_oneof![0u8..8, 32u8..34, 224u8..226, any::<u8>()], 0..80),
+            off in 0usize..2,
+        ) {
+            let expected = slow(&input);
+            let len = expected.as_ref().map_or(100, Vec::len) + off;
+            let mut text = b"left over from before".to_vec();
+            let result = decompress(&input, len, &mut text);
+            prop_assert_eq!(&check(&input, len), &result);
+            match expected {
+                Some(expected) if off == 0 => {
+                    prop_assert_eq!(result, Ok(()));
+                    prop_assert_eq!(text, expected);
+                }
+                _ => prop_assert!(result.is_err()),
+            }
+        }
+    }
+
+    #[test]
+    fn a_declared_length_that_no_input_could_reach_takes_no_memory() {
+        let mut text = Vec::new();
+        let wrong = decompress(&[0, b'x'], 1 << 40, &mut text).unwrap_err();
+        assert_eq!((wrong.rule, text.capacity()), (TOO_LONG, 0));
+    }
+
+    #[test]
+    fn the_longest_copy_repeats_one_byte_264_times() {
+        let mut text = Vec::new();
+        decompress(&[0, b'x', 0xe0, 255, 0], 265, &mut text).unwrap();
+        assert_eq!(text, [b'x'; 265]);
+    }
+}

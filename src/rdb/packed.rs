@@ -1,0 +1,303 @@
+//! Collections that are stored as one string, in a packed form.
+//!
+//! | type | the string holds |
+//! |---|---|
+//! | 9 hash, Redis 2.2 to 2.4 | [`zipmap`](super::zipmap) |
+//! | 10 list, 2.4 to 3.0 | [`ziplist`](super::ziplist) of elements |
+//! | 11 set, since 2.4 | [`intset`](super::intset) |
+//! | 12 sorted set, 2.4 to 6.2 | ziplist of member, score |
+//! | 13 hash, 2.6 to 6.2 | ziplist of field, value |
+//! | 14 list, 3.2 to 6.2 | a length n, then n strings: ziplists of elements |
+//! | 16 hash, since 7.0 | [`listpack`](super::listpack) of field, value |
+//! | 17 sorted set, since 7.0 | listpack of member, score |
+//! | 18 list, since 7.0 | a length n, then n times a length and a string: 1 and an element, or 2 and a listpack |
+//! | 20 set, since 7.2 | listpack of members |
+//! | 23 hash, release candidates of Redis 7.4 | listpack of field, value, expiry |
+//! | 25 hash, since Redis 7.4 | 8 bytes: the lowest expiry; the string as in 23 |
+//!
+//! Expiries are Unix milliseconds, 0 for none; those that expire come first and in their order.
+//! Checked against `rdbLoadObject` in `rdb.c` of Valkey 8.0 and Redis 7.4.
+
+use super::cursor::{Blob, Item};
+use super::damage::{DamageKind, Fault, Read};
+use super::intset::intset;
+use super::listpack::Listpack;
+use super::text::Text;
+use super::value::{HIGHEST_FIELD_EXPIRY, Reader};
+use super::visitor::{KeyEnd, Visitor};
+use super::ziplist::Ziplist;
+
+/// A packed form that is read item by item. Places are counted from its first byte.
+pub(super) trait Items<'s>: Sized {
+    /// What is being read.
+    const READING: &'static str;
+    /// Checks what can be checked without reading the items.
+    fn open(bytes: &'s [u8]) -> Read<Self>;
+    /// How many items it claims to have.
+    fn expected(&self) -> u64;
+    /// The next item and where it begins. After the last, whether the whole kept its claims.
+    fn next(&mut self) -> Read<Option<(usize, Item)>>;
+    /// The item that [`next`](Self::next) gave from this place.
+    fn again(bytes: &[u8], at: usize) -> Option<Item>;
+}
+
+impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
+    /// Reads a string, and gives its content to `read`.
+    #[inline]
+    pub(super) fn unpack<T>(
+        &mut self,
+        reading: &'static str,
+        read: impl FnOnce(&mut Self, Blob<'a, '_>) -> Read<T>,
+    ) -> Read<T> {
+        // Taken out while it is lent, so that the reader stays free. After damage it is lost, and
+        // nobody will want it.
+        let mut buffer = std::mem::take(&mut self.tools.buffer);
+        let blob = self.cursor.blob(&mut buffer, reading)?;
+        let result = read(self, blob)?;
+        self.tools.buffer = buffer;
+        Ok(result)
+    }
+
+    fn remember_item<'s, I: Items<'s>>(
+        &mut self,
+        blob: Blob<'a, 's>,
+        at: usize,
+        item: Item,
+        reading: &'static str,
+    ) -> Read<()> {
+        let member = blob.text(item).bytes(&mut self.tools.scratch);
+        let other = &mut self.tools.other;
+        let new = self.tools.unique.insert(member, at as u64, |place| {
+            usize::try_from(place)
+                .ok()
+                .and_then(|at| I::again(blob.bytes, at))
+                .is_some_and(|item| blob.text(item).bytes(other) == member)
+        });
+        if new {
+            return Ok(());
+        }
+        Err(blob.fault(at, reading, DamageKind::Duplicate))
+    }
+
+    pub(super) fn packed_list<'s, I: Items<'s>>(&mut self, blob: Blob<'a, 's>) -> Read<u64> {
+        let mut items = I::open(blob.bytes).map_err(|f| blob.place(f))?;
+        let mut count = 0;
+        while let Some((_, item)) = items.next().map_err(|f| blob.place(f))? {
+            self.visitor.element(blob.text(item));
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    fn packed_set<'s, I: Items<'s>>(&mut self, blob: Blob<'a, 's>) -> Read<u64> {
+        let mut items = I::open(blob.bytes).map_err(|f| blob.place(f))?;
+        self.tools.unique.begin(items.expected());
+        let mut count = 0;
+        while let Some((at, item)) = items.next().map_err(|f| blob.place(f))? {
+            self.remember_item::<I>(blob, at, item, "a member of a set")?;
+            self.visitor.member(blob.text(item));
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    /// Reads items two by two; the first of each pair must not come again.
+    #[inline]
+    fn packed_pairs<'s, I: Items<'s>>(
+        &mut self,
+        blob: Blob<'a, 's>,
+        reading: &'static str,
+        mut pair: impl FnMut(&mut V, Item, (usize, Item)) -> Read<()>,
+    ) -> Read<u64> {
+        let mut items = I::open(blob.bytes).map_err(|f| blob.place(f))?;
+        self.tools.unique.begin(items.expected() / 2);
+        let mut count = 0;
+        while let Some((at, first)) = items.next().map_err(|f| blob.place(f))? {
+            let Some(second) = items.next().map_err(|f| blob.place(f))? else {
+                let rule = "the number of its items is odd";
+                return Err(blob.place(Fault::broken(at, I::READING, rule)));
+            };
+            self.remember_item::<I>(blob, at, first, reading)?;
+            pair(self.visitor, first, second)?;
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    pub(super) fn list_ziplist(&mut self) -> Read<KeyEnd> {
+        self.unpack("a list", |reader, blob| reader.packed_list::<Ziplist<'_>>(blob).map(end))
+    }
+
+    pub(super) fn set_listpack(&mut self) -> Read<KeyEnd> {
+        self.unpack("a set", |reader, blob| reader.packed_set::<Listpack<'_>>(blob).map(end))
+    }
+
+    pub(super) fn set_intset(&mut self) -> Read<KeyEnd> {
+        self.unpack("a set", |reader, blob| {
+            intset(blob.bytes, |number| {
+                reader.visitor.member(Text::Int(number));
+            })
+            .map_err(|f| blob.place(f))?;
+            Ok(KeyEnd::Whole)
+        })
+    }
+
+    pub(super) fn hash_ziplist(&mut self) -> Read<KeyEnd> {
+        self.unpack("a hash", |reader, blob| reader.packed_hash::<Ziplist<'_>>(blob).map(end))
+    }
+
+    pub(super) fn hash_listpack(&mut self) -> Read<KeyEnd> {
+        self.unpack("a hash", |reader, blob| reader.packed_hash::<Listpack<'_>>(blob).map(end))
+    }
+
+    pub(super) fn hash_zipmap(&mut self) -> Read<KeyEnd> {
+        self.unpack("a hash", |reader, blob| {
+            match reader.packed_hash::<super::zipmap::Zipmap<'_>>(blob)? {
+                0 => Err(blob.place(Fault::broken(0, "a zipmap", "it is empty"))),
+                count => Ok(end(count)),
+            }
+        })
+    }
+
+    fn packed_hash<'s, I: Items<'s>>(&mut self, blob: Blob<'a, 's>) -> Read<u64> {
+        self.packed_pairs::<I>(blob, "a field of a hash", |visitor, field, (_, value)| {
+            visitor.field(blob.text(field), blob.text(value), None);
+            Ok(())
+        })
+    }
+
+    pub(super) fn zset_ziplist(&mut self) -> Read<KeyEnd> {
+        self.unpack("a sorted set", |reader, blob| reader.packed_zset::<Ziplist<'_>>(blob).map(end))
+    }
+
+    pub(super) fn zset_listpack(&mut self) -> Read<KeyEnd> {
+        self.unpack("a sorted set", |reader, blob| {
+            reader.packed_zset::<Listpack<'_>>(blob).map(end)
+        })
+    }
+
+    fn packed_zset<'s, I: Items<'s>>(&mut self, blob: Blob<'a, 's>) -> Read<u64> {
+        const READING: &str = "a member of a sorted set";
+        self.packed_pairs::<I>(blob, READING, |visitor, member, (at, score)| {
+            let score = score_of(blob, at, score)?;
+            visitor.scored(blob.text(member), score);
+            Ok(())
+        })
+    }
+
+    pub(super) fn quicklist(&mut self) -> Read<KeyEnd> {
+        let nodes = self.cursor.length("the number of a list's nodes")?;
+        let mut elements = 0;
+        for _ in 0..nodes {
+            elements += self.node_of_ziplist()?;
+        }
+        Ok(end(elements))
+    }
+
+    fn node_of_ziplist(&mut self) -> Read<u64> {
+        self.unpack("a node of a list", |reader, blob| reader.packed_list::<Ziplist<'_>>(blob))
+    }
+
+    pub(super) fn quicklist_two(&mut self) -> Read<KeyEnd> {
+        const READING: &str = "the form of a list's node";
+        let nodes = self.cursor.length("the number of a list's nodes")?;
+        let mut elements = 0;
+        for _ in 0..nodes {
+            let at = self.cursor.pos();
+            elements += match self.cursor.length(READING)? {
+                1 => {
+                    let element = self.cursor.text("an element of a list")?;
+                    if element.is_empty() {
+                        // The loaders refuse it, although an element may be empty elsewhere: such a
+                        // node is for long ones.
+                        let rule = "a node of its own holds an empty element";
+                        return Err(Fault::broken(at, "an element of a list", rule));
+                    }
+                    self.visitor.element(element);
+                    1
+                }
+                2 => self.unpack("a node of a list", |reader, blob| {
+                    reader.packed_list::<Listpack<'_>>(blob)
+                })?,
+                _ => {
+                    let rule = "it is neither 1 (an element) nor 2 (a listpack)";
+                    return Err(Fault::broken(at, READING, rule));
+                }
+            };
+        }
+        Ok(end(elements))
+    }
+
+    pub(super) fn hash_listpack_ex(&mut self, with_min: bool) -> Read<KeyEnd> {
+        if with_min {
+            self.lowest_expiry()?;
+        }
+        self.unpack("a hash", |reader, blob| reader.packed_triples(blob).map(end))
+    }
+
+    fn packed_triples(&mut self, blob: Blob<'a, '_>) -> Read<u64> {
+        let mut items = Listpack::open(blob.bytes).map_err(|f| blob.place(f))?;
+        self.tools.unique.begin(items.expected() / 3);
+        let mut count = 0;
+        // Before the first there is no order to break: neither 0 nor above anything.
+        let mut before = -1;
+        while let Some((at, field)) = items.next().map_err(|f| blob.place(f))? {
+            let mut more = || items.next().map_err(|f| blob.place(f));
+            let (Some((_, value)), Some((expiry_at, expiry))) = (more()?, more()?) else {
+                let rule = "the number of its items is no multiple of three";
+                return Err(blob.place(Fault::broken(at, "a listpack", rule)));
+            };
+            let expiry = self.field_expiry(blob, expiry_at, expiry, before)?;
+            self.remember_item::<Listpack<'_>>(blob, at, field, "a field of a hash")?;
+            self.visitor.field(blob.text(field), blob.text(value), (expiry != 0).then_some(expiry));
+            before = expiry;
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    fn field_expiry(
+        &mut self,
+        blob: Blob<'a, '_>,
+        at: usize,
+        item: Item,
+        before: i64,
+    ) -> Read<i64> {
+        let broken = |rule| Err(blob.place(Fault::broken(at, "the expiry of a field", rule)));
+        let expiry = match item {
+            Item::Int(number) => Some(number),
+            text => std::str::from_utf8(blob.text(text).bytes(&mut self.tools.scratch))
+                .ok()
+                .and_then(|text| text.parse().ok()),
+        };
+        match expiry {
+            Some(expiry) if (0..=HIGHEST_FIELD_EXPIRY).contains(&expiry) => {
+                if expiry != 0 && (before == 0 || expiry < before) {
+                    return broken("the fields are not in the order of their expiry");
+                }
+                Ok(expiry)
+            }
+            _ => broken("it is no time that a field can have"),
+        }
+    }
+}
+
+fn score_of(blob: Blob<'_, '_>, at: usize, item: Item) -> Read<f64> {
+    let score = match item {
+        // Scores that are whole numbers are stored as such; those beyond 2^53 were never exact.
+        Item::Int(number) => Some(number as f64),
+        Item::Bytes { from, len } => blob.bytes.get(from..from + len).and_then(super::value::score),
+    };
+    score.ok_or_else(|| {
+        let rule = "it is not the text of a number";
+        blob.place(Fault::broken(at, "the score of a member", rule))
+    })
+}
+
+/// How a key with so many elements ends.
+pub(super) fn end(elements: u64) -> KeyEnd {
+    match elements {
+        0 => KeyEnd::Empty,
+        _ => KeyEnd::Whole,
+    }
+}

@@ -1,0 +1,350 @@
+//! Streams: nodes of entries, then what the stream says of itself, then its consumer groups.
+//!
+//! | part | bytes |
+//! |---|---|
+//! | nodes | a length n, then n times two strings: 16 bytes (an id) and a [`listpack`](super::listpack) |
+//! | counts | lengths: number of entries; last id |
+//! | since version 2 | lengths: first id; highest deleted id; number of entries ever added |
+//! | groups | a length n, then n groups |
+//!
+//! | a group | bytes |
+//! |---|---|
+//! | name | a string |
+//! | last id | two lengths |
+//! | since version 2 | a length: entries read, or all bits set when not known |
+//! | pending | a length n, then n times an id in 16 bytes, 8 bytes time of delivery, a length: deliveries |
+//! | consumers | a length n, then n times name, 8 bytes last seen, since version 3: 8 bytes last active, and a length m and m ids in 16 bytes |
+//!
+//! An id is milliseconds and sequence; in 16 bytes it is big endian, and times are little endian. Version 1 came
+//! with Redis 5.0, 2 with 7.0, 3 with 7.2.
+//!
+//! | a node's listpack holds | |
+//! |---|---|
+//! | entries that are there, entries deleted, number n of fields, n fields, 0 | once |
+//! | flags, difference to the node's id in milliseconds and in sequence | for each entry |
+//! | n values when flags have 2, else a number m and m times field, value | |
+//! | the number of items of this entry so far | |
+//!
+//! An entry whose flags have 1 is deleted. Checked against `rdbLoadObject` in `rdb.c` and
+//! `streamValidateListpackIntegrity` in `t_stream.c` of Valkey 8.0.
+
+use super::cursor::{Blob, Item};
+use super::damage::{DamageKind, Fault, Read};
+use super::listpack::Listpack;
+use super::packed::Items;
+use super::text::Text;
+use super::unique::{Seed, Unique};
+use super::value::Reader;
+use super::visitor::{KeyEnd, StreamId, StreamInfo, Visitor};
+
+const DELETED: i64 = 1;
+const SAME_FIELDS: i64 = 2;
+/// An entry that nobody has claimed yet; consumers are counted from 1.
+const NOBODY: u64 = 0;
+
+/// Buffers that are used again from stream to stream.
+pub(super) struct Streams {
+    /// The ids of the nodes, to find one that comes twice.
+    nodes: Vec<StreamId>,
+    /// The fields that a node's entries have in common.
+    fields: Vec<Item>,
+    /// What is pending in a group, and which consumer claimed it.
+    pending: Vec<StreamId>,
+    owners: Vec<u64>,
+    groups: Unique,
+    consumers: Unique,
+}
+
+impl Streams {
+    pub(super) fn new(seed: Seed) -> Self {
+        Streams {
+            nodes: Vec::new(),
+            fields: Vec::new(),
+            pending: Vec::new(),
+            owners: Vec::new(),
+            groups: Unique::new(seed),
+            consumers: Unique::new(seed),
+        }
+    }
+}
+
+impl StreamId {
+    fn from_bytes(bytes: [u8; 16]) -> Self {
+        let both = u128::from_be_bytes(bytes);
+        // The upper half and the lower half.
+        #[allow(clippy::cast_possible_truncation)]
+        let (ms, seq) = ((both >> 64) as u64, both as u64);
+        StreamId { ms, seq }
+    }
+}
+
+impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
+    pub(super) fn stream(&mut self, version: u8) -> Read<KeyEnd> {
+        let nodes = self.cursor.length("the number of a stream's nodes")?;
+        self.tools.streams.nodes.clear();
+        for _ in 0..nodes {
+            let id = self.node_id()?;
+            self.tools.streams.nodes.push(id);
+            self.unpack("a node of a stream", |reader, blob| reader.node(blob, id))?;
+        }
+        let at = self.cursor.pos();
+        if !ascend_strictly(&mut self.tools.streams.nodes) {
+            return Err(Fault::new(at, "the nodes of a stream", DamageKind::Duplicate));
+        }
+        let mut info = StreamInfo {
+            length: self.cursor.length("the length of a stream")?,
+            last_id: self.id("the last id of a stream")?,
+            ..StreamInfo::default()
+        };
+        if version >= 2 {
+            info.first_id = Some(self.id("the first id of a stream")?);
+            info.max_deleted_id = Some(self.id("the highest deleted id of a stream")?);
+            let added = self.cursor.length("the entries ever added to a stream")?;
+            info.entries_added = Some(added);
+        }
+        if info.length > 0 && nodes == 0 {
+            let rule = "it has entries, but no node that holds them";
+            return Err(Fault::broken(at, "the length of a stream", rule));
+        }
+        self.visitor.stream(&info);
+        let groups = self.cursor.length("the number of a stream's groups")?;
+        self.tools.streams.groups.begin(groups);
+        for _ in 0..groups {
+            self.group(version)?;
+        }
+        // A stream may be empty, and is loaded as such.
+        Ok(KeyEnd::Whole)
+    }
+
+    fn id(&mut self, reading: &'static str) -> Read<StreamId> {
+        Ok(StreamId { ms: self.cursor.length(reading)?, seq: self.cursor.length(reading)? })
+    }
+
+    fn node_id(&mut self) -> Read<StreamId> {
+        const READING: &str = "the id of a stream's node";
+        let at = self.cursor.pos();
+        let id = self.cursor.text(READING)?;
+        match id.bytes(&mut self.tools.scratch).try_into() {
+            Ok(bytes) => Ok(StreamId::from_bytes(bytes)),
+            Err(_) => Err(Fault::broken(at, READING, "it is not 16 bytes long")),
+        }
+    }
+
+    fn node(&mut self, blob: Blob<'a, '_>, base: StreamId) -> Read<()> {
+        let mut node = Node { items: Listpack::open(blob.bytes).map_err(|f| blob.place(f))?, blob };
+        let live = node.count("the number of a node's entries")?;
+        let deleted = node.count("the number of a node's deleted entries")?;
+        let count = node.count("the number of a node's fields")?;
+        self.tools.streams.fields.clear();
+        for _ in 0..count {
+            let (_, field) = node.next("a field of a stream's node")?;
+            self.tools.streams.fields.push(field);
+        }
+        const READING_END: &str = "the end of a node's fields";
+        let (at, zero) = node.number(READING_END)?;
+        if zero != 0 {
+            let rule = "it is not 0";
+            return Err(blob.place(Fault::broken(at, READING_END, rule)));
+        }
+        for _ in 0..live.saturating_add(deleted) {
+            self.entry(&mut node, base)?;
+        }
+        match node.items.next().map_err(|f| blob.place(f))? {
+            None => Ok(()),
+            Some((at, _)) => {
+                let rule = "there is more than the entries that it counts";
+                Err(blob.place(Fault::broken(at, "a node of a stream", rule)))
+            }
+        }
+    }
+
+    fn entry(&mut self, node: &mut Node<'a, '_>, base: StreamId) -> Read<()> {
+        const READING_COUNT: &str = "the number of items of a stream's entry";
+        let blob = node.blob;
+        let (_, flags) = node.number("the flags of a stream's entry")?;
+        let mut difference = || node.number("the id of a stream's entry");
+        // Differences are signed, and added as the servers add them: without a look at overflow.
+        let id = StreamId {
+            ms: base.ms.wrapping_add_signed(difference()?.1),
+            seq: base.seq.wrapping_add_signed(difference()?.1),
+        };
+        let live = flags & DELETED == 0;
+        let items = if flags & SAME_FIELDS == 0 {
+            let fields = node.count("the number of an entry's fields")?;
+            if live {
+                self.visitor.stream_entry(id, fields);
+            }
+            for _ in 0..fields {
+                let (_, field) = node.next("a field of a stream's entry")?;
+                let (_, value) = node.next("a value of a stream's entry")?;
+                if live {
+                    self.visitor.stream_field(blob.text(field), blob.text(value));
+                }
+            }
+            // Each was read, so twice their number fits.
+            4 + 2 * fields
+        } else {
+            let fields = self.tools.streams.fields.len() as u64;
+            if live {
+                self.visitor.stream_entry(id, fields);
+            }
+            for &field in &self.tools.streams.fields {
+                let (_, value) = node.next("a value of a stream's entry")?;
+                if live {
+                    self.visitor.stream_field(blob.text(field), blob.text(value));
+                }
+            }
+            3 + fields
+        };
+        let (at, declared) = node.number(READING_COUNT)?;
+        if u64::try_from(declared) != Ok(items) {
+            let kind = DamageKind::Mismatch {
+                declared: u64::try_from(declared).unwrap_or(u64::MAX),
+                found: items,
+            };
+            return Err(blob.fault(at, READING_COUNT, kind));
+        }
+        Ok(())
+    }
+
+    fn group(&mut self, version: u8) -> Read<()> {
+        const READING: &str = "the name of a group";
+        let at = self.cursor.pos();
+        let name = self.cursor.text(READING)?;
+        self.remember_name(at, name, READING, |streams| &mut streams.groups)?;
+        let last_id = self.id("the last id of a group")?;
+        let entries_read = match version {
+            1 => None,
+            // All bits set stands for -1: not known.
+            _ => Some(self.cursor.length("the entries read by a group")?)
+                .filter(|read| *read != u64::MAX),
+        };
+        self.visitor.group(name, last_id, entries_read);
+
+        let at = self.cursor.pos();
+        let pending = self.cursor.length("the number of a group's pending entries")?;
+        self.tools.streams.pending.clear();
+        for _ in 0..pending {
+            let id = self.cursor.fixed("the id of a pending entry")?;
+            let id = StreamId::from_bytes(id);
+            let delivered = self.cursor.millis("the delivery of a pending entry")?;
+            let deliveries = self.cursor.length("the deliveries of a pending entry")?;
+            self.visitor.pending(id, delivered, deliveries);
+            self.tools.streams.pending.push(id);
+        }
+        if !ascend_strictly(&mut self.tools.streams.pending) {
+            return Err(Fault::new(at, "the pending entries of a group", DamageKind::Duplicate));
+        }
+        let Streams { owners, pending, .. } = &mut self.tools.streams;
+        owners.clear();
+        owners.resize(pending.len(), NOBODY);
+
+        let consumers = self.cursor.length("the number of a group's consumers")?;
+        self.tools.streams.consumers.begin(consumers);
+        for number in 1..=consumers {
+            self.consumer(version, number)?;
+        }
+        if self.tools.streams.owners.contains(&NOBODY) {
+            let rule = "some are pending for no consumer";
+            return Err(Fault::broken(at, "the pending entries of a group", rule));
+        }
+        Ok(())
+    }
+
+    fn consumer(&mut self, version: u8, number: u64) -> Read<()> {
+        const READING: &str = "the name of a consumer";
+        const READING_PENDING: &str = "an entry that is pending for a consumer";
+        let at = self.cursor.pos();
+        let name = self.cursor.text(READING)?;
+        self.remember_name(at, name, READING, |streams| &mut streams.consumers)?;
+        let seen = self.cursor.millis("the time a consumer was seen")?;
+        let active = match version {
+            1 | 2 => None,
+            _ => Some(self.cursor.millis("the time a consumer was active")?),
+        };
+        self.visitor.consumer(name, seen, active);
+        let pending = self.cursor.length("the number of a consumer's pending entries")?;
+        for _ in 0..pending {
+            let at = self.cursor.pos();
+            let id = StreamId::from_bytes(self.cursor.fixed(READING_PENDING)?);
+            let Ok(index) = self.tools.streams.pending.binary_search(&id) else {
+                let rule = "it is not among those of the group";
+                return Err(Fault::broken(at, READING_PENDING, rule));
+            };
+            let owner = &mut self.tools.streams.owners[index];
+            if *owner == number {
+                return Err(Fault::new(at, READING_PENDING, DamageKind::Duplicate));
+            }
+            *owner = number;
+            self.visitor.consumer_pending(id);
+        }
+        Ok(())
+    }
+
+    fn remember_name(
+        &mut self,
+        at: usize,
+        name: Text<'a, '_>,
+        reading: &'static str,
+        names: impl Fn(&mut Streams) -> &mut Unique,
+    ) -> Read<()> {
+        // The table of members is free while a stream is read: it lends its place to the names'.
+        std::mem::swap(&mut self.tools.unique, names(&mut self.tools.streams));
+        let result = self.remember(at, name, reading);
+        std::mem::swap(&mut self.tools.unique, names(&mut self.tools.streams));
+        result
+    }
+}
+
+/// A node's listpack, read item by item.
+struct Node<'a, 's> {
+    items: Listpack<'s>,
+    blob: Blob<'a, 's>,
+}
+
+impl Node<'_, '_> {
+    #[inline]
+    fn next(&mut self, reading: &'static str) -> Read<(usize, Item)> {
+        match self.items.next() {
+            Ok(Some(item)) => Ok(item),
+            Ok(None) => {
+                let at = self.blob.bytes.len() - 1;
+                let rule = "the node ends before it";
+                Err(self.blob.place(Fault::broken(at, reading, rule)))
+            }
+            Err(fault) => Err(self.blob.place(fault)),
+        }
+    }
+
+    fn number(&mut self, reading: &'static str) -> Read<(usize, i64)> {
+        let (at, item) = self.next(reading)?;
+        let number = match item {
+            Item::Int(number) => Some(number),
+            // No writer stores a number so, but the loaders take it.
+            Item::Bytes { from, len } => self
+                .blob
+                .bytes
+                .get(from..from + len)
+                .and_then(|text| std::str::from_utf8(text).ok())
+                .and_then(|text| text.parse().ok()),
+        };
+        match number {
+            Some(number) => Ok((at, number)),
+            None => Err(self.blob.place(Fault::broken(at, reading, "it is not a number"))),
+        }
+    }
+
+    fn count(&mut self, reading: &'static str) -> Read<u64> {
+        let (at, number) = self.number(reading)?;
+        u64::try_from(number)
+            .map_err(|_| self.blob.place(Fault::broken(at, reading, "it is negative")))
+    }
+}
+
+/// Whether no id comes twice. Servers write them in their order; others are brought into it.
+fn ascend_strictly(ids: &mut [StreamId]) -> bool {
+    if !ids.is_sorted() {
+        ids.sort_unstable();
+    }
+    ids.windows(2).all(|pair| pair[0] < pair[1])
+}

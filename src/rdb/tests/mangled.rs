@@ -1,0 +1,209 @@
+//! A file with all that there is: cut, changed, and read record by record.
+
+use super::streams::stream;
+use super::*;
+
+/// A file with every type that `header` knows, with and without what may precede a key.
+fn everything(header: &str) -> Vec<u8> {
+    let pairs = ["f", "1", "17", "2.5"];
+    let mut values: Vec<(u8, Vec<u8>)> = vec![
+        (0, string("v")),
+        (0, vec![0xc1, 1, 2]),
+        (0, lzf(&[b'x'; 90])),
+        (1, [vec![2], strings(&["a", "b"])].concat()),
+        (2, [vec![2], strings(&["a", "b"])].concat()),
+        (3, [vec![1], string("a"), vec![1, b'7']].concat()),
+        (4, [vec![2], strings(&pairs)].concat()),
+        (5, [vec![1], string("a"), 2.5f64.to_le_bytes().to_vec()].concat()),
+        (7, [length(1 << 40), vec![2, 9, 5], string("x"), vec![0]].concat()),
+        (9, string(zipmap(&[("f", "v", 1)]))),
+        (10, string(ziplist(&pairs))),
+        (11, string(intset(4, &[1, 2, 70_000]))),
+        (12, string(ziplist(&pairs))),
+        (13, lzf(&ziplist(&pairs))),
+        (14, [vec![1], string(ziplist(&pairs))].concat()),
+        (15, stream(1)),
+        (16, string(listpack(&pairs))),
+        (17, lzf(&listpack(&pairs))),
+        (18, [vec![2, 2], string(listpack(&pairs)), vec![1], string("plain")].concat()),
+        (19, stream(2)),
+        (20, string(listpack(&pairs))),
+        (21, stream(3)),
+    ];
+    if header.starts_with('V') {
+        let expiry = 5i64.to_le_bytes().to_vec();
+        values.push((22, [vec![1], strings(&["f", "v"]), expiry].concat()));
+    } else {
+        let min = 5i64.to_le_bytes().to_vec();
+        let packed = string(listpack(&["f", "v", "5"]));
+        values.push((22, [vec![1, 5], strings(&["f", "v"])].concat()));
+        values.push((23, packed.clone()));
+        values.push((24, [min.clone(), vec![1, 1], strings(&["f", "v"])].concat()));
+        values.push((25, [min, packed].concat()));
+    }
+    let mut rdb =
+        Rdb::new(header).raw([250]).string("redis-ver").string("7").db(0).raw([251, 9, 9]);
+    for (at, (code, value)) in values.into_iter().enumerate() {
+        rdb = match at % 3 {
+            0 => rdb.raw([252]).raw(5000i64.to_le_bytes()).raw([249, 3]),
+            1 => rdb.raw([248]).length(100),
+            _ => rdb,
+        };
+        rdb = rdb.key(code, &format!("key{at}")).raw(value);
+    }
+    rdb.end()
+}
+
+#[test]
+fn every_type_has_a_row_and_is_read() {
+    for (header, highest) in [("REDIS0012", 25), ("VALKEY080", 22)] {
+        let (_, walk) = told(&everything(header));
+        let codes: Vec<u8> = walk.types.iter().map(|stored| stored.code).collect();
+        let expected: Vec<u8> = (0..=highest).filter(|code| ![6, 8].contains(code)).collect();
+        assert_eq!(codes, expected);
+    }
+}
+
+/// Remembers where keys are, and skips them.
+#[derive(Default)]
+struct Places(Vec<(u64, u64)>, u64);
+
+impl<'a> Visitor<'a> for Places {
+    fn key(&mut self, key: &Key<'a>) -> Want {
+        self.0.push((key.db, key.offset));
+        Want::Skip
+    }
+    fn key_end(&mut self, end: KeyEnd) {
+        assert_eq!(end, KeyEnd::Skipped);
+        self.1 += 1;
+    }
+}
+
+#[test]
+fn records_read_one_by_one_tell_what_the_walk_told() {
+    for header in ["REDIS0012", "VALKEY080"] {
+        let bytes = everything(header);
+        let mut places = Places::default();
+        let skipped = walk(&bytes, &mut places, &Silent).unwrap();
+        let (lines, whole) = told(&bytes);
+        assert_eq!(skipped, whole);
+        assert_eq!(places.1, whole.keys);
+        let mut records = Records::new(&bytes).unwrap();
+        let mut again = Told::default();
+        let mut end = 0;
+        for (index, &(db, offset)) in places.0.iter().enumerate() {
+            assert!(index == 0 || offset == end, "records abut");
+            end = records.read(db, offset, &mut again).unwrap();
+        }
+        assert_eq!(end, bytes.len() as u64 - 9);
+        let keys: Vec<_> = lines.into_iter().skip_while(|line| !line.starts_with("key")).collect();
+        again.0.retain(|line| !line.starts_with("db "));
+        assert_eq!(again.0, keys);
+        for nowhere in [0, end, end + 1, u64::MAX] {
+            assert!(records.read(0, nowhere, &mut Ignore).is_err());
+        }
+    }
+}
+
+#[test]
+fn every_cut_is_told_as_an_end_inside_something() {
+    for header in ["REDIS0012", "VALKEY080"] {
+        let bytes = everything(header);
+        for len in 0..bytes.len() {
+            let damage = damage(&bytes[..len]);
+            assert!(damage.kind.is_short(), "{len}: {damage}");
+            let DamageKind::Short { needed, left } = damage.kind else { unreachable!() };
+            assert!(needed > left && damage.offset + left == len as u64);
+        }
+    }
+}
+
+#[test]
+fn every_changed_byte_is_told_and_none_panics() {
+    for header in ["REDIS0012", "VALKEY080"] {
+        let bytes = everything(header);
+        let mut told = Told::default();
+        mangle(&bytes, |changed| {
+            let result = walk(changed, &mut told, &Silent);
+            told.0.clear();
+            match result {
+                Err(damage) => {
+                    assert!(damage.offset <= changed.len() as u64);
+                    assert!(!damage.to_string().is_empty());
+                    assert!(serde_json::to_string(&damage).is_ok());
+                }
+                // A version without a checksum, which has not what it holds.
+                Ok(walk) if walk.version < 5 => assert!(walk.needs_version > walk.version),
+                Ok(_) => assert!(changed == bytes),
+            }
+            let _ = walk(changed, &mut Places::default(), &Silent);
+        });
+    }
+}
+
+mod properties {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(
+            bytes in prop::collection::vec(any::<u8>(), 0..200),
+            code in 0u8..26,
+        ) {
+            let _ = walk(&bytes, &mut Told::default(), &Silent);
+            for header in ["REDIS0012", "VALKEY080"] {
+                let rdb = Rdb::new(header).key(code, "k").raw(&bytes).0;
+                let mut told = Told::default();
+                match walk(&rdb, &mut told, &Silent) {
+                    Ok(walk) => prop_assert!(walk.len <= rdb.len() as u64),
+                    Err(damage) => prop_assert!(damage.offset <= rdb.len() as u64),
+                }
+            }
+        }
+
+        #[test]
+        fn packed_bytes_of_any_kind_do_not_panic(
+            mut bytes in prop::collection::vec(any::<u8>(), 7..120),
+            code in prop::sample::select(vec![9u8, 10, 11, 12, 13, 16, 17, 20, 23]),
+            compressed in any::<bool>(),
+        ) {
+            // A header that keeps its word leads further.
+            let len = u32::try_from(bytes.len()).unwrap();
+            if matches!(code, 10 | 12 | 13 | 16 | 17 | 20 | 23) {
+                bytes[..4].copy_from_slice(&len.to_le_bytes());
+            }
+            *bytes.last_mut().unwrap() = 0xff;
+            let stored = if compressed { lzf(&bytes) } else { string(&bytes) };
+            let _ = walk(&one("REDIS0012", code, stored), &mut Told::default(), &Silent);
+        }
+
+        #[test]
+        fn collections_come_back_as_they_were_stored(
+            items in prop::collection::hash_set(
+                prop_oneof![any::<i64>().prop_map(|n| n.to_string()), "[a-z]{0,300}"], 1..40),
+            compressed in any::<bool>(),
+        ) {
+            let items: Vec<String> = items.into_iter().collect();
+            let store = |packed: Vec<u8>| if compressed { lzf(&packed) } else { string(packed) };
+            prop_assert_eq!(&value("REDIS0011", 20, store(listpack(&items))), &items);
+            prop_assert_eq!(&value("REDIS0011", 10, store(ziplist(&items))), &items);
+        }
+
+        #[test]
+        fn two_changes_do_not_panic(
+            first in (any::<prop::sample::Index>(), any::<u8>()),
+            second in (any::<prop::sample::Index>(), any::<u8>()),
+            valkey in any::<bool>(),
+        ) {
+            let mut bytes = everything(if valkey { "VALKEY080" } else { "REDIS0012" });
+            for (index, byte) in [first, second] {
+                let at = index.index(bytes.len());
+                bytes[at] = byte;
+            }
+            if let Err(damage) = walk(&bytes, &mut Told::default(), &Silent) {
+                prop_assert!(damage.offset <= bytes.len() as u64);
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Streams of every version, and those whose parts disagree.
+
+use super::*;
+
+/// A number of things, as one byte says it.
+fn small(n: usize) -> u8 {
+    u8::try_from(n).unwrap()
+}
+
+/// A stream of two entries that are there and one that is deleted.
+pub(super) fn stream(version: u8) -> Vec<u8> {
+    let node = listpack(&[
+        "2", "1", "2", "f", "g", "0", // the node's own
+        "2", "0", "0", "v1", "w1", "5", // same fields
+        "3", "1", "0", "v2", "w2", "5", // same fields, deleted
+        "0", "5", "-3", "1", "h", "v3", "6", // its own field
+    ]);
+    let id = |ms: u64, seq: u64| [ms.to_be_bytes(), seq.to_be_bytes()].concat();
+    let mut bytes = [vec![1], string(id(1000, 7)), string(node), length(2)].concat();
+    bytes.extend([length(1005), length(4)].concat());
+    if version >= 2 {
+        bytes.extend([length(1000), length(7), length(1001), length(7), length(3)].concat());
+    }
+    bytes.push(2);
+    bytes.extend([string("g1"), length(1005), length(4)].concat());
+    if version >= 2 {
+        bytes.extend(length(u64::MAX));
+    }
+    bytes.push(2);
+    bytes.extend([id(1000, 7), 55i64.to_le_bytes().to_vec(), length(1)].concat());
+    bytes.extend([id(1005, 4), 56i64.to_le_bytes().to_vec(), length(2)].concat());
+    bytes.push(2);
+    for (name, owned) in [("c1", id(1005, 4)), ("c2", id(1000, 7))] {
+        bytes.extend([string(name), 60i64.to_le_bytes().to_vec()].concat());
+        if version >= 3 {
+            bytes.extend((-1i64).to_le_bytes());
+        }
+        bytes.extend([vec![1], owned].concat());
+    }
+    bytes.extend([string("g2"), length(0), length(0)].concat());
+    if version >= 2 {
+        bytes.extend(length(0));
+    }
+    bytes.extend([0, 0]);
+    bytes
+}
+
+#[test]
+fn streams_of_each_version_are_read() {
+    for (version, code, header) in
+        [(1, 15, "REDIS0009"), (2, 19, "REDIS0010"), (3, 21, "REDIS0011")]
+    {
+        let (first, added, read) = match version {
+            1 => ("first=? deleted=? added=None", "None", "None"),
+            _ => ("first=1000-7 deleted=1001-7 added=Some(3)", "None", "Some(0)"),
+        };
+        let active = if version == 3 { "Some(-1)" } else { "None" };
+        assert_eq!(
+            value(header, code, stream(version)),
+            [
+                "entry 1000-7 2",
+                "f=v1",
+                "g=w1",
+                "entry 1005-4 1",
+                "h=v3",
+                &format!("stream length=2 last=1005-4 {first}"),
+                &format!("group g1 last=1005-4 read={added}"),
+                "pending 1000-7 55 1",
+                "pending 1005-4 56 2",
+                &format!("consumer c1 60 {active}"),
+                "has 1005-4",
+                &format!("consumer c2 60 {active}"),
+                "has 1000-7",
+                &format!("group g2 last=0-0 read={read}"),
+            ]
+        );
+    }
+}
+
+/// A stream of this node alone, or of none.
+fn stream_of(nodes: &[Vec<u8>], length: u8) -> Vec<u8> {
+    let mut bytes = vec![small(nodes.len())];
+    for node in nodes {
+        bytes.extend([string([0; 16]), string(node)].concat());
+    }
+    bytes.extend([length, 0, 0, 0]);
+    bytes
+}
+
+#[test]
+fn streams_whose_parts_disagree_are_found() {
+    let sound = ["1", "0", "1", "f", "0", "2", "0", "0", "v", "4"];
+    value("REDIS0009", 15, stream_of(&[listpack(&sound)], 1));
+    // Empty, which a stream may be.
+    assert_eq!(value("REDIS0009", 15, stream_of(&[], 0)).len(), 1);
+    value_damage("REDIS0009", 15, stream_of(&[], 1));
+    value_damage("REDIS0009", 15, stream_of(&[listpack::<&str>(&[])], 0));
+    value_damage("REDIS0009", 15, stream_of(&[listpack(&sound), listpack(&sound)], 2));
+    for (at, text) in [
+        (0, "0"),
+        (0, "2"),
+        (0, "-1"),
+        (1, "1"),
+        (2, "2"),
+        (2, "x"),
+        (4, "1"),
+        (5, "0"),
+        (6, "x"),
+        (9, "5"),
+    ] {
+        let mut items = sound;
+        items[at] = text;
+        let damage = value_damage("REDIS0009", 15, stream_of(&[listpack(&items)], 1));
+        assert!(damage.inside.is_none());
+    }
+}
+
+#[test]
+fn groups_whose_parts_disagree_are_found() {
+    let id = |n: u8| [&[0; 15][..], &[n]].concat();
+    let pending = |n: u8| [id(n), vec![0; 8], vec![1]].concat();
+    let consumer = |name: &str, ids: &[u8]| {
+        let ids: Vec<u8> = ids.iter().flat_map(|n| id(*n)).collect();
+        [string(name), vec![0; 8], vec![small(ids.len() / 16)], ids].concat()
+    };
+    let group = |name: &str, ids: &[u8], consumers: &[Vec<u8>]| {
+        let all: Vec<u8> = ids.iter().flat_map(|n| pending(*n)).collect();
+        let head = [string(name), vec![0, 0, small(ids.len())], all, vec![small(consumers.len())]];
+        [head.concat(), consumers.concat()].concat()
+    };
+    let stream = |groups: &[Vec<u8>]| {
+        let mut bytes = stream_of(&[], 0);
+        *bytes.last_mut().unwrap() = small(groups.len());
+        [bytes, groups.concat()].concat()
+    };
+    let (one, two) = (consumer("c", &[1, 2]), consumer("d", &[3]));
+    let sound = group("g", &[1, 2, 3], &[one.clone(), two.clone()]);
+    value("REDIS0009", 15, stream(std::slice::from_ref(&sound)));
+    // In any order, as the servers' trees take them.
+    value("REDIS0009", 15, stream(&[group("g", &[3, 1, 2], &[one.clone(), two.clone()])]));
+    for wrong in [
+        vec![sound.clone(), sound],
+        vec![group("g", &[1, 2, 3, 3], &[one.clone(), two.clone()])],
+        vec![group("g", &[1, 2], &[one.clone(), two.clone()])],
+        vec![group("g", &[1, 2, 3], std::slice::from_ref(&one))],
+        vec![group("g", &[1, 2], &[one.clone(), consumer("c", &[])])],
+        vec![group("g", &[1], &[consumer("c", &[1, 1])])],
+    ] {
+        value_damage("REDIS0009", 15, stream(&wrong));
+    }
+}

@@ -1,0 +1,265 @@
+//! A value: what reads it by its type, and the collections that are stored element by element.
+//!
+//! | type | bytes |
+//! |---|---|
+//! | 0 string | a string |
+//! | 1 list | a length n, then n strings, head to tail |
+//! | 2 set | a length n, then n strings |
+//! | 3 sorted set, Redis 2.2 to 3.2 | a length n, then n times a string and a score as text |
+//! | 4 hash | a length n, then n times a string (field) and a string (value) |
+//! | 5 sorted set, since 4.0 | a length n, then n times a string and 8 bytes: the score, IEEE, little endian |
+//! | 22 hash, release candidates of Redis 7.4 | a length n, then n times a length (expiry), field, value |
+//! | 24 hash, since Redis 7.4 | 8 bytes: the lowest expiry m; as 22, but an expiry e is the time m + e - 1 |
+//! | 22 hash, since Valkey 9.0 | a length n, then n times field, value and 8 bytes: expiry, signed, -1 for none |
+//!
+//! Expiries are Unix milliseconds, and 0 for none where not said otherwise. A score as text is one
+//! byte n and n bytes of text; n = 253 is not a number, 254 infinity and 255 its negative, without text.
+//! Checked against `rdbLoadObject` in `rdb.c` of Valkey 8.0 and Redis 7.4, and files of Valkey 9.1.
+
+use super::cursor::Cursor;
+use super::damage::{DamageKind, Fault, Read};
+use super::format::Layout;
+use super::packed::end;
+use super::stream::Streams;
+use super::text::Text;
+use super::unique::{Seed, Unique};
+use super::visitor::{KeyEnd, Visitor};
+
+/// The highest time at which Redis lets a field expire, in Unix milliseconds: it keeps 48 bits.
+pub(super) const HIGHEST_FIELD_EXPIRY: i64 = (1 << 48) - 2;
+
+/// What reads values and tells a visitor.
+pub(super) struct Reader<'a, 'v, V> {
+    pub(super) cursor: Cursor<'a>,
+    pub(super) visitor: &'v mut V,
+    pub(super) tools: &'v mut Tools,
+}
+
+/// Buffers and tables that are used again from value to value.
+pub(super) struct Tools {
+    pub(super) seed: Seed,
+    pub(super) unique: Unique,
+    pub(super) streams: Streams,
+    /// Packed forms that were stored compressed.
+    pub(super) buffer: Vec<u8>,
+    /// The member in hand, and an earlier one that it is compared with.
+    pub(super) scratch: Vec<u8>,
+    pub(super) other: Vec<u8>,
+}
+
+impl Tools {
+    pub(super) fn new() -> Self {
+        let seed = Seed::random();
+        Tools {
+            seed,
+            unique: Unique::new(seed),
+            streams: Streams::new(seed),
+            buffer: Vec::new(),
+            scratch: Vec::new(),
+            other: Vec::new(),
+        }
+    }
+}
+
+impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
+    /// Reads the value at the cursor.
+    pub(super) fn value(&mut self, layout: Layout) -> Read<KeyEnd> {
+        match layout {
+            Layout::String => {
+                let value = self.cursor.text("the value of a string")?;
+                self.visitor.string(value);
+                Ok(KeyEnd::Whole)
+            }
+            Layout::List => self.list(),
+            Layout::Set => self.set(),
+            Layout::ZsetText => self.zset(Self::score_text),
+            Layout::ZsetBinary => self.zset(Self::score_binary),
+            Layout::Hash => self.hash(),
+            Layout::HashMillis => self.hash_millis(),
+            Layout::HashMetadata { with_min } => self.hash_metadata(with_min),
+            Layout::ListZiplist => self.list_ziplist(),
+            Layout::ZsetZiplist => self.zset_ziplist(),
+            Layout::HashZiplist => self.hash_ziplist(),
+            Layout::Quicklist => self.quicklist(),
+            Layout::QuicklistTwo => self.quicklist_two(),
+            Layout::Zipmap => self.hash_zipmap(),
+            Layout::Intset => self.set_intset(),
+            Layout::SetListpack => self.set_listpack(),
+            Layout::ZsetListpack => self.zset_listpack(),
+            Layout::HashListpack => self.hash_listpack(),
+            Layout::HashListpackEx { with_min } => self.hash_listpack_ex(with_min),
+            Layout::Stream { version } => self.stream(version),
+            Layout::Module => {
+                let (module, payload) = super::module::value(&mut self.cursor)?;
+                self.visitor.module(module, payload);
+                Ok(KeyEnd::Whole)
+            }
+            Layout::ModulePreRelease => {
+                Err(Fault::new(self.cursor.pos(), "a module's value", DamageKind::PreRelease))
+            }
+        }
+    }
+
+    /// Makes sure that no member of this value before had the text of the string that was read at
+    /// byte `at`.
+    #[inline]
+    pub(super) fn remember(
+        &mut self,
+        at: usize,
+        text: Text<'a, '_>,
+        reading: &'static str,
+    ) -> Read<()> {
+        let file = self.cursor.bytes();
+        let member = text.bytes(&mut self.tools.scratch);
+        let other = &mut self.tools.other;
+        let new = self.tools.unique.insert(member, at as u64, |place| {
+            usize::try_from(place)
+                .ok()
+                .and_then(|at| Cursor::at(file, at).text(reading).ok())
+                .is_some_and(|text| text.bytes(other) == member)
+        });
+        if new {
+            return Ok(());
+        }
+        Err(Fault::new(at, reading, DamageKind::Duplicate))
+    }
+
+    fn list(&mut self) -> Read<KeyEnd> {
+        let count = self.cursor.length("the number of a list's elements")?;
+        for _ in 0..count {
+            let element = self.cursor.text("an element of a list")?;
+            self.visitor.element(element);
+        }
+        Ok(end(count))
+    }
+
+    fn set(&mut self) -> Read<KeyEnd> {
+        const READING: &str = "a member of a set";
+        let count = self.cursor.length("the number of a set's members")?;
+        self.tools.unique.begin(count);
+        for _ in 0..count {
+            let at = self.cursor.pos();
+            let member = self.cursor.text(READING)?;
+            self.remember(at, member, READING)?;
+            self.visitor.member(member);
+        }
+        Ok(end(count))
+    }
+
+    #[inline]
+    fn zset(&mut self, score: impl Fn(&mut Self) -> Read<f64>) -> Read<KeyEnd> {
+        const READING: &str = "a member of a sorted set";
+        let count = self.cursor.length("the number of a sorted set's members")?;
+        self.tools.unique.begin(count);
+        for _ in 0..count {
+            let at = self.cursor.pos();
+            let member = self.cursor.text(READING)?;
+            self.remember(at, member, READING)?;
+            let at = self.cursor.pos();
+            let score = score(self)?;
+            if score.is_nan() {
+                return Err(Fault::broken(at, "the score of a member", "it is not a number"));
+            }
+            self.visitor.scored(member, score);
+        }
+        Ok(end(count))
+    }
+
+    fn score_binary(&mut self) -> Read<f64> {
+        let bytes = self.cursor.fixed("the score of a member")?;
+        Ok(f64::from_le_bytes(bytes))
+    }
+
+    fn score_text(&mut self) -> Read<f64> {
+        const READING: &str = "the score of a member";
+        let at = self.cursor.pos();
+        match self.cursor.byte(READING)? {
+            255 => Ok(f64::NEG_INFINITY),
+            254 => Ok(f64::INFINITY),
+            253 => Ok(f64::NAN),
+            len => {
+                let text = self.cursor.take(len.into(), READING)?;
+                score(text)
+                    .ok_or_else(|| Fault::broken(at, READING, "it is not the text of a number"))
+            }
+        }
+    }
+
+    fn hash(&mut self) -> Read<KeyEnd> {
+        let count = self.fields()?;
+        for _ in 0..count {
+            let (field, value) = self.field()?;
+            self.visitor.field(field, value, None);
+        }
+        Ok(end(count))
+    }
+
+    fn hash_millis(&mut self) -> Read<KeyEnd> {
+        let count = self.fields()?;
+        for _ in 0..count {
+            let (field, value) = self.field()?;
+            let expiry = self.cursor.millis("the expiry of a field")?;
+            self.visitor.field(field, value, (expiry != -1).then_some(expiry));
+        }
+        Ok(end(count))
+    }
+
+    fn hash_metadata(&mut self, with_min: bool) -> Read<KeyEnd> {
+        // Without it, an expiry e is the time e: as if the lowest were 1.
+        let lowest = if with_min { self.lowest_expiry()? } else { 1 };
+        let count = self.fields()?;
+        for _ in 0..count {
+            let at = self.cursor.pos();
+            let expiry = match self.cursor.length("the expiry of a field")? {
+                0 => None,
+                later => {
+                    let time = i64::try_from(later - 1)
+                        .ok()
+                        .and_then(|later| lowest.checked_add(later))
+                        .filter(|time| *time <= HIGHEST_FIELD_EXPIRY);
+                    if time.is_none() {
+                        let rule = "it is no time that a field can have";
+                        return Err(Fault::broken(at, "the expiry of a field", rule));
+                    }
+                    time
+                }
+            };
+            let (field, value) = self.field()?;
+            self.visitor.field(field, value, expiry);
+        }
+        Ok(end(count))
+    }
+
+    /// The lowest expiry of a hash's fields, one above the highest that there can be when none expires.
+    pub(super) fn lowest_expiry(&mut self) -> Read<i64> {
+        const READING: &str = "the lowest expiry of a hash's fields";
+        let at = self.cursor.pos();
+        let lowest = self.cursor.millis(READING)?;
+        if !(0..=HIGHEST_FIELD_EXPIRY + 1).contains(&lowest) {
+            let rule = "it is no time that a field can have";
+            return Err(Fault::broken(at, READING, rule));
+        }
+        Ok(lowest)
+    }
+
+    fn fields(&mut self) -> Read<u64> {
+        let count = self.cursor.length("the number of a hash's fields")?;
+        self.tools.unique.begin(count);
+        Ok(count)
+    }
+
+    #[inline]
+    fn field(&mut self) -> Read<(Text<'a, 'a>, Text<'a, 'a>)> {
+        const READING: &str = "a field of a hash";
+        let at = self.cursor.pos();
+        let field = self.cursor.text(READING)?;
+        self.remember(at, field, READING)?;
+        let value = self.cursor.text("the value of a field")?;
+        Ok((field, value))
+    }
+}
+
+/// The number that a score's text stands for.
+pub(super) fn score(text: &[u8]) -> Option<f64> {
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
