@@ -37,8 +37,8 @@ const CLUSTER: &[Subcommand] = &[
     sub("MYSHARDID",              2, since(7, 2),           NO_KEYS),
     sub("NODES",                  2, since(3, 0),           NO_KEYS),
     sub("REPLICAS",               3, since(5, 0),           NO_KEYS),
-    // `NO ONE` came with Valkey 9.1.
-    sub("REPLICATE",             -3, since(3, 0),           NO_KEYS).until(valkey_only(9, 1), 3),
+    // `NO ONE` came with Valkey 9.0.
+    sub("REPLICATE",             -3, since(3, 0),           NO_KEYS).until(valkey_only(9, 0), 3),
     sub("RESET",                 -2, since(3, 0),           NO_KEYS),
     sub("SAVECONFIG",             2, since(3, 0),           NO_KEYS),
     sub("SET-CONFIG-EPOCH",       3, since(3, 0),           NO_KEYS),

@@ -17,6 +17,7 @@ mod generic;
 mod geo;
 mod hash;
 mod hll;
+mod keys;
 mod list;
 mod lookup;
 mod pubsub;

@@ -31,6 +31,7 @@ const FUNCTION: &[Subcommand] = &[
 
 #[rustfmt::skip]
 const SCRIPT: &[Subcommand] = &[
+    // The name of an engine came with Valkey 9.1.
     sub("DEBUG",  -3, since(3, 2),       NO_KEYS).until(valkey_only(9, 1), 3),
     sub("EXISTS", -3, since(2, 6),       NO_KEYS),
     sub("FLUSH",  -2, since(2, 6),       NO_KEYS),

@@ -11,7 +11,9 @@ use crate::support::server::{Binary, Running};
 use crate::support::{LINES, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    on_each(&LINES, "commands::the_table_is_what_the_server_lists", compare)
+    let mut trials = on_each(&LINES, "commands::the_table_is_what_the_server_lists", compare);
+    trials.extend(on_each(&LINES, "commands::keys_are_where_the_server_finds_them", keys));
+    trials
 }
 
 /// Where table and server differ, and why. A difference that is not argued here fails, and so does
@@ -162,4 +164,83 @@ fn list(entry: &Reply, listed: &mut BTreeMap<String, Listed>) {
 /// A flat array of names and values as a map.
 fn fields(reply: &Reply) -> BTreeMap<String, Reply> {
     (reply.array().chunks_exact(2)).map(|pair| (pair[0].text(), pair[1].clone())).collect()
+}
+
+/// Commands whose keys have to be worked out; `''` is an empty argument.
+const COMPUTED: &[&str] = &[
+    "EVAL return 2 a b c",
+    "EVALSHA 0123 1 a",
+    "FCALL f 2 a b c",
+    "SINTERCARD 2 a b LIMIT 1",
+    "ZUNION 2 a b WITHSCORES",
+    "ZUNIONSTORE d 2 a b WEIGHTS 1 2",
+    "ZINTERSTORE d 1 a AGGREGATE MAX",
+    "ZDIFFSTORE d 2 a b",
+    "LMPOP 2 a b LEFT COUNT 3",
+    "BLMPOP 0 2 a b LEFT",
+    "BZMPOP 0 1 a MIN",
+    "MSETEX 2 a 1 b 2 EX 9",
+    "SORT l STORE d",
+    "SORT l BY store GET x LIMIT 0 1 ALPHA STORE d",
+    "SORT l STORE d STORE e",
+    "SORT_RO l",
+    "GEORADIUS g 0 0 1 m STORE d",
+    "GEORADIUS g 0 0 1 m COUNT 1 STOREDIST e",
+    "GEORADIUSBYMEMBER g m 1 m STORE d",
+    "XREAD STREAMS a b 0 0",
+    "XREAD COUNT 2 BLOCK 0 STREAMS a b 0 0",
+    "XREADGROUP GROUP g c NOACK STREAMS a b > >",
+    "MIGRATE h 1 k 0 9",
+    "MIGRATE h 1 '' 0 9 COPY KEYS a b",
+    "STRALGO LCS KEYS a b LEN",
+    "MEMORY USAGE k",
+    "OBJECT ENCODING k",
+    "XGROUP CREATE s g $ MKSTREAM",
+    "XINFO STREAM s FULL",
+];
+
+fn keys(binary: &Binary) {
+    let data = tempfile::tempdir().expect("a directory");
+    let mut server = Running::start(binary, data.path(), &[]).expect("the server runs");
+    let mut cases: Vec<Vec<String>> = (COMPUTED.iter())
+        .map(|line| line.split(' ').map(|arg| arg.replace("''", "")).collect())
+        .collect();
+    // A range is tried with as many arguments as the line takes, and where it takes more, with one
+    // and with three more. (With the fewest that PFMERGE takes, COMMAND GETKEYS fails.)
+    for row in CommandId::all().map(CommandId::row) {
+        if matches!(row.keys, Keys::Range { .. }) {
+            let arity = row.arity.on(binary.line);
+            let fewest = usize::from(arity.unsigned_abs());
+            let counts = if arity < 0 { vec![fewest + 1, fewest + 3] } else { vec![fewest] };
+            for argc in counts {
+                let args = (1..argc).map(|at| format!("argument-{at}"));
+                cases.push([row.name.to_string()].into_iter().chain(args).collect());
+            }
+        }
+    }
+
+    let mut tried = 0;
+    for args in &cases {
+        let row = command::lookup(args[0].as_bytes()).expect("a command").row();
+        if !row.known_by(binary.line) {
+            continue;
+        }
+        let mut ours = Vec::new();
+        let told = row.visit_keys(args.len(), |at| args[at].as_bytes(), |at| ours.push(&args[at]));
+        assert!(told, "{args:?}");
+        let asked: Vec<&str> =
+            ["COMMAND", "GETKEYS"].into_iter().chain(args.iter().map(String::as_str)).collect();
+        let theirs = server.client.call(&asked);
+        let Reply::Array(theirs) = &theirs else { panic!("{args:?}: {theirs:?}") };
+        let mut theirs: Vec<_> = theirs.iter().map(Reply::text).collect();
+        // Redis 6.2 names the destination of a ZUNIONSTORE last.
+        theirs.sort();
+        ours.sort();
+        assert!(
+            theirs.iter().eq(ours.iter().copied()),
+            "{args:?}: {theirs:?} there, {ours:?} here"
+        );
+        tried += 1;
+    }
+    assert!(tried > 150, "only {tried} commands were tried");
 }
