@@ -26,5 +26,6 @@ pub mod progress;
 pub mod rdb;
 pub mod report;
 pub mod server;
+pub mod units;
 
 pub use error::{Error, ErrorKind, Result};

@@ -1,5 +1,5 @@
 //! The `aofkit` binary: see `aofkit::cli`.
 
-fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+fn main() -> aofkit::cli::Exit {
+    aofkit::cli::main()
 }

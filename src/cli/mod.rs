@@ -1,1 +1,142 @@
-//! (being built)
+//! The face: one file a subcommand, progress, exit codes.
+
+mod exit;
+mod progress;
+mod repair;
+mod size;
+mod verify;
+
+use std::io::Write;
+
+use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
+
+pub use exit::Exit;
+
+use crate::error::Error;
+use crate::report::style::{ERROR, QUIET, Styled};
+
+/// Verify and repair the append-only files of Redis and Valkey.
+#[derive(Debug, Parser)]
+#[command(name = "aofkit", version, about, max_term_width = 100, after_help = exit::HELP)]
+pub struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every subcommand takes.
+#[derive(Debug, Args)]
+struct Common {
+    /// Print the report as JSON
+    #[arg(long, global = true)]
+    json: bool,
+    /// Print nothing when nothing is wrong
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// When to draw progress bars on stderr
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true
+    )]
+    progress: When,
+    /// When to use colour (NO_COLOR is respected)
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true
+    )]
+    color: ColorChoice,
+    /// How many threads to use [default: all cores]
+    #[arg(short = 'j', long, global = true, value_name = "N")]
+    threads: Option<usize>,
+}
+
+/// auto: on a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Verify(verify::Verify),
+    Repair(repair::Repair),
+}
+
+/// Runs the command line of the process and says how to exit.
+pub fn main() -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // --help and --version are "errors" that go to stdout.
+            let code = if error.use_stderr() { Exit::Trouble } else { Exit::Done };
+            let _ = error.print();
+            return code;
+        }
+    };
+    cli.common.color.write_global_to_anstream();
+    if let Err(error) = set_up(&cli.common) {
+        return report_error(&error);
+    }
+    let outcome = match &cli.command {
+        Command::Verify(verify) => verify.run(&cli.common),
+        Command::Repair(repair) => repair.run(&cli.common),
+    };
+    outcome.unwrap_or_else(|error| report_error(&error))
+}
+
+/// clap's choice in the words of the crate that writes colours.
+trait WriteGlobal {
+    fn write_global_to_anstream(self);
+}
+
+impl WriteGlobal for ColorChoice {
+    fn write_global_to_anstream(self) {
+        match self {
+            ColorChoice::Auto => anstream::ColorChoice::Auto,
+            ColorChoice::Always => anstream::ColorChoice::Always,
+            ColorChoice::Never => anstream::ColorChoice::Never,
+        }
+        .write_global();
+    }
+}
+
+fn set_up(common: &Common) -> Result<(), Error> {
+    if let Some(threads) = common.threads {
+        // Fails only when a pool exists already, which cannot be at this point.
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+    }
+    Ok(())
+}
+
+/// Prints a result to stdout. A reader that has gone away ends the program quietly, as it does every filter.
+fn print(text: &str) -> Result<(), Error> {
+    let mut out = anstream::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) => Err(Error::io("write the report to", "standard output", error)),
+    }
+}
+
+/// Prints a message to stderr; there is nobody to tell if that fails.
+fn message(text: &str) {
+    let _ = anstream::stderr().lock().write_all(text.as_bytes());
+}
+
+fn report_error(error: &Error) -> Exit {
+    let mut text = format!("{} {error}\n", Styled(ERROR, "error:"));
+    if let Some(help) = error.next_step() {
+        text.push_str(&format!("{} {help}\n", Styled(QUIET, "help:")));
+    }
+    message(&text);
+    Exit::of(error)
+}

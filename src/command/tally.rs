@@ -172,6 +172,13 @@ impl Databases {
         self.counted = commands + later_commands;
     }
 
+    /// Commands before the first SELECT of the stretch, of `commands` in all.
+    pub fn before_first_select(&self, commands: u64) -> u64 {
+        let mut whole = self.clone();
+        whole.settle(commands);
+        whole.unattributed
+    }
+
     /// Commands that went to each database when the log began in database 0, as every log does.
     pub fn counts(&self, commands: u64) -> BTreeMap<i64, u64> {
         let mut whole = self.clone();
@@ -294,7 +301,7 @@ impl Tally {
         let row = id.row();
         match row.role {
             Role::Multi => self.transactions.multi(frame.offset(), frame.end()),
-            Role::Exec => self.transactions.exec(frame.offset()),
+            Role::Exec => self.transactions.exec(frame.offset(), frame.end()),
             Role::Select => {
                 self.databases.select(frame.offset(), frame.args().nth(1), self.commands - 1);
                 self.transactions.select(frame.offset());

@@ -69,7 +69,7 @@ struct Head {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mark {
     Multi(u64),
-    Exec(u64),
+    Exec { offset: u64, end: u64 },
 }
 
 impl Transactions {
@@ -82,9 +82,9 @@ impl Transactions {
         self.state = State::Open(Open { multi: offset, multi_end: end, select: None });
     }
 
-    pub(super) fn exec(&mut self, offset: u64) {
+    pub(super) fn exec(&mut self, offset: u64, end: u64) {
         match self.state {
-            State::AsBefore => self.head.mark = Some(Mark::Exec(offset)),
+            State::AsBefore => self.head.mark = Some(Mark::Exec { offset, end }),
             State::Closed => self.strays(offset),
             State::Open(_) => self.whole += 1,
         }
@@ -124,7 +124,7 @@ impl Transactions {
         }
         match mark {
             Some(Mark::Multi(offset)) => self.multi(offset, offset),
-            Some(Mark::Exec(offset)) => self.exec(offset),
+            Some(Mark::Exec { offset, end }) => self.exec(offset, end),
             None => {}
         }
         self.whole += later.whole;
@@ -142,12 +142,21 @@ impl Transactions {
     /// The same for a stretch that begins a file, where no transaction is open.
     #[must_use]
     pub fn from_start(mut self) -> Self {
-        if let Some(Mark::Exec(offset)) = self.head.mark {
+        if let Some(Mark::Exec { offset, .. }) = self.head.mark {
             self.stray_exec_count += 1;
             self.stray_execs.insert(0, offset);
             self.stray_execs.truncate(PLACES_KEPT);
         }
         self
+    }
+
+    /// Where the EXEC ends that comes before any MULTI in the stretch: everything up to there belongs to a
+    /// transaction that began before the stretch.
+    pub fn leading_exec_end(&self) -> Option<u64> {
+        match self.head.mark {
+            Some(Mark::Exec { end, .. }) => Some(end),
+            Some(Mark::Multi(_)) | None => None,
+        }
     }
 
     /// The transaction that is open at the end, if one is.
@@ -180,7 +189,7 @@ mod tests {
             let offset = (from + index) as u64 * 10;
             match what {
                 'M' => seen.multi(offset, offset + 10),
-                'E' => seen.exec(offset),
+                'E' => seen.exec(offset, offset + 10),
                 'S' => seen.select(offset),
                 _ => {}
             }

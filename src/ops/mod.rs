@@ -1,1 +1,6 @@
-//! (being built)
+//! What a person asks for: typed options in, a typed report out, nothing printed.
+
+pub mod islands;
+pub mod repair;
+pub mod survey;
+pub mod verify;

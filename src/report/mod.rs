@@ -1,1 +1,21 @@
-//! (being built)
+//! What operations return, rendered: text for people, JSON for scripts. Pure functions of the typed reports.
+//!
+//! The text carries colour as ANSI codes; whoever prints it strips them where they are not wanted.
+
+pub mod repair;
+pub mod style;
+pub mod time;
+pub mod verify;
+
+use serde::Serialize;
+
+/// The report as one JSON document, with a final newline.
+///
+/// # Panics
+///
+/// Never: the reports have no maps with keys that are not strings, and nothing that fails to serialise.
+pub fn json(report: &impl Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(report).expect("reports serialise");
+    text.push('\n');
+    text
+}

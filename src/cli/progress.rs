@@ -1,0 +1,102 @@
+//! Progress, on stderr: a bar on a terminal, a line now and then elsewhere.
+
+use std::io::IsTerminal;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::{Common, When, message};
+use crate::progress::Progress;
+use crate::units::Bytes;
+
+/// How often a line is written where there is no terminal.
+const LINE_EVERY: Duration = Duration::from_secs(2);
+
+/// A bar, lines, or nothing, as the person and stderr have it. A bar is cleared when it is dropped.
+pub(super) enum Bar {
+    Hidden,
+    Drawn(ProgressBar),
+    Lines(Lines),
+}
+
+/// Progress for a log file or a pipe.
+pub(super) struct Lines {
+    total: AtomicU64,
+    done: AtomicU64,
+    last: Mutex<(Instant, String)>,
+}
+
+impl Bar {
+    pub(super) fn new(common: &Common) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        match common.progress {
+            When::Never => Bar::Hidden,
+            When::Auto if common.quiet || !terminal => Bar::Hidden,
+            When::Always if !terminal => Bar::Lines(Lines {
+                total: AtomicU64::new(0),
+                done: AtomicU64::new(0),
+                last: Mutex::new((Instant::now(), String::new())),
+            }),
+            When::Auto | When::Always => Bar::Drawn(ProgressBar::with_draw_target(
+                Some(0),
+                ProgressDrawTarget::stderr_with_hz(10),
+            )),
+        }
+    }
+}
+
+impl Progress for Bar {
+    fn phase(&self, name: &str, bytes: u64) {
+        const BAR: &str =
+            "{msg} {bar:30} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} ETA {eta}";
+        match self {
+            Bar::Hidden => {}
+            // Several logs read at the same time share the bar.
+            Bar::Drawn(bar) => {
+                bar.set_style(
+                    ProgressStyle::with_template(BAR)
+                        .unwrap_or_else(|_| ProgressStyle::default_bar()),
+                );
+                bar.set_message(name.to_string());
+                bar.inc_length(bytes);
+            }
+            Bar::Lines(lines) => {
+                lines.total.fetch_add(bytes, Ordering::Relaxed);
+                if let Ok(mut last) = lines.last.lock() {
+                    last.1 = name.to_string();
+                }
+            }
+        }
+    }
+
+    fn advance(&self, bytes: u64) {
+        match self {
+            Bar::Hidden => {}
+            Bar::Drawn(bar) => bar.inc(bytes),
+            Bar::Lines(lines) => lines.advance(bytes),
+        }
+    }
+}
+
+impl Lines {
+    fn advance(&self, bytes: u64) {
+        let done = self.done.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        let Ok(mut last) = self.last.try_lock() else { return };
+        if last.0.elapsed() >= LINE_EVERY {
+            last.0 = Instant::now();
+            let total = self.total.load(Ordering::Relaxed).max(1);
+            let percent = u128::from(done) * 100 / u128::from(total);
+            message(&format!("{}: {percent} %, {} of {}\n", last.1, Bytes(done), Bytes(total)));
+        }
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        if let Bar::Drawn(bar) = self {
+            bar.finish_and_clear();
+        }
+    }
+}

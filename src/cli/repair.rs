@@ -1,0 +1,109 @@
+//! `aofkit repair`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::exit::Exit;
+use super::progress::Bar;
+use super::size::parse_size;
+use super::{Common, message, print};
+use crate::error::{Error, ErrorKind, Result};
+use crate::ops::repair::{OpenTransaction, Options, Output, repair};
+use crate::report;
+
+/// Mend a damaged log: cut its torn end, or step over the damage
+///
+/// By default everything from the first damage on is cut, as a server would, but never inside a transaction.
+/// The result is verified before it appears.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Repair {
+    /// The log: a file, a multi-part directory, its manifest, or the data directory above
+    #[arg(value_name = "PATH")]
+    path: PathBuf,
+    /// Write the result to this new file or directory
+    #[arg(short, long, value_name = "NEW", conflicts_with = "in_place")]
+    output: Option<PathBuf>,
+    /// Replace the input, after a complete copy of it stands beside it (NAME.bak-<time>)
+    #[arg(long)]
+    in_place: bool,
+    /// Plan and report, write nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+    /// Step over damage and keep every whole command behind it
+    #[arg(long)]
+    salvage: bool,
+    /// What to do about an unfinished transaction that later writes may stand behind
+    #[arg(long, value_name = "HOW")]
+    join: Option<JoinArg>,
+    /// Change nothing (exit code 4) if more than this would be lost, and ask no question
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    max_loss: Option<u64>,
+    /// Change nothing (exit code 4) if more whole commands than this would be lost
+    #[arg(long, value_name = "N")]
+    max_commands: Option<u64>,
+    /// Replace what stands at --output; go on although a process writes to the input
+    #[arg(long)]
+    force: bool,
+}
+
+/// Where later writes begin behind an unfinished transaction.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum JoinArg {
+    /// Nowhere: cut everything from the MULTI on, as servers do
+    Cut,
+    /// At the first SELECT behind it, as after a restart of the server
+    Select,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  aofkit repair --dry-run appendonlydir
+  aofkit repair appendonly.aof --output repaired.aof
+  aofkit repair --in-place --max-loss 64kb /data/appendonlydir && redis-server ...
+
+Exit codes: 0 repaired, or nothing to repair; 1 a dry run that found damage;
+2 not possible; 4 left alone, because --max-loss or --max-commands would be passed.";
+
+impl Repair {
+    pub(super) fn run(&self, common: &Common) -> Result<Exit> {
+        let options = Options {
+            output: self.output()?,
+            salvage: self.salvage,
+            open_transaction: match self.join {
+                None => OpenTransaction::Ask,
+                Some(JoinArg::Cut) => OpenTransaction::Cut,
+                Some(JoinArg::Select) => OpenTransaction::KeepFromSelect,
+            },
+            max_loss_bytes: self.max_loss,
+            max_lost_commands: self.max_commands,
+            force: self.force,
+        };
+        let bar = Bar::new(common);
+        let report = repair(&self.path, &options, &bar);
+        drop(bar);
+        let report = report?;
+        if common.json {
+            print(&report::json(&report))?;
+        } else if !common.quiet {
+            print(&report::repair::text(&report))?;
+        } else if report.damaged {
+            message(&report::repair::text(&report));
+        }
+        Ok(if report.damaged && report.dry_run { Exit::Findings } else { Exit::Done })
+    }
+
+    fn output(&self) -> Result<Output> {
+        match (&self.output, self.in_place, self.dry_run) {
+            (_, _, true) => Ok(Output::DryRun),
+            (Some(new), _, _) => Ok(Output::New(new.clone())),
+            (None, true, _) => Ok(Output::InPlace),
+            (None, false, _) => {
+                Err(Error::new(ErrorKind::Usage, "where shall the repaired log go?").help(
+                    "--output NEW writes a new one, --in-place replaces this one and keeps the original, --dry-run only looks",
+                ))
+            }
+        }
+    }
+}

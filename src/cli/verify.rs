@@ -1,0 +1,76 @@
+//! `aofkit verify`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::exit::Exit;
+use super::progress::Bar;
+use super::{Common, message, print};
+use crate::error::Result;
+use crate::ops::verify::{LogOutcome, Options, VerifyReport, verify};
+use crate::report;
+use crate::report::verify::Shape;
+use crate::server::Server;
+
+/// Say whether a log is whole, and what servers would do with it
+///
+/// Reads every byte of an append-only file (a single file, a multi-part directory, its manifest, the data
+/// directory above it, or one part) or of an RDB, and changes nothing.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Verify {
+    /// What to verify; several are verified in parallel
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Judge by these servers (redis-7.0, valkey-9.1, ...) [default: all known]
+    #[arg(long = "for", value_name = "VERSION", value_delimiter = ',')]
+    servers: Vec<Server>,
+    /// Show so many commands by frequency
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    top: usize,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  aofkit verify /var/lib/redis/appendonlydir
+  aofkit verify --for redis-7.0 appendonly.aof
+  aofkit verify --quiet --json backups/*/appendonlydir
+
+Exit codes: 0 sound; 1 damaged, or refused by a server named with --for;
+2 nothing could be read; 3 some of several paths could not be read.";
+
+impl Verify {
+    pub(super) fn run(&self, common: &Common) -> Result<Exit> {
+        let options = Options { servers: self.servers.clone() };
+        let bar = Bar::new(common);
+        let report = verify(&self.paths, &options, &bar);
+        drop(bar);
+        if common.json {
+            print(&report::json(&report))?;
+        } else {
+            let text = report::verify::text(&report, Shape { top: self.top, quiet: common.quiet });
+            if common.quiet {
+                message(&text)
+            } else {
+                print(&text)?
+            }
+            message(&report::verify::failures(&report));
+        }
+        Ok(exit(&report))
+    }
+}
+
+fn exit(report: &VerifyReport) -> Exit {
+    let failed = report.logs.iter().filter(|log| matches!(log, LogOutcome::Failed { .. })).count();
+    let sound = |log: &LogOutcome| matches!(log, LogOutcome::Read(log) if log.sound);
+    if failed == report.logs.len() {
+        Exit::Trouble
+    } else if failed > 0 {
+        Exit::Partial
+    } else if report.logs.iter().all(sound) {
+        Exit::Done
+    } else {
+        Exit::Findings
+    }
+}

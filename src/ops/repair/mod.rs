@@ -1,0 +1,154 @@
+//! Mend a damaged log: cut its torn end, or step over the damage.
+//!
+//! First a [`Plan`] says which bytes stay; kept bytes are copied as they are, never encoded anew. Then the
+//! plan is carried out into a new file or directory, which is read back and verified before it appears
+//! under its name.
+
+pub mod plan;
+pub mod report;
+mod write;
+
+use std::path::{Path, PathBuf};
+
+pub use plan::{Dropped, Plan, Why};
+pub use report::RepairReport;
+
+use crate::aof::open::open;
+use crate::disk::holders::writers;
+use crate::disk::publish::Existing;
+use crate::error::{Error, ErrorKind, Result};
+use crate::ops::survey::survey;
+use crate::progress::Progress;
+use crate::units::{Bytes, Count};
+
+/// Where the result goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Nowhere: only the plan is reported.
+    DryRun,
+    /// To a new file, or directory for a multi-part log.
+    New(PathBuf),
+    /// In place of the input, after a complete copy of that stands beside it.
+    InPlace,
+}
+
+/// What to do about a MULTI without EXEC that later writes may stand behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OpenTransaction {
+    /// Refuse, and tell the choices.
+    #[default]
+    Ask,
+    /// Cut everything from the MULTI on, as servers do.
+    Cut,
+    /// Take out the transaction, and keep everything from the first SELECT behind it.
+    KeepFromSelect,
+}
+
+/// How to repair.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where the result goes.
+    pub output: Output,
+    /// Step over damage and keep what is whole behind it.
+    pub salvage: bool,
+    /// What to do about an open transaction that later writes may stand behind.
+    pub open_transaction: OpenTransaction,
+    /// Change nothing when more bytes than these would be lost.
+    pub max_loss_bytes: Option<u64>,
+    /// Change nothing when more whole commands than these would be lost.
+    pub max_lost_commands: Option<u64>,
+    /// Replace what stands at the output; go on although a process writes to the input.
+    pub force: bool,
+}
+
+impl Options {
+    /// A plain repair to `output`.
+    pub fn to(output: Output) -> Self {
+        Options {
+            output,
+            salvage: false,
+            open_transaction: OpenTransaction::Ask,
+            max_loss_bytes: None,
+            max_lost_commands: None,
+            force: false,
+        }
+    }
+
+    fn existing(&self) -> Existing {
+        if self.force { Existing::Replace } else { Existing::Keep }
+    }
+}
+
+/// Repairs the log at `path`. Where nothing is damaged, nothing is written.
+///
+/// # Errors
+///
+/// - When the log cannot be opened, or its RDB is broken.
+/// - [`ErrorKind::Limit`]: more would be lost than allowed; nothing was changed.
+/// - [`ErrorKind::Refused`]: a choice is needed that was not made, the output exists, or somebody writes to the
+///   input.
+pub fn repair(path: &Path, options: &Options, progress: &dyn Progress) -> Result<RepairReport> {
+    let log = open(path)?;
+    if let Output::New(new) = &options.output {
+        crate::disk::publish::check_free(new, options.existing())?;
+    }
+    progress.phase("read", log.bytes());
+    let surveys =
+        log.parts.iter().map(|part| survey(part, progress)).collect::<Result<Vec<_>>>()?;
+    let plan = plan::plan(&log, &surveys, options)?;
+    let mut report = RepairReport::new(&log, &surveys, &plan, options);
+    if plan.keeps_everything() {
+        return Ok(report);
+    }
+    check_limits(&plan, options, path)?;
+    match &options.output {
+        Output::DryRun => {}
+        Output::New(new) => {
+            write::to_new(&log, &plan, new, options.existing(), progress)?;
+            report.written = Some(new.clone());
+        }
+        Output::InPlace => {
+            refuse_beside_a_writer(
+                &log.parts.last().map_or(path, |part| &part.path).to_path_buf(),
+                options,
+            )?;
+            let backup = write::in_place(&log, &plan, progress)?;
+            report.written = Some(write::place_of(&log));
+            report.backup = Some(backup);
+        }
+    }
+    Ok(report)
+}
+
+fn check_limits(plan: &Plan, options: &Options, path: &Path) -> Result<()> {
+    let (bytes, commands) = (plan.lost_bytes(), plan.lost_commands());
+    let limit = |what: String| {
+        Err(Error::new(ErrorKind::Limit, what)
+            .at(path)
+            .help("nothing was changed; look at it with --dry-run, and raise the limit if the loss is acceptable"))
+    };
+    if let Some(max) = options.max_loss_bytes.filter(|&max| bytes > max) {
+        return limit(format!("{} would be lost, and {} is the limit", Bytes(bytes), Bytes(max)));
+    }
+    if let Some(max) = options.max_lost_commands.filter(|&max| commands > max) {
+        return limit(format!(
+            "{} commands would be lost, and {} is the limit",
+            Count(commands),
+            Count(max)
+        ));
+    }
+    Ok(())
+}
+
+fn refuse_beside_a_writer(path: &Path, options: &Options) -> Result<()> {
+    let writers = writers(path);
+    match writers.first() {
+        Some(writer) if !options.force => Err(Error::new(
+            ErrorKind::Refused,
+            format!("process {} ({}) has it open for writing", writer.pid, writer.program),
+        )
+        .at(path)
+        .help("stop that server first (SHUTDOWN NOSAVE keeps the files as they are), or repair to a new file with --output")),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,93 @@
+//! One part, read once from end to end: what every operation starts from.
+
+use crate::aof::open::Part;
+use crate::aof::{Stop, scan_parallel};
+use crate::command::Tally;
+use crate::command::transactions_seen::Open;
+use crate::error::Result;
+use crate::progress::Progress;
+use crate::rdb;
+
+/// What one part holds.
+pub struct Survey<'a> {
+    /// The part.
+    pub part: &'a Part,
+    /// The RDB that it begins with, if it does.
+    pub preamble: Option<Preamble>,
+    /// Where its commands begin: behind the preamble.
+    pub commands_start: u64,
+    /// What the commands are.
+    pub tally: Tally,
+    /// Where and why the reading of commands stopped.
+    pub stop: Stop,
+}
+
+/// The RDB at the start of a part.
+pub enum Preamble {
+    /// Read whole, checksum included.
+    Whole(rdb::Walk),
+    /// Broken. No loader reads anything behind it.
+    Broken(Box<rdb::Damage>),
+}
+
+/// Reads a part from end to end.
+///
+/// # Errors
+///
+/// When the file was cut by another process while it was read, or could not be read.
+pub fn survey<'a>(part: &'a Part, progress: &dyn Progress) -> Result<Survey<'a>> {
+    let bytes = part.mapping.bytes();
+    let mut start = 0;
+    let mut preamble = None;
+    if part.starts_with_rdb() {
+        match rdb::walk(bytes, &mut rdb::Ignore, progress) {
+            Ok(walk) => {
+                start = usize::try_from(walk.len).unwrap_or(bytes.len());
+                preamble = Some(Preamble::Whole(walk));
+            }
+            Err(damage) => {
+                part.mapping.check()?;
+                return Ok(Survey {
+                    part,
+                    commands_start: damage.before.len,
+                    preamble: Some(Preamble::Broken(damage)),
+                    tally: Tally::default(),
+                    stop: Stop { at: bytes.len(), fault: None },
+                });
+            }
+        }
+    }
+    let touch = |range| part.mapping.prefault(range);
+    let mut scanned = scan_parallel(bytes, start, Tally::default, touch, progress);
+    scanned.sink.transactions = scanned.sink.transactions.from_start();
+    part.mapping.check()?;
+    let (tally, stop) = (scanned.sink, scanned.stop);
+    Ok(Survey { part, preamble, commands_start: start as u64, tally, stop })
+}
+
+impl Survey<'_> {
+    /// Whether every byte was read, and no transaction is open at the end.
+    pub fn is_whole(&self) -> bool {
+        !self.is_preamble_broken() && self.stop.fault.is_none() && self.open().is_none()
+    }
+
+    /// Whether the part begins with an RDB that cannot be read.
+    pub fn is_preamble_broken(&self) -> bool {
+        matches!(self.preamble, Some(Preamble::Broken(_)))
+    }
+
+    /// The transaction that is open where the reading stopped.
+    pub fn open(&self) -> Option<Open> {
+        self.tally.transactions.open()
+    }
+
+    /// The last boundary between whole commands.
+    pub fn last_boundary(&self) -> u64 {
+        if self.is_preamble_broken() { 0 } else { self.stop.at as u64 }
+    }
+
+    /// The last boundary that is not inside a transaction: everything before it is safe.
+    pub fn safe_end(&self) -> u64 {
+        self.open().map_or(self.last_boundary(), |open| open.multi)
+    }
+}

@@ -1,0 +1,410 @@
+//! What is worth telling about a log: damage, traps, oddities.
+//!
+//! An *error* is what makes a server refuse the log, crash on it or lose data; a *warning* is a way in which
+//! loading may not give what was there; a *note* is for whoever wants to know. Exit code 1 stands for errors.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::damage::{DamageReport, describe};
+use super::judge::{Outcome, Verdict};
+use crate::aof::open::Log;
+use crate::command::tally::Seen;
+use crate::command::{CommandId, Role};
+use crate::escape::Shown;
+use crate::ops::survey::{Preamble, Survey};
+use crate::units::{Bytes, Count};
+
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Good to know.
+    Note,
+    /// Loading may not give what was there.
+    Warning,
+    /// A server refuses the log, crashes on it or loses data.
+    Error,
+}
+
+/// One thing found in a log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// How much it matters.
+    pub level: Level,
+    /// What it is: a word that stays the same from version to version.
+    pub kind: &'static str,
+    /// The part it is in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
+    /// The (first) byte in that part.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offset: Option<u64>,
+    /// How often it is there.
+    pub count: u64,
+    /// What it is, for a person: lower case, without a final stop.
+    pub message: String,
+    /// What it means and what to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+    /// More, for a place where commands cannot be read on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub damage: Option<Box<DamageReport>>,
+}
+
+impl Finding {
+    fn new(level: Level, kind: &'static str, message: impl Into<String>) -> Self {
+        Finding {
+            level,
+            kind,
+            part: None,
+            offset: None,
+            count: 1,
+            message: message.into(),
+            help: None,
+            damage: None,
+        }
+    }
+
+    fn at(mut self, survey: &Survey<'_>, offset: u64) -> Self {
+        self.part = Some(survey.part.name.clone());
+        self.offset = Some(offset);
+        self
+    }
+
+    fn seen(self, survey: &Survey<'_>, seen: Seen) -> Self {
+        Finding { count: seen.count, ..self.at(survey, seen.first) }
+    }
+
+    fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+/// The default of the servers' `databases`.
+const DEFAULT_DATABASES: i64 = 16;
+
+/// All findings, the worst first, and in load order among equals. `chosen`: whether the person named
+/// the servers, so that one that refuses is an error and not merely worth a look.
+pub fn findings(
+    log: &Log,
+    surveys: &[Survey<'_>],
+    verdicts: &[Verdict],
+    chosen: bool,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for survey in surveys {
+        preamble(survey, &mut findings);
+        structure(survey, &mut findings);
+        transactions(survey, &mut findings);
+        commands(survey, &mut findings);
+        traps(survey, &mut findings);
+        oddities(survey, &mut findings);
+    }
+    order_of_parts(surveys, &mut findings);
+    nobody_loads(verdicts, chosen, &mut findings);
+    beside(log, &mut findings);
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
+    findings
+}
+
+fn preamble(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
+    if let Some(Preamble::Broken(damage)) = &survey.preamble {
+        let finding = Finding::new(Level::Error, "broken-rdb", format!("the RDB is broken: {damage}"))
+            .at(survey, damage.offset)
+            .help("no server loads past it, and nothing behind it can be found; take the file from a backup");
+        findings.push(finding);
+    }
+}
+
+fn structure(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
+    let Some(damage) = describe(survey) else { return };
+    let what = if damage.tail_is_zero {
+        format!(
+            "nothing but {} zero bytes to the end of the file, as a power loss leaves them",
+            Count(damage.tail_bytes)
+        )
+    } else {
+        format!("expected {}, found {}", damage.expected, damage.found)
+    };
+    let intact = damage.intact;
+    let help = match (damage.kind, intact.commands) {
+        ("short", 0) if damage.open_multi.is_some() => {
+            "`aofkit repair` cuts before the open transaction; a server may cut behind its whole commands and lose later writes at the next restart"
+        }
+        ("short", 0) => {
+            "a server cuts the end and loads the rest if aof-load-truncated is yes; `aofkit repair` does the same to a copy"
+        }
+        (_, 0) => {
+            "`aofkit repair` cuts there, in a copy; no setting of a server before Redis 8.4 gets past it"
+        }
+        _ => {
+            "`aofkit repair --salvage` steps over it and keeps the whole commands behind it; without --salvage it cuts there"
+        }
+    };
+    findings.push(Finding {
+        damage: Some(Box::new(damage.clone())),
+        ..Finding::new(Level::Error, "damage", what).at(survey, damage.offset).help(help)
+    });
+}
+
+fn transactions(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
+    let seen = &survey.tally.transactions;
+    for dangling in &seen.dangling {
+        let join = dangling.open.select.unwrap_or(dangling.next_multi);
+        let message =
+            format!("a MULTI that was never closed, and writes behind it, from byte {join} on");
+        let finding = Finding::new(Level::Error, "dangling-multi", message)
+            .at(survey, dangling.open.multi)
+            .help("a server queues everything behind it up to the next EXEC, torn commands included; `aofkit repair` takes out the torn transaction and keeps what follows");
+        findings.push(finding);
+    }
+    let more = seen.dangling_count.saturating_sub(seen.dangling.len() as u64);
+    if more > 0 {
+        findings.push(Finding::new(
+            Level::Error,
+            "dangling-multi",
+            format!("{} more like it", Count(more)),
+        ));
+    }
+    if let Some(open) = survey.open().filter(|_| survey.stop.fault.is_none()) {
+        let (message, help) = match open.select {
+            Some(select) => (
+                format!(
+                    "a MULTI that is never closed; from the SELECT at byte {select} on, later writes may stand behind it"
+                ),
+                "a server drops all of it, later writes included; `aofkit repair --join` says where they begin and keeps them",
+            ),
+            None => (
+                "the file ends inside a transaction".to_string(),
+                "a server cuts it off if aof-load-truncated is yes; `aofkit repair` does the same to a copy",
+            ),
+        };
+        findings.push(
+            Finding::new(Level::Error, "open-transaction", message)
+                .at(survey, open.multi)
+                .help(help),
+        );
+    }
+    if let Some(&first) = seen.stray_execs.first() {
+        let finding = Finding {
+            count: seen.stray_exec_count,
+            ..Finding::new(Level::Warning, "stray-exec", "EXEC without MULTI").at(survey, first)
+        };
+        findings.push(finding.help("a server logs an error and goes on; the MULTI before it is missing, and perhaps more with it"));
+    }
+}
+
+fn commands(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
+    let tally = &survey.tally;
+    if tally.wrong_arity.count > 0 {
+        let finding = Finding::new(Level::Error, "wrong-arity", "a command with a wrong number of arguments")
+            .seen(survey, tally.wrong_arity)
+            .help("Valkey 9.1 refuses it; other servers crash on it or store garbage, and redis-check-aof does not see it");
+        findings.push(finding);
+    }
+    for (name, seen) in &tally.unknown {
+        let finding = Finding::new(Level::Warning, "unknown-command", format!("unknown command {}", Shown(name)))
+            .seen(survey, *seen)
+            .help("a server loads it only with the module that brings it, or under the name that rename-command gave it");
+        findings.push(finding);
+    }
+    if tally.unknown_more.count > 0 {
+        findings.push(
+            Finding::new(Level::Warning, "unknown-command", "more unknown commands, of many names")
+                .seen(survey, tally.unknown_more),
+        );
+    }
+    for ((id, name), seen) in &tally.subcommands {
+        if !name.is_empty() && id.row().subcommand(name).is_none() {
+            let message = format!("unknown sub-command {id} {}", Shown(name));
+            findings.push(
+                Finding::new(Level::Error, "unknown-subcommand", message)
+                    .seen(survey, *seen)
+                    .help("servers since Redis 7.0 refuse the log"),
+            );
+        }
+    }
+    foreign(survey, findings);
+}
+
+/// Commands that no server writes to its log: somebody else did.
+fn foreign(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
+    let mut names = BTreeMap::new();
+    for (id, seen) in survey.tally.uses() {
+        let row = id.row();
+        let logged = row.writes
+            || row.role != Role::Plain
+            || !row.subcommands.is_empty()
+            || [CommandId::EVAL, CommandId::EVALSHA, CommandId::PFCOUNT].contains(&id);
+        if !logged {
+            names.insert(row.name, seen);
+        }
+    }
+    let Some(first) = names.values().map(|seen| seen.first).min() else { return };
+    let count = names.values().map(|seen| seen.count).sum();
+    let list = names.keys().take(8).copied().collect::<Vec<_>>().join(", ");
+    let finding = Finding::new(Level::Note, "foreign-command", format!("commands that no server logs: {list}"))
+        .at(survey, first)
+        .help("they were put there by other means; a server runs them all while loading, CONFIG and ACL included");
+    findings.push(Finding { count, ..finding });
+}
+
+/// The traps of a log that loads: what comes out may not be what was there.
+fn traps(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
+    let tally = &survey.tally;
+    let mut warn = |kind, seen: Seen, message: String, help: &str| {
+        if seen.count > 0 {
+            findings
+                .push(Finding::new(Level::Warning, kind, message).seen(survey, seen).help(help));
+        }
+    };
+    let out_of_range = tally.databases.by_number.iter();
+    let out_of_range =
+        out_of_range.filter(|&(&number, _)| !(0..DEFAULT_DATABASES).contains(&number));
+    if let Some((&highest, _)) = out_of_range.clone().next_back() {
+        let mut all = Seen::default();
+        for (_, seen) in out_of_range {
+            all = Seen { count: all.count + seen.count, first: all.first.min(seen.first) };
+        }
+        warn(
+            "database-range",
+            all,
+            format!("database {highest} is selected"),
+            "the loading server needs `databases` above that (default 16): it ignores such a SELECT, and the writes behind it land in the database before",
+        );
+    }
+    warn(
+        "select-no-number",
+        tally.databases.not_a_number,
+        "SELECT of something that is no number".into(),
+        "servers ignore it, and the writes behind it land in the database before",
+    );
+    warn(
+        "relative-time",
+        tally.relative_times,
+        "expiries relative to the time of loading".into(),
+        "the keys live longer after each load; logs of servers before Redis 7.0 hold such commands",
+    );
+    let flushes = [CommandId::FLUSHALL, CommandId::FLUSHDB].map(|id| tally.of(id));
+    let flushes = Seen {
+        count: flushes.iter().map(|seen| seen.count).sum(),
+        first: flushes.iter().map(|seen| seen.first).min().unwrap_or(u64::MAX),
+    };
+    warn(
+        "flush",
+        flushes,
+        "FLUSHALL or FLUSHDB".into(),
+        "a server that has save points overwrites its dump.rdb while loading a FLUSHALL: copy dump.rdb aside first",
+    );
+    let scripts = [CommandId::EVAL, CommandId::EVALSHA].map(|id| tally.of(id));
+    let scripts = Seen {
+        count: scripts.iter().map(|seen| seen.count).sum(),
+        first: scripts.iter().map(|seen| seen.first).min().unwrap_or(u64::MAX),
+    };
+    warn(
+        "verbatim-script",
+        scripts,
+        "scripts logged verbatim".into(),
+        "what they did is known only by running them again, and random or relative values come out differently",
+    );
+    warn(
+        "field-expiry",
+        tally.of(CommandId::HPERSIST),
+        "HPERSIST".into(),
+        "Redis 8 loses a field whose old time to live has passed by the time of loading; Valkey 9 keeps it",
+    );
+    warn(
+        "field-expiry",
+        tally.field_conditions,
+        "HSETEX with FXX".into(),
+        "Redis 8 loses a field whose old time to live has passed by the time of loading; Valkey 9 keeps it",
+    );
+    warn(
+        "vector-set",
+        tally.of(CommandId::VADD),
+        "vector sets".into(),
+        "Redis 8.2 crashes when it rewrites them to a log of commands: keep aof-use-rdb-preamble yes",
+    );
+}
+
+fn oddities(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
+    let tally = &survey.tally;
+    if tally.times.backwards.count > 0 {
+        findings.push(
+            Finding::new(
+                Level::Warning,
+                "time-backwards",
+                "a timestamp that is before the one before it",
+            )
+            .seen(survey, tally.times.backwards)
+            .help("the server's clock was set back, or parts were joined in the wrong order"),
+        );
+    }
+    if tally.non_canonical.count > 0 {
+        findings.push(
+            Finding::new(Level::Note, "non-canonical", "a command not written as servers write it")
+                .seen(survey, tally.non_canonical)
+                .help("servers load it all the same; redis-check-aof may call it damaged"),
+        );
+    }
+}
+
+/// A torn end in a part that is not the last.
+fn order_of_parts(surveys: &[Survey<'_>], findings: &mut Vec<Finding>) {
+    for survey in surveys.iter().filter(|survey| !survey.part.is_last) {
+        let cut_on_disk = survey.stop.fault.is_none_or(|fault| fault.is_short());
+        if !survey.is_whole() && !survey.is_preamble_broken() && cut_on_disk {
+            findings.push(
+                Finding::new(Level::Error, "torn-before-last", "the torn file is not the last of the set")
+                    .at(survey, survey.safe_end())
+                    .help("a server refuses to start, but cuts the file on disk while doing so: its second start succeeds, with data missing. Copy the directory before starting one"),
+            );
+        }
+    }
+}
+
+fn nobody_loads(verdicts: &[Verdict], chosen: bool, findings: &mut Vec<Finding>) {
+    let anyone_loads = verdicts.iter().any(Verdict::loads);
+    let refused: Vec<&Verdict> = verdicts.iter().filter(|verdict| !verdict.loads()).collect();
+    let explained = findings.iter().any(|finding| finding.level == Level::Error);
+    if explained || refused.is_empty() || (anyone_loads && !chosen) {
+        return;
+    }
+    for verdict in refused {
+        let servers =
+            verdict.servers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let does = match verdict.outcome {
+            Outcome::Crashes => "crashes on it",
+            Outcome::Undefined => "crashes on it or stores garbage",
+            Outcome::DoesNotRead => "does not read this layout",
+            _ => "does not load it as it is",
+        };
+        let reason = verdict.reason.as_deref().unwrap_or("no reason known");
+        findings.push(Finding {
+            part: verdict.part.clone(),
+            offset: verdict.offset,
+            ..Finding::new(Level::Error, "not-loadable", format!("{servers} {does}: {reason}"))
+        });
+    }
+}
+
+fn beside(log: &Log, findings: &mut Vec<Finding>) {
+    for other in &log.others {
+        let name = other.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let message =
+            format!("{}, {}: {}", Shown(name.as_bytes()), Bytes(other.bytes), other.kind.meaning());
+        findings.push(Finding::new(Level::Note, "other-file", message));
+    }
+    for history in &log.history {
+        let size =
+            history.bytes.map_or("already gone".to_string(), |bytes| Bytes(bytes).to_string());
+        let message = format!(
+            "{}, {size}: replaced by a rewrite, not loaded, deleted at the next start",
+            history.name
+        );
+        findings.push(Finding::new(Level::Note, "history-file", message));
+    }
+}

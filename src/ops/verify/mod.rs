@@ -1,0 +1,75 @@
+//! Is it whole, and what would a server do with it?
+//!
+//! Every byte of every part is read: the tiles of a part's report (preamble, commands, what lies behind a
+//! damage) abut and add up to its length. What is found is judged as the loaders of the servers
+//! judge it ([`judge`]), not by an ideal of the format.
+
+pub mod damage;
+pub mod findings;
+pub mod judge;
+pub mod report;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use rayon::prelude::*;
+
+pub use report::{LogOutcome, LogReport, VerifyReport};
+
+use crate::aof::open::{Log, try_open};
+use crate::error::Result;
+use crate::ops::survey::{Survey, survey};
+use crate::progress::Progress;
+use crate::server::{KNOWN, Server};
+
+/// What to judge by.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The servers that the log is meant for; empty: every known one.
+    pub servers: Vec<Server>,
+}
+
+impl Options {
+    fn servers(&self) -> &[Server] {
+        if self.servers.is_empty() { KNOWN } else { &self.servers }
+    }
+}
+
+/// Verifies each path by itself, several at a time. The reports come in the order of the paths.
+pub fn verify(paths: &[PathBuf], options: &Options, progress: &dyn Progress) -> VerifyReport {
+    let started = Instant::now();
+    let logs: Vec<LogOutcome> = paths
+        .par_iter()
+        .map(|path| match verify_path(path, options, progress) {
+            Ok(outcome) => outcome,
+            Err(error) => LogOutcome::failed(path, &error),
+        })
+        .collect();
+    VerifyReport::new(logs, started.elapsed())
+}
+
+/// Verifies one path.
+///
+/// # Errors
+///
+/// When the path cannot be opened as a log, or changes while it is read.
+pub fn verify_path(path: &Path, options: &Options, progress: &dyn Progress) -> Result<LogOutcome> {
+    let started = Instant::now();
+    let log = match try_open(path)? {
+        Ok(log) => log,
+        Err(broken) => return Ok(LogOutcome::broken(path, broken)),
+    };
+    progress.phase("verify", log.bytes());
+    let surveys =
+        log.parts.iter().map(|part| survey(part, progress)).collect::<Result<Vec<_>>>()?;
+    let mut report = report_on(&log, &surveys, options);
+    report.set_elapsed(started.elapsed());
+    Ok(LogOutcome::Read(Box::new(report)))
+}
+
+/// What is to be said of a log that has been read.
+pub fn report_on(log: &Log, surveys: &[Survey<'_>], options: &Options) -> LogReport {
+    let verdicts = judge::judge_all(log, surveys, options.servers());
+    let findings = findings::findings(log, surveys, &verdicts, !options.servers.is_empty());
+    LogReport::new(log, surveys, verdicts, findings)
+}

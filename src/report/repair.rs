@@ -1,0 +1,99 @@
+//! The text of `aofkit repair`.
+
+use std::fmt::{self, Write};
+
+use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
+use crate::ops::repair::report::RepairReport;
+use crate::ops::repair::{Dropped, Why};
+use crate::units::{Bytes, Count};
+
+/// Stretches that are listed before the rest is only counted.
+const LISTED: usize = 20;
+
+/// The whole report as text.
+pub fn text(report: &RepairReport) -> String {
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    let _ = write_text(&mut out, report);
+    out
+}
+
+fn write_text(out: &mut String, report: &RepairReport) -> fmt::Result {
+    writeln!(out, "{}", Styled(STRONG, report.path.display()))?;
+    if !report.damaged {
+        return writeln!(out, "{}: nothing to repair; nothing was written", Styled(GOOD, "SOUND"));
+    }
+    writeln!(out)?;
+    for dropped in report.dropped.iter().take(LISTED) {
+        stretch(out, dropped)?;
+    }
+    if let Some(more) = report.dropped.len().checked_sub(LISTED).filter(|&more| more > 0) {
+        writeln!(out, "  {more} more such stretches; --json lists them all")?;
+    }
+    for part in &report.parts_removed {
+        let what = format!(
+            "{part} is taken out of the set, for it lies behind the damage; --salvage keeps it"
+        );
+        writeln!(out, "  {} {}", Styled(WARNING, "part:"), wrap(&what, 70, 8))?;
+    }
+    writeln!(out)?;
+    row(out, "kept", report.kept_commands, report.kept_bytes)?;
+    row(out, "lost", report.lost_commands, report.lost_bytes)?;
+    writeln!(out)?;
+    if let Some(backup) = &report.backup {
+        writeln!(out, "  original kept as {}", Styled(STRONG, backup.display()))?;
+    }
+    match &report.written {
+        Some(written) => {
+            writeln!(
+                out,
+                "{}: written to {}, read back and whole",
+                Styled(GOOD, "REPAIRED"),
+                written.display()
+            )
+        }
+        None => writeln!(out, "{}: dry run, nothing was written", Styled(ERROR, "DAMAGED")),
+    }
+}
+
+fn row(out: &mut String, name: &str, commands: u64, bytes: u64) -> fmt::Result {
+    let exact = if bytes < 1024 { String::new() } else { format!(" ({} bytes)", Count(bytes)) };
+    writeln!(
+        out,
+        "  {}  {:>15} commands  {}{exact}",
+        Styled(QUIET, name),
+        Count(commands),
+        Bytes(bytes)
+    )
+}
+
+fn stretch(out: &mut String, dropped: &Dropped) -> fmt::Result {
+    let why = match dropped.why {
+        Why::Damage => "no commands",
+        Why::TornEnd => "torn end",
+        Why::TornTransaction => "transaction that is not whole",
+        Why::BehindDamage => "behind the damage",
+    };
+    let commands = match dropped.commands {
+        0 => String::new(),
+        1 => ", 1 whole command in it".to_string(),
+        n => format!(", {} whole commands in it", Count(n)),
+    };
+    writeln!(
+        out,
+        "  {} {}: byte {}, {}: {why}{commands}",
+        Styled(WARNING, "drop"),
+        dropped.part,
+        Count(dropped.offset),
+        Bytes(dropped.bytes)
+    )?;
+    writeln!(out, "       {}", dropped.preview)?;
+    if dropped.database_uncertain > 0 {
+        let what = format!(
+            "the {} commands behind it up to the next SELECT are kept; if a SELECT was lost in the damage, they belong to another database",
+            Count(dropped.database_uncertain)
+        );
+        writeln!(out, "       {} {}", Styled(WARNING, "database:"), wrap(&what, 62, 7))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,48 @@
+//! The few styles that reports use, the same everywhere.
+
+use std::fmt;
+
+use anstyle::{AnsiColor, Style};
+
+/// Damage, refusal, loss.
+pub const ERROR: Style = AnsiColor::Red.on_default().bold();
+/// Worth a look.
+pub const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+/// Sound, done.
+pub const GOOD: Style = AnsiColor::Green.on_default().bold();
+/// Good to know; what frames other text.
+pub const QUIET: Style = AnsiColor::Cyan.on_default();
+/// What the eye should find first.
+pub const STRONG: Style = Style::new().bold();
+
+/// Text in a style.
+pub struct Styled<T>(pub Style, pub T);
+
+impl<T: fmt::Display> fmt::Display for Styled<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        self.1.fmt(f)?;
+        write!(f, "{:#}", self.0)
+    }
+}
+
+/// Breaks `text` into lines of at most `width` characters at blanks; each but the first begins with
+/// `indent` blanks.
+pub fn wrap(text: &str, width: usize, indent: usize) -> String {
+    let mut wrapped = String::new();
+    let mut used = 0;
+    for word in text.split(' ') {
+        let len = word.chars().count();
+        if used > 0 && used + 1 + len > width {
+            wrapped.push('\n');
+            wrapped.extend(std::iter::repeat_n(' ', indent));
+            used = 0;
+        } else if used > 0 {
+            wrapped.push(' ');
+            used += 1;
+        }
+        wrapped.push_str(word);
+        used += len;
+    }
+    wrapped
+}

@@ -1,0 +1,325 @@
+//! The text of `aofkit verify`.
+
+use std::fmt::{self, Write};
+use std::time::Duration;
+
+use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
+use super::time::local;
+use crate::aof::open::Layout;
+use crate::ops::verify::damage::DamageReport;
+use crate::ops::verify::findings::{Finding, Level};
+use crate::ops::verify::judge::{Outcome, Verdict};
+use crate::ops::verify::report::{LogOutcome, LogReport, PartReport, VerifyReport};
+use crate::rdb;
+use crate::units::{Bytes, Count, Elapsed, Rate};
+
+/// Columns that the text keeps to, where no name or path is longer.
+const COLUMNS: usize = 80;
+
+/// How much the text shows.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    /// How many commands of the list by frequency.
+    pub top: usize,
+    /// Only errors and warnings, and nothing of a log without any.
+    pub quiet: bool,
+}
+
+/// The whole report as text.
+pub fn text(report: &VerifyReport, shape: Shape) -> String {
+    let mut out = String::new();
+    for (index, outcome) in report.logs.iter().enumerate() {
+        if index > 0 && !out.is_empty() {
+            out.push('\n');
+        }
+        // Writing to a string cannot fail.
+        let _ = match outcome {
+            LogOutcome::Read(log) if shape.quiet && log.sound => Ok(()),
+            LogOutcome::Read(log) => log_text(&mut out, log, shape),
+            LogOutcome::BrokenSet { message, help, .. } => problem(&mut out, message, Some(help)),
+            LogOutcome::Failed { .. } => Ok(()),
+        };
+    }
+    if report.logs.len() > 1 && !shape.quiet {
+        out.push('\n');
+        let _ = summary(&mut out, report);
+    }
+    out
+}
+
+/// The paths that could not be read, and why: messages, not results.
+pub fn failures(report: &VerifyReport) -> String {
+    let mut out = String::new();
+    for outcome in &report.logs {
+        if let LogOutcome::Failed { message, help, .. } = outcome {
+            let _ = problem(&mut out, message, help.as_deref());
+        }
+    }
+    out
+}
+
+fn problem(out: &mut String, message: &str, help: Option<&str>) -> fmt::Result {
+    writeln!(out, "{} {message}", Styled(ERROR, "error:"))?;
+    if let Some(help) = help {
+        writeln!(out, "{} {}", Styled(QUIET, "help:"), wrap(help, COLUMNS - 6, 6))?;
+    }
+    Ok(())
+}
+
+fn log_text(out: &mut String, log: &LogReport, shape: Shape) -> fmt::Result {
+    writeln!(out, "{}  {}", Styled(STRONG, log.opened.display()), layout(log))?;
+    if let Some(chosen) = &log.chosen {
+        writeln!(out, "  {}", wrap(chosen, COLUMNS - 2, 2))?;
+    }
+    if !shape.quiet {
+        writeln!(out)?;
+        parts(out, &log.parts)?;
+        content(out, log, shape.top)?;
+    }
+    let least = if shape.quiet { Level::Warning } else { Level::Note };
+    for finding in log.findings.iter().filter(|finding| finding.level >= least) {
+        writeln!(out)?;
+        finding_text(out, finding)?;
+    }
+    if !shape.quiet {
+        writeln!(out)?;
+        verdicts(out, &log.verdicts)?;
+    }
+    writeln!(out)?;
+    last_line(out, log)
+}
+
+fn layout(log: &LogReport) -> String {
+    let size = Bytes(log.bytes);
+    match &log.layout {
+        Layout::Empty => "empty".to_string(),
+        Layout::SingleFile => format!("single file, {size}"),
+        Layout::RdbFile if log.commands == 0 => format!("RDB, {size}"),
+        Layout::RdbFile => format!("single file with RDB preamble, {size}"),
+        Layout::MultiPart { .. } => {
+            let plural = if log.parts.len() == 1 { "" } else { "s" };
+            format!("multi-part, {} file{plural}, {size}", log.parts.len())
+        }
+        Layout::OnePart { .. } => format!("one part of a set, {size}"),
+    }
+}
+
+fn parts(out: &mut String, parts: &[PartReport]) -> fmt::Result {
+    let width = parts.iter().map(|part| part.name.chars().count()).max().unwrap_or(0).max(4);
+    for part in parts {
+        write!(out, "  {:width$}  {:>15} bytes", part.name, Count(part.bytes))?;
+        let mut holds = Vec::new();
+        if let Some(walk) = &part.rdb {
+            holds.push(rdb_text(walk));
+        }
+        if part.commands > 0 || part.rdb.is_none() {
+            holds.push(format!("{} command{}", Count(part.commands), s(part.commands)));
+        }
+        writeln!(out, "  {}", holds.join(" + "))?;
+    }
+    Ok(())
+}
+
+fn rdb_text(walk: &rdb::Walk) -> String {
+    let magic = match walk.magic {
+        rdb::Magic::Redis => "RDB",
+        rdb::Magic::Valkey => "Valkey RDB",
+    };
+    format!("{magic} {}, {} key{}", walk.version, Count(walk.keys), s(walk.keys))
+}
+
+fn content(out: &mut String, log: &LogReport, top: usize) -> fmt::Result {
+    if log.commands > 0 {
+        writeln!(out)?;
+        let databases: Vec<String> = (log.databases.iter().take(16))
+            .map(|(number, count)| format!("db {number}: {}", Count(*count)))
+            .collect();
+        row(out, "databases", &databases.join(" · "))?;
+        let commands: Vec<String> = (log.by_command.iter().take(top))
+            .map(|command| format!("{} {}", command.name, Count(command.count)))
+            .collect();
+        let more = log.by_command.len().saturating_sub(top);
+        let more = if more > 0 { format!(" · {more} more names") } else { String::new() };
+        row(out, "commands", &format!("{}{more}", commands.join(" · ")))?;
+        if log.transactions > 0 {
+            row(out, "transactions", &Count(log.transactions).to_string())?;
+        }
+    }
+    if let (Some(first), Some(last)) = (log.first_time, log.last_time) {
+        row(out, "written", &format!("{} to {}", local(first), local(last)))?;
+    }
+    Ok(())
+}
+
+fn row(out: &mut String, name: &str, value: &str) -> fmt::Result {
+    const NAME: usize = 14;
+    let name = format!("{name:NAME$}");
+    writeln!(out, "  {}{}", Styled(QUIET, name), wrap(value, COLUMNS - NAME - 2, NAME + 2))
+}
+
+fn finding_text(out: &mut String, finding: &Finding) -> fmt::Result {
+    let (style, word) = match finding.level {
+        Level::Error => (ERROR, "error:"),
+        Level::Warning => (WARNING, "warning:"),
+        Level::Note => (QUIET, "note:"),
+    };
+    writeln!(
+        out,
+        "{} {}",
+        Styled(style, word),
+        wrap(&finding.message, COLUMNS - word.len() - 1, word.len() + 1)
+    )?;
+    if let (Some(part), Some(offset)) = (&finding.part, finding.offset) {
+        write!(out, "  {} {part}: byte {}", Styled(QUIET, "-->"), Count(offset))?;
+        if let Some(damage) = &finding.damage {
+            write!(out, ", line {}, command {}", Count(damage.line), Count(damage.command))?;
+            if let Some(name) = &damage.name {
+                write!(out, " ({name})")?;
+            }
+        }
+        if finding.count > 1 {
+            write!(out, ", and {} more", Count(finding.count - 1))?;
+        }
+        writeln!(out)?;
+    }
+    if let Some(damage) = &finding.damage {
+        damage_text(out, damage)?;
+    }
+    if let Some(help) = &finding.help {
+        writeln!(out, "  {} {}", Styled(QUIET, "help:"), wrap(help, COLUMNS - 8, 8))?;
+    }
+    Ok(())
+}
+
+fn damage_text(out: &mut String, damage: &DamageReport) -> fmt::Result {
+    hex_rows(out, damage)?;
+    let bar = Styled(QUIET, "=");
+    if let Some(multi) = damage.open_multi {
+        writeln!(out, "   {bar} the transaction that began at byte {} is not whole", Count(multi))?;
+    }
+    writeln!(
+        out,
+        "   {bar} whole up to byte {}; {} bytes lie behind it",
+        Count(damage.safe_end),
+        Count(damage.tail_bytes + damage.last_boundary - damage.safe_end)
+    )?;
+    let intact = damage.intact;
+    match intact.first {
+        None => writeln!(out, "   {bar} none of them look like whole commands"),
+        Some(first) => writeln!(
+            out,
+            "   {bar} {} of them look like {} whole command{}, from byte {}",
+            Count(intact.bytes),
+            Count(intact.commands),
+            s(intact.commands),
+            Count(first)
+        ),
+    }
+}
+
+/// The window in rows of 16 bytes, the byte in question marked below its row.
+fn hex_rows(out: &mut String, damage: &DamageReport) -> fmt::Result {
+    let window = &damage.window;
+    let bar = Styled(QUIET, "|");
+    for (index, text) in window.text.as_bytes().chunks(16).enumerate() {
+        let start = window.start + 16 * index as u64;
+        let hex = &window.hex[32 * index..32 * index + 2 * text.len()];
+        let pairs: Vec<&str> = (0..text.len()).map(|at| &hex[2 * at..2 * at + 2]).collect();
+        let text = String::from_utf8_lossy(text);
+        writeln!(out, "  {:>12} {bar} {:<47}  {text}", Count(start), pairs.join(" "))?;
+        if (start..start + 16).contains(&damage.offset) {
+            let column = usize::try_from(damage.offset - start).unwrap_or(0);
+            let (before, between) = (3 * column, 45 - 3 * column + 2 + column + 2);
+            let mark = Styled(ERROR, format!("{:before$}^^{:between$}^", "", ""));
+            writeln!(out, "  {:>12} {bar} {mark}", "")?;
+        }
+    }
+    Ok(())
+}
+
+fn verdicts(out: &mut String, verdicts: &[Verdict]) -> fmt::Result {
+    for verdict in verdicts {
+        let (style, what) = match &verdict.outcome {
+            Outcome::Loads => (GOOD, "loads".to_string()),
+            Outcome::LoadsAfterCut { cuts_bytes, .. } => {
+                (WARNING, format!("cuts {}", Bytes(*cuts_bytes)))
+            }
+            Outcome::Refuses => (ERROR, "refuses".to_string()),
+            Outcome::Undefined => (ERROR, "crash, garbage".to_string()),
+            Outcome::Crashes => (ERROR, "crashes".to_string()),
+            Outcome::DoesNotRead => (QUIET, "does not read".to_string()),
+        };
+        let mut line = servers(verdict);
+        if let Some(reason) = &verdict.reason {
+            let _ = write!(line, ": {reason}");
+        }
+        if let Some(offset) = verdict.offset.filter(|_| verdict.outcome == Outcome::Refuses) {
+            let _ = write!(line, " (byte {})", Count(offset));
+        }
+        if let Outcome::LoadsAfterCut { leaves_dangling_multi: true, .. } = verdict.outcome {
+            line.push_str("; leaves the MULTI open, so the restart after that loses later writes");
+        }
+        let what = format!("{what:14}");
+        writeln!(out, "  {}{}", Styled(style, what), wrap(&line, COLUMNS - 16, 16))?;
+    }
+    Ok(())
+}
+
+/// The servers of a verdict, products together: `redis 4.0, 5.0, valkey 9.1`.
+fn servers(verdict: &Verdict) -> String {
+    let mut text = String::new();
+    let mut last = None;
+    for server in &verdict.servers {
+        if !text.is_empty() {
+            text.push_str(", ");
+        }
+        if last != Some(server.product) {
+            let name = server.to_string();
+            text.push_str(name.split('-').next().unwrap_or_default());
+            text.push(' ');
+        }
+        let _ = write!(text, "{}.{}", server.major, server.minor);
+        last = Some(server.product);
+    }
+    text
+}
+
+fn last_line(out: &mut String, log: &LogReport) -> fmt::Result {
+    let errors = log.findings.iter().filter(|finding| finding.level == Level::Error).count();
+    let warnings = log.findings.iter().filter(|finding| finding.level == Level::Warning).count();
+    let took = if log.elapsed > Duration::ZERO {
+        let rate = Rate { bytes: log.bytes, elapsed: log.elapsed };
+        format!(" in {} ({rate})", Elapsed(log.elapsed))
+    } else {
+        String::new()
+    };
+    let warned = match warnings {
+        0 => String::new(),
+        1 => ", 1 warning".to_string(),
+        n => format!(", {n} warnings"),
+    };
+    if log.sound {
+        let keys = if log.rdb_keys > 0 {
+            format!("{} RDB keys, ", Count(log.rdb_keys))
+        } else {
+            String::new()
+        };
+        let read = format!("{keys}{} commands, {} bytes", Count(log.commands), Count(log.bytes));
+        writeln!(out, "{}{warned}: every byte read: {read}{took}", Styled(GOOD, "SOUND"))
+    } else {
+        let plural = if errors == 1 { "" } else { "s" };
+        writeln!(out, "{}: {errors} error{plural}{warned}{took}", Styled(ERROR, "DAMAGED"))
+    }
+}
+
+fn summary(out: &mut String, report: &VerifyReport) -> fmt::Result {
+    let of = |wanted: fn(&LogOutcome) -> bool| report.logs.iter().filter(|log| wanted(log)).count();
+    let sound = of(|log| matches!(log, LogOutcome::Read(log) if log.sound));
+    let failed = of(|log| matches!(log, LogOutcome::Failed { .. }));
+    let damaged = report.logs.len() - sound - failed;
+    writeln!(out, "{} logs: {sound} sound, {damaged} damaged, {failed} not read", report.logs.len())
+}
+
+fn s(count: u64) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}
