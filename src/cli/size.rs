@@ -7,7 +7,7 @@
 ///
 /// A sentence for the person who typed it, when the text has another shape or the size does not
 /// fit 64 bits.
-pub fn parse_size(text: &str) -> Result<u64, String> {
+pub(super) fn parse_size(text: &str) -> Result<u64, String> {
     let text = text.trim();
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
