@@ -2,10 +2,13 @@
 //!
 //! - [`Mapping`]: a file mapped read-only, safe against being cut while it is read.
 //! - [`guard`]: the signal handler behind that safety.
+//! - [`cut_tail`]: shortens a file after what it cuts off has been put into safety.
 
+mod cut;
 #[allow(unsafe_code)]
 mod guard;
 #[allow(unsafe_code)]
 mod map;
 
+pub use cut::{Stamp, cut_tail};
 pub use map::{Change, Mapping};
