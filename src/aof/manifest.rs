@@ -419,7 +419,7 @@ pub fn looks_like_manifest(bytes: &[u8]) -> bool {
 
 /// Takes what the loader reads in one go off the front: up to a newline, and never more than
 /// [`LINE_BYTES`].
-fn next_chunk<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
+pub(crate) fn next_chunk<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
     let chunk: IResult<&[u8], &[u8]> =
         recognize((take_while_m_n(0, LINE_BYTES - 1, |byte| byte != b'\n'), opt(take(1_usize))))
             .parse(rest);
@@ -590,20 +590,43 @@ fn trim(line: &[u8], side: Side) -> &[u8] {
     }
 }
 
-/// C's `atoll`: blanks, a sign, digits, then whatever; cut at the ends of the range.
-fn atoll(text: &[u8]) -> i64 {
-    let start = text.iter().take_while(|&&byte| is_space(byte)).count();
-    let text = text.get(start..).unwrap_or_default();
-    let (negative, digits) = match text.split_first() {
-        Some((b'-', digits)) => (true, digits),
-        Some((b'+', digits)) => (false, digits),
-        _ => (false, text),
-    };
-    digits.iter().take_while(|byte| byte.is_ascii_digit()).fold(0_i64, |number, &byte| {
+/// What C's `strtol` makes of the beginning of a text, in base 10.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Number {
+    /// The number; 0 if there is none, an end of the range if it is out of range.
+    pub(crate) value: i64,
+    /// How many bytes were read, blanks before it included; 0 if there is no number.
+    pub(crate) used: usize,
+    /// Whether it is out of range.
+    pub(crate) overflow: bool,
+}
+
+/// C's `strtol`: blanks, a sign, digits, then whatever.
+pub(crate) fn strtol(text: &[u8]) -> Number {
+    let blanks = text.iter().take_while(|&&byte| is_space(byte)).count();
+    let sign = text.get(blanks).filter(|byte| matches!(byte, b'-' | b'+'));
+    let start = blanks + usize::from(sign.is_some());
+    let digits = text.get(start..).unwrap_or_default();
+    let count = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    if count == 0 {
+        return Number { value: 0, used: 0, overflow: false };
+    }
+    let negative = sign == Some(&b'-');
+    let number = digits.iter().take(count).try_fold(0_i64, |number, &byte| {
         let digit = i64::from(byte - b'0');
-        let number = number.saturating_mul(10);
-        if negative { number.saturating_sub(digit) } else { number.saturating_add(digit) }
-    })
+        let number = number.checked_mul(10)?;
+        if negative { number.checked_sub(digit) } else { number.checked_add(digit) }
+    });
+    Number {
+        value: number.unwrap_or(if negative { i64::MIN } else { i64::MAX }),
+        used: start + count,
+        overflow: number.is_none(),
+    }
+}
+
+/// C's `atoll`.
+fn atoll(text: &[u8]) -> i64 {
+    strtol(text).value
 }
 
 /// Which bytes of a quoted word are escaped.
