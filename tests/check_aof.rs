@@ -4,6 +4,7 @@
 //! `AOFKIT_REQUIRE_SERVERS=1` they fail instead.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -26,6 +27,7 @@ fn main() {
         ("timestamps", timestamps),
         ("preambles", preambles),
         ("sets", sets),
+        ("manifests", manifests),
         ("paths", paths),
         ("departures", departures),
     ];
@@ -49,11 +51,22 @@ fn main() {
 type Files = BTreeMap<String, Vec<u8>>;
 
 /// What one run came to.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 struct Outcome {
     lines: Vec<String>,
     exit_code: i32,
     files: Files,
+}
+
+impl fmt::Debug for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lengths: Vec<_> = self.files.iter().map(|(name, bytes)| (name, bytes.len())).collect();
+        f.debug_struct("Outcome")
+            .field("lines", &self.lines)
+            .field("exit_code", &self.exit_code)
+            .field("lengths", &lengths)
+            .finish()
+    }
 }
 
 struct Case {
@@ -210,6 +223,12 @@ fn lines(text: &[u8], directory: &Path) -> Vec<String> {
         // The question does not end its line, so what follows it does not begin one.
         .flat_map(|line| match line.strip_prefix("Continue? [y/N]: ") {
             Some(rest) => vec!["Continue? [y/N]:".to_string(), rest.to_string()],
+            // We escape control characters where a manifest is quoted.
+            None if line.starts_with(">>> ") => vec![
+                line.chars()
+                    .map(|c| if c.is_control() { c.escape_default().to_string() } else { c.into() })
+                    .collect(),
+            ],
             None => vec![line.to_string()],
         })
         .filter(|line| !line.is_empty())
@@ -309,15 +328,20 @@ fn cut_at_every_byte() -> Result<(), Failed> {
     (0..=log.len()).try_for_each(|len| single(&log[..len]).same())
 }
 
-fn flipped_bytes() -> Result<(), Failed> {
-    let log = log();
+/// Numbers that are the same in every run.
+fn random() -> impl FnMut() -> usize {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut random = move || {
+    move || {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
         usize::try_from(state >> 33).unwrap_or_default()
-    };
+    }
+}
+
+fn flipped_bytes() -> Result<(), Failed> {
+    let log = log();
+    let mut random = random();
     for round in 0..400 {
         let mut bytes = log.clone();
         for _ in 0..=round % 3 {
@@ -467,6 +491,89 @@ fn sets() -> Result<(), Failed> {
         "filet",
     ] {
         set(manifest, &[("b", &good), ("i", &good)]).same()?;
+    }
+    Ok(())
+}
+
+/// The manifest's grammar: redis-check-aof reads it with the code of the server.
+fn manifests() -> Result<(), Failed> {
+    let ping = command(&["PING"]);
+    let names: Vec<String> =
+        ["b", "i", "x y", "it's", "a\"b", "\u{1}", "b\u{b}", "A"].map(String::from).into();
+    let files: Vec<_> = names.iter().map(|name| (name.as_str(), &ping[..])).collect();
+    let mut random = random();
+    let names = [
+        "b",
+        "i",
+        "\"x y\"",
+        "'x y'",
+        "x\" y\"",
+        "it's",
+        "\"it's\"",
+        "'it\\'s'",
+        "\"a\\\"b\"",
+        "\"\\x01\"",
+        "\"\\x41\\x00b\"",
+        "b\u{b}",
+        "../b",
+        "\"a\\\\b\"",
+        "\"\\x4g\"",
+        "\"b\"i",
+        "\"b",
+        "'b",
+        "none",
+    ];
+    let seqs =
+        ["1", "2", "3", "7x", "\" +4\"", "-1", "0", "0x1", "99999999999999999999", "x", "''"];
+    let types = ["b", "i", "h", "i", "i", "base", "incr", "B", "x", "\"\"", "\"i\\x00\""];
+    let keys = ["file", "seq", "type", "FILE", "Seq", "\"type\"", "other", "fil"];
+    let blanks = [" ", " ", " ", "\t", "  ", "\u{b}", " \u{c} "];
+    let ends =
+        ["\n", "\n", "\n", "\r\n", " \t\n", "\n#c\n", "\n\n", "", "\0\n", " odd\n", " more b\n"];
+    // One thing at a time ...
+    for name in names {
+        set(&format!("file {name} seq 1 type i\n"), &files).same()?;
+    }
+    for seq in seqs {
+        set(&format!("file b seq {seq} type b\n"), &files).same()?;
+        set(&format!("file i seq {seq} type i\nfile b seq 2 type i\n"), &files).same()?;
+    }
+    for kind in types {
+        set(&format!("file b seq 1 type {kind}\nfile i seq 2 type i\n"), &files).same()?;
+    }
+    for (key, end) in keys.into_iter().zip(ends) {
+        set(&format!("file b {key} 1 type b {key} i\n"), &files).same()?;
+        set(&format!("file b seq 1 type b{end}"), &files).same()?;
+    }
+    // ... and all together.
+    for round in 0..500 {
+        // The first line makes it a manifest for both.
+        let mut text = String::from("file h seq 1 type h\n");
+        for _ in 0..1 + round % 3 {
+            let mut pick = |list: &[&'static str]| {
+                // Mostly what is right, or no manifest would be.
+                let most = if round % 4 == 0 { list.len() } else { list.len().min(4) };
+                list[random() % most]
+            };
+            let odd = round % 8 == 0;
+            for (key, values) in [("file", &names[..]), ("seq", &seqs), ("type", &types)] {
+                text += if odd { pick(&keys) } else { key };
+                text += pick(&blanks);
+                text += pick(values);
+                text += pick(&blanks);
+            }
+            text += pick(&ends);
+        }
+        set(&text, &files).same()?;
+    }
+    for len in [1000, 1023, 1024, 1025, 1040, 2100] {
+        let line = "file b seq 1 type b";
+        let pad = " ".repeat(len - line.len() - 1);
+        set(&format!("{line}{pad}\n"), &files).same()?;
+        set(&format!("{line}{pad}"), &files).same()?;
+        let comment = format!("#{}", "c".repeat(len - 1));
+        set(&format!("{comment}\n"), &files).same()?;
+        set(&format!("file i seq 1 type i\n{comment}"), &files).same()?;
     }
     Ok(())
 }

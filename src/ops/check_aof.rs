@@ -22,7 +22,8 @@
 //! - an RDB that begins with `VALKEY` is known too;
 //! - of an RDB, offset and verdict are told, but not its fields and keys;
 //! - a length that the system has no memory for is a short read, not a crash;
-//! - the lines about a broken manifest come without process number and time, and the line number is an editor's;
+//! - the lines about a broken manifest come without process number and time, with control characters escaped, and
+//!   with an editor's line number, which is lower behind a comment of more than 1024 bytes;
 //! - a few messages there contain a byte from behind the end of what was read; here it is what redis-check-aof most
 //!   often has there.
 
