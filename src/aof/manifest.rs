@@ -6,10 +6,10 @@
 //! file "my log.2.incr.aof" seq 2 type i startoffset 1042
 //! ```
 //!
-//! One line a file: pairs of a key and a value, in any order. Redis 7.0 brought the format, Redis 8.0 the two
-//! offsets, which other servers skip as unknown keys. The grammar here is the loader's own, with its
-//! leniencies and its traps, as read in `aofLoadManifestFromFile` and `sdssplitargs` and tried on
-//! Redis 7.0.15:
+//! One line a file: pairs of a key and a value, in any order. Redis 7.0 brought the format, Redis
+//! 8.0 the two offsets, which other servers skip as unknown keys. The grammar here is the loader's
+//! own, with its leniencies and its traps, as read in `aofLoadManifestFromFile` and `sdssplitargs`
+//! and tried on Redis 7.0.15:
 //!
 //! | part | rule |
 //! |---|---|
@@ -301,9 +301,9 @@ impl Entry {
     /// The line for a manifest, newline included.
     ///
     /// As a server writes it, with two exceptions for names on which servers trip over their own
-    /// manifest: one with a `'` is quoted, and where escaping every byte that is not printable ASCII would make
-    /// the line longer than [`LINE_BYTES`], only what must be escaped is. A name of the 255 bytes that
-    /// file systems allow then always fits.
+    /// manifest: one with a `'` is quoted, and where escaping every byte that is not printable
+    /// ASCII would make the line longer than [`LINE_BYTES`], only what must be escaped is. A name
+    /// of the 255 bytes that file systems allow then always fits.
     pub fn to_line(&self) -> Vec<u8> {
         let line = self.line_quoted(Escape::AsServers);
         if line.len() <= LINE_BYTES {
@@ -400,7 +400,8 @@ pub fn parse(bytes: &[u8]) -> Result<Manifest, ManifestError> {
 }
 
 /// Whether `bytes` are a manifest or were meant to be one: the first line that is no comment begins
-/// with one of the keys `file`, `seq` and `type`, and has another of them. No AOF and no RDB begins so.
+/// with one of the keys `file`, `seq` and `type`, and has another of them. No AOF and no RDB begins
+/// so.
 pub fn looks_like_manifest(bytes: &[u8]) -> bool {
     let mut rest = bytes;
     while !rest.is_empty() {
@@ -547,8 +548,8 @@ enum Piece<'a> {
     Bytes(&'a [u8]),
 }
 
-/// `pieces` between two `quote`s, of which the second must be followed by a blank or nothing. Once the first is
-/// read, there is no other way to read it.
+/// `pieces` between two `quote`s, of which the second must be followed by a blank or nothing. Once
+/// the first is read, there is no other way to read it.
 fn quoted<'a>(
     input: &'a [u8],
     quote: char,
@@ -662,7 +663,8 @@ fn push_word(line: &mut Vec<u8>, word: &[u8], escape: Escape) {
     line.push(b'"');
 }
 
-/// Text for a person: what is not UTF-8 replaced, control characters escaped, cut at 200 characters.
+/// Text for a person: what is not UTF-8 replaced, control characters escaped, cut at 200
+/// characters.
 pub(crate) fn printable(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let mut out = String::new();

@@ -3,6 +3,7 @@
 //! - [`manifest`]: which files belong to a multi-part AOF, in which order.
 //! - [`open()`]: from a path that a person points at to the mapped files, in load order.
 
+mod foreign;
 pub mod manifest;
 pub mod open;
 

@@ -1,9 +1,9 @@
 //! Opening what a person points at.
 //!
 //! A log is one file up to Redis 6.2 and a directory with a manifest since 7.0, and people point at
-//! either, at the manifest, at one part, or at the server's data directory above. [`open`] takes them all and
-//! knows a file by its first bytes, as the loader does; names count only where bytes say nothing (an
-//! empty file, a part by itself) and to find a log in a directory.
+//! either, at the manifest, at one part, or at the server's data directory above. [`open`] takes
+//! them all and knows a file by its first bytes, as the loader does; names count only where bytes
+//! say nothing (an empty file, a part by itself) and to find a log in a directory.
 //!
 //! | pointed at | opened |
 //! |---|---|
@@ -31,6 +31,7 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::Serialize;
 
+use super::foreign::foreign;
 use super::manifest::{self, Manifest, ManifestError, Role, Rule, printable};
 use crate::disk::Mapping;
 use crate::error::{Error, ErrorKind, Result};
@@ -39,8 +40,8 @@ use crate::error::{Error, ErrorKind, Result};
 pub struct Log {
     /// The path as it was pointed at.
     pub path: PathBuf,
-    /// What was opened: the file, or the manifest of the set. Another path than [`Log::path`] where a
-    /// directory was pointed at.
+    /// What was opened: the file, or the manifest of the set. Another path than [`Log::path`] where
+    /// a directory was pointed at.
     pub opened: PathBuf,
     /// Why just that was opened, where there was a choice: a sentence for a person, without a stop.
     pub chosen: Option<String>,
@@ -52,8 +53,8 @@ pub struct Log {
     pub history: Vec<HistoryFile>,
     /// The manifest, of a multi-part log.
     pub manifest: Option<ManifestFile>,
-    /// Files of a server found beside the log that are no part of it. Of a log in a single file only
-    /// when a directory was pointed at.
+    /// Files of a server found beside the log that are no part of it. Of a log in a single file
+    /// only when a directory was pointed at.
     pub others: Vec<OtherFile>,
 }
 
@@ -72,8 +73,8 @@ pub enum Layout {
     Empty,
     /// One file of commands. Nothing in it has been looked at but that it does not begin as an RDB.
     SingleFile,
-    /// One file that begins with the magic of an RDB: an RDB and nothing else, or an AOF with an RDB
-    /// preamble. Which, shows only where the RDB ends.
+    /// One file that begins with the magic of an RDB: an RDB and nothing else, or an AOF with an
+    /// RDB preamble. Which, shows only where the RDB ends.
     RdbFile,
     /// A directory with a manifest.
     MultiPart {
@@ -254,8 +255,8 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// The name of the fault, which stays the same from version to version: for a broken rule that of the
-    /// [rule](Rule::kind).
+    /// The name of the fault, which stays the same from version to version: for a broken rule that
+    /// of the [rule](Rule::kind).
     pub fn kind(&self) -> &'static str {
         match self {
             Fault::Manifest(error) => error.rule.kind(),
@@ -301,7 +302,7 @@ impl Fault {
                 "correct the line, or take the manifest from a backup; no server starts with it as it is".into()
             }
             Fault::NoManifest { .. } => {
-                "restore the manifest from a backup, or give one of these files; a server started on the directory as it is would begin with no data".into()
+                "restore the manifest from a backup, or give one of these files; a server started on the directory as it is begins with no data and may overwrite them".into()
             }
         }
     }
@@ -334,8 +335,8 @@ impl From<BrokenSet> for Error {
 ///
 /// # Errors
 ///
-/// - [`ErrorKind::NotFound`], [`ErrorKind::Permission`], [`ErrorKind::Io`]: the system refuses, or a directory
-///   holds no log.
+/// - [`ErrorKind::NotFound`], [`ErrorKind::Permission`], [`ErrorKind::Io`]: the system refuses, or
+///   a directory holds no log.
 /// - [`ErrorKind::Unrecognised`]: the bytes are of some other well-known format.
 /// - [`ErrorKind::Manifest`]: no server loads the set; [`try_open`] gives the reason as a value.
 /// - [`ErrorKind::Usage`]: a pipe or standard input; a directory with several logs.
@@ -812,83 +813,6 @@ fn parent(path: &Path) -> PathBuf {
     }
 }
 
-/// What a file is that begins like nothing that is read here, and what to do with it.
-fn foreign(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
-    const MAGIC: &[(&[u8], &str, &str)] = &[
-        (b"\x1f\x8b\x08", "a gzip file", "decompress it first: gzip -dc FILE > NEW"),
-        (b"PK\x03\x04", "a zip archive", "extract it first: unzip FILE"),
-        (b"PK\x05\x06", "an empty zip archive", "there is nothing in it to read"),
-        (b"\x28\xb5\x2f\xfd", "a Zstandard file", "decompress it first: zstd -dc FILE > NEW"),
-        (b"\xfd7zXZ\0", "an xz file", "decompress it first: xz -dc FILE > NEW"),
-        (b"BZh", "a bzip2 file", "decompress it first: bzip2 -dc FILE > NEW"),
-        (b"\x04\x22\x4d\x18", "an LZ4 file", "decompress it first: lz4 -dc FILE > NEW"),
-        (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "extract it first: 7z x FILE"),
-        (
-            b"age-encryption.org/",
-            "a file encrypted with age",
-            "decrypt it first: age -d -o NEW FILE",
-        ),
-        (
-            b"-----BEGIN PGP MESSAGE",
-            "a file encrypted with PGP",
-            "decrypt it first: gpg -o NEW -d FILE",
-        ),
-    ];
-    if let Some((_, what, help)) = MAGIC.iter().find(|(magic, ..)| bytes.starts_with(magic)) {
-        return Some((what, help));
-    }
-    if bytes.get(257..262) == Some(b"ustar") {
-        return Some(("a tar archive", "extract it first: tar -xf FILE"));
-    }
-    is_configuration(bytes).then_some((
-        "a server's configuration file",
-        "give the directory that its `dir` names, or the append-only file in it",
-    ))
-}
-
-/// Whether the first line that is neither blank nor a comment is a directive of a server.
-fn is_configuration(bytes: &[u8]) -> bool {
-    // The templates that servers come with have some kilobytes of comments first.
-    const LOOK_AT_BYTES: usize = 64 * 1024;
-    const DIRECTIVES: &[&str] = &[
-        "appenddirname",
-        "appendfilename",
-        "appendfsync",
-        "appendonly",
-        "bind",
-        "daemonize",
-        "databases",
-        "dbfilename",
-        "dir",
-        "include",
-        "loadmodule",
-        "logfile",
-        "loglevel",
-        "maxmemory",
-        "pidfile",
-        "port",
-        "protected-mode",
-        "replicaof",
-        "requirepass",
-        "save",
-        "supervised",
-        "tcp-backlog",
-        "tcp-keepalive",
-        "timeout",
-        "tls-port",
-        "unixsocket",
-    ];
-    let head = bytes.get(..LOOK_AT_BYTES).unwrap_or(bytes);
-    let mut lines = head.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
-    let Some(line) = lines.find(|line| !line.is_empty() && !line.starts_with(b"#")) else {
-        return false;
-    };
-    let mut words = line.split(|byte| byte.is_ascii_whitespace());
-    let first = words.next().unwrap_or_default();
-    words.next().is_some()
-        && DIRECTIVES.iter().any(|directive| first.eq_ignore_ascii_case(directive.as_bytes()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -1273,7 +1197,7 @@ mod tests {
 
     #[test]
     fn parts_without_a_manifest_are_not_taken_for_an_empty_log() {
-        let expected = "parts of a set without their manifest: a.aof.1.base.rdb, a.aof.1.incr.aof | restore the manifest from a backup, or give one of these files; a server started on the directory as it is would begin with no data";
+        let expected = "parts of a set without their manifest: a.aof.1.base.rdb, a.aof.1.incr.aof | restore the manifest from a backup, or give one of these files; a server started on the directory as it is begins with no data and may overwrite them";
         let directory = files(&[
             ("d/a.aof.1.base.rdb", RDB),
             ("d/a.aof.1.incr.aof", SET),

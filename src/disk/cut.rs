@@ -44,8 +44,8 @@ impl From<&Metadata> for Stamp {
     }
 }
 
-/// Cuts the file at `path` to its first `keep` bytes, after the others have been copied to a new file at
-/// `copy` (or `copy` with `-2`, `-3` and so on behind it, if that exists) and synced there.
+/// Cuts the file at `path` to its first `keep` bytes, after the others have been copied to a new
+/// file at `copy` (or `copy` with `-2`, `-3` and so on behind it, if that exists) and synced there.
 ///
 /// Gives the path of the copy. Interrupted at any instant, the bytes are in the file, in the
 /// copy, or in both. Nothing of the file may be mapped by the caller.
