@@ -1,4 +1,5 @@
-//! `ops::check_aof` against the real redis-check-aof: the same words, exit codes and files after it.
+//! `ops::check_aof` against the real redis-check-aof: the same words, exit codes and files after
+//! it.
 //!
 //! Where redis-check-aof is not installed, the tests are reported as ignored; with
 //! `AOFKIT_REQUIRE_SERVERS=1` they fail instead.
@@ -342,7 +343,7 @@ fn random() -> impl FnMut() -> usize {
 fn flipped_bytes() -> Result<(), Failed> {
     let log = log();
     let mut random = random();
-    for round in 0..400 {
+    for round in 0..300 {
         let mut bytes = log.clone();
         for _ in 0..=round % 3 {
             let at = random() % bytes.len();
@@ -546,7 +547,7 @@ fn manifests() -> Result<(), Failed> {
         set(&format!("file b seq 1 type b{end}"), &files).same()?;
     }
     // ... and all together.
-    for round in 0..500 {
+    for round in 0..200 {
         // The first line makes it a manifest for both.
         let mut text = String::from("file h seq 1 type h\n");
         for _ in 0..1 + round % 3 {

@@ -1,11 +1,12 @@
 //! redis-check-aof, to the word: what its users and their scripts rely on, minus the loss.
 //!
 //! [`check`] gives the lines, the verdict, the offset and the exit code of redis-check-aof 7.0
-//! (Valkey's differs in its name only), for a single file, one with an RDB preamble, and a manifest. Its grammar is its
-//! own, neither the loader's nor that of `verify`; observed on 7.0.15, read in
-//! `redis-check-aof.c`:
+//! (Valkey's differs in its name only), for a single file, one with an RDB preamble, and a
+//! manifest. Its grammar is its own, neither the loader's nor that of `verify`; observed on 7.0.15,
+//! read in `redis-check-aof.c`:
 //!
-//! - a header is a line of less than 128 bytes: `*` or `$`, what C's `strtol` reads, and at once CR LF;
+//! - a header is a line of less than 128 bytes: `*` or `$`, what C's `strtol` reads, and at once CR
+//!   LF;
 //! - CR LF must follow every argument;
 //! - `*0` and `*-5` are commands without arguments; a negative `$` is refused;
 //! - MULTI must not stand inside MULTI, nor EXEC outside; no other name is looked at;
@@ -17,15 +18,16 @@
 //!
 //! - what is cut off stays, in a file beside the one that was cut, and a line says so;
 //! - a check without `--fix` opens files for reading only, so it works without the right to write;
-//! - a file counts as a manifest by its first line that is no comment, as in valkey-check-aof; 7.0 takes an AOF for
-//!   one if a value has a line that begins with `file`;
+//! - a file counts as a manifest by its first line that is no comment, as in valkey-check-aof; 7.0
+//!   takes an AOF for one if a value has a line that begins with `file`;
 //! - an RDB that begins with `VALKEY` is known too;
 //! - of an RDB, offset and verdict are told, but not its fields and keys;
 //! - a length that the system has no memory for is a short read, not a crash;
-//! - the lines about a broken manifest come without process number and time, with control characters escaped, and
-//!   with an editor's line number, which is lower behind a comment of more than 1024 bytes;
-//! - a few messages there contain a byte from behind the end of what was read; here it is what redis-check-aof most
-//!   often has there.
+//! - the lines about a broken manifest come without process number and time, with control
+//!   characters escaped, and with an editor's line number, which is lower behind a comment of more
+//!   than 1024 bytes;
+//! - a few messages there contain a byte from behind the end of what was read; here it is what
+//!   redis-check-aof most often has there.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -36,7 +38,7 @@ use serde::Serialize;
 
 use crate::aof::manifest::{self, Entry, ManifestError, Role, Rule, strtol};
 use crate::disk::{Mapping, Stamp, cut_tail};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 
 /// What to do besides checking.
@@ -46,8 +48,8 @@ pub enum Mode {
     Check,
     /// `--fix`: offer to cut a damaged last file at its good end.
     Fix,
-    /// `--truncate-to-timestamp`: cut the last file before its first annotation with a later time, in Unix
-    /// seconds. 0 only checks, as it does in redis-check-aof.
+    /// `--truncate-to-timestamp`: cut the last file before its first annotation with a later time,
+    /// in Unix seconds. 0 only checks, as it does in redis-check-aof.
     TruncateTo(i64),
 }
 
@@ -380,8 +382,8 @@ fn render_damage(offset: u64, damage: &Damage) -> Vec<u8> {
 ///
 /// # Errors
 ///
-/// When a file cannot be mapped or changes under the check. What redis-check-aof itself reports, a missing
-/// file for example, is an event.
+/// When a file cannot be mapped or changes under the check. What redis-check-aof itself reports, a
+/// missing file for example, is an event.
 pub fn check(
     path: &Path,
     mode: Mode,
@@ -510,6 +512,13 @@ impl<R: Fn(&[u8]) -> Result<u64, String>> Run<'_, R> {
         {
             return Ok(self.cannot_open(file.path, &why, true));
         }
+        let seen =
+            Stamp::of(mapping.file()).map_err(|e| Error::io("read the size of", file.path, e))?;
+        if self.mode != Mode::Check && seen.bytes() != mapping.len() {
+            return Err(Error::new(ErrorKind::Changed, "the file changes while it is checked")
+                .at(file.path)
+                .help("stop the server that writes it, and check again"));
+        }
         let bytes = mapping.bytes();
         let name = || file.name.to_string();
         if bytes.is_empty() {
@@ -552,8 +561,6 @@ impl<R: Fn(&[u8]) -> Result<u64, String>> Run<'_, R> {
         let ok_up_to = scan.begin as u64;
         // What was read must have been in the file, before anybody is told about it.
         mapping.check()?;
-        let seen = Stamp::of(mapping.file())
-            .map_err(|e| crate::error::Error::io("read the size of", file.path, e))?;
         let size = mapping.len();
         let cut = |keep, asks, after| {
             let (path, after) = (file.path.to_path_buf(), vec![after]);
