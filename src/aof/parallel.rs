@@ -145,7 +145,10 @@ mod tests {
 
     /// Remembers everything, so that two scans can be compared.
     #[derive(Debug, Default, PartialEq, Eq)]
-    struct All(Vec<(u64, Vec<u8>, Vec<Vec<u8>>, bool)>);
+    struct All(Vec<Item>);
+
+    /// Offset, name or line, arguments, and whether it is canonical.
+    type Item = (u64, Vec<u8>, Vec<Vec<u8>>, bool);
 
     impl Sink for All {
         fn command(&mut self, frame: Frame<'_>) {

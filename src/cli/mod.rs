@@ -1,5 +1,6 @@
 //! The face: one file a subcommand, progress, exit codes.
 
+mod check_aof;
 mod exit;
 mod progress;
 mod repair;
@@ -12,6 +13,7 @@ use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 
 pub use exit::Exit;
 
+use crate::disk::publish::abandon_all;
 use crate::error::Error;
 use crate::report::style::{ERROR, QUIET, Styled};
 
@@ -69,6 +71,7 @@ enum When {
 enum Command {
     Verify(verify::Verify),
     Repair(repair::Repair),
+    CheckAof(check_aof::CheckAof),
 }
 
 /// Runs the command line of the process and says how to exit.
@@ -89,6 +92,7 @@ pub fn main() -> Exit {
     let outcome = match &cli.command {
         Command::Verify(verify) => verify.run(&cli.common),
         Command::Repair(repair) => repair.run(&cli.common),
+        Command::CheckAof(check) => check.run(&cli.common),
     };
     outcome.unwrap_or_else(|error| report_error(&error))
 }
@@ -110,6 +114,11 @@ impl WriteGlobal for ColorChoice {
 }
 
 fn set_up(common: &Common) -> Result<(), Error> {
+    // Ctrl-C and SIGTERM: unfinished output goes, nothing else is left to undo.
+    let _ = ctrlc::set_handler(|| {
+        abandon_all();
+        std::process::exit(i32::from(Exit::Interrupted.code()));
+    });
     if let Some(threads) = common.threads {
         // Fails only when a pool exists already, which cannot be at this point.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
