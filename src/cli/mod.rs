@@ -1,6 +1,7 @@
 //! The face: one file a subcommand, progress, exit codes.
 
 mod exit;
+mod generate;
 mod progress;
 mod repair;
 mod size;
@@ -69,6 +70,7 @@ enum When {
 enum Command {
     Verify(verify::Verify),
     Repair(repair::Repair),
+    Generate(generate::Generate),
 }
 
 /// Runs the command line of the process and says how to exit.
@@ -89,6 +91,7 @@ pub fn main() -> Exit {
     let outcome = match &cli.command {
         Command::Verify(verify) => verify.run(&cli.common),
         Command::Repair(repair) => repair.run(&cli.common),
+        Command::Generate(generate) => generate.run(&cli.common),
     };
     outcome.unwrap_or_else(|error| report_error(&error))
 }
