@@ -8,11 +8,13 @@ mod support;
 
 mod servers {
     pub(crate) mod commands;
+    pub(crate) mod generate;
     pub(crate) mod loader;
 }
 
 fn main() {
     let arguments = libtest_mimic::Arguments::from_args();
-    let trials = [servers::commands::trials(), servers::loader::trials()];
+    let trials =
+        [servers::commands::trials(), servers::generate::trials(), servers::loader::trials()];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit();
 }

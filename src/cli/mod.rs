@@ -2,6 +2,7 @@
 
 mod check_aof;
 mod exit;
+mod generate;
 mod progress;
 mod repair;
 mod size;
@@ -72,6 +73,7 @@ enum Command {
     Verify(verify::Verify),
     Repair(repair::Repair),
     CheckAof(check_aof::CheckAof),
+    Generate(generate::Generate),
 }
 
 /// Runs the command line of the process and says how to exit.
@@ -93,6 +95,7 @@ pub fn main() -> Exit {
         Command::Verify(verify) => verify.run(&cli.common),
         Command::Repair(repair) => repair.run(&cli.common),
         Command::CheckAof(check) => check.run(&cli.common),
+        Command::Generate(generate) => generate.run(&cli.common),
     };
     outcome.unwrap_or_else(|error| report_error(&error))
 }
