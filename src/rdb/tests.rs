@@ -1,5 +1,6 @@
 //! The room as a whole, from bytes built by hand: what stands between keys, and what is told.
 
+mod files;
 mod mangled;
 mod streams;
 mod values;
