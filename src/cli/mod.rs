@@ -20,7 +20,7 @@ use crate::report::style::{ERROR, QUIET, Styled};
 
 /// Verify and repair the append-only files of Redis and Valkey.
 #[derive(Debug, Parser)]
-#[command(name = "aofkit", version, about, max_term_width = 100, after_help = exit::HELP)]
+#[command(name = "aofkit", version, max_term_width = 100, after_help = exit::HELP)]
 pub struct Cli {
     #[command(flatten)]
     common: Common,
@@ -28,14 +28,17 @@ pub struct Cli {
     command: Command,
 }
 
+/// Where the help lists what every subcommand takes.
+const COMMON: &str = "Common options";
+
 /// What every subcommand takes.
 #[derive(Debug, Args)]
 struct Common {
     /// Print the report as JSON
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = COMMON)]
     json: bool,
     /// Print nothing when nothing is wrong
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = COMMON)]
     quiet: bool,
     /// When to draw progress bars on stderr
     #[arg(
@@ -43,7 +46,8 @@ struct Common {
         global = true,
         value_name = "WHEN",
         default_value = "auto",
-        hide_possible_values = true
+        hide_possible_values = true,
+        help_heading = COMMON
     )]
     progress: When,
     /// When to use colour (NO_COLOR is respected)
@@ -52,11 +56,12 @@ struct Common {
         global = true,
         value_name = "WHEN",
         default_value = "auto",
-        hide_possible_values = true
+        hide_possible_values = true,
+        help_heading = COMMON
     )]
     color: ColorChoice,
     /// How many threads to use [default: all cores]
-    #[arg(short = 'j', long, global = true, value_name = "N")]
+    #[arg(short = 'j', long, global = true, value_name = "N", help_heading = COMMON)]
     threads: Option<usize>,
 }
 
