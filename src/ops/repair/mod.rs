@@ -108,10 +108,7 @@ pub fn repair(path: &Path, options: &Options, progress: &dyn Progress) -> Result
             report.written = Some(new.clone());
         }
         Output::InPlace => {
-            refuse_beside_a_writer(
-                &log.parts.last().map_or(path, |part| &part.path).to_path_buf(),
-                options,
-            )?;
+            refuse_beside_a_writer(log.parts.last().map_or(path, |part| &part.path), options)?;
             let backup = write::in_place(&log, &plan, progress)?;
             report.written = Some(write::place_of(&log));
             report.backup = Some(backup);
