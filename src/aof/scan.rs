@@ -59,6 +59,23 @@ pub fn scan<S: Sink>(bytes: &[u8], range: Range<usize>, sink: &mut S) -> Stop {
     Stop { at, fault: None }
 }
 
+/// Reads the frames of `bytes` from `start` as loaders up to Redis 6.2 do, whose lines are short and to which
+/// an annotation is no command. Slower than [`scan`], and needed only where the two can differ: at a
+/// header line of more than [`OLD_LINE_BYTES`](grammar::OLD_LINE_BYTES).
+pub fn scan_as_old<S: Sink>(bytes: &[u8], start: usize, sink: &mut S) -> Stop {
+    let mut at = start;
+    while at < bytes.len() {
+        match grammar::tolerated_in_lines_of(grammar::OLD_LINE_BYTES, &bytes[at..]) {
+            Ok(shape) => {
+                sink.command(Frame::new(at as u64, &bytes[at..at + shape.len], shape));
+                at += shape.len;
+            }
+            Err(fault) => return Stop { at, fault: Some(fault.moved(at)) },
+        }
+    }
+    Stop { at, fault: None }
+}
+
 /// Recognises a canonical frame with short numbers at the start of `bytes`, at least eight bytes before
 /// their end. `None` says nothing: the grammar decides then.
 ///
