@@ -112,6 +112,13 @@ impl Server {
         self.has_valkey(9, 1)
     }
 
+    /// Knows no good place to cut before the first command, so that a file that begins with an RDB and is torn
+    /// in its first command or transaction is cut to nothing, the RDB included. *Observed* for 6.2, 7.0,
+    /// 8.2 (do so) and 9.1 (does not).
+    pub fn cuts_the_rdb_before_a_torn_command(self) -> bool {
+        !self.has_valkey(9, 1)
+    }
+
     /// The highest RDB version that this line loads under the `REDIS` magic.
     pub fn highest_redis_rdb(self) -> u32 {
         match self.product {
@@ -127,6 +134,11 @@ impl Server {
                 _ => 12,
             },
         }
+    }
+
+    /// Whether a module's data can be read without loading a module: of vector sets, since Redis 8.0.
+    pub fn brings_module(self, name: &str) -> bool {
+        name == "vectorset" && self.product == Product::Redis && self.has_redis(8, 0)
     }
 
     /// The highest RDB version that this line loads under the `VALKEY` magic, if it knows it.

@@ -131,7 +131,17 @@ pub fn timestamp(line: &[u8]) -> Option<i64> {
 ///
 /// The [`Fault`] for which a loader gives up. Its offsets count from the start of `input`.
 pub fn tolerated(input: &[u8]) -> Result<Shape, Fault> {
-    let mut reader = Lenient { input, at: 0, canonical: true, long_line: false };
+    tolerated_in_lines_of(LINE_BYTES, input)
+}
+
+/// As [`tolerated`], for a loader that reads at most `line_bytes` of a line at once: [`LINE_BYTES`] or
+/// [`OLD_LINE_BYTES`]. What a longer line holds behind them is read as the next line.
+///
+/// # Errors
+///
+/// As [`tolerated`].
+pub fn tolerated_in_lines_of(line_bytes: usize, input: &[u8]) -> Result<Shape, Fault> {
+    let mut reader = Lenient { input, line_bytes, at: 0, canonical: true, long_line: false };
     let argc = reader.count()?;
     let (name_start, name_len) = reader.argument(0)?;
     for index in 1..argc {
@@ -144,6 +154,7 @@ pub fn tolerated(input: &[u8]) -> Result<Shape, Fault> {
 /// Reads as the loaders' C code does, and notes whether the text was canonical all along.
 struct Lenient<'a> {
     input: &'a [u8],
+    line_bytes: usize,
     at: usize,
     canonical: bool,
     long_line: bool,
@@ -153,10 +164,11 @@ impl<'a> Lenient<'a> {
     /// A header line, and whether the end of the file ended it.
     fn header(&mut self) -> Option<(&'a [u8], bool)> {
         let rest = self.input.get(self.at..).filter(|rest| !rest.is_empty())?;
-        let (_, line) = line(rest).ok()?;
+        let (_, line) = line(&rest[..rest.len().min(self.line_bytes)]).ok()?;
         self.at += line.len();
         self.long_line |= line.len() > OLD_LINE_BYTES;
-        let cut_by_end = !line.ends_with(b"\n") && self.at == self.input.len();
+        // Where the buffer is full the loader has not met the end yet.
+        let cut_by_end = !line.ends_with(b"\n") && line.len() < self.line_bytes;
         Some((line, cut_by_end))
     }
 
@@ -173,9 +185,10 @@ impl<'a> Lenient<'a> {
         if line[0] != b'*' {
             return Err(Fault::NotACommand { at: 0, found: line[0] });
         }
-        // The loaders look for the end of the C string here, and take it for the end of the file.
+        // The loaders take the end of the C string for an error of reading, and that, where the line ended
+        // with the file, for the end of the file.
         match line.get(1) {
-            None if cut_by_end => {
+            None | Some(0) if cut_by_end => {
                 return Err(Fault::Short { at: self.input.len(), claim: None });
             }
             None | Some(0) => return Err(Fault::BadCount { at: 1, value: 0 }),
@@ -267,6 +280,8 @@ mod tests {
         let short = |text: &[u8]| matches!(tolerated(text), Err(Fault::Short { .. }));
         for cut in [
             "*",
+            "*\0",
+            "*\0 and no line feed",
             "*3",
             "*3\r",
             "*3\r\n$",
@@ -279,6 +294,7 @@ mod tests {
         let fault = |text: &[u8]| tolerated(text).unwrap_err();
         assert_eq!(fault(b"PING\r\n"), Fault::NotACommand { at: 0, found: b'P' });
         assert_eq!(fault(b"\0\0\0"), Fault::NotACommand { at: 0, found: 0 });
+        assert_eq!(fault(b"*\0\r\n"), Fault::BadCount { at: 1, value: 0 });
         assert_eq!(fault(b"*0\r\n"), Fault::BadCount { at: 1, value: 0 });
         assert_eq!(fault(b"*-1\r\n"), Fault::BadCount { at: 1, value: -1 });
         assert_eq!(fault(b"*1\r\n#x\r\n"), Fault::NotAnArgument { at: 4, index: 0, found: b'#' });

@@ -22,4 +22,4 @@ pub use fault::Fault;
 pub use frame::{Args, Frame};
 pub use open::{Log, open};
 pub use parallel::{Join, Scanned, scan_parallel};
-pub use scan::{Sink, Stop, scan};
+pub use scan::{Sink, Stop, scan, scan_as_old};

@@ -143,12 +143,12 @@ mod tests {
     use crate::progress::Silent;
     use proptest::prelude::*;
 
+    /// An offset, a name or a line, the arguments, and whether it is canonical.
+    type Found = (u64, Vec<u8>, Vec<Vec<u8>>, bool);
+
     /// Remembers everything, so that two scans can be compared.
     #[derive(Debug, Default, PartialEq, Eq)]
-    struct All(Vec<Item>);
-
-    /// Offset, name or line, arguments, and whether it is canonical.
-    type Item = (u64, Vec<u8>, Vec<Vec<u8>>, bool);
+    struct All(Vec<Found>);
 
     impl Sink for All {
         fn command(&mut self, frame: Frame<'_>) {

@@ -64,6 +64,23 @@ fn slow<S: Sink>(bytes: &[u8], at: usize, sink: &mut S) -> Result<usize, Fault> 
     Ok(at + shape.len)
 }
 
+/// Reads the frames of `bytes` from `start` as loaders up to Redis 6.2 do, whose lines are short and to which
+/// an annotation is no command. Slower than [`scan`], and needed only where the two can differ: at a
+/// header line of more than [`OLD_LINE_BYTES`](grammar::OLD_LINE_BYTES).
+pub fn scan_as_old<S: Sink>(bytes: &[u8], start: usize, sink: &mut S) -> Stop {
+    let mut at = start;
+    while at < bytes.len() {
+        match grammar::tolerated_in_lines_of(grammar::OLD_LINE_BYTES, &bytes[at..]) {
+            Ok(shape) => {
+                sink.command(Frame::new(at as u64, &bytes[at..at + shape.len], shape));
+                at += shape.len;
+            }
+            Err(fault) => return Stop { at, fault: Some(fault.moved(at)) },
+        }
+    }
+    Stop { at, fault: None }
+}
+
 /// Recognises a canonical frame with short numbers at `at`, at least eight bytes before the end of `bytes`.
 /// `None` says nothing: the grammar decides then.
 ///

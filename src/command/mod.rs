@@ -144,6 +144,7 @@ impl CommandId {
     pub const FLUSHDB: CommandId = CommandId::named("FLUSHDB");
     pub const FUNCTION: CommandId = CommandId::named("FUNCTION");
     pub const HEXPIRE: CommandId = CommandId::named("HEXPIRE");
+    pub const HOST: CommandId = CommandId::named("HOST:");
     pub const HPERSIST: CommandId = CommandId::named("HPERSIST");
     pub const HPEXPIRE: CommandId = CommandId::named("HPEXPIRE");
     pub const HSETEX: CommandId = CommandId::named("HSETEX");
@@ -151,17 +152,25 @@ impl CommandId {
     pub const MULTI: CommandId = CommandId::named("MULTI");
     pub const PEXPIRE: CommandId = CommandId::named("PEXPIRE");
     pub const PFCOUNT: CommandId = CommandId::named("PFCOUNT");
+    pub const POST: CommandId = CommandId::named("POST");
     pub const PSETEX: CommandId = CommandId::named("PSETEX");
     pub const RENAME: CommandId = CommandId::named("RENAME");
     pub const RENAMENX: CommandId = CommandId::named("RENAMENX");
+    pub const REPLICAOF: CommandId = CommandId::named("REPLICAOF");
+    pub const RESET: CommandId = CommandId::named("RESET");
     pub const RESTORE: CommandId = CommandId::named("RESTORE");
     pub const SCRIPT: CommandId = CommandId::named("SCRIPT");
     pub const SELECT: CommandId = CommandId::named("SELECT");
     pub const SET: CommandId = CommandId::named("SET");
     pub const SETEX: CommandId = CommandId::named("SETEX");
+    pub const SHUTDOWN: CommandId = CommandId::named("SHUTDOWN");
+    pub const SLAVEOF: CommandId = CommandId::named("SLAVEOF");
     pub const SWAPDB: CommandId = CommandId::named("SWAPDB");
+    pub const SYNC: CommandId = CommandId::named("SYNC");
     pub const UNLINK: CommandId = CommandId::named("UNLINK");
     pub const VADD: CommandId = CommandId::named("VADD");
+    pub const WAIT: CommandId = CommandId::named("WAIT");
+    pub const WATCH: CommandId = CommandId::named("WATCH");
 }
 
 impl fmt::Debug for CommandId {
@@ -283,6 +292,19 @@ mod tests {
         assert!(!expire.arity.accepts_on(redis(6, 2), 4) && expire.accepts_arity(4));
         let xtrim = row("XTRIM");
         assert!(xtrim.accepts_arity(2) && !xtrim.arity.accepts_on(valkey(9, 1), 2));
+    }
+
+    /// So that what only an older arity allows is refused by every server that looks.
+    #[test]
+    fn servers_that_check_arities_have_the_newest() {
+        for line in KNOWN.iter().filter(|line| line.checks_arity()) {
+            for row in TABLE {
+                let subs = row.subcommands.iter().map(|sub| (sub.arity, sub.name));
+                for (arity, name) in std::iter::once((row.arity, "")).chain(subs) {
+                    assert_eq!(arity.on(*line), arity.now, "{} {name} on {line}", row.name);
+                }
+            }
+        }
     }
 
     #[test]

@@ -62,6 +62,11 @@ impl Arity {
         accepts(self.on(server), argc)
     }
 
+    /// Whether the newest versions take `argc` arguments, the name included.
+    pub fn accepts_now(&self, argc: usize) -> bool {
+        accepts(self.now, argc)
+    }
+
     /// Whether any version takes `argc` arguments, the name included.
     pub fn accepts(&self, argc: usize) -> bool {
         accepts(self.now, argc) || self.before.is_some_and(|(before, _)| accepts(before, argc))

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::transactions_seen::Transactions;
-use super::{COUNT, CommandId, Role, TABLE, lookup_prefix};
+use super::{Arity, COUNT, CommandId, Role, TABLE, lookup_prefix};
 use crate::aof::{Frame, Join, Sink, grammar};
 
 /// How often something was seen, and where first.
@@ -69,6 +69,8 @@ pub struct Tally {
     pub subcommands: BTreeMap<(CommandId, Vec<u8>), Seen>,
     /// Commands with a number of arguments that their row does not allow.
     pub wrong_arity: Seen,
+    /// Commands with a number of arguments that their row allows for older servers alone.
+    pub outdated_arity: Seen,
     /// Frames that loaders take although no server writes them so.
     pub non_canonical: Seen,
     /// Frames with a header line that loaders up to Redis 6.2 cannot read.
@@ -81,6 +83,11 @@ pub struct Tally {
     pub databases: Databases,
     /// MULTI and EXEC.
     pub transactions: Transactions,
+    /// Where the last command ends, without the annotations behind it; 0 where there is none.
+    last_end: u64,
+    /// Where the command before the last MULTI ends: `None` where there is no MULTI, 0 where no command
+    /// stands before it.
+    end_before_multi: Option<u64>,
     /// Expiries whose meaning depends on when the log is loaded.
     pub relative_times: Seen,
     /// HSETEX with FXX, which Redis 8 applies differently once the fields' time has passed.
@@ -254,12 +261,15 @@ impl Default for Tally {
             unknown_more: Seen::NEVER,
             subcommands: BTreeMap::new(),
             wrong_arity: Seen::NEVER,
+            outdated_arity: Seen::NEVER,
             non_canonical: Seen::NEVER,
             long_lines: Seen::NEVER,
             annotations: Seen::NEVER,
             times: Times::default(),
             databases: Databases::default(),
             transactions: Transactions::default(),
+            last_end: 0,
+            end_before_multi: None,
             relative_times: Seen::NEVER,
             field_conditions: Seen::NEVER,
         }
@@ -295,10 +305,22 @@ impl Tally {
         }
     }
 
-    /// Older servers' arity counts as well.
+    /// Where the last command ends, without the annotations behind it, and so where a loader cuts.
+    pub fn last_end(&self) -> Option<u64> {
+        (self.last_end > 0).then_some(self.last_end)
+    }
+
+    /// Where the command before the last MULTI ends, without the annotations behind it.
+    pub fn end_before_multi(&self) -> Option<u64> {
+        self.end_before_multi.filter(|&end| end > 0)
+    }
+
+    /// Notes a number of arguments that newer servers do not take; older ones may have.
     #[cold]
-    fn check_arity(&mut self, accepted: bool, frame: &Frame<'_>) {
-        if !accepted {
+    fn odd_arity(&mut self, arity: Arity, frame: &Frame<'_>) {
+        if arity.accepts(frame.argc() as usize) {
+            self.outdated_arity.note(frame.offset());
+        } else {
             self.wrong_arity.note(frame.offset());
         }
     }
@@ -307,16 +329,22 @@ impl Tally {
     fn special(&mut self, id: CommandId, frame: &Frame<'_>) {
         let row = id.row();
         match row.role {
-            Role::Multi => self.transactions.multi(frame.offset(), frame.end()),
+            Role::Multi => {
+                self.transactions.multi(frame.offset(), frame.end());
+                self.end_before_multi = Some(self.last_end);
+            }
             Role::Exec => self.transactions.exec(frame.offset(), frame.end()),
             Role::Select => {
                 self.databases.select(frame.offset(), frame.args().nth(1), self.commands - 1);
                 self.transactions.select(frame.offset());
             }
             Role::Plain if !row.subcommands.is_empty() => {
-                let name = frame.args().nth(1).unwrap_or_default();
-                if let Some(sub) = row.subcommand(name) {
-                    self.check_arity(sub.accepts_arity(frame.argc() as usize), frame);
+                // Missing altogether is a matter of arity.
+                let Some(name) = frame.args().nth(1) else { return };
+                if let Some(sub) = row.subcommand(name)
+                    && !sub.arity.accepts_now(frame.argc() as usize)
+                {
+                    self.odd_arity(sub.arity, frame);
                 }
                 let name = name[..name.len().min(NAME_BYTES_KEPT)].to_ascii_uppercase();
                 if self.subcommands.len() < NAMES_KEPT {
@@ -365,6 +393,7 @@ impl Sink for Tally {
         let (name_on, name_len) = frame.name_and_on();
         let Some(id) = lookup_prefix(name_on, name_len) else {
             self.unknown(&frame);
+            self.last_end = frame.end();
             return;
         };
         self.uses[id.index()].note(frame.offset());
@@ -372,13 +401,14 @@ impl Sink for Tally {
         let argc = i64::from(frame.argc());
         let arity = i64::from(arity);
         if (arity >= 0 && argc != arity) || argc < -arity {
-            self.check_arity(id.row().accepts_arity(frame.argc() as usize), &frame);
+            self.odd_arity(id.row().arity, &frame);
         }
         // No command has options beyond 255 arguments, so that a number of arguments above the mark is
         // taken for special without harm.
         if frame.argc() > u32::from(special_above) {
             self.special(id, &frame);
         }
+        self.last_end = frame.end();
     }
 
     fn annotation(&mut self, offset: u64, line: &[u8]) {
@@ -409,12 +439,48 @@ impl Join for Tally {
             self.subcommands.entry(name).or_default().join(seen);
         }
         self.wrong_arity.join(later.wrong_arity);
+        self.outdated_arity.join(later.outdated_arity);
         self.non_canonical.join(later.non_canonical);
         self.long_lines.join(later.long_lines);
         self.annotations.join(later.annotations);
         self.times.join(later.times);
         self.transactions.join(later.transactions);
+        if let Some(end) = later.end_before_multi {
+            self.end_before_multi = Some(if end > 0 { end } else { self.last_end });
+        }
+        self.last_end = self.last_end.max(later.last_end);
         self.relative_times.join(later.relative_times);
         self.field_conditions.join(later.field_conditions);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aof::scan;
+
+    #[test]
+    fn wherever_a_log_is_split_the_places_where_loaders_cut_are_the_same() {
+        let ping = "*1\r\n$4\r\nPING\r\n";
+        let multi = "*1\r\n$5\r\nMULTI\r\n";
+        let pieces = ["#a\n", multi, "#b\n", ping, "#c\n", "#d\n", multi, "#e\n", ping, "#f\n"];
+        let log = pieces.concat();
+        let tally = |from: usize, to: usize| {
+            let mut tally = Tally::default();
+            scan(log.as_bytes(), from..to, &mut tally);
+            tally
+        };
+        let ends: Vec<usize> = (0..=pieces.len()).map(|n| pieces[..n].concat().len()).collect();
+        for &first in &ends {
+            for &second in ends.iter().filter(|&&end| end >= first) {
+                let mut joined = tally(0, first);
+                joined.join(tally(first, second));
+                joined.join(tally(second, log.len()));
+                assert_eq!(joined.last_end(), Some(ends[9] as u64));
+                assert_eq!(joined.end_before_multi(), Some(ends[4] as u64));
+            }
+        }
+        assert_eq!(tally(0, ends[2]).end_before_multi(), None);
+        assert_eq!(tally(0, ends[1]).last_end(), None);
     }
 }

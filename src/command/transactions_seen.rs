@@ -12,6 +12,8 @@ pub struct Open {
     pub multi: u64,
     /// Where it ends.
     pub multi_end: u64,
+    /// The MULTI with which a loader began to queue: an earlier one where that dangles.
+    pub block: u64,
     /// The first SELECT behind it, but for one directly behind it (which Redis 7.2 and later write as a
     /// part of the transaction). A started server writes a SELECT before its first write, so this
     /// is where later writes begin, if there are any.
@@ -79,7 +81,8 @@ impl Transactions {
             State::Closed => {}
             State::Open(open) => self.dangles(Dangling { open, next_multi: offset }),
         }
-        self.state = State::Open(Open { multi: offset, multi_end: end, select: None });
+        let block = self.open().map_or(offset, |open| open.block);
+        self.state = State::Open(Open { multi: offset, multi_end: end, block, select: None });
     }
 
     pub(super) fn exec(&mut self, offset: u64, end: u64) {
@@ -127,15 +130,30 @@ impl Transactions {
             Some(Mark::Exec { offset, end }) => self.exec(offset, end),
             None => {}
         }
+        // What is still in the block that was open where the stretches meet.
+        let block = self.open().map(|open| open.block);
+        let in_the_block = |open: &mut Open| {
+            if let (Some(Mark::Multi(first)), Some(block)) = (mark, block)
+                && open.block == first
+            {
+                open.block = block;
+            }
+        };
         self.whole += later.whole;
         self.dangling_count += later.dangling_count;
-        self.dangling.extend(later.dangling);
+        self.dangling.extend(later.dangling.into_iter().map(|mut dangling| {
+            in_the_block(&mut dangling.open);
+            dangling
+        }));
         self.dangling.truncate(PLACES_KEPT);
         self.stray_exec_count += later.stray_exec_count;
         self.stray_execs.extend(later.stray_execs);
         self.stray_execs.truncate(PLACES_KEPT);
         if mark.is_some() {
             self.state = later.state;
+            if let State::Open(open) = &mut self.state {
+                in_the_block(open);
+            }
         }
     }
 
@@ -216,6 +234,12 @@ mod tests {
     fn a_select_directly_behind_a_multi_belongs_to_it() {
         assert_eq!(read("MS.", 0).open().unwrap().select, None);
         assert_eq!(read("MS.S", 0).open().unwrap().select, Some(30));
+    }
+
+    #[test]
+    fn a_loader_queues_from_the_first_multi_that_no_exec_followed() {
+        assert_eq!(read("MEM.M.M.", 0).open().unwrap().block, 20);
+        assert_eq!(read("M.MEM.", 0).open().unwrap().block, 40);
     }
 
     #[test]

@@ -76,6 +76,14 @@ impl Survey<'_> {
         matches!(self.preamble, Some(Preamble::Broken(_)))
     }
 
+    /// The RDB that the part begins with, where it is whole.
+    pub fn rdb(&self) -> Option<&rdb::Walk> {
+        match &self.preamble {
+            Some(Preamble::Whole(walk)) => Some(walk),
+            Some(Preamble::Broken(_)) | None => None,
+        }
+    }
+
     /// The transaction that is open where the reading stopped.
     pub fn open(&self) -> Option<Open> {
         self.tally.transactions.open()

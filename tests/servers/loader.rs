@@ -6,7 +6,7 @@ use std::path::Path;
 use aofkit::server::{Server, redis, valkey};
 use libtest_mimic::Trial;
 
-use crate::support::client::command;
+use crate::support::client::log;
 use crate::support::server::{
     Binary, Running, Verdict, lay_out, load_verdict, load_verdict_in_place, verdict_on,
 };
@@ -39,13 +39,6 @@ pub(crate) fn trials() -> Vec<Trial> {
     let of_parts: Vec<_> = LINES.into_iter().filter(|line| line.reads_multi_part()).collect();
     let torn = "loader::a_torn_part_that_is_not_the_last_is_refused_and_cut_all_the_same";
     on_all_lines.chain(on_each(&of_parts, torn, torn_in_the_middle)).collect()
-}
-
-/// The commands of a log, one a line, arguments separated by blanks.
-fn log(commands: &str) -> Vec<u8> {
-    (commands.lines())
-        .flat_map(|line| command(&line.split_whitespace().collect::<Vec<_>>()))
-        .collect()
 }
 
 #[track_caller]

@@ -129,3 +129,10 @@ pub(crate) fn command<A: AsRef<[u8]>>(args: &[A]) -> Vec<u8> {
     }
     bytes
 }
+
+/// The commands of a log, one a line, arguments separated by blanks.
+pub(crate) fn log(commands: &str) -> Vec<u8> {
+    (commands.lines())
+        .flat_map(|line| command(&line.split_whitespace().collect::<Vec<_>>()))
+        .collect()
+}

@@ -115,6 +115,10 @@ impl Running {
         if binary.line.has_redis(7, 0) {
             command.args(["--enable-debug-command", "yes"]);
         }
+        if binary.line.has_redis(6, 2) {
+            // Writing a crash report can hang, and the memory test behind it takes up to a minute.
+            command.args(["--crash-log-enabled", "no", "--crash-memcheck-enabled", "no"]);
+        }
         for (name, value) in config {
             command.arg(format!("--{name}")).arg(value);
         }
@@ -309,14 +313,18 @@ pub(crate) fn load_verdict_in_place(
             }
         }
         Err(Ended { status, log }) => {
-            let signal = status.signal();
-            if signal.is_some() || log.contains("BUG REPORT START") {
-                Verdict::Crashes { signal, log }
+            if ended_in_a_crash(status, &log) {
+                Verdict::Crashes { signal: status.signal(), log }
             } else {
                 Verdict::Refuses { cut: shorter(&before, &sizes(data)), log }
             }
         }
     }
+}
+
+/// Whether a server died of a signal, or of a bug that it reports itself.
+pub(crate) fn ended_in_a_crash(status: ExitStatus, log: &str) -> bool {
+    status.signal().is_some() || log.contains("BUG REPORT START")
 }
 
 /// Writes `log` as the only part of a data directory, the way that a server of this line lays it

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::damage::{DamageReport, describe};
-use super::judge::{Outcome, Verdict};
+use super::judge::{DEFAULT_DATABASES, Outcome, Verdict};
 use crate::aof::open::{Layout, Log, OtherKind};
 use crate::command::tally::Seen;
 use crate::command::{CommandId, Role};
@@ -83,9 +83,6 @@ impl Finding {
     }
 }
 
-/// The default of the servers' `databases`.
-const DEFAULT_DATABASES: i64 = 16;
-
 /// All findings, the worst first, and in load order among equals. `chosen`: whether the person named
 /// the servers, so that one that refuses is an error and not merely worth a look.
 pub fn findings(
@@ -115,6 +112,25 @@ fn preamble(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
         let finding = Finding::new(Level::Error, "broken-rdb", format!("the RDB is broken: {damage}"))
             .at(survey, damage.offset)
             .help("no server loads past it, and nothing behind it can be found; take the file from a backup");
+        findings.push(finding);
+    }
+    let databases = survey.rdb().into_iter().flat_map(|walk| &walk.databases);
+    let highest = databases.map(|database| database.db).max();
+    if let Some(highest) = highest.filter(|&highest| highest >= DEFAULT_DATABASES) {
+        let finding = Finding::new(Level::Warning, "database-range", format!("the RDB holds database {highest}"))
+            .at(survey, 0)
+            .help("the loading server needs `databases` above that (default 16): it refuses to start otherwise");
+        findings.push(finding);
+    }
+    let torn = !survey.is_whole() && survey.stop.fault.is_none_or(|fault| fault.is_short());
+    let first_command_missing = match survey.stop.fault {
+        None => survey.tally.end_before_multi().is_none(),
+        Some(_) => survey.tally.last_end().is_none(),
+    };
+    if survey.rdb().is_some() && survey.part.is_last && torn && first_command_missing {
+        let finding = Finding::new(Level::Error, "rdb-before-torn-command", "no whole command stands between the RDB and the torn end")
+            .at(survey, survey.commands_start)
+            .help("servers but Valkey 9.1 cut the file to nothing, the RDB included, and run on; their next start is without its data. Repair it before a server sees it");
         findings.push(finding);
     }
 }
@@ -218,7 +234,7 @@ fn commands(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
         );
     }
     for ((id, name), seen) in &tally.subcommands {
-        if !name.is_empty() && id.row().subcommand(name).is_none() {
+        if id.row().subcommand(name).is_none() {
             let message = format!("unknown sub-command {id} {}", Shown(name));
             findings.push(
                 Finding::new(Level::Error, "unknown-subcommand", message)
@@ -262,8 +278,8 @@ fn traps(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
         }
     };
     let out_of_range = tally.databases.by_number.iter();
-    let out_of_range =
-        out_of_range.filter(|&(&number, _)| !(0..DEFAULT_DATABASES).contains(&number));
+    let out_of_range = out_of_range
+        .filter(|&(&number, _)| !(0..DEFAULT_DATABASES.cast_signed()).contains(&number));
     if let Some((&highest, _)) = out_of_range.clone().next_back() {
         let mut all = Seen::default();
         for (_, seen) in out_of_range {

@@ -3,14 +3,19 @@
 //! Each part is searched for obstacles: what the server's loader cannot get past, and where. The first one in
 //! load order decides. The facts are those of [`Server`]'s methods and of the command table.
 
+use std::cell::OnceCell;
+
 use serde::Serialize;
 
-use crate::aof::Fault;
+use crate::aof::grammar::{OLD_LINE_BYTES, tolerated_in_lines_of};
 use crate::aof::open::{Layout, Log};
+use crate::aof::{Fault, Stop, scan_as_old};
+use crate::command::{CommandId, Tally};
 use crate::escape::Shown;
 use crate::ops::survey::{Preamble, Survey};
-use crate::rdb::Magic;
+use crate::rdb::{DamageKind, Magic};
 use crate::server::{Product, Server};
+use crate::units::Bytes;
 
 /// What a server does with a log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -31,7 +36,7 @@ pub enum Outcome {
     },
     /// Stops with an error before serving anything.
     Refuses,
-    /// Runs a command with missing arguments: it crashes, or stores garbage.
+    /// Runs a command with missing arguments, or one that must not be run here: it crashes, or stores garbage.
     Undefined,
     /// Crashes.
     Crashes,
@@ -53,7 +58,7 @@ pub struct Verdict {
     /// The byte in that part.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offset: Option<u64>,
-    /// Why, in a few words.
+    /// Why, in a few words; of a log that loads, on which condition.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -68,9 +73,10 @@ impl Verdict {
 /// What each of `servers` does with the log; servers that do the same for the same reason are put
 /// together, in the order of the first of each group.
 pub fn judge_all(log: &Log, surveys: &[Survey<'_>], servers: &[Server]) -> Vec<Verdict> {
+    let readings: Vec<Readings<'_>> = surveys.iter().map(Readings::new).collect();
     let mut verdicts: Vec<Verdict> = Vec::new();
     for &server in servers {
-        let mut verdict = judge(log, surveys, server);
+        let mut verdict = judge(log, &readings, server);
         let same = verdicts.iter_mut().find(|known| {
             verdict.servers.clone_from(&known.servers);
             **known == verdict
@@ -87,7 +93,7 @@ pub fn judge_all(log: &Log, surveys: &[Survey<'_>], servers: &[Server]) -> Vec<V
 }
 
 /// What one server does with the log.
-pub fn judge(log: &Log, surveys: &[Survey<'_>], server: Server) -> Verdict {
+fn judge(log: &Log, readings: &[Readings<'_>], server: Server) -> Verdict {
     let verdict = |outcome, part, offset, reason| Verdict {
         servers: vec![server],
         outcome,
@@ -99,13 +105,25 @@ pub fn judge(log: &Log, surveys: &[Survey<'_>], server: Server) -> Verdict {
         let reason = Some("multi-part directories came with Redis 7.0".to_string());
         return verdict(Outcome::DoesNotRead, None, None, reason);
     }
-    for survey in surveys {
-        if let Some(Obstacle { offset, outcome, reason }) = first_obstacle(survey, server) {
-            let part = Some(survey.part.name.clone());
+    for readings in readings {
+        if let Some(Obstacle { offset, outcome, reason }) = first_obstacle(readings, server) {
+            let part = Some(readings.survey.part.name.clone());
             return verdict(outcome, part, Some(offset), Some(reason));
         }
     }
-    verdict(Outcome::Loads, None, None, None)
+    let condition = highest_rdb_database(readings)
+        .filter(|&number| number >= DEFAULT_DATABASES)
+        .map(|number| format!("if `databases` is above {number} (default {DEFAULT_DATABASES})"));
+    verdict(Outcome::Loads, None, None, condition)
+}
+
+/// The default of the servers' `databases`.
+pub(super) const DEFAULT_DATABASES: u64 = 16;
+
+fn highest_rdb_database(readings: &[Readings<'_>]) -> Option<u64> {
+    let surveys = readings.iter().map(|readings| readings.survey);
+    let databases = surveys.filter_map(Survey::rdb).flat_map(|walk| &walk.databases);
+    databases.map(|database| database.db).max()
 }
 
 /// What a loader cannot get past.
@@ -116,61 +134,152 @@ struct Obstacle {
 }
 
 impl Obstacle {
+    fn new(offset: u64, outcome: Outcome, reason: impl Into<String>) -> Self {
+        Obstacle { offset, outcome, reason: reason.into() }
+    }
+
     fn refuses(offset: u64, reason: impl Into<String>) -> Self {
-        Obstacle { offset, outcome: Outcome::Refuses, reason: reason.into() }
+        Obstacle::new(offset, Outcome::Refuses, reason)
     }
 }
 
-fn first_obstacle(survey: &Survey<'_>, server: Server) -> Option<Obstacle> {
-    if let Some(obstacle) = survey.preamble.as_ref().and_then(|rdb| preamble(rdb, server)) {
+/// A part, as loaders read it: those up to Redis 6.2 may see other commands in it.
+struct Readings<'a> {
+    survey: &'a Survey<'a>,
+    old: OnceCell<Option<(Tally, Stop)>>,
+}
+
+/// What one loader reads of a part.
+struct Reading<'a> {
+    survey: &'a Survey<'a>,
+    tally: &'a Tally,
+    stop: Stop,
+    /// Where it begins to differ from what newer loaders read.
+    differs_from: Option<u64>,
+}
+
+impl<'a> Readings<'a> {
+    fn new(survey: &'a Survey<'a>) -> Self {
+        Readings { survey, old: OnceCell::new() }
+    }
+
+    fn of(&self, server: Server) -> Reading<'_> {
+        let survey = self.survey;
+        let newer = Reading { survey, tally: &survey.tally, stop: survey.stop, differs_from: None };
+        if server.line_buffer_bytes() > OLD_LINE_BYTES + 1 {
+            return newer;
+        }
+        let Some(from) = first_long_line(survey) else { return newer };
+        match self.old.get_or_init(|| read_as_old(survey)) {
+            Some((tally, stop)) => {
+                Reading { tally, stop: *stop, differs_from: Some(from), ..newer }
+            }
+            None => newer,
+        }
+    }
+}
+
+/// Where the first command stands that an old loader reads otherwise.
+fn first_long_line(survey: &Survey<'_>) -> Option<u64> {
+    let stop = survey.stop;
+    let broken = survey.part.mapping.bytes().get(stop.at..).unwrap_or_default();
+    let otherwise = |fault: Fault| {
+        tolerated_in_lines_of(OLD_LINE_BYTES, broken).map_err(|old| old.moved(stop.at))
+            != Err(fault)
+    };
+    let at_the_end = stop.fault.is_some_and(otherwise).then_some(stop.at as u64);
+    survey.tally.long_lines.first().or(at_the_end)
+}
+
+fn read_as_old(survey: &Survey<'_>) -> Option<(Tally, Stop)> {
+    let start = usize::try_from(survey.commands_start).ok()?;
+    let mut tally = Tally::default();
+    let stop = scan_as_old(survey.part.mapping.bytes(), start, &mut tally);
+    Some((tally, stop))
+}
+
+fn first_obstacle(readings: &Readings<'_>, server: Server) -> Option<Obstacle> {
+    if let Some(obstacle) = readings.survey.preamble.as_ref().and_then(|rdb| preamble(rdb, server))
+    {
         return Some(obstacle);
     }
+    let reading = readings.of(server);
     // Where two begin at the same byte, the frame could not be read: what is said of its content waits.
-    let obstacles = end(survey, server).into_iter().chain(commands(survey, server));
-    obstacles.min_by_key(|obstacle| obstacle.offset)
+    let obstacles = end(&reading, server).into_iter().chain(commands(&reading, server));
+    let mut first = obstacles.min_by_key(|obstacle| obstacle.offset)?;
+    if let Some(from) = reading.differs_from.filter(|&from| from <= first.offset) {
+        let long = format!("a line longer than its buffer of 128 bytes at byte {from}: ");
+        first.reason.insert_str(0, &long);
+    }
+    Some(first)
 }
 
 fn preamble(preamble: &Preamble, server: Server) -> Option<Obstacle> {
     let walk = match preamble {
         Preamble::Broken(damage) => {
-            return Some(Obstacle::refuses(damage.offset, format!("broken RDB: {}", damage.kind)));
+            let outcome = match damage.kind {
+                DamageKind::DuplicateKey { .. } => Outcome::Crashes,
+                _ => Outcome::Refuses,
+            };
+            let reason = format!("broken RDB: {}", damage.kind);
+            return Some(Obstacle::new(damage.offset, outcome, reason));
         }
         Preamble::Whole(walk) => walk,
     };
-    match walk.magic {
-        Magic::Redis if walk.version <= server.highest_redis_rdb() => None,
-        Magic::Redis => Some(Obstacle::refuses(
-            0,
-            format!(
-                "RDB version {}, and {} is the highest that it loads",
-                walk.version,
-                server.highest_redis_rdb()
-            ),
-        )),
-        Magic::Valkey if Some(walk.version) <= server.highest_valkey_rdb() => None,
-        Magic::Valkey => {
-            Some(Obstacle::refuses(0, format!("RDB of Valkey's version {}", walk.version)))
+    let highest = match walk.magic {
+        Magic::Redis => Some(server.highest_redis_rdb()),
+        Magic::Valkey => server.highest_valkey_rdb(),
+    };
+    let reason = match (walk.magic, highest) {
+        (Magic::Valkey, highest) if Some(walk.version) > highest => {
+            format!("RDB of Valkey's version {}", walk.version)
         }
-    }
+        (_, Some(highest)) if walk.version > highest => {
+            format!("RDB version {}, and {highest} is the highest that it loads", walk.version)
+        }
+        (_, Some(highest)) if walk.needs_version > highest => {
+            format!(
+                "types of RDB version {}, and {highest} is the highest that it loads",
+                walk.needs_version
+            )
+        }
+        _ => {
+            let module = walk.modules.iter().find(|module| !server.brings_module(&module.name))?;
+            format!("data of the module {}, unless that is loaded", Shown(module.name.as_bytes()))
+        }
+    };
+    Some(Obstacle::refuses(0, reason))
 }
 
+/// The most bytes of one argument that a server logs (`proto-max-bulk-len`). Loaders reserve what is declared
+/// before they read it.
+const LONGEST_ARGUMENT_BYTES: u64 = 512 << 20;
+
+/// What no 64-bit system can give to one process.
+const ADDRESS_SPACE_BYTES: u64 = 1 << 47;
+
 /// The obstacle in which the reading ended: a fault, or a transaction that is still open.
-fn end(survey: &Survey<'_>, server: Server) -> Option<Obstacle> {
+fn end(reading: &Reading<'_>, server: Server) -> Option<Obstacle> {
+    let Reading { survey, tally, stop, .. } = *reading;
     let file_bytes = survey.part.mapping.len();
-    let open = survey.open();
-    let at = survey.stop.at as u64;
-    let (reason, keeps_bytes, leaves_dangling_multi) = match (survey.stop.fault, open) {
+    let open = tally.transactions.open();
+    let at = stop.at as u64;
+    let mut reason = match (stop.fault, open) {
         (None, None) => return None,
-        (None, Some(open)) => ("the file ends inside a transaction", open.multi, false),
-        (Some(Fault::Short { .. }), None) => ("the file ends inside a command", at, false),
-        (Some(Fault::Short { .. }), Some(open)) => {
-            let whole = server.cuts_torn_transaction_whole();
-            let keeps = if whole { open.multi } else { at };
-            ("the file ends inside a command of a transaction", keeps, !whole)
+        (None, Some(_)) => "the file ends inside a transaction".to_string(),
+        (Some(Fault::Short { claim: Some(claim), .. }), _)
+            if claim.bytes >= ADDRESS_SPACE_BYTES =>
+        {
+            let reason =
+                format!("an argument of {} bytes, for which there is no memory", claim.bytes);
+            return Some(Obstacle::new(at, Outcome::Crashes, reason));
+        }
+        (Some(Fault::Short { .. }), None) => "the file ends inside a command".to_string(),
+        (Some(Fault::Short { .. }), Some(_)) => {
+            "the file ends inside a command of a transaction".to_string()
         }
         (Some(Fault::NegativeLength { .. }), _) => {
-            let reason = "an argument of negative length".to_string();
-            return Some(Obstacle { offset: at, outcome: Outcome::Crashes, reason });
+            return Some(Obstacle::new(at, Outcome::Crashes, "an argument of negative length"));
         }
         (Some(fault), _) => {
             let mut reason = match fault {
@@ -184,22 +293,58 @@ fn end(survey: &Survey<'_>, server: Server) -> Option<Obstacle> {
             return Some(Obstacle::refuses(at, reason));
         }
     };
-    if !survey.part.is_last {
-        return Some(Obstacle::refuses(
-            at,
-            format!(
-                "{reason}, and it is not the last file; the server cuts it on disk all the same"
-            ),
-        ));
+    if let Some(Fault::Short { claim: Some(claim), .. }) = stop.fault
+        && claim.bytes > LONGEST_ARGUMENT_BYTES
+    {
+        reason += &format!(
+            ", in an argument of {}; where it cannot reserve as much memory, it crashes",
+            Bytes(claim.bytes)
+        );
     }
-    let cuts_bytes = file_bytes - keeps_bytes;
-    let outcome = Outcome::LoadsAfterCut { keeps_bytes, cuts_bytes, leaves_dangling_multi };
-    Some(Obstacle { offset: at, outcome, reason: reason.to_string() })
+    if !survey.part.is_last {
+        reason += ", and it is not the last file; the server cuts it on disk all the same";
+        return Some(Obstacle::refuses(at, reason));
+    }
+    let Kept { bytes, dangling } = kept_by_a_cut(reading, server);
+    if bytes < survey.commands_start {
+        reason += ", before any whole one, and the server cuts the RDB off with it";
+    }
+    let outcome = Outcome::LoadsAfterCut {
+        keeps_bytes: bytes,
+        cuts_bytes: file_bytes - bytes,
+        leaves_dangling_multi: dangling,
+    };
+    Some(Obstacle { offset: at, outcome, reason })
+}
+
+/// What a server keeps of a part whose end it cuts.
+struct Kept {
+    bytes: u64,
+    /// Whether a MULTI without EXEC is among them.
+    dangling: bool,
+}
+
+/// A loader cuts behind the last command that it ran or queued, so that annotations behind that go too; or
+/// behind the last command before the last MULTI.
+fn kept_by_a_cut(reading: &Reading<'_>, server: Server) -> Kept {
+    let before_the_first =
+        if server.cuts_the_rdb_before_a_torn_command() { 0 } else { reading.survey.commands_start };
+    let whole_transaction = reading.stop.fault.is_none() || server.cuts_torn_transaction_whole();
+    match reading.tally.transactions.open() {
+        Some(open) if whole_transaction => Kept {
+            bytes: reading.tally.end_before_multi().unwrap_or(before_the_first),
+            dangling: open.block != open.multi,
+        },
+        open => Kept {
+            bytes: reading.tally.last_end().unwrap_or(before_the_first),
+            dangling: open.is_some(),
+        },
+    }
 }
 
 /// The obstacles in whole commands.
-fn commands(survey: &Survey<'_>, server: Server) -> Vec<Obstacle> {
-    let tally = &survey.tally;
+fn commands(reading: &Reading<'_>, server: Server) -> Vec<Obstacle> {
+    let tally = reading.tally;
     let mut obstacles = Vec::new();
     if !server.reads_annotations()
         && let Some(first) = tally.annotations.first()
@@ -207,15 +352,12 @@ fn commands(survey: &Survey<'_>, server: Server) -> Vec<Obstacle> {
         obstacles
             .push(Obstacle::refuses(first, "a line that begins with #, which came with Redis 7.0"));
     }
-    if server.line_buffer_bytes() <= crate::aof::grammar::OLD_LINE_BYTES + 1
-        && let Some(first) = tally.long_lines.first()
-    {
-        obstacles
-            .push(Obstacle::refuses(first, "a header line longer than its buffer of 128 bytes"));
-    }
     for (id, seen) in tally.uses() {
         if !id.row().known_by(server) {
             obstacles.push(Obstacle::refuses(seen.first, format!("unknown command {id}")));
+        } else if let Some(outcome) = ends_the_loader(id, tally, server) {
+            let reason = format!("{id}, which no server logs and this one does not survive");
+            obstacles.push(Obstacle::new(seen.first, outcome, reason));
         }
     }
     for (name, seen) in &tally.unknown {
@@ -229,9 +371,8 @@ fn commands(survey: &Survey<'_>, server: Server) -> Vec<Obstacle> {
     }
     if server.checks_subcommands() {
         for ((id, name), seen) in &tally.subcommands {
-            // Missing altogether is a matter of arity.
             let known = id.row().subcommand(name).is_some_and(|sub| sub.known_by(server));
-            if !known && !name.is_empty() && id.row().known_by(server) {
+            if !known && id.row().known_by(server) {
                 obstacles.push(Obstacle::refuses(
                     seen.first,
                     format!("unknown sub-command {id} {}", Shown(name)),
@@ -241,8 +382,36 @@ fn commands(survey: &Survey<'_>, server: Server) -> Vec<Obstacle> {
     }
     if let Some(first) = tally.wrong_arity.first() {
         let outcome = if server.checks_arity() { Outcome::Refuses } else { Outcome::Undefined };
-        let reason = "wrong number of arguments".to_string();
-        obstacles.push(Obstacle { offset: first, outcome, reason });
+        obstacles.push(Obstacle::new(first, outcome, "wrong number of arguments"));
+    }
+    if let Some(first) = tally.outdated_arity.first().filter(|_| server.checks_arity()) {
+        let reason = "a number of arguments that only older servers take";
+        obstacles.push(Obstacle::refuses(first, reason));
     }
     obstacles
+}
+
+/// What a command does to a loader that runs it, where that is its end. No server logs these; somebody put
+/// them there. Observed; DEBUG, which is made to crash servers, is left out.
+fn ends_the_loader(id: CommandId, tally: &Tally, server: Server) -> Option<Outcome> {
+    const BEFORE_7_0: [CommandId; 6] = [
+        CommandId::HOST,
+        CommandId::POST,
+        CommandId::REPLICAOF,
+        CommandId::RESET,
+        CommandId::SLAVEOF,
+        CommandId::SYNC,
+    ];
+    // The EXEC that runs it is the end.
+    let in_transaction =
+        id == CommandId::DISCARD || id == CommandId::WATCH && server.has_valkey(9, 1);
+    if in_transaction && tally.transactions.whole > 0 {
+        return Some(Outcome::Undefined);
+    }
+    if id == CommandId::SHUTDOWN && !server.has_redis(7, 0) {
+        return Some(Outcome::Refuses);
+    }
+    let crashes = (BEFORE_7_0.contains(&id) && !server.has_redis(7, 0))
+        || (id == CommandId::WAIT && !server.has_redis(7, 2));
+    crashes.then_some(Outcome::Crashes)
 }
