@@ -301,18 +301,19 @@ impl Entry {
     /// The line for a manifest, newline included.
     ///
     /// As a server writes it, with two exceptions for names on which servers trip over their own
-    /// manifest: one with a `'` is quoted, and where escaping every byte that is not printable
-    /// ASCII would make the line longer than [`LINE_BYTES`], only what must be escaped is. A name
-    /// of the 255 bytes that file systems allow then always fits.
+    /// manifest: one with a `'` is quoted, and where escaping every byte that is not printable ASCII would make
+    /// the line longer than [`LINE_BYTES`], only what must be escaped is. Where that is not enough either,
+    /// unknown keys go, which no server keeps. A name of the 255 bytes that file systems allow then
+    /// always fits.
     pub fn to_line(&self) -> Vec<u8> {
-        let line = self.line_quoted(Escape::AsServers);
-        if line.len() <= LINE_BYTES {
-            return line;
-        }
-        self.line_quoted(Escape::Least)
+        let fits = |line: &Vec<u8>| line.len() <= LINE_BYTES;
+        Some(self.line_quoted(Escape::AsServers, &self.extra))
+            .filter(fits)
+            .or_else(|| Some(self.line_quoted(Escape::Least, &self.extra)).filter(fits))
+            .unwrap_or_else(|| self.line_quoted(Escape::Least, &[]))
     }
 
-    fn line_quoted(&self, escape: Escape) -> Vec<u8> {
+    fn line_quoted(&self, escape: Escape, extra: &[(Vec<u8>, Vec<u8>)]) -> Vec<u8> {
         let mut line = b"file ".to_vec();
         push_word(&mut line, &self.name, escape);
         line.extend(format!(" seq {} type {}", self.seq, self.role.letter()).bytes());
@@ -321,7 +322,7 @@ impl Entry {
                 line.extend(format!(" {key} {offset}").bytes());
             }
         }
-        for word in self.extra.iter().flat_map(|(key, value)| [key, value]) {
+        for word in extra.iter().flat_map(|(key, value)| [key, value]) {
             line.push(b' ');
             push_word(&mut line, word, escape);
         }
@@ -348,7 +349,8 @@ impl Manifest {
     }
 
     /// The manifest's bytes, in the order in which a server writes: the base, history,
-    /// incremental files. Unknown keys are kept (a server drops them), comments are not.
+    /// incremental files. Unknown keys are kept (a server drops them) as far as they
+    /// [fit](Entry::to_line), comments are not.
     pub fn to_bytes(&self) -> Vec<u8> {
         [Role::Base, Role::History, Role::Incr]
             .into_iter()

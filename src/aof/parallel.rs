@@ -58,7 +58,10 @@ struct Guess<S> {
     stop: Stop,
 }
 
-pub(super) fn scan_chunks<S: Join>(
+/// [`scan_parallel`] in chunks of `chunk_bytes`, which must not be 0: open to the tests of the joins, which want
+/// chunks smaller than frames.
+#[doc(hidden)]
+pub fn scan_chunks<S: Join>(
     bytes: &[u8],
     start: usize,
     chunk_bytes: usize,

@@ -177,6 +177,15 @@ fn offsets_and_unknown_keys_are_kept() {
 }
 
 #[test]
+fn unknown_keys_that_would_make_a_line_too_long_are_not_written() {
+    // Two bytes a quote where it is written, one where it was read.
+    let text = format!("file a seq 1 type b colour '{}'\n", "\"".repeat(520));
+    let read = parse(text.as_bytes()).unwrap();
+    assert_eq!(read.entries[0].extra[0].1.len(), 520);
+    assert_eq!(read.to_bytes(), b"file a seq 1 type b\n");
+}
+
+#[test]
 fn it_is_written_in_the_order_of_servers() {
     let text =
         b"file i seq 1 type i\nfile h2 seq 2 type h\nfile h1 seq 1 type h\nfile b seq 3 type b\n";
