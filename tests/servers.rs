@@ -8,13 +8,18 @@ mod support;
 
 mod servers {
     pub(crate) mod commands;
+    pub(crate) mod damage;
     pub(crate) mod loader;
     pub(crate) mod verdicts;
 }
 
 fn main() {
     let arguments = libtest_mimic::Arguments::from_args();
-    let trials =
-        [servers::commands::trials(), servers::loader::trials(), servers::verdicts::trials()];
+    let trials = [
+        servers::commands::trials(),
+        servers::loader::trials(),
+        servers::verdicts::trials(),
+        servers::damage::trials(),
+    ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit();
 }
