@@ -350,6 +350,7 @@ fn table() -> Vec<(&'static str, Vec<u8>)> {
         ("an RDB of an unknown type", b"REDIS0009\x7f\x01a\x01b\xff\0\0\0\0\0\0\0\0".to_vec()),
         ("an RDB of a type that came later", b"REDIS0009\x10\x01a\x01b\xff\0\0\0\0\0\0\0\0".to_vec()),
         ("an RDB that has a key twice", b"REDIS0009\x00\x01a\x01b\x00\x01a\x01c\xff\0\0\0\0\0\0\0\0".to_vec()),
+        ("an RDB of Valkey that has a key twice", b"VALKEY080\x00\x01a\x01b\x00\x01a\x01c\xff\0\0\0\0\0\0\0\0".to_vec()),
         ("an RDB with database 99", b"REDIS0009\xfe\x40\x63\x00\x01a\x01b\xff\0\0\0\0\0\0\0\0".to_vec()),
     ]
 }

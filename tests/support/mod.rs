@@ -7,6 +7,8 @@
 pub(crate) mod client;
 pub(crate) mod server;
 
+use std::path::Path;
+
 use aofkit::server::{Server, redis, valkey};
 use libtest_mimic::Trial;
 
@@ -40,8 +42,29 @@ fn trial(lines: &[Server], name: String, body: impl FnOnce(&[Binary]) + Send + '
             body(&binaries);
             Ok(())
         }),
-        Err(reason) if required() => Trial::test(name, move || Err(reason.into())),
-        Err(reason) => Trial::test(name, || Ok(())).with_kind(reason).with_ignored_flag(true),
+        Err(reason) => missing(name, reason),
+    }
+}
+
+/// One trial that needs a program of this name on `PATH` and is given where it is.
+pub(crate) fn with_program(program: &str, name: &str, body: fn(&Path)) -> Trial {
+    let directories = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&directories).map(|place| place.join(program));
+    match found.into_iter().find(|path| path.is_file()) {
+        Some(path) => Trial::test(name, move || {
+            body(&path);
+            Ok(())
+        }),
+        None => missing(name.to_string(), format!("needs {program}: not found")),
+    }
+}
+
+/// Ignored with the reason; a failure where nothing may be missing.
+fn missing(name: String, reason: String) -> Trial {
+    if required() {
+        Trial::test(name, move || Err(reason.into()))
+    } else {
+        Trial::test(name, || Ok(())).with_kind(reason).with_ignored_flag(true)
     }
 }
 

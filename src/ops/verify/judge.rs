@@ -13,7 +13,7 @@ use crate::aof::{Fault, Stop, scan_as_old};
 use crate::command::{CommandId, Tally};
 use crate::escape::Shown;
 use crate::ops::survey::{Preamble, Survey};
-use crate::rdb::{DamageKind, Magic};
+use crate::rdb::{self, DamageKind, Magic};
 use crate::server::{Product, Server};
 use crate::units::Bytes;
 
@@ -215,40 +215,39 @@ fn first_obstacle(readings: &Readings<'_>, server: Server) -> Option<Obstacle> {
 }
 
 fn preamble(preamble: &Preamble, server: Server) -> Option<Obstacle> {
-    let walk = match preamble {
-        Preamble::Broken(damage) => {
-            let outcome = match damage.kind {
-                DamageKind::DuplicateKey { .. } => Outcome::Crashes,
-                _ => Outcome::Refuses,
-            };
-            let reason = format!("broken RDB: {}", damage.kind);
-            return Some(Obstacle::new(damage.offset, outcome, reason));
-        }
-        Preamble::Whole(walk) => walk,
+    let (walk, damage) = match preamble {
+        Preamble::Broken(damage) => (&damage.before, Some(damage)),
+        Preamble::Whole(walk) => (walk, None),
     };
+    if let Some(reason) = foreign_rdb(walk, server) {
+        return Some(Obstacle::refuses(0, reason));
+    }
+    let damage = damage?;
+    let outcome = match damage.kind {
+        DamageKind::DuplicateKey { .. } => Outcome::Crashes,
+        _ => Outcome::Refuses,
+    };
+    Some(Obstacle::new(damage.offset, outcome, format!("broken RDB: {}", damage.kind)))
+}
+
+/// Why a server does not take an RDB that may be sound.
+fn foreign_rdb(walk: &rdb::Walk, server: Server) -> Option<String> {
     let highest = match walk.magic {
-        Magic::Redis => Some(server.highest_redis_rdb()),
-        Magic::Valkey => server.highest_valkey_rdb(),
+        Magic::Redis => server.highest_redis_rdb(),
+        Magic::Valkey => match server.highest_valkey_rdb() {
+            Some(highest) if walk.version <= highest => highest,
+            _ => return Some(format!("RDB of Valkey's version {}", walk.version)),
+        },
     };
-    let reason = match (walk.magic, highest) {
-        (Magic::Valkey, highest) if Some(walk.version) > highest => {
-            format!("RDB of Valkey's version {}", walk.version)
-        }
-        (_, Some(highest)) if walk.version > highest => {
-            format!("RDB version {}, and {highest} is the highest that it loads", walk.version)
-        }
-        (_, Some(highest)) if walk.needs_version > highest => {
-            format!(
-                "types of RDB version {}, and {highest} is the highest that it loads",
-                walk.needs_version
-            )
-        }
-        _ => {
-            let module = walk.modules.iter().find(|module| !server.brings_module(&module.name))?;
-            format!("data of the module {}, unless that is loaded", Shown(module.name.as_bytes()))
-        }
-    };
-    Some(Obstacle::refuses(0, reason))
+    let refused = "and the highest that it loads is";
+    if walk.version > highest {
+        return Some(format!("RDB version {}, {refused} {highest}", walk.version));
+    }
+    if walk.needs_version > highest {
+        return Some(format!("types of RDB version {}, {refused} {highest}", walk.needs_version));
+    }
+    let module = walk.modules.iter().find(|module| !server.brings_module(&module.name))?;
+    Some(format!("data of the module {}, unless that is loaded", Shown(module.name.as_bytes())))
 }
 
 /// The most bytes of one argument that a server logs (`proto-max-bulk-len`). Loaders reserve what is declared
