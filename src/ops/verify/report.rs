@@ -35,6 +35,7 @@ pub enum LogOutcome {
     /// No server loads this set, whatever its parts hold.
     BrokenSet {
         /// The path as given.
+        #[serde(serialize_with = "crate::escape::path")]
         path: PathBuf,
         /// What is wrong with it.
         #[serde(flatten)]
@@ -47,6 +48,7 @@ pub enum LogOutcome {
     /// It could not be read.
     Failed {
         /// The path as given.
+        #[serde(serialize_with = "crate::escape::path")]
         path: PathBuf,
         /// Why.
         message: String,
@@ -79,8 +81,10 @@ impl LogOutcome {
 #[derive(Debug, Serialize)]
 pub struct LogReport {
     /// The path as given.
+    #[serde(serialize_with = "crate::escape::path")]
     pub path: PathBuf,
     /// What was opened there: the file, or the manifest of the set.
+    #[serde(serialize_with = "crate::escape::path")]
     pub opened: PathBuf,
     /// Why just that, where there was a choice.
     #[serde(skip_serializing_if = "Option::is_none")]
