@@ -7,6 +7,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::escape::ShownPath;
+
 /// The crate's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -130,7 +132,7 @@ impl fmt::Display for Error {
     /// One line: `PATH: byte N: line N: message: cause`, leaving out what is not known.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(path) = &self.0.path {
-            write!(f, "{}: ", path.display())?;
+            write!(f, "{}: ", ShownPath(path))?;
         }
         if let Some(offset) = self.0.offset {
             write!(f, "byte {offset}: ")?;

@@ -12,6 +12,7 @@ use crate::error::{Error, ErrorKind};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct BrokenSet {
     /// The manifest; of [`SetFault::NoManifest`] the directory.
+    #[serde(rename = "broken_path", serialize_with = "crate::escape::path")]
     pub path: PathBuf,
     /// What is wrong.
     #[serde(flatten)]

@@ -35,6 +35,7 @@ use super::foreign::foreign;
 use super::manifest::{self, Manifest, Role, printable};
 use crate::disk::Mapping;
 use crate::error::{Error, ErrorKind, Result};
+use crate::escape::ShownPath;
 
 /// A log, opened: what a server would load, in the order in which it would.
 pub struct Log {
@@ -79,6 +80,7 @@ pub enum Layout {
     /// A directory with a manifest.
     MultiPart {
         /// The directory that the parts are in.
+        #[serde(serialize_with = "crate::escape::path")]
         directory: PathBuf,
         /// Its name: the server's `appenddirname`. Empty where the path does not tell it.
         appenddirname: String,
@@ -88,6 +90,7 @@ pub enum Layout {
     /// One base or incremental file of a set, without the others.
     OnePart {
         /// The manifest beside it, if there is one that lists it among what is loaded.
+        #[serde(serialize_with = "crate::escape::path_if_any")]
         manifest: Option<PathBuf>,
     },
 }
@@ -134,6 +137,7 @@ pub struct HistoryFile {
     /// Its name, made printable.
     pub name: String,
     /// Where it is or was.
+    #[serde(serialize_with = "crate::escape::path")]
     pub path: PathBuf,
     /// Its length in bytes, if it is still there.
     pub bytes: Option<u64>,
@@ -154,6 +158,7 @@ pub struct ManifestFile {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OtherFile {
     /// Where it is.
+    #[serde(serialize_with = "crate::escape::path")]
     pub path: PathBuf,
     /// Its length in bytes.
     pub bytes: u64,
@@ -346,7 +351,7 @@ fn open_set(manifest_path: &Path) -> Result<Result<Log, BrokenSet>> {
     let upgrading = || {
         format!(
             "{}: the upgrade of this single file to a set was not finished, and a server goes on with it",
-            old_file.display()
+            ShownPath(&old_file)
         )
     };
     if has_old_file && manifest.load_order().next().is_none() {

@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
+use crate::escape::ShownPath;
 use crate::ops::repair::report::RepairReport;
 use crate::ops::repair::{Dropped, Why};
 use crate::units::{Bytes, Count, counted};
@@ -19,7 +20,7 @@ pub fn text(report: &RepairReport) -> String {
 }
 
 fn write_text(out: &mut String, report: &RepairReport) -> fmt::Result {
-    writeln!(out, "{}", Styled(STRONG, report.path.display()))?;
+    writeln!(out, "{}", Styled(STRONG, ShownPath(&report.path)))?;
     if !report.damaged {
         return writeln!(out, "{}: nothing to repair; nothing was written", Styled(GOOD, "SOUND"));
     }
@@ -41,7 +42,7 @@ fn write_text(out: &mut String, report: &RepairReport) -> fmt::Result {
     row(out, "lost", report.lost_commands, report.lost_bytes)?;
     writeln!(out)?;
     if let Some(backup) = &report.backup {
-        writeln!(out, "  original kept as {}", Styled(STRONG, backup.display()))?;
+        writeln!(out, "  original kept as {}", Styled(STRONG, ShownPath(backup)))?;
     }
     match &report.written {
         Some(written) => {
@@ -49,7 +50,7 @@ fn write_text(out: &mut String, report: &RepairReport) -> fmt::Result {
                 out,
                 "{}: written to {}, read back and whole",
                 Styled(GOOD, "REPAIRED"),
-                written.display()
+                ShownPath(written)
             )
         }
         None => writeln!(out, "{}: dry run, nothing was written", Styled(ERROR, "DAMAGED")),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
 use super::time::local;
 use crate::aof::open::Layout;
+use crate::escape::ShownPath;
 use crate::ops::verify::damage::DamageReport;
 use crate::ops::verify::findings::{Finding, Level};
 use crate::ops::verify::judge::{Outcome, Verdict};
@@ -67,7 +68,7 @@ fn problem(out: &mut String, message: &str, help: Option<&str>) -> fmt::Result {
 }
 
 fn log_text(out: &mut String, log: &LogReport, shape: Shape) -> fmt::Result {
-    writeln!(out, "{}  {}", Styled(STRONG, log.opened.display()), layout(log))?;
+    writeln!(out, "{}  {}", Styled(STRONG, ShownPath(&log.opened)), layout(log))?;
     if let Some(chosen) = &log.chosen {
         writeln!(out, "  {}", wrap(chosen, COLUMNS - 2, 2))?;
     }

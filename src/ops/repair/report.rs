@@ -17,6 +17,7 @@ pub struct RepairReport {
     /// `repair`.
     pub report: &'static str,
     /// The path as given.
+    #[serde(serialize_with = "crate::escape::path")]
     pub path: PathBuf,
     /// Whether only the plan was asked for.
     pub dry_run: bool,
@@ -37,10 +38,16 @@ pub struct RepairReport {
     /// Parts that are no longer in the set.
     pub parts_removed: Vec<String>,
     /// Where the result is; none for a dry run, or when nothing is damaged.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::escape::path_if_any"
+    )]
     pub written: Option<PathBuf>,
     /// Where the complete original is now, when it was replaced.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::escape::path_if_any"
+    )]
     pub backup: Option<PathBuf>,
 }
 

@@ -36,6 +36,7 @@ pub enum LogOutcome {
     /// No server loads this set, whatever its parts hold.
     BrokenSet {
         /// The path as given.
+        #[serde(serialize_with = "crate::escape::path")]
         path: PathBuf,
         /// What is wrong with it.
         #[serde(flatten)]
@@ -48,6 +49,7 @@ pub enum LogOutcome {
     /// It could not be read.
     Failed {
         /// The path as given.
+        #[serde(serialize_with = "crate::escape::path")]
         path: PathBuf,
         /// Why.
         message: String,
@@ -80,8 +82,10 @@ impl LogOutcome {
 #[derive(Debug, Serialize)]
 pub struct LogReport {
     /// The path as given.
+    #[serde(serialize_with = "crate::escape::path")]
     pub path: PathBuf,
     /// What was opened there: the file, or the manifest of the set.
+    #[serde(serialize_with = "crate::escape::path")]
     pub opened: PathBuf,
     /// Why just that, where there was a choice.
     #[serde(skip_serializing_if = "Option::is_none")]
