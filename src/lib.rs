@@ -1,19 +1,47 @@
 //! aofkit: the append-only file of Redis and Valkey, as a library.
 //!
-//! This page is the map of the house. A room leans only on rooms below it; a test reads the
-//! sources and holds the doors shut.
+//! # The house
+//!
+//! A room leans only on rooms below it; `tests/house.rs` reads the sources and holds the doors shut.
 //!
 //! | floor | room | what lives there |
 //! |---|---|---|
-//! | 6 | `cli` (in the binary's charge) | one file a subcommand: its arguments and the call; progress; exit codes |
+//! | 6 | [`cli`] | one file a subcommand: its arguments and the call; progress; exit codes |
 //! | 5 | [`report`] | what operations return, rendered as text or JSON |
 //! | 4 | [`ops`] | what a person asks for: typed options in, typed report out, nothing printed |
-//! | 3 | [`command`] | what each command means: one table row a command |
-//! | 2 | [`aof`] | the append-only file on disk: grammar, scan, damage, manifest, opening |
-//! | 1 | [`rdb`] | the RDB on disk: walking it, its checksum |
+//! | 3 | [`command`] | what each command means: one table row a command; the tally of a log |
+//! | 2 | [`aof`] | the append-only file on disk: opening, manifest, frame grammar, scan, salvage |
+//! | 1 | [`rdb`] | the RDB on disk, told to a visitor; its checksum |
 //! | 0 | [`disk`] | the only room that maps, locks, syncs and renames, and the only one with unsafe code |
 //!
-//! Beside the floors stand [`server`] (which server, and what its loader does), [`error`] and [`progress`].
+//! Beside the floors, for every room: [`server`] (which server, and what its loader does), [`error`],
+//! [`progress`], [`units`] and [`escape`].
+//!
+//! # How data travels
+//!
+//! - *verify*: [`aof::open()`] maps every part in load order; [`ops::survey`] reads each one, an RDB by
+//!   [`rdb::walk()`], commands by [`aof::scan_parallel`] into a [`command::Tally`];
+//!   [`ops::verify::judge`] says what each server would do with it.
+//! - *repair*: the same survey; [`ops::repair::plan`] says which bytes stay; they are copied as they are
+//!   into a [`disk::publish`] output, which is read back before it appears.
+//!
+//! # Verifying a log
+//!
+//! ```
+//! use aofkit::ops::verify::{Options, verify_path, LogOutcome};
+//! use aofkit::progress::Silent;
+//!
+//! # let directory = tempfile::tempdir()?;
+//! # let path = directory.path().join("appendonly.aof");
+//! std::fs::write(&path, b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$5\r\nhel")?; // torn in the value
+//! let LogOutcome::Read(log) = verify_path(&path, &Options::default(), &Silent)? else {
+//!     panic!("a single file is no broken set");
+//! };
+//! assert!(!log.sound);
+//! let damage = log.findings[0].damage.as_ref().expect("where it is torn");
+//! assert_eq!((damage.last_boundary, damage.tail_bytes), (0, 27));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod aof;
 pub mod cli;

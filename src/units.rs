@@ -21,6 +21,12 @@ impl fmt::Display for Count {
     }
 }
 
+/// A number of things by name: `1 command`, `2,000 commands`.
+pub fn counted(count: u64, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", Count(count))
+}
+
 /// A number of bytes, 1024-based, with three digits of precision: `1.21 GiB`, `340 bytes`.
 #[derive(Debug, Clone, Copy)]
 pub struct Bytes(pub u64);
@@ -111,6 +117,8 @@ mod tests {
         assert_eq!(Count(0).to_string(), "0");
         assert_eq!(Count(999).to_string(), "999");
         assert_eq!(Count(13_204_117).to_string(), "13,204,117");
+        assert_eq!(counted(1, "command"), "1 command");
+        assert_eq!(counted(2_000, "command"), "2,000 commands");
         assert_eq!(Bytes(1).to_string(), "1 byte");
         assert_eq!(Bytes(1023).to_string(), "1023 bytes");
         assert_eq!(Bytes(1024).to_string(), "1.00 KiB");

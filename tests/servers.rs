@@ -9,6 +9,7 @@ mod support;
 mod servers {
     pub(crate) mod commands;
     pub(crate) mod damage;
+    pub(crate) mod generate;
     pub(crate) mod loader;
     pub(crate) mod verdicts;
 }
@@ -17,9 +18,10 @@ fn main() {
     let arguments = libtest_mimic::Arguments::from_args();
     let trials = [
         servers::commands::trials(),
+        servers::damage::trials(),
+        servers::generate::trials(),
         servers::loader::trials(),
         servers::verdicts::trials(),
-        servers::damage::trials(),
     ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit();
 }

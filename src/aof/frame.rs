@@ -7,21 +7,37 @@ use super::grammar::{self, Shape};
 pub struct Frame<'a> {
     offset: u64,
     bytes: &'a [u8],
-    shape: Shape,
+    argc: u32,
+    name_start: usize,
+    name_len: usize,
+    canonical: bool,
+    long_line: bool,
 }
 
 impl<'a> Frame<'a> {
     /// The frame of `shape` that `bytes` are, at `offset` of its file.
-    #[inline]
     pub(super) fn new(offset: u64, bytes: &'a [u8], shape: Shape) -> Self {
-        Frame { offset, bytes, shape }
+        let Shape { argc, name_start, name_len, canonical, long_line, .. } = shape;
+        Frame { offset, bytes, argc, name_start, name_len, canonical, long_line }
+    }
+
+    /// A frame as servers write it.
+    #[inline(always)]
+    pub(super) fn canonical(
+        offset: u64,
+        bytes: &'a [u8],
+        argc: u32,
+        name_start: usize,
+        name_len: usize,
+    ) -> Self {
+        Frame { offset, bytes, argc, name_start, name_len, canonical: true, long_line: false }
     }
 
     /// Reads the frame that stands at the start of `bytes`, as a loader since Redis 7.0 would;
     /// `offset` says where in the file that is. `None` when there is no whole frame.
     pub fn read(offset: u64, bytes: &'a [u8]) -> Option<Self> {
         let shape = grammar::tolerated(bytes).ok()?;
-        Some(Frame { offset, bytes: &bytes[..shape.len], shape })
+        Some(Frame::new(offset, &bytes[..shape.len], shape))
     }
 
     /// Its first byte's offset in the file.
@@ -45,37 +61,37 @@ impl<'a> Frame<'a> {
     /// The number of arguments, the name included; at least 1.
     #[inline]
     pub fn argc(&self) -> u32 {
-        self.shape.argc
+        self.argc
     }
 
     /// The command's name, in the case in which it was written.
     #[inline]
     pub fn name(&self) -> &'a [u8] {
-        &self.bytes[self.shape.name_start..self.shape.name_start + self.shape.name_len]
+        &self.bytes[self.name_start..self.name_start + self.name_len]
     }
 
     /// The bytes from the name to the end of the frame, and how many of them are the name.
     #[inline]
     pub fn name_and_on(&self) -> (&'a [u8], usize) {
-        (&self.bytes[self.shape.name_start..], self.shape.name_len)
+        (&self.bytes[self.name_start..], self.name_len)
     }
 
     /// Whether it is written as servers write it.
     #[inline]
     pub fn is_canonical(&self) -> bool {
-        self.shape.canonical
+        self.canonical
     }
 
     /// Whether a header line is longer than loaders up to Redis 6.2 can read.
     #[inline]
     pub fn has_long_line(&self) -> bool {
-        self.shape.long_line
+        self.long_line
     }
 
     /// The arguments, the name first.
     pub fn args(&self) -> Args<'a> {
         let header = memchr::memchr(b'\n', self.bytes).map_or(self.bytes.len(), |at| at + 1);
-        Args { bytes: self.bytes, at: header.min(grammar::LINE_BYTES), left: self.shape.argc }
+        Args { bytes: self.bytes, at: header.min(grammar::LINE_BYTES), left: self.argc }
     }
 }
 

@@ -2,11 +2,14 @@
 //!
 //! - [`manifest`]: which files belong to a multi-part AOF, in which order.
 //! - [`open()`]: from a path that a person points at to the mapped files, in load order.
+//! - [`broken_set`]: what can be wrong with a set before its parts are read.
 //! - [`grammar`]: what a frame is, as nom parsers; [`fault`]: what can be wrong with one; [`frame`]: one command.
 //! - [`mod@scan`] and [`parallel`]: every frame of a file, on one core or on all.
 //! - [`salvage`]: intact frames behind a damage.
 
+pub mod broken_set;
 pub mod fault;
+mod foreign;
 pub mod frame;
 pub mod grammar;
 pub mod manifest;

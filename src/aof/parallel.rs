@@ -24,6 +24,9 @@ pub trait Join: Sink + Send {
 /// small enough to keep all cores busy to the end.
 pub const CHUNK_BYTES: usize = 4 << 20;
 
+/// The sinks of all chunks are kept until they are joined: so many at the most, whatever the file's size.
+const CHUNKS: usize = 1024;
+
 /// A scan of a whole file: what the sinks found, joined, and where it stopped.
 pub struct Scanned<S> {
     /// What was found.
@@ -44,7 +47,8 @@ pub fn scan_parallel<S: Join>(
     touch: impl Fn(Range<usize>) + Sync,
     progress: &dyn Progress,
 ) -> Scanned<S> {
-    scan_chunks(bytes, start, CHUNK_BYTES, new, touch, progress)
+    let chunk_bytes = CHUNK_BYTES.max(bytes.len() / CHUNKS);
+    scan_chunks(bytes, start, chunk_bytes, new, touch, progress)
 }
 
 /// One chunk's scan, from a guessed boundary.
@@ -54,7 +58,10 @@ struct Guess<S> {
     stop: Stop,
 }
 
-pub(super) fn scan_chunks<S: Join>(
+/// [`scan_parallel`] in chunks of `chunk_bytes`, which must not be 0: open to the tests of the joins, which want
+/// chunks smaller than frames.
+#[doc(hidden)]
+pub fn scan_chunks<S: Join>(
     bytes: &[u8],
     start: usize,
     chunk_bytes: usize,

@@ -1,6 +1,8 @@
 //! The face: one file a subcommand, progress, exit codes.
 
+mod check_aof;
 mod exit;
+mod generate;
 mod progress;
 mod repair;
 mod size;
@@ -12,12 +14,13 @@ use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 
 pub use exit::Exit;
 
+use crate::disk::publish::abandon_all;
 use crate::error::Error;
 use crate::report::style::{ERROR, QUIET, Styled};
 
 /// Verify and repair the append-only files of Redis and Valkey.
 #[derive(Debug, Parser)]
-#[command(name = "aofkit", version, about, max_term_width = 100, after_help = exit::HELP)]
+#[command(name = "aofkit", version, max_term_width = 100, after_help = exit::HELP)]
 pub struct Cli {
     #[command(flatten)]
     common: Common,
@@ -25,14 +28,17 @@ pub struct Cli {
     command: Command,
 }
 
+/// Where the help lists what every subcommand takes.
+const COMMON: &str = "Common options";
+
 /// What every subcommand takes.
 #[derive(Debug, Args)]
 struct Common {
     /// Print the report as JSON
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = COMMON)]
     json: bool,
     /// Print nothing when nothing is wrong
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = COMMON)]
     quiet: bool,
     /// When to draw progress bars on stderr
     #[arg(
@@ -40,7 +46,8 @@ struct Common {
         global = true,
         value_name = "WHEN",
         default_value = "auto",
-        hide_possible_values = true
+        hide_possible_values = true,
+        help_heading = COMMON
     )]
     progress: When,
     /// When to use colour (NO_COLOR is respected)
@@ -49,11 +56,12 @@ struct Common {
         global = true,
         value_name = "WHEN",
         default_value = "auto",
-        hide_possible_values = true
+        hide_possible_values = true,
+        help_heading = COMMON
     )]
     color: ColorChoice,
     /// How many threads to use [default: all cores]
-    #[arg(short = 'j', long, global = true, value_name = "N")]
+    #[arg(short = 'j', long, global = true, value_name = "N", help_heading = COMMON)]
     threads: Option<usize>,
 }
 
@@ -69,6 +77,8 @@ enum When {
 enum Command {
     Verify(verify::Verify),
     Repair(repair::Repair),
+    CheckAof(check_aof::CheckAof),
+    Generate(generate::Generate),
 }
 
 /// Runs the command line of the process and says how to exit.
@@ -89,6 +99,8 @@ pub fn main() -> Exit {
     let outcome = match &cli.command {
         Command::Verify(verify) => verify.run(&cli.common),
         Command::Repair(repair) => repair.run(&cli.common),
+        Command::CheckAof(check) => check.run(&cli.common),
+        Command::Generate(generate) => generate.run(&cli.common),
     };
     outcome.unwrap_or_else(|error| report_error(&error))
 }
@@ -110,6 +122,11 @@ impl WriteGlobal for ColorChoice {
 }
 
 fn set_up(common: &Common) -> Result<(), Error> {
+    // Ctrl-C and SIGTERM: unfinished output goes, nothing else is left to undo.
+    let _ = ctrlc::set_handler(|| {
+        abandon_all();
+        std::process::exit(i32::from(Exit::Interrupted.code()));
+    });
     if let Some(threads) = common.threads {
         // Fails only when a pool exists already, which cannot be at this point.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();

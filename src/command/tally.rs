@@ -203,12 +203,13 @@ impl Databases {
 #[derive(Clone, Copy)]
 struct Hot {
     arity: i8,
-    special: bool,
+    /// A command of more arguments than this is special: more is to be noted than that it was seen.
+    special_above: u8,
 }
 
-/// By command number. A command is special when more is to be noted than that it was seen.
+/// By command number.
 static HOT: [Hot; COUNT] = {
-    let mut hot = [Hot { arity: 0, special: false }; COUNT];
+    let mut hot = [Hot { arity: 0, special_above: u8::MAX }; COUNT];
     let mut id = 0;
     while id < COUNT {
         let row = TABLE[id];
@@ -216,7 +217,13 @@ static HOT: [Hot; COUNT] = {
             || !row.subcommands.is_empty()
             || has_relative_time(id)
             || id == CommandId::HSETEX.index();
-        hot[id] = Hot { arity: row.arity.now, special };
+        let special_above = match special {
+            // SET key value: options come behind.
+            true if id == CommandId::SET.index() => 3,
+            true => 0,
+            false => u8::MAX,
+        };
+        hot[id] = Hot { arity: row.arity.now, special_above };
         id += 1;
     }
     hot
@@ -390,13 +397,15 @@ impl Sink for Tally {
             return;
         };
         self.uses[id.index()].note(frame.offset());
-        let Hot { arity, special } = HOT[id.index()];
+        let Hot { arity, special_above } = HOT[id.index()];
         let argc = i64::from(frame.argc());
         let arity = i64::from(arity);
         if (arity >= 0 && argc != arity) || argc < -arity {
             self.odd_arity(id.row().arity, &frame);
         }
-        if special {
+        // No command has options beyond 255 arguments, so that a number of arguments above the mark is
+        // taken for special without harm.
+        if frame.argc() > u32::from(special_above) {
             self.special(id, &frame);
         }
         self.last_end = frame.end();

@@ -29,19 +29,19 @@ pub struct Dangling {
     pub next_multi: u64,
 }
 
-/// How many places of a kind are kept; the rest is counted.
-const PLACES_KEPT: usize = 64;
+/// How many places of a kind are kept; the rest is counted. Only a log that no server wrote has more.
+const PLACES_KEPT: usize = 1024;
 
 /// The transactions of a stretch of a log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Transactions {
     /// Whole ones.
     pub whole: u64,
-    /// Torn ones with other transactions behind them; at most 64 are kept.
+    /// Torn ones with other transactions behind them; at most 1024 are kept.
     pub dangling: Vec<Dangling>,
     /// How many torn ones there are.
     pub dangling_count: u64,
-    /// EXECs without a MULTI; at most 64 are kept. The servers log an error and go on.
+    /// EXECs without a MULTI; at most 1024 are kept. The servers log an error and go on.
     pub stray_execs: Vec<u64>,
     /// How many of them there are.
     pub stray_exec_count: u64,

@@ -4,7 +4,9 @@
 //! - `guard`: the signal handler behind that safety.
 //! - [`publish`]: output that appears whole or not at all.
 //! - [`holders`]: which processes have a file open for writing.
+//! - [`cut_tail`]: shortens a file after what it cuts off has been put into safety.
 
+mod cut;
 #[allow(unsafe_code)]
 mod guard;
 pub mod holders;
@@ -12,4 +14,5 @@ pub mod holders;
 mod map;
 pub mod publish;
 
+pub use cut::{Stamp, cut_tail};
 pub use map::{Change, Mapping};

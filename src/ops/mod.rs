@@ -1,5 +1,7 @@
 //! What a person asks for: typed options in, a typed report out, nothing printed.
 
+pub mod check_aof;
+pub mod generate;
 pub mod islands;
 pub mod repair;
 pub mod survey;

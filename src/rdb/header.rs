@@ -12,7 +12,8 @@
 //! | 6 | `VALKEY` |
 //! | 3 | version, decimal digits: `080` |
 //!
-//! Checked against `rdbLoadRioWithLoadingCtx` in `rdb.c` of Redis 2.2 to 7.2 and Valkey 8.0, and
+//! The loaders take whatever number the digits begin with, so that `REDIS001a` is version 1 to them; nothing
+//! writes that, and here it is no version. Checked against `rdbLoadRioWithLoadingCtx` in `rdb.c` of Redis 2.2 to 7.2 and Valkey 8.0, and
 //! files of Redis 6.2, 7.0, 8.2 and Valkey 9.1.
 
 use serde::Serialize;

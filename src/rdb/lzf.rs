@@ -13,7 +13,7 @@
 const HIGHEST_RATIO: usize = 88;
 /// The longest text that is decompressed: packed forms hold their size in 32 bits, and strings
 /// are limited to 512 MiB unless the server was told otherwise.
-const HIGHEST_LEN: usize = 1 << 32;
+const HIGHEST_LEN: usize = u32::MAX as usize;
 
 /// Where compressed bytes go wrong (counted from their first), and the rule that they break.
 #[derive(Debug, PartialEq, Eq)]

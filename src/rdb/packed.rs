@@ -288,6 +288,7 @@ fn score_of(blob: Blob<'_, '_>, at: usize, item: Item) -> Read<f64> {
         Item::Int(number) => Some(number as f64),
         Item::Bytes { from, len } => blob.bytes.get(from..from + len).and_then(super::value::score),
     };
+    // The loaders do not look at it; such a score would become whatever number its text begins with.
     score.ok_or_else(|| {
         let rule = "it is not the text of a number";
         blob.place(Fault::broken(at, "the score of a member", rule))

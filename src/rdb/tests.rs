@@ -1,5 +1,6 @@
 //! The room as a whole, from bytes built by hand: what stands between keys, and what is told.
 
+mod files;
 mod mangled;
 mod streams;
 mod values;
@@ -164,9 +165,10 @@ fn what_stands_between_keys_is_told_and_counted() {
 
 #[test]
 fn what_follows_the_common_types_differs_by_magic() {
+    let job = "0123456789abcdef0123456789abcdef01234567";
     let bytes = Rdb::new("VALKEY080")
         .raw([243])
-        .string("job")
+        .string(job)
         .raw([2, 1, 5, 9, 9])
         .raw([250])
         .string("slot-info")
@@ -182,8 +184,8 @@ fn what_follows_the_common_types_differs_by_magic() {
     assert_eq!(
         lines,
         [
-            "import job 1-5",
-            "import job 9-9",
+            &format!("import {job} 1-5"),
+            &format!("import {job} 9-9"),
             "aux slot-info=866,3,1,0",
             "slot 866 3 1",
             "db 0",
@@ -193,6 +195,8 @@ fn what_follows_the_common_types_differs_by_magic() {
         ]
     );
     assert_eq!(walk.needs_version, 80);
+    let unnamed = Rdb::new("VALKEY080").raw([243]).string("job").raw([0]).end();
+    assert_eq!(damage(&unnamed).offset, 10);
     for (header, code) in [
         ("REDIS0012", 243),
         ("VALKEY080", 23),

@@ -94,9 +94,9 @@ fn last_four(bytes: &[u8]) -> u32 {
 #[derive(Debug)]
 pub(super) struct Unique {
     seed: Seed,
-    /// 0 is free. The length is a power of two; of the whole, the first `mask + 1` are in use.
-    hashes: Vec<u64>,
-    places: Vec<u64>,
+    /// Hash and place side by side, so that a look-up touches one line of the cache. A hash of 0 is
+    /// free. The first `mask + 1` are in use, a power of two.
+    slots: Vec<(u64, u64)>,
     mask: usize,
     len: usize,
 }
@@ -104,28 +104,21 @@ pub(super) struct Unique {
 /// Slots of the smallest table.
 const SMALLEST: usize = 16;
 /// A claimed count is believed up to here; beyond, the table grows as members arrive.
-const BELIEVED: usize = 4096;
+const BELIEVED: usize = 1 << 16;
 
 impl Unique {
     pub(super) fn new(seed: Seed) -> Self {
-        Unique {
-            seed,
-            hashes: vec![0; SMALLEST],
-            places: vec![0; SMALLEST],
-            mask: SMALLEST - 1,
-            len: 0,
-        }
+        Unique { seed, slots: vec![(0, 0); SMALLEST], mask: SMALLEST - 1, len: 0 }
     }
 
     /// Forgets all, and makes ready for about `expected` members.
     pub(super) fn begin(&mut self, expected: u64) {
         let expected = usize::try_from(expected).map_or(BELIEVED, |n| n.min(BELIEVED));
         let slots = (expected + expected / 2 + 1).next_power_of_two().max(SMALLEST);
-        if self.hashes.len() < slots {
-            self.hashes = vec![0; slots];
-            self.places = vec![0; slots];
+        if self.slots.len() < slots {
+            self.slots = vec![(0, 0); slots];
         } else {
-            self.hashes[..slots].fill(0);
+            self.slots[..slots].fill((0, 0));
         }
         self.mask = slots - 1;
         self.len = 0;
@@ -141,16 +134,15 @@ impl Unique {
         mut same: impl FnMut(u64) -> bool,
     ) -> bool {
         let hash = self.seed.hash(member);
-        let mut slot = self.slot(hash);
+        let mut slot = index(hash, self.mask);
         loop {
-            match self.hashes[slot] {
-                0 => break,
-                other if other == hash && same(self.places[slot]) => return false,
+            match self.slots[slot] {
+                (0, _) => break,
+                (other, place) if other == hash && same(place) => return false,
                 _ => slot = (slot + 1) & self.mask,
             }
         }
-        self.hashes[slot] = hash;
-        self.places[slot] = place;
+        self.slots[slot] = (hash, place);
         self.len += 1;
         if self.len > self.mask / 4 * 3 {
             self.grow();
@@ -158,35 +150,29 @@ impl Unique {
         true
     }
 
-    #[inline]
-    fn slot(&self, hash: u64) -> usize {
-        // Only low bits are kept, so nothing is lost where usize is narrower.
-        #[allow(clippy::cast_possible_truncation)]
-        let low = hash as usize;
-        low & self.mask
-    }
-
     #[cold]
     fn grow(&mut self) {
-        let slots = (self.mask + 1) * 2;
-        let mut larger = Unique {
-            seed: self.seed,
-            hashes: vec![0; slots],
-            places: vec![0; slots],
-            mask: slots - 1,
-            len: self.len,
-        };
-        let used = self.hashes.iter().zip(&self.places).take(self.mask + 1);
-        for (&hash, &place) in used.filter(|(hash, _)| **hash != 0) {
-            let mut slot = larger.slot(hash);
-            while larger.hashes[slot] != 0 {
-                slot = (slot + 1) & larger.mask;
+        let mask = self.mask * 2 + 1;
+        let mut larger = vec![(0, 0); mask + 1];
+        let used = self.slots.iter().take(self.mask + 1);
+        for &(hash, place) in used.filter(|(hash, _)| *hash != 0) {
+            let mut slot = index(hash, mask);
+            while larger[slot] != (0, 0) {
+                slot = (slot + 1) & mask;
             }
-            larger.hashes[slot] = hash;
-            larger.places[slot] = place;
+            larger[slot] = (hash, place);
         }
-        *self = larger;
+        self.slots = larger;
+        self.mask = mask;
     }
+}
+
+#[inline]
+fn index(hash: u64, mask: usize) -> usize {
+    // Only low bits are kept, so nothing is lost where usize is narrower.
+    #[allow(clippy::cast_possible_truncation)]
+    let low = hash as usize;
+    low & mask
 }
 
 /// The hashes of all keys of the file: 8 bytes a key, and no look-up while the walk runs.
@@ -219,9 +205,21 @@ impl KeyHashes {
     /// The hashes that occur more than once, in ascending order.
     pub(super) fn repeated(self) -> Vec<u64> {
         let mut repeated = Vec::new();
-        for mut part in self.parts {
-            part.sort_unstable();
-            repeated.extend(part.windows(2).filter(|w| w[0] == w[1]).map(|w| w[0]));
+        let mut table = Vec::new();
+        for part in self.parts {
+            let mask = (part.len() * 2).next_power_of_two() - 1;
+            table.clear();
+            table.resize(mask + 1, 0);
+            for hash in part {
+                let mut slot = index(hash, mask);
+                while table[slot] != 0 && table[slot] != hash {
+                    slot = (slot + 1) & mask;
+                }
+                if table[slot] == hash {
+                    repeated.push(hash);
+                }
+                table[slot] = hash;
+            }
         }
         repeated.sort_unstable();
         repeated.dedup();

@@ -26,7 +26,7 @@ use super::unique::{Seed, Unique};
 use super::visitor::{KeyEnd, Visitor};
 
 /// The highest time at which Redis lets a field expire, in Unix milliseconds: it keeps 48 bits.
-pub(super) const HIGHEST_FIELD_EXPIRY: i64 = (1 << 48) - 2;
+pub(super) const HIGHEST_FIELD_EXPIRY: i64 = (1 << 48) - 1;
 
 /// What reads values and tells a visitor.
 pub(super) struct Reader<'a, 'v, V> {
@@ -213,6 +213,7 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
             let expiry = match self.cursor.length("the expiry of a field")? {
                 0 => None,
                 later => {
+                    // A sum that does not fit is cut by the loader, and becomes some other time.
                     let time = i64::try_from(later - 1)
                         .ok()
                         .and_then(|later| lowest.checked_add(later))
@@ -230,7 +231,7 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         Ok(end(count))
     }
 
-    /// The lowest expiry of a hash's fields, one above the highest that there can be when none expires.
+    /// The lowest expiry of a hash's fields; one above the highest that there can be when none expires.
     pub(super) fn lowest_expiry(&mut self) -> Read<i64> {
         const READING: &str = "the lowest expiry of a hash's fields";
         let at = self.cursor.pos();

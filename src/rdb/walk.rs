@@ -14,7 +14,7 @@
 //! | 246 function | name, engine, a length, description when that is not 0, source; by release candidates of Redis 7.0 | 10 |
 //! | 245 functions | a string: the source of a library | 10 |
 //! | 244 slot | three lengths: slot, keys, those that expire; Redis in cluster mode | 12 |
-//! | 243 slot import | a string, a length n, n times two lengths; under `VALKEY` | 80 |
+//! | 243 slot import | a string of 40 bytes, a length n, n times two lengths; under `VALKEY` | 80 |
 //! | a type | a string (the key), the value | see [`format`](super::format) |
 //!
 //! Checked against `rdbLoadRioWithLoadingCtx` in `rdb.c` of Redis 7.0 and Valkey 8.0, and files of
@@ -107,6 +107,9 @@ impl<'a> Records<'a> {
         }
     }
 }
+
+/// Jobs of cluster nodes are named as the nodes are, and Valkey loads no other name.
+const SLOT_IMPORT_NAME_BYTES: usize = 40;
 
 /// What is checked beside the values.
 struct Checks<'p> {
@@ -274,6 +277,10 @@ impl<'a, 'v, V: Visitor<'a>> Driver<'a, 'v, '_, V> {
             }
             opcode::SLOT_IMPORT if self.header.magic == Magic::Valkey => {
                 let job = cursor.text("the name of a slot import")?;
+                if job.len() != SLOT_IMPORT_NAME_BYTES {
+                    let rule = "it is not 40 bytes long";
+                    return Err(Fault::broken(at + 1, "the name of a slot import", rule));
+                }
                 let ranges = cursor.length("the number of a slot import's ranges")?;
                 for _ in 0..ranges {
                     let first = cursor.length("the range of a slot import")?;

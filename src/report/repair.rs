@@ -6,7 +6,7 @@ use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
 use crate::escape::ShownPath;
 use crate::ops::repair::report::RepairReport;
 use crate::ops::repair::{Dropped, Why};
-use crate::units::{Bytes, Count};
+use crate::units::{Bytes, Count, counted};
 
 /// Stretches that are listed before the rest is only counted.
 const LISTED: usize = 20;
@@ -61,9 +61,9 @@ fn row(out: &mut String, name: &str, commands: u64, bytes: u64) -> fmt::Result {
     let exact = if bytes < 1024 { String::new() } else { format!(" ({} bytes)", Count(bytes)) };
     writeln!(
         out,
-        "  {}  {:>15} commands  {}{exact}",
+        "  {}  {:>20}  {}{exact}",
         Styled(QUIET, name),
-        Count(commands),
+        counted(commands, "command"),
         Bytes(bytes)
     )
 }
@@ -77,8 +77,7 @@ fn stretch(out: &mut String, dropped: &Dropped) -> fmt::Result {
     };
     let commands = match dropped.commands {
         0 => String::new(),
-        1 => ", 1 whole command in it".to_string(),
-        n => format!(", {} whole commands in it", Count(n)),
+        n => format!(", {} in it", counted(n, "whole command")),
     };
     writeln!(
         out,

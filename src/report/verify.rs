@@ -12,7 +12,7 @@ use crate::ops::verify::findings::{Finding, Level};
 use crate::ops::verify::judge::{Outcome, Verdict};
 use crate::ops::verify::report::{LogOutcome, LogReport, PartReport, VerifyReport};
 use crate::rdb;
-use crate::units::{Bytes, Count, Elapsed, Rate};
+use crate::units::{Bytes, Count, Elapsed, Rate, counted};
 
 /// Columns that the text keeps to, where no name or path is longer.
 const COLUMNS: usize = 80;
@@ -78,8 +78,13 @@ fn log_text(out: &mut String, log: &LogReport, shape: Shape) -> fmt::Result {
         content(out, log, shape.top)?;
     }
     let least = if shape.quiet { Level::Warning } else { Level::Note };
+    let mut short = false;
     for finding in log.findings.iter().filter(|finding| finding.level >= least) {
-        writeln!(out)?;
+        // One-line findings stand together.
+        let was_short = std::mem::replace(&mut short, finding.help.is_none());
+        if !(was_short && short) {
+            writeln!(out)?;
+        }
         finding_text(out, finding)?;
     }
     if !shape.quiet {
@@ -114,7 +119,7 @@ fn parts(out: &mut String, parts: &[PartReport]) -> fmt::Result {
             holds.push(rdb_text(walk));
         }
         if part.commands > 0 || part.rdb.is_none() {
-            holds.push(format!("{} command{}", Count(part.commands), s(part.commands)));
+            holds.push(counted(part.commands, "command"));
         }
         writeln!(out, "  {}", holds.join(" + "))?;
     }
@@ -126,7 +131,7 @@ fn rdb_text(walk: &rdb::Walk) -> String {
         rdb::Magic::Redis => "RDB",
         rdb::Magic::Valkey => "Valkey RDB",
     };
-    format!("{magic} {}, {} key{}", walk.version, Count(walk.keys), s(walk.keys))
+    format!("{magic} {}, {}", walk.version, counted(walk.keys, "key"))
 }
 
 fn content(out: &mut String, log: &LogReport, top: usize) -> fmt::Result {
@@ -209,10 +214,9 @@ fn damage_text(out: &mut String, damage: &DamageReport) -> fmt::Result {
         None => writeln!(out, "   {bar} none of them look like whole commands"),
         Some(first) => writeln!(
             out,
-            "   {bar} {} of them look like {} whole command{}, from byte {}",
+            "   {bar} {} of them look like {}, from byte {}",
             Count(intact.bytes),
-            Count(intact.commands),
-            s(intact.commands),
+            counted(intact.commands, "whole command"),
             Count(first)
         ),
     }
@@ -260,8 +264,8 @@ fn verdicts(out: &mut String, verdicts: &[Verdict]) -> fmt::Result {
         if let Outcome::LoadsAfterCut { leaves_dangling_multi: true, .. } = verdict.outcome {
             line.push_str("; leaves the MULTI open, so the restart after that loses later writes");
         }
-        let what = format!("{what:14}");
-        writeln!(out, "  {}{}", Styled(style, what), wrap(&line, COLUMNS - 16, 16))?;
+        let what = format!("{what:16}");
+        writeln!(out, "  {}{}", Styled(style, what), wrap(&line, COLUMNS - 18, 18))?;
     }
     Ok(())
 }
@@ -288,7 +292,8 @@ fn servers(verdict: &Verdict) -> String {
 fn last_line(out: &mut String, log: &LogReport) -> fmt::Result {
     let errors = log.findings.iter().filter(|finding| finding.level == Level::Error).count();
     let warnings = log.findings.iter().filter(|finding| finding.level == Level::Warning).count();
-    let took = if log.elapsed > Duration::ZERO {
+    // A rate says nothing of a file that is read at once.
+    let took = if log.elapsed > Duration::from_millis(10) {
         let rate = Rate { bytes: log.bytes, elapsed: log.elapsed };
         format!(" in {} ({rate})", Elapsed(log.elapsed))
     } else {
@@ -301,11 +306,12 @@ fn last_line(out: &mut String, log: &LogReport) -> fmt::Result {
     };
     if log.sound {
         let keys = if log.rdb_keys > 0 {
-            format!("{} RDB keys, ", Count(log.rdb_keys))
+            format!("{}, ", counted(log.rdb_keys, "RDB key"))
         } else {
             String::new()
         };
-        let read = format!("{keys}{} commands, {} bytes", Count(log.commands), Count(log.bytes));
+        let read =
+            format!("{keys}{}, {} bytes", counted(log.commands, "command"), Count(log.bytes));
         writeln!(out, "{}{warned}: every byte read: {read}{took}", Styled(GOOD, "SOUND"))
     } else {
         let plural = if errors == 1 { "" } else { "s" };
@@ -319,8 +325,4 @@ fn summary(out: &mut String, report: &VerifyReport) -> fmt::Result {
     let failed = of(|log| matches!(log, LogOutcome::Failed { .. }));
     let damaged = report.logs.len() - sound - failed;
     writeln!(out, "{} logs: {sound} sound, {damaged} damaged, {failed} not read", report.logs.len())
-}
-
-fn s(count: u64) -> &'static str {
-    if count == 1 { "" } else { "s" }
 }

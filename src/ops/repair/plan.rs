@@ -14,6 +14,7 @@ use crate::escape::Shown;
 use crate::ops::islands::{Island, islands};
 use crate::ops::survey::{Preamble, Survey};
 use crate::progress::Silent;
+use crate::units::Count;
 
 /// What stays of each part.
 #[derive(Debug)]
@@ -106,7 +107,10 @@ pub fn plan(log: &Log, surveys: &[Survey<'_>], options: &Options) -> Result<Plan
             continue;
         }
         let part = PartPlanner { survey, options, several_databases, goes: Vec::new() }.plan()?;
-        cut = !options.salvage && !survey.is_whole();
+        // Later parts stay when this one still reaches to its end.
+        let reaches_end =
+            part.keep.last().map_or(0, |range| range.end) == survey.part.mapping.len();
+        cut = !options.salvage && !reaches_end;
         plan.parts.push(part);
     }
     debug_assert_eq!(plan.parts.len(), log.parts.len());
@@ -146,6 +150,18 @@ impl PartPlanner<'_> {
             .help("nothing marks where its next key begins; take the file from a backup"));
         }
         let end = self.bytes().len() as u64;
+        let transactions = &self.survey.tally.transactions;
+        if transactions.dangling_count > transactions.dangling.len() as u64 {
+            return Err(Error::new(
+                ErrorKind::Refused,
+                format!(
+                    "{} transactions were never closed: no server wrote this",
+                    Count(transactions.dangling_count)
+                ),
+            )
+            .at(&self.survey.part.path)
+            .help("look at it with `aofkit verify`, and take the file from a backup"));
+        }
         self.dangling(&self.survey.tally.transactions);
         self.open(self.survey.tally.transactions.open(), self.survey.stop.at as u64)?;
         if let Some(fault) = self.survey.stop.fault {

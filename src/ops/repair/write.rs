@@ -181,7 +181,8 @@ fn finish(log: &Log, written: &Path) -> Result<()> {
     }
     let result = open(written)?;
     for part in &result.parts {
-        if !survey(part, &Silent)?.is_whole() {
+        let read = survey(part, &Silent)?;
+        if !read.is_whole() || read.tally.transactions.dangling_count > 0 {
             return Err(Error::new(
                 ErrorKind::Refused,
                 "the repaired log is not whole; this is an error in aofkit",

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::damage::{DamageReport, describe};
 use super::judge::{DEFAULT_DATABASES, Outcome, Verdict};
-use crate::aof::open::Log;
+use crate::aof::open::{Layout, Log, OtherKind};
 use crate::command::tally::Seen;
 use crate::command::{CommandId, Role};
 use crate::escape::Shown;
@@ -408,7 +408,14 @@ fn nobody_loads(verdicts: &[Verdict], chosen: bool, findings: &mut Vec<Finding>)
 }
 
 fn beside(log: &Log, findings: &mut Vec<Finding>) {
-    for other in &log.others {
+    let own = log.opened.parent();
+    // A log of its own in the directory above a set has nothing to do with it.
+    let others = log.others.iter().filter(|other| {
+        !matches!(log.layout, Layout::MultiPart { .. })
+            || other.kind != OtherKind::SingleFile
+            || other.path.parent() == own
+    });
+    for other in others {
         let name = other.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let message =
             format!("{}, {}: {}", Shown(name.as_bytes()), Bytes(other.bytes), other.kind.meaning());

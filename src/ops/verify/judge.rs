@@ -401,10 +401,11 @@ fn ends_the_loader(id: CommandId, tally: &Tally, server: Server) -> Option<Outco
         CommandId::SLAVEOF,
         CommandId::SYNC,
     ];
-    // The EXEC that runs it is the end.
+    // The EXEC that runs it is the end; behind a MULTI that stays open it is never run.
     let in_transaction =
         id == CommandId::DISCARD || id == CommandId::WATCH && server.has_valkey(9, 1);
-    if in_transaction && tally.transactions.whole > 0 {
+    let never_run = tally.transactions.open().is_some_and(|open| tally.of(id).first > open.block);
+    if in_transaction && tally.transactions.whole > 0 && !never_run {
         return Some(Outcome::Undefined);
     }
     if id == CommandId::SHUTDOWN && !server.has_redis(7, 0) {

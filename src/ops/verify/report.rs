@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use super::findings::{Finding, Level};
 use super::judge::Verdict;
-use crate::aof::open::{BrokenSet, HistoryFile, Layout, Log, OtherFile, PartRole};
+use crate::aof::broken_set::BrokenSet;
+use crate::aof::open::{HistoryFile, Layout, Log, OtherFile, PartRole};
 use crate::error::Error;
 use crate::ops::survey::{Preamble, Survey};
 use crate::rdb;

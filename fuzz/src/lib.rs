@@ -1,0 +1,14 @@
+//! What the fuzz targets do with their bytes: plain functions that panic when a promise is broken.
+//!
+//! `cargo test` of the crate itself runs them over `seeds/` (see `tests/fuzz_seeds.rs`), so that they hold
+//! without the fuzzer, too.
+
+mod frame;
+mod manifest;
+mod rdb;
+mod repair;
+
+pub use frame::frame;
+pub use manifest::manifest;
+pub use rdb::rdb;
+pub use repair::repair;

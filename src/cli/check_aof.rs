@@ -1,0 +1,114 @@
+//! `aofkit check-aof`.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+use jiff::Zoned;
+
+use super::exit::Exit;
+use super::progress::Bar;
+use super::{Common, print};
+use crate::error::{Error, Result};
+use crate::ops::check_aof::{End, Event, Mode, check, render};
+use crate::{rdb, report};
+
+/// Check and cut a log as redis-check-aof does, to the word
+///
+/// For scripts that call redis-check-aof today: the same words, offsets and exit codes. What it cuts off is
+/// kept in a file beside the log. `aofkit verify` and `aofkit repair` know more.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct CheckAof {
+    /// A log or a manifest
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Cut a damaged file at the end of its last whole command or transaction
+    #[arg(long, conflicts_with = "truncate_to_timestamp")]
+    fix: bool,
+    /// Cut the file before its first timestamp that is later
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    truncate_to_timestamp: Option<i64>,
+    /// Answer the question with yes
+    #[arg(short, long)]
+    yes: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  aofkit check-aof appendonlydir/appendonly.aof.manifest
+  aofkit check-aof --fix --yes appendonly.aof
+
+Exit codes are those of redis-check-aof: 0 valid or cut, 1 anything else.";
+
+impl CheckAof {
+    pub(super) fn run(&self, common: &Common) -> Result<Exit> {
+        let mode = match (self.fix, self.truncate_to_timestamp) {
+            (true, _) => Mode::Fix,
+            (false, Some(seconds)) => Mode::TruncateTo(seconds),
+            (false, None) => Mode::Check,
+        };
+        let bar = Bar::new(common);
+        let rdb_end = |bytes: &[u8]| match rdb::walk(bytes, &mut rdb::Ignore, &bar) {
+            Ok(walk) => Ok(walk.len),
+            Err(damage) => Err(damage.to_string()),
+        };
+        let checked = check(&self.file, mode, rdb_end, &bar);
+        drop(bar);
+        // Whatever keeps redis-check-aof from its job ends it with 1.
+        self.finish(checked, common).or_else(|error| {
+            super::report_error(&error);
+            Ok(Exit::Other(1))
+        })
+    }
+
+    fn finish(
+        &self,
+        checked: Result<crate::ops::check_aof::Report>,
+        common: &Common,
+    ) -> Result<Exit> {
+        let report = checked?;
+        let mut told = report.events;
+        if !common.json {
+            tell(&told)?;
+        }
+        let (code, rest) = match report.end {
+            End::Done(code) => (code, Vec::new()),
+            End::Cut(cut) if !cut.asks() || self.agrees()? => {
+                (0, cut.make(Zoned::now().datetime())?)
+            }
+            End::Cut(cut) => (1, cut.decline()),
+        };
+        if common.json {
+            told.extend(rest);
+            print(&report::json(&told))?;
+        } else {
+            tell(&rest)?;
+        }
+        Ok(Exit::Other(code))
+    }
+
+    /// The question has been asked: `--yes`, or a line from stdin that begins with y.
+    fn agrees(&self) -> Result<bool> {
+        if self.yes {
+            return Ok(true);
+        }
+        let mut answer = String::new();
+        std::io::stdin()
+            .read_line(&mut answer)
+            .map_err(|error| Error::io("read the answer from", "standard input", error))?;
+        Ok(answer.to_ascii_lowercase().starts_with('y'))
+    }
+}
+
+/// The lines as redis-check-aof writes them: to stdout, in bytes, for file names need not be text.
+fn tell(events: &[Event]) -> Result<()> {
+    let lines: Vec<u8> = events.iter().flat_map(render).collect();
+    let mut out = std::io::stdout().lock();
+    match out.write_all(&lines).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::io("write to", "standard output", error))
+        }
+        _ => Ok(()),
+    }
+}

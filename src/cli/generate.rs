@@ -1,0 +1,226 @@
+//! `aofkit generate`: a synthetic log.
+
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::exit::Exit;
+use super::progress::Bar;
+use super::size::parse_size;
+use super::{Common, print};
+use crate::error::Result;
+use crate::ops::generate::{self, Amount, Layout, Mix};
+use crate::report;
+
+/// Write a synthetic log: the same bytes for the same seed and options, everywhere
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Generate {
+    /// Where the log goes: a new file, or a new directory for the multi-part layout
+    #[arg(short, long, value_name = "NEW")]
+    output: PathBuf,
+
+    /// Replace what stands there already
+    #[arg(long)]
+    force: bool,
+
+    /// How long a log, all parts together [default: 64mb]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, conflicts_with = "commands")]
+    size: Option<u64>,
+
+    /// How many write commands, in place of a size
+    #[arg(long, value_name = "N")]
+    commands: Option<u64>,
+
+    /// The same seed and options give the same bytes
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+
+    /// Which commands, and how often each
+    #[arg(long, value_name = "NAME=WEIGHT,...", default_value_t)]
+    mix: Mix,
+
+    /// How many names of keys in each database
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    keys: u64,
+
+    /// How often each key is written
+    #[arg(long, value_enum, default_value_t)]
+    skew: Skew,
+
+    /// The length of values
+    #[arg(long, value_name = "SIZE[..SIZE]", value_parser = parse_sizes, default_value = "16..112")]
+    values: RangeInclusive<u64>,
+
+    /// How many databases
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    databases: u32,
+
+    /// The share of transactions, from 0 to 1
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    transactions: f64,
+
+    /// The share of values that look like commands, from 0 to 1
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    lookalikes: f64,
+
+    /// Annotate the log with times (#TS), from this Unix second on [default: 1700000000]
+    #[arg(long, value_name = "SECOND", num_args = 0..=1, default_missing_value = "1700000000")]
+    timestamps: Option<u64>,
+
+    /// How many commands the log makes in a second of its own time
+    #[arg(long, value_name = "N", default_value_t = 10_000, requires = "timestamps")]
+    rate: u64,
+
+    /// Which files
+    #[arg(long, value_enum, default_value_t)]
+    layout: Files,
+
+    /// How many incrs the multi-part layout has
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    incrs: u32,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum Skew {
+    /// All alike
+    #[default]
+    Uniform,
+    /// The k-th key of a type with weight 1/k
+    Zipf,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum Files {
+    /// One file, as Redis up to 6.2 keeps it
+    #[default]
+    Single,
+    /// A directory with a manifest, as later servers keep it
+    MultiPart,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  aofkit generate --output test.aof --size 1gb
+  aofkit generate -o appendonlydir --layout multi-part --incrs 3 --timestamps
+  aofkit generate -o hot.aof --seed 7 --skew zipf --mix set=8,del=1,flushall=1 --commands 100000
+
+Exit codes: 0 written; 2 not possible.";
+
+impl Generate {
+    pub(super) fn run(&self, common: &Common) -> Result<Exit> {
+        let bar = Bar::new(common);
+        let report = generate::generate(&self.output, &self.options(), self.force, &bar)?;
+        drop(bar);
+        if common.json {
+            print(&report::json(&report))?;
+        } else if !common.quiet {
+            print(&report::generate::text(&report))?;
+        }
+        Ok(Exit::Done)
+    }
+
+    /// What was typed, as the operation takes it; how the words fit is checked there.
+    fn options(&self) -> generate::Options {
+        let amount = match (self.commands, self.size) {
+            (Some(commands), _) => Amount::Commands(commands),
+            (None, Some(bytes)) => Amount::Bytes(bytes),
+            (None, None) => generate::Options::default().amount,
+        };
+        generate::Options {
+            amount,
+            seed: self.seed,
+            mix: self.mix.clone(),
+            keys: self.keys,
+            skew: match self.skew {
+                Skew::Uniform => generate::Skew::Uniform,
+                Skew::Zipf => generate::Skew::Zipf,
+            },
+            value_bytes: self.values.clone(),
+            databases: self.databases,
+            transactions: self.transactions,
+            lookalikes: self.lookalikes,
+            timestamps: self.timestamps,
+            commands_per_second: self.rate,
+            layout: match self.layout {
+                Files::Single => Layout::SingleFile,
+                Files::MultiPart => Layout::MultiPart { incrs: self.incrs },
+            },
+        }
+    }
+}
+
+/// Parses `SIZE`, or `SIZE..SIZE` with both ends included.
+fn parse_sizes(text: &str) -> Result<RangeInclusive<u64>, String> {
+    let (low, high) = text.split_once("..").unwrap_or((text, text));
+    let (low, high) = (parse_size(low)?, parse_size(high)?);
+    if low > high {
+        return Err(format!("`{text}` ends before it begins"));
+    }
+    Ok(low..=high)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        generate: Generate,
+    }
+
+    fn options(line: &str) -> Result<generate::Options, String> {
+        let words = std::iter::once("generate").chain(line.split_whitespace());
+        let line = Line::try_parse_from(words).map_err(|e| e.to_string())?;
+        Ok(line.generate.options())
+    }
+
+    #[test]
+    fn without_options_it_is_the_default_log() {
+        assert_eq!(options("-o x"), Ok(generate::Options::default()));
+    }
+
+    #[test]
+    fn each_word_is_understood() {
+        let got = options(
+            "-o x --commands 12 --seed 7 --mix set=2,del --keys 5 --skew zipf --values 1kb..2kb \
+             --databases 3 --transactions 0.25 --lookalikes 0.5 --timestamps --rate 9 \
+             --layout multi-part --incrs 2",
+        );
+        let expected = generate::Options {
+            amount: Amount::Commands(12),
+            seed: 7,
+            mix: "set=2,del=1".parse().unwrap(),
+            keys: 5,
+            skew: generate::Skew::Zipf,
+            value_bytes: 1024..=2048,
+            databases: 3,
+            transactions: 0.25,
+            lookalikes: 0.5,
+            timestamps: Some(1_700_000_000),
+            commands_per_second: 9,
+            layout: Layout::MultiPart { incrs: 2 },
+        };
+        assert_eq!(got, Ok(expected));
+        assert_eq!(options("-o x --size 1m").unwrap().amount, Amount::Bytes(1_000_000));
+        assert_eq!(options("-o x --values 9").unwrap().value_bytes, 9..=9);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_told() {
+        for (line, says) in [
+            ("--size 1m", "--output"),
+            ("-o x --size 1m --commands 3", "cannot be used with"),
+            ("-o x --values 9..3", "ends before it begins"),
+            ("-o x --mix get", "none of set"),
+            ("-o x --rate 3", "--timestamps"),
+        ] {
+            let told = options(line).unwrap_err();
+            assert!(told.contains(says), "{line}: {told}");
+        }
+    }
+}

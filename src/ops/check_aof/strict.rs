@@ -1,0 +1,185 @@
+//! The grammar of redis-check-aof, which is neither the loader's nor ours.
+
+use std::path::Path;
+
+use super::words::Damage;
+use super::{HEADER_BYTES, text};
+use crate::aof::manifest::strtol;
+use crate::progress::Progress;
+
+/// The size of the buffer for annotations, in bytes, with the zero byte at its end.
+const ANNOTATION_BYTES: usize = 1024;
+
+/// What stopped the scan of a file.
+pub(super) enum Scanned {
+    /// Its end; or a torn header or argument count, of which nothing is said.
+    End,
+    Format,
+    Damage {
+        offset: u64,
+        damage: Damage,
+    },
+    BadAnnotation,
+    Later {
+        offset: u64,
+        timestamp: i64,
+    },
+}
+
+/// The scan of one file.
+pub(super) struct Scan<'a> {
+    pub(super) path: &'a Path,
+    pub(super) bytes: &'a [u8],
+    pub(super) at: usize,
+    /// Up to where progress has been told.
+    pub(super) told: usize,
+    /// Where the last unit outside MULTI begins, or the end.
+    pub(super) begin: usize,
+    pub(super) open_transaction: bool,
+    pub(super) line: &'a mut u64,
+    pub(super) header: &'a mut [u8; HEADER_BYTES + 2],
+    pub(super) progress: &'a dyn Progress,
+}
+
+/// A command that could not be read: what is wrong and where, or nothing at the end of the file.
+type Torn = Option<(usize, Damage)>;
+
+impl<'a> Scan<'a> {
+    pub(super) fn run(&mut self, timestamp: Option<i64>) -> Scanned {
+        const TELL_BYTES: usize = 1 << 20;
+        let mut last_read = 0;
+        loop {
+            if !self.open_transaction {
+                self.begin = self.at;
+            }
+            if self.at - self.told >= TELL_BYTES {
+                self.progress.advance((self.at - self.told) as u64);
+                self.told = self.at;
+            }
+            match self.bytes.get(self.at) {
+                None => break,
+                Some(b'#') => {
+                    last_read = self.at;
+                    let line = self.take_line(ANNOTATION_BYTES);
+                    let Some(timestamp) = timestamp else { continue };
+                    match later(line, timestamp) {
+                        Some(false) => {}
+                        None => return Scanned::BadAnnotation,
+                        Some(true) => {
+                            return Scanned::Later { offset: last_read as u64, timestamp };
+                        }
+                    }
+                }
+                Some(b'*') => match self.command(&mut last_read) {
+                    Ok(()) => {}
+                    Err(None) => break,
+                    Err(Some((offset, damage))) => {
+                        return Scanned::Damage { offset: offset as u64, damage };
+                    }
+                },
+                Some(_) => return Scanned::Format,
+            }
+        }
+        self.progress.advance((self.at - self.told) as u64);
+        if self.open_transaction {
+            return Scanned::Damage { offset: last_read as u64, damage: Damage::Open };
+        }
+        Scanned::End
+    }
+
+    /// Reads one command. `last_read` becomes where the last line or argument that was read begins.
+    fn command(&mut self, last_read: &mut usize) -> Result<(), Torn> {
+        let arguments = self.number('*', last_read)?;
+        for index in 0..arguments {
+            let length = self.number('$', last_read)?;
+            let wanted = u64::try_from(length).ok().filter(|&length| length <= MAX_LENGTH);
+            let Some(wanted) = wanted.map(|length| length + 2) else {
+                return Err(Some((*last_read, Damage::Length { length })));
+            };
+            *last_read = self.at;
+            let rest = self.bytes.get(self.at..).unwrap_or_default();
+            let argument = usize::try_from(wanted).ok().and_then(|wanted| rest.get(..wanted));
+            let Some((argument, &end)) = argument.and_then(<[u8]>::split_last_chunk) else {
+                self.at = self.bytes.len();
+                let got = rest.len() as u64;
+                return Err(Some((*last_read, Damage::Short { expected: wanted, got })));
+            };
+            self.at += argument.len() + end.len();
+            self.newline(end, *last_read)?;
+            if index == 0 {
+                self.transaction(argument).map_err(|damage| Some((*last_read, damage)))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Follows MULTI and EXEC. A name ends at its first zero byte.
+    fn transaction(&mut self, name: &[u8]) -> Result<(), Damage> {
+        let head = name.get(..6).unwrap_or(name);
+        let name = head.split(|&byte| byte == 0).next().unwrap_or_default();
+        if name.eq_ignore_ascii_case(b"multi") {
+            if self.open_transaction {
+                return Err(Damage::Multi { path: text(self.path) });
+            }
+            self.open_transaction = true;
+        } else if name.eq_ignore_ascii_case(b"exec") {
+            if !self.open_transaction {
+                return Err(Damage::Exec { path: text(self.path) });
+            }
+            self.open_transaction = false;
+        }
+        Ok(())
+    }
+
+    /// Reads a header line: a prefix, a number, CR LF.
+    fn number(&mut self, prefix: char, last_read: &mut usize) -> Result<i64, Torn> {
+        *last_read = self.at;
+        let line = self.take_line(HEADER_BYTES);
+        let Some(&first) = line.first() else { return Err(None) };
+        let mut fresh = [0; HEADER_BYTES + 2];
+        let buffer = if prefix == '*' { &mut *self.header } else { &mut fresh };
+        for (to, from) in buffer.iter_mut().zip(line.iter().chain([&0])) {
+            *to = *from;
+        }
+        if char::from(first) != prefix {
+            return Err(Some((*last_read, Damage::Prefix { expected: prefix, got: first })));
+        }
+        let number = strtol(line.get(1..).unwrap_or_default());
+        let end = 1 + number.used;
+        let end = [end, end + 1].map(|at| buffer.get(at).copied().unwrap_or_default());
+        self.newline(end, *last_read)?;
+        Ok(number.value)
+    }
+
+    fn newline(&mut self, got: [u8; 2], last_read: usize) -> Result<(), Torn> {
+        if got != *b"\r\n" {
+            return Err(Some((last_read, Damage::Newline { got })));
+        }
+        *self.line += 1;
+        Ok(())
+    }
+
+    /// Takes a line as `fgets` does with a buffer of so many bytes: cut if it is too long, without
+    /// its newline at the end of the file, empty behind that.
+    fn take_line(&mut self, buffer_bytes: usize) -> &'a [u8] {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let rest = rest.get(..buffer_bytes - 1).unwrap_or(rest);
+        let len = memchr::memchr(b'\n', rest).map_or(rest.len(), |newline| newline + 1);
+        self.at += len;
+        rest.get(..len).unwrap_or_default()
+    }
+}
+
+/// The longest argument, in bytes.
+const MAX_LENGTH: u64 = i64::MAX.unsigned_abs() - 2;
+
+/// Whether a line is an annotation of a time after `timestamp`; nothing, if what should be a time
+/// is none.
+fn later(line: &[u8], timestamp: i64) -> Option<bool> {
+    let Some(text) = line.strip_prefix(b"#TS:") else { return Some(false) };
+    let number = strtol(text);
+    if number.overflow || text.get(number.used) != Some(&b'\r') {
+        return None;
+    }
+    Some(number.value > timestamp)
+}

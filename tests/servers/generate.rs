@@ -1,0 +1,57 @@
+//! Synthetic logs are loaded by every server, whole and without one complaint.
+
+use aofkit::ops::generate::{Amount, Kind, Layout, Mix, Options, Skew, generate};
+use aofkit::progress::Silent;
+use aofkit::server::redis;
+use libtest_mimic::Trial;
+
+use crate::support::server::{Binary, Verdict, load_verdict};
+use crate::support::{LINES, on_each};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let mut trials = on_each(&LINES, "a default log loads whole", |binary| {
+        loads(binary, &Options::default());
+    });
+    trials.extend(on_each(&LINES, "a log of every command loads whole", |binary| {
+        loads(binary, &every_command(Layout::SingleFile, None));
+    }));
+    let later = &LINES[1..];
+    assert!(!later.contains(&redis(6, 2)), "which has neither parts nor annotations");
+    trials.extend(on_each(later, "a log of parts with annotations loads whole", |binary| {
+        loads(binary, &every_command(Layout::MultiPart { incrs: 3 }, Some(1_700_000_000)));
+    }));
+    trials
+}
+
+/// All but the two that empty a database, with everything else that a log can have.
+fn every_command(layout: Layout, timestamps: Option<u64>) -> Options {
+    let flushes = [Kind::Flushdb, Kind::Flushall];
+    let kinds = Kind::ALL.iter().filter(|kind| !flushes.contains(kind));
+    let mix: Vec<&str> = kinds.map(|kind| kind.name()).collect();
+    Options {
+        mix: mix.join(",").parse::<Mix>().expect("names of kinds"),
+        skew: Skew::Zipf,
+        keys: 1000,
+        databases: 16,
+        transactions: 0.1,
+        lookalikes: 0.1,
+        timestamps,
+        layout,
+        ..Options::default()
+    }
+}
+
+fn loads(binary: &Binary, options: &Options) {
+    let options = Options { amount: Amount::Bytes(2 << 20), ..options.clone() };
+    let data = tempfile::tempdir().expect("a directory");
+    let name = match options.layout {
+        Layout::SingleFile => "appendonly.aof",
+        Layout::MultiPart { .. } => "appendonlydir",
+    };
+    let report = generate(&data.path().join(name), &options, false, &Silent).expect("a log");
+    let Verdict::Loads { keys, log, .. } = load_verdict(binary, data.path(), &[]) else {
+        panic!("{} did not load it", binary.line);
+    };
+    assert!(!log.contains("CRITICAL"), "{log}");
+    assert!(keys > 0 && keys <= report.counts.keys, "{keys} of {}", report.counts.keys);
+}
