@@ -47,7 +47,7 @@ impl fmt::Display for ShownPath<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for chunk in self.0.as_os_str().as_encoded_bytes().utf8_chunks() {
             for c in chunk.valid().chars() {
-                if c.is_control() || turns_text_around(c) {
+                if steers(c) {
                     write!(f, "{}", c.escape_default())?;
                 } else {
                     fmt::Write::write_char(f, c)?;
@@ -59,9 +59,12 @@ impl fmt::Display for ShownPath<'_> {
     }
 }
 
-/// The marks and overrides of direction, with which a name can pass for another.
-fn turns_text_around(c: char) -> bool {
-    matches!(c, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// Whether a character steers a terminal instead of being shown: controls, and the marks and overrides of
+/// direction, with which a name can pass for another.
+pub(crate) fn steers(c: char) -> bool {
+    let turns_text_around = matches!(c,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || turns_text_around
 }
 
 /// For serde: a path as text, its bytes that are no text replaced by `\u{fffd}`.

@@ -41,6 +41,8 @@ use nom::sequence::{delimited, preceded, terminated};
 use nom::{IResult, Parser};
 use serde::Serialize;
 
+use crate::escape::steers;
+
 /// The longest line that the loader reads in one go, in bytes, newline included.
 pub const LINE_BYTES: usize = 1024;
 
@@ -675,7 +677,7 @@ pub(crate) fn printable(bytes: &[u8]) -> String {
             out.push_str("...");
             break;
         }
-        if character.is_control() {
+        if steers(character) {
             out.extend(character.escape_default());
         } else {
             out.push(character);

@@ -4,6 +4,7 @@ use std::fmt::{self, Write};
 use std::time::Duration;
 
 use super::style::{GOOD, STRONG, Styled};
+use crate::escape::ShownPath;
 use crate::ops::generate::GenerateReport;
 use crate::units::{Bytes, Count, Elapsed, Rate};
 
@@ -18,7 +19,7 @@ pub fn text(report: &GenerateReport) -> String {
 fn write_text(out: &mut String, report: &GenerateReport) -> fmt::Result {
     let counts = &report.counts;
     let elapsed = Duration::from_millis(report.elapsed_ms);
-    writeln!(out, "{}", Styled(STRONG, report.destination.display()))?;
+    writeln!(out, "{}", Styled(STRONG, ShownPath(&report.destination)))?;
     if report.files.len() > 1 {
         for file in &report.files {
             writeln!(out, "  {:>10}  {}", Bytes(file.bytes), file.name)?;

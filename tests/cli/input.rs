@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::*;
 
 const EVERYBODY: &str = "redis 4.0, 5.0, 6.0, 6.2, 7.0, 7.2, 7.4, 8.0, 8.2, valkey 7.2,
-                8.0, 8.1, 9.0, 9.1";
+                  8.0, 8.1, 9.0, 9.1";
 
 #[test]
 fn a_path_that_does_not_exist() {
@@ -53,7 +53,7 @@ fn a_file_of_no_bytes() {
     place.run(&["verify", "a.aof"]).reports(
         0,
         &format!(
-            "a.aof  empty\n\n  a.aof                0 bytes  0 commands\n\n  loads         {EVERYBODY}\n\nSOUND: every byte read: 0 commands, 0 bytes"
+            "a.aof  empty\n\n  a.aof                0 bytes  0 commands\n\n  loads           {EVERYBODY}\n\nSOUND: every byte read: 0 commands, 0 bytes"
         ),
     );
 }
@@ -75,7 +75,7 @@ fn noise_and_a_picture() {
         assert_eq!((run.code, run.stderr.as_str()), (Some(1), ""), "{run:#?}");
         let what = "error: expected `*`, which begins a command, ";
         assert!(run.stdout.contains(&format!("{what}{byte}")), "{run:#?}");
-        assert!(run.stdout.contains(&format!("refuses       {EVERYBODY}: bad format (byte")));
+        assert!(run.stdout.contains(&format!("refuses         {EVERYBODY}: bad format (byte")));
     }
 }
 
@@ -137,7 +137,7 @@ fn a_value_of_a_gigabyte_is_not_held_in_memory() {
     let began = Instant::now();
     let run = limited(&place, "verify a.aof");
     assert_eq!(run.code, Some(0), "{run:#?}");
-    assert!(run.stdout.contains("SOUND: every byte read: 1 commands, 1,073,741,859 bytes"));
+    assert!(run.stdout.contains("SOUND: every byte read: 1 command, 1,073,741,859 bytes"));
     // A bound against reading it again and again, not a measure.
     assert!(began.elapsed() < Duration::from_secs(60));
 }

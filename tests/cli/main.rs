@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // A test that cannot go on should stop there.
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod input;
 mod output;
@@ -110,7 +111,7 @@ impl Run {
     /// As [`Run::ends`], of a report, whose last line tells how long it took.
     #[track_caller]
     fn reports(&self, code: i32, stdout: &str) {
-        let took = self.stdout.rfind(" in ").unwrap_or(self.stdout.len());
+        let took = self.stdout.rfind(" in ").unwrap_or(self.stdout.trim_end().len());
         assert_eq!(
             (self.code, &self.stdout[..took], self.stderr.as_str()),
             (Some(code), stdout, "")

@@ -129,7 +129,7 @@ struct VerifyReport {
 #[serde(tag = "status", rename_all = "kebab-case")]
 enum LogOutcome {
     Read(Box<LogReport>),
-    BrokenSet(BrokenSet),
+    BrokenSet(Box<BrokenSet>),
     Failed(Failed),
 }
 
@@ -148,7 +148,7 @@ struct LogReport {
     transactions: u64,
     first_time: Option<i64>,
     last_time: Option<i64>,
-    databases: std::collections::BTreeMap<i64, u64>,
+    databases: std::collections::BTreeMap<String, u64>,
     by_command: Vec<CommandCount>,
     parts: Vec<PartReport>,
     findings: Vec<Finding>,

@@ -22,8 +22,8 @@ fn a_dry_run_tells_and_writes_nothing() {
   drop a.aof: byte 81, 10 bytes: torn end
        \"*3\\r\\n$3\\r\\nSE\"
 
-  kept                3 commands  81 bytes
-  lost                0 commands  10 bytes
+  kept            3 commands  81 bytes
+  lost            0 commands  10 bytes
 
 DAMAGED: dry run, nothing was written\n",
         "",

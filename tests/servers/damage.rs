@@ -423,6 +423,7 @@ fn verdicts(binary: &Binary) {
 }
 
 /// For whoever asked for more rounds: what the mutants came to.
+#[allow(clippy::print_stderr)] // The harness has no other place for it.
 fn tell(what: &str) {
     if env::var_os("AOFKIT_ROUNDS").is_some() {
         #[allow(clippy::print_stderr)]

@@ -182,6 +182,7 @@ pub struct GenerateReport {
     /// `generate`.
     pub report: &'static str,
     /// What stands there now: the file, or the directory.
+    #[serde(serialize_with = "crate::escape::path")]
     pub destination: PathBuf,
     /// The files, in the order in which a server loads them, the manifest last.
     pub files: Vec<GeneratedFile>,

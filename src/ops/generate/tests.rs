@@ -1,3 +1,5 @@
+//! Held: one seed, one log; every log is sound; every option does what it says.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
