@@ -1,6 +1,5 @@
 //! The program as a person meets it: exit codes, and what stands on stdout and stderr.
 
-#![allow(clippy::unwrap_used)] // A test that cannot go on should stop there.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
