@@ -8,7 +8,6 @@ use std::fs;
 use std::path::Path;
 
 /// Runs `target` over every file of `fuzz/seeds/NAME`; where it panics, a second panic says over which.
-#[allow(clippy::print_stdout)] // Shown where a target panics.
 fn over_seeds(name: &str, target: fn(&[u8])) {
     let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(name);
     let mut paths: Vec<_> = fs::read_dir(&seeds)

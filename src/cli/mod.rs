@@ -1,5 +1,6 @@
 //! The face: one file a subcommand, progress, exit codes.
 
+mod bench;
 mod check_aof;
 mod exit;
 mod generate;
@@ -79,6 +80,7 @@ enum Command {
     Repair(repair::Repair),
     CheckAof(check_aof::CheckAof),
     Generate(generate::Generate),
+    Bench(bench::Bench),
 }
 
 /// Runs the command line of the process and says how to exit.
@@ -101,6 +103,7 @@ pub fn main() -> Exit {
         Command::Repair(repair) => repair.run(&cli.common),
         Command::CheckAof(check) => check.run(&cli.common),
         Command::Generate(generate) => generate.run(&cli.common),
+        Command::Bench(bench) => bench.run(&cli.common),
     };
     outcome.unwrap_or_else(|error| report_error(&error))
 }

@@ -20,6 +20,7 @@ mod hll;
 mod keys;
 mod list;
 mod lookup;
+mod plain;
 mod pubsub;
 mod row;
 mod scripting;

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use super::plain::Plain;
 use super::transactions_seen::Transactions;
 use super::{Arity, COUNT, CommandId, Role, TABLE, lookup_prefix};
 use crate::aof::{Frame, Join, Sink, grammar};
@@ -61,6 +62,7 @@ pub struct Tally {
     /// Arguments of all frames, names included.
     pub arguments: u64,
     uses: Box<[Seen; COUNT]>,
+    plain: Plain,
     /// Names that no known server has, in upper case, cut to 64 bytes.
     pub unknown: BTreeMap<Vec<u8>, Seen>,
     /// Unknown names beyond the first 512 different ones.
@@ -257,6 +259,7 @@ impl Default for Tally {
             commands: 0,
             arguments: 0,
             uses: Box::new([Seen::NEVER; COUNT]),
+            plain: Plain::default(),
             unknown: BTreeMap::new(),
             unknown_more: Seen::NEVER,
             subcommands: BTreeMap::new(),
@@ -292,6 +295,39 @@ impl Tally {
     /// one line whatever is in them. The line behind what was tallied, when it began at line 1.
     pub fn next_line(&self) -> u64 {
         1 + self.commands + 2 * self.arguments + self.annotations.count
+    }
+
+    /// Everything that there is to note of a command.
+    #[inline(never)]
+    fn look_closely(&mut self, frame: &Frame<'_>) {
+        if !frame.is_canonical() {
+            self.non_canonical.note(frame.offset());
+            if frame.has_long_line() {
+                self.long_lines.note(frame.offset());
+            }
+        }
+        let (name_on, name_len) = frame.name_and_on();
+        let Some(id) = lookup_prefix(name_on, name_len) else {
+            self.unknown(frame);
+            return;
+        };
+        self.uses[id.index()].note(frame.offset());
+        let Hot { arity, special_above } = HOT[id.index()];
+        let argc = i64::from(frame.argc());
+        let arity = i64::from(arity);
+        let odd = (arity >= 0 && argc != arity) || argc < -arity;
+        if odd {
+            self.odd_arity(id.row().arity, frame);
+        }
+        // No command has options beyond 255 arguments, so that a number of arguments above the mark is
+        // taken for special without harm.
+        let special = frame.argc() > u32::from(special_above);
+        if special {
+            self.special(id, frame);
+        }
+        if !odd && !special {
+            self.plain.remember(frame, id);
+        }
     }
 
     #[cold]
@@ -380,34 +416,15 @@ impl Tally {
 }
 
 impl Sink for Tally {
-    #[inline]
+    #[inline(always)]
     fn command(&mut self, frame: Frame<'_>) {
         self.commands += 1;
         self.arguments += u64::from(frame.argc());
-        if !frame.is_canonical() {
-            self.non_canonical.note(frame.offset());
-            if frame.has_long_line() {
-                self.long_lines.note(frame.offset());
-            }
+        match self.plain.find(&frame) {
+            Some(id) => self.uses[id.index()].count += 1,
+            None => self.look_closely(&frame),
         }
-        let (name_on, name_len) = frame.name_and_on();
-        let Some(id) = lookup_prefix(name_on, name_len) else {
-            self.unknown(&frame);
-            self.last_end = frame.end();
-            return;
-        };
-        self.uses[id.index()].note(frame.offset());
-        let Hot { arity, special_above } = HOT[id.index()];
-        let argc = i64::from(frame.argc());
-        let arity = i64::from(arity);
-        if (arity >= 0 && argc != arity) || argc < -arity {
-            self.odd_arity(id.row().arity, &frame);
-        }
-        // No command has options beyond 255 arguments, so that a number of arguments above the mark is
-        // taken for special without harm.
-        if frame.argc() > u32::from(special_above) {
-            self.special(id, &frame);
-        }
+        // Last: a MULTI wants to know where the command before it ended.
         self.last_end = frame.end();
     }
 

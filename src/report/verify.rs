@@ -1,14 +1,13 @@
 //! The text of `aofkit verify`.
 
 use std::fmt::{self, Write};
-use std::time::Duration;
 
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
 use super::time::local;
 use crate::aof::open::Layout;
 use crate::escape::ShownPath;
 use crate::ops::verify::damage::DamageReport;
-use crate::ops::verify::findings::{Finding, Level};
+use crate::ops::verify::findings::{self, Finding, Level};
 use crate::ops::verify::judge::{Outcome, Verdict};
 use crate::ops::verify::report::{LogOutcome, LogReport, PartReport, VerifyReport};
 use crate::rdb;
@@ -293,7 +292,7 @@ fn last_line(out: &mut String, log: &LogReport) -> fmt::Result {
     let errors = log.findings.iter().filter(|finding| finding.level == Level::Error).count();
     let warnings = log.findings.iter().filter(|finding| finding.level == Level::Warning).count();
     // A rate says nothing of a file that is read at once.
-    let took = if log.elapsed > Duration::from_millis(10) {
+    let took = if log.bytes >= 1 << 20 {
         let rate = Rate { bytes: log.bytes, elapsed: log.elapsed };
         format!(" in {} ({rate})", Elapsed(log.elapsed))
     } else {
@@ -315,7 +314,12 @@ fn last_line(out: &mut String, log: &LogReport) -> fmt::Result {
         writeln!(out, "{}{warned}: every byte read: {read}{took}", Styled(GOOD, "SOUND"))
     } else {
         let plural = if errors == 1 { "" } else { "s" };
-        writeln!(out, "{}: {errors} error{plural}{warned}{took}", Styled(ERROR, "DAMAGED"))
+        let refused = log
+            .findings
+            .iter()
+            .all(|finding| finding.level < Level::Error || finding.kind == findings::NOT_LOADABLE);
+        let word = if refused { "REFUSED" } else { "DAMAGED" };
+        writeln!(out, "{}: {errors} error{plural}{warned}{took}", Styled(ERROR, word))
     }
 }
 

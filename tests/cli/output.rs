@@ -124,6 +124,7 @@ struct VerifyReport {
     elapsed_ms: u64,
 }
 
+#[allow(clippy::large_enum_variant)] // There are only a few of them.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "status", rename_all = "kebab-case")]
 enum LogOutcome {

@@ -28,6 +28,9 @@ pub enum Level {
     Error,
 }
 
+/// The kind of a log that is whole, and that a server does not load all the same.
+pub const NOT_LOADABLE: &str = "not-loadable";
+
 /// One thing found in a log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
@@ -402,7 +405,7 @@ fn nobody_loads(verdicts: &[Verdict], chosen: bool, findings: &mut Vec<Finding>)
         findings.push(Finding {
             part: verdict.part.clone(),
             offset: verdict.offset,
-            ..Finding::new(Level::Error, "not-loadable", format!("{servers} {does}: {reason}"))
+            ..Finding::new(Level::Error, NOT_LOADABLE, format!("{servers} {does}: {reason}"))
         });
     }
 }

@@ -1,0 +1,63 @@
+//! `aofkit bench`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::builder::RangedU64ValueParser;
+
+use super::exit::Exit;
+use super::progress::Bar;
+use super::{Common, print};
+use crate::error::Result;
+use crate::ops::bench::{Options, bench, checkers_on_path};
+use crate::report;
+
+/// Measure how fast a log is read
+///
+/// Reads the log again and again, in several ways in turn: on one core and on all, counting commands or checking
+/// them, with a fresh mapping or a warm one. Then as whole processes: aofkit verify, and
+/// redis-check-aof and valkey-check-aof where they are on the PATH (never with --fix). The log is not
+/// changed. A log of a gigabyte on a machine with nothing else to do tells most.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Bench {
+    /// The log: a file, a multi-part directory, its manifest, or the data directory above
+    #[arg(value_name = "PATH")]
+    path: PathBuf,
+    /// Read it so often in each way
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 5,
+        value_parser = RangedU64ValueParser::<usize>::new().range(1..=1000)
+    )]
+    rounds: usize,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  aofkit bench /var/lib/redis/appendonlydir
+  aofkit bench --rounds 11 --threads 4 --json appendonly.aof
+
+Exit codes: 0 measured; 2 not possible, also because the log is damaged.";
+
+impl Bench {
+    pub(super) fn run(&self, common: &Common) -> Result<Exit> {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let options = Options {
+            rounds: self.rounds,
+            own_program: std::env::current_exe().ok(),
+            checkers: checkers_on_path(&path),
+        };
+        let bar = Bar::new(common);
+        let report = bench(&self.path, &options, &bar);
+        drop(bar);
+        let report = report?;
+        if common.json {
+            print(&report::json(&report))?;
+        } else if !common.quiet {
+            print(&report::bench::text(&report))?;
+        }
+        Ok(Exit::Done)
+    }
+}
