@@ -11,6 +11,7 @@ mod servers {
     pub(crate) mod damage;
     pub(crate) mod generate;
     pub(crate) mod loader;
+    pub(crate) mod sets;
     pub(crate) mod verdicts;
 }
 
@@ -18,6 +19,7 @@ fn main() {
     let arguments = libtest_mimic::Arguments::from_args();
     let trials = [
         servers::commands::trials(),
+        servers::sets::trials(),
         servers::damage::trials(),
         servers::generate::trials(),
         servers::loader::trials(),

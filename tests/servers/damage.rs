@@ -20,12 +20,14 @@ use aofkit::server::{Server, valkey};
 use aofkit::{ErrorKind, aof};
 use libtest_mimic::Trial;
 
-use super::verdicts::{Deed, Told, log_in, said, seen};
+use super::verdicts::{Deed, Told, compare, log_in, said, seen};
 use crate::support::server::{Binary, Running, find, lay_out};
 use crate::support::{LINES, on_each, with_program};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let mut trials = on_each(&LINES, "damage::verdicts_on_mutants_are_true", verdicts);
+    let cross = "damage::what_another_line_wrote_is_judged_right";
+    let mut trials = on_each(&LINES, cross, cross_loads);
+    trials.extend(on_each(&LINES, "damage::verdicts_on_mutants_are_true", verdicts));
     trials.extend(on_each(&LINES, "damage::what_is_repaired_is_loaded", repairs));
     let peer = "damage::redis_check_aof_differs_for_known_reasons_alone";
     trials.push(with_program("redis-check-aof", peer, check_aof));
@@ -431,6 +433,18 @@ fn tell(what: &str) {
             eprintln!("{what}");
         }
     }
+}
+
+fn cross_loads(binary: &Binary) {
+    let mut differences = Vec::new();
+    for original in ORIGINALS.iter() {
+        let data = tempfile::Builder::new().prefix("aofkit-").tempdir().expect("a directory");
+        original.lay_out(binary.line, data.path());
+        if let Err(difference) = compare(binary, data.path()) {
+            differences.push(format!("{}: {difference}", original.name));
+        }
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
 fn agree(said: &Told, seen: &Told) -> bool {
