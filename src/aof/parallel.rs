@@ -27,6 +27,14 @@ pub const CHUNK_BYTES: usize = 4 << 20;
 /// The sinks of all chunks are kept until they are joined: so many at the most, whatever the file's size.
 const CHUNKS: usize = 1024;
 
+/// How many chunks a thread has in the first wave. A log with many damages is scanned anew behind each:
+/// all of its rest each time, if all chunks were scanned before the first are joined. So they are scanned in
+/// waves, and none begins behind a fault.
+const FIRST_WAVE_CHUNKS: usize = 2;
+
+/// How many times as large each wave is as the one before: few waves, for all threads wait at the end of each.
+const WAVE_GROWTH: usize = 4;
+
 /// A scan of a whole file: what the sinks found, joined, and where it stopped.
 pub struct Scanned<S> {
     /// What was found.
@@ -89,23 +97,33 @@ pub fn scan_chunks<S: Join>(
         progress.advance(range.len() as u64);
         guess
     };
-    let guesses: Vec<Option<Guess<S>>> = (0..chunks).into_par_iter().map(scan_guess).collect();
-
     let mut sink = new();
     let mut stop = Stop { at: start, fault: None };
-    for (index, guess) in guesses.into_iter().enumerate() {
-        let range = range_of(index);
-        if stop.fault.is_some() || stop.at >= range.end {
-            continue;
+    let mut next = 0;
+    let mut wave_chunks = FIRST_WAVE_CHUNKS * rayon::current_num_threads();
+    while next < chunks && stop.fault.is_none() {
+        let wave = next..chunks.min(next + wave_chunks);
+        let guesses: Vec<Option<Guess<S>>> = wave.clone().into_par_iter().map(scan_guess).collect();
+        for (index, guess) in wave.clone().zip(guesses) {
+            let range = range_of(index);
+            if stop.fault.is_some() || stop.at >= range.end {
+                continue;
+            }
+            let exact = guess.filter(|guess| guess.start == stop.at).unwrap_or_else(|| {
+                let mut sink = new();
+                let from = stop.at;
+                let stop = scan(bytes, from..range.end, &mut sink);
+                Guess { start: from, sink, stop }
+            });
+            sink.join(exact.sink);
+            stop = exact.stop;
         }
-        let exact = guess.filter(|guess| guess.start == stop.at).unwrap_or_else(|| {
-            let mut sink = new();
-            let from = stop.at;
-            let stop = scan(bytes, from..range.end, &mut sink);
-            Guess { start: from, sink, stop }
-        });
-        sink.join(exact.sink);
-        stop = exact.stop;
+        next = wave.end;
+        wave_chunks *= WAVE_GROWTH;
+    }
+    if next < chunks {
+        // What lies behind a fault is not read, and yet done with.
+        progress.advance((bytes.len() - range_of(next).start) as u64);
     }
     Scanned { sink, stop }
 }
@@ -149,6 +167,7 @@ mod tests {
     use crate::aof::Frame;
     use crate::progress::Silent;
     use proptest::prelude::*;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     /// An offset, a name or a line, the arguments, and whether it is canonical.
     type Found = (u64, Vec<u8>, Vec<Vec<u8>>, bool);
@@ -231,6 +250,29 @@ mod tests {
             1 => Just(frame(&vec![b"x".to_vec(); 113])),
         ];
         proptest::collection::vec(item, 0..40).prop_map(|items| items.concat())
+    }
+
+    #[test]
+    fn a_fault_at_the_start_costs_one_wave_and_not_the_whole_file() {
+        let bytes = [b"x", &frame(&[b"PING".to_vec()]).repeat(100_000)[..]].concat();
+        let (touched, told) = (AtomicU64::new(0), Told::default());
+        let touch = |range: Range<usize>| {
+            touched.fetch_add(range.len() as u64, Ordering::Relaxed);
+        };
+        let scanned = scan_chunks(&bytes, 0, 7, All::default, touch, &told);
+        assert_eq!(scanned.stop.at, 0);
+        assert!(scanned.stop.fault.is_some());
+        assert!(touched.into_inner() < bytes.len() as u64 / 10);
+        assert_eq!(told.0.into_inner(), bytes.len() as u64, "progress comes to its end");
+    }
+
+    #[derive(Default)]
+    struct Told(AtomicU64);
+
+    impl Progress for Told {
+        fn advance(&self, bytes: u64) {
+            self.0.fetch_add(bytes, Ordering::Relaxed);
+        }
     }
 
     fn all_scans_agree(bytes: &[u8]) {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::aof::salvage::{next_island, trusted_prefix};
-use crate::aof::{Frame, Stop, scan_parallel};
+use crate::aof::{Frame, Join, Stop, scan, scan_parallel};
 use crate::command::{Tally, lookup};
 use crate::progress::Silent;
 
@@ -15,6 +15,10 @@ pub struct Island {
     pub tally: Tally,
 }
 
+/// How far an island is read on one core before all others help: they begin far behind what is then found to
+/// be its end, and a log with many damages has many islands.
+const NEAR_BYTES: usize = 1 << 20;
+
 /// All intact stretches of `bytes` behind the fault that `stop` tells of, in order.
 pub fn islands(bytes: &[u8], stop: Stop) -> Vec<Island> {
     let mut found = Vec::new();
@@ -22,9 +26,14 @@ pub fn islands(bytes: &[u8], stop: Stop) -> Vec<Island> {
     while stop.fault.is_some() {
         let from = stop.at + trusted_prefix(&bytes[stop.at..]).max(1);
         let Some(start) = next_island(bytes, from, &is_believable) else { break };
-        let scanned = scan_parallel(bytes, start, Tally::default, |_| {}, &Silent);
-        stop = scanned.stop;
-        found.push(Island { range: start as u64..stop.at as u64, tally: scanned.sink });
+        let mut tally = Tally::default();
+        stop = scan(bytes, start..start.saturating_add(NEAR_BYTES), &mut tally);
+        if stop.fault.is_none() && stop.at < bytes.len() {
+            let rest = scan_parallel(bytes, stop.at, Tally::default, |_| {}, &Silent);
+            stop = rest.stop;
+            tally.join(rest.sink);
+        }
+        found.push(Island { range: start as u64..stop.at as u64, tally });
     }
     found
 }
