@@ -177,6 +177,11 @@ impl Transactions {
         }
     }
 
+    /// Whether there is any MULTI or EXEC in the stretch.
+    pub fn has_marks(&self) -> bool {
+        self.head.mark.is_some()
+    }
+
     /// The transaction that is open at the end, if one is.
     pub fn open(&self) -> Option<Open> {
         match self.state {

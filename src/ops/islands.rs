@@ -4,15 +4,20 @@ use std::ops::Range;
 
 use crate::aof::salvage::{next_island, trusted_prefix};
 use crate::aof::{Frame, Join, Stop, scan, scan_parallel};
+use crate::command::transactions_seen::Transactions;
 use crate::command::{Tally, lookup};
 use crate::progress::Silent;
 
-/// A stretch of whole commands behind a damage.
+/// A stretch of whole commands behind a damage. There may be very many, so it holds no tally.
 pub struct Island {
     /// Its bytes in the part.
     pub range: Range<u64>,
-    /// What it holds. Whether a transaction was open before it is not known.
-    pub tally: Tally,
+    /// How many commands it holds.
+    pub commands: u64,
+    /// How many of them stand before its first SELECT.
+    pub before_first_select: u64,
+    /// Its transactions. Whether one was open before it is not known.
+    pub transactions: Transactions,
 }
 
 /// How far an island is read on one core before all others help: they begin far behind what is then found to
@@ -33,7 +38,12 @@ pub fn islands(bytes: &[u8], stop: Stop) -> Vec<Island> {
             stop = rest.stop;
             tally.join(rest.sink);
         }
-        found.push(Island { range: start as u64..stop.at as u64, tally });
+        found.push(Island {
+            range: start as u64..stop.at as u64,
+            commands: tally.commands,
+            before_first_select: tally.databases.before_first_select(tally.commands),
+            transactions: tally.transactions,
+        });
     }
     found
 }

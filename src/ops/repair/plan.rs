@@ -226,17 +226,25 @@ impl PartPlanner<'_> {
         let end = self.bytes().len() as u64;
         let mut from = self.survey.stop.at as u64;
         let found = islands(self.bytes(), self.survey.stop);
-        for Island { range, tally } in found {
+        // Stretches without MULTI and EXEC: should an EXEC come next, they belong to its transaction.
+        let mut undecided: Vec<Range<u64>> = Vec::new();
+        for Island { range, before_first_select, transactions, .. } in found {
             let uncertain = match self.several_databases {
-                true => tally.databases.before_first_select(tally.commands),
+                true => before_first_select,
                 false => 0,
             };
             self.drop(from..range.start, Why::Damage, uncertain);
-            if let Some(exec_end) = tally.transactions.leading_exec_end() {
-                self.drop(range.start..exec_end, Why::TornTransaction, 0);
+            if let Some(exec_end) = transactions.leading_exec_end() {
+                for inside in undecided.drain(..).chain(std::iter::once(range.start..exec_end)) {
+                    self.drop(inside, Why::TornTransaction, 0);
+                }
+            } else if transactions.has_marks() {
+                undecided.clear();
+            } else {
+                undecided.push(range.clone());
             }
-            self.dangling(&tally.transactions);
-            self.open(tally.transactions.open(), range.end)?;
+            self.dangling(&transactions);
+            self.open(transactions.open(), range.end)?;
             from = range.end;
         }
         let torn = self.survey.stop.fault.as_ref().is_some_and(Fault::is_short)
@@ -290,10 +298,73 @@ fn slice<'a>(bytes: &'a [u8], range: &Range<u64>) -> &'a [u8] {
 fn whole_commands(bytes: &[u8]) -> u64 {
     let scanned = scan_parallel(bytes, 0, Tally::default, |_| {}, &Silent);
     let stop: Stop = scanned.stop;
-    let behind: u64 = islands(bytes, stop).iter().map(|island| island.tally.commands).sum();
+    let behind: u64 = islands(bytes, stop).iter().map(|island| island.commands).sum();
     scanned.sink.commands + behind
 }
 
 fn preview(bytes: &[u8]) -> String {
     Shown(bytes).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::super::{Options, Output, repair};
+    use crate::progress::Silent;
+
+    fn log(commands: &str) -> Vec<u8> {
+        let frame = |command: &str| {
+            let args: Vec<&str> = command.split(' ').collect();
+            let args_text: String =
+                args.iter().map(|arg| format!("${}\r\n{arg}\r\n", arg.len())).collect();
+            format!("*{}\r\n{args_text}", args.len())
+        };
+        commands.lines().map(frame).collect::<String>().into_bytes()
+    }
+
+    /// What a salvage keeps of `bytes`.
+    fn salvaged(bytes: &[u8]) -> Vec<u8> {
+        let directory = tempfile::tempdir().unwrap();
+        let (old, new) = (directory.path().join("old.aof"), directory.path().join("new.aof"));
+        fs::write(&old, bytes).unwrap();
+        let options = Options { salvage: true, ..Options::to(Output::New(new.clone())) };
+        let report = repair(&old, &options, &Silent).unwrap();
+        let kept = fs::read(&new).unwrap();
+        assert_eq!(report.kept_bytes, kept.len() as u64);
+        assert_eq!(report.kept_bytes + report.lost_bytes, bytes.len() as u64);
+        kept
+    }
+
+    const NOISE: &[u8] = b"\0\0\0\0noise";
+
+    #[test]
+    fn salvage_keeps_what_is_whole_on_both_sides_of_a_damage() {
+        let (before, behind) = (log("SET a 1\nSET b 2"), log("SET c 3"));
+        let kept = salvaged(&[&before, NOISE, &behind].concat());
+        assert_eq!(kept, [before, behind].concat());
+    }
+
+    #[test]
+    fn a_transaction_whose_multi_was_lost_goes_up_to_its_exec() {
+        let (before, behind) = (log("SET a 1"), log("SET d 4"));
+        let torn = log("SET b 2\nSET c 3\nEXEC");
+        let kept = salvaged(&[&before, NOISE, &torn, &behind].concat());
+        assert_eq!(kept, [before, behind].concat());
+    }
+
+    #[test]
+    fn also_where_it_is_damaged_twice() {
+        let (before, behind) = (log("SET a 1"), log("SET d 4"));
+        let (middle, end) = (log("SET b 2"), log("SET c 3\nEXEC"));
+        let kept = salvaged(&[&before, NOISE, &middle, NOISE, &end, &behind].concat());
+        assert_eq!(kept, [before, behind].concat());
+    }
+
+    #[test]
+    fn a_transaction_whose_exec_was_lost_goes_from_its_multi() {
+        let (before, behind) = (log("SET a 1"), log("SET d 4\nMULTI\nSET e 5\nEXEC"));
+        let kept = salvaged(&[&before, &log("MULTI\nSET b 2")[..], NOISE, &behind].concat());
+        assert_eq!(kept, [before, behind].concat());
+    }
 }

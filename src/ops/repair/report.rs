@@ -81,5 +81,5 @@ impl RepairReport {
 /// Whole commands behind the first damage of a part.
 fn behind(survey: &Survey<'_>) -> u64 {
     let islands = crate::ops::islands::islands(survey.part.mapping.bytes(), survey.stop);
-    islands.iter().map(|island| island.tally.commands).sum()
+    islands.iter().map(|island| island.commands).sum()
 }

@@ -132,7 +132,7 @@ impl Intact {
     /// The sum over stretches.
     pub fn of(islands: &[Island]) -> Self {
         Intact {
-            commands: islands.iter().map(|island| island.tally.commands).sum(),
+            commands: islands.iter().map(|island| island.commands).sum(),
             bytes: islands.iter().map(|island| island.range.end - island.range.start).sum(),
             stretches: islands.len() as u64,
             first: islands.first().map(|island| island.range.start),
