@@ -10,11 +10,16 @@ mod servers {
     pub(crate) mod commands;
     pub(crate) mod generate;
     pub(crate) mod loader;
+    pub(crate) mod rdb;
 }
 
 fn main() {
     let arguments = libtest_mimic::Arguments::from_args();
-    let trials =
-        [servers::commands::trials(), servers::generate::trials(), servers::loader::trials()];
+    let trials = [
+        servers::commands::trials(),
+        servers::generate::trials(),
+        servers::loader::trials(),
+        servers::rdb::trials(),
+    ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit();
 }

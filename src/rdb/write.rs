@@ -36,9 +36,11 @@ mod value;
 mod view;
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use super::format::opcode;
 use super::header::Magic;
+use crate::error::Error;
 use crate::server::Product;
 use out::{Out, Put};
 use value::Encoder;
@@ -125,6 +127,16 @@ pub enum WriteError {
     Io(io::Error),
     /// The version cannot hold it. Nothing of it was written.
     Unfit(Box<Unfit>),
+}
+
+impl WriteError {
+    /// As a failure of the operation that was writing the file at `path`.
+    pub fn at(self, path: impl AsRef<Path>) -> Error {
+        match self {
+            WriteError::Io(error) => Error::io("write", path, error),
+            WriteError::Unfit(unfit) => Error::from(*unfit).at(path),
+        }
+    }
 }
 
 impl std::fmt::Display for WriteError {
