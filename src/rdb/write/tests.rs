@@ -477,6 +477,113 @@ fn the_oldest_version_has_its_own_names_and_forms() {
     assert_eq!(bytes, expected);
 }
 
+/// Of `SET k v PXAT 4102444800000`, and `ZADD z 2.5 b -1 500` in database 2.
+struct OfServer {
+    target: Target,
+    product: Product,
+    version: &'static str,
+    ctime: u64,
+    used_mem: u64,
+    bytes: &'static [u8],
+}
+
+const OF_SERVERS: [OfServer; 4] = [
+    OfServer {
+        target: Target::REDIS_9,
+        product: Product::Redis,
+        version: "6.2.5",
+        ctime: 0x6b02_76b5,
+        used_mem: 0x000d_4f40,
+        bytes: b"REDIS0009\xfa\x09redis-ver\x056.2.5\xfa\x0aredis-bits\xc0@\xfa\x05ctime\xc2\xb5v\x02k\
+          \xfa\x08used-mem\xc2@O\x0d\x00\xfa\x0caof-preamble\xc0\x00\xfe\x00\xfb\x01\x01\
+          \xfc\x00\xd8\xc3,\xbb\x03\x00\x00\x00\x01k\x01v\xfe\x02\xfb\x01\x00\x0c\x01z\x1a\x1a\x00\x00\x00\
+          \x14\x00\x00\x00\x04\x00\x00\xc0\xf4\x01\x04\xfe\xff\x03\x01b\x03\x032.5\xff\
+          \xff;\xc8@F\x22*\x16\x9f",
+    },
+    OfServer {
+        target: Target::REDIS_10,
+        product: Product::Redis,
+        version: "7.0.15",
+        ctime: 0x6b02_76b6,
+        used_mem: 0x0010_3838,
+        bytes: b"REDIS0010\xfa\x09redis-ver\x067.0.15\xfa\x0aredis-bits\xc0@\xfa\x05ctime\xc2\xb6v\x02k\
+          \xfa\x08used-mem\xc288\x10\x00\xfa\x08aof-base\xc0\x00\xfe\x00\xfb\x01\x01\
+          \xfc\x00\xd8\xc3,\xbb\x03\x00\x00\x00\x01k\x01v\xfe\x02\xfb\x01\x00\x11\x01z\x15\x15\x00\x00\x00\
+          \x04\x00\xc1\xf4\x02\xdf\xff\x02\x81b\x02\x832.5\x04\xff\xff\x0a\xa0T\xdd\xe4\xa2}7",
+    },
+    OfServer {
+        target: Target::REDIS_12,
+        product: Product::Redis,
+        version: "8.2.3",
+        ctime: 0x6b02_76b6,
+        used_mem: 0x000c_e718,
+        bytes: b"REDIS0012\xfa\x09redis-ver\x058.2.3\xfa\x0aredis-bits\xc0@\xfa\x05ctime\xc2\xb6v\x02k\
+          \xfa\x08used-mem\xc2\x18\xe7\x0c\x00\xfa\x08aof-base\xc0\x00\xfe\x00\xfb\x01\x01\
+          \xfc\x00\xd8\xc3,\xbb\x03\x00\x00\x00\x01k\x01v\xfe\x02\xfb\x01\x00\x11\x01z\x15\x15\x00\x00\x00\
+          \x04\x00\xc1\xf4\x02\xdf\xff\x02\x81b\x02\x832.5\x04\xff\xff\xac4h\xf9\xf0\xf8\x0f?",
+    },
+    OfServer {
+        target: Target::VALKEY_80,
+        product: Product::Valkey,
+        version: "9.1.2",
+        ctime: 0x6b02_76b7,
+        used_mem: 0x0011_ca68,
+        bytes: b"VALKEY080\xfa\x0avalkey-ver\x059.1.2\xfa\x0aredis-bits\xc0@\xfa\x05ctime\xc2\xb7v\x02k\
+          \xfa\x08used-mem\xc2h\xca\x11\x00\xfa\x08aof-base\xc0\x00\xfe\x00\xfb\x01\x01\
+          \xfc\x00\xd8\xc3,\xbb\x03\x00\x00\x00\x01k\x01v\xfe\x02\xfb\x01\x00\x11\x01z\x15\x15\x00\x00\x00\
+          \x04\x00\xc1\xf4\x02\xdf\xff\x02\x81b\x02\x832.5\x04\xff\xff\xcc\x8c\xd3\xe3-u\xf1\xf0",
+    },
+];
+
+#[test]
+fn a_small_file_is_byte_for_byte_what_each_server_wrote() {
+    for OfServer { target, product, version, ctime, used_mem, bytes: theirs } in OF_SERVERS {
+        let mut bytes = Vec::new();
+        let mut writer = Writer::new(&mut bytes, target, &PLAIN);
+        let version = version.to_owned();
+        writer.notes(&Notes { product, version, ctime, used_mem, base: false }).unwrap();
+        writer.select_db(0, 1, 1).unwrap();
+        let expires = KeyNotes { expires_ms: Some(FAR_MS), ..KeyNotes::default() };
+        writer.key(b"k", &expires, &Value::String(b"v")).unwrap();
+        writer.select_db(2, 1, 0).unwrap();
+        let zset =
+            Gathered { texts: texts(["b", "500"]), scores: vec![2.5, -1.0], ..Gathered::default() };
+        writer.key(b"z", &KeyNotes::default(), &Value::Zset(&zset)).unwrap();
+        writer.finish().unwrap();
+        assert_eq!(bytes.escape_ascii().to_string(), theirs.escape_ascii().to_string(), "{target}");
+    }
+}
+
+#[test]
+fn files_of_real_servers_lose_nothing_when_they_are_written_again() {
+    let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/rdb");
+    let mut files = 0;
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension == "md") {
+            continue;
+        }
+        let original = std::fs::read(&path).unwrap();
+        let (told, found) = read(&original).unwrap();
+        let own = Target::ALL
+            .into_iter()
+            .find(|t| (t.magic(), t.version()) == (found.magic, found.version));
+        // Notes say who wrote it.
+        let data = |told: Vec<String>| -> Vec<String> {
+            told.into_iter().filter(|line| !line.starts_with("note ")).collect()
+        };
+        for options in [PLAIN, Options::default()] {
+            let mut bytes = Vec::new();
+            let converted =
+                convert(&original, &mut bytes, Product::Redis, own, &options, &Silent).unwrap();
+            assert_eq!(Some(converted.target), own);
+            assert_eq!(data(read(&bytes).unwrap().0), data(told.clone()), "{}", path.display());
+        }
+        files += 1;
+    }
+    assert!(files > 5);
+}
+
 #[test]
 fn parts_are_joined_to_what_one_writer_would_have_written() {
     let key = |writer: &mut Writer<&mut Vec<u8>>, n: u32| {
