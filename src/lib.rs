@@ -11,7 +11,7 @@
 //! | 4 | [`ops`] | what a person asks for: typed options in, typed report out, nothing printed |
 //! | 3 | [`command`] | what each command means: one table row a command; the tally of a log |
 //! | 2 | [`aof`] | the append-only file on disk: opening, manifest, frame grammar, scan, salvage |
-//! | 1 | [`rdb`] | the RDB on disk, told to a visitor; its checksum |
+//! | 1 | [`rdb`] | the RDB on disk: told to a visitor, and written; its checksum |
 //! | 0 | [`disk`] | the only room that maps, locks, syncs and renames, and the only one with unsafe code |
 //!
 //! Beside the floors, for every room: [`server`] (which server, and what its loader does), [`error`],

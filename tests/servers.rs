@@ -11,6 +11,7 @@ mod servers {
     pub(crate) mod damage;
     pub(crate) mod generate;
     pub(crate) mod loader;
+    pub(crate) mod rdb;
     pub(crate) mod sets;
     pub(crate) mod verdicts;
 }
@@ -19,10 +20,11 @@ fn main() {
     let arguments = libtest_mimic::Arguments::from_args();
     let trials = [
         servers::commands::trials(),
-        servers::sets::trials(),
         servers::damage::trials(),
         servers::generate::trials(),
         servers::loader::trials(),
+        servers::rdb::trials(),
+        servers::sets::trials(),
         servers::verdicts::trials(),
     ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit();

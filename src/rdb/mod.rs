@@ -14,6 +14,7 @@
 //! [`walk`](walk()) reads it from the first byte to the last, checks all that a server checks that loads it,
 //! and tells a [`Visitor`] what lies in it. The end is told by the RDB itself: behind it, an append-only
 //! file goes on with commands. [`Records`] reads one key again, at the place that the walk told.
+//! [`Writer`] writes one, in the version that a [`Target`] names.
 //!
 //! | file | what it knows |
 //! |---|---|
@@ -28,6 +29,7 @@
 //! | `cursor`, `text`, `lzf` | lengths and strings, of which all is made |
 //! | `checksum`, `unique` | the checks beside the format: CRC-64, and what must not come twice |
 //! | `visitor`, `damage` | what is told on the way, and what is told when it cannot go on |
+//! | `write` | the writing side of all this |
 //!
 //! Nothing here believes a length: memory is taken as bytes arrive, and nothing recurses.
 
@@ -54,6 +56,7 @@ mod unique;
 mod value;
 mod visitor;
 mod walk;
+pub mod write;
 mod ziplist;
 mod zipmap;
 
@@ -65,3 +68,4 @@ pub use header::{Header, Magic, is_rdb};
 pub use text::{Lzf, Text};
 pub use visitor::{AuxWhen, Ignore, Key, KeyEnd, ModuleId, StreamId, StreamInfo, Visitor, Want};
 pub use walk::{Records, walk};
+pub use write::{Target, Writer, convert};

@@ -1,0 +1,237 @@
+//! Streams; see [`stream`](super::super::stream) for the bytes.
+
+use std::io::Write;
+
+use super::super::visitor::{StreamId, StreamInfo};
+use super::out::{Out, Put};
+use super::packed::{Listpack, Pack};
+use super::value::{Encoder, Node, nodes};
+use super::view::{Group, Stream};
+
+/// A node takes no more entries than this, and no more of them when it would have more bytes.
+const NODE_ENTRIES: u8 = 100;
+const NODE_BYTES: usize = 4096;
+
+const SAME_FIELDS: i64 = 2;
+/// Stands for entries read that are not known.
+const NOT_KNOWN: u64 = u64::MAX;
+/// Stands for the first id of a stream without entries, when a server has to make it up.
+const HIGHEST: StreamId = StreamId { ms: u64::MAX, seq: u64::MAX };
+
+impl StreamId {
+    pub(super) fn to_bytes(self) -> [u8; 16] {
+        (u128::from(self.ms) << 64 | u128::from(self.seq)).to_be_bytes()
+    }
+}
+
+/// What a stream counts, with nothing left open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Counters {
+    pub(super) length: u64,
+    pub(super) last_id: StreamId,
+    first_id: StreamId,
+    max_deleted_id: StreamId,
+    added: u64,
+}
+
+impl Counters {
+    /// What is told, or else made up as a server does that loads the first version of streams.
+    fn new(info: &StreamInfo, length: u64, first: Option<StreamId>) -> Self {
+        Counters {
+            length,
+            last_id: info.last_id,
+            first_id: info.first_id.or(first).unwrap_or(HIGHEST),
+            max_deleted_id: info.max_deleted_id.unwrap_or_default(),
+            added: info.entries_added.unwrap_or(length),
+        }
+    }
+
+    /// What is told, and what a server would make up that is told only entries and last id.
+    pub(super) fn told_and_made_up(stream: &dyn Stream) -> (Self, Self) {
+        let (mut length, mut first) = (0, None);
+        stream.entries(&mut |id, _| {
+            length += 1;
+            first.get_or_insert(id);
+        });
+        let info = stream.info();
+        let untold = StreamInfo { last_id: info.last_id, ..StreamInfo::default() };
+        (Counters::new(&info, length, first), Counters::new(&untold, length, first))
+    }
+
+    /// How many entries a group has read whose last id is this, as far as it follows from what the
+    /// stream counts. A server reckons so when it loads the first version of streams.
+    pub(super) fn read_up_to(&self, last_id: StreamId) -> Option<u64> {
+        let nothing_deleted_ahead =
+            self.max_deleted_id == StreamId::default() || self.max_deleted_id < self.first_id;
+        if self.added == 0 {
+            Some(0)
+        } else if last_id == self.last_id || self.length == 0 && last_id < self.last_id {
+            Some(self.added)
+        } else if last_id > self.last_id || !nothing_deleted_ahead || last_id > self.first_id {
+            None
+        } else {
+            let before_first = self.added.saturating_sub(self.length);
+            Some(before_first + u64::from(last_id == self.first_id))
+        }
+    }
+}
+
+impl Encoder {
+    pub(super) fn stream<W: Write>(&mut self, out: &mut Out<W>, key: &[u8], stream: &dyn Stream) {
+        let version = self.target.version();
+        let (code, version) = match version {
+            ..=9 => (15, 1),
+            10 => (19, 2),
+            _ => (21, 3),
+        };
+        self.begin(out, code, key);
+        let (mut length, mut first) = (0, None);
+        let Encoder { strings, listpack, kept, .. } = self;
+        nodes(out, strings, kept, |tell| (length, first) = split(stream, listpack, tell));
+
+        let info = stream.info();
+        let counters = Counters::new(&info, length, first);
+        out.length(counters.length);
+        id(out, counters.last_id);
+        if version >= 2 {
+            id(out, counters.first_id);
+            id(out, counters.max_deleted_id);
+            out.length(counters.added);
+        }
+        let mut groups = 0;
+        stream.groups(&mut |_| groups += 1);
+        out.length(groups);
+        stream.groups(&mut |group| {
+            let read = match info.entries_added {
+                None => counters.read_up_to(group.last_id),
+                Some(_) => group.entries_read,
+            };
+            self.group(out, version, group, read);
+        });
+    }
+
+    fn group<W: Write>(
+        &mut self,
+        out: &mut Out<W>,
+        version: u8,
+        group: &Group<'_>,
+        read: Option<u64>,
+    ) {
+        self.strings.write(out, group.name);
+        id(out, group.last_id);
+        if version >= 2 {
+            out.length(read.unwrap_or(NOT_KNOWN));
+        }
+        out.length(group.pending.len() as u64);
+        for pending in group.pending {
+            out.put(&pending.id.to_bytes());
+            out.put(&pending.delivered_ms.to_le_bytes());
+            out.length(pending.deliveries);
+        }
+        out.length(group.consumers.len() as u64);
+        for consumer in group.consumers {
+            self.strings.write(out, consumer.name);
+            out.put(&consumer.seen_ms.to_le_bytes());
+            if version >= 3 {
+                out.put(&consumer.active_ms.unwrap_or(consumer.seen_ms).to_le_bytes());
+            }
+            out.length(consumer.pending.len() as u64);
+            for pending in consumer.pending {
+                out.put(&pending.to_bytes());
+            }
+        }
+    }
+}
+
+fn id(to: &mut impl Put, id: StreamId) {
+    to.length(id.ms);
+    to.length(id.seq);
+}
+
+/// Cuts the stream into nodes. Gives back the number of entries and the first one's id.
+fn split(
+    stream: &dyn Stream,
+    pack: &mut Listpack,
+    tell: &mut dyn FnMut(Node<'_>),
+) -> (u64, Option<StreamId>) {
+    let (mut length, mut first) = (0, None);
+    let mut base = StreamId::default();
+    let mut in_node: u8 = 0;
+    // Each field with its length before it, so that no two sequences of fields look the same.
+    let mut common = Vec::new();
+    stream.entries(&mut |id, fields| {
+        length += 1;
+        first.get_or_insert(id);
+        let text: usize = fields.iter().map(|(field, value)| field.len() + value.len()).sum();
+        let full = in_node >= NODE_ENTRIES || pack.size() + text >= NODE_BYTES;
+        if in_node > 0 && full {
+            pack.set_first(in_node);
+            tell(Node::Entries(base, pack.end()));
+            in_node = 0;
+        }
+        if in_node == 0 {
+            base = id;
+            pack.begin();
+            pack.push_number(1);
+            pack.push_number(0);
+            push_count(pack, fields.len());
+            common.clear();
+            for (field, _) in fields {
+                pack.push(field);
+                common.put(&field.len().to_le_bytes());
+                common.put(field);
+            }
+            pack.push_number(0);
+        }
+        in_node += 1;
+        entry(pack, base, id, fields, &common);
+    });
+    if in_node > 0 {
+        pack.set_first(in_node);
+        tell(Node::Entries(base, pack.end()));
+    }
+    (length, first)
+}
+
+fn entry(
+    pack: &mut Listpack,
+    base: StreamId,
+    id: StreamId,
+    fields: &[(&[u8], &[u8])],
+    common: &[u8],
+) {
+    let before = pack.count();
+    let same = same_fields(fields, common);
+    pack.push_number(if same { SAME_FIELDS } else { 0 });
+    // Differences are signed, and added as the servers add them: without a look at overflow.
+    pack.push_number(id.ms.wrapping_sub(base.ms).cast_signed());
+    pack.push_number(id.seq.wrapping_sub(base.seq).cast_signed());
+    if !same {
+        push_count(pack, fields.len());
+    }
+    for (field, value) in fields {
+        if !same {
+            pack.push(field);
+        }
+        pack.push(value);
+    }
+    let items = pack.count() - before;
+    push_count(pack, items);
+}
+
+fn same_fields(fields: &[(&[u8], &[u8])], mut common: &[u8]) -> bool {
+    for (field, _) in fields {
+        let Some(rest) = common
+            .strip_prefix(&field.len().to_le_bytes())
+            .and_then(|rest| rest.strip_prefix(*field))
+        else {
+            return false;
+        };
+        common = rest;
+    }
+    common.is_empty()
+}
+
+fn push_count(pack: &mut Listpack, count: usize) {
+    pack.push_number(i64::try_from(count).unwrap_or(i64::MAX));
+}

@@ -1,0 +1,258 @@
+//! Which version of the file is written, and what it can carry.
+
+use std::fmt;
+
+use super::super::header::Magic;
+use super::super::value::HIGHEST_FIELD_EXPIRY;
+use super::stream::Counters;
+use super::view::Value;
+use crate::error::{Error, ErrorKind};
+use crate::escape::Shown;
+use crate::server::{Product, Server};
+
+/// A version that is written: a magic and a number that go together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Target {
+    magic: Magic,
+    version: u32,
+}
+
+impl Target {
+    /// `REDIS0009`: Redis 5.0 to 6.2, and loaded by all since.
+    pub const REDIS_9: Target = Target { magic: Magic::Redis, version: 9 };
+    /// `REDIS0010`: Redis 7.0, and loaded by all since.
+    pub const REDIS_10: Target = Target { magic: Magic::Redis, version: 10 };
+    /// `REDIS0011`: Redis 7.2 and Valkey 7.2 to 8.1, and loaded by all since.
+    pub const REDIS_11: Target = Target { magic: Magic::Redis, version: 11 };
+    /// `REDIS0012`: Redis 7.4 to 8.2. Valkey does not load it.
+    pub const REDIS_12: Target = Target { magic: Magic::Redis, version: 12 };
+    /// `VALKEY080`: Valkey 9.0 and 9.1. Redis does not load it.
+    pub const VALKEY_80: Target = Target { magic: Magic::Valkey, version: 80 };
+
+    /// All that are written, the most widely loaded first.
+    pub const ALL: [Target; 5] =
+        [Target::REDIS_9, Target::REDIS_10, Target::REDIS_11, Target::REDIS_12, Target::VALKEY_80];
+
+    /// What a server of this line writes itself. `None` before Redis 5.0.
+    pub fn of(server: Server) -> Option<Target> {
+        if server.highest_valkey_rdb().is_some() {
+            return Some(Target::VALKEY_80);
+        }
+        let version = server.highest_redis_rdb();
+        Target::ALL.into_iter().find(|t| t.magic == Magic::Redis && t.version == version)
+    }
+
+    /// Whether a server of this line loads it.
+    pub fn loads_on(self, server: Server) -> bool {
+        match self.magic {
+            Magic::Redis => self.version <= server.highest_redis_rdb(),
+            Magic::Valkey => server.highest_valkey_rdb().is_some_and(|v| self.version <= v),
+        }
+    }
+
+    /// The word that begins the file.
+    pub fn magic(self) -> Magic {
+        self.magic
+    }
+
+    /// The version after it.
+    pub fn version(self) -> u32 {
+        self.version
+    }
+
+    /// Whether it has what Redis had in this version.
+    pub(super) fn since(self, version: u32) -> bool {
+        self.version >= version
+    }
+
+    fn has(self, feature: Feature) -> bool {
+        match feature {
+            Feature::Functions | Feature::StreamCounters => self.since(10),
+            Feature::ConsumerActivity => self.since(11),
+            Feature::FieldExpiry => self.since(12),
+            Feature::FarFieldExpiry | Feature::SlotImport => self.magic == Magic::Valkey,
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    /// As the file begins.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.magic {
+            Magic::Redis => write!(f, "REDIS{:04}", self.version),
+            Magic::Valkey => write!(f, "VALKEY{:03}", self.version),
+        }
+    }
+}
+
+/// What not every version can carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Feature {
+    /// Function libraries.
+    Functions,
+    /// What a stream counts beside its length, and what a group has read, where that is not what
+    /// a server makes up when it is not told.
+    StreamCounters,
+    /// When a consumer was last active, where that is not when it was last seen.
+    ConsumerActivity,
+    /// Fields of hashes that expire.
+    FieldExpiry,
+    /// Fields of hashes that expire at a time that Redis does not have.
+    FarFieldExpiry,
+    /// Imports of cluster slots that were under way.
+    SlotImport,
+}
+
+impl Feature {
+    const ALL: [Feature; 6] = [
+        Feature::Functions,
+        Feature::StreamCounters,
+        Feature::ConsumerActivity,
+        Feature::FieldExpiry,
+        Feature::FarFieldExpiry,
+        Feature::SlotImport,
+    ];
+
+    /// What only informs: a server goes on without it as it did in the versions before.
+    pub fn is_bookkeeping(self) -> bool {
+        matches!(self, Feature::StreamCounters | Feature::ConsumerActivity)
+    }
+}
+
+impl fmt::Display for Feature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Feature::Functions => "functions",
+            Feature::StreamCounters => "the counters of streams and their groups",
+            Feature::ConsumerActivity => "the last activity of consumers",
+            Feature::FieldExpiry => "fields of hashes that expire",
+            Feature::FarFieldExpiry => "fields of hashes that expire later than Redis can tell",
+            Feature::SlotImport => "imports of cluster slots",
+        })
+    }
+}
+
+/// What a data set needs of a version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Needs(u8);
+
+impl Needs {
+    /// Nothing that not every version has.
+    pub const NONE: Needs = Needs(0);
+
+    /// What a value needs.
+    pub fn of(value: &Value<'_>) -> Needs {
+        let mut needs = Needs::NONE;
+        match value {
+            Value::Hash(fields) => {
+                if let Some((lowest, highest)) = fields.expiries() {
+                    needs.add(Feature::FieldExpiry);
+                    if lowest < 1 || highest > HIGHEST_FIELD_EXPIRY {
+                        needs.add(Feature::FarFieldExpiry);
+                    }
+                }
+            }
+            Value::Stream(stream) => {
+                let (told, made_up) = Counters::told_and_made_up(*stream);
+                if told != made_up {
+                    needs.add(Feature::StreamCounters);
+                }
+                let known = stream.info().entries_added.is_some();
+                stream.groups(&mut |group| {
+                    if known && group.entries_read != told.read_up_to(group.last_id) {
+                        needs.add(Feature::StreamCounters);
+                    }
+                    let differs = group.consumers.iter().any(|consumer| {
+                        consumer.active_ms.is_some_and(|active| active != consumer.seen_ms)
+                    });
+                    if differs {
+                        needs.add(Feature::ConsumerActivity);
+                    }
+                });
+            }
+            Value::String(_)
+            | Value::List(_)
+            | Value::Set(_)
+            | Value::Zset(_)
+            | Value::Module(_) => {}
+        }
+        needs
+    }
+
+    /// Adds a feature.
+    pub fn add(&mut self, feature: Feature) {
+        self.0 |= 1 << feature as u8;
+    }
+
+    /// Adds all that `other` needs.
+    pub fn merge(&mut self, other: Needs) {
+        self.0 |= other.0;
+    }
+
+    /// The features, those first that have been there for longest.
+    pub fn features(self) -> impl Iterator<Item = Feature> {
+        Feature::ALL.into_iter().filter(move |feature| self.0 & 1 << *feature as u8 != 0)
+    }
+
+    /// The first feature that `target` cannot carry.
+    pub fn missing(self, target: Target) -> Option<Feature> {
+        self.missing_all(target).next()
+    }
+
+    pub(super) fn missing_all(self, target: Target) -> impl Iterator<Item = Feature> {
+        self.features().filter(move |feature| !target.has(*feature))
+    }
+
+    /// The lowest version that servers of this product load and that carries all this.
+    ///
+    /// # Errors
+    ///
+    /// What none of them carries: only Valkey has [`Feature::FarFieldExpiry`] and
+    /// [`Feature::SlotImport`].
+    pub fn lowest(self, product: Product) -> Result<Target, Unfit> {
+        let last = match product {
+            Product::Redis => Target::REDIS_12,
+            Product::Valkey => Target::VALKEY_80,
+        };
+        let common = [Target::REDIS_9, Target::REDIS_10, Target::REDIS_11];
+        let fits = common.into_iter().chain([last]).find(|target| self.missing(*target).is_none());
+        fits.ok_or_else(|| Unfit {
+            target: last,
+            // The last misses something, or it would have been found.
+            feature: self.missing(last).unwrap_or(Feature::SlotImport),
+            key: None,
+        })
+    }
+}
+
+/// A version was chosen that cannot carry the data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfit {
+    /// The version.
+    pub target: Target,
+    /// What it lacks.
+    pub feature: Feature,
+    /// The database and name of the key that needs it, where it is a key.
+    pub key: Option<(u64, Vec<u8>)>,
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an RDB that begins with {} cannot hold {}", self.target, self.feature)?;
+        if let Some((db, key)) = &self.key {
+            write!(f, ", which key {} of database {db} needs", Shown(key))?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Unfit {}
+
+impl From<Unfit> for Error {
+    fn from(unfit: Unfit) -> Self {
+        let error = Error::new(ErrorKind::Refused, unfit.to_string());
+        let fit = Target::ALL.into_iter().filter(|target| target.has(unfit.feature));
+        let fit: Vec<String> = fit.map(|target| target.to_string()).collect();
+        error.help(format!("choose a version that has them: {}", fit.join(", ")))
+    }
+}
