@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 use std::{env, fmt};
 
 use aofkit::aof::{Frame, Sink, scan};
-use aofkit::ops::repair::{Options as RepairOptions, Output, RepairReport, Why, repair};
+use aofkit::ops::repair::{Options as RepairOptions, Output, RepairReport, repair};
 use aofkit::ops::survey::survey;
 use aofkit::progress::Silent;
 use aofkit::server::{Server, valkey};
@@ -467,23 +467,41 @@ const OF_CONTENT: [&str; 8] = [
 
 fn repairs(binary: &Binary) {
     let likely = loaded_by(binary.line);
+    let mut ends = BTreeMap::new();
     let mut differences = Vec::new();
     for round in rounds(60) {
         let mutant = Mutant::new(round, &likely);
         for salvage in [false, true] {
-            if let Err(difference) = repaired(binary, &mutant, salvage) {
-                let place = mutant.keep(binary.line);
-                differences.push(format!(
-                    "{mutant}, salvage: {salvage}\n    kept in {}\n    {difference}",
-                    place.display()
-                ));
+            match repaired(binary, &mutant, salvage) {
+                Ok(end) => *ends.entry((end, salvage)).or_insert(0) += 1,
+                Err(difference) => {
+                    let place = mutant.keep(binary.line);
+                    differences.push(format!(
+                        "{mutant}, salvage: {salvage}\n    kept in {}\n    {difference}",
+                        place.display()
+                    ));
+                }
             }
         }
     }
+    tell(&format!("{}: (end, salvage): {ends:?}", binary.line));
     assert!(differences.is_empty(), "{}: {}", binary.line, differences.join("\n"));
 }
 
-fn repaired(binary: &Binary, mutant: &Mutant, salvage: bool) -> Result<(), String> {
+/// How a repair ended, where that is as it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum End {
+    /// Refused: a broken RDB, or a choice that only a person can make.
+    Refused,
+    /// Nothing was damaged.
+    Whole,
+    /// Mended, and the server loads all of it.
+    Loaded,
+    /// Mended, and the server does not take the content: commands or versions that it does not know.
+    OfContent,
+}
+
+fn repaired(binary: &Binary, mutant: &Mutant, salvage: bool) -> Result<End, String> {
     let line = binary.line;
     let [data, mended] = [(); 2]
         .map(|()| tempfile::Builder::new().prefix("aofkit-").tempdir().expect("a directory"));
@@ -494,19 +512,21 @@ fn repaired(binary: &Binary, mutant: &Mutant, salvage: bool) -> Result<(), Strin
     let report = match repair(&log, &options, &Silent) {
         Ok(report) => report,
         Err(error) if error.kind() == ErrorKind::Refused && error.next_step().is_some() => {
-            return Ok(()); // A broken RDB, or a choice that only a person can make.
+            return Ok(End::Refused);
         }
         Err(error) => return Err(format!("the repair fails: {error}")),
     };
     if !report.damaged {
         return match before.deed {
             Deed::Cuts(_) => Err(format!("said: {before}, and nothing is repaired")),
-            _ => Ok(()),
+            _ => Ok(End::Whole),
         };
     }
     keeps_only_what_was_there(&log, &new, &report)?;
     if line == valkey(9, 1) && !salvage {
-        cuts_as_the_server_does(&seen(binary, data.path()), &new, &report)?;
+        let spare = tempfile::Builder::new().prefix("aofkit-").tempdir().expect("a directory");
+        mutant.log.lay_out(line, spare.path());
+        cuts_as_the_server_does(&seen(binary, spare.path()), &log, &new)?;
     }
     let said = said(line, &new);
     let seen = seen(binary, mended.path());
@@ -517,7 +537,7 @@ fn repaired(binary: &Binary, mutant: &Mutant, salvage: bool) -> Result<(), Strin
     if said.deed != Deed::Loads && !of_content {
         return Err(format!("the repaired log does not load: {said}"));
     }
-    Ok(())
+    Ok(if said.deed == Deed::Loads { End::Loaded } else { End::OfContent })
 }
 
 /// Its parts are those of the original, less what the report says is dropped, in order.
@@ -544,20 +564,17 @@ fn keeps_only_what_was_there(log: &Path, new: &Path, report: &RepairReport) -> R
 
 /// Of a torn end, a repair keeps what the server keeps that cuts torn transactions right: but for
 /// annotations, which that server cuts off too, and for transactions inside others, where it errs.
-fn cuts_as_the_server_does(seen: &Told, new: &Path, report: &RepairReport) -> Result<(), String> {
+fn cuts_as_the_server_does(seen: &Told, log: &Path, new: &Path) -> Result<(), String> {
     let Deed::Cuts(keeps) = seen.deed else { return Ok(()) };
-    let log = aof::open(new).expect("the repaired log");
-    let last = log.parts.last().expect("a part").mapping.bytes();
-    let torn = |why: Why| matches!(why, Why::TornTransaction | Why::TornEnd);
-    let dangling = report.dropped.iter().filter(|dropped| torn(dropped.why)).count() > 2
-        || report.dropped.windows(2).any(|two| two[0].offset + two[0].bytes != two[1].offset)
-        || report.dropped.first().is_some_and(|first| first.offset < keeps);
-    let more = last.get(usize::try_from(keeps).expect("small")..);
+    let [log, new] = [log, new].map(|path| aof::open(path).expect("a log"));
+    let original = survey(log.parts.last().expect("a part"), &Silent).expect("it can be read");
+    let kept = new.parts.last().expect("a part").mapping.bytes();
+    let more = kept.get(usize::try_from(keeps).expect("small")..);
     let annotations_alone = more.is_some_and(|more| frames(more).is_empty());
-    if dangling || annotations_alone {
+    if annotations_alone || original.tally.transactions.dangling_count > 0 {
         return Ok(());
     }
-    Err(format!("the server keeps {keeps} bytes, the repair {}", last.len()))
+    Err(format!("the server keeps {keeps} bytes, the repair {}", kept.len()))
 }
 
 // The peer.

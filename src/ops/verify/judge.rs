@@ -411,7 +411,10 @@ fn ends_the_loader(id: CommandId, tally: &Tally, server: Server) -> Option<Outco
     if id == CommandId::SHUTDOWN && !server.has_redis(7, 0) {
         return Some(Outcome::Refuses);
     }
-    let crashes = (BEFORE_7_0.contains(&id) && !server.has_redis(7, 0))
-        || (id == CommandId::WAIT && !server.has_redis(7, 2));
-    crashes.then_some(Outcome::Crashes)
+    if id == CommandId::WAIT && !server.has_redis(7, 2) {
+        return Some(Outcome::Crashes);
+    }
+    // They reach for memory of a connection, which a loader has not; mostly it crashes.
+    let astray = BEFORE_7_0.contains(&id) && !server.has_redis(7, 0);
+    astray.then_some(Outcome::Undefined)
 }
