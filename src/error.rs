@@ -75,6 +75,16 @@ impl Error {
             _ => ErrorKind::Io,
         };
         let mut error = Error::new(kind, format!("cannot {doing} it")).at(path);
+        error.0.help = match source.kind() {
+            io::ErrorKind::PermissionDenied => Some(
+                "run it as the user that owns the files (often redis or valkey), or as root".into(),
+            ),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some(
+                "nothing half-written was left; free space there, or write to another file system"
+                    .into(),
+            ),
+            _ => None,
+        };
         error.0.source = Some(source);
         error
     }
