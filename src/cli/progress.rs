@@ -55,12 +55,12 @@ impl Progress for Bar {
             Bar::Hidden => {}
             // Several logs read at the same time share the bar.
             Bar::Drawn(bar) => {
+                bar.inc_length(bytes);
                 bar.set_style(
                     ProgressStyle::with_template(BAR)
                         .unwrap_or_else(|_| ProgressStyle::default_bar()),
                 );
                 bar.set_message(name.to_string());
-                bar.inc_length(bytes);
             }
             Bar::Lines(lines) => {
                 lines.total.fetch_add(bytes, Ordering::Relaxed);
