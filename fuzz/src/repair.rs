@@ -24,7 +24,8 @@ const CHOICES: [(bool, OpenTransaction); 6] = [
 ];
 
 /// However the log is damaged and whatever is chosen: what is kept and what is dropped tile it, and what
-/// is kept is whole. Nothing is refused but a broken RDB and a choice that was not made.
+/// is kept is whole. Nothing is refused but a broken RDB, a choice that was not made,
+/// and a log with more torn transactions than any server leaves.
 pub fn repair(bytes: &[u8]) {
     ROOM.with_borrow(|room| {
         let log = log(&room.damaged, bytes);
@@ -38,7 +39,10 @@ pub fn repair(bytes: &[u8]) {
                 Ok(planned) => planned,
                 Err(error) => {
                     let broken_rdb = surveys[0].is_preamble_broken();
-                    assert!(broken_rdb || open_transaction == OpenTransaction::Ask, "{error}");
+                    let seen = &surveys[0].tally.transactions;
+                    let no_log = seen.dangling_count > seen.dangling.len() as u64;
+                    let unasked = open_transaction == OpenTransaction::Ask;
+                    assert!(broken_rdb || no_log || unasked, "{error}");
                     assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
                     continue;
                 }
@@ -53,6 +57,8 @@ pub fn repair(bytes: &[u8]) {
             let mended = self::log(&room.mended, &kept);
             let survey = survey(&mended.parts[0], &Silent).expect("nobody cuts the file");
             assert!(survey.is_whole(), "kept, but not whole: {:?} {options:?}", survey.stop);
+            let torn = survey.tally.transactions.dangling_count;
+            assert_eq!(torn, 0, "a torn transaction is kept: {options:?}");
             // The report counts commands as well. Not every log is one that opens.
             if let Ok(report) = run(&room.damaged, &options, &Silent) {
                 assert_eq!(report.kept_commands, survey.tally.commands, "{options:?}");
