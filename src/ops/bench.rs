@@ -59,8 +59,10 @@ pub struct BenchReport {
     /// `bench`.
     pub report: &'static str,
     /// The path as given.
+    #[serde(serialize_with = "crate::escape::path")]
     pub path: PathBuf,
     /// What was opened there: the file, or the manifest of the set.
+    #[serde(serialize_with = "crate::escape::path")]
     pub opened: PathBuf,
     /// How the log lies on disk.
     pub layout: Layout,

@@ -4,11 +4,12 @@ use std::fmt::{self, Write};
 use std::time::Duration;
 
 use super::style::{GOOD, QUIET, STRONG, Styled, WARNING, wrap};
+use crate::escape::ShownPath;
 use crate::ops::bench::{
     BenchReport, Checks, ProcessOutcome, ProcessReport, Ratio, Reader, ScanReport, Temperature,
     Times,
 };
-use crate::units::{Bytes, Count};
+use crate::units::{Bytes, Count, counted};
 
 /// Columns that the text keeps to, where no name or path is longer.
 const COLUMNS: usize = 80;
@@ -22,12 +23,12 @@ pub fn text(report: &BenchReport) -> String {
 }
 
 fn write_text(out: &mut String, report: &BenchReport) -> fmt::Result {
-    writeln!(out, "{}  {}", Styled(STRONG, report.opened.display()), Bytes(report.bytes))?;
+    writeln!(out, "{}  {}", Styled(STRONG, ShownPath(&report.opened)), Bytes(report.bytes))?;
     let what = format!(
-        "{} commands in {} bytes; {} rounds, in turn; {} threads where parallel",
-        Count(report.commands),
+        "{} in {} bytes; {}, in turn; {} threads where parallel",
+        counted(report.commands, "command"),
         Count(report.command_bytes),
-        report.rounds,
+        counted(report.rounds as u64, "round"),
         report.threads
     );
     writeln!(out, "  {}", wrap(&what, COLUMNS - 2, 2))?;

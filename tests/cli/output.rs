@@ -97,6 +97,21 @@ fn no_name_steers_the_terminal() {
     }
 }
 
+#[test]
+fn nor_does_the_name_of_a_log_that_is_measured() {
+    let place = Place::new();
+    let name = OsString::from_vec(b"a\x1b[31m\xff\xe2\x80\xae.aof".to_vec());
+    place.put(&name, &command(&["SET", "k", "v"]));
+    let (bench, once) = (OsString::from("bench"), OsString::from("--rounds=1"));
+    let text = place.run(&[&bench, &once, &OsString::from("--color=always"), &name]);
+    assert_eq!(text.code, Some(0), "{text:#?}");
+    let plain = without_styles(&text.stdout);
+    assert!(plain.starts_with(r"a\u{1b}[31m\xff\u{202e}.aof"), "{plain:?}");
+    let json = place.run(&[&bench, &once, &OsString::from("--json"), &name]);
+    assert_eq!(json.code, Some(0), "{json:#?}");
+    assert!(!json.stdout.contains('\x1b'), "{json:#?}");
+}
+
 /// The text without the styles that this program puts in.
 fn without_styles(text: &str) -> String {
     let mut plain = String::new();
