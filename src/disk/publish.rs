@@ -6,6 +6,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -90,14 +91,10 @@ impl NewFile {
     pub fn create(destination: &Path, existing: Existing) -> Result<Self> {
         check_free(destination, existing)?;
         let (prefix, directory) = temporary(destination)?;
+        // The mode that open(2) would be given; the system takes the umask off.
         let mut builder = Builder::new();
         builder.prefix(&prefix).suffix(".tmp");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            // What open(2) would give; the system takes the umask off.
-            builder.permissions(fs::Permissions::from_mode(0o666));
-        }
+        builder.permissions(fs::Permissions::from_mode(0o666));
         let temporary = builder
             .tempfile_in(directory)
             .map_err(|error| Error::io("create a file beside", destination, error))?;
@@ -156,11 +153,7 @@ impl NewDirectory {
         let (prefix, directory) = temporary(destination)?;
         let mut builder = Builder::new();
         builder.prefix(&prefix).suffix(".tmp");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            builder.permissions(fs::Permissions::from_mode(0o755));
-        }
+        builder.permissions(fs::Permissions::from_mode(0o755));
         let temporary = builder
             .tempdir_in(directory)
             .map_err(|error| Error::io("create a directory beside", destination, error))?;

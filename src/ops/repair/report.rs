@@ -54,8 +54,7 @@ pub struct RepairReport {
 impl RepairReport {
     pub(super) fn new(log: &Log, surveys: &[Survey<'_>], plan: &Plan, options: &Options) -> Self {
         // What was read before a damage, and what was found behind it, less what goes.
-        let found: u64 = surveys.iter().map(|survey| survey.tally.commands).sum::<u64>()
-            + plan.parts.iter().zip(surveys).map(|(_, survey)| behind(survey)).sum::<u64>();
+        let found: u64 = surveys.iter().map(|survey| survey.tally.commands + behind(survey)).sum();
         RepairReport {
             schema: 1,
             report: "repair",
