@@ -101,7 +101,7 @@ fn no_name_steers_the_terminal() {
 fn nor_does_the_name_of_a_log_that_is_measured() {
     let place = Place::new();
     let name = OsString::from_vec(b"a\x1b[31m\xff\xe2\x80\xae.aof".to_vec());
-    place.put(&name, &command(&["SET", "k", "v"]));
+    place.put(&name, command(&["SET", "k", "v"]));
     let (bench, once) = (OsString::from("bench"), OsString::from("--rounds=1"));
     let text = place.run(&[&bench, &once, &OsString::from("--color=always"), &name]);
     assert_eq!(text.code, Some(0), "{text:#?}");
