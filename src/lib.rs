@@ -6,10 +6,13 @@
 //!
 //! | floor | room | what lives there |
 //! |---|---|---|
-//! | 6 | [`cli`] | one file a subcommand: its arguments and the call; progress; exit codes |
-//! | 5 | [`report`] | what operations return, rendered as text or JSON |
-//! | 4 | [`ops`] | what a person asks for: typed options in, typed report out, nothing printed |
-//! | 3 | [`command`] | what each command means: one table row a command; the tally of a log |
+//! | 9 | [`cli`] | one file a subcommand: its arguments and the call; progress; exit codes |
+//! | 8 | [`report`] | what operations return, rendered as text or JSON |
+//! | 7 | [`ops`] | what a person asks for: typed options in, typed report out, nothing printed |
+//! | 6 | [`replay`] | a log turned into a data set, share after share |
+//! | 5 | [`rewrite`] | a data set turned back into a log: commands, or RDB |
+//! | 4 | [`command`] | what each command means: one table row a command; the tally of a log |
+//! | 3 | [`keyspace`] | the data set in memory: databases, keys, one file a type of value, the digest |
 //! | 2 | [`aof`] | the append-only file on disk: opening, manifest, frame grammar, scan, salvage |
 //! | 1 | [`rdb`] | the RDB on disk: told to a visitor, and written; its checksum |
 //! | 0 | [`disk`] | the only room that maps, locks, syncs and renames, and the only one with unsafe code |
@@ -49,10 +52,13 @@ pub mod command;
 pub mod disk;
 pub mod error;
 pub mod escape;
+pub mod keyspace;
 pub mod ops;
 pub mod progress;
 pub mod rdb;
+pub mod replay;
 pub mod report;
+pub mod rewrite;
 pub mod server;
 pub mod units;
 

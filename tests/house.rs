@@ -6,7 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the top down: a room leans on itself and on what stands behind it.
-const FLOORS: [&str; 7] = ["cli", "report", "ops", "command", "aof", "rdb", "disk"];
+const FLOORS: [&str; 10] =
+    ["cli", "report", "ops", "replay", "rewrite", "command", "keyspace", "aof", "rdb", "disk"];
 
 /// For every room; they lean on each other alone.
 const GROUND: [&str; 5] = ["error", "escape", "progress", "server", "units"];

@@ -7,6 +7,7 @@
 mod support;
 
 mod servers {
+    pub(crate) mod apply;
     pub(crate) mod commands;
     pub(crate) mod damage;
     pub(crate) mod generate;
@@ -19,6 +20,7 @@ mod servers {
 fn main() {
     let arguments = libtest_mimic::Arguments::from_args();
     let trials = [
+        servers::apply::trials(),
         servers::commands::trials(),
         servers::damage::trials(),
         servers::generate::trials(),

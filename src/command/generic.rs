@@ -7,7 +7,7 @@ use super::row::{
 #[rustfmt::skip]
 pub(super) const ROWS: &[Command] = &[
     write("COPY",        -3, since(6, 2), TWO_KEYS),
-    write("DEL",         -2, since(1, 0), KEYS),
+    write("DEL",         -2, since(1, 0), KEYS).splits(),
     plain("DUMP",         2, since(2, 6), KEY),
     plain("EXISTS",      -2, since(1, 0), KEYS),
     // The conditions NX, XX, GT and LT came with 7.0, here and in the three like it.
@@ -36,7 +36,7 @@ pub(super) const ROWS: &[Command] = &[
     plain("TOUCH",       -2, since(3, 2), KEYS),
     plain("TTL",          2, since(1, 0), KEY),
     plain("TYPE",         2, since(1, 0), KEY),
-    write("UNLINK",      -2, since(4, 0), KEYS),
+    write("UNLINK",      -2, since(4, 0), KEYS).splits(),
     plain("WAIT",         3, since(3, 0), NO_KEYS),
     plain("WAITAOF",      4, since(7, 2), NO_KEYS),
 ];

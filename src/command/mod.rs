@@ -10,6 +10,7 @@
 
 use std::fmt;
 
+pub mod apply;
 mod bitmap;
 mod cluster;
 mod connection;
@@ -20,6 +21,7 @@ mod hll;
 mod keys;
 mod list;
 mod lookup;
+mod number;
 mod plain;
 mod pubsub;
 mod row;
@@ -34,6 +36,7 @@ pub mod transactions_seen;
 mod vector;
 mod zset;
 
+pub use apply::{Applied, Apply, Call, Context, Notes, Position, Unapplied};
 pub use lookup::{lookup, lookup_prefix};
 pub use row::{Arity, Command, Group, Keys, Role, Since, Subcommand};
 pub use tally::Tally;

@@ -1,5 +1,6 @@
 //! The shape of a row, and the words that the tables are written in.
 
+use super::apply::Apply;
 use crate::server::{Product, Server};
 
 /// A version, major and minor.
@@ -154,7 +155,7 @@ pub enum Group {
 }
 
 /// What is known of one command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub struct Command {
     /// Its name, in upper case.
     pub name: &'static str,
@@ -172,6 +173,11 @@ pub struct Command {
     pub role: Role,
     /// Its sub-commands, sorted; empty where it is no container.
     pub subcommands: &'static [Subcommand],
+    /// What it does to a data set; `None` where it does nothing to it, or cannot be replayed.
+    pub apply: Option<Apply>,
+    /// Whether what it does to one of its keys depends on that key alone, so that it can be applied to
+    /// each where that key is.
+    pub splits: bool,
 }
 
 /// What is known of one sub-command of a container, such as CREATE of XGROUP.
@@ -282,6 +288,8 @@ pub(super) const fn plain(name: &'static str, arity: i8, since: Since, keys: Key
         group: Group::Generic, // until the table is put together
         role: Role::Plain,
         subcommands: &[],
+        apply: None,
+        splits: false,
     }
 }
 
@@ -295,6 +303,16 @@ impl Command {
     pub(super) const fn until(self, changed: Since, before: i8) -> Command {
         let before = Some((before, changed));
         Command { arity: Arity { before, ..self.arity }, ..self }
+    }
+
+    /// This is what it does.
+    pub(super) const fn by(self, apply: Apply) -> Command {
+        Command { apply: Some(apply), ..self }
+    }
+
+    /// It treats each of its keys by itself.
+    pub(super) const fn splits(self) -> Command {
+        Command { splits: true, ..self }
     }
 
     pub(super) const fn with(self, subcommands: &'static [Subcommand]) -> Command {

@@ -1,9 +1,11 @@
 //! Strings, and the counters kept in them.
 
+use super::apply::{Applied, Call, Unapplied};
 use super::row::{
     COUNTED_PAIRS, Command, KEY, KEYS, Keys, TWO_KEYS, between, plain, range, since, valkey_only,
     write,
 };
+use crate::keyspace::{StringValue, Value};
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[Command] = &[
@@ -21,11 +23,11 @@ pub(super) const ROWS: &[Command] = &[
     write("INCRBYFLOAT",  3, since(2, 6),             KEY),
     plain("LCS",         -3, since(7, 0),             TWO_KEYS),
     plain("MGET",        -2, since(1, 0),             KEYS),
-    write("MSET",        -3, since(1, 0),             range(1, -1, 2)),
+    write("MSET",        -3, since(1, 0),             range(1, -1, 2)).splits(),
     write("MSETEX",      -4, valkey_only(9, 1),       COUNTED_PAIRS),
     write("MSETNX",      -3, since(1, 0),             range(1, -1, 2)),
     write("PSETEX",       4, since(2, 6),             KEY),
-    write("SET",         -3, since(1, 0),             KEY),
+    write("SET",         -3, since(1, 0),             KEY).by(set),
     write("SETEX",        4, since(2, 0),             KEY),
     write("SETNX",        3, since(1, 0),             KEY),
     write("SETRANGE",     4, since(2, 2),             KEY),
@@ -35,3 +37,12 @@ pub(super) const ROWS: &[Command] = &[
     // The old name of GETRANGE.
     plain("SUBSTR",       4, since(1, 0),             KEY),
 ];
+
+fn set(call: &mut Call<'_, '_>) -> Applied {
+    if call.args.len() > 3 {
+        return Err(Unapplied::SYNTAX);
+    }
+    let (key, value) = (call.key(), call.args[2]);
+    call.db().set(key, Value::String(StringValue::Borrowed(value)));
+    Ok(())
+}

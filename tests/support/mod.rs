@@ -6,6 +6,7 @@
 
 pub(crate) mod client;
 pub(crate) mod server;
+pub(crate) mod twin;
 
 use std::path::Path;
 

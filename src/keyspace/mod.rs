@@ -1,0 +1,42 @@
+//! The data set in memory: databases, keys, expiry, one file a type of value, the digest.
+//!
+//! A [`Keyspace`] borrows what it can: values from the log that is replayed, names of keys and members
+//! from an arena into which they are copied when first seen, so that comparing them does not reach
+//! into the log. It knows nothing of commands, and of files only how an RDB tells a value.
+//!
+//! All orders that can be seen from outside (keys of a database, members of a set) depend on what was
+//! done alone, never on a hash.
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | `databases` | the databases by number, and the arena |
+//! | `db` | a database: keys to entries |
+//! | `value` | what a key can hold |
+//! | `digest`, `score` | what DEBUG DIGEST prints, and scores as text |
+//! | `string`, `list`, `set`, `zset`, `hash`, `stream` | a type each |
+
+mod databases;
+mod db;
+pub mod digest;
+mod hash;
+mod list;
+pub mod score;
+mod set;
+mod stream;
+mod string;
+mod value;
+mod zset;
+
+pub use bumpalo::Bump;
+pub use databases::Keyspace;
+pub use db::{Db, Entry, WrongType};
+pub use hash::Hash;
+pub use list::List;
+pub use set::Set;
+pub use stream::Stream;
+pub use string::StringValue;
+pub use value::{Opaque, Typed, Value};
+pub use zset::Zset;
+
+/// The hasher of members and keys: seeded anew in each process, for the bytes come from outside.
+pub(crate) type Hasher = hashbrown::DefaultHashBuilder;

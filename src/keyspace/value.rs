@@ -1,0 +1,75 @@
+//! What a key can hold.
+
+use super::{Hash, List, Set, Stream, StringValue, Zset};
+
+/// A value.
+#[derive(Debug, Clone)]
+#[allow(missing_docs)] // The names say it.
+pub enum Value<'a> {
+    String(StringValue<'a>),
+    List(Box<List<'a>>),
+    Set(Box<Set<'a>>),
+    Zset(Box<Zset<'a>>),
+    Hash(Box<Hash<'a>>),
+    Stream(Box<Stream<'a>>),
+    /// A module's value as an RDB holds it, from the module's id to the end mark.
+    Module(&'a [u8]),
+    /// What cannot be understood, and is carried.
+    Opaque(Box<Opaque<'a>>),
+}
+
+/// A key that was touched by a command that is not understood: whatever was done to it since.
+#[derive(Debug, Clone)]
+pub struct Opaque<'a> {
+    /// What it held before.
+    pub before: Option<Value<'a>>,
+    /// The commands since then, each a whole frame, in their order.
+    pub frames: Vec<&'a [u8]>,
+}
+
+/// A type of value.
+pub trait Typed<'a>: Sized {
+    /// A value of this type without an element.
+    fn empty() -> Value<'a>;
+    /// The value, if it has this type.
+    fn of<'v>(value: &'v Value<'a>) -> Option<&'v Self>;
+    /// The value, if it has this type, to change it.
+    fn of_mut<'v>(value: &'v mut Value<'a>) -> Option<&'v mut Self>;
+}
+
+macro_rules! typed {
+    ($($variant:ident $type:ident, $empty:expr;)*) => {
+        $(
+            impl<'a> Typed<'a> for $type<'a> {
+                fn empty() -> Value<'a> {
+                    $empty
+                }
+
+                #[inline]
+                fn of<'v>(value: &'v Value<'a>) -> Option<&'v Self> {
+                    match value {
+                        Value::$variant(value) => Some(value),
+                        _ => None,
+                    }
+                }
+
+                #[inline]
+                fn of_mut<'v>(value: &'v mut Value<'a>) -> Option<&'v mut Self> {
+                    match value {
+                        Value::$variant(value) => Some(value),
+                        _ => None,
+                    }
+                }
+            }
+        )*
+    };
+}
+
+typed! {
+    String StringValue, Value::String(StringValue::default());
+    List List, Value::List(Box::default());
+    Set Set, Value::Set(Box::default());
+    Zset Zset, Value::Zset(Box::default());
+    Hash Hash, Value::Hash(Box::default());
+    Stream Stream, Value::Stream(Box::default());
+}

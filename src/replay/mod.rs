@@ -1,0 +1,1 @@
+//! A log turned into a data set, share after share.

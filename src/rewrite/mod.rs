@@ -1,0 +1,1 @@
+//! A data set turned back into a log: commands, or an RDB.

@@ -1,0 +1,7 @@
+//! Random sequences of this type's commands.
+
+use libtest_mimic::Trial;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    Vec::new()
+}

@@ -1,0 +1,28 @@
+//! What commands do to a data set here, and on the servers: random sequences, one file a type of data.
+
+use libtest_mimic::Trial;
+
+mod generic;
+mod geo;
+mod hash;
+mod hll;
+mod list;
+mod set;
+mod stream;
+mod string;
+mod zset;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let trials = [
+        generic::trials(),
+        geo::trials(),
+        hash::trials(),
+        hll::trials(),
+        list::trials(),
+        set::trials(),
+        stream::trials(),
+        string::trials(),
+        zset::trials(),
+    ];
+    trials.into_iter().flatten().collect()
+}
