@@ -104,7 +104,10 @@ pub fn of_entry(entry: &Entry<'_>, flavour: Flavour) -> Digest {
         Value::Stream(stream) => {
             for (id, fields) in stream.entries() {
                 digest.mix(format!("{}.{}", id.ms, id.seq).as_bytes());
-                fields.iter().for_each(|text| digest.mix(text));
+                for (field, value) in fields.iter() {
+                    digest.mix(field);
+                    digest.mix(value);
+                }
             }
         }
         // What a module's own digest would say cannot be known.

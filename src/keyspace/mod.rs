@@ -22,7 +22,7 @@ mod hash;
 mod list;
 pub mod score;
 mod set;
-mod stream;
+pub mod stream;
 mod string;
 mod value;
 mod zset;
