@@ -13,11 +13,15 @@
 //! | `db` | a database: keys to entries |
 //! | `value` | what a key can hold |
 //! | `digest`, `score` | what DEBUG DIGEST prints, and scores as text |
+//! | `from_rdb` | what an RDB tells, put in |
+//! | `functions` | the function libraries, which belong to no database |
 //! | `string`, `list`, `set`, `zset`, `hash`, `stream` | a type each |
 
 mod databases;
 mod db;
 pub mod digest;
+pub mod from_rdb;
+pub mod functions;
 mod hash;
 mod list;
 pub mod score;

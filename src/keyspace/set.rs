@@ -21,6 +21,11 @@ impl<'a> Set<'a> {
         self.members.is_empty()
     }
 
+    /// Adds a member, which must live as long as the keyspace. Says whether it is new.
+    pub fn insert(&mut self, member: &'a [u8]) -> bool {
+        self.members.insert(member)
+    }
+
     /// The members, in an order that depends on what was done alone.
     pub fn members(&self) -> impl Iterator<Item = &'a [u8]> {
         self.members.iter().copied()
