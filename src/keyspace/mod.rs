@@ -13,6 +13,7 @@
 //! | `db` | a database: keys to entries |
 //! | `value` | what a key can hold |
 //! | `digest`, `score` | what DEBUG DIGEST prints, and scores as text |
+//! | `fingerprint` | a digest of our own, of all that a key has |
 //! | `from_rdb` | what an RDB tells, put in |
 //! | `functions` | the function libraries, which belong to no database |
 //! | `string`, `list`, `set`, `zset`, `hash`, `stream` | a type each |
@@ -20,6 +21,7 @@
 mod databases;
 mod db;
 pub mod digest;
+pub mod fingerprint;
 pub mod from_rdb;
 pub mod functions;
 mod hash;
@@ -34,6 +36,7 @@ mod zset;
 pub use bumpalo::Bump;
 pub use databases::Keyspace;
 pub use db::{Db, Entry, WrongType};
+pub use functions::Functions;
 pub use hash::Hash;
 pub use list::List;
 pub use set::Set;
