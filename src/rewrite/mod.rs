@@ -1,1 +1,3 @@
 //! A data set turned back into a log: commands, or an RDB.
+
+pub mod commands;

@@ -81,7 +81,9 @@ fn delete(stream: &mut Stream<'_>, id: StreamId, references: References) {
     if references == References::Acknowledged && stream.is_referenced(id) {
         return;
     }
-    if stream.delete(id) && references == References::Delete {
+    stream.delete(id);
+    // Those to an entry that was gone before, too.
+    if references == References::Delete {
         stream.forget_pending(id);
     }
 }
