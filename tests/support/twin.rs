@@ -9,6 +9,7 @@ use aofkit::keyspace::{Bump, Keyspace};
 
 use super::client::Reply;
 use super::server::{Binary, Running};
+use super::twin_streams;
 
 /// A command's arguments, its name first.
 pub(crate) type Args = Vec<Vec<u8>>;
@@ -121,6 +122,7 @@ fn same_data(server: &mut Running, binary: &Binary, keyspace: &mut Keyspace<'_>,
         explain(server, binary, keyspace, done);
     }
     same_expiries(server, binary, keyspace, done);
+    twin_streams::same_streams(server, binary, keyspace, |key| history(done, &[key.to_vec()]));
 }
 
 /// The digest does not show when a key expires.
@@ -166,7 +168,7 @@ fn explain(server: &mut Running, binary: &Binary, keyspace: &mut Keyspace<'_>, d
             let reply = server.client.call(&[&b"DEBUG"[..], b"DIGEST-VALUE", &key]);
             let theirs = reply.array()[0].text();
             let ours = keyspace.db(number).get(&key).map(|entry| {
-                (digest::of_entry(entry, flavour).to_string(), format!("{:?}", entry.value))
+                (digest::of_value(entry, flavour).to_string(), format!("{:?}", entry.value))
             });
             if ours.as_ref().map(|(digest, _)| digest.as_str()) != Some(theirs.as_str()) {
                 let dump = server.client.call(&[&b"DUMP"[..], &key]);
