@@ -13,12 +13,14 @@
 //! | `db` | a database: keys to entries |
 //! | `value` | what a key can hold |
 //! | `digest`, `score` | what DEBUG DIGEST prints, and scores as text |
+//! | `hyperloglog` | what a string holds that counts different elements |
 //! | `string`, `list`, `set`, `zset`, `hash`, `stream` | a type each |
 
 mod databases;
 mod db;
 pub mod digest;
 mod hash;
+pub mod hyperloglog;
 mod list;
 pub mod score;
 mod set;
