@@ -16,6 +16,7 @@
 //! | `fingerprint` | a digest of our own, of all that a key has |
 //! | `from_rdb` | what an RDB tells, put in |
 //! | `functions` | the function libraries, which belong to no database |
+//! | `hyperloglog` | what a string holds that counts different elements |
 //! | `string`, `list`, `set`, `zset`, `hash`, `stream` | a type each |
 
 mod databases;
@@ -25,6 +26,7 @@ pub mod fingerprint;
 pub mod from_rdb;
 pub mod functions;
 mod hash;
+pub mod hyperloglog;
 mod list;
 pub mod score;
 mod set;
