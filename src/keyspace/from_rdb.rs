@@ -232,9 +232,10 @@ impl<'a> Visitor<'a> for Loader<'_, 'a> {
     fn field(&mut self, field: Text<'a, '_>, value: Text<'a, '_>, expires_ms: Option<i64>) {
         let (field, value) = (self.keep(field), self.string_value(value));
         if let Value::Hash(hash) = &mut self.value {
-            hash.insert(field, value);
+            let (place, _) = hash.find_or_add(field, || field);
+            *hash.value_mut(place) = value;
             if expires_ms.is_some() {
-                hash.set_expiry(field, expires_ms);
+                hash.set_expiry(place, expires_ms);
             }
         }
     }

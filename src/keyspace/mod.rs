@@ -17,6 +17,7 @@
 //! | `from_rdb` | what an RDB tells, put in |
 //! | `functions` | the function libraries, which belong to no database |
 //! | `hyperloglog` | what a string holds that counts different elements |
+//! | `members` | the names that sets and hashes are made of |
 //! | `string`, `list`, `set`, `zset`, `hash`, `stream` | a type each |
 
 mod databases;
@@ -28,6 +29,7 @@ pub mod functions;
 mod hash;
 pub mod hyperloglog;
 mod list;
+mod members;
 pub mod score;
 mod set;
 pub mod stream;
@@ -39,8 +41,8 @@ pub use bumpalo::Bump;
 pub use databases::Keyspace;
 pub use db::{Db, Entry, WrongType};
 pub use functions::Functions;
-pub use hash::Hash;
-pub use list::List;
+pub use hash::{Field, Hash};
+pub use list::{End, List};
 pub use set::Set;
 pub use stream::Stream;
 pub use string::StringValue;
