@@ -13,6 +13,7 @@ mod servers {
     pub(crate) mod generate;
     pub(crate) mod loader;
     pub(crate) mod rdb;
+    pub(crate) mod rewrite;
     pub(crate) mod sets;
     pub(crate) mod verdicts;
 }
@@ -26,6 +27,7 @@ fn main() {
         servers::generate::trials(),
         servers::loader::trials(),
         servers::rdb::trials(),
+        servers::rewrite::trials(),
         servers::sets::trials(),
         servers::verdicts::trials(),
     ];
