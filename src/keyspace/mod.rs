@@ -13,6 +13,7 @@
 //! | `db` | a database: keys to entries |
 //! | `value` | what a key can hold |
 //! | `digest`, `score` | what DEBUG DIGEST prints, and scores as text |
+//! | `members` | the names that sets and hashes are made of |
 //! | `string`, `list`, `set`, `zset`, `hash`, `stream` | a type each |
 
 mod databases;
@@ -20,6 +21,7 @@ mod db;
 pub mod digest;
 mod hash;
 mod list;
+mod members;
 pub mod score;
 mod set;
 pub mod stream;
@@ -30,13 +32,14 @@ mod zset;
 pub use bumpalo::Bump;
 pub use databases::Keyspace;
 pub use db::{Db, Entry, WrongType};
-pub use hash::Hash;
-pub use list::List;
+pub use hash::{Field, Hash};
+pub use list::{End, List};
 pub use set::Set;
 pub use stream::Stream;
 pub use string::StringValue;
 pub use value::{Opaque, Typed, Value};
-pub use zset::Zset;
+pub(crate) use zset::Scores;
+pub use zset::{Ordered, Place, Scored, ZeroSign, Zset};
 
 /// The hasher of members and keys: seeded anew in each process, for the bytes come from outside.
 pub(crate) type Hasher = hashbrown::DefaultHashBuilder;
