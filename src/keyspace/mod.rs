@@ -14,12 +14,14 @@
 //! | `value` | what a key can hold |
 //! | `digest`, `score` | what DEBUG DIGEST prints, and scores as text |
 //! | `members` | the names that sets and hashes are made of |
+//! | `hyperloglog` | what a string holds that counts different elements |
 //! | `string`, `list`, `set`, `zset`, `hash`, `stream` | a type each |
 
 mod databases;
 mod db;
 pub mod digest;
 mod hash;
+pub mod hyperloglog;
 mod list;
 mod members;
 pub mod score;
