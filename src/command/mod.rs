@@ -34,6 +34,7 @@ mod sort;
 mod stream;
 mod string;
 pub mod tally;
+mod timeout;
 mod transactions;
 pub mod transactions_seen;
 mod vector;

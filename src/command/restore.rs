@@ -40,7 +40,7 @@ pub(super) fn restore(call: &mut Call<'_, '_>) -> Applied {
         // A time that is too far away comes out before 1970, as on the servers.
         _ => Some(ttl.wrapping_add(call.now_ms())),
     };
-    let mut loader = Loader::new(call.keyspace, &|_| true);
+    let mut loader = Loader::new(call.keyspace, call.context.server, &|_| true);
     let end = dump.read_key(u64::from(call.db), key, expires_ms, &mut loader)?;
     if loader.finish().is_err() {
         return Err(Unapplied::Refused("the entries of a restored stream are out of order"));

@@ -7,7 +7,8 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use super::apply::{Applied, Call, Unapplied};
-use crate::keyspace::{Db, List, StringValue, Value};
+use super::zset::double::double;
+use crate::keyspace::{Db, End, List, StringValue, Value};
 use crate::server::{Product, Server};
 
 /// What is asked for.
@@ -55,14 +56,17 @@ pub(super) fn sort(call: &mut Call<'_, '_>) -> Applied {
     let mut stored = List::default();
     for item in &items[start..end] {
         if options.get.is_empty() {
-            stored.elements.push_back(item.element);
+            stored.push(End::Tail, item.element);
         }
         for pattern in &options.get {
-            stored.elements.push_back(match keys.look_up(pattern, item.element) {
-                Some(Found::Element) => item.element,
-                Some(Found::Value(value)) => value.in_arena(db.arena()),
-                None => &[],
-            });
+            stored.push(
+                End::Tail,
+                match keys.look_up(pattern, item.element) {
+                    Some(Found::Element) => item.element,
+                    Some(Found::Value(value)) => value.in_arena(db.arena()),
+                    None => &[],
+                },
+            );
         }
     }
     if stored.elements.is_empty() {
@@ -126,12 +130,8 @@ fn elements<'a>(
             set.members().map(item).collect()
         }
         Some(Value::Zset(zset)) => {
-            let mut members: Vec<_> = zset.members().collect();
-            if options.unsorted {
-                members.sort_by(|(one, low), (other, high)| {
-                    low.partial_cmp(high).unwrap_or(Ordering::Equal).then_with(|| one.cmp(other))
-                });
-            }
+            let members =
+                if options.unsorted { zset.ascending() } else { zset.members().collect() };
             members.into_iter().map(|(member, _)| item(member)).collect()
         }
         Some(Value::Opaque(_)) => {
@@ -249,9 +249,10 @@ impl<'d, 'a> Keys<'d, 'a> {
             (Value::String(value), None) => Some(Found::Value(value)),
             (Value::Hash(hash), Some(at)) => {
                 let field = &pattern[at + 2..];
-                let passed = |now| hash.expiry(field).is_some_and(|expires_ms| expires_ms <= now);
-                let value = hash.get(field).filter(|_| !self.fields_expire_ms.is_some_and(passed));
-                value.map(Found::Value)
+                let field = hash.find(field)?;
+                let passed = |now| hash.expiry(field).is_some_and(|expires_ms| expires_ms < now);
+                let passed = self.fields_expire_ms.is_some_and(passed);
+                (!passed).then(|| Found::Value(hash.value(field)))
             }
             _ => None,
         }
@@ -272,7 +273,7 @@ fn c_string(text: &[u8]) -> &[u8] {
 }
 
 /// The number that an element or value is sorted by. Servers up to Redis 7.4 and Valkey 8.0 leave it to the C
-/// library, which skips blanks in front; all but Redis since 8.0 fail on what a double cannot hold.
+/// library, which skips blanks in front and knows hexadecimals; all but Redis since 8.0 fail on what a double cannot hold.
 fn score(text: &[u8], server: Server) -> Option<f64> {
     let own = server.has_valkey(8, 1) || server.product == Product::Redis && server.has_redis(8, 0);
     if text.is_empty() {
@@ -280,8 +281,11 @@ fn score(text: &[u8], server: Server) -> Option<f64> {
     }
     let blanks = text.iter().take_while(|byte| matches!(byte, b' ' | b'\t'..=b'\r')).count();
     let text = if own { text } else { &text[blanks..] };
-    let value: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
     let digits = text.strip_prefix(b"-").or(text.strip_prefix(b"+")).unwrap_or(text);
+    if !own && matches!(digits, [b'0', b'x' | b'X', ..]) {
+        return double(text, server);
+    }
+    let value: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
     let mantissa = digits.split(|byte| matches!(byte, b'e' | b'E')).next().unwrap_or_default();
     let is_zero = !mantissa.iter().any(|digit| matches!(digit, b'1'..=b'9'));
     let too_large =
@@ -322,6 +326,13 @@ mod tests {
             (b"nan", [false; 4]),
             (b"1\0x", [true; 4]),
             (b"1e", [false; 4]),
+            (b"0x10", [true, true, false, false]),
+            (b"0x.8", [true, true, false, false]),
+            (b"0X1P-2", [true, true, false, false]),
+            (b"0x1p-1074", [true, true, false, false]),
+            (b"0x", [false; 4]),
+            (b"0x1p", [false; 4]),
+            (b"+-1", [false; 4]),
             (b".5", [true; 4]),
             (b"1.", [true; 4]),
             (b"-0", [true; 4]),

@@ -15,6 +15,8 @@
 //! | `digest`, `score` | what DEBUG DIGEST prints, and scores as text |
 //! | `from_rdb` | what an RDB tells, put in |
 //! | `functions` | the function libraries, which belong to no database |
+//! | `members` | the names that sets and hashes are made of |
+//! | `hyperloglog` | what a string holds that counts different elements |
 //! | `string`, `list`, `set`, `zset`, `hash`, `stream` | a type each |
 
 mod databases;
@@ -23,7 +25,9 @@ pub mod digest;
 pub mod from_rdb;
 pub mod functions;
 mod hash;
+pub mod hyperloglog;
 mod list;
+mod members;
 pub mod score;
 mod set;
 pub mod stream;
@@ -34,13 +38,14 @@ mod zset;
 pub use bumpalo::Bump;
 pub use databases::Keyspace;
 pub use db::{Db, Entry, WrongType};
-pub use hash::Hash;
-pub use list::List;
+pub use hash::{Field, Hash};
+pub use list::{End, List};
 pub use set::Set;
 pub use stream::Stream;
 pub use string::StringValue;
 pub use value::{Opaque, Typed, Value};
-pub use zset::Zset;
+pub(crate) use zset::Scores;
+pub use zset::{Ordered, Place, Scored, ZeroSign, Zset};
 
 /// The hasher of members and keys: seeded anew in each process, for the bytes come from outside.
 pub(crate) type Hasher = hashbrown::DefaultHashBuilder;

@@ -4,10 +4,12 @@
 //! `$<length>\r\n<bytes>\r\n`. An entry that was added by a command of the log is that command's tail, so
 //! that it takes 16 bytes however many fields it has, and is written again by copying them.
 
+use std::fmt;
+
 use bumpalo::Bump;
 
 /// The fields of an entry and their values. Only what has the exact form above becomes one.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
@@ -32,6 +34,13 @@ impl<'a> Fields<'a> {
     /// How many fields there are. They are counted.
     pub fn count(self) -> usize {
         self.iter().count()
+    }
+}
+
+impl fmt::Debug for Fields<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |bytes: &[u8]| bytes.escape_ascii().to_string();
+        f.debug_map().entries(self.iter().map(|(name, value)| (shown(name), shown(value)))).finish()
     }
 }
 

@@ -192,6 +192,16 @@ impl<'a> Group<'a> {
         self.names.get(name).copied()
     }
 
+    /// The ids of what is pending for a consumer from an id on, in their order.
+    pub fn pending_of(
+        &self,
+        number: ConsumerNumber,
+        from: StreamId,
+    ) -> impl Iterator<Item = StreamId> {
+        let consumer = self.consumers.get(number.index()).and_then(Option::as_ref);
+        consumer.into_iter().flat_map(move |consumer| consumer.pending.range(from..)).copied()
+    }
+
     /// What a number stands for.
     fn consumer_mut(&mut self, number: ConsumerNumber) -> Option<&mut Consumer<'a>> {
         self.consumers.get_mut(number.index())?.as_mut()

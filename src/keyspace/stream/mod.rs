@@ -246,6 +246,16 @@ impl<'a> Stream<'a> {
         self.groups.get_mut(name)
     }
 
+    /// Whether an entry is there, and a group to change it.
+    #[inline]
+    pub fn contains_and_group(
+        &mut self,
+        id: StreamId,
+        name: &[u8],
+    ) -> (bool, Option<&mut Group<'a>>) {
+        (self.entries.contains(id), self.groups.get_mut(name))
+    }
+
     /// The groups and their names, in the order of the names' bytes.
     pub fn groups(&self) -> impl ExactSizeIterator<Item = (&'a [u8], &Group<'a>)> {
         self.groups.iter().map(|(name, group)| (*name, group))
