@@ -13,6 +13,7 @@
 //! | `db` | a database: keys to entries |
 //! | `value` | what a key can hold |
 //! | `digest`, `score` | what DEBUG DIGEST prints, and scores as text |
+//! | `members` | the names that sets and hashes are made of |
 //! | `string`, `list`, `set`, `zset`, `hash`, `stream` | a type each |
 
 mod databases;
@@ -20,6 +21,7 @@ mod db;
 pub mod digest;
 mod hash;
 mod list;
+mod members;
 pub mod score;
 mod set;
 mod stream;
@@ -30,8 +32,8 @@ mod zset;
 pub use bumpalo::Bump;
 pub use databases::Keyspace;
 pub use db::{Db, Entry, WrongType};
-pub use hash::Hash;
-pub use list::List;
+pub use hash::{Field, Hash};
+pub use list::{End, List};
 pub use set::Set;
 pub use stream::Stream;
 pub use string::StringValue;
