@@ -1,5 +1,7 @@
 //! Hashes, and the expiry of their fields.
 
+use aofkit::command::lookup;
+use aofkit::server::{Product, redis, valkey};
 use libtest_mimic::Trial;
 
 use crate::support::server::Binary;
@@ -7,7 +9,10 @@ use crate::support::twin::{self, Args, Random, args};
 use crate::support::{LINES, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    on_each(&LINES, "apply::hash::random_sequences", random_sequences)
+    let mut trials = on_each(&LINES, "apply::hash::random_sequences", random_sequences);
+    let lines = [redis(8, 2), valkey(9, 1)];
+    trials.extend(on_each(&lines, "apply::hash::fields_whose_time_has_passed", passed_fields));
+    trials
 }
 
 fn random_sequences(binary: &Binary) {
@@ -21,6 +26,45 @@ fn random_sequences(binary: &Binary) {
         twin::compare(&mut server, binary, &commands, 50);
     }
 }
+
+/// Some of the times lie in the past, so that a server has to load the commands: live, it would remove the
+/// fields at once.
+fn passed_fields(binary: &Binary) {
+    let redis = binary.line.product == Product::Redis;
+    for seed in 0..6 {
+        let mut random = Random::new(seed);
+        let mut commands: Vec<Args> = Vec::new();
+        for db in 0..16 {
+            commands.push(args(&format!("SELECT {db}")));
+            let random = std::iter::repeat_with(|| command(&mut random, &SOME_PAST));
+            let loads = |args: &Args| {
+                twin::is_common(binary, args)
+                    && lookup(&args[0])
+                        .is_some_and(|id| id.row().arity.accepts_on(binary.line, args.len()))
+            };
+            commands.extend(random.filter(loads).take(150));
+            // Valkey shows only fields whose time has not passed. Where there is one, it gets a later time.
+            if !redis {
+                commands.extend(["a", "b", "c", "fields"].map(later));
+            }
+        }
+        twin::compare_loaded(binary, &commands, redis.then(twin::now_ms));
+    }
+}
+
+/// Gives every field that expires a time in the future.
+fn later(key: &str) -> Args {
+    let numbers = (0..40).map(|number| number.to_string());
+    let names: Args =
+        NAMES.into_iter().map(str::to_string).chain(numbers).map(Into::into).collect();
+    let count = names.len();
+    let mut command = args(&format!("HPEXPIREAT {key} 4102444800000 XX FIELDS {count}"));
+    command.extend(names);
+    command
+}
+
+const SOME_PAST: [&str; 6] =
+    ["1000000000", "1000000001", "1000000002", "4102444800", "4102444801", "4102444900"];
 
 /// In seconds: the year 2100, and somewhat later.
 const FUTURE: [&str; 3] = ["4102444800", "4102444801", "4102444900"];
@@ -145,10 +189,13 @@ fn time(random: &mut Random, seconds: &[&str], milli: bool) -> Vec<u8> {
     }
 }
 
+/// Of fields, the less usual ones first.
+const NAMES: [&str; 9] = ["", "\0\r\n", "FIELDS", "PXAT", "f", "g", "h", "i", "j"];
+
 fn field(random: &mut Random) -> Vec<u8> {
     match random.below(8) {
-        0 => random.pick(&["", "\0\r\n", "FIELDS", "PXAT"]).into(),
-        1..=6 => random.pick(&["f", "g", "h", "i", "j"]).into(),
+        0 => random.pick(&NAMES).into(),
+        1..=6 => random.pick(&NAMES[4..]).into(),
         _ => random.below(40).to_string().into_bytes(),
     }
 }
