@@ -8,7 +8,7 @@ mod hash;
 mod hll;
 mod list;
 mod set;
-mod stream;
+pub(crate) mod stream;
 mod string;
 mod zset;
 
