@@ -18,7 +18,7 @@
 //! | 0 | [`disk`] | the only room that maps, locks, syncs and renames, and the only one with unsafe code |
 //!
 //! Beside the floors, for every room: [`server`] (which server, and what its loader does), [`error`],
-//! [`progress`], [`units`] and [`escape`].
+//! [`progress`], [`units`], [`glob`] and [`escape`].
 //!
 //! # How data travels
 //!
@@ -52,6 +52,7 @@ pub mod command;
 pub mod disk;
 pub mod error;
 pub mod escape;
+pub mod glob;
 pub mod keyspace;
 pub mod ops;
 pub mod progress;

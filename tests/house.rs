@@ -10,7 +10,7 @@ const FLOORS: [&str; 10] =
     ["cli", "report", "ops", "replay", "rewrite", "command", "keyspace", "aof", "rdb", "disk"];
 
 /// For every room; they lean on each other alone.
-const GROUND: [&str; 5] = ["error", "escape", "progress", "server", "units"];
+const GROUND: [&str; 6] = ["error", "escape", "glob", "progress", "server", "units"];
 
 /// The longest file, in lines.
 const LONGEST: usize = 800;

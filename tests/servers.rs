@@ -11,6 +11,7 @@ mod servers {
     pub(crate) mod commands;
     pub(crate) mod damage;
     pub(crate) mod generate;
+    pub(crate) mod keyspace_rdb;
     pub(crate) mod loader;
     pub(crate) mod rdb;
     pub(crate) mod sets;
@@ -24,6 +25,7 @@ fn main() {
         servers::commands::trials(),
         servers::damage::trials(),
         servers::generate::trials(),
+        servers::keyspace_rdb::trials(),
         servers::loader::trials(),
         servers::rdb::trials(),
         servers::sets::trials(),

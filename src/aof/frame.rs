@@ -76,6 +76,24 @@ impl<'a> Frame<'a> {
         (&self.bytes[self.name_start..], self.name_len)
     }
 
+    /// The argument behind the name, which most often is the key; `None` where there is none.
+    #[inline(always)]
+    pub fn first_argument(&self) -> Option<&'a [u8]> {
+        let behind = self.bytes.get(self.name_start + self.name_len..)?;
+        // `\r\n$N\r\n` or `\r\n$NN\r\n`, as most are.
+        if self.canonical && self.argc > 1 {
+            let digit = |at: usize| usize::from(behind[at].wrapping_sub(b'0'));
+            match behind.first_chunk::<7>() {
+                Some([_, _, _, _, b'\r', ..]) => return behind.get(6..6 + digit(3)),
+                Some([_, _, _, _, _, b'\r', _]) => {
+                    return behind.get(7..7 + digit(3) * 10 + digit(4));
+                }
+                _ => {}
+            }
+        }
+        self.args().nth(1)
+    }
+
     /// Whether it is written as servers write it.
     #[inline]
     pub fn is_canonical(&self) -> bool {

@@ -495,8 +495,8 @@ fn entry(chunk: &[u8], before: &Manifest) -> Result<Entry, Rule> {
     Ok(entry)
 }
 
-/// The words of a line. Fails on quoting alone.
-fn words(line: &[u8]) -> IResult<&[u8], Vec<Vec<u8>>> {
+/// The words of a line, as `sdssplitargs` parts them. Fails on quoting alone.
+pub(crate) fn words(line: &[u8]) -> IResult<&[u8], Vec<Vec<u8>>> {
     terminated(
         many0(preceded(take_while(is_space), preceded(peek(take(1_usize)), word))),
         (take_while(is_space), eof),

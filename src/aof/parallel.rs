@@ -18,6 +18,10 @@ use crate::progress::Progress;
 pub trait Join: Sink + Send {
     /// Adds what was found in the stretch directly behind this one's.
     fn join(&mut self, later: Self);
+
+    /// The scan of this sink's stretch is over, and joining comes next. Called on the thread that scanned: what
+    /// takes time is done here, for the joins are done one after the other.
+    fn finish(&mut self) {}
 }
 
 /// How much a thread scans at a time, in bytes: large enough that the guess and the join cost nothing,
@@ -92,6 +96,7 @@ pub fn scan_chunks<S: Join>(
         let guess = guess.map(|start| {
             let mut sink = new();
             let stop = scan(bytes, start..range.end, &mut sink);
+            sink.finish();
             Guess { start, sink, stop }
         });
         progress.advance(range.len() as u64);
@@ -113,6 +118,7 @@ pub fn scan_chunks<S: Join>(
                 let mut sink = new();
                 let from = stop.at;
                 let stop = scan(bytes, from..range.end, &mut sink);
+                sink.finish();
                 Guess { start: from, sink, stop }
             });
             sink.join(exact.sink);

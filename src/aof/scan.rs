@@ -110,6 +110,43 @@ fn fast(bytes: &[u8], at: usize) -> Option<Frame<'_>> {
     Some(Frame::canonical(at as u64, bytes.get(at..end + 2)?, argc, name_start - at, name_len))
 }
 
+/// Reads the arguments of the frame at `at` into `args`, the name first, and gives where it ends. `None`, with
+/// `args` in any state, when no whole frame stands there.
+///
+/// For frames that a scan has found: they are read once more where they are needed, which costs less than
+/// keeping their arguments.
+#[inline]
+pub fn read_args<'a>(bytes: &'a [u8], at: usize, args: &mut Vec<&'a [u8]>) -> Option<usize> {
+    args.clear();
+    read_fast(bytes, at, args).or_else(|| {
+        args.clear();
+        let frame = Frame::read(at as u64, bytes.get(at..)?)?;
+        args.extend(frame.args());
+        Some(at + frame.bytes().len())
+    })
+}
+
+#[inline(always)]
+fn read_fast<'a>(bytes: &'a [u8], at: usize, args: &mut Vec<&'a [u8]>) -> Option<usize> {
+    let head = load(bytes, at)?;
+    let (argc, mut len, mut start) = if head & HEAD_MASK == HEAD {
+        (digit(head >> 8)?, digit(head >> 40)?, at + 8)
+    } else {
+        long_head(bytes, at)?
+    };
+    if argc == 0 {
+        return None;
+    }
+    for _ in 1..argc {
+        let end = start.checked_add(len)?;
+        args.push(bytes.get(start..end)?);
+        (len, start) = next_length(bytes, end)?;
+    }
+    let end = start.checked_add(len)?;
+    args.push(bytes.get(start..end)?);
+    (bytes.get(end..)?.first_chunk::<2>()? == b"\r\n").then_some(end + 2)
+}
+
 /// `*?\r\n$?\r\n` as a little-endian word, digits left out.
 const HEAD: u64 = u64::from_le_bytes(*b"*\0\r\n$\0\r\n");
 const HEAD_MASK: u64 = u64::from_le_bytes(*b"\xff\0\xff\xff\xff\0\xff\xff");

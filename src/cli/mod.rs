@@ -2,6 +2,7 @@
 
 mod bench;
 mod check_aof;
+mod digest;
 mod exit;
 mod generate;
 mod progress;
@@ -78,6 +79,7 @@ enum When {
 enum Command {
     Verify(verify::Verify),
     Repair(repair::Repair),
+    Digest(digest::Digest),
     CheckAof(check_aof::CheckAof),
     Generate(generate::Generate),
     Bench(bench::Bench),
@@ -101,6 +103,7 @@ pub fn main() -> Exit {
     let outcome = match &cli.command {
         Command::Verify(verify) => verify.run(&cli.common),
         Command::Repair(repair) => repair.run(&cli.common),
+        Command::Digest(digest) => digest.run(&cli.common),
         Command::CheckAof(check) => check.run(&cli.common),
         Command::Generate(generate) => generate.run(&cli.common),
         Command::Bench(bench) => bench.run(&cli.common),

@@ -1,14 +1,134 @@
 //! HyperLogLogs, which are strings underneath.
 
+use super::apply::{Applied, Call, Unapplied};
 use super::row::{Command, KEY, KEYS, NO_KEYS, SECOND, plain, since, write};
+use crate::keyspace::hyperloglog::{self, Corrupt, Rules, Union};
+use crate::keyspace::{StringValue, Value};
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[Command] = &[
-    write("PFADD",      -2, since(2, 8), KEY),
+    write("PFADD",      -2, since(2, 8), KEY).by(pfadd),
     // No write by its flag, yet it stores the count it computed in the key, and is logged then.
-    write("PFCOUNT",    -2, since(2, 8), KEYS),
+    write("PFCOUNT",    -2, since(2, 8), KEYS).by(pfcount),
     // GETREG, too, converts the key to the dense encoding.
-    write("PFDEBUG",     3, since(2, 8), SECOND).until(since(7, 0), -3),
-    write("PFMERGE",    -2, since(2, 8), KEYS),
+    write("PFDEBUG",     3, since(2, 8), SECOND).until(since(7, 0), -3).by(pfdebug),
+    write("PFMERGE",    -2, since(2, 8), KEYS).by(pfmerge),
     plain("PFSELFTEST",  1, since(2, 8), NO_KEYS),
 ];
+
+const NO_HYPERLOGLOG: Unapplied =
+    Unapplied::Failed("WRONGTYPE Key is not a valid HyperLogLog string value.");
+
+impl From<Corrupt> for Unapplied {
+    fn from(corrupt: Corrupt) -> Self {
+        match corrupt {
+            Corrupt::Told => Unapplied::Failed("INVALIDOBJ Corrupted HLL object detected"),
+            Corrupt::BehindTheEnd => Unapplied::Refused("a corrupt HyperLogLog"),
+        }
+    }
+}
+
+fn rules(call: &Call<'_, '_>) -> Rules {
+    Rules {
+        sparse_max_bytes: call.context.hll_sparse_max_bytes,
+        nothing_behind_the_last: call.context.server.has_redis(7, 0),
+    }
+}
+
+/// The string that a server takes for a HyperLogLog.
+fn checked<'v, 'a>(value: &'v mut Value<'a>) -> Result<&'v mut StringValue<'a>, Unapplied> {
+    let Value::String(value) = value else {
+        return Err(Unapplied::WRONG_TYPE);
+    };
+    if value.with(hyperloglog::encoding).is_none() {
+        return Err(NO_HYPERLOGLOG);
+    }
+    Ok(value)
+}
+
+fn new<'a>() -> Value<'a> {
+    Value::String(StringValue::Owned(hyperloglog::empty()))
+}
+
+fn pfadd(call: &mut Call<'_, '_>) -> Applied {
+    let (key, rules, elements) = (call.key(), rules(call), &call.args[2..]);
+    let (entry, new) = call.db().entry(key, new);
+    let bytes = checked(&mut entry.value)?.to_mut();
+    if new {
+        hyperloglog::forget_count(bytes);
+    }
+    for element in elements {
+        hyperloglog::add(bytes, element, rules)?;
+    }
+    Ok(())
+}
+
+fn pfcount(call: &mut Call<'_, '_>) -> Applied {
+    let (rules, keys) = (rules(call), &call.args[1..]);
+    let db = call.db();
+    if let [key] = keys {
+        let Some(entry) = db.get_mut(key) else {
+            return Ok(());
+        };
+        let value = checked(&mut entry.value)?;
+        if !value.with(hyperloglog::is_counted) {
+            hyperloglog::store_count(value.to_mut())?;
+        }
+        return Ok(());
+    }
+    // Several are counted together, which stores nothing but fails where one of them is none.
+    let mut union = Union::default();
+    for key in keys {
+        if let Some(entry) = db.get_mut(key) {
+            checked(&mut entry.value)?.with(|bytes| union.add(bytes, rules))?;
+        }
+    }
+    Ok(())
+}
+
+fn pfmerge(call: &mut Call<'_, '_>) -> Applied {
+    let (key, rules, keys) = (call.key(), rules(call), &call.args[1..]);
+    let db = call.db();
+    // The destination is one of the sources.
+    let mut union = Union::default();
+    for key in keys {
+        if let Some(entry) = db.get_mut(key) {
+            checked(&mut entry.value)?.with(|bytes| union.add(bytes, rules))?;
+        }
+    }
+    let (entry, _) = db.entry(key, new);
+    union.store(checked(&mut entry.value)?.to_mut(), rules)?;
+    Ok(())
+}
+
+fn pfdebug(call: &mut Call<'_, '_>) -> Applied {
+    let rules = rules(call);
+    let server = call.context.server;
+    // It switches a way of computing on or off, and has no key.
+    if call.is(1, "SIMD") && (server.has_valkey(8, 1) || server.has_redis(8, 0)) {
+        return Ok(());
+    }
+    let key = call.args[2];
+    let (dense, known) = (
+        call.is(1, "GETREG") || call.is(1, "TODENSE"),
+        call.is(1, "DECODE") || call.is(1, "ENCODING"),
+    );
+    let surplus = call.args.len() != 3;
+    let Some(entry) = call.db().get_mut(key) else {
+        return Err(Unapplied::Failed("ERR The specified key does not exist"));
+    };
+    let value = checked(&mut entry.value)?;
+    if surplus {
+        return Err(Unapplied::Failed("ERR Wrong number of arguments for the subcommand"));
+    }
+    if dense {
+        if value.with(hyperloglog::encoding) == Some(hyperloglog::Encoding::Sparse) {
+            hyperloglog::make_dense(value.to_mut(), rules)?;
+        }
+        Ok(())
+    } else if known {
+        Ok(())
+    } else {
+        Err(Unapplied::Failed("ERR Unknown PFDEBUG subcommand"))
+    }
+}

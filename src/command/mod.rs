@@ -25,6 +25,7 @@ mod number;
 mod plain;
 mod pubsub;
 mod row;
+mod run;
 mod scripting;
 mod server;
 mod set;
@@ -40,6 +41,7 @@ mod zset;
 pub use apply::{Applied, Apply, Call, Context, Notes, Position, Unapplied};
 pub use lookup::{lookup, lookup_prefix};
 pub use row::{Arity, Command, Group, Keys, Role, Since, Subcommand};
+pub use run::run_unknown;
 pub use tally::Tally;
 
 /// The rows of each group, as they are numbered.
@@ -169,6 +171,7 @@ impl CommandId {
     pub const SET: CommandId = CommandId::named("SET");
     pub const SETEX: CommandId = CommandId::named("SETEX");
     pub const SHUTDOWN: CommandId = CommandId::named("SHUTDOWN");
+    pub const SORT: CommandId = CommandId::named("SORT");
     pub const SLAVEOF: CommandId = CommandId::named("SLAVEOF");
     pub const SWAPDB: CommandId = CommandId::named("SWAPDB");
     pub const SYNC: CommandId = CommandId::named("SYNC");

@@ -75,7 +75,7 @@ enum Mark {
 }
 
 impl Transactions {
-    pub(super) fn multi(&mut self, offset: u64, end: u64) {
+    pub(crate) fn multi(&mut self, offset: u64, end: u64) {
         match self.state {
             State::AsBefore => self.head.mark = Some(Mark::Multi(offset)),
             State::Closed => {}
@@ -85,7 +85,7 @@ impl Transactions {
         self.state = State::Open(Open { multi: offset, multi_end: end, block, select: None });
     }
 
-    pub(super) fn exec(&mut self, offset: u64, end: u64) {
+    pub(crate) fn exec(&mut self, offset: u64, end: u64) {
         match self.state {
             State::AsBefore => self.head.mark = Some(Mark::Exec { offset, end }),
             State::Closed => self.strays(offset),
@@ -94,7 +94,7 @@ impl Transactions {
         self.state = State::Closed;
     }
 
-    pub(super) fn select(&mut self, offset: u64) {
+    pub(crate) fn select(&mut self, offset: u64) {
         match &mut self.state {
             State::AsBefore => {
                 if let Some(free) = self.head.selects.iter_mut().find(|select| select.is_none()) {
@@ -120,7 +120,7 @@ impl Transactions {
         }
     }
 
-    pub(super) fn join(&mut self, later: Transactions) {
+    pub(crate) fn join(&mut self, later: Transactions) {
         let Head { selects, mark } = later.head;
         for select in selects.into_iter().flatten() {
             self.select(select);

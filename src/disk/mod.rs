@@ -12,7 +12,10 @@ mod guard;
 pub mod holders;
 #[allow(unsafe_code)]
 mod map;
+mod prefetch;
 pub mod publish;
 
 pub use cut::{Stamp, cut_tail};
 pub use map::{Change, Mapping};
+
+pub use prefetch::prefetch;

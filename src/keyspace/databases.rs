@@ -13,12 +13,13 @@ pub struct Keyspace<'a> {
     databases: Vec<Db<'a>>,
     /// Where the database stands that was asked for last.
     last: usize,
+    has_opaque: bool,
 }
 
 impl<'a> Keyspace<'a> {
     /// An empty one.
     pub fn new(arena: &'a Bump) -> Self {
-        Keyspace { arena, databases: Vec::new(), last: 0 }
+        Keyspace { arena, databases: Vec::new(), last: 0, has_opaque: false }
     }
 
     /// The arena, for bytes that must live as long as the keyspace.
@@ -67,6 +68,17 @@ impl<'a> Keyspace<'a> {
     /// Removes every key.
     pub fn clear(&mut self) {
         self.databases.iter_mut().for_each(Db::clear);
+    }
+
+    /// Whether some key was ever given a value that is not understood.
+    #[inline]
+    pub fn has_opaque(&self) -> bool {
+        self.has_opaque
+    }
+
+    /// A key is given a value that is not understood.
+    pub fn note_opaque(&mut self) {
+        self.has_opaque = true;
     }
 
     /// The databases in the order of their numbers, empty ones among them.

@@ -17,8 +17,8 @@ pub struct Entry<'a> {
     pub value: Value<'a>,
 }
 
-/// Stands for no expiry.
-const NEVER: i64 = i64::MIN;
+/// Stands for no expiry, as in the servers, which hold a key set to expire at -1 for one that never does.
+const NEVER: i64 = -1;
 
 impl<'a> Entry<'a> {
     /// The key's name.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use sha1::{Digest as _, Sha1};
 
-use super::score::{self, ScoreText};
+use super::score::{ScoreBuffer, ScoreText};
 use super::{Entry, Keyspace, Value};
 use crate::server::{Product, Server};
 
@@ -92,10 +92,11 @@ fn with_value(mut digest: Digest, entry: &Entry<'_>, flavour: Flavour) -> Digest
         Value::List(list) => list.elements.iter().for_each(|element| digest.mix(element)),
         Value::Set(set) => set.members().for_each(|member| digest.xor(member)),
         Value::Zset(zset) => {
+            let mut text = ScoreBuffer::new();
             for (member, score) in zset.members() {
                 let mut pair = Digest::default();
                 pair.mix(member);
-                pair.mix(score::text(score, flavour.scores).as_bytes());
+                pair.mix(text.format(score, flavour.scores).as_bytes());
                 digest.xor(&pair.0);
             }
         }
@@ -113,7 +114,10 @@ fn with_value(mut digest: Digest, entry: &Entry<'_>, flavour: Flavour) -> Digest
         Value::Stream(stream) => {
             for (id, fields) in stream.entries() {
                 digest.mix(format!("{}.{}", id.ms, id.seq).as_bytes());
-                fields.iter().for_each(|text| digest.mix(text));
+                for (field, value) in fields.iter() {
+                    digest.mix(field);
+                    digest.mix(value);
+                }
             }
         }
         // What a module's own digest would say cannot be known.

@@ -13,18 +13,26 @@
 //! | `db` | a database: keys to entries |
 //! | `value` | what a key can hold |
 //! | `digest`, `score` | what DEBUG DIGEST prints, and scores as text |
+//! | `fingerprint` | a digest of our own, of all that a key has |
+//! | `from_rdb` | what an RDB tells, put in |
+//! | `functions` | the function libraries, which belong to no database |
+//! | `hyperloglog` | what a string holds that counts different elements |
 //! | `members` | the names that sets and hashes are made of |
 //! | `string`, `list`, `set`, `zset`, `hash`, `stream` | a type each |
 
 mod databases;
 mod db;
 pub mod digest;
+pub mod fingerprint;
+pub mod from_rdb;
+pub mod functions;
 mod hash;
+pub mod hyperloglog;
 mod list;
 mod members;
 pub mod score;
 mod set;
-mod stream;
+pub mod stream;
 mod string;
 mod value;
 mod zset;
@@ -32,6 +40,7 @@ mod zset;
 pub use bumpalo::Bump;
 pub use databases::Keyspace;
 pub use db::{Db, Entry, WrongType};
+pub use functions::Functions;
 pub use hash::{Field, Hash};
 pub use list::{End, List};
 pub use set::Set;

@@ -1,4 +1,12 @@
 //! Scores as servers print them.
+//!
+//! Redis up to 7.0 prints what `%.17g` of C does; Redis since 7.2 and Valkey print the digits that Grisu2 finds
+//! (`fpconv_dtoa`), which mostly are the fewest that read back as the same number. This is the text in
+//! `DEBUG DIGEST` and in the commands of a rewritten log. Checked against Redis 7.0, 8.2 and Valkey 9.1.
+
+mod grisu2;
+
+use std::fmt::Write as _;
 
 use crate::server::{Product, Server};
 
@@ -22,8 +30,163 @@ impl ScoreText {
     }
 }
 
-/// A score's text.
+/// A score's text. Where many are printed, a [`ScoreBuffer`] does it without allocating.
 pub fn text(score: f64, how: ScoreText) -> String {
-    let _ = how;
-    score.to_string()
+    ScoreBuffer::new().format(score, how).to_string()
 }
+
+/// Room for the text of a score.
+#[derive(Debug, Clone)]
+pub struct ScoreBuffer {
+    bytes: [u8; LONGEST],
+    len: usize,
+}
+
+/// The longest texts have 25 bytes: a sign, 17 digits with a point, `e-308`.
+const LONGEST: usize = 32;
+
+impl Default for ScoreBuffer {
+    fn default() -> Self {
+        ScoreBuffer::new()
+    }
+}
+
+impl ScoreBuffer {
+    /// An empty one.
+    pub fn new() -> Self {
+        ScoreBuffer { bytes: [0; LONGEST], len: 0 }
+    }
+
+    /// Prints a score. The text is ASCII, and has at most 25 bytes.
+    pub fn format(&mut self, score: f64, how: ScoreText) -> &str {
+        self.len = 0;
+        if score.is_nan() {
+            self.push(if score.is_sign_negative() { b"-nan" } else { b"nan" });
+        } else if let Some(integer) = short_integer(score) {
+            self.push(itoa::Buffer::new().format(integer).as_bytes());
+        } else {
+            if score.is_sign_negative() {
+                self.push(b"-");
+            }
+            self.positive(score.abs(), how);
+        }
+        std::str::from_utf8(&self.bytes[..self.len]).expect("ASCII alone")
+    }
+
+    fn positive(&mut self, score: f64, how: ScoreText) {
+        if score == 0.0 {
+            self.push(b"0");
+        } else if score.is_infinite() {
+            self.push(b"inf");
+        } else {
+            match how {
+                ScoreText::Digits17 => self.digits17(score),
+                ScoreText::Grisu2 => self.grisu2(score),
+            }
+        }
+    }
+
+    /// As `%.17g`: in plain decimals if the first digit stands for 10^-4 to 10^16, without zeros at the end.
+    fn digits17(&mut self, score: f64) {
+        let mut scientific = ScoreBuffer::new();
+        write!(scientific, "{score:.16e}").expect("there is room");
+        // A digit, a point, sixteen digits, `e`, the exponent.
+        let (mantissa, exponent) = scientific.bytes[..scientific.len].split_at(18);
+        let exponent: i32 = (std::str::from_utf8(&exponent[1..]).ok())
+            .and_then(|exponent| exponent.parse().ok())
+            .expect("it was printed as a number");
+        let mut digits = [0; 17];
+        digits[0] = mantissa[0];
+        digits[1..].copy_from_slice(&mantissa[2..]);
+        let len = digits.iter().rposition(|digit| *digit != b'0').map_or(1, |last| last + 1);
+        let digits = &digits[..len];
+        if (-4..17).contains(&exponent) {
+            self.plain(digits, exponent + 1);
+        } else {
+            self.scientific(digits, exponent, 2);
+        }
+    }
+
+    /// As `emit_digits` of fpconv lays them out.
+    fn grisu2(&mut self, score: f64) {
+        let decimal = grisu2::digits(score);
+        let digits = decimal.digits();
+        let count = i32::try_from(digits.len()).expect("at most 18 digits");
+        let first = decimal.exponent + count - 1;
+        let last = decimal.exponent;
+        let is_plain =
+            if last >= 0 { first.abs() < count + 7 } else { last > -7 || first.abs() < 4 };
+        if is_plain {
+            self.plain(digits, first + 1);
+        } else {
+            self.scientific(digits, first, 1);
+        }
+    }
+
+    /// Digits of which `whole` stand before the point, with zeros where there are too few.
+    fn plain(&mut self, digits: &[u8], whole: i32) {
+        match usize::try_from(whole) {
+            Ok(whole) if whole >= digits.len() => {
+                self.push(digits);
+                (digits.len()..whole).for_each(|_| self.push(b"0"));
+            }
+            Ok(whole) if whole > 0 => {
+                self.push(&digits[..whole]);
+                self.push(b".");
+                self.push(&digits[whole..]);
+            }
+            _ => {
+                self.push(b"0.");
+                (whole..0).for_each(|_| self.push(b"0"));
+                self.push(digits);
+            }
+        }
+    }
+
+    /// One digit before the point, and a signed exponent of at least so many digits.
+    fn scientific(&mut self, digits: &[u8], exponent: i32, exponent_digits: usize) {
+        self.push(&digits[..1]);
+        if digits.len() > 1 {
+            self.push(b".");
+            self.push(&digits[1..]);
+        }
+        self.push(if exponent < 0 { b"e-" } else { b"e+" });
+        let mut buffer = itoa::Buffer::new();
+        let exponent = buffer.format(exponent.unsigned_abs()).as_bytes();
+        (exponent.len()..exponent_digits).for_each(|_| self.push(b"0"));
+        self.push(exponent);
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        self.bytes[self.len..self.len + bytes.len()].copy_from_slice(bytes);
+        self.len += bytes.len();
+    }
+}
+
+impl std::fmt::Write for ScoreBuffer {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        if self.len + text.len() > LONGEST {
+            return Err(std::fmt::Error);
+        }
+        self.push(text.as_bytes());
+        Ok(())
+    }
+}
+
+/// The score as an integer that both ways print as its digits: one that a double has exactly, and that does not
+/// end in so many zeros that an exponent would be shorter.
+fn short_integer(score: f64) -> Option<i64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0; // 2^53
+    if !(-EXACT..=EXACT).contains(&score) {
+        return None;
+    }
+    #[allow(clippy::cast_possible_truncation)]
+    // It was seen to fit; what is behind the point is compared.
+    let integer = score as i64;
+    #[allow(clippy::cast_precision_loss)] // It came from a double.
+    let same = integer as f64 == score;
+    (same && integer % 100_000_000 != 0).then_some(integer)
+}
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,17 @@ impl Default for StringValue<'_> {
 }
 
 impl<'a> StringValue<'a> {
+    /// The length, in bytes.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.with(<[u8]>::len)
+    }
+
+    /// Whether it has no byte.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Calls `with` with the bytes.
     #[inline]
     pub fn with<R>(&self, with: impl FnOnce(&[u8]) -> R) -> R {
@@ -29,14 +40,47 @@ impl<'a> StringValue<'a> {
     }
 
     /// The bytes, to change them.
+    #[inline]
     pub fn to_mut(&mut self) -> &mut Vec<u8> {
+        self.to_mut_of(0)
+    }
+
+    /// The bytes, to change them, in a place with room for at least so many if they have to be copied.
+    #[inline]
+    fn to_mut_of(&mut self, capacity: usize) -> &mut Vec<u8> {
         if !matches!(self, StringValue::Owned(_)) {
-            *self = StringValue::Owned(self.to_vec());
+            *self = StringValue::Owned(self.with(|bytes| {
+                let mut copy = Vec::with_capacity(capacity.max(bytes.len()));
+                copy.extend_from_slice(bytes);
+                copy
+            }));
         }
         match self {
             StringValue::Owned(bytes) => bytes,
             _ => unreachable!("it was made so"),
         }
+    }
+
+    /// Adds bytes at the end.
+    #[inline]
+    pub fn append(&mut self, bytes: &[u8]) {
+        let whole = self.len().saturating_add(bytes.len());
+        self.to_mut_of(whole).extend_from_slice(bytes);
+    }
+
+    /// The bytes, to change them, with zeros added at the end until there are at least so many.
+    ///
+    /// The caller answers for the length: memory for it is taken at once.
+    pub fn grown_to(&mut self, length: usize) -> &mut Vec<u8> {
+        if self.is_empty() {
+            // Zeros straight from the system cost nothing until they are touched.
+            *self = StringValue::Owned(vec![0; length]);
+        }
+        let bytes = self.to_mut_of(length);
+        if bytes.len() < length {
+            bytes.resize(length, 0);
+        }
+        bytes
     }
 
     /// A copy of the bytes.

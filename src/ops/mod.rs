@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod check_aof;
+pub mod digest;
 pub mod generate;
 pub mod islands;
 pub mod repair;

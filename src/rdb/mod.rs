@@ -25,6 +25,7 @@
 //! | `value` | what reads a value by its type; collections stored element by element |
 //! | `packed` | collections stored as one string, which is a `ziplist`, `listpack`, `intset` or `zipmap` |
 //! | `stream`, `module` | values of their own kind |
+//! | `dump` | the payload of DUMP and RESTORE |
 //! | `skip` | stepping over a value |
 //! | `cursor`, `text`, `lzf` | lengths and strings, of which all is made |
 //! | `checksum`, `unique` | the checks beside the format: CRC-64, and what must not come twice |
@@ -36,6 +37,7 @@
 mod checksum;
 mod cursor;
 mod damage;
+mod dump;
 mod format;
 mod found;
 mod header;
@@ -62,6 +64,7 @@ mod zipmap;
 
 pub use checksum::{Checksum, crc64};
 pub use damage::{Damage, DamageKind};
+pub use dump::{Dump, DumpFault};
 pub use format::{Format, Kind, format};
 pub use found::{Database, ModuleUse, Stored, Walk};
 pub use header::{Header, Magic, is_rdb};

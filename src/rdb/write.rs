@@ -288,6 +288,27 @@ impl<W: Write> Writer<W> {
         self.done()
     }
 
+    /// As [`select_db`](Self::select_db), in a number of bytes that does not depend on how many keys there are: room
+    /// for them can be left, and filled when they are known.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError::Io`].
+    pub fn select_db_wide(
+        &mut self,
+        db: u64,
+        keys: u64,
+        with_expiry: u64,
+    ) -> Result<(), WriteError> {
+        self.db = db;
+        self.out.byte(opcode::SELECT_DB);
+        self.out.length(db);
+        self.out.byte(opcode::RESIZE_DB);
+        self.out.length_wide(keys);
+        self.out.length_wide(with_expiry);
+        self.done()
+    }
+
     /// The keys that follow are of cluster slot `slot`, which has about so many keys, of which so
     /// many expire. Only a hint, and left out where the version has none.
     ///
@@ -367,8 +388,9 @@ impl<W: Write> Writer<W> {
         Ok(part)
     }
 
-    /// Joins a piece: `copy` writes its bytes, which are not looked at, in whatever way is fastest.
-    /// It must begin with [`select_db`](Self::select_db).
+    /// Joins a piece: `copy` writes its bytes, which are not looked at, in whatever way is fastest, or leaves
+    /// them where they stand already. It must begin with [`select_db`](Self::select_db), or hold keys of the
+    /// database in force.
     ///
     /// # Errors
     ///

@@ -1,1 +1,32 @@
 //! A log turned into a data set, share after share.
+//!
+//! Reading a log in order is nearly free; what costs is to go wherever its keys are. So a log is
+//! read twice. *Routing* reads it in order, on all cores, and notes for each share of the keys which commands
+//! concern it. *Replaying* takes one share after the other, on all cores: it applies the share's
+//! commands to a data set that fits a cache, hands that over, and forgets it. Memory is that of a few shares
+//! and of the lists.
+//!
+//! A share is all keys whose names' hashes end alike, in all databases; how many there are depends on
+//! the size of the log alone, so that whatever is made of them does not depend on the machine.
+//! Commands that concern several keys are given to each share where each key is treated by itself,
+//! and otherwise tie their keys together into one share.
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | `placement` | which share a key is in |
+//! | `ties` | keys that must be in one share |
+//! | `lists` | the places of a share's commands |
+//! | `router` | what routing notes of a stretch of a log |
+//! | `route` | routing a log, part after part |
+//! | `shares` | replaying it, share after share |
+
+mod lists;
+mod placement;
+mod route;
+mod router;
+mod shares;
+mod ties;
+
+pub use route::{RouteOptions, Routed, Torn, route};
+pub use router::KeySpecs;
+pub use shares::{Happened, ReplayOptions, replay};

@@ -53,12 +53,12 @@ pub(crate) fn trials() -> Vec<Trial> {
 /// The year 2100, in Unix milliseconds.
 const FAR_MS: u64 = 4_102_444_800_000;
 
-fn has_field_expiry(line: Server) -> bool {
+pub(crate) fn has_field_expiry(line: Server) -> bool {
     line.has_redis(7, 4) || line.has_valkey(9, 0)
 }
 
 #[track_caller]
-fn call<A: AsRef<[u8]>>(server: &mut Running, args: &[A]) -> Reply {
+pub(crate) fn call<A: AsRef<[u8]>>(server: &mut Running, args: &[A]) -> Reply {
     let reply = server.client.call(args);
     if let Reply::Error(error) = &reply {
         let args: Vec<_> = args.iter().map(|arg| arg.as_ref().escape_ascii().to_string()).collect();
@@ -69,20 +69,24 @@ fn call<A: AsRef<[u8]>>(server: &mut Running, args: &[A]) -> Reply {
 
 /// A command, its arguments separated by blanks.
 #[track_caller]
-fn run(server: &mut Running, command: &str) -> Reply {
+pub(crate) fn run(server: &mut Running, command: &str) -> Reply {
     call(server, &command.split_whitespace().collect::<Vec<_>>())
 }
 
 /// A command with many arguments.
 #[track_caller]
-fn run_with(server: &mut Running, command: &str, more: impl IntoIterator<Item = String>) {
+pub(crate) fn run_with(
+    server: &mut Running,
+    command: &str,
+    more: impl IntoIterator<Item = String>,
+) {
     let mut args: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
     args.extend(more);
     call(server, &args);
 }
 
 /// Every type about every limit of its encodings.
-fn fill_common(server: &mut Running, line: Server) {
+pub(crate) fn fill_common(server: &mut Running, line: Server) {
     let fill = |len: usize| "abcdefgh".repeat(len / 8 + 1)[..len].to_owned();
     for number in [
         "0",
@@ -178,12 +182,12 @@ fn fill_streams(server: &mut Running, line: Server) {
 }
 
 /// Scores that are written differently before Redis 7.2.
-fn fill_scores(server: &mut Running) {
+pub(crate) fn fill_scores(server: &mut Running) {
     run(server, "ZADD z:special 1.5e-9 a 0.1 b -3.0000000000000004 c 72057594037927936 d 5e-324 e");
 }
 
 /// Functions, and fields that expire, where the server has them.
-fn fill_special(server: &mut Running, line: Server) {
+pub(crate) fn fill_special(server: &mut Running, line: Server) {
     if line.has_redis(7, 0) {
         for name in ["one", "two"] {
             let code = format!(
@@ -208,7 +212,11 @@ fn fill_special(server: &mut Running, line: Server) {
 
 /// What DEBUG DIGEST leaves out, key by key, and functions. Without `bookkeeping`, what streams
 /// count is left out.
-fn deep(server: &mut Running, line: Server, bookkeeping: bool) -> BTreeMap<String, String> {
+pub(crate) fn deep(
+    server: &mut Running,
+    line: Server,
+    bookkeeping: bool,
+) -> BTreeMap<String, String> {
     let mut left_out = vec!["radix-tree-keys", "radix-tree-nodes"];
     if !bookkeeping {
         left_out.extend([
@@ -283,13 +291,13 @@ fn without(reply: &Reply, left_out: &[&str]) -> Reply {
 
 /// How a file is given to a server.
 #[derive(Debug, Clone, Copy)]
-enum As {
+pub(crate) enum As {
     Dump,
     Base,
 }
 
 /// Loads an RDB and says what the server then holds.
-fn load(
+pub(crate) fn load(
     binary: &Binary,
     rdb: &[u8],
     how: As,
@@ -322,7 +330,7 @@ fn load(
 }
 
 /// The server's own check of RDB files: the same program by another name.
-fn check(binary: &Binary, file: &Path) {
+pub(crate) fn check(binary: &Binary, file: &Path) {
     let name = match binary.line.product {
         Product::Redis => "redis-check-rdb",
         Product::Valkey => "valkey-check-rdb",
@@ -333,21 +341,26 @@ fn check(binary: &Binary, file: &Path) {
 }
 
 /// What a server held, and the RDB that it saved.
-struct Saved {
-    digest: String,
-    deep: BTreeMap<String, String>,
-    rdb: Vec<u8>,
+pub(crate) struct Saved {
+    pub(crate) digest: String,
+    pub(crate) deep: BTreeMap<String, String>,
+    pub(crate) rdb: Vec<u8>,
 }
 
 /// Starts a server, fills it, and lets it save.
-fn saved(binary: &Binary, config: &[(&str, &str)], fill: impl Fn(&mut Running, Server)) -> Saved {
+pub(crate) fn saved(
+    binary: &Binary,
+    config: &[(&str, &str)],
+    bookkeeping: bool,
+    fill: impl Fn(&mut Running, Server),
+) -> Saved {
     let data = tempfile::tempdir().expect("a directory");
     let mut server = Running::start(binary, data.path(), config).expect("it starts");
     fill(&mut server, binary.line);
     run(&mut server, "SAVE");
     let rdb = fs::read(data.path().join("dump.rdb")).expect("a file");
     let digest = server.digest();
-    Saved { digest, deep: deep(&mut server, binary.line, false), rdb }
+    Saved { digest, deep: deep(&mut server, binary.line, bookkeeping), rdb }
 }
 
 /// Writes what the server holds in every version, of which it must be those in `carry` that can
@@ -358,7 +371,7 @@ fn round_trip(
     fill: impl Fn(&mut Running, Server),
     carry: &[Target],
 ) {
-    let original = saved(binary, config, fill);
+    let original = saved(binary, config, false, fill);
     let own = Target::of(binary.line).expect("a version of its own");
     let options = Options { drop_bookkeeping: true, ..Options::default() };
     let product = binary.line.product;
@@ -405,7 +418,7 @@ fn round_trip(
 
 /// The same keys, and the same said of those that count.
 #[track_caller]
-fn same(
+pub(crate) fn same(
     ours: &BTreeMap<String, String>,
     theirs: &BTreeMap<String, String>,
     counts: impl Fn(&str) -> bool,
@@ -461,7 +474,7 @@ fn after_version(rdb: &[u8]) -> &[u8] {
 
 fn same_bytes(binary: &Binary) {
     let config = [("rdbcompression", "no")];
-    let original = saved(binary, &config, fill_plainly).rdb;
+    let original = saved(binary, &config, false, fill_plainly).rdb;
     let options = Options { compress: false, ..Options::default() };
     let mut rdb = Vec::new();
     let target = Target::of(binary.line);

@@ -7,6 +7,7 @@
 pub(crate) mod client;
 pub(crate) mod server;
 pub(crate) mod twin;
+pub(crate) mod twin_streams;
 
 use std::path::Path;
 

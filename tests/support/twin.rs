@@ -10,6 +10,7 @@ use aofkit::keyspace::{Bump, Hash, Keyspace, Value};
 
 use super::client::{self, Reply};
 use super::server::{self, Binary, Running};
+use super::twin_streams;
 
 /// A command's arguments, its name first.
 pub(crate) type Args = Vec<Vec<u8>>;
@@ -197,6 +198,7 @@ fn same_data(server: &mut Running, binary: &Binary, keyspace: &mut Keyspace<'_>,
         explain(server, binary, keyspace, done);
     }
     same_expiries(server, binary, keyspace, done);
+    twin_streams::same_streams(server, binary, keyspace, |key| history(done, &[key.to_vec()]));
 }
 
 /// The digest does not show when a key expires.

@@ -29,11 +29,14 @@ pub(super) trait Put {
                 let [a, b, c, d] = (length as u32).to_be_bytes();
                 self.put(&[0x80, a, b, c, d]);
             }
-            _ => {
-                self.byte(0x81);
-                self.put(&length.to_be_bytes());
-            }
+            _ => self.length_wide(length),
         }
+    }
+
+    /// A length in nine bytes, whatever it is.
+    fn length_wide(&mut self, length: u64) {
+        self.byte(0x81);
+        self.put(&length.to_be_bytes());
     }
 
     /// A string as it is.

@@ -58,6 +58,13 @@ impl Counters {
         (Counters::new(&info, length, first), Counters::new(&untold, length, first))
     }
 
+    /// Whether nothing is lost when the other counters take the place of these. The first id of a stream
+    /// without entries means nothing: servers write 0-0, and make up the highest.
+    pub(super) fn says_as_much_as(&self, other: &Self) -> bool {
+        let first_id = if self.length == 0 { other.first_id } else { self.first_id };
+        *other == Counters { first_id, ..*self }
+    }
+
     /// How many entries a group has read whose last id is this, as far as it follows from what the
     /// stream counts. A server reckons so when it loads the first version of streams.
     pub(super) fn read_up_to(&self, last_id: StreamId) -> Option<u64> {

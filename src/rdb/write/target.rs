@@ -154,7 +154,7 @@ impl Needs {
             }
             Value::Stream(stream) => {
                 let (told, made_up) = Counters::told_and_made_up(*stream);
-                if told != made_up {
+                if !told.says_as_much_as(&made_up) {
                     needs.add(Feature::StreamCounters);
                 }
                 let known = stream.info().entries_added.is_some();

@@ -1,0 +1,97 @@
+//! Running a command of a log: what a server checks before, and the command itself.
+
+use super::apply::{Applied, Call, Unapplied};
+use super::{Command, Keys, Subcommand};
+use crate::keyspace::{Opaque, Value};
+
+impl Command {
+    /// Runs the command on the data set of `call`, as a loader does.
+    ///
+    /// # Errors
+    ///
+    /// When a server would answer with an error, or what it does cannot be told: see [`Unapplied`].
+    #[inline]
+    pub fn run(&self, call: &mut Call<'_, '_>) -> Applied {
+        if !self.arity.accepts_now(call.args.len()) {
+            return Err(WRONG_ARITY);
+        }
+        if !self.subcommands.is_empty() {
+            check_subcommand(self.subcommand(call.args[1]), call.args.len())?;
+        }
+        if call.keyspace.has_opaque() && self.meets_opaque(call)? {
+            return Ok(());
+        }
+        match self.apply {
+            Some(apply) => apply(call),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether it was added to a key that is carried because an earlier command of it is not understood.
+    #[cold]
+    fn meets_opaque(&self, call: &mut Call<'_, '_>) -> Result<bool, Unapplied> {
+        let (args, frame) = (call.args, call.frame);
+        let mut opaque = false;
+        let mut keys = 0;
+        let db = call.db();
+        let _ = self.visit_keys(
+            args.len(),
+            |at| args[at],
+            |at| {
+                keys += 1;
+                opaque |=
+                    db.get(args[at]).is_some_and(|entry| matches!(entry.value, Value::Opaque(_)));
+            },
+        );
+        // What deletes is understood whatever was there.
+        if !opaque || matches!(self.name, "DEL" | "UNLINK") {
+            return Ok(false);
+        }
+        let alone = keys == 1 && matches!(self.keys, Keys::Range { first: 1, last: 1, .. });
+        if !alone || matches!(self.name, "MOVE") {
+            return Err(Unapplied::Refused(
+                "it takes a key whose value is not understood, because of an earlier command",
+            ));
+        }
+        carry(call, args[1], frame);
+        Ok(true)
+    }
+}
+
+/// Adds a command that is not understood to those that are carried for its key.
+///
+/// # Errors
+///
+/// When it names no key.
+pub fn run_unknown(call: &mut Call<'_, '_>, key: usize) -> Applied {
+    let Some(&key) = call.args.get(key) else {
+        return Err(Unapplied::Refused("no known server has this command, and it names no key"));
+    };
+    carry(call, key, call.frame);
+    Ok(())
+}
+
+fn carry<'a>(call: &mut Call<'_, 'a>, key: &[u8], frame: &'a [u8]) {
+    call.keyspace.note_opaque();
+    let fresh = || Value::Opaque(Box::new(Opaque { before: None, frames: Vec::new() }));
+    let (entry, new) = call.db().entry(key, fresh);
+    if !new && !matches!(entry.value, Value::Opaque(_)) {
+        let before = std::mem::replace(&mut entry.value, fresh());
+        if let Value::Opaque(opaque) = &mut entry.value {
+            opaque.before = Some(before);
+        }
+    }
+    if let Value::Opaque(opaque) = &mut entry.value {
+        opaque.frames.push(frame);
+    }
+}
+
+const WRONG_ARITY: Unapplied = Unapplied::Failed("ERR wrong number of arguments");
+
+fn check_subcommand(sub: Option<&Subcommand>, argc: usize) -> Applied {
+    match sub {
+        Some(sub) if sub.arity.accepts_now(argc) => Ok(()),
+        Some(_) => Err(WRONG_ARITY),
+        None => Err(Unapplied::Failed("ERR unknown subcommand")),
+    }
+}

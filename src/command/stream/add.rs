@@ -1,0 +1,233 @@
+//! XADD and XTRIM (`xaddCommand`, `xtrimCommand`, `streamTrim` in `t_stream.c`).
+
+use super::super::apply::{Applied, Call, Unapplied};
+use super::super::number;
+use super::References;
+use super::id::{self, HIGHEST, NewId};
+use crate::keyspace::stream::{Fields, Stream, StreamId};
+use crate::server::Server;
+
+/// The most bytes that the fields of an entry may have together.
+const LARGEST_ENTRY: usize = 1 << 30;
+
+const WRONG_ARITY: Unapplied =
+    Unapplied::Failed("ERR wrong number of arguments for 'xadd' command");
+const ZERO: Unapplied = Unapplied::Failed("ERR The ID specified in XADD must be greater than 0-0");
+const EXHAUSTED: Unapplied = Unapplied::Failed(
+    "ERR The stream has exhausted the last possible ID, unable to add more items",
+);
+const NOT_ABOVE: Unapplied = Unapplied::Failed(
+    "ERR The ID specified in XADD is equal or smaller than the target stream top item",
+);
+const TOO_LARGE: Unapplied = Unapplied::Failed("ERR Elements are too large to be stored");
+const TWO_STRATEGIES: Unapplied = Unapplied::Failed(
+    "ERR syntax error, MAXLEN and MINID options at the same time are not compatible",
+);
+const NO_STRATEGY: Unapplied =
+    Unapplied::Failed("ERR syntax error, XTRIM must be called with a trimming strategy");
+const LIMIT_ALONE: Unapplied = Unapplied::Failed(
+    "ERR syntax error, LIMIT cannot be used without specifying a trimming strategy",
+);
+const NEGATIVE_LENGTH: Unapplied = Unapplied::Failed("ERR The MAXLEN argument must be >= 0.");
+const NEGATIVE_LIMIT: Unapplied = Unapplied::Failed("ERR The LIMIT argument must be >= 0.");
+
+/// A log has `=` and the outcome instead: only who wrote it otherwise meets this.
+const APPROXIMATE: Unapplied =
+    Unapplied::Refused("how much `~` trims depends on how the server packed the stream");
+
+/// What is to be trimmed.
+#[derive(Debug, Clone, Copy)]
+enum Strategy {
+    /// All but this many.
+    Length(usize),
+    /// All below this id.
+    Below(StreamId),
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Trim {
+    strategy: Strategy,
+    /// `~`: whole nodes of the server's tree alone.
+    approximate: bool,
+}
+
+/// The options of XADD and XTRIM.
+#[derive(Debug, Default)]
+struct Options {
+    trim: Option<Trim>,
+    references: References,
+    no_new_stream: bool,
+    /// Where the first argument stands that is no option: XADD's id.
+    end: usize,
+}
+
+impl Options {
+    /// LIMIT is read, and ignored: a loader takes the log for already limited.
+    fn of(args: &[&[u8]], is_add: bool, server: Server) -> Result<Options, Unapplied> {
+        let (has_more_options, has_references) =
+            (server.has_redis(6, 2), References::known(server));
+        let mut options = Options::default();
+        let (mut limited, mut has_mode) = (false, false);
+        let mut at = 2;
+        while at < args.len() {
+            let is = |word: &str| args[at].eq_ignore_ascii_case(word.as_bytes());
+            let more = args.len() - 1 - at;
+            if is_add && args[at] == b"*" {
+                break;
+            } else if more > 0 && (is("MAXLEN") || (is("MINID") && has_more_options)) {
+                let by_length = is("MAXLEN");
+                if options.trim.is_some() && has_more_options {
+                    return Err(TWO_STRATEGIES);
+                }
+                let sign = if more >= 2 { args[at + 1] } else { b"" };
+                let approximate = sign == b"~";
+                at += if approximate || sign == b"=" { 2 } else { 1 };
+                let strategy = if by_length {
+                    let length = number::integer(args[at]).ok_or(Unapplied::NOT_AN_INTEGER)?;
+                    Strategy::Length(usize::try_from(length).map_err(|_| NEGATIVE_LENGTH)?)
+                } else {
+                    Strategy::Below(id::id(args[at])?)
+                };
+                options.trim = Some(Trim { strategy, approximate });
+            } else if more > 0 && is("LIMIT") && has_more_options {
+                at += 1;
+                let limit = number::integer(args[at]).ok_or(Unapplied::NOT_AN_INTEGER)?;
+                if limit < 0 {
+                    return Err(NEGATIVE_LIMIT);
+                }
+                limited = limit > 0;
+            } else if is_add && is("NOMKSTREAM") && has_more_options {
+                options.no_new_stream = true;
+            } else if has_references
+                && !has_mode
+                && let Some(references) = References::of(args[at])
+            {
+                options.references = references;
+                has_mode = true;
+            } else if is_add {
+                break;
+            } else {
+                return Err(Unapplied::SYNTAX);
+            }
+            at += 1;
+        }
+        options.end = at;
+        if limited && options.trim.is_none() {
+            return Err(LIMIT_ALONE);
+        }
+        Ok(options)
+    }
+
+    /// Whether it can be told what is trimmed from so many entries, of which this is the first: exactly so
+    /// much, or nothing in any case, or all.
+    fn is_certain(&self, length: usize, first: StreamId) -> bool {
+        match self.trim {
+            Some(Trim { strategy, approximate: true }) => match strategy {
+                Strategy::Length(0) if self.references == References::Keep => true,
+                Strategy::Length(most) => length <= most,
+                Strategy::Below(id) => first >= id,
+            },
+            _ => true,
+        }
+    }
+
+    fn trim(&self, stream: &mut Stream<'_>) {
+        let Some(trim) = self.trim else { return };
+        match (self.references, trim.strategy) {
+            (References::Keep, Strategy::Length(length)) => stream.trim_to_length(length),
+            (References::Keep, Strategy::Below(id)) => stream.trim_below(id),
+            (references, strategy) => trim_with_references(stream, references, strategy),
+        }
+    }
+}
+
+/// Entries that are still referenced stay with ACKED, and those behind them go in their place.
+fn trim_with_references(stream: &mut Stream<'_>, references: References, strategy: Strategy) {
+    let mut left = stream.len();
+    let mut gone = Vec::new();
+    for (id, _) in stream.entries() {
+        let done = match strategy {
+            Strategy::Length(length) => left <= length,
+            Strategy::Below(bound) => id >= bound,
+        };
+        if done {
+            break;
+        }
+        if references != References::Acknowledged || !stream.is_referenced(id) {
+            gone.push(id);
+            left -= 1;
+        }
+    }
+    for id in gone {
+        stream.trim_entry(id);
+        if references == References::Delete {
+            stream.forget_pending(id);
+        }
+    }
+}
+
+pub(super) fn xadd(call: &mut Call<'_, '_>) -> Applied {
+    let server = call.context.server;
+    let options = Options::of(call.args, true, server)?;
+    let Some(text) = call.args.get(options.end) else { return Err(WRONG_ARITY) };
+    let given = id::new_id(text, server.has_redis(7, 0))?;
+    let pairs = &call.args[options.end + 1..];
+    if pairs.is_empty() || !pairs.len().is_multiple_of(2) {
+        return Err(WRONG_ARITY);
+    }
+    if given == NewId::Given(StreamId::default()) {
+        return Err(ZERO);
+    }
+    let now_ms = if given == NewId::Clock { call.now_ms() } else { 0 };
+    let (key, frame, arena) = (call.key(), call.frame, call.keyspace.arena());
+
+    let db = call.db();
+    let stream: &mut Stream<'_> = if options.no_new_stream {
+        match db.find_mut(key)? {
+            Some(stream) => stream,
+            None => return Ok(()),
+        }
+    } else {
+        db.find_or_make(key)?
+    };
+    let last = stream.last_id();
+    if last == HIGHEST {
+        return Err(EXHAUSTED);
+    }
+    let id = match given {
+        NewId::Given(id) => Some(id),
+        NewId::Next(ms) if ms == last.ms => last.seq.checked_add(1).map(|seq| StreamId { ms, seq }),
+        NewId::Next(ms) => Some(StreamId { ms, seq: 0 }),
+        NewId::Clock => match u64::try_from(now_ms) {
+            Ok(ms) if ms > last.ms => Some(StreamId { ms, seq: 0 }),
+            _ => id::after(last),
+        },
+    };
+    let id = id.filter(|id| *id > last).ok_or(NOT_ABOVE)?;
+    let bytes = pairs.iter().map(|bytes| bytes.len());
+    if bytes.fold(0_usize, usize::saturating_add) > LARGEST_ENTRY {
+        return Err(TOO_LARGE);
+    }
+    let first = stream.first_id().unwrap_or(id);
+    if !options.is_certain(stream.len() + 1, first) {
+        return Err(APPROXIMATE);
+    }
+    stream.add(id, Fields::of_args(pairs, frame, arena)).map_err(|_| NOT_ABOVE)?;
+    options.trim(stream);
+    Ok(())
+}
+
+pub(super) fn xtrim(call: &mut Call<'_, '_>) -> Applied {
+    let options = Options::of(call.args, false, call.context.server)?;
+    if options.trim.is_none() {
+        return Err(NO_STRATEGY);
+    }
+    let key = call.key();
+    let Some(stream) = call.db().find_mut::<Stream<'_>>(key)? else { return Ok(()) };
+    let Some(first) = stream.first_id() else { return Ok(()) };
+    if !options.is_certain(stream.len(), first) {
+        return Err(APPROXIMATE);
+    }
+    options.trim(stream);
+    Ok(())
+}

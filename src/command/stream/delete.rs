@@ -1,0 +1,89 @@
+//! XDEL, and what Redis 8.2 made of it: XDELEX and XACKDEL (`xdelCommand` in `t_stream.c`; the others as
+//! observed).
+
+use super::super::apply::{Applied, Call, Unapplied};
+use super::super::number;
+use super::References;
+use super::id;
+use crate::keyspace::stream::{Stream, StreamId};
+
+const NOT_POSITIVE: Unapplied = Unapplied::Failed("ERR Number of IDs must be a positive integer");
+const MISCOUNTED: Unapplied =
+    Unapplied::Failed("ERR The `numids` parameter must match the number of arguments");
+
+pub(super) fn xdel(call: &mut Call<'_, '_>) -> Applied {
+    let (key, ids) = (call.key(), &call.args[2..]);
+    let Some(stream) = call.db().find_mut::<Stream<'_>>(key)? else { return Ok(()) };
+    // All or nothing.
+    if let [one] = ids {
+        stream.delete(id::id(one)?);
+        return Ok(());
+    }
+    for id in parsed(ids)? {
+        stream.delete(id);
+    }
+    Ok(())
+}
+
+fn parsed(ids: &[&[u8]]) -> Result<Vec<StreamId>, Unapplied> {
+    ids.iter().map(|text| id::id(text)).collect()
+}
+
+/// `[KEEPREF|DELREF|ACKED] IDS <count> <id>...`, in either order.
+fn options<'c, 'a>(args: &'c [&'a [u8]]) -> Result<(References, &'c [&'a [u8]]), Unapplied> {
+    let (mut references, mut ids) = (None, None);
+    let mut at = 0;
+    while at < args.len() {
+        if let Some(mode) = References::of(args[at]) {
+            if references.replace(mode).is_some() {
+                return Err(Unapplied::SYNTAX);
+            }
+            at += 1;
+        } else if args[at].eq_ignore_ascii_case(b"IDS") && at + 1 < args.len() {
+            let count = number::integer(args[at + 1]).filter(|count| *count > 0);
+            let count = usize::try_from(count.ok_or(NOT_POSITIVE)?).map_err(|_| NOT_POSITIVE)?;
+            let listed = args[at + 2..].get(..count).ok_or(MISCOUNTED)?;
+            ids = Some(listed);
+            at += 2 + count;
+        } else {
+            return Err(Unapplied::SYNTAX);
+        }
+    }
+    Ok((references.unwrap_or_default(), ids.ok_or(Unapplied::SYNTAX)?))
+}
+
+pub(super) fn xdelex(call: &mut Call<'_, '_>) -> Applied {
+    let (key, args) = (call.key(), &call.args[2..]);
+    let (references, ids) = options(args)?;
+    let Some(stream) = call.db().find_mut::<Stream<'_>>(key)? else { return Ok(()) };
+    for id in parsed(ids)? {
+        delete(stream, id, references);
+    }
+    Ok(())
+}
+
+pub(super) fn xackdel(call: &mut Call<'_, '_>) -> Applied {
+    let (key, name, args) = (call.key(), call.args[2], &call.args[3..]);
+    let (references, ids) = options(args)?;
+    let Some(stream) = call.db().find_mut::<Stream<'_>>(key)? else { return Ok(()) };
+    if stream.group(name).is_none() {
+        return Ok(());
+    }
+    for id in parsed(ids)? {
+        if stream.group_mut(name).is_some_and(|group| group.acknowledge(id)) {
+            delete(stream, id, references);
+        }
+    }
+    Ok(())
+}
+
+fn delete(stream: &mut Stream<'_>, id: StreamId, references: References) {
+    if references == References::Acknowledged && stream.is_referenced(id) {
+        return;
+    }
+    stream.delete(id);
+    // Those to an entry that was gone before, too.
+    if references == References::Delete {
+        stream.forget_pending(id);
+    }
+}

@@ -1,0 +1,130 @@
+//! Strings, and the counters kept in them.
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | `set` | SET and the commands that are SET with other words; their options and times |
+//! | `counter` | INCR and its kin |
+//! | `long_double` | the floating point of INCRBYFLOAT |
+
+mod counter;
+pub(super) mod long_double;
+mod set;
+
+use super::apply::{Applied, Call, Unapplied};
+use super::number;
+use super::row::{
+    COUNTED_PAIRS, Command, KEY, KEYS, Keys, TWO_KEYS, between, plain, range, since, valkey_only,
+    write,
+};
+use crate::keyspace::{StringValue, Value};
+
+#[rustfmt::skip]
+pub(super) const ROWS: &[Command] = &[
+    write("APPEND",       3, since(2, 0),             KEY).by(append),
+    write("DECR",         2, since(1, 0),             KEY).by(counter::decr),
+    write("DECRBY",       3, since(1, 0),             KEY).by(counter::decrby),
+    write("DELIFEQ",      3, valkey_only(9, 0),       KEY).by(delifeq),
+    plain("GET",          2, since(1, 0),             KEY),
+    write("GETDEL",       2, since(6, 2),             KEY).by(getdel),
+    write("GETEX",       -2, since(6, 2),             KEY).by(set::getex),
+    plain("GETRANGE",     4, since(2, 4),             KEY),
+    write("GETSET",       3, since(1, 0),             KEY).by(set::getset),
+    write("INCR",         2, since(1, 0),             KEY).by(counter::incr),
+    write("INCRBY",       3, since(1, 0),             KEY).by(counter::incrby),
+    write("INCRBYFLOAT",  3, since(2, 6),             KEY).by(counter::incrbyfloat),
+    plain("LCS",         -3, since(7, 0),             TWO_KEYS),
+    plain("MGET",        -2, since(1, 0),             KEYS),
+    write("MSET",        -3, since(1, 0),             range(1, -1, 2)).splits().by(set::mset),
+    write("MSETEX",      -4, valkey_only(9, 1),       COUNTED_PAIRS).by(set::msetex),
+    write("MSETNX",      -3, since(1, 0),             range(1, -1, 2)).by(set::msetnx),
+    write("PSETEX",       4, since(2, 6),             KEY).by(set::psetex),
+    write("SET",         -3, since(1, 0),             KEY).by(set::set),
+    write("SETEX",        4, since(2, 0),             KEY).by(set::setex),
+    write("SETNX",        3, since(1, 0),             KEY).by(set::setnx),
+    write("SETRANGE",     4, since(2, 2),             KEY).by(setrange),
+    // LCS takes its place since Redis 7.0.
+    plain("STRALGO",     -2, between((6, 0), (7, 0)), Keys::Stralgo),
+    plain("STRLEN",       2, since(2, 2),             KEY),
+    // The old name of GETRANGE.
+    plain("SUBSTR",       4, since(1, 0),             KEY),
+];
+
+/// The longest string that a server makes unless it is told otherwise, in bytes: `proto-max-bulk-len`.
+pub(super) const LONGEST: u64 = 512 << 20;
+
+/// What becomes of a command that would make a string longer than [`LONGEST`] out of little. The loader looks at
+/// the limit up to Redis 6.2 (`t_string.c`, `checkStringLength`); later ones obey the log whatever it asks for.
+fn too_long(call: &Call<'_, '_>) -> Unapplied {
+    if call.context.server.has_redis(7, 0) {
+        Unapplied::Refused("it makes a string longer than 512 MB")
+    } else {
+        Unapplied::Failed("ERR string exceeds maximum allowed size (proto-max-bulk-len)")
+    }
+}
+
+fn append(call: &mut Call<'_, '_>) -> Applied {
+    let (key, more) = (call.key(), call.args[2]);
+    let obeyed = call.context.server.has_redis(7, 0);
+    let (entry, new) = call.db().entry(key, || Value::String(StringValue::Borrowed(more)));
+    if new {
+        return Ok(());
+    }
+    let Value::String(value) = &mut entry.value else {
+        return Err(Unapplied::WRONG_TYPE);
+    };
+    if !obeyed && (value.len() + more.len()) as u64 > LONGEST {
+        return Err(too_long(call));
+    }
+    value.append(more);
+    Ok(())
+}
+
+fn setrange(call: &mut Call<'_, '_>) -> Applied {
+    let (key, bytes) = (call.key(), call.args[3]);
+    let Ok(start) = u64::try_from(call.int(2)?) else {
+        return Err(Unapplied::Failed("ERR offset is out of range"));
+    };
+    if bytes.is_empty() {
+        // Nothing is made or changed, but the type is looked at.
+        call.db().find::<StringValue<'_>>(key)?;
+        return Ok(());
+    }
+    let end = start.saturating_add(bytes.len() as u64);
+    let (start, end) = match (usize::try_from(start), usize::try_from(end)) {
+        (Ok(start), Ok(to)) if end <= LONGEST => (start, to),
+        _ => {
+            call.db().find::<StringValue<'_>>(key)?;
+            return Err(too_long(call));
+        }
+    };
+    let value: &mut StringValue<'_> = call.db().find_or_make(key)?;
+    value.grown_to(end)[start..end].copy_from_slice(bytes);
+    Ok(())
+}
+
+fn getdel(call: &mut Call<'_, '_>) -> Applied {
+    let key = call.key();
+    if call.db().find::<StringValue<'_>>(key)?.is_some() {
+        call.db().remove(key);
+    }
+    Ok(())
+}
+
+fn delifeq(call: &mut Call<'_, '_>) -> Applied {
+    let (key, expected) = (call.key(), call.args[2]);
+    let found: Option<&StringValue<'_>> = call.db().find(key)?;
+    if found.is_some_and(|value| value.with(|bytes| bytes == expected)) {
+        call.db().remove(key);
+    }
+    Ok(())
+}
+
+/// The integer that a string is.
+#[inline]
+fn integer(value: &StringValue<'_>) -> Result<i64, Unapplied> {
+    let number = match value {
+        StringValue::Int(number) => Some(*number),
+        other => other.with(number::integer),
+    };
+    number.ok_or(Unapplied::NOT_AN_INTEGER)
+}

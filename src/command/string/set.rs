@@ -1,0 +1,348 @@
+//! SET, and the commands that are SET with other words; their options, and the times they give.
+
+use super::super::apply::{Applied, Call, Unapplied};
+use super::super::number;
+use crate::keyspace::{Db, StringValue, Value};
+use crate::server::Server;
+
+/// SET and GETEX options that Redis got in 8.4, as far as its documentation tells.
+const LATER_WORDS: [&str; 4] = ["IFDEQ", "IFDNE", "IFEQ", "IFNE"];
+
+/// What must be true for the key to be set.
+#[derive(Clone, Copy)]
+enum Condition<'a> {
+    None,
+    /// NX: the key does not exist.
+    Absent,
+    /// XX: it does.
+    Present,
+    /// IFEQ: it is a string and has this value.
+    Equal(&'a [u8]),
+}
+
+/// What becomes of the key's expiry.
+#[derive(Clone, Copy)]
+enum Expiry<'a> {
+    /// It goes, in SET; it stays, in GETEX.
+    Unsaid,
+    /// KEEPTTL.
+    Keep,
+    /// PERSIST.
+    Remove,
+    /// It is replaced by this time.
+    Set(Unit, &'a [u8]),
+}
+
+/// In which unit a time is given, and whether from now on or since 1970.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unit {
+    Ex,
+    Px,
+    ExAt,
+    PxAt,
+}
+
+impl Unit {
+    fn named(word: &[u8], server: Server) -> Option<Unit> {
+        let unit = match word.len() {
+            2 if word.eq_ignore_ascii_case(b"EX") => Unit::Ex,
+            2 if word.eq_ignore_ascii_case(b"PX") => Unit::Px,
+            4 if word.eq_ignore_ascii_case(b"EXAT") => Unit::ExAt,
+            4 if word.eq_ignore_ascii_case(b"PXAT") => Unit::PxAt,
+            _ => return None,
+        };
+        (matches!(unit, Unit::Ex | Unit::Px) || server.has_redis(6, 2)).then_some(unit)
+    }
+}
+
+/// The options of SET, GETEX or MSETEX.
+struct Options<'a> {
+    condition: Condition<'a>,
+    get: bool,
+    expiry: Expiry<'a>,
+}
+
+/// Whose options they are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Words {
+    Set,
+    Getex,
+    Msetex,
+}
+
+impl<'a> Options<'a> {
+    /// Reads the options, which may stand in any order and be repeated where that is no contradiction
+    /// (`t_string.c`, `parseExtendedStringArgumentsOrReply`).
+    fn read(args: &[&'a [u8]], words: Words, server: Server) -> Result<Options<'a>, Unapplied> {
+        let mut options =
+            Options { condition: Condition::None, get: false, expiry: Expiry::Unsaid };
+        // Up to Redis 6.2, NX and GET exclude each other.
+        let get_with_nx = server.has_redis(7, 0);
+        let mut rest = args.iter().copied();
+        while let Some(word) = rest.next() {
+            let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
+            let setting = words != Words::Getex;
+            match (options.condition, options.expiry) {
+                (Condition::None | Condition::Absent, _)
+                    if setting && is("NX") && (get_with_nx || !options.get) =>
+                {
+                    options.condition = Condition::Absent;
+                }
+                (Condition::None | Condition::Present, _) if setting && is("XX") => {
+                    options.condition = Condition::Present;
+                }
+                (condition, _)
+                    if words == Words::Set
+                        && is("GET")
+                        && server.has_redis(6, 2)
+                        && (get_with_nx || !matches!(condition, Condition::Absent)) =>
+                {
+                    options.get = true;
+                }
+                (Condition::None, _)
+                    if words == Words::Set && is("IFEQ") && server.has_valkey(8, 1) =>
+                {
+                    let expected = rest.next().ok_or(Unapplied::SYNTAX)?;
+                    options.condition = Condition::Equal(expected);
+                }
+                (_, Expiry::Unsaid | Expiry::Keep)
+                    if setting && is("KEEPTTL") && server.has_redis(6, 0) =>
+                {
+                    options.expiry = Expiry::Keep;
+                }
+                (_, Expiry::Unsaid | Expiry::Remove) if !setting && is("PERSIST") => {
+                    options.expiry = Expiry::Remove;
+                }
+                (_, before) => {
+                    let unit = Unit::named(word, server).ok_or_else(|| unknown(word, server))?;
+                    let alike = match before {
+                        Expiry::Unsaid => true,
+                        Expiry::Set(before, _) => before == unit,
+                        Expiry::Keep | Expiry::Remove => false,
+                    };
+                    match rest.next() {
+                        Some(time) if alike => options.expiry = Expiry::Set(unit, time),
+                        _ => return Err(Unapplied::SYNTAX),
+                    }
+                }
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// What a word is that is no option, or not here.
+fn unknown(word: &[u8], server: Server) -> Unapplied {
+    let later = LATER_WORDS.iter().any(|name| word.eq_ignore_ascii_case(name.as_bytes()));
+    if later && !server.has_valkey(7, 2) && server.has_redis(8, 3) {
+        Unapplied::Refused("an option of SET that came after Redis 8.2")
+    } else {
+        Unapplied::SYNTAX
+    }
+}
+
+/// The time that is given, in Unix milliseconds. It fails with `invalid` where a server calls it that.
+fn expiry_ms(
+    call: &mut Call<'_, '_>,
+    unit: Unit,
+    text: &[u8],
+    invalid: &'static str,
+) -> Result<i64, Unapplied> {
+    let invalid = Unapplied::Failed(invalid);
+    let time = number::integer(text).ok_or(Unapplied::NOT_AN_INTEGER)?;
+    if time <= 0 {
+        return Err(invalid);
+    }
+    // Before Redis 6.2 nobody looked whether the time overflows.
+    let checked = call.context.server.has_redis(6, 2);
+    let ms = match unit {
+        Unit::Px | Unit::PxAt => time,
+        Unit::Ex | Unit::ExAt if checked => time.checked_mul(1000).ok_or(invalid)?,
+        Unit::Ex | Unit::ExAt => time.wrapping_mul(1000),
+    };
+    match unit {
+        Unit::ExAt | Unit::PxAt => Ok(ms),
+        Unit::Ex | Unit::Px if checked => {
+            let at = ms.checked_add(call.now_ms()).filter(|at| *at > 0);
+            at.ok_or(invalid)
+        }
+        Unit::Ex | Unit::Px => Ok(ms.wrapping_add(call.now_ms())),
+    }
+}
+
+/// Gives the key a value, if it may be given one.
+fn store<'a>(
+    db: &mut Db<'a>,
+    key: &[u8],
+    value: &'a [u8],
+    options: &Options<'a>,
+    expires_ms: Option<i64>,
+) -> Applied {
+    let value = || Value::String(StringValue::Borrowed(value));
+    let entry = match options.condition {
+        Condition::None | Condition::Absent => match db.entry(key, value) {
+            (entry, true) => {
+                entry.set_expiry(expires_ms);
+                return Ok(());
+            }
+            (entry, false) => entry,
+        },
+        Condition::Present | Condition::Equal(_) => match db.get_mut(key) {
+            Some(entry) => entry,
+            None => return Ok(()),
+        },
+    };
+    let old = match &entry.value {
+        Value::String(old) => Some(old),
+        _ if options.get => return Err(Unapplied::WRONG_TYPE),
+        _ => None,
+    };
+    match options.condition {
+        Condition::None | Condition::Present => {}
+        Condition::Absent => return Ok(()),
+        Condition::Equal(expected) => {
+            let old = old.ok_or(Unapplied::WRONG_TYPE)?;
+            if !old.with(|old| old == expected) {
+                return Ok(());
+            }
+        }
+    }
+    entry.value = value();
+    if !matches!(options.expiry, Expiry::Keep) {
+        entry.set_expiry(expires_ms);
+    }
+    Ok(())
+}
+
+pub(super) fn set(call: &mut Call<'_, '_>) -> Applied {
+    let (key, value) = (call.key(), call.args[2]);
+    if call.args.len() == 3 {
+        call.db().set(key, Value::String(StringValue::Borrowed(value)));
+        return Ok(());
+    }
+    let options = Options::read(&call.args[3..], Words::Set, call.context.server)?;
+    let expires_ms = match options.expiry {
+        Expiry::Set(unit, text) => {
+            Some(expiry_ms(call, unit, text, "ERR invalid expire time in 'set' command")?)
+        }
+        _ => None,
+    };
+    store(call.db(), key, value, &options, expires_ms)
+}
+
+pub(super) fn setex(call: &mut Call<'_, '_>) -> Applied {
+    set_for(call, Unit::Ex, "ERR invalid expire time in 'setex' command")
+}
+
+pub(super) fn psetex(call: &mut Call<'_, '_>) -> Applied {
+    set_for(call, Unit::Px, "ERR invalid expire time in 'psetex' command")
+}
+
+fn set_for(call: &mut Call<'_, '_>, unit: Unit, invalid: &'static str) -> Applied {
+    let (key, time, value) = (call.key(), call.args[2], call.args[3]);
+    let expires_ms = expiry_ms(call, unit, time, invalid)?;
+    let value = Value::String(StringValue::Borrowed(value));
+    call.db().set(key, value).set_expiry(Some(expires_ms));
+    Ok(())
+}
+
+pub(super) fn setnx(call: &mut Call<'_, '_>) -> Applied {
+    let (key, value) = (call.key(), call.args[2]);
+    call.db().entry(key, || Value::String(StringValue::Borrowed(value)));
+    Ok(())
+}
+
+pub(super) fn getset(call: &mut Call<'_, '_>) -> Applied {
+    let (key, value) = (call.key(), call.args[2]);
+    let options = Options { condition: Condition::None, get: true, expiry: Expiry::Unsaid };
+    store(call.db(), key, value, &options, None)
+}
+
+pub(super) fn getex(call: &mut Call<'_, '_>) -> Applied {
+    const INVALID: &str = "ERR invalid expire time in 'getex' command";
+    let key = call.key();
+    let options = Options::read(&call.args[2..], Words::Getex, call.context.server)?;
+    // Observed: Valkey 9.1 looks at the time first, the others at the key.
+    let time_first = call.context.server.has_valkey(9, 1);
+    if !time_first && call.db().find::<StringValue<'_>>(key)?.is_none() {
+        return Ok(());
+    }
+    let expires_ms = match options.expiry {
+        Expiry::Set(unit, text) => Some(expiry_ms(call, unit, text, INVALID)?),
+        Expiry::Remove => None,
+        Expiry::Unsaid | Expiry::Keep => {
+            call.db().find::<StringValue<'_>>(key)?;
+            return Ok(());
+        }
+    };
+    if let Some(entry) = call.db().get_mut(key) {
+        let Value::String(_) = entry.value else {
+            return Err(Unapplied::WRONG_TYPE);
+        };
+        entry.set_expiry(expires_ms);
+    }
+    Ok(())
+}
+
+/// Of keys and values by turns.
+fn pairs<'c, 'a>(args: &'c [&'a [u8]]) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + 'c {
+    args.chunks_exact(2).map(|pair| (pair[0], pair[1]))
+}
+
+pub(super) fn mset(call: &mut Call<'_, '_>) -> Applied {
+    if call.args.len() % 2 == 0 {
+        return Err(Unapplied::Failed("ERR wrong number of arguments for 'mset' command"));
+    }
+    let (args, owns) = (call.args, call.context.owns);
+    let db = call.db();
+    for (key, value) in pairs(&args[1..]).filter(|(key, _)| owns(key)) {
+        db.set(key, Value::String(StringValue::Borrowed(value)));
+    }
+    Ok(())
+}
+
+pub(super) fn msetnx(call: &mut Call<'_, '_>) -> Applied {
+    if call.args.len() % 2 == 0 {
+        return Err(Unapplied::Failed("ERR wrong number of arguments for 'msetnx' command"));
+    }
+    let args = call.args;
+    let db = call.db();
+    if pairs(&args[1..]).any(|(key, _)| db.contains(key)) {
+        return Ok(());
+    }
+    for (key, value) in pairs(&args[1..]) {
+        db.set(key, Value::String(StringValue::Borrowed(value)));
+    }
+    Ok(())
+}
+
+pub(super) fn msetex(call: &mut Call<'_, '_>) -> Applied {
+    const INVALID: &str = "ERR invalid expire time in 'msetex' command";
+    const COUNT: Unapplied = Unapplied::Failed("ERR invalid numkeys value or out of range");
+    let args = call.args;
+    let count = number::integer(args[1]).filter(|count| (1..=i64::from(i32::MAX)).contains(count));
+    let count = count.and_then(|count| usize::try_from(count).ok()).ok_or(COUNT)?;
+    let Some((keyed, rest)) = (count.checked_mul(2)).and_then(|n| args[2..].split_at_checked(n))
+    else {
+        return Err(Unapplied::SYNTAX);
+    };
+    let options = Options::read(rest, Words::Msetex, call.context.server)?;
+    let expires_ms = match options.expiry {
+        Expiry::Set(unit, text) => Some(expiry_ms(call, unit, text, INVALID)?),
+        _ => None,
+    };
+    let db = call.db();
+    let allowed = match options.condition {
+        Condition::Absent => pairs(keyed).all(|(key, _)| !db.contains(key)),
+        Condition::Present => pairs(keyed).all(|(key, _)| db.contains(key)),
+        Condition::None | Condition::Equal(_) => true,
+    };
+    if !allowed {
+        return Ok(());
+    }
+    let options = Options { condition: Condition::None, ..options };
+    for (key, value) in pairs(keyed) {
+        store(db, key, value, &options, expires_ms)?;
+    }
+    Ok(())
+}

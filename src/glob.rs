@@ -1,0 +1,128 @@
+//! Patterns as KEYS takes them (`stringmatchlen` in `util.c`).
+//!
+//! `*` any bytes, `?` any byte, `[abc]` one of these, `[a-c]` one between these, `[^abc]` none of these, and `\`
+//! takes the next byte as it is. Bytes, not characters; upper and lower case differ.
+
+/// A pattern.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Glob(Vec<u8>);
+
+impl Glob {
+    /// The pattern that a text is. Every text is one.
+    pub fn new(pattern: impl Into<Vec<u8>>) -> Glob {
+        Glob(pattern.into())
+    }
+
+    /// Whether the whole text is as the pattern says.
+    pub fn matches(&self, text: &[u8]) -> bool {
+        let (mut pattern, mut text) = (&self.0[..], text);
+        // Where to go on when what was tried fails: behind the last star, one byte further in the text.
+        let mut again: Option<(&[u8], &[u8])> = None;
+        loop {
+            if let [b'*', rest @ ..] = pattern {
+                again = Some((rest, text));
+                pattern = rest;
+                continue;
+            }
+            let step = match text.split_first() {
+                Some((&byte, left)) => one(pattern, byte).map(|rest| (rest, left)),
+                None if pattern.is_empty() => return true,
+                None => None,
+            };
+            match (step, again) {
+                (Some((rest, left)), _) => (pattern, text) = (rest, left),
+                (None, Some((behind_star, [_, left @ ..]))) => {
+                    again = Some((behind_star, left));
+                    (pattern, text) = (behind_star, left);
+                }
+                (None, _) => return false,
+            }
+        }
+    }
+}
+
+impl std::str::FromStr for Glob {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Glob::new(text))
+    }
+}
+
+/// What is left of the pattern when its first element takes this byte.
+fn one(pattern: &[u8], byte: u8) -> Option<&[u8]> {
+    match pattern {
+        [] => None,
+        [b'?', rest @ ..] => Some(rest),
+        [b'[', rest @ ..] => class(rest, byte),
+        [b'\\', literal, rest @ ..] => (*literal == byte).then_some(rest),
+        [literal, rest @ ..] => (*literal == byte).then_some(rest),
+    }
+}
+
+/// As [`one`], behind a `[`. A class that is not closed reaches to the end.
+fn class(mut pattern: &[u8], byte: u8) -> Option<&[u8]> {
+    let negated = pattern.first() == Some(&b'^');
+    if negated {
+        pattern = &pattern[1..];
+    }
+    let mut found = false;
+    loop {
+        match pattern {
+            [b'\\', literal, rest @ ..] => {
+                found |= *literal == byte;
+                pattern = rest;
+            }
+            [b']', rest @ ..] => return (found != negated).then_some(rest),
+            [] => return (found != negated).then_some(pattern),
+            [one, b'-', other, rest @ ..] => {
+                found |= (*one.min(other)..=*one.max(other)).contains(&byte);
+                pattern = rest;
+            }
+            [literal, rest @ ..] => {
+                found |= *literal == byte;
+                pattern = rest;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Glob;
+
+    #[test]
+    fn patterns_match_as_keys_does() {
+        let cases: &[(&str, &[&str], &[&str])] = &[
+            ("*", &["", "a", "a*b"], &[]),
+            ("", &[""], &["a"]),
+            ("a*c", &["ac", "abc", "abcbc"], &["a", "abcd", "bac"]),
+            ("**a", &["a", "ba"], &["", "ab"]),
+            ("h?llo", &["hello", "h?llo"], &["hllo", "heello"]),
+            ("h[ae]llo", &["hello", "hallo"], &["hillo"]),
+            ("h[^e]llo", &["hallo"], &["hello"]),
+            ("h[a-c]llo", &["hallo", "hbllo"], &["hdllo"]),
+            ("h[c-a]llo", &["hallo", "hbllo"], &["hdllo"]),
+            (r"h\*llo", &["h*llo"], &["hello"]),
+            (r"[\]]", &["]"], &["\\", "x"]),
+            ("[ab", &["a", "b"], &["c"]),
+            ("user:*:x", &["user::x", "user:1:x:x"], &["user:x"]),
+            ("K", &["K"], &["k"]),
+        ];
+        for (pattern, yes, no) in cases {
+            let glob = Glob::new(*pattern);
+            for text in *yes {
+                assert!(glob.matches(text.as_bytes()), "{pattern} {text}");
+            }
+            for text in *no {
+                assert!(!glob.matches(text.as_bytes()), "{pattern} {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn many_stars_cost_no_more_than_their_product() {
+        let glob = Glob::new("a*".repeat(1000) + "b");
+        assert!(!glob.matches("a".repeat(10_000).as_bytes()));
+    }
+}

@@ -1,0 +1,326 @@
+//! What an RDB tells, put into a keyspace.
+//!
+//! A [`Loader`] is told by [`rdb::walk`](crate::rdb::walk()), by [`rdb::Records`](crate::rdb::Records) of single
+//! keys, or by [`rdb::Dump`](crate::rdb::Dump) of the payload of a RESTORE. A key is put in when its value is
+//! whole, so that damage in the middle of one leaves nothing of it behind.
+//!
+//! Texts that lie in the file as they are are borrowed from it. What is compressed, or lies in a packed form
+//! that is compressed, is copied into the arena.
+
+use super::functions::{Functions, LibraryError};
+use super::stream::{ConsumerNumber, FieldsBuffer};
+use super::{Hash, Keyspace, List, Set, Stream, StringValue, Value, Zset};
+use crate::rdb::{AuxWhen, Key, KeyEnd, Kind, ModuleId, StreamId, StreamInfo, Text, Visitor, Want};
+
+/// Puts the keys that it is told of into a keyspace.
+pub struct Loader<'k, 'a> {
+    keyspace: &'k mut Keyspace<'a>,
+    owns: &'k dyn Fn(&[u8]) -> bool,
+    /// The key in hand.
+    name: Text<'a, 'a>,
+    db: u32,
+    expires_ms: Option<i64>,
+    value: Value<'a>,
+    stream: InStream<'a>,
+    scratch: Vec<u8>,
+    other_scratch: Vec<u8>,
+    beside: Beside<'a>,
+    fault: Option<Unloadable>,
+}
+
+/// What an RDB holds beside keys.
+#[derive(Debug, Clone, Default)]
+pub struct Beside<'a> {
+    /// The function libraries.
+    pub functions: Functions,
+    /// Modules' data that belong to no key, from the module's id to the end mark, in the order of the file.
+    pub module_aux: Vec<(AuxWhen, &'a [u8])>,
+    /// Imports of cluster slots that were under way.
+    pub slot_imports: Vec<SlotImport>,
+}
+
+/// An import of cluster slots.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlotImport {
+    /// The job's name, of 40 bytes.
+    pub job: Vec<u8>,
+    /// The slots, each range from its first to its last.
+    pub ranges: Vec<(u64, u64)>,
+}
+
+/// What is sound as an RDB and still cannot be held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unloadable {
+    /// The number of a database that no server can have.
+    Database(u64),
+    /// The entries of a stream do not lie in the order of their ids.
+    StreamOrder {
+        /// The database.
+        db: u32,
+        /// The stream's key.
+        key: Vec<u8>,
+    },
+    /// A function library that no server loads.
+    Library(LibraryError),
+}
+
+impl std::fmt::Display for Unloadable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Unloadable::Database(db) => write!(f, "no server has a database {db}"),
+            Unloadable::StreamOrder { db, key } => write!(
+                f,
+                "the entries of stream \"{}\" of db {db} are not in the order of their ids",
+                key.escape_ascii()
+            ),
+            Unloadable::Library(error) => write!(f, "a function library: {}", error.message()),
+        }
+    }
+}
+
+impl std::error::Error for Unloadable {}
+
+/// Where in a stream the telling is.
+#[derive(Default)]
+struct InStream<'a> {
+    /// The entry whose fields are being told, and how many are still to come.
+    entry: Option<(StreamId, u64)>,
+    fields: FieldsBuffer,
+    /// Whether an entry came too late.
+    disorder: bool,
+    /// Whether the file says how many entries a group has read.
+    counts_read: bool,
+    group: &'a [u8],
+    consumer: Option<ConsumerNumber>,
+}
+
+impl<'k, 'a> Loader<'k, 'a> {
+    /// Puts into `keyspace` the keys that `owns` says belong to it; the values of others are stepped over. A
+    /// key that is there already gets the value and the expiry that are told.
+    pub fn new(keyspace: &'k mut Keyspace<'a>, owns: &'k dyn Fn(&[u8]) -> bool) -> Self {
+        Loader {
+            keyspace,
+            owns,
+            name: Text::Mapped(&[]),
+            db: 0,
+            expires_ms: None,
+            value: Value::String(StringValue::default()),
+            stream: InStream::default(),
+            scratch: Vec::new(),
+            other_scratch: Vec::new(),
+            beside: Beside::default(),
+            fault: None,
+        }
+    }
+
+    /// What was told beside keys.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that could not be held. It is not in the keyspace; all else is.
+    pub fn finish(self) -> Result<Beside<'a>, Unloadable> {
+        self.fault.map_or(Ok(self.beside), Err)
+    }
+
+    fn keep(&mut self, text: Text<'a, '_>) -> &'a [u8] {
+        match text {
+            Text::Mapped(bytes) => bytes,
+            other => self.keyspace.arena().alloc_slice_copy(other.bytes(&mut self.scratch)),
+        }
+    }
+
+    fn string_value(&mut self, text: Text<'a, '_>) -> StringValue<'a> {
+        match text {
+            Text::Int(number) => StringValue::Int(number),
+            other => StringValue::Borrowed(self.keep(other)),
+        }
+    }
+
+    fn fault(&mut self, fault: Unloadable) {
+        self.fault.get_or_insert(fault);
+    }
+
+    /// Puts in the entry in hand, once its fields are told.
+    fn end_entry(&mut self) {
+        let (Some((id, _)), Value::Stream(stream)) = (self.stream.entry.take(), &mut self.value)
+        else {
+            return;
+        };
+        let arena = self.keyspace.arena();
+        if stream.load_entry(id, &self.stream.fields, arena).is_err() {
+            self.stream.disorder = true;
+        }
+    }
+}
+
+/// An empty value of this kind.
+fn empty<'a>(kind: Kind) -> Value<'a> {
+    match kind {
+        Kind::String => Value::String(StringValue::default()),
+        Kind::List => Value::List(Box::<List<'_>>::default()),
+        Kind::Set => Value::Set(Box::<Set<'_>>::default()),
+        Kind::Zset => Value::Zset(Box::<Zset<'_>>::default()),
+        Kind::Hash => Value::Hash(Box::<Hash<'_>>::default()),
+        Kind::Stream => Value::Stream(Box::<Stream<'_>>::default()),
+        Kind::Module => Value::Module(&[]),
+    }
+}
+
+impl<'a> Visitor<'a> for Loader<'_, 'a> {
+    fn function(&mut self, library: Text<'a, '_>) {
+        let code = library.to_vec();
+        if let Err(error) = self.beside.functions.load(&code, false) {
+            self.fault(Unloadable::Library(error));
+        }
+    }
+
+    fn module_aux(&mut self, _: ModuleId, when: AuxWhen, payload: &'a [u8]) {
+        self.beside.module_aux.push((when, payload));
+    }
+
+    fn slot_import(&mut self, job: Text<'a, '_>, first: u64, last: u64) {
+        let (job, imports) = (job.to_vec(), &mut self.beside.slot_imports);
+        match imports.last_mut() {
+            Some(import) if import.job == job => import.ranges.push((first, last)),
+            _ => imports.push(SlotImport { job, ranges: vec![(first, last)] }),
+        }
+    }
+
+    fn key(&mut self, key: &Key<'a>) -> Want {
+        let Ok(db) = u32::try_from(key.db) else {
+            self.fault(Unloadable::Database(key.db));
+            return Want::Skip;
+        };
+        if !(self.owns)(key.name.bytes(&mut self.scratch)) {
+            return Want::Skip;
+        }
+        self.name = key.name;
+        self.db = db;
+        self.expires_ms = key.expires_ms;
+        self.value = empty(key.kind());
+        if key.kind() == Kind::Stream {
+            self.stream = InStream::default();
+        }
+        Want::Value
+    }
+
+    fn string(&mut self, value: Text<'a, '_>) {
+        self.value = Value::String(self.string_value(value));
+    }
+
+    fn element(&mut self, element: Text<'a, '_>) {
+        let element = self.keep(element);
+        if let Value::List(list) = &mut self.value {
+            list.elements.push_back(element);
+        }
+    }
+
+    fn member(&mut self, member: Text<'a, '_>) {
+        let member = self.keep(member);
+        if let Value::Set(set) = &mut self.value {
+            set.insert(member);
+        }
+    }
+
+    fn scored(&mut self, member: Text<'a, '_>, score: f64) {
+        let member = self.keep(member);
+        if let Value::Zset(zset) = &mut self.value {
+            zset.insert(member, score);
+        }
+    }
+
+    fn field(&mut self, field: Text<'a, '_>, value: Text<'a, '_>, expires_ms: Option<i64>) {
+        let (field, value) = (self.keep(field), self.string_value(value));
+        if let Value::Hash(hash) = &mut self.value {
+            let (place, _) = hash.find_or_add(field, || field);
+            *hash.value_mut(place) = value;
+            if expires_ms.is_some() {
+                hash.set_expiry(place, expires_ms);
+            }
+        }
+    }
+
+    fn stream_entry(&mut self, id: StreamId, fields: u64) {
+        self.stream.fields.clear();
+        self.stream.entry = Some((id, fields));
+        if fields == 0 {
+            self.end_entry();
+        }
+    }
+
+    fn stream_field(&mut self, field: Text<'a, '_>, value: Text<'a, '_>) {
+        let field = field.bytes(&mut self.scratch);
+        self.stream.fields.push(field, value.bytes(&mut self.other_scratch));
+        if let Some((_, left)) = &mut self.stream.entry {
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                self.end_entry();
+            }
+        }
+    }
+
+    fn stream(&mut self, info: &StreamInfo) {
+        self.stream.counts_read = info.entries_added.is_some();
+        if let Value::Stream(stream) = &mut self.value {
+            stream.set_info(info);
+        }
+    }
+
+    fn group(&mut self, name: Text<'a, '_>, last_id: StreamId, entries_read: Option<u64>) {
+        let name = self.keep(name);
+        self.stream.group = name;
+        if let Value::Stream(stream) = &mut self.value {
+            let read = match self.stream.counts_read {
+                true => entries_read,
+                false => stream.entries_up_to(last_id),
+            };
+            stream.add_group(name, last_id, read);
+        }
+    }
+
+    fn pending(&mut self, id: StreamId, delivered_ms: i64, deliveries: u64) {
+        if let Value::Stream(stream) = &mut self.value
+            && let Some(group) = stream.group_mut(self.stream.group)
+        {
+            group.load_pending(id, delivered_ms, deliveries);
+        }
+    }
+
+    fn consumer(&mut self, name: Text<'a, '_>, seen_ms: i64, active_ms: Option<i64>) {
+        let name = self.keep(name);
+        if let Value::Stream(stream) = &mut self.value
+            && let Some(group) = stream.group_mut(self.stream.group)
+        {
+            self.stream.consumer = group.add_consumer(name, seen_ms, active_ms);
+        }
+    }
+
+    fn consumer_pending(&mut self, id: StreamId) {
+        if let Value::Stream(stream) = &mut self.value
+            && let Some(consumer) = self.stream.consumer
+            && let Some(group) = stream.group_mut(self.stream.group)
+        {
+            // The reader has made sure that it is pending, and for nobody else so far.
+            group.load_owner(id, consumer);
+        }
+    }
+
+    fn module(&mut self, _: ModuleId, payload: &'a [u8]) {
+        self.value = Value::Module(payload);
+    }
+
+    fn key_end(&mut self, end: KeyEnd) {
+        if end != KeyEnd::Whole {
+            return;
+        }
+        let value = std::mem::replace(&mut self.value, Value::String(StringValue::default()));
+        let name = self.name.bytes(&mut self.scratch);
+        if self.stream.disorder {
+            self.stream.disorder = false;
+            let (db, key) = (self.db, name.to_vec());
+            self.fault(Unloadable::StreamOrder { db, key });
+            return;
+        }
+        self.keyspace.db(self.db).set(name, value).set_expiry(self.expires_ms);
+    }
+}

@@ -1,0 +1,259 @@
+//! Routing: every part read once in order, and each command noted for the share of its key.
+
+use std::ops::Range;
+
+use super::lists::{Lists, Stretch};
+use super::placement::Placement;
+use super::router::{KeySpecs, Plan, Router};
+use super::ties::Ties;
+use crate::aof::open::{Log, Part};
+use crate::aof::{Scanned, scan_parallel};
+use crate::error::{Error, ErrorKind, Result};
+use crate::escape::Shown;
+use crate::progress::Progress;
+use crate::rdb::{self, Text, Visitor, Want};
+
+/// What is wanted of a routing.
+#[derive(Debug, Clone, Default)]
+pub struct RouteOptions {
+    /// Where commands that no known server has keep their key.
+    pub key_specs: KeySpecs,
+}
+
+/// A log, and which of its commands concern which share of the keys.
+pub struct Routed<'l> {
+    pub(super) placement: Placement,
+    pub(super) parts: Vec<RoutedPart<'l>>,
+    /// The shares whose commands were noted.
+    pub(super) window: Range<usize>,
+    pub(super) key_specs: KeySpecs,
+    /// Commands in all parts.
+    pub commands: u64,
+    /// Commands without effect, for a FLUSHALL stands behind them.
+    pub dead_commands: u64,
+    /// Keys in RDBs that the parts begin with.
+    pub rdb_keys: u64,
+    /// What a loader cuts off at the end of the last part, if it is torn.
+    pub torn: Option<Torn>,
+}
+
+/// The end of a log that a loader does not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Torn {
+    /// Up to where the last part is read.
+    pub at: u64,
+    /// Bytes behind that.
+    pub bytes: u64,
+    /// Whether it begins with a MULTI that no EXEC follows.
+    pub transaction: bool,
+}
+
+pub(super) struct RoutedPart<'l> {
+    pub(super) part: &'l Part,
+    /// Where keys stand in the RDB that the part begins with.
+    pub(super) records: Option<Stretch>,
+    /// Libraries of functions in that RDB.
+    pub(super) libraries: Vec<Vec<u8>>,
+    pub(super) stretches: Vec<Stretch>,
+    /// Commands about functions.
+    pub(super) functions: Vec<u64>,
+    /// Times of annotations, and where they stand.
+    pub(super) times: Vec<(u64, i64)>,
+}
+
+/// Routes a log, all of it.
+///
+/// # Errors
+///
+/// When the log is damaged otherwise than by a torn end, or was cut by another process while it was read.
+pub fn route<'l>(
+    log: &'l Log,
+    options: &RouteOptions,
+    progress: &dyn Progress,
+) -> Result<Routed<'l>> {
+    let mut placement = Placement::of_log(log.bytes());
+    let all = 0..placement.shares();
+    progress.phase("route", log.bytes());
+    let mut routed = pass(log, &placement, all.clone(), &options.key_specs, true, progress)?;
+    let mut ties = std::mem::take(&mut routed.1);
+    if !ties.is_empty() {
+        // Known only now which keys go together.
+        ties.settle();
+        placement.ties = ties;
+        progress.phase("route tied keys", log.bytes());
+        routed = pass(log, &placement, all, &options.key_specs, false, progress)?;
+    }
+    let (mut routed, _) = routed;
+    routed.placement = placement;
+    Ok(routed)
+}
+
+fn pass<'l>(
+    log: &'l Log,
+    placement: &Placement,
+    window: Range<usize>,
+    key_specs: &KeySpecs,
+    look_for_ties: bool,
+    progress: &dyn Progress,
+) -> Result<(Routed<'l>, Ties)> {
+    let plan = Plan { placement, window: window.clone(), key_specs, look_for_ties };
+    let mut routed = Routed {
+        placement: Placement::of_log(0),
+        parts: Vec::new(),
+        window,
+        key_specs: key_specs.clone(),
+        commands: 0,
+        dead_commands: 0,
+        rdb_keys: 0,
+        torn: None,
+    };
+    let mut ties = Ties::default();
+    for part in &log.parts {
+        route_part(part, &plan, &mut routed, &mut ties, progress)?;
+    }
+    Ok((routed, ties))
+}
+
+fn route_part<'l>(
+    part: &'l Part,
+    plan: &Plan<'_>,
+    routed: &mut Routed<'l>,
+    ties: &mut Ties,
+    progress: &dyn Progress,
+) -> Result<()> {
+    let mut start = 0;
+    let mut keys = RdbKeys::new(plan);
+    if part.starts_with_rdb() {
+        let walked = rdb::walk(part.mapping.bytes(), &mut keys, progress);
+        part.mapping.check()?;
+        let walk = walked.map_err(|damage| damaged(part, damage.offset))?;
+        start = usize::try_from(walk.len).unwrap_or(part.mapping.bytes().len());
+        routed.rdb_keys += walk.keys;
+    }
+    let scanned = scan_commands(part, part.mapping.bytes(), start, plan, progress)?;
+    let (mut router, end) = (scanned.sink, scanned.stop.at);
+    if let Some(fault) = scanned.stop.fault
+        && !(fault.is_short() && part.is_last)
+    {
+        return Err(damaged(part, fault.at() as u64));
+    }
+    let mut read_to = end as u64;
+    if let Some(open) = router.transactions.open() {
+        if !part.is_last || open.block != open.multi {
+            return Err(damaged(part, open.block));
+        }
+        // Servers do not run what was queued behind it.
+        read_to = open.multi;
+        let before = usize::try_from(open.multi).unwrap_or(end);
+        let bytes = part.mapping.bytes();
+        router = scan_commands(part, &bytes[..before], start, plan, &crate::progress::Silent)?.sink;
+    }
+    if read_to < part.mapping.len() {
+        let transaction = read_to < end as u64;
+        routed.torn = Some(Torn { at: read_to, bytes: part.mapping.len() - read_to, transaction });
+    }
+    if let Some(flush) = router.flush {
+        for earlier in &mut routed.parts {
+            earlier.records = None;
+            earlier.stretches.clear();
+        }
+        keys.lists.clear();
+        *ties = Ties::default();
+        routed.dead_commands = routed.commands + flush.commands_before;
+    }
+    routed.commands += router.commands;
+    ties.join(&router.ties);
+    let mut stretches = router.stretches;
+    // Each part begins in database 0.
+    for stretch in &mut stretches {
+        stretch.start_db.get_or_insert(0);
+    }
+    routed.parts.push(RoutedPart {
+        part,
+        records: keys.lists.take(),
+        libraries: keys.libraries,
+        stretches,
+        functions: router.functions,
+        times: router.times,
+    });
+    Ok(())
+}
+
+fn scan_commands<'p>(
+    part: &Part,
+    bytes: &[u8],
+    start: usize,
+    plan: &'p Plan<'p>,
+    progress: &dyn Progress,
+) -> Result<Scanned<Router<'p>>> {
+    let touch = |range| part.mapping.prefault(range);
+    let scanned = scan_parallel(bytes, start, || Router::new(plan), touch, progress);
+    part.mapping.check()?;
+    Ok(scanned)
+}
+
+fn damaged(part: &Part, offset: u64) -> Error {
+    Error::new(
+        ErrorKind::Refused,
+        "the log is damaged, and would lose what stands behind the damage",
+    )
+    .at(&part.path)
+    .byte(offset)
+    .help("look at it with aofkit verify, and mend a copy with aofkit repair")
+}
+
+impl Routed<'_> {
+    /// How many shares the keys are divided into.
+    pub fn shares(&self) -> usize {
+        self.placement.shares()
+    }
+
+    /// The memory that the lists take, in bytes.
+    pub fn bytes(&self) -> usize {
+        let stretches =
+            self.parts.iter().flat_map(|part| part.records.iter().chain(&part.stretches));
+        stretches.map(Stretch::bytes).sum()
+    }
+}
+
+/// Notes the keys of an RDB for their shares.
+struct RdbKeys<'p> {
+    plan: &'p Plan<'p>,
+    lists: Lists,
+    libraries: Vec<Vec<u8>>,
+    scratch: Vec<u8>,
+    too_high: bool,
+}
+
+impl<'p> RdbKeys<'p> {
+    fn new(plan: &'p Plan<'p>) -> Self {
+        RdbKeys {
+            plan,
+            lists: Lists::new(plan.window.len(), 0),
+            libraries: Vec::new(),
+            scratch: Vec::new(),
+            too_high: false,
+        }
+    }
+}
+
+impl<'a> Visitor<'a> for RdbKeys<'_> {
+    fn key(&mut self, key: &rdb::Key<'a>) -> Want {
+        let share = self.plan.placement.share_of(key.name.bytes(&mut self.scratch));
+        if self.plan.window.contains(&share) {
+            let db = u32::try_from(key.db);
+            self.too_high |= db.is_err();
+            self.lists.push(share - self.plan.window.start, key.offset, db.ok());
+        }
+        Want::Value
+    }
+
+    fn function(&mut self, library: Text<'a, '_>) {
+        self.libraries.push(library.to_vec());
+    }
+}
+
+/// A position in a log, for a person.
+pub(super) fn place(part: &Part, offset: u64) -> String {
+    format!("{} at byte {offset}", Shown(part.name.as_bytes()))
+}

@@ -1,0 +1,294 @@
+//! What routing notes of a stretch of a log.
+
+use std::ops::Range;
+
+use super::lists::{Lists, Stretch};
+use super::placement::{Placement, hash};
+use super::ties::Ties;
+use crate::aof::{Frame, Join, Sink};
+use crate::command::transactions_seen::Transactions;
+use crate::command::{COUNT, CommandId, Group, Keys, Role, TABLE, lookup_prefix};
+
+/// How a command finds its way to its share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// It changes no key.
+    Nowhere,
+    /// It concerns the key behind its name, and no other.
+    Key,
+    /// Its keys have to be looked for. Whether it treats each by itself.
+    Keys {
+        splits: bool,
+    },
+    /// It may concern every key.
+    Everywhere,
+    /// It concerns functions.
+    Functions,
+    Select,
+    Multi,
+    Exec,
+}
+
+/// By command number.
+static WAYS: [Way; COUNT] = {
+    let mut ways = [Way::Nowhere; COUNT];
+    let mut id = 0;
+    while id < COUNT {
+        let row = TABLE[id];
+        ways[id] = match row.role {
+            Role::Select => Way::Select,
+            Role::Multi => Way::Multi,
+            Role::Exec => Way::Exec,
+            Role::Plain if id == CommandId::FUNCTION.index() => Way::Functions,
+            Role::Plain if is_for_all(id) => Way::Everywhere,
+            // Carried, for what they do is not understood.
+            Role::Plain if matches!(row.group, Group::Vector) && row.writes => Way::Key,
+            Role::Plain if row.apply.is_none() => Way::Nowhere,
+            Role::Plain => match row.keys {
+                Keys::Range { first: 1, last: 1, .. } => Way::Key,
+                _ => Way::Keys { splits: row.splits },
+            },
+        };
+        id += 1;
+    }
+    ways
+};
+
+const fn is_for_all(id: usize) -> bool {
+    id == CommandId::FLUSHALL.index()
+        || id == CommandId::FLUSHDB.index()
+        || id == CommandId::SWAPDB.index()
+        || id == CommandId::CLUSTER.index()
+}
+
+/// What holds for all of a routing.
+pub(super) struct Plan<'p> {
+    pub(super) placement: &'p Placement,
+    /// The shares whose lists are wanted.
+    pub(super) window: Range<usize>,
+    /// Where the key stands in commands that no known server has.
+    pub(super) key_specs: &'p KeySpecs,
+    /// Whether keys that are tied are looked for, instead of being known.
+    pub(super) look_for_ties: bool,
+}
+
+/// Where commands that are not known have their key.
+#[derive(Debug, Clone, Default)]
+pub struct KeySpecs(pub std::collections::HashMap<Vec<u8>, usize>);
+
+impl KeySpecs {
+    /// The place of the key among the arguments of a command of this name.
+    pub fn key_of(&self, name: &[u8]) -> usize {
+        if self.0.is_empty() {
+            return 1;
+        }
+        self.0.get(&name.to_ascii_uppercase()).copied().unwrap_or(1)
+    }
+}
+
+/// What was found in a stretch of a part.
+pub(super) struct Router<'p> {
+    plan: &'p Plan<'p>,
+    lists: Option<Lists>,
+    pub(super) stretches: Vec<Stretch>,
+    pub(super) ties: Ties,
+    pub(super) transactions: Transactions,
+    /// Commands whole, those before a flush of everything too.
+    pub(super) commands: u64,
+    /// The last command that empties all databases: everything before it is without effect.
+    pub(super) flush: Option<Flush>,
+    /// Commands about functions.
+    pub(super) functions: Vec<u64>,
+    /// Times of annotations: where each stands, and its Unix seconds.
+    pub(super) times: Vec<(u64, i64)>,
+    /// The database in force; `None` while it is the one before the stretch.
+    pub(super) db: Option<u32>,
+}
+
+/// A command that empties all databases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Flush {
+    /// Where it stands.
+    pub(super) offset: u64,
+    /// Commands before it.
+    pub(super) commands_before: u64,
+}
+
+impl<'p> Router<'p> {
+    pub(super) fn new(plan: &'p Plan<'p>) -> Self {
+        Router {
+            plan,
+            lists: None,
+            stretches: Vec::new(),
+            ties: Ties::default(),
+            transactions: Transactions::default(),
+            commands: 0,
+            flush: None,
+            functions: Vec::new(),
+            times: Vec::new(),
+            db: None,
+        }
+    }
+
+    #[inline(always)]
+    fn push(&mut self, share: usize, place: u64) {
+        if self.plan.window.contains(&share) {
+            let window = &self.plan.window;
+            let lists = self.lists.get_or_insert_with(|| Lists::new(window.len(), place));
+            lists.push(share - window.start, place, self.db);
+        }
+    }
+
+    #[inline(always)]
+    fn key(&mut self, key: &[u8], place: u64) {
+        let share = self.plan.placement.share_of(key);
+        self.push(share, place);
+    }
+
+    #[inline(never)]
+    fn rare(&mut self, way: Way, id: Option<CommandId>, frame: &Frame<'_>) {
+        let offset = frame.offset();
+        match way {
+            Way::Nowhere | Way::Key => {}
+            Way::Select => {
+                let number = frame.args().nth(1).and_then(database);
+                self.db = number.or(self.db);
+                self.transactions.select(offset);
+            }
+            Way::Multi => self.transactions.multi(offset, frame.end()),
+            Way::Exec => self.transactions.exec(offset, frame.end()),
+            Way::Functions => self.functions.push(offset),
+            Way::Everywhere => {
+                if id == Some(CommandId::FLUSHALL) && empties_all(frame) {
+                    self.flush(offset);
+                } else {
+                    self.plan.window.clone().for_each(|share| self.push(share, offset));
+                }
+            }
+            Way::Keys { splits } => {
+                let Some(id) = id else { return };
+                let args: Vec<&[u8]> = frame.args().collect();
+                let mut keys = Vec::new();
+                let told = id.row().visit_keys(args.len(), |at| args[at], |at| keys.push(args[at]));
+                self.keys(id, &args, &keys, splits && told, offset);
+            }
+        }
+    }
+
+    /// A command with keys to be looked for. One that cannot be told apart fails on every server, and goes to where
+    /// that is counted.
+    fn keys(&mut self, id: CommandId, args: &[&[u8]], keys: &[&[u8]], splits: bool, offset: u64) {
+        let Some((first, more)) = keys.split_first() else {
+            self.key(args.get(1).copied().unwrap_or_default(), offset);
+            return;
+        };
+        if splits {
+            for key in keys {
+                let share = self.plan.placement.share_of(key);
+                let pushed = |lists: &Lists| {
+                    let window = &self.plan.window;
+                    window.contains(&share) && lists.ends_with(share - window.start, offset)
+                };
+                if !self.lists.as_ref().is_some_and(pushed) {
+                    self.push(share, offset);
+                }
+            }
+            return;
+        }
+        if self.plan.look_for_ties {
+            if reads_by_pattern(id, args) {
+                self.ties.tie_all();
+            }
+            more.iter().for_each(|key| self.ties.tie(hash(first), hash(key)));
+        }
+        self.key(first, offset);
+    }
+
+    /// Nothing before this place has an effect.
+    #[cold]
+    fn flush(&mut self, offset: u64) {
+        self.flush = Some(Flush { offset, commands_before: self.commands - 1 });
+        self.lists = None;
+        self.ties = Ties::default();
+    }
+}
+
+/// SORT with STORE and a pattern that reads other keys.
+fn reads_by_pattern(id: CommandId, args: &[&[u8]]) -> bool {
+    id == CommandId::SORT
+        && args.windows(2).any(|pair| {
+            let by = |word: &[u8]| pair[0].eq_ignore_ascii_case(word);
+            (by(b"BY") || by(b"GET")) && pair[1].contains(&b'*')
+        })
+}
+
+/// Whether a FLUSHALL does its work, and is not answered by an error.
+fn empties_all(frame: &Frame<'_>) -> bool {
+    match frame.args().nth(1) {
+        None => true,
+        Some(word) => {
+            let known = word.eq_ignore_ascii_case(b"ASYNC") || word.eq_ignore_ascii_case(b"SYNC");
+            known && frame.argc() == 2
+        }
+    }
+}
+
+/// The number of a database, as SELECT takes it.
+fn database(text: &[u8]) -> Option<u32> {
+    std::str::from_utf8(text)
+        .ok()?
+        .parse::<i32>()
+        .ok()
+        .and_then(|number| u32::try_from(number).ok())
+}
+
+impl Sink for Router<'_> {
+    #[inline(always)]
+    fn command(&mut self, frame: Frame<'_>) {
+        self.commands += 1;
+        let (name_on, name_len) = frame.name_and_on();
+        let id = lookup_prefix(name_on, name_len);
+        let way = id.map_or(Way::Key, |id| WAYS[id.index()]);
+        if way == Way::Key {
+            let key = match id {
+                Some(_) => frame.first_argument(),
+                None => frame.args().nth(self.plan.key_specs.key_of(frame.name())),
+            };
+            self.key(key.unwrap_or_default(), frame.offset());
+        } else {
+            self.rare(way, id, &frame);
+        }
+    }
+
+    fn annotation(&mut self, offset: u64, line: &[u8]) {
+        if let Some(seconds) = crate::aof::grammar::timestamp(line) {
+            self.times.push((offset, seconds));
+        }
+    }
+}
+
+impl Join for Router<'_> {
+    fn join(&mut self, later: Self) {
+        if let Some(flush) = later.flush {
+            let commands_before = self.commands + flush.commands_before;
+            self.flush = Some(Flush { commands_before, ..flush });
+            self.stretches.clear();
+            self.ties = Ties::default();
+        }
+        self.commands += later.commands;
+        self.ties.join(&later.ties);
+        self.transactions.join(later.transactions);
+        self.functions.extend(later.functions);
+        self.times.extend(later.times);
+        let db = self.db;
+        self.stretches.extend(later.stretches.into_iter().map(|mut stretch| {
+            stretch.start_db = stretch.start_db.or(db);
+            stretch
+        }));
+        self.db = later.db.or(self.db);
+    }
+
+    fn finish(&mut self) {
+        self.stretches.extend(self.lists.take().and_then(|mut lists| lists.take()));
+    }
+}

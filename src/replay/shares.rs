@@ -1,0 +1,362 @@
+//! Replaying: one share after the other on each core, handed over in order.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use super::lists::Stretch;
+use super::placement::Placement;
+use super::route::{Routed, RoutedPart, place};
+use crate::aof::read_args;
+use crate::command::{
+    Call, CommandId, Context, Notes, Position, Unapplied, lookup_prefix, run_unknown,
+};
+use crate::disk::prefetch;
+use crate::error::{Error, ErrorKind, Result};
+use crate::keyspace::from_rdb::Loader;
+use crate::keyspace::{Bump, Keyspace};
+use crate::progress::Progress;
+use crate::rdb::Records;
+use crate::server::Server;
+
+/// How commands are run.
+#[derive(Debug, Clone)]
+pub struct ReplayOptions {
+    /// The server whose loader is followed where they differ.
+    pub server: Server,
+    /// See [`Context::fields_expire_ms`].
+    pub fields_expire_ms: Option<i64>,
+    /// See [`Context::hll_sparse_max_bytes`].
+    pub hll_sparse_max_bytes: usize,
+    /// The time at which commands were run before the first annotation of a time, in Unix milliseconds.
+    pub time_ms: i64,
+    /// Threads; 0 for one a core.
+    pub threads: usize,
+}
+
+/// What happened while a share was replayed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Happened {
+    /// Commands that were run.
+    pub commands: u64,
+    /// Commands that a server answers with an error: the command, the error, how often, and where first.
+    pub failed: BTreeMap<(CommandId, &'static str), (u64, Position)>,
+    /// Commands that no known server has: how often, and where first.
+    pub unknown: BTreeMap<Vec<u8>, (u64, Position)>,
+    /// What commands noted.
+    pub notes: Notes,
+}
+
+impl Happened {
+    /// Adds what happened in another share.
+    pub fn join(&mut self, other: Happened) {
+        self.commands += other.commands;
+        for (what, seen) in other.failed {
+            join_seen(self.failed.entry(what).or_insert((0, seen.1)), seen);
+        }
+        for (what, seen) in other.unknown {
+            join_seen(self.unknown.entry(what).or_insert((0, seen.1)), seen);
+        }
+        self.notes.relative_times += other.notes.relative_times;
+        self.notes.passed_fields += other.notes.passed_fields;
+    }
+}
+
+fn join_seen(seen: &mut (u64, Position), other: (u64, Position)) {
+    *seen = (seen.0 + other.0, seen.1.min(other.1));
+}
+
+/// Replays every share of a window. `make` is called on many threads, with each share's data set; `take` on one thread
+/// at a time, with what `make` made, in the order of shares.
+///
+/// # Errors
+///
+/// What `make` or `take` say; and when a command cannot be replayed.
+pub fn replay<T: Send>(
+    routed: &Routed<'_>,
+    options: &ReplayOptions,
+    progress: &dyn Progress,
+    make: impl Fn(usize, &mut Keyspace<'_>) -> Result<T> + Sync,
+    take: impl FnMut(usize, T) -> Result<()> + Send,
+) -> Result<Happened> {
+    let threads = match options.threads {
+        0 => rayon::current_num_threads(),
+        threads => threads,
+    };
+    let queue = Queue {
+        next: AtomicUsize::new(routed.window.start),
+        state: Mutex::new(State {
+            turn: routed.window.start,
+            waiting: BTreeMap::new(),
+            take,
+            happened: Happened::default(),
+            failed: None,
+        }),
+        taken: Condvar::new(),
+        most_waiting: 2 * threads,
+    };
+    let work = || {
+        let mut arena = Bump::new();
+        loop {
+            let share = queue.next.fetch_add(1, Ordering::Relaxed);
+            if share >= routed.window.end || queue.has_failed() {
+                return;
+            }
+            arena.reset();
+            let mut keyspace = Keyspace::new(&arena);
+            let made = run_share(routed, share, options, &mut keyspace)
+                .and_then(|happened| Ok((make(share, &mut keyspace)?, happened)));
+            progress.advance(routed.bytes() as u64 / routed.window.len() as u64);
+            queue.hand_over(share, made);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(work);
+        }
+        work();
+    });
+    let state = queue.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+    match state.failed {
+        Some(error) => Err(error),
+        None => Ok(state.happened),
+    }
+}
+
+/// What workers share: who is next, and what waits for its turn.
+struct Queue<T, F> {
+    next: AtomicUsize,
+    state: Mutex<State<T, F>>,
+    taken: Condvar,
+    /// A worker that is this far ahead waits, so that memory stays bounded.
+    most_waiting: usize,
+}
+
+struct State<T, F> {
+    turn: usize,
+    waiting: BTreeMap<usize, T>,
+    take: F,
+    happened: Happened,
+    failed: Option<Error>,
+}
+
+impl<T, F: FnMut(usize, T) -> Result<()>> Queue<T, F> {
+    fn lock(&self) -> MutexGuard<'_, State<T, F>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn has_failed(&self) -> bool {
+        self.lock().failed.is_some()
+    }
+
+    fn hand_over(&self, share: usize, made: Result<(T, Happened)>) {
+        let mut state = self.lock();
+        match made {
+            Err(error) => {
+                state.failed.get_or_insert(error);
+            }
+            Ok((made, happened)) => {
+                while share > state.turn + self.most_waiting && state.failed.is_none() {
+                    state = self.taken.wait(state).unwrap_or_else(PoisonError::into_inner);
+                }
+                state.happened.join(happened);
+                state.waiting.insert(share, made);
+                state.take_turns();
+            }
+        }
+        self.taken.notify_all();
+    }
+}
+
+impl<T, F: FnMut(usize, T) -> Result<()>> State<T, F> {
+    fn take_turns(&mut self) {
+        while self.failed.is_none()
+            && let Some(made) = self.waiting.remove(&self.turn)
+        {
+            if let Err(error) = (self.take)(self.turn, made) {
+                self.failed = Some(error);
+            }
+            self.turn += 1;
+        }
+    }
+}
+
+/// How many commands are looked at ahead, so that their bytes are under way when they are run. A power of two.
+const AHEAD: usize = 16;
+
+/// How much of a command is asked for ahead, in bytes: its name, key and what follows, as a rule.
+const LINES: [usize; 2] = [0, 64];
+
+fn run_share<'a>(
+    routed: &Routed<'a>,
+    share: usize,
+    options: &ReplayOptions,
+    keyspace: &mut Keyspace<'a>,
+) -> Result<Happened> {
+    let mut happened = Happened::default();
+    let list = share - routed.window.start;
+    for (number, part) in routed.parts.iter().enumerate() {
+        load_records(part, list, keyspace)?;
+        let owns = |key: &[u8]| routed.placement.share_of(key) == share;
+        let clock = |at: Position| time_at(part, at.offset).unwrap_or(options.time_ms);
+        let context = Context {
+            server: options.server,
+            fields_expire_ms: options.fields_expire_ms,
+            hll_sparse_max_bytes: options.hll_sparse_max_bytes,
+            clock: &clock,
+            owns: &owns,
+        };
+        let mut runner = Runner {
+            part,
+            bytes: part.part.mapping.bytes(),
+            number: u32::try_from(number).unwrap_or(u32::MAX),
+            placement: &routed.placement,
+            share,
+            context: &context,
+            keyspace,
+            happened: &mut happened,
+            args: Vec::with_capacity(64),
+        };
+        for stretch in &part.stretches {
+            runner.run(stretch, list, routed)?;
+        }
+    }
+    Ok(happened)
+}
+
+/// The keys of the RDB that the part begins with.
+fn load_records<'a>(part: &RoutedPart<'a>, list: usize, keyspace: &mut Keyspace<'a>) -> Result<()> {
+    let Some(stretch) = &part.records else { return Ok(()) };
+    let damaged = |offset| {
+        Error::new(ErrorKind::Changed, "a key of the RDB reads otherwise than before")
+            .at(&part.part.path)
+            .byte(offset)
+            .help("another process is changing the file: work on a copy")
+    };
+    let mut records = Records::new(part.part.mapping.bytes()).map_err(|d| damaged(d.offset))?;
+    let mut loader = Loader::new(keyspace, &|_| true);
+    for (offset, db) in stretch.places(list) {
+        records.read(u64::from(db), offset, &mut loader).map_err(|d| damaged(d.offset))?;
+    }
+    loader.finish().map(drop).map_err(|fault| {
+        Error::new(ErrorKind::Refused, format!("no server loads its RDB: {fault}"))
+            .at(&part.part.path)
+    })
+}
+
+/// The time that the last annotation before a place tells, in Unix milliseconds.
+fn time_at(part: &RoutedPart<'_>, offset: u64) -> Option<i64> {
+    let behind = part.times.partition_point(|(at, _)| *at < offset);
+    part.times.get(behind.checked_sub(1)?)?.1.checked_mul(1000)
+}
+
+struct Runner<'r, 'c, 'a> {
+    part: &'r RoutedPart<'a>,
+    bytes: &'a [u8],
+    number: u32,
+    placement: &'r Placement,
+    share: usize,
+    context: &'c Context<'c>,
+    keyspace: &'r mut Keyspace<'a>,
+    happened: &'r mut Happened,
+    args: Vec<&'a [u8]>,
+}
+
+impl<'a> Runner<'_, '_, 'a> {
+    fn run(&mut self, stretch: &Stretch, list: usize, routed: &Routed<'_>) -> Result<()> {
+        let mut places = stretch.places(list);
+        // A ring: what is run next, and where the one that follows it by AHEAD is put.
+        let mut ahead = [None; AHEAD];
+        ahead.fill_with(|| self.ask(places.next()));
+        let mut at = 0;
+        while let Some((place, db)) = ahead[at] {
+            ahead[at] = self.ask(places.next());
+            at = (at + 1) % AHEAD;
+            self.run_one(place, db, routed)?;
+        }
+        Ok(())
+    }
+
+    /// Asks for the bytes of a command that will be run soon.
+    #[inline(always)]
+    fn ask(&self, next: Option<(u64, u32)>) -> Option<(u64, u32)> {
+        if let Some((place, _)) = next
+            && let Ok(at) = usize::try_from(place)
+        {
+            LINES.iter().for_each(|line| prefetch(self.bytes, at + line));
+        }
+        next
+    }
+
+    #[inline]
+    fn run_one(&mut self, place: u64, db: u32, routed: &Routed<'_>) -> Result<()> {
+        let start = usize::try_from(place).unwrap_or(usize::MAX);
+        let Some(end) = read_args(self.bytes, start, &mut self.args) else {
+            self.part.part.mapping.check()?;
+            return Err(self.changed(place));
+        };
+        let frame = &self.bytes[start..end];
+        let name = self.args[0];
+        // The name lies in the frame: what follows it makes finding it faster.
+        let name_start = name.as_ptr() as usize - frame.as_ptr() as usize;
+        let id = lookup_prefix(&frame[name_start..], name.len());
+        let at = Position { part: self.number, offset: place };
+        let mut call = Call {
+            args: &self.args,
+            frame,
+            at,
+            db,
+            keyspace: self.keyspace,
+            context: self.context,
+            notes: &mut self.happened.notes,
+        };
+        self.happened.commands += 1;
+        let carried = |id: CommandId| id.row().apply.is_none() && id.row().writes;
+        let applied = match id {
+            Some(id) if !carried(id) => id.row().run(&mut call),
+            _ => {
+                let (count, _) =
+                    self.happened.unknown.entry(name.to_ascii_uppercase()).or_insert((0, at));
+                *count += 1;
+                run_unknown(&mut call, routed.key_specs.key_of(name))
+            }
+        };
+        match applied {
+            Ok(()) => Ok(()),
+            Err(Unapplied::Failed(error)) => {
+                self.failed(id, error, at);
+                Ok(())
+            }
+            Err(Unapplied::Refused(why)) => Err(self.refused(place, why)),
+        }
+    }
+
+    /// What concerns several shares fails in each, and is counted in one.
+    #[cold]
+    fn failed(&mut self, id: Option<CommandId>, error: &'static str, at: Position) {
+        let key = self.args.get(1).copied().unwrap_or_default();
+        let Some(id) = id else { return };
+        let everywhere = id.row().keys == crate::command::Keys::None && self.share != 0;
+        let elsewhere = id.row().splits && self.placement.share_of(key) != self.share;
+        if !everywhere && !elsewhere {
+            self.happened.failed.entry((id, error)).or_insert((0, at)).0 += 1;
+        }
+    }
+
+    #[cold]
+    fn refused(&self, place: u64, why: &str) -> Error {
+        let name = crate::escape::Shown(self.args[0]).to_string();
+        Error::new(ErrorKind::Refused, format!("{name} cannot be replayed: {why}"))
+            .at(&self.part.part.path)
+            .byte(place)
+    }
+
+    #[cold]
+    fn changed(&self, offset: u64) -> Error {
+        let what = place(self.part.part, offset);
+        Error::new(ErrorKind::Changed, format!("{what}: the command reads otherwise than before"))
+            .at(&self.part.part.path)
+            .byte(offset)
+            .help("another process is changing the file: work on a copy")
+    }
+}

@@ -1,0 +1,103 @@
+//! Keys that commands tie together must be replayed together.
+//!
+//! RENAME, SUNIONSTORE and their like read one key and write another. Their keys are joined, by the hashes of
+//! their names, so that each group of tied keys goes to one share. Two keys of one hash are in one
+//! group, which does no harm.
+
+use std::collections::HashMap;
+
+/// Groups of tied keys. Most logs have none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Ties {
+    /// From a tied key's hash towards the lowest hash of its group.
+    towards: HashMap<u64, u64>,
+    /// A command may read any key there is, so that all are tied.
+    all: bool,
+}
+
+impl Ties {
+    pub(super) fn is_empty(&self) -> bool {
+        self.towards.is_empty() && !self.all
+    }
+
+    pub(super) fn tie_all(&mut self) {
+        self.all = true;
+    }
+
+    /// Ties two keys, and with them their groups.
+    pub(super) fn tie(&mut self, one: u64, other: u64) {
+        let (one, other) = (self.lowest(one), self.lowest(other));
+        let (low, high) = (one.min(other), one.max(other));
+        self.towards.insert(low, low);
+        self.towards.insert(high, low);
+    }
+
+    pub(super) fn join(&mut self, other: &Ties) {
+        self.all |= other.all;
+        other.towards.iter().for_each(|(&key, &towards)| self.tie(key, towards));
+    }
+
+    fn lowest(&mut self, key: u64) -> u64 {
+        let mut at = key;
+        while let Some(&next) = self.towards.get(&at).filter(|&&next| next != at) {
+            // Halves the way for the next who goes it.
+            let behind = self.towards.get(&next).copied().unwrap_or(next);
+            self.towards.insert(at, behind);
+            at = behind;
+        }
+        at
+    }
+
+    /// What a key's share is told by: its own hash, or the lowest of its group.
+    #[inline]
+    pub(super) fn leader(&self, hash: u64) -> u64 {
+        if self.is_empty() { hash } else { self.leader_of_tied(hash) }
+    }
+
+    fn leader_of_tied(&self, hash: u64) -> u64 {
+        if self.all {
+            return 0;
+        }
+        let mut at = hash;
+        while let Some(&next) = self.towards.get(&at).filter(|&&next| next != at) {
+            at = next;
+        }
+        at
+    }
+
+    /// Makes every way a single step.
+    pub(super) fn settle(&mut self) {
+        let keys: Vec<u64> = self.towards.keys().copied().collect();
+        for key in keys {
+            let lowest = self.lowest(key);
+            self.towards.insert(key, lowest);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_grow_together_in_any_order() {
+        let mut ties = Ties::default();
+        assert!(ties.is_empty());
+        for (one, other) in [(5, 9), (7, 3), (9, 7), (20, 21)] {
+            ties.tie(one, other);
+        }
+        let mut later = Ties::default();
+        later.tie(21, 40);
+        ties.join(&later);
+        ties.settle();
+        for key in [3, 5, 7, 9] {
+            assert_eq!(ties.leader(key), 3);
+        }
+        for key in [20, 21, 40] {
+            assert_eq!(ties.leader(key), 20);
+        }
+        assert_eq!(ties.leader(4), 4);
+        ties.tie_all();
+        assert_eq!(ties.leader(4), ties.leader(20));
+    }
+}

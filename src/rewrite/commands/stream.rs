@@ -1,0 +1,89 @@
+//! Streams (`rewriteStreamObject` in `aof.c`): the entries, what the stream remembers, its groups.
+
+use super::Out;
+use crate::keyspace::stream::{Group, Stream, StreamId};
+use crate::server::Server;
+
+/// The longest id as text: two numbers of 20 digits.
+const ID_BYTES: usize = 41;
+
+pub(super) fn write(out: &mut Out, key: &[u8], stream: &Stream<'_>, target: Server) {
+    for (id, fields) in stream.entries() {
+        out.command(b"XADD", 2 + 2 * fields.count());
+        out.bulk(key);
+        write_id(out, id);
+        out.args(fields.as_log_bytes());
+    }
+    if stream.is_empty() {
+        // An entry that is trimmed at once leaves an empty stream.
+        out.command(b"XADD", 6);
+        out.bulk(key);
+        for arg in [&b"MAXLEN"[..], b"0", b"0-1", b"x", b"y"] {
+            out.bulk(arg);
+        }
+    }
+    let has_counters = target.has_redis(7, 0);
+    out.command(b"XSETID", if has_counters { 6 } else { 2 });
+    out.bulk(key);
+    write_id(out, stream.last_id());
+    if has_counters {
+        out.bulk(b"ENTRIESADDED");
+        // A server counts in signed numbers.
+        out.number(stream.entries_added().cast_signed());
+        out.bulk(b"MAXDELETEDID");
+        write_id(out, stream.max_deleted_id());
+    }
+    for (name, group) in stream.groups() {
+        out.command(b"XGROUP", if has_counters { 6 } else { 4 });
+        out.bulk(b"CREATE");
+        out.bulk(key);
+        out.bulk(name);
+        write_id(out, group.last_id());
+        if has_counters {
+            out.bulk(b"ENTRIESREAD");
+            out.number(group.entries_read().map_or(-1, u64::cast_signed));
+        }
+        write_consumers(out, key, name, group, target);
+    }
+}
+
+fn write_consumers(out: &mut Out, key: &[u8], name: &[u8], group: &Group<'_>, target: Server) {
+    for consumer in group.consumers() {
+        if consumer.pending().len() == 0 && target.has_redis(6, 2) {
+            out.command(b"XGROUP", 4);
+            out.bulk(b"CREATECONSUMER");
+            out.bulk(key);
+            out.bulk(name);
+            out.bulk(consumer.name());
+        }
+        for id in consumer.pending() {
+            let Some((pending, _)) = group.pending_at(id) else { continue };
+            out.command(b"XCLAIM", 11);
+            out.bulk(key);
+            out.bulk(name);
+            out.bulk(consumer.name());
+            out.bulk(b"0");
+            write_id(out, id);
+            out.bulk(b"TIME");
+            out.number(pending.delivered_ms);
+            out.bulk(b"RETRYCOUNT");
+            out.number(pending.deliveries.cast_signed());
+            out.bulk(b"JUSTID");
+            out.bulk(b"FORCE");
+        }
+    }
+}
+
+fn write_id(out: &mut Out, id: StreamId) {
+    let mut text = [0; ID_BYTES];
+    let mut len = 0;
+    let mut digits = itoa::Buffer::new();
+    let mut put = |bytes: &[u8]| {
+        text[len..len + bytes.len()].copy_from_slice(bytes);
+        len += bytes.len();
+    };
+    put(digits.format(id.ms).as_bytes());
+    put(b"-");
+    put(digits.format(id.seq).as_bytes());
+    out.bulk(&text[..len]);
+}

@@ -1,0 +1,199 @@
+//! What is written, held against bytes that follow from what servers are known to write.
+
+use super::*;
+use crate::command::{self, Call, Context, Notes, Position};
+use crate::keyspace::{Bump, Keyspace, Opaque};
+use crate::server::{redis, valkey};
+
+const LATER: i64 = 4_102_444_800_000;
+
+/// A log of commands, one a line, arguments separated by blanks.
+fn log(text: &str) -> String {
+    let mut log = String::new();
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let args: Vec<&str> = line.split(' ').collect();
+        log += &format!("*{}\r\n", args.len());
+        args.iter().for_each(|arg| log += &format!("${}\r\n{arg}\r\n", arg.len()));
+    }
+    log
+}
+
+/// The data set that commands make, one a line.
+fn made<'a>(arena: &'a Bump, server: Server, text: &'a str) -> Keyspace<'a> {
+    let mut keyspace = Keyspace::new(arena);
+    let context = Context {
+        server,
+        fields_expire_ms: None,
+        hll_sparse_max_bytes: 3000,
+        clock: &|_| 0,
+        owns: &|_| true,
+    };
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let args: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+        let apply = command::lookup(args[0]).and_then(|id| id.row().apply).expect("it has one");
+        let mut call = Call {
+            args: &args,
+            frame: &[],
+            at: Position::default(),
+            db: 0,
+            keyspace: &mut keyspace,
+            context: &context,
+            notes: &mut Notes::default(),
+        };
+        assert_eq!(apply(&mut call), Ok(()), "{line}");
+    }
+    keyspace
+}
+
+fn written(target: Server, text: &str) -> Result<String, Unwritable> {
+    let arena = Bump::new();
+    let keyspace = made(&arena, target, text);
+    let mut writer = CommandWriter::new(target);
+    for entry in keyspace.databases().flat_map(|db| db.entries()) {
+        writer.key(entry)?;
+    }
+    Ok(String::from_utf8(writer.take()).expect("text"))
+}
+
+#[test]
+fn a_string_is_set_and_may_expire() {
+    let arena = Bump::new();
+    let mut keyspace = Keyspace::new(&arena);
+    let entry = keyspace.db(0).set(b"k", Value::String(crate::keyspace::StringValue::Int(-12)));
+    entry.set_expiry(Some(LATER));
+    let mut writer = CommandWriter::new(redis(7, 0));
+    writer.select(15);
+    writer.key(keyspace.db(0).get(b"k").expect("it was set")).expect("it can be");
+    let expected = log("SELECT 15\nSET k -12\nPEXPIREAT k 4102444800000");
+    assert_eq!(writer.take(), expected.as_bytes());
+    assert!(writer.buffer().is_empty());
+}
+
+#[test]
+fn functions_are_loaded_where_they_are_known() {
+    let mut writer = CommandWriter::new(redis(7, 0));
+    writer.function(b"#!lua\xff name=f\n").expect("it knows them");
+    assert_eq!(
+        writer.take(),
+        b"*3\r\n$8\r\nFUNCTION\r\n$4\r\nLOAD\r\n$14\r\n#!lua\xff name=f\n\r\n".as_slice()
+    );
+    let mut writer = CommandWriter::new(redis(6, 2));
+    assert_eq!(writer.function(b"x"), Err(Unwritable::Functions));
+    assert!(writer.take().is_empty());
+}
+
+/// 64 go into a command, and none is empty.
+#[test]
+fn items_are_shared_out_among_commands() {
+    for (items, shares) in
+        [(1, &[1][..]), (63, &[63]), (64, &[64]), (65, &[64, 1]), (128, &[64, 64])]
+    {
+        let mut out = Out::default();
+        let mut batches = Batches::new(b"ZADD", 2, items);
+        (0..items).for_each(|_| batches.before_item(&mut out, b"k"));
+        let heads = shares.iter().map(|n| format!("*{}\r\n$4\r\nZADD\r\n$1\r\nk\r\n", 2 + 2 * n));
+        assert_eq!(String::from_utf8(out.bytes).expect("text"), heads.collect::<String>());
+    }
+}
+
+const STREAM: &str = "
+    XADD s 1-1 f v g w
+    XADD s 2-0 f longervalue
+    XADD s 3-0 f v
+    XDEL s 2-0
+    XGROUP CREATE s g 0
+    XGROUP CREATE s a 3 
+    XGROUP CREATECONSUMER s g zoe
+    XCLAIM s g bob 0 1-1 3-0 TIME 1500 RETRYCOUNT 2 FORCE JUSTID
+    XCLAIM s g ann 0 3-0 TIME 1600 RETRYCOUNT 7 FORCE JUSTID LASTID 3-0";
+
+#[test]
+fn a_stream_is_its_entries_its_memory_and_its_groups() {
+    let text = STREAM.replace("3 \n", "3\n");
+    assert_eq!(
+        written(valkey(9, 1), &text).expect("it can be"),
+        log("
+            XADD s 1-1 f v g w
+            XADD s 3-0 f v
+            XSETID s 3-0 ENTRIESADDED 3 MAXDELETEDID 2-0
+            XGROUP CREATE s a 3-0 ENTRIESREAD -1
+            XGROUP CREATE s g 3-0 ENTRIESREAD -1
+            XCLAIM s g ann 0 3-0 TIME 1600 RETRYCOUNT 7 JUSTID FORCE
+            XCLAIM s g bob 0 1-1 TIME 1500 RETRYCOUNT 2 JUSTID FORCE
+            XGROUP CREATECONSUMER s g zoe")
+    );
+    assert_eq!(
+        written(redis(6, 2), &text).expect("it can be"),
+        log("
+            XADD s 1-1 f v g w
+            XADD s 3-0 f v
+            XSETID s 3-0
+            XGROUP CREATE s a 3-0
+            XGROUP CREATE s g 3-0
+            XCLAIM s g ann 0 3-0 TIME 1600 RETRYCOUNT 7 JUSTID FORCE
+            XCLAIM s g bob 0 1-1 TIME 1500 RETRYCOUNT 2 JUSTID FORCE
+            XGROUP CREATECONSUMER s g zoe")
+    );
+    let made_before = text.replace("XGROUP CREATECONSUMER s g zoe", "");
+    let before = written(redis(5, 0), &made_before).expect("it can be");
+    assert!(!before.contains("CREATECONSUMER"), "Redis 6.0 does not know it");
+    assert_eq!(written(redis(4, 0), "XADD s 1-1 f v"), Err(Unwritable::Stream));
+}
+
+#[test]
+fn an_empty_stream_is_made_by_trimming() {
+    let highest = "18446744073709551615-18446744073709551615";
+    let text = format!(
+        "XADD s 5-1 f v
+        XDEL s 5-1
+        XSETID s {highest} ENTRIESADDED 9
+        XGROUP CREATE s g $ ENTRIESREAD 4"
+    );
+    assert_eq!(
+        written(redis(7, 0), &text).expect("it can be"),
+        log(&format!(
+            "XADD s MAXLEN 0 0-1 x y
+            XSETID s {highest} ENTRIESADDED 9 MAXDELETEDID 5-1
+            XGROUP CREATE s g {highest} ENTRIESREAD 4"
+        ))
+    );
+}
+
+#[test]
+fn what_is_not_understood_is_written_behind_what_was() {
+    let arena = Bump::new();
+    let mut keyspace = Keyspace::new(&arena);
+    let frames: Vec<&[u8]> = vec![b"*2\r\n$3\r\nODD\r\n$01\r\nk\r\n", b"*1\r\n$1\r\nx\r\n"];
+    let string = |bytes| Value::String(crate::keyspace::StringValue::Borrowed(bytes));
+    let before = Some(string(b"v"));
+    let opaque = Value::Opaque(Box::new(Opaque { before, frames: frames.clone() }));
+    keyspace.db(0).set(b"k", opaque).set_expiry(Some(LATER));
+    let nothing = Value::Opaque(Box::new(Opaque { before: None, frames: frames.clone() }));
+    keyspace.db(0).set(b"n", nothing);
+    let mut writer = CommandWriter::new(redis(7, 0));
+    for entry in keyspace.db(0).entries() {
+        writer.key(entry).expect("it can be");
+    }
+    let mut expected = log("SET k v\nPEXPIREAT k 4102444800000").into_bytes();
+    expected.extend([frames.concat(), frames.concat()].concat());
+    assert_eq!(writer.take(), expected);
+}
+
+#[test]
+fn nothing_is_written_of_what_cannot_be() {
+    let arena = Bump::new();
+    let mut keyspace = Keyspace::new(&arena);
+    let module = || Value::Module(b"\x81........");
+    keyspace.db(0).set(b"m", module()).set_expiry(Some(LATER));
+    let opaque = Opaque { before: Some(module()), frames: vec![b"*1\r\n$1\r\nx\r\n"] };
+    keyspace.db(0).set(b"o", Value::Opaque(Box::new(opaque)));
+    keyspace.db(0).set(b"e", Value::List(Box::default())).set_expiry(Some(LATER));
+    let mut writer = CommandWriter::new(redis(7, 0));
+    writer.select(0);
+    for key in [b"m", b"o"] {
+        let entry = keyspace.db(0).get(key).expect("it was set");
+        assert_eq!(writer.key(entry), Err(Unwritable::Module));
+    }
+    assert_eq!(writer.key(keyspace.db(0).get(b"e").expect("it was set")), Ok(()));
+    assert_eq!(writer.take(), log("SELECT 0").as_bytes());
+}

@@ -1,0 +1,206 @@
+//! The keys of a data set as an RDB's writer sees them.
+
+use std::cmp::Ordering;
+use std::io::Write;
+
+use crate::escape::Shown;
+use crate::keyspace::{Db, Entry, Hash, Keyspace, List, Set, Stream, Value, Zset, stream};
+use crate::rdb::write::{
+    Consumer, Elements, Fields, Group, KeyNotes, Needs, Pending, Scored, Stream as StreamView,
+    Value as View, WriteError,
+};
+use crate::rdb::{StreamId, StreamInfo, Writer};
+
+/// A key was not written.
+#[derive(Debug)]
+pub enum KeyError {
+    /// Writing failed, or the version cannot hold the value.
+    Write(WriteError),
+    /// It was touched by commands that are not understood, so that what it holds is not known.
+    Opaque {
+        /// The key.
+        key: Vec<u8>,
+    },
+}
+
+impl std::fmt::Display for KeyError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            KeyError::Write(error) => error.fmt(f),
+            KeyError::Opaque { key } => write!(
+                f,
+                "an RDB cannot hold key {}, which commands have changed that are not understood",
+                Shown(key)
+            ),
+        }
+    }
+}
+
+impl std::error::Error for KeyError {}
+
+impl From<WriteError> for KeyError {
+    fn from(error: WriteError) -> Self {
+        KeyError::Write(error)
+    }
+}
+
+/// Writes every database that is not empty.
+///
+/// # Errors
+///
+/// At the first key that is not written; those before it are.
+pub fn write_databases<W: Write>(
+    writer: &mut Writer<W>,
+    keyspace: &Keyspace<'_>,
+) -> Result<(), KeyError> {
+    keyspace.databases().filter(|db| !db.is_empty()).try_for_each(|db| write_db(writer, db))
+}
+
+/// Writes a database: its number, its sizes, its keys.
+///
+/// # Errors
+///
+/// As [`write_databases`].
+pub fn write_db<W: Write>(writer: &mut Writer<W>, db: &Db<'_>) -> Result<(), KeyError> {
+    let with_expiry = db.entries().filter(|entry| entry.expires_ms().is_some()).count();
+    writer.select_db(u64::from(db.number()), db.len() as u64, with_expiry as u64)?;
+    db.entries().try_for_each(|entry| write_key(writer, entry))
+}
+
+/// Writes a key, its expiry and its value. A collection without one element is left out.
+///
+/// # Errors
+///
+/// [`WriteError`]; a key that is [opaque](Value::Opaque) has no form in an RDB. Nothing of the key is
+/// written then, and the writer can go on without it.
+pub fn write_key<W: Write>(writer: &mut Writer<W>, entry: &Entry<'_>) -> Result<(), KeyError> {
+    let notes = KeyNotes { expires_ms: entry.expires_ms(), ..KeyNotes::default() };
+    with_view(entry, |view| writer.key(entry.key(), &notes, view))??;
+    Ok(())
+}
+
+/// What a key needs of the version that is written. An opaque one needs nothing: none can hold it.
+pub fn needs(entry: &Entry<'_>) -> Needs {
+    match &entry.value {
+        // All others can be held by any version.
+        Value::Hash(_) | Value::Stream(_) => with_view(entry, Needs::of).unwrap_or(Needs::NONE),
+        _ => Needs::NONE,
+    }
+}
+
+/// What all keys of a data set need of the version that is written.
+pub fn needs_of_all(keyspace: &Keyspace<'_>) -> Needs {
+    let mut all = Needs::NONE;
+    for entry in keyspace.databases().flat_map(Db::entries) {
+        all.merge(needs(entry));
+    }
+    all
+}
+
+fn with_view<R>(entry: &Entry<'_>, tell: impl FnOnce(&View<'_>) -> R) -> Result<R, KeyError> {
+    Ok(match &entry.value {
+        Value::String(value) => value.with(|bytes| tell(&View::String(bytes))),
+        Value::List(list) => tell(&View::List(&**list)),
+        Value::Set(set) => tell(&View::Set(&**set)),
+        Value::Zset(zset) => tell(&View::Zset(&**zset)),
+        Value::Hash(hash) => tell(&View::Hash(&**hash)),
+        Value::Stream(stream) => tell(&View::Stream(&**stream)),
+        Value::Module(payload) => tell(&View::Module(payload)),
+        Value::Opaque(_) => return Err(KeyError::Opaque { key: entry.key().to_vec() }),
+    })
+}
+
+impl Elements for List<'_> {
+    fn len(&self) -> usize {
+        self.elements.len()
+    }
+
+    fn each(&self, tell: &mut dyn FnMut(&[u8])) {
+        self.elements.iter().for_each(|element| tell(element));
+    }
+}
+
+impl Elements for Set<'_> {
+    fn len(&self) -> usize {
+        Set::len(self)
+    }
+
+    fn each(&self, tell: &mut dyn FnMut(&[u8])) {
+        self.members().for_each(tell);
+    }
+}
+
+impl Scored for Zset<'_> {
+    fn len(&self) -> usize {
+        Zset::len(self)
+    }
+
+    /// From the highest score to the lowest, as servers write it, and load it fastest.
+    fn each(&self, tell: &mut dyn FnMut(&[u8], f64)) {
+        let mut members: Vec<_> = self.members().collect();
+        members.sort_unstable_by(|(a, low), (b, high)| {
+            // No score is not a number. Zeros are equal, whatever their signs.
+            high.partial_cmp(low).unwrap_or(Ordering::Equal).then_with(|| b.cmp(a))
+        });
+        members.into_iter().for_each(|(member, score)| tell(member, score));
+    }
+}
+
+impl Fields for Hash<'_> {
+    fn len(&self) -> usize {
+        Hash::len(self)
+    }
+
+    fn each(&self, tell: &mut dyn FnMut(&[u8], &[u8], Option<i64>)) {
+        for (field, value, expires_ms) in self.fields() {
+            value.with(|value| tell(field, value, expires_ms));
+        }
+    }
+
+    fn expiries(&self) -> Option<(i64, i64)> {
+        self.expiry_range()
+    }
+}
+
+impl StreamView for Stream<'_> {
+    fn info(&self) -> StreamInfo {
+        Stream::info(self)
+    }
+
+    fn entries(&self, tell: &mut dyn FnMut(StreamId, &[(&[u8], &[u8])])) {
+        let mut pairs = Vec::new();
+        for (id, fields) in Stream::entries(self) {
+            pairs.clear();
+            pairs.extend(fields.iter());
+            tell(id, &pairs);
+        }
+    }
+
+    fn groups(&self, tell: &mut dyn FnMut(&Group<'_>)) {
+        for (name, group) in Stream::groups(self) {
+            let pending: Vec<Pending> = group.pending().map(pending_view).collect();
+            let ids: Vec<Vec<StreamId>> =
+                group.consumers().map(|consumer| consumer.pending().collect()).collect();
+            let consumers: Vec<Consumer<'_>> = (group.consumers().zip(&ids))
+                .map(|(consumer, pending)| Consumer {
+                    name: consumer.name(),
+                    seen_ms: consumer.seen_ms(),
+                    active_ms: consumer.active_ms(),
+                    pending,
+                })
+                .collect();
+            tell(&Group {
+                name,
+                last_id: group.last_id(),
+                entries_read: group.entries_read(),
+                pending: &pending,
+                consumers: &consumers,
+            });
+        }
+    }
+}
+
+fn pending_view(pending: stream::Pending) -> Pending {
+    let stream::Pending { id, delivered_ms, deliveries } = pending;
+    Pending { id, delivered_ms, deliveries }
+}
