@@ -1,4 +1,4 @@
-//! The floating point of INCRBYFLOAT: the `long double` of x86, read and written as the C library does.
+//! The floating point of INCRBYFLOAT and HINCRBYFLOAT: the `long double` of x86, read and written as the C library does.
 //!
 //! A number is 64 bits of mantissa, none of them implied, times a power of two from -16445 to 16320; what lies
 //! between two numbers goes to the nearer, and half-way to the even one. Servers built for other machines have
@@ -25,7 +25,7 @@ const FAR: i64 = 20_000;
 
 /// A finite number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct LongDouble {
+pub(crate) struct LongDouble {
     negative: bool,
     mantissa: u64,
     exponent: i64,
@@ -33,7 +33,7 @@ pub(super) struct LongDouble {
 
 /// Why a text is no finite number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NotFinite {
+pub(crate) enum NotFinite {
     /// It is no number, or one that is too great or too small.
     NoNumber,
     /// It says that it is infinite.
@@ -42,12 +42,12 @@ pub(super) enum NotFinite {
 
 impl LongDouble {
     /// Nothing.
-    pub(super) const ZERO: LongDouble =
+    pub(crate) const ZERO: LongDouble =
         LongDouble { negative: false, mantissa: 0, exponent: LOWEST };
 
     /// Reads a text as servers do (`util.c`, `string2ld`): decimal or, after `0x`, hexadecimal; no blanks; what
     /// overflows is no number, and neither is what is not zero and too small to be anything else.
-    pub(super) fn read(text: &[u8]) -> Result<LongDouble, NotFinite> {
+    pub(crate) fn read(text: &[u8]) -> Result<LongDouble, NotFinite> {
         if text.len() > LONGEST_TEXT {
             return Err(NotFinite::NoNumber);
         }
@@ -68,7 +68,7 @@ impl LongDouble {
     }
 
     /// The sum, unless it is too great.
-    pub(super) fn plus(self, other: LongDouble) -> Option<LongDouble> {
+    pub(crate) fn plus(self, other: LongDouble) -> Option<LongDouble> {
         let lowest = self.exponent.min(other.exponent);
         let whole = |number: LongDouble| {
             let mut whole = Natural::from(u128::from(number.mantissa));

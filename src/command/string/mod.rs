@@ -7,7 +7,7 @@
 //! | `long_double` | the floating point of INCRBYFLOAT |
 
 mod counter;
-mod long_double;
+pub(super) mod long_double;
 mod set;
 
 use super::apply::{Applied, Call, Unapplied};

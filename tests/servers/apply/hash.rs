@@ -76,7 +76,8 @@ fn command(random: &mut Random, seconds: &[&str]) -> Args {
         5 => "HMSET K P*",
         6..=7 => "HSETNX K F V",
         8..=10 => "HDEL K F*",
-        11..=14 => "HINCRBY K F N",
+        11..=13 => "HINCRBY K F N",
+        14 => "HINCRBYFLOAT K F D",
         15..=20 => "HPEXPIREAT K T C FIELDS F#",
         21 => "HEXPIREAT K S C FIELDS F#",
         22..=24 => "HPERSIST K FIELDS F#",
@@ -118,6 +119,7 @@ fn command(random: &mut Random, seconds: &[&str]) -> Args {
             b"F" => filled.push(field(random)),
             b"V" => filled.push(value(random)),
             b"N" => filled.push(number(random)),
+            b"D" => filled.push(random.pick(&DECIMALS).into()),
             b"T" => filled.push(time(random, seconds, true)),
             b"S" => filled.push(time(random, seconds, false)),
             b"C" => conditions(random, &["NX", "XX", "GT", "LT", "gt"], &mut filled),
@@ -188,6 +190,9 @@ fn time(random: &mut Random, seconds: &[&str], milli: bool) -> Vec<u8> {
         _ => format!("{}{}", random.pick(seconds), if milli { "000" } else { "" }).into_bytes(),
     }
 }
+
+const DECIMALS: [&str; 12] =
+    ["0.1", "-0.5", "3", "1e3", "3.0e-5", "1e4932", "-1e4932", "inf", "nan", "x", "", " 1"];
 
 /// Of fields, the less usual ones first.
 const NAMES: [&str; 9] = ["", "\0\r\n", "FIELDS", "PXAT", "f", "g", "h", "i", "j"];
