@@ -20,8 +20,7 @@ pub(super) const ROWS: &[Command] = &[
     write("SETBIT",       4, since(2, 2), KEY).by(setbit),
 ];
 
-const NO_OFFSET: Unapplied =
-    Unapplied::Failed("ERR bit offset is not an integer or out of range");
+const NO_OFFSET: Unapplied = Unapplied::Failed("ERR bit offset is not an integer or out of range");
 
 /// An offset in bits that was read, if a string can be so long.
 ///
@@ -95,7 +94,9 @@ impl Operation {
     /// Whether it can be computed of so many sources.
     fn takes(self, sources: usize) -> Result<(), Unapplied> {
         let wrong = match self {
-            Operation::Not if sources != 1 => "ERR BITOP NOT must be called with a single source key.",
+            Operation::Not if sources != 1 => {
+                "ERR BITOP NOT must be called with a single source key."
+            }
             Operation::Diff if sources < 2 => {
                 "ERR BITOP DIFF must be called with at least two source keys."
             }

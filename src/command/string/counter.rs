@@ -46,8 +46,7 @@ fn add(call: &mut Call<'_, '_>, increment: i64) -> Applied {
 }
 
 pub(super) fn incrbyfloat(call: &mut Call<'_, '_>) -> Applied {
-    const NO_NUMBER: Unapplied =
-        Unapplied::Failed("ERR increment would produce NaN or Infinity");
+    const NO_NUMBER: Unapplied = Unapplied::Failed("ERR increment would produce NaN or Infinity");
     let (key, increment) = (call.key(), call.args[2]);
     let old = match call.db().find::<StringValue<'_>>(key)? {
         Some(value) => value.with(LongDouble::read),

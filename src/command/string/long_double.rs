@@ -42,7 +42,8 @@ pub(super) enum NotFinite {
 
 impl LongDouble {
     /// Nothing.
-    pub(super) const ZERO: LongDouble = LongDouble { negative: false, mantissa: 0, exponent: LOWEST };
+    pub(super) const ZERO: LongDouble =
+        LongDouble { negative: false, mantissa: 0, exponent: LOWEST };
 
     /// Reads a text as servers do (`util.c`, `string2ld`): decimal or, after `0x`, hexadecimal; no blanks; what
     /// overflows is no number, and neither is what is not zero and too small to be anything else.
@@ -174,9 +175,8 @@ fn exponent(text: &[u8]) -> Option<i64> {
         return None;
     }
     let far = 8 * FAR;
-    let value = digits.iter().fold(0, |value: i64, digit| {
-        (value * 10 + i64::from(digit - b'0')).min(far)
-    });
+    let value =
+        digits.iter().fold(0, |value: i64, digit| (value * 10 + i64::from(digit - b'0')).min(far));
     Some(if negative { -value } else { value })
 }
 

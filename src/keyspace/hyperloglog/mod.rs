@@ -154,12 +154,7 @@ pub fn add(bytes: &mut Vec<u8>, element: &[u8], rules: Rules) -> Result<bool, Co
 }
 
 /// Raises a register to a value, if it is lower.
-fn raise(
-    bytes: &mut Vec<u8>,
-    register: usize,
-    value: u8,
-    rules: Rules,
-) -> Result<bool, Corrupt> {
+fn raise(bytes: &mut Vec<u8>, register: usize, value: u8, rules: Rules) -> Result<bool, Corrupt> {
     if encoding(bytes) == Some(Encoding::Dense) {
         return Ok(raise_dense(&mut bytes[HEADER..], register, value));
     }
@@ -256,7 +251,9 @@ impl Union {
         if self.dense {
             make_dense(bytes, rules)?;
         }
-        for (register, &value) in self.registers.iter().enumerate().filter(|(_, value)| **value != 0) {
+        for (register, &value) in
+            self.registers.iter().enumerate().filter(|(_, value)| **value != 0)
+        {
             raise(bytes, register, value, rules)?;
         }
         forget_count(bytes);

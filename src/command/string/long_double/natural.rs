@@ -145,9 +145,7 @@ impl Natural {
     /// Whether one of the lowest `bits` is set.
     pub(super) fn has_bit_below(&self, bits: u64) -> bool {
         let lowest = self.limbs.iter().position(|limb| *limb != 0);
-        lowest.is_some_and(|at| {
-            32 * at as u64 + u64::from(self.limbs[at].trailing_zeros()) < bits
-        })
+        lowest.is_some_and(|at| 32 * at as u64 + u64::from(self.limbs[at].trailing_zeros()) < bits)
     }
 
     /// The quotient, which must be below 2^67, and whether something is left.

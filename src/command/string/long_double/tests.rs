@@ -57,15 +57,18 @@ fn the_range_ends_where_that_of_x86_does() {
         assert_eq!(read(far), Err(NotFinite::NoNumber), "{far}");
     }
     assert_eq!(read("0e99999999999999999999"), Ok(LongDouble::ZERO));
-    assert_eq!(smallest.plus(LongDouble { negative: true, ..smallest }).map(|n| n.mantissa), Some(0));
+    assert_eq!(
+        smallest.plus(LongDouble { negative: true, ..smallest }).map(|n| n.mantissa),
+        Some(0)
+    );
 }
 
 #[test]
 fn what_is_no_number_is_refused() {
     let long = "1".repeat(LONGEST_TEXT + 1);
     for text in [
-        "", " 1", "1 ", "1e", "1e+", "e5", ".", "-", "--1", "+-1", "1.2.3", "0x", "0x.", "0xg", "0x1p",
-        "nan", "1\0", "infinit", "1,5", &long,
+        "", " 1", "1 ", "1e", "1e+", "e5", ".", "-", "--1", "+-1", "1.2.3", "0x", "0x.", "0xg",
+        "0x1p", "nan", "1\0", "infinit", "1,5", &long,
     ] {
         assert_eq!(LongDouble::read(text.as_bytes()), Err(NotFinite::NoNumber), "{text}");
     }
