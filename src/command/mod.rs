@@ -31,6 +31,7 @@ mod set;
 mod stream;
 mod string;
 pub mod tally;
+mod timeout;
 mod transactions;
 pub mod transactions_seen;
 mod vector;

@@ -1,24 +1,173 @@
 //! Sets.
 
+use super::apply::{Applied, Call, Unapplied};
 use super::row::{Command, KEY, KEYS, TWO_KEYS, counted, plain, since, write};
+use crate::keyspace::{Set, Value};
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[Command] = &[
-    write("SADD",        -3, since(1, 0), KEY),
+    write("SADD",        -3, since(1, 0), KEY).by(sadd),
     plain("SCARD",        2, since(1, 0), KEY),
     plain("SDIFF",       -2, since(1, 0), KEYS),
-    write("SDIFFSTORE",  -3, since(1, 0), KEYS),
+    write("SDIFFSTORE",  -3, since(1, 0), KEYS).by(sdiffstore),
     plain("SINTER",      -2, since(1, 0), KEYS),
     plain("SINTERCARD",  -3, since(7, 0), counted(1)),
-    write("SINTERSTORE", -3, since(1, 0), KEYS),
+    write("SINTERSTORE", -3, since(1, 0), KEYS).by(sinterstore),
     plain("SISMEMBER",    3, since(1, 0), KEY),
     plain("SMEMBERS",     2, since(1, 0), KEY),
     plain("SMISMEMBER",  -3, since(6, 2), KEY),
-    write("SMOVE",        4, since(1, 0), TWO_KEYS),
-    write("SPOP",        -2, since(1, 0), KEY),
+    write("SMOVE",        4, since(1, 0), TWO_KEYS).by(smove),
+    write("SPOP",        -2, since(1, 0), KEY).by(spop),
     plain("SRANDMEMBER", -2, since(1, 0), KEY),
-    write("SREM",        -3, since(1, 0), KEY),
+    write("SREM",        -3, since(1, 0), KEY).by(srem),
     plain("SSCAN",       -3, since(2, 8), KEY),
     plain("SUNION",      -2, since(1, 0), KEYS),
-    write("SUNIONSTORE", -3, since(1, 0), KEYS),
+    write("SUNIONSTORE", -3, since(1, 0), KEYS).by(sunionstore),
 ];
+
+fn sadd(call: &mut Call<'_, '_>) -> Applied {
+    let (key, members) = (call.key(), &call.args[2..]);
+    let arena = call.keyspace.arena();
+    let set: &mut Set<'_> = call.db().find_or_make(key)?;
+    for member in members {
+        set.insert_with(member, || arena.alloc_slice_copy(member));
+    }
+    Ok(())
+}
+
+fn srem(call: &mut Call<'_, '_>) -> Applied {
+    let (key, members) = (call.key(), &call.args[2..]);
+    let db = call.db();
+    let Some(set) = db.find_mut::<Set<'_>>(key)? else { return Ok(()) };
+    for member in members {
+        set.remove(member);
+    }
+    if set.is_empty() {
+        db.remove(key);
+    }
+    Ok(())
+}
+
+fn smove(call: &mut Call<'_, '_>) -> Applied {
+    let (source, destination, member) = (call.key(), call.args[2], call.args[3]);
+    let kept = call.keyspace.arena();
+    let db = call.db();
+    let Some(from) = db.find::<Set<'_>>(source)? else { return Ok(()) };
+    let there = from.contains(member);
+    db.find::<Set<'_>>(destination)?;
+    if !there || source == destination {
+        return Ok(());
+    }
+    let to: &mut Set<'_> = db.find_or_make(destination)?;
+    to.insert_with(member, || kept.alloc_slice_copy(member));
+    if let Some(from) = db.find_mut::<Set<'_>>(source)? {
+        from.remove(member);
+        if from.is_empty() {
+            db.remove(source);
+        }
+    }
+    Ok(())
+}
+
+/// Takes random members, so that only what leaves none or all can be told.
+fn spop(call: &mut Call<'_, '_>) -> Applied {
+    let key = call.key();
+    let count = match call.args.len() {
+        2 => 1,
+        3 => match call.int(2) {
+            Ok(count) if count >= 0 => usize::try_from(count).unwrap_or(usize::MAX),
+            _ => return Err(Unapplied::Failed("ERR value is out of range, must be positive")),
+        },
+        _ => return Err(Unapplied::SYNTAX),
+    };
+    let db = call.db();
+    let Some(set) = db.find::<Set<'_>>(key)? else { return Ok(()) };
+    if count >= set.len() {
+        db.remove(key);
+    } else if count > 0 {
+        return Err(Unapplied::Refused("which members a server takes at random"));
+    }
+    Ok(())
+}
+
+/// The sets of the keys behind the destination; `None` for keys that do not exist.
+fn sources<'k, 'a>(call: &'k mut Call<'_, 'a>) -> Result<Vec<Option<&'k Set<'a>>>, Unapplied> {
+    let args = call.args;
+    let db = &*call.db();
+    args[2..].iter().map(|key| Ok(db.find::<Set<'a>>(key)?)).collect()
+}
+
+/// Puts a result where it belongs: an empty one removes what was there.
+fn store<'a>(call: &mut Call<'_, 'a>, result: Set<'a>) -> Applied {
+    let destination = call.key();
+    if result.is_empty() {
+        call.db().remove(destination);
+    } else {
+        call.db().set(destination, Value::Set(Box::new(result)));
+    }
+    Ok(())
+}
+
+fn sinterstore(call: &mut Call<'_, '_>) -> Applied {
+    let mut sets = Vec::with_capacity(call.args.len() - 2);
+    let mut missing = false;
+    let stops_early = !call.context.server.has_redis(6, 0);
+    let args = call.args;
+    let db = &*call.db();
+    for key in &args[2..] {
+        match db.find::<Set<'_>>(key)? {
+            Some(set) => sets.push(set),
+            None => {
+                missing = true;
+                // The types of the keys behind it do not matter then.
+                if stops_early {
+                    break;
+                }
+            }
+        }
+    }
+    let mut result = Set::default();
+    if !missing {
+        sets.sort_by_key(|set| set.len());
+        let (smallest, others) = sets.split_first().expect("the arity wants a key");
+        let in_all = |member: &&[u8]| others.iter().all(|set| set.contains(member));
+        for member in smallest.members().filter(in_all) {
+            result.insert(member);
+        }
+    }
+    store(call, result)
+}
+
+fn sunionstore(call: &mut Call<'_, '_>) -> Applied {
+    let sets = sources(call)?;
+    let mut sets = sets.into_iter().flatten();
+    let mut result = sets.next().cloned().unwrap_or_default();
+    for member in sets.flat_map(Set::members) {
+        result.insert(member);
+    }
+    store(call, result)
+}
+
+/// The members of the first set that are in none of the others.
+fn sdiffstore(call: &mut Call<'_, '_>) -> Applied {
+    let sets = sources(call)?;
+    let mut result = Set::default();
+    if let Some((Some(first), others)) = sets.split_first() {
+        let others: Vec<&Set<'_>> = others.iter().flatten().copied().collect();
+        // To look for each member in each set, or to take all members of the others out of a copy.
+        let looked_for = first.len().saturating_mul(others.len()) / 2;
+        let taken_out = others.iter().fold(first.len(), |sum, set| sum.saturating_add(set.len()));
+        if looked_for <= taken_out {
+            let in_none = |member: &&[u8]| !others.iter().any(|set| set.contains(member));
+            for member in first.members().filter(in_none) {
+                result.insert(member);
+            }
+        } else {
+            result = (*first).clone();
+            for member in others.iter().flat_map(|set| set.members()) {
+                result.remove(member);
+            }
+        }
+    }
+    store(call, result)
+}

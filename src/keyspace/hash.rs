@@ -1,32 +1,201 @@
 //! Hashes, and the expiry of their fields.
 
-use indexmap::IndexMap;
+use super::StringValue;
+use super::members::Members;
 
-use super::{Hasher, StringValue};
-
-/// A hash.
+/// A hash. Its fields have the order in which they came, where the last takes the place of one that goes.
 #[derive(Debug, Clone, Default)]
 pub struct Hash<'a> {
-    fields: IndexMap<&'a [u8], StringValue<'a>, Hasher>,
-    /// Of the fields that expire, in Unix milliseconds. Few hashes have any.
-    expiries: Option<Box<IndexMap<&'a [u8], i64, Hasher>>>,
+    fields: Members<'a, StringValue<'a>>,
+    /// Only where fields expire, for few hashes have such.
+    expiries: Option<Box<Expiries>>,
 }
 
+/// When fields expire, in Unix milliseconds.
+#[derive(Debug, Clone)]
+struct Expiries {
+    /// One for each field, in the order of the fields; [`NEVER`] where it does not expire.
+    times_ms: Vec<i64>,
+    /// How many of them are times. Never 0.
+    count: usize,
+}
+
+/// Stands for no expiry.
+const NEVER: i64 = i64::MIN;
+
+/// A field that exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Field(usize);
+
 impl<'a> Hash<'a> {
+    /// An empty one with room for so many fields. The number must not come from outside unchecked.
+    pub fn with_capacity(capacity: usize) -> Self {
+        Hash { fields: Members::with_capacity(capacity), expiries: None }
+    }
+
     /// How many fields it has.
+    #[inline]
     pub fn len(&self) -> usize {
         self.fields.len()
     }
 
     /// Whether it has none.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.fields.is_empty()
     }
 
     /// The fields, their values, and when they expire in Unix milliseconds, in an order that depends on what
     /// was done alone.
-    pub fn fields(&self) -> impl Iterator<Item = (&'a [u8], &StringValue<'a>, Option<i64>)> {
-        let expiry = |field: &[u8]| self.expiries.as_ref()?.get(field).copied();
-        self.fields.iter().map(move |(field, value)| (*field, value, expiry(field)))
+    pub fn fields(
+        &self,
+    ) -> impl ExactSizeIterator<Item = (&'a [u8], &StringValue<'a>, Option<i64>)> {
+        let fields = self.fields.entries().iter().enumerate();
+        fields.map(|(place, (name, value))| (*name, value, self.expiry(Field(place))))
+    }
+
+    /// The field of this name. It is good until fields are added or removed.
+    #[inline]
+    pub fn find(&self, name: &[u8]) -> Option<Field> {
+        self.fields.find(name).map(Field)
+    }
+
+    /// The field of this name; where it is new, `keep` gives the name's bytes to keep, and its value is empty.
+    /// Also whether it is new. It is good until fields are added or removed.
+    #[inline]
+    pub fn find_or_add(&mut self, name: &[u8], keep: impl FnOnce() -> &'a [u8]) -> (Field, bool) {
+        let (place, new) = self.fields.find_or_add(name, || (keep(), StringValue::default()));
+        if new && let Some(expiries) = &mut self.expiries {
+            expiries.times_ms.push(NEVER);
+        }
+        (Field(place), new)
+    }
+
+    /// Gives a field this value and no expiry, whatever it had before, and says whether it is new. The name is
+    /// kept as it is given.
+    pub fn insert(&mut self, name: &'a [u8], value: StringValue<'a>) -> bool {
+        let (field, new) = self.find_or_add(name, || name);
+        *self.value_mut(field) = value;
+        self.set_expiry(field, None);
+        new
+    }
+
+    /// The value of a field.
+    ///
+    /// # Panics
+    ///
+    /// May panic when fields were removed since the field was found, as all that take a [`Field`] may.
+    #[inline]
+    pub fn value(&self, field: Field) -> &StringValue<'a> {
+        &self.fields.entries()[field.0].1
+    }
+
+    /// The value of a field, to change it. Its expiry stays.
+    #[inline]
+    pub fn value_mut(&mut self, field: Field) -> &mut StringValue<'a> {
+        self.fields.value_mut(field.0)
+    }
+
+    /// The value of the field of this name.
+    pub fn get(&self, name: &[u8]) -> Option<&StringValue<'a>> {
+        self.find(name).map(|field| self.value(field))
+    }
+
+    /// When a field expires, in Unix milliseconds.
+    #[inline]
+    pub fn expiry(&self, field: Field) -> Option<i64> {
+        let time_ms = *self.expiries.as_ref()?.times_ms.get(field.0)?;
+        (time_ms != NEVER).then_some(time_ms)
+    }
+
+    /// Sets or removes the expiry of a field, in Unix milliseconds.
+    #[inline]
+    pub fn set_expiry(&mut self, field: Field, expires_ms: Option<i64>) {
+        match (&mut self.expiries, expires_ms) {
+            (None, None) => {}
+            (None, Some(time_ms)) => {
+                let mut times_ms = vec![NEVER; self.fields.len()];
+                times_ms[field.0] = time_ms;
+                self.expiries = Some(Box::new(Expiries { times_ms, count: 1 }));
+            }
+            (Some(expiries), expires_ms) => {
+                let time_ms = &mut expiries.times_ms[field.0];
+                expiries.count += usize::from(expires_ms.is_some());
+                expiries.count -= usize::from(*time_ms != NEVER);
+                *time_ms = expires_ms.unwrap_or(NEVER);
+                if expiries.count == 0 {
+                    self.expiries = None;
+                }
+            }
+        }
+    }
+
+    /// Takes the field of this name out, with its expiry, and says whether there was one. Who takes the last
+    /// one out has to remove the key.
+    pub fn remove(&mut self, name: &[u8]) -> bool {
+        let Some((place, _)) = self.fields.remove(name) else { return false };
+        if let Some(expiries) = &mut self.expiries {
+            let time_ms = expiries.times_ms.swap_remove(place);
+            expiries.count -= usize::from(time_ms != NEVER);
+            if expiries.count == 0 {
+                self.expiries = None;
+            }
+        }
+        true
+    }
+
+    /// How many fields expire.
+    #[inline]
+    pub fn expiring(&self) -> usize {
+        self.expiries.as_ref().map_or(0, |expiries| expiries.count)
+    }
+
+    /// The first and the last time at which a field expires, in Unix milliseconds; `None` where none does.
+    /// Looks at every field.
+    pub fn expiry_range(&self) -> Option<(i64, i64)> {
+        let times = self.expiries.as_ref()?.times_ms.iter().copied().filter(|time| *time != NEVER);
+        times.fold(None, |range, time| match range {
+            None => Some((time, time)),
+            Some((first, last)) => Some((first.min(time), last.max(time))),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn times(hash: &Hash<'_>) -> Vec<(String, Option<i64>)> {
+        let name = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
+        hash.fields().map(|(field, _, expiry)| (name(field), expiry)).collect()
+    }
+
+    #[test]
+    fn an_expiry_stays_with_its_field() {
+        let mut hash = Hash::default();
+        for name in ["a", "b", "c", "d"] {
+            assert!(hash.insert(name.as_bytes(), StringValue::Int(1)));
+        }
+        for (name, time) in [("b", 20), ("d", 40)] {
+            let field = hash.find(name.as_bytes()).expect("a field");
+            hash.set_expiry(field, Some(time));
+        }
+        hash.insert(b"e", StringValue::Int(1));
+        assert_eq!((hash.expiring(), hash.expiry_range()), (2, Some((20, 40))));
+        // The last takes the place of the first.
+        assert!(hash.remove(b"a"));
+        assert!(!hash.remove(b"a"));
+        let pair = |name: &str, time| (name.to_string(), time);
+        assert_eq!(
+            times(&hash),
+            [pair("e", None), pair("b", Some(20)), pair("c", None), pair("d", Some(40))]
+        );
+        assert!(hash.remove(b"b"));
+        assert_eq!(times(&hash), [pair("e", None), pair("d", Some(40)), pair("c", None)]);
+        assert_eq!((hash.expiring(), hash.expiry_range()), (1, Some((40, 40))));
+        // A new value comes without one.
+        assert!(!hash.insert(b"d", StringValue::Int(2)));
+        assert_eq!((hash.expiring(), hash.expiry_range()), (0, None));
+        assert!(hash.expiries.is_none());
     }
 }

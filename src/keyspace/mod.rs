@@ -14,6 +14,7 @@
 //! | `value` | what a key can hold |
 //! | `digest`, `score` | what DEBUG DIGEST prints, and scores as text |
 //! | `hyperloglog` | what a string holds that counts different elements |
+//! | `members` | the names that sets and hashes are made of |
 //! | `string`, `list`, `set`, `zset`, `hash`, `stream` | a type each |
 
 mod databases;
@@ -22,6 +23,7 @@ pub mod digest;
 mod hash;
 pub mod hyperloglog;
 mod list;
+mod members;
 pub mod score;
 mod set;
 mod stream;
@@ -32,8 +34,8 @@ mod zset;
 pub use bumpalo::Bump;
 pub use databases::Keyspace;
 pub use db::{Db, Entry, WrongType};
-pub use hash::Hash;
-pub use list::List;
+pub use hash::{Field, Hash};
+pub use list::{End, List};
 pub use set::Set;
 pub use stream::Stream;
 pub use string::StringValue;

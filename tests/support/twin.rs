@@ -5,7 +5,7 @@ use std::path::Path;
 
 use aofkit::command::{self, Call, Context, Notes, Position, Unapplied};
 use aofkit::keyspace::digest::{self, Flavour, Sum};
-use aofkit::keyspace::{Bump, Keyspace};
+use aofkit::keyspace::{Bump, Hash, Keyspace, Value};
 
 use super::client::Reply;
 use super::server::{Binary, Running};
@@ -49,6 +49,12 @@ impl Random {
     }
 }
 
+/// Whether a server of this line knows the command, and it can be applied here.
+pub(crate) fn is_common(binary: &Binary, args: &Args) -> bool {
+    command::lookup(&args[0])
+        .is_some_and(|id| id.row().known_by(binary.line) && id.row().apply.is_some())
+}
+
 /// Runs the commands on the server, which is emptied first, and on a keyspace; compares every outcome, and every
 /// `each` commands, and at the end, the data.
 ///
@@ -71,7 +77,7 @@ pub(crate) fn compare(server: &mut Running, binary: &Binary, commands: &[Args], 
     let mut db = 0;
     for (number, command) in commands.iter().enumerate() {
         let args: Vec<&[u8]> = command.iter().map(Vec::as_slice).collect();
-        let reply = server.client.call(&args);
+        let reply = answer(server, &args);
         if args[0].eq_ignore_ascii_case(b"SELECT") {
             db = std::str::from_utf8(args[1]).expect("text").parse().expect("a number");
             continue;
@@ -113,6 +119,21 @@ pub(crate) fn compare(server: &mut Running, binary: &Binary, commands: &[Args], 
     same_data(server, binary, &mut keyspace, commands);
 }
 
+/// What the server answers. A command that could block is sent in a transaction, where none does.
+fn answer(server: &mut Running, args: &[&[u8]]) -> Reply {
+    const BLOCKING: [&str; 8] =
+        ["BLMOVE", "BLMPOP", "BLPOP", "BRPOP", "BRPOPLPUSH", "BZMPOP", "BZPOPMAX", "BZPOPMIN"];
+    if !BLOCKING.iter().any(|name| args[0].eq_ignore_ascii_case(name.as_bytes())) {
+        return server.client.call(args);
+    }
+    server.client.call(&["MULTI"]);
+    let queued = server.client.call(args);
+    match (queued, server.client.call(&["EXEC"])) {
+        (Reply::Simple(_), Reply::Array(mut replies)) => replies.remove(0),
+        (refused, _) => refused,
+    }
+}
+
 fn same_data(server: &mut Running, binary: &Binary, keyspace: &mut Keyspace<'_>, done: &[Args]) {
     let flavour = Flavour::of(binary.line);
     let mut sum = Sum::default();
@@ -129,6 +150,8 @@ fn same_expiries(server: &mut Running, binary: &Binary, keyspace: &Keyspace<'_>,
     if !binary.line.has_redis(7, 0) {
         return;
     }
+    let knows_field_expiry =
+        command::lookup(b"HPEXPIRETIME").is_some_and(|id| id.row().known_by(binary.line));
     for db in keyspace.databases().filter(|db| !db.is_empty()) {
         server.client.call(&["SELECT", &db.number().to_string()]);
         for entry in db.entries() {
@@ -136,10 +159,27 @@ fn same_expiries(server: &mut Running, binary: &Binary, keyspace: &Keyspace<'_>,
             let ours = entry.expires_ms().unwrap_or(-1);
             let key = entry.key().to_vec();
             assert_eq!(ours, theirs, "expiry of {}", history(done, &[key]));
+            if let Value::Hash(hash) = &entry.value
+                && knows_field_expiry
+            {
+                same_field_expiries(server, entry.key(), hash, done);
+            }
         }
     }
     let last = done.iter().rev().find(|args| args[0].eq_ignore_ascii_case(b"SELECT"));
     server.client.call(&[&b"SELECT"[..], last.map_or(b"0", |args| &args[1])]);
+}
+
+/// Nor does Valkey's show that a field does.
+fn same_field_expiries(server: &mut Running, key: &[u8], hash: &Hash<'_>, done: &[Args]) {
+    let count = hash.len().to_string();
+    let mut command: Vec<&[u8]> = vec![b"HPEXPIRETIME", key, b"FIELDS", count.as_bytes()];
+    command.extend(hash.fields().map(|(field, _, _)| field));
+    let theirs = server.client.call(&command);
+    let theirs: Vec<i64> = theirs.array().iter().map(Reply::int).collect();
+    let ours: Vec<i64> = hash.fields().map(|(_, _, expiry)| expiry.unwrap_or(-1)).collect();
+    let shown = shown(&command.iter().map(|arg| arg.to_vec()).collect());
+    assert_eq!(ours, theirs, "{shown} after {}", history(done, &[key.to_vec()]));
 }
 
 /// The data differ: says where.

@@ -1,7 +1,72 @@
-//! Random sequences of this type's commands.
+//! Sets.
 
 use libtest_mimic::Trial;
 
+use crate::support::server::Binary;
+use crate::support::twin::{self, Args, Random, args};
+use crate::support::{LINES, on_each};
+
 pub(crate) fn trials() -> Vec<Trial> {
-    Vec::new()
+    on_each(&LINES, "apply::set::random_sequences", random_sequences)
+}
+
+fn random_sequences(binary: &Binary) {
+    let data = tempfile::tempdir().expect("a directory");
+    let mut server = twin::start(binary, data.path());
+    for seed in 0..200 {
+        let mut random = Random::new(seed);
+        let commands = std::iter::repeat_with(|| command(&mut random));
+        let commands: Vec<Args> =
+            commands.filter(|args| twin::is_common(binary, args)).take(150).collect();
+        twin::compare(&mut server, binary, &commands, 50);
+    }
+}
+
+fn command(random: &mut Random) -> Args {
+    let mut command = args(match random.below(28) {
+        0..=8 => "SADD K V*",
+        9..=11 => "SREM K V*",
+        12..=14 => "SMOVE K K V",
+        // What a server takes at random cannot be compared.
+        15 => "SPOP K N",
+        16..=18 => "SINTERSTORE K K*",
+        19..=21 => "SUNIONSTORE K K*",
+        22..=24 => "SDIFFSTORE K K*",
+        25 => "PEXPIREAT K 4102444800000",
+        26 if random.once_in(3) => "SET K V",
+        27 if random.once_in(3) => "RPUSH K V",
+        _ => "DEL K",
+    });
+    if let Some(word) = command.pop() {
+        // Now and then as many as make a table of a small set.
+        let most = if random.once_in(8) { 60 } else { 4 };
+        match &word[..] {
+            b"V*" => command.extend((0..=random.below(most)).map(|_| b"V".to_vec())),
+            b"K*" => command.extend((0..=random.below(4)).map(|_| b"K".to_vec())),
+            _ => command.push(word),
+        }
+    }
+    for arg in &mut command[1..] {
+        *arg = match &arg[..] {
+            b"K" => random.pick(&["a", "b", "c", "d", "e"]).as_bytes().to_vec(),
+            b"V" => member(random),
+            b"N" => random.pick(&["1000", "0", "9223372036854775807", "-1", "x"]).into(),
+            _ => continue,
+        };
+    }
+    // Some arguments too many.
+    if random.once_in(60) {
+        command.push(member(random));
+    }
+    command
+}
+
+fn member(random: &mut Random) -> Vec<u8> {
+    const ODD: [&[u8]; 6] =
+        [b"", b"\x00\xff\r\n", b"-0", b"007", b"9223372036854775807", &[b'x'; 300]];
+    match random.below(4) {
+        0 => random.pick(&ODD).to_vec(),
+        1 => random.pick(&["a", "b", "c", "ab"]).into(),
+        _ => random.below(50).to_string().into_bytes(),
+    }
 }

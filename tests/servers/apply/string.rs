@@ -1,6 +1,5 @@
 //! Strings.
 
-use aofkit::command;
 use libtest_mimic::Trial;
 
 use crate::support::server::Binary;
@@ -30,14 +29,11 @@ pub(super) fn sequences(usually: u64) -> u64 {
 pub(super) fn run(binary: &Binary, usually: u64, length: usize, command: fn(&mut Random) -> Args) {
     let data = tempfile::tempdir().expect("a directory");
     let mut server = twin::start(binary, data.path());
-    let known = |args: &Args| {
-        let row = command::lookup(&args[0]).expect("a known command").row();
-        row.known_by(binary.line) && row.apply.is_some()
-    };
     for seed in 0..sequences(usually) {
         let mut random = Random::new(seed);
         let commands = std::iter::repeat_with(|| command(&mut random));
-        let commands: Vec<Args> = commands.filter(known).take(length).collect();
+        let commands: Vec<Args> =
+            commands.filter(|args| twin::is_common(binary, args)).take(length).collect();
         twin::compare(&mut server, binary, &commands, 50);
     }
 }
@@ -142,10 +138,11 @@ fn pairs(random: &mut Random, into: &mut Args) {
 
 /// A command that makes the key a string, removes it or, where such commands can be applied, makes it a list.
 pub(super) fn bystander(random: &mut Random, key: &[u8]) -> Args {
-    match random.below(4) {
+    match random.below(5) {
         0 => list(&[b"SET", key, &value(random)]),
         1 => list(&[b"SET", key, b"w", b"PXAT", b"4102444800000"]),
         2 => list(&[b"DEL", key]),
+        3 => list(&[b"GETDEL", key]),
         _ => list(&[b"RPUSH", key, b"x"]),
     }
 }

@@ -1,0 +1,290 @@
+//! The arguments of the commands that set the expiry of fields. Redis and Valkey each have a grammar of their
+//! own: what one takes in any order and more than once, the other wants in one place.
+
+use std::ops::Range;
+
+use crate::command::apply::{Call, Unapplied};
+use crate::server::Product;
+
+/// What becomes of the expiry of a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Expiry {
+    Stays,
+    Goes,
+    /// In Unix milliseconds.
+    At(i64),
+}
+
+/// What must hold of all fields, or of the key, or nothing is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    Missing,
+    There,
+}
+
+/// What was asked of HSETEX.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Setting {
+    /// NX and XX, of Valkey alone.
+    pub(super) key: Option<Wanted>,
+    /// FNX and FXX.
+    pub(super) fields: Option<Wanted>,
+    pub(super) expiry: Expiry,
+    /// The arguments that are fields and values.
+    pub(super) pairs: Range<usize>,
+}
+
+/// The conditions of HEXPIRE and its kin, as they stand in the command.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools)]
+pub(super) struct Conditions {
+    nx: bool,
+    xx: bool,
+    gt: bool,
+    lt: bool,
+}
+
+impl Conditions {
+    /// Whether a field that expires at `before` may expire at `at` instead. What does not expire counts as
+    /// expiring later than anything.
+    pub(super) fn allow(self, before: Option<i64>, at: i64) -> bool {
+        !(self.nx && before.is_some()
+            || self.xx && before.is_none()
+            || self.gt && before.is_none_or(|before| at <= before)
+            || self.lt && before.is_some_and(|before| at >= before))
+    }
+
+    fn take(&mut self, word: &[u8]) -> bool {
+        let known: [(&str, &mut bool); 4] = [
+            ("NX", &mut self.nx),
+            ("XX", &mut self.xx),
+            ("GT", &mut self.gt),
+            ("LT", &mut self.lt),
+        ];
+        for (name, flag) in known {
+            if word.eq_ignore_ascii_case(name.as_bytes()) {
+                *flag = true;
+                return true;
+            }
+        }
+        false
+    }
+}
+
+const MISPLACED: Unapplied =
+    Unapplied::Failed("ERR Mandatory argument FIELDS is missing or not at the right position");
+const MISCOUNTED: Unapplied =
+    Unapplied::Failed("ERR The `numfields` parameter must match the number of arguments");
+const BAD_TIME: Unapplied = Unapplied::Failed("ERR invalid expire time");
+
+/// Redis keeps the times of fields in 46 bits: the highest.
+const LAST_OF_REDIS_MS: i64 = (1 << 46) - 1;
+
+fn is_redis(call: &Call<'_, '_>) -> bool {
+    call.context.server.product == Product::Redis
+}
+
+/// How a time is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Unit {
+    pub(super) seconds: bool,
+    pub(super) relative: bool,
+}
+
+impl Unit {
+    /// EX, PX, EXAT or PXAT.
+    fn named(word: &[u8]) -> Option<Unit> {
+        let units = [
+            ("EX", true, true),
+            ("PX", false, true),
+            ("EXAT", true, false),
+            ("PXAT", false, false),
+        ];
+        let named = units.into_iter().find(|(name, ..)| word.eq_ignore_ascii_case(name.as_bytes()));
+        named.map(|(_, seconds, relative)| Unit { seconds, relative })
+    }
+}
+
+/// The time at a place among the arguments, in Unix milliseconds.
+pub(super) fn time(call: &mut Call<'_, '_>, at: usize, unit: Unit) -> Result<i64, Unapplied> {
+    let last = if is_redis(call) { LAST_OF_REDIS_MS } else { i64::MAX };
+    let time = call.int(at)?;
+    let time_ms = if unit.seconds { time.checked_mul(1000) } else { Some(time) };
+    let time_ms = time_ms.filter(|time_ms| (0..=last).contains(time_ms)).ok_or(BAD_TIME)?;
+    let now_ms = if unit.relative { call.now_ms() } else { 0 };
+    time_ms.checked_add(now_ms).filter(|time_ms| (0..=last).contains(time_ms)).ok_or(BAD_TIME)
+}
+
+/// What follows FIELDS at argument `at`: a count, and `each` times as many arguments up to the end.
+fn fields(call: &Call<'_, '_>, at: usize, each: usize) -> Result<Range<usize>, Unapplied> {
+    if at + 1 >= call.args.len() {
+        return Err(MISPLACED);
+    }
+    let count = call.int(at + 1)?;
+    let given = at + 2..call.args.len();
+    let matches = usize::try_from(count).ok().and_then(|count| count.checked_mul(each));
+    if count > 0 && matches == Some(given.len()) { Ok(given) } else { Err(MISCOUNTED) }
+}
+
+/// Where FIELDS stands: at `at` in Redis; in Valkey the first one from there on.
+fn fields_at(call: &Call<'_, '_>, at: usize) -> Result<usize, Unapplied> {
+    let mut places = at..call.args.len();
+    let found = if is_redis(call) {
+        Some(at).filter(|at| *at < call.args.len() && call.is(*at, "FIELDS"))
+    } else {
+        places.find(|at| call.is(*at, "FIELDS"))
+    };
+    found.ok_or(MISPLACED)
+}
+
+/// `FIELDS count field ...` and nothing before it, as in HPERSIST and HGETDEL: the fields.
+pub(super) fn only_fields(call: &Call<'_, '_>) -> Result<Range<usize>, Unapplied> {
+    let at = fields_at(call, 2)?;
+    if at != 2 {
+        return Err(Unapplied::SYNTAX);
+    }
+    fields(call, at, 1)
+}
+
+/// What follows the time in HEXPIRE and its kin: `[NX|XX|GT|LT] FIELDS count field ...`.
+pub(super) fn expiring(call: &Call<'_, '_>) -> Result<(Conditions, Range<usize>), Unapplied> {
+    let mut conditions = Conditions::default();
+    let at = if is_redis(call) {
+        let one = usize::from(conditions.take(call.args[3]));
+        fields_at(call, 3 + one)?
+    } else {
+        let at = fields_at(call, 3)?;
+        for word in &call.args[3..at] {
+            if !conditions.take(word) {
+                return Err(Unapplied::SYNTAX);
+            }
+        }
+        let Conditions { nx, xx, gt, lt } = conditions;
+        if nx && (xx || gt || lt) || gt && lt {
+            return Err(Unapplied::SYNTAX);
+        }
+        at
+    };
+    Ok((conditions, fields(call, at, 1)?))
+}
+
+/// What follows the key in HGETEX: `[EX|PX|EXAT|PXAT time|PERSIST] FIELDS count field ...`.
+pub(super) fn getting(call: &mut Call<'_, '_>) -> Result<(Expiry, Range<usize>), Unapplied> {
+    if !is_redis(call) {
+        let (words, at) = words_of_valkey(call, "PERSIST")?;
+        let fields = fields(call, at, 1)?;
+        return Ok((words.expiry(call)?, fields));
+    }
+    let (expiry, at) = if let Some(unit) = Unit::named(call.args[2]) {
+        (Expiry::At(time(call, 3, unit)?), 4)
+    } else if call.is(2, "PERSIST") {
+        (Expiry::Goes, 3)
+    } else {
+        (Expiry::Stays, 2)
+    };
+    let at = fields_at(call, at)?;
+    Ok((expiry, fields(call, at, 1)?))
+}
+
+/// What follows the key in HSETEX:
+/// `[FNX|FXX] [NX|XX] [EX|PX|EXAT|PXAT time|KEEPTTL] FIELDS count field value ...`, in any order before FIELDS.
+pub(super) fn setting(call: &mut Call<'_, '_>) -> Result<Setting, Unapplied> {
+    if !is_redis(call) {
+        let (words, at) = words_of_valkey(call, "KEEPTTL")?;
+        let pairs = fields(call, at, 2)?;
+        let expiry = match words.expiry(call)? {
+            // The one word is KEEPTTL here, and its absence means the opposite.
+            Expiry::Goes => Expiry::Stays,
+            Expiry::Stays => Expiry::Goes,
+            at => at,
+        };
+        return Ok(Setting { key: words.key, fields: words.fields, expiry, pairs });
+    }
+    let mut wanted = None;
+    let mut expiry = None;
+    let mut at = 2;
+    while at < call.args.len() {
+        if call.is(at, "FIELDS") {
+            let pairs = fields(call, at, 2)?;
+            let expiry = expiry.unwrap_or(Expiry::Goes);
+            return Ok(Setting { key: None, fields: wanted, expiry, pairs });
+        }
+        let twice = if let Some(unit) = Unit::named(call.args[at]) {
+            if at + 1 == call.args.len() {
+                return Err(Unapplied::Failed("ERR missing expire time"));
+            }
+            at += 1;
+            expiry.replace(Expiry::At(time(call, at, unit)?)).is_some()
+        } else if call.is(at, "KEEPTTL") {
+            expiry.replace(Expiry::Stays).is_some()
+        } else if call.is(at, "FNX") {
+            wanted.replace(Wanted::Missing).is_some()
+        } else if call.is(at, "FXX") {
+            wanted.replace(Wanted::There).is_some()
+        } else {
+            return Err(Unapplied::Failed("ERR unknown argument"));
+        };
+        if twice {
+            return Err(Unapplied::Failed("ERR Only one of the arguments can be specified"));
+        }
+        at += 1;
+    }
+    Err(MISPLACED)
+}
+
+/// The words before FIELDS in Valkey: any number of times each, as long as they do not contradict.
+#[derive(Default)]
+struct Words {
+    key: Option<Wanted>,
+    fields: Option<Wanted>,
+    /// The last time, its unit, and the unit's name.
+    time: Option<(usize, Unit)>,
+    /// Whether the one word was there that says what becomes of an expiry without a time.
+    single: bool,
+}
+
+impl Words {
+    fn expiry(&self, call: &mut Call<'_, '_>) -> Result<Expiry, Unapplied> {
+        match self.time {
+            Some((at, unit)) => Ok(Expiry::At(time(call, at, unit)?)),
+            None if self.single => Ok(Expiry::Goes),
+            None => Ok(Expiry::Stays),
+        }
+    }
+}
+
+/// The words, and where FIELDS stands. The search for FIELDS begins at the key, so that a key of that name is
+/// mistaken for it.
+fn words_of_valkey(call: &Call<'_, '_>, single: &str) -> Result<(Words, usize), Unapplied> {
+    let end = fields_at(call, 1)?;
+    let sets = single == "KEEPTTL";
+    let mut words = Words::default();
+    let mut at = 2;
+    let contradicts =
+        |slot: &mut Option<Wanted>, wanted| slot.replace(wanted).is_some_and(|w| w != wanted);
+    while at < end {
+        let wrong = if let Some(unit) = Unit::named(call.args[at]) {
+            at += 1;
+            let other = words.time.replace((at, unit)).is_some_and(|(_, other)| other != unit);
+            at >= end || other || words.single
+        } else if call.is(at, single) {
+            words.single = true;
+            words.time.is_some()
+        } else if sets && call.is(at, "NX") {
+            contradicts(&mut words.key, Wanted::Missing)
+        } else if sets && call.is(at, "XX") {
+            contradicts(&mut words.key, Wanted::There)
+        } else if sets && call.is(at, "FNX") {
+            contradicts(&mut words.fields, Wanted::Missing)
+        } else if sets && call.is(at, "FXX") {
+            contradicts(&mut words.fields, Wanted::There)
+        } else {
+            true
+        };
+        if wrong {
+            return Err(Unapplied::SYNTAX);
+        }
+        at += 1;
+    }
+    Ok((words, end))
+}
