@@ -47,7 +47,8 @@ pub(super) fn hpersist(call: &mut Call<'_, '_>) -> Applied {
 
 /// What it reads is of no interest.
 pub(super) fn hgetex(call: &mut Call<'_, '_>) -> Applied {
-    let (expiry, names) = options::getting(call)?;
+    let (given, names) = options::getting(call)?;
+    let expiry = given.read(call)?;
     change(call, names, expiry)
 }
 
@@ -91,16 +92,16 @@ pub(super) fn hsetex(call: &mut Call<'_, '_>) -> Applied {
     let setting = options::setting(call)?;
     let (key, pairs) = (call.key(), &call.args[setting.pairs]);
     let arena = call.keyspace.arena();
+    if let Some(wanted) = setting.key {
+        let there = call.db().find::<Hash<'_>>(key)?.is_some();
+        if there != (wanted == Wanted::There) {
+            return Ok(());
+        }
+    }
+    // Read here, for with a key that is not as it should be the time is not looked at.
+    let expiry = setting.expiry.read(call)?;
     let db = call.keyspace.db(call.db);
     let there = db.find::<Hash<'_>>(key)?;
-    let meets = match setting.key {
-        None => true,
-        Some(Wanted::There) => there.is_some(),
-        Some(Wanted::Missing) => there.is_none(),
-    };
-    if !meets {
-        return Ok(());
-    }
     if let Some(wanted) = setting.fields {
         for pair in pairs.chunks_exact(2) {
             let found = there.is_some_and(|hash| {
@@ -115,7 +116,7 @@ pub(super) fn hsetex(call: &mut Call<'_, '_>) -> Applied {
     for pair in pairs.chunks_exact(2) {
         let (field, _) = hash.find_or_add(pair[0], || arena.alloc_slice_copy(pair[0]));
         *hash.value_mut(field) = StringValue::Borrowed(pair[1]);
-        match setting.expiry {
+        match expiry {
             Expiry::Stays => {}
             Expiry::Goes => hash.set_expiry(field, None),
             Expiry::At(at_ms) => hash.set_expiry(field, Some(at_ms)),

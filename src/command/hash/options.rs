@@ -15,6 +15,26 @@ pub(super) enum Expiry {
     At(i64),
 }
 
+/// What was said of the expiry: the time is not read yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Given {
+    Stays,
+    Goes,
+    /// The place among the arguments.
+    Time(usize, Unit),
+}
+
+impl Given {
+    /// Reads the time.
+    pub(super) fn read(self, call: &mut Call<'_, '_>) -> Result<Expiry, Unapplied> {
+        Ok(match self {
+            Given::Stays => Expiry::Stays,
+            Given::Goes => Expiry::Goes,
+            Given::Time(at, unit) => Expiry::At(time(call, at, unit)?),
+        })
+    }
+}
+
 /// What must hold of all fields, or of the key, or nothing is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wanted {
@@ -29,7 +49,7 @@ pub(super) struct Setting {
     pub(super) key: Option<Wanted>,
     /// FNX and FXX.
     pub(super) fields: Option<Wanted>,
-    pub(super) expiry: Expiry,
+    pub(super) expiry: Given,
     /// The arguments that are fields and values.
     pub(super) pairs: Range<usize>,
 }
@@ -169,35 +189,27 @@ pub(super) fn expiring(call: &Call<'_, '_>) -> Result<(Conditions, Range<usize>)
 }
 
 /// What follows the key in HGETEX: `[EX|PX|EXAT|PXAT time|PERSIST] FIELDS count field ...`.
-pub(super) fn getting(call: &mut Call<'_, '_>) -> Result<(Expiry, Range<usize>), Unapplied> {
-    if !is_redis(call) {
+pub(super) fn getting(call: &Call<'_, '_>) -> Result<(Given, Range<usize>), Unapplied> {
+    let (given, at) = if !is_redis(call) {
         let (words, at) = words_of_valkey(call, "PERSIST")?;
-        let fields = fields(call, at, 1)?;
-        return Ok((words.expiry(call)?, fields));
-    }
-    let (expiry, at) = if let Some(unit) = Unit::named(call.args[2]) {
-        (Expiry::At(time(call, 3, unit)?), 4)
+        (words.given(Given::Goes, Given::Stays), at)
+    } else if let Some(unit) = Unit::named(call.args[2]) {
+        (Given::Time(3, unit), fields_at(call, 4)?)
     } else if call.is(2, "PERSIST") {
-        (Expiry::Goes, 3)
+        (Given::Goes, fields_at(call, 3)?)
     } else {
-        (Expiry::Stays, 2)
+        (Given::Stays, fields_at(call, 2)?)
     };
-    let at = fields_at(call, at)?;
-    Ok((expiry, fields(call, at, 1)?))
+    Ok((given, fields(call, at, 1)?))
 }
 
 /// What follows the key in HSETEX:
 /// `[FNX|FXX] [NX|XX] [EX|PX|EXAT|PXAT time|KEEPTTL] FIELDS count field value ...`, in any order before FIELDS.
-pub(super) fn setting(call: &mut Call<'_, '_>) -> Result<Setting, Unapplied> {
+pub(super) fn setting(call: &Call<'_, '_>) -> Result<Setting, Unapplied> {
     if !is_redis(call) {
         let (words, at) = words_of_valkey(call, "KEEPTTL")?;
+        let expiry = words.given(Given::Stays, Given::Goes);
         let pairs = fields(call, at, 2)?;
-        let expiry = match words.expiry(call)? {
-            // The one word is KEEPTTL here, and its absence means the opposite.
-            Expiry::Goes => Expiry::Stays,
-            Expiry::Stays => Expiry::Goes,
-            at => at,
-        };
         return Ok(Setting { key: words.key, fields: words.fields, expiry, pairs });
     }
     let mut wanted = None;
@@ -205,18 +217,15 @@ pub(super) fn setting(call: &mut Call<'_, '_>) -> Result<Setting, Unapplied> {
     let mut at = 2;
     while at < call.args.len() {
         if call.is(at, "FIELDS") {
+            let expiry = expiry.unwrap_or(Given::Goes);
             let pairs = fields(call, at, 2)?;
-            let expiry = expiry.unwrap_or(Expiry::Goes);
             return Ok(Setting { key: None, fields: wanted, expiry, pairs });
         }
         let twice = if let Some(unit) = Unit::named(call.args[at]) {
-            if at + 1 == call.args.len() {
-                return Err(Unapplied::Failed("ERR missing expire time"));
-            }
             at += 1;
-            expiry.replace(Expiry::At(time(call, at, unit)?)).is_some()
+            expiry.replace(Given::Time(at, unit)).is_some()
         } else if call.is(at, "KEEPTTL") {
-            expiry.replace(Expiry::Stays).is_some()
+            expiry.replace(Given::Stays).is_some()
         } else if call.is(at, "FNX") {
             wanted.replace(Wanted::Missing).is_some()
         } else if call.is(at, "FXX") {
@@ -237,18 +246,19 @@ pub(super) fn setting(call: &mut Call<'_, '_>) -> Result<Setting, Unapplied> {
 struct Words {
     key: Option<Wanted>,
     fields: Option<Wanted>,
-    /// The last time, its unit, and the unit's name.
+    /// Where the last time stands, and its unit.
     time: Option<(usize, Unit)>,
-    /// Whether the one word was there that says what becomes of an expiry without a time.
+    /// Whether the one word was there that stands in the place of a time.
     single: bool,
 }
 
 impl Words {
-    fn expiry(&self, call: &mut Call<'_, '_>) -> Result<Expiry, Unapplied> {
+    /// What was said of the expiry: by the one word, or by no word at all.
+    fn given(&self, single: Given, nothing: Given) -> Given {
         match self.time {
-            Some((at, unit)) => Ok(Expiry::At(time(call, at, unit)?)),
-            None if self.single => Ok(Expiry::Goes),
-            None => Ok(Expiry::Stays),
+            Some((at, unit)) => Given::Time(at, unit),
+            None if self.single => single,
+            None => nothing,
         }
     }
 }
@@ -259,9 +269,9 @@ fn words_of_valkey(call: &Call<'_, '_>, single: &str) -> Result<(Words, usize), 
     let end = fields_at(call, 1)?;
     let sets = single == "KEEPTTL";
     let mut words = Words::default();
-    let mut at = 2;
     let contradicts =
-        |slot: &mut Option<Wanted>, wanted| slot.replace(wanted).is_some_and(|w| w != wanted);
+        |slot: &mut Option<Wanted>, wanted| slot.replace(wanted).is_some_and(|old| old != wanted);
+    let mut at = 2;
     while at < end {
         let wrong = if let Some(unit) = Unit::named(call.args[at]) {
             at += 1;

@@ -1,7 +1,171 @@
-//! Random sequences of this type's commands.
+//! Hashes, and the expiry of their fields.
 
 use libtest_mimic::Trial;
 
+use crate::support::server::Binary;
+use crate::support::twin::{self, Args, Random, args};
+use crate::support::{LINES, on_each};
+
 pub(crate) fn trials() -> Vec<Trial> {
-    Vec::new()
+    on_each(&LINES, "apply::hash::random_sequences", random_sequences)
+}
+
+fn random_sequences(binary: &Binary) {
+    let data = tempfile::tempdir().expect("a directory");
+    let mut server = twin::start(binary, data.path());
+    for seed in 0..200 {
+        let mut random = Random::new(seed);
+        let commands = std::iter::repeat_with(|| command(&mut random, &FUTURE));
+        let commands: Vec<Args> =
+            commands.filter(|args| twin::is_common(binary, args)).take(150).collect();
+        twin::compare(&mut server, binary, &commands, 50);
+    }
+}
+
+/// In seconds: the year 2100, and somewhat later.
+const FUTURE: [&str; 3] = ["4102444800", "4102444801", "4102444900"];
+
+/// A command on a small hash, or a large one; times are taken from these seconds.
+fn command(random: &mut Random, seconds: &[&str]) -> Args {
+    let mut command = args(match random.below(40) {
+        0..=4 => "HSET K P*",
+        5 => "HMSET K P*",
+        6..=7 => "HSETNX K F V",
+        8..=10 => "HDEL K F*",
+        11..=14 => "HINCRBY K F N",
+        15..=20 => "HPEXPIREAT K T C FIELDS F#",
+        21 => "HEXPIREAT K S C FIELDS F#",
+        22..=24 => "HPERSIST K FIELDS F#",
+        25..=30 => "HSETEX K O FIELDS P#",
+        31..=33 => "HGETEX K G FIELDS F#",
+        34 => "HGETDEL K FIELDS F#",
+        35 => "PEXPIREAT K 4102444800000",
+        36 if random.once_in(3) => "SET K V",
+        37 if random.once_in(3) => "RPUSH K V",
+        38 => "DEL K",
+        _ => "HSET K P*",
+    });
+    let most = if random.once_in(10) { 40 } else { 4 };
+    let count = 1 + random.below(most);
+    if let Some(word) = command.pop() {
+        let given = match random.below(60) {
+            0 => random.pick(&["0", "-1", "x", "01", "9223372036854775807"]).to_string(),
+            1 => (count + 1).to_string(),
+            _ => count.to_string(),
+        };
+        match &word[..] {
+            b"F*" => command.extend((0..count).map(|_| b"F".to_vec())),
+            b"P*" => command.extend((0..count).flat_map(|_| [b"F".to_vec(), b"V".to_vec()])),
+            b"F#" => {
+                command.push(given.into_bytes());
+                command.extend((0..count).map(|_| b"F".to_vec()));
+            }
+            b"P#" => {
+                command.push(given.into_bytes());
+                command.extend((0..count).flat_map(|_| [b"F".to_vec(), b"V".to_vec()]));
+            }
+            _ => command.push(word),
+        }
+    }
+    let mut filled: Args = Vec::new();
+    for arg in command {
+        match &arg[..] {
+            b"K" => filled.push(random.pick(&["a", "b", "c", "fields"]).into()),
+            b"F" => filled.push(field(random)),
+            b"V" => filled.push(value(random)),
+            b"N" => filled.push(number(random)),
+            b"T" => filled.push(time(random, seconds, true)),
+            b"S" => filled.push(time(random, seconds, false)),
+            b"C" => conditions(random, &["NX", "XX", "GT", "LT", "gt"], &mut filled),
+            b"O" => {
+                let before = random.once_in(2);
+                let words = ["FNX", "FXX", "fxx", "NX", "XX"];
+                if before {
+                    conditions(random, &words, &mut filled);
+                }
+                expiry(random, seconds, "KEEPTTL", &mut filled);
+                if !before {
+                    conditions(random, &words, &mut filled);
+                }
+            }
+            b"G" => {
+                expiry(random, seconds, "PERSIST", &mut filled);
+                if random.once_in(20) {
+                    expiry(random, seconds, "PERSIST", &mut filled);
+                }
+            }
+            b"FIELDS" if random.once_in(60) => {}
+            _ => filled.push(arg),
+        }
+    }
+    // Some arguments too many.
+    if random.once_in(60) {
+        filled.push(field(random));
+    }
+    filled
+}
+
+/// Most often none or one of the words, seldom more.
+fn conditions(random: &mut Random, words: &[&str], command: &mut Args) {
+    if random.once_in(2) {
+        command.push(random.pick(words).into());
+        if random.once_in(6) {
+            command.push(random.pick(words).into());
+        }
+    } else if random.once_in(60) {
+        command.push(b"what".to_vec());
+    }
+}
+
+/// Most often a time, at times the word that stands in its place.
+fn expiry(random: &mut Random, seconds: &[&str], single: &str, command: &mut Args) {
+    match random.below(8) {
+        0..=2 => command.extend([b"PXAT".to_vec(), time(random, seconds, true)]),
+        3 => command.extend([b"exat".to_vec(), time(random, seconds, false)]),
+        4 | 5 => command.push(single.into()),
+        6 if random.once_in(6) => command.push(b"PXAT".to_vec()),
+        _ => {}
+    }
+    if random.once_in(20) {
+        command.push(single.into());
+    }
+}
+
+/// A time in seconds or milliseconds, at times one about the highest that Redis, or 64 bits, can hold.
+fn time(random: &mut Random, seconds: &[&str], milli: bool) -> Vec<u8> {
+    let limits = if milli {
+        ["70368744177663", "70368744177664", "9223372036854775807"]
+    } else {
+        ["70368744177", "70368744178", "9223372036854775"]
+    };
+    match random.below(60) {
+        0..=2 => random.pick(&limits).into(),
+        3 => random.pick(&["9223372036854775808", "9223372036854776000", "-1", "x", ""]).into(),
+        _ => format!("{}{}", random.pick(seconds), if milli { "000" } else { "" }).into_bytes(),
+    }
+}
+
+fn field(random: &mut Random) -> Vec<u8> {
+    match random.below(8) {
+        0 => random.pick(&["", "\0\r\n", "FIELDS", "PXAT"]).into(),
+        1..=6 => random.pick(&["f", "g", "h", "i", "j"]).into(),
+        _ => random.below(40).to_string().into_bytes(),
+    }
+}
+
+fn value(random: &mut Random) -> Vec<u8> {
+    match random.below(6) {
+        0 => random.pick(&["", "a\0b", " 1", "01", "-0", "1.5"]).into(),
+        1 => vec![b'v'; 100],
+        _ => number(random),
+    }
+}
+
+fn number(random: &mut Random) -> Vec<u8> {
+    match random.below(12) {
+        0 => i64::MAX.to_string().into_bytes(),
+        1 => i64::MIN.to_string().into_bytes(),
+        2 => random.pick(&["x", "", "+1", "1.0", "9223372036854775808"]).into(),
+        _ => (random.below(21).cast_signed() - 10).to_string().into_bytes(),
+    }
 }
