@@ -1,5 +1,7 @@
 //! What a key can hold.
 
+use crate::disk::prefetch;
+
 use super::{Hash, List, Set, Stream, StringValue, Zset};
 
 /// A value.
@@ -16,6 +18,32 @@ pub enum Value<'a> {
     Module(&'a [u8]),
     /// What cannot be understood, and is carried.
     Opaque(Box<Opaque<'a>>),
+}
+
+impl Value<'_> {
+    /// Asks for the bytes of the value, which will be read soon.
+    pub fn ask(&self) {
+        match self {
+            Value::String(StringValue::Borrowed(bytes)) => ask(bytes),
+            Value::List(list) => list.elements.iter().take(ASKED).for_each(|element| ask(element)),
+            Value::Hash(hash) => hash.fields().take(ASKED).for_each(|(_, value, _)| {
+                if let StringValue::Borrowed(bytes) = value {
+                    ask(bytes);
+                }
+            }),
+            _ => {}
+        }
+    }
+}
+
+/// How many elements of a collection are asked for: more would push each other out again.
+const ASKED: usize = 16;
+
+fn ask(bytes: &[u8]) {
+    prefetch(bytes, 0);
+    if bytes.len() > 64 {
+        prefetch(bytes, 64);
+    }
 }
 
 /// A key that was touched by a command that is not understood: whatever was done to it since.

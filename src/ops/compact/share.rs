@@ -148,6 +148,9 @@ fn key_error(error: KeyError, db: u32) -> Error {
     }
 }
 
+/// How many keys ahead of its turn a value is asked for: most lie in the log, where the last command was long ago.
+const ASK_AHEAD: usize = 8;
+
 fn each(
     db: &Db<'_>,
     filter: &Filter,
@@ -156,7 +159,11 @@ fn each(
     mut write: impl FnMut(&Entry<'_>) -> Result<()>,
 ) -> Result<()> {
     let all = filter.is_none();
+    let mut ahead = db.entries().skip(ASK_AHEAD);
     for entry in db.entries() {
+        if let Some(later) = ahead.next() {
+            later.value.ask();
+        }
         if all || filter.keeps(db.number(), entry, &mut counted.left_out) {
             counted.note(db.number(), entry, detail);
             write(entry)?;
