@@ -64,10 +64,19 @@ impl Flavour {
     }
 }
 
-/// The digest of a key, as `DEBUG DIGEST-VALUE` prints it.
+/// The digest of a key with its value, which goes into that of the data set.
 pub fn of_entry(entry: &Entry<'_>, flavour: Flavour) -> Digest {
     let mut digest = Digest::default();
     digest.mix(entry.key());
+    with_value(digest, entry, flavour)
+}
+
+/// The digest of a key's value and expiry, as `DEBUG DIGEST-VALUE` prints it.
+pub fn of_value(entry: &Entry<'_>, flavour: Flavour) -> Digest {
+    with_value(Digest::default(), entry, flavour)
+}
+
+fn with_value(mut digest: Digest, entry: &Entry<'_>, flavour: Flavour) -> Digest {
     let number: u32 = match &entry.value {
         Value::String(_) => 0,
         Value::List(_) => 1,

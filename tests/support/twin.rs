@@ -206,7 +206,7 @@ fn explain(server: &mut Running, binary: &Binary, keyspace: &mut Keyspace<'_>, d
             let reply = server.client.call(&[&b"DEBUG"[..], b"DIGEST-VALUE", &key]);
             let theirs = reply.array()[0].text();
             let ours = keyspace.db(number).get(&key).map(|entry| {
-                (digest::of_entry(entry, flavour).to_string(), format!("{:?}", entry.value))
+                (digest::of_value(entry, flavour).to_string(), format!("{:?}", entry.value))
             });
             if ours.as_ref().map(|(digest, _)| digest.as_str()) != Some(theirs.as_str()) {
                 let dump = server.client.call(&[&b"DUMP"[..], &key]);
