@@ -67,7 +67,7 @@ fn search(call: &mut Call<'_, '_>, kind: Kind) -> Applied {
     let server = call.context.server;
     let source = call.args[if kind == Kind::SearchStore { 2 } else { 1 }];
     let zset = call.db().find::<Zset<'_>>(source)?;
-    // Up to Redis 6.2 nothing else is looked at then, and nothing is stored.
+    // Up to Redis 6.2 nothing else is looked at then, and nothing is stored. Observed on 6.2.5; 6.2.6 corrected it.
     if zset.is_none() && !server.has_redis(7, 0) {
         return Ok(());
     }
@@ -122,7 +122,7 @@ fn find<'a>(
     let most = most.unwrap_or(usize::MAX);
     let ordered = zset.ordered();
     let mut found = Vec::new();
-    for cell in shape.cells() {
+    for cell in shape.cells(server) {
         let (min, max) = cell.scores();
         let start = ordered.behind(|(_, score)| score < min);
         let end = ordered.behind(|(_, score)| score < max);

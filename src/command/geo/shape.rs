@@ -61,15 +61,33 @@ impl Shape {
     }
 
     /// The cells that cover it, in the order in which they are searched: its own, and those around it that are needed.
-    pub(super) fn cells(&self) -> impl Iterator<Item = Cell> + use<> {
+    ///
+    /// Up to Redis 6.2 (*observed* on 6.2.5; corrected in 6.2.7) it can miss places close to the search's edge.
+    pub(super) fn cells(&self, server: Server) -> impl Iterator<Item = Cell> + use<> {
         let bounds = self.bounds();
-        let mut step = self.step();
+        let metres = self.metres();
+        let mut step = step_for(metres, self.around.latitude);
         let mut own = Cell::of(self.around, step);
         // The cells around it may end too soon.
-        let too_small = own.beside(0, 1).area().latitude.max < bounds.north
-            || own.beside(0, -1).area().latitude.min > bounds.south
-            || own.beside(1, 0).area().longitude.max < bounds.east
-            || own.beside(-1, 0).area().longitude.min > bounds.west;
+        let [north, south] = [1, -1].map(|north| own.beside(0, north).area().latitude);
+        let [east, west] = [1, -1].map(|east| own.beside(east, 0).area().longitude);
+        let too_small = if server.has_redis(7, 0) {
+            north.max < bounds.north
+                || south.min > bounds.south
+                || east.max < bounds.east
+                || west.min > bounds.west
+        } else {
+            let Coordinates { longitude, latitude } = self.around;
+            [
+                (longitude, north.max),
+                (longitude, south.min),
+                (east.max, latitude),
+                (west.min, latitude),
+            ]
+            .into_iter()
+            .map(|(longitude, latitude)| Coordinates { longitude, latitude })
+            .any(|edge| distance(self.around, edge, server) < metres)
+        };
         if step > 1 && too_small {
             step -= 1;
             own = Cell::of(self.around, step);
@@ -95,28 +113,15 @@ impl Shape {
         std::iter::once(own).chain(around)
     }
 
-    /// The step at which a cell is about as large as the search.
-    fn step(&self) -> u32 {
-        let mut metres = self.unit
-            * match self.extent {
-                Extent::Radius(radius) => radius,
-                Extent::Box { width, height } => {
-                    ((width / 2.0) * (width / 2.0) + (height / 2.0) * (height / 2.0)).sqrt()
-                }
-            };
-        if metres == 0.0 {
-            return 26;
-        }
-        let mut step: i32 = 1;
-        while metres < MERCATOR_MOST {
-            metres *= 2.0;
-            step += 1;
-        }
-        step -= 2;
-        // Cells are narrow there.
-        let latitude = self.around.latitude.abs();
-        step -= i32::from(latitude > 66.0) + i32::from(latitude > 80.0);
-        step.clamp(1, 26).unsigned_abs()
+    /// From its middle to its furthest point.
+    fn metres(&self) -> f64 {
+        let furthest = match self.extent {
+            Extent::Radius(radius) => radius,
+            Extent::Box { width, height } => {
+                ((width / 2.0) * (width / 2.0) + (height / 2.0) * (height / 2.0)).sqrt()
+            }
+        };
+        furthest * self.unit
     }
 
     fn bounds(&self) -> Bounds {
@@ -138,6 +143,22 @@ impl Shape {
             north: latitude + up,
         }
     }
+}
+
+/// The step at which a cell is about as large as a search of so many metres.
+fn step_for(mut metres: f64, latitude: f64) -> u32 {
+    if metres == 0.0 {
+        return 26;
+    }
+    let mut step: i32 = 1;
+    while metres < MERCATOR_MOST {
+        metres *= 2.0;
+        step += 1;
+    }
+    step -= 2;
+    // Cells are narrow there.
+    step -= i32::from(latitude.abs() > 66.0) + i32::from(latitude.abs() > 80.0);
+    step.clamp(1, 26).unsigned_abs()
 }
 
 /// In degrees.

@@ -36,7 +36,7 @@ fn words(line: &str) -> Args {
 
 impl Maker {
     fn command(&mut self) -> Args {
-        let (key, other) = (self.key(), self.key());
+        let key = self.key();
         match self.random.below(20) {
             0..=6 => {
                 let flag = if self.random.once_in(5) {
@@ -56,7 +56,7 @@ impl Maker {
                 command
             }
             7..=12 => {
-                let mut command = words(&format!("GEOSEARCHSTORE {key} {other}"));
+                let mut command = words(&format!("GEOSEARCHSTORE {} {key}", self.destination()));
                 let mut options = vec![self.around(), self.extent()];
                 options.push(self.how_many());
                 if self.random.once_in(2) {
@@ -80,7 +80,8 @@ impl Maker {
                 command
             }
             13 | 14 => {
-                let store = self.store(&other);
+                let to = self.destination();
+                let store = self.store(&to);
                 words(&format!(
                     "GEORADIUS {key} {} {} {} {store}",
                     self.coordinates(),
@@ -89,7 +90,8 @@ impl Maker {
                 ))
             }
             15 | 16 => {
-                let store = self.store(&other);
+                let to = self.destination();
+                let store = self.store(&to);
                 words(&format!(
                     "GEORADIUSBYMEMBER {key} {} {} {} {store}",
                     self.member(),
@@ -120,6 +122,11 @@ impl Maker {
 
     fn key(&mut self) -> String {
         self.random.pick(&["a", "b", "c", "d"]).to_string()
+    }
+
+    /// Seldom a source, for distances are no places.
+    fn destination(&mut self) -> String {
+        self.random.pick(&["x", "y", "z", "x", "y", "z", "a"]).to_string()
     }
 
     fn member(&mut self) -> String {
@@ -156,8 +163,8 @@ impl Maker {
                 format!("{longitude} {latitude}")
             }
             1..=3 => format!("{} {}", one * 180.0, other * 85.05),
-            4 => format!("{} {}", self.random.below(4), self.random.below(4)),
-            5 => format!("2.5 {}", other),
+            4..=6 => format!("{} {}", self.random.below(4), 47 + self.random.below(4)),
+            7 => format!("2.5 {}", 48.0 + other),
             _ => format!("{} {}", 2.0 + one, 48.0 + other),
         }
     }
