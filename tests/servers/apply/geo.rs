@@ -10,7 +10,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     on_each(&LINES, "apply::geo::random_sequences", random_sequences)
 }
 
-/// It was run with 2000.
+/// It was run with 1000.
 const SEQUENCES: u64 = 40;
 
 fn random_sequences(binary: &Binary) {

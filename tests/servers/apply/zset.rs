@@ -77,7 +77,7 @@ enum Kind {
     OneScore,
 }
 
-/// How many sequences of each kind. It was run with 3000.
+/// How many sequences of each kind. It was run with 1000.
 const SEQUENCES: u64 = 60;
 
 fn small_sets(binary: &Binary) {
