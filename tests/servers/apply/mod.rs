@@ -2,6 +2,7 @@
 
 use libtest_mimic::Trial;
 
+mod bitmap;
 mod generic;
 mod geo;
 mod hash;
@@ -14,6 +15,7 @@ mod zset;
 
 pub(crate) fn trials() -> Vec<Trial> {
     let trials = [
+        bitmap::trials(),
         generic::trials(),
         geo::trials(),
         hash::trials(),
