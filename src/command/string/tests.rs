@@ -138,7 +138,7 @@ fn another_type_is_left_as_it_is() {
     ] {
         assert_eq!(trying.run(line), Err(Unapplied::WRONG_TYPE), "{line}");
         assert!(matches!(trying.value("l"), Some(Value::List(_))), "{line}");
-        assert_eq!(trying.value("d").is_some(), false, "{line}");
+        assert!(trying.value("d").is_none(), "{line}");
     }
     for line in ["SET l x NX", "SETNX l x", "MSETNX a 1 l 2", "MSETEX 2 a 1 l 2 NX"] {
         assert_eq!(trying.run(line), Ok(()), "{line}");
