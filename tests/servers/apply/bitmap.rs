@@ -2,7 +2,7 @@
 
 use libtest_mimic::Trial;
 
-use super::string::{bystander, list, run};
+use super::string::{bystander, list, run_if};
 use crate::support::server::Binary;
 use crate::support::twin::{Args, Random};
 use crate::support::{LINES, on_each};
@@ -14,7 +14,14 @@ pub(crate) fn trials() -> Vec<Trial> {
 const KEYS: [&str; 5] = ["a", "b", "c", "d", "e"];
 
 fn random_sequences(binary: &Binary) {
-    run(binary, 100, 200, command);
+    // Redis 6.2.5 as built does not see that an i64 runs below its limit: its source lets the overflow happen
+    // before it looks, which the language leaves undefined. Later 6.2 have the source of 7.0.
+    let sound = binary.line.has_redis(7, 0);
+    run_if(binary, 100, 200, command, |args| sound || !is_undefined(args));
+}
+
+fn is_undefined(args: &Args) -> bool {
+    args[0] == b"BITFIELD" && args.iter().any(|arg| arg == b"i64")
 }
 
 fn command(random: &mut Random) -> Args {

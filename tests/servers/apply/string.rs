@@ -27,13 +27,26 @@ pub(super) fn sequences(usually: u64) -> u64 {
 
 /// Runs sequences of commands that the server knows and that can be applied.
 pub(super) fn run(binary: &Binary, usually: u64, length: usize, command: fn(&mut Random) -> Args) {
+    run_if(binary, usually, length, command, |_| true);
+}
+
+/// The same, without the commands that are not wanted.
+pub(super) fn run_if(
+    binary: &Binary,
+    usually: u64,
+    length: usize,
+    command: fn(&mut Random) -> Args,
+    wanted: impl Fn(&Args) -> bool,
+) {
     let data = tempfile::tempdir().expect("a directory");
     let mut server = twin::start(binary, data.path());
     for seed in 0..sequences(usually) {
         let mut random = Random::new(seed);
         let commands = std::iter::repeat_with(|| command(&mut random));
-        let commands: Vec<Args> =
-            commands.filter(|args| twin::is_common(binary, args)).take(length).collect();
+        let commands: Vec<Args> = (commands.filter(|args| twin::is_common(binary, args)))
+            .filter(&wanted)
+            .take(length)
+            .collect();
         twin::compare(&mut server, binary, &commands, 50);
     }
 }
