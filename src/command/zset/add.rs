@@ -3,21 +3,22 @@
 use super::double::double;
 use crate::command::apply::{Applied, Call, Unapplied};
 use crate::keyspace::{ZeroSign, Zset};
-use crate::server::Product;
 
 pub(super) fn zadd(call: &mut Call<'_, '_>) -> Applied {
-    add(call, Flags::default())
+    add_arguments(call, Flags::default())
 }
 
 /// ZADD INCR in other words: it even takes the same flags, where its increment stands.
 pub(super) fn zincrby(call: &mut Call<'_, '_>) -> Applied {
-    add(call, Flags { incr: true, ..Flags::default() })
+    add_arguments(call, Flags { incr: true, ..Flags::default() })
 }
 
 #[derive(Clone, Copy, Default)]
-struct Flags {
-    nx: bool,
-    xx: bool,
+pub(in crate::command) struct Flags {
+    /// Adds members alone.
+    pub(in crate::command) nx: bool,
+    /// Adds none.
+    pub(in crate::command) xx: bool,
     gt: bool,
     lt: bool,
     incr: bool,
@@ -50,7 +51,7 @@ impl Flags {
         let failed = |why| Err(Unapplied::Failed(why));
         if self.nx && self.xx {
             failed("ERR XX and NX options at the same time are not compatible")
-        } else if (self.gt && self.nx) || (self.lt && self.nx) || (self.gt && self.lt) {
+        } else if self.nx && (self.gt || self.lt) || self.gt && self.lt {
             failed("ERR GT, LT, and/or NX options at the same time are not compatible")
         } else if self.incr && pairs > 1 {
             failed("ERR INCR option supports a single increment-element pair")
@@ -74,31 +75,44 @@ impl Flags {
     }
 }
 
-/// Scores up to this many need no room of their own.
-const FEW: usize = 16;
-
-fn add(call: &mut Call<'_, '_>, mut flags: Flags) -> Applied {
+fn add_arguments(call: &mut Call<'_, '_>, mut flags: Flags) -> Applied {
     let first = flags.read(call.args);
     let pairs = &call.args[first..];
-    if pairs.is_empty() || pairs.len() % 2 != 0 {
+    if pairs.is_empty() || !pairs.len().is_multiple_of(2) {
         return Err(Unapplied::SYNTAX);
     }
-    let count = pairs.len() / 2;
-    flags.check(count)?;
-
-    // All scores are read before the first is given.
+    flags.check(pairs.len() / 2)?;
     let server = call.context.server;
-    let (mut few, mut many) = ([0.0; FEW], Vec::new());
-    let scores = if count <= FEW {
-        &mut few[..count]
-    } else {
-        many.resize(count, 0.0);
-        &mut many[..]
-    };
-    for (score, pair) in scores.iter_mut().zip(pairs.chunks_exact(2)) {
-        *score = double(pair[0], server).ok_or(Unapplied::NOT_A_FLOAT)?;
-    }
+    let scored = pairs.chunks_exact(2).map(|pair| {
+        let score = double(pair[0], server).ok_or(Unapplied::NOT_A_FLOAT)?;
+        Ok((score, pair[1]))
+    });
+    add(call, flags, scored)
+}
 
+/// Members up to this many need no room of their own.
+const FEW: usize = 16;
+
+/// Gives members their scores; none of them, if one cannot be read. There has to be one.
+pub(in crate::command) fn add<'c>(
+    call: &mut Call<'_, '_>,
+    flags: Flags,
+    scored: impl ExactSizeIterator<Item = Result<(f64, &'c [u8]), Unapplied>>,
+) -> Applied {
+    let count = scored.len();
+    let (mut few, many);
+    let scored = if count <= FEW {
+        few = [(0.0, &[][..]); FEW];
+        for (place, scored) in few.iter_mut().zip(scored) {
+            *place = scored?;
+        }
+        &few[..count]
+    } else {
+        many = scored.collect::<Result<Vec<_>, _>>()?;
+        &many[..]
+    };
+
+    let server = call.context.server;
     let (key, arena, zero) = (call.key(), call.keyspace.arena(), ZeroSign::of(server));
     let zset = if flags.xx {
         let Some(zset) = call.db().find_mut::<Zset<'_>>(key)? else { return Ok(()) };
@@ -111,15 +125,15 @@ fn add(call: &mut Call<'_, '_>, mut flags: Flags) -> Applied {
         zset.unpack_for(count, 0);
     }
     // Valkey since 8.0 expects the longest of them too; others the first, if there is no set yet.
-    if server.product == Product::Valkey && server.has_valkey(8, 0) {
-        let longest = pairs.chunks_exact(2).map(|pair| pair[1].len()).max();
+    if server.has_valkey(8, 0) {
+        let longest = scored.iter().map(|(_, member)| member.len()).max();
         zset.unpack_for(0, longest.unwrap_or(0));
     } else if zset.is_empty() {
-        zset.unpack_for(0, pairs[1].len());
+        zset.unpack_for(0, scored[0].1.len());
     }
-    for (given, pair) in scores.iter().zip(pairs.chunks_exact(2)) {
+    for &(given, member) in scored {
         let keep = |member: &[u8]| &*arena.alloc_slice_copy(member);
-        zset.update(pair[1], zero, keep, |current| flags.decide(current, *given))?;
+        zset.update(member, zero, keep, |current| flags.decide(current, given))?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Sorted sets.
 
-mod add;
+pub(super) mod add;
 pub(super) mod double;
 mod pop;
 mod range;

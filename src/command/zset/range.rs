@@ -278,8 +278,21 @@ fn select<'a>(
         Wanted::Members(members) if reversed => members.places_from_end(ordered),
         Wanted::Members(members) => members.places(ordered),
     };
-    let members = ordered.range(places);
     let count = usize::try_from(limit.count).unwrap_or(usize::MAX);
+    if let (Wanted::Members(lex), Ok(offset)) = (wanted, usize::try_from(limit.offset))
+        && !places.is_empty()
+        && !has_one_score(ordered)
+    {
+        // In no order either: what the offset skips is not looked at, and may be beyond the range.
+        return if reversed {
+            let members = ordered.range(ordered.start()..places.end).rev().skip(offset);
+            members.take_while(|member| lex.is_behind_min(*member)).take(count).collect()
+        } else {
+            let members = ordered.range(places.start..ordered.end()).skip(offset);
+            members.take_while(|member| lex.is_before_max(*member)).take(count).collect()
+        };
+    }
+    let members = ordered.range(places);
     match usize::try_from(limit.offset) {
         Ok(offset) if reversed => members.rev().skip(offset).take(count).collect(),
         Ok(offset) => members.skip(offset).take(count).collect(),
