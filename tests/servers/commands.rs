@@ -13,6 +13,7 @@ use crate::support::{LINES, on_each};
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = on_each(&LINES, "commands::the_table_is_what_the_server_lists", compare);
     trials.extend(on_each(&LINES, "commands::keys_are_where_the_server_finds_them", keys));
+    trials.extend(on_each(&LINES, "commands::what_writes_can_be_applied", applied));
     trials
 }
 
@@ -92,7 +93,6 @@ const NOT_APPLIED: &[(&str, &str)] = &[
 ];
 
 /// Every command that writes, as the server or the table has it, is applied or refused with a reason.
-#[allow(dead_code)] // To be a trial, `commands::what_writes_can_be_applied`, once the commands of geo are applied.
 fn applied(binary: &Binary) {
     let data = tempfile::tempdir().expect("a directory");
     let mut server = Running::start(binary, data.path(), &[]).expect("the server runs");
