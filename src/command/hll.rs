@@ -132,3 +132,92 @@ fn pfdebug(call: &mut Call<'_, '_>) -> Applied {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::string::testing::Trying;
+    use super::*;
+    use crate::keyspace::Bump;
+    use crate::server::{redis, valkey};
+
+    #[test]
+    fn counting_one_key_stores_the_count_until_it_changes() {
+        let arena = Bump::new();
+        let mut trying = Trying::new(redis(7, 0), &arena);
+        assert_eq!(trying.run("PFADD h a b c"), Ok(()));
+        assert_eq!(trying.bytes("h").unwrap()[15], 0x80);
+        assert_eq!(trying.run("PFCOUNT h h"), Ok(()));
+        assert_eq!(trying.bytes("h").unwrap()[15], 0x80, "several are not stored");
+        assert_eq!(trying.run("PFCOUNT h"), Ok(()));
+        assert_eq!(trying.bytes("h").unwrap()[8..16], [3, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(trying.run("PFADD h a"), Ok(()));
+        assert_eq!(trying.bytes("h").unwrap()[15], 0, "nothing changed");
+        assert_eq!(trying.run("PFMERGE h"), Ok(()));
+        assert_eq!(trying.bytes("h").unwrap()[15], 0x80, "a merge always forgets it");
+        assert_eq!(trying.run("PFCOUNT none"), Ok(()));
+        assert_eq!(trying.bytes("none"), None);
+    }
+
+    #[test]
+    fn a_key_without_elements_is_made_all_the_same() {
+        let arena = Bump::new();
+        let mut trying = Trying::new(redis(7, 0), &arena);
+        assert_eq!(trying.run("PFADD h"), Ok(()));
+        let empty = b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80\x7f\xff";
+        assert_eq!(trying.bytes("h").as_deref(), Some(&empty[..]));
+        assert_eq!(trying.run("PFMERGE m none"), Ok(()));
+        assert_eq!(trying.bytes("m").as_deref(), Some(&empty[..]));
+    }
+
+    #[test]
+    fn looking_at_registers_makes_them_dense() {
+        let arena = Bump::new();
+        let mut trying = Trying::new(valkey(9, 1), &arena);
+        for name in ["GETREG", "todense"] {
+            assert_eq!(trying.run("SET h x"), Ok(()));
+            assert_eq!(trying.apply(&[b"PFDEBUG", name.as_bytes(), b"h"]), Err(NO_HYPERLOGLOG));
+            assert_eq!(trying.run("GETDEL h"), Ok(()));
+            assert_eq!(trying.run("PFADD h x"), Ok(()));
+            assert_eq!(trying.run("PFDEBUG DECODE h"), Ok(()));
+            assert_eq!(trying.apply(&[b"PFDEBUG", name.as_bytes(), b"h"]), Ok(()));
+            assert_eq!(trying.bytes("h").unwrap().len(), 12304);
+            assert!(trying.run("PFDEBUG DECODE h").is_err());
+        }
+        for line in ["PFDEBUG GETREG none", "PFDEBUG NOPE h", "PFDEBUG ENCODING h x"] {
+            assert!(matches!(trying.run(line), Err(Unapplied::Failed(_))), "{line}");
+        }
+        assert_eq!(trying.run("PFDEBUG SIMD off"), Ok(()));
+    }
+
+    /// Any string can be set, and then be used as a HyperLogLog.
+    #[test]
+    fn no_string_makes_it_panic() {
+        let arena = Bump::new();
+        // Any sequence of bytes that is not all alike.
+        let mut state = 1_u64;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            state.to_be_bytes()[0]
+        };
+        for round in 0..2_000_usize {
+            let mut bytes = b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80".to_vec();
+            bytes.extend((0..round % 40).map(|_| next() >> (round % 3)));
+            if round % 5 == 0 {
+                bytes.push(0x40 | next() >> 2);
+            }
+            let bytes = arena.alloc_slice_copy(&bytes);
+            let server = if round % 2 == 0 { redis(6, 2) } else { valkey(9, 1) };
+            let mut trying = Trying::new(server, &arena);
+            for line in [
+                "PFADD h a b c d e f g",
+                "PFCOUNT h",
+                "PFMERGE d h",
+                "PFMERGE h d",
+                "PFDEBUG TODENSE h",
+            ] {
+                assert_eq!(trying.apply(&[b"SET", b"h", bytes]), Ok(()));
+                let _ = trying.run(line);
+            }
+        }
+    }
+}

@@ -336,3 +336,125 @@ impl<'a> Visitor<'a> for Loader<'_, 'a> {
         self.keyspace.db(self.db).set(name, value).set_expiry(self.expires_ms);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keyspace::Bump;
+    use crate::progress::Silent;
+    use crate::rdb::walk;
+    use crate::server::{redis, valkey};
+
+    /// An RDB of version 9 without a checksum.
+    fn rdb(body: &[u8]) -> Vec<u8> {
+        [&b"REDIS0009"[..], body, &[0xff], &[0; 8]].concat()
+    }
+
+    fn loaded<'a>(
+        keyspace: &mut Keyspace<'a>,
+        bytes: &'a [u8],
+        server: Server,
+        owns: &dyn Fn(&[u8]) -> bool,
+    ) -> Result<Beside<'a>, Unloadable> {
+        let mut loader = Loader::new(keyspace, server, owns);
+        walk(bytes, &mut loader, &Silent).expect("a sound RDB");
+        loader.finish()
+    }
+
+    fn names<'a>(keyspace: &Keyspace<'a>) -> Vec<(u32, &'a [u8])> {
+        let of = |db: &crate::keyspace::Db<'a>| {
+            let number = db.number();
+            db.entries().map(|entry| (number, entry.key())).collect::<Vec<_>>()
+        };
+        keyspace.databases().flat_map(of).collect()
+    }
+
+    #[test]
+    fn only_keys_that_are_owned_are_put_in() {
+        let bytes = rdb(b"\0\x01a\x01x\0\x01b\x01y\xfe\x03\xfc\x01\0\0\0\0\0\0\0\0\x01a\x01z");
+        let arena = Bump::new();
+        let mut keyspace = Keyspace::new(&arena);
+        loaded(&mut keyspace, &bytes, redis(6, 2), &|key| key == b"a").expect("all can be held");
+        assert_eq!(names(&keyspace), [(0, &b"a"[..]), (3, b"a")]);
+        let expiry = |db: u32, keyspace: &mut Keyspace<'_>| {
+            keyspace.db(db).get(b"a").expect("a key").expires_ms()
+        };
+        assert_eq!(expiry(0, &mut keyspace), None);
+        assert_eq!(expiry(3, &mut keyspace), Some(1));
+    }
+
+    #[test]
+    fn an_empty_collection_is_left_out_as_servers_do() {
+        let bytes = rdb(b"\x01\x01l\0\x02\x01s\0\x05\x01z\0\x04\x01h\0\0\x01k\0");
+        let arena = Bump::new();
+        let mut keyspace = Keyspace::new(&arena);
+        loaded(&mut keyspace, &bytes, redis(6, 2), &|_| true).expect("all can be held");
+        assert_eq!(names(&keyspace), [(0, &b"k"[..])]);
+    }
+
+    #[test]
+    fn a_database_that_no_server_has_is_told() {
+        // 2^32, as a length of eight bytes.
+        let bytes = rdb(b"\xfe\x81\0\0\0\x01\0\0\0\0\0\x01a\x01x\xfe\0\0\x01b\x01y");
+        let arena = Bump::new();
+        let mut keyspace = Keyspace::new(&arena);
+        let told = loaded(&mut keyspace, &bytes, redis(6, 2), &|_| true).err();
+        assert_eq!(told, Some(Unloadable::Database(1 << 32)));
+        assert_eq!(names(&keyspace), [(0, &b"b"[..])]);
+    }
+
+    /// Later servers pack a small sorted set, and lose the sign of a zero by that.
+    #[test]
+    fn a_zero_has_the_sign_that_the_server_leaves_it() {
+        let bytes = rdb(b"\x05\x01z\x01\x01m\0\0\0\0\0\0\0\x80");
+        for (server, negative) in [(redis(6, 2), true), (redis(7, 0), false), (valkey(9, 1), false)]
+        {
+            let arena = Bump::new();
+            let mut keyspace = Keyspace::new(&arena);
+            loaded(&mut keyspace, &bytes, server, &|_| true).expect("all can be held");
+            let Value::Zset(zset) = &keyspace.db(0).get(b"z").expect("a key").value else {
+                panic!("a sorted set")
+            };
+            assert_eq!(zset.score(b"m").map(f64::is_sign_negative), Some(negative), "{server}");
+        }
+    }
+
+    /// A stream of two nodes of one entry each, the higher id first.
+    #[test]
+    fn a_stream_out_of_order_is_told_and_left_out() {
+        let node = |ms: u8| {
+            let id = [0, 0, 0, 0, 0, 0, 0, ms, 0, 0, 0, 0, 0, 0, 0, 0];
+            // One entry, none deleted, one field `f`; then flags 2, no difference, the value `v`, 4 items.
+            let items =
+                b"\x01\x01\0\x01\x01\x01\x81f\x02\0\x01\x02\x01\0\x01\0\x01\x81v\x02\x04\x01";
+            let len = u8::try_from(items.len() + 7).expect("a short one");
+            let pack = [&[len, 0, 0, 0, 10, 0][..], items, &[0xff]].concat();
+            [&[16][..], &id, &[len], &pack].concat()
+        };
+        let stream = |nodes: [u8; 2]| {
+            let body = [&b"\x0f\x01x\x02"[..], &node(nodes[0]), &node(nodes[1]), &[2, 9, 0, 0]];
+            rdb(&body.concat())
+        };
+        let (right, wrong) = (stream([5, 9]), stream([9, 5]));
+        let arena = Bump::new();
+        let mut keyspace = Keyspace::new(&arena);
+        loaded(&mut keyspace, &right, redis(6, 2), &|_| true).expect("all can be held");
+        assert_eq!(names(&keyspace), [(0, &b"x"[..])]);
+        let mut keyspace = Keyspace::new(&arena);
+        let told = loaded(&mut keyspace, &wrong, redis(6, 2), &|_| true).err();
+        assert_eq!(told, Some(Unloadable::StreamOrder { db: 0, key: b"x".to_vec() }));
+        assert!(keyspace.is_empty());
+    }
+
+    #[test]
+    fn libraries_are_told_beside() {
+        let library = b"#!lua name=mine\n";
+        let bytes = [&b"\xf5\x10"[..], library].concat();
+        let bytes = [&b"REDIS0010"[..], &bytes, &[0xff], &[0; 8]].concat();
+        let arena = Bump::new();
+        let mut keyspace = Keyspace::new(&arena);
+        let beside = loaded(&mut keyspace, &bytes, redis(7, 0), &|_| true).expect("a library");
+        let (name, found) = beside.functions.iter().next().expect("a library");
+        assert_eq!((name, found.code()), (&b"mine"[..], &library[..]));
+    }
+}

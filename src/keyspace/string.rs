@@ -42,12 +42,12 @@ impl<'a> StringValue<'a> {
     /// The bytes, to change them.
     #[inline]
     pub fn to_mut(&mut self) -> &mut Vec<u8> {
-        self.to_mut_of(0)
+        self.owned_with_room(0)
     }
 
     /// The bytes, to change them, in a place with room for at least so many if they have to be copied.
     #[inline]
-    fn to_mut_of(&mut self, capacity: usize) -> &mut Vec<u8> {
+    fn owned_with_room(&mut self, capacity: usize) -> &mut Vec<u8> {
         if !matches!(self, StringValue::Owned(_)) {
             *self = StringValue::Owned(self.with(|bytes| {
                 let mut copy = Vec::with_capacity(capacity.max(bytes.len()));
@@ -65,7 +65,7 @@ impl<'a> StringValue<'a> {
     #[inline]
     pub fn append(&mut self, bytes: &[u8]) {
         let whole = self.len().saturating_add(bytes.len());
-        self.to_mut_of(whole).extend_from_slice(bytes);
+        self.owned_with_room(whole).extend_from_slice(bytes);
     }
 
     /// The bytes, to change them, with zeros added at the end until there are at least so many.
@@ -76,7 +76,7 @@ impl<'a> StringValue<'a> {
             // Zeros straight from the system cost nothing until they are touched.
             *self = StringValue::Owned(vec![0; length]);
         }
-        let bytes = self.to_mut_of(length);
+        let bytes = self.owned_with_room(length);
         if bytes.len() < length {
             bytes.resize(length, 0);
         }

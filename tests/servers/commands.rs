@@ -1,6 +1,6 @@
 //! The command table, held against the servers' own lists.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aofkit::command::{self, CommandId, Keys};
 use aofkit::server::{Server, redis, valkey};
@@ -13,6 +13,7 @@ use crate::support::{LINES, on_each};
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = on_each(&LINES, "commands::the_table_is_what_the_server_lists", compare);
     trials.extend(on_each(&LINES, "commands::keys_are_where_the_server_finds_them", keys));
+    trials.extend(on_each(&LINES, "commands::what_writes_can_be_applied", applied));
     trials
 }
 
@@ -80,6 +81,38 @@ fn compare(binary: &Binary) {
     found.sort();
     argued.sort_unstable();
     assert_eq!(found, argued, "found (left) is not what is argued (right)");
+}
+
+/// What writes and has no `apply`, and why.
+const NOT_APPLIED: &[(&str, &str)] = &[
+    ("DEBUG", "no server logs it"),
+    ("FUNCTION", "libraries belong to no share of the keys: `command::scripting::apply_function`"),
+    ("VADD", "vector sets cannot be built again, and are carried"),
+    ("VREM", "vector sets cannot be built again, and are carried"),
+    ("VSETATTR", "vector sets cannot be built again, and are carried"),
+];
+
+/// Every command that writes, as the server or the table has it, is applied or refused with a reason.
+fn applied(binary: &Binary) {
+    let data = tempfile::tempdir().expect("a directory");
+    let mut server = Running::start(binary, data.path(), &[]).expect("the server runs");
+    let mut listed = BTreeMap::new();
+    for entry in server.client.call(&["COMMAND"]).array() {
+        list(entry, &mut listed);
+    }
+    let theirs = listed.iter().filter(|(_, listed)| listed.writes);
+    let theirs = theirs.map(|(name, _)| name.split('|').next().unwrap_or(name));
+    let ours = CommandId::all().map(CommandId::row);
+    let ours = ours.filter(|row| row.writes && row.known_by(binary.line)).map(|row| row.name);
+    let missing: BTreeSet<&str> = (theirs.chain(ours))
+        .filter(|name| command::lookup(name.as_bytes()).is_none_or(|id| id.row().apply.is_none()))
+        .filter(|name| NOT_APPLIED.iter().all(|(argued, _)| argued != name))
+        .collect();
+    assert!(missing.is_empty(), "nothing applies {missing:?}");
+    for (name, why) in NOT_APPLIED {
+        let id = command::lookup(name.as_bytes()).expect("a command");
+        assert!(id.row().apply.is_none(), "{name} is applied, although {why}");
+    }
 }
 
 fn differences(line: Server, name: &str, theirs: &Listed, found: &mut Vec<String>) {

@@ -169,3 +169,6 @@ fn bitop(call: &mut Call<'_, '_>) -> Applied {
     db.set(destination, Value::String(StringValue::Owned(result)));
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -128,3 +128,8 @@ fn integer(value: &StringValue<'_>) -> Result<i64, Unapplied> {
     };
     number.ok_or(Unapplied::NOT_AN_INTEGER)
 }
+
+#[cfg(test)]
+pub(super) mod testing;
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use super::super::number;
 use crate::keyspace::{Db, StringValue, Value};
 use crate::server::Server;
 
-/// SET and GETEX options that Redis got in 8.4, as far as its documentation tells.
+/// Options of SET that came after Redis 8.2, as far as its documentation tells.
 const LATER_WORDS: [&str; 4] = ["IFDEQ", "IFDNE", "IFEQ", "IFNE"];
 
 /// What must be true for the key to be set.
@@ -134,7 +134,7 @@ impl<'a> Options<'a> {
 /// What a word is that is no option, or not here.
 fn unknown(word: &[u8], server: Server) -> Unapplied {
     let later = LATER_WORDS.iter().any(|name| word.eq_ignore_ascii_case(name.as_bytes()));
-    if later && !server.has_valkey(7, 2) && server.has_redis(8, 3) {
+    if later && server.has_redis(8, 3) {
         Unapplied::Refused("an option of SET that came after Redis 8.2")
     } else {
         Unapplied::SYNTAX
@@ -290,7 +290,7 @@ fn pairs<'c, 'a>(args: &'c [&'a [u8]]) -> impl Iterator<Item = (&'a [u8], &'a [u
 }
 
 pub(super) fn mset(call: &mut Call<'_, '_>) -> Applied {
-    if call.args.len() % 2 == 0 {
+    if call.args.len().is_multiple_of(2) {
         return Err(Unapplied::Failed("ERR wrong number of arguments for 'mset' command"));
     }
     let (args, owns) = (call.args, call.context.owns);
@@ -302,7 +302,7 @@ pub(super) fn mset(call: &mut Call<'_, '_>) -> Applied {
 }
 
 pub(super) fn msetnx(call: &mut Call<'_, '_>) -> Applied {
-    if call.args.len() % 2 == 0 {
+    if call.args.len().is_multiple_of(2) {
         return Err(Unapplied::Failed("ERR wrong number of arguments for 'msetnx' command"));
     }
     let args = call.args;

@@ -1,10 +1,12 @@
 //! HyperLogLogs, byte for byte.
 
+use aofkit::keyspace::hyperloglog::{self, Rules};
 use libtest_mimic::Trial;
 
 use super::string::{bystander, list, run};
+use crate::support::client::Reply;
 use crate::support::server::Binary;
-use crate::support::twin::{Args, Random};
+use crate::support::twin::{self, Args, Random};
 use crate::support::{LINES, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -12,6 +14,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         on_each(&LINES, "apply::hll::random_sequences", random_sequences),
         on_each(&LINES, "apply::hll::many_elements", many_elements),
         on_each(&LINES, "apply::hll::forged", forged),
+        on_each(&LINES, "apply::hll::other_limits", other_limits),
     ];
     trials.into_iter().flatten().collect()
 }
@@ -49,6 +52,32 @@ fn forged(binary: &Binary) {
             _ => command(random, 5),
         }
     });
+}
+
+/// Where sparse registers become dense is configured.
+fn other_limits(binary: &Binary) {
+    let data = tempfile::tempdir().expect("a directory");
+    let mut server = twin::start(binary, data.path());
+    for limit in [0, 19, 30, 100, 1000, 6000] {
+        server.client.call(&["CONFIG", "SET", "hll-sparse-max-bytes", &limit.to_string()]);
+        server.client.call(&["DEL", "h"]);
+        server.client.call(&["PFADD", "h"]);
+        let rules = Rules { sparse_max_bytes: limit, nothing_behind_the_last: true };
+        let mut bytes = hyperloglog::empty();
+        hyperloglog::forget_count(&mut bytes);
+        for element in 0..limit {
+            let element = element.to_string();
+            server.client.call(&["PFADD", "h", &element]);
+            hyperloglog::add(&mut bytes, element.as_bytes(), rules).expect("it is sound");
+            if bytes.len() == 12304 || bytes.len().is_multiple_of(8) {
+                let theirs = server.client.call(&["GET", "h"]);
+                assert_eq!(theirs, Reply::Bulk(bytes.clone()), "{element}, of {limit} bytes");
+            }
+            if bytes.len() == 12304 {
+                break;
+            }
+        }
+    }
 }
 
 fn pfadd(random: &mut Random, key: &str, most: u64) -> Args {
