@@ -1,30 +1,67 @@
 //! Streams.
 
 use aofkit::command;
+use aofkit::server::redis;
 use libtest_mimic::Trial;
 
 use crate::support::server::Binary;
-use crate::support::twin::{self, Args, Random};
+use crate::support::twin::{self, Args, Random, args};
 use crate::support::{LINES, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    on_each(&LINES, "apply::stream::random_sequences", random_sequences)
+    let references = "apply::stream::what_groups_refer_to";
+    let mut trials = on_each(&LINES, "apply::stream::random_sequences", random_sequences);
+    trials.extend(on_each(&[redis(8, 2)], references, what_groups_refer_to));
+    trials
 }
 
 fn random_sequences(binary: &Binary) {
+    compare(binary, 150, 25, command);
+}
+
+/// Which entries ACKED spares hangs on all that a stream's groups have gone through.
+fn what_groups_refer_to(binary: &Binary) {
+    compare(binary, 100, 1, |random| {
+        let id = random.below(12);
+        let group = random.pick(&["g", "h", "i"]);
+        let mode = random.pick(&["ACKED", "ACKED", "DELREF", "KEEPREF"]);
+        args(&match random.below(16) {
+            0..=3 => format!("XADD s {id}-* f v"),
+            4 => format!("XADD s {mode} MAXLEN {} {id}-* f v", random.below(6)),
+            5 => format!("XTRIM s MAXLEN {} {mode}", random.below(6)),
+            6 => format!("XTRIM s {mode} MINID {id}"),
+            7 => format!("XDELEX s {mode} IDS 2 {id} {}", random.below(12)),
+            8 => format!("XACKDEL s {group} {mode} IDS 2 {id} {}", random.below(12)),
+            9 => format!("XGROUP CREATE s {group} {id}"),
+            10 => format!("XGROUP DESTROY s {group}"),
+            11 => format!("XGROUP SETID s {group} {id}"),
+            12..=13 => format!("XREADGROUP GROUP {group} c COUNT {} STREAMS s >", random.below(3)),
+            14 => format!("XACK s {group} {id} {} {}", random.below(12), random.below(12)),
+            _ => format!("XCLAIM s {group} c 0 {id} TIME 1 FORCE LASTID {}", random.below(12)),
+        })
+    });
+}
+
+/// Runs many sequences, of so many commands each. `AOFKIT_SEQUENCES` says how many.
+fn compare(binary: &Binary, length: usize, each: usize, command: fn(&mut Random) -> Args) {
     let data = tempfile::tempdir().expect("a directory");
     let mut server = twin::start(binary, data.path());
     let sequences = std::env::var("AOFKIT_SEQUENCES").map_or(60, |n| n.parse().expect("a number"));
     for seed in 0..sequences {
         let mut random = Random::new(seed);
-        let commands: Vec<Args> = (0..150)
+        let commands: Vec<Args> = (0..length)
             .map(|_| command(&mut random))
             .filter(|args| {
                 let row = command::lookup(&args[0]).expect("a known command").row();
                 row.known_by(binary.line) && row.apply.is_some()
             })
+            // What ACKED does is not certain once a group is gone.
+            .filter(|args| {
+                let has = |word: &[u8]| args.iter().any(|arg| arg.eq_ignore_ascii_case(word));
+                if seed % 2 == 0 { !has(b"ACKED") } else { !has(b"DESTROY") }
+            })
             .collect();
-        twin::compare(&mut server, binary, &commands, 25);
+        twin::compare(&mut server, binary, &commands, each);
     }
 }
 
