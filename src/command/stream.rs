@@ -120,3 +120,6 @@ fn unclear(stream: &Stream<'_>, id: StreamId) -> Result<(), Unapplied> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     let references = "apply::stream::what_groups_refer_to";
     let mut trials = on_each(&LINES, "apply::stream::random_sequences", random_sequences);
     trials.extend(on_each(&[redis(8, 2)], references, what_groups_refer_to));
+    trials.extend(on_each(&LINES, "apply::stream::loaded_sequences", loaded_sequences));
     trials
 }
 
@@ -40,6 +41,37 @@ fn what_groups_refer_to(binary: &Binary) {
             _ => format!("XCLAIM s {group} c 0 {id} TIME 1 FORCE LASTID {}", random.below(12)),
         })
     });
+}
+
+/// As a log, which is what is replayed: loaders take more than servers take from clients.
+fn loaded_sequences(binary: &Binary) {
+    for seed in 0..4 {
+        let mut random = Random::new(1000 + seed);
+        let commands = (0..400).map(|_| {
+            let mut args = command(&mut random);
+            // Only a loader takes a LIMIT without `~`.
+            if args[0] == b"XADD" && random.once_in(2) {
+                let limited = [&b"MAXLEN"[..], b"=", b"5", b"LIMIT", b"1"];
+                args.splice(2..2, limited.map(<[u8]>::to_vec));
+            }
+            args
+        });
+        let commands = commands.filter(|args| {
+            let row = command::lookup(&args[0]).expect("a known command").row();
+            let has = |word: &[u8]| args.iter().any(|arg| arg.eq_ignore_ascii_case(word));
+            let is_loadable = match row.subcommand(&args[1]) {
+                Some(sub) => sub.accepts_arity(args.len()),
+                None => row.subcommands.is_empty(),
+            };
+            row.known_by(binary.line)
+                && row.apply.is_some()
+                && row.arity.accepts_on(binary.line, args.len())
+                && is_loadable
+                && !has(b"ACKED")
+        });
+        let commands: Vec<Args> = commands.collect();
+        twin::compare_loaded(binary, &commands);
+    }
 }
 
 /// Runs many sequences, of so many commands each. `AOFKIT_SEQUENCES` says how many.
