@@ -12,12 +12,37 @@ pub(crate) fn trials() -> Vec<Trial> {
     let references = "apply::stream::what_groups_refer_to";
     let mut trials = on_each(&LINES, "apply::stream::random_sequences", random_sequences);
     trials.extend(on_each(&[redis(8, 2)], references, what_groups_refer_to));
+    trials.extend(on_each(&LINES, "apply::stream::pending_entries", pending_entries));
     trials.extend(on_each(&LINES, "apply::stream::loaded_sequences", loaded_sequences));
     trials
 }
 
 fn random_sequences(binary: &Binary) {
     compare(binary, 150, 25, command);
+}
+
+/// One stream and two groups, so that most commands find something to do.
+fn pending_entries(binary: &Binary) {
+    compare(binary, 100, 5, |random| {
+        let (id, other) = (random.below(9), random.below(9));
+        let group = random.pick(&["g", "g", "h"]);
+        let consumer = random.pick(&["ann", "bob", "eve"]);
+        let last =
+            random.pick(&["", " FORCE", " JUSTID", " FORCE JUSTID LASTID 5", " RETRYCOUNT 9"]);
+        args(&match random.below(20) {
+            0..=4 => format!("XADD s {id}-* f v"),
+            5 => format!("XDEL s {id}-0 {other}-1"),
+            6 => format!("XTRIM s MAXLEN {id}"),
+            7..=8 => format!("XGROUP CREATE s {group} 0 MKSTREAM"),
+            9..=11 => format!("XREADGROUP GROUP {group} {consumer} COUNT 2 STREAMS s >"),
+            12 => format!("XREADGROUP GROUP {group} {consumer} STREAMS s {id}"),
+            13..=15 => format!("XCLAIM s {group} {consumer} 0 {id}-0 {other}-1 TIME {other}{last}"),
+            16 => format!("XAUTOCLAIM s {group} {consumer} 0 {id} COUNT 2"),
+            17 => format!("XACK s {group} {id}-0 {other}-1"),
+            18 => format!("XGROUP DELCONSUMER s {group} {consumer}"),
+            _ => format!("XGROUP SETID s {group} {id} {}", random.pick(&["", "ENTRIESREAD 2"])),
+        })
+    });
 }
 
 /// Which entries ACKED spares hangs on all that a stream's groups have gone through.
