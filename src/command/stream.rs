@@ -22,8 +22,10 @@ use delete::{xackdel, xdel, xdelex};
 use group::{xack, xgroup, xsetid};
 use read::xreadgroup;
 
+use crate::keyspace::stream::{Stream, StreamId};
 use crate::server::{Product, Server};
 
+use super::apply::Unapplied;
 use super::row::{
     Command, KEY, Keys, NO_KEYS, SECOND, Subcommand, plain, redis_only, since, sub, write,
 };
@@ -99,3 +101,25 @@ impl References {
         server.product == Product::Redis && server.has_redis(8, 2)
     }
 }
+
+/// Whether all groups have delivered an entry, and it was acknowledged in each.
+fn is_acknowledged(stream: &Stream<'_>, id: StreamId) -> Result<bool, Unapplied> {
+    if stream.is_referenced(id) {
+        return Ok(false);
+    }
+    unclear(stream, id)?;
+    Ok(true)
+}
+
+/// Refuses an entry that is not referenced, but may be taken for it.
+fn unclear(stream: &Stream<'_>, id: StreamId) -> Result<(), Unapplied> {
+    if stream.may_be_held_by_a_gone_group(id) {
+        return Err(Unapplied::Refused(
+            "whether ACKED spares an entry depends on a group that is gone",
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -183,7 +183,7 @@ impl CommandWriter {
     }
 
     fn hash(&mut self, key: &[u8], hash: &Hash<'_>) -> Result<(), Unwritable> {
-        let expiring = hash.fields().filter(|(.., expires_ms)| expires_ms.is_some()).count();
+        let expiring = hash.expiring();
         let mut batches = Batches::new(b"HMSET", 2, hash.len() - expiring);
         if expiring == 0 {
             for (field, value, _) in hash.fields() {
@@ -194,7 +194,8 @@ impl CommandWriter {
             return Ok(());
         }
         match self.target.product {
-            // Each field by itself, its expiry behind it.
+            // Each field by itself, its expiry behind it. A server does so as well where no field expires
+            // any longer.
             Product::Redis if self.target.has_redis(7, 4) => {
                 for (field, value, expires_ms) in hash.fields() {
                     self.out.command(b"HMSET", 3);

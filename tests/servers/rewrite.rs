@@ -41,7 +41,10 @@ fn commands(binary: &Binary) {
         server.client.call(&["FLUSHALL"]);
         let mut random = Random::new(seed);
         let arena = Bump::new();
-        let done: Vec<Args> = (0..500).map(|_| one(&mut random)).collect();
+        let is_acked = |arg: &Vec<u8>| arg.eq_ignore_ascii_case(b"ACKED");
+        let commands = (0..500).map(|_| one(&mut random));
+        // What ACKED does is not certain once a group is gone.
+        let done: Vec<Args> = commands.filter(|args| !args.iter().any(is_acked)).collect();
         let keyspace = fill(&mut server, binary.line, &done, &arena);
 
         let mut writer = CommandWriter::new(binary.line);
@@ -210,7 +213,9 @@ fn loaded(binary: &Binary, log: &[u8]) -> (String, Vec<String>) {
 }
 
 /// Commands by the key that they are about, in their order, but for what has no order: items of sets,
-/// sorted sets and hashes are told apart from the commands that share them, and sorted.
+/// sorted sets and hashes are told apart from the commands that share them, and sorted. How many items
+/// share a command is left out for hashes whose fields expire or once did: Redis writes one field a command
+/// then, even where none expires any longer.
 fn by_key(log: &[u8]) -> BTreeMap<String, Vec<String>> {
     let mut keys: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut db = String::new();
@@ -236,7 +241,9 @@ fn by_key(log: &[u8]) -> BTreeMap<String, Vec<String>> {
                 continue;
             }
         };
-        told.push(format!("{name} {}", args.len()));
+        if !key.starts_with("expiring") {
+            told.push(format!("{name} {}", args.len()));
+        }
         told.extend(args[2..].chunks(items).map(|item| format!("item {}", item.join(" "))));
     }
     for told in keys.values_mut() {

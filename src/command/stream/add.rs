@@ -2,8 +2,8 @@
 
 use super::super::apply::{Applied, Call, Unapplied};
 use super::super::number;
-use super::References;
 use super::id::{self, HIGHEST, NewId};
+use super::{References, is_acknowledged};
 use crate::keyspace::stream::{Fields, Stream, StreamId};
 use crate::server::Server;
 
@@ -131,38 +131,50 @@ impl Options {
         }
     }
 
-    fn trim(&self, stream: &mut Stream<'_>) {
-        let Some(trim) = self.trim else { return };
-        match (self.references, trim.strategy) {
-            (References::Keep, Strategy::Length(length)) => stream.trim_to_length(length),
-            (References::Keep, Strategy::Below(id)) => stream.trim_below(id),
-            (references, strategy) => trim_with_references(stream, references, strategy),
+    /// Trims a stream: what is [`marked`](Self::marked), or simply the oldest.
+    fn trim(&self, stream: &mut Stream<'_>, marked: &[StreamId]) {
+        match (self.references, self.trim.map(|trim| trim.strategy)) {
+            (_, None) => {}
+            (References::Keep, Some(Strategy::Length(length))) => stream.trim_to_length(length),
+            (References::Keep, Some(Strategy::Below(id))) => stream.trim_below(id),
+            (references, Some(_)) => {
+                for id in marked {
+                    stream.trim_entry(*id);
+                    if references == References::Delete {
+                        stream.forget_pending(*id);
+                    }
+                }
+            }
         }
     }
-}
 
-/// Entries that are still referenced stay with ACKED, and those behind them go in their place.
-fn trim_with_references(stream: &mut Stream<'_>, references: References, strategy: Strategy) {
-    let mut left = stream.len();
-    let mut gone = Vec::new();
-    for (id, _) in stream.entries() {
-        let done = match strategy {
-            Strategy::Length(length) => left <= length,
-            Strategy::Below(bound) => id >= bound,
-        };
-        if done {
-            break;
+    /// The entries that are to go, where each has to be looked at. `added` comes behind those that are there.
+    /// With ACKED those that are referenced stay, and others behind them go in their place.
+    fn marked(
+        &self,
+        stream: &Stream<'_>,
+        added: Option<StreamId>,
+    ) -> Result<Vec<StreamId>, Unapplied> {
+        let mut marked = Vec::new();
+        let Some(Trim { strategy, .. }) = self.trim else { return Ok(marked) };
+        if self.references == References::Keep {
+            return Ok(marked);
         }
-        if references != References::Acknowledged || !stream.is_referenced(id) {
-            gone.push(id);
-            left -= 1;
+        let mut left = stream.len() + usize::from(added.is_some());
+        for id in stream.entries().map(|(id, _)| id).chain(added) {
+            let done = match strategy {
+                Strategy::Length(length) => left <= length,
+                Strategy::Below(bound) => id >= bound,
+            };
+            if done {
+                break;
+            }
+            if self.references == References::Delete || is_acknowledged(stream, id)? {
+                marked.push(id);
+                left -= 1;
+            }
         }
-    }
-    for id in gone {
-        stream.trim_entry(id);
-        if references == References::Delete {
-            stream.forget_pending(id);
-        }
+        Ok(marked)
     }
 }
 
@@ -212,8 +224,9 @@ pub(super) fn xadd(call: &mut Call<'_, '_>) -> Applied {
     if !options.is_certain(stream.len() + 1, first) {
         return Err(APPROXIMATE);
     }
+    let marked = options.marked(stream, Some(id))?;
     stream.add(id, Fields::of_args(pairs, frame, arena)).map_err(|_| NOT_ABOVE)?;
-    options.trim(stream);
+    options.trim(stream, &marked);
     Ok(())
 }
 
@@ -228,6 +241,7 @@ pub(super) fn xtrim(call: &mut Call<'_, '_>) -> Applied {
     if !options.is_certain(stream.len(), first) {
         return Err(APPROXIMATE);
     }
-    options.trim(stream);
+    let marked = options.marked(stream, None)?;
+    options.trim(stream, &marked);
     Ok(())
 }

@@ -3,8 +3,8 @@
 
 use super::super::apply::{Applied, Call, Unapplied};
 use super::super::number;
-use super::References;
 use super::id;
+use super::{References, is_acknowledged, unclear};
 use crate::keyspace::stream::{Stream, StreamId};
 
 const NOT_POSITIVE: Unapplied = Unapplied::Failed("ERR Number of IDs must be a positive integer");
@@ -56,7 +56,9 @@ pub(super) fn xdelex(call: &mut Call<'_, '_>) -> Applied {
     let (key, args) = (call.key(), &call.args[2..]);
     let (references, ids) = options(args)?;
     let Some(stream) = call.db().find_mut::<Stream<'_>>(key)? else { return Ok(()) };
-    for id in parsed(ids)? {
+    let ids = parsed(ids)?;
+    check(stream, &ids, references, None)?;
+    for id in ids {
         delete(stream, id, references);
     }
     Ok(())
@@ -69,9 +71,36 @@ pub(super) fn xackdel(call: &mut Call<'_, '_>) -> Applied {
     if stream.group(name).is_none() {
         return Ok(());
     }
-    for id in parsed(ids)? {
+    let ids = parsed(ids)?;
+    check(stream, &ids, references, Some(name))?;
+    for id in ids {
         if stream.group_mut(name).is_some_and(|group| group.acknowledge(id)) {
             delete(stream, id, references);
+        }
+    }
+    Ok(())
+}
+
+/// Refuses all where for one it cannot be told, before anything is done. What is pending in the group that
+/// is about to acknowledge is not taken for referenced there.
+fn check(
+    stream: &Stream<'_>,
+    ids: &[StreamId],
+    references: References,
+    acknowledging: Option<&[u8]>,
+) -> Applied {
+    if references != References::Acknowledged {
+        return Ok(());
+    }
+    for id in ids.iter().copied().filter(|id| stream.contains(*id)) {
+        let pending_there = acknowledging
+            .and_then(|name| stream.group(name))
+            .is_some_and(|group| group.is_pending(id) && id <= group.last_id());
+        let mut others = stream.groups().filter(|(name, _)| Some(*name) != acknowledging);
+        if pending_there && !others.any(|(_, group)| id > group.last_id() || group.is_pending(id)) {
+            unclear(stream, id)?;
+        } else {
+            is_acknowledged(stream, id)?;
         }
     }
     Ok(())

@@ -1,30 +1,124 @@
 //! Streams.
 
 use aofkit::command;
+use aofkit::server::redis;
 use libtest_mimic::Trial;
 
 use crate::support::server::Binary;
-use crate::support::twin::{self, Args, Random};
+use crate::support::twin::{self, Args, Random, args};
 use crate::support::{LINES, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    on_each(&LINES, "apply::stream::random_sequences", random_sequences)
+    let references = "apply::stream::what_groups_refer_to";
+    let mut trials = on_each(&LINES, "apply::stream::random_sequences", random_sequences);
+    trials.extend(on_each(&[redis(8, 2)], references, what_groups_refer_to));
+    trials.extend(on_each(&LINES, "apply::stream::pending_entries", pending_entries));
+    trials.extend(on_each(&LINES, "apply::stream::loaded_sequences", loaded_sequences));
+    trials
 }
 
 fn random_sequences(binary: &Binary) {
+    compare(binary, 150, 25, command);
+}
+
+/// One stream and two groups, so that most commands find something to do.
+fn pending_entries(binary: &Binary) {
+    compare(binary, 100, 5, |random| {
+        let (id, other) = (random.below(9), random.below(9));
+        let group = random.pick(&["g", "g", "h"]);
+        let consumer = random.pick(&["ann", "bob", "eve"]);
+        let last =
+            random.pick(&["", " FORCE", " JUSTID", " FORCE JUSTID LASTID 5", " RETRYCOUNT 9"]);
+        args(&match random.below(20) {
+            0..=4 => format!("XADD s {id}-* f v"),
+            5 => format!("XDEL s {id}-0 {other}-1"),
+            6 => format!("XTRIM s MAXLEN {id}"),
+            7..=8 => format!("XGROUP CREATE s {group} 0 MKSTREAM"),
+            9..=11 => format!("XREADGROUP GROUP {group} {consumer} COUNT 2 STREAMS s >"),
+            12 => format!("XREADGROUP GROUP {group} {consumer} STREAMS s {id}"),
+            13..=15 => format!("XCLAIM s {group} {consumer} 0 {id}-0 {other}-1 TIME {other}{last}"),
+            16 => format!("XAUTOCLAIM s {group} {consumer} 0 {id} COUNT 2"),
+            17 => format!("XACK s {group} {id}-0 {other}-1"),
+            18 => format!("XGROUP DELCONSUMER s {group} {consumer}"),
+            _ => format!("XGROUP SETID s {group} {id} {}", random.pick(&["", "ENTRIESREAD 2"])),
+        })
+    });
+}
+
+/// Which entries ACKED spares hangs on all that a stream's groups have gone through.
+fn what_groups_refer_to(binary: &Binary) {
+    compare(binary, 100, 1, |random| {
+        let id = random.below(12);
+        let group = random.pick(&["g", "h", "i"]);
+        let mode = random.pick(&["ACKED", "ACKED", "DELREF", "KEEPREF"]);
+        args(&match random.below(16) {
+            0..=3 => format!("XADD s {id}-* f v"),
+            4 => format!("XADD s {mode} MAXLEN {} {id}-* f v", random.below(6)),
+            5 => format!("XTRIM s MAXLEN {} {mode}", random.below(6)),
+            6 => format!("XTRIM s {mode} MINID {id}"),
+            7 => format!("XDELEX s {mode} IDS 2 {id} {}", random.below(12)),
+            8 => format!("XACKDEL s {group} {mode} IDS 2 {id} {}", random.below(12)),
+            9 => format!("XGROUP CREATE s {group} {id}"),
+            10 => format!("XGROUP DESTROY s {group}"),
+            11 => format!("XGROUP SETID s {group} {id}"),
+            12..=13 => format!("XREADGROUP GROUP {group} c COUNT {} STREAMS s >", random.below(3)),
+            14 => format!("XACK s {group} {id} {} {}", random.below(12), random.below(12)),
+            _ => format!("XCLAIM s {group} c 0 {id} TIME 1 FORCE LASTID {}", random.below(12)),
+        })
+    });
+}
+
+/// As a log, which is what is replayed: loaders take more than servers take from clients.
+fn loaded_sequences(binary: &Binary) {
+    for seed in 0..4 {
+        let mut random = Random::new(1000 + seed);
+        let commands = (0..400).map(|_| {
+            let mut args = command(&mut random);
+            // Only a loader takes a LIMIT without `~`.
+            if args[0] == b"XADD" && random.once_in(2) {
+                let limited = [&b"MAXLEN"[..], b"=", b"5", b"LIMIT", b"1"];
+                args.splice(2..2, limited.map(<[u8]>::to_vec));
+            }
+            args
+        });
+        let commands = commands.filter(|args| {
+            let row = command::lookup(&args[0]).expect("a known command").row();
+            let has = |word: &[u8]| args.iter().any(|arg| arg.eq_ignore_ascii_case(word));
+            let is_loadable = match row.subcommand(&args[1]) {
+                Some(sub) => sub.accepts_arity(args.len()),
+                None => row.subcommands.is_empty(),
+            };
+            row.known_by(binary.line)
+                && row.apply.is_some()
+                && row.arity.accepts_on(binary.line, args.len())
+                && is_loadable
+                && !has(b"ACKED")
+        });
+        let commands: Vec<Args> = commands.collect();
+        twin::compare_loaded(binary, &commands);
+    }
+}
+
+/// Runs many sequences, of so many commands each. `AOFKIT_SEQUENCES` says how many.
+fn compare(binary: &Binary, length: usize, each: usize, command: fn(&mut Random) -> Args) {
     let data = tempfile::tempdir().expect("a directory");
     let mut server = twin::start(binary, data.path());
     let sequences = std::env::var("AOFKIT_SEQUENCES").map_or(60, |n| n.parse().expect("a number"));
     for seed in 0..sequences {
         let mut random = Random::new(seed);
-        let commands: Vec<Args> = (0..150)
+        let commands: Vec<Args> = (0..length)
             .map(|_| command(&mut random))
             .filter(|args| {
                 let row = command::lookup(&args[0]).expect("a known command").row();
                 row.known_by(binary.line) && row.apply.is_some()
             })
+            // What ACKED does is not certain once a group is gone.
+            .filter(|args| {
+                let has = |word: &[u8]| args.iter().any(|arg| arg.eq_ignore_ascii_case(word));
+                if seed % 2 == 0 { !has(b"ACKED") } else { !has(b"DESTROY") }
+            })
             .collect();
-        twin::compare(&mut server, binary, &commands, 25);
+        twin::compare(&mut server, binary, &commands, each);
     }
 }
 
