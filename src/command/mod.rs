@@ -32,6 +32,8 @@ mod set;
 mod stream;
 mod string;
 pub mod tally;
+#[cfg(test)]
+mod testing;
 mod timeout;
 mod transactions;
 pub mod transactions_seen;
