@@ -6,11 +6,11 @@ use clap::Args;
 
 use super::exit::Exit;
 use super::progress::Bar;
+use super::replaying::Replaying;
 use super::{Common, print};
 use crate::error::Result;
 use crate::keyspace::digest::Flavour;
 use crate::ops::digest::{Options, digest};
-use crate::replay::{ReplayOptions, RouteOptions};
 use crate::report;
 use crate::server::{Server, redis};
 
@@ -25,20 +25,16 @@ pub(super) struct Digest {
     /// Take only the fingerprint, which is several times faster
     #[arg(long, conflicts_with = "server")]
     fingerprint: bool,
+    #[command(flatten)]
+    replaying: Replaying,
 }
 
 impl Digest {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
         let server = self.server.unwrap_or(redis(7, 0));
         let options = Options {
-            route: RouteOptions::default(),
-            replay: ReplayOptions {
-                server,
-                fields_expire_ms: None,
-                hll_sparse_max_bytes: 3000,
-                time_ms: 0,
-                threads: 0,
-            },
+            route: self.replaying.route(),
+            replay: self.replaying.replay(common, self.server),
             flavour: (!self.fingerprint).then(|| Flavour::of(server)),
         };
         let bar = Bar::new(common);

@@ -2,12 +2,15 @@
 
 mod bench;
 mod check_aof;
+mod compact;
 mod digest;
 mod exit;
 mod generate;
 mod progress;
 mod repair;
+mod replaying;
 mod size;
+mod time;
 mod verify;
 
 use std::io::Write;
@@ -20,7 +23,7 @@ use crate::disk::publish::abandon_all;
 use crate::error::Error;
 use crate::report::style::{ERROR, QUIET, Styled};
 
-/// Verify and repair the append-only files of Redis and Valkey.
+/// Verify, repair and compact the append-only files of Redis and Valkey.
 #[derive(Debug, Parser)]
 #[command(name = "aofkit", version, max_term_width = 100, after_help = exit::HELP)]
 pub struct Cli {
@@ -79,6 +82,7 @@ enum When {
 enum Command {
     Verify(verify::Verify),
     Repair(repair::Repair),
+    Compact(compact::Compact),
     Digest(digest::Digest),
     CheckAof(check_aof::CheckAof),
     Generate(generate::Generate),
@@ -103,6 +107,7 @@ pub fn main() -> Exit {
     let outcome = match &cli.command {
         Command::Verify(verify) => verify.run(&cli.common),
         Command::Repair(repair) => repair.run(&cli.common),
+        Command::Compact(compact) => compact.run(&cli.common),
         Command::Digest(digest) => digest.run(&cli.common),
         Command::CheckAof(check) => check.run(&cli.common),
         Command::Generate(generate) => generate.run(&cli.common),

@@ -1,42 +1,47 @@
 //! Keys, whatever they hold.
 
+use super::apply::{Applied, Call, Unapplied};
+use super::expire::{expire, expireat, persist, pexpire, pexpireat};
+use super::restore::restore;
 use super::row::{
     Command, KEY, KEYS, Keys, NO_KEYS, SECOND, Subcommand, TWO_KEYS, plain, since, sub, write,
 };
+use super::sort::sort;
+use crate::keyspace::Value;
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[Command] = &[
-    write("COPY",        -3, since(6, 2), TWO_KEYS),
-    write("DEL",         -2, since(1, 0), KEYS).splits(),
+    write("COPY",        -3, since(6, 2), TWO_KEYS).by(copy),
+    write("DEL",         -2, since(1, 0), KEYS).splits().by(del),
     plain("DUMP",         2, since(2, 6), KEY),
     plain("EXISTS",      -2, since(1, 0), KEYS),
     // The conditions NX, XX, GT and LT came with 7.0, here and in the three like it.
-    write("EXPIRE",      -3, since(1, 0), KEY).until(since(7, 0), 3),
-    write("EXPIREAT",    -3, since(1, 2), KEY).until(since(7, 0), 3),
+    write("EXPIRE",      -3, since(1, 0), KEY).until(since(7, 0), 3).by(expire),
+    write("EXPIREAT",    -3, since(1, 2), KEY).until(since(7, 0), 3).by(expireat),
     plain("EXPIRETIME",   2, since(7, 0), KEY),
     plain("KEYS",         2, since(1, 0), NO_KEYS),
     // Logged as DEL on the side that gives the keys away.
-    write("MIGRATE",     -6, since(2, 6), Keys::Migrate),
-    write("MOVE",         3, since(1, 0), KEY),
+    write("MIGRATE",     -6, since(2, 6), Keys::Migrate).by(migrate),
+    write("MOVE",         3, since(1, 0), KEY).by(move_key),
     plain("OBJECT",      -2, since(2, 2), NO_KEYS).with(OBJECT),
-    write("PERSIST",      2, since(2, 2), KEY),
-    write("PEXPIRE",     -3, since(2, 6), KEY).until(since(7, 0), 3),
-    write("PEXPIREAT",   -3, since(2, 6), KEY).until(since(7, 0), 3),
+    write("PERSIST",      2, since(2, 2), KEY).by(persist),
+    write("PEXPIRE",     -3, since(2, 6), KEY).until(since(7, 0), 3).by(pexpire),
+    write("PEXPIREAT",   -3, since(2, 6), KEY).until(since(7, 0), 3).by(pexpireat),
     plain("PEXPIRETIME",  2, since(7, 0), KEY),
     plain("PTTL",         2, since(2, 6), KEY),
     plain("RANDOMKEY",    1, since(1, 0), NO_KEYS),
-    write("RENAME",       3, since(1, 0), TWO_KEYS),
-    write("RENAMENX",     3, since(1, 0), TWO_KEYS),
-    write("RESTORE",     -4, since(2, 6), KEY),
+    write("RENAME",       3, since(1, 0), TWO_KEYS).by(rename),
+    write("RENAMENX",     3, since(1, 0), TWO_KEYS).by(renamenx),
+    write("RESTORE",     -4, since(2, 6), KEY).by(restore),
     plain("SCAN",        -2, since(2, 8), NO_KEYS),
     // Writes with STORE. BY and GET read keys by pattern, which no key position can name.
-    write("SORT",        -2, since(1, 0), Keys::Sort),
+    write("SORT",        -2, since(1, 0), Keys::Sort).by(sort),
     plain("SORT_RO",     -2, since(7, 0), KEY),
     // Redis 4.0 and 5.0 reported the first key alone.
     plain("TOUCH",       -2, since(3, 2), KEYS),
     plain("TTL",          2, since(1, 0), KEY),
     plain("TYPE",         2, since(1, 0), KEY),
-    write("UNLINK",      -2, since(4, 0), KEYS).splits(),
+    write("UNLINK",      -2, since(4, 0), KEYS).splits().by(del),
     plain("WAIT",         3, since(3, 0), NO_KEYS),
     plain("WAITAOF",      4, since(7, 2), NO_KEYS),
 ];
@@ -49,3 +54,106 @@ const OBJECT: &[Subcommand] = &[
     sub("IDLETIME",  3, since(2, 2), SECOND),
     sub("REFCOUNT",  3, since(2, 2), SECOND),
 ];
+
+const SAME_OBJECT: Unapplied = Unapplied::Failed("ERR source and destination objects are the same");
+const DB_OUT_OF_RANGE: Unapplied = Unapplied::Failed("ERR DB index is out of range");
+
+/// What is carried holds commands that name the key, and would go on to name it.
+const CARRIED: Unapplied =
+    Unapplied::Refused("the key was changed by commands that are not understood");
+
+/// Reads the number of a database. How many there are is the server's configuration: a log holds only
+/// numbers that a server took.
+pub(super) fn database(text: &[u8], not_a_number: Unapplied) -> Result<u32, Unapplied> {
+    let number = super::number::integer(text).and_then(|number| i32::try_from(number).ok());
+    u32::try_from(number.ok_or(not_a_number)?).map_err(|_| DB_OUT_OF_RANGE)
+}
+
+fn del(call: &mut Call<'_, '_>) -> Applied {
+    let owns = call.context.owns;
+    let keys = &call.args[1..];
+    let db = call.keyspace.db(call.db);
+    for key in keys {
+        if owns(key) {
+            db.remove(key);
+        }
+    }
+    Ok(())
+}
+
+fn rename(call: &mut Call<'_, '_>) -> Applied {
+    rename_generic(call, true)
+}
+
+fn renamenx(call: &mut Call<'_, '_>) -> Applied {
+    rename_generic(call, false)
+}
+
+/// The destination becomes what the source was, its expiry with it.
+fn rename_generic(call: &mut Call<'_, '_>, over: bool) -> Applied {
+    let (from, to) = (call.key(), call.args[2]);
+    let db = call.db();
+    let Some(entry) = db.get(from) else { return Err(Unapplied::NO_SUCH_KEY) };
+    if from == to || !over && db.contains(to) {
+        return Ok(());
+    }
+    if matches!(entry.value, Value::Opaque(_)) {
+        return Err(CARRIED);
+    }
+    if let Some(entry) = db.remove(from) {
+        let expires_ms = entry.expires_ms();
+        db.set(to, entry.value).set_expiry(expires_ms);
+    }
+    Ok(())
+}
+
+fn move_key(call: &mut Call<'_, '_>) -> Applied {
+    let key = call.key();
+    let to = database(call.args[2], Unapplied::NOT_AN_INTEGER)?;
+    if to == call.db {
+        return Err(SAME_OBJECT);
+    }
+    let (from, to) = call.keyspace.two(call.db, to);
+    if to.contains(key) {
+        return Ok(());
+    }
+    if let Some(entry) = from.remove(key) {
+        let expires_ms = entry.expires_ms();
+        to.set(key, entry.value).set_expiry(expires_ms);
+    }
+    Ok(())
+}
+
+fn copy(call: &mut Call<'_, '_>) -> Applied {
+    let (from, to) = (call.key(), call.args[2]);
+    let (mut db, mut replace) = (call.db, false);
+    let mut at = 3;
+    while at < call.args.len() {
+        if call.is(at, "REPLACE") {
+            replace = true;
+        } else if call.is(at, "DB") && at + 1 < call.args.len() {
+            db = database(call.args[at + 1], Unapplied::NOT_AN_INTEGER)?;
+            at += 1;
+        } else {
+            return Err(Unapplied::SYNTAX);
+        }
+        at += 1;
+    }
+    if db == call.db && from == to {
+        return Err(SAME_OBJECT);
+    }
+    if !replace && call.keyspace.db(db).contains(to) {
+        return Ok(());
+    }
+    let Some(entry) = call.db().get(from) else { return Ok(()) };
+    if matches!(entry.value, Value::Opaque(_)) && from != to {
+        return Err(CARRIED);
+    }
+    let (value, expires_ms) = (entry.value.clone(), entry.expires_ms());
+    call.keyspace.db(db).set(to, value).set_expiry(expires_ms);
+    Ok(())
+}
+
+fn migrate(_: &mut Call<'_, '_>) -> Applied {
+    Err(Unapplied::Refused("which keys another server took is not in the log"))
+}

@@ -2,7 +2,7 @@
 
 use super::apply::{Applied, Call, Unapplied};
 use super::row::{Command, KEY, KEYS, NO_KEYS, SECOND, plain, since, write};
-use crate::keyspace::hyperloglog::{self, Corrupt, Rules, Union};
+use crate::keyspace::hyperloglog::{self, Corrupt, Encoding, Rules, Union};
 use crate::keyspace::{StringValue, Value};
 
 #[rustfmt::skip]
@@ -109,26 +109,26 @@ fn pfdebug(call: &mut Call<'_, '_>) -> Applied {
         return Ok(());
     }
     let key = call.args[2];
-    let (dense, known) = (
-        call.is(1, "GETREG") || call.is(1, "TODENSE"),
-        call.is(1, "DECODE") || call.is(1, "ENCODING"),
-    );
+    let named = |name: &str| call.is(1, name);
+    let (dense, decode) = (named("GETREG") || named("TODENSE"), named("DECODE"));
+    let known = dense || decode || named("ENCODING");
     let surplus = call.args.len() != 3;
     let Some(entry) = call.db().get_mut(key) else {
         return Err(Unapplied::Failed("ERR The specified key does not exist"));
     };
     let value = checked(&mut entry.value)?;
+    let sparse = value.with(hyperloglog::encoding) == Some(Encoding::Sparse);
+    if !known {
+        return Err(Unapplied::Failed("ERR Unknown PFDEBUG subcommand"));
+    }
     if surplus {
         return Err(Unapplied::Failed("ERR Wrong number of arguments for the subcommand"));
     }
-    if dense {
-        if value.with(hyperloglog::encoding) == Some(hyperloglog::Encoding::Sparse) {
-            hyperloglog::make_dense(value.to_mut(), rules)?;
-        }
-        Ok(())
-    } else if known {
-        Ok(())
-    } else {
-        Err(Unapplied::Failed("ERR Unknown PFDEBUG subcommand"))
+    if decode && !sparse {
+        return Err(Unapplied::Failed("ERR HLL encoding is not sparse"));
     }
+    if dense && sparse {
+        hyperloglog::make_dense(value.to_mut(), rules)?;
+    }
+    Ok(())
 }

@@ -1,16 +1,23 @@
 //! Scripts and functions.
+//!
+//! Nothing is run here. What a script did stands in the log as commands since Redis 7.0, and up to 6.2 mostly;
+//! where the script itself stands there, it is refused.
 
+use super::apply::{Applied, Call, Unapplied};
 use super::row::{Command, NO_KEYS, Subcommand, counted, plain, since, sub, valkey_only, write};
+use crate::keyspace::functions::{self, Functions, LibraryError, Policy};
+use crate::rdb::{Dump, Text, Visitor};
+use crate::server::Server;
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[Command] = &[
     // What it changes is up to the script. Logged verbatim up to Redis 6.2, never since 7.0.
-    write("EVAL",       -3, since(2, 6), counted(2)),
-    write("EVALSHA",    -3, since(2, 6), counted(2)),
+    write("EVAL",       -3, since(2, 6), counted(2)).by(eval),
+    write("EVALSHA",    -3, since(2, 6), counted(2)).by(eval),
     plain("EVALSHA_RO", -3, since(7, 0), counted(2)),
     plain("EVAL_RO",    -3, since(7, 0), counted(2)),
     // What it changes is up to the function; logged as the effects alone.
-    write("FCALL",      -3, since(7, 0), counted(2)),
+    write("FCALL",      -3, since(7, 0), counted(2)).by(fcall),
     plain("FCALL_RO",   -3, since(7, 0), counted(2)),
     write("FUNCTION",   -2, since(7, 0), NO_KEYS).with(FUNCTION),
     plain("SCRIPT",     -2, since(2, 6), NO_KEYS).with(SCRIPT),
@@ -40,3 +47,205 @@ const SCRIPT: &[Subcommand] = &[
     sub("LOAD",    3, since(2, 6),       NO_KEYS),
     sub("SHOW",    3, valkey_only(8, 0), NO_KEYS),
 ];
+
+fn eval(_: &mut Call<'_, '_>) -> Applied {
+    Err(Unapplied::Refused("a script cannot be run without a Lua interpreter"))
+}
+
+fn fcall(_: &mut Call<'_, '_>) -> Applied {
+    Err(Unapplied::Refused("a function cannot be run without its engine"))
+}
+
+impl From<LibraryError> for Unapplied {
+    fn from(error: LibraryError) -> Self {
+        Unapplied::Failed(error.message())
+    }
+}
+
+/// Applies FUNCTION with these arguments, the name first. Libraries belong to no share of the keys, so that a
+/// log's commands of this name are applied once, in their order, to the libraries of the whole data set.
+///
+/// What a server refuses when it compiles a library is not seen: see [`Functions`].
+///
+/// # Errors
+///
+/// [`Unapplied::Failed`] where the server answers with an error; the libraries are as before then.
+pub fn apply_function(args: &[&[u8]], functions: &mut Functions, server: Server) -> Applied {
+    let Some((name, args)) = args.get(1..).and_then(<[_]>::split_first) else {
+        return Err(WRONG_ARGUMENTS);
+    };
+    let is = |word: &str| name.eq_ignore_ascii_case(word.as_bytes());
+    match () {
+        () if is("LOAD") => load(args, functions, server),
+        () if is("DELETE") => match args {
+            [name] => Ok(functions.delete(name)?),
+            _ => Err(WRONG_ARGUMENTS),
+        },
+        () if is("FLUSH") => flush(args, functions),
+        () if is("RESTORE") => restore(args, functions, server),
+        // The others tell, or stop a function that runs.
+        () => Ok(()),
+    }
+}
+
+const WRONG_ARGUMENTS: Unapplied =
+    Unapplied::Failed("ERR wrong number of arguments for 'function' command");
+
+fn load(args: &[&[u8]], functions: &mut Functions, server: Server) -> Applied {
+    let (code, options) = args.split_last().ok_or(WRONG_ARGUMENTS)?;
+    if !options.iter().all(|option| option.eq_ignore_ascii_case(b"REPLACE")) {
+        return Err(Unapplied::Failed("ERR Unknown option given"));
+    }
+    has_engine(code, server)?;
+    Ok(functions.load(code, !options.is_empty())?)
+}
+
+/// Whether the server has the library's engine. Modules can bring others to Valkey since 8.1, and what a
+/// log holds was loaded.
+fn has_engine(code: &[u8], server: Server) -> Applied {
+    let engine = functions::head(code)?.engine;
+    if engine.eq_ignore_ascii_case(b"LUA") || server.has_valkey(8, 1) && !engine.is_empty() {
+        Ok(())
+    } else {
+        Err(Unapplied::Failed("ERR Engine not found"))
+    }
+}
+
+fn flush(args: &[&[u8]], functions: &mut Functions) -> Applied {
+    match args {
+        [] => {}
+        [mode] if [&b"SYNC"[..], b"ASYNC"].iter().any(|word| mode.eq_ignore_ascii_case(word)) => {}
+        [_] => {
+            let text = "ERR FUNCTION FLUSH only supports SYNC|ASYNC option";
+            return Err(Unapplied::Failed(text));
+        }
+        _ => return Err(WRONG_ARGUMENTS),
+    }
+    functions.flush();
+    Ok(())
+}
+
+fn restore(args: &[&[u8]], functions: &mut Functions, server: Server) -> Applied {
+    let (payload, policy) = match args {
+        [payload] => (payload, Policy::Append),
+        [payload, word] => {
+            let words = [
+                (&b"APPEND"[..], Policy::Append),
+                (b"REPLACE", Policy::Replace),
+                (b"FLUSH", Policy::Flush),
+            ];
+            let known = words.into_iter().find(|(name, _)| word.eq_ignore_ascii_case(name));
+            let (_, policy) = known.ok_or(Unapplied::Failed(
+                "ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE.",
+            ))?;
+            (payload, policy)
+        }
+        _ => return Err(WRONG_ARGUMENTS),
+    };
+    let mut restored = Restored { functions: Functions::default(), server, outcome: Ok(()) };
+    let dump = Dump::open(payload, server)?;
+    if dump.read_functions(&mut restored).is_err() {
+        return Err(Unapplied::Failed("ERR given type is not a function"));
+    }
+    restored.outcome?;
+    Ok(functions.restore(restored.functions, policy)?)
+}
+
+/// Gathers the libraries of a payload.
+struct Restored {
+    functions: Functions,
+    server: Server,
+    outcome: Applied,
+}
+
+impl<'a> Visitor<'a> for Restored {
+    fn function(&mut self, library: Text<'a, '_>) {
+        if self.outcome.is_ok() {
+            let code = library.to_vec();
+            self.outcome = has_engine(&code, self.server)
+                .and_then(|()| Ok(self.functions.load(&code, false)?));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rdb::crc64;
+    use crate::server::{redis, valkey};
+
+    fn apply(functions: &mut Functions, args: &[&[u8]]) -> Applied {
+        let args: Vec<&[u8]> =
+            std::iter::once(&b"FUNCTION"[..]).chain(args.iter().copied()).collect();
+        apply_function(&args, functions, redis(7, 0))
+    }
+
+    fn names(functions: &Functions) -> Vec<&[u8]> {
+        functions.iter().map(|(name, _)| name).collect()
+    }
+
+    const A: &[u8] = b"#!lua name=a\n1";
+    const B: &[u8] = b"#!LUA name=b\n2";
+
+    #[test]
+    fn libraries_come_and_go() {
+        let mut functions = Functions::default();
+        apply(&mut functions, &[b"load", A]).expect("a new one");
+        apply(&mut functions, &[b"LOAD", B]).expect("a new one");
+        assert_eq!(names(&functions), [b"a", b"b"]);
+        assert!(apply(&mut functions, &[b"LOAD", A]).is_err());
+        apply(&mut functions, &[b"LOAD", b"replace", b"REPLACE", A]).expect("it replaces");
+        assert!(apply(&mut functions, &[b"LOAD", b"other", A]).is_err());
+        assert!(apply(&mut functions, &[b"LOAD"]).is_err());
+        assert!(apply(&mut functions, &[b"DELETE", b"c"]).is_err());
+        apply(&mut functions, &[b"DELETE", b"a"]).expect("it is there");
+        assert_eq!(names(&functions), [b"b"]);
+        assert!(apply(&mut functions, &[b"FLUSH", b"NOW"]).is_err());
+        apply(&mut functions, &[b"STATS"]).expect("nothing to do");
+        apply(&mut functions, &[b"FLUSH", b"async"]).expect("it flushes");
+        assert!(functions.is_empty());
+    }
+
+    #[test]
+    fn an_engine_must_be_one_that_the_server_can_have() {
+        let load = |code: &[u8], server| {
+            apply_function(&[b"FUNCTION", b"LOAD", code], &mut Functions::default(), server)
+        };
+        assert!(load(b"#!js name=a\n", redis(8, 2)).is_err());
+        assert!(load(b"#!js name=a\n", valkey(8, 0)).is_err());
+        assert!(load(b"#! name=a\n", valkey(9, 1)).is_err());
+        assert!(load(b"#!js name=a\n", valkey(9, 1)).is_ok());
+        assert!(load(B, redis(7, 0)).is_ok());
+    }
+
+    fn payload(libraries: &[&[u8]]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for code in libraries {
+            bytes.extend([0xf5, u8::try_from(code.len()).expect("a short one")]);
+            bytes.extend_from_slice(code);
+        }
+        bytes.extend(10u16.to_le_bytes());
+        bytes.extend(crc64(&bytes).to_le_bytes());
+        bytes
+    }
+
+    #[test]
+    fn a_payload_is_restored_whole_or_not_at_all() {
+        let mut functions = Functions::default();
+        apply(&mut functions, &[b"LOAD", A]).expect("a new one");
+        let both = payload(&[B, A]);
+        assert!(apply(&mut functions, &[b"RESTORE", &both]).is_err());
+        assert_eq!(names(&functions), [b"a"]);
+        let twice = payload(&[B, B]);
+        assert!(apply(&mut functions, &[b"RESTORE", &twice, b"REPLACE"]).is_err());
+        assert!(apply(&mut functions, &[b"RESTORE", &both, b"OTHER"]).is_err());
+        assert!(apply(&mut functions, &[b"RESTORE", &both[1..]]).is_err());
+        assert_eq!(names(&functions), [b"a"]);
+        apply(&mut functions, &[b"RESTORE", &both, b"replace"]).expect("it replaces");
+        assert_eq!(names(&functions), [b"a", b"b"]);
+        apply(&mut functions, &[b"RESTORE", &payload(&[B]), b"FLUSH"]).expect("it flushes");
+        assert_eq!(names(&functions), [b"b"]);
+        apply(&mut functions, &[b"RESTORE", &payload(&[]), b"FLUSH"]).expect("it flushes");
+        assert!(functions.is_empty());
+    }
+}

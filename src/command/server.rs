@@ -2,6 +2,9 @@
 //!
 //! FLUSHALL, FLUSHDB and SWAPDB stand here because that is where the servers list them.
 
+use super::apply::{Applied, Call, Unapplied};
+use super::generic::database;
+use super::restore::restore;
 use super::row::{
     Command, KEY, NO_KEYS, SECOND, Subcommand, between, plain, since, sub, valkey_only, write,
 };
@@ -20,8 +23,8 @@ pub(super) const ROWS: &[Command] = &[
     write("DEBUG",          -2, since(1, 0),             NO_KEYS).until(since(5, 0), -1),
     plain("FAILOVER",       -1, since(6, 2),             NO_KEYS),
     // Logged even when it found nothing to remove.
-    write("FLUSHALL",       -1, since(1, 0),             NO_KEYS),
-    write("FLUSHDB",        -1, since(1, 0),             NO_KEYS),
+    write("FLUSHALL",       -1, since(1, 0),             NO_KEYS).by(flushall),
+    write("FLUSHDB",        -1, since(1, 0),             NO_KEYS).by(flushdb),
     // HOST: and POST are in the table of Redis up to 6.2 to catch browsers that speak HTTP to it.
     plain("HOST:",          -1, between((3, 2), (7, 0)), NO_KEYS),
     plain("INFO",           -1, since(1, 0),             NO_KEYS),
@@ -36,13 +39,13 @@ pub(super) const ROWS: &[Command] = &[
     plain("REPLCONF",       -1, since(3, 0),             NO_KEYS),
     plain("REPLICAOF",       3, since(5, 0),             NO_KEYS),
     // RESTORE for a slot that is being imported; what MIGRATE sends within a cluster.
-    write("RESTORE-ASKING", -4, since(3, 0),             KEY),
+    write("RESTORE-ASKING", -4, since(3, 0),             KEY).by(restore),
     plain("ROLE",            1, since(2, 8),             NO_KEYS),
     plain("SAVE",            1, since(1, 0),             NO_KEYS),
     plain("SHUTDOWN",       -1, since(1, 0),             NO_KEYS),
     plain("SLAVEOF",         3, since(1, 0),             NO_KEYS),
     plain("SLOWLOG",        -2, since(2, 2),             NO_KEYS).with(SLOWLOG),
-    write("SWAPDB",          3, since(4, 0),             NO_KEYS),
+    write("SWAPDB",          3, since(4, 0),             NO_KEYS).by(swapdb),
     plain("SYNC",            1, since(1, 0),             NO_KEYS),
     plain("TIME",            1, since(2, 6),             NO_KEYS),
 ];
@@ -129,3 +132,32 @@ const SLOWLOG: &[Subcommand] = &[
     sub("LEN",    2, since(2, 2), NO_KEYS),
     sub("RESET",  2, since(2, 2), NO_KEYS),
 ];
+
+fn flushall(call: &mut Call<'_, '_>) -> Applied {
+    flush_mode(call)?;
+    call.keyspace.clear();
+    Ok(())
+}
+
+fn flushdb(call: &mut Call<'_, '_>) -> Applied {
+    flush_mode(call)?;
+    call.db().clear();
+    Ok(())
+}
+
+/// How the memory is given back does not matter, but a word that the server does not know stops it.
+fn flush_mode(call: &Call<'_, '_>) -> Applied {
+    match call.args.len() {
+        1 => Ok(()),
+        2 if call.is(1, "ASYNC") => Ok(()),
+        2 if call.is(1, "SYNC") && call.context.server.has_redis(6, 2) => Ok(()),
+        _ => Err(Unapplied::SYNTAX),
+    }
+}
+
+fn swapdb(call: &mut Call<'_, '_>) -> Applied {
+    let one = database(call.args[1], Unapplied::Failed("ERR invalid first DB index"))?;
+    let other = database(call.args[2], Unapplied::Failed("ERR invalid second DB index"))?;
+    call.keyspace.swap(one, other);
+    Ok(())
+}

@@ -9,8 +9,10 @@
 
 use super::functions::{Functions, LibraryError};
 use super::stream::{ConsumerNumber, FieldsBuffer};
-use super::{Hash, Keyspace, List, Set, Stream, StringValue, Value, Zset};
+use super::zset::Scores;
+use super::{End, Hash, Keyspace, List, Set, Stream, StringValue, Value, ZeroSign, Zset};
 use crate::rdb::{AuxWhen, Key, KeyEnd, Kind, ModuleId, StreamId, StreamInfo, Text, Visitor, Want};
+use crate::server::Server;
 
 /// Puts the keys that it is told of into a keyspace.
 pub struct Loader<'k, 'a> {
@@ -21,6 +23,9 @@ pub struct Loader<'k, 'a> {
     db: u32,
     expires_ms: Option<i64>,
     value: Value<'a>,
+    /// The members of a sorted set, which is made of all at once: how a server holds it depends on the longest.
+    scores: Scores<'a>,
+    zero: ZeroSign,
     stream: InStream<'a>,
     scratch: Vec<u8>,
     other_scratch: Vec<u8>,
@@ -95,9 +100,14 @@ struct InStream<'a> {
 }
 
 impl<'k, 'a> Loader<'k, 'a> {
-    /// Puts into `keyspace` the keys that `owns` says belong to it; the values of others are stepped over. A
-    /// key that is there already gets the value and the expiry that are told.
-    pub fn new(keyspace: &'k mut Keyspace<'a>, owns: &'k dyn Fn(&[u8]) -> bool) -> Self {
+    /// Puts into `keyspace` the keys that `owns` says belong to it, as a server of this line holds them; the
+    /// values of others are stepped over. A key that is there already gets the value and the expiry that are
+    /// told.
+    pub fn new(
+        keyspace: &'k mut Keyspace<'a>,
+        server: Server,
+        owns: &'k dyn Fn(&[u8]) -> bool,
+    ) -> Self {
         Loader {
             keyspace,
             owns,
@@ -105,6 +115,8 @@ impl<'k, 'a> Loader<'k, 'a> {
             db: 0,
             expires_ms: None,
             value: Value::String(StringValue::default()),
+            scores: Scores::default(),
+            zero: ZeroSign::of(server),
             stream: InStream::default(),
             scratch: Vec::new(),
             other_scratch: Vec::new(),
@@ -198,6 +210,7 @@ impl<'a> Visitor<'a> for Loader<'_, 'a> {
         self.db = db;
         self.expires_ms = key.expires_ms;
         self.value = empty(key.kind());
+        self.scores.clear();
         if key.kind() == Kind::Stream {
             self.stream = InStream::default();
         }
@@ -211,7 +224,7 @@ impl<'a> Visitor<'a> for Loader<'_, 'a> {
     fn element(&mut self, element: Text<'a, '_>) {
         let element = self.keep(element);
         if let Value::List(list) = &mut self.value {
-            list.elements.push_back(element);
+            list.push(End::Tail, element);
         }
     }
 
@@ -224,9 +237,7 @@ impl<'a> Visitor<'a> for Loader<'_, 'a> {
 
     fn scored(&mut self, member: Text<'a, '_>, score: f64) {
         let member = self.keep(member);
-        if let Value::Zset(zset) = &mut self.value {
-            zset.insert(member, score);
-        }
+        self.scores.insert(member, score);
     }
 
     fn field(&mut self, field: Text<'a, '_>, value: Text<'a, '_>, expires_ms: Option<i64>) {
@@ -234,9 +245,7 @@ impl<'a> Visitor<'a> for Loader<'_, 'a> {
         if let Value::Hash(hash) = &mut self.value {
             let (place, _) = hash.find_or_add(field, || field);
             *hash.value_mut(place) = value;
-            if expires_ms.is_some() {
-                hash.set_expiry(place, expires_ms);
-            }
+            hash.set_expiry(place, expires_ms);
         }
     }
 
@@ -313,7 +322,10 @@ impl<'a> Visitor<'a> for Loader<'_, 'a> {
         if end != KeyEnd::Whole {
             return;
         }
-        let value = std::mem::replace(&mut self.value, Value::String(StringValue::default()));
+        let mut value = std::mem::replace(&mut self.value, Value::String(StringValue::default()));
+        if let Value::Zset(zset) = &mut value {
+            **zset = Zset::of(std::mem::take(&mut self.scores), self.zero);
+        }
         let name = self.name.bytes(&mut self.scratch);
         if self.stream.disorder {
             self.stream.disorder = false;

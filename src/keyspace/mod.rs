@@ -47,7 +47,8 @@ pub use set::Set;
 pub use stream::Stream;
 pub use string::StringValue;
 pub use value::{Opaque, Typed, Value};
-pub use zset::Zset;
+pub(crate) use zset::Scores;
+pub use zset::{Ordered, Place, Scored, ZeroSign, Zset};
 
 /// The hasher of members and keys: seeded anew in each process, for the bytes come from outside.
 pub(crate) type Hasher = hashbrown::DefaultHashBuilder;

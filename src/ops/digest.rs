@@ -7,10 +7,11 @@ use serde::Serialize;
 
 use crate::aof::open;
 use crate::error::Result;
+use crate::keyspace::Keyspace;
 use crate::keyspace::digest::{Flavour, Sum};
 use crate::keyspace::fingerprint::{Detail, Fingerprint};
 use crate::progress::Progress;
-use crate::replay::{Happened, ReplayOptions, RouteOptions, replay, route};
+use crate::replay::{ReplayOptions, RouteOptions, replay, route};
 
 /// How a digest is taken.
 #[derive(Debug, Clone)]
@@ -49,13 +50,10 @@ pub struct DigestReport {
 pub fn digest(path: &Path, options: &Options, progress: &dyn Progress) -> Result<DigestReport> {
     let started = Instant::now();
     let log = open(path)?;
-    let routed = route(&log, &options.route, progress)?;
+    let routing = route(&log, &options.route, progress)?;
     let (mut sum, mut fingerprint, mut keys) = (Sum::default(), Fingerprint::default(), 0_u64);
-    let _happened: Happened = replay(
-        &routed,
-        &options.replay,
-        progress,
-        |_, keyspace| {
+    routing.each(progress, |routed| {
+        let make = |_, keyspace: &mut Keyspace<'_>| {
             let mut fingerprint = Fingerprint::default();
             fingerprint.add_all(keyspace, Detail::All);
             let sum = options.flavour.map(|flavour| {
@@ -64,23 +62,24 @@ pub fn digest(path: &Path, options: &Options, progress: &dyn Progress) -> Result
                 sum
             });
             Ok((keyspace.len() as u64, fingerprint, sum))
-        },
-        |_, (more, part, part_sum)| {
+        };
+        let take = |_, (more, part, part_sum): (u64, Fingerprint, Option<Sum>)| {
             keys += more;
             fingerprint.join(&part);
             if let Some(part) = part_sum {
                 sum.join(&part);
             }
             Ok(())
-        },
-    )?;
+        };
+        replay(routed, &options.replay, progress, make, take).map(drop)
+    })?;
     let elapsed: Duration = started.elapsed();
     Ok(DigestReport {
         path: path.to_owned(),
         digest: options.flavour.map(|_| sum.finish().to_string()),
         fingerprint: fingerprint.to_string(),
         keys,
-        commands: routed.commands,
+        commands: routing.whole().commands,
         elapsed_s: elapsed.as_secs_f64(),
     })
 }

@@ -2,9 +2,11 @@
 
 pub mod bench;
 pub mod check_aof;
+pub mod compact;
 pub mod digest;
 pub mod generate;
 pub mod islands;
+pub mod memory;
 pub mod repair;
 pub mod survey;
 pub mod verify;

@@ -27,6 +27,6 @@ mod router;
 mod shares;
 mod ties;
 
-pub use route::{RouteOptions, Routed, Torn, route};
+pub use route::{RouteOptions, Routed, Routing, Slice, Torn, route};
 pub use router::KeySpecs;
 pub use shares::{Happened, ReplayOptions, replay};

@@ -7,17 +7,24 @@ use super::placement::Placement;
 use super::router::{KeySpecs, Plan, Router};
 use super::ties::Ties;
 use crate::aof::open::{Log, Part};
-use crate::aof::{Scanned, scan_parallel};
+use crate::aof::{Scanned, read_args, scan_parallel};
+use crate::command::scripting::apply_function;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::Shown;
+use crate::keyspace::Functions;
 use crate::progress::Progress;
 use crate::rdb::{self, Text, Visitor, Want};
+use crate::server::Server;
 
 /// What is wanted of a routing.
 #[derive(Debug, Clone, Default)]
 pub struct RouteOptions {
     /// Where commands that no known server has keep their key.
     pub key_specs: KeySpecs,
+    /// The memory that may be used, in bytes; `None` for as much as there is.
+    pub memory: Option<u64>,
+    /// The slice of the keys that is wanted; `None` for all of them.
+    pub slice: Option<Slice>,
 }
 
 /// A log, and which of its commands concern which share of the keys.
@@ -61,7 +68,16 @@ pub(super) struct RoutedPart<'l> {
     pub(super) times: Vec<(u64, i64)>,
 }
 
-/// Routes a log, all of it.
+/// A log that has been read once, and can be routed window after window of the shares, as memory allows.
+pub struct Routing<'l> {
+    log: &'l Log,
+    placement: Placement,
+    /// What holds for the whole log; with the lists of all shares where one window is enough.
+    whole: Routed<'l>,
+    windows: Vec<Range<usize>>,
+}
+
+/// Reads a log and routes it, all of it unless that would take more memory than `options` allow.
 ///
 /// # Errors
 ///
@@ -70,22 +86,115 @@ pub fn route<'l>(
     log: &'l Log,
     options: &RouteOptions,
     progress: &dyn Progress,
-) -> Result<Routed<'l>> {
+) -> Result<Routing<'l>> {
     let mut placement = Placement::of_log(log.bytes());
-    let all = 0..placement.shares();
+    let wanted = options.slice.map_or(0..placement.shares(), |slice| slice.of(placement.shares()));
+    let first = if options.memory.is_some() { wanted.start..wanted.start } else { wanted.clone() };
     progress.phase("route", log.bytes());
-    let mut routed = pass(log, &placement, all.clone(), &options.key_specs, true, progress)?;
-    let mut ties = std::mem::take(&mut routed.1);
+    let (mut whole, mut ties) =
+        pass(log, &placement, first.clone(), &options.key_specs, true, progress)?;
     if !ties.is_empty() {
         // Known only now which keys go together.
         ties.settle();
         placement.ties = ties;
-        progress.phase("route tied keys", log.bytes());
-        routed = pass(log, &placement, all, &options.key_specs, false, progress)?;
+        if !first.is_empty() {
+            progress.phase("route tied keys", log.bytes());
+            (whole, _) = pass(log, &placement, first, &options.key_specs, false, progress)?;
+        }
     }
-    let (mut routed, _) = routed;
-    routed.placement = placement;
-    Ok(routed)
+    whole.placement = placement.clone();
+    let windows = match options.memory {
+        None => vec![wanted],
+        Some(memory) => windows(&whole, wanted, memory),
+    };
+    Ok(Routing { log, placement, whole, windows })
+}
+
+/// What a command takes in a list, in bytes, at the most but for logs of very long commands.
+const LIST_BYTES: u64 = 3;
+
+/// Divides shares so that the lists of each window take no more than a third of the memory.
+fn windows(whole: &Routed<'_>, wanted: Range<usize>, memory: u64) -> Vec<Range<usize>> {
+    let noted = whole.commands - whole.dead_commands + whole.rdb_keys;
+    let shares = wanted.len().max(1) as u64;
+    let in_a_share = noted.saturating_mul(LIST_BYTES) / whole.shares() as u64 + 1;
+    let at_once = usize::try_from((memory / 3 / in_a_share).clamp(1, shares)).unwrap_or(1);
+    let starts = wanted.clone().step_by(at_once);
+    starts.map(|start| start..(start + at_once).min(wanted.end)).collect()
+}
+
+impl<'l> Routing<'l> {
+    /// What holds for the whole log.
+    pub fn whole(&self) -> &Routed<'l> {
+        &self.whole
+    }
+
+    /// How often the log is read to be routed.
+    pub fn windows(&self) -> usize {
+        self.windows.len()
+    }
+
+    /// Calls `each` with window after window.
+    ///
+    /// # Errors
+    ///
+    /// What `each` says; and as [`route`], should the log have changed since.
+    pub fn each(
+        &self,
+        progress: &dyn Progress,
+        mut each: impl FnMut(&Routed<'l>) -> Result<()>,
+    ) -> Result<()> {
+        if let [window] = &self.windows[..]
+            && *window == self.whole.window
+        {
+            return each(&self.whole);
+        }
+        for window in &self.windows {
+            progress.phase("route", self.log.bytes());
+            let (mut routed, _) = pass(
+                self.log,
+                &self.placement,
+                window.clone(),
+                &self.whole.key_specs,
+                false,
+                progress,
+            )?;
+            routed.placement = self.placement.clone();
+            each(&routed)?;
+        }
+        Ok(())
+    }
+}
+
+/// One of several equal slices of the shares, to be replayed apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slice {
+    /// Which, from 1.
+    pub number: u32,
+    /// Of how many.
+    pub of: u32,
+}
+
+impl Slice {
+    fn of(self, shares: usize) -> Range<usize> {
+        let (number, of) = (self.number as usize, self.of as usize);
+        (number - 1) * shares / of..number * shares / of
+    }
+}
+
+impl std::str::FromStr for Slice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = || format!("`{text}` is no slice; write the second of four as 2/4");
+        let (number, of) = text.split_once('/').ok_or_else(wrong)?;
+        let (number, of) = (number.parse().ok(), of.parse().ok());
+        let (Some(number), Some(of)) = (number, of) else { return Err(wrong()) };
+        if number == 0 || number > of {
+            return Err(wrong());
+        }
+        Ok(Slice { number, of })
+    }
 }
 
 fn pass<'l>(
@@ -206,6 +315,30 @@ impl Routed<'_> {
     /// How many shares the keys are divided into.
     pub fn shares(&self) -> usize {
         self.placement.shares()
+    }
+
+    /// The function libraries at the end of the log. What fails is passed over, as loaders do.
+    ///
+    /// # Errors
+    ///
+    /// When a part was cut by another process since it was routed.
+    pub fn functions(&self, server: Server) -> Result<Functions> {
+        let mut functions = Functions::default();
+        for part in &self.parts {
+            for library in &part.libraries {
+                let _ = functions.load(library, true);
+            }
+            let bytes = part.part.mapping.bytes();
+            let mut args = Vec::new();
+            for offset in &part.functions {
+                let at = usize::try_from(*offset).unwrap_or(usize::MAX);
+                if read_args(bytes, at, &mut args).is_some() {
+                    let _ = apply_function(&args, &mut functions, server);
+                }
+            }
+            part.part.mapping.check()?;
+        }
+        Ok(functions)
     }
 
     /// The memory that the lists take, in bytes.

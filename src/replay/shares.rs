@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::UNIX_EPOCH;
 
 use super::lists::Stretch;
 use super::placement::Placement;
 use super::route::{Routed, RoutedPart, place};
 use crate::aof::read_args;
 use crate::command::{
-    Call, CommandId, Context, Notes, Position, Unapplied, lookup_prefix, run_unknown,
+    Call, CommandId, Context, Group, Notes, Position, Unapplied, lookup_prefix, run_unknown,
 };
 use crate::disk::prefetch;
 use crate::error::{Error, ErrorKind, Result};
@@ -28,8 +29,9 @@ pub struct ReplayOptions {
     pub fields_expire_ms: Option<i64>,
     /// See [`Context::hll_sparse_max_bytes`].
     pub hll_sparse_max_bytes: usize,
-    /// The time at which commands were run before the first annotation of a time, in Unix milliseconds.
-    pub time_ms: i64,
+    /// The time at which commands were run before the first annotation of a time, in Unix milliseconds; `None`
+    /// for that at which the part was last written.
+    pub time_ms: Option<i64>,
     /// Threads; 0 for one a core.
     pub threads: usize,
 }
@@ -93,7 +95,7 @@ pub fn replay<T: Send>(
             failed: None,
         }),
         taken: Condvar::new(),
-        most_waiting: 2 * threads,
+        most_waiting: threads,
     };
     let work = || {
         let mut arena = Bump::new();
@@ -196,9 +198,12 @@ fn run_share<'a>(
     let mut happened = Happened::default();
     let list = share - routed.window.start;
     for (number, part) in routed.parts.iter().enumerate() {
-        load_records(part, list, keyspace)?;
+        load_records(part, list, options.server, keyspace)?;
         let owns = |key: &[u8]| routed.placement.share_of(key) == share;
-        let clock = |at: Position| time_at(part, at.offset).unwrap_or(options.time_ms);
+        let clock = |at: Position| {
+            let told = time_at(part, at.offset).or(options.time_ms);
+            told.or_else(|| written_ms(part)).unwrap_or(0)
+        };
         let context = Context {
             server: options.server,
             fields_expire_ms: options.fields_expire_ms,
@@ -225,7 +230,12 @@ fn run_share<'a>(
 }
 
 /// The keys of the RDB that the part begins with.
-fn load_records<'a>(part: &RoutedPart<'a>, list: usize, keyspace: &mut Keyspace<'a>) -> Result<()> {
+fn load_records<'a>(
+    part: &RoutedPart<'a>,
+    list: usize,
+    server: Server,
+    keyspace: &mut Keyspace<'a>,
+) -> Result<()> {
     let Some(stretch) = &part.records else { return Ok(()) };
     let damaged = |offset| {
         Error::new(ErrorKind::Changed, "a key of the RDB reads otherwise than before")
@@ -234,7 +244,7 @@ fn load_records<'a>(part: &RoutedPart<'a>, list: usize, keyspace: &mut Keyspace<
             .help("another process is changing the file: work on a copy")
     };
     let mut records = Records::new(part.part.mapping.bytes()).map_err(|d| damaged(d.offset))?;
-    let mut loader = Loader::new(keyspace, &|_| true);
+    let mut loader = Loader::new(keyspace, server, &|_| true);
     for (offset, db) in stretch.places(list) {
         records.read(u64::from(db), offset, &mut loader).map_err(|d| damaged(d.offset))?;
     }
@@ -248,6 +258,12 @@ fn load_records<'a>(part: &RoutedPart<'a>, list: usize, keyspace: &mut Keyspace<
 fn time_at(part: &RoutedPart<'_>, offset: u64) -> Option<i64> {
     let behind = part.times.partition_point(|(at, _)| *at < offset);
     part.times.get(behind.checked_sub(1)?)?.1.checked_mul(1000)
+}
+
+/// When the part was last written, in Unix milliseconds.
+fn written_ms(part: &RoutedPart<'_>) -> Option<i64> {
+    let modified = part.part.mapping.file().metadata().ok()?.modified().ok()?;
+    i64::try_from(modified.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok()
 }
 
 struct Runner<'r, 'c, 'a> {
@@ -311,7 +327,7 @@ impl<'a> Runner<'_, '_, 'a> {
             notes: &mut self.happened.notes,
         };
         self.happened.commands += 1;
-        let carried = |id: CommandId| id.row().apply.is_none() && id.row().writes;
+        let carried = |id: CommandId| id.row().group == Group::Vector && id.row().writes;
         let applied = match id {
             Some(id) if !carried(id) => id.row().run(&mut call),
             _ => {

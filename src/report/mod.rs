@@ -3,6 +3,7 @@
 //! The text carries colour as ANSI codes; whoever prints it strips them where they are not wanted.
 
 pub mod bench;
+pub mod compact;
 pub mod generate;
 pub mod repair;
 pub mod style;

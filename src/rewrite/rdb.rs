@@ -1,6 +1,5 @@
 //! The keys of a data set as an RDB's writer sees them.
 
-use std::cmp::Ordering;
 use std::io::Write;
 
 use crate::escape::Shown;
@@ -137,12 +136,7 @@ impl Scored for Zset<'_> {
 
     /// From the highest score to the lowest, as servers write it, and load it fastest.
     fn each(&self, tell: &mut dyn FnMut(&[u8], f64)) {
-        let mut members: Vec<_> = self.members().collect();
-        members.sort_unstable_by(|(a, low), (b, high)| {
-            // No score is not a number. Zeros are equal, whatever their signs.
-            high.partial_cmp(low).unwrap_or(Ordering::Equal).then_with(|| b.cmp(a))
-        });
-        members.into_iter().for_each(|(member, score)| tell(member, score));
+        self.descending().into_iter().for_each(|(member, score)| tell(member, score));
     }
 }
 

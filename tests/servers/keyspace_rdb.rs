@@ -73,7 +73,7 @@ fn written(keyspace: &Keyspace<'_>, beside: &Beside<'_>, target: Target) -> Vec<
 fn there_and_back(original: &Saved, binary: &Binary) {
     let arena = Bump::new();
     let mut keyspace = Keyspace::new(&arena);
-    let mut loader = Loader::new(&mut keyspace, &|_| true);
+    let mut loader = Loader::new(&mut keyspace, binary.line, &|_| true);
     let found = walk(&original.rdb, &mut loader, &Silent).expect("a sound RDB");
     let beside = loader.finish().expect("all can be held");
     assert_eq!(keyspace.len() as u64, found.keys);
@@ -118,7 +118,7 @@ fn one_by_one(binary: &Binary) {
         let arena = Bump::new();
         let mut keyspace = Keyspace::new(&arena);
         let mut records = Records::new(&original.rdb).expect("a sound header");
-        let mut loader = Loader::new(&mut keyspace, &owns);
+        let mut loader = Loader::new(&mut keyspace, binary.line, &owns);
         for (db, offset, _) in places.0.iter().rev() {
             records.read(*db, *offset, &mut loader).expect("a record");
         }

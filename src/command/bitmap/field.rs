@@ -118,12 +118,15 @@ impl Type {
         if self.signed && bits >> (self.bits - 1) == 1 { bits - (1 << self.bits) } else { bits }
     }
 
+    /// The lowest and the highest number.
+    fn limits(self) -> (i128, i128) {
+        let numbers = 1_i128 << self.bits;
+        if self.signed { (-numbers / 2, numbers / 2 - 1) } else { (0, numbers - 1) }
+    }
+
     /// The bits of a number as they are to be stored, if at all.
     fn fitted(self, number: i128, overflow: Overflow) -> Option<u128> {
-        let (least, most) = match self.signed {
-            true => (-(1_i128 << (self.bits - 1)), (1 << (self.bits - 1)) - 1),
-            false => (0, (1 << self.bits) - 1),
-        };
+        let (least, most) = self.limits();
         let fitting = match overflow {
             Overflow::Saturate => number.clamp(least, most),
             Overflow::Fail if number < least || number > most => return None,
@@ -150,7 +153,11 @@ impl Operation {
             let old = self.field.number((window & mask) >> behind);
             old + i128::from(self.operand)
         } else if self.field.signed {
-            i128::from(self.operand)
+            // Observed: of a number so low that its distance to the highest that fits overflows, servers think that
+            // it is too high.
+            let (operand, (_, most)) = (i128::from(self.operand), self.field.limits());
+            let far = self.field.bits < 64 && most - operand > i128::from(i64::MAX);
+            if far && self.overflow == Overflow::Saturate { most } else { operand }
         } else {
             // A negative operand is taken for the positive number with the same 64 bits.
             i128::from(self.operand.cast_unsigned())

@@ -1,7 +1,153 @@
-//! Random sequences of this type's commands.
+//! HyperLogLogs, byte for byte.
 
 use libtest_mimic::Trial;
 
+use super::string::{bystander, list, run};
+use crate::support::server::Binary;
+use crate::support::twin::{Args, Random};
+use crate::support::{LINES, on_each};
+
 pub(crate) fn trials() -> Vec<Trial> {
-    Vec::new()
+    let trials = [
+        on_each(&LINES, "apply::hll::random_sequences", random_sequences),
+        on_each(&LINES, "apply::hll::many_elements", many_elements),
+        on_each(&LINES, "apply::hll::forged", forged),
+    ];
+    trials.into_iter().flatten().collect()
+}
+
+const KEYS: [&str; 4] = ["a", "b", "c", "d"];
+
+fn random_sequences(binary: &Binary) {
+    run(binary, 40, 100, |random| command(random, 30));
+}
+
+/// Enough to become dense, and on from there.
+fn many_elements(binary: &Binary) {
+    run(binary, 4, 200, |random| match random.below(10) {
+        0..8 => pfadd(random, "a", 60),
+        8 => list(&[b"PFCOUNT", b"a"]),
+        _ => command(random, 300),
+    });
+}
+
+/// Strings that look like HyperLogLogs, whole or corrupt.
+fn forged(binary: &Binary) {
+    run(binary, 30, 100, |random| {
+        let key = random.pick(&KEYS).as_bytes();
+        match random.below(6) {
+            0 => list(&[b"SET", key, &sparse(random)]),
+            1 if random.once_in(3) => list(&[b"SET", key, &dense(random)]),
+            2 => {
+                // Anywhere in the header.
+                let place =
+                    [0, 3, 4, 4, 5, 8, 14, 15][usize::try_from(random.below(8)).expect("small")];
+                let byte =
+                    [0, 1, 2, 0x7f, 0x80, 0xff][usize::try_from(random.below(6)).expect("small")];
+                list(&[b"SETRANGE", key, place.to_string().as_bytes(), &[byte]])
+            }
+            _ => command(random, 5),
+        }
+    });
+}
+
+fn pfadd(random: &mut Random, key: &str, most: u64) -> Args {
+    let mut args = list(&[b"PFADD", key.as_bytes()]);
+    for _ in 0..random.below(most + 1) {
+        // Of all lengths, for the hash takes eight bytes at a time.
+        let length = usize::try_from(random.below(20)).expect("small");
+        let mut bytes = random.next().to_le_bytes().repeat(3);
+        bytes.truncate(length);
+        args.push(if random.once_in(3) {
+            random.below(50).to_string().into_bytes()
+        } else {
+            bytes
+        });
+    }
+    args
+}
+
+fn command(random: &mut Random, most: u64) -> Args {
+    let key = random.pick(&KEYS);
+    match random.below(14) {
+        0 if random.once_in(2) => bystander(random, key.as_bytes()),
+        0..6 => pfadd(random, key, most),
+        6..8 => list(&[b"PFCOUNT", key.as_bytes()]),
+        8 => list(&[b"PFCOUNT", key.as_bytes(), random.pick(&KEYS).as_bytes(), b"none"]),
+        9..13 => {
+            let mut args = list(&[b"PFMERGE", key.as_bytes()]);
+            (0..random.below(4)).for_each(|_| args.push(random.pick(&KEYS).as_bytes().to_vec()));
+            args
+        }
+        _ => {
+            let name = random.pick(&["GETREG", "todense", "DECODE", "ENCODING", "nope"]);
+            let name = if random.once_in(2) { "ENCODING" } else { name };
+            list(&[b"PFDEBUG", name.as_bytes(), key.as_bytes()])
+        }
+    }
+}
+
+fn header(random: &mut Random, encoding: u8) -> Vec<u8> {
+    let mut bytes = b"HYLL\0\0\0\0\0\0\0\0\0\0\0\x80".to_vec();
+    bytes[4] = encoding;
+    if random.once_in(5) {
+        bytes[15] = 0;
+        bytes[8] = 7;
+    }
+    bytes
+}
+
+/// Opcodes as no server would choose them, mostly of 16384 registers.
+fn sparse(random: &mut Random) -> Vec<u8> {
+    let mut bytes = header(random, 1);
+    let mut left = 16384;
+    while left > 0 {
+        // Runs over the end if it is told to.
+        let most = if random.once_in(200) { 20_000 } else { left };
+        let run = match random.below(8) {
+            0..3 => {
+                let run = 1 + random.below(4.min(most));
+                let value = random.below(32).to_le_bytes()[0];
+                bytes.push(0x80 | value << 2 | (run - 1).to_le_bytes()[0]);
+                run
+            }
+            3..6 => {
+                let run = 1 + random.below(64.min(most));
+                bytes.push((run - 1).to_le_bytes()[0]);
+                run
+            }
+            _ => {
+                let run = 1 + random.below(16384.min(most));
+                let [low, high, ..] = (run - 1).to_le_bytes();
+                bytes.extend([0x40 | high, low]);
+                run
+            }
+        };
+        left = left.saturating_sub(run);
+        if random.once_in(300) {
+            break;
+        }
+    }
+    if random.once_in(10) {
+        bytes.push(*random.pick(&[&0x80, &0xff, &0x00, &0x3f]));
+    }
+    bytes
+}
+
+/// Registers of any value, also those that no hash gives.
+fn dense(random: &mut Random) -> Vec<u8> {
+    let mut bytes = header(random, 0);
+    let kind = random.below(4);
+    while bytes.len() < 12304 {
+        bytes.extend(match kind {
+            0 => random.next().to_le_bytes(),
+            1 => [0xff; 8],
+            // 51 in every register.
+            2 => [0xf3, 0x3c, 0xcf, 0xf3, 0x3c, 0xcf, 0xf3, 0x3c],
+            _ => (random.next() & random.next() & random.next()).to_le_bytes(),
+        });
+    }
+    let length = if random.once_in(10) { 12303 } else { 12304 };
+    bytes.truncate(length);
+    bytes
 }

@@ -2,18 +2,20 @@
 
 use libtest_mimic::Trial;
 
+mod bitmap;
 mod generic;
 mod geo;
 mod hash;
 mod hll;
 mod list;
 mod set;
-mod stream;
+pub(crate) mod stream;
 mod string;
 mod zset;
 
 pub(crate) fn trials() -> Vec<Trial> {
     let trials = [
+        bitmap::trials(),
         generic::trials(),
         geo::trials(),
         hash::trials(),

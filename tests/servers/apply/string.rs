@@ -3,24 +3,317 @@
 use libtest_mimic::Trial;
 
 use crate::support::server::Binary;
-use crate::support::twin::{self, Args, Random, args};
+use crate::support::twin::{self, Args, Random};
 use crate::support::{LINES, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    on_each(&LINES, "apply::string::random_sequences", random_sequences)
+    let trials = [
+        on_each(&LINES, "apply::string::random_sequences", random_sequences),
+        on_each(&LINES, "apply::string::random_floats", random_floats),
+    ];
+    trials.into_iter().flatten().collect()
 }
 
-fn random_sequences(binary: &Binary) {
+const KEYS: [&str; 5] = ["a", "b", "c", "d", "e"];
+
+/// Lies in the year 2100: a server removes what expired.
+const LATER_MS: i64 = 4_102_444_800_000;
+
+/// How many sequences are run; more by `AOFKIT_SEQUENCES`.
+pub(super) fn sequences(usually: u64) -> u64 {
+    let told = std::env::var("AOFKIT_SEQUENCES").ok();
+    told.map_or(usually, |told| told.parse().expect("a number"))
+}
+
+/// Runs sequences of commands that the server knows and that can be applied.
+pub(super) fn run(binary: &Binary, usually: u64, length: usize, command: fn(&mut Random) -> Args) {
+    run_if(binary, usually, length, command, |_| true);
+}
+
+/// The same, without the commands that are not wanted.
+pub(super) fn run_if(
+    binary: &Binary,
+    usually: u64,
+    length: usize,
+    command: fn(&mut Random) -> Args,
+    wanted: impl Fn(&Args) -> bool,
+) {
     let data = tempfile::tempdir().expect("a directory");
     let mut server = twin::start(binary, data.path());
-    for seed in 0..20 {
+    for seed in 0..sequences(usually) {
         let mut random = Random::new(seed);
-        let commands: Vec<Args> = (0..200).map(|_| command(&mut random)).collect();
+        let commands = std::iter::repeat_with(|| command(&mut random));
+        let commands: Vec<Args> = (commands.filter(|args| twin::is_common(binary, args)))
+            .filter(&wanted)
+            .take(length)
+            .collect();
         twin::compare(&mut server, binary, &commands, 50);
     }
 }
 
-fn command(random: &mut Random) -> Args {
-    let key = random.pick(&["a", "b", "c", "d"]);
-    args(&format!("SET {key} {}", random.below(1000)))
+fn random_sequences(binary: &Binary) {
+    run(binary, 150, 200, command);
+}
+
+/// An argument list, of texts and of bytes.
+pub(super) fn list(parts: &[&[u8]]) -> Args {
+    parts.iter().map(|part| part.to_vec()).collect()
+}
+
+/// A value: short words that meet each other, numbers at the limits, bytes, nothing.
+pub(super) fn value(random: &mut Random) -> Vec<u8> {
+    const NUMBERS: [&str; 15] = [
+        "0",
+        "1",
+        "-1",
+        "10",
+        "007",
+        "-0",
+        "+1",
+        " 1",
+        "1.5",
+        "9223372036854775807",
+        "9223372036854775806",
+        "-9223372036854775808",
+        "-9223372036854775807",
+        "9223372036854775808",
+        "1e3",
+    ];
+    match random.below(8) {
+        0 => Vec::new(),
+        1 => vec![0, 255, b'\r', b'\n', b'x'],
+        2 => vec![b'y'; 40 + usize::try_from(random.below(1000)).expect("small")],
+        3 | 4 => random.pick(&NUMBERS).as_bytes().to_vec(),
+        5 => random.pick(&["x", "y"]).as_bytes().to_vec(),
+        _ => (random.below(200).cast_signed() - 100).to_string().into_bytes(),
+    }
+}
+
+fn number(random: &mut Random) -> Vec<u8> {
+    const NUMBERS: [&str; 9] = [
+        "9223372036854775807",
+        "-9223372036854775808",
+        "9223372036854775808",
+        "-9223372036854775807",
+        "0",
+        "-0",
+        "01",
+        "x",
+        "",
+    ];
+    if random.once_in(3) {
+        random.pick(&NUMBERS).as_bytes().to_vec()
+    } else {
+        (random.below(20).cast_signed() - 10).to_string().into_bytes()
+    }
+}
+
+/// A word that sets or keeps an expiry, and its time if it takes one. Times from now on are never good: when
+/// they end depends on the clock.
+fn expiry(random: &mut Random, into: &mut Args) {
+    let bad = ["0", "-1", "x", "", "9223372036854775808", "01"];
+    let word = random.pick(&["EX", "px", "EXAT", "PXAT", "PXAT", "pxat", "KEEPTTL", "PERSIST"]);
+    into.push(word.as_bytes().to_vec());
+    let later = LATER_MS + random.below(1000).cast_signed() * 1000;
+    let time = match word.to_ascii_uppercase().as_str() {
+        "KEEPTTL" | "PERSIST" => return,
+        "EX" | "PX" => random.pick(&bad).to_string(),
+        _ if random.once_in(6) => random.pick(&bad[..4]).to_string(),
+        "EXAT" => (later / 1000).to_string(),
+        _ => later.to_string(),
+    };
+    into.push(time.into_bytes());
+}
+
+fn options(random: &mut Random, into: &mut Args) {
+    for _ in 0..random.below(4) {
+        match random.below(6) {
+            0..3 => expiry(random, into),
+            3 | 4 => into
+                .push(random.pick(&["NX", "xx", "GET", "get", "XX", "nope"]).as_bytes().to_vec()),
+            _ => {
+                into.push(b"IFEQ".to_vec());
+                into.push(value(random));
+            }
+        }
+    }
+    if random.once_in(40) {
+        into.push(b"PXAT".to_vec());
+    }
+}
+
+fn pairs(random: &mut Random, into: &mut Args) {
+    for _ in 0..=random.below(3) {
+        into.push(random.pick(&KEYS).as_bytes().to_vec());
+        into.push(value(random));
+    }
+}
+
+/// A command that makes the key a string, removes it or, where such commands can be applied, makes it a list.
+pub(super) fn bystander(random: &mut Random, key: &[u8]) -> Args {
+    match random.below(5) {
+        0 => list(&[b"SET", key, &value(random)]),
+        1 => list(&[b"SET", key, b"w", b"PXAT", b"4102444800000"]),
+        2 => list(&[b"DEL", key]),
+        3 => list(&[b"GETDEL", key]),
+        _ => list(&[b"RPUSH", key, b"x"]),
+    }
+}
+
+pub(super) fn command(random: &mut Random) -> Args {
+    let name = random.pick(&[
+        "SET",
+        "SET",
+        "SET",
+        "SETNX",
+        "SETEX",
+        "PSETEX",
+        "GETSET",
+        "GETDEL",
+        "GETEX",
+        "GETEX",
+        "MSET",
+        "MSETNX",
+        "MSETEX",
+        "MSETEX",
+        "DELIFEQ",
+        "APPEND",
+        "APPEND",
+        "SETRANGE",
+        "SETRANGE",
+        "INCR",
+        "INCR",
+        "DECR",
+        "INCRBY",
+        "INCRBY",
+        "DECRBY",
+        "DECRBY",
+        "incr",
+        "INCRBYFLOAT",
+    ]);
+    let key = random.pick(&KEYS).as_bytes();
+    if random.once_in(30) {
+        return bystander(random, key);
+    }
+    let mut args = list(&[name.as_bytes()]);
+    match name {
+        "MSET" | "MSETNX" => {
+            pairs(random, &mut args);
+            if random.once_in(20) {
+                args.push(b"odd".to_vec());
+            }
+            return args;
+        }
+        "MSETEX" => {
+            args.push(Vec::new());
+            pairs(random, &mut args);
+            let count = ((args.len() - 2) / 2).to_string();
+            let count = if random.once_in(15) {
+                random.pick(&["0", "-1", "1", "3", "x", "99999999999"]).to_string()
+            } else {
+                count
+            };
+            args[1] = count.into_bytes();
+            options(random, &mut args);
+            return args;
+        }
+        _ => args.push(key.to_vec()),
+    }
+    match name {
+        "SET" => {
+            args.push(value(random));
+            if !random.once_in(4) {
+                options(random, &mut args);
+            }
+        }
+        "GETEX" => {
+            if random.once_in(8) {
+                options(random, &mut args);
+            } else if !random.once_in(8) {
+                expiry(random, &mut args);
+            }
+        }
+        "SETEX" | "PSETEX" => {
+            args.push(
+                random.pick(&["0", "-1", "x", "", "9223372036854775808"]).as_bytes().to_vec(),
+            );
+            args.push(value(random));
+        }
+        "SETNX" | "GETSET" | "DELIFEQ" | "APPEND" => args.push(value(random)),
+        "INCRBY" | "DECRBY" => args.push(number(random)),
+        "INCRBYFLOAT" => args.push(float(random)),
+        "SETRANGE" => {
+            let start = random.pick(&["0", "1", "5", "30", "2000", "-1", "x"]).as_bytes();
+            args.push(start.to_vec());
+            args.push(value(random));
+        }
+        _ => {}
+    }
+    args
+}
+
+fn random_floats(binary: &Binary) {
+    run(binary, 10, 200, |random| {
+        let key = random.pick(&["a", "b"]).as_bytes();
+        match random.below(4) {
+            0 => list(&[b"SET", key, &float(random)]),
+            1 => list(&[b"GETDEL", key]),
+            _ => list(&[b"INCRBYFLOAT", key, &float(random)]),
+        }
+    });
+}
+
+/// A text that is, or nearly is, a floating-point number.
+fn float(random: &mut Random) -> Vec<u8> {
+    let digits = |random: &mut Random, most: u64, radix: u64| -> String {
+        let count = random.below(most + 1);
+        let digit = |random: &mut Random| {
+            let digit = u32::try_from(random.below(radix)).expect("a digit");
+            std::char::from_digit(digit, 16).expect("a digit")
+        };
+        (0..count).map(|_| digit(random)).collect()
+    };
+    let sign = random.pick(&["", "", "-", "+"]);
+    let text = match random.below(12) {
+        0 => random
+            .pick(&[
+                "",
+                " 1",
+                "1 ",
+                "inf",
+                "-Infinity",
+                "nan",
+                ".",
+                "1e",
+                "0x",
+                "0x1p",
+                "--1",
+                "-0",
+            ])
+            .to_string(),
+        1 => format!(
+            "{sign}0x{}.{}p{}{}",
+            digits(random, 20, 16),
+            digits(random, 20, 16),
+            random.pick(&["", "-", "+"]),
+            random.below(120)
+        ),
+        2 => format!(
+            "{sign}{}e{}{}",
+            digits(random, 30, 10),
+            random.pick(&["", "-", "+"]),
+            random.below(5000)
+        ),
+        3 => format!("{sign}{}.{}", digits(random, 40, 10), digits(random, 40, 10)),
+        // Around half-way between two numbers.
+        4 => (1_u128 << (60 + random.below(60)))
+            .wrapping_add(u128::from(random.below(1 << 20)))
+            .to_string(),
+        5 => format!("{sign}0x1p-{}", 16_300 + random.below(160)),
+        6 => format!("{sign}0x{}p{}", digits(random, 17, 16), 16_200 + random.below(190)),
+        7 => format!("{sign}{}", random.next()),
+        8 => format!("{sign}{}", random.below(100)),
+        _ => format!("{sign}{}.{}", random.below(1000), digits(random, 4, 10)),
+    };
+    text.into_bytes()
 }

@@ -1,15 +1,22 @@
 //! Sorted sets.
 
+use aofkit::command;
 use aofkit::keyspace::score::{ScoreBuffer, ScoreText};
 use libtest_mimic::Trial;
 
 use crate::support::client::Reply;
 use crate::support::server::Binary;
-use crate::support::twin::{self, Random};
+use crate::support::twin::{self, Args, Random};
 use crate::support::{LINES, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    on_each(&LINES, "apply::zset::scores_have_the_same_text", scores_have_the_same_text)
+    let trials = [
+        on_each(&LINES, "apply::zset::scores_have_the_same_text", scores_have_the_same_text),
+        on_each(&LINES, "apply::zset::small_sets", small_sets),
+        on_each(&LINES, "apply::zset::large_sets", large_sets),
+        on_each(&LINES, "apply::zset::sets_of_one_score", sets_of_one_score),
+    ];
+    trials.into_iter().flatten().collect()
 }
 
 /// How many batches of 1000 scores. It was run with 200.
@@ -58,4 +65,298 @@ fn score(random: &mut Random) -> f64 {
     };
     // How a server keeps the sign of a zero is another matter.
     if score.is_nan() || score == 0.0 { 1.5 } else { score }
+}
+
+/// What the sets of a sequence are like.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Servers keep them packed.
+    Small,
+    /// They come to be unpacked. Then the result of ranges of members is open.
+    Large,
+    /// All members have the same score, for ranges of members.
+    OneScore,
+}
+
+/// How many sequences of each kind. It was run with 3000.
+const SEQUENCES: u64 = 600;
+
+fn small_sets(binary: &Binary) {
+    sequences(binary, Kind::Small, SEQUENCES, 200);
+}
+
+fn large_sets(binary: &Binary) {
+    sequences(binary, Kind::Large, SEQUENCES / 4, 300);
+}
+
+fn sets_of_one_score(binary: &Binary) {
+    sequences(binary, Kind::OneScore, SEQUENCES / 4, 200);
+}
+
+fn sequences(binary: &Binary, kind: Kind, count: u64, len: usize) {
+    let data = tempfile::tempdir().expect("a directory");
+    let mut server = twin::start(binary, data.path());
+    for seed in 0..count {
+        let mut maker = Maker { random: Random::new(seed), kind };
+        let mut commands = Vec::new();
+        while commands.len() < len {
+            for command in maker.commands() {
+                let row = command::lookup(&command[0]).expect("a known command").row();
+                if row.known_by(binary.line) && row.apply.is_some() {
+                    commands.push(command);
+                }
+            }
+        }
+        twin::compare(&mut server, binary, &commands, 1);
+    }
+}
+
+struct Maker {
+    random: Random,
+    kind: Kind,
+}
+
+/// Puts words and arguments together.
+macro_rules! line {
+    ($($arg:expr),* $(,)?) => { vec![$($arg.to_vec()),*] };
+}
+
+impl Maker {
+    fn commands(&mut self) -> Vec<Args> {
+        let (key, other) = (self.key(), self.key());
+        let command = match self.random.below(26) {
+            0..=5 => self.zadd(&key),
+            6 => line![b"ZINCRBY", key, self.score(), self.member()],
+            7 => {
+                let mut command = line![b"ZREM", key];
+                (0..=self.random.below(6)).for_each(|_| command.push(self.member()));
+                command
+            }
+            8 => line![b"ZREMRANGEBYRANK", key, self.rank(), self.rank()],
+            9 => line![b"ZREMRANGEBYSCORE", key, self.bound(), self.bound()],
+            10 if self.kind != Kind::Large => {
+                line![b"ZREMRANGEBYLEX", key, self.lex(), self.lex()]
+            }
+            11 | 12 => {
+                let name = self.random.pick(&["ZPOPMIN", "ZPOPMAX", "zpopmin"]);
+                let mut command = line![name.as_bytes(), key];
+                if self.random.once_in(2) {
+                    command.push(self.count());
+                }
+                command
+            }
+            13 => self.zmpop(&[b"ZMPOP"]),
+            14 => {
+                let add = line![b"ZADD", key, b"1", b"m"];
+                let name = self.random.pick(&["BZPOPMIN", "BZPOPMAX"]);
+                let timeout = self.random.pick(&["0", "1", "0.5", "-1", "x", "", "inf", "0x1"]);
+                return vec![add, line![name.as_bytes(), other, key, timeout.as_bytes()]];
+            }
+            15 => {
+                let add = line![b"ZADD", b"always", b"1", b"m"];
+                let mut command = self.zmpop(&[b"BZMPOP", b"0"]);
+                if self.random.once_in(4) {
+                    command[1] = b"-1".to_vec();
+                }
+                return vec![add, command];
+            }
+            16..=19 => self.store(&key),
+            20..=22 => self.zrangestore(&key, &other),
+            23 => line![b"DEL", key],
+            24 => match self.random.below(3) {
+                0 => line![b"EXPIREAT", key, b"4102444800"],
+                1 if self.random.once_in(4) => line![b"SET", key, b"text"],
+                _ => line![b"HSET", key, b"field", b"value"],
+            },
+            _ => {
+                let mut command = line![b"SADD", key];
+                (0..=self.random.below(8)).for_each(|_| command.push(self.member()));
+                command
+            }
+        };
+        vec![command]
+    }
+
+    fn key(&mut self) -> Vec<u8> {
+        self.random.pick(&["a", "b", "c", "d", "e", ""]).as_bytes().to_vec()
+    }
+
+    fn member(&mut self) -> Vec<u8> {
+        let long = [b'l'; 65];
+        match self.random.below(12) {
+            0 => Vec::new(),
+            1 => b"\0\xff\r\n".to_vec(),
+            2 => long[..64].to_vec(),
+            3 if self.kind == Kind::Large && self.random.once_in(8) => long.to_vec(),
+            4 => self.random.pick(&["1", "-1", "01", "aa", "a", "b", "B"]).as_bytes().to_vec(),
+            _ => {
+                let most = if self.kind == Kind::Small { 12 } else { 400 };
+                self.random.below(most).to_string().into_bytes()
+            }
+        }
+    }
+
+    fn score(&mut self) -> Vec<u8> {
+        if self.kind == Kind::OneScore {
+            return b"7".to_vec();
+        }
+        let text = match self.random.below(10) {
+            0..=3 => self.random.below(10).to_string(),
+            4 => "-0".to_string(),
+            5 => score(&mut self.random).to_string(),
+            6 => format!("{:e}", score(&mut self.random)),
+            7 => self.random.pick(&["0.1", "0.2", "0.3", "1e16", "1", "-1"]).to_string(),
+            8 => self.random.pick(&["inf", "-inf", "+Infinity", "-0.0", "0"]).to_string(),
+            _ if self.random.once_in(4) => {
+                let odd = ["nan", "", " 1", "1 ", "1e400", "1e-400", "0x1p3", "x", "1\0", "NX"];
+                self.random.pick(&odd).to_string()
+            }
+            _ => self.random.below(1000).to_string(),
+        };
+        text.into_bytes()
+    }
+
+    fn bound(&mut self) -> Vec<u8> {
+        let mut bound = match self.random.below(12) {
+            0 => self.random.pick(&["-inf", "+inf"]).as_bytes().to_vec(),
+            1 => {
+                let odd = ["", " 2", "3 ", "0x2", "1e400", "2\0", "nan", "x", "(1", "-0"];
+                self.random.pick(&odd).as_bytes().to_vec()
+            }
+            _ => self.score(),
+        };
+        if self.random.once_in(3) {
+            bound.insert(0, b'(');
+        }
+        bound
+    }
+
+    fn lex(&mut self) -> Vec<u8> {
+        let mut bound = match self.random.below(10) {
+            0 | 1 => return b"-".to_vec(),
+            2 | 3 => return b"+".to_vec(),
+            4 => return self.random.pick(&["", "-a", "a", "+\0", "(", "["]).as_bytes().to_vec(),
+            _ => self.member(),
+        };
+        bound.insert(0, if self.random.once_in(2) { b'(' } else { b'[' });
+        bound
+    }
+
+    fn rank(&mut self) -> Vec<u8> {
+        let text = match self.random.below(12) {
+            0 => self
+                .random
+                .pick(&["9223372036854775807", "-9223372036854775808", "x", "1.5"])
+                .to_string(),
+            1 => (self.random.below(300).cast_signed() - 150).to_string(),
+            2 => "0".to_string(),
+            3 => "-1".to_string(),
+            _ => (self.random.below(12).cast_signed() - 6).to_string(),
+        };
+        text.into_bytes()
+    }
+
+    fn count(&mut self) -> Vec<u8> {
+        let odd = ["0", "-1", "x", "", "9223372036854775807", "01", "200"];
+        match self.random.below(6) {
+            0 => self.random.pick(&odd).as_bytes().to_vec(),
+            _ => (1 + self.random.below(4)).to_string().into_bytes(),
+        }
+    }
+
+    fn zadd(&mut self, key: &[u8]) -> Args {
+        let mut command = line![b"ZADD", key];
+        for flag in ["NX", "XX", "gt", "LT", "CH", "INCR"] {
+            if self.random.once_in(if flag == "NX" { 12 } else { 8 }) {
+                command.push(flag.as_bytes().to_vec());
+            }
+        }
+        let pairs = match self.random.below(10) {
+            0 if self.kind != Kind::Small => 100 + self.random.below(60),
+            0..=4 => 1,
+            _ => 1 + self.random.below(5),
+        };
+        for _ in 0..pairs {
+            command.push(self.score());
+            command.push(self.member());
+        }
+        if self.random.once_in(40) {
+            command.pop();
+        }
+        command
+    }
+
+    fn zmpop(&mut self, name: &[&[u8]]) -> Args {
+        let mut command: Args = name.iter().map(|word| word.to_vec()).collect();
+        let keys = self.random.below(3);
+        let said = if self.random.once_in(20) { self.random.below(5) } else { keys + 1 };
+        command.push(said.to_string().into_bytes());
+        (0..keys).for_each(|_| command.push(self.key()));
+        command.push(b"always".to_vec());
+        command.push(self.random.pick(&["MIN", "max", "Max", "mid"]).as_bytes().to_vec());
+        if self.random.once_in(2) {
+            command.push(b"COUNT".to_vec());
+            command.push(self.count());
+        }
+        command
+    }
+
+    fn store(&mut self, destination: &[u8]) -> Args {
+        let name = self.random.pick(&["ZUNIONSTORE", "ZINTERSTORE", "ZDIFFSTORE", "ZUNIONSTORE"]);
+        let keys = 1 + self.random.below(4);
+        let said = if self.random.once_in(30) { self.random.below(6) } else { keys };
+        let mut command = line![name.as_bytes(), destination, said.to_string().as_bytes()];
+        (0..keys).for_each(|_| command.push(self.key()));
+        if name == "ZDIFFSTORE" && !self.random.once_in(20) {
+            return command;
+        }
+        if self.random.once_in(3) && self.kind != Kind::OneScore {
+            command.push(b"weights".to_vec());
+            (0..keys).for_each(|_| command.push(self.score()));
+        }
+        if self.random.once_in(2) || self.kind == Kind::OneScore {
+            command.push(b"AGGREGATE".to_vec());
+            let how = match self.kind {
+                Kind::OneScore => "MIN",
+                _ => self.random.pick(&["SUM", "MIN", "MAX", "max", "AVG", "sum", "min"]),
+            };
+            command.push(how.as_bytes().to_vec());
+        }
+        command
+    }
+
+    fn zrangestore(&mut self, destination: &[u8], source: &[u8]) -> Args {
+        let mut command = line![b"ZRANGESTORE", destination, source];
+        let by = match self.random.below(3) {
+            0 => "BYSCORE",
+            1 if self.kind != Kind::Large => "BYLEX",
+            _ => "",
+        };
+        for _ in 0..2 {
+            command.push(match by {
+                "BYSCORE" => self.bound(),
+                "BYLEX" => self.lex(),
+                _ => self.rank(),
+            });
+        }
+        if !by.is_empty() {
+            command.push(by.as_bytes().to_vec());
+        }
+        if self.random.once_in(3) {
+            command.push(b"REV".to_vec());
+        }
+        if self.random.once_in(if by.is_empty() { 10 } else { 2 }) {
+            let offset = self.random.below(6).cast_signed() - 2;
+            let limit = self.random.below(8).cast_signed() - 2;
+            command.extend(line![
+                b"LIMIT",
+                offset.to_string().as_bytes(),
+                limit.to_string().as_bytes()
+            ]);
+        }
+        if self.random.once_in(40) {
+            command.push(self.random.pick(&["REV", "BYLEX", "x", "LIMIT"]).as_bytes().to_vec());
+        }
+        command
+    }
 }

@@ -1,0 +1,119 @@
+//! `aofkit compact`.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args};
+
+use super::exit::Exit;
+use super::progress::Bar;
+use super::replaying::Replaying;
+use super::{Common, message, print};
+use crate::disk::publish::Existing;
+use crate::error::{Error, ErrorKind, Result};
+use crate::glob::Glob;
+use crate::ops::compact::{Filter, Form, Options, compact};
+use crate::replay::{RouteOptions, Slice};
+use crate::report;
+use crate::server::Server;
+
+/// Write the smallest log that rebuilds the data: what BGREWRITEAOF would, without a server
+///
+/// The log is replayed as a server would load it, and what is left is written anew. The result is read back and
+/// compared before it appears. An RDB becomes the multi-part directory with which a server can turn its log
+/// on without losing the data.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Compact {
+    /// The log: a file, a multi-part directory, its manifest, the data directory above, or an RDB
+    #[arg(value_name = "PATH")]
+    path: PathBuf,
+    /// Where the result goes: a new file, or a new directory
+    #[arg(short, long, value_name = "NEW")]
+    output: Option<PathBuf>,
+    /// In which form: aof, preamble, multipart, multipart-aof or rdb [default: as the input is]
+    #[arg(long, value_name = "FORM")]
+    format: Option<Form>,
+    /// The server that it is meant for (redis-7.0, valkey-9.1, ...) [default: the one that wrote the log]
+    #[arg(long = "for", value_name = "VERSION")]
+    server: Option<Server>,
+    /// Keep only keys of this database; may be repeated
+    #[arg(short, long, value_name = "N")]
+    db: Vec<u32>,
+    /// Keep only keys that match this pattern, written as for KEYS; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    pattern: Vec<Glob>,
+    /// Leave out keys that match this pattern; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    exclude: Vec<Glob>,
+    /// Leave out keys that have expired; without this they are kept, as BGREWRITEAOF does
+    #[arg(long)]
+    drop_expired: bool,
+    #[command(flatten)]
+    replaying: Replaying,
+    /// Write only the Ith of N slices of the keys, which can be joined with cat in any order
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Slice>,
+    /// Do not read the result back
+    #[arg(long = "no-check", action = ArgAction::SetFalse)]
+    check: bool,
+    /// Do not compress strings in an RDB
+    #[arg(long = "no-compression", action = ArgAction::SetFalse)]
+    compress: bool,
+    /// Report, write nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+    /// Replace what stands at --output
+    #[arg(long)]
+    force: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  aofkit compact appendonly.aof --output small.aof
+  aofkit compact /var/lib/redis/appendonlydir --output /backup/appendonlydir
+  aofkit compact dump.rdb --output appendonlydir
+  aofkit compact appendonlydir --format rdb --for redis-6.2 --output dump.rdb
+  aofkit compact --db 0 --pattern 'session:*' --drop-expired app.aof -o sessions.aof
+
+Exit codes: 0 done; 1 done, and a server would answer commands of the log with errors;
+2 not possible: nothing was written.";
+
+impl Compact {
+    pub(super) fn run(&self, common: &Common) -> Result<Exit> {
+        if self.output.is_none() && !self.dry_run {
+            return Err(Error::new(ErrorKind::Usage, "where shall the compacted log go?")
+                .help("--output NEW writes it, --dry-run only looks"));
+        }
+        let now_ms = self.replaying.now_ms();
+        let options = Options {
+            output: self.output.clone().filter(|_| !self.dry_run),
+            existing: if self.force { Existing::Replace } else { Existing::Keep },
+            form: self.format,
+            server: self.server,
+            filter: Filter {
+                dbs: self.db.clone(),
+                patterns: self.pattern.clone(),
+                excluded: self.exclude.clone(),
+                drop_expired_ms: self.drop_expired.then_some(now_ms),
+            },
+            check: self.check,
+            route: RouteOptions { slice: self.shard, ..self.replaying.route() },
+            replay: self.replaying.replay(common, self.server),
+            ctime: u64::try_from(now_ms / 1000).unwrap_or(0),
+            compress: self.compress,
+        };
+        let bar = Bar::new(common);
+        let report = compact(&self.path, &options, &bar);
+        drop(bar);
+        let report = report?;
+        let findings = !report.failed.is_empty();
+        if common.json {
+            print(&report::json(&report))?;
+        } else if !common.quiet {
+            print(&report::compact::text(&report))?;
+        } else if findings {
+            message(&report::compact::text(&report));
+        }
+        Ok(if findings { Exit::Findings } else { Exit::Done })
+    }
+}

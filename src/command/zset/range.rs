@@ -1,0 +1,297 @@
+//! Ranges of a sorted set, by rank, score or member, and ZRANGESTORE (`zslParseRange`, `zslParseLexRange`,
+//! `zrangeGenericCommand` in `t_zset.c`).
+
+use std::ops::Range;
+
+use super::double::bound;
+use super::replace;
+use crate::command::apply::{Applied, Call, Unapplied};
+use crate::keyspace::{Ordered, Place, Scored, ZeroSign, Zset};
+use crate::server::Server;
+
+/// From one rank to another, both included, counted from the end where they are negative.
+#[derive(Clone, Copy)]
+pub(super) struct RankRange {
+    pub(super) first: i64,
+    pub(super) last: i64,
+}
+
+impl RankRange {
+    /// The ranks in a set of so many members, the last one excluded.
+    fn ranks(self, len: usize) -> Range<usize> {
+        let len = i64::try_from(len).unwrap_or(i64::MAX);
+        let from_start = |rank: i64| if rank < 0 { rank + len } else { rank };
+        let first = from_start(self.first).max(0);
+        let last = from_start(self.last).min(len - 1);
+        match (usize::try_from(first), usize::try_from(last)) {
+            (Ok(first), Ok(last)) if first <= last => first..last + 1,
+            _ => 0..0,
+        }
+    }
+
+    pub(super) fn places(self, len: usize, ordered: Ordered<'_, '_>) -> Range<Place> {
+        let Range { start, end } = self.ranks(len);
+        let place = |rank| {
+            if rank <= len / 2 { ordered.rank(rank) } else { ordered.rank_from_end(len - rank) }
+        };
+        place(start)..place(end)
+    }
+}
+
+/// From one score to another.
+#[derive(Clone, Copy)]
+pub(super) struct ScoreRange {
+    min: f64,
+    min_excluded: bool,
+    max: f64,
+    max_excluded: bool,
+}
+
+impl ScoreRange {
+    pub(super) fn read(min: &[u8], max: &[u8], server: Server) -> Result<Self, Unapplied> {
+        let read = |text: &[u8]| {
+            let (text, excluded) = match text {
+                [b'(', text @ ..] => (text, true),
+                text => (text, false),
+            };
+            let bound = bound(text, server);
+            bound.map(|bound| (bound, excluded))
+        };
+        match (read(min), read(max)) {
+            (Some((min, min_excluded)), Some((max, max_excluded))) => {
+                Ok(ScoreRange { min, min_excluded, max, max_excluded })
+            }
+            _ => Err(Unapplied::Failed("ERR min or max is not a float")),
+        }
+    }
+
+    pub(super) fn places(self, ordered: Ordered<'_, '_>) -> Range<Place> {
+        let ScoreRange { min, min_excluded, max, max_excluded } = self;
+        let start = ordered.behind(|(_, score)| score < min || min_excluded && score == min);
+        let end = ordered.behind(|(_, score)| score < max || !max_excluded && score == max);
+        start..end.max(start)
+    }
+}
+
+/// From one member to another.
+#[derive(Clone, Copy)]
+pub(super) struct LexRange<'c> {
+    min: LexBound<'c>,
+    max: LexBound<'c>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum LexBound<'c> {
+    /// `-`: before all.
+    Lowest,
+    /// With its member excluded or not.
+    Member(&'c [u8], bool),
+    /// `+`: behind all.
+    Highest,
+}
+
+impl<'c> LexBound<'c> {
+    fn read(text: &'c [u8]) -> Option<Self> {
+        match text {
+            [b'-'] | [b'-', 0, ..] => Some(LexBound::Lowest),
+            [b'+'] | [b'+', 0, ..] => Some(LexBound::Highest),
+            [b'(', member @ ..] => Some(LexBound::Member(member, true)),
+            [b'[', member @ ..] => Some(LexBound::Member(member, false)),
+            _ => None,
+        }
+    }
+}
+
+impl<'c> LexRange<'c> {
+    pub(super) fn read(min: &'c [u8], max: &'c [u8]) -> Result<Self, Unapplied> {
+        match (LexBound::read(min), LexBound::read(max)) {
+            (Some(min), Some(max)) => Ok(LexRange { min, max }),
+            _ => Err(Unapplied::Failed("ERR min or max not valid string range item")),
+        }
+    }
+
+    /// Whether there can be no member in it.
+    fn is_empty(self) -> bool {
+        match (self.min, self.max) {
+            (LexBound::Member(min, min_excluded), LexBound::Member(max, max_excluded)) => {
+                min > max || min == max && (min_excluded || max_excluded)
+            }
+            (min, max) => min >= max,
+        }
+    }
+
+    fn is_behind_min(self, (member, _): Scored<'_>) -> bool {
+        match self.min {
+            LexBound::Lowest => true,
+            LexBound::Highest => false,
+            LexBound::Member(min, excluded) => member > min || !excluded && member == min,
+        }
+    }
+
+    fn is_before_max(self, (member, _): Scored<'_>) -> bool {
+        match self.max {
+            LexBound::Lowest => false,
+            LexBound::Highest => true,
+            LexBound::Member(max, excluded) => member < max || !excluded && member == max,
+        }
+    }
+
+    /// The places of its members.
+    ///
+    /// Where scores are not all the same, members are in no order, and the documentation leaves the result open. It is
+    /// then what servers find in packed sets: from the first member behind the minimum as far as the maximum.
+    pub(super) fn places(self, ordered: Ordered<'_, '_>) -> Range<Place> {
+        if !self.may_meet(ordered) {
+            return ordered.start()..ordered.start();
+        }
+        if has_one_score(ordered) {
+            let start = ordered.behind(|member| !self.is_behind_min(member));
+            return start..ordered.behind(|member| self.is_before_max(member)).max(start);
+        }
+        let first = ordered.all().take_while(|member| !self.is_behind_min(*member)).count();
+        let start = ordered.rank(first);
+        let members = ordered.range(start..ordered.end());
+        let count = members.take_while(|member| self.is_before_max(*member)).count();
+        start..ordered.rank(first + count)
+    }
+
+    /// As [`places`](Self::places), but looked for from the end.
+    fn places_from_end(self, ordered: Ordered<'_, '_>) -> Range<Place> {
+        if !self.may_meet(ordered) || has_one_score(ordered) {
+            return self.places(ordered);
+        }
+        let behind = ordered.all().rev().take_while(|member| !self.is_before_max(*member)).count();
+        let end = ordered.rank_from_end(behind);
+        let members = ordered.range(ordered.start()..end).rev();
+        let count = members.take_while(|member| self.is_behind_min(*member)).count();
+        ordered.rank_from_end(behind + count)..end
+    }
+
+    /// Servers look at both ends first.
+    fn may_meet(self, ordered: Ordered<'_, '_>) -> bool {
+        !self.is_empty()
+            && ordered.last().is_some_and(|last| self.is_behind_min(last))
+            && ordered.first().is_some_and(|first| self.is_before_max(first))
+    }
+}
+
+fn has_one_score(ordered: Ordered<'_, '_>) -> bool {
+    ordered.first().map(|(_, score)| score) == ordered.last().map(|(_, score)| score)
+}
+
+/// LIMIT.
+#[derive(Clone, Copy)]
+struct Limit {
+    /// A negative one skips all members.
+    offset: i64,
+    /// A negative one is no limit.
+    count: i64,
+    /// In sets that are not packed, a negative offset counts from the end of the range. An accident of Valkey since
+    /// 8.0, which finds the first member by its rank in the range (`zslNthInRange`; *observed* on 9.1).
+    finds_offset: bool,
+}
+
+/// What ZRANGESTORE is asked for.
+enum Wanted<'c> {
+    Ranks(RankRange),
+    Scores(ScoreRange),
+    Members(LexRange<'c>),
+}
+
+#[derive(PartialEq, Eq)]
+enum By {
+    Rank,
+    Score,
+    Lex,
+}
+
+pub(super) fn zrangestore(call: &mut Call<'_, '_>) -> Applied {
+    let server = call.context.server;
+    let mut limit = Limit { offset: 0, count: -1, finds_offset: server.has_valkey(8, 0) };
+    let (mut by, mut reversed) = (By::Rank, false);
+    let mut at = 5;
+    while at < call.args.len() {
+        if call.is(at, "LIMIT") && call.args.len() - at > 2 {
+            (limit.offset, limit.count) = (call.int(at + 1)?, call.int(at + 2)?);
+            at += 2;
+        } else if !reversed && call.is(at, "REV") {
+            reversed = true;
+        } else if by == By::Rank && call.is(at, "BYLEX") {
+            by = By::Lex;
+        } else if by == By::Rank && call.is(at, "BYSCORE") {
+            by = By::Score;
+        } else {
+            return Err(Unapplied::SYNTAX);
+        }
+        at += 1;
+    }
+    let (mut min, mut max) = (call.args[3], call.args[4]);
+    if reversed && by != By::Rank {
+        (min, max) = (max, min);
+    }
+    let wanted = match by {
+        By::Rank if limit.count != -1 => {
+            return Err(Unapplied::Failed(
+                "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX",
+            ));
+        }
+        By::Rank => {
+            limit.offset = 0;
+            Wanted::Ranks(RankRange { first: call.int(3)?, last: call.int(4)? })
+        }
+        By::Score => Wanted::Scores(ScoreRange::read(min, max, server)?),
+        By::Lex => Wanted::Members(LexRange::read(min, max)?),
+    };
+    let zero = ZeroSign::of(server);
+    let (destination, source) = (call.args[1], call.args[2]);
+    let mut result = Zset::default();
+    if let Some(zset) = call.db().find_mut::<Zset<'_>>(source)? {
+        let members = select(zset, &wanted, reversed, limit);
+        if let Wanted::Ranks(_) = wanted {
+            result.unpack_for(members.len(), 0);
+        }
+        for (member, score) in members {
+            result.insert(member, score, zero);
+        }
+    }
+    replace(call, destination, result);
+    Ok(())
+}
+
+/// The members that are wanted, in the order in which they are.
+fn select<'a>(
+    zset: &mut Zset<'a>,
+    wanted: &Wanted<'_>,
+    reversed: bool,
+    limit: Limit,
+) -> Vec<Scored<'a>> {
+    let len = zset.len();
+    let finds_offset = limit.finds_offset && !zset.is_packed();
+    let ordered = zset.ordered();
+    let places = match wanted {
+        Wanted::Ranks(ranks) if !reversed => ranks.places(len, ordered),
+        Wanted::Ranks(ranks) => {
+            let Range { start, end } = ranks.ranks(len);
+            ordered.rank_from_end(end)..ordered.rank_from_end(start)
+        }
+        Wanted::Scores(scores) => scores.places(ordered),
+        Wanted::Members(members) if reversed => members.places_from_end(ordered),
+        Wanted::Members(members) => members.places(ordered),
+    };
+    let members = ordered.range(places);
+    let count = usize::try_from(limit.count).unwrap_or(usize::MAX);
+    match usize::try_from(limit.offset) {
+        Ok(offset) if reversed => members.rev().skip(offset).take(count).collect(),
+        Ok(offset) => members.skip(offset).take(count).collect(),
+        Err(_) if !finds_offset => Vec::new(),
+        Err(_) => {
+            let mut members: Vec<Scored<'a>> = members.collect();
+            if reversed {
+                members.reverse();
+            }
+            let behind = usize::try_from(limit.offset.unsigned_abs()).unwrap_or(usize::MAX);
+            let first = members.len().checked_sub(behind).unwrap_or(members.len());
+            members.into_iter().skip(first).take(count).collect()
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Which keys are kept.
+
+use serde::Serialize;
+
+use crate::glob::Glob;
+use crate::keyspace::Entry;
+
+/// Which keys of a log are wanted; by default all.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Of these databases; empty: of all.
+    pub dbs: Vec<u32>,
+    /// Whose names match one of these; empty: whatever their names.
+    pub patterns: Vec<Glob>,
+    /// And none of these.
+    pub excluded: Vec<Glob>,
+    /// Without those that have expired at this time, in Unix milliseconds.
+    pub drop_expired_ms: Option<i64>,
+}
+
+/// Keys that were left out because a filter said so.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// Of databases that were not wanted, or with names that were not.
+    pub unwanted: u64,
+    /// Expired.
+    pub expired: u64,
+}
+
+impl LeftOut {
+    /// Adds those of another share.
+    pub fn join(&mut self, other: LeftOut) {
+        self.unwanted += other.unwanted;
+        self.expired += other.expired;
+    }
+}
+
+impl Filter {
+    /// Whether every key is kept.
+    pub fn is_none(&self) -> bool {
+        self.dbs.is_empty()
+            && self.patterns.is_empty()
+            && self.excluded.is_empty()
+            && self.drop_expired_ms.is_none()
+    }
+
+    /// Whether a key is kept; counts it if not.
+    pub fn keeps(&self, db: u32, entry: &Entry<'_>, left_out: &mut LeftOut) -> bool {
+        let key = entry.key();
+        let wanted = (self.dbs.is_empty() || self.dbs.contains(&db))
+            && (self.patterns.is_empty() || self.patterns.iter().any(|glob| glob.matches(key)))
+            && !self.excluded.iter().any(|glob| glob.matches(key));
+        let expired = self.drop_expired_ms.is_some_and(|now| {
+            // A server deletes a key when its time has passed, not when it has come.
+            entry.expires_ms().is_some_and(|time| time < now)
+        });
+        if !wanted {
+            left_out.unwanted += 1;
+        } else if expired {
+            left_out.expired += 1;
+        }
+        wanted && !expired
+    }
+}

@@ -1,0 +1,431 @@
+//! The smallest log that rebuilds the data set: what BGREWRITEAOF writes, without the server.
+//!
+//! The log is routed and replayed share after share ([`replay`](crate::replay)); each share is written and joined to
+//! the output in the order of shares, so that the bytes depend on the input alone. The output is then read back,
+//! replayed like any other log, and held against what was replayed, before it is published.
+
+mod filter;
+mod form;
+mod output;
+mod report;
+mod share;
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+pub use filter::{Filter, LeftOut};
+pub use form::Form;
+pub use report::{Carried, CompactReport, Failed, Keys, Phase, TornEnd};
+
+use self::output::{Output, Style};
+use self::share::{Counted, Made, make};
+use crate::aof::manifest::{Entry, Manifest, Role};
+use crate::aof::open::{Layout, Log, open};
+use crate::disk::publish::{Existing, NewDirectory, NewFile, check_free};
+use crate::error::{Error, ErrorKind, Result};
+use crate::escape::Shown;
+use crate::keyspace::fingerprint::Detail;
+use crate::keyspace::{Functions, Keyspace};
+use crate::ops::memory::Memory;
+use crate::progress::Progress;
+use crate::rdb::write::{self, Feature, Notes};
+use crate::rdb::{Kind, Target};
+use crate::replay::{Happened, ReplayOptions, RouteOptions, Routing, replay, route};
+use crate::server::{Product, Server, redis, valkey};
+
+/// How a log is compacted.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where the compacted log goes; `None` for a dry run.
+    pub output: Option<PathBuf>,
+    /// What becomes of what stands there.
+    pub existing: Existing,
+    /// The form; `None` for that of the input.
+    pub form: Option<Form>,
+    /// The server that it is meant for; `None` for the one that wrote the input, or, where its version cannot
+    /// carry the data, the next that can.
+    pub server: Option<Server>,
+    /// Which keys are kept.
+    pub filter: Filter,
+    /// Whether the output is read back and compared before it is published.
+    pub check: bool,
+    /// How the log is read.
+    pub route: RouteOptions,
+    /// How its commands are run; the server is that of the output.
+    pub replay: ReplayOptions,
+    /// What the time is noted as in an RDB, in Unix seconds.
+    pub ctime: u64,
+    /// Whether strings in an RDB are compressed.
+    pub compress: bool,
+}
+
+/// Compacts the log at `path`.
+///
+/// # Errors
+///
+/// When it cannot be opened or is damaged, when a command cannot be replayed, when the form or the server cannot
+/// carry the data, when the output cannot be written or is not what it should be. Nothing stands under the
+/// output's name then that did not before.
+pub fn compact(path: &Path, options: &Options, progress: &dyn Progress) -> Result<CompactReport> {
+    let started = Instant::now();
+    if let Some(output) = &options.output {
+        check_free(output, options.existing)?;
+    }
+    let log = open(path)?;
+    let mut phases = Phases::default();
+    let memory = Memory::default();
+    let routing = phases.time("route", || route(&log, &options.route, progress))?;
+    let routed = routing.whole();
+    memory.look();
+    let form = options.form.unwrap_or_else(|| Form::of(&log, routed.commands));
+    let mut server = server_for(&log, form, options)?;
+    loop {
+        let job = Job {
+            path,
+            log: &log,
+            routing: &routing,
+            form,
+            style: style_for(form, server, options)?,
+            functions: routed.functions(server)?,
+            replay: ReplayOptions { server, ..options.replay.clone() },
+            options,
+            memory: &memory,
+            unfit: Mutex::default(),
+        };
+        match job.run(&mut phases, progress) {
+            Ok(done) => return Ok(job.report(done, phases, started.elapsed())),
+            // The version that the log shows may not carry all of it, as when a newer server went on with an old
+            // log. Then the next that does is taken, unless the person named one.
+            Err(error) => match job.unfit().and_then(|feature| raised(server, feature)) {
+                Some(higher) if options.server.is_none() => server = higher,
+                _ => return Err(error),
+            },
+        }
+    }
+}
+
+/// The server that the result is for, as far as the person and the log say it.
+fn server_for(log: &Log, form: Form, options: &Options) -> Result<Server> {
+    if options.route.slice.is_some() && form != Form::Aof {
+        return Err(Error::new(
+            ErrorKind::Usage,
+            format!("slices of the form {form} cannot be joined"),
+        )
+        .help("--format aof writes slices that can: cat them in any order"));
+    }
+    let reads_sets = |server: Server| server.has_redis(7, 0);
+    match options.server {
+        Some(server) if form.is_directory() && !reads_sets(server) => {
+            Err(Error::new(ErrorKind::Usage, format!("{server} reads no multi-part log"))
+                .help("--format aof or preamble writes one file, which it reads"))
+        }
+        Some(server) => Ok(server),
+        None if form.is_directory() && !reads_sets(form::written_by(log)) => Ok(redis(7, 0)),
+        None => Ok(form::written_by(log)),
+    }
+}
+
+/// The first server after this one that can carry something.
+fn raised(server: Server, feature: Feature) -> Option<Server> {
+    let higher = match (feature, server.product) {
+        (Feature::Functions | Feature::StreamCounters, _) => redis(7, 0),
+        (Feature::ConsumerActivity, _) => redis(7, 2),
+        (Feature::FieldExpiry, Product::Redis) => redis(7, 4),
+        (Feature::FieldExpiry | Feature::FarFieldExpiry | Feature::SlotImport, _) => valkey(9, 0),
+    };
+    (higher != server).then_some(higher)
+}
+
+fn style_for(form: Form, server: Server, options: &Options) -> Result<Style> {
+    if !form.is_rdb() {
+        return Ok(Style::Commands(server));
+    }
+    let target = Target::of(server).ok_or_else(|| {
+        Error::new(ErrorKind::Usage, format!("no RDB is written for {server}, which is too old"))
+            .help("choose redis-5.0 or later with --for, or --format aof")
+    })?;
+    let options_for = write::Options {
+        compress: options.compress,
+        checksum: true,
+        // A server of that version never had it.
+        drop_bookkeeping: true,
+    };
+    let notes = Notes { ctime: options.ctime, ..Notes::new(target, form != Form::Rdb) };
+    Ok(Style::Rdb { target, options: options_for, notes })
+}
+
+/// A compaction into one form for one server.
+struct Job<'j> {
+    path: &'j Path,
+    log: &'j Log,
+    routing: &'j Routing<'j>,
+    form: Form,
+    style: Style,
+    functions: Functions,
+    replay: ReplayOptions,
+    options: &'j Options,
+    memory: &'j Memory,
+    /// What the server cannot carry.
+    unfit: Mutex<Option<Feature>>,
+}
+
+/// What came of it.
+struct Done {
+    counted: Counted,
+    happened: Happened,
+    bytes: u64,
+}
+
+impl Job<'_> {
+    fn run(&self, phases: &mut Phases, progress: &dyn Progress) -> Result<Done> {
+        match &self.options.output {
+            None => self.dry_run(phases, progress),
+            Some(output) if self.form.is_directory() => {
+                let directory = NewDirectory::create(output, self.options.existing)?;
+                let names = Names::of(self.log, self.form);
+                let base = directory.path().join(&names.base);
+                let file = File::create_new(&base).map_err(|e| Error::io("create", &base, e))?;
+                let done = self.fill(&file, &base, phases, progress)?;
+                names.write_beside(directory.path())?;
+                self.check(directory.path(), &done, phases, progress)?;
+                phases.time("publish", || directory.publish())?;
+                Ok(done)
+            }
+            Some(output) => {
+                let mut file = NewFile::create(output, self.options.existing)?;
+                let path = file.path().to_owned();
+                let done = self.fill(file.file(), &path, phases, progress)?;
+                self.check(&path, &done, phases, progress)?;
+                phases.time("publish", || file.publish())?;
+                Ok(done)
+            }
+        }
+    }
+
+    /// Replays and writes without keeping what is written.
+    fn dry_run(&self, phases: &mut Phases, progress: &dyn Progress) -> Result<Done> {
+        let file = tempfile::tempfile().map_err(|e| Error::io("make a file in", "/tmp", e))?;
+        self.fill(&file, Path::new("the temporary file"), phases, progress)
+    }
+
+    fn fill(
+        &self,
+        file: &File,
+        path: &Path,
+        phases: &mut Phases,
+        progress: &dyn Progress,
+    ) -> Result<Done> {
+        let mut output = Output::new(file, path, &self.style, &self.functions);
+        let mut counted = Counted::default();
+        let mut happened = Happened::default();
+        let made = |_, keyspace: &mut Keyspace<'_>| {
+            make(keyspace, &self.options.filter, self.detail(), &self.style, &self.unfit)
+        };
+        let take = |share: usize, made: Made| {
+            if share.is_multiple_of(LOOK_EACH) {
+                self.memory.look();
+            }
+            counted.join(&made.counted);
+            output.add(made.pieces)
+        };
+        let mut take = take;
+        phases.time("replay", || {
+            self.routing.each(progress, |routed| {
+                progress.phase("replay", routed.bytes() as u64);
+                happened.join(replay(routed, &self.replay, progress, made, &mut take)?);
+                Ok(())
+            })
+        })?;
+        let bytes = phases.time("join", || output.finish())?;
+        Ok(Done { counted, happened, bytes })
+    }
+
+    /// How much of the data the form carries.
+    fn detail(&self) -> Detail {
+        match &self.style {
+            Style::Commands(server) if server.has_redis(7, 0) => Detail::Commands,
+            Style::Commands(_) => Detail::CommandsWithoutCounters,
+            Style::Rdb { target, .. } if *target == Target::REDIS_9 => Detail::WithoutCounters,
+            Style::Rdb { target, .. } if *target == Target::REDIS_10 => Detail::WithoutActivity,
+            Style::Rdb { .. } => Detail::All,
+        }
+    }
+
+    /// Reads the output as any other log, and compares.
+    fn check(
+        &self,
+        path: &Path,
+        done: &Done,
+        phases: &mut Phases,
+        progress: &dyn Progress,
+    ) -> Result<()> {
+        if !self.options.check {
+            return Ok(());
+        }
+        let (found, functions) = phases.time("check", || {
+            let log = open(path)?;
+            let read = RouteOptions { slice: None, ..self.options.route.clone() };
+            let routing = route(&log, &read, progress)?;
+            let mut found = Counted::default();
+            let everything = Filter::default();
+            let count =
+                |_, keyspace: &mut Keyspace<'_>| share::count(keyspace, &everything, self.detail());
+            let mut take = |_, counted: Counted| {
+                found.join(&counted);
+                Ok(())
+            };
+            routing.each(progress, |routed| {
+                progress.phase("check", routed.bytes() as u64);
+                replay(routed, &self.replay, progress, count, &mut take).map(drop)
+            })?;
+            Ok::<_, Error>((found, routing.whole().functions(self.replay.server)?))
+        })?;
+        let same = found.fingerprint == done.counted.fingerprint
+            && found.keys == done.counted.keys
+            && functions == self.functions;
+        if same {
+            return Ok(());
+        }
+        let (ours, theirs) = (found.total(), done.counted.total());
+        Err(Error::new(
+            ErrorKind::Refused,
+            format!(
+                "what was written does not hold the same data ({ours} keys against {theirs}), and \
+                 was removed again"
+            ),
+        )
+        .at(self.path)
+        .help(
+            "this is a bug in aofkit; please report it with the log, or with what you know of it",
+        ))
+    }
+
+    fn unfit(&self) -> Option<Feature> {
+        *self.unfit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How many shares go by between two looks at the memory.
+const LOOK_EACH: usize = 16;
+
+/// How long each phase took.
+#[derive(Default)]
+struct Phases(Vec<Phase>);
+
+impl Phases {
+    fn time<T>(&mut self, name: &'static str, work: impl FnOnce() -> T) -> T {
+        let started = Instant::now();
+        let done = work();
+        self.0.push(Phase { name, elapsed_s: started.elapsed().as_secs_f64() });
+        done
+    }
+}
+
+/// The names of the files of a set.
+struct Names {
+    appendfilename: String,
+    base: String,
+}
+
+impl Names {
+    fn of(log: &Log, form: Form) -> Names {
+        let appendfilename = match &log.layout {
+            Layout::MultiPart { appendfilename, .. } => appendfilename.clone(),
+            _ => "appendonly.aof".to_owned(),
+        };
+        let extension = if form == Form::Multipart { "rdb" } else { "aof" };
+        let base = format!("{appendfilename}.1.base.{extension}");
+        Names { appendfilename, base }
+    }
+
+    /// Writes an incremental file without commands, and the manifest.
+    fn write_beside(&self, directory: &Path) -> Result<()> {
+        let incr = format!("{}.1.incr.aof", self.appendfilename);
+        let manifest = Manifest {
+            entries: vec![
+                Entry::new(Role::Base, self.base.as_str(), 1),
+                Entry::new(Role::Incr, incr.as_str(), 1),
+            ],
+        };
+        let files = [
+            (incr, Vec::new()),
+            (format!("{}.manifest", self.appendfilename), manifest.to_bytes()),
+        ];
+        for (name, bytes) in files {
+            let path = directory.join(name);
+            fs::write(&path, bytes).map_err(|e| Error::io("write", &path, e))?;
+        }
+        Ok(())
+    }
+}
+
+impl Job<'_> {
+    fn report(&self, done: Done, phases: Phases, elapsed: Duration) -> CompactReport {
+        let Done { counted, happened, bytes } = done;
+        let part_of = |number: u32| {
+            let part = self.log.parts.get(number as usize);
+            part.map(|part| part.name.clone()).unwrap_or_default()
+        };
+        let failed = happened.failed.iter().map(|((id, error), (count, at))| Failed {
+            command: id.row().name,
+            error,
+            count: *count,
+            part: part_of(at.part),
+            offset: at.offset,
+        });
+        let carried = happened.unknown.iter().map(|(name, (count, at))| Carried {
+            command: Shown(name).to_string(),
+            count: *count,
+            part: part_of(at.part),
+            offset: at.offset,
+        });
+        CompactReport {
+            path: self.path.to_owned(),
+            output: self.options.output.clone(),
+            form: self.form,
+            encoding: match &self.style {
+                Style::Commands(server) => server.to_string(),
+                Style::Rdb { target, .. } => target.to_string(),
+            },
+            commands_before: self.routing.whole().commands,
+            commands_flushed: self.routing.whole().dead_commands,
+            rdb_keys_before: self.routing.whole().rdb_keys,
+            bytes_before: self.log.bytes(),
+            bytes_after: bytes,
+            keys: (counted.keys.iter())
+                .map(|((db, kind), keys)| Keys { db: *db, kind: name_of(*kind), keys: *keys })
+                .collect(),
+            keys_with_expiry: counted.with_expiry,
+            functions: self.functions.len() as u64,
+            left_out: counted.left_out,
+            failed: failed.collect(),
+            carried: carried.collect(),
+            relative_times: happened.notes.relative_times,
+            torn: self.routing.whole().torn.map(|torn| TornEnd {
+                offset: torn.at,
+                bytes: torn.bytes,
+                transaction: torn.transaction,
+            }),
+            checked: self.options.check && self.options.output.is_some(),
+            fingerprint: counted.fingerprint.to_string(),
+            memory_bytes: self.memory.highest(),
+            elapsed_s: elapsed.as_secs_f64(),
+            phases: phases.0,
+        }
+    }
+}
+
+/// A type as TYPE names it.
+fn name_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::String => "string",
+        Kind::List => "list",
+        Kind::Set => "set",
+        Kind::Zset => "zset",
+        Kind::Hash => "hash",
+        Kind::Stream => "stream",
+        Kind::Module => "module",
+    }
+}

@@ -1,0 +1,275 @@
+//! Shares of a data set joined to one file, in the order of databases and shares.
+//!
+//! The keys of the first database go to their place at once; those of the others are kept in an unnamed file beside
+//! the output until it is their turn, for in the file they come behind all of the first. What stands before the
+//! keys of the first database is written last, into room that was left for it: an RDB says there how many
+//! keys follow.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::escape::Shown;
+use crate::keyspace::Functions;
+use crate::rdb::Target;
+use crate::rdb::write::{self, Notes, Part, WriteError, Writer};
+use crate::rewrite::commands::CommandWriter;
+use crate::server::Server;
+
+/// What the keys are written as.
+#[derive(Debug, Clone)]
+pub(super) enum Style {
+    /// Commands for this server.
+    Commands(Server),
+    /// An RDB.
+    Rdb { target: Target, options: write::Options, notes: Notes },
+}
+
+/// The keys of one database in one share, written.
+pub(super) struct Piece {
+    pub(super) db: u32,
+    pub(super) keys: u64,
+    pub(super) with_expiry: u64,
+    pub(super) bytes: Vec<u8>,
+    /// The checksum, where it is an RDB's.
+    pub(super) sum: u64,
+}
+
+/// A file that shares are joined to.
+pub(super) struct Output<'o> {
+    file: &'o File,
+    path: PathBuf,
+    style: &'o Style,
+    functions: &'o Functions,
+    first: Option<Section>,
+    /// The other databases, each in the order of shares.
+    others: BTreeMap<u32, Section>,
+    spool: Option<Spool>,
+}
+
+/// A database.
+struct Section {
+    db: u32,
+    keys: u64,
+    with_expiry: u64,
+    pieces: Vec<Place>,
+    /// Where its first piece begins, and where its last ends, in the output; of the first database alone.
+    start: u64,
+    end: u64,
+}
+
+/// Where a piece is: in the output for the first database, else in the spool.
+struct Place {
+    offset: u64,
+    part: Part,
+}
+
+struct Spool {
+    file: File,
+    len: u64,
+}
+
+impl Section {
+    fn new(db: u32) -> Section {
+        Section { db, keys: 0, with_expiry: 0, pieces: Vec::new(), start: 0, end: 0 }
+    }
+
+    fn add(&mut self, piece: &Piece, offset: u64) {
+        self.keys += piece.keys;
+        self.with_expiry += piece.with_expiry;
+        let part = Part { len: piece.bytes.len() as u64, sum: piece.sum };
+        self.pieces.push(Place { offset, part });
+        self.end = offset + part.len;
+    }
+}
+
+impl<'o> Output<'o> {
+    /// Joins to `file`, which is empty and stands at `path`.
+    pub(super) fn new(
+        file: &'o File,
+        path: &Path,
+        style: &'o Style,
+        functions: &'o Functions,
+    ) -> Self {
+        let path = path.to_owned();
+        Output { file, path, style, functions, first: None, others: BTreeMap::new(), spool: None }
+    }
+
+    /// Adds the keys of a share. Shares come in their order.
+    pub(super) fn add(&mut self, pieces: Vec<Piece>) -> Result<()> {
+        for piece in pieces {
+            self.add_piece(&piece)?;
+        }
+        Ok(())
+    }
+
+    fn add_piece(&mut self, piece: &Piece) -> Result<()> {
+        if self.first.is_none() {
+            let mut first = Section::new(piece.db);
+            first.start = self.head(&first)?.len() as u64;
+            first.end = first.start;
+            self.first = Some(first);
+        }
+        if let Some(first) = self.first.as_mut().filter(|first| first.db == piece.db) {
+            let offset = first.end;
+            first.add(piece, offset);
+            return self.file.write_all_at(&piece.bytes, offset).map_err(|e| self.failed(e));
+        }
+        if self.spool.is_none() {
+            let directory = self.path.parent().unwrap_or(Path::new("."));
+            let file = tempfile::tempfile_in(directory)
+                .map_err(|e| Error::io("make a temporary file in", directory, e))?;
+            self.spool = Some(Spool { file, len: 0 });
+        }
+        if let Some(spool) = &mut self.spool {
+            spool
+                .file
+                .write_all_at(&piece.bytes, spool.len)
+                .map_err(|e| Error::io("write a temporary file beside", &self.path, e))?;
+            let section = self.others.entry(piece.db).or_insert_with(|| Section::new(piece.db));
+            section.add(piece, spool.len);
+            spool.len += piece.bytes.len() as u64;
+        }
+        Ok(())
+    }
+
+    fn failed(&self, error: io::Error) -> Error {
+        Error::io("write", &self.path, error)
+    }
+
+    /// What stands before the keys of the first database. Its length does not depend on numbers of keys.
+    fn head(&self, first: &Section) -> Result<Vec<u8>> {
+        match self.style {
+            Style::Commands(server) => {
+                let mut writer = self.functions_as_commands(*server)?;
+                writer.select(first.db);
+                Ok(writer.take())
+            }
+            Style::Rdb { target, options, notes } => {
+                let mut head = Vec::new();
+                let mut writer = Writer::new(&mut head, *target, options);
+                self.rdb_head(&mut writer, notes, Some(first)).map_err(|e| e.at(&self.path))?;
+                writer.finish_part().map_err(|e| e.at(&self.path))?;
+                Ok(head)
+            }
+        }
+    }
+
+    fn functions_as_commands(&self, server: Server) -> Result<CommandWriter> {
+        let mut writer = CommandWriter::new(server);
+        for (name, library) in self.functions.iter() {
+            writer.function(library.code()).map_err(|error| {
+                let name = Shown(name);
+                let message =
+                    format!("function library {name} cannot be written for {server}: {error}");
+                Error::new(ErrorKind::Refused, message).help("name a newer server with --for")
+            })?;
+        }
+        Ok(writer)
+    }
+
+    fn rdb_head<W: Write>(
+        &self,
+        writer: &mut Writer<W>,
+        notes: &Notes,
+        first: Option<&Section>,
+    ) -> Result<(), WriteError> {
+        writer.notes(notes)?;
+        for (_, library) in self.functions.iter() {
+            writer.function(library.code())?;
+        }
+        match first {
+            Some(first) => {
+                writer.select_db_wide(u64::from(first.db), first.keys, first.with_expiry)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Writes what is left, and gives the length of the file in bytes.
+    pub(super) fn finish(mut self) -> Result<u64> {
+        let first = self.first.take();
+        let mut placed = Placed { file: self.file, at: 0 };
+        match self.style {
+            Style::Commands(server) => {
+                let head = match &first {
+                    Some(first) => self.head(first)?,
+                    None => self.functions_as_commands(*server)?.take(),
+                };
+                placed.write_all(&head).map_err(|e| self.failed(e))?;
+                placed.at = first.map_or(placed.at, |first| first.end);
+                for section in self.others.values() {
+                    let mut select = CommandWriter::new(*server);
+                    select.select(section.db);
+                    placed.write_all(&select.take()).map_err(|e| self.failed(e))?;
+                    for place in &section.pieces {
+                        self.unspool(place, &mut placed).map_err(|e| self.failed(e))?;
+                    }
+                }
+                Ok(placed.at)
+            }
+            Style::Rdb { target, options, notes } => {
+                let writer = Writer::new(&mut placed, *target, options);
+                self.finish_rdb(writer, notes, first.as_ref()).map_err(|e| e.at(&self.path))
+            }
+        }
+    }
+
+    fn finish_rdb(
+        &self,
+        mut writer: Writer<&mut Placed<'_>>,
+        notes: &Notes,
+        first: Option<&Section>,
+    ) -> Result<u64, WriteError> {
+        self.rdb_head(&mut writer, notes, first)?;
+        for place in first.iter().flat_map(|first| &first.pieces) {
+            // They stand there already.
+            writer.join(&place.part, |placed| {
+                placed.at += place.part.len;
+                Ok(())
+            })?;
+        }
+        for section in self.others.values() {
+            writer.select_db(u64::from(section.db), section.keys, section.with_expiry)?;
+            for place in &section.pieces {
+                writer.join(&place.part, |placed| self.unspool(place, placed))?;
+            }
+        }
+        writer.finish()
+    }
+
+    fn unspool(&self, place: &Place, placed: &mut Placed<'_>) -> io::Result<()> {
+        let Some(spool) = &self.spool else { return Ok(()) };
+        let mut from = &spool.file;
+        from.seek(SeekFrom::Start(place.offset))?;
+        let mut to = placed.file;
+        to.seek(SeekFrom::Start(placed.at))?;
+        let copied = io::copy(&mut io::Read::take(from, place.part.len), &mut to)?;
+        placed.at += copied;
+        if copied < place.part.len {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(())
+    }
+}
+
+/// A file that is written at a place.
+struct Placed<'f> {
+    file: &'f File,
+    at: u64,
+}
+
+impl Write for Placed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write_at(bytes, self.at)?;
+        self.at += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,179 @@
+//! One share of a data set, written.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use super::filter::{Filter, LeftOut};
+use super::output::{Piece, Style};
+use crate::error::{Error, ErrorKind, Result};
+use crate::escape::Shown;
+use crate::keyspace::fingerprint::{Detail, Fingerprint};
+use crate::keyspace::{Db, Entry, Keyspace, Value};
+use crate::rdb::Kind;
+use crate::rdb::write::{Feature, WriteError, Writer};
+use crate::rewrite::commands::{CommandWriter, Unwritable};
+use crate::rewrite::rdb::{KeyError, write_key};
+use crate::server::Server;
+
+/// What was made of a share.
+pub(super) struct Made {
+    pub(super) pieces: Vec<Piece>,
+    pub(super) counted: Counted,
+}
+
+/// What is counted of the keys that are written.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Counted {
+    pub(super) fingerprint: Fingerprint,
+    /// Keys by database and type.
+    pub(super) keys: BTreeMap<(u32, Kind), u64>,
+    pub(super) with_expiry: u64,
+    pub(super) left_out: LeftOut,
+}
+
+impl Counted {
+    fn note(&mut self, db: u32, entry: &Entry<'_>, detail: Detail) {
+        self.fingerprint.add(db, entry, detail);
+        *self.keys.entry((db, kind_of(&entry.value))).or_default() += 1;
+        self.with_expiry += u64::from(entry.expires_ms().is_some());
+    }
+
+    pub(super) fn join(&mut self, other: &Counted) {
+        self.fingerprint.join(&other.fingerprint);
+        for (of, keys) in &other.keys {
+            *self.keys.entry(*of).or_default() += keys;
+        }
+        self.with_expiry += other.with_expiry;
+        self.left_out.join(other.left_out);
+    }
+
+    pub(super) fn total(&self) -> u64 {
+        self.keys.values().sum()
+    }
+}
+
+/// Counts the keys of a share.
+pub(super) fn count(keyspace: &Keyspace<'_>, filter: &Filter, detail: Detail) -> Result<Counted> {
+    let mut counted = Counted::default();
+    for db in keyspace.databases() {
+        each(db, filter, detail, &mut counted, |_| Ok(()))?;
+    }
+    Ok(counted)
+}
+
+/// Writes a share. What the style cannot carry is put into `unfit`.
+pub(super) fn make(
+    keyspace: &Keyspace<'_>,
+    filter: &Filter,
+    detail: Detail,
+    style: &Style,
+    unfit: &Mutex<Option<Feature>>,
+) -> Result<Made> {
+    let mut counted = Counted::default();
+    let mut pieces = Vec::new();
+    for db in keyspace.databases().filter(|db| !db.is_empty()) {
+        let mut of_db = Counted::default();
+        let (bytes, sum) = match style {
+            Style::Commands(server) => {
+                let mut writer = CommandWriter::new(*server);
+                each(db, filter, detail, &mut of_db, |entry| {
+                    writer.key(entry).map_err(|error| {
+                        note(unfit, feature_of(error));
+                        unwritable(error, db.number(), entry.key(), *server)
+                    })
+                })?;
+                (writer.take(), 0)
+            }
+            Style::Rdb { target, options, .. } => {
+                let mut bytes = Vec::new();
+                let mut writer = Writer::part(&mut bytes, *target, options);
+                each(db, filter, detail, &mut of_db, |entry| {
+                    write_key(&mut writer, entry).map_err(|error| {
+                        if let KeyError::Write(WriteError::Unfit(found)) = &error {
+                            note(unfit, Some(found.feature));
+                        }
+                        key_error(error, db.number())
+                    })
+                })?;
+                let part = writer.finish_part().map_err(|error| error.at("memory"))?;
+                (bytes, part.sum)
+            }
+        };
+        if !bytes.is_empty() {
+            let (keys, with_expiry) = (of_db.total(), of_db.with_expiry);
+            pieces.push(Piece { db: db.number(), keys, with_expiry, bytes, sum });
+        }
+        counted.join(&of_db);
+    }
+    Ok(Made { pieces, counted })
+}
+
+fn note(unfit: &Mutex<Option<Feature>>, feature: Option<Feature>) {
+    *unfit.lock().unwrap_or_else(PoisonError::into_inner) = feature;
+}
+
+/// What a target lacks that cannot write something as commands.
+pub(super) fn feature_of(error: Unwritable) -> Option<Feature> {
+    match error {
+        Unwritable::FieldExpiry => Some(Feature::FieldExpiry),
+        Unwritable::Functions => Some(Feature::Functions),
+        Unwritable::Module | Unwritable::Stream => None,
+    }
+}
+
+fn unwritable(error: Unwritable, db: u32, key: &[u8], server: Server) -> Error {
+    let message =
+        format!("key {} of database {db} cannot be written for {server}: {error}", Shown(key));
+    let help = match error {
+        Unwritable::Module => {
+            "write an RDB, which carries it as it is: --format preamble, multipart or rdb"
+        }
+        _ => "name a newer server with --for",
+    };
+    Error::new(ErrorKind::Refused, message).help(help)
+}
+
+fn key_error(error: KeyError, db: u32) -> Error {
+    match error {
+        KeyError::Write(error) => error.at("memory"),
+        KeyError::Opaque { key } => Error::new(
+            ErrorKind::Refused,
+            format!(
+                "an RDB cannot hold key {} of database {db}, which was changed by commands that are not \
+                 understood",
+                Shown(&key)
+            ),
+        )
+        .help("write commands, which carries them as they are: --format aof or multipart-aof"),
+    }
+}
+
+fn each(
+    db: &Db<'_>,
+    filter: &Filter,
+    detail: Detail,
+    counted: &mut Counted,
+    mut write: impl FnMut(&Entry<'_>) -> Result<()>,
+) -> Result<()> {
+    let all = filter.is_none();
+    for entry in db.entries() {
+        if all || filter.keeps(db.number(), entry, &mut counted.left_out) {
+            counted.note(db.number(), entry, detail);
+            write(entry)?;
+        }
+    }
+    Ok(())
+}
+
+/// What a key holds. What is carried because it is not understood counts as a module's value.
+fn kind_of(value: &Value<'_>) -> Kind {
+    match value {
+        Value::String(_) => Kind::String,
+        Value::List(_) => Kind::List,
+        Value::Set(_) => Kind::Set,
+        Value::Zset(_) => Kind::Zset,
+        Value::Hash(_) => Kind::Hash,
+        Value::Stream(_) => Kind::Stream,
+        Value::Module(_) | Value::Opaque(_) => Kind::Module,
+    }
+}

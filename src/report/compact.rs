@@ -1,0 +1,169 @@
+//! The text of `aofkit compact`.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write};
+use std::time::Duration;
+
+use super::style::{GOOD, QUIET, STRONG, Styled, WARNING, wrap};
+use crate::escape::ShownPath;
+use crate::ops::compact::CompactReport;
+use crate::units::{Bytes, Count, Elapsed, counted};
+
+/// Kinds of failed commands that are listed before the rest is only counted.
+const LISTED: usize = 10;
+
+/// The whole report as text.
+pub fn text(report: &CompactReport) -> String {
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    let _ = write_text(&mut out, report);
+    out
+}
+
+fn write_text(out: &mut String, report: &CompactReport) -> fmt::Result {
+    writeln!(out, "{}", Styled(STRONG, ShownPath(&report.path)))?;
+    before_and_after(out, report)?;
+    keys(out, report)?;
+    findings(out, report)?;
+    row(out, "fingerprint", &report.fingerprint)?;
+    let elapsed = Elapsed(Duration::from_secs_f64(report.elapsed_s));
+    let memory = report.memory_bytes.map_or(String::new(), |m| format!(", {} of memory", Bytes(m)));
+    let phases: Vec<String> = (report.phases.iter())
+        .map(|phase| format!("{} {:.2}", phase.name, phase.elapsed_s))
+        .collect();
+    row(out, "time", &format!("{elapsed}{memory} ({})", phases.join(", ")))?;
+    writeln!(out)?;
+    match &report.output {
+        Some(output) => {
+            let checked =
+                if report.checked { ", read back and the same" } else { ", not read back" };
+            writeln!(
+                out,
+                "{}: written to {}{checked}",
+                Styled(GOOD, "COMPACTED"),
+                ShownPath(output)
+            )
+        }
+        None => writeln!(out, "{}: nothing was written", Styled(QUIET, "DRY RUN")),
+    }
+}
+
+fn row(out: &mut String, name: &str, value: &str) -> fmt::Result {
+    writeln!(out, "  {:<14}{value}", Styled(QUIET, format_args!("{name:<12}")))
+}
+
+fn before_and_after(out: &mut String, report: &CompactReport) -> fmt::Result {
+    let mut held = counted(report.commands_before, "command");
+    if report.rdb_keys_before > 0 {
+        let keys = counted(report.rdb_keys_before, "key");
+        held = format!("an RDB with {keys}, then {held}");
+    }
+    row(out, "before", &format!("{}, {held}", Bytes(report.bytes_before)))?;
+    if report.commands_flushed > 0 {
+        let commands = counted(report.commands_flushed, "command");
+        row(out, "", &format!("{commands} of them before the last FLUSHALL"))?;
+    }
+    #[allow(clippy::cast_precision_loss)] // Three digits are shown.
+    let ratio = match (report.bytes_before, report.bytes_after) {
+        (_, 0) | (0, _) => String::new(),
+        (before, after) if before >= after => {
+            format!(", {:.2} times smaller", before as f64 / after as f64)
+        }
+        (before, after) => format!(", {:.2} times larger", after as f64 / before as f64),
+    };
+    let form = format!("{} for {}", report.form, report.encoding);
+    row(out, "after", &format!("{}{ratio} ({form})", Bytes(report.bytes_after)))
+}
+
+fn keys(out: &mut String, report: &CompactReport) -> fmt::Result {
+    let mut databases: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+    for keys in &report.keys {
+        let of_type = format!("{} {}", Count(keys.keys), keys.kind);
+        databases.entry(keys.db).or_default().push(of_type);
+    }
+    let total = report.keys.iter().map(|keys| keys.keys).sum();
+    let expiring = match report.keys_with_expiry {
+        0 => String::new(),
+        some => format!(", {} of them with an expiry", Count(some)),
+    };
+    row(out, "keys", &format!("{}{expiring}", counted(total, "key")))?;
+    for (db, kinds) in databases {
+        row(out, "", &format!("db {db}: {}", kinds.join(", ")))?;
+    }
+    if report.functions > 0 {
+        row(out, "functions", &format!("{}", Count(report.functions)))?;
+    }
+    if report.left_out.unwanted > 0 {
+        row(
+            out,
+            "left out",
+            &format!("{} that no filter wants", counted(report.left_out.unwanted, "key")),
+        )?;
+    }
+    if report.left_out.expired > 0 {
+        row(
+            out,
+            "left out",
+            &format!("{} that have expired", counted(report.left_out.expired, "key")),
+        )?;
+    }
+    Ok(())
+}
+
+fn findings(out: &mut String, report: &CompactReport) -> fmt::Result {
+    let mut finding = |name: &str, what: &str| {
+        writeln!(out, "  {} {}", Styled(WARNING, format_args!("{name}:")), wrap(what, 84, 4))
+    };
+    if let Some(torn) = &report.torn {
+        let what =
+            if torn.transaction { "a transaction without its EXEC" } else { "a torn command" };
+        finding(
+            "torn end",
+            &format!(
+                "{what} at byte {} of the last part; its {} are left out, as a server leaves them out",
+                Count(torn.offset),
+                counted(torn.bytes, "byte")
+            ),
+        )?;
+    }
+    for failed in report.failed.iter().take(LISTED) {
+        finding(
+            "failed",
+            &format!(
+                "{} {} as on a server: {} (the first in {} at byte {})",
+                counted(failed.count, failed.command),
+                if failed.count == 1 { "fails" } else { "fail" },
+                failed.error,
+                failed.part,
+                Count(failed.offset)
+            ),
+        )?;
+    }
+    if let Some(more) = report.failed.len().checked_sub(LISTED).filter(|more| *more > 0) {
+        finding("failed", &format!("{more} more kinds; --json lists them all"))?;
+    }
+    for carried in &report.carried {
+        finding(
+            "carried",
+            &format!(
+                "{} of {}, which no known server has, with all that was done to {} (the first in {} at byte {})",
+                counted(carried.count, "command"),
+                carried.command,
+                if carried.count == 1 { "its key" } else { "their keys" },
+                carried.part,
+                Count(carried.offset)
+            ),
+        )?;
+    }
+    if report.relative_times > 0 {
+        finding(
+            "times",
+            &format!(
+                "{} with a time relative to when it ran, taken to be that of the last annotation or \
+                 of the file",
+                counted(report.relative_times, "command")
+            ),
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,275 @@
+//! What is written as commands, held against what a server writes of the same data, and loaded by it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use aofkit::command::{self, Call, Context, Notes, Position, Unapplied};
+use aofkit::keyspace::{Bump, Keyspace};
+use aofkit::rewrite::commands::CommandWriter;
+use aofkit::server::Server;
+use libtest_mimic::Trial;
+
+use super::apply::stream;
+use crate::support::client::Reply;
+use crate::support::server::{Binary, Running, lay_out};
+use crate::support::twin::{Args, Random, args};
+use crate::support::{LINES, on_each, twin_streams};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    on_each(&LINES, "rewrite::commands_are_those_of_the_server", commands)
+}
+
+const LIBRARY: &str = "#!lua name=lib\nredis.register_function('f', function() return 1 end)";
+
+fn commands(binary: &Binary) {
+    let data = tempfile::tempdir().expect("a directory");
+    let config = [
+        ("appendonly", "yes"),
+        ("aof-use-rdb-preamble", "no"),
+        ("appendfsync", "no"),
+        ("save", ""),
+    ];
+    let mut server = Running::start(binary, data.path(), &config).expect("it starts");
+    let has_functions = binary.line.has_redis(7, 0);
+    if has_functions {
+        server.client.call(&["FUNCTION", "LOAD", LIBRARY]);
+    }
+    for seed in 0..6 {
+        server.client.call(&["FLUSHALL"]);
+        let mut random = Random::new(seed);
+        let arena = Bump::new();
+        let done: Vec<Args> = (0..500).map(|_| one(&mut random)).collect();
+        let keyspace = fill(&mut server, binary.line, &done, &arena);
+
+        let mut writer = CommandWriter::new(binary.line);
+        if has_functions {
+            writer.function(LIBRARY.as_bytes()).expect("the server knows them");
+        }
+        for db in keyspace.databases().filter(|db| !db.is_empty()) {
+            writer.select(db.number());
+            db.entries().for_each(|entry| writer.key(entry).expect("the server has it"));
+        }
+        let ours = writer.take();
+        let theirs = rewritten(&mut server, data.path());
+        let (our_keys, their_keys) = (by_key(&ours), by_key(&theirs));
+        for (key, commands) in &their_keys {
+            assert_eq!(our_keys.get(key), Some(commands), "{key} on {}, seed {seed}", binary.line);
+        }
+        assert_eq!(our_keys.len(), their_keys.len(), "{}, seed {seed}", binary.line);
+
+        // What the form cannot carry is lost with the server's own log, too.
+        let digest = server.digest();
+        let (ours, theirs) = (loaded(binary, &ours), loaded(binary, &theirs));
+        assert_eq!(ours.0, digest, "{}, seed {seed}", binary.line);
+        assert_eq!(ours, theirs, "{}, seed {seed}", binary.line);
+    }
+}
+
+/// A command on data of all types, of which small and large collections come.
+fn one(random: &mut Random) -> Args {
+    let number = random.below(4);
+    match random.below(20) {
+        0..=8 => stream::command(random),
+        9 => args(&format!("SELECT {}", random.below(3) * 5)),
+        10 => args(&format!("SET string{number} {}", random.pick(&["text", "-12", "012", "1e3"]))),
+        11 => args(&format!("INCRBY counter{number} {}", random.below(1 << 40))),
+        12 => {
+            let kind = random.pick(&["string", "counter", "list", "set", "zset", "hash"]);
+            let later = 4_000_000_000_000 + random.below(1_000_000);
+            args(&format!("PEXPIREAT {kind}{number} {later}"))
+        }
+        13 => many(random, &format!("RPUSH list{number}"), |random| format!("{}", random.next())),
+        14 => many(random, &format!("SADD ints{number}"), |random| random.below(500).to_string()),
+        15 => {
+            many(random, &format!("SADD set{number}"), |random| format!("m{}", random.below(500)))
+        }
+        16 => many(random, &format!("ZADD zset{number}"), |random| {
+            let score = match random.below(4) {
+                0 => random.pick(&["inf", "-inf", "0.1", "1e100", "-7.25", "3"]).to_string(),
+                1 => random.below(100).to_string(),
+                _ => format!("{}", f64::from_bits(random.next() >> 2)),
+            };
+            format!("{score} m{}", random.below(400))
+        }),
+        17 => many(random, &format!("HSET hash{number}"), |random| {
+            format!("f{} {}", random.below(300), random.next() >> random.below(64))
+        }),
+        18 => many(random, &format!("HSET expiring{number}"), |random| {
+            format!("f{} v", random.below(100))
+        }),
+        _ => {
+            let later = 4_000_000_000_000 + random.below(1_000_000);
+            let field = random.below(100);
+            args(&format!("HPEXPIREAT expiring{number} {later} FIELDS 1 f{field}"))
+        }
+    }
+}
+
+fn many(random: &mut Random, head: &str, item: fn(&mut Random) -> String) -> Args {
+    let items = if random.once_in(3) { 200 } else { 1 + random.below(10) };
+    let items: Vec<String> = (0..items).map(|_| item(random)).collect();
+    args(&format!("{head} {}", items.join(" ")))
+}
+
+/// Runs the commands on the server, and those that succeed on a keyspace.
+fn fill<'a>(
+    server: &mut Running,
+    line: Server,
+    commands: &'a [Args],
+    arena: &'a Bump,
+) -> Keyspace<'a> {
+    let mut keyspace = Keyspace::new(arena);
+    let context = Context {
+        server: line,
+        fields_expire_ms: None,
+        hll_sparse_max_bytes: 3000,
+        clock: &|_| 0,
+        owns: &|_| true,
+    };
+    let mut db = 0;
+    server.client.call(&["SELECT", "0"]);
+    for command in commands {
+        let args: Vec<&[u8]> = command.iter().map(Vec::as_slice).collect();
+        let row = command::lookup(args[0]).expect("a known command").row();
+        if row.name == "SELECT" {
+            server.client.call(&args);
+            db = std::str::from_utf8(args[1]).expect("text").parse().expect("a number");
+            continue;
+        }
+        let Some(apply) = row.apply.filter(|_| row.known_by(line)) else { continue };
+        let reply = server.client.call(&args);
+        if !row.arity.accepts_on(line, args.len()) {
+            continue;
+        }
+        let mut call = Call {
+            args: &args,
+            frame: &[],
+            at: Position::default(),
+            db,
+            keyspace: &mut keyspace,
+            context: &context,
+            notes: &mut Notes::default(),
+        };
+        let applied = apply(&mut call);
+        assert!(!matches!(applied, Err(Unapplied::Refused(_))), "{applied:?}");
+        assert_eq!(matches!(reply, Reply::Error(_)), applied.is_err(), "{reply:?}, {applied:?}");
+    }
+    keyspace
+}
+
+/// The log that the server writes when asked to.
+fn rewritten(server: &mut Running, data: &Path) -> Vec<u8> {
+    server.client.call(&["BGREWRITEAOF"]);
+    loop {
+        let info = server.client.call(&["INFO", "persistence"]).text();
+        let is_over = |name: &str| info.contains(&format!("{name}:0\r\n"));
+        if is_over("aof_rewrite_in_progress") && is_over("aof_rewrite_scheduled") {
+            assert!(info.contains("aof_last_bgrewrite_status:ok"), "{info}");
+            break;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    let parts = data.join("appendonlydir");
+    if !parts.exists() {
+        return fs::read(data.join("appendonly.aof")).expect("the log");
+    }
+    let manifest = fs::read_to_string(parts.join("appendonly.aof.manifest")).expect("a manifest");
+    let base = manifest.lines().find(|line| line.ends_with("type b")).expect("a base");
+    let name = base.split(' ').nth(1).expect("its name");
+    fs::read(parts.join(name)).expect("the base")
+}
+
+/// What a server has after loading: its digest, and of each key what the digest does not show.
+fn loaded(binary: &Binary, log: &[u8]) -> (String, Vec<String>) {
+    let data = tempfile::tempdir().expect("a directory");
+    lay_out(binary.line, data.path(), log);
+    let mut server =
+        Running::start(binary, data.path(), &[("appendonly", "yes")]).expect("it loads");
+    let digest = server.digest();
+    let mut told = Vec::new();
+    for db in 0..16 {
+        server.client.call(&["SELECT", &db.to_string()]);
+        let keys = server.client.call(&["KEYS", "*"]);
+        for key in keys.array() {
+            let Reply::Bulk(key) = key else { panic!("{key:?}") };
+            let shown = key.escape_ascii();
+            if server.client.call(&[&b"TYPE"[..], key]).text() == "stream" {
+                told.push(format!("{db} {shown} {}", twin_streams::theirs(&mut server, key)));
+            }
+            if binary.line.has_redis(7, 0) {
+                let expiry = server.client.call(&[&b"PEXPIRETIME"[..], key]).int();
+                told.push(format!("{db} {shown} expires {expiry}"));
+            }
+        }
+    }
+    told.sort_unstable();
+    (digest, told)
+}
+
+/// Commands by the key that they are about, in their order, but for what has no order: items of sets,
+/// sorted sets and hashes are told apart from the commands that share them, and sorted.
+fn by_key(log: &[u8]) -> BTreeMap<String, Vec<String>> {
+    let mut keys: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut db = String::new();
+    for mut args in frames(log) {
+        let name = args[0].clone();
+        if name == "SELECT" {
+            db = args.swap_remove(1);
+            continue;
+        }
+        let key = if name == "XGROUP" || name == "FUNCTION" { &args[2] } else { &args[1] };
+        let told = keys.entry(format!("{db} {key}")).or_default();
+        let items = match name.as_str() {
+            "SADD" => 1,
+            "ZADD" | "HMSET" => 2,
+            _ => {
+                if let Some(at) =
+                    args.iter().position(|arg| arg == "TIME").filter(|_| name == "XCLAIM")
+                {
+                    // Ours are made at no time.
+                    args[at + 1] = if args[at + 1].len() > 12 { "0" } else { &args[at + 1] }.into();
+                }
+                told.push(args.join(" "));
+                continue;
+            }
+        };
+        told.push(format!("{name} {}", args.len()));
+        told.extend(args[2..].chunks(items).map(|item| format!("item {}", item.join(" "))));
+    }
+    for told in keys.values_mut() {
+        if told.iter().any(|line| line.starts_with("item ")) {
+            told.sort_unstable();
+        }
+    }
+    keys
+}
+
+/// The commands of a log, each argument made text.
+fn frames(log: &[u8]) -> Vec<Vec<String>> {
+    let mut rest = log;
+    let mut frames = Vec::new();
+    while !rest.is_empty() {
+        let count = head(&mut rest, b'*');
+        let mut args = Vec::new();
+        for _ in 0..count {
+            let len = head(&mut rest, b'$');
+            args.push(rest[..len].escape_ascii().to_string());
+            assert_eq!(&rest[len..len + 2], b"\r\n");
+            rest = &rest[len + 2..];
+        }
+        frames.push(args);
+    }
+    frames
+}
+
+/// Takes `<mark><number>` and a line end from the front.
+fn head(rest: &mut &[u8], mark: u8) -> usize {
+    assert_eq!(rest[0], mark, "{}", rest[..rest.len().min(40)].escape_ascii());
+    let end = rest.windows(2).position(|pair| pair == b"\r\n").expect("a line end");
+    let number = std::str::from_utf8(&rest[1..end]).expect("text").parse().expect("a number");
+    *rest = &rest[end + 2..];
+    number
+}
