@@ -143,3 +143,6 @@ fn hincrbyfloat(call: &mut Call<'_, '_>) -> Applied {
     *hash.value_mut(field) = StringValue::Owned(after.to_string().into_bytes());
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

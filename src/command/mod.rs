@@ -35,6 +35,8 @@ mod sort;
 mod stream;
 mod string;
 pub mod tally;
+#[cfg(test)]
+mod testing;
 mod timeout;
 mod transactions;
 pub mod transactions_seen;

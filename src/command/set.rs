@@ -171,3 +171,53 @@ fn sdiffstore(call: &mut Call<'_, '_>) -> Applied {
     }
     store(call, result)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::testing::{Ran, run};
+    use crate::server::{Server, redis, valkey};
+
+    fn ran(server: Server, commands: &str) -> Ran {
+        run(server, None, commands, |value| match value {
+            Value::Set(set) => {
+                let members: Vec<_> = set.members().map(String::from_utf8_lossy).collect();
+                members.join(" ")
+            }
+            _ => "another".to_string(),
+        })
+    }
+
+    #[test]
+    fn what_is_taken_at_random_is_refused() {
+        let ran = ran(
+            valkey(9, 1),
+            "SADD one a
+             SADD two a b
+             SADD three a b c
+             SPOP missing
+             SPOP one
+             SPOP two 2
+             SPOP three 0
+             SPOP three -1
+             SPOP three 2
+             SPOP three",
+        );
+        assert_eq!(ran.ended[3..7], [Ok(()); 4]);
+        assert!(matches!(ran.ended[7], Err(Unapplied::Failed(_))));
+        assert!(ran.ended[8..].iter().all(|end| matches!(end, Err(Unapplied::Refused(_)))));
+        assert_eq!(ran.keys, [("three".to_string(), "a b c".to_string())]);
+    }
+
+    /// `t_set.c`, `sinterGenericCommand`, of 5.0 and 6.0: the type of a key behind one that does not exist.
+    #[test]
+    fn an_intersection_looks_at_all_keys_since_redis_6() {
+        let commands = "SADD d a
+                        RPUSH l a
+                        SINTERSTORE d missing l";
+        let old = ran(redis(5, 0), commands);
+        assert_eq!((old.ended[2], old.keys.len()), (Ok(()), 1));
+        let new = ran(redis(6, 0), commands);
+        assert_eq!((new.ended[2], new.keys.len()), (Err(Unapplied::WRONG_TYPE), 2));
+    }
+}

@@ -7,7 +7,7 @@ use super::members::Members;
 #[derive(Debug, Clone, Default)]
 pub struct Hash<'a> {
     fields: Members<'a, StringValue<'a>>,
-    /// Only where fields expire, for few hashes have such.
+    /// Only where fields expire, or did: few hashes have such, and those that have will have them again.
     expiries: Option<Box<Expiries>>,
 }
 
@@ -16,7 +16,7 @@ pub struct Hash<'a> {
 struct Expiries {
     /// One for each field, in the order of the fields; [`NEVER`] where it does not expire.
     times_ms: Vec<i64>,
-    /// How many of them are times. Never 0.
+    /// How many of them are times.
     count: usize,
 }
 
@@ -123,9 +123,6 @@ impl<'a> Hash<'a> {
                 expiries.count += usize::from(expires_ms.is_some());
                 expiries.count -= usize::from(*time_ms != NEVER);
                 *time_ms = expires_ms.unwrap_or(NEVER);
-                if expiries.count == 0 {
-                    self.expiries = None;
-                }
             }
         }
     }
@@ -137,9 +134,6 @@ impl<'a> Hash<'a> {
         if let Some(expiries) = &mut self.expiries {
             let time_ms = expiries.times_ms.swap_remove(place);
             expiries.count -= usize::from(time_ms != NEVER);
-            if expiries.count == 0 {
-                self.expiries = None;
-            }
         }
         true
     }
@@ -196,6 +190,8 @@ mod tests {
         // A new value comes without one.
         assert!(!hash.insert(b"d", StringValue::Int(2)));
         assert_eq!((hash.expiring(), hash.expiry_range()), (0, None));
-        assert!(hash.expiries.is_none());
+        hash.insert(b"f", StringValue::Int(1));
+        assert!(hash.remove(b"e") && hash.remove(b"f"));
+        assert_eq!(times(&hash), [pair("c", None), pair("d", None)]);
     }
 }

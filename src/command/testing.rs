@@ -1,0 +1,51 @@
+//! Commands applied in tests, from text.
+
+use super::apply::{Applied, Call, Context, Notes, Position};
+use super::lookup;
+use crate::keyspace::{Bump, Keyspace, Value};
+use crate::server::Server;
+
+/// When the commands are said to have been run, in Unix milliseconds.
+pub(super) const CLOCK_MS: i64 = 1_700_000_000_000;
+
+/// How commands ended, and what they left.
+pub(super) struct Ran {
+    /// How each ended.
+    pub(super) ended: Vec<Applied>,
+    /// What was counted.
+    pub(super) notes: Notes,
+    /// Each key, and its value as it is shown.
+    pub(super) keys: Vec<(String, String)>,
+}
+
+/// Applies commands, one a line, to an empty data set. Words are separated by blanks; `show` shows a value.
+pub(super) fn run(
+    server: Server,
+    fields_expire_ms: Option<i64>,
+    commands: &str,
+    show: impl Fn(&Value<'_>) -> String,
+) -> Ran {
+    let arena = Bump::new();
+    let mut keyspace = Keyspace::new(&arena);
+    let context = Context {
+        server,
+        fields_expire_ms,
+        hll_sparse_max_bytes: 3000,
+        clock: &|_| CLOCK_MS,
+        owns: &|_| true,
+    };
+    let mut notes = Notes::default();
+    let mut ended = Vec::new();
+    for line in commands.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let args: Vec<&[u8]> = line.split_whitespace().map(str::as_bytes).collect();
+        let row = lookup(args[0]).expect("a known command").row();
+        let at = Position::default();
+        let keyspace = &mut keyspace;
+        let (context, notes) = (&context, &mut notes);
+        let mut call = Call { args: &args, frame: &[], at, db: 0, keyspace, context, notes };
+        ended.push(row.apply.expect("a command that writes")(&mut call));
+    }
+    let name = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
+    let keys = keyspace.db(0).entries().map(|entry| (name(entry.key()), show(&entry.value)));
+    Ran { ended, keys: keys.collect(), notes }
+}
