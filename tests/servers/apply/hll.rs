@@ -22,12 +22,12 @@ pub(crate) fn trials() -> Vec<Trial> {
 const KEYS: [&str; 4] = ["a", "b", "c", "d"];
 
 fn random_sequences(binary: &Binary) {
-    run(binary, 40, 100, |random| command(random, 30));
+    run(binary, 20, 20, |random| command(random, 30));
 }
 
 /// Enough to become dense, and on from there.
 fn many_elements(binary: &Binary) {
-    run(binary, 4, 200, |random| match random.below(10) {
+    run(binary, 4, 20, |random| match random.below(10) {
         0..8 => pfadd(random, "a", 60),
         8 => list(&[b"PFCOUNT", b"a"]),
         _ => command(random, 300),
@@ -36,7 +36,7 @@ fn many_elements(binary: &Binary) {
 
 /// Strings that look like HyperLogLogs, whole or corrupt.
 fn forged(binary: &Binary) {
-    run(binary, 30, 100, |random| {
+    run(binary, 15, 10, |random| {
         let key = random.pick(&KEYS).as_bytes();
         match random.below(6) {
             0 => list(&[b"SET", key, &sparse(random)]),
@@ -130,30 +130,33 @@ fn header(random: &mut Random, encoding: u8) -> Vec<u8> {
 fn sparse(random: &mut Random) -> Vec<u8> {
     let mut bytes = header(random, 1);
     let mut left = 16384;
+    // Short runs of few values, so that many could be joined, or anything.
+    let (runs, values) = if random.once_in(2) { (9, 2) } else { (8 + random.below(300), 32) };
     while left > 0 {
         // Runs over the end if it is told to.
-        let most = if random.once_in(200) { 20_000 } else { left };
-        let run = match random.below(8) {
-            0..3 => {
-                let run = 1 + random.below(4.min(most));
-                let value = random.below(32).to_le_bytes()[0];
-                bytes.push(0x80 | value << 2 | (run - 1).to_le_bytes()[0]);
-                run
-            }
-            3..6 => {
-                let run = 1 + random.below(64.min(most));
-                bytes.push((run - 1).to_le_bytes()[0]);
-                run
-            }
-            _ => {
+        let most = if random.once_in(10_000) { 20_000 } else { left };
+        let run = match random.below(runs) {
+            0 if values == 2 && !random.once_in(20) => continue,
+            0 => {
                 let run = 1 + random.below(16384.min(most));
                 let [low, high, ..] = (run - 1).to_le_bytes();
                 bytes.extend([0x40 | high, low]);
                 run
             }
+            1..4 => {
+                let run = 1 + random.below(64.min(most));
+                bytes.push((run - 1).to_le_bytes()[0]);
+                run
+            }
+            _ => {
+                let run = 1 + random.below(4.min(most));
+                let value = random.below(values).to_le_bytes()[0];
+                bytes.push(0x80 | value << 2 | (run - 1).to_le_bytes()[0]);
+                run
+            }
         };
         left = left.saturating_sub(run);
-        if random.once_in(300) {
+        if random.once_in(20_000) {
             break;
         }
     }

@@ -25,16 +25,17 @@ pub(super) fn sequences(usually: u64) -> u64 {
     told.map_or(usually, |told| told.parse().expect("a number"))
 }
 
-/// Runs sequences of commands that the server knows and that can be applied.
-pub(super) fn run(binary: &Binary, usually: u64, length: usize, command: fn(&mut Random) -> Args) {
-    run_if(binary, usually, length, command, |_| true);
+/// Runs sequences of 200 commands that the server knows and that can be applied, and compares the data every
+/// so many.
+pub(super) fn run(binary: &Binary, usually: u64, each: usize, command: fn(&mut Random) -> Args) {
+    run_if(binary, usually, each, command, |_| true);
 }
 
 /// The same, without the commands that are not wanted.
 pub(super) fn run_if(
     binary: &Binary,
     usually: u64,
-    length: usize,
+    each: usize,
     command: fn(&mut Random) -> Args,
     wanted: impl Fn(&Args) -> bool,
 ) {
@@ -45,14 +46,14 @@ pub(super) fn run_if(
         let commands = std::iter::repeat_with(|| command(&mut random));
         let commands: Vec<Args> = (commands.filter(|args| twin::is_common(binary, args)))
             .filter(&wanted)
-            .take(length)
+            .take(200)
             .collect();
-        twin::compare(&mut server, binary, &commands, 50);
+        twin::compare(&mut server, binary, &commands, each);
     }
 }
 
 fn random_sequences(binary: &Binary) {
-    run(binary, 150, 200, command);
+    run(binary, 150, 20, command);
 }
 
 /// An argument list, of texts and of bytes.
@@ -253,7 +254,7 @@ pub(super) fn command(random: &mut Random) -> Args {
 }
 
 fn random_floats(binary: &Binary) {
-    run(binary, 10, 200, |random| {
+    run(binary, 10, 1, |random| {
         let key = random.pick(&["a", "b"]).as_bytes();
         match random.below(4) {
             0 => list(&[b"SET", key, &float(random)]),
@@ -305,7 +306,12 @@ fn float(random: &mut Random) -> Vec<u8> {
             random.below(5000)
         ),
         3 => format!("{sign}{}.{}", digits(random, 40, 10), digits(random, 40, 10)),
-        // Around half-way between two numbers.
+        // Half-way between two numbers, and a bit beside it.
+        4 if random.once_in(2) => {
+            let off = 1 + random.below(50);
+            let half = u128::from(random.next() | 1 << 63) << off | 1 << (off - 1);
+            format!("{sign}{}", half + u128::from(random.below(2)) - u128::from(random.below(2)))
+        }
         4 => (1_u128 << (60 + random.below(60)))
             .wrapping_add(u128::from(random.below(1 << 20)))
             .to_string(),
