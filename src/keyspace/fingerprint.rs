@@ -108,7 +108,7 @@ fn value(out: &mut Vec<u8>, part: &mut Vec<u8>, value: &Value<'_>, detail: Detai
         }
         Value::Set(set) => {
             out.push(2);
-            unordered(out, part, set.members(), |part, member| text(part, member));
+            unordered(out, part, set.members(), text);
         }
         Value::Zset(zset) => {
             out.push(3);

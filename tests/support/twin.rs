@@ -9,7 +9,7 @@ use aofkit::keyspace::digest::{self, Flavour, Sum};
 use aofkit::keyspace::{Bump, Hash, Keyspace, Value};
 
 use super::client::{self, Reply};
-use super::server::{self, Binary, Running, lay_out};
+use super::server::{self, Binary, Running};
 use super::twin_streams;
 
 /// A command's arguments, its name first.
@@ -188,44 +188,6 @@ fn answer(server: &mut Running, args: &[&[u8]]) -> Reply {
         (Reply::Simple(_), Reply::Array(mut replies)) => replies.remove(0),
         (refused, _) => refused,
     }
-}
-
-/// As [`compare`], but the server is given the commands as a log to load, and only what it has then counts.
-///
-/// # Panics
-///
-/// When the data differ.
-pub(crate) fn compare_loaded(binary: &Binary, commands: &[Args]) {
-    let log: Vec<u8> = commands.iter().flat_map(|args| client::command(args)).collect();
-    let data = tempfile::tempdir().expect("a directory");
-    lay_out(binary.line, data.path(), &log);
-    let mut server =
-        Running::start(binary, data.path(), &[("appendonly", "yes")]).expect("the log is loaded");
-    let arena = Bump::new();
-    let mut keyspace = Keyspace::new(&arena);
-    let context = Context {
-        server: binary.line,
-        fields_expire_ms: None,
-        hll_sparse_max_bytes: 3000,
-        clock: &|_| 0,
-        owns: &|_| true,
-    };
-    for command in commands {
-        let args: Vec<&[u8]> = command.iter().map(Vec::as_slice).collect();
-        let row = command::lookup(args[0]).expect("a known command").row();
-        let mut call = Call {
-            args: &args,
-            frame: &[],
-            at: Position::default(),
-            db: 0,
-            keyspace: &mut keyspace,
-            context: &context,
-            notes: &mut Notes::default(),
-        };
-        let applied = row.apply.expect("it has one")(&mut call);
-        assert!(!matches!(applied, Err(Unapplied::Refused(_))), "{}: {applied:?}", shown(command));
-    }
-    same_data(&mut server, binary, &mut keyspace, commands);
 }
 
 fn same_data(server: &mut Running, binary: &Binary, keyspace: &mut Keyspace<'_>, done: &[Args]) {

@@ -95,7 +95,7 @@ fn loaded_sequences(binary: &Binary) {
                 && !has(b"ACKED")
         });
         let commands: Vec<Args> = commands.collect();
-        twin::compare_loaded(binary, &commands);
+        twin::compare_loaded(binary, &commands, None);
     }
 }
 
