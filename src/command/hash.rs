@@ -85,10 +85,12 @@ fn hdel(call: &mut Call<'_, '_>) -> Applied {
     let (key, names) = (call.key(), &call.args[2..]);
     let db = call.db();
     let Some(hash) = db.find_mut::<Hash<'_>>(key)? else { return Ok(()) };
+    let mut removed = false;
     for name in names {
-        hash.remove(name);
+        removed |= hash.remove(name);
     }
-    if hash.is_empty() {
+    // One that was empty before stays: see HINCRBYFLOAT.
+    if removed && hash.is_empty() {
         db.remove(key);
     }
     Ok(())

@@ -88,3 +88,12 @@ fn a_relative_time_counts_from_when_the_command_was_run() {
     assert!(matches!(failed, Err(Unapplied::Failed(_))), "{failed:?}");
     assert_eq!(ran(valkey(9, 1), None, highest).ended[1], Ok(()));
 }
+
+/// *Observed* on 6.2.
+#[test]
+fn an_infinite_increment_leaves_an_empty_hash_before_redis_7() {
+    let commands = "HINCRBYFLOAT h f inf\nHDEL h f";
+    let ran_on = |server| ran(server, None, commands);
+    assert_eq!(ran_on(redis(6, 2)).keys, [("h".to_string(), String::new())]);
+    assert!(ran_on(redis(7, 0)).keys.is_empty());
+}
