@@ -9,6 +9,7 @@ mod support;
 mod servers {
     pub(crate) mod apply;
     pub(crate) mod commands;
+    pub(crate) mod compact;
     pub(crate) mod damage;
     pub(crate) mod generate;
     pub(crate) mod keyspace_rdb;
@@ -24,6 +25,7 @@ fn main() {
     let trials = [
         servers::apply::trials(),
         servers::commands::trials(),
+        servers::compact::trials(),
         servers::damage::trials(),
         servers::generate::trials(),
         servers::keyspace_rdb::trials(),

@@ -72,7 +72,7 @@ fn commands(binary: &Binary) {
 }
 
 /// A command on data of all types, of which small and large collections come.
-fn one(random: &mut Random) -> Args {
+pub(crate) fn one(random: &mut Random) -> Args {
     let number = random.below(4);
     match random.below(20) {
         0..=8 => stream::command(random),
@@ -164,7 +164,7 @@ fn fill<'a>(
 }
 
 /// The log that the server writes when asked to.
-fn rewritten(server: &mut Running, data: &Path) -> Vec<u8> {
+pub(crate) fn rewritten(server: &mut Running, data: &Path) -> Vec<u8> {
     server.client.call(&["BGREWRITEAOF"]);
     loop {
         let info = server.client.call(&["INFO", "persistence"]).text();
@@ -185,12 +185,17 @@ fn rewritten(server: &mut Running, data: &Path) -> Vec<u8> {
     fs::read(parts.join(name)).expect("the base")
 }
 
-/// What a server has after loading: its digest, and of each key what the digest does not show.
+/// What a server has that has loaded the log.
 fn loaded(binary: &Binary, log: &[u8]) -> (String, Vec<String>) {
     let data = tempfile::tempdir().expect("a directory");
     lay_out(binary.line, data.path(), log);
     let mut server =
         Running::start(binary, data.path(), &[("appendonly", "yes")]).expect("it loads");
+    state(&mut server, binary)
+}
+
+/// What a server has: its digest, and of each key what the digest does not show.
+pub(crate) fn state(server: &mut Running, binary: &Binary) -> (String, Vec<String>) {
     let digest = server.digest();
     let mut told = Vec::new();
     for db in 0..16 {
@@ -199,8 +204,18 @@ fn loaded(binary: &Binary, log: &[u8]) -> (String, Vec<String>) {
         for key in keys.array() {
             let Reply::Bulk(key) = key else { panic!("{key:?}") };
             let shown = key.escape_ascii();
-            if server.client.call(&[&b"TYPE"[..], key]).text() == "stream" {
-                told.push(format!("{db} {shown} {}", twin_streams::theirs(&mut server, key)));
+            let kind = server.client.call(&[&b"TYPE"[..], key]).text();
+            if kind == "stream" {
+                told.push(format!("{db} {shown} {}", twin_streams::theirs(server, key)));
+            }
+            if kind == "hash" && knows_field_expiry(binary) {
+                for field in server.client.call(&[&b"HKEYS"[..], key]).array() {
+                    let Reply::Bulk(field) = field else { panic!("{field:?}") };
+                    let time =
+                        server.client.call(&[&b"HPEXPIRETIME"[..], key, b"FIELDS", b"1", field]);
+                    let field = field.escape_ascii();
+                    told.push(format!("{db} {shown} {field} {:?}", time.array()));
+                }
             }
             if binary.line.has_redis(7, 0) {
                 let expiry = server.client.call(&[&b"PEXPIRETIME"[..], key]).int();
@@ -208,8 +223,17 @@ fn loaded(binary: &Binary, log: &[u8]) -> (String, Vec<String>) {
             }
         }
     }
+    if binary.line.has_redis(7, 0) {
+        let list = server.client.call(&["FUNCTION", "LIST", "WITHCODE"]);
+        told.push(format!("functions {list:?}"));
+    }
     told.sort_unstable();
+    server.client.call(&["SELECT", "0"]);
     (digest, told)
+}
+
+fn knows_field_expiry(binary: &Binary) -> bool {
+    command::lookup(b"HPEXPIRETIME").is_some_and(|id| id.row().known_by(binary.line))
 }
 
 /// Commands by the key that they are about, in their order, but for what has no order: items of sets,

@@ -1,3 +1,5 @@
+//! Tests of `bitmap`.
+
 use super::super::Unapplied;
 use super::super::string::testing::Trying;
 use crate::keyspace::Bump;

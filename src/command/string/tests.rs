@@ -1,3 +1,5 @@
+//! Tests of `string`.
+
 use super::super::Unapplied;
 use super::testing::Trying;
 use crate::keyspace::{Bump, StringValue, Value};

@@ -1,3 +1,5 @@
+//! Tests of `hyperloglog`.
+
 use super::*;
 
 const RULES: Rules = Rules { sparse_max_bytes: 3000, nothing_behind_the_last: true };

@@ -1,3 +1,5 @@
+//! Tests of `long_double`.
+
 use super::*;
 
 fn sum(one: &str, two: &str) -> String {

@@ -1,0 +1,204 @@
+//! Logs that servers wrote, compacted into every form and loaded again: the data must be the same.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use aofkit::disk::publish::Existing;
+use aofkit::keyspace::digest::Flavour;
+use aofkit::ops::compact::{Filter, Form, Options, compact};
+use aofkit::ops::digest;
+use aofkit::progress::Silent;
+use aofkit::replay::{ReplayOptions, RouteOptions};
+use libtest_mimic::Trial;
+
+use super::apply::stream;
+use super::rewrite::{one, rewritten, state};
+use crate::support::client::Reply;
+use crate::support::server::{Binary, Running, lay_out};
+use crate::support::twin::{Args, Random, args};
+use crate::support::{LINES, on_each};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    on_each(&LINES, "compact::every_form_loads_with_the_same_data", every_form)
+}
+
+/// How many logs are tried, each of so many commands.
+const LOGS: u64 = 8;
+const COMMANDS: usize = 600;
+
+const LIBRARY: &str = "#!lua name=lib\nredis.register_function('f', function() return 1 end)";
+
+fn every_form(binary: &Binary) {
+    let logs = std::env::var("AOFKIT_SEQUENCES").map_or(LOGS, |n| n.parse().expect("a number"));
+    for seed in 0..logs {
+        one_log(binary, seed);
+    }
+}
+
+fn one_log(binary: &Binary, seed: u64) {
+    let mut random = Random::new(seed);
+    let data = tempfile::tempdir().expect("a directory");
+    let preamble = if random.once_in(2) { "yes" } else { "no" };
+    let config = [("appendonly", "yes"), ("appendfsync", "no"), ("aof-use-rdb-preamble", preamble)];
+    let mut server = Running::start(binary, data.path(), &config).expect("it starts");
+    if binary.line.has_redis(7, 0) {
+        server.client.call(&["FUNCTION", "LOAD", LIBRARY]);
+    }
+    let rewrite_at = random.below(2 * COMMANDS as u64);
+    for number in 0..COMMANDS {
+        run(&mut server, &mut random);
+        if number as u64 == rewrite_at {
+            rewritten(&mut server, data.path());
+        }
+    }
+    assert!(server.shut_down().success());
+    // What it has after a restart is what its log holds: a loader does not do all that it did before.
+    let mut server = Running::start(binary, data.path(), &config).expect("it starts again");
+    let expected = state(&mut server, binary);
+    assert!(server.shut_down().success());
+    let log = match data.path().join("appendonlydir") {
+        set if set.exists() => set,
+        _ => data.path().join("appendonly.aof"),
+    };
+    let told = digest::digest(
+        &log,
+        &digest::Options {
+            route: RouteOptions::default(),
+            replay: replaying(binary),
+            flavour: Some(Flavour::of(binary.line)),
+        },
+        &Silent,
+    );
+    let told = told.unwrap_or_else(|error| panic!("{}, seed {seed}: {error}", binary.line));
+    assert_eq!(told.digest.as_deref(), Some(&*expected.0), "{}, seed {seed}", binary.line);
+    for (name, form) in Form::ALL {
+        if form.is_directory() && !binary.line.has_redis(7, 0) {
+            continue;
+        }
+        let found = compacted(binary, &log, form);
+        let differ = |a: &(String, Vec<String>), b: &(String, Vec<String>)| {
+            let lines = a.1.iter().filter(|line| !b.1.contains(line));
+            lines.cloned().collect::<Vec<_>>().join("\n")
+        };
+        assert!(
+            found == expected,
+            "{name} on {}, seed {seed}: digest {} for {}; has\n{}\nand lacks\n{}",
+            binary.line,
+            found.0,
+            expected.0,
+            differ(&found, &expected),
+            differ(&expected, &found)
+        );
+    }
+}
+
+fn replaying(binary: &Binary) -> ReplayOptions {
+    ReplayOptions {
+        server: binary.line,
+        fields_expire_ms: None,
+        hll_sparse_max_bytes: 3000,
+        time_ms: None,
+        threads: 2,
+    }
+}
+
+/// Compacts the log, and gives what the server has that loads the result.
+fn compacted(binary: &Binary, log: &Path, form: Form) -> (String, Vec<String>) {
+    let place = tempfile::tempdir().expect("a directory");
+    let output = place.path().join("compacted");
+    let options = Options {
+        output: Some(output.clone()),
+        existing: Existing::Keep,
+        form: Some(form),
+        server: Some(binary.line),
+        filter: Filter::default(),
+        check: true,
+        route: RouteOptions::default(),
+        replay: replaying(binary),
+        ctime: 1_700_000_000,
+        compress: true,
+    };
+    compact(log, &options, &Silent)
+        .unwrap_or_else(|error| panic!("{form} on {}: {error}", binary.line));
+    let data = tempfile::tempdir().expect("a directory");
+    let mut config = vec![("appendonly", "yes")];
+    match form {
+        Form::Aof | Form::Preamble => {
+            lay_out(binary.line, data.path(), &fs::read(&output).expect("the file"));
+        }
+        Form::Rdb => {
+            fs::copy(&output, data.path().join("dump.rdb")).expect("it is copied");
+            config = vec![];
+        }
+        Form::Multipart | Form::MultipartAof => {
+            let set: PathBuf = data.path().join("appendonlydir");
+            fs::rename(&output, set).expect("it is moved");
+        }
+    }
+    let mut server = Running::start(binary, data.path(), &config)
+        .unwrap_or_else(|ended| panic!("{form} on {}: {}", binary.line, ended.log));
+    state(&mut server, binary)
+}
+
+/// Runs a random command, or a transaction of some.
+fn run(server: &mut Running, random: &mut Random) {
+    if random.once_in(30) {
+        server.client.call(&["MULTI"]);
+        for _ in 0..1 + random.below(4) {
+            server.client.call(&any(random));
+        }
+        server.client.call(&["EXEC"]);
+        return;
+    }
+    let command = any(random);
+    let reply = server.client.call(&command);
+    // What expects a key of another type fails, and is not logged.
+    if let Reply::Error(error) = reply {
+        assert!(!error.starts_with("LOADING"), "{error}");
+    }
+}
+
+fn any(random: &mut Random) -> Args {
+    let key = |random: &mut Random| {
+        let kind = random.pick(&[
+            "string", "counter", "list", "ints", "set", "zset", "hash", "expiring", "bits",
+        ]);
+        format!("{kind}{}", random.below(4))
+    };
+    let (a, b) = (key(random), key(random));
+    match random.below(64) {
+        0 => args(&format!("RENAME {a} {b}")),
+        1 => args(&format!("DEL {a} {b}")),
+        2 => args(&format!("UNLINK {a}")),
+        3 => args(&format!("COPY {a} {b} REPLACE")),
+        4 => args(&format!("COPY {a} {b} DB 5")),
+        5 => args(&format!("MOVE {a} 10")),
+        6 => args(&format!("SETBIT bits{} {} 1", random.below(4), random.below(3000))),
+        7 => args(&format!("BITOP OR bits0 bits1 bits{}", random.below(4))),
+        8 => args(&format!("PFADD hll{} {} {}", random.below(3), random.below(900), random.next())),
+        9 => args("PFMERGE hll0 hll1 hll2"),
+        10 => args(&format!("PFCOUNT hll{}", random.below(3))),
+        11 => args(&format!("LMOVE list{} list{} LEFT RIGHT", random.below(4), random.below(4))),
+        12 => args(&format!("LTRIM list{} 0 50", random.below(4))),
+        13 => args(&format!("SUNIONSTORE set{} set1 set2 ints3", random.below(4))),
+        14 => args(&format!("ZUNIONSTORE zset{} 3 zset1 zset2 set3", random.below(4))),
+        15 => args(&format!("ZREMRANGEBYRANK zset{} 0 2", random.below(4))),
+        16 => args(&format!("ZADD zset{} INCR 0.1 m{}", random.below(4), random.below(400))),
+        17 => args(&format!("SORT ints{} STORE list{}", random.below(4), random.below(4))),
+        18 => args(&format!("MSET string{} x counter{} 5", random.below(4), random.below(4))),
+        19 => args(&format!("INCRBYFLOAT counter{} 1.5", random.below(4))),
+        20 => args(&format!("HINCRBY hash{} n 3", random.below(4))),
+        21 => args(&format!("SPOP set{}", random.below(4))),
+        22 => args(&format!("GETDEL string{}", random.below(4))),
+        23 => args(&format!("PERSIST {a}")),
+        24 => args(&format!("EXPIRE {a} {}", 100_000_000 + random.below(1000))),
+        25 => {
+            args(&format!("GEOADD geo{} 13.361389 38.115556 p{}", random.below(2), random.below(9)))
+        }
+        26 if random.once_in(20) => args("FLUSHALL"),
+        27 if random.once_in(6) => args("FLUSHDB"),
+        28 if random.once_in(3) => args("SWAPDB 0 5"),
+        29..=31 => stream::command(random),
+        _ => one(random),
+    }
+}
