@@ -10,7 +10,7 @@
 //!
 //! An element's hash picks a register by its lowest 14 bits; the register keeps the highest number of zeros, plus
 //! one, with which the other bits began. Dense registers have six bits each, the lowest first, in 12288 bytes.
-//! For sparse ones see [`sparse`].
+//! For sparse ones see `sparse`.
 //!
 //! Servers store these bytes as a string like any other, so that whatever a string can hold can stand here.
 //! Checked against Redis 6.2, 7.0, 8.2 and Valkey 9.1 (`hyperloglog.c`).
