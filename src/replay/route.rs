@@ -11,9 +11,9 @@ use crate::aof::{Scanned, read_args, scan_parallel};
 use crate::command::scripting::apply_function;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::Shown;
-use crate::keyspace::Functions;
+use crate::keyspace::from_rdb::{Beside, SlotImport};
 use crate::progress::Progress;
-use crate::rdb::{self, Text, Visitor, Want};
+use crate::rdb::{self, AuxWhen, ModuleId, Text, Visitor, Want};
 use crate::server::Server;
 
 /// What is wanted of a routing.
@@ -59,6 +59,9 @@ pub(super) struct RoutedPart<'l> {
     pub(super) part: &'l Part,
     /// Where keys stand in the RDB that the part begins with.
     pub(super) records: Option<Stretch>,
+    /// What that RDB holds beside keys and functions.
+    pub(super) module_aux: Vec<(AuxWhen, &'l [u8])>,
+    pub(super) slot_imports: Vec<SlotImport>,
     /// Libraries of functions in that RDB.
     pub(super) libraries: Vec<Vec<u8>>,
     pub(super) stretches: Vec<Stretch>,
@@ -238,6 +241,10 @@ fn route_part<'l>(
         let walk = walked.map_err(|damage| damaged(part, damage.offset))?;
         start = usize::try_from(walk.len).unwrap_or(part.mapping.bytes().len());
         routed.rdb_keys += walk.keys;
+        if let Some(db) = keys.no_database {
+            let message = format!("its RDB has keys in database {db}, which no server has");
+            return Err(Error::new(ErrorKind::Refused, message).at(&part.path));
+        }
     }
     let scanned = scan_commands(part, part.mapping.bytes(), start, plan, progress)?;
     let (mut router, end) = (scanned.sink, scanned.stop.at);
@@ -280,6 +287,8 @@ fn route_part<'l>(
     routed.parts.push(RoutedPart {
         part,
         records: keys.lists.take(),
+        module_aux: keys.module_aux,
+        slot_imports: keys.slot_imports,
         libraries: keys.libraries,
         stretches,
         functions: router.functions,
@@ -311,34 +320,37 @@ fn damaged(part: &Part, offset: u64) -> Error {
     .help("look at it with aofkit verify, and mend a copy with aofkit repair")
 }
 
-impl Routed<'_> {
+impl<'l> Routed<'l> {
     /// How many shares the keys are divided into.
     pub fn shares(&self) -> usize {
         self.placement.shares()
     }
 
-    /// The function libraries at the end of the log. What fails is passed over, as loaders do.
+    /// What there is beside keys at the end of the log: function libraries, and what RDBs in it hold for
+    /// modules and of imports of cluster slots. What fails is passed over, as loaders do.
     ///
     /// # Errors
     ///
     /// When a part was cut by another process since it was routed.
-    pub fn functions(&self, server: Server) -> Result<Functions> {
-        let mut functions = Functions::default();
+    pub fn beside(&self, server: Server) -> Result<Beside<'l>> {
+        let mut beside = Beside::default();
         for part in &self.parts {
+            beside.module_aux.extend(&part.module_aux);
+            beside.slot_imports.extend(part.slot_imports.iter().cloned());
             for library in &part.libraries {
-                let _ = functions.load(library, true);
+                let _ = beside.functions.load(library, true);
             }
             let bytes = part.part.mapping.bytes();
             let mut args = Vec::new();
             for offset in &part.functions {
                 let at = usize::try_from(*offset).unwrap_or(usize::MAX);
                 if read_args(bytes, at, &mut args).is_some() {
-                    let _ = apply_function(&args, &mut functions, server);
+                    let _ = apply_function(&args, &mut beside.functions, server);
                 }
             }
             part.part.mapping.check()?;
         }
-        Ok(functions)
+        Ok(beside)
     }
 
     /// The memory that the lists take, in bytes.
@@ -350,39 +362,58 @@ impl Routed<'_> {
 }
 
 /// Notes the keys of an RDB for their shares.
-struct RdbKeys<'p> {
+struct RdbKeys<'p, 'a> {
     plan: &'p Plan<'p>,
     lists: Lists,
     libraries: Vec<Vec<u8>>,
+    module_aux: Vec<(AuxWhen, &'a [u8])>,
+    slot_imports: Vec<SlotImport>,
     scratch: Vec<u8>,
-    too_high: bool,
+    /// The number of a database that no server has.
+    no_database: Option<u64>,
 }
 
-impl<'p> RdbKeys<'p> {
+impl<'p> RdbKeys<'p, '_> {
     fn new(plan: &'p Plan<'p>) -> Self {
         RdbKeys {
             plan,
             lists: Lists::new(plan.window.len(), 0),
             libraries: Vec::new(),
+            module_aux: Vec::new(),
+            slot_imports: Vec::new(),
             scratch: Vec::new(),
-            too_high: false,
+            no_database: None,
         }
     }
 }
 
-impl<'a> Visitor<'a> for RdbKeys<'_> {
+impl<'a> Visitor<'a> for RdbKeys<'_, 'a> {
     fn key(&mut self, key: &rdb::Key<'a>) -> Want {
         let share = self.plan.placement.share_of(key.name.bytes(&mut self.scratch));
-        if self.plan.window.contains(&share) {
-            let db = u32::try_from(key.db);
-            self.too_high |= db.is_err();
-            self.lists.push(share - self.plan.window.start, key.offset, db.ok());
+        match u32::try_from(key.db) {
+            Ok(db) if self.plan.window.contains(&share) => {
+                self.lists.push(share - self.plan.window.start, key.offset, Some(db));
+            }
+            Ok(_) => {}
+            Err(_) => self.no_database = Some(key.db),
         }
         Want::Value
     }
 
     fn function(&mut self, library: Text<'a, '_>) {
         self.libraries.push(library.to_vec());
+    }
+
+    fn module_aux(&mut self, _: ModuleId, when: AuxWhen, payload: &'a [u8]) {
+        self.module_aux.push((when, payload));
+    }
+
+    fn slot_import(&mut self, job: Text<'a, '_>, first: u64, last: u64) {
+        let job = job.to_vec();
+        match self.slot_imports.last_mut().filter(|import| import.job == job) {
+            Some(import) => import.ranges.push((first, last)),
+            None => self.slot_imports.push(SlotImport { job, ranges: vec![(first, last)] }),
+        }
     }
 }
 

@@ -30,7 +30,8 @@ const LIBRARY: &str = "#!lua name=lib\nredis.register_function('f', function() r
 
 fn every_form(binary: &Binary) {
     let logs = std::env::var("AOFKIT_SEQUENCES").map_or(LOGS, |n| n.parse().expect("a number"));
-    for seed in 0..logs {
+    let first = std::env::var("AOFKIT_SEED").map_or(0, |n| n.parse().expect("a number"));
+    for seed in first..first + logs {
         one_log(binary, seed);
     }
 }
@@ -55,13 +56,11 @@ fn one_log(binary: &Binary, seed: u64) {
     // What it has after a restart is what its log holds: a loader does not do all that it did before.
     let mut server = Running::start(binary, data.path(), &config).expect("it starts again");
     let expected = state(&mut server, binary);
-    assert!(server.shut_down().success());
-    let log = match data.path().join("appendonlydir") {
-        set if set.exists() => set,
-        _ => data.path().join("appendonly.aof"),
-    };
+    let log = kept(data.path());
+    let log = log.path();
+    let by_commands = rewritten_as_commands(server, binary, data.path());
     let told = digest::digest(
-        &log,
+        log,
         &digest::Options {
             route: RouteOptions::default(),
             replay: replaying(binary),
@@ -70,26 +69,68 @@ fn one_log(binary: &Binary, seed: u64) {
         &Silent,
     );
     let told = told.unwrap_or_else(|error| panic!("{}, seed {seed}: {error}", binary.line));
-    assert_eq!(told.digest.as_deref(), Some(&*expected.0), "{}, seed {seed}", binary.line);
+    let place = std::env::temp_dir().join("aofkit-log-of-a-failed-test");
+    if told.digest.as_deref() != Some(&*expected.0) {
+        let kept = place.with_extension(format!("{seed}-{}", binary.line));
+        let _ = fs::rename(log, &kept);
+        panic!(
+            "{}, seed {seed}: another digest; the log is kept in {}",
+            binary.line,
+            kept.display()
+        );
+    }
     for (name, form) in Form::ALL {
         if form.is_directory() && !binary.line.has_redis(7, 0) {
             continue;
         }
-        let found = compacted(binary, &log, form);
+        let found = compacted(binary, log, form);
+        let expected = if form.is_rdb() { &expected } else { &by_commands };
         let differ = |a: &(String, Vec<String>), b: &(String, Vec<String>)| {
             let lines = a.1.iter().filter(|line| !b.1.contains(line));
             lines.cloned().collect::<Vec<_>>().join("\n")
         };
         assert!(
-            found == expected,
+            found == *expected,
             "{name} on {}, seed {seed}: digest {} for {}; has\n{}\nand lacks\n{}",
             binary.line,
             found.0,
             expected.0,
-            differ(&found, &expected),
-            differ(&expected, &found)
+            differ(&found, expected),
+            differ(expected, &found)
         );
     }
+}
+
+/// A copy of the log in a data directory, as a server left it.
+fn kept(data: &Path) -> tempfile::TempDir {
+    let kept = tempfile::tempdir().expect("a directory");
+    let set = data.join("appendonlydir");
+    let (from, to) = match set.exists() {
+        true => (set, kept.path().join("appendonlydir")),
+        false => (data.to_owned(), kept.path().to_owned()),
+    };
+    fs::create_dir_all(&to).expect("a directory");
+    for entry in fs::read_dir(from).expect("a directory") {
+        let entry = entry.expect("an entry");
+        if entry.file_name().to_string_lossy().starts_with("appendonly.aof") {
+            fs::copy(entry.path(), to.join(entry.file_name())).expect("it is copied");
+        }
+    }
+    kept
+}
+
+/// What the server has when it starts on what its own BGREWRITEAOF wrote as commands: they cannot carry all that
+/// an RDB can.
+fn rewritten_as_commands(
+    mut server: Running,
+    binary: &Binary,
+    data: &Path,
+) -> (String, Vec<String>) {
+    server.client.call(&["CONFIG", "SET", "aof-use-rdb-preamble", "no"]);
+    rewritten(&mut server, data);
+    assert!(server.shut_down().success());
+    let config = [("appendonly", "yes")];
+    state(&mut Running::start(binary, data, &config).expect("it starts once more"), binary)
 }
 
 fn replaying(binary: &Binary) -> ReplayOptions {
@@ -184,7 +225,8 @@ fn any(random: &mut Random) -> Args {
         14 => args(&format!("ZUNIONSTORE zset{} 3 zset1 zset2 set3", random.below(4))),
         15 => args(&format!("ZREMRANGEBYRANK zset{} 0 2", random.below(4))),
         16 => args(&format!("ZADD zset{} INCR 0.1 m{}", random.below(4), random.below(400))),
-        17 => args(&format!("SORT ints{} STORE list{}", random.below(4), random.below(4))),
+        // By text: up to Redis 7.0, a score that was out of range anywhere before lets a SORT by number fail.
+        17 => args(&format!("SORT ints{} ALPHA STORE list{}", random.below(4), random.below(4))),
         18 => args(&format!("MSET string{} x counter{} 5", random.below(4), random.below(4))),
         19 => args(&format!("INCRBYFLOAT counter{} 1.5", random.below(4))),
         20 => args(&format!("HINCRBY hash{} n 3", random.below(4))),

@@ -27,12 +27,13 @@ use crate::disk::publish::{Existing, NewDirectory, NewFile, check_free};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::Shown;
 use crate::keyspace::fingerprint::Detail;
+use crate::keyspace::from_rdb::Beside;
 use crate::keyspace::{Functions, Keyspace};
 use crate::ops::memory::Memory;
 use crate::progress::Progress;
 use crate::rdb::write::{self, Feature, Notes};
 use crate::rdb::{Kind, Target};
-use crate::replay::{Happened, ReplayOptions, RouteOptions, Routing, replay, route};
+use crate::replay::{Happened, ReplayOptions, RouteOptions, Routed, Routing, replay, route};
 use crate::server::{Product, Server, redis, valkey};
 
 /// How a log is compacted.
@@ -88,7 +89,7 @@ pub fn compact(path: &Path, options: &Options, progress: &dyn Progress) -> Resul
             routing: &routing,
             form,
             style: style_for(form, server, options)?,
-            functions: routed.functions(server)?,
+            beside: beside(routed, form, server, options)?,
             replay: ReplayOptions { server, ..options.replay.clone() },
             options,
             memory: &memory,
@@ -138,6 +139,31 @@ fn raised(server: Server, feature: Feature) -> Option<Server> {
     (higher != server).then_some(higher)
 }
 
+/// What is written beside keys.
+fn beside<'l>(
+    routed: &Routed<'l>,
+    form: Form,
+    server: Server,
+    options: &Options,
+) -> Result<Beside<'l>> {
+    let mut beside = routed.beside(server)?;
+    if options.route.slice.is_some_and(|slice| slice.number > 1) {
+        // They are in the first slice.
+        beside.functions = Functions::default();
+    }
+    let lost = !beside.module_aux.is_empty() || !beside.slot_imports.is_empty();
+    if lost && !form.is_rdb() {
+        let what = if beside.module_aux.is_empty() {
+            "imports of cluster slots that were under way"
+        } else {
+            "data of modules that belong to no key"
+        };
+        return Err(Error::new(ErrorKind::Refused, format!("commands cannot carry {what}"))
+            .help("write an RDB, which can: --format preamble, multipart or rdb"));
+    }
+    Ok(beside)
+}
+
 fn style_for(form: Form, server: Server, options: &Options) -> Result<Style> {
     if !form.is_rdb() {
         return Ok(Style::Commands(server));
@@ -163,7 +189,7 @@ struct Job<'j> {
     routing: &'j Routing<'j>,
     form: Form,
     style: Style,
-    functions: Functions,
+    beside: Beside<'j>,
     replay: ReplayOptions,
     options: &'j Options,
     memory: &'j Memory,
@@ -217,7 +243,7 @@ impl Job<'_> {
         phases: &mut Phases,
         progress: &dyn Progress,
     ) -> Result<Done> {
-        let mut output = Output::new(file, path, &self.style, &self.functions);
+        let mut output = Output::new(file, path, &self.style, &self.beside);
         let mut counted = Counted::default();
         let mut happened = Happened::default();
         let made = |_, keyspace: &mut Keyspace<'_>| {
@@ -280,11 +306,11 @@ impl Job<'_> {
                 progress.phase("check", routed.bytes() as u64);
                 replay(routed, &self.replay, progress, count, &mut take).map(drop)
             })?;
-            Ok::<_, Error>((found, routing.whole().functions(self.replay.server)?))
+            Ok::<_, Error>((found, routing.whole().beside(self.replay.server)?.functions))
         })?;
         let same = found.fingerprint == done.counted.fingerprint
             && found.keys == done.counted.keys
-            && functions == self.functions;
+            && functions == self.beside.functions;
         if same {
             return Ok(());
         }
@@ -398,7 +424,7 @@ impl Job<'_> {
                 .map(|((db, kind), keys)| Keys { db: *db, kind: name_of(*kind), keys: *keys })
                 .collect(),
             keys_with_expiry: counted.with_expiry,
-            functions: self.functions.len() as u64,
+            functions: self.beside.functions.len() as u64,
             left_out: counted.left_out,
             failed: failed.collect(),
             carried: carried.collect(),

@@ -13,9 +13,9 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::Shown;
-use crate::keyspace::Functions;
-use crate::rdb::Target;
+use crate::keyspace::from_rdb::Beside;
 use crate::rdb::write::{self, Notes, Part, WriteError, Writer};
+use crate::rdb::{AuxWhen, Target};
 use crate::rewrite::commands::CommandWriter;
 use crate::server::Server;
 
@@ -43,7 +43,7 @@ pub(super) struct Output<'o> {
     file: &'o File,
     path: PathBuf,
     style: &'o Style,
-    functions: &'o Functions,
+    beside: &'o Beside<'o>,
     first: Option<Section>,
     /// The other databases, each in the order of shares.
     others: BTreeMap<u32, Section>,
@@ -92,10 +92,10 @@ impl<'o> Output<'o> {
         file: &'o File,
         path: &Path,
         style: &'o Style,
-        functions: &'o Functions,
+        beside: &'o Beside<'o>,
     ) -> Self {
         let path = path.to_owned();
-        Output { file, path, style, functions, first: None, others: BTreeMap::new(), spool: None }
+        Output { file, path, style, beside, first: None, others: BTreeMap::new(), spool: None }
     }
 
     /// Adds the keys of a share. Shares come in their order.
@@ -160,7 +160,7 @@ impl<'o> Output<'o> {
 
     fn functions_as_commands(&self, server: Server) -> Result<CommandWriter> {
         let mut writer = CommandWriter::new(server);
-        for (name, library) in self.functions.iter() {
+        for (name, library) in self.beside.functions.iter() {
             writer.function(library.code()).map_err(|error| {
                 let name = Shown(name);
                 let message =
@@ -178,7 +178,11 @@ impl<'o> Output<'o> {
         first: Option<&Section>,
     ) -> Result<(), WriteError> {
         writer.notes(notes)?;
-        for (_, library) in self.functions.iter() {
+        for import in &self.beside.slot_imports {
+            writer.slot_import(&import.job, &import.ranges)?;
+        }
+        self.module_aux(writer, |when| *when != AuxWhen::After)?;
+        for (_, library) in self.beside.functions.iter() {
             writer.function(library.code())?;
         }
         match first {
@@ -238,7 +242,17 @@ impl<'o> Output<'o> {
                 writer.join(&place.part, |placed| self.unspool(place, placed))?;
             }
         }
+        self.module_aux(&mut writer, |when| *when == AuxWhen::After)?;
         writer.finish()
+    }
+
+    fn module_aux<W: Write>(
+        &self,
+        writer: &mut Writer<W>,
+        wanted: impl Fn(&AuxWhen) -> bool,
+    ) -> Result<(), WriteError> {
+        let mut aux = self.beside.module_aux.iter().filter(|(when, _)| wanted(when));
+        aux.try_for_each(|(_, payload)| writer.module_aux(payload))
     }
 
     fn unspool(&self, place: &Place, placed: &mut Placed<'_>) -> io::Result<()> {
