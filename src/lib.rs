@@ -28,6 +28,11 @@
 //! - *repair*: the same survey; [`ops::repair::plan`] says which bytes stay; they are copied as they are
 //!   into a [`disk::publish`] output, which is read back before it appears.
 //!
+//! - *compact*: [`replay::route()`] notes for each share of the keys which commands concern it;
+//!   [`replay::replay()`] runs them, share after share on all cores, on a [`keyspace`]; [`ops::compact`] writes
+//!   each share through [`rewrite`], joins the shares in their order, reads the result back and publishes it.
+//! - *digest*: the same replay, with nothing written.
+//!
 //! # Verifying a log
 //!
 //! ```

@@ -15,7 +15,11 @@ use crate::report;
 use crate::server::{Server, redis};
 
 /// Say what DEBUG DIGEST of a server would say that loaded the log
+///
+/// Two logs with the same digest hold the same data. Servers leave out when keys expire and much of streams; the
+/// fingerprint, which is aofkit's own, covers all of it.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Digest {
     /// The log, or an RDB
     path: PathBuf,
@@ -29,6 +33,13 @@ pub(super) struct Digest {
     replaying: Replaying,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  aofkit digest --as redis-7.0 /var/lib/redis/appendonlydir
+  aofkit digest --fingerprint dump.rdb
+
+Exit codes: 0 done; 1 done, and a server would answer commands of the log with errors; 2 not possible.";
+
 impl Digest {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
         let server = self.server.unwrap_or(redis(7, 0));
@@ -40,7 +51,11 @@ impl Digest {
         let bar = Bar::new(common);
         let report = digest(&self.path, &options, &bar)?;
         drop(bar);
-        print(&report::json(&report))?;
-        Ok(Exit::Done)
+        if common.json {
+            print(&report::json(&report))?;
+        } else {
+            print(&report::digest::text(&report))?;
+        }
+        Ok(if report.failed > 0 { Exit::Findings } else { Exit::Done })
     }
 }

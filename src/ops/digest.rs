@@ -7,11 +7,12 @@ use serde::Serialize;
 
 use crate::aof::open;
 use crate::error::Result;
-use crate::keyspace::Keyspace;
 use crate::keyspace::digest::{Flavour, Sum};
 use crate::keyspace::fingerprint::{Detail, Fingerprint};
+use crate::keyspace::{Db, Keyspace, Value};
 use crate::progress::Progress;
-use crate::replay::{ReplayOptions, RouteOptions, replay, route};
+use crate::replay::{Happened, ReplayOptions, RouteOptions, replay, route};
+use crate::server::Server;
 
 /// How a digest is taken.
 #[derive(Debug, Clone)]
@@ -30,14 +31,20 @@ pub struct DigestReport {
     /// The path as it was given.
     #[serde(serialize_with = "crate::escape::path")]
     pub path: PathBuf,
-    /// What `DEBUG DIGEST` says.
+    /// The server whose digest it is.
+    pub server: Server,
+    /// What `DEBUG DIGEST` says; `None` where only the fingerprint was wanted.
     pub digest: Option<String>,
     /// Our own, of everything that a key has.
     pub fingerprint: String,
     /// Keys in all databases.
     pub keys: u64,
+    /// Of these, keys whose values only a module understands, so that a server's digest may differ.
+    pub undigested: u64,
     /// Commands in the log.
     pub commands: u64,
+    /// Commands that a server answers with an error while it loads the log.
+    pub failed: u64,
     /// How long it took, in seconds.
     pub elapsed_s: f64,
 }
@@ -51,7 +58,9 @@ pub fn digest(path: &Path, options: &Options, progress: &dyn Progress) -> Result
     let started = Instant::now();
     let log = open(path)?;
     let routing = route(&log, &options.route, progress)?;
-    let (mut sum, mut fingerprint, mut keys) = (Sum::default(), Fingerprint::default(), 0_u64);
+    let (mut sum, mut fingerprint) = (Sum::default(), Fingerprint::default());
+    let (mut keys, mut undigested) = (0_u64, 0_u64);
+    let mut happened = Happened::default();
     routing.each(progress, |routed| {
         let make = |_, keyspace: &mut Keyspace<'_>| {
             let mut fingerprint = Fingerprint::default();
@@ -61,25 +70,36 @@ pub fn digest(path: &Path, options: &Options, progress: &dyn Progress) -> Result
                 sum.add_all(keyspace, flavour);
                 sum
             });
-            Ok((keyspace.len() as u64, fingerprint, sum))
+            let entries = keyspace.databases().flat_map(Db::entries);
+            let opaque = entries.filter(|entry| is_a_modules(&entry.value)).count();
+            Ok((keyspace.len() as u64, opaque as u64, fingerprint, sum))
         };
-        let take = |_, (more, part, part_sum): (u64, Fingerprint, Option<Sum>)| {
+        let take = |_, (more, opaque, part, part_sum): (u64, u64, Fingerprint, Option<Sum>)| {
             keys += more;
+            undigested += opaque;
             fingerprint.join(&part);
             if let Some(part) = part_sum {
                 sum.join(&part);
             }
             Ok(())
         };
-        replay(routed, &options.replay, progress, make, take).map(drop)
+        happened.join(replay(routed, &options.replay, progress, make, take)?);
+        Ok(())
     })?;
     let elapsed: Duration = started.elapsed();
     Ok(DigestReport {
         path: path.to_owned(),
+        server: options.replay.server,
         digest: options.flavour.map(|_| sum.finish().to_string()),
         fingerprint: fingerprint.to_string(),
         keys,
+        undigested,
+        failed: happened.failed.values().map(|(count, _)| count).sum(),
         commands: routing.whole().commands,
         elapsed_s: elapsed.as_secs_f64(),
     })
+}
+
+fn is_a_modules(value: &Value<'_>) -> bool {
+    matches!(value, Value::Module(_) | Value::Opaque(_))
 }

@@ -25,6 +25,8 @@ mod placement;
 mod route;
 mod router;
 mod shares;
+#[cfg(test)]
+mod tests;
 mod ties;
 
 pub use route::{RouteOptions, Routed, Routing, Slice, Torn, route};

@@ -4,6 +4,7 @@
 
 pub mod bench;
 pub mod compact;
+pub mod digest;
 pub mod generate;
 pub mod repair;
 pub mod style;

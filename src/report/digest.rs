@@ -1,0 +1,42 @@
+//! The text of `aofkit digest`.
+
+use std::fmt::{self, Write};
+
+use super::style::{QUIET, STRONG, Styled, WARNING};
+use crate::escape::ShownPath;
+use crate::ops::digest::DigestReport;
+use crate::units::counted;
+
+/// The whole report as text.
+pub fn text(report: &DigestReport) -> String {
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    let _ = write_text(&mut out, report);
+    out
+}
+
+fn write_text(out: &mut String, report: &DigestReport) -> fmt::Result {
+    writeln!(out, "{}", Styled(STRONG, ShownPath(&report.path)))?;
+    let mut row = |name: &str, value: &str| {
+        writeln!(out, "  {} {value}", Styled(QUIET, format_args!("{name:<12}")))
+    };
+    if let Some(digest) = &report.digest {
+        row("digest", &format!("{digest}  (DEBUG DIGEST of {})", report.server))?;
+    }
+    row("fingerprint", &report.fingerprint)?;
+    row("keys", &counted(report.keys, "key"))?;
+    if report.failed > 0 {
+        let failed = counted(report.failed, "command");
+        writeln!(
+            out,
+            "  {} {failed} that a server answers with an error",
+            Styled(WARNING, "failed:")
+        )?;
+    }
+    if report.undigested > 0 {
+        let keys = counted(report.undigested, "key");
+        let what = "whose values only a module understands: a server's digest may differ";
+        writeln!(out, "  {} {keys} {what}", Styled(WARNING, "modules:"))?;
+    }
+    Ok(())
+}
