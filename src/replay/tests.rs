@@ -172,3 +172,13 @@ fn slices_together_are_the_whole() {
     assert_eq!(of(1) + of(2) + of(3), 500);
     assert!(of(1) > 100 && of(2) > 100 && of(3) > 100);
 }
+
+#[test]
+fn a_sort_by_the_values_of_other_keys_sees_them_all() {
+    let mut commands: Vec<String> =
+        (0..50).map(|n| format!("SET weight:{n} {}", (n * 37) % 50)).collect();
+    commands.extend((0..50).map(|n| format!("RPUSH list {n}")));
+    commands.push("SORT list BY weight:* GET weight:* GET # STORE sorted".to_owned());
+    let log = log_of(&commands);
+    assert_eq!(replayed(&log, &RouteOptions::default(), 2).0, one_by_one(&log));
+}
