@@ -365,6 +365,7 @@ impl<'a> Runner<'_, '_, 'a> {
         Error::new(ErrorKind::Refused, format!("{name} cannot be replayed: {why}"))
             .at(&self.part.part.path)
             .byte(place)
+            .help("let the server that wrote the log load it and rewrite it (BGREWRITEAOF), and use that")
     }
 
     #[cold]

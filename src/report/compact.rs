@@ -165,5 +165,15 @@ fn findings(out: &mut String, report: &CompactReport) -> fmt::Result {
             ),
         )?;
     }
+    if report.passed_fields > 0 {
+        let looks = counted(report.passed_fields, "command");
+        let what = if report.fields_expire {
+            "met fields of hashes whose time has passed, which this server does not see any more"
+        } else {
+            "met fields of hashes that expire; they were seen whether or not their time has passed, as \
+             by Valkey. Redis does not see them then: --for redis-8.2 does as it does"
+        };
+        finding("fields", &format!("{looks} {what}"))?;
+    }
     Ok(())
 }

@@ -429,6 +429,8 @@ impl Job<'_> {
             failed: failed.collect(),
             carried: carried.collect(),
             relative_times: happened.notes.relative_times,
+            passed_fields: happened.notes.passed_fields,
+            fields_expire: self.replay.fields_expire_ms.is_some(),
             torn: self.routing.whole().torn.map(|torn| TornEnd {
                 offset: torn.at,
                 bytes: torn.bytes,

@@ -44,6 +44,11 @@ pub struct CompactReport {
     pub carried: Vec<Carried>,
     /// Times that were relative to when a command was run.
     pub relative_times: u64,
+    /// How often a command looked at a field of a hash that expires. Redis since 7.4 does not see a field whose
+    /// time has passed when it loads the log, Valkey does.
+    pub passed_fields: u64,
+    /// Whether such fields were not seen, as by Redis.
+    pub fields_expire: bool,
     /// Where the log is torn, as a loader sees it.
     pub torn: Option<TornEnd>,
     /// Whether the compacted log was read back and found to hold the same data.
