@@ -117,6 +117,19 @@ fn preamble(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
             .help("no server loads past it, and nothing behind it can be found; take the file from a backup");
         findings.push(finding);
     }
+    if let Some(walk) = survey.rdb()
+        && walk.needs_version > walk.version
+    {
+        let what = format!(
+            "the RDB says that it is of version {}, and holds what came with version {}",
+            walk.version, walk.needs_version
+        );
+        let help =
+            "no server writes that; one that knows no later version than it says may refuse it";
+        findings.push(
+            Finding::new(Level::Warning, "rdb-version-too-low", what).at(survey, 0).help(help),
+        );
+    }
     let databases = survey.rdb().into_iter().flat_map(|walk| &walk.databases);
     let highest = databases.map(|database| database.db).max();
     if let Some(highest) = highest.filter(|&highest| highest >= DEFAULT_DATABASES) {
