@@ -18,10 +18,12 @@
 //! | `lists` | the places of a share's commands |
 //! | `router` | what routing notes of a stretch of a log |
 //! | `route` | routing a log, part after part |
+//! | `prefixes` | which keys a log is full of |
 //! | `shares` | replaying it, share after share |
 
 mod lists;
 mod placement;
+mod prefixes;
 mod route;
 mod router;
 mod shares;
@@ -29,6 +31,7 @@ mod shares;
 mod tests;
 mod ties;
 
+pub use prefixes::{PrefixCounter, Prefixes};
 pub use route::{RouteOptions, Routed, Routing, Slice, Torn, route};
 pub use router::KeySpecs;
-pub use shares::{Happened, ReplayOptions, replay};
+pub use shares::{Happened, ReplayOptions, is_sample, replay};

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::lists::{Lists, Stretch};
 use super::placement::Placement;
+use super::prefixes::Prefixes;
 use super::router::{KeySpecs, Plan, Router};
 use super::ties::Ties;
 use crate::aof::open::{Log, Part};
@@ -321,6 +322,12 @@ fn damaged(part: &Part, offset: u64) -> Error {
 }
 
 impl<'l> Routed<'l> {
+    /// One share in how many is a sample of all.
+    pub fn sampling(&self) -> usize {
+        let bytes = self.parts.iter().map(|part| part.part.mapping.len()).sum();
+        Prefixes::sampling(bytes)
+    }
+
     /// How many shares the keys are divided into.
     pub fn shares(&self) -> usize {
         self.placement.shares()

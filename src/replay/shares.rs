@@ -7,6 +7,7 @@ use std::time::UNIX_EPOCH;
 
 use super::lists::Stretch;
 use super::placement::Placement;
+use super::prefixes::{PrefixCounter, Prefixes};
 use super::route::{Routed, RoutedPart, place};
 use crate::aof::read_args;
 use crate::command::{
@@ -47,6 +48,13 @@ pub struct Happened {
     pub unknown: BTreeMap<Vec<u8>, (u64, Position)>,
     /// What commands noted.
     pub notes: Notes,
+    /// Bytes of commands by the prefix of their first key, in the shares that are a sample: see [`is_sample`].
+    pub prefixes: Prefixes,
+}
+
+/// Whether a share is one of those in which prefixes are counted.
+pub fn is_sample(routed: &Routed<'_>, share: usize) -> bool {
+    share.is_multiple_of(routed.sampling())
 }
 
 impl Happened {
@@ -59,6 +67,7 @@ impl Happened {
         for (what, seen) in other.unknown {
             join_seen(self.unknown.entry(what).or_insert((0, seen.1)), seen);
         }
+        self.prefixes.join(other.prefixes);
         self.notes.relative_times += other.notes.relative_times;
         self.notes.passed_fields += other.notes.passed_fields;
     }
@@ -196,6 +205,7 @@ fn run_share<'a>(
     keyspace: &mut Keyspace<'a>,
 ) -> Result<Happened> {
     let mut happened = Happened::default();
+    let mut prefixes = is_sample(routed, share).then(PrefixCounter::default);
     let list = share - routed.window.start;
     for (number, part) in routed.parts.iter().enumerate() {
         load_records(part, list, options.server, keyspace)?;
@@ -220,12 +230,14 @@ fn run_share<'a>(
             context: &context,
             keyspace,
             happened: &mut happened,
+            prefixes: prefixes.as_mut(),
             args: Vec::with_capacity(64),
         };
         for stretch in &part.stretches {
             runner.run(stretch, list, routed)?;
         }
     }
+    happened.prefixes = prefixes.map(PrefixCounter::finish).unwrap_or_default();
     Ok(happened)
 }
 
@@ -275,6 +287,7 @@ struct Runner<'r, 'c, 'a> {
     context: &'c Context<'c>,
     keyspace: &'r mut Keyspace<'a>,
     happened: &'r mut Happened,
+    prefixes: Option<&'r mut PrefixCounter<'a>>,
     args: Vec<&'a [u8]>,
 }
 
@@ -327,6 +340,9 @@ impl<'a> Runner<'_, '_, 'a> {
             notes: &mut self.happened.notes,
         };
         self.happened.commands += 1;
+        if let Some(prefixes) = &mut self.prefixes {
+            prefixes.add(self.args.get(1).copied().unwrap_or_default(), end - start);
+        }
         let carried = |id: CommandId| id.row().group == Group::Vector && id.row().writes;
         let applied = match id {
             Some(id) if !carried(id) => id.row().run(&mut call),

@@ -24,6 +24,7 @@ fn write_text(out: &mut String, report: &CompactReport) -> fmt::Result {
     writeln!(out, "{}", Styled(STRONG, ShownPath(&report.path)))?;
     before_and_after(out, report)?;
     keys(out, report)?;
+    reclaimed(out, report)?;
     findings(out, report)?;
     row(out, "fingerprint", &report.fingerprint)?;
     let elapsed = Elapsed(Duration::from_secs_f64(report.elapsed_s));
@@ -106,6 +107,27 @@ fn keys(out: &mut String, report: &CompactReport) -> fmt::Result {
             "left out",
             &format!("{} that have expired", counted(report.left_out.expired, "key")),
         )?;
+    }
+    Ok(())
+}
+
+/// Prefixes that are listed.
+const PREFIXES: usize = 5;
+
+fn reclaimed(out: &mut String, report: &CompactReport) -> fmt::Result {
+    let mut name = "reclaimed";
+    for one in report.reclaimed.iter().take(PREFIXES) {
+        let (before, after) = (one.bytes_before, one.bytes_after);
+        if before <= after {
+            break;
+        }
+        let prefix = match &*one.prefix {
+            "" => "other keys".to_owned(),
+            prefix => format!("{prefix}*"),
+        };
+        let sizes = format!("{} to {}", Bytes(before), Bytes(after));
+        row(out, name, &format!("{:<20} from {sizes}", prefix))?;
+        name = "";
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 pub use filter::{Filter, LeftOut};
 pub use form::Form;
-pub use report::{Carried, CompactReport, Failed, Keys, Phase, TornEnd};
+pub use report::{Carried, CompactReport, Failed, Keys, Phase, Reclaimed, TornEnd};
 
 use self::output::{Output, Style};
 use self::share::{Counted, Made, make};
@@ -33,7 +33,9 @@ use crate::ops::memory::Memory;
 use crate::progress::Progress;
 use crate::rdb::write::{self, Feature, Notes};
 use crate::rdb::{Kind, Target};
-use crate::replay::{Happened, ReplayOptions, RouteOptions, Routed, Routing, replay, route};
+use crate::replay::{
+    Happened, ReplayOptions, RouteOptions, Routed, Routing, is_sample, replay, route,
+};
 use crate::server::{Product, Server, redis, valkey};
 
 /// How a log is compacted.
@@ -246,8 +248,10 @@ impl Job<'_> {
         let mut output = Output::new(file, path, &self.style, &self.beside);
         let mut counted = Counted::default();
         let mut happened = Happened::default();
-        let made = |_, keyspace: &mut Keyspace<'_>| {
-            make(keyspace, &self.options.filter, self.detail(), &self.style, &self.unfit)
+        let whole = self.routing.whole();
+        let made = |share, keyspace: &mut Keyspace<'_>| {
+            let (filter, is_sample) = (&self.options.filter, is_sample(whole, share));
+            make(keyspace, filter, self.detail(), &self.style, &self.unfit, is_sample)
         };
         let take = |share: usize, made: Made| {
             if share.is_multiple_of(LOOK_EACH) {
@@ -424,6 +428,7 @@ impl Job<'_> {
                 .map(|((db, kind), keys)| Keys { db: *db, kind: name_of(*kind), keys: *keys })
                 .collect(),
             keys_with_expiry: counted.with_expiry,
+            reclaimed: reclaimed(&happened, &counted, self.routing.whole().sampling()),
             functions: self.beside.functions.len() as u64,
             left_out: counted.left_out,
             failed: failed.collect(),
@@ -443,6 +448,27 @@ impl Job<'_> {
             phases: phases.0,
         }
     }
+}
+
+/// How many prefixes are told.
+const PREFIXES: usize = 10;
+
+/// The prefixes of which most was reclaimed, those first.
+fn reclaimed(happened: &Happened, counted: &Counted, sampling: usize) -> Vec<Reclaimed> {
+    let after = |prefix: &[u8]| counted.prefixes.0.get(prefix).copied().unwrap_or(0);
+    let whole = |bytes: u64| bytes.saturating_mul(sampling as u64);
+    let mut all: Vec<Reclaimed> = (happened.prefixes.0.iter())
+        .map(|(prefix, before)| Reclaimed {
+            prefix: prefix.escape_ascii().to_string(),
+            bytes_before: whole(*before),
+            bytes_after: whole(after(prefix)),
+        })
+        .collect();
+    all.sort_by_key(|one| {
+        (std::cmp::Reverse(one.bytes_before.saturating_sub(one.bytes_after)), one.prefix.clone())
+    });
+    all.truncate(PREFIXES);
+    all
 }
 
 /// A type as TYPE names it.

@@ -11,6 +11,7 @@ use crate::keyspace::fingerprint::{Detail, Fingerprint};
 use crate::keyspace::{Db, Entry, Keyspace, Value};
 use crate::rdb::Kind;
 use crate::rdb::write::{Feature, WriteError, Writer};
+use crate::replay::{PrefixCounter, Prefixes};
 use crate::rewrite::commands::{CommandWriter, Unwritable};
 use crate::rewrite::rdb::{KeyError, write_key};
 use crate::server::Server;
@@ -29,6 +30,8 @@ pub(super) struct Counted {
     pub(super) keys: BTreeMap<(u32, Kind), u64>,
     pub(super) with_expiry: u64,
     pub(super) left_out: LeftOut,
+    /// Bytes written by the prefix of the key, in the shares that are a sample.
+    pub(super) prefixes: Prefixes,
 }
 
 impl Counted {
@@ -45,6 +48,7 @@ impl Counted {
         }
         self.with_expiry += other.with_expiry;
         self.left_out.join(other.left_out);
+        self.prefixes.join(other.prefixes.clone());
     }
 
     pub(super) fn total(&self) -> u64 {
@@ -62,25 +66,35 @@ pub(super) fn count(keyspace: &Keyspace<'_>, filter: &Filter, detail: Detail) ->
 }
 
 /// Writes a share. What the style cannot carry is put into `unfit`.
-pub(super) fn make(
-    keyspace: &Keyspace<'_>,
+pub(super) fn make<'a>(
+    keyspace: &Keyspace<'a>,
     filter: &Filter,
     detail: Detail,
     style: &Style,
     unfit: &Mutex<Option<Feature>>,
+    is_sample: bool,
 ) -> Result<Made> {
     let mut counted = Counted::default();
     let mut pieces = Vec::new();
+    let mut prefixes = PrefixCounter::default();
+    let mut count = |key: &'a [u8], bytes: usize| {
+        if is_sample {
+            prefixes.add(key, bytes);
+        }
+    };
     for db in keyspace.databases().filter(|db| !db.is_empty()) {
         let mut of_db = Counted::default();
         let (bytes, sum) = match style {
             Style::Commands(server) => {
                 let mut writer = CommandWriter::new(*server);
                 each(db, filter, detail, &mut of_db, |entry| {
-                    writer.key(entry).map_err(|error| {
+                    let before = writer.buffer().len();
+                    let written = writer.key(entry).map_err(|error| {
                         note(unfit, feature_of(error));
                         unwritable(error, db.number(), entry.key(), *server)
-                    })
+                    });
+                    count(entry.key(), writer.buffer().len() - before);
+                    written
                 })?;
                 (writer.take(), 0)
             }
@@ -88,12 +102,15 @@ pub(super) fn make(
                 let mut bytes = Vec::new();
                 let mut writer = Writer::part(&mut bytes, *target, options);
                 each(db, filter, detail, &mut of_db, |entry| {
-                    write_key(&mut writer, entry).map_err(|error| {
+                    let before = writer.written();
+                    let written = write_key(&mut writer, entry).map_err(|error| {
                         if let KeyError::Write(WriteError::Unfit(found)) = &error {
                             note(unfit, Some(found.feature));
                         }
                         key_error(error, db.number())
-                    })
+                    });
+                    count(entry.key(), usize::try_from(writer.written() - before).unwrap_or(0));
+                    written
                 })?;
                 let part = writer.finish_part().map_err(|error| error.at("memory"))?;
                 (bytes, part.sum)
@@ -105,6 +122,7 @@ pub(super) fn make(
         }
         counted.join(&of_db);
     }
+    counted.prefixes = prefixes.finish();
     Ok(Made { pieces, counted })
 }
 
@@ -151,12 +169,12 @@ fn key_error(error: KeyError, db: u32) -> Error {
 /// How many keys ahead of its turn a value is asked for: most lie in the log, where the last command was long ago.
 const ASK_AHEAD: usize = 8;
 
-fn each(
-    db: &Db<'_>,
+fn each<'a>(
+    db: &Db<'a>,
     filter: &Filter,
     detail: Detail,
     counted: &mut Counted,
-    mut write: impl FnMut(&Entry<'_>) -> Result<()>,
+    mut write: impl FnMut(&Entry<'a>) -> Result<()>,
 ) -> Result<()> {
     let all = filter.is_none();
     let mut ahead = db.entries().skip(ASK_AHEAD);
