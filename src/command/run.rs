@@ -73,6 +73,10 @@ pub fn run_unknown(call: &mut Call<'_, '_>, key: usize) -> Applied {
 
 fn carry<'a>(call: &mut Call<'_, 'a>, key: &[u8], frame: &'a [u8]) {
     call.keyspace.note_opaque();
+    // Nothing can be written of it, so that the command has to come back to a key that is not there.
+    if call.db().get(key).is_some_and(|entry| entry.value.lacks_elements()) {
+        call.db().remove(key);
+    }
     let fresh = || Value::Opaque(Box::new(Opaque { before: None, frames: Vec::new() }));
     let (entry, new) = call.db().entry(key, fresh);
     if !new && !matches!(entry.value, Value::Opaque(_)) {

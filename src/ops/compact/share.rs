@@ -164,6 +164,10 @@ fn each(
         if let Some(later) = ahead.next() {
             later.value.ask();
         }
+        // Which no form carries.
+        if entry.value.lacks_elements() {
+            continue;
+        }
         if all || filter.keeps(db.number(), entry, &mut counted.left_out) {
             counted.note(db.number(), entry, detail);
             write(entry)?;
