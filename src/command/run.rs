@@ -99,3 +99,46 @@ fn check_subcommand(sub: Option<&Subcommand>, argc: usize) -> Applied {
         None => Err(Unapplied::Failed("ERR unknown subcommand")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Context, Notes, Position, lookup};
+    use super::*;
+    use crate::keyspace::{Bump, Keyspace};
+    use crate::server::redis;
+
+    /// The empty hash would not be written, and so would not be there when the command is carried again.
+    #[test]
+    fn an_unknown_command_on_an_empty_hash_is_carried_alone() {
+        let arena = Bump::new();
+        let mut keyspace = Keyspace::new(&arena);
+        let context = Context {
+            server: redis(6, 2),
+            fields_expire_ms: None,
+            hll_sparse_max_bytes: 3000,
+            clock: &|_| 0,
+            owns: &|_| true,
+        };
+        let mut notes = Notes::default();
+        for line in ["HINCRBYFLOAT h f inf", "PEXPIREAT h 4102444800000", "NEW h"] {
+            let args: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+            let mut call = Call {
+                args: &args,
+                frame: line.as_bytes(),
+                at: Position::default(),
+                db: 0,
+                keyspace: &mut keyspace,
+                context: &context,
+                notes: &mut notes,
+            };
+            let _ = match lookup(args[0]) {
+                Some(id) => id.row().run(&mut call),
+                None => run_unknown(&mut call, 1),
+            };
+        }
+        let entry = keyspace.db(0).get(b"h").expect("a key");
+        let Value::Opaque(opaque) = &entry.value else { panic!("carried") };
+        assert!(opaque.before.is_none() && opaque.frames == [b"NEW h"]);
+        assert_eq!(entry.expires_ms(), None);
+    }
+}
