@@ -42,3 +42,13 @@ fn rdb_files_are_walked_within_their_bytes() {
 fn what_repair_keeps_is_whole() {
     over_seeds("repair", targets::repair);
 }
+
+#[test]
+fn what_is_replayed_comes_back_from_what_is_written() {
+    over_seeds("replay", targets::replay);
+}
+
+#[test]
+fn what_an_rdb_tells_comes_back_from_each_version() {
+    over_seeds("rdb_write", targets::rdb_write);
+}

@@ -4,11 +4,16 @@
 //! without the fuzzer, too.
 
 mod frame;
+mod log;
 mod manifest;
 mod rdb;
+mod rdb_write;
 mod repair;
+mod replay;
 
 pub use frame::frame;
 pub use manifest::manifest;
 pub use rdb::rdb;
+pub use rdb_write::rdb_write;
 pub use repair::repair;
+pub use replay::replay;

@@ -73,6 +73,10 @@ pub fn run_unknown(call: &mut Call<'_, '_>, key: usize) -> Applied {
 
 fn carry<'a>(call: &mut Call<'_, 'a>, key: &[u8], frame: &'a [u8]) {
     call.keyspace.note_opaque();
+    // Nothing can be written of it, so that the command has to come back to a key that is not there.
+    if call.db().get(key).is_some_and(|entry| entry.value.lacks_elements()) {
+        call.db().remove(key);
+    }
     let fresh = || Value::Opaque(Box::new(Opaque { before: None, frames: Vec::new() }));
     let (entry, new) = call.db().entry(key, fresh);
     if !new && !matches!(entry.value, Value::Opaque(_)) {
@@ -93,5 +97,48 @@ fn check_subcommand(sub: Option<&Subcommand>, argc: usize) -> Applied {
         Some(sub) if sub.arity.accepts_now(argc) => Ok(()),
         Some(_) => Err(WRONG_ARITY),
         None => Err(Unapplied::Failed("ERR unknown subcommand")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Context, Notes, Position, lookup};
+    use super::*;
+    use crate::keyspace::{Bump, Keyspace};
+    use crate::server::redis;
+
+    /// The empty hash would not be written, and so would not be there when the command is carried again.
+    #[test]
+    fn an_unknown_command_on_an_empty_hash_is_carried_alone() {
+        let arena = Bump::new();
+        let mut keyspace = Keyspace::new(&arena);
+        let context = Context {
+            server: redis(6, 2),
+            fields_expire_ms: None,
+            hll_sparse_max_bytes: 3000,
+            clock: &|_| 0,
+            owns: &|_| true,
+        };
+        let mut notes = Notes::default();
+        for line in ["HINCRBYFLOAT h f inf", "PEXPIREAT h 4102444800000", "NEW h"] {
+            let args: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+            let mut call = Call {
+                args: &args,
+                frame: line.as_bytes(),
+                at: Position::default(),
+                db: 0,
+                keyspace: &mut keyspace,
+                context: &context,
+                notes: &mut notes,
+            };
+            let _ = match lookup(args[0]) {
+                Some(id) => id.row().run(&mut call),
+                None => run_unknown(&mut call, 1),
+            };
+        }
+        let entry = keyspace.db(0).get(b"h").expect("a key");
+        let Value::Opaque(opaque) = &entry.value else { panic!("carried") };
+        assert!(opaque.before.is_none() && opaque.frames == [b"NEW h"]);
+        assert_eq!(entry.expires_ms(), None);
     }
 }

@@ -173,6 +173,10 @@ fn stream(out: &mut Vec<u8>, stream: &Stream<'_>, detail: Detail) {
         }
         for consumer in group.consumers() {
             let there = |id: &StreamId| !detail.by_commands() || stream.contains(*id);
+            if detail == Detail::CommandsWithoutCounters && !consumer.pending().any(|id| there(&id))
+            {
+                continue;
+            }
             text(out, consumer.name());
             if !detail.by_commands() {
                 out.extend_from_slice(&consumer.seen_ms().to_le_bytes());

@@ -300,7 +300,8 @@ impl<'a> Visitor<'a> for Loader<'_, 'a> {
         if let Value::Stream(stream) = &mut self.value
             && let Some(group) = stream.group_mut(self.stream.group)
         {
-            self.stream.consumer = group.add_consumer(name, seen_ms, active_ms);
+            // Before version 11 a file does not say it, and servers take this for the best guess.
+            self.stream.consumer = group.add_consumer(name, seen_ms, active_ms.or(Some(seen_ms)));
         }
     }
 
@@ -381,6 +382,21 @@ mod tests {
         };
         assert_eq!(expiry(0, &mut keyspace), None);
         assert_eq!(expiry(3, &mut keyspace), Some(1));
+    }
+
+    #[test]
+    fn a_consumer_of_an_old_file_was_active_when_it_was_seen() {
+        let head = b"\x0f\x01s\0\0\0\0\x01\x01g\0\0\0\x01\x01c";
+        let bytes = rdb(&[&head[..], &7_i64.to_le_bytes(), &[0]].concat());
+        let arena = Bump::new();
+        let mut keyspace = Keyspace::new(&arena);
+        loaded(&mut keyspace, &bytes, redis(7, 2), &|_| true).expect("all can be held");
+        let Value::Stream(stream) = &keyspace.db(0).get(b"s").expect("a key").value else {
+            panic!("a stream")
+        };
+        let consumers = stream.groups().flat_map(|(_, group)| group.consumers());
+        let times: Vec<_> = consumers.map(|one| (one.seen_ms(), one.active_ms())).collect();
+        assert_eq!(times, [(7, Some(7))]);
     }
 
     #[test]

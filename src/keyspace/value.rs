@@ -21,6 +21,19 @@ pub enum Value<'a> {
 }
 
 impl Value<'_> {
+    /// Whether it is a collection without an element. Redis 6.2 has such hashes in memory, where an HINCRBYFLOAT
+    /// failed on a missing key; when it rewrites its log it writes nothing of them, and neither do we. A stream
+    /// without an entry is a whole one.
+    pub fn lacks_elements(&self) -> bool {
+        match self {
+            Value::List(list) => list.elements.is_empty(),
+            Value::Set(set) => set.is_empty(),
+            Value::Zset(zset) => zset.is_empty(),
+            Value::Hash(hash) => hash.is_empty(),
+            Value::String(_) | Value::Stream(_) | Value::Module(_) | Value::Opaque(_) => false,
+        }
+    }
+
     /// Asks for the bytes of the value, which will be read soon.
     pub fn ask(&self) {
         match self {

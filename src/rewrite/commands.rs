@@ -1,5 +1,6 @@
 //! A data set as commands: what a server writes by BGREWRITEAOF with `aof-use-rdb-preamble no`
-//! (`rewriteAppendOnlyFileRio` in `aof.c`), byte for byte but for the order of keys and of what has no order.
+//! (`rewriteAppendOnlyFileRio` in `aof.c`), byte for byte but for the order of keys and of what has no order, and
+//! for consumers of streams that a server would lose (see `stream.rs`).
 //!
 //! Keys are written one after the other into a buffer, which the caller empties as it likes. A key is its
 //! value, in commands of at most 64 elements each, then its expiry, which may be past. There are no

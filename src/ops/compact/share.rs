@@ -182,6 +182,10 @@ fn each<'a>(
         if let Some(later) = ahead.next() {
             later.value.ask();
         }
+        // Which no form carries.
+        if entry.value.lacks_elements() {
+            continue;
+        }
         if all || filter.keeps(db.number(), entry, &mut counted.left_out) {
             counted.note(db.number(), entry, detail);
             write(entry)?;

@@ -43,13 +43,25 @@ pub(super) fn write(out: &mut Out, key: &[u8], stream: &Stream<'_>, target: Serv
             out.bulk(b"ENTRIESREAD");
             out.number(group.entries_read().map_or(-1, u64::cast_signed));
         }
-        write_consumers(out, key, name, group, target);
+        write_consumers(out, key, (name, group), stream, target);
     }
 }
 
-fn write_consumers(out: &mut Out, key: &[u8], name: &[u8], group: &Group<'_>, target: Server) {
+fn write_consumers(
+    out: &mut Out,
+    key: &[u8],
+    (name, group): (&[u8], &Group<'_>),
+    stream: &Stream<'_>,
+    target: Server,
+) {
     for consumer in group.consumers() {
-        if consumer.pending().len() == 0 && target.has_redis(6, 2) {
+        // A server writes it where nothing is pending at all, and up to 7.0 loses a consumer when all that is
+        // pending for it was deleted: XCLAIM makes none then.
+        let claims = match target.has_redis(7, 2) {
+            true => consumer.pending().len() > 0,
+            false => consumer.pending().any(|id| stream.contains(id)),
+        };
+        if !claims && target.has_redis(6, 2) {
             out.command(b"XGROUP", 4);
             out.bulk(b"CREATECONSUMER");
             out.bulk(key);

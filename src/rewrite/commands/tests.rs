@@ -141,6 +141,26 @@ fn a_stream_is_its_entries_its_memory_and_its_groups() {
 }
 
 #[test]
+fn a_consumer_stays_when_all_that_is_pending_for_it_was_deleted() {
+    let text = "XADD s 1-1 f v
+        XGROUP CREATE s g 0
+        XCLAIM s g ann 0 1-1 TIME 1500 RETRYCOUNT 2 FORCE JUSTID
+        XDEL s 1-1";
+    let text: String = text.lines().map(|line| format!("{}\n", line.trim())).collect();
+    for (server, made) in [
+        (redis(6, 0), false),
+        (redis(6, 2), true),
+        (redis(7, 0), true),
+        (redis(7, 2), false), // XCLAIM makes it.
+        (valkey(9, 1), false),
+    ] {
+        let written = written(server, &text).expect("it can be");
+        assert_eq!(written.contains("CREATECONSUMER"), made, "{server}");
+        assert!(written.contains("XCLAIM"), "{server}");
+    }
+}
+
+#[test]
 fn an_empty_stream_is_made_by_trimming() {
     let highest = "18446744073709551615-18446744073709551615";
     let text = format!(

@@ -1,0 +1,216 @@
+//! Logs, replayed and written in both forms.
+
+use std::fmt::Write as _;
+
+use aofkit::aof::read_args;
+use aofkit::command::{Applied, Call, Context, Group, Notes, Position, lookup, run_unknown};
+use aofkit::keyspace::fingerprint::{Detail, Fingerprint};
+use aofkit::keyspace::from_rdb::Loader;
+use aofkit::keyspace::{Bump, Entry, Functions, Keyspace, Value};
+use aofkit::progress::Silent;
+use aofkit::rdb::write::{Options, WriteError, Writer};
+use aofkit::rdb::{Target, walk};
+use aofkit::rewrite::commands::{CommandWriter, Unwritable};
+use aofkit::rewrite::rdb::{KeyError, write_key};
+use aofkit::server::{Server, redis, valkey};
+
+use super::log::log_of;
+
+/// The time at which everything happens, in Unix milliseconds.
+const NOW_MS: i64 = 1_700_000_000_000;
+
+/// Servers, and whether fields of hashes whose time has passed are seen.
+const REPLAYED_AS: [(Server, Option<i64>); 6] = [
+    (redis(6, 0), None),
+    (redis(6, 2), None),
+    (redis(7, 0), None),
+    (redis(8, 2), None),
+    (redis(8, 2), Some(NOW_MS)),
+    (valkey(9, 1), None),
+];
+
+/// Whatever a log holds, it is replayed calmly; and what a replay leaves comes back from the commands and from the
+/// RDB that are written of it.
+pub fn replay(bytes: &[u8]) {
+    let log = log_of(bytes);
+    for (server, fields_expire_ms) in REPLAYED_AS {
+        let replayer = Replayer { server, fields_expire_ms };
+        let arena = Bump::new();
+        let mut keyspace = Keyspace::new(&arena);
+        replayer.run(&log, &mut keyspace, false);
+        replayer.through_commands(&keyspace);
+        replayer.through_rdb(&keyspace);
+    }
+}
+
+struct Replayer {
+    server: Server,
+    fields_expire_ms: Option<i64>,
+}
+
+impl Replayer {
+    /// Runs each command of a log; where it is one that was written by us, none may fail.
+    fn run<'a>(&self, log: &'a [u8], keyspace: &mut Keyspace<'a>, ours: bool) {
+        let context = Context {
+            server: self.server,
+            fields_expire_ms: self.fields_expire_ms,
+            hll_sparse_max_bytes: 3000,
+            clock: &|_| NOW_MS,
+            owns: &|_| true,
+        };
+        let mut notes = Notes::default();
+        let mut args = Vec::new();
+        let (mut at, mut db) = (0, 0);
+        while let Some(end) = read_args(log, at, &mut args) {
+            let mut call = Call {
+                args: &args,
+                frame: &log[at..end],
+                at: Position { part: 0, offset: at as u64 },
+                db,
+                keyspace,
+                context: &context,
+                notes: &mut notes,
+            };
+            if call.is(0, "SELECT") && args.len() == 2 {
+                db = call.int(1).map_or(db, |db| u32::try_from(db % 16).unwrap_or(0));
+            } else {
+                let applied = apply(&mut call);
+                if ours && let Err(error) = applied {
+                    let frame = log[at..end].escape_ascii();
+                    panic!("{}: what was written is not replayed: {frame}: {error:?}", self.server);
+                }
+            }
+            at = end;
+        }
+        if ours {
+            assert_eq!(at, log.len(), "{}: what was written is not a log", self.server);
+        }
+    }
+
+    fn through_commands(&self, keyspace: &Keyspace<'_>) {
+        let detail = match self.server.has_redis(7, 0) {
+            true => Detail::Commands,
+            false => Detail::CommandsWithoutCounters,
+        };
+        let mut writer = CommandWriter::new(self.server);
+        let mut before = Seen::new(detail);
+        for db in keyspace.databases() {
+            writer.select(db.number());
+            for entry in db.entries().filter(|entry| !self.is_left_out(entry)) {
+                match writer.key(entry) {
+                    Ok(()) => before.add(db.number(), entry),
+                    Err(Unwritable::Module | Unwritable::FieldExpiry) => {}
+                    Err(error) => panic!("{}: {error}", self.server),
+                }
+            }
+        }
+        let written = writer.take();
+        let arena = Bump::new();
+        let mut again = Keyspace::new(&arena);
+        self.run(&written, &mut again, true);
+        before.compare(&again, self.server, &written);
+    }
+
+    fn through_rdb(&self, keyspace: &Keyspace<'_>) {
+        let target = Target::of(self.server).expect("none is so old");
+        let options = Options { drop_bookkeeping: true, ..Options::default() };
+        let mut written = Vec::new();
+        let mut writer = Writer::new(&mut written, target, &options);
+        let mut before = Seen::new(detail_of(target));
+        for db in keyspace.databases() {
+            writer
+                .select_db(u64::from(db.number()), db.len() as u64, 0)
+                .expect("written to memory");
+            for entry in db.entries().filter(|entry| !self.is_left_out(entry)) {
+                match write_key(&mut writer, entry) {
+                    Ok(()) => before.add(db.number(), entry),
+                    Err(KeyError::Opaque { .. } | KeyError::Write(WriteError::Unfit(_))) => {}
+                    Err(error) => panic!("{}: {error}", self.server),
+                }
+            }
+        }
+        writer.finish().expect("written to memory");
+        before.compare_rdb(&written, self.server);
+    }
+
+    /// An HINCRBYFLOAT that fails on a missing key leaves an empty hash on Redis 6.2. When that rewrites its log it
+    /// writes nothing of it, and neither do we.
+    fn is_left_out(&self, entry: &Entry<'_>) -> bool {
+        let empty = entry.value.lacks_elements();
+        let as_known = matches!(entry.value, Value::Hash(_)) && !self.server.has_redis(7, 0);
+        assert!(!empty || as_known, "{}: nothing is left at a key", self.server);
+        empty
+    }
+}
+
+/// Runs one command as a replay does.
+fn apply(call: &mut Call<'_, '_>) -> Applied {
+    match lookup(call.args[0]).map(|id| id.row()) {
+        Some(row) if row.group != Group::Vector || !row.writes => row.run(call),
+        _ => run_unknown(call, 1),
+    }
+}
+
+/// How much of the data an RDB carries.
+pub(super) fn detail_of(target: Target) -> Detail {
+    match target {
+        Target::REDIS_9 => Detail::WithoutCounters,
+        Target::REDIS_10 => Detail::WithoutActivity,
+        _ => Detail::All,
+    }
+}
+
+/// The keys that were written.
+pub(super) struct Seen {
+    detail: Detail,
+    sum: Fingerprint,
+    keys: Vec<(u32, Vec<u8>, u128)>,
+}
+
+impl Seen {
+    pub(super) fn new(detail: Detail) -> Self {
+        Seen { detail, sum: Fingerprint::default(), keys: Vec::new() }
+    }
+
+    pub(super) fn add(&mut self, db: u32, entry: &Entry<'_>) {
+        self.sum.add(db, entry, self.detail);
+        let sum = Fingerprint::default().of_entry(db, entry, self.detail);
+        self.keys.push((db, entry.key().to_vec(), sum));
+    }
+
+    /// Holds the keys that were written against those that an RDB tells; gives the functions that it tells.
+    pub(super) fn compare_rdb(&self, written: &[u8], server: Server) -> Functions {
+        let arena = Bump::new();
+        let mut again = Keyspace::new(&arena);
+        let mut loader = Loader::new(&mut again, server, &|_| true);
+        if let Err(damage) = walk(written, &mut loader, &Silent) {
+            panic!("{server}: what was written is damaged: {damage}: {}", written.escape_ascii());
+        }
+        let functions = match loader.finish() {
+            Ok(beside) => beside.functions,
+            Err(fault) => panic!("{server}: what was written is not loaded: {fault}"),
+        };
+        self.compare(&again, server, written);
+        functions
+    }
+
+    fn compare(&self, again: &Keyspace<'_>, server: Server, written: &[u8]) {
+        let mut sum = Fingerprint::default();
+        sum.add_all(again, self.detail);
+        if sum == self.sum {
+            return;
+        }
+        let mut found = Seen::new(self.detail);
+        for db in again.databases() {
+            db.entries().for_each(|entry| found.add(db.number(), entry));
+        }
+        let mut message = format!("{server}: other data come back:");
+        for (mark, keys, others) in [('-', &self.keys, &found.keys), ('+', &found.keys, &self.keys)]
+        {
+            for key in keys.iter().filter(|key| !others.contains(key)) {
+                let _ = write!(message, " {mark}{}:{}", key.0, key.1.escape_ascii());
+            }
+        }
+        panic!("{message}\n{}", written.escape_ascii());
+    }
+}
