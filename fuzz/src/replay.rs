@@ -155,7 +155,7 @@ fn apply(call: &mut Call<'_, '_>) -> Applied {
 pub(super) fn detail_of(target: Target) -> Detail {
     match target {
         Target::REDIS_9 => Detail::WithoutCounters,
-        Target::REDIS_10 => Detail::WithoutActivity,
+        Target::REDIS_10 => Detail::All,
         _ => Detail::All,
     }
 }

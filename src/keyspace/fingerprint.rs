@@ -4,6 +4,9 @@
 //! SHA-1 a value. This one is the sum of the XXH3-128 of each key: of its database, name, type, expiry
 //! and value. What has no order (members, fields) is hashed one by one and summed. It is made to show
 //! accidents, not to withstand somebody who looks for two data sets with one fingerprint.
+//!
+//! Left out is when a consumer of a stream was last seen and active: a log does not say it, and replaying one
+//! makes it up.
 
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -13,15 +16,12 @@ use super::{Entry, Keyspace, Stream, StringValue, Value};
 /// How much of a stream a fingerprint shows: not every form of a log can carry all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Detail {
-    /// All that there is.
+    /// All that a log can say.
     #[default]
     All,
-    /// Without when a consumer was last active, which an RDB does not hold before version 11.
-    WithoutActivity,
     /// As Redis 5.0 to 6.2 keep it: without the counters of streams and groups too.
     WithoutCounters,
-    /// What commands can rebuild: without the times of consumers, and without what is pending of entries that
-    /// are no more.
+    /// What commands can rebuild: without what is pending of entries that are no more.
     Commands,
     /// What commands can rebuild on Redis 5.0 to 6.2, which have no counters and cannot make a consumer for whom
     /// nothing is pending before 6.2.
@@ -74,6 +74,11 @@ impl Fingerprint {
     /// Adds a key of a database.
     pub fn add(&mut self, db: u32, entry: &Entry<'_>, detail: Detail) {
         let sum = self.of_entry(db, entry, detail);
+        self.add_sum(sum);
+    }
+
+    /// Adds a key whose fingerprint is known.
+    pub fn add_sum(&mut self, sum: u128) {
         self.sum = self.sum.wrapping_add(sum);
         self.keys += 1;
     }
@@ -178,12 +183,6 @@ fn stream(out: &mut Vec<u8>, stream: &Stream<'_>, detail: Detail) {
                 continue;
             }
             text(out, consumer.name());
-            if !detail.by_commands() {
-                out.extend_from_slice(&consumer.seen_ms().to_le_bytes());
-                if detail == Detail::All {
-                    out.extend_from_slice(&consumer.active_ms().unwrap_or(i64::MIN).to_le_bytes());
-                }
-            }
             for id in consumer.pending().filter(there) {
                 out.extend_from_slice(&id.ms.to_le_bytes());
                 out.extend_from_slice(&id.seq.to_le_bytes());

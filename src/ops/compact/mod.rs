@@ -278,7 +278,6 @@ impl Job<'_> {
             Style::Commands(server) if server.has_redis(7, 0) => Detail::Commands,
             Style::Commands(_) => Detail::CommandsWithoutCounters,
             Style::Rdb { target, .. } if *target == Target::REDIS_9 => Detail::WithoutCounters,
-            Style::Rdb { target, .. } if *target == Target::REDIS_10 => Detail::WithoutActivity,
             Style::Rdb { .. } => Detail::All,
         }
     }
@@ -442,7 +441,7 @@ impl Job<'_> {
                 transaction: torn.transaction,
             }),
             checked: self.options.check && self.options.output.is_some(),
-            fingerprint: counted.fingerprint.to_string(),
+            fingerprint: counted.whole.to_string(),
             memory_bytes: self.memory.highest(),
             elapsed_s: elapsed.as_secs_f64(),
             phases: phases.0,

@@ -25,7 +25,10 @@ pub(super) struct Made {
 /// What is counted of the keys that are written.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Counted {
+    /// Of what the form carries.
     pub(super) fingerprint: Fingerprint,
+    /// Of all that there is.
+    pub(super) whole: Fingerprint,
     /// Keys by database and type.
     pub(super) keys: BTreeMap<(u32, Kind), u64>,
     pub(super) with_expiry: u64,
@@ -36,13 +39,21 @@ pub(super) struct Counted {
 
 impl Counted {
     fn note(&mut self, db: u32, entry: &Entry<'_>, detail: Detail) {
-        self.fingerprint.add(db, entry, detail);
+        let carried = self.fingerprint.of_entry(db, entry, detail);
+        // Only of streams there are things that not every form carries.
+        let whole = match &entry.value {
+            Value::Stream(_) => self.whole.of_entry(db, entry, Detail::All),
+            _ => carried,
+        };
+        self.fingerprint.add_sum(carried);
+        self.whole.add_sum(whole);
         *self.keys.entry((db, kind_of(&entry.value))).or_default() += 1;
         self.with_expiry += u64::from(entry.expires_ms().is_some());
     }
 
     pub(super) fn join(&mut self, other: &Counted) {
         self.fingerprint.join(&other.fingerprint);
+        self.whole.join(&other.whole);
         for (of, keys) in &other.keys {
             *self.keys.entry(*of).or_default() += keys;
         }
