@@ -217,3 +217,19 @@ fn kind_of(value: &Value<'_>) -> Kind {
         Value::Module(_) | Value::Opaque(_) => Kind::Module,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keyspace::{Bump, Hash};
+
+    /// It would be missed when what was written is read back.
+    #[test]
+    fn an_empty_hash_is_not_counted() {
+        let arena = Bump::new();
+        let mut keyspace = Keyspace::new(&arena);
+        keyspace.db(0).set(b"h", Value::Hash(Box::<Hash<'_>>::default()));
+        let counted = count(&keyspace, &Filter::default(), Detail::All).expect("nothing fails");
+        assert_eq!((counted.total(), counted.fingerprint), (0, Fingerprint::default()));
+    }
+}
