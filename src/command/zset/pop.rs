@@ -3,8 +3,8 @@
 //! Those that wait are logged under the names of those that do not. A loader runs them as if their time was over.
 
 use super::change;
-use super::double::double;
 use crate::command::apply::{Applied, Call, Unapplied};
+use crate::command::timeout;
 use crate::keyspace::Zset;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub(super) fn zmpop(call: &mut Call<'_, '_>) -> Applied {
 
 pub(super) fn bzmpop(call: &mut Call<'_, '_>) -> Applied {
     let from = Several::read(call.args, 2)?;
-    check_timeout(call, 1)?;
+    timeout::check(call.args[1])?;
     pop_first(call, from.keys, from.end, from.count)
 }
 
@@ -60,7 +60,7 @@ fn zpop(call: &mut Call<'_, '_>, end: End) -> Applied {
 
 fn bzpop(call: &mut Call<'_, '_>, end: End) -> Applied {
     let last = call.args.len() - 1;
-    check_timeout(call, last)?;
+    timeout::check(call.args[last])?;
     pop_first(call, &call.args[1..last], end, 1)
 }
 
@@ -112,18 +112,5 @@ impl<'c, 'a> Several<'c, 'a> {
             _ => return Err(Unapplied::SYNTAX),
         };
         Ok(Several { keys, end, count })
-    }
-}
-
-/// Seconds, which nobody will wait.
-fn check_timeout(call: &Call<'_, '_>, at: usize) -> Applied {
-    let failed = |why| Err(Unapplied::Failed(why));
-    // Hexadecimals are read here by all.
-    let seconds = double(call.args[at], crate::server::redis(7, 2));
-    match seconds.map(|seconds| seconds * 1000.0) {
-        None => failed("ERR timeout is not a float or out of range"),
-        Some(ms) if ms > 9_223_372_036_854_775_807.0 => failed("ERR timeout is out of range"),
-        Some(ms) if ms < 0.0 => failed("ERR timeout is negative"),
-        Some(_) => Ok(()),
     }
 }
