@@ -62,6 +62,7 @@ pub fn digest(path: &Path, options: &Options, progress: &dyn Progress) -> Result
     let (mut keys, mut undigested) = (0_u64, 0_u64);
     let mut happened = Happened::default();
     routing.each(progress, |routed| {
+        progress.phase("replay", routed.replayed_bytes());
         let make = |_, keyspace: &mut Keyspace<'_>| {
             let mut fingerprint = Fingerprint::default();
             fingerprint.add_all(keyspace, Detail::All);

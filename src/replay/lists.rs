@@ -96,11 +96,6 @@ impl Stretch {
         let bytes = &self.bytes[start..self.ends[share] as usize];
         Places { bytes, last: self.base, db: self.start_db.unwrap_or(0) }
     }
-
-    /// The memory it takes.
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes.len() + self.ends.len() * 4
-    }
 }
 
 /// The places of a share in a stretch, each with the database in force.

@@ -11,11 +11,10 @@ use crate::aof::open::{Log, Part};
 use crate::aof::{Scanned, read_args, scan_parallel};
 use crate::command::scripting::apply_function;
 use crate::error::{Error, ErrorKind, Result};
-use crate::escape::Shown;
 use crate::keyspace::from_rdb::{Beside, SlotImport};
 use crate::progress::Progress;
 use crate::rdb::{self, AuxWhen, ModuleId, Text, Visitor, Want};
-use crate::server::Server;
+use crate::server::{Server, redis};
 
 /// What is wanted of a routing.
 #[derive(Debug, Clone, Default)]
@@ -322,10 +321,27 @@ fn damaged(part: &Part, offset: u64) -> Error {
 }
 
 impl<'l> Routed<'l> {
+    /// Whether there are function libraries at the end of the log, which came with Redis 7.0.
+    ///
+    /// # Errors
+    ///
+    /// As [`beside`](Self::beside).
+    pub fn has_functions(&self) -> Result<bool> {
+        Ok(!self.beside(redis(7, 0))?.functions.is_empty())
+    }
+
     /// One share in how many is a sample of all.
     pub fn sampling(&self) -> usize {
-        let bytes = self.parts.iter().map(|part| part.part.mapping.len()).sum();
-        Prefixes::sampling(bytes)
+        Prefixes::sampling(self.log_bytes())
+    }
+
+    fn log_bytes(&self) -> u64 {
+        self.parts.iter().map(|part| part.part.mapping.len()).sum()
+    }
+
+    /// How much of the log is replayed with these shares, in bytes, for showing progress.
+    pub fn replayed_bytes(&self) -> u64 {
+        self.log_bytes() / self.shares() as u64 * self.window.len() as u64
     }
 
     /// How many shares the keys are divided into.
@@ -358,13 +374,6 @@ impl<'l> Routed<'l> {
             part.part.mapping.check()?;
         }
         Ok(beside)
-    }
-
-    /// The memory that the lists take, in bytes.
-    pub fn bytes(&self) -> usize {
-        let stretches =
-            self.parts.iter().flat_map(|part| part.records.iter().chain(&part.stretches));
-        stretches.map(Stretch::bytes).sum()
     }
 }
 
@@ -404,7 +413,8 @@ impl<'a> Visitor<'a> for RdbKeys<'_, 'a> {
             Ok(_) => {}
             Err(_) => self.no_database = Some(key.db),
         }
-        Want::Value
+        // The first reading checks every value; the others come for the places alone.
+        if self.plan.look_for_ties { Want::Value } else { Want::Skip }
     }
 
     fn function(&mut self, library: Text<'a, '_>) {
@@ -422,9 +432,4 @@ impl<'a> Visitor<'a> for RdbKeys<'_, 'a> {
             None => self.slot_imports.push(SlotImport { job, ranges: vec![(first, last)] }),
         }
     }
-}
-
-/// A position in a log, for a person.
-pub(super) fn place(part: &Part, offset: u64) -> String {
-    format!("{} at byte {offset}", Shown(part.name.as_bytes()))
 }

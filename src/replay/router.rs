@@ -89,6 +89,8 @@ impl KeySpecs {
 /// What was found in a stretch of a part.
 pub(super) struct Router<'p> {
     plan: &'p Plan<'p>,
+    /// The shares whose lists are kept: none once keys are found to be tied, for the log is read again then.
+    window: Range<usize>,
     lists: Option<Lists>,
     pub(super) stretches: Vec<Stretch>,
     pub(super) ties: Ties,
@@ -118,6 +120,7 @@ impl<'p> Router<'p> {
     pub(super) fn new(plan: &'p Plan<'p>) -> Self {
         Router {
             plan,
+            window: plan.window.clone(),
             lists: None,
             stretches: Vec::new(),
             ties: Ties::default(),
@@ -132,8 +135,8 @@ impl<'p> Router<'p> {
 
     #[inline(always)]
     fn push(&mut self, share: usize, place: u64) {
-        if self.plan.window.contains(&share) {
-            let window = &self.plan.window;
+        if self.window.contains(&share) {
+            let window = &self.window;
             let lists = self.lists.get_or_insert_with(|| Lists::new(window.len(), place));
             lists.push(share - window.start, place, self.db);
         }
@@ -162,7 +165,7 @@ impl<'p> Router<'p> {
                 if id == Some(CommandId::FLUSHALL) && empties_all(frame) {
                     self.flush(offset);
                 } else {
-                    self.plan.window.clone().for_each(|share| self.push(share, offset));
+                    self.window.clone().for_each(|share| self.push(share, offset));
                 }
             }
             Way::Keys { splits } => {
@@ -186,7 +189,7 @@ impl<'p> Router<'p> {
             for key in keys {
                 let share = self.plan.placement.share_of(key);
                 let pushed = |lists: &Lists| {
-                    let window = &self.plan.window;
+                    let window = &self.window;
                     window.contains(&share) && lists.ends_with(share - window.start, offset)
                 };
                 if !self.lists.as_ref().is_some_and(pushed) {
@@ -200,6 +203,10 @@ impl<'p> Router<'p> {
                 self.ties.tie_all();
             }
             more.iter().for_each(|key| self.ties.tie(hash(first), hash(key)));
+            if !self.ties.is_empty() {
+                self.window = 0..0;
+                self.lists = None;
+            }
         }
         self.key(first, offset);
     }
@@ -210,6 +217,7 @@ impl<'p> Router<'p> {
         self.flush = Some(Flush { offset, commands_before: self.commands - 1 });
         self.lists = None;
         self.ties = Ties::default();
+        self.window = self.plan.window.clone();
     }
 }
 

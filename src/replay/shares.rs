@@ -8,7 +8,7 @@ use std::time::UNIX_EPOCH;
 use super::lists::Stretch;
 use super::placement::Placement;
 use super::prefixes::{PrefixCounter, Prefixes};
-use super::route::{Routed, RoutedPart, place};
+use super::route::{Routed, RoutedPart};
 use crate::aof::read_args;
 use crate::command::{
     Call, CommandId, Context, Group, Notes, Position, Unapplied, lookup_prefix, run_unknown,
@@ -77,7 +77,7 @@ fn join_seen(seen: &mut (u64, Position), other: (u64, Position)) {
     *seen = (seen.0 + other.0, seen.1.min(other.1));
 }
 
-/// Replays every share of a window. `make` is called on many threads, with each share's data set; `take` on one thread
+/// Replays every share of a window, and tells `progress` of [`Routed::replayed_bytes`] in all. `make` is called on many threads, with each share's data set; `take` on one thread
 /// at a time, with what `make` made, in the order of shares.
 ///
 /// # Errors
@@ -117,7 +117,7 @@ pub fn replay<T: Send>(
             let mut keyspace = Keyspace::new(&arena);
             let made = run_share(routed, share, options, &mut keyspace)
                 .and_then(|happened| Ok((make(share, &mut keyspace)?, happened)));
-            progress.advance(routed.bytes() as u64 / routed.window.len() as u64);
+            progress.advance(routed.replayed_bytes() / routed.window.len() as u64);
             queue.hand_over(share, made);
         }
     };
@@ -386,8 +386,7 @@ impl<'a> Runner<'_, '_, 'a> {
 
     #[cold]
     fn changed(&self, offset: u64) -> Error {
-        let what = place(self.part.part, offset);
-        Error::new(ErrorKind::Changed, format!("{what}: the command reads otherwise than before"))
+        Error::new(ErrorKind::Changed, "the command reads otherwise than before")
             .at(&self.part.part.path)
             .byte(offset)
             .help("another process is changing the file: work on a copy")

@@ -265,3 +265,36 @@ fn killed_at_any_time_it_leaves_the_old_or_the_new() {
     }
     assert!(seen[0] > 0, "no kill came early enough: {seen:?}");
 }
+
+#[test]
+fn a_dry_run_writes_nowhere_and_tells_the_same_length() {
+    let place = Place::new();
+    place.put("a.aof", busy());
+    for form in ["aof", "rdb"] {
+        let after = |args: &[&str]| {
+            let args = [&["compact", "a.aof", "--format", form], args].concat();
+            let run = place.run(&args);
+            run.stdout.lines().find(|line| line.contains("  after ")).map(str::to_owned)
+        };
+        // No file may have a single byte.
+        let dry = place.shell(&format!(
+            "ulimit -f 0; trap '' XFSZ; \"$0\" compact a.aof --dry-run --format {form} 2>&1 | cat"
+        ));
+        let written = after(&["-o", "b", "--force"]);
+        assert!(written.is_some_and(|line| dry.stdout.contains(&line)), "{dry:#?}");
+    }
+}
+
+#[test]
+fn functions_are_written_for_a_server_that_has_them() {
+    let place = Place::new();
+    let library = "#!lua name=lib\nredis.register_function('f', function() return 1 end)";
+    place.put("a.aof", [command(&["FUNCTION", "LOAD", library]), sound()].concat());
+    for form in ["aof", "preamble"] {
+        let run = place.run(&["compact", "a.aof", "-o", "b", "--force", "--format", form]);
+        assert_eq!(run.code, Some(0), "{run:#?}");
+        assert!(run.stdout.contains("functions"), "{run:#?}");
+        let args = ["compact", "a.aof", "-o", "c", "--format", form, "--for", "redis-6.2"];
+        assert_eq!(place.run(&args).code, Some(2), "6.2 has none");
+    }
+}

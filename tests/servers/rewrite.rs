@@ -6,7 +6,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use aofkit::command::{self, Call, Context, Notes, Position, Unapplied};
+use aofkit::command::{self, Unapplied};
 use aofkit::keyspace::{Bump, Keyspace};
 use aofkit::rewrite::commands::CommandWriter;
 use aofkit::server::Server;
@@ -16,7 +16,7 @@ use super::apply::stream;
 use crate::support::client::Reply;
 use crate::support::server::{Binary, Running, lay_out};
 use crate::support::twin::{Args, Random, args};
-use crate::support::{LINES, on_each, twin_streams};
+use crate::support::{LINES, on_each, twin, twin_streams};
 
 pub(crate) fn trials() -> Vec<Trial> {
     on_each(&LINES, "rewrite::commands_are_those_of_the_server", commands)
@@ -125,13 +125,6 @@ fn fill<'a>(
     arena: &'a Bump,
 ) -> Keyspace<'a> {
     let mut keyspace = Keyspace::new(arena);
-    let context = Context {
-        server: line,
-        fields_expire_ms: None,
-        hll_sparse_max_bytes: 3000,
-        clock: &|_| 0,
-        owns: &|_| true,
-    };
     let mut db = 0;
     server.client.call(&["SELECT", "0"]);
     for command in commands {
@@ -142,21 +135,14 @@ fn fill<'a>(
             db = std::str::from_utf8(args[1]).expect("text").parse().expect("a number");
             continue;
         }
-        let Some(apply) = row.apply.filter(|_| row.known_by(line)) else { continue };
+        if row.apply.is_none() || !row.known_by(line) {
+            continue;
+        }
         let reply = server.client.call(&args);
         if !row.arity.accepts_on(line, args.len()) {
             continue;
         }
-        let mut call = Call {
-            args: &args,
-            frame: &[],
-            at: Position::default(),
-            db,
-            keyspace: &mut keyspace,
-            context: &context,
-            notes: &mut Notes::default(),
-        };
-        let applied = apply(&mut call);
+        let applied = twin::apply(line, None, &args, db, &mut keyspace);
         assert!(!matches!(applied, Err(Unapplied::Refused(_))), "{applied:?}");
         assert_eq!(matches!(reply, Reply::Error(_)), applied.is_err(), "{reply:?}, {applied:?}");
     }

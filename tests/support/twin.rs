@@ -4,9 +4,10 @@
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use aofkit::command::{self, Call, Context, Notes, Position, Unapplied};
+use aofkit::command::{self, Applied, Call, Context, Notes, Position, Unapplied};
 use aofkit::keyspace::digest::{self, Flavour, Sum};
 use aofkit::keyspace::{Bump, Hash, Keyspace, Value};
+use aofkit::server::Server;
 
 use super::client::{self, Reply};
 use super::server::{self, Binary, Running};
@@ -51,6 +52,38 @@ impl Random {
     }
 }
 
+/// Applies a command to a data set of ours, as a loader of this line does.
+///
+/// # Panics
+///
+/// When it is none that can be applied.
+pub(crate) fn apply<'a>(
+    line: Server,
+    fields_expire_ms: Option<i64>,
+    args: &[&'a [u8]],
+    db: u32,
+    keyspace: &mut Keyspace<'a>,
+) -> Applied {
+    let row = command::lookup(args[0]).expect("a known command").row();
+    let apply = row.apply.unwrap_or_else(|| panic!("{} cannot be applied", row.name));
+    let context = Context {
+        server: line,
+        fields_expire_ms,
+        hll_sparse_max_bytes: 3000,
+        clock: &|_| 0,
+        owns: &|_| true,
+    };
+    apply(&mut Call {
+        args,
+        frame: &[],
+        at: Position::default(),
+        db,
+        keyspace,
+        context: &context,
+        notes: &mut Notes::default(),
+    })
+}
+
 /// Whether a server of this line knows the command, and it can be applied here.
 pub(crate) fn is_common(binary: &Binary, args: &Args) -> bool {
     command::lookup(&args[0])
@@ -68,14 +101,6 @@ pub(crate) fn compare(server: &mut Running, binary: &Binary, commands: &[Args], 
     server.client.call(&["SELECT", "0"]);
     let arena = Bump::new();
     let mut keyspace = Keyspace::new(&arena);
-    let context = Context {
-        server: binary.line,
-        fields_expire_ms: None,
-        hll_sparse_max_bytes: 3000,
-        clock: &|_| 0,
-        owns: &|_| true,
-    };
-    let mut notes = Notes::default();
     let mut db = 0;
     for (number, command) in commands.iter().enumerate() {
         let args: Vec<&[u8]> = command.iter().map(Vec::as_slice).collect();
@@ -90,17 +115,7 @@ pub(crate) fn compare(server: &mut Running, binary: &Binary, commands: &[Args], 
             assert!(matches!(reply, Reply::Error(_)), "{}: {reply:?}", shown(command));
             continue;
         }
-        let apply = row.apply.unwrap_or_else(|| panic!("{} cannot be applied", row.name));
-        let mut call = Call {
-            args: &args,
-            frame: &[],
-            at: Position::default(),
-            db,
-            keyspace: &mut keyspace,
-            context: &context,
-            notes: &mut notes,
-        };
-        let applied = apply(&mut call);
+        let applied = apply(binary.line, None, &args, db, &mut keyspace);
         let agree = match (&reply, &applied) {
             (_, Err(Unapplied::Refused(why))) => panic!("{}: refused, {why}", shown(command)),
             (Reply::Error(_), Err(Unapplied::Failed(_))) => true,
@@ -121,6 +136,25 @@ pub(crate) fn compare(server: &mut Running, binary: &Binary, commands: &[Args], 
     same_data(server, binary, &mut keyspace, commands);
 }
 
+/// Compares [`SEQUENCES`] random sequences of 150 commands that the line knows.
+///
+/// # Panics
+///
+/// At the first difference.
+pub(crate) fn random_sequences(binary: &Binary, command: fn(&mut Random) -> Args) {
+    let data = tempfile::tempdir().expect("a directory");
+    let mut server = start(binary, data.path());
+    for seed in 0..SEQUENCES {
+        let mut random = Random::new(seed);
+        let commands = std::iter::repeat_with(|| command(&mut random));
+        let commands: Vec<Args> =
+            commands.filter(|args| is_common(binary, args)).take(150).collect();
+        compare(&mut server, binary, &commands, 50);
+    }
+}
+
+const SEQUENCES: u64 = 200;
+
 /// Lets the server load the commands as a log, and compares the data with a keyspace to which they are
 /// applied. Nothing expires in the server afterwards, so that times may lie in the past.
 ///
@@ -130,13 +164,6 @@ pub(crate) fn compare(server: &mut Running, binary: &Binary, commands: &[Args], 
 pub(crate) fn compare_loaded(binary: &Binary, commands: &[Args], fields_expire_ms: Option<i64>) {
     let arena = Bump::new();
     let mut keyspace = Keyspace::new(&arena);
-    let context = Context {
-        server: binary.line,
-        fields_expire_ms,
-        hll_sparse_max_bytes: 3000,
-        clock: &|_| 0,
-        owns: &|_| true,
-    };
     let mut log = client::log("DEBUG SET-ACTIVE-EXPIRE 0");
     let mut db = 0;
     for command in commands {
@@ -148,16 +175,7 @@ pub(crate) fn compare_loaded(binary: &Binary, commands: &[Args], fields_expire_m
         }
         let row = command::lookup(args[0]).expect("a known command").row();
         assert!(row.arity.accepts_on(binary.line, args.len()), "{}", shown(command));
-        let apply = row.apply.unwrap_or_else(|| panic!("{} cannot be applied", row.name));
-        let applied = apply(&mut Call {
-            args: &args,
-            frame: &[],
-            at: Position::default(),
-            db,
-            keyspace: &mut keyspace,
-            context: &context,
-            notes: &mut Notes::default(),
-        });
+        let applied = apply(binary.line, fields_expire_ms, &args, db, &mut keyspace);
         if let Err(Unapplied::Refused(why)) = applied {
             panic!("{}: refused, {why}", shown(command));
         }

@@ -84,6 +84,9 @@ pub fn compact(path: &Path, options: &Options, progress: &dyn Progress) -> Resul
     memory.look();
     let form = options.form.unwrap_or_else(|| Form::of(&log, routed.commands));
     let mut server = server_for(&log, form, options)?;
+    if options.server.is_none() && !server.has_redis(7, 0) && routed.has_functions()? {
+        server = raised(server, Feature::Functions).unwrap_or(server);
+    }
     loop {
         let job = Job {
             path,
@@ -209,13 +212,13 @@ struct Done {
 impl Job<'_> {
     fn run(&self, phases: &mut Phases, progress: &dyn Progress) -> Result<Done> {
         match &self.options.output {
-            None => self.dry_run(phases, progress),
+            None => self.fill(None, self.path, phases, progress),
             Some(output) if self.form.is_directory() => {
                 let directory = NewDirectory::create(output, self.options.existing)?;
                 let names = Names::of(self.log, self.form);
                 let base = directory.path().join(&names.base);
                 let file = File::create_new(&base).map_err(|e| Error::io("create", &base, e))?;
-                let done = self.fill(&file, &base, phases, progress)?;
+                let done = self.fill(Some(&file), &base, phases, progress)?;
                 names.write_beside(directory.path())?;
                 self.check(directory.path(), &done, phases, progress)?;
                 phases.time("publish", || directory.publish())?;
@@ -224,7 +227,7 @@ impl Job<'_> {
             Some(output) => {
                 let mut file = NewFile::create(output, self.options.existing)?;
                 let path = file.path().to_owned();
-                let done = self.fill(file.file(), &path, phases, progress)?;
+                let done = self.fill(Some(file.file()), &path, phases, progress)?;
                 self.check(&path, &done, phases, progress)?;
                 phases.time("publish", || file.publish())?;
                 Ok(done)
@@ -232,15 +235,10 @@ impl Job<'_> {
         }
     }
 
-    /// Replays and writes without keeping what is written.
-    fn dry_run(&self, phases: &mut Phases, progress: &dyn Progress) -> Result<Done> {
-        let file = tempfile::tempfile().map_err(|e| Error::io("make a file in", "/tmp", e))?;
-        self.fill(&file, Path::new("the temporary file"), phases, progress)
-    }
-
+    /// Replays, and writes to `file`, which stands at `path`; without one, only counts.
     fn fill(
         &self,
-        file: &File,
+        file: Option<&File>,
         path: &Path,
         phases: &mut Phases,
         progress: &dyn Progress,
@@ -263,7 +261,7 @@ impl Job<'_> {
         let mut take = take;
         phases.time("replay", || {
             self.routing.each(progress, |routed| {
-                progress.phase("replay", routed.bytes() as u64);
+                progress.phase("replay", routed.replayed_bytes());
                 happened.join(replay(routed, &self.replay, progress, made, &mut take)?);
                 Ok(())
             })
@@ -306,7 +304,7 @@ impl Job<'_> {
                 Ok(())
             };
             routing.each(progress, |routed| {
-                progress.phase("check", routed.bytes() as u64);
+                progress.phase("check", routed.replayed_bytes());
                 replay(routed, &self.replay, progress, count, &mut take).map(drop)
             })?;
             Ok::<_, Error>((found, routing.whole().beside(self.replay.server)?.functions))

@@ -40,7 +40,8 @@ pub(super) struct Piece {
 
 /// A file that shares are joined to.
 pub(super) struct Output<'o> {
-    file: &'o File,
+    /// `None` where only its length is wanted.
+    file: Option<&'o File>,
     path: PathBuf,
     style: &'o Style,
     beside: &'o Beside<'o>,
@@ -56,12 +57,11 @@ struct Section {
     keys: u64,
     with_expiry: u64,
     pieces: Vec<Place>,
-    /// Where its first piece begins, and where its last ends, in the output; of the first database alone.
-    start: u64,
+    /// Where its last piece ends: in the output for the first database, else in the spool.
     end: u64,
 }
 
-/// Where a piece is: in the output for the first database, else in the spool.
+/// Where a piece is.
 struct Place {
     offset: u64,
     part: Part,
@@ -74,7 +74,7 @@ struct Spool {
 
 impl Section {
     fn new(db: u32) -> Section {
-        Section { db, keys: 0, with_expiry: 0, pieces: Vec::new(), start: 0, end: 0 }
+        Section { db, keys: 0, with_expiry: 0, pieces: Vec::new(), end: 0 }
     }
 
     fn add(&mut self, piece: &Piece, offset: u64) {
@@ -87,9 +87,9 @@ impl Section {
 }
 
 impl<'o> Output<'o> {
-    /// Joins to `file`, which is empty and stands at `path`.
+    /// Joins to `file`, which is empty and stands at `path`; without one, only counts.
     pub(super) fn new(
-        file: &'o File,
+        file: Option<&'o File>,
         path: &Path,
         style: &'o Style,
         beside: &'o Beside<'o>,
@@ -109,15 +109,23 @@ impl<'o> Output<'o> {
     fn add_piece(&mut self, piece: &Piece) -> Result<()> {
         if self.first.is_none() {
             let mut first = Section::new(piece.db);
-            first.start = self.head(&first)?.len() as u64;
-            first.end = first.start;
+            first.end = self.head(&first)?.len() as u64;
             self.first = Some(first);
         }
         if let Some(first) = self.first.as_mut().filter(|first| first.db == piece.db) {
             let offset = first.end;
             first.add(piece, offset);
-            return self.file.write_all_at(&piece.bytes, offset).map_err(|e| self.failed(e));
+            let mut placed = Placed { file: self.file, at: offset };
+            return placed.write_all(&piece.bytes).map_err(|e| self.failed(e));
         }
+        let section = self.others.entry(piece.db).or_insert_with(|| Section::new(piece.db));
+        let offset = self.spool.as_ref().map_or(0, |spool| spool.len);
+        section.add(piece, offset);
+        if self.file.is_some() { self.spool(&piece.bytes) } else { Ok(()) }
+    }
+
+    /// Keeps what comes later in the file.
+    fn spool(&mut self, bytes: &[u8]) -> Result<()> {
         if self.spool.is_none() {
             let directory = self.path.parent().unwrap_or(Path::new("."));
             let file = tempfile::tempfile_in(directory)
@@ -127,11 +135,9 @@ impl<'o> Output<'o> {
         if let Some(spool) = &mut self.spool {
             spool
                 .file
-                .write_all_at(&piece.bytes, spool.len)
+                .write_all_at(bytes, spool.len)
                 .map_err(|e| Error::io("write a temporary file beside", &self.path, e))?;
-            let section = self.others.entry(piece.db).or_insert_with(|| Section::new(piece.db));
-            section.add(piece, spool.len);
-            spool.len += piece.bytes.len() as u64;
+            spool.len += bytes.len() as u64;
         }
         Ok(())
     }
@@ -256,29 +262,31 @@ impl<'o> Output<'o> {
     }
 
     fn unspool(&self, place: &Place, placed: &mut Placed<'_>) -> io::Result<()> {
-        let Some(spool) = &self.spool else { return Ok(()) };
-        let mut from = &spool.file;
-        from.seek(SeekFrom::Start(place.offset))?;
-        let mut to = placed.file;
-        to.seek(SeekFrom::Start(placed.at))?;
-        let copied = io::copy(&mut io::Read::take(from, place.part.len), &mut to)?;
-        placed.at += copied;
-        if copied < place.part.len {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+        if let (Some(spool), Some(mut to)) = (&self.spool, placed.file) {
+            let mut from = &spool.file;
+            from.seek(SeekFrom::Start(place.offset))?;
+            to.seek(SeekFrom::Start(placed.at))?;
+            if io::copy(&mut io::Read::take(from, place.part.len), &mut to)? < place.part.len {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
         }
+        placed.at += place.part.len;
         Ok(())
     }
 }
 
-/// A file that is written at a place.
+/// A file that is written at a place; without one, the place moves on.
 struct Placed<'f> {
-    file: &'f File,
+    file: Option<&'f File>,
     at: u64,
 }
 
 impl Write for Placed<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write_at(bytes, self.at)?;
+        let written = match self.file {
+            Some(file) => file.write_at(bytes, self.at)?,
+            None => bytes.len(),
+        };
         self.at += written as u64;
         Ok(written)
     }

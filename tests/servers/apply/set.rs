@@ -2,24 +2,13 @@
 
 use libtest_mimic::Trial;
 
-use crate::support::server::Binary;
 use crate::support::twin::{self, Args, Random, args};
 use crate::support::{LINES, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    on_each(&LINES, "apply::set::random_sequences", random_sequences)
-}
-
-fn random_sequences(binary: &Binary) {
-    let data = tempfile::tempdir().expect("a directory");
-    let mut server = twin::start(binary, data.path());
-    for seed in 0..200 {
-        let mut random = Random::new(seed);
-        let commands = std::iter::repeat_with(|| command(&mut random));
-        let commands: Vec<Args> =
-            commands.filter(|args| twin::is_common(binary, args)).take(150).collect();
-        twin::compare(&mut server, binary, &commands, 50);
-    }
+    on_each(&LINES, "apply::set::random_sequences", |binary| {
+        twin::random_sequences(binary, command);
+    })
 }
 
 fn command(random: &mut Random) -> Args {
