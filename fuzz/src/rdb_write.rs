@@ -1,5 +1,6 @@
 //! RDB files, loaded and written again.
 
+use aofkit::keyspace::fingerprint::Detail;
 use aofkit::keyspace::from_rdb::Loader;
 use aofkit::keyspace::{Bump, Keyspace};
 use aofkit::progress::Silent;
@@ -8,7 +9,7 @@ use aofkit::rdb::{Target, walk};
 use aofkit::rewrite::rdb::{KeyError, write_key};
 use aofkit::server::{Server, redis, valkey};
 
-use super::replay::{Seen, detail_of};
+use super::replay::Seen;
 
 /// Every version that is written, and a server that writes it.
 const WRITTEN: [(Target, Server); 5] = [
@@ -40,7 +41,7 @@ pub fn rdb_write(bytes: &[u8]) {
                 Err(error) => panic!("{target}: {error}"),
             }
         }
-        let mut before = Seen::new(detail_of(target));
+        let mut before = Seen::new(Detail::of_rdb(target));
         for db in keyspace.databases() {
             let selected = writer.select_db(u64::from(db.number()), db.len() as u64, 0);
             selected.expect("written to memory");

@@ -88,10 +88,7 @@ impl Replayer {
     }
 
     fn through_commands(&self, keyspace: &Keyspace<'_>) {
-        let detail = match self.server.has_redis(7, 0) {
-            true => Detail::Commands,
-            false => Detail::CommandsWithoutCounters,
-        };
+        let detail = Detail::of_commands(self.server);
         let mut writer = CommandWriter::new(self.server);
         let mut before = Seen::new(detail);
         for db in keyspace.databases() {
@@ -116,7 +113,7 @@ impl Replayer {
         let options = Options { drop_bookkeeping: true, ..Options::default() };
         let mut written = Vec::new();
         let mut writer = Writer::new(&mut written, target, &options);
-        let mut before = Seen::new(detail_of(target));
+        let mut before = Seen::new(Detail::of_rdb(target));
         for db in keyspace.databases() {
             writer
                 .select_db(u64::from(db.number()), db.len() as u64, 0)
@@ -148,15 +145,6 @@ fn apply(call: &mut Call<'_, '_>) -> Applied {
     match lookup(call.args[0]).map(|id| id.row()) {
         Some(row) if row.group != Group::Vector || !row.writes => row.run(call),
         _ => run_unknown(call, 1),
-    }
-}
-
-/// How much of the data an RDB carries.
-pub(super) fn detail_of(target: Target) -> Detail {
-    match target {
-        Target::REDIS_9 => Detail::WithoutCounters,
-        Target::REDIS_10 => Detail::All,
-        _ => Detail::All,
     }
 }
 

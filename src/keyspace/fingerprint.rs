@@ -12,6 +12,8 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::stream::StreamId;
 use super::{Entry, Keyspace, Stream, StringValue, Value};
+use crate::rdb::Target;
+use crate::server::Server;
 
 /// How much of a stream a fingerprint shows: not every form of a log can carry all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -23,18 +25,34 @@ pub enum Detail {
     WithoutCounters,
     /// What commands can rebuild: without what is pending of entries that are no more.
     Commands,
-    /// What commands can rebuild on Redis 5.0 to 6.2, which have no counters and cannot make a consumer for whom
-    /// nothing is pending before 6.2.
+    /// What commands can rebuild on Redis 6.2, which has no counters.
     CommandsWithoutCounters,
+    /// What they can rebuild on Redis 5.0 and 6.0, which cannot make a consumer for whom nothing is pending
+    /// either.
+    CommandsWithoutIdleConsumers,
 }
 
 impl Detail {
+    /// What commands for this server can rebuild.
+    pub fn of_commands(server: Server) -> Detail {
+        match server {
+            _ if server.has_redis(7, 0) => Detail::Commands,
+            _ if server.has_redis(6, 2) => Detail::CommandsWithoutCounters,
+            _ => Detail::CommandsWithoutIdleConsumers,
+        }
+    }
+
+    /// What an RDB of this version can carry.
+    pub fn of_rdb(target: Target) -> Detail {
+        if target == Target::REDIS_9 { Detail::WithoutCounters } else { Detail::All }
+    }
+
     fn counters(self) -> bool {
-        !matches!(self, Detail::WithoutCounters | Detail::CommandsWithoutCounters)
+        matches!(self, Detail::All | Detail::Commands)
     }
 
     fn by_commands(self) -> bool {
-        matches!(self, Detail::Commands | Detail::CommandsWithoutCounters)
+        !matches!(self, Detail::All | Detail::WithoutCounters)
     }
 }
 
@@ -178,7 +196,8 @@ fn stream(out: &mut Vec<u8>, stream: &Stream<'_>, detail: Detail) {
         }
         for consumer in group.consumers() {
             let there = |id: &StreamId| !detail.by_commands() || stream.contains(*id);
-            if detail == Detail::CommandsWithoutCounters && !consumer.pending().any(|id| there(&id))
+            if detail == Detail::CommandsWithoutIdleConsumers
+                && !consumer.pending().any(|id| there(&id))
             {
                 continue;
             }

@@ -255,7 +255,7 @@ impl Job<'_> {
             if share.is_multiple_of(LOOK_EACH) {
                 self.memory.look();
             }
-            counted.join(&made.counted);
+            counted.join(made.counted);
             output.add(made.pieces)
         };
         let mut take = take;
@@ -273,10 +273,8 @@ impl Job<'_> {
     /// How much of the data the form carries.
     fn detail(&self) -> Detail {
         match &self.style {
-            Style::Commands(server) if server.has_redis(7, 0) => Detail::Commands,
-            Style::Commands(_) => Detail::CommandsWithoutCounters,
-            Style::Rdb { target, .. } if *target == Target::REDIS_9 => Detail::WithoutCounters,
-            Style::Rdb { .. } => Detail::All,
+            Style::Commands(server) => Detail::of_commands(*server),
+            Style::Rdb { target, .. } => Detail::of_rdb(*target),
         }
     }
 
@@ -300,7 +298,7 @@ impl Job<'_> {
             let count =
                 |_, keyspace: &mut Keyspace<'_>| share::count(keyspace, &everything, self.detail());
             let mut take = |_, counted: Counted| {
-                found.join(&counted);
+                found.join(counted);
                 Ok(())
             };
             routing.each(progress, |routed| {

@@ -51,15 +51,15 @@ impl Counted {
         self.with_expiry += u64::from(entry.expires_ms().is_some());
     }
 
-    pub(super) fn join(&mut self, other: &Counted) {
+    pub(super) fn join(&mut self, other: Counted) {
         self.fingerprint.join(&other.fingerprint);
         self.whole.join(&other.whole);
-        for (of, keys) in &other.keys {
-            *self.keys.entry(*of).or_default() += keys;
+        for (of, keys) in other.keys {
+            *self.keys.entry(of).or_default() += keys;
         }
         self.with_expiry += other.with_expiry;
         self.left_out.join(other.left_out);
-        self.prefixes.join(other.prefixes.clone());
+        self.prefixes.join(other.prefixes);
     }
 
     pub(super) fn total(&self) -> u64 {
@@ -131,7 +131,7 @@ pub(super) fn make<'a>(
             let (keys, with_expiry) = (of_db.total(), of_db.with_expiry);
             pieces.push(Piece { db: db.number(), keys, with_expiry, bytes, sum });
         }
-        counted.join(&of_db);
+        counted.join(of_db);
     }
     counted.prefixes = prefixes.finish();
     Ok(Made { pieces, counted })
