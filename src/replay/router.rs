@@ -168,6 +168,10 @@ impl<'p> Router<'p> {
                     self.window.clone().for_each(|share| self.push(share, offset));
                 }
             }
+            // Most DELs are of one key, which is then where any key would be.
+            Way::Keys { .. } if frame.argc() == 2 => {
+                self.key(frame.first_argument().unwrap_or_default(), offset);
+            }
             Way::Keys { splits } => {
                 let Some(id) = id else { return };
                 let args: Vec<&[u8]> = frame.args().collect();

@@ -107,6 +107,7 @@ pub fn replay<T: Send>(
         most_waiting: threads,
     };
     let work = || {
+        let _alarm = Alarm(&queue);
         let mut arena = Bump::new();
         loop {
             let share = queue.next.fetch_add(1, Ordering::Relaxed);
@@ -176,6 +177,19 @@ impl<T, F: FnMut(usize, T) -> Result<()>> Queue<T, F> {
             }
         }
         self.taken.notify_all();
+    }
+}
+
+/// Wakes the others when a worker panics: they would wait for its share for ever.
+struct Alarm<'q, T, F: FnMut(usize, T) -> Result<()>>(&'q Queue<T, F>);
+
+impl<T, F: FnMut(usize, T) -> Result<()>> Drop for Alarm<'_, T, F> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let ended = || Error::new(ErrorKind::Refused, "a worker ended before its work");
+            self.0.lock().failed.get_or_insert_with(ended);
+            self.0.taken.notify_all();
+        }
     }
 }
 

@@ -182,3 +182,20 @@ fn a_sort_by_the_values_of_other_keys_sees_them_all() {
     let log = log_of(&commands);
     assert_eq!(replayed(&log, &RouteOptions::default(), 2).0, one_by_one(&log));
 }
+
+#[test]
+fn a_worker_that_panics_lets_nobody_wait_for_ever() {
+    let commands: Vec<String> = (0..500).map(|n| format!("SET key:{n} {n}")).collect();
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), log_of(&commands)).expect("it is written");
+    let log = open(file.path()).expect("a log");
+    let routing = route(&log, &RouteOptions::default(), &Silent).expect("it is routed");
+    let make = |share, _: &mut Keyspace<'_>| match share {
+        3 => panic!("on purpose"),
+        share => Ok(share),
+    };
+    let ended = std::panic::catch_unwind(|| {
+        let _ = replay(routing.whole(), &options(2), &Silent, make, |_, _| Ok(()));
+    });
+    assert!(ended.is_err());
+}
