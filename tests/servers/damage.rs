@@ -450,7 +450,12 @@ fn cross_loads(binary: &Binary) {
 fn agree(said: &Told, seen: &Told) -> bool {
     // A server that meets a broken RDB may well run into it instead of telling.
     let broken_rdb = said.deed == Deed::Refuses && said.why.contains("broken RDB");
-    said.tells(seen.deed) || (broken_rdb && seen.deed == Deed::Crashes)
+    // The source of functions is read by their engine alone, which may stop a server before it comes to
+    // what is told.
+    let by_engine = seen.deed == Deed::Refuses && seen.why.contains("Failed loading library");
+    said.tells(seen.deed)
+        || (broken_rdb && seen.deed == Deed::Crashes)
+        || (said.deed != Deed::Loads && by_engine)
 }
 
 /// Reasons for which a server does not load a log that is whole.
