@@ -6,6 +6,7 @@ mod compact;
 mod digest;
 mod exit;
 mod generate;
+mod position;
 mod progress;
 mod repair;
 mod replaying;

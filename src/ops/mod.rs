@@ -7,6 +7,7 @@ pub mod digest;
 pub mod generate;
 pub mod islands;
 pub mod memory;
+pub mod position;
 pub mod repair;
 pub mod survey;
 pub mod verify;
