@@ -8,5 +8,6 @@ pub mod generate;
 pub mod islands;
 pub mod memory;
 pub mod repair;
+pub mod retention;
 pub mod survey;
 pub mod verify;
