@@ -9,5 +9,6 @@ pub mod islands;
 pub mod memory;
 pub mod position;
 pub mod repair;
+pub mod retention;
 pub mod survey;
 pub mod verify;
