@@ -6,9 +6,11 @@ mod compact;
 mod digest;
 mod exit;
 mod generate;
+mod position;
 mod progress;
 mod repair;
 mod replaying;
+mod shell;
 mod size;
 mod time;
 mod verify;
@@ -87,6 +89,8 @@ enum Command {
     CheckAof(check_aof::CheckAof),
     Generate(generate::Generate),
     Bench(bench::Bench),
+    Completions(shell::Completions),
+    Man(shell::Man),
 }
 
 /// Runs the command line of the process and says how to exit.
@@ -112,6 +116,8 @@ pub fn main() -> Exit {
         Command::CheckAof(check) => check.run(&cli.common),
         Command::Generate(generate) => generate.run(&cli.common),
         Command::Bench(bench) => bench.run(&cli.common),
+        Command::Completions(completions) => completions.run(),
+        Command::Man(man) => man.run(),
     };
     outcome.unwrap_or_else(|error| report_error(&error))
 }

@@ -7,6 +7,8 @@ pub mod digest;
 pub mod generate;
 pub mod islands;
 pub mod memory;
+pub mod position;
 pub mod repair;
+pub mod retention;
 pub mod survey;
 pub mod verify;
