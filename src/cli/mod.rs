@@ -11,6 +11,7 @@ mod position;
 mod progress;
 mod repair;
 mod replaying;
+mod shell;
 mod size;
 mod time;
 mod verify;
@@ -90,6 +91,8 @@ enum Command {
     CheckAof(check_aof::CheckAof),
     Generate(generate::Generate),
     Bench(bench::Bench),
+    Completions(shell::Completions),
+    Man(shell::Man),
 }
 
 /// Runs the command line of the process and says how to exit.
@@ -116,6 +119,8 @@ pub fn main() -> Exit {
         Command::CheckAof(check) => check.run(&cli.common),
         Command::Generate(generate) => generate.run(&cli.common),
         Command::Bench(bench) => bench.run(&cli.common),
+        Command::Completions(completions) => completions.run(),
+        Command::Man(man) => man.run(),
     };
     outcome.unwrap_or_else(|error| report_error(&error))
 }

@@ -10,5 +10,6 @@ pub mod log;
 pub mod memory;
 pub mod position;
 pub mod repair;
+pub mod retention;
 pub mod survey;
 pub mod verify;

@@ -8,6 +8,7 @@ mod input;
 mod log;
 mod output;
 mod repair;
+mod shell;
 mod under_way;
 
 use std::ffi::OsStr;
