@@ -6,6 +6,7 @@ mod compact;
 mod digest;
 mod exit;
 mod generate;
+mod log;
 mod position;
 mod progress;
 mod repair;
@@ -85,6 +86,7 @@ enum Command {
     Verify(verify::Verify),
     Repair(repair::Repair),
     Compact(compact::Compact),
+    Log(log::Log),
     Digest(digest::Digest),
     CheckAof(check_aof::CheckAof),
     Generate(generate::Generate),
@@ -112,6 +114,7 @@ pub fn main() -> Exit {
         Command::Verify(verify) => verify.run(&cli.common),
         Command::Repair(repair) => repair.run(&cli.common),
         Command::Compact(compact) => compact.run(&cli.common),
+        Command::Log(log) => log.run(&cli.common),
         Command::Digest(digest) => digest.run(&cli.common),
         Command::CheckAof(check) => check.run(&cli.common),
         Command::Generate(generate) => generate.run(&cli.common),
@@ -154,7 +157,17 @@ fn set_up(common: &Common) -> Result<(), Error> {
 /// Prints a result to stdout. A reader that has gone away ends the program quietly, as it does every filter.
 fn print(text: &str) -> Result<(), Error> {
     let mut out = anstream::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    printed(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+/// As [`print`], of text without colour, which need not be looked through.
+fn print_bytes(text: &[u8]) -> Result<(), Error> {
+    let mut out = std::io::stdout().lock();
+    printed(out.write_all(text).and_then(|()| out.flush()))
+}
+
+fn printed(outcome: std::io::Result<()>) -> Result<(), Error> {
+    match outcome {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
         Err(error) => Err(Error::io("write the report to", "standard output", error)),

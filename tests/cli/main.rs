@@ -5,6 +5,7 @@
 
 mod compact;
 mod input;
+mod log;
 mod output;
 mod repair;
 mod shell;
