@@ -3,8 +3,10 @@
 mod bench;
 mod check_aof;
 mod compact;
+mod compress;
 mod digest;
 mod exit;
+mod extract;
 mod generate;
 mod progress;
 mod repair;
@@ -83,6 +85,8 @@ enum Command {
     Verify(verify::Verify),
     Repair(repair::Repair),
     Compact(compact::Compact),
+    Compress(compress::Compress),
+    Extract(extract::Extract),
     Digest(digest::Digest),
     CheckAof(check_aof::CheckAof),
     Generate(generate::Generate),
@@ -108,6 +112,8 @@ pub fn main() -> Exit {
         Command::Verify(verify) => verify.run(&cli.common),
         Command::Repair(repair) => repair.run(&cli.common),
         Command::Compact(compact) => compact.run(&cli.common),
+        Command::Compress(compress) => compress.run(&cli.common),
+        Command::Extract(extract) => extract.run(&cli.common),
         Command::Digest(digest) => digest.run(&cli.common),
         Command::CheckAof(check) => check.run(&cli.common),
         Command::Generate(generate) => generate.run(&cli.common),
