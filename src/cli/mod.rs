@@ -1,5 +1,6 @@
 //! The face: one file a subcommand, progress, exit codes.
 
+mod backup;
 mod bench;
 mod check_aof;
 mod compact;
@@ -8,7 +9,10 @@ mod digest;
 mod exit;
 mod extract;
 mod generate;
+mod keep;
+mod list;
 mod progress;
+mod prune;
 mod repair;
 mod replaying;
 mod size;
@@ -89,6 +93,9 @@ enum Command {
     Extract(extract::Extract),
     Digest(digest::Digest),
     CheckAof(check_aof::CheckAof),
+    Backup(backup::Backup),
+    List(list::List),
+    Prune(prune::Prune),
     Generate(generate::Generate),
     Bench(bench::Bench),
 }
@@ -116,6 +123,9 @@ pub fn main() -> Exit {
         Command::Extract(extract) => extract.run(&cli.common),
         Command::Digest(digest) => digest.run(&cli.common),
         Command::CheckAof(check) => check.run(&cli.common),
+        Command::Backup(backup) => backup.run(&cli.common),
+        Command::List(list) => list.run(&cli.common),
+        Command::Prune(prune) => prune.run(&cli.common),
         Command::Generate(generate) => generate.run(&cli.common),
         Command::Bench(bench) => bench.run(&cli.common),
     };
