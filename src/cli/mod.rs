@@ -15,6 +15,7 @@ mod progress;
 mod prune;
 mod repair;
 mod replaying;
+mod restore;
 mod size;
 mod time;
 mod verify;
@@ -94,6 +95,7 @@ enum Command {
     Digest(digest::Digest),
     CheckAof(check_aof::CheckAof),
     Backup(backup::Backup),
+    Restore(restore::Restore),
     List(list::List),
     Prune(prune::Prune),
     Generate(generate::Generate),
@@ -124,6 +126,7 @@ pub fn main() -> Exit {
         Command::Digest(digest) => digest.run(&cli.common),
         Command::CheckAof(check) => check.run(&cli.common),
         Command::Backup(backup) => backup.run(&cli.common),
+        Command::Restore(restore) => restore.run(&cli.common),
         Command::List(list) => list.run(&cli.common),
         Command::Prune(prune) => prune.run(&cli.common),
         Command::Generate(generate) => generate.run(&cli.common),

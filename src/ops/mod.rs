@@ -11,6 +11,7 @@ pub mod islands;
 pub mod list;
 pub mod memory;
 pub mod repair;
+pub mod restore;
 pub mod retention;
 pub mod survey;
 pub mod verify;

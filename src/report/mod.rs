@@ -10,6 +10,7 @@ pub mod digest;
 pub mod generate;
 pub mod list;
 pub mod repair;
+pub mod restore;
 pub mod retention;
 pub mod style;
 pub mod time;
