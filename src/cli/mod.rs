@@ -1,5 +1,6 @@
 //! The face: one file a subcommand, progress, exit codes.
 
+mod backup;
 mod bench;
 mod check_aof;
 mod compact;
@@ -8,11 +9,15 @@ mod digest;
 mod exit;
 mod extract;
 mod generate;
+mod keep;
+mod list;
 mod log;
 mod position;
 mod progress;
+mod prune;
 mod repair;
 mod replaying;
+mod restore;
 mod shell;
 mod size;
 mod time;
@@ -93,6 +98,10 @@ enum Command {
     Extract(extract::Extract),
     Digest(digest::Digest),
     CheckAof(check_aof::CheckAof),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
+    List(list::List),
+    Prune(prune::Prune),
     Generate(generate::Generate),
     Bench(bench::Bench),
     Completions(shell::Completions),
@@ -123,6 +132,10 @@ pub fn main() -> Exit {
         Command::Extract(extract) => extract.run(&cli.common),
         Command::Digest(digest) => digest.run(&cli.common),
         Command::CheckAof(check) => check.run(&cli.common),
+        Command::Backup(backup) => backup.run(&cli.common),
+        Command::Restore(restore) => restore.run(&cli.common),
+        Command::List(list) => list.run(&cli.common),
+        Command::Prune(prune) => prune.run(&cli.common),
         Command::Generate(generate) => generate.run(&cli.common),
         Command::Bench(bench) => bench.run(&cli.common),
         Command::Completions(completions) => completions.run(),
