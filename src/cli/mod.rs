@@ -6,7 +6,9 @@ mod compact;
 mod digest;
 mod exit;
 mod generate;
+mod position;
 mod progress;
+mod recover;
 mod repair;
 mod replaying;
 mod size;
@@ -81,6 +83,8 @@ enum When {
 #[derive(Debug, Subcommand)]
 enum Command {
     Verify(verify::Verify),
+    Recover(recover::Recover),
+    StripFlushall(recover::StripFlushall),
     Repair(repair::Repair),
     Compact(compact::Compact),
     Digest(digest::Digest),
@@ -106,6 +110,8 @@ pub fn main() -> Exit {
     }
     let outcome = match &cli.command {
         Command::Verify(verify) => verify.run(&cli.common),
+        Command::Recover(recover) => recover.run(&cli.common),
+        Command::StripFlushall(strip) => strip.run(&cli.common),
         Command::Repair(repair) => repair.run(&cli.common),
         Command::Compact(compact) => compact.run(&cli.common),
         Command::Digest(digest) => digest.run(&cli.common),
