@@ -11,6 +11,7 @@ mod progress;
 mod recover;
 mod repair;
 mod replaying;
+mod shell;
 mod size;
 mod time;
 mod verify;
@@ -91,6 +92,8 @@ enum Command {
     CheckAof(check_aof::CheckAof),
     Generate(generate::Generate),
     Bench(bench::Bench),
+    Completions(shell::Completions),
+    Man(shell::Man),
 }
 
 /// Runs the command line of the process and says how to exit.
@@ -118,6 +121,8 @@ pub fn main() -> Exit {
         Command::CheckAof(check) => check.run(&cli.common),
         Command::Generate(generate) => generate.run(&cli.common),
         Command::Bench(bench) => bench.run(&cli.common),
+        Command::Completions(completions) => completions.run(),
+        Command::Man(man) => man.run(),
     };
     outcome.unwrap_or_else(|error| report_error(&error))
 }

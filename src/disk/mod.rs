@@ -4,18 +4,23 @@
 //! - `guard`: the signal handler behind that safety.
 //! - [`publish`]: output that appears whole or not at all.
 //! - [`holders`]: which processes have a file open for writing.
+//! - [`Lock`]: a file that one process at a time holds locked.
+//! - [`free_bytes`]: how much room there is.
 //! - [`cut_tail`]: shortens a file after what it cuts off has been put into safety.
 
 mod cut;
 #[allow(unsafe_code)]
 mod guard;
 pub mod holders;
+mod lock;
 #[allow(unsafe_code)]
 mod map;
 mod prefetch;
 pub mod publish;
+mod room;
 
 pub use cut::{Stamp, cut_tail};
+pub use lock::Lock;
 pub use map::{Change, Mapping};
-
 pub use prefetch::prefetch;
+pub use room::free_bytes;

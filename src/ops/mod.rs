@@ -12,5 +12,6 @@ pub mod memory;
 pub mod position;
 pub mod recover;
 pub mod repair;
+pub mod retention;
 pub mod survey;
 pub mod verify;

@@ -21,8 +21,8 @@
 //! `lpValidateNext` and `lpEncodeBacklen` in `listpack.c` of Valkey 8.0.
 
 use super::cursor::Item;
-use super::damage::{DamageKind, Fault, Read};
-use super::packed::Items;
+use super::fault::{DamageKind, Fault, Read};
+use super::items::Items;
 
 const READING: &str = "a listpack";
 const READING_HEADER: &str = "the header of a listpack";

@@ -22,8 +22,8 @@
 //! Checked against `ziplistValidateIntegrity` and `zipEntrySafe` in `ziplist.c` of Valkey 8.0.
 
 use super::cursor::Item;
-use super::damage::{DamageKind, Fault, Read};
-use super::packed::Items;
+use super::fault::{DamageKind, Fault, Read};
+use super::items::Items;
 
 const READING: &str = "a ziplist";
 const READING_HEADER: &str = "the header of a ziplist";

@@ -11,8 +11,8 @@
 //! and the writer of Redis 2.4.
 
 use super::cursor::Item;
-use super::damage::{DamageKind, Fault, Read};
-use super::packed::Items;
+use super::fault::{DamageKind, Fault, Read};
+use super::items::Items;
 
 const READING: &str = "a zipmap";
 const END: u8 = 0xff;

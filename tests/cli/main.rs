@@ -7,6 +7,7 @@ mod compact;
 mod input;
 mod output;
 mod repair;
+mod shell;
 mod under_way;
 
 use std::ffi::OsStr;
