@@ -160,6 +160,6 @@ impl How {
 fn exit(report: &RecoverReport) -> Exit {
     let written = report.done.as_ref().is_some_and(|done| done.written.is_some());
     let flush =
-        matches!(report.verdict, Verdict::EndsInFlush { .. } | Verdict::FlushWithin { .. });
+        !matches!(report.verdict, Verdict::Deletions { .. } | Verdict::Nothing | Verdict::Empty);
     if !written && (flush || report.broken.is_some()) { Exit::Findings } else { Exit::Done }
 }

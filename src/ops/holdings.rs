@@ -31,12 +31,22 @@ impl Holdings {
 
     /// Adds a key. A collection without an element is none: no form of a log carries it.
     pub fn add(&mut self, db: u32, entry: &Entry<'_>) {
-        if entry.value.lacks_elements() {
-            return;
+        if !entry.value.lacks_elements() {
+            self.fingerprint.add(db, entry, Detail::All);
         }
-        self.fingerprint.add(db, entry, Detail::All);
-        *self.keys.entry((db, entry.value.kind())).or_default() += 1;
-        self.with_expiry += u64::from(entry.expires_ms().is_some());
+        self.count(db, entry);
+    }
+
+    /// Counts the keys of a database, and leaves the fingerprint out, which has to look at all values.
+    pub fn count_db(&mut self, db: &Db<'_>) {
+        db.entries().for_each(|entry| self.count(db.number(), entry));
+    }
+
+    fn count(&mut self, db: u32, entry: &Entry<'_>) {
+        if !entry.value.lacks_elements() {
+            *self.keys.entry((db, entry.value.kind())).or_default() += 1;
+            self.with_expiry += u64::from(entry.expires_ms().is_some());
+        }
     }
 
     /// Adds those of another share.
@@ -65,8 +75,13 @@ impl Holdings {
             total: self.total(),
             keys: self.keys.iter().map(of_type).collect(),
             with_expiry: self.with_expiry,
-            fingerprint: self.fingerprint.to_string(),
+            fingerprint: Some(self.fingerprint.to_string()),
         }
+    }
+
+    /// For a report, where keys were counted and nothing more.
+    pub fn told_counted(&self) -> Held {
+        Held { fingerprint: None, ..self.told() }
     }
 }
 
@@ -79,8 +94,8 @@ pub struct Held {
     pub keys: Vec<HeldKeys>,
     /// Keys that expire.
     pub with_expiry: u64,
-    /// Of everything that a key has: 32 hexadecimal digits.
-    pub fingerprint: String,
+    /// Of everything that a key has: 32 hexadecimal digits. `None` where keys were counted and nothing more.
+    pub fingerprint: Option<String>,
 }
 
 /// How many keys of a type a database has.

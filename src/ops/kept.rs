@@ -196,12 +196,7 @@ pub fn like(old: Option<&Path>, new: &Path) {
     }
 }
 
-fn copy(
-    part: &Part,
-    kept: &Kept,
-    out: &mut File,
-    progress: &dyn Progress,
-) -> std::io::Result<()> {
+fn copy(part: &Part, kept: &Kept, out: &mut File, progress: &dyn Progress) -> std::io::Result<()> {
     let bytes = part.mapping.bytes();
     for range in &kept.ranges {
         let index = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());

@@ -96,9 +96,23 @@ fn answer(out: &mut String, report: &RecoverReport) -> fmt::Result {
             "NO FLUSH is in the log,",
             "but keys were deleted or replaced in number; what they held is still in the log. Nothing was changed.",
         ),
+        Verdict::FlushOfNothing { .. } if !brings(report) || report.survivor.is_some() => {
+            paragraph(
+                out,
+                ERROR,
+                "A FLUSH IS IN THE LOG, but nothing to be flushed stands before it.",
+                "Its data was never in this log, or went with a rewrite. No other file of a server was found beside it. If there is a backup, use that. Nothing was changed.",
+            )
+        }
+        Verdict::FlushOfNothing { .. } => paragraph(
+            out,
+            WARNING,
+            "A FLUSH IS IN THE LOG, but nothing to be flushed stands before it.",
+            "Something else is here that may hold your data: see below. Nothing was changed.",
+        ),
         Verdict::Nothing | Verdict::Empty if report.survivor.is_none() && brings(report) => {
-            let rest = "a rewrite has probably followed it. But something else is here that may hold your data; see below. Nothing was changed.";
-            paragraph(out, WARNING, "THE FLUSH IS NOT IN THE LOG ANY MORE:", rest)
+            let rest = "If there was one, a rewrite has followed, and the log has forgotten it. Something else is here that may hold your data: see below. Nothing was changed.";
+            paragraph(out, WARNING, "NO FLUSH IS IN THE LOG.", rest)
         }
         Verdict::Nothing => paragraph(
             out,
@@ -133,7 +147,8 @@ fn log(out: &mut String, report: &RecoverReport) -> fmt::Result {
         row(out, "survivor", &format!("this is about survivor {number} beside the log"))?;
     }
     if let Some(tail) = report.tail {
-        let what = if tail.transaction { "a transaction without its EXEC" } else { "a torn command" };
+        let what =
+            if tail.transaction { "a transaction without its EXEC" } else { "a torn command" };
         let what = format!(
             "{what} at byte {} of the last part, {}; servers do not read it, and it is left out",
             Count(tail.offset),
@@ -342,10 +357,13 @@ fn get_it_back(out: &mut String, report: &RecoverReport) -> fmt::Result {
                 "Back to just before it, and without all that came behind:".to_owned(),
                 command(&format!("--until '#{ordinal}'")),
             ));
-            choices.push((
-                "Without it, all later commands run again on the old data:".to_owned(),
-                command(&format!("--excise {event}")),
-            ));
+            let excise: Vec<String> = report.excise.iter().map(u64::to_string).collect();
+            if excise.len() <= LISTED {
+                choices.push((
+                    "Without it, all later commands run again on the old data:".to_owned(),
+                    command(&format!("--excise {}", excise.join(","))),
+                ));
+            }
         }
         Verdict::Deletions { event } => {
             let ordinal = event_of(report, event).map_or(0, |event| event.ordinal);
@@ -354,7 +372,7 @@ fn get_it_back(out: &mut String, report: &RecoverReport) -> fmt::Result {
                 command(&format!("--until '#{ordinal}'")),
             ));
         }
-        Verdict::Nothing | Verdict::Empty => {
+        Verdict::FlushOfNothing { .. } | Verdict::Nothing | Verdict::Empty => {
             let best = (report.survivors.iter())
                 .filter(|survivor| survivor.problem.is_none())
                 .max_by_key(|survivor| survivor.holds.as_ref().map_or(0, |held| held.total));
@@ -388,10 +406,8 @@ fn recovered(out: &mut String, report: &RecoverReport, done: &Done) -> fmt::Resu
     match &done.written {
         Some(written) => {
             let counted = if done.holds.is_some() { "replayed" } else { "not replayed" };
-            let rest = format!(
-                "Written to {}, read back and whole, {counted}.",
-                ShownPath(written)
-            );
+            let rest =
+                format!("Written to {}, read back and whole, {counted}.", ShownPath(written));
             paragraph(out, GOOD, &format!("RECOVERED{holds_keys}."), &rest)?;
         }
         None => {
@@ -402,15 +418,19 @@ fn recovered(out: &mut String, report: &RecoverReport, done: &Done) -> fmt::Resu
     log(out, report)?;
     if let Some(held) = &done.holds {
         holds(out, "holds", held)?;
-        row(out, "fingerprint", &held.fingerprint)?;
+        row(out, "fingerprint", held.fingerprint.as_deref().unwrap_or("not taken"))?;
     }
     if let Some(bytes) = done.kept_bytes {
         let whole = format!("{} of {}, as they were", Count(bytes), counted(report.bytes, "byte"));
         row(out, "kept", &whole)?;
     }
     if let Some(found) = &done.found {
-        let mut what =
-            format!("{} before {}:{}", counted(found.commands, "command"), found.part, found.offset);
+        let mut what = format!(
+            "{} before {}:{}",
+            counted(found.commands, "command"),
+            found.part,
+            found.offset
+        );
         if let Some(why) = &found.why {
             what.push_str(&format!(": {why}"));
         }
@@ -494,8 +514,7 @@ fn put_in_place(
         }
     };
     let is_file = report.survivors.iter().any(|survivor| {
-        report.survivor == Some(survivor.number)
-            && matches!(survivor.kind, SurvivorKind::File(_))
+        report.survivor == Some(survivor.number) && matches!(survivor.kind, SurvivorKind::File(_))
     });
     if done.backup.is_none() && is_file {
         let set = report.data_directory.join("appendonlydir");
@@ -503,7 +522,11 @@ fn put_in_place(
             out,
             "Make a set of it, for a server since Redis 7.0, and put that in place of the log, which stays as it is:",
             &[
-                format!("aofkit compact {} --format multipart --output {}", typed(written), typed(&beside(written, ".set"))),
+                format!(
+                    "aofkit compact {} --format multipart --output {}",
+                    typed(written),
+                    typed(&beside(written, ".set"))
+                ),
                 format!("mv {} {}", typed(&set), typed(&beside(&set, ".flushed"))),
                 format!("mv {} {}", typed(&beside(written, ".set")), typed(&set)),
             ],

@@ -233,8 +233,7 @@ fn cut_run(cuts: &mut Cuts, part: &Part, event: &Event) {
 fn cut_in_transaction(cuts: &mut Cuts, part: &Part, block: Range<u64>, chosen: &[&Event]) {
     let is_chosen = |frame: &Frame<'_>| {
         let here = |event: &&&Event| {
-            event.part_index == part.index
-                && (event.offset..event.end).contains(&frame.offset())
+            event.part_index == part.index && (event.offset..event.end).contains(&frame.offset())
         };
         chosen.iter().any(|event| here(&event))
     };
@@ -330,7 +329,8 @@ fn find(
                     .at(&log.opened)
             };
             let wanted = ordinal - 1;
-            let holds = |look: &&super::timeline::PartLook| wanted < look.commands_before + look.commands;
+            let holds =
+                |look: &&super::timeline::PartLook| wanted < look.commands_before + look.commands;
             let index = timeline.parts.iter().position(|look| holds(&look)).ok_or_else(beyond)?;
             let (look, part) = (&timeline.parts[index], &log.parts[index]);
             let wanted = wanted - look.commands_before;

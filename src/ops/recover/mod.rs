@@ -8,11 +8,13 @@
 //! |---|---|
 //! | `scout` | what a scan notes of a stretch of a log |
 //! | `timeline` | every event, with what stands around it |
+//! | `preview` | what every event cost, by a replay |
 //! | `cuts` | which bytes go, for what was chosen |
 //! | `survivors` | what else there is that could bring data back |
 //! | `report` | the schema of the report |
 
 mod cuts;
+mod preview;
 mod report;
 mod scout;
 mod survivors;
@@ -27,6 +29,7 @@ pub use survivors::{Survivor, SurvivorFile, SurvivorKind};
 pub use timeline::{Broken, Event, Tail, Timeline, What, When, timeline};
 
 use self::cuts::Cuts;
+use self::preview::Counted;
 use crate::aof::open::{Layout, Log, OtherKind, open};
 use crate::disk::holders::{Holder, writers};
 use crate::disk::publish::{Existing, check_free};
@@ -105,14 +108,23 @@ pub fn recover(path: &Path, options: &Options, progress: &dyn Progress) -> Resul
         Some(number) => Some(survivors::log_of(&whole, survivor(&survivors, number, &whole)?)?),
     };
     let log = chosen.as_ref().unwrap_or(&whole);
-    let timeline = timeline(log, progress)?;
+    let mut timeline = timeline(log, progress)?;
+    let counted = match &options.choice {
+        Choice::Look if options.preview => {
+            let how = (&options.route, &options.replay);
+            let counted = preview::count(log, &timeline, how, progress)?;
+            counted.tell(&mut timeline);
+            Some(counted)
+        }
+        _ => None,
+    };
     let verdict = verdict(log, &timeline);
-    let job = Job { whole: &whole, log, timeline: &timeline, options, progress };
+    let job = Job { whole: &whole, log, timeline: &timeline, counted, options, progress };
     let done = match &options.choice {
         Choice::Look => None,
         _ => Some(job.carry_out()?),
     };
-    if options.preview && matches!(verdict, Verdict::Nothing | Verdict::Empty) {
+    if options.preview && verdict.is_not_in_the_log() {
         survivors.iter_mut().for_each(|survivor| job.examine(survivor));
     }
     Ok(job.report(verdict, survivors, done, started))
@@ -135,18 +147,57 @@ pub(crate) fn shown_time(seconds: i64) -> String {
 }
 
 fn verdict(log: &Log, timeline: &Timeline) -> Verdict {
-    let emptied = |event: &Event| matches!(event.what, What::Flushall | What::Flushdb);
-    if let Some(&event) = timeline.trailing.first() {
-        Verdict::EndsInFlush { event }
-    } else if let Some(event) = timeline.last(emptied) {
+    let lost_something = |event: &Event| event.keys_lost != Some(0);
+    let trailing = timeline.trailing.first().and_then(|number| timeline.event(*number));
+    if let Some(event) = trailing.filter(|event| lost_something(event)) {
+        return Verdict::EndsInFlush { event: event.number };
+    }
+    if let Some(event) = worst_flush(timeline) {
         Verdict::FlushWithin { event: event.number }
-    } else if let Some(event) = timeline.last(|_| true) {
+    } else if let Some(event) = trailing.or_else(|| timeline.last(empties)) {
+        Verdict::FlushOfNothing { event: event.number }
+    } else if let Some(event) = timeline.last(lost_something) {
         Verdict::Deletions { event: event.number }
     } else if log.bytes() == 0 || timeline.commands == 0 && timeline.rdb_keys == 0 {
         Verdict::Empty
     } else {
         Verdict::Nothing
     }
+}
+
+fn empties(event: &Event) -> bool {
+    matches!(event.what, What::Flushall | What::Flushdb)
+}
+
+/// The flush that cost most keys, the last of them; where nothing was counted, the last, or the first of several that
+/// follow one another.
+fn worst_flush(timeline: &Timeline) -> Option<&Event> {
+    let flushes = timeline.events.iter().filter(|event| empties(event) && !event.never_run);
+    let worst = flushes.clone().max_by_key(|event| (event.keys_lost, event.number))?;
+    if worst.keys_lost.is_some() {
+        return Some(worst).filter(|worst| worst.keys_lost != Some(0));
+    }
+    let mut first = worst;
+    for event in flushes.rev().skip(1) {
+        if event.last_ordinal + 1 != first.ordinal {
+            break;
+        }
+        first = event;
+    }
+    Some(first)
+}
+
+/// The events that have to be taken out so that what a flush emptied is there again at the end: itself, and what
+/// would empty the same later.
+fn to_excise(timeline: &Timeline, number: u64) -> Vec<u64> {
+    let Some(first) = timeline.event(number) else { return Vec::new() };
+    let again = |event: &&Event| match (first.what, event.what) {
+        (_, What::Flushall) | (What::Flushall, What::Flushdb) => true,
+        (What::Flushdb, What::Flushdb) => event.db == first.db,
+        _ => false,
+    };
+    let later = timeline.events.iter().filter(|event| event.number >= number && !event.never_run);
+    later.filter(again).map(|event| event.number).collect()
 }
 
 /// One run on one log.
@@ -156,6 +207,7 @@ struct Job<'j> {
     /// The log that is recovered: another one where a survivor was chosen.
     log: &'j Log,
     timeline: &'j Timeline,
+    counted: Option<Counted>,
     options: &'j Options,
     progress: &'j dyn Progress,
 }
@@ -235,11 +287,10 @@ impl Job<'_> {
     fn refuse_in_place_of_another(&self) -> Result<()> {
         match self.options.survivor {
             None => Ok(()),
-            Some(_) => Err(Error::new(
-                ErrorKind::Usage,
-                "a survivor is not written in place of the log",
-            )
-            .help("--output NEW writes it to a new file or directory")),
+            Some(_) => {
+                Err(Error::new(ErrorKind::Usage, "a survivor is not written in place of the log")
+                    .help("--output NEW writes it to a new file or directory"))
+            }
         }
     }
 
@@ -274,6 +325,13 @@ impl Job<'_> {
         }
     }
 
+    /// What an event emptied, as it was before.
+    fn before(&self, event: u64) -> Option<Held> {
+        let before = self.counted.as_ref()?.before(event)?;
+        let whole = self.timeline.trailing.first() == Some(&event);
+        Some(if whole { before.told() } else { before.told_counted() })
+    }
+
     fn report(
         &self,
         verdict: Verdict,
@@ -282,7 +340,12 @@ impl Job<'_> {
         started: Instant,
     ) -> RecoverReport {
         let (log, timeline) = (self.log, self.timeline);
-        let (now, before): (Option<Held>, Option<Held>) = (None, None);
+        let now = self.counted.as_ref().map(|counted| counted.now.told());
+        let (before, excise) = match verdict {
+            Verdict::EndsInFlush { event } => (self.before(event), timeline.trailing.clone()),
+            Verdict::FlushWithin { event } => (self.before(event), to_excise(timeline, event)),
+            _ => (None, Vec::new()),
+        };
         RecoverReport {
             schema: 1,
             report: "recover",
@@ -297,6 +360,7 @@ impl Job<'_> {
             commands: timeline.commands,
             verdict,
             trailing: timeline.trailing.clone(),
+            excise,
             events: timeline.events.clone(),
             earlier_events: timeline.earlier,
             times: timeline.times,

@@ -39,6 +39,8 @@ pub struct RecoverReport {
     pub verdict: Verdict,
     /// The numbers of the FLUSHALLs that end the log.
     pub trailing: Vec<u64>,
+    /// The events that have to be taken out so that what the verdict is about is there again.
+    pub excise: Vec<u64>,
     /// What destroyed data, in the order of the log.
     pub events: Vec<Event>,
     /// Events before the first that is listed: only the last ones are kept.
@@ -93,6 +95,11 @@ pub enum Verdict {
         /// The last of them.
         event: u64,
     },
+    /// There is a flush in the log, and there was nothing to be flushed when it came.
+    FlushOfNothing {
+        /// The last of them.
+        event: u64,
+    },
     /// No flush, but keys were deleted or replaced in number.
     Deletions {
         /// The last event.
@@ -102,6 +109,13 @@ pub enum Verdict {
     Nothing,
     /// Nothing in the log destroyed data, and it holds no data: a rewrite has followed, or there never was any.
     Empty,
+}
+
+impl Verdict {
+    /// Whether nothing can be brought back from the log itself.
+    pub fn is_not_in_the_log(self) -> bool {
+        matches!(self, Verdict::FlushOfNothing { .. } | Verdict::Nothing | Verdict::Empty)
+    }
 }
 
 /// What was written, or would be.

@@ -100,7 +100,8 @@ pub(super) fn survivors(log: &Log) -> Vec<Survivor> {
     }
     if !older.is_empty() {
         older.sort_by_key(|file| (file.kind, sequence(&file.path)));
-        let files = older.into_iter().map(|file| SurvivorFile { path: file.path, bytes: file.bytes });
+        let files =
+            older.into_iter().map(|file| SurvivorFile { path: file.path, bytes: file.bytes });
         found.insert(0, (SurvivorKind::Unlisted, files.collect()));
     }
     // Of these nothing can come back.

@@ -298,9 +298,8 @@ impl Reading {
         timeline.times = self.times.first.zip(self.times.last);
         timeline.clock_went_back = self.times.backwards;
         let behind = |event: &Event| {
-            self.effect.is_none_or(|(part, effect)| {
-                (part, effect.end) <= (event.part_index, event.offset)
-            })
+            self.effect
+                .is_none_or(|(part, effect)| (part, effect.end) <= (event.part_index, event.offset))
         };
         timeline.trailing = (timeline.events.iter())
             .filter(|event| event.what == What::Flushall && !event.never_run && behind(event))

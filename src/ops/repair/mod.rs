@@ -111,9 +111,8 @@ pub fn repair(path: &Path, options: &Options, progress: &dyn Progress) -> Result
             if !options.force {
                 kept::refuse_beside_a_writer(&log)?;
             }
-            let write = |place: Place<'_>| {
-                kept::write(&log, &plan.kept(), place, &|_| Ok(()), progress)
-            };
+            let write =
+                |place: Place<'_>| kept::write(&log, &plan.kept(), place, &|_| Ok(()), progress);
             let backup = kept::replace(&log, write)?;
             report.written = Some(place_of(&log));
             report.backup = Some(backup);
