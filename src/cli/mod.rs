@@ -15,6 +15,7 @@ mod log;
 mod position;
 mod progress;
 mod prune;
+mod recover;
 mod repair;
 mod replaying;
 mod restore;
@@ -91,6 +92,8 @@ enum When {
 #[derive(Debug, Subcommand)]
 enum Command {
     Verify(verify::Verify),
+    Recover(recover::Recover),
+    StripFlushall(recover::StripFlushall),
     Repair(repair::Repair),
     Compact(compact::Compact),
     Log(log::Log),
@@ -125,6 +128,8 @@ pub fn main() -> Exit {
     }
     let outcome = match &cli.command {
         Command::Verify(verify) => verify.run(&cli.common),
+        Command::Recover(recover) => recover.run(&cli.common),
+        Command::StripFlushall(strip) => strip.run(&cli.common),
         Command::Repair(repair) => repair.run(&cli.common),
         Command::Compact(compact) => compact.run(&cli.common),
         Command::Log(log) => log.run(&cli.common),
