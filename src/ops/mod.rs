@@ -6,6 +6,7 @@ pub mod compact;
 pub mod digest;
 pub mod generate;
 pub mod islands;
+pub mod lost_expiry;
 pub mod memory;
 pub mod position;
 pub mod repair;

@@ -187,6 +187,9 @@ fn findings(out: &mut String, report: &CompactReport) -> fmt::Result {
             ),
         )?;
     }
+    for lost in &report.lost_expiries {
+        finding("expiries", &super::lost_expiry::sentence(lost))?;
+    }
     if report.passed_fields > 0 {
         let looks = counted(report.passed_fields, "command");
         let what = if report.fields_expire {

@@ -140,6 +140,30 @@ fn a_torn_end_is_left_out_and_told_and_other_damage_is_refused() {
     assert_eq!(place.names(), ["b.aof", "bad.aof", "torn.aof"]);
 }
 
+/// As Redis 5.0 writes SET, PEXPIREAT and two INCRBYFLOAT.
+#[test]
+fn an_expiry_that_an_old_log_may_have_lost_is_told() {
+    let place = Place::new();
+    let begin =
+        [command(&["SET", "k", "1"]), command(&["PEXPIREAT", "k", "4102444800000"])].concat();
+    let sums = [command(&["SET", "k", "1.5"]), command(&["SET", "k", "2"])].concat();
+    place.put("a.aof", [&*begin, &*sums].concat());
+    let told = |run: &Run| {
+        let json: serde_json::Value = serde_json::from_str(&run.stdout).expect("JSON");
+        json["lost_expiries"].clone()
+    };
+    let lost = serde_json::json!(
+        [{"of": "key", "count": 1, "part": "a.aof", "offset": begin.len()}]
+    );
+    for words in [&["compact", "a.aof", "--dry-run"][..], &["digest", "a.aof"]] {
+        let run = place.run(words);
+        assert!(run.stdout.contains("expiries: 1 key has no expiry here and may"), "{run:#?}");
+        assert_eq!(told(&place.run(&[words, &["--json"]].concat())), lost);
+    }
+    place.put("b.aof", [&*begin, &*sums, &*begin].concat());
+    assert_eq!(told(&place.run(&["digest", "b.aof", "--json"])), serde_json::json!([]));
+}
+
 #[test]
 fn a_script_is_refused_by_name_and_place() {
     let place = Place::new();

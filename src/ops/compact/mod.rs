@@ -29,6 +29,7 @@ use crate::escape::Shown;
 use crate::keyspace::fingerprint::Detail;
 use crate::keyspace::from_rdb::Beside;
 use crate::keyspace::{Functions, Keyspace};
+use crate::ops::lost_expiry::lost_expiries;
 use crate::ops::memory::Memory;
 use crate::progress::Progress;
 use crate::rdb::write::{self, Feature, Notes};
@@ -433,6 +434,7 @@ impl Job<'_> {
             failed: failed.collect(),
             carried: carried.collect(),
             relative_times: happened.notes.relative_times,
+            lost_expiries: lost_expiries(&happened, self.log),
             passed_fields: happened.notes.passed_fields,
             fields_expire: self.replay.fields_expire_ms.is_some(),
             torn: self.routing.whole().torn.map(|torn| TornEnd {

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::filter::LeftOut;
 use super::form::Form;
+use crate::ops::lost_expiry::LostExpiry;
 
 /// What a compaction did, or would do.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -47,6 +48,8 @@ pub struct CompactReport {
     pub carried: Vec<Carried>,
     /// Times that were relative to when a command was run.
     pub relative_times: u64,
+    /// Keys and fields whose expiry the log may have lost.
+    pub lost_expiries: Vec<LostExpiry>,
     /// How often a command looked at a field of a hash that expires. Redis since 7.4 does not see a field whose
     /// time has passed when it loads the log, Valkey does.
     pub passed_fields: u64,
