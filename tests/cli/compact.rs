@@ -140,6 +140,21 @@ fn a_torn_end_is_left_out_and_told_and_other_damage_is_refused() {
     assert_eq!(place.names(), ["b.aof", "bad.aof", "torn.aof"]);
 }
 
+#[test]
+fn databases_that_no_server_has_by_default_are_told() {
+    let place = Place::new();
+    let set_in = |db: &str| [command(&["SELECT", db]), command(&["SET", "k", "v"])].concat();
+    place.put("a.aof", set_in("15"));
+    place.put("b.aof", [set_in("15"), set_in("16")].concat());
+    let run = place.run(&["compact", "a.aof", "--dry-run"]);
+    assert!(run.code == Some(0) && !run.stdout.contains("databases"), "{run:#?}");
+    for (form, what) in [("aof", "answers SELECT with an error"), ("rdb", "does not start on it")] {
+        let run = place.run(&["compact", "b.aof", "--dry-run", "--format", form]);
+        let text = run.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains("needs `databases 17`") && text.contains(what), "{run:#?}");
+    }
+}
+
 /// As Redis 5.0 writes SET, PEXPIREAT and two INCRBYFLOAT.
 #[test]
 fn an_expiry_that_an_old_log_may_have_lost_is_told() {

@@ -37,7 +37,7 @@ use crate::rdb::{Kind, Target};
 use crate::replay::{
     Happened, ReplayOptions, RouteOptions, Routed, Routing, is_sample, replay, route,
 };
-use crate::server::{Product, Server, redis, valkey};
+use crate::server::{DEFAULT_DATABASES, Product, Server, redis, valkey};
 
 /// How a log is compacted.
 #[derive(Debug, Clone)]
@@ -427,6 +427,8 @@ impl Job<'_> {
             keys: (counted.keys.iter())
                 .map(|((db, kind), keys)| Keys { db: *db, kind: name_of(*kind), keys: *keys })
                 .collect(),
+            databases_needed: (counted.keys.keys().map(|(db, _)| u64::from(*db) + 1).max())
+                .filter(|needed| *needed > DEFAULT_DATABASES),
             keys_with_expiry: counted.with_expiry,
             reclaimed: reclaimed(&happened, &counted, self.routing.whole().sampling()),
             functions: self.beside.functions.len() as u64,

@@ -33,7 +33,9 @@ pub struct CompactReport {
     pub bytes_after: u64,
     /// Keys, by database and type.
     pub keys: Vec<Keys>,
-    /// Of these, keys that expire.
+    /// How many databases the server needs that loads the result, where that is more than its default of 16.
+    pub databases_needed: Option<u64>,
+    /// Keys that expire.
     pub keys_with_expiry: u64,
     /// By the first word of keys' names, where most was reclaimed; an estimate from a sixteenth of the keys where
     /// the log has 64 MiB or more.
