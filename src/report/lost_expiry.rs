@@ -5,16 +5,15 @@ use crate::units::{Count, counted};
 
 /// The sentence for one of them.
 pub(super) fn sentence(lost: &LostExpiry) -> String {
-    let (thing, set, increment, servers) = match lost.of {
-        Owner::Key => ("key", "SET", "INCRBYFLOAT", "Redis 2.6 to 5.0"),
-        Owner::Field => ("field", "HSET", "HINCRBYFLOAT", "Redis 7.4 to 8.0"),
+    let (thing, increment, set, servers) = match lost.of {
+        Owner::Key => ("key", "INCRBYFLOAT", "SET", "Redis 2.6 to 5.0"),
+        Owner::Field => ("field", "HINCRBYFLOAT", "HSET", "Redis 7.4 to 8.0"),
     };
-    let (have, them) = if lost.count == 1 { ("has", "it") } else { ("have", "them") };
+    let have = if lost.count == 1 { "has" } else { "have" };
     format!(
-        "{} {have} no expiry here and may have one on the server that wrote the log: {servers} write \
-         {increment} as {set}, which takes the expiry away when the log is loaded. Whether it was one or a \
-         {set} of a client, the log does not tell; look at {them} before you rely on {them} (the first in {} \
-         at byte {})",
+        "{} {have} no expiry here, and may have one on the server that wrote the log: {servers} log \
+         {increment} as {set}, which takes it away on loading. The log does not tell whether a client did so \
+         (the first in {} at byte {})",
         counted(lost.count, thing),
         lost.part,
         Count(lost.offset)

@@ -172,7 +172,7 @@ fn an_expiry_that_an_old_log_may_have_lost_is_told() {
     );
     for words in [&["compact", "a.aof", "--dry-run"][..], &["digest", "a.aof"]] {
         let run = place.run(words);
-        assert!(run.stdout.contains("expiries: 1 key has no expiry here and may"), "{run:#?}");
+        assert!(run.stdout.contains("expiries: 1 key has no expiry here, and may"), "{run:#?}");
         assert_eq!(told(&place.run(&[words, &["--json"]].concat())), lost);
     }
     place.put("b.aof", [&*begin, &*sums, &*begin].concat());
