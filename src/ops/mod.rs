@@ -12,6 +12,7 @@ pub mod islands;
 pub mod kept;
 pub mod list;
 pub mod log;
+pub mod lost_expiry;
 pub mod memory;
 pub mod position;
 pub mod recover;

@@ -11,6 +11,7 @@ pub mod generate;
 pub mod list;
 pub mod log;
 pub mod recover;
+mod lost_expiry;
 pub mod repair;
 pub mod restore;
 pub mod retention;

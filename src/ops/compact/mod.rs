@@ -29,6 +29,7 @@ use crate::escape::Shown;
 use crate::keyspace::fingerprint::Detail;
 use crate::keyspace::from_rdb::Beside;
 use crate::keyspace::{Functions, Keyspace};
+use crate::ops::lost_expiry::lost_expiries;
 use crate::ops::memory::Memory;
 use crate::progress::Progress;
 use crate::rdb::write::{self, Feature, Notes};
@@ -36,7 +37,7 @@ use crate::rdb::{Kind, Target};
 use crate::replay::{
     Happened, ReplayOptions, RouteOptions, Routed, Routing, is_sample, replay, route,
 };
-use crate::server::{Product, Server, redis, valkey};
+use crate::server::{DEFAULT_DATABASES, Product, Server, redis, valkey};
 
 /// How a log is compacted.
 #[derive(Debug, Clone)]
@@ -426,6 +427,8 @@ impl Job<'_> {
             keys: (counted.keys.iter())
                 .map(|((db, kind), keys)| Keys { db: *db, kind: name_of(*kind), keys: *keys })
                 .collect(),
+            databases_needed: (counted.keys.keys().map(|(db, _)| u64::from(*db) + 1).max())
+                .filter(|needed| *needed > DEFAULT_DATABASES),
             keys_with_expiry: counted.with_expiry,
             reclaimed: reclaimed(&happened, &counted, self.routing.whole().sampling()),
             functions: self.beside.functions.len() as u64,
@@ -433,6 +436,7 @@ impl Job<'_> {
             failed: failed.collect(),
             carried: carried.collect(),
             relative_times: happened.notes.relative_times,
+            lost_expiries: lost_expiries(&happened, self.log),
             passed_fields: happened.notes.passed_fields,
             fields_expire: self.replay.fields_expire_ms.is_some(),
             torn: self.routing.whole().torn.map(|torn| TornEnd {
