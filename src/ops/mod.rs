@@ -1,13 +1,22 @@
 //! What a person asks for: typed options in, a typed report out, nothing printed.
 
 pub mod archive;
+pub mod backup;
 pub mod bench;
 pub mod check_aof;
 pub mod compact;
 pub mod digest;
 pub mod generate;
+pub mod holdings;
 pub mod islands;
+pub mod kept;
+pub mod list;
+pub mod log;
 pub mod memory;
+pub mod position;
+pub mod recover;
 pub mod repair;
+pub mod restore;
+pub mod retention;
 pub mod survey;
 pub mod verify;

@@ -5,8 +5,10 @@
 
 mod compact;
 mod input;
+mod log;
 mod output;
 mod repair;
+mod shell;
 mod under_way;
 
 use std::ffi::OsStr;

@@ -126,6 +126,10 @@ pub struct Contents {
     pub schema: u32,
     /// What wrote it: `aofkit 0.1.0`.
     pub tool: String,
+    /// Whether it is a backup: one that got its name only after it was read back and found whole, and that retention
+    /// may remove one day.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub backup: bool,
     /// The time that it is of: of a backup, when the log was read.
     pub created: Timestamp,
     /// Where the log came from.

@@ -50,6 +50,8 @@ pub struct CompressOptions {
     pub threads: usize,
     /// The fingerprint of the data set, where it was taken, to be noted in the archive.
     pub fingerprint: Option<String>,
+    /// Whether the archive is a backup: see [`Contents::backup`].
+    pub backup: bool,
     /// Whether a damaged log is packed all the same.
     pub damaged: bool,
     /// Whether the archive is read back before it appears.
@@ -70,6 +72,7 @@ impl CompressOptions {
             appenddirname: None,
             threads: 0,
             fingerprint: None,
+            backup: false,
             damaged: false,
             check: true,
         }
@@ -254,6 +257,7 @@ pub fn pack(
     let mut contents = Contents {
         schema: SCHEMA,
         tool: concat!("aofkit ", env!("CARGO_PKG_VERSION")).to_owned(),
+        backup: options.backup,
         created: options.created,
         source: Source {
             path: options.source.path.clone().or_else(|| Some(log.path.clone())),
