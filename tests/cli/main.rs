@@ -3,10 +3,13 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+mod backup;
 mod compact;
 mod input;
 mod output;
+mod prune;
 mod repair;
+mod restore;
 mod under_way;
 
 use std::ffi::OsStr;
