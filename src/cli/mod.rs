@@ -11,11 +11,15 @@ mod extract;
 mod generate;
 mod keep;
 mod list;
+mod log;
+mod position;
 mod progress;
 mod prune;
+mod recover;
 mod repair;
 mod replaying;
 mod restore;
+mod shell;
 mod size;
 mod time;
 mod verify;
@@ -88,8 +92,11 @@ enum When {
 #[derive(Debug, Subcommand)]
 enum Command {
     Verify(verify::Verify),
+    Recover(recover::Recover),
+    StripFlushall(recover::StripFlushall),
     Repair(repair::Repair),
     Compact(compact::Compact),
+    Log(log::Log),
     Compress(compress::Compress),
     Extract(extract::Extract),
     Digest(digest::Digest),
@@ -100,6 +107,8 @@ enum Command {
     Prune(prune::Prune),
     Generate(generate::Generate),
     Bench(bench::Bench),
+    Completions(shell::Completions),
+    Man(shell::Man),
 }
 
 /// Runs the command line of the process and says how to exit.
@@ -119,8 +128,11 @@ pub fn main() -> Exit {
     }
     let outcome = match &cli.command {
         Command::Verify(verify) => verify.run(&cli.common),
+        Command::Recover(recover) => recover.run(&cli.common),
+        Command::StripFlushall(strip) => strip.run(&cli.common),
         Command::Repair(repair) => repair.run(&cli.common),
         Command::Compact(compact) => compact.run(&cli.common),
+        Command::Log(log) => log.run(&cli.common),
         Command::Compress(compress) => compress.run(&cli.common),
         Command::Extract(extract) => extract.run(&cli.common),
         Command::Digest(digest) => digest.run(&cli.common),
@@ -131,6 +143,8 @@ pub fn main() -> Exit {
         Command::Prune(prune) => prune.run(&cli.common),
         Command::Generate(generate) => generate.run(&cli.common),
         Command::Bench(bench) => bench.run(&cli.common),
+        Command::Completions(completions) => completions.run(),
+        Command::Man(man) => man.run(),
     };
     outcome.unwrap_or_else(|error| report_error(&error))
 }
@@ -167,7 +181,17 @@ fn set_up(common: &Common) -> Result<(), Error> {
 /// Prints a result to stdout. A reader that has gone away ends the program quietly, as it does every filter.
 fn print(text: &str) -> Result<(), Error> {
     let mut out = anstream::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    printed(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+/// As [`print`], of text without colour, which need not be looked through.
+fn print_bytes(text: &[u8]) -> Result<(), Error> {
+    let mut out = std::io::stdout().lock();
+    printed(out.write_all(text).and_then(|()| out.flush()))
+}
+
+fn printed(outcome: std::io::Result<()>) -> Result<(), Error> {
+    match outcome {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
         Err(error) => Err(Error::io("write the report to", "standard output", error)),

@@ -9,6 +9,8 @@ pub mod compact;
 pub mod digest;
 pub mod generate;
 pub mod list;
+pub mod log;
+pub mod recover;
 pub mod repair;
 pub mod restore;
 pub mod retention;

@@ -6,10 +6,12 @@
 mod backup;
 mod compact;
 mod input;
+mod log;
 mod output;
 mod prune;
 mod repair;
 mod restore;
+mod shell;
 mod under_way;
 
 use std::ffi::OsStr;

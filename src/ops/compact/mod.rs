@@ -291,7 +291,11 @@ impl Job<'_> {
         }
         let (found, functions) = phases.time("check", || {
             let log = open(path)?;
-            let read = RouteOptions { slice: None, ..self.options.route.clone() };
+            let read = RouteOptions {
+                key_specs: self.options.route.key_specs.clone(),
+                memory: self.options.route.memory,
+                ..RouteOptions::default()
+            };
             let routing = route(&log, &read, progress)?;
             let mut found = Counted::default();
             let everything = Filter::default();

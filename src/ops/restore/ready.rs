@@ -93,6 +93,10 @@ fn verified(
     let options = verify::Options { servers: server.into_iter().collect() };
     match verify_path(path, &options, progress)? {
         LogOutcome::Read(report) => Ok(report),
+        LogOutcome::Archive(_) => {
+            let what = "what is in it is an archive again, and no log";
+            Err(Error::new(ErrorKind::Refused, what).at(archive))
+        }
         LogOutcome::BrokenSet { message, .. } | LogOutcome::Failed { message, .. } => {
             Err(Error::new(ErrorKind::Refused, format!("the log in it is not whole: {message}"))
                 .at(archive))
