@@ -106,7 +106,7 @@ fn verdict(out: &mut String, report: &BackupReport) -> fmt::Result {
     }
     match &report.archive {
         Some(archive) => {
-            let what = if report.damaged { "the log as it is" } else { "the log" };
+            let what = if report.damaged { "the log, damaged as it was," } else { "the log" };
             let read_back = if report.read_back { ", read back and the same" } else { "" };
             let word = Styled(GOOD, "BACKED UP");
             writeln!(out, "{word}: {what} is in {}{read_back}", ShownPath(archive))

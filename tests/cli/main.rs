@@ -3,11 +3,14 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+mod backup;
 mod compact;
 mod input;
 mod log;
 mod output;
+mod prune;
 mod repair;
+mod restore;
 mod shell;
 mod under_way;
 
