@@ -6,6 +6,7 @@
 mod compact;
 mod input;
 mod output;
+mod recover;
 mod repair;
 mod shell;
 mod under_way;
