@@ -15,6 +15,7 @@ mod servers {
     pub(crate) mod keyspace_rdb;
     pub(crate) mod loader;
     pub(crate) mod rdb;
+    pub(crate) mod recover;
     pub(crate) mod rewrite;
     pub(crate) mod sets;
     pub(crate) mod verdicts;
@@ -31,6 +32,7 @@ fn main() {
         servers::keyspace_rdb::trials(),
         servers::loader::trials(),
         servers::rdb::trials(),
+        servers::recover::trials(),
         servers::rewrite::trials(),
         servers::sets::trials(),
         servers::verdicts::trials(),
