@@ -15,6 +15,7 @@ mod servers {
     pub(crate) mod keyspace_rdb;
     pub(crate) mod loader;
     pub(crate) mod rdb;
+    pub(crate) mod recover;
     pub(crate) mod restore;
     pub(crate) mod rewrite;
     pub(crate) mod sets;
@@ -33,6 +34,7 @@ fn main() {
         servers::loader::trials(),
         servers::rdb::trials(),
         servers::restore::trials(),
+        servers::recover::trials(),
         servers::rewrite::trials(),
         servers::sets::trials(),
         servers::verdicts::trials(),

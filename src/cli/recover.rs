@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args};
+use clap::{ArgAction, Args, ValueEnum};
 
 use super::exit::Exit;
 use super::position::parse_position;
@@ -10,8 +10,11 @@ use super::progress::Bar;
 use super::replaying::Replaying;
 use super::{Common, message, print};
 use crate::error::{Error, ErrorKind, Result};
+use crate::glob::Glob;
 use crate::ops::position::Position;
-use crate::ops::recover::{Choice, Options, Output, RecoverReport, Verdict, recover};
+use crate::ops::recover::{
+    Choice, Expired, Options, Output, RecoverReport, Verdict, Winner, recover,
+};
 use crate::report;
 use crate::server::Server;
 
@@ -34,8 +37,34 @@ pub(super) struct Recover {
     /// Take out these events of the timeline, and keep all later writes
     #[arg(long, value_name = "N[,M...]", value_delimiter = ',', group = "choice")]
     excise: Vec<u64>,
+    /// Keep the two sides of a flush apart and join them key by key; this side wins where both have a key. The
+    /// flush is the one that cost most, or that of --excise; with --survivor, that is the older side
+    #[arg(long, value_name = "WINNER", conflicts_with_all = ["strip", "until"])]
+    merge: Option<WinnerArg>,
+    /// Bring back the keys that match this pattern as they were when they were last deleted or flushed, and keep
+    /// everything else as it is; may be repeated
+    #[arg(long, value_name = "GLOB", conflicts_with_all = ["choice", "merge"])]
+    undelete: Vec<Glob>,
     #[command(flatten)]
     how: How,
+}
+
+/// Which side of a flush wins.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum WinnerArg {
+    /// What was built after the flush
+    Newer,
+    /// What stood before the flush
+    Older,
+}
+
+/// What becomes of keys whose expiry has passed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ExpiredArg {
+    /// Leave them out: a server would delete them at once
+    Drop,
+    /// Write them as they are
+    Keep,
 }
 
 /// Take out the FLUSHALL that ends the log, and nothing else: recover --strip
@@ -51,6 +80,12 @@ pub(super) struct StripFlushall {
 /// How it is done.
 #[derive(Debug, Args)]
 struct How {
+    /// Recover this database alone, and leave the others as they are
+    #[arg(short, long, value_name = "N")]
+    db: Option<u32>,
+    /// With --merge and --undelete: what becomes of keys that come back with an expiry that has passed
+    #[arg(long, value_name = "WHAT", default_value = "drop")]
+    expired: ExpiredArg,
     /// Use what survived beside the log, by its number in the report, instead of the log
     #[arg(long, value_name = "N")]
     survivor: Option<u64>,
@@ -89,7 +124,26 @@ Exit codes: 0 recovered, or nothing that destroys data in the log; 1 a look or a
 
 impl Recover {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
-        let choice = if self.strip {
+        let winner = self.merge.map(|winner| match winner {
+            WinnerArg::Newer => Winner::Newer,
+            WinnerArg::Older => Winner::Older,
+        });
+        let choice = if let Some(winner) = winner {
+            let event = match self.excise.as_slice() {
+                [] => None,
+                [event] => Some(*event),
+                _ => {
+                    return Err(Error::new(
+                        ErrorKind::Usage,
+                        "--merge joins the two sides of one flush",
+                    )
+                    .help("give one number to --excise"));
+                }
+            };
+            Choice::Merge { winner, event }
+        } else if !self.undelete.is_empty() {
+            Choice::Undelete(self.undelete.clone())
+        } else if self.strip {
             Choice::Strip
         } else if let Some(position) = &self.until {
             Choice::Until(position.clone())
@@ -113,7 +167,14 @@ impl How {
         let options = Options {
             output: self.output(&choice)?,
             choice,
+            db: self.db,
+            expired: match self.expired {
+                ExpiredArg::Drop => Expired::Drop,
+                ExpiredArg::Keep => Expired::Keep,
+            },
+            now_ms: self.replaying.now_ms(),
             survivor: self.survivor,
+            server: self.server,
             preview: self.preview,
             force: self.force,
             route: self.replaying.route(),
@@ -139,7 +200,7 @@ impl How {
         if *choice == Choice::Look {
             if given {
                 return Err(Error::new(ErrorKind::Usage, "what shall be written?").help(
-                    "--strip, --until, --excise say how to recover; without one of them nothing is written",
+                    "--strip, --until, --excise, --merge and --undelete say how to recover; without one of them nothing is written",
                 ));
             }
             return Ok(Output::DryRun);

@@ -157,6 +157,7 @@ impl CommandId {
     pub const FLUSHALL: CommandId = CommandId::named("FLUSHALL");
     pub const FLUSHDB: CommandId = CommandId::named("FLUSHDB");
     pub const FUNCTION: CommandId = CommandId::named("FUNCTION");
+    pub const GETDEL: CommandId = CommandId::named("GETDEL");
     pub const HEXPIRE: CommandId = CommandId::named("HEXPIRE");
     pub const HOST: CommandId = CommandId::named("HOST:");
     pub const HPERSIST: CommandId = CommandId::named("HPERSIST");

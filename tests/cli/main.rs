@@ -9,6 +9,7 @@ mod input;
 mod log;
 mod output;
 mod prune;
+mod recover;
 mod repair;
 mod restore;
 mod shell;

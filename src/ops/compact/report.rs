@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::filter::LeftOut;
 use super::form::Form;
 use crate::ops::lost_expiry::LostExpiry;
+use crate::rdb::Kind;
 
 /// What a compaction did, or would do.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -78,7 +79,7 @@ pub struct Keys {
     pub db: u32,
     /// The type, as TYPE names it.
     #[serde(rename = "type")]
-    pub kind: &'static str,
+    pub kind: Kind,
     /// How many.
     pub keys: u64,
 }
