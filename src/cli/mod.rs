@@ -3,6 +3,7 @@
 mod bench;
 mod check_aof;
 mod compact;
+mod diff;
 mod digest;
 mod exit;
 mod generate;
@@ -88,6 +89,7 @@ enum Command {
     Compact(compact::Compact),
     Log(log::Log),
     Digest(digest::Digest),
+    Diff(diff::Diff),
     CheckAof(check_aof::CheckAof),
     Generate(generate::Generate),
     Bench(bench::Bench),
@@ -115,6 +117,7 @@ pub fn main() -> Exit {
         Command::Repair(repair) => repair.run(&cli.common),
         Command::Compact(compact) => compact.run(&cli.common),
         Command::Log(log) => log.run(&cli.common),
+        Command::Diff(diff) => diff.run(&cli.common),
         Command::Digest(digest) => digest.run(&cli.common),
         Command::CheckAof(check) => check.run(&cli.common),
         Command::Generate(generate) => generate.run(&cli.common),
@@ -164,6 +167,25 @@ fn print(text: &str) -> Result<(), Error> {
 fn print_bytes(text: &[u8]) -> Result<(), Error> {
     let mut out = std::io::stdout().lock();
     printed(out.write_all(text).and_then(|()| out.flush()))
+}
+
+/// Lines on their way to stdout, many at a time.
+#[derive(Default)]
+struct Lines(Vec<u8>);
+
+impl Lines {
+    /// Enough that the system is not asked for each line.
+    const BYTES: usize = 64 << 10;
+
+    fn add(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), Error> {
+        write(&mut self.0);
+        if self.0.len() < Self::BYTES { Ok(()) } else { self.flush() }
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        let text = std::mem::take(&mut self.0);
+        if text.is_empty() { Ok(()) } else { print_bytes(&text) }
+    }
 }
 
 fn printed(outcome: std::io::Result<()>) -> Result<(), Error> {

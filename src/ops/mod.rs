@@ -3,9 +3,11 @@
 pub mod bench;
 pub mod check_aof;
 pub mod compact;
+pub mod diff;
 pub mod digest;
 pub mod generate;
 pub mod islands;
+pub mod key_state;
 pub mod log;
 pub mod memory;
 pub mod position;

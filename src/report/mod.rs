@@ -4,6 +4,7 @@
 
 pub mod bench;
 pub mod compact;
+pub mod diff;
 pub mod digest;
 pub mod generate;
 pub mod log;

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod compact;
+mod diff;
 mod input;
 mod log;
 mod output;

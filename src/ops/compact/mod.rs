@@ -29,10 +29,11 @@ use crate::escape::Shown;
 use crate::keyspace::fingerprint::Detail;
 use crate::keyspace::from_rdb::Beside;
 use crate::keyspace::{Functions, Keyspace};
+use crate::ops::key_state::kind_name;
 use crate::ops::memory::Memory;
 use crate::progress::Progress;
 use crate::rdb::write::{self, Feature, Notes};
-use crate::rdb::{Kind, Target};
+use crate::rdb::Target;
 use crate::replay::{
     Happened, ReplayOptions, RouteOptions, Routed, Routing, is_sample, replay, route,
 };
@@ -424,7 +425,7 @@ impl Job<'_> {
             bytes_before: self.log.bytes(),
             bytes_after: bytes,
             keys: (counted.keys.iter())
-                .map(|((db, kind), keys)| Keys { db: *db, kind: name_of(*kind), keys: *keys })
+                .map(|((db, kind), keys)| Keys { db: *db, kind: kind_name(*kind), keys: *keys })
                 .collect(),
             keys_with_expiry: counted.with_expiry,
             reclaimed: reclaimed(&happened, &counted, self.routing.whole().sampling()),
@@ -468,17 +469,4 @@ fn reclaimed(happened: &Happened, counted: &Counted, sampling: usize) -> Vec<Rec
     });
     all.truncate(PREFIXES);
     all
-}
-
-/// A type as TYPE names it.
-fn name_of(kind: Kind) -> &'static str {
-    match kind {
-        Kind::String => "string",
-        Kind::List => "list",
-        Kind::Set => "set",
-        Kind::Zset => "zset",
-        Kind::Hash => "hash",
-        Kind::Stream => "stream",
-        Kind::Module => "module",
-    }
 }

@@ -9,6 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::escape::Shown;
 use crate::keyspace::fingerprint::{Detail, Fingerprint};
 use crate::keyspace::{Db, Entry, Keyspace, Value};
+use crate::ops::key_state::kind_of;
 use crate::rdb::Kind;
 use crate::rdb::write::{Feature, WriteError, Writer};
 use crate::replay::{PrefixCounter, Prefixes};
@@ -203,19 +204,6 @@ fn each<'a>(
         }
     }
     Ok(())
-}
-
-/// What a key holds. What is carried because it is not understood counts as a module's value.
-fn kind_of(value: &Value<'_>) -> Kind {
-    match value {
-        Value::String(_) => Kind::String,
-        Value::List(_) => Kind::List,
-        Value::Set(_) => Kind::Set,
-        Value::Zset(_) => Kind::Zset,
-        Value::Hash(_) => Kind::Hash,
-        Value::Stream(_) => Kind::Stream,
-        Value::Module(_) | Value::Opaque(_) => Kind::Module,
-    }
 }
 
 #[cfg(test)]
