@@ -5,6 +5,7 @@ mod bench;
 mod check_aof;
 mod compact;
 mod compress;
+mod diff;
 mod digest;
 mod exit;
 mod extract;
@@ -100,6 +101,7 @@ enum Command {
     Compress(compress::Compress),
     Extract(extract::Extract),
     Digest(digest::Digest),
+    Diff(diff::Diff),
     CheckAof(check_aof::CheckAof),
     Backup(backup::Backup),
     Restore(restore::Restore),
@@ -135,6 +137,7 @@ pub fn main() -> Exit {
         Command::Log(log) => log.run(&cli.common),
         Command::Compress(compress) => compress.run(&cli.common),
         Command::Extract(extract) => extract.run(&cli.common),
+        Command::Diff(diff) => diff.run(&cli.common),
         Command::Digest(digest) => digest.run(&cli.common),
         Command::CheckAof(check) => check.run(&cli.common),
         Command::Backup(backup) => backup.run(&cli.common),
@@ -188,6 +191,25 @@ fn print(text: &str) -> Result<(), Error> {
 fn print_bytes(text: &[u8]) -> Result<(), Error> {
     let mut out = std::io::stdout().lock();
     printed(out.write_all(text).and_then(|()| out.flush()))
+}
+
+/// Lines on their way to stdout, many at a time.
+#[derive(Default)]
+struct Lines(Vec<u8>);
+
+impl Lines {
+    /// Enough that the system is not asked for each line.
+    const BYTES: usize = 64 << 10;
+
+    fn add(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), Error> {
+        write(&mut self.0);
+        if self.0.len() < Self::BYTES { Ok(()) } else { self.flush() }
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        let text = std::mem::take(&mut self.0);
+        if text.is_empty() { Ok(()) } else { print_bytes(&text) }
+    }
 }
 
 fn printed(outcome: std::io::Result<()>) -> Result<(), Error> {

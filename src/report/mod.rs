@@ -6,6 +6,7 @@ pub mod archive;
 pub mod backup;
 pub mod bench;
 pub mod compact;
+pub mod diff;
 pub mod digest;
 pub mod generate;
 pub mod list;

@@ -5,6 +5,7 @@
 
 mod backup;
 mod compact;
+mod diff;
 mod input;
 mod log;
 mod output;
