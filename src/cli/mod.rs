@@ -1,11 +1,17 @@
 //! The face: one file a subcommand, progress, exit codes.
 
+mod askpass;
+mod backup;
 mod bench;
 mod check_aof;
 mod compact;
+mod connection;
 mod digest;
+mod duration;
 mod exit;
 mod generate;
+mod interrupt;
+mod live;
 mod progress;
 mod repair;
 mod replaying;
@@ -19,7 +25,6 @@ use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 
 pub use exit::Exit;
 
-use crate::disk::publish::abandon_all;
 use crate::error::Error;
 use crate::report::style::{ERROR, QUIET, Styled};
 
@@ -84,6 +89,7 @@ enum Command {
     Repair(repair::Repair),
     Compact(compact::Compact),
     Digest(digest::Digest),
+    Backup(Box<backup::Backup>),
     CheckAof(check_aof::CheckAof),
     Generate(generate::Generate),
     Bench(bench::Bench),
@@ -109,11 +115,14 @@ pub fn main() -> Exit {
         Command::Repair(repair) => repair.run(&cli.common),
         Command::Compact(compact) => compact.run(&cli.common),
         Command::Digest(digest) => digest.run(&cli.common),
+        Command::Backup(backup) => backup.run(&cli.common),
         Command::CheckAof(check) => check.run(&cli.common),
         Command::Generate(generate) => generate.run(&cli.common),
         Command::Bench(bench) => bench.run(&cli.common),
     };
-    outcome.unwrap_or_else(|error| report_error(&error))
+    let exit = outcome.unwrap_or_else(|error| report_error(&error));
+    interrupt::wait_if_interrupted();
+    exit
 }
 
 /// clap's choice in the words of the crate that writes colours.
@@ -133,11 +142,7 @@ impl WriteGlobal for ColorChoice {
 }
 
 fn set_up(common: &Common) -> Result<(), Error> {
-    // Ctrl-C and SIGTERM: unfinished output goes, nothing else is left to undo.
-    let _ = ctrlc::set_handler(|| {
-        abandon_all();
-        std::process::exit(i32::from(Exit::Interrupted.code()));
-    });
+    interrupt::listen();
     if let Some(threads) = common.threads {
         // Fails only when a pool exists already, which cannot be at this point.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();

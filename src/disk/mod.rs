@@ -3,6 +3,7 @@
 //! - [`Mapping`]: a file mapped read-only, safe against being cut while it is read.
 //! - `guard`: the signal handler behind that safety.
 //! - [`publish`]: output that appears whole or not at all.
+//! - [`Lock`]: keeps two runs apart.
 //! - [`holders`]: which processes have a file open for writing.
 //! - [`cut_tail`]: shortens a file after what it cuts off has been put into safety.
 
@@ -10,12 +11,14 @@ mod cut;
 #[allow(unsafe_code)]
 mod guard;
 pub mod holders;
+mod lock;
 #[allow(unsafe_code)]
 mod map;
 mod prefetch;
 pub mod publish;
 
 pub use cut::{Stamp, cut_tail};
+pub use lock::{Asked, Lock};
 pub use map::{Change, Mapping};
 
 pub use prefetch::prefetch;

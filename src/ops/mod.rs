@@ -6,6 +6,7 @@ pub mod compact;
 pub mod digest;
 pub mod generate;
 pub mod islands;
+pub mod live;
 pub mod memory;
 pub mod repair;
 pub mod survey;

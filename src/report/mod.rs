@@ -6,6 +6,7 @@ pub mod bench;
 pub mod compact;
 pub mod digest;
 pub mod generate;
+pub mod live;
 pub mod repair;
 pub mod style;
 pub mod time;
