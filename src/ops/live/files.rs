@@ -11,6 +11,7 @@ use super::endpoint::Endpoint;
 use super::info::Info;
 use super::server::ServerSeen;
 use crate::aof::manifest::{self, Manifest};
+use crate::disk::holders::writers;
 use crate::disk::{Asked, Lock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::ShownPath;
@@ -160,21 +161,29 @@ impl Files {
         fs::metadata(path).ok().map(|metadata| FileId::of(&metadata))
     }
 
-    fn bytes(&self) -> Result<u64> {
+    /// The length of all parts together, and of the base.
+    fn bytes(&self) -> Result<(u64, u64)> {
         let sizes = self.parts()?.into_iter().map(|part| {
             fs::metadata(&part).map(|file| file.len()).map_err(|e| Error::io("look at", part, e))
         });
-        sizes.sum()
+        let sizes = sizes.collect::<Result<Vec<_>>>()?;
+        let base = if self.appenddirname.is_some() { sizes.first().copied() } else { None };
+        Ok((sizes.iter().sum(), base.unwrap_or(0)))
     }
 
     /// Makes sure that this is the log of the server that answers: it must be as long as the server says, which
-    /// is asked for between two looks at the files, as they may grow.
+    /// is asked for between two looks at the files, as they may grow. Or the server's process has it open.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Refused`] when the lengths differ.
-    pub fn check(&self, connection: &mut Connection, endpoint: &Endpoint) -> Result<()> {
-        let mut last = (0, 0, 0);
+    pub fn check(
+        &self,
+        connection: &mut Connection,
+        endpoint: &Endpoint,
+        server: &ServerSeen,
+    ) -> Result<()> {
+        let mut last = (0, 0);
         for _ in 0..LOOKS {
             let before = self.bytes();
             let info = Info::ask(connection, "persistence")
@@ -182,8 +191,8 @@ impl Files {
             let after = self.bytes();
             let Some(said) = info.number::<u64>("aof_current_size") else { return Ok(()) };
             match (before, after) {
-                (Ok(before), Ok(after)) if (before..=after).contains(&said) => return Ok(()),
-                (Ok(before), Ok(after)) => last = (before, after, said),
+                (Ok(before), Ok(after)) if is_between(said, before, after) => return Ok(()),
+                (Ok((before, _)), Ok(_)) => last = (before, said),
                 // A rewrite may have taken a file away between the manifest and the look at it.
                 (Err(error), _) | (_, Err(error)) if error.kind() != ErrorKind::NotFound => {
                     return Err(error);
@@ -191,7 +200,13 @@ impl Files {
                 _ => {}
             }
         }
-        let (_, here, said) = last;
+        let writes = |part: &PathBuf| {
+            writers(part).iter().any(|holder| holder.pid == server.process && server.process != 0)
+        };
+        if self.parts()?.last().is_some_and(writes) {
+            return Ok(());
+        }
+        let (here, said) = last;
         Err(Error::new(
             ErrorKind::Refused,
             format!(
@@ -202,6 +217,13 @@ impl Files {
         .at(&self.log)
         .help("--dir says where the data directory of that server is on this machine"))
     }
+}
+
+/// Whether what the server says lies between two looks at the files. A server that was started with no data, and has not
+/// rewritten its log since, leaves the base out of its count (7.0, observed).
+fn is_between(said: u64, before: (u64, u64), after: (u64, u64)) -> bool {
+    (before.0..=after.0).contains(&said)
+        || (before.0.saturating_sub(before.1)..=after.0.saturating_sub(after.1)).contains(&said)
 }
 
 /// How often the length is compared before it counts as different: a rewrite can end between two looks.

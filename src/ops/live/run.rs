@@ -126,7 +126,7 @@ impl<'r> Run<'r> {
         if info.flag("aof_rewrite_in_progress") {
             return Ok(());
         }
-        self.files.check(connection, endpoint)
+        self.files.check(connection, endpoint, &self.server)
     }
 
     /// Where links may be made: with the backups, or else with the log, which is on the right file system for sure.
