@@ -5,10 +5,12 @@ mod backup;
 mod bench;
 mod check_aof;
 mod compact;
+mod compress;
 mod connection;
 mod digest;
 mod duration;
 mod exit;
+mod extract;
 mod generate;
 mod interrupt;
 mod live;
@@ -88,6 +90,8 @@ enum Command {
     Verify(verify::Verify),
     Repair(repair::Repair),
     Compact(compact::Compact),
+    Compress(compress::Compress),
+    Extract(extract::Extract),
     Digest(digest::Digest),
     Backup(Box<backup::Backup>),
     CheckAof(check_aof::CheckAof),
@@ -114,6 +118,8 @@ pub fn main() -> Exit {
         Command::Verify(verify) => verify.run(&cli.common),
         Command::Repair(repair) => repair.run(&cli.common),
         Command::Compact(compact) => compact.run(&cli.common),
+        Command::Compress(compress) => compress.run(&cli.common),
+        Command::Extract(extract) => extract.run(&cli.common),
         Command::Digest(digest) => digest.run(&cli.common),
         Command::Backup(backup) => backup.run(&cli.common),
         Command::CheckAof(check) => check.run(&cli.common),

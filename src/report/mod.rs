@@ -2,6 +2,7 @@
 //!
 //! The text carries colour as ANSI codes; whoever prints it strips them where they are not wanted.
 
+pub mod archive;
 pub mod bench;
 pub mod compact;
 pub mod digest;

@@ -12,7 +12,7 @@ use super::info::Info;
 use super::server::ServerSeen;
 use crate::aof::manifest::{self, Manifest};
 use crate::disk::holders::writers;
-use crate::disk::{Asked, Lock};
+use crate::disk::Lock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::ShownPath;
 
@@ -107,24 +107,23 @@ impl Files {
     ///
     /// [`ErrorKind::Locked`] when another run has it.
     pub fn lock(&self, state: &Path) -> Result<Lock> {
-        let mut asked = Lock::on(self.place())?;
-        if matches!(asked, Asked::Unknown) {
-            asked = Lock::file(&state.join(format!(".aofkit-live-{}.lock", self.identity())))?;
-        }
-        match asked {
-            Asked::Ours(lock) => Ok(lock),
-            Asked::Taken => Err(Error::new(
+        let taken = match Lock::take_directory(self.place()) {
+            // A file system that knows no locks on directories, as NFS.
+            Err(error) if error.kind() == ErrorKind::Io => {
+                let name = format!(".aofkit-live-{}.lock", self.identity());
+                Lock::take(&state.join(name), "backup --live")
+            }
+            taken => taken,
+        };
+        taken.map_err(|error| match error.kind() {
+            ErrorKind::Locked => Error::new(
                 ErrorKind::Locked,
                 "another run of aofkit is at work on this server's log",
             )
             .at(self.place())
-            .help("wait until it is done; a run that was killed holds no lock")),
-            Asked::Unknown => Err(Error::new(
-                ErrorKind::Io,
-                "no lock can be had, neither on it nor in the backup directory",
-            )
-            .at(self.place())),
-        }
+            .help("wait until it is done; a run that was killed holds no lock"),
+            _ => error,
+        })
     }
 
     /// The manifest as it is now; `None` of a single file.

@@ -99,6 +99,8 @@ pub struct LiveOptions {
     pub reconnect: Duration,
     /// Whether a replica will do.
     pub allow_replica: bool,
+    /// Whether the last file, which grows while it is backed up, is copied first: for what reads it by its path.
+    pub fixed: bool,
 }
 
 /// What a backup is made from: the log at one moment, and whose it is.

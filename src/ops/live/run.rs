@@ -242,7 +242,10 @@ impl<'r> Run<'r> {
 
     /// Takes the snapshot, and makes sure around it that the server is still what it was.
     fn snapshot(&mut self) -> Result<(Replication, Snapshot)> {
-        let snapshot = snapshot::take(&self.files, &self.places(), self.watch)?;
+        let mut snapshot = snapshot::take(&self.files, &self.places(), self.watch)?;
+        if self.options.fixed {
+            snapshot.fix(&self.places(), &self.files)?;
+        }
         let endpoint = self.endpoint;
         let connection = open(&mut self.connection, endpoint)?;
         // Of a replica: a resync that began meanwhile has thrown the log away.

@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::files::{FileId, Files};
 use crate::aof::manifest::Manifest;
 use crate::aof::open::{Log, open};
+use crate::disk::Scratch;
 use crate::disk::publish::{Existing, NewDirectory};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ops::survey::{Survey, survey};
@@ -56,8 +57,59 @@ pub struct Snapshot {
     pub ends: Vec<u64>,
     /// What was held.
     pub report: SnapshotReport,
-    /// The links; removed with this. Not published, ever.
-    _links: Option<NewDirectory>,
+    /// The links; removed with this.
+    links: Option<Scratch>,
+}
+
+impl Snapshot {
+    /// Fixes the length of the last file, which grows under its link, by a copy: for what reads the log by its paths.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be copied.
+    pub(super) fn fix(&mut self, places: &[PathBuf], files: &Files) -> Result<()> {
+        let scratch = match self.links.take() {
+            Some(links) => links,
+            None => scratch(places, files)?,
+        };
+        let below = scratch.path().join("fixed");
+        let set = below.join(files.appenddirname.as_deref().unwrap_or_default());
+        fs::create_dir_all(&set).map_err(|error| Error::io("create", &set, error))?;
+        let count = self.log.parts.len();
+        for (part, &end) in self.log.parts.iter().zip(&self.ends) {
+            let to = set.join(part.path.file_name().unwrap_or_default());
+            let is_last = part.index + 1 == count;
+            if is_last || fs::hard_link(&part.path, &to).is_err() {
+                write_start(part.mapping.bytes(), end, &to)?;
+                part.mapping.check()?;
+            }
+        }
+        let name = files.log.file_name().unwrap_or_default();
+        let opened = set.join(name);
+        if let Some(file) = &self.log.manifest {
+            let manifest = Manifest { entries: file.manifest.load_order().cloned().collect() };
+            fs::write(&opened, manifest.to_bytes()).map_err(|e| Error::io("write", &opened, e))?;
+        }
+        self.log = Log { path: files.log.clone(), ..open(&opened)? };
+        self.links = Some(scratch);
+        Ok(())
+    }
+}
+
+fn scratch(places: &[PathBuf], files: &Files) -> Result<Scratch> {
+    let mut failed = None;
+    for place in places {
+        match Scratch::create(place, &left_over(files)) {
+            Ok(scratch) => return Ok(scratch),
+            Err(error) => failed = failed.or(Some(error)),
+        }
+    }
+    Err(failed.unwrap_or_else(|| Error::new(ErrorKind::Io, "there is no room to copy the log to")))
+}
+
+fn write_start(bytes: &[u8], end: u64, to: &Path) -> Result<()> {
+    let end = usize::try_from(end).unwrap_or(bytes.len());
+    fs::write(to, bytes.get(..end).unwrap_or(bytes)).map_err(|e| Error::io("write", to, e))
 }
 
 /// Takes a snapshot, with links in the first of `places` where they can be made.
@@ -68,6 +120,7 @@ pub struct Snapshot {
 pub(super) fn take(files: &Files, places: &[PathBuf], progress: &dyn Progress) -> Result<Snapshot> {
     for retries in 0..TRIES {
         let Some((log, links)) = attempt(files, places)? else { continue };
+        let log = Log { path: files.log.clone(), ..log };
         let (ends, cut_bytes) = ends(&log, progress)?;
         let report = SnapshotReport {
             files: log.parts.len(),
@@ -76,7 +129,7 @@ pub(super) fn take(files: &Files, places: &[PathBuf], progress: &dyn Progress) -
             cut_bytes,
             retries,
         };
-        return Ok(Snapshot { log, ends, report, _links: links });
+        return Ok(Snapshot { log, ends, report, links });
     }
     Err(Error::new(
         ErrorKind::Changed,
@@ -89,7 +142,7 @@ pub(super) fn take(files: &Files, places: &[PathBuf], progress: &dyn Progress) -
 }
 
 /// Holds the set and looks whether it is still the same; `None` when it is not.
-fn attempt(files: &Files, places: &[PathBuf]) -> Result<Option<(Log, Option<NewDirectory>)>> {
+fn attempt(files: &Files, places: &[PathBuf]) -> Result<Option<(Log, Option<Scratch>)>> {
     let set = Set::read(files)?;
     let mut links = None;
     for place in places {
@@ -153,8 +206,8 @@ impl Set {
     }
 
     /// Links it into a new directory in `place`, named so that the next run of this server can tell.
-    fn link(&self, files: &Files, place: &Path) -> Result<NewDirectory, Unlinked> {
-        let made = NewDirectory::create(&place.join(left_over(files)), Existing::Replace);
+    fn link(&self, files: &Files, place: &Path) -> Result<Scratch, Unlinked> {
+        let made = Scratch::create(place, &left_over(files));
         let links = made.map_err(|_| Unlinked::Impossible)?;
         self.fill(links.path(), files, |from, to| fs::hard_link(from, to)).map_err(|error| {
             match error.kind() {
@@ -197,25 +250,16 @@ impl Set {
     }
 }
 
-/// The name of the directory of links, as far as it tells whose it is.
+/// What the name of the directory of links begins with: it tells whose they are.
 fn left_over(files: &Files) -> String {
-    format!("aofkit-live-{}", files.identity())
+    format!(".aofkit-live-{}.", files.identity())
 }
 
 /// Removes the links that a run which was killed has left in `places`. The caller holds the lock.
 pub(super) fn clean(files: &Files, places: &[PathBuf]) {
-    let prefix = format!(".{}.", left_over(files));
     for place in places {
-        let Ok(entries) = fs::read_dir(place) else { continue };
-        for entry in entries.flatten() {
-            let name = entry.file_name();
-            let is_ours =
-                name.to_str().is_some_and(|n| n.starts_with(&prefix) && n.ends_with(".tmp"));
-            if is_ours {
-                // Only links go; the files stay the server's. What cannot be removed is in nobody's way.
-                let _ = fs::remove_dir_all(entry.path());
-            }
-        }
+        // Only links go; the files stay the server's. What cannot be removed is in nobody's way.
+        let _ = Scratch::clear_left_over(place, &left_over(files));
     }
 }
 
