@@ -114,6 +114,18 @@ impl ConnectionArgs {
         }
     }
 
+    /// The port that was named, where it is one.
+    pub(super) fn port(&self) -> Result<Option<u16>> {
+        match self.ports.as_slice() {
+            [] => Ok(None),
+            [port] => Ok(Some(*port)),
+            _ => Err(Error::new(
+                ErrorKind::Usage,
+                "a log is of one server, and several ports are named",
+            )),
+        }
+    }
+
     /// What TLS needs is not given by somebody who wants none.
     fn wants_tls(&self) -> bool {
         self.tls

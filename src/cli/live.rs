@@ -96,7 +96,12 @@ impl LiveArgs {
         self.live || self.restore_config
     }
 
-    fn options(&self, to: &Path) -> LiveOptions {
+    /// The port of the server that wrote a log which is backed up by its path: archives are named and told apart by it.
+    pub(super) fn port(&self) -> Result<Option<u16>> {
+        self.connection.port()
+    }
+
+    fn options(&self, to: &Path, fixed: bool) -> LiveOptions {
         LiveOptions {
             dir: self.dir.clone(),
             to: to.to_path_buf(),
@@ -109,18 +114,22 @@ impl LiveArgs {
             timeout: if self.timeout.is_zero() { Duration::MAX } else { self.timeout },
             reconnect: self.reconnect,
             allow_replica: self.allow_replica,
+            fixed,
         }
     }
 
-    /// Backs up one server after another, so that no two fork at a time, by `back_up`; `text` tells a report of it.
+    /// Backs up one server after another, so that no two fork at a time, by `back_up`; `text` and `exit` tell what came
+    /// of it. `fixed`: the log must not grow meanwhile.
     pub(super) fn run<T: Serialize>(
         &self,
         common: &Common,
         to: &Path,
+        fixed: bool,
         back_up: impl Fn(&Taken<'_>, &dyn Progress) -> Result<T>,
         text: impl Fn(&T) -> String,
+        exit: impl Fn(&T) -> Exit,
     ) -> Result<Exit> {
-        let options = self.options(to);
+        let options = self.options(to, fixed);
         self.each(
             common,
             |endpoint| {
@@ -128,6 +137,7 @@ impl LiveArgs {
                 run(endpoint, &options, &teller, |taken| back_up(taken, &teller))
             },
             |report: &LiveReport<T>| report::live::text(report, &text(&report.backup)),
+            |report| exit(&report.backup),
         )
     }
 
@@ -138,6 +148,7 @@ impl LiveArgs {
             common,
             |endpoint| restore_config(endpoint, dir, to),
             |report: &RestoreReport| report::live::restored(report),
+            |_| Exit::Done,
         )
     }
 
@@ -146,6 +157,7 @@ impl LiveArgs {
         common: &Common,
         work: impl Fn(&Endpoint) -> Result<R>,
         text: impl Fn(&R) -> String,
+        exit: impl Fn(&R) -> Exit,
     ) -> Result<Exit> {
         let endpoints = self.connection.endpoints()?;
         if self.dir.is_some() && endpoints.len() > 1 {
@@ -153,34 +165,38 @@ impl LiveArgs {
             return Err(Error::new(ErrorKind::Usage, message).help("run it once for each"));
         }
         let mut servers = Vec::new();
-        let mut worst = None;
+        let mut failed = None;
+        let mut unlike = Exit::Done;
         for endpoint in &endpoints {
             let address = endpoint.address.to_string();
             match work(endpoint) {
                 Ok(report) => {
+                    let exit = exit(&report);
                     if !common.json && !common.quiet {
                         print(&text(&report))?;
+                    } else if exit != Exit::Done {
+                        message(&text(&report));
                     }
+                    unlike = if exit == Exit::Done { unlike } else { exit };
                     servers.push(Server { address, report: Some(report), error: None });
                 }
                 Err(error) => {
                     // Told at once: those behind it may take hours.
-                    worst = Some(report_error(&error));
+                    failed = Some(report_error(&error));
                     let help = error.next_step().map(String::from);
                     let told = Told { message: error.to_string(), help };
                     servers.push(Server { address, report: None, error: Some(told) });
                 }
             }
         }
-        let failed = servers.iter().filter(|server| server.report.is_none()).count();
-        let count = servers.len();
+        let made = servers.iter().any(|server| server.report.is_some());
         if common.json {
             print(&report::json(&Servers { schema: 1, servers }))?;
         }
-        Ok(match worst {
-            None => Exit::Done,
-            Some(exit) if failed == count => exit,
-            Some(_) => Exit::Partial,
+        Ok(match failed {
+            None => unlike,
+            Some(_) if made => Exit::Partial,
+            Some(exit) => exit,
         })
     }
 }

@@ -13,8 +13,11 @@ mod exit;
 mod extract;
 mod generate;
 mod interrupt;
+mod keep;
+mod list;
 mod live;
 mod progress;
+mod prune;
 mod repair;
 mod replaying;
 mod size;
@@ -93,8 +96,10 @@ enum Command {
     Compress(compress::Compress),
     Extract(extract::Extract),
     Digest(digest::Digest),
-    Backup(Box<backup::Backup>),
     CheckAof(check_aof::CheckAof),
+    Backup(Box<backup::Backup>),
+    List(list::List),
+    Prune(prune::Prune),
     Generate(generate::Generate),
     Bench(bench::Bench),
 }
@@ -121,8 +126,10 @@ pub fn main() -> Exit {
         Command::Compress(compress) => compress.run(&cli.common),
         Command::Extract(extract) => extract.run(&cli.common),
         Command::Digest(digest) => digest.run(&cli.common),
-        Command::Backup(backup) => backup.run(&cli.common),
         Command::CheckAof(check) => check.run(&cli.common),
+        Command::Backup(backup) => backup.run(&cli.common),
+        Command::List(list) => list.run(&cli.common),
+        Command::Prune(prune) => prune.run(&cli.common),
         Command::Generate(generate) => generate.run(&cli.common),
         Command::Bench(bench) => bench.run(&cli.common),
     };

@@ -29,7 +29,12 @@ fn compressed_to(out: &mut String, report: &CompressReport) -> fmt::Result {
     row(out, "time", &Elapsed(Duration::from_secs_f64(report.elapsed_s)).to_string())?;
     writeln!(out)?;
     let checked = if report.checked { ", read back and the same" } else { ", not read back" };
-    writeln!(out, "{}: written to {}{checked}", Styled(GOOD, "COMPRESSED"), ShownPath(&report.output))
+    writeln!(
+        out,
+        "{}: written to {}{checked}",
+        Styled(GOOD, "COMPRESSED"),
+        ShownPath(&report.output)
+    )
 }
 
 /// The report of `extract`.

@@ -3,12 +3,15 @@
 //! The text carries colour as ANSI codes; whoever prints it strips them where they are not wanted.
 
 pub mod archive;
+pub mod backup;
 pub mod bench;
 pub mod compact;
 pub mod digest;
 pub mod generate;
+pub mod list;
 pub mod live;
 pub mod repair;
+pub mod retention;
 pub mod style;
 pub mod time;
 pub mod verify;

@@ -162,7 +162,7 @@ fn row(out: &mut String, name: &str, value: &str) -> fmt::Result {
     writeln!(out, "  {}{}", Styled(QUIET, name), wrap(value, COLUMNS - NAME - 2, NAME + 2))
 }
 
-fn finding_text(out: &mut String, finding: &Finding) -> fmt::Result {
+pub(super) fn finding_text(out: &mut String, finding: &Finding) -> fmt::Result {
     let (style, word) = match finding.level {
         Level::Error => (ERROR, "error:"),
         Level::Warning => (WARNING, "warning:"),

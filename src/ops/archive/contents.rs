@@ -30,7 +30,10 @@ pub struct Source {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
     /// The server's Unix socket.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "crate::escape::path_if_any")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::escape::path_if_any"
+    )]
     pub socket: Option<PathBuf>,
     /// The `run_id` of the server's process.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -45,7 +48,10 @@ pub struct Source {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server: Option<String>,
     /// What was read, as it was given.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "crate::escape::path_if_any")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::escape::path_if_any"
+    )]
     pub path: Option<PathBuf>,
     /// How far a replica was behind its master, in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -32,12 +32,17 @@ pub(super) fn deflate(
     let wave = BLOCKS_PER_THREAD * rayon::current_num_threads();
     let pack = |from: usize| -> io::Result<Vec<Vec<u8>>> {
         let blocks = from..(from + wave).min(blocks);
-        blocks.into_par_iter().with_max_len(1).map(|block| pack_block(bytes, block, level)).collect()
+        blocks
+            .into_par_iter()
+            .with_max_len(1)
+            .map(|block| pack_block(bytes, block, level))
+            .collect()
     };
     let mut packed: Vec<Vec<u8>> = Vec::new();
     let mut from = 0;
     while from < blocks || !packed.is_empty() {
-        let stretch = &bytes[(from * BLOCK_BYTES).min(bytes.len())..((from + wave) * BLOCK_BYTES).min(bytes.len())];
+        let stretch = &bytes
+            [(from * BLOCK_BYTES).min(bytes.len())..((from + wave) * BLOCK_BYTES).min(bytes.len())];
         // What was packed before is written while the next is packed.
         let (next, written) = rayon::join(
             || if from < blocks { pack(from) } else { Ok(Vec::new()) },

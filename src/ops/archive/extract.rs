@@ -30,17 +30,26 @@ pub struct ExtractOptions {
 /// # Errors
 ///
 /// When it cannot be opened or is not sound, or the files cannot be written.
-pub fn extract(path: &Path, options: &ExtractOptions, progress: &dyn Progress) -> Result<ExtractReport> {
+pub fn extract(
+    path: &Path,
+    options: &ExtractOptions,
+    progress: &dyn Progress,
+) -> Result<ExtractReport> {
     let started = Instant::now();
     let archive = verify_archive(path, &VerifyOptions::default(), progress)?;
     if let Some(wrong) = archive.findings.iter().find(|finding| finding.level == Level::Error) {
-        return Err(Error::new(ErrorKind::Refused, format!("the archive is damaged: {}", wrong.message)).at(path));
+        return Err(Error::new(
+            ErrorKind::Refused,
+            format!("the archive is damaged: {}", wrong.message),
+        )
+        .at(path));
     }
     let mapping = Mapping::open(path)?;
     let opened = open_archive(path, &mapping)?;
     let directory = NewDirectory::create(&options.output, options.existing)?;
     let mut written = Vec::new();
-    for entry in opened.entries.iter().filter(|entry| !entry.is_directory && entry.name != CONTENTS) {
+    for entry in opened.entries.iter().filter(|entry| !entry.is_directory && entry.name != CONTENTS)
+    {
         let target = directory.path().join(&entry.name);
         let failed = |error| Error::io("write", &target, error);
         if let Some(parent) = target.parent() {

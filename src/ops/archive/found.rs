@@ -13,9 +13,10 @@ pub(super) fn note(record: &mut FileRecord, tally: &Tally, fault: Option<u64>) {
         (None, Some(open), _) => {
             Some(format!("the transaction that begins at byte {} is not whole", open.multi))
         }
-        (None, None, Some(dangling)) => {
-            Some(format!("the transaction that begins at byte {} was never closed", dangling.open.multi))
-        }
+        (None, None, Some(dangling)) => Some(format!(
+            "the transaction that begins at byte {} was never closed",
+            dangling.open.multi
+        )),
         (None, None, None) => None,
     };
 }

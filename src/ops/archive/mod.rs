@@ -39,6 +39,7 @@ pub use method::Method;
 pub use names::{TEMPLATE, archive_name};
 pub use pack::{APPENDDIRNAME, CompressOptions, Packed, compress, compress_log, pack};
 pub use report::{
-    ArchiveFinding, ArchiveReport, CompressReport, EntryKind, EntryReport, ExtractReport, Level, Phase,
+    ArchiveFinding, ArchiveReport, CompressReport, EntryKind, EntryReport, ExtractReport, Level,
+    Phase,
 };
 pub use verify::{VerifyOptions, is_archive, read_contents, verify_archive};

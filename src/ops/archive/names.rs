@@ -26,7 +26,10 @@ pub fn archive_name(template: Option<&str>, created: &Zoned, port: u16) -> Resul
         .map_err(|error| wrong(format!("`{template}` names no archive: {error}")))?;
     let name = with_time.replace("{port}", &port.to_string());
     if name.is_empty() || name.starts_with('.') || name.contains(['/', '\0', '\n']) {
-        return Err(wrong(format!("`{template}` gives `{}`, which names no archive", name.escape_debug())));
+        return Err(wrong(format!(
+            "`{template}` gives `{}`, which names no archive",
+            name.escape_debug()
+        )));
     }
     Ok(name)
 }

@@ -98,12 +98,23 @@ impl CompressOptions {
             (Some((_, usual)), None) => usual,
             (Some((levels, _)), Some(level)) if levels.contains(&level) => level,
             (Some((levels, usual)), Some(level)) => {
-                return Err(Error::new(ErrorKind::Usage, format!("{} has no level {level}", self.method))
-                    .help(format!("it has {} to {}; without one, {usual} is taken", levels.start(), levels.end())));
+                return Err(Error::new(
+                    ErrorKind::Usage,
+                    format!("{} has no level {level}", self.method),
+                )
+                .help(format!(
+                    "it has {} to {}; without one, {usual} is taken",
+                    levels.start(),
+                    levels.end()
+                )));
             }
         };
         let threads = if self.threads == 0 { rayon::current_num_threads() } else { self.threads };
-        Ok(Packing { method: self.method, level, threads: u32::try_from(threads).unwrap_or(u32::MAX) })
+        Ok(Packing {
+            method: self.method,
+            level,
+            threads: u32::try_from(threads).unwrap_or(u32::MAX),
+        })
     }
 }
 
@@ -112,7 +123,11 @@ impl CompressOptions {
 /// # Errors
 ///
 /// As [`compress_log`]; and when the path cannot be opened as a log.
-pub fn compress(path: &Path, options: &CompressOptions, progress: &dyn Progress) -> Result<CompressReport> {
+pub fn compress(
+    path: &Path,
+    options: &CompressOptions,
+    progress: &dyn Progress,
+) -> Result<CompressReport> {
     check_free(&options.destination()?, options.existing)?;
     let log = open(path)?;
     let ends: Vec<u64> = log.parts.iter().map(|part| part.mapping.len()).collect();
@@ -168,7 +183,8 @@ impl Packed {
         let known = self.report.contents.files.iter().any(|file| file.damage.is_some());
         let same = found.contents.as_ref() == Some(&self.report.contents);
         let wrong = found.findings.iter().find(|finding| {
-            finding.level == super::Level::Error && !(known && finding.kind == super::verify::DAMAGE)
+            finding.level == super::Level::Error
+                && !(known && finding.kind == super::verify::DAMAGE)
         });
         if !same || wrong.is_some() {
             let what = wrong.map_or("what it says of itself", |finding| &finding.message);
@@ -219,7 +235,12 @@ struct Packable<'l> {
 /// # Errors
 ///
 /// As [`compress_log`].
-pub fn pack(log: &Log, ends: &[u64], options: &CompressOptions, progress: &dyn Progress) -> Result<Packed> {
+pub fn pack(
+    log: &Log,
+    ends: &[u64],
+    options: &CompressOptions,
+    progress: &dyn Progress,
+) -> Result<Packed> {
     let started = Instant::now();
     let packing = options.packing()?;
     let destination = options.destination()?;
@@ -238,7 +259,10 @@ pub fn pack(log: &Log, ends: &[u64], options: &CompressOptions, progress: &dyn P
         tool: concat!("aofkit ", env!("CARGO_PKG_VERSION")).to_owned(),
         backup: options.backup,
         created: options.created,
-        source: Source { path: options.source.path.clone().or_else(|| Some(log.path.clone())), ..options.source.clone() },
+        source: Source {
+            path: options.source.path.clone().or_else(|| Some(log.path.clone())),
+            ..options.source.clone()
+        },
         layout: arrangement(log, &records),
         files: records,
         fingerprint: options.fingerprint.clone(),
@@ -302,7 +326,8 @@ fn manifest_of(log: &Log, ends: &[u64]) -> Option<Vec<u8>> {
     let listed = &log.manifest.as_ref()?.manifest;
     let mut entries = listed.entries.clone();
     entries.retain(|entry| entry.role != Role::History);
-    for (part, &end) in log.parts.iter().zip(ends).filter(|(part, end)| **end < part.mapping.len()) {
+    for (part, &end) in log.parts.iter().zip(ends).filter(|(part, end)| **end < part.mapping.len())
+    {
         let _ = end;
         let name = part.path.file_name().unwrap_or_default();
         for entry in entries.iter_mut().filter(|entry| entry.file_name() == name) {
@@ -326,13 +351,16 @@ fn files<'l>(
     let own_name = |path: &Path| {
         let name = path.file_name().and_then(|name| name.to_str());
         name.map(str::to_owned).ok_or_else(|| {
-            Error::new(ErrorKind::Refused, "its name is not UTF-8, and an archive cannot have it").at(path)
+            Error::new(ErrorKind::Refused, "its name is not UTF-8, and an archive cannot have it")
+                .at(path)
         })
     };
     let mut files = Vec::new();
     for (part, &end) in log.parts.iter().zip(ends) {
         let name = match set {
-            Some(set) if part.path.parent() == Some(set) => format!("{dir}/{}", own_name(&part.path)?),
+            Some(set) if part.path.parent() == Some(set) => {
+                format!("{dir}/{}", own_name(&part.path)?)
+            }
             // The single file that a server is about to move into the set.
             Some(_) => own_name(&part.path)?,
             None if matches!(log.layout, Layout::OnePart { .. }) => own_name(&part.path)?,
@@ -360,7 +388,9 @@ const SINGLE_FILE: &str = "appendonly.aof";
 fn arrangement(log: &Log, records: &[FileRecord]) -> Arrangement {
     match log.layout {
         Layout::MultiPart { .. } => Arrangement::MultiPart,
-        Layout::RdbFile if records.iter().all(|record| record.commands == 0) => Arrangement::RdbFile,
+        Layout::RdbFile if records.iter().all(|record| record.commands == 0) => {
+            Arrangement::RdbFile
+        }
         _ => Arrangement::SingleFile,
     }
 }
@@ -392,7 +422,8 @@ fn look(file: &Packable<'_>, progress: &dyn Progress) -> Result<FileRecord> {
             Err(damage) => {
                 part.mapping.check()?;
                 record.rdb_keys = damage.before.keys;
-                record.damage = Some(format!("the RDB is broken at byte {}: {damage}", damage.offset));
+                record.damage =
+                    Some(format!("the RDB is broken at byte {}: {damage}", damage.offset));
                 return Ok(record);
             }
         }
@@ -401,18 +432,23 @@ fn look(file: &Packable<'_>, progress: &dyn Progress) -> Result<FileRecord> {
     let mut scanned = scan_parallel(file.bytes, start, Tally::default, touch, progress);
     scanned.sink.transactions = scanned.sink.transactions.from_start();
     part.mapping.check()?;
-    super::found::note(&mut record, &scanned.sink, scanned.stop.fault.map(|fault| fault.at() as u64));
+    super::found::note(
+        &mut record,
+        &scanned.sink,
+        scanned.stop.fault.map(|fault| fault.at() as u64),
+    );
     Ok(record)
 }
 
 fn refuse_damage(log: &Log, records: &[FileRecord], options: &CompressOptions) -> Result<()> {
     let damaged = records.iter().find_map(|record| Some((record, record.damage.as_ref()?)));
     match damaged {
-        Some((record, damage)) if !options.damaged => {
-            Err(Error::new(ErrorKind::Refused, format!("{} is damaged: {damage}", record.name))
-                .at(&log.path)
-                .help("`aofkit verify` shows it, `aofkit repair` mends it; --damaged packs it as it is"))
-        }
+        Some((record, damage)) if !options.damaged => Err(Error::new(
+            ErrorKind::Refused,
+            format!("{} is damaged: {damage}", record.name),
+        )
+        .at(&log.path)
+        .help("`aofkit verify` shows it, `aofkit repair` mends it; --damaged packs it as it is")),
         _ => Ok(()),
     }
 }

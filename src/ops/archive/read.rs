@@ -52,8 +52,14 @@ pub(super) fn open_zip(bytes: &[u8]) -> Opened<'_> {
     match ZipArchive::from_slice(bytes) {
         Ok(zip) => opened.read(&zip),
         Err(_) => opened.findings.push(
-            ArchiveFinding::new(Level::Error, "no-directory", "the archive has no directory at its end")
-                .help("it was cut short, or its end is damaged; copy it again, or take another archive"),
+            ArchiveFinding::new(
+                Level::Error,
+                "no-directory",
+                "the archive has no directory at its end",
+            )
+            .help(
+                "it was cut short, or its end is damaged; copy it again, or take another archive",
+            ),
         ),
     }
     opened
@@ -80,7 +86,10 @@ impl<'a> Opened<'a> {
         let behind = (self.bytes.len() as u64).saturating_sub(zip.end_offset());
         if behind > 0 {
             let what = format!("{behind} bytes stand behind the end of the archive");
-            self.findings.push(ArchiveFinding::new(Level::Warning, "trailing-bytes", what).offset(zip.end_offset()));
+            self.findings.push(
+                ArchiveFinding::new(Level::Warning, "trailing-bytes", what)
+                    .offset(zip.end_offset()),
+            );
         }
         let mut entries = zip.entries();
         let mut names = BTreeSet::new();
@@ -90,7 +99,10 @@ impl<'a> Opened<'a> {
             match entries.next_entry() {
                 Ok(None) => break,
                 Err(_) => {
-                    self.error("directory", format!("the directory cannot be read behind entry {count}"));
+                    self.error(
+                        "directory",
+                        format!("the directory cannot be read behind entry {count}"),
+                    );
                     break;
                 }
                 Ok(Some(_)) if self.entries.len() >= ENTRIES => {
@@ -105,8 +117,13 @@ impl<'a> Opened<'a> {
                 }
             }
         }
-        if count != zip.entries_hint() && self.findings.iter().all(|finding| finding.kind != "entries") {
-            let what = format!("the directory has {count} entries, and its end says {}", zip.entries_hint());
+        if count != zip.entries_hint()
+            && self.findings.iter().all(|finding| finding.kind != "entries")
+        {
+            let what = format!(
+                "the directory has {count} entries, and its end says {}",
+                zip.entries_hint()
+            );
             self.error("directory", what);
         }
         self.tile(spans);
@@ -132,7 +149,8 @@ impl<'a> Opened<'a> {
         }
         let flags = record.flags();
         if flags.is_encrypted() {
-            self.error("encrypted", "it is encrypted, and cannot be read without its password").entry = Some(name);
+            self.error("encrypted", "it is encrypted, and cannot be read without its password")
+                .entry = Some(name);
             return None;
         }
         let Some(method) = Method::of(record.compression_method().as_u16()) else {
@@ -150,7 +168,8 @@ impl<'a> Opened<'a> {
             return None;
         }
         let Ok(entry) = zip.get_entry(record.wayfinder()) else {
-            let what = "its local header is not where the directory says, or its bytes are not all there";
+            let what =
+                "its local header is not where the directory says, or its bytes are not all there";
             self.error("local-header", what).entry = Some(name);
             return None;
         };
@@ -174,7 +193,9 @@ impl<'a> Opened<'a> {
         if !held(u64::from(local.crc32()), u64::from(record.crc32())) {
             differs.push("checksum");
         }
-        if !held(local.compressed_size_hint(), packed) || !held(local.uncompressed_size_hint(), bytes) {
+        if !held(local.compressed_size_hint(), packed)
+            || !held(local.uncompressed_size_hint(), bytes)
+        {
             differs.push("size");
         }
         let mut span_end = end;
@@ -191,7 +212,10 @@ impl<'a> Opened<'a> {
         }
         let span = (record.local_header_offset()..span_end, name.clone());
         let is_directory = record.is_dir();
-        if is_directory && bytes > 0 || method == Method::Store && bytes != packed || absurd(method, bytes, packed) {
+        if is_directory && bytes > 0
+            || method == Method::Store && bytes != packed
+            || absurd(method, bytes, packed)
+        {
             let what = format!("it declares {bytes} bytes in {packed}, which cannot be");
             self.error("size", what).entry = Some(name);
             return Some(span);
@@ -277,9 +301,8 @@ fn absurd(method: Method, bytes: u64, packed: u64) -> bool {
 fn descriptor(bytes: &[u8], at: u64, crc32: u32, packed: u64, unpacked: u64) -> Option<u64> {
     const MARK: &[u8] = b"PK\x07\x08";
     let rest = bytes.get(usize::try_from(at).ok()?..)?;
-    let mut forms: Vec<Vec<u8>> = vec![
-        [&crc32.to_le_bytes()[..], &packed.to_le_bytes(), &unpacked.to_le_bytes()].concat(),
-    ];
+    let mut forms: Vec<Vec<u8>> =
+        vec![[&crc32.to_le_bytes()[..], &packed.to_le_bytes(), &unpacked.to_le_bytes()].concat()];
     if let (Ok(packed), Ok(unpacked)) = (u32::try_from(packed), u32::try_from(unpacked)) {
         forms.push([crc32.to_le_bytes(), packed.to_le_bytes(), unpacked.to_le_bytes()].concat());
     }

@@ -91,7 +91,11 @@ impl Entry {
     pub(super) fn local_header(&self) -> Vec<u8> {
         let mut extra = Vec::new();
         if self.is_large() {
-            push_extra(&mut extra, EXTRA_ZIP64, &[self.bytes.to_le_bytes(), self.packed_bytes.to_le_bytes()].concat());
+            push_extra(
+                &mut extra,
+                EXTRA_ZIP64,
+                &[self.bytes.to_le_bytes(), self.packed_bytes.to_le_bytes()].concat(),
+            );
         }
         self.push_time(&mut extra);
         let mut out = LOCAL.to_le_bytes().to_vec();
@@ -148,7 +152,8 @@ impl Entry {
 /// The records behind the directory, which has `count` entries and `bytes` bytes from byte `at` on.
 pub(super) fn end(count: u64, at: u64, bytes: u64) -> Vec<u8> {
     let mut out = Vec::new();
-    let is_large = count >= u64::from(u16::MAX) || at >= u64::from(IN_ZIP64) || bytes >= u64::from(IN_ZIP64);
+    let is_large =
+        count >= u64::from(u16::MAX) || at >= u64::from(IN_ZIP64) || bytes >= u64::from(IN_ZIP64);
     if is_large {
         const BEHIND_SIZE: u64 = 44;
         out.extend(END_64.to_le_bytes());

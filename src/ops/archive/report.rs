@@ -154,7 +154,14 @@ pub struct ArchiveFinding {
 
 impl ArchiveFinding {
     pub(super) fn new(level: Level, kind: &'static str, message: impl Into<String>) -> Self {
-        ArchiveFinding { level, kind, entry: None, offset: None, message: message.into(), help: None }
+        ArchiveFinding {
+            level,
+            kind,
+            entry: None,
+            offset: None,
+            message: message.into(),
+            help: None,
+        }
     }
 
     pub(super) fn entry(mut self, name: &str) -> Self {

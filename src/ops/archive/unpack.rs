@@ -77,13 +77,18 @@ pub(super) fn pieces(
     Ok(())
 }
 
-fn inflate(mut packed: &[u8], give: &mut dyn FnMut(&[u8]) -> Result<(), Stopped>) -> Result<(), Stopped> {
+fn inflate(
+    mut packed: &[u8],
+    give: &mut dyn FnMut(&[u8]) -> Result<(), Stopped>,
+) -> Result<(), Stopped> {
     let broken = |what: &str| Stopped::Fault(format!("its deflate stream {what}"));
     let mut engine = Decompress::new(false);
     let mut piece = vec![0; PIECE_BYTES];
     loop {
         let (read, written) = (engine.total_in(), engine.total_out());
-        let status = engine.decompress(packed, &mut piece, FlushDecompress::None).map_err(|_| broken("is damaged"))?;
+        let status = engine
+            .decompress(packed, &mut piece, FlushDecompress::None)
+            .map_err(|_| broken("is damaged"))?;
         let read = usize::try_from(engine.total_in() - read).unwrap_or(packed.len());
         packed = packed.get(read..).unwrap_or_default();
         let written = usize::try_from(engine.total_out() - written).unwrap_or(PIECE_BYTES);
@@ -100,7 +105,10 @@ fn inflate(mut packed: &[u8], give: &mut dyn FnMut(&[u8]) -> Result<(), Stopped>
 /// The window that a frame may ask for, as a power of two: 128 MiB, which `zstd --long` uses.
 const WINDOW_LOG: u32 = 27;
 
-fn unzstd(packed: &[u8], give: &mut dyn FnMut(&[u8]) -> Result<(), Stopped>) -> Result<(), Stopped> {
+fn unzstd(
+    packed: &[u8],
+    give: &mut dyn FnMut(&[u8]) -> Result<(), Stopped>,
+) -> Result<(), Stopped> {
     let broken = |error: io::Error| Stopped::Fault(format!("its zstd frame is damaged: {error}"));
     let mut decoder = zstd::Decoder::with_buffer(packed).map_err(broken)?;
     decoder.window_log_max(WINDOW_LOG).map_err(broken)?;

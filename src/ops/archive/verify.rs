@@ -35,7 +35,11 @@ pub fn is_archive(path: &Path) -> Result<bool> {
 /// # Errors
 ///
 /// When it cannot be opened, or is no zip, or changes while it is read.
-pub fn verify_archive(path: &Path, options: &VerifyOptions, progress: &dyn Progress) -> Result<ArchiveReport> {
+pub fn verify_archive(
+    path: &Path,
+    options: &VerifyOptions,
+    progress: &dyn Progress,
+) -> Result<ArchiveReport> {
     let _ = options;
     let started = Instant::now();
     let mapping = Mapping::open(path)?;
@@ -86,7 +90,10 @@ pub(super) fn open_archive<'m>(path: &Path, mapping: &'m Mapping) -> Result<Open
     Ok(open_zip(mapping.bytes()))
 }
 
-pub(super) fn contents_of(opened: &Opened<'_>, findings: &mut Vec<ArchiveFinding>) -> Option<Contents> {
+pub(super) fn contents_of(
+    opened: &Opened<'_>,
+    findings: &mut Vec<ArchiveFinding>,
+) -> Option<Contents> {
     let entry = opened.entries.iter().find(|entry| entry.name == CONTENTS)?;
     let wrong = |what: String| ArchiveFinding::new(Level::Error, "contents", what).entry(CONTENTS);
     if entry.bytes > CONTENTS_BYTES {
@@ -105,7 +112,8 @@ pub(super) fn contents_of(opened: &Opened<'_>, findings: &mut Vec<ArchiveFinding
     match serde_json::from_slice(&bytes) {
         Ok(contents) => Some(contents),
         Err(error) => {
-            findings.push(wrong(format!("it does not say what an archive of aofkit says: {error}")));
+            findings
+                .push(wrong(format!("it does not say what an archive of aofkit says: {error}")));
             None
         }
     }
@@ -140,9 +148,12 @@ fn read_entry(
     report.crc32 = unpacked.crc32;
     report.sha256 = unpacked.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
     if let Some(fault) = &unpacked.fault {
-        findings.push(ArchiveFinding::new(Level::Error, "packed-bytes", fault.clone()).entry(&entry.name));
+        findings.push(
+            ArchiveFinding::new(Level::Error, "packed-bytes", fault.clone()).entry(&entry.name),
+        );
     } else if unpacked.crc32 != entry.crc32 {
-        let what = format!("its CRC-32 is {:08x}, and should be {:08x}", unpacked.crc32, entry.crc32);
+        let what =
+            format!("its CRC-32 is {:08x}, and should be {:08x}", unpacked.crc32, entry.crc32);
         findings.push(ArchiveFinding::new(Level::Error, "crc32", what).entry(&entry.name));
     }
     report

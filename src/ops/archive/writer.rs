@@ -63,7 +63,11 @@ impl<'f> Writer<'f> {
             modified: self.modified,
         };
         let room = entry.local_header();
-        let mut out = Counted { file: self.file, at: self.at, crc32: Digest::new(CrcAlgorithm::Crc32IsoHdlc) };
+        let mut out = Counted {
+            file: self.file,
+            at: self.at,
+            crc32: Digest::new(CrcAlgorithm::Crc32IsoHdlc),
+        };
         out.write(&room)?;
         out.crc32.reset();
         let start = out.at;

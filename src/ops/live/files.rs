@@ -11,8 +11,8 @@ use super::endpoint::Endpoint;
 use super::info::Info;
 use super::server::ServerSeen;
 use crate::aof::manifest::{self, Manifest};
-use crate::disk::holders::writers;
 use crate::disk::Lock;
+use crate::disk::holders::writers;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::ShownPath;
 

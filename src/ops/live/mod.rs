@@ -33,7 +33,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use self::connection::Connection;
-use self::endpoint::Endpoint;
+use self::endpoint::{Address, Endpoint};
 use self::files::Files;
 use self::replication::Replication;
 use self::report::Steps;
@@ -41,6 +41,8 @@ use self::run::Run;
 use self::server::ServerSeen;
 use self::snapshot::Snapshot;
 use crate::error::Result;
+use crate::ops::archive::Source;
+use crate::ops::backup::host;
 use crate::progress::Progress;
 
 pub use hold::{HoldOptions, HoldReport, hold};
@@ -111,6 +113,32 @@ pub struct Taken<'a> {
     pub server: &'a ServerSeen,
     /// Its part in replication at that moment.
     pub replication: &'a Replication,
+}
+
+impl Taken<'_> {
+    /// Whose the log is, as archives note it.
+    ///
+    /// A server of this machine is known by the machine's name, as one whose log is backed up by its path is.
+    pub fn source(&self) -> Source {
+        let (host, port, socket) = match &self.server.address {
+            Address::Unix(path) => (host(), self.server.port, Some(path.clone())),
+            Address::Tcp { host: name, port } => {
+                let here = ["localhost", "127.0.0.1", "::1"].contains(&name.as_str());
+                (if here { host() } else { Some(name.clone()) }, *port, None)
+            }
+        };
+        Source {
+            host,
+            port: Some(port).filter(|&port| port != 0),
+            socket,
+            run_id: Some(self.server.run_id.clone()),
+            role: Some(self.replication.role.clone()),
+            replication_offset: self.replication.offset,
+            server: Some(self.server.version.clone()),
+            path: Some(self.snapshot.log.path.clone()),
+            lag_bytes: self.replication.lag_bytes,
+        }
+    }
 }
 
 /// Backs up a running server: `back_up` is given the log as it was at one moment.
