@@ -26,8 +26,8 @@ pub(super) struct ConnectionArgs {
     #[arg(short = 's', long = "socket", value_name = "SOCKET", help_heading = CONNECTION)]
     sockets: Vec<PathBuf>,
     /// redis://user@host:port, rediss:// for TLS, valkey://, valkeys://, unix:///path
-    #[arg(short = 'u', long = "uri", value_name = "URI", value_parser = parse_uri, help_heading = CONNECTION)]
-    uris: Vec<Endpoint>,
+    #[arg(short = 'u', long = "uri", value_name = "URI", value_parser = parse_secret, help_heading = CONNECTION)]
+    uris: Vec<Secret>,
     /// The user to log in as [default: the server's default user]
     #[arg(long, value_name = "NAME", help_heading = CONNECTION)]
     user: Option<String>,
@@ -60,12 +60,7 @@ pub(super) struct ConnectionArgs {
     reply_timeout: Duration,
 }
 
-// What is wrong with a URI or a password is never said by quoting it.
-fn parse_uri(text: &str) -> Result<Endpoint, String> {
-    Endpoint::from_uri(text)
-        .map_err(|error| format!("{error}; {}", error.next_step().unwrap_or_default()))
-}
-
+// Neither a URI nor a password is parsed here, for clap quotes what it does not understand.
 #[allow(clippy::unnecessary_wraps)] // As clap has it.
 fn parse_secret(text: &str) -> Result<Secret, String> {
     Ok(Secret::new(text))
@@ -74,7 +69,8 @@ fn parse_secret(text: &str) -> Result<Secret, String> {
 impl ConnectionArgs {
     /// The servers that are meant, in the order in which they were named.
     pub(super) fn endpoints(&self) -> Result<Vec<Endpoint>> {
-        let mut endpoints = self.uris.clone();
+        let uris = self.uris.iter().map(|uri| Endpoint::from_uri(uri.reveal()));
+        let mut endpoints = uris.collect::<Result<Vec<_>>>()?;
         let sockets = self.sockets.iter().cloned().map(Address::Unix);
         endpoints.extend(sockets.map(Endpoint::new));
         let mut ports = self.ports.clone();

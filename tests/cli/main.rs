@@ -5,6 +5,7 @@
 
 mod compact;
 mod input;
+mod live;
 mod output;
 mod repair;
 mod under_way;

@@ -71,6 +71,9 @@ impl Failure {
     }
 }
 
+/// What is told of instead of a command where there is no connection yet.
+pub(super) const CONNECTING: &str = "connecting";
+
 /// What to do about an error of the server.
 fn help(command: &str, code: &str, text: &str, endpoint: &Endpoint) -> Option<String> {
     let unknown = text.to_ascii_lowercase().contains("unknown command");

@@ -13,7 +13,7 @@ use crate::escape::ShownPath;
 /// The port of a server that says nothing else.
 pub const DEFAULT_PORT: u16 = 6379;
 
-/// What must never be shown: a password. Not even its length is.
+/// What must never be shown: a password, or a URI that may hold one. Not even its length is.
 #[derive(Clone)]
 pub struct Secret(String);
 
@@ -23,8 +23,8 @@ impl Secret {
         Secret(text.into())
     }
 
-    /// The password, for the one command that needs it.
-    pub(super) fn reveal(&self) -> &str {
+    /// What it is, for the one place that needs it.
+    pub fn reveal(&self) -> &str {
         &self.0
     }
 }

@@ -134,3 +134,62 @@ impl Journal {
         publish::remove(path)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn journal(identity: &str, run_id: &str) -> Journal {
+        let change =
+            Change { name: "appendfsync".into(), was: "everysec".into(), set: "no".into() };
+        Journal {
+            schema: SCHEMA,
+            identity: identity.into(),
+            address: "db:6379".into(),
+            run_id: run_id.into(),
+            started: Timestamp::now(),
+            process: 1,
+            changes: vec![change],
+        }
+    }
+
+    #[test]
+    fn a_journal_is_found_by_its_log_or_by_its_server_until_it_is_closed() {
+        let state = tempfile::tempdir().unwrap();
+        let found = |identity: &str, run_id: &str| {
+            Journal::find(state.path(), identity, run_id).unwrap().map(|(_, journal)| journal)
+        };
+        assert_eq!(found("one", "run1"), None);
+        let (one, two) = (journal("one", "run1"), journal("two", "run2"));
+        for journal in [&one, &two] {
+            journal.write(&Journal::path(state.path(), &journal.identity)).unwrap();
+        }
+        assert_eq!(found("one", "another run"), Some(one.clone()));
+        assert_eq!(found("elsewhere", "run2"), Some(two));
+        assert_eq!(found("elsewhere", ""), None);
+        Journal::close(&Journal::path(state.path(), "one")).unwrap();
+        assert_eq!(found("one", "run1"), None);
+    }
+
+    #[test]
+    fn the_older_of_two_journals_stays_for_it_has_the_true_values() {
+        let state = tempfile::tempdir().unwrap();
+        let path = Journal::path(state.path(), "one");
+        journal("one", "older").write(&path).unwrap();
+        assert_eq!(journal("one", "newer").write(&path).unwrap_err().kind(), ErrorKind::Refused);
+        assert_eq!(Journal::read(&path).unwrap().unwrap().run_id, "older");
+    }
+
+    #[test]
+    fn a_journal_that_cannot_be_read_is_told_with_what_to_do() {
+        let state = tempfile::tempdir().unwrap();
+        let path = Journal::path(state.path(), "one");
+        for text in ["", "{}", "{\"schema\": 2}"] {
+            fs::write(&path, text).unwrap();
+            let error = Journal::find(state.path(), "one", "run").unwrap_err();
+            assert!(error.next_step().unwrap().contains("set them by hand"), "{error}");
+        }
+        // It is another server's trouble.
+        assert_eq!(Journal::find(state.path(), "two", "run").unwrap(), None);
+    }
+}

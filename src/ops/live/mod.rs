@@ -32,7 +32,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use self::connection::Connection;
+use self::connection::{CONNECTING, Connection};
 use self::endpoint::{Address, Endpoint};
 use self::files::Files;
 use self::replication::Replication;
@@ -192,7 +192,7 @@ pub fn restore_config(endpoint: &Endpoint, dir: Option<&Path>, to: &Path) -> Res
     // Without the log there is nothing to lock, and a run that is at work on it has it.
     let _lock = if files.log.exists() { Some(files.lock(to)?) } else { None };
     let settings = settings::recover(
-        connection,
+        &mut Some(connection),
         endpoint,
         &files.identity(),
         &server.run_id,
@@ -205,7 +205,7 @@ pub fn restore_config(endpoint: &Endpoint, dir: Option<&Path>, to: &Path) -> Res
 /// Connects, and asks who answers.
 fn connect(endpoint: &Endpoint) -> Result<(Connection, ServerSeen)> {
     let opened = Connection::open(endpoint);
-    let mut connection = opened.map_err(|failure| failure.told("connecting", endpoint))?;
+    let mut connection = opened.map_err(|failure| failure.told(CONNECTING, endpoint))?;
     let server = ServerSeen::ask(&mut connection, endpoint)?;
     Ok((connection, server))
 }

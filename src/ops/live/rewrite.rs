@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::Watch;
-use super::connection::{Connection, Failure};
+use super::connection::{CONNECTING, Connection, Failure};
 use super::endpoint::Endpoint;
 use super::files::{FileId, Files};
 use super::info::Info;
@@ -191,7 +191,7 @@ impl Rewriter<'_> {
             Some(connection) => Ok(connection),
             None => {
                 let opened =
-                    Connection::open(endpoint).map_err(|f| f.told("connecting", endpoint))?;
+                    Connection::open(endpoint).map_err(|f| f.told(CONNECTING, endpoint))?;
                 Ok(self.connection.insert(opened))
             }
         }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::thread;
 
-use super::connection::Connection;
+use super::connection::{CONNECTING, Connection};
 use super::endpoint::Endpoint;
 use super::files::Files;
 use super::info::Info;
@@ -11,7 +11,7 @@ use super::replication::{self, Replication};
 use super::report::{LAST, Steps};
 use super::rewrite::{Before, Rewrite, Rewriter, Waiting};
 use super::server::ServerSeen;
-use super::settings::{self, Hold, RESTORE_FOR, Restored};
+use super::settings::{self, Hold, Restored};
 use super::snapshot::{self, Snapshot, SnapshotReport};
 use super::{LiveOptions, Taken, Watch, connect};
 use crate::disk::Lock;
@@ -73,12 +73,12 @@ impl<'r> Run<'r> {
         }
         let lock = files.lock(&options.to)?;
         let left = settings::recover(
-            Connection::open(endpoint).map_err(|failure| failure.told("connecting", endpoint))?,
+            &mut connection,
             endpoint,
             &files.identity(),
             &server.run_id,
             &options.to,
-            RESTORE_FOR,
+            options.reconnect,
         )?;
         if left.is_some() {
             warn(format!(
@@ -173,7 +173,8 @@ impl<'r> Run<'r> {
             self.pause();
             steps.take("wait", "make sure that no rewrite runs", || {
                 let (waiting, watch) = (self.waiting(), self.watch);
-                self.rewriter().wait(waiting, watch)
+                self.rewriter().wait(waiting, watch)?;
+                self.check_log()
             })?;
             self.pause();
             steps.take("link", "link the set", || self.snapshot())
@@ -191,8 +192,9 @@ impl<'r> Run<'r> {
         let names: Vec<_> = wanted.iter().map(|(name, value)| format!("{name} {value}")).collect();
         steps.take("settings", &format!("CONFIG SET {}", names.join(", ")), || {
             let connection = open(&mut self.connection, self.endpoint)?;
-            let (endpoint, server, state) = (self.endpoint, &self.server, &self.options.to);
-            Hold::take(connection, endpoint, server, &self.files.identity(), state, wanted)
+            let (endpoint, server, options) = (self.endpoint, &self.server, self.options);
+            let (identity, patience) = (self.files.identity(), options.reconnect);
+            Hold::take(connection, endpoint, server, &identity, &options.to, wanted, patience)
         })
     }
 
@@ -304,7 +306,7 @@ fn open<'c>(
         Some(connection) => Ok(connection),
         None => {
             let opened = Connection::open(endpoint);
-            let opened = opened.map_err(|failure| failure.told("connecting", endpoint))?;
+            let opened = opened.map_err(|failure| failure.told(CONNECTING, endpoint))?;
             Ok(connection.insert(opened))
         }
     }

@@ -4,6 +4,7 @@
 //! on Ctrl-C and SIGTERM, by [`undo_all`], which finds every one there is; when the process is killed, by the next run,
 //! which finds the [`Journal`].
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -80,8 +81,11 @@ pub fn is_interrupted() -> bool {
     INTERRUPTED.load(Ordering::SeqCst)
 }
 
-/// Settings in somebody's hands; put back when dropped, if not before.
-pub(super) struct Hold(Arc<Held>);
+/// Settings in somebody's hands; put back when dropped, if that was not tried before.
+pub(super) struct Hold {
+    held: Arc<Held>,
+    tried: Cell<bool>,
+}
 
 impl Hold {
     /// Sets each of `wanted` that has another value. The journal is on disk before the first is changed.
@@ -92,6 +96,7 @@ impl Hold {
         identity: &str,
         state: &Path,
         wanted: &[(&str, &str)],
+        patience: Duration,
     ) -> Result<Self> {
         let mut changes = Vec::new();
         for (name, value) in wanted {
@@ -117,14 +122,14 @@ impl Hold {
             Journal::begin(identity, server, held.changes.clone()).write(&held.journal)?;
         }
         open(&HELD).push(Arc::clone(&held));
-        let hold = Hold(Arc::clone(&held));
+        let hold = Hold { held: Arc::clone(&held), tried: Cell::new(false) };
         let set = held.changes.iter().try_for_each(|change| {
             let set = connection.set(&change.name, &change.set);
             set.map_err(|failure| failure.told(&format!("CONFIG SET {}", change.name), endpoint))
         });
         drop(restored);
         // What was set already is put back, as on any error.
-        set.map_err(|error| hold.undone(error, &mut None, RESTORE_FOR))?;
+        set.map_err(|error| hold.undone(error, &mut None, patience))?;
         Ok(hold)
     }
 
@@ -145,7 +150,7 @@ impl Hold {
 
     /// What is changed.
     pub(super) fn changes(&self) -> &[Change] {
-        &self.0.changes
+        &self.held.changes
     }
 
     /// Puts everything back, on this connection or on a fresh one, trying for `patience`.
@@ -154,15 +159,18 @@ impl Hold {
         connection: &mut Option<Connection>,
         patience: Duration,
     ) -> Result<Vec<Restored>> {
-        self.0.restore(connection, patience)
+        self.tried.set(true);
+        self.held.restore(connection, patience)
     }
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        // Whoever must know has restored before and was told. This is for panics and early returns.
-        let _ = self.0.restore(&mut None, RESTORE_FOR);
-        open(&HELD).retain(|held| !Arc::ptr_eq(held, &self.0));
+        if !self.tried.get() {
+            // A panic, which tells of itself.
+            let _ = self.held.restore(&mut None, RESTORE_FOR);
+        }
+        open(&HELD).retain(|held| !Arc::ptr_eq(held, &self.held));
     }
 }
 
@@ -256,7 +264,7 @@ fn not_restored(failure: Failure, endpoint: &Endpoint, changes: &[Change]) -> Er
 ///
 /// The caller holds the lock, so that run is over.
 pub(super) fn recover(
-    connection: Connection,
+    connection: &mut Option<Connection>,
     endpoint: &Endpoint,
     identity: &str,
     run_id: &str,
@@ -264,7 +272,7 @@ pub(super) fn recover(
     patience: Duration,
 ) -> Result<Option<Vec<Restored>>> {
     let Some((path, journal)) = Journal::find(state, identity, run_id)? else { return Ok(None) };
-    let restored = put_back(&mut Some(connection), endpoint, &journal.changes, patience)?;
+    let restored = put_back(connection, endpoint, &journal.changes, patience)?;
     Journal::close(&path)?;
     Ok(Some(restored))
 }

@@ -316,3 +316,112 @@ pub(super) fn keep(files: &Files, to: &Path) -> Result<Option<(How, u64, usize)>
     }
     Ok(None)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::progress::Silent;
+
+    /// Commands, one a line.
+    fn log(commands: &str) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for line in commands.lines() {
+            let words: Vec<_> = line.split(' ').collect();
+            bytes.extend(format!("*{}\r\n", words.len()).bytes());
+            words
+                .iter()
+                .for_each(|word| bytes.extend(format!("${}\r\n{word}\r\n", word.len()).bytes()));
+        }
+        bytes
+    }
+
+    fn set(dir: &Path, incr: &[u8]) -> Files {
+        let place = dir.join("appendonlydir");
+        fs::create_dir_all(&place).unwrap();
+        fs::write(place.join("a.aof.1.base.aof"), log("SET base 1")).unwrap();
+        fs::write(place.join("a.aof.1.incr.aof"), incr).unwrap();
+        fs::write(place.join("a.aof.0.base.aof"), b"history").unwrap();
+        let manifest = "file a.aof.1.base.aof seq 1 type b\nfile a.aof.0.base.aof seq 9 type h\n\
+            file a.aof.1.incr.aof seq 1 type i\n";
+        fs::write(place.join("a.aof.manifest"), manifest).unwrap();
+        Files {
+            dir: dir.into(),
+            log: place.join("a.aof.manifest"),
+            appenddirname: Some("appendonlydir".into()),
+        }
+    }
+
+    #[test]
+    fn a_snapshot_ends_where_all_is_whole_whatever_comes_later() {
+        let whole = log("SET a 1");
+        for (tail, cut) in [
+            (&b""[..], 0),
+            (b"*3\r\n$3\r\nSE", 11),
+            (&log("MULTI\nSET b 2")[..], 42),
+            (&[log("MULTI\nSET b 2"), b"*1\r\n$4\r\nEX".to_vec()].concat(), 52),
+        ] {
+            let data = tempfile::tempdir().unwrap();
+            let files = set(data.path(), &[&whole[..], tail].concat());
+            let snapshot = take(&files, &[data.path().into()], &Silent).unwrap();
+            let incr = fs::OpenOptions::new()
+                .append(true)
+                .open(data.path().join("appendonlydir/a.aof.1.incr.aof"));
+            std::io::Write::write_all(&mut incr.unwrap(), &log("SET later 1")).unwrap();
+            assert_eq!(snapshot.report.cut_bytes, cut, "{:?}", tail.escape_ascii().to_string());
+            assert_eq!(snapshot.ends, [log("SET base 1").len() as u64, whole.len() as u64]);
+            assert_eq!((snapshot.report.held, snapshot.report.files), (How::Links, 2));
+        }
+    }
+
+    #[test]
+    fn damage_is_no_end() {
+        let data = tempfile::tempdir().unwrap();
+        let files = set(data.path(), &[&log("SET a 1")[..], b"\0\0\0\0", &log("SET b 1")].concat());
+        let snapshot = take(&files, &[], &Silent).unwrap();
+        assert_eq!((snapshot.report.cut_bytes, snapshot.report.held), (0, How::Open));
+    }
+
+    #[test]
+    fn a_snapshot_leaves_nothing_and_what_a_killed_run_left_goes() {
+        let data = tempfile::tempdir().unwrap();
+        let files = set(data.path(), &log("SET a 1"));
+        let places = [data.path().to_path_buf()];
+        let count = || fs::read_dir(data.path()).unwrap().count();
+        let snapshot = take(&files, &places, &Silent).unwrap();
+        assert_eq!(count(), 2);
+        drop(snapshot);
+        assert_eq!(count(), 1);
+        std::mem::forget(take(&files, &places, &Silent).unwrap());
+        assert_eq!(count(), 2);
+        clean(&files, &places);
+        assert_eq!(count(), 1);
+        assert!(data.path().join("appendonlydir/a.aof.1.incr.aof").exists());
+    }
+
+    #[test]
+    fn a_fixed_snapshot_does_not_grow_with_the_log() {
+        let data = tempfile::tempdir().unwrap();
+        let files = set(data.path(), &[&log("SET a 1")[..], b"*3\r\n"].concat());
+        let places = [data.path().to_path_buf()];
+        let mut snapshot = take(&files, &places, &Silent).unwrap();
+        snapshot.fix(&places, &files).unwrap();
+        let lengths: Vec<_> =
+            snapshot.log.parts.iter().map(|part| fs::metadata(&part.path).unwrap().len()).collect();
+        assert_eq!(lengths, snapshot.ends);
+        assert_eq!(fs::read(&snapshot.log.parts[1].path).unwrap(), log("SET a 1"));
+    }
+
+    #[test]
+    fn what_is_kept_is_a_data_directory_with_the_same_files() {
+        let data = tempfile::tempdir().unwrap();
+        let files = set(data.path(), &log("SET a 1"));
+        let to = data.path().join("kept");
+        let (how, bytes, count) = keep(&files, &to).unwrap().unwrap();
+        let expected = (log("SET base 1").len() + log("SET a 1").len()) as u64;
+        assert_eq!((how, bytes, count), (How::Links, expected, 2));
+        assert_eq!(open(&to).unwrap().parts.len(), 2);
+        assert!(keep(&files, &to).is_err(), "what is kept is never replaced");
+    }
+}

@@ -5,9 +5,10 @@ use std::process::Command;
 
 use libtest_mimic::Trial;
 
+use super::on_each;
 use super::place::{Place, Run, directory, free_port};
 use crate::support::server::{Binary, find};
-use crate::support::{LINES, on_each, with_program};
+use crate::support::{LINES, with_program};
 use aofkit::server::redis;
 
 const PASSWORD: &str = "not-to-be-seen";
@@ -21,7 +22,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     ));
     trials.extend(on_each(&LINES, "a server without CONFIG is refused with what to do", no_config));
     trials.extend(on_each(&LINES, "a server without a log is refused with what to do", no_log));
-    trials.push(with_program("openssl", "TLS is spoken, and strangers are not trusted", tls));
+    trials.push(with_program("openssl", "live: TLS is spoken, and strangers are not trusted", tls));
     trials
 }
 

@@ -8,10 +8,11 @@ use std::thread::{self, JoinHandle};
 
 use libtest_mimic::Trial;
 
+use super::on_each;
 use super::place::{Place, Run, wait_until};
+use crate::support::LINES;
 use crate::support::client::{Client, Reply};
 use crate::support::server::Binary;
-use crate::support::{LINES, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = on_each(&LINES, "under load, a rewrite loses nothing that was there", |b| {

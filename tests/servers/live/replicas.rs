@@ -3,9 +3,10 @@
 use libtest_mimic::Trial;
 use serde_json::Value;
 
+use super::on_each;
 use super::place::{Place, Run, aofkit, free_port, wait_until};
+use crate::support::LINES;
 use crate::support::server::Binary;
-use crate::support::{LINES, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
     on_each(&LINES[1..], "a replica is backed up only when it is allowed and fresh", replicas)
@@ -25,6 +26,9 @@ fn replicas(binary: &Binary) {
         let info = replica.server.client.call(&["INFO", "persistence"]).text();
         info.contains("aof_rewrite_in_progress:0") && info.contains("aof_rewrite_scheduled:0")
     });
+    // Beyond what the sync brought.
+    primary.server.client.call(&["SET", "later", "1"]);
+    wait_until("what came later", || replica.server.digest() == primary.server.digest());
     let refused = Run::of(&mut replica.live());
     assert_eq!(refused.code, Some(2), "{refused:#?}");
     assert!(refused.stderr.contains("is a replica"), "{refused:#?}");

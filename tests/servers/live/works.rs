@@ -1,11 +1,18 @@
 //! What a backup of a running server holds, and what it leaves.
 
+use std::time::Duration;
+
+use aofkit::aof::open;
+use aofkit::ops::live::endpoint::{Address, Endpoint};
+use aofkit::ops::live::{HoldOptions, hold};
+use aofkit::progress::Silent;
 use libtest_mimic::Trial;
 use serde_json::Value;
 
-use super::place::{Place, Run, UnderWay, aofkit, directory};
+use super::on_each;
+use super::place::{Place, Run, UnderWay, aofkit, directory, wait_until};
+use crate::support::LINES;
 use crate::support::server::Binary;
-use crate::support::{LINES, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = on_each(&LINES, "a live backup with a rewrite holds the data", |binary| {
@@ -29,6 +36,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials.extend(on_each(&LINES[1..2], "several servers are taken one after another", several));
     trials.extend(on_each(&LINES[..2], "a log is found where --dir says, and known", finds));
     trials.extend(on_each(&LINES[1..2], "a quiet run says nothing", is_quiet));
+    trials.extend(on_each(&LINES, "a log is held as it is after an accident", is_held));
     trials
 }
 
@@ -163,4 +171,34 @@ fn is_quiet(binary: &Binary) {
     let port = place.archive().file_name().expect("a name").to_string_lossy().into_owned();
     // `aof_<YYYYMMDDhhmmss>-<port>.zip`, and a server on a socket alone has the usual port.
     assert_eq!((port.len(), &port[18..]), (27, "-6379.zip"), "{port}");
+}
+
+fn is_held(binary: &Binary) {
+    let mut place = Place::new(binary);
+    place.fill(20);
+    place.server.client.call(&["FLUSHALL"]);
+    let endpoint = Endpoint::new(Address::Unix(place.server.socket()));
+    let options = HoldOptions {
+        dir: None,
+        to: Some(place.to.path().into()),
+        poll: Duration::from_millis(20),
+        timeout: Duration::from_secs(60),
+    };
+    let report = hold(&endpoint, &options, &Silent).expect("it is held");
+    // It stays off: a person turns it on.
+    assert_eq!(place.settings(), ["everysec", "0"]);
+    assert_eq!(report.turn_on.as_deref(), Some("CONFIG SET auto-aof-rewrite-percentage 100"));
+    assert_eq!((report.kept.len(), report.rewrite_was_running), (1, false));
+    // What would have destroyed it.
+    place.server.client.call(&["BGREWRITEAOF"]);
+    wait_until("the rewrite", || {
+        let info = place.server.client.call(&["INFO", "persistence"]).text();
+        info.contains("aof_rewrite_in_progress:0") && info.contains("aof_rewrite_scheduled:0")
+    });
+    let held = open(&report.kept[0].path).expect("a log");
+    let bytes: Vec<u8> =
+        held.parts.iter().flat_map(|part| part.mapping.bytes().iter().copied()).collect();
+    let text = String::from_utf8_lossy(&bytes);
+    let (key, flush) = (text.find("value 19"), text.to_ascii_lowercase().find("flushall"));
+    assert!(key.is_some() && flush > key, "{key:?} {flush:?}");
 }
