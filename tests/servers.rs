@@ -13,6 +13,7 @@ mod servers {
     pub(crate) mod damage;
     pub(crate) mod generate;
     pub(crate) mod keyspace_rdb;
+    pub(crate) mod live;
     pub(crate) mod loader;
     pub(crate) mod rdb;
     pub(crate) mod recover;
@@ -31,6 +32,7 @@ fn main() {
         servers::damage::trials(),
         servers::generate::trials(),
         servers::keyspace_rdb::trials(),
+        servers::live::trials(),
         servers::loader::trials(),
         servers::rdb::trials(),
         servers::restore::trials(),

@@ -1,17 +1,22 @@
 //! The face: one file a subcommand, progress, exit codes.
 
+mod askpass;
 mod backup;
 mod bench;
 mod check_aof;
 mod compact;
 mod compress;
+mod connection;
 mod diff;
 mod digest;
+mod duration;
 mod exit;
 mod extract;
 mod generate;
+mod interrupt;
 mod keep;
 mod list;
+mod live;
 mod log;
 mod position;
 mod progress;
@@ -31,7 +36,6 @@ use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 
 pub use exit::Exit;
 
-use crate::disk::publish::abandon_all;
 use crate::error::Error;
 use crate::report::style::{ERROR, QUIET, Styled};
 
@@ -103,7 +107,7 @@ enum Command {
     Digest(digest::Digest),
     Diff(diff::Diff),
     CheckAof(check_aof::CheckAof),
-    Backup(backup::Backup),
+    Backup(Box<backup::Backup>),
     Restore(restore::Restore),
     List(list::List),
     Prune(prune::Prune),
@@ -149,7 +153,9 @@ pub fn main() -> Exit {
         Command::Completions(completions) => completions.run(),
         Command::Man(man) => man.run(),
     };
-    outcome.unwrap_or_else(|error| report_error(&error))
+    let exit = outcome.unwrap_or_else(|error| report_error(&error));
+    interrupt::wait_if_interrupted();
+    exit
 }
 
 /// clap's choice in the words of the crate that writes colours.
@@ -169,11 +175,7 @@ impl WriteGlobal for ColorChoice {
 }
 
 fn set_up(common: &Common) -> Result<(), Error> {
-    // Ctrl-C and SIGTERM: unfinished output goes, nothing else is left to undo.
-    let _ = ctrlc::set_handler(|| {
-        abandon_all();
-        std::process::exit(i32::from(Exit::Interrupted.code()));
-    });
+    interrupt::listen();
     if let Some(threads) = common.threads {
         // Fails only when a pool exists already, which cannot be at this point.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();

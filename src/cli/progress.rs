@@ -52,6 +52,16 @@ impl Bar {
     }
 }
 
+impl Bar {
+    /// Does something that writes to stderr, out of the way of the bar.
+    pub(super) fn aside(&self, speak: impl FnOnce()) {
+        match self {
+            Bar::Drawn(bar) => bar.suspend(speak),
+            Bar::Hidden | Bar::Lines(_) => speak(),
+        }
+    }
+}
+
 impl Progress for Bar {
     fn phase(&self, name: &str, bytes: u64) {
         const BAR: &str =

@@ -13,6 +13,7 @@ pub mod islands;
 pub mod kept;
 pub mod key_state;
 pub mod list;
+pub mod live;
 pub mod log;
 pub mod lost_expiry;
 pub mod memory;

@@ -10,6 +10,7 @@ pub mod diff;
 pub mod digest;
 pub mod generate;
 pub mod list;
+pub mod live;
 pub mod log;
 mod lost_expiry;
 pub mod recover;

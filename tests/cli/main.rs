@@ -7,6 +7,7 @@ mod backup;
 mod compact;
 mod diff;
 mod input;
+mod live;
 mod log;
 mod output;
 mod prune;
