@@ -13,6 +13,7 @@ mod duration;
 mod exit;
 mod extract;
 mod generate;
+mod hold;
 mod interrupt;
 mod keep;
 mod list;

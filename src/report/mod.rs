@@ -9,6 +9,7 @@ pub mod compact;
 pub mod diff;
 pub mod digest;
 pub mod generate;
+pub mod hold;
 pub mod list;
 pub mod live;
 pub mod log;
