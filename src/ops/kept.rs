@@ -168,6 +168,8 @@ fn keep_original(place: &Path, backup: &Path) -> Result<()> {
             fs::copy(entry.path(), &twin).map_err(failed)?;
         }
     }
+    // So that what takes its place can be given the same.
+    like(Some(place), copy.path());
     copy.publish()
 }
 
