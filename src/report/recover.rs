@@ -84,10 +84,13 @@ fn answer(out: &mut String, report: &RecoverReport) -> fmt::Result {
             "The log ends in a FLUSHALL; all that stood before it is whole. Nothing was changed.",
         ),
         Verdict::FlushWithin { event } => {
-            let what = event_of(report, event).map(name).unwrap_or_default();
-            let rest = format!(
-                "It stands in the log before a {what}; commands were written behind that. Nothing was changed."
-            );
+            let event = event_of(report, event);
+            let what = event.map(name).unwrap_or_default();
+            let later = match event.and_then(|event| event.keys_since) {
+                Some(0) => "",
+                _ => "; commands were written behind that",
+            };
+            let rest = format!("It stands in the log before a {what}{later}. Nothing was changed.");
             let head = format!("YES, what was flushed is still there{}.", keys(before));
             paragraph(out, GOOD, &head, &rest)
         }

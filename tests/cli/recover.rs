@@ -568,7 +568,10 @@ fn an_event_tells_when_it_was_as_far_as_the_log_does() {
     let exact = serde_json::json!({"from": 1_700_000_000, "until": 1_700_000_000, "exact": true});
     assert_eq!(time(1), exact);
     let run = place.run(&["recover", "a.aof"]);
-    assert!(run.stdout.contains("(#4), 2023-11-14 22:13:20\n        +00:00;"), "{run:#?}");
+    assert!(
+        run.stdout.contains("a.aof:87 (#4), 2023-11-14 22:13:20 +00:00; lost 1 key"),
+        "{run:#?}"
+    );
 }
 
 /// Kills that are tried; AOFKIT_KILLS has more of them for a run by hand.
