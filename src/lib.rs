@@ -28,6 +28,9 @@
 //!   [`ops::verify::judge`] says what each server would do with it.
 //! - *repair*: the same survey; [`ops::repair::plan`] says which bytes stay; they are copied as they are
 //!   into a [`disk::publish`] output, which is read back before it appears.
+//! - *recover*: [`ops::recover::timeline()`] reads the log once for everything that destroyed data; one replay that is
+//!   watched counts what each event cost. What is chosen becomes the bytes that stay, copied as they are as a repair
+//!   copies them, or, where two states are joined key by key, a data set that is written as a compaction is.
 //!
 //! - *compact*: [`replay::route()`] notes for each share of the keys which commands concern it;
 //!   [`replay::replay()`] runs them, share after share on all cores, on a [`keyspace`]; [`ops::compact`] writes
