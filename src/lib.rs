@@ -32,6 +32,10 @@
 //!   [`replay::replay()`] runs them, share after share on all cores, on a [`keyspace`]; [`ops::compact`] writes
 //!   each share through [`rewrite`], joins the shares in their order, reads the result back and publishes it.
 //! - *digest*: the same replay, with nothing written.
+//! - *diff*: two logs, routed together, so that [`replay::replay_pair`] has each share of both side by side;
+//!   [`ops::diff`] compares them key by key.
+//! - *log*: [`aof::scan()`], a window at a time; each command is rendered as a line by what [`report`] gives to
+//!   [`ops::log`]. *history*: the one share of a key, replayed twice, and watched.
 //!
 //! # Verifying a log
 //!

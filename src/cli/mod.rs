@@ -7,6 +7,7 @@ mod diff;
 mod digest;
 mod exit;
 mod generate;
+mod history;
 mod log;
 mod position;
 mod progress;
@@ -88,6 +89,7 @@ enum Command {
     Repair(repair::Repair),
     Compact(compact::Compact),
     Log(log::Log),
+    History(history::History),
     Digest(digest::Digest),
     Diff(diff::Diff),
     CheckAof(check_aof::CheckAof),
@@ -117,6 +119,7 @@ pub fn main() -> Exit {
         Command::Repair(repair) => repair.run(&cli.common),
         Command::Compact(compact) => compact.run(&cli.common),
         Command::Log(log) => log.run(&cli.common),
+        Command::History(history) => history.run(&cli.common),
         Command::Diff(diff) => diff.run(&cli.common),
         Command::Digest(digest) => digest.run(&cli.common),
         Command::CheckAof(check) => check.run(&cli.common),

@@ -6,6 +6,7 @@ pub mod compact;
 pub mod diff;
 pub mod digest;
 pub mod generate;
+pub mod history;
 pub mod islands;
 pub mod key_state;
 pub mod log;

@@ -5,6 +5,7 @@
 
 mod compact;
 mod diff;
+mod history;
 mod input;
 mod log;
 mod output;

@@ -32,8 +32,8 @@ use crate::keyspace::{Functions, Keyspace};
 use crate::ops::key_state::kind_name;
 use crate::ops::memory::Memory;
 use crate::progress::Progress;
-use crate::rdb::write::{self, Feature, Notes};
 use crate::rdb::Target;
+use crate::rdb::write::{self, Feature, Notes};
 use crate::replay::{
     Happened, ReplayOptions, RouteOptions, Routed, Routing, is_sample, replay, route,
 };
