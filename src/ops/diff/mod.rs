@@ -198,7 +198,7 @@ pub fn diff_pair(
         let take = |_, (of_share, list): (Counts, Vec<Difference>)| {
             counts.join(of_share);
             match &mut found {
-                Some(found) => list.iter().try_for_each(|difference| found(difference)),
+                Some(found) => list.iter().try_for_each(&mut **found),
                 None => Ok(()),
             }
         };
