@@ -1,18 +1,26 @@
 //! The face: one file a subcommand, progress, exit codes.
 
+mod backup;
 mod bench;
 mod check_aof;
 mod compact;
+mod compress;
 mod diff;
 mod digest;
 mod exit;
+mod extract;
 mod generate;
 mod history;
+mod keep;
+mod list;
 mod log;
 mod position;
 mod progress;
+mod prune;
+mod recover;
 mod repair;
 mod replaying;
+mod restore;
 mod shell;
 mod size;
 mod time;
@@ -86,13 +94,21 @@ enum When {
 #[derive(Debug, Subcommand)]
 enum Command {
     Verify(verify::Verify),
+    Recover(recover::Recover),
+    StripFlushall(recover::StripFlushall),
     Repair(repair::Repair),
     Compact(compact::Compact),
     Log(log::Log),
     History(history::History),
+    Compress(compress::Compress),
+    Extract(extract::Extract),
     Digest(digest::Digest),
     Diff(diff::Diff),
     CheckAof(check_aof::CheckAof),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
+    List(list::List),
+    Prune(prune::Prune),
     Generate(generate::Generate),
     Bench(bench::Bench),
     Completions(shell::Completions),
@@ -116,13 +132,21 @@ pub fn main() -> Exit {
     }
     let outcome = match &cli.command {
         Command::Verify(verify) => verify.run(&cli.common),
+        Command::Recover(recover) => recover.run(&cli.common),
+        Command::StripFlushall(strip) => strip.run(&cli.common),
         Command::Repair(repair) => repair.run(&cli.common),
         Command::Compact(compact) => compact.run(&cli.common),
         Command::Log(log) => log.run(&cli.common),
         Command::History(history) => history.run(&cli.common),
+        Command::Compress(compress) => compress.run(&cli.common),
+        Command::Extract(extract) => extract.run(&cli.common),
         Command::Diff(diff) => diff.run(&cli.common),
         Command::Digest(digest) => digest.run(&cli.common),
         Command::CheckAof(check) => check.run(&cli.common),
+        Command::Backup(backup) => backup.run(&cli.common),
+        Command::Restore(restore) => restore.run(&cli.common),
+        Command::List(list) => list.run(&cli.common),
+        Command::Prune(prune) => prune.run(&cli.common),
         Command::Generate(generate) => generate.run(&cli.common),
         Command::Bench(bench) => bench.run(&cli.common),
         Command::Completions(completions) => completions.run(),

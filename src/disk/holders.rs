@@ -29,6 +29,29 @@ pub fn writers(path: &Path) -> Vec<Holder> {
     holders
 }
 
+/// The servers whose working directory is `directory`, which is what `dir` of their configuration does; within the same
+/// limits as [`writers`]. A shell that somebody went there with does not count.
+pub fn servers_in(directory: &Path) -> Vec<Holder> {
+    let Ok(wanted) = fs::canonicalize(directory) else { return Vec::new() };
+    let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
+    let mut holders = Vec::new();
+    for process in processes.flatten() {
+        let Some(pid) = process.file_name().to_str().and_then(|name| name.parse().ok()) else {
+            continue;
+        };
+        let is_here = || fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd == wanted);
+        let program = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
+        let program = program.trim_end();
+        if SERVERS.iter().any(|name| program.starts_with(name)) && is_here() {
+            holders.push(Holder { pid, program: program.to_string() });
+        }
+    }
+    holders
+}
+
+/// What the names of servers' programs begin with.
+const SERVERS: [&str; 3] = ["redis-server", "valkey-server", "keydb-server"];
+
 fn has_open_for_writing(process: &Path, wanted: &Path) -> bool {
     let Ok(descriptors) = fs::read_dir(process.join("fd")) else { return false };
     descriptors.flatten().any(|descriptor| {

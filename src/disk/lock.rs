@@ -32,17 +32,7 @@ impl Lock {
         let open =
             OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path);
         let mut file = open.map_err(failed)?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(Errno::WOULDBLOCK) => {
-                let holder = std::io::read_to_string(&file).unwrap_or_default();
-                let holder = holder.lines().next().unwrap_or("another run");
-                return Err(Error::new(ErrorKind::Locked, format!("{holder} holds this lock"))
-                    .at(path)
-                    .help("let it finish; the lock ends with it, so there is nothing to remove"));
-            }
-            Err(error) => return Err(failed(error.into())),
-        }
+        lock(&file, path)?;
         // What it says is only for people. A full disk is no reason not to remove archives from it.
         let _ = file.set_len(0);
         let _ = writeln!(file, "process {}", std::process::id());
@@ -50,9 +40,34 @@ impl Lock {
         Ok(Lock { _file: file, path: path.to_path_buf() })
     }
 
+    /// Locks a directory, in which nothing is left of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Lock::take`].
+    pub fn take_directory(path: &Path) -> Result<Lock> {
+        let directory = File::open(path).map_err(|error| Error::io("lock", path, error))?;
+        lock(&directory, path)?;
+        Ok(Lock { _file: directory, path: path.to_path_buf() })
+    }
+
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+fn lock(file: &File, path: &Path) -> Result<()> {
+    match flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(()),
+        Err(Errno::WOULDBLOCK) => {
+            let holder = std::io::read_to_string(file).unwrap_or_default();
+            let holder = holder.lines().next().unwrap_or("another run");
+            Err(Error::new(ErrorKind::Locked, format!("{holder} holds this lock"))
+                .at(path)
+                .help("let it finish; the lock ends with it, so there is nothing to remove"))
+        }
+        Err(error) => Err(Error::io("lock", path, error.into())),
     }
 }
 

@@ -3,6 +3,8 @@
 //! - [`Mapping`]: a file mapped read-only, safe against being cut while it is read.
 //! - `guard`: the signal handler behind that safety.
 //! - [`publish`]: output that appears whole or not at all.
+//! - [`place`]: what is finished gets its name, what is unwanted goes, each in one step.
+//! - [`Scratch`]: room for what is needed only while a run lasts.
 //! - [`holders`]: which processes have a file open for writing.
 //! - [`Lock`]: a file that one process at a time holds locked.
 //! - [`free_bytes`]: how much room there is.
@@ -15,12 +17,15 @@ pub mod holders;
 mod lock;
 #[allow(unsafe_code)]
 mod map;
+pub mod place;
 mod prefetch;
 pub mod publish;
 mod room;
+mod scratch;
 
 pub use cut::{Stamp, cut_tail};
 pub use lock::Lock;
 pub use map::{Change, Mapping};
 pub use prefetch::prefetch;
 pub use room::free_bytes;
+pub use scratch::Scratch;

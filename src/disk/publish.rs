@@ -36,11 +36,11 @@ pub fn abandon_all() {
     }
 }
 
-fn begin(path: &Path) {
+pub(super) fn begin(path: &Path) {
     UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).push(path.to_path_buf());
 }
 
-fn end(path: &Path) {
+pub(super) fn end(path: &Path) {
     UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).retain(|other| other != path);
 }
 
@@ -207,7 +207,11 @@ impl NewDirectory {
 }
 
 /// Makes what was created, renamed or removed in `directory` durable.
-fn sync_directory(directory: &Path) -> Result<()> {
+///
+/// # Errors
+///
+/// When the system cannot.
+pub fn sync_directory(directory: &Path) -> Result<()> {
     File::open(directory)
         .and_then(|directory| directory.sync_all())
         .map_err(|error| Error::io("sync the directory", directory, error))

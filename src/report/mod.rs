@@ -2,14 +2,21 @@
 //!
 //! The text carries colour as ANSI codes; whoever prints it strips them where they are not wanted.
 
+pub mod archive;
+pub mod backup;
 pub mod bench;
 pub mod compact;
 pub mod diff;
 pub mod digest;
 pub mod generate;
 pub mod history;
+pub mod list;
 pub mod log;
+mod lost_expiry;
+pub mod recover;
 pub mod repair;
+pub mod restore;
+pub mod retention;
 pub mod style;
 pub mod time;
 pub mod verify;

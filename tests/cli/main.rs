@@ -3,13 +3,17 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+mod backup;
 mod compact;
 mod diff;
 mod history;
 mod input;
 mod log;
 mod output;
+mod prune;
+mod recover;
 mod repair;
+mod restore;
 mod shell;
 mod under_way;
 

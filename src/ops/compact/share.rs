@@ -9,7 +9,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::escape::Shown;
 use crate::keyspace::fingerprint::{Detail, Fingerprint};
 use crate::keyspace::{Db, Entry, Keyspace, Value};
-use crate::ops::key_state::kind_of;
 use crate::rdb::Kind;
 use crate::rdb::write::{Feature, WriteError, Writer};
 use crate::replay::{PrefixCounter, Prefixes};
@@ -18,7 +17,7 @@ use crate::rewrite::rdb::{KeyError, write_key};
 use crate::server::Server;
 
 /// What was made of a share.
-pub(super) struct Made {
+pub(crate) struct Made {
     pub(super) pieces: Vec<Piece>,
     pub(super) counted: Counted,
 }
@@ -48,7 +47,7 @@ impl Counted {
         };
         self.fingerprint.add_sum(carried);
         self.whole.add_sum(whole);
-        *self.keys.entry((db, kind_of(&entry.value))).or_default() += 1;
+        *self.keys.entry((db, entry.value.kind())).or_default() += 1;
         self.with_expiry += u64::from(entry.expires_ms().is_some());
     }
 

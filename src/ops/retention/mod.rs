@@ -10,6 +10,7 @@
 //! - Nothing asked for keeps everything.
 
 mod policy;
+mod prune;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +19,8 @@ use jiff::{Timestamp, Zoned};
 use serde::Serialize;
 
 pub use policy::{Keep, KeepPolicy, Within};
+pub use prune::{Group, Judged, PruneOptions, PruneReport, prune};
+pub(in crate::ops) use prune::{JustMade, lock_unless, prune_source};
 
 /// What becomes of one archive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

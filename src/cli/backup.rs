@@ -1,0 +1,165 @@
+//! `aofkit backup`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use jiff::Timestamp;
+
+use super::exit::Exit;
+use super::keep::Keeping;
+use super::progress::Bar;
+use super::replaying::Replaying;
+use super::time::parse_time;
+use super::{Common, message, print};
+use crate::disk::publish::Existing;
+use crate::error::{Error, ErrorKind, Result};
+use crate::ops::archive::{CompressOptions, Method, Source};
+use crate::ops::backup::{BackupOptions, BackupReport, backup_path};
+use crate::ops::compact::{self, Filter, Form};
+use crate::report;
+use crate::server::Server;
+
+/// Back up a log: verify it, pack it, read the archive back, and remove old ones by rule
+///
+/// The archive gets its name only after it was read back and found whole, and only then do older ones of the same
+/// source go. Of a log that a server is writing, everything up to the last whole command or transaction counts.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Backup {
+    /// The log: a file, a multi-part directory, its manifest, the data directory above, or an RDB
+    #[arg(value_name = "PATH")]
+    path: Option<PathBuf>,
+    /// The directory where archives are kept
+    #[arg(long, value_name = "DIR")]
+    to: PathBuf,
+    #[command(flatten)]
+    packing: Packing,
+    /// Compact the log first: keep what the data set is, not how it came to be
+    #[arg(long)]
+    compact: bool,
+    /// In which form a compacted log is kept: aof, preamble, multipart or multipart-aof [default: as the log is]
+    #[arg(long, value_name = "FORM", requires = "compact")]
+    format: Option<Form>,
+    /// The server that a compacted log is meant for [default: the one that wrote the log]
+    #[arg(long = "for", value_name = "VERSION", requires = "compact")]
+    server: Option<Server>,
+    #[command(flatten)]
+    replaying: Replaying,
+    /// Back up a damaged log as it is
+    #[arg(long)]
+    damaged: bool,
+    /// Verify, and say what would be done; write nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+    #[command(flatten)]
+    keeping: Keeping,
+}
+
+/// How the archive is made and named.
+#[derive(Debug, Args)]
+struct Packing {
+    /// How to pack: deflate, zstd or store
+    #[arg(long, value_name = "METHOD", default_value_t = Method::Deflate)]
+    method: Method,
+    /// How hard to pack: deflate 1 to 9 [default: 6], zstd 1 to 19 [default: 3]
+    #[arg(short, long, value_name = "N")]
+    level: Option<i32>,
+    /// The port of the server that wrote the log: archives are named and told apart by it
+    #[arg(short, long, value_name = "PORT")]
+    port: Option<u16>,
+    /// How to name the archive: {port}, and the conversions of strftime
+    #[arg(long, value_name = "TEMPLATE")]
+    name_template: Option<String>,
+    /// The time that the archive is of [default: now]
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    created: Option<i64>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  aofkit backup /var/lib/redis --to /backup
+  aofkit backup --quiet /var/lib/redis --to /backup --keep-daily 7 --keep-weekly 5 --keep-monthly 12
+  aofkit backup appendonlydir --to /backup --compact --method zstd --keep-within 30d
+
+Exit codes: 0 done; 1 the log is damaged, and was left alone unless --damaged; 2 not possible: no archive has come or
+gone; 3 the archive is there, and something went wrong with older ones; 5 another backup of it runs.";
+
+impl Backup {
+    pub(super) fn run(&self, common: &Common) -> Result<Exit> {
+        let Some(path) = &self.path else {
+            return Err(Error::new(ErrorKind::Usage, "what shall be backed up?")
+                .help("give the path of a log"));
+        };
+        let options = self.options(common)?;
+        let bar = Bar::new(common);
+        let report = backup_path(path, &options, &bar);
+        drop(bar);
+        let report = report?;
+        if common.json {
+            print(&report::json(&report))?;
+        } else if !common.quiet {
+            print(&report::backup::text(&report))?;
+        } else if exit(&report) != Exit::Done {
+            message(&report::backup::text(&report));
+        }
+        Ok(exit(&report))
+    }
+
+    fn options(&self, common: &Common) -> Result<BackupOptions> {
+        let Packing { method, level, port, name_template, created } = &self.packing;
+        let created = match created {
+            Some(milliseconds) => Timestamp::from_millisecond(*milliseconds)
+                .map_err(|_| Error::new(ErrorKind::Usage, "--created is beyond all calendars"))?,
+            None => Timestamp::now(),
+        };
+        if self.format == Some(Form::Rdb) {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                "an RDB alone is no log that could be restored",
+            )
+            .help(
+                "--format preamble is one file that holds an RDB, and that servers load as a log",
+            ));
+        }
+        Ok(BackupOptions {
+            to: self.to.clone(),
+            archive: CompressOptions {
+                method: *method,
+                level: *level,
+                source: Source { port: *port, ..Source::default() },
+                name_template: name_template.clone(),
+                threads: common.threads.unwrap_or(0),
+                damaged: self.damaged,
+                ..CompressOptions::new(self.to.clone(), created)
+            },
+            compact: self.compact.then(|| self.compaction(common)),
+            keep: self.keeping.policy(),
+            dry_run: self.dry_run,
+        })
+    }
+
+    fn compaction(&self, common: &Common) -> compact::Options {
+        compact::Options {
+            output: None,
+            existing: Existing::Keep,
+            form: self.format,
+            server: self.server,
+            filter: Filter::default(),
+            check: true,
+            route: self.replaying.route(),
+            replay: self.replaying.replay(common, self.server),
+            ctime: u64::try_from(self.replaying.now_ms() / 1000).unwrap_or(0),
+            compress: true,
+        }
+    }
+}
+
+fn exit(report: &BackupReport) -> Exit {
+    if report.damaged {
+        Exit::Findings
+    } else if report.has_retention_problems() {
+        Exit::Partial
+    } else {
+        Exit::Done
+    }
+}

@@ -1,0 +1,94 @@
+//! `aofkit compress`.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args};
+use jiff::Timestamp;
+
+use super::exit::Exit;
+use super::progress::Bar;
+use super::time::parse_time;
+use super::{Common, print};
+use crate::disk::publish::Existing;
+use crate::error::{Error, ErrorKind, Result};
+use crate::ops::archive::{CompressOptions, Method, Source, compress};
+use crate::report;
+
+/// Pack a log into a zip that any unzip opens
+///
+/// One archive holds the whole log, under the names that a server expects: appendonly.aof, or appendonlydir/ with
+/// its manifest. Deflate runs on all cores. The log is read before it is packed, and the archive read back before
+/// it appears.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Compress {
+    /// The log: a file, a multi-part directory, its manifest, the data directory above, or an RDB
+    #[arg(value_name = "PATH")]
+    path: PathBuf,
+    /// The archive, or a directory in which it gets a name of its own
+    #[arg(short, long, value_name = "ZIP|DIR")]
+    output: PathBuf,
+    /// How to pack: deflate, zstd or store
+    #[arg(long, value_name = "METHOD", default_value_t = Method::Deflate)]
+    method: Method,
+    /// How hard to pack: deflate 1 to 9 [default: 6], zstd 1 to 19 [default: 3]
+    #[arg(short, long, value_name = "N")]
+    level: Option<i32>,
+    /// The port of the server that wrote the log, for the archive's name
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
+    /// How to name the archive in a directory: {port}, and the conversions of strftime
+    #[arg(long, value_name = "TEMPLATE")]
+    name_template: Option<String>,
+    /// The time that the archive is of [default: now]
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    created: Option<i64>,
+    /// Pack a damaged log as it is
+    #[arg(long)]
+    damaged: bool,
+    /// Do not read the archive back
+    #[arg(long = "no-check", action = ArgAction::SetFalse)]
+    check: bool,
+    /// Replace what stands at --output
+    #[arg(long)]
+    force: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  aofkit compress appendonly.aof --output appendonly.zip
+  aofkit compress /var/lib/redis --output /backup --port 6380
+  aofkit compress appendonlydir -o set.zip --method zstd --level 9
+
+Exit codes: 0 done; 2 not possible: nothing was written.";
+
+impl Compress {
+    pub(super) fn run(&self, common: &Common) -> Result<Exit> {
+        let created = match self.created {
+            Some(milliseconds) => Timestamp::from_millisecond(milliseconds)
+                .map_err(|_| Error::new(ErrorKind::Usage, "--created is beyond all calendars"))?,
+            None => Timestamp::now(),
+        };
+        let options = CompressOptions {
+            existing: if self.force { Existing::Replace } else { Existing::Keep },
+            method: self.method,
+            level: self.level,
+            source: Source { port: self.port, ..Source::default() },
+            name_template: self.name_template.clone(),
+            threads: common.threads.unwrap_or(0),
+            damaged: self.damaged,
+            check: self.check,
+            ..CompressOptions::new(self.output.clone(), created)
+        };
+        let bar = Bar::new(common);
+        let report = compress(&self.path, &options, &bar);
+        drop(bar);
+        let report = report?;
+        if common.json {
+            print(&report::json(&report))?;
+        } else if !common.quiet {
+            print(&report::archive::compressed(&report))?;
+        }
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,59 @@
+//! `aofkit extract`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::exit::Exit;
+use super::progress::Bar;
+use super::{Common, print};
+use crate::disk::publish::Existing;
+use crate::error::Result;
+use crate::ops::archive::{ExtractOptions, extract};
+use crate::report;
+
+/// Unpack a zip of a log, verified
+///
+/// The files appear together, and only when all of them are what the archive says.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Extract {
+    /// The archive
+    #[arg(value_name = "ZIP")]
+    path: PathBuf,
+    /// The directory that the files go to
+    #[arg(short, long, value_name = "DIR")]
+    output: PathBuf,
+    /// Extract what is whole of a damaged archive, and a damaged log as it is
+    #[arg(long)]
+    damaged: bool,
+    /// Replace files that stand there
+    #[arg(long)]
+    force: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  aofkit extract aof_20261122031000-6379.zip --output restored
+
+Exit codes: 0 done; 1 done, and something was damaged; 2 not possible: nothing was written.";
+
+impl Extract {
+    pub(super) fn run(&self, common: &Common) -> Result<Exit> {
+        let options = ExtractOptions {
+            output: self.output.clone(),
+            existing: if self.force { Existing::Replace } else { Existing::Keep },
+            damaged: self.damaged,
+        };
+        let bar = Bar::new(common);
+        let report = extract(&self.path, &options, &bar);
+        drop(bar);
+        let report = report?;
+        if common.json {
+            print(&report::json(&report))?;
+        } else if !common.quiet {
+            print(&report::archive::extracted(&report))?;
+        }
+        Ok(if report.archive.sound { Exit::Done } else { Exit::Findings })
+    }
+}

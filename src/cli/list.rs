@@ -1,0 +1,50 @@
+//! `aofkit list`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::exit::Exit;
+use super::progress::Bar;
+use super::{Common, message, print};
+use crate::error::Result;
+use crate::ops::list::{Options, State, list};
+use crate::report;
+
+/// Show the archives in a directory: when, of what, how large, and whether they are whole
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct List {
+    /// The directory where archives are kept
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+    /// Verify each of them now
+    #[arg(long)]
+    verify: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  aofkit list /backup
+  aofkit list --verify --quiet /backup || echo 'look at the backups'
+
+Exit codes: 0 listed; 1 an archive is damaged or cannot be read; 2 the directory cannot be read.";
+
+impl List {
+    pub(super) fn run(&self, common: &Common) -> Result<Exit> {
+        let bar = Bar::new(common);
+        let report = list(&self.directory, Options { verify: self.verify }, &bar);
+        drop(bar);
+        let report = report?;
+        if common.json {
+            print(&report::json(&report))?;
+        } else if !common.quiet {
+            print(&report::list::text(&report))?;
+        } else {
+            message(&report::list::problems(&report));
+        }
+        let is_bad = |state| matches!(state, State::Damaged | State::Unreadable);
+        let found = report.archives.iter().any(|archive| is_bad(archive.state));
+        Ok(if found { Exit::Findings } else { Exit::Done })
+    }
+}

@@ -1,0 +1,91 @@
+//! Room for what is needed only while a run lasts, and for what is not yet to be seen.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use tempfile::{Builder, TempDir};
+
+use super::publish::{begin, end};
+use crate::error::{Error, Result};
+
+/// What the names of all of them end with.
+const SUFFIX: &str = ".tmp";
+
+/// A directory that is removed with all that is in it when this is dropped, and when the process is interrupted.
+/// A run that is killed leaves it, under a name by which the next one finds it: [`Scratch::clear_left_over`].
+#[derive(Debug)]
+pub struct Scratch(TempDir);
+
+impl Scratch {
+    /// Makes one in `directory`, whose name begins with `prefix`.
+    ///
+    /// # Errors
+    ///
+    /// When the directory cannot be written.
+    pub fn create(directory: &Path, prefix: &str) -> Result<Scratch> {
+        let mut builder = Builder::new();
+        builder.prefix(prefix).suffix(SUFFIX);
+        builder.permissions(fs::Permissions::from_mode(0o700));
+        let made = builder
+            .tempdir_in(directory)
+            .map_err(|error| Error::io("create a directory in", directory, error))?;
+        begin(made.path());
+        Ok(Scratch(made))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Removes what runs that were killed left in `directory` under names that begin with `prefix`, and gives
+    /// their paths. Only for who holds the lock under which that prefix is used: no other run uses one of them then.
+    ///
+    /// # Errors
+    ///
+    /// When the directory cannot be read, or one of them cannot be removed.
+    pub fn clear_left_over(directory: &Path, prefix: &str) -> Result<Vec<PathBuf>> {
+        let failed = |error| Error::io("read the directory", directory, error);
+        let mut cleared = Vec::new();
+        for entry in fs::read_dir(directory).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            let is_ours = name.starts_with(prefix) && name.ends_with(SUFFIX);
+            if is_ours && entry.file_type().map_err(failed)?.is_dir() {
+                fs::remove_dir_all(entry.path())
+                    .map_err(|error| Error::io("remove", entry.path(), error))?;
+                cleared.push(entry.path());
+            }
+        }
+        Ok(cleared)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        end(self.path());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_run_left_is_found_by_its_prefix() {
+        let directory = tempfile::tempdir().unwrap();
+        let dropped = Scratch::create(directory.path(), ".one.").unwrap();
+        fs::write(dropped.path().join("a"), b"").unwrap();
+        let left = Scratch::create(directory.path(), ".one.").unwrap();
+        let other = Scratch::create(directory.path(), ".two.").unwrap();
+        fs::write(directory.path().join(".one.x.tmp"), b"a file of somebody").unwrap();
+        let path = dropped.path().to_owned();
+        drop(dropped);
+        assert!(!path.exists());
+        assert_eq!(Scratch::clear_left_over(directory.path(), ".one.").unwrap(), [left.path()]);
+        assert!(!left.path().exists() && other.path().exists());
+        assert!(directory.path().join(".one.x.tmp").exists());
+    }
+}

@@ -1,0 +1,105 @@
+//! What is packed, where that is not the log as it lies on disk.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use super::report::{BackupReport, Compaction, UnderWay};
+use crate::aof::open::{Layout, Log, Part, open};
+use crate::disk::Scratch;
+use crate::disk::holders::writers;
+use crate::disk::publish::Existing;
+use crate::error::{Error, Result};
+use crate::ops::compact::{self, compact};
+use crate::ops::survey::Survey;
+use crate::progress::Progress;
+
+/// What of the last part is only half written by now: its end is torn, and somebody has it open for writing. Without a
+/// writer, a torn end is damage.
+pub(super) fn under_way(last: &Survey<'_>) -> Option<UnderWay> {
+    let is_torn = !last.is_whole()
+        && !last.is_preamble_broken()
+        && last.stop.fault.is_none_or(|fault| fault.is_short());
+    if !is_torn {
+        return None;
+    }
+    let writer = writers(&last.part.path).into_iter().next()?;
+    let end = last.safe_end();
+    let bytes = last.part.mapping.len() - end;
+    Some(UnderWay { part: last.part.name.clone(), end, bytes, writer })
+}
+
+/// Compacts the first `ends` bytes of each part into the scratch directory, and opens the result.
+pub(super) fn compacted(
+    log: &Log,
+    ends: &[u64],
+    options: &compact::Options,
+    scratch: &Scratch,
+    report: &mut BackupReport,
+    progress: &dyn Progress,
+) -> Result<Log> {
+    let cut = cut(log, ends, scratch)?;
+    let input = cut.as_deref().unwrap_or(&log.opened);
+    let output = scratch.path().join("compacted");
+    let options = compact::Options {
+        output: Some(output.clone()),
+        existing: Existing::Keep,
+        ..options.clone()
+    };
+    let done = compact(input, &options, progress)?;
+    report.compaction = Some(Compaction {
+        form: done.form,
+        bytes_before: report.log_bytes,
+        bytes_after: done.bytes_after,
+        keys: done.keys.iter().map(|keys| keys.keys).sum(),
+        failed_commands: done.failed.iter().map(|failed| failed.count).sum(),
+        fingerprint: done.fingerprint,
+    });
+    Ok(Log { path: log.path.clone(), ..open(&output)? })
+}
+
+/// The log with each part cut to its end, where one is longer: what is cut is copied, the rest only pointed at.
+fn cut(log: &Log, ends: &[u64], scratch: &Scratch) -> Result<Option<PathBuf>> {
+    if log.parts.iter().zip(ends).all(|(part, &end)| part.mapping.len() == end) {
+        return Ok(None);
+    }
+    let directory = scratch.path().join("cut");
+    let failed = |error| Error::io("write", &directory, error);
+    let below = match &log.layout {
+        Layout::MultiPart { .. } => directory.join("appendonlydir"),
+        _ => directory.clone(),
+    };
+    fs::create_dir_all(&below).map_err(failed)?;
+    let is_beside = |path: &Path| log.opened.parent() == path.parent();
+    for (part, &end) in log.parts.iter().zip(ends) {
+        let name = part.path.file_name().unwrap_or_default();
+        let place = if is_beside(&part.path) { below.join(name) } else { directory.join(name) };
+        if part.mapping.len() == end {
+            let target = fs::canonicalize(&part.path).map_err(failed)?;
+            symlink(target, &place).map_err(failed)?;
+        } else {
+            copy_start(part, end, &place)?;
+        }
+    }
+    match &log.manifest {
+        None => Ok(log.parts.first().and_then(|part| Some(below.join(part.path.file_name()?)))),
+        Some(file) => {
+            let place = below.join(file.path.file_name().unwrap_or_default());
+            fs::write(&place, file.manifest.to_bytes()).map_err(failed)?;
+            Ok(Some(place))
+        }
+    }
+}
+
+fn copy_start(part: &Part, end: u64, place: &Path) -> Result<()> {
+    let failed = |error| Error::io("write", place, error);
+    let mut from = File::open(&part.path).map_err(|error| Error::io("open", &part.path, error))?;
+    let mut to = File::create_new(place).map_err(failed)?;
+    let copied = std::io::copy(&mut Read::by_ref(&mut from).take(end), &mut to).map_err(failed)?;
+    if copied < end {
+        part.mapping.check()?;
+        return Err(failed(std::io::ErrorKind::UnexpectedEof.into()));
+    }
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! Which archives are of the same source.
+
+use std::fmt;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::escape::ShownPath;
+use crate::ops::archive::Source;
+
+/// A source of archives: what retention counts by, and what one backup at a time is made of.
+///
+/// It is the server, by host and port or socket, where that is known, and else the log, by host and path. Two that are
+/// told apart here although they are one are each kept by the policy: too much is kept then, never too little.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Identity(String);
+
+impl Identity {
+    /// That of a source.
+    pub fn of(source: &Source) -> Self {
+        let host = source.host.as_deref().unwrap_or("unknown host");
+        let path = |path: &Path| ShownPath(path).to_string();
+        let place = match (&source.socket, source.port, &source.path) {
+            (Some(socket), _, _) => path(socket),
+            (None, Some(port), _) => port.to_string(),
+            (None, None, Some(log)) => path(log),
+            (None, None, None) => "unknown log".to_owned(),
+        };
+        Identity(format!("{}:{place}", host.escape_debug()))
+    }
+
+    /// What names of files that belong to it begin with: the same on every machine.
+    pub fn file_prefix(&self) -> String {
+        format!(".aofkit-{:016x}", xxhash_rust::xxh3::xxh3_64(self.0.as_bytes()))
+    }
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_is_its_server_or_else_its_log() {
+        let source = Source { host: Some("db1".into()), ..Source::default() };
+        let log = Source { path: Some("/data/appendonlydir".into()), ..source.clone() };
+        let server = Source { port: Some(6379), ..log.clone() };
+        let socket = Source { socket: Some("/run/redis.sock".into()), ..server.clone() };
+        let told = |source: &Source| Identity::of(source).to_string();
+        assert_eq!(told(&log), "db1:/data/appendonlydir");
+        assert_eq!(told(&server), "db1:6379");
+        assert_eq!(told(&socket), "db1:/run/redis.sock");
+        // A server that was started again is the same.
+        let restarted = Source { run_id: Some("x".into()), ..server.clone() };
+        assert_eq!(Identity::of(&restarted), Identity::of(&server));
+        assert_eq!(told(&Source { host: Some("a\nb".into()), ..log }), "a\\nb:/data/appendonlydir");
+    }
+}

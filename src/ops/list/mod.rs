@@ -1,0 +1,150 @@
+//! What is in a directory of archives.
+//!
+//! An archive is known by what it says of itself, not by its name. Of each, only that is read, unless the person wants
+//! them verified.
+
+mod identity;
+pub mod report;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use jiff::Timestamp;
+use rayon::prelude::*;
+
+pub use identity::Identity;
+pub use report::{ListReport, Listed, Made, State};
+
+use crate::error::{Error, Result};
+use crate::ops::archive::{Contents, Level, VerifyOptions, read_contents, verify_archive};
+use crate::progress::Progress;
+
+/// How a directory is listed.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Whether each archive is verified.
+    pub verify: bool,
+}
+
+/// Lists the archives in `directory`, by source and time.
+///
+/// # Errors
+///
+/// When the directory cannot be read. What cannot be read of an archive is in the report.
+pub fn list(directory: &Path, options: Options, progress: &dyn Progress) -> Result<ListReport> {
+    let started = Instant::now();
+    let mut paths = archives_in(directory)?;
+    paths.sort();
+    let mut archives: Vec<Listed> =
+        paths.par_iter().map(|path| look_at(path, options, progress)).collect();
+    archives.sort_by(|a, b| {
+        let key =
+            |one: &Listed| one.made.as_ref().map(|made| (made.identity.clone(), made.created));
+        // What nobody knows the source of comes last.
+        key(a).is_none().cmp(&key(b).is_none()).then_with(|| key(a).cmp(&key(b)))
+    });
+    Ok(ListReport {
+        schema: 1,
+        report: "list",
+        directory: directory.to_owned(),
+        archives,
+        elapsed_s: started.elapsed().as_secs_f64(),
+    })
+}
+
+/// The files in a directory whose names end as those of archives do, and do not begin as those of unfinished ones.
+fn archives_in(directory: &Path) -> Result<Vec<PathBuf>> {
+    let failed = |error| Error::io("read the directory", directory, error);
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(directory).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+        let is_zip = path.extension().is_some_and(|ext| ext.eq_ignore_ascii_case("zip"));
+        if is_zip && !name.starts_with(b".") && path.is_file() {
+            paths.push(path);
+        }
+    }
+    Ok(paths)
+}
+
+fn look_at(path: &Path, options: Options, progress: &dyn Progress) -> Listed {
+    let metadata = fs::metadata(path).ok();
+    let modified =
+        metadata.as_ref().and_then(|meta| Timestamp::try_from(meta.modified().ok()?).ok());
+    let mut listed = Listed {
+        path: path.to_owned(),
+        archive_bytes: metadata.map_or(0, |meta| meta.len()),
+        modified,
+        made: None,
+        state: State::Unverified,
+        message: None,
+    };
+    if options.verify {
+        verify(&mut listed, progress);
+        return listed;
+    }
+    match read_contents(path) {
+        Ok(Some(contents)) => listed.set_made(&contents),
+        Ok(None) => {}
+        Err(error) => listed.set_unreadable(&error),
+    }
+    listed
+}
+
+/// Verifies an archive, and notes what came of it.
+pub fn verify(listed: &mut Listed, progress: &dyn Progress) {
+    match verify_archive(&listed.path, &VerifyOptions::default(), progress) {
+        Ok(report) => {
+            if let Some(contents) = &report.contents {
+                listed.set_made(contents);
+            }
+            if listed.state == State::Damaged {
+                return;
+            }
+            listed.state = if report.sound { State::Sound } else { State::Damaged };
+            let worst = report.findings.iter().find(|finding| finding.level == Level::Error);
+            listed.message = worst.map(|finding| match &finding.entry {
+                Some(entry) => format!("{entry}: {}", finding.message),
+                None => finding.message.clone(),
+            });
+        }
+        Err(error) => listed.set_unreadable(&error),
+    }
+}
+
+impl Listed {
+    fn set_made(&mut self, contents: &Contents) {
+        let bytes = contents.bytes();
+        #[allow(clippy::cast_precision_loss)] // Three digits are shown.
+        let ratio = bytes as f64 / self.archive_bytes.max(1) as f64;
+        self.state = if contents.backup { State::ReadBack } else { State::Unverified };
+        self.made = Some(Made {
+            tool: contents.tool.clone(),
+            backup: contents.backup,
+            created: contents.created,
+            identity: Identity::of(&contents.source),
+            source: contents.source.clone(),
+            layout: contents.layout,
+            bytes,
+            ratio,
+            commands: contents.commands(),
+            rdb_keys: contents.rdb_keys(),
+            first_time: contents.first_time(),
+            last_time: contents.last_time(),
+            fingerprint: contents.fingerprint.clone(),
+        });
+        // One that is whole in itself, but of a log that was not: it is no backup that could be relied on.
+        let known =
+            contents.files.iter().find_map(|file| Some((&file.name, file.damage.as_ref()?)));
+        if let Some((name, damage)) = known {
+            self.state = State::Damaged;
+            self.message = Some(format!("{name} was damaged when it was packed: {damage}"));
+        }
+    }
+
+    fn set_unreadable(&mut self, error: &Error) {
+        self.state = State::Unreadable;
+        self.message = Some(error.to_string());
+    }
+}

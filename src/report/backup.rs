@@ -1,0 +1,120 @@
+//! The text of `aofkit backup`.
+
+use std::fmt::{self, Write};
+use std::time::Duration;
+
+use super::retention::{problems, summary};
+use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
+use super::verify::finding_text;
+use crate::escape::ShownPath;
+use crate::ops::backup::BackupReport;
+use crate::units::{Bytes, Count, Elapsed, counted};
+
+/// The whole report as text.
+pub fn text(report: &BackupReport) -> String {
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    let _ = write_text(&mut out, report);
+    out
+}
+
+fn row(out: &mut String, name: &str, value: &str) -> fmt::Result {
+    writeln!(out, "  {:<14}{value}", Styled(QUIET, format_args!("{name:<12}")))
+}
+
+fn write_text(out: &mut String, report: &BackupReport) -> fmt::Result {
+    writeln!(out, "{}", Styled(STRONG, ShownPath(&report.path)))?;
+    row(out, "source", &report.identity.to_string())?;
+    row(out, "log", &Bytes(report.log_bytes).to_string())?;
+    compaction(out, report)?;
+    if report.archive.is_some() {
+        let keys = match report.rdb_keys {
+            0 => String::new(),
+            keys => format!("{} in an RDB, ", counted(keys, "key")),
+        };
+        let commands = counted(report.commands, "command");
+        row(out, "packed", &format!("{keys}{commands}, {}", Bytes(report.bytes)))?;
+        let ratio = if report.ratio >= 1.0 {
+            format!("{:.2} times smaller than the log", report.ratio)
+        } else {
+            format!("{:.2} times larger than the log", 1.0 / report.ratio.max(f64::MIN_POSITIVE))
+        };
+        row(out, "archive", &format!("{}, {ratio}", Bytes(report.archive_bytes)))?;
+    }
+    if report.needed_bytes > 0 {
+        let (needed, free) = (Bytes(report.needed_bytes), Bytes(report.free_bytes));
+        row(out, "room", &format!("{needed} at most, of {free}"))?;
+    }
+    if let Some(group) = &report.retention {
+        row(out, "retention", &format!("{}, {}", report.keep, summary(group, report.dry_run)))?;
+    }
+    let steps: Vec<String> =
+        (report.steps.iter()).map(|step| format!("{} {:.2}", step.name, step.elapsed_s)).collect();
+    let elapsed = Elapsed(Duration::from_secs_f64(report.elapsed_s));
+    row(out, "time", &wrap(&format!("{elapsed} ({})", steps.join(", ")), 64, 16))?;
+    notes(out, report)?;
+    writeln!(out)?;
+    verdict(out, report)
+}
+
+fn compaction(out: &mut String, report: &BackupReport) -> fmt::Result {
+    let Some(done) = &report.compaction else { return Ok(()) };
+    let sizes = format!("{} to {}", Bytes(done.bytes_before), Bytes(done.bytes_after));
+    row(out, "compacted", &format!("{sizes}, {} ({})", counted(done.keys, "key"), done.form))?;
+    row(out, "fingerprint", &done.fingerprint)
+}
+
+fn notes(out: &mut String, report: &BackupReport) -> fmt::Result {
+    let mut note =
+        |text: String| writeln!(out, "{} {}", Styled(WARNING, "warning:"), wrap(&text, 71, 9));
+    if let Some(under_way) = &report.under_way {
+        note(format!(
+            "process {} ({}) is writing the log: {} up to byte {} counts, and {} behind it, of a command or \
+             transaction that is half written, are left out",
+            under_way.writer.pid,
+            under_way.writer.program,
+            under_way.part,
+            Count(under_way.end),
+            counted(under_way.bytes, "byte"),
+        ))?;
+    }
+    if let Some(done) = report.compaction.as_ref().filter(|done| done.failed_commands > 0) {
+        let commands = counted(done.failed_commands, "command");
+        note(format!(
+            "{commands} of the log fail when a server loads it; `aofkit compact` lists them"
+        ))?;
+    }
+    if let Some(problem) = &report.retention_problem {
+        note(format!("older archives were left as they are: {problem}"))?;
+    }
+    if !report.cleared.is_empty() {
+        let count = counted(report.cleared.len() as u64, "unfinished backup");
+        note(format!("{count} of an earlier run removed; it was killed, or the machine was"))?;
+    }
+    match &report.retention {
+        Some(group) => problems(out, group),
+        None => Ok(()),
+    }
+}
+
+fn verdict(out: &mut String, report: &BackupReport) -> fmt::Result {
+    for finding in &report.findings {
+        finding_text(out, finding)?;
+    }
+    if !report.findings.is_empty() {
+        writeln!(out)?;
+    }
+    match &report.archive {
+        Some(archive) => {
+            let what = if report.damaged { "the log, damaged as it was," } else { "the log" };
+            let read_back = if report.read_back { ", read back and the same" } else { "" };
+            let word = Styled(GOOD, "BACKED UP");
+            writeln!(out, "{word}: {what} is in {}{read_back}", ShownPath(archive))
+        }
+        None if report.damaged => {
+            let help = "`aofkit repair` mends it; --damaged backs it up as it is";
+            writeln!(out, "{}: nothing was written. {help}", Styled(ERROR, "DAMAGED"))
+        }
+        None => writeln!(out, "{}: nothing was written", Styled(QUIET, "DRY RUN")),
+    }
+}

@@ -1,0 +1,86 @@
+//! The text of `aofkit prune`, and what `aofkit backup` says of older archives.
+
+use std::fmt::{self, Write};
+
+use jiff::Timestamp;
+
+use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
+use crate::escape::ShownPath;
+use crate::ops::retention::{Group, Judged, PruneReport};
+use crate::units::{Bytes, counted};
+
+/// The whole report as text.
+pub fn text(report: &PruneReport) -> String {
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    let _ = write_text(&mut out, report);
+    out
+}
+
+fn write_text(out: &mut String, report: &PruneReport) -> fmt::Result {
+    writeln!(out, "{}  {}", Styled(STRONG, ShownPath(&report.directory)), report.policy)?;
+    for group in &report.groups {
+        writeln!(out)?;
+        writeln!(out, "{}", Styled(STRONG, &group.source))?;
+        rows(out, group, report.dry_run)?;
+        problems(out, group)?;
+    }
+    if !report.others.is_empty() {
+        writeln!(out)?;
+        let count = counted(report.others.len() as u64, "archive");
+        writeln!(out, "{} {count} that no backup made: left alone", Styled(QUIET, "note:"))?;
+    }
+    writeln!(out)?;
+    let count = counted(report.removed, "archive");
+    let bytes = Bytes(report.freed_bytes);
+    if report.dry_run {
+        writeln!(out, "{}: {count} would be removed, {bytes}", Styled(QUIET, "DRY RUN"))
+    } else {
+        writeln!(out, "{}: {count} removed, {bytes} freed", Styled(GOOD, "PRUNED"))
+    }
+}
+
+/// A line for each backup of a source.
+fn rows(out: &mut String, group: &Group, dry_run: bool) -> fmt::Result {
+    for judged in &group.archives {
+        let name = ShownPath(judged.path.file_name().unwrap_or_default().as_ref()).to_string();
+        let (word, style) = match (judged.decision.keep, judged.removed || dry_run) {
+            (true, _) => ("keep", QUIET),
+            (false, true) => ("remove", WARNING),
+            (false, false) => ("STAYS", ERROR),
+        };
+        let word = Styled(style, format_args!("{word:<6}"));
+        let reasons: Vec<&str> =
+            judged.decision.reasons.iter().map(|reason| reason.shown()).collect();
+        let reasons = reasons.join(", ");
+        let line = format!("  {word} {} {name}  {reasons}", minute(judged.created));
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
+}
+
+fn minute(time: Timestamp) -> String {
+    time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string()
+}
+
+/// What went otherwise than it should.
+pub(super) fn problems(out: &mut String, group: &Group) -> fmt::Result {
+    let of_archive = |judged: &Judged| {
+        let problem = judged.problem.as_ref()?;
+        Some(format!("{}: {problem}", ShownPath(&judged.path)))
+    };
+    let all = group.archives.iter().filter_map(of_archive).chain(group.problem.clone());
+    for problem in all {
+        writeln!(out, "{} {}", Styled(WARNING, "warning:"), wrap(&problem, 71, 9))?;
+    }
+    Ok(())
+}
+
+/// One line on what became of the older archives of a source.
+pub(super) fn summary(group: &Group, dry_run: bool) -> String {
+    let (removed, bytes) = group.removed(dry_run);
+    let kept = group.archives.iter().filter(|archive| archive.decision.keep).count() as u64;
+    let verb = if dry_run { "would be removed" } else { "removed" };
+    let freed = if removed > 0 { format!(", {}", Bytes(bytes)) } else { String::new() };
+    format!("{} kept, {removed} {verb}{freed}", counted(kept, "archive"))
+}
