@@ -38,6 +38,10 @@
 //! - *backup of a running server*: [`ops::live`] holds its settings, has it rewrite its log, takes the set as it is at
 //!   one moment by hard links, hands that to [`ops::backup`], and puts the settings back.
 //! - *digest*: the same replay, with nothing written.
+//! - *diff*: two logs, routed together, so that [`replay::replay_pair`] has each share of both side by side;
+//!   [`ops::diff`] compares them key by key.
+//! - *log*: [`aof::scan()`], a window at a time; each command is rendered as a line by what [`report`] gives to
+//!   [`ops::log`]. *history*: the one share of a key, replayed twice, and watched.
 //!
 //! # Verifying a log
 //!

@@ -15,6 +15,7 @@ mod extract;
 mod generate;
 mod hold;
 mod interrupt;
+mod history;
 mod keep;
 mod list;
 mod live;
@@ -103,6 +104,7 @@ enum Command {
     Repair(repair::Repair),
     Compact(compact::Compact),
     Log(log::Log),
+    History(history::History),
     Compress(compress::Compress),
     Extract(extract::Extract),
     Digest(digest::Digest),
@@ -140,6 +142,7 @@ pub fn main() -> Exit {
         Command::Repair(repair) => repair.run(&cli.common),
         Command::Compact(compact) => compact.run(&cli.common),
         Command::Log(log) => log.run(&cli.common),
+        Command::History(history) => history.run(&cli.common),
         Command::Compress(compress) => compress.run(&cli.common),
         Command::Extract(extract) => extract.run(&cli.common),
         Command::Diff(diff) => diff.run(&cli.common),

@@ -6,6 +6,7 @@
 mod backup;
 mod compact;
 mod diff;
+mod history;
 mod input;
 mod live;
 mod log;
