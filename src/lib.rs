@@ -33,6 +33,8 @@
 //!   [`replay::replay()`] runs them, share after share on all cores, on a [`keyspace`]; [`ops::compact`] writes
 //!   each share through [`rewrite`], joins the shares in their order, reads the result back and publishes it.
 //! - *digest*: the same replay, with nothing written.
+//! - *compress*: each part is read as for *verify*; [`ops::archive`] packs it into a zip, reads that back and
+//!   publishes it. *verify* of a zip and *extract* read its entries as streams, commands by [`aof::Feed`].
 //!
 //! # Verifying a log
 //!
