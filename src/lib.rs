@@ -42,6 +42,8 @@
 //!   [`ops::diff`] compares them key by key.
 //! - *log*: [`aof::scan()`], a window at a time; each command is rendered as a line by what [`report`] gives to
 //!   [`ops::log`]. *history*: the one share of a key, replayed twice, and watched.
+//! - *compress*: each part is read as for *verify*; [`ops::archive`] packs it into a zip, reads that back and
+//!   publishes it. *verify* of a zip and *extract* read its entries as streams, commands by [`aof::Feed`].
 //!
 //! # Verifying a log
 //!
