@@ -103,6 +103,7 @@ impl PruneReport {
     /// Whether something is not as it should be.
     pub fn has_problems(&self) -> bool {
         self.groups.iter().any(Group::has_problems)
+            || self.others.iter().any(|other| other.state == State::Unreadable)
     }
 }
 
