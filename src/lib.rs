@@ -33,6 +33,9 @@
 //!   [`replay::replay()`] runs them, share after share on all cores, on a [`keyspace`]; [`ops::compact`] writes
 //!   each share through [`rewrite`], joins the shares in their order, reads the result back and publishes it.
 //! - *digest*: the same replay, with nothing written.
+//! - *backup*: the log is surveyed, packed by [`ops::archive`] out of sight, read back, and published; then
+//!   [`ops::retention`] says which older archives of the same source go. *restore* is the way back: extracted out of
+//!   sight, verified, made what the server reads, and put in place in one step.
 //!
 //! # Verifying a log
 //!

@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 ///
 /// When it cannot be renamed; nothing has changed then.
 pub fn put_new(from: &Path, to: &Path) -> Result<bool> {
-    let failed = |error| Error::io("put the finished file in place as", to, error);
+    let failed = |error| Error::io("publish", to, error);
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
         Ok(()) => {}
         Err(Errno::EXIST) => return Ok(false),
@@ -45,7 +45,7 @@ pub fn put_new(from: &Path, to: &Path) -> Result<bool> {
 ///
 /// When it cannot be renamed; `to` has what it had then.
 pub fn put_instead(from: &Path, to: &Path, aside: &Path) -> Result<()> {
-    let failed = |error| Error::io("put what is finished in place of", to, error);
+    let failed = |error| Error::io("replace", to, error);
     if to.symlink_metadata().is_err() {
         fs::rename(from, to).map_err(failed)?;
     } else {

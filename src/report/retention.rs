@@ -32,7 +32,8 @@ fn write_text(out: &mut String, report: &PruneReport) -> fmt::Result {
         writeln!(out, "{} {count} of no backup: left alone", Styled(QUIET, "note:"))?;
         for other in report.others.iter().filter(|other| other.state == State::Unreadable) {
             let message = other.message.as_deref().unwrap_or("it cannot be read");
-            writeln!(out, "{} {}", Styled(WARNING, "warning:"), wrap(message, 71, 9))?;
+            let message = format!("{}: {message}", ShownPath(&other.path));
+            writeln!(out, "{} {}", Styled(WARNING, "warning:"), wrap(&message, 71, 9))?;
         }
     }
     writeln!(out)?;

@@ -308,6 +308,6 @@ fn find_good(
 fn remove(judged: &mut Judged) {
     match place::remove(&judged.path) {
         Ok(()) => judged.removed = true,
-        Err(error) => judged.problem = Some(error.to_string()),
+        Err(error) => judged.problem = Some(list::told_without_path(&error)),
     }
 }
