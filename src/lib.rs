@@ -32,6 +32,8 @@
 //! - *compact*: [`replay::route()`] notes for each share of the keys which commands concern it;
 //!   [`replay::replay()`] runs them, share after share on all cores, on a [`keyspace`]; [`ops::compact`] writes
 //!   each share through [`rewrite`], joins the shares in their order, reads the result back and publishes it.
+//! - *backup of a running server*: [`ops::live`] holds its settings, has it rewrite its log, takes the set as it is at
+//!   one moment by hard links, hands that to [`ops::backup`], and puts the settings back.
 //! - *digest*: the same replay, with nothing written.
 //! - *backup*: the log is surveyed, packed by [`ops::archive`] out of sight, read back, and published; then
 //!   [`ops::retention`] says which older archives of the same source go. *restore* is the way back: extracted out of

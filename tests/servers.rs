@@ -13,8 +13,10 @@ mod servers {
     pub(crate) mod damage;
     pub(crate) mod generate;
     pub(crate) mod keyspace_rdb;
+    pub(crate) mod live;
     pub(crate) mod loader;
     pub(crate) mod rdb;
+    pub(crate) mod recover;
     pub(crate) mod restore;
     pub(crate) mod rewrite;
     pub(crate) mod sets;
@@ -30,9 +32,11 @@ fn main() {
         servers::damage::trials(),
         servers::generate::trials(),
         servers::keyspace_rdb::trials(),
+        servers::live::trials(),
         servers::loader::trials(),
         servers::rdb::trials(),
         servers::restore::trials(),
+        servers::recover::trials(),
         servers::rewrite::trials(),
         servers::sets::trials(),
         servers::verdicts::trials(),

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{ArgAction, Args};
 use jiff::Timestamp;
 
 use super::exit::Exit;
 use super::keep::Keeping;
+use super::live::LiveArgs;
 use super::progress::Bar;
 use super::replaying::Replaying;
 use super::time::parse_time;
@@ -14,8 +15,10 @@ use super::{Common, message, print};
 use crate::disk::publish::Existing;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ops::archive::{CompressOptions, Method, Source};
-use crate::ops::backup::{BackupOptions, BackupReport, backup_path};
+use crate::ops::backup::{BackupOptions, BackupReport, backup, backup_path};
 use crate::ops::compact::{self, Filter, Form};
+use crate::ops::live::Taken;
+use crate::progress::Progress;
 use crate::report;
 use crate::server::Server;
 
@@ -23,8 +26,9 @@ use crate::server::Server;
 ///
 /// The archive gets its name only after it was read back and found whole, and only then do older ones of the same
 /// source go. Of a log that a server is writing, everything up to the last whole command or transaction counts.
+/// With --live a server is asked to rewrite its log first, and is left as it was found.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, disable_help_flag = true)]
 pub(super) struct Backup {
     /// The log: a file, a multi-part directory, its manifest, the data directory above, or an RDB
     #[arg(value_name = "PATH")]
@@ -53,6 +57,11 @@ pub(super) struct Backup {
     dry_run: bool,
     #[command(flatten)]
     keeping: Keeping,
+    #[command(flatten)]
+    live: LiveArgs,
+    /// Print help
+    #[arg(long, action = ArgAction::Help)]
+    help: Option<bool>,
 }
 
 /// How the archive is made and named.
@@ -64,9 +73,6 @@ struct Packing {
     /// How hard to pack: deflate 1 to 9 [default: 6], zstd 1 to 19 [default: 3]
     #[arg(short, long, value_name = "N")]
     level: Option<i32>,
-    /// The port of the server that wrote the log: archives are named and told apart by it
-    #[arg(short, long, value_name = "PORT")]
-    port: Option<u16>,
     /// How to name the archive: {port}, and the conversions of strftime
     #[arg(long, value_name = "TEMPLATE")]
     name_template: Option<String>,
@@ -80,17 +86,29 @@ Examples:
   aofkit backup /var/lib/redis --to /backup
   aofkit backup --quiet /var/lib/redis --to /backup --keep-daily 7 --keep-weekly 5 --keep-monthly 12
   aofkit backup appendonlydir --to /backup --compact --method zstd --keep-within 30d
+  aofkit backup --live --to /backup -p 7000 -p 7001 --keep-daily 7
+  REDISCLI_AUTH=$(cat secret) aofkit backup --live --to /backup --user backup --strategy link
+  aofkit backup --restore-config --to /backup -p 7000
+
+From cron, every night at 2:15:
+  15 2 * * *  redis  aofkit backup --live --quiet --to /backup --keep-daily 7
+
+A running server's user needs these rights: +info +config|get +config|set +bgrewriteaof
 
 Exit codes: 0 done; 1 the log is damaged, and was left alone unless --damaged; 2 not possible: no archive has come or
 gone; 3 the archive is there, and something went wrong with older ones; 5 another backup of it runs.";
 
 impl Backup {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
+        if self.live.is_wanted() {
+            return self.run_live(common);
+        }
         let Some(path) = &self.path else {
             return Err(Error::new(ErrorKind::Usage, "what shall be backed up?")
-                .help("give the path of a log"));
+                .help("give the path of a log, or --live for a running server"));
         };
-        let options = self.options(common)?;
+        let mut options = self.options(common)?;
+        options.archive.source.port = self.live.port()?;
         let bar = Bar::new(common);
         let report = backup_path(path, &options, &bar);
         drop(bar);
@@ -105,8 +123,40 @@ impl Backup {
         Ok(exit(&report))
     }
 
+    fn run_live(&self, common: &Common) -> Result<Exit> {
+        if let Some(path) = &self.path {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                "a running server is asked for, and a path as well",
+            )
+            .at(path)
+            .help("--dir says where the server's data directory is on this machine"));
+        }
+        if self.dry_run {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                "what a server would do cannot be tried without doing it",
+            )
+            .help("`aofkit backup --dry-run PATH` looks at its log"));
+        }
+        if self.live.restore_config {
+            return self.live.restore(common, &self.to);
+        }
+        self.options(common)?;
+        let back_up = |taken: &Taken<'_>, progress: &dyn Progress| {
+            let mut options = self.options(common)?;
+            options.archive.source = taken.source();
+            let log = &taken.snapshot.log;
+            let mut report = backup(log, Some(&taken.snapshot.ends), &options, progress)?;
+            // As it lies on disk, not as it was linked.
+            report.path.clone_from(&log.path);
+            Ok(report)
+        };
+        self.live.run(common, &self.to, self.compact, back_up, report::backup::text, exit)
+    }
+
     fn options(&self, common: &Common) -> Result<BackupOptions> {
-        let Packing { method, level, port, name_template, created } = &self.packing;
+        let Packing { method, level, name_template, created } = &self.packing;
         let created = match created {
             Some(milliseconds) => Timestamp::from_millisecond(*milliseconds)
                 .map_err(|_| Error::new(ErrorKind::Usage, "--created is beyond all calendars"))?,
@@ -126,7 +176,7 @@ impl Backup {
             archive: CompressOptions {
                 method: *method,
                 level: *level,
-                source: Source { port: *port, ..Source::default() },
+                source: Source::default(),
                 name_template: name_template.clone(),
                 threads: common.threads.unwrap_or(0),
                 damaged: self.damaged,

@@ -1,6 +1,5 @@
 //! `aofkit log`.
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -15,7 +14,6 @@ use crate::escape::ShownPath;
 use crate::glob::Glob;
 use crate::ops::log::{Filter, LogReport, Options, log};
 use crate::ops::position::Position;
-use crate::progress::{Progress, Silent};
 use crate::report::log::{Json, Text, ending};
 use crate::report::style::{ERROR, QUIET, Styled, WARNING};
 
@@ -85,14 +83,12 @@ impl Log {
             reverse: self.reverse,
             limit: self.limit,
         };
-        // Lines on the same terminal would run into a bar.
-        let bar = (!std::io::stdout().is_terminal()).then(|| Bar::new(common));
-        let progress: &dyn Progress = bar.as_ref().map_or(&Silent, |bar| bar);
+        let bar = Bar::beside_lines(common);
         let write = &mut print_bytes;
         let report = if common.json {
-            log(&self.path, &options, Json, write, progress)
+            log(&self.path, &options, Json, write, &bar)
         } else {
-            log(&self.path, &options, Text::new(self.full), write, progress)
+            log(&self.path, &options, Text::new(self.full), write, &bar)
         };
         drop(bar);
         let report = report?;

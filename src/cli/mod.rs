@@ -1,16 +1,23 @@
 //! The face: one file a subcommand, progress, exit codes.
 
+mod askpass;
 mod backup;
 mod bench;
 mod check_aof;
 mod compact;
 mod compress;
+mod connection;
+mod diff;
 mod digest;
+mod duration;
 mod exit;
 mod extract;
 mod generate;
+mod hold;
+mod interrupt;
 mod keep;
 mod list;
+mod live;
 mod log;
 mod position;
 mod progress;
@@ -30,7 +37,6 @@ use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 
 pub use exit::Exit;
 
-use crate::disk::publish::abandon_all;
 use crate::error::Error;
 use crate::report::style::{ERROR, QUIET, Styled};
 
@@ -100,8 +106,9 @@ enum Command {
     Compress(compress::Compress),
     Extract(extract::Extract),
     Digest(digest::Digest),
+    Diff(diff::Diff),
     CheckAof(check_aof::CheckAof),
-    Backup(backup::Backup),
+    Backup(Box<backup::Backup>),
     Restore(restore::Restore),
     List(list::List),
     Prune(prune::Prune),
@@ -135,6 +142,7 @@ pub fn main() -> Exit {
         Command::Log(log) => log.run(&cli.common),
         Command::Compress(compress) => compress.run(&cli.common),
         Command::Extract(extract) => extract.run(&cli.common),
+        Command::Diff(diff) => diff.run(&cli.common),
         Command::Digest(digest) => digest.run(&cli.common),
         Command::CheckAof(check) => check.run(&cli.common),
         Command::Backup(backup) => backup.run(&cli.common),
@@ -146,7 +154,9 @@ pub fn main() -> Exit {
         Command::Completions(completions) => completions.run(),
         Command::Man(man) => man.run(),
     };
-    outcome.unwrap_or_else(|error| report_error(&error))
+    let exit = outcome.unwrap_or_else(|error| report_error(&error));
+    interrupt::wait_if_interrupted();
+    exit
 }
 
 /// clap's choice in the words of the crate that writes colours.
@@ -166,11 +176,7 @@ impl WriteGlobal for ColorChoice {
 }
 
 fn set_up(common: &Common) -> Result<(), Error> {
-    // Ctrl-C and SIGTERM: unfinished output goes, nothing else is left to undo.
-    let _ = ctrlc::set_handler(|| {
-        abandon_all();
-        std::process::exit(i32::from(Exit::Interrupted.code()));
-    });
+    interrupt::listen();
     if let Some(threads) = common.threads {
         // Fails only when a pool exists already, which cannot be at this point.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
@@ -188,6 +194,25 @@ fn print(text: &str) -> Result<(), Error> {
 fn print_bytes(text: &[u8]) -> Result<(), Error> {
     let mut out = std::io::stdout().lock();
     printed(out.write_all(text).and_then(|()| out.flush()))
+}
+
+/// Lines on their way to stdout, many at a time.
+#[derive(Default)]
+struct Lines(Vec<u8>);
+
+impl Lines {
+    /// Enough that the system is not asked for each line.
+    const BYTES: usize = 64 << 10;
+
+    fn add(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), Error> {
+        write(&mut self.0);
+        if self.0.len() < Self::BYTES { Ok(()) } else { self.flush() }
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        let text = std::mem::take(&mut self.0);
+        if text.is_empty() { Ok(()) } else { print_bytes(&text) }
+    }
 }
 
 fn printed(outcome: std::io::Result<()>) -> Result<(), Error> {

@@ -1,17 +1,23 @@
 //! `aofkit recover`, and `aofkit strip-flushall`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::{ArgAction, Args};
+use clap::{ArgAction, Args, ValueEnum};
+use serde::Serialize;
 
 use super::exit::Exit;
+use super::hold::HoldArgs;
 use super::position::parse_position;
 use super::progress::Bar;
 use super::replaying::Replaying;
 use super::{Common, message, print};
 use crate::error::{Error, ErrorKind, Result};
+use crate::glob::Glob;
+use crate::ops::live::HoldReport;
 use crate::ops::position::Position;
-use crate::ops::recover::{Choice, Options, Output, RecoverReport, Verdict, recover};
+use crate::ops::recover::{
+    Choice, Expired, Options, Output, RecoverReport, Verdict, Winner, recover,
+};
 use crate::report;
 use crate::server::Server;
 
@@ -20,11 +26,11 @@ use crate::server::Server;
 /// The look says whether your data is still there, what destroyed it, and what to do, in this order. What is
 /// written is read back and replayed before it appears.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, disable_help_flag = true)]
 pub(super) struct Recover {
     /// The log: a file, a multi-part directory, its manifest, or the data directory above
-    #[arg(value_name = "PATH")]
-    path: PathBuf,
+    #[arg(value_name = "PATH", required_unless_present = "hold", conflicts_with = "hold")]
+    path: Option<PathBuf>,
     /// Take out the FLUSHALL that ends the log, and nothing else
     #[arg(long, group = "choice")]
     strip: bool,
@@ -34,8 +40,39 @@ pub(super) struct Recover {
     /// Take out these events of the timeline, and keep all later writes
     #[arg(long, value_name = "N[,M...]", value_delimiter = ',', group = "choice")]
     excise: Vec<u64>,
+    /// Keep the two sides of a flush apart and join them key by key; this side wins where both have a key. The
+    /// flush is the one that cost most, or that of --excise; with --survivor, that is the older side
+    #[arg(long, value_name = "WINNER", conflicts_with_all = ["strip", "until"])]
+    merge: Option<WinnerArg>,
+    /// Bring back the keys that match this pattern as they were when they were last deleted or flushed, and keep
+    /// everything else as it is; may be repeated
+    #[arg(long, value_name = "GLOB", conflicts_with_all = ["choice", "merge"])]
+    undelete: Vec<Glob>,
     #[command(flatten)]
     how: How,
+    #[command(flatten)]
+    hold: HoldArgs,
+    /// Print help
+    #[arg(long, action = ArgAction::Help)]
+    help: Option<bool>,
+}
+
+/// Which side of a flush wins.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum WinnerArg {
+    /// What was built after the flush
+    Newer,
+    /// What stood before the flush
+    Older,
+}
+
+/// What becomes of keys whose expiry has passed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ExpiredArg {
+    /// Leave them out: a server would delete them at once
+    Drop,
+    /// Write them as they are
+    Keep,
 }
 
 /// Take out the FLUSHALL that ends the log, and nothing else: recover --strip
@@ -51,6 +88,12 @@ pub(super) struct StripFlushall {
 /// How it is done.
 #[derive(Debug, Args)]
 struct How {
+    /// Recover this database alone, and leave the others as they are
+    #[arg(short, long, value_name = "N")]
+    db: Option<u32>,
+    /// With --merge and --undelete: what becomes of keys that come back with an expiry that has passed
+    #[arg(long, value_name = "WHAT", default_value = "drop")]
+    expired: ExpiredArg,
     /// Use what survived beside the log, by its number in the report, instead of the log
     #[arg(long, value_name = "N")]
     survivor: Option<u64>,
@@ -79,6 +122,7 @@ struct How {
 
 const EXAMPLES: &str = "\
 Examples:
+  aofkit recover --hold -p 6379
   aofkit recover /var/lib/redis/appendonlydir
   aofkit recover appendonlydir --strip --output recovered
   aofkit recover appendonly.aof --until '2026-01-01 03:00:00' --output recovered.aof
@@ -89,7 +133,26 @@ Exit codes: 0 recovered, or nothing that destroys data in the log; 1 a look or a
 
 impl Recover {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
-        let choice = if self.strip {
+        let winner = self.merge.map(|winner| match winner {
+            WinnerArg::Newer => Winner::Newer,
+            WinnerArg::Older => Winner::Older,
+        });
+        let choice = if let Some(winner) = winner {
+            let event = match self.excise.as_slice() {
+                [] => None,
+                [event] => Some(*event),
+                _ => {
+                    return Err(Error::new(
+                        ErrorKind::Usage,
+                        "--merge joins the two sides of one flush",
+                    )
+                    .help("give one number to --excise"));
+                }
+            };
+            Choice::Merge { winner, event }
+        } else if !self.undelete.is_empty() {
+            Choice::Undelete(self.undelete.clone())
+        } else if self.strip {
             Choice::Strip
         } else if let Some(position) = &self.until {
             Choice::Until(position.clone())
@@ -98,22 +161,52 @@ impl Recover {
         } else {
             Choice::Look
         };
-        self.how.run(&self.path, choice, common)
+        let held = self.hold.hold.then(|| self.hold.secure(common)).transpose()?;
+        if let Some(held) = held.as_ref().filter(|_| !common.json) {
+            // At once: it holds whatever becomes of the look.
+            print(&report::hold::text(held))?;
+        }
+        let kept = held.as_ref().and_then(|held| held.kept.first()).map(|kept| &kept.path);
+        let Some(path) = kept.or(self.path.as_ref()) else {
+            return Err(Error::new(ErrorKind::Usage, "which log?").help("give its path, or --hold"));
+        };
+        self.how.run(path, choice, held.as_ref(), common)
     }
 }
 
 impl StripFlushall {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
-        self.how.run(&self.path, Choice::Strip, common)
+        self.how.run(&self.path, Choice::Strip, None, common)
     }
 }
 
+/// What scripts are told when a log was secured first.
+#[derive(Serialize)]
+struct HeldAndSeen<'r> {
+    schema: u32,
+    hold: &'r HoldReport,
+    recover: &'r RecoverReport,
+}
+
 impl How {
-    fn run(&self, path: &std::path::Path, choice: Choice, common: &Common) -> Result<Exit> {
+    fn run(
+        &self,
+        path: &Path,
+        choice: Choice,
+        held: Option<&HoldReport>,
+        common: &Common,
+    ) -> Result<Exit> {
         let options = Options {
             output: self.output(&choice)?,
             choice,
+            db: self.db,
+            expired: match self.expired {
+                ExpiredArg::Drop => Expired::Drop,
+                ExpiredArg::Keep => Expired::Keep,
+            },
+            now_ms: self.replaying.now_ms(),
             survivor: self.survivor,
+            server: self.server,
             preview: self.preview,
             force: self.force,
             route: self.replaying.route(),
@@ -124,7 +217,9 @@ impl How {
         drop(bar);
         let report = report?;
         let exit = exit(&report);
-        if common.json {
+        if let Some(hold) = held.filter(|_| common.json) {
+            print(&report::json(&HeldAndSeen { schema: 1, hold, recover: &report }))?;
+        } else if common.json {
             print(&report::json(&report))?;
         } else if !common.quiet {
             print(&report::recover::text(&report))?;
@@ -139,7 +234,7 @@ impl How {
         if *choice == Choice::Look {
             if given {
                 return Err(Error::new(ErrorKind::Usage, "what shall be written?").help(
-                    "--strip, --until, --excise say how to recover; without one of them nothing is written",
+                    "--strip, --until, --excise, --merge and --undelete say how to recover; without one of them nothing is written",
                 ));
             }
             return Ok(Output::DryRun);

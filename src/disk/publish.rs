@@ -174,12 +174,7 @@ impl NewDirectory {
     pub fn publish(self) -> Result<()> {
         let NewDirectory { temporary, destination, existing } = self;
         let written = temporary.path().to_path_buf();
-        let failed = |error: io::Error| Error::io("write", &destination, error);
-        for entry in fs::read_dir(&written).map_err(failed)? {
-            let path = entry.map_err(failed)?.path();
-            File::open(path).and_then(|file| file.sync_all()).map_err(failed)?;
-        }
-        sync_directory(&written)?;
+        sync_below(&written).map_err(|error| Error::io("write", &destination, error))?;
         let occupied = destination.symlink_metadata().is_ok();
         let flags = match existing {
             Existing::Replace if occupied => RenameFlags::EXCHANGE,
@@ -204,6 +199,33 @@ impl NewDirectory {
         }
         sync_directory(parent(&destination))
     }
+}
+
+/// Removes a file so that it stays removed, also if the machine stops. One that is not there is as good.
+///
+/// # Errors
+///
+/// What the system says.
+pub fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::io("remove", path, error))
+        }
+        _ => sync_directory(parent(path)),
+    }
+}
+
+/// Syncs everything in a directory, and the directory.
+fn sync_below(directory: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            sync_below(&entry.path())?;
+        } else {
+            File::open(entry.path())?.sync_all()?;
+        }
+    }
+    File::open(directory)?.sync_all()
 }
 
 /// Makes what was created, renamed or removed in `directory` durable.

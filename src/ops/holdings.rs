@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::keyspace::fingerprint::{Detail, Fingerprint};
 use crate::keyspace::{Db, Entry, Keyspace};
+use crate::ops::compact::{self, CompactReport};
 use crate::rdb::Kind;
 
 /// What a data set holds, or a share of one.
@@ -96,6 +97,19 @@ pub struct Held {
     pub with_expiry: u64,
     /// Of everything that a key has: 32 hexadecimal digits. `None` where keys were counted and nothing more.
     pub fingerprint: Option<String>,
+}
+
+impl From<&CompactReport> for Held {
+    /// What a data set holds that was written anew.
+    fn from(report: &CompactReport) -> Held {
+        let of = |keys: &compact::Keys| HeldKeys { db: keys.db, kind: keys.kind, keys: keys.keys };
+        Held {
+            total: report.keys.iter().map(|keys| keys.keys).sum(),
+            keys: report.keys.iter().map(of).collect(),
+            with_expiry: report.keys_with_expiry,
+            fingerprint: Some(report.fingerprint.clone()),
+        }
+    }
 }
 
 /// How many keys of a type a database has.

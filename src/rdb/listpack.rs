@@ -83,7 +83,7 @@ impl<'s> Items<'s> for Listpack<'s> {
 }
 
 /// The entry at `at`, and where the next begins.
-#[inline]
+#[inline(always)] // What it gives is taken apart at once, and would go through memory.
 fn entry(bytes: &[u8], at: usize) -> Read<(Item, usize)> {
     let rest = bytes.get(at..).unwrap_or_default();
     let (item, len) = match *rest {

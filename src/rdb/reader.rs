@@ -127,7 +127,36 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
 
 /// The number that a score's text stands for.
 pub(super) fn score(text: &[u8]) -> Option<f64> {
-    std::str::from_utf8(text).ok()?.parse().ok()
+    short_decimal(text).or_else(|| std::str::from_utf8(text).ok()?.parse().ok())
+}
+
+/// The number that a decimal of few digits stands for; `None` where it may be one otherwise, or none.
+///
+/// A whole number below 10^15 and a power of ten up to 10^15 are exact, so that their quotient is rounded once,
+/// which gives the number that is nearest to the text.
+fn short_decimal(text: &[u8]) -> Option<f64> {
+    const LONGEST: usize = 15;
+    const POWERS: [f64; LONGEST + 1] =
+        [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+    let (sign, digits) = match text {
+        [b'-', digits @ ..] => (-1.0, digits),
+        digits => (1.0, digits),
+    };
+    if digits.len() > LONGEST || !digits.first()?.is_ascii_digit() {
+        return None;
+    }
+    let mut whole = 0_u64;
+    let mut point = None;
+    for (at, &byte) in digits.iter().enumerate() {
+        match byte {
+            b'0'..=b'9' => whole = whole * 10 + u64::from(byte - b'0'),
+            b'.' if point.is_none() => point = Some(at),
+            _ => return None,
+        }
+    }
+    let behind = point.map_or(0, |at| digits.len() - at - 1);
+    #[allow(clippy::cast_precision_loss)] // It is below 2^53.
+    Some(sign * (whole as f64 / POWERS[behind]))
 }
 
 /// How a key with so many elements ends.
@@ -135,5 +164,25 @@ pub(super) fn end(elements: u64) -> KeyEnd {
     match elements {
         0 => KeyEnd::Empty,
         _ => KeyEnd::Whole,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_short_decimal_is_the_number_that_the_library_reads(text in "-?[0-9]{1,9}(\\.[0-9]{0,8})?") {
+            let read: f64 = text.parse().unwrap();
+            prop_assert_eq!(score(text.as_bytes()).map(f64::to_bits), Some(read.to_bits()));
+        }
+
+        #[test]
+        fn what_is_no_decimal_is_read_or_refused_as_by_the_library(text in "[-+0-9.ein]{0,17}") {
+            let read: Option<f64> = text.parse().ok();
+            prop_assert_eq!(score(text.as_bytes()).map(f64::to_bits), read.map(f64::to_bits));
+        }
     }
 }

@@ -66,6 +66,8 @@ pub(super) struct RoutedPart<'l> {
     pub(super) part: &'l Part,
     /// Where keys stand in the RDB that the part begins with.
     pub(super) records: Option<Stretch>,
+    /// Who wrote that RDB, as far as it says.
+    pub(super) writer: Option<Server>,
     /// What that RDB holds beside keys and functions.
     pub(super) module_aux: Vec<(AuxWhen, &'l [u8])>,
     pub(super) slot_imports: Vec<SlotImport>,
@@ -320,6 +322,15 @@ impl Kept {
     }
 }
 
+/// The server that an RDB says it was written by.
+fn writer_of(walk: &rdb::Walk) -> Option<Server> {
+    let noted = |name, product| {
+        let version = std::str::from_utf8(walk.note(name)?).ok()?;
+        format!("{product}-{version}").parse().ok()
+    };
+    noted("valkey-ver", "valkey").or_else(|| noted("redis-ver", "redis"))
+}
+
 fn route_part<'l>(
     part: &'l Part,
     kept: &Kept,
@@ -329,6 +340,7 @@ fn route_part<'l>(
     progress: &dyn Progress,
 ) -> Result<()> {
     let mut start = 0;
+    let mut writer = None;
     let mut keys = RdbKeys::new(plan);
     if part.starts_with_rdb() && kept.begins() {
         let walked = rdb::walk(part.mapping.bytes(), &mut keys, progress);
@@ -336,6 +348,7 @@ fn route_part<'l>(
         let walk = walked.map_err(|damage| damaged(part, damage.offset))?;
         start = usize::try_from(walk.len).unwrap_or(part.mapping.bytes().len());
         routed.rdb_keys += walk.keys;
+        writer = writer_of(&walk);
         if let Some(db) = keys.no_database {
             let message = format!("its RDB has keys in database {db}, which no server has");
             return Err(Error::new(ErrorKind::Refused, message).at(&part.path));
@@ -381,6 +394,7 @@ fn route_part<'l>(
     routed.parts.push(RoutedPart {
         part,
         records: keys.lists.take(),
+        writer,
         module_aux: keys.module_aux,
         slot_imports: keys.slot_imports,
         libraries: keys.libraries,

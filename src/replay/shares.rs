@@ -9,7 +9,9 @@ use super::placement::Placement;
 use super::prefixes::{PrefixCounter, Prefixes};
 use super::route::{Routed, RoutedPart};
 use super::workers;
+use crate::aof::open::PartRole;
 use crate::aof::read_args;
+use crate::command::lost_expiry::{Lost, Suspicion};
 use crate::command::{
     Call, CommandId, Context, Group, Notes, Position, Unapplied, lookup_prefix, run_unknown,
 };
@@ -48,6 +50,11 @@ pub struct Happened {
     pub unknown: BTreeMap<Vec<u8>, (u64, Position)>,
     /// What commands noted.
     pub notes: Notes,
+    /// Keys that have no expiry, and may have had one on the server that wrote the log: see
+    /// [`lost_expiry`](crate::command::lost_expiry).
+    pub lost_of_keys: Lost,
+    /// The same of fields of hashes.
+    pub lost_of_fields: Lost,
     /// Bytes of commands by the prefix of their first key, in the shares that are a sample: see [`is_sample`].
     pub prefixes: Prefixes,
 }
@@ -70,6 +77,8 @@ impl Happened {
         self.prefixes.join(other.prefixes);
         self.notes.relative_times += other.notes.relative_times;
         self.notes.passed_fields += other.notes.passed_fields;
+        self.lost_of_keys.join(other.lost_of_keys);
+        self.lost_of_fields.join(other.lost_of_fields);
     }
 }
 
@@ -183,6 +192,10 @@ fn run_share<'a, O: Observer<'a>>(
             clock: &clock,
             owns: &owns,
         };
+        // Who wrote the beginning of the log may have written all of it.
+        let writer = routed.parts.first().and_then(|first| first.writer);
+        happened.notes.lost_expiries.suspicion =
+            Suspicion::of(part.part.role == PartRole::Incr, writer);
         let mut runner = Runner {
             part,
             bytes: part.part.mapping.bytes(),
@@ -201,6 +214,8 @@ fn run_share<'a, O: Observer<'a>>(
         }
     }
     happened.prefixes = prefixes.map(PrefixCounter::finish).unwrap_or_default();
+    let lost = std::mem::take(&mut happened.notes.lost_expiries);
+    (happened.lost_of_keys, happened.lost_of_fields) = lost.left(keyspace);
     Ok(happened)
 }
 

@@ -10,7 +10,8 @@ use crate::aof::open::Layout;
 use crate::escape::ShownPath;
 use crate::ops::holdings::Held;
 use crate::ops::recover::{
-    Done, Event, RecoverReport, Survivor, SurvivorKind, Verdict, What, When, Why,
+    Conflicts, Done, Event, Expired, Joined, RecoverReport, Survivor, SurvivorKind, Verdict, What,
+    When, Why, Winner,
 };
 use crate::units::{Bytes, Count, counted};
 
@@ -197,9 +198,7 @@ fn holds(out: &mut String, name: &str, held: &Held) -> fmt::Result {
     row(out, name, &format!("{}{expiring}", counted(held.total, "key")))?;
     let mut databases: BTreeMap<u32, Vec<String>> = BTreeMap::new();
     for keys in &held.keys {
-        let kind = serde_json::to_value(keys.kind).ok();
-        let kind = kind.as_ref().and_then(|kind| kind.as_str()).unwrap_or_default();
-        databases.entry(keys.db).or_default().push(format!("{} {kind}", Count(keys.keys)));
+        databases.entry(keys.db).or_default().push(format!("{} {}", Count(keys.keys), keys.kind));
     }
     for (db, kinds) in databases {
         row(out, "", &format!("db {db}: {}", kinds.join(", ")))?;
@@ -246,7 +245,8 @@ fn events(out: &mut String, report: &RecoverReport) -> fmt::Result {
         if let Some(lost) = event.keys_lost {
             what.push_str(&format!("; lost {}", counted(lost, "key")));
         }
-        if let Some(since) = event.keys_since {
+        let ends_the_log = report.trailing.contains(&event.number);
+        if let Some(since) = event.keys_since.filter(|_| !ends_the_log) {
             what.push_str(&format!(", {} written since", Count(since)));
         }
         let number = format!("{:>4}", event.number);
@@ -263,7 +263,7 @@ fn step(out: &mut String, number: usize, what: &str, commands: &[String]) -> fmt
 
 /// What to do with a server, before anything else.
 fn right_now(out: &mut String, report: &RecoverReport) -> fmt::Result {
-    if matches!(report.verdict, Verdict::Nothing) && !brings(report) {
+    if report.verdict.is_not_in_the_log() && !brings(report) {
         return Ok(());
     }
     writeln!(out)?;
@@ -357,10 +357,14 @@ fn get_it_back(out: &mut String, report: &RecoverReport) -> fmt::Result {
                 "Back to just before it, and without all that came behind:".to_owned(),
                 command(&format!("--until '#{ordinal}'")),
             ));
+            choices.push((
+                "Both sides joined key by key, the newer value where both have a key:".to_owned(),
+                command(&format!("--merge newer --excise {event}")),
+            ));
             let excise: Vec<String> = report.excise.iter().map(u64::to_string).collect();
             if excise.len() <= LISTED {
                 choices.push((
-                    "Without it, all later commands run again on the old data:".to_owned(),
+                    "Without it, all later commands run again, on the old data:".to_owned(),
                     command(&format!("--excise {}", excise.join(","))),
                 ));
             }
@@ -436,7 +440,16 @@ fn recovered(out: &mut String, report: &RecoverReport, done: &Done) -> fmt::Resu
         }
         row(out, "up to", &what)?;
     }
+    if let Some(db) = done.db {
+        row(out, "database", &format!("{db} alone; the others are as they were"))?;
+    }
     removed(out, done)?;
+    if let Some(joined) = &done.joined {
+        joined_sides(out, joined)?;
+    }
+    if let Some(conflicts) = &done.conflicts {
+        told_conflicts(out, conflicts)?;
+    }
     if let Some(backup) = &done.backup {
         row(out, "original", &format!("kept as {}", ShownPath(backup)))?;
     }
@@ -444,6 +457,81 @@ fn recovered(out: &mut String, report: &RecoverReport, done: &Done) -> fmt::Resu
         Some(written) => put_in_place(out, report, done, written),
         None => Ok(()),
     }
+}
+
+/// How two sides were joined.
+fn joined_sides(out: &mut String, joined: &Joined) -> fmt::Result {
+    row(out, "came back", &counted(joined.brought_back, "key"))?;
+    let both = counted(joined.on_both_sides, "key");
+    match joined.winner {
+        Some(winner) if joined.on_both_sides > 0 => {
+            let winner = match winner {
+                Winner::Newer => "what was built after the flush",
+                Winner::Older => "what stood before the flush",
+            };
+            row(out, "both sides", &format!("{both} on both; taken from {winner}"))?;
+        }
+        None if joined.on_both_sides > 0 => {
+            row(out, "there again", &format!("{both} had come back already, and stayed as it is"))?;
+        }
+        _ => {}
+    }
+    if joined.expired > 0 {
+        let were = match joined.expired_were {
+            Expired::Drop => "were left out; --expired keep keeps them",
+            Expired::Keep => "were kept; a server deletes them at once",
+        };
+        let some = joined.expired_keys.join(", ");
+        let what = format!(
+            "{} whose time has passed meanwhile {were}: {some}",
+            counted(joined.expired, "key")
+        );
+        row(out, "expired", &what)?;
+    }
+    Ok(())
+}
+
+/// What comes out otherwise.
+fn told_conflicts(out: &mut String, conflicts: &Conflicts) -> fmt::Result {
+    row(out, "came back", &counted(conflicts.brought_back, "key"))?;
+    let same = format!("{} as without it", counted(conflicts.unchanged, "later key"));
+    row(out, "unchanged", &same)?;
+    if !conflicts.any() {
+        return row(out, "conflicts", "none: every later command comes out as it did");
+    }
+    let kinds = [
+        (conflicts.mixed, "with old and new data mixed"),
+        (conflicts.other_type, "of the old type, on which later commands failed"),
+        (conflicts.other_expiry, "with another expiry, mostly that of the old key"),
+        (conflicts.missing, "that later commands made are not there"),
+    ];
+    for (count, what) in kinds.into_iter().filter(|(count, _)| *count > 0) {
+        let what = format!("{} {what}", counted(count, "key"));
+        writeln!(
+            out,
+            "  {}{}",
+            Styled(WARNING, format_args!("{:<NAME$}", "conflict")),
+            wrap(&what, COLUMNS - NAME - 2, NAME + 2)
+        )?;
+    }
+    let shown = conflicts.examples.iter().take(5);
+    let examples: Vec<String> = shown
+        .map(|example| format!("{} in db {}: {}", example.key, example.db, example.how))
+        .collect();
+    row(out, "", &examples.join(", "))?;
+    for turned in conflicts.commands.iter().take(5) {
+        let what = format!(
+            "{}: {} now, {} before, fail with {} (the first in {} at byte {})",
+            turned.command,
+            Count(turned.fail_now),
+            Count(turned.failed_before),
+            turned.error,
+            turned.part,
+            Count(turned.offset)
+        );
+        row(out, "", &what)?;
+    }
+    row(out, "", "--merge newer keeps the two sides apart and joins them key by key")
 }
 
 fn removed(out: &mut String, done: &Done) -> fmt::Result {

@@ -5,10 +5,13 @@
 
 mod backup;
 mod compact;
+mod diff;
 mod input;
+mod live;
 mod log;
 mod output;
 mod prune;
+mod recover;
 mod repair;
 mod restore;
 mod shell;

@@ -152,6 +152,11 @@ impl Running {
         read_log(self.control.path())
     }
 
+    /// The number of its process.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The path of its socket.
     pub(crate) fn socket(&self) -> PathBuf {
         self.control.path().join("socket")

@@ -17,7 +17,7 @@ use crate::rewrite::rdb::{KeyError, write_key};
 use crate::server::Server;
 
 /// What was made of a share.
-pub(super) struct Made {
+pub(crate) struct Made {
     pub(super) pieces: Vec<Piece>,
     pub(super) counted: Counted,
 }

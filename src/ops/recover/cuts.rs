@@ -16,6 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::ops::kept::Kept;
 use crate::ops::position::{Mark, Position, no_times};
 use crate::progress::{Progress, Silent};
+use crate::replay::CutList;
 use crate::units::Count;
 
 /// What goes of each part, in load order; the ranges of a part are sorted and disjoint.
@@ -100,6 +101,15 @@ impl Cuts {
             ranges.dedup();
         }
         self
+    }
+
+    /// The same for a replay.
+    pub(super) fn list(&self) -> CutList {
+        let mut list = CutList::new();
+        for (part, ranges) in self.parts.iter().enumerate() {
+            ranges.iter().for_each(|range| list.cut(part, range.clone()));
+        }
+        list
     }
 
     /// What stays of each part.

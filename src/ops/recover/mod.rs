@@ -10,36 +10,50 @@
 //! | `timeline` | every event, with what stands around it |
 //! | `preview` | what every event cost, by a replay |
 //! | `cuts` | which bytes go, for what was chosen |
+//! | `conflicts` | what comes out otherwise when something is taken out |
+//! | `join` | two states of a data set, joined key by key |
+//! | `undelete` | single keys as they were |
 //! | `survivors` | what else there is that could bring data back |
 //! | `report` | the schema of the report |
 
+mod conflicts;
 mod cuts;
+mod join;
 mod preview;
 mod report;
 mod scout;
 mod survivors;
 mod timeline;
+mod undelete;
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+pub use conflicts::{Conflicts, Example, Turned};
 pub use cuts::{Found, Removed, Why};
+pub use join::{Expired, Joined, Winner};
 pub use report::{Done, PartTold, RecoverReport, Verdict};
 pub use survivors::{Survivor, SurvivorFile, SurvivorKind};
 pub use timeline::{Broken, Event, Tail, Timeline, What, When, timeline};
 
 use self::cuts::Cuts;
+use self::join::{How, JoinedSource, Rule};
 use self::preview::Counted;
+use self::undelete::{Undeleted, Wanted};
 use crate::aof::open::{Layout, Log, OtherKind, open};
 use crate::disk::holders::{Holder, writers};
 use crate::disk::publish::{Existing, check_free};
 use crate::error::{Error, ErrorKind, Result};
+use crate::glob::Glob;
 use crate::keyspace::Keyspace;
+use crate::ops::compact;
 use crate::ops::holdings::{Held, Holdings};
 use crate::ops::kept::{self, Place};
 use crate::ops::position::Position;
 use crate::progress::Progress;
 use crate::replay::{ReplayOptions, RouteOptions, replay, route};
+use crate::server::Server;
 
 /// What is wanted of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +66,15 @@ pub enum Choice {
     Until(Position),
     /// These events of the timeline are taken out, and later writes are kept.
     Excise(Vec<u64>),
+    /// The state before a flush and the state built after it are joined key by key.
+    Merge {
+        /// Which side a key is taken from that both have.
+        winner: Winner,
+        /// The flush, by its number; `None` for the one that cost most, or for what survived.
+        event: Option<u64>,
+    },
+    /// Keys that match one of these are brought back as they were when they were last deleted.
+    Undelete(Vec<Glob>),
 }
 
 /// Where the result goes.
@@ -72,8 +95,16 @@ pub struct Options {
     pub choice: Choice,
     /// Where the result goes.
     pub output: Output,
-    /// The number of the survivor that is used instead of the log.
+    /// The one database that is recovered; all others stay as they are.
+    pub db: Option<u32>,
+    /// What becomes of keys that come back with an expiry that has passed.
+    pub expired: Expired,
+    /// What counts as now, in Unix milliseconds.
+    pub now_ms: i64,
+    /// The number of the survivor that is used instead of the log; with [`Choice::Merge`], as its older side.
     pub survivor: Option<u64>,
+    /// The server for which a data set is written that is joined anew; `None` for the one that wrote the log.
+    pub server: Option<Server>,
     /// Whether keys are counted, which takes a replay.
     pub preview: bool,
     /// Replace what stands at the output; go on although a process writes to the input.
@@ -215,88 +246,246 @@ struct Job<'j> {
 /// Stretches that are listed in a report.
 const REMOVED_LISTED: usize = 1000;
 
+impl Done {
+    /// Notes what goes.
+    fn tell(&mut self, cuts: Cuts) {
+        self.removed_more = cuts.removed.len().saturating_sub(REMOVED_LISTED) as u64;
+        self.removed = cuts.removed;
+        self.removed.truncate(REMOVED_LISTED);
+        self.found = cuts.found;
+    }
+}
+
 impl Job<'_> {
-    fn cuts(&self) -> Result<(&'static str, Cuts)> {
+    fn carry_out(&self) -> Result<Done> {
         let (log, timeline) = (self.log, self.timeline);
-        match &self.options.choice {
+        let (choice, cuts) = match &self.options.choice {
             Choice::Strip if self.options.survivor.is_some() && timeline.trailing.is_empty() => {
-                Ok(("whole", cuts::excise(log, timeline, &[])?))
+                ("whole", cuts::excise(log, timeline, &[])?)
             }
-            Choice::Look | Choice::Strip => Ok(("strip", cuts::strip(log, timeline)?)),
+            Choice::Look | Choice::Strip => ("strip", cuts::strip(log, timeline)?),
             Choice::Until(position) => {
-                Ok(("until", cuts::until(log, timeline, position, self.progress)?))
+                ("until", cuts::until(log, timeline, position, self.progress)?)
             }
-            Choice::Excise(numbers) => Ok(("excise", cuts::excise(log, timeline, numbers)?)),
+            Choice::Excise(numbers) => ("excise", cuts::excise(log, timeline, numbers)?),
+            Choice::Merge { winner, event } => return self.merge(*winner, *event),
+            Choice::Undelete(globs) => return self.undelete(globs),
+        };
+        match self.options.db {
+            Some(db) => self.replace_db(choice, cuts, db),
+            None => self.copy(choice, cuts),
         }
     }
 
-    fn carry_out(&self) -> Result<Done> {
-        let (choice, mut cuts) = self.cuts()?;
+    /// Writes what a choice keeps, byte by byte.
+    fn copy(&self, choice: &'static str, cuts: Cuts) -> Result<Done> {
         let kept = cuts.kept(self.log);
-        let mut holds = None;
-        let mut write = |place: Place<'_>| {
-            let mut found = None;
-            let seen = std::sync::Mutex::new(&mut found);
-            let check = |written: &Path| {
-                if self.options.preview {
-                    let held = self.count(&open(written)?)?;
-                    **seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(held);
-                }
-                Ok(())
-            };
-            kept::write(self.log, &kept, place, &check, self.progress)?;
-            holds = found.map(|held: Holdings| held.told());
+        let (conflicts, planned) = self.compare(choice, &cuts)?;
+        let found = Mutex::new(None);
+        let check = |written: &Path| {
+            if self.options.preview {
+                let held = self.count(&open(written)?, &RouteOptions::default())?;
+                *found.lock().unwrap_or_else(PoisonError::into_inner) = Some(held);
+            }
             Ok(())
         };
-        let (mut written, mut backup) = (None, None);
-        match &self.options.output {
-            Output::DryRun => {}
-            Output::New(new) => {
-                let existing = self.options.existing();
-                write(Place { path: new, existing, like: None })?;
-                written = Some(new.clone());
-            }
-            Output::InPlace => {
-                self.refuse_in_place_of_another()?;
-                if !self.options.force {
-                    kept::refuse_beside_a_writer(self.whole)?;
-                }
-                backup = Some(kept::replace(self.log, write)?);
-                written = Some(kept::place_of(self.log));
-            }
-        }
-        let removed_more = cuts.removed.len().saturating_sub(REMOVED_LISTED) as u64;
-        cuts.removed.truncate(REMOVED_LISTED);
+        let written =
+            self.put(self.log, |place| kept::write(self.log, &kept, place, &check, self.progress))?;
+        let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
         let gone = self.log.parts.iter().zip(&kept).filter(|(_, kept)| !kept.stays);
-        Ok(Done {
+        let parts_removed = gone.map(|(part, _)| part.name.clone()).collect();
+        let mut done = Done {
             choice,
-            db: None,
-            dry_run: self.options.output == Output::DryRun,
-            removed: cuts.removed,
-            removed_more,
-            parts_removed: gone.map(|(part, _)| part.name.clone()).collect(),
-            found: cuts.found,
+            parts_removed,
             kept_bytes: Some(kept.iter().map(kept::Kept::bytes).sum()),
-            holds,
-            written,
-            backup,
+            conflicts,
+            holds: found.or(planned).map(|held| held.told()),
+            ..written
+        };
+        done.tell(cuts);
+        Ok(done)
+    }
+
+    /// Before anything is written: how what is taken out changes what later commands do, and, for a dry run, what the
+    /// result would hold.
+    fn compare(
+        &self,
+        choice: &'static str,
+        cuts: &Cuts,
+    ) -> Result<(Option<Conflicts>, Option<Holdings>)> {
+        if !self.options.preview {
+            return Ok((None, None));
+        }
+        let cut = RouteOptions { cut: cuts.list(), ..self.options.route.clone() };
+        if choice == "excise" {
+            let as_it_is = RouteOptions { keep_dead: true, ..self.options.route.clone() };
+            let cut = RouteOptions { keep_dead: true, ..cut };
+            let replay = &self.options.replay;
+            let sides = [&as_it_is, &cut];
+            let (found, held) = conflicts::conflicts(self.log, sides, replay, self.progress)?;
+            return Ok((Some(found), Some(held)));
+        }
+        let is_dry = self.options.output == Output::DryRun;
+        let held = if is_dry { Some(self.count(self.log, &cut)?) } else { None };
+        Ok((None, held))
+    }
+
+    /// Brings one database to the state that a choice gives, and leaves the others as they are.
+    fn replace_db(&self, choice: &'static str, cuts: Cuts, db: u32) -> Result<Done> {
+        let older = RouteOptions { cut: cuts.list(), ..self.options.route.clone() };
+        let newer = self.options.route.clone();
+        let sides = [(self.log, &older), (self.log, &newer)];
+        let mut done = self.join(sides, Rule::Replace, Some(db), self.log)?;
+        done.choice = choice;
+        done.tell(cuts);
+        // What was cut is still there for the other databases.
+        done.removed.clear();
+        Ok(done)
+    }
+
+    fn merge(&self, winner: Winner, event: Option<u64>) -> Result<Done> {
+        let (log, timeline) = (self.log, self.timeline);
+        let newer = self.options.route.clone();
+        let rule = Rule::Merge(winner);
+        if self.options.survivor.is_some() {
+            let cuts = cuts::excise(log, timeline, &timeline.trailing)?;
+            let older = RouteOptions { cut: cuts.list(), ..self.options.route.clone() };
+            let sides = [(log, &older), (self.whole, &newer)];
+            return self
+                .join(sides, rule, self.options.db, self.whole)
+                .map(|done| Done { choice: "merge", ..done });
+        }
+        let event = self.flush_to_merge(event)?;
+        let cuts = cuts::before_event(log, timeline, event)?;
+        let older = RouteOptions { cut: cuts.list(), ..self.options.route.clone() };
+        let db = match (event.what, self.options.db) {
+            (What::Flushdb, Some(db)) if db != event.db => {
+                let message = format!("event {} emptied database {} alone", event.number, event.db);
+                return Err(Error::new(ErrorKind::Usage, message).at(&log.opened));
+            }
+            (What::Flushdb, _) => Some(event.db),
+            (_, db) => db,
+        };
+        let mut done = self.join([(log, &older), (log, &newer)], rule, db, log)?;
+        done.choice = "merge";
+        if let Some(joined) = &mut done.joined {
+            joined.event = Some(event.number);
+        }
+        Ok(done)
+    }
+
+    /// The flush between the two sides.
+    fn flush_to_merge(&self, number: Option<u64>) -> Result<&Event> {
+        let found = match number {
+            Some(number) => self.timeline.event(number).filter(|event| empties(event)),
+            None => worst_flush(self.timeline),
+        };
+        found.filter(|event| !event.never_run).ok_or_else(|| {
+            Error::new(ErrorKind::Usage, "there is no such FLUSHALL or FLUSHDB in the log")
+                .at(&self.log.opened)
+                .help("aofkit recover PATH prints the timeline with its numbers")
         })
     }
 
-    /// What survived does not take the place of the log by itself: the person is to see both.
-    fn refuse_in_place_of_another(&self) -> Result<()> {
-        match self.options.survivor {
-            None => Ok(()),
-            Some(_) => {
-                Err(Error::new(ErrorKind::Usage, "a survivor is not written in place of the log")
-                    .help("--output NEW writes it to a new file or directory"))
+    /// Joins two sides and writes the result anew, in the place of `log`.
+    fn join(
+        &self,
+        sides: [(&Log, &RouteOptions); 2],
+        rule: Rule,
+        db: Option<u32>,
+        log: &Log,
+    ) -> Result<Done> {
+        let (expired, now_ms) = (self.options.expired, self.options.now_ms);
+        let how = How { rule, db, expired, now_ms };
+        let source = JoinedSource::new(sides, how, self.progress)?;
+        let done = self.write_anew(log, &source)?;
+        let tally = source.tally.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let winner = match rule {
+            Rule::Merge(winner) => Some(winner),
+            Rule::Replace => None,
+        };
+        Ok(Done { joined: Some(tally.told(None, winner, expired)), ..done })
+    }
+
+    fn undelete(&self, globs: &[Glob]) -> Result<Done> {
+        let Options { db, expired, now_ms, .. } = *self.options;
+        let route_options = RouteOptions { keep_dead: true, ..self.options.route.clone() };
+        let routing = route(self.log, &route_options, self.progress)?;
+        let wanted = Wanted { globs: globs.to_vec(), db, expired, now_ms };
+        let source = Undeleted { routing, wanted, tally: Mutex::default() };
+        let done = self.write_anew(self.log, &source)?;
+        let tally = source.tally.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Ok(Done { choice: "undelete", joined: Some(tally.told(None, None, expired)), ..done })
+    }
+
+    /// Writes a data set as a compaction of `log` would be written; it is read back and compared.
+    fn write_anew(&self, log: &Log, source: &dyn compact::Source) -> Result<Done> {
+        let options = |output, existing| compact::Options {
+            output,
+            existing,
+            form: None,
+            server: self.options.server,
+            filter: compact::Filter::default(),
+            check: true,
+            route: self.options.route.clone(),
+            replay: self.options.replay.clone(),
+            ctime: u64::try_from(self.options.now_ms / 1000).unwrap_or(0),
+            compress: true,
+        };
+        let mut report = None;
+        let mut done = self.put(log, |place| {
+            let options = options(Some(place.path.to_path_buf()), place.existing);
+            report = Some(compact::write_data_set(log, source, &options, self.progress)?);
+            kept::unchanged(log)?;
+            kept::like(place.like, place.path);
+            Ok(())
+        })?;
+        let report = match report {
+            Some(report) => report,
+            None => {
+                let options = options(None, Existing::Keep);
+                compact::write_data_set(log, source, &options, self.progress)?
+            }
+        };
+        done.holds = Some(Held::from(&report));
+        Ok(done)
+    }
+
+    /// Lets `write` write to where the result goes, if it goes anywhere.
+    fn put(&self, log: &Log, write: impl FnOnce(Place<'_>) -> Result<()>) -> Result<Done> {
+        let mut done = Done { db: self.options.db, ..Done::default() };
+        match &self.options.output {
+            Output::DryRun => done.dry_run = true,
+            Output::New(new) => {
+                write(Place { path: new, existing: self.options.existing(), like: None })?;
+                done.written = Some(new.clone());
+            }
+            Output::InPlace => {
+                self.refuse_in_place_of_another(log)?;
+                if !self.options.force {
+                    kept::refuse_beside_a_writer(log)?;
+                }
+                done.backup = Some(kept::replace(log, write)?);
+                done.written = Some(kept::place_of(log));
             }
         }
+        Ok(done)
+    }
+
+    /// What survived does not take the place of the log by itself: the person is to see both.
+    fn refuse_in_place_of_another(&self, log: &Log) -> Result<()> {
+        if self.options.survivor.is_none() || !std::ptr::eq(log, self.log) {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Usage, "a survivor is not written in place of the log")
+            .help("--output NEW writes it to a new file or directory"))
     }
 
     /// What a server would have that loads this log.
-    fn count(&self, log: &Log) -> Result<Holdings> {
-        let routing = route(log, &self.options.route, self.progress)?;
+    fn count(&self, log: &Log, options: &RouteOptions) -> Result<Holdings> {
+        let RouteOptions { key_specs, memory, .. } = self.options.route.clone();
+        let options = RouteOptions { key_specs, memory, ..options.clone() };
+        let routing = route(log, &options, self.progress)?;
         let mut holdings = Holdings::default();
         routing.each(self.progress, |routed| {
             self.progress.phase("count", routed.replayed_bytes());
@@ -314,7 +503,9 @@ impl Job<'_> {
     fn examine(&self, survivor: &mut Survivor) {
         let examined = survivors::log_of(self.whole, survivor).and_then(|log| {
             let timeline = timeline(&log, self.progress)?;
-            Ok((!timeline.trailing.is_empty(), self.count(&log)?.told()))
+            let cut = cuts::excise(&log, &timeline, &timeline.trailing)?.list();
+            let options = RouteOptions { cut, ..RouteOptions::default() };
+            Ok((!timeline.trailing.is_empty(), self.count(&log, &options)?.told()))
         });
         match examined {
             Ok((ends_in_flush, held)) => {

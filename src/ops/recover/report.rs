@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::conflicts::Conflicts;
 use super::cuts::{Found, Removed};
+use super::join::Joined;
 use super::survivors::Survivor;
 use super::timeline::{Broken, Event, Tail};
 use crate::aof::open::Layout;
@@ -119,7 +121,7 @@ impl Verdict {
 }
 
 /// What was written, or would be.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct Done {
     /// What was asked for: `strip`, `until`, `excise`, `merge`, `undelete`, `whole`.
     pub choice: &'static str,
@@ -137,6 +139,10 @@ pub struct Done {
     pub found: Option<Found>,
     /// Bytes that stay as they are; `None` where the data set was written anew.
     pub kept_bytes: Option<u64>,
+    /// Where later commands come out otherwise than they did.
+    pub conflicts: Option<Conflicts>,
+    /// How two data sets were joined.
+    pub joined: Option<Joined>,
     /// What the result holds; `None` where that was not counted.
     pub holds: Option<Held>,
     /// Where the result is.

@@ -436,3 +436,104 @@ impl Join for Scout {
         self.last_end = self.last_end.max(later.last_end);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::aof::scan;
+
+    fn frame(args: &[&str]) -> String {
+        let text: String = args.iter().map(|arg| format!("${}\r\n{arg}\r\n", arg.len())).collect();
+        format!("*{}\r\n{text}", args.len())
+    }
+
+    /// A letter a command.
+    fn piece(letter: char) -> String {
+        match letter {
+            'F' => frame(&["flushall", "ASYNC"]),
+            'X' => frame(&["FLUSHALL", "NOW"]),
+            'D' => frame(&["FLUSHDB"]),
+            'W' => frame(&["SWAPDB", "0", "1"]),
+            'd' => frame(&[&["DEL"][..], &["k"; 60]].concat()),
+            'r' => frame(&["RENAME", "a", "b"]),
+            's' => frame(&["SELECT", "3"]),
+            'M' => frame(&["MULTI"]),
+            'E' => frame(&["EXEC"]),
+            'p' => frame(&["PING"]),
+            '#' => "#TS:1700000000\r\n".to_owned(),
+            '-' => "#TS:1600000000\r\n".to_owned(),
+            _ => frame(&["SET", "k", "v"]),
+        }
+    }
+
+    /// What is found by scouts of the stretches between `cuts`, joined.
+    fn scouted(letters: &str, cuts: &[usize]) -> Scout {
+        let pieces: Vec<String> = letters.chars().map(piece).collect();
+        let log = pieces.concat();
+        let place = |cut: usize| pieces[..cut.min(pieces.len())].concat().len();
+        let mut ends: Vec<usize> = cuts.iter().map(|cut| place(*cut)).collect();
+        ends.extend([0, log.len()]);
+        ends.sort_unstable();
+        let mut joined = Scout::new();
+        for pair in ends.windows(2) {
+            let mut scout = Scout::new();
+            scan(log.as_bytes(), pair[0]..pair[1], &mut scout);
+            joined.join(scout);
+        }
+        joined.from_start()
+    }
+
+    /// Everything of a scout that must not depend on where a log was split.
+    fn found(scout: Scout) -> impl PartialEq + std::fmt::Debug {
+        let effect = scout.effect_that_is_run();
+        (
+            (scout.commands, scout.last_end, effect, scout.at_end, scout.times),
+            (scout.flushes.events, scout.flushes.more),
+            (scout.deletions.finish().events, scout.renames.finish().events),
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn wherever_a_log_is_split_the_same_is_found(
+            letters in "[FXDWdddrsMEp#S-]{0,60}",
+            cuts in proptest::collection::vec(0_usize..60, 0..6),
+        ) {
+            prop_assert_eq!(found(scouted(&letters, &cuts)), found(scouted(&letters, &[])));
+        }
+    }
+
+    #[test]
+    fn every_form_of_a_flush_is_seen_and_what_a_server_refuses_is_not() {
+        let scout = scouted("SFXDW", &[]);
+        let deeds: Vec<Deed> = scout.flushes.events.iter().map(|event| event.deed).collect();
+        assert_eq!(deeds, [Deed::Flushall, Deed::Flushdb, Deed::Swapdb(0, 1)]);
+        assert_eq!(scout.effect.commands, 1, "the SET is the last that a flush does not undo");
+    }
+
+    #[test]
+    fn what_a_transaction_that_never_ends_holds_has_no_effect() {
+        assert_eq!(scouted("SFMSS", &[]).effect_that_is_run().commands, 1);
+        assert_eq!(scouted("SFMSSE", &[]).effect_that_is_run().commands, 5);
+    }
+
+    #[test]
+    fn deletions_far_apart_are_no_run_and_few_are_not_told() {
+        let runs = |letters: &str| scouted(letters, &[]).deletions.finish().events;
+        assert!(runs("SdS").is_empty());
+        assert_eq!(runs("SddS").iter().map(|run| (run.commands, run.keys)).next(), Some((2, 120)));
+        assert_eq!(runs(&format!("d{}d", "S".repeat(8))).len(), 1);
+        assert!(runs(&format!("d{}d", "S".repeat(9))).is_empty());
+    }
+
+    #[test]
+    fn of_very_many_flushes_the_last_are_kept_and_the_rest_is_counted() {
+        let scout = scouted(&"FS".repeat(3000), &[100, 2500, 5999]);
+        let kept = scout.flushes.events.len();
+        assert!((EVENTS_KEPT..=2 * EVENTS_KEPT).contains(&kept), "{kept}");
+        assert_eq!(scout.flushes.more + kept as u64, 3000);
+        assert_eq!(scout.flushes.events.last().map(|event| event.first), Some(5998));
+    }
+}

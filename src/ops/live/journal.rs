@@ -1,0 +1,195 @@
+//! What must be undone, on disk before it is done.
+//!
+//! One file a server in the backup directory, hidden, and synced before the first CONFIG SET. Whoever finds it
+//! knows which values the server had, and to which a run that was killed had changed them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::server::ServerSeen;
+use crate::disk::publish::{self, Existing, NewFile};
+use crate::error::{Error, ErrorKind, Result};
+
+/// A setting that a run changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// The setting's name.
+    pub name: String,
+    /// The value that was there before.
+    pub was: String,
+    /// The value that the run sets.
+    pub set: String,
+}
+
+/// The changes of one run at one server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Journal {
+    /// The version of this file's form.
+    pub schema: u32,
+    /// The identity of the log: see [`Files::identity`](super::files::Files::identity).
+    pub identity: String,
+    /// Where the server was reached.
+    pub address: String,
+    /// Which run of the server it was.
+    pub run_id: String,
+    /// When it began.
+    pub started: Timestamp,
+    /// The process that wrote this.
+    pub process: u32,
+    /// What it changes.
+    pub changes: Vec<Change>,
+}
+
+const SCHEMA: u32 = 1;
+const PREFIX: &str = ".aofkit-live-";
+const SUFFIX: &str = ".journal";
+
+impl Journal {
+    /// The journal of a run that begins now.
+    pub(super) fn begin(identity: &str, server: &ServerSeen, changes: Vec<Change>) -> Self {
+        Journal {
+            schema: SCHEMA,
+            identity: identity.to_string(),
+            address: server.address.to_string(),
+            run_id: server.run_id.clone(),
+            started: Timestamp::now(),
+            process: std::process::id(),
+            changes,
+        }
+    }
+
+    /// Where the journal for a log stands.
+    pub(super) fn path(state: &Path, identity: &str) -> PathBuf {
+        state.join(format!("{PREFIX}{identity}{SUFFIX}"))
+    }
+
+    /// Puts it on disk, durably. One that stands there is never replaced: it holds older values, the true ones.
+    pub(super) fn write(&self, path: &Path) -> Result<()> {
+        let mut text = serde_json::to_vec_pretty(self)
+            .map_err(|error| Error::io("write", path, error.into()))?;
+        text.push(b'\n');
+        let mut file = NewFile::create(path, Existing::Keep)?;
+        std::io::Write::write_all(file.file(), &text).map_err(|e| Error::io("write", path, e))?;
+        file.publish()
+    }
+
+    /// Reads the one at `path`; `None` where there is none.
+    pub(super) fn read(path: &Path) -> Result<Option<Self>> {
+        let text = match fs::read(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            read => read.map_err(|error| Error::io("read", path, error))?,
+        };
+        let unreadable = |why: String| {
+            Error::new(
+                ErrorKind::Unrecognised,
+                format!("the journal of an earlier run cannot be read: {why}"),
+            )
+            .at(path)
+            .help(
+                "an earlier run was stopped and may have left appendfsync or auto-aof-rewrite-percentage changed: \
+                 set them by hand, then remove the journal",
+            )
+        };
+        let journal: Journal =
+            serde_json::from_slice(&text).map_err(|error| unreadable(error.to_string()))?;
+        if journal.schema != SCHEMA {
+            return Err(unreadable(format!("its schema is {}", journal.schema)));
+        }
+        Ok(Some(journal))
+    }
+
+    /// The journal of this server in a directory: by its log, or by its run id, which finds it where the log cannot
+    /// be reached.
+    pub(super) fn find(
+        state: &Path,
+        identity: &str,
+        run_id: &str,
+    ) -> Result<Option<(PathBuf, Self)>> {
+        let path = Self::path(state, identity);
+        if let Some(journal) = Self::read(&path)? {
+            return Ok(Some((path, journal)));
+        }
+        let entries = fs::read_dir(state).map_err(|error| Error::io("list", state, error))?;
+        for path in entries.flatten().map(|entry| entry.path()) {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if !(name.starts_with(PREFIX) && name.ends_with(SUFFIX)) {
+                continue;
+            }
+            // Another server's may be unreadable; that is for whoever backs that one up.
+            if let Ok(Some(journal)) = Self::read(&path)
+                && journal.run_id == run_id
+                && !run_id.is_empty()
+            {
+                return Ok(Some((path, journal)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Removes it, durably, once all is as it was.
+    pub(super) fn close(path: &Path) -> Result<()> {
+        publish::remove(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn journal(identity: &str, run_id: &str) -> Journal {
+        let change =
+            Change { name: "appendfsync".into(), was: "everysec".into(), set: "no".into() };
+        Journal {
+            schema: SCHEMA,
+            identity: identity.into(),
+            address: "db:6379".into(),
+            run_id: run_id.into(),
+            started: Timestamp::now(),
+            process: 1,
+            changes: vec![change],
+        }
+    }
+
+    #[test]
+    fn a_journal_is_found_by_its_log_or_by_its_server_until_it_is_closed() {
+        let state = tempfile::tempdir().unwrap();
+        let found = |identity: &str, run_id: &str| {
+            Journal::find(state.path(), identity, run_id).unwrap().map(|(_, journal)| journal)
+        };
+        assert_eq!(found("one", "run1"), None);
+        let (one, two) = (journal("one", "run1"), journal("two", "run2"));
+        for journal in [&one, &two] {
+            journal.write(&Journal::path(state.path(), &journal.identity)).unwrap();
+        }
+        assert_eq!(found("one", "another run"), Some(one.clone()));
+        assert_eq!(found("elsewhere", "run2"), Some(two));
+        assert_eq!(found("elsewhere", ""), None);
+        Journal::close(&Journal::path(state.path(), "one")).unwrap();
+        assert_eq!(found("one", "run1"), None);
+    }
+
+    #[test]
+    fn the_older_of_two_journals_stays_for_it_has_the_true_values() {
+        let state = tempfile::tempdir().unwrap();
+        let path = Journal::path(state.path(), "one");
+        journal("one", "older").write(&path).unwrap();
+        assert_eq!(journal("one", "newer").write(&path).unwrap_err().kind(), ErrorKind::Refused);
+        assert_eq!(Journal::read(&path).unwrap().unwrap().run_id, "older");
+    }
+
+    #[test]
+    fn a_journal_that_cannot_be_read_is_told_with_what_to_do() {
+        let state = tempfile::tempdir().unwrap();
+        let path = Journal::path(state.path(), "one");
+        for text in ["", "{}", "{\"schema\": 2}"] {
+            fs::write(&path, text).unwrap();
+            let error = Journal::find(state.path(), "one", "run").unwrap_err();
+            assert!(error.next_step().unwrap().contains("set them by hand"), "{error}");
+        }
+        // It is another server's trouble.
+        assert_eq!(Journal::find(state.path(), "two", "run").unwrap(), None);
+    }
+}

@@ -1,0 +1,109 @@
+//! What a run at a live server did.
+
+use std::time::Instant;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::Strategy;
+use super::Watch;
+use super::replication::Replication;
+use super::rewrite::Rewrite;
+use super::server::ServerSeen;
+use super::settings::Restored;
+use super::snapshot::SnapshotReport;
+
+/// One step, with its time.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Step {
+    /// From 1.
+    pub number: usize,
+    /// A word for scripts: `settings`, `rewrite`, `wait`, `link`, `backup`, `restore`.
+    pub name: &'static str,
+    /// A sentence for people.
+    pub what: String,
+    /// When it began.
+    pub start: Timestamp,
+    /// When it ended.
+    pub end: Timestamp,
+    /// How long it took, in seconds.
+    pub elapsed_s: f64,
+}
+
+/// What a backup of a running server did. `T` is the report of the backup itself.
+#[derive(Debug, Serialize)]
+pub struct LiveReport<T> {
+    /// The version of this form.
+    pub schema: u32,
+    /// The server.
+    pub server: ServerSeen,
+    /// Its part in replication, at the time of the snapshot.
+    pub replication: Replication,
+    /// How the log was taken.
+    pub strategy: Strategy,
+    /// The steps.
+    pub steps: Vec<Step>,
+    /// The rewrite, with [`Strategy::Rewrite`].
+    pub rewrite: Option<Rewrite>,
+    /// What was held of the log.
+    pub snapshot: SnapshotReport,
+    /// The settings that were changed, and what became of them.
+    pub settings: Vec<Restored>,
+    /// What an earlier run that was killed had left changed, and what became of it.
+    pub left_by_earlier_run: Vec<Restored>,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+    /// What the backup itself reports.
+    pub backup: T,
+    /// When it began.
+    pub start: Timestamp,
+    /// When it ended.
+    pub end: Timestamp,
+    /// How long it took, in seconds.
+    pub elapsed_s: f64,
+}
+
+/// What `--restore-config` did.
+#[derive(Debug, Serialize)]
+pub struct RestoreReport {
+    /// The version of this form.
+    pub schema: u32,
+    /// The server.
+    pub server: ServerSeen,
+    /// What became of each setting; `None` when no run has left anything.
+    pub settings: Option<Vec<Restored>>,
+}
+
+/// Clocks the steps and announces them.
+pub(super) struct Steps<'w> {
+    watch: &'w dyn Watch,
+    count: usize,
+    pub(super) done: Vec<Step>,
+}
+
+impl<'w> Steps<'w> {
+    pub(super) fn new(watch: &'w dyn Watch, count: usize) -> Self {
+        Steps { watch, count, done: Vec::new() }
+    }
+
+    /// Announces a step, takes it, and notes its time, also when it fails.
+    pub(super) fn take<T>(
+        &mut self,
+        name: &'static str,
+        what: &str,
+        work: impl FnOnce() -> T,
+    ) -> T {
+        // What fails on its way goes on with the last step, whose number is fixed.
+        let number = if name == LAST { self.count } else { self.done.len() + 1 };
+        self.watch.step(number, self.count, what);
+        let (start, clock) = (Timestamp::now(), Instant::now());
+        let result = work();
+        let elapsed_s = clock.elapsed().as_secs_f64();
+        let what = what.to_string();
+        self.done.push(Step { number, name, what, start, end: Timestamp::now(), elapsed_s });
+        result
+    }
+}
+
+/// The step that is taken whatever happens.
+pub(super) const LAST: &str = "restore";

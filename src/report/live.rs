@@ -1,0 +1,122 @@
+//! The report of a backup of a running server, as text.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use super::style::{GOOD, STRONG, Styled, WARNING, wrap};
+use super::time::local;
+use crate::escape::ShownPath;
+use crate::ops::live::settings::{Outcome, Restored};
+use crate::ops::live::snapshot::How;
+use crate::ops::live::{LiveReport, RestoreReport, Step};
+use crate::units::{Bytes, Count, Elapsed, counted};
+
+/// A backup; `backup` is the text of what was written.
+pub fn text<T>(report: &LiveReport<T>, backup: &str) -> String {
+    let mut text = String::new();
+    let server = &report.server;
+    let _ =
+        writeln!(text, "{}  {}, {}", Styled(STRONG, &server.address), server.version, role(report));
+    let _ = writeln!(text, "  {}", ShownPath(&server.dir));
+    text.push('\n');
+    for step in &report.steps {
+        text.push_str(&line(step));
+    }
+    text.push('\n');
+    let _ = writeln!(text, "  snapshot  {}", snapshot(report));
+    for setting in report.left_by_earlier_run.iter().chain(&report.settings) {
+        let _ = writeln!(text, "  {}", told(setting));
+    }
+    for warning in &report.warnings {
+        let _ = writeln!(text, "  {} {}", Styled(WARNING, "warning:"), wrap(warning, 69, 11));
+    }
+    if !backup.is_empty() {
+        let _ = write!(text, "\n{backup}");
+    }
+    let _ = writeln!(
+        text,
+        "\n{}: {} to {}, {}",
+        Styled(GOOD, "DONE"),
+        local(report.start.as_second()),
+        local(report.end.as_second()),
+        elapsed(report.elapsed_s)
+    );
+    text
+}
+
+fn role<T>(report: &LiveReport<T>) -> String {
+    let replication = &report.replication;
+    if replication.is_replica() {
+        let lag = replication.lag_bytes.map(|lag| format!(", {} behind", Bytes(lag)));
+        return format!("replica{}", lag.unwrap_or_default());
+    }
+    match replication.replicas {
+        Some(replicas) if replicas > 0 => format!("primary of {}", counted(replicas, "replica")),
+        _ => "primary".into(),
+    }
+}
+
+fn line(step: &Step) -> String {
+    let start = local(step.start.as_second());
+    let head = format!("  {} {start}  {:>12}  ", step.number, elapsed(step.elapsed_s));
+    let indent = head.chars().count();
+    format!("{head}{}\n", wrap(&step.what, 80_usize.saturating_sub(indent), indent))
+}
+
+fn snapshot<T>(report: &LiveReport<T>) -> String {
+    let snapshot = &report.snapshot;
+    let held = match snapshot.held {
+        How::Links => "linked",
+        How::Open => "held open, as no links could be made",
+        How::Copy => "copied",
+    };
+    let files = counted(snapshot.files as u64, "file");
+    let mut text =
+        format!("{files}, {} ({} bytes), {held}", Bytes(snapshot.bytes), Count(snapshot.bytes));
+    if snapshot.cut_bytes > 0 {
+        let _ = write!(
+            text,
+            "\n            {} at the end were being written and are left out",
+            counted(snapshot.cut_bytes, "byte")
+        );
+    }
+    if snapshot.retries > 0 {
+        let _ = write!(
+            text,
+            "\n            taken anew {}",
+            counted(u64::from(snapshot.retries), "time")
+        );
+    }
+    text
+}
+
+fn told(setting: &Restored) -> String {
+    let Restored { change, outcome, now } = setting;
+    let head = format!("setting   {}", change.name);
+    match outcome {
+        Outcome::Restored => format!("{head}: {}, was {} meanwhile", change.was, change.set),
+        Outcome::AsBefore => format!("{head}: {}, as before", change.was),
+        Outcome::LeftAlone => {
+            format!("{head}: {now}, which somebody set meanwhile; it was {} before", change.was)
+        }
+    }
+}
+
+/// What `--restore-config` did.
+pub fn restored(report: &RestoreReport) -> String {
+    let mut text =
+        format!("{}  {}\n", Styled(STRONG, &report.server.address), report.server.version);
+    match &report.settings {
+        None => text.push_str("  nothing to restore: no run was stopped before its end\n"),
+        Some(settings) => {
+            for setting in settings {
+                let _ = writeln!(text, "  {}", told(setting));
+            }
+        }
+    }
+    text
+}
+
+fn elapsed(seconds: f64) -> String {
+    Elapsed(Duration::try_from_secs_f64(seconds).unwrap_or_default()).to_string()
+}

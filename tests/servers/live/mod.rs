@@ -1,0 +1,32 @@
+//! Backups of running servers, as a person makes them: the program, against real servers.
+
+mod access;
+mod faults;
+mod harm;
+mod load;
+mod place;
+mod proxy;
+mod replicas;
+mod works;
+
+use aofkit::server::Server;
+use libtest_mimic::Trial;
+
+use crate::support::{self, Body};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let trials = [
+        access::trials(),
+        faults::trials(),
+        harm::trials(),
+        load::trials(),
+        replicas::trials(),
+        works::trials(),
+    ];
+    trials.into_iter().flatten().collect()
+}
+
+/// As [`support::on_each`], under a name by which all of these can be asked for.
+fn on_each(lines: &[Server], name: &str, body: Body) -> Vec<Trial> {
+    support::on_each(lines, &format!("live: {name}"), body)
+}
