@@ -44,6 +44,9 @@
 //!   [`ops::log`]. *history*: the one share of a key, replayed twice, and watched.
 //! - *compress*: each part is read as for *verify*; [`ops::archive`] packs it into a zip, reads that back and
 //!   publishes it. *verify* of a zip and *extract* read its entries as streams, commands by [`aof::Feed`].
+//! - *backup*: the log is surveyed, packed by [`ops::archive`] out of sight, read back, and published; then
+//!   [`ops::retention`] says which older archives of the same source go. *restore* is the way back: extracted out of
+//!   sight, verified, made what the server reads, and put in place in one step.
 //!
 //! # Verifying a log
 //!
