@@ -7,7 +7,10 @@
 use std::fmt;
 use std::path::Path;
 
-use serde::Serializer;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 
 /// Bytes that are shown before the rest is left out.
 const SHOWN_BYTES: usize = 48;
@@ -24,6 +27,89 @@ impl fmt::Display for Shown<'_> {
         } else {
             write!(f, "\"{}\"", self.0.escape_ascii())
         }
+    }
+}
+
+/// Appends bytes in double quotes, escaped as redis-cli does: what can be typed into it again, and read by
+/// every shell-like splitter that knows `\xHH`. All of them, however many.
+pub fn quote(bytes: &[u8], out: &mut Vec<u8>) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    out.push(b'"');
+    let mut plain = 0;
+    for (at, &byte) in bytes.iter().enumerate() {
+        if matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\' {
+            continue;
+        }
+        out.extend_from_slice(&bytes[plain..at]);
+        plain = at + 1;
+        out.push(b'\\');
+        match byte {
+            b'"' | b'\\' => out.push(byte),
+            b'\n' => out.push(b'n'),
+            b'\r' => out.push(b'r'),
+            b'\t' => out.push(b't'),
+            0x07 => out.push(b'a'),
+            0x08 => out.push(b'b'),
+            _ => out.extend([b'x', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]),
+        }
+    }
+    out.extend_from_slice(&bytes[plain..]);
+    out.push(b'"');
+}
+
+/// Reads what [`quote`] writes: bytes in double quotes, escaped as redis-cli takes them. `None` where the text
+/// does not begin and end with a double quote, or one stands in between.
+pub fn unquote(text: &[u8]) -> Option<Vec<u8>> {
+    let mut text = text.strip_prefix(b"\"")?;
+    let mut bytes = Vec::with_capacity(text.len());
+    loop {
+        match text {
+            [b'"'] => return Some(bytes),
+            [] | [b'"', ..] => return None,
+            [b'\\', b'x', high, low, rest @ ..]
+                if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
+            {
+                bytes.push(hex_digit(*high) << 4 | hex_digit(*low));
+                text = rest;
+            }
+            [b'\\', byte, rest @ ..] => {
+                bytes.push(match byte {
+                    b'n' => b'\n',
+                    b'r' => b'\r',
+                    b't' => b'\t',
+                    b'a' => 0x07,
+                    b'b' => 0x08,
+                    other => *other,
+                });
+                text = rest;
+            }
+            [byte, rest @ ..] => {
+                bytes.push(*byte);
+                text = rest;
+            }
+        }
+    }
+}
+
+fn hex_digit(digit: u8) -> u8 {
+    match digit {
+        b'0'..=b'9' => digit - b'0',
+        _ => (digit | 0x20) - b'a' + 10,
+    }
+}
+
+/// For serde: bytes as an object that loses nothing, `{"text": ".."}` where they are UTF-8, else
+/// `{"bytes": ".."}` in base64.
+pub struct Text<'a>(pub &'a [u8]);
+
+impl Serialize for Text<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_map(Some(1))?;
+        match std::str::from_utf8(self.0) {
+            Ok(text) => object.serialize_entry("text", text)?,
+            Err(_) => object.serialize_entry("bytes", &BASE64_STANDARD.encode(self.0))?,
+        }
+        object.end()
     }
 }
 
@@ -96,6 +182,28 @@ mod tests {
         assert_eq!(shown("/données/a b.aof".as_bytes()), "/données/a b.aof");
         assert_eq!(shown(b"a\x1b[31m\r\n\xff"), r"a\u{1b}[31m\r\n\xff");
         assert_eq!(shown("foa.\u{202e}gpj".as_bytes()), r"foa.\u{202e}gpj");
+    }
+
+    #[test]
+    fn bytes_are_quoted_as_redis_cli_prints_them() {
+        // What redis-cli 7.0 prints of such a value.
+        let bytes = b"a \"q\" 'x' \\ \n\r\t\x07\x08\x00\x1b\x7f\xff\xc3\xa9~";
+        let quoted = br#""a \"q\" 'x' \\ \n\r\t\a\b\x00\x1b\x7f\xff\xc3\xa9~""#;
+        let mut out = Vec::new();
+        quote(bytes, &mut out);
+        assert_eq!(out, quoted);
+        assert_eq!(unquote(quoted).as_deref(), Some(&bytes[..]));
+        assert_eq!(unquote(br#""\xFf\xzz\q""#).as_deref(), Some(&b"\xffxzzq"[..]));
+        for wrong in [&b""[..], b"a", b"\"", b"\"a", b"\"a\"b\"", b"\"a\\\""] {
+            assert_eq!(unquote(wrong), None, "{}", wrong.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn json_loses_no_byte() {
+        let json = |bytes| serde_json::to_string(&Text(bytes)).expect("it serialises");
+        assert_eq!(json("é\n".as_bytes()), r#"{"text":"é\n"}"#);
+        assert_eq!(json(b"\xff\x00a"), r#"{"bytes":"/wBh"}"#);
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! # The house
 //!
-//! A room leans only on rooms below it; `tests/house.rs` reads the sources and holds the doors shut.
+//! A room leans only on rooms below it; `tests/house.rs` reads the sources and holds the doors shut, and sees to it
+//! that no files of a room lean on each other in circles.
 //!
 //! | floor | room | what lives there |
 //! |---|---|---|

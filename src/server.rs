@@ -42,6 +42,9 @@ pub const fn valkey(major: u8, minor: u8) -> Server {
     Server { product: Product::Valkey, major, minor }
 }
 
+/// The default of the servers' `databases`.
+pub const DEFAULT_DATABASES: u64 = 16;
+
 /// The release lines that a file is judged for when nobody names one, oldest first.
 pub const KNOWN: &[Server] = &[
     redis(4, 0),

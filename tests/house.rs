@@ -159,6 +159,103 @@ fn introduction(path: &str, text: &str) -> Vec<String> {
     }
 }
 
+/// The module that a file below `src/` is, as the names on the way to it: `rdb/write/out.rs` is rdb, write, out.
+fn module(path: &str) -> Vec<&str> {
+    let mut names: Vec<&str> = path.trim_end_matches(".rs").split('/').collect();
+    if names.last() == Some(&"mod") {
+        names.pop();
+    }
+    names
+}
+
+/// Each element of a list up to its closing brace, as a path: `a::{b, c}, d::E}` gives a, d::E.
+fn top_paths(list: &str) -> Vec<&str> {
+    let mut starts = vec![0];
+    let mut depth = 0_usize;
+    for (at, byte) in list.bytes().enumerate() {
+        match byte {
+            b'{' => depth += 1,
+            b'}' if depth == 0 => break,
+            b'}' => depth -= 1,
+            b',' if depth == 0 => starts.push(at + 1),
+            _ => {}
+        }
+    }
+    starts.into_iter().map(|start| list[start..].trim_start()).collect()
+}
+
+/// The names of a path: `a::b::C(d)` gives a, b, C.
+fn names(path: &str) -> Vec<&str> {
+    let end = path.bytes().position(|byte| !is_word(byte) && byte != b':').unwrap_or(path.len());
+    path[..end].split("::").filter(|name| !name.is_empty()).collect()
+}
+
+/// The modules of its own room that a file names, by `super` or from the top; without its tests.
+fn neighbours<'t>(path: &'t str, text: &'t str, modules: &[Vec<&str>]) -> Vec<Vec<String>> {
+    let own = module(path);
+    let text = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    let code: String = code(text).map(|(_, line)| format!("{line}\n")).collect();
+    let mut found = Vec::new();
+    let from_top = format!("crate::{}::", own[0]);
+    for (door, up) in [("super::", true), (&from_top, false)] {
+        for (at, _) in code.match_indices(door) {
+            let before = &code[..at];
+            if before.bytes().next_back().is_some_and(is_word) || before.ends_with("super::") {
+                continue;
+            }
+            let mut behind = &code[at + door.len()..];
+            let mut base = if up { &own[..own.len() - 1] } else { &own[..1] };
+            while let (true, Some(rest)) = (up, behind.strip_prefix("super::")) {
+                behind = rest;
+                base = &base[..base.len().saturating_sub(1)];
+            }
+            let paths = behind.strip_prefix('{').map_or_else(|| vec![behind], top_paths);
+            for path in paths {
+                let full: Vec<&str> = base.iter().copied().chain(names(path)).collect();
+                let to =
+                    (1..=full.len()).rev().find(|len| modules.iter().any(|m| *m == full[..*len]));
+                found.extend(
+                    to.map(|len| full[..len].iter().map(|name| (*name).to_owned()).collect()),
+                );
+            }
+        }
+    }
+    found
+}
+
+/// Circles of files of one room that lean on each other. A file that has files below it is left out: it
+/// names them, and they use what it defines.
+fn circles(files: &[(String, String)]) -> Vec<String> {
+    let modules: Vec<Vec<&str>> = files.iter().map(|(path, _)| module(path)).collect();
+    let has_below = |of: &[&str]| modules.iter().any(|m| m.len() > of.len() && m.starts_with(of));
+    let mut left: Vec<(&str, Vec<usize>)> = Vec::new();
+    for (path, text) in files {
+        let mut to = Vec::new();
+        if !has_below(&module(path)) {
+            for target in neighbours(path, text, &modules) {
+                let index = modules.iter().position(|module| *module == target);
+                to.extend(index.filter(|index| module(path) != modules[*index]));
+            }
+        }
+        left.push((path, to));
+    }
+    // What leans on nothing that is left stands firm, and is taken away, again and again.
+    let mut firm = vec![false; files.len()];
+    loop {
+        let stands = |(index, (_, to)): (usize, &(&str, Vec<usize>))| {
+            !firm[index] && to.iter().all(|to| firm[*to])
+        };
+        let Some(next) = left.iter().enumerate().position(stands) else { break };
+        firm[next] = true;
+    }
+    let circling = left.iter().zip(&firm).filter(|(_, firm)| !**firm);
+    let told = |((path, to), _): (&(&str, Vec<usize>), &bool)| {
+        let to: Vec<&str> = to.iter().filter(|to| !firm[**to]).map(|to| left[*to].0).collect();
+        format!("{path} leans on {}", to.join(", "))
+    };
+    circling.map(told).collect()
+}
+
 fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(directory).expect("the sources can be listed") {
         let path = entry.expect("the sources can be listed").path();
@@ -170,22 +267,37 @@ fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-#[test]
-fn the_sources_keep_the_rules() {
+/// The path below `src/` and the text of each.
+fn every_source() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
     sources(&root, &mut files);
     files.sort();
     assert!(files.len() > 50, "the sources are found");
-    let mut broken = Vec::new();
-    for file in files {
+    let read = |file: PathBuf| {
         let text = fs::read_to_string(&file).expect("a source can be read");
         let path = file.strip_prefix(&root).expect("below the root").to_string_lossy().into_owned();
+        (path, text)
+    };
+    files.into_iter().map(read).collect()
+}
+
+#[test]
+fn the_sources_keep_the_rules() {
+    let mut broken = Vec::new();
+    for (path, text) in every_source() {
         for (name, rule) in RULES {
             broken.extend(rule(&path, &text).into_iter().map(|what| format!("{name}: {what}")));
         }
     }
     assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+#[test]
+fn no_files_of_a_room_lean_on_each_other_in_circles() {
+    let files = every_source();
+    let found = circles(&files);
+    assert!(found.is_empty(), "circles among these, or behind them:\n{}", found.join("\n"));
 }
 
 #[test]
@@ -244,4 +356,33 @@ fn the_rules_can_fail() {
     finds(introduction, "aof/scan.rs", "use std::fmt;\n//! Late.", 1);
     finds(introduction, "aof/scan.rs", "/// Of something.\nstruct X;", 1);
     finds(introduction, "aof/scan.rs", "//! Walking.\n", 0);
+}
+
+/// Circles are found however they are written, and what only looks like one is left alone.
+#[test]
+fn the_search_for_circles_can_fail() {
+    let finds = |files: &[(&str, &str)], count: usize| {
+        let files: Vec<_> =
+            files.iter().map(|(p, t)| (format!("{p}.rs"), (*t).to_owned())).collect();
+        assert_eq!(circles(&files).len(), count, "{files:?}: {:?}", circles(&files));
+    };
+    finds(&[("rdb/a", "use super::b::B;"), ("rdb/b", "use super::a::{A, C};")], 2);
+    finds(&[("rdb/a", "use super::b::B;"), ("rdb/b", "fn f() {}")], 0);
+    finds(&[("rdb/a", "use super::{c, b::B};"), ("rdb/b", "use crate::rdb::a;"), ("rdb/c", "")], 2);
+    // Over three, and from a floor below.
+    finds(
+        &[
+            ("rdb/a", "super::b::f()"),
+            ("rdb/b", "super::w::c::f()"),
+            ("rdb/w/c", "super::super::a::f()"),
+        ],
+        3,
+    );
+    finds(
+        &[("rdb/a", "use super::b::B;"), ("rdb/b", "#[cfg(test)]\nmod tests { use super::a; }")],
+        0,
+    );
+    finds(&[("rdb/a", "use super::b::B;"), ("rdb/b", "//! See [`a`](super::a).")], 0);
+    finds(&[("rdb/mod", "pub use a::A;\nuse crate::rdb::a;"), ("rdb/a", "use super::B;")], 0);
+    finds(&[("rdb/a", "use super::b::B;"), ("aof/b", "use super::a::A;"), ("aof/a", "")], 0);
 }

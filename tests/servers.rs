@@ -16,6 +16,8 @@ mod servers {
     pub(crate) mod live;
     pub(crate) mod loader;
     pub(crate) mod rdb;
+    pub(crate) mod recover;
+    pub(crate) mod restore;
     pub(crate) mod rewrite;
     pub(crate) mod sets;
     pub(crate) mod verdicts;
@@ -33,6 +35,8 @@ fn main() {
         servers::live::trials(),
         servers::loader::trials(),
         servers::rdb::trials(),
+        servers::restore::trials(),
+        servers::recover::trials(),
         servers::rewrite::trials(),
         servers::sets::trials(),
         servers::verdicts::trials(),

@@ -72,7 +72,9 @@ impl Replayer {
                 notes: &mut notes,
             };
             if call.is(0, "SELECT") && args.len() == 2 {
-                db = call.int(1).map_or(db, |db| u32::try_from(db % 16).unwrap_or(0));
+                // Databases that the input selects are few; COPY and MOVE reach others too.
+                let number = call.int(1).map(|number| if ours { number } else { number % 16 });
+                db = number.map_or(db, |number| u32::try_from(number).unwrap_or(0));
             } else {
                 let applied = apply(&mut call);
                 if ours && let Err(error) = applied {

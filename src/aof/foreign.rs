@@ -7,7 +7,7 @@
 pub(super) fn foreign(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     const MAGIC: &[(&[u8], &str, &str)] = &[
         (b"\x1f\x8b\x08", "a gzip file", "decompress it first: gzip -dc FILE > NEW"),
-        (b"PK\x03\x04", "a zip archive", "extract it first: unzip FILE"),
+        (b"PK\x03\x04", "a zip archive", "extract it first: aofkit extract FILE --output DIR"),
         (b"PK\x05\x06", "an empty zip archive", "there is nothing in it to read"),
         (b"\x28\xb5\x2f\xfd", "a Zstandard file", "decompress it first: zstd -dc FILE > NEW"),
         (b"\xfd7zXZ\0", "an xz file", "decompress it first: xz -dc FILE > NEW"),

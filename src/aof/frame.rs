@@ -40,6 +40,13 @@ impl<'a> Frame<'a> {
         Some(Frame::new(offset, &bytes[..shape.len], shape))
     }
 
+    /// The same frame, `by` bytes further on in its file.
+    #[inline]
+    pub(super) fn moved(mut self, by: u64) -> Self {
+        self.offset += by;
+        self
+    }
+
     /// Its first byte's offset in the file.
     #[inline]
     pub fn offset(&self) -> u64 {

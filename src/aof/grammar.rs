@@ -141,7 +141,7 @@ pub fn tolerated(input: &[u8]) -> Result<Shape, Fault> {
 ///
 /// As [`tolerated`].
 pub fn tolerated_in_lines_of(line_bytes: usize, input: &[u8]) -> Result<Shape, Fault> {
-    let mut reader = Lenient { input, line_bytes, at: 0, canonical: true, long_line: false };
+    let mut reader = Lenient::new(line_bytes, input);
     let argc = reader.count()?;
     let (name_start, name_len) = reader.argument(0)?;
     for index in 1..argc {
@@ -152,15 +152,19 @@ pub fn tolerated_in_lines_of(line_bytes: usize, input: &[u8]) -> Result<Shape, F
 }
 
 /// Reads as the loaders' C code does, and notes whether the text was canonical all along.
-struct Lenient<'a> {
+pub(super) struct Lenient<'a> {
     input: &'a [u8],
     line_bytes: usize,
-    at: usize,
-    canonical: bool,
-    long_line: bool,
+    pub(super) at: usize,
+    pub(super) canonical: bool,
+    pub(super) long_line: bool,
 }
 
 impl<'a> Lenient<'a> {
+    pub(super) fn new(line_bytes: usize, input: &'a [u8]) -> Self {
+        Lenient { input, line_bytes, at: 0, canonical: true, long_line: false }
+    }
+
     /// A header line, and whether the end of the file ended it.
     fn header(&mut self) -> Option<(&'a [u8], bool)> {
         let rest = self.input.get(self.at..).filter(|rest| !rest.is_empty())?;
@@ -178,7 +182,8 @@ impl<'a> Lenient<'a> {
         self.canonical &= whole;
     }
 
-    fn count(&mut self) -> Result<u32, Fault> {
+    /// The header of a frame: the number of its arguments.
+    pub(super) fn count(&mut self) -> Result<u32, Fault> {
         let Some((line, cut_by_end)) = self.header() else {
             return Err(Fault::Short { at: self.input.len(), claim: None });
         };
@@ -205,7 +210,8 @@ impl<'a> Lenient<'a> {
         }
     }
 
-    fn argument(&mut self, index: u32) -> Result<(usize, usize), Fault> {
+    /// The header of an argument: the length that it declares.
+    pub(super) fn argument_header(&mut self, index: u32) -> Result<u64, Fault> {
         let header_at = self.at;
         let Some((line, _)) = self.header() else {
             return Err(Fault::Short { at: self.input.len(), claim: None });
@@ -214,10 +220,13 @@ impl<'a> Lenient<'a> {
             return Err(Fault::NotAnArgument { at: header_at, index, found: line[0] });
         }
         self.note_number(line);
-        let length = c_strtol(&line[1..]);
-        let Ok(declared) = u64::try_from(length) else {
-            return Err(Fault::NegativeLength { at: header_at, index, value: length });
-        };
+        let value = c_strtol(&line[1..]);
+        u64::try_from(value).map_err(|_| Fault::NegativeLength { at: header_at, index, value })
+    }
+
+    fn argument(&mut self, index: u32) -> Result<(usize, usize), Fault> {
+        let header_at = self.at;
+        let declared = self.argument_header(index)?;
         let start = self.at;
         let left = self.input.len() - start;
         let claim = Some(Claim { at: header_at, index, bytes: declared, left: left as u64 });

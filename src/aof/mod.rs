@@ -5,6 +5,7 @@
 //! - [`broken_set`]: what can be wrong with a set before its parts are read.
 //! - [`grammar`]: what a frame is, as nom parsers; [`fault`]: what can be wrong with one; [`frame`]: one command.
 //! - [`mod@scan`] and [`parallel`]: every frame of a file, on one core or on all.
+//! - [`stream`]: the same of a log that comes piece after piece.
 //! - [`salvage`]: intact frames behind a damage.
 
 pub mod broken_set;
@@ -17,9 +18,11 @@ pub mod open;
 pub mod parallel;
 pub mod salvage;
 pub mod scan;
+pub mod stream;
 
 pub use fault::Fault;
 pub use frame::{Args, Frame};
 pub use open::{Log, open};
 pub use parallel::{Join, Scanned, scan_parallel};
 pub use scan::{Sink, Stop, read_args, scan, scan_as_old};
+pub use stream::{Feed, StreamStop};

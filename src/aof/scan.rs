@@ -17,6 +17,11 @@ pub trait Sink {
 
     /// A line that begins with `#`, its line end included, and its offset in the file.
     fn annotation(&mut self, offset: u64, line: &[u8]);
+
+    /// The frame that was told of last was shortened, and ends at `end`: see [`stream`](super::stream).
+    fn ends_at(&mut self, end: u64) {
+        let _ = end;
+    }
 }
 
 /// Where a scan stopped.

@@ -7,6 +7,7 @@ mod check_aof;
 mod compact;
 mod compress;
 mod connection;
+mod diff;
 mod digest;
 mod duration;
 mod exit;
@@ -16,10 +17,15 @@ mod interrupt;
 mod keep;
 mod list;
 mod live;
+mod log;
+mod position;
 mod progress;
 mod prune;
+mod recover;
 mod repair;
 mod replaying;
+mod restore;
+mod shell;
 mod size;
 mod time;
 mod verify;
@@ -91,17 +97,24 @@ enum When {
 #[derive(Debug, Subcommand)]
 enum Command {
     Verify(verify::Verify),
+    Recover(recover::Recover),
+    StripFlushall(recover::StripFlushall),
     Repair(repair::Repair),
     Compact(compact::Compact),
+    Log(log::Log),
     Compress(compress::Compress),
     Extract(extract::Extract),
     Digest(digest::Digest),
+    Diff(diff::Diff),
     CheckAof(check_aof::CheckAof),
     Backup(Box<backup::Backup>),
+    Restore(restore::Restore),
     List(list::List),
     Prune(prune::Prune),
     Generate(generate::Generate),
     Bench(bench::Bench),
+    Completions(shell::Completions),
+    Man(shell::Man),
 }
 
 /// Runs the command line of the process and says how to exit.
@@ -121,17 +134,24 @@ pub fn main() -> Exit {
     }
     let outcome = match &cli.command {
         Command::Verify(verify) => verify.run(&cli.common),
+        Command::Recover(recover) => recover.run(&cli.common),
+        Command::StripFlushall(strip) => strip.run(&cli.common),
         Command::Repair(repair) => repair.run(&cli.common),
         Command::Compact(compact) => compact.run(&cli.common),
+        Command::Log(log) => log.run(&cli.common),
         Command::Compress(compress) => compress.run(&cli.common),
         Command::Extract(extract) => extract.run(&cli.common),
+        Command::Diff(diff) => diff.run(&cli.common),
         Command::Digest(digest) => digest.run(&cli.common),
         Command::CheckAof(check) => check.run(&cli.common),
         Command::Backup(backup) => backup.run(&cli.common),
+        Command::Restore(restore) => restore.run(&cli.common),
         Command::List(list) => list.run(&cli.common),
         Command::Prune(prune) => prune.run(&cli.common),
         Command::Generate(generate) => generate.run(&cli.common),
         Command::Bench(bench) => bench.run(&cli.common),
+        Command::Completions(completions) => completions.run(),
+        Command::Man(man) => man.run(),
     };
     let exit = outcome.unwrap_or_else(|error| report_error(&error));
     interrupt::wait_if_interrupted();
@@ -166,7 +186,36 @@ fn set_up(common: &Common) -> Result<(), Error> {
 /// Prints a result to stdout. A reader that has gone away ends the program quietly, as it does every filter.
 fn print(text: &str) -> Result<(), Error> {
     let mut out = anstream::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    printed(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+/// As [`print`], of text without colour, which need not be looked through.
+fn print_bytes(text: &[u8]) -> Result<(), Error> {
+    let mut out = std::io::stdout().lock();
+    printed(out.write_all(text).and_then(|()| out.flush()))
+}
+
+/// Lines on their way to stdout, many at a time.
+#[derive(Default)]
+struct Lines(Vec<u8>);
+
+impl Lines {
+    /// Enough that the system is not asked for each line.
+    const BYTES: usize = 64 << 10;
+
+    fn add(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), Error> {
+        write(&mut self.0);
+        if self.0.len() < Self::BYTES { Ok(()) } else { self.flush() }
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        let text = std::mem::take(&mut self.0);
+        if text.is_empty() { Ok(()) } else { print_bytes(&text) }
+    }
+}
+
+fn printed(outcome: std::io::Result<()>) -> Result<(), Error> {
+    match outcome {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
         Err(error) => Err(Error::io("write the report to", "standard output", error)),

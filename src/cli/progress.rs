@@ -29,6 +29,11 @@ pub(super) struct Lines {
 }
 
 impl Bar {
+    /// For what prints lines while it works: they would run into a bar on the same terminal.
+    pub(super) fn beside_lines(common: &Common) -> Self {
+        if std::io::stdout().is_terminal() { Bar::Hidden } else { Bar::new(common) }
+    }
+
     pub(super) fn new(common: &Common) -> Self {
         let terminal = std::io::stderr().is_terminal();
         match common.progress {

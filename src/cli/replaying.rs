@@ -34,7 +34,11 @@ impl Replaying {
     pub(super) fn route(&self) -> RouteOptions {
         let upper = |name: &str| name.to_ascii_uppercase().into_bytes();
         let specs = self.key_spec.iter().map(|(name, place)| (upper(name), *place));
-        RouteOptions { key_specs: KeySpecs(specs.collect()), memory: self.memory, slice: None }
+        RouteOptions {
+            key_specs: KeySpecs(specs.collect()),
+            memory: self.memory,
+            ..RouteOptions::default()
+        }
     }
 
     /// `meant_for` is the server that the person named, if one.

@@ -16,7 +16,7 @@ use crate::server::Server;
 /// Say whether a log is whole, and what servers would do with it
 ///
 /// Reads every byte of an append-only file (a single file, a multi-part directory, its manifest, the data
-/// directory above it, or one part) or of an RDB, and changes nothing.
+/// directory above it, or one part), of an RDB, or of a zip with one of them in it, and changes nothing.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Verify {
@@ -36,6 +36,7 @@ Examples:
   aofkit verify /var/lib/redis/appendonlydir
   aofkit verify --for redis-7.0 appendonly.aof
   aofkit verify --quiet --json backups/*/appendonlydir
+  aofkit verify backups/*.zip
 
 Exit codes: 0 sound; 1 damaged, or refused by a server named with --for;
 2 nothing could be read; 3 some of several paths could not be read.";
@@ -63,7 +64,11 @@ impl Verify {
 
 fn exit(report: &VerifyReport) -> Exit {
     let failed = report.logs.iter().filter(|log| matches!(log, LogOutcome::Failed { .. })).count();
-    let sound = |log: &LogOutcome| matches!(log, LogOutcome::Read(log) if log.sound);
+    let sound = |log: &LogOutcome| match log {
+        LogOutcome::Read(log) => log.sound,
+        LogOutcome::Archive(archive) => archive.sound,
+        LogOutcome::BrokenSet { .. } | LogOutcome::Failed { .. } => false,
+    };
     if failed == report.logs.len() {
         Exit::Trouble
     } else if failed > 0 {

@@ -3,7 +3,9 @@
 //! A command is applied as a server's loader does it: no key expires on the way, and what fails fails with the
 //! server's own words and changes nothing but what the server would have changed.
 
+use super::lost_expiry::LostExpiries;
 use super::number;
+pub use super::position::Position;
 use crate::keyspace::{Db, Keyspace, WrongType};
 use crate::server::Server;
 
@@ -41,15 +43,6 @@ impl From<WrongType> for Unapplied {
     }
 }
 
-/// Where in a log a command stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Position {
-    /// The part, counted from 0 in the order in which a server loads them.
-    pub part: u32,
-    /// The command's first byte.
-    pub offset: u64,
-}
-
 /// What holds for a whole replay.
 pub struct Context<'c> {
     /// The server whose loader is followed where they differ.
@@ -74,6 +67,8 @@ pub struct Notes {
     /// Fields of hashes that were not seen because their time had passed, or would not have been seen by a
     /// server that looks at the clock: see [`Context::fields_expire_ms`].
     pub passed_fields: u64,
+    /// Expiries that may have been lost because of how the log was written.
+    pub lost_expiries: LostExpiries,
 }
 
 /// A command to be applied.

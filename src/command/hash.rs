@@ -6,6 +6,7 @@ mod expiry;
 mod options;
 
 use super::apply::{Applied, Call, Context, Notes, Unapplied};
+use super::lost_expiry::{begins_as_one, may_be_sum};
 use super::number;
 use super::row::{Command, KEY, apart, plain, since, write};
 use super::string::long_double::{LongDouble, NotFinite};
@@ -60,9 +61,20 @@ fn hset(call: &mut Call<'_, '_>) -> Applied {
         return Err(Unapplied::Failed("ERR wrong number of arguments"));
     }
     let arena = call.keyspace.arena();
-    let hash: &mut Hash<'_> = call.db().find_or_make(key)?;
+    let suspected = call.notes.lost_expiries.suspicion.fields
+        && pairs.len() == 2
+        && begins_as_one(call.args[0], b"HSET", pairs[1]);
+    let hash: &mut Hash<'_> = call.keyspace.db(call.db).find_or_make(key)?;
     for pair in pairs.chunks_exact(2) {
-        let (field, _) = hash.find_or_add(pair[0], || arena.alloc_slice_copy(pair[0]));
+        let (field, new) = hash.find_or_add(pair[0], || arena.alloc_slice_copy(pair[0]));
+        // It may stand for an HINCRBYFLOAT, which takes no expiry away.
+        if suspected
+            && !new
+            && hash.expiry(field).is_some()
+            && may_be_sum(hash.value(field), pair[1])
+        {
+            call.notes.lost_expiries.note(call.db, key, Some(pair[0]), call.at);
+        }
         *hash.value_mut(field) = StringValue::Borrowed(pair[1]);
         hash.set_expiry(field, None);
     }

@@ -22,8 +22,10 @@ mod hll;
 mod keys;
 mod list;
 mod lookup;
+pub mod lost_expiry;
 mod number;
 mod plain;
+mod position;
 mod pubsub;
 mod restore;
 mod row;
@@ -155,6 +157,7 @@ impl CommandId {
     pub const FLUSHALL: CommandId = CommandId::named("FLUSHALL");
     pub const FLUSHDB: CommandId = CommandId::named("FLUSHDB");
     pub const FUNCTION: CommandId = CommandId::named("FUNCTION");
+    pub const GETDEL: CommandId = CommandId::named("GETDEL");
     pub const HEXPIRE: CommandId = CommandId::named("HEXPIRE");
     pub const HOST: CommandId = CommandId::named("HOST:");
     pub const HPERSIST: CommandId = CommandId::named("HPERSIST");

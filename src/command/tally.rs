@@ -434,6 +434,10 @@ impl Sink for Tally {
             self.times.note(offset, seconds);
         }
     }
+
+    fn ends_at(&mut self, end: u64) {
+        self.last_end = end;
+    }
 }
 
 impl Join for Tally {

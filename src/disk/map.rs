@@ -67,6 +67,15 @@ impl Mapping {
             ));
         }
         let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
+        Mapping::of(file, path)
+    }
+
+    /// Maps an open regular file, which may have no name any more; `path` is for messages.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses the mapping.
+    pub fn of(file: File, path: &Path) -> Result<Self> {
         let len = file.metadata().map_err(|e| Error::io("read the size of", path, e))?.len();
         let map = if len == 0 {
             None

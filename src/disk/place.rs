@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
-use super::publish::sync_directory;
+pub use super::publish::sync_directory;
 use crate::error::{Error, Result};
 
 /// Makes the finished and synced file at `from` stand at `to`, on the same file system, durably; unless something

@@ -229,7 +229,11 @@ fn sync_below(directory: &Path) -> io::Result<()> {
 }
 
 /// Makes what was created, renamed or removed in `directory` durable.
-pub(super) fn sync_directory(directory: &Path) -> Result<()> {
+///
+/// # Errors
+///
+/// When the system cannot.
+pub fn sync_directory(directory: &Path) -> Result<()> {
     File::open(directory)
         .and_then(|directory| directory.sync_all())
         .map_err(|error| Error::io("sync the directory", directory, error))

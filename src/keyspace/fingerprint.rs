@@ -117,6 +117,14 @@ impl Fingerprint {
         value(scratch, part, &entry.value, detail);
         xxh3_128(scratch)
     }
+
+    /// The fingerprint of a value alone.
+    pub fn of_value(&mut self, value: &Value<'_>, detail: Detail) -> u128 {
+        let Fingerprint { scratch, part, .. } = self;
+        scratch.clear();
+        self::value(scratch, part, value, detail);
+        xxh3_128(scratch)
+    }
 }
 
 fn value(out: &mut Vec<u8>, part: &mut Vec<u8>, value: &Value<'_>, detail: Detail) {

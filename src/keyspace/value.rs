@@ -1,6 +1,7 @@
 //! What a key can hold.
 
 use crate::disk::prefetch;
+use crate::rdb::Kind;
 
 use super::{Hash, List, Set, Stream, StringValue, Zset};
 
@@ -21,6 +22,19 @@ pub enum Value<'a> {
 }
 
 impl Value<'_> {
+    /// Its type. What is carried because it is not understood counts as a module's value.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Value::String(_) => Kind::String,
+            Value::List(_) => Kind::List,
+            Value::Set(_) => Kind::Set,
+            Value::Zset(_) => Kind::Zset,
+            Value::Hash(_) => Kind::Hash,
+            Value::Stream(_) => Kind::Stream,
+            Value::Module(_) | Value::Opaque(_) => Kind::Module,
+        }
+    }
+
     /// Whether it is a collection without an element. Redis 6.2 has such hashes in memory, where an HINCRBYFLOAT
     /// failed on a missing key; when it rewrites its log it writes nothing of them, and neither do we. A stream
     /// without an entry is a whole one.

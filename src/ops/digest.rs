@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::keyspace::digest::{Flavour, Sum};
 use crate::keyspace::fingerprint::{Detail, Fingerprint};
 use crate::keyspace::{Db, Keyspace, Value};
+use crate::ops::lost_expiry::{LostExpiry, lost_expiries};
 use crate::progress::Progress;
 use crate::replay::{Happened, ReplayOptions, RouteOptions, replay, route};
 use crate::server::Server;
@@ -45,6 +46,8 @@ pub struct DigestReport {
     pub commands: u64,
     /// Commands that a server answers with an error while it loads the log.
     pub failed: u64,
+    /// Keys and fields whose expiry the log may have lost.
+    pub lost_expiries: Vec<LostExpiry>,
     /// How long it took, in seconds.
     pub elapsed_s: f64,
 }
@@ -96,6 +99,7 @@ pub fn digest(path: &Path, options: &Options, progress: &dyn Progress) -> Result
         keys,
         undigested,
         failed: happened.failed.values().map(|(count, _)| count).sum(),
+        lost_expiries: lost_expiries(&happened, &log),
         commands: routing.whole().commands,
         elapsed_s: elapsed.as_secs_f64(),
     })

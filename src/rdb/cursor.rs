@@ -19,7 +19,7 @@
 //! and here it is damage. Checked against `rdbLoadLenByRef` and `rdbGenericLoadStringObject` in
 //! `rdb.c` of Valkey 8.0.
 
-use super::damage::{DamageKind, Fault, Read};
+use super::fault::{DamageKind, Fault, Read};
 use super::lzf;
 use super::text::{Lzf, Text};
 

@@ -14,8 +14,8 @@ use super::checksum::crc64;
 use super::cursor::Cursor;
 use super::format::{format, opcode};
 use super::header::Magic;
+use super::reader::{Reader, Tools};
 use super::text::Text;
-use super::value::{Reader, Tools};
 use super::visitor::{Key, KeyEnd, Visitor};
 use crate::server::Server;
 

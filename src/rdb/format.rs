@@ -1,5 +1,7 @@
 //! The table of types: one row a way to store a value.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use super::header::Magic;
@@ -22,6 +24,21 @@ pub enum Kind {
     Stream,
     /// A value of a type that a module brought.
     Module,
+}
+
+impl fmt::Display for Kind {
+    /// As TYPE names it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Kind::String => "string",
+            Kind::List => "list",
+            Kind::Set => "set",
+            Kind::Zset => "zset",
+            Kind::Hash => "hash",
+            Kind::Stream => "stream",
+            Kind::Module => "module",
+        })
+    }
 }
 
 /// One row of the table of types.

@@ -18,7 +18,7 @@
 
 use serde::Serialize;
 
-use super::damage::{DamageKind, Fault, Read};
+use super::fault::{DamageKind, Fault, Read};
 
 /// The word that begins the file. It decides what types from 22 up and opcodes down from 243 mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]

@@ -8,7 +8,7 @@
 //!
 //! All little endian. Checked against `intsetValidateIntegrity` in `intset.c` of Valkey 8.0.
 
-use super::damage::{DamageKind, Fault, Read};
+use super::fault::{DamageKind, Fault, Read};
 
 const READING: &str = "an intset";
 const READING_HEADER: &str = "the header of an intset";

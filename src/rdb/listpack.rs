@@ -21,15 +21,13 @@
 //! `lpValidateNext` and `lpEncodeBacklen` in `listpack.c` of Valkey 8.0.
 
 use super::cursor::Item;
-use super::damage::{DamageKind, Fault, Read};
-use super::packed::Items;
+use super::fault::{DamageKind, Fault, Read};
+use super::items::{END, Items, NOT_COUNTED, expected, overrun, text, unwrapped, widen};
 
 const READING: &str = "a listpack";
 const READING_HEADER: &str = "the header of a listpack";
 const READING_ENTRY: &str = "an entry of a listpack";
 const HEADER_BYTES: usize = 6;
-const END: u8 = 0xff;
-const NOT_COUNTED: u16 = u16::MAX;
 
 /// The entries of a listpack, one after the other.
 pub(super) struct Listpack<'s> {
@@ -44,26 +42,8 @@ impl<'s> Items<'s> for Listpack<'s> {
     const READING: &'static str = READING;
 
     fn open(bytes: &'s [u8]) -> Read<Self> {
-        let fault = |at, kind| Err(Fault::new(at, READING_HEADER, kind));
-        let (Some(&[a, b, c, d, low, high]), true) =
-            (bytes.first_chunk::<HEADER_BYTES>(), bytes.len() > HEADER_BYTES)
-        else {
-            let needed = HEADER_BYTES as u64 + 1;
-            let left = bytes.len() as u64;
-            return fault(0, DamageKind::Overrun { needed, left });
-        };
-        let declared = u64::from(u32::from_le_bytes([a, b, c, d]));
-        let found = bytes.len() as u64;
-        if declared != found {
-            return fault(0, DamageKind::Mismatch { declared, found });
-        }
-        let [entries @ .., END] = bytes else {
-            return Err(Fault::broken(
-                bytes.len() - 1,
-                READING,
-                "its last byte is not the end mark FF",
-            ));
-        };
+        let (&[.., low, high], entries) =
+            unwrapped::<HEADER_BYTES>(bytes, READING, READING_HEADER)?;
         Ok(Listpack {
             entries,
             pos: HEADER_BYTES,
@@ -73,10 +53,7 @@ impl<'s> Items<'s> for Listpack<'s> {
     }
 
     fn expected(&self) -> u64 {
-        match self.declared {
-            NOT_COUNTED => self.entries.len() as u64 / 2,
-            declared => declared.into(),
-        }
+        expected(self.declared, self.entries)
     }
 
     #[inline]
@@ -106,7 +83,7 @@ impl<'s> Items<'s> for Listpack<'s> {
 }
 
 /// The entry at `at`, and where the next begins.
-#[inline]
+#[inline(always)] // What it gives is taken apart at once, and would go through memory.
 fn entry(bytes: &[u8], at: usize) -> Read<(Item, usize)> {
     let rest = bytes.get(at..).unwrap_or_default();
     let (item, len) = match *rest {
@@ -127,17 +104,17 @@ fn entry(bytes: &[u8], at: usize) -> Read<(Item, usize)> {
         [0xf4, a, b, c, d, e, f, g, h, ..] => {
             (Item::Int(i64::from_le_bytes([a, b, c, d, e, f, g, h])), 9)
         }
-        [] => return Err(overrun(at, 1, 0)),
+        [] => return Err(overrun(at, READING_ENTRY, 1, 0)),
         [0xf5..=0xfe, ..] => {
             return Err(Fault::broken(at, READING_ENTRY, "its first byte begins no entry"));
         }
         [END, ..] => {
             return Err(Fault::broken(at, READING_ENTRY, "the end mark FF stands before the end"));
         }
-        [..] => return Err(overrun(at, rest.len() + 1, rest.len())),
+        [..] => return Err(overrun(at, READING_ENTRY, rest.len() + 1, rest.len())),
     };
     let Some(tail) = rest.get(len..).filter(|tail| !tail.is_empty()) else {
-        return Err(overrun(at, len.saturating_add(1), rest.len()));
+        return Err(overrun(at, READING_ENTRY, len.saturating_add(1), rest.len()));
     };
     let back_bytes = if len <= 127 {
         if usize::from(tail[0]) != len {
@@ -148,17 +125,6 @@ fn entry(bytes: &[u8], at: usize) -> Read<(Item, usize)> {
         back_length(len, tail, at)?
     };
     Ok((item, at + len + back_bytes))
-}
-
-#[inline]
-fn text(at: usize, head: usize, len: usize) -> (Item, usize) {
-    let item = Item::Bytes { from: at + head, len };
-    // At most 4 GiB and 5 bytes; on a machine of 32 bits it is cut, and then reaches too far.
-    (item, head.saturating_add(len))
-}
-
-fn widen(len: u32) -> usize {
-    usize::try_from(len).unwrap_or(usize::MAX)
 }
 
 /// The number of bytes of the back length of an entry of `len` bytes, which `tail` must begin with.
@@ -172,7 +138,7 @@ fn back_length(len: usize, tail: &[u8], at: usize) -> Read<usize> {
         _ => 5,
     };
     let Some(stored) = tail.get(..bytes) else {
-        return Err(overrun(at, len.saturating_add(bytes), len + tail.len()));
+        return Err(overrun(at, READING_ENTRY, len.saturating_add(bytes), len + tail.len()));
     };
     for (index, &byte) in stored.iter().rev().enumerate() {
         let group = (len >> (7 * index)) & 0x7f;
@@ -182,12 +148,6 @@ fn back_length(len: usize, tail: &[u8], at: usize) -> Read<usize> {
         }
     }
     Ok(bytes)
-}
-
-#[cold]
-fn overrun(at: usize, needed: usize, left: usize) -> Fault {
-    let (needed, left) = (needed as u64, left as u64);
-    Fault::new(at, READING_ENTRY, DamageKind::Overrun { needed, left })
 }
 
 #[cold]

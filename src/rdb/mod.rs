@@ -2,12 +2,12 @@
 //!
 //! ```text
 //! header                                        header
-//! notes, modules' data, functions               walk
+//! notes, modules' data, functions               driver
 //! for each database that is not empty:
-//!     its number and sizes                      walk
-//!     [expiry] [idle or frequency] type, key    walk
+//!     its number and sizes                      driver
+//!     [expiry] [idle or frequency] type, key    driver
 //!     value                                     value, packed, stream, module
-//! modules' data, end                            walk
+//! modules' data, end                            driver
 //! checksum                                      checksum
 //! ```
 //!
@@ -20,16 +20,18 @@
 //! |---|---|
 //! | `header` | magic and version |
 //! | `format` | the table of types |
-//! | `walk` | what stands between keys |
+//! | `walk`, `driver` | the walk, and single keys; what stands between keys |
 //! | `found`, `repeated` | what was counted; the search for a key that comes twice |
-//! | `value` | what reads a value by its type; collections stored element by element |
-//! | `packed` | collections stored as one string, which is a `ziplist`, `listpack`, `intset` or `zipmap` |
+//! | `reader` | what reads values, with its buffers |
+//! | `value` | which value is read how, by its type; collections stored element by element |
+//! | `packed` | collections stored as one string, which is an `intset` or has `items`: a `ziplist`, `listpack` or `zipmap` |
 //! | `stream`, `module` | values of their own kind |
 //! | `dump` | the payload of DUMP and RESTORE |
 //! | `skip` | stepping over a value |
 //! | `cursor`, `text`, `lzf` | lengths and strings, of which all is made |
 //! | `checksum`, `unique` | the checks beside the format: CRC-64, and what must not come twice |
-//! | `visitor`, `damage` | what is told on the way, and what is told when it cannot go on |
+//! | `visitor` | what is told on the way |
+//! | `fault`, `damage` | what is wrong and where, and all that is told when the walk cannot go on |
 //! | `write` | the writing side of all this |
 //!
 //! Nothing here believes a length: memory is taken as bytes arrive, and nothing recurses.
@@ -37,15 +39,19 @@
 mod checksum;
 mod cursor;
 mod damage;
+mod driver;
 mod dump;
+mod fault;
 mod format;
 mod found;
 mod header;
 mod intset;
+mod items;
 mod listpack;
 mod lzf;
 mod module;
 mod packed;
+mod reader;
 mod repeated;
 mod skip;
 mod stream;
@@ -63,8 +69,9 @@ mod ziplist;
 mod zipmap;
 
 pub use checksum::{Checksum, crc64};
-pub use damage::{Damage, DamageKind};
+pub use damage::Damage;
 pub use dump::{Dump, DumpFault};
+pub use fault::DamageKind;
 pub use format::{Format, Kind, format};
 pub use found::{Database, ModuleUse, Stored, Walk};
 pub use header::{Header, Magic, is_rdb};

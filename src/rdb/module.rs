@@ -18,7 +18,7 @@
 //! `rdbLoadCheckModuleValue` in `rdb.c` of Valkey 8.0, and vector sets of Redis 8.2.
 
 use super::cursor::Cursor;
-use super::damage::{Fault, Read};
+use super::fault::{Fault, Read};
 use super::visitor::{AuxWhen, ModuleId};
 
 /// A module's value: its id, and all its bytes with it.

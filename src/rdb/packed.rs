@@ -19,45 +19,16 @@
 //! Checked against `rdbLoadObject` in `rdb.c` of Valkey 8.0 and Redis 7.4.
 
 use super::cursor::{Blob, Item};
-use super::damage::{DamageKind, Fault, Read};
+use super::fault::{DamageKind, Fault, Read};
 use super::intset::intset;
+use super::items::Items;
 use super::listpack::Listpack;
+use super::reader::{HIGHEST_FIELD_EXPIRY, Reader, end};
 use super::text::Text;
-use super::value::{HIGHEST_FIELD_EXPIRY, Reader};
 use super::visitor::{KeyEnd, Visitor};
 use super::ziplist::Ziplist;
 
-/// A packed form that is read item by item. Places are counted from its first byte.
-pub(super) trait Items<'s>: Sized {
-    /// What is being read.
-    const READING: &'static str;
-    /// Checks what can be checked without reading the items.
-    fn open(bytes: &'s [u8]) -> Read<Self>;
-    /// How many items it claims to have.
-    fn expected(&self) -> u64;
-    /// The next item and where it begins. After the last, whether the whole kept its claims.
-    fn next(&mut self) -> Read<Option<(usize, Item)>>;
-    /// The item that [`next`](Self::next) gave from this place.
-    fn again(bytes: &[u8], at: usize) -> Option<Item>;
-}
-
 impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
-    /// Reads a string, and gives its content to `read`.
-    #[inline]
-    pub(super) fn unpack<T>(
-        &mut self,
-        reading: &'static str,
-        read: impl FnOnce(&mut Self, Blob<'a, '_>) -> Read<T>,
-    ) -> Read<T> {
-        // Taken out while it is lent, so that the reader stays free. After damage it is lost, and
-        // nobody will want it.
-        let mut buffer = std::mem::take(&mut self.tools.buffer);
-        let blob = self.cursor.blob(&mut buffer, reading)?;
-        let result = read(self, blob)?;
-        self.tools.buffer = buffer;
-        Ok(result)
-    }
-
     fn remember_item<'s, I: Items<'s>>(
         &mut self,
         blob: Blob<'a, 's>,
@@ -286,19 +257,13 @@ fn score_of(blob: Blob<'_, '_>, at: usize, item: Item) -> Read<f64> {
     let score = match item {
         // Scores that are whole numbers are stored as such; those beyond 2^53 were never exact.
         Item::Int(number) => Some(number as f64),
-        Item::Bytes { from, len } => blob.bytes.get(from..from + len).and_then(super::value::score),
+        Item::Bytes { from, len } => {
+            blob.bytes.get(from..from + len).and_then(super::reader::score)
+        }
     };
     // The loaders do not look at it; such a score would become whatever number its text begins with.
     score.ok_or_else(|| {
         let rule = "it is not the text of a number";
         blob.place(Fault::broken(at, "the score of a member", rule))
     })
-}
-
-/// How a key with so many elements ends.
-pub(super) fn end(elements: u64) -> KeyEnd {
-    match elements {
-        0 => KeyEnd::Empty,
-        _ => KeyEnd::Whole,
-    }
 }

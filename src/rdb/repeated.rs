@@ -6,11 +6,12 @@
 
 use std::collections::HashMap;
 
-use super::damage::{Damage, DamageKind, Fault};
+use super::damage::Damage;
+use super::driver::{Driver, Step};
+use super::fault::{DamageKind, Fault};
+use super::reader::Tools;
 use super::unique::Seed;
-use super::value::Tools;
 use super::visitor::{Ignore, Key, KeyEnd, Visitor, Want};
-use super::walk::{Driver, Step};
 
 /// Finds the first key that is in its database already, among those with one of these hashes.
 #[cold]

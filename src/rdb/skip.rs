@@ -1,7 +1,7 @@
 //! Stepping over a value without looking into it.
 
 use super::cursor::Cursor;
-use super::damage::{DamageKind, Fault, Read};
+use super::fault::{DamageKind, Fault, Read};
 use super::format::Layout;
 
 const READING: &str = "a value that is stepped over";

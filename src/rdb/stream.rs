@@ -29,44 +29,18 @@
 //! `streamValidateListpackIntegrity` in `t_stream.c` of Valkey 8.0.
 
 use super::cursor::{Blob, Item};
-use super::damage::{DamageKind, Fault, Read};
+use super::fault::{DamageKind, Fault, Read};
+use super::items::Items;
 use super::listpack::Listpack;
-use super::packed::Items;
+use super::reader::{Reader, Streams};
 use super::text::Text;
-use super::unique::{Seed, Unique};
-use super::value::Reader;
+use super::unique::Unique;
 use super::visitor::{KeyEnd, StreamId, StreamInfo, Visitor};
 
 const DELETED: i64 = 1;
 const SAME_FIELDS: i64 = 2;
 /// An entry that nobody has claimed yet; consumers are counted from 1.
 const NOBODY: u64 = 0;
-
-/// Buffers that are used again from stream to stream.
-pub(super) struct Streams {
-    /// The ids of the nodes, to find one that comes twice.
-    nodes: Vec<StreamId>,
-    /// The fields that a node's entries have in common.
-    fields: Vec<Item>,
-    /// What is pending in a group, and which consumer claimed it.
-    pending: Vec<StreamId>,
-    owners: Vec<u64>,
-    groups: Unique,
-    consumers: Unique,
-}
-
-impl Streams {
-    pub(super) fn new(seed: Seed) -> Self {
-        Streams {
-            nodes: Vec::new(),
-            fields: Vec::new(),
-            pending: Vec::new(),
-            owners: Vec::new(),
-            groups: Unique::new(seed),
-            consumers: Unique::new(seed),
-        }
-    }
-}
 
 impl StreamId {
     fn from_bytes(bytes: [u8; 16]) -> Self {

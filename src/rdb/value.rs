@@ -16,50 +16,11 @@
 //! byte n and n bytes of text; n = 253 is not a number, 254 infinity and 255 its negative, without text.
 //! Checked against `rdbLoadObject` in `rdb.c` of Valkey 8.0 and Redis 7.4, and files of Valkey 9.1.
 
-use super::cursor::Cursor;
-use super::damage::{DamageKind, Fault, Read};
+use super::fault::{DamageKind, Fault, Read};
 use super::format::Layout;
-use super::packed::end;
-use super::stream::Streams;
+use super::reader::{HIGHEST_FIELD_EXPIRY, Reader, end, score};
 use super::text::Text;
-use super::unique::{Seed, Unique};
 use super::visitor::{KeyEnd, Visitor};
-
-/// The highest time at which Redis lets a field expire, in Unix milliseconds: it keeps 48 bits.
-pub(super) const HIGHEST_FIELD_EXPIRY: i64 = (1 << 48) - 1;
-
-/// What reads values and tells a visitor.
-pub(super) struct Reader<'a, 'v, V> {
-    pub(super) cursor: Cursor<'a>,
-    pub(super) visitor: &'v mut V,
-    pub(super) tools: &'v mut Tools,
-}
-
-/// Buffers and tables that are used again from value to value.
-pub(super) struct Tools {
-    pub(super) seed: Seed,
-    pub(super) unique: Unique,
-    pub(super) streams: Streams,
-    /// Packed forms that were stored compressed.
-    pub(super) buffer: Vec<u8>,
-    /// The member in hand, and an earlier one that it is compared with.
-    pub(super) scratch: Vec<u8>,
-    pub(super) other: Vec<u8>,
-}
-
-impl Tools {
-    pub(super) fn new() -> Self {
-        let seed = Seed::random();
-        Tools {
-            seed,
-            unique: Unique::new(seed),
-            streams: Streams::new(seed),
-            buffer: Vec::new(),
-            scratch: Vec::new(),
-            other: Vec::new(),
-        }
-    }
-}
 
 impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
     /// Reads the value at the cursor.
@@ -98,30 +59,6 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
                 Err(Fault::new(self.cursor.pos(), "a module's value", DamageKind::PreRelease))
             }
         }
-    }
-
-    /// Makes sure that no member of this value before had the text of the string that was read at
-    /// byte `at`.
-    #[inline]
-    pub(super) fn remember(
-        &mut self,
-        at: usize,
-        text: Text<'a, '_>,
-        reading: &'static str,
-    ) -> Read<()> {
-        let file = self.cursor.bytes();
-        let member = text.bytes(&mut self.tools.scratch);
-        let other = &mut self.tools.other;
-        let new = self.tools.unique.insert(member, at as u64, |place| {
-            usize::try_from(place)
-                .ok()
-                .and_then(|at| Cursor::at(file, at).text(reading).ok())
-                .is_some_and(|text| text.bytes(other) == member)
-        });
-        if new {
-            return Ok(());
-        }
-        Err(Fault::new(at, reading, DamageKind::Duplicate))
     }
 
     fn list(&mut self) -> Read<KeyEnd> {
@@ -231,18 +168,6 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         Ok(end(count))
     }
 
-    /// The lowest expiry of a hash's fields; one above the highest that there can be when none expires.
-    pub(super) fn lowest_expiry(&mut self) -> Read<i64> {
-        const READING: &str = "the lowest expiry of a hash's fields";
-        let at = self.cursor.pos();
-        let lowest = self.cursor.millis(READING)?;
-        if !(0..=HIGHEST_FIELD_EXPIRY + 1).contains(&lowest) {
-            let rule = "it is no time that a field can have";
-            return Err(Fault::broken(at, READING, rule));
-        }
-        Ok(lowest)
-    }
-
     fn fields(&mut self) -> Read<u64> {
         let count = self.cursor.length("the number of a hash's fields")?;
         self.tools.unique.begin(count);
@@ -258,9 +183,4 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         let value = self.cursor.text("the value of a field")?;
         Ok((field, value))
     }
-}
-
-/// The number that a score's text stands for.
-pub(super) fn score(text: &[u8]) -> Option<f64> {
-    std::str::from_utf8(text).ok()?.parse().ok()
 }

@@ -14,7 +14,7 @@
 //! |---|---|
 //! | `target` | the versions, what each can carry, and what a data set needs |
 //! | `view` | values as the writer sees them |
-//! | `value`, `stream` | how a version stores a value |
+//! | `value`, `stream`, `counters` | how a version stores a value; what a stream counts |
 //! | `packed`, `number`, `lzf` | packed forms, numbers in place of texts, compression |
 //! | `out` | lengths and strings, the block in hand, the checksum |
 //! | `gather`, `convert` | reading an RDB in one version and writing it in another |
@@ -23,6 +23,7 @@
 //! something refuses it, with the name of the key: nothing is left out unless [`Options`] says so.
 
 mod convert;
+mod counters;
 mod gather;
 mod lzf;
 mod number;

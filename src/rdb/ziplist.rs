@@ -22,15 +22,13 @@
 //! Checked against `ziplistValidateIntegrity` and `zipEntrySafe` in `ziplist.c` of Valkey 8.0.
 
 use super::cursor::Item;
-use super::damage::{DamageKind, Fault, Read};
-use super::packed::Items;
+use super::fault::{DamageKind, Fault, Read};
+use super::items::{END, Items, NOT_COUNTED, expected, overrun, text, unwrapped, widen};
 
 const READING: &str = "a ziplist";
 const READING_HEADER: &str = "the header of a ziplist";
 const READING_ENTRY: &str = "an entry of a ziplist";
 const HEADER_BYTES: usize = 10;
-const END: u8 = 0xff;
-const NOT_COUNTED: u16 = u16::MAX;
 
 /// The entries of a ziplist, one after the other.
 pub(super) struct Ziplist<'s> {
@@ -48,31 +46,14 @@ impl<'s> Items<'s> for Ziplist<'s> {
     const READING: &'static str = READING;
 
     fn open(bytes: &'s [u8]) -> Read<Self> {
-        let fault = |at, kind| Err(Fault::new(at, READING_HEADER, kind));
-        let (Some(&[a, b, c, d, e, f, g, h, low, high]), true) =
-            (bytes.first_chunk::<HEADER_BYTES>(), bytes.len() > HEADER_BYTES)
-        else {
-            let needed = HEADER_BYTES as u64 + 1;
-            let left = bytes.len() as u64;
-            return fault(0, DamageKind::Overrun { needed, left });
-        };
-        let declared = u64::from(u32::from_le_bytes([a, b, c, d]));
-        let found = bytes.len() as u64;
-        if declared != found {
-            return fault(0, DamageKind::Mismatch { declared, found });
-        }
+        let (&[.., e, f, g, h, low, high], entries) =
+            unwrapped::<HEADER_BYTES>(bytes, READING, READING_HEADER)?;
         let tail = u64::from(u32::from_le_bytes([e, f, g, h]));
-        if tail > found - 1 {
-            let left = found - 1;
-            return fault(4, DamageKind::Overrun { needed: tail, left });
+        let left = bytes.len() as u64 - 1;
+        if tail > left {
+            let kind = DamageKind::Overrun { needed: tail, left };
+            return Err(Fault::new(4, READING_HEADER, kind));
         }
-        let [entries @ .., END] = bytes else {
-            return Err(Fault::broken(
-                bytes.len() - 1,
-                READING,
-                "its last byte is not the end mark FF",
-            ));
-        };
         Ok(Ziplist {
             entries,
             pos: HEADER_BYTES,
@@ -84,10 +65,7 @@ impl<'s> Items<'s> for Ziplist<'s> {
     }
 
     fn expected(&self) -> u64 {
-        match self.declared {
-            NOT_COUNTED => self.entries.len() as u64 / 2,
-            declared => declared.into(),
-        }
+        expected(self.declared, self.entries)
     }
 
     #[inline]
@@ -144,7 +122,7 @@ fn entry(bytes: &[u8], at: usize) -> Read<(Item, usize, usize)> {
         [END, ..] => {
             return Err(Fault::broken(at, READING_ENTRY, "the end mark FF stands before the end"));
         }
-        ref rest => return Err(overrun(at, 5, rest.len())),
+        ref rest => return Err(overrun(at, READING_ENTRY, 5, rest.len())),
     };
     let at = at + head;
     let rest = bytes.get(at..).unwrap_or_default();
@@ -164,32 +142,16 @@ fn entry(bytes: &[u8], at: usize) -> Read<(Item, usize, usize)> {
         [0xfe, a, ..] => (Item::Int(i8::from_le_bytes([a]).into()), 2),
         [n @ 0xf1..=0xfd, ..] => (Item::Int(i64::from(n) - 0xf1), 1),
         [0x40..=0xc0 | 0xd0 | 0xe0 | 0xf0 | 0xfe, ..] | [] => {
-            return Err(overrun(at, rest.len() + 1, rest.len()));
+            return Err(overrun(at, READING_ENTRY, rest.len() + 1, rest.len()));
         }
         [..] => {
             return Err(Fault::broken(at, READING_ENTRY, "its first byte begins no entry"));
         }
     };
     if len > rest.len() {
-        return Err(overrun(at, len, rest.len()));
+        return Err(overrun(at, READING_ENTRY, len, rest.len()));
     }
     Ok((item, at + len, before))
-}
-
-#[inline]
-fn text(at: usize, head: usize, len: usize) -> (Item, usize) {
-    let item = Item::Bytes { from: at + head, len };
-    (item, head.saturating_add(len))
-}
-
-fn widen(len: u32) -> usize {
-    usize::try_from(len).unwrap_or(usize::MAX)
-}
-
-#[cold]
-fn overrun(at: usize, needed: usize, left: usize) -> Fault {
-    let (needed, left) = (needed as u64, left as u64);
-    Fault::new(at, READING_ENTRY, DamageKind::Overrun { needed, left })
 }
 
 #[cfg(test)]

@@ -11,11 +11,11 @@
 //! and the writer of Redis 2.4.
 
 use super::cursor::Item;
-use super::damage::{DamageKind, Fault, Read};
-use super::packed::Items;
+use super::fault::{DamageKind, Fault, Read};
+use super::items::{END, Items, overrun, widen};
 
 const READING: &str = "a zipmap";
-const END: u8 = 0xff;
+const READING_ITEM: &str = "an item of a zipmap";
 const NOT_COUNTED: u8 = 254;
 
 /// Fields and values of a zipmap, in turn.
@@ -73,7 +73,7 @@ impl<'s> Items<'s> for Zipmap<'s> {
             let unused = usize::from(self.bytes[from - 1]);
             self.pos += unused;
             if self.pos > self.bytes.len() {
-                return Err(overrun(next, unused, self.bytes.len() - next));
+                return Err(overrun(next, READING_ITEM, unused, self.bytes.len() - next));
             }
         } else {
             self.found += 1;
@@ -93,29 +93,19 @@ fn item(bytes: &[u8], at: usize, between: usize) -> Read<(Item, usize)> {
     let rest = bytes.get(at..).unwrap_or_default();
     let (len, head) = match *rest {
         [len @ ..=0xfd, ..] => (usize::from(len), 1),
-        [0xfe, a, b, c, d, ..] => {
-            let len = u32::from_le_bytes([a, b, c, d]);
-            (usize::try_from(len).unwrap_or(usize::MAX), 5)
-        }
+        [0xfe, a, b, c, d, ..] => (widen(u32::from_le_bytes([a, b, c, d])), 5),
         [END, ..] => {
             return Err(Fault::broken(at, READING, "the end mark FF stands before the end"));
         }
-        _ => return Err(overrun(at, 5, rest.len())),
+        _ => return Err(overrun(at, READING_ITEM, 5, rest.len())),
     };
     let head = head + between;
     let needed = len.saturating_add(head);
     if needed > rest.len() {
-        return Err(overrun(at, needed, rest.len()));
+        return Err(overrun(at, READING_ITEM, needed, rest.len()));
     }
     let from = at + head;
     Ok((Item::Bytes { from, len }, from + len))
-}
-
-#[cold]
-fn overrun(at: usize, needed: usize, left: usize) -> Fault {
-    let (needed, left) = (needed as u64, left as u64);
-    let kind = DamageKind::Overrun { needed, left };
-    Fault::new(at, "an item of a zipmap", kind)
 }
 
 #[cfg(test)]

@@ -19,9 +19,16 @@
 //! | `router` | what routing notes of a stretch of a log |
 //! | `route` | routing a log, part after part |
 //! | `prefixes` | which keys a log is full of |
-//! | `shares` | replaying it, share after share |
+//! | `cut` | what of a log is left out |
+//! | `shares` | replaying a share |
+//! | `workers` | share after share on all cores |
+//! | `observe` | watching a replay |
+//! | `pair` | two logs, share by share |
 
+mod cut;
 mod lists;
+mod observe;
+mod pair;
 mod placement;
 mod prefixes;
 mod route;
@@ -30,8 +37,12 @@ mod shares;
 #[cfg(test)]
 mod tests;
 mod ties;
+mod workers;
 
+pub use cut::CutList;
+pub use observe::{Observer, Outcome, Seen, Watch};
+pub use pair::{Pair, route_together};
 pub use prefixes::{PrefixCounter, Prefixes};
 pub use route::{RouteOptions, Routed, Routing, Slice, Torn, route};
 pub use router::KeySpecs;
-pub use shares::{Happened, ReplayOptions, is_sample, replay};
+pub use shares::{Happened, ReplayOptions, is_sample, replay, replay_pair, replay_watched};

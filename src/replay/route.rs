@@ -2,17 +2,18 @@
 
 use std::ops::Range;
 
+use super::cut::CutList;
 use super::lists::{Lists, Stretch};
 use super::placement::Placement;
 use super::prefixes::Prefixes;
-use super::router::{KeySpecs, Plan, Router};
+use super::router::{KeySpecs, Plan, Router, Skipped};
 use super::ties::Ties;
 use crate::aof::open::{Log, Part};
-use crate::aof::{Scanned, read_args, scan_parallel};
+use crate::aof::{Join, Scanned, Stop, read_args, scan_parallel};
 use crate::command::scripting::apply_function;
 use crate::error::{Error, ErrorKind, Result};
 use crate::keyspace::from_rdb::{Beside, SlotImport};
-use crate::progress::Progress;
+use crate::progress::{Progress, Silent};
 use crate::rdb::{self, AuxWhen, ModuleId, Text, Visitor, Want};
 use crate::server::{Server, redis};
 
@@ -25,6 +26,12 @@ pub struct RouteOptions {
     pub memory: Option<u64>,
     /// The slice of the keys that is wanted; `None` for all of them.
     pub slice: Option<Slice>,
+    /// What is left out of the log.
+    pub cut: CutList,
+    /// Whether commands before the last FLUSHALL are replayed too, for what the data was like then.
+    pub keep_dead: bool,
+    /// The one key that matters, and those that are tied to it; `None` for all.
+    pub only: Option<Vec<u8>>,
 }
 
 /// A log, and which of its commands concern which share of the keys.
@@ -59,6 +66,8 @@ pub(super) struct RoutedPart<'l> {
     pub(super) part: &'l Part,
     /// Where keys stand in the RDB that the part begins with.
     pub(super) records: Option<Stretch>,
+    /// Who wrote that RDB, as far as it says.
+    pub(super) writer: Option<Server>,
     /// What that RDB holds beside keys and functions.
     pub(super) module_aux: Vec<(AuxWhen, &'l [u8])>,
     pub(super) slot_imports: Vec<SlotImport>,
@@ -74,6 +83,7 @@ pub(super) struct RoutedPart<'l> {
 /// A log that has been read once, and can be routed window after window of the shares, as memory allows.
 pub struct Routing<'l> {
     log: &'l Log,
+    options: RouteOptions,
     placement: Placement,
     /// What holds for the whole log; with the lists of all shares where one window is enough.
     whole: Routed<'l>,
@@ -90,38 +100,82 @@ pub fn route<'l>(
     options: &RouteOptions,
     progress: &dyn Progress,
 ) -> Result<Routing<'l>> {
-    let mut placement = Placement::of_log(log.bytes());
-    let wanted = options.slice.map_or(0..placement.shares(), |slice| slice.of(placement.shares()));
-    let first = if options.memory.is_some() { wanted.start..wanted.start } else { wanted.clone() };
-    progress.phase("route", log.bytes());
-    let (mut whole, mut ties) =
-        pass(log, &placement, first.clone(), &options.key_specs, true, progress)?;
+    let [routing] = route_all([(log, options)], progress)?;
+    Ok(routing)
+}
+
+/// Routes logs so that each key, and all that is tied to it in any of them, is in the same share of all. The shares that
+/// are wanted, and the memory, are what the first's options say.
+pub(super) fn route_all<'l, const N: usize>(
+    logs: [(&'l Log, &RouteOptions); N],
+    progress: &dyn Progress,
+) -> Result<[Routing<'l>; N]> {
+    let options = logs[0].1;
+    let mut placement =
+        Placement::of_log(logs.iter().map(|(log, _)| log.bytes()).max().unwrap_or(0));
+    let slice = options.slice.map_or(0..placement.shares(), |slice| slice.of(placement.shares()));
+    // The lists are made while the log is read for the first time, unless the window is known later.
+    let is_later = options.memory.is_some() || options.only.is_some();
+    let first = if is_later { slice.start..slice.start } else { slice.clone() };
+    let mut ties = Ties::default();
+    let mut wholes = Vec::with_capacity(N);
+    for (log, options) in logs {
+        progress.phase("route", log.bytes());
+        let pass =
+            Pass { log, options, placement: &placement, window: &first, look_for_ties: true };
+        let (whole, found) = pass.run(progress)?;
+        ties.join(&found);
+        wholes.push(whole);
+    }
     if !ties.is_empty() {
         // Known only now which keys go together.
         ties.settle();
         placement.ties = ties;
         if !first.is_empty() {
-            progress.phase("route tied keys", log.bytes());
-            (whole, _) = pass(log, &placement, first, &options.key_specs, false, progress)?;
+            for (whole, (log, options)) in wholes.iter_mut().zip(logs) {
+                progress.phase("route tied keys", log.bytes());
+                let window = &first;
+                let pass =
+                    Pass { log, options, placement: &placement, window, look_for_ties: false };
+                (*whole, _) = pass.run(progress)?;
+            }
         }
     }
-    whole.placement = placement.clone();
+    let wanted = match &options.only {
+        Some(key) => {
+            let share = placement.share_of(key);
+            share.max(slice.start)..(share + 1).min(slice.end).max(slice.start)
+        }
+        None => slice,
+    };
     let windows = match options.memory {
         None => vec![wanted],
-        Some(memory) => windows(&whole, wanted, memory),
+        Some(memory) => windows(&wholes, placement.shares(), wanted, memory),
     };
-    Ok(Routing { log, placement, whole, windows })
+    let mut wholes = wholes.into_iter();
+    Ok(logs.map(|(log, options)| {
+        let mut whole = wholes.next().expect("as many as there are logs");
+        whole.placement = placement.clone();
+        let (placement, windows) = (placement.clone(), windows.clone());
+        Routing { log, options: options.clone(), placement, whole, windows }
+    }))
 }
 
 /// What a command takes in a list, in bytes, at the most but for logs of very long commands.
 const LIST_BYTES: u64 = 3;
 
 /// Divides shares so that the lists of each window take no more than a third of the memory.
-fn windows(whole: &Routed<'_>, wanted: Range<usize>, memory: u64) -> Vec<Range<usize>> {
-    let noted = whole.commands - whole.dead_commands + whole.rdb_keys;
-    let shares = wanted.len().max(1) as u64;
-    let in_a_share = noted.saturating_mul(LIST_BYTES) / whole.shares() as u64 + 1;
-    let at_once = usize::try_from((memory / 3 / in_a_share).clamp(1, shares)).unwrap_or(1);
+fn windows(
+    wholes: &[Routed<'_>],
+    shares: usize,
+    wanted: Range<usize>,
+    memory: u64,
+) -> Vec<Range<usize>> {
+    let noted: u64 =
+        wholes.iter().map(|whole| whole.commands - whole.dead_commands + whole.rdb_keys).sum();
+    let in_a_share = noted.saturating_mul(LIST_BYTES) / shares as u64 + 1;
+    let most = wanted.len().max(1) as u64;
+    let at_once = usize::try_from((memory / 3 / in_a_share).clamp(1, most)).unwrap_or(1);
     let starts = wanted.clone().step_by(at_once);
     starts.map(|start| start..(start + at_once).min(wanted.end)).collect()
 }
@@ -147,25 +201,31 @@ impl<'l> Routing<'l> {
         progress: &dyn Progress,
         mut each: impl FnMut(&Routed<'l>) -> Result<()>,
     ) -> Result<()> {
-        if let [window] = &self.windows[..]
-            && *window == self.whole.window
-        {
-            return each(&self.whole);
-        }
-        for window in &self.windows {
-            progress.phase("route", self.log.bytes());
-            let (mut routed, _) = pass(
-                self.log,
-                &self.placement,
-                window.clone(),
-                &self.whole.key_specs,
-                false,
-                progress,
-            )?;
-            routed.placement = self.placement.clone();
-            each(&routed)?;
+        for number in 0..self.windows.len() {
+            match self.window(number, progress)? {
+                Some(routed) => each(&routed)?,
+                None => each(&self.whole)?,
+            }
         }
         Ok(())
+    }
+
+    /// Routes a window; `None` where the whole is the window.
+    pub(super) fn window(
+        &self,
+        number: usize,
+        progress: &dyn Progress,
+    ) -> Result<Option<Routed<'l>>> {
+        let window = &self.windows[number];
+        if *window == self.whole.window {
+            return Ok(None);
+        }
+        progress.phase("route", self.log.bytes());
+        let (log, options, placement) = (self.log, &self.options, &self.placement);
+        let pass = Pass { log, options, placement, window, look_for_ties: false };
+        let (mut routed, _) = pass.run(progress)?;
+        routed.placement = self.placement.clone();
+        Ok(Some(routed))
     }
 }
 
@@ -200,53 +260,102 @@ impl std::str::FromStr for Slice {
     }
 }
 
-fn pass<'l>(
+/// A reading of a log.
+struct Pass<'p, 'l> {
     log: &'l Log,
-    placement: &Placement,
-    window: Range<usize>,
-    key_specs: &KeySpecs,
+    options: &'p RouteOptions,
+    placement: &'p Placement,
+    /// The shares whose commands are noted.
+    window: &'p Range<usize>,
     look_for_ties: bool,
-    progress: &dyn Progress,
-) -> Result<(Routed<'l>, Ties)> {
-    let plan = Plan { placement, window: window.clone(), key_specs, look_for_ties };
-    let mut routed = Routed {
-        placement: Placement::of_log(0),
-        parts: Vec::new(),
-        window,
-        key_specs: key_specs.clone(),
-        commands: 0,
-        dead_commands: 0,
-        rdb_keys: 0,
-        torn: None,
-    };
-    let mut ties = Ties::default();
-    for part in &log.parts {
-        route_part(part, &plan, &mut routed, &mut ties, progress)?;
+}
+
+impl<'l> Pass<'_, 'l> {
+    fn run(&self, progress: &dyn Progress) -> Result<(Routed<'l>, Ties)> {
+        let plan = Plan {
+            placement: self.placement,
+            window: self.window.clone(),
+            key_specs: &self.options.key_specs,
+            look_for_ties: self.look_for_ties,
+            keep_dead: self.options.keep_dead,
+        };
+        let mut routed = Routed {
+            placement: Placement::of_log(0),
+            parts: Vec::new(),
+            window: self.window.clone(),
+            key_specs: self.options.key_specs.clone(),
+            commands: 0,
+            dead_commands: 0,
+            rdb_keys: 0,
+            torn: None,
+        };
+        let mut ties = Ties::default();
+        for (number, part) in self.log.parts.iter().enumerate() {
+            let kept = self.options.cut.kept(number, part.mapping.len());
+            let kept = Kept { ranges: kept.collect(), of: part.mapping.len() };
+            route_part(part, &kept, &plan, &mut routed, &mut ties, progress)?;
+        }
+        Ok((routed, ties))
     }
-    Ok((routed, ties))
+}
+
+/// What is read of a part.
+struct Kept {
+    ranges: Vec<Range<u64>>,
+    /// Bytes of the part.
+    of: u64,
+}
+
+impl Kept {
+    /// Whether the part is read from its beginning.
+    fn begins(&self) -> bool {
+        self.ranges.first().is_none_or(|first| first.start == 0) && !self.skips_all()
+    }
+
+    fn skips_all(&self) -> bool {
+        self.ranges.is_empty() && self.of > 0
+    }
+
+    /// Where reading ends.
+    fn end(&self) -> u64 {
+        self.ranges.last().map_or(0, |last| last.end)
+    }
+}
+
+/// The server that an RDB says it was written by.
+fn writer_of(walk: &rdb::Walk) -> Option<Server> {
+    let noted = |name, product| {
+        let version = std::str::from_utf8(walk.note(name)?).ok()?;
+        format!("{product}-{version}").parse().ok()
+    };
+    noted("valkey-ver", "valkey").or_else(|| noted("redis-ver", "redis"))
 }
 
 fn route_part<'l>(
     part: &'l Part,
+    kept: &Kept,
     plan: &Plan<'_>,
     routed: &mut Routed<'l>,
     ties: &mut Ties,
     progress: &dyn Progress,
 ) -> Result<()> {
     let mut start = 0;
+    let mut writer = None;
     let mut keys = RdbKeys::new(plan);
-    if part.starts_with_rdb() {
+    if part.starts_with_rdb() && kept.begins() {
         let walked = rdb::walk(part.mapping.bytes(), &mut keys, progress);
         part.mapping.check()?;
         let walk = walked.map_err(|damage| damaged(part, damage.offset))?;
         start = usize::try_from(walk.len).unwrap_or(part.mapping.bytes().len());
         routed.rdb_keys += walk.keys;
+        writer = writer_of(&walk);
         if let Some(db) = keys.no_database {
             let message = format!("its RDB has keys in database {db}, which no server has");
             return Err(Error::new(ErrorKind::Refused, message).at(&part.path));
         }
     }
-    let scanned = scan_commands(part, part.mapping.bytes(), start, plan, progress)?;
+    let commands = Commands { part, kept, start, plan };
+    let scanned = commands.scan(u64::MAX, progress)?;
     let (mut router, end) = (scanned.sink, scanned.stop.at);
     if let Some(fault) = scanned.stop.fault
         && !(fault.is_short() && part.is_last)
@@ -260,13 +369,11 @@ fn route_part<'l>(
         }
         // Servers do not run what was queued behind it.
         read_to = open.multi;
-        let before = usize::try_from(open.multi).unwrap_or(end);
-        let bytes = part.mapping.bytes();
-        router = scan_commands(part, &bytes[..before], start, plan, &crate::progress::Silent)?.sink;
+        router = commands.scan(open.multi, &Silent)?.sink;
     }
-    if read_to < part.mapping.len() {
+    if read_to < kept.end() {
         let transaction = read_to < end as u64;
-        routed.torn = Some(Torn { at: read_to, bytes: part.mapping.len() - read_to, transaction });
+        routed.torn = Some(Torn { at: read_to, bytes: kept.end() - read_to, transaction });
     }
     if let Some(flush) = router.flush {
         for earlier in &mut routed.parts {
@@ -287,6 +394,7 @@ fn route_part<'l>(
     routed.parts.push(RoutedPart {
         part,
         records: keys.lists.take(),
+        writer,
         module_aux: keys.module_aux,
         slot_imports: keys.slot_imports,
         libraries: keys.libraries,
@@ -297,17 +405,46 @@ fn route_part<'l>(
     Ok(())
 }
 
-fn scan_commands<'p>(
-    part: &Part,
-    bytes: &[u8],
+/// The commands of a part that are read.
+struct Commands<'c> {
+    part: &'c Part,
+    kept: &'c Kept,
+    /// Where the first can stand: behind the RDB.
     start: usize,
-    plan: &'p Plan<'p>,
-    progress: &dyn Progress,
-) -> Result<Scanned<Router<'p>>> {
-    let touch = |range| part.mapping.prefault(range);
-    let scanned = scan_parallel(bytes, start, || Router::new(plan), touch, progress);
-    part.mapping.check()?;
-    Ok(scanned)
+    plan: &'c Plan<'c>,
+}
+
+impl<'c> Commands<'c> {
+    /// Reads those before `limit`.
+    fn scan(&self, limit: u64, progress: &dyn Progress) -> Result<Scanned<Router<'c>>> {
+        let part = self.part;
+        let bytes = part.mapping.bytes();
+        let index = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+        let touch = |range| part.mapping.prefault(range);
+        let mut whole =
+            Scanned { sink: Router::new(self.plan), stop: Stop { at: self.start, fault: None } };
+        let mut behind = self.start;
+        for range in &self.kept.ranges {
+            let from = index(range.start).max(self.start);
+            let to = index(range.end.min(limit));
+            if from >= to || whole.stop.fault.is_some() {
+                continue;
+            }
+            if behind < from {
+                let skipped = || Skipped::default();
+                let passed = scan_parallel(&bytes[..from], behind, skipped, touch, &Silent).sink;
+                whole.sink.skip(passed);
+            }
+            let scanned =
+                scan_parallel(&bytes[..to], from, || Router::new(self.plan), touch, progress);
+            part.mapping.check()?;
+            whole.sink.join(scanned.sink);
+            whole.stop = scanned.stop;
+            behind = to;
+        }
+        part.mapping.check()?;
+        Ok(whole)
+    }
 }
 
 fn damaged(part: &Part, offset: u64) -> Error {

@@ -70,6 +70,8 @@ pub(super) struct Plan<'p> {
     pub(super) key_specs: &'p KeySpecs,
     /// Whether keys that are tied are looked for, instead of being known.
     pub(super) look_for_ties: bool,
+    /// Whether what stands before a flush of everything is noted too.
+    pub(super) keep_dead: bool,
 }
 
 /// Where commands that are not known have their key.
@@ -162,7 +164,8 @@ impl<'p> Router<'p> {
             Way::Exec => self.transactions.exec(offset, frame.end()),
             Way::Functions => self.functions.push(offset),
             Way::Everywhere => {
-                if id == Some(CommandId::FLUSHALL) && empties_all(frame) {
+                let is_flush = id == Some(CommandId::FLUSHALL) && empties_all(frame);
+                if is_flush && !self.plan.keep_dead {
                     self.flush(offset);
                 } else {
                     self.window.clone().for_each(|share| self.push(share, offset));
@@ -222,6 +225,43 @@ impl<'p> Router<'p> {
         self.lists = None;
         self.ties = Ties::default();
         self.window = self.plan.window.clone();
+    }
+}
+
+/// What is noted of a stretch that is left out: what it means for the commands behind it.
+#[derive(Default)]
+pub(super) struct Skipped {
+    db: Option<u32>,
+    times: Vec<(u64, i64)>,
+}
+
+impl Sink for Skipped {
+    #[inline]
+    fn command(&mut self, frame: Frame<'_>) {
+        if frame.argc() == 2 && frame.name().eq_ignore_ascii_case(b"SELECT") {
+            self.db = frame.first_argument().and_then(database).or(self.db);
+        }
+    }
+
+    fn annotation(&mut self, offset: u64, line: &[u8]) {
+        if let Some(seconds) = crate::aof::grammar::timestamp(line) {
+            self.times.push((offset, seconds));
+        }
+    }
+}
+
+impl Join for Skipped {
+    fn join(&mut self, later: Self) {
+        self.db = later.db.or(self.db);
+        self.times.extend(later.times);
+    }
+}
+
+impl Router<'_> {
+    /// Goes over a stretch that is left out.
+    pub(super) fn skip(&mut self, skipped: Skipped) {
+        self.db = skipped.db.or(self.db);
+        self.times.extend(skipped.times);
     }
 }
 

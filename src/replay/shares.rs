@@ -1,15 +1,17 @@
-//! Replaying: one share after the other on each core, handed over in order.
+//! Replaying a share: its keys out of RDBs, and its commands in their order.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::UNIX_EPOCH;
 
 use super::lists::Stretch;
+use super::observe::{Observer, Outcome, Seen, Unwatched, Watch};
 use super::placement::Placement;
 use super::prefixes::{PrefixCounter, Prefixes};
 use super::route::{Routed, RoutedPart};
+use super::workers;
+use crate::aof::open::PartRole;
 use crate::aof::read_args;
+use crate::command::lost_expiry::{Lost, Suspicion};
 use crate::command::{
     Call, CommandId, Context, Group, Notes, Position, Unapplied, lookup_prefix, run_unknown,
 };
@@ -48,6 +50,11 @@ pub struct Happened {
     pub unknown: BTreeMap<Vec<u8>, (u64, Position)>,
     /// What commands noted.
     pub notes: Notes,
+    /// Keys that have no expiry, and may have had one on the server that wrote the log: see
+    /// [`lost_expiry`](crate::command::lost_expiry).
+    pub lost_of_keys: Lost,
+    /// The same of fields of hashes.
+    pub lost_of_fields: Lost,
     /// Bytes of commands by the prefix of their first key, in the shares that are a sample: see [`is_sample`].
     pub prefixes: Prefixes,
 }
@@ -70,6 +77,8 @@ impl Happened {
         self.prefixes.join(other.prefixes);
         self.notes.relative_times += other.notes.relative_times;
         self.notes.passed_fields += other.notes.passed_fields;
+        self.lost_of_keys.join(other.lost_of_keys);
+        self.lost_of_fields.join(other.lost_of_fields);
     }
 }
 
@@ -90,120 +99,65 @@ pub fn replay<T: Send>(
     make: impl Fn(usize, &mut Keyspace<'_>) -> Result<T> + Sync,
     take: impl FnMut(usize, T) -> Result<()> + Send,
 ) -> Result<Happened> {
-    let threads = match options.threads {
-        0 => rayon::current_num_threads(),
-        threads => threads,
+    replay_watched(routed, options, progress, &Unwatched(make), take)
+}
+
+/// As [`replay`], with an observer of every share.
+///
+/// # Errors
+///
+/// As [`replay`].
+pub fn replay_watched<W: Watch>(
+    routed: &Routed<'_>,
+    options: &ReplayOptions,
+    progress: &dyn Progress,
+    watch: &W,
+    take: impl FnMut(usize, W::Made) -> Result<()> + Send,
+) -> Result<Happened> {
+    let bytes = routed.replayed_bytes() / routed.window.len().max(1) as u64;
+    let work = |arena: &mut Bump, share: usize| {
+        arena.reset();
+        let mut keyspace = Keyspace::new(arena);
+        let mut observer = watch.begin(share, &keyspace);
+        let happened = run_share(routed, share, options, &mut keyspace, &mut observer)?;
+        let made = watch.finish(share, observer, &mut keyspace)?;
+        progress.advance(bytes);
+        Ok((made, happened))
     };
-    let queue = Queue {
-        next: AtomicUsize::new(routed.window.start),
-        state: Mutex::new(State {
-            turn: routed.window.start,
-            waiting: BTreeMap::new(),
-            take,
-            happened: Happened::default(),
-            failed: None,
-        }),
-        taken: Condvar::new(),
-        most_waiting: threads,
+    workers::run(routed.window.clone(), options.threads, work, Happened::join, take)
+}
+
+/// Replays two logs that were routed together, as [`replay`] does one: `make` is given the data sets that a share has in
+/// either.
+///
+/// # Errors
+///
+/// As [`replay`].
+pub fn replay_pair<T: Send>(
+    routed: [&Routed<'_>; 2],
+    options: [&ReplayOptions; 2],
+    progress: &dyn Progress,
+    make: impl for<'a> Fn(usize, [&mut Keyspace<'a>; 2]) -> Result<T> + Sync,
+    take: impl FnMut(usize, T) -> Result<()> + Send,
+) -> Result<[Happened; 2]> {
+    let [one, other] = routed;
+    let shares = one.window.len().max(1) as u64;
+    let bytes = (one.replayed_bytes() + other.replayed_bytes()) / shares;
+    let work = |arena: &mut Bump, share: usize| {
+        arena.reset();
+        let (mut first, mut second) = (Keyspace::new(arena), Keyspace::new(arena));
+        let happened = [
+            run_share(one, share, options[0], &mut first, &mut ())?,
+            run_share(other, share, options[1], &mut second, &mut ())?,
+        ];
+        let made = make(share, [&mut first, &mut second])?;
+        progress.advance(bytes);
+        Ok((made, happened))
     };
-    let work = || {
-        let _alarm = Alarm(&queue);
-        let mut arena = Bump::new();
-        loop {
-            let share = queue.next.fetch_add(1, Ordering::Relaxed);
-            if share >= routed.window.end || queue.has_failed() {
-                return;
-            }
-            arena.reset();
-            let mut keyspace = Keyspace::new(&arena);
-            let made = run_share(routed, share, options, &mut keyspace)
-                .and_then(|happened| Ok((make(share, &mut keyspace)?, happened)));
-            progress.advance(routed.replayed_bytes() / routed.window.len() as u64);
-            queue.hand_over(share, made);
-        }
+    let join = |all: &mut [Happened; 2], more: [Happened; 2]| {
+        all.iter_mut().zip(more).for_each(|(all, more)| all.join(more));
     };
-    std::thread::scope(|scope| {
-        for _ in 1..threads {
-            scope.spawn(work);
-        }
-        work();
-    });
-    let state = queue.state.into_inner().unwrap_or_else(PoisonError::into_inner);
-    match state.failed {
-        Some(error) => Err(error),
-        None => Ok(state.happened),
-    }
-}
-
-/// What workers share: who is next, and what waits for its turn.
-struct Queue<T, F> {
-    next: AtomicUsize,
-    state: Mutex<State<T, F>>,
-    taken: Condvar,
-    /// A worker that is this far ahead waits, so that memory stays bounded.
-    most_waiting: usize,
-}
-
-struct State<T, F> {
-    turn: usize,
-    waiting: BTreeMap<usize, T>,
-    take: F,
-    happened: Happened,
-    failed: Option<Error>,
-}
-
-impl<T, F: FnMut(usize, T) -> Result<()>> Queue<T, F> {
-    fn lock(&self) -> MutexGuard<'_, State<T, F>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn has_failed(&self) -> bool {
-        self.lock().failed.is_some()
-    }
-
-    fn hand_over(&self, share: usize, made: Result<(T, Happened)>) {
-        let mut state = self.lock();
-        match made {
-            Err(error) => {
-                state.failed.get_or_insert(error);
-            }
-            Ok((made, happened)) => {
-                while share > state.turn + self.most_waiting && state.failed.is_none() {
-                    state = self.taken.wait(state).unwrap_or_else(PoisonError::into_inner);
-                }
-                state.happened.join(happened);
-                state.waiting.insert(share, made);
-                state.take_turns();
-            }
-        }
-        self.taken.notify_all();
-    }
-}
-
-/// Wakes the others when a worker panics: they would wait for its share for ever.
-struct Alarm<'q, T, F: FnMut(usize, T) -> Result<()>>(&'q Queue<T, F>);
-
-impl<T, F: FnMut(usize, T) -> Result<()>> Drop for Alarm<'_, T, F> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            let ended = || Error::new(ErrorKind::Refused, "a worker ended before its work");
-            self.0.lock().failed.get_or_insert_with(ended);
-            self.0.taken.notify_all();
-        }
-    }
-}
-
-impl<T, F: FnMut(usize, T) -> Result<()>> State<T, F> {
-    fn take_turns(&mut self) {
-        while self.failed.is_none()
-            && let Some(made) = self.waiting.remove(&self.turn)
-        {
-            if let Err(error) = (self.take)(self.turn, made) {
-                self.failed = Some(error);
-            }
-            self.turn += 1;
-        }
-    }
+    workers::run(one.window.clone(), options[0].threads, work, join, take)
 }
 
 /// How many commands are looked at ahead, so that their bytes are under way when they are run. A power of two.
@@ -212,17 +166,20 @@ const AHEAD: usize = 16;
 /// How much of a command is asked for ahead, in bytes: its name, key and what follows, as a rule.
 const LINES: [usize; 2] = [0, 64];
 
-fn run_share<'a>(
+fn run_share<'a, O: Observer<'a>>(
     routed: &Routed<'a>,
     share: usize,
     options: &ReplayOptions,
     keyspace: &mut Keyspace<'a>,
+    observer: &mut O,
 ) -> Result<Happened> {
     let mut happened = Happened::default();
     let mut prefixes = is_sample(routed, share).then(PrefixCounter::default);
     let list = share - routed.window.start;
     for (number, part) in routed.parts.iter().enumerate() {
         load_records(part, list, options.server, keyspace)?;
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
+        observer.part_begins(number, keyspace);
         let owns = |key: &[u8]| routed.placement.share_of(key) == share;
         let clock = |at: Position| {
             let told = time_at(part, at.offset).or(options.time_ms);
@@ -235,14 +192,19 @@ fn run_share<'a>(
             clock: &clock,
             owns: &owns,
         };
+        // Who wrote the beginning of the log may have written all of it.
+        let writer = routed.parts.first().and_then(|first| first.writer);
+        happened.notes.lost_expiries.suspicion =
+            Suspicion::of(part.part.role == PartRole::Incr, writer);
         let mut runner = Runner {
             part,
             bytes: part.part.mapping.bytes(),
-            number: u32::try_from(number).unwrap_or(u32::MAX),
+            number,
             placement: &routed.placement,
             share,
             context: &context,
             keyspace,
+            observer,
             happened: &mut happened,
             prefixes: prefixes.as_mut(),
             args: Vec::with_capacity(64),
@@ -252,6 +214,8 @@ fn run_share<'a>(
         }
     }
     happened.prefixes = prefixes.map(PrefixCounter::finish).unwrap_or_default();
+    let lost = std::mem::take(&mut happened.notes.lost_expiries);
+    (happened.lost_of_keys, happened.lost_of_fields) = lost.left(keyspace);
     Ok(happened)
 }
 
@@ -292,7 +256,7 @@ fn written_ms(part: &RoutedPart<'_>) -> Option<i64> {
     i64::try_from(modified.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok()
 }
 
-struct Runner<'r, 'c, 'a> {
+struct Runner<'r, 'c, 'a, O> {
     part: &'r RoutedPart<'a>,
     bytes: &'a [u8],
     number: u32,
@@ -300,12 +264,13 @@ struct Runner<'r, 'c, 'a> {
     share: usize,
     context: &'c Context<'c>,
     keyspace: &'r mut Keyspace<'a>,
+    observer: &'r mut O,
     happened: &'r mut Happened,
     prefixes: Option<&'r mut PrefixCounter<'a>>,
     args: Vec<&'a [u8]>,
 }
 
-impl<'a> Runner<'_, '_, 'a> {
+impl<'a, O: Observer<'a>> Runner<'_, '_, 'a, O> {
     fn run(&mut self, stretch: &Stretch, list: usize, routed: &Routed<'_>) -> Result<()> {
         let mut places = stretch.places(list);
         // A ring: what is run next, and where the one that follows it by AHEAD is put.
@@ -344,6 +309,8 @@ impl<'a> Runner<'_, '_, 'a> {
         let name_start = name.as_ptr() as usize - frame.as_ptr() as usize;
         let id = lookup_prefix(&frame[name_start..], name.len());
         let at = Position { part: self.number, offset: place };
+        let seen = Seen { at, id, db, args: &self.args, frame, owns: self.context.owns };
+        self.observer.before(&seen, self.keyspace);
         let mut call = Call {
             args: &self.args,
             frame,
@@ -367,6 +334,11 @@ impl<'a> Runner<'_, '_, 'a> {
                 run_unknown(&mut call, routed.key_specs.key_of(name))
             }
         };
+        let outcome = match applied {
+            Err(Unapplied::Failed(error)) => Outcome::Failed(error),
+            _ => Outcome::Done,
+        };
+        self.observer.after(&seen, outcome, self.keyspace);
         match applied {
             Ok(()) => Ok(()),
             Err(Unapplied::Failed(error)) => {

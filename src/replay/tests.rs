@@ -62,6 +62,11 @@ fn replayed(log: &[u8], route_options: &RouteOptions, threads: usize) -> (String
 
 /// The definition: every command on one data set, in the order of the log.
 fn one_by_one(log: &[u8]) -> String {
+    one_by_one_without(log, &CutList::new())
+}
+
+/// The definition of a cut: commands in it are not run, but for SELECT.
+fn one_by_one_without(log: &[u8], cut: &CutList) -> String {
     let arena = Bump::new();
     let mut keyspace = Keyspace::new(&arena);
     let (clock, owns) = (|_: Position| 0, |_: &[u8]| true);
@@ -78,7 +83,7 @@ fn one_by_one(log: &[u8]) -> String {
         let row = lookup(args[0]).expect("a command").row();
         if row.name == "SELECT" {
             db = std::str::from_utf8(args[1]).expect("text").parse().expect("a number");
-        } else {
+        } else if !cut.leaves_out(0, at as u64) {
             let _ = row.run(&mut Call {
                 args: &args,
                 frame: &log[at..end],
@@ -137,6 +142,187 @@ proptest! {
         let (found, _) = replayed(&log, &route, 2);
         prop_assert_eq!(found, one_by_one(&log));
     }
+}
+
+/// Where each command of a log stands, and where the last ends.
+fn places(log: &[u8]) -> Vec<u64> {
+    let (mut at, mut places, mut args) = (0, vec![0], Vec::new());
+    while let Some(end) = read_args(log, at, &mut args) {
+        places.push(end as u64);
+        at = end;
+    }
+    places
+}
+
+fn fingerprint(keyspace: &Keyspace<'_>) -> Fingerprint {
+    let mut fingerprint = Fingerprint::default();
+    fingerprint.add_all(keyspace, Detail::All);
+    fingerprint
+}
+
+/// Takes the fingerprint that a share has at a place in the log.
+struct At(u64);
+
+struct AtPlace {
+    place: u64,
+    seen: Option<Fingerprint>,
+}
+
+impl<'a> Observer<'a> for AtPlace {
+    fn before(&mut self, seen: &Seen<'_, 'a>, keyspace: &mut Keyspace<'a>) {
+        if seen.at.offset >= self.place && self.seen.is_none() {
+            self.seen = Some(fingerprint(keyspace));
+        }
+    }
+}
+
+impl Watch for At {
+    type Observer<'a> = AtPlace;
+    type Made = Fingerprint;
+
+    fn begin<'a>(&self, _: usize, _: &Keyspace<'a>) -> AtPlace {
+        AtPlace { place: self.0, seen: None }
+    }
+
+    fn finish<'a>(
+        &self,
+        _: usize,
+        observer: AtPlace,
+        keyspace: &mut Keyspace<'a>,
+    ) -> crate::error::Result<Fingerprint> {
+        Ok(observer.seen.unwrap_or_else(|| fingerprint(keyspace)))
+    }
+}
+
+proptest! {
+    #[test]
+    fn an_observer_sees_the_data_as_they_were_at_a_place(
+        mut commands in proptest::collection::vec(command(), 1..80),
+        at in any::<proptest::sample::Index>(),
+    ) {
+        commands.extend(["MULTI".to_owned(), "EXEC".to_owned()]);
+        let bytes = log_of(&commands);
+        let places = places(&bytes);
+        let place = places[at.index(places.len())];
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), &bytes).expect("it is written");
+        let log = open(file.path()).expect("a log");
+        let route_options = RouteOptions { keep_dead: true, ..RouteOptions::default() };
+        let routing = route(&log, &route_options, &Silent).expect("it is routed");
+        let mut whole = Fingerprint::default();
+        let take = |_, part: Fingerprint| {
+            whole.join(&part);
+            Ok(())
+        };
+        replay_watched(routing.whole(), &options(2), &Silent, &At(place), take).expect("replayed");
+        let before = usize::try_from(place).expect("small");
+        prop_assert_eq!(whole.to_string(), one_by_one(&bytes[..before]));
+    }
+
+    #[test]
+    fn what_is_cut_is_not_run(
+        mut commands in proptest::collection::vec(command(), 1..80),
+        cuts in proptest::collection::vec(any::<proptest::sample::Index>(), 0..20),
+        memory in proptest::option::of(1..200_u64),
+        keep_dead in any::<bool>(),
+    ) {
+        // Without what it closes or opens, a transaction is another matter.
+        commands.retain(|command| command != "MULTI" && command != "EXEC");
+        let bytes = log_of(&commands);
+        let places = places(&bytes);
+        let mut cut = CutList::new();
+        for at in cuts.iter().filter(|_| places.len() > 1) {
+            let at = at.index(places.len() - 1);
+            cut.cut(0, places[at]..places[at + 1]);
+        }
+        let expected = one_by_one_without(&bytes, &cut);
+        let route = RouteOptions { memory, keep_dead, cut, ..RouteOptions::default() };
+        prop_assert_eq!(replayed(&bytes, &route, 2).0, expected);
+    }
+
+    #[test]
+    fn two_views_of_a_log_meet_share_by_share(
+        commands in proptest::collection::vec(command(), 1..80),
+        at in any::<proptest::sample::Index>(),
+        memory in proptest::option::of(1..200_u64),
+    ) {
+        let mut commands = commands;
+        commands.retain(|command| command != "MULTI" && command != "EXEC");
+        let bytes = log_of(&commands);
+        let places = places(&bytes);
+        let place = places[at.index(places.len())];
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), &bytes).expect("it is written");
+        let log = open(file.path()).expect("a log");
+        let view = |range| {
+            let mut cut = CutList::new();
+            cut.cut(0, range);
+            RouteOptions { cut, memory, ..RouteOptions::default() }
+        };
+        let (before, behind) = (view(place..u64::MAX), view(0..place));
+        let pair = route_together([(&log, &before), (&log, &behind)], &Silent).expect("routed");
+        let mut wholes = [Fingerprint::default(), Fingerprint::default()];
+        let run = options(2);
+        pair.each(&Silent, |routed| {
+            let make = |_, [one, other]: [&mut Keyspace<'_>; 2]| {
+                // A key of both sides is in the same share of both.
+                Ok([fingerprint(one), fingerprint(other)])
+            };
+            let take = |_, parts: [Fingerprint; 2]| {
+                wholes.iter_mut().zip(&parts).for_each(|(whole, part)| whole.join(part));
+                Ok(())
+            };
+            replay_pair(routed, [&run, &run], &Silent, make, take).map(drop)
+        })
+        .expect("replayed");
+        let [one, other] = wholes.map(|whole| whole.to_string());
+        prop_assert_eq!(one, one_by_one_without(&bytes, &before.cut));
+        prop_assert_eq!(other, one_by_one_without(&bytes, &behind.cut));
+    }
+}
+
+#[test]
+fn both_views_have_a_key_in_the_same_share_whatever_ties_it_in_one() {
+    let mut commands: Vec<String> = (0..200).map(|n| format!("SET key:{n} old")).collect();
+    let flush = log_of(&commands).len() as u64;
+    commands.extend((0..200).map(|n| format!("SET key:{n} new")));
+    commands.extend((0..100).map(|n| format!("SUNIONSTORE key:{n} key:{} none", n + 100)));
+    commands.extend((0..199).map(|n| format!("RENAME key:{n} key:{}", n + 1)));
+    let bytes = log_of(&commands);
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), &bytes).expect("it is written");
+    let log = open(file.path()).expect("a log");
+    let view = |range| {
+        let mut cut = CutList::new();
+        cut.cut(0, range);
+        RouteOptions { cut, ..RouteOptions::default() }
+    };
+    let (before, behind) = (view(flush..u64::MAX), view(0..flush));
+    let pair = route_together([(&log, &before), (&log, &behind)], &Silent).expect("routed");
+    let run = options(1);
+    let mut met = 0;
+    let make = |_, [one, other]: [&mut Keyspace<'_>; 2]| {
+        let one = one.db(0);
+        Ok(other.db(0).entries().filter(|entry| one.contains(entry.key())).count())
+    };
+    let take = |_, keys: usize| {
+        met += keys;
+        Ok(())
+    };
+    replay_pair(pair.whole(), [&run, &run], &Silent, make, take).expect("replayed");
+    // All were renamed into the last.
+    assert_eq!(met, 1);
+}
+
+#[test]
+fn one_key_is_replayed_with_all_that_is_tied_to_it_and_little_else() {
+    let mut commands: Vec<String> = (0..500).map(|n| format!("SET key:{n} {n}")).collect();
+    commands.extend(["RENAME key:1 moved".to_owned(), "RENAME moved again".to_owned()]);
+    let only = Some(b"again".to_vec());
+    let route = RouteOptions { only, ..RouteOptions::default() };
+    let (_, happened) = replayed(&log_of(&commands), &route, 1);
+    assert!(happened.failed.is_empty(), "{:?}", happened.failed);
+    assert!((3..50).contains(&happened.commands), "{}", happened.commands);
 }
 
 #[test]

@@ -3,10 +3,20 @@
 use std::fmt::{self, Write};
 use std::time::Duration;
 
-use super::style::{GOOD, QUIET, STRONG, Styled};
-use crate::escape::ShownPath;
-use crate::ops::archive::{CompressReport, ExtractReport};
-use crate::units::{Bytes, Elapsed};
+use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
+use super::time::local;
+use crate::escape::{ShownPath, steers};
+use crate::ops::archive::{
+    ArchiveFinding, ArchiveReport, Arrangement, CompressReport, Contents, EntryKind, EntryReport,
+    ExtractReport, Level,
+};
+use crate::units::{Bytes, Count, Elapsed, Rate, counted};
+
+/// Columns that the text keeps to, where no name or path is longer.
+const COLUMNS: usize = 80;
+
+/// Findings that are listed before the rest is only counted.
+const LISTED: usize = 20;
 
 /// The report of `compress`.
 pub fn compressed(report: &CompressReport) -> String {
@@ -18,15 +28,35 @@ pub fn compressed(report: &CompressReport) -> String {
 
 fn compressed_to(out: &mut String, report: &CompressReport) -> fmt::Result {
     writeln!(out, "{}", Styled(STRONG, ShownPath(&report.path)))?;
-    let row = |out: &mut String, name: &str, value: &str| {
-        writeln!(out, "  {:<14}{value}", Styled(QUIET, format_args!("{name:<12}")))
+    writeln!(out)?;
+    let files = report.contents.files.iter();
+    let lines = files.map(|file| {
+        let holds = holds(file.rdb_keys, file.commands);
+        (plain(&file.name), file.bytes, file.packed_bytes, holds)
+    });
+    table(out, &lines.collect::<Vec<_>>())?;
+    writeln!(out)?;
+    let level = report.level.map_or(String::new(), |level| format!(" at level {level}"));
+    let how = format!("{}{level}", report.method);
+    let ratio = match report.bytes {
+        0 => String::new(),
+        _ => format!(", {:.2} times smaller", report.ratio),
     };
+    row(
+        out,
+        "packed",
+        &format!("{} to {}{ratio} ({how})", Bytes(report.bytes), Bytes(report.archive_bytes)),
+    )?;
+    let phases = report.phases.iter().map(|phase| format!("{} {:.2}", phase.name, phase.elapsed_s));
+    let phases: Vec<String> = phases.collect();
+    let elapsed = Elapsed(Duration::from_secs_f64(report.elapsed_s));
+    row(out, "time", &format!("{elapsed} ({})", phases.join(", ")))?;
     for file in &report.contents.files {
-        row(out, "file", &format!("{} {}", file.name, Bytes(file.bytes)))?;
+        if let Some(damage) = &file.damage {
+            let what = format!("{}: {}", plain(&file.name), plain(damage));
+            writeln!(out, "{} {}", Styled(WARNING, "warning:"), wrap(&what, COLUMNS - 9, 9))?;
+        }
     }
-    let sizes = format!("{}, {:.2} times smaller", Bytes(report.archive_bytes), report.ratio);
-    row(out, "archive", &sizes)?;
-    row(out, "time", &Elapsed(Duration::from_secs_f64(report.elapsed_s)).to_string())?;
     writeln!(out)?;
     let checked = if report.checked { ", read back and the same" } else { ", not read back" };
     writeln!(
@@ -39,5 +69,202 @@ fn compressed_to(out: &mut String, report: &CompressReport) -> fmt::Result {
 
 /// The report of `extract`.
 pub fn extracted(report: &ExtractReport) -> String {
-    format!("{}: written to {}\n", Styled(GOOD, "EXTRACTED"), ShownPath(&report.output))
+    let mut out = String::new();
+    let _ = extracted_to(&mut out, report);
+    out
+}
+
+fn extracted_to(out: &mut String, report: &ExtractReport) -> fmt::Result {
+    writeln!(out, "{}", Styled(STRONG, ShownPath(&report.path)))?;
+    writeln!(out)?;
+    entries(out, &report.archive)?;
+    findings(out, &report.archive.findings, false)?;
+    writeln!(out)?;
+    let elapsed = Duration::from_secs_f64(report.elapsed_s);
+    let (style, word, how) = match report.archive.sound {
+        true => (GOOD, "EXTRACTED", "verified"),
+        false => (ERROR, "EXTRACTED WITH DAMAGE", "as far as it can be read"),
+    };
+    writeln!(
+        out,
+        "{}: {} written to {}, {how}{}",
+        Styled(style, word),
+        Bytes(report.archive.bytes),
+        ShownPath(&report.output),
+        took(report.archive.bytes, elapsed)
+    )
+}
+
+/// What `verify` says of an archive.
+pub(super) fn verified(out: &mut String, archive: &ArchiveReport, quiet: bool) -> fmt::Result {
+    let what = match (archive.own, archive.layout) {
+        (_, Some(Arrangement::SingleFile)) => "zip of a single file",
+        (_, Some(Arrangement::RdbFile)) => "zip of an RDB",
+        (_, Some(Arrangement::MultiPart)) => "zip of a multi-part log",
+        (_, None) => "zip",
+    };
+    writeln!(
+        out,
+        "{}  {what}, {}",
+        Styled(STRONG, ShownPath(&archive.path)),
+        Bytes(archive.archive_bytes)
+    )?;
+    if !quiet {
+        writeln!(out)?;
+        entries(out, archive)?;
+        writeln!(out)?;
+        match &archive.contents {
+            Some(contents) => origin(out, contents)?,
+            None => row(
+                out,
+                "made by",
+                "another program: nothing says what it should hold but its checksums",
+            )?,
+        }
+    }
+    findings(out, &archive.findings, quiet)?;
+    writeln!(out)?;
+    last_line(out, archive)
+}
+
+fn entries(out: &mut String, archive: &ArchiveReport) -> fmt::Result {
+    let shown = archive
+        .entries
+        .iter()
+        .filter(|entry| !matches!(entry.kind, EntryKind::Directory | EntryKind::Contents));
+    let lines = shown
+        .map(|entry| (entry.name.clone(), entry.bytes, entry.packed_bytes, entry_holds(entry)));
+    table(out, &lines.collect::<Vec<_>>())
+}
+
+fn entry_holds(entry: &EntryReport) -> String {
+    match entry.kind {
+        EntryKind::Manifest => "manifest".to_owned(),
+        EntryKind::Other => "not a log".to_owned(),
+        _ => holds(entry.rdb_keys, entry.commands),
+    }
+}
+
+fn holds(rdb_keys: u64, commands: u64) -> String {
+    let mut holds = Vec::new();
+    if rdb_keys > 0 {
+        holds.push(counted(rdb_keys, "RDB key"));
+    }
+    if commands > 0 {
+        holds.push(counted(commands, "command"));
+    }
+    holds.join(" + ")
+}
+
+fn table(out: &mut String, lines: &[(String, u64, u64, String)]) -> fmt::Result {
+    let width = lines.iter().map(|(name, ..)| name.chars().count()).max().unwrap_or(0).max(4);
+    for (name, bytes, packed, holds) in lines {
+        let line = format!(
+            "  {name:width$}  {:>15} bytes in {:>10}  {holds}",
+            Count(*bytes),
+            Bytes(*packed)
+        );
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
+}
+
+fn origin(out: &mut String, contents: &Contents) -> fmt::Result {
+    let created = local(contents.created.as_second());
+    row(out, "made by", &format!("{}, {created}", plain(&contents.tool)))?;
+    let source = &contents.source;
+    let address = match (&source.host, source.port, &source.socket) {
+        (Some(host), Some(port), _) => Some(format!("{host}:{port}")),
+        (None, Some(port), _) => Some(format!("port {port}")),
+        (Some(host), None, _) => Some(host.clone()),
+        (None, None, socket) => socket.as_ref().map(|socket| socket.display().to_string()),
+    };
+    let path = source.path.as_ref().map(|path| path.display().to_string());
+    let parts: Vec<String> = [source.server.clone(), address, path].into_iter().flatten().collect();
+    if !parts.is_empty() {
+        row(out, "source", &plain(&parts.join(", ")))?;
+    }
+    if let (Some(first), Some(last)) = (contents.first_time(), contents.last_time()) {
+        row(out, "written", &format!("{} to {}", local(first), local(last)))?;
+    }
+    Ok(())
+}
+
+fn row(out: &mut String, name: &str, value: &str) -> fmt::Result {
+    const NAME: usize = 14;
+    let name = format!("{name:NAME$}");
+    writeln!(out, "  {}{}", Styled(QUIET, name), wrap(value, COLUMNS - NAME - 2, NAME + 2))
+}
+
+fn findings(out: &mut String, findings: &[ArchiveFinding], quiet: bool) -> fmt::Result {
+    let least = if quiet { Level::Warning } else { Level::Note };
+    let shown = findings.iter().filter(|finding| finding.level >= least);
+    let count = shown.clone().count();
+    for finding in shown.take(LISTED) {
+        let (style, word) = match finding.level {
+            Level::Error => (ERROR, "error:"),
+            Level::Warning => (WARNING, "warning:"),
+            Level::Note => (QUIET, "note:"),
+        };
+        writeln!(out)?;
+        let message = match &finding.entry {
+            Some(entry) => format!("{entry}: {}", finding.message),
+            None => finding.message.clone(),
+        };
+        let indent = word.len() + 1;
+        writeln!(out, "{} {}", Styled(style, word), wrap(&message, COLUMNS - indent, indent))?;
+        if let Some(offset) = finding.offset {
+            writeln!(out, "  {} byte {}", Styled(QUIET, "-->"), Count(offset))?;
+        }
+        if let Some(help) = &finding.help {
+            writeln!(out, "  {} {}", Styled(QUIET, "help:"), wrap(help, COLUMNS - 8, 8))?;
+        }
+    }
+    if count > LISTED {
+        writeln!(out, "\n{} more findings; --json lists them all", count - LISTED)?;
+    }
+    Ok(())
+}
+
+fn last_line(out: &mut String, archive: &ArchiveReport) -> fmt::Result {
+    let of =
+        |level| archive.findings.iter().filter(|finding| finding.level == level).count() as u64;
+    let warned = match of(Level::Warning) {
+        0 => String::new(),
+        n => format!(", {}", counted(n, "warning")),
+    };
+    let took = took(archive.bytes, Duration::from_secs_f64(archive.elapsed_s));
+    if archive.sound {
+        let holds = match holds(archive.rdb_keys, archive.commands) {
+            holds if holds.is_empty() => String::new(),
+            holds => format!("{holds}, "),
+        };
+        let by = if archive.own { "SHA-256" } else { "CRC-32" };
+        writeln!(
+            out,
+            "{}{warned}: every byte read and its {by} right: {holds}{} bytes{took}",
+            Styled(GOOD, "SOUND"),
+            Count(archive.bytes)
+        )
+    } else {
+        let errors = counted(of(Level::Error), "error");
+        writeln!(out, "{}: {errors}{warned}{took}", Styled(ERROR, "DAMAGED"))
+    }
+}
+
+/// A rate says nothing of what is read at once.
+fn took(bytes: u64, elapsed: Duration) -> String {
+    if bytes < 1 << 20 {
+        return String::new();
+    }
+    format!(" in {} ({})", Elapsed(elapsed), Rate { bytes, elapsed })
+}
+
+/// Text from an archive, without what steers a terminal.
+fn plain(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        if steers(c) { out.extend(c.escape_default()) } else { out.push(c) }
+    }
+    out
 }

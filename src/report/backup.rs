@@ -34,7 +34,11 @@ fn write_text(out: &mut String, report: &BackupReport) -> fmt::Result {
         };
         let commands = counted(report.commands, "command");
         row(out, "packed", &format!("{keys}{commands}, {}", Bytes(report.bytes)))?;
-        let ratio = format!("{:.2} times smaller than the log", report.ratio);
+        let ratio = if report.ratio >= 1.0 {
+            format!("{:.2} times smaller than the log", report.ratio)
+        } else {
+            format!("{:.2} times larger than the log", 1.0 / report.ratio.max(f64::MIN_POSITIVE))
+        };
         row(out, "archive", &format!("{}, {ratio}", Bytes(report.archive_bytes)))?;
     }
     if report.needed_bytes > 0 {
@@ -102,7 +106,7 @@ fn verdict(out: &mut String, report: &BackupReport) -> fmt::Result {
     }
     match &report.archive {
         Some(archive) => {
-            let what = if report.damaged { "the log as it is" } else { "the log" };
+            let what = if report.damaged { "the log, damaged as it was," } else { "the log" };
             let read_back = if report.read_back { ", read back and the same" } else { "" };
             let word = Styled(GOOD, "BACKED UP");
             writeln!(out, "{word}: {what} is in {}{read_back}", ShownPath(archive))

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::style::{GOOD, QUIET, STRONG, Styled, WARNING, wrap};
 use crate::escape::ShownPath;
-use crate::ops::compact::CompactReport;
+use crate::ops::compact::{CompactReport, Form};
 use crate::units::{Bytes, Count, Elapsed, counted};
 
 /// Kinds of failed commands that are listed before the rest is only counted.
@@ -186,6 +186,23 @@ fn findings(out: &mut String, report: &CompactReport) -> fmt::Result {
                 counted(report.relative_times, "command")
             ),
         )?;
+    }
+    if let Some(needed) = report.databases_needed {
+        let what = if report.form == Form::Aof || report.form == Form::MultipartAof {
+            "with its default of 16 it answers SELECT with an error and puts these keys into the database before"
+        } else {
+            "with its default of 16 it does not start on it"
+        };
+        let highest = needed - 1;
+        finding(
+            "databases",
+            &format!(
+                "there are keys in database {highest}: the server that loads it needs `databases {needed}`; {what}"
+            ),
+        )?;
+    }
+    for lost in &report.lost_expiries {
+        finding("expiries", &super::lost_expiry::sentence(lost))?;
     }
     if report.passed_fields > 0 {
         let looks = counted(report.passed_fields, "command");

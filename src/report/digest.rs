@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use super::style::{QUIET, STRONG, Styled, WARNING};
+use super::style::{QUIET, STRONG, Styled, WARNING, wrap};
 use crate::escape::ShownPath;
 use crate::ops::digest::DigestReport;
 use crate::units::counted;
@@ -32,6 +32,10 @@ fn write_text(out: &mut String, report: &DigestReport) -> fmt::Result {
             "  {} {failed} that a server answers with an error",
             Styled(WARNING, "failed:")
         )?;
+    }
+    for lost in &report.lost_expiries {
+        let what = wrap(&super::lost_expiry::sentence(lost), 84, 4);
+        writeln!(out, "  {} {what}", Styled(WARNING, "expiries:"))?;
     }
     if report.undigested > 0 {
         let keys = counted(report.undigested, "key");

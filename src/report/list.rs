@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
 use crate::escape::ShownPath;
-use crate::ops::list::{Identity, ListReport, Listed, State};
+use crate::ops::list::{Identity, ListReport, Listed, Made, State};
 use crate::units::{Bytes, Count, counted};
 
 /// The whole report as text.
@@ -55,7 +55,7 @@ fn group_text(out: &mut String, source: Option<&Identity>, group: &[Listed]) -> 
         None => writeln!(out, "{}", Styled(STRONG, "not made by aofkit, or unreadable"))?,
     }
     let rows: Vec<[String; 6]> = group.iter().map(row).collect();
-    let head = ["time", "size", "ratio", "commands", "whole", "archive"].map(str::to_owned);
+    let head = ["time", "size", "ratio", "holds", "whole", "archive"].map(str::to_owned);
     let width = |column: usize| {
         let all = rows.iter().chain([&head]).map(|row| row[column].chars().count());
         all.max().unwrap_or(0)
@@ -105,8 +105,17 @@ fn row(archive: &Listed) -> [String; 6] {
         time,
         Bytes(archive.archive_bytes).to_string(),
         made.map_or_else(unknown, |made| format!("{:.1}", made.ratio)),
-        made.map_or_else(unknown, |made| Count(made.commands).to_string()),
+        made.map_or_else(unknown, held),
         whole.to_owned(),
         ShownPath(archive.path.file_name().unwrap_or_default().as_ref()).to_string(),
     ]
+}
+
+/// Commands; of a log that begins with an RDB, the keys of that too.
+fn held(made: &Made) -> String {
+    match (made.rdb_keys, made.commands) {
+        (0, commands) => format!("{} cmd", Count(commands)),
+        (keys, 0) => format!("{} keys", Count(keys)),
+        (keys, commands) => format!("{}+{} cmd", Count(keys), Count(commands)),
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write};
 
+use super::archive;
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
 use super::time::local;
 use crate::aof::open::Layout;
@@ -36,6 +37,8 @@ pub fn text(report: &VerifyReport, shape: Shape) -> String {
         let _ = match outcome {
             LogOutcome::Read(log) if shape.quiet && log.sound => Ok(()),
             LogOutcome::Read(log) => log_text(&mut out, log, shape),
+            LogOutcome::Archive(archive) if shape.quiet && archive.sound => Ok(()),
+            LogOutcome::Archive(archive) => archive::verified(&mut out, archive, shape.quiet),
             LogOutcome::BrokenSet { message, help, .. } => problem(&mut out, message, Some(help)),
             LogOutcome::Failed { .. } => Ok(()),
         };
@@ -325,7 +328,11 @@ fn last_line(out: &mut String, log: &LogReport) -> fmt::Result {
 
 fn summary(out: &mut String, report: &VerifyReport) -> fmt::Result {
     let of = |wanted: fn(&LogOutcome) -> bool| report.logs.iter().filter(|log| wanted(log)).count();
-    let sound = of(|log| matches!(log, LogOutcome::Read(log) if log.sound));
+    let sound = of(|log| match log {
+        LogOutcome::Read(log) => log.sound,
+        LogOutcome::Archive(archive) => archive.sound,
+        LogOutcome::BrokenSet { .. } | LogOutcome::Failed { .. } => false,
+    });
     let failed = of(|log| matches!(log, LogOutcome::Failed { .. }));
     let damaged = report.logs.len() - sound - failed;
     writeln!(out, "{} logs: {sound} sound, {damaged} damaged, {failed} not read", report.logs.len())

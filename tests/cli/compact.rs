@@ -141,6 +141,45 @@ fn a_torn_end_is_left_out_and_told_and_other_damage_is_refused() {
 }
 
 #[test]
+fn databases_that_no_server_has_by_default_are_told() {
+    let place = Place::new();
+    let set_in = |db: &str| [command(&["SELECT", db]), command(&["SET", "k", "v"])].concat();
+    place.put("a.aof", set_in("15"));
+    place.put("b.aof", [set_in("15"), set_in("16")].concat());
+    let run = place.run(&["compact", "a.aof", "--dry-run"]);
+    assert!(run.code == Some(0) && !run.stdout.contains("databases"), "{run:#?}");
+    for (form, what) in [("aof", "answers SELECT with an error"), ("rdb", "does not start on it")] {
+        let run = place.run(&["compact", "b.aof", "--dry-run", "--format", form]);
+        let text = run.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains("needs `databases 17`") && text.contains(what), "{run:#?}");
+    }
+}
+
+/// As Redis 5.0 writes SET, PEXPIREAT and two INCRBYFLOAT.
+#[test]
+fn an_expiry_that_an_old_log_may_have_lost_is_told() {
+    let place = Place::new();
+    let begin =
+        [command(&["SET", "k", "1"]), command(&["PEXPIREAT", "k", "4102444800000"])].concat();
+    let sums = [command(&["SET", "k", "1.5"]), command(&["SET", "k", "2"])].concat();
+    place.put("a.aof", [&*begin, &*sums].concat());
+    let told = |run: &Run| {
+        let json: serde_json::Value = serde_json::from_str(&run.stdout).expect("JSON");
+        json["lost_expiries"].clone()
+    };
+    let lost = serde_json::json!(
+        [{"of": "key", "count": 1, "part": "a.aof", "offset": begin.len()}]
+    );
+    for words in [&["compact", "a.aof", "--dry-run"][..], &["digest", "a.aof"]] {
+        let run = place.run(words);
+        assert!(run.stdout.contains("expiries: 1 key has no expiry here, and may"), "{run:#?}");
+        assert_eq!(told(&place.run(&[words, &["--json"]].concat())), lost);
+    }
+    place.put("b.aof", [&*begin, &*sums, &*begin].concat());
+    assert_eq!(told(&place.run(&["digest", "b.aof", "--json"])), serde_json::json!([]));
+}
+
+#[test]
 fn a_script_is_refused_by_name_and_place() {
     let place = Place::new();
     let script = command(&["EVAL", "return redis.call('set', KEYS[1], 1)", "1", "k"]);

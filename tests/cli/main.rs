@@ -3,11 +3,18 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+mod backup;
 mod compact;
+mod diff;
 mod input;
 mod live;
+mod log;
 mod output;
+mod prune;
+mod recover;
 mod repair;
+mod restore;
+mod shell;
 mod under_way;
 
 use std::ffi::OsStr;

@@ -18,7 +18,7 @@ fn put_large(place: &Place, name: &str, megabytes: u64, tail: &[u8]) -> fs::File
 }
 
 /// Waits for what must come; a bound against hanging.
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !is_so() {
         assert!(began.elapsed() < Duration::from_secs(60), "{what} does not come");
@@ -26,7 +26,7 @@ fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-fn start(place: &Place, args: &[&str]) -> Child {
+pub(crate) fn start(place: &Place, args: &[&str]) -> Child {
     place.command().args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 

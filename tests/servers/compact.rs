@@ -12,6 +12,7 @@ use aofkit::replay::{ReplayOptions, RouteOptions};
 use libtest_mimic::Trial;
 
 use super::apply::stream;
+use super::rdb::check;
 use super::rewrite::{one, rewritten, state};
 use crate::support::client::Reply;
 use crate::support::server::{Binary, Running, lay_out};
@@ -161,6 +162,11 @@ fn compacted(binary: &Binary, log: &Path, form: Form) -> (String, Vec<String>) {
     };
     compact(log, &options, &Silent)
         .unwrap_or_else(|error| panic!("{form} on {}: {error}", binary.line));
+    match form {
+        Form::Preamble | Form::Rdb => check(binary, &output),
+        Form::Multipart => check(binary, &output.join("appendonly.aof.1.base.rdb")),
+        Form::Aof | Form::MultipartAof => {}
+    }
     let data = tempfile::tempdir().expect("a directory");
     let mut config = vec![("appendonly", "yes")];
     match form {

@@ -101,6 +101,7 @@ pub(crate) fn said(line: Server, path: &Path) -> Told {
     let outcome = verify_path(path, &Options { servers: vec![line] }, &Silent);
     let report = match outcome.expect("the log can be read") {
         LogOutcome::Read(report) => report,
+        LogOutcome::Archive(_) => panic!("no item is an archive"),
         LogOutcome::BrokenSet { message, .. } => {
             return Told { deed: Deed::Refuses, why: message };
         }

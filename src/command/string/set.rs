@@ -1,6 +1,7 @@
 //! SET, and the commands that are SET with other words; their options, and the times they give.
 
 use super::super::apply::{Applied, Call, Unapplied};
+use super::super::lost_expiry::{begins_as_one, may_be_sum};
 use super::super::number;
 use crate::keyspace::{Db, StringValue, Value};
 use crate::server::Server;
@@ -217,6 +218,10 @@ fn store<'a>(
 pub(super) fn set(call: &mut Call<'_, '_>) -> Applied {
     let (key, value) = (call.key(), call.args[2]);
     if call.args.len() == 3 {
+        if call.notes.lost_expiries.suspicion.keys && begins_as_one(call.args[0], b"SET", value) {
+            set_number(call);
+            return Ok(());
+        }
         call.db().set(key, Value::String(StringValue::Borrowed(value)));
         return Ok(());
     }
@@ -228,6 +233,24 @@ pub(super) fn set(call: &mut Call<'_, '_>) -> Applied {
         _ => None,
     };
     store(call.db(), key, value, &options, expires_ms)
+}
+
+/// Sets a number, and notes it when it may stand for an INCRBYFLOAT, which takes no expiry away.
+fn set_number(call: &mut Call<'_, '_>) {
+    let (key, value) = (call.key(), call.args[2]);
+    let given = || Value::String(StringValue::Borrowed(value));
+    let (entry, new) = call.keyspace.db(call.db).entry(key, given);
+    if new {
+        return;
+    }
+    if entry.expires_ms().is_some()
+        && let Value::String(before) = &entry.value
+        && may_be_sum(before, value)
+    {
+        call.notes.lost_expiries.note(call.db, key, None, call.at);
+    }
+    entry.value = given();
+    entry.set_expiry(None);
 }
 
 pub(super) fn setex(call: &mut Call<'_, '_>) -> Applied {

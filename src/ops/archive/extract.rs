@@ -1,70 +1,83 @@
 //! From an archive to files.
+//!
+//! They are written out of sight and verified meanwhile, and appear when all of them are what they should be.
 
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::contents::CONTENTS;
-use super::report::{ExtractReport, Level};
-use super::unpack::unpack;
-use super::verify::{VerifyOptions, open_archive, verify_archive};
-use crate::disk::Mapping;
-use crate::disk::publish::{Existing, NewDirectory};
+use super::report::{ArchiveReport, ExtractReport, Level};
+use super::verify::{examine, open_archive};
+use crate::disk::publish::{Existing, NewDirectory, check_free};
+use crate::disk::{Mapping, Scratch, place};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 
 /// How an archive is extracted.
 #[derive(Debug, Clone)]
 pub struct ExtractOptions {
-    /// The directory that its files go to.
+    /// The directory that its files go to. It is made if it is not there.
     pub output: PathBuf,
-    /// What becomes of what stands there.
+    /// What becomes of files and directories of the archive that stand in it already.
     pub existing: Existing,
     /// Whether an archive that is not sound is extracted as far as it can be.
     pub damaged: bool,
 }
 
-/// Extracts the archive at `path`.
+/// Extracts the archive at `path`: all of it but what it says of itself. Into a directory that is there, each file and
+/// each directory at its top goes by itself, whole or not at all; else the directory appears with all that is in it.
 ///
 /// # Errors
 ///
-/// When it cannot be opened or is not sound, or the files cannot be written.
+/// - [`ErrorKind::Refused`]: it is not sound, or something stands where its files go; nothing was written.
+/// - When it cannot be opened, or the files cannot be written.
 pub fn extract(
     path: &Path,
     options: &ExtractOptions,
     progress: &dyn Progress,
 ) -> Result<ExtractReport> {
     let started = Instant::now();
-    let archive = verify_archive(path, &VerifyOptions::default(), progress)?;
-    if let Some(wrong) = archive.findings.iter().find(|finding| finding.level == Level::Error) {
-        return Err(Error::new(
-            ErrorKind::Refused,
-            format!("the archive is damaged: {}", wrong.message),
-        )
-        .at(path));
-    }
     let mapping = Mapping::open(path)?;
     let opened = open_archive(path, &mapping)?;
-    let directory = NewDirectory::create(&options.output, options.existing)?;
     let mut written = Vec::new();
-    for entry in opened.entries.iter().filter(|entry| !entry.is_directory && entry.name != CONTENTS)
+    for entry in opened.entries.iter().filter(|entry| !entry.is_directory && entry.raw != CONTENTS)
     {
-        let target = directory.path().join(&entry.name);
-        let failed = |error| Error::io("write", &target, error);
-        if let Some(parent) = target.parent() {
-            fs::create_dir_all(parent).map_err(failed)?;
-        }
-        let mut file = File::create_new(&target).map_err(failed)?;
-        unpack(entry, opened.packed(entry), |piece| file.write_all(piece)).map_err(failed)?;
-        file.sync_all().map_err(failed)?;
-        let top = entry.name.split('/').next().unwrap_or_default().to_owned();
-        if !written.contains(&top) {
-            written.push(top);
+        let top = entry.raw.split('/').next().unwrap_or_default();
+        if written.iter().all(|other| other != top) {
+            written.push(top.to_owned());
         }
     }
-    mapping.check()?;
-    directory.publish()?;
+    let is_there = options.output.symlink_metadata().is_ok();
+    if is_there && !options.output.is_dir() {
+        return Err(Error::new(ErrorKind::Usage, "this is not a directory").at(&options.output));
+    }
+    for top in &written {
+        check_free(&options.output.join(top), options.existing)?;
+    }
+    let examined = |stage: &Path| {
+        let archive = examine(path, &mapping, &opened, Some(stage), progress)?;
+        refuse_damage(&archive, options)?;
+        Ok::<_, Error>(archive)
+    };
+    let archive = if is_there {
+        let stage = Scratch::create(&options.output, ".aofkit-extract.")?;
+        let archive = examined(stage.path())?;
+        for top in &written {
+            put(
+                &stage.path().join(top),
+                &options.output.join(top),
+                options.existing,
+                stage.path(),
+            )?;
+        }
+        archive
+    } else {
+        let directory = NewDirectory::create(&options.output, Existing::Keep)?;
+        let archive = examined(directory.path())?;
+        directory.publish()?;
+        archive
+    };
     Ok(ExtractReport {
         schema: 1,
         report: "extract",
@@ -74,4 +87,36 @@ pub fn extract(
         archive,
         elapsed_s: started.elapsed().as_secs_f64(),
     })
+}
+
+/// Puts what is finished in its place; what stood there goes with the stage.
+fn put(from: &Path, to: &Path, existing: Existing, stage: &Path) -> Result<()> {
+    if from.is_dir() {
+        place::sync_directory(from)?;
+    }
+    if place::put_new(from, to)? {
+        return Ok(());
+    }
+    match existing {
+        Existing::Keep => check_free(to, existing),
+        Existing::Replace => {
+            let old = stage.join("old");
+            fs::create_dir_all(&old).map_err(|error| Error::io("create", &old, error))?;
+            place::put_instead(from, to, &old.join(from.file_name().unwrap_or_default()))
+        }
+    }
+}
+
+fn refuse_damage(archive: &ArchiveReport, options: &ExtractOptions) -> Result<()> {
+    let wrong = archive.findings.iter().find(|finding| finding.level == Level::Error);
+    match wrong {
+        Some(finding) if !options.damaged => {
+            let entry =
+                finding.entry.as_deref().map_or(String::new(), |entry| format!("{entry}: "));
+            Err(Error::new(ErrorKind::Refused, format!("{entry}{}", finding.message))
+                .at(&archive.path)
+                .help("nothing was written; `aofkit verify` says more, and --damaged extracts what there is"))
+        }
+        _ => Ok(()),
+    }
 }

@@ -1,22 +1,77 @@
-//! What was found in the commands of a file, in the words of its record.
+//! What is in the commands and the RDB of a file, in the few words that an archive keeps of it.
 
 use super::contents::FileRecord;
+use crate::aof::Fault;
 use crate::command::Tally;
+use crate::ops::verify::damage::sides;
+use crate::rdb;
 
-/// Notes in `record` what `tally` counts; `fault` is where the reading could not go on.
-pub(super) fn note(record: &mut FileRecord, tally: &Tally, fault: Option<u64>) {
-    record.commands = tally.commands;
-    record.transactions = tally.transactions.whole;
-    (record.first_time, record.last_time) = (tally.times.first, tally.times.last);
-    record.damage = match (fault, tally.transactions.open(), tally.transactions.dangling.first()) {
-        (Some(at), ..) => Some(format!("its commands cannot be read on from byte {at}")),
-        (None, Some(open), _) => {
-            Some(format!("the transaction that begins at byte {} is not whole", open.multi))
+/// What is in a file of a log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) commands: u64,
+    pub(super) rdb_keys: u64,
+    pub(super) transactions: u64,
+    pub(super) first_time: Option<i64>,
+    pub(super) last_time: Option<i64>,
+    pub(super) damage: Option<Damage>,
+}
+
+/// What is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Damage {
+    pub(super) offset: u64,
+    pub(super) what: String,
+}
+
+impl Found {
+    /// Of a file whose RDB is broken.
+    pub(super) fn broken_rdb(damage: &rdb::Damage) -> Found {
+        let what = format!("the RDB is broken: {damage}");
+        Found {
+            rdb_keys: damage.before.keys,
+            damage: Some(Damage { offset: damage.offset, what }),
+            ..Found::default()
         }
-        (None, None, Some(dangling)) => Some(format!(
-            "the transaction that begins at byte {} was never closed",
-            dangling.open.multi
-        )),
-        (None, None, None) => None,
-    };
+    }
+
+    /// Of the commands that `tally` counts from the start of a file on; `fault` is why the reading stopped.
+    pub(super) fn commands(rdb_keys: u64, mut tally: Tally, fault: Option<Fault>) -> Found {
+        tally.transactions = tally.transactions.from_start();
+        let (open, dangling) = (tally.transactions.open(), tally.transactions.dangling.first());
+        let damage = match (fault, open, dangling) {
+            (Some(fault), ..) => {
+                let (expected, found, _) = sides(fault);
+                let what = format!("the log is damaged: expected {expected}, found {found}");
+                Some(Damage { offset: fault.at() as u64, what })
+            }
+            (None, Some(open), _) => {
+                let what = "the log ends in a transaction that is not whole".to_owned();
+                Some(Damage { offset: open.multi, what })
+            }
+            (None, None, Some(dangling)) => {
+                let what = "the log has a MULTI that was never closed".to_owned();
+                Some(Damage { offset: dangling.open.multi, what })
+            }
+            (None, None, None) => None,
+        };
+        Found {
+            commands: tally.commands,
+            rdb_keys,
+            transactions: tally.transactions.whole,
+            first_time: tally.times.first,
+            last_time: tally.times.last,
+            damage,
+        }
+    }
+
+    /// Notes it in the record of the file.
+    pub(super) fn note_in(self, record: &mut FileRecord) {
+        record.commands = self.commands;
+        record.rdb_keys = self.rdb_keys;
+        record.transactions = self.transactions;
+        (record.first_time, record.last_time) = (self.first_time, self.last_time);
+        record.damage =
+            self.damage.map(|damage| format!("byte {}: {}", damage.offset, damage.what));
+    }
 }

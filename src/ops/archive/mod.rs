@@ -14,7 +14,8 @@
 //! | `writer`, `records` | the zip as it is written |
 //! | `deflate` | deflate on all cores, one stream |
 //! | `read` | the zip as it is read, its own or anybody's |
-//! | `unpack` | one entry, piece after piece |
+//! | `unpack`, `inspect` | one entry, piece after piece, and what it holds |
+//! | `own`, `sets` | an archive held against what we write, and against its manifests |
 //! | `verify` | [`verify_archive`], [`read_contents`] |
 //! | `extract` | [`extract`](extract()) |
 //! | `contents`, `names`, `method`, `found` | `aofkit.json`; names of archives; methods; what is noted of a file |
@@ -23,12 +24,15 @@ mod contents;
 mod deflate;
 mod extract;
 mod found;
+mod inspect;
 mod method;
 mod names;
+mod own;
 mod pack;
 mod read;
 mod records;
 mod report;
+mod sets;
 mod unpack;
 mod verify;
 mod writer;

@@ -7,10 +7,11 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::contents::{Arrangement, CONTENTS, Contents, FileRecord, FileRole, SCHEMA, Source};
+use super::found::Found;
 use super::method::Method;
 use super::names::archive_name;
 use super::report::{CompressReport, Phase};
-use super::verify::{VerifyOptions, verify_archive};
+use super::verify::{DAMAGE, VerifyOptions, hexadecimal, verify_archive};
 use super::writer::{Packing, Writer};
 use crate::aof::manifest::{Manifest, Role};
 use crate::aof::open::{Layout, Log, Part, PartRole, open, starts_with_rdb};
@@ -183,8 +184,7 @@ impl Packed {
         let known = self.report.contents.files.iter().any(|file| file.damage.is_some());
         let same = found.contents.as_ref() == Some(&self.report.contents);
         let wrong = found.findings.iter().find(|finding| {
-            finding.level == super::Level::Error
-                && !(known && finding.kind == super::verify::DAMAGE)
+            finding.level == super::Level::Error && !(known && finding.kind == DAMAGE)
         });
         if !same || wrong.is_some() {
             let what = wrong.map_or("what it says of itself", |finding| &finding.message);
@@ -309,7 +309,7 @@ fn write(
         let written = writer
             .add(&file.name, file.bytes, packing, |bytes| progress.advance(bytes))
             .map_err(failed)?;
-        record.sha256 = written.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+        record.sha256 = hexadecimal(&written.sha256);
         record.packed_bytes = written.packed_bytes;
         record.packed_crc32 = written.packed_crc32;
     }
@@ -413,30 +413,24 @@ fn look(file: &Packable<'_>, progress: &dyn Progress) -> Result<FileRecord> {
     };
     let Some(part) = file.part else { return Ok(record) };
     let mut start = 0;
+    let mut rdb_keys = 0;
     if starts_with_rdb(file.bytes) {
         match rdb::walk(file.bytes, &mut rdb::Ignore, progress) {
             Ok(walk) => {
-                record.rdb_keys = walk.keys;
+                rdb_keys = walk.keys;
                 start = usize::try_from(walk.len).unwrap_or(file.bytes.len());
             }
             Err(damage) => {
                 part.mapping.check()?;
-                record.rdb_keys = damage.before.keys;
-                record.damage =
-                    Some(format!("the RDB is broken at byte {}: {damage}", damage.offset));
+                Found::broken_rdb(&damage).note_in(&mut record);
                 return Ok(record);
             }
         }
     }
     let touch = |range| part.mapping.prefault(range);
-    let mut scanned = scan_parallel(file.bytes, start, Tally::default, touch, progress);
-    scanned.sink.transactions = scanned.sink.transactions.from_start();
+    let scanned = scan_parallel(file.bytes, start, Tally::default, touch, progress);
     part.mapping.check()?;
-    super::found::note(
-        &mut record,
-        &scanned.sink,
-        scanned.stop.fault.map(|fault| fault.at() as u64),
-    );
+    Found::commands(rdb_keys, scanned.sink, scanned.stop.fault).note_in(&mut record);
     Ok(record)
 }
 

@@ -17,12 +17,12 @@ use crate::escape::steers;
 pub(super) struct Located {
     /// The name, made printable.
     pub(super) name: String,
+    /// The name as it is.
+    pub(super) raw: String,
     pub(super) method: Method,
     pub(super) crc32: u32,
     /// The bytes that it declares to hold, unpacked.
     pub(super) bytes: u64,
-    /// Where its local header begins.
-    pub(super) offset: u64,
     /// Where its packed bytes are.
     pub(super) packed: Range<usize>,
     pub(super) is_directory: bool,
@@ -223,10 +223,10 @@ impl<'a> Opened<'a> {
         let index = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
         self.entries.push(Located {
             name,
+            raw: String::from_utf8_lossy(raw).into_owned(),
             method,
             crc32: record.crc32(),
             bytes,
-            offset: record.local_header_offset(),
             packed: index(start)..index(end),
             is_directory,
         });

@@ -1,12 +1,18 @@
 //! Is an archive whole, and what is in it?
 
-use std::path::Path;
+use std::fs::{self, File};
+use std::io::{Read as _, Write};
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::contents::{CONTENTS, CONTENTS_BYTES, Contents};
+use rayon::prelude::*;
+
+use super::contents::{Arrangement, CONTENTS, CONTENTS_BYTES, Contents, FileRole};
+use super::inspect::{Expected, Inspected, Inspector, kept_failed};
 use super::read::{Located, Opened, is_zip, open_zip};
 use super::report::{ArchiveFinding, ArchiveReport, EntryKind, EntryReport, Level};
 use super::unpack::unpack;
+use super::{own, sets};
 use crate::disk::Mapping;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
@@ -18,19 +24,17 @@ pub(super) const DAMAGE: &str = "damage";
 #[derive(Debug, Clone, Default)]
 pub struct VerifyOptions {}
 
-/// Whether the file at `path` is a zip, by its first bytes.
-///
-/// # Errors
-///
-/// When it cannot be opened.
-pub fn is_archive(path: &Path) -> Result<bool> {
-    if path.is_dir() {
-        return Ok(false);
-    }
-    Ok(is_zip(Mapping::open(path)?.bytes()))
+/// Whether the file at `path` is a zip, by its first bytes. What cannot be opened is none.
+pub fn is_archive(path: &Path) -> bool {
+    let mut magic = [0; 4];
+    // Opening a pipe would wait for a writer.
+    path.is_file()
+        && File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok()
+        && is_zip(&magic)
 }
 
-/// Verifies the archive at `path`, and what is in it, without writing it anywhere.
+/// Verifies the archive at `path`, and what is in it, without writing it anywhere (but for an RDB, see
+/// [`inspect`](super::inspect)).
 ///
 /// # Errors
 ///
@@ -41,18 +45,59 @@ pub fn verify_archive(
     progress: &dyn Progress,
 ) -> Result<ArchiveReport> {
     let _ = options;
-    let started = Instant::now();
     let mapping = Mapping::open(path)?;
     let opened = open_archive(path, &mapping)?;
-    progress.phase("verify", opened.entries.iter().map(|entry| entry.bytes).sum());
+    examine(path, &mapping, &opened, None, progress)
+}
+
+/// Reads everything that is in an archive. With a `stage`, the files are written below it meanwhile.
+pub(super) fn examine(
+    path: &Path,
+    mapping: &Mapping,
+    opened: &Opened<'_>,
+    stage: Option<&Path>,
+    progress: &dyn Progress,
+) -> Result<ArchiveReport> {
+    let started = Instant::now();
+    progress.phase(
+        "verify",
+        opened.entries.iter().fold(0, |sum, entry| entry.bytes.saturating_add(sum)),
+    );
     let mut findings = opened.findings.clone();
-    let contents = contents_of(&opened, &mut findings);
-    let mut entries = Vec::new();
-    for entry in &opened.entries {
-        entries.push(read_entry(&opened, entry, &mut findings, progress));
-    }
+    let contents = contents_of(opened, &mut findings);
+    let read = opened
+        .entries
+        .par_iter()
+        .map(|entry| {
+            let expected = expected(entry, contents.as_ref());
+            read_entry(opened, entry, expected, stage, progress)
+        })
+        .collect::<Result<Vec<Read>>>()?;
     mapping.check()?;
-    let sum = |of: fn(&EntryReport) -> u64| entries.iter().map(of).sum();
+    let mut manifests = Vec::new();
+    let mut entries = Vec::new();
+    for (entry, read) in opened.entries.iter().zip(read) {
+        findings.extend(read.findings);
+        manifests.extend(read.manifest.map(|bytes| (entry.name.clone(), bytes)));
+        entries.push(read.report);
+    }
+    let found: Vec<_> = manifests.iter().map(|(name, bytes)| sets::Found { name, bytes }).collect();
+    sets::check(&found, &entries, &mut findings);
+    if let Some(contents) = &contents {
+        own::records(opened, contents, &mut findings);
+        own::files(opened, contents, &entries, &mut findings);
+    }
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
+    let sum = |of: fn(&EntryReport) -> u64| {
+        entries.iter().fold(0, |sum: u64, entry| sum.saturating_add(of(entry)))
+    };
+    let found_layout = match entries.iter().find(|entry| entry.kind == EntryKind::Log) {
+        _ if !manifests.is_empty() => Some(Arrangement::MultiPart),
+        Some(_) => Some(Arrangement::SingleFile),
+        None => {
+            entries.iter().any(|entry| entry.kind == EntryKind::Rdb).then_some(Arrangement::RdbFile)
+        }
+    };
     Ok(ArchiveReport {
         path: path.to_owned(),
         sound: findings.iter().all(|finding| finding.level < Level::Error),
@@ -61,12 +106,28 @@ pub fn verify_archive(
         bytes: sum(|entry| entry.bytes),
         commands: sum(|entry| entry.commands),
         rdb_keys: sum(|entry| entry.rdb_keys),
-        layout: contents.as_ref().map(|contents| contents.layout),
+        layout: contents.as_ref().map(|contents| contents.layout).or(found_layout),
         contents,
         entries,
         findings,
         elapsed_s: started.elapsed().as_secs_f64(),
     })
+}
+
+/// What an entry should hold, by what the archive says of itself, or by its name.
+fn expected(entry: &Located, contents: Option<&Contents>) -> Expected {
+    if entry.raw == CONTENTS && contents.is_some() {
+        return Expected::Contents;
+    }
+    let record =
+        contents.and_then(|contents| contents.files.iter().find(|file| file.name == entry.raw));
+    match record.map(|record| record.role) {
+        Some(FileRole::Manifest) => Expected::Manifest,
+        Some(FileRole::Single | FileRole::Base | FileRole::Incr) => Expected::Log,
+        None if entry.raw.ends_with(".manifest") => Expected::Manifest,
+        None if entry.raw.ends_with(".aof") || entry.raw.ends_with(".rdb") => Expected::Log,
+        None => Expected::Anything,
+    }
 }
 
 /// What the archive at `path` says of itself; `None` of one that aofkit did not make. Nothing else of it is read,
@@ -94,7 +155,7 @@ pub(super) fn contents_of(
     opened: &Opened<'_>,
     findings: &mut Vec<ArchiveFinding>,
 ) -> Option<Contents> {
-    let entry = opened.entries.iter().find(|entry| entry.name == CONTENTS)?;
+    let entry = opened.entries.iter().find(|entry| entry.raw == CONTENTS)?;
     let wrong = |what: String| ArchiveFinding::new(Level::Error, "contents", what).entry(CONTENTS);
     if entry.bytes > CONTENTS_BYTES {
         findings.push(wrong(format!("it is longer than {CONTENTS_BYTES} bytes")));
@@ -119,42 +180,88 @@ pub(super) fn contents_of(
     }
 }
 
+/// What came of one entry.
+struct Read {
+    report: EntryReport,
+    findings: Vec<ArchiveFinding>,
+    manifest: Option<Vec<u8>>,
+}
+
 fn read_entry(
     opened: &Opened<'_>,
     entry: &Located,
-    findings: &mut Vec<ArchiveFinding>,
+    expected: Expected,
+    stage: Option<&Path>,
     progress: &dyn Progress,
-) -> EntryReport {
-    let mut report = EntryReport {
-        name: entry.name.clone(),
-        method: entry.method,
-        kind: EntryKind::Other,
-        bytes: 0,
-        packed_bytes: entry.packed.len() as u64,
-        crc32: 0,
-        sha256: String::new(),
-        commands: 0,
-        rdb_keys: 0,
-        transactions: 0,
-        first_time: None,
-        last_time: None,
+) -> Result<Read> {
+    let mut findings = Vec::new();
+    let mut error = |kind, what: String| {
+        findings.push(ArchiveFinding::new(Level::Error, kind, what).entry(&entry.name));
     };
+    let mut file = match stage {
+        Some(stage) if !entry.is_directory && entry.raw != CONTENTS => Some(create(stage, entry)?),
+        _ => None,
+    };
+    let mut inspector = Inspector::new(expected);
+    let mut written: Result<()> = Ok(());
     let unpacked = unpack(entry, opened.packed(entry), |piece| {
+        if let Some((file, path)) = &mut file
+            && let Err(error) = file.write_all(piece)
+        {
+            written = Err(Error::io("write", &*path, error));
+            return Err(std::io::ErrorKind::Other.into());
+        }
         progress.advance(piece.len() as u64);
-        Ok(())
+        inspector.take(piece)
     });
-    let Ok(unpacked) = unpacked else { return report };
-    report.bytes = unpacked.bytes;
-    report.crc32 = unpacked.crc32;
-    report.sha256 = unpacked.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
-    if let Some(fault) = &unpacked.fault {
-        findings.push(
-            ArchiveFinding::new(Level::Error, "packed-bytes", fault.clone()).entry(&entry.name),
-        );
+    written?;
+    let unpacked = unpacked.map_err(kept_failed)?;
+    if let Some((file, path)) = file {
+        file.sync_all().map_err(|error| Error::io("write", path, error))?;
+    }
+    let is_whole = unpacked.fault.is_none();
+    if let Some(fault) = unpacked.fault {
+        error("packed-bytes", fault);
     } else if unpacked.crc32 != entry.crc32 {
         let what =
             format!("its CRC-32 is {:08x}, and should be {:08x}", unpacked.crc32, entry.crc32);
-        findings.push(ArchiveFinding::new(Level::Error, "crc32", what).entry(&entry.name));
+        error("crc32", what);
     }
-    report
+    let Inspected { kind, found, manifest } = inspector.finish()?;
+    // Of what is cut short anyway, nothing more needs to be said.
+    if let Some(damage) = found.damage.filter(|_| is_whole) {
+        let finding = ArchiveFinding::new(Level::Error, DAMAGE, damage.what);
+        let help = "the archive holds it so; extract it with --damaged, and `aofkit repair` mends what can be";
+        findings.push(finding.entry(&entry.name).offset(damage.offset).help(help));
+    }
+    let report = EntryReport {
+        name: entry.name.clone(),
+        method: entry.method,
+        kind: if entry.is_directory { EntryKind::Directory } else { kind },
+        bytes: unpacked.bytes,
+        packed_bytes: entry.packed.len() as u64,
+        crc32: unpacked.crc32,
+        sha256: hexadecimal(&unpacked.sha256),
+        commands: found.commands,
+        rdb_keys: found.rdb_keys,
+        transactions: found.transactions,
+        first_time: found.first_time,
+        last_time: found.last_time,
+    };
+    Ok(Read { report, findings, manifest })
+}
+
+/// Creates the file of an entry below `stage`. Its name does not lead out: [`open_zip`] lets none through that does.
+fn create(stage: &Path, entry: &Located) -> Result<(File, PathBuf)> {
+    let path = stage.join(&entry.raw);
+    let failed = |error| Error::io("write", &path, error);
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).map_err(failed)?;
+    }
+    let file = File::create_new(&path).map_err(failed)?;
+    Ok((file, path))
+}
+
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -7,6 +7,8 @@
 pub mod report;
 mod room;
 mod stage;
+#[cfg(test)]
+mod tests;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -91,3 +91,51 @@ pub(super) fn check(directory: &Path, needed: u64) -> Result<u64> {
     }
     Ok(free)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::aof::open::open;
+
+    /// What is estimated for a log of these bytes.
+    fn estimated(bytes: &[u8], method: Method) -> u64 {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.aof");
+        fs::write(&path, bytes).unwrap();
+        let log = open(&path).unwrap();
+        estimate(&log, &[bytes.len() as u64], method)
+    }
+
+    #[test]
+    fn the_estimate_follows_what_is_in_the_log() {
+        const LEN: u64 = 8 << 20;
+        let even = vec![b'x'; 8 << 20];
+        // splitmix64: what nothing can pack.
+        let noise: Vec<u8> = (1..=LEN / 8)
+            .flat_map(|n| {
+                let mut x = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+                x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+                (x ^ (x >> 31)).to_le_bytes()
+            })
+            .collect();
+        assert!(estimated(&even, Method::Deflate) < LEN / 20);
+        assert!(estimated(&noise, Method::Deflate) >= LEN);
+        assert!(estimated(&even, Method::Store) >= LEN);
+        let half = [&even[..4 << 20], &noise[..4 << 20]].concat();
+        let found = estimated(&half, Method::Zstd);
+        assert!((LEN / 2..LEN / 2 * 5 / 4).contains(&found), "{found}");
+        // Smaller than the sample.
+        assert!(estimated(&even[..1000], Method::Deflate) >= 1000);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        assert!(check(directory.path(), 1).is_ok());
+        let error = check(directory.path(), u64::MAX).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused);
+    }
+}

@@ -20,7 +20,8 @@ pub use form::Form;
 pub use report::{Carried, CompactReport, Failed, Keys, Phase, Reclaimed, TornEnd};
 
 use self::output::{Output, Style};
-use self::share::{Counted, Made, make};
+pub(crate) use self::share::Made;
+use self::share::{Counted, make};
 use crate::aof::manifest::{Entry, Manifest, Role};
 use crate::aof::open::{Layout, Log, open};
 use crate::disk::publish::{Existing, NewDirectory, NewFile, check_free};
@@ -29,14 +30,15 @@ use crate::escape::Shown;
 use crate::keyspace::fingerprint::Detail;
 use crate::keyspace::from_rdb::Beside;
 use crate::keyspace::{Functions, Keyspace};
+use crate::ops::lost_expiry::lost_expiries;
 use crate::ops::memory::Memory;
 use crate::progress::Progress;
+use crate::rdb::Target;
 use crate::rdb::write::{self, Feature, Notes};
-use crate::rdb::{Kind, Target};
 use crate::replay::{
     Happened, ReplayOptions, RouteOptions, Routed, Routing, is_sample, replay, route,
 };
-use crate::server::{Product, Server, redis, valkey};
+use crate::server::{DEFAULT_DATABASES, Product, Server, redis, valkey};
 
 /// How a log is compacted.
 #[derive(Debug, Clone)]
@@ -78,20 +80,44 @@ pub fn compact(path: &Path, options: &Options, progress: &dyn Progress) -> Resul
     }
     let log = open(path)?;
     let mut phases = Phases::default();
-    let memory = Memory::default();
     let routing = phases.time("route", || route(&log, &options.route, progress))?;
-    let routed = routing.whole();
+    write_from(&log, &routing, options, (phases, started), progress)
+}
+
+/// Writes the data set that `source` gives, which was made of `log`, as a compaction of that would be written.
+///
+/// # Errors
+///
+/// As [`compact`].
+pub(crate) fn write_data_set(
+    log: &Log,
+    source: &dyn Source,
+    options: &Options,
+    progress: &dyn Progress,
+) -> Result<CompactReport> {
+    write_from(log, source, options, (Phases::default(), Instant::now()), progress)
+}
+
+fn write_from(
+    log: &Log,
+    source: &dyn Source,
+    options: &Options,
+    (mut phases, started): (Phases, Instant),
+    progress: &dyn Progress,
+) -> Result<CompactReport> {
+    let memory = Memory::default();
+    let routed = source.whole();
     memory.look();
-    let form = options.form.unwrap_or_else(|| Form::of(&log, routed.commands));
-    let mut server = server_for(&log, form, options)?;
+    let form = options.form.unwrap_or_else(|| Form::of(log, routed.commands));
+    let mut server = server_for(log, form, options)?;
     if options.server.is_none() && !server.has_redis(7, 0) && routed.has_functions()? {
         server = raised(server, Feature::Functions).unwrap_or(server);
     }
     loop {
         let job = Job {
-            path,
-            log: &log,
-            routing: &routing,
+            path: &log.path,
+            log,
+            source,
             form,
             style: style_for(form, server, options)?,
             beside: beside(routed, form, server, options)?,
@@ -187,11 +213,55 @@ fn style_for(form: Form, server: Server, options: &Options) -> Result<Style> {
     Ok(Style::Rdb { target, options: options_for, notes })
 }
 
+/// What is made of a share.
+pub(crate) type MakeShare<'m> =
+    dyn for<'a> Fn(usize, &mut Keyspace<'a>) -> Result<Made> + Sync + 'm;
+
+/// What takes that, in the order of shares.
+pub(crate) type TakeShare<'t> = dyn FnMut(usize, Made) -> Result<()> + Send + 't;
+
+/// Where the shares of a data set come from.
+pub(crate) trait Source: Sync {
+    /// The log that what there is beside keys comes from.
+    fn whole(&self) -> &Routed<'_>;
+
+    /// Makes every share and hands it over.
+    fn shares(
+        &self,
+        replay: &ReplayOptions,
+        progress: &dyn Progress,
+        make: &MakeShare<'_>,
+        take: &mut TakeShare<'_>,
+    ) -> Result<Happened>;
+}
+
+impl Source for Routing<'_> {
+    fn whole(&self) -> &Routed<'_> {
+        Routing::whole(self)
+    }
+
+    fn shares(
+        &self,
+        options: &ReplayOptions,
+        progress: &dyn Progress,
+        make: &MakeShare<'_>,
+        take: &mut TakeShare<'_>,
+    ) -> Result<Happened> {
+        let mut happened = Happened::default();
+        self.each(progress, |routed| {
+            progress.phase("replay", routed.replayed_bytes());
+            happened.join(replay(routed, options, progress, make, &mut *take)?);
+            Ok(())
+        })?;
+        Ok(happened)
+    }
+}
+
 /// A compaction into one form for one server.
 struct Job<'j> {
     path: &'j Path,
     log: &'j Log,
-    routing: &'j Routing<'j>,
+    source: &'j dyn Source,
     form: Form,
     style: Style,
     beside: Beside<'j>,
@@ -245,8 +315,7 @@ impl Job<'_> {
     ) -> Result<Done> {
         let mut output = Output::new(file, path, &self.style, &self.beside);
         let mut counted = Counted::default();
-        let mut happened = Happened::default();
-        let whole = self.routing.whole();
+        let whole = self.source.whole();
         let made = |share, keyspace: &mut Keyspace<'_>| {
             let (filter, is_sample) = (&self.options.filter, is_sample(whole, share));
             make(keyspace, filter, self.detail(), &self.style, &self.unfit, is_sample)
@@ -259,13 +328,8 @@ impl Job<'_> {
             output.add(made.pieces)
         };
         let mut take = take;
-        phases.time("replay", || {
-            self.routing.each(progress, |routed| {
-                progress.phase("replay", routed.replayed_bytes());
-                happened.join(replay(routed, &self.replay, progress, made, &mut take)?);
-                Ok(())
-            })
-        })?;
+        let happened = phases
+            .time("replay", || self.source.shares(&self.replay, progress, &made, &mut take))?;
         let bytes = phases.time("join", || output.finish())?;
         Ok(Done { counted, happened, bytes })
     }
@@ -291,7 +355,11 @@ impl Job<'_> {
         }
         let (found, functions) = phases.time("check", || {
             let log = open(path)?;
-            let read = RouteOptions { slice: None, ..self.options.route.clone() };
+            let read = RouteOptions {
+                key_specs: self.options.route.key_specs.clone(),
+                memory: self.options.route.memory,
+                ..RouteOptions::default()
+            };
             let routing = route(&log, &read, progress)?;
             let mut found = Counted::default();
             let everything = Filter::default();
@@ -414,24 +482,27 @@ impl Job<'_> {
                 Style::Commands(server) => server.to_string(),
                 Style::Rdb { target, .. } => target.to_string(),
             },
-            commands_before: self.routing.whole().commands,
-            commands_flushed: self.routing.whole().dead_commands,
-            rdb_keys_before: self.routing.whole().rdb_keys,
+            commands_before: self.source.whole().commands,
+            commands_flushed: self.source.whole().dead_commands,
+            rdb_keys_before: self.source.whole().rdb_keys,
             bytes_before: self.log.bytes(),
             bytes_after: bytes,
             keys: (counted.keys.iter())
-                .map(|((db, kind), keys)| Keys { db: *db, kind: name_of(*kind), keys: *keys })
+                .map(|((db, kind), keys)| Keys { db: *db, kind: *kind, keys: *keys })
                 .collect(),
+            databases_needed: (counted.keys.keys().map(|(db, _)| u64::from(*db) + 1).max())
+                .filter(|needed| *needed > DEFAULT_DATABASES),
             keys_with_expiry: counted.with_expiry,
-            reclaimed: reclaimed(&happened, &counted, self.routing.whole().sampling()),
+            reclaimed: reclaimed(&happened, &counted, self.source.whole().sampling()),
             functions: self.beside.functions.len() as u64,
             left_out: counted.left_out,
             failed: failed.collect(),
             carried: carried.collect(),
             relative_times: happened.notes.relative_times,
+            lost_expiries: lost_expiries(&happened, self.log),
             passed_fields: happened.notes.passed_fields,
             fields_expire: self.replay.fields_expire_ms.is_some(),
-            torn: self.routing.whole().torn.map(|torn| TornEnd {
+            torn: self.source.whole().torn.map(|torn| TornEnd {
                 offset: torn.at,
                 bytes: torn.bytes,
                 transaction: torn.transaction,
@@ -464,17 +535,4 @@ fn reclaimed(happened: &Happened, counted: &Counted, sampling: usize) -> Vec<Rec
     });
     all.truncate(PREFIXES);
     all
-}
-
-/// A type as TYPE names it.
-fn name_of(kind: Kind) -> &'static str {
-    match kind {
-        Kind::String => "string",
-        Kind::List => "list",
-        Kind::Set => "set",
-        Kind::Zset => "zset",
-        Kind::Hash => "hash",
-        Kind::Stream => "stream",
-        Kind::Module => "module",
-    }
 }

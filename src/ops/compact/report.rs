@@ -6,6 +6,8 @@ use serde::Serialize;
 
 use super::filter::LeftOut;
 use super::form::Form;
+use crate::ops::lost_expiry::LostExpiry;
+use crate::rdb::Kind;
 
 /// What a compaction did, or would do.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -32,7 +34,9 @@ pub struct CompactReport {
     pub bytes_after: u64,
     /// Keys, by database and type.
     pub keys: Vec<Keys>,
-    /// Of these, keys that expire.
+    /// How many databases the server needs that loads the result, where that is more than its default of 16.
+    pub databases_needed: Option<u64>,
+    /// Keys that expire.
     pub keys_with_expiry: u64,
     /// By the first word of keys' names, where most was reclaimed; an estimate from a sixteenth of the keys where
     /// the log has 64 MiB or more.
@@ -47,6 +51,8 @@ pub struct CompactReport {
     pub carried: Vec<Carried>,
     /// Times that were relative to when a command was run.
     pub relative_times: u64,
+    /// Keys and fields whose expiry the log may have lost.
+    pub lost_expiries: Vec<LostExpiry>,
     /// How often a command looked at a field of a hash that expires. Redis since 7.4 does not see a field whose
     /// time has passed when it loads the log, Valkey does.
     pub passed_fields: u64,
@@ -73,7 +79,7 @@ pub struct Keys {
     pub db: u32,
     /// The type, as TYPE names it.
     #[serde(rename = "type")]
-    pub kind: &'static str,
+    pub kind: Kind,
     /// How many.
     pub keys: u64,
 }

@@ -17,7 +17,7 @@ use crate::rewrite::rdb::{KeyError, write_key};
 use crate::server::Server;
 
 /// What was made of a share.
-pub(super) struct Made {
+pub(crate) struct Made {
     pub(super) pieces: Vec<Piece>,
     pub(super) counted: Counted,
 }
@@ -47,7 +47,7 @@ impl Counted {
         };
         self.fingerprint.add_sum(carried);
         self.whole.add_sum(whole);
-        *self.keys.entry((db, kind_of(&entry.value))).or_default() += 1;
+        *self.keys.entry((db, entry.value.kind())).or_default() += 1;
         self.with_expiry += u64::from(entry.expires_ms().is_some());
     }
 
@@ -203,19 +203,6 @@ fn each<'a>(
         }
     }
     Ok(())
-}
-
-/// What a key holds. What is carried because it is not understood counts as a module's value.
-fn kind_of(value: &Value<'_>) -> Kind {
-    match value {
-        Value::String(_) => Kind::String,
-        Value::List(_) => Kind::List,
-        Value::Set(_) => Kind::Set,
-        Value::Zset(_) => Kind::Zset,
-        Value::Hash(_) => Kind::Hash,
-        Value::Stream(_) => Kind::Stream,
-        Value::Module(_) | Value::Opaque(_) => Kind::Module,
-    }
 }
 
 #[cfg(test)]

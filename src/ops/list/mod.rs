@@ -99,6 +99,9 @@ pub fn verify(listed: &mut Listed, progress: &dyn Progress) {
             if let Some(contents) = &report.contents {
                 listed.set_made(contents);
             }
+            if listed.state == State::Damaged {
+                return;
+            }
             listed.state = if report.sound { State::Sound } else { State::Damaged };
             let worst = report.findings.iter().find(|finding| finding.level == Level::Error);
             listed.message = worst.map(|finding| match &finding.entry {
@@ -131,6 +134,13 @@ impl Listed {
             last_time: contents.last_time(),
             fingerprint: contents.fingerprint.clone(),
         });
+        // One that is whole in itself, but of a log that was not: it is no backup that could be relied on.
+        let known =
+            contents.files.iter().find_map(|file| Some((&file.name, file.damage.as_ref()?)));
+        if let Some((name, damage)) = known {
+            self.state = State::Damaged;
+            self.message = Some(format!("{name} was damaged when it was packed: {damage}"));
+        }
     }
 
     fn set_unreadable(&mut self, error: &Error) {

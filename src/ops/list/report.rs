@@ -85,7 +85,7 @@ pub struct Made {
 pub enum State {
     /// Verified just now, and whole.
     Sound,
-    /// Verified just now, and damaged.
+    /// Verified just now, and damaged; or of a log that was damaged when it was packed.
     Damaged,
     /// A backup, which got its name only after it was read back and found whole. What the disk did since is not known.
     ReadBack,

@@ -6,7 +6,6 @@
 
 pub mod plan;
 pub mod report;
-mod write;
 
 use std::path::{Path, PathBuf};
 
@@ -14,9 +13,9 @@ pub use plan::{Dropped, Plan, Why};
 pub use report::RepairReport;
 
 use crate::aof::open::open;
-use crate::disk::holders::writers;
 use crate::disk::publish::Existing;
 use crate::error::{Error, ErrorKind, Result};
+use crate::ops::kept::{self, Place, place_of};
 use crate::ops::survey::survey;
 use crate::progress::Progress;
 use crate::units::{Bytes, Count};
@@ -104,13 +103,18 @@ pub fn repair(path: &Path, options: &Options, progress: &dyn Progress) -> Result
     match &options.output {
         Output::DryRun => {}
         Output::New(new) => {
-            write::to_new(&log, &plan, new, options.existing(), progress)?;
+            let place = Place { path: new, existing: options.existing(), like: None };
+            kept::write(&log, &plan.kept(), place, &|_| Ok(()), progress)?;
             report.written = Some(new.clone());
         }
         Output::InPlace => {
-            refuse_beside_a_writer(log.parts.last().map_or(path, |part| &part.path), options)?;
-            let backup = write::in_place(&log, &plan, progress)?;
-            report.written = Some(write::place_of(&log));
+            if !options.force {
+                kept::refuse_beside_a_writer(&log)?;
+            }
+            let write =
+                |place: Place<'_>| kept::write(&log, &plan.kept(), place, &|_| Ok(()), progress);
+            let backup = kept::replace(&log, write)?;
+            report.written = Some(place_of(&log));
             report.backup = Some(backup);
         }
     }
@@ -135,17 +139,4 @@ fn check_limits(plan: &Plan, options: &Options, path: &Path) -> Result<()> {
         ));
     }
     Ok(())
-}
-
-fn refuse_beside_a_writer(path: &Path, options: &Options) -> Result<()> {
-    let writers = writers(path);
-    match writers.first() {
-        Some(writer) if !options.force => Err(Error::new(
-            ErrorKind::Refused,
-            format!("process {} ({}) has it open for writing", writer.pid, writer.program),
-        )
-        .at(path)
-        .help("stop that server first (SHUTDOWN NOSAVE keeps the files as they are), or repair to a new file with --output")),
-        _ => Ok(()),
-    }
 }

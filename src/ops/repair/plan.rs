@@ -12,6 +12,7 @@ use crate::command::transactions_seen::{Open, Transactions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::Shown;
 use crate::ops::islands::{Island, islands};
+use crate::ops::kept::Kept;
 use crate::ops::survey::{Preamble, Survey};
 use crate::progress::Silent;
 use crate::units::Count;
@@ -69,6 +70,12 @@ pub enum Why {
 }
 
 impl Plan {
+    /// What stays of each part.
+    pub fn kept(&self) -> Vec<Kept> {
+        let kept = |part: &PartPlan| Kept { stays: part.stays, ranges: part.keep.clone() };
+        self.parts.iter().map(kept).collect()
+    }
+
     /// Whether no byte goes.
     pub fn keeps_everything(&self) -> bool {
         self.parts.iter().all(|part| part.stays && part.dropped.is_empty())

@@ -141,7 +141,7 @@ impl Intact {
 }
 
 /// What was expected, what was found, and in which argument.
-fn sides(fault: Fault) -> (String, String, Option<u32>) {
+pub(crate) fn sides(fault: Fault) -> (String, String, Option<u32>) {
     match fault {
         Fault::Short { claim: Some(claim), .. } => (
             format!(

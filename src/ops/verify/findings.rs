@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::damage::{DamageReport, describe};
-use super::judge::{DEFAULT_DATABASES, Outcome, Verdict};
+use super::judge::{Outcome, Verdict};
 use crate::aof::open::{Layout, Log, OtherKind};
 use crate::command::tally::Seen;
 use crate::command::{CommandId, Role};
 use crate::escape::Shown;
 use crate::ops::survey::{Preamble, Survey};
+use crate::server::DEFAULT_DATABASES;
 use crate::units::{Bytes, Count};
 
 /// How much a finding matters.

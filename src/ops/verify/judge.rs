@@ -14,7 +14,7 @@ use crate::command::{CommandId, Tally};
 use crate::escape::Shown;
 use crate::ops::survey::{Preamble, Survey};
 use crate::rdb::{self, DamageKind, Magic};
-use crate::server::{Product, Server};
+use crate::server::{DEFAULT_DATABASES, Product, Server};
 use crate::units::Bytes;
 
 /// What a server does with a log.
@@ -116,9 +116,6 @@ fn judge(log: &Log, readings: &[Readings<'_>], server: Server) -> Verdict {
         .map(|number| format!("if `databases` is above {number} (default {DEFAULT_DATABASES})"));
     verdict(Outcome::Loads, None, None, condition)
 }
-
-/// The default of the servers' `databases`.
-pub(super) const DEFAULT_DATABASES: u64 = 16;
 
 fn highest_rdb_database(readings: &[Readings<'_>]) -> Option<u64> {
     let surveys = readings.iter().map(|readings| readings.survey);

@@ -18,6 +18,7 @@ pub use report::{LogOutcome, LogReport, VerifyReport};
 
 use crate::aof::open::{Log, try_open};
 use crate::error::Result;
+use crate::ops::archive;
 use crate::ops::survey::{Survey, survey};
 use crate::progress::Progress;
 use crate::server::{KNOWN, Server};
@@ -48,13 +49,17 @@ pub fn verify(paths: &[PathBuf], options: &Options, progress: &dyn Progress) -> 
     VerifyReport::new(logs, started.elapsed())
 }
 
-/// Verifies one path.
+/// Verifies one path: a log, an RDB, or a zip with a log in it.
 ///
 /// # Errors
 ///
 /// When the path cannot be opened as a log, or changes while it is read.
 pub fn verify_path(path: &Path, options: &Options, progress: &dyn Progress) -> Result<LogOutcome> {
     let started = Instant::now();
+    if archive::is_archive(path) {
+        let report = archive::verify_archive(path, &archive::VerifyOptions::default(), progress)?;
+        return Ok(LogOutcome::Archive(Box::new(report)));
+    }
     let log = match try_open(path)? {
         Ok(log) => log,
         Err(broken) => return Ok(LogOutcome::broken(path, broken)),

@@ -11,6 +11,7 @@ use super::judge::Verdict;
 use crate::aof::broken_set::BrokenSet;
 use crate::aof::open::{HistoryFile, Layout, Log, OtherFile, PartRole};
 use crate::error::Error;
+use crate::ops::archive::ArchiveReport;
 use crate::ops::survey::{Preamble, Survey};
 use crate::rdb;
 
@@ -33,6 +34,8 @@ pub struct VerifyReport {
 pub enum LogOutcome {
     /// It was read; the report says what was found.
     Read(Box<LogReport>),
+    /// It is a zip, and was read with all that is in it.
+    Archive(Box<ArchiveReport>),
     /// No server loads this set, whatever its parts hold.
     BrokenSet {
         /// The path as given.

@@ -1,6 +1,6 @@
 //! Files of real servers, held against the commands that made them: see testdata/rdb/README.md.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::*;
@@ -196,12 +196,40 @@ fn files_of_clusters_tell_their_slots() {
     }
 }
 
-#[test]
-fn every_cut_of_a_real_file_is_told() {
-    for name in ["redis-6.2.5-types.rdb", "redis-8.2.3-types.rdb", "valkey-9.1.2-types.rdb"] {
-        let bytes = file(name);
-        for len in 0..bytes.len() {
-            assert!(damage(&bytes[..len]).kind.is_short(), "{name}: {len}");
+/// Every file below `directory`, whatever it holds.
+fn files_below(directory: &Path, found: &mut Vec<std::path::PathBuf>) {
+    for entry in std::fs::read_dir(directory).expect("the test data can be listed") {
+        let path = entry.expect("the test data can be listed").path();
+        if path.is_dir() {
+            files_below(&path, found);
+        } else {
+            found.push(path);
         }
     }
+}
+
+#[test]
+fn a_file_that_is_cut_anywhere_is_told_to_end_too_early_and_where() {
+    let mut paths = Vec::new();
+    files_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata"), &mut paths);
+    let mut sound = BTreeSet::new();
+    for path in paths {
+        let bytes = std::fs::read(&path).expect("a file");
+        let Ok(whole) = walk(&bytes, &mut Ignore, &Silent) else {
+            continue; // No RDB, or one that is damaged already.
+        };
+        if !sound.insert(bytes[..usize::try_from(whole.len).unwrap()].to_vec()) {
+            continue;
+        }
+        for cut in 0..whole.len {
+            let damage = damage(&bytes[..usize::try_from(cut).unwrap()]);
+            let DamageKind::Short { needed, left } = damage.kind else {
+                panic!("{} cut at byte {cut}: {damage}", path.display());
+            };
+            // What is there of it reaches up to the cut.
+            assert_eq!(damage.offset + left, cut, "{}: {damage}", path.display());
+            assert!(needed > left, "{}: {damage}", path.display());
+        }
+    }
+    assert!(sound.len() >= 30, "{} sound RDBs are found", sound.len());
 }

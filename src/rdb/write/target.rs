@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::super::header::Magic;
-use super::super::value::HIGHEST_FIELD_EXPIRY;
-use super::stream::Counters;
+use super::super::reader::HIGHEST_FIELD_EXPIRY;
+use super::counters::Counters;
 use super::view::Value;
 use crate::error::{Error, ErrorKind};
 use crate::escape::Shown;

@@ -1,0 +1,98 @@
+//! `aofkit diff`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::exit::Exit;
+use super::progress::Bar;
+use super::replaying::Replaying;
+use super::{Common, Lines, print};
+use crate::error::Result;
+use crate::glob::Glob;
+use crate::ops::compact::Filter;
+use crate::ops::diff::{Difference, Options, diff};
+use crate::report;
+
+/// Say which keys differ between two logs, or a log and an RDB
+///
+/// Both are replayed as a server would load them, and compared key by key: value, type and expiry, expiry of
+/// fields and the groups of streams too. Keys whose time has passed count like all others, unless --drop-expired
+/// says otherwise.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Diff {
+    /// The first log or RDB
+    #[arg(value_name = "A")]
+    a: PathBuf,
+    /// The second log or RDB
+    #[arg(value_name = "B")]
+    b: PathBuf,
+    /// List the keys, a line each: `-` only in A, `+` only in B, `~` different. In no order: sort them if need be
+    #[arg(long)]
+    list: bool,
+    /// Compare only keys of this database; may be repeated
+    #[arg(short, long, value_name = "N")]
+    db: Vec<u32>,
+    /// Compare only keys that match this pattern, written as for KEYS; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    pattern: Vec<Glob>,
+    /// Leave out keys that match this pattern; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    exclude: Vec<Glob>,
+    /// Let keys that have expired count as not there
+    #[arg(long)]
+    drop_expired: bool,
+    #[command(flatten)]
+    replaying: Replaying,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  aofkit diff yesterday/appendonlydir /var/lib/redis/appendonlydir
+  aofkit diff --list --pattern 'user:*' dump.rdb appendonly.aof
+  aofkit diff --list --json a.aof b.aof | jq -r 'select(.kind == \"key\").key.text'
+
+Exit codes: 0 the same; 1 different; 2 not possible.";
+
+impl Diff {
+    pub(super) fn run(&self, common: &Common) -> Result<Exit> {
+        let options = Options {
+            filter: Filter {
+                dbs: self.db.clone(),
+                patterns: self.pattern.clone(),
+                excluded: self.exclude.clone(),
+                drop_expired_ms: self.drop_expired.then(|| self.replaying.now_ms()),
+            },
+            route: self.replaying.route(),
+            replay: self.replaying.replay(common, None),
+        };
+        let mut lines = Lines::default();
+        let mut found = |difference: &Difference| {
+            lines.add(|out| match common.json {
+                true => report::diff::json_line(difference, out),
+                false => report::diff::line(difference, out),
+            })
+        };
+        let listing = self.list && !common.quiet;
+        let bar = if listing { Bar::beside_lines(common) } else { Bar::new(common) };
+        let paths = [&*self.a, &*self.b];
+        let report = match listing {
+            true => diff(paths, &options, Some(&mut found), &bar),
+            false => diff(paths, &options, None, &bar),
+        };
+        drop(bar);
+        let report = report?;
+        match (common.json, listing) {
+            (true, true) => lines.add(|out| report::diff::json_end(&report, out))?,
+            (true, false) => print(&report::json(&report))?,
+            (false, true) => lines.add(|out| out.push(b'\n'))?,
+            (false, false) => {}
+        }
+        lines.flush()?;
+        if !common.json && !common.quiet {
+            print(&report::diff::text(&report))?;
+        }
+        Ok(if report.same { Exit::Done } else { Exit::Findings })
+    }
+}

@@ -1,0 +1,226 @@
+//! `aofkit recover`, and `aofkit strip-flushall`.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, ValueEnum};
+
+use super::exit::Exit;
+use super::position::parse_position;
+use super::progress::Bar;
+use super::replaying::Replaying;
+use super::{Common, message, print};
+use crate::error::{Error, ErrorKind, Result};
+use crate::glob::Glob;
+use crate::ops::position::Position;
+use crate::ops::recover::{
+    Choice, Expired, Options, Output, RecoverReport, Verdict, Winner, recover,
+};
+use crate::report;
+use crate::server::Server;
+
+/// Bring back what a FLUSHALL or one of its relatives destroyed; without a choice, look and change nothing
+///
+/// The look says whether your data is still there, what destroyed it, and what to do, in this order. What is
+/// written is read back and replayed before it appears.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Recover {
+    /// The log: a file, a multi-part directory, its manifest, or the data directory above
+    #[arg(value_name = "PATH")]
+    path: PathBuf,
+    /// Take out the FLUSHALL that ends the log, and nothing else
+    #[arg(long, group = "choice")]
+    strip: bool,
+    /// Keep everything before this: PART:OFFSET, '#N' for the Nth command, or a time
+    #[arg(long, value_name = "POSITION", value_parser = parse_position, group = "choice")]
+    until: Option<Position>,
+    /// Take out these events of the timeline, and keep all later writes
+    #[arg(long, value_name = "N[,M...]", value_delimiter = ',', group = "choice")]
+    excise: Vec<u64>,
+    /// Keep the two sides of a flush apart and join them key by key; this side wins where both have a key. The
+    /// flush is the one that cost most, or that of --excise; with --survivor, that is the older side
+    #[arg(long, value_name = "WINNER", conflicts_with_all = ["strip", "until"])]
+    merge: Option<WinnerArg>,
+    /// Bring back the keys that match this pattern as they were when they were last deleted or flushed, and keep
+    /// everything else as it is; may be repeated
+    #[arg(long, value_name = "GLOB", conflicts_with_all = ["choice", "merge"])]
+    undelete: Vec<Glob>,
+    #[command(flatten)]
+    how: How,
+}
+
+/// Which side of a flush wins.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum WinnerArg {
+    /// What was built after the flush
+    Newer,
+    /// What stood before the flush
+    Older,
+}
+
+/// What becomes of keys whose expiry has passed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ExpiredArg {
+    /// Leave them out: a server would delete them at once
+    Drop,
+    /// Write them as they are
+    Keep,
+}
+
+/// Take out the FLUSHALL that ends the log, and nothing else: recover --strip
+#[derive(Debug, Args)]
+pub(super) struct StripFlushall {
+    /// The log: a file, a multi-part directory, its manifest, or the data directory above
+    #[arg(value_name = "PATH")]
+    path: PathBuf,
+    #[command(flatten)]
+    how: How,
+}
+
+/// How it is done.
+#[derive(Debug, Args)]
+struct How {
+    /// Recover this database alone, and leave the others as they are
+    #[arg(short, long, value_name = "N")]
+    db: Option<u32>,
+    /// With --merge and --undelete: what becomes of keys that come back with an expiry that has passed
+    #[arg(long, value_name = "WHAT", default_value = "drop")]
+    expired: ExpiredArg,
+    /// Use what survived beside the log, by its number in the report, instead of the log
+    #[arg(long, value_name = "N")]
+    survivor: Option<u64>,
+    /// Write the result to this new file, or directory for a multi-part log
+    #[arg(short, long, value_name = "NEW", conflicts_with = "in_place")]
+    output: Option<PathBuf>,
+    /// Replace the log, after a complete copy of it stands beside it (NAME.bak-<time>)
+    #[arg(long)]
+    in_place: bool,
+    /// Plan and report, write nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+    /// Do not count keys, which takes a replay
+    #[arg(long = "no-preview", action = ArgAction::SetFalse)]
+    preview: bool,
+    /// Replace what stands at --output; with --in-place, go on although a process writes to the log,
+    /// which then loses what that writes
+    #[arg(long)]
+    force: bool,
+    /// The server whose loader is followed (redis-7.0, valkey-9.1, ...)
+    #[arg(long = "for", value_name = "VERSION")]
+    server: Option<Server>,
+    #[command(flatten)]
+    replaying: Replaying,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  aofkit recover /var/lib/redis/appendonlydir
+  aofkit recover appendonlydir --strip --output recovered
+  aofkit recover appendonly.aof --until '2026-01-01 03:00:00' --output recovered.aof
+  aofkit recover appendonlydir --excise 2 --dry-run
+
+Exit codes: 0 recovered, or nothing that destroys data in the log; 1 a look or a dry run that found a flush;
+2 not possible: nothing was changed.";
+
+impl Recover {
+    pub(super) fn run(&self, common: &Common) -> Result<Exit> {
+        let winner = self.merge.map(|winner| match winner {
+            WinnerArg::Newer => Winner::Newer,
+            WinnerArg::Older => Winner::Older,
+        });
+        let choice = if let Some(winner) = winner {
+            let event = match self.excise.as_slice() {
+                [] => None,
+                [event] => Some(*event),
+                _ => {
+                    return Err(Error::new(
+                        ErrorKind::Usage,
+                        "--merge joins the two sides of one flush",
+                    )
+                    .help("give one number to --excise"));
+                }
+            };
+            Choice::Merge { winner, event }
+        } else if !self.undelete.is_empty() {
+            Choice::Undelete(self.undelete.clone())
+        } else if self.strip {
+            Choice::Strip
+        } else if let Some(position) = &self.until {
+            Choice::Until(position.clone())
+        } else if !self.excise.is_empty() {
+            Choice::Excise(self.excise.clone())
+        } else {
+            Choice::Look
+        };
+        self.how.run(&self.path, choice, common)
+    }
+}
+
+impl StripFlushall {
+    pub(super) fn run(&self, common: &Common) -> Result<Exit> {
+        self.how.run(&self.path, Choice::Strip, common)
+    }
+}
+
+impl How {
+    fn run(&self, path: &std::path::Path, choice: Choice, common: &Common) -> Result<Exit> {
+        let options = Options {
+            output: self.output(&choice)?,
+            choice,
+            db: self.db,
+            expired: match self.expired {
+                ExpiredArg::Drop => Expired::Drop,
+                ExpiredArg::Keep => Expired::Keep,
+            },
+            now_ms: self.replaying.now_ms(),
+            survivor: self.survivor,
+            server: self.server,
+            preview: self.preview,
+            force: self.force,
+            route: self.replaying.route(),
+            replay: self.replaying.replay(common, self.server),
+        };
+        let bar = Bar::new(common);
+        let report = recover(path, &options, &bar);
+        drop(bar);
+        let report = report?;
+        let exit = exit(&report);
+        if common.json {
+            print(&report::json(&report))?;
+        } else if !common.quiet {
+            print(&report::recover::text(&report))?;
+        } else if exit != Exit::Done {
+            message(&report::recover::text(&report));
+        }
+        Ok(exit)
+    }
+
+    fn output(&self, choice: &Choice) -> Result<Output> {
+        let given = self.output.is_some() || self.in_place;
+        if *choice == Choice::Look {
+            if given {
+                return Err(Error::new(ErrorKind::Usage, "what shall be written?").help(
+                    "--strip, --until, --excise, --merge and --undelete say how to recover; without one of them nothing is written",
+                ));
+            }
+            return Ok(Output::DryRun);
+        }
+        match (&self.output, self.in_place, self.dry_run) {
+            (_, _, true) => Ok(Output::DryRun),
+            (Some(new), _, _) => Ok(Output::New(new.clone())),
+            (None, true, _) => Ok(Output::InPlace),
+            (None, false, _) => {
+                Err(Error::new(ErrorKind::Usage, "where shall the recovered log go?").help(
+                    "--output NEW writes a new one, --in-place replaces this one and keeps the original, --dry-run only looks",
+                ))
+            }
+        }
+    }
+}
+
+fn exit(report: &RecoverReport) -> Exit {
+    let written = report.done.as_ref().is_some_and(|done| done.written.is_some());
+    let flush =
+        !matches!(report.verdict, Verdict::Deletions { .. } | Verdict::Nothing | Verdict::Empty);
+    if !written && (flush || report.broken.is_some()) { Exit::Findings } else { Exit::Done }
+}

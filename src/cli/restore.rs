@@ -1,0 +1,83 @@
+//! `aofkit restore`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::exit::Exit;
+use super::progress::Bar;
+use super::replaying::Replaying;
+use super::{Common, print};
+use crate::disk::publish::Existing;
+use crate::error::Result;
+use crate::ops::compact::{self, Filter};
+use crate::ops::restore::{Owner, RestoreOptions, restore};
+use crate::report;
+use crate::server::Server;
+
+/// Put an archive into a server's data directory, ready to be loaded
+///
+/// The archive is verified, and so is what then lies on the disk, before it is put in place in one step. A log that
+/// is there is moved aside, never removed. A directory that a server uses is refused, whatever the options.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Restore {
+    /// The archive: one of aofkit, or any zip with a log in it
+    #[arg(value_name = "ZIP")]
+    archive: PathBuf,
+    /// The server's data directory (`dir` of its configuration), or a new one
+    #[arg(short, long, value_name = "DIR")]
+    output: PathBuf,
+    /// The server that shall load it (redis-6.2, valkey-9.1, ...): what it cannot load is converted
+    #[arg(long = "for", value_name = "VERSION")]
+    server: Option<Server>,
+    /// Whom the files shall belong to [default: to whom the directory does, if run by root]
+    #[arg(long, value_name = "USER[:GROUP]")]
+    owner: Option<Owner>,
+    /// Restore into a directory that is not empty; a log that is there is moved aside
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    replaying: Replaying,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  aofkit restore /backup/aof_20260101031000-6379.zip --output /var/lib/redis
+  aofkit restore old.zip --output /srv/valkey --for valkey-9.1 --owner valkey
+  aofkit restore set.zip --output /tmp/redis6 --for redis-6.2
+
+Exit codes: 0 restored; 2 not possible: the directory is as it was; 5 another restore into it runs.";
+
+impl Restore {
+    pub(super) fn run(&self, common: &Common) -> Result<Exit> {
+        let options = RestoreOptions {
+            output: self.output.clone(),
+            server: self.server,
+            owner: self.owner,
+            force: self.force,
+            compaction: compact::Options {
+                output: None,
+                existing: Existing::Keep,
+                form: None,
+                server: self.server,
+                filter: Filter::default(),
+                check: true,
+                route: self.replaying.route(),
+                replay: self.replaying.replay(common, self.server),
+                ctime: u64::try_from(self.replaying.now_ms() / 1000).unwrap_or(0),
+                compress: true,
+            },
+        };
+        let bar = Bar::new(common);
+        let report = restore(&self.archive, &options, &bar);
+        drop(bar);
+        let report = report?;
+        if common.json {
+            print(&report::json(&report))?;
+        } else if !common.quiet {
+            print(&report::restore::text(&report))?;
+        }
+        Ok(Exit::Done)
+    }
+}

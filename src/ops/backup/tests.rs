@@ -1,0 +1,91 @@
+//! Backups of logs of which only a beginning counts, as of those that a server goes on writing.
+
+use jiff::Timestamp;
+
+use super::*;
+use crate::ops::archive::{ExtractOptions, extract};
+use crate::ops::compact::Filter;
+use crate::progress::Silent;
+use crate::replay::{ReplayOptions, RouteOptions};
+use crate::server::redis;
+
+const SET_A: &[u8] = b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n";
+const SET_B: &[u8] = b"*3\r\n$3\r\nSET\r\n$1\r\nb\r\n$1\r\n2\r\n";
+
+/// A set whose incremental file has two commands, the second of which does not count.
+fn growing_set(place: &Path) -> (Log, Vec<u64>) {
+    let set = place.join("data/appendonlydir");
+    fs::create_dir_all(&set).unwrap();
+    fs::write(set.join("appendonly.aof.1.base.aof"), SET_A).unwrap();
+    fs::write(set.join("appendonly.aof.1.incr.aof"), [SET_B, SET_A].concat()).unwrap();
+    let manifest = "file appendonly.aof.1.base.aof seq 1 type b\nfile appendonly.aof.1.incr.aof seq 1 type i\n";
+    fs::write(set.join("appendonly.aof.manifest"), manifest).unwrap();
+    let ends = vec![SET_A.len() as u64, SET_B.len() as u64];
+    (open(place.join("data")).unwrap(), ends)
+}
+
+fn options(to: &Path) -> BackupOptions {
+    fs::create_dir(to).unwrap();
+    BackupOptions {
+        to: to.to_owned(),
+        archive: CompressOptions {
+            source: crate::ops::archive::Source { port: Some(7000), ..Default::default() },
+            ..CompressOptions::new(to.to_owned(), Timestamp::from_second(1_700_000_000).unwrap())
+        },
+        compact: None,
+        keep: KeepPolicy::default(),
+        dry_run: false,
+    }
+}
+
+#[test]
+fn only_what_counts_is_packed() {
+    let place = tempfile::tempdir().unwrap();
+    let (log, ends) = growing_set(place.path());
+    let report = backup(&log, Some(&ends), &options(&place.path().join("to")), &Silent).unwrap();
+    assert_eq!((report.commands, report.log_bytes), (2, ends.iter().sum()));
+    let output = place.path().join("out");
+    let how = ExtractOptions { output: output.clone(), existing: Existing::Keep, damaged: false };
+    extract(&report.archive.unwrap(), &how, &Silent).unwrap();
+    let incr = fs::read(output.join("appendonlydir/appendonly.aof.1.incr.aof")).unwrap();
+    assert_eq!(incr, SET_B);
+}
+
+#[test]
+fn only_what_counts_is_compacted() {
+    let place = tempfile::tempdir().unwrap();
+    let (log, ends) = growing_set(place.path());
+    let compaction = compact::Options {
+        output: None,
+        existing: Existing::Keep,
+        form: None,
+        server: None,
+        filter: Filter::default(),
+        check: true,
+        route: RouteOptions::default(),
+        replay: ReplayOptions {
+            server: redis(7, 0),
+            fields_expire_ms: None,
+            hll_sparse_max_bytes: 3000,
+            time_ms: None,
+            threads: 1,
+        },
+        ctime: 0,
+        compress: true,
+    };
+    let options = BackupOptions { compact: Some(compaction), ..options(&place.path().join("to")) };
+    let base = [ends[0], 0];
+    let report = backup(&log, Some(&base), &options, &Silent).unwrap();
+    assert_eq!(report.compaction.unwrap().keys, 1, "of a alone");
+    let report = backup(&log, Some(&ends), &options, &Silent).unwrap();
+    assert_eq!(report.compaction.unwrap().keys, 2);
+    let kept = crate::ops::archive::read_contents(&report.archive.unwrap()).unwrap().unwrap();
+    assert!(kept.backup && kept.fingerprint.is_some());
+    let names: Vec<&str> = kept.files.iter().map(|file| file.name.as_str()).collect();
+    let expected = [
+        "appendonlydir/appendonly.aof.1.base.aof",
+        "appendonlydir/appendonly.aof.1.incr.aof",
+        "appendonlydir/appendonly.aof.manifest",
+    ];
+    assert_eq!(names, expected);
+}

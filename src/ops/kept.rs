@@ -1,0 +1,293 @@
+//! A log of which some bytes are kept: written anew, or put in its place.
+//!
+//! Kept bytes are copied as they are, never encoded anew. The result is read back before it appears under its
+//! name. What replaces a log does so in one step, with a complete copy of the original beside it.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::Write;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use jiff::Zoned;
+
+use crate::aof::manifest::{Entry, Manifest, Role};
+use crate::aof::open::{Layout, Log, Part, open};
+use crate::disk::Change;
+use crate::disk::holders::writers;
+use crate::disk::publish::{Existing, NewDirectory, NewFile};
+use crate::error::{Error, ErrorKind, Result};
+use crate::ops::survey::survey;
+use crate::progress::{Progress, Silent};
+
+/// Bytes written at a time, between two reports of progress.
+const WRITE_BYTES: usize = 1 << 20;
+
+/// What stays of one part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// Whether the part stays in the set at all.
+    pub stays: bool,
+    /// The bytes that stay, in order.
+    pub ranges: Vec<Range<u64>>,
+}
+
+impl Kept {
+    /// How many bytes stay.
+    pub fn bytes(&self) -> u64 {
+        if !self.stays {
+            return 0;
+        }
+        self.ranges.iter().map(|range| range.end - range.start).sum()
+    }
+}
+
+/// Where a result goes, and what it has to be like.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'p> {
+    /// The file, or the directory for a multi-part log.
+    pub path: &'p Path,
+    /// What becomes of what stands there.
+    pub existing: Existing,
+    /// Whose mode and owner the new files are given, as far as that is allowed: a server must be able to open
+    /// them.
+    pub like: Option<&'p Path>,
+}
+
+/// Writes what is kept of each part of `log`, in load order. `check` looks at the result before it appears.
+///
+/// # Errors
+///
+/// When it cannot be written, when the log has changed meanwhile, when the result is not whole, and what `check`
+/// says. Nothing stands there then that did not before.
+pub fn write(
+    log: &Log,
+    kept: &[Kept],
+    place: Place<'_>,
+    check: &dyn Fn(&Path) -> Result<()>,
+    progress: &dyn Progress,
+) -> Result<()> {
+    progress.phase("write", kept.iter().map(Kept::bytes).sum());
+    let finish = |written: &Path| {
+        unchanged(log)?;
+        whole(written)?;
+        check(written)
+    };
+    if matches!(log.layout, Layout::MultiPart { .. }) {
+        let directory = NewDirectory::create(place.path, place.existing)?;
+        fill_directory(log, kept, directory.path(), progress)?;
+        finish(directory.path())?;
+        like(place.like, directory.path());
+        directory.publish()
+    } else {
+        let mut file = NewFile::create(place.path, place.existing)?;
+        for (part, kept) in log.parts.iter().zip(kept).take(1) {
+            copy(part, kept, file.file(), progress)
+                .map_err(|e| Error::io("write", place.path, e))?;
+        }
+        let path = file.path().to_path_buf();
+        finish(&path)?;
+        like(place.like, &path);
+        file.publish()
+    }
+}
+
+/// Keeps the original beside it, and lets `write` replace it; gives where the original is now.
+///
+/// # Errors
+///
+/// When the original cannot be kept, and what `write` says. The original is in its place then, untouched.
+pub fn replace(log: &Log, write: impl FnOnce(Place<'_>) -> Result<()>) -> Result<PathBuf> {
+    let place = place_of(log);
+    let backup = backup_name(&place);
+    keep_original(&place, &backup)?;
+    match write(Place { path: &place, existing: Existing::Replace, like: Some(&backup) }) {
+        Ok(()) => Ok(backup),
+        Err(error) => {
+            // The original is untouched, so that its copy serves nobody.
+            let _ = fs::remove_file(&backup).or_else(|_| fs::remove_dir_all(&backup));
+            Err(error)
+        }
+    }
+}
+
+/// The file or directory that holds the whole log, links followed.
+pub fn place_of(log: &Log) -> PathBuf {
+    let place = match &log.layout {
+        Layout::MultiPart { directory, .. } => directory.clone(),
+        _ => log.opened.clone(),
+    };
+    fs::canonicalize(&place).unwrap_or(place)
+}
+
+/// Refuses when a process has a part of the log open for writing.
+///
+/// # Errors
+///
+/// [`ErrorKind::Refused`].
+pub fn refuse_beside_a_writer(log: &Log) -> Result<()> {
+    for part in &log.parts {
+        if let Some(writer) = writers(&part.path).first() {
+            return Err(Error::new(
+                ErrorKind::Refused,
+                format!("process {} ({}) has it open for writing", writer.pid, writer.program),
+            )
+            .at(&part.path)
+            .help("stop that server first (SHUTDOWN NOSAVE keeps the files as they are), or write to a new file with --output"));
+        }
+    }
+    Ok(())
+}
+
+fn backup_name(place: &Path) -> PathBuf {
+    let mut name = place.file_name().unwrap_or_default().to_os_string();
+    name.push(Zoned::now().strftime(".bak-%Y%m%d%H%M%S").to_string());
+    place.with_file_name(name)
+}
+
+/// Makes the original stand under a second name, complete: by hard links, which cost nothing and are whole at
+/// once, or by a copy where the file system has none.
+fn keep_original(place: &Path, backup: &Path) -> Result<()> {
+    let failed = |error| Error::io("keep a copy of the original as", backup, error);
+    if !place.is_dir() {
+        if fs::hard_link(place, backup).is_err() {
+            let mut copy = NewFile::create(backup, Existing::Keep)?;
+            let mut original = File::open(place).map_err(failed)?;
+            std::io::copy(&mut original, copy.file()).map_err(failed)?;
+            copy.publish()?;
+        }
+        return Ok(());
+    }
+    let copy = NewDirectory::create(backup, Existing::Keep)?;
+    for entry in fs::read_dir(place).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let twin = copy.path().join(entry.file_name());
+        if entry.file_type().map_err(failed)?.is_file()
+            && fs::hard_link(entry.path(), &twin).is_err()
+        {
+            fs::copy(entry.path(), &twin).map_err(failed)?;
+        }
+    }
+    copy.publish()
+}
+
+/// Gives the new files the mode and, where that is allowed, the owner of the old ones. A new file that has no twin
+/// among the old ones is given those of one that has.
+pub fn like(old: Option<&Path>, new: &Path) {
+    let Some(old) = old else { return };
+    let one = |old: &Path, new: &Path| {
+        if let Ok(metadata) = fs::metadata(old) {
+            let _ = fs::set_permissions(new, metadata.permissions());
+            #[cfg(unix)]
+            {
+                use std::os::unix::fs::MetadataExt;
+                let _ = std::os::unix::fs::chown(new, Some(metadata.uid()), Some(metadata.gid()));
+            }
+        }
+    };
+    one(old, new);
+    let files = |directory| fs::read_dir(directory).into_iter().flatten().flatten();
+    let any = files(old).map(|entry| entry.path()).find(|path| path.is_file());
+    for entry in files(new) {
+        let twin = Some(old.join(entry.file_name())).filter(|twin| twin.exists());
+        if let Some(twin) = twin.or_else(|| any.clone()) {
+            one(&twin, &entry.path());
+        }
+    }
+}
+
+fn copy(part: &Part, kept: &Kept, out: &mut File, progress: &dyn Progress) -> std::io::Result<()> {
+    let bytes = part.mapping.bytes();
+    for range in &kept.ranges {
+        let index = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+        for chunk in bytes[index(range.start)..index(range.end)].chunks(WRITE_BYTES) {
+            out.write_all(chunk)?;
+            progress.advance(chunk.len() as u64);
+        }
+    }
+    Ok(())
+}
+
+fn fill_directory(
+    log: &Log,
+    kept: &[Kept],
+    directory: &Path,
+    progress: &dyn Progress,
+) -> Result<()> {
+    let Some(old) = &log.manifest else {
+        return Err(Error::new(ErrorKind::Manifest, "the set has no manifest").at(directory));
+    };
+    let mut stay: Vec<(&OsStr, bool)> = Vec::new();
+    for (part, kept) in log.parts.iter().zip(kept).filter(|(_, kept)| kept.stays) {
+        let name = part.path.file_name().unwrap_or_default();
+        let path = directory.join(name);
+        let failed = |error| Error::io("write", &path, error);
+        let mut out = File::options().write(true).create_new(true).open(&path).map_err(failed)?;
+        copy(part, kept, &mut out, progress).map_err(failed)?;
+        stay.push((name, kept.bytes() != part.mapping.len()));
+    }
+    let manifest = Manifest { entries: entries(&old.manifest, &stay) };
+    let path = directory.join(old.path.file_name().unwrap_or_default());
+    fs::write(&path, manifest.to_bytes()).map_err(|error| Error::io("write", &path, error))
+}
+
+/// The lines for the files that stay, each with whether it was changed.
+fn entries(old: &Manifest, stay: &[(&OsStr, bool)]) -> Vec<Entry> {
+    let mut entries = old.entries.clone();
+    entries.retain(|entry| {
+        entry.role != Role::History && stay.iter().any(|(name, _)| *name == entry.file_name())
+    });
+    for entry in &mut entries {
+        if stay.iter().any(|(name, changed)| *changed && *name == entry.file_name()) {
+            // The replication offsets no longer fit the bytes; both are optional.
+            (entry.start_offset, entry.end_offset) = (None, None);
+        }
+    }
+    // A single file whose upgrade to a set was not finished is not listed yet. A server that went on with
+    // the upgrade would list it so.
+    for (name, _) in stay {
+        if entries.iter().all(|entry| entry.file_name() != *name) {
+            entries.insert(0, Entry::new(Role::Base, name.as_encoded_bytes(), 1));
+        }
+    }
+    entries
+}
+
+/// Whether the input is still what was read.
+///
+/// # Errors
+///
+/// [`ErrorKind::Changed`].
+pub fn unchanged(log: &Log) -> Result<()> {
+    for part in &log.parts {
+        part.mapping.check()?;
+        if let Change::Grown(bytes) = part.mapping.change()? {
+            return Err(Error::new(
+                ErrorKind::Changed,
+                format!("the file has grown by {bytes} bytes meanwhile"),
+            )
+            .at(&part.path)
+            .help("a server writes to it: stop the server, or work on a copy"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether every byte of the result is read, and no transaction is open in it.
+fn whole(written: &Path) -> Result<()> {
+    let result = open(written)?;
+    for part in &result.parts {
+        let read = survey(part, &Silent)?;
+        if !read.is_whole() || read.tally.transactions.dangling_count > 0 {
+            return Err(Error::new(
+                ErrorKind::Refused,
+                "the log that was written is not whole; this is an error in aofkit",
+            )
+            .at(&part.path)
+            .help(
+                "nothing was changed; please report it with the output of `aofkit verify --json`",
+            ));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,149 @@
+//! From what was found to text: rendered on all cores, handed on in order.
+
+use rayon::prelude::*;
+
+use super::line::{CommandLine, Line, Render};
+use super::walk::Found;
+use super::wanted::Filter;
+use crate::aof::open::{Log, Part};
+use crate::aof::read_args;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Commands that a thread renders at a time.
+const AT_A_TIME: usize = 1024;
+
+/// Where rendered lines go.
+pub type Write<'w> = dyn FnMut(&[u8]) -> Result<()> + Send + 'w;
+
+/// Renders and hands on, up to a limit.
+pub(super) struct Printer<'p, 'w, R> {
+    renderer: Renderer<'p, R>,
+    write: &'p mut Write<'w>,
+    /// Lines that may still be shown.
+    left: u64,
+    /// The part that the last line was of; `None` where parts are not told apart.
+    last_part: Option<usize>,
+    several: bool,
+    pub(super) shown: u64,
+}
+
+/// What threads render with.
+struct Renderer<'p, R> {
+    render: R,
+    filter: &'p Filter,
+}
+
+/// Lines, rendered.
+struct Rendered {
+    text: Vec<u8>,
+    lines: u64,
+}
+
+impl<'p, 'w, R: Render> Printer<'p, 'w, R> {
+    pub(super) fn new(
+        log: &Log,
+        mut render: R,
+        filter: &'p Filter,
+        limit: Option<u64>,
+        write: &'p mut Write<'w>,
+    ) -> Self {
+        render.begin(log);
+        let several = log.parts.len() > 1;
+        let left = limit.unwrap_or(u64::MAX);
+        let renderer = Renderer { render, filter };
+        Printer { renderer, write, left, last_part: None, several, shown: 0 }
+    }
+
+    /// Whether no more lines are wanted.
+    pub(super) fn is_full(&self) -> bool {
+        self.left == 0
+    }
+
+    /// A line by itself.
+    pub(super) fn one(&mut self, part: &Part, line: &Line<'_>) -> Result<()> {
+        let mut text = Vec::new();
+        self.renderer.render.line(line, &mut text);
+        self.hand_on(part, &Rendered { text, lines: 1 })
+    }
+
+    /// Commands of a part that were found, in the order in which they are shown.
+    pub(super) fn commands(&mut self, part: &Part, found: &[Found]) -> Result<()> {
+        // More than a few rounds of all cores at once would only take memory.
+        for some in found.chunks(AT_A_TIME * 4 * rayon::current_num_threads()) {
+            let renderer = &self.renderer;
+            let rendered: Vec<Result<Rendered>> = some
+                .par_chunks(AT_A_TIME)
+                .map(|chunk| renderer.chunk(part, chunk, u64::MAX))
+                .collect();
+            for (rendered, chunk) in rendered.into_iter().zip(some.chunks(AT_A_TIME)) {
+                let mut rendered = rendered?;
+                if rendered.lines > self.left {
+                    rendered = self.renderer.chunk(part, chunk, self.left)?;
+                }
+                self.hand_on(part, &rendered)?;
+                if self.is_full() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn hand_on(&mut self, part: &Part, rendered: &Rendered) -> Result<()> {
+        if rendered.lines == 0 {
+            return Ok(());
+        }
+        if self.several && self.last_part != Some(part.index) {
+            self.last_part = Some(part.index);
+            let mut text = Vec::new();
+            self.renderer.render.part(part, &mut text);
+            (self.write)(&text)?;
+        }
+        self.left -= rendered.lines;
+        self.shown += rendered.lines;
+        (self.write)(&rendered.text)
+    }
+}
+
+impl<R: Render> Renderer<'_, R> {
+    fn chunk(&self, part: &Part, found: &[Found], most: u64) -> Result<Rendered> {
+        let bytes = part.mapping.bytes();
+        let mut render = self.render.clone();
+        let mut rendered = Rendered { text: Vec::new(), lines: 0 };
+        let mut args = Vec::new();
+        for found in found {
+            if rendered.lines == most {
+                break;
+            }
+            let at = usize::try_from(found.offset).unwrap_or(usize::MAX);
+            if read_args(bytes, at, &mut args).is_none() {
+                part.mapping.check()?;
+                return Err(changed(part, found.offset));
+            }
+            if self.filter.looks_at_keys() && !self.filter.wants_keys_of(found.id, &args) {
+                continue;
+            }
+            let line = Line::Command(CommandLine {
+                part: &part.name,
+                number: part.index + 1,
+                offset: found.offset,
+                ordinal: found.ordinal,
+                db: found.db,
+                time: found.time,
+                transaction: found.transaction,
+                id: found.id,
+                args: &args,
+            });
+            render.line(&line, &mut rendered.text);
+            rendered.lines += 1;
+        }
+        Ok(rendered)
+    }
+}
+
+fn changed(part: &Part, offset: u64) -> Error {
+    Error::new(ErrorKind::Changed, "the command reads otherwise than before")
+        .at(&part.path)
+        .byte(offset)
+        .help("another process is changing the file: work on a copy")
+}

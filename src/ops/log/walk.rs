@@ -1,0 +1,151 @@
+//! Walking over a stretch of a part: which commands in it are wanted, and what is in force behind it.
+
+use super::wanted::{Filter, Names};
+use crate::aof::{Frame, Sink, grammar};
+use crate::command::{CommandId, Position, Role, lookup_prefix};
+use crate::ops::position::{Mark, Place};
+
+/// What is wanted of a log, and how it is looked for.
+pub(super) struct Search<'s> {
+    pub(super) filter: &'s Filter,
+    pub(super) names: Option<Names>,
+    /// The first command that is shown; `None` for the first there is.
+    pub(super) since: Option<Mark>,
+    /// The first that is not shown any more.
+    pub(super) until: Option<Mark>,
+}
+
+/// What is in force at a boundary between commands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct State {
+    /// Commands before it, in all parts.
+    pub(super) commands: u64,
+    db: u32,
+    time: Option<i64>,
+    pub(super) multi: Option<Multi>,
+    /// Whether the positions were reached.
+    pub(super) since: bool,
+    pub(super) until: bool,
+    /// Whether any annotation told a time.
+    pub(super) tells_times: bool,
+}
+
+/// A MULTI that no EXEC has followed yet.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Multi {
+    pub(super) ordinal: u64,
+    pub(super) offset: u64,
+}
+
+impl State {
+    /// At the start of a log.
+    pub(super) fn of(search: &Search<'_>) -> State {
+        State {
+            commands: 0,
+            db: 0,
+            time: None,
+            multi: None,
+            since: search.since.is_none(),
+            until: false,
+            tells_times: false,
+        }
+    }
+
+    /// At the start of a part: a server reads each as if by a new connection.
+    pub(super) fn enter_part(&mut self) {
+        (self.db, self.time, self.multi) = (0, None, None);
+    }
+}
+
+/// A command that is wanted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Found {
+    pub(super) id: Option<CommandId>,
+    pub(super) offset: u64,
+    pub(super) ordinal: u64,
+    pub(super) db: u32,
+    pub(super) time: Option<i64>,
+    pub(super) transaction: Option<u64>,
+}
+
+/// The walk over a stretch.
+pub(super) struct Walker<'s> {
+    pub(super) search: &'s Search<'s>,
+    pub(super) part: u32,
+    pub(super) state: State,
+    /// What was found; `None` where only the state behind the stretch is wanted.
+    pub(super) found: Option<Vec<Found>>,
+}
+
+impl Walker<'_> {
+    /// Looks whether the command reaches a position that was not reached before.
+    fn look_for_marks(&mut self, offset: u64) {
+        let place = Place {
+            at: Position { part: self.part, offset },
+            ordinal: self.state.commands,
+            time: self.state.time,
+        };
+        let reached = |mark: &Option<Mark>| mark.is_some_and(|mark| mark.is_reached(&place));
+        self.state.since |= reached(&self.search.since);
+        self.state.until |= reached(&self.search.until);
+    }
+
+    /// Follows what a command does to the state; gives the transaction that it belongs to.
+    #[inline]
+    fn follow(&mut self, id: Option<CommandId>, frame: &Frame<'_>) -> Option<u64> {
+        let before = self.state.multi.map(|multi| multi.ordinal);
+        match id.map_or(Role::Plain, |id| id.row().role) {
+            Role::Plain => before,
+            Role::Select => {
+                self.state.db = frame.args().nth(1).and_then(database).unwrap_or(self.state.db);
+                before
+            }
+            Role::Multi => {
+                let multi = Multi { ordinal: self.state.commands, offset: frame.offset() };
+                self.state.multi = Some(multi);
+                Some(multi.ordinal)
+            }
+            Role::Exec => {
+                self.state.multi = None;
+                before
+            }
+        }
+    }
+}
+
+impl Sink for Walker<'_> {
+    #[inline]
+    fn command(&mut self, frame: Frame<'_>) {
+        self.state.commands += 1;
+        if self.search.since.is_some() || self.search.until.is_some() {
+            self.look_for_marks(frame.offset());
+        }
+        let (name_on, name_len) = frame.name_and_on();
+        let id = lookup_prefix(name_on, name_len);
+        let transaction = self.follow(id, &frame);
+        let State { commands, db, time, since, until, .. } = self.state;
+        let Some(found) = &mut self.found else { return };
+        let Search { filter, names, .. } = self.search;
+        let wanted = since
+            && !until
+            && names.as_ref().is_none_or(|names| names.has(id, frame.name()))
+            && (filter.dbs.is_empty() || filter.dbs.contains(&db));
+        if wanted {
+            let (offset, ordinal) = (frame.offset(), commands);
+            found.push(Found { id, offset, ordinal, db, time, transaction });
+        }
+    }
+
+    fn annotation(&mut self, _: u64, line: &[u8]) {
+        if let Some(seconds) = grammar::timestamp(line) {
+            self.state.time = Some(seconds);
+            self.state.tells_times = true;
+        }
+    }
+}
+
+/// The number of a database, as SELECT takes it.
+fn database(text: &[u8]) -> Option<u32> {
+    let number = std::str::from_utf8(text).ok()?.parse::<i32>().ok()?;
+    u32::try_from(number).ok()
+}

@@ -1,0 +1,119 @@
+//! Which commands are shown.
+
+use crate::command::{COUNT, CommandId, lookup};
+use crate::glob::Glob;
+
+/// Which commands are wanted; by default all.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Of these names, in whatever case; empty: whatever their names.
+    pub names: Vec<String>,
+    /// Run in these databases; empty: in all.
+    pub dbs: Vec<u32>,
+    /// With a key that matches one of these; empty: whatever their keys.
+    pub patterns: Vec<Glob>,
+    /// Keys that match one of these do not count.
+    pub excluded: Vec<Glob>,
+}
+
+impl Filter {
+    /// Whether everything is shown, what is no command too.
+    pub fn is_none(&self) -> bool {
+        self.names.is_empty() && self.dbs.is_empty() && !self.looks_at_keys()
+    }
+
+    pub(super) fn looks_at_keys(&self) -> bool {
+        !self.patterns.is_empty() || !self.excluded.is_empty()
+    }
+
+    /// Whether a key is wanted.
+    fn wants_key(&self, key: &[u8]) -> bool {
+        (self.patterns.is_empty() || self.patterns.iter().any(|glob| glob.matches(key)))
+            && !self.excluded.iter().any(|glob| glob.matches(key))
+    }
+
+    /// Whether a command is wanted for its keys: it has one that is wanted, or has none, and no pattern asks for
+    /// one. Where the arguments have not the shape that tells the keys, those that were told count; of a command
+    /// that no known server has, the first argument is the key.
+    pub(super) fn wants_keys_of(&self, id: Option<CommandId>, args: &[&[u8]]) -> bool {
+        let (mut any, mut wanted) = (false, false);
+        let mut visit = |at: usize| {
+            any = true;
+            wanted |= args.get(at).is_some_and(|key| self.wants_key(key));
+        };
+        match id {
+            Some(id) => {
+                let arg = |at: usize| args.get(at).copied().unwrap_or_default();
+                let _ = id.row().visit_keys(args.len(), arg, &mut visit);
+            }
+            None if args.len() > 1 => visit(1),
+            None => {}
+        }
+        if any { wanted } else { self.patterns.is_empty() }
+    }
+}
+
+/// Names, to be asked for quickly.
+pub(super) struct Names {
+    /// By command number.
+    known: Box<[bool; COUNT]>,
+    unknown: Vec<Vec<u8>>,
+}
+
+impl Names {
+    /// `None` where every name is wanted.
+    pub(super) fn of(filter: &Filter) -> Option<Names> {
+        if filter.names.is_empty() {
+            return None;
+        }
+        let mut names = Names { known: Box::new([false; COUNT]), unknown: Vec::new() };
+        for name in &filter.names {
+            match lookup(name.as_bytes()) {
+                Some(id) => names.known[id.index()] = true,
+                None => names.unknown.push(name.as_bytes().to_vec()),
+            }
+        }
+        Some(names)
+    }
+
+    #[inline]
+    pub(super) fn has(&self, id: Option<CommandId>, name: &[u8]) -> bool {
+        match id {
+            Some(id) => self.known[id.index()],
+            None => self.unknown.iter().any(|unknown| unknown.eq_ignore_ascii_case(name)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_wanted_for_any_of_its_keys() {
+        let filter = |patterns: &[&str], excluded: &[&str]| Filter {
+            patterns: patterns.iter().map(|glob| Glob::new(*glob)).collect(),
+            excluded: excluded.iter().map(|glob| Glob::new(*glob)).collect(),
+            ..Filter::default()
+        };
+        let wants = |filter: &Filter, line: &str| {
+            let args: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+            filter.wants_keys_of(lookup(args[0]), &args)
+        };
+        let users = filter(&["user:*"], &[]);
+        for line in
+            ["SET user:1 x", "rename a user:2", "MSET a user:1 user:2 b", "JSON.SET user:1 $"]
+        {
+            assert!(wants(&users, line), "{line}");
+        }
+        for line in ["SET a user:1", "MSET a user:1", "FLUSHALL", "SELECT 1", "JSON.SET a user:1"] {
+            assert!(!wants(&users, line), "{line}");
+        }
+        let others = filter(&[], &["user:*"]);
+        for line in ["SET a 1", "DEL user:1 a", "FLUSHALL"] {
+            assert!(wants(&others, line), "{line}");
+        }
+        assert!(!wants(&others, "DEL user:1 user:2"));
+        assert!(!wants(&filter(&["user:*"], &["*:1"]), "SET user:1 x"));
+    }
+}

@@ -1,0 +1,226 @@
+//! Two states of one data set, joined key by key.
+
+use std::sync::{Mutex, PoisonError};
+
+use serde::Serialize;
+
+use crate::aof::open::Log;
+use crate::error::Result;
+use crate::escape::Shown;
+use crate::keyspace::{Entry, Keyspace, Value};
+use crate::ops::compact::{MakeShare, Source, TakeShare};
+use crate::progress::Progress;
+use crate::replay::{
+    Happened, Pair, ReplayOptions, RouteOptions, Routed, replay_pair, route_together,
+};
+
+/// Which side a key is taken from that both have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Winner {
+    /// From what was built after the flush.
+    Newer,
+    /// From what stood before it.
+    Older,
+}
+
+/// What becomes of keys that come back with an expiry that has passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Expired {
+    /// They are left out: a server would delete them at once.
+    #[default]
+    Drop,
+    /// They are written as they are.
+    Keep,
+}
+
+/// How two data sets were joined.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Joined {
+    /// The flush between the two sides; `None` where single keys were brought back.
+    pub event: Option<u64>,
+    /// Which side won.
+    pub winner: Option<Winner>,
+    /// Keys that came back.
+    pub brought_back: u64,
+    /// Keys that were there on both sides.
+    pub on_both_sides: u64,
+    /// Keys that would come back, but whose expiry has passed.
+    pub expired: u64,
+    /// What became of them.
+    pub expired_were: Expired,
+    /// Some of them, made printable.
+    pub expired_keys: Vec<String>,
+}
+
+/// Expired keys that are named.
+const NAMED: usize = 20;
+
+/// What is counted while shares are joined.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub(super) brought_back: u64,
+    pub(super) on_both_sides: u64,
+    pub(super) expired: u64,
+    pub(super) expired_keys: Vec<(u32, String)>,
+}
+
+impl Tally {
+    pub(super) fn expired(&mut self, db: u32, key: &[u8]) {
+        self.expired += 1;
+        let name = Shown(key).to_string();
+        // The first by name, so that they do not depend on which thread was first.
+        self.expired_keys.push((db, name));
+        if self.expired_keys.len() > 2 * NAMED {
+            self.settle();
+        }
+    }
+
+    fn settle(&mut self) {
+        self.expired_keys.sort();
+        self.expired_keys.truncate(NAMED);
+    }
+
+    pub(super) fn join(&mut self, other: Tally) {
+        self.brought_back += other.brought_back;
+        self.on_both_sides += other.on_both_sides;
+        self.expired += other.expired;
+        self.expired_keys.extend(other.expired_keys);
+        self.settle();
+    }
+
+    pub(super) fn told(
+        mut self,
+        event: Option<u64>,
+        winner: Option<Winner>,
+        expired: Expired,
+    ) -> Joined {
+        self.settle();
+        Joined {
+            event,
+            winner,
+            brought_back: self.brought_back,
+            on_both_sides: self.on_both_sides,
+            expired: self.expired,
+            expired_were: expired,
+            expired_keys: self.expired_keys.into_iter().map(|(_, name)| name).collect(),
+        }
+    }
+}
+
+/// What happens to a key of the older side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rule {
+    /// It joins the newer side.
+    Merge(Winner),
+    /// Its database is as it was on the older side, and all others as on the newer.
+    Replace,
+}
+
+/// How two sides are joined.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct How {
+    pub(super) rule: Rule,
+    /// The database that is joined; `None` for all.
+    pub(super) db: Option<u32>,
+    pub(super) expired: Expired,
+    /// What counts as now, in Unix milliseconds.
+    pub(super) now_ms: i64,
+}
+
+/// The data set that two views of a log give when they are joined.
+pub(super) struct JoinedSource<'l> {
+    pair: Pair<'l>,
+    how: How,
+    pub(super) tally: Mutex<Tally>,
+}
+
+impl<'l> JoinedSource<'l> {
+    /// Of the older side and the newer one: two views of a log, or two logs.
+    pub(super) fn new(
+        sides: [(&'l Log, &RouteOptions); 2],
+        how: How,
+        progress: &dyn Progress,
+    ) -> Result<Self> {
+        let pair = route_together(sides, progress)?;
+        Ok(JoinedSource { pair, how, tally: Mutex::default() })
+    }
+}
+
+impl Source for JoinedSource<'_> {
+    fn whole(&self) -> &Routed<'_> {
+        self.pair.whole()[1]
+    }
+
+    fn shares(
+        &self,
+        options: &ReplayOptions,
+        progress: &dyn Progress,
+        make: &MakeShare<'_>,
+        take: &mut TakeShare<'_>,
+    ) -> Result<Happened> {
+        *self.tally.lock().unwrap_or_else(PoisonError::into_inner) = Tally::default();
+        let mut happened = Happened::default();
+        let join_and_make = |share: usize, [older, newer]: [&mut Keyspace<'_>; 2]| {
+            let tally = self.how.join(older, newer);
+            self.tally.lock().unwrap_or_else(PoisonError::into_inner).join(tally);
+            make(share, newer)
+        };
+        self.pair.each(progress, |routed| {
+            progress.phase("replay both sides", routed.map(Routed::replayed_bytes).iter().sum());
+            let both = [options, options];
+            let [_, newer] = replay_pair(routed, both, progress, join_and_make, &mut *take)?;
+            happened.join(newer);
+            Ok(())
+        })?;
+        Ok(happened)
+    }
+}
+
+impl How {
+    /// Puts into `newer` what comes back from `older`, which loses it.
+    fn join<'a>(&self, older: &mut Keyspace<'a>, newer: &mut Keyspace<'a>) -> Tally {
+        let mut tally = Tally::default();
+        let numbers: Vec<u32> = older.databases().map(crate::keyspace::Db::number).collect();
+        if let (Rule::Replace, Some(db)) = (self.rule, self.db) {
+            newer.db(db).clear();
+        }
+        for db in numbers.into_iter().filter(|db| self.db.is_none_or(|only| only == *db)) {
+            let keys: Vec<&'a [u8]> = older.db(db).entries().map(Entry::key).collect();
+            for entry in keys.into_iter().filter_map(|key| older.db(db).remove(key)) {
+                self.one(db, entry, newer, &mut tally);
+            }
+        }
+        tally
+    }
+
+    fn one<'a>(&self, db: u32, entry: Entry<'a>, newer: &mut Keyspace<'a>, tally: &mut Tally) {
+        let exists = newer.db(db).contains(entry.key());
+        let wins = match self.rule {
+            Rule::Merge(winner) => !exists || winner == Winner::Older,
+            Rule::Replace => true,
+        };
+        tally.on_both_sides += u64::from(exists);
+        let has_passed = entry.expires_ms().is_some_and(|time| time < self.now_ms);
+        if wins && has_passed && self.rule != Rule::Replace {
+            tally.expired(db, entry.key());
+            if self.expired == Expired::Drop {
+                return;
+            }
+        }
+        if wins {
+            tally.brought_back += u64::from(!exists);
+            put(db, entry, newer);
+        }
+    }
+}
+
+/// Puts a key with all that it has into a data set.
+pub(super) fn put<'a>(db: u32, entry: Entry<'a>, keyspace: &mut Keyspace<'a>) {
+    if matches!(entry.value, Value::Opaque(_)) {
+        keyspace.note_opaque();
+    }
+    let expires_ms = entry.expires_ms();
+    keyspace.db(db).set(entry.key(), entry.value).set_expiry(expires_ms);
+}

@@ -1,0 +1,602 @@
+//! Bring back what a FLUSHALL, or one of its relatives, has destroyed.
+//!
+//! A look reads the log for a [`Timeline`] of everything that destroyed data, and counts by a replay what would come
+//! back. A [`Choice`] then becomes a list of bytes that go; what stays is copied as it is, never encoded anew, and
+//! is read back and replayed before it appears.
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | `scout` | what a scan notes of a stretch of a log |
+//! | `timeline` | every event, with what stands around it |
+//! | `preview` | what every event cost, by a replay |
+//! | `cuts` | which bytes go, for what was chosen |
+//! | `conflicts` | what comes out otherwise when something is taken out |
+//! | `join` | two states of a data set, joined key by key |
+//! | `undelete` | single keys as they were |
+//! | `survivors` | what else there is that could bring data back |
+//! | `report` | the schema of the report |
+
+mod conflicts;
+mod cuts;
+mod join;
+mod preview;
+mod report;
+mod scout;
+mod survivors;
+mod timeline;
+mod undelete;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+pub use conflicts::{Conflicts, Example, Turned};
+pub use cuts::{Found, Removed, Why};
+pub use join::{Expired, Joined, Winner};
+pub use report::{Done, PartTold, RecoverReport, Verdict};
+pub use survivors::{Survivor, SurvivorFile, SurvivorKind};
+pub use timeline::{Broken, Event, Tail, Timeline, What, When, timeline};
+
+use self::cuts::Cuts;
+use self::join::{How, JoinedSource, Rule};
+use self::preview::Counted;
+use self::undelete::{Undeleted, Wanted};
+use crate::aof::open::{Layout, Log, OtherKind, open};
+use crate::disk::holders::{Holder, writers};
+use crate::disk::publish::{Existing, check_free};
+use crate::error::{Error, ErrorKind, Result};
+use crate::glob::Glob;
+use crate::keyspace::Keyspace;
+use crate::ops::compact;
+use crate::ops::holdings::{Held, Holdings};
+use crate::ops::kept::{self, Place};
+use crate::ops::position::Position;
+use crate::progress::Progress;
+use crate::replay::{ReplayOptions, RouteOptions, replay, route};
+use crate::server::Server;
+
+/// What is wanted of a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Choice {
+    /// To know what there is; nothing is written.
+    Look,
+    /// The FLUSHALL that ends the log is taken out.
+    Strip,
+    /// Everything before a point is kept.
+    Until(Position),
+    /// These events of the timeline are taken out, and later writes are kept.
+    Excise(Vec<u64>),
+    /// The state before a flush and the state built after it are joined key by key.
+    Merge {
+        /// Which side a key is taken from that both have.
+        winner: Winner,
+        /// The flush, by its number; `None` for the one that cost most, or for what survived.
+        event: Option<u64>,
+    },
+    /// Keys that match one of these are brought back as they were when they were last deleted.
+    Undelete(Vec<Glob>),
+}
+
+/// Where the result goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Nowhere: only the plan is reported.
+    DryRun,
+    /// To a new file, or directory for a multi-part log.
+    New(PathBuf),
+    /// In place of the input, after a complete copy of that stands beside it.
+    InPlace,
+}
+
+/// How a log is recovered.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// What is wanted.
+    pub choice: Choice,
+    /// Where the result goes.
+    pub output: Output,
+    /// The one database that is recovered; all others stay as they are.
+    pub db: Option<u32>,
+    /// What becomes of keys that come back with an expiry that has passed.
+    pub expired: Expired,
+    /// What counts as now, in Unix milliseconds.
+    pub now_ms: i64,
+    /// The number of the survivor that is used instead of the log; with [`Choice::Merge`], as its older side.
+    pub survivor: Option<u64>,
+    /// The server for which a data set is written that is joined anew; `None` for the one that wrote the log.
+    pub server: Option<Server>,
+    /// Whether keys are counted, which takes a replay.
+    pub preview: bool,
+    /// Replace what stands at the output; go on although a process writes to the input.
+    pub force: bool,
+    /// How the log is read.
+    pub route: RouteOptions,
+    /// How its commands are run.
+    pub replay: ReplayOptions,
+}
+
+impl Options {
+    fn existing(&self) -> Existing {
+        if self.force { Existing::Replace } else { Existing::Keep }
+    }
+}
+
+/// Looks at the log at `path`, and recovers it as the options say.
+///
+/// # Errors
+///
+/// - When the log cannot be opened or replayed.
+/// - [`ErrorKind::Usage`], [`ErrorKind::Refused`]: what was chosen cannot be done; nothing was changed.
+pub fn recover(path: &Path, options: &Options, progress: &dyn Progress) -> Result<RecoverReport> {
+    let started = Instant::now();
+    if let (Output::New(new), true) = (&options.output, options.choice != Choice::Look) {
+        check_free(new, options.existing())?;
+    }
+    let whole = open(path)?;
+    let mut survivors = survivors::survivors(&whole);
+    let chosen = match options.survivor {
+        None => None,
+        Some(number) => Some(survivors::log_of(&whole, survivor(&survivors, number, &whole)?)?),
+    };
+    let log = chosen.as_ref().unwrap_or(&whole);
+    let mut timeline = timeline(log, progress)?;
+    let counted = match &options.choice {
+        Choice::Look if options.preview => {
+            let how = (&options.route, &options.replay);
+            let counted = preview::count(log, &timeline, how, progress)?;
+            counted.tell(&mut timeline);
+            Some(counted)
+        }
+        _ => None,
+    };
+    let verdict = verdict(log, &timeline);
+    let job = Job { whole: &whole, log, timeline: &timeline, counted, options, progress };
+    let done = match &options.choice {
+        Choice::Look => None,
+        _ => Some(job.carry_out()?),
+    };
+    if options.preview && verdict.is_not_in_the_log() {
+        survivors.iter_mut().for_each(|survivor| job.examine(survivor));
+    }
+    Ok(job.report(verdict, survivors, done, started))
+}
+
+fn survivor<'s>(survivors: &'s [Survivor], number: u64, log: &Log) -> Result<&'s Survivor> {
+    survivors.iter().find(|survivor| survivor.number == number).ok_or_else(|| {
+        Error::new(ErrorKind::Usage, format!("there is no survivor {number} beside the log"))
+            .at(&log.opened)
+            .help("aofkit recover PATH lists what there is, with its numbers")
+    })
+}
+
+/// Unix seconds in UTC, for a sentence.
+pub(crate) fn shown_time(seconds: i64) -> String {
+    match jiff::Timestamp::from_second(seconds) {
+        Ok(time) => time.to_string(),
+        Err(_) => format!("{seconds} s since 1970"),
+    }
+}
+
+fn verdict(log: &Log, timeline: &Timeline) -> Verdict {
+    let lost_something = |event: &Event| event.keys_lost != Some(0);
+    let trailing = timeline.trailing.first().and_then(|number| timeline.event(*number));
+    if let Some(event) = trailing.filter(|event| lost_something(event)) {
+        return Verdict::EndsInFlush { event: event.number };
+    }
+    if let Some(event) = worst_flush(timeline) {
+        Verdict::FlushWithin { event: event.number }
+    } else if let Some(event) = trailing.or_else(|| timeline.last(empties)) {
+        Verdict::FlushOfNothing { event: event.number }
+    } else if let Some(event) = timeline.last(lost_something) {
+        Verdict::Deletions { event: event.number }
+    } else if log.bytes() == 0 || timeline.commands == 0 && timeline.rdb_keys == 0 {
+        Verdict::Empty
+    } else {
+        Verdict::Nothing
+    }
+}
+
+fn empties(event: &Event) -> bool {
+    matches!(event.what, What::Flushall | What::Flushdb)
+}
+
+/// The flush that cost most keys, the last of them; where nothing was counted, the last, or the first of several that
+/// follow one another.
+fn worst_flush(timeline: &Timeline) -> Option<&Event> {
+    let flushes = timeline.events.iter().filter(|event| empties(event) && !event.never_run);
+    let worst = flushes.clone().max_by_key(|event| (event.keys_lost, event.number))?;
+    if worst.keys_lost.is_some() {
+        return Some(worst).filter(|worst| worst.keys_lost != Some(0));
+    }
+    let mut first = worst;
+    for event in flushes.rev().skip(1) {
+        if event.last_ordinal + 1 != first.ordinal {
+            break;
+        }
+        first = event;
+    }
+    Some(first)
+}
+
+/// The events that have to be taken out so that what a flush emptied is there again at the end: itself, and what
+/// would empty the same later.
+fn to_excise(timeline: &Timeline, number: u64) -> Vec<u64> {
+    let Some(first) = timeline.event(number) else { return Vec::new() };
+    let again = |event: &&Event| match (first.what, event.what) {
+        (_, What::Flushall) | (What::Flushall, What::Flushdb) => true,
+        (What::Flushdb, What::Flushdb) => event.db == first.db,
+        _ => false,
+    };
+    let later = timeline.events.iter().filter(|event| event.number >= number && !event.never_run);
+    later.filter(again).map(|event| event.number).collect()
+}
+
+/// One run on one log.
+struct Job<'j> {
+    /// The log that was pointed at.
+    whole: &'j Log,
+    /// The log that is recovered: another one where a survivor was chosen.
+    log: &'j Log,
+    timeline: &'j Timeline,
+    counted: Option<Counted>,
+    options: &'j Options,
+    progress: &'j dyn Progress,
+}
+
+/// Stretches that are listed in a report.
+const REMOVED_LISTED: usize = 1000;
+
+impl Done {
+    /// Notes what goes.
+    fn tell(&mut self, cuts: Cuts) {
+        self.removed_more = cuts.removed.len().saturating_sub(REMOVED_LISTED) as u64;
+        self.removed = cuts.removed;
+        self.removed.truncate(REMOVED_LISTED);
+        self.found = cuts.found;
+    }
+}
+
+impl Job<'_> {
+    fn carry_out(&self) -> Result<Done> {
+        let (log, timeline) = (self.log, self.timeline);
+        let (choice, cuts) = match &self.options.choice {
+            Choice::Strip if self.options.survivor.is_some() && timeline.trailing.is_empty() => {
+                ("whole", cuts::excise(log, timeline, &[])?)
+            }
+            Choice::Look | Choice::Strip => ("strip", cuts::strip(log, timeline)?),
+            Choice::Until(position) => {
+                ("until", cuts::until(log, timeline, position, self.progress)?)
+            }
+            Choice::Excise(numbers) => ("excise", cuts::excise(log, timeline, numbers)?),
+            Choice::Merge { winner, event } => return self.merge(*winner, *event),
+            Choice::Undelete(globs) => return self.undelete(globs),
+        };
+        match self.options.db {
+            Some(db) => self.replace_db(choice, cuts, db),
+            None => self.copy(choice, cuts),
+        }
+    }
+
+    /// Writes what a choice keeps, byte by byte.
+    fn copy(&self, choice: &'static str, cuts: Cuts) -> Result<Done> {
+        let kept = cuts.kept(self.log);
+        let (conflicts, planned) = self.compare(choice, &cuts)?;
+        let found = Mutex::new(None);
+        let check = |written: &Path| {
+            if self.options.preview {
+                let held = self.count(&open(written)?, &RouteOptions::default())?;
+                *found.lock().unwrap_or_else(PoisonError::into_inner) = Some(held);
+            }
+            Ok(())
+        };
+        let written =
+            self.put(self.log, |place| kept::write(self.log, &kept, place, &check, self.progress))?;
+        let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let gone = self.log.parts.iter().zip(&kept).filter(|(_, kept)| !kept.stays);
+        let parts_removed = gone.map(|(part, _)| part.name.clone()).collect();
+        let mut done = Done {
+            choice,
+            parts_removed,
+            kept_bytes: Some(kept.iter().map(kept::Kept::bytes).sum()),
+            conflicts,
+            holds: found.or(planned).map(|held| held.told()),
+            ..written
+        };
+        done.tell(cuts);
+        Ok(done)
+    }
+
+    /// Before anything is written: how what is taken out changes what later commands do, and, for a dry run, what the
+    /// result would hold.
+    fn compare(
+        &self,
+        choice: &'static str,
+        cuts: &Cuts,
+    ) -> Result<(Option<Conflicts>, Option<Holdings>)> {
+        if !self.options.preview {
+            return Ok((None, None));
+        }
+        let cut = RouteOptions { cut: cuts.list(), ..self.options.route.clone() };
+        if choice == "excise" {
+            let as_it_is = RouteOptions { keep_dead: true, ..self.options.route.clone() };
+            let cut = RouteOptions { keep_dead: true, ..cut };
+            let replay = &self.options.replay;
+            let sides = [&as_it_is, &cut];
+            let (found, held) = conflicts::conflicts(self.log, sides, replay, self.progress)?;
+            return Ok((Some(found), Some(held)));
+        }
+        let is_dry = self.options.output == Output::DryRun;
+        let held = if is_dry { Some(self.count(self.log, &cut)?) } else { None };
+        Ok((None, held))
+    }
+
+    /// Brings one database to the state that a choice gives, and leaves the others as they are.
+    fn replace_db(&self, choice: &'static str, cuts: Cuts, db: u32) -> Result<Done> {
+        let older = RouteOptions { cut: cuts.list(), ..self.options.route.clone() };
+        let newer = self.options.route.clone();
+        let sides = [(self.log, &older), (self.log, &newer)];
+        let mut done = self.join(sides, Rule::Replace, Some(db), self.log)?;
+        done.choice = choice;
+        done.tell(cuts);
+        // What was cut is still there for the other databases.
+        done.removed.clear();
+        Ok(done)
+    }
+
+    fn merge(&self, winner: Winner, event: Option<u64>) -> Result<Done> {
+        let (log, timeline) = (self.log, self.timeline);
+        let newer = self.options.route.clone();
+        let rule = Rule::Merge(winner);
+        if self.options.survivor.is_some() {
+            let cuts = cuts::excise(log, timeline, &timeline.trailing)?;
+            let older = RouteOptions { cut: cuts.list(), ..self.options.route.clone() };
+            let sides = [(log, &older), (self.whole, &newer)];
+            return self
+                .join(sides, rule, self.options.db, self.whole)
+                .map(|done| Done { choice: "merge", ..done });
+        }
+        let event = self.flush_to_merge(event)?;
+        let cuts = cuts::before_event(log, timeline, event)?;
+        let older = RouteOptions { cut: cuts.list(), ..self.options.route.clone() };
+        let db = match (event.what, self.options.db) {
+            (What::Flushdb, Some(db)) if db != event.db => {
+                let message = format!("event {} emptied database {} alone", event.number, event.db);
+                return Err(Error::new(ErrorKind::Usage, message).at(&log.opened));
+            }
+            (What::Flushdb, _) => Some(event.db),
+            (_, db) => db,
+        };
+        let mut done = self.join([(log, &older), (log, &newer)], rule, db, log)?;
+        done.choice = "merge";
+        if let Some(joined) = &mut done.joined {
+            joined.event = Some(event.number);
+        }
+        Ok(done)
+    }
+
+    /// The flush between the two sides.
+    fn flush_to_merge(&self, number: Option<u64>) -> Result<&Event> {
+        let found = match number {
+            Some(number) => self.timeline.event(number).filter(|event| empties(event)),
+            None => worst_flush(self.timeline),
+        };
+        found.filter(|event| !event.never_run).ok_or_else(|| {
+            Error::new(ErrorKind::Usage, "there is no such FLUSHALL or FLUSHDB in the log")
+                .at(&self.log.opened)
+                .help("aofkit recover PATH prints the timeline with its numbers")
+        })
+    }
+
+    /// Joins two sides and writes the result anew, in the place of `log`.
+    fn join(
+        &self,
+        sides: [(&Log, &RouteOptions); 2],
+        rule: Rule,
+        db: Option<u32>,
+        log: &Log,
+    ) -> Result<Done> {
+        let (expired, now_ms) = (self.options.expired, self.options.now_ms);
+        let how = How { rule, db, expired, now_ms };
+        let source = JoinedSource::new(sides, how, self.progress)?;
+        let done = self.write_anew(log, &source)?;
+        let tally = source.tally.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let winner = match rule {
+            Rule::Merge(winner) => Some(winner),
+            Rule::Replace => None,
+        };
+        Ok(Done { joined: Some(tally.told(None, winner, expired)), ..done })
+    }
+
+    fn undelete(&self, globs: &[Glob]) -> Result<Done> {
+        let Options { db, expired, now_ms, .. } = *self.options;
+        let route_options = RouteOptions { keep_dead: true, ..self.options.route.clone() };
+        let routing = route(self.log, &route_options, self.progress)?;
+        let wanted = Wanted { globs: globs.to_vec(), db, expired, now_ms };
+        let source = Undeleted { routing, wanted, tally: Mutex::default() };
+        let done = self.write_anew(self.log, &source)?;
+        let tally = source.tally.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Ok(Done { choice: "undelete", joined: Some(tally.told(None, None, expired)), ..done })
+    }
+
+    /// Writes a data set as a compaction of `log` would be written; it is read back and compared.
+    fn write_anew(&self, log: &Log, source: &dyn compact::Source) -> Result<Done> {
+        let options = |output, existing| compact::Options {
+            output,
+            existing,
+            form: None,
+            server: self.options.server,
+            filter: compact::Filter::default(),
+            check: true,
+            route: self.options.route.clone(),
+            replay: self.options.replay.clone(),
+            ctime: u64::try_from(self.options.now_ms / 1000).unwrap_or(0),
+            compress: true,
+        };
+        let mut report = None;
+        let mut done = self.put(log, |place| {
+            let options = options(Some(place.path.to_path_buf()), place.existing);
+            report = Some(compact::write_data_set(log, source, &options, self.progress)?);
+            kept::unchanged(log)?;
+            kept::like(place.like, place.path);
+            Ok(())
+        })?;
+        let report = match report {
+            Some(report) => report,
+            None => {
+                let options = options(None, Existing::Keep);
+                compact::write_data_set(log, source, &options, self.progress)?
+            }
+        };
+        done.holds = Some(Held::from(&report));
+        Ok(done)
+    }
+
+    /// Lets `write` write to where the result goes, if it goes anywhere.
+    fn put(&self, log: &Log, write: impl FnOnce(Place<'_>) -> Result<()>) -> Result<Done> {
+        let mut done = Done { db: self.options.db, ..Done::default() };
+        match &self.options.output {
+            Output::DryRun => done.dry_run = true,
+            Output::New(new) => {
+                write(Place { path: new, existing: self.options.existing(), like: None })?;
+                done.written = Some(new.clone());
+            }
+            Output::InPlace => {
+                self.refuse_in_place_of_another(log)?;
+                if !self.options.force {
+                    kept::refuse_beside_a_writer(log)?;
+                }
+                done.backup = Some(kept::replace(log, write)?);
+                done.written = Some(kept::place_of(log));
+            }
+        }
+        Ok(done)
+    }
+
+    /// What survived does not take the place of the log by itself: the person is to see both.
+    fn refuse_in_place_of_another(&self, log: &Log) -> Result<()> {
+        if self.options.survivor.is_none() || !std::ptr::eq(log, self.log) {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Usage, "a survivor is not written in place of the log")
+            .help("--output NEW writes it to a new file or directory"))
+    }
+
+    /// What a server would have that loads this log.
+    fn count(&self, log: &Log, options: &RouteOptions) -> Result<Holdings> {
+        let RouteOptions { key_specs, memory, .. } = self.options.route.clone();
+        let options = RouteOptions { key_specs, memory, ..options.clone() };
+        let routing = route(log, &options, self.progress)?;
+        let mut holdings = Holdings::default();
+        routing.each(self.progress, |routed| {
+            self.progress.phase("count", routed.replayed_bytes());
+            let make = |_, keyspace: &mut Keyspace<'_>| Ok(Holdings::of(keyspace));
+            let take = |_, part: Holdings| {
+                holdings.join(&part);
+                Ok(())
+            };
+            replay(routed, &self.options.replay, self.progress, make, take).map(drop)
+        })?;
+        Ok(holdings)
+    }
+
+    /// Counts what a survivor would bring back.
+    fn examine(&self, survivor: &mut Survivor) {
+        let examined = survivors::log_of(self.whole, survivor).and_then(|log| {
+            let timeline = timeline(&log, self.progress)?;
+            let cut = cuts::excise(&log, &timeline, &timeline.trailing)?.list();
+            let options = RouteOptions { cut, ..RouteOptions::default() };
+            Ok((!timeline.trailing.is_empty(), self.count(&log, &options)?.told()))
+        });
+        match examined {
+            Ok((ends_in_flush, held)) => {
+                survivor.ends_in_flush = ends_in_flush;
+                survivor.holds = Some(held);
+            }
+            Err(error) => survivor.problem = Some(error.to_string()),
+        }
+    }
+
+    /// What an event emptied, as it was before.
+    fn before(&self, event: u64) -> Option<Held> {
+        let before = self.counted.as_ref()?.before(event)?;
+        let whole = self.timeline.trailing.first() == Some(&event);
+        Some(if whole { before.told() } else { before.told_counted() })
+    }
+
+    fn report(
+        &self,
+        verdict: Verdict,
+        survivors: Vec<Survivor>,
+        done: Option<Done>,
+        started: Instant,
+    ) -> RecoverReport {
+        let (log, timeline) = (self.log, self.timeline);
+        let now = self.counted.as_ref().map(|counted| counted.now.told());
+        let (before, excise) = match verdict {
+            Verdict::EndsInFlush { event } => (self.before(event), timeline.trailing.clone()),
+            Verdict::FlushWithin { event } => (self.before(event), to_excise(timeline, event)),
+            _ => (None, Vec::new()),
+        };
+        RecoverReport {
+            schema: 1,
+            report: "recover",
+            path: self.whole.path.clone(),
+            opened: log.opened.clone(),
+            layout: log.layout.clone(),
+            data_directory: data_directory(self.whole),
+            parts: (log.parts.iter())
+                .map(|part| PartTold { name: part.name.clone(), bytes: part.mapping.len() })
+                .collect(),
+            bytes: log.bytes(),
+            commands: timeline.commands,
+            verdict,
+            trailing: timeline.trailing.clone(),
+            excise,
+            events: timeline.events.clone(),
+            earlier_events: timeline.earlier,
+            times: timeline.times,
+            clock_went_back: timeline.clock_went_back,
+            tail: timeline.tail,
+            broken: timeline.broken.clone(),
+            now,
+            before,
+            snapshot: snapshot(&survivors),
+            survivors,
+            survivor: self.options.survivor,
+            writers: writers_of(self.whole),
+            done,
+            elapsed_s: started.elapsed().as_secs_f64(),
+        }
+    }
+}
+
+/// The directory above the log, as a path that can be typed: the server's `dir`.
+fn data_directory(log: &Log) -> PathBuf {
+    let place = match &log.layout {
+        Layout::MultiPart { directory, .. } => directory,
+        _ => &log.opened,
+    };
+    match (place.components().next_back(), place.parent()) {
+        (Some(std::path::Component::Normal(_)), Some(parent)) if parent.as_os_str().is_empty() => {
+            PathBuf::from(".")
+        }
+        (Some(std::path::Component::Normal(_)), Some(parent)) => parent.to_path_buf(),
+        _ => place.join(".."),
+    }
+}
+
+fn snapshot(survivors: &[Survivor]) -> Option<PathBuf> {
+    let is_snapshot = |survivor: &&Survivor| survivor.kind == SurvivorKind::File(OtherKind::Rdb);
+    survivors.iter().find(is_snapshot).map(|survivor| survivor.files[0].path.clone())
+}
+
+/// Every process that has a part of the log open for writing.
+fn writers_of(log: &Log) -> Vec<Holder> {
+    let mut found: Vec<Holder> = Vec::new();
+    for holder in log.parts.iter().flat_map(|part| writers(&part.path)) {
+        if !found.contains(&holder) {
+            found.push(holder);
+        }
+    }
+    found
+}

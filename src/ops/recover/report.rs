@@ -1,0 +1,154 @@
+//! The report of recover: the schema of its JSON.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::conflicts::Conflicts;
+use super::cuts::{Found, Removed};
+use super::join::Joined;
+use super::survivors::Survivor;
+use super::timeline::{Broken, Event, Tail};
+use crate::aof::open::Layout;
+use crate::disk::holders::Holder;
+use crate::ops::holdings::Held;
+
+/// What stands in a log of what destroyed its data, what can be brought back, and what was.
+#[derive(Debug, Serialize)]
+pub struct RecoverReport {
+    /// The version of this schema.
+    pub schema: u32,
+    /// `recover`.
+    pub report: &'static str,
+    /// The path as given.
+    #[serde(serialize_with = "crate::escape::path")]
+    pub path: PathBuf,
+    /// What was opened: the file, or the manifest.
+    #[serde(serialize_with = "crate::escape::path")]
+    pub opened: PathBuf,
+    /// How the log lies on disk.
+    pub layout: Layout,
+    /// The directory above the log: the server's `dir`.
+    #[serde(serialize_with = "crate::escape::path")]
+    pub data_directory: PathBuf,
+    /// Its parts, in load order.
+    pub parts: Vec<PartTold>,
+    /// Bytes of all parts.
+    pub bytes: u64,
+    /// Commands in all parts.
+    pub commands: u64,
+    /// The answer to the first question.
+    pub verdict: Verdict,
+    /// The numbers of the FLUSHALLs that end the log.
+    pub trailing: Vec<u64>,
+    /// The events that have to be taken out so that what the verdict is about is there again.
+    pub excise: Vec<u64>,
+    /// What destroyed data, in the order of the log.
+    pub events: Vec<Event>,
+    /// Events before the first that is listed: only the last ones are kept.
+    pub earlier_events: u64,
+    /// The first time and the last that annotations tell, in Unix seconds.
+    pub times: Option<(i64, i64)>,
+    /// Whether the clock was set back between two annotations.
+    pub clock_went_back: bool,
+    /// The end of the log that no server reads.
+    pub tail: Option<Tail>,
+    /// Damage that keeps the log from being recovered as it is.
+    pub broken: Option<Broken>,
+    /// What a server has that loads the log as it is; `None` where that was not counted.
+    pub now: Option<Held>,
+    /// What stood before the event that the verdict is about; `None` where that was not counted.
+    pub before: Option<Held>,
+    /// What else is there that could bring data back.
+    pub survivors: Vec<Survivor>,
+    /// Which of them this report is about, when one was chosen.
+    pub survivor: Option<u64>,
+    /// A snapshot beside the log, which a server could overwrite.
+    #[serde(serialize_with = "crate::escape::path_if_any")]
+    pub snapshot: Option<PathBuf>,
+    /// Processes that have a part of the log open for writing.
+    pub writers: Vec<Holder>,
+    /// What was done; `None` for a look.
+    pub done: Option<Done>,
+    /// How long it took, in seconds.
+    pub elapsed_s: f64,
+}
+
+/// One part of the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PartTold {
+    /// Its file name.
+    pub name: String,
+    /// Its length in bytes.
+    pub bytes: u64,
+}
+
+/// Is my data still there?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Verdict {
+    /// The log ends in a FLUSHALL: cutting that off brings everything back.
+    EndsInFlush {
+        /// The first of the FLUSHALLs that end it.
+        event: u64,
+    },
+    /// A FLUSHALL or FLUSHDB is in the log, and commands were written behind it.
+    FlushWithin {
+        /// The last of them.
+        event: u64,
+    },
+    /// There is a flush in the log, and there was nothing to be flushed when it came.
+    FlushOfNothing {
+        /// The last of them.
+        event: u64,
+    },
+    /// No flush, but keys were deleted or replaced in number.
+    Deletions {
+        /// The last event.
+        event: u64,
+    },
+    /// Nothing in the log destroyed data, and it holds data.
+    Nothing,
+    /// Nothing in the log destroyed data, and it holds no data: a rewrite has followed, or there never was any.
+    Empty,
+}
+
+impl Verdict {
+    /// Whether nothing can be brought back from the log itself.
+    pub fn is_not_in_the_log(self) -> bool {
+        matches!(self, Verdict::FlushOfNothing { .. } | Verdict::Nothing | Verdict::Empty)
+    }
+}
+
+/// What was written, or would be.
+#[derive(Debug, Default, Serialize)]
+pub struct Done {
+    /// What was asked for: `strip`, `until`, `excise`, `merge`, `undelete`, `whole`.
+    pub choice: &'static str,
+    /// The database that it was limited to.
+    pub db: Option<u32>,
+    /// Whether only the plan was asked for.
+    pub dry_run: bool,
+    /// The stretches that go.
+    pub removed: Vec<Removed>,
+    /// Stretches beyond those that are listed.
+    pub removed_more: u64,
+    /// Parts that are no longer in the set.
+    pub parts_removed: Vec<String>,
+    /// Where the position lies that was asked for.
+    pub found: Option<Found>,
+    /// Bytes that stay as they are; `None` where the data set was written anew.
+    pub kept_bytes: Option<u64>,
+    /// Where later commands come out otherwise than they did.
+    pub conflicts: Option<Conflicts>,
+    /// How two data sets were joined.
+    pub joined: Option<Joined>,
+    /// What the result holds; `None` where that was not counted.
+    pub holds: Option<Held>,
+    /// Where the result is.
+    #[serde(serialize_with = "crate::escape::path_if_any")]
+    pub written: Option<PathBuf>,
+    /// Where the complete original is now, when it was replaced.
+    #[serde(serialize_with = "crate::escape::path_if_any")]
+    pub backup: Option<PathBuf>,
+}

@@ -1,0 +1,237 @@
+//! What else there is that could bring data back: files that a rewrite has replaced, that a manifest does not
+//! list, that an upgrade or an interrupted server left, and snapshots.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use serde::Serialize;
+
+use crate::aof::manifest::{Entry, Manifest, Role};
+use crate::aof::open::{
+    HistoryFile, Layout, Log, ManifestFile, OtherFile, OtherKind, Part, PartRole, open,
+};
+use crate::disk::Mapping;
+use crate::error::{Error, ErrorKind, Result};
+use crate::ops::holdings::Held;
+
+/// Something beside the log that may hold data that it has no more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Survivor {
+    /// Its number, from 1: what `--survivor` takes.
+    pub number: u64,
+    /// What it is.
+    pub kind: SurvivorKind,
+    /// Its files, in the order in which they are read.
+    pub files: Vec<SurvivorFile>,
+    /// When the last of them was written, in Unix seconds.
+    pub modified: Option<i64>,
+    /// What it would bring back, with a FLUSHALL at its end left out; `None` where that was not counted.
+    pub holds: Option<Held>,
+    /// Whether it ends in a FLUSHALL, which would have to be taken out.
+    pub ends_in_flush: bool,
+    /// Why it cannot be read, if it cannot.
+    pub problem: Option<String>,
+}
+
+/// A file of a survivor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SurvivorFile {
+    /// Where it is.
+    #[serde(serialize_with = "crate::escape::path")]
+    pub path: PathBuf,
+    /// Its length in bytes.
+    pub bytes: u64,
+}
+
+/// What a survivor is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SurvivorKind {
+    /// The set as it was before a rewrite; the manifest still lists its files, as history.
+    History,
+    /// Files named as those of a set, older than what the manifest lists.
+    Unlisted,
+    /// One file that belongs to no set, or to none any more.
+    File(OtherKind),
+}
+
+impl SurvivorKind {
+    /// What that means, in a few words for a person.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            SurvivorKind::History => {
+                "the log from before a rewrite; a server deletes it when it starts"
+            }
+            SurvivorKind::Unlisted => {
+                "files of an older log that the manifest does not list any more"
+            }
+            SurvivorKind::File(kind) => kind.meaning(),
+        }
+    }
+}
+
+/// Everything that could bring data back beside `log`.
+pub(super) fn survivors(log: &Log) -> Vec<Survivor> {
+    let mut found = generations(&log.history);
+    let others = match log.layout {
+        Layout::MultiPart { .. } => log.others.clone(),
+        _ => beside(log),
+    };
+    let mut older = Vec::new();
+    for other in &others {
+        match other.kind {
+            OtherKind::OrphanBase | OtherKind::OrphanIncr if is_older(log, other) => {
+                older.push(other.clone());
+            }
+            OtherKind::OrphanBase
+            | OtherKind::OrphanIncr
+            | OtherKind::TempIncr
+            | OtherKind::TempRewrite
+            | OtherKind::TempRdb
+            | OtherKind::OldSingleFile
+            | OtherKind::SingleFile
+            | OtherKind::Rdb => {
+                let file = SurvivorFile { path: other.path.clone(), bytes: other.bytes };
+                found.push((SurvivorKind::File(other.kind), vec![file]));
+            }
+            OtherKind::OtherManifest | OtherKind::TempManifest | OtherKind::Unknown => {}
+        }
+    }
+    if !older.is_empty() {
+        older.sort_by_key(|file| (file.kind, sequence(&file.path)));
+        let files =
+            older.into_iter().map(|file| SurvivorFile { path: file.path, bytes: file.bytes });
+        found.insert(0, (SurvivorKind::Unlisted, files.collect()));
+    }
+    // Of these nothing can come back.
+    found.retain(|(_, files)| files.iter().any(|file| file.bytes > 0));
+    let numbered = found.into_iter().zip(1..);
+    numbered.map(|((kind, files), number)| survivor(number, kind, files)).collect()
+}
+
+fn survivor(number: u64, kind: SurvivorKind, files: Vec<SurvivorFile>) -> Survivor {
+    let modified = files.iter().filter_map(|file| modified(&file.path)).max();
+    Survivor { number, kind, files, modified, holds: None, ends_in_flush: false, problem: None }
+}
+
+/// When a file was last written, in Unix seconds.
+fn modified(path: &Path) -> Option<i64> {
+    let modified = fs::metadata(path).ok()?.modified().ok()?;
+    i64::try_from(modified.duration_since(UNIX_EPOCH).ok()?.as_secs()).ok()
+}
+
+/// The sets that rewrites have replaced, the last first. A manifest lists the incremental files of one, the newest
+/// first, and then its base.
+fn generations(history: &[HistoryFile]) -> Vec<(SurvivorKind, Vec<SurvivorFile>)> {
+    let mut found = Vec::new();
+    let mut files: Vec<SurvivorFile> = Vec::new();
+    for file in history {
+        if let Some(bytes) = file.bytes {
+            files.push(SurvivorFile { path: file.path.clone(), bytes });
+        }
+        if file.name.contains(".base.") || !file.name.contains(".incr.") {
+            files.reverse();
+            found.push((SurvivorKind::History, std::mem::take(&mut files)));
+        }
+    }
+    if !files.is_empty() {
+        files.reverse();
+        found.push((SurvivorKind::History, files));
+    }
+    found.retain(|(_, files)| !files.is_empty());
+    found
+}
+
+/// Whether a file named as one of a set has a lower number than those of its role that the manifest lists.
+fn is_older(log: &Log, file: &OtherFile) -> bool {
+    let Some(manifest) = &log.manifest else { return false };
+    let role = if file.kind == OtherKind::OrphanBase { Role::Base } else { Role::Incr };
+    let listed = manifest.manifest.entries.iter().filter(|entry| entry.role == role);
+    let lowest = listed.map(|entry| entry.seq).min();
+    lowest.zip(sequence(&file.path)).is_some_and(|(lowest, own)| own < lowest)
+}
+
+/// The number in the name of a part: `appendonly.aof.3.incr.aof`.
+fn sequence(path: &Path) -> Option<i64> {
+    path.file_name()?.to_str()?.rsplit('.').nth(2)?.parse().ok()
+}
+
+/// Snapshots and unfinished rewrites in the directory of a log in a single file.
+fn beside(log: &Log) -> Vec<OtherFile> {
+    let Some(directory) = log.opened.parent() else { return Vec::new() };
+    let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let kind = if name.starts_with("temp-rewriteaof-") && name.ends_with(".aof") {
+            OtherKind::TempRewrite
+        } else if name.starts_with("temp-") && name.ends_with(".rdb") {
+            OtherKind::TempRdb
+        } else if name.ends_with(".rdb") {
+            OtherKind::Rdb
+        } else {
+            continue;
+        };
+        let path = entry.path();
+        let Some(metadata) = fs::metadata(&path).ok().filter(fs::Metadata::is_file) else {
+            continue;
+        };
+        if path != log.opened {
+            found.push(OtherFile { path, bytes: metadata.len(), kind });
+        }
+    }
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    found
+}
+
+/// A survivor as a log by itself.
+pub(super) fn log_of(log: &Log, survivor: &Survivor) -> Result<Log> {
+    let first = survivor.files.first().ok_or_else(|| Error::new(ErrorKind::NotFound, "no file"))?;
+    if let SurvivorKind::File(_) = survivor.kind {
+        let mut alone = open(&first.path)?;
+        if let Layout::OnePart { .. } = alone.layout {
+            // By itself it is a log, whatever set it once belonged to.
+            alone.layout = match alone.parts.first() {
+                Some(part) if part.starts_with_rdb() => Layout::RdbFile,
+                _ => Layout::SingleFile,
+            };
+        }
+        return Ok(alone);
+    }
+    let Some(manifest) = &log.manifest else {
+        return Err(Error::new(ErrorKind::Manifest, "the set has no manifest").at(&log.opened));
+    };
+    let mut entries = Vec::new();
+    let mut parts = Vec::new();
+    let count = survivor.files.len();
+    for (index, file) in survivor.files.iter().enumerate() {
+        let name = file.path.file_name().unwrap_or_default();
+        let is_base = index == 0 && !name.to_string_lossy().contains(".incr.");
+        let seq = sequence(&file.path).unwrap_or(1);
+        let role = if is_base { Role::Base } else { Role::Incr };
+        entries.push(Entry::new(role, name.as_encoded_bytes(), seq));
+        parts.push(Part {
+            name: crate::escape::ShownPath(name.as_ref()).to_string(),
+            path: file.path.clone(),
+            role: if is_base { PartRole::Base } else { PartRole::Incr },
+            index,
+            mapping: Mapping::open(&file.path)?,
+            is_last: index + 1 == count,
+        });
+    }
+    Ok(Log {
+        path: log.path.clone(),
+        opened: log.opened.clone(),
+        chosen: None,
+        layout: log.layout.clone(),
+        parts,
+        history: Vec::new(),
+        manifest: Some(ManifestFile {
+            path: manifest.path.clone(),
+            manifest: Manifest { entries },
+        }),
+        others: Vec::new(),
+    })
+}

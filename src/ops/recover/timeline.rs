@@ -1,0 +1,384 @@
+//! What in a log destroyed data: every event with its place, and what stands around it.
+
+use std::time::UNIX_EPOCH;
+
+use serde::Serialize;
+
+use super::scout::{Deed, Effect, Noted, Scout, Times};
+use crate::aof::open::{Log, Part};
+use crate::aof::{Frame, scan_parallel};
+use crate::command::{CommandId, lookup};
+use crate::error::Result;
+use crate::progress::Progress;
+use crate::rdb;
+
+/// What an event did. Serialised as `what`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "what", rename_all = "kebab-case")]
+pub enum What {
+    /// FLUSHALL: every database was emptied.
+    Flushall,
+    /// FLUSHDB: one database was emptied.
+    Flushdb,
+    /// SWAPDB: two databases changed places.
+    Swapdb {
+        /// One of them.
+        one: u32,
+        /// The other.
+        other: u32,
+    },
+    /// CLUSTER FLUSHSLOT: the keys of a slot were deleted.
+    Flushslot,
+    /// FUNCTION FLUSH: all function libraries were deleted.
+    FunctionFlush,
+    /// A run of DEL or UNLINK commands that name many keys.
+    Delete,
+    /// A run of RENAME, or COPY with REPLACE, commands, which may have had a key in their way.
+    Rename,
+}
+
+impl What {
+    fn of(deed: Deed) -> What {
+        match deed {
+            Deed::Flushall => What::Flushall,
+            Deed::Flushdb => What::Flushdb,
+            Deed::Flushslot => What::Flushslot,
+            Deed::FunctionFlush => What::FunctionFlush,
+            Deed::Swapdb(one, other) => What::Swapdb { one, other },
+            Deed::Delete => What::Delete,
+            Deed::Rename => What::Rename,
+        }
+    }
+
+    /// Whether databases were emptied or exchanged, rather than keys named.
+    pub fn is_flush(self) -> bool {
+        !matches!(self, What::Delete | What::Rename)
+    }
+}
+
+/// When something was run, as far as it is known, in Unix seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct When {
+    /// Not before this. With an annotation in the log: in just this second.
+    pub from: Option<i64>,
+    /// Not after this.
+    pub until: Option<i64>,
+    /// Whether an annotation tells it to the second.
+    pub exact: bool,
+}
+
+/// Something that destroyed data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Event {
+    /// Its number in the timeline, from 1: what `--excise` takes.
+    pub number: u64,
+    /// What it did.
+    #[serde(flatten)]
+    pub what: What,
+    /// The part that it stands in, by file name.
+    pub part: String,
+    /// The part's place in the load order, from 0.
+    #[serde(skip)]
+    pub part_index: usize,
+    /// Where it begins there, in bytes.
+    pub offset: u64,
+    /// Where it ends there.
+    pub end: u64,
+    /// Which command of the log its first is, from 1.
+    pub ordinal: u64,
+    /// Which command its last is; another than the first for a run.
+    pub last_ordinal: u64,
+    /// Commands of the run: 1 where it is none.
+    pub commands: u64,
+    /// Keys that the commands name, for a run.
+    pub keys_named: u64,
+    /// The database in force where it begins.
+    pub db: u32,
+    /// When it was run.
+    pub time: When,
+    /// Where the transaction begins and ends that it is in.
+    pub transaction: Option<(u64, u64)>,
+    /// Whether it is in a transaction that never ended, which no server runs.
+    pub never_run: bool,
+    /// Keys that were lost by it; `None` where that was not counted.
+    pub keys_lost: Option<u64>,
+    /// Keys that came in their place since: those that were there when the next flush of the same kind came, or at
+    /// the end of the log.
+    pub keys_since: Option<u64>,
+}
+
+/// The end of a log that no server reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Tail {
+    /// Where it begins in the last part.
+    pub offset: u64,
+    /// How long it is.
+    pub bytes: u64,
+    /// Whether it is a transaction without its EXEC, rather than a torn command.
+    pub transaction: bool,
+}
+
+/// Damage that keeps a log from being cut anywhere but before it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Broken {
+    /// The part, by file name.
+    pub part: String,
+    /// Its place in the load order, from 0.
+    #[serde(skip)]
+    pub part_index: usize,
+    /// The last boundary before it.
+    pub offset: u64,
+    /// What it is, for a person.
+    pub what: String,
+}
+
+/// What was found in a log.
+#[derive(Debug, Clone, Default)]
+pub struct Timeline {
+    /// The events, in the order of the log; the last ones where there are very many.
+    pub events: Vec<Event>,
+    /// Events before those that are kept.
+    pub earlier: u64,
+    /// Commands in all parts.
+    pub commands: u64,
+    /// Keys in RDBs that parts begin with.
+    pub rdb_keys: u64,
+    /// The numbers of the FLUSHALLs behind which nothing is written: they end the log. In order.
+    pub trailing: Vec<u64>,
+    /// What stands behind the last command and is not read.
+    pub tail: Option<Tail>,
+    /// The first damage.
+    pub broken: Option<Broken>,
+    /// The first time and the last that annotations tell, in Unix seconds.
+    pub times: Option<(i64, i64)>,
+    /// Whether the clock went backwards between two annotations.
+    pub clock_went_back: bool,
+    /// By part.
+    pub(super) parts: Vec<PartLook>,
+}
+
+/// Where commands stand in a part.
+#[derive(Debug, Clone)]
+pub(super) struct PartLook {
+    /// Where its commands begin: behind an RDB.
+    pub(super) start: u64,
+    /// Where the reading of whole commands ends.
+    pub(super) end: u64,
+    /// Commands before this part.
+    pub(super) commands_before: u64,
+    pub(super) commands: u64,
+    /// One in many: commands of the part before it, and its offset.
+    pub(super) places: Vec<(u64, u64)>,
+}
+
+impl Timeline {
+    /// The event of this number.
+    pub fn event(&self, number: u64) -> Option<&Event> {
+        self.events.iter().find(|event| event.number == number)
+    }
+
+    /// The last event of this sort that was run.
+    pub fn last(&self, wanted: impl Fn(&Event) -> bool) -> Option<&Event> {
+        self.events.iter().rev().find(|event| !event.never_run && wanted(event))
+    }
+}
+
+/// Reads a log for its timeline, on all cores.
+///
+/// # Errors
+///
+/// When a part was cut by another process while it was read.
+pub fn timeline(log: &Log, progress: &dyn Progress) -> Result<Timeline> {
+    progress.phase("look", log.bytes());
+    let mut reading = Reading::default();
+    for part in &log.parts {
+        if !reading.part(part, progress)? {
+            break;
+        }
+    }
+    Ok(reading.finish(log))
+}
+
+/// What has been read so far.
+#[derive(Default)]
+struct Reading {
+    timeline: Timeline,
+    noted: Vec<(usize, Noted, Option<i64>)>,
+    /// The last command with an effect: the part, and where it ends.
+    effect: Option<(usize, Effect)>,
+    times: Times,
+    /// The last time that is known from before a part.
+    known: Option<i64>,
+}
+
+impl Reading {
+    /// Reads a part; gives whether the next can be read.
+    fn part(&mut self, part: &Part, progress: &dyn Progress) -> Result<bool> {
+        let bytes = part.mapping.bytes();
+        let mut start = 0;
+        if part.starts_with_rdb() {
+            let walked = rdb::walk(bytes, &mut rdb::Ignore, progress);
+            part.mapping.check()?;
+            match walked {
+                Ok(walk) => {
+                    start = walk.len;
+                    self.timeline.rdb_keys += walk.keys;
+                    self.known = ctime(&walk).or(self.known);
+                }
+                Err(damage) => {
+                    self.broken(part, damage.offset, "its RDB is broken");
+                    return Ok(false);
+                }
+            }
+        }
+        let from = usize::try_from(start).unwrap_or(bytes.len());
+        let touch = |range| part.mapping.prefault(range);
+        let scanned = scan_parallel(bytes, from, Scout::new, touch, progress);
+        part.mapping.check()?;
+        let scout = scanned.sink.from_start();
+        let at = scanned.stop.at as u64;
+        let end = match scout.at_end.multi {
+            Some(Some(multi)) => multi,
+            _ => at,
+        };
+        let short = scanned.stop.fault.as_ref().is_none_or(crate::aof::Fault::is_short);
+        let whole = end == part.mapping.len();
+        if !whole && part.is_last && short {
+            let bytes = part.mapping.len() - end;
+            self.timeline.tail = Some(Tail { offset: end, bytes, transaction: end < at });
+        } else if !whole {
+            let what = match scanned.stop.fault {
+                Some(_) => "no command can be read there",
+                None => "a transaction has no EXEC",
+            };
+            self.broken(part, end, what);
+        }
+        let effect = scout.effect_that_is_run();
+        if effect.commands > 0 {
+            self.effect = Some((part.index, effect));
+        }
+        self.times.join(scout.times);
+        let commands = scout.commands;
+        self.timeline.parts.push(PartLook {
+            start,
+            end,
+            commands_before: self.timeline.commands,
+            commands,
+            places: scout.places,
+        });
+        let kinds = [scout.flushes, scout.deletions.finish(), scout.renames.finish()];
+        for kept in kinds {
+            self.timeline.earlier += kept.more;
+            self.noted.extend(kept.events.into_iter().map(|event| (part.index, event, self.known)));
+        }
+        self.known = scout.times.last.or(self.known);
+        self.timeline.commands += commands;
+        Ok(whole || self.timeline.broken.is_none())
+    }
+
+    fn broken(&mut self, part: &Part, offset: u64, what: &str) {
+        self.timeline.broken = Some(Broken {
+            part: part.name.clone(),
+            part_index: part.index,
+            offset,
+            what: what.to_owned(),
+        });
+    }
+
+    fn finish(mut self, log: &Log) -> Timeline {
+        self.noted.sort_by_key(|(part, noted, _)| (*part, noted.offset));
+        let mut timeline = self.timeline;
+        for (index, (part, noted, known)) in self.noted.into_iter().enumerate() {
+            let number = timeline.earlier + index as u64 + 1;
+            let (Some(part), Some(look)) = (log.parts.get(part), timeline.parts.get(part)) else {
+                continue;
+            };
+            timeline.events.push(event(part, look, number, &noted, known));
+        }
+        timeline.times = self.times.first.zip(self.times.last);
+        timeline.clock_went_back = self.times.backwards;
+        let behind = |event: &Event| {
+            self.effect
+                .is_none_or(|(part, effect)| (part, effect.end) <= (event.part_index, event.offset))
+        };
+        timeline.trailing = (timeline.events.iter())
+            .filter(|event| event.what == What::Flushall && !event.never_run && behind(event))
+            .map(|event| event.number)
+            .collect();
+        timeline
+    }
+}
+
+fn event(part: &Part, look: &PartLook, number: u64, noted: &Noted, known: Option<i64>) -> Event {
+    let multi = noted.before.multi.flatten();
+    let exec = multi.and_then(|multi| end_of_transaction(part.mapping.bytes(), multi));
+    let transaction = multi.zip(exec);
+    Event {
+        number,
+        what: What::of(noted.deed),
+        part: part.name.clone(),
+        part_index: part.index,
+        offset: noted.offset,
+        end: noted.end,
+        ordinal: look.commands_before + noted.first + 1,
+        last_ordinal: look.commands_before + noted.last + 1,
+        commands: noted.commands,
+        keys_named: noted.keys,
+        db: noted.before.db.unwrap_or(0),
+        time: when(part, noted.before.time, known),
+        transaction,
+        never_run: multi.is_some() && noted.offset >= look.end,
+        keys_lost: None,
+        keys_since: None,
+    }
+}
+
+/// By the annotation before it in its part; else between the last time that is known from what was written before,
+/// and the last write to the part.
+fn when(part: &Part, annotated: Option<i64>, known: Option<i64>) -> When {
+    if let Some(seconds) = annotated {
+        return When { from: Some(seconds), until: Some(seconds), exact: true };
+    }
+    let until = modified(part).filter(|until| known.is_none_or(|known| known <= *until));
+    When { from: known, until, exact: false }
+}
+
+/// When a part was last written, in Unix seconds.
+fn modified(part: &Part) -> Option<i64> {
+    let modified = part.mapping.file().metadata().ok()?.modified().ok()?;
+    i64::try_from(modified.duration_since(UNIX_EPOCH).ok()?.as_secs()).ok()
+}
+
+/// The time at which an RDB says it was written, in Unix seconds.
+fn ctime(walk: &rdb::Walk) -> Option<i64> {
+    let (_, value) = walk.aux.iter().find(|(name, _)| name == b"ctime")?;
+    std::str::from_utf8(value).ok()?.parse().ok()
+}
+
+/// The most commands of a transaction that are walked over to find its end.
+const LONGEST_TRANSACTION: usize = 1 << 24;
+
+/// Where the transaction ends whose MULTI stands at `multi`, behind its EXEC.
+pub(super) fn end_of_transaction(bytes: &[u8], multi: u64) -> Option<u64> {
+    let frames = frames(bytes, multi).take(LONGEST_TRANSACTION);
+    let mut found = frames.filter(|frame| lookup(frame.name()) == Some(CommandId::EXEC));
+    found.next().map(|frame| frame.end())
+}
+
+/// The commands from `at` on, annotations between them passed over, as far as they are whole.
+pub(super) fn frames(bytes: &[u8], at: u64) -> impl Iterator<Item = Frame<'_>> {
+    let mut at = usize::try_from(at).unwrap_or(bytes.len());
+    std::iter::from_fn(move || {
+        loop {
+            let rest = bytes.get(at..)?;
+            match crate::aof::grammar::annotation(rest) {
+                Ok((_, line)) if !line.is_empty() => at += line.len(),
+                _ => {
+                    let frame = Frame::read(at as u64, rest)?;
+                    at += frame.bytes().len();
+                    return Some(frame);
+                }
+            }
+        }
+    })
+}

@@ -1,0 +1,156 @@
+//! Single keys as they were just before they were last deleted or flushed.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use super::join::{Expired, Tally, put};
+use crate::command::CommandId;
+use crate::error::Result;
+use crate::glob::Glob;
+use crate::keyspace::{Db, Entry, Keyspace};
+use crate::ops::compact::{Made, MakeShare, Source, TakeShare};
+use crate::progress::Progress;
+use crate::replay::{
+    Happened, Observer, Outcome, ReplayOptions, Routed, Routing, Seen, Watch, replay_watched,
+};
+
+/// Which keys are wanted back.
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
+    pub(super) globs: Vec<Glob>,
+    /// Of this database; `None` for all.
+    pub(super) db: Option<u32>,
+    pub(super) expired: Expired,
+    /// What counts as now, in Unix milliseconds.
+    pub(super) now_ms: i64,
+}
+
+impl Wanted {
+    fn wants(&self, db: u32, key: &[u8]) -> bool {
+        self.db.is_none_or(|only| only == db) && self.globs.iter().any(|glob| glob.matches(key))
+    }
+}
+
+/// The data set of a log with the keys that were wanted back.
+pub(super) struct Undeleted<'l> {
+    /// Of a log of which nothing is left out as dead.
+    pub(super) routing: Routing<'l>,
+    pub(super) wanted: Wanted,
+    pub(super) tally: Mutex<Tally>,
+}
+
+impl Source for Undeleted<'_> {
+    fn whole(&self) -> &Routed<'_> {
+        self.routing.whole()
+    }
+
+    fn shares(
+        &self,
+        options: &ReplayOptions,
+        progress: &dyn Progress,
+        make: &MakeShare<'_>,
+        take: &mut TakeShare<'_>,
+    ) -> Result<Happened> {
+        *self.tally.lock().unwrap_or_else(PoisonError::into_inner) = Tally::default();
+        let mut happened = Happened::default();
+        let watch = Stashing { wanted: &self.wanted, tally: &self.tally, make };
+        self.routing.each(progress, |routed| {
+            progress.phase("replay", routed.replayed_bytes());
+            happened.join(replay_watched(routed, options, progress, &watch, &mut *take)?);
+            Ok(())
+        })?;
+        Ok(happened)
+    }
+}
+
+struct Stashing<'w> {
+    wanted: &'w Wanted,
+    tally: &'w Mutex<Tally>,
+    make: &'w MakeShare<'w>,
+}
+
+/// What was deleted in one share.
+struct Stash<'w, 'a> {
+    wanted: &'w Wanted,
+    deleted: HashMap<(u32, &'a [u8]), Entry<'a>>,
+    /// What the command that is run just now may delete.
+    pending: Vec<(u32, Entry<'a>)>,
+}
+
+impl<'w> Watch for Stashing<'w> {
+    type Observer<'a> = Stash<'w, 'a>;
+    type Made = Made;
+
+    fn begin<'a>(&self, _: usize, _: &Keyspace<'a>) -> Stash<'w, 'a> {
+        Stash { wanted: self.wanted, deleted: HashMap::new(), pending: Vec::new() }
+    }
+
+    fn finish<'a>(
+        &self,
+        share: usize,
+        observer: Stash<'w, 'a>,
+        keyspace: &mut Keyspace<'a>,
+    ) -> Result<Made> {
+        let tally = observer.bring_back(keyspace);
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner).join(tally);
+        (self.make)(share, keyspace)
+    }
+}
+
+impl<'a> Stash<'_, 'a> {
+    fn may_go(&mut self, db: &Db<'a>) {
+        let entries = db.entries().filter(|entry| self.wanted.wants(db.number(), entry.key()));
+        self.pending.extend(entries.map(|entry| (db.number(), entry.clone())));
+    }
+
+    fn bring_back(self, keyspace: &mut Keyspace<'a>) -> Tally {
+        let mut tally = Tally::default();
+        // In an order that does not depend on a hash.
+        let mut deleted: Vec<_> = self.deleted.into_iter().collect();
+        deleted.sort_by_key(|(of, _)| *of);
+        for ((db, key), entry) in deleted {
+            if keyspace.db(db).contains(key) {
+                tally.on_both_sides += 1;
+                continue;
+            }
+            if entry.expires_ms().is_some_and(|time| time < self.wanted.now_ms) {
+                tally.expired(db, key);
+                if self.wanted.expired == Expired::Drop {
+                    continue;
+                }
+            }
+            tally.brought_back += 1;
+            put(db, entry, keyspace);
+        }
+        tally
+    }
+}
+
+impl<'a> Observer<'a> for Stash<'_, 'a> {
+    fn before(&mut self, seen: &Seen<'_, 'a>, keyspace: &mut Keyspace<'a>) {
+        match seen.id {
+            Some(CommandId::FLUSHALL | CommandId::CLUSTER) => {
+                keyspace.databases().for_each(|db| self.may_go(db));
+            }
+            Some(CommandId::FLUSHDB) => self.may_go(keyspace.db(seen.db)),
+            Some(CommandId::DEL | CommandId::UNLINK | CommandId::GETDEL) => {
+                for key in seen.args.iter().skip(1) {
+                    if self.wanted.wants(seen.db, key)
+                        && let Some(entry) = keyspace.db(seen.db).get(key)
+                    {
+                        self.pending.push((seen.db, entry.clone()));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn after(&mut self, _: &Seen<'_, 'a>, _: Outcome, keyspace: &mut Keyspace<'a>) {
+        for (db, entry) in self.pending.drain(..) {
+            if !keyspace.db(db).contains(entry.key()) {
+                self.deleted.insert((db, entry.key()), entry);
+            }
+        }
+    }
+}

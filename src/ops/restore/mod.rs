@@ -1,0 +1,278 @@
+//! From an archive into the data directory of a server.
+//!
+//! The archive is verified while it is extracted, into a directory out of the server's sight; what then lies on the disk
+//! is verified again, and made what the server reads. Only then is it put in place, in one step: a set with its manifest
+//! appears at once, and what stood there before has another name from the same instant on. Nothing is removed.
+
+mod owner;
+mod ready;
+pub mod report;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+pub use owner::Owner;
+pub use report::{Change, Moved, RestoreReport, Setting, Shape};
+
+use self::ready::{ANY, APPENDDIRNAME, APPENDFILENAME, Ready, ready};
+use crate::disk::holders::{Holder, servers_in, writers};
+use crate::disk::publish::{Existing, NewDirectory};
+use crate::disk::{Lock, Scratch, free_bytes, place};
+use crate::error::{Error, ErrorKind, Result};
+use crate::escape::ShownPath;
+use crate::ops::archive::{Contents, read_contents};
+use crate::ops::compact;
+use crate::progress::Progress;
+use crate::server::Server;
+use crate::units::Bytes;
+
+/// How an archive is restored.
+#[derive(Debug, Clone)]
+pub struct RestoreOptions {
+    /// The server's data directory (`dir` of its configuration); one that is not there is made.
+    pub output: PathBuf,
+    /// The server that shall load it; without one, the log lies there as it does in the archive.
+    pub server: Option<Server>,
+    /// Whom the files shall belong to; without one, to whom the directory belongs, if this is run by root.
+    pub owner: Option<Owner>,
+    /// Whether it is restored beside other files, and in place of a log that is there, which is moved aside.
+    pub force: bool,
+    /// How the log is replayed, where the server does not load what the archive holds. The form, the server and the
+    /// output are the restore's own affair.
+    pub compaction: compact::Options,
+}
+
+/// What the names of unfinished restores begin with.
+const PREFIX: &str = ".aofkit-restore.";
+
+/// Restores the archive at `archive`.
+///
+/// # Errors
+///
+/// - [`ErrorKind::Refused`]: a server uses the directory, it is not empty, too little is free, or the archive is not sound.
+/// - [`ErrorKind::Locked`]: another restore into it runs.
+/// - When something cannot be read or written. The directory is as it was then.
+pub fn restore(
+    archive: &Path,
+    options: &RestoreOptions,
+    progress: &dyn Progress,
+) -> Result<RestoreReport> {
+    let started = Instant::now();
+    let contents = read_contents(archive)?;
+    let output = &options.output;
+    let (ready, moved_aside, owner) = match fs::metadata(output) {
+        Ok(metadata) if metadata.is_dir() => {
+            into_existing(archive, contents.as_ref(), options, progress)?
+        }
+        Ok(_) => {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                "a log is restored into a directory, and this is none",
+            )
+            .at(output)
+            .help("give the server's data directory: `dir` of its configuration"));
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let (ready, owner) = into_new(archive, contents.as_ref(), options, progress)?;
+            (ready, Vec::new(), owner)
+        }
+        Err(error) => return Err(Error::io("open", output, error)),
+    };
+    let directory = fs::canonicalize(output).map_err(|error| Error::io("find", output, error))?;
+    let settings = settings(&ready, &directory);
+    let next = next(&ready, options.server, owner, &directory);
+    Ok(RestoreReport {
+        schema: 1,
+        report: "restore",
+        archive: archive.to_owned(),
+        output: directory,
+        source: contents.map(|contents| contents.source),
+        server: options.server,
+        shape: ready.shape,
+        placed: ready.name,
+        change: ready.change,
+        moved_aside,
+        owner,
+        bytes: ready.bytes,
+        commands: ready.commands,
+        rdb_keys: ready.rdb_keys,
+        settings,
+        next,
+        elapsed_s: started.elapsed().as_secs_f64(),
+    })
+}
+
+fn into_new(
+    archive: &Path,
+    contents: Option<&Contents>,
+    options: &RestoreOptions,
+    progress: &dyn Progress,
+) -> Result<(Ready, Option<Owner>)> {
+    let new = NewDirectory::create(&options.output, Existing::Keep)?;
+    check_room(new.path(), contents)?;
+    let ready = {
+        let scratch = Scratch::create(new.path(), PREFIX)?;
+        let ready = ready(archive, options, scratch.path(), progress)?;
+        let place = new.path().join(&ready.name);
+        fs::rename(&ready.path, &place).map_err(|error| Error::io("move", &place, error))?;
+        ready
+    };
+    if let Some(owner) = options.owner {
+        owner.take(new.path())?;
+    }
+    place::sync_tree(new.path())?;
+    new.publish()?;
+    Ok((ready, options.owner))
+}
+
+fn into_existing(
+    archive: &Path,
+    contents: Option<&Contents>,
+    options: &RestoreOptions,
+    progress: &dyn Progress,
+) -> Result<(Ready, Vec<Moved>, Option<Owner>)> {
+    let root = &options.output;
+    let _lock = Lock::take_directory(root)?;
+    refuse_in_use(root)?;
+    Scratch::clear_left_over(root, PREFIX)?;
+    if !options.force {
+        refuse_not_empty(root)?;
+    }
+    check_room(root, contents)?;
+    let scratch = Scratch::create(root, PREFIX)?;
+    let ready = ready(archive, options, scratch.path(), progress)?;
+    let owner = options.owner.or_else(|| Owner::of_directory(root));
+    if let Some(owner) = owner {
+        owner.take(&ready.path)?;
+    }
+    place::sync_tree(&ready.path)?;
+    // A server that was started meanwhile would go on with files that have other names by then.
+    refuse_in_use(root)?;
+    let moved = put_in_place(&ready, root)?;
+    Ok((ready, moved, owner))
+}
+
+/// Puts the log where the server looks for it, and takes aside what a server would load instead.
+fn put_in_place(ready: &Ready, root: &Path) -> Result<Vec<Moved>> {
+    let mut moved = Vec::new();
+    let to = root.join(&ready.name);
+    let aside = place::name_aside(&to);
+    let is_taken = to.symlink_metadata().is_ok();
+    place::put_instead(&ready.path, &to, &aside)?;
+    if is_taken {
+        moved.push(Moved { from: to, to: aside });
+    }
+    // A server since 7.0 that finds a set does not look at the single file.
+    let set = root.join(APPENDDIRNAME);
+    if ready.shape == Shape::SingleFile && set.symlink_metadata().is_ok() {
+        let aside = place::name_aside(&set);
+        fs::rename(&set, &aside).map_err(|error| Error::io("move aside", &set, error))?;
+        place::sync_directory(root)?;
+        moved.push(Moved { from: set, to: aside });
+    }
+    Ok(moved)
+}
+
+/// Refuses where a server works in the directory, or somebody writes to a log there: the log that it has open would get
+/// another name and the writes with it, and its next rewrite would go into the restored set.
+fn refuse_in_use(root: &Path) -> Result<()> {
+    let logs = [root.to_path_buf(), root.join(APPENDDIRNAME)];
+    let files =
+        logs.iter().filter_map(|directory| fs::read_dir(directory).ok()).flatten().flatten();
+    let is_log = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.ends_with(".aof") || name.ends_with(".rdb")
+    };
+    let writer = || -> Option<Holder> {
+        files
+            .map(|entry| entry.path())
+            .filter(is_log)
+            .find_map(|path| writers(&path).into_iter().next())
+    };
+    let holder = servers_in(root).into_iter().next().or_else(writer);
+    match holder {
+        None => Ok(()),
+        Some(holder) => Err(Error::new(
+            ErrorKind::Refused,
+            format!("process {} ({}) uses this directory", holder.pid, holder.program),
+        )
+        .at(root)
+        .help("stop that server first (SHUTDOWN NOSAVE leaves its files as they are), or restore into a new directory")),
+    }
+}
+
+fn refuse_not_empty(root: &Path) -> Result<()> {
+    let failed = |error| Error::io("read the directory", root, error);
+    for entry in fs::read_dir(root).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        // A file system that was just made has it.
+        if name != "lost+found" {
+            return Err(Error::new(
+                ErrorKind::Refused,
+                format!("the directory is not empty: {} is in it", ShownPath(name.as_ref())),
+            )
+            .at(root)
+            .help("give a new directory; --force restores into this one, and moves a log that is there aside"));
+        }
+    }
+    Ok(())
+}
+
+/// What is extracted needs room, and what it is converted into as much again at most; without knowing, nothing is refused.
+fn check_room(directory: &Path, contents: Option<&Contents>) -> Result<()> {
+    let Some(needed) = contents.map(Contents::bytes) else { return Ok(()) };
+    let free = free_bytes(directory)?;
+    if free < needed {
+        return Err(Error::new(
+            ErrorKind::Refused,
+            format!("{} are free, and {} are needed", Bytes(free), Bytes(needed)),
+        )
+        .at(directory)
+        .help("free space there, or restore to another file system"));
+    }
+    Ok(())
+}
+
+fn settings(ready: &Ready, directory: &Path) -> Vec<Setting> {
+    let setting = |name, value: String| Setting { name, value };
+    let mut settings = vec![
+        setting("dir", ShownPath(directory).to_string()),
+        setting("appendonly", "yes".to_owned()),
+        setting("appendfilename", ready.appendfilename.clone()),
+    ];
+    if ready.shape == Shape::MultiPart {
+        settings.push(setting("appenddirname", ready.name.clone()));
+    }
+    settings
+}
+
+fn next(
+    ready: &Ready,
+    server: Option<Server>,
+    owner: Option<Owner>,
+    directory: &Path,
+) -> Vec<String> {
+    let mut next = Vec::new();
+    if owner.is_none() && rustix::process::geteuid().is_root() {
+        next.push(
+            "the files belong to root: give them to the server's user (chown -R), unless it runs as root"
+                .to_owned(),
+        );
+    }
+    next.push(
+        "put these settings into the configuration and start the server: one that is started with appendonly no \
+         and switched over later writes a log of what it has then, which is nothing"
+            .to_owned(),
+    );
+    if ready.shape == Shape::SingleFile && server.unwrap_or(ANY).reads_multi_part() {
+        next.push(format!(
+            "Redis since 7.0 and Valkey move {APPENDFILENAME} into a set when they start; older ones use it as it is"
+        ));
+    }
+    next.push(format!(
+        "compare: DBSIZE of the server, and DEBUG DIGEST with `aofkit digest {}`",
+        ShownPath(directory)
+    ));
+    next
+}

@@ -1,0 +1,105 @@
+//! Whom the restored files belong to.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, lchown};
+use std::path::Path;
+use std::str::FromStr;
+
+use nix::unistd::{Group, User};
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+
+/// A user and a group, by number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Owner {
+    /// The user; `None` leaves it.
+    pub uid: Option<u32>,
+    /// The group; `None` leaves it.
+    pub gid: Option<u32>,
+}
+
+impl Owner {
+    /// The owner that files in `directory` should have where nobody says so: the directory's own, which is the server's
+    /// user where the server made it. Only root can give files away; everybody else has no choice.
+    pub fn of_directory(directory: &Path) -> Option<Owner> {
+        if !rustix::process::geteuid().is_root() {
+            return None;
+        }
+        let metadata = fs::metadata(directory).ok()?;
+        let owner = Owner { uid: Some(metadata.uid()), gid: Some(metadata.gid()) };
+        (owner != Owner { uid: Some(0), gid: Some(0) }).then_some(owner)
+    }
+
+    /// Gives `path` and everything in it away.
+    ///
+    /// # Errors
+    ///
+    /// When the system forbids it.
+    pub fn take(self, path: &Path) -> Result<()> {
+        let failed = |error| Error::io("give to its owner", path, error);
+        if path.symlink_metadata().map_err(failed)?.is_dir() {
+            for entry in fs::read_dir(path).map_err(failed)? {
+                self.take(&entry.map_err(failed)?.path())?;
+            }
+        }
+        lchown(path, self.uid, self.gid).map_err(failed)
+    }
+}
+
+impl FromStr for Owner {
+    type Err = String;
+
+    /// `USER`, `USER:GROUP` or `:GROUP`, each a name or a number; `USER` alone means that user's own group too, as does
+    /// chown's `USER:`.
+    ///
+    /// # Errors
+    ///
+    /// A sentence for the person who typed it.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (user, group) = text.split_once(':').unwrap_or((text, ""));
+        if user.is_empty() && group.is_empty() {
+            return Err("an owner is a user, a user:group, or a :group".to_owned());
+        }
+        let known = match user {
+            "" => None,
+            name => User::from_name(name).ok().flatten(),
+        };
+        let number = |name: &str| name.parse::<u32>().ok();
+        let uid = match (user, &known) {
+            ("", _) => None,
+            (_, Some(known)) => Some(known.uid.as_raw()),
+            (name, None) => Some(
+                number(name)
+                    .ok_or_else(|| format!("there is no user `{}`", name.escape_debug()))?,
+            ),
+        };
+        let gid = match group {
+            "" => known.map(|known| known.gid.as_raw()),
+            name => {
+                let known = Group::from_name(name).ok().flatten().map(|known| known.gid.as_raw());
+                let gid = known.or_else(|| number(name));
+                Some(gid.ok_or_else(|| format!("there is no group `{}`", name.escape_debug()))?)
+            }
+        };
+        Ok(Owner { uid, gid })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn owners_are_names_or_numbers() {
+        let owner = |text: &str| text.parse::<Owner>();
+        assert_eq!(owner("root"), Ok(Owner { uid: Some(0), gid: Some(0) }));
+        assert_eq!(owner("root:root"), Ok(Owner { uid: Some(0), gid: Some(0) }));
+        assert_eq!(owner("4242"), Ok(Owner { uid: Some(4242), gid: None }));
+        assert_eq!(owner("4242:77"), Ok(Owner { uid: Some(4242), gid: Some(77) }));
+        assert_eq!(owner(":77"), Ok(Owner { uid: None, gid: Some(77) }));
+        for wrong in ["", ":", "nobody-of-this-name", "root:nobody-of-this-name", "-1", "a\0b"] {
+            assert!(owner(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

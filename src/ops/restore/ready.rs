@@ -1,0 +1,209 @@
+//! A log from an archive, made ready for a server, still out of its sight.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::RestoreOptions;
+use super::report::{Change, Shape};
+use crate::aof::manifest::{Entry, Manifest, Role};
+use crate::aof::open::{Layout, Log, PartRole, open};
+use crate::disk::publish::Existing;
+use crate::error::{Error, ErrorKind, Result};
+use crate::ops::archive::{ExtractOptions, extract};
+use crate::ops::compact::{self, Form, compact};
+use crate::ops::verify::report::{LogOutcome, LogReport};
+use crate::ops::verify::{self, verify_path};
+use crate::progress::Progress;
+use crate::server::{Server, redis};
+
+/// The names that servers give where nobody configured others.
+pub(super) const APPENDFILENAME: &str = "appendonly.aof";
+pub(super) const APPENDDIRNAME: &str = "appendonlydir";
+
+/// A log that is ready to be put in place.
+pub(super) struct Ready {
+    /// Where it is: the file, or the directory of the set.
+    pub(super) path: PathBuf,
+    /// The name that it will have.
+    pub(super) name: String,
+    /// The server's `appendfilename`.
+    pub(super) appendfilename: String,
+    pub(super) shape: Shape,
+    pub(super) change: Option<Change>,
+    pub(super) bytes: u64,
+    pub(super) commands: u64,
+    pub(super) rdb_keys: u64,
+}
+
+/// Extracts the archive below `scratch`, verifies what is there now, and makes it what the server reads.
+pub(super) fn ready(
+    archive: &Path,
+    options: &RestoreOptions,
+    scratch: &Path,
+    progress: &dyn Progress,
+) -> Result<Ready> {
+    let extracted = scratch.join("archive");
+    let how =
+        ExtractOptions { output: extracted.clone(), existing: Existing::Keep, damaged: false };
+    extract(archive, &how, progress)?;
+    let log = opened(&extracted, archive)?;
+    let report = verified(&log.opened, options.server, archive, progress)?;
+    let refusal = report.verdicts.iter().find(|verdict| !verdict.loads());
+    let (log, change) = match (options.server, refusal) {
+        (Some(server), Some(verdict)) => {
+            let reason = match (&verdict.reason, server.reads_multi_part()) {
+                (_, false) if log.manifest.is_some() => format!("{server} reads no multi-part log"),
+                (Some(reason), _) => format!("{server} does not load it as it is: {reason}"),
+                (None, _) => format!("{server} does not load it as it is"),
+            };
+            let (log, change) = converted(&log, server, reason, options, scratch, progress)?;
+            verified(&log.opened, options.server, archive, progress)?;
+            (log, Some(change))
+        }
+        _ => (log, None),
+    };
+    let is_set = log.manifest.is_some() || options.server.is_some_and(Server::reads_multi_part);
+    let mut ready = if is_set { set(&log, scratch)? } else { single(&log, scratch)? };
+    let became_set = is_set && log.manifest.is_none() && change.is_none();
+    ready.change = change.or(became_set.then_some(Change::MadeSet));
+    ready.commands = report.commands;
+    ready.rdb_keys = report.rdb_keys;
+    if let LogOutcome::Read(last) = verify_path(&ready.path, &verify::Options::default(), progress)?
+    {
+        (ready.bytes, ready.commands, ready.rdb_keys) = (last.bytes, last.commands, last.rdb_keys);
+    }
+    Ok(ready)
+}
+
+fn opened(extracted: &Path, archive: &Path) -> Result<Log> {
+    open(extracted).map_err(|error| {
+        Error::new(ErrorKind::Refused, format!("no log that a server could load is in it: {error}"))
+            .at(archive)
+            .help("`aofkit extract` writes what is there; nothing was changed here")
+    })
+}
+
+/// Reads what is on disk now, as a server would.
+fn verified(
+    path: &Path,
+    server: Option<Server>,
+    archive: &Path,
+    progress: &dyn Progress,
+) -> Result<Box<LogReport>> {
+    let options = verify::Options { servers: server.into_iter().collect() };
+    match verify_path(path, &options, progress)? {
+        LogOutcome::Read(report) => Ok(report),
+        LogOutcome::Archive(_) => {
+            let what = "what is in it is an archive again, and no log";
+            Err(Error::new(ErrorKind::Refused, what).at(archive))
+        }
+        LogOutcome::BrokenSet { message, .. } | LogOutcome::Failed { message, .. } => {
+            Err(Error::new(ErrorKind::Refused, format!("the log in it is not whole: {message}"))
+                .at(archive))
+        }
+    }
+}
+
+/// Compacts the log into what the server reads.
+fn converted(
+    log: &Log,
+    server: Server,
+    reason: String,
+    options: &RestoreOptions,
+    scratch: &Path,
+    progress: &dyn Progress,
+) -> Result<(Log, Change)> {
+    let form = match server {
+        server if server.reads_multi_part() => Form::Multipart,
+        // The first that begins a log with an RDB where nobody configured that.
+        server if server.has_redis(5, 0) => Form::Preamble,
+        _ => Form::Aof,
+    };
+    let output = scratch.join("converted");
+    let how = compact::Options {
+        output: Some(output.clone()),
+        existing: Existing::Keep,
+        form: Some(form),
+        server: Some(server),
+        ..options.compaction.clone()
+    };
+    let done = compact(&log.opened, &how, progress).map_err(|error| {
+        Error::new(error.kind(), format!("{reason}; and it cannot be made so: {error}"))
+            .at(&log.path)
+            .help(
+                "restore it for the server that wrote it, or a later one; nothing was changed here",
+            )
+    })?;
+    Ok((open(&output)?, Change::Compacted { form, reason, fingerprint: done.fingerprint }))
+}
+
+/// The log as one file.
+fn single(log: &Log, scratch: &Path) -> Result<Ready> {
+    let part = log.parts.first().ok_or_else(|| {
+        Error::new(ErrorKind::Refused, "there is no log in the archive").at(&log.path)
+    })?;
+    let path = scratch.join(APPENDFILENAME);
+    fs::rename(&part.path, &path).map_err(|error| Error::io("move", &part.path, error))?;
+    Ok(Ready {
+        path,
+        name: APPENDFILENAME.to_owned(),
+        appendfilename: APPENDFILENAME.to_owned(),
+        shape: Shape::SingleFile,
+        change: None,
+        bytes: part.mapping.len(),
+        commands: 0,
+        rdb_keys: 0,
+    })
+}
+
+/// The log as a set, its manifest written last.
+fn set(log: &Log, scratch: &Path) -> Result<Ready> {
+    let (name, appendfilename) = match &log.layout {
+        Layout::MultiPart { appenddirname, appendfilename, .. } => {
+            // A set that was not packed with its directory, or that was converted, has the usual one.
+            let is_named =
+                !appenddirname.is_empty() && !["archive", "converted"].contains(&&**appenddirname);
+            let name = if is_named { appenddirname.as_str() } else { APPENDDIRNAME };
+            (name.to_owned(), appendfilename.clone())
+        }
+        _ => (APPENDDIRNAME.to_owned(), APPENDFILENAME.to_owned()),
+    };
+    let path = scratch.join("set").join(&name);
+    fs::create_dir_all(&path).map_err(|error| Error::io("create", &path, error))?;
+    let listed =
+        log.manifest.as_ref().map(|file| file.manifest.entries.as_slice()).unwrap_or_default();
+    let mut entries = Vec::new();
+    for part in &log.parts {
+        let file_name = part.path.file_name().unwrap_or_default();
+        let known = listed
+            .iter()
+            .find(|entry| entry.role != Role::History && entry.file_name() == file_name);
+        let entry = known.cloned().unwrap_or_else(|| {
+            let extension = if part.starts_with_rdb() { "rdb" } else { "aof" };
+            let name = match part.role {
+                PartRole::Single => format!("{appendfilename}.1.base.{extension}"),
+                PartRole::Base | PartRole::Incr => part.name.clone(),
+            };
+            Entry::new(Role::Base, name, 1)
+        });
+        let place = path.join(entry.file_name());
+        fs::rename(&part.path, &place).map_err(|error| Error::io("move", &part.path, error))?;
+        entries.push(entry);
+    }
+    let manifest = path.join(format!("{appendfilename}.manifest"));
+    fs::write(&manifest, Manifest { entries }.to_bytes())
+        .map_err(|error| Error::io("write", &manifest, error))?;
+    Ok(Ready {
+        path,
+        name,
+        appendfilename,
+        shape: Shape::MultiPart,
+        change: None,
+        bytes: log.bytes(),
+        commands: 0,
+        rdb_keys: 0,
+    })
+}
+
+/// The server whose manner is followed where nobody named one.
+pub(super) const ANY: Server = redis(7, 0);

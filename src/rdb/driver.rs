@@ -1,0 +1,354 @@
+//! What stands between keys, read record by record and counted.
+//!
+//! | byte | then | since version |
+//! |---|---|---|
+//! | 255 end | the checksum, since version 5 | 1 |
+//! | 254 database | a length | 1 |
+//! | 253 expiry | 4 bytes: Unix seconds, little endian; for the next key | 1 |
+//! | 252 expiry | 8 bytes: Unix milliseconds, little endian; for the next key | 3 |
+//! | 251 sizes | two lengths: keys of the database, and those that expire | 7 |
+//! | 250 note | two strings | 7 |
+//! | 249 frequency | 1 byte; for the next key | 9 |
+//! | 248 idle | a length: seconds; for the next key | 9 |
+//! | 247 module data | see [`module`](super::module) | 9 |
+//! | 246 function | name, engine, a length, description when that is not 0, source; by release candidates of Redis 7.0 | 10 |
+//! | 245 functions | a string: the source of a library | 10 |
+//! | 244 slot | three lengths: slot, keys, those that expire; Redis in cluster mode | 12 |
+//! | 243 slot import | a string of 40 bytes, a length n, n times two lengths; under `VALKEY` | 80 |
+//! | a type | a string (the key), the value | see [`format`](super::format) |
+//!
+//! Checked against `rdbLoadRioWithLoadingCtx` in `rdb.c` of Redis 7.0 and Valkey 8.0, and files of
+//! Redis 8.2 and Valkey 9.1.
+
+use super::checksum::{Checksum, Running};
+use super::cursor::Cursor;
+use super::damage::Damage;
+use super::fault::{DamageKind, Fault, Read};
+use super::format::{Format, Kind, format, opcode};
+use super::found::{Counts, Walk};
+use super::header::{HEADER_BYTES, Header, Magic};
+use super::reader::{Reader, Tools};
+use super::skip;
+use super::text::Text;
+use super::unique::KeyHashes;
+use super::visitor::{Key, KeyEnd, ModuleId, Visitor, Want};
+use crate::progress::Progress;
+
+/// Jobs of cluster nodes are named as the nodes are, and Valkey loads no other name.
+const SLOT_IMPORT_NAME_BYTES: usize = 40;
+
+/// What is checked beside the values.
+struct Checks<'p> {
+    running: Running<'p>,
+    keys: KeyHashes,
+}
+
+/// What was said of the next key.
+#[derive(Debug, Clone, Copy, Default)]
+struct Prefix {
+    /// Where the first of it began.
+    start: Option<usize>,
+    expires_ms: Option<i64>,
+    idle_s: Option<u64>,
+    freq: Option<u8>,
+}
+
+pub(super) enum Step {
+    Again,
+    End,
+}
+
+/// What reads the file record by record.
+pub(super) struct Driver<'a, 'v, 'p, V> {
+    pub(super) reader: Reader<'a, 'v, V>,
+    header: Header,
+    checks: Option<Checks<'p>>,
+    counts: Counts,
+    checksum: Checksum,
+    /// The end of the last whole record.
+    pub(super) whole: usize,
+    db: u64,
+    /// Whether the visitor knows the database in force.
+    db_told: bool,
+    prefix: Prefix,
+    /// The type and the name in hand.
+    in_hand: Option<&'static Format>,
+    name: Option<Text<'a, 'a>>,
+}
+
+impl<'a, 'v, 'p, V: Visitor<'a>> Driver<'a, 'v, 'p, V> {
+    pub(super) fn new(bytes: &'a [u8], visitor: &'v mut V, tools: &'v mut Tools) -> Self {
+        Driver {
+            reader: Reader { cursor: Cursor::at(bytes, 0), visitor, tools },
+            header: Header { magic: Magic::Redis, version: 0 },
+            checks: None,
+            counts: Counts::default(),
+            checksum: Checksum::Absent,
+            whole: 0,
+            db: 0,
+            db_told: false,
+            prefix: Prefix::default(),
+            in_hand: None,
+            name: None,
+        }
+    }
+
+    /// Makes it check keys and bytes too, and tell how far it is.
+    pub(super) fn check(&mut self, progress: &'p dyn Progress) {
+        self.checks = Some(Checks { running: Running::new(progress), keys: KeyHashes::new() });
+    }
+
+    /// The hashes that keys have in common, and which may be those of keys that come twice; ends the checks.
+    pub(super) fn repeated(&mut self) -> Vec<u64> {
+        self.checks.take().map_or_else(Vec::new, |checks| checks.keys.repeated())
+    }
+
+    /// Makes it go on at byte `pos`, where a record of database `db` begins.
+    pub(super) fn go_to(&mut self, header: Header, db: u64, pos: usize) {
+        self.header = header;
+        self.db = db;
+        self.reader.cursor = Cursor::at(self.reader.cursor.bytes(), pos);
+        self.whole = self.reader.cursor.pos();
+    }
+
+    pub(super) fn begin(&mut self) -> Read<()> {
+        let bytes = self.reader.cursor.bytes();
+        self.header = Header::read(bytes)?;
+        self.reader.cursor = Cursor::at(bytes, HEADER_BYTES);
+        self.whole = HEADER_BYTES;
+        Ok(())
+    }
+
+    /// Reads all of it.
+    pub(super) fn run(&mut self) -> Read<()> {
+        self.begin()?;
+        loop {
+            match self.step()? {
+                Step::Again => {
+                    if let Some(checks) = &mut self.checks {
+                        let cursor = &self.reader.cursor;
+                        checks.running.reached(cursor.bytes(), cursor.pos());
+                    }
+                }
+                Step::End => return self.finish(),
+            }
+        }
+    }
+
+    /// Reads what is said of a key, the key and its value.
+    pub(super) fn one_record(&mut self) -> Read<()> {
+        while self.counts.keys + self.counts.empty_keys == 0 {
+            let at = self.reader.cursor.pos();
+            let end = matches!(self.step()?, Step::End);
+            let none = self.counts.keys + self.counts.empty_keys == 0;
+            if end || none && self.prefix.start.is_none() {
+                return Err(Fault::broken(at, "a record", "none begins here"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a byte that says what follows, and that.
+    pub(super) fn step(&mut self) -> Read<Step> {
+        let at = self.reader.cursor.pos();
+        let code = self.reader.cursor.byte("a type or an opcode")?;
+        if let Some(format) = format(self.header.magic, code) {
+            self.record(at, format)?;
+            return Ok(Step::Again);
+        }
+        let Reader { cursor, visitor, .. } = &mut self.reader;
+        match code {
+            opcode::END => return Ok(Step::End),
+            opcode::EXPIRE => {
+                let seconds = i32::from_le_bytes(cursor.fixed("an expiry in seconds")?);
+                self.prefix.expires_ms = Some(i64::from(seconds) * 1000);
+            }
+            opcode::EXPIRE_MS => {
+                let millis = cursor.millis("an expiry in milliseconds")?;
+                // The loaders keep -1 for keys that do not expire.
+                self.prefix.expires_ms = Some(millis).filter(|millis| *millis != -1);
+                self.counts.needs(3);
+            }
+            opcode::FREQ => {
+                self.prefix.freq = Some(cursor.byte("a frequency")?);
+                self.counts.needs(9);
+            }
+            opcode::IDLE => {
+                self.prefix.idle_s = Some(cursor.length("an idle time")?);
+                self.counts.needs(9);
+            }
+            opcode::SELECT_DB => {
+                self.db = cursor.length("the number of a database")?;
+                self.db_told = true;
+                visitor.select_db(self.db);
+                self.counts.database(self.db);
+            }
+            opcode::RESIZE_DB => {
+                let keys = cursor.length("the size of a database")?;
+                let with_expiry = cursor.length("the expiring keys of a database")?;
+                visitor.resize_db(keys, with_expiry);
+                self.counts.needs(7);
+            }
+            opcode::AUX => {
+                let name = cursor.text("the name of a note")?;
+                let value = cursor.text("the value of a note")?;
+                visitor.aux(name, value);
+                if let Some([slot, keys, with_expiry]) = slot_note(name, value) {
+                    visitor.slot(slot, keys, with_expiry);
+                }
+                self.counts.note(name, value);
+                self.counts.needs(7);
+            }
+            opcode::MODULE_AUX => {
+                let (module, when, payload) = super::module::aux(cursor)?;
+                visitor.module_aux(module, when, payload);
+                self.counts.module(module).aux += 1;
+                self.counts.needs(9);
+            }
+            opcode::FUNCTION => {
+                let library = cursor.text("the source of functions")?;
+                visitor.function(library);
+                self.counts.functions += 1;
+                self.counts.needs(10);
+            }
+            opcode::FUNCTION_PRE_RELEASE => {
+                return Err(Fault::new(at, "a function", DamageKind::PreRelease));
+            }
+            opcode::SLOT_INFO => {
+                let mut number = || cursor.length("the sizes of a cluster slot");
+                let (slot, keys, with_expiry) = (number()?, number()?, number()?);
+                visitor.slot(slot, keys, with_expiry);
+                self.counts.needs(12);
+            }
+            opcode::SLOT_IMPORT if self.header.magic == Magic::Valkey => {
+                let job = cursor.text("the name of a slot import")?;
+                if job.len() != SLOT_IMPORT_NAME_BYTES {
+                    let rule = "it is not 40 bytes long";
+                    return Err(Fault::broken(at + 1, "the name of a slot import", rule));
+                }
+                let ranges = cursor.length("the number of a slot import's ranges")?;
+                for _ in 0..ranges {
+                    let first = cursor.length("the range of a slot import")?;
+                    let last = cursor.length("the range of a slot import")?;
+                    visitor.slot_import(job, first, last);
+                }
+                self.counts.needs(80);
+            }
+            code => {
+                let kind = DamageKind::UnknownCode { code };
+                return Err(Fault::new(at, "a type or an opcode", kind));
+            }
+        }
+        if matches!(code, opcode::EXPIRE | opcode::EXPIRE_MS | opcode::FREQ | opcode::IDLE) {
+            self.prefix.start.get_or_insert(at);
+        } else if self.prefix.start.is_none() {
+            self.whole = self.reader.cursor.pos();
+        }
+        Ok(Step::Again)
+    }
+
+    /// Reads a key and its value; `at` is where its type stands.
+    fn record(&mut self, at: usize, format: &'static Format) -> Read<()> {
+        self.in_hand = Some(format);
+        if !self.db_told {
+            self.reader.visitor.select_db(self.db);
+            self.counts.database(self.db);
+            self.db_told = true;
+        }
+        let prefix = self.prefix;
+        let key = Key {
+            db: self.db,
+            name: self.reader.cursor.text("a key")?,
+            format,
+            expires_ms: prefix.expires_ms,
+            idle_s: prefix.idle_s,
+            freq: prefix.freq,
+            offset: prefix.start.unwrap_or(at) as u64,
+        };
+        self.name = Some(key.name);
+        let value_at = self.reader.cursor.pos();
+        let end = match self.reader.visitor.key(&key) {
+            Want::Value => self.reader.value(format.layout)?,
+            Want::Skip => {
+                skip::value(&mut self.reader.cursor, format.layout)?;
+                KeyEnd::Skipped
+            }
+        };
+        self.reader.visitor.key_end(end);
+        if end == KeyEnd::Empty {
+            self.counts.empty_keys += 1;
+        } else {
+            if let Some(checks) = &mut self.checks {
+                let name = key.name.bytes(&mut self.reader.tools.scratch);
+                let hash = self.reader.tools.seed.hash_in(self.db, name);
+                checks.keys.push(hash);
+            }
+            self.counts.key(&key);
+            if format.kind == Kind::Module {
+                let mut value = Cursor::at(self.reader.cursor.bytes(), value_at);
+                let id = value.length("the id of a module")?;
+                self.counts.module(ModuleId(id)).keys += 1;
+            }
+        }
+        self.prefix = Prefix::default();
+        self.in_hand = None;
+        self.name = None;
+        self.whole = self.reader.cursor.pos();
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Read<()> {
+        let cursor = &mut self.reader.cursor;
+        let end = cursor.pos();
+        if self.header.has_checksum() {
+            let stored = u64::from_le_bytes(cursor.fixed("the checksum")?);
+            self.checksum = match &mut self.checks {
+                _ if stored == 0 => Checksum::Off,
+                None => Checksum::Verified(stored),
+                Some(checks) => {
+                    let computed = checks.running.finish(cursor.bytes(), end);
+                    if stored != computed {
+                        let kind = DamageKind::Checksum { stored, computed };
+                        return Err(Fault::new(end, "the checksum", kind));
+                    }
+                    Checksum::Verified(stored)
+                }
+            };
+        }
+        self.whole = cursor.pos();
+        if let Some(checks) = &mut self.checks {
+            checks.running.tell_rest(cursor.pos());
+        }
+        Ok(())
+    }
+
+    /// What was found so far.
+    pub(super) fn walk(&self) -> Walk {
+        self.counts.walk(self.header, self.whole, self.checksum)
+    }
+
+    #[cold]
+    pub(super) fn damage(&self, fault: Fault) -> Box<Damage> {
+        let fault = *fault.0;
+        Box::new(Damage {
+            offset: fault.offset,
+            inside: fault.inside,
+            kind: fault.kind,
+            reading: fault.reading,
+            db: self.db,
+            key: self.name.map(|name| name.to_vec()),
+            stored_as: self.in_hand.map(|format| format.name),
+            before: self.walk(),
+        })
+    }
+}
+
+/// The numbers of a Valkey in cluster mode, which notes them: slot, keys, those that expire.
+fn slot_note(name: Text<'_, '_>, value: Text<'_, '_>) -> Option<[u64; 3]> {
+    let (Text::Mapped(b"slot-info"), Text::Mapped(value)) = (name, value) else {
+        return None;
+    };
+    let mut numbers = std::str::from_utf8(value).ok()?.split(',');
+    let mut number = || numbers.next()?.parse().ok();
+    Some([number()?, number()?, number()?])
+}

@@ -1,0 +1,188 @@
+//! What reads values: a cursor, whom to tell, and buffers; and what several kinds of values have in common.
+//!
+//! What reads each kind is added by the file of the kind.
+
+use super::cursor::{Blob, Cursor, Item};
+use super::fault::{DamageKind, Fault, Read};
+use super::text::Text;
+use super::unique::{Seed, Unique};
+use super::visitor::{KeyEnd, StreamId, Visitor};
+
+/// The highest time at which Redis lets a field expire, in Unix milliseconds: it keeps 48 bits.
+pub(super) const HIGHEST_FIELD_EXPIRY: i64 = (1 << 48) - 1;
+
+/// What reads values and tells a visitor.
+pub(super) struct Reader<'a, 'v, V> {
+    pub(super) cursor: Cursor<'a>,
+    pub(super) visitor: &'v mut V,
+    pub(super) tools: &'v mut Tools,
+}
+
+/// Buffers and tables that are used again from value to value.
+pub(super) struct Tools {
+    pub(super) seed: Seed,
+    pub(super) unique: Unique,
+    /// Those of streams.
+    pub(super) streams: Streams,
+    /// Packed forms that were stored compressed.
+    pub(super) buffer: Vec<u8>,
+    /// The member in hand, and an earlier one that it is compared with.
+    pub(super) scratch: Vec<u8>,
+    pub(super) other: Vec<u8>,
+}
+
+impl Tools {
+    pub(super) fn new() -> Self {
+        let seed = Seed::random();
+        Tools {
+            seed,
+            unique: Unique::new(seed),
+            streams: Streams::new(seed),
+            buffer: Vec::new(),
+            scratch: Vec::new(),
+            other: Vec::new(),
+        }
+    }
+}
+
+/// Buffers that are used again from stream to stream.
+pub(super) struct Streams {
+    /// The ids of the nodes, to find one that comes twice.
+    pub(super) nodes: Vec<StreamId>,
+    /// The fields that a node's entries have in common.
+    pub(super) fields: Vec<Item>,
+    /// What is pending in a group, and which consumer claimed it.
+    pub(super) pending: Vec<StreamId>,
+    pub(super) owners: Vec<u64>,
+    pub(super) groups: Unique,
+    pub(super) consumers: Unique,
+}
+
+impl Streams {
+    fn new(seed: Seed) -> Self {
+        Streams {
+            nodes: Vec::new(),
+            fields: Vec::new(),
+            pending: Vec::new(),
+            owners: Vec::new(),
+            groups: Unique::new(seed),
+            consumers: Unique::new(seed),
+        }
+    }
+}
+
+impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
+    /// Reads a string, and gives its content to `read`.
+    #[inline]
+    pub(super) fn unpack<T>(
+        &mut self,
+        reading: &'static str,
+        read: impl FnOnce(&mut Self, Blob<'a, '_>) -> Read<T>,
+    ) -> Read<T> {
+        // Taken out while it is lent, so that the reader stays free. After damage it is lost, and
+        // nobody will want it.
+        let mut buffer = std::mem::take(&mut self.tools.buffer);
+        let blob = self.cursor.blob(&mut buffer, reading)?;
+        let result = read(self, blob)?;
+        self.tools.buffer = buffer;
+        Ok(result)
+    }
+
+    /// Makes sure that no member of this value before had the text of the string that was read at
+    /// byte `at`.
+    #[inline]
+    pub(super) fn remember(
+        &mut self,
+        at: usize,
+        text: Text<'a, '_>,
+        reading: &'static str,
+    ) -> Read<()> {
+        let file = self.cursor.bytes();
+        let member = text.bytes(&mut self.tools.scratch);
+        let other = &mut self.tools.other;
+        let new = self.tools.unique.insert(member, at as u64, |place| {
+            usize::try_from(place)
+                .ok()
+                .and_then(|at| Cursor::at(file, at).text(reading).ok())
+                .is_some_and(|text| text.bytes(other) == member)
+        });
+        if new {
+            return Ok(());
+        }
+        Err(Fault::new(at, reading, DamageKind::Duplicate))
+    }
+
+    /// The lowest expiry of a hash's fields; one above the highest that there can be when none expires.
+    pub(super) fn lowest_expiry(&mut self) -> Read<i64> {
+        const READING: &str = "the lowest expiry of a hash's fields";
+        let at = self.cursor.pos();
+        let lowest = self.cursor.millis(READING)?;
+        if !(0..=HIGHEST_FIELD_EXPIRY + 1).contains(&lowest) {
+            let rule = "it is no time that a field can have";
+            return Err(Fault::broken(at, READING, rule));
+        }
+        Ok(lowest)
+    }
+}
+
+/// The number that a score's text stands for.
+pub(super) fn score(text: &[u8]) -> Option<f64> {
+    short_decimal(text).or_else(|| std::str::from_utf8(text).ok()?.parse().ok())
+}
+
+/// The number that a decimal of few digits stands for; `None` where it may be one otherwise, or none.
+///
+/// A whole number below 10^15 and a power of ten up to 10^15 are exact, so that their quotient is rounded once,
+/// which gives the number that is nearest to the text.
+fn short_decimal(text: &[u8]) -> Option<f64> {
+    const LONGEST: usize = 15;
+    const POWERS: [f64; LONGEST + 1] =
+        [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+    let (sign, digits) = match text {
+        [b'-', digits @ ..] => (-1.0, digits),
+        digits => (1.0, digits),
+    };
+    if digits.len() > LONGEST || !digits.first()?.is_ascii_digit() {
+        return None;
+    }
+    let mut whole = 0_u64;
+    let mut point = None;
+    for (at, &byte) in digits.iter().enumerate() {
+        match byte {
+            b'0'..=b'9' => whole = whole * 10 + u64::from(byte - b'0'),
+            b'.' if point.is_none() => point = Some(at),
+            _ => return None,
+        }
+    }
+    let behind = point.map_or(0, |at| digits.len() - at - 1);
+    #[allow(clippy::cast_precision_loss)] // It is below 2^53.
+    Some(sign * (whole as f64 / POWERS[behind]))
+}
+
+/// How a key with so many elements ends.
+pub(super) fn end(elements: u64) -> KeyEnd {
+    match elements {
+        0 => KeyEnd::Empty,
+        _ => KeyEnd::Whole,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_short_decimal_is_the_number_that_the_library_reads(text in "-?[0-9]{1,9}(\\.[0-9]{0,8})?") {
+            let read: f64 = text.parse().unwrap();
+            prop_assert_eq!(score(text.as_bytes()).map(f64::to_bits), Some(read.to_bits()));
+        }
+
+        #[test]
+        fn what_is_no_decimal_is_read_or_refused_as_by_the_library(text in "[-+0-9.ein]{0,17}") {
+            let read: Option<f64> = text.parse().ok();
+            prop_assert_eq!(score(text.as_bytes()).map(f64::to_bits), read.map(f64::to_bits));
+        }
+    }
+}

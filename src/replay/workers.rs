@@ -1,0 +1,147 @@
+//! Work on one share after the other, on each core, handed over in the order of shares.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::keyspace::Bump;
+
+/// Works on every share of `shares` with `threads` threads (0 for one a core), each with an arena of its own.
+/// What `work` makes is taken by `take` on one thread at a time, in the order of shares; what happened is
+/// joined in whatever order it comes.
+///
+/// # Errors
+///
+/// What `work` or `take` say first.
+pub(super) fn run<T: Send, H: Default + Send>(
+    shares: Range<usize>,
+    threads: usize,
+    work: impl Fn(&mut Bump, usize) -> Result<(T, H)> + Sync,
+    join: impl Fn(&mut H, H) + Sync,
+    take: impl FnMut(usize, T) -> Result<()> + Send,
+) -> Result<H> {
+    let threads = match threads {
+        0 => rayon::current_num_threads(),
+        threads => threads,
+    };
+    let queue = Queue {
+        next: AtomicUsize::new(shares.start),
+        state: Mutex::new(State {
+            turn: shares.start,
+            waiting: BTreeMap::new(),
+            take,
+            happened: H::default(),
+            failed: None,
+        }),
+        taken: Condvar::new(),
+        most_waiting: threads,
+        join,
+    };
+    let worker = || {
+        let _alarm = Alarm(&queue);
+        let mut arena = Bump::new();
+        loop {
+            let share = queue.next.fetch_add(1, Ordering::Relaxed);
+            if share >= shares.end || queue.has_failed() {
+                return;
+            }
+            queue.hand_over(share, work(&mut arena, share));
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(worker);
+        }
+        worker();
+    });
+    let state = queue.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+    match state.failed {
+        Some(error) => Err(error),
+        None => Ok(state.happened),
+    }
+}
+
+/// What workers share: who is next, and what waits for its turn.
+struct Queue<T, H, F, J> {
+    next: AtomicUsize,
+    state: Mutex<State<T, H, F>>,
+    taken: Condvar,
+    /// A worker that is this far ahead waits, so that memory stays bounded.
+    most_waiting: usize,
+    join: J,
+}
+
+struct State<T, H, F> {
+    turn: usize,
+    waiting: BTreeMap<usize, T>,
+    take: F,
+    happened: H,
+    failed: Option<Error>,
+}
+
+impl<T, H, F, J> Queue<T, H, F, J>
+where
+    F: FnMut(usize, T) -> Result<()>,
+    J: Fn(&mut H, H),
+{
+    fn lock(&self) -> MutexGuard<'_, State<T, H, F>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn has_failed(&self) -> bool {
+        self.lock().failed.is_some()
+    }
+
+    fn hand_over(&self, share: usize, made: Result<(T, H)>) {
+        let mut state = self.lock();
+        match made {
+            Err(error) => {
+                state.failed.get_or_insert(error);
+            }
+            Ok((made, happened)) => {
+                while share > state.turn + self.most_waiting && state.failed.is_none() {
+                    state = self.taken.wait(state).unwrap_or_else(PoisonError::into_inner);
+                }
+                (self.join)(&mut state.happened, happened);
+                state.waiting.insert(share, made);
+                state.take_turns();
+            }
+        }
+        self.taken.notify_all();
+    }
+}
+
+/// Wakes the others when a worker panics: they would wait for its share for ever.
+struct Alarm<'q, T, H, F, J>(&'q Queue<T, H, F, J>)
+where
+    F: FnMut(usize, T) -> Result<()>,
+    J: Fn(&mut H, H);
+
+impl<T, H, F, J> Drop for Alarm<'_, T, H, F, J>
+where
+    F: FnMut(usize, T) -> Result<()>,
+    J: Fn(&mut H, H),
+{
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let ended = || Error::new(ErrorKind::Refused, "a worker ended before its work");
+            self.0.lock().failed.get_or_insert_with(ended);
+            self.0.taken.notify_all();
+        }
+    }
+}
+
+impl<T, H, F: FnMut(usize, T) -> Result<()>> State<T, H, F> {
+    fn take_turns(&mut self) {
+        while self.failed.is_none()
+            && let Some(made) = self.waiting.remove(&self.turn)
+        {
+            if let Err(error) = (self.take)(self.turn, made) {
+                self.failed = Some(error);
+            }
+            self.turn += 1;
+        }
+    }
+}

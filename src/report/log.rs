@@ -1,0 +1,131 @@
+//! The lines of `aofkit log`: for people, and as JSON.
+
+use std::io::Write;
+
+use super::time::local;
+use crate::aof::open::{Log, Part};
+use crate::command::Role;
+use crate::escape::quote;
+use crate::ops::log::{CommandLine, Ending, Line, RdbLine, Render};
+use crate::units::{Bytes, Count, counted};
+
+/// Bytes of a value that are shown before the rest is left out.
+const SHOWN_BYTES: usize = 48;
+/// Arguments that are shown before the rest is left out.
+const SHOWN_ARGS: usize = 12;
+
+/// Lines for people: `1:81 #3 2026-11-22 03:10:00 +01:00 [0] "SET" "a" "1"`.
+///
+/// The part and the offset are written so that they can be given back as a position. What a transaction runs is
+/// indented. The time is left out while no annotation tells one.
+#[derive(Debug, Clone, Default)]
+pub struct Text {
+    /// Whether long values are shown whole.
+    pub full: bool,
+    place_width: usize,
+    ordinal_width: usize,
+    /// The last time that was written, for most are the same as the one before.
+    time: Option<(i64, String)>,
+}
+
+/// The shortest commands of a log are about so long, in bytes; more digits than that gives are seldom needed.
+const SHORT_COMMAND: u64 = 27;
+
+impl Text {
+    /// Lines for people; `full` shows long values whole.
+    pub fn new(full: bool) -> Text {
+        Text { full, ..Text::default() }
+    }
+
+    fn command(&mut self, line: &CommandLine<'_>, out: &mut Vec<u8>) {
+        let (number, offset, ordinal) = (line.number, line.offset, line.ordinal);
+        let (place, width) = (format!("{number}:{offset}"), self.place_width);
+        let ordinals = self.ordinal_width;
+        // Writing to memory cannot fail.
+        let _ = write!(out, "{place:<width$} #{ordinal:<ordinals$} ");
+        if let Some(time) = line.time {
+            if self.time.as_ref().is_none_or(|(last, _)| *last != time) {
+                self.time = Some((time, local(time)));
+            }
+            if let Some((_, text)) = &self.time {
+                out.extend_from_slice(text.as_bytes());
+                out.push(b' ');
+            }
+        }
+        let _ = write!(out, "[{}] ", line.db);
+        let marks_it = |role| matches!(role, Role::Multi | Role::Exec);
+        if line.transaction.is_some() && !line.id.is_some_and(|id| marks_it(id.row().role)) {
+            out.extend_from_slice(b"  ");
+        }
+        self.args(line.args, out);
+        out.push(b'\n');
+    }
+
+    fn args(&self, args: &[&[u8]], out: &mut Vec<u8>) {
+        let shown = if self.full { args.len() } else { SHOWN_ARGS };
+        for (index, arg) in args.iter().take(shown).enumerate() {
+            if index > 0 {
+                out.push(b' ');
+            }
+            if self.full || arg.len() <= SHOWN_BYTES {
+                quote(arg, out);
+            } else {
+                quote(&arg[..SHOWN_BYTES], out);
+                out.truncate(out.len() - 1);
+                let _ = write!(out, "..\" ({})", exact(arg.len() as u64));
+            }
+        }
+        if let Some(more) = args.len().checked_sub(shown).filter(|&more| more > 0) {
+            let _ = write!(out, " ({} more)", counted(more as u64, "argument"));
+        }
+    }
+
+    fn rdb(&self, line: &RdbLine<'_>, out: &mut Vec<u8>) {
+        let place = format!("{}:{}", line.number, line.offset);
+        let width = self.place_width;
+        let (version, keys, bytes) = (line.version, counted(line.keys, "key"), Bytes(line.bytes));
+        let _ = writeln!(out, "{place:<width$} RDB {version}: {keys}, {bytes}");
+    }
+}
+
+/// `1,234 bytes`
+fn exact(bytes: u64) -> String {
+    counted(bytes, "byte")
+}
+
+impl Render for Text {
+    fn begin(&mut self, log: &Log) {
+        let digits = |number: u64| number.to_string().len();
+        let longest = log.parts.iter().map(|part| part.mapping.len()).max().unwrap_or(0);
+        self.place_width = digits(log.parts.len() as u64) + 1 + digits(longest);
+        self.ordinal_width = digits(log.bytes() / SHORT_COMMAND);
+    }
+
+    fn part(&mut self, part: &Part, out: &mut Vec<u8>) {
+        let _ = writeln!(out, "# part {}: {}", part.index + 1, part.name);
+    }
+
+    fn line(&mut self, line: &Line<'_>, out: &mut Vec<u8>) {
+        match line {
+            Line::Rdb(line) => self.rdb(line, out),
+            Line::Command(line) => self.command(line, out),
+        }
+    }
+}
+
+/// A JSON object a line; its fields are those of [`Line`].
+#[derive(Debug, Clone, Copy)]
+pub struct Json;
+
+impl Render for Json {
+    fn line(&mut self, line: &Line<'_>, out: &mut Vec<u8>) {
+        // Lines have nothing that fails to serialise, and writing to memory cannot fail.
+        let _ = serde_json::to_writer(&mut *out, line);
+        out.push(b'\n');
+    }
+}
+
+/// Where and why a log ends before its last byte: a message, not a result.
+pub fn ending(ending: &Ending) -> String {
+    format!("{}: byte {}: {}", ending.part, Count(ending.offset), ending.message)
+}

@@ -1,0 +1,21 @@
+//! What is said of expiries that a log may have lost.
+
+use crate::ops::lost_expiry::{LostExpiry, Owner};
+use crate::units::{Count, counted};
+
+/// The sentence for one of them.
+pub(super) fn sentence(lost: &LostExpiry) -> String {
+    let (thing, increment, set, servers) = match lost.of {
+        Owner::Key => ("key", "INCRBYFLOAT", "SET", "Redis 2.6 to 5.0"),
+        Owner::Field => ("field", "HINCRBYFLOAT", "HSET", "Redis 7.4 to 8.0"),
+    };
+    let have = if lost.count == 1 { "has" } else { "have" };
+    format!(
+        "{} {have} no expiry here, and may have one on the server that wrote the log: {servers} log \
+         {increment} as {set}, which takes it away on loading. The log does not tell whether a client did so \
+         (the first in {} at byte {})",
+        counted(lost.count, thing),
+        lost.part,
+        Count(lost.offset)
+    )
+}

@@ -1,0 +1,667 @@
+//! The text of `aofkit recover`: the answer first, then what to do, in commands that can be typed as they stand.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write};
+use std::path::Path;
+
+use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
+use super::time::local;
+use crate::aof::open::Layout;
+use crate::escape::ShownPath;
+use crate::ops::holdings::Held;
+use crate::ops::recover::{
+    Conflicts, Done, Event, Expired, Joined, RecoverReport, Survivor, SurvivorKind, Verdict, What,
+    When, Why, Winner,
+};
+use crate::units::{Bytes, Count, counted};
+
+/// The widest line.
+const COLUMNS: usize = 80;
+
+/// Events, survivors and removed stretches that are listed before the rest is only counted.
+const LISTED: usize = 20;
+
+/// The whole report as text.
+pub fn text(report: &RecoverReport) -> String {
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    let _ = match &report.done {
+        None => look(&mut out, report),
+        Some(done) => recovered(&mut out, report, done),
+    };
+    out
+}
+
+fn look(out: &mut String, report: &RecoverReport) -> fmt::Result {
+    answer(out, report)?;
+    log(out, report)?;
+    comes_back(out, report)?;
+    events(out, report)?;
+    right_now(out, report)?;
+    survivors(out, report)?;
+    get_it_back(out, report)
+}
+
+/// A paragraph from the left edge; what it begins with is in a style.
+fn paragraph(out: &mut String, style: anstyle::Style, head: &str, rest: &str) -> fmt::Result {
+    let whole = wrap(&format!("{head} {rest}"), COLUMNS, 0);
+    match whole.strip_prefix(head) {
+        Some(rest) => writeln!(out, "{}{rest}", Styled(style, head)),
+        None => writeln!(out, "{whole}"),
+    }
+}
+
+/// A command's name as a person types it.
+fn name(event: &Event) -> String {
+    match event.what {
+        What::Flushall => "FLUSHALL".to_owned(),
+        What::Flushdb => format!("FLUSHDB of db {}", event.db),
+        What::Swapdb { one, other } => format!("SWAPDB {one} {other}"),
+        What::Flushslot => "CLUSTER FLUSHSLOT".to_owned(),
+        What::FunctionFlush => "FUNCTION FLUSH".to_owned(),
+        What::Delete => format!("DEL of {}", counted(event.keys_named, "key")),
+        What::Rename if event.commands == 1 => "RENAME".to_owned(),
+        What::Rename => format!("{} renames", Count(event.commands)),
+    }
+}
+
+fn event_of(report: &RecoverReport, number: u64) -> Option<&Event> {
+    report.events.iter().find(|event| event.number == number)
+}
+
+fn keys(held: Option<&Held>) -> String {
+    held.map_or(String::new(), |held| format!(": {}", counted(held.total, "key")))
+}
+
+/// Is my data still there?
+fn answer(out: &mut String, report: &RecoverReport) -> fmt::Result {
+    let before = report.before.as_ref();
+    match report.verdict {
+        Verdict::EndsInFlush { .. } => paragraph(
+            out,
+            GOOD,
+            &format!("YES, your data is still there{}.", keys(before)),
+            "The log ends in a FLUSHALL; all that stood before it is whole. Nothing was changed.",
+        ),
+        Verdict::FlushWithin { event } => {
+            let what = event_of(report, event).map(name).unwrap_or_default();
+            let rest = format!(
+                "It stands in the log before a {what}; commands were written behind that. Nothing was changed."
+            );
+            let head = format!("YES, what was flushed is still there{}.", keys(before));
+            paragraph(out, GOOD, &head, &rest)
+        }
+        Verdict::Deletions { .. } => paragraph(
+            out,
+            WARNING,
+            "NO FLUSH is in the log,",
+            "but keys were deleted or replaced in number; what they held is still in the log. Nothing was changed.",
+        ),
+        Verdict::FlushOfNothing { .. } if !brings(report) || report.survivor.is_some() => {
+            paragraph(
+                out,
+                ERROR,
+                "A FLUSH IS IN THE LOG, but nothing to be flushed stands before it.",
+                "Its data was never in this log, or went with a rewrite. No other file of a server was found beside it. If there is a backup, use that. Nothing was changed.",
+            )
+        }
+        Verdict::FlushOfNothing { .. } => paragraph(
+            out,
+            WARNING,
+            "A FLUSH IS IN THE LOG, but nothing to be flushed stands before it.",
+            "Something else is here that may hold your data: see below. Nothing was changed.",
+        ),
+        Verdict::Nothing | Verdict::Empty if report.survivor.is_none() && brings(report) => {
+            let rest = "If there was one, a rewrite has followed, and the log has forgotten it. Something else is here that may hold your data: see below. Nothing was changed.";
+            paragraph(out, WARNING, "NO FLUSH IS IN THE LOG.", rest)
+        }
+        Verdict::Nothing => paragraph(
+            out,
+            QUIET,
+            "NOTHING in the log destroyed data.",
+            "If some is missing, it was never in this log, or a rewrite has followed, and no other file of a server was found beside it.",
+        ),
+        Verdict::Empty => paragraph(
+            out,
+            ERROR,
+            "THE LOG IS EMPTY,",
+            "and no other file of a server was found beside it. If there is a backup, use that.",
+        ),
+    }
+}
+
+fn brings(report: &RecoverReport) -> bool {
+    report.survivors.iter().any(|survivor| survivor.problem.is_none())
+}
+
+fn log(out: &mut String, report: &RecoverReport) -> fmt::Result {
+    let parts = counted(report.parts.len() as u64, "part");
+    writeln!(out)?;
+    let what = format!(
+        "{}: {parts}, {}, {}",
+        ShownPath(&report.path),
+        Bytes(report.bytes),
+        counted(report.commands, "command")
+    );
+    row(out, "log", &what)?;
+    if let Some(number) = report.survivor {
+        row(out, "survivor", &format!("this is about survivor {number} beside the log"))?;
+    }
+    if let Some(tail) = report.tail {
+        let what =
+            if tail.transaction { "a transaction without its EXEC" } else { "a torn command" };
+        let what = format!(
+            "{what} at byte {} of the last part, {}; servers do not read it, and it is left out",
+            Count(tail.offset),
+            Bytes(tail.bytes)
+        );
+        row(out, "torn end", &what)?;
+    }
+    if let Some(broken) = &report.broken {
+        let what = format!(
+            "{}: byte {}: {}; what stands behind was not looked at. Mend a copy first with aofkit repair",
+            broken.part,
+            Count(broken.offset),
+            broken.what
+        );
+        row(out, "DAMAGED", &what)?;
+    }
+    if report.clock_went_back {
+        row(out, "times", "the clock was set back somewhere in the log")?;
+    }
+    Ok(())
+}
+
+const NAME: usize = 12;
+
+fn row(out: &mut String, name: &str, value: &str) -> fmt::Result {
+    let value = wrap(value, COLUMNS - NAME - 2, NAME + 2);
+    writeln!(out, "  {}{value}", Styled(QUIET, format_args!("{name:<NAME$}")))
+}
+
+fn comes_back(out: &mut String, report: &RecoverReport) -> fmt::Result {
+    let Some(before) = &report.before else { return Ok(()) };
+    writeln!(out)?;
+    holds(out, "before it", before)?;
+    if let Some(now) = &report.now {
+        holds(out, "now", now)?;
+    }
+    Ok(())
+}
+
+/// Keys by database and type.
+fn holds(out: &mut String, name: &str, held: &Held) -> fmt::Result {
+    let expiring = match held.with_expiry {
+        0 => String::new(),
+        some => format!(", {} of them with an expiry", Count(some)),
+    };
+    row(out, name, &format!("{}{expiring}", counted(held.total, "key")))?;
+    let mut databases: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+    for keys in &held.keys {
+        databases.entry(keys.db).or_default().push(format!("{} {}", Count(keys.keys), keys.kind));
+    }
+    for (db, kinds) in databases {
+        row(out, "", &format!("db {db}: {}", kinds.join(", ")))?;
+    }
+    Ok(())
+}
+
+fn when(time: When) -> Option<String> {
+    match (time.exact, time.from, time.until) {
+        (true, Some(seconds), _) => Some(local(seconds)),
+        (_, Some(from), Some(until)) => Some(format!("{} to {}", local(from), local(until))),
+        _ => None,
+    }
+}
+
+fn events(out: &mut String, report: &RecoverReport) -> fmt::Result {
+    if report.events.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n  {}", Styled(QUIET, "what destroyed data, as it stands in the log"))?;
+    let hidden = report.events.len().saturating_sub(LISTED) as u64 + report.earlier_events;
+    if hidden > 0 {
+        writeln!(out, "     ... {} before these; --json lists the last", counted(hidden, "event"))?;
+    }
+    for event in report.events.iter().skip(report.events.len().saturating_sub(LISTED)) {
+        let run = if event.ordinal == event.last_ordinal {
+            format!("#{}", event.ordinal)
+        } else {
+            format!("#{} to #{}", event.ordinal, event.last_ordinal)
+        };
+        let mut what = format!("{}, {}:{} ({run})", name(event), event.part, event.offset);
+        if event.transaction.is_some() {
+            what.push_str(", in a transaction");
+        }
+        if event.never_run {
+            what.push_str(", in a transaction that never ended: no server runs it");
+        }
+        if !matches!(event.what, What::Flushall | What::Flushdb) && event.db != 0 {
+            what.push_str(&format!(", db {}", event.db));
+        }
+        if let Some(time) = when(event.time) {
+            what.push_str(&format!(", {time}"));
+        }
+        if let Some(lost) = event.keys_lost {
+            what.push_str(&format!("; lost {}", counted(lost, "key")));
+        }
+        let ends_the_log = report.trailing.contains(&event.number);
+        if let Some(since) = event.keys_since.filter(|_| !ends_the_log) {
+            what.push_str(&format!(", {} written since", Count(since)));
+        }
+        let number = format!("{:>4}", event.number);
+        writeln!(out, "  {}  {}", Styled(STRONG, number), wrap(&what, COLUMNS - 8, 8))?;
+    }
+    Ok(())
+}
+
+/// A step, and the commands that do it.
+fn step(out: &mut String, number: usize, what: &str, commands: &[String]) -> fmt::Result {
+    writeln!(out, "  {number}. {}", wrap(what, COLUMNS - 5, 5))?;
+    commands.iter().try_for_each(|command| writeln!(out, "       {}", Styled(STRONG, command)))
+}
+
+/// What to do with a server, before anything else.
+fn right_now(out: &mut String, report: &RecoverReport) -> fmt::Result {
+    if report.verdict.is_not_in_the_log() && !brings(report) {
+        return Ok(());
+    }
+    writeln!(out)?;
+    if report.writers.is_empty() {
+        let head = "If a server still runs on this log, first, in this order:";
+        writeln!(out, "{}", Styled(WARNING, head))?;
+    }
+    for writer in &report.writers {
+        let head = format!(
+            "A SERVER IS RUNNING ON THIS LOG: process {} ({}). First, in this order:",
+            writer.pid, writer.program
+        );
+        writeln!(out, "{}", Styled(ERROR, head))?;
+    }
+    let commands = |commands: &[&str]| commands.iter().map(|&c| c.to_owned()).collect::<Vec<_>>();
+    step(
+        out,
+        1,
+        "Let no rewrite start: it writes what the server has now, and deletes the log that has your data.",
+        &commands(&["redis-cli CONFIG SET auto-aof-rewrite-percentage 0"]),
+    )?;
+    step(
+        out,
+        2,
+        "Stop it without saving: a save writes what it has now over dump.rdb, and so does a plain stop by the system where save points are set.",
+        &commands(&["redis-cli SHUTDOWN NOSAVE"]),
+    )?;
+    if let Some(snapshot) = &report.snapshot {
+        let copy = format!("cp -p {} {}", typed(snapshot), typed(&beside(snapshot, ".kept")));
+        step(
+            out,
+            3,
+            "Put the snapshot aside: a server that loads a log with a FLUSHALL in it overwrites it where save points are set.",
+            &[copy],
+        )?;
+    }
+    Ok(())
+}
+
+fn survivors(out: &mut String, report: &RecoverReport) -> fmt::Result {
+    if report.survivors.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n  {}", Styled(QUIET, "what else is here"))?;
+    for survivor in report.survivors.iter().take(LISTED) {
+        one_survivor(out, survivor)?;
+    }
+    match report.survivors.len().saturating_sub(LISTED) {
+        0 => Ok(()),
+        more => writeln!(out, "     ... and {more} more; --json lists them all"),
+    }
+}
+
+fn one_survivor(out: &mut String, survivor: &Survivor) -> fmt::Result {
+    let names: Vec<String> =
+        survivor.files.iter().map(|file| ShownPath(&file.path).to_string()).collect();
+    let bytes = survivor.files.iter().map(|file| file.bytes).sum();
+    let mut what = format!("{}: {}", names.join(", "), Bytes(bytes));
+    if let Some(modified) = survivor.modified {
+        what.push_str(&format!(", last written {}", local(modified)));
+    }
+    what.push_str(&format!(": {}", survivor.kind.meaning()));
+    if let Some(held) = &survivor.holds {
+        what.push_str(&format!("; would bring back {}", counted(held.total, "key")));
+        if survivor.ends_in_flush {
+            what.push_str(", without the FLUSHALL at its end");
+        }
+    }
+    if let Some(problem) = &survivor.problem {
+        what.push_str(&format!("; cannot be used as it is: {problem}"));
+    }
+    let number = format!("{:>4}", survivor.number);
+    writeln!(out, "  {}  {}", Styled(STRONG, number), wrap(&what, COLUMNS - 8, 8))
+}
+
+/// The commands that write the result.
+fn get_it_back(out: &mut String, report: &RecoverReport) -> fmt::Result {
+    let new = if is_set(report) { "recovered" } else { "recovered.aof" };
+    let path = typed(&report.path);
+    let of = report.survivor.map_or(String::new(), |number| format!(" --survivor {number}"));
+    let command = |choice: &str| format!("aofkit recover {path}{of} {choice} --output {new}");
+    let mut choices: Vec<(String, String)> = Vec::new();
+    match report.verdict {
+        Verdict::EndsInFlush { .. } => choices.push((
+            "Get it back, into a new place; nothing here is changed:".to_owned(),
+            command("--strip"),
+        )),
+        Verdict::FlushWithin { event } => {
+            let ordinal = event_of(report, event).map_or(0, |event| event.ordinal);
+            choices.push((
+                "Back to just before it, and without all that came behind:".to_owned(),
+                command(&format!("--until '#{ordinal}'")),
+            ));
+            choices.push((
+                "Both sides joined key by key, the newer value where both have a key:".to_owned(),
+                command(&format!("--merge newer --excise {event}")),
+            ));
+            let excise: Vec<String> = report.excise.iter().map(u64::to_string).collect();
+            if excise.len() <= LISTED {
+                choices.push((
+                    "Without it, all later commands run again, on the old data:".to_owned(),
+                    command(&format!("--excise {}", excise.join(","))),
+                ));
+            }
+        }
+        Verdict::Deletions { event } => {
+            let ordinal = event_of(report, event).map_or(0, |event| event.ordinal);
+            choices.push((
+                "Back to just before the last of them:".to_owned(),
+                command(&format!("--until '#{ordinal}'")),
+            ));
+        }
+        Verdict::FlushOfNothing { .. } | Verdict::Nothing | Verdict::Empty => {
+            let best = (report.survivors.iter())
+                .filter(|survivor| survivor.problem.is_none())
+                .max_by_key(|survivor| survivor.holds.as_ref().map_or(0, |held| held.total));
+            if let (Some(best), None) = (best, report.survivor) {
+                choices.push((
+                    format!("Take what survivor {} has, into a new place:", best.number),
+                    format!(
+                        "aofkit recover {path} --survivor {} --strip --output recovered",
+                        best.number
+                    ),
+                ));
+            }
+        }
+    }
+    if !choices.is_empty() {
+        writeln!(out)?;
+    }
+    for (what, command) in choices {
+        writeln!(out, "{}", wrap(&what, COLUMNS, 0))?;
+        writeln!(out, "       {}", Styled(STRONG, command))?;
+    }
+    Ok(())
+}
+
+fn is_set(report: &RecoverReport) -> bool {
+    matches!(report.layout, Layout::MultiPart { .. })
+}
+
+fn recovered(out: &mut String, report: &RecoverReport, done: &Done) -> fmt::Result {
+    let holds_keys = keys(done.holds.as_ref());
+    match &done.written {
+        Some(written) => {
+            let counted = if done.holds.is_some() { "replayed" } else { "not replayed" };
+            let rest =
+                format!("Written to {}, read back and whole, {counted}.", ShownPath(written));
+            paragraph(out, GOOD, &format!("RECOVERED{holds_keys}."), &rest)?;
+        }
+        None => {
+            let head = format!("DRY RUN{holds_keys}.");
+            paragraph(out, QUIET, &head, "Nothing was written.")?;
+        }
+    }
+    log(out, report)?;
+    if let Some(held) = &done.holds {
+        holds(out, "holds", held)?;
+        row(out, "fingerprint", held.fingerprint.as_deref().unwrap_or("not taken"))?;
+    }
+    if let Some(bytes) = done.kept_bytes {
+        let whole = format!("{} of {}, as they were", Count(bytes), counted(report.bytes, "byte"));
+        row(out, "kept", &whole)?;
+    }
+    if let Some(found) = &done.found {
+        let mut what = format!(
+            "{} before {}:{}",
+            counted(found.commands, "command"),
+            found.part,
+            found.offset
+        );
+        if let Some(why) = &found.why {
+            what.push_str(&format!(": {why}"));
+        }
+        row(out, "up to", &what)?;
+    }
+    if let Some(db) = done.db {
+        row(out, "database", &format!("{db} alone; the others are as they were"))?;
+    }
+    removed(out, done)?;
+    if let Some(joined) = &done.joined {
+        joined_sides(out, joined)?;
+    }
+    if let Some(conflicts) = &done.conflicts {
+        told_conflicts(out, conflicts)?;
+    }
+    if let Some(backup) = &done.backup {
+        row(out, "original", &format!("kept as {}", ShownPath(backup)))?;
+    }
+    match &done.written {
+        Some(written) => put_in_place(out, report, done, written),
+        None => Ok(()),
+    }
+}
+
+/// How two sides were joined.
+fn joined_sides(out: &mut String, joined: &Joined) -> fmt::Result {
+    row(out, "came back", &counted(joined.brought_back, "key"))?;
+    let both = counted(joined.on_both_sides, "key");
+    match joined.winner {
+        Some(winner) if joined.on_both_sides > 0 => {
+            let winner = match winner {
+                Winner::Newer => "what was built after the flush",
+                Winner::Older => "what stood before the flush",
+            };
+            row(out, "both sides", &format!("{both} on both; taken from {winner}"))?;
+        }
+        None if joined.on_both_sides > 0 => {
+            row(out, "there again", &format!("{both} had come back already, and stayed as it is"))?;
+        }
+        _ => {}
+    }
+    if joined.expired > 0 {
+        let were = match joined.expired_were {
+            Expired::Drop => "were left out; --expired keep keeps them",
+            Expired::Keep => "were kept; a server deletes them at once",
+        };
+        let some = joined.expired_keys.join(", ");
+        let what = format!(
+            "{} whose time has passed meanwhile {were}: {some}",
+            counted(joined.expired, "key")
+        );
+        row(out, "expired", &what)?;
+    }
+    Ok(())
+}
+
+/// What comes out otherwise.
+fn told_conflicts(out: &mut String, conflicts: &Conflicts) -> fmt::Result {
+    row(out, "came back", &counted(conflicts.brought_back, "key"))?;
+    let same = format!("{} as without it", counted(conflicts.unchanged, "later key"));
+    row(out, "unchanged", &same)?;
+    if !conflicts.any() {
+        return row(out, "conflicts", "none: every later command comes out as it did");
+    }
+    let kinds = [
+        (conflicts.mixed, "with old and new data mixed"),
+        (conflicts.other_type, "of the old type, on which later commands failed"),
+        (conflicts.other_expiry, "with another expiry, mostly that of the old key"),
+        (conflicts.missing, "that later commands made are not there"),
+    ];
+    for (count, what) in kinds.into_iter().filter(|(count, _)| *count > 0) {
+        let what = format!("{} {what}", counted(count, "key"));
+        writeln!(
+            out,
+            "  {}{}",
+            Styled(WARNING, format_args!("{:<NAME$}", "conflict")),
+            wrap(&what, COLUMNS - NAME - 2, NAME + 2)
+        )?;
+    }
+    let shown = conflicts.examples.iter().take(5);
+    let examples: Vec<String> = shown
+        .map(|example| format!("{} in db {}: {}", example.key, example.db, example.how))
+        .collect();
+    row(out, "", &examples.join(", "))?;
+    for turned in conflicts.commands.iter().take(5) {
+        let what = format!(
+            "{}: {} now, {} before, fail with {} (the first in {} at byte {})",
+            turned.command,
+            Count(turned.fail_now),
+            Count(turned.failed_before),
+            turned.error,
+            turned.part,
+            Count(turned.offset)
+        );
+        row(out, "", &what)?;
+    }
+    row(out, "", "--merge newer keeps the two sides apart and joins them key by key")
+}
+
+fn removed(out: &mut String, done: &Done) -> fmt::Result {
+    for removed in done.removed.iter().take(LISTED) {
+        let why = match removed.why {
+            Why::Chosen | Why::Behind => counted(removed.commands, "command"),
+            Why::TornEnd => "the torn end, which no server reads".to_owned(),
+        };
+        let what = format!(
+            "{}: byte {}, {}: {why}",
+            removed.part,
+            Count(removed.offset),
+            Bytes(removed.bytes)
+        );
+        row(out, "removed", &what)?;
+    }
+    let more = done.removed.len().saturating_sub(LISTED) as u64 + done.removed_more;
+    if more > 0 {
+        row(out, "", &format!("and {} more stretches", Count(more)))?;
+    }
+    for part in &done.parts_removed {
+        row(out, "", &format!("{part} is no longer in the set"))?;
+    }
+    Ok(())
+}
+
+/// Step by step, for the layout at hand.
+fn put_in_place(
+    out: &mut String,
+    report: &RecoverReport,
+    done: &Done,
+    written: &Path,
+) -> fmt::Result {
+    writeln!(out, "\n{}", Styled(STRONG, "To put it in place:"))?;
+    let mut number = 0;
+    let mut next = |out: &mut String, what: &str, commands: &[String]| {
+        number += 1;
+        step(out, number, what, commands)
+    };
+    if done.backup.is_none() {
+        next(
+            out,
+            "Stop the server, without saving, if it runs:",
+            &["redis-cli SHUTDOWN NOSAVE".to_owned()],
+        )?;
+    }
+    if let Some(snapshot) = &report.snapshot {
+        let copy = format!("cp -p {} {}", typed(snapshot), typed(&beside(snapshot, ".kept")));
+        next(
+            out,
+            "Put the snapshot aside: a server that loads a log with a FLUSHALL in it overwrites it where save points are set.",
+            &[copy],
+        )?;
+    }
+    let mut settings = vec!["appendonly yes".to_owned()];
+    let place = match &report.layout {
+        Layout::MultiPart { directory, appenddirname, appendfilename } => {
+            if !appenddirname.is_empty() {
+                settings.push(format!("appenddirname \"{appenddirname}\""));
+            }
+            settings.push(format!("appendfilename \"{appendfilename}\""));
+            directory.clone()
+        }
+        _ => {
+            let name = report.opened.file_name().unwrap_or_default();
+            settings.push(format!("appendfilename \"{}\"", ShownPath(name.as_ref())));
+            report.opened.clone()
+        }
+    };
+    let is_file = report.survivors.iter().any(|survivor| {
+        report.survivor == Some(survivor.number) && matches!(survivor.kind, SurvivorKind::File(_))
+    });
+    if done.backup.is_none() && is_file {
+        let set = report.data_directory.join("appendonlydir");
+        next(
+            out,
+            "Make a set of it, for a server since Redis 7.0, and put that in place of the log, which stays as it is:",
+            &[
+                format!(
+                    "aofkit compact {} --format multipart --output {}",
+                    typed(written),
+                    typed(&beside(written, ".set"))
+                ),
+                format!("mv {} {}", typed(&set), typed(&beside(&set, ".flushed"))),
+                format!("mv {} {}", typed(&beside(written, ".set")), typed(&set)),
+            ],
+        )?;
+    } else if done.backup.is_none() {
+        let old = beside(&place, ".flushed");
+        next(
+            out,
+            "Put it in place of the log, which stays as it is, and let the server's user own it:",
+            &[
+                format!("mv {} {}", typed(&place), typed(&old)),
+                format!("mv {} {}", typed(written), typed(&place)),
+                format!("chown -R --reference={} {}", typed(&old), typed(&place)),
+            ],
+        )?;
+    }
+    next(out, "The server's configuration must say:", &settings)?;
+    let mut keyspace = BTreeMap::new();
+    for keys in done.holds.iter().flat_map(|held| &held.keys) {
+        *keyspace.entry(keys.db).or_insert(0_u64) += keys.keys;
+    }
+    let expected: Vec<String> =
+        keyspace.iter().map(|(db, keys)| format!("db{db}:keys={keys}")).collect();
+    let what = if expected.is_empty() {
+        "Start the server, and look at its data:".to_owned()
+    } else {
+        "Start the server, and look; keys that have expired meanwhile are gone:".to_owned()
+    };
+    let mut commands = vec!["redis-cli INFO keyspace".to_owned()];
+    commands.extend(expected.iter().map(|line| format!("  {line},...")));
+    next(out, &what, &commands)
+}
+
+/// A path with something put to the end of its name.
+fn beside(path: &Path, suffix: &str) -> std::path::PathBuf {
+    let mut name = path.as_os_str().to_os_string();
+    name.push(suffix);
+    name.into()
+}
+
+/// A path as a shell takes it.
+fn typed(path: &Path) -> String {
+    let shown = ShownPath(path).to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_./-+:@%,=".contains(c);
+    if !shown.is_empty() && shown.chars().all(plain) {
+        shown
+    } else {
+        format!("'{}'", shown.replace('\'', r"'\''"))
+    }
+}

@@ -1,0 +1,79 @@
+//! The text of `aofkit restore`.
+
+use std::fmt::{self, Write};
+use std::time::Duration;
+
+use super::style::{GOOD, QUIET, STRONG, Styled, wrap};
+use crate::escape::ShownPath;
+use crate::ops::restore::{Change, RestoreReport, Setting, Shape};
+use crate::units::{Bytes, Elapsed, counted};
+
+/// The whole report as text.
+pub fn text(report: &RestoreReport) -> String {
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    let _ = write_text(&mut out, report);
+    out
+}
+
+fn row(out: &mut String, name: &str, value: &str) -> fmt::Result {
+    writeln!(out, "  {:<14}{}", Styled(QUIET, format_args!("{name:<12}")), wrap(value, 64, 16))
+}
+
+fn write_text(out: &mut String, report: &RestoreReport) -> fmt::Result {
+    writeln!(out, "{}", Styled(STRONG, ShownPath(&report.archive)))?;
+    let keys = match report.rdb_keys {
+        0 => String::new(),
+        keys => format!("{} in an RDB, ", counted(keys, "key")),
+    };
+    let commands = counted(report.commands, "command");
+    row(out, "log", &format!("{keys}{commands}, {}", Bytes(report.bytes)))?;
+    let shape = match report.shape {
+        Shape::SingleFile => "a single file",
+        Shape::MultiPart => "a set with its manifest",
+    };
+    row(out, "placed", &format!("{}: {shape}", report.placed))?;
+    match &report.change {
+        None => {}
+        Some(Change::MadeSet) => row(out, "changed", "the single file is the base of a set now")?,
+        Some(Change::Compacted { form, reason, fingerprint }) => {
+            row(out, "changed", &format!("compacted to {form}, because {reason}"))?;
+            row(out, "fingerprint", fingerprint)?;
+        }
+    }
+    for moved in &report.moved_aside {
+        let name = |path: &std::path::Path| {
+            ShownPath(path.file_name().unwrap_or_default().as_ref()).to_string()
+        };
+        row(out, "moved aside", &format!("{} is {} now", name(&moved.from), name(&moved.to)))?;
+    }
+    if let Some(owner) = report.owner {
+        let id = |id: Option<u32>| id.map_or("as it was".to_owned(), |id| id.to_string());
+        row(out, "owner", &format!("user {}, group {}", id(owner.uid), id(owner.gid)))?;
+    }
+    row(out, "time", &Elapsed(Duration::from_secs_f64(report.elapsed_s)).to_string())?;
+    writeln!(out, "\nThe server loads it with these settings:\n")?;
+    for Setting { name, value } in &report.settings {
+        writeln!(out, "  {name} {}", quoted(value))?;
+    }
+    writeln!(out, "\nNext:\n")?;
+    for step in &report.next {
+        writeln!(out, "- {}", wrap(step, 76, 2))?;
+    }
+    writeln!(out)?;
+    writeln!(
+        out,
+        "{}: verified, and in place in {}",
+        Styled(GOOD, "RESTORED"),
+        ShownPath(&report.output)
+    )
+}
+
+/// As a configuration file takes it.
+fn quoted(value: &str) -> String {
+    if value.contains([' ', '"', '\'', '\\']) {
+        format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
+    } else {
+        value.to_owned()
+    }
+}
