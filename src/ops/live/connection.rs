@@ -117,6 +117,8 @@ pub struct Connection {
     stream: Stream,
     parser: Parser,
     reply: Duration,
+    /// Whether a reply is still owed. What comes next would be taken for the answer to another question.
+    is_broken: bool,
 }
 
 impl fmt::Debug for Connection {
@@ -138,6 +140,7 @@ impl Connection {
             stream: Stream { socket, deadline },
             parser: Parser::new(),
             reply: endpoint.patience.reply,
+            is_broken: false,
         };
         if let Some(password) = &endpoint.password {
             let mut command = redis::cmd("AUTH");
@@ -221,6 +224,11 @@ impl Connection {
     }
 
     fn exchange(&mut self, packed: &[u8], deadline: Instant) -> Result<Value, Failure> {
+        if self.is_broken {
+            return Err(Failure::Lost(broken("a reply was lost on it")));
+        }
+        // Until the reply is here.
+        self.is_broken = true;
         self.stream.deadline = deadline;
         let sent = self.stream.write_all(packed).and_then(|()| self.stream.flush());
         sent.map_err(|error| lost(&error))?;
@@ -228,6 +236,7 @@ impl Connection {
             let late = Instant::now() >= deadline;
             Failure::Lost(if late { SILENT.into() } else { broken(&error.to_string()) })
         })?;
+        self.is_broken = false;
         match value {
             Value::ServerError(error) => Err(Failure::Answer {
                 code: error.code().to_string(),
@@ -356,17 +365,25 @@ impl Stream {
 
 impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.hurry()?;
-        match &mut self.socket {
-            Socket::Tcp(tcp) => tcp.read(buffer),
-            Socket::Tls(tls) => tls.read(buffer),
-            Socket::Unix(unix) => unix.read(buffer),
+        loop {
+            self.hurry()?;
+            let read = match &mut self.socket {
+                Socket::Tcp(tcp) => tcp.read(buffer),
+                Socket::Tls(tls) => tls.read(buffer),
+                Socket::Unix(unix) => unix.read(buffer),
+            };
+            // A signal ends the wait of a socket that has a timeout, and is no reason to lose the connection.
+            match read {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => return read,
+            }
         }
     }
 }
 
 impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // write_all() takes no interruption for a failure.
         self.hurry()?;
         match &mut self.socket {
             Socket::Tcp(tcp) => tcp.write(bytes),
@@ -382,5 +399,74 @@ impl Write for Stream {
             Socket::Tls(tls) => tls.flush(),
             Socket::Unix(unix) => unix.flush(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    /// A server that answers each command with the next of `replies`.
+    fn server(replies: &'static [&'static str]) -> (tempfile::TempDir, Endpoint) {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("socket");
+        let listener = UnixListener::bind(&path).unwrap();
+        thread::spawn(move || {
+            let (mut client, _) = listener.accept().unwrap();
+            for reply in replies {
+                let mut command = [0; 1024];
+                if client.read(&mut command).unwrap_or(0) == 0 {
+                    return;
+                }
+                client.write_all(reply.as_bytes()).unwrap();
+            }
+            // It says no more, and does not hang up.
+            let _ = client.read(&mut [0; 1024]);
+            thread::sleep(Duration::from_secs(5));
+        });
+        let mut endpoint = Endpoint::new(Address::Unix(path));
+        endpoint.patience.reply = Duration::from_millis(100);
+        (place, endpoint)
+    }
+
+    #[test]
+    fn replies_are_read_as_what_they_are() {
+        let (_place, endpoint) = server(&[
+            "+OK\r\n",
+            "*2\r\n$11\r\nAPPENDFSYNC\r\n$8\r\neverysec\r\n",
+            "*0\r\n",
+            "-NOPERM this user has no permissions\r\n",
+            "$4\r\ntext\r\n",
+        ]);
+        let mut connection = Connection::open(&endpoint).unwrap();
+        connection.set("appendfsync", "no").unwrap();
+        assert_eq!(connection.setting("appendfsync").unwrap().as_deref(), Some("everysec"));
+        assert_eq!(connection.setting("unheard-of").unwrap(), None);
+        let refused = connection.set("appendfsync", "no").unwrap_err();
+        assert!(!refused.may_pass());
+        let told = refused.told("CONFIG SET appendfsync", &endpoint);
+        assert_eq!(told.kind(), ErrorKind::Permission);
+        assert!(told.next_step().unwrap().contains("ACL SETUSER default +config|set;"), "{told}");
+        assert_eq!(connection.text(&["INFO"]).unwrap(), "text");
+    }
+
+    #[test]
+    fn a_connection_that_owes_a_reply_is_never_asked_again() {
+        let (_place, endpoint) = server(&["*2\r\n$3\r\nhal"]);
+        let mut connection = Connection::open(&endpoint).unwrap();
+        let silent = connection.setting("appendfsync").unwrap_err();
+        assert!(silent.may_pass());
+        assert!(silent.told("CONFIG GET", &endpoint).to_string().contains("no reply in time"));
+        let again = connection.setting("appendfsync").unwrap_err();
+        assert!(again.told("CONFIG GET", &endpoint).to_string().contains("a reply was lost on it"));
+    }
+
+    #[test]
+    fn rights_are_named_as_acl_rules() {
+        assert_eq!(right("CONFIG SET appendfsync"), "+config|set");
+        assert_eq!(right("INFO persistence"), "+info");
+        assert_eq!(right("BGREWRITEAOF"), "+bgrewriteaof");
     }
 }

@@ -66,6 +66,20 @@ impl Journal {
         state.join(format!("{PREFIX}{identity}{SUFFIX}"))
     }
 
+    /// Removes what runs that were killed while they wrote their journal have left of it: they had changed nothing yet. The
+    /// caller holds the lock.
+    pub(super) fn clean(state: &Path, identity: &str) {
+        let prefix = format!(".{PREFIX}{identity}{SUFFIX}.");
+        for entry in fs::read_dir(state).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            if name.to_str().is_some_and(|name| name.starts_with(&prefix) && name.ends_with(".tmp"))
+            {
+                // What cannot be removed is in nobody's way.
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+
     /// Puts it on disk, durably. One that stands there is never replaced: it holds older values, the true ones.
     pub(super) fn write(&self, path: &Path) -> Result<()> {
         let mut text = serde_json::to_vec_pretty(self)
@@ -178,6 +192,20 @@ mod tests {
         journal("one", "older").write(&path).unwrap();
         assert_eq!(journal("one", "newer").write(&path).unwrap_err().kind(), ErrorKind::Refused);
         assert_eq!(Journal::read(&path).unwrap().unwrap().run_id, "older");
+    }
+
+    #[test]
+    fn what_is_left_of_a_journal_that_was_never_finished_goes() {
+        let state = tempfile::tempdir().unwrap();
+        let path = Journal::path(state.path(), "one");
+        let unfinished = NewFile::create(&path, Existing::Keep).unwrap();
+        let left = unfinished.path().to_path_buf();
+        std::mem::forget(unfinished);
+        journal("one", "run").write(&path).unwrap();
+        Journal::clean(state.path(), "two");
+        assert!(left.exists());
+        Journal::clean(state.path(), "one");
+        assert!(!left.exists() && path.exists());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::connection::{CONNECTING, Connection};
 use super::endpoint::Endpoint;
 use super::files::Files;
 use super::info::Info;
+use super::journal::Journal;
 use super::replication::{self, Replication};
 use super::report::{LAST, Steps};
 use super::rewrite::{Before, Rewrite, Rewriter, Waiting};
@@ -72,6 +73,7 @@ impl<'r> Run<'r> {
                 .help("make it, or mount what should be there: it is not made by itself, so that no backup goes to the wrong disk"));
         }
         let lock = files.lock(&options.to)?;
+        Journal::clean(&options.to, &files.identity());
         let left = settings::recover(
             &mut connection,
             endpoint,

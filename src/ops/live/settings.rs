@@ -7,7 +7,7 @@
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -73,7 +73,7 @@ fn open<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub fn undo_all(patience: Duration) -> Vec<Error> {
     INTERRUPTED.store(true, Ordering::SeqCst);
     let held = open(&HELD).clone();
-    held.iter().filter_map(|held| held.restore(&mut None, patience).err()).collect()
+    held.iter().filter_map(|held| held.restore_within(patience).err()).collect()
 }
 
 /// Whether [`undo_all`] was called: the process is about to end.
@@ -180,8 +180,34 @@ impl Held {
         connection: &mut Option<Connection>,
         patience: Duration,
     ) -> Result<Vec<Restored>> {
-        let mut restored = open(&self.restored);
-        if let Some(done) = &*restored {
+        self.restore_under(&mut open(&self.restored), connection, patience)
+    }
+
+    /// On a fresh connection, and never for longer than `patience`, whoever else is about to do it.
+    fn restore_within(&self, patience: Duration) -> Result<Vec<Restored>> {
+        let deadline = Instant::now() + patience;
+        loop {
+            match self.restored.try_lock() {
+                Ok(mut restored) => return self.restore_under(&mut restored, &mut None, patience),
+                Err(TryLockError::Poisoned(poisoned)) => {
+                    return self.restore_under(&mut poisoned.into_inner(), &mut None, patience);
+                }
+                Err(TryLockError::WouldBlock) if Instant::now() >= deadline => {
+                    let cause = Failure::Lost("the run itself is still trying".into());
+                    return Err(not_restored(cause, &self.endpoint, &self.changes));
+                }
+                Err(TryLockError::WouldBlock) => thread::sleep(FIRST_PAUSE),
+            }
+        }
+    }
+
+    fn restore_under(
+        &self,
+        restored: &mut Option<Vec<Restored>>,
+        connection: &mut Option<Connection>,
+        patience: Duration,
+    ) -> Result<Vec<Restored>> {
+        if let Some(done) = restored {
             return Ok(done.clone());
         }
         let done = put_back(connection, &self.endpoint, &self.changes, patience)?;

@@ -186,7 +186,9 @@ fn server_killed(binary: &Binary) {
         send(place.server.process(), "-KILL");
         let run = run.end();
         let fault = format!("server killed at step {step}");
-        assert_eq!(run.code, Some(2), "{fault}: {run:#?}");
+        // The last step may be over before the server is.
+        let codes = if *step == "5/5" { &[2, 0][..] } else { &[2][..] };
+        assert!(run.code.is_some_and(|code| codes.contains(&code)), "{fault}: {run:#?}");
         let journal = place.names().iter().any(|name| name.ends_with(".journal"));
         // It comes back with what its configuration file says.
         let config = [("appendonly", "yes"), ("port", port.as_str())];

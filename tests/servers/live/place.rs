@@ -140,9 +140,10 @@ pub(super) fn setting(client: &mut Client, name: &str) -> String {
     client.call(&["CONFIG", "GET", name]).array()[1].text()
 }
 
-/// The program, untouched by the environment of whoever runs the tests.
+/// The program, or the build of it that `AOFKIT_PROGRAM` names, untouched by the environment of whoever runs the tests.
 pub(super) fn aofkit() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_aofkit"));
+    let build = std::env::var_os("AOFKIT_PROGRAM");
+    let mut command = Command::new(build.unwrap_or_else(|| env!("CARGO_BIN_EXE_aofkit").into()));
     command.env_clear().env("TZ", "UTC").stdin(Stdio::null());
     command
 }
