@@ -97,8 +97,8 @@ fn answer(out: &mut String, report: &RecoverReport) -> fmt::Result {
         Verdict::Deletions { .. } => paragraph(
             out,
             WARNING,
-            "NO FLUSH is in the log,",
-            "but keys were deleted or replaced in number; what they held is still in the log. Nothing was changed.",
+            "NO FLUSH destroyed data in this log,",
+            "but keys were deleted or replaced in number; what they held is still in it. Nothing was changed.",
         ),
         Verdict::FlushOfNothing { .. } if !brings(report) || report.survivor.is_some() => {
             paragraph(
@@ -381,13 +381,10 @@ fn get_it_back(out: &mut String, report: &RecoverReport) -> fmt::Result {
                 "Both sides joined key by key, the newer value where both have a key:".to_owned(),
                 command(&format!("--merge newer --excise {event}")),
             ));
-            let excise: Vec<String> = report.excise.iter().map(u64::to_string).collect();
-            if excise.len() <= LISTED {
-                choices.push((
-                    "Without it, all later commands run again, on the old data:".to_owned(),
-                    command(&format!("--excise {}", excise.join(","))),
-                ));
-            }
+            choices.extend(excise(report).map(|excise| {
+                let what = "Without it, all later commands run again, on the old data:";
+                (what.to_owned(), command(&excise))
+            }));
         }
         Verdict::Deletions { event } => {
             let ordinal = event_of(report, event).map_or(0, |event| event.ordinal);
@@ -395,6 +392,10 @@ fn get_it_back(out: &mut String, report: &RecoverReport) -> fmt::Result {
                 "Back to just before the last of them:".to_owned(),
                 command(&format!("--until '#{ordinal}'")),
             ));
+            choices.extend(excise(report).map(|excise| {
+                let what = "Without it, all later commands run again, on the old data:";
+                (what.to_owned(), command(&excise))
+            }));
             choices.push((
                 "Single keys, as they were when they were last deleted:".to_owned(),
                 command("--undelete 'user:*'"),
@@ -423,6 +424,13 @@ fn get_it_back(out: &mut String, report: &RecoverReport) -> fmt::Result {
         writeln!(out, "       {}", Styled(STRONG, command))?;
     }
     Ok(())
+}
+
+/// The choice that takes out what the verdict is about; none where it would name very many events.
+fn excise(report: &RecoverReport) -> Option<String> {
+    let numbers: Vec<String> = report.excise.iter().map(u64::to_string).collect();
+    let is_short = (1..=LISTED).contains(&numbers.len());
+    is_short.then(|| format!("--excise {}", numbers.join(",")))
 }
 
 fn is_set(report: &RecoverReport) -> bool {

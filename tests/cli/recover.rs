@@ -165,6 +165,11 @@ fn a_run_of_deletions_is_told_and_can_be_taken_out() {
     let keys: Vec<String> = (0..300).map(|n| format!("k{n}")).collect();
     let sets: String = keys.iter().map(|key| format!("SET {key} v\n")).collect();
     let dels: String = keys.iter().map(|key| format!("UNLINK {key}\nPING\n")).collect();
+    // A flush of nothing that follows hides nothing.
+    place.put("a.aof", log(&format!("{sets}{dels}FLUSHALL")));
+    let look = json(&place.run(&["recover", "a.aof", "--json"]));
+    assert_eq!(look["verdict"]["kind"], "deletions");
+    assert_eq!(look["excise"], serde_json::json!([1, 2]));
     place.put("a.aof", log(&format!("{sets}{dels}SET last 1")));
     let look = json(&place.run(&["recover", "a.aof", "--json"]));
     let event = &look["events"][0];

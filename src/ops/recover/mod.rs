@@ -206,10 +206,10 @@ fn verdict(log: &Log, timeline: &Timeline) -> Verdict {
     }
     if let Some(event) = worst_flush(timeline) {
         Verdict::FlushWithin { event: event.number }
+    } else if let Some(event) = timeline.last(|event| !empties(event) && lost_something(event)) {
+        Verdict::Deletions { event: event.number }
     } else if let Some(event) = trailing.or_else(|| timeline.last(empties)) {
         Verdict::FlushOfNothing { event: event.number }
-    } else if let Some(event) = timeline.last(lost_something) {
-        Verdict::Deletions { event: event.number }
     } else if log.bytes() == 0 || timeline.commands == 0 && timeline.rdb_keys == 0 {
         Verdict::Empty
     } else {
@@ -246,7 +246,8 @@ fn to_excise(timeline: &Timeline, number: u64) -> Vec<u64> {
     let again = |event: &&Event| match (first.what, event.what) {
         (_, What::Flushall) | (What::Flushall, What::Flushdb) => true,
         (What::Flushdb, What::Flushdb) => event.db == first.db,
-        _ => false,
+        (What::Delete, What::Flushdb) => true,
+        _ => event.number == first.number && first.what != What::Rename,
     };
     let later = timeline.events.iter().filter(|event| event.number >= number && !event.never_run);
     later.filter(again).map(|event| event.number).collect()
@@ -563,6 +564,7 @@ impl Job<'_> {
         let (before, excise) = match verdict {
             Verdict::EndsInFlush { event } => (self.before(event), timeline.trailing.clone()),
             Verdict::FlushWithin { event } => (self.before(event), to_excise(timeline, event)),
+            Verdict::Deletions { event } => (None, to_excise(timeline, event)),
             _ => (None, Vec::new()),
         };
         RecoverReport {
