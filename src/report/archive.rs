@@ -61,6 +61,7 @@ fn compressed_to(out: &mut String, report: &CompressReport) -> fmt::Result {
     let how = format!("{}{level}", report.method);
     let ratio = match report.bytes {
         0 => String::new(),
+        _ if report.ratio < 1.0 => format!(", {:.2} times larger", 1.0 / report.ratio),
         _ => format!(", {:.2} times smaller", report.ratio),
     };
     row(
@@ -130,7 +131,7 @@ pub(super) fn verified(out: &mut String, archive: &ArchiveReport, quiet: bool) -
         Styled(STRONG, ShownPath(&archive.path)),
         Bytes(archive.archive_bytes)
     )?;
-    if !quiet {
+    if !quiet && !archive.entries.is_empty() {
         writeln!(out)?;
         entries(out, archive)?;
         writeln!(out)?;

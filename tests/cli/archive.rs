@@ -286,7 +286,7 @@ fn a_plain_zip_as_scripts_make_it_is_verified_and_extracted() {
 fn a_bomb_is_verified_in_little_memory() {
     let place = Place::new();
     // One value of zeros, which packs a thousand times smaller.
-    let bytes: u64 = std::env::var("AOFKIT_BOMB_MIB").map_or(192, |mib| mib.parse().unwrap()) << 20;
+    let bytes: u64 = std::env::var("AOFKIT_BOMB_MIB").map_or(96, |mib| mib.parse().unwrap()) << 20;
     let header = format!("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n${bytes}\r\n");
     place.put("a.aof", &header);
     let file = fs::OpenOptions::new().append(true).open(place.path("a.aof")).unwrap();

@@ -203,7 +203,7 @@ fn dos_time(modified: Timestamp) -> (u16, u16) {
     let field = |number: i8| u16::try_from(number).unwrap_or(0);
     match u16::try_from(at.year()) {
         Ok(year @ 1980..=2107) => (
-            field(at.hour()) << 11 | field(at.minute()) << 5 | field(at.second()) / 2,
+            field(at.hour()) << 11 | field(at.minute()) << 5 | (field(at.second()) / 2),
             (year - 1980) << 9 | field(at.month()) << 5 | field(at.day()),
         ),
         _ => (0, 1 << 5 | 1),
