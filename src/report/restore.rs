@@ -36,9 +36,13 @@ fn write_text(out: &mut String, report: &RestoreReport) -> fmt::Result {
     match &report.change {
         None => {}
         Some(Change::MadeSet) => row(out, "changed", "the single file is the base of a set now")?,
-        Some(Change::Compacted { form, reason, fingerprint }) => {
+        Some(Change::Compacted { form, reason, fingerprint, failed_commands }) => {
             row(out, "changed", &format!("compacted to {form}, because {reason}"))?;
             row(out, "fingerprint", fingerprint)?;
+            if *failed_commands > 0 {
+                let commands = counted(*failed_commands, "command");
+                row(out, "failed", &format!("{commands} of it, as on a server that loads it"))?;
+            }
         }
     }
     for moved in &report.moved_aside {

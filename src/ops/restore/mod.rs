@@ -219,7 +219,8 @@ fn refuse_not_empty(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What is extracted needs room, and what it is converted into as much again at most; without knowing, nothing is refused.
+/// What is extracted needs room. How much what it may be converted into needs, nobody knows; nor of a zip that says
+/// nothing of itself.
 fn check_room(directory: &Path, contents: Option<&Contents>) -> Result<()> {
     let Some(needed) = contents.map(Contents::bytes) else { return Ok(()) };
     let free = free_bytes(directory)?;

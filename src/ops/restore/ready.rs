@@ -47,7 +47,7 @@ pub(super) fn ready(
         ExtractOptions { output: extracted.clone(), existing: Existing::Keep, damaged: false };
     extract(archive, &how, progress)?;
     let log = opened(&extracted, archive)?;
-    let report = verified(&log.opened, options.server, archive, progress)?;
+    let mut report = verified(&log.opened, options.server, archive, progress)?;
     let refusal = report.verdicts.iter().find(|verdict| !verdict.loads());
     let (log, change) = match (options.server, refusal) {
         (Some(server), Some(verdict)) => {
@@ -57,7 +57,8 @@ pub(super) fn ready(
                 (None, _) => format!("{server} does not load it as it is"),
             };
             let (log, change) = converted(&log, server, reason, options, scratch, progress)?;
-            verified(&log.opened, options.server, archive, progress)?;
+            report = verified(&log.opened, options.server, archive, progress)?;
+            refuse_unless_loaded(server, &report, archive)?;
             (log, Some(change))
         }
         _ => (log, None),
@@ -68,11 +69,28 @@ pub(super) fn ready(
     ready.change = change.or(became_set.then_some(Change::MadeSet));
     ready.commands = report.commands;
     ready.rdb_keys = report.rdb_keys;
-    if let LogOutcome::Read(last) = verify_path(&ready.path, &verify::Options::default(), progress)?
-    {
-        (ready.bytes, ready.commands, ready.rdb_keys) = (last.bytes, last.commands, last.rdb_keys);
+    // The parts were only renamed since they were read. That a server finds them all is seen without reading them.
+    ready.bytes = open(&ready.path)?.bytes();
+    if ready.bytes != report.bytes {
+        return Err(
+            Error::new(ErrorKind::Changed, "the extracted log was changed meanwhile").at(archive)
+        );
     }
     Ok(ready)
+}
+
+/// What was made for a server must be what it loads.
+fn refuse_unless_loaded(server: Server, report: &LogReport, archive: &Path) -> Result<()> {
+    match report.verdicts.iter().find(|verdict| !verdict.loads()) {
+        None => Ok(()),
+        Some(verdict) => {
+            let reason = verdict.reason.as_deref().unwrap_or("nobody knows why");
+            let what = format!("{server} would not load what was made of it for it: {reason}");
+            Err(Error::new(ErrorKind::Refused, what)
+                .at(archive)
+                .help("this is a bug in aofkit; please report it. Nothing was changed here"))
+        }
+    }
 }
 
 fn opened(extracted: &Path, archive: &Path) -> Result<Log> {
@@ -134,7 +152,9 @@ fn converted(
                 "restore it for the server that wrote it, or a later one; nothing was changed here",
             )
     })?;
-    Ok((open(&output)?, Change::Compacted { form, reason, fingerprint: done.fingerprint }))
+    let failed_commands = done.failed.iter().map(|failed| failed.count).sum();
+    let fingerprint = done.fingerprint;
+    Ok((open(&output)?, Change::Compacted { form, reason, fingerprint, failed_commands }))
 }
 
 /// The log as one file.

@@ -78,6 +78,8 @@ pub enum Change {
         reason: String,
         /// The fingerprint of the data, which is the same before and after.
         fingerprint: String,
+        /// Commands that a server answers with an error while it loads the log.
+        failed_commands: u64,
     },
 }
 

@@ -30,7 +30,7 @@ fn twelve_sundays_as_in_the_documentation_of_restic() {
     // "forget --keep-daily 4 will keep the last four snapshots, for the last four Sundays."
     let first = at("2019-09-01 11:00:00").to_zoned(zone());
     let sundays: Vec<Timestamp> = (0..12)
-        .map(|week| (&first).checked_add(jiff::Span::new().weeks(week)).unwrap().timestamp())
+        .map(|week| first.checked_add(jiff::Span::new().weeks(week)).unwrap().timestamp())
         .collect();
     let daily = KeepPolicy { daily: Keep::Latest(4), ..KeepPolicy::default() };
     assert_eq!(kept(&sundays, &daily), [8, 9, 10, 11]);
@@ -41,7 +41,7 @@ fn a_backup_a_day_for_a_hundred_years_as_in_the_documentation_of_restic() {
     let first = at("1925-01-01 12:00:00").to_zoned(zone());
     // To Wednesday, December 31, 2025.
     let days: Vec<Timestamp> = (0..36_890)
-        .map(|day| (&first).checked_add(jiff::Span::new().days(day)).unwrap().timestamp())
+        .map(|day| first.checked_add(jiff::Span::new().days(day)).unwrap().timestamp())
         .collect();
     assert_eq!(*days.last().unwrap(), at("2025-12-31 12:00:00"));
     let policy = KeepPolicy {
