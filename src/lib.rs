@@ -28,6 +28,9 @@
 //!   [`ops::verify::judge`] says what each server would do with it.
 //! - *repair*: the same survey; [`ops::repair::plan`] says which bytes stay; they are copied as they are
 //!   into a [`disk::publish`] output, which is read back before it appears.
+//! - *recover*: [`ops::recover::timeline()`] reads the log once for everything that destroyed data; one replay that is
+//!   watched counts what each event cost. What is chosen becomes the bytes that stay, copied as they are as a repair
+//!   copies them, or, where two states are joined key by key, a data set that is written as a compaction is.
 //!
 //! - *compact*: [`replay::route()`] notes for each share of the keys which commands concern it;
 //!   [`replay::replay()`] runs them, share after share on all cores, on a [`keyspace`]; [`ops::compact`] writes
@@ -35,6 +38,15 @@
 //! - *backup of a running server*: [`ops::live`] holds its settings, has it rewrite its log, takes the set as it is at
 //!   one moment by hard links, hands that to [`ops::backup`], and puts the settings back.
 //! - *digest*: the same replay, with nothing written.
+//! - *diff*: two logs, routed together, so that [`replay::replay_pair`] has each share of both side by side;
+//!   [`ops::diff`] compares them key by key.
+//! - *log*: [`aof::scan()`], a window at a time; each command is rendered as a line by what [`report`] gives to
+//!   [`ops::log`]. *history*: the one share of a key, replayed twice, and watched.
+//! - *compress*: each part is read as for *verify*; [`ops::archive`] packs it into a zip, reads that back and
+//!   publishes it. *verify* of a zip and *extract* read its entries as streams, commands by [`aof::Feed`].
+//! - *backup*: the log is surveyed, packed by [`ops::archive`] out of sight, read back, and published; then
+//!   [`ops::retention`] says which older archives of the same source go. *restore* is the way back: extracted out of
+//!   sight, verified, made what the server reads, and put in place in one step.
 //!
 //! # Verifying a log
 //!

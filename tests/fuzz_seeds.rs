@@ -24,6 +24,11 @@ fn over_seeds(name: &str, target: fn(&[u8])) {
 }
 
 #[test]
+fn archives_are_read_calmly() {
+    over_seeds("archive", targets::archive);
+}
+
+#[test]
 fn frames_are_read_alike_by_all_who_read_them() {
     over_seeds("frame", targets::frame);
 }

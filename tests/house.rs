@@ -191,7 +191,7 @@ fn names(path: &str) -> Vec<&str> {
 }
 
 /// The modules of its own room that a file names, by `super` or from the top; without its tests.
-fn neighbours<'t>(path: &'t str, text: &'t str, modules: &[Vec<&str>]) -> Vec<Vec<String>> {
+fn neighbours(path: &str, text: &str, modules: &[Vec<&str>]) -> Vec<Vec<String>> {
     let own = module(path);
     let text = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
     let code: String = code(text).map(|(_, line)| format!("{line}\n")).collect();

@@ -11,6 +11,7 @@ mod servers {
     pub(crate) mod commands;
     pub(crate) mod compact;
     pub(crate) mod damage;
+    pub(crate) mod diff;
     pub(crate) mod generate;
     pub(crate) mod keyspace_rdb;
     pub(crate) mod live;
@@ -30,6 +31,7 @@ fn main() {
         servers::commands::trials(),
         servers::compact::trials(),
         servers::damage::trials(),
+        servers::diff::trials(),
         servers::generate::trials(),
         servers::keyspace_rdb::trials(),
         servers::live::trials(),

@@ -3,6 +3,7 @@
 //! `cargo test` of the crate itself runs them over `seeds/` (see `tests/fuzz_seeds.rs`), so that they hold
 //! without the fuzzer, too.
 
+mod archive;
 mod frame;
 mod log;
 mod manifest;
@@ -11,6 +12,7 @@ mod rdb_write;
 mod repair;
 mod replay;
 
+pub use archive::archive;
 pub use frame::frame;
 pub use manifest::manifest;
 pub use rdb::rdb;

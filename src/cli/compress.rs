@@ -8,10 +8,12 @@ use jiff::Timestamp;
 use super::exit::Exit;
 use super::progress::Bar;
 use super::time::parse_time;
-use super::{Common, print};
+use super::{Common, message, print};
 use crate::disk::publish::Existing;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ops::archive::{CompressOptions, Method, Source, compress};
+use crate::ops::archive::{
+    CompressAllReport, CompressOptions, CompressOutcome, Method, Source, compress_all,
+};
 use crate::report;
 
 /// Pack a log into a zip that any unzip opens
@@ -22,9 +24,10 @@ use crate::report;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Compress {
-    /// The log: a file, a multi-part directory, its manifest, the data directory above, or an RDB
-    #[arg(value_name = "PATH")]
-    path: PathBuf,
+    /// The log: a file, a multi-part directory, its manifest, the data directory above, or an RDB; of several, each
+    /// gets an archive of its own
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
     /// The archive, or a directory in which it gets a name of its own
     #[arg(short, long, value_name = "ZIP|DIR")]
     output: PathBuf,
@@ -37,7 +40,7 @@ pub(super) struct Compress {
     /// The port of the server that wrote the log, for the archive's name
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
-    /// How to name the archive in a directory: {port}, and the conversions of strftime
+    /// How to name an archive in a directory: {port}, {name} of the log, and the conversions of strftime
     #[arg(long, value_name = "TEMPLATE")]
     name_template: Option<String>,
     /// The time that the archive is of [default: now]
@@ -59,8 +62,9 @@ Examples:
   aofkit compress appendonly.aof --output appendonly.zip
   aofkit compress /var/lib/redis --output /backup --port 6380
   aofkit compress appendonlydir -o set.zip --method zstd --level 9
+  aofkit compress 6379.aof 6380.aof -o /backup --name-template '{name}-%F.zip'
 
-Exit codes: 0 done; 2 not possible: nothing was written.";
+Exit codes: 0 done; 2 not possible: nothing was written; 3 some of several logs were not packed.";
 
 impl Compress {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
@@ -81,14 +85,26 @@ impl Compress {
             ..CompressOptions::new(self.output.clone(), created)
         };
         let bar = Bar::new(common);
-        let report = compress(&self.path, &options, &bar);
+        let report = compress_all(&self.paths, &options, &bar);
         drop(bar);
         let report = report?;
         if common.json {
             print(&report::json(&report))?;
-        } else if !common.quiet {
-            print(&report::archive::compressed(&report))?;
+        } else {
+            if !common.quiet {
+                print(&report::archive::compressed(&report))?;
+            }
+            message(&report::archive::not_compressed(&report));
         }
-        Ok(Exit::Done)
+        Ok(exit(&report))
+    }
+}
+
+fn exit(report: &CompressAllReport) -> Exit {
+    let is_failed = |outcome: &&CompressOutcome| matches!(outcome, CompressOutcome::Failed { .. });
+    match report.archives.iter().filter(is_failed).count() {
+        0 => Exit::Done,
+        failed if failed == report.archives.len() => Exit::Trouble,
+        _ => Exit::Partial,
     }
 }

@@ -99,7 +99,6 @@ impl ConnectionArgs {
     }
 
     /// The one server that is meant.
-    #[allow(dead_code)] // For operations at one server.
     pub(super) fn endpoint(&self) -> Result<Endpoint> {
         let mut endpoints = self.endpoints()?;
         match (endpoints.pop(), endpoints.is_empty()) {

@@ -202,7 +202,7 @@ impl LiveArgs {
 }
 
 /// Tells on stderr how it goes.
-struct Teller {
+pub(super) struct Teller {
     bar: Bar,
     quiet: bool,
     address: String,
@@ -214,7 +214,7 @@ struct Teller {
 const SAY_EVERY: Duration = Duration::from_secs(10);
 
 impl Teller {
-    fn new(common: &Common, endpoint: &Endpoint) -> Self {
+    pub(super) fn new(common: &Common, endpoint: &Endpoint) -> Self {
         Teller {
             bar: Bar::new(common),
             quiet: common.quiet,

@@ -13,6 +13,8 @@ mod duration;
 mod exit;
 mod extract;
 mod generate;
+mod history;
+mod hold;
 mod interrupt;
 mod keep;
 mod list;
@@ -102,6 +104,7 @@ enum Command {
     Repair(repair::Repair),
     Compact(compact::Compact),
     Log(log::Log),
+    History(history::History),
     Compress(compress::Compress),
     Extract(extract::Extract),
     Digest(digest::Digest),
@@ -139,6 +142,7 @@ pub fn main() -> Exit {
         Command::Repair(repair) => repair.run(&cli.common),
         Command::Compact(compact) => compact.run(&cli.common),
         Command::Log(log) => log.run(&cli.common),
+        Command::History(history) => history.run(&cli.common),
         Command::Compress(compress) => compress.run(&cli.common),
         Command::Extract(extract) => extract.run(&cli.common),
         Command::Diff(diff) => diff.run(&cli.common),

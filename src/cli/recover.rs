@@ -1,16 +1,19 @@
 //! `aofkit recover`, and `aofkit strip-flushall`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{ArgAction, Args, ValueEnum};
+use serde::Serialize;
 
 use super::exit::Exit;
+use super::hold::HoldArgs;
 use super::position::parse_position;
 use super::progress::Bar;
 use super::replaying::Replaying;
 use super::{Common, message, print};
 use crate::error::{Error, ErrorKind, Result};
 use crate::glob::Glob;
+use crate::ops::live::HoldReport;
 use crate::ops::position::Position;
 use crate::ops::recover::{
     Choice, Expired, Options, Output, RecoverReport, Verdict, Winner, recover,
@@ -23,11 +26,11 @@ use crate::server::Server;
 /// The look says whether your data is still there, what destroyed it, and what to do, in this order. What is
 /// written is read back and replayed before it appears.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, disable_help_flag = true)]
 pub(super) struct Recover {
     /// The log: a file, a multi-part directory, its manifest, or the data directory above
-    #[arg(value_name = "PATH")]
-    path: PathBuf,
+    #[arg(value_name = "PATH", required_unless_present = "hold", conflicts_with = "hold")]
+    path: Option<PathBuf>,
     /// Take out the FLUSHALL that ends the log, and nothing else
     #[arg(long, group = "choice")]
     strip: bool,
@@ -47,6 +50,11 @@ pub(super) struct Recover {
     undelete: Vec<Glob>,
     #[command(flatten)]
     how: How,
+    #[command(flatten)]
+    hold: HoldArgs,
+    /// Print help
+    #[arg(long, action = ArgAction::Help)]
+    help: Option<bool>,
 }
 
 /// Which side of a flush wins.
@@ -114,6 +122,7 @@ struct How {
 
 const EXAMPLES: &str = "\
 Examples:
+  aofkit recover --hold -p 6379
   aofkit recover /var/lib/redis/appendonlydir
   aofkit recover appendonlydir --strip --output recovered
   aofkit recover appendonly.aof --until '2026-01-01 03:00:00' --output recovered.aof
@@ -152,18 +161,41 @@ impl Recover {
         } else {
             Choice::Look
         };
-        self.how.run(&self.path, choice, common)
+        let held = self.hold.hold.then(|| self.hold.secure(common)).transpose()?;
+        if let Some(held) = held.as_ref().filter(|_| !common.json) {
+            // At once: it holds whatever becomes of the look.
+            print(&report::hold::text(held))?;
+        }
+        let kept = held.as_ref().and_then(|held| held.kept.first()).map(|kept| &kept.path);
+        let Some(path) = kept.or(self.path.as_ref()) else {
+            return Err(Error::new(ErrorKind::Usage, "which log?").help("give its path, or --hold"));
+        };
+        self.how.run(path, choice, held.as_ref(), common)
     }
 }
 
 impl StripFlushall {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
-        self.how.run(&self.path, Choice::Strip, common)
+        self.how.run(&self.path, Choice::Strip, None, common)
     }
 }
 
+/// What scripts are told when a log was secured first.
+#[derive(Serialize)]
+struct HeldAndSeen<'r> {
+    schema: u32,
+    hold: &'r HoldReport,
+    recover: &'r RecoverReport,
+}
+
 impl How {
-    fn run(&self, path: &std::path::Path, choice: Choice, common: &Common) -> Result<Exit> {
+    fn run(
+        &self,
+        path: &Path,
+        choice: Choice,
+        held: Option<&HoldReport>,
+        common: &Common,
+    ) -> Result<Exit> {
         let options = Options {
             output: self.output(&choice)?,
             choice,
@@ -185,7 +217,9 @@ impl How {
         drop(bar);
         let report = report?;
         let exit = exit(&report);
-        if common.json {
+        if let Some(hold) = held.filter(|_| common.json) {
+            print(&report::json(&HeldAndSeen { schema: 1, hold, recover: &report }))?;
+        } else if common.json {
             print(&report::json(&report))?;
         } else if !common.quiet {
             print(&report::recover::text(&report))?;

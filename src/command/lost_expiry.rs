@@ -42,9 +42,12 @@ impl Suspicion {
 pub struct LostExpiries {
     /// What is noted of the commands to come.
     pub suspicion: Suspicion,
-    /// Where the expiry of each was lost first, by database, key and field.
-    seen: BTreeMap<(u32, Vec<u8>, Option<Vec<u8>>), Position>,
+    /// Where the expiry of each was lost first.
+    seen: BTreeMap<Place, Position>,
 }
+
+/// Database, key and, of a hash, field.
+type Place = (u32, Vec<u8>, Option<Vec<u8>>);
 
 /// How many there are, and where the first was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

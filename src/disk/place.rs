@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 ///
 /// When it cannot be renamed; nothing has changed then.
 pub fn put_new(from: &Path, to: &Path) -> Result<bool> {
-    let failed = |error| Error::io("put the finished file in place as", to, error);
+    let failed = |error| Error::io("publish", to, error);
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
         Ok(()) => {}
         Err(Errno::EXIST) => return Ok(false),
@@ -35,33 +35,43 @@ pub fn put_new(from: &Path, to: &Path) -> Result<bool> {
 }
 
 /// Makes the finished and synced file or directory at `from` stand at `to`, durably, and what stood there under the
-/// name `aside`, on the same file system. `to` has the old or the new at any instant.
+/// name `aside`, all on the same file system. `to` has the old or the new at any instant.
 ///
-/// (On a file system that cannot exchange two names there is an instant between, at which the old has its new name
-/// already and `to` is free.)
+/// What is old is at no instant under the name `from`, which whoever made it may remove: the new gets the name `aside`
+/// first, and then the two change names. (On a file system that cannot do that there is an instant at which the old has
+/// its new name already and `to` is free.)
 ///
 /// # Errors
 ///
-/// When it cannot be renamed.
+/// When it cannot be renamed; `to` has what it had then.
 pub fn put_instead(from: &Path, to: &Path, aside: &Path) -> Result<()> {
-    let failed = |error| Error::io("put what is finished in place of", to, error);
-    let keep = |old: &Path| {
-        fs::rename(old, aside)
-            .map_err(|error| Error::io("rename what stood there to", aside, error))
-    };
+    let failed = |error| Error::io("replace", to, error);
     if to.symlink_metadata().is_err() {
         fs::rename(from, to).map_err(failed)?;
     } else {
-        match renameat_with(CWD, from, CWD, to, RenameFlags::EXCHANGE) {
-            Ok(()) => keep(from)?,
-            Err(Errno::INVAL | Errno::NOSYS) => {
-                keep(to)?;
-                fs::rename(from, to).map_err(failed)?;
+        fs::rename(from, aside).map_err(failed)?;
+        if let Err(error) = exchange(aside, to) {
+            fs::rename(aside, from).map_err(failed)?;
+            if !matches!(error, Errno::INVAL | Errno::NOSYS) {
+                return Err(failed(error.into()));
             }
-            Err(error) => return Err(failed(error.into())),
+            put_in_two_steps(from, to, aside).map_err(failed)?;
         }
     }
     sync_directory(to.parent().unwrap_or(Path::new(".")))
+}
+
+/// Lets two files or directories change names, in one step.
+fn exchange(one: &Path, other: &Path) -> rustix::io::Result<()> {
+    renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)
+}
+
+fn put_in_two_steps(from: &Path, to: &Path, aside: &Path) -> io::Result<()> {
+    fs::rename(to, aside)?;
+    fs::rename(from, to).inspect_err(|_| {
+        // There is nobody to tell if that fails as well; the old is whole under its new name.
+        let _ = fs::rename(aside, to);
+    })
 }
 
 /// A name beside `path` that nothing has: `NAME.bak-<time>`.
@@ -123,8 +133,26 @@ mod tests {
         assert_eq!((read("old"), read("aside")), ("new".to_owned(), "old".to_owned()));
         assert!(!path("new").exists());
         assert!(put_new(&path("old"), &path("free")).unwrap());
+        fs::write(path("newer"), "newer").unwrap();
+        put_in_two_steps(&path("newer"), &path("free"), &path("aside too")).unwrap();
+        assert_eq!((read("free"), read("aside too")), ("newer".to_owned(), "new".to_owned()));
         put_instead(&path("free"), &path("nothing"), &path("unused")).unwrap();
         assert!(path("nothing").exists() && !path("unused").exists());
+    }
+
+    #[test]
+    fn what_cannot_be_put_in_place_changes_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        fs::write(path("old"), "old").unwrap();
+        fs::write(path("new"), "new").unwrap();
+        // A name in a directory that is not there.
+        let aside = path("missing/aside");
+        assert!(put_instead(&path("new"), &path("old"), &aside).is_err());
+        assert!(put_in_two_steps(&path("new"), &path("old"), &aside).is_err());
+        assert!(put_in_two_steps(&path("missing"), &path("old"), &path("aside")).is_err());
+        assert_eq!(fs::read_to_string(path("old")).unwrap(), "old");
+        assert!(path("new").exists() && !path("aside").exists());
     }
 
     #[test]

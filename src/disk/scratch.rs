@@ -46,7 +46,7 @@ impl Scratch {
     ///
     /// When the directory cannot be read, or one of them cannot be removed.
     pub fn clear_left_over(directory: &Path, prefix: &str) -> Result<Vec<PathBuf>> {
-        let failed = |error| Error::io("read the directory", directory, error);
+        let failed = |error| Error::io("list", directory, error);
         let mut cleared = Vec::new();
         for entry in fs::read_dir(directory).map_err(failed)? {
             let entry = entry.map_err(failed)?;

@@ -64,6 +64,12 @@ impl Holdings {
         self.keys.values().sum()
     }
 
+    /// Whether another has as many keys of every type in every database. Their values can differ where an expiry was
+    /// given relative to a time that the log does not tell.
+    pub fn has_same_keys(&self, other: &Holdings) -> bool {
+        self.keys == other.keys
+    }
+
     /// Keys in one database.
     pub fn in_db(&self, db: u32) -> u64 {
         self.keys.iter().filter(|((of, _), _)| *of == db).map(|(_, keys)| keys).sum()

@@ -139,10 +139,22 @@ pub fn refuse_beside_a_writer(log: &Log) -> Result<()> {
     Ok(())
 }
 
+/// Named by the second; what comes in the same one gets a number, too.
 fn backup_name(place: &Path) -> PathBuf {
-    let mut name = place.file_name().unwrap_or_default().to_os_string();
-    name.push(Zoned::now().strftime(".bak-%Y%m%d%H%M%S").to_string());
-    place.with_file_name(name)
+    let time = Zoned::now().strftime(".bak-%Y%m%d%H%M%S").to_string();
+    let named = |suffix: &str| {
+        let mut name = place.file_name().unwrap_or_default().to_os_string();
+        name.push(&time);
+        name.push(suffix);
+        place.with_file_name(name)
+    };
+    let mut name = named("");
+    let mut number = 2;
+    while name.symlink_metadata().is_ok() {
+        name = named(&format!("-{number}"));
+        number += 1;
+    }
+    name
 }
 
 /// Makes the original stand under a second name, complete: by hard links, which cost nothing and are whole at
@@ -168,6 +180,8 @@ fn keep_original(place: &Path, backup: &Path) -> Result<()> {
             fs::copy(entry.path(), &twin).map_err(failed)?;
         }
     }
+    // So that what takes its place can be given the same.
+    like(Some(place), copy.path());
     copy.publish()
 }
 

@@ -250,6 +250,14 @@ fn time_at(part: &RoutedPart<'_>, offset: u64) -> Option<i64> {
     part.times.get(behind.checked_sub(1)?)?.1.checked_mul(1000)
 }
 
+impl Routed<'_> {
+    /// The time that the last annotation before a command tells, in Unix seconds.
+    pub fn time_told(&self, at: Position) -> Option<i64> {
+        let part = self.parts.get(at.part as usize)?;
+        time_at(part, at.offset).map(|ms| ms / 1000)
+    }
+}
+
 /// When the part was last written, in Unix milliseconds.
 fn written_ms(part: &RoutedPart<'_>) -> Option<i64> {
     let modified = part.part.mapping.file().metadata().ok()?.modified().ok()?;

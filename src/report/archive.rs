@@ -7,8 +7,8 @@ use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
 use super::time::local;
 use crate::escape::{ShownPath, steers};
 use crate::ops::archive::{
-    ArchiveFinding, ArchiveReport, Arrangement, CompressReport, Contents, EntryKind, EntryReport,
-    ExtractReport, Level,
+    ArchiveFinding, ArchiveReport, Arrangement, CompressAllReport, CompressOutcome, CompressReport,
+    Contents, EntryKind, EntryReport, ExtractReport, Level,
 };
 use crate::units::{Bytes, Count, Elapsed, Rate, counted};
 
@@ -18,11 +18,32 @@ const COLUMNS: usize = 80;
 /// Findings that are listed before the rest is only counted.
 const LISTED: usize = 20;
 
-/// The report of `compress`.
-pub fn compressed(report: &CompressReport) -> String {
+/// The report of `compress`, of the logs that were packed.
+pub fn compressed(report: &CompressAllReport) -> String {
     let mut out = String::new();
-    // Writing to a string cannot fail.
-    let _ = compressed_to(&mut out, report);
+    for outcome in &report.archives {
+        if let CompressOutcome::Packed(report) = outcome {
+            if !out.is_empty() {
+                out.push('\n');
+            }
+            // Writing to a string cannot fail.
+            let _ = compressed_to(&mut out, report);
+        }
+    }
+    out
+}
+
+/// The logs that were not, and why: messages, not results.
+pub fn not_compressed(report: &CompressAllReport) -> String {
+    let mut out = String::new();
+    for outcome in &report.archives {
+        if let CompressOutcome::Failed { message, help, .. } = outcome {
+            let _ = writeln!(out, "{} {message}", Styled(ERROR, "error:"));
+            if let Some(help) = help {
+                let _ = writeln!(out, "{} {}", Styled(QUIET, "help:"), wrap(help, COLUMNS - 6, 6));
+            }
+        }
+    }
     out
 }
 

@@ -3,8 +3,7 @@
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
 
-use serde::Serialize;
-
+use super::json_line as object;
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING};
 use super::time::local;
 use crate::escape::{ShownPath, quote};
@@ -156,24 +155,12 @@ pub(super) fn time_ms(ms: i64) -> String {
 
 /// Appends a line of the list as a JSON object; its fields are those of [`Difference`].
 pub fn json_line(difference: &Difference, out: &mut Vec<u8>) {
-    json_object("key", difference, out);
+    object("key", difference, out);
 }
 
 /// Appends the report as one line, as it ends a list of JSON lines.
 pub fn json_end(report: &DiffReport, out: &mut Vec<u8>) {
-    json_object("summary", report, out);
-}
-
-fn json_object<T: Serialize>(kind: &'static str, what: &T, out: &mut Vec<u8>) {
-    #[derive(Serialize)]
-    struct Line<'l, T> {
-        kind: &'static str,
-        #[serde(flatten)]
-        what: &'l T,
-    }
-    // Nothing in it fails to serialise, and writing to memory cannot fail.
-    let _ = serde_json::to_writer(&mut *out, &Line { kind, what });
-    out.push(b'\n');
+    object("summary", report, out);
 }
 
 #[cfg(test)]

@@ -57,27 +57,8 @@ impl Text {
         if line.transaction.is_some() && !line.id.is_some_and(|id| marks_it(id.row().role)) {
             out.extend_from_slice(b"  ");
         }
-        self.args(line.args, out);
+        args(line.args, self.full, out);
         out.push(b'\n');
-    }
-
-    fn args(&self, args: &[&[u8]], out: &mut Vec<u8>) {
-        let shown = if self.full { args.len() } else { SHOWN_ARGS };
-        for (index, arg) in args.iter().take(shown).enumerate() {
-            if index > 0 {
-                out.push(b' ');
-            }
-            if self.full || arg.len() <= SHOWN_BYTES {
-                quote(arg, out);
-            } else {
-                quote(&arg[..SHOWN_BYTES], out);
-                out.truncate(out.len() - 1);
-                let _ = write!(out, "..\" ({})", exact(arg.len() as u64));
-            }
-        }
-        if let Some(more) = args.len().checked_sub(shown).filter(|&more| more > 0) {
-            let _ = write!(out, " ({} more)", counted(more as u64, "argument"));
-        }
     }
 
     fn rdb(&self, line: &RdbLine<'_>, out: &mut Vec<u8>) {
@@ -85,6 +66,26 @@ impl Text {
         let width = self.place_width;
         let (version, keys, bytes) = (line.version, counted(line.keys, "key"), Bytes(line.bytes));
         let _ = writeln!(out, "{place:<width$} RDB {version}: {keys}, {bytes}");
+    }
+}
+
+/// Appends arguments, quoted as redis-cli does; long ones, and very many, are shortened unless `full`.
+pub(super) fn args(args: &[&[u8]], full: bool, out: &mut Vec<u8>) {
+    let shown = if full { args.len() } else { SHOWN_ARGS };
+    for (index, arg) in args.iter().take(shown).enumerate() {
+        if index > 0 {
+            out.push(b' ');
+        }
+        if full || arg.len() <= SHOWN_BYTES {
+            quote(arg, out);
+        } else {
+            quote(&arg[..SHOWN_BYTES], out);
+            out.truncate(out.len() - 1);
+            let _ = write!(out, "..\" ({})", exact(arg.len() as u64));
+        }
+    }
+    if let Some(more) = args.len().checked_sub(shown).filter(|&more| more > 0) {
+        let _ = write!(out, " ({})", counted(more as u64, "more argument"));
     }
 }
 

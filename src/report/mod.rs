@@ -9,6 +9,8 @@ pub mod compact;
 pub mod diff;
 pub mod digest;
 pub mod generate;
+pub mod history;
+pub mod hold;
 pub mod list;
 pub mod live;
 pub mod log;
@@ -32,4 +34,17 @@ pub fn json(report: &impl Serialize) -> String {
     let mut text = serde_json::to_string_pretty(report).expect("reports serialise");
     text.push('\n');
     text
+}
+
+/// Appends one of several JSON objects, a line each, with a field that says of what `kind` it is.
+fn json_line(kind: &'static str, what: &impl Serialize, out: &mut Vec<u8>) {
+    #[derive(Serialize)]
+    struct Line<'l, T> {
+        kind: &'static str,
+        #[serde(flatten)]
+        what: &'l T,
+    }
+    // Nothing in it fails to serialise, and writing to memory cannot fail.
+    let _ = serde_json::to_writer(&mut *out, &Line { kind, what });
+    out.push(b'\n');
 }

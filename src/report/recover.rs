@@ -84,10 +84,13 @@ fn answer(out: &mut String, report: &RecoverReport) -> fmt::Result {
             "The log ends in a FLUSHALL; all that stood before it is whole. Nothing was changed.",
         ),
         Verdict::FlushWithin { event } => {
-            let what = event_of(report, event).map(name).unwrap_or_default();
-            let rest = format!(
-                "It stands in the log before a {what}; commands were written behind that. Nothing was changed."
-            );
+            let event = event_of(report, event);
+            let what = event.map(name).unwrap_or_default();
+            let later = match event.and_then(|event| event.keys_since) {
+                Some(0) => "",
+                _ => "; commands were written behind that",
+            };
+            let rest = format!("It stands in the log before a {what}{later}. Nothing was changed.");
             let head = format!("YES, what was flushed is still there{}.", keys(before));
             paragraph(out, GOOD, &head, &rest)
         }
@@ -144,6 +147,13 @@ fn log(out: &mut String, report: &RecoverReport) -> fmt::Result {
         counted(report.commands, "command")
     );
     row(out, "log", &what)?;
+    if let Layout::OnePart { manifest: Some(manifest) } = &report.layout {
+        let what = format!(
+            "one part of the set of {}: what stands in its other parts is not looked at; give the set for that",
+            ShownPath(manifest)
+        );
+        row(out, "part", &what)?;
+    }
     if let Some(number) = report.survivor {
         row(out, "survivor", &format!("this is about survivor {number} beside the log"))?;
     }
@@ -165,6 +175,9 @@ fn log(out: &mut String, report: &RecoverReport) -> fmt::Result {
             broken.what
         );
         row(out, "DAMAGED", &what)?;
+    }
+    if let Some(why) = &report.uncounted {
+        row(out, "not counted", &format!("the log cannot be replayed here: {why}"))?;
     }
     if report.clock_went_back {
         row(out, "times", "the clock was set back somewhere in the log")?;
@@ -255,6 +268,13 @@ fn events(out: &mut String, report: &RecoverReport) -> fmt::Result {
     Ok(())
 }
 
+/// The client of the server at hand; both speak to both.
+fn client(report: &RecoverReport) -> &'static str {
+    let is_valkey = |program: &str| program.starts_with("valkey");
+    let valkey = report.writers.iter().any(|writer| is_valkey(&writer.program));
+    if valkey { "valkey-cli" } else { "redis-cli" }
+}
+
 /// A step, and the commands that do it.
 fn step(out: &mut String, number: usize, what: &str, commands: &[String]) -> fmt::Result {
     writeln!(out, "  {number}. {}", wrap(what, COLUMNS - 5, 5))?;
@@ -263,6 +283,7 @@ fn step(out: &mut String, number: usize, what: &str, commands: &[String]) -> fmt
 
 /// What to do with a server, before anything else.
 fn right_now(out: &mut String, report: &RecoverReport) -> fmt::Result {
+    let client = client(report);
     if report.verdict.is_not_in_the_log() && !brings(report) {
         return Ok(());
     }
@@ -278,18 +299,17 @@ fn right_now(out: &mut String, report: &RecoverReport) -> fmt::Result {
         );
         writeln!(out, "{}", Styled(ERROR, head))?;
     }
-    let commands = |commands: &[&str]| commands.iter().map(|&c| c.to_owned()).collect::<Vec<_>>();
     step(
         out,
         1,
         "Let no rewrite start: it writes what the server has now, and deletes the log that has your data.",
-        &commands(&["redis-cli CONFIG SET auto-aof-rewrite-percentage 0"]),
+        &[format!("{client} CONFIG SET auto-aof-rewrite-percentage 0")],
     )?;
     step(
         out,
         2,
         "Stop it without saving: a save writes what it has now over dump.rdb, and so does a plain stop by the system where save points are set.",
-        &commands(&["redis-cli SHUTDOWN NOSAVE"]),
+        &[format!("{client} SHUTDOWN NOSAVE")],
     )?;
     if let Some(snapshot) = &report.snapshot {
         let copy = format!("cp -p {} {}", typed(snapshot), typed(&beside(snapshot, ".kept")));
@@ -374,6 +394,10 @@ fn get_it_back(out: &mut String, report: &RecoverReport) -> fmt::Result {
             choices.push((
                 "Back to just before the last of them:".to_owned(),
                 command(&format!("--until '#{ordinal}'")),
+            ));
+            choices.push((
+                "Single keys, as they were when they were last deleted:".to_owned(),
+                command("--undelete 'user:*'"),
             ));
         }
         Verdict::FlushOfNothing { .. } | Verdict::Nothing | Verdict::Empty => {
@@ -565,6 +589,7 @@ fn put_in_place(
     done: &Done,
     written: &Path,
 ) -> fmt::Result {
+    let client = client(report);
     writeln!(out, "\n{}", Styled(STRONG, "To put it in place:"))?;
     let mut number = 0;
     let mut next = |out: &mut String, what: &str, commands: &[String]| {
@@ -575,7 +600,7 @@ fn put_in_place(
         next(
             out,
             "Stop the server, without saving, if it runs:",
-            &["redis-cli SHUTDOWN NOSAVE".to_owned()],
+            &[format!("{client} SHUTDOWN NOSAVE")],
         )?;
     }
     if let Some(snapshot) = &report.snapshot {
@@ -643,7 +668,7 @@ fn put_in_place(
     } else {
         "Start the server, and look; keys that have expired meanwhile are gone:".to_owned()
     };
-    let mut commands = vec!["redis-cli INFO keyspace".to_owned()];
+    let mut commands = vec![format!("{client} INFO keyspace")];
     commands.extend(expected.iter().map(|line| format!("  {line},...")));
     next(out, &what, &commands)
 }

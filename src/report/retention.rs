@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
 use crate::escape::ShownPath;
+use crate::ops::list::State;
 use crate::ops::retention::{Group, Judged, PruneReport};
 use crate::units::{Bytes, counted};
 
@@ -28,7 +29,12 @@ fn write_text(out: &mut String, report: &PruneReport) -> fmt::Result {
     if !report.others.is_empty() {
         writeln!(out)?;
         let count = counted(report.others.len() as u64, "archive");
-        writeln!(out, "{} {count} that no backup made: left alone", Styled(QUIET, "note:"))?;
+        writeln!(out, "{} {count} of no backup: left alone", Styled(QUIET, "note:"))?;
+        for other in report.others.iter().filter(|other| other.state == State::Unreadable) {
+            let message = other.message.as_deref().unwrap_or("it cannot be read");
+            let message = format!("{}: {message}", ShownPath(&other.path));
+            writeln!(out, "{} {}", Styled(WARNING, "warning:"), wrap(&message, 71, 9))?;
+        }
     }
     writeln!(out)?;
     let count = counted(report.removed, "archive");

@@ -3,9 +3,11 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+mod archive;
 mod backup;
 mod compact;
 mod diff;
+mod history;
 mod input;
 mod live;
 mod log;

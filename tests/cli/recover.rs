@@ -422,6 +422,66 @@ fn in_place_is_refused_while_a_process_writes_to_the_log() {
     assert_eq!(run.code, Some(0), "{run:#?}");
 }
 
+/// A server must be able to open what is in place of its log.
+#[test]
+fn in_place_the_rights_stay_as_they_were() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    let name = "appendonly.aof.1.incr.aof";
+    let flushed = log(&format!("{SHOP}\nFLUSHALL"));
+    place.put_set("set", &[("appendonly.aof.1.base.aof", b""), (name, &flushed)]);
+    let modes = [("set".to_owned(), 0o750), (format!("set/{name}"), 0o640)];
+    for (path, mode) in &modes {
+        fs::set_permissions(place.path(path), fs::Permissions::from_mode(*mode)).unwrap();
+    }
+    for choice in [&["--strip"][..], &["--undelete", "*"]] {
+        let run = place.run(&[&["recover", "set", "--in-place"], choice].concat());
+        assert_eq!(run.code, Some(0), "{run:#?}");
+        for (path, mode) in &modes {
+            let now = fs::metadata(place.path(path)).unwrap().permissions().mode();
+            assert_eq!(now & 0o777, *mode, "{path} after {choice:?}");
+        }
+    }
+}
+
+#[test]
+fn a_dry_run_tells_what_the_result_holds_and_writes_nothing() {
+    let place = Place::new();
+    place.put("a.aof", log(&format!("{SHOP}\nFLUSHALL\nSET a new\nSELECT 2\nRPUSH l z")));
+    let choices = [["--excise", "1"], ["--until", "#6"], ["--merge", "newer"], ["--undelete", "*"]];
+    for choice in choices {
+        let dry = place.run(&["recover", "a.aof", choice[0], choice[1], "--json", "--dry-run"]);
+        assert_eq!((dry.code, place.names()), (Some(1), vec!["a.aof".to_owned()]), "{dry:#?}");
+        let done = place.run(&["recover", "a.aof", choice[0], choice[1], "--json", "-o", "b.aof"]);
+        assert_eq!(done.code, Some(0), "{done:#?}");
+        assert_eq!(json(&dry)["done"]["holds"], json(&done)["done"]["holds"], "{choice:?}");
+        fs::remove_file(place.path("b.aof")).unwrap();
+    }
+}
+
+#[test]
+fn what_a_manifest_does_not_list_any_more_is_found() {
+    let place = Place::new();
+    let [old, base, incr] =
+        ["appendonly.aof.1.incr.aof", "appendonly.aof.2.base.aof", "appendonly.aof.2.incr.aof"];
+    place.put_set("set", &[(base, b""), (incr, b"")]);
+    place.put(format!("set/{old}"), log("SET a 1\nFLUSHALL"));
+    place.put("appendonly.aof", log("SET old 1\nSET older 2"));
+    let run = place.run(&["recover", "set", "--json"]);
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    let look = json(&run);
+    assert_eq!(look["verdict"]["kind"], "empty");
+    let told: Vec<_> = look["survivors"].as_array().unwrap().iter().collect();
+    let told: Vec<_> =
+        told.iter().map(|survivor| (&survivor["kind"], &survivor["holds"]["total"])).collect();
+    let expected = ["unlisted".into(), serde_json::json!({"file": "old-single-file"})];
+    assert_eq!(told, [(&expected[0], &1.into()), (&expected[1], &2.into())], "{look:#}");
+    let run = place.run(&["recover", "set", "--survivor", "2", "--strip", "-o", "b.aof"]);
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    assert_eq!(place.read("b.aof"), log("SET old 1\nSET older 2"));
+    assert!(run.stdout.contains("aofkit compact b.aof --format multipart"), "{run:#?}");
+}
+
 #[test]
 fn nonsense_is_refused_with_the_way_out() {
     let place = Place::new();
@@ -460,6 +520,58 @@ fn nothing_is_left_where_the_output_does_not_fit() {
             assert_eq!(state(&place, "a.aof"), before);
         }
     }
+}
+
+/// Up to Redis 6.2 scripts could stand in a log as they are. What they do is not known, and nothing is lost for that.
+#[test]
+fn a_log_that_cannot_be_replayed_is_recovered_all_the_same() {
+    let place = Place::new();
+    let kept = [log(SHOP), command(&["EVAL", "redis.call('set', KEYS[1], 1)", "1", "k"])].concat();
+    place.put("a.aof", [&kept[..], &command(&["FLUSHALL"])].concat());
+    let look = place.run(&["recover", "a.aof"]);
+    assert_eq!(look.code, Some(1), "{look:#?}");
+    assert!(look.stdout.starts_with("YES, your data is still there."), "{look:#?}");
+    assert!(look.stdout.contains("not counted"), "{look:#?}");
+    for choice in [["--strip", "--quiet"], ["--excise", "1"]] {
+        let run = place.run(&["recover", "a.aof", "-o", "b.aof", "--force", choice[0], choice[1]]);
+        assert_eq!(run.code, Some(0), "{run:#?}");
+        assert_eq!(place.read("b.aof"), kept);
+    }
+}
+
+/// On a file system of its own, which goes with the shell.
+#[test]
+fn in_place_on_a_full_disk_the_log_stays_as_it_is() {
+    let place = Place::new();
+    fs::create_dir(place.path("disk")).unwrap();
+    place.put("a.aof", [log("SET a 1").repeat(2_000), log("FLUSHALL\nSET b 2")].concat());
+    let inside = "mount -t tmpfs -o size=80k none disk 2>/dev/null || exit 99; cp a.aof disk; \
+         \"$0\" recover disk/a.aof --excise 1 --in-place; code=$?; ls -A disk; cmp a.aof disk/a.aof; exit $code";
+    let run = place.shell(&format!("unshare -m sh -c '{inside}' \"$0\""));
+    if run.code == Some(99) || run.stderr.contains("unshare") {
+        eprintln!("skipped: a file system cannot be mounted here");
+        return;
+    }
+    assert_eq!((run.code, run.stdout.as_str()), (Some(2), "a.aof\n"), "{run:#?}");
+    assert!(run.stderr.contains("No space left on device"), "{run:#?}");
+}
+
+#[test]
+fn an_event_tells_when_it_was_as_far_as_the_log_does() {
+    let place = Place::new();
+    let timed = [b"#TS:1700000000\r\n", &log("SET a 1\nFLUSHDB")[..]].concat();
+    place.put("a.aof", [&log("SET b 1\nFLUSHDB")[..], &timed].concat());
+    let look = json(&place.run(&["recover", "a.aof", "--json"]));
+    let time = |event: usize| look["events"][event]["time"].clone();
+    assert_eq!((&time(0)["exact"], &time(0)["from"]), (&false.into(), &Value::Null));
+    assert!(time(0)["until"].as_i64() > Some(1_700_000_000), "when the file was last written");
+    let exact = serde_json::json!({"from": 1_700_000_000, "until": 1_700_000_000, "exact": true});
+    assert_eq!(time(1), exact);
+    let run = place.run(&["recover", "a.aof"]);
+    assert!(
+        run.stdout.contains("a.aof:87 (#4), 2023-11-14 22:13:20 +00:00; lost 1 key"),
+        "{run:#?}"
+    );
 }
 
 /// Kills that are tried; AOFKIT_KILLS has more of them for a run by hand.

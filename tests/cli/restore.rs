@@ -225,8 +225,11 @@ fn a_restore_that_is_killed_leaves_the_old_or_the_new_and_loses_nothing() {
     let killed = kill_at_random(&place, &args, span, |round| {
         let found = keys(&place, "data/appendonlydir");
         assert!(found == was || found == shall_be, "round {round}: {found}");
-        let kept = place.shell("grep -rlaF old data | wc -l");
-        assert_eq!(kept.stdout.trim(), "1", "round {round}: the old log is there once");
+        let kept = || place.shell("grep -rlaF old data | wc -l").stdout.trim().to_owned();
+        assert_eq!(kept(), "1", "round {round}: the old log is there once");
+        // Nor does the next one take what the killed one left for something that nobody needs.
+        let run = place.run(&args);
+        assert_eq!((run.code, kept().as_str()), (Some(0), "1"), "round {round}: {run:#?}");
         set_up(&place);
     });
     assert!(killed > 0);

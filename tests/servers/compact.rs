@@ -103,7 +103,7 @@ fn one_log(binary: &Binary, seed: u64) {
 }
 
 /// A copy of the log in a data directory, as a server left it.
-fn kept(data: &Path) -> tempfile::TempDir {
+pub(crate) fn kept(data: &Path) -> tempfile::TempDir {
     let kept = tempfile::tempdir().expect("a directory");
     let set = data.join("appendonlydir");
     let (from, to) = match set.exists() {
@@ -134,7 +134,7 @@ fn rewritten_as_commands(
     state(&mut Running::start(binary, data, &config).expect("it starts once more"), binary)
 }
 
-fn replaying(binary: &Binary) -> ReplayOptions {
+pub(crate) fn replaying(binary: &Binary) -> ReplayOptions {
     ReplayOptions {
         server: binary.line,
         fields_expire_ms: None,
@@ -188,7 +188,7 @@ fn compacted(binary: &Binary, log: &Path, form: Form) -> (String, Vec<String>) {
 }
 
 /// Runs a random command, or a transaction of some.
-fn run(server: &mut Running, random: &mut Random) {
+pub(crate) fn run(server: &mut Running, random: &mut Random) {
     if random.once_in(30) {
         server.client.call(&["MULTI"]);
         for _ in 0..1 + random.below(4) {

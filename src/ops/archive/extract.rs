@@ -39,7 +39,7 @@ pub fn extract(
 ) -> Result<ExtractReport> {
     let started = Instant::now();
     let mapping = Mapping::open(path)?;
-    let opened = open_archive(path, &mapping)?;
+    let opened = open_archive(path, mapping.bytes())?;
     let mut written = Vec::new();
     for entry in opened.entries.iter().filter(|entry| !entry.is_directory && entry.raw != CONTENTS)
     {
@@ -56,7 +56,8 @@ pub fn extract(
         check_free(&options.output.join(top), options.existing)?;
     }
     let examined = |stage: &Path| {
-        let archive = examine(path, &mapping, &opened, Some(stage), progress)?;
+        let archive = examine(path, &opened, Some(stage), progress)?;
+        mapping.check()?;
         refuse_damage(&archive, options)?;
         Ok::<_, Error>(archive)
     };

@@ -10,7 +10,7 @@
 //!
 //! | file | what it knows |
 //! |---|---|
-//! | `pack` | from an opened log to an archive: [`compress`], [`compress_log`] |
+//! | `pack`, `several` | from an opened log to an archive: [`compress`], [`compress_log`]; from several paths |
 //! | `writer`, `records` | the zip as it is written |
 //! | `deflate` | deflate on all cores, one stream |
 //! | `read` | the zip as it is read, its own or anybody's |
@@ -33,6 +33,9 @@ mod read;
 mod records;
 mod report;
 mod sets;
+mod several;
+#[cfg(test)]
+mod tests;
 mod unpack;
 mod verify;
 mod writer;
@@ -46,4 +49,7 @@ pub use report::{
     ArchiveFinding, ArchiveReport, CompressReport, EntryKind, EntryReport, ExtractReport, Level,
     Phase,
 };
+pub use several::{CompressAllReport, CompressOutcome, compress_all};
+#[doc(hidden)]
+pub use verify::verify_bytes;
 pub use verify::{VerifyOptions, is_archive, read_contents, verify_archive};

@@ -15,7 +15,7 @@ use super::unpack::unpack;
 use super::{own, sets};
 use crate::disk::Mapping;
 use crate::error::{Error, ErrorKind, Result};
-use crate::progress::Progress;
+use crate::progress::{Progress, Silent};
 
 /// The kind of finding for a log in the archive that is not whole.
 pub(super) const DAMAGE: &str = "damage";
@@ -46,14 +46,26 @@ pub fn verify_archive(
 ) -> Result<ArchiveReport> {
     let _ = options;
     let mapping = Mapping::open(path)?;
-    let opened = open_archive(path, &mapping)?;
-    examine(path, &mapping, &opened, None, progress)
+    let opened = open_archive(path, mapping.bytes())?;
+    let report = examine(path, &opened, None, progress)?;
+    mapping.check()?;
+    Ok(report)
 }
 
-/// Reads everything that is in an archive. With a `stage`, the files are written below it meanwhile.
+/// As [`verify_archive`], of bytes in memory that nobody changes: for tests and the fuzzer.
+///
+/// # Errors
+///
+/// When they are no zip.
+#[doc(hidden)]
+pub fn verify_bytes(bytes: &[u8]) -> Result<ArchiveReport> {
+    let path = Path::new("archive.zip");
+    examine(path, &open_archive(path, bytes)?, None, &Silent)
+}
+
+/// Reads everything that is in an archive; whether its file changed meanwhile is for the caller to ask. With a `stage`, the files are written below it meanwhile.
 pub(super) fn examine(
     path: &Path,
-    mapping: &Mapping,
     opened: &Opened<'_>,
     stage: Option<&Path>,
     progress: &dyn Progress,
@@ -73,7 +85,6 @@ pub(super) fn examine(
             read_entry(opened, entry, expected, stage, progress)
         })
         .collect::<Result<Vec<Read>>>()?;
-    mapping.check()?;
     let mut manifests = Vec::new();
     let mut entries = Vec::new();
     for (entry, read) in opened.entries.iter().zip(read) {
@@ -102,7 +113,7 @@ pub(super) fn examine(
         path: path.to_owned(),
         sound: findings.iter().all(|finding| finding.level < Level::Error),
         own: contents.is_some(),
-        archive_bytes: mapping.len(),
+        archive_bytes: opened.bytes.len() as u64,
         bytes: sum(|entry| entry.bytes),
         commands: sum(|entry| entry.commands),
         rdb_keys: sum(|entry| entry.rdb_keys),
@@ -138,17 +149,17 @@ fn expected(entry: &Located, contents: Option<&Contents>) -> Expected {
 /// When it cannot be opened, or is no zip.
 pub fn read_contents(path: &Path) -> Result<Option<Contents>> {
     let mapping = Mapping::open(path)?;
-    let opened = open_archive(path, &mapping)?;
+    let opened = open_archive(path, mapping.bytes())?;
     let contents = contents_of(&opened, &mut Vec::new());
     mapping.check()?;
     Ok(contents)
 }
 
-pub(super) fn open_archive<'m>(path: &Path, mapping: &'m Mapping) -> Result<Opened<'m>> {
-    if !is_zip(mapping.bytes()) {
+pub(super) fn open_archive<'m>(path: &Path, bytes: &'m [u8]) -> Result<Opened<'m>> {
+    if !is_zip(bytes) {
         return Err(Error::new(ErrorKind::Unrecognised, "this is no zip archive").at(path));
     }
-    Ok(open_zip(mapping.bytes()))
+    Ok(open_zip(bytes))
 }
 
 pub(super) fn contents_of(

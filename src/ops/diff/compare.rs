@@ -125,13 +125,16 @@ impl Counts {
 
 /// Compares two data sets, or the same share of two. Differences are added to `found`, where that is given, in the
 /// order of databases and names.
+///
+/// `detail` says how much of a stream is compared: an RDB up to version 9 does not carry its counters.
 pub fn compare(
     sides: [&Keyspace<'_>; 2],
     filter: &Filter,
+    detail: Detail,
     mut found: Option<&mut Vec<Difference>>,
 ) -> Counts {
     let mut comparison =
-        Comparison { filter, scratch: Fingerprint::default(), counts: Counts::default() };
+        Comparison { filter, detail, scratch: Fingerprint::default(), counts: Counts::default() };
     let [a, b] = sides;
     let numbers = a.databases().chain(b.databases()).map(Db::number);
     let numbers: BTreeSet<u32> = numbers.collect();
@@ -149,6 +152,7 @@ pub fn compare(
 
 struct Comparison<'c> {
     filter: &'c Filter,
+    detail: Detail,
     scratch: Fingerprint,
     counts: Counts,
 }
@@ -239,7 +243,7 @@ impl Comparison<'_> {
         if std::mem::discriminant(one) != std::mem::discriminant(other) {
             return Some(Reason::Type);
         }
-        let mut print = |value| self.scratch.of_value(value, Detail::All);
+        let mut print = |value| self.scratch.of_value(value, self.detail);
         if print(one) == print(other) {
             return None;
         }

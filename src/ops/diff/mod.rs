@@ -15,9 +15,10 @@ use serde::Serialize;
 
 pub use compare::{Counts, Difference, Numbers, Reason, compare};
 
-use crate::aof::open::{Log, open};
+use crate::aof::open::{Log, Part, open};
 use crate::error::Result;
 use crate::keyspace::Keyspace;
+use crate::keyspace::fingerprint::Detail;
 use crate::ops::compact::{Filter, LeftOut, TornEnd};
 use crate::progress::Progress;
 use crate::rdb::Kind;
@@ -120,7 +121,8 @@ pub fn diff(
     let [one, other] = &logs;
     let pair = route_together([(one, &options.route), (other, &options.route)], progress)?;
     let replay = [&options.replay, &options.replay];
-    let (counts, happened) = diff_pair(&pair, replay, &options.filter, found, progress)?;
+    let wanted = Wanted { filter: &options.filter, detail: detail_of(&logs) };
+    let (counts, happened) = diff_pair(&pair, replay, wanted, found, progress)?;
     let functions_differ =
         if options.filter.is_none() { Some(functions(&pair, replay)?) } else { None };
     let whole = pair.whole();
@@ -144,6 +146,26 @@ pub fn diff(
     })
 }
 
+/// What is compared.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'w> {
+    /// Which keys.
+    pub filter: &'w Filter,
+    /// How much of streams.
+    pub detail: Detail,
+}
+
+/// How much of streams all of these logs can tell: RDBs up to version 9 do not have their counters.
+pub fn detail_of<'l>(logs: impl IntoIterator<Item = &'l Log>) -> Detail {
+    let version = |part: &Part| {
+        let digits = part.mapping.bytes().strip_prefix(b"REDIS")?.get(..4)?;
+        std::str::from_utf8(digits).ok()?.parse::<u32>().ok()
+    };
+    let mut parts = logs.into_iter().flat_map(|log| &log.parts);
+    let is_old = parts.any(|part| version(part).is_some_and(|version| version <= 9));
+    if is_old { Detail::WithoutCounters } else { Detail::All }
+}
+
 fn functions(pair: &Pair<'_>, replay: [&ReplayOptions; 2]) -> Result<bool> {
     let [one, other] = pair.whole();
     let one = one.beside(replay[0].server)?.functions;
@@ -158,7 +180,7 @@ fn functions(pair: &Pair<'_>, replay: [&ReplayOptions; 2]) -> Result<bool> {
 pub fn diff_pair(
     pair: &Pair<'_>,
     replay: [&ReplayOptions; 2],
-    filter: &Filter,
+    wanted: Wanted<'_>,
     mut found: Option<&mut Found<'_>>,
     progress: &dyn Progress,
 ) -> Result<(Counts, [Happened; 2])> {
@@ -169,13 +191,14 @@ pub fn diff_pair(
         progress.phase("replay", routed.iter().map(|routed| routed.replayed_bytes()).sum());
         let make = |_, [one, other]: [&mut Keyspace<'_>; 2]| {
             let mut list = Vec::new();
-            let counts = compare([one, other], filter, listing.then_some(&mut list));
+            let counts =
+                compare([one, other], wanted.filter, wanted.detail, listing.then_some(&mut list));
             Ok((counts, list))
         };
         let take = |_, (of_share, list): (Counts, Vec<Difference>)| {
             counts.join(of_share);
             match &mut found {
-                Some(found) => list.iter().try_for_each(|difference| found(difference)),
+                Some(found) => list.iter().try_for_each(&mut **found),
                 None => Ok(()),
             }
         };

@@ -17,6 +17,7 @@ pub use identity::Identity;
 pub use report::{ListReport, Listed, Made, State};
 
 use crate::error::{Error, Result};
+use crate::escape::ShownPath;
 use crate::ops::archive::{Contents, Level, VerifyOptions, read_contents, verify_archive};
 use crate::progress::Progress;
 
@@ -55,7 +56,7 @@ pub fn list(directory: &Path, options: Options, progress: &dyn Progress) -> Resu
 
 /// The files in a directory whose names end as those of archives do, and do not begin as those of unfinished ones.
 fn archives_in(directory: &Path) -> Result<Vec<PathBuf>> {
-    let failed = |error| Error::io("read the directory", directory, error);
+    let failed = |error| Error::io("list", directory, error);
     let mut paths = Vec::new();
     for entry in fs::read_dir(directory).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
@@ -113,6 +114,13 @@ pub fn verify(listed: &mut Listed, progress: &dyn Progress) {
     }
 }
 
+/// What an error says, for a report that names the path by itself.
+pub(in crate::ops) fn told_without_path(error: &Error) -> String {
+    let told = error.to_string();
+    let path = error.path().map(|path| format!("{}: ", ShownPath(path)));
+    path.and_then(|path| told.strip_prefix(&path).map(str::to_owned)).unwrap_or(told)
+}
+
 impl Listed {
     fn set_made(&mut self, contents: &Contents) {
         let bytes = contents.bytes();
@@ -145,6 +153,6 @@ impl Listed {
 
     fn set_unreadable(&mut self, error: &Error) {
         self.state = State::Unreadable;
-        self.message = Some(error.to_string());
+        self.message = Some(told_without_path(error));
     }
 }

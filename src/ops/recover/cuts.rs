@@ -85,6 +85,18 @@ impl Cuts {
         if range.is_empty() {
             return;
         }
+        // A run of very many commands is one stretch.
+        let ranges = &mut self.parts[part.index];
+        if let (Some(last), Some(removed)) = (ranges.last_mut(), self.removed.last_mut())
+            && last.end == range.start
+            && (removed.offset + removed.bytes, removed.why) == (range.start, why)
+            && removed.part == part.name
+        {
+            last.end = range.end;
+            removed.bytes += range.end - range.start;
+            removed.commands += commands;
+            return;
+        }
         self.removed.push(Removed {
             part: part.name.clone(),
             offset: range.start,

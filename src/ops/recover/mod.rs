@@ -140,17 +140,22 @@ pub fn recover(path: &Path, options: &Options, progress: &dyn Progress) -> Resul
     };
     let log = chosen.as_ref().unwrap_or(&whole);
     let mut timeline = timeline(log, progress)?;
-    let counted = match &options.choice {
-        Choice::Look if options.preview => {
-            let how = (&options.route, &options.replay);
-            let counted = preview::count(log, &timeline, how, progress)?;
-            counted.tell(&mut timeline);
-            Some(counted)
+    let (mut counted, mut uncounted) = (None, None);
+    if options.preview && options.choice == Choice::Look {
+        let how = (&options.route, &options.replay);
+        match preview::count(log, &timeline, how, progress) {
+            Ok(found) => {
+                found.tell(&mut timeline);
+                counted = Some(found);
+            }
+            // The first question is answered all the same.
+            Err(error) if error.kind() == ErrorKind::Refused => uncounted = Some(error.to_string()),
+            Err(error) => return Err(error),
         }
-        _ => None,
-    };
+    }
     let verdict = verdict(log, &timeline);
-    let job = Job { whole: &whole, log, timeline: &timeline, counted, options, progress };
+    let job =
+        Job { whole: &whole, log, timeline: &timeline, counted, uncounted, options, progress };
     let done = match &options.choice {
         Choice::Look => None,
         _ => Some(job.carry_out()?),
@@ -167,6 +172,22 @@ fn survivor<'s>(survivors: &'s [Survivor], number: u64, log: &Log) -> Result<&'s
             .at(&log.opened)
             .help("aofkit recover PATH lists what there is, with its numbers")
     })
+}
+
+/// Nothing where a log cannot be replayed, as one with scripts in it.
+fn unless_refused<T>(counted: Result<T>) -> Result<Option<T>> {
+    match counted {
+        Ok(counted) => Ok(Some(counted)),
+        Err(error) if error.kind() == ErrorKind::Refused => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn not_as_planned(written: &Path) -> Error {
+    let message = "what was written holds other keys than were counted before";
+    Error::new(ErrorKind::Refused, message)
+        .at(written)
+        .help("nothing was changed; this is an error in aofkit, please report it")
 }
 
 /// Unix seconds in UTC, for a sentence.
@@ -239,6 +260,8 @@ struct Job<'j> {
     log: &'j Log,
     timeline: &'j Timeline,
     counted: Option<Counted>,
+    /// Why keys could not be counted.
+    uncounted: Option<String>,
     options: &'j Options,
     progress: &'j dyn Progress,
 }
@@ -284,7 +307,12 @@ impl Job<'_> {
         let found = Mutex::new(None);
         let check = |written: &Path| {
             if self.options.preview {
-                let held = self.count(&open(written)?, &RouteOptions::default())?;
+                let held = self.count(&open(written)?, &RouteOptions::default());
+                // What cannot be replayed was copied all the same.
+                let Some(held) = unless_refused(held)? else { return Ok(()) };
+                if planned.as_ref().is_some_and(|planned| !planned.has_same_keys(&held)) {
+                    return Err(not_as_planned(written));
+                }
                 *found.lock().unwrap_or_else(PoisonError::into_inner) = Some(held);
             }
             Ok(())
@@ -322,11 +350,11 @@ impl Job<'_> {
             let cut = RouteOptions { keep_dead: true, ..cut };
             let replay = &self.options.replay;
             let sides = [&as_it_is, &cut];
-            let (found, held) = conflicts::conflicts(self.log, sides, replay, self.progress)?;
-            return Ok((Some(found), Some(held)));
+            let found = conflicts::conflicts(self.log, sides, replay, self.progress);
+            return Ok(unless_refused(found)?.unzip());
         }
         let is_dry = self.options.output == Output::DryRun;
-        let held = if is_dry { Some(self.count(self.log, &cut)?) } else { None };
+        let held = if is_dry { unless_refused(self.count(self.log, &cut))? } else { None };
         Ok((None, held))
     }
 
@@ -560,6 +588,7 @@ impl Job<'_> {
             broken: timeline.broken.clone(),
             now,
             before,
+            uncounted: self.uncounted.clone(),
             snapshot: snapshot(&survivors),
             survivors,
             survivor: self.options.survivor,

@@ -59,6 +59,8 @@ pub struct RecoverReport {
     pub now: Option<Held>,
     /// What stood before the event that the verdict is about; `None` where that was not counted.
     pub before: Option<Held>,
+    /// Why keys could not be counted, where that was wanted: a log with scripts in it cannot be replayed.
+    pub uncounted: Option<String>,
     /// What else is there that could bring data back.
     pub survivors: Vec<Survivor>,
     /// Which of them this report is about, when one was chosen.

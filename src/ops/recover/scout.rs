@@ -354,7 +354,7 @@ impl Scout {
     }
 
     /// The same for a stretch that begins a file: database 0, no transaction.
-    pub(super) fn from_start(mut self) -> Self {
+    pub(super) fn of_whole_part(mut self) -> Self {
         let start = Before { db: Some(0), multi: Some(None), time: None };
         let told = |event: &mut Noted| event.before = event.before.behind(start);
         for kept in [&mut self.flushes, &mut self.deletions.closed, &mut self.renames.closed] {
@@ -482,7 +482,7 @@ mod tests {
             scan(log.as_bytes(), pair[0]..pair[1], &mut scout);
             joined.join(scout);
         }
-        joined.from_start()
+        joined.of_whole_part()
     }
 
     /// Everything of a scout that must not depend on where a log was split.

@@ -235,7 +235,7 @@ impl Reading {
         let touch = |range| part.mapping.prefault(range);
         let scanned = scan_parallel(bytes, from, Scout::new, touch, progress);
         part.mapping.check()?;
-        let scout = scanned.sink.from_start();
+        let scout = scanned.sink.of_whole_part();
         let at = scanned.stop.at as u64;
         let end = match scout.at_end.multi {
             Some(Some(multi)) => multi,

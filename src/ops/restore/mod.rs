@@ -167,7 +167,7 @@ fn put_in_place(ready: &Ready, root: &Path) -> Result<Vec<Moved>> {
     let set = root.join(APPENDDIRNAME);
     if ready.shape == Shape::SingleFile && set.symlink_metadata().is_ok() {
         let aside = place::name_aside(&set);
-        fs::rename(&set, &aside).map_err(|error| Error::io("move aside", &set, error))?;
+        fs::rename(&set, &aside).map_err(|error| Error::io("rename", &set, error))?;
         place::sync_directory(root)?;
         moved.push(Moved { from: set, to: aside });
     }
@@ -203,7 +203,7 @@ fn refuse_in_use(root: &Path) -> Result<()> {
 }
 
 fn refuse_not_empty(root: &Path) -> Result<()> {
-    let failed = |error| Error::io("read the directory", root, error);
+    let failed = |error| Error::io("list", root, error);
     for entry in fs::read_dir(root).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name();
         // A file system that was just made has it.

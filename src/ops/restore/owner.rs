@@ -37,7 +37,7 @@ impl Owner {
     ///
     /// When the system forbids it.
     pub fn take(self, path: &Path) -> Result<()> {
-        let failed = |error| Error::io("give to its owner", path, error);
+        let failed = |error| Error::io("change the owner of", path, error);
         if path.symlink_metadata().map_err(failed)?.is_dir() {
             for entry in fs::read_dir(path).map_err(failed)? {
                 self.take(&entry.map_err(failed)?.path())?;

@@ -103,6 +103,7 @@ impl PruneReport {
     /// Whether something is not as it should be.
     pub fn has_problems(&self) -> bool {
         self.groups.iter().any(Group::has_problems)
+            || self.others.iter().any(|other| other.state == State::Unreadable)
     }
 }
 
@@ -307,6 +308,6 @@ fn find_good(
 fn remove(judged: &mut Judged) {
     match place::remove(&judged.path) {
         Ok(()) => judged.removed = true,
-        Err(error) => judged.problem = Some(error.to_string()),
+        Err(error) => judged.problem = Some(list::told_without_path(&error)),
     }
 }

@@ -1,0 +1,85 @@
+//! `aofkit history`.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::exit::Exit;
+use super::progress::Bar;
+use super::replaying::Replaying;
+use super::{Common, Lines, message};
+use crate::error::Result;
+use crate::escape::unquote;
+use crate::ops::history::{Event, Options, history};
+use crate::report;
+use crate::report::style::{QUIET, Styled};
+
+/// Show every write that touched one key
+///
+/// Below each command stands what the key held before and after: type, size and expiry. A key that was renamed,
+/// copied or moved from elsewhere is followed back to where it came from, and one that was renamed or moved
+/// away to where it went.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct History {
+    /// The key; in double quotes of its own with escapes as redis-cli prints them: '"caf\xc3\xa9"'
+    #[arg(value_name = "KEY")]
+    key: OsString,
+    /// The log: a file, a multi-part directory, its manifest, the data directory above, or one part
+    #[arg(value_name = "PATH")]
+    path: PathBuf,
+    /// The key of this database only; may be repeated
+    #[arg(short, long, value_name = "N")]
+    db: Vec<u32>,
+    /// Show long values whole (JSON always has them)
+    #[arg(long)]
+    full: bool,
+    #[command(flatten)]
+    replaying: Replaying,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  aofkit history user:1001 /var/lib/redis/appendonlydir
+  aofkit history --db 2 '\"\\x00\\xff\"' appendonly.aof
+  aofkit history --json cart:17 app.aof | jq -r .offset
+
+Exit codes: 0 done; 2 not possible.";
+
+impl History {
+    pub(super) fn run(&self, common: &Common) -> Result<Exit> {
+        let key = self.key.as_bytes();
+        let key = unquote(key).unwrap_or_else(|| key.to_vec());
+        let options = Options {
+            key: key.clone(),
+            dbs: self.db.clone(),
+            route: self.replaying.route(),
+            replay: self.replaying.replay(common, None),
+        };
+        let mut lines = Lines::default();
+        let mut tell = |event: &Event<'_>| {
+            lines.add(|out| match common.json {
+                true => report::history::json_event(event, out),
+                false => report::history::event(event, &key, self.full, out),
+            })
+        };
+        let bar = Bar::beside_lines(common);
+        let report = history(&self.path, &options, &mut tell, &bar);
+        drop(bar);
+        // What was told before a failure stands.
+        lines.flush()?;
+        let report = report?;
+        match (common.json, report.events) {
+            (true, _) => lines.add(|out| report::history::json_end(&report, out))?,
+            (false, 0) => message(&format!(
+                "{} nothing in the log touches this key\n",
+                Styled(QUIET, "note:")
+            )),
+            (false, _) => lines.add(|out| report::history::end(&report, out))?,
+        }
+        lines.flush()?;
+        Ok(Exit::Done)
+    }
+}

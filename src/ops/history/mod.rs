@@ -1,0 +1,149 @@
+//! Every write that touched one key, through renames and copies, with what the key held before and after.
+//!
+//! Only the share of the key, and of all that is tied to it, is replayed, twice: first to see what was carried from
+//! place to place, so that it is known which places held what later became the key; then to tell
+//! what happened to those. Where the key itself is renamed or moved away, its value is followed until it is
+//! deleted, or something else is renamed onto it.
+
+mod event;
+mod follow;
+mod lineage;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use serde::Serialize;
+
+pub use event::{Event, Held, Place, Touched};
+
+use self::follow::Teller;
+use self::lineage::{Carry, Lineage, Pending, Wanted};
+use crate::aof::open::open;
+use crate::command::Position;
+use crate::error::Result;
+use crate::keyspace::Keyspace;
+use crate::progress::Progress;
+use crate::replay::{
+    Observer, Outcome, ReplayOptions, RouteOptions, Seen, Watch, replay_watched, route,
+};
+
+/// Whose history is told, and how the log is read.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The key's name.
+    pub key: Vec<u8>,
+    /// Its databases; empty: all.
+    pub dbs: Vec<u32>,
+    /// How the log is read; what is dead is kept, and only the share of the key is.
+    pub route: RouteOptions,
+    /// How its commands are run.
+    pub replay: ReplayOptions,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HistoryReport {
+    /// The path as it was given.
+    #[serde(serialize_with = "crate::escape::path")]
+    pub path: PathBuf,
+    /// Events that were told.
+    pub events: u64,
+    /// Where the key is at the end of the log.
+    pub places: Vec<Place>,
+}
+
+/// Is told every event, in the order of the log.
+pub type Tell<'t> = dyn FnMut(&Event<'_>) -> Result<()> + Send + 't;
+
+/// Tells the history of a key of the log at `path`.
+///
+/// # Errors
+///
+/// When the log cannot be opened, is damaged otherwise than by a torn end, or cannot be replayed as far as the key
+/// goes; and what `tell` says.
+pub fn history(
+    path: &Path,
+    options: &Options,
+    tell: &mut Tell<'_>,
+    progress: &dyn Progress,
+) -> Result<HistoryReport> {
+    let log = open(path)?;
+    let wanted = Wanted { key: options.key.clone(), dbs: options.dbs.clone() };
+    let route_options =
+        RouteOptions { keep_dead: true, only: Some(options.key.clone()), ..options.route.clone() };
+    let routing = route(&log, &route_options, progress)?;
+    let mut lineage = Lineage::default();
+    routing.each(progress, |routed| {
+        progress.phase("follow names", routed.replayed_bytes());
+        let take = |_, carried: Vec<(Position, Carry)>| {
+            lineage = Lineage::of(&wanted, &carried);
+            Ok(())
+        };
+        replay_watched(routed, &options.replay, progress, &Carries, take).map(drop)
+    })?;
+    let mut report = HistoryReport { path: path.to_owned(), events: 0, places: Vec::new() };
+    let telling = Mutex::new((tell, 0_u64));
+    // Only one share is replayed, so that events come in the order of the log.
+    let tell = |event: &Event<'_>| {
+        let (tell, events) = &mut *telling.lock().unwrap_or_else(PoisonError::into_inner);
+        *events += 1;
+        tell(event)
+    };
+    routing.each(progress, |routed| {
+        progress.phase("replay", routed.replayed_bytes());
+        let teller = Teller {
+            log: &log,
+            routed,
+            wanted: &wanted,
+            lineage: &lineage,
+            key_specs: &options.route.key_specs,
+            tell: &tell,
+        };
+        let take = |_, places: Vec<Place>| {
+            report.places.extend(places);
+            Ok(())
+        };
+        replay_watched(routed, &options.replay, progress, &teller, take).map(drop)
+    })?;
+    report.events = telling.into_inner().unwrap_or_else(PoisonError::into_inner).1;
+    Ok(report)
+}
+
+/// Notes what is carried from place to place.
+struct Carries;
+
+#[derive(Default)]
+struct CarryNotes {
+    carried: Vec<(Position, Carry)>,
+    pending: Option<Pending>,
+}
+
+impl Watch for Carries {
+    type Observer<'a> = CarryNotes;
+    type Made = Vec<(Position, Carry)>;
+
+    fn begin<'a>(&self, _: usize, _: &Keyspace<'a>) -> CarryNotes {
+        CarryNotes::default()
+    }
+
+    fn finish<'a>(
+        &self,
+        _: usize,
+        notes: CarryNotes,
+        _: &mut Keyspace<'a>,
+    ) -> Result<Vec<(Position, Carry)>> {
+        Ok(notes.carried)
+    }
+}
+
+impl<'a> Observer<'a> for CarryNotes {
+    fn before(&mut self, seen: &Seen<'_, 'a>, keyspace: &mut Keyspace<'a>) {
+        self.pending = Pending::before(seen, keyspace);
+    }
+
+    fn after(&mut self, seen: &Seen<'_, 'a>, outcome: Outcome, keyspace: &mut Keyspace<'a>) {
+        let failed = outcome != Outcome::Done;
+        let carry = self.pending.take().and_then(|pending| pending.after(failed, keyspace));
+        self.carried.extend(carry.map(|carry| (seen.at, carry)));
+    }
+}

@@ -1,0 +1,99 @@
+//! The lines of `aofkit history`.
+
+use std::io::Write;
+
+use super::diff::{size, time_ms};
+use super::json_line;
+use super::log::args;
+use super::time::local;
+use crate::escape::quote;
+use crate::ops::history::{Event, Held, HistoryReport, Place, Touched};
+use crate::ops::key_state::kind_name;
+use crate::units::counted;
+
+/// Appends an event: the command as in `aofkit log`, and below it what it did to the key. Where that has another name
+/// than `key`, or several places were touched, each is named. Long values are shown whole if `full`.
+pub fn event(event: &Event<'_>, key: &[u8], full: bool, out: &mut Vec<u8>) {
+    // Writing to memory cannot fail.
+    let _ = write!(out, "{}:{} ", event.number, event.offset);
+    if let Some(time) = event.time {
+        let _ = write!(out, "{} ", local(time));
+    }
+    match event.db {
+        Some(db) => {
+            let _ = write!(out, "[{db}] ");
+            args(event.args, full, out);
+        }
+        None => out.extend_from_slice(b"RDB"),
+    }
+    out.push(b'\n');
+    if let Some(error) = event.error {
+        let _ = writeln!(out, "    failed: {error}");
+    }
+    for touched in event.touched {
+        let is_plain =
+            event.touched.len() == 1 && touched.key == key && event.db == Some(touched.db);
+        self::touched(touched, !is_plain, out);
+    }
+}
+
+fn touched(touched: &Touched, named: bool, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"    ");
+    if named {
+        let _ = write!(out, "[{}] ", touched.db);
+        quote(&touched.key, out);
+        out.extend_from_slice(b": ");
+    }
+    let (before, after) = (held(touched.before.as_ref()), held(touched.after.as_ref()));
+    let told = match touched.before == touched.after {
+        true => format!("still {before}\n"),
+        false => format!("{before} -> {after}\n"),
+    };
+    out.extend_from_slice(told.as_bytes());
+}
+
+/// `hash, 3 fields, expires 2026-11-22 03:10:00 +01:00`, or `string "12", ..`
+fn held(held: Option<&Held>) -> String {
+    let Some(Held { state, value }) = held else { return "nothing".to_owned() };
+    let expires = state.expires_ms.map_or(String::new(), |ms| format!(", expires {}", time_ms(ms)));
+    let kind = if state.carried { "not understood" } else { kind_name(state.kind) };
+    let Some(value) = value else { return format!("{kind}, {}{expires}", size(state)) };
+    let mut quoted = Vec::new();
+    quote(value, &mut quoted);
+    format!("{kind} {}{expires}", String::from_utf8_lossy(&quoted))
+}
+
+/// Appends where the key is in the end.
+pub fn end(report: &HistoryReport, out: &mut Vec<u8>) {
+    let _ = write!(out, "{}; ", counted(report.events, "event"));
+    match &report.places[..] {
+        [] => out.extend_from_slice(b"in the end it is not there\n"),
+        [place] => {
+            out.extend_from_slice(b"in the end ");
+            self::place(place, out);
+        }
+        places => {
+            out.extend_from_slice(b"in the end\n");
+            for place in places {
+                out.extend_from_slice(b"    ");
+                self::place(place, out);
+            }
+        }
+    }
+}
+
+fn place(place: &Place, out: &mut Vec<u8>) {
+    let _ = write!(out, "[{}] ", place.db);
+    quote(&place.key, out);
+    let _ = writeln!(out, ": {}", held(Some(&place.held)));
+}
+
+/// Appends an event as a JSON object; its fields are those of [`Event`].
+pub fn json_event(event: &Event<'_>, out: &mut Vec<u8>) {
+    json_line("event", event, out);
+}
+
+/// Appends the report as the last line.
+pub fn json_end(report: &HistoryReport, out: &mut Vec<u8>) {
+    json_line("summary", report, out);
+}

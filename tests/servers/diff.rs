@@ -1,0 +1,210 @@
+//! Which keys differ between two states of a server, held against what servers that loaded them say key by key.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use aofkit::command;
+use aofkit::ops::compact::Filter;
+use aofkit::ops::diff::{DiffReport, Difference, Options, Reason, diff};
+use aofkit::progress::Silent;
+use aofkit::replay::RouteOptions;
+use libtest_mimic::Trial;
+
+use super::compact::{kept, replaying, run};
+use crate::support::client::Reply;
+use crate::support::server::{Binary, Running};
+use crate::support::twin::Random;
+use crate::support::{LINES, on_each, twin_streams};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    on_each(&LINES, "diff::differences_are_those_that_servers_see", two_states)
+}
+
+/// How many pairs of states are tried, with so many commands before each.
+const PAIRS: u64 = 2;
+const BEFORE: usize = 500;
+const BETWEEN: usize = 60;
+
+fn two_states(binary: &Binary) {
+    let pairs = std::env::var("AOFKIT_SEQUENCES").map_or(PAIRS, |n| n.parse().expect("a number"));
+    let first = std::env::var("AOFKIT_SEED").map_or(0, |n| n.parse().expect("a number"));
+    for seed in first..first + pairs {
+        one_pair(binary, seed);
+    }
+}
+
+fn one_pair(binary: &Binary, seed: u64) {
+    let mut random = Random::new(seed);
+    let data = tempfile::tempdir().expect("a directory");
+    let config = [("appendonly", "yes"), ("appendfsync", "no"), ("save", "")];
+    let mut logs = Vec::new();
+    for commands in [BEFORE, BETWEEN] {
+        let mut server = Running::start(binary, data.path(), &config).expect("it starts");
+        for _ in 0..commands {
+            run(&mut server, &mut random);
+        }
+        assert!(server.shut_down().success());
+        logs.push(kept(data.path()));
+    }
+    let [before, after] = [&logs[0], &logs[1]].map(|log| log.path());
+    let dump = data.path().join("copy.rdb");
+    let a = facts(binary, before, Some(&dump));
+    let b = facts(binary, after, None);
+    let mut expected = BTreeMap::new();
+    for spot in a.keys().chain(b.keys()) {
+        let told = match (a.get(spot), b.get(spot)) {
+            (Some(a), Some(b)) => a.against(b),
+            (a, _) => vec![if a.is_some() { "only in A" } else { "only in B" }.to_owned()],
+        };
+        if !told.is_empty() {
+            expected.insert(spot.clone(), told);
+        }
+    }
+    let (found, report) = differences(binary, before, after);
+    assert!(found.len() > 10, "{}, seed {seed}: something differs", binary.line);
+    for spot in expected.keys().chain(found.keys()) {
+        let (found, expected) = (found.get(spot), expected.get(spot));
+        let key = spot.1.escape_ascii();
+        assert_eq!(found, expected, "{key} of {} on {}, seed {seed}", spot.0, binary.line);
+    }
+    if binary.line.has_redis(7, 0) {
+        assert_eq!(report.keys.differing(), found.len() as u64);
+    }
+    let both = a.keys().filter(|spot| b.contains_key(*spot)).count() as u64;
+    assert_eq!(report.keys.same, both - report.keys.different);
+
+    // A snapshot holds the same as the log that it was made from, and differs from another as that does.
+    let (none, report) = differences(binary, before, &dump);
+    assert!(none.is_empty() && report.same, "{}, seed {seed}: {none:?}", binary.line);
+    let (from_dump, _) = differences(binary, &dump, after);
+    assert_eq!(from_dump, found, "{}, seed {seed}", binary.line);
+}
+
+/// What is different of which key, in words.
+type Told = BTreeMap<(u32, Vec<u8>), Vec<String>>;
+
+fn differences(binary: &Binary, a: &Path, b: &Path) -> (Told, DiffReport) {
+    let options = Options {
+        filter: Filter::default(),
+        route: RouteOptions::default(),
+        replay: replaying(binary),
+    };
+    let mut told = Told::new();
+    let mut found = |difference: &Difference| {
+        let words = match (&difference.a, &difference.b) {
+            (Some(_), None) => vec!["only in A".to_owned()],
+            (None, Some(_)) => vec!["only in B".to_owned()],
+            (Some(a), Some(b)) => {
+                // What cannot be asked of 6.2 exactly.
+                let vague = !binary.line.has_redis(7, 0)
+                    && a.expires_ms.is_some()
+                    && b.expires_ms.is_some();
+                let reasons = difference.reasons.iter();
+                let reasons = reasons.filter(|reason| !(vague && **reason == Reason::Expiry));
+                reasons.map(|reason| reason.name().to_owned()).collect()
+            }
+            (None, None) => panic!("{difference:?}"),
+        };
+        if !words.is_empty() {
+            told.insert((difference.db, difference.key.clone()), words);
+        }
+        Ok(())
+    };
+    let report = diff([a, b], &options, Some(&mut found), &Silent)
+        .unwrap_or_else(|error| panic!("{}: {error}", binary.line));
+    (told, report)
+}
+
+/// What a server tells of a key.
+#[derive(Debug, PartialEq)]
+struct Facts {
+    kind: String,
+    /// DEBUG DIGEST-VALUE, without any expiry.
+    value: String,
+    fields: String,
+    stream: String,
+    /// Before 7.0, only whether it expires.
+    expiry: i64,
+}
+
+impl Facts {
+    fn against(&self, other: &Facts) -> Vec<String> {
+        let mut told = Vec::new();
+        if self.kind != other.kind {
+            told.push("type");
+        } else if self.value != other.value {
+            told.push("value");
+        } else if self.fields != other.fields {
+            told.push("field expiry");
+        } else if self.stream != other.stream {
+            told.push("stream state");
+        }
+        if self.expiry != other.expiry {
+            told.push("expiry");
+        }
+        told.into_iter().map(str::to_owned).collect()
+    }
+}
+
+/// What a server says, key by key, that loads the log; makes it write an RDB to `dump` before that is changed.
+fn facts(binary: &Binary, log: &Path, dump: Option<&Path>) -> BTreeMap<(u32, Vec<u8>), Facts> {
+    let data = tempfile::tempdir().expect("a directory");
+    copy_all(log, data.path());
+    let config = [("appendonly", "yes"), ("save", "")];
+    let mut server = Running::start(binary, data.path(), &config).expect("it loads");
+    if let Some(dump) = dump {
+        assert_eq!(server.client.call(&["SAVE"]), Reply::Simple("OK".to_owned()));
+        fs::copy(data.path().join("dump.rdb"), dump).expect("it is copied");
+    }
+    let mut facts = BTreeMap::new();
+    for db in 0..16_u32 {
+        server.client.call(&["SELECT", &db.to_string()]);
+        for key in server.client.call(&["KEYS", "*"]).array() {
+            let Reply::Bulk(key) = key else { panic!("{key:?}") };
+            facts.insert((db, key.clone()), of_key(&mut server, binary, key));
+        }
+    }
+    facts
+}
+
+fn of_key(server: &mut Running, binary: &Binary, key: &[u8]) -> Facts {
+    let kind = server.client.call(&[&b"TYPE"[..], key]).text();
+    let expiry = match binary.line.has_redis(7, 0) {
+        true => server.client.call(&[&b"PEXPIRETIME"[..], key]).int(),
+        false => server.client.call(&[&b"PTTL"[..], key]).int().min(1),
+    };
+    let mut fields = Vec::new();
+    let knows = command::lookup(b"HPEXPIRETIME").is_some_and(|id| id.row().known_by(binary.line));
+    if kind == "hash" && knows {
+        for field in server.client.call(&[&b"HKEYS"[..], key]).array() {
+            let Reply::Bulk(field) = field else { panic!("{field:?}") };
+            let ask = |name: &'static str| [name.as_bytes(), key, b"FIELDS", b"1", field];
+            let time = server.client.call(&ask("HPEXPIRETIME"));
+            fields.push(format!("{} {:?}", field.escape_ascii(), time.array()));
+            server.client.call(&ask("HPERSIST"));
+        }
+    }
+    fields.sort();
+    let stream = match &*kind {
+        "stream" => twin_streams::theirs(server, key),
+        _ => String::new(),
+    };
+    server.client.call(&[&b"PERSIST"[..], key]);
+    let digest = server.client.call(&[&b"DEBUG"[..], b"DIGEST-VALUE", key]);
+    let value = digest.array()[0].text();
+    Facts { kind, value, fields: fields.join(", "), stream, expiry }
+}
+
+fn copy_all(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).expect("a directory") {
+        let entry = entry.expect("an entry");
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            fs::create_dir_all(&target).expect("a directory");
+            copy_all(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("it is copied");
+        }
+    }
+}
