@@ -54,7 +54,14 @@ impl Failure {
         match self {
             Failure::Hopeless(error) => error,
             Failure::Lost(what) => {
-                Error::new(ErrorKind::Io, format!("{server}: {command}: {what}"))
+                let error = Error::new(ErrorKind::Io, format!("{server}: {command}: {what}"));
+                if command == CONNECTING {
+                    error.help(
+                        "is the server running there? -h, -p, -s, -u and --tls say how it is reached",
+                    )
+                } else {
+                    error
+                }
             }
             Failure::Answer { code, text } => {
                 let kind = match code.as_str() {

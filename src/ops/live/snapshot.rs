@@ -358,7 +358,7 @@ mod tests {
         let whole = log("SET a 1");
         for (tail, cut) in [
             (&b""[..], 0),
-            (b"*3\r\n$3\r\nSE", 11),
+            (b"*3\r\n$3\r\nSE", 10),
             (&log("MULTI\nSET b 2")[..], 42),
             (&[log("MULTI\nSET b 2"), b"*1\r\n$4\r\nEX".to_vec()].concat(), 52),
         ] {
