@@ -11,6 +11,7 @@ use super::{Common, message, print};
 use crate::disk::publish::Existing;
 use crate::error::{Error, ErrorKind, Result};
 use crate::glob::Glob;
+use crate::ops::archive::Unpacked;
 use crate::ops::compact::{Filter, Form, Options, compact};
 use crate::replay::{RouteOptions, Slice};
 use crate::report;
@@ -24,7 +25,7 @@ use crate::server::Server;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Compact {
-    /// The log: a file, a multi-part directory, its manifest, the data directory above, or an RDB
+    /// The log: a file, a multi-part directory, its manifest, the data directory above, an RDB, or an archive
     #[arg(value_name = "PATH")]
     path: PathBuf,
     /// Where the result goes: a new file, or a new directory
@@ -103,9 +104,11 @@ impl Compact {
             compress: self.compress,
         };
         let bar = Bar::new(common);
-        let report = compact(&self.path, &options, &bar);
+        let log = Unpacked::of(&self.path, &bar)?;
+        let report = compact(log.path(), &options, &bar);
         drop(bar);
-        let report = report?;
+        let mut report = report?;
+        report.path.clone_from(&self.path);
         let findings = !report.failed.is_empty();
         if common.json {
             print(&report::json(&report))?;

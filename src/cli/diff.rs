@@ -10,6 +10,7 @@ use super::replaying::Replaying;
 use super::{Common, Lines, print};
 use crate::error::Result;
 use crate::glob::Glob;
+use crate::ops::archive::Unpacked;
 use crate::ops::compact::Filter;
 use crate::ops::diff::{Difference, Options, diff};
 use crate::report;
@@ -22,10 +23,10 @@ use crate::report;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Diff {
-    /// The first log or RDB
+    /// The first: a log, an RDB, or an archive of one
     #[arg(value_name = "A")]
     a: PathBuf,
-    /// The second log or RDB
+    /// The second
     #[arg(value_name = "B")]
     b: PathBuf,
     /// List the keys, a line each: `-` only in A, `+` only in B, `~` different. In no order: sort them if need be
@@ -76,13 +77,16 @@ impl Diff {
         };
         let listing = self.list && !common.quiet;
         let bar = if listing { Bar::beside_lines(common) } else { Bar::new(common) };
-        let paths = [&*self.a, &*self.b];
+        let logs = [Unpacked::of(&self.a, &bar)?, Unpacked::of(&self.b, &bar)?];
+        let paths = [logs[0].path(), logs[1].path()];
         let report = match listing {
             true => diff(paths, &options, Some(&mut found), &bar),
             false => diff(paths, &options, None, &bar),
         };
         drop(bar);
-        let report = report?;
+        let mut report = report?;
+        report.a.path.clone_from(&self.a);
+        report.b.path.clone_from(&self.b);
         match (common.json, listing) {
             (true, true) => lines.add(|out| report::diff::json_end(&report, out))?,
             (true, false) => print(&report::json(&report))?,

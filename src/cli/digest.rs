@@ -10,6 +10,7 @@ use super::replaying::Replaying;
 use super::{Common, print};
 use crate::error::Result;
 use crate::keyspace::digest::Flavour;
+use crate::ops::archive::Unpacked;
 use crate::ops::digest::{Options, digest};
 use crate::report;
 use crate::server::{Server, redis};
@@ -21,7 +22,7 @@ use crate::server::{Server, redis};
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Digest {
-    /// The log, or an RDB
+    /// The log, an RDB, or an archive of one
     path: PathBuf,
     /// Digest as this server does (redis-7.0, valkey-9.1, ...)
     #[arg(long = "as", value_name = "VERSION")]
@@ -49,7 +50,9 @@ impl Digest {
             flavour: (!self.fingerprint).then(|| Flavour::of(server)),
         };
         let bar = Bar::new(common);
-        let report = digest(&self.path, &options, &bar)?;
+        let log = Unpacked::of(&self.path, &bar)?;
+        let mut report = digest(log.path(), &options, &bar)?;
+        report.path.clone_from(&self.path);
         drop(bar);
         if common.json {
             print(&report::json(&report))?;

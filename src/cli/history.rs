@@ -12,6 +12,7 @@ use super::replaying::Replaying;
 use super::{Common, Lines, message};
 use crate::error::Result;
 use crate::escape::unquote;
+use crate::ops::archive::Unpacked;
 use crate::ops::history::{Event, Options, history};
 use crate::report;
 use crate::report::style::{QUIET, Styled};
@@ -27,7 +28,7 @@ pub(super) struct History {
     /// The key; in double quotes of its own with escapes as redis-cli prints them: '"caf\xc3\xa9"'
     #[arg(value_name = "KEY")]
     key: OsString,
-    /// The log: a file, a multi-part directory, its manifest, the data directory above, or one part
+    /// The log: a file, a multi-part directory, its manifest, the data directory above, one part, or an archive
     #[arg(value_name = "PATH")]
     path: PathBuf,
     /// The key of this database only; may be repeated
@@ -66,11 +67,13 @@ impl History {
             })
         };
         let bar = Bar::beside_lines(common);
-        let report = history(&self.path, &options, &mut tell, &bar);
+        let log = Unpacked::of(&self.path, &bar)?;
+        let report = history(log.path(), &options, &mut tell, &bar);
         drop(bar);
         // What was told before a failure stands.
         lines.flush()?;
-        let report = report?;
+        let mut report = report?;
+        report.path.clone_from(&self.path);
         match (common.json, report.events) {
             (true, _) => lines.add(|out| report::history::json_end(&report, out))?,
             (false, 0) => message(&format!(

@@ -12,6 +12,7 @@ use crate::command::lookup;
 use crate::error::Result;
 use crate::escape::ShownPath;
 use crate::glob::Glob;
+use crate::ops::archive::Unpacked;
 use crate::ops::log::{Filter, LogReport, Options, log};
 use crate::ops::position::Position;
 use crate::report::log::{Json, Text, ending};
@@ -26,7 +27,7 @@ use crate::report::style::{ERROR, QUIET, Styled, WARNING};
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Log {
-    /// The log: a file, a multi-part directory, its manifest, the data directory above, or one part
+    /// The log: a file, a multi-part directory, its manifest, the data directory above, one part, or an archive
     #[arg(value_name = "PATH")]
     path: PathBuf,
     /// Show only commands of this name; may be repeated
@@ -84,11 +85,13 @@ impl Log {
             limit: self.limit,
         };
         let bar = Bar::beside_lines(common);
+        let unpacked = Unpacked::of(&self.path, &bar)?;
+        let path = unpacked.path();
         let write = &mut print_bytes;
         let report = if common.json {
-            log(&self.path, &options, Json, write, &bar)
+            log(path, &options, Json, write, &bar)
         } else {
-            log(&self.path, &options, Text::new(self.full), write, &bar)
+            log(path, &options, Text::new(self.full), write, &bar)
         };
         drop(bar);
         let report = report?;

@@ -99,7 +99,7 @@ enum When {
 #[derive(Debug, Subcommand)]
 enum Command {
     Verify(verify::Verify),
-    Recover(recover::Recover),
+    Recover(Box<recover::Recover>),
     StripFlushall(recover::StripFlushall),
     Repair(repair::Repair),
     Compact(compact::Compact),

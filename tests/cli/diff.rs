@@ -169,3 +169,28 @@ fn what_was_not_compared_is_told() {
     let run = place.run(&["diff", "a.aof", "nothing"]);
     assert!(run.code == Some(2) && run.stderr.contains("nothing"), "{run:#?}");
 }
+
+/// An archive is read as what is in it, by all that replay a log, and nothing of it is left lying about.
+#[test]
+fn a_log_in_an_archive_is_the_log() {
+    let place = Place::new();
+    sides(&place);
+    fs::create_dir(place.path("tmp")).unwrap();
+    assert_eq!(place.run(&["compress", "b.aof", "--output", "b.zip"]).code, Some(0));
+    let run = |args: &[&str]| {
+        let mut command = place.command();
+        Run::of(&command.env("TMPDIR", place.path("tmp")).args(args).output().unwrap())
+    };
+    let same = run(&["diff", "b.zip", "b.aof"]);
+    assert_eq!(same.code, Some(0), "{same:?}");
+    assert!(same.stdout.contains("b.zip"), "{same:?}");
+    assert_eq!(run(&["diff", "a.aof", "b.zip"]).code, Some(1));
+    let digest = |path| run(&["digest", path]).stdout.replace(path, "");
+    assert_eq!(digest("b.zip"), digest("b.aof"));
+    let lines = |path| run(&["log", "--limit", "5", path]).stdout;
+    assert!(lines("b.zip").ends_with(&lines("b.aof")), "{}", lines("b.zip"));
+    assert_eq!(run(&["compact", "b.zip", "--format", "aof", "-o", "out.aof"]).code, Some(0));
+    assert_eq!(run(&["diff", "out.aof", "b.zip"]).code, Some(0));
+    let left = fs::read_dir(place.path("tmp")).unwrap().count();
+    assert_eq!(left, 0);
+}

@@ -37,6 +37,7 @@ mod several;
 #[cfg(test)]
 mod tests;
 mod unpack;
+mod unpacked;
 mod verify;
 mod writer;
 
@@ -50,6 +51,7 @@ pub use report::{
     Phase,
 };
 pub use several::{CompressAllReport, CompressOutcome, compress_all};
+pub use unpacked::Unpacked;
 #[doc(hidden)]
 pub use verify::verify_bytes;
 pub use verify::{VerifyOptions, is_archive, read_contents, verify_archive};
