@@ -100,15 +100,25 @@ pub fn write(
 pub fn replace(log: &Log, write: impl FnOnce(Place<'_>) -> Result<()>) -> Result<PathBuf> {
     let place = place_of(log);
     let backup = backup_name(&place);
+    let original = identity(&place);
     keep_original(&place, &backup)?;
     match write(Place { path: &place, existing: Existing::Replace, like: Some(&backup) }) {
         Ok(()) => Ok(backup),
         Err(error) => {
-            // The original is untouched, so that its copy serves nobody.
-            let _ = fs::remove_file(&backup).or_else(|_| fs::remove_dir_all(&backup));
+            // Where the original is untouched, its copy serves nobody. It may have been replaced all the same, as when
+            // only the directory above could not be synced.
+            if original.is_some() && identity(&place) == original {
+                let _ = fs::remove_file(&backup).or_else(|_| fs::remove_dir_all(&backup));
+            }
             Err(error)
         }
     }
+}
+
+/// What tells a file or directory from another that takes its name.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    fs::symlink_metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
 /// The file or directory that holds the whole log, links followed.
@@ -304,4 +314,49 @@ fn whole(written: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed() -> Error {
+        Error::new(ErrorKind::Io, "as a test wants it")
+    }
+
+    fn names(directory: &Path) -> Vec<String> {
+        let entries = fs::read_dir(directory).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()
+    }
+
+    #[test]
+    fn the_copy_of_an_original_goes_only_where_the_original_stands() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = directory.path().join("a.aof");
+        fs::write(&place, b"*1\r\n$4\r\nPING\r\n").unwrap();
+        let log = open(&place).unwrap();
+
+        replace(&log, |_| Err(failed())).unwrap_err();
+        assert_eq!(names(directory.path()), ["a.aof"]);
+
+        // Replaced, and failed after that.
+        let replaced = |place: Place<'_>| {
+            let new = place.path.with_extension("new");
+            fs::write(&new, b"").unwrap();
+            fs::rename(&new, place.path).unwrap();
+            Err(failed())
+        };
+        replace(&log, replaced).unwrap_err();
+        let names = names(directory.path());
+        let backup = names.iter().find(|name| name.starts_with("a.aof.bak-")).expect("it is kept");
+        assert_eq!(fs::read(directory.path().join(backup)).unwrap(), b"*1\r\n$4\r\nPING\r\n");
+    }
+
+    /// The upgrade from Redis 6.2 stopped before the manifest listed the file.
+    #[test]
+    fn a_file_that_no_manifest_lists_yet_is_listed() {
+        let stay = [(OsStr::new("appendonly.aof"), true)];
+        let entries = entries(&Manifest { entries: Vec::new() }, &stay);
+        assert_eq!(entries, [Entry::new(Role::Base, "appendonly.aof", 1)]);
+    }
 }

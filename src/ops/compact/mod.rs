@@ -233,6 +233,11 @@ pub(crate) trait Source: Sync {
         make: &MakeShare<'_>,
         take: &mut TakeShare<'_>,
     ) -> Result<Happened>;
+
+    /// Whether the data may appear: asked when all is written and checked.
+    fn may_be_published(&self) -> Result<()> {
+        Ok(())
+    }
 }
 
 impl Source for Routing<'_> {
@@ -291,6 +296,7 @@ impl Job<'_> {
                 let done = self.fill(Some(&file), &base, phases, progress)?;
                 names.write_beside(directory.path())?;
                 self.check(directory.path(), &done, phases, progress)?;
+                self.source.may_be_published()?;
                 phases.time("publish", || directory.publish())?;
                 Ok(done)
             }
@@ -299,6 +305,7 @@ impl Job<'_> {
                 let path = file.path().to_owned();
                 let done = self.fill(Some(file.file()), &path, phases, progress)?;
                 self.check(&path, &done, phases, progress)?;
+                self.source.may_be_published()?;
                 phases.time("publish", || file.publish())?;
                 Ok(done)
             }

@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::escape::Shown;
 use crate::keyspace::{Entry, Keyspace, Value};
 use crate::ops::compact::{MakeShare, Source, TakeShare};
+use crate::ops::kept;
 use crate::progress::Progress;
 use crate::replay::{
     Happened, Pair, ReplayOptions, RouteOptions, Routed, replay_pair, route_together,
@@ -131,6 +132,7 @@ pub(super) struct How {
 
 /// The data set that two views of a log give when they are joined.
 pub(super) struct JoinedSource<'l> {
+    logs: [&'l Log; 2],
     pair: Pair<'l>,
     how: How,
     pub(super) tally: Mutex<Tally>,
@@ -144,7 +146,8 @@ impl<'l> JoinedSource<'l> {
         progress: &dyn Progress,
     ) -> Result<Self> {
         let pair = route_together(sides, progress)?;
-        Ok(JoinedSource { pair, how, tally: Mutex::default() })
+        let logs = sides.map(|(log, _)| log);
+        Ok(JoinedSource { logs, pair, how, tally: Mutex::default() })
     }
 }
 
@@ -175,6 +178,10 @@ impl Source for JoinedSource<'_> {
             Ok(())
         })?;
         Ok(happened)
+    }
+
+    fn may_be_published(&self) -> Result<()> {
+        self.logs.iter().try_for_each(|log| kept::unchanged(log))
     }
 }
 

@@ -441,7 +441,7 @@ impl Job<'_> {
         let route_options = RouteOptions { keep_dead: true, ..self.options.route.clone() };
         let routing = route(self.log, &route_options, self.progress)?;
         let wanted = Wanted { globs: globs.to_vec(), db, expired, now_ms };
-        let source = Undeleted { routing, wanted, tally: Mutex::default() };
+        let source = Undeleted { log: self.log, routing, wanted, tally: Mutex::default() };
         let done = self.write_anew(self.log, &source)?;
         let tally = source.tally.into_inner().unwrap_or_else(PoisonError::into_inner);
         Ok(Done { choice: "undelete", joined: Some(tally.told(None, None, expired)), ..done })
@@ -465,7 +465,6 @@ impl Job<'_> {
         let mut done = self.put(log, |place| {
             let options = options(Some(place.path.to_path_buf()), place.existing);
             report = Some(compact::write_data_set(log, source, &options, self.progress)?);
-            kept::unchanged(log)?;
             kept::like(place.like, place.path);
             Ok(())
         })?;

@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use super::join::{Expired, Tally, put};
+use crate::aof::open::Log;
 use crate::command::CommandId;
 use crate::error::Result;
 use crate::glob::Glob;
 use crate::keyspace::{Db, Entry, Keyspace};
 use crate::ops::compact::{Made, MakeShare, Source, TakeShare};
+use crate::ops::kept;
 use crate::progress::Progress;
 use crate::replay::{
     Happened, Observer, Outcome, ReplayOptions, Routed, Routing, Seen, Watch, replay_watched,
@@ -33,6 +35,7 @@ impl Wanted {
 
 /// The data set of a log with the keys that were wanted back.
 pub(super) struct Undeleted<'l> {
+    pub(super) log: &'l Log,
     /// Of a log of which nothing is left out as dead.
     pub(super) routing: Routing<'l>,
     pub(super) wanted: Wanted,
@@ -60,6 +63,10 @@ impl Source for Undeleted<'_> {
             Ok(())
         })?;
         Ok(happened)
+    }
+
+    fn may_be_published(&self) -> Result<()> {
+        kept::unchanged(self.log)
     }
 }
 
