@@ -39,7 +39,8 @@ pub(super) fn check(
             // Beside the directory is the single file that a server is about to move into the set.
             let old = format!("{above}{}", String::from_utf8_lossy(&entry.name));
             let is_there = |name: &str| entries.iter().any(|entry| entry.name == name);
-            if !is_there(&name) && !(entry.role == Role::Base && is_there(&old)) {
+            let has_old = entry.role == Role::Base && is_there(&old);
+            if !has_old && !is_there(&name) {
                 let what =
                     format!("line {}: it lists {name}, which is not in the archive", entry.line);
                 findings.push(error("missing-part", what).help("no server starts without it"));
