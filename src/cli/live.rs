@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
+use rustix::process::{Pid, getpriority_process, setpriority_process};
 use serde::Serialize;
 
 use super::connection::ConnectionArgs;
@@ -130,6 +131,7 @@ impl LiveArgs {
         exit: impl Fn(&T) -> Exit,
     ) -> Result<Exit> {
         let options = self.options(to, fixed);
+        give_way();
         self.each(
             common,
             |endpoint| {
@@ -198,6 +200,23 @@ impl LiveArgs {
             Some(_) if made => Exit::Partial,
             Some(exit) => exit,
         })
+    }
+}
+
+/// How far behind the server's this process stands in the queue for a core, as nice(1) counts.
+const NICENESS: i32 = 10;
+
+/// Lets the server go first: it answers clients while this process packs on all cores. Threads that are started later
+/// are as nice as the one that starts them.
+fn give_way() {
+    for task in std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten() {
+        let number = task.file_name().to_str().and_then(|name| name.parse().ok());
+        if let Some(thread) = number.and_then(Pid::from_raw)
+            && getpriority_process(Some(thread)).is_ok_and(|nice| nice < NICENESS)
+        {
+            // Without it the backup is as good, only the server slower.
+            let _ = setpriority_process(Some(thread), NICENESS);
+        }
     }
 }
 

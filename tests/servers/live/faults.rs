@@ -126,6 +126,17 @@ fn killed(binary: &Binary) {
     table.print();
 }
 
+/// Whether a process stands behind others in the queue for a core. (Field 19 of its status; the program's name, in
+/// brackets, is the second.)
+fn is_nice(process: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let behind_name = status.rsplit(')').next().unwrap_or_default();
+    behind_name
+        .split_whitespace()
+        .nth(16)
+        .is_some_and(|nice| nice.parse::<i32>().is_ok_and(|nice| nice >= 10))
+}
+
 fn interrupted(binary: &Binary) {
     let mut place = slow(binary, &[]);
     let mut table = Table::new(binary);
@@ -133,6 +144,7 @@ fn interrupted(binary: &Binary) {
         let signal = if index % 2 == 0 { "-INT" } else { "-TERM" };
         let mut run = UnderWay::start(&mut paused(&place));
         assert!(run.reaches(step), "{}", run.said);
+        assert!(is_nice(run.child.id()), "the server goes first");
         run.signal(signal);
         let run = run.end();
         let fault = format!("{signal} at step {step}");
