@@ -334,10 +334,13 @@ mod tests {
 
     use super::*;
 
+    /// Offset, end, name, number of arguments, the arguments, and what is told of its form.
+    type Told = (u64, u64, Vec<u8>, u32, Vec<Vec<u8>>, bool, bool);
+
     /// What is told, without the arguments that a shortened frame does not have.
     #[derive(Debug, Default, PartialEq, Eq)]
     struct All {
-        told: Vec<(u64, u64, Vec<u8>, u32, Vec<Vec<u8>>, bool, bool)>,
+        told: Vec<Told>,
     }
 
     impl Sink for All {

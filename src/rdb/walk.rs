@@ -56,7 +56,7 @@ impl<'a> Records<'a> {
         Ok(Records { bytes, header, tools })
     }
 
-    /// Reads the key and value whose record begins at byte `offset`: see [`Key::offset`]. `db` is the
+    /// Reads the key and value whose record begins at byte `offset`: see [`Key::offset`](super::Key::offset). `db` is the
     /// database that it is in. Returns the byte behind it.
     ///
     /// # Errors

@@ -4,9 +4,8 @@ use super::*;
 
 /// A log of some size whose values do not all pack alike.
 fn busy() -> Vec<u8> {
-    let commands = (0..8000_u64).map(|n| {
-        let value =
-            format!("{:x}", n.wrapping_mul(0x9E37_79B9_7F4A_7C15)).repeat(1 + n as usize % 7);
+    let commands = (0..8000_usize).map(|n| {
+        let value = format!("{:x}", n.wrapping_mul(0x9E37_79B9)).repeat(1 + n % 7);
         command(&["SET", &format!("key:{n}"), &value])
     });
     commands.collect::<Vec<_>>().concat()

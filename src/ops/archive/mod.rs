@@ -32,6 +32,7 @@ mod pack;
 mod read;
 mod records;
 mod report;
+mod second_reader;
 mod sets;
 mod several;
 #[cfg(test)]

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use super::contents::{Arrangement, CONTENTS, CONTENTS_BYTES, Contents, FileRole};
 use super::inspect::{Expected, Inspected, Inspector, kept_failed};
 use super::read::{Located, Opened, is_zip, open_zip};
+use super::second_reader;
 use super::report::{ArchiveFinding, ArchiveReport, EntryKind, EntryReport, Level};
 use super::unpack::unpack;
 use super::{own, sets};
@@ -34,7 +35,7 @@ pub fn is_archive(path: &Path) -> bool {
 }
 
 /// Verifies the archive at `path`, and what is in it, without writing it anywhere (but for an RDB, see
-/// [`inspect`](super::inspect)).
+/// `inspect`).
 ///
 /// # Errors
 ///
@@ -76,6 +77,7 @@ pub(super) fn examine(
         opened.entries.iter().fold(0, |sum, entry| entry.bytes.saturating_add(sum)),
     );
     let mut findings = opened.findings.clone();
+    findings.extend(second_reader::disagreement(opened));
     let contents = contents_of(opened, &mut findings);
     let read = opened
         .entries
@@ -149,8 +151,10 @@ fn expected(entry: &Located, contents: Option<&Contents>) -> Expected {
 /// When it cannot be opened, or is no zip.
 pub fn read_contents(path: &Path) -> Result<Option<Contents>> {
     let mapping = Mapping::open(path)?;
-    let opened = open_archive(path, mapping.bytes())?;
-    let contents = contents_of(&opened, &mut Vec::new());
+    if !is_zip(mapping.bytes()) {
+        return Err(Error::new(ErrorKind::Unrecognised, "this is no zip archive").at(path));
+    }
+    let contents = second_reader::contents(mapping.bytes());
     mapping.check()?;
     Ok(contents)
 }
