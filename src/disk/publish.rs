@@ -28,16 +28,39 @@ pub enum Existing {
 /// What is being written and must go when the process is interrupted.
 static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
-/// Removes all unfinished output of this process. For the handler of Ctrl-C, which ends the process next.
+/// Removes all unfinished output of this process, and lets no more begin. For the handler of Ctrl-C, which ends the
+/// process next.
 pub fn abandon_all() {
-    let paths = std::mem::take(&mut *UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner));
-    for path in paths {
-        let _ = fs::remove_file(&path).or_else(|_| fs::remove_dir_all(&path));
+    let mut unfinished = UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner);
+    for path in std::mem::take(&mut *unfinished) {
+        abandon(&path);
+    }
+    // Whoever wants to begin something now waits for the end of the process.
+    std::mem::forget(unfinished);
+}
+
+/// Removes a file or directory, in which others may still be at work.
+fn abandon(path: &Path) {
+    for _ in 0..ABANDON_TRIES {
+        let removed = fs::remove_file(path).or_else(|_| fs::remove_dir_all(path));
+        if removed.is_ok() || path.symlink_metadata().is_err() {
+            return;
+        }
     }
 }
 
-pub(super) fn begin(path: &Path) {
-    UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).push(path.to_path_buf());
+/// How often a directory is emptied into which somebody puts new files meanwhile.
+const ABANDON_TRIES: usize = 100;
+
+/// Makes something with a path that goes when the process is interrupted: it is known before anybody can interrupt.
+pub(super) fn begin<T>(
+    make: impl FnOnce() -> io::Result<T>,
+    path: impl FnOnce(&T) -> &Path,
+) -> io::Result<T> {
+    let mut unfinished = UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner);
+    let made = make()?;
+    unfinished.push(path(&made).to_path_buf());
+    Ok(made)
 }
 
 pub(super) fn end(path: &Path) {
@@ -95,10 +118,8 @@ impl NewFile {
         let mut builder = Builder::new();
         builder.prefix(&prefix).suffix(".tmp");
         builder.permissions(fs::Permissions::from_mode(0o666));
-        let temporary = builder
-            .tempfile_in(directory)
+        let temporary = begin(|| builder.tempfile_in(directory), NamedTempFile::path)
             .map_err(|error| Error::io("create a file beside", destination, error))?;
-        begin(temporary.path());
         Ok(NewFile { temporary, destination: destination.to_path_buf(), existing })
     }
 
@@ -154,10 +175,8 @@ impl NewDirectory {
         let mut builder = Builder::new();
         builder.prefix(&prefix).suffix(".tmp");
         builder.permissions(fs::Permissions::from_mode(0o755));
-        let temporary = builder
-            .tempdir_in(directory)
+        let temporary = begin(|| builder.tempdir_in(directory), TempDir::path)
             .map_err(|error| Error::io("create a directory beside", destination, error))?;
-        begin(temporary.path());
         Ok(NewDirectory { temporary, destination: destination.to_path_buf(), existing })
     }
 

@@ -27,10 +27,8 @@ impl Scratch {
         let mut builder = Builder::new();
         builder.prefix(prefix).suffix(SUFFIX);
         builder.permissions(fs::Permissions::from_mode(0o700));
-        let made = builder
-            .tempdir_in(directory)
+        let made = begin(|| builder.tempdir_in(directory), TempDir::path)
             .map_err(|error| Error::io("create a directory in", directory, error))?;
-        begin(made.path());
         Ok(Scratch(made))
     }
 

@@ -329,7 +329,8 @@ fn disk_full(binary: &Binary) {
     assert_whole(&place, "disk full");
     table.row("backup directory full", "exit 2, settings as before, nothing left");
     // Not even a journal fits: nothing is changed then.
-    std::fs::write(small.path().join("ballast"), vec![0; 64 << 10]).unwrap_err();
+    let ballast = std::fs::write(small.path().join("ballast"), vec![0; 64 << 10]);
+    assert!(ballast.is_err(), "it is full");
     let mut command = aofkit();
     command.args(["backup", "--live", "--pause", "0", "--poll", "20ms", "--to", &at]);
     let run = Run::of(command.arg("-s").arg(place.server.socket()));
