@@ -5,7 +5,7 @@
 mod expiry;
 mod options;
 
-use super::apply::{Applied, Call, Context, Notes, Unapplied};
+use super::apply::{Applied, Call, Context, Notes, Unapplied, near};
 use super::number;
 use super::row::{Command, KEY, apart, plain, since, write};
 use super::string::long_double::{LongDouble, NotFinite};
@@ -63,7 +63,7 @@ fn hset(call: &mut Call<'_, '_>) -> Applied {
     let hash: &mut Hash<'_> = call.db().find_or_make(key)?;
     for pair in pairs.chunks_exact(2) {
         let (field, _) = hash.find_or_add(pair[0], || arena.alloc_slice_copy(pair[0]));
-        *hash.value_mut(field) = StringValue::Borrowed(pair[1]);
+        *hash.value_mut(field) = StringValue::Borrowed(near(arena, pair[1]));
         hash.set_expiry(field, None);
     }
     Ok(())
