@@ -22,5 +22,5 @@ mod room;
 pub use cut::{Stamp, cut_tail};
 pub use lock::Lock;
 pub use map::{Change, Mapping};
-pub use prefetch::prefetch;
+pub use prefetch::{prefetch, prefetch_ref};
 pub use room::free_bytes;
