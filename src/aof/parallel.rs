@@ -170,7 +170,7 @@ fn begins_frames(mut bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aof::Frame;
+    use crate::aof::{Frame, peek_key};
     use crate::progress::Silent;
     use proptest::prelude::*;
     use std::sync::atomic::{AtomicU64, Ordering};
@@ -215,6 +215,11 @@ mod tests {
                     // What is canonical is what servers write, and nothing else.
                     assert_eq!(canonical, shape.canonical.then_some(shape));
                     let frame = Frame::read(at as u64, &bytes[at..]).unwrap();
+                    if frame.argc() > 1
+                        && let Some(key) = peek_key(bytes, at)
+                    {
+                        assert_eq!(frame.args().nth(1), Some(key));
+                    }
                     sink.command(frame);
                     at += shape.len;
                 }

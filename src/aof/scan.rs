@@ -131,6 +131,17 @@ pub fn read_args<'a>(bytes: &'a [u8], at: usize, args: &mut Vec<&'a [u8]>) -> Op
     })
 }
 
+/// The argument behind the name of the frame at `at`, where that can be told without looking far; `None` says nothing.
+#[inline]
+pub fn peek_key(bytes: &[u8], at: usize) -> Option<&[u8]> {
+    let head = load(bytes, at)?;
+    if head & HEAD_MASK != HEAD {
+        return None;
+    }
+    let (len, start) = next_length(bytes, at + 8 + digit(head >> 40)?)?;
+    bytes.get(start..start.checked_add(len)?)
+}
+
 #[inline(always)]
 fn read_fast<'a>(bytes: &'a [u8], at: usize, args: &mut Vec<&'a [u8]>) -> Option<usize> {
     let head = load(bytes, at)?;

@@ -6,7 +6,7 @@
 use super::lost_expiry::LostExpiries;
 use super::number;
 pub use super::position::Position;
-use crate::keyspace::{Db, Keyspace, WrongType};
+use crate::keyspace::{Bump, Db, Keyspace, WrongType};
 use crate::server::Server;
 
 /// A command's doing. It is given commands whose number of arguments its row allows.
@@ -71,6 +71,23 @@ pub struct Notes {
     pub lost_expiries: LostExpiries,
 }
 
+/// Values up to so many bytes are copied.
+const COPIED_BYTES: usize = 128;
+
+/// Until the arena of a thread holds so many bytes. What is overwritten stays in it.
+const ARENA_BYTES: usize = 8 << 20;
+
+/// See [`Call::value`].
+#[inline]
+pub(super) fn near<'a>(arena: &'a Bump, bytes: &'a [u8]) -> &'a [u8] {
+    let held = || arena.allocated_bytes() - arena.chunk_capacity();
+    if bytes.len() <= COPIED_BYTES && held() < ARENA_BYTES {
+        arena.alloc_slice_copy(bytes)
+    } else {
+        bytes
+    }
+}
+
 /// A command to be applied.
 pub struct Call<'c, 'a> {
     /// The arguments, the name first.
@@ -106,6 +123,13 @@ impl<'a> Call<'_, 'a> {
     #[inline]
     pub fn keep(&self, bytes: &[u8]) -> &'a [u8] {
         self.keyspace.arena().alloc_slice_copy(bytes)
+    }
+
+    /// The value to keep of bytes of the log: a copy of a few, for they are at hand now and would have to be fetched
+    /// from far when the value is written; the bytes themselves where they are many, or much was copied.
+    #[inline]
+    pub fn value(&self, bytes: &'a [u8]) -> &'a [u8] {
+        near(self.keyspace.arena(), bytes)
     }
 
     /// The integer at a place among the arguments.

@@ -5,7 +5,7 @@
 mod expiry;
 mod options;
 
-use super::apply::{Applied, Call, Context, Notes, Unapplied};
+use super::apply::{Applied, Call, Context, Notes, Unapplied, near};
 use super::lost_expiry::{begins_as_one, may_be_sum};
 use super::number;
 use super::row::{Command, KEY, apart, plain, since, write};
@@ -75,7 +75,7 @@ fn hset(call: &mut Call<'_, '_>) -> Applied {
         {
             call.notes.lost_expiries.note(call.db, key, Some(pair[0]), call.at);
         }
-        *hash.value_mut(field) = StringValue::Borrowed(pair[1]);
+        *hash.value_mut(field) = StringValue::Borrowed(near(arena, pair[1]));
         hash.set_expiry(field, None);
     }
     Ok(())

@@ -26,6 +26,6 @@ mod scratch;
 pub use cut::{Stamp, cut_tail};
 pub use lock::Lock;
 pub use map::{Change, Mapping};
-pub use prefetch::prefetch;
+pub use prefetch::{prefetch, prefetch_ref};
 pub use room::free_bytes;
 pub use scratch::Scratch;

@@ -14,12 +14,19 @@ pub struct Keyspace<'a> {
     /// Where the database stands that was asked for last.
     last: usize,
     has_opaque: bool,
+    /// How many keys there is room for in the database that comes first.
+    expected_keys: usize,
 }
 
 impl<'a> Keyspace<'a> {
     /// An empty one.
     pub fn new(arena: &'a Bump) -> Self {
-        Keyspace { arena, databases: Vec::new(), last: 0, has_opaque: false }
+        Keyspace::expecting(arena, 0)
+    }
+
+    /// An empty one with room for so many keys in one database. The number must not come from outside unchecked.
+    pub fn expecting(arena: &'a Bump, expected_keys: usize) -> Self {
+        Keyspace { arena, databases: Vec::new(), last: 0, has_opaque: false, expected_keys }
     }
 
     /// The arena, for bytes that must live as long as the keyspace.
@@ -34,6 +41,12 @@ impl<'a> Keyspace<'a> {
             self.last = self.place(number);
         }
         &mut self.databases[self.last]
+    }
+
+    /// The database of this number, if it is the one that was asked for last.
+    #[inline]
+    pub fn last_db(&self, number: u32) -> Option<&Db<'a>> {
+        self.databases.get(self.last).filter(|db| db.number() == number)
     }
 
     /// The database of this number, and another one's.
@@ -52,7 +65,8 @@ impl<'a> Keyspace<'a> {
     fn place(&mut self, number: u32) -> usize {
         let found = self.databases.binary_search_by_key(&number, Db::number);
         found.unwrap_or_else(|at| {
-            self.databases.insert(at, Db::new(number, self.arena));
+            let keys = std::mem::take(&mut self.expected_keys);
+            self.databases.insert(at, Db::new(number, self.arena, keys));
             at
         })
     }

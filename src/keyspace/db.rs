@@ -7,6 +7,7 @@ use hashbrown::HashTable;
 
 use super::Hasher;
 use super::value::{Typed, Value};
+use crate::disk::{prefetch, prefetch_ref};
 
 /// A key, its value, and when it expires.
 #[derive(Debug, Clone)]
@@ -43,6 +44,22 @@ impl<'a> Entry<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WrongType;
 
+/// Where an entry is, with enough of its key's hash that another key's entry is seldom looked at, and none is when
+/// the table grows.
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    place: u32,
+    mark: u32,
+}
+
+impl Slot {
+    /// What the table takes for the hash: it looks at its lowest bits and its highest.
+    #[inline]
+    fn hash(mark: u32) -> u64 {
+        u64::from(mark) << 32 | u64::from(mark)
+    }
+}
+
 /// A database. Its keys have the order in which they came, where a place that became free is taken by
 /// the next.
 pub struct Db<'a> {
@@ -50,19 +67,20 @@ pub struct Db<'a> {
     arena: &'a Bump,
     hasher: Hasher,
     /// Places in `entries`, by the hash of the key.
-    table: HashTable<u32>,
+    table: HashTable<Slot>,
     entries: Vec<Option<Entry<'a>>>,
     free: Vec<u32>,
 }
 
 impl<'a> Db<'a> {
-    pub(super) fn new(number: u32, arena: &'a Bump) -> Self {
+    /// An empty one with room for so many keys.
+    pub(super) fn new(number: u32, arena: &'a Bump, keys: usize) -> Self {
         Db {
             number,
             arena,
             hasher: Hasher::default(),
-            table: HashTable::new(),
-            entries: Vec::new(),
+            table: HashTable::with_capacity(keys),
+            entries: Vec::with_capacity(keys),
             free: Vec::new(),
         }
     }
@@ -94,15 +112,36 @@ impl<'a> Db<'a> {
     }
 
     #[inline]
-    fn place(&self, key: &[u8]) -> Option<usize> {
+    #[allow(clippy::cast_possible_truncation)] // Half of it is enough.
+    fn mark(&self, key: &[u8]) -> u32 {
         let hash = self.hasher.hash_one(key);
-        let found = self.table.find(hash, |&place| self.is_at(place, key));
-        found.map(|&place| place as usize)
+        (hash ^ hash >> 32) as u32
     }
 
     #[inline]
-    fn is_at(&self, place: u32, key: &[u8]) -> bool {
-        self.entries[place as usize].as_ref().is_some_and(|entry| entry.key == key)
+    fn place(&self, key: &[u8]) -> Option<usize> {
+        let mark = self.mark(key);
+        let found = self.table.find(Slot::hash(mark), |slot| is_at(&self.entries, slot, mark, key));
+        found.map(|slot| slot.place as usize)
+    }
+
+    /// Asks for the entry of a key, which will be looked for soon, and gives what [`ask_value`](Self::ask_value) takes
+    /// once it is there.
+    #[inline]
+    pub fn ask(&self, key: &[u8]) -> Option<u32> {
+        let mark = self.mark(key);
+        let slot = self.table.find(Slot::hash(mark), |slot| slot.mark == mark)?;
+        prefetch_ref(self.entries.get(slot.place as usize)?);
+        Some(slot.place)
+    }
+
+    /// Asks for the name of an entry's key and for the beginning of its value, if it is there still.
+    #[inline]
+    pub fn ask_value(&self, place: u32) {
+        if let Some(Some(entry)) = self.entries.get(place as usize) {
+            prefetch(entry.key, 0);
+            entry.value.ask_box();
+        }
     }
 
     /// Whether the key exists.
@@ -168,11 +207,10 @@ impl<'a> Db<'a> {
         key: &[u8],
         make: impl FnOnce() -> Value<'a>,
     ) -> (&mut Entry<'a>, bool) {
-        let hash = self.hasher.hash_one(key);
-        let entries = &self.entries;
-        let same = |&place: &u32| entries[place as usize].as_ref().is_some_and(|e| e.key == key);
-        if let Some(&place) = self.table.find(hash, same) {
-            return (self.entries[place as usize].as_mut().expect("it was found"), false);
+        let mark = self.mark(key);
+        let same = |slot: &Slot| is_at(&self.entries, slot, mark, key);
+        if let Some(slot) = self.table.find(Slot::hash(mark), same) {
+            return (self.entries[slot.place as usize].as_mut().expect("it was found"), false);
         }
         let entry =
             Entry { key: self.arena.alloc_slice_copy(key), expires_ms: NEVER, value: make() };
@@ -184,11 +222,8 @@ impl<'a> Db<'a> {
             }
         };
         self.entries[place as usize] = Some(entry);
-        let (entries, hasher) = (&self.entries, &self.hasher);
-        self.table.insert_unique(hash, place, |&place| {
-            let entry = entries[place as usize].as_ref().expect("what the table knows is there");
-            hasher.hash_one(entry.key)
-        });
+        let slot = Slot { place, mark };
+        self.table.insert_unique(Slot::hash(mark), slot, |slot| Slot::hash(slot.mark));
         (self.entries[place as usize].as_mut().expect("it was put there"), true)
     }
 
@@ -206,11 +241,9 @@ impl<'a> Db<'a> {
 
     /// Removes a key, and gives what it held.
     pub fn remove(&mut self, key: &[u8]) -> Option<Entry<'a>> {
-        let hash = self.hasher.hash_one(key);
-        let entries = &self.entries;
-        let same = |&place: &u32| entries[place as usize].as_ref().is_some_and(|e| e.key == key);
-        let found = self.table.find_entry(hash, same).ok()?;
-        let (place, _) = found.remove();
+        let mark = self.mark(key);
+        let same = |slot: &Slot| is_at(&self.entries, slot, mark, key);
+        let (Slot { place, .. }, _) = self.table.find_entry(Slot::hash(mark), same).ok()?.remove();
         self.free.push(place);
         self.entries[place as usize].take()
     }
@@ -227,4 +260,9 @@ impl<'a> Db<'a> {
         std::mem::swap(self, other);
         std::mem::swap(&mut self.number, &mut other.number);
     }
+}
+
+#[inline]
+fn is_at(entries: &[Option<Entry<'_>>], slot: &Slot, mark: u32, key: &[u8]) -> bool {
+    slot.mark == mark && entries[slot.place as usize].as_ref().is_some_and(|entry| entry.key == key)
 }

@@ -1,7 +1,7 @@
 //! What sets and hashes are made of: names with something beside each.
 //!
 //! The names stand in one vector, in the order in which they came, where the last takes the place of one
-//! that goes. Few are searched one by one; more are found through a table of places, by their hash.
+//! that goes. Few are searched by a mark of each; more are found through a table of places, by their hash.
 
 use std::hash::BuildHasher;
 
@@ -9,14 +9,17 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
 use super::Hasher;
+use super::marks::Marks;
 
-/// Up to so many are searched one by one. Their lengths lie side by side and are compared first.
+/// Up to so many are searched by their marks.
 const SEARCHED: usize = 16;
 
 /// Names, each of them once, each with a value.
 #[derive(Debug, Clone)]
 pub(super) struct Members<'a, V> {
     entries: Vec<(&'a [u8], V)>,
+    /// While there is no table.
+    marks: Marks<SEARCHED>,
     /// Once there were more than [`SEARCHED`].
     table: Option<Box<Table>>,
 }
@@ -30,7 +33,7 @@ struct Table {
 
 impl<V> Default for Members<'_, V> {
     fn default() -> Self {
-        Members { entries: Vec::new(), table: None }
+        Members::with_capacity(0)
     }
 }
 
@@ -40,7 +43,7 @@ fn small(place: usize) -> u32 {
 
 impl<'a, V> Members<'a, V> {
     pub(super) fn with_capacity(capacity: usize) -> Self {
-        Members { entries: Vec::with_capacity(capacity), table: None }
+        Members { entries: Vec::with_capacity(capacity), marks: Marks::default(), table: None }
     }
 
     #[inline]
@@ -69,13 +72,19 @@ impl<'a, V> Members<'a, V> {
     #[inline]
     pub(super) fn find(&self, name: &[u8]) -> Option<usize> {
         match &self.table {
-            None => self.entries.iter().position(|(known, _)| *known == name),
+            None => self.find_few(name),
             Some(table) => {
                 let hash = table.hasher.hash_one(name);
                 let same = |&place: &u32| self.entries[place as usize].0 == name;
                 table.places.find(hash, same).map(|&place| place as usize)
             }
         }
+    }
+
+    #[inline]
+    fn find_few(&self, name: &[u8]) -> Option<usize> {
+        let entries = &self.entries;
+        self.marks.find(name, entries.len(), |place| entries[place].0 == name)
     }
 
     /// The place of a name; where it is new it is put last, as `make` makes it. Also whether it is new.
@@ -85,18 +94,19 @@ impl<'a, V> Members<'a, V> {
         name: &[u8],
         make: impl FnOnce() -> (&'a [u8], V),
     ) -> (usize, bool) {
-        let entries = &mut self.entries;
         match &mut self.table {
             None => {
-                if let Some(place) = entries.iter().position(|(known, _)| *known == name) {
+                if let Some(place) = self.find_few(name) {
                     return (place, false);
                 }
-                entries.push(make());
-                if entries.len() > SEARCHED {
+                self.marks.put(self.entries.len(), name);
+                self.entries.push(make());
+                if self.entries.len() > SEARCHED {
                     self.build();
                 }
             }
             Some(table) => {
+                let entries = &mut self.entries;
                 let Table { hasher, places } = &mut **table;
                 let same = |&place: &u32| entries[place as usize].0 == name;
                 let rehash = |&place: &u32| hasher.hash_one(entries[place as usize].0);
@@ -127,7 +137,7 @@ impl<'a, V> Members<'a, V> {
     /// the last itself.
     pub(super) fn remove(&mut self, name: &[u8]) -> Option<(usize, V)> {
         let place = match &mut self.table {
-            None => self.entries.iter().position(|(known, _)| *known == name)?,
+            None => self.find_few(name)?,
             Some(table) => {
                 let entries = &self.entries;
                 let same = |&place: &u32| entries[place as usize].0 == name;
@@ -142,6 +152,7 @@ impl<'a, V> Members<'a, V> {
                 place as usize
             }
         };
+        self.marks.swap_remove(place, self.entries.len() - 1);
         let (_, value) = self.entries.swap_remove(place);
         Some((place, value))
     }

@@ -17,6 +17,7 @@
 //! | `from_rdb` | what an RDB tells, put in |
 //! | `functions` | the function libraries, which belong to no database |
 //! | `hyperloglog` | what a string holds that counts different elements |
+//! | `marks` | a byte of each of a few names, to find one without looking at the others |
 //! | `members` | the names that sets and hashes are made of |
 //! | `string`, `list`, `set`, `zset`, `hash`, `stream` | a type each |
 
@@ -29,6 +30,7 @@ pub mod functions;
 mod hash;
 pub mod hyperloglog;
 mod list;
+mod marks;
 mod members;
 pub mod score;
 mod set;

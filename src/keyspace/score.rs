@@ -88,6 +88,12 @@ impl ScoreBuffer {
 
     /// As `%.17g`: in plain decimals if the first digit stands for 10^-4 to 10^16, without zeros at the end.
     fn digits17(&mut self, score: f64) {
+        if let Some((digits, before_point)) = short_digits17(score) {
+            let mut buffer = itoa::Buffer::new();
+            let digits = buffer.format(digits).trim_end_matches('0');
+            self.plain(digits.as_bytes(), before_point);
+            return;
+        }
         let mut scientific = ScoreBuffer::new();
         write!(scientific, "{score:.16e}").expect("there is room");
         // A digit, a point, sixteen digits, `e`, the exponent.
@@ -171,6 +177,31 @@ impl std::fmt::Write for ScoreBuffer {
         self.push(text.as_bytes());
         Ok(())
     }
+}
+
+/// The 17 digits of a score from 1 to 10^15, and how many of them stand before the point. Such a score is a whole
+/// number of less than 2^53 over a power of two, so that this is arithmetic in integers.
+fn short_digits17(score: f64) -> Option<(u64, i32)> {
+    const FRACTION_BITS: u32 = f64::MANTISSA_DIGITS - 1;
+    const LIMIT: u64 = 10_u64.pow(17);
+    if !(1.0..1e15).contains(&score) {
+        return None;
+    }
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // It was seen to fit.
+    let before_point = (score as u64).ilog10() + 1;
+    let bits = score.to_bits();
+    let fraction = bits & ((1 << FRACTION_BITS) - 1) | 1 << FRACTION_BITS;
+    // The exponent, whose bias is 1023, is from 0 to 49.
+    let shift = FRACTION_BITS - u32::try_from((bits >> FRACTION_BITS).checked_sub(1023)?).ok()?;
+    // Below 2^53 * 10^16, which is below 2^107.
+    let scaled = u128::from(fraction) * 10_u128.pow(17 - before_point);
+    let (whole, rest) = (scaled >> shift, scaled & ((1 << shift) - 1));
+    let half = 1_u128 << shift >> 1;
+    // To the nearer, from the middle to the even one.
+    let up = rest > half || rest == half && whole & 1 == 1;
+    let digits = u64::try_from(whole).ok()? + u64::from(up);
+    // All nines, rounded up, would have a digit more.
+    (digits < LIMIT).then_some((digits, i32::try_from(before_point).ok()?))
 }
 
 /// The score as an integer that both ways print as its digits: one that a double has exactly, and that does not

@@ -1,6 +1,6 @@
 //! What a key can hold.
 
-use crate::disk::prefetch;
+use crate::disk::{prefetch, prefetch_ref};
 use crate::rdb::Kind;
 
 use super::{Hash, List, Set, Stream, StringValue, Zset};
@@ -45,6 +45,18 @@ impl Value<'_> {
             Value::Zset(zset) => zset.is_empty(),
             Value::Hash(hash) => hash.is_empty(),
             Value::String(_) | Value::Stream(_) | Value::Module(_) | Value::Opaque(_) => false,
+        }
+    }
+
+    /// Asks for the beginning of a value that stands apart from its key.
+    #[inline]
+    pub fn ask_box(&self) {
+        match self {
+            Value::List(list) => prefetch_ref(&**list),
+            Value::Set(set) => prefetch_ref(&**set),
+            Value::Zset(zset) => prefetch_ref(&**zset),
+            Value::Hash(hash) => prefetch_ref(&**hash),
+            _ => {}
         }
     }
 

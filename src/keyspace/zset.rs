@@ -1,6 +1,6 @@
 //! Sorted sets.
 //!
-//! A small one is a list in order, searched from its start. A larger one is a table of scores, which is all that
+//! A small one is a list in order, searched by a mark of each member. A larger one is a table of scores, which is all that
 //! adding and removing by name need; its members are put in order when a command first asks for it, and are kept so
 //! from then on.
 
@@ -11,6 +11,7 @@ use indexmap::IndexMap;
 use self::order::Order;
 pub use self::order::{Ordered, Place, Scored};
 use super::Hasher;
+use super::marks::Marks;
 use crate::server::Server;
 
 /// A sorted set: members, each with a score that is a number (never a NaN, which is not checked). The order is by
@@ -23,9 +24,51 @@ pub struct Zset<'a> {
 
 #[derive(Debug, Clone)]
 enum Members<'a> {
-    /// In order.
-    Few(Vec<Scored<'a>>),
+    Few(Few<'a>),
     Many(Box<Many<'a>>),
+}
+
+/// Members in order, up to [`FEW`].
+#[derive(Debug, Clone, Default)]
+struct Few<'a> {
+    members: Vec<Scored<'a>>,
+    marks: Marks<FEW>,
+}
+
+impl<'a> Few<'a> {
+    /// Of members in order.
+    fn of(members: Vec<Scored<'a>>) -> Self {
+        let mut few = Few { members, marks: Marks::default() };
+        few.mark_all();
+        few
+    }
+
+    /// After members were moved.
+    fn mark_all(&mut self) {
+        for (place, (name, _)) in self.members.iter().enumerate() {
+            self.marks.put(place, name);
+        }
+    }
+
+    #[inline]
+    fn find(&self, member: &[u8]) -> Option<usize> {
+        let members = &self.members;
+        self.marks.find(member, members.len(), |place| members[place].0 == member)
+    }
+
+    #[inline]
+    fn remove(&mut self, place: usize) -> Scored<'a> {
+        self.marks.remove(place);
+        self.members.remove(place)
+    }
+
+    #[inline]
+    fn insert(&mut self, member: Scored<'a>) {
+        let after = |other: &Scored<'a>| order::compare(other, &member).is_lt();
+        let place = self.members.partition_point(after);
+        self.marks.insert(place, member.0);
+        self.members.insert(place, member);
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -40,11 +83,11 @@ pub(crate) type Scores<'a> = IndexMap<&'a [u8], f64, Hasher>;
 
 impl Default for Members<'_> {
     fn default() -> Self {
-        Members::Few(Vec::new())
+        Members::Few(Few::default())
     }
 }
 
-/// Up to so many members are searched from the start.
+/// Up to so many members are kept in a list.
 const FEW: usize = 32;
 
 /// Up to so many members, none longer than so many bytes, servers keep a sorted set packed (`zset-max-listpack-entries`
@@ -82,7 +125,7 @@ impl<'a> Zset<'a> {
         let members = if scores.len() <= FEW {
             let mut members: Vec<Scored<'a>> = scores.into_iter().collect();
             members.sort_unstable_by(order::compare);
-            Members::Few(members)
+            Members::Few(Few::of(members))
         } else {
             Members::Many(Box::new(Many { scores, order: None }))
         };
@@ -92,7 +135,7 @@ impl<'a> Zset<'a> {
     /// How many members it has.
     pub fn len(&self) -> usize {
         match &self.members {
-            Members::Few(members) => members.len(),
+            Members::Few(few) => few.members.len(),
             Members::Many(many) => many.scores.len(),
         }
     }
@@ -116,7 +159,7 @@ impl<'a> Zset<'a> {
     /// The members and their scores, in an order that depends on what was done alone.
     pub fn members(&self) -> impl Iterator<Item = Scored<'a>> {
         let (few, many) = match &self.members {
-            Members::Few(members) => (&members[..], None),
+            Members::Few(few) => (&few.members[..], None),
             Members::Many(many) => (&[][..], Some(&many.scores)),
         };
         let many = many.into_iter().flatten().map(|(member, score)| (*member, *score));
@@ -126,7 +169,7 @@ impl<'a> Zset<'a> {
     /// The members and their scores from the lowest score to the highest.
     pub fn ascending(&self) -> Vec<Scored<'a>> {
         match &self.members {
-            Members::Few(members) => members.clone(),
+            Members::Few(few) => few.members.clone(),
             Members::Many(many) => match &many.order {
                 Some(order) => order.read().all().collect(),
                 None => order::sorted(&many.scores),
@@ -144,9 +187,7 @@ impl<'a> Zset<'a> {
     /// The score of a member.
     pub fn score(&self, member: &[u8]) -> Option<f64> {
         match &self.members {
-            Members::Few(members) => {
-                members.iter().find(|(name, _)| *name == member).map(|(_, score)| *score)
-            }
+            Members::Few(few) => few.find(member).map(|place| few.members[place].1),
             Members::Many(many) => many.scores.get(member).copied(),
         }
     }
@@ -179,20 +220,18 @@ impl<'a> Zset<'a> {
             if sign_is_lost { score + 0.0 } else { score }
         };
         match &mut self.members {
-            Members::Few(members) => {
-                let found = members.iter().position(|(name, _)| *name == member);
-                let current = found.map(|at| members[at].1);
+            Members::Few(few) => {
+                let found = few.find(member);
+                let current = found.map(|at| few.members[at].1);
                 let Some(score) = decide(current)? else { return Ok(()) };
                 let score = stored(score, found.is_none());
                 let name = match found {
-                    Some(at) => members.remove(at).0,
+                    Some(at) => few.remove(at).0,
                     None => keep(member),
                 };
-                let after =
-                    members.partition_point(|other| order::compare(other, &(name, score)).is_lt());
-                members.insert(after, (name, score));
-                if members.len() > FEW {
-                    let scores = std::mem::take(members).into_iter().collect();
+                few.insert((name, score));
+                if few.members.len() > FEW {
+                    let scores = std::mem::take(&mut few.members).into_iter().collect();
                     self.members = Members::Many(Box::new(Many { scores, order: None }));
                 }
             }
@@ -221,10 +260,7 @@ impl<'a> Zset<'a> {
     /// Removes a member, and says whether there was one.
     pub fn remove(&mut self, member: &[u8]) -> bool {
         match &mut self.members {
-            Members::Few(members) => {
-                let found = members.iter().position(|(name, _)| *name == member);
-                found.map(|at| members.remove(at)).is_some()
-            }
+            Members::Few(few) => few.find(member).map(|at| few.remove(at)).is_some(),
             Members::Many(many) => {
                 let Some((name, score)) = many.scores.swap_remove_entry(member) else {
                     return false;
@@ -240,7 +276,7 @@ impl<'a> Zset<'a> {
     /// The members in their order.
     pub fn ordered(&mut self) -> Ordered<'_, 'a> {
         match &mut self.members {
-            Members::Few(members) => Ordered::of(std::slice::from_ref(members)),
+            Members::Few(few) => Ordered::of(std::slice::from_ref(&few.members)),
             Members::Many(many) => {
                 many.order.get_or_insert_with(|| Order::of(order::sorted(&many.scores))).read()
             }
@@ -253,9 +289,11 @@ impl<'a> Zset<'a> {
             return;
         }
         match &mut self.members {
-            Members::Few(members) => {
+            Members::Few(few) => {
+                let members = &mut few.members;
                 let (from, to) = (range.start.rank_in(members), range.end.rank_in(members));
                 members.drain(from..to);
+                few.mark_all();
             }
             Members::Many(many) => {
                 let Many { scores, order } = &mut **many;

@@ -44,6 +44,9 @@ impl Lists {
         if list.db != db {
             list.tell(db);
         }
+        if list.bytes.capacity() - list.bytes.len() < LONGEST_NUMBER {
+            list.grow();
+        }
         let distance = place - list.last;
         list.last = place;
         put(&mut list.bytes, distance + 1);
@@ -79,7 +82,18 @@ impl Lists {
     }
 }
 
+/// A number of 64 bits, in groups of seven.
+const LONGEST_NUMBER: usize = 10;
+
+/// What a list is given at first, in bytes: most grow no further in a stretch.
+const FIRST_BYTES: usize = 512;
+
 impl List {
+    #[cold]
+    fn grow(&mut self) {
+        self.bytes.reserve(FIRST_BYTES.max(self.bytes.capacity()));
+    }
+
     #[cold]
     fn tell(&mut self, db: Option<u32>) {
         self.db = db;

@@ -1,6 +1,7 @@
 //! Replaying a share: its keys out of RDBs, and its commands in their order.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::UNIX_EPOCH;
 
 use super::lists::Stretch;
@@ -10,7 +11,7 @@ use super::prefixes::{PrefixCounter, Prefixes};
 use super::route::{Routed, RoutedPart};
 use super::workers;
 use crate::aof::open::PartRole;
-use crate::aof::read_args;
+use crate::aof::{peek_key, read_args};
 use crate::command::lost_expiry::{Lost, Suspicion};
 use crate::command::{
     Call, CommandId, Context, Group, Notes, Position, Unapplied, lookup_prefix, run_unknown,
@@ -115,11 +116,14 @@ pub fn replay_watched<W: Watch>(
     take: impl FnMut(usize, W::Made) -> Result<()> + Send,
 ) -> Result<Happened> {
     let bytes = routed.replayed_bytes() / routed.window.len().max(1) as u64;
+    // Shares are made by hash, and mostly have as many keys as those before them.
+    let keys = AtomicUsize::new(0);
     let work = |arena: &mut Bump, share: usize| {
         arena.reset();
-        let mut keyspace = Keyspace::new(arena);
+        let mut keyspace = Keyspace::expecting(arena, keys.load(Ordering::Relaxed));
         let mut observer = watch.begin(share, &keyspace);
         let happened = run_share(routed, share, options, &mut keyspace, &mut observer)?;
+        keys.store(keyspace.len(), Ordering::Relaxed);
         let made = watch.finish(share, observer, &mut keyspace)?;
         progress.advance(bytes);
         Ok((made, happened))
@@ -160,11 +164,18 @@ pub fn replay_pair<T: Send>(
     workers::run(one.window.clone(), options[0].threads, work, join, take)
 }
 
-/// How many commands are looked at ahead, so that their bytes are under way when they are run. A power of two.
-const AHEAD: usize = 16;
+/// How many commands are looked at ahead, so that their bytes are under way when they are run.
+const AHEAD: usize = 20;
 
-/// How much of a command is asked for ahead, in bytes: its name, key and what follows, as a rule.
-const LINES: [usize; 2] = [0, 64];
+/// And at how many the bytes are there, and the entry of the key is asked for; and then its name and value.
+const ENTRY_AHEAD: usize = 10;
+const VALUE_AHEAD: usize = 5;
+
+/// Places in the ring of those: a power of two.
+const RING: usize = 32;
+
+/// How much of a command is asked for ahead, in bytes: most end there.
+const LINES: [usize; 3] = [0, 64, 128];
 
 fn run_share<'a, O: Observer<'a>>(
     routed: &Routed<'a>,
@@ -281,16 +292,38 @@ struct Runner<'r, 'c, 'a, O> {
 impl<'a, O: Observer<'a>> Runner<'_, '_, 'a, O> {
     fn run(&mut self, stretch: &Stretch, list: usize, routed: &Routed<'_>) -> Result<()> {
         let mut places = stretch.places(list);
-        // A ring: what is run next, and where the one that follows it by AHEAD is put.
-        let mut ahead = [None; AHEAD];
-        ahead.fill_with(|| self.ask(places.next()));
+        // A ring: what is run next, and behind it what is looked at ahead.
+        let mut ahead = [None; RING];
+        let mut found = [None; RING];
+        ahead[..AHEAD].fill_with(|| self.ask(places.next()));
         let mut at = 0;
-        while let Some((place, db)) = ahead[at] {
-            ahead[at] = self.ask(places.next());
-            at = (at + 1) % AHEAD;
+        while let Some((place, db)) = ahead[at].take() {
+            let behind = |distance: usize| (at + distance) % RING;
+            ahead[behind(AHEAD)] = self.ask(places.next());
+            found[behind(ENTRY_AHEAD)] = self.ask_entry(ahead[behind(ENTRY_AHEAD)]);
+            self.ask_value(found[behind(VALUE_AHEAD)]);
+            at = behind(1);
             self.run_one(place, db, routed)?;
         }
         Ok(())
+    }
+
+    /// Asks for the entry of a command's key, whose bytes are there by now: gives its database and place.
+    #[inline(always)]
+    fn ask_entry(&self, next: Option<(u64, u32)>) -> Option<(u32, u32)> {
+        let (place, db) = next?;
+        let key = peek_key(self.bytes, usize::try_from(place).ok()?)?;
+        Some((db, self.keyspace.last_db(db)?.ask(key)?))
+    }
+
+    /// Asks for the key and value of an entry that is there by now.
+    #[inline(always)]
+    fn ask_value(&self, found: Option<(u32, u32)>) {
+        if let Some((db, place)) = found
+            && let Some(db) = self.keyspace.last_db(db)
+        {
+            db.ask_value(place);
+        }
     }
 
     /// Asks for the bytes of a command that will be run soon.

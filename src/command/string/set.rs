@@ -216,7 +216,7 @@ fn store<'a>(
 }
 
 pub(super) fn set(call: &mut Call<'_, '_>) -> Applied {
-    let (key, value) = (call.key(), call.args[2]);
+    let (key, value) = (call.key(), call.value(call.args[2]));
     if call.args.len() == 3 {
         if call.notes.lost_expiries.suspicion.keys && begins_as_one(call.args[0], b"SET", value) {
             set_number(call);
@@ -264,7 +264,7 @@ pub(super) fn psetex(call: &mut Call<'_, '_>) -> Applied {
 fn set_for(call: &mut Call<'_, '_>, unit: Unit, invalid: &'static str) -> Applied {
     let (key, time, value) = (call.key(), call.args[2], call.args[3]);
     let expires_ms = expiry_ms(call, unit, time, invalid)?;
-    let value = Value::String(StringValue::Borrowed(value));
+    let value = Value::String(StringValue::Borrowed(call.value(value)));
     call.db().set(key, value).set_expiry(Some(expires_ms));
     Ok(())
 }

@@ -77,3 +77,27 @@ fn short_integers_need_no_search() {
         integer = integer * 5 / 4 + 1;
     }
 }
+
+/// What is found by integers has the digits that the standard library prints.
+#[test]
+fn digits_of_common_scores_need_no_search() {
+    let mut state = 1_u64;
+    let mut found = 0;
+    for step in 0..200_000_u32 {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        #[allow(clippy::cast_precision_loss)] // Any double will do.
+        let random = (state >> 11) as f64 / 10_f64.powi(i32::try_from(step % 16).expect("small"));
+        // Quarters have a middle to be rounded from; nines that go on have a digit to be carried.
+        for score in [random, (random * 4.0).round() / 4.0, random.round().next_down(), 0.25] {
+            let Some((digits, before_point)) = short_digits17(score) else {
+                assert!(!(1.0..1e14).contains(&score), "{score:?}");
+                continue;
+            };
+            found += 1;
+            let digits = digits.to_string();
+            let (first, rest) = digits.split_at(1);
+            assert_eq!(format!("{first}.{rest}e{}", before_point - 1), format!("{score:.16e}"));
+        }
+    }
+    assert!(found > 200_000);
+}

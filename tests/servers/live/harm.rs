@@ -84,7 +84,8 @@ fn harm(binary: &Binary) {
     assert_eq!(Run::of(&mut place.live()).code, Some(0));
     let calm = felt(&place, || thread::sleep(CALM));
     println!("\n{}, {keys} keys; calm: {calm:?}", binary.line);
-    let ways: [(&str, Box<dyn Fn(&Place)>); 4] = [
+    type Way = Box<dyn Fn(&Place)>;
+    let ways: [(&str, Way); 4] = [
         ("--strategy link", Box::new(|place| backup(place, &["--strategy", "link"]))),
         ("--strategy rewrite", Box::new(|place| backup(place, &["--strategy", "rewrite"]))),
         ("the script's steps, zip", Box::new(|place| script(place, "zip -qr"))),

@@ -1,0 +1,142 @@
+//! A byte of a hash for each of a few names, so that a name is looked for without looking at the others.
+
+/// Marks of up to `N` names, by their places. `N` is a multiple of 16.
+#[derive(Debug, Clone)]
+pub(super) struct Marks<const N: usize>([u8; N]);
+
+impl<const N: usize> Default for Marks<N> {
+    fn default() -> Self {
+        Marks([0; N])
+    }
+}
+
+const ONES: u128 = u128::MAX / 0xFF;
+const HIGHEST: u128 = ONES << 7;
+
+impl<const N: usize> Marks<N> {
+    /// The first place below `count` for which `same` says that the name is there; `same` is asked about few
+    /// others.
+    #[inline]
+    pub(super) fn find(
+        &self,
+        name: &[u8],
+        count: usize,
+        same: impl Fn(usize) -> bool,
+    ) -> Option<usize> {
+        let wanted = ONES * u128::from(mark(name));
+        let (groups, _) = self.0.as_chunks::<16>();
+        for (group, marks) in groups.iter().enumerate().take(count.div_ceil(16)) {
+            let differ = u128::from_le_bytes(*marks) ^ wanted;
+            // The highest bit of each byte that is zero; also of some that follow one.
+            let mut zeros = differ.wrapping_sub(ONES) & !differ & HIGHEST;
+            while zeros != 0 {
+                let place = group * 16 + zeros.trailing_zeros() as usize / 8;
+                if place >= count {
+                    return None;
+                }
+                if same(place) {
+                    return Some(place);
+                }
+                zeros &= zeros - 1;
+            }
+        }
+        None
+    }
+
+    /// A name is put at a place, over what was there; beyond the last place nothing is noted.
+    #[inline]
+    pub(super) fn put(&mut self, place: usize, name: &[u8]) {
+        if let Some(at) = self.0.get_mut(place) {
+            *at = mark(name);
+        }
+    }
+
+    /// A name is put at a place, and those from there on move up.
+    #[inline]
+    pub(super) fn insert(&mut self, place: usize, name: &[u8]) {
+        if place < N {
+            self.0.copy_within(place..N - 1, place + 1);
+            self.put(place, name);
+        }
+    }
+
+    /// The name at a place goes, and those behind it move down.
+    #[inline]
+    pub(super) fn remove(&mut self, place: usize) {
+        if place < N {
+            self.0.copy_within(place + 1.., place);
+        }
+    }
+
+    /// The name at a place goes, and that at `last` takes its place.
+    #[inline]
+    pub(super) fn swap_remove(&mut self, place: usize, last: usize) {
+        if place < N && last < N {
+            self.0[place] = self.0[last];
+        }
+    }
+}
+
+/// A byte that depends on the length, the first bytes and the last: names that are alike mostly differ there.
+/// Who makes names with one mark makes looking for them as slow as it is without marks.
+#[inline]
+fn mark(name: &[u8]) -> u8 {
+    let len = name.len();
+    let (first, last) = match (name.first_chunk::<8>(), name.last_chunk::<8>()) {
+        (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
+        _ => match (name.first_chunk::<4>(), name.last_chunk::<4>()) {
+            (Some(first), Some(last)) => {
+                (u64::from(u32::from_le_bytes(*first)), u64::from(u32::from_le_bytes(*last)))
+            }
+            _ => {
+                let byte = |at: usize| u64::from(name.get(at).copied().unwrap_or(0));
+                (byte(0) | byte(1) << 8, byte(2))
+            }
+        },
+    };
+    let mixed =
+        (first.rotate_left(29) ^ last ^ (len as u64) << 40).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    (mixed >> 56) as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Against a vector of the standard library.
+    #[test]
+    fn a_name_is_found_where_it_stands() {
+        let names: Vec<Vec<u8>> = (0..48_u32)
+            .map(|n| format!("{:0width$}", n, width = n as usize % 12).into_bytes())
+            .collect();
+        let mut marks = Marks::<32>::default();
+        let mut model: Vec<&[u8]> = Vec::new();
+        let mut state = 1_u64;
+        for _ in 0..20_000 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let random = usize::try_from(state >> 33).expect("small");
+            let name = &names[random % names.len()][..];
+            let found = model.iter().position(|other| *other == name);
+            assert_eq!(marks.find(name, model.len(), |at| model[at] == name), found);
+            let place = random / 64 % (model.len() + 1);
+            match found {
+                Some(at) if random % 3 == 0 => {
+                    marks.remove(at);
+                    model.remove(at);
+                }
+                Some(at) => {
+                    marks.swap_remove(at, model.len() - 1);
+                    model.swap_remove(at);
+                }
+                None if model.len() == 32 => {
+                    marks.put(place.min(31), name);
+                    model[place.min(31)] = name;
+                }
+                None => {
+                    marks.insert(place, name);
+                    model.insert(place, name);
+                }
+            }
+        }
+    }
+}
