@@ -7,7 +7,7 @@
 //!
 //! Step by step: [`server`] (who answers), [`replication`] (is its data worth keeping), [`files`] (where its log is on
 //! this machine, whether it is its log, and the lock), [`settings`] with the [`journal`] (what is changed, and the
-//! way back), [`rewrite`], [`snapshot`] (the log as it is at one moment).
+//! way back), `rewrite`, [`snapshot`] (the log as it is at one moment).
 //!
 //! What a server's user must be allowed: [`RIGHTS`].
 
