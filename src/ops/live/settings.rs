@@ -1,6 +1,6 @@
 //! The settings of the server that a run changes, and their way back.
 //!
-//! The way back is taken whatever happens. On an error, by whoever holds a `Held`; on a panic, when it is dropped;
+//! The way back is taken whatever happens. On an error, by whoever holds a `Hold`; on a panic, when it is dropped;
 //! on Ctrl-C and SIGTERM, by [`undo_all`], which finds every one there is; when the process is killed, by the next run,
 //! which finds the [`Journal`].
 
