@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::io::Write;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -32,7 +33,8 @@ fn main() {
         ("paths", paths),
         ("departures", departures),
     ];
-    let version = Command::new("redis-server").arg("--version").output();
+    // It is the server's program under another name, and tells its version under that of the server.
+    let version = Command::new("redis-check-aof").arg0("redis-server").arg("--version").output();
     let version = version.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
     let here = Command::new("redis-check-aof").output().is_ok();
     let required = std::env::var_os("AOFKIT_REQUIRE_SERVERS").is_some_and(|value| value == "1");

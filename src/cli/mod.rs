@@ -41,7 +41,7 @@ pub use exit::Exit;
 use crate::error::Error;
 use crate::report::style::{ERROR, QUIET, Styled};
 
-/// Verify, repair and compact the append-only files of Redis and Valkey.
+/// Recover, verify, repair, compact and back up the append-only files of Redis and Valkey.
 #[derive(Debug, Parser)]
 #[command(name = "aofkit", version, max_term_width = 100, after_help = exit::HELP)]
 pub struct Cli {
@@ -98,22 +98,22 @@ enum When {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Verify(verify::Verify),
     Recover(Box<recover::Recover>),
     StripFlushall(recover::StripFlushall),
-    Repair(repair::Repair),
-    Compact(compact::Compact),
+    Verify(verify::Verify),
     Log(log::Log),
     History(history::History),
-    Compress(compress::Compress),
-    Extract(extract::Extract),
     Digest(digest::Digest),
     Diff(diff::Diff),
+    Repair(repair::Repair),
     CheckAof(check_aof::CheckAof),
+    Compact(compact::Compact),
     Backup(Box<backup::Backup>),
-    Restore(restore::Restore),
     List(list::List),
     Prune(prune::Prune),
+    Restore(restore::Restore),
+    Compress(compress::Compress),
+    Extract(extract::Extract),
     Generate(generate::Generate),
     Bench(bench::Bench),
     Completions(shell::Completions),

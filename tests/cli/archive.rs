@@ -20,10 +20,12 @@ fn busy_set(place: &Place, name: &str) {
     place.put_set(name, &parts);
 }
 
-/// Runs a tool of another maker here; `None`, and said, where it is not installed.
-fn tool(place: &Place, args: &[&str]) -> Option<Output> {
+/// Runs a tool of another maker here; `None`, and said, where it is not installed and need not be.
+pub(crate) fn tool(place: &Place, args: &[&str]) -> Option<Output> {
     let run = Command::new(args[0]).args(&args[1..]).current_dir(place.0.path()).output();
     if run.is_err() {
+        let required = std::env::var_os("AOFKIT_REQUIRE_SERVERS").is_some_and(|value| value == "1");
+        assert!(!required, "there is no {}", args[0]);
         eprintln!("skipped: there is no {}", args[0]);
     }
     run.ok()

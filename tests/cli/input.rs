@@ -89,10 +89,10 @@ fn archives_are_named_with_what_to_do() {
         "",
         "error: a.gz: this is a gzip file\nhelp: decompress it first: gzip -dc FILE > NEW\n",
     );
-    place.run(&["verify", "a.zip"]).ends(
+    place.run(&["repair", "--dry-run", "a.zip"]).ends(
         2,
         "",
-        "error: a.zip: this is a zip archive\nhelp: extract it first: unzip FILE\n",
+        "error: a.zip: this is a zip archive\nhelp: extract it first: aofkit extract FILE --output DIR\n",
     );
 }
 

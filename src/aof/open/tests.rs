@@ -272,7 +272,7 @@ fn an_upgrade_that_was_interrupted_is_carried_on_from_the_old_file() {
 
 #[test]
 fn refusals_say_what_to_do() {
-    let zip_help = "extract it first: unzip FILE";
+    let zip_help = "extract it first: aofkit extract FILE --output DIR";
     let tar = [&[b'x'; 257][..], b"ustar\x0000"].concat();
     let conf =
         format!("# Redis configuration file example.\n{}\nbind 127.0.0.1\n", "# x\n".repeat(2000));

@@ -113,16 +113,25 @@ impl Hold {
             changes,
             restored: Mutex::new(None),
         });
-        // Under the lock, so that an interruption comes before all of this or after.
-        let restored = open(&held.restored);
-        if is_interrupted() {
-            return Err(Error::new(ErrorKind::Refused, "interrupted"));
-        }
-        if !held.changes.is_empty() {
-            Journal::begin(identity, server, held.changes.clone()).write(&held.journal)?;
-        }
-        open(&HELD).push(Arc::clone(&held));
         let hold = Hold { held: Arc::clone(&held), tried: Cell::new(false) };
+        // Under the lock, and known to all before it is asked whether there was an interruption: one that comes later
+        // finds this, and waits for the lock.
+        let mut restored = open(&held.restored);
+        open(&HELD).push(Arc::clone(&held));
+        let begun = if is_interrupted() {
+            Err(Error::new(ErrorKind::Refused, "interrupted"))
+        } else if held.changes.is_empty() {
+            Ok(())
+        } else {
+            Journal::begin(identity, server, held.changes.clone()).write(&held.journal)
+        };
+        if let Err(error) = begun {
+            // Nothing was changed, so that nothing has to be undone.
+            *restored = Some(Vec::new());
+            drop(restored);
+            hold.tried.set(true);
+            return Err(error);
+        }
         let set = held.changes.iter().try_for_each(|change| {
             let set = connection.set(&change.name, &change.set);
             set.map_err(|failure| failure.told(&format!("CONFIG SET {}", change.name), endpoint))
