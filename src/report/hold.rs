@@ -37,6 +37,11 @@ pub fn text(report: &HoldReport) -> String {
                     it left. What a flush destroyed is in the first, if it began before the flush";
         let _ = writeln!(text, "  {} {}", Styled(WARNING, "warning:"), wrap(told, 69, 11));
     }
+    let _ = writeln!(
+        text,
+        "  the server's own log stays where it is; what is recovered goes there:\n    {}",
+        ShownPath(&server.dir)
+    );
     match &report.turn_on {
         Some(command) => {
             let _ = writeln!(

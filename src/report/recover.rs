@@ -302,7 +302,7 @@ fn right_now(out: &mut String, report: &RecoverReport) -> fmt::Result {
     step(
         out,
         1,
-        "Let no rewrite start: it writes what the server has now, and deletes the log that has your data.",
+        "Let no rewrite start: it writes what the server has now, and deletes the log that has your data. `aofkit recover --hold` does this, and puts the log into safety.",
         &[format!("{client} CONFIG SET auto-aof-rewrite-percentage 0")],
     )?;
     step(

@@ -45,7 +45,8 @@ stood before it is whole. Nothing was changed.
 
 If a server still runs on this log, first, in this order:
   1. Let no rewrite start: it writes what the server has now, and deletes the
-     log that has your data.
+     log that has your data. `aofkit recover --hold` does this, and puts the log
+     into safety.
        redis-cli CONFIG SET auto-aof-rewrite-percentage 0
   2. Stop it without saving: a save writes what it has now over dump.rdb, and so
      does a plain stop by the system where save points are set.
