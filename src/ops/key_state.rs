@@ -39,7 +39,7 @@ impl KeyState {
             Value::Opaque(opaque) => opaque.frames.len(),
         };
         Some(KeyState {
-            kind: kind_of(&entry.value),
+            kind: entry.value.kind(),
             size: size as u64,
             expires_ms: entry.expires_ms(),
             carried: matches!(entry.value, Value::Opaque(_)),
@@ -57,31 +57,5 @@ impl KeyState {
             // Not "entry", whose plural is irregular.
             Kind::Stream => "message",
         }
-    }
-}
-
-/// What a key holds. What is carried because it is not understood counts as a module's value.
-pub fn kind_of(value: &Value<'_>) -> Kind {
-    match value {
-        Value::String(_) => Kind::String,
-        Value::List(_) => Kind::List,
-        Value::Set(_) => Kind::Set,
-        Value::Zset(_) => Kind::Zset,
-        Value::Hash(_) => Kind::Hash,
-        Value::Stream(_) => Kind::Stream,
-        Value::Module(_) | Value::Opaque(_) => Kind::Module,
-    }
-}
-
-/// A type as TYPE names it; `module` for what only a module understands.
-pub fn kind_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::String => "string",
-        Kind::List => "list",
-        Kind::Set => "set",
-        Kind::Zset => "zset",
-        Kind::Hash => "hash",
-        Kind::Stream => "stream",
-        Kind::Module => "module",
     }
 }

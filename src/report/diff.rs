@@ -8,7 +8,7 @@ use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING};
 use super::time::local;
 use crate::escape::{ShownPath, quote};
 use crate::ops::diff::{DiffReport, Difference, Numbers, Reason, Side};
-use crate::ops::key_state::{KeyState, kind_name};
+use crate::ops::key_state::KeyState;
 use crate::units::{Count, counted};
 
 /// The whole report as text.
@@ -61,7 +61,7 @@ fn table(out: &mut String, report: &DiffReport) -> fmt::Result {
         writeln!(out, "  {db:>4}  {kind:<8}{a:>14}{b:>14}{different:>14}{same:>14}")
     };
     for of in &report.by_type {
-        row(&of.db.to_string(), kind_name(of.kind), &of.keys)?;
+        row(&of.db.to_string(), &of.kind.to_string(), &of.keys)?;
     }
     if report.by_type.len() > 1 {
         row("all", "", &report.keys)?;
@@ -107,7 +107,7 @@ pub fn line(difference: &Difference, out: &mut Vec<u8>) {
         (None, None) => return,
     };
     // Writing to memory cannot fail.
-    let _ = write!(out, "{sign} [{}] {} ", difference.db, kind_name(state.kind));
+    let _ = write!(out, "{sign} [{}] {} ", difference.db, state.kind);
     quote(&difference.key, out);
     let _ = match (&difference.a, &difference.b) {
         (Some(a), Some(b)) => {
@@ -123,7 +123,7 @@ pub fn line(difference: &Difference, out: &mut Vec<u8>) {
 fn against(reason: Reason, a: &KeyState, b: &KeyState) -> String {
     let name = reason.name();
     match reason {
-        Reason::Type => format!("{name} ({} / {})", kind_name(a.kind), kind_name(b.kind)),
+        Reason::Type => format!("{name} ({} / {})", a.kind, b.kind),
         Reason::Value if a.size != b.size => format!("{name} ({} / {})", size(a), size(b)),
         Reason::Value => format!("{name} ({})", size(a)),
         Reason::FieldExpiry | Reason::StreamState => name.to_owned(),

@@ -8,7 +8,6 @@ use super::log::args;
 use super::time::local;
 use crate::escape::quote;
 use crate::ops::history::{Event, Held, HistoryReport, Place, Touched};
-use crate::ops::key_state::kind_name;
 use crate::units::counted;
 
 /// Appends an event: the command as in `aofkit log`, and below it what it did to the key. Where that has another name
@@ -56,7 +55,7 @@ fn touched(touched: &Touched, named: bool, out: &mut Vec<u8>) {
 fn held(held: Option<&Held>) -> String {
     let Some(Held { state, value }) = held else { return "nothing".to_owned() };
     let expires = state.expires_ms.map_or(String::new(), |ms| format!(", expires {}", time_ms(ms)));
-    let kind = if state.carried { "not understood" } else { kind_name(state.kind) };
+    let kind = if state.carried { "not understood".to_owned() } else { state.kind.to_string() };
     let Some(value) = value else { return format!("{kind}, {}{expires}", size(state)) };
     let mut quoted = Vec::new();
     quote(value, &mut quoted);
