@@ -124,6 +124,12 @@ fn answer(out: &mut String, report: &RecoverReport) -> fmt::Result {
             "NOTHING in the log destroyed data.",
             "If some is missing, it was never in this log, or a rewrite has followed, and no other file of a server was found beside it.",
         ),
+        Verdict::Empty if report.broken.is_some() => paragraph(
+            out,
+            ERROR,
+            "NOT A SINGLE COMMAND CAN BE READ HERE:",
+            "either this is no log, or it is damaged from its start on.",
+        ),
         Verdict::Empty => paragraph(
             out,
             ERROR,

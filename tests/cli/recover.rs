@@ -624,3 +624,19 @@ fn run_in_place(kept: &[u8], old: &[u8], name: &str, kill: Option<Duration>) -> 
     assert!(kill.is_some() || status.success());
     took
 }
+
+/// A file that is no log at all is not taken for a log that lost everything.
+#[test]
+fn what_is_no_log_is_not_called_an_empty_one() {
+    let place = Place::new();
+    place.put("notes.txt", "root:x:0:0:root:/root:/bin/bash\n".repeat(20));
+    place.put("empty.aof", "");
+    let run = place.run(&["recover", "notes.txt"]);
+    assert_eq!(run.code, Some(1), "{run:#?}");
+    assert!(
+        run.stdout.starts_with("NOT A SINGLE COMMAND CAN BE READ HERE: either this is no log"),
+        "{run:#?}"
+    );
+    let run = place.run(&["recover", "empty.aof"]);
+    assert!(run.stdout.starts_with("THE LOG IS EMPTY, and no other file"), "{run:#?}");
+}
