@@ -78,9 +78,18 @@ pub(crate) fn seen(binary: &Binary, data: &Path) -> Told {
             let crash = ended_in_a_crash(status, &log);
             let deed = if crash { Deed::Crashes } else { Deed::Refuses };
             let telling = |line: &&str| {
-                ["Bad file", "nknown", "Unrecoverable", "Fatal", "rong", "Error", "Out Of Memory"]
-                    .iter()
-                    .any(|word| line.contains(word))
+                [
+                    "Bad file",
+                    "nknown",
+                    "Unrecoverable",
+                    "Fatal",
+                    "rong",
+                    "Error",
+                    "Out Of Memory",
+                    "module is not able to load",
+                ]
+                .iter()
+                .any(|word| line.contains(word))
             };
             let why = log.lines().find(telling).or(log.lines().last()).unwrap_or_default();
             Told { deed, why: format!("{status}: {why}") }
