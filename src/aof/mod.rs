@@ -24,5 +24,5 @@ pub use fault::Fault;
 pub use frame::{Args, Frame};
 pub use open::{Log, open};
 pub use parallel::{Join, Scanned, scan_parallel};
-pub use scan::{Sink, Stop, peek_key, read_args, scan, scan_as_old};
+pub use scan::{Sink, Stop, frame_end, peek_key, read_args, scan, scan_as_old};
 pub use stream::{Feed, StreamStop};

@@ -131,6 +131,16 @@ pub fn read_args<'a>(bytes: &'a [u8], at: usize, args: &mut Vec<&'a [u8]>) -> Op
     })
 }
 
+/// Where the frame at `at` ends; `None` when no whole frame stands there.
+#[inline(always)]
+pub fn frame_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let len = match fast(bytes, at) {
+        Some(frame) => frame.bytes().len(),
+        None => Frame::read(at as u64, bytes.get(at..)?)?.bytes().len(),
+    };
+    Some(at + len)
+}
+
 /// The argument behind the name of the frame at `at`, where that can be told without looking far; `None` says nothing.
 #[inline]
 pub fn peek_key(bytes: &[u8], at: usize) -> Option<&[u8]> {

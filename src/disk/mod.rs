@@ -3,6 +3,7 @@
 //! - [`Mapping`]: a file mapped read-only, safe against being cut while it is read.
 //! - `guard`: the signal handler behind that safety.
 //! - [`publish`]: output that appears whole or not at all.
+//! - [`Writeback`]: brings a file to the disk while it is written.
 //! - [`place`]: what is finished gets its name, what is unwanted goes, each in one step.
 //! - [`Scratch`]: room for what is needed only while a run lasts.
 //! - [`holders`]: which processes have a file open for writing.
@@ -22,6 +23,7 @@ mod prefetch;
 pub mod publish;
 mod room;
 mod scratch;
+mod writeback;
 
 pub use cut::{Stamp, cut_tail};
 pub use lock::Lock;
@@ -29,3 +31,4 @@ pub use map::{Change, Mapping};
 pub use prefetch::{prefetch, prefetch_ref};
 pub use room::free_bytes;
 pub use scratch::Scratch;
+pub use writeback::Writeback;

@@ -86,7 +86,7 @@ impl Lists {
 const LONGEST_NUMBER: usize = 10;
 
 /// What a list is given at first, in bytes: most grow no further in a stretch.
-const FIRST_BYTES: usize = 512;
+const FIRST_BYTES: usize = 192;
 
 impl List {
     #[cold]

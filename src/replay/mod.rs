@@ -20,12 +20,14 @@
 //! | `route` | routing a log, part after part |
 //! | `prefixes` | which keys a log is full of |
 //! | `cut` | what of a log is left out |
+//! | `gather` | the commands of a few shares, side by side |
 //! | `shares` | replaying a share |
 //! | `workers` | share after share on all cores |
 //! | `observe` | watching a replay |
 //! | `pair` | two logs, share by share |
 
 mod cut;
+mod gather;
 mod lists;
 mod observe;
 mod pair;

@@ -9,7 +9,7 @@ const FEWEST: u32 = 64;
 /// The highest.
 const MOST: u32 = 4096;
 /// How much of a log there is to a share, in bytes, so that what is left of it fits a cache.
-const LOG_BYTES: u64 = 4 << 20;
+const LOG_BYTES: u64 = 1 << 20;
 
 /// Which share each key is in. It is the same on every machine, and must stay so: shares that are replayed on
 /// several are joined.

@@ -41,6 +41,8 @@ pub struct Routed<'l> {
     /// The shares whose commands were noted.
     pub(super) window: Range<usize>,
     pub(super) key_specs: KeySpecs,
+    /// See [`RouteOptions::memory`].
+    pub(super) memory: Option<u64>,
     /// Commands in all parts.
     pub commands: u64,
     /// Commands without effect, for a FLUSHALL stands behind them.
@@ -284,6 +286,7 @@ impl<'l> Pass<'_, 'l> {
             parts: Vec::new(),
             window: self.window.clone(),
             key_specs: self.options.key_specs.clone(),
+            memory: self.options.memory,
             commands: 0,
             dead_commands: 0,
             rdb_keys: 0,
@@ -472,7 +475,7 @@ impl<'l> Routed<'l> {
         Prefixes::sampling(self.log_bytes())
     }
 
-    fn log_bytes(&self) -> u64 {
+    pub(super) fn log_bytes(&self) -> u64 {
         self.parts.iter().map(|part| part.part.mapping.len()).sum()
     }
 

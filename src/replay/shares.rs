@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::UNIX_EPOCH;
 
+use super::gather::{Copied, Gathered};
 use super::lists::Stretch;
 use super::observe::{Observer, Outcome, Seen, Unwatched, Watch};
 use super::placement::Placement;
@@ -116,19 +117,28 @@ pub fn replay_watched<W: Watch>(
     take: impl FnMut(usize, W::Made) -> Result<()> + Send,
 ) -> Result<Happened> {
     let bytes = routed.replayed_bytes() / routed.window.len().max(1) as u64;
+    let threads = workers::number(options.threads);
     // Shares are made by hash, and mostly have as many keys as those before them.
     let keys = AtomicUsize::new(0);
-    let work = |arena: &mut Bump, share: usize| {
-        arena.reset();
-        let mut keyspace = Keyspace::expecting(arena, keys.load(Ordering::Relaxed));
-        let mut observer = watch.begin(share, &keyspace);
-        let happened = run_share(routed, share, options, &mut keyspace, &mut observer)?;
-        keys.store(keyspace.len(), Ordering::Relaxed);
-        let made = watch.finish(share, observer, &mut keyspace)?;
-        progress.advance(bytes);
-        Ok((made, happened))
-    };
-    workers::run(routed.window.clone(), options.threads, work, Happened::join, take)
+    let mut gathered = Gathered::default();
+    let mut happened = Happened::default();
+    let mut take = take;
+    for group in routed.groups() {
+        gathered.fill(routed, &group, threads);
+        let work = |arena: &mut Bump, share: usize| {
+            arena.reset();
+            let mut keyspace = Keyspace::expecting(arena, keys.load(Ordering::Relaxed));
+            let mut observer = watch.begin(share, &keyspace);
+            let copied = gathered.of(share);
+            let happened = run_share(routed, copied, share, options, &mut keyspace, &mut observer)?;
+            keys.store(keyspace.len(), Ordering::Relaxed);
+            let made = watch.finish(share, observer, &mut keyspace)?;
+            progress.advance(bytes);
+            Ok((made, happened))
+        };
+        happened.join(workers::run(group, threads, work, Happened::join, &mut take)?);
+    }
+    Ok(happened)
 }
 
 /// Replays two logs that were routed together, as [`replay`] does one: `make` is given the data sets that a share has in
@@ -147,21 +157,31 @@ pub fn replay_pair<T: Send>(
     let [one, other] = routed;
     let shares = one.window.len().max(1) as u64;
     let bytes = (one.replayed_bytes() + other.replayed_bytes()) / shares;
-    let work = |arena: &mut Bump, share: usize| {
-        arena.reset();
-        let (mut first, mut second) = (Keyspace::new(arena), Keyspace::new(arena));
-        let happened = [
-            run_share(one, share, options[0], &mut first, &mut ())?,
-            run_share(other, share, options[1], &mut second, &mut ())?,
-        ];
-        let made = make(share, [&mut first, &mut second])?;
-        progress.advance(bytes);
-        Ok((made, happened))
-    };
+    let threads = workers::number(options[0].threads);
+    let mut gathered = [Gathered::default(), Gathered::default()];
+    let mut happened = <[Happened; 2]>::default();
+    let mut take = take;
     let join = |all: &mut [Happened; 2], more: [Happened; 2]| {
         all.iter_mut().zip(more).for_each(|(all, more)| all.join(more));
     };
-    workers::run(one.window.clone(), options[0].threads, work, join, take)
+    for group in one.groups() {
+        gathered[0].fill(one, &group, threads);
+        gathered[1].fill(other, &group, threads);
+        let work = |arena: &mut Bump, share: usize| {
+            arena.reset();
+            let (mut first, mut second) = (Keyspace::new(arena), Keyspace::new(arena));
+            let (of_one, of_other) = (gathered[0].of(share), gathered[1].of(share));
+            let happened = [
+                run_share(one, of_one, share, options[0], &mut first, &mut ())?,
+                run_share(other, of_other, share, options[1], &mut second, &mut ())?,
+            ];
+            let made = make(share, [&mut first, &mut second])?;
+            progress.advance(bytes);
+            Ok((made, happened))
+        };
+        join(&mut happened, workers::run(group, threads, work, join, &mut take)?);
+    }
+    Ok(happened)
 }
 
 /// How many commands are looked at ahead, so that their bytes are under way when they are run.
@@ -179,11 +199,13 @@ const LINES: [usize; 3] = [0, 64, 128];
 
 fn run_share<'a, O: Observer<'a>>(
     routed: &Routed<'a>,
+    copied: Copied<'a>,
     share: usize,
     options: &ReplayOptions,
     keyspace: &mut Keyspace<'a>,
     observer: &mut O,
 ) -> Result<Happened> {
+    let mut copied = copied;
     let mut happened = Happened::default();
     let mut prefixes = is_sample(routed, share).then(PrefixCounter::default);
     let list = share - routed.window.start;
@@ -210,6 +232,7 @@ fn run_share<'a, O: Observer<'a>>(
         let mut runner = Runner {
             part,
             bytes: part.part.mapping.bytes(),
+            copied: &mut copied,
             number,
             placement: &routed.placement,
             share,
@@ -275,9 +298,19 @@ fn written_ms(part: &RoutedPart<'_>) -> Option<i64> {
     i64::try_from(modified.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok()
 }
 
+/// A command that will be run soon.
+#[derive(Clone, Copy)]
+struct Next<'a> {
+    place: u64,
+    db: u32,
+    /// What begins with it.
+    bytes: &'a [u8],
+}
+
 struct Runner<'r, 'c, 'a, O> {
     part: &'r RoutedPart<'a>,
     bytes: &'a [u8],
+    copied: &'r mut Copied<'a>,
     number: u32,
     placement: &'r Placement,
     share: usize,
@@ -295,25 +328,38 @@ impl<'a, O: Observer<'a>> Runner<'_, '_, 'a, O> {
         // A ring: what is run next, and behind it what is looked at ahead.
         let mut ahead = [None; RING];
         let mut found = [None; RING];
-        ahead[..AHEAD].fill_with(|| self.ask(places.next()));
+        ahead[..AHEAD].fill_with(|| self.next(places.next()));
         let mut at = 0;
-        while let Some((place, db)) = ahead[at].take() {
+        while let Some(next) = ahead[at].take() {
             let behind = |distance: usize| (at + distance) % RING;
-            ahead[behind(AHEAD)] = self.ask(places.next());
+            ahead[behind(AHEAD)] = self.next(places.next());
             found[behind(ENTRY_AHEAD)] = self.ask_entry(ahead[behind(ENTRY_AHEAD)]);
             self.ask_value(found[behind(VALUE_AHEAD)]);
             at = behind(1);
-            self.run_one(place, db, routed)?;
+            self.run_one(next, routed)?;
         }
         Ok(())
     }
 
+    /// The command at a place, whose bytes are asked for where they are not at hand.
+    #[inline(always)]
+    fn next(&mut self, place: Option<(u64, u32)>) -> Option<Next<'a>> {
+        let (place, db) = place?;
+        let bytes = self.copied.next().unwrap_or_else(|| {
+            let bytes = usize::try_from(place).ok().and_then(|at| self.bytes.get(at..));
+            let bytes = bytes.unwrap_or_default();
+            LINES.iter().for_each(|line| prefetch(bytes, *line));
+            bytes
+        });
+        Some(Next { place, db, bytes })
+    }
+
     /// Asks for the entry of a command's key, whose bytes are there by now: gives its database and place.
     #[inline(always)]
-    fn ask_entry(&self, next: Option<(u64, u32)>) -> Option<(u32, u32)> {
-        let (place, db) = next?;
-        let key = peek_key(self.bytes, usize::try_from(place).ok()?)?;
-        Some((db, self.keyspace.last_db(db)?.ask(key)?))
+    fn ask_entry(&self, next: Option<Next<'_>>) -> Option<(u32, u32)> {
+        let next = next?;
+        let key = peek_key(next.bytes, 0)?;
+        Some((next.db, self.keyspace.last_db(next.db)?.ask(key)?))
     }
 
     /// Asks for the key and value of an entry that is there by now.
@@ -326,25 +372,14 @@ impl<'a, O: Observer<'a>> Runner<'_, '_, 'a, O> {
         }
     }
 
-    /// Asks for the bytes of a command that will be run soon.
-    #[inline(always)]
-    fn ask(&self, next: Option<(u64, u32)>) -> Option<(u64, u32)> {
-        if let Some((place, _)) = next
-            && let Ok(at) = usize::try_from(place)
-        {
-            LINES.iter().for_each(|line| prefetch(self.bytes, at + line));
-        }
-        next
-    }
-
     #[inline]
-    fn run_one(&mut self, place: u64, db: u32, routed: &Routed<'_>) -> Result<()> {
-        let start = usize::try_from(place).unwrap_or(usize::MAX);
-        let Some(end) = read_args(self.bytes, start, &mut self.args) else {
+    fn run_one(&mut self, next: Next<'a>, routed: &Routed<'_>) -> Result<()> {
+        let Next { place, db, bytes } = next;
+        let Some(end) = read_args(bytes, 0, &mut self.args) else {
             self.part.part.mapping.check()?;
             return Err(self.changed(place));
         };
-        let frame = &self.bytes[start..end];
+        let frame = &bytes[..end];
         let name = self.args[0];
         // The name lies in the frame: what follows it makes finding it faster.
         let name_start = name.as_ptr() as usize - frame.as_ptr() as usize;
@@ -363,7 +398,7 @@ impl<'a, O: Observer<'a>> Runner<'_, '_, 'a, O> {
         };
         self.happened.commands += 1;
         if let Some(prefixes) = &mut self.prefixes {
-            prefixes.add(self.args.get(1).copied().unwrap_or_default(), end - start);
+            prefixes.add(self.args.get(1).copied().unwrap_or_default(), end);
         }
         let carried = |id: CommandId| id.row().group == Group::Vector && id.row().writes;
         let applied = match id {

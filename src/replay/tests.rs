@@ -129,6 +129,36 @@ fn command() -> impl Strategy<Value = String> {
     ]
 }
 
+/// Some commands are copied on their way, and some are left: long ones, neighbours, and those for which there is no room.
+#[test]
+fn commands_that_are_left_in_the_log_run_in_their_order() {
+    let mut commands = Vec::new();
+    for number in 0..10_000_u32 {
+        // Keys come back out of step, so that neighbours in a share are far apart; each tenth is written twice at once.
+        let key = number * 7919 % 500;
+        commands.push(format!("RPUSH key:{key} {number}"));
+        if number % 10 == 0 {
+            commands.push(format!("APPEND text:{key} {number}"));
+            commands.push(format!("APPEND text:{key} -"));
+        }
+        if number % 4 == 0 {
+            // About as long as may be copied.
+            let value = "x".repeat(4040 + number as usize % 40);
+            commands.push(format!("RPUSH key:{key} {value}"));
+        }
+    }
+    let log = log_of(&commands);
+    // Several stretches.
+    assert!(log.len() > 9 << 20);
+    let expected = one_by_one(&log);
+    for (memory, threads) in [(None, 1), (None, 3), (Some(100_000), 2), (Some(3_000_000), 2)] {
+        let route_options = RouteOptions { memory, ..RouteOptions::default() };
+        let (fingerprint, happened) = replayed(&log, &route_options, threads);
+        assert_eq!(fingerprint, expected, "{memory:?} {threads}");
+        assert_eq!(happened.commands, commands.len() as u64);
+    }
+}
+
 proptest! {
     #[test]
     fn shares_leave_what_the_whole_leaves(

@@ -8,7 +8,15 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use crate::error::{Error, ErrorKind, Result};
 use crate::keyspace::Bump;
 
-/// Works on every share of `shares` with `threads` threads (0 for one a core), each with an arena of its own.
+/// So many threads, 0 for one a core.
+pub(super) fn number(threads: usize) -> usize {
+    match threads {
+        0 => rayon::current_num_threads(),
+        threads => threads,
+    }
+}
+
+/// Works on every share of `shares` with `threads` threads, each with an arena of its own.
 /// What `work` makes is taken by `take` on one thread at a time, in the order of shares; what happened is
 /// joined in whatever order it comes.
 ///
@@ -22,10 +30,6 @@ pub(super) fn run<T: Send, H: Default + Send>(
     join: impl Fn(&mut H, H) + Sync,
     take: impl FnMut(usize, T) -> Result<()> + Send,
 ) -> Result<H> {
-    let threads = match threads {
-        0 => rayon::current_num_threads(),
-        threads => threads,
-    };
     let queue = Queue {
         next: AtomicUsize::new(shares.start),
         state: Mutex::new(State {

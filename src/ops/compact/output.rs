@@ -11,6 +11,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use crate::disk::Writeback;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::Shown;
 use crate::keyspace::from_rdb::Beside;
@@ -42,6 +43,7 @@ pub(super) struct Piece {
 pub(super) struct Output<'o> {
     /// `None` where only its length is wanted.
     file: Option<&'o File>,
+    writeback: Option<Writeback<'o>>,
     path: PathBuf,
     style: &'o Style,
     beside: &'o Beside<'o>,
@@ -94,8 +96,16 @@ impl<'o> Output<'o> {
         style: &'o Style,
         beside: &'o Beside<'o>,
     ) -> Self {
-        let path = path.to_owned();
-        Output { file, path, style, beside, first: None, others: BTreeMap::new(), spool: None }
+        Output {
+            file,
+            writeback: file.map(Writeback::of),
+            path: path.to_owned(),
+            style,
+            beside,
+            first: None,
+            others: BTreeMap::new(),
+            spool: None,
+        }
     }
 
     /// Adds the keys of a share. Shares come in their order.
@@ -116,7 +126,10 @@ impl<'o> Output<'o> {
             let offset = first.end;
             first.add(piece, offset);
             let mut placed = Placed { file: self.file, at: offset };
-            return placed.write_all(&piece.bytes).map_err(|e| self.failed(e));
+            placed.write_all(&piece.bytes).map_err(|e| self.failed(e))?;
+            let bytes = piece.bytes.len() as u64;
+            let sent = self.writeback.as_mut().map_or(Ok(()), |writeback| writeback.wrote(bytes));
+            return sent.map_err(|e| self.failed(e));
         }
         let section = self.others.entry(piece.db).or_insert_with(|| Section::new(piece.db));
         let offset = self.spool.as_ref().map_or(0, |spool| spool.len);
@@ -202,6 +215,8 @@ impl<'o> Output<'o> {
     /// Writes what is left, and gives the length of the file in bytes.
     pub(super) fn finish(mut self) -> Result<u64> {
         let first = self.first.take();
+        let sent = self.writeback.take().map_or(Ok(()), Writeback::finish);
+        sent.map_err(|e| self.failed(e))?;
         let mut placed = Placed { file: self.file, at: 0 };
         match self.style {
             Style::Commands(server) => {

@@ -29,10 +29,14 @@ fn keys() -> Option<usize> {
 /// Connections that measure.
 const CLIENTS: usize = 8;
 
+/// How often each way is gone: what is printed last is the median of the ratios, in each round to its own calm.
+const ROUNDS: usize = 5;
+
 /// How long is measured when nothing goes on.
 const CALM: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
+#[allow(dead_code)] // It is printed whole.
 struct Felt {
     p50: Duration,
     p99: Duration,
@@ -75,15 +79,13 @@ fn felt(place: &Place, work: impl FnOnce()) -> Felt {
     Felt { p50: at(50), p99: at(99), max: at(100), calls: all.len(), took }
 }
 
-#[allow(clippy::print_stdout, clippy::cast_precision_loss)]
+#[allow(clippy::print_stdout)]
 fn harm(binary: &Binary) {
     let mut place = Place::new(binary);
     let keys = keys().expect("the knob").to_string();
     place.server.client.call(&["DEBUG", "POPULATE", &keys, "key", "200"]);
     // What DEBUG makes is in no log before a rewrite.
     assert_eq!(Run::of(&mut place.live()).code, Some(0));
-    let calm = felt(&place, || thread::sleep(CALM));
-    println!("\n{}, {keys} keys; calm: {calm:?}", binary.line);
     type Way = Box<dyn Fn(&Place)>;
     let ways: [(&str, Way); 4] = [
         ("--strategy link", Box::new(|place| backup(place, &["--strategy", "link"]))),
@@ -91,18 +93,34 @@ fn harm(binary: &Binary) {
         ("the script's steps, zip", Box::new(|place| script(place, "zip -qr"))),
         ("the script's steps, tar czf", Box::new(|place| script(place, "tar czf"))),
     ];
-    for (name, way) in ways {
-        let felt = felt(&place, || way(&place));
-        let ratio = |a: Duration, b: Duration| a.as_secs_f64() / b.as_secs_f64().max(1e-9);
-        println!(
-            "  {name:<28} p50 {:>6.2}x  p99 {:>6.2}x  max {:>6.2}x  ({:?}, {} calls)",
-            ratio(felt.p50, calm.p50),
-            ratio(felt.p99, calm.p99),
-            ratio(felt.max, calm.max),
-            felt.took,
-            felt.calls
-        );
+    let mut ratios = vec![Vec::new(); ways.len()];
+    println!("\n{}, {keys} keys", binary.line);
+    for _ in 0..ROUNDS {
+        let calm = felt(&place, || thread::sleep(CALM));
+        println!("  calm: {calm:?}");
+        for ((name, way), ratios) in ways.iter().zip(&mut ratios) {
+            let felt = felt(&place, || way(&place));
+            println!("  {name:<28} {felt:?}");
+            let ratio = |a: Duration, b: Duration| a.as_secs_f64() / b.as_secs_f64().max(1e-9);
+            ratios.push([
+                ratio(felt.p50, calm.p50),
+                ratio(felt.p99, calm.p99),
+                ratio(felt.max, calm.max),
+            ]);
+        }
     }
+    for ((name, _), ratios) in ways.iter().zip(ratios) {
+        let [p50, p99, max] = [0, 1, 2].map(|of| spread(ratios.iter().map(|ratios| ratios[of])));
+        println!("  {name:<28} p50 {p50}  p99 {p99}  max {max}");
+    }
+}
+
+/// The median, with the least and the greatest.
+fn spread(ratios: impl Iterator<Item = f64>) -> String {
+    let mut ratios: Vec<f64> = ratios.collect();
+    ratios.sort_by(f64::total_cmp);
+    let last = ratios.len() - 1;
+    format!("{:.2}x ({:.2} to {:.2})", ratios[last / 2], ratios[0], ratios[last])
 }
 
 fn backup(place: &Place, args: &[&str]) {
