@@ -83,6 +83,8 @@ awk -F'\t' '
             for (a = 1; a <= n[name]; a++)
                 for (b = a + 1; b <= n[name]; b++)
                     if (ratio[name, b] < ratio[name, a]) { t = ratio[name, a]; ratio[name, a] = ratio[name, b]; ratio[name, b] = t }
-            printf "| `%s` | %.1f | %.0f MB |\n", name, ratio[name, int((n[name] + 1) / 2)], memory[name] * 1024 / 1e6
+            shown = name; more = ""
+            if (comma = index(name, ", ")) { shown = substr(name, 1, comma - 1); more = substr(name, comma) }
+            printf "| `%s`%s | %.1f | %.0f MB |\n", shown, more, ratio[name, int((n[name] + 1) / 2)], memory[name] * 1024 / 1e6
         }
     }' "$figures"

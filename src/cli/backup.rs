@@ -84,10 +84,10 @@ struct Packing {
 const EXAMPLES: &str = "\
 Examples:
   aofkit backup /var/lib/redis --to /backup
-  aofkit backup --quiet /var/lib/redis --to /backup --keep-daily 7 --keep-weekly 5 --keep-monthly 12
-  aofkit backup appendonlydir --to /backup --compact --method zstd --keep-within 30d
+  aofkit backup -q /var/lib/redis --to /backup --keep-daily 7 --keep-weekly 5
+  aofkit backup appendonlydir --to /backup --compact --keep-within 30d
   aofkit backup --live --to /backup -p 7000 -p 7001 --keep-daily 7
-  REDISCLI_AUTH=$(cat secret) aofkit backup --live --to /backup --user backup --strategy link
+  REDISCLI_AUTH=$(cat secret) aofkit backup --live --to /backup --user backup
   aofkit backup --restore-config --to /backup -p 7000
 
 From cron, every night at 2:15:
@@ -95,7 +95,7 @@ From cron, every night at 2:15:
 
 A running server's user needs these rights: +info +config|get +config|set +bgrewriteaof
 
-Exit codes: 0 done; 1 the log is damaged, and was left alone unless --damaged; 2 not possible: no archive has come or
+Exit codes: 0 done; 1 the log is damaged, and was left alone unless --damaged; 2 not possible: no archive has come or \
 gone; 3 the archive is there, and something went wrong with older ones; 5 another backup of it runs.";
 
 impl Backup {

@@ -74,9 +74,9 @@ Examples:
   aofkit compact /var/lib/redis/appendonlydir --output /backup/appendonlydir
   aofkit compact dump.rdb --output appendonlydir
   aofkit compact appendonlydir --format rdb --for redis-6.2 --output dump.rdb
-  aofkit compact --db 0 --pattern 'session:*' --drop-expired app.aof -o sessions.aof
+  aofkit compact --pattern 'session:*' --drop-expired app.aof -o sessions.aof
 
-Exit codes: 0 done; 1 done, and a server would answer commands of the log with errors;
+Exit codes: 0 done; 1 done, and a server would answer commands of the log with errors; \
 2 not possible: nothing was written.";
 
 impl Compact {

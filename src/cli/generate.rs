@@ -104,7 +104,7 @@ const EXAMPLES: &str = "\
 Examples:
   aofkit generate --output test.aof --size 1gb
   aofkit generate -o appendonlydir --layout multi-part --incrs 3 --timestamps
-  aofkit generate -o hot.aof --seed 7 --skew zipf --mix set=8,del=1,flushall=1 --commands 100000
+  aofkit generate -o hot.aof --skew zipf --mix set=8,del=1,flushall=1
 
 Exit codes: 0 written; 2 not possible.";
 

@@ -67,7 +67,7 @@ Examples:
   aofkit log --since '#1200' --until appendonly.aof.2.incr.aof:81920 appendonlydir
   aofkit log --json app.aof | jq -r '.args[0].text' | sort | uniq -c
 
-Exit codes: 0 done; 1 done, and the log is damaged or torn: what is before that was shown;
+Exit codes: 0 done; 1 done, and the log is damaged or torn: what is before that was shown; \
 2 not possible.";
 
 impl Log {

@@ -43,7 +43,7 @@ use crate::report::style::{ERROR, QUIET, Styled};
 
 /// Recover, verify, repair, compact and back up the append-only files of Redis and Valkey.
 #[derive(Debug, Parser)]
-#[command(name = "aofkit", version, max_term_width = 100, after_help = exit::HELP)]
+#[command(name = "aofkit", version, max_term_width = 80, after_help = exit::HELP)]
 pub struct Cli {
     #[command(flatten)]
     common: Common,
@@ -70,6 +70,7 @@ struct Common {
         value_name = "WHEN",
         default_value = "auto",
         hide_possible_values = true,
+        hide_short_help = true,
         help_heading = COMMON
     )]
     progress: When,
@@ -80,6 +81,7 @@ struct Common {
         value_name = "WHEN",
         default_value = "auto",
         hide_possible_values = true,
+        hide_short_help = true,
         help_heading = COMMON
     )]
     color: ColorChoice,

@@ -36,7 +36,7 @@ Examples:
   aofkit prune --dry-run /backup --keep-last 10
   aofkit prune /backup --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --keep-yearly unlimited
 
-Exit codes: 0 done; 1 a backup is damaged or cannot be read, or none is whole, so that less was removed; 2 not
+Exit codes: 0 done; 1 a backup is damaged or cannot be read, or none is whole, so that less was removed; 2 not \
 possible: nothing was removed; 3 some could not be removed; 5 a backup runs.";
 
 impl Prune {

@@ -128,7 +128,7 @@ Examples:
   aofkit recover appendonly.aof --until '2026-01-01 03:00:00' --output recovered.aof
   aofkit recover appendonlydir --excise 2 --dry-run
 
-Exit codes: 0 recovered, or nothing that destroys data in the log; 1 a look or a dry run that found a flush;
+Exit codes: 0 recovered, or nothing that destroys data in the log; 1 a look or a dry run that found a flush; \
 2 not possible: nothing was changed.";
 
 impl Recover {

@@ -63,7 +63,7 @@ Examples:
   aofkit repair appendonly.aof --output repaired.aof
   aofkit repair --in-place --max-loss 64kb /data/appendonlydir && redis-server ...
 
-Exit codes: 0 repaired, or nothing to repair; 1 a dry run that found damage;
+Exit codes: 0 repaired, or nothing to repair; 1 a dry run that found damage; \
 2 not possible; 4 left alone, because --max-loss or --max-commands would be passed.";
 
 impl Repair {

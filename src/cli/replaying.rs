@@ -12,16 +12,22 @@ use crate::server::{Product, Server, redis};
 #[derive(Debug, Args)]
 pub(super) struct Replaying {
     /// Where a module's command has its key, counted from its name [default: 1]; may be repeated
-    #[arg(long, value_name = "NAME=POSITION", value_parser = parse_key_spec)]
+    #[arg(long, hide_short_help = true, value_name = "NAME=POSITION", value_parser = parse_key_spec)]
     key_spec: Vec<(String, usize)>,
     /// What counts as now, where that matters [default: the time at which this runs]
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    #[arg(long, hide_short_help = true, value_name = "TIME", value_parser = parse_time)]
     now: Option<i64>,
     /// Use about so much memory, at the cost of reading the log several times
-    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    #[arg(long, hide_short_help = true, value_name = "SIZE", value_parser = parse_size)]
     memory: Option<u64>,
     /// The setting hll-sparse-max-bytes of the server that wrote the log
-    #[arg(long, value_name = "BYTES", default_value_t = 3000, hide_default_value = true)]
+    #[arg(
+        long,
+        hide_short_help = true,
+        value_name = "BYTES",
+        default_value_t = 3000,
+        hide_default_value = true
+    )]
     hll_sparse_max_bytes: usize,
 }
 

@@ -38,7 +38,7 @@ Examples:
   aofkit verify --quiet --json backups/*/appendonlydir
   aofkit verify backups/*.zip
 
-Exit codes: 0 sound; 1 damaged, or refused by a server named with --for;
+Exit codes: 0 sound; 1 damaged, or refused by a server named with --for; \
 2 nothing could be read; 3 some of several paths could not be read.";
 
 impl Verify {
