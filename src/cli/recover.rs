@@ -13,6 +13,7 @@ use super::replaying::Replaying;
 use super::{Common, message, print};
 use crate::error::{Error, ErrorKind, Result};
 use crate::glob::Glob;
+use crate::ops::archive::{Unpacked, is_archive};
 use crate::ops::live::HoldReport;
 use crate::ops::position::Position;
 use crate::ops::recover::{
@@ -28,7 +29,7 @@ use crate::server::Server;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, disable_help_flag = true)]
 pub(super) struct Recover {
-    /// The log: a file, a multi-part directory, its manifest, or the data directory above
+    /// The log: a file, a multi-part directory, its manifest, the data directory above, or an archive
     #[arg(value_name = "PATH", required_unless_present = "hold", conflicts_with = "hold")]
     path: Option<PathBuf>,
     /// Take out the FLUSHALL that ends the log, and nothing else
@@ -78,7 +79,7 @@ enum ExpiredArg {
 /// Take out the FLUSHALL that ends the log, and nothing else: recover --strip
 #[derive(Debug, Args)]
 pub(super) struct StripFlushall {
-    /// The log: a file, a multi-part directory, its manifest, or the data directory above
+    /// The log: a file, a multi-part directory, its manifest, the data directory above, or an archive
     #[arg(value_name = "PATH")]
     path: PathBuf,
     #[command(flatten)]
@@ -212,10 +213,20 @@ impl How {
             route: self.replaying.route(),
             replay: self.replaying.replay(common, self.server),
         };
+        let archived = is_archive(path);
+        if archived && options.output == Output::InPlace {
+            return Err(Error::new(ErrorKind::Usage, "an archive is not recovered in place")
+                .at(path)
+                .help("--output NEW writes what comes back, and leaves the archive as it is"));
+        }
         let bar = Bar::new(common);
-        let report = recover(path, &options, &bar);
+        let log = Unpacked::of(path, &bar)?;
+        let report = recover(log.path(), &options, &bar);
         drop(bar);
-        let report = report?;
+        let mut report = report?;
+        if archived {
+            report.tell_of_archive(path);
+        }
         let exit = exit(&report);
         if let Some(hold) = held.filter(|_| common.json) {
             print(&report::json(&HeldAndSeen { schema: 1, hold, recover: &report }))?;

@@ -289,6 +289,9 @@ fn step(out: &mut String, number: usize, what: &str, commands: &[String]) -> fmt
 
 /// What to do with a server, before anything else.
 fn right_now(out: &mut String, report: &RecoverReport) -> fmt::Result {
+    if report.archived {
+        return Ok(());
+    }
     let client = client(report);
     if report.verdict.is_not_in_the_log() && !brings(report) {
         return Ok(());
@@ -610,6 +613,15 @@ fn put_in_place(
         number += 1;
         step(out, number, what, commands)
     };
+    if report.archived {
+        let archive = beside(written, ".zip");
+        let what = "Put it into the server's data directory; this says which settings it needs:";
+        let commands = [
+            format!("aofkit compress {} --output {}", typed(written), typed(&archive)),
+            format!("aofkit restore {} --output DIR", typed(&archive)),
+        ];
+        return next(out, what, &commands);
+    }
     if done.backup.is_none() {
         next(
             out,

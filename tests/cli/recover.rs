@@ -640,3 +640,39 @@ fn what_is_no_log_is_not_called_an_empty_one() {
     let run = place.run(&["recover", "empty.aof"]);
     assert!(run.stdout.starts_with("THE LOG IS EMPTY, and no other file"), "{run:#?}");
 }
+
+#[test]
+fn a_log_in_an_archive_is_recovered_to_a_new_place_alone() {
+    let place = Place::new();
+    let whole = log(SHOP);
+    place.put("a.aof", [whole.clone(), log("FLUSHALL")].concat());
+    assert_eq!(place.run(&["compress", "a.aof", "-o", "a.zip", "-q"]).code, Some(0));
+    fs::remove_file(place.path("a.aof")).unwrap();
+    let before = state(&place, "a.zip");
+
+    let look = place.run(&["recover", "a.zip"]);
+    assert_eq!(look.code, Some(1), "{look:?}");
+    assert!(look.stdout.starts_with("YES, your data is still there: 3 keys."), "{look:?}");
+    assert!(!look.stdout.contains("server"), "no server runs on an archive: {look:?}");
+    assert!(
+        look.stdout.contains("  log         a.zip: 1 part, 154 bytes, 6 commands\n"),
+        "{look:?}"
+    );
+    assert_eq!(json(&place.run(&["recover", "a.zip", "--json"]))["archived"], true);
+
+    let run = place.run(&["recover", "a.zip", "--strip", "-o", "b.aof"]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert!(run.stdout.contains("aofkit restore b.aof.zip --output DIR"), "{run:?}");
+    assert_eq!(place.read("b.aof"), whole);
+
+    let run = place.run(&["recover", "a.zip", "--strip", "--in-place"]);
+    assert_eq!(run.code, Some(2), "{run:?}");
+    assert!(
+        run.stderr.contains("an archive is not recovered in place\nhelp: --output NEW"),
+        "{run:?}"
+    );
+    assert_eq!(
+        (place.names(), state(&place, "a.zip")),
+        (vec!["a.zip".into(), "b.aof".into()], before)
+    );
+}

@@ -571,6 +571,7 @@ impl Job<'_> {
             report: "recover",
             path: self.whole.path.clone(),
             opened: log.opened.clone(),
+            archived: false,
             layout: log.layout.clone(),
             data_directory: data_directory(self.whole),
             parts: (log.parts.iter())

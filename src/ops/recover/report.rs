@@ -1,6 +1,6 @@
 //! The report of recover: the schema of its JSON.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -26,6 +26,8 @@ pub struct RecoverReport {
     /// What was opened: the file, or the manifest.
     #[serde(serialize_with = "crate::escape::path")]
     pub opened: PathBuf,
+    /// Whether it lies in an archive, so that no server runs on it.
+    pub archived: bool,
     /// How the log lies on disk.
     pub layout: Layout,
     /// The directory above the log: the server's `dir`.
@@ -74,6 +76,19 @@ pub struct RecoverReport {
     pub done: Option<Done>,
     /// How long it took, in seconds.
     pub elapsed_s: f64,
+}
+
+impl RecoverReport {
+    /// Tells of a log that was extracted from this archive, and of no place where it lay meanwhile.
+    pub fn tell_of_archive(&mut self, archive: &Path) {
+        self.archived = true;
+        self.path = archive.to_owned();
+        self.opened = archive.to_owned();
+        self.data_directory = archive.parent().unwrap_or(Path::new("")).to_owned();
+        if let Layout::MultiPart { directory, .. } = &mut self.layout {
+            *directory = archive.to_owned();
+        }
+    }
 }
 
 /// One part of the log.
