@@ -2,9 +2,10 @@
 //!
 //! Reading a log in order is nearly free; what costs is to go wherever its keys are. So a log is
 //! read twice. *Routing* reads it in order, on all cores, and notes for each share of the keys which commands
-//! concern it. *Replaying* takes one share after the other, on all cores: it applies the share's
-//! commands to a data set that fits a cache, hands that over, and forgets it. Memory is that of a few shares
-//! and of the lists.
+//! concern it. *Gathering* copies the commands of a sixteenth of the shares, so that those of each lie side by side.
+//! *Replaying* takes one of these after the other, on all cores: it applies the share's
+//! commands to a data set that fits a cache, hands that over, and forgets it. Memory is that of a few shares,
+//! of what was gathered, and of the lists.
 //!
 //! A share is all keys whose names' hashes end alike, in all databases; how many there are depends on
 //! the size of the log alone, so that whatever is made of them does not depend on the machine.

@@ -9,6 +9,8 @@ mod form;
 mod output;
 mod report;
 mod share;
+#[cfg(test)]
+mod tests;
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
