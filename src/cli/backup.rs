@@ -132,17 +132,17 @@ impl Backup {
             .at(path)
             .help("--dir says where the server's data directory is on this machine"));
         }
-        if self.dry_run {
-            return Err(Error::new(
-                ErrorKind::Usage,
-                "what a server would do cannot be tried without doing it",
-            )
-            .help("`aofkit backup --dry-run PATH` looks at its log"));
+        if self.dry_run && self.live.restore_config {
+            return Err(Error::new(ErrorKind::Usage, "--restore-config has no --dry-run")
+                .help("`aofkit backup --live --dry-run` says whether a run has left anything"));
         }
         if self.live.restore_config {
             return self.live.restore(common, &self.to);
         }
         self.options(common)?;
+        if self.dry_run {
+            return self.live.look(common, &self.to, self.compact);
+        }
         let back_up = |taken: &Taken<'_>, progress: &dyn Progress| {
             let mut options = self.options(common)?;
             options.archive.source = taken.source();

@@ -17,7 +17,8 @@ use super::{Common, message, print, report_error};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ops::live::endpoint::Endpoint;
 use crate::ops::live::{
-    LiveOptions, LiveReport, RestoreReport, Strategy, Taken, Watch, restore_config, run,
+    LiveOptions, LiveReport, LookReport, RestoreReport, Strategy, Taken, Watch, look,
+    restore_config, run,
 };
 use crate::progress::Progress;
 use crate::report;
@@ -140,6 +141,17 @@ impl LiveArgs {
             },
             |report: &LiveReport<T>| report::live::text(report, &text(&report.backup)),
             |report| exit(&report.backup),
+        )
+    }
+
+    /// Says of each server whether it could be backed up, and how.
+    pub(super) fn look(&self, common: &Common, to: &Path, fixed: bool) -> Result<Exit> {
+        let options = self.options(to, fixed);
+        self.each(
+            common,
+            |endpoint| look(endpoint, &options, &Teller::new(common, endpoint)),
+            |report: &LookReport| report::live::looked(report, to),
+            |_| Exit::Done,
         )
     }
 

@@ -1,22 +1,30 @@
 //! The report of a backup of a running server, as text.
 
 use std::fmt::Write;
+use std::path::Path;
 use std::time::Duration;
 
 use super::style::{GOOD, STRONG, Styled, WARNING, wrap};
 use super::time::local;
 use crate::escape::ShownPath;
+use crate::ops::live::journal::Change;
+use crate::ops::live::replication::Replication;
 use crate::ops::live::settings::{Outcome, Restored};
 use crate::ops::live::snapshot::How;
-use crate::ops::live::{LiveReport, RestoreReport, Step};
+use crate::ops::live::{LiveReport, LookReport, RestoreReport, Step, Strategy};
 use crate::units::{Bytes, Count, Elapsed, counted};
 
 /// A backup; `backup` is the text of what was written.
 pub fn text<T>(report: &LiveReport<T>, backup: &str) -> String {
     let mut text = String::new();
     let server = &report.server;
-    let _ =
-        writeln!(text, "{}  {}, {}", Styled(STRONG, &server.address), server.version, role(report));
+    let _ = writeln!(
+        text,
+        "{}  {}, {}",
+        Styled(STRONG, &server.address),
+        server.version,
+        role(&report.replication)
+    );
     let _ = writeln!(text, "  {}", ShownPath(&server.dir));
     text.push('\n');
     for step in &report.steps {
@@ -44,8 +52,35 @@ pub fn text<T>(report: &LiveReport<T>, backup: &str) -> String {
     text
 }
 
-fn role<T>(report: &LiveReport<T>) -> String {
-    let replication = &report.replication;
+/// What a backup into `to` would do.
+pub fn looked(report: &LookReport, to: &Path) -> String {
+    let mut text = String::new();
+    let server = &report.server;
+    let role = role(&report.replication);
+    let _ = writeln!(text, "{}  {}, {role}", Styled(STRONG, &server.address), server.version);
+    let files = counted(report.files, "file");
+    let _ = writeln!(text, "\n  log        {}", ShownPath(&report.log));
+    let _ = writeln!(text, "             {files}, {}", Bytes(report.bytes));
+    if report.rewriting {
+        let _ = writeln!(text, "  wait       for the rewrite that is under way");
+    }
+    for Change { name, was, set } in &report.would_set {
+        let _ = writeln!(text, "  set        {name} {set}, and back to {was}");
+    }
+    let what = match report.strategy {
+        Strategy::Rewrite => "after BGREWRITEAOF: link the set, and back it up",
+        Strategy::Link => "link the set as it is, and back it up",
+    };
+    let _ = writeln!(text, "  then       {what}");
+    if let Some(free) = report.free_bytes {
+        let _ = writeln!(text, "  into       {}, with {} free", ShownPath(to), Bytes(free));
+    }
+    let _ =
+        writeln!(text, "\n{}: nothing was changed; it can be backed up", Styled(GOOD, "DRY RUN"));
+    text
+}
+
+fn role(replication: &Replication) -> String {
     if replication.is_replica() {
         let lag = replication.lag_bytes.map(|lag| format!(", {} behind", Bytes(lag)));
         return format!("replica{}", lag.unwrap_or_default());

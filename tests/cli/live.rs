@@ -9,7 +9,7 @@ fn what_makes_no_sense_of_a_running_server_is_refused() {
     place.put("a.aof", sound());
     for (args, told) in [
         (&["--live", "a.aof"][..], "a running server is asked for, and a path as well"),
-        (&["--live", "--dry-run"], "cannot be tried without doing it"),
+        (&["--restore-config", "--dry-run"], "--restore-config has no --dry-run"),
         (&["--live", "--user", "backup"], "a user needs a password"),
         (&["--live", "--dir", ".", "-p", "1", "-p", "2"], "several are named"),
         (&["a.aof", "-p", "1", "-p", "2"], "several ports are named"),

@@ -46,7 +46,7 @@ use crate::ops::backup::host;
 use crate::progress::Progress;
 
 pub use hold::{HoldOptions, HoldReport, hold};
-pub use report::{LiveReport, RestoreReport, Step};
+pub use report::{LiveReport, LookReport, RestoreReport, Step};
 pub use rewrite::Rewrite;
 
 /// All that a backup asks of a server, as ACL rules; `+bgrewriteaof` only with [`Strategy::Rewrite`].
@@ -179,6 +179,17 @@ pub fn run<T>(
         end: Timestamp::now(),
         elapsed_s: clock.elapsed().as_secs_f64(),
     })
+}
+
+/// Says whether a running server could be backed up, and what would be done. Nothing is changed.
+///
+/// Whether the server's user may change settings and start a rewrite shows only when it does.
+///
+/// # Errors
+///
+/// As [`run`], as far as it shows beforehand.
+pub fn look(endpoint: &Endpoint, options: &LiveOptions, watch: &dyn Watch) -> Result<LookReport> {
+    Run::look(endpoint, options, watch)
 }
 
 /// Restores what a run that was killed has left changed at this server. The run's backup directory is `to`.

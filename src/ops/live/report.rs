@@ -1,5 +1,6 @@
 //! What a run at a live server did.
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -7,6 +8,7 @@ use serde::Serialize;
 
 use super::Strategy;
 use super::Watch;
+use super::journal::Change;
 use super::replication::Replication;
 use super::rewrite::Rewrite;
 use super::server::ServerSeen;
@@ -61,6 +63,34 @@ pub struct LiveReport<T> {
     pub end: Timestamp,
     /// How long it took, in seconds.
     pub elapsed_s: f64,
+}
+
+/// What a backup of a running server would do. Nothing was changed.
+#[derive(Debug, Serialize)]
+pub struct LookReport {
+    /// The version of this form.
+    pub schema: u32,
+    /// The server.
+    pub server: ServerSeen,
+    /// Its part in replication.
+    pub replication: Replication,
+    /// How the log would be taken.
+    pub strategy: Strategy,
+    /// The log on this machine: the file, or the manifest of the set.
+    #[serde(serialize_with = "crate::escape::path")]
+    pub log: PathBuf,
+    /// Files that it has now.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// The settings that would be changed meanwhile.
+    pub would_set: Vec<Change>,
+    /// Whether a rewrite runs now, or is scheduled: it would be awaited.
+    pub rewriting: bool,
+    /// Bytes free in the backup directory; `None` where the system does not tell.
+    pub free_bytes: Option<u64>,
+    /// What a person should know.
+    pub warnings: Vec<String>,
 }
 
 /// What `--restore-config` did.

@@ -7,15 +7,15 @@ use super::connection::{CONNECTING, Connection};
 use super::endpoint::Endpoint;
 use super::files::Files;
 use super::info::Info;
-use super::journal::Journal;
+use super::journal::{Change, Journal};
 use super::replication::{self, Replication};
-use super::report::{LAST, Steps};
+use super::report::{LAST, LookReport, Steps};
 use super::rewrite::{Before, Rewrite, Rewriter, Waiting};
 use super::server::ServerSeen;
 use super::settings::{self, Hold, Restored};
 use super::snapshot::{self, Snapshot, SnapshotReport};
-use super::{LiveOptions, Taken, Watch, connect};
-use crate::disk::Lock;
+use super::{LiveOptions, Strategy, Taken, Watch, connect};
+use crate::disk::{Lock, free_bytes};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A server that may be backed up, and all that is known of it.
@@ -28,8 +28,8 @@ pub(super) struct Run<'r> {
     files: Files,
     pub(super) left_by_earlier_run: Vec<Restored>,
     pub(super) warnings: Vec<String>,
-    /// Held to the end.
-    _lock: Lock,
+    /// Held to the end; `None` for a look, which changes nothing.
+    lock: Option<Lock>,
 }
 
 /// What came of it.
@@ -48,13 +48,92 @@ impl<'r> Run<'r> {
         options: &'r LiveOptions,
         watch: &'r dyn Watch,
     ) -> Result<Self> {
+        let (mut run, _, info) = Run::see(endpoint, options, watch)?;
+        run.lock = Some(run.files.lock(&options.to)?);
+        let identity = run.files.identity();
+        Journal::clean(&options.to, &identity);
+        let left = settings::recover(
+            &mut run.connection,
+            endpoint,
+            &identity,
+            &run.server.run_id,
+            &options.to,
+            options.reconnect,
+        )?;
+        if left.is_some() {
+            run.warn(format!(
+                "{}: an earlier run was killed; what it had changed was set back first",
+                endpoint.address
+            ));
+        }
+        run.left_by_earlier_run = left.unwrap_or_default();
+        snapshot::clean(&run.files, &run.places());
+        replication::check(&info, endpoint, options.allow_replica)?;
+        run.check_log()?;
+        Ok(run)
+    }
+
+    /// Whether all of that holds, and what would be done then. Nothing is changed, here or there.
+    pub(super) fn look(
+        endpoint: &'r Endpoint,
+        options: &'r LiveOptions,
+        watch: &'r dyn Watch,
+    ) -> Result<LookReport> {
+        let (mut run, replication, info) = Run::see(endpoint, options, watch)?;
+        let journal = Journal::path(&options.to, &run.files.identity());
+        if Journal::read(&journal)?.is_some() {
+            run.warn(format!(
+                "{}: an earlier run was killed; what it had changed would be set back first",
+                endpoint.address
+            ));
+        }
+        replication::check(&info, endpoint, options.allow_replica)?;
+        run.check_log()?;
+        let mut would_set = Vec::new();
+        for &(name, value) in wanted(options.strategy) {
+            let now = open(&mut run.connection, endpoint)?.setting(name);
+            let now = now.map_err(|failure| failure.told("CONFIG GET", endpoint))?;
+            let was = now.unwrap_or_default();
+            if was != value {
+                would_set.push(Change { name: name.to_owned(), was, set: value.to_owned() });
+            }
+        }
+        let rewriting = run.rewriter().is_busy()?;
+        let (mut files, mut bytes) = (0, 0);
+        for part in run.files.parts()? {
+            // A rewrite may have taken it away meanwhile.
+            bytes += std::fs::metadata(&part).map_or(0, |metadata| metadata.len());
+            files += 1;
+        }
+        Ok(LookReport {
+            schema: 1,
+            server: run.server,
+            replication,
+            strategy: options.strategy,
+            log: run.files.log,
+            files,
+            bytes,
+            would_set,
+            rewriting,
+            free_bytes: free_bytes(&options.to).ok(),
+            warnings: run.warnings,
+        })
+    }
+
+    fn warn(&mut self, text: String) {
+        self.watch.warn(&text);
+        self.warnings.push(text);
+    }
+
+    /// Who answers, what part it has in replication, and where its log is.
+    fn see(
+        endpoint: &'r Endpoint,
+        options: &'r LiveOptions,
+        watch: &'r dyn Watch,
+    ) -> Result<(Self, Replication, Info)> {
         let (connection, server) = connect(endpoint)?;
         let mut connection = Some(connection);
         let mut warnings = Vec::new();
-        let mut warn = |text: String| {
-            watch.warn(&text);
-            warnings.push(text);
-        };
         let (replication, info) = Replication::ask(open(&mut connection, endpoint)?, endpoint)?;
         let snapshots = |connection: &mut Option<Connection>| {
             let save = open(connection, endpoint)?.setting("save");
@@ -63,7 +142,9 @@ impl<'r> Run<'r> {
         if !server.appendonly {
             let saves = snapshots(&mut connection)?.is_some_and(|save| !save.is_empty());
             if let Some(trap) = replication::trap(&replication, false, saves) {
-                warn(format!("{}: {trap}", endpoint.address));
+                let text = format!("{}: {trap}", endpoint.address);
+                watch.warn(&text);
+                warnings.push(text);
             }
         }
         let files = Files::find(&server, options.dir.as_deref())?;
@@ -72,37 +153,18 @@ impl<'r> Run<'r> {
                 .at(&options.to)
                 .help("make it, or mount what should be there: it is not made by itself, so that no backup goes to the wrong disk"));
         }
-        let lock = files.lock(&options.to)?;
-        Journal::clean(&options.to, &files.identity());
-        let left = settings::recover(
-            &mut connection,
-            endpoint,
-            &files.identity(),
-            &server.run_id,
-            &options.to,
-            options.reconnect,
-        )?;
-        if left.is_some() {
-            warn(format!(
-                "{}: an earlier run was killed; what it had changed was set back first",
-                endpoint.address
-            ));
-        }
-        let mut run = Run {
+        let run = Run {
             endpoint,
             options,
             watch,
             connection,
             server,
             files,
-            left_by_earlier_run: left.unwrap_or_default(),
+            left_by_earlier_run: Vec::new(),
             warnings,
-            _lock: lock,
+            lock: None,
         };
-        snapshot::clean(&run.files, &run.places());
-        replication::check(&info, endpoint, options.allow_replica)?;
-        run.check_log()?;
-        Ok(run)
+        Ok((run, replication, info))
     }
 
     /// Whether the log can be relied on, and is this server's.
@@ -142,7 +204,7 @@ impl<'r> Run<'r> {
         steps: &mut Steps<'_>,
         back_up: impl FnOnce(&Taken<'_>) -> Result<T>,
     ) -> Result<Done<T>> {
-        let hold = self.hold(steps, &[("appendfsync", "no"), NO_REWRITES])?;
+        let hold = self.hold(steps, wanted(Strategy::Rewrite))?;
         let worked = (|| {
             self.pause();
             let (rewrite, before) =
@@ -170,7 +232,7 @@ impl<'r> Run<'r> {
         steps: &mut Steps<'_>,
         back_up: impl FnOnce(&Taken<'_>) -> Result<T>,
     ) -> Result<Done<T>> {
-        let hold = self.hold(steps, &[NO_REWRITES])?;
+        let hold = self.hold(steps, wanted(Strategy::Link))?;
         let worked = (|| {
             self.pause();
             steps.take("wait", "make sure that no rewrite runs", || {
@@ -289,6 +351,14 @@ impl<'r> Run<'r> {
 }
 
 const NO_REWRITES: (&str, &str) = ("auto-aof-rewrite-percentage", "0");
+
+/// The settings that a run changes while it lasts.
+fn wanted(strategy: Strategy) -> &'static [(&'static str, &'static str)] {
+    match strategy {
+        Strategy::Rewrite => &[("appendfsync", "no"), NO_REWRITES],
+        Strategy::Link => &[NO_REWRITES],
+    }
+}
 
 fn as_they_were(hold: &Hold) -> String {
     if hold.changes().is_empty() {

@@ -26,6 +26,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         let steps = ["settings", "wait", "link", "release", "backup"];
         holds_the_data(binary, &["--strategy", "link", "--compact"], &steps);
     }));
+    trials.extend(on_each(&LINES, "a dry run says what would be done, and does nothing", dry_run));
     trials.extend(on_each(&LINES[1..2], "a rewrite that runs already is awaited", awaits));
     trials.extend(on_each(
         &LINES[1..2],
@@ -38,6 +39,47 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials.extend(on_each(&LINES[1..2], "a quiet run says nothing", is_quiet));
     trials.extend(on_each(&LINES, "a log is held as it is after an accident", is_held));
     trials
+}
+
+fn dry_run(binary: &Binary) {
+    let mut place = Place::new(binary);
+    place.fill(5);
+    let before = (place.settings(), place.names(), place.left_with_the_log());
+    let monitored = |place: &mut Place| {
+        let stats = place.server.client.call(&["INFO", "commandstats"]).text().to_string();
+        ["cmdstat_config|set:", "cmdstat_config|rewrite:", "cmdstat_bgrewriteaof:"]
+            .map(|name| stats.contains(name))
+    };
+    let calls = monitored(&mut place);
+    let run = Run::of(place.live().args(["--dry-run", "--json"]));
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    let report: Value = serde_json::from_str(&run.stdout).expect("one document");
+    let report = &report["servers"][0]["report"];
+    let settings = place.settings();
+    let would_set: Vec<_> = report["would_set"]
+        .as_array()
+        .expect("settings")
+        .iter()
+        .map(|change| (change["name"].clone(), change["was"].clone(), change["set"].clone()))
+        .collect();
+    let expected = [("appendfsync", 0, "no"), ("auto-aof-rewrite-percentage", 1, "0")];
+    let expected = expected
+        .map(|(name, at, set)| (name.into(), settings[at].as_str().into(), set.into()))
+        .to_vec();
+    assert_eq!(would_set, expected);
+    let run = Run::of(place.live().arg("--dry-run"));
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    assert!(
+        run.stdout.ends_with("DRY RUN: nothing was changed; it can be backed up\n"),
+        "{run:#?}"
+    );
+    assert_eq!((place.settings(), place.names(), place.left_with_the_log()), before);
+    assert_eq!(monitored(&mut place), calls, "no command that changes anything");
+
+    // What keeps a backup from being made is told beforehand.
+    place.server.client.call(&["CONFIG", "SET", "appendonly", "no"]);
+    let run = Run::of(place.live().arg("--dry-run"));
+    assert_eq!(run.code, Some(2), "{run:#?}");
 }
 
 fn holds_the_data(binary: &Binary, args: &[&str], steps: &[&str]) {
