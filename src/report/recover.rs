@@ -53,9 +53,13 @@ fn paragraph(out: &mut String, style: anstyle::Style, head: &str, rest: &str) ->
 
 /// A command's name as a person types it.
 fn name(event: &Event) -> String {
+    let times = match event.commands {
+        1 => String::new(),
+        times => format!(" {} times", Count(times)),
+    };
     match event.what {
-        What::Flushall => "FLUSHALL".to_owned(),
-        What::Flushdb => format!("FLUSHDB of db {}", event.db),
+        What::Flushall => format!("FLUSHALL{times}"),
+        What::Flushdb => format!("FLUSHDB of db {}{times}", event.db),
         What::Swapdb { one, other } => format!("SWAPDB {one} {other}"),
         What::Flushslot => "CLUSTER FLUSHSLOT".to_owned(),
         What::FunctionFlush => "FUNCTION FLUSH".to_owned(),
@@ -100,6 +104,14 @@ fn answer(out: &mut String, report: &RecoverReport) -> fmt::Result {
             "NO FLUSH destroyed data in this log,",
             "but keys were deleted or replaced in number; what they held is still in it. Nothing was changed.",
         ),
+        Verdict::FlushOfNothing { .. } if report.earlier_events > 0 => {
+            let rest = format!(
+                "Before the last {} nothing was there to be flushed. What stood before earlier ones is still in the log: `aofkit log {} --command flushall,flushdb` tells where they are, and --until goes back to before one of them. Nothing was changed.",
+                Count(report.events.len() as u64),
+                typed(&report.path)
+            );
+            paragraph(out, WARNING, "VERY MANY FLUSHES ARE IN THE LOG.", &rest)
+        }
         Verdict::FlushOfNothing { .. } if !brings(report) || report.survivor.is_some() => {
             paragraph(
                 out,

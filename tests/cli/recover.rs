@@ -676,3 +676,32 @@ fn a_log_in_an_archive_is_recovered_to_a_new_place_alone() {
         (vec!["a.zip".into(), "b.aof".into()], before)
     );
 }
+
+#[test]
+fn a_script_that_flushed_all_night_is_one_event() {
+    let place = Place::new();
+    let flushes = log("FLUSHALL").repeat(5000);
+    place.put("a.aof", [log(SHOP), flushes].concat());
+    let look = place.run(&["recover", "a.aof"]);
+    assert_eq!(look.code, Some(1), "{look:?}");
+    assert!(look.stdout.starts_with("YES, your data is still there: 3 keys."), "{look:?}");
+    // SHOP has five commands and 136 bytes.
+    let told = "     1  FLUSHALL 5,000 times, a.aof:136 (#6 to #5005); lost 3 keys\n";
+    assert!(look.stdout.contains(told), "{look:?}");
+    let run = place.run(&["recover", "a.aof", "--strip", "-o", "b.aof"]);
+    assert_eq!((run.code, place.read("b.aof")), (Some(0), log(SHOP)), "{run:?}");
+
+    // What else a transaction does stays.
+    let both = "FLUSHALL\nFLUSHALL";
+    place.put("c.aof", log(&format!("{SHOP}\nMULTI\n{both}\nSET c 3\nEXEC")));
+    let run = place.run(&["recover", "c.aof", "--excise", "1", "-o", "d.aof"]);
+    let expected = log(&format!("{SHOP}\nMULTI\nSET c 3\nEXEC"));
+    assert_eq!((run.code, place.read("d.aof")), (Some(0), expected), "{run:?}");
+
+    // With reads between them, as only a script of one's own writes them, they are too many to be counted.
+    place.put("e.aof", [log(SHOP), log("FLUSHALL\nGET a").repeat(5000)].concat());
+    let look = place.run(&["recover", "e.aof"]);
+    assert!(look.stdout.starts_with("VERY MANY FLUSHES ARE IN THE LOG."), "{look:?}");
+    let run = place.run(&["recover", "e.aof", "--until", "#6", "-o", "f.aof"]);
+    assert_eq!((run.code, place.read("f.aof")), (Some(0), log(SHOP)), "{run:?}");
+}

@@ -192,7 +192,7 @@ pub(super) fn excise(log: &Log, timeline: &Timeline, numbers: &[u64]) -> Result<
     for event in &events {
         let Some(part) = log.parts.get(event.part_index) else { continue };
         match event.transaction {
-            Some((multi, exec_end)) if event.commands == 1 => {
+            Some((multi, exec_end)) if event.commands == 1 || event.what.is_flush() => {
                 cut_in_transaction(&mut cuts, part, multi..exec_end, &events);
             }
             _ => cut_run(&mut cuts, part, event),

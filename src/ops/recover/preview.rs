@@ -249,7 +249,8 @@ impl ShareCounter<'_> {
             What::Flushdb => before.count_db(keyspace.db(seen.db)),
             _ => return,
         }
-        self.costs[index].before = Some(Box::new(before));
+        // Of a run, the first.
+        self.costs[index].before.get_or_insert_with(|| Box::new(before));
     }
 }
 

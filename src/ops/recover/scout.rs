@@ -1,7 +1,7 @@
 //! What a scan notes of a stretch of a log to answer what in it destroyed data, and where it can be cut.
 //!
 //! Two scouts of neighbouring stretches join to the scout of both, so that a log is read on all cores. Memory is
-//! bounded: runs of deletions are one event, of each kind the last events are kept, and the rest is counted.
+//! bounded: runs of deletions are one event, and of the same flush, of each kind the last events are kept, and the rest is counted.
 
 use crate::aof::{Frame, Join, Sink, grammar};
 use crate::command::{COUNT, CommandId, Role, TABLE, lookup_prefix};
@@ -46,6 +46,22 @@ pub(super) struct Noted {
     pub(super) commands: u64,
     pub(super) keys: u64,
     pub(super) before: Before,
+}
+
+impl Noted {
+    /// Whether it is the same flush again, with no command between: a script that flushes every second makes very
+    /// many, of which only the first destroys anything.
+    fn goes_on(&self, run: &Noted) -> bool {
+        matches!(self.deed, Deed::Flushall | Deed::Flushdb)
+            && (self.deed, self.first) == (run.deed, run.last + 1)
+    }
+
+    fn take_in(&mut self, event: Noted) {
+        self.end = event.end;
+        self.last = event.last;
+        self.commands += event.commands;
+        self.keys += event.keys;
+    }
 }
 
 /// What holds where an event begins. `None`: what held before the stretch.
@@ -111,6 +127,10 @@ pub(super) struct Kept {
 
 impl Kept {
     fn push(&mut self, event: Noted) {
+        if let Some(run) = self.events.last_mut().filter(|run| event.goes_on(run)) {
+            run.take_in(event);
+            return;
+        }
         if self.events.len() >= 2 * EVENTS_KEPT {
             self.events.drain(..EVENTS_KEPT);
             self.more += EVENTS_KEPT as u64;
@@ -147,10 +167,7 @@ impl Runs {
     fn note(&mut self, event: Noted) {
         match &mut self.open {
             Some(run) if event.first - run.last <= GAP + 1 => {
-                run.end = event.end;
-                run.last = event.last;
-                run.commands += event.commands;
-                run.keys += event.keys;
+                run.take_in(event);
             }
             _ => {
                 self.close();

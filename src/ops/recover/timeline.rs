@@ -90,7 +90,7 @@ pub struct Event {
     pub last_ordinal: u64,
     /// Commands of the run: 1 where it is none.
     pub commands: u64,
-    /// Keys that the commands name, for a run.
+    /// Keys that the commands name, for a run of deletions.
     pub keys_named: u64,
     /// The database in force where it begins.
     pub db: u32,
