@@ -30,3 +30,9 @@ pub(crate) fn trials() -> Vec<Trial> {
 fn on_each(lines: &[Server], name: &str, body: Body) -> Vec<Trial> {
     support::on_each(lines, &format!("live: {name}"), body)
 }
+
+/// As [`on_each`], where this machine lacks what the trials need beside the servers.
+fn on_none(lines: &[Server], name: &str, reason: &str) -> Vec<Trial> {
+    let missing = |line| support::missing(format!("live: {name} on {line}"), reason.to_owned());
+    lines.iter().map(missing).collect()
+}
