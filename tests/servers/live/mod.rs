@@ -3,6 +3,7 @@
 mod access;
 mod faults;
 mod harm;
+mod hold;
 mod load;
 mod place;
 mod proxy;
@@ -19,6 +20,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         access::trials(),
         faults::trials(),
         harm::trials(),
+        hold::trials(),
         load::trials(),
         replicas::trials(),
         works::trials(),
