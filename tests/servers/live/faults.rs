@@ -15,8 +15,8 @@ use libtest_mimic::Trial;
 use super::place::{Place, Run, UnderWay, aofkit, directory, free_port, send, setting, wait_until};
 use super::proxy::{Cut, Proxy};
 use super::{on_each, on_none};
-use crate::support::LINES;
 use crate::support::server::{Binary, Running};
+use crate::support::{Body, LINES};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let lines = if everything() { &LINES[..] } else { &LINES[..2] };
@@ -38,11 +38,15 @@ pub(crate) fn trials() -> Vec<Trial> {
         left_alone,
     ));
     trials.extend(on_each(&LINES[1..2], "the backup directory may be gone", disk_gone));
-    let name = "the backup directory may be full";
-    trials.extend(match can_mount() {
-        Ok(()) => on_each(&LINES[1..2], name, disk_full),
-        Err(reason) => on_none(&LINES[1..2], name, &reason),
-    });
+    for (lines, name, body) in [
+        (&LINES[1..2], "the backup directory may be full", disk_full as Body),
+        (&LINES[..], "the disk of a server may be full", server_full),
+    ] {
+        trials.extend(match can_mount() {
+            Ok(()) => on_each(lines, name, body),
+            Err(reason) => on_none(lines, name, &reason),
+        });
+    }
     trials
 }
 
@@ -313,7 +317,7 @@ enum Obstacle {
 }
 
 /// Processes that may start between two looks at their numbers, at the most.
-const PROCESSES: u32 = 4096;
+const PROCESSES: u32 = 1024;
 
 impl Obstacle {
     fn before(self, place: &Place, is_set: bool) {
@@ -425,9 +429,7 @@ fn mounted(at: &Path) -> Result<Unmount<'_>, String> {
     if output.status.success() {
         return Ok(Unmount(at));
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    Err(format!("needs the right to mount a file system: {said}"))
+    Err("needs the right to mount a file system".into())
 }
 
 /// Whether file systems may be mounted here; tried once, and told where trials are listed.
@@ -435,6 +437,38 @@ fn can_mount() -> Result<(), String> {
     static TRIED: LazyLock<Result<(), String>> =
         LazyLock::new(|| mounted(directory().path()).map(drop));
     TRIED.clone()
+}
+
+fn server_full(binary: &Binary) {
+    let small = directory();
+    let unmount = mounted(small.path()).expect("it could be mounted before");
+    let data = tempfile::tempdir_in(small.path()).expect("a directory");
+    let mut place = Place::at(binary, data, &[]);
+    place.fill(5);
+    let mut table = Table::new(binary);
+    // The log has room in its last page; no other file has.
+    let ballast = small.path().join("ballast");
+    std::fs::write(&ballast, vec![0; 64 << 10]).expect_err("it is full");
+    let run = Run::of(&mut place.live());
+    assert_eq!(run.code, Some(2), "{run:#?}");
+    // A set begins with a new file and a manifest; without one the child is the first to write.
+    let is_set = binary.line.has_redis(7, 0);
+    let failed =
+        if is_set { "BGREWRITEAOF: ERR Can't execute" } else { "aof_last_bgrewrite_status is err" };
+    assert!(run.stderr.contains(failed), "{run:#?}");
+    assert!(run.stderr.contains("disk is full"), "{run:#?}");
+    assert_eq!(place.settings(), BEFORE, "{run:#?}");
+    assert!(place.archives().is_empty(), "nothing was backed up");
+    assert_whole(&place, "the server's disk is full");
+
+    std::fs::remove_file(&ballast).expect("it is removed");
+    let again = Run::of(&mut place.live());
+    assert_eq!(again.code, Some(0), "{again:#?}");
+    assert_eq!(place.settings(), BEFORE, "{again:#?}");
+    table.row("the server's disk full", "exit 2, settings as before; exit 0 when there is room");
+    table.print();
+    drop(place);
+    drop(unmount);
 }
 
 fn disk_full(binary: &Binary) {
