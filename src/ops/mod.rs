@@ -8,6 +8,7 @@ pub mod compact;
 pub mod diff;
 pub mod digest;
 pub mod generate;
+pub mod held;
 pub mod history;
 pub mod holdings;
 pub mod islands;

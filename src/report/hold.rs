@@ -40,7 +40,7 @@ pub fn text(report: &HoldReport) -> String {
     let _ = writeln!(
         text,
         "  the server's own log stays where it is; what is recovered goes there:\n    {}",
-        ShownPath(&server.dir)
+        ShownPath(&report.log)
     );
     match &report.turn_on {
         Some(command) => {

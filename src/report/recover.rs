@@ -286,11 +286,16 @@ fn events(out: &mut String, report: &RecoverReport) -> fmt::Result {
     Ok(())
 }
 
-/// The client of the server at hand; both speak to both.
-fn client(report: &RecoverReport) -> &'static str {
+/// The client of the server at hand; both speak to both. Of a secured log, with what reaches its server.
+fn client(report: &RecoverReport) -> String {
     let is_valkey = |program: &str| program.starts_with("valkey");
+    if let Some(from) = &report.held_from {
+        let client = if is_valkey(&from.version) { "valkey-cli" } else { "redis-cli" };
+        let args = from.client.iter().map(|arg| format!(" {}", typed(arg.as_ref())));
+        return format!("{client}{}", args.collect::<String>());
+    }
     let valkey = report.writers.iter().any(|writer| is_valkey(&writer.program));
-    if valkey { "valkey-cli" } else { "redis-cli" }
+    if valkey { "valkey-cli" } else { "redis-cli" }.to_owned()
 }
 
 /// A step, and the commands that do it.
@@ -309,6 +314,16 @@ fn right_now(out: &mut String, report: &RecoverReport) -> fmt::Result {
         return Ok(());
     }
     writeln!(out)?;
+    if let Some(from) = &report.held_from {
+        let head = format!(
+            "This log was secured from the server at {}, whose own is {}. Next, in this order:",
+            ShownPath(from.address.as_ref()),
+            ShownPath(&from.log)
+        );
+        writeln!(out, "{}", Styled(WARNING, wrap(&head, COLUMNS, 0)))?;
+        stop(out, 1, &client)?;
+        return put_aside(out, 2, from.snapshot.as_deref());
+    }
     if report.writers.is_empty() {
         let head = "If a server still runs on this log, first, in this order:";
         writeln!(out, "{}", Styled(WARNING, head))?;
@@ -326,22 +341,30 @@ fn right_now(out: &mut String, report: &RecoverReport) -> fmt::Result {
         "Let no rewrite start: it writes what the server has now, and deletes the log that has your data. `aofkit recover --hold` does this, and puts the log into safety.",
         &[format!("{client} CONFIG SET auto-aof-rewrite-percentage 0")],
     )?;
+    stop(out, 2, &client)?;
+    put_aside(out, 3, report.snapshot.as_deref())
+}
+
+fn stop(out: &mut String, number: usize, client: &str) -> fmt::Result {
     step(
         out,
-        2,
+        number,
         "Stop it without saving: a save writes what it has now over dump.rdb, and so does a plain stop by the system where save points are set.",
         &[format!("{client} SHUTDOWN NOSAVE")],
-    )?;
-    if let Some(snapshot) = &report.snapshot {
-        let copy = format!("cp -p {} {}", typed(snapshot), typed(&beside(snapshot, ".kept")));
-        step(
-            out,
-            3,
-            "Put the snapshot aside: a server that loads a log with a FLUSHALL in it overwrites it where save points are set.",
-            &[copy],
-        )?;
+    )
+}
+
+fn put_aside(out: &mut String, number: usize, snapshot: Option<&Path>) -> fmt::Result {
+    match snapshot {
+        Some(snapshot) => step(out, number, PUT_ASIDE, &[copy_of(snapshot)]),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+const PUT_ASIDE: &str = "Put the snapshot aside: a server that loads a log with a FLUSHALL in it overwrites it where save points are set.";
+
+fn copy_of(snapshot: &Path) -> String {
+    format!("cp -p {} {}", typed(snapshot), typed(&beside(snapshot, ".kept")))
 }
 
 fn survivors(out: &mut String, report: &RecoverReport) -> fmt::Result {
@@ -634,20 +657,19 @@ fn put_in_place(
         ];
         return next(out, what, &commands);
     }
-    if done.backup.is_none() {
+    // What was recovered in place of a secured log is still not where the server's own is.
+    let held_from = report.held_from.as_ref();
+    let is_elsewhere = done.backup.is_none() || held_from.is_some();
+    if is_elsewhere {
         next(
             out,
             "Stop the server, without saving, if it runs:",
             &[format!("{client} SHUTDOWN NOSAVE")],
         )?;
     }
-    if let Some(snapshot) = &report.snapshot {
-        let copy = format!("cp -p {} {}", typed(snapshot), typed(&beside(snapshot, ".kept")));
-        next(
-            out,
-            "Put the snapshot aside: a server that loads a log with a FLUSHALL in it overwrites it where save points are set.",
-            &[copy],
-        )?;
+    let snapshot = held_from.map_or(report.snapshot.as_ref(), |from| from.snapshot.as_ref());
+    if let Some(snapshot) = snapshot {
+        next(out, PUT_ASIDE, &[copy_of(snapshot)])?;
     }
     let mut settings = vec!["appendonly yes".to_owned()];
     let place = match &report.layout {
@@ -667,8 +689,12 @@ fn put_in_place(
     let is_file = report.survivors.iter().any(|survivor| {
         report.survivor == Some(survivor.number) && matches!(survivor.kind, SurvivorKind::File(_))
     });
-    if done.backup.is_none() && is_file {
-        let set = report.data_directory.join("appendonlydir");
+    let place = held_from.map_or(place, |from| from.log.clone());
+    if is_elsewhere && is_file {
+        let set = match held_from {
+            Some(from) => from.log.clone(),
+            None => report.data_directory.join("appendonlydir"),
+        };
         next(
             out,
             "Make a set of it, for a server since Redis 7.0, and put that in place of the log, which stays as it is:",
@@ -682,7 +708,7 @@ fn put_in_place(
                 format!("mv {} {}", typed(&beside(written, ".set")), typed(&set)),
             ],
         )?;
-    } else if done.backup.is_none() {
+    } else if is_elsewhere {
         let old = beside(&place, ".flushed");
         next(
             out,

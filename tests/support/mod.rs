@@ -9,7 +9,7 @@ pub(crate) mod server;
 pub(crate) mod twin;
 pub(crate) mod twin_streams;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use aofkit::server::{Server, redis, valkey};
 use libtest_mimic::Trial;
@@ -48,26 +48,51 @@ fn trial(lines: &[Server], name: String, body: impl FnOnce(&[Binary]) + Send + '
     }
 }
 
-/// One trial that needs a program of this name on `PATH` and is given where it is.
-pub(crate) fn with_program(program: &str, name: &str, body: fn(&Path)) -> Trial {
+/// Where a program of this name is on `PATH`, or the reason why it is missed.
+fn find_program(program: &str) -> Result<PathBuf, String> {
     let directories = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&directories).map(|place| place.join(program));
-    match found.into_iter().find(|path| path.is_file()) {
-        Some(path) => Trial::test(name, move || {
+    let found = found.into_iter().find(|path| path.is_file());
+    found.ok_or_else(|| format!("needs {program}: not found"))
+}
+
+/// One trial that needs a program of this name on `PATH` and is given where it is.
+pub(crate) fn with_program(program: &str, name: &str, body: fn(&Path)) -> Trial {
+    match find_program(program) {
+        Ok(path) => Trial::test(name, move || {
             body(&path);
             Ok(())
         }),
-        None => missing(name.to_string(), format!("needs {program}: not found")),
+        Err(reason) => missing(name.to_string(), reason),
     }
+}
+
+/// As [`on_each`], with a program that the trials need as well.
+pub(crate) fn with_program_on_each(
+    lines: &[Server],
+    program: &str,
+    name: &str,
+    body: fn(&Binary, &Path),
+) -> Vec<Trial> {
+    let on = |line: &Server| {
+        let name = format!("{name} on {line}");
+        match find_program(program) {
+            Ok(path) => trial(&[*line], name, move |binaries| body(&binaries[0], &path)),
+            Err(reason) => missing(name, reason),
+        }
+    };
+    lines.iter().map(on).collect()
 }
 
 /// Ignored with the reason; a failure where nothing may be missing.
 fn missing(name: String, reason: String) -> Trial {
-    if required() {
-        Trial::test(name, move || Err(reason.into()))
-    } else {
-        Trial::test(name, || Ok(())).with_kind(reason).with_ignored_flag(true)
-    }
+    if required() { Trial::test(name, move || Err(reason.into())) } else { ignored(name, reason) }
+}
+
+/// Ignored with the reason, whatever may be missing: for what depends on who runs the tests, and no
+/// installation mends.
+pub(crate) fn ignored(name: String, reason: String) -> Trial {
+    Trial::test(name, || Ok(())).with_kind(reason).with_ignored_flag(true)
 }
 
 fn required() -> bool {

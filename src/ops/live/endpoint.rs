@@ -111,6 +111,30 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
+    /// What redis-cli and valkey-cli are called with to reach it as we do; a password they take from the environment.
+    pub fn client_args(&self) -> Vec<String> {
+        let mut args: Vec<String> = match &self.address {
+            Address::Unix(path) => {
+                let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+                vec!["-s".into(), ShownPath(&path).to_string()]
+            }
+            // Where a client looks by itself.
+            Address::Tcp { host, port } if host == "127.0.0.1" => {
+                vec!["-p".into(), port.to_string()]
+            }
+            Address::Tcp { host, port } => {
+                vec!["-h".into(), host.clone(), "-p".into(), port.to_string()]
+            }
+        };
+        if let Some(user) = &self.user {
+            args.extend(["--user".into(), user.clone()]);
+        }
+        if self.tls.is_some() {
+            args.push("--tls".into());
+        }
+        args
+    }
+
     /// A server without a password.
     pub fn new(address: Address) -> Self {
         let patience = Patience::default();

@@ -85,7 +85,7 @@ impl Files {
     }
 
     /// The directory that the log is in.
-    fn place(&self) -> &Path {
+    pub(super) fn place(&self) -> &Path {
         self.log.parent().unwrap_or(&self.dir)
     }
 

@@ -19,6 +19,8 @@ use super::server::ServerSeen;
 use super::snapshot::{self, How};
 use super::{Watch, connect};
 use crate::error::{Error, ErrorKind, Result};
+use crate::escape::ShownPath;
+use crate::ops::held::HeldFrom;
 
 /// How a log is secured.
 #[derive(Debug, Clone)]
@@ -44,6 +46,13 @@ pub struct HoldReport {
     pub rewrites: Option<Change>,
     /// The command that turns them on again, once the accident is mended.
     pub turn_on: Option<String>,
+    /// What the server loads, by its path on this machine: the file, or the directory of the set. What is recovered
+    /// goes there.
+    #[serde(serialize_with = "crate::escape::path")]
+    pub log: PathBuf,
+    /// The snapshot in the server's data directory, where there is one.
+    #[serde(serialize_with = "crate::escape::path_if_any")]
+    pub snapshot: Option<PathBuf>,
     /// Whether a rewrite was under way.
     pub rewrite_was_running: bool,
     /// The sets that were kept, each a data directory that a server could be started on: the one from when this began,
@@ -70,26 +79,100 @@ pub struct Kept {
 ///
 /// # Errors
 ///
-/// When the server cannot be reached or refuses, keeps no log, or its log is not found or cannot be kept. What was
-/// kept already stays.
+/// When the server cannot be reached or refuses, keeps no log, its log is not found or cannot be kept, or what was found
+/// is another's. What was kept already stays, and the setting as well; the error says so.
 pub fn hold(endpoint: &Endpoint, options: &HoldOptions, watch: &dyn Watch) -> Result<HoldReport> {
     let (mut connection, server) = connect(endpoint)?;
     let rewrites = rewrites_off(&mut connection, endpoint)?;
-    let files = Files::find(&server, options.dir.as_deref())?;
-    let names = Names::new(options.to.as_deref().unwrap_or(&files.dir))?;
-    let mut kept = vec![keep(&files, &names)?];
     let mut connection = Some(connection);
-    let mut rewriter =
-        Rewriter { connection: &mut connection, endpoint, run_id: &server.run_id, files: &files };
+    let turn_on =
+        rewrites.as_ref().map(|change| format!("CONFIG SET {} {}", change.name, change.was));
+    let mut kept = Vec::new();
+    match secure(&mut connection, &server, endpoint, options, watch, &mut kept) {
+        Ok(Secured { log, snapshot, rewrite_was_running }) => Ok(HoldReport {
+            schema: 1,
+            server,
+            rewrites,
+            turn_on,
+            log,
+            snapshot,
+            rewrite_was_running,
+            kept,
+        }),
+        Err(error) => Err(told(error, &kept, turn_on.as_deref())),
+    }
+}
+
+struct Secured {
+    log: PathBuf,
+    snapshot: Option<PathBuf>,
+    rewrite_was_running: bool,
+}
+
+fn secure(
+    connection: &mut Option<Connection>,
+    server: &ServerSeen,
+    endpoint: &Endpoint,
+    options: &HoldOptions,
+    watch: &dyn Watch,
+    kept: &mut Vec<Kept>,
+) -> Result<Secured> {
+    let files = Files::find(server, options.dir.as_deref())?;
+    let names = Names::new(options.to.as_deref().unwrap_or(&files.dir))?;
+    let snapshot = connection.as_mut().and_then(|connection| snapshot_of(connection, &files));
+    let log = match &files.appenddirname {
+        Some(set) => files.dir.join(set),
+        None => files.log.clone(),
+    };
+    let note = HeldFrom {
+        schema: HeldFrom::SCHEMA,
+        address: endpoint.address.to_string(),
+        version: server.version.clone(),
+        client: endpoint.client_args(),
+        log: absolute(&log),
+        snapshot: snapshot.as_deref().map(absolute),
+    };
+    let note = note.to_bytes();
+    kept.push(keep(&files, &names, note.as_deref())?);
+    let mut rewriter = Rewriter { connection, endpoint, run_id: &server.run_id, files: &files };
     let rewrite_was_running = rewriter.is_busy()?;
     if rewrite_was_running {
         let HoldOptions { poll, timeout, .. } = *options;
         rewriter.wait(Waiting { poll, timeout, reconnect: Duration::from_secs(30) }, watch)?;
-        kept.push(keep(&files, &names)?);
+        kept.push(keep(&files, &names, note.as_deref())?);
     }
-    let turn_on =
-        rewrites.as_ref().map(|change| format!("CONFIG SET {} {}", change.name, change.was));
-    Ok(HoldReport { schema: 1, server, rewrites, turn_on, rewrite_was_running, kept })
+    // Last, for the right log is kept even where it is taken for a wrong one.
+    if let Some(connection) = connection {
+        files.check(connection, endpoint, server)?;
+    }
+    Ok(Secured { log, snapshot, rewrite_was_running })
+}
+
+/// An error, with what was done before it.
+fn told(error: Error, kept: &[Kept], turn_on: Option<&str>) -> Error {
+    let mut help: Vec<String> = error.next_step().map(String::from).into_iter().collect();
+    if let Some(kept) = kept.first() {
+        let kept = ShownPath(&kept.path);
+        help.push(format!("what was found is kept in {kept}, where `aofkit recover` can look"));
+    }
+    if let Some(turn_on) = turn_on {
+        help.push(format!(
+            "automatic rewrites are off now, for one would destroy what the log holds; {turn_on} turns them on again"
+        ));
+    }
+    if help.is_empty() { error } else { error.help(help.join(". ")) }
+}
+
+/// The snapshot of the server, where there is one: nothing waits for the answer.
+fn snapshot_of(connection: &mut Connection, files: &Files) -> Option<PathBuf> {
+    let name = connection.setting("dbfilename").ok()??;
+    let path = files.dir.join(name);
+    path.is_file().then_some(path)
+}
+
+/// As whoever reads it elsewhere needs it.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
 }
 
 const REWRITES: &str = "auto-aof-rewrite-percentage";
@@ -116,7 +199,8 @@ impl Names {
                 ErrorKind::NotFound,
                 "there is no such directory to keep the log in",
             )
-            .at(below));
+            .at(below)
+            .help("make it first, or let the log be kept in the server's data directory"));
         }
         let now = Timestamp::now().to_zoned(jiff::tz::TimeZone::system());
         Ok(Names { below: below.to_path_buf(), time: now.strftime("%Y%m%d%H%M%S").to_string() })
@@ -133,10 +217,10 @@ impl Names {
     }
 }
 
-fn keep(files: &Files, names: &Names) -> Result<Kept> {
+fn keep(files: &Files, names: &Names, note: Option<&[u8]>) -> Result<Kept> {
     for _ in 0..TRIES {
         let path = names.next();
-        if let Some((held, bytes, files)) = snapshot::keep(files, &path)? {
+        if let Some((held, bytes, files)) = snapshot::keep(files, &path, note)? {
             return Ok(Kept { path, held, bytes, files });
         }
     }

@@ -12,6 +12,7 @@ use super::files::{FileId, Files};
 use super::info::Info;
 use super::server;
 use crate::error::{Error, ErrorKind, Result};
+use crate::escape::ShownPath;
 
 /// A rewrite that was waited for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -73,6 +74,10 @@ impl Rewriter<'_> {
             Err(Failure::Answer { text, .. }) if text.contains("already in progress") => {
                 Ok((Rewrite { found_running: true, answer: Some(text) }, before))
             }
+            // It could not even begin, and the reply does not say why.
+            Err(Failure::Answer { code, text }) if code == "ERR" && text.starts_with("Can't") => {
+                Err(self.failed(format!("BGREWRITEAOF: {code} {text}")))
+            }
             Err(failure) => Err(failure.told("BGREWRITEAOF", endpoint)),
         }
     }
@@ -85,23 +90,22 @@ impl Rewriter<'_> {
         watch: &dyn Watch,
     ) -> Result<()> {
         let standing = self.quiet(waiting, watch)?;
-        let failed = |message: String| {
-            Error::new(ErrorKind::Refused, message).help(
-                "nothing was backed up; the server's log file says why: often a full disk, a directory that it may not \
-                 write, or no memory to fork. --strategy link backs up without a rewrite",
-            )
-        };
         let address = &self.endpoint.address;
         if standing.status != "ok" {
             let status = &standing.status;
-            return Err(failed(format!(
-                "{address}: the rewrite failed: aof_last_bgrewrite_status is {status}"
-            )));
+            return Err(
+                self.failed(format!("the rewrite failed: aof_last_bgrewrite_status is {status}"))
+            );
         }
         if let (Some(before), Some(now)) = (before.rewrites, standing.rewrites)
             && now <= before
         {
-            return Err(failed(format!("{address}: the server has not rewritten its log")));
+            return Err(self.failed("the server has not rewritten its log".to_owned()));
+        }
+        if !self.files.log.is_file() {
+            // Redis 6.2 tells in its log file alone that it could not rename the new file to the log's name.
+            let missing = ShownPath(&self.files.log);
+            return Err(self.failed(format!("the rewrite left no log at {missing}")));
         }
         if before.base.is_some() && before.base == self.files.base() {
             return Err(Error::new(
@@ -109,9 +113,21 @@ impl Rewriter<'_> {
                 format!("the server at {address} has rewritten its log, and this file is still the old one"),
             )
             .at(&self.files.log)
-            .help("it is another server's log, or a copy: --dir says where the right directory is"));
+            .help(
+                "it is another server's log, or a copy: --dir says where the right directory is. Or the server could not \
+                 put the new file in its place: its log file says so",
+            ));
         }
         Ok(())
+    }
+
+    /// A rewrite that came to nothing, with where to look.
+    fn failed(&self, message: String) -> Error {
+        let place = ShownPath(self.files.place());
+        Error::new(ErrorKind::Refused, format!("{}: {message}", self.endpoint.address)).help(format!(
+            "nothing was backed up; the server's log file says why: often {place} may not be written by the server, its \
+             disk is full, or there is no memory to fork. --strategy link backs up without a rewrite"
+        ))
     }
 
     /// Waits until no rewrite runs or is scheduled.

@@ -16,6 +16,7 @@ use crate::aof::open::{Log, open};
 use crate::disk::Scratch;
 use crate::disk::publish::{Existing, NewDirectory};
 use crate::error::{Error, ErrorKind, Result};
+use crate::ops::held::NOTE;
 use crate::ops::survey::{Survey, survey};
 use crate::progress::Progress;
 
@@ -287,10 +288,14 @@ fn boundary(survey: &Survey<'_>) -> u64 {
     }
 }
 
-/// A copy of the set in the new directory `to`, by links where they can be made.
+/// A copy of the set in the new directory `to`, by links where they can be made, with a note of whose it is.
 ///
 /// Gives how, and the bytes; `None` when a rewrite came between and nothing was published.
-pub(super) fn keep(files: &Files, to: &Path) -> Result<Option<(How, u64, usize)>> {
+pub(super) fn keep(
+    files: &Files,
+    to: &Path,
+    note: Option<&[u8]>,
+) -> Result<Option<(How, u64, usize)>> {
     let set = Set::read(files)?;
     let mut how = How::Links;
     let mut directory = NewDirectory::create(to, Existing::Keep)?;
@@ -304,6 +309,10 @@ pub(super) fn keep(files: &Files, to: &Path) -> Result<Option<(How, u64, usize)>
     match filled {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         filled => filled.map_err(|error| Error::io("copy the log to", to, error))?,
+    }
+    if let Some(note) = note {
+        // Links need no room, and a note does: on a full disk the log is kept without one.
+        let _ = fs::write(directory.path().join(NOTE), note);
     }
     // Before anything else is asked of it, so that it is there whatever comes.
     let log = open(set.log_below(directory.path(), files))?;
@@ -418,10 +427,10 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let files = set(data.path(), &log("SET a 1"));
         let to = data.path().join("kept");
-        let (how, bytes, count) = keep(&files, &to).unwrap().unwrap();
+        let (how, bytes, count) = keep(&files, &to, Some(b"{}")).unwrap().unwrap();
         let expected = (log("SET base 1").len() + log("SET a 1").len()) as u64;
         assert_eq!((how, bytes, count), (How::Links, expected, 2));
         assert_eq!(open(&to).unwrap().parts.len(), 2);
-        assert!(keep(&files, &to).is_err(), "what is kept is never replaced");
+        assert!(keep(&files, &to, None).is_err(), "what is kept is never replaced");
     }
 }

@@ -48,6 +48,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::glob::Glob;
 use crate::keyspace::Keyspace;
 use crate::ops::compact;
+use crate::ops::held::HeldFrom;
 use crate::ops::holdings::{Held, Holdings};
 use crate::ops::kept::{self, Place};
 use crate::ops::position::Position;
@@ -559,6 +560,8 @@ impl Job<'_> {
         started: Instant,
     ) -> RecoverReport {
         let (log, timeline) = (self.log, self.timeline);
+        let data_directory = data_directory(self.whole);
+        let writers = writers_of(self.whole);
         let now = self.counted.as_ref().map(|counted| counted.now.told());
         let (before, excise) = match verdict {
             Verdict::EndsInFlush { event } => (self.before(event), timeline.trailing.clone()),
@@ -573,7 +576,9 @@ impl Job<'_> {
             opened: log.opened.clone(),
             archived: false,
             layout: log.layout.clone(),
-            data_directory: data_directory(self.whole),
+            // Where a server runs on the secured log itself, that one is meant.
+            held_from: HeldFrom::read(&data_directory).filter(|_| writers.is_empty()),
+            data_directory,
             parts: (log.parts.iter())
                 .map(|part| PartTold { name: part.name.clone(), bytes: part.mapping.len() })
                 .collect(),
@@ -594,7 +599,7 @@ impl Job<'_> {
             snapshot: snapshot(&survivors),
             survivors,
             survivor: self.options.survivor,
-            writers: writers_of(self.whole),
+            writers,
             done,
             elapsed_s: started.elapsed().as_secs_f64(),
         }

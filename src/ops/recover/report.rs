@@ -11,6 +11,7 @@ use super::survivors::Survivor;
 use super::timeline::{Broken, Event, Tail};
 use crate::aof::open::Layout;
 use crate::disk::holders::Holder;
+use crate::ops::held::HeldFrom;
 use crate::ops::holdings::Held;
 
 /// What stands in a log of what destroyed its data, what can be brought back, and what was.
@@ -70,6 +71,8 @@ pub struct RecoverReport {
     /// A snapshot beside the log, which a server could overwrite.
     #[serde(serialize_with = "crate::escape::path_if_any")]
     pub snapshot: Option<PathBuf>,
+    /// The running server that this log was secured from, where it was: the result goes to that server's place.
+    pub held_from: Option<HeldFrom>,
     /// Processes that have a part of the log open for writing.
     pub writers: Vec<Holder>,
     /// What was done; `None` for a look.

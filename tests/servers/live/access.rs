@@ -7,9 +7,8 @@ use libtest_mimic::Trial;
 
 use super::on_each;
 use super::place::{Place, Run, directory, free_port};
-use crate::support::server::{Binary, find};
-use crate::support::{LINES, with_program};
-use aofkit::server::redis;
+use crate::support::server::Binary;
+use crate::support::{LINES, with_program_on_each};
 
 const PASSWORD: &str = "not-to-be-seen";
 
@@ -22,7 +21,13 @@ pub(crate) fn trials() -> Vec<Trial> {
     ));
     trials.extend(on_each(&LINES, "a server without CONFIG is refused with what to do", no_config));
     trials.extend(on_each(&LINES, "a server without a log is refused with what to do", no_log));
-    trials.push(with_program("openssl", "live: TLS is spoken, and strangers are not trusted", tls));
+    // Redis 7.0 alone of the four is built with TLS.
+    trials.extend(with_program_on_each(
+        &LINES[1..2],
+        "openssl",
+        "live: TLS is spoken, and strangers are not trusted",
+        tls,
+    ));
     trials
 }
 
@@ -129,9 +134,7 @@ fn no_log(binary: &Binary) {
     assert!(run.stderr.contains("CONFIG SET appendonly yes"), "{run:#?}");
 }
 
-/// Redis 7.0 alone of the four is built with TLS.
-fn tls(openssl: &Path) {
-    let Ok(binary) = find(redis(7, 0)) else { return };
+fn tls(binary: &Binary, openssl: &Path) {
     let place = directory();
     let at = |name: &str| place.path().join(name).display().to_string();
     let run = |args: &[&str]| {
@@ -192,7 +195,7 @@ fn tls(openssl: &Path) {
         ("tls-key-file", &at("server.key")),
         ("tls-ca-cert-file", &at("ca.crt")),
     ];
-    let mut server = Place::with(&binary, &config);
+    let mut server = Place::with(binary, &config);
     server.fill(5);
     let digest = server.server.digest();
     let live = |args: &[&str]| {

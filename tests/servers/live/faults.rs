@@ -6,16 +6,17 @@
 use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
+use std::sync::LazyLock;
 
 use aofkit::ops::archive::{VerifyOptions, verify_archive};
 use aofkit::progress::Silent;
 use libtest_mimic::Trial;
 
-use super::on_each;
 use super::place::{Place, Run, UnderWay, aofkit, directory, free_port, send, setting, wait_until};
 use super::proxy::{Cut, Proxy};
-use crate::support::LINES;
+use super::{on_each, on_none};
 use crate::support::server::{Binary, Running};
+use crate::support::{Body, LINES};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let lines = if everything() { &LINES[..] } else { &LINES[..2] };
@@ -29,13 +30,23 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials.extend(on_each(lines, "a connection may be cut at any command", cut));
     trials.extend(on_each(lines, "a server may be killed at any step", server_killed));
     trials.extend(on_each(lines, "a rewrite may fail", rewrite_fails));
+    trials.extend(on_each(&LINES, "a server may be unable to write its directory", cannot_write));
     trials.extend(on_each(&LINES[1..2], "a server may hang", server_hangs));
     trials.extend(on_each(
         &LINES[1..2],
         "a setting that somebody changed is left alone",
         left_alone,
     ));
-    trials.extend(on_each(&LINES[1..2], "the backup directory may be full or gone", disk_full));
+    trials.extend(on_each(&LINES[1..2], "the backup directory may be gone", disk_gone));
+    for (lines, name, body) in [
+        (&LINES[1..2], "the backup directory may be full", disk_full as Body),
+        (&LINES[..], "the disk of a server may be full", server_full),
+    ] {
+        trials.extend(match can_mount() {
+            Ok(()) => on_each(lines, name, body),
+            Err(reason) => on_none(lines, name, &reason),
+        });
+    }
     trials
 }
 
@@ -249,6 +260,119 @@ fn rewrite_fails(binary: &Binary) {
     table.print();
 }
 
+/// Root writes where it likes, so what takes the right away is that a name is taken: by a directory, where the server
+/// wants to have a file.
+fn cannot_write(binary: &Binary) {
+    let mut table = Table::new(binary);
+    for obstacle in [Obstacle::NewFile, Obstacle::ItsPlace] {
+        let mut place = slow(binary, &[]);
+        let is_set = binary.line.has_redis(7, 0);
+        obstacle.before(&place, is_set);
+        let mut run = UnderWay::start(&mut place.live());
+        if obstacle == Obstacle::ItsPlace {
+            assert!(run.reaches("3/5"), "{}", run.said);
+            obstacle.meanwhile(&place, is_set);
+        }
+        let run = run.end();
+        let fault = format!("the server cannot write: {obstacle:?}");
+        assert_eq!(run.code, Some(2), "{fault}: {run:#?}");
+        let (failed, log_is_in) = match (obstacle, is_set) {
+            (Obstacle::NewFile, true) => ("BGREWRITEAOF: ERR Can't execute", "appendonlydir"),
+            (Obstacle::ItsPlace, false) => ("the rewrite left no log at ", ""),
+            (_, true) => ("the rewrite failed: aof_last_bgrewrite_status is err", "appendonlydir"),
+            (_, false) => ("the rewrite failed: aof_last_bgrewrite_status is err", ""),
+        };
+        assert!(run.stderr.contains(&format!("{}: {failed}", place.server.socket().display())));
+        let log_is_in = place.data.path().join(log_is_in);
+        let may_not = format!(
+            "the server's log file says why: often {} may not be written by the server",
+            log_is_in.display().to_string().trim_end_matches('/')
+        );
+        assert!(run.stderr.contains(&may_not), "{fault}: {run:#?}");
+        assert!(run.stderr.contains("--strategy link backs up without a rewrite"), "{run:#?}");
+        assert_eq!(place.settings(), BEFORE, "{fault}: {run:#?}");
+        assert!(place.archives().is_empty(), "{fault}: nothing was backed up");
+        assert_whole(&place, &fault);
+
+        obstacle.away(&place, is_set);
+        let again = Run::of(&mut place.live());
+        assert_eq!(again.code, Some(0), "{fault}: {again:#?}");
+        assert_eq!(place.settings(), BEFORE, "{fault}: {again:#?}");
+        let digest = place.server.digest();
+        let (mut restored, _data) = place.restored(&place.archive());
+        assert_eq!(restored.digest(), digest, "{fault}");
+        let last = run.stderr.lines().find(|line| line.starts_with("error: ")).unwrap_or_default();
+        table.row(&fault, &format!("exit 2, settings as before, no archive; {last}"));
+    }
+    table.print();
+}
+
+/// What keeps a server from writing its log anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Obstacle {
+    /// The file that the rewrite begins with cannot be made.
+    NewFile,
+    /// The rewritten file cannot be put where it belongs, when all the work is done.
+    ItsPlace,
+}
+
+/// Processes that may start between two looks at their numbers, at the most.
+const PROCESSES: u32 = 1024;
+
+impl Obstacle {
+    fn before(self, place: &Place, is_set: bool) {
+        let data = place.data.path();
+        let set = data.join("appendonlydir");
+        match (self, is_set) {
+            (Obstacle::NewFile, true) => taken(&set.join("appendonly.aof.2.incr.aof")),
+            (Obstacle::ItsPlace, true) => taken(&set.join("appendonly.aof.2.base.rdb")),
+            // The child of Redis 6.2 names its file by its own number, one of the next that are given out.
+            (Obstacle::NewFile, false) => {
+                let last = Command::new("true").spawn().expect("a process");
+                let numbers = (1..=PROCESSES).map(|n| (last.id() + n) % highest_process());
+                numbers.for_each(|n| taken(&data.join(format!("temp-rewriteaof-{n}.aof"))));
+                let _ = { last }.wait();
+            }
+            (Obstacle::ItsPlace, false) => {}
+        }
+    }
+
+    /// While the child writes.
+    fn meanwhile(self, place: &Place, is_set: bool) {
+        if self == Obstacle::ItsPlace && !is_set {
+            let log = place.data.path().join("appendonly.aof");
+            std::fs::rename(&log, place.data.path().join("put aside")).expect("it is moved");
+            taken(&log);
+        }
+    }
+
+    fn away(self, place: &Place, is_set: bool) {
+        let data = place.data.path();
+        let directory = if is_set { data.join("appendonlydir") } else { data.to_path_buf() };
+        for entry in std::fs::read_dir(&directory).expect("a list").flatten() {
+            let name = entry.file_name().into_string().expect("a name");
+            let is_ours = name.ends_with(".aof") || name.ends_with(".rdb");
+            if is_ours && entry.path().is_dir() {
+                std::fs::remove_dir_all(entry.path()).expect("it is removed");
+            }
+        }
+        if self == Obstacle::ItsPlace && !is_set {
+            std::fs::rename(data.join("put aside"), data.join("appendonly.aof")).expect("back");
+        }
+    }
+}
+
+/// A directory at a name, which no file replaces as there is something in it.
+fn taken(name: &Path) {
+    std::fs::create_dir_all(name.join("taken")).expect("a directory");
+}
+
+/// Where the numbers of processes begin again.
+fn highest_process() -> u32 {
+    let text = std::fs::read_to_string("/proc/sys/kernel/pid_max").unwrap_or_default();
+    text.trim().parse().unwrap_or(u32::MAX)
+}
+
 fn server_hangs(binary: &Binary) {
     let mut place = slow(binary, &[]);
     let mut table = Table::new(binary);
@@ -287,23 +411,72 @@ fn left_alone(binary: &Binary) {
     assert!(run.stdout.contains(told), "{run:#?}");
 }
 
-fn disk_full(binary: &Binary) {
+fn disk_gone(binary: &Binary) {
     let mut place = slow(binary, &[]);
-    let mut table = Table::new(binary);
     let mut command = aofkit();
     command.args(["backup", "--live", "--to", "/nonexistent/backups"]);
     let gone = Run::of(command.arg("-s").arg(place.server.socket()));
     assert_eq!(gone.code, Some(2), "{gone:#?}");
     assert!(gone.stderr.contains("the backup directory is not there"), "{gone:#?}");
+    assert_eq!(place.settings(), BEFORE);
+}
 
-    let small = directory();
-    let mount =
-        |args: &[&str]| Command::new("mount").args(args).output().is_ok_and(|o| o.status.success());
-    let at = small.path().display().to_string();
-    if !mount(&["-t", "tmpfs", "-o", "size=48k", "none", &at]) {
-        return; // Only where file systems may be mounted.
+/// A small file system, until the answer is dropped; or why there is none.
+fn mounted(at: &Path) -> Result<Unmount<'_>, String> {
+    let mut mount = Command::new("mount");
+    mount.args(["-t", "tmpfs", "-o", "size=48k", "none"]).arg(at);
+    let output = mount.output().map_err(|error| format!("needs mount: {error}"))?;
+    if output.status.success() {
+        return Ok(Unmount(at));
     }
-    let unmount = Unmount(small.path());
+    Err("needs the right to mount a file system".into())
+}
+
+/// Whether file systems may be mounted here; tried once, and told where trials are listed.
+fn can_mount() -> Result<(), String> {
+    static TRIED: LazyLock<Result<(), String>> =
+        LazyLock::new(|| mounted(directory().path()).map(drop));
+    TRIED.clone()
+}
+
+fn server_full(binary: &Binary) {
+    let small = directory();
+    let unmount = mounted(small.path()).expect("it could be mounted before");
+    let data = tempfile::tempdir_in(small.path()).expect("a directory");
+    let mut place = Place::at(binary, data, &[]);
+    place.fill(5);
+    let mut table = Table::new(binary);
+    // The log has room in its last page; no other file has.
+    let ballast = small.path().join("ballast");
+    std::fs::write(&ballast, vec![0; 64 << 10]).expect_err("it is full");
+    let run = Run::of(&mut place.live());
+    assert_eq!(run.code, Some(2), "{run:#?}");
+    // A set begins with a new file and a manifest; without one the child is the first to write.
+    let is_set = binary.line.has_redis(7, 0);
+    let failed =
+        if is_set { "BGREWRITEAOF: ERR Can't execute" } else { "aof_last_bgrewrite_status is err" };
+    assert!(run.stderr.contains(failed), "{run:#?}");
+    assert!(run.stderr.contains("disk is full"), "{run:#?}");
+    assert_eq!(place.settings(), BEFORE, "{run:#?}");
+    assert!(place.archives().is_empty(), "nothing was backed up");
+    assert_whole(&place, "the server's disk is full");
+
+    std::fs::remove_file(&ballast).expect("it is removed");
+    let again = Run::of(&mut place.live());
+    assert_eq!(again.code, Some(0), "{again:#?}");
+    assert_eq!(place.settings(), BEFORE, "{again:#?}");
+    table.row("the server's disk full", "exit 2, settings as before; exit 0 when there is room");
+    table.print();
+    drop(place);
+    drop(unmount);
+}
+
+fn disk_full(binary: &Binary) {
+    let mut place = slow(binary, &[]);
+    let mut table = Table::new(binary);
+    let small = directory();
+    let at = small.path().display().to_string();
+    let unmount = mounted(small.path()).expect("it could be mounted before");
     place.server.client.call(&["CONFIG", "SET", "rdb-key-save-delay", "0"]);
     // What does not shrink.
     let mut random: u64 = 0x2545_F491_4F6C_DD1D;

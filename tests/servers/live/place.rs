@@ -45,7 +45,10 @@ impl Place {
     }
 
     pub(super) fn with(binary: &Binary, config: &[(&str, &str)]) -> Place {
-        let data = directory();
+        Place::at(binary, directory(), config)
+    }
+
+    pub(super) fn at(binary: &Binary, data: TempDir, config: &[(&str, &str)]) -> Place {
         let mut all = vec![("appendonly", "yes")];
         all.extend_from_slice(config);
         let server = Running::start(binary, data.path(), &all);

@@ -9,7 +9,7 @@ use crate::support::LINES;
 use crate::support::server::Binary;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    on_each(&LINES[1..], "a replica is backed up only when it is allowed and fresh", replicas)
+    on_each(&LINES, "a replica is backed up only when it is allowed and fresh", replicas)
 }
 
 fn replicas(binary: &Binary) {

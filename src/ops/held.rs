@@ -1,0 +1,81 @@
+//! Whose log it is that was secured from a running server: a note beside it.
+//!
+//! A log is secured in a hurry and recovered later, by another command and often by another person. The note says
+//! where the result belongs and how the server is reached, so that nobody takes the secured log for the server's own.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// The name of the note, in the directory that takes the place of the data directory.
+pub const NOTE: &str = "aofkit-hold.json";
+
+/// The server that a log was secured from, with the paths as they are on the machine where that was done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldFrom {
+    /// The version of this form.
+    pub schema: u32,
+    /// Where the server was reached.
+    pub address: String,
+    /// `redis 7.0.15`, `valkey 9.1.2`.
+    pub version: String,
+    /// What a client of the server is called with to reach it: `-p 6380`.
+    pub client: Vec<String>,
+    /// What the server loads: the file, or the directory of the set. What is recovered goes there.
+    pub log: PathBuf,
+    /// The snapshot in its data directory, where there was one.
+    pub snapshot: Option<PathBuf>,
+}
+
+/// The longest note that is read. Paths are no longer than 4 KiB.
+const LONGEST: u64 = 64 << 10;
+
+impl HeldFrom {
+    /// The version of what is written here.
+    pub const SCHEMA: u32 = 1;
+
+    /// The note as it stands in its file; `None` where a path cannot be written as text.
+    pub fn to_bytes(&self) -> Option<Vec<u8>> {
+        let mut text = serde_json::to_vec_pretty(self).ok()?;
+        text.push(b'\n');
+        Some(text)
+    }
+
+    /// The note in `directory`. `None` where there is none, and also where there is one that cannot be read: it is a
+    /// help, and no recovery waits for it.
+    pub fn read(directory: &Path) -> Option<Self> {
+        let mut text = Vec::new();
+        File::open(directory.join(NOTE)).ok()?.take(LONGEST).read_to_end(&mut text).ok()?;
+        let note: HeldFrom = serde_json::from_slice(&text).ok()?;
+        (note.schema == Self::SCHEMA).then_some(note)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_is_read_back_and_what_is_none_is_left_alone() {
+        let place = tempfile::tempdir().unwrap();
+        let note = HeldFrom {
+            schema: HeldFrom::SCHEMA,
+            address: "127.0.0.1:6380".into(),
+            version: "redis 7.0.15".into(),
+            client: vec!["-p".into(), "6380".into()],
+            log: "/data/appendonlydir".into(),
+            snapshot: None,
+        };
+        assert_eq!(HeldFrom::read(place.path()), None);
+        let path = place.path().join(NOTE);
+        std::fs::write(&path, note.to_bytes().unwrap()).unwrap();
+        assert_eq!(HeldFrom::read(place.path()), Some(note.clone()));
+        let later = HeldFrom { schema: 2, ..note };
+        for text in [later.to_bytes().unwrap(), b"{".to_vec(), Vec::new()] {
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(HeldFrom::read(place.path()), None);
+        }
+    }
+}
