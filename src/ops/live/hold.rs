@@ -133,10 +133,16 @@ fn secure(
         snapshot: snapshot.as_deref().map(absolute),
     };
     let note = note.to_bytes();
-    kept.push(keep(&files, &names, note.as_deref())?);
+    let first = keep(&files, &names, note.as_deref())?;
+    let kept_in = ShownPath(&first.path).to_string();
+    kept.push(first);
     let mut rewriter = Rewriter { connection, endpoint, run_id: &server.run_id, files: &files };
     let rewrite_was_running = rewriter.is_busy()?;
     if rewrite_was_running {
+        watch.warn(&format!(
+            "{}: a rewrite is running, and is waited for; the log as it was is kept already, in {kept_in}",
+            endpoint.address
+        ));
         let HoldOptions { poll, timeout, .. } = *options;
         rewriter.wait(Waiting { poll, timeout, reconnect: Duration::from_secs(30) }, watch)?;
         kept.push(keep(&files, &names, note.as_deref())?);

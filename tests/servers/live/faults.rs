@@ -282,7 +282,8 @@ fn cannot_write(binary: &Binary) {
             (_, true) => ("the rewrite failed: aof_last_bgrewrite_status is err", "appendonlydir"),
             (_, false) => ("the rewrite failed: aof_last_bgrewrite_status is err", ""),
         };
-        assert!(run.stderr.contains(&format!("{}: {failed}", place.server.socket().display())));
+        let failed = format!("{}: {failed}", place.server.socket().display());
+        assert!(run.stderr.contains(&failed), "{fault}: {run:#?}");
         let log_is_in = place.data.path().join(log_is_in);
         let may_not = format!(
             "the server's log file says why: often {} may not be written by the server",

@@ -193,6 +193,8 @@ fn while_rewriting(binary: &Binary) {
     assert!(run.stdout.contains("YES, your data is still there"), "{run:#?}");
     let sets = sets(place.data.path());
     assert_eq!(sets.len(), 2, "{run:#?}");
+    let told = "a rewrite is running, and is waited for; the log as it was is kept already, in ";
+    assert!(run.stderr.contains(&format!("{told}{}\n", sets[0].display())), "{run:#?}");
     for set in &sets {
         assert!(run.stdout.contains(&format!("\n  {}\n", set.display())), "{run:#?}");
         assert_eq!(digest_of(set, binary), digest, "{}: {run:#?}", set.display());
