@@ -17,6 +17,7 @@ mod history;
 mod hold;
 mod interrupt;
 mod keep;
+mod keys;
 mod list;
 mod live;
 mod log;

@@ -12,6 +12,7 @@ pub mod history;
 pub mod holdings;
 pub mod islands;
 pub mod kept;
+pub mod key_filter;
 pub mod key_state;
 pub mod list;
 pub mod live;
