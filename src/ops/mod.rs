@@ -26,3 +26,4 @@ pub mod restore;
 pub mod retention;
 pub mod survey;
 pub mod verify;
+pub mod windows;

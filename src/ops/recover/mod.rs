@@ -38,7 +38,7 @@ pub use survivors::{Survivor, SurvivorFile, SurvivorKind};
 pub use timeline::{Broken, Event, Tail, Timeline, What, When, timeline};
 
 use self::cuts::Cuts;
-use self::join::{How, JoinedSource, Rule};
+use self::join::{How, JoinedSource, Rule, Tallies};
 use self::preview::Counted;
 use self::undelete::{Undeleted, Wanted};
 use crate::aof::open::{Layout, Log, OtherKind, open};
@@ -51,6 +51,7 @@ use crate::ops::compact;
 use crate::ops::holdings::{Held, Holdings};
 use crate::ops::kept::{self, Place};
 use crate::ops::position::Position;
+use crate::ops::windows::each_window;
 use crate::progress::Progress;
 use crate::replay::{ReplayOptions, RouteOptions, replay, route};
 use crate::server::Server;
@@ -428,7 +429,7 @@ impl Job<'_> {
         let how = How { rule, db, expired, now_ms };
         let source = JoinedSource::new(sides, how, self.progress)?;
         let done = self.write_anew(log, &source)?;
-        let tally = source.tally.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let tally = source.tallies.into_tally();
         let winner = match rule {
             Rule::Merge(winner) => Some(winner),
             Rule::Replace => None,
@@ -441,9 +442,9 @@ impl Job<'_> {
         let route_options = RouteOptions { keep_dead: true, ..self.options.route.clone() };
         let routing = route(self.log, &route_options, self.progress)?;
         let wanted = Wanted { globs: globs.to_vec(), db, expired, now_ms };
-        let source = Undeleted { log: self.log, routing, wanted, tally: Mutex::default() };
+        let source = Undeleted { log: self.log, routing, wanted, tallies: Tallies::default() };
         let done = self.write_anew(self.log, &source)?;
-        let tally = source.tally.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let tally = source.tallies.into_tally();
         Ok(Done { choice: "undelete", joined: Some(tally.told(None, None, expired)), ..done })
     }
 
@@ -515,14 +516,13 @@ impl Job<'_> {
         let options = RouteOptions { key_specs, memory, ..options.clone() };
         let routing = route(log, &options, self.progress)?;
         let mut holdings = Holdings::default();
-        routing.each(self.progress, |routed| {
-            self.progress.phase("count", routed.replayed_bytes());
+        each_window(&routing, "count", self.progress, |routed| {
             let make = |_, keyspace: &mut Keyspace<'_>| Ok(Holdings::of(keyspace));
             let take = |_, part: Holdings| {
                 holdings.join(&part);
                 Ok(())
             };
-            replay(routed, &self.options.replay, self.progress, make, take).map(drop)
+            replay(routed, &self.options.replay, self.progress, make, take)
         })?;
         Ok(holdings)
     }
