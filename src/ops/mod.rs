@@ -7,6 +7,7 @@ pub mod check_aof;
 pub mod compact;
 pub mod diff;
 pub mod digest;
+pub mod failure;
 pub mod generate;
 pub mod history;
 pub mod holdings;
