@@ -88,21 +88,18 @@ impl Compact {
             return Err(Error::new(ErrorKind::Usage, "where shall the compacted log go?")
                 .help("--output NEW writes it, --dry-run only looks"));
         }
-        let now_ms = self.replaying.now_ms();
+        let plain = self.replaying.compaction(common, self.format, self.server);
         let options = Options {
             output: self.output.clone().filter(|_| !self.dry_run),
             existing: if self.force { Existing::Replace } else { Existing::Keep },
-            form: self.format,
-            server: self.server,
             filter: Filter {
                 keys: self.keys.filter(),
-                drop_expired_ms: self.drop_expired.then_some(now_ms),
+                drop_expired_ms: self.drop_expired.then(|| self.replaying.now_ms()),
             },
             check: self.check,
-            route: RouteOptions { slice: self.shard, ..self.replaying.route() },
-            replay: self.replaying.replay(common, self.server),
-            ctime: u64::try_from(now_ms / 1000).unwrap_or(0),
+            route: RouteOptions { slice: self.shard, ..plain.route },
             compress: self.compress,
+            ..plain
         };
         let bar = Bar::new(common);
         let log = Unpacked::of(&self.path, &bar)?;

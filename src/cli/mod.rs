@@ -21,6 +21,7 @@ mod keys;
 mod list;
 mod live;
 mod log;
+mod placing;
 mod position;
 mod progress;
 mod prune;
