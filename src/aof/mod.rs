@@ -19,6 +19,8 @@ pub mod parallel;
 pub mod salvage;
 pub mod scan;
 pub mod stream;
+#[cfg(test)]
+mod testing;
 
 pub use fault::Fault;
 pub use frame::{Args, Frame};

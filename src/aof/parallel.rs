@@ -170,6 +170,7 @@ fn begins_frames(mut bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aof::testing::{damaged, frame};
     use crate::aof::{Frame, peek_key};
     use crate::progress::Silent;
     use proptest::prelude::*;
@@ -230,16 +231,6 @@ mod tests {
             }
         }
         Scanned { sink, stop: Stop { at, fault: None } }
-    }
-
-    fn frame(args: &[Vec<u8>]) -> Vec<u8> {
-        let mut out = format!("*{}\r\n", args.len()).into_bytes();
-        for arg in args {
-            out.extend(format!("${}\r\n", arg.len()).into_bytes());
-            out.extend(arg);
-            out.extend(b"\r\n");
-        }
-        out
     }
 
     /// Arguments as logs have them, with values that look like frames among them.
@@ -305,18 +296,7 @@ mod tests {
         }
 
         #[test]
-        fn also_of_damaged_logs(
-            mut bytes in log(),
-            flips in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 1..4),
-            cut in any::<proptest::sample::Index>(),
-        ) {
-            if !bytes.is_empty() {
-                for (place, byte) in flips {
-                    let place = place.index(bytes.len());
-                    bytes[place] = byte;
-                }
-                bytes.truncate(cut.index(bytes.len() + 1));
-            }
+        fn also_of_damaged_logs(bytes in damaged(log())) {
             all_scans_agree(&bytes);
         }
 

@@ -333,6 +333,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::aof::testing::{damaged, frame};
 
     /// Offset, end, name, number of arguments, the arguments, and what is told of its form.
     type Told = (u64, u64, Vec<u8>, u32, Vec<Vec<u8>>, bool, bool);
@@ -368,16 +369,6 @@ mod tests {
         fn ends_at(&mut self, end: u64) {
             self.told.last_mut().unwrap().1 = end;
         }
-    }
-
-    fn frame(args: &[Vec<u8>]) -> Vec<u8> {
-        let mut out = format!("*{}\r\n", args.len()).into_bytes();
-        for arg in args {
-            out.extend(format!("${}\r\n", arg.len()).into_bytes());
-            out.extend(arg);
-            out.extend(b"\r\n");
-        }
-        out
     }
 
     fn argument() -> impl Strategy<Value = Vec<u8>> {
@@ -432,18 +423,9 @@ mod tests {
 
         #[test]
         fn also_a_damaged_one(
-            mut bytes in log(),
-            flips in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 1..4),
-            cut in any::<proptest::sample::Index>(),
+            bytes in damaged(log()),
             pieces in proptest::collection::vec(1_usize..1500, 1..8),
         ) {
-            if !bytes.is_empty() {
-                for (place, byte) in flips {
-                    let place = place.index(bytes.len());
-                    bytes[place] = byte;
-                }
-                bytes.truncate(cut.index(bytes.len() + 1));
-            }
             reads_alike(&bytes, &pieces);
         }
     }

@@ -12,11 +12,10 @@ use super::progress::Bar;
 use super::replaying::Replaying;
 use super::time::parse_time;
 use super::{Common, message, print};
-use crate::disk::publish::Existing;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ops::archive::{CompressOptions, Method, Source};
 use crate::ops::backup::{BackupOptions, BackupReport, backup, backup_path};
-use crate::ops::compact::{self, Filter, Form};
+use crate::ops::compact::Form;
 use crate::ops::live::Taken;
 use crate::progress::Progress;
 use crate::report;
@@ -182,25 +181,11 @@ impl Backup {
                 damaged: self.damaged,
                 ..CompressOptions::new(self.to.clone(), created)
             },
-            compact: self.compact.then(|| self.compaction(common)),
+            compact: (self.compact)
+                .then(|| self.replaying.compaction(common, self.format, self.server)),
             keep: self.keeping.policy(),
             dry_run: self.dry_run,
         })
-    }
-
-    fn compaction(&self, common: &Common) -> compact::Options {
-        compact::Options {
-            output: None,
-            existing: Existing::Keep,
-            form: self.format,
-            server: self.server,
-            filter: Filter::default(),
-            check: true,
-            route: self.replaying.route(),
-            replay: self.replaying.replay(common, self.server),
-            ctime: u64::try_from(self.replaying.now_ms() / 1000).unwrap_or(0),
-            compress: true,
-        }
     }
 }
 

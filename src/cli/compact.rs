@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args};
 
 use super::exit::Exit;
+use super::keys::{KeyArgs, Words};
 use super::progress::Bar;
 use super::replaying::Replaying;
 use super::{Common, message, print};
 use crate::disk::publish::Existing;
 use crate::error::{Error, ErrorKind, Result};
-use crate::glob::Glob;
 use crate::ops::archive::Unpacked;
 use crate::ops::compact::{Filter, Form, Options, compact};
 use crate::replay::{RouteOptions, Slice};
@@ -37,15 +37,8 @@ pub(super) struct Compact {
     /// The server that it is meant for (redis-7.0, valkey-9.1, ...) [default: the one that wrote the log]
     #[arg(long = "for", value_name = "VERSION")]
     server: Option<Server>,
-    /// Keep only keys of this database; may be repeated
-    #[arg(short, long, value_name = "N")]
-    db: Vec<u32>,
-    /// Keep only keys that match this pattern, written as for KEYS; may be repeated
-    #[arg(long, value_name = "GLOB")]
-    pattern: Vec<Glob>,
-    /// Leave out keys that match this pattern; may be repeated
-    #[arg(long, value_name = "GLOB")]
-    exclude: Vec<Glob>,
+    #[command(flatten)]
+    keys: KeyArgs<Kept>,
     /// Leave out keys that have expired; without this they are kept, as BGREWRITEAOF does
     #[arg(long)]
     drop_expired: bool,
@@ -68,6 +61,16 @@ pub(super) struct Compact {
     force: bool,
 }
 
+/// Keys that are kept.
+#[derive(Debug)]
+struct Kept;
+
+impl Words for Kept {
+    const DB: &'static str = "Keep only keys of this database; may be repeated";
+    const PATTERN: &'static str =
+        "Keep only keys that match this pattern, written as for KEYS; may be repeated";
+}
+
 const EXAMPLES: &str = "\
 Examples:
   aofkit compact appendonly.aof --output small.aof
@@ -85,23 +88,18 @@ impl Compact {
             return Err(Error::new(ErrorKind::Usage, "where shall the compacted log go?")
                 .help("--output NEW writes it, --dry-run only looks"));
         }
-        let now_ms = self.replaying.now_ms();
+        let plain = self.replaying.compaction(common, self.format, self.server);
         let options = Options {
             output: self.output.clone().filter(|_| !self.dry_run),
             existing: if self.force { Existing::Replace } else { Existing::Keep },
-            form: self.format,
-            server: self.server,
             filter: Filter {
-                dbs: self.db.clone(),
-                patterns: self.pattern.clone(),
-                excluded: self.exclude.clone(),
-                drop_expired_ms: self.drop_expired.then_some(now_ms),
+                keys: self.keys.filter(),
+                drop_expired_ms: self.drop_expired.then(|| self.replaying.now_ms()),
             },
             check: self.check,
-            route: RouteOptions { slice: self.shard, ..self.replaying.route() },
-            replay: self.replaying.replay(common, self.server),
-            ctime: u64::try_from(now_ms / 1000).unwrap_or(0),
+            route: RouteOptions { slice: self.shard, ..plain.route },
             compress: self.compress,
+            ..plain
         };
         let bar = Bar::new(common);
         let log = Unpacked::of(&self.path, &bar)?;

@@ -101,7 +101,7 @@ impl Compress {
 }
 
 fn exit(report: &CompressAllReport) -> Exit {
-    let is_failed = |outcome: &&CompressOutcome| matches!(outcome, CompressOutcome::Failed { .. });
+    let is_failed = |outcome: &&CompressOutcome| matches!(outcome, CompressOutcome::Failed(_));
     match report.archives.iter().filter(is_failed).count() {
         0 => Exit::Done,
         failed if failed == report.archives.len() => Exit::Trouble,

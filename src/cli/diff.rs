@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::exit::Exit;
+use super::keys::{KeyArgs, Words};
 use super::progress::Bar;
 use super::replaying::Replaying;
 use super::{Common, Lines, print};
 use crate::error::Result;
-use crate::glob::Glob;
 use crate::ops::archive::Unpacked;
 use crate::ops::compact::Filter;
 use crate::ops::diff::{Difference, Options, diff};
@@ -32,20 +32,23 @@ pub(super) struct Diff {
     /// List the keys, a line each: `-` only in A, `+` only in B, `~` different. In no order: sort them if need be
     #[arg(long)]
     list: bool,
-    /// Compare only keys of this database; may be repeated
-    #[arg(short, long, value_name = "N")]
-    db: Vec<u32>,
-    /// Compare only keys that match this pattern, written as for KEYS; may be repeated
-    #[arg(long, value_name = "GLOB")]
-    pattern: Vec<Glob>,
-    /// Leave out keys that match this pattern; may be repeated
-    #[arg(long, value_name = "GLOB")]
-    exclude: Vec<Glob>,
+    #[command(flatten)]
+    keys: KeyArgs<Compared>,
     /// Let keys that have expired count as not there
     #[arg(long)]
     drop_expired: bool,
     #[command(flatten)]
     replaying: Replaying,
+}
+
+/// Keys that are compared.
+#[derive(Debug)]
+struct Compared;
+
+impl Words for Compared {
+    const DB: &'static str = "Compare only keys of this database; may be repeated";
+    const PATTERN: &'static str =
+        "Compare only keys that match this pattern, written as for KEYS; may be repeated";
 }
 
 const EXAMPLES: &str = "\
@@ -60,9 +63,7 @@ impl Diff {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
         let options = Options {
             filter: Filter {
-                dbs: self.db.clone(),
-                patterns: self.pattern.clone(),
-                excluded: self.exclude.clone(),
+                keys: self.keys.filter(),
                 drop_expired_ms: self.drop_expired.then(|| self.replaying.now_ms()),
             },
             route: self.replaying.route(),

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::exit::Exit;
+use super::keys::{KeyArgs, Words};
 use super::position::parse_position;
 use super::progress::Bar;
 use super::{Common, message, print_bytes};
 use crate::command::lookup;
 use crate::error::Result;
 use crate::escape::ShownPath;
-use crate::glob::Glob;
 use crate::ops::archive::Unpacked;
 use crate::ops::log::{Filter, LogReport, Options, log};
 use crate::ops::position::Position;
@@ -33,15 +33,8 @@ pub(super) struct Log {
     /// Show only commands of this name; may be repeated
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     command: Vec<String>,
-    /// Show only what is run in this database; may be repeated
-    #[arg(short, long, value_name = "N")]
-    db: Vec<u32>,
-    /// Show only commands with a key that matches this pattern, written as for KEYS; may be repeated
-    #[arg(long, value_name = "GLOB")]
-    pattern: Vec<Glob>,
-    /// Look past keys that match this pattern; may be repeated
-    #[arg(long, value_name = "GLOB")]
-    exclude: Vec<Glob>,
+    #[command(flatten)]
+    keys: KeyArgs<Shown>,
     /// Begin with the command at this position
     #[arg(long, value_name = "POSITION", value_parser = parse_position)]
     since: Option<Position>,
@@ -59,6 +52,16 @@ pub(super) struct Log {
     full: bool,
 }
 
+/// Keys whose commands are shown.
+#[derive(Debug)]
+struct Shown;
+
+impl Words for Shown {
+    const DB: &'static str = "Show only what is run in this database; may be repeated";
+    const PATTERN: &'static str = "Show only commands with a key that matches this pattern, written as for KEYS; may be repeated";
+    const EXCLUDE: &'static str = "Look past keys that match this pattern; may be repeated";
+}
+
 const EXAMPLES: &str = "\
 Examples:
   aofkit log --reverse --limit 20 /var/lib/redis/appendonlydir
@@ -73,12 +76,7 @@ Exit codes: 0 done; 1 done, and the log is damaged or torn: what is before that 
 impl Log {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
         let options = Options {
-            filter: Filter {
-                names: self.command.clone(),
-                dbs: self.db.clone(),
-                patterns: self.pattern.clone(),
-                excluded: self.exclude.clone(),
-            },
+            filter: Filter { names: self.command.clone(), keys: self.keys.filter() },
             since: self.since.clone(),
             until: self.until.clone(),
             reverse: self.reverse,

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::exit::Exit;
 use super::hold::HoldArgs;
+use super::placing::{Placing, Words};
 use super::position::parse_position;
 use super::progress::Bar;
 use super::replaying::Replaying;
@@ -98,15 +99,8 @@ struct How {
     /// Use what survived beside the log, by its number in the report, instead of the log
     #[arg(long, value_name = "N")]
     survivor: Option<u64>,
-    /// Write the result to this new file, or directory for a multi-part log
-    #[arg(short, long, value_name = "NEW", conflicts_with = "in_place")]
-    output: Option<PathBuf>,
-    /// Replace the log, after a complete copy of it stands beside it (NAME.bak-<time>)
-    #[arg(long)]
-    in_place: bool,
-    /// Plan and report, write nothing
-    #[arg(short = 'n', long)]
-    dry_run: bool,
+    #[command(flatten)]
+    placing: Placing<Recovered>,
     /// Do not count keys, which takes a replay
     #[arg(long = "no-preview", action = ArgAction::SetFalse)]
     preview: bool,
@@ -119,6 +113,18 @@ struct How {
     server: Option<Server>,
     #[command(flatten)]
     replaying: Replaying,
+}
+
+/// What the result of a recovery is.
+#[derive(Debug)]
+struct Recovered;
+
+impl Words for Recovered {
+    const OUTPUT: &'static str =
+        "Write the result to this new file, or directory for a multi-part log";
+    const IN_PLACE: &'static str =
+        "Replace the log, after a complete copy of it stands beside it (NAME.bak-<time>)";
+    const QUESTION: &'static str = "where shall the recovered log go?";
 }
 
 const EXAMPLES: &str = "\
@@ -241,25 +247,15 @@ impl How {
     }
 
     fn output(&self, choice: &Choice) -> Result<Output> {
-        let given = self.output.is_some() || self.in_place;
         if *choice == Choice::Look {
-            if given {
+            if self.placing.is_given() {
                 return Err(Error::new(ErrorKind::Usage, "what shall be written?").help(
                     "--strip, --until, --excise, --merge and --undelete say how to recover; without one of them nothing is written",
                 ));
             }
             return Ok(Output::DryRun);
         }
-        match (&self.output, self.in_place, self.dry_run) {
-            (_, _, true) => Ok(Output::DryRun),
-            (Some(new), _, _) => Ok(Output::New(new.clone())),
-            (None, true, _) => Ok(Output::InPlace),
-            (None, false, _) => {
-                Err(Error::new(ErrorKind::Usage, "where shall the recovered log go?").help(
-                    "--output NEW writes a new one, --in-place replaces this one and keeps the original, --dry-run only looks",
-                ))
-            }
-        }
+        self.placing.output()
     }
 }
 

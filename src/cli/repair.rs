@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::exit::Exit;
+use super::placing::{Placing, Words};
 use super::progress::Bar;
 use super::size::parse_size;
 use super::{Common, message, print};
-use crate::error::{Error, ErrorKind, Result};
-use crate::ops::repair::{OpenTransaction, Options, Output, repair};
+use crate::error::Result;
+use crate::ops::repair::{OpenTransaction, Options, repair};
 use crate::report;
 
 /// Mend a damaged log: cut its torn end, or step over the damage
@@ -22,15 +23,8 @@ pub(super) struct Repair {
     /// The log: a file, a multi-part directory, its manifest, or the data directory above
     #[arg(value_name = "PATH")]
     path: PathBuf,
-    /// Write the result to this new file or directory
-    #[arg(short, long, value_name = "NEW", conflicts_with = "in_place")]
-    output: Option<PathBuf>,
-    /// Replace the input, after a complete copy of it stands beside it (NAME.bak-<time>)
-    #[arg(long)]
-    in_place: bool,
-    /// Plan and report, write nothing
-    #[arg(short = 'n', long)]
-    dry_run: bool,
+    #[command(flatten)]
+    placing: Placing<Repaired>,
     /// Step over damage and keep every whole command behind it
     #[arg(long)]
     salvage: bool,
@@ -46,6 +40,17 @@ pub(super) struct Repair {
     /// Replace what stands at --output; go on although a process writes to the input
     #[arg(long)]
     force: bool,
+}
+
+/// What the result of a repair is.
+#[derive(Debug)]
+struct Repaired;
+
+impl Words for Repaired {
+    const OUTPUT: &'static str = "Write the result to this new file or directory";
+    const IN_PLACE: &'static str =
+        "Replace the input, after a complete copy of it stands beside it (NAME.bak-<time>)";
+    const QUESTION: &'static str = "where shall the repaired log go?";
 }
 
 /// Where later writes begin behind an unfinished transaction.
@@ -69,7 +74,7 @@ Exit codes: 0 repaired, or nothing to repair; 1 a dry run that found damage; \
 impl Repair {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
         let options = Options {
-            output: self.output()?,
+            output: self.placing.output()?,
             salvage: self.salvage,
             open_transaction: match self.join {
                 None => OpenTransaction::Ask,
@@ -92,18 +97,5 @@ impl Repair {
             message(&report::repair::text(&report));
         }
         Ok(if report.damaged && report.dry_run { Exit::Findings } else { Exit::Done })
-    }
-
-    fn output(&self) -> Result<Output> {
-        match (&self.output, self.in_place, self.dry_run) {
-            (_, _, true) => Ok(Output::DryRun),
-            (Some(new), _, _) => Ok(Output::New(new.clone())),
-            (None, true, _) => Ok(Output::InPlace),
-            (None, false, _) => {
-                Err(Error::new(ErrorKind::Usage, "where shall the repaired log go?").help(
-                    "--output NEW writes a new one, --in-place replaces this one and keeps the original, --dry-run only looks",
-                ))
-            }
-        }
     }
 }

@@ -5,6 +5,8 @@ use clap::Args;
 use super::Common;
 use super::size::parse_size;
 use super::time::parse_time;
+use crate::disk::publish::Existing;
+use crate::ops::compact::{self, Filter, Form};
 use crate::replay::{KeySpecs, ReplayOptions, RouteOptions};
 use crate::server::{Product, Server, redis};
 
@@ -57,6 +59,27 @@ impl Replaying {
             hll_sparse_max_bytes: self.hll_sparse_max_bytes,
             threads: common.threads.unwrap_or(0),
             time_ms: None,
+        }
+    }
+
+    /// A compaction that keeps everything and is checked; where it goes is for others to say.
+    pub(super) fn compaction(
+        &self,
+        common: &Common,
+        form: Option<Form>,
+        server: Option<Server>,
+    ) -> compact::Options {
+        compact::Options {
+            output: None,
+            existing: Existing::Keep,
+            form,
+            server,
+            filter: Filter::default(),
+            check: true,
+            route: self.route(),
+            replay: self.replay(common, server),
+            ctime: u64::try_from(self.now_ms() / 1000).unwrap_or(0),
+            compress: true,
         }
     }
 }

@@ -8,9 +8,7 @@ use super::exit::Exit;
 use super::progress::Bar;
 use super::replaying::Replaying;
 use super::{Common, print};
-use crate::disk::publish::Existing;
 use crate::error::Result;
-use crate::ops::compact::{self, Filter};
 use crate::ops::restore::{Owner, RestoreOptions, restore};
 use crate::report;
 use crate::server::Server;
@@ -56,18 +54,7 @@ impl Restore {
             server: self.server,
             owner: self.owner,
             force: self.force,
-            compaction: compact::Options {
-                output: None,
-                existing: Existing::Keep,
-                form: None,
-                server: self.server,
-                filter: Filter::default(),
-                check: true,
-                route: self.replaying.route(),
-                replay: self.replaying.replay(common, self.server),
-                ctime: u64::try_from(self.replaying.now_ms() / 1000).unwrap_or(0),
-                compress: true,
-            },
+            compaction: self.replaying.compaction(common, None, self.server),
         };
         let bar = Bar::new(common);
         let report = restore(&self.archive, &options, &bar);

@@ -63,11 +63,11 @@ impl Verify {
 }
 
 fn exit(report: &VerifyReport) -> Exit {
-    let failed = report.logs.iter().filter(|log| matches!(log, LogOutcome::Failed { .. })).count();
+    let failed = report.logs.iter().filter(|log| matches!(log, LogOutcome::Failed(_))).count();
     let sound = |log: &LogOutcome| match log {
         LogOutcome::Read(log) => log.sound,
         LogOutcome::Archive(archive) => archive.sound,
-        LogOutcome::BrokenSet { .. } | LogOutcome::Failed { .. } => false,
+        LogOutcome::BrokenSet { .. } | LogOutcome::Failed(_) => false,
     };
     if failed == report.logs.len() {
         Exit::Trouble

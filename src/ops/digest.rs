@@ -11,8 +11,9 @@ use crate::keyspace::digest::{Flavour, Sum};
 use crate::keyspace::fingerprint::{Detail, Fingerprint};
 use crate::keyspace::{Db, Keyspace, Value};
 use crate::ops::lost_expiry::{LostExpiry, lost_expiries};
+use crate::ops::windows::each_window;
 use crate::progress::Progress;
-use crate::replay::{Happened, ReplayOptions, RouteOptions, replay, route};
+use crate::replay::{ReplayOptions, RouteOptions, replay, route};
 use crate::server::Server;
 
 /// How a digest is taken.
@@ -63,9 +64,7 @@ pub fn digest(path: &Path, options: &Options, progress: &dyn Progress) -> Result
     let routing = route(&log, &options.route, progress)?;
     let (mut sum, mut fingerprint) = (Sum::default(), Fingerprint::default());
     let (mut keys, mut undigested) = (0_u64, 0_u64);
-    let mut happened = Happened::default();
-    routing.each(progress, |routed| {
-        progress.phase("replay", routed.replayed_bytes());
+    let happened = each_window(&routing, "replay", progress, |routed| {
         let make = |_, keyspace: &mut Keyspace<'_>| {
             let mut fingerprint = Fingerprint::default();
             fingerprint.add_all(keyspace, Detail::All);
@@ -87,8 +86,7 @@ pub fn digest(path: &Path, options: &Options, progress: &dyn Progress) -> Result
             }
             Ok(())
         };
-        happened.join(replay(routed, &options.replay, progress, make, take)?);
-        Ok(())
+        replay(routed, &options.replay, progress, make, take)
     })?;
     let elapsed: Duration = started.elapsed();
     Ok(DigestReport {

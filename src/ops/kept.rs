@@ -15,7 +15,7 @@ use crate::aof::manifest::{Entry, Manifest, Role};
 use crate::aof::open::{Layout, Log, Part, open};
 use crate::disk::Change;
 use crate::disk::holders::writers;
-use crate::disk::publish::{Existing, NewDirectory, NewFile};
+use crate::disk::publish::{Existing, NewDirectory, NewFile, check_free};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ops::survey::survey;
 use crate::progress::{Progress, Silent};
@@ -39,6 +39,73 @@ impl Kept {
             return 0;
         }
         self.ranges.iter().map(|range| range.end - range.start).sum()
+    }
+}
+
+/// Where a result goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Nowhere: only the plan is reported.
+    DryRun,
+    /// To a new file, or directory for a multi-part log.
+    New(PathBuf),
+    /// In place of the input, after a complete copy of that stands beside it.
+    InPlace,
+}
+
+impl Output {
+    /// Refuses early what could not be written in the end. `force`: what stands there is replaced.
+    ///
+    /// # Errors
+    ///
+    /// When something stands at a new output.
+    pub fn check_free(&self, force: bool) -> Result<()> {
+        match self {
+            Output::New(new) => check_free(new, existing(force)),
+            Output::DryRun | Output::InPlace => Ok(()),
+        }
+    }
+}
+
+fn existing(force: bool) -> Existing {
+    if force { Existing::Replace } else { Existing::Keep }
+}
+
+/// What stands where when all is done.
+#[derive(Debug)]
+pub struct Stands {
+    /// The result.
+    pub written: Option<PathBuf>,
+    /// The copy of what was replaced.
+    pub backup: Option<PathBuf>,
+}
+
+/// Lets `write` write what becomes of `log` to where it goes, if it goes anywhere. `force`: what stands at a new
+/// output is replaced, and a log in place although a process writes to it.
+///
+/// # Errors
+///
+/// [`ErrorKind::Refused`] when a process writes to what would be replaced; when the original cannot be kept; and what
+/// `write` says.
+pub fn put(
+    log: &Log,
+    output: &Output,
+    force: bool,
+    write: impl FnOnce(Place<'_>) -> Result<()>,
+) -> Result<Stands> {
+    match output {
+        Output::DryRun => Ok(Stands { written: None, backup: None }),
+        Output::New(new) => {
+            write(Place { path: new, existing: existing(force), like: None })?;
+            Ok(Stands { written: Some(new.clone()), backup: None })
+        }
+        Output::InPlace => {
+            if !force {
+                refuse_beside_a_writer(log)?;
+            }
+            let backup = replace(log, write)?;
+            Ok(Stands { written: Some(place_of(log)), backup: Some(backup) })
+        }
     }
 }
 
@@ -97,7 +164,7 @@ pub fn write(
 /// # Errors
 ///
 /// When the original cannot be kept, and what `write` says. The original is in its place then, untouched.
-pub fn replace(log: &Log, write: impl FnOnce(Place<'_>) -> Result<()>) -> Result<PathBuf> {
+fn replace(log: &Log, write: impl FnOnce(Place<'_>) -> Result<()>) -> Result<PathBuf> {
     let place = place_of(log);
     let backup = backup_name(&place);
     let original = identity(&place);
@@ -122,7 +189,7 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
 }
 
 /// The file or directory that holds the whole log, links followed.
-pub fn place_of(log: &Log) -> PathBuf {
+fn place_of(log: &Log) -> PathBuf {
     let place = match &log.layout {
         Layout::MultiPart { directory, .. } => directory.clone(),
         _ => log.opened.clone(),
@@ -135,7 +202,7 @@ pub fn place_of(log: &Log) -> PathBuf {
 /// # Errors
 ///
 /// [`ErrorKind::Refused`].
-pub fn refuse_beside_a_writer(log: &Log) -> Result<()> {
+fn refuse_beside_a_writer(log: &Log) -> Result<()> {
     for part in &log.parts {
         if let Some(writer) = writers(&part.path).first() {
             return Err(Error::new(

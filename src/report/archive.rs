@@ -3,17 +3,15 @@
 use std::fmt::{self, Write};
 use std::time::Duration;
 
-use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
+use super::lines::{self, finding_help, told, took, warning, wide_row as row};
+use super::style::{ERROR, GOOD, QUIET, STRONG, Styled};
 use super::time::local;
 use crate::escape::{ShownPath, steers};
 use crate::ops::archive::{
     ArchiveFinding, ArchiveReport, Arrangement, CompressAllReport, CompressOutcome, CompressReport,
     Contents, EntryKind, EntryReport, ExtractReport, Level,
 };
-use crate::units::{Bytes, Count, Elapsed, Rate, counted};
-
-/// Columns that the text keeps to, where no name or path is longer.
-const COLUMNS: usize = 80;
+use crate::units::{Bytes, Count, Elapsed, counted};
 
 /// Findings that are listed before the rest is only counted.
 const LISTED: usize = 20;
@@ -35,16 +33,10 @@ pub fn compressed(report: &CompressAllReport) -> String {
 
 /// The logs that were not, and why: messages, not results.
 pub fn not_compressed(report: &CompressAllReport) -> String {
-    let mut out = String::new();
-    for outcome in &report.archives {
-        if let CompressOutcome::Failed { message, help, .. } = outcome {
-            let _ = writeln!(out, "{} {message}", Styled(ERROR, "error:"));
-            if let Some(help) = help {
-                let _ = writeln!(out, "{} {}", Styled(QUIET, "help:"), wrap(help, COLUMNS - 6, 6));
-            }
-        }
-    }
-    out
+    lines::failures(report.archives.iter().filter_map(|outcome| match outcome {
+        CompressOutcome::Failed(failure) => Some(failure),
+        CompressOutcome::Packed(_) => None,
+    }))
 }
 
 fn compressed_to(out: &mut String, report: &CompressReport) -> fmt::Result {
@@ -75,8 +67,7 @@ fn compressed_to(out: &mut String, report: &CompressReport) -> fmt::Result {
     row(out, "time", &format!("{elapsed} ({})", phases.join(", ")))?;
     for file in &report.contents.files {
         if let Some(damage) = &file.damage {
-            let what = format!("{}: {}", plain(&file.name), plain(damage));
-            writeln!(out, "{} {}", Styled(WARNING, "warning:"), wrap(&what, COLUMNS - 9, 9))?;
+            warning(out, &format!("{}: {}", plain(&file.name), plain(damage)))?;
         }
     }
     writeln!(out)?;
@@ -212,35 +203,21 @@ fn origin(out: &mut String, contents: &Contents) -> fmt::Result {
     Ok(())
 }
 
-fn row(out: &mut String, name: &str, value: &str) -> fmt::Result {
-    const NAME: usize = 14;
-    let name = format!("{name:NAME$}");
-    writeln!(out, "  {}{}", Styled(QUIET, name), wrap(value, COLUMNS - NAME - 2, NAME + 2))
-}
-
 fn findings(out: &mut String, findings: &[ArchiveFinding], quiet: bool) -> fmt::Result {
     let least = if quiet { Level::Warning } else { Level::Note };
     let shown = findings.iter().filter(|finding| finding.level >= least);
     let count = shown.clone().count();
     for finding in shown.take(LISTED) {
-        let (style, word) = match finding.level {
-            Level::Error => (ERROR, "error:"),
-            Level::Warning => (WARNING, "warning:"),
-            Level::Note => (QUIET, "note:"),
-        };
         writeln!(out)?;
         let message = match &finding.entry {
             Some(entry) => format!("{entry}: {}", finding.message),
             None => finding.message.clone(),
         };
-        let indent = word.len() + 1;
-        writeln!(out, "{} {}", Styled(style, word), wrap(&message, COLUMNS - indent, indent))?;
+        told(out, 0, lines::level(finding.level), &message)?;
         if let Some(offset) = finding.offset {
             writeln!(out, "  {} byte {}", Styled(QUIET, "-->"), Count(offset))?;
         }
-        if let Some(help) = &finding.help {
-            writeln!(out, "  {} {}", Styled(QUIET, "help:"), wrap(help, COLUMNS - 8, 8))?;
-        }
+        finding_help(out, finding.help.as_deref())?;
     }
     if count > LISTED {
         writeln!(out, "\n{} more findings; --json lists them all", count - LISTED)?;
@@ -272,14 +249,6 @@ fn last_line(out: &mut String, archive: &ArchiveReport) -> fmt::Result {
         let errors = counted(of(Level::Error), "error");
         writeln!(out, "{}: {errors}{warned}{took}", Styled(ERROR, "DAMAGED"))
     }
-}
-
-/// A rate says nothing of what is read at once.
-fn took(bytes: u64, elapsed: Duration) -> String {
-    if bytes < 1 << 20 {
-        return String::new();
-    }
-    format!(" in {} ({})", Elapsed(elapsed), Rate { bytes, elapsed })
 }
 
 /// Text from an archive, without what steers a terminal.

@@ -3,8 +3,9 @@
 use std::fmt::{self, Write};
 use std::time::Duration;
 
+use super::lines::{row, warning};
 use super::retention::{problems, summary};
-use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
+use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, wrap};
 use super::verify::finding_text;
 use crate::escape::ShownPath;
 use crate::ops::backup::BackupReport;
@@ -16,10 +17,6 @@ pub fn text(report: &BackupReport) -> String {
     // Writing to a string cannot fail.
     let _ = write_text(&mut out, report);
     out
-}
-
-fn row(out: &mut String, name: &str, value: &str) -> fmt::Result {
-    writeln!(out, "  {:<14}{value}", Styled(QUIET, format_args!("{name:<12}")))
 }
 
 fn write_text(out: &mut String, report: &BackupReport) -> fmt::Result {
@@ -65,8 +62,7 @@ fn compaction(out: &mut String, report: &BackupReport) -> fmt::Result {
 }
 
 fn notes(out: &mut String, report: &BackupReport) -> fmt::Result {
-    let mut note =
-        |text: String| writeln!(out, "{} {}", Styled(WARNING, "warning:"), wrap(&text, 71, 9));
+    let mut note = |text: String| warning(out, &text);
     if let Some(under_way) = &report.under_way {
         note(format!(
             "process {} ({}) is writing the log: {} up to byte {} counts, and {} behind it, of a command or \

@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 use std::time::Duration;
 
+use super::lines::COLUMNS;
 use super::style::{GOOD, QUIET, STRONG, Styled, WARNING, wrap};
 use crate::escape::ShownPath;
 use crate::ops::bench::{
@@ -10,9 +11,6 @@ use crate::ops::bench::{
     Times,
 };
 use crate::units::{Bytes, Count, counted};
-
-/// Columns that the text keeps to, where no name or path is longer.
-const COLUMNS: usize = 80;
 
 /// The whole report as text.
 pub fn text(report: &BenchReport) -> String {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 use std::time::Duration;
 
+use super::lines::row;
 use super::style::{GOOD, QUIET, STRONG, Styled, WARNING, wrap};
 use crate::escape::ShownPath;
 use crate::ops::compact::{CompactReport, Form};
@@ -47,10 +48,6 @@ fn write_text(out: &mut String, report: &CompactReport) -> fmt::Result {
         }
         None => writeln!(out, "{}: nothing was written", Styled(QUIET, "DRY RUN")),
     }
-}
-
-fn row(out: &mut String, name: &str, value: &str) -> fmt::Result {
-    writeln!(out, "  {:<14}{value}", Styled(QUIET, format_args!("{name:<12}")))
 }
 
 fn before_and_after(out: &mut String, report: &CompactReport) -> fmt::Result {

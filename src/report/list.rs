@@ -2,7 +2,8 @@
 
 use std::fmt::{self, Write};
 
-use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
+use super::lines::told;
+use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING};
 use crate::escape::ShownPath;
 use crate::ops::list::{Identity, ListReport, Listed, Made, State};
 use crate::units::{Bytes, Count, counted};
@@ -46,7 +47,7 @@ fn write_text(out: &mut String, report: &ListReport) -> fmt::Result {
 fn problem(out: &mut String, archive: &Listed) -> fmt::Result {
     let Some(message) = &archive.message else { return Ok(()) };
     let text = format!("{}: {message}", ShownPath(&archive.path));
-    writeln!(out, "{} {}", Styled(ERROR, "error:"), wrap(&text, 73, 7))
+    told(out, 0, (ERROR, "error:"), &text)
 }
 
 fn group_text(out: &mut String, source: Option<&Identity>, group: &[Listed]) -> fmt::Result {

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
+use super::lines;
 use super::style::{GOOD, STRONG, Styled, WARNING, wrap};
 use super::time::local;
 use crate::escape::ShownPath;
@@ -36,7 +37,7 @@ pub fn text<T>(report: &LiveReport<T>, backup: &str) -> String {
         let _ = writeln!(text, "  {}", told(setting));
     }
     for warning in &report.warnings {
-        let _ = writeln!(text, "  {} {}", Styled(WARNING, "warning:"), wrap(warning, 69, 11));
+        let _ = lines::told(&mut text, 2, (WARNING, "warning:"), warning);
     }
     if !backup.is_empty() {
         let _ = write!(text, "\n{backup}");

@@ -11,6 +11,7 @@ pub mod digest;
 pub mod generate;
 pub mod history;
 pub mod hold;
+mod lines;
 pub mod list;
 pub mod live;
 pub mod log;

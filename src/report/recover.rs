@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 use std::path::Path;
 
+use super::lines::{self, COLUMNS};
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
 use super::time::local;
 use crate::aof::open::Layout;
@@ -14,9 +15,6 @@ use crate::ops::recover::{
     When, Why, Winner,
 };
 use crate::units::{Bytes, Count, counted};
-
-/// The widest line.
-const COLUMNS: usize = 80;
 
 /// Events, survivors and removed stretches that are listed before the rest is only counted.
 const LISTED: usize = 20;
@@ -206,8 +204,7 @@ fn log(out: &mut String, report: &RecoverReport) -> fmt::Result {
 const NAME: usize = 12;
 
 fn row(out: &mut String, name: &str, value: &str) -> fmt::Result {
-    let value = wrap(value, COLUMNS - NAME - 2, NAME + 2);
-    writeln!(out, "  {}{value}", Styled(QUIET, format_args!("{name:<NAME$}")))
+    lines::row(out, name, &wrap(value, COLUMNS - NAME - 2, NAME + 2))
 }
 
 fn comes_back(out: &mut String, report: &RecoverReport) -> fmt::Result {

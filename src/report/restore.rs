@@ -3,7 +3,8 @@
 use std::fmt::{self, Write};
 use std::time::Duration;
 
-use super::style::{GOOD, QUIET, STRONG, Styled, wrap};
+use super::lines;
+use super::style::{GOOD, STRONG, Styled, wrap};
 use crate::escape::ShownPath;
 use crate::ops::restore::{Change, RestoreReport, Setting, Shape};
 use crate::units::{Bytes, Elapsed, counted};
@@ -17,7 +18,7 @@ pub fn text(report: &RestoreReport) -> String {
 }
 
 fn row(out: &mut String, name: &str, value: &str) -> fmt::Result {
-    writeln!(out, "  {:<14}{}", Styled(QUIET, format_args!("{name:<12}")), wrap(value, 64, 16))
+    lines::row(out, name, &wrap(value, 64, 16))
 }
 
 fn write_text(out: &mut String, report: &RestoreReport) -> fmt::Result {

@@ -4,7 +4,8 @@ use std::fmt::{self, Write};
 
 use jiff::Timestamp;
 
-use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
+use super::lines::warning;
+use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING};
 use crate::escape::ShownPath;
 use crate::ops::list::State;
 use crate::ops::retention::{Group, Judged, PruneReport};
@@ -33,7 +34,7 @@ fn write_text(out: &mut String, report: &PruneReport) -> fmt::Result {
         for other in report.others.iter().filter(|other| other.state == State::Unreadable) {
             let message = other.message.as_deref().unwrap_or("it cannot be read");
             let message = format!("{}: {message}", ShownPath(&other.path));
-            writeln!(out, "{} {}", Styled(WARNING, "warning:"), wrap(&message, 71, 9))?;
+            warning(out, &message)?;
         }
     }
     writeln!(out)?;
@@ -77,7 +78,7 @@ pub(super) fn problems(out: &mut String, group: &Group) -> fmt::Result {
     };
     let all = group.archives.iter().filter_map(of_archive).chain(group.problem.clone());
     for problem in all {
-        writeln!(out, "{} {}", Styled(WARNING, "warning:"), wrap(&problem, 71, 9))?;
+        warning(out, &problem)?;
     }
     Ok(())
 }

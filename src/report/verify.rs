@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 
 use super::archive;
+use super::lines::{self, COLUMNS, finding_help, problem, told, took, wide_row as row};
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
 use super::time::local;
 use crate::aof::open::Layout;
@@ -12,10 +13,7 @@ use crate::ops::verify::findings::{self, Finding, Level};
 use crate::ops::verify::judge::{Outcome, Verdict};
 use crate::ops::verify::report::{LogOutcome, LogReport, PartReport, VerifyReport};
 use crate::rdb;
-use crate::units::{Bytes, Count, Elapsed, Rate, counted};
-
-/// Columns that the text keeps to, where no name or path is longer.
-const COLUMNS: usize = 80;
+use crate::units::{Bytes, Count, counted};
 
 /// How much the text shows.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +38,7 @@ pub fn text(report: &VerifyReport, shape: Shape) -> String {
             LogOutcome::Archive(archive) if shape.quiet && archive.sound => Ok(()),
             LogOutcome::Archive(archive) => archive::verified(&mut out, archive, shape.quiet),
             LogOutcome::BrokenSet { message, help, .. } => problem(&mut out, message, Some(help)),
-            LogOutcome::Failed { .. } => Ok(()),
+            LogOutcome::Failed(_) => Ok(()),
         };
     }
     if report.logs.len() > 1 && !shape.quiet {
@@ -52,21 +50,10 @@ pub fn text(report: &VerifyReport, shape: Shape) -> String {
 
 /// The paths that could not be read, and why: messages, not results.
 pub fn failures(report: &VerifyReport) -> String {
-    let mut out = String::new();
-    for outcome in &report.logs {
-        if let LogOutcome::Failed { message, help, .. } = outcome {
-            let _ = problem(&mut out, message, help.as_deref());
-        }
-    }
-    out
-}
-
-fn problem(out: &mut String, message: &str, help: Option<&str>) -> fmt::Result {
-    writeln!(out, "{} {message}", Styled(ERROR, "error:"))?;
-    if let Some(help) = help {
-        writeln!(out, "{} {}", Styled(QUIET, "help:"), wrap(help, COLUMNS - 6, 6))?;
-    }
-    Ok(())
+    lines::failures(report.logs.iter().filter_map(|outcome| match outcome {
+        LogOutcome::Failed(failure) => Some(failure),
+        _ => None,
+    }))
 }
 
 fn log_text(out: &mut String, log: &LogReport, shape: Shape) -> fmt::Result {
@@ -159,24 +146,8 @@ fn content(out: &mut String, log: &LogReport, top: usize) -> fmt::Result {
     Ok(())
 }
 
-fn row(out: &mut String, name: &str, value: &str) -> fmt::Result {
-    const NAME: usize = 14;
-    let name = format!("{name:NAME$}");
-    writeln!(out, "  {}{}", Styled(QUIET, name), wrap(value, COLUMNS - NAME - 2, NAME + 2))
-}
-
 pub(super) fn finding_text(out: &mut String, finding: &Finding) -> fmt::Result {
-    let (style, word) = match finding.level {
-        Level::Error => (ERROR, "error:"),
-        Level::Warning => (WARNING, "warning:"),
-        Level::Note => (QUIET, "note:"),
-    };
-    writeln!(
-        out,
-        "{} {}",
-        Styled(style, word),
-        wrap(&finding.message, COLUMNS - word.len() - 1, word.len() + 1)
-    )?;
+    told(out, 0, lines::level(finding.level), &finding.message)?;
     if let (Some(part), Some(offset)) = (&finding.part, finding.offset) {
         write!(out, "  {} {part}: byte {}", Styled(QUIET, "-->"), Count(offset))?;
         if let Some(damage) = &finding.damage {
@@ -193,10 +164,7 @@ pub(super) fn finding_text(out: &mut String, finding: &Finding) -> fmt::Result {
     if let Some(damage) = &finding.damage {
         damage_text(out, damage)?;
     }
-    if let Some(help) = &finding.help {
-        writeln!(out, "  {} {}", Styled(QUIET, "help:"), wrap(help, COLUMNS - 8, 8))?;
-    }
-    Ok(())
+    finding_help(out, finding.help.as_deref())
 }
 
 fn damage_text(out: &mut String, damage: &DamageReport) -> fmt::Result {
@@ -294,13 +262,7 @@ fn servers(verdict: &Verdict) -> String {
 fn last_line(out: &mut String, log: &LogReport) -> fmt::Result {
     let errors = log.findings.iter().filter(|finding| finding.level == Level::Error).count();
     let warnings = log.findings.iter().filter(|finding| finding.level == Level::Warning).count();
-    // A rate says nothing of a file that is read at once.
-    let took = if log.bytes >= 1 << 20 {
-        let rate = Rate { bytes: log.bytes, elapsed: log.elapsed };
-        format!(" in {} ({rate})", Elapsed(log.elapsed))
-    } else {
-        String::new()
-    };
+    let took = took(log.bytes, log.elapsed);
     let warned = match warnings {
         0 => String::new(),
         1 => ", 1 warning".to_string(),
@@ -331,9 +293,9 @@ fn summary(out: &mut String, report: &VerifyReport) -> fmt::Result {
     let sound = of(|log| match log {
         LogOutcome::Read(log) => log.sound,
         LogOutcome::Archive(archive) => archive.sound,
-        LogOutcome::BrokenSet { .. } | LogOutcome::Failed { .. } => false,
+        LogOutcome::BrokenSet { .. } | LogOutcome::Failed(_) => false,
     });
-    let failed = of(|log| matches!(log, LogOutcome::Failed { .. }));
+    let failed = of(|log| matches!(log, LogOutcome::Failed(_)));
     let damaged = report.logs.len() - sound - failed;
     writeln!(out, "{} logs: {sound} sound, {damaged} damaged, {failed} not read", report.logs.len())
 }

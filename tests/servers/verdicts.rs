@@ -114,7 +114,7 @@ pub(crate) fn said(line: Server, path: &Path) -> Told {
         LogOutcome::BrokenSet { message, .. } => {
             return Told { deed: Deed::Refuses, why: message };
         }
-        LogOutcome::Failed { message, .. } => panic!("{message}"),
+        LogOutcome::Failed(failure) => panic!("{}", failure.message),
     };
     let [verdict] = report.verdicts.as_slice() else { panic!("one server, one verdict") };
     let deed = match verdict.outcome {

@@ -10,6 +10,7 @@ use super::pack::{CompressOptions, compress};
 use super::report::CompressReport;
 use crate::aof::open::{Layout, open};
 use crate::error::{Error, ErrorKind, Result};
+use crate::ops::failure::Failure;
 use crate::progress::Progress;
 
 /// What came of packing several paths.
@@ -32,16 +33,7 @@ pub enum CompressOutcome {
     /// It was packed.
     Packed(Box<CompressReport>),
     /// It was not.
-    Failed {
-        /// The path as given.
-        #[serde(serialize_with = "crate::escape::path")]
-        path: PathBuf,
-        /// Why.
-        message: String,
-        /// What to do.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        help: Option<String>,
-    },
+    Failed(Failure),
 }
 
 /// Packs each log that `paths` point at into an archive of its own. Where several of them are files of one set, as
@@ -68,11 +60,7 @@ pub fn compress_all(
             distinct(logs, options)?;
             let pack = |path: &PathBuf| match compress(path, &named(path, options), progress) {
                 Ok(report) => CompressOutcome::Packed(Box::new(report)),
-                Err(error) => CompressOutcome::Failed {
-                    path: path.clone(),
-                    message: error.to_string(),
-                    help: error.next_step().map(str::to_owned),
-                },
+                Err(error) => CompressOutcome::Failed(Failure::new(path, &error)),
             };
             logs.iter().map(pack).collect()
         }

@@ -2,18 +2,14 @@
 
 use serde::Serialize;
 
-use crate::glob::Glob;
 use crate::keyspace::Entry;
+use crate::ops::key_filter::KeyFilter;
 
 /// Which keys of a log are wanted; by default all.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// Of these databases; empty: of all.
-    pub dbs: Vec<u32>,
-    /// Whose names match one of these; empty: whatever their names.
-    pub patterns: Vec<Glob>,
-    /// And none of these.
-    pub excluded: Vec<Glob>,
+    /// By their databases and names.
+    pub keys: KeyFilter,
     /// Without those that have expired at this time, in Unix milliseconds.
     pub drop_expired_ms: Option<i64>,
 }
@@ -38,18 +34,12 @@ impl LeftOut {
 impl Filter {
     /// Whether every key is kept.
     pub fn is_none(&self) -> bool {
-        self.dbs.is_empty()
-            && self.patterns.is_empty()
-            && self.excluded.is_empty()
-            && self.drop_expired_ms.is_none()
+        self.keys.is_none() && self.drop_expired_ms.is_none()
     }
 
     /// Whether a key is kept; counts it if not.
     pub fn keeps(&self, db: u32, entry: &Entry<'_>, left_out: &mut LeftOut) -> bool {
-        let key = entry.key();
-        let wanted = (self.dbs.is_empty() || self.dbs.contains(&db))
-            && (self.patterns.is_empty() || self.patterns.iter().any(|glob| glob.matches(key)))
-            && !self.excluded.iter().any(|glob| glob.matches(key));
+        let wanted = self.keys.wants_db(db) && self.keys.wants_name(entry.key());
         let expired = self.drop_expired_ms.is_some_and(|now| {
             // A server deletes a key when its time has passed, not when it has come.
             entry.expires_ms().is_some_and(|time| time < now)

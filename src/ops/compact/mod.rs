@@ -34,6 +34,7 @@ use crate::keyspace::from_rdb::Beside;
 use crate::keyspace::{Functions, Keyspace};
 use crate::ops::lost_expiry::lost_expiries;
 use crate::ops::memory::Memory;
+use crate::ops::windows::each_window;
 use crate::progress::Progress;
 use crate::rdb::Target;
 use crate::rdb::write::{self, Feature, Notes};
@@ -254,13 +255,9 @@ impl Source for Routing<'_> {
         make: &MakeShare<'_>,
         take: &mut TakeShare<'_>,
     ) -> Result<Happened> {
-        let mut happened = Happened::default();
-        self.each(progress, |routed| {
-            progress.phase("replay", routed.replayed_bytes());
-            happened.join(replay(routed, options, progress, make, &mut *take)?);
-            Ok(())
-        })?;
-        Ok(happened)
+        each_window(self, "replay", progress, |routed| {
+            replay(routed, options, progress, make, &mut *take)
+        })
     }
 }
 
@@ -378,9 +375,8 @@ impl Job<'_> {
                 found.join(counted);
                 Ok(())
             };
-            routing.each(progress, |routed| {
-                progress.phase("check", routed.replayed_bytes());
-                replay(routed, &self.replay, progress, count, &mut take).map(drop)
+            each_window(&routing, "check", progress, |routed| {
+                replay(routed, &self.replay, progress, count, &mut take)
             })?;
             Ok::<_, Error>((found, routing.whole().beside(self.replay.server)?.functions))
         })?;

@@ -20,6 +20,7 @@ use crate::error::Result;
 use crate::keyspace::Keyspace;
 use crate::keyspace::fingerprint::Detail;
 use crate::ops::compact::{Filter, LeftOut, TornEnd};
+use crate::ops::windows::each_pair;
 use crate::progress::Progress;
 use crate::rdb::Kind;
 use crate::replay::{
@@ -185,10 +186,8 @@ pub fn diff_pair(
     progress: &dyn Progress,
 ) -> Result<(Counts, [Happened; 2])> {
     let mut counts = Counts::default();
-    let mut happened = [Happened::default(), Happened::default()];
     let listing = found.is_some();
-    pair.each(progress, |routed: [&Routed<'_>; 2]| {
-        progress.phase("replay", routed.iter().map(|routed| routed.replayed_bytes()).sum());
+    let happened = each_pair(pair, "replay", progress, |routed| {
         let make = |_, [one, other]: [&mut Keyspace<'_>; 2]| {
             let mut list = Vec::new();
             let counts =
@@ -202,9 +201,7 @@ pub fn diff_pair(
                 None => Ok(()),
             }
         };
-        let more = replay_pair(routed, replay, progress, make, take)?;
-        happened.iter_mut().zip(more).for_each(|(all, more)| all.join(more));
-        Ok(())
+        replay_pair(routed, replay, progress, make, take)
     })?;
     Ok((counts, happened))
 }

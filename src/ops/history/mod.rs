@@ -22,6 +22,7 @@ use crate::aof::open::open;
 use crate::command::Position;
 use crate::error::Result;
 use crate::keyspace::Keyspace;
+use crate::ops::windows::each_window;
 use crate::progress::Progress;
 use crate::replay::{
     Observer, Outcome, ReplayOptions, RouteOptions, Seen, Watch, replay_watched, route,
@@ -73,13 +74,12 @@ pub fn history(
         RouteOptions { keep_dead: true, only: Some(options.key.clone()), ..options.route.clone() };
     let routing = route(&log, &route_options, progress)?;
     let mut lineage = Lineage::default();
-    routing.each(progress, |routed| {
-        progress.phase("follow names", routed.replayed_bytes());
+    each_window(&routing, "follow names", progress, |routed| {
         let take = |_, carried: Vec<(Position, Carry)>| {
             lineage = Lineage::of(&wanted, &carried);
             Ok(())
         };
-        replay_watched(routed, &options.replay, progress, &Carries, take).map(drop)
+        replay_watched(routed, &options.replay, progress, &Carries, take)
     })?;
     let mut report = HistoryReport { path: path.to_owned(), events: 0, places: Vec::new() };
     let telling = Mutex::new((tell, 0_u64));
@@ -89,8 +89,7 @@ pub fn history(
         *events += 1;
         tell(event)
     };
-    routing.each(progress, |routed| {
-        progress.phase("replay", routed.replayed_bytes());
+    each_window(&routing, "replay", progress, |routed| {
         let teller = Teller {
             log: &log,
             routed,
@@ -103,7 +102,7 @@ pub fn history(
             report.places.extend(places);
             Ok(())
         };
-        replay_watched(routed, &options.replay, progress, &teller, take).map(drop)
+        replay_watched(routed, &options.replay, progress, &teller, take)
     })?;
     report.events = telling.into_inner().unwrap_or_else(PoisonError::into_inner).1;
     Ok(report)

@@ -120,7 +120,7 @@ impl<R: Render> Renderer<'_, R> {
                 part.mapping.check()?;
                 return Err(changed(part, found.offset));
             }
-            if self.filter.looks_at_keys() && !self.filter.wants_keys_of(found.id, &args) {
+            if self.filter.keys.looks_at_names() && !self.filter.wants_keys_of(found.id, &args) {
                 continue;
             }
             let line = Line::Command(CommandLine {

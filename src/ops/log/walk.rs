@@ -129,7 +129,7 @@ impl Sink for Walker<'_> {
         let wanted = since
             && !until
             && names.as_ref().is_none_or(|names| names.has(id, frame.name()))
-            && (filter.dbs.is_empty() || filter.dbs.contains(&db));
+            && filter.keys.wants_db(db);
         if wanted {
             let (offset, ordinal) = (frame.offset(), commands);
             found.push(Found { id, offset, ordinal, db, time, transaction });

@@ -1,35 +1,21 @@
 //! Which commands are shown.
 
 use crate::command::{COUNT, CommandId, lookup};
-use crate::glob::Glob;
+use crate::ops::key_filter::KeyFilter;
 
 /// Which commands are wanted; by default all.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     /// Of these names, in whatever case; empty: whatever their names.
     pub names: Vec<String>,
-    /// Run in these databases; empty: in all.
-    pub dbs: Vec<u32>,
-    /// With a key that matches one of these; empty: whatever their keys.
-    pub patterns: Vec<Glob>,
-    /// Keys that match one of these do not count.
-    pub excluded: Vec<Glob>,
+    /// Run in these databases, with any of these keys.
+    pub keys: KeyFilter,
 }
 
 impl Filter {
     /// Whether everything is shown, what is no command too.
     pub fn is_none(&self) -> bool {
-        self.names.is_empty() && self.dbs.is_empty() && !self.looks_at_keys()
-    }
-
-    pub(super) fn looks_at_keys(&self) -> bool {
-        !self.patterns.is_empty() || !self.excluded.is_empty()
-    }
-
-    /// Whether a key is wanted.
-    fn wants_key(&self, key: &[u8]) -> bool {
-        (self.patterns.is_empty() || self.patterns.iter().any(|glob| glob.matches(key)))
-            && !self.excluded.iter().any(|glob| glob.matches(key))
+        self.names.is_empty() && self.keys.is_none()
     }
 
     /// Whether a command is wanted for its keys: it has one that is wanted, or has none, and no pattern asks for
@@ -39,7 +25,7 @@ impl Filter {
         let (mut any, mut wanted) = (false, false);
         let mut visit = |at: usize| {
             any = true;
-            wanted |= args.get(at).is_some_and(|key| self.wants_key(key));
+            wanted |= args.get(at).is_some_and(|key| self.keys.wants_name(key));
         };
         match id {
             Some(id) => {
@@ -49,7 +35,7 @@ impl Filter {
             None if args.len() > 1 => visit(1),
             None => {}
         }
-        if any { wanted } else { self.patterns.is_empty() }
+        if any { wanted } else { self.keys.patterns.is_empty() }
     }
 }
 
@@ -88,12 +74,16 @@ impl Names {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::glob::Glob;
 
     #[test]
     fn a_command_is_wanted_for_any_of_its_keys() {
         let filter = |patterns: &[&str], excluded: &[&str]| Filter {
-            patterns: patterns.iter().map(|glob| Glob::new(*glob)).collect(),
-            excluded: excluded.iter().map(|glob| Glob::new(*glob)).collect(),
+            keys: KeyFilter {
+                patterns: patterns.iter().map(|glob| Glob::new(*glob)).collect(),
+                excluded: excluded.iter().map(|glob| Glob::new(*glob)).collect(),
+                ..KeyFilter::default()
+            },
             ..Filter::default()
         };
         let wants = |filter: &Filter, line: &str| {

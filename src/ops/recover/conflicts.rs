@@ -11,8 +11,9 @@ use crate::escape::Shown;
 use crate::keyspace::fingerprint::{Detail, Fingerprint};
 use crate::keyspace::{Entry, Keyspace};
 use crate::ops::holdings::Holdings;
+use crate::ops::windows::each_pair;
 use crate::progress::Progress;
-use crate::replay::{Happened, ReplayOptions, RouteOptions, Routed, replay_pair, route_together};
+use crate::replay::{Happened, ReplayOptions, RouteOptions, replay_pair, route_together};
 
 /// How a log with something taken out differs from the log as it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -144,9 +145,7 @@ pub(super) fn conflicts(
     let pair = route_together([(log, as_it_is), (log, cut)], progress)?;
     let mut found = Conflicts::default();
     let mut holdings = Holdings::default();
-    let mut happened = [Happened::default(), Happened::default()];
-    pair.each(progress, |routed| {
-        progress.phase("compare", routed.map(Routed::replayed_bytes).iter().sum());
+    let happened = each_pair(&pair, "compare", progress, |routed| {
         let make = |_, [one, other]: [&mut Keyspace<'_>; 2]| {
             Ok((Conflicts::of_share(one, other), Holdings::of(other)))
         };
@@ -155,9 +154,7 @@ pub(super) fn conflicts(
             holdings.join(&held);
             Ok(())
         };
-        let more = replay_pair(routed, [replay, replay], progress, make, take)?;
-        happened.iter_mut().zip(more).for_each(|(all, more)| all.join(more));
-        Ok(())
+        replay_pair(routed, [replay, replay], progress, make, take)
     })?;
     found.commands = turned(log, &happened);
     Ok((found, holdings))

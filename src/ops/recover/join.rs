@@ -10,6 +10,7 @@ use crate::escape::Shown;
 use crate::keyspace::{Entry, Keyspace, Value};
 use crate::ops::compact::{MakeShare, Source, TakeShare};
 use crate::ops::kept;
+use crate::ops::windows::each_pair;
 use crate::progress::Progress;
 use crate::replay::{
     Happened, Pair, ReplayOptions, RouteOptions, Routed, replay_pair, route_together,
@@ -83,7 +84,7 @@ impl Tally {
         self.expired_keys.truncate(NAMED);
     }
 
-    pub(super) fn join(&mut self, other: Tally) {
+    fn join(&mut self, other: Tally) {
         self.brought_back += other.brought_back;
         self.on_both_sides += other.on_both_sides;
         self.expired += other.expired;
@@ -107,6 +108,25 @@ impl Tally {
             expired_were: expired,
             expired_keys: self.expired_keys.into_iter().map(|(_, name)| name).collect(),
         }
+    }
+}
+
+/// The tally of all shares, which are joined on many threads.
+#[derive(Debug, Default)]
+pub(super) struct Tallies(Mutex<Tally>);
+
+impl Tallies {
+    /// Begins anew: the shares may be made more than once.
+    pub(super) fn begin(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Tally::default();
+    }
+
+    pub(super) fn join(&self, of_share: Tally) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).join(of_share);
+    }
+
+    pub(super) fn into_tally(self) -> Tally {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -135,7 +155,7 @@ pub(super) struct JoinedSource<'l> {
     logs: [&'l Log; 2],
     pair: Pair<'l>,
     how: How,
-    pub(super) tally: Mutex<Tally>,
+    pub(super) tallies: Tallies,
 }
 
 impl<'l> JoinedSource<'l> {
@@ -147,7 +167,7 @@ impl<'l> JoinedSource<'l> {
     ) -> Result<Self> {
         let pair = route_together(sides, progress)?;
         let logs = sides.map(|(log, _)| log);
-        Ok(JoinedSource { logs, pair, how, tally: Mutex::default() })
+        Ok(JoinedSource { logs, pair, how, tallies: Tallies::default() })
     }
 }
 
@@ -163,21 +183,16 @@ impl Source for JoinedSource<'_> {
         make: &MakeShare<'_>,
         take: &mut TakeShare<'_>,
     ) -> Result<Happened> {
-        *self.tally.lock().unwrap_or_else(PoisonError::into_inner) = Tally::default();
-        let mut happened = Happened::default();
+        self.tallies.begin();
         let join_and_make = |share: usize, [older, newer]: [&mut Keyspace<'_>; 2]| {
-            let tally = self.how.join(older, newer);
-            self.tally.lock().unwrap_or_else(PoisonError::into_inner).join(tally);
+            self.tallies.join(self.how.join(older, newer));
             make(share, newer)
         };
-        self.pair.each(progress, |routed| {
-            progress.phase("replay both sides", routed.map(Routed::replayed_bytes).iter().sum());
-            let both = [options, options];
-            let [_, newer] = replay_pair(routed, both, progress, join_and_make, &mut *take)?;
-            happened.join(newer);
-            Ok(())
+        let both = [options, options];
+        let [_, newer] = each_pair(&self.pair, "replay both sides", progress, |routed| {
+            replay_pair(routed, both, progress, join_and_make, &mut *take)
         })?;
-        Ok(happened)
+        Ok(newer)
     }
 
     fn may_be_published(&self) -> Result<()> {

@@ -38,20 +38,22 @@ pub use survivors::{Survivor, SurvivorFile, SurvivorKind};
 pub use timeline::{Broken, Event, Tail, Timeline, What, When, timeline};
 
 use self::cuts::Cuts;
-use self::join::{How, JoinedSource, Rule};
+use self::join::{How, JoinedSource, Rule, Tallies};
 use self::preview::Counted;
 use self::undelete::{Undeleted, Wanted};
 use crate::aof::open::{Layout, Log, OtherKind, open};
 use crate::disk::holders::{Holder, writers};
-use crate::disk::publish::{Existing, check_free};
+use crate::disk::publish::Existing;
 use crate::error::{Error, ErrorKind, Result};
 use crate::glob::Glob;
 use crate::keyspace::Keyspace;
 use crate::ops::compact;
 use crate::ops::held::HeldFrom;
 use crate::ops::holdings::{Held, Holdings};
-use crate::ops::kept::{self, Place};
+pub use crate::ops::kept::Output;
+use crate::ops::kept::{self, Place, Stands};
 use crate::ops::position::Position;
+use crate::ops::windows::each_window;
 use crate::progress::Progress;
 use crate::replay::{ReplayOptions, RouteOptions, replay, route};
 use crate::server::Server;
@@ -76,17 +78,6 @@ pub enum Choice {
     },
     /// Keys that match one of these are brought back as they were when they were last deleted.
     Undelete(Vec<Glob>),
-}
-
-/// Where the result goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Output {
-    /// Nowhere: only the plan is reported.
-    DryRun,
-    /// To a new file, or directory for a multi-part log.
-    New(PathBuf),
-    /// In place of the input, after a complete copy of that stands beside it.
-    InPlace,
 }
 
 /// How a log is recovered.
@@ -116,12 +107,6 @@ pub struct Options {
     pub replay: ReplayOptions,
 }
 
-impl Options {
-    fn existing(&self) -> Existing {
-        if self.force { Existing::Replace } else { Existing::Keep }
-    }
-}
-
 /// Looks at the log at `path`, and recovers it as the options say.
 ///
 /// # Errors
@@ -130,8 +115,8 @@ impl Options {
 /// - [`ErrorKind::Usage`], [`ErrorKind::Refused`]: what was chosen cannot be done; nothing was changed.
 pub fn recover(path: &Path, options: &Options, progress: &dyn Progress) -> Result<RecoverReport> {
     let started = Instant::now();
-    if let (Output::New(new), true) = (&options.output, options.choice != Choice::Look) {
-        check_free(new, options.existing())?;
+    if options.choice != Choice::Look {
+        options.output.check_free(options.force)?;
     }
     let whole = open(path)?;
     let mut survivors = survivors::survivors(&whole);
@@ -429,7 +414,7 @@ impl Job<'_> {
         let how = How { rule, db, expired, now_ms };
         let source = JoinedSource::new(sides, how, self.progress)?;
         let done = self.write_anew(log, &source)?;
-        let tally = source.tally.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let tally = source.tallies.into_tally();
         let winner = match rule {
             Rule::Merge(winner) => Some(winner),
             Rule::Replace => None,
@@ -442,9 +427,9 @@ impl Job<'_> {
         let route_options = RouteOptions { keep_dead: true, ..self.options.route.clone() };
         let routing = route(self.log, &route_options, self.progress)?;
         let wanted = Wanted { globs: globs.to_vec(), db, expired, now_ms };
-        let source = Undeleted { log: self.log, routing, wanted, tally: Mutex::default() };
+        let source = Undeleted { log: self.log, routing, wanted, tallies: Tallies::default() };
         let done = self.write_anew(self.log, &source)?;
-        let tally = source.tally.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let tally = source.tallies.into_tally();
         Ok(Done { choice: "undelete", joined: Some(tally.told(None, None, expired)), ..done })
     }
 
@@ -482,23 +467,13 @@ impl Job<'_> {
 
     /// Lets `write` write to where the result goes, if it goes anywhere.
     fn put(&self, log: &Log, write: impl FnOnce(Place<'_>) -> Result<()>) -> Result<Done> {
-        let mut done = Done { db: self.options.db, ..Done::default() };
-        match &self.options.output {
-            Output::DryRun => done.dry_run = true,
-            Output::New(new) => {
-                write(Place { path: new, existing: self.options.existing(), like: None })?;
-                done.written = Some(new.clone());
-            }
-            Output::InPlace => {
-                self.refuse_in_place_of_another(log)?;
-                if !self.options.force {
-                    kept::refuse_beside_a_writer(log)?;
-                }
-                done.backup = Some(kept::replace(log, write)?);
-                done.written = Some(kept::place_of(log));
-            }
+        let Options { db, output, force, .. } = self.options;
+        if *output == Output::InPlace {
+            self.refuse_in_place_of_another(log)?;
         }
-        Ok(done)
+        let Stands { written, backup } = kept::put(log, output, *force, write)?;
+        let dry_run = *output == Output::DryRun;
+        Ok(Done { db: *db, dry_run, written, backup, ..Done::default() })
     }
 
     /// What survived does not take the place of the log by itself: the person is to see both.
@@ -516,14 +491,13 @@ impl Job<'_> {
         let options = RouteOptions { key_specs, memory, ..options.clone() };
         let routing = route(log, &options, self.progress)?;
         let mut holdings = Holdings::default();
-        routing.each(self.progress, |routed| {
-            self.progress.phase("count", routed.replayed_bytes());
+        each_window(&routing, "count", self.progress, |routed| {
             let make = |_, keyspace: &mut Keyspace<'_>| Ok(Holdings::of(keyspace));
             let take = |_, part: Holdings| {
                 holdings.join(&part);
                 Ok(())
             };
-            replay(routed, &self.options.replay, self.progress, make, take).map(drop)
+            replay(routed, &self.options.replay, self.progress, make, take)
         })?;
         Ok(holdings)
     }

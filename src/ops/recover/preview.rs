@@ -6,6 +6,7 @@ use crate::command::{COUNT, CommandId};
 use crate::error::Result;
 use crate::keyspace::Keyspace;
 use crate::ops::holdings::Holdings;
+use crate::ops::windows::each_window;
 use crate::progress::Progress;
 use crate::replay::{
     CutList, Observer, Outcome, ReplayOptions, RouteOptions, Seen, Watch, replay_watched, route,
@@ -91,8 +92,7 @@ pub(super) fn count(
     let earlier = timeline.earlier;
     let mut counted = Counted { now: Holdings::default(), events: Vec::new(), earlier };
     counted.events.resize_with(timeline.events.len(), Cost::default);
-    routing.each(progress, |routed| {
-        progress.phase("count", routed.replayed_bytes());
+    each_window(&routing, "count", progress, |routed| {
         let take = |_, (now, costs): (Holdings, Vec<Cost>)| {
             counted.now.join(&now);
             for (all, cost) in counted.events.iter_mut().zip(costs) {
@@ -103,7 +103,7 @@ pub(super) fn count(
             }
             Ok(())
         };
-        replay_watched(routed, replay_options, progress, &counter, take).map(drop)
+        replay_watched(routed, replay_options, progress, &counter, take)
     })?;
     Ok(counted)
 }

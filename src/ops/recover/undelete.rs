@@ -1,9 +1,8 @@
 //! Single keys as they were just before they were last deleted or flushed.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 
-use super::join::{Expired, Tally, put};
+use super::join::{Expired, Tallies, Tally, put};
 use crate::aof::open::Log;
 use crate::command::CommandId;
 use crate::error::Result;
@@ -11,6 +10,7 @@ use crate::glob::Glob;
 use crate::keyspace::{Db, Entry, Keyspace};
 use crate::ops::compact::{Made, MakeShare, Source, TakeShare};
 use crate::ops::kept;
+use crate::ops::windows::each_window;
 use crate::progress::Progress;
 use crate::replay::{
     Happened, Observer, Outcome, ReplayOptions, Routed, Routing, Seen, Watch, replay_watched,
@@ -39,7 +39,7 @@ pub(super) struct Undeleted<'l> {
     /// Of a log of which nothing is left out as dead.
     pub(super) routing: Routing<'l>,
     pub(super) wanted: Wanted,
-    pub(super) tally: Mutex<Tally>,
+    pub(super) tallies: Tallies,
 }
 
 impl Source for Undeleted<'_> {
@@ -54,15 +54,11 @@ impl Source for Undeleted<'_> {
         make: &MakeShare<'_>,
         take: &mut TakeShare<'_>,
     ) -> Result<Happened> {
-        *self.tally.lock().unwrap_or_else(PoisonError::into_inner) = Tally::default();
-        let mut happened = Happened::default();
-        let watch = Stashing { wanted: &self.wanted, tally: &self.tally, make };
-        self.routing.each(progress, |routed| {
-            progress.phase("replay", routed.replayed_bytes());
-            happened.join(replay_watched(routed, options, progress, &watch, &mut *take)?);
-            Ok(())
-        })?;
-        Ok(happened)
+        self.tallies.begin();
+        let watch = Stashing { wanted: &self.wanted, tallies: &self.tallies, make };
+        each_window(&self.routing, "replay", progress, |routed| {
+            replay_watched(routed, options, progress, &watch, &mut *take)
+        })
     }
 
     fn may_be_published(&self) -> Result<()> {
@@ -72,7 +68,7 @@ impl Source for Undeleted<'_> {
 
 struct Stashing<'w> {
     wanted: &'w Wanted,
-    tally: &'w Mutex<Tally>,
+    tallies: &'w Tallies,
     make: &'w MakeShare<'w>,
 }
 
@@ -98,8 +94,7 @@ impl<'w> Watch for Stashing<'w> {
         observer: Stash<'w, 'a>,
         keyspace: &mut Keyspace<'a>,
     ) -> Result<Made> {
-        let tally = observer.bring_back(keyspace);
-        self.tally.lock().unwrap_or_else(PoisonError::into_inner).join(tally);
+        self.tallies.join(observer.bring_back(keyspace));
         (self.make)(share, keyspace)
     }
 }

@@ -7,29 +7,18 @@
 pub mod plan;
 pub mod report;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 pub use plan::{Dropped, Plan, Why};
 pub use report::RepairReport;
 
 use crate::aof::open::open;
-use crate::disk::publish::Existing;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ops::kept::{self, Place, place_of};
+pub use crate::ops::kept::Output;
+use crate::ops::kept::{self, Place, Stands};
 use crate::ops::survey::survey;
 use crate::progress::Progress;
 use crate::units::{Bytes, Count};
-
-/// Where the result goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Output {
-    /// Nowhere: only the plan is reported.
-    DryRun,
-    /// To a new file, or directory for a multi-part log.
-    New(PathBuf),
-    /// In place of the input, after a complete copy of that stands beside it.
-    InPlace,
-}
 
 /// What to do about a MULTI without EXEC that later writes may stand behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -72,10 +61,6 @@ impl Options {
             force: false,
         }
     }
-
-    fn existing(&self) -> Existing {
-        if self.force { Existing::Replace } else { Existing::Keep }
-    }
 }
 
 /// Repairs the log at `path`. Where nothing is damaged, nothing is written.
@@ -88,9 +73,7 @@ impl Options {
 ///   input.
 pub fn repair(path: &Path, options: &Options, progress: &dyn Progress) -> Result<RepairReport> {
     let log = open(path)?;
-    if let Output::New(new) = &options.output {
-        crate::disk::publish::check_free(new, options.existing())?;
-    }
+    options.output.check_free(options.force)?;
     progress.phase("read", log.bytes());
     let surveys =
         log.parts.iter().map(|part| survey(part, progress)).collect::<Result<Vec<_>>>()?;
@@ -100,24 +83,9 @@ pub fn repair(path: &Path, options: &Options, progress: &dyn Progress) -> Result
         return Ok(report);
     }
     check_limits(&plan, options, path)?;
-    match &options.output {
-        Output::DryRun => {}
-        Output::New(new) => {
-            let place = Place { path: new, existing: options.existing(), like: None };
-            kept::write(&log, &plan.kept(), place, &|_| Ok(()), progress)?;
-            report.written = Some(new.clone());
-        }
-        Output::InPlace => {
-            if !options.force {
-                kept::refuse_beside_a_writer(&log)?;
-            }
-            let write =
-                |place: Place<'_>| kept::write(&log, &plan.kept(), place, &|_| Ok(()), progress);
-            let backup = kept::replace(&log, write)?;
-            report.written = Some(place_of(&log));
-            report.backup = Some(backup);
-        }
-    }
+    let write = |place: Place<'_>| kept::write(&log, &plan.kept(), place, &|_| Ok(()), progress);
+    let Stands { written, backup } = kept::put(&log, &options.output, options.force, write)?;
+    (report.written, report.backup) = (written, backup);
     Ok(report)
 }
 

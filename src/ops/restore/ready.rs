@@ -11,6 +11,7 @@ use crate::disk::publish::Existing;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ops::archive::{ExtractOptions, extract};
 use crate::ops::compact::{self, Form, compact};
+use crate::ops::failure::Failure;
 use crate::ops::verify::report::{LogOutcome, LogReport};
 use crate::ops::verify::{self, verify_path};
 use crate::progress::Progress;
@@ -115,7 +116,7 @@ fn verified(
             let what = "what is in it is an archive again, and no log";
             Err(Error::new(ErrorKind::Refused, what).at(archive))
         }
-        LogOutcome::BrokenSet { message, .. } | LogOutcome::Failed { message, .. } => {
+        LogOutcome::BrokenSet { message, .. } | LogOutcome::Failed(Failure { message, .. }) => {
             Err(Error::new(ErrorKind::Refused, format!("the log in it is not whole: {message}"))
                 .at(archive))
         }

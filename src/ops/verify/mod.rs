@@ -19,6 +19,7 @@ pub use report::{LogOutcome, LogReport, VerifyReport};
 use crate::aof::open::{Log, try_open};
 use crate::error::Result;
 use crate::ops::archive;
+use crate::ops::failure::Failure;
 use crate::ops::survey::{Survey, survey};
 use crate::progress::Progress;
 use crate::server::{KNOWN, Server};
@@ -43,7 +44,7 @@ pub fn verify(paths: &[PathBuf], options: &Options, progress: &dyn Progress) -> 
         .par_iter()
         .map(|path| match verify_path(path, options, progress) {
             Ok(outcome) => outcome,
-            Err(error) => LogOutcome::failed(path, &error),
+            Err(error) => LogOutcome::Failed(Failure::new(path, &error)),
         })
         .collect();
     VerifyReport::new(logs, started.elapsed())

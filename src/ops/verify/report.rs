@@ -12,6 +12,7 @@ use crate::aof::broken_set::BrokenSet;
 use crate::aof::open::{HistoryFile, Layout, Log, OtherFile, PartRole};
 use crate::error::Error;
 use crate::ops::archive::ArchiveReport;
+use crate::ops::failure::Failure;
 use crate::ops::survey::{Preamble, Survey};
 use crate::rdb;
 
@@ -50,27 +51,10 @@ pub enum LogOutcome {
         help: String,
     },
     /// It could not be read.
-    Failed {
-        /// The path as given.
-        #[serde(serialize_with = "crate::escape::path")]
-        path: PathBuf,
-        /// Why.
-        message: String,
-        /// What to do.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        help: Option<String>,
-    },
+    Failed(Failure),
 }
 
 impl LogOutcome {
-    pub(super) fn failed(path: &Path, error: &Error) -> Self {
-        LogOutcome::Failed {
-            path: path.to_path_buf(),
-            message: error.to_string(),
-            help: error.next_step().map(str::to_string),
-        }
-    }
-
     pub(super) fn broken(path: &Path, broken: BrokenSet) -> Self {
         LogOutcome::BrokenSet {
             path: path.to_path_buf(),

@@ -1,0 +1,81 @@
+//! Lines that several reports are made of.
+
+use std::fmt::{self, Write};
+use std::time::Duration;
+
+use anstyle::Style;
+
+use super::style::{ERROR, QUIET, Styled, WARNING, wrap};
+use crate::ops::failure::Failure;
+use crate::ops::verify::findings::Level;
+use crate::units::{Elapsed, Rate};
+
+/// Columns that text keeps to, where no name or path is longer.
+pub(super) const COLUMNS: usize = 80;
+
+/// A name of up to 12 characters, and what it has.
+pub(super) fn row(out: &mut String, name: &str, value: &str) -> fmt::Result {
+    writeln!(out, "  {}{value}", Styled(QUIET, format_args!("{name:<12}")))
+}
+
+/// The same of up to 14, broken into lines.
+pub(super) fn wide_row(out: &mut String, name: &str, value: &str) -> fmt::Result {
+    const NAME: usize = 14;
+    let value = wrap(value, COLUMNS - NAME - 2, NAME + 2);
+    writeln!(out, "  {}{value}", Styled(QUIET, format_args!("{name:<NAME$}")))
+}
+
+/// A word in a style, indented, and a text behind it that is broken into lines.
+pub(super) fn told(
+    out: &mut String,
+    indent: usize,
+    (style, word): (Style, &str),
+    text: &str,
+) -> fmt::Result {
+    let before = indent + word.len() + 1;
+    let text = wrap(text, COLUMNS.saturating_sub(before), before);
+    writeln!(out, "{:indent$}{} {text}", "", Styled(style, word))
+}
+
+/// Something that is worth a look.
+pub(super) fn warning(out: &mut String, text: &str) -> fmt::Result {
+    told(out, 0, (WARNING, "warning:"), text)
+}
+
+/// What to do about a finding.
+pub(super) fn finding_help(out: &mut String, help: Option<&str>) -> fmt::Result {
+    help.map_or(Ok(()), |help| told(out, 2, (QUIET, "help:"), help))
+}
+
+/// What is wrong and what to do, as messages have it.
+pub(super) fn problem(out: &mut String, message: &str, help: Option<&str>) -> fmt::Result {
+    writeln!(out, "{} {message}", Styled(ERROR, "error:"))?;
+    help.map_or(Ok(()), |help| told(out, 0, (QUIET, "help:"), help))
+}
+
+/// The paths of which nothing came, and why: messages, not results.
+pub(super) fn failures<'f>(failed: impl Iterator<Item = &'f Failure>) -> String {
+    let mut out = String::new();
+    for Failure { message, help, .. } in failed {
+        // Writing to a string cannot fail.
+        let _ = problem(&mut out, message, help.as_deref());
+    }
+    out
+}
+
+/// What a finding begins with.
+pub(super) fn level(level: Level) -> (Style, &'static str) {
+    match level {
+        Level::Error => (ERROR, "error:"),
+        Level::Warning => (WARNING, "warning:"),
+        Level::Note => (QUIET, "note:"),
+    }
+}
+
+/// How long reading took. A rate says nothing of what is read at once.
+pub(super) fn took(bytes: u64, elapsed: Duration) -> String {
+    if bytes < 1 << 20 {
+        return String::new();
+    }
+    format!(" in {} ({})", Elapsed(elapsed), Rate { bytes, elapsed })
+}
