@@ -9,9 +9,8 @@ use super::exit::Exit;
 use super::hold::HoldArgs;
 use super::placing::{Placing, Words};
 use super::position::parse_position;
-use super::progress::Bar;
 use super::replaying::Replaying;
-use super::{Common, message, print};
+use super::{Common, print};
 use crate::error::{Error, ErrorKind, Result};
 use crate::glob::Glob;
 use crate::ops::live::HoldReport;
@@ -218,19 +217,12 @@ impl How {
             route: self.replaying.route(),
             replay: self.replaying.replay(common, self.server),
         };
-        let bar = Bar::new(common);
-        let report = recover(path, &options, &bar);
-        drop(bar);
-        let report = report?;
+        let report = common.with_bar(|bar| recover(path, &options, bar))?;
         let exit = exit(&report);
         if let Some(hold) = held.filter(|_| common.json) {
             print(&report::json(&HeldAndSeen { schema: 1, hold, recover: &report }))?;
-        } else if common.json {
-            print(&report::json(&report))?;
-        } else if !common.quiet {
-            print(&report::recover::text(&report))?;
-        } else if exit != Exit::Done {
-            message(&report::recover::text(&report));
+        } else {
+            common.tell(&report, exit != Exit::Done, || report::recover::text(&report))?;
         }
         Ok(exit)
     }
