@@ -207,19 +207,8 @@ fn comes_back(out: &mut String, report: &RecoverReport) -> fmt::Result {
 
 /// Keys by database and type.
 fn holds(out: &mut String, name: &str, held: &Held) -> fmt::Result {
-    let expiring = match held.with_expiry {
-        0 => String::new(),
-        some => format!(", {} of them with an expiry", Count(some)),
-    };
-    row(out, name, &format!("{}{expiring}", counted(held.total, "key")))?;
-    let mut databases: BTreeMap<u32, Vec<String>> = BTreeMap::new();
-    for keys in &held.keys {
-        databases.entry(keys.db).or_default().push(format!("{} {}", Count(keys.keys), keys.kind));
-    }
-    for (db, kinds) in databases {
-        row(out, "", &format!("db {db}: {}", kinds.join(", ")))?;
-    }
-    Ok(())
+    let each = held.keys.iter().map(|keys| (keys.db, keys.kind, keys.keys));
+    lines::keys(out, name, (held.total, held.with_expiry), each, row)
 }
 
 fn when(time: When) -> Option<String> {
@@ -315,15 +304,15 @@ fn right_now(out: &mut String, report: &RecoverReport) -> fmt::Result {
         &[format!("{client} SHUTDOWN NOSAVE")],
     )?;
     if let Some(snapshot) = &report.snapshot {
-        let copy = format!("cp -p {} {}", typed(snapshot), typed(&beside(snapshot, ".kept")));
-        step(
-            out,
-            3,
-            "Put the snapshot aside: a server that loads a log with a FLUSHALL in it overwrites it where save points are set.",
-            &[copy],
-        )?;
+        step(out, 3, SNAPSHOT_ASIDE, &[snapshot_aside(snapshot)])?;
     }
     Ok(())
+}
+
+const SNAPSHOT_ASIDE: &str = "Put the snapshot aside: a server that loads a log with a FLUSHALL in it overwrites it where save points are set.";
+
+fn snapshot_aside(snapshot: &Path) -> String {
+    format!("cp -p {} {}", typed(snapshot), typed(&beside(snapshot, ".kept")))
 }
 
 fn survivors(out: &mut String, report: &RecoverReport) -> fmt::Result {
@@ -615,12 +604,7 @@ fn put_in_place(
         )?;
     }
     if let Some(snapshot) = &report.snapshot {
-        let copy = format!("cp -p {} {}", typed(snapshot), typed(&beside(snapshot, ".kept")));
-        next(
-            out,
-            "Put the snapshot aside: a server that loads a log with a FLUSHALL in it overwrites it where save points are set.",
-            &[copy],
-        )?;
+        next(out, SNAPSHOT_ASIDE, &[snapshot_aside(snapshot)])?;
     }
     let mut settings = vec!["appendonly yes".to_owned()];
     let place = match &report.layout {
