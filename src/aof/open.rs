@@ -64,6 +64,11 @@ impl Log {
     pub fn bytes(&self) -> u64 {
         self.parts.iter().map(|part| part.mapping.len()).sum()
     }
+
+    /// The file name of a part by its number; empty where there is none.
+    pub fn part_name(&self, number: u32) -> String {
+        self.parts.get(number as usize).map(|part| part.name.clone()).unwrap_or_default()
+    }
 }
 
 /// How a log lies on disk.

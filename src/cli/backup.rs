@@ -5,13 +5,12 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args};
 use jiff::Timestamp;
 
+use super::Common;
 use super::exit::Exit;
 use super::keep::Keeping;
 use super::live::LiveArgs;
-use super::progress::Bar;
 use super::replaying::Replaying;
 use super::time::parse_time;
-use super::{Common, message, print};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ops::archive::{CompressOptions, Method, Source};
 use crate::ops::backup::{BackupOptions, BackupReport, backup, backup_path};
@@ -108,17 +107,8 @@ impl Backup {
         };
         let mut options = self.options(common)?;
         options.archive.source.port = self.live.port()?;
-        let bar = Bar::new(common);
-        let report = backup_path(path, &options, &bar);
-        drop(bar);
-        let report = report?;
-        if common.json {
-            print(&report::json(&report))?;
-        } else if !common.quiet {
-            print(&report::backup::text(&report))?;
-        } else if exit(&report) != Exit::Done {
-            message(&report::backup::text(&report));
-        }
+        let report = common.with_bar(|bar| backup_path(path, &options, bar))?;
+        common.tell(&report, exit(&report) != Exit::Done, || report::backup::text(&report))?;
         Ok(exit(&report))
     }
 

@@ -5,9 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
 
+use super::Common;
 use super::exit::Exit;
-use super::progress::Bar;
-use super::{Common, print};
 use crate::error::Result;
 use crate::ops::bench::{Options, bench, checkers_on_path};
 use crate::report;
@@ -49,15 +48,8 @@ impl Bench {
             own_program: std::env::current_exe().ok(),
             checkers: checkers_on_path(&path),
         };
-        let bar = Bar::new(common);
-        let report = bench(&self.path, &options, &bar);
-        drop(bar);
-        let report = report?;
-        if common.json {
-            print(&report::json(&report))?;
-        } else if !common.quiet {
-            print(&report::bench::text(&report))?;
-        }
+        let report = common.with_bar(|bar| bench(&self.path, &options, bar))?;
+        common.tell(&report, false, || report::bench::text(&report))?;
         Ok(Exit::Done)
     }
 }

@@ -4,11 +4,10 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
 
+use super::Common;
 use super::exit::Exit;
 use super::keys::{KeyArgs, Words};
-use super::progress::Bar;
 use super::replaying::Replaying;
-use super::{Common, message, print};
 use crate::disk::publish::Existing;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ops::archive::Unpacked;
@@ -101,20 +100,13 @@ impl Compact {
             compress: self.compress,
             ..plain
         };
-        let bar = Bar::new(common);
-        let log = Unpacked::of(&self.path, &bar)?;
-        let report = compact(log.path(), &options, &bar);
-        drop(bar);
-        let mut report = report?;
+        let mut report = common.with_bar(|bar| {
+            let log = Unpacked::of(&self.path, bar)?;
+            compact(log.path(), &options, bar)
+        })?;
         report.path.clone_from(&self.path);
         let findings = !report.failed.is_empty();
-        if common.json {
-            print(&report::json(&report))?;
-        } else if !common.quiet {
-            print(&report::compact::text(&report))?;
-        } else if findings {
-            message(&report::compact::text(&report));
-        }
+        common.tell(&report, findings, || report::compact::text(&report))?;
         Ok(if findings { Exit::Findings } else { Exit::Done })
     }
 }

@@ -6,7 +6,6 @@ use clap::{ArgAction, Args};
 use jiff::Timestamp;
 
 use super::exit::Exit;
-use super::progress::Bar;
 use super::time::parse_time;
 use super::{Common, message, print};
 use crate::disk::publish::Existing;
@@ -84,10 +83,7 @@ impl Compress {
             check: self.check,
             ..CompressOptions::new(self.output.clone(), created)
         };
-        let bar = Bar::new(common);
-        let report = compress_all(&self.paths, &options, &bar);
-        drop(bar);
-        let report = report?;
+        let report = common.with_bar(|bar| compress_all(&self.paths, &options, bar))?;
         if common.json {
             print(&report::json(&report))?;
         } else {

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::exit::Exit;
-use super::progress::Bar;
 use super::replaying::Replaying;
 use super::{Common, print};
 use crate::error::Result;
@@ -49,11 +48,11 @@ impl Digest {
             replay: self.replaying.replay(common, self.server),
             flavour: (!self.fingerprint).then(|| Flavour::of(server)),
         };
-        let bar = Bar::new(common);
-        let log = Unpacked::of(&self.path, &bar)?;
-        let mut report = digest(log.path(), &options, &bar)?;
+        let mut report = common.with_bar(|bar| {
+            let log = Unpacked::of(&self.path, bar)?;
+            digest(log.path(), &options, bar)
+        })?;
         report.path.clone_from(&self.path);
-        drop(bar);
         if common.json {
             print(&report::json(&report))?;
         } else {

@@ -4,9 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::Common;
 use super::exit::Exit;
-use super::progress::Bar;
-use super::{Common, print};
 use crate::disk::publish::Existing;
 use crate::error::Result;
 use crate::ops::archive::{ExtractOptions, extract};
@@ -45,15 +44,8 @@ impl Extract {
             existing: if self.force { Existing::Replace } else { Existing::Keep },
             damaged: self.damaged,
         };
-        let bar = Bar::new(common);
-        let report = extract(&self.path, &options, &bar);
-        drop(bar);
-        let report = report?;
-        if common.json {
-            print(&report::json(&report))?;
-        } else if !common.quiet {
-            print(&report::archive::extracted(&report))?;
-        }
+        let report = common.with_bar(|bar| extract(&self.path, &options, bar))?;
+        common.tell(&report, false, || report::archive::extracted(&report))?;
         Ok(if report.archive.sound { Exit::Done } else { Exit::Findings })
     }
 }

@@ -5,10 +5,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::Common;
 use super::exit::Exit;
-use super::progress::Bar;
 use super::size::parse_size;
-use super::{Common, print};
 use crate::error::Result;
 use crate::ops::generate::{self, Amount, Layout, Mix};
 use crate::report;
@@ -110,14 +109,9 @@ Exit codes: 0 written; 2 not possible.";
 
 impl Generate {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
-        let bar = Bar::new(common);
-        let report = generate::generate(&self.output, &self.options(), self.force, &bar)?;
-        drop(bar);
-        if common.json {
-            print(&report::json(&report))?;
-        } else if !common.quiet {
-            print(&report::generate::text(&report))?;
-        }
+        let report = common
+            .with_bar(|bar| generate::generate(&self.output, &self.options(), self.force, bar))?;
+        common.tell(&report, false, || report::generate::text(&report))?;
         Ok(Exit::Done)
     }
 

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::exit::Exit;
-use super::progress::Bar;
 use super::{Common, message, print};
 use crate::error::Result;
 use crate::ops::list::{Options, State, list};
@@ -32,10 +31,8 @@ Exit codes: 0 listed; 1 an archive is damaged or cannot be read; 2 the directory
 
 impl List {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
-        let bar = Bar::new(common);
-        let report = list(&self.directory, Options { verify: self.verify }, &bar);
-        drop(bar);
-        let report = report?;
+        let options = Options { verify: self.verify };
+        let report = common.with_bar(|bar| list(&self.directory, options, bar))?;
         if common.json {
             print(&report::json(&report))?;
         } else if !common.quiet {

@@ -37,10 +37,13 @@ mod verify;
 use std::io::Write;
 
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
+use serde::Serialize;
 
 pub use exit::Exit;
 
+use self::progress::Bar;
 use crate::error::Error;
+use crate::report;
 use crate::report::style::{ERROR, QUIET, Styled};
 
 /// Recover, verify, repair, compact and back up the append-only files of Redis and Valkey.
@@ -90,6 +93,32 @@ struct Common {
     /// How many threads to use [default: all cores]
     #[arg(short = 'j', long, global = true, value_name = "N", help_heading = COMMON)]
     threads: Option<usize>,
+}
+
+impl Common {
+    /// Does `work` with a bar, which is gone when that is done.
+    fn with_bar<T>(&self, work: impl FnOnce(&Bar) -> T) -> T {
+        work(&Bar::new(self))
+    }
+
+    /// Tells what came of it: as JSON, or as text, which with --quiet is a message, and only if it matters.
+    fn tell(
+        &self,
+        report: &impl Serialize,
+        matters: bool,
+        text: impl FnOnce() -> String,
+    ) -> Result<(), Error> {
+        if self.json {
+            return print(&report::json(report));
+        }
+        if !self.quiet {
+            return print(&text());
+        }
+        if matters {
+            message(&text());
+        }
+        Ok(())
+    }
 }
 
 /// auto: on a terminal.

@@ -6,10 +6,9 @@ use clap::Args;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::Common;
 use super::exit::Exit;
 use super::keep::Keeping;
-use super::progress::Bar;
-use super::{Common, message, print};
 use crate::error::Result;
 use crate::ops::retention::{PruneOptions, PruneReport, prune};
 use crate::report;
@@ -47,17 +46,8 @@ impl Prune {
             now: Timestamp::now(),
             zone: TimeZone::system(),
         };
-        let bar = Bar::new(common);
-        let report = prune(&self.directory, &options, &bar);
-        drop(bar);
-        let report = report?;
-        if common.json {
-            print(&report::json(&report))?;
-        } else if !common.quiet {
-            print(&report::retention::text(&report))?;
-        } else if report.has_problems() {
-            message(&report::retention::text(&report));
-        }
+        let report = common.with_bar(|bar| prune(&self.directory, &options, bar))?;
+        common.tell(&report, report.has_problems(), || report::retention::text(&report))?;
         Ok(exit(&report))
     }
 }

@@ -9,9 +9,8 @@ use super::exit::Exit;
 use super::hold::HoldArgs;
 use super::placing::{Placing, Words};
 use super::position::parse_position;
-use super::progress::Bar;
 use super::replaying::Replaying;
-use super::{Common, message, print};
+use super::{Common, print};
 use crate::error::{Error, ErrorKind, Result};
 use crate::glob::Glob;
 use crate::ops::archive::{Unpacked, is_archive};
@@ -225,23 +224,18 @@ impl How {
                 .at(path)
                 .help("--output NEW writes what comes back, and leaves the archive as it is"));
         }
-        let bar = Bar::new(common);
-        let log = Unpacked::of(path, &bar)?;
-        let report = recover(log.path(), &options, &bar);
-        drop(bar);
-        let mut report = report?;
+        let mut report = common.with_bar(|bar| {
+            let log = Unpacked::of(path, bar)?;
+            recover(log.path(), &options, bar)
+        })?;
         if archived {
             report.tell_of_archive(path);
         }
         let exit = exit(&report);
         if let Some(hold) = held.filter(|_| common.json) {
             print(&report::json(&HeldAndSeen { schema: 1, hold, recover: &report }))?;
-        } else if common.json {
-            print(&report::json(&report))?;
-        } else if !common.quiet {
-            print(&report::recover::text(&report))?;
-        } else if exit != Exit::Done {
-            message(&report::recover::text(&report));
+        } else {
+            common.tell(&report, exit != Exit::Done, || report::recover::text(&report))?;
         }
         Ok(exit)
     }

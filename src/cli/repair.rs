@@ -4,11 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::Common;
 use super::exit::Exit;
 use super::placing::{Placing, Words};
-use super::progress::Bar;
 use super::size::parse_size;
-use super::{Common, message, print};
 use crate::error::Result;
 use crate::ops::repair::{OpenTransaction, Options, repair};
 use crate::report;
@@ -85,17 +84,8 @@ impl Repair {
             max_lost_commands: self.max_commands,
             force: self.force,
         };
-        let bar = Bar::new(common);
-        let report = repair(&self.path, &options, &bar);
-        drop(bar);
-        let report = report?;
-        if common.json {
-            print(&report::json(&report))?;
-        } else if !common.quiet {
-            print(&report::repair::text(&report))?;
-        } else if report.damaged {
-            message(&report::repair::text(&report));
-        }
+        let report = common.with_bar(|bar| repair(&self.path, &options, bar))?;
+        common.tell(&report, report.damaged, || report::repair::text(&report))?;
         Ok(if report.damaged && report.dry_run { Exit::Findings } else { Exit::Done })
     }
 }

@@ -4,10 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::Common;
 use super::exit::Exit;
-use super::progress::Bar;
 use super::replaying::Replaying;
-use super::{Common, print};
 use crate::error::Result;
 use crate::ops::restore::{Owner, RestoreOptions, restore};
 use crate::report;
@@ -56,15 +55,8 @@ impl Restore {
             force: self.force,
             compaction: self.replaying.compaction(common, None, self.server),
         };
-        let bar = Bar::new(common);
-        let report = restore(&self.archive, &options, &bar);
-        drop(bar);
-        let report = report?;
-        if common.json {
-            print(&report::json(&report))?;
-        } else if !common.quiet {
-            print(&report::restore::text(&report))?;
-        }
+        let report = common.with_bar(|bar| restore(&self.archive, &options, bar))?;
+        common.tell(&report, false, || report::restore::text(&report))?;
         Ok(Exit::Done)
     }
 }

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::exit::Exit;
-use super::progress::Bar;
 use super::{Common, message, print};
 use crate::error::Result;
 use crate::ops::verify::{LogOutcome, Options, VerifyReport, verify};
@@ -44,9 +43,7 @@ Exit codes: 0 sound; 1 damaged, or refused by a server named with --for; \
 impl Verify {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
         let options = Options { servers: self.servers.clone() };
-        let bar = Bar::new(common);
-        let report = verify(&self.paths, &options, &bar);
-        drop(bar);
+        let report = common.with_bar(|bar| verify(&self.paths, &options, bar));
         if common.json {
             print(&report::json(&report))?;
         } else {

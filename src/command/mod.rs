@@ -15,6 +15,7 @@ mod bitmap;
 mod cluster;
 mod connection;
 mod expire;
+mod expiry;
 mod generic;
 mod geo;
 mod hash;

@@ -32,14 +32,11 @@ pub enum Owner {
 pub fn lost_expiries(happened: &Happened, log: &Log) -> Vec<LostExpiry> {
     let both = [(Owner::Key, happened.lost_of_keys), (Owner::Field, happened.lost_of_fields)];
     let some = both.into_iter().filter(|(_, lost)| lost.count > 0);
-    some.map(|(of, lost)| {
-        let part = log.parts.get(lost.first.part as usize);
-        LostExpiry {
-            of,
-            count: lost.count,
-            part: part.map(|part| part.name.clone()).unwrap_or_default(),
-            offset: lost.first.offset,
-        }
+    some.map(|(of, lost)| LostExpiry {
+        of,
+        count: lost.count,
+        part: log.part_name(lost.first.part),
+        offset: lost.first.offset,
     })
     .collect()
 }

@@ -161,13 +161,7 @@ mod tests {
     use crate::rdb::testing::{self, listpack};
 
     fn items(bytes: &[u8]) -> Read<Vec<Item>> {
-        let mut listpack = Listpack::open(bytes)?;
-        let mut items = Vec::new();
-        while let Some((at, item)) = listpack.next()? {
-            assert_eq!(Listpack::again(bytes, at), Some(item));
-            items.push(item);
-        }
-        Ok(items)
+        testing::items::<Listpack<'_>>(bytes)
     }
 
     #[test]

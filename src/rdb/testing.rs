@@ -3,7 +3,21 @@
 // Bytes are cut from numbers all over, and each number is one that the test chose.
 #![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
 
+use super::cursor::Item;
+use super::fault::Read;
+use super::items::Items;
 use super::{AuxWhen, Key, KeyEnd, ModuleId, StreamId, StreamInfo, Text, Visitor, Want};
+
+/// The items of a packed form, each of which can be read again.
+pub(super) fn items<'s, I: Items<'s>>(bytes: &'s [u8]) -> Read<Vec<Item>> {
+    let mut packed = I::open(bytes)?;
+    let mut items = Vec::new();
+    while let Some((at, item)) = packed.next()? {
+        assert_eq!(I::again(bytes, at), Some(item));
+        items.push(item);
+    }
+    Ok(items)
+}
 
 /// What a visitor was told, a line each.
 #[derive(Default)]

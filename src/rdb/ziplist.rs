@@ -160,13 +160,7 @@ mod tests {
     use crate::rdb::testing::{self, ziplist};
 
     fn items(bytes: &[u8]) -> Read<Vec<Item>> {
-        let mut ziplist = Ziplist::open(bytes)?;
-        let mut items = Vec::new();
-        while let Some((at, item)) = ziplist.next()? {
-            assert_eq!(Ziplist::again(bytes, at), Some(item));
-            items.push(item);
-        }
-        Ok(items)
+        testing::items::<Ziplist<'_>>(bytes)
     }
 
     #[test]

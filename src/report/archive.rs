@@ -11,7 +11,7 @@ use crate::ops::archive::{
     ArchiveFinding, ArchiveReport, Arrangement, CompressAllReport, CompressOutcome, CompressReport,
     Contents, EntryKind, EntryReport, ExtractReport, Level,
 };
-use crate::units::{Bytes, Count, Elapsed, counted};
+use crate::units::{Bytes, Count, counted};
 
 /// Findings that are listed before the rest is only counted.
 const LISTED: usize = 20;
@@ -61,10 +61,8 @@ fn compressed_to(out: &mut String, report: &CompressReport) -> fmt::Result {
         "packed",
         &format!("{} to {}{ratio} ({how})", Bytes(report.bytes), Bytes(report.archive_bytes)),
     )?;
-    let phases = report.phases.iter().map(|phase| format!("{} {:.2}", phase.name, phase.elapsed_s));
-    let phases: Vec<String> = phases.collect();
-    let elapsed = Elapsed(Duration::from_secs_f64(report.elapsed_s));
-    row(out, "time", &format!("{elapsed} ({})", phases.join(", ")))?;
+    let phases = report.phases.iter().map(|phase| (phase.name, phase.elapsed_s));
+    row(out, "time", &lines::time(report.elapsed_s, phases))?;
     for file in &report.contents.files {
         if let Some(damage) = &file.damage {
             warning(out, &format!("{}: {}", plain(&file.name), plain(damage)))?;

@@ -1,15 +1,14 @@
 //! The text of `aofkit backup`.
 
 use std::fmt::{self, Write};
-use std::time::Duration;
 
-use super::lines::{row, warning};
+use super::lines::{rdb_and_commands, row, time, warning};
 use super::retention::{problems, summary};
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, wrap};
 use super::verify::finding_text;
 use crate::escape::ShownPath;
 use crate::ops::backup::BackupReport;
-use crate::units::{Bytes, Count, Elapsed, counted};
+use crate::units::{Bytes, Count, counted};
 
 /// The whole report as text.
 pub fn text(report: &BackupReport) -> String {
@@ -25,12 +24,8 @@ fn write_text(out: &mut String, report: &BackupReport) -> fmt::Result {
     row(out, "log", &Bytes(report.log_bytes).to_string())?;
     compaction(out, report)?;
     if report.archive.is_some() {
-        let keys = match report.rdb_keys {
-            0 => String::new(),
-            keys => format!("{} in an RDB, ", counted(keys, "key")),
-        };
-        let commands = counted(report.commands, "command");
-        row(out, "packed", &format!("{keys}{commands}, {}", Bytes(report.bytes)))?;
+        let held = rdb_and_commands(report.rdb_keys, report.commands);
+        row(out, "packed", &format!("{held}, {}", Bytes(report.bytes)))?;
         let ratio = if report.ratio >= 1.0 {
             format!("{:.2} times smaller than the log", report.ratio)
         } else {
@@ -45,10 +40,8 @@ fn write_text(out: &mut String, report: &BackupReport) -> fmt::Result {
     if let Some(group) = &report.retention {
         row(out, "retention", &format!("{}, {}", report.keep, summary(group, report.dry_run)))?;
     }
-    let steps: Vec<String> =
-        (report.steps.iter()).map(|step| format!("{} {:.2}", step.name, step.elapsed_s)).collect();
-    let elapsed = Elapsed(Duration::from_secs_f64(report.elapsed_s));
-    row(out, "time", &wrap(&format!("{elapsed} ({})", steps.join(", ")), 64, 16))?;
+    let steps = report.steps.iter().map(|step| (step.name, step.elapsed_s));
+    row(out, "time", &wrap(&time(report.elapsed_s, steps), 64, 16))?;
     notes(out, report)?;
     writeln!(out)?;
     verdict(out, report)

@@ -1,10 +1,9 @@
 //! The text of `aofkit compact`.
 
-use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 use std::time::Duration;
 
-use super::lines::row;
+use super::lines::{self, row};
 use super::style::{GOOD, QUIET, STRONG, Styled, WARNING, wrap};
 use crate::escape::ShownPath;
 use crate::ops::compact::{CompactReport, Form};
@@ -74,20 +73,9 @@ fn before_and_after(out: &mut String, report: &CompactReport) -> fmt::Result {
 }
 
 fn keys(out: &mut String, report: &CompactReport) -> fmt::Result {
-    let mut databases: BTreeMap<u32, Vec<String>> = BTreeMap::new();
-    for keys in &report.keys {
-        let of_type = format!("{} {}", Count(keys.keys), keys.kind);
-        databases.entry(keys.db).or_default().push(of_type);
-    }
     let total = report.keys.iter().map(|keys| keys.keys).sum();
-    let expiring = match report.keys_with_expiry {
-        0 => String::new(),
-        some => format!(", {} of them with an expiry", Count(some)),
-    };
-    row(out, "keys", &format!("{}{expiring}", counted(total, "key")))?;
-    for (db, kinds) in databases {
-        row(out, "", &format!("db {db}: {}", kinds.join(", ")))?;
-    }
+    let each = report.keys.iter().map(|keys| (keys.db, keys.kind, keys.keys));
+    lines::keys(out, "keys", (total, report.keys_with_expiry), each, row)?;
     if report.functions > 0 {
         row(out, "functions", &format!("{}", Count(report.functions)))?;
     }

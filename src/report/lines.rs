@@ -1,5 +1,6 @@
 //! Lines that several reports are made of.
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 use std::time::Duration;
 
@@ -8,7 +9,8 @@ use anstyle::Style;
 use super::style::{ERROR, QUIET, Styled, WARNING, wrap};
 use crate::ops::failure::Failure;
 use crate::ops::verify::findings::Level;
-use crate::units::{Elapsed, Rate};
+use crate::rdb::Kind;
+use crate::units::{Count, Elapsed, Rate, counted};
 
 /// Columns that text keeps to, where no name or path is longer.
 pub(super) const COLUMNS: usize = 80;
@@ -23,6 +25,45 @@ pub(super) fn wide_row(out: &mut String, name: &str, value: &str) -> fmt::Result
     const NAME: usize = 14;
     let value = wrap(value, COLUMNS - NAME - 2, NAME + 2);
     writeln!(out, "  {}{value}", Styled(QUIET, format_args!("{name:<NAME$}")))
+}
+
+/// Keys, in all and by database and type.
+pub(super) fn keys(
+    out: &mut String,
+    name: &str,
+    (total, with_expiry): (u64, u64),
+    keys: impl Iterator<Item = (u32, Kind, u64)>,
+    row: impl Fn(&mut String, &str, &str) -> fmt::Result,
+) -> fmt::Result {
+    let expiring = match with_expiry {
+        0 => String::new(),
+        some => format!(", {} of them with an expiry", Count(some)),
+    };
+    row(out, name, &format!("{}{expiring}", counted(total, "key")))?;
+    let mut databases: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+    for (db, kind, keys) in keys {
+        databases.entry(db).or_default().push(format!("{} {kind}", Count(keys)));
+    }
+    for (db, kinds) in databases {
+        row(out, "", &format!("db {db}: {}", kinds.join(", ")))?;
+    }
+    Ok(())
+}
+
+/// What was read of a log: keys of its RDBs, if it has any, and commands.
+pub(super) fn rdb_and_commands(rdb_keys: u64, commands: u64) -> String {
+    let keys = match rdb_keys {
+        0 => String::new(),
+        keys => format!("{} in an RDB, ", counted(keys, "key")),
+    };
+    format!("{keys}{}", counted(commands, "command"))
+}
+
+/// How long it took, and what each part of the work did.
+pub(super) fn time<'t>(elapsed_s: f64, parts: impl Iterator<Item = (&'t str, f64)>) -> String {
+    let parts: Vec<String> =
+        parts.map(|(name, elapsed_s)| format!("{name} {elapsed_s:.2}")).collect();
+    format!("{} ({})", Elapsed(Duration::from_secs_f64(elapsed_s)), parts.join(", "))
 }
 
 /// A word in a style, indented, and a text behind it that is broken into lines.

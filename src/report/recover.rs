@@ -219,19 +219,8 @@ fn comes_back(out: &mut String, report: &RecoverReport) -> fmt::Result {
 
 /// Keys by database and type.
 fn holds(out: &mut String, name: &str, held: &Held) -> fmt::Result {
-    let expiring = match held.with_expiry {
-        0 => String::new(),
-        some => format!(", {} of them with an expiry", Count(some)),
-    };
-    row(out, name, &format!("{}{expiring}", counted(held.total, "key")))?;
-    let mut databases: BTreeMap<u32, Vec<String>> = BTreeMap::new();
-    for keys in &held.keys {
-        databases.entry(keys.db).or_default().push(format!("{} {}", Count(keys.keys), keys.kind));
-    }
-    for (db, kinds) in databases {
-        row(out, "", &format!("db {db}: {}", kinds.join(", ")))?;
-    }
-    Ok(())
+    let each = held.keys.iter().map(|keys| (keys.db, keys.kind, keys.keys));
+    lines::keys(out, name, (held.total, held.with_expiry), each, row)
 }
 
 fn when(time: When) -> Option<String> {

@@ -23,12 +23,8 @@ fn row(out: &mut String, name: &str, value: &str) -> fmt::Result {
 
 fn write_text(out: &mut String, report: &RestoreReport) -> fmt::Result {
     writeln!(out, "{}", Styled(STRONG, ShownPath(&report.archive)))?;
-    let keys = match report.rdb_keys {
-        0 => String::new(),
-        keys => format!("{} in an RDB, ", counted(keys, "key")),
-    };
-    let commands = counted(report.commands, "command");
-    row(out, "log", &format!("{keys}{commands}, {}", Bytes(report.bytes)))?;
+    let held = lines::rdb_and_commands(report.rdb_keys, report.commands);
+    row(out, "log", &format!("{held}, {}", Bytes(report.bytes)))?;
     let shape = match report.shape {
         Shape::SingleFile => "a single file",
         Shape::MultiPart => "a set with its manifest",

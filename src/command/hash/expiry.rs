@@ -4,9 +4,10 @@
 //! field whose time has passed is still seen: Valkey sees it, Redis 8 takes it for missing and yet leaves it
 //! there, where HPEXPIREAT finds it again. *Observed* on 8.2 and 9.1.
 
-use super::options::{self, Expiry, Unit, Wanted};
+use super::options::{self, Expiry, Wanted};
 use super::sees;
 use crate::command::apply::{Applied, Call};
+use crate::command::expiry::Unit;
 use crate::keyspace::{Hash, StringValue};
 
 pub(super) fn hexpire(call: &mut Call<'_, '_>) -> Applied {

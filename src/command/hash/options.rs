@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use crate::command::apply::{Call, Unapplied};
+use crate::command::expiry::{Conditions, Unit};
 use crate::server::Product;
 
 /// What becomes of the expiry of a field.
@@ -54,43 +55,6 @@ pub(super) struct Setting {
     pub(super) pairs: Range<usize>,
 }
 
-/// The conditions of HEXPIRE and its kin, as they stand in the command.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[allow(clippy::struct_excessive_bools)]
-pub(super) struct Conditions {
-    nx: bool,
-    xx: bool,
-    gt: bool,
-    lt: bool,
-}
-
-impl Conditions {
-    /// Whether a field that expires at `before` may expire at `at` instead. What does not expire counts as
-    /// expiring later than anything.
-    pub(super) fn allow(self, before: Option<i64>, at: i64) -> bool {
-        !(self.nx && before.is_some()
-            || self.xx && before.is_none()
-            || self.gt && before.is_none_or(|before| at <= before)
-            || self.lt && before.is_some_and(|before| at >= before))
-    }
-
-    fn take(&mut self, word: &[u8]) -> bool {
-        let known: [(&str, &mut bool); 4] = [
-            ("NX", &mut self.nx),
-            ("XX", &mut self.xx),
-            ("GT", &mut self.gt),
-            ("LT", &mut self.lt),
-        ];
-        for (name, flag) in known {
-            if word.eq_ignore_ascii_case(name.as_bytes()) {
-                *flag = true;
-                return true;
-            }
-        }
-        false
-    }
-}
-
 const MISPLACED: Unapplied =
     Unapplied::Failed("ERR Mandatory argument FIELDS is missing or not at the right position");
 const MISCOUNTED: Unapplied =
@@ -104,25 +68,12 @@ fn is_redis(call: &Call<'_, '_>) -> bool {
     call.context.server.product == Product::Redis
 }
 
-/// How a time is given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Unit {
-    pub(super) seconds: bool,
-    pub(super) relative: bool,
-}
-
-impl Unit {
-    /// EX, PX, EXAT or PXAT.
-    fn named(word: &[u8]) -> Option<Unit> {
-        let units = [
-            ("EX", true, true),
-            ("PX", false, true),
-            ("EXAT", true, false),
-            ("PXAT", false, false),
-        ];
-        let named = units.into_iter().find(|(name, ..)| word.eq_ignore_ascii_case(name.as_bytes()));
-        named.map(|(_, seconds, relative)| Unit { seconds, relative })
-    }
+/// EX, PX, EXAT or PXAT.
+fn unit_named(word: &[u8]) -> Option<Unit> {
+    let units =
+        [("EX", true, true), ("PX", false, true), ("EXAT", true, false), ("PXAT", false, false)];
+    let named = units.into_iter().find(|(name, ..)| word.eq_ignore_ascii_case(name.as_bytes()));
+    named.map(|(_, seconds, relative)| Unit { seconds, relative })
 }
 
 /// The time at a place among the arguments, in Unix milliseconds.
@@ -193,7 +144,7 @@ pub(super) fn getting(call: &Call<'_, '_>) -> Result<(Given, Range<usize>), Unap
     let (given, at) = if !is_redis(call) {
         let (words, at) = words_of_valkey(call, "PERSIST")?;
         (words.given(Given::Goes, Given::Stays), at)
-    } else if let Some(unit) = Unit::named(call.args[2]) {
+    } else if let Some(unit) = unit_named(call.args[2]) {
         (Given::Time(3, unit), fields_at(call, 4)?)
     } else if call.is(2, "PERSIST") {
         (Given::Goes, fields_at(call, 3)?)
@@ -221,7 +172,7 @@ pub(super) fn setting(call: &Call<'_, '_>) -> Result<Setting, Unapplied> {
             let pairs = fields(call, at, 2)?;
             return Ok(Setting { key: None, fields: wanted, expiry, pairs });
         }
-        let twice = if let Some(unit) = Unit::named(call.args[at]) {
+        let twice = if let Some(unit) = unit_named(call.args[at]) {
             at += 1;
             expiry.replace(Given::Time(at, unit)).is_some()
         } else if call.is(at, "KEEPTTL") {
@@ -273,7 +224,7 @@ fn words_of_valkey(call: &Call<'_, '_>, single: &str) -> Result<(Words, usize), 
         |slot: &mut Option<Wanted>, wanted| slot.replace(wanted).is_some_and(|old| old != wanted);
     let mut at = 2;
     while at < end {
-        let wrong = if let Some(unit) = Unit::named(call.args[at]) {
+        let wrong = if let Some(unit) = unit_named(call.args[at]) {
             at += 1;
             let other = words.time.replace((at, unit)).is_some_and(|(_, other)| other != unit);
             at >= end || other || words.single

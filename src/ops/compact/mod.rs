@@ -462,21 +462,17 @@ impl Names {
 impl Job<'_> {
     fn report(&self, done: Done, phases: Phases, elapsed: Duration) -> CompactReport {
         let Done { counted, happened, bytes } = done;
-        let part_of = |number: u32| {
-            let part = self.log.parts.get(number as usize);
-            part.map(|part| part.name.clone()).unwrap_or_default()
-        };
         let failed = happened.failed.iter().map(|((id, error), (count, at))| Failed {
             command: id.row().name,
             error,
             count: *count,
-            part: part_of(at.part),
+            part: self.log.part_name(at.part),
             offset: at.offset,
         });
         let carried = happened.unknown.iter().map(|(name, (count, at))| Carried {
             command: Shown(name).to_string(),
             count: *count,
-            part: part_of(at.part),
+            part: self.log.part_name(at.part),
             offset: at.offset,
         });
         CompactReport {
@@ -507,11 +503,7 @@ impl Job<'_> {
             lost_expiries: lost_expiries(&happened, self.log),
             passed_fields: happened.notes.passed_fields,
             fields_expire: self.replay.fields_expire_ms.is_some(),
-            torn: self.source.whole().torn.map(|torn| TornEnd {
-                offset: torn.at,
-                bytes: torn.bytes,
-                transaction: torn.transaction,
-            }),
+            torn: self.source.whole().torn.map(TornEnd::from),
             checked: self.options.check && self.options.output.is_some(),
             fingerprint: counted.whole.to_string(),
             memory_bytes: self.memory.highest(),

@@ -8,6 +8,7 @@ use super::filter::LeftOut;
 use super::form::Form;
 use crate::ops::lost_expiry::LostExpiry;
 use crate::rdb::Kind;
+use crate::replay::Torn;
 
 /// What a compaction did, or would do.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -132,6 +133,12 @@ pub struct TornEnd {
     pub bytes: u64,
     /// Whether they begin with a MULTI that no EXEC follows, rather than with a torn command.
     pub transaction: bool,
+}
+
+impl From<Torn> for TornEnd {
+    fn from(torn: Torn) -> Self {
+        TornEnd { offset: torn.at, bytes: torn.bytes, transaction: torn.transaction }
+    }
 }
 
 /// A phase of the work.

@@ -214,11 +214,7 @@ impl Side {
             rdb_keys: routed.rdb_keys,
             left_out,
             failed: happened.failed.values().map(|(count, _)| count).sum(),
-            torn: routed.torn.map(|torn| TornEnd {
-                offset: torn.at,
-                bytes: torn.bytes,
-                transaction: torn.transaction,
-            }),
+            torn: routed.torn.map(TornEnd::from),
         }
     }
 }

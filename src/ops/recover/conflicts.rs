@@ -176,7 +176,7 @@ fn turned(log: &Log, [before, now]: &[Happened; 2]) -> Vec<Turned> {
         error,
         failed_before,
         fail_now,
-        part: log.parts.get(at.part as usize).map(|part| part.name.clone()).unwrap_or_default(),
+        part: log.part_name(at.part),
         offset: at.offset,
     });
     turned.collect()
