@@ -3,14 +3,13 @@
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
-use jiff::Timestamp;
 
 use super::Common;
 use super::exit::Exit;
 use super::keep::Keeping;
 use super::live::LiveArgs;
 use super::replaying::Replaying;
-use super::time::parse_time;
+use super::time::{created_at, parse_time};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ops::archive::{CompressOptions, Method, Source};
 use crate::ops::backup::{BackupOptions, BackupReport, backup, backup_path};
@@ -146,11 +145,7 @@ impl Backup {
 
     fn options(&self, common: &Common) -> Result<BackupOptions> {
         let Packing { method, level, name_template, created } = &self.packing;
-        let created = match created {
-            Some(milliseconds) => Timestamp::from_millisecond(*milliseconds)
-                .map_err(|_| Error::new(ErrorKind::Usage, "--created is beyond all calendars"))?,
-            None => Timestamp::now(),
-        };
+        let created = created_at(*created)?;
         if self.format == Some(Form::Rdb) {
             return Err(Error::new(
                 ErrorKind::Usage,

@@ -3,13 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
-use jiff::Timestamp;
 
 use super::exit::Exit;
-use super::time::parse_time;
+use super::time::{created_at, parse_time};
 use super::{Common, message, print};
 use crate::disk::publish::Existing;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::ops::archive::{
     CompressAllReport, CompressOptions, CompressOutcome, Method, Source, compress_all,
 };
@@ -67,11 +66,7 @@ Exit codes: 0 done; 2 not possible: nothing was written; 3 some of several logs 
 
 impl Compress {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
-        let created = match self.created {
-            Some(milliseconds) => Timestamp::from_millisecond(milliseconds)
-                .map_err(|_| Error::new(ErrorKind::Usage, "--created is beyond all calendars"))?,
-            None => Timestamp::now(),
-        };
+        let created = created_at(self.created)?;
         let options = CompressOptions {
             existing: if self.force { Existing::Replace } else { Existing::Keep },
             method: self.method,

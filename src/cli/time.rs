@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
+use crate::error::{self, Error, ErrorKind};
+
 /// Parses a point in time: Unix seconds, RFC 3339, or `YYYY-MM-DD HH:MM:SS` in local time. Gives Unix
 /// milliseconds.
 ///
@@ -26,6 +28,15 @@ pub(super) fn parse_time(text: &str) -> Result<i64, String> {
     let local = text.parse::<DateTime>().map_err(|_| wrong())?;
     let zoned = local.to_zoned(TimeZone::system()).map_err(|_| wrong())?;
     Ok(zoned.timestamp().as_millisecond())
+}
+
+/// The time that an archive is of, from --created in Unix milliseconds; by default now.
+pub(super) fn created_at(milliseconds: Option<i64>) -> error::Result<Timestamp> {
+    let beyond = |_| Error::new(ErrorKind::Usage, "--created is beyond all calendars");
+    milliseconds.map_or_else(
+        || Ok(Timestamp::now()),
+        |milliseconds| Timestamp::from_millisecond(milliseconds).map_err(beyond),
+    )
 }
 
 #[cfg(test)]

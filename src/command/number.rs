@@ -1,29 +1,7 @@
 //! Numbers as servers read and write them.
 
-/// The integer that a text is in the one form in which servers write it: digits, a minus before them,
-/// no zeros in front (`string2ll` in `util.c`).
-#[inline]
-pub(crate) fn integer(text: &[u8]) -> Option<i64> {
-    let (negative, digits) = match text {
-        [b'-', digits @ ..] => (true, digits),
-        digits => (false, digits),
-    };
-    match digits {
-        [b'0'] => return (!negative).then_some(0),
-        [b'1'..=b'9', rest @ ..] if rest.len() < 19 => {}
-        _ => return None,
-    }
-    let mut number: i64 = 0;
-    for &byte in digits {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
-        // Counted downwards, where there is room for one more.
-        number = number.checked_mul(10)?.checked_sub(i64::from(digit))?;
-    }
-    if negative { Some(number) } else { number.checked_neg() }
-}
+/// The integer that a text is in the one form in which servers write it (`string2ll` in `util.c`).
+pub(crate) use crate::rdb::write::canonical as integer;
 
 #[cfg(test)]
 mod tests {

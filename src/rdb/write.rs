@@ -47,6 +47,7 @@ use out::{Out, Put};
 use value::Encoder;
 
 pub use convert::{ConvertError, Converted, convert};
+pub(crate) use number::canonical;
 pub use target::{Feature, Needs, Target, Unfit};
 pub use view::{Consumer, Elements, Fields, Group, Pending, Scored, Stream, Value};
 

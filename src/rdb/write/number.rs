@@ -4,7 +4,7 @@ use std::io::Write;
 
 /// The number whose decimal text this is, if it is one: no sign but `-`, no leading zero, no `-0`.
 #[inline]
-pub(super) fn canonical(text: &[u8]) -> Option<i64> {
+pub(crate) fn canonical(text: &[u8]) -> Option<i64> {
     let (negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),
         digits => (false, digits),
