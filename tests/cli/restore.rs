@@ -128,12 +128,20 @@ fn a_directory_in_use_is_refused_whatever_the_options() {
     let place = with_archives(&sound());
     place.put_set("data/appendonlydir", &[("appendonly.aof.1.incr.aof", &sound())]);
     let log = place.path("data/appendonlydir/appendonly.aof.1.incr.aof");
-    let writer = fs::OpenOptions::new().append(true).open(log).unwrap();
+    // Not this process: the programs that other tests start have its files too, for a moment.
+    let mut writer = Command::new("sh");
+    let mut writer = writer.args(["-c", "exec sleep 60 >> \"$0\""]).arg(&log).spawn().unwrap();
+    let out = format!("/proc/{}/fd/1", writer.id());
+    while fs::read_link(&out).ok().as_deref() != Some(&log) {
+        assert_eq!(writer.try_wait().unwrap(), None);
+        std::thread::yield_now();
+    }
     let run = place.run(&["restore", "set.zip", "-o", "data", "--force"]);
-    drop(writer);
+    writer.kill().unwrap();
+    writer.wait().unwrap();
     assert_eq!(run.code, Some(2), "{run:#?}");
-    let me = format!("process {} ", std::process::id());
-    assert!(run.stderr.contains(&me) && run.stderr.contains("SHUTDOWN NOSAVE"), "{run:#?}");
+    let it = format!("process {} ", writer.id());
+    assert!(run.stderr.contains(&it) && run.stderr.contains("SHUTDOWN NOSAVE"), "{run:#?}");
     assert_eq!(place.run(&["restore", "set.zip", "-o", "data", "--force"]).code, Some(0));
     // Two restores into it at once.
     let held = fs::File::open(place.path("data")).unwrap();
