@@ -90,7 +90,8 @@ Examples:
 From cron, every night at 2:15:
   15 2 * * *  redis  aofkit backup --live --quiet --to /backup --keep-daily 7
 
-A running server's user needs these rights: +info +config|get +config|set +bgrewriteaof
+A running server's user needs these rights:
+  +info +config|get +config|set +bgrewriteaof
 
 Exit codes: 0 done; 1 the log is damaged, and was left alone unless --damaged; 2 not possible: no archive has come or \
 gone; 3 the archive is there, and something went wrong with older ones; 5 another backup of it runs.";
