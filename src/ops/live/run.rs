@@ -83,7 +83,7 @@ impl<'r> Run<'r> {
         let journal = Journal::path(&options.to, &run.files.identity());
         if Journal::read(&journal)?.is_some() {
             run.warn(format!(
-                "{}: an earlier run was killed; what it had changed would be set back first",
+                "{}: another run is at work, or was killed; then what it had changed would be set back first",
                 endpoint.address
             ));
         }
