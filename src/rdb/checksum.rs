@@ -83,6 +83,54 @@ impl<'p> Running<'p> {
     }
 }
 
+/// A checksum that is asked for again and again, after few bytes each time.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Sum(u64);
+
+/// From so many bytes on, they are processed by the block.
+const LONG_BYTES: usize = 96;
+
+impl Sum {
+    /// Takes the next bytes.
+    #[inline]
+    pub(super) fn add(&mut self, bytes: &[u8]) {
+        if bytes.len() >= LONG_BYTES {
+            let mut digest = Digest::new_with_init_state(CrcAlgorithm::Crc64Redis, self.0);
+            digest.update(bytes);
+            self.0 = digest.get_state();
+            return;
+        }
+        for byte in bytes {
+            self.0 = TABLE[usize::from(self.0.to_le_bytes()[0] ^ byte)] ^ (self.0 >> 8);
+        }
+    }
+
+    /// The checksum of all bytes so far. The polynomial is neither started nor ended with another number, so that
+    /// it is the state itself.
+    #[inline]
+    pub(super) fn value(self) -> u64 {
+        self.0
+    }
+}
+
+/// What each byte adds to the checksum.
+static TABLE: [u64; 256] = {
+    const POLYNOMIAL: u64 = 0xad93_d235_94c9_35a9_u64.reverse_bits();
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let mut sum = byte as u64;
+        let mut bit = 0;
+        while bit < 8 {
+            sum = if sum & 1 == 1 { (sum >> 1) ^ POLYNOMIAL } else { sum >> 1 };
+            bit += 1;
+        }
+        table[byte] = sum;
+        byte += 1;
+    }
+    table
+};
+
 /// The CRC-64 that RDB files and `DUMP` payloads end with.
 pub fn crc64(bytes: &[u8]) -> u64 {
     crc_fast::checksum(CrcAlgorithm::Crc64Redis, bytes)
@@ -108,6 +156,22 @@ mod tests {
             running.reached(&bytes, pos);
         }
         assert_eq!(running.finish(&bytes, bytes.len()), crc64(&bytes));
+    }
+
+    #[test]
+    fn pieces_of_every_length_give_the_checksum_of_the_whole() {
+        let bytes: Vec<u8> = (0..40_000u32).map(|i| (i % 251).to_le_bytes()[0]).collect();
+        let mut sum = Sum::default();
+        let mut at = 0;
+        for len in (0..2 * LONG_BYTES).cycle() {
+            let end = (at + len).min(bytes.len());
+            sum.add(&bytes[at..end]);
+            assert_eq!(sum.value(), crc64(&bytes[..end]), "up to byte {end}");
+            at = end;
+            if end == bytes.len() {
+                break;
+            }
+        }
     }
 
     #[test]

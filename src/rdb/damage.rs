@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 
 use super::fault::DamageKind;
 use super::found::Walk;
+use super::unknown::Unproven;
 
 /// The first place at which the bytes break the format, and all that was whole before it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -36,6 +37,19 @@ pub struct Damage {
     pub stored_as: Option<&'static str>,
     /// What was read whole before it; its [`Walk::len`] is the end of the last whole record.
     pub before: Walk,
+    /// Where the content is unknown to this version rather than wrong: why it could not be proved whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unproven: Option<Unproven>,
+}
+
+impl Damage {
+    /// What is wrong with the RDB, as a phrase for a person: lower case, without a final stop.
+    pub fn describe(&self) -> String {
+        match &self.unproven {
+            Some(unproven) => unproven.to_string(),
+            None => format!("the RDB is broken: {self}"),
+        }
+    }
 }
 
 impl fmt::Display for Damage {

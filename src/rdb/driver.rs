@@ -113,10 +113,26 @@ impl<'a, 'v, 'p, V: Visitor<'a>> Driver<'a, 'v, 'p, V> {
 
     pub(super) fn begin(&mut self) -> Read<()> {
         let bytes = self.reader.cursor.bytes();
-        self.header = Header::read(bytes)?;
+        let header = Header::read(bytes);
+        if let (Err(_), Some(newer)) = (&header, Header::read_newer(bytes)) {
+            self.read_notes(newer);
+        }
+        self.header = header?;
         self.reader.cursor = Cursor::at(bytes, HEADER_BYTES);
         self.whole = HEADER_BYTES;
         Ok(())
+    }
+
+    /// Reads the notes that follow the header of a version that is not known here, as far as they are: they have
+    /// had the same form in every version, and say who wrote the RDB, and when.
+    #[cold]
+    fn read_notes(&mut self, header: Header) {
+        let bytes = self.reader.cursor.bytes();
+        self.header = header;
+        self.reader.cursor = Cursor::at(bytes, HEADER_BYTES);
+        while bytes.get(self.reader.cursor.pos()) == Some(&opcode::AUX) && self.step().is_ok() {}
+        // Reading stops at the version all the same.
+        self.whole = 0;
     }
 
     /// Reads all of it.
@@ -339,6 +355,7 @@ impl<'a, 'v, 'p, V: Visitor<'a>> Driver<'a, 'v, 'p, V> {
             key: self.name.map(|name| name.to_vec()),
             stored_as: self.in_hand.map(|format| format.name),
             before: self.walk(),
+            unproven: None,
         })
     }
 }

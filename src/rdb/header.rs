@@ -59,6 +59,25 @@ impl Header {
         self.version >= 5
     }
 
+    /// The highest version under this magic whose format is known here.
+    pub fn highest_known(self) -> u32 {
+        match self.magic {
+            Magic::Redis => HIGHEST_REDIS,
+            Magic::Valkey => VALKEY,
+        }
+    }
+
+    /// The header of a version that is higher than those known here; `None` of any other.
+    pub(super) fn read_newer(bytes: &[u8]) -> Option<Self> {
+        let (magic, digits) = match bytes.first_chunk::<HEADER_BYTES>()? {
+            [b'R', b'E', b'D', b'I', b'S', digits @ ..] => (Magic::Redis, &digits[..]),
+            [b'V', b'A', b'L', b'K', b'E', b'Y', digits @ ..] => (Magic::Valkey, &digits[..]),
+            _ => return None,
+        };
+        let header = Header { magic, version: version(digits)? };
+        (header.version > header.highest_known()).then_some(header)
+    }
+
     pub(super) fn read(bytes: &[u8]) -> Read<Self> {
         const READING: &str = "the header";
         let Some(head) = bytes.first_chunk::<HEADER_BYTES>() else {
@@ -82,10 +101,7 @@ impl Header {
             }
             _ => return Err(Fault::new(0, READING, DamageKind::NotRdb)),
         };
-        let version = digits.iter().try_fold(0, |version, digit| {
-            digit.is_ascii_digit().then(|| version * 10 + u32::from(digit - b'0'))
-        });
-        match version {
+        match version(digits) {
             Some(version) if (lowest..=highest).contains(&version) => Ok(Header { magic, version }),
             _ => Err(Fault::new(
                 HEADER_BYTES - digits.len(),
@@ -94,4 +110,11 @@ impl Header {
             )),
         }
     }
+}
+
+/// The number that the digits of a version give; `None` where a byte is no digit.
+fn version(digits: &[u8]) -> Option<u32> {
+    digits.iter().try_fold(0, |version, digit| {
+        digit.is_ascii_digit().then(|| version * 10 + u32::from(digit - b'0'))
+    })
 }

@@ -32,6 +32,7 @@
 //! | `checksum`, `unique` | the checks beside the format: CRC-64, and what must not come twice |
 //! | `visitor` | what is told on the way |
 //! | `fault`, `damage` | what is wrong and where, and all that is told when the walk cannot go on |
+//! | `unknown`, `newer` | content that this version does not know; the proof by its checksum that it is whole |
 //! | `write` | the writing side of all this |
 //!
 //! Nothing here believes a length: memory is taken as bytes arrive, and nothing recurses.
@@ -50,6 +51,7 @@ mod items;
 mod listpack;
 mod lzf;
 mod module;
+mod newer;
 mod packed;
 mod reader;
 mod repeated;
@@ -61,6 +63,7 @@ mod testing;
 mod tests;
 mod text;
 mod unique;
+mod unknown;
 mod value;
 mod visitor;
 mod walk;
@@ -75,7 +78,9 @@ pub use fault::DamageKind;
 pub use format::{Format, Kind, format};
 pub use found::{Database, ModuleUse, Stored, Walk};
 pub use header::{Header, Magic, is_rdb};
+pub use newer::{Newer, Reading, read};
 pub use text::{Lzf, Text};
+pub use unknown::{Uncheckable, UnknownContent, Unproven};
 pub use visitor::{AuxWhen, Ignore, Key, KeyEnd, ModuleId, StreamId, StreamInfo, Visitor, Want};
 pub use walk::{Records, walk};
 pub use write::{Target, Writer, convert};

@@ -2,6 +2,7 @@
 
 mod files;
 mod mangled;
+mod newer;
 mod streams;
 mod values;
 
