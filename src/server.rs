@@ -139,6 +139,24 @@ impl Server {
         }
     }
 
+    /// Whether this line came after those that are known here.
+    pub fn is_newer_than_known(self) -> bool {
+        let of_product = KNOWN.iter().filter(|known| known.product == self.product);
+        of_product.max().is_some_and(|newest| self > *newest)
+    }
+
+    /// The highest RDB version that a line of Redis loads which came after those that are known here, as others have
+    /// reported it (*observed* for 8.6); `None` where nobody has.
+    pub fn highest_redis_rdb_reported(self) -> Option<u32> {
+        match (self.product, self.major, self.minor) {
+            (Product::Redis, 8, 4) => Some(12),
+            (Product::Redis, 8, 6) => Some(13),
+            (Product::Redis, 8, 8) => Some(14),
+            (Product::Redis, 8, 10) => Some(15),
+            _ => None,
+        }
+    }
+
     /// Whether a module's data can be read without loading a module: of vector sets, since Redis 8.0.
     pub fn brings_module(self, name: &str) -> bool {
         name == "vectorset" && self.product == Product::Redis && self.has_redis(8, 0)
@@ -204,6 +222,13 @@ mod tests {
         assert_eq!("Redis-7.0.15".parse(), Ok(redis(7, 0)));
         assert!("7.0".parse::<Server>().is_err());
         assert!("keydb-6.3".parse::<Server>().is_err());
+    }
+
+    #[test]
+    fn a_line_is_newer_than_known_by_its_own_product() {
+        assert!(redis(8, 4).is_newer_than_known() && valkey(9, 2).is_newer_than_known());
+        assert!(!redis(8, 2).is_newer_than_known() && !valkey(9, 1).is_newer_than_known());
+        assert!(KNOWN.iter().all(|known| known.highest_redis_rdb_reported().is_none()));
     }
 
     #[test]

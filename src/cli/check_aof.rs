@@ -49,8 +49,8 @@ impl CheckAof {
             (false, None) => Mode::Check,
         };
         let bar = Bar::new(common);
-        let rdb_end = |bytes: &[u8]| match rdb::walk(bytes, &mut rdb::Ignore, &bar) {
-            Ok(walk) => Ok(walk.len),
+        let rdb_end = |bytes: &[u8]| match rdb::read(bytes, &mut rdb::Ignore, &bar) {
+            Ok(reading) => Ok(reading.len()),
             Err(damage) => Err(damage.to_string()),
         };
         let checked = check(&self.file, mode, rdb_end, &bar);

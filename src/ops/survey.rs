@@ -26,8 +26,19 @@ pub struct Survey<'a> {
 pub enum Preamble {
     /// Read whole, checksum included.
     Whole(rdb::Walk),
+    /// Whole by its checksum, with content that this version does not know.
+    Newer(Box<rdb::Newer>),
     /// Broken. No loader reads anything behind it.
     Broken(Box<rdb::Damage>),
+}
+
+impl From<rdb::Reading> for Preamble {
+    fn from(reading: rdb::Reading) -> Self {
+        match reading {
+            rdb::Reading::Known(walk) => Preamble::Whole(walk),
+            rdb::Reading::Newer(newer) => Preamble::Newer(newer),
+        }
+    }
 }
 
 /// Reads a part from end to end.
@@ -40,10 +51,10 @@ pub fn survey<'a>(part: &'a Part, progress: &dyn Progress) -> Result<Survey<'a>>
     let mut start = 0;
     let mut preamble = None;
     if part.starts_with_rdb() {
-        match rdb::walk(bytes, &mut rdb::Ignore, progress) {
-            Ok(walk) => {
-                start = usize::try_from(walk.len).unwrap_or(bytes.len());
-                preamble = Some(Preamble::Whole(walk));
+        match rdb::read(bytes, &mut rdb::Ignore, progress) {
+            Ok(reading) => {
+                start = usize::try_from(reading.len()).unwrap_or(bytes.len());
+                preamble = Some(Preamble::from(reading));
             }
             Err(damage) => {
                 part.mapping.check()?;
@@ -76,11 +87,24 @@ impl Survey<'_> {
         matches!(self.preamble, Some(Preamble::Broken(_)))
     }
 
-    /// The RDB that the part begins with, where it is whole.
+    /// Whether the part begins with an RDB that is whole.
+    pub fn has_whole_rdb(&self) -> bool {
+        matches!(self.preamble, Some(Preamble::Whole(_) | Preamble::Newer(_)))
+    }
+
+    /// The RDB that the part begins with, where all of it was read.
     pub fn rdb(&self) -> Option<&rdb::Walk> {
         match &self.preamble {
             Some(Preamble::Whole(walk)) => Some(walk),
-            Some(Preamble::Broken(_)) | None => None,
+            Some(Preamble::Newer(_) | Preamble::Broken(_)) | None => None,
+        }
+    }
+
+    /// The RDB that the part begins with, where it is whole and has content that this version does not know.
+    pub fn newer_rdb(&self) -> Option<&rdb::Newer> {
+        match &self.preamble {
+            Some(Preamble::Newer(newer)) => Some(newer),
+            Some(Preamble::Whole(_) | Preamble::Broken(_)) | None => None,
         }
     }
 

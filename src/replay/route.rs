@@ -14,7 +14,7 @@ use crate::command::scripting::apply_function;
 use crate::error::{Error, ErrorKind, Result};
 use crate::keyspace::from_rdb::{Beside, SlotImport};
 use crate::progress::{Progress, Silent};
-use crate::rdb::{self, AuxWhen, ModuleId, Text, Visitor, Want};
+use crate::rdb::{self, AuxWhen, ModuleId, Reading, Text, Visitor, Want};
 use crate::server::{Server, redis};
 
 /// What is wanted of a routing.
@@ -346,9 +346,18 @@ fn route_part<'l>(
     let mut writer = None;
     let mut keys = RdbKeys::new(plan);
     if part.starts_with_rdb() && kept.begins() {
-        let walked = rdb::walk(part.mapping.bytes(), &mut keys, progress);
+        let walked = rdb::read(part.mapping.bytes(), &mut keys, progress);
         part.mapping.check()?;
-        let walk = walked.map_err(|damage| damaged(part, damage.offset))?;
+        let walk = match walked {
+            Ok(Reading::Known(walk)) => walk,
+            Ok(Reading::Newer(newer)) => return Err(unreadable(part, newer.content.to_string())),
+            Err(damage) => {
+                return Err(match damage.unproven {
+                    Some(unproven) => unreadable(part, unproven.to_string()),
+                    None => damaged(part, damage.offset),
+                });
+            }
+        };
         start = usize::try_from(walk.len).unwrap_or(part.mapping.bytes().len());
         routed.rdb_keys += walk.keys;
         writer = writer_of(&walk);
@@ -448,6 +457,13 @@ impl<'c> Commands<'c> {
         part.mapping.check()?;
         Ok(whole)
     }
+}
+
+/// The error where a part's RDB has content that this version does not know.
+fn unreadable(part: &Part, why: String) -> Error {
+    Error::new(ErrorKind::Refused, format!("the keys of its RDB cannot be read: {why}"))
+        .at(&part.path)
+        .help("verify, backup, compress, restore, log, repair, and recover --strip or --until work without them; a newer version of aofkit may read them")
 }
 
 fn damaged(part: &Part, offset: u64) -> Error {

@@ -9,7 +9,7 @@ use anstyle::Style;
 use super::style::{ERROR, QUIET, Styled, WARNING, wrap};
 use crate::ops::failure::Failure;
 use crate::ops::verify::findings::Level;
-use crate::rdb::Kind;
+use crate::rdb::{Header, Kind, Magic};
 use crate::units::{Count, Elapsed, Rate, counted};
 
 /// Columns that text keeps to, where no name or path is longer.
@@ -57,6 +57,19 @@ pub(super) fn rdb_and_commands(rdb_keys: u64, commands: u64) -> String {
         keys => format!("{} in an RDB, ", counted(keys, "key")),
     };
     format!("{keys}{}", counted(commands, "command"))
+}
+
+/// The version of an RDB: `RDB 12`.
+pub(super) fn rdb_version(Header { magic, version }: Header) -> String {
+    match magic {
+        Magic::Redis => format!("RDB {version}"),
+        Magic::Valkey => format!("Valkey RDB {version}"),
+    }
+}
+
+/// An RDB whose keys this version cannot read.
+pub(super) fn newer_rdb(header: Header) -> String {
+    format!("{}, keys unknown", rdb_version(header))
 }
 
 /// How long it took, and what each part of the work did.

@@ -64,7 +64,8 @@ impl Text {
     fn rdb(&self, line: &RdbLine<'_>, out: &mut Vec<u8>) {
         let place = format!("{}:{}", line.number, line.offset);
         let width = self.place_width;
-        let (version, keys, bytes) = (line.version, counted(line.keys, "key"), Bytes(line.bytes));
+        let keys = line.keys.map_or("keys unknown".to_owned(), |keys| counted(keys, "key"));
+        let (version, bytes) = (line.version, Bytes(line.bytes));
         let _ = writeln!(out, "{place:<width$} RDB {version}: {keys}, {bytes}");
     }
 }

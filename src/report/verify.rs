@@ -107,7 +107,10 @@ fn parts(out: &mut String, parts: &[PartReport]) -> fmt::Result {
         if let Some(walk) = &part.rdb {
             holds.push(rdb_text(walk));
         }
-        if part.commands > 0 || part.rdb.is_none() {
+        if let Some(newer) = &part.newer_rdb {
+            holds.push(lines::newer_rdb(newer.content.header));
+        }
+        if part.commands > 0 || holds.is_empty() {
             holds.push(counted(part.commands, "command"));
         }
         writeln!(out, "  {}", holds.join(" + "))?;
@@ -116,11 +119,8 @@ fn parts(out: &mut String, parts: &[PartReport]) -> fmt::Result {
 }
 
 fn rdb_text(walk: &rdb::Walk) -> String {
-    let magic = match walk.magic {
-        rdb::Magic::Redis => "RDB",
-        rdb::Magic::Valkey => "Valkey RDB",
-    };
-    format!("{magic} {}, {}", walk.version, counted(walk.keys, "key"))
+    let header = rdb::Header { magic: walk.magic, version: walk.version };
+    format!("{}, {}", lines::rdb_version(header), counted(walk.keys, "key"))
 }
 
 fn content(out: &mut String, log: &LogReport, top: usize) -> fmt::Result {
@@ -223,6 +223,7 @@ fn verdicts(out: &mut String, verdicts: &[Verdict]) -> fmt::Result {
             Outcome::Undefined => (ERROR, "crash, garbage".to_string()),
             Outcome::Crashes => (ERROR, "crashes".to_string()),
             Outcome::DoesNotRead => (QUIET, "does not read".to_string()),
+            Outcome::Unknown => (QUIET, "unknown".to_string()),
         };
         let mut line = servers(verdict);
         if let Some(reason) = &verdict.reason {
@@ -269,6 +270,7 @@ fn last_line(out: &mut String, log: &LogReport) -> fmt::Result {
         n => format!(", {n} warnings"),
     };
     if log.sound {
+        let newer = log.parts.iter().filter(|part| part.newer_rdb.is_some()).count();
         let keys = if log.rdb_keys > 0 {
             format!("{}, ", counted(log.rdb_keys, "RDB key"))
         } else {
@@ -276,14 +278,27 @@ fn last_line(out: &mut String, log: &LogReport) -> fmt::Result {
         };
         let read =
             format!("{keys}{}, {} bytes", counted(log.commands, "command"), Count(log.bytes));
+        if newer > 0 {
+            let of = counted(newer as u64, "RDB");
+            return writeln!(
+                out,
+                "{}{warned}: {of} by the checksum alone, keys unknown: {read}{took}",
+                Styled(GOOD, "WHOLE")
+            );
+        }
         writeln!(out, "{}{warned}: every byte read: {read}{took}", Styled(GOOD, "SOUND"))
     } else {
         let plural = if errors == 1 { "" } else { "s" };
-        let refused = log
-            .findings
-            .iter()
-            .all(|finding| finding.level < Level::Error || finding.kind == findings::NOT_LOADABLE);
-        let word = if refused { "REFUSED" } else { "DAMAGED" };
+        let are_all = |kind: &str| {
+            log.findings.iter().all(|finding| finding.level < Level::Error || finding.kind == kind)
+        };
+        let word = if are_all(findings::NOT_LOADABLE) {
+            "REFUSED"
+        } else if are_all(findings::UNCHECKED_RDB) {
+            "NOT CHECKED"
+        } else {
+            "DAMAGED"
+        };
         writeln!(out, "{}: {errors} error{plural}{warned}{took}", Styled(ERROR, word))
     }
 }

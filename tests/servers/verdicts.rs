@@ -124,6 +124,7 @@ pub(crate) fn said(line: Server, path: &Path) -> Told {
         Outcome::Undefined => Deed::Undefined,
         Outcome::Crashes => Deed::Crashes,
         Outcome::DoesNotRead => Deed::DoesNotRead,
+        Outcome::Unknown => panic!("what {line} does is known"),
     };
     let place = verdict.offset.map_or(String::new(), |at| format!("byte {at}: "));
     Told { deed, why: format!("{place}{}", verdict.reason.as_deref().unwrap_or("no reason")) }
@@ -359,8 +360,20 @@ fn table() -> Vec<(&'static str, Vec<u8>)> {
         ("an RDB and zero bytes", b"REDIS0009\xff\0\0\0\0\0\0\0\0\0\0\0".to_vec()),
         ("an RDB of an unknown type", b"REDIS0009\x7f\x01a\x01b\xff\0\0\0\0\0\0\0\0".to_vec()),
         ("an RDB of a type that came later", b"REDIS0009\x10\x01a\x01b\xff\0\0\0\0\0\0\0\0".to_vec()),
+        ("an RDB of a version that came later, whole", whole_rdb(b"REDIS0013\xfe\0\0\x01a\x01b")),
+        ("an RDB of a later Valkey, whole", whole_rdb(b"VALKEY081\xfe\0\0\x01a\x01b")),
+        ("an RDB of a type that came later, whole", whole_rdb(b"REDIS0009\xfe\0\x1a\x01a\x01b")),
+        ("an RDB of a version that came later, and commands", [&whole_rdb(b"REDIS0013")[..], &set_b].concat()),
         ("an RDB that has a key twice", b"REDIS0009\x00\x01a\x01b\x00\x01a\x01c\xff\0\0\0\0\0\0\0\0".to_vec()),
         ("an RDB of Valkey that has a key twice", b"VALKEY080\x00\x01a\x01b\x00\x01a\x01c\xff\0\0\0\0\0\0\0\0".to_vec()),
         ("an RDB with database 99", b"REDIS0009\xfe\x40\x63\x00\x01a\x01b\xff\0\0\0\0\0\0\0\0".to_vec()),
     ]
+}
+
+/// An RDB of these bytes, with its end and its checksum.
+fn whole_rdb(content: &[u8]) -> Vec<u8> {
+    let mut bytes = [content, b"\xff"].concat();
+    let sum = aofkit::rdb::crc64(&bytes);
+    bytes.extend(sum.to_le_bytes());
+    bytes
 }

@@ -29,8 +29,8 @@ pub struct RdbLine<'l> {
     pub bytes: u64,
     /// The version of the format.
     pub version: u32,
-    /// Keys in all databases.
-    pub keys: u64,
+    /// Keys in all databases; `None` where the RDB has content that this version does not know.
+    pub keys: Option<u64>,
 }
 
 /// A command.

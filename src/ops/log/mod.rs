@@ -151,7 +151,7 @@ struct Window<'r> {
 struct Preamble {
     /// Where commands begin.
     start: usize,
-    rdb: Option<rdb::Walk>,
+    rdb: Option<rdb::Reading>,
 }
 
 impl<'r, R: Render> Reader<'r, '_, R> {
@@ -259,25 +259,25 @@ impl<'r, R: Render> Reader<'r, '_, R> {
             return Ok(Ok(Preamble { start: 0, rdb: None }));
         }
         let bytes = part.mapping.bytes();
-        let walked = rdb::walk(bytes, &mut rdb::Ignore, self.progress);
+        let reading = rdb::read(bytes, &mut rdb::Ignore, self.progress);
         part.mapping.check()?;
-        Ok(match walked {
-            Ok(walk) => {
-                let start = usize::try_from(walk.len).unwrap_or(bytes.len());
-                Ok(Preamble { start, rdb: Some(walk) })
+        Ok(match reading {
+            Ok(reading) => {
+                let start = usize::try_from(reading.len()).unwrap_or(bytes.len());
+                Ok(Preamble { start, rdb: Some(reading) })
             }
             Err(damage) => Err(Ending {
                 kind: "broken-rdb",
                 part: part.name.clone(),
                 offset: damage.offset,
-                message: format!("the RDB is broken: {damage}"),
+                message: damage.describe(),
             }),
         })
     }
 
     /// Shows the RDB that a part begins with, unless commands are asked for.
     fn show_rdb(&mut self, part: &Part, preamble: &Preamble, before: State) -> Result<()> {
-        let Some(walk) = &preamble.rdb else { return Ok(()) };
+        let Some(reading) = &preamble.rdb else { return Ok(()) };
         let here = Position { part: u32::try_from(part.index).unwrap_or(u32::MAX), offset: 0 };
         // It stands before the command that would reach a number or a time.
         let reaches = |mark: Option<Mark>| matches!(mark, Some(Mark::At(at)) if here >= at);
@@ -291,9 +291,9 @@ impl<'r, R: Render> Reader<'r, '_, R> {
             part: &part.name,
             number: part.index + 1,
             offset: 0,
-            bytes: walk.len,
-            version: walk.version,
-            keys: walk.keys,
+            bytes: reading.len(),
+            version: reading.walk().version,
+            keys: reading.newer().is_none().then_some(reading.walk().keys),
         });
         self.printer.one(part, &line)
     }

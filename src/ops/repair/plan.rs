@@ -149,12 +149,13 @@ struct PartPlanner<'a> {
 impl PartPlanner<'_> {
     fn plan(mut self) -> Result<PartPlan> {
         if let Some(Preamble::Broken(damage)) = &self.survey.preamble {
-            return Err(Error::new(
-                ErrorKind::Refused,
-                format!("the RDB is broken and cannot be repaired: {damage}"),
-            )
-            .at(&self.survey.part.path)
-            .help("nothing marks where its next key begins; take the file from a backup"));
+            let what = match &damage.unproven {
+                Some(unproven) => format!("the RDB cannot be repaired: {unproven}"),
+                None => format!("the RDB is broken and cannot be repaired: {damage}"),
+            };
+            return Err(Error::new(ErrorKind::Refused, what)
+                .at(&self.survey.part.path)
+                .help("nothing marks where its next key begins; take the file from a backup"));
         }
         let end = self.bytes().len() as u64;
         let transactions = &self.survey.tally.transactions;

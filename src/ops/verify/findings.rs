@@ -14,6 +14,7 @@ use crate::command::tally::Seen;
 use crate::command::{CommandId, Role};
 use crate::escape::Shown;
 use crate::ops::survey::{Preamble, Survey};
+use crate::rdb::{self, Uncheckable};
 use crate::server::DEFAULT_DATABASES;
 use crate::units::{Bytes, Count};
 
@@ -31,6 +32,14 @@ pub enum Level {
 
 /// The kind of a log that is whole, and that a server does not load all the same.
 pub const NOT_LOADABLE: &str = "not-loadable";
+
+/// The kind of an RDB that is whole, with content that this version does not know.
+pub const NEWER_RDB: &str = "newer-rdb";
+
+/// The kind of an RDB with content that this version does not know, and without a checksum.
+pub const UNCHECKED_RDB: &str = "unchecked-rdb";
+
+const BROKEN_RDB: &str = "broken-rdb";
 
 /// One thing found in a log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -113,10 +122,12 @@ pub fn findings(
 
 fn preamble(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
     if let Some(Preamble::Broken(damage)) = &survey.preamble {
-        let finding = Finding::new(Level::Error, "broken-rdb", format!("the RDB is broken: {damage}"))
-            .at(survey, damage.offset)
-            .help("no server loads past it, and nothing behind it can be found; take the file from a backup");
-        findings.push(finding);
+        findings.push(broken_rdb(damage).at(survey, damage.offset));
+    }
+    if let Some(newer) = survey.newer_rdb() {
+        let help = "it is whole, its checksum matches: backup, compress, restore, repair, log and recover work on its bytes; what is in it is unknown here";
+        let finding = Finding::new(Level::Note, NEWER_RDB, newer.content.to_string());
+        findings.push(finding.at(survey, newer.content.offset).help(help));
     }
     if let Some(walk) = survey.rdb()
         && walk.needs_version > walk.version
@@ -144,12 +155,30 @@ fn preamble(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
         None => survey.tally.end_before_multi().is_none(),
         Some(_) => survey.tally.last_end().is_none(),
     };
-    if survey.rdb().is_some() && survey.part.is_last && torn && first_command_missing {
+    if survey.has_whole_rdb() && survey.part.is_last && torn && first_command_missing {
         let finding = Finding::new(Level::Error, "rdb-before-torn-command", "no whole command stands between the RDB and the torn end")
             .at(survey, survey.commands_start)
             .help("servers but Valkey 9.1 cut the file to nothing, the RDB included, and run on; their next start is without its data. Repair it before a server sees it");
         findings.push(finding);
     }
+}
+
+fn broken_rdb(damage: &rdb::Damage) -> Finding {
+    let (kind, help) = match damage.unproven.as_ref().map(|unproven| unproven.reason) {
+        Some(Uncheckable::Off | Uncheckable::Absent) => (
+            UNCHECKED_RDB,
+            "a newer version of aofkit, or the server that wrote it, can read it; rdbchecksum yes lets others check it",
+        ),
+        Some(Uncheckable::Wrong) => (
+            BROKEN_RDB,
+            "copy it again, or take the file from a backup; a newer version of aofkit can say where it is damaged",
+        ),
+        None => (
+            BROKEN_RDB,
+            "no server loads past it, and nothing behind it can be found; take the file from a backup",
+        ),
+    };
+    Finding::new(Level::Error, kind, damage.describe()).help(help)
 }
 
 fn structure(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
@@ -401,9 +430,11 @@ fn order_of_parts(surveys: &[Survey<'_>], findings: &mut Vec<Finding>) {
 
 fn nobody_loads(verdicts: &[Verdict], chosen: bool, findings: &mut Vec<Finding>) {
     let anyone_loads = verdicts.iter().any(Verdict::loads);
-    let refused: Vec<&Verdict> = verdicts.iter().filter(|verdict| !verdict.loads()).collect();
+    let refused: Vec<&Verdict> = verdicts.iter().filter(|verdict| !verdict.may_load()).collect();
+    // Of content that is unknown here, no verdict is expected unless it was asked for.
+    let expected = !chosen && findings.iter().any(|finding| finding.kind == NEWER_RDB);
     let explained = findings.iter().any(|finding| finding.level == Level::Error);
-    if explained || refused.is_empty() || (anyone_loads && !chosen) {
+    if expected || explained || refused.is_empty() || (anyone_loads && !chosen) {
         return;
     }
     for verdict in refused {

@@ -13,7 +13,7 @@ use crate::aof::{Fault, Stop, scan_as_old};
 use crate::command::{CommandId, Tally};
 use crate::escape::Shown;
 use crate::ops::survey::{Preamble, Survey};
-use crate::rdb::{self, DamageKind, Magic};
+use crate::rdb::{self, DamageKind, Header, Magic};
 use crate::server::{DEFAULT_DATABASES, Product, Server};
 use crate::units::Bytes;
 
@@ -42,6 +42,8 @@ pub enum Outcome {
     Crashes,
     /// Does not know this layout, and starts with no data from it.
     DoesNotRead,
+    /// Unknown: the log has content that this version of aofkit does not know, and that this server may.
+    Unknown,
 }
 
 /// What some servers do with a log, and why.
@@ -67,6 +69,11 @@ impl Verdict {
     /// Whether all of the log is loaded.
     pub fn loads(&self) -> bool {
         self.outcome == Outcome::Loads
+    }
+
+    /// Whether all of the log is loaded, as far as this version of aofkit can say.
+    pub fn may_load(&self) -> bool {
+        matches!(self.outcome, Outcome::Loads | Outcome::Unknown)
     }
 }
 
@@ -213,6 +220,7 @@ fn first_obstacle(readings: &Readings<'_>, server: Server) -> Option<Obstacle> {
 
 fn preamble(preamble: &Preamble, server: Server) -> Option<Obstacle> {
     let (walk, damage) = match preamble {
+        Preamble::Newer(newer) => return Some(unknown_content(newer, server)),
         Preamble::Broken(damage) => (&damage.before, Some(damage)),
         Preamble::Whole(walk) => (walk, None),
     };
@@ -224,13 +232,42 @@ fn preamble(preamble: &Preamble, server: Server) -> Option<Obstacle> {
         DamageKind::DuplicateKey { .. } => Outcome::Crashes,
         _ => Outcome::Refuses,
     };
-    Some(Obstacle::new(damage.offset, outcome, format!("broken RDB: {}", damage.kind)))
+    let reason = match &damage.unproven {
+        Some(unproven) => unproven.to_string(),
+        None => format!("broken RDB: {}", damage.kind),
+    };
+    Some(Obstacle::new(damage.offset, outcome, reason))
+}
+
+/// What a server does with content that this version of aofkit does not know.
+fn unknown_content(newer: &rdb::Newer, server: Server) -> Obstacle {
+    let content = &newer.content;
+    if may_know(server, content.header) {
+        return Obstacle::new(content.offset, Outcome::Unknown, content.to_string());
+    }
+    if let Some(reason) = foreign_rdb(&newer.before, server) {
+        return Obstacle::refuses(0, reason);
+    }
+    let reason = match content.code {
+        Some(code) => format!("unknown type or opcode {code}"),
+        None => content.to_string(),
+    };
+    Obstacle::refuses(content.offset, reason)
+}
+
+/// Whether a server may know content that this version of aofkit does not.
+fn may_know(server: Server, Header { magic, version }: Header) -> bool {
+    let reported = server.highest_redis_rdb_reported();
+    let of_its_own = magic == Magic::Redis || server.product == Product::Valkey;
+    server.is_newer_than_known() && of_its_own && reported.is_none_or(|highest| version <= highest)
 }
 
 /// Why a server does not take an RDB that may be sound.
 fn foreign_rdb(walk: &rdb::Walk, server: Server) -> Option<String> {
     let highest = match walk.magic {
-        Magic::Redis => server.highest_redis_rdb(),
+        Magic::Redis => {
+            server.highest_redis_rdb_reported().unwrap_or_else(|| server.highest_redis_rdb())
+        }
         Magic::Valkey => match server.highest_valkey_rdb() {
             Some(highest) if walk.version <= highest => highest,
             _ => return Some(format!("RDB of Valkey's version {}", walk.version)),

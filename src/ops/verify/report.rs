@@ -149,6 +149,9 @@ pub struct PartReport {
     /// What the RDB at its start holds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rdb: Option<rdb::Walk>,
+    /// The RDB at its start, where it is whole and has content that this version does not know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub newer_rdb: Option<rdb::Newer>,
 }
 
 impl VerifyReport {
@@ -202,7 +205,7 @@ impl PartReport {
         let (rdb, commands_end) = match &survey.preamble {
             Some(Preamble::Broken(damage)) => (Some(damage.before.clone()), survey.commands_start),
             Some(Preamble::Whole(walk)) => (Some(walk.clone()), survey.stop.at as u64),
-            None => (None, survey.stop.at as u64),
+            Some(Preamble::Newer(_)) | None => (None, survey.stop.at as u64),
         };
         let report = PartReport {
             name: survey.part.name.clone(),
@@ -215,6 +218,7 @@ impl PartReport {
             annotations: survey.tally.annotations.count,
             transactions: survey.tally.transactions.whole,
             rdb,
+            newer_rdb: survey.newer_rdb().cloned(),
         };
         debug_assert_eq!(report.rdb_bytes + report.command_bytes + report.tail_bytes, bytes);
         report
