@@ -64,6 +64,10 @@ fn compressed_to(out: &mut String, report: &CompressReport) -> fmt::Result {
     let phases = report.phases.iter().map(|phase| (phase.name, phase.elapsed_s));
     row(out, "time", &lines::time(report.elapsed_s, phases))?;
     for file in &report.contents.files {
+        if let Some(content) = &file.newer_rdb {
+            let rest = "its keys were not counted, and it is whole by its checksum";
+            warning(out, &format!("{}: {}; {rest}", plain(&file.name), plain(content)))?;
+        }
         if let Some(damage) = &file.damage {
             warning(out, &format!("{}: {}", plain(&file.name), plain(damage)))?;
         }
@@ -152,7 +156,14 @@ fn entry_holds(entry: &EntryReport) -> String {
     match entry.kind {
         EntryKind::Manifest => "manifest".to_owned(),
         EntryKind::Other => "not a log".to_owned(),
-        _ => holds(entry.rdb_keys, entry.commands),
+        _ => match &entry.newer_rdb {
+            None => holds(entry.rdb_keys, entry.commands),
+            Some(content) => {
+                let rdb = lines::newer_rdb(content.header);
+                let commands = holds(0, entry.commands);
+                if commands.is_empty() { rdb } else { format!("{rdb} + {commands}") }
+            }
+        },
     }
 }
 
@@ -231,7 +242,16 @@ fn last_line(out: &mut String, archive: &ArchiveReport) -> fmt::Result {
         n => format!(", {}", counted(n, "warning")),
     };
     let took = took(archive.bytes, Duration::from_secs_f64(archive.elapsed_s));
-    if archive.sound {
+    if archive.sound && archive.entries.iter().any(|entry| entry.newer_rdb.is_some()) {
+        let by = if archive.own { "SHA-256" } else { "CRC-32" };
+        writeln!(
+            out,
+            "{}{warned}: {by} right, an RDB whole by its checksum, keys unknown: {}, {} bytes{took}",
+            Styled(GOOD, "WHOLE"),
+            counted(archive.commands, "command"),
+            Count(archive.bytes)
+        )
+    } else if archive.sound {
         let holds = match holds(archive.rdb_keys, archive.commands) {
             holds if holds.is_empty() => String::new(),
             holds => format!("{holds}, "),

@@ -26,6 +26,11 @@ fn write_text(out: &mut String, report: &BackupReport) -> fmt::Result {
     if report.archive.is_some() {
         let held = rdb_and_commands(report.rdb_keys, report.commands);
         row(out, "packed", &format!("{held}, {}", Bytes(report.bytes)))?;
+        if let Some(content) = &report.newer_rdb {
+            let what =
+                format!("{content}; its keys were not counted, and it is whole by its checksum");
+            row(out, "RDB", &wrap(&what, 66, 14))?;
+        }
         let ratio = if report.ratio >= 1.0 {
             format!("{:.2} times smaller than the log", report.ratio)
         } else {

@@ -117,6 +117,10 @@ pub struct FileRecord {
     /// What was wrong with it: a sentence. Absent where every byte was read and no transaction was open at its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub damage: Option<String>,
+    /// What the version that made the archive did not know of the RDB at its start, which is whole by its checksum: its
+    /// keys were not counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newer_rdb: Option<String>,
 }
 
 /// What an archive says of itself.

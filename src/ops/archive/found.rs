@@ -15,6 +15,8 @@ pub(super) struct Found {
     pub(super) first_time: Option<i64>,
     pub(super) last_time: Option<i64>,
     pub(super) damage: Option<Damage>,
+    /// What this version does not know of the RDB, and where.
+    pub(super) newer_rdb: Option<rdb::UnknownContent>,
 }
 
 /// What is wrong with it.
@@ -27,11 +29,21 @@ pub(super) struct Damage {
 impl Found {
     /// Of a file whose RDB is broken.
     pub(super) fn broken_rdb(damage: &rdb::Damage) -> Found {
-        let what = format!("the RDB is broken: {damage}");
+        let what = damage.describe();
         Found {
             rdb_keys: damage.before.keys,
             damage: Some(Damage { offset: damage.offset, what }),
             ..Found::default()
+        }
+    }
+
+    /// The same, of a file that begins with this RDB.
+    pub(super) fn after_rdb(reading: &rdb::Reading, tally: Tally, fault: Option<Fault>) -> Found {
+        match reading {
+            rdb::Reading::Known(walk) => Found::commands(walk.keys, tally, fault),
+            rdb::Reading::Newer(newer) => {
+                Found { newer_rdb: Some(newer.content.clone()), ..Found::commands(0, tally, fault) }
+            }
         }
     }
 
@@ -62,6 +74,7 @@ impl Found {
             first_time: tally.times.first,
             last_time: tally.times.last,
             damage,
+            newer_rdb: None,
         }
     }
 
@@ -71,6 +84,7 @@ impl Found {
         record.rdb_keys = self.rdb_keys;
         record.transactions = self.transactions;
         (record.first_time, record.last_time) = (self.first_time, self.last_time);
+        record.newer_rdb = self.newer_rdb.map(|content| content.to_string());
         record.damage =
             self.damage.map(|damage| format!("byte {}: {}", damage.offset, damage.what));
     }

@@ -177,14 +177,14 @@ impl Kept {
 }
 
 fn read_rdb(bytes: &[u8]) -> (EntryKind, Found) {
-    let walk = match rdb::walk(bytes, &mut rdb::Ignore, &Silent) {
-        Ok(walk) => walk,
+    let reading = match rdb::read(bytes, &mut rdb::Ignore, &Silent) {
+        Ok(reading) => reading,
         Err(damage) => return (EntryKind::Rdb, Found::broken_rdb(&damage)),
     };
-    let start = usize::try_from(walk.len).unwrap_or(bytes.len());
+    let start = usize::try_from(reading.len()).unwrap_or(bytes.len());
     let scanned = scan_parallel(bytes, start, Tally::default, |_| {}, &Silent);
     let kind = if start < bytes.len() { EntryKind::Log } else { EntryKind::Rdb };
-    (kind, Found::commands(walk.keys, scanned.sink, scanned.stop.fault))
+    (kind, Found::after_rdb(&reading, scanned.sink, scanned.stop.fault))
 }
 
 /// The failure when an RDB cannot be kept.

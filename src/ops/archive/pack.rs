@@ -413,15 +413,16 @@ fn look(file: &Packable<'_>, progress: &dyn Progress) -> Result<FileRecord> {
         first_time: None,
         last_time: None,
         damage: None,
+        newer_rdb: None,
     };
     let Some(part) = file.part else { return Ok(record) };
     let mut start = 0;
-    let mut rdb_keys = 0;
+    let mut rdb = None;
     if starts_with_rdb(file.bytes) {
-        match rdb::walk(file.bytes, &mut rdb::Ignore, progress) {
-            Ok(walk) => {
-                rdb_keys = walk.keys;
-                start = usize::try_from(walk.len).unwrap_or(file.bytes.len());
+        match rdb::read(file.bytes, &mut rdb::Ignore, progress) {
+            Ok(reading) => {
+                start = usize::try_from(reading.len()).unwrap_or(file.bytes.len());
+                rdb = Some(reading);
             }
             Err(damage) => {
                 part.mapping.check()?;
@@ -433,7 +434,12 @@ fn look(file: &Packable<'_>, progress: &dyn Progress) -> Result<FileRecord> {
     let touch = |range| part.mapping.prefault(range);
     let scanned = scan_parallel(file.bytes, start, Tally::default, touch, progress);
     part.mapping.check()?;
-    Found::commands(rdb_keys, scanned.sink, scanned.stop.fault).note_in(&mut record);
+    let (tally, fault) = (scanned.sink, scanned.stop.fault);
+    let found = match &rdb {
+        Some(reading) => Found::after_rdb(reading, tally, fault),
+        None => Found::commands(0, tally, fault),
+    };
+    found.note_in(&mut record);
     Ok(record)
 }
 

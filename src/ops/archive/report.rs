@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::contents::{Arrangement, Contents, FileRecord};
 use super::method::Method;
 pub use crate::ops::verify::findings::Level;
+use crate::rdb::UnknownContent;
 
 /// What came of packing a log.
 #[derive(Debug, Clone, Serialize)]
@@ -104,6 +105,9 @@ pub struct EntryReport {
     pub commands: u64,
     /// Keys of the RDB that it begins with.
     pub rdb_keys: u64,
+    /// What this version does not know of that RDB, which is whole by its checksum: its keys are not counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub newer_rdb: Option<UnknownContent>,
     /// Whole transactions.
     pub transactions: u64,
     /// The first `#TS:` annotation, in Unix seconds.

@@ -16,6 +16,7 @@ use super::unpack::unpack;
 use super::{own, sets};
 use crate::disk::Mapping;
 use crate::error::{Error, ErrorKind, Result};
+use crate::ops::verify::findings::NEWER_RDB;
 use crate::progress::{Progress, Silent};
 
 /// The kind of finding for a log in the archive that is not whole.
@@ -249,6 +250,11 @@ fn read_entry(
         let help = "the archive holds it so; extract it with --damaged, and `aofkit repair` mends what can be";
         findings.push(finding.entry(&entry.name).offset(damage.offset).help(help));
     }
+    if let Some(content) = found.newer_rdb.as_ref().filter(|_| is_whole) {
+        let finding = ArchiveFinding::new(Level::Note, NEWER_RDB, content.to_string());
+        let help = "it is whole, its checksum matches; what is in it is unknown here";
+        findings.push(finding.entry(&entry.name).offset(content.offset).help(help));
+    }
     let report = EntryReport {
         name: entry.name.clone(),
         method: entry.method,
@@ -259,6 +265,7 @@ fn read_entry(
         sha256: hexadecimal(&unpacked.sha256),
         commands: found.commands,
         rdb_keys: found.rdb_keys,
+        newer_rdb: found.newer_rdb,
         transactions: found.transactions,
         first_time: found.first_time,
         last_time: found.last_time,

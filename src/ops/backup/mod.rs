@@ -208,6 +208,7 @@ impl Job<'_> {
             log_bytes,
             commands: 0,
             rdb_keys: 0,
+            newer_rdb: None,
             bytes: log_bytes,
             archive_bytes: 0,
             ratio: 0.0,
@@ -300,6 +301,7 @@ impl Job<'_> {
         report.archive = Some(archive);
         report.commands = done.contents.commands();
         report.rdb_keys = done.contents.rdb_keys();
+        report.newer_rdb = done.contents.files.iter().find_map(|file| file.newer_rdb.clone());
         report.bytes = done.bytes;
         report.archive_bytes = done.archive_bytes;
         #[allow(clippy::cast_precision_loss)] // Three digits are shown.

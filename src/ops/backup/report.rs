@@ -41,6 +41,10 @@ pub struct BackupReport {
     pub commands: u64,
     /// Keys in RDBs in what is packed.
     pub rdb_keys: u64,
+    /// What this version does not know of an RDB in the archive, which is whole by its checksum: its keys were not
+    /// counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub newer_rdb: Option<String>,
     /// Bytes of the files in the archive: fewer than the log's where it was compacted.
     pub bytes: u64,
     /// The length of the archive.

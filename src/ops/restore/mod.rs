@@ -271,9 +271,14 @@ fn next(
             "Redis since 7.0 and Valkey move {APPENDFILENAME} into a set when they start; older ones use it as it is"
         ));
     }
-    next.push(format!(
-        "compare: DBSIZE of the server, and DEBUG DIGEST with `aofkit digest {}`",
-        ShownPath(directory)
-    ));
+    next.push(match ready.is_known {
+        true => format!(
+            "compare: DBSIZE of the server, and DEBUG DIGEST with `aofkit digest {}`",
+            ShownPath(directory)
+        ),
+        false => "its RDB is of a newer server, one that this version of aofkit does not know: \
+                  only such a server loads it"
+            .to_owned(),
+    });
     next
 }

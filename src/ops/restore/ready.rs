@@ -34,6 +34,8 @@ pub(super) struct Ready {
     pub(super) bytes: u64,
     pub(super) commands: u64,
     pub(super) rdb_keys: u64,
+    /// Whether its keys can be read by this version.
+    pub(super) is_known: bool,
 }
 
 /// Extracts the archive below `scratch`, verifies what is there now, and makes it what the server reads.
@@ -49,7 +51,7 @@ pub(super) fn ready(
     extract(archive, &how, progress)?;
     let log = opened(&extracted, archive)?;
     let mut report = verified(&log.opened, options.server, archive, progress)?;
-    let refusal = report.verdicts.iter().find(|verdict| !verdict.loads());
+    let refusal = report.verdicts.iter().find(|verdict| !verdict.may_load());
     let (log, change) = match (options.server, refusal) {
         (Some(server), Some(verdict)) => {
             let reason = match (&verdict.reason, server.reads_multi_part()) {
@@ -70,6 +72,7 @@ pub(super) fn ready(
     ready.change = change.or(became_set.then_some(Change::MadeSet));
     ready.commands = report.commands;
     ready.rdb_keys = report.rdb_keys;
+    ready.is_known = report.parts.iter().all(|part| part.newer_rdb.is_none());
     // The parts were only renamed since they were read. That a server finds them all is seen without reading them.
     ready.bytes = open(&ready.path)?.bytes();
     if ready.bytes != report.bytes {
@@ -82,7 +85,7 @@ pub(super) fn ready(
 
 /// What was made for a server must be what it loads.
 fn refuse_unless_loaded(server: Server, report: &LogReport, archive: &Path) -> Result<()> {
-    match report.verdicts.iter().find(|verdict| !verdict.loads()) {
+    match report.verdicts.iter().find(|verdict| !verdict.may_load()) {
         None => Ok(()),
         Some(verdict) => {
             let reason = verdict.reason.as_deref().unwrap_or("nobody knows why");
@@ -174,6 +177,7 @@ fn single(log: &Log, scratch: &Path) -> Result<Ready> {
         bytes: part.mapping.len(),
         commands: 0,
         rdb_keys: 0,
+        is_known: true,
     })
 }
 
@@ -223,6 +227,7 @@ fn set(log: &Log, scratch: &Path) -> Result<Ready> {
         bytes: log.bytes(),
         commands: 0,
         rdb_keys: 0,
+        is_known: true,
     })
 }
 
