@@ -134,6 +134,9 @@ fn answer(out: &mut String, report: &RecoverReport) -> fmt::Result {
             "NOTHING in the log destroyed data.",
             "If some is missing, it was never in this log, or a rewrite has followed, and no other file of a server was found beside it.",
         ),
+        Verdict::Empty if report.broken.as_ref().is_some_and(|broken| broken.unproven) => {
+            paragraph(out, ERROR, "THE RDB CANNOT BE READ,", "and what follows it was not read.")
+        }
         Verdict::Empty if report.broken.is_some() => paragraph(
             out,
             ERROR,
@@ -184,15 +187,21 @@ fn log(out: &mut String, report: &RecoverReport) -> fmt::Result {
         row(out, "torn end", &what)?;
     }
     if let Some(broken) = &report.broken {
-        let what = format!(
-            "{}: byte {}: {}; what stands behind was not looked at. Mend a copy first with aofkit repair",
-            broken.part,
-            Count(broken.offset),
-            broken.what
-        );
-        row(out, "DAMAGED", &what)?;
+        let (label, help) = match broken.unproven {
+            true => ("NOT READ", "what follows it was not read"),
+            false => (
+                "DAMAGED",
+                "what stands behind was not looked at. Mend a copy first with aofkit repair",
+            ),
+        };
+        let what =
+            format!("{}: byte {}: {}; {help}", broken.part, Count(broken.offset), broken.what);
+        row(out, label, &what)?;
     }
-    if let Some(why) = &report.uncounted {
+    for unread in &report.unread {
+        row(out, "keys", &format!("unknown in {}: {}", unread.part, unread.content))?;
+    }
+    if let Some(why) = report.uncounted.as_ref().filter(|_| report.unread.is_empty()) {
         row(out, "not counted", &format!("the log cannot be replayed here: {why}"))?;
     }
     if report.clock_went_back {
@@ -261,6 +270,8 @@ fn events(out: &mut String, report: &RecoverReport) -> fmt::Result {
         }
         if let Some(lost) = event.keys_lost {
             what.push_str(&format!("; lost {}", counted(lost, "key")));
+        } else if event.what.is_flush() && !report.unread.is_empty() {
+            what.push_str("; how many keys it lost is unknown");
         }
         let ends_the_log = report.trailing.contains(&event.number);
         if let Some(since) = event.keys_since.filter(|_| !ends_the_log) {
@@ -381,6 +392,9 @@ fn one_survivor(out: &mut String, survivor: &Survivor) -> fmt::Result {
         if survivor.ends_in_flush {
             what.push_str(", without the FLUSHALL at its end");
         }
+    }
+    if let Some(content) = &survivor.unread {
+        what.push_str(&format!("; how many keys it has is unknown: {content}"));
     }
     if let Some(problem) = &survivor.problem {
         what.push_str(&format!("; cannot be used as it is: {problem}"));

@@ -35,7 +35,7 @@ pub use cuts::{Found, Removed, Why};
 pub use join::{Expired, Joined, Winner};
 pub use report::{Done, PartTold, RecoverReport, Verdict};
 pub use survivors::{Survivor, SurvivorFile, SurvivorKind};
-pub use timeline::{Broken, Event, Tail, Timeline, What, When, timeline};
+pub use timeline::{Broken, Event, Tail, Timeline, Unread, What, When, timeline};
 
 use self::cuts::Cuts;
 use self::join::{How, JoinedSource, Rule, Tallies};
@@ -196,7 +196,7 @@ fn verdict(log: &Log, timeline: &Timeline) -> Verdict {
         Verdict::Deletions { event: event.number }
     } else if let Some(event) = trailing.or_else(|| timeline.last(empties)) {
         Verdict::FlushOfNothing { event: event.number }
-    } else if log.bytes() == 0 || timeline.commands == 0 && timeline.rdb_keys == 0 {
+    } else if log.bytes() == 0 || timeline.holds_nothing() {
         Verdict::Empty
     } else {
         Verdict::Nothing
@@ -506,14 +506,18 @@ impl Job<'_> {
     fn examine(&self, survivor: &mut Survivor) {
         let examined = survivors::log_of(self.whole, survivor).and_then(|log| {
             let timeline = timeline(&log, self.progress)?;
+            if let Some(unread) = timeline.unread.first() {
+                survivor.unread = Some(unread.content.clone());
+                return Ok((!timeline.trailing.is_empty(), None));
+            }
             let cut = cuts::excise(&log, &timeline, &timeline.trailing)?.list();
             let options = RouteOptions { cut, ..RouteOptions::default() };
-            Ok((!timeline.trailing.is_empty(), self.count(&log, &options)?.told()))
+            Ok((!timeline.trailing.is_empty(), Some(self.count(&log, &options)?.told())))
         });
         match examined {
             Ok((ends_in_flush, held)) => {
                 survivor.ends_in_flush = ends_in_flush;
-                survivor.holds = Some(held);
+                survivor.holds = held;
             }
             Err(error) => survivor.problem = Some(error.to_string()),
         }
@@ -567,6 +571,7 @@ impl Job<'_> {
             clock_went_back: timeline.clock_went_back,
             tail: timeline.tail,
             broken: timeline.broken.clone(),
+            unread: timeline.unread.clone(),
             now,
             before,
             uncounted: self.uncounted.clone(),

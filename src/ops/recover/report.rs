@@ -8,7 +8,7 @@ use super::conflicts::Conflicts;
 use super::cuts::{Found, Removed};
 use super::join::Joined;
 use super::survivors::Survivor;
-use super::timeline::{Broken, Event, Tail};
+use super::timeline::{Broken, Event, Tail, Unread};
 use crate::aof::open::Layout;
 use crate::disk::holders::Holder;
 use crate::ops::held::HeldFrom;
@@ -58,6 +58,9 @@ pub struct RecoverReport {
     pub tail: Option<Tail>,
     /// Damage that keeps the log from being recovered as it is.
     pub broken: Option<Broken>,
+    /// RDBs in the log that are whole by their checksum, and whose keys are unknown to this version.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<Unread>,
     /// What a server has that loads the log as it is; `None` where that was not counted.
     pub now: Option<Held>,
     /// What stood before the event that the verdict is about; `None` where that was not counted.

@@ -14,6 +14,7 @@ use crate::aof::open::{
 use crate::disk::Mapping;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ops::holdings::Held;
+use crate::rdb::UnknownContent;
 
 /// Something beside the log that may hold data that it has no more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -28,6 +29,9 @@ pub struct Survivor {
     pub modified: Option<i64>,
     /// What it would bring back, with a FLUSHALL at its end left out; `None` where that was not counted.
     pub holds: Option<Held>,
+    /// What this version does not know of its RDB, which is whole by its checksum: its keys are not counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unread: Option<UnknownContent>,
     /// Whether it ends in a FLUSHALL, which would have to be taken out.
     pub ends_in_flush: bool,
     /// Why it cannot be read, if it cannot.
@@ -112,7 +116,8 @@ pub(super) fn survivors(log: &Log) -> Vec<Survivor> {
 
 fn survivor(number: u64, kind: SurvivorKind, files: Vec<SurvivorFile>) -> Survivor {
     let modified = files.iter().filter_map(|file| modified(&file.path)).max();
-    Survivor { number, kind, files, modified, holds: None, ends_in_flush: false, problem: None }
+    let (holds, unread, problem) = (None, None, None);
+    Survivor { number, kind, files, modified, holds, unread, ends_in_flush: false, problem }
 }
 
 /// When a file was last written, in Unix seconds.

@@ -130,6 +130,19 @@ pub struct Broken {
     pub offset: u64,
     /// What it is, for a person.
     pub what: String,
+    /// Whether it is an RDB with content that this version does not know, and whose checksum does not prove that it is
+    /// whole.
+    pub unproven: bool,
+}
+
+/// An RDB that is whole, and whose keys are unknown to this version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unread {
+    /// The part that it begins, by file name.
+    pub part: String,
+    /// What is unknown.
+    #[serde(flatten)]
+    pub content: rdb::UnknownContent,
 }
 
 /// What was found in a log.
@@ -143,6 +156,8 @@ pub struct Timeline {
     pub commands: u64,
     /// Keys in RDBs that parts begin with.
     pub rdb_keys: u64,
+    /// RDBs whose keys are not among these, for this version cannot read them.
+    pub unread: Vec<Unread>,
     /// The numbers of the FLUSHALLs behind which nothing is written: they end the log. In order.
     pub trailing: Vec<u64>,
     /// What stands behind the last command and is not read.
@@ -175,6 +190,11 @@ impl Timeline {
     /// The event of this number.
     pub fn event(&self, number: u64) -> Option<&Event> {
         self.events.iter().find(|event| event.number == number)
+    }
+
+    /// Whether there is neither a command nor a key in the log.
+    pub(super) fn holds_nothing(&self) -> bool {
+        self.commands == 0 && self.rdb_keys == 0 && self.unread.is_empty()
     }
 
     /// The last event of this sort that was run.
@@ -217,16 +237,21 @@ impl Reading {
         let bytes = part.mapping.bytes();
         let mut start = 0;
         if part.starts_with_rdb() {
-            let walked = rdb::walk(bytes, &mut rdb::Ignore, progress);
+            let reading = rdb::read(bytes, &mut rdb::Ignore, progress);
             part.mapping.check()?;
-            match walked {
-                Ok(walk) => {
-                    start = walk.len;
-                    self.timeline.rdb_keys += walk.keys;
-                    self.known = ctime(&walk).or(self.known);
+            match reading {
+                Ok(reading) => {
+                    start = reading.len();
+                    self.known = ctime(reading.walk()).or(self.known);
+                    self.rdb(part, reading);
                 }
                 Err(damage) => {
-                    self.broken(part, damage.offset, "its RDB is broken");
+                    let unproven = damage.unproven.as_ref().map(ToString::to_string);
+                    let what = unproven.as_deref().unwrap_or("its RDB is broken");
+                    self.broken(part, damage.offset, what);
+                    if let Some(broken) = &mut self.timeline.broken {
+                        broken.unproven = unproven.is_some();
+                    }
                     return Ok(false);
                 }
             }
@@ -276,12 +301,23 @@ impl Reading {
         Ok(whole || self.timeline.broken.is_none())
     }
 
+    fn rdb(&mut self, part: &Part, reading: rdb::Reading) {
+        match reading {
+            rdb::Reading::Known(walk) => self.timeline.rdb_keys += walk.keys,
+            rdb::Reading::Newer(newer) => self
+                .timeline
+                .unread
+                .push(Unread { part: part.name.clone(), content: newer.content }),
+        }
+    }
+
     fn broken(&mut self, part: &Part, offset: u64, what: &str) {
         self.timeline.broken = Some(Broken {
             part: part.name.clone(),
             part_index: part.index,
             offset,
             what: what.to_owned(),
+            unproven: false,
         });
     }
 
