@@ -8,7 +8,7 @@ use super::lines::{self, COLUMNS};
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
 use super::time::local;
 use crate::aof::open::Layout;
-use crate::escape::ShownPath;
+use crate::escape::{ShownPath, typed};
 use crate::ops::holdings::Held;
 use crate::ops::recover::{
     Conflicts, Done, Event, Expired, Joined, RecoverReport, Survivor, SurvivorKind, Verdict, What,
@@ -728,15 +728,4 @@ fn beside(path: &Path, suffix: &str) -> std::path::PathBuf {
     let mut name = path.as_os_str().to_os_string();
     name.push(suffix);
     name.into()
-}
-
-/// A path as a shell takes it.
-fn typed(path: &Path) -> String {
-    let shown = ShownPath(path).to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_./-+:@%,=".contains(c);
-    if !shown.is_empty() && shown.chars().all(plain) {
-        shown
-    } else {
-        format!("'{}'", shown.replace('\'', r"'\''"))
-    }
 }

@@ -5,6 +5,7 @@
 
 mod archive;
 mod backup;
+mod broken_length;
 mod compact;
 mod diff;
 mod history;
