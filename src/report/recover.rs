@@ -8,6 +8,7 @@ use super::lines::{self, COLUMNS};
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
 use super::time::local;
 use crate::aof::open::Layout;
+use crate::disk::names::flushed;
 use crate::escape::{ShownPath, typed};
 use crate::ops::holdings::Held;
 use crate::ops::recover::{
@@ -690,12 +691,12 @@ fn put_in_place(
                     typed(written),
                     typed(&beside(written, ".set"))
                 ),
-                format!("mv {} {}", typed(&set), typed(&beside(&set, ".flushed"))),
+                format!("mv {} {}", typed(&set), typed(&flushed(&set))),
                 format!("mv {} {}", typed(&beside(written, ".set")), typed(&set)),
             ],
         )?;
     } else if is_elsewhere {
-        let old = beside(&place, ".flushed");
+        let old = flushed(&place);
         next(
             out,
             "Put it in place of the log, which stays as it is, and let the server's user own it:",

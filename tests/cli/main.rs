@@ -10,6 +10,7 @@ mod compact;
 mod diff;
 mod history;
 mod input;
+mod leftovers;
 mod live;
 mod log;
 mod output;
