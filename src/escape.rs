@@ -145,6 +145,17 @@ impl fmt::Display for ShownPath<'_> {
     }
 }
 
+/// A path as it is typed in a shell: in single quotes where it holds anything but plain characters.
+pub(crate) fn typed(path: &Path) -> String {
+    let shown = ShownPath(path).to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_./-+:@%,=".contains(c);
+    if !shown.is_empty() && shown.chars().all(plain) {
+        shown
+    } else {
+        format!("'{}'", shown.replace('\'', r"'\''"))
+    }
+}
+
 /// Whether a character steers a terminal instead of being shown: controls, and the marks and overrides of
 /// direction, with which a name can pass for another.
 pub(crate) fn steers(c: char) -> bool {

@@ -18,6 +18,7 @@
 //! | a directory with parts of a set and no manifest | refused: a server would start with no data |
 //! | a directory with one `*.aof`, else one `*.rdb` | that file; by first bytes where no name ends so |
 //! | a directory with several of the same rank | refused, with the list |
+//! | a directory with what this program left there ([`leftover`](crate::disk::names::leftover)) | the same without it |
 //!
 //! A server that finds its old single file and no set, or a set that it was about to move it
 //! into, loads the old file (`loadAppendOnlyFiles`, the upgrade to 7.0); so does [`open`].
@@ -34,6 +35,7 @@ use super::broken_set::{BrokenSet, SetFault};
 use super::foreign::foreign;
 use super::manifest::{self, Manifest, Role, printable};
 use crate::disk::Mapping;
+use crate::disk::names::{Leftover, leftover};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::ShownPath;
 
@@ -195,6 +197,10 @@ pub enum OtherKind {
     SingleFile,
     /// A snapshot.
     Rdb,
+    /// `NAME.bak-<time>` and such, a file or a directory: this program replaced or cut something, and kept it.
+    OwnCopy,
+    /// `.NAME.<random>.tmp`, a file or a directory: output of this program that is not finished.
+    OwnUnfinished,
     /// Nothing that a server makes.
     Unknown,
 }
@@ -219,6 +225,12 @@ impl OtherKind {
             }
             OtherKind::SingleFile => "an append-only file that belongs to no set",
             OtherKind::Rdb => "a snapshot: a server with an append-only file does not load it",
+            OtherKind::OwnCopy => {
+                "a copy that aofkit kept of what it replaced or cut off: not read"
+            }
+            OtherKind::OwnUnfinished => {
+                "output of an aofkit that is at work or was killed: not read"
+            }
             OtherKind::Unknown => "nothing that a server makes",
         }
     }
@@ -415,10 +427,13 @@ fn open_set(manifest_path: &Path) -> Result<Result<Log, BrokenSet>> {
 
     let mut others = Vec::new();
     // What cannot be listed is not reported: it is no part of the log.
-    for file in Listing::read(&directory).map(|listing| listing.files).unwrap_or_default() {
-        let listed = manifest.entries.iter().any(|entry| entry.file_name() == file.name)
-            || Some(file.name.as_os_str()) == manifest_path.file_name();
-        if !listed {
+    let here = Listing::read(&directory).unwrap_or_default();
+    let is_listed = |name: Option<&OsStr>| {
+        manifest.entries.iter().any(|entry| Some(entry.file_name()) == name)
+            || name == manifest_path.file_name()
+    };
+    for file in here.files {
+        if !is_listed(Some(&file.name)) {
             let kind = match file.kind_by_name() {
                 OtherKind::Unknown if file.name == appendfilename => OtherKind::OldSingleFile,
                 kind => kind,
@@ -426,7 +441,14 @@ fn open_set(manifest_path: &Path) -> Result<Result<Log, BrokenSet>> {
             others.push(file.into_other(kind));
         }
     }
-    for file in Listing::read(&above).map(|listing| listing.files).unwrap_or_default() {
+    let leftovers = here.leftovers.into_iter().map(|left| left.other);
+    others.extend(leftovers.filter(|other| !is_listed(other.path.file_name())));
+    let above = Listing::read(&above).unwrap_or_default();
+    // Above a set there may be much that has nothing to do with it.
+    let names = [directory.file_name().unwrap_or_default(), appendfilename];
+    let is_of_the_set = |left: &LeftBehind| names.contains(&left.of.as_os_str());
+    others.extend(above.leftovers.into_iter().filter(is_of_the_set).map(|left| left.other));
+    for file in above.files {
         let kind = match file.kind_by_name() {
             OtherKind::SingleFile | OtherKind::Unknown if file.name == appendfilename => {
                 OtherKind::OldSingleFile
@@ -539,12 +561,7 @@ fn open_directory(directory: &Path) -> Result<Result<Log, BrokenSet>> {
     let chosen = match found.as_slice() {
         [file] => file,
         [] => {
-            return Err(Error::new(
-                ErrorKind::NotFound,
-                "there is no append-only file and no RDB in this directory",
-            )
-            .at(directory)
-            .help("looked for a *.manifest in it and in the directories in it, for *.aof and *.rdb files, and for files that begin like one"));
+            return Err(nothing_found(directory, &listing));
         }
         _ => return Err(ambiguous(directory, what, &found)),
     };
@@ -556,7 +573,21 @@ fn open_directory(directory: &Path) -> Result<Result<Log, BrokenSet>> {
         };
         (kind != OtherKind::Unknown).then(|| file.clone().into_other(kind))
     });
+    let leftovers = listing.leftovers.iter().map(|left| left.other.clone());
+    let others = others.chain(leftovers);
     Ok(opened.map(|log| Log { others: others.collect(), ..because(log, why) }))
+}
+
+fn nothing_found(directory: &Path, listing: &Listing) -> Error {
+    let names = |left: &LeftBehind| printable(left.other.path.file_name()?.as_bytes()).into();
+    let left: Vec<String> = listing.leftovers.iter().filter_map(names).collect();
+    let help = match left.as_slice() {
+        [] => "looked for a *.manifest in it and in the directories in it, for *.aof and *.rdb files, and for files that begin like one".to_owned(),
+        left => format!("aofkit left {} here; give the path of the one that is meant", left.join(", ")),
+    };
+    Error::new(ErrorKind::NotFound, "there is no append-only file and no RDB in this directory")
+        .at(directory)
+        .help(help)
 }
 
 fn ambiguous(directory: &Path, what: &str, candidates: &[PathBuf]) -> Error {
@@ -572,9 +603,19 @@ fn ambiguous(directory: &Path, what: &str, candidates: &[PathBuf]) -> Error {
 const MANIFEST: &[u8] = b".manifest";
 
 /// The files and directories in a directory, by name; what links point at counts.
+#[derive(Default)]
 struct Listing {
     files: Vec<ListedFile>,
     directories: Vec<PathBuf>,
+    /// What this program left, files and directories: neither is taken for a log unless it is pointed at.
+    leftovers: Vec<LeftBehind>,
+}
+
+/// Something that this program left, and the NAME of what it was made for.
+#[derive(Clone)]
+struct LeftBehind {
+    of: OsString,
+    other: OtherFile,
 }
 
 #[derive(Clone)]
@@ -586,13 +627,18 @@ struct ListedFile {
 
 impl Listing {
     fn read(directory: &Path) -> std::io::Result<Listing> {
-        let mut listing = Listing { files: Vec::new(), directories: Vec::new() };
+        let mut listing = Listing::default();
         for entry in fs::read_dir(directory)? {
             let entry = entry?;
             let path = entry.path();
             // A link that points nowhere, or a file deleted since it was listed.
             let Ok(metadata) = fs::metadata(&path) else { continue };
-            if metadata.is_dir() {
+            if let Some((of, what)) = leftover(&entry.file_name()) {
+                let of = of.to_owned();
+                listing
+                    .leftovers
+                    .push(LeftBehind { of, other: left_behind(path, &metadata, what) });
+            } else if metadata.is_dir() {
                 listing.directories.push(path);
             } else if metadata.is_file() {
                 let (name, bytes) = (entry.file_name(), metadata.len());
@@ -601,6 +647,7 @@ impl Listing {
         }
         listing.directories.sort();
         listing.files.sort_by(|a, b| a.name.cmp(&b.name));
+        listing.leftovers.sort_by(|a, b| a.other.path.cmp(&b.other.path));
         Ok(listing)
     }
 
@@ -617,6 +664,25 @@ impl Listing {
         let is_part = |file: &&ListedFile| PartName::parse(&file.name).is_some();
         self.files.iter().filter(is_part).map(|file| printable(file.name.as_bytes())).collect()
     }
+}
+
+fn left_behind(path: PathBuf, metadata: &fs::Metadata, what: Leftover) -> OtherFile {
+    let files = |entry: fs::DirEntry| entry.metadata().ok().filter(fs::Metadata::is_file);
+    let bytes = match metadata.is_dir() {
+        true => fs::read_dir(&path)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(files)
+            .map(|file| file.len())
+            .sum(),
+        false => metadata.len(),
+    };
+    let kind = match what {
+        Leftover::Kept => OtherKind::OwnCopy,
+        Leftover::Unfinished => OtherKind::OwnUnfinished,
+    };
+    OtherFile { path, bytes, kind }
 }
 
 impl ListedFile {

@@ -3,7 +3,8 @@
 //! Nothing marks where a frame begins, so the search tries every `*` behind the damage, and takes the
 //! first from which whole frames follow. A value may hold text that looks like frames; so the search
 //! begins behind the arguments of the broken frame that are still whole ([`trusted_prefix`]), and the
-//! caller says which frames are believable (a known command with a possible number of arguments).
+//! caller says which frames are believable (a known command with a possible number of arguments, or an unknown one
+//! in a row of frames).
 
 use std::ops::Range;
 
@@ -12,7 +13,10 @@ use super::grammar;
 
 /// How many bytes at the start of a broken frame are certainly its own: its header, and each argument in
 /// turn whose length line is canonical and whose bytes end in CR LF where the length says.
-pub fn trusted_prefix(frame: &[u8]) -> usize {
+///
+/// `is_file_end`: `frame` ends where the file ends. An argument that ends there is not trusted: every whole log ends in
+/// CR LF, so that a broken length which reaches exactly to the end of the log meets that condition.
+pub fn trusted_prefix(frame: &[u8], is_file_end: bool) -> usize {
     let mut at = match memchr::memchr(b'\n', &frame[..frame.len().min(grammar::OLD_LINE_BYTES)]) {
         Some(end) if frame[0] == b'*' => end + 1,
         _ => return 0,
@@ -20,8 +24,8 @@ pub fn trusted_prefix(frame: &[u8]) -> usize {
     let Some((_, declared)) = grammar::number_line(frame, b'*') else { return at };
     for _ in 0..declared {
         match grammar::argument_len(&frame[at..]) {
-            Some(len) => at += len,
-            None => break,
+            Some(len) if !(is_file_end && at + len == frame.len()) => at += len,
+            _ => break,
         }
     }
     at
@@ -29,12 +33,12 @@ pub fn trusted_prefix(frame: &[u8]) -> usize {
 
 /// The next place at or behind `from` where a canonical and believable frame begins.
 ///
-/// `believe` judges a frame by its content. Costs time in proportion to the bytes that are stepped
+/// `believe` judges a frame by its content and by the bytes after it. Costs time in proportion to the bytes that are stepped
 /// over.
 pub fn next_island(
     bytes: &[u8],
     from: usize,
-    believe: &dyn Fn(&Frame<'_>) -> bool,
+    believe: &dyn Fn(&Frame<'_>, &[u8]) -> bool,
 ) -> Option<usize> {
     let mut searched = from;
     while let Some(star) = memchr::memchr(b'*', bytes.get(searched..)?) {
@@ -47,9 +51,9 @@ pub fn next_island(
     None
 }
 
-fn begins(bytes: &[u8], believe: &dyn Fn(&Frame<'_>) -> bool) -> bool {
-    let Ok((_, shape)) = grammar::canonical(bytes) else { return false };
-    believe(&Frame::new(0, &bytes[..shape.len], shape))
+fn begins(bytes: &[u8], believe: &dyn Fn(&Frame<'_>, &[u8]) -> bool) -> bool {
+    let Ok((rest, shape)) = grammar::canonical(bytes) else { return false };
+    believe(&Frame::new(0, &bytes[..shape.len], shape), rest)
 }
 
 /// Whether a stretch holds nothing but zero bytes, as a file system leaves after a power loss.
@@ -64,8 +68,8 @@ mod tests {
     const SET: &[u8] = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n";
 
     fn island_of(broken: &[u8]) -> Option<usize> {
-        let from = trusted_prefix(broken);
-        next_island(broken, from, &|frame| frame.name() == b"SET")
+        let from = trusted_prefix(broken, true);
+        next_island(broken, from, &|frame, _| frame.name() == b"SET")
     }
 
     #[test]

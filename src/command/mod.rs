@@ -20,6 +20,7 @@ mod generic;
 mod geo;
 mod hash;
 mod hll;
+pub mod islands;
 mod keys;
 mod list;
 mod lookup;

@@ -4,6 +4,7 @@
 //! - `guard`: the signal handler behind that safety.
 //! - [`publish`]: output that appears whole or not at all.
 //! - [`Writeback`]: brings a file to the disk while it is written.
+//! - [`names`]: the names of what this program leaves beside a log.
 //! - [`place`]: what is finished gets its name, what is unwanted goes, each in one step.
 //! - [`Scratch`]: room for what is needed only while a run lasts.
 //! - [`holders`]: which processes have a file open for writing.
@@ -18,6 +19,7 @@ pub mod holders;
 mod lock;
 #[allow(unsafe_code)]
 mod map;
+pub mod names;
 pub mod place;
 mod prefetch;
 pub mod publish;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
+use super::names;
 pub use super::publish::sync_directory;
 use crate::error::{Error, Result};
 
@@ -76,17 +77,15 @@ fn put_in_two_steps(from: &Path, to: &Path, aside: &Path) -> io::Result<()> {
 
 /// A name beside `path` that nothing has: `NAME.bak-<time>`.
 pub fn name_aside(path: &Path) -> PathBuf {
-    let time = jiff::Zoned::now().strftime(".bak-%Y%m%d%H%M%S").to_string();
-    let mut name: OsString = path.file_name().unwrap_or_default().to_owned();
-    name.push(time);
-    let mut aside = path.with_file_name(&name);
+    let named = names::original(path, jiff::Zoned::now().datetime());
+    let mut aside = named.clone();
     for number in 2.. {
         if aside.symlink_metadata().is_err() {
             break;
         }
-        let mut numbered = name.clone();
+        let mut numbered = OsString::from(named.as_os_str());
         numbered.push(format!("-{number}"));
-        aside = path.with_file_name(numbered);
+        aside = PathBuf::from(numbered);
     }
     aside
 }

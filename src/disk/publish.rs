@@ -14,6 +14,7 @@ use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
 use tempfile::{Builder, NamedTempFile, TempDir};
 
+use super::names::TEMPORARY;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Whether something that stands at the destination may be replaced.
@@ -116,7 +117,7 @@ impl NewFile {
         let (prefix, directory) = temporary(destination)?;
         // The mode that open(2) would be given; the system takes the umask off.
         let mut builder = Builder::new();
-        builder.prefix(&prefix).suffix(".tmp");
+        builder.prefix(&prefix).suffix(TEMPORARY);
         builder.permissions(fs::Permissions::from_mode(0o666));
         let temporary = begin(|| builder.tempfile_in(directory), NamedTempFile::path)
             .map_err(|error| Error::io("create a file beside", destination, error))?;
@@ -173,7 +174,7 @@ impl NewDirectory {
         check_free(destination, existing)?;
         let (prefix, directory) = temporary(destination)?;
         let mut builder = Builder::new();
-        builder.prefix(&prefix).suffix(".tmp");
+        builder.prefix(&prefix).suffix(TEMPORARY);
         builder.permissions(fs::Permissions::from_mode(0o755));
         let temporary = begin(|| builder.tempdir_in(directory), TempDir::path)
             .map_err(|error| Error::io("create a directory beside", destination, error))?;

@@ -6,11 +6,9 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, TempDir};
 
+use super::names::TEMPORARY;
 use super::publish::{begin, end};
 use crate::error::{Error, Result};
-
-/// What the names of all of them end with.
-const SUFFIX: &str = ".tmp";
 
 /// A directory that is removed with all that is in it when this is dropped, and when the process is interrupted.
 /// A run that is killed leaves it, under a name by which the next one finds it: [`Scratch::clear_left_over`].
@@ -25,7 +23,7 @@ impl Scratch {
     /// When the directory cannot be written.
     pub fn create(directory: &Path, prefix: &str) -> Result<Scratch> {
         let mut builder = Builder::new();
-        builder.prefix(prefix).suffix(SUFFIX);
+        builder.prefix(prefix).suffix(TEMPORARY);
         builder.permissions(fs::Permissions::from_mode(0o700));
         let made = begin(|| builder.tempdir_in(directory), TempDir::path)
             .map_err(|error| Error::io("create a directory in", directory, error))?;
@@ -50,7 +48,7 @@ impl Scratch {
             let entry = entry.map_err(failed)?;
             let name = entry.file_name();
             let name = name.to_string_lossy();
-            let is_ours = name.starts_with(prefix) && name.ends_with(SUFFIX);
+            let is_ours = name.starts_with(prefix) && name.ends_with(TEMPORARY);
             if is_ours && entry.file_type().map_err(failed)?.is_dir() {
                 fs::remove_dir_all(entry.path())
                     .map_err(|error| Error::io("remove", entry.path(), error))?;

@@ -9,12 +9,11 @@ use std::io::Write;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use jiff::Zoned;
-
 use crate::aof::manifest::{Entry, Manifest, Role};
 use crate::aof::open::{Layout, Log, Part, open};
 use crate::disk::Change;
 use crate::disk::holders::writers;
+use crate::disk::place::name_aside;
 use crate::disk::publish::{Existing, NewDirectory, NewFile, check_free};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ops::survey::survey;
@@ -166,7 +165,7 @@ pub fn write(
 /// When the original cannot be kept, and what `write` says. The original is in its place then, untouched.
 fn replace(log: &Log, write: impl FnOnce(Place<'_>) -> Result<()>) -> Result<PathBuf> {
     let place = place_of(log);
-    let backup = backup_name(&place);
+    let backup = name_aside(&place);
     let original = identity(&place);
     keep_original(&place, &backup)?;
     match write(Place { path: &place, existing: Existing::Replace, like: Some(&backup) }) {
@@ -214,24 +213,6 @@ fn refuse_beside_a_writer(log: &Log) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Named by the second; what comes in the same one gets a number, too.
-fn backup_name(place: &Path) -> PathBuf {
-    let time = Zoned::now().strftime(".bak-%Y%m%d%H%M%S").to_string();
-    let named = |suffix: &str| {
-        let mut name = place.file_name().unwrap_or_default().to_os_string();
-        name.push(&time);
-        name.push(suffix);
-        place.with_file_name(name)
-    };
-    let mut name = named("");
-    let mut number = 2;
-    while name.symlink_metadata().is_ok() {
-        name = named(&format!("-{number}"));
-        number += 1;
-    }
-    name
 }
 
 /// Makes the original stand under a second name, complete: by hard links, which cost nothing and are whole at

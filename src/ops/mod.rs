@@ -12,7 +12,6 @@ pub mod generate;
 pub mod held;
 pub mod history;
 pub mod holdings;
-pub mod islands;
 pub mod kept;
 pub mod key_filter;
 pub mod key_state;

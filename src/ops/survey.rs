@@ -3,6 +3,7 @@
 use crate::aof::open::Part;
 use crate::aof::{Stop, scan_parallel};
 use crate::command::Tally;
+use crate::command::islands::is_damage;
 use crate::command::transactions_seen::Open;
 use crate::error::Result;
 use crate::progress::Progress;
@@ -80,6 +81,11 @@ impl Survey<'_> {
     /// Whether every byte was read, and no transaction is open at the end.
     pub fn is_whole(&self) -> bool {
         !self.is_preamble_broken() && self.stop.fault.is_none() && self.open().is_none()
+    }
+
+    /// Whether the reading of commands stopped at damage, rather than at a torn end or not at all.
+    pub fn is_damaged(&self) -> bool {
+        is_damage(self.part.mapping.bytes(), self.stop)
     }
 
     /// Whether the part begins with an RDB that cannot be read.

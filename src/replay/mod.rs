@@ -21,6 +21,7 @@
 //! | `route` | routing a log, part after part |
 //! | `prefixes` | which keys a log is full of |
 //! | `cut` | what of a log is left out |
+//! | `damage` | why a damaged log is not replayed |
 //! | `gather` | the commands of a few shares, side by side |
 //! | `shares` | replaying a share |
 //! | `workers` | share after share on all cores |
@@ -28,6 +29,7 @@
 //! | `pair` | two logs, share by share |
 
 mod cut;
+mod damage;
 mod gather;
 mod lists;
 mod observe;

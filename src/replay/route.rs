@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::cut::CutList;
+use super::damage::{broken_rdb, damaged, unfinished};
 use super::lists::{Lists, Stretch};
 use super::placement::Placement;
 use super::prefixes::Prefixes;
@@ -10,6 +11,7 @@ use super::router::{KeySpecs, Plan, Router, Skipped};
 use super::ties::Ties;
 use crate::aof::open::{Log, Part};
 use crate::aof::{Join, Scanned, Stop, read_args, scan_parallel};
+use crate::command::islands::{following, is_damage};
 use crate::command::scripting::apply_function;
 use crate::error::{Error, ErrorKind, Result};
 use crate::keyspace::from_rdb::{Beside, SlotImport};
@@ -296,7 +298,7 @@ impl<'l> Pass<'_, 'l> {
         for (number, part) in self.log.parts.iter().enumerate() {
             let kept = self.options.cut.kept(number, part.mapping.len());
             let kept = Kept { ranges: kept.collect(), of: part.mapping.len() };
-            route_part(part, &kept, &plan, &mut routed, &mut ties, progress)?;
+            route_part((self.log, part), &kept, &plan, &mut routed, &mut ties, progress)?;
         }
         Ok((routed, ties))
     }
@@ -323,6 +325,12 @@ impl Kept {
     fn end(&self) -> u64 {
         self.ranges.last().map_or(0, |last| last.end)
     }
+
+    /// The same as an index into the bytes of `part`.
+    fn end_in(&self, part: &Part) -> usize {
+        let len = part.mapping.bytes().len();
+        usize::try_from(self.end()).unwrap_or(len).min(len)
+    }
 }
 
 /// The server that an RDB says it was written by.
@@ -335,7 +343,7 @@ fn writer_of(walk: &rdb::Walk) -> Option<Server> {
 }
 
 fn route_part<'l>(
-    part: &'l Part,
+    (log, part): (&Log, &'l Part),
     kept: &Kept,
     plan: &Plan<'_>,
     routed: &mut Routed<'l>,
@@ -354,7 +362,7 @@ fn route_part<'l>(
             Err(damage) => {
                 return Err(match damage.unproven {
                     Some(unproven) => unreadable(part, unproven.to_string()),
-                    None => damaged(part, damage.offset),
+                    None => broken_rdb(log, part, damage.offset),
                 });
             }
         };
@@ -369,15 +377,19 @@ fn route_part<'l>(
     let commands = Commands { part, kept, start, plan };
     let scanned = commands.scan(u64::MAX, progress)?;
     let (mut router, end) = (scanned.sink, scanned.stop.at);
-    if let Some(fault) = scanned.stop.fault
-        && !(fault.is_short() && part.is_last)
-    {
-        return Err(damaged(part, fault.at() as u64));
+    if let Some(fault) = scanned.stop.fault {
+        // What is left out at the end of the part is not read, nor searched.
+        let read = &part.mapping.bytes()[..kept.end_in(part)];
+        if !part.is_last || is_damage(read, scanned.stop) {
+            // Of a length beyond the end, the end says nothing: the broken command does.
+            let at = if fault.is_short() { end } else { fault.at() };
+            return Err(damaged(log, part, at, &following(read, scanned.stop)));
+        }
     }
     let mut read_to = end as u64;
     if let Some(open) = router.transactions.open() {
         if !part.is_last || open.block != open.multi {
-            return Err(damaged(part, open.block));
+            return Err(unfinished(log, part, open.block));
         }
         // Servers do not run what was queued behind it.
         read_to = open.multi;
@@ -464,16 +476,6 @@ fn unreadable(part: &Part, why: String) -> Error {
     Error::new(ErrorKind::Refused, format!("the keys of its RDB cannot be read: {why}"))
         .at(&part.path)
         .help("verify, backup, compress, restore, log, repair, and recover --strip or --until work without them; a newer version of aofkit may read them")
-}
-
-fn damaged(part: &Part, offset: u64) -> Error {
-    Error::new(
-        ErrorKind::Refused,
-        "the log is damaged, and would lose what stands behind the damage",
-    )
-    .at(&part.path)
-    .byte(offset)
-    .help("look at it with aofkit verify, and mend a copy with aofkit repair")
 }
 
 impl<'l> Routed<'l> {

@@ -8,7 +8,8 @@ use super::lines::{self, COLUMNS};
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
 use super::time::local;
 use crate::aof::open::Layout;
-use crate::escape::ShownPath;
+use crate::disk::names::flushed;
+use crate::escape::{ShownPath, typed};
 use crate::ops::holdings::Held;
 use crate::ops::recover::{
     Conflicts, Done, Event, Expired, Joined, RecoverReport, Survivor, SurvivorKind, Verdict, What,
@@ -704,12 +705,12 @@ fn put_in_place(
                     typed(written),
                     typed(&beside(written, ".set"))
                 ),
-                format!("mv {} {}", typed(&set), typed(&beside(&set, ".flushed"))),
+                format!("mv {} {}", typed(&set), typed(&flushed(&set))),
                 format!("mv {} {}", typed(&beside(written, ".set")), typed(&set)),
             ],
         )?;
     } else if is_elsewhere {
-        let old = beside(&place, ".flushed");
+        let old = flushed(&place);
         next(
             out,
             "Put it in place of the log, which stays as it is, and let the server's user own it:",
@@ -742,15 +743,4 @@ fn beside(path: &Path, suffix: &str) -> std::path::PathBuf {
     let mut name = path.as_os_str().to_os_string();
     name.push(suffix);
     name.into()
-}
-
-/// A path as a shell takes it.
-fn typed(path: &Path) -> String {
-    let shown = ShownPath(path).to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_./-+:@%,=".contains(c);
-    if !shown.is_empty() && shown.chars().all(plain) {
-        shown
-    } else {
-        format!("'{}'", shown.replace('\'', r"'\''"))
-    }
 }

@@ -5,10 +5,12 @@
 
 mod archive;
 mod backup;
+mod broken_length;
 mod compact;
 mod diff;
 mod history;
 mod input;
+mod leftovers;
 mod live;
 mod log;
 mod newer;

@@ -419,3 +419,56 @@ fn a_pipe_is_refused_without_waiting_for_a_writer() {
         "Usage: pipe: this is a pipe, socket or device, not a regular file | a log is mapped into memory, which needs a regular file; save it to one first"
     );
 }
+
+#[test]
+fn own_leftovers_are_no_candidates_and_are_noted() {
+    let manifest: &[u8] = b"file a.aof.1.incr.aof seq 1 type i\n";
+    let left = [
+        ("appendonlydir.bak-20260101000000", OtherKind::OwnCopy),
+        ("appendonlydir.bak-20260101000000-2", OtherKind::OwnCopy),
+        ("appendonlydir.flushed", OtherKind::OwnCopy),
+        (".appendonlydir.aB3xYz.tmp", OtherKind::OwnUnfinished),
+    ];
+    for (name, kind) in left {
+        let copy = [format!("{name}/a.aof.manifest"), format!("{name}/a.aof.1.incr.aof")];
+        let directory = data_directory(&[(&copy[0], manifest), (&copy[1], SET)]);
+        let log = open(directory.path()).unwrap();
+        assert_eq!(shape(&log), PARTS, "{name}");
+        assert_eq!(others(&log), [(name.to_owned(), kind)]);
+        assert_eq!(log.others[0].bytes, (manifest.len() + SET.len()) as u64);
+        // Pointed at, it is opened.
+        for path in [name, &copy[0], &copy[1]] {
+            let log = open(directory.path().join(path)).unwrap();
+            assert_eq!(log.parts[0].name, "a.aof.1.incr.aof", "{path}");
+        }
+        // By itself it is no log of a server.
+        let alone = files(&[(&copy[0], manifest), (&copy[1], SET)]);
+        assert_eq!(
+            refusal(&alone, ""),
+            format!(
+                "NotFound: : there is no append-only file and no RDB in this directory | aofkit left {name} here; give the path of the one that is meant"
+            )
+        );
+    }
+    for name in ["a.aof.bak-20260101000000", "a.aof.cut-20260101000000", ".a.aof.aB3xYz.tmp"] {
+        for log in ["a.aof", "my.log", "dump.rdb"] {
+            let content = if log == "dump.rdb" { RDB } else { SET };
+            let directory = files(&[(log, content), (name, SET)]);
+            let opened = open(directory.path()).unwrap();
+            assert_eq!(opened.parts[0].name, log);
+            assert_eq!(opened.others.len(), 1, "{name} beside {log}");
+            assert_eq!(open(directory.path().join(name)).unwrap().parts[0].name, name);
+        }
+    }
+    // Inside a set as well; what a manifest lists is a part, whatever its name.
+    let listed = "file a.flushed seq 1 type b\n";
+    let directory = files(&[
+        ("d/a.manifest", listed.as_bytes()),
+        ("d/a.flushed", SET),
+        ("d/b.manifest.bak-20260101000000", b""),
+        ("d/.c.manifest.aB3xYz.tmp", b""),
+    ]);
+    let log = open(directory.path().join("d")).unwrap();
+    assert_eq!(log.parts[0].name, "a.flushed");
+    assert_eq!(log.others.len(), 2);
+}

@@ -16,11 +16,9 @@ use crate::ops::survey::Survey;
 use crate::progress::Progress;
 
 /// What of the last part is only half written by now: its end is torn, and somebody has it open for writing. Without a
-/// writer, a torn end is damage.
+/// writer, a torn end is damage, and damage in the middle is damage beside a writer, too.
 pub(super) fn under_way(last: &Survey<'_>) -> Option<UnderWay> {
-    let is_torn = !last.is_whole()
-        && !last.is_preamble_broken()
-        && last.stop.fault.is_none_or(|fault| fault.is_short());
+    let is_torn = !last.is_whole() && !last.is_preamble_broken() && !last.is_damaged();
     if !is_torn {
         return None;
     }

@@ -41,7 +41,7 @@ use jiff::civil::DateTime;
 use self::strict::{Scan, Scanned};
 pub use self::words::{Damage, Event, What, render};
 use crate::aof::manifest::{self, Entry, Role};
-use crate::disk::{Mapping, Stamp, cut_tail};
+use crate::disk::{Mapping, Stamp, cut_tail, names};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 
@@ -114,10 +114,9 @@ impl Cut {
     /// When the file has changed since the check, or the system refuses to write the copy or to
     /// shorten the file.
     pub fn make(self, now: DateTime) -> Result<Vec<Event>> {
-        let mut copy = self.path.clone().into_os_string();
-        copy.push(now.strftime(".cut-%Y%m%d%H%M%S").to_string());
         let bytes = self.cut_bytes();
-        let copy = cut_tail(&self.path, &self.seen, self.keep, Path::new(&copy))?;
+        let copy = names::cut_off(&self.path, now);
+        let copy = cut_tail(&self.path, &self.seen, self.keep, &copy)?;
         let mut events = vec![Event::Kept { path: text(&copy), bytes }];
         events.extend(self.after);
         Ok(events)

@@ -280,8 +280,7 @@ fn ends(log: &Log, progress: &dyn Progress) -> Result<(Vec<u64>, u64)> {
 /// The last boundary outside a transaction. Damage is no boundary: the log is kept as it is, and found damaged when it
 /// is verified.
 fn boundary(survey: &Survey<'_>) -> u64 {
-    let is_torn = survey.stop.fault.is_none_or(|fault| fault.is_short());
-    if is_torn && !survey.is_preamble_broken() {
+    if !survey.is_damaged() && !survey.is_preamble_broken() {
         survey.safe_end()
     } else {
         survey.part.mapping.len()
@@ -386,10 +385,13 @@ mod tests {
 
     #[test]
     fn damage_is_no_end() {
-        let data = tempfile::tempdir().unwrap();
-        let files = set(data.path(), &[&log("SET a 1")[..], b"\0\0\0\0", &log("SET b 1")].concat());
-        let snapshot = take(&files, &[], &Silent).unwrap();
-        assert_eq!((snapshot.report.cut_bytes, snapshot.report.held), (0, How::Open));
+        // Zeros, and a length that is broken and reaches beyond the end.
+        for damage in [&b"\0\0\0\0"[..], b"*2\r\n$3\r\nGET\r\n$7777\r\nk\r\n"] {
+            let data = tempfile::tempdir().unwrap();
+            let files = set(data.path(), &[&log("SET a 1")[..], damage, &log("SET b 1")].concat());
+            let snapshot = take(&files, &[], &Silent).unwrap();
+            assert_eq!((snapshot.report.cut_bytes, snapshot.report.held), (0, How::Open));
+        }
     }
 
     #[test]

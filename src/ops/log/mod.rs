@@ -25,6 +25,7 @@ use self::wanted::Names;
 use crate::aof::open::{Log, Part, open};
 use crate::aof::{Stop, scan};
 use crate::command::Position;
+use crate::command::islands::is_damage;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ops::position::{self, Mark, no_times};
 use crate::ops::verify::damage::sides;
@@ -302,7 +303,7 @@ impl<'r, R: Render> Reader<'r, '_, R> {
     fn ending(&self, part: &Part, stop: Stop) -> Option<Ending> {
         let part_name = part.name.clone();
         if let Some(fault) = stop.fault {
-            let torn = fault.is_short() && part.is_last;
+            let torn = part.is_last && !is_damage(part.mapping.bytes(), stop);
             let (expected, found, _) = sides(fault);
             let what = if torn { "the last command is torn" } else { "the log is damaged here" };
             return Some(Ending {

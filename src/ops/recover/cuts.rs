@@ -13,6 +13,7 @@ use crate::aof::{Frame, Join, Sink, grammar, scan_parallel};
 use crate::command::transactions_seen::Transactions;
 use crate::command::{CommandId, Role, lookup};
 use crate::error::{Error, ErrorKind, Result};
+use crate::escape::typed;
 use crate::ops::kept::Kept;
 use crate::ops::position::{Mark, Position, no_times};
 use crate::progress::{Progress, Silent};
@@ -151,7 +152,10 @@ fn refuse_damage(log: &Log, timeline: &Timeline) -> Result<()> {
     Err(Error::new(ErrorKind::Refused, format!("the log is damaged: {}", broken.what))
         .at(path)
         .byte(broken.offset)
-        .help("mend a copy first with `aofkit repair`, and recover from that; --until can cut before the damage"))
+        .help(format!(
+            "write a repaired copy first and recover from that: `aofkit repair --salvage {} --output NEW`; --until can cut before the damage",
+            typed(&log.path)
+        )))
 }
 
 /// The torn end goes: a server could refuse it, or go on behind it.

@@ -99,7 +99,11 @@ pub(super) fn survivors(log: &Log) -> Vec<Survivor> {
                 let file = SurvivorFile { path: other.path.clone(), bytes: other.bytes };
                 found.push((SurvivorKind::File(other.kind), vec![file]));
             }
-            OtherKind::OtherManifest | OtherKind::TempManifest | OtherKind::Unknown => {}
+            OtherKind::OtherManifest
+            | OtherKind::TempManifest
+            | OtherKind::OwnCopy
+            | OtherKind::OwnUnfinished
+            | OtherKind::Unknown => {}
         }
     }
     if !older.is_empty() {

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::scout::{Deed, Effect, Noted, Scout, Times};
 use crate::aof::open::{Log, Part};
 use crate::aof::{Frame, scan_parallel};
+use crate::command::islands::{following, is_damage};
 use crate::command::{CommandId, lookup};
 use crate::error::Result;
 use crate::progress::Progress;
@@ -247,7 +248,7 @@ impl Reading {
                 }
                 Err(damage) => {
                     let unproven = damage.unproven.as_ref().map(ToString::to_string);
-                    let what = unproven.as_deref().unwrap_or("its RDB is broken");
+                    let what = unproven.clone().unwrap_or_else(|| "its RDB is broken".to_owned());
                     self.broken(part, damage.offset, what);
                     if let Some(broken) = &mut self.timeline.broken {
                         broken.unproven = unproven.is_some();
@@ -266,15 +267,16 @@ impl Reading {
             Some(Some(multi)) => multi,
             _ => at,
         };
-        let short = scanned.stop.fault.as_ref().is_none_or(crate::aof::Fault::is_short);
         let whole = end == part.mapping.len();
-        if !whole && part.is_last && short {
+        if !whole && part.is_last && !is_damage(bytes, scanned.stop) {
             let bytes = part.mapping.len() - end;
             self.timeline.tail = Some(Tail { offset: end, bytes, transaction: end < at });
         } else if !whole {
             let what = match scanned.stop.fault {
-                Some(_) => "no command can be read there",
-                None => "a transaction has no EXEC",
+                Some(_) => {
+                    format!("no command can be read there, and {}", following(bytes, scanned.stop))
+                }
+                None => "a transaction has no EXEC".to_owned(),
             };
             self.broken(part, end, what);
         }
@@ -311,12 +313,12 @@ impl Reading {
         }
     }
 
-    fn broken(&mut self, part: &Part, offset: u64, what: &str) {
+    fn broken(&mut self, part: &Part, offset: u64, what: String) {
         self.timeline.broken = Some(Broken {
             part: part.name.clone(),
             part_index: part.index,
             offset,
-            what: what.to_owned(),
+            what,
             unproven: false,
         });
     }

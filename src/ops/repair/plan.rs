@@ -8,10 +8,10 @@ use super::{OpenTransaction, Options};
 use crate::aof::open::Log;
 use crate::aof::{Fault, Stop, scan_parallel};
 use crate::command::Tally;
+use crate::command::islands::{Island, islands, islands_before_more};
 use crate::command::transactions_seen::{Open, Transactions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::Shown;
-use crate::ops::islands::{Island, islands};
 use crate::ops::kept::Kept;
 use crate::ops::survey::{Preamble, Survey};
 use crate::progress::Silent;
@@ -172,11 +172,11 @@ impl PartPlanner<'_> {
         }
         self.dangling(&self.survey.tally.transactions);
         self.open(self.survey.tally.transactions.open(), self.survey.stop.at as u64)?;
-        if let Some(fault) = self.survey.stop.fault {
+        if self.survey.stop.fault.is_some() {
             if self.options.salvage {
                 self.salvage()?;
             } else {
-                let why = if fault.is_short() { Why::TornEnd } else { Why::Damage };
+                let why = if self.survey.is_damaged() { Why::Damage } else { Why::TornEnd };
                 self.drop(self.survey.stop.at as u64..end, why, 0);
             }
         }
@@ -270,7 +270,7 @@ impl PartPlanner<'_> {
             part: self.survey.part.name.clone(),
             offset: range.start,
             bytes: range.end - range.start,
-            commands: whole_commands(bytes),
+            commands: whole_commands(bytes, range.end == self.bytes().len() as u64),
             why,
             preview: preview(bytes),
             database_uncertain,
@@ -302,11 +302,12 @@ fn slice<'a>(bytes: &'a [u8], range: &Range<u64>) -> &'a [u8] {
     &bytes[index(range.start)..index(range.end)]
 }
 
-/// The whole commands in a stretch that may hold damage.
-fn whole_commands(bytes: &[u8]) -> u64 {
+/// The whole commands in a stretch that may hold damage; `is_file_end`: it ends where its file does.
+fn whole_commands(bytes: &[u8], is_file_end: bool) -> u64 {
     let scanned = scan_parallel(bytes, 0, Tally::default, |_| {}, &Silent);
     let stop: Stop = scanned.stop;
-    let behind: u64 = islands(bytes, stop).iter().map(|island| island.commands).sum();
+    let found = if is_file_end { islands(bytes, stop) } else { islands_before_more(bytes, stop) };
+    let behind: u64 = found.iter().map(|island| island.commands).sum();
     scanned.sink.commands + behind
 }
 

@@ -79,6 +79,6 @@ impl RepairReport {
 
 /// Whole commands behind the first damage of a part.
 fn behind(survey: &Survey<'_>) -> u64 {
-    let islands = crate::ops::islands::islands(survey.part.mapping.bytes(), survey.stop);
+    let islands = crate::command::islands::islands(survey.part.mapping.bytes(), survey.stop);
     islands.iter().map(|island| island.commands).sum()
 }

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use crate::aof::{Fault, Frame, salvage};
+use crate::command::islands::{Island, islands};
 use crate::escape::{Shown, ShownByte};
-use crate::ops::islands::{Island, islands};
 use crate::ops::survey::Survey;
 
 /// A place where the commands of a part cannot be read on.

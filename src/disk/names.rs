@@ -1,0 +1,162 @@
+//! The names that this program gives to what it leaves beside a log, made and recognised here.
+//!
+//! | name | what it is |
+//! |---|---|
+//! | `NAME.bak-<time>` | the original of what was replaced |
+//! | `NAME.cut-<time>` | the bytes that were cut off a file |
+//! | `NAME.flushed` | the log that a recovered one has replaced, as `recover` tells a person to rename it |
+//! | `.NAME.<random>.tmp` | output that is not finished: a run is at work, or was killed |
+//!
+//! A time is 14 digits; where a name is taken, `-2`, `-3` and so on follow.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use jiff::civil::DateTime;
+
+const ORIGINAL: &str = ".bak-";
+const CUT_OFF: &str = ".cut-";
+const FLUSHED: &str = ".flushed";
+
+/// What the names of unfinished output end with.
+pub(super) const TEMPORARY: &str = ".tmp";
+
+const TIME: &str = "%Y%m%d%H%M%S";
+const TIME_DIGITS: usize = 14;
+
+/// What something that this program left is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leftover {
+    /// A copy of what was replaced or cut off.
+    Kept,
+    /// Output that is not finished.
+    Unfinished,
+}
+
+/// What `name` is if this program gives such names to what it leaves beside a log, and the NAME in it. `None` for any
+/// other name.
+pub fn leftover(name: &OsStr) -> Option<(&OsStr, Leftover)> {
+    let bytes = name.as_bytes();
+    let unfinished = unfinished_of(bytes).map(|of| (of, Leftover::Unfinished));
+    let kept = || kept_of(bytes).map(|of| (of, Leftover::Kept));
+    unfinished.or_else(kept).map(|(of, what)| (OsStr::from_bytes(of), what))
+}
+
+/// The NAME in `.NAME.<random>.tmp`.
+fn unfinished_of(name: &[u8]) -> Option<&[u8]> {
+    let inner = name.strip_prefix(b".")?.strip_suffix(TEMPORARY.as_bytes())?;
+    let dot = memchr::memrchr(b'.', inner)?;
+    let (of, random) = (inner.get(..dot)?, inner.get(dot + 1..)?);
+    let is_random = !random.is_empty() && random.iter().all(u8::is_ascii_alphanumeric);
+    (is_random && !of.is_empty()).then_some(of)
+}
+
+/// The NAME in `NAME.bak-<time>`, `NAME.cut-<time>` and `NAME.flushed`.
+fn kept_of(name: &[u8]) -> Option<&[u8]> {
+    let of = name.strip_suffix(FLUSHED.as_bytes()).or_else(|| {
+        let unnumbered = without_number(name);
+        let (of, time) = unnumbered.split_at_checked(unnumbered.len().checked_sub(TIME_DIGITS)?)?;
+        let is_time = time.iter().all(u8::is_ascii_digit);
+        let of = [ORIGINAL, CUT_OFF].into_iter().find_map(|mark| of.strip_suffix(mark.as_bytes()));
+        of.filter(|_| is_time)
+    });
+    of.filter(|of| !of.is_empty())
+}
+
+/// The name without the `-2` that follows a time where a name was taken.
+fn without_number(name: &[u8]) -> &[u8] {
+    let digits = name.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let rest = &name[..name.len() - digits];
+    // The digits of a time follow a dash as well, and letters stand before that.
+    match rest.strip_suffix(b"-") {
+        Some(before) if digits > 0 && before.last().is_some_and(u8::is_ascii_digit) => before,
+        _ => name,
+    }
+}
+
+/// `NAME.bak-<time>` beside `path`.
+pub(super) fn original(path: &Path, now: DateTime) -> PathBuf {
+    with(path, &format!("{ORIGINAL}{}", now.strftime(TIME)))
+}
+
+/// `NAME.cut-<time>` beside `path`.
+pub fn cut_off(path: &Path, now: DateTime) -> PathBuf {
+    with(path, &format!("{CUT_OFF}{}", now.strftime(TIME)))
+}
+
+/// `NAME.flushed` beside `path`.
+pub fn flushed(path: &Path) -> PathBuf {
+    with(path, FLUSHED)
+}
+
+fn with(path: &Path, end: &str) -> PathBuf {
+    let mut name = OsString::from(path.file_name().unwrap_or_default());
+    name.push(end);
+    path.with_file_name(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(name: &str) -> Option<(&str, Leftover)> {
+        leftover(OsStr::new(name)).map(|(of, what)| (of.to_str().unwrap(), what))
+    }
+
+    #[test]
+    fn names_that_are_made_are_recognised() {
+        let now: DateTime = "2026-11-28T01:02:03".parse().unwrap();
+        let log = Path::new("/data/appendonlydir");
+        for made in [original(log, now), cut_off(log, now), flushed(log)] {
+            let name = made.file_name().unwrap().to_str().unwrap();
+            assert_eq!(known(name), Some(("appendonlydir", Leftover::Kept)), "{name}");
+            assert_eq!(made.parent(), log.parent());
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let new = super::super::publish::NewFile::create(
+            &directory.path().join("a.aof"),
+            super::super::publish::Existing::Keep,
+        )
+        .unwrap();
+        let name = new.path().file_name().unwrap().to_str().unwrap();
+        assert_eq!(known(name), Some(("a.aof", Leftover::Unfinished)), "{name}");
+        let scratch = super::super::Scratch::create(directory.path(), ".aofkit-x.").unwrap();
+        let name = scratch.path().file_name().unwrap().to_str().unwrap();
+        assert_eq!(known(name), Some(("aofkit-x", Leftover::Unfinished)), "{name}");
+    }
+
+    #[test]
+    fn numbered_names_are_recognised() {
+        for number in ["", "-2", "-17"] {
+            let name = format!("a.aof.bak-20261128010203{number}");
+            assert_eq!(known(&name), Some(("a.aof", Leftover::Kept)), "{name}");
+        }
+    }
+
+    #[test]
+    fn other_names_are_left_alone() {
+        let names = [
+            "appendonly.aof",
+            "appendonlydir",
+            "appendonly.aof.bak",
+            "appendonly.aof.bak-1",
+            "appendonly.aof.bak-2026112801020",
+            "appendonly.aof.bak-202611280102034",
+            "appendonly.aof.bak-20261128010203-",
+            "appendonly.aof.bak-20261128010203-x",
+            "appendonly.aof.old-20261128010203",
+            ".bak-20261128010203",
+            ".flushed",
+            "a.tmp",
+            ".a.tmp",
+            "..a.tmp",
+            ".a..tmp",
+            ".a.b-c.tmp",
+            "",
+        ];
+        for name in names {
+            assert_eq!(known(name), None, "{name}");
+        }
+    }
+}

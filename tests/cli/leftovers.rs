@@ -1,0 +1,86 @@
+//! What this program leaves beside a log: every later command that is given the data directory passes over it.
+
+use super::*;
+
+const INCR: &str = "appendonly.aof.1.incr.aof";
+
+/// Every command that takes a data directory.
+fn all_work_on(place: &Place, data: &str) {
+    fs::create_dir_all(place.path("archives")).unwrap();
+    let lines = [
+        format!("verify {data}"),
+        format!("log {data}"),
+        format!("digest {data}"),
+        format!("diff {data} {data}"),
+        format!("history a {data}"),
+        format!("recover {data}"),
+        format!("repair --dry-run {data}"),
+        format!("compact {data} -o new --force"),
+        format!("compress {data} -o new.zip --force"),
+        format!("backup {data} --to archives"),
+    ];
+    for line in lines {
+        let args: Vec<&str> = line.split(' ').collect();
+        let run = place.run(&args);
+        assert_eq!(run.code, Some(0), "{line}: {run:#?}");
+    }
+}
+
+/// The one name in `data` that holds `mark`.
+fn named(place: &Place, data: &str, mark: &str) -> String {
+    let entries = fs::read_dir(place.path(data)).unwrap();
+    let mut names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.find(|name| name.contains(mark)).unwrap_or_else(|| panic!("no {mark} in {data}"))
+}
+
+#[test]
+fn a_data_directory_works_after_every_change_in_place() {
+    let place = Place::new();
+    fs::create_dir(place.path("data")).unwrap();
+    place.put_set("data/appendonlydir", &[(INCR, &torn())]);
+    // Twice in one second, and so with a number.
+    for _ in 0..2 {
+        place.put(format!("data/appendonlydir/{INCR}"), torn());
+        let run = place.run(&["repair", "--in-place", "data/appendonlydir"]);
+        assert_eq!(run.code, Some(0), "{run:#?}");
+        all_work_on(&place, "data");
+    }
+    let flushed = [sound(), command(&["FLUSHALL"])].concat();
+    place.put(format!("data/appendonlydir/{INCR}"), flushed);
+    let run = place.run(&["recover", "--strip", "--in-place", "data"]);
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    all_work_on(&place, "data");
+    assert_eq!(place.run(&["compress", "data", "-o", "a.zip"]).code, Some(0));
+    let run = place.run(&["restore", "a.zip", "-o", "data", "--force"]);
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    all_work_on(&place, "data");
+
+    let bak = named(&place, "data", ".bak-");
+    let run = place.run(&["verify", "data"]);
+    assert!(run.stdout.contains(&format!("\"{bak}\"")), "it is noted: {run:#?}");
+    let run = place.run(&["verify", &format!("data/{bak}")]);
+    assert!(run.stdout.contains(&format!("data/{bak}/appendonly.aof.manifest")), "{run:#?}");
+}
+
+#[test]
+fn a_data_directory_works_after_a_run_that_was_killed() {
+    let place = Place::new();
+    fs::create_dir(place.path("data")).unwrap();
+    for set in ["appendonlydir", ".appendonlydir.Xy12Zw.tmp", "appendonlydir.flushed"] {
+        place.put_set(&format!("data/{set}"), &[(INCR, &sound())]);
+    }
+    all_work_on(&place, "data");
+}
+
+#[test]
+fn a_single_file_is_found_beside_what_was_kept_of_it() {
+    let place = Place::new();
+    fs::create_dir(place.path("data")).unwrap();
+    place.put("data/log", torn());
+    let run = place.run(&["check-aof", "--fix", "--yes", "data/log"]);
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    place.put("data/log", torn());
+    assert_eq!(place.run(&["repair", "--in-place", "data/log"]).code, Some(0));
+    place.put("data/.log.Xy12Zw.tmp", sound());
+    all_work_on(&place, "data");
+}
