@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::aof::recognise::{LooksLike, recognise};
 use crate::aof::salvage::{next_island, trusted_prefix};
 use crate::aof::{Frame, Join, Stop, scan, scan_parallel};
 use crate::command::transactions_seen::Transactions;
@@ -51,4 +52,12 @@ pub fn islands(bytes: &[u8], stop: Stop) -> Vec<Island> {
 /// Whether a frame found behind a damage is likely one: a known command with a possible number of arguments.
 fn is_believable(frame: &Frame<'_>) -> bool {
     lookup(frame.name()).is_some_and(|id| id.row().accepts_arity(frame.argc() as usize))
+}
+
+/// What the bytes of a part look like from `offset` on, where a damage begins.
+pub fn looks_like(bytes: &[u8], offset: u64) -> Option<LooksLike> {
+    let from = usize::try_from(offset).ok()?;
+    let is_command =
+        |name: &[u8], argc: usize| lookup(name).is_some_and(|id| id.row().accepts_arity(argc));
+    recognise(bytes.get(from..)?, &is_command)
 }
