@@ -11,6 +11,7 @@ mod history;
 mod input;
 mod live;
 mod log;
+mod losses;
 mod output;
 mod prune;
 mod recover;
