@@ -32,7 +32,7 @@ pub enum ErrorKind {
     Changed,
     /// Doing it would risk data; it was left alone.
     Refused,
-    /// A limit that the person stated would be passed; nothing was changed.
+    /// A limit would be passed, one that the person stated or that something is left; nothing was changed.
     Limit,
     /// Another run holds the lock.
     Locked,

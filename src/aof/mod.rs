@@ -7,6 +7,7 @@
 //! - [`mod@scan`] and [`parallel`]: every frame of a file, on one core or on all.
 //! - [`stream`]: the same of a log that comes piece after piece.
 //! - [`salvage`]: intact frames behind a damage.
+//! - [`recognise`]: what a file looks like in which no command can be read.
 
 pub mod broken_set;
 pub mod fault;
@@ -16,6 +17,7 @@ pub mod grammar;
 pub mod manifest;
 pub mod open;
 pub mod parallel;
+pub mod recognise;
 pub mod salvage;
 pub mod scan;
 pub mod stream;

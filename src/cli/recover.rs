@@ -134,8 +134,8 @@ Examples:
   aofkit recover appendonly.aof --until '2026-01-01 03:00:00' --output recovered.aof
   aofkit recover appendonlydir --excise 2 --dry-run
 
-Exit codes: 0 recovered, or nothing that destroys data in the log; 1 a look or a dry run that found a flush; \
-2 not possible: nothing was changed.";
+Exit codes: 0 recovered, or no loss in the log; 1 a look or a dry run that found a flush or a loss in number, or \
+could not rule it out; 2 not possible: nothing was changed.";
 
 impl Recover {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
@@ -255,7 +255,7 @@ impl How {
 
 fn exit(report: &RecoverReport) -> Exit {
     let written = report.done.as_ref().is_some_and(|done| done.written.is_some());
-    let flush =
-        !matches!(report.verdict, Verdict::Deletions { .. } | Verdict::Nothing | Verdict::Empty);
-    if !written && (flush || report.broken.is_some()) { Exit::Findings } else { Exit::Done }
+    let is_no = matches!(report.verdict, Verdict::Ordinary | Verdict::Nothing | Verdict::Empty);
+    let found = !is_no || report.broken.is_some();
+    if !written && found { Exit::Findings } else { Exit::Done }
 }

@@ -68,7 +68,7 @@ Examples:
   aofkit repair --in-place --max-loss 64kb /data/appendonlydir && redis-server ...
 
 Exit codes: 0 repaired, or nothing to repair; 1 a dry run that found damage; \
-2 not possible; 4 left alone, because --max-loss or --max-commands would be passed.";
+2 not possible; 4 left alone, because --max-loss or --max-commands would be passed, or no command would be kept.";
 
 impl Repair {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
@@ -85,6 +85,11 @@ impl Repair {
             force: self.force,
         };
         let report = common.with_bar(|bar| repair(&self.path, &options, bar))?;
+        if let Some(refused) = &report.refused {
+            // With --quiet the error says it all.
+            common.tell(&report, false, || report::repair::text(&report))?;
+            return Err(refused.error(&self.path));
+        }
         common.tell(&report, report.damaged, || report::repair::text(&report))?;
         Ok(if report.damaged && report.dry_run { Exit::Findings } else { Exit::Done })
     }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::transactions_seen::Transactions;
 use super::{Tally, lookup};
+use crate::aof::recognise::{LooksLike, recognise};
 use crate::aof::salvage::{next_island, trusted_prefix};
 use crate::aof::{Frame, Join, Stop, scan, scan_parallel};
 use crate::progress::Silent;
@@ -99,4 +100,12 @@ fn is_believable(frame: &Frame<'_>, rest: &[u8]) -> bool {
 fn is_a_name(bytes: &[u8]) -> bool {
     let is_plain = |&byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     (2..=64).contains(&bytes.len()) && bytes.iter().all(is_plain)
+}
+
+/// What the bytes of a part look like from `offset` on, where a damage begins.
+pub fn looks_like(bytes: &[u8], offset: u64) -> Option<LooksLike> {
+    let from = usize::try_from(offset).ok()?;
+    let is_command =
+        |name: &[u8], argc: usize| lookup(name).is_some_and(|id| id.row().accepts_arity(argc));
+    recognise(bytes.get(from..)?, &is_command)
 }

@@ -1,9 +1,16 @@
 //! The text of `aofkit recover`: the answer first, then what to do, in commands that can be typed as they stand.
 
+mod answer;
+mod choices;
+mod findings;
+
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 use std::path::Path;
 
+use self::answer::answer;
+use self::choices::get_it_back;
+use self::findings::{deletions, scope, unknown, unread};
 use super::lines::{self, COLUMNS};
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
 use super::time::local;
@@ -12,8 +19,8 @@ use crate::disk::names::flushed;
 use crate::escape::{ShownPath, typed};
 use crate::ops::holdings::Held;
 use crate::ops::recover::{
-    Conflicts, Done, Event, Expired, Joined, RecoverReport, Survivor, SurvivorKind, Verdict, What,
-    When, Why, Winner,
+    Conflicts, Done, Event, Expired, Joined, RecoverReport, Survivor, SurvivorKind, What, When,
+    Why, Winner,
 };
 use crate::units::{Bytes, Count, counted};
 
@@ -34,7 +41,11 @@ pub fn text(report: &RecoverReport) -> String {
 fn look(out: &mut String, report: &RecoverReport) -> fmt::Result {
     answer(out, report)?;
     log(out, report)?;
+    unread(out, report)?;
+    unknown(out, report)?;
     comes_back(out, report)?;
+    deletions(out, report)?;
+    scope(out, report)?;
     events(out, report)?;
     right_now(out, report)?;
     survivors(out, report)?;
@@ -76,83 +87,6 @@ fn keys(held: Option<&Held>) -> String {
     held.map_or(String::new(), |held| format!(": {}", counted(held.total, "key")))
 }
 
-/// Is my data still there?
-fn answer(out: &mut String, report: &RecoverReport) -> fmt::Result {
-    let before = report.before.as_ref();
-    match report.verdict {
-        Verdict::EndsInFlush { .. } => paragraph(
-            out,
-            GOOD,
-            &format!("YES, your data is still there{}.", keys(before)),
-            "The log ends in a FLUSHALL; all that stood before it is whole. Nothing was changed.",
-        ),
-        Verdict::FlushWithin { event } => {
-            let event = event_of(report, event);
-            let what = event.map(name).unwrap_or_default();
-            let later = match event.and_then(|event| event.keys_since) {
-                Some(0) => "",
-                _ => "; commands were written behind that",
-            };
-            let rest = format!("It stands in the log before a {what}{later}. Nothing was changed.");
-            let head = format!("YES, what was flushed is still there{}.", keys(before));
-            paragraph(out, GOOD, &head, &rest)
-        }
-        Verdict::Deletions { .. } => paragraph(
-            out,
-            WARNING,
-            "NO FLUSH destroyed data in this log,",
-            "but keys were deleted or replaced in number; what they held is still in it. Nothing was changed.",
-        ),
-        Verdict::FlushOfNothing { .. } if report.earlier_events > 0 => {
-            let rest = format!(
-                "Before the last {} nothing was there to be flushed. What stood before earlier ones is still in the log: `aofkit log {} --command flushall,flushdb` tells where they are, and --until goes back to before one of them. Nothing was changed.",
-                Count(report.events.len() as u64),
-                typed(&report.path)
-            );
-            paragraph(out, WARNING, "VERY MANY FLUSHES ARE IN THE LOG.", &rest)
-        }
-        Verdict::FlushOfNothing { .. } if !brings(report) || report.survivor.is_some() => {
-            paragraph(
-                out,
-                ERROR,
-                "A FLUSH IS IN THE LOG, but nothing to be flushed stands before it.",
-                "Its data was never in this log, or went with a rewrite. No other file of a server was found beside it. If there is a backup, use that. Nothing was changed.",
-            )
-        }
-        Verdict::FlushOfNothing { .. } => paragraph(
-            out,
-            WARNING,
-            "A FLUSH IS IN THE LOG, but nothing to be flushed stands before it.",
-            "Something else is here that may hold your data: see below. Nothing was changed.",
-        ),
-        Verdict::Nothing | Verdict::Empty if report.survivor.is_none() && brings(report) => {
-            let rest = "If there was one, a rewrite has followed, and the log has forgotten it. Something else is here that may hold your data: see below. Nothing was changed.";
-            paragraph(out, WARNING, "NO FLUSH IS IN THE LOG.", rest)
-        }
-        Verdict::Nothing => paragraph(
-            out,
-            QUIET,
-            "NOTHING in the log destroyed data.",
-            "If some is missing, it was never in this log, or a rewrite has followed, and no other file of a server was found beside it.",
-        ),
-        Verdict::Empty if report.broken.as_ref().is_some_and(|broken| broken.unproven) => {
-            paragraph(out, ERROR, "THE RDB CANNOT BE READ,", "and what follows it was not read.")
-        }
-        Verdict::Empty if report.broken.is_some() => paragraph(
-            out,
-            ERROR,
-            "NOT A SINGLE COMMAND CAN BE READ HERE:",
-            "either this is no log, or it is damaged from its start on.",
-        ),
-        Verdict::Empty => paragraph(
-            out,
-            ERROR,
-            "THE LOG IS EMPTY,",
-            "and no other file of a server was found beside it. If there is a backup, use that.",
-        ),
-    }
-}
-
 fn brings(report: &RecoverReport) -> bool {
     report.survivors.iter().any(|survivor| survivor.problem.is_none())
 }
@@ -188,21 +122,19 @@ fn log(out: &mut String, report: &RecoverReport) -> fmt::Result {
         row(out, "torn end", &what)?;
     }
     if let Some(broken) = &report.broken {
-        let (label, help) = match broken.unproven {
-            true => ("NOT READ", "what follows it was not read"),
-            false => (
-                "DAMAGED",
-                "what stands behind was not looked at. Mend a copy first with aofkit repair",
-            ),
-        };
-        let what =
-            format!("{}: byte {}: {}; {help}", broken.part, Count(broken.offset), broken.what);
+        let label = if broken.unproven { "NOT READ" } else { "DAMAGED" };
+        let what = format!(
+            "{}: byte {}: {}; what comes after it was not read as a part of the log",
+            broken.part,
+            Count(broken.offset),
+            broken.what
+        );
         row(out, label, &what)?;
     }
-    for unread in &report.unread {
-        row(out, "keys", &format!("unknown in {}: {}", unread.part, unread.content))?;
+    for newer in &report.newer_rdbs {
+        row(out, "keys", &format!("unknown in {}: {}", newer.part, newer.content))?;
     }
-    if let Some(why) = report.uncounted.as_ref().filter(|_| report.unread.is_empty()) {
+    if let Some(why) = report.uncounted.as_ref().filter(|_| report.newer_rdbs.is_empty()) {
         row(out, "not counted", &format!("the log cannot be replayed here: {why}"))?;
     }
     if report.clock_went_back {
@@ -218,13 +150,21 @@ fn row(out: &mut String, name: &str, value: &str) -> fmt::Result {
 }
 
 fn comes_back(out: &mut String, report: &RecoverReport) -> fmt::Result {
-    let Some(before) = &report.before else { return Ok(()) };
-    writeln!(out)?;
-    holds(out, "before it", before)?;
-    if let Some(now) = &report.now {
-        holds(out, "now", now)?;
+    let before_damage = report.before_damage.as_ref();
+    let before_damage = before_damage.filter(|held| held.total > 0 || report.before.is_some());
+    if report.before.is_some() || before_damage.is_some() {
+        writeln!(out)?;
     }
-    Ok(())
+    if let Some(before) = &report.before {
+        holds(out, "before it", before)?;
+    }
+    if let Some(before_damage) = before_damage {
+        holds(out, "undamaged", before_damage)?;
+    }
+    match &report.now {
+        Some(now) if report.before.is_some() => holds(out, "now", now),
+        _ => Ok(()),
+    }
 }
 
 /// Keys by database and type.
@@ -271,7 +211,7 @@ fn events(out: &mut String, report: &RecoverReport) -> fmt::Result {
         }
         if let Some(lost) = event.keys_lost {
             what.push_str(&format!("; lost {}", counted(lost, "key")));
-        } else if event.what.is_flush() && !report.unread.is_empty() {
+        } else if event.what.is_flush() && !report.newer_rdbs.is_empty() {
             what.push_str("; how many keys it lost is unknown");
         }
         let ends_the_log = report.trailing.contains(&event.number);
@@ -402,80 +342,6 @@ fn one_survivor(out: &mut String, survivor: &Survivor) -> fmt::Result {
     }
     let number = format!("{:>4}", survivor.number);
     writeln!(out, "  {}  {}", Styled(STRONG, number), wrap(&what, COLUMNS - 8, 8))
-}
-
-/// The commands that write the result.
-fn get_it_back(out: &mut String, report: &RecoverReport) -> fmt::Result {
-    let new = if is_set(report) { "recovered" } else { "recovered.aof" };
-    let path = typed(&report.path);
-    let of = report.survivor.map_or(String::new(), |number| format!(" --survivor {number}"));
-    let command = |choice: &str| format!("aofkit recover {path}{of} {choice} --output {new}");
-    let mut choices: Vec<(String, String)> = Vec::new();
-    match report.verdict {
-        Verdict::EndsInFlush { .. } => choices.push((
-            "Get it back, into a new place; nothing here is changed:".to_owned(),
-            command("--strip"),
-        )),
-        Verdict::FlushWithin { event } => {
-            let ordinal = event_of(report, event).map_or(0, |event| event.ordinal);
-            choices.push((
-                "Back to just before it, and without all that came behind:".to_owned(),
-                command(&format!("--until '#{ordinal}'")),
-            ));
-            choices.push((
-                "Both sides joined key by key, the newer value where both have a key:".to_owned(),
-                command(&format!("--merge newer --excise {event}")),
-            ));
-            choices.extend(excise(report).map(|excise| {
-                let what = "Without it, all later commands run again, on the old data:";
-                (what.to_owned(), command(&excise))
-            }));
-        }
-        Verdict::Deletions { event } => {
-            let ordinal = event_of(report, event).map_or(0, |event| event.ordinal);
-            choices.push((
-                "Back to just before the last of them:".to_owned(),
-                command(&format!("--until '#{ordinal}'")),
-            ));
-            choices.extend(excise(report).map(|excise| {
-                let what = "Without it, all later commands run again, on the old data:";
-                (what.to_owned(), command(&excise))
-            }));
-            choices.push((
-                "Single keys, as they were when they were last deleted:".to_owned(),
-                command("--undelete 'user:*'"),
-            ));
-        }
-        Verdict::FlushOfNothing { .. } | Verdict::Nothing | Verdict::Empty => {
-            let best = (report.survivors.iter())
-                .filter(|survivor| survivor.problem.is_none())
-                .max_by_key(|survivor| survivor.holds.as_ref().map_or(0, |held| held.total));
-            if let (Some(best), None) = (best, report.survivor) {
-                choices.push((
-                    format!("Take what survivor {} has, into a new place:", best.number),
-                    format!(
-                        "aofkit recover {path} --survivor {} --strip --output recovered",
-                        best.number
-                    ),
-                ));
-            }
-        }
-    }
-    if !choices.is_empty() {
-        writeln!(out)?;
-    }
-    for (what, command) in choices {
-        writeln!(out, "{}", wrap(&what, COLUMNS, 0))?;
-        writeln!(out, "       {}", Styled(STRONG, command))?;
-    }
-    Ok(())
-}
-
-/// The choice that takes out what the verdict is about; none where it would name very many events.
-fn excise(report: &RecoverReport) -> Option<String> {
-    let numbers: Vec<String> = report.excise.iter().map(u64::to_string).collect();
-    let is_short = (1..=LISTED).contains(&numbers.len());
-    is_short.then(|| format!("--excise {}", numbers.join(",")))
 }
 
 fn is_set(report: &RecoverReport) -> bool {

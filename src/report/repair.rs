@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
+use crate::aof::recognise::Content;
 use crate::escape::ShownPath;
 use crate::ops::repair::report::RepairReport;
 use crate::ops::repair::{Dropped, Why};
@@ -43,6 +44,9 @@ fn write_text(out: &mut String, report: &RepairReport) -> fmt::Result {
     writeln!(out)?;
     if let Some(backup) = &report.backup {
         writeln!(out, "  original kept as {}", Styled(STRONG, ShownPath(backup)))?;
+    }
+    if report.refused.is_some() {
+        return writeln!(out, "{}: nothing was written", Styled(ERROR, "NOT REPAIRED"));
     }
     match &report.written {
         Some(written) => {
@@ -88,6 +92,15 @@ fn stretch(out: &mut String, dropped: &Dropped) -> fmt::Result {
         Bytes(dropped.bytes)
     )?;
     writeln!(out, "       {}", dropped.preview)?;
+    if let Some(looks_like) = &dropped.looks_like {
+        // How many commands that would be is not known.
+        let uncounted = match looks_like.content {
+            Some(Content::Zeros) => "",
+            _ => "; commands in it are not counted",
+        };
+        let what = format!("looks like {looks_like}{uncounted}");
+        writeln!(out, "       {}", wrap(&what, 73, 7))?;
+    }
     if dropped.database_uncertain > 0 {
         let what = format!(
             "the {} commands behind it up to the next SELECT are kept; if a SELECT was lost in the damage, they belong to another database",

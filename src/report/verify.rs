@@ -170,6 +170,10 @@ pub(super) fn finding_text(out: &mut String, finding: &Finding) -> fmt::Result {
 fn damage_text(out: &mut String, damage: &DamageReport) -> fmt::Result {
     hex_rows(out, damage)?;
     let bar = Styled(QUIET, "=");
+    if let Some(looks_like) = damage.looks_like.filter(|_| !damage.tail_is_zero) {
+        let what = format!("looks like {looks_like}");
+        writeln!(out, "   {bar} {}", wrap(&what, COLUMNS - 5, 5))?;
+    }
     if let Some(multi) = damage.open_multi {
         writeln!(out, "   {bar} the transaction that began at byte {} is not whole", Count(multi))?;
     }

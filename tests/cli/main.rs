@@ -13,6 +13,7 @@ mod input;
 mod leftovers;
 mod live;
 mod log;
+mod losses;
 mod newer;
 mod output;
 mod prune;

@@ -634,7 +634,8 @@ fn what_is_no_log_is_not_called_an_empty_one() {
     let run = place.run(&["recover", "notes.txt"]);
     assert_eq!(run.code, Some(1), "{run:#?}");
     assert!(
-        run.stdout.starts_with("NOT A SINGLE COMMAND CAN BE READ HERE: either this is no log"),
+        run.stdout
+            .starts_with("NOT A SINGLE COMMAND CAN BE READ HERE: this looks like plain text."),
         "{run:#?}"
     );
     let run = place.run(&["recover", "empty.aof"]);

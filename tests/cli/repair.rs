@@ -121,6 +121,175 @@ fn a_stated_limit_leaves_everything_as_it_is() {
     assert_eq!(run.code, Some(0), "{run:#?}");
 }
 
+/// A log with other line ends than a server writes.
+fn with_ends(end: &str) -> Vec<u8> {
+    let log = [command(&["SELECT", "0"]), sound(), command(&["RPUSH", "l", "x"])].concat();
+    String::from_utf8(log).unwrap().replace("\r\n", end).into_bytes()
+}
+
+/// Runs that would keep no command: nothing is written, and the reason names what the file looks like.
+#[track_caller]
+fn keeps_nothing(bytes: &[u8], salvage: bool, looks_like: &str) {
+    let place = Place::new();
+    place.put("a.aof", bytes);
+    let before = state(&place, &["a.aof"]);
+    for output in [&["--output", "b.aof"][..], &["--in-place"], &["--dry-run"], &["-qo", "b.aof"]] {
+        for salvage in [&[][..], &["--salvage"]].iter().take(1 + usize::from(salvage)) {
+            let run = place.run(&[&["repair", "a.aof"], output, salvage].concat());
+            assert_eq!(run.code, Some(4), "{looks_like}: {run:#?}");
+            assert!(run.stderr.contains(looks_like), "{looks_like}: {run:#?}");
+            assert!(run.stderr.contains("help: nothing was written; "), "{looks_like}: {run:#?}");
+            assert!(!run.stdout.contains("REPAIRED:") || run.stdout.contains("NOT REPAIRED:"));
+            assert_eq!(place.names(), ["a.aof"]);
+            assert_eq!(state(&place, &["a.aof"]), before);
+        }
+    }
+}
+
+#[test]
+fn a_log_that_was_converted_is_not_repaired_to_nothing() {
+    let utf_16 = |text: &[u8]| text.iter().flat_map(|byte| [*byte, 0]).collect::<Vec<u8>>();
+    keeps_nothing(&with_ends("\n"), true, "LF line ends");
+    keeps_nothing(&with_ends("\r"), true, "CR line ends");
+    keeps_nothing(&with_ends("\r\r\n"), true, "doubled CR");
+    keeps_nothing(&[b"#TS:1700000000\n", &with_ends("\n")[..]].concat(), true, "LF line ends");
+    keeps_nothing(&[b"\xff\xfe", &utf_16(&sound())[..]].concat(), true, "UTF-16LE");
+    keeps_nothing(&utf_16(&sound()), true, "UTF-16LE");
+    keeps_nothing(&[b"\0", &utf_16(&sound())[..]].concat(), true, "UTF-16BE");
+    // A first command of one argument reads as a whole one, which ends in the `*` of the next.
+    let ping = b"*1\n$4\nPING\n";
+    keeps_nothing(&[&ping[..], &with_ends("\n")].concat(), true, "LF line ends");
+    keeps_nothing(ping, true, "LF line ends");
+    // What comes after a mark or a blank line is whole.
+    keeps_nothing(&[b"\xef\xbb\xbf", &sound()[..]].concat(), false, "byte order mark (BOM)");
+    keeps_nothing(&[b"\r\n", &sound()[..]].concat(), false, "blank line");
+}
+
+#[test]
+fn what_is_no_log_is_not_repaired_to_nothing() {
+    keeps_nothing(b"SET a 1\r\nDEL b\r\n", true, "inline commands");
+    let monitored = b"OK\n1700000000.000000 [0 127.0.0.1:5000] \"SET\" \"a\" \"1\"\n";
+    keeps_nothing(monitored, true, "MONITOR output");
+    keeps_nothing(b"<!DOCTYPE html>\n<html></html>\n", true, "HTML");
+    keeps_nothing(b"{\"a\": 1}\n", true, "JSON");
+    keeps_nothing(b"root:x:0:0:root:/root:/bin/bash\n", true, "plain text");
+    keeps_nothing(&[0; 5000], true, "zero bytes");
+    keeps_nothing(&[0x80; 50], true, "not recognised");
+    // SELECT alone is no data.
+    keeps_nothing(&[&command(&["SELECT", "0"])[..], &[0x80; 50]].concat(), true, "not recognised");
+}
+
+#[test]
+fn what_would_be_kept_of_a_converted_log_by_salvage_is_counted() {
+    let place = Place::new();
+    place.put("a.aof", [b"\n", &sound()[..]].concat());
+    let run = place.run(&["repair", "a.aof", "-o", "b.aof", "--json"]);
+    assert_eq!((run.code, place.names()), (Some(4), vec!["a.aof".to_owned()]), "{run:#?}");
+    assert!(run.stderr.contains("--salvage keeps 3 whole commands"), "{run:#?}");
+    let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(report["refused"]["looks_like"]["content"], "blank-start", "{report:#}");
+    assert_eq!(report["dropped"][0]["looks_like"]["content"], "blank-start", "{report:#}");
+    let run = place.run(&["repair", "a.aof", "-o", "b.aof", "--salvage"]);
+    assert_eq!((run.code, place.read("b.aof")), (Some(0), sound()), "{run:#?}");
+}
+
+#[test]
+fn one_unfinished_command_or_transaction_is_cut_as_before() {
+    let whole = command(&["SET", "a", "1"]);
+    let ends: [&[u8]; 5] = [
+        &whole[..whole.len() - 1],
+        b"*3\r\n$3\r\nSE",
+        b"*",
+        &[command(&["MULTI"]), whole.clone()].concat(),
+        &[command(&["SELECT", "0"]), command(&["MULTI"]), b"*3\r\n$3\r\nSE".to_vec()].concat(),
+    ];
+    for end in ends {
+        let place = Place::new();
+        place.put("a.aof", end);
+        let run = place.run(&["repair", "a.aof", "-o", "b.aof"]);
+        assert_eq!(run.code, Some(0), "{run:#?}");
+        assert!(place.path("b.aof").exists());
+    }
+    // A length that is too large hides whole commands after it.
+    let place = Place::new();
+    place.put("a.aof", [&b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$9999\r\n1\r\n"[..], &sound()].concat());
+    let run = place.run(&["repair", "a.aof", "-o", "b.aof"]);
+    assert_eq!((run.code, place.names()), (Some(4), vec!["a.aof".to_owned()]), "{run:#?}");
+}
+
+const RDB_OF_ONE_KEY: &[u8] = b"REDIS0009\xfe\x00\x00\x01k\x01v\xff\0\0\0\0\0\0\0\0";
+
+#[test]
+fn the_keys_of_an_rdb_before_a_damage_are_something_kept() {
+    let place = Place::new();
+    place.put("a.aof", [RDB_OF_ONE_KEY, &with_ends("\n")].concat());
+    let run = place.run(&["repair", "a.aof", "-o", "b.aof"]);
+    assert_eq!((run.code, place.read("b.aof")), (Some(0), RDB_OF_ONE_KEY.to_vec()), "{run:#?}");
+}
+
+#[test]
+fn a_part_of_a_set_is_not_repaired_to_nothing_either() {
+    let [base, first, second] =
+        ["appendonly.aof.1.base.rdb", "appendonly.aof.1.incr.aof", "appendonly.aof.2.incr.aof"];
+    let lf = with_ends("\n");
+    let half = b"*3\r\n$3\r\nSE";
+    // The bytes of the three parts, and how it ends.
+    let cases: [([&[u8]; 3], i32); 7] = [
+        ([RDB_OF_ONE_KEY, &sound(), &lf], 4),
+        ([RDB_OF_ONE_KEY, &lf, &sound()], 4),
+        ([RDB_OF_ONE_KEY, &sound(), half], 0),
+        ([EMPTY_RDB, &lf, b""], 4),
+        ([EMPTY_RDB, half, b""], 0),
+        // Of the set nothing would be kept, although the first damage is a torn command.
+        ([EMPTY_RDB, half, &sound()], 4),
+        // No data is in zero bytes, and there is other data.
+        ([RDB_OF_ONE_KEY, &sound(), &[0; 100]], 0),
+    ];
+    for (parts, code) in cases {
+        let place = Place::new();
+        let [one, two, three] = parts;
+        place.put_set("set", &[(base, one), (first, two), (second, three)]);
+        let run = place.run(&["repair", "set", "-o", "new"]);
+        assert_eq!(run.code, Some(code), "{run:#?}");
+        assert_eq!(place.path("new").exists(), code == 0, "{run:#?}");
+    }
+}
+
+#[test]
+fn verify_names_what_a_damaged_file_looks_like() {
+    let place = Place::new();
+    place.put("a.aof", with_ends("\n"));
+    let run = place.run(&["verify", "a.aof"]);
+    assert!(run.stdout.contains("= looks like an append-only file with LF line ends"), "{run:#?}");
+    assert!(run.stdout.contains("help: take the file from before the conversion"), "{run:#?}");
+    let run = place.run(&["verify", "a.aof", "--json"]);
+    let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    let damage = &report["logs"][0]["findings"][0]["damage"];
+    assert_eq!(damage["looks_like"]["content"], "lf-line-ends", "{report:#}");
+}
+
+/// What the help says restores a converted log.
+#[test]
+fn the_help_of_a_converted_log_works_as_typed() {
+    for (bytes, line) in [
+        (with_ends("\n"), "sed 's/$/\\r/' FILE > NEW"),
+        (with_ends("\r\r\n"), "sed 's/\\r$//' FILE > NEW"),
+        ([b"\xef\xbb\xbf", &with_ends("\r\n")[..]].concat(), "tail -c +4 FILE > NEW"),
+        (
+            [b"\xfe\xff".to_vec(), with_ends("\r\n").iter().flat_map(|b| [0, *b]).collect()]
+                .concat(),
+            "iconv -f UTF-16 -t LATIN1 FILE > NEW",
+        ),
+    ] {
+        let place = Place::new();
+        place.put("FILE", bytes);
+        let run = place.run(&["repair", "FILE", "--dry-run"]);
+        assert!(run.stderr.contains(line), "{run:#?}");
+        assert_eq!(place.shell(line).code, Some(0));
+        assert_eq!(place.read("NEW"), with_ends("\r\n"), "{line}");
+    }
+}
+
 #[test]
 fn salvage_steps_over_the_damage() {
     let place = Place::new();

@@ -505,6 +505,8 @@ fn repairs(binary: &Binary) {
 enum End {
     /// Refused: a broken RDB, or a choice that only a person can make.
     Refused,
+    /// Refused, for nothing would be left.
+    NothingKept,
     /// Nothing was damaged.
     Whole,
     /// Mended, and the server loads all of it.
@@ -528,6 +530,14 @@ fn repaired(binary: &Binary, mutant: &Mutant, salvage: bool) -> Result<End, Stri
         }
         Err(error) => return Err(format!("the repair fails: {error}")),
     };
+    if report.refused.is_some() {
+        // A torn end is cut whatever it leaves, as the server does.
+        return match before.deed {
+            Deed::Cuts(_) if !salvage => Err(format!("said: {before}, and nothing is repaired")),
+            _ if new.exists() => Err("it is refused, and written".to_string()),
+            _ => Ok(End::NothingKept),
+        };
+    }
     if !report.damaged {
         return match before.deed {
             Deed::Cuts(_) => Err(format!("said: {before}, and nothing is repaired")),

@@ -7,7 +7,8 @@ use std::ops::Range;
 
 use serde::Serialize;
 
-use super::timeline::{Event, Timeline, What, frames};
+use super::event_kind::What;
+use super::timeline::{Event, Timeline, frames};
 use crate::aof::open::{Log, Part};
 use crate::aof::{Frame, Join, Sink, grammar, scan_parallel};
 use crate::command::transactions_seen::Transactions;

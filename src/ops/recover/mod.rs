@@ -8,7 +8,12 @@
 //! |---|---|
 //! | `scout` | what a scan notes of a stretch of a log |
 //! | `timeline` | every event, with what stands around it |
+//! | `event_kind` | the kinds of events |
 //! | `preview` | what every event cost, by a replay |
+//! | `losses` | which keys were deleted one by one, and whether in number |
+//! | `unknowns` | commands whose effect a log does not tell |
+//! | `unread` | what is after a place at which the reading stopped |
+//! | `verdict` | the answer to the first question |
 //! | `cuts` | which bytes go, for what was chosen |
 //! | `conflicts` | what comes out otherwise when something is taken out |
 //! | `join` | two states of a data set, joined key by key |
@@ -18,13 +23,18 @@
 
 mod conflicts;
 mod cuts;
+mod event_kind;
 mod join;
+mod losses;
 mod preview;
 mod report;
 mod scout;
 mod survivors;
 mod timeline;
 mod undelete;
+mod unknowns;
+mod unread;
+mod verdict;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -32,15 +42,21 @@ use std::time::Instant;
 
 pub use conflicts::{Conflicts, Example, Turned};
 pub use cuts::{Found, Removed, Why};
+pub use event_kind::What;
 pub use join::{Expired, Joined, Winner};
-pub use report::{Done, PartTold, RecoverReport, Verdict};
+pub use losses::{Deletions, IN_NUMBER_KEYS, IN_NUMBER_ONE_IN, IN_NUMBER_RUN, LossPlace};
+pub use report::{Done, PartTold, RecoverReport};
 pub use survivors::{Survivor, SurvivorFile, SurvivorKind};
-pub use timeline::{Broken, Event, Tail, Timeline, Unread, What, When, timeline};
+pub use timeline::{Broken, Event, NewerRdb, PossibleFlush, Tail, Timeline, When, timeline};
+pub use unknowns::UnknownCommand;
+pub use unread::{Unread, UnreadFlush};
+pub use verdict::Verdict;
 
 use self::cuts::Cuts;
 use self::join::{How, JoinedSource, Rule, Tallies};
 use self::preview::Counted;
 use self::undelete::{Undeleted, Wanted};
+use self::verdict::{Facts, empties, to_excise, worst_flush};
 use crate::aof::open::{Layout, Log, OtherKind, open};
 use crate::disk::holders::{Holder, writers};
 use crate::disk::publish::Existing;
@@ -129,7 +145,7 @@ pub fn recover(path: &Path, options: &Options, progress: &dyn Progress) -> Resul
     let (mut counted, mut uncounted) = (None, None);
     if options.preview && options.choice == Choice::Look {
         let how = (&options.route, &options.replay);
-        match preview::count(log, &timeline, how, progress) {
+        match preview::count(log, &timeline, how, options.now_ms, progress) {
             Ok(found) => {
                 found.tell(&mut timeline);
                 counted = Some(found);
@@ -139,14 +155,22 @@ pub fn recover(path: &Path, options: &Options, progress: &dyn Progress) -> Resul
             Err(error) => return Err(error),
         }
     }
-    let verdict = verdict(log, &timeline);
+    let deletions = counted.as_ref().map(|counted| &counted.deletions);
+    let verdict = Facts { log, timeline: &timeline, deletions }.verdict();
+    if options.preview && verdict == Verdict::Unclear && timeline.broken.is_none() {
+        count_before_possible_flush(log, &mut timeline, options, progress)?;
+    }
     let job =
         Job { whole: &whole, log, timeline: &timeline, counted, uncounted, options, progress };
     let done = match &options.choice {
         Choice::Look => None,
         _ => Some(job.carry_out()?),
     };
-    if options.preview && verdict.is_not_in_the_log() {
+    let may_be_elsewhere = match verdict {
+        Verdict::Unclear | Verdict::FlushAfterDamage => options.choice == Choice::Look,
+        _ => verdict.is_not_in_the_log(),
+    };
+    if options.preview && may_be_elsewhere {
         survivors.iter_mut().for_each(|survivor| job.examine(survivor));
     }
     Ok(job.report(verdict, survivors, done, started))
@@ -184,59 +208,45 @@ pub(crate) fn shown_time(seconds: i64) -> String {
     }
 }
 
-fn verdict(log: &Log, timeline: &Timeline) -> Verdict {
-    let lost_something = |event: &Event| event.keys_lost != Some(0);
-    let trailing = timeline.trailing.first().and_then(|number| timeline.event(*number));
-    if let Some(event) = trailing.filter(|event| lost_something(event)) {
-        return Verdict::EndsInFlush { event: event.number };
+/// Counts the keys before the first command that may be a flush under another name. Before the later ones they
+/// depend on what the first one was.
+fn count_before_possible_flush(
+    log: &Log,
+    timeline: &mut Timeline,
+    options: &Options,
+    progress: &dyn Progress,
+) -> Result<()> {
+    let Some(first) = timeline.possible_flushes.first() else { return Ok(()) };
+    let position = Position::Byte { part: first.part.clone(), offset: first.offset };
+    let cut = cuts::until(log, timeline, &position, progress)?.list();
+    let counted = count(log, &RouteOptions { cut, ..RouteOptions::default() }, options, progress);
+    let held = unless_refused(counted)?;
+    if let (Some(first), Some(held)) = (timeline.possible_flushes.first_mut(), held) {
+        first.keys_before = Some(held.total());
     }
-    if let Some(event) = worst_flush(timeline) {
-        Verdict::FlushWithin { event: event.number }
-    } else if let Some(event) = timeline.last(|event| !empties(event) && lost_something(event)) {
-        Verdict::Deletions { event: event.number }
-    } else if let Some(event) = trailing.or_else(|| timeline.last(empties)) {
-        Verdict::FlushOfNothing { event: event.number }
-    } else if log.bytes() == 0 || timeline.holds_nothing() {
-        Verdict::Empty
-    } else {
-        Verdict::Nothing
-    }
+    Ok(())
 }
 
-fn empties(event: &Event) -> bool {
-    matches!(event.what, What::Flushall | What::Flushdb)
-}
-
-/// The flush that cost most keys, the last of them; where nothing was counted, the last, or the first of several that
-/// follow one another.
-fn worst_flush(timeline: &Timeline) -> Option<&Event> {
-    let flushes = timeline.events.iter().filter(|event| empties(event) && !event.never_run);
-    let worst = flushes.clone().max_by_key(|event| (event.keys_lost, event.number))?;
-    if worst.keys_lost.is_some() {
-        return Some(worst).filter(|worst| worst.keys_lost != Some(0));
-    }
-    let mut first = worst;
-    for event in flushes.rev().skip(1) {
-        if event.last_ordinal + 1 != first.ordinal {
-            break;
-        }
-        first = event;
-    }
-    Some(first)
-}
-
-/// The events that have to be taken out so that what a flush emptied is there again at the end: itself, and what
-/// would empty the same later.
-fn to_excise(timeline: &Timeline, number: u64) -> Vec<u64> {
-    let Some(first) = timeline.event(number) else { return Vec::new() };
-    let again = |event: &&Event| match (first.what, event.what) {
-        (_, What::Flushall) | (What::Flushall, What::Flushdb) => true,
-        (What::Flushdb, What::Flushdb) => event.db == first.db,
-        (What::Delete, What::Flushdb) => true,
-        _ => event.number == first.number && first.what != What::Rename,
-    };
-    let later = timeline.events.iter().filter(|event| event.number >= number && !event.never_run);
-    later.filter(again).map(|event| event.number).collect()
+/// What a server would have that loads this log.
+fn count(
+    log: &Log,
+    route_options: &RouteOptions,
+    options: &Options,
+    progress: &dyn Progress,
+) -> Result<Holdings> {
+    let RouteOptions { key_specs, memory, .. } = options.route.clone();
+    let route_options = RouteOptions { key_specs, memory, ..route_options.clone() };
+    let routing = route(log, &route_options, progress)?;
+    let mut holdings = Holdings::default();
+    each_window(&routing, "count", progress, |routed| {
+        let make = |_, keyspace: &mut Keyspace<'_>| Ok(Holdings::of(keyspace));
+        let take = |_, part: Holdings| {
+            holdings.join(&part);
+            Ok(())
+        };
+        replay(routed, &options.replay, progress, make, take)
+    })?;
+    Ok(holdings)
 }
 
 /// One run on one log.
@@ -485,28 +495,15 @@ impl Job<'_> {
             .help("--output NEW writes it to a new file or directory"))
     }
 
-    /// What a server would have that loads this log.
-    fn count(&self, log: &Log, options: &RouteOptions) -> Result<Holdings> {
-        let RouteOptions { key_specs, memory, .. } = self.options.route.clone();
-        let options = RouteOptions { key_specs, memory, ..options.clone() };
-        let routing = route(log, &options, self.progress)?;
-        let mut holdings = Holdings::default();
-        each_window(&routing, "count", self.progress, |routed| {
-            let make = |_, keyspace: &mut Keyspace<'_>| Ok(Holdings::of(keyspace));
-            let take = |_, part: Holdings| {
-                holdings.join(&part);
-                Ok(())
-            };
-            replay(routed, &self.options.replay, self.progress, make, take)
-        })?;
-        Ok(holdings)
+    fn count(&self, log: &Log, route: &RouteOptions) -> Result<Holdings> {
+        count(log, route, self.options, self.progress)
     }
 
     /// Counts what a survivor would bring back.
     fn examine(&self, survivor: &mut Survivor) {
         let examined = survivors::log_of(self.whole, survivor).and_then(|log| {
             let timeline = timeline(&log, self.progress)?;
-            if let Some(unread) = timeline.unread.first() {
+            if let Some(unread) = timeline.newer_rdbs.first() {
                 survivor.unread = Some(unread.content.clone());
                 return Ok((!timeline.trailing.is_empty(), None));
             }
@@ -540,13 +537,22 @@ impl Job<'_> {
         let (log, timeline) = (self.log, self.timeline);
         let data_directory = data_directory(self.whole);
         let writers = writers_of(self.whole);
-        let now = self.counted.as_ref().map(|counted| counted.now.told());
+        let counted = self.counted.as_ref().map(|counted| counted.now.told());
+        let (now, before_damage) = match &timeline.broken {
+            None => (counted, None),
+            // The keys of the RDB are not counted.
+            Some(broken) if broken.in_rdb => (None, None),
+            Some(_) => (None, counted),
+        };
         let (before, excise) = match verdict {
             Verdict::EndsInFlush { event } => (self.before(event), timeline.trailing.clone()),
             Verdict::FlushWithin { event } => (self.before(event), to_excise(timeline, event)),
-            Verdict::Deletions { event } => (None, to_excise(timeline, event)),
+            Verdict::Deletions { event } => {
+                (None, event.map_or(Vec::new(), |event| to_excise(timeline, event)))
+            }
             _ => (None, Vec::new()),
         };
+        let deletions = self.counted.as_ref().map(|counted| counted.deletions.clone());
         RecoverReport {
             schema: 1,
             report: "recover",
@@ -571,8 +577,15 @@ impl Job<'_> {
             clock_went_back: timeline.clock_went_back,
             tail: timeline.tail,
             broken: timeline.broken.clone(),
+            newer_rdbs: timeline.newer_rdbs.clone(),
             unread: timeline.unread.clone(),
+            unknown: timeline.unknown.clone(),
+            possible_flushes: timeline.possible_flushes.clone(),
+            nothing_lost: Facts { log, timeline, deletions: deletions.as_ref() }.nothing_lost(),
+            deletions,
+            keys_deleted: timeline.keys_deleted,
             now,
+            before_damage,
             before,
             uncounted: self.uncounted.clone(),
             snapshot: snapshot(&survivors),

@@ -1,8 +1,10 @@
 //! What every event of a timeline cost, counted by one replay of the log.
 
-use super::timeline::{Event, Timeline, What};
+use super::event_kind::What;
+use super::losses::{Course, Deletions, Losses, ShareLosses};
+use super::timeline::{Event, Timeline};
 use crate::aof::open::Log;
-use crate::command::{COUNT, CommandId};
+use crate::command::{COUNT, CommandId, Position};
 use crate::error::Result;
 use crate::keyspace::Keyspace;
 use crate::ops::holdings::Holdings;
@@ -16,6 +18,8 @@ use crate::replay::{
 pub(super) struct Counted {
     /// What there is at the end of the log.
     pub(super) now: Holdings,
+    /// Keys that were deleted one by one.
+    pub(super) deletions: Deletions,
     /// By event, as they stood in the timeline.
     events: Vec<Cost>,
     /// The number of the event before the first.
@@ -79,6 +83,7 @@ pub(super) fn count(
     log: &Log,
     timeline: &Timeline,
     options: (&RouteOptions, &ReplayOptions),
+    now_ms: i64,
     progress: &dyn Progress,
 ) -> Result<Counted> {
     let (route_options, replay_options) = options;
@@ -88,13 +93,18 @@ pub(super) fn count(
     let options = RouteOptions { keep_dead: true, cut, ..route_options.clone() };
     let routing = route(log, &options, progress)?;
     let places = Places::of(timeline);
-    let counter = Counter { places: &places, whole: timeline.trailing.first().copied() };
+    let course = Course::of(timeline);
+    let whole = timeline.trailing.first().copied();
+    let counter = Counter { places: &places, course: &course, now_ms, whole };
     let earlier = timeline.earlier;
-    let mut counted = Counted { now: Holdings::default(), events: Vec::new(), earlier };
+    let (now, deletions) = (Holdings::default(), Deletions::default());
+    let mut counted = Counted { now, deletions, events: Vec::new(), earlier };
+    let mut losses = Losses::default();
     counted.events.resize_with(timeline.events.len(), Cost::default);
     each_window(&routing, "count", progress, |routed| {
-        let take = |_, (now, costs): (Holdings, Vec<Cost>)| {
+        let take = |_, (now, costs, lost): (Holdings, Vec<Cost>, Losses)| {
             counted.now.join(&now);
+            losses.join(&lost);
             for (all, cost) in counted.events.iter_mut().zip(costs) {
                 all.lost += cost.lost;
                 if let Some(before) = cost.before {
@@ -105,6 +115,7 @@ pub(super) fn count(
         };
         replay_watched(routed, replay_options, progress, &counter, take)
     })?;
+    counted.deletions = losses.judge(&course, timeline, counted.now.total());
     Ok(counted)
 }
 
@@ -160,25 +171,36 @@ impl<'t> Places<'t> {
     /// The event that a command belongs to.
     fn event_of(&self, seen: &Seen<'_, '_>, id: CommandId) -> Option<(usize, &'t Event)> {
         let of_sort = if id == CommandId::DEL || id == CommandId::UNLINK {
-            &self.deletions
+            return Some(self.deletion_at(seen.at)?).map(|index| (index, &self.events[index]));
         } else if id == CommandId::RENAME || id == CommandId::COPY {
             &self.renames
         } else {
             &self.flushes
         };
-        let at = (seen.at.part as usize, seen.at.offset);
+        self.at(of_sort, seen.at).map(|index| (index, &self.events[index]))
+    }
+
+    /// The run of deletions that a place is in.
+    fn deletion_at(&self, at: Position) -> Option<usize> {
+        self.at(&self.deletions, at)
+    }
+
+    fn at(&self, of_sort: &[usize], at: Position) -> Option<usize> {
+        let at = (at.part as usize, at.offset);
         let start = |&index: &usize| {
             let event = &self.events[index];
             (event.part_index, event.offset) <= at
         };
         let index = *of_sort.get(of_sort.partition_point(start).checked_sub(1)?)?;
         let event = &self.events[index];
-        (event.part_index == at.0 && at.1 < event.end).then_some((index, event))
+        (event.part_index == at.0 && at.1 < event.end).then_some(index)
     }
 }
 
 struct Counter<'t> {
     places: &'t Places<'t>,
+    course: &'t Course,
+    now_ms: i64,
     /// The event before which the fingerprint is wanted, too.
     whole: Option<u64>,
 }
@@ -204,35 +226,39 @@ static IS_WATCHED: [bool; COUNT] = {
 };
 
 /// Counts in one share.
-struct ShareCounter<'t> {
+struct ShareCounter<'t, 'a> {
     places: &'t Places<'t>,
     whole: Option<u64>,
     costs: Vec<Cost>,
+    losses: ShareLosses<'t, 'a>,
     /// The event that the command belongs to which is run just now, and the keys before it.
     running: Option<(usize, usize)>,
 }
 
 impl<'t> Watch for Counter<'t> {
-    type Observer<'a> = ShareCounter<'t>;
-    type Made = (Holdings, Vec<Cost>);
+    type Observer<'a> = ShareCounter<'t, 'a>;
+    type Made = (Holdings, Vec<Cost>, Losses);
 
-    fn begin<'a>(&self, _: usize, _: &Keyspace<'a>) -> ShareCounter<'t> {
+    fn begin<'a>(&self, _: usize, _: &Keyspace<'a>) -> ShareCounter<'t, 'a> {
         let mut costs = Vec::new();
         costs.resize_with(self.places.events.len(), Cost::default);
-        ShareCounter { places: self.places, whole: self.whole, costs, running: None }
+        let losses = ShareLosses::new(self.course, self.now_ms);
+        ShareCounter { places: self.places, whole: self.whole, costs, losses, running: None }
     }
 
     fn finish<'a>(
         &self,
         _: usize,
-        observer: ShareCounter<'t>,
+        observer: ShareCounter<'t, 'a>,
         keyspace: &mut Keyspace<'a>,
     ) -> Result<Self::Made> {
-        Ok((Holdings::of(keyspace), observer.costs))
+        let ShareCounter { losses, places, costs, .. } = observer;
+        let losses = losses.finish(keyspace, |at| places.deletion_at(at));
+        Ok((Holdings::of(keyspace), costs, losses))
     }
 }
 
-impl ShareCounter<'_> {
+impl ShareCounter<'_, '_> {
     #[cold]
     fn begins(&mut self, seen: &Seen<'_, '_>, id: CommandId, keyspace: &mut Keyspace<'_>) {
         let Some((index, event)) = self.places.event_of(seen, id) else { return };
@@ -254,9 +280,15 @@ impl ShareCounter<'_> {
     }
 }
 
-impl<'a> Observer<'a> for ShareCounter<'_> {
+impl<'a> Observer<'a> for ShareCounter<'_, 'a> {
+    #[inline]
+    fn part_begins(&mut self, _: u32, keyspace: &mut Keyspace<'a>) {
+        self.losses.part_begins(keyspace);
+    }
+
     #[inline]
     fn before(&mut self, seen: &Seen<'_, 'a>, keyspace: &mut Keyspace<'a>) {
+        self.losses.before(seen, keyspace);
         if let Some(id) = seen.id.filter(|id| IS_WATCHED[id.index()]) {
             self.begins(seen, id, keyspace);
         }
@@ -264,6 +296,7 @@ impl<'a> Observer<'a> for ShareCounter<'_> {
 
     #[inline]
     fn after(&mut self, seen: &Seen<'_, 'a>, outcome: Outcome, keyspace: &mut Keyspace<'a>) {
+        self.losses.after(seen, keyspace);
         let Some((index, before)) = self.running.take() else { return };
         if outcome == Outcome::Done {
             let lost = before.saturating_sub(keyspace.len()) as u64;

@@ -7,8 +7,12 @@ use serde::Serialize;
 use super::conflicts::Conflicts;
 use super::cuts::{Found, Removed};
 use super::join::Joined;
+use super::losses::Deletions;
 use super::survivors::Survivor;
-use super::timeline::{Broken, Event, Tail, Unread};
+use super::timeline::{Broken, Event, NewerRdb, PossibleFlush, Tail};
+use super::unknowns::UnknownCommand;
+use super::unread::Unread;
+use super::verdict::Verdict;
 use crate::aof::open::Layout;
 use crate::disk::holders::Holder;
 use crate::ops::held::HeldFrom;
@@ -60,9 +64,23 @@ pub struct RecoverReport {
     pub broken: Option<Broken>,
     /// RDBs in the log that are whole by their checksum, and whose keys are unknown to this version.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub unread: Vec<Unread>,
+    pub newer_rdbs: Vec<NewerRdb>,
+    /// What was not read, where that is more than an unfinished end, and what was found in it.
+    pub unread: Option<Unread>,
+    /// Commands whose effect is not known: scripts, and names that no known server has.
+    pub unknown: Vec<UnknownCommand>,
+    /// Those of them that may be flushes under another name.
+    pub possible_flushes: Vec<PossibleFlush>,
+    /// Keys that were deleted one by one; `None` where that was not counted.
+    pub deletions: Option<Deletions>,
+    /// Keys that DEL, UNLINK and GETDEL name.
+    pub keys_deleted: u64,
+    /// Whether the whole log was read and replayed, and no key was removed by any command.
+    pub nothing_lost: bool,
     /// What a server has that loads the log as it is; `None` where that was not counted.
     pub now: Option<Held>,
+    /// What there is before the damage, where the log is damaged.
+    pub before_damage: Option<Held>,
     /// What stood before the event that the verdict is about; `None` where that was not counted.
     pub before: Option<Held>,
     /// Why keys could not be counted, where that was wanted: a log with scripts in it cannot be replayed.
@@ -104,43 +122,6 @@ pub struct PartTold {
     pub name: String,
     /// Its length in bytes.
     pub bytes: u64,
-}
-
-/// Is my data still there?
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Verdict {
-    /// The log ends in a FLUSHALL: cutting that off brings everything back.
-    EndsInFlush {
-        /// The first of the FLUSHALLs that end it.
-        event: u64,
-    },
-    /// A FLUSHALL or FLUSHDB is in the log, and commands were written behind it.
-    FlushWithin {
-        /// The last of them.
-        event: u64,
-    },
-    /// There is a flush in the log, and there was nothing to be flushed when it came.
-    FlushOfNothing {
-        /// The last of them.
-        event: u64,
-    },
-    /// No flush, but keys were deleted or replaced in number.
-    Deletions {
-        /// The last event.
-        event: u64,
-    },
-    /// Nothing in the log destroyed data, and it holds data.
-    Nothing,
-    /// Nothing in the log destroyed data, and it holds no data: a rewrite has followed, or there never was any.
-    Empty,
-}
-
-impl Verdict {
-    /// Whether nothing can be brought back from the log itself.
-    pub fn is_not_in_the_log(self) -> bool {
-        matches!(self, Verdict::FlushOfNothing { .. } | Verdict::Nothing | Verdict::Empty)
-    }
 }
 
 /// What was written, or would be.

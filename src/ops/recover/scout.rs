@@ -3,8 +3,9 @@
 //! Two scouts of neighbouring stretches join to the scout of both, so that a log is read on all cores. Memory is
 //! bounded: runs of deletions are one event, and of the same flush, of each kind the last events are kept, and the rest is counted.
 
+use super::unknowns::{Unknowns, may_be_flush};
 use crate::aof::{Frame, Join, Sink, grammar};
-use crate::command::{COUNT, CommandId, Role, TABLE, lookup_prefix};
+use crate::command::{COUNT, CommandId, Group, Role, TABLE, lookup_prefix};
 
 /// Events of a kind that are kept, the last ones; earlier ones are counted.
 pub(super) const EVENTS_KEPT: usize = 1024;
@@ -30,6 +31,8 @@ pub(super) enum Deed {
     Delete,
     /// RENAME, or COPY with REPLACE, whose destination may have existed.
     Rename,
+    /// No known server has the command, and it may be a flush under another name.
+    PossibleFlush,
 }
 
 /// One command, or a run of the same deed, that destroyed data.
@@ -52,7 +55,7 @@ impl Noted {
     /// Whether it is the same flush again, with no command between: a script that flushes every second makes very
     /// many, of which only the first destroys anything.
     fn goes_on(&self, run: &Noted) -> bool {
-        matches!(self.deed, Deed::Flushall | Deed::Flushdb)
+        matches!(self.deed, Deed::Flushall | Deed::Flushdb | Deed::PossibleFlush)
             && (self.deed, self.first) == (run.deed, run.last + 1)
     }
 
@@ -103,6 +106,12 @@ pub(super) struct Scout {
     /// Runs of deletions, and of renames.
     pub(super) deletions: Runs,
     pub(super) renames: Runs,
+    /// Commands that may be flushes under another name.
+    pub(super) possible_flushes: Kept,
+    /// Keys that DEL, UNLINK and GETDEL name.
+    pub(super) keys_deleted: u64,
+    /// Commands whose effect is not known.
+    pub(super) unknowns: Unknowns,
     /// The last command with an effect, but for those that empty databases.
     pub(super) effect: Effect,
     /// The same before the last MULTI; `None` where there is no MULTI in the stretch.
@@ -232,7 +241,12 @@ enum Look {
     Nothing,
     /// It may write.
     Write,
+    /// No known server has it.
+    Unknown,
+    /// It runs a script or a function.
+    Script,
     Delete,
+    Getdel,
     Rename,
     Flushall,
     Flushdb,
@@ -261,8 +275,10 @@ static LOOKS: [Look; COUNT] = {
             Role::Plain if id == CommandId::FUNCTION.index() => Look::Function,
             Role::Plain if id == CommandId::DEL.index() => Look::Delete,
             Role::Plain if id == CommandId::UNLINK.index() => Look::Delete,
+            Role::Plain if id == CommandId::GETDEL.index() => Look::Getdel,
             Role::Plain if id == CommandId::RENAME.index() => Look::Rename,
             Role::Plain if id == CommandId::COPY.index() => Look::Rename,
+            Role::Plain if row.writes && matches!(row.group, Group::Scripting) => Look::Script,
             Role::Plain if row.writes => Look::Write,
             Role::Plain => Look::Nothing,
         };
@@ -279,6 +295,9 @@ impl Scout {
             flushes: Kept::default(),
             deletions: runs(KEYS_TOLD),
             renames: runs(1),
+            possible_flushes: Kept::default(),
+            keys_deleted: 0,
+            unknowns: Unknowns::default(),
             effect: Effect::default(),
             effect_before_multi: None,
             at_end: Before::default(),
@@ -311,8 +330,24 @@ impl Scout {
         match look {
             Look::Nothing => {}
             Look::Write => self.writes(frame),
+            Look::Unknown => {
+                self.unknowns.note(frame);
+                if may_be_flush(frame) {
+                    self.possible_flushes.push(self.noted(Deed::PossibleFlush, frame, 0));
+                }
+                self.writes(frame);
+            }
+            Look::Script => {
+                self.unknowns.note(frame);
+                self.writes(frame);
+            }
+            Look::Getdel => {
+                self.keys_deleted += 1;
+                self.writes(frame);
+            }
             Look::Delete => {
                 let keys = u64::from(frame.argc()).saturating_sub(1);
+                self.keys_deleted += keys;
                 self.deletions.note(self.noted(Deed::Delete, frame, keys));
                 self.writes(frame);
             }
@@ -374,7 +409,8 @@ impl Scout {
     pub(super) fn of_whole_part(mut self) -> Self {
         let start = Before { db: Some(0), multi: Some(None), time: None };
         let told = |event: &mut Noted| event.before = event.before.behind(start);
-        for kept in [&mut self.flushes, &mut self.deletions.closed, &mut self.renames.closed] {
+        let closed = [&mut self.deletions.closed, &mut self.renames.closed];
+        for kept in [&mut self.flushes, &mut self.possible_flushes].into_iter().chain(closed) {
             kept.events.iter_mut().for_each(told);
         }
         self.deletions.open.iter_mut().for_each(told);
@@ -411,7 +447,7 @@ impl Sink for Scout {
         self.last_end = frame.end();
         let (name_on, name_len) = frame.name_and_on();
         // What no known server has may write.
-        let look = lookup_prefix(name_on, name_len).map_or(Look::Write, |id| LOOKS[id.index()]);
+        let look = lookup_prefix(name_on, name_len).map_or(Look::Unknown, |id| LOOKS[id.index()]);
         if look == Look::Write {
             self.effect = Effect { commands: self.commands, end: self.last_end };
         } else {
@@ -439,6 +475,9 @@ impl Join for Scout {
         self.flushes.join(later.flushes, moved);
         self.deletions.join(later.deletions, moved);
         self.renames.join(later.renames, moved);
+        self.possible_flushes.join(later.possible_flushes, moved);
+        self.keys_deleted += later.keys_deleted;
+        self.unknowns.join(later.unknowns);
         let place = |effect: Effect| match effect.commands {
             0 => self.effect,
             some => Effect { commands: commands + some, ..effect },
@@ -479,6 +518,9 @@ mod tests {
             'M' => frame(&["MULTI"]),
             'E' => frame(&["EXEC"]),
             'p' => frame(&["PING"]),
+            'u' => frame(&["WIPE_9F"]),
+            'm' => frame(&["JSON.SET", "k", "$", "1"]),
+            'e' => frame(&["EVAL", "return 1", "0"]),
             '#' => "#TS:1700000000\r\n".to_owned(),
             '-' => "#TS:1600000000\r\n".to_owned(),
             _ => frame(&["SET", "k", "v"]),
@@ -509,13 +551,14 @@ mod tests {
             (scout.commands, scout.last_end, effect, scout.at_end, scout.times),
             (scout.flushes.events, scout.flushes.more),
             (scout.deletions.finish().events, scout.renames.finish().events),
+            (scout.possible_flushes.events, scout.keys_deleted, scout.unknowns),
         )
     }
 
     proptest! {
         #[test]
         fn wherever_a_log_is_split_the_same_is_found(
-            letters in "[FXDWdddrsMEp#S-]{0,60}",
+            letters in "[FXDWdddrsMEpume#S-]{0,60}",
             cuts in proptest::collection::vec(0_usize..60, 0..6),
         ) {
             prop_assert_eq!(found(scouted(&letters, &cuts)), found(scouted(&letters, &[])));

@@ -4,58 +4,18 @@ use std::time::UNIX_EPOCH;
 
 use serde::Serialize;
 
-use super::scout::{Deed, Effect, Noted, Scout, Times};
+use super::event_kind::What;
+use super::scout::{Effect, Noted, Scout, Times};
+use super::unknowns::UnknownCommand;
+use super::unread::{Unread, stop_in_rdb, unread};
 use crate::aof::open::{Log, Part};
 use crate::aof::{Frame, scan_parallel};
 use crate::command::islands::{following, is_damage};
 use crate::command::{CommandId, lookup};
 use crate::error::Result;
+use crate::escape::Shown;
 use crate::progress::Progress;
 use crate::rdb;
-
-/// What an event did. Serialised as `what`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(tag = "what", rename_all = "kebab-case")]
-pub enum What {
-    /// FLUSHALL: every database was emptied.
-    Flushall,
-    /// FLUSHDB: one database was emptied.
-    Flushdb,
-    /// SWAPDB: two databases changed places.
-    Swapdb {
-        /// One of them.
-        one: u32,
-        /// The other.
-        other: u32,
-    },
-    /// CLUSTER FLUSHSLOT: the keys of a slot were deleted.
-    Flushslot,
-    /// FUNCTION FLUSH: all function libraries were deleted.
-    FunctionFlush,
-    /// A run of DEL or UNLINK commands that name many keys.
-    Delete,
-    /// A run of RENAME, or COPY with REPLACE, commands, which may have had a key in their way.
-    Rename,
-}
-
-impl What {
-    fn of(deed: Deed) -> What {
-        match deed {
-            Deed::Flushall => What::Flushall,
-            Deed::Flushdb => What::Flushdb,
-            Deed::Flushslot => What::Flushslot,
-            Deed::FunctionFlush => What::FunctionFlush,
-            Deed::Swapdb(one, other) => What::Swapdb { one, other },
-            Deed::Delete => What::Delete,
-            Deed::Rename => What::Rename,
-        }
-    }
-
-    /// Whether databases were emptied or exchanged, rather than keys named.
-    pub fn is_flush(self) -> bool {
-        !matches!(self, What::Delete | What::Rename)
-    }
-}
 
 /// When something was run, as far as it is known, in Unix seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -108,6 +68,24 @@ pub struct Event {
     pub keys_since: Option<u64>,
 }
 
+/// A command that no known server has, and that has no argument: it may be a flush that the server's configuration has
+/// renamed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PossibleFlush {
+    /// Its name, escaped.
+    pub name: String,
+    /// The part that it is in, by file name.
+    pub part: String,
+    /// Where it begins there, in bytes.
+    pub offset: u64,
+    /// Which command of the log it is, from 1.
+    pub ordinal: u64,
+    /// How often it is there, one right after the other.
+    pub commands: u64,
+    /// Keys before it; `None` where that was not counted.
+    pub keys_before: Option<u64>,
+}
+
 /// The end of a log that no server reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Tail {
@@ -134,11 +112,15 @@ pub struct Broken {
     /// Whether it is an RDB with content that this version does not know, and whose checksum does not prove that it is
     /// whole.
     pub unproven: bool,
+    /// Whether it is in an RDB, whose keys are then not read at all.
+    pub in_rdb: bool,
+    /// Whether `repair --salvage` steps over it.
+    pub can_be_salvaged: bool,
 }
 
 /// An RDB that is whole, and whose keys are unknown to this version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Unread {
+pub struct NewerRdb {
     /// The part that it begins, by file name.
     pub part: String,
     /// What is unknown.
@@ -158,13 +140,21 @@ pub struct Timeline {
     /// Keys in RDBs that parts begin with.
     pub rdb_keys: u64,
     /// RDBs whose keys are not among these, for this version cannot read them.
-    pub unread: Vec<Unread>,
+    pub newer_rdbs: Vec<NewerRdb>,
     /// The numbers of the FLUSHALLs behind which nothing is written: they end the log. In order.
     pub trailing: Vec<u64>,
     /// What stands behind the last command and is not read.
     pub tail: Option<Tail>,
     /// The first damage.
     pub broken: Option<Broken>,
+    /// What was not read, where that is more than an unfinished end.
+    pub unread: Option<Unread>,
+    /// Commands whose effect is not known.
+    pub unknown: Vec<UnknownCommand>,
+    /// Those of them that may be flushes under another name; the last ones where there are very many.
+    pub possible_flushes: Vec<PossibleFlush>,
+    /// Keys that DEL, UNLINK and GETDEL name.
+    pub keys_deleted: u64,
     /// The first time and the last that annotations tell, in Unix seconds.
     pub times: Option<(i64, i64)>,
     /// Whether the clock went backwards between two annotations.
@@ -176,6 +166,8 @@ pub struct Timeline {
 /// Where commands stand in a part.
 #[derive(Debug, Clone)]
 pub(super) struct PartLook {
+    /// The part's file name.
+    pub(super) name: String,
     /// Where its commands begin: behind an RDB.
     pub(super) start: u64,
     /// Where the reading of whole commands ends.
@@ -195,7 +187,7 @@ impl Timeline {
 
     /// Whether there is neither a command nor a key in the log.
     pub(super) fn holds_nothing(&self) -> bool {
-        self.commands == 0 && self.rdb_keys == 0 && self.unread.is_empty()
+        self.commands == 0 && self.rdb_keys == 0 && self.newer_rdbs.is_empty()
     }
 
     /// The last event of this sort that was run.
@@ -211,7 +203,7 @@ impl Timeline {
 /// When a part was cut by another process while it was read.
 pub fn timeline(log: &Log, progress: &dyn Progress) -> Result<Timeline> {
     progress.phase("look", log.bytes());
-    let mut reading = Reading::default();
+    let mut reading = Reading::new(log);
     for part in &log.parts {
         if !reading.part(part, progress)? {
             break;
@@ -220,9 +212,19 @@ pub fn timeline(log: &Log, progress: &dyn Progress) -> Result<Timeline> {
     Ok(reading.finish(log))
 }
 
+/// Why a log cannot be read on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sort {
+    InRdb,
+    /// No command can be read.
+    Fault,
+    /// A transaction has no end, although the log goes on in another part.
+    Unfinished,
+}
+
 /// What has been read so far.
-#[derive(Default)]
-struct Reading {
+struct Reading<'l> {
+    log: &'l Log,
     timeline: Timeline,
     noted: Vec<(usize, Noted, Option<i64>)>,
     /// The last command with an effect: the part, and where it ends.
@@ -232,7 +234,18 @@ struct Reading {
     known: Option<i64>,
 }
 
-impl Reading {
+impl<'l> Reading<'l> {
+    fn new(log: &'l Log) -> Self {
+        Reading {
+            log,
+            timeline: Timeline::default(),
+            noted: Vec::new(),
+            effect: None,
+            times: Times::default(),
+            known: None,
+        }
+    }
+
     /// Reads a part; gives whether the next can be read.
     fn part(&mut self, part: &Part, progress: &dyn Progress) -> Result<bool> {
         let bytes = part.mapping.bytes();
@@ -248,11 +261,15 @@ impl Reading {
                 }
                 Err(damage) => {
                     let unproven = damage.unproven.as_ref().map(ToString::to_string);
-                    let what = unproven.clone().unwrap_or_else(|| "its RDB is broken".to_owned());
-                    self.broken(part, damage.offset, what);
+                    let is_unproven = unproven.is_some();
+                    let what =
+                        unproven.unwrap_or_else(|| format!("its RDB cannot be read: {damage}"));
+                    self.broken(part, damage.offset, what, Sort::InRdb);
                     if let Some(broken) = &mut self.timeline.broken {
-                        broken.unproven = unproven.is_some();
+                        broken.unproven = is_unproven;
                     }
+                    let stop = stop_in_rdb(part, damage.offset);
+                    self.timeline.unread = Some(unread(self.log, part, damage.offset, stop));
                     return Ok(false);
                 }
             }
@@ -271,14 +288,19 @@ impl Reading {
         if !whole && part.is_last && !is_damage(bytes, scanned.stop) {
             let bytes = part.mapping.len() - end;
             self.timeline.tail = Some(Tail { offset: end, bytes, transaction: end < at });
+            // A length that is too large hides what comes after it.
+            let hidden = unread(self.log, part, at, scanned.stop);
+            self.timeline.unread = Some(hidden).filter(|hidden| hidden.commands > 0);
         } else if !whole {
-            let what = match scanned.stop.fault {
+            let (what, sort) = match scanned.stop.fault {
                 Some(_) => {
-                    format!("no command can be read there, and {}", following(bytes, scanned.stop))
+                    let following = following(bytes, scanned.stop);
+                    (format!("no command can be read there, and {following}"), Sort::Fault)
                 }
-                None => "a transaction has no EXEC".to_owned(),
+                None => ("a transaction has no EXEC".to_owned(), Sort::Unfinished),
             };
-            self.broken(part, end, what);
+            self.broken(part, end, what, sort);
+            self.timeline.unread = Some(unread(self.log, part, end, scanned.stop));
         }
         let effect = scout.effect_that_is_run();
         if effect.commands > 0 {
@@ -287,6 +309,7 @@ impl Reading {
         self.times.join(scout.times);
         let commands = scout.commands;
         self.timeline.parts.push(PartLook {
+            name: part.name.clone(),
             start,
             end,
             commands_before: self.timeline.commands,
@@ -298,6 +321,12 @@ impl Reading {
             self.timeline.earlier += kept.more;
             self.noted.extend(kept.events.into_iter().map(|event| (part.index, event, self.known)));
         }
+        let look = self.timeline.parts.last();
+        let possible = scout.possible_flushes.events.iter();
+        let possible = possible.map(|noted| possible_flush(part, look, noted));
+        self.timeline.possible_flushes.extend(possible);
+        scout.unknowns.report(&part.name, &mut self.timeline.unknown);
+        self.timeline.keys_deleted += scout.keys_deleted;
         self.known = scout.times.last.or(self.known);
         self.timeline.commands += commands;
         Ok(whole || self.timeline.broken.is_none())
@@ -308,18 +337,21 @@ impl Reading {
             rdb::Reading::Known(walk) => self.timeline.rdb_keys += walk.keys,
             rdb::Reading::Newer(newer) => self
                 .timeline
-                .unread
-                .push(Unread { part: part.name.clone(), content: newer.content }),
+                .newer_rdbs
+                .push(NewerRdb { part: part.name.clone(), content: newer.content }),
         }
     }
 
-    fn broken(&mut self, part: &Part, offset: u64, what: String) {
+    /// Notes the place at which reading ended.
+    fn broken(&mut self, part: &Part, offset: u64, what: String, sort: Sort) {
         self.timeline.broken = Some(Broken {
             part: part.name.clone(),
             part_index: part.index,
             offset,
             what,
             unproven: false,
+            in_rdb: sort == Sort::InRdb,
+            can_be_salvaged: sort == Sort::Fault,
         });
     }
 
@@ -339,11 +371,27 @@ impl Reading {
             self.effect
                 .is_none_or(|(part, effect)| (part, effect.end) <= (event.part_index, event.offset))
         };
+        // What comes after a damage may have an effect.
+        let is_read_to_the_end = timeline.broken.is_none();
         timeline.trailing = (timeline.events.iter())
+            .filter(|_| is_read_to_the_end)
             .filter(|event| event.what == What::Flushall && !event.never_run && behind(event))
             .map(|event| event.number)
             .collect();
         timeline
+    }
+}
+
+fn possible_flush(part: &Part, look: Option<&PartLook>, noted: &Noted) -> PossibleFlush {
+    let frame = frames(part.mapping.bytes(), noted.offset).next();
+    let name = frame.map_or(String::new(), |frame| Shown(frame.name()).to_string());
+    PossibleFlush {
+        name: name.trim_matches('"').to_owned(),
+        part: part.name.clone(),
+        offset: noted.offset,
+        ordinal: look.map_or(0, |look| look.commands_before) + noted.first + 1,
+        commands: noted.commands,
+        keys_before: None,
     }
 }
 

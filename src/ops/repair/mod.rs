@@ -5,11 +5,13 @@
 //! under its name.
 
 pub mod plan;
+pub mod refusal;
 pub mod report;
 
 use std::path::Path;
 
 pub use plan::{Dropped, Plan, Why};
+pub use refusal::Refusal;
 pub use report::RepairReport;
 
 use crate::aof::open::open;
@@ -63,7 +65,8 @@ impl Options {
     }
 }
 
-/// Repairs the log at `path`. Where nothing is damaged, nothing is written.
+/// Repairs the log at `path`. Where nothing is damaged, nothing is written; nor where nothing would be left of the log,
+/// which [`RepairReport::refused`] says.
 ///
 /// # Errors
 ///
@@ -79,7 +82,7 @@ pub fn repair(path: &Path, options: &Options, progress: &dyn Progress) -> Result
         log.parts.iter().map(|part| survey(part, progress)).collect::<Result<Vec<_>>>()?;
     let plan = plan::plan(&log, &surveys, options)?;
     let mut report = RepairReport::new(&log, &surveys, &plan, options);
-    if plan.keeps_everything() {
+    if plan.keeps_everything() || report.refused.is_some() {
         return Ok(report);
     }
     check_limits(&plan, options, path)?;

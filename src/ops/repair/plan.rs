@@ -6,9 +6,10 @@ use serde::Serialize;
 
 use super::{OpenTransaction, Options};
 use crate::aof::open::Log;
+use crate::aof::recognise::LooksLike;
 use crate::aof::{Fault, Stop, scan_parallel};
 use crate::command::Tally;
-use crate::command::islands::{Island, islands, islands_before_more};
+use crate::command::islands::{Island, islands, islands_before_more, looks_like};
 use crate::command::transactions_seen::{Open, Transactions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::Shown;
@@ -53,6 +54,9 @@ pub struct Dropped {
     /// Whole commands behind it that are kept although a SELECT before them may have been lost, so that they
     /// may land in another database than they were written for. 0 where only one database is in use.
     pub database_uncertain: u64,
+    /// What the bytes look like, where that is recognised.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub looks_like: Option<LooksLike>,
 }
 
 /// Why bytes go.
@@ -135,6 +139,7 @@ fn without(survey: &Survey<'_>) -> PartPlan {
         why: Why::BehindDamage,
         preview: preview(bytes),
         database_uncertain: 0,
+        looks_like: None,
     };
     PartPlan { stays: false, keep: Vec::new(), dropped: vec![dropped] }
 }
@@ -274,6 +279,10 @@ impl PartPlanner<'_> {
             why,
             preview: preview(bytes),
             database_uncertain,
+            looks_like: match why {
+                Why::Damage | Why::TornEnd => looks_like(bytes, 0),
+                Why::TornTransaction | Why::BehindDamage => None,
+            },
         };
         self.goes.push(dropped);
     }

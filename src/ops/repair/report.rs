@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::plan::{Dropped, Plan};
+use super::refusal::{Refusal, kept_commands, refusal};
 use super::{Options, Output};
 use crate::aof::open::Log;
 use crate::ops::survey::Survey;
@@ -37,6 +38,9 @@ pub struct RepairReport {
     pub dropped: Vec<Dropped>,
     /// Parts that are no longer in the set.
     pub parts_removed: Vec<String>,
+    /// Why nothing was written although the log is damaged, where nothing would be left of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Refusal>,
     /// Where the result is; none for a dry run, or when nothing is damaged.
     #[serde(
         skip_serializing_if = "Option::is_none",
@@ -53,8 +57,7 @@ pub struct RepairReport {
 
 impl RepairReport {
     pub(super) fn new(log: &Log, surveys: &[Survey<'_>], plan: &Plan, options: &Options) -> Self {
-        // What was read before a damage, and what was found behind it, less what goes.
-        let found: u64 = surveys.iter().map(|survey| survey.tally.commands + behind(survey)).sum();
+        let parts = surveys.iter().zip(&plan.parts);
         RepairReport {
             schema: 1,
             report: "repair",
@@ -63,7 +66,7 @@ impl RepairReport {
             damaged: !plan.keeps_everything(),
             salvage: options.salvage,
             kept_bytes: log.bytes() - plan.lost_bytes(),
-            kept_commands: found - plan.lost_commands(),
+            kept_commands: parts.map(|(survey, part)| kept_commands(survey, part)).sum(),
             lost_bytes: plan.lost_bytes(),
             lost_commands: plan.lost_commands(),
             dropped: plan.dropped().cloned().collect(),
@@ -71,14 +74,9 @@ impl RepairReport {
                 .filter(|(_, plan)| !plan.stays)
                 .map(|(part, _)| part.name.clone())
                 .collect(),
+            refused: refusal(surveys, plan, options.salvage),
             written: None,
             backup: None,
         }
     }
-}
-
-/// Whole commands behind the first damage of a part.
-fn behind(survey: &Survey<'_>) -> u64 {
-    let islands = crate::command::islands::islands(survey.part.mapping.bytes(), survey.stop);
-    islands.iter().map(|island| island.commands).sum()
 }

@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
+use crate::aof::recognise::LooksLike;
 use crate::aof::{Fault, Frame, salvage};
-use crate::command::islands::{Island, islands};
+use crate::command::islands::{Island, islands, looks_like};
 use crate::escape::{Shown, ShownByte};
 use crate::ops::survey::Survey;
 
@@ -41,6 +42,9 @@ pub struct DamageReport {
     pub tail_is_zero: bool,
     /// What still looks whole behind the damage.
     pub intact: Intact,
+    /// What the bytes from the last boundary on look like, where that is recognised.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub looks_like: Option<LooksLike>,
     /// The bytes around the place.
     pub window: Window,
 }
@@ -124,6 +128,7 @@ pub fn describe(survey: &Survey<'_>) -> Option<DamageReport> {
         tail_bytes: (bytes.len() - at) as u64,
         tail_is_zero: salvage::is_all_zero(bytes, at..bytes.len()),
         intact: Intact::of(&behind),
+        looks_like: looks_like(bytes, at as u64),
         window: Window::around(bytes, fault.at() as u64),
     })
 }

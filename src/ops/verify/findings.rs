@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::damage::{DamageReport, describe};
 use super::judge::{Outcome, Verdict};
 use crate::aof::open::{Layout, Log, OtherKind};
+use crate::aof::recognise::LooksLike;
 use crate::command::tally::Seen;
 use crate::command::{CommandId, Role};
 use crate::escape::Shown;
@@ -192,6 +193,8 @@ fn structure(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
         format!("expected {}, found {}", damage.expected, damage.found)
     };
     let intact = damage.intact;
+    let nothing_before = damage.last_boundary == survey.commands_start;
+    let whole_file = damage.looks_like.filter(|_| nothing_before && intact.commands == 0);
     let help = match (damage.kind, intact.commands) {
         ("short", 0) if damage.open_multi.is_some() => {
             "`aofkit repair` cuts before the open transaction; a server may cut behind its whole commands and lose later writes at the next restart"
@@ -206,6 +209,7 @@ fn structure(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
             "`aofkit repair --salvage` steps over it and keeps the whole commands behind it; without --salvage it cuts there"
         }
     };
+    let help = whole_file.map_or(help, LooksLike::help);
     findings.push(Finding {
         damage: Some(Box::new(damage.clone())),
         ..Finding::new(Level::Error, "damage", what).at(survey, damage.offset).help(help)

@@ -1,0 +1,176 @@
+//! When a repair would leave nothing of a log, or of a part of it: the file is then something else than a log with a
+//! torn end, and an empty log in its place would be taken for a repaired one.
+
+use serde::Serialize;
+
+use super::plan::{Dropped, PartPlan, Plan, Why};
+use crate::aof::recognise::LooksLike;
+use crate::aof::salvage::is_all_zero;
+use crate::aof::{Frame, Sink, scan};
+use crate::command::islands::{Island, islands, looks_like};
+use crate::command::{Role, lookup};
+use crate::error::{Error, ErrorKind};
+use crate::ops::survey::Survey;
+use crate::units::counted;
+
+/// Why nothing is written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Refusal {
+    /// The part of which nothing would be kept.
+    pub part: String,
+    /// Where the bytes begin that are no commands.
+    pub offset: u64,
+    /// What they look like, where that is recognised.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub looks_like: Option<LooksLike>,
+    /// Why, in lower case and without a full stop.
+    pub message: String,
+    /// What to do.
+    pub help: String,
+}
+
+impl Refusal {
+    /// The same as an error about `path`.
+    pub fn error(&self, path: &std::path::Path) -> Error {
+        Error::new(ErrorKind::Limit, &self.message).at(path).help(&self.help)
+    }
+}
+
+/// Why the plan is not carried out; `None` where it leaves something of the log and of each part of it, or drops
+/// nothing but one unfinished command or transaction.
+pub(super) fn refusal(surveys: &[Survey<'_>], plan: &Plan, salvage: bool) -> Option<Refusal> {
+    let parts: Vec<Part<'_>> = (surveys.iter().zip(&plan.parts))
+        .map(|(survey, plan)| Part { survey, plan, keeps_data: keeps_data(survey, plan) })
+        .collect();
+    let is_all = !parts.iter().any(|part| part.keeps_data);
+    let is_emptied = |part: &&Part<'_>| {
+        let is_judged = is_all || part.plan.stays && !part.drops_zeros_alone();
+        is_judged && !part.keeps_data && part.drops_bytes() && !part.drops_one_unfinished_thing()
+    };
+    let of = parts.iter().find(is_emptied)?;
+    let dropped = of.plan.dropped.iter().find(|dropped| dropped.bytes > 0)?;
+    let looks_like = look_of_start(of.survey).or(dropped.looks_like);
+    Some(Refusal {
+        part: dropped.part.clone(),
+        offset: dropped.offset,
+        looks_like,
+        message: message(dropped, looks_like, surveys.len() > 1),
+        help: help(dropped, looks_like, salvage),
+    })
+}
+
+/// Whole commands of a part that stay.
+pub(super) fn kept_commands(survey: &Survey<'_>, part: &PartPlan) -> u64 {
+    let behind = islands(survey.part.mapping.bytes(), survey.stop);
+    let behind: u64 = behind.iter().map(|Island { commands, .. }| commands).sum();
+    let lost: u64 = part.dropped.iter().map(|dropped| dropped.commands).sum();
+    (survey.tally.commands + behind).saturating_sub(lost)
+}
+
+/// What a part looks like from where its commands begin.
+fn look_of_start(survey: &Survey<'_>) -> Option<LooksLike> {
+    looks_like(survey.part.mapping.bytes(), survey.commands_start)
+}
+
+/// A part, and what becomes of it.
+struct Part<'p> {
+    survey: &'p Survey<'p>,
+    plan: &'p PartPlan,
+    keeps_data: bool,
+}
+
+impl Part<'_> {
+    fn drops_bytes(&self) -> bool {
+        self.plan.dropped.iter().any(|dropped| dropped.bytes > 0)
+    }
+
+    /// As a server that was killed leaves it.
+    fn drops_one_unfinished_thing(&self) -> bool {
+        let dropped = &self.plan.dropped;
+        let is_unfinished = |dropped: &Dropped| match dropped.why {
+            Why::TornEnd => dropped.commands == 0 && dropped.looks_like.is_none(),
+            Why::TornTransaction => true,
+            Why::Damage | Why::BehindDamage => false,
+        };
+        let transactions = dropped.iter().filter(|it| it.why == Why::TornTransaction).count();
+        transactions <= 1 && dropped.iter().all(is_unfinished)
+    }
+
+    /// Whether there is no data in what goes.
+    fn drops_zeros_alone(&self) -> bool {
+        let bytes = self.survey.part.mapping.bytes();
+        let index = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
+        let is_zero = |dropped: &Dropped| {
+            is_all_zero(bytes, index(dropped.offset)..index(dropped.offset + dropped.bytes))
+        };
+        self.plan.dropped.iter().all(is_zero)
+    }
+}
+
+/// More commands than these are not looked at one by one: some of them are data.
+const FEW_COMMANDS: u64 = 16;
+
+/// Whether what stays of a part holds anything: keys or functions of an RDB, or a command that is more than SELECT,
+/// MULTI or EXEC.
+fn keeps_data(survey: &Survey<'_>, part: &PartPlan) -> bool {
+    if !part.stays {
+        return false;
+    }
+    if survey.rdb().is_some_and(|rdb| rdb.keys + rdb.functions > 0 || !rdb.modules.is_empty()) {
+        return true;
+    }
+    let kept = kept_commands(survey, part);
+    if kept == 0 || kept > FEW_COMMANDS {
+        return kept > 0;
+    }
+    // With other line ends, a first command of one argument reads as a whole one, which ends in what begins the next.
+    let canonical_alone = look_of_start(survey).is_some_and(LooksLike::has_other_line_ends);
+    let mut data = Data { canonical_alone, commands: 0 };
+    for range in &part.keep {
+        let index = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
+        let from = index(range.start.max(survey.commands_start));
+        scan(survey.part.mapping.bytes(), from..index(range.end), &mut data);
+    }
+    data.commands > 0
+}
+
+/// Counts commands that are more than SELECT, MULTI or EXEC.
+struct Data {
+    canonical_alone: bool,
+    commands: u64,
+}
+
+impl Sink for Data {
+    fn command(&mut self, frame: Frame<'_>) {
+        let is_plain = lookup(frame.name()).is_none_or(|id| id.row().role == Role::Plain);
+        let counts = is_plain && (frame.is_canonical() || !self.canonical_alone);
+        self.commands += u64::from(counts);
+    }
+
+    fn annotation(&mut self, _: u64, _: &[u8]) {}
+}
+
+fn message(dropped: &Dropped, looks_like: Option<LooksLike>, of_several: bool) -> String {
+    let of = if of_several { format!(" of {}", dropped.part) } else { String::new() };
+    match looks_like {
+        Some(looks_like) => format!("no command{of} would be kept: this looks like {looks_like}"),
+        None => {
+            format!("no command{of} would be kept, and what the bytes look like is not recognised")
+        }
+    }
+}
+
+fn help(dropped: &Dropped, looks_like: Option<LooksLike>, salvage: bool) -> String {
+    let mut help = "nothing was written; ".to_owned();
+    if dropped.commands > 0 && !salvage {
+        help += &format!(
+            "--salvage keeps {} found in them; ",
+            counted(dropped.commands, "whole command")
+        );
+    }
+    help += match looks_like {
+        Some(looks_like) => looks_like.help(),
+        None => "look at the bytes with `aofkit verify`, and take the file from a backup",
+    };
+    help
+}

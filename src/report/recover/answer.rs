@@ -1,0 +1,184 @@
+//! The answer to the first question.
+
+use std::fmt;
+
+use super::findings::is_told;
+use super::{brings, event_of, keys, name, paragraph, typed};
+use crate::aof::open::Layout;
+use crate::ops::recover::{RecoverReport, Verdict, What};
+use crate::report::style::{ERROR, GOOD, QUIET, WARNING};
+use crate::units::{Count, counted};
+
+/// Is my data still there?
+pub(super) fn answer(out: &mut String, report: &RecoverReport) -> fmt::Result {
+    let before = report.before.as_ref();
+    match report.verdict {
+        Verdict::EndsInFlush { .. } => paragraph(
+            out,
+            GOOD,
+            &format!("YES, your data is still there{}.", keys(before)),
+            "The log ends in a FLUSHALL; all that stood before it is whole. Nothing was changed.",
+        ),
+        Verdict::FlushWithin { event } => {
+            let event = event_of(report, event);
+            let what = event.map(name).unwrap_or_default();
+            let later = match event.and_then(|event| event.keys_since) {
+                Some(0) => "",
+                _ => "; commands were written behind that",
+            };
+            let rest = format!("It stands in the log before a {what}{later}. Nothing was changed.");
+            let head = format!("YES, what was flushed is still there{}.", keys(before));
+            paragraph(out, GOOD, &head, &rest)
+        }
+        Verdict::Deletions { event } => deleted(out, report, event),
+        Verdict::FlushAfterDamage => {
+            let before = match report.before_damage.as_ref().map_or(0, |held| held.total) {
+                0 => String::new(),
+                keys => format!("; before it there are {}", counted(keys, "key")),
+            };
+            let rest = format!(
+                "What comes after the damage was not replayed{before}. Nothing was changed."
+            );
+            paragraph(out, WARNING, "A FLUSH IS IN THE LOG, after a damaged place.", &rest)
+        }
+        Verdict::Empty | Verdict::Unclear if is_unproven(report) => {
+            paragraph(out, ERROR, "THE RDB CANNOT BE READ,", "and what follows it was not read.")
+        }
+        Verdict::Unclear => paragraph(
+            out,
+            WARNING,
+            "NOT KNOWN whether data was destroyed in this log:",
+            &format!("{}. Nothing was changed.", why_unclear(report)),
+        ),
+        Verdict::FlushOfNothing { .. } if report.earlier_events > 0 => {
+            let rest = format!(
+                "Before the last {} nothing was there to be flushed. What stood before earlier ones is still in the log: `aofkit log {} --command flushall,flushdb` tells where they are, and --until goes back to before one of them. Nothing was changed.",
+                Count(report.events.len() as u64),
+                typed(&report.path)
+            );
+            paragraph(out, WARNING, "VERY MANY FLUSHES ARE IN THE LOG.", &rest)
+        }
+        Verdict::FlushOfNothing { .. } if !brings(report) || report.survivor.is_some() => {
+            paragraph(
+                out,
+                ERROR,
+                "A FLUSH IS IN THE LOG, but nothing to be flushed stands before it.",
+                &format!(
+                    "{} No other file of a server was found beside it. If there is a backup, use that. Nothing was changed.",
+                    match report.nothing_lost {
+                        true => "Its data was never in this log, or went with a rewrite.",
+                        false => "If a rewrite came before it, its data went with that.",
+                    }
+                ),
+            )
+        }
+        Verdict::FlushOfNothing { .. } => paragraph(
+            out,
+            WARNING,
+            "A FLUSH IS IN THE LOG, but nothing to be flushed stands before it.",
+            "Something else is here that may hold your data: see below. Nothing was changed.",
+        ),
+        Verdict::Nothing | Verdict::Empty if report.survivor.is_none() && brings(report) => {
+            let rest = "If there was one, a rewrite has followed, and the log has forgotten it. Something else is here that may hold your data: see below. Nothing was changed.";
+            paragraph(out, WARNING, "NO FLUSH IS IN THE LOG.", rest)
+        }
+        Verdict::Nothing if report.nothing_lost => paragraph(
+            out,
+            QUIET,
+            "NO KEY WAS REMOVED by any command of this log.",
+            "Every command was read and replayed. If a key is missing, it was never in this log, or a rewrite has followed, and no other file of a server was found beside it.",
+        ),
+        Verdict::Nothing => paragraph(
+            out,
+            QUIET,
+            "NO FLUSH AND NO DELETION was found in what was read.",
+            &format!(
+                "{} If a rewrite has followed, the log has forgotten what was before it. No other file of a server was found beside it.",
+                what_is_missing(report)
+            ),
+        ),
+        Verdict::Ordinary => paragraph(
+            out,
+            QUIET,
+            "NO FLUSH AND NO MASS DELETION was found.",
+            "What else removed, replaced or moved keys is listed below, and is less than a loss in number.",
+        ),
+        Verdict::Empty if report.broken.is_some() => {
+            let looks_like = report.unread.as_ref().and_then(|unread| unread.looks_like);
+            let rest = match looks_like {
+                Some(looks_like) => {
+                    format!("this looks like {looks_like}. `aofkit repair --dry-run` says more.")
+                }
+                None => "either this is no log, or it is damaged from its start on.".to_owned(),
+            };
+            paragraph(out, ERROR, "NOT A SINGLE COMMAND CAN BE READ HERE:", &rest)
+        }
+        Verdict::Empty => paragraph(
+            out,
+            ERROR,
+            "THE LOG IS EMPTY,",
+            "and no other file of a server was found beside it. If there is a backup, use that.",
+        ),
+    }
+}
+
+/// Keys were deleted in number.
+fn deleted(out: &mut String, report: &RecoverReport, event: Option<u64>) -> fmt::Result {
+    let event = event.and_then(|event| event_of(report, event));
+    let is_slot = event.is_some_and(|event| event.what == What::Flushslot);
+    let keys = match (event, &report.deletions) {
+        (Some(event), Some(_)) if is_slot => event.keys_lost,
+        (_, deletions) => deletions.as_ref().map(|deletions| deletions.recoverable),
+    };
+    let head = match keys {
+        Some(keys) => format!("KEYS WERE DELETED IN NUMBER: {}.", Count(keys)),
+        None => "KEYS WERE DELETED IN NUMBER, and were not counted.".to_owned(),
+    };
+    let which = match event {
+        Some(event) if is_slot => format!("They were lost by a {}. ", name(event)),
+        Some(event) => format!("The largest run is a {}. ", name(event)),
+        None => String::new(),
+    };
+    let rest = format!("{which}What they held is still in the log. Nothing was changed.");
+    paragraph(out, WARNING, &head, &rest)
+}
+
+/// Whether reading stopped at an RDB with unknown content whose checksum does not prove that it is whole.
+fn is_unproven(report: &RecoverReport) -> bool {
+    report.broken.as_ref().is_some_and(|broken| broken.unproven)
+}
+
+/// What keeps the answer from being a no.
+fn why_unclear(report: &RecoverReport) -> String {
+    let mut reasons = Vec::new();
+    if !report.possible_flushes.is_empty() {
+        reasons.push("a command may be a renamed FLUSHALL");
+    }
+    if report.unknown.iter().any(|command| command.script) {
+        reasons.push("what scripts did is not known");
+    }
+    if report.unknown.iter().any(|command| !command.script && !is_told(report, command)) {
+        reasons.push("no known server has some of its commands");
+    }
+    if !report.newer_rdbs.is_empty() {
+        reasons.push("the keys of an RDB are unknown to this version");
+    }
+    if report.broken.is_some() || report.unread.is_some() {
+        reasons.push("not all of it could be read");
+    }
+    if report.deletions.is_none() && report.keys_deleted > 0 {
+        reasons.push("keys were deleted, and were not counted");
+    }
+    reasons.join("; ")
+}
+
+/// What the answer leaves out.
+fn what_is_missing(report: &RecoverReport) -> &'static str {
+    if report.deletions.is_none() {
+        "The log was not replayed, so that keys which other commands removed are not known."
+    } else if matches!(report.layout, Layout::OnePart { .. }) {
+        "The other parts of the set were not read."
+    } else {
+        "The unfinished end of the log was left out, as servers do."
+    }
+}

@@ -1,0 +1,175 @@
+//! What was found beside flushes, what could not be read, and what was inspected at all.
+
+use std::fmt;
+
+use super::row;
+use crate::ops::recover::{
+    IN_NUMBER_KEYS, IN_NUMBER_ONE_IN, IN_NUMBER_RUN, RecoverReport, UnknownCommand, Verdict, What,
+};
+use crate::units::{Count, counted};
+
+/// Names of commands that are listed before the rest is only counted.
+const NAMES: usize = 8;
+
+/// What was found after the place at which the reading stopped.
+pub(super) fn unread(out: &mut String, report: &RecoverReport) -> fmt::Result {
+    let Some(unread) = &report.unread else { return Ok(()) };
+    if report.verdict == Verdict::Empty {
+        return Ok(());
+    }
+    if let Some(looks_like) = unread.looks_like {
+        row(out, "looks like", &looks_like.to_string())?;
+    }
+    let mut what = match unread.commands {
+        0 => "no whole command was found after it".to_owned(),
+        some => format!(
+            "{} from {}:{} on, which could be read by stepping over the damage",
+            counted(some, "whole command"),
+            unread.part,
+            unread.offset
+        ),
+    };
+    if unread.keys_deleted > 0 {
+        what.push_str(&format!("; they delete {}", counted(unread.keys_deleted, "key")));
+    }
+    row(out, "not read", &what)?;
+    for flush in &unread.flushes {
+        let name = match flush.what {
+            What::Flushall => "FLUSHALL",
+            What::Flushdb => "FLUSHDB",
+            What::Swapdb { .. } => "SWAPDB",
+            _ => "CLUSTER FLUSHSLOT",
+        };
+        row(out, "", &format!("{name} at {}:{}", flush.part, flush.offset))?;
+    }
+    match unread.more_flushes {
+        0 => Ok(()),
+        more => row(out, "", &format!("and {} more", Count(more))),
+    }
+}
+
+/// Commands whose effect is not known.
+pub(super) fn unknown(out: &mut String, report: &RecoverReport) -> fmt::Result {
+    for flush in report.possible_flushes.iter().rev().take(NAMES).rev() {
+        let times = match flush.commands {
+            1 => String::new(),
+            times => format!(" {} times", Count(times)),
+        };
+        let before = match flush.keys_before {
+            Some(keys) => format!("; {} before it", counted(keys, "key")),
+            None => String::new(),
+        };
+        let what = format!(
+            "{}{times}, {}:{} (#{}): no known server has this command, and it has no key: possibly a renamed FLUSHALL or FLUSHDB{before}",
+            flush.name, flush.part, flush.offset, flush.ordinal
+        );
+        row(out, "not known", &what)?;
+    }
+    let others: Vec<&UnknownCommand> =
+        report.unknown.iter().filter(|command| !is_told(report, command)).collect();
+    for command in others.iter().take(NAMES) {
+        let what = match command.script {
+            true => "a script, which may have written or deleted anything",
+            false => "no known server has this command; it may have deleted keys",
+        };
+        let what = format!(
+            "{}, {}, first at {}:{}: {what}",
+            command.name,
+            times(command.count),
+            command.part,
+            command.offset
+        );
+        row(out, "not known", &what)?;
+    }
+    match others.len().saturating_sub(NAMES) {
+        0 => Ok(()),
+        more => row(out, "", &format!("and {} more names; --json lists them", Count(more as u64))),
+    }
+}
+
+/// Whether it is reported as a possible flush, and is nothing else.
+pub(super) fn is_told(report: &RecoverReport, command: &UnknownCommand) -> bool {
+    let flushes = report.possible_flushes.iter();
+    let same = flushes.filter(|flush| flush.name.eq_ignore_ascii_case(&command.name));
+    !command.script && same.map(|flush| flush.commands).sum::<u64>() == command.count
+}
+
+fn times(count: u64) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{} times", Count(count)) }
+}
+
+/// Keys that were deleted one by one.
+pub(super) fn deletions(out: &mut String, report: &RecoverReport) -> fmt::Result {
+    let Some(deletions) = report.deletions.as_ref().filter(|it| !it.none()) else {
+        return Ok(());
+    };
+    let is_flush =
+        matches!(report.verdict, Verdict::EndsInFlush { .. } | Verdict::FlushWithin { .. });
+    if is_flush && !deletions.in_number {
+        return Ok(());
+    }
+    if deletions.removed > 0 {
+        let mut what = format!(
+            "{} by DEL, UNLINK or GETDEL; {} not there at the end",
+            counted(deletions.removed, "key"),
+            is_or_are(deletions.gone)
+        );
+        if deletions.expired > 0 {
+            let expired = is_or_are(deletions.expired);
+            what.push_str(&format!(", of which {expired} past their expiry by now"));
+        }
+        if deletions.recoverable > 0 {
+            what.push_str(&format!(
+                "; --undelete '*' brings back {}. There were at most {} at once, and deletions made their number fall by {} at most",
+                Count(deletions.recoverable),
+                counted(deletions.most_keys, "key"),
+                Count(deletions.fall)
+            ));
+        }
+        row(out, "deleted", &what)?;
+    }
+    if deletions.emptied > 0 {
+        let what = format!(
+            "{} removed by other commands, such as LPOP of the last element",
+            counted(deletions.emptied, "key")
+        );
+        row(out, "emptied", &what)?;
+    }
+    if deletions.expired_at_end > 0 {
+        let what = format!(
+            "{} at the end have an expiry that has passed by now; a server that loads the log deletes them",
+            counted(deletions.expired_at_end, "key")
+        );
+        row(out, "expired", &what)?;
+    }
+    Ok(())
+}
+
+fn is_or_are(count: u64) -> String {
+    format!("{} {}", Count(count), if count == 1 { "is" } else { "are" })
+}
+
+/// What was inspected and what was not, where the answer depends on it.
+pub(super) fn scope(out: &mut String, report: &RecoverReport) -> fmt::Result {
+    match report.verdict {
+        Verdict::EndsInFlush { .. } | Verdict::FlushWithin { .. } | Verdict::Empty => return Ok(()),
+        _ => {}
+    }
+    row(
+        out,
+        "looked for",
+        "FLUSHALL, FLUSHDB, SWAPDB, CLUSTER FLUSHSLOT, FUNCTION FLUSH; keys removed by DEL, UNLINK and GETDEL, or replaced by RENAME and COPY",
+    )?;
+    row(
+        out,
+        "not covered",
+        "values that other commands overwrote or shortened (SET, LTRIM, HDEL ...)",
+    )?;
+    let what = format!(
+        "a loss by which the number of keys fell by at least {} % of the largest, if by {} keys or half; or by {} keys in one run",
+        100 / IN_NUMBER_ONE_IN,
+        Count(IN_NUMBER_KEYS),
+        Count(IN_NUMBER_RUN)
+    );
+    row(out, "in number", &what)
+}
