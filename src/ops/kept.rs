@@ -14,7 +14,7 @@ use jiff::Zoned;
 use crate::aof::manifest::{Entry, Manifest, Role};
 use crate::aof::open::{Layout, Log, Part, open};
 use crate::disk::Change;
-use crate::disk::holders::writers;
+use crate::disk::holders::{refuse_in_use, writers};
 use crate::disk::publish::{Existing, NewDirectory, NewFile, check_free};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ops::survey::survey;
@@ -58,10 +58,13 @@ impl Output {
     ///
     /// # Errors
     ///
-    /// When something stands at a new output.
+    /// When something stands at a new output, and may not be replaced or is in use.
     pub fn check_free(&self, force: bool) -> Result<()> {
         match self {
-            Output::New(new) => check_free(new, existing(force)),
+            Output::New(new) => {
+                check_free(new, existing(force))?;
+                refuse_in_use(new)
+            }
             Output::DryRun | Output::InPlace => Ok(()),
         }
     }

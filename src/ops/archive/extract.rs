@@ -9,6 +9,7 @@ use std::time::Instant;
 use super::contents::CONTENTS;
 use super::report::{ArchiveReport, ExtractReport, Level};
 use super::verify::{examine, open_archive};
+use crate::disk::holders::refuse_in_use;
 use crate::disk::publish::{Existing, NewDirectory, check_free};
 use crate::disk::{Mapping, Scratch, place};
 use crate::error::{Error, ErrorKind, Result};
@@ -53,7 +54,9 @@ pub fn extract(
         return Err(Error::new(ErrorKind::Usage, "this is not a directory").at(&options.output));
     }
     for top in &written {
-        check_free(&options.output.join(top), options.existing)?;
+        let destination = options.output.join(top);
+        check_free(&destination, options.existing)?;
+        refuse_in_use(&destination)?;
     }
     let examined = |stage: &Path| {
         let archive = examine(path, &opened, Some(stage), progress)?;

@@ -26,6 +26,7 @@ pub(crate) use self::share::Made;
 use self::share::{Counted, make};
 use crate::aof::manifest::{Entry, Manifest, Role};
 use crate::aof::open::{Layout, Log, open};
+use crate::disk::holders::refuse_in_use;
 use crate::disk::publish::{Existing, NewDirectory, NewFile, check_free};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::Shown;
@@ -80,6 +81,7 @@ pub fn compact(path: &Path, options: &Options, progress: &dyn Progress) -> Resul
     let started = Instant::now();
     if let Some(output) = &options.output {
         check_free(output, options.existing)?;
+        refuse_in_use(output)?;
     }
     let log = open(path)?;
     let mut phases = Phases::default();

@@ -21,6 +21,7 @@ use serde::Serialize;
 
 pub use mix::{Kind, Mix};
 
+use crate::disk::holders::refuse_in_use;
 use crate::disk::publish::{Existing, NewDirectory, NewFile, check_free};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
@@ -312,6 +313,7 @@ fn write_parts(
 /// Refuses what [`check_free`] refuses, and to replace what is more than a log.
 fn refuse_to_replace(destination: &Path, layout: Layout, existing: Existing) -> Result<()> {
     check_free(destination, existing)?;
+    refuse_in_use(destination)?;
     let Ok(exists) = fs::symlink_metadata(destination) else {
         return Ok(());
     };
