@@ -8,6 +8,7 @@
 //! - [`Scratch`]: room for what is needed only while a run lasts.
 //! - [`holders`]: which processes have a file open for writing.
 //! - [`Lock`]: a file that one process at a time holds locked.
+//! - [`OwnFile`]: what aofkit keeps for itself where others may write, read without trust.
 //! - [`free_bytes`]: how much room there is.
 //! - [`cut_tail`]: shortens a file after what it cuts off has been put into safety.
 
@@ -18,6 +19,7 @@ pub mod holders;
 mod lock;
 #[allow(unsafe_code)]
 mod map;
+mod own;
 pub mod place;
 mod prefetch;
 pub mod publish;
@@ -28,6 +30,7 @@ mod writeback;
 pub use cut::{Stamp, cut_tail};
 pub use lock::Lock;
 pub use map::{Change, Mapping};
+pub use own::OwnFile;
 pub use prefetch::{prefetch, prefetch_ref};
 pub use room::free_bytes;
 pub use scratch::Scratch;
