@@ -2,6 +2,7 @@
 //!
 //! - [`Mapping`]: a file mapped read-only, safe against being cut while it is read.
 //! - `guard`: the signal handler behind that safety.
+//! - [`Access`]: who may read what is written.
 //! - [`publish`]: output that appears whole or not at all.
 //! - [`Writeback`]: brings a file to the disk while it is written.
 //! - [`place`]: what is finished gets its name, what is unwanted goes, each in one step.
@@ -12,6 +13,7 @@
 //! - [`free_bytes`]: how much room there is.
 //! - [`cut_tail`]: shortens a file after what it cuts off has been put into safety.
 
+mod access;
 mod cut;
 #[allow(unsafe_code)]
 mod guard;
@@ -27,6 +29,7 @@ mod room;
 mod scratch;
 mod writeback;
 
+pub use access::{Access, like};
 pub use cut::{Stamp, cut_tail};
 pub use lock::Lock;
 pub use map::{Change, Mapping};

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::server::ServerSeen;
+use crate::disk::Access;
 use crate::disk::publish::{self, Existing, NewFile};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -85,7 +86,7 @@ impl Journal {
         let mut text = serde_json::to_vec_pretty(self)
             .map_err(|error| Error::io("write", path, error.into()))?;
         text.push(b'\n');
-        let mut file = NewFile::create(path, Existing::Keep)?;
+        let mut file = NewFile::create(path, Existing::Keep, Access::PRIVATE)?;
         std::io::Write::write_all(file.file(), &text).map_err(|e| Error::io("write", path, e))?;
         file.publish()
     }
@@ -198,7 +199,7 @@ mod tests {
     fn what_is_left_of_a_journal_that_was_never_finished_goes() {
         let state = tempfile::tempdir().unwrap();
         let path = Journal::path(state.path(), "one");
-        let unfinished = NewFile::create(&path, Existing::Keep).unwrap();
+        let unfinished = NewFile::create(&path, Existing::Keep, Access::PRIVATE).unwrap();
         let left = unfinished.path().to_path_buf();
         std::mem::forget(unfinished);
         journal("one", "run").write(&path).unwrap();

@@ -18,7 +18,7 @@ pub use report::{Change, Moved, RestoreReport, Setting, Shape};
 use self::ready::{ANY, APPENDDIRNAME, APPENDFILENAME, Ready, ready};
 use crate::disk::holders::refuse_in_use;
 use crate::disk::publish::{Existing, NewDirectory};
-use crate::disk::{Lock, Scratch, free_bytes, place};
+use crate::disk::{Access, Lock, Scratch, free_bytes, place};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::ShownPath;
 use crate::ops::archive::{Contents, read_contents};
@@ -109,7 +109,11 @@ fn into_new(
     options: &RestoreOptions,
     progress: &dyn Progress,
 ) -> Result<(Ready, Option<Owner>)> {
-    let new = NewDirectory::create(&options.output, Existing::Keep)?;
+    let new = NewDirectory::create(
+        &options.output,
+        Existing::Keep,
+        Access::of_path(archive).for_runner(),
+    )?;
     check_room(new.path(), contents)?;
     let ready = {
         let scratch = Scratch::create(new.path(), PREFIX)?;
