@@ -2,10 +2,11 @@
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use super::access::Access;
 use crate::error::{Error, ErrorKind, Result};
 
 /// What a file was when somebody looked at it: enough to notice that it is another one now.
@@ -69,8 +70,8 @@ pub fn cut_tail(path: &Path, seen: &Stamp, keep: u64, copy: &Path) -> Result<Pat
     let mut file =
         OpenOptions::new().read(true).write(true).open(path).map_err(failed("open", path))?;
     unchanged(&file)?;
-    let mode = file.metadata().map_err(failed("read the mode of", path))?.mode() & 0o777;
-    let (mut new, copy) = create_new(copy, mode)?;
+    let metadata = file.metadata().map_err(failed("read the mode of", path))?;
+    let (mut new, copy) = create_new(copy, Access::of_file(&metadata))?;
     let copied = (|| {
         file.seek(SeekFrom::Start(keep)).map_err(failed("read", path))?;
         let rest = seen.bytes.saturating_sub(keep);
@@ -99,11 +100,11 @@ pub fn cut_tail(path: &Path, seen: &Stamp, keep: u64, copy: &Path) -> Result<Pat
     Ok(copy)
 }
 
-fn create_new(path: &Path, mode: u32) -> Result<(File, PathBuf)> {
+fn create_new(path: &Path, access: Access) -> Result<(File, PathBuf)> {
     const ATTEMPTS: u32 = 100;
     let mut tried = path.to_path_buf();
     for attempt in 2..ATTEMPTS {
-        match OpenOptions::new().write(true).create_new(true).mode(mode).open(&tried) {
+        match access.create(&tried) {
             Ok(file) => return Ok((file, tried)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 let mut name = path.as_os_str().to_os_string();

@@ -1,12 +1,14 @@
 //! A lock that ends with whoever holds it.
 
-use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
+use super::own;
 use crate::error::{Error, ErrorKind, Result};
 
 /// A file that this process holds locked until this is dropped, or the process ends, however it ends.
@@ -26,17 +28,18 @@ impl Lock {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Locked`] when somebody else holds it: nobody waits here.
+    /// [`ErrorKind::Locked`] when somebody else holds it: nobody waits here. [`ErrorKind::Refused`] when what is at
+    /// `path` is not such a file: a symbolic link, a pipe, another user's.
     pub fn take(path: &Path, what_for: &str) -> Result<Lock> {
-        let failed = |error| Error::io("lock", path, error);
-        let open =
-            OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path);
-        let mut file = open.map_err(failed)?;
+        let (mut file, metadata) = own::open_or_create(path)?;
         lock(&file, path)?;
-        // What it says is only for people. A full disk is no reason not to remove archives from it.
-        let _ = file.set_len(0);
-        let _ = writeln!(file, "process {}", std::process::id());
-        let _ = writeln!(file, "{what_for}");
+        // What it says is only for people. A full disk is no reason not to remove archives from it. With a second name, it
+        // could be another file that somebody gave the name of the lock.
+        if metadata.nlink() == 1 {
+            let _ = file.set_len(0);
+            let _ = writeln!(file, "{PROCESS}{}", std::process::id());
+            let _ = writeln!(file, "{what_for}");
+        }
         Ok(Lock { _file: file, path: path.to_path_buf() })
     }
 
@@ -61,8 +64,8 @@ fn lock(file: &File, path: &Path) -> Result<()> {
     match flock(file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(()),
         Err(Errno::WOULDBLOCK) => {
-            let holder = std::io::read_to_string(file).unwrap_or_default();
-            let holder = holder.lines().next().unwrap_or("another run");
+            let holder = holder(file);
+            let holder = holder.as_deref().unwrap_or("another run");
             Err(Error::new(ErrorKind::Locked, format!("{holder} holds this lock"))
                 .at(path)
                 .help("let it finish; the lock ends with it, so there is nothing to remove"))
@@ -70,6 +73,19 @@ fn lock(file: &File, path: &Path) -> Result<()> {
         Err(error) => Err(Error::io("lock", path, error.into())),
     }
 }
+
+/// Who holds it, as the file says; nothing else that somebody may have written there.
+fn holder(file: &File) -> Option<String> {
+    let mut bytes = Vec::new();
+    file.take(LINE_BYTES).read_to_end(&mut bytes).ok()?;
+    let number = std::str::from_utf8(&bytes).ok()?.lines().next()?.strip_prefix(PROCESS)?;
+    Some(format!("{PROCESS}{}", number.parse::<u32>().ok()?))
+}
+
+/// What the file begins with.
+const PROCESS: &str = "process ";
+/// More than its first line has.
+const LINE_BYTES: u64 = 32;
 
 #[cfg(test)]
 mod tests {
@@ -86,5 +102,28 @@ mod tests {
         drop(lock);
         assert!(Lock::take(&path, "another").is_ok());
         assert!(std::fs::read_to_string(&path).unwrap().ends_with("\nanother\n"));
+    }
+
+    #[test]
+    fn a_lock_empties_no_other_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let (victim, path) = (directory.path().join("victim"), directory.path().join("lock"));
+        std::fs::write(&victim, "precious").unwrap();
+        std::os::unix::fs::symlink(&victim, &path).unwrap();
+        assert_eq!(Lock::take(&path, "a test").unwrap_err().kind(), ErrorKind::Refused);
+        std::fs::remove_file(&path).unwrap();
+        std::fs::hard_link(&victim, &path).unwrap();
+        drop(Lock::take(&path, "a test").unwrap());
+        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
+    }
+
+    #[test]
+    fn what_somebody_wrote_into_a_lock_is_not_repeated() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("lock");
+        let _lock = Lock::take(&path, "a test").unwrap();
+        std::fs::write(&path, "process \x1b[2J1").unwrap();
+        let refused = Lock::take(&path, "another").unwrap_err();
+        assert!(refused.to_string().contains("another run holds this lock"), "{refused}");
     }
 }

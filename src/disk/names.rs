@@ -117,6 +117,7 @@ mod tests {
         let new = super::super::publish::NewFile::create(
             &directory.path().join("a.aof"),
             super::super::publish::Existing::Keep,
+            super::super::Access::PRIVATE,
         )
         .unwrap();
         let name = new.path().file_name().unwrap().to_str().unwrap();

@@ -14,6 +14,7 @@ use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
 use tempfile::{Builder, NamedTempFile, TempDir};
 
+use super::access::{Access, PRIVATE_DIRECTORY, PRIVATE_FILE, like};
 use super::names::TEMPORARY;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -104,24 +105,24 @@ pub struct NewFile {
     temporary: NamedTempFile,
     destination: PathBuf,
     existing: Existing,
+    access: Access,
 }
 
 impl NewFile {
-    /// Begins a file that shall stand at `destination`.
+    /// Begins a file that shall be at `destination`, for its owner alone until it is published, and with `access` then.
     ///
     /// # Errors
     ///
     /// When something stands there that must be kept, or the directory cannot be written.
-    pub fn create(destination: &Path, existing: Existing) -> Result<Self> {
+    pub fn create(destination: &Path, existing: Existing, access: Access) -> Result<Self> {
         check_free(destination, existing)?;
         let (prefix, directory) = temporary(destination)?;
-        // The mode that open(2) would be given; the system takes the umask off.
         let mut builder = Builder::new();
         builder.prefix(&prefix).suffix(TEMPORARY);
-        builder.permissions(fs::Permissions::from_mode(0o666));
+        builder.permissions(fs::Permissions::from_mode(PRIVATE_FILE));
         let temporary = begin(|| builder.tempfile_in(directory), NamedTempFile::path)
             .map_err(|error| Error::io("create a file beside", destination, error))?;
-        Ok(NewFile { temporary, destination: destination.to_path_buf(), existing })
+        Ok(NewFile { temporary, destination: destination.to_path_buf(), existing, access })
     }
 
     /// The file, to write to.
@@ -141,7 +142,20 @@ impl NewFile {
     /// When it cannot be synced or renamed, or something has come to stand there that must be kept; the
     /// destination is then as it was.
     pub fn publish(self) -> Result<()> {
-        let NewFile { temporary, destination, existing } = self;
+        self.publish_like(None)
+    }
+
+    /// As [`NewFile::publish`]; with the very mode and owner of `old`, where there is one, which it takes the place of.
+    ///
+    /// # Errors
+    ///
+    /// As [`NewFile::publish`].
+    pub fn publish_like(self, old: Option<&Path>) -> Result<()> {
+        let NewFile { temporary, destination, existing, access } = self;
+        match old {
+            None => access.settle_file(temporary.as_file()),
+            old => like(old, temporary.path()),
+        }
         temporary.as_file().sync_all().map_err(|error| Error::io("write", &destination, error))?;
         let written = temporary.path().to_path_buf();
         let persisted = match existing {
@@ -162,28 +176,35 @@ pub struct NewDirectory {
     temporary: TempDir,
     destination: PathBuf,
     existing: Existing,
+    access: Access,
 }
 
 impl NewDirectory {
-    /// Begins a directory that shall stand at `destination`.
+    /// Begins a directory that shall be at `destination`, for its owner alone until it is published, and with `access`
+    /// then. Files in it are created with [`NewDirectory::access`].
     ///
     /// # Errors
     ///
     /// When something stands there that must be kept, or the directory above cannot be written.
-    pub fn create(destination: &Path, existing: Existing) -> Result<Self> {
+    pub fn create(destination: &Path, existing: Existing, access: Access) -> Result<Self> {
         check_free(destination, existing)?;
         let (prefix, directory) = temporary(destination)?;
         let mut builder = Builder::new();
         builder.prefix(&prefix).suffix(TEMPORARY);
-        builder.permissions(fs::Permissions::from_mode(0o755));
+        builder.permissions(fs::Permissions::from_mode(PRIVATE_DIRECTORY));
         let temporary = begin(|| builder.tempdir_in(directory), TempDir::path)
             .map_err(|error| Error::io("create a directory beside", destination, error))?;
-        Ok(NewDirectory { temporary, destination: destination.to_path_buf(), existing })
+        Ok(NewDirectory { temporary, destination: destination.to_path_buf(), existing, access })
     }
 
     /// Where it is while it is being filled.
     pub fn path(&self) -> &Path {
         self.temporary.path()
+    }
+
+    /// Who may read it and the files in it.
+    pub fn access(&self) -> Access {
+        self.access
     }
 
     /// Makes it stand at its destination, durably: every file in it is synced first.
@@ -192,8 +213,22 @@ impl NewDirectory {
     ///
     /// As [`NewFile::publish`].
     pub fn publish(self) -> Result<()> {
-        let NewDirectory { temporary, destination, existing } = self;
+        self.publish_like(None)
+    }
+
+    /// As [`NewDirectory::publish`]; it and the files in it with the very modes and owners of those of `old`, where there
+    /// is one, which it takes the place of.
+    ///
+    /// # Errors
+    ///
+    /// As [`NewFile::publish`].
+    pub fn publish_like(self, old: Option<&Path>) -> Result<()> {
+        let NewDirectory { temporary, destination, existing, access } = self;
         let written = temporary.path().to_path_buf();
+        match old {
+            None => access.settle_directory(&written),
+            old => like(old, &written),
+        }
         sync_below(&written).map_err(|error| Error::io("write", &destination, error))?;
         let occupied = destination.symlink_metadata().is_ok();
         let flags = match existing {
@@ -278,7 +313,7 @@ mod tests {
     fn a_file_appears_when_it_is_published_and_not_before() {
         let directory = tempfile::tempdir().unwrap();
         let destination = directory.path().join("out.aof");
-        let mut new = NewFile::create(&destination, Existing::Keep).unwrap();
+        let mut new = NewFile::create(&destination, Existing::Keep, Access::NO_SOURCE).unwrap();
         new.file().write_all(b"whole").unwrap();
         assert!(!destination.exists());
         new.publish().unwrap();
@@ -289,8 +324,14 @@ mod tests {
     #[test]
     fn what_is_not_published_leaves_nothing() {
         let directory = tempfile::tempdir().unwrap();
-        drop(NewFile::create(&directory.path().join("a"), Existing::Keep).unwrap());
-        drop(NewDirectory::create(&directory.path().join("b"), Existing::Keep).unwrap());
+        drop(
+            NewFile::create(&directory.path().join("a"), Existing::Keep, Access::NO_SOURCE)
+                .unwrap(),
+        );
+        drop(
+            NewDirectory::create(&directory.path().join("b"), Existing::Keep, Access::NO_SOURCE)
+                .unwrap(),
+        );
         assert!(names(directory.path()).is_empty());
     }
 
@@ -299,9 +340,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let destination = directory.path().join("out");
         fs::write(&destination, b"old").unwrap();
-        let error = NewFile::create(&destination, Existing::Keep).err().unwrap();
+        let error = NewFile::create(&destination, Existing::Keep, Access::NO_SOURCE).err().unwrap();
         assert_eq!(error.kind(), ErrorKind::Refused);
-        let mut new = NewFile::create(&destination, Existing::Replace).unwrap();
+        let mut new = NewFile::create(&destination, Existing::Replace, Access::NO_SOURCE).unwrap();
         new.file().write_all(b"new").unwrap();
         new.publish().unwrap();
         assert_eq!(fs::read(&destination).unwrap(), b"new");
@@ -311,7 +352,7 @@ mod tests {
     fn a_file_that_came_meanwhile_is_not_overwritten() {
         let directory = tempfile::tempdir().unwrap();
         let destination = directory.path().join("out");
-        let new = NewFile::create(&destination, Existing::Keep).unwrap();
+        let new = NewFile::create(&destination, Existing::Keep, Access::NO_SOURCE).unwrap();
         fs::write(&destination, b"somebody else's").unwrap();
         assert!(new.publish().is_err());
         assert_eq!(fs::read(&destination).unwrap(), b"somebody else's");
@@ -324,7 +365,7 @@ mod tests {
         let destination = directory.path().join("set");
         fs::create_dir(&destination).unwrap();
         fs::write(destination.join("old"), b"").unwrap();
-        let new = NewDirectory::create(&destination, Existing::Replace).unwrap();
+        let new = NewDirectory::create(&destination, Existing::Replace, Access::NO_SOURCE).unwrap();
         fs::write(new.path().join("new"), b"").unwrap();
         new.publish().unwrap();
         assert_eq!(names(&destination), ["new"]);

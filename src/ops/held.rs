@@ -3,11 +3,13 @@
 //! A log is secured in a hurry and recovered later, by another command and often by another person. The note says
 //! where the result belongs and how the server is reached, so that nobody takes the secured log for the server's own.
 
-use std::fs::File;
-use std::io::Read;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+
+use crate::disk::OwnFile;
 
 /// The name of the note, in the directory that takes the place of the data directory.
 pub const NOTE: &str = "aofkit-hold.json";
@@ -46,9 +48,13 @@ impl HeldFrom {
     /// The note in `directory`. `None` where there is none, and also where there is one that cannot be read: it is a
     /// help, and no recovery waits for it.
     pub fn read(directory: &Path) -> Option<Self> {
-        let mut text = Vec::new();
-        File::open(directory.join(NOTE)).ok()?.take(LONGEST).read_to_end(&mut text).ok()?;
-        let note: HeldFrom = serde_json::from_slice(&text).ok()?;
+        let file = OwnFile::read(&directory.join(NOTE), LONGEST).ok()??;
+        // Whoever owns the directory may have secured the log.
+        let is_owners = fs::metadata(directory).is_ok_and(|place| place.uid() == file.owner());
+        if !is_owners && file.check().is_err() {
+            return None;
+        }
+        let note: HeldFrom = serde_json::from_slice(&file.bytes).ok()?;
         (note.schema == Self::SCHEMA).then_some(note)
     }
 }
@@ -72,10 +78,14 @@ mod tests {
         let path = place.path().join(NOTE);
         std::fs::write(&path, note.to_bytes().unwrap()).unwrap();
         assert_eq!(HeldFrom::read(place.path()), Some(note.clone()));
-        let later = HeldFrom { schema: 2, ..note };
+        let later = HeldFrom { schema: 2, ..note.clone() };
         for text in [later.to_bytes().unwrap(), b"{".to_vec(), Vec::new()] {
             std::fs::write(&path, text).unwrap();
             assert_eq!(HeldFrom::read(place.path()), None);
         }
+        std::fs::rename(&path, place.path().join("elsewhere")).unwrap();
+        std::fs::write(place.path().join("elsewhere"), note.to_bytes().unwrap()).unwrap();
+        std::os::unix::fs::symlink("elsewhere", &path).unwrap();
+        assert_eq!(HeldFrom::read(place.path()), None, "no link is followed");
     }
 }

@@ -11,11 +11,12 @@ use std::path::{Path, PathBuf};
 
 use crate::aof::manifest::{Entry, Manifest, Role};
 use crate::aof::open::{Layout, Log, Part, open};
-use crate::disk::Change;
-use crate::disk::holders::writers;
+use crate::disk::holders::{refuse_in_use, writers};
 use crate::disk::place::name_aside;
 use crate::disk::publish::{Existing, NewDirectory, NewFile, check_free};
+use crate::disk::{Access, Change};
 use crate::error::{Error, ErrorKind, Result};
+use crate::ops::access::access_of;
 use crate::ops::survey::survey;
 use crate::progress::{Progress, Silent};
 
@@ -57,10 +58,13 @@ impl Output {
     ///
     /// # Errors
     ///
-    /// When something stands at a new output.
+    /// When something stands at a new output, and may not be replaced or is in use.
     pub fn check_free(&self, force: bool) -> Result<()> {
         match self {
-            Output::New(new) => check_free(new, existing(force)),
+            Output::New(new) => {
+                check_free(new, existing(force))?;
+                refuse_in_use(new)
+            }
             Output::DryRun | Output::InPlace => Ok(()),
         }
     }
@@ -139,22 +143,21 @@ pub fn write(
         whole(written)?;
         check(written)
     };
+    let access = access_of([log]);
     if matches!(log.layout, Layout::MultiPart { .. }) {
-        let directory = NewDirectory::create(place.path, place.existing)?;
-        fill_directory(log, kept, directory.path(), progress)?;
+        let directory = NewDirectory::create(place.path, place.existing, access)?;
+        fill_directory(log, kept, &directory, progress)?;
         finish(directory.path())?;
-        like(place.like, directory.path());
-        directory.publish()
+        directory.publish_like(place.like)
     } else {
-        let mut file = NewFile::create(place.path, place.existing)?;
+        let mut file = NewFile::create(place.path, place.existing, access)?;
         for (part, kept) in log.parts.iter().zip(kept).take(1) {
             copy(part, kept, file.file(), progress)
                 .map_err(|e| Error::io("write", place.path, e))?;
         }
         let path = file.path().to_path_buf();
         finish(&path)?;
-        like(place.like, &path);
-        file.publish()
+        file.publish_like(place.like)
     }
 }
 
@@ -221,51 +224,25 @@ fn keep_original(place: &Path, backup: &Path) -> Result<()> {
     let failed = |error| Error::io("keep a copy of the original as", backup, error);
     if !place.is_dir() {
         if fs::hard_link(place, backup).is_err() {
-            let mut copy = NewFile::create(backup, Existing::Keep)?;
+            let mut copy = NewFile::create(backup, Existing::Keep, Access::of_path(place))?;
             let mut original = File::open(place).map_err(failed)?;
             std::io::copy(&mut original, copy.file()).map_err(failed)?;
-            copy.publish()?;
+            copy.publish_like(Some(place))?;
         }
         return Ok(());
     }
-    let copy = NewDirectory::create(backup, Existing::Keep)?;
+    let copy = NewDirectory::create(backup, Existing::Keep, Access::PRIVATE)?;
     for entry in fs::read_dir(place).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let twin = copy.path().join(entry.file_name());
         if entry.file_type().map_err(failed)?.is_file()
             && fs::hard_link(entry.path(), &twin).is_err()
         {
-            fs::copy(entry.path(), &twin).map_err(failed)?;
+            Access::PRIVATE.copy(&entry.path(), &twin).map_err(failed)?;
         }
     }
     // So that what takes its place can be given the same.
-    like(Some(place), copy.path());
-    copy.publish()
-}
-
-/// Gives the new files the mode and, where that is allowed, the owner of the old ones. A new file that has no twin
-/// among the old ones is given those of one that has.
-pub fn like(old: Option<&Path>, new: &Path) {
-    let Some(old) = old else { return };
-    let one = |old: &Path, new: &Path| {
-        if let Ok(metadata) = fs::metadata(old) {
-            let _ = fs::set_permissions(new, metadata.permissions());
-            #[cfg(unix)]
-            {
-                use std::os::unix::fs::MetadataExt;
-                let _ = std::os::unix::fs::chown(new, Some(metadata.uid()), Some(metadata.gid()));
-            }
-        }
-    };
-    one(old, new);
-    let files = |directory| fs::read_dir(directory).into_iter().flatten().flatten();
-    let any = files(old).map(|entry| entry.path()).find(|path| path.is_file());
-    for entry in files(new) {
-        let twin = Some(old.join(entry.file_name())).filter(|twin| twin.exists());
-        if let Some(twin) = twin.or_else(|| any.clone()) {
-            one(&twin, &entry.path());
-        }
-    }
+    copy.publish_like(Some(place))
 }
 
 fn copy(part: &Part, kept: &Kept, out: &mut File, progress: &dyn Progress) -> std::io::Result<()> {
@@ -283,9 +260,10 @@ fn copy(part: &Part, kept: &Kept, out: &mut File, progress: &dyn Progress) -> st
 fn fill_directory(
     log: &Log,
     kept: &[Kept],
-    directory: &Path,
+    directory: &NewDirectory,
     progress: &dyn Progress,
 ) -> Result<()> {
+    let (directory, access) = (directory.path(), directory.access());
     let Some(old) = &log.manifest else {
         return Err(Error::new(ErrorKind::Manifest, "the set has no manifest").at(directory));
     };
@@ -294,13 +272,13 @@ fn fill_directory(
         let name = part.path.file_name().unwrap_or_default();
         let path = directory.join(name);
         let failed = |error| Error::io("write", &path, error);
-        let mut out = File::options().write(true).create_new(true).open(&path).map_err(failed)?;
+        let mut out = access.create(&path).map_err(failed)?;
         copy(part, kept, &mut out, progress).map_err(failed)?;
         stay.push((name, kept.bytes() != part.mapping.len()));
     }
     let manifest = Manifest { entries: entries(&old.manifest, &stay) };
     let path = directory.join(old.path.file_name().unwrap_or_default());
-    fs::write(&path, manifest.to_bytes()).map_err(|error| Error::io("write", &path, error))
+    access.write(&path, &manifest.to_bytes()).map_err(|error| Error::io("write", &path, error))
 }
 
 /// The lines for the files that stay, each with whether it was changed.

@@ -1,5 +1,6 @@
 //! What a person asks for: typed options in, a typed report out, nothing printed.
 
+pub mod access;
 pub mod archive;
 pub mod backup;
 pub mod bench;

@@ -314,3 +314,38 @@ fn a_backup_that_is_interrupted_cleans_up() {
     assert_eq!((run.code, run.stdout.as_str()), (Some(130), ""), "{run:#?}");
     assert!(archives(&place, "to").is_empty() && unfinished(&place, "to").is_empty());
 }
+
+#[test]
+fn a_planted_lock_is_refused_and_empties_nothing() {
+    let place = Place::new();
+    place.put("a.aof", sound());
+    place.put("victim", "precious");
+    fs::create_dir(place.path("to")).unwrap();
+    assert_eq!(place.run(&["backup", "a.aof", "--to", "to"]).code, Some(0));
+    let entries = fs::read_dir(place.path("to")).unwrap().map(|entry| entry.unwrap().path());
+    let lock = entries.into_iter().find(|path| path.extension().is_some_and(|end| end == "lock"));
+    let lock = lock.expect("a lock");
+    let lock = lock.to_str().unwrap();
+    for (plant, what) in [
+        ("ln -s \"$PWD/victim\"", "a symbolic link"),
+        ("ln -s \"$PWD/nothing\"", "a symbolic link"),
+        ("mkfifo", "not a regular file"),
+        ("mkdir", "not a regular file"),
+    ] {
+        let planted = place.shell(&format!("rm -rf '{lock}'; {plant} '{lock}'"));
+        assert_eq!(planted.code, Some(0), "{planted:#?}");
+        for args in
+            ["backup a.aof --to to --created '2026-01-02 00:00:00'", "prune to --keep-last 1"]
+        {
+            let run = place.shell(&format!("timeout 20 \"$0\" {args}"));
+            assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{plant} {args}: {run:#?}");
+            assert!(
+                run.stderr.contains(".lock: this is ") && run.stderr.contains(what),
+                "{run:#?}"
+            );
+            assert!(run.stderr.contains("\nhelp: "), "{run:#?}");
+        }
+        assert_eq!(place.read("victim"), b"precious", "{plant}");
+        assert!(!place.path("nothing").exists());
+    }
+}

@@ -1,5 +1,10 @@
 //! `backup --live` where there is no server.
 
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+
 use super::*;
 
 #[test]
@@ -73,4 +78,223 @@ fn help_is_asked_for_in_full_as_h_is_the_host() {
         assert!(run.stdout.contains(told), "{told}: {}", run.stdout);
     }
     assert_eq!(place.run(&["backup", "-h"]).code, Some(2), "it wants a host");
+}
+
+/// What a server that lies answers: CONFIG GET of these, and INFO. It answers each connection on a thread of its own.
+fn lying_server(settings: &[(&str, &str)], log_bytes: u64) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut all: HashMap<String, String> = [
+        ("appendonly", "yes"),
+        ("appendfsync", "everysec"),
+        ("auto-aof-rewrite-percentage", "100"),
+        ("dbfilename", "dump.rdb"),
+    ]
+    .into_iter()
+    .chain(settings.iter().copied())
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .collect();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            answer(&mut BufReader::new(stream.unwrap()), &mut all, log_bytes);
+        }
+    });
+    port
+}
+
+fn answer(
+    stream: &mut BufReader<TcpStream>,
+    settings: &mut HashMap<String, String>,
+    log_bytes: u64,
+) {
+    let line = |stream: &mut BufReader<TcpStream>| {
+        let mut line = String::new();
+        stream.read_line(&mut line).unwrap_or(0);
+        line.trim_end().to_owned()
+    };
+    let bulk = |text: &str| format!("${}\r\n{text}\r\n", text.len());
+    loop {
+        let Some(count) = line(stream).strip_prefix('*').and_then(|count| count.parse().ok())
+        else {
+            return;
+        };
+        let args: Vec<String> = (0..count)
+            .map(|_: usize| {
+                line(stream);
+                line(stream)
+            })
+            .collect();
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let reply = match args[..] {
+            ["INFO", ..] => bulk(&format!(
+                "redis_version:7.0.15\r\nrun_id:{}\r\nrole:master\r\naof_rewrite_in_progress:0\r\n\
+                 aof_last_bgrewrite_status:ok\r\naof_last_write_status:ok\r\naof_current_size:{log_bytes}\r\n",
+                "a".repeat(40)
+            )),
+            ["CONFIG", "GET", name] => match settings.get(name) {
+                Some(value) => format!("*2\r\n{}{}", bulk(name), bulk(value)),
+                None => "*0\r\n".to_owned(),
+            },
+            ["CONFIG", "SET", name, value] => {
+                settings.insert(name.to_owned(), value.to_owned());
+                "+OK\r\n".to_owned()
+            }
+            _ => "+OK\r\n".to_owned(),
+        };
+        stream.get_mut().write_all(reply.as_bytes()).unwrap();
+    }
+}
+
+#[test]
+fn names_of_a_server_that_lead_elsewhere_are_refused_and_no_part_is_changed() {
+    let place = Place::new();
+    fs::create_dir(place.path("to")).unwrap();
+    place.put_set(
+        "d/appendonlydir",
+        &[("appendonly.aof.1.base.aof", &sound()), ("appendonly.aof.1.incr.aof", &sound())],
+    );
+    place.put("d/appendonly.aof", sound());
+    let set = place.path("d/appendonlydir");
+    let (dir, set) = (place.path("d"), set.to_str().unwrap());
+    let dir = dir.to_str().unwrap();
+    let before = place.shell("find d | sort; cat d/*/* d/*.aof").stdout;
+    let named = |setting: &'static str, value: &str| {
+        let all = [
+            ("dir", dir),
+            ("appenddirname", "appendonlydir"),
+            ("appendfilename", "appendonly.aof"),
+        ];
+        let mut all: Vec<(&str, String)> =
+            all.map(|(name, value)| (name, value.to_owned())).to_vec();
+        all.retain(|(name, _)| *name != setting);
+        all.push((setting, value.to_owned()));
+        (setting, all)
+    };
+    for (setting, settings) in [
+        named("appenddirname", set),
+        named("appenddirname", "../d/appendonlydir"),
+        named("appenddirname", ".."),
+        named("appenddirname", "."),
+        named("appenddirname", ""),
+        named("appenddirname", "a\\b\u{1b}[2J"),
+        named("appendfilename", &format!("{set}/appendonly.aof")),
+        named("appendfilename", "../appendonlydir/appendonly.aof"),
+        named("appendfilename", ""),
+        named("dir", "d"),
+        named("dir", ""),
+        named("dbfilename", "../appendonlydir/appendonly.aof.1.base.aof"),
+    ] {
+        let settings: Vec<(&str, &str)> =
+            settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let port = lying_server(&settings, 162).to_string();
+        for args in [
+            &["recover", "--hold", "-p", &port][..],
+            &["backup", "--live", "--strategy", "link", "--to", "to", "--pause", "0", "-p", &port],
+            &[
+                "backup",
+                "--live",
+                "--compact",
+                "--strategy",
+                "link",
+                "--to",
+                "to",
+                "--pause",
+                "0",
+                "-p",
+                &port,
+            ],
+        ] {
+            if setting == "dbfilename" && args[0] == "backup" {
+                continue;
+            }
+            let run = place.run(args);
+            assert_eq!(
+                (run.code, run.stdout.as_str()),
+                (Some(2), ""),
+                "{settings:?} {args:?}: {run:#?}"
+            );
+            assert!(
+                run.stderr.contains(&format!(": {setting} is \"")),
+                "{settings:?} {args:?}: {run:#?}"
+            );
+            assert!(!run.stderr.contains('\x1b'), "{run:#?}");
+        }
+        assert_eq!(place.shell("find d | sort; cat d/*/* d/*.aof").stdout, before, "{settings:?}");
+    }
+    // What it is refused for is all that was wrong.
+    let (_, settings) = named("dbfilename", "dump.rdb");
+    let settings: Vec<(&str, &str)> =
+        settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let port = lying_server(&settings, 162).to_string();
+    let run = place.run(&[
+        "backup",
+        "--live",
+        "--strategy",
+        "link",
+        "--to",
+        "to",
+        "--pause",
+        "0",
+        "-p",
+        &port,
+    ]);
+    assert_eq!(run.code, Some(0), "{run:#?}");
+}
+
+#[test]
+fn a_planted_journal_sets_nothing() {
+    let place = Place::new();
+    fs::create_dir(place.path("to")).unwrap();
+    place.put_set("d/appendonlydir", &[("appendonly.aof.1.base.aof", &sound())]);
+    let dir = place.path("d");
+    let settings = [
+        ("dir", dir.to_str().unwrap()),
+        ("appenddirname", "appendonlydir"),
+        ("appendfilename", "appendonly.aof"),
+        ("maxclients", "10000"),
+    ];
+    let port = lying_server(&settings, 81).to_string();
+    let journal = |change: &str| {
+        format!(
+            "{{\"schema\":1,\"identity\":\"x\",\"address\":\"a\",\"run_id\":\"{}\",\
+             \"started\":\"2026-01-01T00:00:00Z\",\"process\":1,\"changes\":[{change}]}}",
+            "a".repeat(40)
+        )
+    };
+    let runs = [
+        &["backup", "--restore-config", "--to", "to", "-p", &port][..],
+        &["backup", "--live", "--strategy", "link", "--to", "to", "--pause", "0", "-p", &port],
+    ];
+    let path = place.path("to/.aofkit-live-x.journal");
+    let refused = |what: &str| {
+        for args in runs {
+            let run = place.run(args);
+            assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{args:?}: {run:#?}");
+            assert!(
+                run.stderr.contains("to/.aofkit-live-x.journal") && run.stderr.contains(what),
+                "{run:#?}"
+            );
+        }
+    };
+    fs::write(&path, journal("{\"name\":\"maxclients\",\"was\":\"777\",\"set\":\"10000\"}"))
+        .unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    refused("\"maxclients\", which aofkit never changes");
+    fs::write(&path, journal("{\"name\":\"appendfsync\",\"was\":\"no\",\"set\":\"everysec\"}"))
+        .unwrap();
+    refused("which aofkit never gives it");
+    let good = journal("{\"name\":\"auto-aof-rewrite-percentage\",\"was\":\"100\",\"set\":\"0\"}");
+    fs::write(&path, &good).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+    refused("other users may write to it");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::rename(&path, place.path("elsewhere")).unwrap();
+    std::os::unix::fs::symlink("../elsewhere", &path).unwrap();
+    refused("a symbolic link");
+    fs::remove_file(&path).unwrap();
+    // One that a run wrote is followed.
+    fs::write(&path, good).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(place.run(runs[0]).code, Some(0));
+    assert!(!path.exists());
 }

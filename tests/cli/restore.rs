@@ -149,6 +149,80 @@ fn a_directory_in_use_is_refused_whatever_the_options() {
     assert_eq!(place.run(&["restore", "set.zip", "-o", "data", "--force"]).code, Some(5));
 }
 
+/// Starts `script`, with `exec sleep 60` behind it, in a mount namespace of its own, in which `data` is at `elsewhere`, too;
+/// `None` where that is not allowed here.
+fn in_another_namespace(place: &Place, script: &str) -> Option<std::process::Child> {
+    fs::create_dir_all(place.path("elsewhere")).unwrap();
+    let mut inside = Command::new("unshare");
+    inside.args(["-m", "sh", "-c"]).current_dir(place.0.path());
+    inside.arg(format!(
+        "mount --bind data elsewhere && cd elsewhere && {script} && echo ready; exec sleep 60"
+    ));
+    let mut inside = inside.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
+    // Without the right to do so, it ends, or sleeps and says nothing.
+    let mut ready = [0; 6];
+    let said = std::io::Read::read(inside.stdout.as_mut().unwrap(), &mut ready[..1]);
+    if said.is_ok_and(|bytes| bytes == 1) {
+        return Some(inside);
+    }
+    let _ = inside.kill();
+    let _ = inside.wait();
+    None
+}
+
+#[test]
+fn a_directory_that_a_server_uses_in_a_container_is_refused() {
+    let place = with_archives(&sound());
+    let incr = "appendonlydir/appendonly.aof.1.incr.aof";
+    place.put_set(
+        "data/appendonlydir",
+        &[("appendonly.aof.1.base.aof", &sound()), ("appendonly.aof.1.incr.aof", &torn())],
+    );
+    // A writer that is no server, and a server that has no log open.
+    let sleep = "cp \"$(command -v sleep)\" ../redis-server && exec ../redis-server 60";
+    let writer = format!("exec 3>>{incr}");
+    let writes_log = [
+        &["restore", "set.zip", "-o", "data", "--force"][..],
+        &["repair", "data", "--in-place"],
+        &["recover", "data", "--until", "#1", "--in-place"],
+        &["compact", "s.aof", "-o", "data/appendonlydir", "--format", "multipart", "--force"],
+        &["repair", "torn.aof", "-o", "data/appendonlydir", "--force"],
+        &["extract", "set.zip", "-o", "data", "--force"],
+    ];
+    place.put("s.aof", sound());
+    place.put("torn.aof", torn());
+    let works_there = [writes_log[0], writes_log[3], writes_log[4], writes_log[5]];
+    for (script, runs) in
+        [(writer.as_str(), &writes_log[..]), (&format!("echo ready && {sleep}"), &works_there)]
+    {
+        let Some(mut inside) = in_another_namespace(&place, script) else {
+            eprintln!("skipped: mount namespaces need root");
+            return;
+        };
+        // The program has its name only when it runs.
+        while script.contains("redis-server")
+            && fs::read_to_string(format!("/proc/{}/comm", inside.id())).unwrap().trim()
+                != "redis-server"
+        {
+            std::thread::yield_now();
+        }
+        let before = place.shell("find data | sort; cat data/*/*").stdout;
+        let outcomes: Vec<Run> = runs.iter().map(|args| place.run(args)).collect();
+        let after = place.shell("find data | sort; cat data/*/*").stdout;
+        inside.kill().unwrap();
+        inside.wait().unwrap();
+        for (args, run) in runs.iter().zip(outcomes) {
+            assert_eq!(run.code, Some(2), "{args:?}: {run:#?}");
+            assert!(
+                run.stderr.contains(&format!("process {} ", inside.id())),
+                "{args:?}: {run:#?}"
+            );
+        }
+        assert_eq!(before, after);
+    }
+    assert_eq!(place.run(writes_log[0]).code, Some(0));
+}
+
 #[test]
 fn a_damaged_archive_changes_nothing() {
     let place = with_archives(&sound());

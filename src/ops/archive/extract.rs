@@ -2,15 +2,15 @@
 //!
 //! They are written out of sight and verified meanwhile, and appear when all of them are what they should be.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::contents::CONTENTS;
 use super::report::{ArchiveReport, ExtractReport, Level};
-use super::verify::{examine, open_archive};
+use super::verify::{Stage, examine, open_archive};
+use crate::disk::holders::refuse_in_use;
 use crate::disk::publish::{Existing, NewDirectory, check_free};
-use crate::disk::{Mapping, Scratch, place};
+use crate::disk::{Access, Mapping, Scratch, place};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 
@@ -40,6 +40,7 @@ pub fn extract(
     let started = Instant::now();
     let mapping = Mapping::open(path)?;
     let opened = open_archive(path, mapping.bytes())?;
+    let access = access_of_archive(&mapping)?;
     let mut written = Vec::new();
     for entry in opened.entries.iter().filter(|entry| !entry.is_directory && entry.raw != CONTENTS)
     {
@@ -53,10 +54,12 @@ pub fn extract(
         return Err(Error::new(ErrorKind::Usage, "this is not a directory").at(&options.output));
     }
     for top in &written {
-        check_free(&options.output.join(top), options.existing)?;
+        let destination = options.output.join(top);
+        check_free(&destination, options.existing)?;
+        refuse_in_use(&destination)?;
     }
     let examined = |stage: &Path| {
-        let archive = examine(path, &opened, Some(stage), progress)?;
+        let archive = examine(path, &opened, Some(&Stage { path: stage, access }), progress)?;
         mapping.check()?;
         refuse_damage(&archive, options)?;
         Ok::<_, Error>(archive)
@@ -74,7 +77,7 @@ pub fn extract(
         }
         archive
     } else {
-        let directory = NewDirectory::create(&options.output, Existing::Keep)?;
+        let directory = NewDirectory::create(&options.output, Existing::Keep, access)?;
         let archive = examined(directory.path())?;
         directory.publish()?;
         archive
@@ -90,6 +93,14 @@ pub fn extract(
     })
 }
 
+/// The access of what comes out of an archive. It belongs to whoever runs this, and not to the archive's owner.
+fn access_of_archive(archive: &Mapping) -> Result<Access> {
+    let metadata = archive.file().metadata();
+    let metadata =
+        metadata.map_err(|error| Error::io("read the mode of", archive.path(), error))?;
+    Ok(Access::of_file(&metadata).for_runner())
+}
+
 /// Puts what is finished in its place; what stood there goes with the stage.
 fn put(from: &Path, to: &Path, existing: Existing, stage: &Path) -> Result<()> {
     if from.is_dir() {
@@ -102,7 +113,9 @@ fn put(from: &Path, to: &Path, existing: Existing, stage: &Path) -> Result<()> {
         Existing::Keep => check_free(to, existing),
         Existing::Replace => {
             let old = stage.join("old");
-            fs::create_dir_all(&old).map_err(|error| Error::io("create", &old, error))?;
+            Access::PRIVATE
+                .create_directories(&old)
+                .map_err(|error| Error::io("create", &old, error))?;
             place::put_instead(from, to, &old.join(from.file_name().unwrap_or_default()))
         }
     }

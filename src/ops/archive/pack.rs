@@ -17,6 +17,7 @@ use crate::aof::manifest::{Manifest, Role};
 use crate::aof::open::{Layout, Log, Part, PartRole, open, starts_with_rdb};
 use crate::aof::scan_parallel;
 use crate::command::Tally;
+use crate::disk::Access;
 use crate::disk::publish::{Existing, NewFile, check_free};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
@@ -247,7 +248,7 @@ pub fn pack(
     let packing = options.packing()?;
     let destination = options.destination()?;
     refuse_own_input(log, &destination)?;
-    let file = NewFile::create(&destination, options.existing)?;
+    let file = NewFile::create(&destination, options.existing, Access::PRIVATE)?;
     let manifest = manifest_of(log, ends);
     let files = files(log, ends, manifest.as_deref(), options)?;
     let mut phases = Vec::new();

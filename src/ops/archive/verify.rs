@@ -1,6 +1,6 @@
 //! Is an archive whole, and what is in it?
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -14,7 +14,7 @@ use super::report::{ArchiveFinding, ArchiveReport, EntryKind, EntryReport, Level
 use super::second_reader;
 use super::unpack::unpack;
 use super::{own, sets};
-use crate::disk::Mapping;
+use crate::disk::{Access, Mapping};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ops::verify::findings::NEWER_RDB;
 use crate::progress::{Progress, Silent};
@@ -65,11 +65,19 @@ pub fn verify_bytes(bytes: &[u8]) -> Result<ArchiveReport> {
     examine(path, &open_archive(path, bytes)?, None, &Silent)
 }
 
-/// Reads everything that is in an archive; whether its file changed meanwhile is for the caller to ask. With a `stage`, the files are written below it meanwhile.
+/// Where the files of an archive are written while it is read, and who may read them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stage<'s> {
+    pub(super) path: &'s Path,
+    pub(super) access: Access,
+}
+
+/// Reads everything that is in an archive; whether its file changed meanwhile is for the caller to ask. With a `stage`, the
+/// files are written below it meanwhile.
 pub(super) fn examine(
     path: &Path,
     opened: &Opened<'_>,
-    stage: Option<&Path>,
+    stage: Option<&Stage<'_>>,
     progress: &dyn Progress,
 ) -> Result<ArchiveReport> {
     let started = Instant::now();
@@ -207,7 +215,7 @@ fn read_entry(
     opened: &Opened<'_>,
     entry: &Located,
     expected: Expected,
-    stage: Option<&Path>,
+    stage: Option<&Stage<'_>>,
     progress: &dyn Progress,
 ) -> Result<Read> {
     let mut findings = Vec::new();
@@ -274,13 +282,13 @@ fn read_entry(
 }
 
 /// Creates the file of an entry below `stage`. Its name does not lead out: [`open_zip`] lets none through that does.
-fn create(stage: &Path, entry: &Located) -> Result<(File, PathBuf)> {
-    let path = stage.join(&entry.raw);
+fn create(stage: &Stage<'_>, entry: &Located) -> Result<(File, PathBuf)> {
+    let path = stage.path.join(&entry.raw);
     let failed = |error| Error::io("write", &path, error);
     if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent).map_err(failed)?;
+        stage.access.create_directories(parent).map_err(failed)?;
     }
-    let file = File::create_new(&path).map_err(failed)?;
+    let file = stage.access.create(&path).map_err(failed)?;
     Ok((file, path))
 }
 

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use super::report::{BackupReport, Compaction, UnderWay};
 use crate::aof::open::{Layout, Log, Part, open};
-use crate::disk::Scratch;
 use crate::disk::holders::writers;
 use crate::disk::publish::Existing;
+use crate::disk::{Access, Scratch};
 use crate::error::{Error, Result};
 use crate::ops::compact::{self, compact};
 use crate::ops::survey::Survey;
@@ -68,7 +68,7 @@ fn cut(log: &Log, ends: &[u64], scratch: &Scratch) -> Result<Option<PathBuf>> {
         Layout::MultiPart { .. } => directory.join("appendonlydir"),
         _ => directory.clone(),
     };
-    fs::create_dir_all(&below).map_err(failed)?;
+    Access::PRIVATE.create_directories(&below).map_err(failed)?;
     let is_beside = |path: &Path| log.opened.parent() == path.parent();
     for (part, &end) in log.parts.iter().zip(ends) {
         let name = part.path.file_name().unwrap_or_default();
@@ -84,7 +84,7 @@ fn cut(log: &Log, ends: &[u64], scratch: &Scratch) -> Result<Option<PathBuf>> {
         None => Ok(log.parts.first().and_then(|part| Some(below.join(part.path.file_name()?)))),
         Some(file) => {
             let place = below.join(file.path.file_name().unwrap_or_default());
-            fs::write(&place, file.manifest.to_bytes()).map_err(failed)?;
+            Access::PRIVATE.write(&place, &file.manifest.to_bytes()).map_err(failed)?;
             Ok(Some(place))
         }
     }
@@ -93,7 +93,7 @@ fn cut(log: &Log, ends: &[u64], scratch: &Scratch) -> Result<Option<PathBuf>> {
 fn copy_start(part: &Part, end: u64, place: &Path) -> Result<()> {
     let failed = |error| Error::io("write", place, error);
     let mut from = File::open(&part.path).map_err(|error| Error::io("open", &part.path, error))?;
-    let mut to = File::create_new(place).map_err(failed)?;
+    let mut to = Access::PRIVATE.create(place).map_err(failed)?;
     let copied = std::io::copy(&mut Read::by_ref(&mut from).take(end), &mut to).map_err(failed)?;
     if copied < end {
         part.mapping.check()?;

@@ -12,7 +12,7 @@ mod share;
 #[cfg(test)]
 mod tests;
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -26,12 +26,15 @@ pub(crate) use self::share::Made;
 use self::share::{Counted, make};
 use crate::aof::manifest::{Entry, Manifest, Role};
 use crate::aof::open::{Layout, Log, open};
+use crate::disk::Access;
+use crate::disk::holders::refuse_in_use;
 use crate::disk::publish::{Existing, NewDirectory, NewFile, check_free};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::Shown;
 use crate::keyspace::fingerprint::Detail;
 use crate::keyspace::from_rdb::Beside;
 use crate::keyspace::{Functions, Keyspace};
+use crate::ops::access::access_of;
 use crate::ops::lost_expiry::lost_expiries;
 use crate::ops::memory::Memory;
 use crate::ops::windows::each_window;
@@ -80,6 +83,7 @@ pub fn compact(path: &Path, options: &Options, progress: &dyn Progress) -> Resul
     let started = Instant::now();
     if let Some(output) = &options.output {
         check_free(output, options.existing)?;
+        refuse_in_use(output)?;
     }
     let log = open(path)?;
     let mut phases = Phases::default();
@@ -237,6 +241,11 @@ pub(crate) trait Source: Sync {
         take: &mut TakeShare<'_>,
     ) -> Result<Happened>;
 
+    /// The logs that data comes from beside the one that it is written in the place of.
+    fn logs(&self) -> Vec<&Log> {
+        Vec::new()
+    }
+
     /// Whether the data may appear: asked when all is written and checked.
     fn may_be_published(&self) -> Result<()> {
         Ok(())
@@ -288,19 +297,20 @@ impl Job<'_> {
         match &self.options.output {
             None => self.fill(None, self.path, phases, progress),
             Some(output) if self.form.is_directory() => {
-                let directory = NewDirectory::create(output, self.options.existing)?;
+                let access = self.access();
+                let directory = NewDirectory::create(output, self.options.existing, access)?;
                 let names = Names::of(self.log, self.form);
                 let base = directory.path().join(&names.base);
-                let file = File::create_new(&base).map_err(|e| Error::io("create", &base, e))?;
+                let file = access.create(&base).map_err(|e| Error::io("create", &base, e))?;
                 let done = self.fill(Some(&file), &base, phases, progress)?;
-                names.write_beside(directory.path())?;
+                names.write_beside(directory.path(), access)?;
                 self.check(directory.path(), &done, phases, progress)?;
                 self.source.may_be_published()?;
                 phases.time("publish", || directory.publish())?;
                 Ok(done)
             }
             Some(output) => {
-                let mut file = NewFile::create(output, self.options.existing)?;
+                let mut file = NewFile::create(output, self.options.existing, self.access())?;
                 let path = file.path().to_owned();
                 let done = self.fill(Some(file.file()), &path, phases, progress)?;
                 self.check(&path, &done, phases, progress)?;
@@ -309,6 +319,11 @@ impl Job<'_> {
                 Ok(done)
             }
         }
+    }
+
+    /// Who may read the output.
+    fn access(&self) -> Access {
+        access_of(std::iter::once(self.log).chain(self.source.logs()))
     }
 
     /// Replays, and writes to `file`, which stands at `path`; without one, only counts.
@@ -439,7 +454,7 @@ impl Names {
     }
 
     /// Writes an incremental file without commands, and the manifest.
-    fn write_beside(&self, directory: &Path) -> Result<()> {
+    fn write_beside(&self, directory: &Path, access: Access) -> Result<()> {
         let incr = format!("{}.1.incr.aof", self.appendfilename);
         let manifest = Manifest {
             entries: vec![
@@ -453,7 +468,7 @@ impl Names {
         ];
         for (name, bytes) in files {
             let path = directory.join(name);
-            fs::write(&path, bytes).map_err(|e| Error::io("write", &path, e))?;
+            access.write(&path, &bytes).map_err(|e| Error::io("write", &path, e))?;
         }
         Ok(())
     }

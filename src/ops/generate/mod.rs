@@ -21,6 +21,8 @@ use serde::Serialize;
 
 pub use mix::{Kind, Mix};
 
+use crate::disk::Access;
+use crate::disk::holders::refuse_in_use;
 use crate::disk::publish::{Existing, NewDirectory, NewFile, check_free};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
@@ -226,7 +228,7 @@ pub fn generate(
     progress.phase("generate", options.phase_bytes());
     let (files, counts) = match options.layout {
         Layout::SingleFile => {
-            let mut new = NewFile::create(destination, existing)?;
+            let mut new = NewFile::create(destination, existing, Access::NO_SOURCE)?;
             let counts = write_log(new.file(), options, progress)
                 .map_err(|e| Error::io("write", destination, e))?;
             new.publish()?;
@@ -234,7 +236,7 @@ pub fn generate(
             (vec![GeneratedFile { name, bytes: counts.bytes }], counts)
         }
         Layout::MultiPart { incrs } => {
-            let new = NewDirectory::create(destination, existing)?;
+            let new = NewDirectory::create(destination, existing, Access::NO_SOURCE)?;
             let written = write_parts(new.path(), incrs, options, progress)
                 .map_err(|e| Error::io("write", destination, e))?;
             new.publish()?;
@@ -312,6 +314,7 @@ fn write_parts(
 /// Refuses what [`check_free`] refuses, and to replace what is more than a log.
 fn refuse_to_replace(destination: &Path, layout: Layout, existing: Existing) -> Result<()> {
     check_free(destination, existing)?;
+    refuse_in_use(destination)?;
     let Ok(exists) = fs::symlink_metadata(destination) else {
         return Ok(());
     };

@@ -39,7 +39,7 @@ impl Files {
         if !server.appendonly {
             return Err(off(server));
         }
-        let files = Files::expected(server, dir);
+        let files = Files::expected(server, dir)?;
         match fs::metadata(&files.log) {
             Ok(metadata) if metadata.is_file() => Ok(files),
             Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
@@ -50,13 +50,20 @@ impl Files {
     }
 
     /// Where the log should be.
-    pub fn expected(server: &ServerSeen, dir: Option<&Path>) -> Self {
-        let dir = dir.unwrap_or(&server.dir).to_path_buf();
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`] when what the server says of its data directory is no absolute path.
+    pub fn expected(server: &ServerSeen, dir: Option<&Path>) -> Result<Self> {
+        let dir = match dir {
+            Some(dir) => dir.to_path_buf(),
+            None => server.data_directory()?,
+        };
         let log = match &server.appenddirname {
             Some(name) => dir.join(name).join(format!("{}.manifest", server.appendfilename)),
             None => dir.join(&server.appendfilename),
         };
-        Files { dir, log, appenddirname: server.appenddirname.clone() }
+        Ok(Files { dir, log, appenddirname: server.appenddirname.clone() })
     }
 
     fn missing(&self, server: &ServerSeen, dir: Option<&Path>) -> Error {

@@ -10,12 +10,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::changed::NO_REWRITES;
 use super::connection::Connection;
 use super::endpoint::Endpoint;
 use super::files::Files;
 use super::journal::Change;
 use super::rewrite::{Rewriter, Waiting};
-use super::server::ServerSeen;
+use super::server::{ServerSeen, plain_name};
 use super::snapshot::{self, How};
 use super::{Watch, connect};
 use crate::error::{Error, ErrorKind, Result};
@@ -83,12 +84,14 @@ pub struct Kept {
 /// is another's. What was kept already stays, and the setting as well; the error says so.
 pub fn hold(endpoint: &Endpoint, options: &HoldOptions, watch: &dyn Watch) -> Result<HoldReport> {
     let (mut connection, server) = connect(endpoint)?;
+    let snapshot_name = snapshot_name(&mut connection, endpoint)?;
     let rewrites = rewrites_off(&mut connection, endpoint)?;
     let mut connection = Some(connection);
     let turn_on =
         rewrites.as_ref().map(|change| format!("CONFIG SET {} {}", change.name, change.was));
     let mut kept = Vec::new();
-    match secure(&mut connection, &server, endpoint, options, watch, &mut kept) {
+    let name = snapshot_name.as_deref();
+    match secure(&mut connection, &server, name, endpoint, options, watch, &mut kept) {
         Ok(Secured { log, snapshot, rewrite_was_running }) => Ok(HoldReport {
             schema: 1,
             server,
@@ -112,6 +115,7 @@ struct Secured {
 fn secure(
     connection: &mut Option<Connection>,
     server: &ServerSeen,
+    snapshot_name: Option<&str>,
     endpoint: &Endpoint,
     options: &HoldOptions,
     watch: &dyn Watch,
@@ -119,7 +123,7 @@ fn secure(
 ) -> Result<Secured> {
     let files = Files::find(server, options.dir.as_deref())?;
     let names = Names::new(options.to.as_deref().unwrap_or(&files.dir))?;
-    let snapshot = connection.as_mut().and_then(|connection| snapshot_of(connection, &files));
+    let snapshot = snapshot_name.map(|name| files.dir.join(name)).filter(|path| path.is_file());
     let log = match &files.appenddirname {
         Some(set) => files.dir.join(set),
         None => files.log.clone(),
@@ -169,11 +173,11 @@ fn told(error: Error, kept: &[Kept], turn_on: Option<&str>) -> Error {
     if help.is_empty() { error } else { error.help(help.join(". ")) }
 }
 
-/// The snapshot of the server, where there is one: nothing waits for the answer.
-fn snapshot_of(connection: &mut Connection, files: &Files) -> Option<PathBuf> {
-    let name = connection.setting("dbfilename").ok()??;
-    let path = files.dir.join(name);
-    path.is_file().then_some(path)
+/// The name of the server's snapshot, where it can be asked for: nothing waits for the answer.
+fn snapshot_name(connection: &mut Connection, endpoint: &Endpoint) -> Result<Option<String>> {
+    const NAME: &str = "dbfilename";
+    let name = connection.setting(NAME).ok().flatten();
+    name.map(|name| plain_name(NAME, name, endpoint)).transpose()
 }
 
 /// As whoever reads it elsewhere needs it.
@@ -181,15 +185,15 @@ fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
 }
 
-const REWRITES: &str = "auto-aof-rewrite-percentage";
-
 fn rewrites_off(connection: &mut Connection, endpoint: &Endpoint) -> Result<Option<Change>> {
-    let was = connection.setting(REWRITES);
-    let was = was.map_err(|f| f.told(&format!("CONFIG GET {REWRITES}"), endpoint))?;
-    let Some(was) = was.filter(|was| was != "0") else { return Ok(None) };
-    let set = connection.set(REWRITES, "0");
-    set.map_err(|failure| failure.told(&format!("CONFIG SET {REWRITES}"), endpoint))?;
-    Ok(Some(Change { name: REWRITES.into(), was, set: "0".into() }))
+    let name = NO_REWRITES.name;
+    let was = connection.setting(name);
+    let was = was.map_err(|f| f.told(&format!("CONFIG GET {name}"), endpoint))?;
+    let Some(was) = was else { return Ok(None) };
+    let Some(change) = NO_REWRITES.change_from(was, &endpoint.address)? else { return Ok(None) };
+    let set = connection.set(name, &change.set);
+    set.map_err(|failure| failure.told(&format!("CONFIG SET {name}"), endpoint))?;
+    Ok(Some(change))
 }
 
 /// The names of what is kept.

@@ -9,20 +9,12 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use super::changed::Change;
+use super::changed::objection;
 use super::server::ServerSeen;
 use crate::disk::publish::{self, Existing, NewFile};
+use crate::disk::{Access, OwnFile};
 use crate::error::{Error, ErrorKind, Result};
-
-/// A setting that a run changes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Change {
-    /// The setting's name.
-    pub name: String,
-    /// The value that was there before.
-    pub was: String,
-    /// The value that the run sets.
-    pub set: String,
-}
 
 /// The changes of one run at one server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +36,8 @@ pub struct Journal {
 }
 
 const SCHEMA: u32 = 1;
+/// More than any journal has, in bytes.
+const LONGEST: u64 = 64 << 10;
 const PREFIX: &str = ".aofkit-live-";
 const SUFFIX: &str = ".journal";
 
@@ -85,17 +79,32 @@ impl Journal {
         let mut text = serde_json::to_vec_pretty(self)
             .map_err(|error| Error::io("write", path, error.into()))?;
         text.push(b'\n');
-        let mut file = NewFile::create(path, Existing::Keep)?;
+        let mut file = NewFile::create(path, Existing::Keep, Access::PRIVATE)?;
         std::io::Write::write_all(file.file(), &text).map_err(|e| Error::io("write", path, e))?;
         file.publish()
     }
 
     /// Reads the one at `path`; `None` where there is none.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read; when it is no regular file, could be another user's, or asks for what no run does.
     pub(super) fn read(path: &Path) -> Result<Option<Self>> {
-        let text = match fs::read(path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            read => read.map_err(|error| Error::io("read", path, error))?,
-        };
+        let Some(file) = OwnFile::read(path, LONGEST)? else { return Ok(None) };
+        file.check()?;
+        let journal = Self::parse(&file.bytes, path)?;
+        if let Some(objection) = journal.changes.iter().find_map(objection) {
+            return Err(Error::new(
+                ErrorKind::Refused,
+                format!("this journal is not one of aofkit's: {objection}"),
+            )
+            .at(path)
+            .help("nothing was set; find out who wrote it, and remove it"));
+        }
+        Ok(Some(journal))
+    }
+
+    fn parse(text: &[u8], path: &Path) -> Result<Self> {
         let unreadable = |why: String| {
             Error::new(
                 ErrorKind::Unrecognised,
@@ -108,11 +117,11 @@ impl Journal {
             )
         };
         let journal: Journal =
-            serde_json::from_slice(&text).map_err(|error| unreadable(error.to_string()))?;
+            serde_json::from_slice(text).map_err(|error| unreadable(error.to_string()))?;
         if journal.schema != SCHEMA {
             return Err(unreadable(format!("its schema is {}", journal.schema)));
         }
-        Ok(Some(journal))
+        Ok(journal)
     }
 
     /// The journal of this server in a directory: by its log, or by its run id, which finds it where the log cannot
@@ -132,11 +141,11 @@ impl Journal {
             if !(name.starts_with(PREFIX) && name.ends_with(SUFFIX)) {
                 continue;
             }
-            // Another server's may be unreadable; that is for whoever backs that one up.
-            if let Ok(Some(journal)) = Self::read(&path)
-                && journal.run_id == run_id
-                && !run_id.is_empty()
-            {
+            let Some(file) = OwnFile::read(&path, LONGEST)? else { continue };
+            // Another server's may be unreadable, or another user's; that is for whoever backs that one up.
+            let is_ours = Self::parse(&file.bytes, &path)
+                .is_ok_and(|journal| journal.run_id == run_id && !run_id.is_empty());
+            if is_ours && let Some(journal) = Self::read(&path)? {
                 return Ok(Some((path, journal)));
             }
         }
@@ -198,7 +207,7 @@ mod tests {
     fn what_is_left_of_a_journal_that_was_never_finished_goes() {
         let state = tempfile::tempdir().unwrap();
         let path = Journal::path(state.path(), "one");
-        let unfinished = NewFile::create(&path, Existing::Keep).unwrap();
+        let unfinished = NewFile::create(&path, Existing::Keep, Access::PRIVATE).unwrap();
         let left = unfinished.path().to_path_buf();
         std::mem::forget(unfinished);
         journal("one", "run").write(&path).unwrap();
@@ -206,6 +215,53 @@ mod tests {
         assert!(left.exists());
         Journal::clean(state.path(), "one");
         assert!(!left.exists() && path.exists());
+    }
+
+    fn refused(state: &Path, what: &str) {
+        for found in [Journal::find(state, "one", "run"), Journal::find(state, "elsewhere", "run")]
+        {
+            let error = found.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Refused);
+            assert!(error.to_string().contains(what), "{error}");
+            assert_eq!(error.path(), Some(&*Journal::path(state, "one")));
+        }
+    }
+
+    #[test]
+    fn a_journal_with_other_settings_than_a_run_changes_is_refused() {
+        let state = tempfile::tempdir().unwrap();
+        for (name, was, set) in [
+            ("maxclients", "777", "10000"),
+            ("dir", "/etc/cron.d", "/data"),
+            ("appendfsync", "sometimes", "no"),
+        ] {
+            let mut planted = journal("one", "run");
+            planted.changes.push(Change { name: name.into(), was: was.into(), set: set.into() });
+            let path = Journal::path(state.path(), "one");
+            planted.write(&path).unwrap();
+            refused(state.path(), name);
+            fs::remove_file(&path).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_journal_that_others_may_have_written_is_refused() {
+        use std::os::unix::fs::{PermissionsExt, chown, symlink};
+        let state = tempfile::tempdir().unwrap();
+        let path = Journal::path(state.path(), "one");
+        journal("one", "run").write(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+        refused(state.path(), "other users may write to it");
+        // That of another server is for whoever backs that one up.
+        assert_eq!(Journal::find(state.path(), "elsewhere", "another run").unwrap(), None);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        if chown(&path, Some(4242), None).is_ok() {
+            refused(state.path(), "belongs to the user 4242");
+        }
+        fs::rename(&path, state.path().join("elsewhere")).unwrap();
+        symlink("elsewhere", &path).unwrap();
+        refused(state.path(), "symbolic link");
     }
 
     #[test]

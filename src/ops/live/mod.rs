@@ -11,6 +11,7 @@
 //!
 //! What a server's user must be allowed: [`RIGHTS`].
 
+mod changed;
 pub mod connection;
 pub mod endpoint;
 pub mod files;
@@ -199,7 +200,7 @@ pub fn look(endpoint: &Endpoint, options: &LiveOptions, watch: &dyn Watch) -> Re
 /// When the server cannot be reached, another run is at work on it, or it takes no settings.
 pub fn restore_config(endpoint: &Endpoint, dir: Option<&Path>, to: &Path) -> Result<RestoreReport> {
     let (connection, server) = connect(endpoint)?;
-    let files = Files::expected(&server, dir);
+    let files = Files::expected(&server, dir)?;
     // Without the log there is nothing to lock, and a run that is at work on it has it.
     let _lock = if files.log.exists() { Some(files.lock(to)?) } else { None };
     let settings = settings::recover(

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::thread;
 
+use super::changed::{NO_FSYNC, NO_REWRITES, Setting};
 use super::connection::{CONNECTING, Connection};
 use super::endpoint::Endpoint;
 use super::files::Files;
 use super::info::Info;
-use super::journal::{Change, Journal};
+use super::journal::Journal;
 use super::replication::{self, Replication};
 use super::report::{LAST, LookReport, Steps};
 use super::rewrite::{Before, Rewrite, Rewriter, Waiting};
@@ -90,12 +91,12 @@ impl<'r> Run<'r> {
         replication::check(&info, endpoint, options.allow_replica)?;
         run.check_log()?;
         let mut would_set = Vec::new();
-        for &(name, value) in wanted(options.strategy) {
+        for setting in wanted(options.strategy) {
+            let name = setting.name;
             let now = open(&mut run.connection, endpoint)?.setting(name);
             let now = now.map_err(|failure| failure.told("CONFIG GET", endpoint))?;
-            let was = now.unwrap_or_default();
-            if was != value {
-                would_set.push(Change { name: name.to_owned(), was, set: value.to_owned() });
+            if let Some(was) = now {
+                would_set.extend(setting.change_from(was, &endpoint.address)?);
             }
         }
         let rewriting = run.rewriter().is_busy()?;
@@ -252,8 +253,9 @@ impl<'r> Run<'r> {
     }
 
     /// The first step.
-    fn hold(&mut self, steps: &mut Steps<'_>, wanted: &[(&str, &str)]) -> Result<Hold> {
-        let names: Vec<_> = wanted.iter().map(|(name, value)| format!("{name} {value}")).collect();
+    fn hold(&mut self, steps: &mut Steps<'_>, wanted: &[Setting]) -> Result<Hold> {
+        let names: Vec<_> =
+            wanted.iter().map(|one| format!("{} {}", one.name, one.meanwhile)).collect();
         steps.take("settings", &format!("CONFIG SET {}", names.join(", ")), || {
             let connection = open(&mut self.connection, self.endpoint)?;
             let (endpoint, server, options) = (self.endpoint, &self.server, self.options);
@@ -350,12 +352,10 @@ impl<'r> Run<'r> {
     }
 }
 
-const NO_REWRITES: (&str, &str) = ("auto-aof-rewrite-percentage", "0");
-
 /// The settings that a run changes while it lasts.
-fn wanted(strategy: Strategy) -> &'static [(&'static str, &'static str)] {
+fn wanted(strategy: Strategy) -> &'static [Setting] {
     match strategy {
-        Strategy::Rewrite => &[("appendfsync", "no"), NO_REWRITES],
+        Strategy::Rewrite => &[NO_FSYNC, NO_REWRITES],
         Strategy::Link => &[NO_REWRITES],
     }
 }

@@ -9,7 +9,8 @@ use serde::Serialize;
 use super::connection::{Connection, Failure};
 use super::endpoint::{Address, Endpoint};
 use super::info::Info;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
+use crate::escape::Shown;
 use crate::server::Server;
 
 /// What a server says of itself.
@@ -58,9 +59,49 @@ impl ServerSeen {
             process: info.number("process_id").unwrap_or(0),
             dir: OsString::from_vec(dir).into(),
             appendonly: text(required(connection, endpoint, "appendonly")?) == "yes",
-            appendfilename: text(required(connection, endpoint, "appendfilename")?),
-            appenddirname: optional(connection, endpoint, "appenddirname")?.map(text),
+            appendfilename: name(connection, endpoint, "appendfilename")?
+                .ok_or_else(|| missing("appendfilename", endpoint))?,
+            appenddirname: name(connection, endpoint, "appenddirname")?,
         })
+    }
+}
+
+/// A setting that names a file or a directory in the server's data directory.
+fn name(connection: &mut Connection, endpoint: &Endpoint, setting: &str) -> Result<Option<String>> {
+    let found = optional(connection, endpoint, setting)?.map(text);
+    found.map(|name| plain_name(setting, name, endpoint)).transpose()
+}
+
+/// Refuses a name that leads out of the directory that it is meant for. Servers take no such name themselves.
+pub(super) fn plain_name(setting: &str, name: String, endpoint: &Endpoint) -> Result<String> {
+    let is_plain = !["", ".", ".."].contains(&name.as_str()) && !name.contains(['/', '\\', '\0']);
+    if is_plain {
+        return Ok(name);
+    }
+    Err(impossible(setting, name.as_bytes(), "is no plain file name", &endpoint.address))
+}
+
+/// An error for a value that no Redis and no Valkey has.
+fn impossible(setting: &str, value: &[u8], what: &str, address: &Address) -> Error {
+    let message = format!("{address}: {setting} is {}, which {what}", Shown(value));
+    Error::new(ErrorKind::Refused, message).help(
+        "no Redis and no Valkey accepts such a value: find out what answers at this address. No file was touched",
+    )
+}
+
+impl ServerSeen {
+    /// The data directory, as a path that leads to the same place from everywhere.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`] when it is no absolute path.
+    pub(super) fn data_directory(&self) -> Result<PathBuf> {
+        let bytes = self.dir.as_os_str().as_encoded_bytes();
+        if self.dir.is_absolute() && !bytes.contains(&0) {
+            return Ok(self.dir.clone());
+        }
+        Err(impossible("dir", bytes, "is no absolute path", &self.address)
+            .help("--dir says where the data directory of the server is on this machine"))
     }
 }
 
@@ -93,9 +134,32 @@ fn optional(
 }
 
 fn required(connection: &mut Connection, endpoint: &Endpoint, name: &str) -> Result<Vec<u8>> {
-    optional(connection, endpoint, name)?.ok_or_else(|| {
-        let message = format!("{}: the server has no setting {name}", endpoint.address);
-        Error::new(crate::error::ErrorKind::Refused, message)
-            .help("aofkit knows Redis and Valkey; this seems to be another server, or a service in front of one")
-    })
+    optional(connection, endpoint, name)?.ok_or_else(|| missing(name, endpoint))
+}
+
+fn missing(name: &str, endpoint: &Endpoint) -> Error {
+    let message = format!("{}: the server has no setting {name}", endpoint.address);
+    Error::new(ErrorKind::Refused, message)
+        .help("aofkit knows Redis and Valkey; this seems to be another server, or a service in front of one")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_lead_out_of_the_data_directory_are_refused() {
+        let endpoint = Endpoint::new(Address::Tcp { host: "db".into(), port: 6379 });
+        let checked = |name: &str| plain_name("appenddirname", name.to_owned(), &endpoint);
+        for plain in ["appendonlydir", "a.aof", "...", ".a", "a b", "\u{e9}"] {
+            assert_eq!(checked(plain).unwrap(), plain);
+        }
+        for other in ["", ".", "..", "/", "/etc", "a/b", "a/", "../a", "a\\b", "a\0", "\x1b/"] {
+            let error = checked(other).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Refused, "{other:?}");
+            let message = error.to_string();
+            assert!(message.starts_with("db:6379: appenddirname is \""), "{message:?}");
+            assert!(!message.contains(char::is_control), "{message:?}");
+        }
+    }
 }

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use super::changed::Setting;
 use super::connection::{Connection, Failure};
 use super::endpoint::Endpoint;
 use super::journal::{Change, Journal};
@@ -95,17 +96,16 @@ impl Hold {
         server: &ServerSeen,
         identity: &str,
         state: &Path,
-        wanted: &[(&str, &str)],
+        wanted: &[Setting],
         patience: Duration,
     ) -> Result<Self> {
         let mut changes = Vec::new();
-        for (name, value) in wanted {
+        for setting in wanted {
+            let name = setting.name;
             let was = connection.setting(name);
             let was = was.map_err(|f| f.told(&format!("CONFIG GET {name}"), endpoint))?;
             let Some(was) = was else { continue };
-            if was != *value {
-                changes.push(Change { name: (*name).into(), was, set: (*value).into() });
-            }
+            changes.extend(setting.change_from(was, &endpoint.address)?);
         }
         let held = Arc::new(Held {
             endpoint: endpoint.clone(),

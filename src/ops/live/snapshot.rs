@@ -13,8 +13,8 @@ use serde::Serialize;
 use super::files::{FileId, Files};
 use crate::aof::manifest::Manifest;
 use crate::aof::open::{Log, open};
-use crate::disk::Scratch;
 use crate::disk::publish::{Existing, NewDirectory};
+use crate::disk::{Access, Scratch};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ops::held::NOTE;
 use crate::ops::survey::{Survey, survey};
@@ -75,7 +75,9 @@ impl Snapshot {
         };
         let below = scratch.path().join("fixed");
         let set = below.join(files.appenddirname.as_deref().unwrap_or_default());
-        fs::create_dir_all(&set).map_err(|error| Error::io("create", &set, error))?;
+        Access::PRIVATE
+            .create_directories(&set)
+            .map_err(|error| Error::io("create", &set, error))?;
         let count = self.log.parts.len();
         for (part, &end) in self.log.parts.iter().zip(&self.ends) {
             let to = set.join(part.path.file_name().unwrap_or_default());
@@ -89,7 +91,8 @@ impl Snapshot {
         let opened = set.join(name);
         if let Some(file) = &self.log.manifest {
             let manifest = Manifest { entries: file.manifest.load_order().cloned().collect() };
-            fs::write(&opened, manifest.to_bytes()).map_err(|e| Error::io("write", &opened, e))?;
+            let written = Access::PRIVATE.write(&opened, &manifest.to_bytes());
+            written.map_err(|e| Error::io("write", &opened, e))?;
         }
         self.log = Log { path: files.log.clone(), ..open(&opened)? };
         self.links = Some(scratch);
@@ -110,7 +113,8 @@ fn scratch(places: &[PathBuf], files: &Files) -> Result<Scratch> {
 
 fn write_start(bytes: &[u8], end: u64, to: &Path) -> Result<()> {
     let end = usize::try_from(end).unwrap_or(bytes.len());
-    fs::write(to, bytes.get(..end).unwrap_or(bytes)).map_err(|e| Error::io("write", to, e))
+    let written = Access::PRIVATE.write(to, bytes.get(..end).unwrap_or(bytes));
+    written.map_err(|e| Error::io("write", to, e))
 }
 
 /// Takes a snapshot, with links in the first of `places` where they can be made.
@@ -210,7 +214,8 @@ impl Set {
     fn link(&self, files: &Files, place: &Path) -> Result<Scratch, Unlinked> {
         let made = Scratch::create(place, &left_over(files));
         let links = made.map_err(|_| Unlinked::Impossible)?;
-        self.fill(links.path(), files, |from, to| fs::hard_link(from, to)).map_err(|error| {
+        let link = |from: &Path, to: &Path| fs::hard_link(from, to);
+        self.fill(links.path(), files, Access::PRIVATE, link).map_err(|error| {
             match error.kind() {
                 io::ErrorKind::NotFound => Unlinked::Gone,
                 _ => Unlinked::Impossible,
@@ -219,11 +224,12 @@ impl Set {
         Ok(links)
     }
 
-    /// Puts every file into `to` by `put`, and a manifest that lists them.
+    /// Puts every file into `to` by `put`, and a manifest with `access` that lists them.
     fn fill(
         &self,
         to: &Path,
         files: &Files,
+        access: Access,
         put: impl Fn(&Path, &Path) -> io::Result<()>,
     ) -> io::Result<()> {
         let log = self.log_below(to, files);
@@ -232,11 +238,11 @@ impl Set {
             Set::Parts(manifest) => {
                 let from = files.log.parent().unwrap_or(&files.dir);
                 let to = log.parent().unwrap_or(to);
-                fs::create_dir_all(to)?;
+                access.create_directories(to)?;
                 for entry in &manifest.entries {
                     put(&from.join(entry.file_name()), &to.join(entry.file_name()))?;
                 }
-                fs::write(&log, manifest.to_bytes())
+                access.write(&log, &manifest.to_bytes())
             }
         }
     }
@@ -297,13 +303,16 @@ pub(super) fn keep(
 ) -> Result<Option<(How, u64, usize)>> {
     let set = Set::read(files)?;
     let mut how = How::Links;
-    let mut directory = NewDirectory::create(to, Existing::Keep)?;
-    let mut filled = set.fill(directory.path(), files, |from, to| fs::hard_link(from, to));
+    // The owner's alone, who is that of the log: what is recovered from it must be the server's again.
+    let access = Access::of_path(&files.log).private();
+    let mut directory = NewDirectory::create(to, Existing::Keep, access)?;
+    let mut filled = set.fill(directory.path(), files, access, |from, to| fs::hard_link(from, to));
     if filled.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::NotFound) {
         how = How::Copy;
         drop(directory);
-        directory = NewDirectory::create(to, Existing::Keep)?;
-        filled = set.fill(directory.path(), files, |from, to| fs::copy(from, to).map(drop));
+        directory = NewDirectory::create(to, Existing::Keep, access)?;
+        let copy = |from: &Path, to: &Path| access.copy(from, to).map(drop);
+        filled = set.fill(directory.path(), files, access, copy);
     }
     match filled {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -311,7 +320,7 @@ pub(super) fn keep(
     }
     if let Some(note) = note {
         // Links need no room, and a note does: on a full disk the log is kept without one.
-        let _ = fs::write(directory.path().join(NOTE), note);
+        let _ = access.write(&directory.path().join(NOTE), note);
     }
     // Before anything else is asked of it, so that it is there whatever comes.
     let log = open(set.log_below(directory.path(), files))?;
@@ -422,6 +431,71 @@ mod tests {
             snapshot.log.parts.iter().map(|part| fs::metadata(&part.path).unwrap().len()).collect();
         assert_eq!(lengths, snapshot.ends);
         assert_eq!(fs::read(&snapshot.log.parts[1].path).unwrap(), log("SET a 1"));
+    }
+
+    /// A set whose directory is the one that it is copied to, and one with a part that has the name of the manifest.
+    #[test]
+    fn a_log_is_never_copied_onto_itself() {
+        let data = tempfile::tempdir().unwrap();
+        let files = set(data.path(), &log("SET a 1"));
+        let place = data.path().join("appendonlydir");
+        let before = || {
+            ["a.aof.1.base.aof", "a.aof.1.incr.aof"].map(|name| fs::read(place.join(name)).unwrap())
+        };
+        let was = before();
+        let itself = Files { appenddirname: Some(place.to_str().unwrap().into()), ..files.clone() };
+        let error = keep(&itself, &data.path().join("kept"), None).unwrap_err();
+        assert!(error.to_string().contains("File exists"), "{error}");
+        assert!(
+            take(&itself, &[data.path().into()], &Silent)
+                .is_ok_and(|taken| taken.report.held == How::Open)
+        );
+        assert_eq!(before(), was);
+
+        let manifest = place.join("a.aof.manifest");
+        // Names that lead to a directory, and one that no file has.
+        for name in [".", "..", "\"\"", "\"a\\x00b\""] {
+            fs::write(&manifest, format!("file {name} seq 1 type b\n")).unwrap();
+            let kept = keep(&files, &data.path().join("kept"), None);
+            assert!(!matches!(kept, Ok(Some(_))), "{name}");
+        }
+        let named_so =
+            "file a.aof.1.base.aof seq 1 type b\nfile a.aof.manifest seq 1 type i\n# comment\n";
+        fs::write(&manifest, named_so).unwrap();
+        assert!(keep(&files, &data.path().join("kept"), None).is_err());
+        assert!(
+            take(&files, &[data.path().into()], &Silent)
+                .is_ok_and(|taken| taken.report.held == How::Open)
+        );
+        assert_eq!(fs::read(&manifest).unwrap(), named_so.as_bytes());
+    }
+
+    /// The log of a server whose files were named after the note.
+    #[test]
+    fn a_note_is_never_written_into_the_log() {
+        let data = tempfile::tempdir().unwrap();
+        let path = data.path().join(NOTE);
+        fs::write(&path, log("SET a 1")).unwrap();
+        let files = Files { dir: data.path().into(), log: path.clone(), appenddirname: None };
+        keep(&files, &data.path().join("kept"), Some(b"{}")).unwrap().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), log("SET a 1"));
+    }
+
+    #[test]
+    fn what_is_kept_is_for_its_owner_alone() {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt};
+        let data = tempfile::tempdir().unwrap();
+        let files = set(data.path(), &log("SET a 1"));
+        let source = data.path().join("appendonlydir/a.aof.1.base.aof");
+        fs::set_permissions(&source, fs::Permissions::from_mode(0o644)).unwrap();
+        let to = data.path().join("kept");
+        keep(&files, &to, Some(b"{}")).unwrap().unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
+        assert_eq!((mode(&to), mode(&to.join("appendonlydir"))), (0o700, 0o700));
+        for name in [NOTE, "appendonlydir/a.aof.manifest"] {
+            assert_eq!(mode(&to.join(name)), 0o600, "{name}");
+        }
+        assert_eq!(mode(&source), 0o644, "the server's own stays as it is");
     }
 
     #[test]

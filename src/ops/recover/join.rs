@@ -195,6 +195,10 @@ impl Source for JoinedSource<'_> {
         Ok(newer)
     }
 
+    fn logs(&self) -> Vec<&Log> {
+        self.logs.to_vec()
+    }
+
     fn may_be_published(&self) -> Result<()> {
         self.logs.iter().try_for_each(|log| kept::unchanged(log))
     }

@@ -59,6 +59,7 @@ use self::undelete::{Undeleted, Wanted};
 use self::verdict::{Facts, empties, to_excise, worst_flush};
 use crate::aof::open::{Layout, Log, OtherKind, open};
 use crate::disk::holders::{Holder, writers};
+use crate::disk::like;
 use crate::disk::publish::Existing;
 use crate::error::{Error, ErrorKind, Result};
 use crate::glob::Glob;
@@ -461,7 +462,7 @@ impl Job<'_> {
         let mut done = self.put(log, |place| {
             let options = options(Some(place.path.to_path_buf()), place.existing);
             report = Some(compact::write_data_set(log, source, &options, self.progress)?);
-            kept::like(place.like, place.path);
+            like(place.like, place.path);
             Ok(())
         })?;
         let report = match report {

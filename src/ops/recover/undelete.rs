@@ -61,6 +61,10 @@ impl Source for Undeleted<'_> {
         })
     }
 
+    fn logs(&self) -> Vec<&Log> {
+        vec![self.log]
+    }
+
     fn may_be_published(&self) -> Result<()> {
         kept::unchanged(self.log)
     }

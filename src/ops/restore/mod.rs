@@ -16,9 +16,9 @@ pub use owner::Owner;
 pub use report::{Change, Moved, RestoreReport, Setting, Shape};
 
 use self::ready::{ANY, APPENDDIRNAME, APPENDFILENAME, Ready, ready};
-use crate::disk::holders::{Holder, servers_in, writers};
+use crate::disk::holders::refuse_in_use;
 use crate::disk::publish::{Existing, NewDirectory};
-use crate::disk::{Lock, Scratch, free_bytes, place};
+use crate::disk::{Access, Lock, Scratch, free_bytes, place};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::ShownPath;
 use crate::ops::archive::{Contents, read_contents};
@@ -109,7 +109,11 @@ fn into_new(
     options: &RestoreOptions,
     progress: &dyn Progress,
 ) -> Result<(Ready, Option<Owner>)> {
-    let new = NewDirectory::create(&options.output, Existing::Keep)?;
+    let new = NewDirectory::create(
+        &options.output,
+        Existing::Keep,
+        Access::of_path(archive).for_runner(),
+    )?;
     check_room(new.path(), contents)?;
     let ready = {
         let scratch = Scratch::create(new.path(), PREFIX)?;
@@ -172,34 +176,6 @@ fn put_in_place(ready: &Ready, root: &Path) -> Result<Vec<Moved>> {
         moved.push(Moved { from: set, to: aside });
     }
     Ok(moved)
-}
-
-/// Refuses where a server works in the directory, or somebody writes to a log there: the log that it has open would get
-/// another name and the writes with it, and its next rewrite would go into the restored set.
-fn refuse_in_use(root: &Path) -> Result<()> {
-    let logs = [root.to_path_buf(), root.join(APPENDDIRNAME)];
-    let files =
-        logs.iter().filter_map(|directory| fs::read_dir(directory).ok()).flatten().flatten();
-    let is_log = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.ends_with(".aof") || name.ends_with(".rdb")
-    };
-    let writer = || -> Option<Holder> {
-        files
-            .map(|entry| entry.path())
-            .filter(is_log)
-            .find_map(|path| writers(&path).into_iter().next())
-    };
-    let holder = servers_in(root).into_iter().next().or_else(writer);
-    match holder {
-        None => Ok(()),
-        Some(holder) => Err(Error::new(
-            ErrorKind::Refused,
-            format!("process {} ({}) uses this directory", holder.pid, holder.program),
-        )
-        .at(root)
-        .help("stop that server first (SHUTDOWN NOSAVE leaves its files as they are), or restore into a new directory")),
-    }
 }
 
 fn refuse_not_empty(root: &Path) -> Result<()> {

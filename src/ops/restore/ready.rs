@@ -9,6 +9,7 @@ use crate::aof::manifest::{Entry, Manifest, Role};
 use crate::aof::open::{Layout, Log, PartRole, open};
 use crate::disk::publish::Existing;
 use crate::error::{Error, ErrorKind, Result};
+use crate::ops::access::access_of;
 use crate::ops::archive::{ExtractOptions, extract};
 use crate::ops::compact::{self, Form, compact};
 use crate::ops::failure::Failure;
@@ -194,7 +195,8 @@ fn set(log: &Log, scratch: &Path) -> Result<Ready> {
         _ => (APPENDDIRNAME.to_owned(), APPENDFILENAME.to_owned()),
     };
     let path = scratch.join("set").join(&name);
-    fs::create_dir_all(&path).map_err(|error| Error::io("create", &path, error))?;
+    let access = access_of([log]);
+    access.create_directories(&path).map_err(|error| Error::io("create", &path, error))?;
     let listed =
         log.manifest.as_ref().map(|file| file.manifest.entries.as_slice()).unwrap_or_default();
     let mut entries = Vec::new();
@@ -216,7 +218,8 @@ fn set(log: &Log, scratch: &Path) -> Result<Ready> {
         entries.push(entry);
     }
     let manifest = path.join(format!("{appendfilename}.manifest"));
-    fs::write(&manifest, Manifest { entries }.to_bytes())
+    access
+        .write(&manifest, &Manifest { entries }.to_bytes())
         .map_err(|error| Error::io("write", &manifest, error))?;
     Ok(Ready {
         path,
