@@ -118,7 +118,7 @@ impl Facts<'_> {
         let timeline = self.timeline;
         timeline.broken.is_some()
             || timeline.unread.is_some()
-            || !timeline.newer_rdbs.is_empty()
+            || !timeline.newer_rdbs.is_empty() && timeline.commands > 0
             || !timeline.unknown.is_empty()
             || self.deletions.is_none() && timeline.keys_deleted > 0
     }

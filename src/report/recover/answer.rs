@@ -41,9 +41,6 @@ pub(super) fn answer(out: &mut String, report: &RecoverReport) -> fmt::Result {
             );
             paragraph(out, WARNING, "A FLUSH IS IN THE LOG, after a damaged place.", &rest)
         }
-        Verdict::Empty | Verdict::Unclear if is_unproven(report) => {
-            paragraph(out, ERROR, "THE RDB CANNOT BE READ,", "and what follows it was not read.")
-        }
         Verdict::Unclear => paragraph(
             out,
             WARNING,
@@ -163,7 +160,9 @@ fn why_unclear(report: &RecoverReport) -> String {
     if !report.newer_rdbs.is_empty() {
         reasons.push("the keys of an RDB are unknown to this version");
     }
-    if report.broken.is_some() || report.unread.is_some() {
+    if is_unproven(report) {
+        reasons.push("the RDB cannot be read, and what follows it was not replayed");
+    } else if report.broken.is_some() || report.unread.is_some() {
         reasons.push("not all of it could be read");
     }
     if report.deletions.is_none() && report.keys_deleted > 0 {
