@@ -14,8 +14,9 @@ use crate::aof::open::{Layout, Log, Part, open};
 use crate::disk::Change;
 use crate::disk::holders::writers;
 use crate::disk::place::name_aside;
-use crate::disk::publish::{Existing, NewDirectory, NewFile, check_free};
+use crate::disk::publish::{Existing, NewDirectory, NewFile};
 use crate::error::{Error, ErrorKind, Result};
+use crate::ops::overwrite::{Shape, check_output, check_shape};
 use crate::ops::survey::survey;
 use crate::progress::{Progress, Silent};
 
@@ -53,14 +54,15 @@ pub enum Output {
 }
 
 impl Output {
-    /// Refuses early what could not be written in the end. `force`: what stands there is replaced.
+    /// Refuses early what could not be written in the end. `force`: a log at a new output is replaced. `inputs`: what the
+    /// result is made of.
     ///
     /// # Errors
     ///
-    /// When something stands at a new output.
-    pub fn check_free(&self, force: bool) -> Result<()> {
+    /// As [`check_output`].
+    pub fn check(&self, force: bool, inputs: &[PathBuf]) -> Result<()> {
         match self {
-            Output::New(new) => check_free(new, existing(force)),
+            Output::New(new) => check_output(new, existing(force), inputs),
             Output::DryRun | Output::InPlace => Ok(()),
         }
     }
@@ -133,6 +135,7 @@ pub fn write(
     check: &dyn Fn(&Path) -> Result<()>,
     progress: &dyn Progress,
 ) -> Result<()> {
+    check_shape(place.path, Shape::of(log))?;
     progress.phase("write", kept.iter().map(Kept::bytes).sum());
     let finish = |written: &Path| {
         unchanged(log)?;

@@ -12,6 +12,7 @@ use super::verify::{examine, open_archive};
 use crate::disk::publish::{Existing, NewDirectory, check_free};
 use crate::disk::{Mapping, Scratch, place};
 use crate::error::{Error, ErrorKind, Result};
+use crate::ops::overwrite::{Shape, check_output, check_shape};
 use crate::progress::Progress;
 
 /// How an archive is extracted.
@@ -53,7 +54,10 @@ pub fn extract(
         return Err(Error::new(ErrorKind::Usage, "this is not a directory").at(&options.output));
     }
     for top in &written {
-        check_free(&options.output.join(top), options.existing)?;
+        let place = options.output.join(top);
+        check_output(&place, options.existing, &[path.to_owned()])?;
+        let is_directory = opened.entries.iter().any(|entry| is_below(&entry.raw, top));
+        check_shape(&place, if is_directory { Shape::Directory } else { Shape::File })?;
     }
     let examined = |stage: &Path| {
         let archive = examine(path, &opened, Some(stage), progress)?;
@@ -88,6 +92,11 @@ pub fn extract(
         archive,
         elapsed_s: started.elapsed().as_secs_f64(),
     })
+}
+
+/// Whether an entry is in the directory `top` of the archive.
+fn is_below(entry: &str, top: &str) -> bool {
+    entry.strip_prefix(top).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// Puts what is finished in its place; what stood there goes with the stage.

@@ -26,7 +26,7 @@ pub(crate) use self::share::Made;
 use self::share::{Counted, make};
 use crate::aof::manifest::{Entry, Manifest, Role};
 use crate::aof::open::{Layout, Log, open};
-use crate::disk::publish::{Existing, NewDirectory, NewFile, check_free};
+use crate::disk::publish::{Existing, NewDirectory, NewFile};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::Shown;
 use crate::keyspace::fingerprint::Detail;
@@ -34,6 +34,7 @@ use crate::keyspace::from_rdb::Beside;
 use crate::keyspace::{Functions, Keyspace};
 use crate::ops::lost_expiry::lost_expiries;
 use crate::ops::memory::Memory;
+use crate::ops::overwrite::{Shape, check_output, check_shape, inputs};
 use crate::ops::windows::each_window;
 use crate::progress::Progress;
 use crate::rdb::Target;
@@ -78,10 +79,10 @@ pub struct Options {
 /// output's name then that did not before.
 pub fn compact(path: &Path, options: &Options, progress: &dyn Progress) -> Result<CompactReport> {
     let started = Instant::now();
-    if let Some(output) = &options.output {
-        check_free(output, options.existing)?;
-    }
     let log = open(path)?;
+    if let Some(output) = &options.output {
+        check_output(output, options.existing, &inputs(&log))?;
+    }
     let mut phases = Phases::default();
     let routing = phases.time("route", || route(&log, &options.route, progress))?;
     write_from(&log, &routing, options, (phases, started), progress)
@@ -112,6 +113,9 @@ fn write_from(
     let routed = source.whole();
     memory.look();
     let form = options.form.unwrap_or_else(|| Form::of(log, routed.commands));
+    if let Some(output) = &options.output {
+        check_shape(output, if form.is_directory() { Shape::Directory } else { Shape::File })?;
+    }
     let mut server = server_for(log, form, options)?;
     if options.server.is_none() && !server.has_redis(7, 0) && routed.has_functions()? {
         server = raised(server, Feature::Functions).unwrap_or(server);

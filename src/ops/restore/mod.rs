@@ -16,13 +16,13 @@ pub use owner::Owner;
 pub use report::{Change, Moved, RestoreReport, Setting, Shape};
 
 use self::ready::{ANY, APPENDDIRNAME, APPENDFILENAME, Ready, ready};
-use crate::disk::holders::{Holder, servers_in, writers};
 use crate::disk::publish::{Existing, NewDirectory};
 use crate::disk::{Lock, Scratch, free_bytes, place};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::ShownPath;
 use crate::ops::archive::{Contents, read_contents};
 use crate::ops::compact;
+use crate::ops::in_use::user_of;
 use crate::progress::Progress;
 use crate::server::Server;
 use crate::units::Bytes;
@@ -184,14 +184,7 @@ fn refuse_in_use(root: &Path) -> Result<()> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         name.ends_with(".aof") || name.ends_with(".rdb")
     };
-    let writer = || -> Option<Holder> {
-        files
-            .map(|entry| entry.path())
-            .filter(is_log)
-            .find_map(|path| writers(&path).into_iter().next())
-    };
-    let holder = servers_in(root).into_iter().next().or_else(writer);
-    match holder {
+    match user_of([root], files.map(|entry| entry.path()).filter(is_log)) {
         None => Ok(()),
         Some(holder) => Err(Error::new(
             ErrorKind::Refused,
