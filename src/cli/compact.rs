@@ -10,8 +10,9 @@ use super::keys::{KeyArgs, Words};
 use super::replaying::Replaying;
 use crate::disk::publish::Existing;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ops::archive::Unpacked;
+use crate::ops::archive::{Unpacked, is_archive};
 use crate::ops::compact::{Filter, Form, Options, compact};
+use crate::ops::overwrite::check_output;
 use crate::replay::{RouteOptions, Slice};
 use crate::report;
 use crate::server::Server;
@@ -101,6 +102,10 @@ impl Compact {
             ..plain
         };
         let mut report = common.with_bar(|bar| {
+            if let Some(output) = options.output.as_ref().filter(|_| is_archive(&self.path)) {
+                // The operation knows nothing of the archive that the log is taken from.
+                check_output(output, options.existing, std::slice::from_ref(&self.path))?;
+            }
             let log = Unpacked::of(&self.path, bar)?;
             compact(log.path(), &options, bar)
         })?;

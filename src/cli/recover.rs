@@ -225,6 +225,10 @@ impl How {
                 .help("--output NEW writes what comes back, and leaves the archive as it is"));
         }
         let mut report = common.with_bar(|bar| {
+            if archived {
+                // The operation knows nothing of the archive that the log is taken from.
+                options.output.check(options.force, &[path.to_owned()])?;
+            }
             let log = Unpacked::of(path, bar)?;
             recover(log.path(), &options, bar)
         })?;

@@ -11,12 +11,13 @@ use std::path::{Path, PathBuf};
 
 use crate::aof::manifest::{Entry, Manifest, Role};
 use crate::aof::open::{Layout, Log, Part, open};
-use crate::disk::holders::{refuse_in_use, writers};
+use crate::disk::holders::writers;
 use crate::disk::place::name_aside;
-use crate::disk::publish::{Existing, NewDirectory, NewFile, check_free};
+use crate::disk::publish::{Existing, NewDirectory, NewFile};
 use crate::disk::{Access, Change};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ops::access::access_of;
+use crate::ops::overwrite::{Shape, check_output, check_shape};
 use crate::ops::survey::survey;
 use crate::progress::{Progress, Silent};
 
@@ -54,17 +55,15 @@ pub enum Output {
 }
 
 impl Output {
-    /// Refuses early what could not be written in the end. `force`: what stands there is replaced.
+    /// Refuses early what could not be written in the end. `force`: a log at a new output is replaced. `inputs`: what the
+    /// result is made of.
     ///
     /// # Errors
     ///
-    /// When something stands at a new output, and may not be replaced or is in use.
-    pub fn check_free(&self, force: bool) -> Result<()> {
+    /// As [`check_output`].
+    pub fn check(&self, force: bool, inputs: &[PathBuf]) -> Result<()> {
         match self {
-            Output::New(new) => {
-                check_free(new, existing(force))?;
-                refuse_in_use(new)
-            }
+            Output::New(new) => check_output(new, existing(force), inputs),
             Output::DryRun | Output::InPlace => Ok(()),
         }
     }
@@ -137,6 +136,7 @@ pub fn write(
     check: &dyn Fn(&Path) -> Result<()>,
     progress: &dyn Progress,
 ) -> Result<()> {
+    check_shape(place.path, Shape::of(log))?;
     progress.phase("write", kept.iter().map(Kept::bytes).sum());
     let finish = |written: &Path| {
         unchanged(log)?;

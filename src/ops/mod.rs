@@ -21,6 +21,7 @@ pub mod live;
 pub mod log;
 pub mod lost_expiry;
 pub mod memory;
+pub mod overwrite;
 pub mod position;
 pub mod recover;
 pub mod repair;

@@ -209,6 +209,11 @@ fn extract_writes_over_nothing_unless_told() {
     assert_eq!(run.code, Some(2), "{run:#?}");
     assert!(run.stderr.contains("data/appendonlydir: it exists already"), "{run:#?}");
     assert_eq!(tree(&place.path("data")).len(), 2);
+    let run = place.run(&["extract", "a.zip", "-o", "data", "--force"]);
+    assert!(run.code == Some(2) && run.stderr.contains("more than a log"), "{run:#?}");
+    assert_eq!(place.read("data/appendonlydir/mine"), b"precious");
+    fs::remove_file(place.path("data/appendonlydir/mine")).unwrap();
+    place.put_set("data/appendonlydir", &[("appendonly.aof.1.incr.aof", &sound())]);
     assert_eq!(place.run(&["extract", "a.zip", "-o", "data", "--force"]).code, Some(0));
     assert!(tree(&place.path("data/appendonlydir")) == tree(&place.path("set")));
     assert_eq!(place.read("data/redis.conf"), b"port 6379\n");

@@ -8,10 +8,10 @@ use std::time::Instant;
 use super::contents::CONTENTS;
 use super::report::{ArchiveReport, ExtractReport, Level};
 use super::verify::{Stage, examine, open_archive};
-use crate::disk::holders::refuse_in_use;
 use crate::disk::publish::{Existing, NewDirectory, check_free};
 use crate::disk::{Access, Mapping, Scratch, place};
 use crate::error::{Error, ErrorKind, Result};
+use crate::ops::overwrite::{Shape, check_output, check_shape};
 use crate::progress::Progress;
 
 /// How an archive is extracted.
@@ -54,9 +54,10 @@ pub fn extract(
         return Err(Error::new(ErrorKind::Usage, "this is not a directory").at(&options.output));
     }
     for top in &written {
-        let destination = options.output.join(top);
-        check_free(&destination, options.existing)?;
-        refuse_in_use(&destination)?;
+        let place = options.output.join(top);
+        check_output(&place, options.existing, &[path.to_owned()])?;
+        let is_directory = opened.entries.iter().any(|entry| is_below(&entry.raw, top));
+        check_shape(&place, if is_directory { Shape::Directory } else { Shape::File })?;
     }
     let examined = |stage: &Path| {
         let archive = examine(path, &opened, Some(&Stage { path: stage, access }), progress)?;
@@ -99,6 +100,11 @@ fn access_of_archive(archive: &Mapping) -> Result<Access> {
     let metadata =
         metadata.map_err(|error| Error::io("read the mode of", archive.path(), error))?;
     Ok(Access::of_file(&metadata).for_runner())
+}
+
+/// Whether an entry is in the directory `top` of the archive.
+fn is_below(entry: &str, top: &str) -> bool {
+    entry.strip_prefix(top).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// Puts what is finished in its place; what stood there goes with the stage.

@@ -18,8 +18,9 @@ use crate::aof::open::{Layout, Log, Part, PartRole, open, starts_with_rdb};
 use crate::aof::scan_parallel;
 use crate::command::Tally;
 use crate::disk::Access;
-use crate::disk::publish::{Existing, NewFile, check_free};
+use crate::disk::publish::{Existing, NewFile};
 use crate::error::{Error, ErrorKind, Result};
+use crate::ops::overwrite::{Shape, check_output, check_shape, inputs};
 use crate::progress::Progress;
 use crate::rdb;
 
@@ -130,8 +131,10 @@ pub fn compress(
     options: &CompressOptions,
     progress: &dyn Progress,
 ) -> Result<CompressReport> {
-    check_free(&options.destination()?, options.existing)?;
     let log = open(path)?;
+    let destination = options.destination()?;
+    check_output(&destination, options.existing, &inputs(&log))?;
+    check_shape(&destination, Shape::File)?;
     let ends: Vec<u64> = log.parts.iter().map(|part| part.mapping.len()).collect();
     compress_log(&log, &ends, options, progress)
 }

@@ -11,6 +11,7 @@ use super::report::CompressReport;
 use crate::aof::open::{Layout, open};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ops::failure::Failure;
+use crate::ops::overwrite::{check_output, inputs};
 use crate::progress::Progress;
 
 /// What came of packing several paths.
@@ -58,6 +59,11 @@ pub fn compress_all(
         )?))],
         logs => {
             distinct(logs, options)?;
+            // An archive of one must not replace another before that is packed.
+            let all: Vec<PathBuf> = logs.iter().flat_map(|path| paths_of(path)).collect();
+            for path in logs {
+                check_output(&named(path, options).destination()?, options.existing, &all)?;
+            }
             let pack = |path: &PathBuf| match compress(path, &named(path, options), progress) {
                 Ok(report) => CompressOutcome::Packed(Box::new(report)),
                 Err(error) => CompressOutcome::Failed(Failure::new(path, &error)),
@@ -89,6 +95,11 @@ fn named(path: &Path, options: &CompressOptions) -> CompressOptions {
     let name = path.file_stem().unwrap_or_default().to_string_lossy().replace('%', "%%");
     let template = options.name_template.as_ref().map(|template| template.replace("{name}", &name));
     CompressOptions { name_template: template, ..options.clone() }
+}
+
+/// What a log is read from; only the path of one that cannot be opened.
+fn paths_of(path: &Path) -> Vec<PathBuf> {
+    open(path).map_or_else(|_| vec![path.to_owned()], |log| inputs(&log))
 }
 
 fn distinct(logs: &[PathBuf], options: &CompressOptions) -> Result<()> {

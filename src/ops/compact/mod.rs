@@ -27,8 +27,7 @@ use self::share::{Counted, make};
 use crate::aof::manifest::{Entry, Manifest, Role};
 use crate::aof::open::{Layout, Log, open};
 use crate::disk::Access;
-use crate::disk::holders::refuse_in_use;
-use crate::disk::publish::{Existing, NewDirectory, NewFile, check_free};
+use crate::disk::publish::{Existing, NewDirectory, NewFile};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::Shown;
 use crate::keyspace::fingerprint::Detail;
@@ -37,6 +36,7 @@ use crate::keyspace::{Functions, Keyspace};
 use crate::ops::access::access_of;
 use crate::ops::lost_expiry::lost_expiries;
 use crate::ops::memory::Memory;
+use crate::ops::overwrite::{Shape, check_output, check_shape, inputs};
 use crate::ops::windows::each_window;
 use crate::progress::Progress;
 use crate::rdb::Target;
@@ -81,11 +81,10 @@ pub struct Options {
 /// output's name then that did not before.
 pub fn compact(path: &Path, options: &Options, progress: &dyn Progress) -> Result<CompactReport> {
     let started = Instant::now();
-    if let Some(output) = &options.output {
-        check_free(output, options.existing)?;
-        refuse_in_use(output)?;
-    }
     let log = open(path)?;
+    if let Some(output) = &options.output {
+        check_output(output, options.existing, &inputs(&log))?;
+    }
     let mut phases = Phases::default();
     let routing = phases.time("route", || route(&log, &options.route, progress))?;
     write_from(&log, &routing, options, (phases, started), progress)
@@ -116,6 +115,9 @@ fn write_from(
     let routed = source.whole();
     memory.look();
     let form = options.form.unwrap_or_else(|| Form::of(log, routed.commands));
+    if let Some(output) = &options.output {
+        check_shape(output, if form.is_directory() { Shape::Directory } else { Shape::File })?;
+    }
     let mut server = server_for(log, form, options)?;
     if options.server.is_none() && !server.has_redis(7, 0) && routed.has_functions()? {
         server = raised(server, Feature::Functions).unwrap_or(server);

@@ -22,9 +22,9 @@ use serde::Serialize;
 pub use mix::{Kind, Mix};
 
 use crate::disk::Access;
-use crate::disk::holders::refuse_in_use;
-use crate::disk::publish::{Existing, NewDirectory, NewFile, check_free};
+use crate::disk::publish::{Existing, NewDirectory, NewFile};
 use crate::error::{Error, ErrorKind, Result};
+use crate::ops::overwrite::{Shape, check_output, check_shape};
 use crate::progress::Progress;
 use write::{BUFFER_BYTES, Log};
 
@@ -208,8 +208,8 @@ pub struct GeneratedFile {
 
 /// Writes a log to `destination`: a file, or for [`Layout::MultiPart`] a directory.
 ///
-/// It appears there whole or not at all. What already stands there is replaced only with `force`;
-/// a directory only if it holds nothing but the files of a log named `appendonly.aof`.
+/// It appears there whole or not at all. What already stands there is replaced only with `force`, and
+/// only as far as [`check_output`] allows.
 ///
 /// # Errors
 ///
@@ -224,7 +224,9 @@ pub fn generate(
     let started = Instant::now();
     options.check()?;
     let existing = if force { Existing::Replace } else { Existing::Keep };
-    refuse_to_replace(destination, options.layout, existing)?;
+    check_output(destination, existing, &[])?;
+    let is_set = matches!(options.layout, Layout::MultiPart { .. });
+    check_shape(destination, if is_set { Shape::Directory } else { Shape::File })?;
     progress.phase("generate", options.phase_bytes());
     let (files, counts) = match options.layout {
         Layout::SingleFile => {
@@ -309,44 +311,4 @@ fn write_parts(
     fs::write(directory.join(&name), &manifest)?;
     files.push(GeneratedFile { name, bytes: u64::try_from(manifest.len()).unwrap_or(u64::MAX) });
     Ok((files, log.counts()))
-}
-
-/// Refuses what [`check_free`] refuses, and to replace what is more than a log.
-fn refuse_to_replace(destination: &Path, layout: Layout, existing: Existing) -> Result<()> {
-    check_free(destination, existing)?;
-    refuse_in_use(destination)?;
-    let Ok(exists) = fs::symlink_metadata(destination) else {
-        return Ok(());
-    };
-    let refused = |what: &str, help: &str| {
-        Err(Error::new(ErrorKind::Refused, what).at(destination).help(help))
-    };
-    match (layout, exists.is_dir()) {
-        (Layout::SingleFile, true) => refused(
-            "this is a directory, and the log would be a file",
-            "name a file in it, or ask for the multi-part layout",
-        ),
-        (Layout::MultiPart { .. }, false) => refused(
-            "this is a file, and a multi-part log would be a directory",
-            "name another path, or remove the file yourself",
-        ),
-        (Layout::MultiPart { .. }, true) if !holds_only_a_log(destination)? => refused(
-            "the directory holds more than a log, and would be lost",
-            "name another path, or remove the directory yourself",
-        ),
-        _ => Ok(()),
-    }
-}
-
-/// Whether all in `directory` is named as the files of a log are.
-fn holds_only_a_log(directory: &Path) -> Result<bool> {
-    let failed = |e| Error::io("list", directory, e);
-    for entry in fs::read_dir(directory).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let named = entry.file_name().to_string_lossy().starts_with(BASE_NAME);
-        if !named || !entry.file_type().map_err(failed)?.is_file() {
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }

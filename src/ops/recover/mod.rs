@@ -69,6 +69,7 @@ use crate::ops::held::HeldFrom;
 use crate::ops::holdings::{Held, Holdings};
 pub use crate::ops::kept::Output;
 use crate::ops::kept::{self, Place, Stands};
+use crate::ops::overwrite::inputs;
 use crate::ops::position::Position;
 use crate::ops::windows::each_window;
 use crate::progress::Progress;
@@ -132,9 +133,6 @@ pub struct Options {
 /// - [`ErrorKind::Usage`], [`ErrorKind::Refused`]: what was chosen cannot be done; nothing was changed.
 pub fn recover(path: &Path, options: &Options, progress: &dyn Progress) -> Result<RecoverReport> {
     let started = Instant::now();
-    if options.choice != Choice::Look {
-        options.output.check_free(options.force)?;
-    }
     let whole = open(path)?;
     let mut survivors = survivors::survivors(&whole);
     let chosen = match options.survivor {
@@ -142,6 +140,9 @@ pub fn recover(path: &Path, options: &Options, progress: &dyn Progress) -> Resul
         Some(number) => Some(survivors::log_of(&whole, survivor(&survivors, number, &whole)?)?),
     };
     let log = chosen.as_ref().unwrap_or(&whole);
+    if options.choice != Choice::Look {
+        options.output.check(options.force, &[inputs(&whole), inputs(log)].concat())?;
+    }
     let mut timeline = timeline(log, progress)?;
     let (mut counted, mut uncounted) = (None, None);
     if options.preview && options.choice == Choice::Look {

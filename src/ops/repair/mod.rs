@@ -18,6 +18,7 @@ use crate::aof::open::open;
 use crate::error::{Error, ErrorKind, Result};
 pub use crate::ops::kept::Output;
 use crate::ops::kept::{self, Place, Stands};
+use crate::ops::overwrite::inputs;
 use crate::ops::survey::survey;
 use crate::progress::Progress;
 use crate::units::{Bytes, Count};
@@ -76,7 +77,7 @@ impl Options {
 ///   input.
 pub fn repair(path: &Path, options: &Options, progress: &dyn Progress) -> Result<RepairReport> {
     let log = open(path)?;
-    options.output.check_free(options.force)?;
+    options.output.check(options.force, &inputs(&log))?;
     progress.phase("read", log.bytes());
     let surveys =
         log.parts.iter().map(|part| survey(part, progress)).collect::<Result<Vec<_>>>()?;
