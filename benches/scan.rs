@@ -3,10 +3,10 @@
 use std::hint::black_box;
 
 use aofkit::aof::{Join, scan, scan_parallel};
+use aofkit::base::progress::Silent;
 use aofkit::command::Tally;
 use aofkit::ops::bench::{Counts, by_grammar};
 use aofkit::ops::generate::{Amount, Options, write_log};
-use aofkit::progress::Silent;
 use criterion::{Criterion, Throughput};
 
 mod support;

@@ -1,52 +1,55 @@
-//! aofkit: the append-only file of Redis and Valkey, as a library.
+//! aofkit: the append-only files of Redis and Valkey, as a library.
 //!
-//! # The house
+//! # Layers
 //!
-//! A room leans only on rooms below it; `tests/house.rs` reads the sources and holds the doors shut, and sees to it
-//! that no files of a room lean on each other in circles.
+//! A module may depend only on itself and on the modules below it in this table, and no files depend on each other in
+//! cycles; `tests/architecture.rs` enforces both.
 //!
-//! | floor | room | what lives there |
-//! |---|---|---|
-//! | 9 | [`cli`] | one file a subcommand: its arguments and the call; progress; exit codes |
-//! | 8 | [`report`] | what operations return, rendered as text or JSON |
-//! | 7 | [`ops`] | what a person asks for: typed options in, typed report out, nothing printed |
-//! | 6 | [`replay`] | a log turned into a data set, share after share |
-//! | 5 | [`rewrite`] | a data set turned back into a log: commands, or RDB |
-//! | 4 | [`command`] | what each command means: one table row a command; the tally of a log |
-//! | 3 | [`keyspace`] | the data set in memory: databases, keys, one file a type of value, the digest |
-//! | 2 | [`aof`] | the append-only file on disk: opening, manifest, frame grammar, scan, salvage |
-//! | 1 | [`rdb`] | the RDB on disk: told to a visitor, and written; its checksum |
-//! | 0 | [`disk`] | the only room that maps, locks, syncs and renames, and the only one with unsafe code |
+//! | module | purpose |
+//! |---|---|
+//! | [`cli`] | the command line: one file for each subcommand; progress; exit codes |
+//! | [`report`] | reports rendered as text or JSON; pure functions |
+//! | [`ops`] | the operations, one directory for each subcommand: typed options, plan, apply, typed report |
+//! | [`live`] | a running server: connection, settings and their journal, its files on this machine |
+//! | [`input`] | from a path to an opened log, a broken set, or an archive |
+//! | [`analysis`] | what several operations ask of a log: survey, damage, destruction scan, positions, key counts |
+//! | [`replay`] | a log turned into a data set, shard by shard |
+//! | [`rewrite`] | a data set turned into a log: commands, or RDB |
+//! | [`command`] | what each command means: one table row for each; the tally of a log |
+//! | [`keyspace`] | the data set in memory: databases, keys, one file for each value type, digests |
+//! | [`archive`] | the zip on disk: reading, writing, checks |
+//! | [`aof`] | the append-only file on disk: manifest, grammar, scan, salvage |
+//! | [`rdb`] | the RDB on disk: reader, writer, checksum |
+//! | [`disk`] | the only module that maps, locks, links, syncs and renames, and the only one with unsafe code |
+//! | [`base`] | errors, escaping, units, progress, server versions |
 //!
-//! Beside the floors, for every room: [`server`] (which server, and what its loader does), [`error`],
-//! [`progress`], [`units`], [`glob`] and [`escape`].
+//! # Where to find a message
+//!
+//! The text of a report is in the file of [`report`] that is named after the subcommand; help texts are in the file of
+//! [`cli`] with that name; an error is made where the failure is noticed, most often in the file of [`ops`] for the
+//! subcommand or in [`input`].
 //!
 //! # How data travels
 //!
-//! - *verify*: [`aof::open()`] maps every part in load order; [`ops::survey`] reads each one, an RDB by
-//!   [`rdb::walk()`], commands by [`aof::scan_parallel`] into a [`command::Tally`];
-//!   [`ops::verify::judge`] says what each server would do with it.
-//! - *repair*: the same survey; [`ops::repair::plan`] says which bytes stay; they are copied as they are
-//!   into a [`disk::publish`] output, which is read back before it appears.
-//! - *recover*: [`ops::recover::timeline()`] reads the log once for everything that destroyed data; one replay that is
-//!   watched counts what each event cost. What is chosen becomes the bytes that stay, copied as they are as a repair
-//!   copies them, or, where two states are joined key by key, a data set that is written as a compaction is.
-//!
-//! - *compact*: [`replay::route()`] notes for each share of the keys which commands concern it;
-//!   [`replay::replay()`] runs them, share after share on all cores, on a [`keyspace`]; [`ops::compact`] writes
-//!   each share through [`rewrite`], joins the shares in their order, reads the result back and publishes it.
-//! - *backup of a running server*: [`ops::live`] holds its settings, has it rewrite its log, takes the set as it is at
-//!   one moment by hard links, hands that to [`ops::backup`], and puts the settings back.
-//! - *digest*: the same replay, with nothing written.
-//! - *diff*: two logs, routed together, so that [`replay::replay_pair`] has each share of both side by side;
-//!   [`ops::diff`] compares them key by key.
-//! - *log*: [`aof::scan()`], a window at a time; each command is rendered as a line by what [`report`] gives to
-//!   [`ops::log`]. *history*: the one share of a key, replayed twice, and watched.
-//! - *compress*: each part is read as for *verify*; [`ops::archive`] packs it into a zip, reads that back and
-//!   publishes it. *verify* of a zip and *extract* read its entries as streams, commands by [`aof::Feed`].
-//! - *backup*: the log is surveyed, packed by [`ops::archive`] out of sight, read back, and published; then
-//!   [`ops::retention`] says which older archives of the same source go. *restore* is the way back: extracted out of
-//!   sight, verified, made what the server reads, and put in place in one step.
+//! - *verify*: [`input::open()`] maps every part in load order; [`analysis::survey`] reads each one, an RDB by
+//!   [`rdb::walk()`], commands by [`aof::scan_parallel`] into a [`command::Tally`]; [`ops::verify::judge`] decides what
+//!   each server would do with the log.
+//! - *repair*: the same survey; [`ops::repair::plan`] decides which byte ranges are retained; they are copied unchanged into a
+//!   [`disk::publish`] output, which is read back before it appears.
+//! - *recover*: [`ops::recover::timeline()`] reads the log once for everything that destroyed data; one observed replay
+//!   counts what each event cost. The choice becomes the byte ranges that are retained, or, where two states are joined key by
+//!   key, a data set that is written as a compaction is.
+//! - *compact*: [`replay::route()`] records for each shard of the keys which commands concern it; [`replay::replay()`] runs
+//!   them, shard after shard on all cores, on a [`keyspace`]; [`ops::compact`] writes each shard through [`rewrite`], joins
+//!   the shards in order, reads the result back and publishes it.
+//! - *digest*: the same replay, with nothing written. *diff*: two logs, routed together, compared shard by shard.
+//! - *log*: [`aof::scan()`], one window at a time. *history*: the one shard of a key, replayed twice and observed.
+//! - *compress*: each part is read as for *verify*; [`ops::compress`] writes it into a zip through [`archive`], reads that
+//!   back and publishes it. *verify* of a zip and *extract* read its entries as streams ([`input::archive`]).
+//! - *backup*: the log is surveyed, compressed under a temporary name, read back, and published; then [`ops::prune`] removes
+//!   older archives of the same source. [`ops::backup::live`] first has a running server rewrite its log through [`live`],
+//!   takes the set at one moment by hard links, and restores the server's settings. *restore*: extracted under a temporary
+//!   name, verified, made what the server reads, and put in place in one step.
 //!
 //! # Verifying a log
 //!
@@ -66,21 +69,20 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod analysis;
 pub mod aof;
+pub mod archive;
+pub mod base;
 pub mod cli;
 pub mod command;
 pub mod disk;
-pub mod error;
-pub mod escape;
-pub mod glob;
+pub mod input;
 pub mod keyspace;
+pub mod live;
 pub mod ops;
-pub mod progress;
 pub mod rdb;
 pub mod replay;
 pub mod report;
 pub mod rewrite;
-pub mod server;
-pub mod units;
 
-pub use error::{Error, ErrorKind, Result};
+pub use base::error::{Error, ErrorKind, Result};

@@ -5,15 +5,14 @@
 //! `AOFKIT_REQUIRE_SERVERS=1` they fail instead.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::fs;
 use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::{fmt, fs};
 
+use aofkit::base::progress::Silent;
 use aofkit::ops::check_aof::{self, End, Mode};
-use aofkit::progress::Silent;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 type Test = fn() -> Result<(), Failed>;

@@ -5,8 +5,8 @@
 use std::fs;
 use std::path::Path;
 
+use aofkit::base::progress::Silent;
 use aofkit::ops::verify::{Options, verify};
-use aofkit::progress::Silent;
 use aofkit::report;
 use serde_json::Value;
 

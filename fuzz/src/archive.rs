@@ -1,6 +1,7 @@
 //! Zips: whatever they are, they are read calmly, and in a memory that their sizes do not decide.
 
-use aofkit::ops::archive::{Level, verify_bytes};
+use aofkit::base::level::Level;
+use aofkit::input::archive::verify::verify_bytes;
 
 /// Any bytes are taken without a panic, each finding says what is wrong, and what is sound says so consistently.
 pub fn archive(bytes: &[u8]) {

@@ -2,7 +2,7 @@
 
 use aofkit::aof::parallel::{Join, Scanned, scan_chunks};
 use aofkit::aof::{Frame, Sink, Stop, grammar, scan};
-use aofkit::progress::Silent;
+use aofkit::base::progress::Silent;
 
 /// Chunks that are smaller than frames, about as large, and larger.
 const CHUNK_BYTES: [usize; 3] = [7, 61, 1000];

@@ -1,6 +1,6 @@
 //! RDB files: walked whole, walked past the values, read key by key.
 
-use aofkit::progress::Silent;
+use aofkit::base::progress::Silent;
 use aofkit::rdb::{DamageKind, Key, Records, StreamId, Text, Visitor, Walk, Want, walk};
 
 /// The walk ends, and within the bytes. What it takes for whole, it takes as well when it steps

@@ -1,13 +1,13 @@
 //! RDB files, loaded and written again.
 
+use aofkit::base::progress::Silent;
+use aofkit::base::server::{Server, redis, valkey};
 use aofkit::keyspace::fingerprint::Detail;
 use aofkit::keyspace::from_rdb::Loader;
 use aofkit::keyspace::{Bump, Keyspace};
-use aofkit::progress::Silent;
 use aofkit::rdb::write::{Options, WriteError, Writer};
 use aofkit::rdb::{Target, walk};
 use aofkit::rewrite::rdb::{KeyError, write_key};
-use aofkit::server::{Server, redis, valkey};
 
 use super::replay::Seen;
 

@@ -5,12 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use aofkit::ErrorKind;
-use aofkit::aof::open::{Layout, Log, Part, PartRole};
+use aofkit::analysis::survey::survey;
+use aofkit::aof::log::{Layout, Log, Part, PartRole};
+use aofkit::base::progress::Silent;
 use aofkit::disk::Mapping;
 use aofkit::ops::repair::plan::{PartPlan, plan};
 use aofkit::ops::repair::{OpenTransaction, Options, Output, repair as run};
-use aofkit::ops::survey::survey;
-use aofkit::progress::Silent;
 use tempfile::TempDir;
 
 /// Every choice that a person has.

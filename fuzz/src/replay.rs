@@ -3,16 +3,16 @@
 use std::fmt::Write as _;
 
 use aofkit::aof::read_args;
+use aofkit::base::progress::Silent;
+use aofkit::base::server::{Server, redis, valkey};
 use aofkit::command::{Applied, Call, Context, Group, Notes, Position, lookup, run_unknown};
 use aofkit::keyspace::fingerprint::{Detail, Fingerprint};
 use aofkit::keyspace::from_rdb::Loader;
 use aofkit::keyspace::{Bump, Entry, Functions, Keyspace, Value};
-use aofkit::progress::Silent;
 use aofkit::rdb::write::{Options, WriteError, Writer};
 use aofkit::rdb::{Target, walk};
 use aofkit::rewrite::commands::{CommandWriter, Unwritable};
 use aofkit::rewrite::rdb::{KeyError, write_key};
-use aofkit::server::{Server, redis, valkey};
 
 use super::log::log_of;
 

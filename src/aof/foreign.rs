@@ -4,7 +4,7 @@
 //! for the scan to say.
 
 /// What a file is that begins like nothing that is read here, and what to do with it.
-pub(super) fn foreign(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
+pub(crate) fn foreign(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     const MAGIC: &[(&[u8], &str, &str)] = &[
         (b"\x1f\x8b\x08", "a gzip file", "decompress it first: gzip -dc FILE > NEW"),
         (b"PK\x03\x04", "a zip archive", "extract it first: aofkit extract FILE --output DIR"),

@@ -41,7 +41,7 @@ use nom::sequence::{delimited, preceded, terminated};
 use nom::{IResult, Parser};
 use serde::Serialize;
 
-use crate::escape::steers;
+use crate::base::escape::steers;
 
 /// The longest line that the loader reads in one go, in bytes, newline included.
 pub const LINE_BYTES: usize = 1024;

@@ -1,21 +1,19 @@
 //! The append-only file on disk.
 //!
 //! - [`manifest`]: which files belong to a multi-part AOF, in which order.
-//! - [`open()`]: from a path that a person points at to the mapped files, in load order.
-//! - [`broken_set`]: what can be wrong with a set before its parts are read.
-//! - [`grammar`]: what a frame is, as nom parsers; [`fault`]: what can be wrong with one; [`frame`]: one command.
+//! - [`log`]: an opened log: its parts in load order, and the files beside it.
+//! - [`grammar`]: the grammar of a frame, as nom parsers; [`fault`]: what can be wrong with one; [`frame`]: one command.
 //! - [`mod@scan`] and [`parallel`]: every frame of a file, on one core or on all.
-//! - [`stream`]: the same of a log that comes piece after piece.
-//! - [`salvage`]: intact frames behind a damage.
-//! - [`recognise`]: what a file looks like in which no command can be read.
+//! - [`stream`]: the same for a log that arrives in pieces.
+//! - [`salvage`]: intact frames after damage.
+//! - [`foreign`], [`recognise`]: what a file is that is no log, or a log after a conversion.
 
-pub mod broken_set;
 pub mod fault;
-mod foreign;
+pub(crate) mod foreign;
 pub mod frame;
 pub mod grammar;
+pub mod log;
 pub mod manifest;
-pub mod open;
 pub mod parallel;
 pub mod recognise;
 pub mod salvage;
@@ -26,7 +24,6 @@ mod testing;
 
 pub use fault::Fault;
 pub use frame::{Args, Frame};
-pub use open::{Log, open};
 pub use parallel::{Join, Scanned, scan_parallel};
 pub use scan::{Sink, Stop, frame_end, peek_key, read_args, scan, scan_as_old};
 pub use stream::{Feed, StreamStop};

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use super::grammar;
 use super::scan::{Sink, Stop, scan};
-use crate::progress::Progress;
+use crate::base::progress::Progress;
 
 /// A sink whose findings over neighbouring stretches of a log can be joined.
 pub trait Join: Sink + Send {
@@ -170,9 +170,10 @@ fn begins_frames(mut bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aof::frame::Frame;
+    use crate::aof::scan::peek_key;
     use crate::aof::testing::{damaged, frame};
-    use crate::aof::{Frame, peek_key};
-    use crate::progress::Silent;
+    use crate::base::progress::Silent;
     use proptest::prelude::*;
     use std::sync::atomic::{AtomicU64, Ordering};
 

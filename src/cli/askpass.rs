@@ -5,8 +5,8 @@ use std::sync::{Mutex, PoisonError};
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::ops::live::endpoint::Secret;
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::live::endpoint::Secret;
 
 /// How the terminal was before it stopped showing what is typed.
 static TERMINAL: Mutex<Option<Termios>> = Mutex::new(None);

@@ -4,20 +4,20 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
 
-use super::Common;
+use super::args::{Common, ReplayArgs, RetentionArgs};
 use super::exit::Exit;
-use super::keep::Keeping;
 use super::live::LiveArgs;
-use super::replaying::Replaying;
-use super::time::{created_at, parse_time};
-use crate::error::{Error, ErrorKind, Result};
-use crate::ops::archive::{CompressOptions, Method, Source};
+use super::parse::{created_at, parse_time};
+use crate::archive::contents::Source;
+use crate::archive::method::Method;
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::progress::Progress;
+use crate::base::server::Server;
+use crate::ops::backup::live::Taken;
 use crate::ops::backup::{BackupOptions, BackupReport, backup, backup_path};
 use crate::ops::compact::Form;
-use crate::ops::live::Taken;
-use crate::progress::Progress;
+use crate::ops::compress::write::CompressOptions;
 use crate::report;
-use crate::server::Server;
 
 /// Back up a log: verify it, pack it, read the archive back, and remove old ones by rule
 ///
@@ -45,7 +45,7 @@ pub(super) struct Backup {
     #[arg(long = "for", value_name = "VERSION", requires = "compact")]
     server: Option<Server>,
     #[command(flatten)]
-    replaying: Replaying,
+    replaying: ReplayArgs,
     /// Back up a damaged log as it is
     #[arg(long)]
     damaged: bool,
@@ -53,7 +53,7 @@ pub(super) struct Backup {
     #[arg(short = 'n', long)]
     dry_run: bool,
     #[command(flatten)]
-    keeping: Keeping,
+    keeping: RetentionArgs,
     #[command(flatten)]
     live: LiveArgs,
     /// Print help

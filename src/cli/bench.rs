@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
 
-use super::Common;
+use super::args::Common;
 use super::exit::Exit;
-use crate::error::Result;
+use crate::base::error::Result;
 use crate::ops::bench::{Options, bench, checkers_on_path};
 use crate::report;
 

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use clap::Args;
 use jiff::Zoned;
 
+use super::args::Common;
 use super::exit::Exit;
+use super::output::print;
 use super::progress::Bar;
-use super::{Common, print};
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 use crate::ops::check_aof::{End, Event, Mode, check, render};
 use crate::{rdb, report};
 
@@ -57,7 +58,7 @@ impl CheckAof {
         drop(bar);
         // Whatever keeps redis-check-aof from its job ends it with 1.
         self.finish(checked, common).or_else(|error| {
-            super::report_error(&error);
+            super::output::report_error(&error);
             Ok(Exit::Other(1))
         })
     }

@@ -4,18 +4,18 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
 
-use super::Common;
+use super::args::{Common, KeyArgs, KeyHelp, ReplayArgs};
 use super::exit::Exit;
-use super::keys::{KeyArgs, Words};
-use super::replaying::Replaying;
+use crate::analysis::data_filter::Filter;
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::server::Server;
 use crate::disk::publish::Existing;
-use crate::error::{Error, ErrorKind, Result};
-use crate::ops::archive::{Unpacked, is_archive};
-use crate::ops::compact::{Filter, Form, Options, compact};
-use crate::ops::overwrite::check_output;
+use crate::input::archive::verify::is_archive;
+use crate::input::extracted::Unpacked;
+use crate::input::overwrite::check_output;
+use crate::ops::compact::{Form, Options, compact};
 use crate::replay::{RouteOptions, Slice};
 use crate::report;
-use crate::server::Server;
 
 /// Write the smallest log that rebuilds the data: what BGREWRITEAOF would, without a server
 ///
@@ -43,7 +43,7 @@ pub(super) struct Compact {
     #[arg(long)]
     drop_expired: bool,
     #[command(flatten)]
-    replaying: Replaying,
+    replaying: ReplayArgs,
     /// Write only the Ith of N slices of the keys, which can be joined with cat in any order
     #[arg(long, value_name = "I/N")]
     shard: Option<Slice>,
@@ -65,7 +65,7 @@ pub(super) struct Compact {
 #[derive(Debug)]
 struct Kept;
 
-impl Words for Kept {
+impl KeyHelp for Kept {
     const DB: &'static str = "Keep only keys of this database; may be repeated";
     const PATTERN: &'static str =
         "Keep only keys that match this pattern, written as for KEYS; may be repeated";

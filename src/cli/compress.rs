@@ -4,14 +4,16 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
 
+use super::args::Common;
 use super::exit::Exit;
-use super::time::{created_at, parse_time};
-use super::{Common, message, print};
+use super::output::{message, print};
+use super::parse::{created_at, parse_time};
+use crate::archive::contents::Source;
+use crate::archive::method::Method;
+use crate::base::error::Result;
 use crate::disk::publish::Existing;
-use crate::error::Result;
-use crate::ops::archive::{
-    CompressAllReport, CompressOptions, CompressOutcome, Method, Source, compress_all,
-};
+use crate::ops::compress::batch::{CompressAllReport, CompressOutcome, compress_all};
+use crate::ops::compress::write::CompressOptions;
 use crate::report;
 
 /// Pack a log into a zip that any unzip opens

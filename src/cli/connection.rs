@@ -7,9 +7,9 @@ use std::time::Duration;
 use clap::Args;
 
 use super::askpass;
-use super::duration::parse_duration;
-use crate::error::{Error, ErrorKind, Result};
-use crate::ops::live::endpoint::{Address, DEFAULT_PORT, Endpoint, Patience, Secret, Tls};
+use super::parse::parse_duration;
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::live::endpoint::{Address, DEFAULT_PORT, Endpoint, Patience, Secret, Tls};
 
 const CONNECTION: &str = "Connection, as redis-cli";
 

@@ -4,14 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::args::{Common, KeyArgs, KeyHelp, ReplayArgs};
 use super::exit::Exit;
-use super::keys::{KeyArgs, Words};
+use super::output::{Lines, print};
 use super::progress::Bar;
-use super::replaying::Replaying;
-use super::{Common, Lines, print};
-use crate::error::Result;
-use crate::ops::archive::Unpacked;
-use crate::ops::compact::Filter;
+use crate::analysis::data_filter::Filter;
+use crate::base::error::Result;
+use crate::input::extracted::Unpacked;
 use crate::ops::diff::{Difference, Options, diff};
 use crate::report;
 
@@ -38,14 +37,14 @@ pub(super) struct Diff {
     #[arg(long)]
     drop_expired: bool,
     #[command(flatten)]
-    replaying: Replaying,
+    replaying: ReplayArgs,
 }
 
 /// Keys that are compared.
 #[derive(Debug)]
 struct Compared;
 
-impl Words for Compared {
+impl KeyHelp for Compared {
     const DB: &'static str = "Compare only keys of this database; may be repeated";
     const PATTERN: &'static str =
         "Compare only keys that match this pattern, written as for KEYS; may be repeated";

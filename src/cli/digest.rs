@@ -4,15 +4,15 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::args::{Common, ReplayArgs};
 use super::exit::Exit;
-use super::replaying::Replaying;
-use super::{Common, print};
-use crate::error::Result;
+use super::output::print;
+use crate::base::error::Result;
+use crate::base::server::{Server, redis};
+use crate::input::extracted::Unpacked;
 use crate::keyspace::digest::Flavour;
-use crate::ops::archive::Unpacked;
 use crate::ops::digest::{Options, digest};
 use crate::report;
-use crate::server::{Server, redis};
 
 /// Say what DEBUG DIGEST of a server would say that loaded the log
 ///
@@ -30,7 +30,7 @@ pub(super) struct Digest {
     #[arg(long, conflicts_with = "server")]
     fingerprint: bool,
     #[command(flatten)]
-    replaying: Replaying,
+    replaying: ReplayArgs,
 }
 
 const EXAMPLES: &str = "\

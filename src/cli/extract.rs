@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Common;
+use super::args::Common;
 use super::exit::Exit;
+use crate::base::error::Result;
 use crate::disk::publish::Existing;
-use crate::error::Result;
-use crate::ops::archive::{ExtractOptions, extract};
+use crate::input::archive::extract;
+use crate::input::archive::extract::ExtractOptions;
 use crate::report;
 
 /// Unpack a zip of a log, verified

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::Common;
+use super::args::Common;
 use super::exit::Exit;
-use super::size::parse_size;
-use crate::error::Result;
+use super::parse::parse_size;
+use crate::base::error::Result;
 use crate::ops::generate::{self, Amount, Layout, Mix};
 use crate::report;
 

@@ -6,13 +6,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::args::{Common, ReplayArgs};
 use super::exit::Exit;
+use super::output::{Lines, message};
 use super::progress::Bar;
-use super::replaying::Replaying;
-use super::{Common, Lines, message};
-use crate::error::Result;
-use crate::escape::unquote;
-use crate::ops::archive::Unpacked;
+use crate::base::error::Result;
+use crate::base::escape::unquote;
+use crate::input::extracted::Unpacked;
 use crate::ops::history::{Event, Options, history};
 use crate::report;
 use crate::report::style::{QUIET, Styled};
@@ -38,7 +38,7 @@ pub(super) struct History {
     #[arg(long)]
     full: bool,
     #[command(flatten)]
-    replaying: Replaying,
+    replaying: ReplayArgs,
 }
 
 const EXAMPLES: &str = "\

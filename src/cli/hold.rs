@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::Common;
+use super::args::Common;
 use super::connection::ConnectionArgs;
-use super::duration::parse_duration;
 use super::live::Teller;
-use crate::error::Result;
-use crate::ops::live::{HoldOptions, HoldReport, hold};
+use super::parse::parse_duration;
+use crate::base::error::Result;
+use crate::ops::recover::hold::{HoldOptions, HoldReport, hold};
 
 const HOLD: &str = "Running servers";
 

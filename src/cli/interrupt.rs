@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::askpass;
 use super::exit::Exit;
-use super::report_error;
+use super::output::report_error;
 use crate::disk::publish::abandon_all;
-use crate::ops::live::settings::undo_all;
+use crate::live::settings::undo_all;
 
 /// How long a server is tried to be told that its settings are to be as before.
 const PATIENCE: Duration = Duration::from_secs(10);

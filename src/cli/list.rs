@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::args::Common;
 use super::exit::Exit;
-use super::{Common, message, print};
-use crate::error::Result;
+use super::output::{message, print};
+use crate::base::error::Result;
 use crate::ops::list::{Options, State, list};
 use crate::report;
 

@@ -9,22 +9,23 @@ use jiff::Timestamp;
 use rustix::process::{Pid, getpriority_process, setpriority_process};
 use serde::Serialize;
 
+use super::args::Common;
 use super::connection::ConnectionArgs;
-use super::duration::parse_duration;
 use super::exit::Exit;
+use super::output::{message, print, report_error};
+use super::parse::parse_duration;
 use super::progress::Bar;
-use super::{Common, message, print, report_error};
-use crate::error::{Error, ErrorKind, Result};
-use crate::ops::live::endpoint::Endpoint;
-use crate::ops::live::{
-    LiveOptions, LiveReport, LookReport, RestoreReport, Strategy, Taken, Watch, look,
-    restore_config, run,
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::progress::Progress;
+use crate::base::units::Elapsed;
+use crate::live::endpoint::Endpoint;
+use crate::live::progress::Watch;
+use crate::ops::backup::live::{
+    LiveOptions, LiveReport, LookReport, RestoreReport, Strategy, Taken, look, restore_config, run,
 };
-use crate::progress::Progress;
 use crate::report;
 use crate::report::style::{QUIET, Styled, WARNING};
 use crate::report::time::local;
-use crate::units::Elapsed;
 
 const LIVE: &str = "Running servers";
 

@@ -4,17 +4,17 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::args::{Common, KeyArgs, KeyHelp};
 use super::exit::Exit;
-use super::keys::{KeyArgs, Words};
-use super::position::parse_position;
+use super::output::{message, print_bytes};
+use super::parse::parse_position;
 use super::progress::Bar;
-use super::{Common, message, print_bytes};
+use crate::analysis::position::Position;
+use crate::base::error::Result;
+use crate::base::escape::ShownPath;
 use crate::command::lookup;
-use crate::error::Result;
-use crate::escape::ShownPath;
-use crate::ops::archive::Unpacked;
+use crate::input::extracted::Unpacked;
 use crate::ops::log::{Filter, LogReport, Options, log};
-use crate::ops::position::Position;
 use crate::report::log::{Json, Text, ending};
 use crate::report::style::{ERROR, QUIET, Styled, WARNING};
 
@@ -56,7 +56,7 @@ pub(super) struct Log {
 #[derive(Debug)]
 struct Shown;
 
-impl Words for Shown {
+impl KeyHelp for Shown {
     const DB: &'static str = "Show only what is run in this database; may be repeated";
     const PATTERN: &'static str = "Show only commands with a key that matches this pattern, written as for KEYS; may be repeated";
     const EXCLUDE: &'static str = "Look past keys that match this pattern; may be repeated";

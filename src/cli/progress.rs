@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{Common, When, message};
-use crate::progress::Progress;
-use crate::units::Bytes;
+use super::args::{Common, When};
+use super::output::message;
+use crate::base::progress::Progress;
+use crate::base::units::Bytes;
 
 /// How often a line is written where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(2);
@@ -113,5 +114,12 @@ impl Drop for Bar {
         if let Bar::Drawn(bar) = self {
             bar.finish_and_clear();
         }
+    }
+}
+
+impl Common {
+    /// Does `work` with a bar, which is gone when that is done.
+    pub(super) fn with_bar<T>(&self, work: impl FnOnce(&Bar) -> T) -> T {
+        work(&Bar::new(self))
     }
 }

@@ -6,11 +6,11 @@ use clap::Args;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::Common;
+use super::args::{Common, RetentionArgs};
 use super::exit::Exit;
-use super::keep::Keeping;
-use crate::error::Result;
-use crate::ops::retention::{PruneOptions, PruneReport, prune};
+use crate::base::error::Result;
+use crate::ops::prune::apply::prune;
+use crate::ops::prune::{PruneOptions, PruneReport};
 use crate::report;
 
 /// Remove old backups by rule, and never the last good one
@@ -27,7 +27,7 @@ pub(super) struct Prune {
     #[arg(short = 'n', long)]
     dry_run: bool,
     #[command(flatten)]
-    keeping: Keeping,
+    keeping: RetentionArgs,
 }
 
 const EXAMPLES: &str = "\

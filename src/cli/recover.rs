@@ -5,22 +5,22 @@ use std::path::{Path, PathBuf};
 use clap::{ArgAction, Args, ValueEnum};
 use serde::Serialize;
 
+use super::args::{Common, OutputArgs, OutputHelp, ReplayArgs};
 use super::exit::Exit;
 use super::hold::HoldArgs;
-use super::placing::{Placing, Words};
-use super::position::parse_position;
-use super::replaying::Replaying;
-use super::{Common, print};
-use crate::error::{Error, ErrorKind, Result};
-use crate::glob::Glob;
-use crate::ops::archive::{Unpacked, is_archive};
-use crate::ops::live::HoldReport;
-use crate::ops::position::Position;
+use super::output::print;
+use super::parse::parse_position;
+use crate::analysis::position::Position;
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::glob::Glob;
+use crate::base::server::Server;
+use crate::input::archive::verify::is_archive;
+use crate::input::extracted::Unpacked;
+use crate::ops::recover::hold::HoldReport;
 use crate::ops::recover::{
     Choice, Expired, Options, Output, RecoverReport, Verdict, Winner, recover,
 };
 use crate::report;
-use crate::server::Server;
 
 /// Bring back what a FLUSHALL or one of its relatives destroyed; without a choice, look and change nothing
 ///
@@ -99,7 +99,7 @@ struct How {
     #[arg(long, value_name = "N")]
     survivor: Option<u64>,
     #[command(flatten)]
-    placing: Placing<Recovered>,
+    placing: OutputArgs<Recovered>,
     /// Do not count keys, which takes a replay
     #[arg(long = "no-preview", action = ArgAction::SetFalse)]
     preview: bool,
@@ -111,14 +111,14 @@ struct How {
     #[arg(long = "for", value_name = "VERSION")]
     server: Option<Server>,
     #[command(flatten)]
-    replaying: Replaying,
+    replaying: ReplayArgs,
 }
 
 /// What the result of a recovery is.
 #[derive(Debug)]
 struct Recovered;
 
-impl Words for Recovered {
+impl OutputHelp for Recovered {
     const OUTPUT: &'static str =
         "Write the result to this new file, or directory for a multi-part log";
     const IN_PLACE: &'static str =

@@ -4,11 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::Common;
+use super::args::{Common, OutputArgs, OutputHelp};
 use super::exit::Exit;
-use super::placing::{Placing, Words};
-use super::size::parse_size;
-use crate::error::Result;
+use super::parse::parse_size;
+use crate::base::error::Result;
 use crate::ops::repair::{OpenTransaction, Options, repair};
 use crate::report;
 
@@ -23,7 +22,7 @@ pub(super) struct Repair {
     #[arg(value_name = "PATH")]
     path: PathBuf,
     #[command(flatten)]
-    placing: Placing<Repaired>,
+    placing: OutputArgs<Repaired>,
     /// Step over damage and keep every whole command behind it
     #[arg(long)]
     salvage: bool,
@@ -45,7 +44,7 @@ pub(super) struct Repair {
 #[derive(Debug)]
 struct Repaired;
 
-impl Words for Repaired {
+impl OutputHelp for Repaired {
     const OUTPUT: &'static str = "Write the result to this new file or directory";
     const IN_PLACE: &'static str =
         "Replace the input, after a complete copy of it stands beside it (NAME.bak-<time>)";

@@ -4,13 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Common;
+use super::args::{Common, ReplayArgs};
 use super::exit::Exit;
-use super::replaying::Replaying;
-use crate::error::Result;
+use crate::base::error::Result;
+use crate::base::server::Server;
 use crate::ops::restore::{Owner, RestoreOptions, restore};
 use crate::report;
-use crate::server::Server;
 
 /// Put an archive into a server's data directory, ready to be loaded
 ///
@@ -35,7 +34,7 @@ pub(super) struct Restore {
     #[arg(long)]
     force: bool,
     #[command(flatten)]
-    replaying: Replaying,
+    replaying: ReplayArgs,
 }
 
 const EXAMPLES: &str = "\

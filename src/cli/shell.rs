@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::Shell;
 
 use super::exit::Exit;
-use super::{Cli, print};
-use crate::error::{Error, Result};
+use super::output::print;
+use crate::base::error::{Error, Result};
 
 /// Print what a shell needs to complete aofkit's words
 #[derive(Debug, Args)]
@@ -39,23 +39,23 @@ Examples:
   aofkit man --to /usr/local/share/man/man1";
 
 impl Completions {
-    pub(super) fn run(&self) -> Result<Exit> {
+    pub(super) fn run(&self, mut command: Command) -> Result<Exit> {
         let mut text = Vec::new();
-        clap_complete::generate(self.shell, &mut Cli::command(), "aofkit", &mut text);
+        clap_complete::generate(self.shell, &mut command, "aofkit", &mut text);
         print(&String::from_utf8_lossy(&text))?;
         Ok(Exit::Done)
     }
 }
 
 impl Man {
-    pub(super) fn run(&self) -> Result<Exit> {
+    pub(super) fn run(&self, command: Command) -> Result<Exit> {
         if let Some(directory) = &self.to {
-            clap_mangen::generate_to(Cli::command(), directory)
+            clap_mangen::generate_to(command, directory)
                 .map_err(|error| Error::io("write manual pages to", directory, error))?;
             return Ok(Exit::Done);
         }
         let mut page = Vec::new();
-        clap_mangen::Man::new(Cli::command())
+        clap_mangen::Man::new(command)
             .render(&mut page)
             .map_err(|error| Error::io("write the manual page to", "memory", error))?;
         print(&String::from_utf8_lossy(&page))?;

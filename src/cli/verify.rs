@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::args::Common;
 use super::exit::Exit;
-use super::{Common, message, print};
-use crate::error::Result;
+use super::output::{message, print};
+use crate::base::error::Result;
+use crate::base::server::Server;
 use crate::ops::verify::{LogOutcome, Options, VerifyReport, verify};
 use crate::report;
 use crate::report::verify::Shape;
-use crate::server::Server;
 
 /// Say whether a log is whole, and what servers would do with it
 ///

@@ -6,8 +6,8 @@
 use super::lost_expiry::LostExpiries;
 use super::number;
 pub use super::position::Position;
+use crate::base::server::Server;
 use crate::keyspace::{Bump, Db, Keyspace, WrongType};
-use crate::server::Server;
 
 /// A command's doing. It is given commands whose number of arguments its row allows.
 pub type Apply = for<'c, 'a> fn(&mut Call<'c, 'a>) -> Applied;

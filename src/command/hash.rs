@@ -5,12 +5,12 @@
 mod expiry;
 mod options;
 
-use super::apply::{Applied, Call, Context, Notes, Unapplied, near};
+use super::apply::{Applied, Call, Unapplied, near};
 use super::lost_expiry::{begins_as_one, may_be_sum};
 use super::number;
 use super::row::{Command, KEY, apart, plain, since, write};
 use super::string::long_double::{LongDouble, NotFinite};
-use crate::keyspace::{Field, Hash, StringValue};
+use crate::keyspace::{Hash, StringValue};
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[Command] = &[
@@ -43,16 +43,6 @@ pub(super) const ROWS: &[Command] = &[
     plain("HTTL",         -5, apart((7, 4), (9, 0)), KEY),
     plain("HVALS",         2, since(2, 0),           KEY),
 ];
-
-/// Whether a field is seen by the server that is followed: Redis overlooks one whose time had passed when it
-/// loads the log. Counts those, or, where no time is given, all of which a clock would have to decide.
-#[inline]
-fn sees(context: &Context<'_>, notes: &mut Notes, hash: &Hash<'_>, field: Field) -> bool {
-    let Some(expires_ms) = hash.expiry(field) else { return true };
-    let seen = context.fields_expire_ms.is_none_or(|now_ms| expires_ms >= now_ms);
-    notes.passed_fields += u64::from(!seen || context.fields_expire_ms.is_none());
-    seen
-}
 
 /// HSET, and HMSET, which answers otherwise.
 fn hset(call: &mut Call<'_, '_>) -> Applied {
@@ -160,3 +150,6 @@ fn hincrbyfloat(call: &mut Call<'_, '_>) -> Applied {
 
 #[cfg(test)]
 mod tests;
+mod visible;
+
+use visible::sees;

@@ -137,8 +137,8 @@ fn pfdebug(call: &mut Call<'_, '_>) -> Applied {
 mod tests {
     use super::super::string::testing::Trying;
     use super::*;
+    use crate::base::server::{redis, valkey};
     use crate::keyspace::Bump;
-    use crate::server::{redis, valkey};
 
     #[test]
     fn counting_one_key_stores_the_count_until_it_changes() {

@@ -8,7 +8,7 @@
 //! it is the first that gives every command a slot of its own. The few names longer than 16 bytes
 //! are compared in turn.
 
-use super::{COUNT, CommandId, TABLE};
+use crate::command::table::{COUNT, CommandId, TABLE};
 
 /// A name as it is compared: two words, little-endian, padded with zeros.
 #[derive(Clone, Copy)]

@@ -15,8 +15,8 @@ use std::collections::BTreeMap;
 
 use super::position::Position;
 use super::string::long_double::LongDouble;
+use crate::base::server::{Product, Server};
 use crate::keyspace::{Hash, Keyspace, StringValue, Value};
-use crate::server::{Product, Server};
 
 /// What may have lost an expiry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -121,10 +121,11 @@ fn is_sum(value: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Call, Context, Notes, lookup};
+    use super::super::lookup;
     use super::*;
+    use crate::base::server::{redis, valkey};
+    use crate::command::apply::{Call, Context, Notes};
     use crate::keyspace::Bump;
-    use crate::server::{redis, valkey};
 
     /// How many keys and fields are told after commands, of which each begins a byte behind the one before.
     fn told(suspicion: Suspicion, commands: &[&str]) -> (Lost, Lost) {

@@ -5,8 +5,8 @@
 //! looked at closely once and remembered by the first sixteen bytes of its frame, less what lies behind the
 //! name: they tell the number of arguments and the name. The next one costs a multiplication and two compares.
 
-use super::CommandId;
 use crate::aof::Frame;
+use crate::command::table::CommandId;
 
 /// 2 to this many kinds are remembered; two that meet in a slot take turns.
 const SLOT_BITS: u32 = 6;

@@ -1,7 +1,7 @@
 //! The shape of a row, and the words that the tables are written in.
 
 use super::apply::Apply;
-use crate::server::{Product, Server};
+use crate::base::server::{Product, Server};
 
 /// A version, major and minor.
 type Version = (u8, u8);

@@ -1,7 +1,7 @@
 //! Running a command of a log: what a server checks before, and the command itself.
 
 use super::apply::{Applied, Call, Unapplied};
-use super::{Command, Keys, Subcommand};
+use crate::command::row::{Command, Keys, Subcommand};
 use crate::keyspace::{Opaque, Value};
 
 impl Command {
@@ -102,10 +102,11 @@ fn check_subcommand(sub: Option<&Subcommand>, argc: usize) -> Applied {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Context, Notes, Position, lookup};
+    use super::super::lookup;
     use super::*;
+    use crate::base::server::redis;
+    use crate::command::apply::{Context, Notes, Position};
     use crate::keyspace::{Bump, Keyspace};
-    use crate::server::redis;
 
     /// The empty hash would not be written, and so would not be there when the command is carried again.
     #[test]

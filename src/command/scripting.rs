@@ -5,9 +5,9 @@
 
 use super::apply::{Applied, Call, Unapplied};
 use super::row::{Command, NO_KEYS, Subcommand, counted, plain, since, sub, valkey_only, write};
+use crate::base::server::Server;
 use crate::keyspace::functions::{self, Functions, LibraryError, Policy};
 use crate::rdb::{Dump, Text, Visitor};
-use crate::server::Server;
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[Command] = &[
@@ -171,8 +171,8 @@ impl<'a> Visitor<'a> for Restored {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::server::{redis, valkey};
     use crate::rdb::crc64;
-    use crate::server::{redis, valkey};
 
     fn apply(functions: &mut Functions, args: &[&[u8]]) -> Applied {
         let args: Vec<&[u8]> =

@@ -175,8 +175,8 @@ fn sdiffstore(call: &mut Call<'_, '_>) -> Applied {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::server::{Server, redis, valkey};
     use crate::command::testing::{Ran, run};
-    use crate::server::{Server, redis, valkey};
 
     fn ran(server: Server, commands: &str) -> Ran {
         run(server, None, commands, |value| match value {

@@ -8,8 +8,8 @@ use std::cmp::Ordering;
 
 use super::apply::{Applied, Call, Unapplied};
 use super::zset::double::double;
+use crate::base::server::{Product, Server};
 use crate::keyspace::{Db, End, List, StringValue, Value};
-use crate::server::{Product, Server};
 
 /// What is asked for.
 #[derive(Debug, Clone, Default)]
@@ -301,7 +301,7 @@ fn score(text: &[u8], server: Server) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::{redis, valkey};
+    use crate::base::server::{redis, valkey};
 
     /// Whether `RPUSH l TEXT`, `SORT l STORE d` succeeds.
     #[test]

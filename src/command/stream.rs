@@ -22,10 +22,6 @@ use delete::{xackdel, xdel, xdelex};
 use group::{xack, xgroup, xsetid};
 use read::xreadgroup;
 
-use crate::keyspace::stream::{Stream, StreamId};
-use crate::server::{Product, Server};
-
-use super::apply::Unapplied;
 use super::row::{
     Command, KEY, Keys, NO_KEYS, SECOND, Subcommand, plain, redis_only, since, sub, write,
 };
@@ -71,55 +67,6 @@ const XINFO: &[Subcommand] = &[
     sub("STREAM",    -3, since(5, 0), SECOND),
 ];
 
-/// What becomes of the references that consumer groups hold to an entry that goes (Redis 8.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum References {
-    /// KEEPREF: nothing.
-    #[default]
-    Keep,
-    /// DELREF: they go, too.
-    Delete,
-    /// ACKED: an entry to which there are any stays.
-    Acknowledged,
-}
-
-impl References {
-    fn of(word: &[u8]) -> Option<References> {
-        let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
-        if is("KEEPREF") {
-            Some(References::Keep)
-        } else if is("DELREF") {
-            Some(References::Delete)
-        } else if is("ACKED") {
-            Some(References::Acknowledged)
-        } else {
-            None
-        }
-    }
-
-    fn known(server: Server) -> bool {
-        server.product == Product::Redis && server.has_redis(8, 2)
-    }
-}
-
-/// Whether all groups have delivered an entry, and it was acknowledged in each.
-fn is_acknowledged(stream: &Stream<'_>, id: StreamId) -> Result<bool, Unapplied> {
-    if stream.is_referenced(id) {
-        return Ok(false);
-    }
-    unclear(stream, id)?;
-    Ok(true)
-}
-
-/// Refuses an entry that is not referenced, but may be taken for it.
-fn unclear(stream: &Stream<'_>, id: StreamId) -> Result<(), Unapplied> {
-    if stream.may_be_held_by_a_gone_group(id) {
-        return Err(Unapplied::Refused(
-            "whether ACKED spares an entry depends on a group that is gone",
-        ));
-    }
-    Ok(())
-}
-
+mod references;
 #[cfg(test)]
 mod tests;

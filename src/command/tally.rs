@@ -7,9 +7,11 @@
 use std::collections::BTreeMap;
 
 use super::plain::Plain;
-use super::transactions_seen::Transactions;
-use super::{Arity, COUNT, CommandId, Role, TABLE, lookup_prefix};
 use crate::aof::{Frame, Join, Sink, grammar};
+use crate::command::lookup::lookup_prefix;
+use crate::command::row::{Arity, Role};
+use crate::command::table::{COUNT, CommandId, TABLE};
+use crate::command::transaction_scan::Transactions;
 
 /// How often something was seen, and where first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use super::apply::{Applied, Call, Context, Notes, Position};
 use super::lookup;
+use crate::base::server::Server;
 use crate::keyspace::{Bump, Keyspace, Value};
-use crate::server::Server;
 
 /// When the commands are said to have been run, in Unix milliseconds.
 pub(super) const CLOCK_MS: i64 = 1_700_000_000_000;

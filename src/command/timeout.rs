@@ -2,7 +2,7 @@
 
 use super::apply::{Applied, Unapplied};
 use super::zset::double::double;
-use crate::server::redis;
+use crate::base::server::redis;
 
 /// Checks the timeout in seconds as a server does (`timeout.c`, `getTimeoutFromObjectOrReply`).
 ///

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-use super::own;
-use crate::error::{Error, ErrorKind, Result};
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::disk::own_files;
 
 /// A file that this process holds locked until this is dropped, or the process ends, however it ends.
 ///
@@ -31,7 +31,7 @@ impl Lock {
     /// [`ErrorKind::Locked`] when somebody else holds it: nobody waits here. [`ErrorKind::Refused`] when what is at
     /// `path` is not such a file: a symbolic link, a pipe, another user's.
     pub fn take(path: &Path, what_for: &str) -> Result<Lock> {
-        let (mut file, metadata) = own::open_or_create(path)?;
+        let (mut file, metadata) = own_files::open_or_create(path)?;
         lock(&file, path)?;
         // What it says is only for people. A full disk is no reason not to remove archives from it. With a second name, it
         // could be another file that somebody gave the name of the lock.

@@ -15,28 +15,28 @@
 //! - [`cut_tail`]: shortens a file after what it cuts off has been put into safety.
 
 mod access;
-mod cut;
+pub mod free_space;
 #[allow(unsafe_code)]
 mod guard;
-pub mod holders;
 mod lock;
 #[allow(unsafe_code)]
 mod map;
 pub mod names;
-mod own;
-pub mod place;
+pub mod open_writers;
+pub mod own_files;
 mod prefetch;
 pub mod publish;
-mod room;
+pub mod rename;
 mod scratch;
+pub mod truncate;
 mod writeback;
 
+pub use crate::disk::free_space::free_bytes;
+pub use crate::disk::own_files::OwnFile;
+pub use crate::disk::truncate::{Stamp, cut_tail};
 pub use access::{Access, like};
-pub use cut::{Stamp, cut_tail};
 pub use lock::Lock;
 pub use map::{Change, Mapping};
-pub use own::OwnFile;
 pub use prefetch::{prefetch, prefetch_ref};
-pub use room::free_bytes;
 pub use scratch::Scratch;
 pub use writeback::Writeback;

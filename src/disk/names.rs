@@ -117,12 +117,13 @@ mod tests {
         let new = super::super::publish::NewFile::create(
             &directory.path().join("a.aof"),
             super::super::publish::Existing::Keep,
-            super::super::Access::PRIVATE,
+            crate::disk::access::Access::PRIVATE,
         )
         .unwrap();
         let name = new.path().file_name().unwrap().to_str().unwrap();
         assert_eq!(known(name), Some(("a.aof", Leftover::Unfinished)), "{name}");
-        let scratch = super::super::Scratch::create(directory.path(), ".aofkit-x.").unwrap();
+        let scratch =
+            crate::disk::scratch::Scratch::create(directory.path(), ".aofkit-x.").unwrap();
         let name = scratch.path().file_name().unwrap().to_str().unwrap();
         assert_eq!(known(name), Some(("aofkit-x", Leftover::Unfinished)), "{name}");
     }

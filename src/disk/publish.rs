@@ -16,7 +16,7 @@ use tempfile::{Builder, NamedTempFile, TempDir};
 
 use super::access::{Access, PRIVATE_DIRECTORY, PRIVATE_FILE, like};
 use super::names::TEMPORARY;
-use crate::error::{Error, ErrorKind, Result};
+use crate::base::error::{Error, ErrorKind, Result};
 
 /// Whether something that stands at the destination may be replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use tempfile::{Builder, TempDir};
 
 use super::names::TEMPORARY;
 use super::publish::{begin, end};
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 
 /// A directory that is removed with all that is in it when this is dropped, and when the process is interrupted.
 /// A run that is killed leaves it, under a name by which the next one finds it: [`Scratch::clear_left_over`].

@@ -5,9 +5,9 @@ use std::hash::BuildHasher;
 use bumpalo::Bump;
 use hashbrown::HashTable;
 
-use super::Hasher;
 use super::value::{Typed, Value};
 use crate::disk::{prefetch, prefetch_ref};
+use crate::keyspace::hasher::Hasher;
 
 /// A key, its value, and when it expires.
 #[derive(Debug, Clone)]

@@ -11,8 +11,10 @@ use std::collections::BTreeMap;
 use sha1::{Digest as _, Sha1};
 
 use super::score::{ScoreBuffer, ScoreText};
-use super::{Entry, Keyspace, Value};
-use crate::server::{Product, Server};
+use crate::base::server::{Product, Server};
+use crate::keyspace::databases::Keyspace;
+use crate::keyspace::db::Entry;
+use crate::keyspace::value::Value;
 
 /// A digest as servers print it, in 40 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]

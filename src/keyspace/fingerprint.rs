@@ -11,9 +11,13 @@
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::stream::StreamId;
-use super::{Entry, Keyspace, Stream, StringValue, Value};
+use crate::base::server::Server;
+use crate::keyspace::databases::Keyspace;
+use crate::keyspace::db::Entry;
+use crate::keyspace::stream::Stream;
+use crate::keyspace::string::StringValue;
+use crate::keyspace::value::Value;
 use crate::rdb::Target;
-use crate::server::Server;
 
 /// How much of a stream a fingerprint shows: not every form of a log can carry all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -10,9 +10,16 @@
 use super::functions::{Functions, LibraryError};
 use super::stream::{ConsumerNumber, FieldsBuffer};
 use super::zset::Scores;
-use super::{End, Hash, Keyspace, List, Set, Stream, StringValue, Value, ZeroSign, Zset};
+use crate::base::server::Server;
+use crate::keyspace::databases::Keyspace;
+use crate::keyspace::hash::Hash;
+use crate::keyspace::list::{End, List};
+use crate::keyspace::set::Set;
+use crate::keyspace::stream::Stream;
+use crate::keyspace::string::StringValue;
+use crate::keyspace::value::Value;
+use crate::keyspace::zset::{ZeroSign, Zset};
 use crate::rdb::{AuxWhen, Key, KeyEnd, Kind, ModuleId, StreamId, StreamInfo, Text, Visitor, Want};
-use crate::server::Server;
 
 /// Puts the keys that it is told of into a keyspace.
 pub struct Loader<'k, 'a> {
@@ -341,10 +348,10 @@ impl<'a> Visitor<'a> for Loader<'_, 'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::progress::Silent;
+    use crate::base::server::{redis, valkey};
     use crate::keyspace::Bump;
-    use crate::progress::Silent;
     use crate::rdb::walk;
-    use crate::server::{redis, valkey};
 
     /// An RDB of version 9 without a checksum.
     fn rdb(body: &[u8]) -> Vec<u8> {
@@ -363,7 +370,7 @@ mod tests {
     }
 
     fn names<'a>(keyspace: &Keyspace<'a>) -> Vec<(u32, &'a [u8])> {
-        let of = |db: &crate::keyspace::Db<'a>| {
+        let of = |db: &crate::keyspace::db::Db<'a>| {
             let number = db.number();
             db.entries().map(|entry| (number, entry.key())).collect::<Vec<_>>()
         };

@@ -1,7 +1,7 @@
 //! Hashes, and the expiry of their fields.
 
-use super::StringValue;
 use super::members::Members;
+use crate::keyspace::string::StringValue;
 
 /// A hash. Its fields have the order in which they came, where the last takes the place of one that goes.
 #[derive(Debug, Clone, Default)]

@@ -8,8 +8,8 @@ use std::hash::BuildHasher;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
-use super::Hasher;
-use super::marks::Marks;
+use crate::keyspace::hash_tags::Marks;
+use crate::keyspace::hasher::Hasher;
 
 /// Up to so many are searched by their marks.
 const SEARCHED: usize = 16;

@@ -28,9 +28,10 @@ pub mod fingerprint;
 pub mod from_rdb;
 pub mod functions;
 mod hash;
+pub mod hash_tags;
+mod hasher;
 pub mod hyperloglog;
 mod list;
-mod marks;
 mod members;
 pub mod score;
 mod set;
@@ -51,6 +52,3 @@ pub use string::StringValue;
 pub use value::{Opaque, Typed, Value};
 pub(crate) use zset::Scores;
 pub use zset::{Ordered, Place, Scored, ZeroSign, Zset};
-
-/// The hasher of members and keys: seeded anew in each process, for the bytes come from outside.
-pub(crate) type Hasher = hashbrown::DefaultHashBuilder;

@@ -8,7 +8,7 @@ mod grisu2;
 
 use std::fmt::Write as _;
 
-use crate::server::{Product, Server};
+use crate::base::server::{Product, Server};
 
 /// How a server prints a score.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,12 @@
 use crate::disk::{prefetch, prefetch_ref};
 use crate::rdb::Kind;
 
-use super::{Hash, List, Set, Stream, StringValue, Zset};
+use crate::keyspace::hash::Hash;
+use crate::keyspace::list::List;
+use crate::keyspace::set::Set;
+use crate::keyspace::stream::Stream;
+use crate::keyspace::string::StringValue;
+use crate::keyspace::zset::Zset;
 
 /// A value.
 #[derive(Debug, Clone)]

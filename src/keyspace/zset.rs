@@ -6,13 +6,10 @@
 
 mod order;
 
-use indexmap::IndexMap;
-
 use self::order::Order;
 pub use self::order::{Ordered, Place, Scored};
-use super::Hasher;
-use super::marks::Marks;
-use crate::server::Server;
+use crate::base::server::Server;
+use crate::keyspace::hash_tags::Marks;
 
 /// A sorted set: members, each with a score that is a number (never a NaN, which is not checked). The order is by
 /// score, then by the members' bytes.
@@ -77,9 +74,6 @@ struct Many<'a> {
     /// Once it was asked for.
     order: Option<Order<'a>>,
 }
-
-/// Scores by member.
-pub(crate) type Scores<'a> = IndexMap<&'a [u8], f64, Hasher>;
 
 impl Default for Members<'_> {
     fn default() -> Self {
@@ -306,5 +300,8 @@ impl<'a> Zset<'a> {
     }
 }
 
+mod scores;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use scores::Scores;

@@ -1,32 +1,18 @@
-//! What a person asks for: typed options in, a typed report out, nothing printed.
+//! Operations: typed options in, a typed report out, nothing printed. One directory for each subcommand or family.
 
-pub mod access;
-pub mod archive;
 pub mod backup;
 pub mod bench;
 pub mod check_aof;
 pub mod compact;
+pub mod compress;
 pub mod diff;
 pub mod digest;
-pub mod failure;
 pub mod generate;
-pub mod held;
 pub mod history;
-pub mod holdings;
-pub mod kept;
-pub mod key_filter;
-pub mod key_state;
 pub mod list;
-pub mod live;
 pub mod log;
-pub mod lost_expiry;
-pub mod memory;
-pub mod overwrite;
-pub mod position;
+pub mod prune;
 pub mod recover;
 pub mod repair;
 pub mod restore;
-pub mod retention;
-pub mod survey;
 pub mod verify;
-pub mod windows;

@@ -10,7 +10,7 @@
 use crc_fast::{CrcAlgorithm, Digest};
 use serde::Serialize;
 
-use crate::progress::Progress;
+use crate::base::progress::Progress;
 
 /// What the end of the RDB says of its bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -139,7 +139,7 @@ pub fn crc64(bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::progress::Silent;
+    use crate::base::progress::Silent;
     use std::sync::atomic::{AtomicU64, Ordering};
 
     #[test]

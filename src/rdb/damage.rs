@@ -8,8 +8,8 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use super::fault::DamageKind;
-use super::found::Walk;
 use super::unknown::Unproven;
+use crate::rdb::summary::Walk;
 
 /// The first place at which the bytes break the format, and all that was whole before it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -32,7 +32,7 @@ pub struct Damage {
     /// The key in hand, when its name could be read.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "escaped")]
     pub key: Option<Vec<u8>>,
-    /// The name of the value's stored type, as in [`Format::name`](super::Format::name).
+    /// The name of the value's stored type, as in [`Format::name`](crate::rdb::format::Format::name).
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub stored_as: Option<&'static str>,
     /// What was read whole before it; its [`Walk::len`] is the end of the last whole record.

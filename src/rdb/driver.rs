@@ -25,14 +25,14 @@ use super::cursor::Cursor;
 use super::damage::Damage;
 use super::fault::{DamageKind, Fault, Read};
 use super::format::{Format, Kind, format, opcode};
-use super::found::{Counts, Walk};
 use super::header::{HEADER_BYTES, Header, Magic};
 use super::reader::{Reader, Tools};
 use super::skip;
 use super::text::Text;
-use super::unique::KeyHashes;
 use super::visitor::{Key, KeyEnd, ModuleId, Visitor, Want};
-use crate::progress::Progress;
+use crate::base::progress::Progress;
+use crate::rdb::duplicate_detection::KeyHashes;
+use crate::rdb::summary::{Counts, Walk};
 
 /// Jobs of cluster nodes are named as the nodes are, and Valkey loads no other name.
 const SLOT_IMPORT_NAME_BYTES: usize = 40;

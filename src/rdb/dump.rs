@@ -17,7 +17,7 @@ use super::header::Magic;
 use super::reader::{Reader, Tools};
 use super::text::Text;
 use super::visitor::{Key, KeyEnd, Visitor};
-use crate::server::Server;
+use crate::base::server::Server;
 
 /// The version and the checksum.
 const FOOTER_BYTES: usize = 10;
@@ -116,8 +116,8 @@ impl<'a> Dump<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rdb::Ignore;
-    use crate::server::{redis, valkey};
+    use crate::base::server::{redis, valkey};
+    use crate::rdb::visitor::Ignore;
 
     fn payload(body: &[u8], version: u16) -> Vec<u8> {
         let mut bytes = [body, &version.to_le_bytes()].concat();

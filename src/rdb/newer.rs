@@ -14,12 +14,12 @@ use super::checksum::Sum;
 use super::damage::Damage;
 use super::fault::DamageKind;
 use super::format::opcode;
-use super::found::Walk;
 use super::header::Header;
 use super::unknown::{Uncheckable, UnknownContent, Unproven};
 use super::visitor::Visitor;
 use super::walk::walk;
-use crate::progress::Progress;
+use crate::base::progress::Progress;
+use crate::rdb::summary::Walk;
 
 /// What an RDB is that is whole.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,8 +5,8 @@
 use super::cursor::{Blob, Cursor, Item};
 use super::fault::{DamageKind, Fault, Read};
 use super::text::Text;
-use super::unique::{Seed, Unique};
 use super::visitor::{KeyEnd, StreamId, Visitor};
+use crate::rdb::duplicate_detection::{Seed, Unique};
 
 /// The highest time at which Redis lets a field expire, in Unix milliseconds: it keeps 48 bits.
 pub(super) const HIGHEST_FIELD_EXPIRY: i64 = (1 << 48) - 1;

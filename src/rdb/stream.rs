@@ -34,8 +34,8 @@ use super::items::Items;
 use super::listpack::Listpack;
 use super::reader::{Reader, Streams};
 use super::text::Text;
-use super::unique::Unique;
 use super::visitor::{KeyEnd, StreamId, StreamInfo, Visitor};
+use crate::rdb::duplicate_detection::Unique;
 
 const DELETED: i64 = 1;
 const SAME_FIELDS: i64 = 2;

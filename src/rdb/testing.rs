@@ -6,7 +6,8 @@
 use super::cursor::Item;
 use super::fault::Read;
 use super::items::Items;
-use super::{AuxWhen, Key, KeyEnd, ModuleId, StreamId, StreamInfo, Text, Visitor, Want};
+use crate::rdb::text::Text;
+use crate::rdb::visitor::{AuxWhen, Key, KeyEnd, ModuleId, StreamId, StreamInfo, Visitor, Want};
 
 /// The items of a packed form, each of which can be read again.
 pub(super) fn items<'s, I: Items<'s>>(bytes: &'s [u8]) -> Read<Vec<Item>> {
@@ -365,7 +366,7 @@ impl Rdb {
     /// The end, with its checksum.
     pub(super) fn end(self) -> Vec<u8> {
         let Rdb(mut bytes) = self.raw([255]);
-        let sum = super::crc64(&bytes);
+        let sum = crate::rdb::checksum::crc64(&bytes);
         bytes.extend(sum.to_le_bytes());
         bytes
     }

@@ -8,7 +8,7 @@ mod values;
 
 use super::testing::{Rdb, Told, intset, length, listpack, lzf, mangle, string, ziplist, zipmap};
 use super::*;
-use crate::progress::Silent;
+use crate::base::progress::Silent;
 
 /// What a walk tells of a sound file, and what it finds.
 fn told(bytes: &[u8]) -> (Vec<String>, Walk) {

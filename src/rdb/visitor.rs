@@ -124,7 +124,7 @@ pub struct Key<'a> {
     pub idle_s: Option<u64>,
     /// The logarithmic counter of its uses, noted where `maxmemory-policy` is one of the LFU kind.
     pub freq: Option<u8>,
-    /// The byte at which its record begins; [`Records`](super::Records) reads it there.
+    /// The byte at which its record begins; [`Records`](crate::rdb::walk::Records) reads it there.
     pub offset: u64,
 }
 

@@ -2,12 +2,12 @@
 
 use super::damage::Damage;
 use super::driver::Driver;
-use super::found::Walk;
 use super::header::Header;
 use super::reader::Tools;
-use super::repeated::find_repeated;
 use super::visitor::{Ignore, Visitor};
-use crate::progress::Progress;
+use crate::base::progress::Progress;
+use crate::rdb::duplicate_keys::find_repeated;
+use crate::rdb::summary::Walk;
 
 /// Walks over the RDB that `bytes` begin with, tells `visitor` what lies in it, and checks it as a
 /// server with `sanitize-dump-payload yes` does when it loads it.
@@ -56,7 +56,7 @@ impl<'a> Records<'a> {
         Ok(Records { bytes, header, tools })
     }
 
-    /// Reads the key and value whose record begins at byte `offset`: see [`Key::offset`](super::Key::offset). `db` is the
+    /// Reads the key and value whose record begins at byte `offset`: see [`Key::offset`](crate::rdb::visitor::Key::offset). `db` is the
     /// database that it is in. Returns the byte behind it.
     ///
     /// # Errors

@@ -1,8 +1,8 @@
 //! Refusing to replay a damaged log, of which everything after the damage would be lost.
 
-use crate::aof::open::{Log, Part};
-use crate::error::{Error, ErrorKind};
-use crate::escape::typed;
+use crate::aof::log::{Log, Part};
+use crate::base::error::{Error, ErrorKind};
+use crate::base::escape::typed;
 
 /// The commands of `part` are damaged at byte `at`; `following` says how many whole commands follow there.
 pub(super) fn damaged(log: &Log, part: &Part, at: usize, following: &str) -> Error {

@@ -34,20 +34,23 @@ mod gather;
 mod lists;
 mod observe;
 mod pair;
-mod placement;
+pub mod partitioner;
 mod prefixes;
 mod route;
 mod router;
-mod shares;
+pub mod shards;
 #[cfg(test)]
 mod tests;
-mod ties;
+pub mod union_find;
+pub mod windows;
 mod workers;
 
+pub use crate::replay::shards::{
+    Happened, ReplayOptions, is_sample, replay, replay_pair, replay_watched,
+};
 pub use cut::CutList;
 pub use observe::{Observer, Outcome, Seen, Watch};
 pub use pair::{Pair, route_together};
 pub use prefixes::{PrefixCounter, Prefixes};
 pub use route::{RouteOptions, Routed, Routing, Slice, Torn, route};
 pub use router::KeySpecs;
-pub use shares::{Happened, ReplayOptions, is_sample, replay, replay_pair, replay_watched};

@@ -1,7 +1,7 @@
 //! Watching a replay, command by command.
 
+use crate::base::error::Result;
 use crate::command::{CommandId, Position};
-use crate::error::Result;
 use crate::keyspace::Keyspace;
 
 /// A command that is about to be run, or just was.

@@ -1,9 +1,9 @@
 //! Two logs routed so that they can be replayed side by side.
 
 use super::route::{RouteOptions, Routed, Routing, route_all};
-use crate::aof::open::Log;
-use crate::error::Result;
-use crate::progress::Progress;
+use crate::aof::log::Log;
+use crate::base::error::Result;
+use crate::base::progress::Progress;
 
 /// Two logs, or two views of one, in which each key has the same share.
 pub struct Pair<'l>([Routing<'l>; 2]);

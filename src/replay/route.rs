@@ -5,19 +5,19 @@ use std::ops::Range;
 use super::cut::CutList;
 use super::damage::{broken_rdb, damaged, unfinished};
 use super::lists::{Lists, Stretch};
-use super::placement::Placement;
 use super::prefixes::Prefixes;
 use super::router::{KeySpecs, Plan, Router, Skipped};
-use super::ties::Ties;
-use crate::aof::open::{Log, Part};
+use crate::aof::log::{Log, Part};
 use crate::aof::{Join, Scanned, Stop, read_args, scan_parallel};
-use crate::command::islands::{following, is_damage};
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::progress::{Progress, Silent};
+use crate::base::server::{Server, redis};
+use crate::command::intact_ranges::{following, is_damage};
 use crate::command::scripting::apply_function;
-use crate::error::{Error, ErrorKind, Result};
 use crate::keyspace::from_rdb::{Beside, SlotImport};
-use crate::progress::{Progress, Silent};
 use crate::rdb::{self, AuxWhen, ModuleId, Reading, Text, Visitor, Want};
-use crate::server::{Server, redis};
+use crate::replay::partitioner::Placement;
+use crate::replay::union_find::Ties;
 
 /// What is wanted of a routing.
 #[derive(Debug, Clone, Default)]

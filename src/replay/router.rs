@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use super::lists::{Lists, Stretch};
-use super::placement::{Placement, hash};
-use super::ties::Ties;
 use crate::aof::{Frame, Join, Sink};
-use crate::command::transactions_seen::Transactions;
+use crate::command::transaction_scan::Transactions;
 use crate::command::{COUNT, CommandId, Group, Keys, Role, TABLE, lookup_prefix};
+use crate::replay::partitioner::{Placement, hash};
+use crate::replay::union_find::Ties;
 
 /// How a command finds its way to its share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,13 +3,13 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::aof::open;
 use crate::aof::read_args;
+use crate::base::progress::Silent;
+use crate::base::server::redis;
 use crate::command::{Call, Context, Notes, Position, lookup};
+use crate::input::open;
 use crate::keyspace::fingerprint::{Detail, Fingerprint};
 use crate::keyspace::{Bump, Keyspace};
-use crate::progress::Silent;
-use crate::server::redis;
 
 /// A log of these commands, whose arguments are separated by blanks.
 fn log_of<S: AsRef<str>>(commands: &[S]) -> Vec<u8> {
@@ -219,7 +219,7 @@ impl Watch for At {
         _: usize,
         observer: AtPlace,
         keyspace: &mut Keyspace<'a>,
-    ) -> crate::error::Result<Fingerprint> {
+    ) -> crate::base::error::Result<Fingerprint> {
         Ok(observer.seen.unwrap_or_else(|| fingerprint(keyspace)))
     }
 }

@@ -6,12 +6,14 @@ use std::time::Duration;
 use super::lines::{self, finding_help, told, took, warning, wide_row as row};
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled};
 use super::time::local;
-use crate::escape::{ShownPath, steers};
-use crate::ops::archive::{
-    ArchiveFinding, ArchiveReport, Arrangement, CompressAllReport, CompressOutcome, CompressReport,
-    Contents, EntryKind, EntryReport, ExtractReport, Level,
+use crate::archive::contents::{Arrangement, Contents};
+use crate::archive::report::{
+    ArchiveFinding, ArchiveReport, CompressReport, EntryKind, EntryReport, ExtractReport,
 };
-use crate::units::{Bytes, Count, counted};
+use crate::base::escape::{ShownPath, steers};
+use crate::base::level::Level;
+use crate::base::units::{Bytes, Count, counted};
+use crate::ops::compress::batch::{CompressAllReport, CompressOutcome};
 
 /// Findings that are listed before the rest is only counted.
 const LISTED: usize = 20;

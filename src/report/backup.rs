@@ -6,9 +6,9 @@ use super::lines::{rdb_and_commands, row, time, warning};
 use super::retention::{problems, summary};
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, wrap};
 use super::verify::finding_text;
-use crate::escape::ShownPath;
+use crate::base::escape::ShownPath;
+use crate::base::units::{Bytes, Count, counted};
 use crate::ops::backup::BackupReport;
-use crate::units::{Bytes, Count, counted};
 
 /// The whole report as text.
 pub fn text(report: &BackupReport) -> String {

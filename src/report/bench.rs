@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use super::lines::COLUMNS;
 use super::style::{GOOD, QUIET, STRONG, Styled, WARNING, wrap};
-use crate::escape::ShownPath;
+use crate::base::escape::ShownPath;
+use crate::base::units::{Bytes, Count, counted};
 use crate::ops::bench::{
     BenchReport, Checks, ProcessOutcome, ProcessReport, Ratio, Reader, ScanReport, Temperature,
     Times,
 };
-use crate::units::{Bytes, Count, counted};
 
 /// The whole report as text.
 pub fn text(report: &BenchReport) -> String {
@@ -163,9 +163,9 @@ fn decimals(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aof::open::Layout;
+    use crate::aof::log::Layout;
+    use crate::base::progress::Silent;
     use crate::ops::bench::{Options, bench};
-    use crate::progress::Silent;
     use std::path::PathBuf;
 
     fn times(seconds: [f64; 3]) -> Times {

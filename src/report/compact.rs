@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::lines::{self, row};
 use super::style::{GOOD, QUIET, STRONG, Styled, WARNING, wrap};
-use crate::escape::ShownPath;
+use crate::base::escape::ShownPath;
+use crate::base::units::{Bytes, Count, Elapsed, counted};
 use crate::ops::compact::{CompactReport, Form};
-use crate::units::{Bytes, Count, Elapsed, counted};
 
 /// Kinds of failed commands that are listed before the rest is only counted.
 const LISTED: usize = 10;

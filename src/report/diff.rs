@@ -6,10 +6,10 @@ use std::io::Write as _;
 use super::json_line as object;
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING};
 use super::time::local;
-use crate::escape::{ShownPath, quote};
+use crate::analysis::key_state::KeyState;
+use crate::base::escape::{ShownPath, quote};
+use crate::base::units::{Count, counted};
 use crate::ops::diff::{DiffReport, Difference, Numbers, Reason, Side};
-use crate::ops::key_state::KeyState;
-use crate::units::{Count, counted};
 
 /// The whole report as text.
 pub fn text(report: &DiffReport) -> String {

@@ -3,9 +3,9 @@
 use std::fmt::{self, Write};
 
 use super::style::{QUIET, STRONG, Styled, WARNING, wrap};
-use crate::escape::ShownPath;
+use crate::base::escape::ShownPath;
+use crate::base::units::counted;
 use crate::ops::digest::DigestReport;
-use crate::units::counted;
 
 /// The whole report as text.
 pub fn text(report: &DigestReport) -> String {

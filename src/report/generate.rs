@@ -4,9 +4,9 @@ use std::fmt::{self, Write};
 use std::time::Duration;
 
 use super::style::{GOOD, STRONG, Styled};
-use crate::escape::ShownPath;
+use crate::base::escape::ShownPath;
+use crate::base::units::{Bytes, Count, Elapsed, Rate};
 use crate::ops::generate::GenerateReport;
-use crate::units::{Bytes, Count, Elapsed, Rate};
 
 /// The whole report as text.
 pub fn text(report: &GenerateReport) -> String {

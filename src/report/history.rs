@@ -6,9 +6,9 @@ use super::diff::{size, time_ms};
 use super::json_line;
 use super::log::args;
 use super::time::local;
-use crate::escape::quote;
+use crate::base::escape::quote;
+use crate::base::units::counted;
 use crate::ops::history::{Event, Held, HistoryReport, Place, Touched};
-use crate::units::counted;
 
 /// Appends an event: the command as in `aofkit log`, and below it what it did to the key. Where that has another name
 /// than `key`, or several places were touched, each is named. Long values are shown whole if `full`.

@@ -3,10 +3,10 @@
 use std::fmt::Write;
 
 use super::style::{GOOD, Styled, WARNING, wrap};
-use crate::escape::ShownPath;
-use crate::ops::live::HoldReport;
-use crate::ops::live::snapshot::How;
-use crate::units::{Bytes, counted};
+use crate::base::escape::ShownPath;
+use crate::base::units::{Bytes, counted};
+use crate::live::snapshot::How;
+use crate::ops::recover::hold::HoldReport;
 
 /// What was secured, where, and what has to be set back one day.
 pub fn text(report: &HoldReport) -> String {

@@ -7,10 +7,10 @@ use std::time::Duration;
 use anstyle::Style;
 
 use super::style::{ERROR, QUIET, Styled, WARNING, wrap};
-use crate::ops::failure::Failure;
-use crate::ops::verify::findings::Level;
+use crate::base::failure::Failure;
+use crate::base::level::Level;
+use crate::base::units::{Count, Elapsed, Rate, counted};
 use crate::rdb::{Header, Kind, Magic};
-use crate::units::{Count, Elapsed, Rate, counted};
 
 /// Columns that text keeps to, where no name or path is longer.
 pub(super) const COLUMNS: usize = 80;

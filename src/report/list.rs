@@ -4,9 +4,9 @@ use std::fmt::{self, Write};
 
 use super::lines::told;
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING};
-use crate::escape::ShownPath;
+use crate::base::escape::ShownPath;
+use crate::base::units::{Bytes, Count, counted};
 use crate::ops::list::{Identity, ListReport, Listed, Made, State};
-use crate::units::{Bytes, Count, counted};
 
 /// The whole report as text.
 pub fn text(report: &ListReport) -> String {

@@ -7,13 +7,13 @@ use std::time::Duration;
 use super::lines;
 use super::style::{GOOD, STRONG, Styled, WARNING, wrap};
 use super::time::local;
-use crate::escape::ShownPath;
-use crate::ops::live::journal::Change;
-use crate::ops::live::replication::Replication;
-use crate::ops::live::settings::{Outcome, Restored};
-use crate::ops::live::snapshot::How;
-use crate::ops::live::{LiveReport, LookReport, RestoreReport, Step, Strategy};
-use crate::units::{Bytes, Count, Elapsed, counted};
+use crate::base::escape::ShownPath;
+use crate::base::units::{Bytes, Count, Elapsed, counted};
+use crate::live::changed_settings::Change;
+use crate::live::replication::Replication;
+use crate::live::settings::{Outcome, Restored};
+use crate::live::snapshot::How;
+use crate::ops::backup::live::{LiveReport, LookReport, RestoreReport, Step, Strategy};
 
 /// A backup; `backup` is the text of what was written.
 pub fn text<T>(report: &LiveReport<T>, backup: &str) -> String {

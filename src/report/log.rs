@@ -3,11 +3,11 @@
 use std::io::Write;
 
 use super::time::local;
-use crate::aof::open::{Log, Part};
+use crate::aof::log::{Log, Part};
+use crate::base::escape::quote;
+use crate::base::units::{Bytes, Count, counted};
 use crate::command::Role;
-use crate::escape::quote;
 use crate::ops::log::{CommandLine, Ending, Line, RdbLine, Render};
-use crate::units::{Bytes, Count, counted};
 
 /// Bytes of a value that are shown before the rest is left out.
 const SHOWN_BYTES: usize = 48;

@@ -1,7 +1,7 @@
 //! What is said of expiries that a log may have lost.
 
-use crate::ops::lost_expiry::{LostExpiry, Owner};
-use crate::units::{Count, counted};
+use crate::analysis::lost_expiry::{LostExpiry, Owner};
+use crate::base::units::{Count, counted};
 
 /// The sentence for one of them.
 pub(super) fn sentence(lost: &LostExpiry) -> String {

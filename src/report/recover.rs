@@ -3,6 +3,11 @@
 mod answer;
 mod choices;
 mod findings;
+mod phrases;
+
+use phrases::NAME;
+
+use phrases::{LISTED, brings, keys, name, paragraph, row};
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
@@ -14,18 +19,15 @@ use self::findings::{deletions, scope, unknown, unread};
 use super::lines::{self, COLUMNS};
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
 use super::time::local;
-use crate::aof::open::Layout;
+use crate::analysis::keyspace_summary::Held;
+use crate::aof::log::Layout;
+use crate::base::escape::{ShownPath, typed};
+use crate::base::units::{Bytes, Count, counted};
 use crate::disk::names::flushed;
-use crate::escape::{ShownPath, typed};
-use crate::ops::holdings::Held;
 use crate::ops::recover::{
-    Conflicts, Done, Event, Expired, Joined, RecoverReport, Survivor, SurvivorKind, What, When,
-    Why, Winner,
+    Conflicts, Done, Expired, Joined, RecoverReport, Survivor, SurvivorKind, What, When, Why,
+    Winner,
 };
-use crate::units::{Bytes, Count, counted};
-
-/// Events, survivors and removed stretches that are listed before the rest is only counted.
-const LISTED: usize = 20;
 
 /// The whole report as text.
 pub fn text(report: &RecoverReport) -> String {
@@ -50,45 +52,6 @@ fn look(out: &mut String, report: &RecoverReport) -> fmt::Result {
     right_now(out, report)?;
     survivors(out, report)?;
     get_it_back(out, report)
-}
-
-/// A paragraph from the left edge; what it begins with is in a style.
-fn paragraph(out: &mut String, style: anstyle::Style, head: &str, rest: &str) -> fmt::Result {
-    let whole = wrap(&format!("{head} {rest}"), COLUMNS, 0);
-    match whole.strip_prefix(head) {
-        Some(rest) => writeln!(out, "{}{rest}", Styled(style, head)),
-        None => writeln!(out, "{whole}"),
-    }
-}
-
-/// A command's name as a person types it.
-fn name(event: &Event) -> String {
-    let times = match event.commands {
-        1 => String::new(),
-        times => format!(" {} times", Count(times)),
-    };
-    match event.what {
-        What::Flushall => format!("FLUSHALL{times}"),
-        What::Flushdb => format!("FLUSHDB of db {}{times}", event.db),
-        What::Swapdb { one, other } => format!("SWAPDB {one} {other}"),
-        What::Flushslot => "CLUSTER FLUSHSLOT".to_owned(),
-        What::FunctionFlush => "FUNCTION FLUSH".to_owned(),
-        What::Delete => format!("DEL of {}", counted(event.keys_named, "key")),
-        What::Rename if event.commands == 1 => "RENAME".to_owned(),
-        What::Rename => format!("{} renames", Count(event.commands)),
-    }
-}
-
-fn event_of(report: &RecoverReport, number: u64) -> Option<&Event> {
-    report.events.iter().find(|event| event.number == number)
-}
-
-fn keys(held: Option<&Held>) -> String {
-    held.map_or(String::new(), |held| format!(": {}", counted(held.total, "key")))
-}
-
-fn brings(report: &RecoverReport) -> bool {
-    report.survivors.iter().any(|survivor| survivor.problem.is_none())
 }
 
 fn log(out: &mut String, report: &RecoverReport) -> fmt::Result {
@@ -141,12 +104,6 @@ fn log(out: &mut String, report: &RecoverReport) -> fmt::Result {
         row(out, "times", "the clock was set back somewhere in the log")?;
     }
     Ok(())
-}
-
-const NAME: usize = 12;
-
-fn row(out: &mut String, name: &str, value: &str) -> fmt::Result {
-    lines::row(out, name, &wrap(value, COLUMNS - NAME - 2, NAME + 2))
 }
 
 fn comes_back(out: &mut String, report: &RecoverReport) -> fmt::Result {
@@ -342,10 +299,6 @@ fn one_survivor(out: &mut String, survivor: &Survivor) -> fmt::Result {
     }
     let number = format!("{:>4}", survivor.number);
     writeln!(out, "  {}  {}", Styled(STRONG, number), wrap(&what, COLUMNS - 8, 8))
-}
-
-fn is_set(report: &RecoverReport) -> bool {
-    matches!(report.layout, Layout::MultiPart { .. })
 }
 
 fn recovered(out: &mut String, report: &RecoverReport, done: &Done) -> fmt::Result {

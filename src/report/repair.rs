@@ -4,10 +4,10 @@ use std::fmt::{self, Write};
 
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
 use crate::aof::recognise::Content;
-use crate::escape::ShownPath;
+use crate::base::escape::ShownPath;
+use crate::base::units::{Bytes, Count, counted};
 use crate::ops::repair::report::RepairReport;
 use crate::ops::repair::{Dropped, Why};
-use crate::units::{Bytes, Count, counted};
 
 /// Stretches that are listed before the rest is only counted.
 const LISTED: usize = 20;

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::lines;
 use super::style::{GOOD, STRONG, Styled, wrap};
-use crate::escape::ShownPath;
+use crate::base::escape::ShownPath;
+use crate::base::units::{Bytes, Elapsed, counted};
 use crate::ops::restore::{Change, RestoreReport, Setting, Shape};
-use crate::units::{Bytes, Elapsed, counted};
 
 /// The whole report as text.
 pub fn text(report: &RestoreReport) -> String {

@@ -6,10 +6,10 @@ use jiff::Timestamp;
 
 use super::lines::warning;
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING};
-use crate::escape::ShownPath;
+use crate::base::escape::ShownPath;
+use crate::base::units::{Bytes, counted};
 use crate::ops::list::State;
-use crate::ops::retention::{Group, Judged, PruneReport};
-use crate::units::{Bytes, counted};
+use crate::ops::prune::{Group, Judged, PruneReport};
 
 /// The whole report as text.
 pub fn text(report: &PruneReport) -> String {

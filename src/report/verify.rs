@@ -6,14 +6,14 @@ use super::archive;
 use super::lines::{self, COLUMNS, finding_help, problem, told, took, wide_row as row};
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
 use super::time::local;
-use crate::aof::open::Layout;
-use crate::escape::ShownPath;
-use crate::ops::verify::damage::DamageReport;
+use crate::analysis::damage::DamageReport;
+use crate::aof::log::Layout;
+use crate::base::escape::ShownPath;
+use crate::base::units::{Bytes, Count, counted};
 use crate::ops::verify::findings::{self, Finding, Level};
 use crate::ops::verify::judge::{Outcome, Verdict};
 use crate::ops::verify::report::{LogOutcome, LogReport, PartReport, VerifyReport};
 use crate::rdb;
-use crate::units::{Bytes, Count, counted};
 
 /// How much the text shows.
 #[derive(Debug, Clone, Copy)]

@@ -18,9 +18,9 @@ mod stream;
 use std::fmt;
 
 use self::out::Out;
+use crate::base::server::{Product, Server};
 use crate::keyspace::score::{ScoreBuffer, ScoreText};
 use crate::keyspace::{Entry, Hash, Value};
-use crate::server::{Product, Server};
 
 /// How many elements a command has at most, or pairs (`AOF_REWRITE_ITEMS_PER_CMD`).
 const BATCH: usize = 64;

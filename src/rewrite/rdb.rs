@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::escape::Shown;
+use crate::base::escape::Shown;
 use crate::keyspace::{Db, Entry, Hash, Keyspace, List, Set, Stream, Value, Zset, stream};
 use crate::rdb::write::{
     Consumer, Elements, Fields, Group, KeyNotes, Needs, Pending, Scored, Stream as StreamView,

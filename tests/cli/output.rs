@@ -337,7 +337,7 @@ fn json_has_the_shape_that_is_promised_and_every_byte_is_accounted_for() {
         assert_eq!(log.by_command.iter().map(|command| command.count).sum::<u64>(), log.commands);
         assert_eq!(log.databases.values().sum::<u64>(), log.commands);
         let judged: usize = log.verdicts.iter().map(|verdict| verdict.servers.len()).sum();
-        assert_eq!(judged, aofkit::server::KNOWN.len());
+        assert_eq!(judged, aofkit::base::server::KNOWN.len());
         let errors = log.findings.iter().filter(|finding| finding.level == "error").count();
         assert_eq!(log.sound, errors == 0, "{path}");
     }

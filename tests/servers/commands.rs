@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aofkit::base::server::{Server, redis, valkey};
 use aofkit::command::{self, CommandId, Keys};
-use aofkit::server::{Server, redis, valkey};
 use libtest_mimic::Trial;
 
 use crate::support::client::Reply;

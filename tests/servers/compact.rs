@@ -3,11 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use aofkit::analysis::data_filter::Filter;
+use aofkit::base::progress::Silent;
 use aofkit::disk::publish::Existing;
 use aofkit::keyspace::digest::Flavour;
-use aofkit::ops::compact::{Filter, Form, Options, compact};
+use aofkit::ops::compact::{Form, Options, compact};
 use aofkit::ops::digest;
-use aofkit::progress::Silent;
 use aofkit::replay::{ReplayOptions, RouteOptions};
 use libtest_mimic::Trial;
 

@@ -5,18 +5,17 @@
 //! shows a difference is kept, and the message says where.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
-use std::{env, fmt};
+use std::{env, fmt, fs};
 
+use aofkit::analysis::survey::survey;
 use aofkit::aof::{Frame, Sink, scan};
+use aofkit::base::progress::Silent;
+use aofkit::base::server::{Server, valkey};
 use aofkit::ops::repair::{Options as RepairOptions, Output, RepairReport, repair};
-use aofkit::ops::survey::survey;
-use aofkit::progress::Silent;
-use aofkit::server::{Server, valkey};
 use aofkit::{ErrorKind, aof};
 use libtest_mimic::Trial;
 
@@ -207,7 +206,7 @@ fn loaded_by(line: Server) -> Vec<usize> {
 }
 
 fn read(line: Server, form: Form, data: &Path) -> Original {
-    let log = aof::open(data).expect("the log of a server");
+    let log = aofkit::input::open(data).expect("the log of a server");
     let parts = log.parts.iter().map(|part| (part.name.clone(), part.mapping.bytes().to_vec()));
     Original {
         name: format!("{line}, {form:?}"),
@@ -565,7 +564,7 @@ fn repaired(binary: &Binary, mutant: &Mutant, salvage: bool) -> Result<End, Stri
 /// Its parts are those of the original, less what the report says is dropped, in order.
 fn keeps_only_what_was_there(log: &Path, new: &Path, report: &RepairReport) -> Result<(), String> {
     let parts = |path: &Path| -> Vec<(String, Vec<u8>)> {
-        let log = aof::open(path).expect("a log");
+        let log = aofkit::input::open(path).expect("a log");
         let parts = log.parts.iter();
         parts.map(|part| (part.name.clone(), part.mapping.bytes().to_vec())).collect()
     };
@@ -588,7 +587,7 @@ fn keeps_only_what_was_there(log: &Path, new: &Path, report: &RepairReport) -> R
 /// annotations, which that server cuts off too, and for transactions inside others, where it errs.
 fn cuts_as_the_server_does(seen: &Told, log: &Path, new: &Path) -> Result<(), String> {
     let Deed::Cuts(keeps) = seen.deed else { return Ok(()) };
-    let [log, new] = [log, new].map(|path| aof::open(path).expect("a log"));
+    let [log, new] = [log, new].map(|path| aofkit::input::open(path).expect("a log"));
     let original = survey(log.parts.last().expect("a part"), &Silent).expect("it can be read");
     let kept = new.parts.last().expect("a part").mapping.bytes();
     let more = kept.get(usize::try_from(keeps).expect("small")..);
@@ -639,7 +638,7 @@ fn compare_with_check_aof(program: &Path, file: &Path) -> Result<Option<Differen
     let ok_up_to = text
         .split_once("ok_up_to=")
         .and_then(|(_, rest)| rest[..rest.find(',').unwrap_or(rest.len())].parse::<u64>().ok());
-    let log = aof::open(file).map_err(|error| error.to_string())?;
+    let log = aofkit::input::open(file).map_err(|error| error.to_string())?;
     if log.bytes() == 0 {
         return Ok(None); // It has nothing to say of nothing.
     }

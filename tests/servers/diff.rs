@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use aofkit::analysis::data_filter::Filter;
+use aofkit::base::progress::Silent;
 use aofkit::command;
-use aofkit::ops::compact::Filter;
 use aofkit::ops::diff::{DiffReport, Difference, Options, Reason, diff};
-use aofkit::progress::Silent;
 use aofkit::replay::RouteOptions;
 use libtest_mimic::Trial;
 

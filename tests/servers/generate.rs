@@ -1,8 +1,8 @@
 //! Synthetic logs are loaded by every server, whole and without one complaint.
 
+use aofkit::base::progress::Silent;
+use aofkit::base::server::redis;
 use aofkit::ops::generate::{Amount, Kind, Layout, Mix, Options, Skew, generate};
-use aofkit::progress::Silent;
-use aofkit::server::redis;
 use libtest_mimic::Trial;
 
 use crate::support::server::{Binary, Verdict, load_verdict};

@@ -1,13 +1,13 @@
 //! RDBs of the servers, taken into a keyspace and written from it again.
 
+use aofkit::base::progress::Silent;
+use aofkit::base::server::Server;
 use aofkit::keyspace::digest::{Flavour, Sum};
 use aofkit::keyspace::from_rdb::{Beside, Loader};
 use aofkit::keyspace::{Bump, Keyspace};
-use aofkit::progress::Silent;
 use aofkit::rdb::write::{Feature, Notes, Options};
 use aofkit::rdb::{Key, Records, Target, Visitor, Want, Writer, walk};
 use aofkit::rewrite::rdb::{needs_of_all, write_databases};
-use aofkit::server::Server;
 use libtest_mimic::Trial;
 
 use crate::servers::rdb::{

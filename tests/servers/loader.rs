@@ -1,9 +1,9 @@
-//! What `aofkit::server` says of the loaders, held against the loaders.
+//! What `aofkit::base::server` says of the loaders, held against the loaders.
 
 use std::fs;
 use std::path::Path;
 
-use aofkit::server::{Server, redis, valkey};
+use aofkit::base::server::{Server, redis, valkey};
 use libtest_mimic::Trial;
 
 use crate::support::client::log;

@@ -7,10 +7,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use aofkit::progress::Silent;
+use aofkit::base::progress::Silent;
+use aofkit::base::server::{Product, Server};
 use aofkit::rdb::write::{ConvertError, Options, WriteError};
 use aofkit::rdb::{Target, convert};
-use aofkit::server::{Product, Server};
 use libtest_mimic::Trial;
 
 use crate::support::client::Reply;

@@ -4,12 +4,12 @@
 use std::fs;
 use std::path::Path;
 
-use aofkit::glob::Glob;
-use aofkit::ops::position::Position;
+use aofkit::analysis::position::Position;
+use aofkit::base::glob::Glob;
+use aofkit::base::progress::Silent;
 use aofkit::ops::recover::{
     Choice, Expired, Options, Output, RecoverReport, SurvivorKind, Verdict, Winner, recover,
 };
-use aofkit::progress::Silent;
 use aofkit::replay::{ReplayOptions, RouteOptions};
 use libtest_mimic::Trial;
 

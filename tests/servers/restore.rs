@@ -3,15 +3,16 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use aofkit::analysis::data_filter::Filter;
+use aofkit::base::progress::Silent;
+use aofkit::base::server::Server;
 use aofkit::disk::publish::Existing;
-use aofkit::ops::archive::CompressOptions;
 use aofkit::ops::backup::{BackupOptions, backup_path};
-use aofkit::ops::compact::{self, Filter};
+use aofkit::ops::compact;
+use aofkit::ops::compress::write::CompressOptions;
+use aofkit::ops::prune::KeepPolicy;
 use aofkit::ops::restore::{RestoreOptions, RestoreReport, restore};
-use aofkit::ops::retention::KeepPolicy;
-use aofkit::progress::Silent;
 use aofkit::replay::{ReplayOptions, RouteOptions};
-use aofkit::server::Server;
 use libtest_mimic::Trial;
 
 use crate::support::server::{Binary, Running};
@@ -76,7 +77,7 @@ fn compaction() -> compact::Options {
         check: true,
         route: RouteOptions::default(),
         replay: ReplayOptions {
-            server: aofkit::server::redis(7, 0),
+            server: aofkit::base::server::redis(7, 0),
             fields_expire_ms: None,
             hll_sparse_max_bytes: 3000,
             time_ms: None,

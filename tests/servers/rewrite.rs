@@ -1,15 +1,14 @@
 //! What is written as commands, held against what a server writes of the same data, and loaded by it.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
-use std::thread;
 use std::time::Duration;
+use std::{fs, thread};
 
+use aofkit::base::server::Server;
 use aofkit::command::{self, Unapplied};
 use aofkit::keyspace::{Bump, Keyspace};
 use aofkit::rewrite::commands::CommandWriter;
-use aofkit::server::Server;
 use libtest_mimic::Trial;
 
 use super::apply::stream;

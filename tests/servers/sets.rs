@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use aofkit::server::Server;
+use aofkit::base::server::Server;
 use libtest_mimic::Trial;
 
 use super::verdicts::{said, seen};

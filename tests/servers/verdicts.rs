@@ -7,10 +7,10 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use aofkit::base::progress::Silent;
+use aofkit::base::server::Server;
 use aofkit::ops::verify::judge::Outcome;
 use aofkit::ops::verify::{LogOutcome, Options, verify_path};
-use aofkit::progress::Silent;
-use aofkit::server::Server;
 use libtest_mimic::Trial;
 
 use crate::support::client::log;

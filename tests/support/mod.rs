@@ -11,7 +11,7 @@ pub(crate) mod twin_streams;
 
 use std::path::{Path, PathBuf};
 
-use aofkit::server::{Server, redis, valkey};
+use aofkit::base::server::{Server, redis, valkey};
 use libtest_mimic::Trial;
 
 use server::{Binary, find};

@@ -2,15 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
-use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use std::{env, thread};
+use std::{env, io, thread};
 
-use aofkit::server::{Product, Server};
+use aofkit::base::server::{Product, Server};
 use tempfile::TempDir;
 
 use super::client::{Client, Reply};

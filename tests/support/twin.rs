@@ -4,10 +4,10 @@
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use aofkit::base::server::Server;
 use aofkit::command::{self, Applied, Call, Context, Notes, Position, Unapplied};
 use aofkit::keyspace::digest::{self, Flavour, Sum};
 use aofkit::keyspace::{Bump, Hash, Keyspace, Value};
-use aofkit::server::Server;
 
 use super::client::{self, Reply};
 use super::server::{self, Binary, Running};

@@ -2,9 +2,9 @@
 
 use super::super::apply::{Applied, Call, Unapplied};
 use super::super::number;
-use super::{NO_OFFSET, checked_offset};
+use crate::base::server::Server;
+use crate::command::bitmap::offset::{NO_OFFSET, checked_offset};
 use crate::keyspace::StringValue;
-use crate::server::Server;
 
 /// What becomes of a number that does not fit.
 #[derive(Clone, Copy, PartialEq, Eq)]

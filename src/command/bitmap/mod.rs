@@ -5,9 +5,8 @@ mod field;
 use super::apply::{Applied, Call, Unapplied};
 use super::number;
 use super::row::{Command, KEY, plain, range, since, write};
-use super::string::LONGEST;
+use crate::base::server::Product;
 use crate::keyspace::{StringValue, Value};
-use crate::server::{Product, Server};
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[Command] = &[
@@ -19,23 +18,6 @@ pub(super) const ROWS: &[Command] = &[
     plain("GETBIT",       3, since(2, 2), KEY),
     write("SETBIT",       4, since(2, 2), KEY).by(setbit),
 ];
-
-const NO_OFFSET: Unapplied = Unapplied::Failed("ERR bit offset is not an integer or out of range");
-
-/// An offset in bits that was read, if a string can be so long.
-///
-/// The loader looks at the limit up to Redis 6.2 (`bitops.c`, `getBitOffsetFromArgument`); later ones obey the
-/// log whatever it asks for.
-fn checked_offset(server: Server, offset: i64) -> Result<usize, Unapplied> {
-    let offset = u64::try_from(offset).map_err(|_| NO_OFFSET)?;
-    match usize::try_from(offset) {
-        Ok(bits) if offset >> 3 < LONGEST => Ok(bits),
-        _ if server.has_redis(7, 0) => {
-            Err(Unapplied::Refused("it makes a bitmap longer than 512 MB"))
-        }
-        _ => Err(NO_OFFSET),
-    }
-}
 
 fn setbit(call: &mut Call<'_, '_>) -> Applied {
     let key = call.key();
@@ -170,5 +152,8 @@ fn bitop(call: &mut Call<'_, '_>) -> Applied {
     Ok(())
 }
 
+mod offset;
 #[cfg(test)]
 mod tests;
+
+use offset::{NO_OFFSET, checked_offset};

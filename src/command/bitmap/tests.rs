@@ -1,9 +1,9 @@
 //! Tests of `bitmap`.
 
-use super::super::Unapplied;
 use super::super::string::testing::Trying;
+use crate::base::server::{redis, valkey};
+use crate::command::apply::Unapplied;
 use crate::keyspace::Bump;
-use crate::server::{redis, valkey};
 
 /// Sources of 0011, 0101 and, one byte longer, 1111: each operation on paper.
 #[test]

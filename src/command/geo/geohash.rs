@@ -4,16 +4,10 @@
 //! longitude) and its row (from -85.05112878 degrees of latitude) by turns, the column's first. The score of a place
 //! is its cell at step 26. Checked against `geohash.c` and `geohash_helper.c` of Redis and Valkey.
 
-use super::Coordinates;
+use crate::command::geo::coordinates::{Coordinates, MOST_LATITUDE, MOST_LONGITUDE};
 
 /// The steps of a score: it has two bits for each.
 pub(super) const STEPS: u32 = 26;
-
-/// Of both signs.
-pub(super) const MOST_LONGITUDE: f64 = 180.0;
-
-/// Beyond it a Mercator map is no longer a square.
-pub(super) const MOST_LATITUDE: f64 = 85.05112878;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Cell {

@@ -1,15 +1,16 @@
 //! Geographic sets, which are sorted sets underneath: the score of a place is its [geohash](geohash).
 
+mod coordinates;
 mod geohash;
 mod search;
 mod shape;
 mod sort;
 
+use coordinates::coordinates;
+
 use self::geohash::Cell;
 use super::apply::{Applied, Call, Unapplied};
 use super::zset::add::{Flags, add};
-use super::zset::double::double;
-use crate::server::Server;
 
 use super::row::{Command, KEY, Keys, TWO_KEYS, plain, since, write};
 
@@ -52,21 +53,4 @@ fn geoadd(call: &mut Call<'_, '_>) -> Applied {
         Ok((Cell::of(at, geohash::STEPS).score(), place[2]))
     });
     add(call, flags, scored)
-}
-
-/// Degrees.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Coordinates {
-    longitude: f64,
-    latitude: f64,
-}
-
-/// The longitude and latitude in the first two arguments.
-fn coordinates(args: &[&[u8]], server: Server) -> Result<Coordinates, Unapplied> {
-    let read = |text| double(text, server).ok_or(Unapplied::NOT_A_FLOAT);
-    let (longitude, latitude) = (read(args[0])?, read(args[1])?);
-    if longitude.abs() > geohash::MOST_LONGITUDE || latitude.abs() > geohash::MOST_LATITUDE {
-        return Err(Unapplied::Failed("ERR invalid longitude,latitude pair"));
-    }
-    Ok(Coordinates { longitude, latitude })
 }

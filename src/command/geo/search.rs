@@ -1,14 +1,15 @@
 //! GEORADIUS, GEORADIUSBYMEMBER and GEOSEARCHSTORE (`georadiusGeneric` in `geo.c`).
 
+use super::coordinates;
 use super::geohash::Cell;
 use super::shape::{Extent, Shape};
 use super::sort::partial_sort;
-use super::{Coordinates, coordinates};
+use crate::base::server::Server;
 use crate::command::apply::{Applied, Call, Unapplied};
+use crate::command::geo::coordinates::Coordinates;
 use crate::command::zset::double::double;
 use crate::command::zset::replace;
 use crate::keyspace::{Scores, ZeroSign, Zset};
-use crate::server::Server;
 
 pub(super) fn georadius(call: &mut Call<'_, '_>) -> Applied {
     search(call, Kind::Radius)

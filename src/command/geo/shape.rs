@@ -3,9 +3,9 @@
 //! Everything is computed in the servers' order, so that a distance has the same last digit; sines come from the
 //! platform's mathematical library, on which it depends as it does there.
 
-use super::Coordinates;
 use super::geohash::Cell;
-use crate::server::Server;
+use crate::base::server::Server;
+use crate::command::geo::coordinates::Coordinates;
 
 /// The mean radius of the earth, in metres.
 const EARTH_RADIUS: f64 = 6_372_797.560_856;

@@ -5,9 +5,9 @@
 //! there, where HPEXPIREAT finds it again. *Observed* on 8.2 and 9.1.
 
 use super::options::{self, Expiry, Wanted};
-use super::sees;
 use crate::command::apply::{Applied, Call};
 use crate::command::expiry::Unit;
+use crate::command::hash::visible::sees;
 use crate::keyspace::{Hash, StringValue};
 
 pub(super) fn hexpire(call: &mut Call<'_, '_>) -> Applied {

@@ -3,9 +3,9 @@
 
 use std::ops::Range;
 
+use crate::base::server::Product;
 use crate::command::apply::{Call, Unapplied};
 use crate::command::expiry::{Conditions, Unit};
-use crate::server::Product;
 
 /// What becomes of the expiry of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! What no server shows: what is counted, and times relative to a clock.
 
+use crate::base::server::{Server, redis, valkey};
 use crate::command::apply::Unapplied;
 use crate::command::testing::{CLOCK_MS, Ran, run};
 use crate::keyspace::Value;
-use crate::server::{Server, redis, valkey};
 
 fn ran(server: Server, fields_expire_ms: Option<i64>, commands: &str) -> Ran {
     run(server, fields_expire_ms, commands, |value| match value {

@@ -3,9 +3,9 @@
 use super::super::apply::{Applied, Call, Unapplied};
 use super::super::number;
 use super::id::{self, HIGHEST, NewId};
-use super::{References, is_acknowledged};
+use crate::base::server::Server;
+use crate::command::stream::references::{References, is_acknowledged};
 use crate::keyspace::stream::{Fields, Stream, StreamId};
-use crate::server::Server;
 
 /// The most bytes that the fields of an entry may have together.
 const LARGEST_ENTRY: usize = 1 << 30;

@@ -4,7 +4,7 @@
 use super::super::apply::{Applied, Call, Unapplied};
 use super::super::number;
 use super::id;
-use super::{References, is_acknowledged, unclear};
+use crate::command::stream::references::{References, is_acknowledged, unclear};
 use crate::keyspace::stream::{Stream, StreamId};
 
 const NOT_POSITIVE: Unapplied = Unapplied::Failed("ERR Number of IDs must be a positive integer");

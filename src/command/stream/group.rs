@@ -3,8 +3,8 @@
 use super::super::apply::{Applied, Call, Unapplied};
 use super::super::number;
 use super::id;
+use crate::base::server::{Product, Server};
 use crate::keyspace::stream::{Stream, StreamId};
-use crate::server::{Product, Server};
 
 const UNKNOWN: Unapplied = Unapplied::Failed(
     "ERR unknown subcommand or wrong number of arguments for 'XGROUP'. Try XGROUP HELP.",

@@ -4,8 +4,8 @@ use super::super::apply::{Applied, Call, Unapplied};
 use super::super::number;
 use super::claim::find_or_make;
 use super::id::{self, HIGHEST};
+use crate::base::server::{Product, Server};
 use crate::keyspace::stream::{Claim, Deliveries, Stream, StreamId};
-use crate::server::{Product, Server};
 
 const NO_GROUP: Unapplied =
     Unapplied::Failed("NOGROUP No such key or consumer group in XREADGROUP with GROUP option");

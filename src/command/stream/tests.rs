@@ -1,9 +1,9 @@
 //! What the sequences that are held against servers cannot have: refusals, and times.
 
 use super::super::apply::{Applied, Call, Context, Notes, Position, Unapplied};
+use crate::base::server::{Server, redis, valkey};
 use crate::keyspace::stream::{Pending, StreamId};
 use crate::keyspace::{Bump, Keyspace, Stream};
-use crate::server::{Server, redis, valkey};
 
 const NOW_MS: i64 = 1_700_000_000_000;
 
@@ -179,7 +179,7 @@ fn fields_are_borrowed_from_the_command_as_it_stands_in_the_log() {
         context: &context,
         notes: &mut Notes::default(),
     };
-    assert_eq!(super::xadd(&mut call), Ok(()));
+    assert_eq!(crate::command::stream::add::xadd(&mut call), Ok(()));
     let stream = keyspace.db(0).find::<Stream<'_>>(b"s").expect("a stream").expect("it is there");
     let (_, fields) = stream.entries().next().expect("an entry");
     assert_eq!(fields.as_log_bytes().as_ptr(), frame[30..].as_ptr());

@@ -11,7 +11,6 @@ pub(super) mod long_double;
 mod set;
 
 use super::apply::{Applied, Call, Unapplied};
-use super::number;
 use super::row::{
     COUNTED_PAIRS, Command, KEY, KEYS, Keys, TWO_KEYS, between, plain, range, since, valkey_only,
     write,
@@ -119,17 +118,10 @@ fn delifeq(call: &mut Call<'_, '_>) -> Applied {
     Ok(())
 }
 
-/// The integer that a string is.
-#[inline]
-fn integer(value: &StringValue<'_>) -> Result<i64, Unapplied> {
-    let number = match value {
-        StringValue::Int(number) => Some(*number),
-        other => other.with(number::integer),
-    };
-    number.ok_or(Unapplied::NOT_AN_INTEGER)
-}
-
+mod integer;
 #[cfg(test)]
 pub(super) mod testing;
 #[cfg(test)]
 mod tests;
+
+use integer::integer;

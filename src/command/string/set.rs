@@ -3,8 +3,8 @@
 use super::super::apply::{Applied, Call, Unapplied};
 use super::super::lost_expiry::{begins_as_one, may_be_sum};
 use super::super::number;
+use crate::base::server::Server;
 use crate::keyspace::{Db, StringValue, Value};
-use crate::server::Server;
 
 /// Options of SET that came after Redis 8.2, as far as its documentation tells.
 const LATER_WORDS: [&str; 4] = ["IFDEQ", "IFDNE", "IFEQ", "IFNE"];

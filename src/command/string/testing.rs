@@ -1,8 +1,9 @@
 //! A data set to try commands on.
 
-use super::super::{Applied, Call, Context, Notes, Position, lookup};
+use super::super::lookup;
+use crate::base::server::Server;
+use crate::command::apply::{Applied, Call, Context, Notes, Position};
 use crate::keyspace::{Bump, Keyspace, Value};
-use crate::server::Server;
 
 /// A data set, and the server that is followed.
 pub(in crate::command) struct Trying<'a> {

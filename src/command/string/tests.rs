@@ -1,9 +1,9 @@
 //! Tests of `string`.
 
-use super::super::Unapplied;
 use super::testing::Trying;
+use crate::base::server::{redis, valkey};
+use crate::command::apply::Unapplied;
 use crate::keyspace::{Bump, StringValue, Value};
-use crate::server::{redis, valkey};
 
 const INVALID: Unapplied = Unapplied::Failed("ERR invalid expire time in 'set' command");
 

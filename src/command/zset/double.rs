@@ -1,7 +1,7 @@
 //! Doubles as servers read them.
 
+use crate::base::server::{Product, Server};
 use crate::command::number;
-use crate::server::{Product, Server};
 
 /// The double that an argument is: the whole of it, in decimals, as `inf` or `infinity`, or, before Valkey 9.1, in
 /// hexadecimals; in whatever case. No NaN, and nothing too large or, without being zero, too small (`string2d` in
@@ -139,7 +139,7 @@ fn round(bits: u64, sticky: bool, exponent: i64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::{redis, valkey};
+    use crate::base::server::{redis, valkey};
 
     /// Observed on Redis 6.2, 7.0, 8.2.
     #[test]

@@ -5,11 +5,12 @@ pub(super) mod double;
 mod pop;
 mod range;
 mod remove;
+mod replace;
 mod store;
 
-use super::apply::{Applied, Call};
+pub(super) use replace::replace;
+
 use super::row::{Command, DEST_COUNTED, KEY, TWO_KEYS, counted, plain, range, since, write};
-use crate::keyspace::{Value, Zset};
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[Command] = &[
@@ -50,24 +51,3 @@ pub(super) const ROWS: &[Command] = &[
     plain("ZUNION",           -3, since(6, 2), counted(1)),
     write("ZUNIONSTORE",      -4, since(2, 0), DEST_COUNTED).by(store::zunionstore),
 ];
-
-/// Changes the sorted set of a key, if there is one, and removes the key once it is empty.
-fn change<'a>(call: &mut Call<'_, 'a>, key: &[u8], change: impl FnOnce(&mut Zset<'a>)) -> Applied {
-    let db = call.db();
-    let Some(zset) = db.find_mut::<Zset<'a>>(key)? else { return Ok(()) };
-    change(zset);
-    if zset.is_empty() {
-        db.remove(key);
-    }
-    Ok(())
-}
-
-/// Puts what a command made in place of whatever the key held; nothing, if it is empty.
-pub(super) fn replace<'a>(call: &mut Call<'_, 'a>, key: &[u8], zset: Zset<'a>) {
-    let db = call.db();
-    if zset.is_empty() {
-        db.remove(key);
-    } else {
-        db.set(key, Value::Zset(Box::new(zset)));
-    }
-}

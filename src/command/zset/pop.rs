@@ -2,9 +2,9 @@
 //!
 //! Those that wait are logged under the names of those that do not. A loader runs them as if their time was over.
 
-use super::change;
 use crate::command::apply::{Applied, Call, Unapplied};
 use crate::command::timeout;
+use crate::command::zset::replace::change;
 use crate::keyspace::Zset;
 
 #[derive(Clone, Copy, PartialEq, Eq)]

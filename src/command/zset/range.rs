@@ -5,9 +5,9 @@ use std::ops::Range;
 
 use super::double::bound;
 use super::replace;
+use crate::base::server::Server;
 use crate::command::apply::{Applied, Call, Unapplied};
 use crate::keyspace::{Ordered, Place, Scored, ZeroSign, Zset};
-use crate::server::Server;
 
 /// From one rank to another, both included, counted from the end where they are negative.
 #[derive(Clone, Copy)]

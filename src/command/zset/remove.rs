@@ -1,8 +1,8 @@
 //! ZREM and ZREMRANGEBY* (`zremCommand`, `zremrangeGenericCommand` in `t_zset.c`).
 
-use super::change;
 use super::range::{LexRange, RankRange, ScoreRange};
 use crate::command::apply::{Applied, Call};
+use crate::command::zset::replace::change;
 
 pub(super) fn zrem(call: &mut Call<'_, '_>) -> Applied {
     let members = &call.args[2..];

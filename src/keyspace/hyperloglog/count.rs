@@ -3,7 +3,7 @@
 //! The operations and their order are those of the servers, for the result shows in the bytes of the key. Older
 //! servers estimated otherwise; their logs too get these numbers when a newer one loads them.
 
-use super::REGISTERS;
+use crate::keyspace::hyperloglog::layout::REGISTERS;
 
 /// 0.5 / ln 2.
 const ALPHA: f64 = 0.721_347_520_444_481_7;

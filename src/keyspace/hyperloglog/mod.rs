@@ -20,12 +20,6 @@ mod sparse;
 
 use sparse::Opcodes;
 
-/// How many registers there are.
-const REGISTERS: usize = 16384;
-
-/// The size of what stands before the registers, in bytes.
-const HEADER: usize = 16;
-
 /// The size with dense registers, in bytes.
 const DENSE_SIZE: usize = HEADER + REGISTERS * REGISTER_BITS / 8;
 
@@ -35,15 +29,6 @@ const MAGIC: &[u8; 4] = b"HYLL";
 
 /// How a register's hash bits end, so that no count is above 51.
 const HASH_END: u64 = 1 << 50;
-
-/// The registers do not have the form that they must have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Corrupt {
-    /// A server says so too.
-    Told,
-    /// A server changes bytes behind the end of the string.
-    BehindTheEnd,
-}
 
 /// What servers do differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -306,5 +291,9 @@ fn hash(element: &[u8]) -> u64 {
     hash ^ hash >> 47
 }
 
+mod layout;
 #[cfg(test)]
 mod tests;
+
+pub use layout::Corrupt;
+use layout::{HEADER, REGISTERS};

@@ -10,7 +10,7 @@
 //! the one opcode that covers the register, and then joins equal values among the five opcodes from the one
 //! before on.
 
-use super::{Corrupt, HEADER};
+use crate::keyspace::hyperloglog::layout::{Corrupt, HEADER};
 
 /// 16384 zeros.
 pub(super) const ALL_ZERO: [u8; 2] = [0x7f, 0xff];

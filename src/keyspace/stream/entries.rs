@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::{Fields, StreamId};
+use crate::keyspace::stream::fields::Fields;
+use crate::rdb::StreamId;
 
 /// How many entries a chunk holds. Removing one from the middle moves half as many at most.
 const CHUNK: usize = 256;

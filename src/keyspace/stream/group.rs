@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::StreamId;
+use crate::rdb::StreamId;
 
 /// A consumer group.
 #[derive(Debug, Clone, Default)]

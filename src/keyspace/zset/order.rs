@@ -15,7 +15,7 @@ pub(super) fn compare(one: &Scored<'_>, other: &Scored<'_>) -> Ordering {
     by_score.then_with(|| one.0.cmp(other.0))
 }
 
-pub(super) fn sorted<'a>(scores: &super::Scores<'a>) -> Vec<Scored<'a>> {
+pub(super) fn sorted<'a>(scores: &crate::keyspace::zset::scores::Scores<'a>) -> Vec<Scored<'a>> {
     let mut members: Vec<Scored<'a>> = scores.iter().map(|(name, score)| (*name, *score)).collect();
     members.sort_unstable_by(compare);
     members

@@ -4,11 +4,15 @@
 //! `.aofkit-SOURCE.lock` lets one backup of a source run there at a time. So a run that is killed leaves nothing under
 //! a name that an archive could have, and the next one of that source clears away what it left.
 
+pub mod free_space;
+mod host;
+pub mod live;
 pub mod report;
-mod room;
 mod stage;
 #[cfg(test)]
 mod tests;
+
+pub use host::host;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,18 +23,19 @@ use jiff::tz::TimeZone;
 
 pub use report::{BackupReport, Compaction, Step, UnderWay};
 
-use crate::aof::open::{Layout, Log, open};
+use crate::analysis::survey::survey;
+use crate::aof::log::{Layout, Log};
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::level::Level;
+use crate::base::progress::Progress;
 use crate::disk::publish::Existing;
-use crate::disk::{Scratch, place};
-use crate::error::{Error, ErrorKind, Result};
-use crate::ops::archive::{self, CompressOptions};
+use crate::disk::{Scratch, rename};
+use crate::input::open::open;
 use crate::ops::compact;
+use crate::ops::compress::write::CompressOptions;
 use crate::ops::list::Identity;
-use crate::ops::retention::{JustMade, KeepPolicy, PruneOptions, lock_unless, prune_source};
-use crate::ops::survey::survey;
-use crate::ops::verify::findings::Level;
+use crate::ops::prune::{JustMade, KeepPolicy, PruneOptions, lock_unless, prune_source};
 use crate::ops::verify::{self, report_on};
-use crate::progress::Progress;
 
 /// How a log is backed up.
 #[derive(Debug, Clone)]
@@ -67,11 +72,6 @@ pub fn backup_path(
         source.host = host();
     }
     backup(&log, None, &options, progress)
-}
-
-/// The name of this machine.
-pub fn host() -> Option<String> {
-    rustix::system::uname().nodename().to_str().ok().map(str::to_owned)
 }
 
 /// Where a log is, by a path that is the same whichever of the ways to point at it was taken.
@@ -239,9 +239,11 @@ impl Job<'_> {
         }
         let staged = if options.compact.is_some() { log.bytes() } else { 0 };
         let method = options.archive.method;
-        report.needed_bytes = room::estimate(log, ends, method).saturating_add(staged);
-        report.free_bytes =
-            self.step("free space", |_| room::check(&options.to, report.needed_bytes))?;
+        report.needed_bytes =
+            crate::ops::backup::free_space::estimate(log, ends, method).saturating_add(staged);
+        report.free_bytes = self.step("free space", |_| {
+            crate::ops::backup::free_space::check(&options.to, report.needed_bytes)
+        })?;
         if options.dry_run {
             let upcoming = options.to.join("the one to be made");
             self.retain(report, &upcoming);
@@ -290,8 +292,9 @@ impl Job<'_> {
         {
             options.appenddirname = Some(appenddirname.clone());
         }
-        let mut packed =
-            self.step("compress", |job| archive::pack(log, ends, &options, job.progress))?;
+        let mut packed = self.step("compress", |job| {
+            crate::ops::compress::pack(log, ends, &options, job.progress)
+        })?;
         self.step("read back", |job| packed.check(job.progress))?;
         let (done, archive) = self.step("publish", |_| {
             let done = packed.publish()?;
@@ -342,7 +345,7 @@ fn publish(unseen: &Path, destination: &Path) -> Result<PathBuf> {
     let stem = destination.file_stem().unwrap_or_default();
     let mut archive = destination.to_path_buf();
     let mut number = 1_u32;
-    while !place::put_new(unseen, &archive)? {
+    while !rename::put_new(unseen, &archive)? {
         number = number.saturating_add(1);
         let mut name = stem.to_owned();
         name.push(format!("-{number}"));

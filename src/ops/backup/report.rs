@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::disk::holders::Holder;
-use crate::ops::archive::Source;
+use crate::archive::contents::Source;
+use crate::disk::open_writers::Holder;
 use crate::ops::list::Identity;
-use crate::ops::retention::{Group, KeepPolicy};
+use crate::ops::prune::{Group, KeepPolicy};
 use crate::ops::verify::findings::Finding;
 
 /// What a backup did, or would do.
@@ -19,17 +19,17 @@ pub struct BackupReport {
     /// `backup`.
     pub report: &'static str,
     /// The log, as it was given.
-    #[serde(serialize_with = "crate::escape::path")]
+    #[serde(serialize_with = "crate::base::escape::path")]
     pub path: PathBuf,
     /// The source, as it stands in the archive.
     pub source: Source,
     /// The source, as retention knows it.
     pub identity: Identity,
     /// The directory of archives.
-    #[serde(serialize_with = "crate::escape::path")]
+    #[serde(serialize_with = "crate::base::escape::path")]
     pub to: PathBuf,
     /// The archive; `None` where none was made.
-    #[serde(serialize_with = "crate::escape::path_if_any")]
+    #[serde(serialize_with = "crate::base::escape::path_if_any")]
     pub archive: Option<PathBuf>,
     /// Whether nothing was to be written.
     pub dry_run: bool,

@@ -6,14 +6,15 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use super::report::{BackupReport, Compaction, UnderWay};
-use crate::aof::open::{Layout, Log, Part, open};
-use crate::disk::holders::writers;
+use crate::analysis::survey::Survey;
+use crate::aof::log::{Layout, Log, Part};
+use crate::base::error::{Error, Result};
+use crate::base::progress::Progress;
+use crate::disk::open_writers::writers;
 use crate::disk::publish::Existing;
 use crate::disk::{Access, Scratch};
-use crate::error::{Error, Result};
+use crate::input::open::open;
 use crate::ops::compact::{self, compact};
-use crate::ops::survey::Survey;
-use crate::progress::Progress;
 
 /// What of the last part is only half written by now: its end is torn, and somebody has it open for writing. Without a
 /// writer, a torn end is damage, and damage in the middle is damage beside a writer, too.

@@ -3,11 +3,12 @@
 use jiff::Timestamp;
 
 use super::*;
-use crate::ops::archive::{ExtractOptions, extract};
-use crate::ops::compact::Filter;
-use crate::progress::Silent;
+use crate::analysis::data_filter::Filter;
+use crate::base::progress::Silent;
+use crate::base::server::redis;
+use crate::input::archive::extract;
+use crate::input::archive::extract::ExtractOptions;
 use crate::replay::{ReplayOptions, RouteOptions};
-use crate::server::redis;
 
 const SET_A: &[u8] = b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n";
 const SET_B: &[u8] = b"*3\r\n$3\r\nSET\r\n$1\r\nb\r\n$1\r\n2\r\n";
@@ -29,7 +30,7 @@ fn options(to: &Path) -> BackupOptions {
     BackupOptions {
         to: to.to_owned(),
         archive: CompressOptions {
-            source: crate::ops::archive::Source { port: Some(7000), ..Default::default() },
+            source: crate::archive::contents::Source { port: Some(7000), ..Default::default() },
             ..CompressOptions::new(to.to_owned(), Timestamp::from_second(1_700_000_000).unwrap())
         },
         compact: None,
@@ -79,7 +80,8 @@ fn only_what_counts_is_compacted() {
     assert_eq!(report.compaction.unwrap().keys, 1, "of a alone");
     let report = backup(&log, Some(&ends), &options, &Silent).unwrap();
     assert_eq!(report.compaction.unwrap().keys, 2);
-    let kept = crate::ops::archive::read_contents(&report.archive.unwrap()).unwrap().unwrap();
+    let kept =
+        crate::input::archive::verify::read_contents(&report.archive.unwrap()).unwrap().unwrap();
     assert!(kept.backup && kept.fingerprint.is_some());
     let names: Vec<&str> = kept.files.iter().map(|file| file.name.as_str()).collect();
     let expected = [

@@ -30,7 +30,6 @@
 //!   redis-check-aof most often has there.
 
 mod strict;
-mod words;
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -39,11 +38,11 @@ use std::path::{Path, PathBuf};
 use jiff::civil::DateTime;
 
 use self::strict::{Scan, Scanned};
-pub use self::words::{Damage, Event, What, render};
 use crate::aof::manifest::{self, Entry, Role};
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::progress::Progress;
 use crate::disk::{Mapping, Stamp, cut_tail, names};
-use crate::error::{Error, ErrorKind, Result};
-use crate::progress::Progress;
+pub use crate::ops::check_aof::messages::{Damage, Event, What, render};
 
 /// What to do besides checking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,9 +151,6 @@ pub fn check(
     };
     Ok(Report { events: run.events, end })
 }
-
-/// The size of the buffer for headers, in bytes, with the zero byte at its end.
-const HEADER_BYTES: usize = 128;
 
 struct Run<'a, R> {
     mode: Mode,
@@ -388,10 +384,6 @@ fn open(path: &Path) -> io::Result<Result<Mapping>> {
     Ok(Mapping::open(path))
 }
 
-fn text(path: &Path) -> String {
-    path.to_string_lossy().into_owned()
-}
-
 /// Whether the file counts as one with an RDB in front.
 fn is_rdb(bytes: &[u8]) -> bool {
     bytes.len() >= 8 && (bytes.starts_with(b"REDIS") || bytes.starts_with(b"VALKEY"))
@@ -409,5 +401,9 @@ fn is_manifest(bytes: &[u8]) -> bool {
     false
 }
 
+pub mod messages;
 #[cfg(test)]
 mod tests;
+mod text;
+
+use text::{HEADER_BYTES, text};

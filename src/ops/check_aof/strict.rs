@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use super::words::Damage;
-use super::{HEADER_BYTES, text};
+use super::text;
 use crate::aof::manifest::strtol;
-use crate::progress::Progress;
+use crate::base::progress::Progress;
+use crate::ops::check_aof::messages::Damage;
+use crate::ops::check_aof::text::HEADER_BYTES;
 
 /// The size of the buffer for annotations, in bytes, with the zero byte at its end.
 const ANNOTATION_BYTES: usize = 1024;

@@ -1,7 +1,7 @@
 //! Tests of `check_aof`.
 
 use super::*;
-use crate::progress::Silent;
+use crate::base::progress::Silent;
 use std::os::unix::fs::PermissionsExt;
 
 const PING: &str = "*1\r\n$4\r\nPING\r\n";

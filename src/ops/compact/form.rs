@@ -5,9 +5,9 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
-use crate::aof::open::{Layout, Log};
+use crate::aof::log::{Layout, Log};
+use crate::base::server::{Server, redis};
 use crate::rdb::{self, Text, Visitor, Want};
-use crate::server::{Server, redis};
 
 /// The form of a log on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -122,7 +122,7 @@ fn notes(log: &Log) -> Notes {
         let bytes = part.mapping.bytes();
         let head = &bytes[..bytes.len().min(NOTES_BYTES)];
         // It ends in the middle, which is no matter here.
-        let _ = rdb::walk(head, &mut notes, &crate::progress::Silent);
+        let _ = rdb::walk(head, &mut notes, &crate::base::progress::Silent);
     }
     notes
 }

@@ -4,7 +4,6 @@
 //! the output in the order of shares, so that the bytes depend on the input alone. The output is then read back,
 //! replayed like any other log, and held against what was replayed, before it is published.
 
-mod filter;
 mod form;
 mod output;
 mod report;
@@ -17,34 +16,35 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-pub use filter::{Filter, LeftOut};
+pub use crate::analysis::data_filter::{Filter, LeftOut};
 pub use form::Form;
 pub use report::{Carried, CompactReport, Failed, Keys, Phase, Reclaimed, TornEnd};
 
 use self::output::{Output, Style};
 pub(crate) use self::share::Made;
 use self::share::{Counted, make};
+use crate::analysis::lost_expiry::lost_expiries;
+use crate::aof::log::{Layout, Log};
 use crate::aof::manifest::{Entry, Manifest, Role};
-use crate::aof::open::{Layout, Log, open};
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::escape::Shown;
+use crate::base::memory::Memory;
+use crate::base::progress::Progress;
+use crate::base::server::{DEFAULT_DATABASES, Product, Server, redis, valkey};
 use crate::disk::Access;
 use crate::disk::publish::{Existing, NewDirectory, NewFile};
-use crate::error::{Error, ErrorKind, Result};
-use crate::escape::Shown;
+use crate::input::access::access_of;
+use crate::input::open::open;
+use crate::input::overwrite::{Shape, check_output, check_shape, inputs};
 use crate::keyspace::fingerprint::Detail;
 use crate::keyspace::from_rdb::Beside;
 use crate::keyspace::{Functions, Keyspace};
-use crate::ops::access::access_of;
-use crate::ops::lost_expiry::lost_expiries;
-use crate::ops::memory::Memory;
-use crate::ops::overwrite::{Shape, check_output, check_shape, inputs};
-use crate::ops::windows::each_window;
-use crate::progress::Progress;
 use crate::rdb::Target;
 use crate::rdb::write::{self, Feature, Notes};
+use crate::replay::windows::each_window;
 use crate::replay::{
     Happened, ReplayOptions, RouteOptions, Routed, Routing, is_sample, replay, route,
 };
-use crate::server::{DEFAULT_DATABASES, Product, Server, redis, valkey};
 
 /// How a log is compacted.
 #[derive(Debug, Clone)]

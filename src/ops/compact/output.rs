@@ -11,14 +11,14 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::escape::Shown;
+use crate::base::server::Server;
 use crate::disk::Writeback;
-use crate::error::{Error, ErrorKind, Result};
-use crate::escape::Shown;
 use crate::keyspace::from_rdb::Beside;
 use crate::rdb::write::{self, Notes, Part, WriteError, Writer};
 use crate::rdb::{AuxWhen, Target};
 use crate::rewrite::commands::CommandWriter;
-use crate::server::Server;
 
 /// What the keys are written as.
 #[derive(Debug, Clone)]

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::filter::LeftOut;
 use super::form::Form;
-use crate::ops::lost_expiry::LostExpiry;
+use crate::analysis::data_filter::LeftOut;
+use crate::analysis::keyspace_summary::{Held, HeldKeys};
+use crate::analysis::lost_expiry::LostExpiry;
 use crate::rdb::Kind;
 use crate::replay::Torn;
 
@@ -14,10 +15,10 @@ use crate::replay::Torn;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CompactReport {
     /// The log, as it was given.
-    #[serde(serialize_with = "crate::escape::path")]
+    #[serde(serialize_with = "crate::base::escape::path")]
     pub path: PathBuf,
     /// Where the compacted one is; `None` where none was written.
-    #[serde(serialize_with = "crate::escape::path_if_any")]
+    #[serde(serialize_with = "crate::base::escape::path_if_any")]
     pub output: Option<PathBuf>,
     /// The form in which it was written.
     pub form: Form,
@@ -148,4 +149,17 @@ pub struct Phase {
     pub name: &'static str,
     /// How long it took, in seconds.
     pub elapsed_s: f64,
+}
+
+impl From<&CompactReport> for Held {
+    /// What a data set holds that was written anew.
+    fn from(report: &CompactReport) -> Held {
+        let of = |keys: &Keys| HeldKeys { db: keys.db, kind: keys.kind, keys: keys.keys };
+        Held {
+            total: report.keys.iter().map(|keys| keys.keys).sum(),
+            keys: report.keys.iter().map(of).collect(),
+            with_expiry: report.keys_with_expiry,
+            fingerprint: Some(report.fingerprint.clone()),
+        }
+    }
 }

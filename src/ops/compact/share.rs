@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use super::filter::{Filter, LeftOut};
 use super::output::{Piece, Style};
-use crate::error::{Error, ErrorKind, Result};
-use crate::escape::Shown;
+use crate::analysis::data_filter::{Filter, LeftOut};
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::escape::Shown;
+use crate::base::server::Server;
 use crate::keyspace::fingerprint::{Detail, Fingerprint};
 use crate::keyspace::{Db, Entry, Keyspace, Value};
 use crate::rdb::Kind;
@@ -14,7 +15,6 @@ use crate::rdb::write::{Feature, WriteError, Writer};
 use crate::replay::{PrefixCounter, Prefixes};
 use crate::rewrite::commands::{CommandWriter, Unwritable};
 use crate::rewrite::rdb::{KeyError, write_key};
-use crate::server::Server;
 
 /// What was made of a share.
 pub(crate) struct Made {

@@ -2,7 +2,7 @@
 
 use super::output::Piece;
 use super::*;
-use crate::progress::Silent;
+use crate::base::progress::Silent;
 
 /// A log whose shares come to harm on their way into the output.
 struct Harmed<'l> {

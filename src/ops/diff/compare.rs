@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Serialize, Serializer};
 
-use crate::escape::Text;
+use crate::analysis::data_filter::{Filter, LeftOut};
+use crate::analysis::key_state::KeyState;
+use crate::base::escape::Text;
 use crate::keyspace::fingerprint::{Detail, Fingerprint};
 use crate::keyspace::{Db, Entry, Hash, Keyspace, Stream, Value};
-use crate::ops::compact::{Filter, LeftOut};
-use crate::ops::key_state::KeyState;
 use crate::rdb::Kind;
 
 /// In what a key differs that both sides have.

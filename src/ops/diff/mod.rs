@@ -15,14 +15,16 @@ use serde::Serialize;
 
 pub use compare::{Counts, Difference, Numbers, Reason, compare};
 
-use crate::aof::open::{Log, Part, open};
-use crate::error::Result;
+use crate::analysis::data_filter::{Filter, LeftOut};
+use crate::aof::log::{Log, Part};
+use crate::base::error::Result;
+use crate::base::progress::Progress;
+use crate::input::open::open;
 use crate::keyspace::Keyspace;
 use crate::keyspace::fingerprint::Detail;
-use crate::ops::compact::{Filter, LeftOut, TornEnd};
-use crate::ops::windows::each_pair;
-use crate::progress::Progress;
+use crate::ops::compact::TornEnd;
 use crate::rdb::Kind;
+use crate::replay::windows::each_pair;
 use crate::replay::{
     Happened, Pair, ReplayOptions, RouteOptions, Routed, replay_pair, route_together,
 };
@@ -70,7 +72,7 @@ pub struct DiffReport {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Side {
     /// The path as it was given.
-    #[serde(serialize_with = "crate::escape::path")]
+    #[serde(serialize_with = "crate::base::escape::path")]
     pub path: PathBuf,
     /// Commands in it.
     pub commands: u64,

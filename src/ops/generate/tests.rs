@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
-use crate::progress::Silent;
+use crate::base::error::ErrorKind;
+use crate::base::progress::Silent;
 
 /// A reader with no leniency: the commands of a log, and its annotations.
 fn strict(mut log: &[u8]) -> (Vec<Vec<Vec<u8>>>, Vec<u64>) {

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use super::mix::{Kind, Pool};
 use super::random::{Random, Share, Zipf};
-use super::{Amount, Counts, Options, Skew};
-use crate::progress::Progress;
+use crate::base::progress::Progress;
+use crate::ops::generate::options::{Amount, Counts, Options, Skew};
 
 /// Bytes gathered before they are handed on.
 pub(super) const BUFFER_BYTES: usize = 1 << 20;

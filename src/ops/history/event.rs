@@ -2,9 +2,9 @@
 
 use serde::{Serialize, Serializer};
 
-use crate::escape::Text;
+use crate::analysis::key_state::KeyState;
+use crate::base::escape::Text;
 use crate::keyspace::{Entry, Value};
-use crate::ops::key_state::KeyState;
 
 /// A command that touched the key, or the RDB that brought it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

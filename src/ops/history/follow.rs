@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::event::{Event, Held, Place, Touched};
 use super::lineage::{Carry, Lineage, Pending, Spot, Wanted};
-use crate::aof::open::Log;
+use crate::aof::log::Log;
+use crate::base::error::{Error, Result};
 use crate::command::{CommandId, Position};
-use crate::error::{Error, Result};
 use crate::keyspace::fingerprint::{Detail, Fingerprint};
 use crate::keyspace::{Db, Keyspace};
 use crate::replay::{KeySpecs, Observer, Outcome, Routed, Seen, Watch};

@@ -18,12 +18,12 @@ pub use event::{Event, Held, Place, Touched};
 
 use self::follow::Teller;
 use self::lineage::{Carry, Lineage, Pending, Wanted};
-use crate::aof::open::open;
+use crate::base::error::Result;
+use crate::base::progress::Progress;
 use crate::command::Position;
-use crate::error::Result;
+use crate::input::open::open;
 use crate::keyspace::Keyspace;
-use crate::ops::windows::each_window;
-use crate::progress::Progress;
+use crate::replay::windows::each_window;
 use crate::replay::{
     Observer, Outcome, ReplayOptions, RouteOptions, Seen, Watch, replay_watched, route,
 };
@@ -45,7 +45,7 @@ pub struct Options {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HistoryReport {
     /// The path as it was given.
-    #[serde(serialize_with = "crate::escape::path")]
+    #[serde(serialize_with = "crate::base::escape::path")]
     pub path: PathBuf,
     /// Events that were told.
     pub events: u64,

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::escape::ShownPath;
-use crate::ops::archive::Source;
+use crate::archive::contents::Source;
+use crate::base::escape::ShownPath;
 
 /// A source of archives: what retention counts by, and what one backup at a time is made of.
 ///

@@ -16,10 +16,12 @@ use rayon::prelude::*;
 pub use identity::Identity;
 pub use report::{ListReport, Listed, Made, State};
 
-use crate::error::{Error, Result};
-use crate::escape::ShownPath;
-use crate::ops::archive::{Contents, Level, VerifyOptions, read_contents, verify_archive};
-use crate::progress::Progress;
+use crate::archive::contents::Contents;
+use crate::base::error::{Error, Result};
+use crate::base::escape::ShownPath;
+use crate::base::level::Level;
+use crate::base::progress::Progress;
+use crate::input::archive::verify::{VerifyOptions, read_contents, verify_archive};
 
 /// How a directory is listed.
 #[derive(Debug, Clone, Copy, Default)]

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::Identity;
-use crate::ops::archive::{Arrangement, Source};
+use crate::archive::contents::{Arrangement, Source};
+use crate::ops::list::identity::Identity;
 
 /// The archives of a directory.
 #[derive(Debug, Clone, Serialize)]
@@ -16,7 +16,7 @@ pub struct ListReport {
     /// `list`.
     pub report: &'static str,
     /// The directory, as it was given.
-    #[serde(serialize_with = "crate::escape::path")]
+    #[serde(serialize_with = "crate::base::escape::path")]
     pub directory: PathBuf,
     /// By source, then by time; those of which neither is known come last.
     pub archives: Vec<Listed>,
@@ -28,7 +28,7 @@ pub struct ListReport {
 #[derive(Debug, Clone, Serialize)]
 pub struct Listed {
     /// Where it is.
-    #[serde(serialize_with = "crate::escape::path")]
+    #[serde(serialize_with = "crate::base::escape::path")]
     pub path: PathBuf,
     /// Its length.
     pub archive_bytes: u64,

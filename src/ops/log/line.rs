@@ -2,9 +2,9 @@
 
 use serde::{Serialize, Serializer};
 
-use crate::aof::open::{Log, Part};
+use crate::aof::log::{Log, Part};
+use crate::base::escape::Text;
 use crate::command::CommandId;
-use crate::escape::Text;
 
 /// A line.
 #[derive(Debug, Clone, Copy, Serialize)]

@@ -22,14 +22,16 @@ pub use wanted::Filter;
 use self::printer::Printer;
 use self::walk::{Found, Search, State, Walker};
 use self::wanted::Names;
-use crate::aof::open::{Log, Part, open};
+use crate::analysis::damage::sides;
+use crate::analysis::position;
+use crate::analysis::position::{Mark, no_times};
+use crate::aof::log::{Log, Part};
 use crate::aof::{Stop, scan};
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::progress::Progress;
 use crate::command::Position;
-use crate::command::islands::is_damage;
-use crate::error::{Error, ErrorKind, Result};
-use crate::ops::position::{self, Mark, no_times};
-use crate::ops::verify::damage::sides;
-use crate::progress::Progress;
+use crate::command::intact_ranges::is_damage;
+use crate::input::open::open;
 use crate::rdb;
 
 /// What is shown of a log.

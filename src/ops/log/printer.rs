@@ -5,9 +5,9 @@ use rayon::prelude::*;
 use super::line::{CommandLine, Line, Render};
 use super::walk::Found;
 use super::wanted::Filter;
-use crate::aof::open::{Log, Part};
+use crate::aof::log::{Log, Part};
 use crate::aof::read_args;
-use crate::error::{Error, ErrorKind, Result};
+use crate::base::error::{Error, ErrorKind, Result};
 
 /// Commands that a thread renders at a time.
 const AT_A_TIME: usize = 1024;

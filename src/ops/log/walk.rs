@@ -1,9 +1,9 @@
 //! Walking over a stretch of a part: which commands in it are wanted, and what is in force behind it.
 
 use super::wanted::{Filter, Names};
+use crate::analysis::position::{Mark, Place};
 use crate::aof::{Frame, Sink, grammar};
 use crate::command::{CommandId, Position, Role, lookup_prefix};
-use crate::ops::position::{Mark, Place};
 
 /// What is wanted of a log, and how it is looked for.
 pub(super) struct Search<'s> {

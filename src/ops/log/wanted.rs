@@ -1,7 +1,7 @@
 //! Which commands are shown.
 
+use crate::analysis::key_filter::KeyFilter;
 use crate::command::{COUNT, CommandId, lookup};
-use crate::ops::key_filter::KeyFilter;
 
 /// Which commands are wanted; by default all.
 #[derive(Debug, Clone, Default)]
@@ -74,7 +74,7 @@ impl Names {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::glob::Glob;
+    use crate::base::glob::Glob;
 
     #[test]
     fn a_command_is_wanted_for_any_of_its_keys() {

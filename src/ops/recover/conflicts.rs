@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::aof::open::Log;
+use crate::analysis::keyspace_summary::Holdings;
+use crate::aof::log::Log;
+use crate::base::error::Result;
+use crate::base::escape::Shown;
+use crate::base::progress::Progress;
 use crate::command::{CommandId, Position};
-use crate::error::Result;
-use crate::escape::Shown;
 use crate::keyspace::fingerprint::{Detail, Fingerprint};
 use crate::keyspace::{Entry, Keyspace};
-use crate::ops::holdings::Holdings;
-use crate::ops::windows::each_pair;
-use crate::progress::Progress;
+use crate::replay::windows::each_pair;
 use crate::replay::{Happened, ReplayOptions, RouteOptions, replay_pair, route_together};
 
 /// How a log with something taken out differs from the log as it is.

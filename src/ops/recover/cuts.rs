@@ -9,17 +9,17 @@ use serde::Serialize;
 
 use super::event_kind::What;
 use super::timeline::{Event, Timeline, frames};
-use crate::aof::open::{Log, Part};
+use crate::analysis::position::{Mark, Position, no_times};
+use crate::aof::log::{Log, Part};
 use crate::aof::{Frame, Join, Sink, grammar, scan_parallel};
-use crate::command::transactions_seen::Transactions;
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::escape::typed;
+use crate::base::progress::{Progress, Silent};
+use crate::base::units::Count;
+use crate::command::transaction_scan::Transactions;
 use crate::command::{CommandId, Role, lookup};
-use crate::error::{Error, ErrorKind, Result};
-use crate::escape::typed;
-use crate::ops::kept::Kept;
-use crate::ops::position::{Mark, Position, no_times};
-use crate::progress::{Progress, Silent};
+use crate::ops::repair::retained_ranges::Kept;
 use crate::replay::CutList;
-use crate::units::Count;
 
 /// What goes of each part, in load order; the ranges of a part are sorted and disjoint.
 #[derive(Debug, Clone, PartialEq, Eq)]

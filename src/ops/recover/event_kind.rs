@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::scout::Deed;
+use crate::analysis::destruction_scan::Deed;
 
 /// What an event did. Serialised as `what`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

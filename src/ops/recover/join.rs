@@ -4,14 +4,14 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
-use crate::aof::open::Log;
-use crate::error::Result;
-use crate::escape::Shown;
+use crate::aof::log::Log;
+use crate::base::error::Result;
+use crate::base::escape::Shown;
+use crate::base::progress::Progress;
 use crate::keyspace::{Entry, Keyspace, Value};
 use crate::ops::compact::{MakeShare, Source, TakeShare};
-use crate::ops::kept;
-use crate::ops::windows::each_pair;
-use crate::progress::Progress;
+use crate::ops::repair::retained_ranges;
+use crate::replay::windows::each_pair;
 use crate::replay::{
     Happened, Pair, ReplayOptions, RouteOptions, Routed, replay_pair, route_together,
 };
@@ -200,7 +200,7 @@ impl Source for JoinedSource<'_> {
     }
 
     fn may_be_published(&self) -> Result<()> {
-        self.logs.iter().try_for_each(|log| kept::unchanged(log))
+        self.logs.iter().try_for_each(|log| retained_ranges::unchanged(log))
     }
 }
 

@@ -24,22 +24,25 @@
 mod conflicts;
 mod cuts;
 mod event_kind;
+pub mod hold;
 mod join;
 mod losses;
 mod preview;
 mod report;
-mod scout;
+mod shown_time;
 mod survivors;
 mod timeline;
 mod undelete;
-mod unknowns;
 mod unread;
 mod verdict;
+
+pub(crate) use shown_time::shown_time;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+pub use crate::analysis::unknown_commands::UnknownCommand;
 pub use conflicts::{Conflicts, Example, Turned};
 pub use cuts::{Found, Removed, Why};
 pub use event_kind::What;
@@ -48,7 +51,6 @@ pub use losses::{Deletions, IN_NUMBER_KEYS, IN_NUMBER_ONE_IN, IN_NUMBER_RUN, Los
 pub use report::{Done, PartTold, RecoverReport};
 pub use survivors::{Survivor, SurvivorFile, SurvivorKind};
 pub use timeline::{Broken, Event, NewerRdb, PossibleFlush, Tail, Timeline, When, timeline};
-pub use unknowns::UnknownCommand;
 pub use unread::{Unread, UnreadFlush};
 pub use verdict::Verdict;
 
@@ -57,24 +59,26 @@ use self::join::{How, JoinedSource, Rule, Tallies};
 use self::preview::Counted;
 use self::undelete::{Undeleted, Wanted};
 use self::verdict::{Facts, empties, to_excise, worst_flush};
-use crate::aof::open::{Layout, Log, OtherKind, open};
-use crate::disk::holders::{Holder, writers};
+use crate::analysis::keyspace_summary::{Held, Holdings};
+use crate::analysis::position::Position;
+use crate::aof::log::{Layout, Log, OtherKind};
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::glob::Glob;
+use crate::base::progress::Progress;
+use crate::base::server::Server;
 use crate::disk::like;
+use crate::disk::open_writers::{Holder, writers};
 use crate::disk::publish::Existing;
-use crate::error::{Error, ErrorKind, Result};
-use crate::glob::Glob;
+use crate::input::open::open;
+use crate::input::overwrite::inputs;
 use crate::keyspace::Keyspace;
+use crate::live::hold_origin::HeldFrom;
 use crate::ops::compact;
-use crate::ops::held::HeldFrom;
-use crate::ops::holdings::{Held, Holdings};
-pub use crate::ops::kept::Output;
-use crate::ops::kept::{self, Place, Stands};
-use crate::ops::overwrite::inputs;
-use crate::ops::position::Position;
-use crate::ops::windows::each_window;
-use crate::progress::Progress;
+use crate::ops::repair::retained_ranges;
+pub use crate::ops::repair::retained_ranges::Output;
+use crate::ops::repair::retained_ranges::{Place, Stands};
+use crate::replay::windows::each_window;
 use crate::replay::{ReplayOptions, RouteOptions, replay, route};
-use crate::server::Server;
 
 /// What is wanted of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -202,14 +206,6 @@ fn not_as_planned(written: &Path) -> Error {
         .help("nothing was changed; this is an error in aofkit, please report it")
 }
 
-/// Unix seconds in UTC, for a sentence.
-pub(crate) fn shown_time(seconds: i64) -> String {
-    match jiff::Timestamp::from_second(seconds) {
-        Ok(time) => time.to_string(),
-        Err(_) => format!("{seconds} s since 1970"),
-    }
-}
-
 /// Counts the keys before the first command that may be a flush under another name. Before the later ones they
 /// depend on what the first one was.
 fn count_before_possible_flush(
@@ -316,15 +312,16 @@ impl Job<'_> {
             }
             Ok(())
         };
-        let written =
-            self.put(self.log, |place| kept::write(self.log, &kept, place, &check, self.progress))?;
+        let written = self.put(self.log, |place| {
+            retained_ranges::write(self.log, &kept, place, &check, self.progress)
+        })?;
         let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
         let gone = self.log.parts.iter().zip(&kept).filter(|(_, kept)| !kept.stays);
         let parts_removed = gone.map(|(part, _)| part.name.clone()).collect();
         let mut done = Done {
             choice,
             parts_removed,
-            kept_bytes: Some(kept.iter().map(kept::Kept::bytes).sum()),
+            kept_bytes: Some(kept.iter().map(retained_ranges::Kept::bytes).sum()),
             conflicts,
             holds: found.or(planned).map(|held| held.told()),
             ..written
@@ -452,7 +449,7 @@ impl Job<'_> {
             existing,
             form: None,
             server: self.options.server,
-            filter: compact::Filter::default(),
+            filter: crate::analysis::data_filter::Filter::default(),
             check: true,
             route: self.options.route.clone(),
             replay: self.options.replay.clone(),
@@ -483,7 +480,7 @@ impl Job<'_> {
         if *output == Output::InPlace {
             self.refuse_in_place_of_another(log)?;
         }
-        let Stands { written, backup } = kept::put(log, output, *force, write)?;
+        let Stands { written, backup } = retained_ranges::put(log, output, *force, write)?;
         let dry_run = *output == Output::DryRun;
         Ok(Done { db: *db, dry_run, written, backup, ..Done::default() })
     }

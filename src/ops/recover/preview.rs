@@ -3,13 +3,13 @@
 use super::event_kind::What;
 use super::losses::{Course, Deletions, Losses, ShareLosses};
 use super::timeline::{Event, Timeline};
-use crate::aof::open::Log;
+use crate::analysis::keyspace_summary::Holdings;
+use crate::aof::log::Log;
+use crate::base::error::Result;
+use crate::base::progress::Progress;
 use crate::command::{COUNT, CommandId, Position};
-use crate::error::Result;
 use crate::keyspace::Keyspace;
-use crate::ops::holdings::Holdings;
-use crate::ops::windows::each_window;
-use crate::progress::Progress;
+use crate::replay::windows::each_window;
 use crate::replay::{
     CutList, Observer, Outcome, ReplayOptions, RouteOptions, Seen, Watch, replay_watched, route,
 };

@@ -10,13 +10,13 @@ use super::join::Joined;
 use super::losses::Deletions;
 use super::survivors::Survivor;
 use super::timeline::{Broken, Event, NewerRdb, PossibleFlush, Tail};
-use super::unknowns::UnknownCommand;
 use super::unread::Unread;
 use super::verdict::Verdict;
-use crate::aof::open::Layout;
-use crate::disk::holders::Holder;
-use crate::ops::held::HeldFrom;
-use crate::ops::holdings::Held;
+use crate::analysis::keyspace_summary::Held;
+use crate::analysis::unknown_commands::UnknownCommand;
+use crate::aof::log::Layout;
+use crate::disk::open_writers::Holder;
+use crate::live::hold_origin::HeldFrom;
 
 /// What stands in a log of what destroyed its data, what can be brought back, and what was.
 #[derive(Debug, Serialize)]
@@ -26,17 +26,17 @@ pub struct RecoverReport {
     /// `recover`.
     pub report: &'static str,
     /// The path as given.
-    #[serde(serialize_with = "crate::escape::path")]
+    #[serde(serialize_with = "crate::base::escape::path")]
     pub path: PathBuf,
     /// What was opened: the file, or the manifest.
-    #[serde(serialize_with = "crate::escape::path")]
+    #[serde(serialize_with = "crate::base::escape::path")]
     pub opened: PathBuf,
     /// Whether it lies in an archive, so that no server runs on it.
     pub archived: bool,
     /// How the log lies on disk.
     pub layout: Layout,
     /// The directory above the log: the server's `dir`.
-    #[serde(serialize_with = "crate::escape::path")]
+    #[serde(serialize_with = "crate::base::escape::path")]
     pub data_directory: PathBuf,
     /// Its parts, in load order.
     pub parts: Vec<PartTold>,
@@ -90,7 +90,7 @@ pub struct RecoverReport {
     /// Which of them this report is about, when one was chosen.
     pub survivor: Option<u64>,
     /// A snapshot beside the log, which a server could overwrite.
-    #[serde(serialize_with = "crate::escape::path_if_any")]
+    #[serde(serialize_with = "crate::base::escape::path_if_any")]
     pub snapshot: Option<PathBuf>,
     /// The running server that this log was secured from, where it was: the result goes to that server's place.
     pub held_from: Option<HeldFrom>,
@@ -150,9 +150,9 @@ pub struct Done {
     /// What the result holds; `None` where that was not counted.
     pub holds: Option<Held>,
     /// Where the result is.
-    #[serde(serialize_with = "crate::escape::path_if_any")]
+    #[serde(serialize_with = "crate::base::escape::path_if_any")]
     pub written: Option<PathBuf>,
     /// Where the complete original is now, when it was replaced.
-    #[serde(serialize_with = "crate::escape::path_if_any")]
+    #[serde(serialize_with = "crate::base::escape::path_if_any")]
     pub backup: Option<PathBuf>,
 }

@@ -7,13 +7,14 @@ use std::time::UNIX_EPOCH;
 
 use serde::Serialize;
 
-use crate::aof::manifest::{Entry, Manifest, Role};
-use crate::aof::open::{
-    HistoryFile, Layout, Log, ManifestFile, OtherFile, OtherKind, Part, PartRole, open,
+use crate::analysis::keyspace_summary::Held;
+use crate::aof::log::{
+    HistoryFile, Layout, Log, ManifestFile, OtherFile, OtherKind, Part, PartRole,
 };
+use crate::aof::manifest::{Entry, Manifest, Role};
+use crate::base::error::{Error, ErrorKind, Result};
 use crate::disk::Mapping;
-use crate::error::{Error, ErrorKind, Result};
-use crate::ops::holdings::Held;
+use crate::input::open::open;
 use crate::rdb::UnknownContent;
 
 /// Something beside the log that may hold data that it has no more.
@@ -42,7 +43,7 @@ pub struct Survivor {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SurvivorFile {
     /// Where it is.
-    #[serde(serialize_with = "crate::escape::path")]
+    #[serde(serialize_with = "crate::base::escape::path")]
     pub path: PathBuf,
     /// Its length in bytes.
     pub bytes: u64,
@@ -222,7 +223,7 @@ pub(super) fn log_of(log: &Log, survivor: &Survivor) -> Result<Log> {
         let role = if is_base { Role::Base } else { Role::Incr };
         entries.push(Entry::new(role, name.as_encoded_bytes(), seq));
         parts.push(Part {
-            name: crate::escape::ShownPath(name.as_ref()).to_string(),
+            name: crate::base::escape::ShownPath(name.as_ref()).to_string(),
             path: file.path.clone(),
             role: if is_base { PartRole::Base } else { PartRole::Incr },
             index,

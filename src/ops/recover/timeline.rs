@@ -5,16 +5,16 @@ use std::time::UNIX_EPOCH;
 use serde::Serialize;
 
 use super::event_kind::What;
-use super::scout::{Effect, Noted, Scout, Times};
-use super::unknowns::UnknownCommand;
 use super::unread::{Unread, stop_in_rdb, unread};
-use crate::aof::open::{Log, Part};
+use crate::analysis::destruction_scan::{Effect, Noted, Scout, Times};
+use crate::analysis::unknown_commands::UnknownCommand;
+use crate::aof::log::{Log, Part};
 use crate::aof::{Frame, scan_parallel};
-use crate::command::islands::{following, is_damage};
+use crate::base::error::Result;
+use crate::base::escape::Shown;
+use crate::base::progress::Progress;
+use crate::command::intact_ranges::{following, is_damage};
 use crate::command::{CommandId, lookup};
-use crate::error::Result;
-use crate::escape::Shown;
-use crate::progress::Progress;
 use crate::rdb;
 
 /// When something was run, as far as it is known, in Unix seconds.

@@ -3,15 +3,15 @@
 use std::collections::HashMap;
 
 use super::join::{Expired, Tallies, Tally, put};
-use crate::aof::open::Log;
+use crate::aof::log::Log;
+use crate::base::error::Result;
+use crate::base::glob::Glob;
+use crate::base::progress::Progress;
 use crate::command::CommandId;
-use crate::error::Result;
-use crate::glob::Glob;
 use crate::keyspace::{Db, Entry, Keyspace};
 use crate::ops::compact::{Made, MakeShare, Source, TakeShare};
-use crate::ops::kept;
-use crate::ops::windows::each_window;
-use crate::progress::Progress;
+use crate::ops::repair::retained_ranges;
+use crate::replay::windows::each_window;
 use crate::replay::{
     Happened, Observer, Outcome, ReplayOptions, Routed, Routing, Seen, Watch, replay_watched,
 };
@@ -66,7 +66,7 @@ impl Source for Undeleted<'_> {
     }
 
     fn may_be_published(&self) -> Result<()> {
-        kept::unchanged(self.log)
+        retained_ranges::unchanged(self.log)
     }
 }
 

@@ -5,12 +5,12 @@ use std::ops::Range;
 use serde::Serialize;
 
 use super::event_kind::What;
-use super::scout::{Deed, Scout};
-use crate::aof::open::{Log, Part};
+use crate::analysis::destruction_scan::{Deed, Scout};
+use crate::aof::log::{Log, Part};
 use crate::aof::recognise::LooksLike;
 use crate::aof::{Fault, Stop, scan_parallel};
-use crate::command::islands::{islands, looks_like};
-use crate::progress::Silent;
+use crate::base::progress::Silent;
+use crate::command::intact_ranges::{islands, looks_like};
 use crate::rdb;
 
 /// Flushes that are listed.

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::event_kind::What;
 use super::losses::Deletions;
 use super::timeline::{Event, Timeline};
-use crate::aof::open::{Layout, Log};
+use crate::aof::log::{Layout, Log};
 
 /// Is my data still there?
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

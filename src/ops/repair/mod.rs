@@ -4,9 +4,13 @@
 //! plan is carried out into a new file or directory, which is read back and verified before it appears
 //! under its name.
 
+mod options;
 pub mod plan;
 pub mod refusal;
 pub mod report;
+pub mod retained_ranges;
+
+pub use options::{OpenTransaction, Options};
 
 use std::path::Path;
 
@@ -14,57 +18,14 @@ pub use plan::{Dropped, Plan, Why};
 pub use refusal::Refusal;
 pub use report::RepairReport;
 
-use crate::aof::open::open;
-use crate::error::{Error, ErrorKind, Result};
-pub use crate::ops::kept::Output;
-use crate::ops::kept::{self, Place, Stands};
-use crate::ops::overwrite::inputs;
-use crate::ops::survey::survey;
-use crate::progress::Progress;
-use crate::units::{Bytes, Count};
-
-/// What to do about a MULTI without EXEC that later writes may stand behind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OpenTransaction {
-    /// Refuse, and tell the choices.
-    #[default]
-    Ask,
-    /// Cut everything from the MULTI on, as servers do.
-    Cut,
-    /// Take out the transaction, and keep everything from the first SELECT behind it.
-    KeepFromSelect,
-}
-
-/// How to repair.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Where the result goes.
-    pub output: Output,
-    /// Step over damage and keep what is whole behind it.
-    pub salvage: bool,
-    /// What to do about an open transaction that later writes may stand behind.
-    pub open_transaction: OpenTransaction,
-    /// Change nothing when more bytes than these would be lost.
-    pub max_loss_bytes: Option<u64>,
-    /// Change nothing when more whole commands than these would be lost.
-    pub max_lost_commands: Option<u64>,
-    /// Replace what stands at the output; go on although a process writes to the input.
-    pub force: bool,
-}
-
-impl Options {
-    /// A plain repair to `output`.
-    pub fn to(output: Output) -> Self {
-        Options {
-            output,
-            salvage: false,
-            open_transaction: OpenTransaction::Ask,
-            max_loss_bytes: None,
-            max_lost_commands: None,
-            force: false,
-        }
-    }
-}
+use crate::analysis::survey::survey;
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::progress::Progress;
+use crate::base::units::{Bytes, Count};
+use crate::input::open::open;
+use crate::input::overwrite::inputs;
+pub use retained_ranges::Output;
+use retained_ranges::{Place, Stands};
 
 /// Repairs the log at `path`. Where nothing is damaged, nothing is written; nor where nothing would be left of the log,
 /// which [`RepairReport::refused`] says.
@@ -87,8 +48,10 @@ pub fn repair(path: &Path, options: &Options, progress: &dyn Progress) -> Result
         return Ok(report);
     }
     check_limits(&plan, options, path)?;
-    let write = |place: Place<'_>| kept::write(&log, &plan.kept(), place, &|_| Ok(()), progress);
-    let Stands { written, backup } = kept::put(&log, &options.output, options.force, write)?;
+    let write =
+        |place: Place<'_>| retained_ranges::write(&log, &plan.kept(), place, &|_| Ok(()), progress);
+    let Stands { written, backup } =
+        retained_ranges::put(&log, &options.output, options.force, write)?;
     (report.written, report.backup) = (written, backup);
     Ok(report)
 }

@@ -4,19 +4,19 @@ use std::ops::Range;
 
 use serde::Serialize;
 
-use super::{OpenTransaction, Options};
-use crate::aof::open::Log;
+use crate::analysis::survey::{Preamble, Survey};
+use crate::aof::log::Log;
 use crate::aof::recognise::LooksLike;
 use crate::aof::{Fault, Stop, scan_parallel};
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::escape::Shown;
+use crate::base::progress::Silent;
+use crate::base::units::Count;
 use crate::command::Tally;
-use crate::command::islands::{Island, islands, islands_before_more, looks_like};
-use crate::command::transactions_seen::{Open, Transactions};
-use crate::error::{Error, ErrorKind, Result};
-use crate::escape::Shown;
-use crate::ops::kept::Kept;
-use crate::ops::survey::{Preamble, Survey};
-use crate::progress::Silent;
-use crate::units::Count;
+use crate::command::intact_ranges::{Island, islands, islands_before_more, looks_like};
+use crate::command::transaction_scan::{Open, Transactions};
+use crate::ops::repair::options::{OpenTransaction, Options};
+use crate::ops::repair::retained_ranges::Kept;
 
 /// What stays of each part.
 #[derive(Debug)]
@@ -328,8 +328,10 @@ fn preview(bytes: &[u8]) -> String {
 mod tests {
     use std::fs;
 
-    use super::super::{Options, Output, repair};
-    use crate::progress::Silent;
+    use super::super::repair;
+    use crate::base::progress::Silent;
+    use crate::ops::repair::options::Options;
+    use crate::ops::repair::retained_ranges::Output;
 
     fn log(commands: &str) -> Vec<u8> {
         let frame = |command: &str| {

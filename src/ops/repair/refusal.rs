@@ -4,14 +4,14 @@
 use serde::Serialize;
 
 use super::plan::{Dropped, PartPlan, Plan, Why};
+use crate::analysis::survey::Survey;
 use crate::aof::recognise::LooksLike;
 use crate::aof::salvage::is_all_zero;
 use crate::aof::{Frame, Sink, scan};
-use crate::command::islands::{Island, islands, looks_like};
+use crate::base::error::{Error, ErrorKind};
+use crate::base::units::counted;
+use crate::command::intact_ranges::{Island, islands, looks_like};
 use crate::command::{Role, lookup};
-use crate::error::{Error, ErrorKind};
-use crate::ops::survey::Survey;
-use crate::units::counted;
 
 /// Why nothing is written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -6,9 +6,10 @@ use serde::Serialize;
 
 use super::plan::{Dropped, Plan};
 use super::refusal::{Refusal, kept_commands, refusal};
-use super::{Options, Output};
-use crate::aof::open::Log;
-use crate::ops::survey::Survey;
+use crate::analysis::survey::Survey;
+use crate::aof::log::Log;
+use crate::ops::repair::options::Options;
+use crate::ops::repair::retained_ranges::Output;
 
 /// What was kept, what was lost, and where the result is.
 #[derive(Debug, Serialize)]
@@ -18,7 +19,7 @@ pub struct RepairReport {
     /// `repair`.
     pub report: &'static str,
     /// The path as given.
-    #[serde(serialize_with = "crate::escape::path")]
+    #[serde(serialize_with = "crate::base::escape::path")]
     pub path: PathBuf,
     /// Whether only the plan was asked for.
     pub dry_run: bool,
@@ -44,13 +45,13 @@ pub struct RepairReport {
     /// Where the result is; none for a dry run, or when nothing is damaged.
     #[serde(
         skip_serializing_if = "Option::is_none",
-        serialize_with = "crate::escape::path_if_any"
+        serialize_with = "crate::base::escape::path_if_any"
     )]
     pub written: Option<PathBuf>,
     /// Where the complete original is now, when it was replaced.
     #[serde(
         skip_serializing_if = "Option::is_none",
-        serialize_with = "crate::escape::path_if_any"
+        serialize_with = "crate::base::escape::path_if_any"
     )]
     pub backup: Option<PathBuf>,
 }

@@ -4,44 +4,31 @@
 //! is verified again, and made what the server reads. Only then is it put in place, in one step: a set with its manifest
 //! appears at once, and what stood there before has another name from the same instant on. Nothing is removed.
 
+mod options;
 mod owner;
-mod ready;
+pub mod prepare;
 pub mod report;
 
+pub use options::RestoreOptions;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 pub use owner::Owner;
 pub use report::{Change, Moved, RestoreReport, Setting, Shape};
 
-use self::ready::{ANY, APPENDDIRNAME, APPENDFILENAME, Ready, ready};
-use crate::disk::holders::refuse_in_use;
+use crate::archive::contents::Contents;
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::escape::ShownPath;
+use crate::base::progress::Progress;
+use crate::base::server::Server;
+use crate::base::units::Bytes;
+use crate::disk::open_writers::refuse_in_use;
 use crate::disk::publish::{Existing, NewDirectory};
-use crate::disk::{Access, Lock, Scratch, free_bytes, place};
-use crate::error::{Error, ErrorKind, Result};
-use crate::escape::ShownPath;
-use crate::ops::archive::{Contents, read_contents};
-use crate::ops::compact;
-use crate::progress::Progress;
-use crate::server::Server;
-use crate::units::Bytes;
-
-/// How an archive is restored.
-#[derive(Debug, Clone)]
-pub struct RestoreOptions {
-    /// The server's data directory (`dir` of its configuration); one that is not there is made.
-    pub output: PathBuf,
-    /// The server that shall load it; without one, the log lies there as it does in the archive.
-    pub server: Option<Server>,
-    /// Whom the files shall belong to; without one, to whom the directory belongs, if this is run by root.
-    pub owner: Option<Owner>,
-    /// Whether it is restored beside other files, and in place of a log that is there, which is moved aside.
-    pub force: bool,
-    /// How the log is replayed, where the server does not load what the archive holds. The form, the server and the
-    /// output are the restore's own affair.
-    pub compaction: compact::Options,
-}
+use crate::disk::{Access, Lock, Scratch, free_bytes, rename};
+use crate::input::archive::verify::read_contents;
+use crate::ops::restore::prepare::{ANY, APPENDDIRNAME, APPENDFILENAME, Ready, ready};
 
 /// What the names of unfinished restores begin with.
 const PREFIX: &str = ".aofkit-restore.";
@@ -125,7 +112,7 @@ fn into_new(
     if let Some(owner) = options.owner {
         owner.take(new.path())?;
     }
-    place::sync_tree(new.path())?;
+    rename::sync_tree(new.path())?;
     new.publish()?;
     Ok((ready, options.owner))
 }
@@ -150,7 +137,7 @@ fn into_existing(
     if let Some(owner) = owner {
         owner.take(&ready.path)?;
     }
-    place::sync_tree(&ready.path)?;
+    rename::sync_tree(&ready.path)?;
     // A server that was started meanwhile would go on with files that have other names by then.
     refuse_in_use(root)?;
     let moved = put_in_place(&ready, root)?;
@@ -161,18 +148,18 @@ fn into_existing(
 fn put_in_place(ready: &Ready, root: &Path) -> Result<Vec<Moved>> {
     let mut moved = Vec::new();
     let to = root.join(&ready.name);
-    let aside = place::name_aside(&to);
+    let aside = rename::name_aside(&to);
     let is_taken = to.symlink_metadata().is_ok();
-    place::put_instead(&ready.path, &to, &aside)?;
+    rename::put_instead(&ready.path, &to, &aside)?;
     if is_taken {
         moved.push(Moved { from: to, to: aside });
     }
     // A server since 7.0 that finds a set does not look at the single file.
     let set = root.join(APPENDDIRNAME);
     if ready.shape == Shape::SingleFile && set.symlink_metadata().is_ok() {
-        let aside = place::name_aside(&set);
+        let aside = rename::name_aside(&set);
         fs::rename(&set, &aside).map_err(|error| Error::io("rename", &set, error))?;
-        place::sync_directory(root)?;
+        crate::disk::publish::sync_directory(root)?;
         moved.push(Moved { from: set, to: aside });
     }
     Ok(moved)

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use nix::unistd::{Group, User};
 use serde::Serialize;
 
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 
 /// A user and a group, by number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::Owner;
-use crate::ops::archive::Source;
+use crate::archive::contents::Source;
+use crate::base::server::Server;
 use crate::ops::compact::Form;
-use crate::server::Server;
+use crate::ops::restore::owner::Owner;
 
 /// What was restored, and what is left to do.
 #[derive(Debug, Clone, Serialize)]
@@ -17,10 +17,10 @@ pub struct RestoreReport {
     /// `restore`.
     pub report: &'static str,
     /// The archive.
-    #[serde(serialize_with = "crate::escape::path")]
+    #[serde(serialize_with = "crate::base::escape::path")]
     pub archive: PathBuf,
     /// The server's data directory, as a server finds it from anywhere.
-    #[serde(serialize_with = "crate::escape::path")]
+    #[serde(serialize_with = "crate::base::escape::path")]
     pub output: PathBuf,
     /// Where the log came from; `None` of zips that others made.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -87,10 +87,10 @@ pub enum Change {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Moved {
     /// What it was called.
-    #[serde(serialize_with = "crate::escape::path")]
+    #[serde(serialize_with = "crate::base::escape::path")]
     pub from: PathBuf,
     /// What it is called.
-    #[serde(serialize_with = "crate::escape::path")]
+    #[serde(serialize_with = "crate::base::escape::path")]
     pub to: PathBuf,
 }
 

@@ -3,39 +3,26 @@
 //! An *error* is what makes a server refuse the log, crash on it or lose data; a *warning* is a way in which
 //! loading may not give what was there; a *note* is for whoever wants to know. Exit code 1 stands for errors.
 
+pub use crate::base::level::Level;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::damage::{DamageReport, describe};
 use super::judge::{Outcome, Verdict};
-use crate::aof::open::{Layout, Log, OtherKind};
+use crate::analysis::damage::{DamageReport, describe};
+use crate::analysis::survey::{NEWER_RDB, Preamble, Survey};
+use crate::aof::log::{Layout, Log, OtherKind};
 use crate::aof::recognise::LooksLike;
+use crate::base::escape::Shown;
+use crate::base::server::DEFAULT_DATABASES;
+use crate::base::units::{Bytes, Count};
 use crate::command::tally::Seen;
 use crate::command::{CommandId, Role};
-use crate::escape::Shown;
-use crate::ops::survey::{Preamble, Survey};
 use crate::rdb::{self, Uncheckable};
-use crate::server::DEFAULT_DATABASES;
-use crate::units::{Bytes, Count};
-
-/// How much a finding matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// Good to know.
-    Note,
-    /// Loading may not give what was there.
-    Warning,
-    /// A server refuses the log, crashes on it or loses data.
-    Error,
-}
 
 /// The kind of a log that is whole, and that a server does not load all the same.
 pub const NOT_LOADABLE: &str = "not-loadable";
-
-/// The kind of an RDB that is whole, with content that this version does not know.
-pub const NEWER_RDB: &str = "newer-rdb";
 
 /// The kind of an RDB with content that this version does not know, and without a checksum.
 pub const UNCHECKED_RDB: &str = "unchecked-rdb";

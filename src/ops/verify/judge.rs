@@ -7,15 +7,15 @@ use std::cell::OnceCell;
 
 use serde::Serialize;
 
+use crate::analysis::survey::{Preamble, Survey};
 use crate::aof::grammar::{OLD_LINE_BYTES, tolerated_in_lines_of};
-use crate::aof::open::{Layout, Log};
+use crate::aof::log::{Layout, Log};
 use crate::aof::{Fault, Stop, scan_as_old};
+use crate::base::escape::Shown;
+use crate::base::server::{DEFAULT_DATABASES, Product, Server};
+use crate::base::units::Bytes;
 use crate::command::{CommandId, Tally};
-use crate::escape::Shown;
-use crate::ops::survey::{Preamble, Survey};
 use crate::rdb::{self, DamageKind, Header, Magic};
-use crate::server::{DEFAULT_DATABASES, Product, Server};
-use crate::units::Bytes;
 
 /// What a server does with a log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

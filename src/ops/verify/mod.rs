@@ -4,7 +4,6 @@
 //! damage) abut and add up to its length. What is found is judged as the loaders of the servers
 //! judge it ([`judge`]), not by an ideal of the format.
 
-pub mod damage;
 pub mod findings;
 pub mod judge;
 pub mod report;
@@ -16,13 +15,13 @@ use rayon::prelude::*;
 
 pub use report::{LogOutcome, LogReport, VerifyReport};
 
-use crate::aof::open::{Log, try_open};
-use crate::error::Result;
-use crate::ops::archive;
-use crate::ops::failure::Failure;
-use crate::ops::survey::{Survey, survey};
-use crate::progress::Progress;
-use crate::server::{KNOWN, Server};
+use crate::analysis::survey::{Survey, survey};
+use crate::aof::log::Log;
+use crate::base::error::Result;
+use crate::base::failure::Failure;
+use crate::base::progress::Progress;
+use crate::base::server::{KNOWN, Server};
+use crate::input::open::try_open;
 
 /// What to judge by.
 #[derive(Debug, Clone, Default)]
@@ -57,8 +56,12 @@ pub fn verify(paths: &[PathBuf], options: &Options, progress: &dyn Progress) -> 
 /// When the path cannot be opened as a log, or changes while it is read.
 pub fn verify_path(path: &Path, options: &Options, progress: &dyn Progress) -> Result<LogOutcome> {
     let started = Instant::now();
-    if archive::is_archive(path) {
-        let report = archive::verify_archive(path, &archive::VerifyOptions::default(), progress)?;
+    if crate::input::archive::verify::is_archive(path) {
+        let report = crate::input::archive::verify::verify_archive(
+            path,
+            &crate::input::archive::verify::VerifyOptions::default(),
+            progress,
+        )?;
         return Ok(LogOutcome::Archive(Box::new(report)));
     }
     let log = match try_open(path)? {

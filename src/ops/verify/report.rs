@@ -8,12 +8,12 @@ use serde::Serialize;
 
 use super::findings::{Finding, Level};
 use super::judge::Verdict;
-use crate::aof::broken_set::BrokenSet;
-use crate::aof::open::{HistoryFile, Layout, Log, OtherFile, PartRole};
-use crate::error::Error;
-use crate::ops::archive::ArchiveReport;
-use crate::ops::failure::Failure;
-use crate::ops::survey::{Preamble, Survey};
+use crate::analysis::survey::{Preamble, Survey};
+use crate::aof::log::{HistoryFile, Layout, Log, OtherFile, PartRole};
+use crate::archive::report::ArchiveReport;
+use crate::base::error::Error;
+use crate::base::failure::Failure;
+use crate::input::broken_set::BrokenSet;
 use crate::rdb;
 
 /// What came of verifying several paths.
@@ -40,7 +40,7 @@ pub enum LogOutcome {
     /// No server loads this set, whatever its parts hold.
     BrokenSet {
         /// The path as given.
-        #[serde(serialize_with = "crate::escape::path")]
+        #[serde(serialize_with = "crate::base::escape::path")]
         path: PathBuf,
         /// What is wrong with it.
         #[serde(flatten)]
@@ -69,10 +69,10 @@ impl LogOutcome {
 #[derive(Debug, Serialize)]
 pub struct LogReport {
     /// The path as given.
-    #[serde(serialize_with = "crate::escape::path")]
+    #[serde(serialize_with = "crate::base::escape::path")]
     pub path: PathBuf,
     /// What was opened there: the file, or the manifest of the set.
-    #[serde(serialize_with = "crate::escape::path")]
+    #[serde(serialize_with = "crate::base::escape::path")]
     pub opened: PathBuf,
     /// Why just that, where there was a choice.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -2,9 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::super::{Newer, Reading, Uncheckable, UnknownContent, read};
 use super::*;
-use crate::progress::Progress;
+use crate::base::progress::Progress;
+use crate::rdb::newer::{Newer, Reading, read};
+use crate::rdb::unknown::{Uncheckable, UnknownContent};
 
 fn newer(bytes: &[u8]) -> Newer {
     match read(bytes, &mut Ignore, &Silent) {

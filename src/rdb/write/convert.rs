@@ -4,14 +4,14 @@ use std::fmt;
 use std::io::Write;
 
 use super::super::damage::Damage;
-use super::super::found::{Database, Walk};
 use super::super::walk::walk;
 use super::gather::{Gather, Takes};
 use super::target::{Feature, Needs, Target, Unfit};
 use super::view::Value;
-use super::{KeyNotes, Notes, Options, WriteError, Writer, base_name};
-use crate::progress::{Progress, Silent};
-use crate::server::Product;
+use crate::base::progress::{Progress, Silent};
+use crate::base::server::Product;
+use crate::rdb::summary::{Database, Walk};
+use crate::rdb::write::writer::{KeyNotes, Notes, Options, WriteError, Writer, base_name};
 
 /// An RDB that was written in another version.
 #[derive(Debug, Clone)]

@@ -3,8 +3,8 @@
 use super::super::format::Kind;
 use super::super::text::Text;
 use super::super::visitor::{AuxWhen, Key, KeyEnd, ModuleId, StreamId, StreamInfo, Visitor, Want};
-use super::KeyNotes;
 use super::view::{Consumer, Elements, Fields, Group, Pending, Scored, Stream, Value};
+use crate::rdb::write::writer::KeyNotes;
 
 /// Takes what a walk tells, a value at a time.
 pub(super) trait Takes {

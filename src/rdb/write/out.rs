@@ -221,7 +221,7 @@ impl<W: Write> Out<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rdb::crc64;
+    use crate::rdb::checksum::crc64;
 
     #[test]
     fn the_checksum_is_of_all_bytes_whoever_wrote_them() {

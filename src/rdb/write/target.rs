@@ -6,9 +6,9 @@ use super::super::header::Magic;
 use super::super::reader::HIGHEST_FIELD_EXPIRY;
 use super::counters::Counters;
 use super::view::Value;
-use crate::error::{Error, ErrorKind};
-use crate::escape::Shown;
-use crate::server::{Product, Server};
+use crate::base::error::{Error, ErrorKind};
+use crate::base::escape::Shown;
+use crate::base::server::{Product, Server};
 
 /// A version that is written: a magic and a number that go together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,15 +1,21 @@
 //! The writer as a whole, held against the reader.
 
+use std::io::Write as _;
+
+use crate::base::server::Product;
 use proptest::prelude::*;
 
 use super::super::format::Kind;
 use super::super::testing::{Rdb, listpack, string, ziplist};
 use super::super::visitor::{StreamId, StreamInfo};
-use super::super::{Checksum, Damage, Walk, walk};
+use super::super::walk;
 use super::gather::{Gather, Gathered, OwnedConsumer, OwnedGroup, Takes, Texts};
 use super::*;
-use crate::progress::Silent;
-use crate::server::{redis, valkey};
+use crate::base::progress::Silent;
+use crate::base::server::{redis, valkey};
+use crate::rdb::checksum::Checksum;
+use crate::rdb::damage::Damage;
+use crate::rdb::summary::Walk;
 
 /// All that a file tells, so that what may be in any order is in one.
 #[derive(Debug, Default, PartialEq)]

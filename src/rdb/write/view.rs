@@ -27,7 +27,7 @@ pub enum Value<'a> {
     /// A stream.
     Stream(&'a dyn Stream),
     /// A module's value, from the module's id to the end mark: see
-    /// [`Visitor::module`](super::super::Visitor::module).
+    /// [`Visitor::module`](crate::rdb::visitor::Visitor::module).
     Module(&'a [u8]),
 }
 

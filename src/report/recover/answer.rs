@@ -3,11 +3,12 @@
 use std::fmt;
 
 use super::findings::is_told;
-use super::{brings, event_of, keys, name, paragraph, typed};
-use crate::aof::open::Layout;
+use crate::aof::log::Layout;
+use crate::base::escape::typed;
+use crate::base::units::{Count, counted};
 use crate::ops::recover::{RecoverReport, Verdict, What};
+use crate::report::recover::phrases::{brings, event_of, keys, name, paragraph};
 use crate::report::style::{ERROR, GOOD, QUIET, WARNING};
-use crate::units::{Count, counted};
 
 /// Is my data still there?
 pub(super) fn answer(out: &mut String, report: &RecoverReport) -> fmt::Result {

@@ -1,10 +1,12 @@
 //! The commands that bring data back. Each can be typed as it is printed.
 
+use crate::report::recover::phrases::is_set;
 use std::fmt::{self, Write};
 
-use super::{LISTED, event_of, is_set, typed};
+use crate::base::escape::typed;
 use crate::ops::recover::{Event, RecoverReport, Verdict};
 use crate::report::lines::COLUMNS;
+use crate::report::recover::phrases::{LISTED, event_of};
 use crate::report::style::{STRONG, Styled, wrap};
 
 /// What a command does, and the command.

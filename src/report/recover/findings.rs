@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-use super::row;
+use crate::analysis::unknown_commands::UnknownCommand;
+use crate::base::units::{Count, counted};
 use crate::ops::recover::{
-    IN_NUMBER_KEYS, IN_NUMBER_ONE_IN, IN_NUMBER_RUN, RecoverReport, UnknownCommand, Verdict, What,
+    IN_NUMBER_KEYS, IN_NUMBER_ONE_IN, IN_NUMBER_RUN, RecoverReport, Verdict, What,
 };
-use crate::units::{Count, counted};
+use crate::report::recover::phrases::row;
 
 /// Names of commands that are listed before the rest is only counted.
 const NAMES: usize = 8;

@@ -1,8 +1,8 @@
 //! Streams (`rewriteStreamObject` in `aof.c`): the entries, what the stream remembers, its groups.
 
-use super::Out;
+use crate::base::server::Server;
 use crate::keyspace::stream::{Group, Stream, StreamId};
-use crate::server::Server;
+use crate::rewrite::commands::out::Out;
 
 /// The longest id as text: two numbers of 20 digits.
 const ID_BYTES: usize = 41;

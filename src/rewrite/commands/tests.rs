@@ -1,9 +1,9 @@
 //! What is written, held against bytes that follow from what servers are known to write.
 
 use super::*;
+use crate::base::server::{redis, valkey};
 use crate::command::{self, Call, Context, Notes, Position};
 use crate::keyspace::{Bump, Keyspace, Opaque};
-use crate::server::{redis, valkey};
 
 const LATER: i64 = 4_102_444_800_000;
 

@@ -1,7 +1,7 @@
 //! Hashes, and the expiry of their fields.
 
+use aofkit::base::server::{Product, redis, valkey};
 use aofkit::command::lookup;
-use aofkit::server::{Product, redis, valkey};
 use libtest_mimic::Trial;
 
 use crate::support::server::Binary;

@@ -1,7 +1,7 @@
 //! Streams.
 
+use aofkit::base::server::redis;
 use aofkit::command;
-use aofkit::server::redis;
 use libtest_mimic::Trial;
 
 use crate::support::server::Binary;

@@ -8,8 +8,8 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::LazyLock;
 
-use aofkit::ops::archive::{VerifyOptions, verify_archive};
-use aofkit::progress::Silent;
+use aofkit::base::progress::Silent;
+use aofkit::input::archive::verify::{VerifyOptions, verify_archive};
 use libtest_mimic::Trial;
 
 use super::place::{Place, Run, UnderWay, aofkit, directory, free_port, send, setting, wait_until};

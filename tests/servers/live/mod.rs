@@ -10,7 +10,7 @@ mod proxy;
 mod replicas;
 mod works;
 
-use aofkit::server::Server;
+use aofkit::base::server::Server;
 use libtest_mimic::Trial;
 
 use crate::support::{self, Body};

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use aofkit::aof::open;
-use aofkit::ops::live::endpoint::{Address, Endpoint};
-use aofkit::ops::live::{HoldOptions, hold};
-use aofkit::progress::Silent;
+use aofkit::base::progress::Silent;
+use aofkit::input::open;
+use aofkit::live::endpoint::{Address, Endpoint};
+use aofkit::ops::recover::hold::{HoldOptions, hold};
 use libtest_mimic::Trial;
 use serde_json::Value;
 

@@ -1,0 +1,599 @@
+//! What a scan notes of a stretch of a log to answer what in it destroyed data, and where it can be cut.
+//!
+//! Two scouts of neighbouring stretches join to the scout of both, so that a log is read on all cores. Memory is
+//! bounded: runs of deletions are one event, and of the same flush, of each kind the last events are kept, and the rest is counted.
+
+use crate::analysis::unknown_commands::{Unknowns, may_be_flush};
+use crate::aof::{Frame, Join, Sink, grammar};
+use crate::command::{COUNT, CommandId, Group, Role, TABLE, lookup_prefix};
+
+/// Events of a kind that are kept, the last ones; earlier ones are counted.
+pub(crate) const EVENTS_KEPT: usize = 1024;
+
+/// Commands that may stand between two deletions of one run.
+const GAP: u64 = 8;
+
+/// Keys that a run must name to be told; a single DEL is everyday life.
+const KEYS_TOLD: u64 = 100;
+
+/// Commands from one noted place to the next.
+const PLACES_EACH: u64 = 1 << 16;
+
+/// What a command does to the data that stands before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Deed {
+    Flushall,
+    Flushdb,
+    Flushslot,
+    FunctionFlush,
+    Swapdb(u32, u32),
+    /// DEL or UNLINK, and how many keys it names.
+    Delete,
+    /// RENAME, or COPY with REPLACE, whose destination may have existed.
+    Rename,
+    /// No known server has the command, and it may be a flush under another name.
+    PossibleFlush,
+}
+
+/// One command, or a run of the same deed, that destroyed data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Noted {
+    pub(crate) deed: Deed,
+    /// Where the first command stands, and where the last one ends.
+    pub(crate) offset: u64,
+    pub(crate) end: u64,
+    /// The first command and the last, counted from 0 in the stretch.
+    pub(crate) first: u64,
+    pub(crate) last: u64,
+    /// Commands of the run, and keys that they name.
+    pub(crate) commands: u64,
+    pub(crate) keys: u64,
+    pub(crate) before: Before,
+}
+
+impl Noted {
+    /// Whether it is the same flush again, with no command between: a script that flushes every second makes very
+    /// many, of which only the first destroys anything.
+    fn goes_on(&self, run: &Noted) -> bool {
+        matches!(self.deed, Deed::Flushall | Deed::Flushdb | Deed::PossibleFlush)
+            && (self.deed, self.first) == (run.deed, run.last + 1)
+    }
+
+    fn take_in(&mut self, event: Noted) {
+        self.end = event.end;
+        self.last = event.last;
+        self.commands += event.commands;
+        self.keys += event.keys;
+    }
+}
+
+/// What holds where an event begins. `None`: what held before the stretch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Before {
+    /// The database in force.
+    pub(crate) db: Option<u32>,
+    /// The MULTI of the transaction that it is in; `Some(None)` outside.
+    pub(crate) multi: Option<Option<u64>>,
+    /// The last annotation of a time, in Unix seconds.
+    pub(crate) time: Option<i64>,
+}
+
+impl Before {
+    fn behind(self, earlier: Before) -> Before {
+        Before {
+            db: self.db.or(earlier.db),
+            multi: self.multi.or(earlier.multi),
+            time: self.time.or(earlier.time),
+        }
+    }
+}
+
+/// The last command with an effect that no flush undoes, and whether there is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Effect {
+    /// Commands up to and with it; 0 where there is none.
+    pub(crate) commands: u64,
+    /// Where it ends.
+    pub(crate) end: u64,
+}
+
+/// Found in a stretch.
+#[derive(Debug, Clone)]
+pub(crate) struct Scout {
+    pub(crate) commands: u64,
+    /// Flushes and the like, in their order.
+    pub(crate) flushes: Kept,
+    /// Runs of deletions, and of renames.
+    pub(crate) deletions: Runs,
+    pub(crate) renames: Runs,
+    /// Commands that may be flushes under another name.
+    pub(crate) possible_flushes: Kept,
+    /// Keys that DEL, UNLINK and GETDEL name.
+    pub(crate) keys_deleted: u64,
+    /// Commands whose effect is not known.
+    pub(crate) unknowns: Unknowns,
+    /// The last command with an effect, but for those that empty databases.
+    pub(crate) effect: Effect,
+    /// The same before the last MULTI; `None` where there is no MULTI in the stretch.
+    effect_before_multi: Option<Effect>,
+    /// What holds at the end.
+    pub(crate) at_end: Before,
+    /// Where commands stand, one in many: how many commands are before it, and its offset.
+    pub(crate) places: Vec<(u64, u64)>,
+    /// The first and the last time, where each stands, and whether the clock ever went backwards.
+    pub(crate) times: Times,
+    /// Where the last command ends, without annotations behind it.
+    pub(crate) last_end: u64,
+}
+
+/// The last events of a kind.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Kept {
+    pub(crate) events: Vec<Noted>,
+    /// Earlier ones.
+    pub(crate) more: u64,
+}
+
+impl Kept {
+    fn push(&mut self, event: Noted) {
+        if let Some(run) = self.events.last_mut().filter(|run| event.goes_on(run)) {
+            run.take_in(event);
+            return;
+        }
+        if self.events.len() >= 2 * EVENTS_KEPT {
+            self.events.drain(..EVENTS_KEPT);
+            self.more += EVENTS_KEPT as u64;
+        }
+        self.events.push(event);
+    }
+
+    fn join(&mut self, later: Kept, moved: impl Fn(Noted) -> Noted) {
+        if later.more > 0 {
+            // What stands before so many is not kept.
+            self.more += self.events.len() as u64 + later.more;
+            self.events.clear();
+        }
+        later.events.into_iter().for_each(|event| self.push(moved(event)));
+    }
+}
+
+/// Runs of one deed.
+#[derive(Debug, Clone)]
+pub(crate) struct Runs {
+    /// Closed ones that are long enough to be told, or may belong to one of the stretch before.
+    pub(crate) closed: Kept,
+    /// The last one, which may go on.
+    pub(crate) open: Option<Noted>,
+    /// Keys that a run must name.
+    told_from: u64,
+}
+
+impl Runs {
+    fn is_told(&self, run: &Noted) -> bool {
+        run.keys >= self.told_from
+    }
+
+    fn note(&mut self, event: Noted) {
+        match &mut self.open {
+            Some(run) if event.first - run.last <= GAP + 1 => {
+                run.take_in(event);
+            }
+            _ => {
+                self.close();
+                self.open = Some(event);
+            }
+        }
+    }
+
+    /// A run ends; it is kept where it is long, or may go on from before the stretch.
+    fn close(&mut self) {
+        if let Some(run) = self.open.take()
+            && (self.is_told(&run) || run.first <= GAP)
+        {
+            self.closed.push(run);
+        }
+    }
+
+    fn join(&mut self, later: Runs, moved: impl Fn(Noted) -> Noted) {
+        if later.closed.more > 0 {
+            self.close();
+            self.closed.join(later.closed, &moved);
+        } else {
+            later.closed.events.into_iter().for_each(|run| self.note(moved(run)));
+        }
+        if let Some(run) = later.open {
+            self.note(moved(run));
+        }
+    }
+
+    /// All that are told, in their order.
+    pub(crate) fn finish(mut self) -> Kept {
+        self.close();
+        let told_from = self.told_from;
+        self.closed.events.retain(|run| run.keys >= told_from);
+        self.closed
+    }
+}
+
+/// The times that annotations tell.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Times {
+    pub(crate) first: Option<i64>,
+    pub(crate) last: Option<i64>,
+    pub(crate) backwards: bool,
+}
+
+impl Times {
+    pub(crate) fn join(&mut self, later: Times) {
+        if let (Some(last), Some(first)) = (self.last, later.first) {
+            self.backwards |= first < last;
+        }
+        self.backwards |= later.backwards;
+        self.first = self.first.or(later.first);
+        self.last = later.last.or(self.last);
+    }
+}
+
+/// What a scout looks at in a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// It changes nothing.
+    Nothing,
+    /// It may write.
+    Write,
+    /// No known server has it.
+    Unknown,
+    /// It runs a script or a function.
+    Script,
+    Delete,
+    Getdel,
+    Rename,
+    Flushall,
+    Flushdb,
+    Swapdb,
+    Cluster,
+    Function,
+    Select,
+    Multi,
+    Exec,
+}
+
+/// By command number.
+static LOOKS: [Look; COUNT] = {
+    let mut looks = [Look::Nothing; COUNT];
+    let mut id = 0;
+    while id < COUNT {
+        let row = TABLE[id];
+        looks[id] = match row.role {
+            Role::Select => Look::Select,
+            Role::Multi => Look::Multi,
+            Role::Exec => Look::Exec,
+            Role::Plain if id == CommandId::FLUSHALL.index() => Look::Flushall,
+            Role::Plain if id == CommandId::FLUSHDB.index() => Look::Flushdb,
+            Role::Plain if id == CommandId::SWAPDB.index() => Look::Swapdb,
+            Role::Plain if id == CommandId::CLUSTER.index() => Look::Cluster,
+            Role::Plain if id == CommandId::FUNCTION.index() => Look::Function,
+            Role::Plain if id == CommandId::DEL.index() => Look::Delete,
+            Role::Plain if id == CommandId::UNLINK.index() => Look::Delete,
+            Role::Plain if id == CommandId::GETDEL.index() => Look::Getdel,
+            Role::Plain if id == CommandId::RENAME.index() => Look::Rename,
+            Role::Plain if id == CommandId::COPY.index() => Look::Rename,
+            Role::Plain if row.writes && matches!(row.group, Group::Scripting) => Look::Script,
+            Role::Plain if row.writes => Look::Write,
+            Role::Plain => Look::Nothing,
+        };
+        id += 1;
+    }
+    looks
+};
+
+impl Scout {
+    pub(crate) fn new() -> Self {
+        let runs = |told_from| Runs { closed: Kept::default(), open: None, told_from };
+        Scout {
+            commands: 0,
+            flushes: Kept::default(),
+            deletions: runs(KEYS_TOLD),
+            renames: runs(1),
+            possible_flushes: Kept::default(),
+            keys_deleted: 0,
+            unknowns: Unknowns::default(),
+            effect: Effect::default(),
+            effect_before_multi: None,
+            at_end: Before::default(),
+            places: Vec::new(),
+            times: Times::default(),
+            last_end: 0,
+        }
+    }
+
+    fn noted(&self, deed: Deed, frame: &Frame<'_>, keys: u64) -> Noted {
+        let number = self.commands - 1;
+        Noted {
+            deed,
+            offset: frame.offset(),
+            end: frame.end(),
+            first: number,
+            last: number,
+            commands: 1,
+            keys,
+            before: self.at_end,
+        }
+    }
+
+    fn writes(&mut self, frame: &Frame<'_>) {
+        self.effect = Effect { commands: self.commands, end: frame.end() };
+    }
+
+    #[inline(never)]
+    fn rare(&mut self, look: Look, frame: &Frame<'_>) {
+        match look {
+            Look::Nothing => {}
+            Look::Write => self.writes(frame),
+            Look::Unknown => {
+                self.unknowns.note(frame);
+                if may_be_flush(frame) {
+                    self.possible_flushes.push(self.noted(Deed::PossibleFlush, frame, 0));
+                }
+                self.writes(frame);
+            }
+            Look::Script => {
+                self.unknowns.note(frame);
+                self.writes(frame);
+            }
+            Look::Getdel => {
+                self.keys_deleted += 1;
+                self.writes(frame);
+            }
+            Look::Delete => {
+                let keys = u64::from(frame.argc()).saturating_sub(1);
+                self.keys_deleted += keys;
+                self.deletions.note(self.noted(Deed::Delete, frame, keys));
+                self.writes(frame);
+            }
+            Look::Rename => {
+                let replaces = |arg: &[u8]| arg.eq_ignore_ascii_case(b"REPLACE");
+                if frame.argc() == 3 || frame.args().skip(3).any(replaces) {
+                    self.renames.note(self.noted(Deed::Rename, frame, 1));
+                }
+                self.writes(frame);
+            }
+            Look::Flushall if is_flush(frame) => {
+                self.flushes.push(self.noted(Deed::Flushall, frame, 0));
+            }
+            Look::Flushdb if is_flush(frame) => {
+                self.flushes.push(self.noted(Deed::Flushdb, frame, 0));
+            }
+            // A server answers with an error.
+            Look::Flushall | Look::Flushdb => {}
+            Look::Swapdb => {
+                if let (Some(one), Some(other)) = (number(frame, 1), number(frame, 2))
+                    && one != other
+                {
+                    self.flushes.push(self.noted(Deed::Swapdb(one, other), frame, 0));
+                }
+            }
+            Look::Cluster => {
+                let sub = frame.args().nth(1).unwrap_or_default();
+                if sub.eq_ignore_ascii_case(b"FLUSHSLOT") {
+                    self.flushes.push(self.noted(Deed::Flushslot, frame, 0));
+                }
+                self.writes(frame);
+            }
+            Look::Function => {
+                let sub = frame.args().nth(1).unwrap_or_default();
+                if sub.eq_ignore_ascii_case(b"FLUSH") {
+                    self.flushes.push(self.noted(Deed::FunctionFlush, frame, 0));
+                }
+                self.writes(frame);
+            }
+            Look::Select => self.at_end.db = number(frame, 1).or(self.at_end.db),
+            Look::Multi => {
+                self.effect_before_multi = Some(self.effect);
+                self.at_end.multi = Some(Some(frame.offset()));
+            }
+            Look::Exec => self.at_end.multi = Some(None),
+        }
+    }
+
+    /// The last command with an effect that a loader runs: what stands in a transaction that is open at the end is
+    /// not run.
+    pub(crate) fn effect_that_is_run(&self) -> Effect {
+        match self.at_end.multi {
+            Some(Some(_)) => self.effect_before_multi.unwrap_or(self.effect),
+            _ => self.effect,
+        }
+    }
+
+    /// The same for a stretch that begins a file: database 0, no transaction.
+    pub(crate) fn of_whole_part(mut self) -> Self {
+        let start = Before { db: Some(0), multi: Some(None), time: None };
+        let told = |event: &mut Noted| event.before = event.before.behind(start);
+        let closed = [&mut self.deletions.closed, &mut self.renames.closed];
+        for kept in [&mut self.flushes, &mut self.possible_flushes].into_iter().chain(closed) {
+            kept.events.iter_mut().for_each(told);
+        }
+        self.deletions.open.iter_mut().for_each(told);
+        self.renames.open.iter_mut().for_each(told);
+        self.at_end = self.at_end.behind(start);
+        self
+    }
+}
+
+/// Whether a flush does its work, and is not answered by an error.
+fn is_flush(frame: &Frame<'_>) -> bool {
+    match frame.args().nth(1) {
+        None => true,
+        Some(word) => {
+            let known = word.eq_ignore_ascii_case(b"ASYNC") || word.eq_ignore_ascii_case(b"SYNC");
+            known && frame.argc() == 2
+        }
+    }
+}
+
+/// The number of a database among the arguments.
+fn number(frame: &Frame<'_>, at: usize) -> Option<u32> {
+    let number = std::str::from_utf8(frame.args().nth(at)?).ok()?.parse::<i32>().ok()?;
+    u32::try_from(number).ok()
+}
+
+impl Sink for Scout {
+    #[inline(always)]
+    fn command(&mut self, frame: Frame<'_>) {
+        if self.commands.is_multiple_of(PLACES_EACH) {
+            self.places.push((self.commands, frame.offset()));
+        }
+        self.commands += 1;
+        self.last_end = frame.end();
+        let (name_on, name_len) = frame.name_and_on();
+        // What no known server has may write.
+        let look = lookup_prefix(name_on, name_len).map_or(Look::Unknown, |id| LOOKS[id.index()]);
+        if look == Look::Write {
+            self.effect = Effect { commands: self.commands, end: self.last_end };
+        } else {
+            self.rare(look, &frame);
+        }
+    }
+
+    fn annotation(&mut self, _: u64, line: &[u8]) {
+        if let Some(seconds) = grammar::timestamp(line) {
+            self.times.join(Times { first: Some(seconds), last: Some(seconds), backwards: false });
+            self.at_end.time = Some(seconds);
+        }
+    }
+}
+
+impl Join for Scout {
+    fn join(&mut self, later: Self) {
+        let (commands, before) = (self.commands, self.at_end);
+        let moved = |mut event: Noted| {
+            event.first += commands;
+            event.last += commands;
+            event.before = event.before.behind(before);
+            event
+        };
+        self.flushes.join(later.flushes, moved);
+        self.deletions.join(later.deletions, moved);
+        self.renames.join(later.renames, moved);
+        self.possible_flushes.join(later.possible_flushes, moved);
+        self.keys_deleted += later.keys_deleted;
+        self.unknowns.join(later.unknowns);
+        let place = |effect: Effect| match effect.commands {
+            0 => self.effect,
+            some => Effect { commands: commands + some, ..effect },
+        };
+        self.effect_before_multi =
+            later.effect_before_multi.map(place).or(self.effect_before_multi);
+        self.effect = place(later.effect);
+        self.at_end = later.at_end.behind(before);
+        self.places.extend(later.places.into_iter().map(|(n, offset)| (commands + n, offset)));
+        self.times.join(later.times);
+        self.commands += later.commands;
+        self.last_end = self.last_end.max(later.last_end);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::aof::scan;
+
+    fn frame(args: &[&str]) -> String {
+        let text: String = args.iter().map(|arg| format!("${}\r\n{arg}\r\n", arg.len())).collect();
+        format!("*{}\r\n{text}", args.len())
+    }
+
+    /// A letter a command.
+    fn piece(letter: char) -> String {
+        match letter {
+            'F' => frame(&["flushall", "ASYNC"]),
+            'X' => frame(&["FLUSHALL", "NOW"]),
+            'D' => frame(&["FLUSHDB"]),
+            'W' => frame(&["SWAPDB", "0", "1"]),
+            'd' => frame(&[&["DEL"][..], &["k"; 60]].concat()),
+            'r' => frame(&["RENAME", "a", "b"]),
+            's' => frame(&["SELECT", "3"]),
+            'M' => frame(&["MULTI"]),
+            'E' => frame(&["EXEC"]),
+            'p' => frame(&["PING"]),
+            'u' => frame(&["WIPE_9F"]),
+            'm' => frame(&["JSON.SET", "k", "$", "1"]),
+            'e' => frame(&["EVAL", "return 1", "0"]),
+            '#' => "#TS:1700000000\r\n".to_owned(),
+            '-' => "#TS:1600000000\r\n".to_owned(),
+            _ => frame(&["SET", "k", "v"]),
+        }
+    }
+
+    /// What is found by scouts of the stretches between `cuts`, joined.
+    fn scouted(letters: &str, cuts: &[usize]) -> Scout {
+        let pieces: Vec<String> = letters.chars().map(piece).collect();
+        let log = pieces.concat();
+        let place = |cut: usize| pieces[..cut.min(pieces.len())].concat().len();
+        let mut ends: Vec<usize> = cuts.iter().map(|cut| place(*cut)).collect();
+        ends.extend([0, log.len()]);
+        ends.sort_unstable();
+        let mut joined = Scout::new();
+        for pair in ends.windows(2) {
+            let mut scout = Scout::new();
+            scan(log.as_bytes(), pair[0]..pair[1], &mut scout);
+            joined.join(scout);
+        }
+        joined.of_whole_part()
+    }
+
+    /// Everything of a scout that must not depend on where a log was split.
+    fn found(scout: Scout) -> impl PartialEq + std::fmt::Debug {
+        let effect = scout.effect_that_is_run();
+        (
+            (scout.commands, scout.last_end, effect, scout.at_end, scout.times),
+            (scout.flushes.events, scout.flushes.more),
+            (scout.deletions.finish().events, scout.renames.finish().events),
+            (scout.possible_flushes.events, scout.keys_deleted, scout.unknowns),
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn wherever_a_log_is_split_the_same_is_found(
+            letters in "[FXDWdddrsMEpume#S-]{0,60}",
+            cuts in proptest::collection::vec(0_usize..60, 0..6),
+        ) {
+            prop_assert_eq!(found(scouted(&letters, &cuts)), found(scouted(&letters, &[])));
+        }
+    }
+
+    #[test]
+    fn every_form_of_a_flush_is_seen_and_what_a_server_refuses_is_not() {
+        let scout = scouted("SFXDW", &[]);
+        let deeds: Vec<Deed> = scout.flushes.events.iter().map(|event| event.deed).collect();
+        assert_eq!(deeds, [Deed::Flushall, Deed::Flushdb, Deed::Swapdb(0, 1)]);
+        assert_eq!(scout.effect.commands, 1, "the SET is the last that a flush does not undo");
+    }
+
+    #[test]
+    fn what_a_transaction_that_never_ends_holds_has_no_effect() {
+        assert_eq!(scouted("SFMSS", &[]).effect_that_is_run().commands, 1);
+        assert_eq!(scouted("SFMSSE", &[]).effect_that_is_run().commands, 5);
+    }
+
+    #[test]
+    fn deletions_far_apart_are_no_run_and_few_are_not_told() {
+        let runs = |letters: &str| scouted(letters, &[]).deletions.finish().events;
+        assert!(runs("SdS").is_empty());
+        assert_eq!(runs("SddS").iter().map(|run| (run.commands, run.keys)).next(), Some((2, 120)));
+        assert_eq!(runs(&format!("d{}d", "S".repeat(8))).len(), 1);
+        assert!(runs(&format!("d{}d", "S".repeat(9))).is_empty());
+    }
+
+    #[test]
+    fn of_very_many_flushes_the_last_are_kept_and_the_rest_is_counted() {
+        let scout = scouted(&"FS".repeat(3000), &[100, 2500, 5999]);
+        let kept = scout.flushes.events.len();
+        assert!((EVENTS_KEPT..=2 * EVENTS_KEPT).contains(&kept), "{kept}");
+        assert_eq!(scout.flushes.more + kept as u64, 3000);
+        assert_eq!(scout.flushes.events.last().map(|event| event.first), Some(5998));
+    }
+}

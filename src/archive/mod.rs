@@ -1,0 +1,30 @@
+//! The zip archive on disk: reading, writing, and the checks that need no knowledge of its content.
+//!
+//! ```text
+//! appendonly.aof                    a log in a single file
+//! appendonlydir/NAME.1.base.rdb     a set: the files that its manifest lists, in load order,
+//! appendonlydir/NAME.1.incr.aof
+//! appendonlydir/NAME.manifest       and the manifest
+//! aofkit.json                       the archive's description of itself: see [`contents::Contents`]
+//! ```
+//!
+//! | file | purpose |
+//! |---|---|
+//! | [`contents`], [`names`], [`method`] | `aofkit.json`; names of archives; compression methods |
+//! | [`writer`], [`records`], [`deflate`] | the zip as it is written; deflate on all cores as one stream |
+//! | [`read`], [`decompress`] | the zip as it is read, made by aofkit or not; one entry in bounded memory |
+//! | [`self_check`], [`cross_check`], [`sets`] | an archive compared with its description, with a second reader, with its manifests |
+//! | [`report`] | what verification and compression report |
+
+pub mod contents;
+pub mod cross_check;
+pub mod decompress;
+pub mod deflate;
+pub mod method;
+pub mod names;
+pub mod read;
+pub mod records;
+pub mod report;
+pub mod self_check;
+pub mod sets;
+pub mod writer;

@@ -1,0 +1,57 @@
+//! Names: of archives, and of what is in them.
+
+use jiff::Zoned;
+use jiff::fmt::strtime;
+
+use crate::base::error::{Error, ErrorKind, Result};
+
+/// How archives are named where nobody says otherwise.
+pub const TEMPLATE: &str = "aof_%Y%m%d%H%M%S-{port}.zip";
+
+/// The name of an archive: `template` with `{port}` replaced by the port and the conversions of strftime by
+/// `created`. `None` stands for [`TEMPLATE`].
+///
+/// # Errors
+///
+/// [`ErrorKind::Usage`], when the template has a conversion that strftime has not, or what comes of it is no
+/// file name.
+pub fn archive_name(template: Option<&str>, created: &Zoned, port: u16) -> Result<String> {
+    let template = template.unwrap_or(TEMPLATE);
+    let wrong = |what: String| {
+        Error::new(ErrorKind::Usage, what).help(format!(
+            "--name-template takes strftime's conversions and {{port}}; without it, it is `{TEMPLATE}`"
+        ))
+    };
+    let with_time = strtime::format(template, created)
+        .map_err(|error| wrong(format!("`{template}` names no archive: {error}")))?;
+    let name = with_time.replace("{port}", &port.to_string());
+    if name.is_empty() || name.starts_with('.') || name.contains(['/', '\0', '\n']) {
+        return Err(wrong(format!(
+            "`{template}` gives `{}`, which names no archive",
+            name.escape_debug()
+        )));
+    }
+    Ok(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(template: Option<&str>) -> Result<String> {
+        let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(2));
+        let created = jiff::Timestamp::from_second(1_700_000_000).unwrap().to_zoned(zone);
+        archive_name(template, &created, 6380)
+    }
+
+    #[test]
+    fn a_name_has_the_local_time_and_the_port() {
+        assert_eq!(named(None).unwrap(), "aof_20231115001320-6380.zip");
+        assert_eq!(named(Some("{port}/%F")).unwrap_err().kind(), ErrorKind::Usage);
+        assert_eq!(named(Some("daily-%F-{port}.zip")).unwrap(), "daily-2023-11-15-6380.zip");
+        for template in ["", "%", ".%F", "a\nb"] {
+            let error = named(Some(template)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Usage, "{template}: {error}");
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Writing a zip: entries one after the other, then the directory.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+use crc_fast::{CrcAlgorithm, Digest};
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+
+use super::deflate::deflate;
+use super::method::Method;
+use super::records::{Entry, end};
+
+/// Bytes that are handed on at a time where nothing is packed, or by a library with threads of its own.
+const STRETCH_BYTES: usize = 4 << 20;
+
+/// How the bytes of an entry are packed, in full.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Packing {
+    pub(crate) method: Method,
+    pub(crate) level: i32,
+    pub(crate) threads: u32,
+}
+
+/// What is known of an entry's bytes once they are written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Written {
+    pub(crate) packed_bytes: u64,
+    pub(crate) packed_crc32: u32,
+    pub(crate) sha256: [u8; 32],
+}
+
+/// A zip that is being written.
+pub(crate) struct Writer<'f> {
+    file: &'f File,
+    at: u64,
+    modified: Timestamp,
+    entries: Vec<Entry>,
+}
+
+impl<'f> Writer<'f> {
+    /// Writes to `file`, which is empty. All entries get the time `modified`.
+    pub(crate) fn new(file: &'f File, modified: Timestamp) -> Self {
+        Writer { file, at: 0, modified, entries: Vec::new() }
+    }
+
+    /// Writes an entry. `progress` is told of bytes, packed or not, as they go by.
+    pub(crate) fn add(
+        &mut self,
+        name: &str,
+        bytes: &[u8],
+        packing: Packing,
+        progress: impl Fn(u64) + Send + Sync,
+    ) -> io::Result<Written> {
+        let mut entry = Entry {
+            name: name.to_owned(),
+            method: packing.method,
+            crc32: 0,
+            bytes: bytes.len() as u64,
+            packed_bytes: 0,
+            offset: self.at,
+            modified: self.modified,
+        };
+        let room = entry.local_header();
+        let mut out = Counted {
+            file: self.file,
+            at: self.at,
+            crc32: Digest::new(CrcAlgorithm::Crc32IsoHdlc),
+        };
+        out.write(&room)?;
+        out.crc32.reset();
+        let start = out.at;
+        let mut crc32 = Digest::new(CrcAlgorithm::Crc32IsoHdlc);
+        let mut sha256 = Sha256::new();
+        let mut hash = |stretch: &[u8]| {
+            crc32.update(stretch);
+            sha256.update(stretch);
+            progress(stretch.len() as u64);
+        };
+        match packing.method {
+            Method::Deflate => {
+                let level = u32::try_from(packing.level).unwrap_or(0);
+                deflate(bytes, level, |piece| out.write(piece), &mut hash)?;
+            }
+            Method::Store => {
+                for stretch in bytes.chunks(STRETCH_BYTES) {
+                    out.write(stretch)?;
+                    hash(stretch);
+                }
+            }
+            Method::Zstd => zstd(bytes, packing, &mut out, &mut hash)?,
+        }
+        let written = Written {
+            packed_bytes: out.at - start,
+            packed_crc32: low(out.crc32.finalize()),
+            sha256: sha256.finalize().into(),
+        };
+        self.at = out.at;
+        entry.crc32 = low(crc32.finalize());
+        entry.packed_bytes = written.packed_bytes;
+        self.file.write_all_at(&entry.local_header(), entry.offset)?;
+        self.entries.push(entry);
+        Ok(written)
+    }
+
+    /// Writes the directory, and gives the length of the whole.
+    pub(crate) fn finish(self) -> io::Result<u64> {
+        let records = directory(&self.entries, self.at);
+        self.file.write_all_at(&records, self.at)?;
+        Ok(self.at + records.len() as u64)
+    }
+}
+
+/// The directory and what follows it, for `entries` that end at byte `at`.
+pub(crate) fn directory(entries: &[Entry], at: u64) -> Vec<u8> {
+    let mut records: Vec<u8> = entries.iter().flat_map(Entry::directory_header).collect();
+    let bytes = records.len() as u64;
+    records.extend(end(entries.len() as u64, at, bytes));
+    records
+}
+
+/// The file from where the writing stands.
+struct Counted<'f> {
+    file: &'f File,
+    at: u64,
+    crc32: Digest,
+}
+
+impl Counted<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all_at(bytes, self.at)?;
+        self.crc32.update(bytes);
+        self.at += bytes.len() as u64;
+        Ok(())
+    }
+}
+
+impl io::Write for Counted<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Counted::write(self, bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// One frame, whose bytes do not depend on the number of threads as long as there is one beside this.
+fn zstd(
+    bytes: &[u8],
+    packing: Packing,
+    out: &mut Counted<'_>,
+    mut hash: impl FnMut(&[u8]),
+) -> io::Result<()> {
+    use std::io::Write as _;
+    let mut encoder = zstd::Encoder::new(out, packing.level)?;
+    encoder.multithread(packing.threads.max(1))?;
+    encoder.set_pledged_src_size(Some(bytes.len() as u64))?;
+    for stretch in bytes.chunks(STRETCH_BYTES) {
+        encoder.write_all(stretch)?;
+        hash(stretch);
+    }
+    encoder.finish()?;
+    Ok(())
+}
+
+/// A CRC-32, as the crate gives it.
+#[allow(clippy::cast_possible_truncation)] // It has 32 bits.
+pub(crate) fn low(crc32: u64) -> u32 {
+    crc32 as u32
+}

@@ -1,0 +1,11 @@
+//! What every other module uses: errors, escaping, units, progress, server versions.
+
+pub mod error;
+pub mod escape;
+pub mod failure;
+pub mod glob;
+pub mod level;
+pub mod memory;
+pub mod progress;
+pub mod server;
+pub mod units;

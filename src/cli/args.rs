@@ -1,0 +1,255 @@
+//! Option groups that several subcommands share.
+
+use super::parse::{parse_size, parse_time};
+use crate::analysis::data_filter::Filter;
+use crate::analysis::key_filter::KeyFilter;
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::glob::Glob;
+use crate::base::server::{Product, Server, redis};
+use crate::disk::publish::Existing;
+use crate::ops::compact;
+use crate::ops::compact::Form;
+use crate::ops::prune::{Keep, KeepPolicy, Within};
+use crate::ops::repair::retained_ranges::Output;
+use crate::replay::{KeySpecs, ReplayOptions, RouteOptions};
+use clap::{Args, ColorChoice, ValueEnum};
+use std::marker::PhantomData;
+use std::path::PathBuf;
+
+/// Where the help lists what every subcommand takes.
+pub(super) const COMMON: &str = "Common options";
+
+/// What every subcommand takes.
+#[derive(Debug, Args)]
+pub(super) struct Common {
+    /// Print the report as JSON
+    #[arg(long, global = true, help_heading = COMMON)]
+    pub(super) json: bool,
+    /// Print nothing when nothing is wrong
+    #[arg(short, long, global = true, help_heading = COMMON)]
+    pub(super) quiet: bool,
+    /// When to draw progress bars on stderr
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true,
+        hide_short_help = true,
+        help_heading = COMMON
+    )]
+    pub(super) progress: When,
+    /// When to use colour (NO_COLOR is respected)
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true,
+        hide_short_help = true,
+        help_heading = COMMON
+    )]
+    pub(super) color: ColorChoice,
+    /// How many threads to use [default: all cores]
+    #[arg(short = 'j', long, global = true, value_name = "N", help_heading = COMMON)]
+    pub(super) threads: Option<usize>,
+}
+
+/// auto: on a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+/// Where the result goes, told in the words of the subcommand.
+#[derive(Debug, Args)]
+pub(super) struct OutputArgs<W: OutputHelp> {
+    #[arg(short, long, value_name = "NEW", conflicts_with = "in_place", help = W::OUTPUT)]
+    output: Option<PathBuf>,
+    #[arg(long, help = W::IN_PLACE)]
+    in_place: bool,
+    /// Plan and report, write nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+    #[arg(skip)]
+    help: PhantomData<W>,
+}
+
+/// What the help says of it, and the question where nothing was said.
+pub(super) trait OutputHelp {
+    const OUTPUT: &'static str;
+    const IN_PLACE: &'static str;
+    const QUESTION: &'static str;
+}
+
+impl<W: OutputHelp> OutputArgs<W> {
+    /// Whether a place was named.
+    pub(super) fn is_given(&self) -> bool {
+        self.output.is_some() || self.in_place
+    }
+
+    pub(super) fn output(&self) -> Result<Output> {
+        match (&self.output, self.in_place, self.dry_run) {
+            (_, _, true) => Ok(Output::DryRun),
+            (Some(new), _, _) => Ok(Output::New(new.clone())),
+            (None, true, _) => Ok(Output::InPlace),
+            (None, false, _) => Err(Error::new(ErrorKind::Usage, W::QUESTION).help(
+                "--output NEW writes a new one, --in-place replaces this one and keeps the original, --dry-run only looks",
+            )),
+        }
+    }
+}
+
+/// Which keys: the same arguments everywhere, each told in the words of its subcommand.
+#[derive(Debug, Args)]
+pub(super) struct KeyArgs<W: KeyHelp> {
+    #[arg(short, long, value_name = "N", help = W::DB)]
+    db: Vec<u32>,
+    #[arg(long, value_name = "GLOB", help = W::PATTERN)]
+    pattern: Vec<Glob>,
+    #[arg(long, value_name = "GLOB", help = W::EXCLUDE)]
+    exclude: Vec<Glob>,
+    #[arg(skip)]
+    help: PhantomData<W>,
+}
+
+/// What the help says of them.
+pub(super) trait KeyHelp {
+    const DB: &'static str;
+    const PATTERN: &'static str;
+    const EXCLUDE: &'static str = "Leave out keys that match this pattern; may be repeated";
+}
+
+impl<W: KeyHelp> KeyArgs<W> {
+    pub(super) fn filter(&self) -> KeyFilter {
+        KeyFilter {
+            dbs: self.db.clone(),
+            patterns: self.pattern.clone(),
+            excluded: self.exclude.clone(),
+        }
+    }
+}
+
+/// A rule that nobody named keeps nothing; without any, everything is kept.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Retention, as restic's: what one of these keeps is kept")]
+pub(super) struct RetentionArgs {
+    /// Keep the N newest
+    #[arg(long, value_name = "N", default_value = "0", hide_default_value = true)]
+    keep_last: Keep,
+    /// Keep the newest of each of the last N hours that have one
+    #[arg(long, value_name = "N", default_value = "0", hide_default_value = true)]
+    keep_hourly: Keep,
+    /// Keep the newest of each of the last N days that have one
+    #[arg(long, value_name = "N", default_value = "0", hide_default_value = true)]
+    keep_daily: Keep,
+    /// Keep the newest of each of the last N weeks that have one; they begin on Monday
+    #[arg(long, value_name = "N", default_value = "0", hide_default_value = true)]
+    keep_weekly: Keep,
+    /// Keep the newest of each of the last N months that have one
+    #[arg(long, value_name = "N", default_value = "0", hide_default_value = true)]
+    keep_monthly: Keep,
+    /// Keep the newest of each of the last N years that have one; N may be `unlimited` here as above
+    #[arg(long, value_name = "N", default_value = "0", hide_default_value = true)]
+    keep_yearly: Keep,
+    /// Keep all that are at most this much older than the newest: 2y5m7d3h
+    #[arg(long, value_name = "TIME")]
+    keep_within: Option<Within>,
+}
+
+impl RetentionArgs {
+    pub(super) fn policy(&self) -> KeepPolicy {
+        KeepPolicy {
+            last: self.keep_last,
+            hourly: self.keep_hourly,
+            daily: self.keep_daily,
+            weekly: self.keep_weekly,
+            monthly: self.keep_monthly,
+            yearly: self.keep_yearly,
+            within: self.keep_within,
+        }
+    }
+}
+
+/// How a log is replayed.
+#[derive(Debug, Args)]
+pub(super) struct ReplayArgs {
+    /// Where a module's command has its key, counted from its name [default: 1]; may be repeated
+    #[arg(long, hide_short_help = true, value_name = "NAME=POSITION", value_parser = parse_key_spec)]
+    key_spec: Vec<(String, usize)>,
+    /// What counts as now, where that matters [default: the time at which this runs]
+    #[arg(long, hide_short_help = true, value_name = "TIME", value_parser = parse_time)]
+    now: Option<i64>,
+    /// Use about so much memory, at the cost of reading the log several times
+    #[arg(long, hide_short_help = true, value_name = "SIZE", value_parser = parse_size)]
+    memory: Option<u64>,
+    /// The setting hll-sparse-max-bytes of the server that wrote the log
+    #[arg(
+        long,
+        hide_short_help = true,
+        value_name = "BYTES",
+        default_value_t = 3000,
+        hide_default_value = true
+    )]
+    hll_sparse_max_bytes: usize,
+}
+
+impl ReplayArgs {
+    /// What counts as now, in Unix milliseconds.
+    pub(super) fn now_ms(&self) -> i64 {
+        self.now.unwrap_or_else(|| jiff::Timestamp::now().as_millisecond())
+    }
+
+    pub(super) fn route(&self) -> RouteOptions {
+        let upper = |name: &str| name.to_ascii_uppercase().into_bytes();
+        let specs = self.key_spec.iter().map(|(name, place)| (upper(name), *place));
+        RouteOptions {
+            key_specs: KeySpecs(specs.collect()),
+            memory: self.memory,
+            ..RouteOptions::default()
+        }
+    }
+
+    /// `meant_for` is the server that the person named, if one.
+    pub(super) fn replay(&self, common: &Common, meant_for: Option<Server>) -> ReplayOptions {
+        // Redis does not see fields whose time has passed when it loads a log; Valkey does.
+        let forgets = |server: Server| server.product == Product::Redis && server.has_redis(7, 4);
+        ReplayOptions {
+            server: meant_for.unwrap_or(redis(7, 0)),
+            fields_expire_ms: meant_for.filter(|s| forgets(*s)).map(|_| self.now_ms()),
+            hll_sparse_max_bytes: self.hll_sparse_max_bytes,
+            threads: common.threads.unwrap_or(0),
+            time_ms: None,
+        }
+    }
+
+    /// A compaction that keeps everything and is checked; where it goes is for others to say.
+    pub(super) fn compaction(
+        &self,
+        common: &Common,
+        form: Option<Form>,
+        server: Option<Server>,
+    ) -> compact::Options {
+        compact::Options {
+            output: None,
+            existing: Existing::Keep,
+            form,
+            server,
+            filter: Filter::default(),
+            check: true,
+            route: self.route(),
+            replay: self.replay(common, server),
+            ctime: u64::try_from(self.now_ms() / 1000).unwrap_or(0),
+            compress: true,
+        }
+    }
+}
+
+fn parse_key_spec(text: &str) -> Result<(String, usize), String> {
+    let wrong = || format!("`{text}` is not of the form NAME=POSITION, as in JSON.SET=1");
+    let (name, place) = text.split_once('=').ok_or_else(wrong)?;
+    let place = place.parse().ok().filter(|place| *place > 0).ok_or_else(wrong)?;
+    Ok((name.to_owned(), place))
+}

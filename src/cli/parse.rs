@@ -1,0 +1,191 @@
+//! Sizes, times, durations and positions as people write them.
+
+use crate::analysis::position::Position;
+use crate::base::error;
+use crate::base::error::{Error, ErrorKind};
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use std::time::Duration;
+
+/// Parses a size in bytes: `1000`, `1000b`, and with units `k m g t` of 1000 or `kb mb gb tb` of
+/// 1024, in either case.
+///
+/// # Errors
+///
+/// A sentence for the person who typed it, when the text has another shape or the size does not
+/// fit 64 bits.
+pub(super) fn parse_size(text: &str) -> Result<u64, String> {
+    let text = text.trim();
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let factor: u64 = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" => 1000,
+        "kb" => 1 << 10,
+        "m" => 1000 * 1000,
+        "mb" => 1 << 20,
+        "g" => 1000 * 1000 * 1000,
+        "gb" => 1 << 30,
+        "t" => 1000 * 1000 * 1000 * 1000,
+        "tb" => 1 << 40,
+        _ => return Err(no_size(text)),
+    };
+    if number.is_empty() {
+        return Err(no_size(text));
+    }
+    number
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(factor))
+        .ok_or_else(|| format!("`{text}` is more than 64 bits can count"))
+}
+
+fn no_size(text: &str) -> String {
+    format!("`{text}` is no size; write it as 1000, 64mb (1024-based) or 64m (1000-based)")
+}
+
+/// Parses a point in time: Unix seconds, RFC 3339, or `YYYY-MM-DD HH:MM:SS` in local time. Gives Unix
+/// milliseconds.
+///
+/// # Errors
+///
+/// A sentence for the person who typed it, when the text has another shape.
+pub(super) fn parse_time(text: &str) -> Result<i64, String> {
+    let text = text.trim();
+    let wrong = || {
+        format!(
+            "`{text}` is no time; write it as 1767225600, 2026-01-01T00:00:00Z or \"2026-01-01 00:00:00\""
+        )
+    };
+    if let Ok(seconds) = text.parse::<i64>() {
+        return seconds.checked_mul(1000).ok_or_else(wrong);
+    }
+    if let Ok(time) = text.parse::<Timestamp>() {
+        return Ok(time.as_millisecond());
+    }
+    let local = text.parse::<DateTime>().map_err(|_| wrong())?;
+    let zoned = local.to_zoned(TimeZone::system()).map_err(|_| wrong())?;
+    Ok(zoned.timestamp().as_millisecond())
+}
+
+/// The time that an archive is of, from --created in Unix milliseconds; by default now.
+pub(super) fn created_at(milliseconds: Option<i64>) -> error::Result<Timestamp> {
+    let beyond = |_| Error::new(ErrorKind::Usage, "--created is beyond all calendars");
+    milliseconds.map_or_else(
+        || Ok(Timestamp::now()),
+        |milliseconds| Timestamp::from_millisecond(milliseconds).map_err(beyond),
+    )
+}
+
+/// Parses a length of time: seconds as a number (`5`, `0.5`), or with units (`500ms`, `90s`, `1h 30m`).
+///
+/// # Errors
+///
+/// A sentence for the person who typed it, when the text has another shape or the time is negative.
+pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
+    let text = text.trim();
+    let wrong = || format!("`{text}` is no length of time; write it as 5, 500ms, 90s or 1h30m");
+    if let Ok(seconds) = text.parse::<f64>() {
+        return Duration::try_from_secs_f64(seconds).map_err(|_| wrong());
+    }
+    let duration = text.parse::<SignedDuration>().map_err(|_| wrong())?;
+    Duration::try_from(duration).map_err(|_| wrong())
+}
+
+/// Parses `PART:OFFSET`, `#N`, or a time as [`parse_time`] takes it.
+///
+/// # Errors
+///
+/// A sentence for the person who typed it, when the text has none of the forms.
+pub(super) fn parse_position(text: &str) -> Result<Position, String> {
+    Position::parse(text, parse_time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{parse_time, *};
+
+    #[test]
+    fn units_are_those_of_redis_conf() {
+        for (text, bytes) in [
+            ("0", 0),
+            ("1000", 1000),
+            ("7b", 7),
+            ("1k", 1000),
+            ("1kb", 1024),
+            ("64m", 64_000_000),
+            ("64mb", 67_108_864),
+            ("64MB", 67_108_864),
+            ("2Gb", 2 << 30),
+            ("2g", 2_000_000_000),
+            ("1t", 1_000_000_000_000),
+            ("1tb", 1 << 40),
+            (" 5mb ", 5 << 20),
+            ("18446744073709551615", u64::MAX),
+        ] {
+            assert_eq!(parse_size(text), Ok(bytes), "{text}");
+        }
+    }
+
+    #[test]
+    fn other_text_is_told_what_would_do() {
+        for text in ["", "mb", "-1", "+1", "1.5gb", "1 mb", "1kib", "1 000", "1mbb", "\u{661}kb"] {
+            let told = parse_size(text).unwrap_err();
+            assert!(told.contains("64mb (1024-based)"), "{text}: {told}");
+        }
+    }
+
+    #[test]
+    fn sizes_beyond_64_bits_are_refused() {
+        for text in ["18446744073709551616", "16777216tb", "99999999999t"] {
+            let told = parse_size(text).unwrap_err();
+            assert!(told.contains("64 bits"), "{text}: {told}");
+        }
+        assert_eq!(parse_size("16777215tb"), Ok(16_777_215 << 40));
+    }
+
+    #[test]
+    fn times_are_read_in_every_form() {
+        assert_eq!(parse_time("1767225600"), Ok(1_767_225_600_000));
+        assert_eq!(parse_time("2026-01-01T00:00:00Z"), Ok(1_767_225_600_000));
+        assert_eq!(parse_time("2026-01-01T02:00:00.5+02:00"), Ok(1_767_225_600_500));
+        let local = parse_time("2026-01-01 00:00:00").expect("a local time");
+        // No place on earth is more than 14 hours from Greenwich.
+        assert!((local - 1_767_225_600_000).abs() <= 14 * 3_600_000);
+        for text in ["", "yesterday", "2026-13-01 00:00:00", "99999999999999999999"] {
+            assert!(parse_time(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn lengths_of_time_are_read_in_every_form() {
+        for (text, millis) in [
+            ("0", 0),
+            ("5", 5_000),
+            ("0.5", 500),
+            ("500ms", 500),
+            ("90s", 90_000),
+            ("1h30m", 5_400_000),
+            ("1h 30m", 5_400_000),
+            (" 2 minutes ", 120_000),
+        ] {
+            assert_eq!(parse_duration(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        for text in ["", "soon", "-1", "-5s", "1 fortnight", "inf", "nan"] {
+            assert!(parse_duration(text).unwrap_err().contains("500ms"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_no_part() {
+        let time = Ok(Position::Time(1_767_225_600_000));
+        assert_eq!(parse_position("2026-01-01T00:00:00Z"), time);
+        assert!(matches!(parse_position("2026-01-01 00:00:00"), Ok(Position::Time(_))));
+        let byte = Position::Byte { part: "appendonly.aof.1.incr.aof".to_owned(), offset: 12 };
+        assert_eq!(parse_position("appendonly.aof.1.incr.aof:12"), Ok(byte));
+        for text in ["yesterday", "2026-13-01T00:00:00Z:", "#x"] {
+            assert!(parse_position(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! Longitude and latitude.
+
+use super::super::apply::Unapplied;
+use super::super::zset::double::double;
+use crate::base::server::Server;
+
+/// Beyond it a Mercator map is no longer a square.
+pub(super) const MOST_LATITUDE: f64 = 85.05112878;
+
+/// Of both signs.
+pub(super) const MOST_LONGITUDE: f64 = 180.0;
+
+/// Degrees.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Coordinates {
+    pub(super) longitude: f64,
+    pub(super) latitude: f64,
+}
+
+/// The longitude and latitude in the first two arguments.
+pub(super) fn coordinates(args: &[&[u8]], server: Server) -> Result<Coordinates, Unapplied> {
+    let read = |text| double(text, server).ok_or(Unapplied::NOT_A_FLOAT);
+    let (longitude, latitude) = (read(args[0])?, read(args[1])?);
+    if longitude.abs() > MOST_LONGITUDE || latitude.abs() > MOST_LATITUDE {
+        return Err(Unapplied::Failed("ERR invalid longitude,latitude pair"));
+    }
+    Ok(Coordinates { longitude, latitude })
+}

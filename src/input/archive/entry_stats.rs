@@ -1,0 +1,91 @@
+//! What is in the commands and the RDB of a file, in the few words that an archive keeps of it.
+
+use crate::analysis::damage::sides;
+use crate::aof::Fault;
+use crate::archive::contents::FileRecord;
+use crate::command::Tally;
+use crate::rdb;
+
+/// What is in a file of a log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) commands: u64,
+    pub(crate) rdb_keys: u64,
+    pub(crate) transactions: u64,
+    pub(crate) first_time: Option<i64>,
+    pub(crate) last_time: Option<i64>,
+    pub(crate) damage: Option<Damage>,
+    /// What this version does not know of the RDB, and where.
+    pub(crate) newer_rdb: Option<rdb::UnknownContent>,
+}
+
+/// What is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Damage {
+    pub(crate) offset: u64,
+    pub(crate) what: String,
+}
+
+impl Found {
+    /// Of a file whose RDB is broken.
+    pub(crate) fn broken_rdb(damage: &rdb::Damage) -> Found {
+        let what = damage.describe();
+        Found {
+            rdb_keys: damage.before.keys,
+            damage: Some(Damage { offset: damage.offset, what }),
+            ..Found::default()
+        }
+    }
+
+    /// The same, of a file that begins with this RDB.
+    pub(crate) fn after_rdb(reading: &rdb::Reading, tally: Tally, fault: Option<Fault>) -> Found {
+        match reading {
+            rdb::Reading::Known(walk) => Found::commands(walk.keys, tally, fault),
+            rdb::Reading::Newer(newer) => {
+                Found { newer_rdb: Some(newer.content.clone()), ..Found::commands(0, tally, fault) }
+            }
+        }
+    }
+
+    /// Of the commands that `tally` counts from the start of a file on; `fault` is why the reading stopped.
+    pub(crate) fn commands(rdb_keys: u64, mut tally: Tally, fault: Option<Fault>) -> Found {
+        tally.transactions = tally.transactions.from_start();
+        let (open, dangling) = (tally.transactions.open(), tally.transactions.dangling.first());
+        let damage = match (fault, open, dangling) {
+            (Some(fault), ..) => {
+                let (expected, found, _) = sides(fault);
+                let what = format!("the log is damaged: expected {expected}, found {found}");
+                Some(Damage { offset: fault.at() as u64, what })
+            }
+            (None, Some(open), _) => {
+                let what = "the log ends in a transaction that is not whole".to_owned();
+                Some(Damage { offset: open.multi, what })
+            }
+            (None, None, Some(dangling)) => {
+                let what = "the log has a MULTI that was never closed".to_owned();
+                Some(Damage { offset: dangling.open.multi, what })
+            }
+            (None, None, None) => None,
+        };
+        Found {
+            commands: tally.commands,
+            rdb_keys,
+            transactions: tally.transactions.whole,
+            first_time: tally.times.first,
+            last_time: tally.times.last,
+            damage,
+            newer_rdb: None,
+        }
+    }
+
+    /// Notes it in the record of the file.
+    pub(crate) fn note_in(self, record: &mut FileRecord) {
+        record.commands = self.commands;
+        record.rdb_keys = self.rdb_keys;
+        record.transactions = self.transactions;
+        (record.first_time, record.last_time) = (self.first_time, self.last_time);
+        record.newer_rdb = self.newer_rdb.map(|content| content.to_string());
+        record.damage =
+            self.damage.map(|damage| format!("byte {}: {}", damage.offset, damage.what));
+    }
+}

@@ -1,0 +1,194 @@
+//! What an entry holds, found while it is unpacked.
+//!
+//! Commands go through the grammar as they come. An RDB cannot: its values are read whole, and a length tells where
+//! each ends. So an entry that begins with one is kept, up to [`MEMORY_BYTES`] in memory, and above that in a file
+//! without a name in the directory for temporary files, of which nothing is left however the process ends. Where
+//! that directory is itself in memory, TMPDIR names another.
+
+use std::fs::File;
+use std::io::{self, Write};
+
+use crate::aof::log::starts_with_rdb;
+use crate::aof::manifest::looks_like_manifest;
+use crate::aof::{Feed, scan_parallel};
+use crate::archive::report::EntryKind;
+use crate::base::error::{Error, Result};
+use crate::base::progress::Silent;
+use crate::command::Tally;
+use crate::disk::Mapping;
+use crate::input::archive::entry_stats::Found;
+use crate::rdb;
+
+/// The most of an RDB that is kept in memory.
+const MEMORY_BYTES: usize = 32 << 20;
+
+/// The longest manifest that is read: ten thousand files.
+const MANIFEST_BYTES: usize = 1 << 20;
+
+/// Bytes that tell what a file is.
+const HEAD_BYTES: usize = 64;
+
+/// What is known of an entry before it is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expected {
+    /// What the archive says of itself.
+    Contents,
+    /// A file of a log, damaged or not.
+    Log,
+    /// The manifest of a set.
+    Manifest,
+    /// Nothing: the first bytes tell.
+    Anything,
+}
+
+/// What came of reading an entry.
+pub(crate) struct Inspected {
+    pub(crate) kind: EntryKind,
+    pub(crate) found: Found,
+    /// The bytes of a manifest.
+    pub(crate) manifest: Option<Vec<u8>>,
+}
+
+/// Takes the bytes of an entry, piece after piece.
+pub(crate) struct Inspector {
+    expected: Expected,
+    state: State,
+}
+
+enum State {
+    /// The first bytes, until there are enough of them.
+    Head(Vec<u8>),
+    Commands(Box<Feed<Tally>>),
+    Rdb(Kept),
+    Manifest(Vec<u8>),
+    Other,
+}
+
+impl Inspector {
+    pub(crate) fn new(expected: Expected) -> Self {
+        let state = match expected {
+            Expected::Contents => State::Other,
+            _ => State::Head(Vec::new()),
+        };
+        Inspector { expected, state }
+    }
+
+    pub(crate) fn take(&mut self, piece: &[u8]) -> io::Result<()> {
+        match &mut self.state {
+            State::Head(head) => {
+                head.extend_from_slice(piece);
+                if head.len() >= HEAD_BYTES { self.decide() } else { Ok(()) }
+            }
+            State::Commands(feed) => {
+                feed.push(piece);
+                Ok(())
+            }
+            State::Rdb(kept) => kept.push(piece),
+            State::Manifest(text) if text.len() + piece.len() <= MANIFEST_BYTES => {
+                text.extend_from_slice(piece);
+                Ok(())
+            }
+            State::Manifest(_) => {
+                self.state = State::Other;
+                Ok(())
+            }
+            State::Other => Ok(()),
+        }
+    }
+
+    /// By the first bytes, as loaders do; by what is expected where these say nothing.
+    fn decide(&mut self) -> io::Result<()> {
+        let State::Head(head) = std::mem::replace(&mut self.state, State::Other) else {
+            return Ok(());
+        };
+        let begins_as_log =
+            matches!(head.as_slice(), [b'*', b'1'..=b'9', ..]) || head.starts_with(b"#TS:");
+        self.state = match self.expected {
+            Expected::Contents => State::Other,
+            Expected::Manifest => State::Manifest(Vec::new()),
+            _ if starts_with_rdb(&head) => State::Rdb(Kept::default()),
+            Expected::Log => State::Commands(Box::new(Feed::new(Tally::default(), 0))),
+            Expected::Anything if looks_like_manifest(&head) => State::Manifest(Vec::new()),
+            Expected::Anything if begins_as_log => {
+                State::Commands(Box::new(Feed::new(Tally::default(), 0)))
+            }
+            Expected::Anything => State::Other,
+        };
+        self.take(&head)
+    }
+
+    /// The entry is at its end, or at the end of what could be unpacked.
+    pub(crate) fn finish(mut self) -> Result<Inspected> {
+        if matches!(self.state, State::Head(_)) {
+            self.decide().map_err(kept_failed)?;
+        }
+        let (kind, found, manifest) = match self.state {
+            State::Commands(feed) => {
+                let (tally, stop) = feed.finish();
+                (EntryKind::Log, Found::commands(0, tally, stop.fault), None)
+            }
+            State::Rdb(kept) => {
+                let (kind, found) = kept.read()?;
+                (kind, found, None)
+            }
+            State::Manifest(text) => (EntryKind::Manifest, Found::default(), Some(text)),
+            State::Head(_) | State::Other if self.expected == Expected::Contents => {
+                (EntryKind::Contents, Found::default(), None)
+            }
+            State::Head(_) | State::Other => (EntryKind::Other, Found::default(), None),
+        };
+        Ok(Inspected { kind, found, manifest })
+    }
+}
+
+/// An RDB, and what follows it, until all of it is there.
+#[derive(Default)]
+struct Kept {
+    memory: Vec<u8>,
+    file: Option<File>,
+}
+
+impl Kept {
+    fn push(&mut self, piece: &[u8]) -> io::Result<()> {
+        if let Some(file) = &mut self.file {
+            return file.write_all(piece);
+        }
+        self.memory.extend_from_slice(piece);
+        if self.memory.len() > MEMORY_BYTES {
+            let mut file = tempfile::tempfile()?;
+            file.write_all(&self.memory)?;
+            self.memory = Vec::new();
+            self.file = Some(file);
+        }
+        Ok(())
+    }
+
+    fn read(self) -> Result<(EntryKind, Found)> {
+        match self.file {
+            None => Ok(read_rdb(&self.memory)),
+            Some(file) => {
+                let mapping = Mapping::of(file, &std::env::temp_dir())?;
+                let read = read_rdb(mapping.bytes());
+                mapping.check()?;
+                Ok(read)
+            }
+        }
+    }
+}
+
+fn read_rdb(bytes: &[u8]) -> (EntryKind, Found) {
+    let reading = match rdb::read(bytes, &mut rdb::Ignore, &Silent) {
+        Ok(reading) => reading,
+        Err(damage) => return (EntryKind::Rdb, Found::broken_rdb(&damage)),
+    };
+    let start = usize::try_from(reading.len()).unwrap_or(bytes.len());
+    let scanned = scan_parallel(bytes, start, Tally::default, |_| {}, &Silent);
+    let kind = if start < bytes.len() { EntryKind::Log } else { EntryKind::Rdb };
+    (kind, Found::after_rdb(&reading, scanned.sink, scanned.stop.fault))
+}
+
+/// The failure when an RDB cannot be kept.
+pub(crate) fn kept_failed(error: io::Error) -> Error {
+    Error::io("keep an RDB, to read it, in", std::env::temp_dir(), error)
+        .help("an RDB in an archive is unpacked there while it is verified; TMPDIR names another directory")
+}

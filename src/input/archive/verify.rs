@@ -1,0 +1,297 @@
+//! Is an archive whole, and what is in it?
+
+use std::fs::File;
+use std::io::{Read as _, Write};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use rayon::prelude::*;
+
+use super::inspect::{Expected, Inspected, Inspector, kept_failed};
+use crate::analysis::survey::NEWER_RDB;
+use crate::archive::contents::{Arrangement, CONTENTS, CONTENTS_BYTES, Contents, FileRole};
+use crate::archive::decompress::unpack;
+use crate::archive::read::{Located, Opened, is_zip, open_zip};
+use crate::archive::report::{ArchiveFinding, ArchiveReport, EntryKind, EntryReport};
+use crate::archive::{cross_check, self_check, sets};
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::level::Level;
+use crate::base::progress::{Progress, Silent};
+use crate::disk::{Access, Mapping};
+
+/// The kind of finding for a log in the archive that is not whole.
+pub(crate) const DAMAGE: &str = "damage";
+
+/// How an archive is verified.
+#[derive(Debug, Clone, Default)]
+pub struct VerifyOptions {}
+
+/// Whether the file at `path` is a zip, by its first bytes. What cannot be opened is none.
+pub fn is_archive(path: &Path) -> bool {
+    let mut magic = [0; 4];
+    // Opening a pipe would wait for a writer.
+    path.is_file()
+        && File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok()
+        && is_zip(&magic)
+}
+
+/// Verifies the archive at `path`, and what is in it, without writing it anywhere (but for an RDB, see
+/// `inspect`).
+///
+/// # Errors
+///
+/// When it cannot be opened, or is no zip, or changes while it is read.
+pub fn verify_archive(
+    path: &Path,
+    options: &VerifyOptions,
+    progress: &dyn Progress,
+) -> Result<ArchiveReport> {
+    let _ = options;
+    let mapping = Mapping::open(path)?;
+    let opened = open_archive(path, mapping.bytes())?;
+    let report = examine(path, &opened, None, progress)?;
+    mapping.check()?;
+    Ok(report)
+}
+
+/// As [`verify_archive`], of bytes in memory that nobody changes: for tests and the fuzzer.
+///
+/// # Errors
+///
+/// When they are no zip.
+#[doc(hidden)]
+pub fn verify_bytes(bytes: &[u8]) -> Result<ArchiveReport> {
+    let path = Path::new("archive.zip");
+    examine(path, &open_archive(path, bytes)?, None, &Silent)
+}
+
+/// Where the files of an archive are written while it is read, and who may read them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stage<'s> {
+    pub(crate) path: &'s Path,
+    pub(crate) access: Access,
+}
+
+/// Reads everything that is in an archive; whether its file changed meanwhile is for the caller to ask. With a `stage`, the
+/// files are written below it meanwhile.
+pub(crate) fn examine(
+    path: &Path,
+    opened: &Opened<'_>,
+    stage: Option<&Stage<'_>>,
+    progress: &dyn Progress,
+) -> Result<ArchiveReport> {
+    let started = Instant::now();
+    progress.phase(
+        "verify",
+        opened.entries.iter().fold(0, |sum, entry| entry.bytes.saturating_add(sum)),
+    );
+    let mut findings = opened.findings.clone();
+    findings.extend(cross_check::disagreement(opened));
+    let contents = contents_of(opened, &mut findings);
+    let read = opened
+        .entries
+        .par_iter()
+        .map(|entry| {
+            let expected = expected(entry, contents.as_ref());
+            read_entry(opened, entry, expected, stage, progress)
+        })
+        .collect::<Result<Vec<Read>>>()?;
+    let mut manifests = Vec::new();
+    let mut entries = Vec::new();
+    for (entry, read) in opened.entries.iter().zip(read) {
+        findings.extend(read.findings);
+        manifests.extend(read.manifest.map(|bytes| (entry.name.clone(), bytes)));
+        entries.push(read.report);
+    }
+    let found: Vec<_> = manifests.iter().map(|(name, bytes)| sets::Found { name, bytes }).collect();
+    sets::check(&found, &entries, &mut findings);
+    if let Some(contents) = &contents {
+        self_check::records(opened, contents, &mut findings);
+        self_check::files(opened, contents, &entries, &mut findings);
+    }
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
+    let sum = |of: fn(&EntryReport) -> u64| {
+        entries.iter().fold(0, |sum: u64, entry| sum.saturating_add(of(entry)))
+    };
+    let found_layout = match entries.iter().find(|entry| entry.kind == EntryKind::Log) {
+        _ if !manifests.is_empty() => Some(Arrangement::MultiPart),
+        Some(_) => Some(Arrangement::SingleFile),
+        None => {
+            entries.iter().any(|entry| entry.kind == EntryKind::Rdb).then_some(Arrangement::RdbFile)
+        }
+    };
+    Ok(ArchiveReport {
+        path: path.to_owned(),
+        sound: findings.iter().all(|finding| finding.level < Level::Error),
+        own: contents.is_some(),
+        archive_bytes: opened.bytes.len() as u64,
+        bytes: sum(|entry| entry.bytes),
+        commands: sum(|entry| entry.commands),
+        rdb_keys: sum(|entry| entry.rdb_keys),
+        layout: contents.as_ref().map(|contents| contents.layout).or(found_layout),
+        contents,
+        entries,
+        findings,
+        elapsed_s: started.elapsed().as_secs_f64(),
+    })
+}
+
+/// What an entry should hold, by what the archive says of itself, or by its name.
+fn expected(entry: &Located, contents: Option<&Contents>) -> Expected {
+    if entry.raw == CONTENTS && contents.is_some() {
+        return Expected::Contents;
+    }
+    let record =
+        contents.and_then(|contents| contents.files.iter().find(|file| file.name == entry.raw));
+    match record.map(|record| record.role) {
+        Some(FileRole::Manifest) => Expected::Manifest,
+        Some(FileRole::Single | FileRole::Base | FileRole::Incr) => Expected::Log,
+        None if entry.raw.ends_with(".manifest") => Expected::Manifest,
+        None if entry.raw.ends_with(".aof") || entry.raw.ends_with(".rdb") => Expected::Log,
+        None => Expected::Anything,
+    }
+}
+
+/// What the archive at `path` says of itself; `None` of one that aofkit did not make. Nothing else of it is read,
+/// and nothing is verified.
+///
+/// # Errors
+///
+/// When it cannot be opened, or is no zip.
+pub fn read_contents(path: &Path) -> Result<Option<Contents>> {
+    let mapping = Mapping::open(path)?;
+    if !is_zip(mapping.bytes()) {
+        return Err(Error::new(ErrorKind::Unrecognised, "this is no zip archive").at(path));
+    }
+    let contents = cross_check::contents(mapping.bytes());
+    mapping.check()?;
+    Ok(contents)
+}
+
+pub(crate) fn open_archive<'m>(path: &Path, bytes: &'m [u8]) -> Result<Opened<'m>> {
+    if !is_zip(bytes) {
+        return Err(Error::new(ErrorKind::Unrecognised, "this is no zip archive").at(path));
+    }
+    Ok(open_zip(bytes))
+}
+
+pub(crate) fn contents_of(
+    opened: &Opened<'_>,
+    findings: &mut Vec<ArchiveFinding>,
+) -> Option<Contents> {
+    let entry = opened.entries.iter().find(|entry| entry.raw == CONTENTS)?;
+    let wrong = |what: String| ArchiveFinding::new(Level::Error, "contents", what).entry(CONTENTS);
+    if entry.bytes > CONTENTS_BYTES {
+        findings.push(wrong(format!("it is longer than {CONTENTS_BYTES} bytes")));
+        return None;
+    }
+    let mut bytes = Vec::new();
+    let unpacked = unpack(entry, opened.packed(entry), |piece| {
+        bytes.extend_from_slice(piece);
+        Ok(())
+    });
+    if !unpacked.is_ok_and(|unpacked| unpacked.fault.is_none() && unpacked.crc32 == entry.crc32) {
+        // Said when the entries are read.
+        return None;
+    }
+    match serde_json::from_slice(&bytes) {
+        Ok(contents) => Some(contents),
+        Err(error) => {
+            findings
+                .push(wrong(format!("it does not say what an archive of aofkit says: {error}")));
+            None
+        }
+    }
+}
+
+/// What came of one entry.
+struct Read {
+    report: EntryReport,
+    findings: Vec<ArchiveFinding>,
+    manifest: Option<Vec<u8>>,
+}
+
+fn read_entry(
+    opened: &Opened<'_>,
+    entry: &Located,
+    expected: Expected,
+    stage: Option<&Stage<'_>>,
+    progress: &dyn Progress,
+) -> Result<Read> {
+    let mut findings = Vec::new();
+    let mut error = |kind, what: String| {
+        findings.push(ArchiveFinding::new(Level::Error, kind, what).entry(&entry.name));
+    };
+    let mut file = match stage {
+        Some(stage) if !entry.is_directory && entry.raw != CONTENTS => Some(create(stage, entry)?),
+        _ => None,
+    };
+    let mut inspector = Inspector::new(expected);
+    let mut written: Result<()> = Ok(());
+    let unpacked = unpack(entry, opened.packed(entry), |piece| {
+        if let Some((file, path)) = &mut file
+            && let Err(error) = file.write_all(piece)
+        {
+            written = Err(Error::io("write", &*path, error));
+            return Err(std::io::ErrorKind::Other.into());
+        }
+        progress.advance(piece.len() as u64);
+        inspector.take(piece)
+    });
+    written?;
+    let unpacked = unpacked.map_err(kept_failed)?;
+    if let Some((file, path)) = file {
+        file.sync_all().map_err(|error| Error::io("write", path, error))?;
+    }
+    let is_whole = unpacked.fault.is_none();
+    if let Some(fault) = unpacked.fault {
+        error("packed-bytes", fault);
+    } else if unpacked.crc32 != entry.crc32 {
+        let what =
+            format!("its CRC-32 is {:08x}, and should be {:08x}", unpacked.crc32, entry.crc32);
+        error("crc32", what);
+    }
+    let Inspected { kind, found, manifest } = inspector.finish()?;
+    // Of what is cut short anyway, nothing more needs to be said.
+    if let Some(damage) = found.damage.filter(|_| is_whole) {
+        let finding = ArchiveFinding::new(Level::Error, DAMAGE, damage.what);
+        let help = "the archive holds it so; extract it with --damaged, and `aofkit repair` mends what can be";
+        findings.push(finding.entry(&entry.name).offset(damage.offset).help(help));
+    }
+    if let Some(content) = found.newer_rdb.as_ref().filter(|_| is_whole) {
+        let finding = ArchiveFinding::new(Level::Note, NEWER_RDB, content.to_string());
+        let help = "it is whole, its checksum matches; what is in it is unknown here";
+        findings.push(finding.entry(&entry.name).offset(content.offset).help(help));
+    }
+    let report = EntryReport {
+        name: entry.name.clone(),
+        method: entry.method,
+        kind: if entry.is_directory { EntryKind::Directory } else { kind },
+        bytes: unpacked.bytes,
+        packed_bytes: entry.packed.len() as u64,
+        crc32: unpacked.crc32,
+        sha256: hexadecimal(&unpacked.sha256),
+        commands: found.commands,
+        rdb_keys: found.rdb_keys,
+        newer_rdb: found.newer_rdb,
+        transactions: found.transactions,
+        first_time: found.first_time,
+        last_time: found.last_time,
+    };
+    Ok(Read { report, findings, manifest })
+}
+
+/// Creates the file of an entry below `stage`. Its name does not lead out: [`open_zip`] lets none through that does.
+fn create(stage: &Stage<'_>, entry: &Located) -> Result<(File, PathBuf)> {
+    let path = stage.path.join(&entry.raw);
+    let failed = |error| Error::io("write", &path, error);
+    if let Some(parent) = path.parent() {
+        stage.access.create_directories(parent).map_err(failed)?;
+    }
+    let file = stage.access.create(&path).map_err(failed)?;
+    Ok((file, path))
+}
+
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

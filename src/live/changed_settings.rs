@@ -1,0 +1,138 @@
+//! The settings of a server that aofkit changes for the time of a run: these, and no others.
+//!
+//! What sets them and what sets them back reads this list, so that a journal can ask for nothing else.
+
+use serde::{Deserialize, Serialize};
+
+use super::endpoint::Address;
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::escape::Shown;
+
+/// A setting that a run changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// The setting's name.
+    pub name: String,
+    /// The value that was there before.
+    pub was: String,
+    /// The value that the run sets.
+    pub set: String,
+}
+
+/// A setting that aofkit changes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Setting {
+    pub(crate) name: &'static str,
+    /// The value that it has meanwhile.
+    pub(crate) meanwhile: &'static str,
+    /// Whether a server can have this value.
+    is_value: fn(&str) -> bool,
+}
+
+/// No fsync while a rewrite competes for the disk.
+pub(crate) const NO_FSYNC: Setting =
+    Setting { name: "appendfsync", meanwhile: "no", is_value: is_fsync_policy };
+
+/// No rewrite that the server begins by itself.
+pub(crate) const NO_REWRITES: Setting =
+    Setting { name: "auto-aof-rewrite-percentage", meanwhile: "0", is_value: is_percentage };
+
+const ALL: [Setting; 2] = [NO_FSYNC, NO_REWRITES];
+
+fn is_fsync_policy(value: &str) -> bool {
+    ["always", "everysec", "no"].contains(&value)
+}
+
+/// The range that servers take, which is that of C's `int`.
+fn is_percentage(value: &str) -> bool {
+    value.bytes().all(|byte| byte.is_ascii_digit())
+        && value.parse::<u32>().is_ok_and(|number| i32::try_from(number).is_ok())
+}
+
+impl Setting {
+    /// What it takes to give it its value for the time of a run, at a server where it has another; `None` where it has that.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`] when the server says that it has what is no value of it, which could not be set back.
+    pub(crate) fn change_from(&self, was: String, address: &Address) -> Result<Option<Change>> {
+        if !(self.is_value)(&was) {
+            let message = format!(
+                "{address}: {} is {}, which is no value of it",
+                self.name,
+                Shown(was.as_bytes())
+            );
+            return Err(Error::new(ErrorKind::Refused, message).help(
+                "nothing was changed; aofkit knows Redis and Valkey, and this seems to be another server",
+            ));
+        }
+        let change = Change { name: self.name.into(), was, set: self.meanwhile.into() };
+        Ok((change.was != change.set).then_some(change))
+    }
+}
+
+/// Why a change that is read from a journal is none that a run makes; `None` where it is one.
+pub(crate) fn objection(change: &Change) -> Option<String> {
+    let Some(setting) = ALL.iter().find(|setting| setting.name == change.name) else {
+        let name = Shown(change.name.as_bytes());
+        return Some(format!("it would set {name}, which aofkit never changes"));
+    };
+    let values = [
+        (&change.was, (setting.is_value)(&change.was)),
+        (&change.set, change.set == setting.meanwhile),
+    ];
+    let wrong = values.into_iter().find(|(_, is_right)| !is_right);
+    wrong.map(|(value, _)| {
+        let value = Shown(value.as_bytes());
+        format!("it gives {} the value {value}, which aofkit never gives it", setting.name)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(name: &str, was: &str, set: &str) -> Change {
+        Change { name: name.into(), was: was.into(), set: set.into() }
+    }
+
+    #[test]
+    fn only_what_a_run_changes_is_set_back() {
+        for (name, was, set) in [
+            ("appendfsync", "everysec", "no"),
+            ("appendfsync", "always", "no"),
+            ("auto-aof-rewrite-percentage", "100", "0"),
+            ("auto-aof-rewrite-percentage", "2147483647", "0"),
+        ] {
+            assert_eq!(objection(&change(name, was, set)), None, "{name} {was}");
+        }
+        for (name, was, set) in [
+            ("maxclients", "777", "10000"),
+            ("dir", "/etc/cron.d", "/data"),
+            ("APPENDFSYNC", "everysec", "no"),
+            ("appendfsync", "sometimes", "no"),
+            ("appendfsync", "everysec", "always"),
+            ("appendfsync", "", "no"),
+            ("auto-aof-rewrite-percentage", "-1", "0"),
+            ("auto-aof-rewrite-percentage", "+1", "0"),
+            ("auto-aof-rewrite-percentage", "2147483648", "0"),
+            ("auto-aof-rewrite-percentage", "1 2", "0"),
+            ("auto-aof-rewrite-percentage", "", "0"),
+            ("auto-aof-rewrite-percentage", "1", "100"),
+            ("\x1b[2J", "1", "0"),
+        ] {
+            let objection = objection(&change(name, was, set)).expect("an objection");
+            assert!(!objection.contains('\x1b'), "{objection:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_server_has_is_checked_before_it_is_changed() {
+        let address = Address::Tcp { host: "db".into(), port: 6379 };
+        let change = |was: &str| NO_FSYNC.change_from(was.into(), &address);
+        assert_eq!(change("no").unwrap(), None);
+        assert_eq!(change("always").unwrap().unwrap().was, "always");
+        let error = change("\x1b[2J").unwrap_err().to_string();
+        assert_eq!(error, "db:6379: appendfsync is \"\\x1b[2J\", which is no value of it");
+    }
+}

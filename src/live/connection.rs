@@ -1,0 +1,481 @@
+//! A connection to a running server: one command, one reply, each within its time.
+//!
+//! The `redis` crate packs the commands and reads the replies. The stream below is made here, for three things
+//! that the crate's own connection does not do: the whole of a reply within one deadline, however it trickles
+//! in; a TLS name (`--sni`) other than the host; and nothing sent that was not asked for, as a user with few
+//! rights may not run `CLIENT SETINFO`.
+
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::os::unix::net::UnixStream;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+use std::{fmt, thread};
+
+use redis::{Parser, Value};
+use rustls::{ClientConnection, StreamOwned};
+
+use super::endpoint::{Address, Endpoint};
+use super::tls;
+use crate::base::error::{Error, ErrorKind};
+
+/// All that a backup asks of a server, as ACL rules; `+bgrewriteaof` only with [`Strategy::Rewrite`].
+pub const RIGHTS: &str = "+info +config|get +config|set +bgrewriteaof";
+
+/// Why a command came to nothing.
+#[derive(Debug)]
+pub enum Failure {
+    /// The connection: it could not be made, broke, or was silent for too long. Another may work.
+    Lost(String),
+    /// What the server answered: its error code, and the rest of the sentence.
+    Answer {
+        /// The first word: `NOPERM`, `ERR`.
+        code: String,
+        /// What follows it.
+        text: String,
+    },
+    /// It makes no sense to try again: a certificate that cannot be read, a reply that is none.
+    Hopeless(Error),
+}
+
+impl Failure {
+    /// Whether a fresh connection could do better, at once or in a while: the server is starting.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Failure::Lost(_) => true,
+            Failure::Answer { code, .. } => {
+                matches!(code.as_str(), "LOADING" | "BUSY" | "MASTERDOWN")
+            }
+            Failure::Hopeless(_) => false,
+        }
+    }
+
+    /// As an error for a person: what was asked of whom, what came of it, what to do.
+    pub fn told(self, command: &str, endpoint: &Endpoint) -> Error {
+        let server = &endpoint.address;
+        match self {
+            Failure::Hopeless(error) => error,
+            Failure::Lost(what) => {
+                let error = Error::new(ErrorKind::Io, format!("{server}: {command}: {what}"));
+                if command == CONNECTING {
+                    error.help(
+                        "is the server running there? -h, -p, -s, -u and --tls say how it is reached",
+                    )
+                } else {
+                    error
+                }
+            }
+            Failure::Answer { code, text } => {
+                let kind = match code.as_str() {
+                    "NOAUTH" | "WRONGPASS" | "NOPERM" => ErrorKind::Permission,
+                    _ => ErrorKind::Refused,
+                };
+                let error = Error::new(kind, format!("{server}: {command}: {code} {text}"));
+                match help(command, &code, &text, endpoint) {
+                    Some(help) => error.help(help),
+                    None => error,
+                }
+            }
+        }
+    }
+}
+
+/// What is told of instead of a command where there is no connection yet.
+pub(crate) const CONNECTING: &str = "connecting";
+
+/// What to do about an error of the server.
+fn help(command: &str, code: &str, text: &str, endpoint: &Endpoint) -> Option<String> {
+    let unknown = text.to_ascii_lowercase().contains("unknown command");
+    match code {
+        "NOAUTH" => Some(
+            "the server wants a password: put it into REDISCLI_AUTH, or have it asked for with --askpass"
+                .into(),
+        ),
+        "WRONGPASS" => Some("check --user and the password".into()),
+        "NOPERM" => {
+            let user = endpoint.user.as_deref().unwrap_or("default");
+            Some(format!(
+                "give the user what is missing: ACL SETUSER {user} {}; all that a backup needs is {}",
+                right(command),
+                crate::live::connection::RIGHTS
+            ))
+        }
+        "LOADING" => Some("the server is still loading its data; try again when it has".into()),
+        _ if unknown && command.starts_with("CONFIG") => Some(
+            "CONFIG is renamed or forbidden there, as managed services do; without it the log cannot be found \
+             nor the rewrite held: back up with `aofkit backup PATH` where the files are"
+                .into(),
+        ),
+        _ if unknown => Some(format!("{command} is renamed or forbidden on this server")),
+        _ => None,
+    }
+}
+
+/// The right that a command needs: `CONFIG SET appendfsync` needs `+config|set`.
+fn right(command: &str) -> String {
+    let mut words = command.split(' ').map(str::to_ascii_lowercase);
+    match (words.next(), words.next()) {
+        (Some(container), Some(sub)) if container == "config" => format!("+{container}|{sub}"),
+        (Some(name), _) => format!("+{name}"),
+        (None, _) => String::new(),
+    }
+}
+
+/// A connection.
+pub struct Connection {
+    stream: Stream,
+    parser: Parser,
+    reply: Duration,
+    /// Whether a reply is still owed. What comes next would be taken for the answer to another question.
+    is_broken: bool,
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Connection(..)")
+    }
+}
+
+impl Connection {
+    /// Connects, with TLS where it is asked for, and gives the password where there is one.
+    ///
+    /// # Errors
+    ///
+    /// When the server cannot be reached in time or does not let us in.
+    pub fn open(endpoint: &Endpoint) -> Result<Self, Failure> {
+        let deadline = Instant::now() + endpoint.patience.connect;
+        let socket = connect(endpoint, deadline)?;
+        let mut connection = Connection {
+            stream: Stream { socket, deadline },
+            parser: Parser::new(),
+            reply: endpoint.patience.reply,
+            is_broken: false,
+        };
+        if let Some(password) = &endpoint.password {
+            let mut command = redis::cmd("AUTH");
+            if let Some(user) = &endpoint.user {
+                command.arg(user);
+            }
+            command.arg(password.reveal());
+            connection.exchange(&command.get_packed_command(), deadline)?;
+        }
+        Ok(connection)
+    }
+
+    /// Runs a command and gives its reply.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is lost or silent for too long, and when the server answers with an error.
+    pub fn call(&mut self, args: &[&str]) -> Result<Value, Failure> {
+        let mut command = redis::Cmd::new();
+        for arg in args {
+            command.arg(arg);
+        }
+        let deadline = Instant::now() + self.reply;
+        self.exchange(&command.get_packed_command(), deadline)
+    }
+
+    /// Runs a command whose reply is text.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::call`].
+    pub fn text(&mut self, args: &[&str]) -> Result<String, Failure> {
+        match self.call(args)? {
+            Value::BulkString(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+            Value::SimpleString(text) | Value::VerbatimString { text, .. } => Ok(text),
+            Value::Okay => Ok("OK".into()),
+            _ => Err(unexpected(args)),
+        }
+    }
+
+    /// The value of a setting as bytes, for paths; `None` where the server does not have the setting.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::call`].
+    pub fn setting_bytes(&mut self, name: &str) -> Result<Option<Vec<u8>>, Failure> {
+        let args = ["CONFIG", "GET", name];
+        let pairs: Vec<Value> = match self.call(&args)? {
+            Value::Array(pairs) => pairs,
+            Value::Map(pairs) => {
+                pairs.into_iter().flat_map(|(name, value)| [name, value]).collect()
+            }
+            _ => return Err(unexpected(&args)),
+        };
+        let mut pairs = pairs.into_iter();
+        while let (Some(found), Some(value)) = (pairs.next(), pairs.next()) {
+            if text_of(found).is_some_and(|found| found.eq_ignore_ascii_case(name.as_bytes())) {
+                return Ok(text_of(value));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The value of a setting; `None` where the server does not have it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::call`].
+    pub fn setting(&mut self, name: &str) -> Result<Option<String>, Failure> {
+        let bytes = self.setting_bytes(name)?;
+        Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    /// Changes a setting.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::call`].
+    pub fn set(&mut self, name: &str, value: &str) -> Result<(), Failure> {
+        self.text(&["CONFIG", "SET", name, value]).map(drop)
+    }
+
+    fn exchange(&mut self, packed: &[u8], deadline: Instant) -> Result<Value, Failure> {
+        if self.is_broken {
+            return Err(Failure::Lost(broken("a reply was lost on it")));
+        }
+        // Until the reply is here.
+        self.is_broken = true;
+        self.stream.deadline = deadline;
+        let sent = self.stream.write_all(packed).and_then(|()| self.stream.flush());
+        sent.map_err(|error| lost(&error))?;
+        let value = self.parser.parse_value(&mut self.stream).map_err(|error| {
+            let late = Instant::now() >= deadline;
+            Failure::Lost(if late { SILENT.into() } else { broken(&error.to_string()) })
+        })?;
+        self.is_broken = false;
+        match value {
+            Value::ServerError(error) => Err(Failure::Answer {
+                code: error.code().to_string(),
+                text: error.details().unwrap_or_default().to_string(),
+            }),
+            value => Ok(value),
+        }
+    }
+}
+
+fn text_of(value: Value) -> Option<Vec<u8>> {
+    match value {
+        Value::BulkString(bytes) => Some(bytes),
+        Value::SimpleString(text) => Some(text.into_bytes()),
+        Value::Okay => Some(b"OK".to_vec()),
+        _ => None,
+    }
+}
+
+fn unexpected(args: &[&str]) -> Failure {
+    let message = format!("the reply to {} is not what a server sends", args.join(" "));
+    Failure::Hopeless(Error::new(ErrorKind::Unrecognised, message))
+}
+
+const SILENT: &str = "no reply in time";
+
+fn broken(why: &str) -> String {
+    format!("the connection was lost ({why})")
+}
+
+fn lost(error: &io::Error) -> Failure {
+    Failure::Lost(match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => SILENT.into(),
+        _ => broken(&error.to_string()),
+    })
+}
+
+fn connect(endpoint: &Endpoint, deadline: Instant) -> Result<Socket, Failure> {
+    let refused = |why: &dyn fmt::Display| Failure::Lost(format!("no connection: {why}"));
+    match &endpoint.address {
+        Address::Unix(_) if endpoint.tls.is_some() => {
+            let message = "TLS is not spoken over a Unix socket";
+            Err(Failure::Hopeless(Error::new(ErrorKind::Usage, message)))
+        }
+        // Connecting to a socket of this machine waits for nobody but for a full backlog.
+        Address::Unix(path) => {
+            UnixStream::connect(path).map(Socket::Unix).map_err(|error| refused(&error))
+        }
+        Address::Tcp { host, port } => {
+            let mut last = refused(&"the name has no address");
+            for address in resolve(host, *port, deadline)? {
+                match TcpStream::connect_timeout(&address, left(deadline)) {
+                    Ok(stream) => {
+                        // Without it each command would wait for the acknowledgement of the one before.
+                        stream.set_nodelay(true).map_err(|error| refused(&error))?;
+                        return Ok(match &endpoint.tls {
+                            None => Socket::Tcp(stream),
+                            Some(tls) => Socket::Tls(Box::new(
+                                tls::wrap(tls, host, stream).map_err(Failure::Hopeless)?,
+                            )),
+                        });
+                    }
+                    Err(error) => last = refused(&error),
+                }
+            }
+            Err(last)
+        }
+    }
+}
+
+/// The addresses of a name. The system's resolver knows no deadline, so it is left behind when it is late.
+fn resolve(host: &str, port: u16, deadline: Instant) -> Result<Vec<SocketAddr>, Failure> {
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    let (sender, receiver) = mpsc::channel();
+    let name = host.to_owned();
+    thread::spawn(move || {
+        let found = (name.as_str(), port).to_socket_addrs().map(Iterator::collect);
+        // Nobody listens any more when it was too late.
+        let _ = sender.send(found);
+    });
+    let found = receiver.recv_timeout(left(deadline));
+    let found =
+        found.map_err(|_| Failure::Lost(format!("the name {host} was not found in time")))?;
+    found.map_err(|error| Failure::Lost(format!("the name {host} was not found: {error}")))
+}
+
+/// What is left until the deadline; never nothing, which a socket takes for no limit.
+fn left(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
+}
+
+enum Socket {
+    Tcp(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+    Unix(UnixStream),
+}
+
+/// A socket on which everything ends by the deadline.
+struct Stream {
+    socket: Socket,
+    deadline: Instant,
+}
+
+impl Stream {
+    fn hurry(&self) -> io::Result<()> {
+        if Instant::now() >= self.deadline {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        let limit = Some(left(self.deadline));
+        match &self.socket {
+            Socket::Tcp(tcp) => {
+                tcp.set_read_timeout(limit).and_then(|()| tcp.set_write_timeout(limit))
+            }
+            Socket::Tls(tls) => {
+                let tcp = &tls.sock;
+                tcp.set_read_timeout(limit).and_then(|()| tcp.set_write_timeout(limit))
+            }
+            Socket::Unix(unix) => {
+                unix.set_read_timeout(limit).and_then(|()| unix.set_write_timeout(limit))
+            }
+        }
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            self.hurry()?;
+            let read = match &mut self.socket {
+                Socket::Tcp(tcp) => tcp.read(buffer),
+                Socket::Tls(tls) => tls.read(buffer),
+                Socket::Unix(unix) => unix.read(buffer),
+            };
+            // A signal ends the wait of a socket that has a timeout, and is no reason to lose the connection.
+            match read {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => return read,
+            }
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // write_all() takes no interruption for a failure.
+        self.hurry()?;
+        match &mut self.socket {
+            Socket::Tcp(tcp) => tcp.write(bytes),
+            Socket::Tls(tls) => tls.write(bytes),
+            Socket::Unix(unix) => unix.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.hurry()?;
+        match &mut self.socket {
+            Socket::Tcp(tcp) => tcp.flush(),
+            Socket::Tls(tls) => tls.flush(),
+            Socket::Unix(unix) => unix.flush(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    /// A server that answers each command with the next of `replies`.
+    fn server(replies: &'static [&'static str]) -> (tempfile::TempDir, Endpoint) {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("socket");
+        let listener = UnixListener::bind(&path).unwrap();
+        thread::spawn(move || {
+            let (mut client, _) = listener.accept().unwrap();
+            for reply in replies {
+                let mut command = [0; 1024];
+                if client.read(&mut command).unwrap_or(0) == 0 {
+                    return;
+                }
+                client.write_all(reply.as_bytes()).unwrap();
+            }
+            // It says no more, and does not hang up.
+            let _ = client.read(&mut [0; 1024]);
+            thread::sleep(Duration::from_secs(5));
+        });
+        let mut endpoint = Endpoint::new(Address::Unix(path));
+        endpoint.patience.reply = Duration::from_millis(100);
+        (place, endpoint)
+    }
+
+    #[test]
+    fn replies_are_read_as_what_they_are() {
+        let (_place, endpoint) = server(&[
+            "+OK\r\n",
+            "*2\r\n$11\r\nAPPENDFSYNC\r\n$8\r\neverysec\r\n",
+            "*0\r\n",
+            "-NOPERM this user has no permissions\r\n",
+            "$4\r\ntext\r\n",
+        ]);
+        let mut connection = Connection::open(&endpoint).unwrap();
+        connection.set("appendfsync", "no").unwrap();
+        assert_eq!(connection.setting("appendfsync").unwrap().as_deref(), Some("everysec"));
+        assert_eq!(connection.setting("unheard-of").unwrap(), None);
+        let refused = connection.set("appendfsync", "no").unwrap_err();
+        assert!(!refused.may_pass());
+        let told = refused.told("CONFIG SET appendfsync", &endpoint);
+        assert_eq!(told.kind(), ErrorKind::Permission);
+        assert!(told.next_step().unwrap().contains("ACL SETUSER default +config|set;"), "{told}");
+        assert_eq!(connection.text(&["INFO"]).unwrap(), "text");
+    }
+
+    #[test]
+    fn a_connection_that_owes_a_reply_is_never_asked_again() {
+        let (_place, endpoint) = server(&["*2\r\n$3\r\nhal"]);
+        let mut connection = Connection::open(&endpoint).unwrap();
+        let silent = connection.setting("appendfsync").unwrap_err();
+        assert!(silent.may_pass());
+        assert!(silent.told("CONFIG GET", &endpoint).to_string().contains("no reply in time"));
+        let again = connection.setting("appendfsync").unwrap_err();
+        assert!(again.told("CONFIG GET", &endpoint).to_string().contains("a reply was lost on it"));
+    }
+
+    #[test]
+    fn rights_are_named_as_acl_rules() {
+        assert_eq!(right("CONFIG SET appendfsync"), "+config|set");
+        assert_eq!(right("INFO persistence"), "+info");
+        assert_eq!(right("BGREWRITEAOF"), "+bgrewriteaof");
+    }
+}

@@ -1,0 +1,218 @@
+//! Where a server is, and how one gets in.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use redis::{ConnectionAddr, IntoConnectionInfo};
+use serde::{Serialize, Serializer};
+
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::escape::ShownPath;
+
+/// The port of a server that says nothing else.
+pub const DEFAULT_PORT: u16 = 6379;
+
+/// What must never be shown: a password, or a URI that may hold one. Not even its length is.
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes a password into custody.
+    pub fn new(text: impl Into<String>) -> Self {
+        Secret(text.into())
+    }
+
+    /// What it is, for the one place that needs it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+/// Where a server listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    /// TCP, in the clear or with TLS.
+    Tcp {
+        /// A name or an address; IPv6 without brackets.
+        host: String,
+        /// The port.
+        port: u16,
+    },
+    /// A Unix socket.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Address::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Address::Tcp { host, port } => write!(f, "{host}:{port}"),
+            Address::Unix(path) => ShownPath(path).fmt(f),
+        }
+    }
+}
+
+impl Serialize for Address {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// How TLS is spoken.
+#[derive(Debug, Clone, Default)]
+pub struct Tls {
+    /// Whose signature makes a server trusted (PEM); `None` for whom the system trusts.
+    pub cacert: Option<PathBuf>,
+    /// The certificate that is shown to the server (PEM), with the key below.
+    pub cert: Option<PathBuf>,
+    /// The key to the certificate (PEM).
+    pub key: Option<PathBuf>,
+    /// The name that is asked for and that the certificate must bear; `None` for the host.
+    pub sni: Option<String>,
+    /// Trust whatever server answers.
+    pub insecure: bool,
+}
+
+/// How long is waited at most. A server that does not answer in time counts as lost.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// For a connection: the name, TCP, TLS, and the password.
+    pub connect: Duration,
+    /// For one reply. A fork of a large server can take seconds, and nothing is answered meanwhile.
+    pub reply: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Patience { connect: Duration::from_secs(5), reply: Duration::from_secs(30) }
+    }
+}
+
+/// A server, and how one gets in.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// Where it listens.
+    pub address: Address,
+    /// The user; `None` for the default user.
+    pub user: Option<String>,
+    /// The password, where one is asked for.
+    pub password: Option<Secret>,
+    /// TLS; `None` to speak in the clear.
+    pub tls: Option<Tls>,
+    /// How long is waited.
+    pub patience: Patience,
+}
+
+impl Endpoint {
+    /// What redis-cli and valkey-cli are called with to reach it as we do; a password they take from the environment.
+    pub fn client_args(&self) -> Vec<String> {
+        let mut args: Vec<String> = match &self.address {
+            Address::Unix(path) => {
+                let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+                vec!["-s".into(), ShownPath(&path).to_string()]
+            }
+            // Where a client looks by itself.
+            Address::Tcp { host, port } if host == "127.0.0.1" => {
+                vec!["-p".into(), port.to_string()]
+            }
+            Address::Tcp { host, port } => {
+                vec!["-h".into(), host.clone(), "-p".into(), port.to_string()]
+            }
+        };
+        if let Some(user) = &self.user {
+            args.extend(["--user".into(), user.clone()]);
+        }
+        if self.tls.is_some() {
+            args.push("--tls".into());
+        }
+        args
+    }
+
+    /// A server without a password.
+    pub fn new(address: Address) -> Self {
+        let patience = Patience::default();
+        Endpoint { address, user: None, password: None, tls: None, patience }
+    }
+
+    /// Reads a URI: `redis://[[user]:password@]host[:port]`, `rediss://` for TLS, `valkey://` and `valkeys://`
+    /// alike, `unix:///path[?user=..&pass=..]`. A database number is read and has no meaning here.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`], without a word of the URI, which can hold a password.
+    pub fn from_uri(uri: &str) -> Result<Self> {
+        // What the crate says of a URI is left out: it could quote it.
+        let info = uri.into_connection_info().map_err(|_| {
+            Error::new(ErrorKind::Usage, "this URI names no server").help(
+                "write it as redis://user@host:6379, rediss:// for TLS, or unix:///path/to/socket",
+            )
+        })?;
+        let redis = info.redis_settings();
+        let (user, password) = (redis.username().map(String::from), redis.password());
+        let password = password.map(Secret::new);
+        let (address, tls) = match info.addr() {
+            ConnectionAddr::Tcp(host, port) => {
+                (Address::Tcp { host: host.clone(), port: *port }, None)
+            }
+            ConnectionAddr::TcpTls { host, port, insecure, .. } => {
+                let tls = Tls { insecure: *insecure, ..Tls::default() };
+                (Address::Tcp { host: host.clone(), port: *port }, Some(tls))
+            }
+            ConnectionAddr::Unix(path) => (Address::Unix(path.clone()), None),
+            _ => return Err(Error::new(ErrorKind::Usage, "this URI names no server")),
+        };
+        Ok(Endpoint { address, user, password, tls, patience: Patience::default() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uris_are_read_as_redis_cli_does() {
+        let read = |uri: &str| Endpoint::from_uri(uri).unwrap();
+        let tcp = |host: &str, port| Address::Tcp { host: host.into(), port };
+        assert_eq!(read("redis://db").address, tcp("db", 6379));
+        assert_eq!(read("valkey://[::1]:7000/3").address, tcp("::1", 7000));
+        let secret = read("rediss://backup:p%40ss@db:7001");
+        assert_eq!(secret.address, tcp("db", 7001));
+        assert_eq!(secret.user.as_deref(), Some("backup"));
+        assert_eq!(secret.password.as_ref().map(Secret::reveal), Some("p@ss"));
+        assert!(secret.tls.is_some() && read("valkeys://db").tls.is_some());
+        assert!(read("valkey://db").tls.is_none());
+        let socket = read("unix:///run/redis.sock?user=backup&pass=x");
+        assert_eq!(socket.address, Address::Unix("/run/redis.sock".into()));
+        assert_eq!(socket.user.as_deref(), Some("backup"));
+        assert_eq!(read("redis://:x@db").user, None);
+    }
+
+    #[test]
+    fn nothing_tells_a_password() {
+        let endpoint = Endpoint::from_uri("redis://backup:geheim@db:6379").unwrap();
+        assert!(!format!("{endpoint:?}").contains("geheim"));
+        assert_eq!(endpoint.address.to_string(), "db:6379");
+        for uri in
+            ["redis//u:geheim@db", "http://u:geheim@db", "redis://u:geheim@db:x/", "redis:geheim"]
+        {
+            let error = Endpoint::from_uri(uri).unwrap_err();
+            let told = format!("{error} {error:?} {:?}", error.next_step());
+            assert!(!told.contains("geheim"), "{told}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_shown_so_that_they_can_be_typed_again() {
+        let tcp = |host: &str| Address::Tcp { host: host.into(), port: 7000 }.to_string();
+        assert_eq!(tcp("localhost"), "localhost:7000");
+        assert_eq!(tcp("::1"), "[::1]:7000");
+        assert_eq!(Address::Unix("/run/r.sock".into()).to_string(), "/run/r.sock");
+    }
+}

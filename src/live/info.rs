@@ -1,0 +1,53 @@
+//! INFO: `name:value` lines.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use super::connection::{Connection, Failure};
+
+/// A section of INFO.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Info(BTreeMap<String, String>);
+
+impl Info {
+    /// Asks for a section.
+    pub(crate) fn ask(connection: &mut Connection, section: &str) -> Result<Info, Failure> {
+        connection.text(&["INFO", section]).map(|text| Info::parse(&text))
+    }
+
+    pub(crate) fn parse(text: &str) -> Info {
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        let pairs = lines.filter_map(|line| line.trim_end().split_once(':'));
+        Info(pairs.map(|(name, value)| (name.to_string(), value.to_string())).collect())
+    }
+
+    /// A field as it stands.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// A number, where the field is there and is one.
+    pub(crate) fn number<T: FromStr>(&self, name: &str) -> Option<T> {
+        self.text(name)?.parse().ok()
+    }
+
+    /// Whether a flag is there and is not 0.
+    pub(crate) fn flag(&self, name: &str) -> bool {
+        self.number::<i64>(name).is_some_and(|value| value != 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Info;
+
+    #[test]
+    fn fields_are_read_as_what_they_are() {
+        let info =
+            Info::parse("# Persistence\r\nloading:0\r\naof_enabled:1\r\nsize:12\r\nx:a:b\r\n");
+        assert!(info.flag("aof_enabled") && !info.flag("loading") && !info.flag("absent"));
+        assert_eq!(info.number::<u64>("size"), Some(12));
+        assert_eq!(info.number::<u64>("x"), None);
+        assert_eq!(info.text("x"), Some("a:b"));
+    }
+}

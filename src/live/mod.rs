@@ -1,0 +1,25 @@
+//! A running server: connection, settings, and its log on this machine.
+//!
+//! - [`endpoint`], [`tls`], [`connection`], [`connect`]: where the server is, and the connection to it.
+//! - [`info`], [`server`], [`replication`]: what the server reports of itself.
+//! - [`settings`], [`journal`]: the settings that a run changes, and the record on disk that restores them.
+//! - [`files`]: where the server's log is on this machine, and the lock on it.
+//! - [`rewrite`], [`snapshot`]: BGREWRITEAOF, and the log as it is at one moment.
+//! - [`hold_origin`]: the note beside a hold that names the server it was taken from.
+//! - [`progress`]: what a run reports while it works.
+
+pub mod changed_settings;
+pub mod connect;
+pub mod connection;
+pub mod endpoint;
+pub mod files;
+pub mod hold_origin;
+pub mod info;
+pub mod journal;
+pub mod progress;
+pub mod replication;
+pub mod rewrite;
+pub mod server;
+pub mod settings;
+pub mod snapshot;
+pub mod tls;

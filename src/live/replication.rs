@@ -1,0 +1,162 @@
+//! INFO replication: whether what this server has is worth keeping.
+
+use serde::Serialize;
+
+use super::connection::Connection;
+use super::endpoint::Endpoint;
+use super::info::Info;
+use crate::base::error::{Error, ErrorKind, Result};
+
+/// The server's part in replication, when the backup began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Replication {
+    /// `master` or `slave`, as servers write it.
+    pub role: String,
+    /// The identity of the history that the data belongs to.
+    pub replid: Option<String>,
+    /// How far in that history the server is, in bytes.
+    pub offset: Option<u64>,
+    /// Of a replica: how far it is behind what it knows its primary to have sent, in bytes.
+    pub lag_bytes: Option<u64>,
+    /// Of a replica: how long ago it heard of its primary, in seconds.
+    pub last_heard_s: Option<u64>,
+    /// Of a primary: how many replicas are connected.
+    pub replicas: Option<u64>,
+}
+
+impl Replication {
+    /// Asks a server.
+    pub(crate) fn ask(connection: &mut Connection, endpoint: &Endpoint) -> Result<(Self, Info)> {
+        let info = Info::ask(connection, "replication");
+        let info = info.map_err(|failure| failure.told("INFO replication", endpoint))?;
+        Ok((Replication::of(&info), info))
+    }
+
+    fn of(info: &Info) -> Self {
+        let is_replica = info.text("role") == Some("slave");
+        let master = info.number::<u64>("master_repl_offset");
+        let applied = info.number::<u64>("slave_repl_offset");
+        let read = info.number::<u64>("slave_read_repl_offset").or(applied);
+        Replication {
+            role: info.text("role").unwrap_or("unknown").to_string(),
+            replid: info.text("master_replid").map(String::from),
+            offset: if is_replica { applied.or(master) } else { master },
+            lag_bytes: match (is_replica, read, applied) {
+                (true, Some(read), Some(applied)) => Some(read.saturating_sub(applied)),
+                _ => None,
+            },
+            last_heard_s: info.number("master_last_io_seconds_ago"),
+            replicas: info.number("connected_slaves").filter(|_| !is_replica),
+        }
+    }
+
+    /// Whether this is a replica.
+    pub fn is_replica(&self) -> bool {
+        self.role == "slave"
+    }
+}
+
+/// Refuses a replica that nobody allowed, one that is not in touch with its primary, and a failover.
+pub(crate) fn check(info: &Info, endpoint: &Endpoint, allow_replica: bool) -> Result<()> {
+    let server = &endpoint.address;
+    let refused =
+        |message: String, help: &str| Err(Error::new(ErrorKind::Refused, message).help(help));
+    let failover = info.text("master_failover_state").unwrap_or("no-failover");
+    if failover != "no-failover" {
+        return refused(
+            format!("{server}: a failover is under way ({failover})"),
+            "try again when it is over",
+        );
+    }
+    if info.text("role") != Some("slave") {
+        return Ok(());
+    }
+    if !allow_replica {
+        return refused(
+            format!("{server} is a replica: its data may be old, and a resync throws its log away"),
+            "back up the primary, or say --allow-replica",
+        );
+    }
+    if info.flag("master_sync_in_progress") {
+        return refused(
+            format!("{server}: a full sync is under way, which throws this replica's log away"),
+            "try again when it is over",
+        );
+    }
+    if info.text("master_link_status") != Some("up") {
+        let since = info.number::<i64>("master_link_down_since_seconds").filter(|&s| s >= 0);
+        let since = since.map(|seconds| format!(" for {seconds} s")).unwrap_or_default();
+        return refused(
+            format!("{server}: this replica has lost its primary{since}, so its data is old"),
+            "mend the link, or back up the primary",
+        );
+    }
+    Ok(())
+}
+
+/// The trap of a primary that comes back empty after a restart: its replicas then empty themselves.
+pub(crate) fn trap(replication: &Replication, appendonly: bool, snapshots: bool) -> Option<String> {
+    let replicas = replication.replicas.filter(|&replicas| replicas > 0)?;
+    if appendonly || replication.is_replica() {
+        return None;
+    }
+    let keeps = if snapshots {
+        "keeps no log, and snapshots only now and then"
+    } else {
+        "keeps nothing on disk"
+    };
+    Some(format!(
+        "this primary has {} and {keeps}: if it restarts by itself it comes back {}, and its replicas then throw \
+         their data away for its own. Turn its persistence on, or keep it from restarting by itself",
+        crate::base::units::counted(replicas, "replica"),
+        if snapshots { "with old data" } else { "empty" },
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::endpoint::{Address, Endpoint};
+    use super::*;
+
+    fn told(fields: &str, allow_replica: bool) -> String {
+        let endpoint = Endpoint::new(Address::Tcp { host: "db".into(), port: 1 });
+        match check(&Info::parse(&fields.replace(' ', "\r\n")), &endpoint, allow_replica) {
+            Ok(()) => String::new(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_replica_is_taken_only_when_it_is_allowed_and_fresh() {
+        let fresh = "role:slave master_link_status:up master_sync_in_progress:0";
+        assert_eq!(told("role:master connected_slaves:2", false), "");
+        assert!(told(fresh, false).contains("is a replica"));
+        assert_eq!(told(fresh, true), "");
+        let down = "role:slave master_link_status:down master_link_down_since_seconds:7";
+        assert!(told(down, true).contains("lost its primary for 7 s"));
+        let syncing = "role:slave master_link_status:down master_sync_in_progress:1";
+        assert!(told(syncing, true).contains("full sync"));
+        assert!(
+            told("role:master master_failover_state:waiting-for-sync", false).contains("failover")
+        );
+    }
+
+    #[test]
+    fn the_lag_is_what_was_read_and_not_yet_applied() {
+        let fields = "role:slave\r\nslave_read_repl_offset:120\r\nslave_repl_offset:100\r\nmaster_repl_offset:100\r\n";
+        let replication = Replication::of(&Info::parse(fields));
+        assert_eq!((replication.lag_bytes, replication.offset), (Some(20), Some(100)));
+        assert_eq!(replication.replicas, None);
+    }
+
+    #[test]
+    fn a_primary_without_persistence_that_has_replicas_is_a_trap() {
+        let of = |fields: &str| Replication::of(&Info::parse(fields));
+        let primary = of("role:master\r\nconnected_slaves:2\r\n");
+        let told = trap(&primary, false, false).unwrap();
+        assert!(told.contains("2 replicas") && told.contains("comes back empty"), "{told}");
+        assert!(trap(&primary, false, true).unwrap().contains("old data"));
+        assert_eq!(trap(&primary, true, false), None);
+        assert_eq!(trap(&of("role:master\r\nconnected_slaves:0\r\n"), false, false), None);
+    }
+}

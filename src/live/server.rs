@@ -1,0 +1,165 @@
+//! Which server this is: what it says of itself.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::connection::{Connection, Failure};
+use super::endpoint::{Address, Endpoint};
+use super::info::Info;
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::escape::Shown;
+use crate::base::server::Server;
+
+/// What a server says of itself.
+#[derive(Debug, Clone, Serialize)]
+pub struct ServerSeen {
+    /// Where it was reached.
+    pub address: Address,
+    /// `redis 7.0.15`, `valkey 9.1.2`.
+    pub version: String,
+    /// Its release line, where it tells one.
+    pub line: Option<Server>,
+    /// The port that it listens on, by its own account; 0 for none. Behind a container's mapping, another than
+    /// in the address.
+    pub port: u16,
+    /// Drawn anew at each start.
+    pub run_id: String,
+    /// Its process, as it sees itself.
+    pub process: u32,
+    /// Its data directory, as it sees it.
+    #[serde(serialize_with = "crate::base::escape::path")]
+    pub dir: PathBuf,
+    /// Whether the log is on.
+    pub appendonly: bool,
+    /// The name of the log, or of the files of the set.
+    pub appendfilename: String,
+    /// The directory of the set below the data directory; `None` of servers whose log is one file.
+    pub appenddirname: Option<String>,
+}
+
+impl ServerSeen {
+    /// Asks a server.
+    ///
+    /// # Errors
+    ///
+    /// When it does not answer, or the user lacks the right to ask; the error says which.
+    pub fn ask(connection: &mut Connection, endpoint: &Endpoint) -> Result<Self> {
+        let info = Info::ask(connection, "server").map_err(|f| f.told("INFO server", endpoint))?;
+        let (product, version) = version(&info);
+        let dir = required(connection, endpoint, "dir")?;
+        Ok(ServerSeen {
+            address: endpoint.address.clone(),
+            line: format!("{product}-{version}").parse().ok(),
+            version: format!("{product} {version}"),
+            port: info.number("tcp_port").unwrap_or(0),
+            run_id: info.text("run_id").unwrap_or_default().to_string(),
+            process: info.number("process_id").unwrap_or(0),
+            dir: OsString::from_vec(dir).into(),
+            appendonly: text(required(connection, endpoint, "appendonly")?) == "yes",
+            appendfilename: name(connection, endpoint, "appendfilename")?
+                .ok_or_else(|| missing("appendfilename", endpoint))?,
+            appenddirname: name(connection, endpoint, "appenddirname")?,
+        })
+    }
+}
+
+/// A setting that names a file or a directory in the server's data directory.
+fn name(connection: &mut Connection, endpoint: &Endpoint, setting: &str) -> Result<Option<String>> {
+    let found = optional(connection, endpoint, setting)?.map(text);
+    found.map(|name| plain_name(setting, name, endpoint)).transpose()
+}
+
+/// Refuses a name that leads out of the directory that it is meant for. Servers take no such name themselves.
+pub(crate) fn plain_name(setting: &str, name: String, endpoint: &Endpoint) -> Result<String> {
+    let is_plain = !["", ".", ".."].contains(&name.as_str()) && !name.contains(['/', '\\', '\0']);
+    if is_plain {
+        return Ok(name);
+    }
+    Err(impossible(setting, name.as_bytes(), "is no plain file name", &endpoint.address))
+}
+
+/// An error for a value that no Redis and no Valkey has.
+fn impossible(setting: &str, value: &[u8], what: &str, address: &Address) -> Error {
+    let message = format!("{address}: {setting} is {}, which {what}", Shown(value));
+    Error::new(ErrorKind::Refused, message).help(
+        "no Redis and no Valkey accepts such a value: find out what answers at this address. No file was touched",
+    )
+}
+
+impl ServerSeen {
+    /// The data directory, as a path that leads to the same place from everywhere.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`] when it is no absolute path.
+    pub(crate) fn data_directory(&self) -> Result<PathBuf> {
+        let bytes = self.dir.as_os_str().as_encoded_bytes();
+        if self.dir.is_absolute() && !bytes.contains(&0) {
+            return Ok(self.dir.clone());
+        }
+        Err(impossible("dir", bytes, "is no absolute path", &self.address)
+            .help("--dir says where the data directory of the server is on this machine"))
+    }
+}
+
+/// The run id alone: whether it is still the same process that answers.
+pub(crate) fn run_id(connection: &mut Connection) -> Result<String, Failure> {
+    let info = Info::ask(connection, "server")?;
+    Ok(info.text("run_id").unwrap_or_default().to_string())
+}
+
+/// Valkey tells its own version beside that of the Redis that it passes for.
+fn version(info: &Info) -> (&'static str, String) {
+    let text = |name: &str| info.text(name).map(String::from);
+    match text("valkey_version") {
+        Some(version) => ("valkey", version),
+        None => ("redis", text("redis_version").unwrap_or_else(|| "unknown".into())),
+    }
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn optional(
+    connection: &mut Connection,
+    endpoint: &Endpoint,
+    name: &str,
+) -> Result<Option<Vec<u8>>> {
+    let asked = connection.setting_bytes(name);
+    asked.map_err(|failure| failure.told(&format!("CONFIG GET {name}"), endpoint))
+}
+
+fn required(connection: &mut Connection, endpoint: &Endpoint, name: &str) -> Result<Vec<u8>> {
+    optional(connection, endpoint, name)?.ok_or_else(|| missing(name, endpoint))
+}
+
+fn missing(name: &str, endpoint: &Endpoint) -> Error {
+    let message = format!("{}: the server has no setting {name}", endpoint.address);
+    Error::new(ErrorKind::Refused, message)
+        .help("aofkit knows Redis and Valkey; this seems to be another server, or a service in front of one")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_lead_out_of_the_data_directory_are_refused() {
+        let endpoint = Endpoint::new(Address::Tcp { host: "db".into(), port: 6379 });
+        let checked = |name: &str| plain_name("appenddirname", name.to_owned(), &endpoint);
+        for plain in ["appendonlydir", "a.aof", "...", ".a", "a b", "\u{e9}"] {
+            assert_eq!(checked(plain).unwrap(), plain);
+        }
+        for other in ["", ".", "..", "/", "/etc", "a/b", "a/", "../a", "a\\b", "a\0", "\x1b/"] {
+            let error = checked(other).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Refused, "{other:?}");
+            let message = error.to_string();
+            assert!(message.starts_with("db:6379: appenddirname is \""), "{message:?}");
+            assert!(!message.contains(char::is_control), "{message:?}");
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! The log of a running server at one moment.
+
+use crate::archive::contents::Source;
+use crate::live::endpoint::Address;
+use crate::live::replication::Replication;
+use crate::live::server::ServerSeen;
+use crate::live::snapshot::Snapshot;
+use crate::ops::backup::host;
+
+/// What a backup is made from: the log at one moment, and whose it is.
+pub struct Taken<'a> {
+    /// The log.
+    pub snapshot: &'a Snapshot,
+    /// Whose.
+    pub server: &'a ServerSeen,
+    /// Its part in replication at that moment.
+    pub replication: &'a Replication,
+}
+
+impl Taken<'_> {
+    /// Whose the log is, as archives note it.
+    ///
+    /// A server of this machine is known by the machine's name, as one whose log is backed up by its path is.
+    pub fn source(&self) -> Source {
+        let (host, port, socket) = match &self.server.address {
+            Address::Unix(path) => (host(), self.server.port, Some(path.clone())),
+            Address::Tcp { host: name, port } => {
+                let here = ["localhost", "127.0.0.1", "::1"].contains(&name.as_str());
+                (if here { host() } else { Some(name.clone()) }, *port, None)
+            }
+        };
+        Source {
+            host,
+            port: Some(port).filter(|&port| port != 0),
+            socket,
+            run_id: Some(self.server.run_id.clone()),
+            role: Some(self.replication.role.clone()),
+            replication_offset: self.replication.offset,
+            server: Some(self.server.version.clone()),
+            path: Some(self.snapshot.log.path.clone()),
+            lag_bytes: self.replication.lag_bytes,
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Lines and paths as redis-check-aof prints them.
+
+use std::path::Path;
+
+/// The size of the buffer for headers, in bytes, with the zero byte at its end.
+pub(super) const HEADER_BYTES: usize = 128;
+
+pub(super) fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}

@@ -1,0 +1,477 @@
+//! From an opened log to an archive.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::aof::log::{Layout, Log, Part, PartRole, starts_with_rdb};
+use crate::aof::manifest::{Manifest, Role};
+use crate::aof::scan_parallel;
+use crate::archive::contents::{
+    Arrangement, CONTENTS, Contents, FileRecord, FileRole, SCHEMA, Source,
+};
+use crate::archive::method::Method;
+use crate::archive::names::archive_name;
+use crate::archive::report::{CompressReport, Phase};
+use crate::archive::writer::{Packing, Writer};
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::progress::Progress;
+use crate::command::Tally;
+use crate::disk::Access;
+use crate::disk::publish::{Existing, NewFile};
+use crate::input::archive::entry_stats::Found;
+use crate::input::archive::verify::{DAMAGE, VerifyOptions, hexadecimal, verify_archive};
+use crate::input::open::open;
+use crate::input::overwrite::{Shape, check_output, check_shape, inputs};
+use crate::rdb;
+
+/// The port of the source, where none is known: that of servers that nobody told otherwise.
+const PORT: u16 = 6379;
+
+/// The directory of a set in the archive: `appenddirname`, as it is where nobody changed it.
+pub const APPENDDIRNAME: &str = "appendonlydir";
+
+/// How a log is packed.
+#[derive(Debug, Clone)]
+pub struct CompressOptions {
+    /// Where the archive goes: a file, or a directory that exists, in which it gets a [name](archive_name).
+    pub output: PathBuf,
+    /// What becomes of an archive that stands there.
+    pub existing: Existing,
+    /// How files are packed.
+    pub method: Method,
+    /// How hard; `None` for the method's own. See [`Method::levels`].
+    pub level: Option<i32>,
+    /// The time that the archive is of.
+    pub created: Timestamp,
+    /// Where the log comes from, as far as it is known.
+    pub source: Source,
+    /// How the archive is named, in a directory: see [`archive_name`].
+    pub name_template: Option<String>,
+    /// The directory of a set in the archive; `None` for [`APPENDDIRNAME`].
+    pub appenddirname: Option<String>,
+    /// Cores to pack with; 0 for all. (Deflate uses the threads of rayon.)
+    pub threads: usize,
+    /// The fingerprint of the data set, where it was taken, to be noted in the archive.
+    pub fingerprint: Option<String>,
+    /// Whether the archive is a backup: see [`Contents::backup`].
+    pub backup: bool,
+    /// Whether a damaged log is packed all the same.
+    pub damaged: bool,
+    /// Whether the archive is read back before it appears.
+    pub check: bool,
+}
+
+impl CompressOptions {
+    /// Deflate into `output`, of the time `created`, read back before it appears.
+    pub fn new(output: PathBuf, created: Timestamp) -> Self {
+        CompressOptions {
+            output,
+            existing: Existing::Keep,
+            method: Method::default(),
+            level: None,
+            created,
+            source: Source::default(),
+            name_template: None,
+            appenddirname: None,
+            threads: 0,
+            fingerprint: None,
+            backup: false,
+            damaged: false,
+            check: true,
+        }
+    }
+
+    /// Where the archive will stand.
+    ///
+    /// # Errors
+    ///
+    /// When the template for its name is none.
+    pub fn destination(&self) -> Result<PathBuf> {
+        if !self.output.is_dir() {
+            return Ok(self.output.clone());
+        }
+        let created = self.created.to_zoned(TimeZone::system());
+        let port = self.source.port.unwrap_or(PORT);
+        Ok(self.output.join(archive_name(self.name_template.as_deref(), &created, port)?))
+    }
+
+    fn packing(&self) -> Result<Packing> {
+        let level = match (self.method.levels(), self.level) {
+            (None, _) => 0,
+            (Some((_, usual)), None) => usual,
+            (Some((levels, _)), Some(level)) if levels.contains(&level) => level,
+            (Some((levels, usual)), Some(level)) => {
+                return Err(Error::new(
+                    ErrorKind::Usage,
+                    format!("{} has no level {level}", self.method),
+                )
+                .help(format!(
+                    "it has {} to {}; without one, {usual} is taken",
+                    levels.start(),
+                    levels.end()
+                )));
+            }
+        };
+        let threads = if self.threads == 0 { rayon::current_num_threads() } else { self.threads };
+        Ok(Packing {
+            method: self.method,
+            level,
+            threads: u32::try_from(threads).unwrap_or(u32::MAX),
+        })
+    }
+}
+
+/// Packs the log at `path` into one archive.
+///
+/// # Errors
+///
+/// As [`compress_log`]; and when the path cannot be opened as a log.
+pub fn compress(
+    path: &Path,
+    options: &CompressOptions,
+    progress: &dyn Progress,
+) -> Result<CompressReport> {
+    let log = open(path)?;
+    let destination = options.destination()?;
+    check_output(&destination, options.existing, &inputs(&log))?;
+    check_shape(&destination, Shape::File)?;
+    let ends: Vec<u64> = log.parts.iter().map(|part| part.mapping.len()).collect();
+    compress_log(&log, &ends, options, progress)
+}
+
+/// Packs an opened log: of each part the first `ends` bytes, which may be fewer than it has by now.
+///
+/// # Errors
+///
+/// When it is damaged and that is not allowed, when a file is cut meanwhile, when the archive cannot be written or
+/// is not what it should be. Nothing stands under the archive's name then that did not before.
+pub fn compress_log(
+    log: &Log,
+    ends: &[u64],
+    options: &CompressOptions,
+    progress: &dyn Progress,
+) -> Result<CompressReport> {
+    let mut packed = pack(log, ends, options, progress)?;
+    if options.check {
+        packed.check(progress)?;
+    }
+    packed.publish()
+}
+
+/// An archive that is written, and not yet to be seen.
+pub struct Packed {
+    file: NewFile,
+    report: CompressReport,
+    started: Instant,
+}
+
+impl Packed {
+    /// What is known of it.
+    pub fn report(&self) -> &CompressReport {
+        &self.report
+    }
+
+    /// Where it is until it is published.
+    pub fn path(&self) -> &Path {
+        self.file.path()
+    }
+
+    /// Reads it back as [`verify_archive`] does, and holds it against what was packed.
+    ///
+    /// # Errors
+    ///
+    /// When it is not what it should be, or cannot be read.
+    pub fn check(&mut self, progress: &dyn Progress) -> Result<()> {
+        let started = Instant::now();
+        let path = self.file.path().to_owned();
+        let found = verify_archive(&path, &VerifyOptions::default(), progress)?;
+        let known = self.report.contents.files.iter().any(|file| file.damage.is_some());
+        // As they are written: a path that is no text is not read back as it was.
+        let json = |contents: &Contents| contents.to_bytes().ok();
+        let same = found.contents.as_ref().and_then(json) == json(&self.report.contents);
+        let wrong = found.findings.iter().find(|finding| {
+            finding.level == crate::base::level::Level::Error && !(known && finding.kind == DAMAGE)
+        });
+        if !same || wrong.is_some() {
+            let what = wrong.map_or("what it says of itself", |finding| &finding.message);
+            return Err(Error::new(
+                ErrorKind::Refused,
+                format!("the archive was read back and is not what was written: {what}"),
+            )
+            .at(&self.report.output)
+            .help("it was removed again; look at the disk and its messages before you trust it with another"));
+        }
+        self.report.checked = true;
+        self.took("check", started);
+        Ok(())
+    }
+
+    /// Makes it stand at its destination, durably.
+    ///
+    /// # Errors
+    ///
+    /// As [`NewFile::publish`].
+    pub fn publish(mut self) -> Result<CompressReport> {
+        let started = Instant::now();
+        self.took("publish", started);
+        let Packed { file, mut report, started: all } = self;
+        file.publish()?;
+        if let Some(phase) = report.phases.last_mut() {
+            phase.elapsed_s = started.elapsed().as_secs_f64();
+        }
+        report.elapsed_s = all.elapsed().as_secs_f64();
+        Ok(report)
+    }
+
+    fn took(&mut self, name: &'static str, started: Instant) {
+        self.report.phases.push(Phase { name, elapsed_s: started.elapsed().as_secs_f64() });
+    }
+}
+
+/// One file that will be packed.
+struct Packable<'l> {
+    name: String,
+    role: FileRole,
+    part: Option<&'l Part>,
+    bytes: &'l [u8],
+}
+
+/// Writes the archive of a log beside its destination; see [`compress_log`].
+///
+/// # Errors
+///
+/// As [`compress_log`].
+pub fn pack(
+    log: &Log,
+    ends: &[u64],
+    options: &CompressOptions,
+    progress: &dyn Progress,
+) -> Result<Packed> {
+    let started = Instant::now();
+    let packing = options.packing()?;
+    let destination = options.destination()?;
+    refuse_own_input(log, &destination)?;
+    let file = NewFile::create(&destination, options.existing, Access::PRIVATE)?;
+    let manifest = manifest_of(log, ends);
+    let files = files(log, ends, manifest.as_deref(), options)?;
+    let mut phases = Vec::new();
+    let reading = Instant::now();
+    progress.phase("read", files.iter().map(|file| file.bytes.len() as u64).sum());
+    let records = files.iter().map(|file| look(file, progress)).collect::<Result<Vec<_>>>()?;
+    refuse_damage(log, &records, options)?;
+    phases.push(Phase { name: "read", elapsed_s: reading.elapsed().as_secs_f64() });
+    let packing_since = Instant::now();
+    let mut contents = Contents {
+        schema: SCHEMA,
+        tool: concat!("aofkit ", env!("CARGO_PKG_VERSION")).to_owned(),
+        backup: options.backup,
+        created: options.created,
+        source: Source {
+            path: options.source.path.clone().or_else(|| Some(log.path.clone())),
+            ..options.source.clone()
+        },
+        layout: arrangement(log, &records),
+        files: records,
+        fingerprint: options.fingerprint.clone(),
+    };
+    let archive_bytes = write(file, &files, &mut contents, packing, &destination, progress)?;
+    for part in &log.parts {
+        part.mapping.check()?;
+    }
+    phases.push(Phase { name: "compress", elapsed_s: packing_since.elapsed().as_secs_f64() });
+    let (file, archive_bytes) = archive_bytes;
+    let bytes = contents.bytes();
+    #[allow(clippy::cast_precision_loss)] // Three digits are shown.
+    let ratio = bytes as f64 / archive_bytes as f64;
+    let report = CompressReport {
+        schema: 1,
+        report: "compress",
+        path: log.path.clone(),
+        output: destination,
+        method: options.method,
+        level: options.method.levels().map(|_| packing.level),
+        bytes,
+        archive_bytes,
+        ratio,
+        contents,
+        checked: false,
+        phases,
+        elapsed_s: started.elapsed().as_secs_f64(),
+    };
+    Ok(Packed { file, report, started })
+}
+
+fn write(
+    mut file: NewFile,
+    files: &[Packable<'_>],
+    contents: &mut Contents,
+    packing: Packing,
+    destination: &Path,
+    progress: &dyn Progress,
+) -> Result<(NewFile, u64)> {
+    let failed = |error| Error::io("write", destination, error);
+    progress.phase("compress", contents.bytes());
+    let mut writer = Writer::new(file.file(), contents.created);
+    for (file, record) in files.iter().zip(&mut contents.files) {
+        let written = writer
+            .add(&file.name, file.bytes, packing, |bytes| progress.advance(bytes))
+            .map_err(failed)?;
+        record.sha256 = hexadecimal(&written.sha256);
+        record.packed_bytes = written.packed_bytes;
+        record.packed_crc32 = written.packed_crc32;
+    }
+    let json = contents.to_bytes().map_err(|error| failed(error.into()))?;
+    let stored = Packing { method: Method::Store, ..packing };
+    writer.add(CONTENTS, &json, stored, |_| {}).map_err(failed)?;
+    let bytes = writer.finish().map_err(failed)?;
+    Ok((file, bytes))
+}
+
+/// The manifest as it is packed: without what a rewrite replaced, which is not packed, and without the end of
+/// what was cut.
+fn manifest_of(log: &Log, ends: &[u64]) -> Option<Vec<u8>> {
+    let listed = &log.manifest.as_ref()?.manifest;
+    let mut entries = listed.entries.clone();
+    entries.retain(|entry| entry.role != Role::History);
+    for (part, &end) in log.parts.iter().zip(ends).filter(|(part, end)| **end < part.mapping.len())
+    {
+        let _ = end;
+        let name = part.path.file_name().unwrap_or_default();
+        for entry in entries.iter_mut().filter(|entry| entry.file_name() == name) {
+            entry.end_offset = None;
+        }
+    }
+    Some(Manifest { entries }.to_bytes())
+}
+
+fn files<'l>(
+    log: &'l Log,
+    ends: &[u64],
+    manifest: Option<&'l [u8]>,
+    options: &CompressOptions,
+) -> Result<Vec<Packable<'l>>> {
+    let set = match &log.layout {
+        Layout::MultiPart { directory, .. } => Some(directory.as_path()),
+        _ => None,
+    };
+    let dir = options.appenddirname.as_deref().unwrap_or(APPENDDIRNAME);
+    let own_name = |path: &Path| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        name.map(str::to_owned).ok_or_else(|| {
+            Error::new(ErrorKind::Refused, "its name is not UTF-8, and an archive cannot have it")
+                .at(path)
+        })
+    };
+    let mut files = Vec::new();
+    for (part, &end) in log.parts.iter().zip(ends) {
+        let name = match set {
+            Some(set) if part.path.parent() == Some(set) => {
+                format!("{dir}/{}", own_name(&part.path)?)
+            }
+            // The single file that a server is about to move into the set.
+            Some(_) => own_name(&part.path)?,
+            None if matches!(log.layout, Layout::OnePart { .. }) => own_name(&part.path)?,
+            None => SINGLE_FILE.to_owned(),
+        };
+        let role = match part.role {
+            PartRole::Single => FileRole::Single,
+            PartRole::Base => FileRole::Base,
+            PartRole::Incr => FileRole::Incr,
+        };
+        let bytes = part.mapping.bytes();
+        let end = usize::try_from(end).unwrap_or(usize::MAX).min(bytes.len());
+        files.push(Packable { name, role, part: Some(part), bytes: &bytes[..end] });
+    }
+    if let (Some(file), Some(bytes)) = (&log.manifest, manifest) {
+        let name = format!("{dir}/{}", own_name(&file.path)?);
+        files.push(Packable { name, role: FileRole::Manifest, part: None, bytes });
+    }
+    Ok(files)
+}
+
+/// The name of a single file: `appendfilename`, as it is where nobody changed it.
+const SINGLE_FILE: &str = "appendonly.aof";
+
+fn arrangement(log: &Log, records: &[FileRecord]) -> Arrangement {
+    match log.layout {
+        Layout::MultiPart { .. } => Arrangement::MultiPart,
+        Layout::RdbFile if records.iter().all(|record| record.commands == 0) => {
+            Arrangement::RdbFile
+        }
+        _ => Arrangement::SingleFile,
+    }
+}
+
+/// Reads a file from end to end, and says what is in it.
+fn look(file: &Packable<'_>, progress: &dyn Progress) -> Result<FileRecord> {
+    let mut record = FileRecord {
+        name: file.name.clone(),
+        role: file.role,
+        bytes: file.bytes.len() as u64,
+        sha256: String::new(),
+        packed_bytes: 0,
+        packed_crc32: 0,
+        commands: 0,
+        rdb_keys: 0,
+        transactions: 0,
+        first_time: None,
+        last_time: None,
+        damage: None,
+        newer_rdb: None,
+    };
+    let Some(part) = file.part else { return Ok(record) };
+    let mut start = 0;
+    let mut rdb = None;
+    if starts_with_rdb(file.bytes) {
+        match rdb::read(file.bytes, &mut rdb::Ignore, progress) {
+            Ok(reading) => {
+                start = usize::try_from(reading.len()).unwrap_or(file.bytes.len());
+                rdb = Some(reading);
+            }
+            Err(damage) => {
+                part.mapping.check()?;
+                Found::broken_rdb(&damage).note_in(&mut record);
+                return Ok(record);
+            }
+        }
+    }
+    let touch = |range| part.mapping.prefault(range);
+    let scanned = scan_parallel(file.bytes, start, Tally::default, touch, progress);
+    part.mapping.check()?;
+    let (tally, fault) = (scanned.sink, scanned.stop.fault);
+    let found = match &rdb {
+        Some(reading) => Found::after_rdb(reading, tally, fault),
+        None => Found::commands(0, tally, fault),
+    };
+    found.note_in(&mut record);
+    Ok(record)
+}
+
+/// An archive in place of the log that is in it would be the only copy of it.
+fn refuse_own_input(log: &Log, destination: &Path) -> Result<()> {
+    let Ok(place) = destination.canonicalize() else { return Ok(()) };
+    let is_place = |path: &Path| path.canonicalize().is_ok_and(|path| path == place);
+    let manifest = log.manifest.iter().map(|manifest| &manifest.path);
+    if log.parts.iter().map(|part| &part.path).chain(manifest).any(|path| is_place(path)) {
+        return Err(Error::new(ErrorKind::Usage, "this is the log that shall be packed")
+            .at(destination)
+            .help("give another name for the archive"));
+    }
+    Ok(())
+}
+
+fn refuse_damage(log: &Log, records: &[FileRecord], options: &CompressOptions) -> Result<()> {
+    let damaged = records.iter().find_map(|record| Some((record, record.damage.as_ref()?)));
+    match damaged {
+        Some((record, damage)) if !options.damaged => Err(Error::new(
+            ErrorKind::Refused,
+            format!("{} is damaged: {damage}", record.name),
+        )
+        .at(&log.path)
+        .help("`aofkit verify` shows it, `aofkit repair` mends it; --damaged packs it as it is")),
+        _ => Ok(()),
+    }
+}

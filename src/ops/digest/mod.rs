@@ -1,0 +1,108 @@
+//! What `DEBUG DIGEST` of a server would say of a log, without the server.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::analysis::lost_expiry::{LostExpiry, lost_expiries};
+use crate::base::error::Result;
+use crate::base::progress::Progress;
+use crate::base::server::Server;
+use crate::input::open;
+use crate::keyspace::digest::{Flavour, Sum};
+use crate::keyspace::fingerprint::{Detail, Fingerprint};
+use crate::keyspace::{Db, Keyspace, Value};
+use crate::replay::windows::each_window;
+use crate::replay::{ReplayOptions, RouteOptions, replay, route};
+
+/// How a digest is taken.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How the log is read.
+    pub route: RouteOptions,
+    /// How its commands are run.
+    pub replay: ReplayOptions,
+    /// The server whose digest is wanted; `None` for the fingerprint alone, which is several times faster.
+    pub flavour: Option<Flavour>,
+}
+
+/// The digests of a log.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DigestReport {
+    /// The path as it was given.
+    #[serde(serialize_with = "crate::base::escape::path")]
+    pub path: PathBuf,
+    /// The server whose digest it is.
+    pub server: Server,
+    /// What `DEBUG DIGEST` says; `None` where only the fingerprint was wanted.
+    pub digest: Option<String>,
+    /// Our own, of everything that a key has.
+    pub fingerprint: String,
+    /// Keys in all databases.
+    pub keys: u64,
+    /// Of these, keys whose values only a module understands, so that a server's digest may differ.
+    pub undigested: u64,
+    /// Commands in the log.
+    pub commands: u64,
+    /// Commands that a server answers with an error while it loads the log.
+    pub failed: u64,
+    /// Keys and fields whose expiry the log may have lost.
+    pub lost_expiries: Vec<LostExpiry>,
+    /// How long it took, in seconds.
+    pub elapsed_s: f64,
+}
+
+/// Takes the digests of the log at `path`.
+///
+/// # Errors
+///
+/// When it cannot be opened, is damaged, or cannot be replayed.
+pub fn digest(path: &Path, options: &Options, progress: &dyn Progress) -> Result<DigestReport> {
+    let started = Instant::now();
+    let log = open(path)?;
+    let routing = route(&log, &options.route, progress)?;
+    let (mut sum, mut fingerprint) = (Sum::default(), Fingerprint::default());
+    let (mut keys, mut undigested) = (0_u64, 0_u64);
+    let happened = each_window(&routing, "replay", progress, |routed| {
+        let make = |_, keyspace: &mut Keyspace<'_>| {
+            let mut fingerprint = Fingerprint::default();
+            fingerprint.add_all(keyspace, Detail::All);
+            let sum = options.flavour.map(|flavour| {
+                let mut sum = Sum::default();
+                sum.add_all(keyspace, flavour);
+                sum
+            });
+            let entries = keyspace.databases().flat_map(Db::entries);
+            let opaque = entries.filter(|entry| is_a_modules(&entry.value)).count();
+            Ok((keyspace.len() as u64, opaque as u64, fingerprint, sum))
+        };
+        let take = |_, (more, opaque, part, part_sum): (u64, u64, Fingerprint, Option<Sum>)| {
+            keys += more;
+            undigested += opaque;
+            fingerprint.join(&part);
+            if let Some(part) = part_sum {
+                sum.join(&part);
+            }
+            Ok(())
+        };
+        replay(routed, &options.replay, progress, make, take)
+    })?;
+    let elapsed: Duration = started.elapsed();
+    Ok(DigestReport {
+        path: path.to_owned(),
+        server: options.replay.server,
+        digest: options.flavour.map(|_| sum.finish().to_string()),
+        fingerprint: fingerprint.to_string(),
+        keys,
+        undigested,
+        failed: happened.failed.values().map(|(count, _)| count).sum(),
+        lost_expiries: lost_expiries(&happened, &log),
+        commands: routing.whole().commands,
+        elapsed_s: elapsed.as_secs_f64(),
+    })
+}
+
+fn is_a_modules(value: &Value<'_>) -> bool {
+    matches!(value, Value::Module(_) | Value::Opaque(_))
+}

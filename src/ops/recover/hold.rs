@@ -1,0 +1,247 @@
+//! Securing the log of a running server after an accident, before a rewrite destroys what it still holds.
+//!
+//! The log of a FLUSHALL holds everything up to it, until the next rewrite. So: rewrites are held off, and the set is
+//! linked into a safe place at once, *before* it is known whether one runs already, for such a one takes the old files
+//! away when it ends. If one was under way, the set that it leaves is kept as well.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::escape::ShownPath;
+use crate::live::changed_settings::{Change, NO_REWRITES};
+use crate::live::connect::connect;
+use crate::live::connection::Connection;
+use crate::live::endpoint::Endpoint;
+use crate::live::files::Files;
+use crate::live::hold_origin::HeldFrom;
+use crate::live::progress::Watch;
+use crate::live::rewrite::{Rewriter, Waiting};
+use crate::live::server::{ServerSeen, plain_name};
+use crate::live::snapshot;
+use crate::live::snapshot::How;
+
+/// How a log is secured.
+#[derive(Debug, Clone)]
+pub struct HoldOptions {
+    /// Where the server's data directory is on this machine, if not where the server says.
+    pub dir: Option<PathBuf>,
+    /// The directory that the set is kept below; `None` for the server's data directory, where links can be made.
+    pub to: Option<PathBuf>,
+    /// Between two looks at a rewrite.
+    pub poll: Duration,
+    /// Until a rewrite that is under way is given up.
+    pub timeout: Duration,
+}
+
+/// What was secured, and how.
+#[derive(Debug, Serialize)]
+pub struct HoldReport {
+    /// The version of this form.
+    pub schema: u32,
+    /// The server.
+    pub server: ServerSeen,
+    /// Automatic rewrites, which stay off; `None` when they were off before.
+    pub rewrites: Option<Change>,
+    /// The command that turns them on again, once the accident is mended.
+    pub turn_on: Option<String>,
+    /// What the server loads, by its path on this machine: the file, or the directory of the set. What is recovered
+    /// goes there.
+    #[serde(serialize_with = "crate::base::escape::path")]
+    pub log: PathBuf,
+    /// The snapshot in the server's data directory, where there is one.
+    #[serde(serialize_with = "crate::base::escape::path_if_any")]
+    pub snapshot: Option<PathBuf>,
+    /// Whether a rewrite was under way.
+    pub rewrite_was_running: bool,
+    /// The sets that were kept, each a data directory that a server could be started on: the one from when this began,
+    /// and the one that a rewrite which was under way has left.
+    pub kept: Vec<Kept>,
+}
+
+/// A set that was kept.
+#[derive(Debug, Clone, Serialize)]
+pub struct Kept {
+    /// Where.
+    #[serde(serialize_with = "crate::base::escape::path")]
+    pub path: PathBuf,
+    /// Linked or copied. The last file of a linked set goes on growing with the server.
+    pub held: How,
+    /// Its bytes at that moment.
+    pub bytes: u64,
+    /// Its files.
+    pub files: usize,
+}
+
+/// Turns automatic rewrites off, keeps the log as it is in a safe place, and makes sure that no rewrite runs. The setting
+/// is left so: whoever has mended the accident turns it on again.
+///
+/// # Errors
+///
+/// When the server cannot be reached or refuses, keeps no log, its log is not found or cannot be kept, or what was found
+/// is another's. What was kept already stays, and the setting as well; the error says so.
+pub fn hold(endpoint: &Endpoint, options: &HoldOptions, watch: &dyn Watch) -> Result<HoldReport> {
+    let (mut connection, server) = connect(endpoint)?;
+    let snapshot_name = snapshot_name(&mut connection, endpoint)?;
+    let rewrites = rewrites_off(&mut connection, endpoint)?;
+    let mut connection = Some(connection);
+    let turn_on =
+        rewrites.as_ref().map(|change| format!("CONFIG SET {} {}", change.name, change.was));
+    let mut kept = Vec::new();
+    let name = snapshot_name.as_deref();
+    match secure(&mut connection, &server, name, endpoint, options, watch, &mut kept) {
+        Ok(Secured { log, snapshot, rewrite_was_running }) => Ok(HoldReport {
+            schema: 1,
+            server,
+            rewrites,
+            turn_on,
+            log,
+            snapshot,
+            rewrite_was_running,
+            kept,
+        }),
+        Err(error) => Err(told(error, &kept, turn_on.as_deref())),
+    }
+}
+
+struct Secured {
+    log: PathBuf,
+    snapshot: Option<PathBuf>,
+    rewrite_was_running: bool,
+}
+
+fn secure(
+    connection: &mut Option<Connection>,
+    server: &ServerSeen,
+    snapshot_name: Option<&str>,
+    endpoint: &Endpoint,
+    options: &HoldOptions,
+    watch: &dyn Watch,
+    kept: &mut Vec<Kept>,
+) -> Result<Secured> {
+    let files = Files::find(server, options.dir.as_deref())?;
+    let names = Names::new(options.to.as_deref().unwrap_or(&files.dir))?;
+    let snapshot = snapshot_name.map(|name| files.dir.join(name)).filter(|path| path.is_file());
+    let log = match &files.appenddirname {
+        Some(set) => files.dir.join(set),
+        None => files.log.clone(),
+    };
+    let note = HeldFrom {
+        schema: HeldFrom::SCHEMA,
+        address: endpoint.address.to_string(),
+        version: server.version.clone(),
+        client: endpoint.client_args(),
+        log: absolute(&log),
+        snapshot: snapshot.as_deref().map(absolute),
+    };
+    let note = note.to_bytes();
+    let first = keep(&files, &names, note.as_deref())?;
+    let kept_in = ShownPath(&first.path).to_string();
+    kept.push(first);
+    let mut rewriter = Rewriter { connection, endpoint, run_id: &server.run_id, files: &files };
+    let rewrite_was_running = rewriter.is_busy()?;
+    if rewrite_was_running {
+        watch.warn(&format!(
+            "{}: a rewrite is running, and is waited for; the log as it was is kept already, in {kept_in}",
+            endpoint.address
+        ));
+        let HoldOptions { poll, timeout, .. } = *options;
+        rewriter.wait(Waiting { poll, timeout, reconnect: Duration::from_secs(30) }, watch)?;
+        kept.push(keep(&files, &names, note.as_deref())?);
+    }
+    // Last, for the right log is kept even where it is taken for a wrong one.
+    if let Some(connection) = connection {
+        files.check(connection, endpoint, server)?;
+    }
+    Ok(Secured { log, snapshot, rewrite_was_running })
+}
+
+/// An error, with what was done before it.
+fn told(error: Error, kept: &[Kept], turn_on: Option<&str>) -> Error {
+    let mut help: Vec<String> = error.next_step().map(String::from).into_iter().collect();
+    if let Some(kept) = kept.first() {
+        let kept = ShownPath(&kept.path);
+        help.push(format!("what was found is kept in {kept}, where `aofkit recover` can look"));
+    }
+    if let Some(turn_on) = turn_on {
+        help.push(format!(
+            "automatic rewrites are off now, for one would destroy what the log holds; {turn_on} turns them on again"
+        ));
+    }
+    if help.is_empty() { error } else { error.help(help.join(". ")) }
+}
+
+/// The name of the server's snapshot, where it can be asked for: nothing waits for the answer.
+fn snapshot_name(connection: &mut Connection, endpoint: &Endpoint) -> Result<Option<String>> {
+    const NAME: &str = "dbfilename";
+    let name = connection.setting(NAME).ok().flatten();
+    name.map(|name| plain_name(NAME, name, endpoint)).transpose()
+}
+
+/// As whoever reads it elsewhere needs it.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
+}
+
+fn rewrites_off(connection: &mut Connection, endpoint: &Endpoint) -> Result<Option<Change>> {
+    let name = NO_REWRITES.name;
+    let was = connection.setting(name);
+    let was = was.map_err(|f| f.told(&format!("CONFIG GET {name}"), endpoint))?;
+    let Some(was) = was else { return Ok(None) };
+    let Some(change) = NO_REWRITES.change_from(was, &endpoint.address)? else { return Ok(None) };
+    let set = connection.set(name, &change.set);
+    set.map_err(|failure| failure.told(&format!("CONFIG SET {name}"), endpoint))?;
+    Ok(Some(change))
+}
+
+/// The names of what is kept.
+struct Names {
+    below: PathBuf,
+    time: String,
+}
+
+impl Names {
+    fn new(below: &Path) -> Result<Self> {
+        if !below.is_dir() {
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                "there is no such directory to keep the log in",
+            )
+            .at(below)
+            .help("make it first, or let the log be kept in the server's data directory"));
+        }
+        let now = Timestamp::now().to_zoned(jiff::tz::TimeZone::system());
+        Ok(Names { below: below.to_path_buf(), time: now.strftime("%Y%m%d%H%M%S").to_string() })
+    }
+
+    fn next(&self) -> PathBuf {
+        let first = format!("aofkit-hold-{}", self.time);
+        let names = std::iter::once(first.clone()).chain((2..).map(|n| format!("{first}-{n}")));
+        let mut paths = names.map(|name| self.below.join(name));
+        // There is no end to the names.
+        paths
+            .find(|path| path.symlink_metadata().is_err())
+            .unwrap_or_else(|| self.below.join(first))
+    }
+}
+
+fn keep(files: &Files, names: &Names, note: Option<&[u8]>) -> Result<Kept> {
+    for _ in 0..TRIES {
+        let path = names.next();
+        if let Some((held, bytes, files)) = snapshot::keep(files, &path, note)? {
+            return Ok(Kept { path, held, bytes, files });
+        }
+    }
+    Err(Error::new(
+        ErrorKind::Changed,
+        "the set was rewritten again and again while it was being kept",
+    )
+    .at(&files.log)
+    .help("automatic rewrites are off now; find out what asks for the others, and try again"))
+}
+
+/// How often a set is kept anew when a rewrite came between.
+const TRIES: u32 = 5;

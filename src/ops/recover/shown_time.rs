@@ -1,0 +1,9 @@
+//! Times as reports of `recover` write them.
+
+/// Unix seconds in UTC, for a sentence.
+pub(crate) fn shown_time(seconds: i64) -> String {
+    match jiff::Timestamp::from_second(seconds) {
+        Ok(time) => time.to_string(),
+        Err(_) => format!("{seconds} s since 1970"),
+    }
+}

@@ -1,0 +1,389 @@
+//! A log of which some bytes are kept: written anew, or put in its place.
+//!
+//! Kept bytes are copied as they are, never encoded anew. The result is read back before it appears under its
+//! name. What replaces a log does so in one step, with a complete copy of the original beside it.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::Write;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use crate::analysis::survey::survey;
+use crate::aof::log::{Layout, Log, Part};
+use crate::aof::manifest::{Entry, Manifest, Role};
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::progress::{Progress, Silent};
+use crate::disk::open_writers::writers;
+use crate::disk::publish::{Existing, NewDirectory, NewFile};
+use crate::disk::rename::name_aside;
+use crate::disk::{Access, Change};
+use crate::input::access::access_of;
+use crate::input::open::open;
+use crate::input::overwrite::{Shape, check_output, check_shape};
+
+/// Bytes written at a time, between two reports of progress.
+const WRITE_BYTES: usize = 1 << 20;
+
+/// What stays of one part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// Whether the part stays in the set at all.
+    pub stays: bool,
+    /// The bytes that stay, in order.
+    pub ranges: Vec<Range<u64>>,
+}
+
+impl Kept {
+    /// How many bytes stay.
+    pub fn bytes(&self) -> u64 {
+        if !self.stays {
+            return 0;
+        }
+        self.ranges.iter().map(|range| range.end - range.start).sum()
+    }
+}
+
+/// Where a result goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Nowhere: only the plan is reported.
+    DryRun,
+    /// To a new file, or directory for a multi-part log.
+    New(PathBuf),
+    /// In place of the input, after a complete copy of that stands beside it.
+    InPlace,
+}
+
+impl Output {
+    /// Refuses early what could not be written in the end. `force`: a log at a new output is replaced. `inputs`: what the
+    /// result is made of.
+    ///
+    /// # Errors
+    ///
+    /// As [`check_output`].
+    pub fn check(&self, force: bool, inputs: &[PathBuf]) -> Result<()> {
+        match self {
+            Output::New(new) => check_output(new, existing(force), inputs),
+            Output::DryRun | Output::InPlace => Ok(()),
+        }
+    }
+}
+
+fn existing(force: bool) -> Existing {
+    if force { Existing::Replace } else { Existing::Keep }
+}
+
+/// What stands where when all is done.
+#[derive(Debug)]
+pub struct Stands {
+    /// The result.
+    pub written: Option<PathBuf>,
+    /// The copy of what was replaced.
+    pub backup: Option<PathBuf>,
+}
+
+/// Lets `write` write what becomes of `log` to where it goes, if it goes anywhere. `force`: what stands at a new
+/// output is replaced, and a log in place although a process writes to it.
+///
+/// # Errors
+///
+/// [`ErrorKind::Refused`] when a process writes to what would be replaced; when the original cannot be kept; and what
+/// `write` says.
+pub fn put(
+    log: &Log,
+    output: &Output,
+    force: bool,
+    write: impl FnOnce(Place<'_>) -> Result<()>,
+) -> Result<Stands> {
+    match output {
+        Output::DryRun => Ok(Stands { written: None, backup: None }),
+        Output::New(new) => {
+            write(Place { path: new, existing: existing(force), like: None })?;
+            Ok(Stands { written: Some(new.clone()), backup: None })
+        }
+        Output::InPlace => {
+            if !force {
+                refuse_beside_a_writer(log)?;
+            }
+            let backup = replace(log, write)?;
+            Ok(Stands { written: Some(place_of(log)), backup: Some(backup) })
+        }
+    }
+}
+
+/// Where a result goes, and what it has to be like.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'p> {
+    /// The file, or the directory for a multi-part log.
+    pub path: &'p Path,
+    /// What becomes of what stands there.
+    pub existing: Existing,
+    /// Whose mode and owner the new files are given, as far as that is allowed: a server must be able to open
+    /// them.
+    pub like: Option<&'p Path>,
+}
+
+/// Writes what is kept of each part of `log`, in load order. `check` looks at the result before it appears.
+///
+/// # Errors
+///
+/// When it cannot be written, when the log has changed meanwhile, when the result is not whole, and what `check`
+/// says. Nothing stands there then that did not before.
+pub fn write(
+    log: &Log,
+    kept: &[Kept],
+    place: Place<'_>,
+    check: &dyn Fn(&Path) -> Result<()>,
+    progress: &dyn Progress,
+) -> Result<()> {
+    check_shape(place.path, Shape::of(log))?;
+    progress.phase("write", kept.iter().map(Kept::bytes).sum());
+    let finish = |written: &Path| {
+        unchanged(log)?;
+        whole(written)?;
+        check(written)
+    };
+    let access = access_of([log]);
+    if matches!(log.layout, Layout::MultiPart { .. }) {
+        let directory = NewDirectory::create(place.path, place.existing, access)?;
+        fill_directory(log, kept, &directory, progress)?;
+        finish(directory.path())?;
+        directory.publish_like(place.like)
+    } else {
+        let mut file = NewFile::create(place.path, place.existing, access)?;
+        for (part, kept) in log.parts.iter().zip(kept).take(1) {
+            copy(part, kept, file.file(), progress)
+                .map_err(|e| Error::io("write", place.path, e))?;
+        }
+        let path = file.path().to_path_buf();
+        finish(&path)?;
+        file.publish_like(place.like)
+    }
+}
+
+/// Keeps the original beside it, and lets `write` replace it; gives where the original is now.
+///
+/// # Errors
+///
+/// When the original cannot be kept, and what `write` says. The original is in its place then, untouched.
+fn replace(log: &Log, write: impl FnOnce(Place<'_>) -> Result<()>) -> Result<PathBuf> {
+    let place = place_of(log);
+    let backup = name_aside(&place);
+    let original = identity(&place);
+    keep_original(&place, &backup)?;
+    match write(Place { path: &place, existing: Existing::Replace, like: Some(&backup) }) {
+        Ok(()) => Ok(backup),
+        Err(error) => {
+            // Where the original is untouched, its copy serves nobody. It may have been replaced all the same, as when
+            // only the directory above could not be synced.
+            if original.is_some() && identity(&place) == original {
+                let _ = fs::remove_file(&backup).or_else(|_| fs::remove_dir_all(&backup));
+            }
+            Err(error)
+        }
+    }
+}
+
+/// What tells a file or directory from another that takes its name.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    fs::symlink_metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
+/// The file or directory that holds the whole log, links followed.
+fn place_of(log: &Log) -> PathBuf {
+    let place = match &log.layout {
+        Layout::MultiPart { directory, .. } => directory.clone(),
+        _ => log.opened.clone(),
+    };
+    fs::canonicalize(&place).unwrap_or(place)
+}
+
+/// Refuses when a process has a part of the log open for writing.
+///
+/// # Errors
+///
+/// [`ErrorKind::Refused`].
+fn refuse_beside_a_writer(log: &Log) -> Result<()> {
+    for part in &log.parts {
+        if let Some(writer) = writers(&part.path).first() {
+            return Err(Error::new(
+                ErrorKind::Refused,
+                format!("process {} ({}) has it open for writing", writer.pid, writer.program),
+            )
+            .at(&part.path)
+            .help("stop that server first (SHUTDOWN NOSAVE keeps the files as they are), or write to a new file with --output"));
+        }
+    }
+    Ok(())
+}
+
+/// Makes the original stand under a second name, complete: by hard links, which cost nothing and are whole at
+/// once, or by a copy where the file system has none.
+fn keep_original(place: &Path, backup: &Path) -> Result<()> {
+    let failed = |error| Error::io("keep a copy of the original as", backup, error);
+    if !place.is_dir() {
+        if fs::hard_link(place, backup).is_err() {
+            let mut copy = NewFile::create(backup, Existing::Keep, Access::of_path(place))?;
+            let mut original = File::open(place).map_err(failed)?;
+            std::io::copy(&mut original, copy.file()).map_err(failed)?;
+            copy.publish_like(Some(place))?;
+        }
+        return Ok(());
+    }
+    let copy = NewDirectory::create(backup, Existing::Keep, Access::PRIVATE)?;
+    for entry in fs::read_dir(place).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let twin = copy.path().join(entry.file_name());
+        if entry.file_type().map_err(failed)?.is_file()
+            && fs::hard_link(entry.path(), &twin).is_err()
+        {
+            Access::PRIVATE.copy(&entry.path(), &twin).map_err(failed)?;
+        }
+    }
+    // So that what takes its place can be given the same.
+    copy.publish_like(Some(place))
+}
+
+fn copy(part: &Part, kept: &Kept, out: &mut File, progress: &dyn Progress) -> std::io::Result<()> {
+    let bytes = part.mapping.bytes();
+    for range in &kept.ranges {
+        let index = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+        for chunk in bytes[index(range.start)..index(range.end)].chunks(WRITE_BYTES) {
+            out.write_all(chunk)?;
+            progress.advance(chunk.len() as u64);
+        }
+    }
+    Ok(())
+}
+
+fn fill_directory(
+    log: &Log,
+    kept: &[Kept],
+    directory: &NewDirectory,
+    progress: &dyn Progress,
+) -> Result<()> {
+    let (directory, access) = (directory.path(), directory.access());
+    let Some(old) = &log.manifest else {
+        return Err(Error::new(ErrorKind::Manifest, "the set has no manifest").at(directory));
+    };
+    let mut stay: Vec<(&OsStr, bool)> = Vec::new();
+    for (part, kept) in log.parts.iter().zip(kept).filter(|(_, kept)| kept.stays) {
+        let name = part.path.file_name().unwrap_or_default();
+        let path = directory.join(name);
+        let failed = |error| Error::io("write", &path, error);
+        let mut out = access.create(&path).map_err(failed)?;
+        copy(part, kept, &mut out, progress).map_err(failed)?;
+        stay.push((name, kept.bytes() != part.mapping.len()));
+    }
+    let manifest = Manifest { entries: entries(&old.manifest, &stay) };
+    let path = directory.join(old.path.file_name().unwrap_or_default());
+    access.write(&path, &manifest.to_bytes()).map_err(|error| Error::io("write", &path, error))
+}
+
+/// The lines for the files that stay, each with whether it was changed.
+fn entries(old: &Manifest, stay: &[(&OsStr, bool)]) -> Vec<Entry> {
+    let mut entries = old.entries.clone();
+    entries.retain(|entry| {
+        entry.role != Role::History && stay.iter().any(|(name, _)| *name == entry.file_name())
+    });
+    for entry in &mut entries {
+        if stay.iter().any(|(name, changed)| *changed && *name == entry.file_name()) {
+            // The replication offsets no longer fit the bytes; both are optional.
+            (entry.start_offset, entry.end_offset) = (None, None);
+        }
+    }
+    // A single file whose upgrade to a set was not finished is not listed yet. A server that went on with
+    // the upgrade would list it so.
+    for (name, _) in stay {
+        if entries.iter().all(|entry| entry.file_name() != *name) {
+            entries.insert(0, Entry::new(Role::Base, name.as_encoded_bytes(), 1));
+        }
+    }
+    entries
+}
+
+/// Whether the input is still what was read.
+///
+/// # Errors
+///
+/// [`ErrorKind::Changed`].
+pub fn unchanged(log: &Log) -> Result<()> {
+    for part in &log.parts {
+        part.mapping.check()?;
+        if let Change::Grown(bytes) = part.mapping.change()? {
+            return Err(Error::new(
+                ErrorKind::Changed,
+                format!("the file has grown by {bytes} bytes meanwhile"),
+            )
+            .at(&part.path)
+            .help("a server writes to it: stop the server, or work on a copy"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether every byte of the result is read, and no transaction is open in it.
+fn whole(written: &Path) -> Result<()> {
+    let result = open(written)?;
+    for part in &result.parts {
+        let read = survey(part, &Silent)?;
+        if !read.is_whole() || read.tally.transactions.dangling_count > 0 {
+            return Err(Error::new(
+                ErrorKind::Refused,
+                "the log that was written is not whole; this is an error in aofkit",
+            )
+            .at(&part.path)
+            .help(
+                "nothing was changed; please report it with the output of `aofkit verify --json`",
+            ));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed() -> Error {
+        Error::new(ErrorKind::Io, "as a test wants it")
+    }
+
+    fn names(directory: &Path) -> Vec<String> {
+        let entries = fs::read_dir(directory).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()
+    }
+
+    #[test]
+    fn the_copy_of_an_original_goes_only_where_the_original_stands() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = directory.path().join("a.aof");
+        fs::write(&place, b"*1\r\n$4\r\nPING\r\n").unwrap();
+        let log = open(&place).unwrap();
+
+        replace(&log, |_| Err(failed())).unwrap_err();
+        assert_eq!(names(directory.path()), ["a.aof"]);
+
+        // Replaced, and failed after that.
+        let replaced = |place: Place<'_>| {
+            let new = place.path.with_extension("new");
+            fs::write(&new, b"").unwrap();
+            fs::rename(&new, place.path).unwrap();
+            Err(failed())
+        };
+        replace(&log, replaced).unwrap_err();
+        let names = names(directory.path());
+        let backup = names.iter().find(|name| name.starts_with("a.aof.bak-")).expect("it is kept");
+        assert_eq!(fs::read(directory.path().join(backup)).unwrap(), b"*1\r\n$4\r\nPING\r\n");
+    }
+
+    /// The upgrade from Redis 6.2 stopped before the manifest listed the file.
+    #[test]
+    fn a_file_that_no_manifest_lists_yet_is_listed() {
+        let stay = [(OsStr::new("appendonly.aof"), true)];
+        let entries = entries(&Manifest { entries: Vec::new() }, &stay);
+        assert_eq!(entries, [Entry::new(Role::Base, "appendonly.aof", 1)]);
+    }
+}

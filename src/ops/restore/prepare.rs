@@ -1,0 +1,240 @@
+//! A log from an archive, made ready for a server, still out of its sight.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::report::{Change, Shape};
+use crate::aof::log::{Layout, Log, PartRole};
+use crate::aof::manifest::{Entry, Manifest, Role};
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::failure::Failure;
+use crate::base::progress::Progress;
+use crate::base::server::{Server, redis};
+use crate::disk::publish::Existing;
+use crate::input::access::access_of;
+use crate::input::archive::extract;
+use crate::input::archive::extract::ExtractOptions;
+use crate::input::open::open;
+use crate::ops::compact::{self, Form, compact};
+use crate::ops::restore::options::RestoreOptions;
+use crate::ops::verify::report::{LogOutcome, LogReport};
+use crate::ops::verify::{self, verify_path};
+
+/// The names that servers give where nobody configured others.
+pub(super) const APPENDFILENAME: &str = "appendonly.aof";
+pub(super) const APPENDDIRNAME: &str = "appendonlydir";
+
+/// A log that is ready to be put in place.
+pub(super) struct Ready {
+    /// Where it is: the file, or the directory of the set.
+    pub(super) path: PathBuf,
+    /// The name that it will have.
+    pub(super) name: String,
+    /// The server's `appendfilename`.
+    pub(super) appendfilename: String,
+    pub(super) shape: Shape,
+    pub(super) change: Option<Change>,
+    pub(super) bytes: u64,
+    pub(super) commands: u64,
+    pub(super) rdb_keys: u64,
+    /// Whether its keys can be read by this version.
+    pub(super) is_known: bool,
+}
+
+/// Extracts the archive below `scratch`, verifies what is there now, and makes it what the server reads.
+pub(super) fn ready(
+    archive: &Path,
+    options: &RestoreOptions,
+    scratch: &Path,
+    progress: &dyn Progress,
+) -> Result<Ready> {
+    let extracted = scratch.join("archive");
+    let how =
+        ExtractOptions { output: extracted.clone(), existing: Existing::Keep, damaged: false };
+    extract(archive, &how, progress)?;
+    let log = opened(&extracted, archive)?;
+    let mut report = verified(&log.opened, options.server, archive, progress)?;
+    let refusal = report.verdicts.iter().find(|verdict| !verdict.may_load());
+    let (log, change) = match (options.server, refusal) {
+        (Some(server), Some(verdict)) => {
+            let reason = match (&verdict.reason, server.reads_multi_part()) {
+                (_, false) if log.manifest.is_some() => format!("{server} reads no multi-part log"),
+                (Some(reason), _) => format!("{server} does not load it as it is: {reason}"),
+                (None, _) => format!("{server} does not load it as it is"),
+            };
+            let (log, change) = converted(&log, server, reason, options, scratch, progress)?;
+            report = verified(&log.opened, options.server, archive, progress)?;
+            refuse_unless_loaded(server, &report, archive)?;
+            (log, Some(change))
+        }
+        _ => (log, None),
+    };
+    let is_set = log.manifest.is_some() || options.server.is_some_and(Server::reads_multi_part);
+    let mut ready = if is_set { set(&log, scratch)? } else { single(&log, scratch)? };
+    let became_set = is_set && log.manifest.is_none() && change.is_none();
+    ready.change = change.or(became_set.then_some(Change::MadeSet));
+    ready.commands = report.commands;
+    ready.rdb_keys = report.rdb_keys;
+    ready.is_known = report.parts.iter().all(|part| part.newer_rdb.is_none());
+    // The parts were only renamed since they were read. That a server finds them all is seen without reading them.
+    ready.bytes = open(&ready.path)?.bytes();
+    if ready.bytes != report.bytes {
+        return Err(
+            Error::new(ErrorKind::Changed, "the extracted log was changed meanwhile").at(archive)
+        );
+    }
+    Ok(ready)
+}
+
+/// What was made for a server must be what it loads.
+fn refuse_unless_loaded(server: Server, report: &LogReport, archive: &Path) -> Result<()> {
+    match report.verdicts.iter().find(|verdict| !verdict.may_load()) {
+        None => Ok(()),
+        Some(verdict) => {
+            let reason = verdict.reason.as_deref().unwrap_or("nobody knows why");
+            let what = format!("{server} would not load what was made of it for it: {reason}");
+            Err(Error::new(ErrorKind::Refused, what)
+                .at(archive)
+                .help("this is a bug in aofkit; please report it. Nothing was changed here"))
+        }
+    }
+}
+
+fn opened(extracted: &Path, archive: &Path) -> Result<Log> {
+    open(extracted).map_err(|error| {
+        Error::new(ErrorKind::Refused, format!("no log that a server could load is in it: {error}"))
+            .at(archive)
+            .help("`aofkit extract` writes what is there; nothing was changed here")
+    })
+}
+
+/// Reads what is on disk now, as a server would.
+fn verified(
+    path: &Path,
+    server: Option<Server>,
+    archive: &Path,
+    progress: &dyn Progress,
+) -> Result<Box<LogReport>> {
+    let options = verify::Options { servers: server.into_iter().collect() };
+    match verify_path(path, &options, progress)? {
+        LogOutcome::Read(report) => Ok(report),
+        LogOutcome::Archive(_) => {
+            let what = "what is in it is an archive again, and no log";
+            Err(Error::new(ErrorKind::Refused, what).at(archive))
+        }
+        LogOutcome::BrokenSet { message, .. } | LogOutcome::Failed(Failure { message, .. }) => {
+            Err(Error::new(ErrorKind::Refused, format!("the log in it is not whole: {message}"))
+                .at(archive))
+        }
+    }
+}
+
+/// Compacts the log into what the server reads.
+fn converted(
+    log: &Log,
+    server: Server,
+    reason: String,
+    options: &RestoreOptions,
+    scratch: &Path,
+    progress: &dyn Progress,
+) -> Result<(Log, Change)> {
+    let form = match server {
+        server if server.reads_multi_part() => Form::Multipart,
+        // The first that begins a log with an RDB where nobody configured that.
+        server if server.has_redis(5, 0) => Form::Preamble,
+        _ => Form::Aof,
+    };
+    let output = scratch.join("converted");
+    let how = compact::Options {
+        output: Some(output.clone()),
+        existing: Existing::Keep,
+        form: Some(form),
+        server: Some(server),
+        ..options.compaction.clone()
+    };
+    let done = compact(&log.opened, &how, progress).map_err(|error| {
+        Error::new(error.kind(), format!("{reason}; and it cannot be made so: {error}"))
+            .at(&log.path)
+            .help(
+                "restore it for the server that wrote it, or a later one; nothing was changed here",
+            )
+    })?;
+    let failed_commands = done.failed.iter().map(|failed| failed.count).sum();
+    let fingerprint = done.fingerprint;
+    Ok((open(&output)?, Change::Compacted { form, reason, fingerprint, failed_commands }))
+}
+
+/// The log as one file.
+fn single(log: &Log, scratch: &Path) -> Result<Ready> {
+    let part = log.parts.first().ok_or_else(|| {
+        Error::new(ErrorKind::Refused, "there is no log in the archive").at(&log.path)
+    })?;
+    let path = scratch.join(APPENDFILENAME);
+    fs::rename(&part.path, &path).map_err(|error| Error::io("move", &part.path, error))?;
+    Ok(Ready {
+        path,
+        name: APPENDFILENAME.to_owned(),
+        appendfilename: APPENDFILENAME.to_owned(),
+        shape: Shape::SingleFile,
+        change: None,
+        bytes: part.mapping.len(),
+        commands: 0,
+        rdb_keys: 0,
+        is_known: true,
+    })
+}
+
+/// The log as a set, its manifest written last.
+fn set(log: &Log, scratch: &Path) -> Result<Ready> {
+    let (name, appendfilename) = match &log.layout {
+        Layout::MultiPart { appenddirname, appendfilename, .. } => {
+            // A set that was not packed with its directory, or that was converted, has the usual one.
+            let is_named =
+                !appenddirname.is_empty() && !["archive", "converted"].contains(&&**appenddirname);
+            let name = if is_named { appenddirname.as_str() } else { APPENDDIRNAME };
+            (name.to_owned(), appendfilename.clone())
+        }
+        _ => (APPENDDIRNAME.to_owned(), APPENDFILENAME.to_owned()),
+    };
+    let path = scratch.join("set").join(&name);
+    let access = access_of([log]);
+    access.create_directories(&path).map_err(|error| Error::io("create", &path, error))?;
+    let listed =
+        log.manifest.as_ref().map(|file| file.manifest.entries.as_slice()).unwrap_or_default();
+    let mut entries = Vec::new();
+    for part in &log.parts {
+        let file_name = part.path.file_name().unwrap_or_default();
+        let known = listed
+            .iter()
+            .find(|entry| entry.role != Role::History && entry.file_name() == file_name);
+        let entry = known.cloned().unwrap_or_else(|| {
+            let extension = if part.starts_with_rdb() { "rdb" } else { "aof" };
+            let name = match part.role {
+                PartRole::Single => format!("{appendfilename}.1.base.{extension}"),
+                PartRole::Base | PartRole::Incr => part.name.clone(),
+            };
+            Entry::new(Role::Base, name, 1)
+        });
+        let place = path.join(entry.file_name());
+        fs::rename(&part.path, &place).map_err(|error| Error::io("move", &part.path, error))?;
+        entries.push(entry);
+    }
+    let manifest = path.join(format!("{appendfilename}.manifest"));
+    access
+        .write(&manifest, &Manifest { entries }.to_bytes())
+        .map_err(|error| Error::io("write", &manifest, error))?;
+    Ok(Ready {
+        path,
+        name,
+        appendfilename,
+        shape: Shape::MultiPart,
+        change: None,
+        bytes: log.bytes(),
+        commands: 0,
+        rdb_keys: 0,
+        is_known: true,
+    })
+}
+
+/// The server whose manner is followed where nobody named one.
+pub(super) const ANY: Server = redis(7, 0);

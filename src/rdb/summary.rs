@@ -1,0 +1,200 @@
+//! What a walk found: counts by database and by type, and the notes of the server.
+
+use serde::ser::SerializeSeq;
+use serde::{Serialize, Serializer};
+
+use super::checksum::Checksum;
+use super::format::{Kind, format};
+use super::header::{Header, Magic};
+use super::text::Text;
+use super::visitor::{Key, ModuleId};
+
+/// What was found in an RDB.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Walk {
+    /// The word that begins it.
+    pub magic: Magic,
+    /// Its version.
+    pub version: u32,
+    /// The lowest version that has all types and opcodes that occur.
+    pub needs_version: u32,
+    /// Its length in bytes with the checksum. What follows is not of the RDB.
+    pub len: u64,
+    /// What its end says of its bytes.
+    pub checksum: Checksum,
+    /// The first notes of the server that wrote it, names and values; long ones are left out.
+    #[serde(serialize_with = "notes")]
+    pub aux: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Keys, empty ones left out.
+    pub keys: u64,
+    /// Keys that expire.
+    pub with_expiry: u64,
+    /// Keys without one element, which servers leave out when they load it.
+    pub empty_keys: u64,
+    /// Keys by database, in the order of the file.
+    pub databases: Vec<Database>,
+    /// Keys by type, ordered by code.
+    pub types: Vec<Stored>,
+    /// Function libraries.
+    pub functions: u64,
+    /// Modules without which it cannot be loaded.
+    pub modules: Vec<ModuleUse>,
+}
+
+/// The keys of a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Database {
+    /// Its number.
+    pub db: u64,
+    /// Its keys.
+    pub keys: u64,
+    /// Those that expire.
+    pub with_expiry: u64,
+}
+
+/// The keys that are stored in one way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Stored {
+    /// The byte that stands for it.
+    pub code: u8,
+    /// Its name, as in [`Format::name`](crate::rdb::format::Format::name).
+    pub name: &'static str,
+    /// What the values are.
+    pub kind: Kind,
+    /// Their number.
+    pub keys: u64,
+}
+
+/// What a module has in the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ModuleUse {
+    /// The name of its type.
+    pub name: String,
+    /// The version of its encoding.
+    pub version: u64,
+    /// Keys of its type.
+    pub keys: u64,
+    /// Its data that belong to no key.
+    pub aux: u64,
+}
+
+impl Walk {
+    /// The number of keys of this kind.
+    pub fn keys_of(&self, kind: Kind) -> u64 {
+        let stored = self.types.iter().filter(|stored| stored.kind == kind);
+        stored.map(|stored| stored.keys).sum()
+    }
+
+    /// The value of the note `name`, where there is one.
+    pub fn note(&self, name: &str) -> Option<&[u8]> {
+        let note = self.aux.iter().find(|(n, _)| n == name.as_bytes());
+        note.map(|(_, value)| value.as_slice())
+    }
+}
+
+/// Counts while the walk goes on.
+#[derive(Default)]
+pub(super) struct Counts {
+    needs_version: u32,
+    aux: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(super) keys: u64,
+    pub(super) empty_keys: u64,
+    databases: Vec<Database>,
+    /// The index of the database in force.
+    current: usize,
+    by_code: [u64; 32],
+    pub(super) functions: u64,
+    modules: Vec<ModuleUse>,
+}
+
+impl Counts {
+    /// The counts as they stand, of an RDB that is whole up to byte `len`.
+    pub(super) fn walk(&self, header: Header, len: usize, checksum: Checksum) -> Walk {
+        Walk {
+            magic: header.magic,
+            version: header.version,
+            needs_version: self.needs_version.max(1),
+            len: len as u64,
+            checksum,
+            aux: self.aux.clone(),
+            keys: self.keys,
+            with_expiry: self.databases.iter().map(|d| d.with_expiry).sum(),
+            empty_keys: self.empty_keys,
+            databases: self.databases.clone(),
+            types: self.types(header.magic),
+            functions: self.functions,
+            modules: self.modules.clone(),
+        }
+    }
+
+    pub(super) fn needs(&mut self, version: u32) {
+        self.needs_version = self.needs_version.max(version);
+    }
+
+    pub(super) fn database(&mut self, db: u64) {
+        let known = self.databases.iter().position(|d| d.db == db);
+        self.current = known.unwrap_or_else(|| {
+            self.databases.push(Database { db, keys: 0, with_expiry: 0 });
+            self.databases.len() - 1
+        });
+    }
+
+    pub(super) fn key(&mut self, key: &Key<'_>) {
+        self.keys += 1;
+        if let Some(database) = self.databases.get_mut(self.current) {
+            database.keys += 1;
+            database.with_expiry += u64::from(key.expires_ms.is_some());
+        }
+        if let Some(keys) = self.by_code.get_mut(usize::from(key.format.code)) {
+            *keys += 1;
+        }
+        self.needs(key.format.since);
+    }
+
+    fn types(&self, magic: Magic) -> Vec<Stored> {
+        let codes = (0..=u8::MAX).zip(&self.by_code);
+        codes
+            .filter(|(_, keys)| **keys > 0)
+            .filter_map(|(code, &keys)| {
+                let format = format(magic, code)?;
+                Some(Stored { code, name: format.name, kind: format.kind, keys })
+            })
+            .collect()
+    }
+
+    pub(super) fn module(&mut self, id: ModuleId) -> &mut ModuleUse {
+        let (name, version) = (id.name(), id.version());
+        let known = |m: &ModuleUse| m.name == name && m.version == version;
+        let index = self.modules.iter().position(known).unwrap_or_else(|| {
+            self.modules.push(ModuleUse { name, version, keys: 0, aux: 0 });
+            self.modules.len() - 1
+        });
+        &mut self.modules[index]
+    }
+
+    pub(super) fn note(&mut self, name: Text<'_, '_>, value: Text<'_, '_>) {
+        const KEPT: usize = 64;
+        const KEPT_BYTES: usize = 1024;
+        if self.aux.len() < KEPT && name.len() <= KEPT_BYTES && value.len() <= KEPT_BYTES {
+            self.aux.push((name.to_vec(), value.to_vec()));
+        }
+    }
+}
+
+/// As objects with the fields `name` and `value`; bytes that are no printable ASCII are escaped.
+fn notes<S: Serializer>(aux: &[(Vec<u8>, Vec<u8>)], serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Note {
+        name: String,
+        value: String,
+    }
+    let mut sequence = serializer.serialize_seq(Some(aux.len()))?;
+    for (name, value) in aux {
+        sequence.serialize_element(&Note {
+            name: name.escape_ascii().to_string(),
+            value: value.escape_ascii().to_string(),
+        })?;
+    }
+    sequence.end()
+}

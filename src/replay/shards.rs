@@ -1,0 +1,456 @@
+//! Replaying a share: its keys out of RDBs, and its commands in their order.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::UNIX_EPOCH;
+
+use super::gather::{Copied, Gathered};
+use super::lists::Stretch;
+use super::observe::{Observer, Outcome, Seen, Unwatched, Watch};
+use super::prefixes::{PrefixCounter, Prefixes};
+use super::route::{Routed, RoutedPart};
+use super::workers;
+use crate::aof::log::PartRole;
+use crate::aof::{peek_key, read_args};
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::progress::Progress;
+use crate::base::server::Server;
+use crate::command::lost_expiry::{Lost, Suspicion};
+use crate::command::{
+    Call, CommandId, Context, Group, Notes, Position, Unapplied, lookup_prefix, run_unknown,
+};
+use crate::disk::prefetch;
+use crate::keyspace::from_rdb::Loader;
+use crate::keyspace::{Bump, Keyspace};
+use crate::rdb::Records;
+use crate::replay::partitioner::Placement;
+
+/// How commands are run.
+#[derive(Debug, Clone)]
+pub struct ReplayOptions {
+    /// The server whose loader is followed where they differ.
+    pub server: Server,
+    /// See [`Context::fields_expire_ms`].
+    pub fields_expire_ms: Option<i64>,
+    /// See [`Context::hll_sparse_max_bytes`].
+    pub hll_sparse_max_bytes: usize,
+    /// The time at which commands were run before the first annotation of a time, in Unix milliseconds; `None`
+    /// for that at which the part was last written.
+    pub time_ms: Option<i64>,
+    /// Threads; 0 for one a core.
+    pub threads: usize,
+}
+
+/// What happened while a share was replayed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Happened {
+    /// Commands that were run.
+    pub commands: u64,
+    /// Commands that a server answers with an error: the command, the error, how often, and where first.
+    pub failed: BTreeMap<(CommandId, &'static str), (u64, Position)>,
+    /// Commands that no known server has: how often, and where first.
+    pub unknown: BTreeMap<Vec<u8>, (u64, Position)>,
+    /// What commands noted.
+    pub notes: Notes,
+    /// Keys that have no expiry, and may have had one on the server that wrote the log: see
+    /// [`lost_expiry`](crate::command::lost_expiry).
+    pub lost_of_keys: Lost,
+    /// The same of fields of hashes.
+    pub lost_of_fields: Lost,
+    /// Bytes of commands by the prefix of their first key, in the shares that are a sample: see [`is_sample`].
+    pub prefixes: Prefixes,
+}
+
+/// Whether a share is one of those in which prefixes are counted.
+pub fn is_sample(routed: &Routed<'_>, share: usize) -> bool {
+    share.is_multiple_of(routed.sampling())
+}
+
+impl Happened {
+    /// Adds what happened in another share.
+    pub fn join(&mut self, other: Happened) {
+        self.commands += other.commands;
+        for (what, seen) in other.failed {
+            join_seen(self.failed.entry(what).or_insert((0, seen.1)), seen);
+        }
+        for (what, seen) in other.unknown {
+            join_seen(self.unknown.entry(what).or_insert((0, seen.1)), seen);
+        }
+        self.prefixes.join(other.prefixes);
+        self.notes.relative_times += other.notes.relative_times;
+        self.notes.passed_fields += other.notes.passed_fields;
+        self.lost_of_keys.join(other.lost_of_keys);
+        self.lost_of_fields.join(other.lost_of_fields);
+    }
+}
+
+fn join_seen(seen: &mut (u64, Position), other: (u64, Position)) {
+    *seen = (seen.0 + other.0, seen.1.min(other.1));
+}
+
+/// Replays every share of a window, and tells `progress` of [`Routed::replayed_bytes`] in all. `make` is called on many threads, with each share's data set; `take` on one thread
+/// at a time, with what `make` made, in the order of shares.
+///
+/// # Errors
+///
+/// What `make` or `take` say; and when a command cannot be replayed.
+pub fn replay<T: Send>(
+    routed: &Routed<'_>,
+    options: &ReplayOptions,
+    progress: &dyn Progress,
+    make: impl Fn(usize, &mut Keyspace<'_>) -> Result<T> + Sync,
+    take: impl FnMut(usize, T) -> Result<()> + Send,
+) -> Result<Happened> {
+    replay_watched(routed, options, progress, &Unwatched(make), take)
+}
+
+/// As [`replay`], with an observer of every share.
+///
+/// # Errors
+///
+/// As [`replay`].
+pub fn replay_watched<W: Watch>(
+    routed: &Routed<'_>,
+    options: &ReplayOptions,
+    progress: &dyn Progress,
+    watch: &W,
+    take: impl FnMut(usize, W::Made) -> Result<()> + Send,
+) -> Result<Happened> {
+    let bytes = routed.replayed_bytes() / routed.window.len().max(1) as u64;
+    let threads = workers::number(options.threads);
+    // Shares are made by hash, and mostly have as many keys as those before them.
+    let keys = AtomicUsize::new(0);
+    let mut gathered = Gathered::default();
+    let mut happened = Happened::default();
+    let mut take = take;
+    for group in routed.groups() {
+        gathered.fill(routed, &group, threads);
+        let work = |arena: &mut Bump, share: usize| {
+            arena.reset();
+            let mut keyspace = Keyspace::expecting(arena, keys.load(Ordering::Relaxed));
+            let mut observer = watch.begin(share, &keyspace);
+            let copied = gathered.of(share);
+            let happened = run_share(routed, copied, share, options, &mut keyspace, &mut observer)?;
+            keys.store(keyspace.len(), Ordering::Relaxed);
+            let made = watch.finish(share, observer, &mut keyspace)?;
+            progress.advance(bytes);
+            Ok((made, happened))
+        };
+        happened.join(workers::run(group, threads, work, Happened::join, &mut take)?);
+    }
+    Ok(happened)
+}
+
+/// Replays two logs that were routed together, as [`replay`] does one: `make` is given the data sets that a share has in
+/// either.
+///
+/// # Errors
+///
+/// As [`replay`].
+pub fn replay_pair<T: Send>(
+    routed: [&Routed<'_>; 2],
+    options: [&ReplayOptions; 2],
+    progress: &dyn Progress,
+    make: impl for<'a> Fn(usize, [&mut Keyspace<'a>; 2]) -> Result<T> + Sync,
+    take: impl FnMut(usize, T) -> Result<()> + Send,
+) -> Result<[Happened; 2]> {
+    let [one, other] = routed;
+    let shares = one.window.len().max(1) as u64;
+    let bytes = (one.replayed_bytes() + other.replayed_bytes()) / shares;
+    let threads = workers::number(options[0].threads);
+    let mut gathered = [Gathered::default(), Gathered::default()];
+    let mut happened = <[Happened; 2]>::default();
+    let mut take = take;
+    let join = |all: &mut [Happened; 2], more: [Happened; 2]| {
+        all.iter_mut().zip(more).for_each(|(all, more)| all.join(more));
+    };
+    for group in one.groups() {
+        gathered[0].fill(one, &group, threads);
+        gathered[1].fill(other, &group, threads);
+        let work = |arena: &mut Bump, share: usize| {
+            arena.reset();
+            let (mut first, mut second) = (Keyspace::new(arena), Keyspace::new(arena));
+            let (of_one, of_other) = (gathered[0].of(share), gathered[1].of(share));
+            let happened = [
+                run_share(one, of_one, share, options[0], &mut first, &mut ())?,
+                run_share(other, of_other, share, options[1], &mut second, &mut ())?,
+            ];
+            let made = make(share, [&mut first, &mut second])?;
+            progress.advance(bytes);
+            Ok((made, happened))
+        };
+        join(&mut happened, workers::run(group, threads, work, join, &mut take)?);
+    }
+    Ok(happened)
+}
+
+/// How many commands are looked at ahead, so that their bytes are under way when they are run.
+const AHEAD: usize = 20;
+
+/// And at how many the bytes are there, and the entry of the key is asked for; and then its name and value.
+const ENTRY_AHEAD: usize = 10;
+const VALUE_AHEAD: usize = 5;
+
+/// Places in the ring of those: a power of two.
+const RING: usize = 32;
+
+/// How much of a command is asked for ahead, in bytes: most end there.
+const LINES: [usize; 3] = [0, 64, 128];
+
+fn run_share<'a, O: Observer<'a>>(
+    routed: &Routed<'a>,
+    copied: Copied<'a>,
+    share: usize,
+    options: &ReplayOptions,
+    keyspace: &mut Keyspace<'a>,
+    observer: &mut O,
+) -> Result<Happened> {
+    let mut copied = copied;
+    let mut happened = Happened::default();
+    let mut prefixes = is_sample(routed, share).then(PrefixCounter::default);
+    let list = share - routed.window.start;
+    for (number, part) in routed.parts.iter().enumerate() {
+        load_records(part, list, options.server, keyspace)?;
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
+        observer.part_begins(number, keyspace);
+        let owns = |key: &[u8]| routed.placement.share_of(key) == share;
+        let clock = |at: Position| {
+            let told = time_at(part, at.offset).or(options.time_ms);
+            told.or_else(|| written_ms(part)).unwrap_or(0)
+        };
+        let context = Context {
+            server: options.server,
+            fields_expire_ms: options.fields_expire_ms,
+            hll_sparse_max_bytes: options.hll_sparse_max_bytes,
+            clock: &clock,
+            owns: &owns,
+        };
+        // Who wrote the beginning of the log may have written all of it.
+        let writer = routed.parts.first().and_then(|first| first.writer);
+        happened.notes.lost_expiries.suspicion =
+            Suspicion::of(part.part.role == PartRole::Incr, writer);
+        let mut runner = Runner {
+            part,
+            bytes: part.part.mapping.bytes(),
+            copied: &mut copied,
+            number,
+            placement: &routed.placement,
+            share,
+            context: &context,
+            keyspace,
+            observer,
+            happened: &mut happened,
+            prefixes: prefixes.as_mut(),
+            args: Vec::with_capacity(64),
+        };
+        for stretch in &part.stretches {
+            runner.run(stretch, list, routed)?;
+        }
+    }
+    happened.prefixes = prefixes.map(PrefixCounter::finish).unwrap_or_default();
+    let lost = std::mem::take(&mut happened.notes.lost_expiries);
+    (happened.lost_of_keys, happened.lost_of_fields) = lost.left(keyspace);
+    Ok(happened)
+}
+
+/// The keys of the RDB that the part begins with.
+fn load_records<'a>(
+    part: &RoutedPart<'a>,
+    list: usize,
+    server: Server,
+    keyspace: &mut Keyspace<'a>,
+) -> Result<()> {
+    let Some(stretch) = &part.records else { return Ok(()) };
+    let damaged = |offset| {
+        Error::new(ErrorKind::Changed, "a key of the RDB reads otherwise than before")
+            .at(&part.part.path)
+            .byte(offset)
+            .help("another process is changing the file: work on a copy")
+    };
+    let mut records = Records::new(part.part.mapping.bytes()).map_err(|d| damaged(d.offset))?;
+    let mut loader = Loader::new(keyspace, server, &|_| true);
+    for (offset, db) in stretch.places(list) {
+        records.read(u64::from(db), offset, &mut loader).map_err(|d| damaged(d.offset))?;
+    }
+    loader.finish().map(drop).map_err(|fault| {
+        Error::new(ErrorKind::Refused, format!("no server loads its RDB: {fault}"))
+            .at(&part.part.path)
+    })
+}
+
+/// The time that the last annotation before a place tells, in Unix milliseconds.
+fn time_at(part: &RoutedPart<'_>, offset: u64) -> Option<i64> {
+    let behind = part.times.partition_point(|(at, _)| *at < offset);
+    part.times.get(behind.checked_sub(1)?)?.1.checked_mul(1000)
+}
+
+impl Routed<'_> {
+    /// The time that the last annotation before a command tells, in Unix seconds.
+    pub fn time_told(&self, at: Position) -> Option<i64> {
+        let part = self.parts.get(at.part as usize)?;
+        time_at(part, at.offset).map(|ms| ms / 1000)
+    }
+}
+
+/// When the part was last written, in Unix milliseconds.
+fn written_ms(part: &RoutedPart<'_>) -> Option<i64> {
+    let modified = part.part.mapping.file().metadata().ok()?.modified().ok()?;
+    i64::try_from(modified.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok()
+}
+
+/// A command that will be run soon.
+#[derive(Clone, Copy)]
+struct Next<'a> {
+    place: u64,
+    db: u32,
+    /// What begins with it.
+    bytes: &'a [u8],
+}
+
+struct Runner<'r, 'c, 'a, O> {
+    part: &'r RoutedPart<'a>,
+    bytes: &'a [u8],
+    copied: &'r mut Copied<'a>,
+    number: u32,
+    placement: &'r Placement,
+    share: usize,
+    context: &'c Context<'c>,
+    keyspace: &'r mut Keyspace<'a>,
+    observer: &'r mut O,
+    happened: &'r mut Happened,
+    prefixes: Option<&'r mut PrefixCounter<'a>>,
+    args: Vec<&'a [u8]>,
+}
+
+impl<'a, O: Observer<'a>> Runner<'_, '_, 'a, O> {
+    fn run(&mut self, stretch: &Stretch, list: usize, routed: &Routed<'_>) -> Result<()> {
+        let mut places = stretch.places(list);
+        // A ring: what is run next, and behind it what is looked at ahead.
+        let mut ahead = [None; RING];
+        let mut found = [None; RING];
+        ahead[..AHEAD].fill_with(|| self.next(places.next()));
+        let mut at = 0;
+        while let Some(next) = ahead[at].take() {
+            let behind = |distance: usize| (at + distance) % RING;
+            ahead[behind(AHEAD)] = self.next(places.next());
+            found[behind(ENTRY_AHEAD)] = self.ask_entry(ahead[behind(ENTRY_AHEAD)]);
+            self.ask_value(found[behind(VALUE_AHEAD)]);
+            at = behind(1);
+            self.run_one(next, routed)?;
+        }
+        Ok(())
+    }
+
+    /// The command at a place, whose bytes are asked for where they are not at hand.
+    #[inline(always)]
+    fn next(&mut self, place: Option<(u64, u32)>) -> Option<Next<'a>> {
+        let (place, db) = place?;
+        let bytes = self.copied.next().unwrap_or_else(|| {
+            let bytes = usize::try_from(place).ok().and_then(|at| self.bytes.get(at..));
+            let bytes = bytes.unwrap_or_default();
+            LINES.iter().for_each(|line| prefetch(bytes, *line));
+            bytes
+        });
+        Some(Next { place, db, bytes })
+    }
+
+    /// Asks for the entry of a command's key, whose bytes are there by now: gives its database and place.
+    #[inline(always)]
+    fn ask_entry(&self, next: Option<Next<'_>>) -> Option<(u32, u32)> {
+        let next = next?;
+        let key = peek_key(next.bytes, 0)?;
+        Some((next.db, self.keyspace.last_db(next.db)?.ask(key)?))
+    }
+
+    /// Asks for the key and value of an entry that is there by now.
+    #[inline(always)]
+    fn ask_value(&self, found: Option<(u32, u32)>) {
+        if let Some((db, place)) = found
+            && let Some(db) = self.keyspace.last_db(db)
+        {
+            db.ask_value(place);
+        }
+    }
+
+    #[inline]
+    fn run_one(&mut self, next: Next<'a>, routed: &Routed<'_>) -> Result<()> {
+        let Next { place, db, bytes } = next;
+        let Some(end) = read_args(bytes, 0, &mut self.args) else {
+            self.part.part.mapping.check()?;
+            return Err(self.changed(place));
+        };
+        let frame = &bytes[..end];
+        let name = self.args[0];
+        // The name lies in the frame: what follows it makes finding it faster.
+        let name_start = name.as_ptr() as usize - frame.as_ptr() as usize;
+        let id = lookup_prefix(&frame[name_start..], name.len());
+        let at = Position { part: self.number, offset: place };
+        let seen = Seen { at, id, db, args: &self.args, frame, owns: self.context.owns };
+        self.observer.before(&seen, self.keyspace);
+        let mut call = Call {
+            args: &self.args,
+            frame,
+            at,
+            db,
+            keyspace: self.keyspace,
+            context: self.context,
+            notes: &mut self.happened.notes,
+        };
+        self.happened.commands += 1;
+        if let Some(prefixes) = &mut self.prefixes {
+            prefixes.add(self.args.get(1).copied().unwrap_or_default(), end);
+        }
+        let carried = |id: CommandId| id.row().group == Group::Vector && id.row().writes;
+        let applied = match id {
+            Some(id) if !carried(id) => id.row().run(&mut call),
+            _ => {
+                let (count, _) =
+                    self.happened.unknown.entry(name.to_ascii_uppercase()).or_insert((0, at));
+                *count += 1;
+                run_unknown(&mut call, routed.key_specs.key_of(name))
+            }
+        };
+        let outcome = match applied {
+            Err(Unapplied::Failed(error)) => Outcome::Failed(error),
+            _ => Outcome::Done,
+        };
+        self.observer.after(&seen, outcome, self.keyspace);
+        match applied {
+            Ok(()) => Ok(()),
+            Err(Unapplied::Failed(error)) => {
+                self.failed(id, error, at);
+                Ok(())
+            }
+            Err(Unapplied::Refused(why)) => Err(self.refused(place, why)),
+        }
+    }
+
+    /// What concerns several shares fails in each, and is counted in one.
+    #[cold]
+    fn failed(&mut self, id: Option<CommandId>, error: &'static str, at: Position) {
+        let key = self.args.get(1).copied().unwrap_or_default();
+        let Some(id) = id else { return };
+        let everywhere = id.row().keys == crate::command::Keys::None && self.share != 0;
+        let elsewhere = id.row().splits && self.placement.share_of(key) != self.share;
+        if !everywhere && !elsewhere {
+            self.happened.failed.entry((id, error)).or_insert((0, at)).0 += 1;
+        }
+    }
+
+    #[cold]
+    fn refused(&self, place: u64, why: &str) -> Error {
+        let name = crate::base::escape::Shown(self.args[0]).to_string();
+        Error::new(ErrorKind::Refused, format!("{name} cannot be replayed: {why}"))
+            .at(&self.part.part.path)
+            .byte(place)
+            .help("let the server that wrote the log load it and rewrite it (BGREWRITEAOF), and use that")
+    }
+
+    #[cold]
+    fn changed(&self, offset: u64) -> Error {
+        Error::new(ErrorKind::Changed, "the command reads otherwise than before")
+            .at(&self.part.part.path)
+            .byte(offset)
+            .help("another process is changing the file: work on a copy")
+    }
+}

@@ -1,0 +1,48 @@
+//! A routed log, or two side by side, replayed window after window.
+
+use crate::base::error::Result;
+use crate::base::progress::Progress;
+use crate::replay::pair::Pair;
+use crate::replay::route::{Routed, Routing};
+use crate::replay::shards::Happened;
+
+/// Calls `run`, which replays a window, with each; gives what happened in all. `phase` is what it is called while
+/// it goes on.
+///
+/// # Errors
+///
+/// What `run` says; and when the log has changed since it was routed.
+pub fn each_window<'l>(
+    routing: &Routing<'l>,
+    phase: &str,
+    progress: &dyn Progress,
+    mut run: impl FnMut(&Routed<'l>) -> Result<Happened>,
+) -> Result<Happened> {
+    let mut happened = Happened::default();
+    routing.each(progress, |routed| {
+        progress.phase(phase, routed.replayed_bytes());
+        happened.join(run(routed)?);
+        Ok(())
+    })?;
+    Ok(happened)
+}
+
+/// As [`each_window`], with the same window of two logs.
+///
+/// # Errors
+///
+/// As [`each_window`].
+pub fn each_pair<'l>(
+    pair: &Pair<'l>,
+    phase: &str,
+    progress: &dyn Progress,
+    mut run: impl FnMut([&Routed<'l>; 2]) -> Result<[Happened; 2]>,
+) -> Result<[Happened; 2]> {
+    let mut happened = <[Happened; 2]>::default();
+    pair.each(progress, |routed| {
+        progress.phase(phase, routed.map(Routed::replayed_bytes).iter().sum());
+        happened.iter_mut().zip(run(routed)?).for_each(|(all, more)| all.join(more));
+        Ok(())
+    })?;
+    Ok(happened)
+}

@@ -1,0 +1,67 @@
+//! Phrases and rows that the parts of the report share.
+
+use super::super::lines::{self, COLUMNS};
+use super::super::style::{Styled, wrap};
+use crate::analysis::keyspace_summary::Held;
+use crate::aof::log::Layout;
+use crate::base::units::{Count, counted};
+use crate::ops::recover::{Event, RecoverReport, What};
+use std::fmt::{self, Write};
+
+/// Events, survivors and removed stretches that are listed before the rest is only counted.
+pub(super) const LISTED: usize = 20;
+
+/// A paragraph from the left edge; what it begins with is in a style.
+pub(super) fn paragraph(
+    out: &mut String,
+    style: anstyle::Style,
+    head: &str,
+    rest: &str,
+) -> fmt::Result {
+    let whole = wrap(&format!("{head} {rest}"), COLUMNS, 0);
+    match whole.strip_prefix(head) {
+        Some(rest) => writeln!(out, "{}{rest}", Styled(style, head)),
+        None => writeln!(out, "{whole}"),
+    }
+}
+
+/// A command's name as a person types it.
+pub(super) fn name(event: &Event) -> String {
+    let times = match event.commands {
+        1 => String::new(),
+        times => format!(" {} times", Count(times)),
+    };
+    match event.what {
+        What::Flushall => format!("FLUSHALL{times}"),
+        What::Flushdb => format!("FLUSHDB of db {}{times}", event.db),
+        What::Swapdb { one, other } => format!("SWAPDB {one} {other}"),
+        What::Flushslot => "CLUSTER FLUSHSLOT".to_owned(),
+        What::FunctionFlush => "FUNCTION FLUSH".to_owned(),
+        What::Delete => format!("DEL of {}", counted(event.keys_named, "key")),
+        What::Rename if event.commands == 1 => "RENAME".to_owned(),
+        What::Rename => format!("{} renames", Count(event.commands)),
+    }
+}
+
+pub(super) fn event_of(report: &RecoverReport, number: u64) -> Option<&Event> {
+    report.events.iter().find(|event| event.number == number)
+}
+
+pub(super) fn keys(held: Option<&Held>) -> String {
+    held.map_or(String::new(), |held| format!(": {}", counted(held.total, "key")))
+}
+
+pub(super) fn brings(report: &RecoverReport) -> bool {
+    report.survivors.iter().any(|survivor| survivor.problem.is_none())
+}
+
+pub(super) fn row(out: &mut String, name: &str, value: &str) -> fmt::Result {
+    lines::row(out, name, &wrap(value, COLUMNS - NAME - 2, NAME + 2))
+}
+
+pub(super) const NAME: usize = 12;
+
+/// Whether the log is a multi-part set.
+pub(super) fn is_set(report: &RecoverReport) -> bool {
+    matches!(report.layout, Layout::MultiPart { .. })
+}
