@@ -1,26 +1,27 @@
-//! The last eight bytes: CRC-64 of everything before them.
+//! The last eight bytes of an RDB: the CRC-64 of everything before them.
 //!
-//! | bytes | what |
+//! | bytes | content |
 //! |---|---|
-//! | 8 | CRC-64, little endian; all zero when the server was told `rdbchecksum no` |
+//! | 8 | CRC-64, little endian; all zero if the server was configured with `rdbchecksum no` |
 //!
-//! Jones' polynomial 0xad93d23594c935a9, reflected, starting at 0 and not inverted at the end. Since
-//! version 5 (Redis 2.6). Checked against `crc64.c` of Valkey 8.0, and files of all four servers.
+//! The polynomial is Jones' 0xad93d23594c935a9, reflected, starting at 0 and not inverted at the
+//! end. The checksum exists since version 5 (Redis 2.6). Checked against `crc64.c` of Valkey 8.0,
+//! and files of all four servers.
 
 use crc_fast::{CrcAlgorithm, Digest};
 use serde::Serialize;
 
 use crate::base::progress::Progress;
 
-/// What the end of the RDB says of its bytes.
+/// The state of the checksum at the end of an RDB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Checksum {
-    /// The version has none.
+    /// The version has no checksum.
     Absent,
-    /// Written without: zero stands in its place, and no server checks it.
+    /// The file was written without a checksum: the field is zero, and no server verifies it.
     Off,
-    /// Stored and computed are this.
+    /// The stored checksum equals the computed one, which is this value.
     Verified(#[serde(serialize_with = "hexadecimal")] u64),
 }
 
@@ -28,20 +29,21 @@ fn hexadecimal<S: serde::Serializer>(sum: &u64, serializer: S) -> Result<S::Ok, 
     serializer.collect_str(&format_args!("{sum:016x}"))
 }
 
-/// The checksum of what has been walked, computed a block behind the walk: late enough to take
-/// bytes by the block, early enough to find them in the cache. Tells the progress on the way.
+/// The running checksum of the bytes that were walked. It is computed in blocks, some distance
+/// after the walk: late enough to process whole blocks, early enough to find them in the cache. It
+/// also reports progress.
 pub(super) struct Running<'p> {
     digest: Digest,
-    /// Bytes that the digest has.
+    /// Number of bytes in the digest.
     done: usize,
-    /// Bytes that the progress has been told.
+    /// Number of bytes reported to the progress.
     told: usize,
     progress: &'p dyn Progress,
 }
 
-/// Fits the second-level cache beside what the walk itself uses.
+/// Block size; fits into the second-level cache together with what the walk itself uses.
 const BLOCK_BYTES: usize = 256 << 10;
-/// How much is processed between two tellings.
+/// Number of bytes between two progress reports.
 const TELL_BYTES: usize = 1 << 20;
 
 impl<'p> Running<'p> {
@@ -49,7 +51,7 @@ impl<'p> Running<'p> {
         Running { digest: Digest::new(CrcAlgorithm::Crc64Redis), done: 0, told: 0, progress }
     }
 
-    /// The walk has come to byte `pos`.
+    /// Notes that the walk has reached byte `pos`.
     #[inline]
     pub(super) fn reached(&mut self, bytes: &[u8], pos: usize) {
         if pos - self.done >= BLOCK_BYTES {
@@ -70,13 +72,13 @@ impl<'p> Running<'p> {
         }
     }
 
-    /// The checksum of the first `pos` bytes.
+    /// Returns the checksum of the first `pos` bytes.
     pub(super) fn finish(&mut self, bytes: &[u8], pos: usize) -> u64 {
         self.catch_up(bytes, pos);
         self.digest.finalize()
     }
 
-    /// Tells the progress of what is left to tell, up to byte `pos`.
+    /// Reports the remaining progress, up to byte `pos`.
     pub(super) fn tell_rest(&mut self, pos: usize) {
         self.progress.advance(pos.saturating_sub(self.told) as u64);
         self.told = pos;
@@ -143,7 +145,7 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     #[test]
-    fn the_check_value_is_that_of_the_polynomial() {
+    fn the_check_value_matches_the_polynomial() {
         assert_eq!(crc64(b"123456789"), 0xe9c6_d914_c4b8_d9ca);
         assert_eq!(crc64(b""), 0);
     }
@@ -194,7 +196,7 @@ mod tests {
 
     #[test]
     #[cfg(target_arch = "x86_64")]
-    fn it_is_computed_by_carry_less_multiplication_where_the_machine_can() {
+    fn carry_less_multiplication_is_used_where_available() {
         if std::arch::is_x86_feature_detected!("pclmulqdq") {
             let way = crc_fast::get_calculator_target(CrcAlgorithm::Crc64Redis);
             assert!(way.contains("pclmulqdq"), "{way}");

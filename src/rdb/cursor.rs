@@ -1,4 +1,4 @@
-//! Lengths and strings, of which everything else is made.
+//! Lengths and strings, the building blocks of everything else.
 //!
 //! | first byte | length |
 //! |---|---|
@@ -6,33 +6,33 @@
 //! | `01nnnnnn`, 1 byte b | n·256 + b |
 //! | `80`, 4 bytes | big endian |
 //! | `81`, 8 bytes | big endian, since version 8 (Redis 4.0) |
-//! | `11nnnnnn` | no length: a string of special encoding n |
+//! | `11nnnnnn` | not a length: a string of special encoding n |
 //!
-//! | string | what |
+//! | string | content |
 //! |---|---|
 //! | length, bytes | the bytes |
 //! | `C0`, 1 byte | the decimal text of a signed number |
 //! | `C1`, 2 bytes; `C2`, 4 bytes | the same, little endian |
 //! | `C3`, length c, length n, c bytes | n bytes of text, compressed: see [`lzf`] |
 //!
-//! The loaders take `11nnnnnn` where only a length can stand for the length n; nothing writes that,
-//! and here it is damage. Checked against `rdbLoadLenByRef` and `rdbGenericLoadStringObject` in
-//! `rdb.c` of Valkey 8.0.
+//! Where only a length is valid, the servers' loaders accept `11nnnnnn` as the length n. Nothing
+//! writes that, and this parser treats it as damage. Checked against `rdbLoadLenByRef` and
+//! `rdbGenericLoadStringObject` in `rdb.c` of Valkey 8.0.
 
 use super::fault::{DamageKind, Fault, Read};
 use super::lzf;
 use super::text::{Lzf, Text};
 
-/// A place in the file's bytes, moving forward.
+/// A position in the file's bytes that only moves forward.
 #[derive(Debug, Clone)]
 pub(super) struct Cursor<'a> {
     bytes: &'a [u8],
-    /// Never more than the length of `bytes`.
+    /// The current position, never greater than the length of `bytes`.
     pos: usize,
 }
 
 impl<'a> Cursor<'a> {
-    /// At byte `pos`, or at the end when the bytes do not reach so far.
+    /// Creates a cursor at byte `pos`, or at the end if `bytes` is shorter.
     pub(super) fn at(bytes: &'a [u8], pos: usize) -> Self {
         Cursor { bytes, pos: pos.min(bytes.len()) }
     }
@@ -57,7 +57,7 @@ impl<'a> Cursor<'a> {
         Fault::new(self.pos, reading, DamageKind::Short { needed, left })
     }
 
-    /// The next `len` bytes.
+    /// Returns the next `len` bytes.
     #[inline]
     pub(super) fn take(&mut self, len: u64, reading: &'static str) -> Read<&'a [u8]> {
         let taken = usize::try_from(len).ok().and_then(|len| self.rest().get(..len));
@@ -70,7 +70,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The next `N` bytes.
+    /// Returns the next `N` bytes.
     #[inline]
     pub(super) fn fixed<const N: usize>(&mut self, reading: &'static str) -> Read<[u8; N]> {
         match self.rest().first_chunk::<N>() {
@@ -87,8 +87,8 @@ impl<'a> Cursor<'a> {
         self.fixed::<1>(reading).map(|[byte]| byte)
     }
 
-    /// A time in milliseconds, or another signed number of 8 bytes. Before version 9 in the byte
-    /// order of the machine that wrote it, and those were little endian.
+    /// Reads a time in milliseconds, or another signed number of 8 bytes. Before version 9, it is
+    /// in the byte order of the machine that wrote it; this parser assumes little endian.
     #[inline]
     pub(super) fn millis(&mut self, reading: &'static str) -> Read<i64> {
         self.fixed(reading).map(i64::from_le_bytes)
@@ -110,7 +110,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// A string. Compressed ones are not looked into.
+    /// Reads a string without checking the content of a compressed one.
     #[inline]
     fn stored(&mut self, reading: &'static str) -> Read<Text<'a, 'a>> {
         match self.rest().first() {
@@ -133,7 +133,7 @@ impl<'a> Cursor<'a> {
                 let compressed = self.length(reading)?;
                 let len = self.length(reading)?;
                 let compressed = self.take(compressed, reading)?;
-                // A length above the address space is refused by the check as implausible.
+                // The plausibility check refuses a length that exceeds the address space.
                 let len = usize::try_from(len).unwrap_or(usize::MAX);
                 Text::Lzf(Lzf { compressed, len })
             }
@@ -143,7 +143,7 @@ impl<'a> Cursor<'a> {
         })
     }
 
-    /// A string; a compressed one is checked, but not decompressed.
+    /// Reads a string; a compressed one is checked but not decompressed.
     #[inline]
     pub(super) fn text(&mut self, reading: &'static str) -> Read<Text<'a, 'a>> {
         let text = self.stored(reading)?;
@@ -154,13 +154,13 @@ impl<'a> Cursor<'a> {
         Ok(text)
     }
 
-    /// Steps over a string without looking into it.
+    /// Skips a string without checking its content.
     #[inline]
     pub(super) fn skip_text(&mut self, reading: &'static str) -> Read<()> {
         self.stored(reading).map(drop)
     }
 
-    /// A string that holds a packed form; decompressed into `buffer` if need be.
+    /// Reads a string that contains a packed encoding, decompressed into `buffer` if necessary.
     #[inline]
     pub(super) fn blob<'s>(
         &mut self,
@@ -184,7 +184,7 @@ impl<'a> Cursor<'a> {
         })
     }
 
-    /// The fault of a compressed string that was just read.
+    /// Returns the fault of a compressed string that was just read.
     #[cold]
     fn compressed(&self, wrong: lzf::Wrong, lzf: Lzf<'_>, reading: &'static str) -> Fault {
         let start = self.pos - lzf.compressed.len();
@@ -192,27 +192,28 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// The content of a string that holds a packed form.
+/// The content of a string that contains a packed encoding.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Blob<'a, 's> {
     pub(super) bytes: &'s [u8],
-    /// The same bytes, where they lie in the file.
+    /// The same bytes, if they are in the file as they are.
     mapped: Option<&'a [u8]>,
-    /// Where in the file the content begins, or the string when its content lies elsewhere.
+    /// Offset in the file of the content, or of the string if the content is not in the file as it
+    /// is.
     start: usize,
 }
 
-/// One item of a packed form.
+/// One item of a packed encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Item {
-    /// So many bytes from this position.
+    /// `len` bytes from position `from`.
     Bytes { from: usize, len: usize },
     /// A number.
     Int(i64),
 }
 
 impl<'a, 's> Blob<'a, 's> {
-    /// An item's text.
+    /// Returns the text of an item.
     #[inline]
     pub(super) fn text(&self, item: Item) -> Text<'a, 's> {
         match item {
@@ -224,7 +225,8 @@ impl<'a, 's> Blob<'a, 's> {
         }
     }
 
-    /// A fault whose place was counted from the content's first byte, placed in the file.
+    /// Converts the offset of a fault, relative to the first byte of the content, to an offset in
+    /// the file.
     #[cold]
     pub(super) fn place(&self, mut fault: Fault) -> Fault {
         let start = self.start as u64;
@@ -242,7 +244,7 @@ impl<'a, 's> Blob<'a, 's> {
     }
 }
 
-/// `len` bytes from `from`; the parser has seen that they are there.
+/// Returns `len` bytes from `from`; the parser has checked that they exist.
 #[inline]
 fn slice(bytes: &[u8], from: usize, len: usize) -> &[u8] {
     bytes.get(from..from + len).unwrap_or_default()

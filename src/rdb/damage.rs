@@ -1,7 +1,9 @@
-//! Where an RDB breaks the format: a fault with its place, the key in hand, and what was whole before.
+//! The report of damage in an RDB: the fault with its offset, the current key, and a summary of
+//! everything intact before it.
 //!
-//! The walk, which knows all that, makes a [`Damage`] of the first [`Fault`](super::fault::Fault) and
-//! stops. There is no going on after it: nothing in the format marks where the next key begins.
+//! The walk, which has all this information, turns the first [`Fault`](super::fault::Fault) into a
+//! [`Damage`] and stops. It cannot continue after that: nothing in the format marks where the next
+//! key begins.
 
 use std::fmt;
 
@@ -11,31 +13,33 @@ use super::fault::DamageKind;
 use super::unknown::Unproven;
 use crate::rdb::summary::Walk;
 
-/// The first place at which the bytes break the format, and all that was whole before it.
+/// The first position at which the bytes violate the format, and a summary of everything intact
+/// before it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Damage {
-    /// The byte of the RDB at which it was noticed, counted from its first; never more than its
-    /// length.
+    /// Offset in the RDB at which the damage was noticed; never greater than the length of the RDB.
     pub offset: u64,
-    /// When the fault lies inside a string that is stored compressed: the position in the text,
-    /// and `offset` is where that string begins.
+    /// If the fault is inside a string that is stored compressed: the position in the decompressed
+    /// text. `offset` is then the offset of that string.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inside: Option<u64>,
-    /// What is wrong.
+    /// The kind of damage.
     #[serde(flatten)]
     pub kind: DamageKind,
     /// What was being read, such as "the length of a key".
     pub reading: &'static str,
-    /// The database in force.
+    /// The current database.
     pub db: u64,
-    /// The key in hand, when its name could be read.
+    /// The current key, if its name could be read.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "escaped")]
     pub key: Option<Vec<u8>>,
-    /// The name of the value's stored type, as in [`Format::name`](crate::rdb::format::Format::name).
+    /// The name of the value's storage type, as in
+    /// [`Format::name`](crate::rdb::format::Format::name).
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub stored_as: Option<&'static str>,
-    /// What was read whole before it; its [`Walk::len`] is the end of the last whole record.
+    /// Summary of everything that was read completely before the damage; its [`Walk::len`] is the
+    /// end of the last complete record.
     pub before: Walk,
     /// Where the content is unknown to this version rather than wrong: why it could not be proved whole.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,8 +57,8 @@ impl Damage {
 }
 
 impl fmt::Display for Damage {
-    /// One sentence without a final stop:
-    /// `byte N (inside the compressed text there: byte M): READING: WHAT, in key "K" of db D (TYPE)`.
+    /// Formats one sentence without a full stop: `byte N (inside the compressed text there: byte
+    /// M): READING: WHAT, in key "K" of db D (TYPE)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "byte {}", self.offset)?;
         if let Some(inside) = self.inside {
@@ -73,7 +77,7 @@ impl fmt::Display for Damage {
 
 impl std::error::Error for Damage {}
 
-/// A name for people: no byte of it can steer a terminal, and it is cut when it is long.
+/// A name for display: control sequences are escaped, and long names are truncated.
 struct Name<'n>(&'n [u8]);
 
 impl fmt::Display for Name<'_> {

@@ -1,19 +1,19 @@
-//! What stands between keys, read record by record and counted.
+//! The records of an RDB, read one by one and counted.
 //!
-//! | byte | then | since version |
+//! | byte | content | since version |
 //! |---|---|---|
 //! | 255 end | the checksum, since version 5 | 1 |
 //! | 254 database | a length | 1 |
 //! | 253 expiry | 4 bytes: Unix seconds, little endian; for the next key | 1 |
 //! | 252 expiry | 8 bytes: Unix milliseconds, little endian; for the next key | 3 |
-//! | 251 sizes | two lengths: keys of the database, and those that expire | 7 |
-//! | 250 note | two strings | 7 |
+//! | 251 sizes | two lengths: number of keys in the database, and of keys that expire | 7 |
+//! | 250 auxiliary field | two strings | 7 |
 //! | 249 frequency | 1 byte; for the next key | 9 |
 //! | 248 idle | a length: seconds; for the next key | 9 |
 //! | 247 module data | see [`module`](super::module) | 9 |
-//! | 246 function | name, engine, a length, description when that is not 0, source; by release candidates of Redis 7.0 | 10 |
+//! | 246 function | name, engine, a length, description if that is not 0, source; by release candidates of Redis 7.0 | 10 |
 //! | 245 functions | a string: the source of a library | 10 |
-//! | 244 slot | three lengths: slot, keys, those that expire; Redis in cluster mode | 12 |
+//! | 244 slot | three lengths: slot, keys, keys that expire; Redis in cluster mode | 12 |
 //! | 243 slot import | a string of 40 bytes, a length n, n times two lengths; under `VALKEY` | 80 |
 //! | a type | a string (the key), the value | see [`format`](super::format) |
 //!
@@ -34,19 +34,20 @@ use crate::base::progress::Progress;
 use crate::rdb::duplicate_detection::KeyHashes;
 use crate::rdb::summary::{Counts, Walk};
 
-/// Jobs of cluster nodes are named as the nodes are, and Valkey loads no other name.
+/// Length of a slot import's job name in bytes. Jobs are named like cluster nodes, and Valkey loads
+/// no other name.
 const SLOT_IMPORT_NAME_BYTES: usize = 40;
 
-/// What is checked beside the values.
+/// The checks in addition to those of the values.
 struct Checks<'p> {
     running: Running<'p>,
     keys: KeyHashes,
 }
 
-/// What was said of the next key.
+/// The opcodes that precede a key.
 #[derive(Debug, Clone, Copy, Default)]
 struct Prefix {
-    /// Where the first of it began.
+    /// Offset of the first of them.
     start: Option<usize>,
     expires_ms: Option<i64>,
     idle_s: Option<u64>,
@@ -58,20 +59,20 @@ pub(super) enum Step {
     End,
 }
 
-/// What reads the file record by record.
+/// Reads the file record by record.
 pub(super) struct Driver<'a, 'v, 'p, V> {
     pub(super) reader: Reader<'a, 'v, V>,
     header: Header,
     checks: Option<Checks<'p>>,
     counts: Counts,
     checksum: Checksum,
-    /// The end of the last whole record.
+    /// The end of the last complete record.
     pub(super) whole: usize,
     db: u64,
-    /// Whether the visitor knows the database in force.
+    /// Whether the visitor was notified of the current database.
     db_told: bool,
     prefix: Prefix,
-    /// The type and the name in hand.
+    /// The type and the name of the current key.
     in_hand: Option<&'static Format>,
     name: Option<Text<'a, 'a>>,
 }
@@ -93,17 +94,18 @@ impl<'a, 'v, 'p, V: Visitor<'a>> Driver<'a, 'v, 'p, V> {
         }
     }
 
-    /// Makes it check keys and bytes too, and tell how far it is.
+    /// Enables the checks of keys and checksum, and progress reports.
     pub(super) fn check(&mut self, progress: &'p dyn Progress) {
         self.checks = Some(Checks { running: Running::new(progress), keys: KeyHashes::new() });
     }
 
-    /// The hashes that keys have in common, and which may be those of keys that come twice; ends the checks.
+    /// Ends the checks, and returns the hashes that occur for more than one key: candidates for
+    /// duplicate keys.
     pub(super) fn repeated(&mut self) -> Vec<u64> {
         self.checks.take().map_or_else(Vec::new, |checks| checks.keys.repeated())
     }
 
-    /// Makes it go on at byte `pos`, where a record of database `db` begins.
+    /// Continues at byte `pos`, where a record of database `db` begins.
     pub(super) fn go_to(&mut self, header: Header, db: u64, pos: usize) {
         self.header = header;
         self.db = db;
@@ -151,7 +153,7 @@ impl<'a, 'v, 'p, V: Visitor<'a>> Driver<'a, 'v, 'p, V> {
         }
     }
 
-    /// Reads what is said of a key, the key and its value.
+    /// Reads one key with the opcodes that precede it and its value.
     pub(super) fn one_record(&mut self) -> Read<()> {
         while self.counts.keys + self.counts.empty_keys == 0 {
             let at = self.reader.cursor.pos();
@@ -164,7 +166,7 @@ impl<'a, 'v, 'p, V: Visitor<'a>> Driver<'a, 'v, 'p, V> {
         Ok(())
     }
 
-    /// Reads a byte that says what follows, and that.
+    /// Reads one type or opcode and its content.
     pub(super) fn step(&mut self) -> Read<Step> {
         let at = self.reader.cursor.pos();
         let code = self.reader.cursor.byte("a type or an opcode")?;
@@ -181,7 +183,7 @@ impl<'a, 'v, 'p, V: Visitor<'a>> Driver<'a, 'v, 'p, V> {
             }
             opcode::EXPIRE_MS => {
                 let millis = cursor.millis("an expiry in milliseconds")?;
-                // The loaders keep -1 for keys that do not expire.
+                // The servers' loaders use -1 for keys that do not expire.
                 self.prefix.expires_ms = Some(millis).filter(|millis| *millis != -1);
                 self.counts.needs(3);
             }
@@ -263,7 +265,7 @@ impl<'a, 'v, 'p, V: Visitor<'a>> Driver<'a, 'v, 'p, V> {
         Ok(Step::Again)
     }
 
-    /// Reads a key and its value; `at` is where its type stands.
+    /// Reads a key and its value; `at` is the offset of its type.
     fn record(&mut self, at: usize, format: &'static Format) -> Read<()> {
         self.in_hand = Some(format);
         if !self.db_told {
@@ -338,7 +340,7 @@ impl<'a, 'v, 'p, V: Visitor<'a>> Driver<'a, 'v, 'p, V> {
         Ok(())
     }
 
-    /// What was found so far.
+    /// Returns the summary of what was read so far.
     pub(super) fn walk(&self) -> Walk {
         self.counts.walk(self.header, self.whole, self.checksum)
     }
@@ -360,7 +362,8 @@ impl<'a, 'v, 'p, V: Visitor<'a>> Driver<'a, 'v, 'p, V> {
     }
 }
 
-/// The numbers of a Valkey in cluster mode, which notes them: slot, keys, those that expire.
+/// Parses the slot numbers that Valkey in cluster mode stores as an auxiliary field: slot, keys,
+/// keys that expire.
 fn slot_note(name: Text<'_, '_>, value: Text<'_, '_>) -> Option<[u64; 3]> {
     let (Text::Mapped(b"slot-info"), Text::Mapped(value)) = (name, value) else {
         return None;

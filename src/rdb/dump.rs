@@ -1,14 +1,14 @@
-//! The payload of DUMP and FUNCTION DUMP, which RESTORE and FUNCTION RESTORE take.
+//! The payload of DUMP and FUNCTION DUMP, as RESTORE and FUNCTION RESTORE take it.
 //!
-//! | bytes | what |
+//! | bytes | content |
 //! |---|---|
-//! | | of a key: a type and a value, as in a file; of functions: n times 245 and a string |
-//! | 2 | the version of the RDB, little endian |
-//! | 8 | CRC-64 of all before it, little endian; there is no number for "none" |
+//! | | for a key: a type and a value, as in a file; for functions: n times 245 and a string |
+//! | 2 | the RDB version, little endian |
+//! | 8 | CRC-64 of everything before it, little endian; no number means "none" |
 //!
-//! There is no magic: what types from 22 up mean is for the server to know. Checked against
-//! `verifyDumpPayload` and `restoreCommand` in `cluster.c` and `functionRestoreCommand` in `functions.c` of Valkey
-//! 8.0, and by trial on Redis 6.2, 7.0 and 8.2 and Valkey 9.1.
+//! A payload has no magic: the meaning of types from 22 up depends on the server. Checked against
+//! `verifyDumpPayload` and `restoreCommand` in `cluster.c` and `functionRestoreCommand` in
+//! `functions.c` of Valkey 8.0, and by experiment on Redis 6.2, 7.0 and 8.2 and Valkey 9.1.
 
 use super::checksum::crc64;
 use super::cursor::Cursor;
@@ -19,7 +19,7 @@ use super::text::Text;
 use super::visitor::{Key, KeyEnd, Visitor};
 use crate::base::server::Server;
 
-/// The version and the checksum.
+/// Length of the version and the checksum in bytes.
 const FOOTER_BYTES: usize = 10;
 
 /// A payload whose version and checksum a server accepts.
@@ -29,27 +29,28 @@ pub struct Dump<'a> {
     server: Server,
 }
 
-/// What is wrong with a payload.
+/// The reason why a payload is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DumpFault {
-    /// The server does not take this version, or the checksum is not that of the bytes.
+    /// The server does not accept this version, or the checksum does not match.
     Refused,
-    /// It does not hold what it should, or that is damaged.
+    /// The payload does not contain what it should, or it is damaged.
     Damaged,
 }
 
 impl<'a> Dump<'a> {
-    /// Looks at version and checksum as a server of this line does.
+    /// Checks version and checksum as a server of this release line does.
     ///
     /// # Errors
     ///
-    /// [`DumpFault::Refused`].
+    /// Returns [`DumpFault::Refused`] if the server would refuse the payload.
     pub fn open(payload: &'a [u8], server: Server) -> Result<Self, DumpFault> {
         let (_, footer) = payload.split_last_chunk::<FOOTER_BYTES>().ok_or(DumpFault::Refused)?;
         let [low, high, stored @ ..] = *footer;
         let version = u32::from(u16::from_le_bytes([low, high]));
         let known = version <= server.highest_redis_rdb()
-            // Between the highest of Redis that it shares and its own, versions are not its own.
+            // Versions between the highest that Valkey shares with Redis and its own are foreign to
+            // it.
             || server.highest_valkey_rdb() == Some(version);
         let summed = &payload[..payload.len() - stored.len()];
         if known && crc64(summed) == u64::from_le_bytes(stored) {
@@ -60,15 +61,17 @@ impl<'a> Dump<'a> {
     }
 
     fn cursor(&self, pos: usize) -> Cursor<'a> {
-        // A value that is longer than it should be runs into version and checksum before a server notices.
+        // A value that is longer than the payload extends into version and checksum before a server
+        // notices.
         Cursor::at(self.bytes, pos)
     }
 
-    /// Tells the key of database `db` whose value this is. What follows the value is not looked at.
+    /// Reports the key of database `db` whose value this is to `visitor`. Bytes after the value are
+    /// ignored.
     ///
     /// # Errors
     ///
-    /// [`DumpFault::Damaged`], before or after parts of the value were told.
+    /// Returns [`DumpFault::Damaged`], possibly after parts of the value were reported.
     pub fn read_key<V: Visitor<'a>>(
         &self,
         db: u64,
@@ -93,11 +96,11 @@ impl<'a> Dump<'a> {
         Ok(end)
     }
 
-    /// Tells the function libraries that it holds.
+    /// Reports the function libraries of the payload to `visitor`.
     ///
     /// # Errors
     ///
-    /// [`DumpFault::Damaged`], before or after some of them were told.
+    /// Returns [`DumpFault::Damaged`], possibly after some libraries were reported.
     pub fn read_functions<V: Visitor<'a>>(&self, visitor: &mut V) -> Result<(), DumpFault> {
         let mut cursor = self.cursor(0);
         let end = self.bytes.len() - FOOTER_BYTES;
@@ -125,7 +128,7 @@ mod tests {
         bytes
     }
 
-    /// What servers answered to `DUMP k` after `SET k v`.
+    /// The replies of servers to `DUMP k` after `SET k v`.
     const DUMPED: [(Server, &[u8]); 4] = [
         (redis(6, 2), b"\0\x01v\x09\0A\xfa\x9f~M\xbe\xe9\x7f"),
         (redis(7, 0), b"\0\x01v\x0a\0\x91\x08\xce\xb2\x198\x8a\xce"),
@@ -134,7 +137,7 @@ mod tests {
     ];
 
     #[test]
-    fn versions_are_taken_as_each_server_does() {
+    fn each_server_accepts_its_own_versions() {
         let opens = |version, server| Dump::open(&payload(b"\0\x01v", version), server).is_ok();
         assert!(opens(9, redis(6, 2)) && !opens(10, redis(6, 2)));
         assert!(opens(10, redis(7, 0)) && opens(12, redis(8, 2)) && !opens(13, redis(8, 2)));
@@ -145,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn the_checksum_is_always_looked_at() {
+    fn the_checksum_is_always_verified() {
         let mut bytes = payload(b"\0\x01v", 9);
         assert!(Dump::open(&bytes, redis(7, 0)).is_ok());
         let end = bytes.len();
@@ -155,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_must_be_whole_and_of_a_type_that_the_server_has() {
+    fn a_value_must_be_complete_and_of_a_type_known_to_the_server() {
         let read = |body: &[u8], server| {
             let payload = payload(body, 9);
             let dump = Dump::open(&payload, server).expect("a sound footer");
@@ -164,17 +167,17 @@ mod tests {
         assert_eq!(read(b"\0\x01v", redis(6, 2)), Ok(KeyEnd::Whole));
         assert_eq!(read(b"\x01\0", redis(6, 2)), Ok(KeyEnd::Empty));
         assert_eq!(read(b"\0\x01vbehind", redis(6, 2)), Ok(KeyEnd::Whole));
-        // The low byte of the version stands for a zipmap then, and the high one for its length.
+        // The low byte of the version is then read as a zipmap, and the high one as its length.
         assert_eq!(read(b"", redis(6, 2)), Err(DumpFault::Damaged));
         assert_eq!(read(b"\0\x3fv", redis(6, 2)), Err(DumpFault::Damaged));
-        // A set in a listpack, which Redis has since 7.2.
+        // A set in a listpack, which Redis supports since 7.2.
         let set = b"\x14\x0a\x0a\0\0\0\x01\0\x81a\x02\xff";
         assert_eq!(read(set, redis(7, 2)), Ok(KeyEnd::Whole));
         assert_eq!(read(set, redis(7, 0)), Err(DumpFault::Damaged));
     }
 
     #[test]
-    fn what_a_server_dumped_is_read() {
+    fn payloads_dumped_by_servers_are_read() {
         for (server, payload) in DUMPED {
             let dump = Dump::open(payload, server).expect("its own");
             assert_eq!(dump.read_key(0, b"k", None, &mut Ignore), Ok(KeyEnd::Whole), "{server}");

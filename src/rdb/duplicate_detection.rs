@@ -1,12 +1,13 @@
-//! Finding what occurs twice, without keeping it.
+//! Detection of duplicates without storing the members or keys themselves.
 //!
-//! A member is remembered as 64 bits of hash and where it lies. When a hash comes again the bytes
-//! are compared, so the answer is exact; the hash is seeded anew for each walk, so no file can be
-//! made to collide.
+//! Each member is remembered as 64 bits of hash and its offset. When a hash occurs again, the bytes
+//! are compared, so the result is exact. The hash has a new seed for each walk, so no file can be
+//! crafted to collide.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-/// A fast hash of bytes for tables of this process. Not for storing: it differs from walk to walk.
+/// A fast hash of bytes for in-memory tables. Hashes must not be stored, because the seed differs
+/// from walk to walk.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Seed(u64);
 
@@ -15,7 +16,7 @@ impl Seed {
         Seed(RandomState::new().build_hasher().finish())
     }
 
-    /// The hash of `bytes`, never 0.
+    /// Returns the hash of `bytes`, never 0.
     #[inline]
     pub(super) fn hash(self, bytes: &[u8]) -> u64 {
         // Each step multiplies 16 bytes, mixed with secrets, to 128 bits and folds them. That is
@@ -33,7 +34,8 @@ impl Seed {
             rest = more;
         }
         let [low, high] = match rest.len() {
-            // Two overlapping reads cover what is left; the length above tells them apart.
+            // Two overlapping reads cover the rest; the length mixed in above distinguishes the
+            // cases.
             9..=16 => [first_eight(rest), last_eight(rest)],
             8 => [first_eight(rest), 0],
             4..=7 => [u64::from(first_four(rest)) | u64::from(last_four(rest)) << 32, 0],
@@ -49,7 +51,7 @@ impl Seed {
         fold(state ^ B, A) | 1 << 63
     }
 
-    /// The hash of a key in a database.
+    /// Returns the hash of a key in a database.
     #[inline]
     pub(super) fn hash_in(self, db: u64, bytes: &[u8]) -> u64 {
         Seed(self.0 ^ db.wrapping_mul(0x2545_f491_4f6c_dd1d)).hash(bytes)
@@ -59,7 +61,7 @@ impl Seed {
 #[inline]
 fn fold(a: u64, b: u64) -> u64 {
     let product = u128::from(a) * u128::from(b);
-    // The halves are what is wanted.
+    // The truncation is intended: it splits the product into its halves.
     #[allow(clippy::cast_possible_truncation)]
     let (low, high) = (product as u64, (product >> 64) as u64);
     low ^ high
@@ -90,20 +92,21 @@ fn last_four(bytes: &[u8]) -> u32 {
     bytes.last_chunk().map_or(0, |b| u32::from_le_bytes(*b))
 }
 
-/// The members of one value: a table of hashes and places that is used again for the next value.
+/// The members of one value: a table of hashes and offsets that is reused for the next value.
 #[derive(Debug)]
 pub(super) struct Unique {
     seed: Seed,
-    /// Hash and place side by side, so that a look-up touches one line of the cache. A hash of 0 is
-    /// free. The first `mask + 1` are in use, a power of two.
+    /// Hash and offset side by side, so that a lookup touches one cache line. A hash of 0 marks a
+    /// free slot. Only the first `mask + 1` slots are in use, a power of two.
     slots: Vec<(u64, u64)>,
     mask: usize,
     len: usize,
 }
 
-/// Slots of the smallest table.
+/// Number of slots of the smallest table.
 const SMALLEST: usize = 16;
-/// A claimed count is believed up to here; beyond, the table grows as members arrive.
+/// Largest declared count for which the table is sized in advance; beyond it, the table grows as
+/// members arrive.
 const BELIEVED: usize = 1 << 16;
 
 impl Unique {
@@ -111,7 +114,7 @@ impl Unique {
         Unique { seed, slots: vec![(0, 0); SMALLEST], mask: SMALLEST - 1, len: 0 }
     }
 
-    /// Forgets all, and makes ready for about `expected` members.
+    /// Clears the table and sizes it for about `expected` members.
     pub(super) fn begin(&mut self, expected: u64) {
         let expected = usize::try_from(expected).map_or(BELIEVED, |n| n.min(BELIEVED));
         let slots = (expected + expected / 2 + 1).next_power_of_two().max(SMALLEST);
@@ -124,8 +127,9 @@ impl Unique {
         self.len = 0;
     }
 
-    /// Remembers `member`, which lies at `place`. Answers whether it was new; `same` says whether
-    /// the member at an earlier place has the same bytes, and is asked only when the hashes are equal.
+    /// Adds `member` with its offset `place`, and returns whether it is new. `same` returns whether
+    /// the member at an earlier offset has the same bytes; it is called only if the hashes are
+    /// equal.
     #[inline]
     pub(super) fn insert(
         &mut self,
@@ -169,22 +173,22 @@ impl Unique {
 
 #[inline]
 fn index(hash: u64, mask: usize) -> usize {
-    // Only low bits are kept, so nothing is lost where usize is narrower.
+    // Only low bits are used, so the truncation is harmless where usize is narrower.
     #[allow(clippy::cast_possible_truncation)]
     let low = hash as usize;
     low & mask
 }
 
-/// The hashes of all keys of the file: 8 bytes a key, and no look-up while the walk runs.
+/// The hashes of all keys of the file: 8 bytes per key, and no lookups during the walk.
 ///
-/// They are kept apart by their top bits, so that in the end each part can be searched for pairs
-/// within the cache.
+/// They are partitioned by their top bits, so that each partition can be searched for pairs within
+/// the cache.
 #[derive(Debug)]
 pub(super) struct KeyHashes {
     parts: Vec<Vec<u64>>,
 }
 
-/// log2 of the number of parts.
+/// log2 of the number of partitions.
 const PART_BITS: u32 = 8;
 
 impl KeyHashes {
@@ -202,7 +206,7 @@ impl KeyHashes {
         }
     }
 
-    /// The hashes that occur more than once, in ascending order.
+    /// Returns the hashes that occur more than once, in ascending order.
     pub(super) fn repeated(self) -> Vec<u64> {
         let mut repeated = Vec::new();
         let mut table = Vec::new();
@@ -235,7 +239,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_member_is_new_exactly_when_a_set_says_so(
+        fn members_are_new_exactly_when_a_hash_set_inserts_them(
             rounds in prop::collection::vec(
                 (0u64..5000, prop::collection::vec(prop::collection::vec(0u8..3, 0..20), 0..300)), 1..4),
         ) {
@@ -252,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_hashes_alone_make_no_duplicate() {
+    fn equal_hashes_of_different_bytes_are_no_duplicate() {
         let mut unique = Unique::new(Seed::random());
         unique.begin(2);
         assert!(unique.insert(b"a", 0, |_| panic!("nothing to compare with")));

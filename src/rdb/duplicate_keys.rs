@@ -1,8 +1,8 @@
-//! Finding the key that comes twice, once hashes have shown that there may be one.
+//! Identification of a duplicate key, once hashes have shown that there may be one.
 //!
-//! A walk keeps 8 bytes a key, not its name. So when two hashes are equal the file is walked again, and
-//! the names of the few keys with those hashes are compared: the answer is exact, and the memory is
-//! paid only by a file that is broken.
+//! A walk stores 8 bytes per key, not its name. If two hashes are equal, the file is walked again
+//! and the names of the few keys with those hashes are compared. The result is exact, and only
+//! damaged files cost the additional memory.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use super::reader::Tools;
 use super::visitor::{Ignore, Key, KeyEnd, Visitor, Want};
 use crate::rdb::duplicate_detection::Seed;
 
-/// Finds the first key that is in its database already, among those with one of these hashes.
+/// Returns the first key, among those with one of these hashes, that occurs twice in its database.
 #[cold]
 pub(super) fn find_repeated(bytes: &[u8], seed: Seed, hashes: &[u64]) -> Option<Box<Damage>> {
     if hashes.is_empty() {
@@ -31,13 +31,14 @@ pub(super) fn find_repeated(bytes: &[u8], seed: Seed, hashes: &[u64]) -> Option<
     let mut driver = Driver::new(bytes, &mut finder, &mut tools);
     driver.begin().ok()?;
     while driver.reader.visitor.found.is_none() {
-        // The walk before came no further than this.
+        // The previous walk did not get further than this either.
         let Ok(Step::Again) = driver.step() else {
             return None;
         };
     }
     let (db, name, first, second) = finder.found?;
-    // Once more, so that it is told with what was whole before it.
+    // Walk up to it once more, so that the report includes the summary of what was intact before
+    // it.
     let mut ignore = Ignore;
     let mut driver = Driver::new(bytes, &mut ignore, &mut tools);
     driver.begin().ok()?;
@@ -52,16 +53,16 @@ pub(super) fn find_repeated(bytes: &[u8], seed: Seed, hashes: &[u64]) -> Option<
     Some(damage)
 }
 
-/// Remembers the keys with suspicious hashes, and looks at no other.
+/// Remembers the keys with suspicious hashes and skips all others.
 struct Finder<'h> {
     seed: Seed,
     /// In ascending order.
     hashes: &'h [u64],
     scratch: Vec<u8>,
-    /// Where the record of each begins.
+    /// Offset of the record of each key.
     seen: HashMap<(u64, Vec<u8>), usize>,
     in_hand: Option<((u64, Vec<u8>), usize)>,
-    /// A key that comes twice, and where its first and second record begin.
+    /// The duplicate key, and the offsets of its first and second record.
     found: Option<(u64, Vec<u8>, usize, usize)>,
 }
 
@@ -74,7 +75,7 @@ impl<'a> Visitor<'a> for Finder<'_> {
         }
         let offset = usize::try_from(key.offset).unwrap_or(usize::MAX);
         self.in_hand = Some(((key.db, name.to_vec()), offset));
-        // Whether it is empty, and so none, shows only when it is read.
+        // Only reading the value shows whether it is empty, in which case the key does not count.
         Want::Value
     }
 

@@ -1,24 +1,24 @@
-//! What is wrong, and at which byte: what every parser of the room returns.
+//! The fault that every parser of this module returns: a kind of damage and its offset.
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// What is wrong with the bytes.
+/// The kind of damage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum DamageKind {
-    /// The bytes end inside something: what is there may be the start of a sound file.
+    /// The bytes end prematurely: they may be the beginning of a valid file.
     Short {
-        /// Bytes that it takes.
+        /// Number of bytes required.
         needed: u64,
-        /// Bytes that are there.
+        /// Number of bytes available.
         left: u64,
     },
-    /// Neither magic begins the bytes.
+    /// The bytes begin with neither magic.
     NotRdb,
-    /// A version that no server whose format is known here has written.
+    /// The version was not written by any server whose format is supported here.
     Version {
         /// The four digits after `REDIS`, or the three after `VALKEY`.
         found: String,
@@ -28,64 +28,64 @@ pub enum DamageKind {
         /// The byte.
         code: u8,
     },
-    /// A form that only a release candidate wrote, and that cannot be read without it.
+    /// An encoding that only a release candidate wrote, and that cannot be read without it.
     PreRelease,
-    /// A byte that begins no length.
+    /// A byte that does not begin a length.
     LengthEncoding {
         /// The byte.
         found: u8,
     },
-    /// A byte that announces a string of an encoding that does not exist.
+    /// A byte that announces a string of an unknown encoding.
     StringEncoding {
         /// The byte.
         found: u8,
     },
-    /// Compressed bytes that do not give the text that they declare.
+    /// Compressed bytes that do not decompress to the declared text.
     Lzf {
-        /// The rule that they break.
+        /// The rule that they violate.
         rule: &'static str,
     },
-    /// The checksum at the end is not that of the bytes.
+    /// The checksum at the end does not match the bytes.
     Checksum {
-        /// As stored.
+        /// The stored checksum.
         #[serde(serialize_with = "hexadecimal")]
         stored: u64,
-        /// As computed.
+        /// The computed checksum.
         #[serde(serialize_with = "hexadecimal")]
         computed: u64,
     },
-    /// The key was already in its database.
+    /// The key already exists in its database.
     DuplicateKey {
-        /// The byte at which the first record of that key begins.
+        /// Offset of the first record of that key.
         first: u64,
     },
-    /// A member, field, group, consumer or id that its value already has.
+    /// A duplicate member, field, group, consumer or id within one value.
     Duplicate,
-    /// A count or size in a packed form that its content belies.
+    /// A count or size in a packed encoding that does not match its content.
     Mismatch {
-        /// As declared.
+        /// The declared number.
         declared: u64,
-        /// As found.
+        /// The actual number.
         found: u64,
     },
-    /// Something that reaches behind the end of the packed form that holds it.
+    /// An item that extends past the end of its packed encoding.
     Overrun {
-        /// Bytes that it takes.
+        /// Number of bytes required.
         needed: u64,
-        /// Bytes that are there.
+        /// Number of bytes available.
         left: u64,
     },
-    /// Any other rule of the format.
+    /// A violation of any other rule of the format.
     Broken {
         /// The rule.
         rule: &'static str,
     },
 }
 
-/// What a parser returns.
+/// The result of a parser.
 pub(super) type Read<T> = Result<T, Fault>;
 
-/// A damage before it knows its key. One pointer wide, so that the way without it stays cheap.
+/// Damage whose key is not known yet. It is one pointer wide, so that the success path stays cheap.
 #[derive(Debug)]
 pub(super) struct Fault(pub(super) Box<Broken>);
 
@@ -110,7 +110,7 @@ impl Fault {
 }
 
 impl DamageKind {
-    /// Whether more bytes might have mended it.
+    /// Returns whether more bytes might make the file valid.
     pub fn is_short(&self) -> bool {
         matches!(self, DamageKind::Short { .. })
     }
@@ -161,7 +161,7 @@ impl fmt::Display for DamageKind {
     }
 }
 
-/// A number of bytes for people.
+/// A number of bytes, formatted for display.
 struct Bytes(u64);
 
 impl fmt::Display for Bytes {

@@ -1,4 +1,4 @@
-//! The table of types: one row a way to store a value.
+//! The table of value types: one row per storage format.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::header::Magic;
 
-/// What a value is, however it is stored.
+/// The kind of a value, independent of its storage format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -22,12 +22,12 @@ pub enum Kind {
     Hash,
     /// A stream.
     Stream,
-    /// A value of a type that a module brought.
+    /// A value of a type defined by a module.
     Module,
 }
 
 impl fmt::Display for Kind {
-    /// As TYPE names it.
+    /// Formats the kind as the TYPE command does.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Kind::String => "string",
@@ -44,18 +44,19 @@ impl fmt::Display for Kind {
 /// One row of the table of types.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Format {
-    /// The byte before the key.
+    /// The type byte before the key.
     pub code: u8,
-    /// A lasting name.
+    /// A stable name.
     pub name: &'static str,
-    /// What the value is.
+    /// The kind of the value.
     pub kind: Kind,
-    /// The first version of the file that may hold it (under `VALKEY`, all may hold the common ones).
+    /// The first RDB version that may contain it (under `VALKEY`, every version may contain the
+    /// common types).
     pub since: u32,
     pub(super) layout: Layout,
 }
 
-/// How the bytes lie; see the file of each.
+/// The layout of the bytes; each is documented in its module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Layout {
     String,
@@ -86,7 +87,7 @@ const fn row(code: u8, name: &'static str, kind: Kind, since: u32, layout: Layou
     Format { code, name, kind, since, layout }
 }
 
-/// The types that mean the same under both magics.
+/// The types that have the same meaning under both magics.
 #[rustfmt::skip]
 const COMMON: &[Format] = &[
     row( 0, "string",             Kind::String,  1, Layout::String),
@@ -124,7 +125,7 @@ const REDIS: &[Format] = &[
 /// The types that only `VALKEY` files have.
 const VALKEY: &[Format] = &[row(22, "hash-2", Kind::Hash, 80, Layout::HashMillis)];
 
-/// The bytes that are not types.
+/// The bytes that are opcodes, not types.
 pub(super) mod opcode {
     pub(crate) const SLOT_IMPORT: u8 = 243;
     pub(crate) const SLOT_INFO: u8 = 244;
@@ -141,7 +142,7 @@ pub(super) mod opcode {
     pub(crate) const END: u8 = 255;
 }
 
-/// The row of type `code` under `magic`, if there is one.
+/// Returns the row of type `code` under `magic`, if there is one.
 #[inline]
 pub fn format(magic: Magic, code: u8) -> Option<&'static Format> {
     let own = match magic {
@@ -150,7 +151,7 @@ pub fn format(magic: Magic, code: u8) -> Option<&'static Format> {
     };
     let index = usize::from(code);
     match index {
-        // There is no type 8, so the rows behind it lie one lower.
+        // There is no type 8, so the index of each later row is one less than its code.
         0..=7 => COMMON.get(index),
         9..=21 => COMMON.get(index - 1),
         22.. => own.get(index - 22),

@@ -1,30 +1,31 @@
-//! The first nine bytes.
+//! The header: the first nine bytes.
 //!
-//! | bytes | what |
+//! | bytes | content |
 //! |---|---|
 //! | 5 | `REDIS` |
 //! | 4 | version, decimal digits: `0001` to `0012` |
 //!
 //! or, since Valkey 9.0:
 //!
-//! | bytes | what |
+//! | bytes | content |
 //! |---|---|
 //! | 6 | `VALKEY` |
 //! | 3 | version, decimal digits: `080` |
 //!
-//! The loaders take whatever number the digits begin with, so that `REDIS001a` is version 1 to them; nothing
-//! writes that, and here it is no version. Checked against `rdbLoadRioWithLoadingCtx` in `rdb.c` of Redis 2.2 to 7.2 and Valkey 8.0, and
-//! files of Redis 6.2, 7.0, 8.2 and Valkey 9.1.
+//! The servers' loaders accept any leading digits, so that `REDIS001a` is version 1 to them.
+//! Nothing writes that, and this parser refuses it. Checked against `rdbLoadRioWithLoadingCtx` in
+//! `rdb.c` of Redis 2.2 to 7.2 and Valkey 8.0, and files of Redis 6.2, 7.0, 8.2 and Valkey 9.1.
 
 use serde::Serialize;
 
 use super::fault::{DamageKind, Fault, Read};
 
-/// The word that begins the file. It decides what types from 22 up and opcodes down from 243 mean.
+/// The magic at the beginning of the file. It determines the meaning of types from 22 up and of
+/// opcodes from 243 down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Magic {
-    /// `REDIS`: all of Redis, and Valkey before 9.0.
+    /// `REDIS`: all versions of Redis, and Valkey before 9.0.
     Redis,
     /// `VALKEY`: Valkey 9.0 and later.
     Valkey,
@@ -33,28 +34,28 @@ pub enum Magic {
 /// Magic and version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 pub struct Header {
-    /// The word that begins the file.
+    /// The magic at the beginning of the file.
     pub magic: Magic,
-    /// The version after it.
+    /// The version after the magic.
     pub version: u32,
 }
 
-/// The header's length in bytes, the same under both magics.
+/// Length of the header in bytes, the same under both magics.
 pub(super) const HEADER_BYTES: usize = 9;
 
-/// The highest version under `REDIS` whose format is known here (Redis 7.4 to 8.2).
+/// The highest version under `REDIS` whose format is supported (Redis 7.4 to 8.2).
 pub(super) const HIGHEST_REDIS: u32 = 12;
-/// The only version under `VALKEY` whose format is known here (Valkey 9.0 and 9.1).
+/// The only version under `VALKEY` whose format is supported (Valkey 9.0 and 9.1).
 pub(super) const VALKEY: u32 = 80;
 
-/// Whether `bytes` begin as an RDB does, by the test that the servers' loaders make before they
-/// look at the version.
+/// Returns whether `bytes` begin like an RDB, with the test that the servers' loaders make before
+/// they check the version.
 pub fn is_rdb(bytes: &[u8]) -> bool {
     bytes.starts_with(b"REDIS") || bytes.starts_with(b"VALKEY")
 }
 
 impl Header {
-    /// Whether a checksum follows the end opcode.
+    /// Returns whether a checksum follows the end opcode.
     pub fn has_checksum(self) -> bool {
         self.version >= 5
     }

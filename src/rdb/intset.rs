@@ -1,12 +1,13 @@
-//! Intsets: the packed form of small sets of numbers, since Redis 2.4.
+//! Intsets: the packed encoding of small sets of integers, since Redis 2.4.
 //!
-//! | bytes | what |
+//! | bytes | content |
 //! |---|---|
 //! | 4 | width of a number in bytes: 2, 4 or 8 |
-//! | 4 | number of numbers |
+//! | 4 | count of numbers |
 //! | | the numbers, signed, ascending |
 //!
-//! All little endian. Checked against `intsetValidateIntegrity` in `intset.c` of Valkey 8.0.
+//! All fields are little endian. Checked against `intsetValidateIntegrity` in `intset.c` of Valkey
+//! 8.0.
 
 use super::fault::{DamageKind, Fault, Read};
 
@@ -14,11 +15,12 @@ const READING: &str = "an intset";
 const READING_HEADER: &str = "the header of an intset";
 const HEADER_BYTES: usize = 8;
 
-/// Gives each number of the intset to `each`.
+/// Calls `each` with every number of the intset.
 ///
 /// # Errors
 ///
-/// When its size is not what it declares, it is empty, or its numbers do not ascend.
+/// Fails if the size differs from the declared one, the intset is empty, or its numbers do not
+/// ascend.
 pub(super) fn intset(bytes: &[u8], mut each: impl FnMut(i64)) -> Read<()> {
     let Some((&[a, b, c, d, e, f, g, h], numbers)) = bytes.split_first_chunk::<HEADER_BYTES>()
     else {
@@ -88,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_do_not_ascend_are_found_where_they_stand() {
+    fn numbers_that_do_not_ascend_are_reported_at_their_offset() {
         for list in [[1, 3, 2], [1, 3, 3]] {
             let fault = numbers(&build(4, &list)).unwrap_err();
             assert_eq!(fault.0.offset, 8 + 2 * 4);
@@ -96,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn no_cut_and_no_changed_byte_panics() {
+    fn truncation_and_changed_bytes_do_not_panic() {
         testing::mangle(&build(2, &[1, 2, 3]), |bytes| {
             let _ = numbers(bytes);
         });

@@ -1,30 +1,31 @@
-//! What the packed forms that are read item by item have in common.
+//! Common parts of the packed encodings that are read item by item.
 
 use super::cursor::Item;
 use super::fault::{DamageKind, Fault, Read};
 
-/// A packed form that is read item by item. Places are counted from its first byte.
+/// A packed encoding that is read item by item. Offsets are relative to its first byte.
 pub(super) trait Items<'s>: Sized {
-    /// What is being read.
+    /// Description of what is being read, for faults.
     const READING: &'static str;
-    /// Checks what can be checked without reading the items.
+    /// Checks everything that can be checked without reading the items.
     fn open(bytes: &'s [u8]) -> Read<Self>;
-    /// How many items it claims to have.
+    /// Returns the declared number of items.
     fn expected(&self) -> u64;
-    /// The next item and where it begins. After the last, whether the whole kept its claims.
+    /// Returns the next item and its offset. After the last item, checks the declared sizes against
+    /// the content.
     fn next(&mut self) -> Read<Option<(usize, Item)>>;
-    /// The item that [`next`](Self::next) gave from this place.
+    /// Returns the item that [`next`](Self::next) returned from this offset.
     fn again(bytes: &[u8], at: usize) -> Option<Item>;
 }
 
-/// Ends listpacks, ziplists and zipmaps, and begins no item of theirs.
+/// The end mark of listpacks, ziplists and zipmaps; no item of theirs begins with it.
 pub(super) const END: u8 = 0xff;
 
-/// In the place of the number of items of a listpack or a ziplist: not known, count them.
+/// The item count of a listpack or a ziplist that means: unknown, count the items.
 pub(super) const NOT_COUNTED: u16 = u16::MAX;
 
-/// The `N` bytes of a header that begins with the size of the whole, and all without the end mark: what a
-/// listpack and a ziplist have in common.
+/// Returns the `N` bytes of a header that begins with the total size, and everything after it
+/// without the end mark. Listpacks and ziplists share this structure.
 pub(super) fn unwrapped<'s, const N: usize>(
     bytes: &'s [u8],
     reading: &'static str,
@@ -45,7 +46,8 @@ pub(super) fn unwrapped<'s, const N: usize>(
     }
 }
 
-/// How many items there may be, for tables of them: as many as are declared, or as could be in so many bytes.
+/// Returns an upper estimate of the number of items, for sizing tables: the declared number, or the
+/// number that fits into this many bytes.
 pub(super) fn expected(declared: u16, entries: &[u8]) -> u64 {
     match declared {
         NOT_COUNTED => entries.len() as u64 / 2,
@@ -53,14 +55,16 @@ pub(super) fn expected(declared: u16, entries: &[u8]) -> u64 {
     }
 }
 
-/// The text of an item that begins at `at` with `head` bytes, and the bytes that it takes.
+/// Returns the text of an item that begins at `at` with a header of `head` bytes, and the total
+/// length of the item.
 #[inline]
 pub(super) fn text(at: usize, head: usize, len: usize) -> (Item, usize) {
-    // At most 4 GiB and 5 bytes; on a machine of 32 bits it is cut, and then reaches too far.
+    // At most 4 GiB and 5 bytes. On a 32-bit machine the sum saturates, and then exceeds the
+    // available bytes.
     (Item::Bytes { from: at + head, len }, head.saturating_add(len))
 }
 
-/// A length as it is stored, for indices.
+/// Converts a stored length for use as an index.
 pub(super) fn widen(len: u32) -> usize {
     usize::try_from(len).unwrap_or(usize::MAX)
 }

@@ -1,22 +1,22 @@
-//! Listpacks: the packed form of Redis 5.0 streams, and of all small collections since 7.0.
+//! Listpacks: the packed encoding of Redis 5.0 streams, and of all small collections since 7.0.
 //!
-//! | bytes | what |
+//! | bytes | content |
 //! |---|---|
-//! | 4 | size of the whole in bytes, little endian |
-//! | 2 | number of entries, little endian; 65535: not known, count them |
+//! | 4 | total size in bytes, little endian |
+//! | 2 | number of entries, little endian; 65535: unknown, count them |
 //! | | entries |
 //! | 1 | `FF` |
 //!
-//! | an entry begins | and is |
+//! | an entry begins with | and is |
 //! |---|---|
 //! | `0nnnnnnn` | the number n |
 //! | `10nnnnnn` | n bytes |
 //! | `110nnnnn`, 1 byte | a signed number of 13 bits, big endian |
-//! | `1110nnnn`, 1 byte | n·256 + that byte: so many bytes |
-//! | `F0`, 4 bytes | length little endian: so many bytes |
+//! | `1110nnnn`, 1 byte | n·256 + that byte: number of bytes that follow |
+//! | `F0`, 4 bytes | length, little endian: number of bytes that follow |
 //! | `F1` 2, `F2` 3, `F3` 4, `F4` 8 bytes | a signed number, little endian |
 //!
-//! and ends with its own length so far, for reading backwards: groups of 7 bits, most significant
+//! It ends with its own length so far, for reading backwards: groups of 7 bits, most significant
 //! first, all but the first with the top bit set. Checked against `lpValidateIntegrity`,
 //! `lpValidateNext` and `lpEncodeBacklen` in `listpack.c` of Valkey 8.0.
 
@@ -29,7 +29,7 @@ const READING_HEADER: &str = "the header of a listpack";
 const READING_ENTRY: &str = "an entry of a listpack";
 const HEADER_BYTES: usize = 6;
 
-/// The entries of a listpack, one after the other.
+/// An iterator over the entries of a listpack.
 pub(super) struct Listpack<'s> {
     /// Without the end mark.
     entries: &'s [u8],
@@ -82,8 +82,8 @@ impl<'s> Items<'s> for Listpack<'s> {
     }
 }
 
-/// The entry at `at`, and where the next begins.
-#[inline(always)] // What it gives is taken apart at once, and would go through memory.
+/// Returns the entry at `at`, and the offset of the next one.
+#[inline(always)] // The caller destructures the result at once; without inlining it would go through memory.
 fn entry(bytes: &[u8], at: usize) -> Read<(Item, usize)> {
     let rest = bytes.get(at..).unwrap_or_default();
     let (item, len) = match *rest {
@@ -98,7 +98,7 @@ fn entry(bytes: &[u8], at: usize) -> Read<(Item, usize)> {
         }
         [0xf0, a, b, c, d, ..] => text(at, 5, widen(u32::from_le_bytes([a, b, c, d]))),
         [0xf1, a, b, ..] => (Item::Int(i16::from_le_bytes([a, b]).into()), 3),
-        // The three bytes are the upper ones of four, and the shift brings their sign along.
+        // The three bytes are the upper ones of four; the arithmetic shift extends their sign.
         [0xf2, a, b, c, ..] => (Item::Int((i32::from_le_bytes([0, a, b, c]) >> 8).into()), 4),
         [0xf3, a, b, c, d, ..] => (Item::Int(i32::from_le_bytes([a, b, c, d]).into()), 5),
         [0xf4, a, b, c, d, e, f, g, h, ..] => {
@@ -127,7 +127,8 @@ fn entry(bytes: &[u8], at: usize) -> Read<(Item, usize)> {
     Ok((item, at + len + back_bytes))
 }
 
-/// The number of bytes of the back length of an entry of `len` bytes, which `tail` must begin with.
+/// Returns the size in bytes of the back length of an entry of `len` bytes, which `tail` must begin
+/// with.
 fn back_length(len: usize, tail: &[u8], at: usize) -> Read<usize> {
     // The thresholds are one lower than the groups would allow.
     let bytes = match len {
@@ -194,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_about_every_threshold_are_read() {
+    fn texts_around_every_threshold_are_read() {
         for len in
             [0, 1, 63, 64, 125, 126, 127, 4095, 4096, 16377, 16378, 16379, 2_097_146, 2_097_147]
         {
@@ -206,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_header_claims_is_held_against_the_content() {
+    fn the_header_is_checked_against_the_content() {
         let mut bytes = listpack(&["a", "b"]);
         bytes[4] = 3;
         let fault = items(&bytes).unwrap_err();
@@ -219,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_back_length_is_found_where_it_stands() {
+    fn a_wrong_back_length_is_reported_at_its_offset() {
         let mut bytes = listpack(&["abc"]);
         bytes[6 + 4] += 1;
         let fault = items(&bytes).unwrap_err();
@@ -227,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn no_cut_and_no_changed_byte_panics() {
+    fn truncation_and_changed_bytes_do_not_panic() {
         let bytes = listpack(&["7".to_owned(), "-300".into(), "x".repeat(200), "y".repeat(70)]);
         testing::mangle(&bytes, |bytes| {
             let _ = items(bytes);

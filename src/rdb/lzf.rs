@@ -6,16 +6,16 @@
 //! | `nnnddddd` | 1 byte e: n + 2 bytes of text, copied from d·256 + e + 1 bytes before the end of the text so far |
 //! | `111ddddd` | 1 byte m, 1 byte e: the same with n = 7 + m |
 //!
-//! A copy may overlap its own target. In every version since 2.2. Checked against `lzf_d.c` of
-//! Valkey 8.0, and strings of all four servers.
+//! A copy may overlap its own target. LZF is part of every version since 2.2. Checked against
+//! `lzf_d.c` of Valkey 8.0, and strings of all four servers.
 
-/// Bytes of text that one byte of input can give at most: 264 from 3.
+/// Maximum number of bytes of text per byte of input: 264 from 3.
 const HIGHEST_RATIO: usize = 88;
-/// The longest text that is decompressed: packed forms hold their size in 32 bits, and strings
-/// are limited to 512 MiB unless the server was told otherwise.
+/// The longest text that is decompressed: packed encodings store their size in 32 bits, and strings
+/// are limited to 512 MiB by default.
 const HIGHEST_LEN: usize = u32::MAX as usize;
 
-/// Where compressed bytes go wrong (counted from their first), and the rule that they break.
+/// Offset in the compressed bytes at which they are invalid, and the rule that they violate.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Wrong {
     pub(super) at: usize,
@@ -29,13 +29,14 @@ const BEFORE: &str = "it copies from before the text's start";
 const LESS: &str = "it gives less text than it declares";
 
 enum Step {
-    /// So many bytes of text follow at this position of the input.
+    /// Copies `len` bytes of text from this position of the input.
     Literal { from: usize, len: usize },
-    /// So many bytes are copied from so far back.
+    /// Copies `len` bytes from `distance` bytes before the end of the text.
     Copy { distance: usize, len: usize },
 }
 
-/// The instruction at `at` and the position behind it. `done` bytes of text of `expected` are there.
+/// Returns the instruction at `at` and the position after it. `done` of the `expected` bytes of
+/// text have been produced.
 #[inline(always)]
 fn step(input: &[u8], at: usize, done: usize, expected: usize) -> Result<(Step, usize), Wrong> {
     let wrong = |rule| Err(Wrong { at, rule });
@@ -83,8 +84,8 @@ fn plausible(input: &[u8], expected: usize) -> Result<(), Wrong> {
     Ok(())
 }
 
-/// Whether `input` gives exactly `expected` bytes of text. Reads the instructions only, which takes
-/// a small part of the time of carrying them out.
+/// Checks that `input` decompresses to exactly `expected` bytes of text. Only the instructions are
+/// read, which is much faster than executing them.
 pub(super) fn check(input: &[u8], expected: usize) -> Result<(), Wrong> {
     plausible(input, expected)?;
     let (mut at, mut done) = (0, 0);
@@ -98,18 +99,18 @@ pub(super) fn check(input: &[u8], expected: usize) -> Result<(), Wrong> {
     whole(input, done, expected)
 }
 
-/// Decompresses `input` into `text`, whose content is replaced and whose memory is used again.
+/// Decompresses `input` into `text`, replacing its content and reusing its memory.
 ///
-/// Memory is taken as text arrives, not by what is declared.
+/// Memory is allocated as text is produced, not according to the declared length.
 pub(super) fn decompress(input: &[u8], expected: usize, text: &mut Vec<u8>) -> Result<(), Wrong> {
-    /// Copies are made in blocks of this size where the text behind is not yet written.
+    /// Block size of copies, where the text after the target is not written yet.
     const BLOCK: usize = 16;
-    /// What the longest instruction writes, with the rest of its last block.
+    /// Maximum number of bytes that one instruction writes, including the rest of its last block.
     const ROOM: usize = 264 + BLOCK;
 
     plausible(input, expected)?;
-    // The room behind the text lets blocks be written whole; what is too much is overwritten or
-    // cut. The vector is not cleared first, so that a second use need not fill it again.
+    // The spare bytes after the text allow whole blocks to be written; the excess is overwritten or
+    // truncated. The vector is not cleared first, so that reusing it does not fill it again.
     let (mut at, mut done) = (0, 0);
     while at < input.len() {
         if text.len() - done.min(text.len()) < ROOM {
@@ -158,7 +159,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The definition, a byte at a time.
+    /// The reference implementation, one byte at a time.
     fn slow(input: &[u8]) -> Option<Vec<u8>> {
         let mut text = Vec::new();
         let mut input = input.iter().copied();
@@ -181,7 +182,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_input_gives_what_the_definition_gives(
+        fn any_input_decompresses_as_the_reference_implementation_does(
             input in prop::collection::vec(prop_oneof![0u8..8, 32u8..34, 224u8..226, any::<u8>()], 0..80),
             off in 0usize..2,
         ) {
@@ -201,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_declared_length_that_no_input_could_reach_takes_no_memory() {
+    fn an_unreachable_declared_length_allocates_no_memory() {
         let mut text = Vec::new();
         let wrong = decompress(&[0, b'x'], 1 << 40, &mut text).unwrap_err();
         assert_eq!((wrong.rule, text.capacity()), (TOO_LONG, 0));

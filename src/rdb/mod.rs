@@ -1,31 +1,32 @@
-//! The RDB on disk: a snapshot of the data set, alone or as the base of an append-only file.
+//! The RDB format: a snapshot of the data set, as a file of its own or as the base of an
+//! append-only file.
 //!
 //! ```text
 //! header                                        header
-//! notes, modules' data, functions               driver
+//! auxiliary fields, module data, functions      driver
 //! for each database that is not empty:
 //!     its number and sizes                      driver
 //!     [expiry] [idle or frequency] type, key    driver
 //!     value                                     value, packed, stream, module
-//! modules' data, end                            driver
+//! module data, end                              driver
 //! checksum                                      checksum
 //! ```
 //!
-//! [`walk`](walk()) reads it from the first byte to the last, checks all that a server checks that loads it,
-//! and tells a [`Visitor`] what lies in it. The end is told by the RDB itself: behind it, an append-only
-//! file goes on with commands. [`Records`] reads one key again, at the place that the walk told.
-//! [`Writer`] writes one, in the version that a [`Target`] names.
+//! [`walk`](walk()) reads an RDB from the first byte to the last, makes the same checks as a server
+//! that loads it, and reports its content to a [`Visitor`]. The RDB marks its own end; in an
+//! append-only file, commands follow after it. [`Records`] reads a single key again, at the offset
+//! that the walk reported. [`Writer`] writes an RDB in the version that a [`Target`] specifies.
 //!
-//! | file | what it knows |
+//! | file | content |
 //! |---|---|
 //! | `header` | magic and version |
 //! | `format` | the table of types |
-//! | `walk`, `driver` | the walk, and single keys; what stands between keys |
-//! | `found`, `repeated` | what was counted; the search for a key that comes twice |
-//! | `reader` | what reads values, with its buffers |
-//! | `value` | which value is read how, by its type; collections stored element by element |
-//! | `packed` | collections stored as one string, which is an `intset` or has `items`: a `ziplist`, `listpack` or `zipmap` |
-//! | `stream`, `module` | values of their own kind |
+//! | `walk`, `driver` | the walk, reading of single keys, and all records other than values |
+//! | `summary` | counts and auxiliary fields |
+//! | `reader` | the value reader with its buffers |
+//! | `value` | dispatch by value type; collections stored element by element |
+//! | `packed` | collections stored as one string: an `intset`, or a `ziplist`, `listpack` or `zipmap` with `items` |
+//! | `stream`, `module` | streams and module values |
 //! | `dump` | the payload of DUMP and RESTORE |
 //! | `skip` | stepping over a value |
 //! | `cursor`, `text`, `lzf` | lengths and strings, of which all is made |
@@ -35,7 +36,8 @@
 //! | `unknown`, `newer` | content that this version does not know; the proof by its checksum that it is whole |
 //! | `write` | the writing side of all this |
 //!
-//! Nothing here believes a length: memory is taken as bytes arrive, and nothing recurses.
+//! The parser does not trust any declared length: memory is allocated as bytes arrive, and nothing
+//! recurses.
 
 mod checksum;
 mod cursor;

@@ -1,9 +1,9 @@
-//! What modules wrote, which nobody but the module understands.
+//! Data written by modules, whose meaning only the module knows.
 //!
 //! | a value | bytes |
 //! |---|---|
 //! | id | a length: nine characters of 6 bits, and 10 bits of version |
-//! | parts | each begins with a length that says what it is, as below |
+//! | parts | each begins with a length that specifies its type, as below |
 //!
 //! | part | bytes |
 //! |---|---|
@@ -13,15 +13,16 @@
 //! | 4 double | 8 bytes |
 //! | 5 string | a string |
 //!
-//! Since Redis 4.0. Data that belongs to no key (opcode 247, since 5.0) has between id and parts the part
-//! 2 and a length, when it is to be loaded: 1 before the keys, 2 after them. Checked against
-//! `rdbLoadCheckModuleValue` in `rdb.c` of Valkey 8.0, and vector sets of Redis 8.2.
+//! Module values exist since Redis 4.0. Data that belongs to no key (opcode 247, since 5.0) has,
+//! between id and parts, part 2 and a length that specifies when it is loaded: 1 before the keys, 2
+//! after them. Checked against `rdbLoadCheckModuleValue` in `rdb.c` of Valkey 8.0, and vector sets
+//! of Redis 8.2.
 
 use super::cursor::Cursor;
 use super::fault::{Fault, Read};
 use super::visitor::{AuxWhen, ModuleId};
 
-/// A module's value: its id, and all its bytes with it.
+/// Reads a module's value, and returns its id and all its bytes including the id.
 pub(super) fn value<'a>(cursor: &mut Cursor<'a>) -> Read<(ModuleId, &'a [u8])> {
     let start = cursor.pos();
     let id = cursor.length("the id of a module")?;
@@ -29,7 +30,7 @@ pub(super) fn value<'a>(cursor: &mut Cursor<'a>) -> Read<(ModuleId, &'a [u8])> {
     Ok((ModuleId(id), &cursor.bytes()[start..cursor.pos()]))
 }
 
-/// A module's data that belongs to no key.
+/// Reads a module's data that belongs to no key.
 pub(super) fn aux<'a>(cursor: &mut Cursor<'a>) -> Read<(ModuleId, AuxWhen, &'a [u8])> {
     const READING: &str = "when a module's data is to be loaded";
     let start = cursor.pos();

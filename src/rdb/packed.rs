@@ -1,6 +1,6 @@
-//! Collections that are stored as one string, in a packed form.
+//! Collections that are stored as one string, in a packed encoding.
 //!
-//! | type | the string holds |
+//! | type | content of the string |
 //! |---|---|
 //! | 9 hash, Redis 2.2 to 2.4 | [`zipmap`](super::zipmap) |
 //! | 10 list, 2.4 to 3.0 | [`ziplist`](super::ziplist) of elements |
@@ -15,8 +15,8 @@
 //! | 23 hash, release candidates of Redis 7.4 | listpack of field, value, expiry |
 //! | 25 hash, since Redis 7.4 | 8 bytes: the lowest expiry; the string as in 23 |
 //!
-//! Expiries are Unix milliseconds, 0 for none; those that expire come first and in their order.
-//! Checked against `rdbLoadObject` in `rdb.c` of Valkey 8.0 and Redis 7.4.
+//! Expiries are Unix milliseconds, 0 for none. Fields that expire come first, in the order of their
+//! expiry. Checked against `rdbLoadObject` in `rdb.c` of Valkey 8.0 and Redis 7.4.
 
 use super::cursor::{Blob, Item};
 use super::fault::{DamageKind, Fault, Read};
@@ -72,7 +72,7 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         Ok(count)
     }
 
-    /// Reads items two by two; the first of each pair must not come again.
+    /// Reads items in pairs; the first item of each pair must be unique.
     #[inline]
     fn packed_pairs<'s, I: Items<'s>>(
         &mut self,
@@ -179,8 +179,8 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
                 1 => {
                     let element = self.cursor.text("an element of a list")?;
                     if element.is_empty() {
-                        // The loaders refuse it, although an element may be empty elsewhere: such a
-                        // node is for long ones.
+                        // The servers' loaders refuse it, although elements may be empty elsewhere:
+                        // such nodes are for long elements.
                         let rule = "a node of its own holds an empty element";
                         return Err(Fault::broken(at, "an element of a list", rule));
                     }
@@ -210,7 +210,7 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         let mut items = Listpack::open(blob.bytes).map_err(|f| blob.place(f))?;
         self.tools.unique.begin(items.expected() / 3);
         let mut count = 0;
-        // Before the first there is no order to break: neither 0 nor above anything.
+        // Lower than 0 and any expiry, so that the first field is always in order.
         let mut before = -1;
         while let Some((at, field)) = items.next().map_err(|f| blob.place(f))? {
             let mut more = || items.next().map_err(|f| blob.place(f));
@@ -255,13 +255,14 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
 
 fn score_of(blob: Blob<'_, '_>, at: usize, item: Item) -> Read<f64> {
     let score = match item {
-        // Scores that are whole numbers are stored as such; those beyond 2^53 were never exact.
+        // Scores that are whole numbers are stored as integers; those beyond 2^53 were never exact.
         Item::Int(number) => Some(number as f64),
         Item::Bytes { from, len } => {
             blob.bytes.get(from..from + len).and_then(super::reader::score)
         }
     };
-    // The loaders do not look at it; such a score would become whatever number its text begins with.
+    // The servers' loaders do not check this; such a score would become the number that its text
+    // begins with.
     score.ok_or_else(|| {
         let rule = "it is not the text of a number";
         blob.place(Fault::broken(at, "the score of a member", rule))

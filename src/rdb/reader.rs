@@ -1,6 +1,7 @@
-//! What reads values: a cursor, whom to tell, and buffers; and what several kinds of values have in common.
+//! The value reader: a cursor, a visitor and buffers, with the functions that several kinds of
+//! values share.
 //!
-//! What reads each kind is added by the file of the kind.
+//! The module of each kind adds its own methods.
 
 use super::cursor::{Blob, Cursor, Item};
 use super::fault::{DamageKind, Fault, Read};
@@ -8,25 +9,25 @@ use super::text::Text;
 use super::visitor::{KeyEnd, StreamId, Visitor};
 use crate::rdb::duplicate_detection::{Seed, Unique};
 
-/// The highest time at which Redis lets a field expire, in Unix milliseconds: it keeps 48 bits.
+/// The latest expiry of a field in Redis, in Unix milliseconds: Redis stores 48 bits.
 pub(super) const HIGHEST_FIELD_EXPIRY: i64 = (1 << 48) - 1;
 
-/// What reads values and tells a visitor.
+/// Reads values and reports them to a visitor.
 pub(super) struct Reader<'a, 'v, V> {
     pub(super) cursor: Cursor<'a>,
     pub(super) visitor: &'v mut V,
     pub(super) tools: &'v mut Tools,
 }
 
-/// Buffers and tables that are used again from value to value.
+/// Buffers and tables that are reused from value to value.
 pub(super) struct Tools {
     pub(super) seed: Seed,
     pub(super) unique: Unique,
-    /// Those of streams.
+    /// The buffers for streams.
     pub(super) streams: Streams,
-    /// Packed forms that were stored compressed.
+    /// Buffer for packed encodings that are stored compressed.
     pub(super) buffer: Vec<u8>,
-    /// The member in hand, and an earlier one that it is compared with.
+    /// The current member, and an earlier one to compare it with.
     pub(super) scratch: Vec<u8>,
     pub(super) other: Vec<u8>,
 }
@@ -45,13 +46,13 @@ impl Tools {
     }
 }
 
-/// Buffers that are used again from stream to stream.
+/// Buffers that are reused from stream to stream.
 pub(super) struct Streams {
-    /// The ids of the nodes, to find one that comes twice.
+    /// The ids of the nodes, for the detection of duplicates.
     pub(super) nodes: Vec<StreamId>,
-    /// The fields that a node's entries have in common.
+    /// The fields that the entries of a node share.
     pub(super) fields: Vec<Item>,
-    /// What is pending in a group, and which consumer claimed it.
+    /// The pending entries of a group, and the consumer that owns each.
     pub(super) pending: Vec<StreamId>,
     pub(super) owners: Vec<u64>,
     pub(super) groups: Unique,
@@ -72,15 +73,15 @@ impl Streams {
 }
 
 impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
-    /// Reads a string, and gives its content to `read`.
+    /// Reads a string and passes its content to `read`.
     #[inline]
     pub(super) fn unpack<T>(
         &mut self,
         reading: &'static str,
         read: impl FnOnce(&mut Self, Blob<'a, '_>) -> Read<T>,
     ) -> Read<T> {
-        // Taken out while it is lent, so that the reader stays free. After damage it is lost, and
-        // nobody will want it.
+        // Taken out of the reader while it is lent, so that the reader can be borrowed. It is lost
+        // in case of damage, after which the reader is not used again.
         let mut buffer = std::mem::take(&mut self.tools.buffer);
         let blob = self.cursor.blob(&mut buffer, reading)?;
         let result = read(self, blob)?;
@@ -88,8 +89,8 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         Ok(result)
     }
 
-    /// Makes sure that no member of this value before had the text of the string that was read at
-    /// byte `at`.
+    /// Checks that no earlier member of this value has the text of the string that was read at byte
+    /// `at`.
     #[inline]
     pub(super) fn remember(
         &mut self,
@@ -112,7 +113,8 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         Err(Fault::new(at, reading, DamageKind::Duplicate))
     }
 
-    /// The lowest expiry of a hash's fields; one above the highest that there can be when none expires.
+    /// Reads the lowest expiry of a hash's fields. If no field expires, it is one more than the
+    /// highest possible expiry.
     pub(super) fn lowest_expiry(&mut self) -> Read<i64> {
         const READING: &str = "the lowest expiry of a hash's fields";
         let at = self.cursor.pos();
@@ -125,15 +127,15 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
     }
 }
 
-/// The number that a score's text stands for.
+/// Parses the text of a score.
 pub(super) fn score(text: &[u8]) -> Option<f64> {
     short_decimal(text).or_else(|| std::str::from_utf8(text).ok()?.parse().ok())
 }
 
-/// The number that a decimal of few digits stands for; `None` where it may be one otherwise, or none.
+/// Parses a decimal of few digits; returns `None` for any other text, which may still be a number.
 ///
-/// A whole number below 10^15 and a power of ten up to 10^15 are exact, so that their quotient is rounded once,
-/// which gives the number that is nearest to the text.
+/// A whole number below 10^15 and a power of ten up to 10^15 are exact, so their quotient is
+/// rounded once and is the number nearest to the text.
 fn short_decimal(text: &[u8]) -> Option<f64> {
     const LONGEST: usize = 15;
     const POWERS: [f64; LONGEST + 1] =
@@ -159,7 +161,7 @@ fn short_decimal(text: &[u8]) -> Option<f64> {
     Some(sign * (whole as f64 / POWERS[behind]))
 }
 
-/// How a key with so many elements ends.
+/// Returns how a key with this number of elements ends.
 pub(super) fn end(elements: u64) -> KeyEnd {
     match elements {
         0 => KeyEnd::Empty,
@@ -174,13 +176,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_short_decimal_is_the_number_that_the_library_reads(text in "-?[0-9]{1,9}(\\.[0-9]{0,8})?") {
+        fn short_decimals_parse_as_in_the_standard_library(text in "-?[0-9]{1,9}(\\.[0-9]{0,8})?") {
             let read: f64 = text.parse().unwrap();
             prop_assert_eq!(score(text.as_bytes()).map(f64::to_bits), Some(read.to_bits()));
         }
 
         #[test]
-        fn what_is_no_decimal_is_read_or_refused_as_by_the_library(text in "[-+0-9.ein]{0,17}") {
+        fn other_texts_parse_or_fail_as_in_the_standard_library(text in "[-+0-9.ein]{0,17}") {
             let read: Option<f64> = text.parse().ok();
             prop_assert_eq!(score(text.as_bytes()).map(f64::to_bits), read.map(f64::to_bits));
         }

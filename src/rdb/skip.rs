@@ -1,4 +1,4 @@
-//! Stepping over a value without looking into it.
+//! Skipping a value without parsing its content.
 
 use super::cursor::Cursor;
 use super::fault::{DamageKind, Fault, Read};
@@ -6,8 +6,8 @@ use super::format::Layout;
 
 const READING: &str = "a value that is stepped over";
 
-/// Steps over a value of this layout; the tables of [`value`](super::value), [`packed`](super::packed)
-/// and [`stream`](super::stream) say of what it consists.
+/// Skips a value of this layout; the tables of [`value`](super::value), [`packed`](super::packed)
+/// and [`stream`](super::stream) describe its structure.
 pub(super) fn value(cursor: &mut Cursor<'_>, layout: Layout) -> Read<()> {
     match layout {
         Layout::String
@@ -94,7 +94,7 @@ fn lengths(cursor: &mut Cursor<'_>, count: u8) -> Read<()> {
     (0..count).try_for_each(|_| cursor.length(READING).map(drop))
 }
 
-/// Reads a length n, then n times what `each` steps over.
+/// Reads a length n, then calls `each` n times.
 fn times<'a>(
     cursor: &mut Cursor<'a>,
     mut each: impl FnMut(&mut Cursor<'a>) -> Read<()>,

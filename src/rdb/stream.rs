@@ -1,4 +1,4 @@
-//! Streams: nodes of entries, then what the stream says of itself, then its consumer groups.
+//! Streams: nodes of entries, then metadata, then consumer groups.
 //!
 //! | part | bytes |
 //! |---|---|
@@ -11,21 +11,21 @@
 //! |---|---|
 //! | name | a string |
 //! | last id | two lengths |
-//! | since version 2 | a length: entries read, or all bits set when not known |
+//! | since version 2 | a length: entries read, or all bits set if unknown |
 //! | pending | a length n, then n times an id in 16 bytes, 8 bytes time of delivery, a length: deliveries |
 //! | consumers | a length n, then n times name, 8 bytes last seen, since version 3: 8 bytes last active, and a length m and m ids in 16 bytes |
 //!
-//! An id is milliseconds and sequence; in 16 bytes it is big endian, and times are little endian. Version 1 came
-//! with Redis 5.0, 2 with 7.0, 3 with 7.2.
+//! An id is milliseconds and sequence; in 16 bytes it is big endian, and times are little endian.
+//! Version 1 came with Redis 5.0, 2 with 7.0, 3 with 7.2.
 //!
-//! | a node's listpack holds | |
+//! | content of a node's listpack | |
 //! |---|---|
-//! | entries that are there, entries deleted, number n of fields, n fields, 0 | once |
+//! | number of live entries, number of deleted entries, number n of fields, n fields, 0 | once |
 //! | flags, difference to the node's id in milliseconds and in sequence | for each entry |
-//! | n values when flags have 2, else a number m and m times field, value | |
+//! | n values if flag 2 is set, else a number m and m times field, value | |
 //! | the number of items of this entry so far | |
 //!
-//! An entry whose flags have 1 is deleted. Checked against `rdbLoadObject` in `rdb.c` and
+//! An entry with flag 1 is deleted. Checked against `rdbLoadObject` in `rdb.c` and
 //! `streamValidateListpackIntegrity` in `t_stream.c` of Valkey 8.0.
 
 use super::cursor::{Blob, Item};
@@ -39,13 +39,13 @@ use crate::rdb::duplicate_detection::Unique;
 
 const DELETED: i64 = 1;
 const SAME_FIELDS: i64 = 2;
-/// An entry that nobody has claimed yet; consumers are counted from 1.
+/// The owner of an entry that no consumer has claimed yet; consumers are counted from 1.
 const NOBODY: u64 = 0;
 
 impl StreamId {
     fn from_bytes(bytes: [u8; 16]) -> Self {
         let both = u128::from_be_bytes(bytes);
-        // The upper half and the lower half.
+        // The truncation is intended: it splits the id into its halves.
         #[allow(clippy::cast_possible_truncation)]
         let (ms, seq) = ((both >> 64) as u64, both as u64);
         StreamId { ms, seq }
@@ -86,7 +86,7 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         for _ in 0..groups {
             self.group(version)?;
         }
-        // A stream may be empty, and is loaded as such.
+        // A stream may be empty; servers load it.
         Ok(KeyEnd::Whole)
     }
 
@@ -137,7 +137,7 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         let blob = node.blob;
         let (_, flags) = node.number("the flags of a stream's entry")?;
         let mut difference = || node.number("the id of a stream's entry");
-        // Differences are signed, and added as the servers add them: without a look at overflow.
+        // Differences are signed, and added as the servers add them: without an overflow check.
         let id = StreamId {
             ms: base.ms.wrapping_add_signed(difference()?.1),
             seq: base.seq.wrapping_add_signed(difference()?.1),
@@ -155,7 +155,7 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
                     self.visitor.stream_field(blob.text(field), blob.text(value));
                 }
             }
-            // Each was read, so twice their number fits.
+            // Each field was read, so twice their number fits.
             4 + 2 * fields
         } else {
             let fields = self.tools.streams.fields.len() as u64;
@@ -189,7 +189,7 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         let last_id = self.id("the last id of a group")?;
         let entries_read = match version {
             1 => None,
-            // All bits set stands for -1: not known.
+            // All bits set means -1: unknown.
             _ => Some(self.cursor.length("the entries read by a group")?)
                 .filter(|read| *read != u64::MAX),
         };
@@ -262,7 +262,8 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         reading: &'static str,
         names: impl Fn(&mut Streams) -> &mut Unique,
     ) -> Read<()> {
-        // The table of members is free while a stream is read: it lends its place to the names'.
+        // The table of members is unused while a stream is read, so the table of names can take its
+        // place.
         std::mem::swap(&mut self.tools.unique, names(&mut self.tools.streams));
         let result = self.remember(at, name, reading);
         std::mem::swap(&mut self.tools.unique, names(&mut self.tools.streams));
@@ -270,7 +271,7 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
     }
 }
 
-/// A node's listpack, read item by item.
+/// The listpack of a node, read item by item.
 struct Node<'a, 's> {
     items: Listpack<'s>,
     blob: Blob<'a, 's>,
@@ -294,7 +295,7 @@ impl Node<'_, '_> {
         let (at, item) = self.next(reading)?;
         let number = match item {
             Item::Int(number) => Some(number),
-            // No writer stores a number so, but the loaders take it.
+            // No writer stores a number like this, but the servers' loaders accept it.
             Item::Bytes { from, len } => self
                 .blob
                 .bytes
@@ -315,7 +316,8 @@ impl Node<'_, '_> {
     }
 }
 
-/// Whether no id comes twice. Servers write them in their order; others are brought into it.
+/// Sorts the ids if necessary (servers write them in ascending order), and returns whether they are
+/// unique.
 fn ascend_strictly(ids: &mut [StreamId]) -> bool {
     if !ids.is_sorted() {
         ids.sort_unstable();

@@ -1,4 +1,4 @@
-//! What a walk found: counts by database and by type, and the notes of the server.
+//! The summary of a walk: counts by database and by type, and the auxiliary fields.
 
 use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
@@ -9,91 +9,92 @@ use super::header::{Header, Magic};
 use super::text::Text;
 use super::visitor::{Key, ModuleId};
 
-/// What was found in an RDB.
+/// The summary of an RDB.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Walk {
-    /// The word that begins it.
+    /// The magic at the beginning.
     pub magic: Magic,
-    /// Its version.
+    /// The version.
     pub version: u32,
-    /// The lowest version that has all types and opcodes that occur.
+    /// The lowest version that supports all types and opcodes that occur.
     pub needs_version: u32,
-    /// Its length in bytes with the checksum. What follows is not of the RDB.
+    /// Length in bytes, including the checksum. Bytes after it do not belong to the RDB.
     pub len: u64,
-    /// What its end says of its bytes.
+    /// The state of the checksum.
     pub checksum: Checksum,
-    /// The first notes of the server that wrote it, names and values; long ones are left out.
+    /// The first auxiliary fields of the server that wrote the file, as names and values; long ones
+    /// are omitted.
     #[serde(serialize_with = "notes")]
     pub aux: Vec<(Vec<u8>, Vec<u8>)>,
-    /// Keys, empty ones left out.
+    /// Number of keys, without empty ones.
     pub keys: u64,
-    /// Keys that expire.
+    /// Number of keys that expire.
     pub with_expiry: u64,
-    /// Keys without one element, which servers leave out when they load it.
+    /// Number of keys without elements, which servers omit on loading.
     pub empty_keys: u64,
     /// Keys by database, in the order of the file.
     pub databases: Vec<Database>,
     /// Keys by type, ordered by code.
     pub types: Vec<Stored>,
-    /// Function libraries.
+    /// Number of function libraries.
     pub functions: u64,
-    /// Modules without which it cannot be loaded.
+    /// The modules that are required to load the file.
     pub modules: Vec<ModuleUse>,
 }
 
-/// The keys of a database.
+/// The key counts of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Database {
-    /// Its number.
+    /// The database index.
     pub db: u64,
-    /// Its keys.
+    /// Number of keys.
     pub keys: u64,
-    /// Those that expire.
+    /// Number of keys that expire.
     pub with_expiry: u64,
 }
 
-/// The keys that are stored in one way.
+/// The number of keys with one storage type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Stored {
-    /// The byte that stands for it.
+    /// The type byte.
     pub code: u8,
-    /// Its name, as in [`Format::name`](crate::rdb::format::Format::name).
+    /// The name of the type, as in [`Format::name`](crate::rdb::format::Format::name).
     pub name: &'static str,
-    /// What the values are.
+    /// The kind of the values.
     pub kind: Kind,
-    /// Their number.
+    /// Number of keys.
     pub keys: u64,
 }
 
-/// What a module has in the file.
+/// The use of a module in the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ModuleUse {
     /// The name of its type.
     pub name: String,
     /// The version of its encoding.
     pub version: u64,
-    /// Keys of its type.
+    /// Number of keys of its type.
     pub keys: u64,
-    /// Its data that belong to no key.
+    /// Number of its data records that belong to no key.
     pub aux: u64,
 }
 
 impl Walk {
-    /// The number of keys of this kind.
+    /// Returns the number of keys of this kind.
     pub fn keys_of(&self, kind: Kind) -> u64 {
         let stored = self.types.iter().filter(|stored| stored.kind == kind);
         stored.map(|stored| stored.keys).sum()
     }
 
-    /// The value of the note `name`, where there is one.
+    /// Returns the value of the auxiliary field `name`, if it exists.
     pub fn note(&self, name: &str) -> Option<&[u8]> {
         let note = self.aux.iter().find(|(n, _)| n == name.as_bytes());
         note.map(|(_, value)| value.as_slice())
     }
 }
 
-/// Counts while the walk goes on.
+/// The counts during a walk.
 #[derive(Default)]
 pub(super) struct Counts {
     needs_version: u32,
@@ -101,7 +102,7 @@ pub(super) struct Counts {
     pub(super) keys: u64,
     pub(super) empty_keys: u64,
     databases: Vec<Database>,
-    /// The index of the database in force.
+    /// The index of the current database.
     current: usize,
     by_code: [u64; 32],
     pub(super) functions: u64,
@@ -109,7 +110,7 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    /// The counts as they stand, of an RDB that is whole up to byte `len`.
+    /// Returns the counts so far, for an RDB that is intact up to byte `len`.
     pub(super) fn walk(&self, header: Header, len: usize, checksum: Checksum) -> Walk {
         Walk {
             magic: header.magic,
@@ -182,7 +183,8 @@ impl Counts {
     }
 }
 
-/// As objects with the fields `name` and `value`; bytes that are no printable ASCII are escaped.
+/// Serializes as objects with the fields `name` and `value`; bytes other than printable ASCII are
+/// escaped.
 fn notes<S: Serializer>(aux: &[(Vec<u8>, Vec<u8>)], serializer: S) -> Result<S::Ok, S::Error> {
     #[derive(Serialize)]
     struct Note {

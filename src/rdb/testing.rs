@@ -1,6 +1,7 @@
-//! Builders of RDB bytes, for tests: the writers' side of each table, said again in its own words.
+//! Builders of RDB bytes for tests. They implement the encodings of the format tables again,
+//! independently of the writer.
 
-// Bytes are cut from numbers all over, and each number is one that the test chose.
+// Bytes are truncated from numbers in many places, and every number is one that the test chose.
 #![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
 
 use super::cursor::Item;
@@ -9,7 +10,7 @@ use super::items::Items;
 use crate::rdb::text::Text;
 use crate::rdb::visitor::{AuxWhen, Key, KeyEnd, ModuleId, StreamId, StreamInfo, Visitor, Want};
 
-/// The items of a packed form, each of which can be read again.
+/// Returns the items of a packed encoding, and checks that each can be read again.
 pub(super) fn items<'s, I: Items<'s>>(bytes: &'s [u8]) -> Read<Vec<Item>> {
     let mut packed = I::open(bytes)?;
     let mut items = Vec::new();
@@ -20,7 +21,7 @@ pub(super) fn items<'s, I: Items<'s>>(bytes: &'s [u8]) -> Read<Vec<Item>> {
     Ok(items)
 }
 
-/// What a visitor was told, a line each.
+/// The visitor calls of a walk, one line each.
 #[derive(Default)]
 pub(super) struct Told(pub(super) Vec<String>);
 
@@ -128,7 +129,8 @@ impl<'a> Visitor<'a> for Told {
     }
 }
 
-/// Calls `check` with each cut of `bytes`, and with each byte changed to several others.
+/// Calls `check` with every truncation of `bytes`, and with every byte changed to several other
+/// values.
 pub(super) fn mangle(bytes: &[u8], mut check: impl FnMut(&[u8])) {
     for len in 0..bytes.len() {
         check(&bytes[..len]);
@@ -261,7 +263,7 @@ pub(super) fn ziplist<T: AsRef<[u8]>>(items: &[T]) -> Vec<u8> {
     bytes
 }
 
-/// Of field, value, and the number of bytes left unused behind the value.
+/// Builds a zipmap from fields, values, and the number of unused bytes after each value.
 pub(super) fn zipmap(pairs: &[(&str, &str, u8)]) -> Vec<u8> {
     let mut bytes = vec![pairs.len() as u8];
     let length = |bytes: &mut Vec<u8>, len: usize| {
@@ -293,7 +295,7 @@ pub(super) fn intset(width: u32, numbers: &[i64]) -> Vec<u8> {
     bytes
 }
 
-/// The length of a text in so few bytes that it may stand alone.
+/// Encodes a length in the smallest number of bytes.
 pub(super) fn length(n: u64) -> Vec<u8> {
     match n {
         0..=63 => vec![n as u8],
@@ -310,7 +312,7 @@ pub(super) fn string(text: impl AsRef<[u8]>) -> Vec<u8> {
     [length(text.len() as u64), text.to_vec()].concat()
 }
 
-/// The text compressed as literals alone, but for runs of one byte.
+/// Compresses the text with literals only, except for runs of one byte.
 pub(super) fn lzf(text: &[u8]) -> Vec<u8> {
     let mut compressed = Vec::new();
     let mut rest = text;
@@ -332,7 +334,7 @@ pub(super) fn lzf(text: &[u8]) -> Vec<u8> {
     [&[0xc3][..], &lengths, &compressed].concat()
 }
 
-/// An RDB in the making.
+/// A builder for an RDB.
 pub(super) struct Rdb(pub(super) Vec<u8>);
 
 impl Rdb {
@@ -340,12 +342,12 @@ impl Rdb {
         Rdb(header.as_bytes().to_vec())
     }
 
-    /// A database number: opcode and length.
+    /// Appends a database selection: opcode and length.
     pub(super) fn db(self, db: u64) -> Self {
         self.raw([254]).raw(length(db))
     }
 
-    /// A key of type `code`, whose value follows.
+    /// Appends a key of type `code`, whose value follows.
     pub(super) fn key(self, code: u8, name: &str) -> Self {
         self.raw([code]).string(name)
     }
@@ -363,7 +365,7 @@ impl Rdb {
         self
     }
 
-    /// The end, with its checksum.
+    /// Appends the end with its checksum.
     pub(super) fn end(self) -> Vec<u8> {
         let Rdb(mut bytes) = self.raw([255]);
         let sum = crate::rdb::checksum::crc64(&bytes);
@@ -371,7 +373,7 @@ impl Rdb {
         bytes
     }
 
-    /// The end of a version that has no checksum.
+    /// Appends the end for a version without checksum.
     pub(super) fn end_without(self) -> Vec<u8> {
         self.raw([255]).0
     }

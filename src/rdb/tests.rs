@@ -1,4 +1,5 @@
-//! The room as a whole, from bytes built by hand: what stands between keys, and what is told.
+//! Tests of the module as a whole, on bytes built by hand: the records between keys, and the
+//! visitor calls.
 
 mod files;
 mod mangled;
@@ -10,7 +11,7 @@ use super::testing::{Rdb, Told, intset, length, listpack, lzf, mangle, string, z
 use super::*;
 use crate::base::progress::Silent;
 
-/// What a walk tells of a sound file, and what it finds.
+/// Returns the visitor calls for a valid file, and its summary.
 fn told(bytes: &[u8]) -> (Vec<String>, Walk) {
     let mut told = Told::default();
     match walk(bytes, &mut told, &Silent) {
@@ -30,12 +31,12 @@ fn damage(bytes: &[u8]) -> Damage {
     }
 }
 
-/// One key of type `code`, with this value.
+/// Builds a file with one key of type `code` and this value.
 fn one(header: &str, code: u8, value: impl AsRef<[u8]>) -> Vec<u8> {
     Rdb::new(header).key(code, "k").raw(value).end()
 }
 
-/// What is told of one value, after the key.
+/// Returns the visitor calls for one value, after the key.
 fn value(header: &str, code: u8, value: impl AsRef<[u8]>) -> Vec<String> {
     let bytes = one(header, code, value);
     let (mut lines, walk) = told(&bytes);
@@ -52,7 +53,7 @@ fn value_damage(header: &str, code: u8, value: impl AsRef<[u8]>) -> Damage {
     damage
 }
 
-/// Where the value of [`one`] begins: header, type, key.
+/// Offset of the value of [`one`]: header, type, key.
 const VALUE: u64 = 9 + 1 + 2;
 
 fn strings(texts: &[&str]) -> Vec<u8> {
@@ -60,7 +61,7 @@ fn strings(texts: &[&str]) -> Vec<u8> {
 }
 
 #[test]
-fn both_magics_are_known_by_their_word_alone() {
+fn both_magics_are_detected_without_their_version() {
     assert!(is_rdb(b"REDIS0011\xff"));
     assert!(is_rdb(b"REDIS"));
     assert!(is_rdb(b"VALKEY080"));
@@ -69,7 +70,7 @@ fn both_magics_are_known_by_their_word_alone() {
 }
 
 #[test]
-fn each_version_ends_where_it_ends() {
+fn the_end_of_each_version_is_found() {
     for version in 1..=12 {
         let header = format!("REDIS{version:04}");
         let rdb = Rdb::new(&header).db(0).key(0, "k").string("v");
@@ -85,7 +86,7 @@ fn each_version_ends_where_it_ends() {
 }
 
 #[test]
-fn versions_that_nobody_wrote_yet_are_refused() {
+fn unknown_versions_are_refused() {
     for header in
         ["REDIS0000", "REDIS0013", "REDIS0080", "REDIS001a", "VALKEY079", "VALKEY081", "VALKEY011"]
     {
@@ -100,7 +101,7 @@ fn versions_that_nobody_wrote_yet_are_refused() {
 }
 
 #[test]
-fn what_stands_between_keys_is_told_and_counted() {
+fn records_between_keys_are_reported_and_counted() {
     let library = "#!lua name=l\nredis.register_function('f', function() end)";
     let module = [length(0x42), length(2), length(1), length(5), string("x"), length(0)].concat();
     let bytes = Rdb::new("REDIS0012")
@@ -165,7 +166,7 @@ fn what_stands_between_keys_is_told_and_counted() {
 }
 
 #[test]
-fn what_follows_the_common_types_differs_by_magic() {
+fn types_after_the_common_ones_depend_on_the_magic() {
     let job = "0123456789abcdef0123456789abcdef01234567";
     let bytes = Rdb::new("VALKEY080")
         .raw([243])
@@ -212,7 +213,7 @@ fn what_follows_the_common_types_differs_by_magic() {
 }
 
 #[test]
-fn collections_without_an_element_are_left_out() {
+fn empty_collections_are_omitted() {
     for (code, stored) in [
         (1, vec![0]),
         (2, vec![0]),
@@ -230,7 +231,7 @@ fn collections_without_an_element_are_left_out() {
         let bytes = Rdb::new("REDIS0011")
             .key(code, "k")
             .raw(stored)
-            // No key is there yet, so this is none that comes twice.
+            // No key precedes this one, so it is not a duplicate.
             .key(0, "k")
             .string("v")
             .key(0, "k2")
@@ -246,7 +247,7 @@ fn collections_without_an_element_are_left_out() {
 }
 
 #[test]
-fn a_key_that_comes_twice_is_told_with_both_places() {
+fn a_duplicate_key_is_reported_with_both_offsets() {
     let first = Rdb::new("REDIS0011").db(0).key(0, "a").string("1");
     let first_at = 9 + 2;
     let second = first.db(1).key(0, "a").string("1").db(0).key(0, "b").string("2");
@@ -257,7 +258,7 @@ fn a_key_that_comes_twice_is_told_with_both_places() {
     assert_eq!((damage.offset, damage.db), (second_at, 0));
     assert_eq!(damage.key.as_deref(), Some(&b"a"[..]));
     assert_eq!((damage.before.keys, damage.before.len), (3, second_at));
-    // A loader stops there, whatever follows.
+    // A loader stops there, regardless of what follows.
     for cut in [bytes.len() - 1, bytes.len() - 9] {
         let short = self::damage(&bytes[..cut]);
         assert_eq!(short.kind, damage.kind);
@@ -265,7 +266,7 @@ fn a_key_that_comes_twice_is_told_with_both_places() {
 }
 
 #[test]
-fn a_wrong_checksum_is_told_at_its_place_and_zeros_are_none() {
+fn a_wrong_checksum_is_reported_at_its_offset_and_zero_means_none() {
     let mut bytes = one("REDIS0011", 0, string("value"));
     let at = bytes.len() - 8;
     bytes[at] ^= 1;
@@ -278,7 +279,7 @@ fn a_wrong_checksum_is_told_at_its_place_and_zeros_are_none() {
 }
 
 #[test]
-fn modules_are_kept_as_they_are() {
+fn module_values_are_reported_unchanged() {
     // "vectorset" with version 0, as Redis 8.2 names it.
     let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let id =

@@ -1,24 +1,24 @@
-//! A string as it is stored, not yet decoded.
+//! A stored string that is not decoded yet.
 
 use super::lzf;
 
-/// A string of the file or of a packed form. Copying it copies no text.
+/// A string of the file or of a packed encoding. Copying it does not copy the text.
 ///
-/// `'a` is the life of the file's bytes; `'s` that of the reader's buffer, which ends when the
+/// `'a` is the lifetime of the file's bytes; `'s` that of the reader's buffer, which ends when the
 /// visitor's method returns.
 #[derive(Debug, Clone, Copy)]
 pub enum Text<'a, 's> {
-    /// The bytes, as they lie in the file.
+    /// The bytes, borrowed from the file.
     Mapped(&'a [u8]),
-    /// The bytes, in the reader's buffer: their packed form was stored compressed.
+    /// The bytes, borrowed from the reader's buffer: their packed encoding is stored compressed.
     Lent(&'s [u8]),
     /// The decimal text of this number.
     Int(i64),
-    /// Compressed, and checked to decompress.
+    /// Compressed text that was checked to decompress.
     Lzf(Lzf<'a>),
 }
 
-/// A compressed string, as it lies in the file.
+/// A compressed string, borrowed from the file.
 #[derive(Debug, Clone, Copy)]
 pub struct Lzf<'a> {
     pub(super) compressed: &'a [u8],
@@ -26,24 +26,24 @@ pub struct Lzf<'a> {
 }
 
 impl<'a> Lzf<'a> {
-    /// The compressed bytes.
+    /// Returns the compressed bytes.
     pub fn compressed(&self) -> &'a [u8] {
         self.compressed
     }
 
-    /// The length of the text in bytes.
+    /// Returns the length of the text in bytes.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether the text is empty.
+    /// Returns whether the text is empty.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 }
 
 impl<'a, 's> Text<'a, 's> {
-    /// The text's bytes, decoded into `scratch` where they do not lie ready.
+    /// Returns the text's bytes, decoded into `scratch` unless they can be borrowed.
     #[inline]
     pub fn bytes<'t>(&self, scratch: &'t mut Vec<u8>) -> &'t [u8]
     where
@@ -60,15 +60,15 @@ impl<'a, 's> Text<'a, 's> {
                 scratch
             }
             Text::Lzf(lzf) => {
-                // It was checked when it was read. Should the file have changed since, the text is
-                // what could be had.
+                // The string was checked when it was read. If the file has changed since, the text
+                // is whatever could be decompressed.
                 let _ = lzf::decompress(lzf.compressed, lzf.len, scratch);
                 scratch
             }
         }
     }
 
-    /// A copy of the text's bytes.
+    /// Returns a copy of the text's bytes.
     pub fn to_vec(&self) -> Vec<u8> {
         let mut scratch = Vec::new();
         match self {
@@ -80,7 +80,7 @@ impl<'a, 's> Text<'a, 's> {
         }
     }
 
-    /// The text's length in bytes.
+    /// Returns the length of the text in bytes.
     pub fn len(&self) -> usize {
         match self {
             Text::Mapped(bytes) | Text::Lent(bytes) => bytes.len(),
@@ -89,18 +89,18 @@ impl<'a, 's> Text<'a, 's> {
         }
     }
 
-    /// Whether the text is empty.
+    /// Returns whether the text is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// Room for the decimal text of a number.
+/// A buffer for the decimal text of a number.
 #[derive(Default)]
 pub(super) struct Digits([u8; 20]);
 
 impl Digits {
-    /// The decimal text of `number`: as `to_string` would give it, without its cost.
+    /// Returns the decimal text of `number`, like `to_string` but without allocating.
     #[inline]
     pub(super) fn of(&mut self, number: i64) -> &[u8] {
         let mut rest = number.unsigned_abs();

@@ -1,4 +1,4 @@
-//! A value: what reads it by its type, and the collections that are stored element by element.
+//! Reading a value according to its type, and the collections that are stored element by element.
 //!
 //! | type | bytes |
 //! |---|---|
@@ -12,9 +12,10 @@
 //! | 24 hash, since Redis 7.4 | 8 bytes: the lowest expiry m; as 22, but an expiry e is the time m + e - 1 |
 //! | 22 hash, since Valkey 9.0 | a length n, then n times field, value and 8 bytes: expiry, signed, -1 for none |
 //!
-//! Expiries are Unix milliseconds, and 0 for none where not said otherwise. A score as text is one
-//! byte n and n bytes of text; n = 253 is not a number, 254 infinity and 255 its negative, without text.
-//! Checked against `rdbLoadObject` in `rdb.c` of Valkey 8.0 and Redis 7.4, and files of Valkey 9.1.
+//! Expiries are Unix milliseconds, and 0 for none unless stated otherwise. A score as text is one
+//! byte n and n bytes of text; n = 253 is not a number, 254 infinity and 255 negative infinity,
+//! without text. Checked against `rdbLoadObject` in `rdb.c` of Valkey 8.0 and Redis 7.4, and files
+//! of Valkey 9.1.
 
 use super::fault::{DamageKind, Fault, Read};
 use super::format::Layout;
@@ -142,7 +143,7 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
     }
 
     fn hash_metadata(&mut self, with_min: bool) -> Read<KeyEnd> {
-        // Without it, an expiry e is the time e: as if the lowest were 1.
+        // Without the minimum, an expiry e is the time e, as if the lowest were 1.
         let lowest = if with_min { self.lowest_expiry()? } else { 1 };
         let count = self.fields()?;
         for _ in 0..count {
@@ -150,7 +151,7 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
             let expiry = match self.cursor.length("the expiry of a field")? {
                 0 => None,
                 later => {
-                    // A sum that does not fit is cut by the loader, and becomes some other time.
+                    // On overflow the servers' loaders truncate the sum to an unrelated time.
                     let time = i64::try_from(later - 1)
                         .ok()
                         .and_then(|later| lowest.checked_add(later))

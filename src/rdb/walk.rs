@@ -1,4 +1,4 @@
-//! The walk from the first byte to the last, and the way back to single keys.
+//! The walk over an RDB from the first byte to the last, and random access to single keys.
 
 use super::damage::Damage;
 use super::driver::Driver;
@@ -9,14 +9,14 @@ use crate::base::progress::Progress;
 use crate::rdb::duplicate_keys::find_repeated;
 use crate::rdb::summary::Walk;
 
-/// Walks over the RDB that `bytes` begin with, tells `visitor` what lies in it, and checks it as a
-/// server with `sanitize-dump-payload yes` does when it loads it.
+/// Walks over the RDB that `bytes` begins with, reports its content to `visitor`, and checks it as
+/// a server with `sanitize-dump-payload yes` does on loading.
 ///
-/// `progress` is told of bytes, in all [`Walk::len`]; the phase is for the caller to name.
+/// `progress` is advanced by [`Walk::len`] bytes in total; the caller sets the phase.
 ///
 /// # Errors
 ///
-/// The damage that the loader of a server would come upon first.
+/// Returns the damage that the loader of a server would detect first.
 pub fn walk<'a, V: Visitor<'a>>(
     bytes: &'a [u8],
     visitor: &mut V,
@@ -36,7 +36,7 @@ pub fn walk<'a, V: Visitor<'a>>(
     }
 }
 
-/// Reads single keys of an RDB, each at the place that a walk told.
+/// Reads single keys of an RDB, at the offsets that a walk reported.
 pub struct Records<'a> {
     bytes: &'a [u8],
     header: Header,
@@ -44,11 +44,11 @@ pub struct Records<'a> {
 }
 
 impl<'a> Records<'a> {
-    /// For the RDB that `bytes` begin with.
+    /// Creates a reader for the RDB that `bytes` begins with.
     ///
     /// # Errors
     ///
-    /// When its header is not one that is read here.
+    /// Fails if the header is invalid or its version is not supported.
     pub fn new(bytes: &'a [u8]) -> Result<Self, Box<Damage>> {
         let mut tools = Tools::new();
         let header = Header::read(bytes)
@@ -56,12 +56,13 @@ impl<'a> Records<'a> {
         Ok(Records { bytes, header, tools })
     }
 
-    /// Reads the key and value whose record begins at byte `offset`: see [`Key::offset`](crate::rdb::visitor::Key::offset). `db` is the
-    /// database that it is in. Returns the byte behind it.
+    /// Reads the key and value whose record begins at byte `offset`: see
+    /// [`Key::offset`](crate::rdb::visitor::Key::offset). `db` is the database that contains it.
+    /// Returns the offset after the record.
     ///
     /// # Errors
     ///
-    /// When there is no whole and sound record there.
+    /// Fails if there is no complete and valid record at `offset`.
     pub fn read<V: Visitor<'a>>(
         &mut self,
         db: u64,

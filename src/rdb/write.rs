@@ -1,26 +1,27 @@
-//! Writing an RDB: the same bytes that the walk reads, in a version of choice.
+//! Writing an RDB: the same format that the walk reads, in a selectable version.
 //!
 //! ```text
 //! header                                   Writer::new
-//! notes, modules' data, functions          notes, note, module_aux, function
+//! auxiliary fields, module data, functions notes, note, module_aux, function
 //! for each database that is not empty:
 //!     its number and sizes                 select_db
 //!     keys                                 key, or join for parts written elsewhere
-//! modules' data                            module_aux
+//! module data                              module_aux
 //! end, checksum                            finish
 //! ```
 //!
-//! | file | what it knows |
+//! | file | content |
 //! |---|---|
-//! | `target` | the versions, what each can carry, and what a data set needs |
-//! | `view` | values as the writer sees them |
-//! | `value`, `stream`, `counters` | how a version stores a value; what a stream counts |
-//! | `packed`, `number`, `lzf` | packed forms, numbers in place of texts, compression |
-//! | `out` | lengths and strings, the block in hand, the checksum |
+//! | `target` | the versions, the features of each, and the features that a data set requires |
+//! | `view` | the writer's view of values |
+//! | `value`, `stream`, `counters` | the encoding of values in each version; the counters of streams |
+//! | `packed`, `number`, `lzf` | packed encodings, texts stored as numbers, compression |
+//! | `out` | lengths and strings, buffering, the checksum |
 //! | `gather`, `convert` | reading an RDB in one version and writing it in another |
 //!
-//! What is written is what a server writes that was left at its defaults. A version that cannot hold
-//! something refuses it, with the name of the key: nothing is left out unless [`Options`] says so.
+//! The output equals that of a server with default configuration. If a version does not support
+//! something, the writer refuses it with the name of the key: nothing is omitted unless [`Options`]
+//! allows it.
 
 mod convert;
 mod counters;

@@ -1,21 +1,22 @@
-//! Ziplists: the packed form of small collections from Redis 2.4 (lists) and 2.6 (the others) to 6.2.
+//! Ziplists: the packed encoding of small collections from Redis 2.4 (lists) and 2.6 (the others)
+//! to 6.2.
 //!
-//! | bytes | what |
+//! | bytes | content |
 //! |---|---|
-//! | 4 | size of the whole in bytes |
-//! | 4 | where the last entry begins |
-//! | 2 | number of entries; 65535: not known, count them |
+//! | 4 | total size in bytes |
+//! | 4 | offset of the last entry |
+//! | 2 | number of entries; 65535: unknown, count them |
 //! | | entries |
 //! | 1 | `FF` |
 //!
-//! All little endian, but for two lengths. An entry begins with the size of the one before it (1
-//! byte below 254, or `FE` and 4 bytes), and is
+//! All fields are little endian, except for two lengths. An entry begins with the size of the
+//! previous one (1 byte below 254, or `FE` and 4 bytes), and is
 //!
 //! | then | which is |
 //! |---|---|
 //! | `00nnnnnn` | n bytes |
-//! | `01nnnnnn`, 1 byte | n·256 + that byte: so many bytes |
-//! | `10......`, 4 bytes | length big endian: so many bytes |
+//! | `01nnnnnn`, 1 byte | n·256 + that byte: number of bytes that follow |
+//! | `10......`, 4 bytes | length, big endian: number of bytes that follow |
 //! | `C0` 2, `D0` 4, `E0` 8, `F0` 3, `FE` 1 byte | a signed number |
 //! | `F1` to `FD` | 0 to 12 |
 //!
@@ -30,7 +31,7 @@ const READING_HEADER: &str = "the header of a ziplist";
 const READING_ENTRY: &str = "an entry of a ziplist";
 const HEADER_BYTES: usize = 10;
 
-/// The entries of a ziplist, one after the other.
+/// An iterator over the entries of a ziplist.
 pub(super) struct Ziplist<'s> {
     /// Without the end mark.
     entries: &'s [u8],
@@ -113,7 +114,7 @@ impl Ziplist<'_> {
     }
 }
 
-/// The entry at `at`, where the next begins, and what it says of the size of the one before.
+/// Returns the entry at `at`, the offset of the next, and the stored size of the previous one.
 #[inline]
 fn entry(bytes: &[u8], at: usize) -> Read<(Item, usize, usize)> {
     let (before, head) = match *bytes.get(at..).unwrap_or_default() {
@@ -137,7 +138,7 @@ fn entry(bytes: &[u8], at: usize) -> Read<(Item, usize, usize)> {
         [0xe0, a, b, c, d, e, f, g, h, ..] => {
             (Item::Int(i64::from_le_bytes([a, b, c, d, e, f, g, h])), 9)
         }
-        // The three bytes are the upper ones of four, and the shift brings their sign along.
+        // The three bytes are the upper ones of four; the arithmetic shift extends their sign.
         [0xf0, a, b, c, ..] => (Item::Int((i32::from_le_bytes([0, a, b, c]) >> 8).into()), 4),
         [0xfe, a, ..] => (Item::Int(i8::from_le_bytes([a]).into()), 2),
         [n @ 0xf1..=0xfd, ..] => (Item::Int(i64::from(n) - 0xf1), 1),
@@ -192,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_about_every_threshold_are_read() {
+    fn texts_around_every_threshold_are_read() {
         for len in [0, 1, 63, 64, 251, 252, 253, 16383, 16384, 70_000] {
             let bytes = ziplist(&["x".repeat(len), "y".into(), "z".into()]);
             let items = items(&bytes).unwrap();
@@ -202,10 +203,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_claimed_is_held_against_the_content() {
+    fn the_header_is_checked_against_the_content() {
         let sound = ziplist(&["abc", "17", "x"]);
         assert_eq!(items(&sound).unwrap().len(), 3);
-        // Size, place of the last entry, count, size of the entry before.
+        // Size, offset of the last entry, count, size of the previous entry.
         for at in [0, 4, 8, 10, 10 + 5] {
             let mut bytes = sound.clone();
             bytes[at] += 1;
@@ -214,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn no_cut_and_no_changed_byte_panics() {
+    fn truncation_and_changed_bytes_do_not_panic() {
         let bytes = ziplist(&["7".to_owned(), "-300".into(), "x".repeat(300), "y".repeat(70)]);
         testing::mangle(&bytes, |bytes| {
             let _ = items(bytes);

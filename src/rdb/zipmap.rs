@@ -1,14 +1,14 @@
-//! Zipmaps: the packed form of small hashes in Redis 2.2 and 2.4.
+//! Zipmaps: the packed encoding of small hashes in Redis 2.2 and 2.4.
 //!
-//! | bytes | what |
+//! | bytes | content |
 //! |---|---|
-//! | 1 | number of fields; 254: not known, count them |
+//! | 1 | number of fields; 254: unknown, count them |
 //! | | per field: length, field, length, 1 byte n, value, n unused bytes |
 //! | 1 | `FF` |
 //!
-//! A length is 1 byte below 254, or `FE` and 4 bytes little endian (in the order of the machine that
-//! wrote it, and those were). Checked against `zipmapValidateIntegrity` in `zipmap.c` of Valkey 8.0
-//! and the writer of Redis 2.4.
+//! A length is 1 byte below 254, or `FE` and 4 bytes in the byte order of the machine that wrote
+//! it; this parser assumes little endian. Checked against `zipmapValidateIntegrity` in `zipmap.c`
+//! of Valkey 8.0 and the writer of Redis 2.4.
 
 use super::cursor::Item;
 use super::fault::{DamageKind, Fault, Read};
@@ -18,15 +18,15 @@ const READING: &str = "a zipmap";
 const READING_ITEM: &str = "an item of a zipmap";
 const NOT_COUNTED: u8 = 254;
 
-/// Fields and values of a zipmap, in turn.
+/// An iterator over the fields and values of a zipmap, alternating.
 pub(super) struct Zipmap<'s> {
     /// Without the end mark.
     bytes: &'s [u8],
     pos: usize,
-    /// The next item is a value.
+    /// Whether the next item is a value.
     value: bool,
     declared: u8,
-    /// Fields.
+    /// Number of fields read.
     found: u64,
 }
 
@@ -66,7 +66,7 @@ impl<'s> Items<'s> for Zipmap<'s> {
         let (item, next) = item(self.bytes, at, usize::from(self.value))?;
         self.pos = next;
         if self.value {
-            // Behind the length stands the number of bytes left unused behind the value.
+            // The length is followed by the number of unused bytes after the value.
             let Item::Bytes { from, .. } = item else {
                 return Ok(None);
             };
@@ -83,12 +83,13 @@ impl<'s> Items<'s> for Zipmap<'s> {
     }
 
     fn again(bytes: &[u8], at: usize) -> Option<Item> {
-        // Only fields are looked at again.
+        // Only fields are read again.
         item(bytes, at, 0).ok().map(|(item, _)| item)
     }
 }
 
-/// The item at `at`, with `between` bytes between its length and its text, and what is behind it.
+/// Returns the item at `at`, with `between` bytes between its length and its text, and the offset
+/// after it.
 fn item(bytes: &[u8], at: usize, between: usize) -> Read<(Item, usize)> {
     let rest = bytes.get(at..).unwrap_or_default();
     let (len, head) = match *rest {
@@ -133,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_count_that_the_content_belies_is_found() {
+    fn a_count_that_does_not_match_is_reported() {
         let mut bytes = zipmap(&[("f", "v", 0)]);
         bytes[0] = 2;
         assert!(texts(&bytes).is_err());
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn no_cut_and_no_changed_byte_panics() {
+    fn truncation_and_changed_bytes_do_not_panic() {
         let bytes = zipmap(&[("f", "v", 0), (&"x".repeat(254), "y", 3)]);
         testing::mangle(&bytes, |bytes| {
             let _ = texts(bytes);

@@ -1,11 +1,11 @@
-//! Files of real servers, held against the commands that made them: see testdata/rdb/README.md.
+//! Files of real servers, compared with the commands that created them: see testdata/rdb/README.md.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::*;
 
-/// The year 2100, in Unix milliseconds: the expiry that the commands set.
+/// The year 2100 in Unix milliseconds: the expiry that the commands set.
 const FAR: &str = "4102444800000";
 
 fn file(name: &str) -> Vec<u8> {
@@ -13,8 +13,8 @@ fn file(name: &str) -> Vec<u8> {
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// What is told of each key: its first line without `key` and the type's name, and its value. The
-/// parts of sets, sorted sets and hashes are sorted.
+/// Returns the visitor calls for each key: its first line without `key` and the type's name, and
+/// its value. The parts of sets, sorted sets and hashes are sorted.
 fn keys(lines: &[String]) -> BTreeMap<String, Vec<String>> {
     let mut keys = BTreeMap::<String, Vec<String>>::new();
     let mut db = "";
@@ -39,7 +39,7 @@ fn keys(lines: &[String]) -> BTreeMap<String, Vec<String>> {
     keys
 }
 
-/// What the commands in the README put into every server.
+/// Returns the keys that the commands in the README create on every server.
 fn common() -> BTreeMap<String, Vec<String>> {
     let (long, fill, wide) = ("x".repeat(100), "y".repeat(70), "z".repeat(70));
     let mut keys: BTreeMap<String, Vec<String>> = [
@@ -72,7 +72,7 @@ fn common() -> BTreeMap<String, Vec<String>> {
     keys
 }
 
-/// The stream of every server; `version` is that of its format. Times, which differ, are left out.
+/// Returns the stream of every server in format `version`, without times, which differ.
 fn stream_of_all(version: u32) -> Vec<String> {
     let mut lines = Vec::new();
     for n in [1, 3, 4, 5] {
@@ -86,7 +86,7 @@ fn stream_of_all(version: u32) -> Vec<String> {
     };
     lines.extend(["entry 1006-7 1".into(), "other=x".into()]);
     lines.push(format!("stream length=5 last=1006-7 {about}"));
-    // Not known, because an entry before the last one read was deleted.
+    // Unknown, because an entry before the last one read was deleted.
     lines.push("group g last=1005-1 read=None".into());
     lines.extend(["pending 1001-1", "pending 1004-1", "pending 1005-1"].map(str::to_owned));
     lines.extend(["consumer alice", "has 1001-1", "has 1004-1"].map(str::to_owned));
@@ -107,7 +107,8 @@ fn without_times(lines: &[String]) -> Vec<String> {
     lines.iter().map(timeless).collect()
 }
 
-/// Reads `name` and compares it with the commands; returns the keys that only this server has.
+/// Reads the file `name` and compares it with the commands; returns the keys that only this server
+/// has.
 fn check(name: &str, stream_version: u32) -> (Walk, Vec<String>, BTreeMap<String, Vec<String>>) {
     let (lines, walk) = told(&file(name));
     let mut found = keys(&lines);
@@ -125,7 +126,7 @@ fn codes(walk: &Walk) -> Vec<u8> {
 }
 
 #[test]
-fn redis_6_2_is_read_alone_and_with_commands_behind_it() {
+fn redis_6_2_is_read_alone_and_followed_by_commands() {
     let (walk, _, rest) = check("redis-6.2.5-types.rdb", 1);
     assert_eq!(codes(&walk), [0, 2, 4, 5, 11, 12, 13, 14, 15]);
     assert!(rest.is_empty());
@@ -186,7 +187,7 @@ fn valkey_9_1_is_read_with_fields_that_expire() {
 }
 
 #[test]
-fn files_of_clusters_tell_their_slots() {
+fn slots_of_cluster_files_are_reported() {
     for name in ["redis-8.2.3-cluster.rdb", "valkey-9.1.2-cluster.rdb"] {
         let (lines, walk) = told(&file(name));
         for line in ["slot 15495 2 0", "slot 3300 1 1"] {
@@ -196,7 +197,7 @@ fn files_of_clusters_tell_their_slots() {
     }
 }
 
-/// Every file below `directory`, whatever it holds.
+/// Collects every file in `directory` and its subdirectories.
 fn files_below(directory: &Path, found: &mut Vec<std::path::PathBuf>) {
     for entry in std::fs::read_dir(directory).expect("the test data can be listed") {
         let path = entry.expect("the test data can be listed").path();
@@ -209,14 +210,14 @@ fn files_below(directory: &Path, found: &mut Vec<std::path::PathBuf>) {
 }
 
 #[test]
-fn a_file_that_is_cut_anywhere_is_told_to_end_too_early_and_where() {
+fn every_truncation_is_reported_as_short_with_its_offset() {
     let mut paths = Vec::new();
     files_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata"), &mut paths);
     let mut sound = BTreeSet::new();
     for path in paths {
         let bytes = std::fs::read(&path).expect("a file");
         let Ok(whole) = walk(&bytes, &mut Ignore, &Silent) else {
-            continue; // No RDB, or one that is damaged already.
+            continue; // Not an RDB, or one that is already damaged.
         };
         if !sound.insert(bytes[..usize::try_from(whole.len).unwrap()].to_vec()) {
             continue;
@@ -226,7 +227,7 @@ fn a_file_that_is_cut_anywhere_is_told_to_end_too_early_and_where() {
             let DamageKind::Short { needed, left } = damage.kind else {
                 panic!("{} cut at byte {cut}: {damage}", path.display());
             };
-            // What is there of it reaches up to the cut.
+            // The available part extends to the cut.
             assert_eq!(damage.offset + left, cut, "{}: {damage}", path.display());
             assert!(needed > left, "{}: {damage}", path.display());
         }

@@ -1,9 +1,10 @@
-//! A file with all that there is: cut, changed, and read record by record.
+//! A file with every type and record: truncated, changed, and read record by record.
 
 use super::streams::stream;
 use super::*;
 
-/// A file with every type that `header` knows, with and without what may precede a key.
+/// Builds a file with every type that `header` supports, with and without the opcodes that may
+/// precede a key.
 fn everything(header: &str) -> Vec<u8> {
     let pairs = ["f", "1", "17", "2.5"];
     let mut values: Vec<(u8, Vec<u8>)> = vec![
@@ -64,7 +65,7 @@ fn every_type_has_a_row_and_is_read() {
     }
 }
 
-/// Remembers where keys are, and skips them.
+/// Remembers the offsets of keys, and skips their values.
 #[derive(Default)]
 struct Places(Vec<(u64, u64)>, u64);
 
@@ -80,7 +81,7 @@ impl<'a> Visitor<'a> for Places {
 }
 
 #[test]
-fn records_read_one_by_one_tell_what_the_walk_told() {
+fn single_records_are_reported_as_in_the_walk() {
     for header in ["REDIS0012", "VALKEY080"] {
         let bytes = everything(header);
         let mut places = Places::default();
@@ -106,7 +107,7 @@ fn records_read_one_by_one_tell_what_the_walk_told() {
 }
 
 #[test]
-fn every_cut_is_told_as_an_end_inside_something() {
+fn every_truncation_is_reported_as_short() {
     for header in ["REDIS0012", "VALKEY080"] {
         let bytes = everything(header);
         for len in 0..bytes.len() {
@@ -119,7 +120,7 @@ fn every_cut_is_told_as_an_end_inside_something() {
 }
 
 #[test]
-fn every_changed_byte_is_told_and_none_panics() {
+fn every_changed_byte_is_reported_and_none_panics() {
     for header in ["REDIS0012", "VALKEY080"] {
         let bytes = everything(header);
         let mut told = Told::default();
@@ -132,7 +133,7 @@ fn every_changed_byte_is_told_and_none_panics() {
                     assert!(!damage.to_string().is_empty());
                     assert!(serde_json::to_string(&damage).is_ok());
                 }
-                // A version without a checksum, which has not what it holds.
+                // A version without a checksum, with content that it does not support.
                 Ok(walk) if walk.version < 5 => assert!(walk.needs_version > walk.version),
                 Ok(_) => assert!(changed == bytes),
             }
@@ -168,7 +169,7 @@ mod properties {
             code in prop::sample::select(vec![9u8, 10, 11, 12, 13, 16, 17, 20, 23]),
             compressed in any::<bool>(),
         ) {
-            // A header that keeps its word leads further.
+            // With a consistent header, the parser gets further.
             let len = u32::try_from(bytes.len()).unwrap();
             if matches!(code, 10 | 12 | 13 | 16 | 17 | 20 | 23) {
                 bytes[..4].copy_from_slice(&len.to_le_bytes());
@@ -179,7 +180,7 @@ mod properties {
         }
 
         #[test]
-        fn collections_come_back_as_they_were_stored(
+        fn packed_collections_are_read_back_unchanged(
             items in prop::collection::hash_set(
                 prop_oneof![any::<i64>().prop_map(|n| n.to_string()), "[a-z]{0,300}"], 1..40),
             compressed in any::<bool>(),

@@ -1,16 +1,16 @@
-//! Streams of every version, and those whose parts disagree.
+//! Streams of every version, and streams with inconsistent parts.
 
 use super::*;
 
-/// A number of things, as one byte says it.
+/// Encodes a count as one byte.
 fn small(n: usize) -> u8 {
     u8::try_from(n).unwrap()
 }
 
-/// A stream of two entries that are there and one that is deleted.
+/// Builds a stream of two live entries and one deleted entry.
 pub(super) fn stream(version: u8) -> Vec<u8> {
     let node = listpack(&[
-        "2", "1", "2", "f", "g", "0", // the node's own
+        "2", "1", "2", "f", "g", "0", // the node's fields
         "2", "0", "0", "v1", "w1", "5", // same fields
         "3", "1", "0", "v2", "w2", "5", // same fields, deleted
         "0", "5", "-3", "1", "h", "v3", "6", // its own field
@@ -77,7 +77,7 @@ fn streams_of_each_version_are_read() {
     }
 }
 
-/// A stream of this node alone, or of none.
+/// Builds a stream of these nodes, without groups.
 fn stream_of(nodes: &[Vec<u8>], length: u8) -> Vec<u8> {
     let mut bytes = vec![small(nodes.len())];
     for node in nodes {
@@ -88,10 +88,10 @@ fn stream_of(nodes: &[Vec<u8>], length: u8) -> Vec<u8> {
 }
 
 #[test]
-fn streams_whose_parts_disagree_are_found() {
+fn inconsistent_streams_are_reported() {
     let sound = ["1", "0", "1", "f", "0", "2", "0", "0", "v", "4"];
     value("REDIS0009", 15, stream_of(&[listpack(&sound)], 1));
-    // Empty, which a stream may be.
+    // A stream may be empty.
     assert_eq!(value("REDIS0009", 15, stream_of(&[], 0)).len(), 1);
     value_damage("REDIS0009", 15, stream_of(&[], 1));
     value_damage("REDIS0009", 15, stream_of(&[listpack::<&str>(&[])], 0));
@@ -116,7 +116,7 @@ fn streams_whose_parts_disagree_are_found() {
 }
 
 #[test]
-fn groups_whose_parts_disagree_are_found() {
+fn inconsistent_groups_are_reported() {
     let id = |n: u8| [&[0; 15][..], &[n]].concat();
     let pending = |n: u8| [id(n), vec![0; 8], vec![1]].concat();
     let consumer = |name: &str, ids: &[u8]| {
@@ -136,7 +136,7 @@ fn groups_whose_parts_disagree_are_found() {
     let (one, two) = (consumer("c", &[1, 2]), consumer("d", &[3]));
     let sound = group("g", &[1, 2, 3], &[one.clone(), two.clone()]);
     value("REDIS0009", 15, stream(std::slice::from_ref(&sound)));
-    // In any order, as the servers' trees take them.
+    // Any order is valid, as the servers insert them into trees.
     value("REDIS0009", 15, stream(&[group("g", &[3, 1, 2], &[one.clone(), two.clone()])]));
     for wrong in [
         vec![sound.clone(), sound],

@@ -1,4 +1,4 @@
-//! Values of every type, and what may be wrong with them.
+//! Values of every type, and every kind of damage in them.
 
 use super::*;
 
@@ -16,14 +16,14 @@ fn strings_of_every_encoding_are_read() {
         ([&[0x81, 0, 0, 0, 0, 0, 0, 0, 1][..], b"x"].concat(), "x"),
     ] {
         assert_eq!(value("REDIS0009", 0, &stored), [text]);
-        // As a key, too.
+        // Also as a key.
         let bytes = Rdb::new("REDIS0009").raw([0]).raw(&stored).string("v").end();
         assert_eq!(told(&bytes).0[1], format!("key string {text}").as_str());
     }
 }
 
 #[test]
-fn strings_of_no_encoding_are_found() {
+fn unknown_string_encodings_are_reported() {
     let found = 0xc4;
     let damage = value_damage("REDIS0009", 0, [found]);
     assert_eq!(damage.kind, DamageKind::StringEncoding { found });
@@ -37,12 +37,12 @@ fn strings_of_no_encoding_are_found() {
 }
 
 #[test]
-fn compressed_strings_are_checked_without_being_wanted() {
+fn compressed_strings_are_checked_even_if_the_visitor_ignores_them() {
     for (code, prefix) in [(0, &[][..]), (1, &[1]), (4, &[1, 0])] {
         let sound = lzf("x".repeat(100).as_bytes());
         value("REDIS0009", code, [prefix, &sound].concat());
         let mut broken = sound.clone();
-        // The declared length: 100 takes two bytes behind the compressed one.
+        // The declared length: 100 takes two bytes after the compressed one.
         broken[3] += 1;
         let damage = value_damage("REDIS0009", code, [prefix, &broken].concat());
         assert!(matches!(damage.kind, DamageKind::Lzf { .. }), "{damage}");
@@ -85,7 +85,7 @@ fn collections_stored_element_by_element_are_read() {
 }
 
 #[test]
-fn scores_that_are_no_numbers_are_found() {
+fn scores_that_are_not_numbers_are_reported() {
     for score in [vec![253], vec![1, b'x'], vec![0], vec![3, b'n', b'a', b'n']] {
         let damage = value_damage("REDIS0006", 3, [vec![1], string("a"), score].concat());
         assert!(matches!(damage.kind, DamageKind::Broken { .. }));
@@ -98,7 +98,7 @@ fn scores_that_are_no_numbers_are_found() {
 }
 
 #[test]
-fn packed_collections_are_read_stored_plainly_and_compressed() {
+fn packed_collections_are_read_plain_and_compressed() {
     let list = ["one", "2", "-30000", "four"];
     let pairs = ["f", "1", "17", "v"];
     for (code, packed, expected) in [
@@ -134,7 +134,7 @@ fn lists_of_nodes_are_read() {
 }
 
 #[test]
-fn hashes_whose_fields_expire_are_read_in_every_form() {
+fn hashes_with_field_expiry_are_read_in_every_encoding() {
     let min = 1_700_000_000_000i64;
     let body = [
         vec![3, 0],
@@ -175,10 +175,11 @@ fn hashes_whose_fields_expire_are_read_in_every_form() {
 }
 
 #[test]
-fn what_comes_twice_in_a_value_is_found_where_it_comes_again() {
+fn duplicates_in_a_value_are_reported_at_their_second_offset() {
     let twice = ["a", "b", "a"];
     let pairs = ["a", "1", "b", "2", "a", "3"];
-    // Behind the header of the string: all of the packed form before the last item's own bytes.
+    // After the string's header: everything in the packed encoding before the last item's own
+    // bytes.
     let after = |before: Vec<u8>| VALUE + before.len() as u64;
     for (code, stored, offset) in [
         (2, [vec![3], strings(&twice)].concat(), VALUE + 1 + 4),
@@ -199,13 +200,13 @@ fn what_comes_twice_in_a_value_is_found_where_it_comes_again() {
     let long = "x".repeat(50);
     let stored = [vec![2], lzf(long.as_bytes()), string(&long)].concat();
     assert_eq!(value_damage("REDIS0011", 2, stored).kind, DamageKind::Duplicate);
-    // The second of two values may have what the first had.
+    // The second of two values may have the members of the first.
     let set = [vec![2], strings(&["a", "b"])].concat();
     told(&Rdb::new("REDIS0011").key(2, "k").raw(&set).key(2, "l").raw(&set).end());
 }
 
 #[test]
-fn damage_in_compressed_content_tells_its_string_and_the_place_inside() {
+fn damage_in_compressed_content_is_reported_with_string_and_inner_offset() {
     let mut packed = listpack(&["aaaaaaaa", "b"]);
     packed[6 + 9] ^= 1;
     let damage = value_damage("REDIS0011", 20, lzf(&packed));

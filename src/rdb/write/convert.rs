@@ -1,4 +1,4 @@
-//! An RDB read in one version and written in another.
+//! Converting an RDB from one version to another.
 
 use std::fmt;
 use std::io::Write;
@@ -13,26 +13,26 @@ use crate::base::server::Product;
 use crate::rdb::summary::{Database, Walk};
 use crate::rdb::write::writer::{KeyNotes, Notes, Options, WriteError, Writer, base_name};
 
-/// An RDB that was written in another version.
+/// The result of a conversion.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Converted {
-    /// What was found in the original.
+    /// Summary of the original.
     pub walk: Walk,
-    /// What its data need.
+    /// The features that its data requires.
     pub needs: Needs,
     /// The version that was written.
     pub target: Target,
-    /// The length in bytes of what was written.
+    /// Number of bytes written.
     pub len: u64,
 }
 
-/// An RDB could not be written in another version.
+/// The reason why a conversion failed.
 #[derive(Debug)]
 pub enum ConvertError {
     /// The original is damaged.
     Damage(Box<Damage>),
-    /// The other version cannot hold it, or could not be written.
+    /// The target version does not support the data, or writing failed.
     Write(WriteError),
 }
 
@@ -59,16 +59,17 @@ impl From<Unfit> for ConvertError {
     }
 }
 
-/// Writes the RDB that `bytes` begin with to `out`: in the version `target`, or else in the lowest
-/// that servers of `product` load and that carries all that is in it.
+/// Writes the RDB that `bytes` begins with to `out`: in the version `target`, or by default in the
+/// lowest version that servers of `product` load and that supports all its data.
 ///
-/// The server's version in the notes becomes that of the first server that wrote the new version;
-/// all else is kept. `progress` is told of the original's bytes once.
+/// The server version in the auxiliary fields becomes that of the first server that wrote the new
+/// version; everything else is retained. `progress` is advanced by the length of the original once.
 ///
 /// # Errors
 ///
-/// Before a byte is written: damage of the original, or what the version cannot hold. A version
-/// that was chosen is held against each key in turn, so part of the new file may be written then.
+/// Damage of the original, or data that the version does not support, is reported before any output
+/// is written. If `target` was specified, support is checked key by key, so part of the output may
+/// have been written by then.
 pub fn convert<W: Write>(
     bytes: &[u8],
     out: W,
@@ -118,10 +119,10 @@ impl Takes for Needs {
     }
 }
 
-/// Writes what is told.
+/// Writes everything that the walk reports.
 struct Copy<'w, W> {
     writer: Writer<W>,
-    /// What the first walk counted.
+    /// The counts of the first walk.
     databases: &'w [Database],
     failed: Option<WriteError>,
 }
@@ -142,14 +143,14 @@ impl<W: Write> Takes for Copy<'_, W> {
                 writer.note(notes.version_name(), &notes.version)
             }
             b"aof-preamble" | b"aof-base" => writer.note(base_name(writer.target()), value),
-            // Told as a slot, too.
+            // Also reported as a slot.
             b"slot-info" => Ok(()),
             name => writer.note(name, value),
         });
     }
 
     fn select_db(&mut self, db: u64) {
-        // Databases without a key are not written, just as a server does not.
+        // Like a server, omit databases without keys.
         if let Some(found) = self.databases.iter().find(|found| found.db == db && found.keys > 0) {
             self.write(|writer| writer.select_db(db, found.keys, found.with_expiry));
         }

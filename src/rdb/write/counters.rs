@@ -1,12 +1,12 @@
-//! What a stream counts beside its entries, and what a server makes up of it that is not told.
+//! The counters of a stream, and the defaults that a server computes for missing ones.
 
 use super::super::visitor::{StreamId, StreamInfo};
 use super::view::Stream;
 
-/// Stands for the first id of a stream without entries, when a server has to make it up.
+/// The first id that a server computes for a stream without entries.
 const HIGHEST: StreamId = StreamId { ms: u64::MAX, seq: u64::MAX };
 
-/// What a stream counts, with nothing left open.
+/// The counters of a stream, all known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Counters {
     pub(super) length: u64,
@@ -17,7 +17,8 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    /// What is told, or else made up as a server does that loads the first version of streams.
+    /// Returns the counters in `info`, with missing ones computed as a server does that loads the
+    /// first version of streams.
     pub(super) fn new(info: &StreamInfo, length: u64, first: Option<StreamId>) -> Self {
         Counters {
             length,
@@ -28,7 +29,8 @@ impl Counters {
         }
     }
 
-    /// What is told, and what a server would make up that is told only entries and last id.
+    /// Returns the counters of the stream, and those that a server would compute from the entries
+    /// and the last id alone.
     pub(super) fn told_and_made_up(stream: &dyn Stream) -> (Self, Self) {
         let (mut length, mut first) = (0, None);
         stream.entries(&mut |id, _| {
@@ -40,15 +42,17 @@ impl Counters {
         (Counters::new(&info, length, first), Counters::new(&untold, length, first))
     }
 
-    /// Whether nothing is lost when the other counters take the place of these. The first id of a stream
-    /// without entries means nothing: servers write 0-0, and make up the highest.
+    /// Returns whether nothing is lost if the other counters replace these. The first id of a
+    /// stream without entries has no meaning: servers write 0-0, and compute the highest id on
+    /// loading.
     pub(super) fn says_as_much_as(&self, other: &Self) -> bool {
         let first_id = if self.length == 0 { other.first_id } else { self.first_id };
         *other == Counters { first_id, ..*self }
     }
 
-    /// How many entries a group has read whose last id is this, as far as it follows from what the
-    /// stream counts. A server reckons so when it loads the first version of streams.
+    /// Returns the number of entries that a group with this last id has read, if it follows from
+    /// the counters of the stream. A server computes it the same way when it loads the first
+    /// version of streams.
     pub(super) fn read_up_to(&self, last_id: StreamId) -> Option<u64> {
         let nothing_deleted_ahead =
             self.max_deleted_id == StreamId::default() || self.max_deleted_id < self.first_id;

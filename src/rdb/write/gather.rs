@@ -1,4 +1,4 @@
-//! Values gathered from a walk, one at a time.
+//! Collects values from a walk, one at a time.
 
 use super::super::format::Kind;
 use super::super::text::Text;
@@ -6,7 +6,7 @@ use super::super::visitor::{AuxWhen, Key, KeyEnd, ModuleId, StreamId, StreamInfo
 use super::view::{Consumer, Elements, Fields, Group, Pending, Scored, Stream, Value};
 use crate::rdb::write::writer::KeyNotes;
 
-/// Takes what a walk tells, a value at a time.
+/// Receives the content of a walk, one value at a time.
 pub(super) trait Takes {
     fn note(&mut self, name: &[u8], value: &[u8]);
     fn select_db(&mut self, db: u64);
@@ -17,7 +17,7 @@ pub(super) trait Takes {
     fn key(&mut self, name: &[u8], notes: &KeyNotes, value: &Value<'_>);
 }
 
-/// Texts, one behind the other.
+/// Texts, concatenated in one buffer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Texts {
     bytes: Vec<u8>,
@@ -67,13 +67,13 @@ pub(super) struct OwnedConsumer {
     pub(super) pending: Vec<StreamId>,
 }
 
-/// A value of any kind; which parts are in use, its kind says.
+/// A value of any kind; the kind determines which fields are used.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Gathered {
-    /// Elements, members, or fields and values in turn. For a string, the one text.
+    /// Elements, members, or alternating fields and values. For a string, its one text.
     pub(super) texts: Texts,
     pub(super) scores: Vec<f64>,
-    /// One a field of the hash.
+    /// One per field of the hash.
     pub(super) expiries: Vec<Option<i64>>,
     /// Ids, and the number of fields of each entry.
     pub(super) entries: Vec<(StreamId, u64)>,
@@ -170,7 +170,7 @@ impl Stream for Gathered {
     }
 }
 
-/// Gathers each value, and gives it to who takes it.
+/// Collects each value and passes it to its receiver.
 pub(super) struct Gather<T> {
     pub(super) takes: T,
     value: Gathered,
@@ -178,7 +178,7 @@ pub(super) struct Gather<T> {
     kind: Kind,
     notes: KeyNotes,
     scratch: Vec<u8>,
-    /// The import of slots whose ranges are being told.
+    /// The slot import whose ranges are being reported.
     import: (Vec<u8>, Vec<(u64, u64)>),
 }
 
@@ -199,7 +199,7 @@ impl<T: Takes> Gather<T> {
         self.value.texts.push(text.bytes(&mut self.scratch));
     }
 
-    /// Gives away the import of slots of which all ranges are told.
+    /// Passes on the slot import once all its ranges were reported.
     pub(super) fn end_import(&mut self) {
         let (job, ranges) = &mut self.import;
         if !ranges.is_empty() {

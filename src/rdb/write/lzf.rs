@@ -1,24 +1,24 @@
-//! Compressing; see [`lzf`](super::super::lzf) for the bytes.
+//! LZF compression; see [`lzf`](super::super::lzf) for the format.
 //!
-//! The last place where each three bytes stood is remembered by their hash, and what stands there
-//! is copied when it is the same. No attempt is made to find a longer copy.
+//! A hash table stores the last position of each sequence of three bytes. If the bytes at that
+//! position match, they are copied. The compressor does not search for longer matches.
 
-/// How far back a copy can reach, in bytes.
+/// Maximum distance of a copy in bytes.
 const FARTHEST: usize = 1 << 13;
 const SHORTEST: usize = 3;
 const LONGEST: usize = 264;
 const LONGEST_LITERAL: usize = 32;
-/// What has to be saved for a text to be stored compressed.
+/// Number of bytes that compression must save for a text to be stored compressed.
 const SAVED: usize = 4;
-/// log2 of the number of places that are remembered.
+/// log2 of the number of positions in the table.
 const BITS: u32 = 13;
-/// After 2^this bytes without a copy, every second place is tried, then every third.
+/// After 2^this bytes without a match, every second position is tried, then every third.
 const PATIENCE: u32 = 8;
 
-/// Compresses one text after the other.
+/// A compressor for a sequence of texts.
 pub(super) struct Compressor {
-    /// Places of the text in hand are counted from `base`; lower ones are of texts before it, so
-    /// that nothing has to be cleared between texts.
+    /// Positions in the current text are relative to `base`; lower ones belong to earlier texts, so
+    /// that the table need not be cleared between texts.
     places: Vec<u32>,
     base: u32,
 }
@@ -28,8 +28,8 @@ impl Compressor {
         Compressor { places: vec![0; 1 << BITS], base: 1 }
     }
 
-    /// Replaces what is in `out` by the compressed text, and answers whether that saves enough.
-    /// When it does not, `out` holds anything.
+    /// Replaces the content of `out` with the compressed text, and returns whether that saves
+    /// enough. If it returns false, the content of `out` is unspecified.
     pub(super) fn compress(&mut self, text: &[u8], out: &mut Vec<u8>) -> bool {
         out.clear();
         let Some(limit) = text.len().checked_sub(SAVED) else {
@@ -45,7 +45,7 @@ impl Compressor {
         let Some(next_base) = self.base.checked_add(len) else {
             return false;
         };
-        // Where the text begins that is not yet in `out`.
+        // Start of the text that is not in `out` yet.
         let mut start = 0;
         let mut at = 0;
         while let Some(three) = text.get(at..).and_then(|rest| rest.first_chunk::<SHORTEST>()) {
@@ -62,7 +62,7 @@ impl Compressor {
                     copy(at - from, len, out);
                     at += len;
                     start = at;
-                    // So that a run of such texts is found from its middle, too.
+                    // Allows a run of such texts to be matched from its middle, too.
                     if let Some(last) = text.get(at - 1..).and_then(|rest| rest.first_chunk()) {
                         self.earlier(last, at - 1);
                     }
@@ -80,13 +80,13 @@ impl Compressor {
         out.len() <= limit
     }
 
-    /// Where these three bytes may have stood before `at`. Remembers `at`.
+    /// Returns a candidate position of these three bytes before `at`, and stores `at`.
     #[inline]
     fn earlier(&mut self, three: &[u8; SHORTEST], at: usize) -> Option<usize> {
         let [a, b, c] = *three;
         let hash = u32::from_le_bytes([a, b, c, 0]).wrapping_mul(0x9e37_79b1) >> (32 - BITS);
         let slot = self.places.get_mut(usize::try_from(hash).unwrap_or_default())?;
-        // The text's length fits, and so does every place in it.
+        // The length of the text fits, so every position in it does.
         #[allow(clippy::cast_possible_truncation)]
         let here = self.base + at as u32;
         let earlier = std::mem::replace(slot, here);
@@ -97,7 +97,7 @@ impl Compressor {
 
 fn literals(text: &[u8], out: &mut Vec<u8>) {
     for chunk in text.chunks(LONGEST_LITERAL) {
-        // 0 to 31.
+        // The value is at most 31.
         #[allow(clippy::cast_possible_truncation)]
         out.push((chunk.len() - 1) as u8);
         out.extend_from_slice(chunk);
@@ -106,7 +106,7 @@ fn literals(text: &[u8], out: &mut Vec<u8>) {
 
 fn copy(distance: usize, len: usize, out: &mut Vec<u8>) {
     let (distance, len) = (distance - 1, len - 2);
-    // 13 bits, cut into 5 and 8, and at most 262.
+    // The distance has 13 bits, split into 5 and 8; the length is at most 262.
     #[allow(clippy::cast_possible_truncation)]
     {
         let high = (distance >> 8) as u8;
@@ -139,7 +139,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_compressed_decompresses_to_itself(
+        fn compressed_text_decompresses_to_the_original(
             texts in prop::collection::vec(
                 prop_oneof![
                     prop::collection::vec(any::<u8>(), 0..300),
@@ -158,11 +158,11 @@ mod tests {
     }
 
     #[test]
-    fn runs_and_words_shrink_and_noise_does_not() {
+    fn repetitive_text_shrinks_and_noise_does_not() {
         let mut compressor = Compressor::new();
         assert_eq!(check(&mut compressor, &[b'x'; 265]), Some(5));
-        let words = "the quick brown fox ".repeat(50);
-        assert!(check(&mut compressor, words.as_bytes()).unwrap() < 50);
+        let phrases = "the quick brown fox ".repeat(50);
+        assert!(check(&mut compressor, phrases.as_bytes()).unwrap() < 50);
         let noise: Vec<u8> =
             (0..2000u32).map(|i| i.wrapping_mul(0x9e37_79b1).to_be_bytes()[0]).collect();
         assert!(check(&mut compressor, &noise).is_none_or(|len| len > 1000));
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_reaches_as_far_as_it_can() {
+    fn copies_work_up_to_the_maximum_distance() {
         let mut compressor = Compressor::new();
         for gap in FARTHEST - 40..FARTHEST + 10 {
             let text = [&b"abcdefghijklmnopqrstuvwxyz"[..], &vec![b'.'; gap], b"abcdefghijklmnop"]
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn places_are_forgotten_before_they_are_too_many() {
+    fn the_table_is_cleared_before_positions_overflow() {
         let mut compressor = Compressor::new();
         compressor.base = u32::MAX - 300;
         for _ in 0..4 {

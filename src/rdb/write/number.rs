@@ -1,8 +1,9 @@
-//! Texts that are numbers, and numbers that become texts.
+//! Texts that are numbers, and numbers that are written as texts.
 
 use std::io::Write;
 
-/// The number whose decimal text this is, if it is one: no sign but `-`, no leading zero, no `-0`.
+/// Parses a canonical decimal: no sign but `-`, no leading zero, no `-0`. Returns `None` for any
+/// other text.
 #[inline]
 pub(crate) fn canonical(text: &[u8]) -> Option<i64> {
     let (negative, digits) = match text {
@@ -26,10 +27,10 @@ pub(crate) fn canonical(text: &[u8]) -> Option<i64> {
     if negative { 0i64.checked_sub_unsigned(number) } else { i64::try_from(number).ok() }
 }
 
-/// Writes the text of a score: short, and read back as exactly this number by whoever reads it with
-/// the precision of a double. From Redis 7.2 on, servers write most scores the same.
+/// Writes the text of a score: short, and parsed back to exactly this number by any reader with
+/// double precision. Since Redis 7.2, servers write most scores the same way.
 pub(super) fn score_text(score: f64, text: &mut Vec<u8>) {
-    /// All whole numbers below it are numbers of 64 bits.
+    /// All whole numbers below this limit fit into 64 bits.
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
 
     text.clear();
@@ -37,14 +38,14 @@ pub(super) fn score_text(score: f64, text: &mut Vec<u8>) {
     let result = if size == f64::INFINITY {
         text.write_all(if score > 0.0 { b"inf" } else { b"-inf" })
     } else if size < LIMIT && score.fract() == 0.0 && (score != 0.0 || score.is_sign_positive()) {
-        // It is whole and fits.
+        // The score is whole and fits.
         #[allow(clippy::cast_possible_truncation)]
         let whole = score as i64;
         write!(text, "{whole}")
     } else if size == 0.0 || (1e-5..1e17).contains(&size) {
         write!(text, "{score}")
     } else {
-        // Written out it could have 300 digits, and old servers read no more than 127.
+        // In positional notation it could have 300 digits, and old servers read at most 127.
         write!(text, "{score:e}")
     };
     debug_assert!(result.is_ok(), "a vector takes all");
@@ -62,7 +63,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_number_is_what_parses_and_prints_the_same(
+        fn canonical_numbers_parse_and_print_the_same(
             text in prop_oneof![
                 any::<i64>().prop_map(|n| n.to_string()),
                 (any::<i64>(), 0u32..64).prop_map(|(n, shift)| (n >> shift).to_string()),
@@ -74,7 +75,7 @@ mod tests {
         }
 
         #[test]
-        fn a_score_comes_back_from_its_short_text(score in any::<f64>()) {
+        fn scores_round_trip_through_their_short_text(score in any::<f64>()) {
             prop_assume!(!score.is_nan());
             let mut text = Vec::new();
             score_text(score, &mut text);
@@ -88,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limits_of_64_bits_are_numbers_and_what_is_beyond_is_not() {
+    fn the_limits_of_64_bits_are_numbers_and_larger_values_are_not() {
         assert_eq!(canonical(b"-9223372036854775808"), Some(i64::MIN));
         assert_eq!(canonical(b"9223372036854775807"), Some(i64::MAX));
         for text in ["9223372036854775808", "-9223372036854775809", "-0", "", "-", "00", "+1"] {

@@ -1,4 +1,4 @@
-//! Where the bytes go: lengths and strings, buffered and summed. The writing side of
+//! The output: lengths and strings, buffered and summed. The counterpart of
 //! [`cursor`](super::super::cursor).
 
 use std::io::{self, Write};
@@ -8,7 +8,7 @@ use crc_fast::{CrcAlgorithm, Digest};
 use super::lzf::Compressor;
 use super::number::canonical;
 
-/// What takes bytes.
+/// A byte sink.
 pub(super) trait Put {
     fn put(&mut self, bytes: &[u8]);
 
@@ -17,10 +17,10 @@ pub(super) trait Put {
         self.put(&[byte]);
     }
 
-    /// A length in as few bytes as it fits.
+    /// Writes a length in as few bytes as possible.
     #[inline]
     fn length(&mut self, length: u64) {
-        // Each is cut after it was found to fit.
+        // Each value was checked to fit before it is truncated.
         #[allow(clippy::cast_possible_truncation)]
         match length {
             0..0x40 => self.byte(length as u8),
@@ -33,13 +33,13 @@ pub(super) trait Put {
         }
     }
 
-    /// A length in nine bytes, whatever it is.
+    /// Writes a length in nine bytes, whatever its value.
     fn length_wide(&mut self, length: u64) {
         self.byte(0x81);
         self.put(&length.to_be_bytes());
     }
 
-    /// A string as it is.
+    /// Writes a string without compression.
     #[inline]
     fn plain(&mut self, text: &[u8]) {
         self.length(text.len() as u64);
@@ -54,13 +54,13 @@ impl Put for Vec<u8> {
     }
 }
 
-/// Writes strings, each in the shortest of the ways that the format has.
+/// Writes strings, each in the shortest encoding that the format has.
 pub(super) struct Strings {
     lzf: Option<Compressor>,
     compressed: Vec<u8>,
 }
 
-/// Longer texts are not looked at for numbers: `-2147483648` is the longest of 32 bits.
+/// Longer texts are not parsed as numbers: `-2147483648` is the longest of 32 bits.
 const LONGEST_NUMBER: usize = 11;
 /// Texts up to this length are not compressed.
 const NOT_COMPRESSED: usize = 20;
@@ -109,14 +109,14 @@ fn number_as_string(to: &mut impl Put, number: i32) {
     }
 }
 
-/// Collects a block, sums it while it is in the cache, and hands it on.
+/// Collects a block, updates the checksum while it is in the cache, and passes it on.
 pub(super) struct Out<W> {
     target: W,
     block: Vec<u8>,
     digest: Digest,
-    /// Bytes handed on.
+    /// Number of bytes passed on.
     handed: u64,
-    /// The first failure. All that comes after it is dropped.
+    /// The first failure. All output after it is dropped.
     failed: Option<io::Error>,
 }
 
@@ -164,28 +164,28 @@ impl<W: Write> Out<W> {
         }
     }
 
-    /// Bytes put so far.
+    /// Returns the number of bytes written so far, including those in the buffer.
     pub(super) fn len(&self) -> u64 {
         self.handed + self.block.len() as u64
     }
 
-    /// Whether all could be written so far.
+    /// Checks that all output so far was written.
     ///
     /// # Errors
     ///
-    /// The first failure, once.
+    /// Returns the first failure, once.
     pub(super) fn check(&mut self) -> io::Result<()> {
         match self.failed.take() {
             None => Ok(()),
             Some(error) => {
-                // What follows is dropped, too.
+                // Keeps the failed state, so that further output is dropped, too.
                 self.failed = Some(io::Error::new(error.kind(), "writing failed before"));
                 Err(error)
             }
         }
     }
 
-    /// The checksum of all that was put.
+    /// Returns the checksum of everything written.
     pub(super) fn sum(&mut self) -> u64 {
         self.hand_on();
         self.digest.finalize()
@@ -204,12 +204,12 @@ impl<W: Write> Out<W> {
         self.handed += len;
         let before = self.digest.finalize();
         let both = crc_fast::checksum_combine(CrcAlgorithm::Crc64Redis, before, sum, len);
-        // The checksum starts at 0 and is not inverted at the end: it is its own state.
+        // The checksum starts at 0 and is not inverted at the end, so the value is also the state.
         self.digest = Digest::new_with_init_state(CrcAlgorithm::Crc64Redis, both);
         Ok(())
     }
 
-    /// Hands on what is left, and gives the target back.
+    /// Flushes the buffer and returns the inner writer.
     pub(super) fn into_inner(mut self) -> io::Result<W> {
         self.hand_on();
         self.check()?;
@@ -224,7 +224,7 @@ mod tests {
     use crate::rdb::checksum::crc64;
 
     #[test]
-    fn the_checksum_is_of_all_bytes_whoever_wrote_them() {
+    fn the_checksum_covers_spliced_bytes() {
         let bytes: Vec<u8> = (0..1_000_000u32).map(|i| (i % 253).to_le_bytes()[0]).collect();
         let mut out = Out::new(Vec::new());
         out.put(&bytes[..5]);
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_failure_is_told_and_nothing_is_written_behind_it() {
+    fn the_first_failure_is_reported_and_nothing_is_written_after_it() {
         struct Full(u32);
         impl Write for Full {
             fn write(&mut self, _: &[u8]) -> io::Result<usize> {

@@ -1,35 +1,35 @@
-//! Packing collections into one string: see [`listpack`](super::super::listpack),
-//! [`ziplist`](super::super::ziplist) and [`intset`](super::super::intset) for the bytes.
+//! Encoding collections into one string: see [`listpack`](super::super::listpack),
+//! [`ziplist`](super::super::ziplist) and [`intset`](super::super::intset) for the formats.
 
-// Bytes are cut from numbers after each was found to fit.
+// Numbers are checked to fit before bytes are truncated from them.
 #![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 
 use super::number::canonical;
 
 const END: u8 = 0xff;
-/// Counts from here on are not kept.
+/// Counts from this value on are not stored.
 const NOT_COUNTED: usize = 65535;
 
-/// A packed form in the making. Its memory is used again for the next.
+/// A builder of a packed encoding. Its memory is reused for the next one.
 pub(super) trait Pack {
-    /// What stands for it before a node of a list.
+    /// The number that identifies the encoding before a list node.
     const FORM: Option<u8>;
-    /// Empties it.
+    /// Clears it.
     fn begin(&mut self);
-    /// Adds a text, as a number where it is one.
+    /// Adds a text, as a number if it is one.
     fn push(&mut self, text: &[u8]);
-    /// How many were added.
+    /// Returns the number of items added.
     fn count(&self) -> usize;
-    /// Its size in bytes when it ended here.
+    /// Returns the total size in bytes if it ended here.
     fn size(&self) -> usize;
-    /// By how much a text of this length makes it grow in the eyes of a server that looks for room
-    /// in a list's node.
+    /// Returns the growth in bytes that a server estimates for a text of this length when it
+    /// decides whether the text fits into a list node.
     fn estimate(len: usize) -> usize;
-    /// Ends it.
+    /// Finishes the encoding and returns its bytes.
     fn end(&mut self) -> &[u8];
 }
 
-/// A listpack in the making.
+/// A listpack builder.
 #[derive(Default)]
 pub(super) struct Listpack {
     bytes: Vec<u8>,
@@ -111,7 +111,7 @@ impl Listpack {
         self.back(start);
     }
 
-    /// Ends the entry that began at `start` with its length.
+    /// Appends the back length of the entry that began at `start`.
     #[inline]
     fn back(&mut self, start: usize) {
         self.count += 1;
@@ -133,19 +133,19 @@ impl Listpack {
         }
     }
 
-    /// Changes the first entry, which is a number from 0 to 127, to another such number.
+    /// Changes the first entry, which is a number from 0 to 127, to another number of that range.
     pub(super) fn set_first(&mut self, number: u8) {
         debug_assert!(number < 128 && self.bytes[LISTPACK_HEADER] < 128);
         self.bytes[LISTPACK_HEADER] = number;
     }
 }
 
-/// A ziplist in the making.
+/// A ziplist builder.
 #[derive(Default)]
 pub(super) struct Ziplist {
     bytes: Vec<u8>,
     count: usize,
-    /// Where the last entry begins.
+    /// Offset of the last entry.
     last: usize,
 }
 
@@ -233,7 +233,7 @@ impl Ziplist {
     }
 }
 
-/// Replaces what is in `bytes` by the intset of these numbers, no two of which are equal.
+/// Replaces the content of `bytes` with the intset of these numbers, which must be distinct.
 pub(super) fn intset(numbers: &mut [i64], bytes: &mut Vec<u8>) {
     numbers.sort_unstable();
     let ends = [numbers.first(), numbers.last()];
@@ -283,7 +283,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn packed_forms_are_those_of_the_definition(items in prop::collection::vec(texts(), 0..30)) {
+        fn packed_encodings_match_the_reference_builders(items in prop::collection::vec(texts(), 0..30)) {
             prop_assert_eq!(pack::<Listpack>(&items), testing::listpack(&items));
             prop_assert_eq!(pack::<Ziplist>(&items), testing::ziplist(&items));
         }
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_that_do_not_fit_are_left_to_the_reader() {
+    fn counts_that_do_not_fit_are_stored_as_unknown() {
         for count in [65534, 65535, 65536] {
             let items = vec![b"1".to_vec(); count];
             assert!(pack::<Listpack>(&items) == testing::listpack(&items), "{count}");

@@ -1,4 +1,4 @@
-//! Streams; see [`stream`](super::super::stream) for the bytes.
+//! Writing streams; see [`stream`](super::super::stream) for the format.
 
 use std::io::Write;
 
@@ -9,12 +9,12 @@ use super::packed::{Listpack, Pack};
 use super::value::{Encoder, Node, nodes};
 use super::view::{Group, Stream};
 
-/// A node takes no more entries than this, and no more of them when it would have more bytes.
+/// Maximum number of entries of a node; it takes fewer if it would exceed its size in bytes.
 const NODE_ENTRIES: u8 = 100;
 const NODE_BYTES: usize = 4096;
 
 const SAME_FIELDS: i64 = 2;
-/// Stands for entries read that are not known.
+/// The stored value for an unknown number of entries read.
 const NOT_KNOWN: u64 = u64::MAX;
 impl StreamId {
     pub(super) fn to_bytes(self) -> [u8; 16] {
@@ -94,7 +94,7 @@ fn id(to: &mut impl Put, id: StreamId) {
     to.length(id.seq);
 }
 
-/// Cuts the stream into nodes. Gives back the number of entries and the first one's id.
+/// Splits the stream into nodes. Returns the number of entries and the id of the first.
 fn split(
     stream: &dyn Stream,
     pack: &mut Listpack,
@@ -103,7 +103,8 @@ fn split(
     let (mut length, mut first) = (0, None);
     let mut base = StreamId::default();
     let mut in_node: u8 = 0;
-    // Each field with its length before it, so that no two sequences of fields look the same.
+    // Each field is preceded by its length, so that different sequences of fields never compare
+    // equal.
     let mut common = Vec::new();
     stream.entries(&mut |id, fields| {
         length += 1;
@@ -149,7 +150,7 @@ fn entry(
     let before = pack.count();
     let same = same_fields(fields, common);
     pack.push_number(if same { SAME_FIELDS } else { 0 });
-    // Differences are signed, and added as the servers add them: without a look at overflow.
+    // Differences are signed, and added as the servers add them: without an overflow check.
     pack.push_number(id.ms.wrapping_sub(base.ms).cast_signed());
     pack.push_number(id.seq.wrapping_sub(base.seq).cast_signed());
     if !same {

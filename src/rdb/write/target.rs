@@ -1,4 +1,4 @@
-//! Which version of the file is written, and what it can carry.
+//! The versions that can be written, and the features that each supports.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use crate::base::error::{Error, ErrorKind};
 use crate::base::escape::Shown;
 use crate::base::server::{Product, Server};
 
-/// A version that is written: a magic and a number that go together.
+/// An output version: a magic and a number that belong together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Target {
     magic: Magic,
@@ -18,22 +18,23 @@ pub struct Target {
 }
 
 impl Target {
-    /// `REDIS0009`: Redis 5.0 to 6.2, and loaded by all since.
+    /// `REDIS0009`: Redis 5.0 to 6.2; every later version loads it.
     pub const REDIS_9: Target = Target { magic: Magic::Redis, version: 9 };
-    /// `REDIS0010`: Redis 7.0, and loaded by all since.
+    /// `REDIS0010`: Redis 7.0; every later version loads it.
     pub const REDIS_10: Target = Target { magic: Magic::Redis, version: 10 };
-    /// `REDIS0011`: Redis 7.2 and Valkey 7.2 to 8.1, and loaded by all since.
+    /// `REDIS0011`: Redis 7.2 and Valkey 7.2 to 8.1; every later version loads it.
     pub const REDIS_11: Target = Target { magic: Magic::Redis, version: 11 };
     /// `REDIS0012`: Redis 7.4 to 8.2. Valkey does not load it.
     pub const REDIS_12: Target = Target { magic: Magic::Redis, version: 12 };
     /// `VALKEY080`: Valkey 9.0 and 9.1. Redis does not load it.
     pub const VALKEY_80: Target = Target { magic: Magic::Valkey, version: 80 };
 
-    /// All that are written, the most widely loaded first.
+    /// All output versions, the most widely loaded first.
     pub const ALL: [Target; 5] =
         [Target::REDIS_9, Target::REDIS_10, Target::REDIS_11, Target::REDIS_12, Target::VALKEY_80];
 
-    /// What a server of this line writes itself. `None` before Redis 5.0.
+    /// Returns the version that a server of this release line writes itself, or `None` before Redis
+    /// 5.0.
     pub fn of(server: Server) -> Option<Target> {
         if server.highest_valkey_rdb().is_some() {
             return Some(Target::VALKEY_80);
@@ -42,7 +43,7 @@ impl Target {
         Target::ALL.into_iter().find(|t| t.magic == Magic::Redis && t.version == version)
     }
 
-    /// Whether a server of this line loads it.
+    /// Returns whether a server of this release line loads it.
     pub fn loads_on(self, server: Server) -> bool {
         match self.magic {
             Magic::Redis => self.version <= server.highest_redis_rdb(),
@@ -50,17 +51,17 @@ impl Target {
         }
     }
 
-    /// The word that begins the file.
+    /// Returns the magic at the beginning of the file.
     pub fn magic(self) -> Magic {
         self.magic
     }
 
-    /// The version after it.
+    /// Returns the version after the magic.
     pub fn version(self) -> u32 {
         self.version
     }
 
-    /// Whether it has what Redis had in this version.
+    /// Returns whether it has the features of this Redis RDB version.
     pub(super) fn since(self, version: u32) -> bool {
         self.version >= version
     }
@@ -76,7 +77,7 @@ impl Target {
 }
 
 impl fmt::Display for Target {
-    /// As the file begins.
+    /// Formats the version as at the beginning of the file.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.magic {
             Magic::Redis => write!(f, "REDIS{:04}", self.version),
@@ -85,21 +86,22 @@ impl fmt::Display for Target {
     }
 }
 
-/// What not every version can carry.
+/// A feature that not every version supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Feature {
     /// Function libraries.
     Functions,
-    /// What a stream counts beside its length, and what a group has read, where that is not what
-    /// a server makes up when it is not told.
+    /// The counters of a stream other than its length, and the number of entries that a group has
+    /// read, if they differ from what a server computes when they are missing.
     StreamCounters,
-    /// When a consumer was last active, where that is not when it was last seen.
+    /// The time at which a consumer was last active, if it differs from the time at which it was
+    /// last seen.
     ConsumerActivity,
-    /// Fields of hashes that expire.
+    /// Hash fields that expire.
     FieldExpiry,
-    /// Fields of hashes that expire at a time that Redis does not have.
+    /// Hash fields whose expiry is later than Redis supports.
     FarFieldExpiry,
-    /// Imports of cluster slots that were under way.
+    /// Imports of cluster slots that were in progress.
     SlotImport,
 }
 
@@ -113,7 +115,8 @@ impl Feature {
         Feature::SlotImport,
     ];
 
-    /// What only informs: a server goes on without it as it did in the versions before.
+    /// Returns whether the feature is only informative: without it, a server behaves as in earlier
+    /// versions.
     pub fn is_bookkeeping(self) -> bool {
         matches!(self, Feature::StreamCounters | Feature::ConsumerActivity)
     }
@@ -132,15 +135,15 @@ impl fmt::Display for Feature {
     }
 }
 
-/// What a data set needs of a version.
+/// The features that a data set requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Needs(u8);
 
 impl Needs {
-    /// Nothing that not every version has.
+    /// No feature that is not in every version.
     pub const NONE: Needs = Needs(0);
 
-    /// What a value needs.
+    /// Returns the features that a value requires.
     pub fn of(value: &Value<'_>) -> Needs {
         let mut needs = Needs::NONE;
         match value {
@@ -184,17 +187,17 @@ impl Needs {
         self.0 |= 1 << feature as u8;
     }
 
-    /// Adds all that `other` needs.
+    /// Adds all features of `other`.
     pub fn merge(&mut self, other: Needs) {
         self.0 |= other.0;
     }
 
-    /// The features, those first that have been there for longest.
+    /// Returns the features, the oldest first.
     pub fn features(self) -> impl Iterator<Item = Feature> {
         Feature::ALL.into_iter().filter(move |feature| self.0 & 1 << *feature as u8 != 0)
     }
 
-    /// The first feature that `target` cannot carry.
+    /// Returns the first feature that `target` does not support.
     pub fn missing(self, target: Target) -> Option<Feature> {
         self.missing_all(target).next()
     }
@@ -203,11 +206,12 @@ impl Needs {
         self.features().filter(move |feature| !target.has(*feature))
     }
 
-    /// The lowest version that servers of this product load and that carries all this.
+    /// Returns the lowest version that servers of this product load and that supports all these
+    /// features.
     ///
     /// # Errors
     ///
-    /// What none of them carries: only Valkey has [`Feature::FarFieldExpiry`] and
+    /// Returns a feature that no version supports: only Valkey has [`Feature::FarFieldExpiry`] and
     /// [`Feature::SlotImport`].
     pub fn lowest(self, product: Product) -> Result<Target, Unfit> {
         let last = match product {
@@ -218,21 +222,21 @@ impl Needs {
         let fits = common.into_iter().chain([last]).find(|target| self.missing(*target).is_none());
         fits.ok_or_else(|| Unfit {
             target: last,
-            // The last misses something, or it would have been found.
+            // The last version lacks a feature, or it would have been found.
             feature: self.missing(last).unwrap_or(Feature::SlotImport),
             key: None,
         })
     }
 }
 
-/// A version was chosen that cannot carry the data.
+/// A chosen version does not support the data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unfit {
     /// The version.
     pub target: Target,
-    /// What it lacks.
+    /// The missing feature.
     pub feature: Feature,
-    /// The database and name of the key that needs it, where it is a key.
+    /// The database and name of the key that requires it, if it is a key.
     pub key: Option<(u64, Vec<u8>)>,
 }
 

@@ -1,4 +1,4 @@
-//! The writer as a whole, held against the reader.
+//! Tests of the writer as a whole, by reading its output.
 
 use std::io::Write as _;
 
@@ -17,7 +17,7 @@ use crate::rdb::checksum::Checksum;
 use crate::rdb::damage::Damage;
 use crate::rdb::summary::Walk;
 
-/// All that a file tells, so that what may be in any order is in one.
+/// All visitor calls for a file, in a canonical order.
 #[derive(Debug, Default, PartialEq)]
 struct Told(Vec<String>);
 
@@ -85,7 +85,7 @@ fn read(bytes: &[u8]) -> Result<(Vec<String>, Walk), Box<Damage>> {
     Ok((told.0, found))
 }
 
-/// A file with one key.
+/// Writes a file with one key.
 fn one(target: Target, options: &Options, notes: &KeyNotes, value: &Value<'_>) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut writer = Writer::new(&mut bytes, target, options);
@@ -98,7 +98,7 @@ fn one(target: Target, options: &Options, notes: &KeyNotes, value: &Value<'_>) -
 
 const PLAIN: Options = Options { compress: false, checksum: true, drop_bookkeeping: false };
 
-/// The name of the way in which a value is stored.
+/// Returns the name of the storage type of a value.
 fn stored(target: Target, value: &Value<'_>) -> &'static str {
     let bytes = one(target, &PLAIN, &KeyNotes::default(), value);
     let (_, found) = read(&bytes).unwrap_or_else(|damage| panic!("{damage}"));
@@ -111,7 +111,7 @@ fn texts<T: AsRef<[u8]>>(of: impl IntoIterator<Item = T>) -> Texts {
     texts
 }
 
-/// Numbers, short texts, and texts about the limits of packed forms.
+/// Numbers, short texts, and texts around the limits of packed encodings.
 fn text() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         4 => (any::<i64>(), 0u32..64).prop_map(|(n, shift)| (n >> shift).to_string().into()),
@@ -227,7 +227,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn what_a_version_carries_is_read_back_and_what_it_does_not_is_refused(
+    fn supported_data_is_read_back_and_unsupported_data_is_refused(
         (kind, value) in any_value(),
         compress in any::<bool>(),
         expires_ms in prop::option::of(0i64..),
@@ -264,13 +264,14 @@ proptest! {
     }
 
     #[test]
-    fn a_stream_loses_no_more_than_an_old_version_lacks(value in stream()) {
+    fn a_stream_loses_only_what_an_old_version_lacks(value in stream()) {
         let value = value.value(Kind::Stream);
         let options = Options { drop_bookkeeping: true, ..PLAIN };
         let whole = parts(&value);
         for target in [Target::REDIS_9, Target::REDIS_10] {
             let bytes = one(target, &options, &KeyNotes::default(), &value);
-            // Read and written again by the next version, it has all but the bookkeeping.
+            // Read and written again by the next version, it retains everything except the
+            // bookkeeping.
             let mut again = Vec::new();
             let converted = convert(&bytes, &mut again, Product::Redis, Some(Target::REDIS_11), &PLAIN, &Silent).unwrap();
             prop_assert_eq!(converted.needs.missing(target), None);
@@ -285,7 +286,7 @@ proptest! {
 }
 
 #[test]
-fn limits_are_those_of_the_servers() {
+fn encoding_limits_match_the_servers() {
     let numbers = |n: i64| texts((0..n).map(|i| i.to_string()));
     let words = |n: i64| texts((0..n).map(|i| format!("m{i}")));
     let with = |len: usize| texts(["x".to_string(), "y".repeat(len)]);
@@ -343,8 +344,8 @@ fn limits_are_those_of_the_servers() {
 }
 
 #[test]
-fn a_large_value_is_written_in_nodes_without_being_kept() {
-    // More than is kept, in texts that do not compress.
+fn a_large_value_is_written_in_nodes_without_buffering() {
+    // Larger than the buffer of nodes, in texts that do not compress.
     let element = |n: u32| {
         (0..1000).map(|i| (n ^ i).wrapping_mul(0x9e37_79b1).to_be_bytes()[0]).collect::<Vec<u8>>()
     };
@@ -359,7 +360,7 @@ fn a_large_value_is_written_in_nodes_without_being_kept() {
 }
 
 #[test]
-fn elements_about_the_size_of_a_node_are_read_back() {
+fn elements_around_the_size_of_a_node_are_read_back() {
     let long = [8100, 8170, 8180, 8192, 8193, 10, 10, 8193, 20_000, 1].map(|len| vec![b'x'; len]);
     let list = texts(long.iter().chain(&long));
     let value = Value::List(&list);
@@ -370,11 +371,11 @@ fn elements_about_the_size_of_a_node_are_read_back() {
     }
 }
 
-/// The time of the year 2100, and what stands before a key for it.
+/// The year 2100 in Unix milliseconds, and its encoding before a key.
 const FAR_MS: i64 = 4_102_444_800_000;
 
 #[test]
-fn every_byte_of_a_small_file_is_known() {
+fn a_small_file_has_the_expected_bytes() {
     let mut bytes = Vec::new();
     let mut writer = Writer::new(&mut bytes, Target::REDIS_10, &PLAIN);
     writer
@@ -434,7 +435,7 @@ fn every_byte_of_a_small_file_is_known() {
 }
 
 #[test]
-fn the_oldest_version_has_its_own_names_and_forms() {
+fn the_oldest_version_has_its_own_names_and_encodings() {
     let mut bytes = Vec::new();
     let mut writer = Writer::new(&mut bytes, Target::REDIS_9, &PLAIN);
     writer.notes(&Notes::new(Target::REDIS_9, true)).unwrap();
@@ -483,7 +484,8 @@ fn the_oldest_version_has_its_own_names_and_forms() {
     assert_eq!(bytes, expected);
 }
 
-/// Of `SET k v PXAT 4102444800000`, and `ZADD z 2.5 b -1 500` in database 2.
+/// The files of servers after `SET k v PXAT 4102444800000`, and `ZADD z 2.5 b -1 500` in database
+/// 2.
 struct OfServer {
     target: Target,
     product: Product,
@@ -542,7 +544,7 @@ const OF_SERVERS: [OfServer; 4] = [
 ];
 
 #[test]
-fn a_small_file_is_byte_for_byte_what_each_server_wrote() {
+fn a_small_file_equals_that_of_each_server_byte_for_byte() {
     for OfServer { target, product, version, ctime, used_mem, bytes: theirs } in OF_SERVERS {
         let mut bytes = Vec::new();
         let mut writer = Writer::new(&mut bytes, target, &PLAIN);
@@ -561,7 +563,7 @@ fn a_small_file_is_byte_for_byte_what_each_server_wrote() {
 }
 
 #[test]
-fn files_of_real_servers_lose_nothing_when_they_are_written_again() {
+fn rewriting_files_of_real_servers_loses_nothing() {
     let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/rdb");
     let mut files = 0;
     for entry in std::fs::read_dir(directory).unwrap() {
@@ -574,7 +576,7 @@ fn files_of_real_servers_lose_nothing_when_they_are_written_again() {
         let own = Target::ALL
             .into_iter()
             .find(|t| (t.magic(), t.version()) == (found.magic, found.version));
-        // Notes say who wrote it.
+        // The auxiliary fields identify the writer.
         let data = |told: Vec<String>| -> Vec<String> {
             told.into_iter().filter(|line| !line.starts_with("note ")).collect()
         };
@@ -591,7 +593,7 @@ fn files_of_real_servers_lose_nothing_when_they_are_written_again() {
 }
 
 #[test]
-fn parts_are_joined_to_what_one_writer_would_have_written() {
+fn joined_parts_equal_the_output_of_one_writer() {
     let key = |writer: &mut Writer<&mut Vec<u8>>, n: u32| {
         let (name, text) = (format!("k{n}"), format!("value {n} ").repeat(20));
         writer.key(name.as_bytes(), &KeyNotes::default(), &Value::String(text.as_bytes())).unwrap();
@@ -623,7 +625,7 @@ fn parts_are_joined_to_what_one_writer_would_have_written() {
 }
 
 #[test]
-fn the_lowest_version_that_carries_all_is_found() {
+fn the_lowest_sufficient_version_is_found() {
     let lowest = |features: &[Feature], product| {
         let mut needs = Needs::NONE;
         features.iter().for_each(|feature| needs.add(*feature));
@@ -650,7 +652,7 @@ fn the_lowest_version_that_carries_all_is_found() {
 }
 
 #[test]
-fn each_line_writes_a_version_that_it_loads() {
+fn each_release_line_writes_a_version_that_it_loads() {
     for (server, target) in [
         (redis(4, 0), None),
         (redis(5, 0), Some(Target::REDIS_9)),
@@ -672,7 +674,7 @@ fn each_line_writes_a_version_that_it_loads() {
 }
 
 #[test]
-fn what_stands_between_keys_is_kept_where_the_version_has_it() {
+fn records_between_keys_are_retained_where_the_version_supports_them() {
     let job = "0123456789abcdef0123456789abcdef01234567";
     let module = [5, 2, 1, 5, 1, b'x', 0];
     let original = Rdb::new("VALKEY080")
@@ -735,7 +737,7 @@ fn what_stands_between_keys_is_kept_where_the_version_has_it() {
 }
 
 #[test]
-fn damage_of_the_original_is_told_before_a_byte_is_written() {
+fn damage_of_the_original_is_reported_before_any_output() {
     let mut original = Rdb::new("REDIS0010").key(0, "k").string("v").end();
     original[10] ^= 1;
     let mut bytes = Vec::new();

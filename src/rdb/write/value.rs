@@ -1,4 +1,4 @@
-//! Values, each in the way that a server stores it which was left at its defaults.
+//! Values, each in the encoding of a server with default configuration.
 //!
 //! | | version 9 | 10 | 11 and later |
 //! |---|---|---|---|
@@ -11,7 +11,8 @@
 //! | any other hash with expiring fields | | | 24 (`REDIS` 12), 22 (`VALKEY` 80) |
 //! | stream | 15 | 19 | 21 |
 //!
-//! Any other set is 2, sorted set 5, hash 4. Limits observed with `CONFIG GET` on Redis 6.2, 7.0 and 8.2 and Valkey 9.1.
+//! Any other set is 2, sorted set 5, hash 4. The limits are those reported by `CONFIG GET` on Redis
+//! 6.2, 7.0 and 8.2 and Valkey 9.1.
 
 use std::io::Write;
 use std::ops::Range;
@@ -24,18 +25,18 @@ use super::packed::{Listpack, Pack, Ziplist, intset};
 use super::target::Target;
 use super::view::{Elements, Fields, Scored, Value};
 
-/// The longest text in bytes that a packed form takes.
+/// Length in bytes of the longest text in a packed encoding.
 const PACKED_BYTES: usize = 64;
 const PACKED_SET: usize = 128;
 const PACKED_ZSET: usize = 128;
 const PACKED_HASH: usize = 512;
 const INTSET: usize = 512;
-/// The size in bytes of a list's node.
+/// Size in bytes of a list node.
 const NODE_BYTES: usize = 8192;
-/// What no packed form takes, so that its size fits into 32 bits.
+/// Length from which no text is put into a packed encoding, so that its size fits into 32 bits.
 const TOO_LONG: usize = 1 << 30;
 
-/// Writes values, with buffers that are used again from value to value.
+/// Writes values, with buffers that are reused from value to value.
 pub(super) struct Encoder {
     pub(super) target: Target,
     pub(super) strings: Strings,
@@ -44,7 +45,7 @@ pub(super) struct Encoder {
     /// The nodes of a list or stream, until their number is known.
     pub(super) kept: Vec<u8>,
     numbers: Vec<i64>,
-    /// Texts that have to be sorted, one behind the other.
+    /// Texts that have to be sorted, concatenated in one buffer.
     texts: Vec<u8>,
     bytes: Vec<u8>,
 }
@@ -90,7 +91,7 @@ impl Encoder {
     fn list<W: Write>(&mut self, out: &mut Out<W>, key: &[u8], elements: &dyn Elements) {
         if self.target.since(10) {
             self.begin(out, 18, key);
-            // Redis 7.0 gives an element a node of its own only when no other can take it.
+            // Redis 7.0 gives an element a node of its own only if no other node can contain it.
             let longest = if self.target.since(11) { NODE_BYTES } else { TOO_LONG - 1 };
             let Encoder { strings, listpack, kept, .. } = self;
             nodes(out, strings, kept, |tell| {
@@ -173,7 +174,7 @@ impl Encoder {
         });
     }
 
-    /// The members by score, where all are short.
+    /// Returns the members sorted by score, if all are short.
     fn by_score(&mut self, members: &dyn Scored) -> Option<Vec<(f64, Range<usize>)>> {
         let mut sorted = Vec::with_capacity(members.len());
         let mut short = true;
@@ -189,7 +190,7 @@ impl Encoder {
         }
         let text = |range: &Range<usize>| self.texts.get(range.clone());
         sorted.sort_unstable_by(|(a, one), (b, other)| {
-            // Zero and its negative are the same place.
+            // Adding 0.0 makes zero and negative zero compare equal.
             (a + 0.0).total_cmp(&(b + 0.0)).then_with(|| text(one).cmp(&text(other)))
         });
         Some(sorted)
@@ -242,7 +243,8 @@ impl Encoder {
         }
     }
 
-    /// Packs fields, values and expiries in the order of expiries, where all are short.
+    /// Encodes fields, values and expiries in the order of expiries, if all are short. Returns
+    /// whether they are.
     fn pack_expiring(&mut self, fields: &dyn Fields) -> bool {
         let mut sorted = Vec::with_capacity(fields.len());
         let mut short = true;
@@ -258,7 +260,7 @@ impl Encoder {
         if !short {
             return false;
         }
-        // Those that do not expire come last.
+        // Fields that do not expire come last.
         sorted.sort_by_key(|(expires_ms, ..)| (expires_ms.is_none(), *expires_ms));
         self.listpack.begin();
         for (expires_ms, field, value) in sorted {
@@ -270,7 +272,7 @@ impl Encoder {
     }
 }
 
-/// Puts a text behind the others, and says where it lies.
+/// Appends a text to the others, and returns its range.
 fn append(texts: &mut Vec<u8>, text: &[u8]) -> Range<usize> {
     let start = texts.len();
     texts.extend_from_slice(text);
@@ -291,7 +293,7 @@ fn pack_scored(
     }
 }
 
-/// Packs fields and values, unless one is too long.
+/// Encodes fields and values. Returns false if one is too long.
 fn pack_fields(pack: &mut impl Pack, fields: &dyn Fields) -> bool {
     let mut short = true;
     pack.begin();
@@ -307,7 +309,7 @@ fn pack_fields(pack: &mut impl Pack, fields: &dyn Fields) -> bool {
 
 /// A piece of a large value.
 pub(super) enum Node<'n> {
-    /// Elements in a packed form, and the number that stands for it.
+    /// Elements in a packed encoding, and the number that identifies it.
     Packed(Option<u8>, &'n [u8]),
     /// One element.
     Plain(&'n [u8]),
@@ -332,11 +334,11 @@ impl Node<'_> {
     }
 }
 
-/// Nodes are kept up to this size in bytes while they are counted.
+/// Nodes are buffered up to this size in bytes while they are counted.
 const KEPT_BYTES: usize = 1 << 20;
 
-/// Writes the number of nodes and the nodes, which `each` gives: twice when they are many, since
-/// their number stands before them.
+/// Writes the number of nodes and the nodes, which `each` generates. If they exceed the buffer,
+/// they are generated twice, since their number precedes them.
 pub(super) fn nodes<W: Write>(
     out: &mut Out<W>,
     strings: &mut Strings,
@@ -361,7 +363,7 @@ pub(super) fn nodes<W: Write>(
     }
 }
 
-/// Cuts a list into nodes; elements above `longest` get one of their own.
+/// Splits a list into nodes; elements longer than `longest` get one of their own.
 fn split<P: Pack>(
     elements: &dyn Elements,
     pack: &mut P,

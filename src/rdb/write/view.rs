@@ -1,16 +1,16 @@
-//! Values as the writer sees them, whoever holds them.
+//! The writer's view of values, independent of their owner.
 //!
-//! A collection tells its parts to a function, one after the other, and may be asked more than
-//! once: what is told must be the same each time. The bytes need to live only while the function
-//! runs, so that they may be made on the way.
+//! A collection passes its parts to a callback, one by one, and may be iterated more than once;
+//! every iteration must produce the same parts. The bytes need to live only during the callback, so
+//! that they may be computed on demand.
 
-// The functions that are told have no simpler type.
+// The callback types cannot be simplified.
 #![allow(clippy::type_complexity)]
 
 use super::super::format::Kind;
 use super::super::visitor::{StreamId, StreamInfo};
 
-/// A value, borrowed from whoever holds it.
+/// A borrowed value.
 #[derive(Clone, Copy)]
 pub enum Value<'a> {
     /// A string.
@@ -20,7 +20,7 @@ pub enum Value<'a> {
     /// A set, in any order.
     Set(&'a dyn Elements),
     /// A sorted set, in any order. A server loads a large one fastest from the highest score to the
-    /// lowest, which is how it writes it.
+    /// lowest, which is also the order in which servers write it.
     Zset(&'a dyn Scored),
     /// A hash, in any order.
     Hash(&'a dyn Fields),
@@ -32,7 +32,7 @@ pub enum Value<'a> {
 }
 
 impl Value<'_> {
-    /// What it is.
+    /// Returns the kind of the value.
     pub fn kind(&self) -> Kind {
         match self {
             Value::String(_) => Kind::String,
@@ -45,8 +45,7 @@ impl Value<'_> {
         }
     }
 
-    /// Whether it is a collection without one element, which is no value: a server that loads it
-    /// leaves the key out.
+    /// Returns whether the value is an empty collection. Servers omit such keys on loading.
     pub fn is_empty(&self) -> bool {
         match self {
             Value::List(elements) | Value::Set(elements) => elements.len() == 0,
@@ -60,30 +59,30 @@ impl Value<'_> {
 /// The elements of a list, or the members of a set.
 #[allow(clippy::len_without_is_empty)]
 pub trait Elements {
-    /// How many [`each`](Self::each) tells.
+    /// Returns the number of elements that [`each`](Self::each) passes.
     fn len(&self) -> usize;
-    /// Tells every element.
+    /// Passes every element to `tell`.
     fn each(&self, tell: &mut dyn FnMut(&[u8]));
 }
 
 /// The members of a sorted set.
 #[allow(clippy::len_without_is_empty)]
 pub trait Scored {
-    /// How many [`each`](Self::each) tells.
+    /// Returns the number of members that [`each`](Self::each) passes.
     fn len(&self) -> usize;
-    /// Tells every member and its score, which is a number.
+    /// Passes every member and its score, which is not NaN, to `tell`.
     fn each(&self, tell: &mut dyn FnMut(&[u8], f64));
 }
 
 /// The fields of a hash.
 #[allow(clippy::len_without_is_empty)]
 pub trait Fields {
-    /// How many [`each`](Self::each) tells.
+    /// Returns the number of fields that [`each`](Self::each) passes.
     fn len(&self) -> usize;
-    /// Tells every field, its value, and when it expires in Unix milliseconds.
+    /// Passes every field, its value, and its expiry in Unix milliseconds to `tell`.
     fn each(&self, tell: &mut dyn FnMut(&[u8], &[u8], Option<i64>));
-    /// The lowest and the highest expiry, if there is one. To be implemented by who knows without
-    /// looking at every field.
+    /// Returns the lowest and the highest expiry, if any field expires. Types that can answer
+    /// without iterating over every field should override it.
     fn expiries(&self) -> Option<(i64, i64)> {
         let mut range: Option<(i64, i64)> = None;
         self.each(&mut |_, _, expires_ms| {
@@ -98,50 +97,51 @@ pub trait Fields {
 
 /// A stream.
 pub trait Stream {
-    /// What it says of itself. Its `length` is not looked at: the entries are counted. Where it
-    /// comes from a version that stores no counters, they are made up as a server does on loading.
+    /// Returns the metadata of the stream. Its `length` is ignored: the entries are counted. If the
+    /// stream comes from a version that stores no counters, they are computed as a server does on
+    /// loading.
     fn info(&self) -> StreamInfo;
-    /// Tells every entry, its fields and their values, in the order of ids.
+    /// Passes every entry, its fields and their values to `tell`, in the order of ids.
     fn entries(&self, tell: &mut dyn FnMut(StreamId, &[(&[u8], &[u8])]));
-    /// Tells every consumer group.
+    /// Passes every consumer group to `tell`.
     fn groups(&self, tell: &mut dyn FnMut(&Group<'_>));
 }
 
 /// A consumer group of a stream.
 #[derive(Debug, Clone, Copy)]
 pub struct Group<'a> {
-    /// Its name.
+    /// The name.
     pub name: &'a [u8],
-    /// The last id that it delivered.
+    /// The last id that was delivered.
     pub last_id: StreamId,
-    /// How many entries it has read, where that is known.
+    /// The number of entries read, if known.
     pub entries_read: Option<u64>,
-    /// What it delivered and nobody acknowledged, in the order of ids.
+    /// The entries that were delivered and not acknowledged, in the order of ids.
     pub pending: &'a [Pending],
-    /// Its consumers.
+    /// The consumers.
     pub consumers: &'a [Consumer<'a>],
 }
 
 /// An entry that was delivered and not acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pending {
-    /// Its id.
+    /// The id.
     pub id: StreamId,
-    /// When it was delivered last, in Unix milliseconds.
+    /// The time of the last delivery, in Unix milliseconds.
     pub delivered_ms: i64,
-    /// How often it was delivered.
+    /// The number of deliveries.
     pub deliveries: u64,
 }
 
 /// A consumer of a group.
 #[derive(Debug, Clone, Copy)]
 pub struct Consumer<'a> {
-    /// Its name.
+    /// The name.
     pub name: &'a [u8],
-    /// When it was last seen, in Unix milliseconds.
+    /// The time at which it was last seen, in Unix milliseconds.
     pub seen_ms: i64,
-    /// When it was last given something: -1 if never, `None` if not known.
+    /// The time at which it was last given an entry: -1 if never, `None` if unknown.
     pub active_ms: Option<i64>,
-    /// The ids of those entries of [`Group::pending`] that are pending for it, in their order.
+    /// The ids of those entries of [`Group::pending`] that are pending for it, in the same order.
     pub pending: &'a [StreamId],
 }

@@ -11,16 +11,16 @@ use crate::base::server::Product;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// How it is written.
+/// Options of the writer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
-    /// Compresses strings of more than 20 bytes where that saves at least 4, as servers do unless
-    /// they are told `rdbcompression no`.
+    /// Compress strings of more than 20 bytes if that saves at least 4, as servers do by default
+    /// (`rdbcompression yes`).
     pub compress: bool,
-    /// Ends with the checksum. Without, zeros stand in its place, as with `rdbchecksum no`.
+    /// End with the checksum. Otherwise the field is zero, as with `rdbchecksum no`.
     pub checksum: bool,
-    /// Leaves out bookkeeping ([`Feature::is_bookkeeping`]) that the version cannot hold, instead
-    /// of refusing to write it.
+    /// Omit bookkeeping ([`Feature::is_bookkeeping`]) that the version does not support, instead of
+    /// refusing to write it.
     pub drop_bookkeeping: bool,
 }
 
@@ -30,23 +30,23 @@ impl Default for Options {
     }
 }
 
-/// What a server notes at the beginning.
+/// The auxiliary fields that a server writes at the beginning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notes {
-    /// Whose version the next is.
+    /// The product that `version` refers to.
     pub product: Product,
     /// The version of the server that writes it.
     pub version: String,
     /// The time of writing, in Unix seconds.
     pub ctime: u64,
-    /// The memory that the data set took, in bytes.
+    /// The memory used by the data set, in bytes.
     pub used_mem: u64,
     /// Whether it is the base of an append-only file.
     pub base: bool,
 }
 
 impl Notes {
-    /// Those of the first server that wrote this version, with the time 0 and no memory used.
+    /// Returns the fields of the first server that wrote this version, with time 0 and memory 0.
     pub fn new(target: Target, base: bool) -> Self {
         let (product, version) = match (target.magic(), target.version()) {
             (Magic::Valkey, _) => (Product::Valkey, "9.0.0"),
@@ -66,33 +66,34 @@ impl Notes {
     }
 }
 
-/// The name of the note that says whether an append-only file goes on behind the RDB.
+/// Returns the name of the auxiliary field that indicates whether an append-only file continues
+/// after the RDB.
 pub(super) fn base_name(target: Target) -> &'static str {
     if target.since(10) { "aof-base" } else { "aof-preamble" }
 }
 
-/// What is said of a key before its value.
+/// The attributes of a key that precede its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct KeyNotes {
-    /// When it expires, in Unix milliseconds.
+    /// The time at which it expires, in Unix milliseconds.
     pub expires_ms: Option<i64>,
     /// Seconds since it was last used.
     pub idle_s: Option<u64>,
-    /// The logarithmic counter of its uses.
+    /// The logarithmic access counter.
     pub freq: Option<u8>,
 }
 
-/// Writing did not succeed.
+/// The reason why writing failed.
 #[derive(Debug)]
 pub enum WriteError {
-    /// The system below failed.
+    /// The underlying I/O operation failed.
     Io(io::Error),
-    /// The version cannot hold it. Nothing of it was written.
+    /// The version does not support the value. Nothing of it was written.
     Unfit(Box<Unfit>),
 }
 
 impl WriteError {
-    /// As a failure of the operation that was writing the file at `path`.
+    /// Converts to an error of writing the file at `path`.
     pub fn at(self, path: impl AsRef<Path>) -> Error {
         match self {
             WriteError::Io(error) => Error::io("write", path, error),
@@ -118,18 +119,18 @@ impl From<io::Error> for WriteError {
     }
 }
 
-/// Bytes that a writer of its own wrote, to be joined to an RDB.
+/// A piece of an RDB that another writer wrote, to be joined to an RDB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Part {
-    /// How many.
+    /// Number of bytes.
     pub len: u64,
-    /// Their CRC-64.
+    /// CRC-64 of the bytes.
     pub sum: u64,
 }
 
-/// Writes an RDB. The order of calls is that of the file, and the caller's to keep.
+/// Writes an RDB. The caller must make the calls in the order of the file.
 ///
-/// It collects a block of a quarter of a megabyte before it writes: `out` needs no buffer.
+/// It collects a block of a quarter of a megabyte before it writes, so `out` needs no buffer.
 pub struct Writer<W> {
     pub(super) out: Out<W>,
     pub(super) encoder: Encoder,
@@ -152,21 +153,21 @@ impl<W: Write> Writer<W> {
         Writer { out: Out::new(out), encoder, options: *options, db: 0 }
     }
 
-    /// The version that is written.
+    /// Returns the version that is written.
     pub fn target(&self) -> Target {
         self.encoder.target
     }
 
-    /// Bytes written so far, those in the block in hand with them.
+    /// Returns the number of bytes written so far, including those in the buffer.
     pub fn written(&self) -> u64 {
         self.out.len()
     }
 
-    /// The notes that a server begins with, in its order.
+    /// Writes the auxiliary fields that a server begins with, in its order.
     ///
     /// # Errors
     ///
-    /// [`WriteError::Io`].
+    /// Returns [`WriteError::Io`] if writing fails.
     pub fn notes(&mut self, notes: &Notes) -> Result<(), WriteError> {
         let bits = "64";
         let base = if notes.base { "1" } else { "0" };
@@ -177,11 +178,11 @@ impl<W: Write> Writer<W> {
         self.note(base_name(self.target()), base)
     }
 
-    /// A note, of which servers heed few.
+    /// Writes an auxiliary field. Servers ignore most of them.
     ///
     /// # Errors
     ///
-    /// [`WriteError::Io`].
+    /// Returns [`WriteError::Io`] if writing fails.
     pub fn note(
         &mut self,
         name: impl AsRef<[u8]>,
@@ -193,23 +194,23 @@ impl<W: Write> Writer<W> {
         self.done()
     }
 
-    /// Data of a module that belongs to no key, from the module's id to its end mark: see
+    /// Writes data of a module that belongs to no key, from the module's id to its end mark: see
     /// [`Visitor::module_aux`](crate::rdb::visitor::Visitor::module_aux).
     ///
     /// # Errors
     ///
-    /// [`WriteError::Io`].
+    /// Returns [`WriteError::Io`] if writing fails.
     pub fn module_aux(&mut self, payload: &[u8]) -> Result<(), WriteError> {
         self.out.byte(opcode::MODULE_AUX);
         self.out.put(payload);
         self.done()
     }
 
-    /// The source of a function library.
+    /// Writes the source of a function library.
     ///
     /// # Errors
     ///
-    /// [`WriteError::Unfit`] before version 10.
+    /// Returns [`WriteError::Unfit`] before version 10.
     pub fn function(&mut self, library: &[u8]) -> Result<(), WriteError> {
         self.fits(Feature::Functions)?;
         self.out.byte(opcode::FUNCTION);
@@ -217,11 +218,11 @@ impl<W: Write> Writer<W> {
         self.done()
     }
 
-    /// Slots that `job`, whose name has 40 bytes, was importing.
+    /// Writes the slots that `job`, whose name has 40 bytes, was importing.
     ///
     /// # Errors
     ///
-    /// [`WriteError::Unfit`] under `REDIS`.
+    /// Returns [`WriteError::Unfit`] under `REDIS`.
     pub fn slot_import(&mut self, job: &[u8], ranges: &[(u64, u64)]) -> Result<(), WriteError> {
         self.fits(Feature::SlotImport)?;
         self.out.byte(opcode::SLOT_IMPORT);
@@ -234,12 +235,12 @@ impl<W: Write> Writer<W> {
         self.done()
     }
 
-    /// The keys that follow are of database `db`, which has about so many keys, of which so many
-    /// expire.
+    /// Selects database `db` for the keys that follow. It has approximately `keys` keys, of which
+    /// `with_expiry` expire.
     ///
     /// # Errors
     ///
-    /// [`WriteError::Io`].
+    /// Returns [`WriteError::Io`] if writing fails.
     pub fn select_db(&mut self, db: u64, keys: u64, with_expiry: u64) -> Result<(), WriteError> {
         self.db = db;
         self.out.byte(opcode::SELECT_DB);
@@ -250,12 +251,12 @@ impl<W: Write> Writer<W> {
         self.done()
     }
 
-    /// As [`select_db`](Self::select_db), in a number of bytes that does not depend on how many keys there are: room
-    /// for them can be left, and filled when they are known.
+    /// Like [`select_db`](Self::select_db), in a number of bytes that does not depend on the number
+    /// of keys: the space can be reserved, and filled in once they are known.
     ///
     /// # Errors
     ///
-    /// [`WriteError::Io`].
+    /// Returns [`WriteError::Io`] if writing fails.
     pub fn select_db_wide(
         &mut self,
         db: u64,
@@ -271,17 +272,18 @@ impl<W: Write> Writer<W> {
         self.done()
     }
 
-    /// The keys that follow are of cluster slot `slot`, which has about so many keys, of which so
-    /// many expire. Only a hint, and left out where the version has none.
+    /// Selects cluster slot `slot` for the keys that follow. It has approximately `keys` keys, of
+    /// which `with_expiry` expire. This is only a hint, and is omitted if the version does not
+    /// support it.
     ///
     /// # Errors
     ///
-    /// [`WriteError::Io`].
+    /// Returns [`WriteError::Io`] if writing fails.
     pub fn slot(&mut self, slot: u64, keys: u64, with_expiry: u64) -> Result<(), WriteError> {
         let target = self.target();
         match target.magic() {
             Magic::Valkey => {
-                // The fourth, keys with fields that expire, came with Valkey 9.1.
+                // The fourth number, keys with fields that expire, came with Valkey 9.1.
                 self.note("slot-info", format!("{slot},{keys},{with_expiry},0"))
             }
             Magic::Redis if target.since(12) => {
@@ -295,11 +297,12 @@ impl<W: Write> Writer<W> {
         }
     }
 
-    /// A key and its value. A collection without one element is no value, and is left out.
+    /// Writes a key and its value. Empty collections are omitted.
     ///
     /// # Errors
     ///
-    /// [`WriteError::Unfit`] when the version cannot hold it; the writer can go on without it.
+    /// Returns [`WriteError::Unfit`] if the version does not support the value; the writer can
+    /// continue without it.
     pub fn key(
         &mut self,
         name: &[u8],
@@ -325,11 +328,11 @@ impl<W: Write> Writer<W> {
         self.done()
     }
 
-    /// Ends the RDB, and gives back its length in bytes.
+    /// Ends the RDB, and returns its length in bytes.
     ///
     /// # Errors
     ///
-    /// [`WriteError::Io`].
+    /// Returns [`WriteError::Io`] if writing fails.
     pub fn finish(mut self) -> Result<u64, WriteError> {
         self.out.byte(opcode::END);
         let sum = if self.options.checksum { self.out.sum() } else { 0 };
@@ -343,20 +346,20 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     ///
-    /// [`WriteError::Io`].
+    /// Returns [`WriteError::Io`] if writing fails.
     pub fn finish_part(mut self) -> Result<Part, WriteError> {
         let part = Part { sum: self.out.sum(), len: self.out.len() };
         self.out.into_inner()?;
         Ok(part)
     }
 
-    /// Joins a piece: `copy` writes its bytes, which are not looked at, in whatever way is fastest, or leaves
-    /// them where they stand already. It must begin with [`select_db`](Self::select_db), or hold keys of the
-    /// database in force.
+    /// Joins a piece: `copy` writes its bytes, which are not checked, in whatever way is fastest,
+    /// or leaves them if they are already in place. The piece must begin with
+    /// [`select_db`](Self::select_db), or contain keys of the current database.
     ///
     /// # Errors
     ///
-    /// [`WriteError::Io`], also what `copy` says.
+    /// Returns [`WriteError::Io`] if writing fails, including errors of `copy`.
     pub fn join(
         &mut self,
         part: &Part,
@@ -379,11 +382,11 @@ impl<W: Write> Writer<W> {
         self.unfit(needs, None)
     }
 
-    /// Makes sure that nothing of the value would be left out.
+    /// Checks that nothing of the value would be omitted.
     pub(super) fn carries(&self, name: &[u8], value: &Value<'_>) -> Result<(), WriteError> {
         match value {
             Value::Hash(_) => self.unfit(Needs::of(value), Some(name)),
-            // All of a stream is carried since version 11, so it need not be looked through.
+            // Since version 11 every part of a stream is supported, so it need not be scanned.
             Value::Stream(_) if !self.target().since(11) => {
                 self.unfit(Needs::of(value), Some(name))
             }
