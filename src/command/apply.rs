@@ -1,7 +1,8 @@
-//! What a command is applied with, and how that can end.
+//! The environment in which a command is applied, and the possible results.
 //!
-//! A command is applied as a server's loader does it: no key expires on the way, and what fails fails with the
-//! server's own words and changes nothing but what the server would have changed.
+//! A command is applied as a server's loader does it: no key expires in the meantime, and a command
+//! that fails does so with the server's own error text and changes only what the server would have
+//! changed.
 
 use super::lost_expiry::LostExpiries;
 use super::number;
@@ -9,22 +10,23 @@ pub use super::position::Position;
 use crate::base::server::Server;
 use crate::keyspace::{Bump, Db, Keyspace, WrongType};
 
-/// A command's doing. It is given commands whose number of arguments its row allows.
+/// The implementation of a command. It is only called with a number of arguments that the command's
+/// row allows.
 pub type Apply = for<'c, 'a> fn(&mut Call<'c, 'a>) -> Applied;
 
-/// How applying a command ended.
+/// The result of applying a command.
 pub type Applied = Result<(), Unapplied>;
 
-/// Why a command was not applied.
+/// The reason why a command was not applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Unapplied {
-    /// A server answers with this error, and goes on to load.
+    /// A server replies with this error, and continues loading.
     Failed(&'static str),
-    /// What it does cannot be told without a server: why.
+    /// The effect of the command cannot be determined without a server, for this reason.
     Refused(&'static str),
 }
 
-#[allow(missing_docs)] // The words are those of the servers.
+#[allow(missing_docs)] // The error texts are those of the servers.
 impl Unapplied {
     pub const WRONG_TYPE: Unapplied =
         Unapplied::Failed("WRONGTYPE Operation against a key holding the wrong kind of value");
@@ -43,38 +45,40 @@ impl From<WrongType> for Unapplied {
     }
 }
 
-/// What holds for a whole replay.
+/// The settings of a whole replay.
 pub struct Context<'c> {
-    /// The server whose loader is followed where they differ.
+    /// The server whose loader is emulated where servers differ.
     pub server: Server,
-    /// For servers that do not see hash fields whose time has passed: the time of loading, in Unix
-    /// milliseconds. `None` keeps every field, as Valkey does.
+    /// The time of loading, in Unix milliseconds, for servers that ignore hash fields whose time
+    /// has passed. `None` retains every field, as Valkey does.
     pub fields_expire_ms: Option<i64>,
     /// The size up to which a HyperLogLog stays sparse, in bytes: `hll-sparse-max-bytes`.
     pub hll_sparse_max_bytes: usize,
-    /// The time at which a command was run, in Unix milliseconds, as far as it is known. For times that are
-    /// given relative to it.
+    /// Returns the time at which a command was run, in Unix milliseconds, as precisely as it is
+    /// known. Used for relative times.
     pub clock: &'c (dyn Fn(Position) -> i64 + Sync),
-    /// Whether a key belongs to the share of the keys that is replayed.
+    /// Returns whether a key belongs to the shard of keys that is replayed.
     pub owns: &'c (dyn Fn(&[u8]) -> bool + Sync),
 }
 
-/// What is counted on the way.
+/// Counters of a replay.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Notes {
-    /// Times that are relative to the moment at which the command was run, and depend on the clock.
+    /// Number of times that are relative to the moment at which the command was run, and so depend
+    /// on the clock.
     pub relative_times: u64,
-    /// Fields of hashes that were not seen because their time had passed, or would not have been seen by a
-    /// server that looks at the clock: see [`Context::fields_expire_ms`].
+    /// Number of hash fields that were ignored because their time had passed, or that a server with
+    /// a clock might have ignored: see [`Context::fields_expire_ms`].
     pub passed_fields: u64,
     /// Expiries that may have been lost because of how the log was written.
     pub lost_expiries: LostExpiries,
 }
 
-/// Values up to so many bytes are copied.
+/// Size in bytes up to which values are copied.
 const COPIED_BYTES: usize = 128;
 
-/// Until the arena of a thread holds so many bytes. What is overwritten stays in it.
+/// Size in bytes of a thread's arena up to which values are copied into it. Overwritten values stay
+/// in the arena.
 const ARENA_BYTES: usize = 8 << 20;
 
 /// See [`Call::value`].
@@ -90,65 +94,66 @@ pub(super) fn near<'a>(arena: &'a Bump, bytes: &'a [u8]) -> &'a [u8] {
 
 /// A command to be applied.
 pub struct Call<'c, 'a> {
-    /// The arguments, the name first.
+    /// The arguments, including the name as the first.
     pub args: &'c [&'a [u8]],
-    /// The whole command as it stands in the log.
+    /// The bytes of the whole command in the log.
     pub frame: &'a [u8],
-    /// Where it stands.
+    /// The position of the command.
     pub at: Position,
-    /// The number of the database in force.
+    /// The index of the current database.
     pub db: u32,
     /// The data set.
     pub keyspace: &'c mut Keyspace<'a>,
-    /// What holds for the whole replay.
+    /// The settings of the replay.
     pub context: &'c Context<'c>,
-    /// What is counted.
+    /// The counters of the replay.
     pub notes: &'c mut Notes,
 }
 
 impl<'a> Call<'_, 'a> {
-    /// The database in force.
+    /// Returns the current database.
     #[inline]
     pub fn db(&mut self) -> &mut Db<'a> {
         self.keyspace.db(self.db)
     }
 
-    /// The first argument behind the name, which most often is the key.
+    /// Returns the first argument after the name, which is usually the key.
     #[inline]
     pub fn key(&self) -> &'a [u8] {
         self.args[1]
     }
 
-    /// A copy of bytes that lives as long as the data set.
+    /// Returns a copy of `bytes` that lives as long as the data set.
     #[inline]
     pub fn keep(&self, bytes: &[u8]) -> &'a [u8] {
         self.keyspace.arena().alloc_slice_copy(bytes)
     }
 
-    /// The value to keep of bytes of the log: a copy of a few, for they are at hand now and would have to be fetched
-    /// from far when the value is written; the bytes themselves where they are many, or much was copied.
+    /// Returns the bytes of the log as a value to store. Short values are copied, because they are
+    /// in the cache now and would have to be fetched from memory when the value is written. Long
+    /// values are borrowed, as are all values once much was copied.
     #[inline]
     pub fn value(&self, bytes: &'a [u8]) -> &'a [u8] {
         near(self.keyspace.arena(), bytes)
     }
 
-    /// The integer at a place among the arguments.
+    /// Parses the argument at index `at` as an integer.
     ///
     /// # Errors
     ///
-    /// [`Unapplied::NOT_AN_INTEGER`].
+    /// Returns [`Unapplied::NOT_AN_INTEGER`] if it is not one.
     #[inline]
     pub fn int(&self, at: usize) -> Result<i64, Unapplied> {
         number::integer(self.args[at]).ok_or(Unapplied::NOT_AN_INTEGER)
     }
 
-    /// Whether the argument at a place is this word, in whatever case.
+    /// Returns whether the argument at index `at` is `word`, ignoring case.
     #[inline]
     pub fn is(&self, at: usize, word: &str) -> bool {
         self.args[at].eq_ignore_ascii_case(word.as_bytes())
     }
 
-    /// The time at which the command was run, for a time relative to it.
+    /// Returns the time at which the command was run, as the base of a relative time.
     pub fn now_ms(&mut self) -> i64 {
         self.notes.relative_times += 1;
         (self.context.clock)(self.at)

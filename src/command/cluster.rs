@@ -49,8 +49,8 @@ const CLUSTER: &[Subcommand] = &[
     sub("SLAVES",                 3, since(3, 0),           NO_KEYS),
     sub("SLOT-STATS",            -4, apart((8, 2), (8, 0)), NO_KEYS),
     sub("SLOTS",                  2, since(3, 0),           NO_KEYS),
-    // No write by its flag; yet a log that ends an import without success drops the keys it
-    // brought.
+    // It has no write flag, yet a log that ends an import without success deletes the imported
+    // keys.
     sub("SYNCSLOTS",             -3, valkey_only(9, 0),     NO_KEYS).writes(),
 ];
 
@@ -64,7 +64,8 @@ fn cluster(call: &mut Call<'_, '_>) -> Applied {
     Ok(())
 }
 
-/// Deletes the keys of a slot, in all databases: Valkey 9.0 has more than one in a cluster.
+/// Deletes the keys of a slot in all databases: Valkey 9.0 supports more than one database in a
+/// cluster.
 fn flushslot(call: &mut Call<'_, '_>) -> Applied {
     let bad_slot = Unapplied::Failed("ERR Invalid or out of range slot");
     let slot = call.args.get(2).and_then(|text| number::integer(text)).ok_or(bad_slot)?;
@@ -89,8 +90,8 @@ fn flushslot(call: &mut Call<'_, '_>) -> Applied {
     Ok(())
 }
 
-/// An import of slots. The keys stand behind its beginning as commands, so only an end without success
-/// matters, for it drops them again.
+/// An import of slots. The keys follow its beginning as commands, so only an end without success
+/// has an effect: it deletes them again.
 fn syncslots(call: &mut Call<'_, '_>) -> Applied {
     let state = (3..call.args.len().saturating_sub(1)).find(|at| call.is(*at, "STATE"));
     if call.is(2, "FINISH") && !state.is_some_and(|at| call.is(at + 1, "SUCCESS")) {
@@ -99,11 +100,11 @@ fn syncslots(call: &mut Call<'_, '_>) -> Applied {
     Ok(())
 }
 
-/// How many slots a cluster has.
+/// Number of slots of a cluster.
 const SLOTS: u16 = 16384;
 
-/// The slot of a key: of what stands between the first `{` and the next `}`, if that is not empty, else of all
-/// of it (`keyHashSlot` in `cluster.c`).
+/// Returns the slot of a key: that of the text between the first `{` and the next `}` if it is not
+/// empty, else of the whole key (`keyHashSlot` in `cluster.c`).
 fn slot_of(key: &[u8]) -> u16 {
     let tag = memchr::memchr(b'{', key).and_then(|open| {
         let behind = &key[open + 1..];
@@ -142,7 +143,7 @@ mod tests {
 
     /// The check value is that of the catalogue of CRCs, the slots are those of `CLUSTER KEYSLOT`.
     #[test]
-    fn slots_are_those_of_the_servers() {
+    fn slots_match_the_servers() {
         assert_eq!(crc16(b"123456789"), 0x31c3);
         for (key, slot) in SLOTS_OF {
             assert_eq!(slot_of(key), *slot, "{}", key.escape_ascii());

@@ -1,4 +1,4 @@
-//! The connection and the client behind it.
+//! Connection and client commands.
 
 use super::row::{Command, NO_KEYS, Role, Subcommand, plain, since, sub, valkey_only};
 
@@ -10,8 +10,8 @@ pub(super) const ROWS: &[Command] = &[
     plain("ECHO",    2, since(1, 0), NO_KEYS),
     plain("HELLO",  -1, since(6, 0), NO_KEYS).until(since(6, 2), -2),
     plain("PING",   -1, since(1, 0), NO_KEYS),
-    // Clients could always send it, but up to Redis 6.2 it was no command: a loader did not know
-    // it.
+    // Clients could always send it, but up to Redis 6.2 it was not in the command table, so a
+    // loader did not know it.
     plain("QUIT",   -1, since(7, 0), NO_KEYS),
     plain("RESET",   1, since(6, 2), NO_KEYS),
     plain("SELECT",  2, since(1, 0), NO_KEYS).role(Role::Select),

@@ -1,7 +1,7 @@
-//! When keys expire.
+//! Expiry of keys.
 //!
-//! While a log is loaded a time that has passed is set like any other: the key stays until the log, or the
-//! server after loading, deletes it (`checkAlreadyExpired` in `expire.c`).
+//! While a log is loaded, an expiry in the past is set like any other: the key remains until the
+//! log, or the server after loading, deletes it (`checkAlreadyExpired` in `expire.c`).
 
 use super::apply::{Applied, Call, Unapplied};
 use super::expiry::{Conditions, Unit};
@@ -30,11 +30,11 @@ pub(super) fn persist(call: &mut Call<'_, '_>) -> Applied {
     Ok(())
 }
 
-/// The time is not one that an integer of 64 bits can tell.
+/// The time does not fit into a 64-bit integer.
 const INVALID: Unapplied = Unapplied::Failed("ERR invalid expire time");
 
-/// Reads what stands behind the time. Redis before 7.0 knows no conditions, and does not see what stands there when
-/// it loads a log.
+/// Reads the options after the time. Redis before 7.0 has no conditions, and ignores these
+/// arguments when it loads a log.
 fn conditions_of(call: &Call<'_, '_>) -> Result<Conditions, Unapplied> {
     let mut conditions = Conditions::default();
     if call.args.len() == 3 || !call.context.server.has_redis(7, 0) {
@@ -77,8 +77,8 @@ fn generic(call: &mut Call<'_, '_>, unit: Unit) -> Applied {
     Ok(())
 }
 
-/// The time as Redis before 7.0 reckons it, where numbers that are too high become others. Since 6.2 those are
-/// refused that come out with another sign.
+/// Computes the time as Redis before 7.0 does, where large numbers wrap around. Since 6.2, results
+/// whose sign changed are refused.
 fn wrapped(number: i64, unit: Unit, base_ms: i64, checked: bool) -> Result<i64, Unapplied> {
     let scaled = if unit.seconds { number.wrapping_mul(1000) } else { number };
     let when_ms = scaled.wrapping_add(base_ms);
@@ -90,9 +90,9 @@ fn wrapped(number: i64, unit: Unit, base_ms: i64, checked: bool) -> Result<i64, 
 mod tests {
     use super::*;
 
-    /// What Redis 6.2.5 answers to EXPIREAT with these seconds.
+    /// The replies of Redis 6.2.5 to EXPIREAT with these seconds.
     #[test]
-    fn redis_6_2_refuses_a_time_that_turns_its_sign() {
+    fn redis_6_2_refuses_a_time_whose_sign_changes() {
         let at = Unit { seconds: true, relative: false };
         assert_eq!(wrapped(9_223_372_036_854_775, at, 0, true), Ok(9_223_372_036_854_775_000));
         assert_eq!(wrapped(9_223_372_036_854_776, at, 0, true), Err(INVALID));

@@ -1,17 +1,17 @@
-//! What the commands that set an expiry have in common, of keys and of fields.
+//! Common parts of the commands that set an expiry, of keys and of fields.
 
-/// How a time is given.
+/// The unit and base of a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Unit {
-    /// In seconds, else in milliseconds.
+    /// Seconds if true, else milliseconds.
     pub(super) seconds: bool,
-    /// From the moment on at which the command was run, else since 1970.
+    /// Relative to the time at which the command was run if true, else since 1970.
     pub(super) relative: bool,
 }
 
-/// On which expiry it depends whether a time is set.
+/// The conditions on the current expiry under which a time is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[allow(clippy::struct_excessive_bools)] // They are four words, and each may stand there or not.
+#[allow(clippy::struct_excessive_bools)] // There are four options, each of which may be present.
 pub(super) struct Conditions {
     pub(super) nx: bool,
     pub(super) xx: bool,
@@ -20,7 +20,7 @@ pub(super) struct Conditions {
 }
 
 impl Conditions {
-    /// Takes a word; gives whether it is one.
+    /// Applies an option; returns whether `word` is one.
     pub(super) fn take(&mut self, word: &[u8]) -> bool {
         let known: [(&str, &mut bool); 4] = [
             ("NX", &mut self.nx),
@@ -37,7 +37,8 @@ impl Conditions {
         false
     }
 
-    /// Whether the time may be set where this one is. What does not expire counts as expiring after all others.
+    /// Returns whether `new_ms` may be set if the current expiry is `current_ms`. No expiry counts
+    /// as later than any other.
     pub(super) fn allow(self, current_ms: Option<i64>, new_ms: i64) -> bool {
         match current_ms {
             None => !self.xx && !self.gt,
@@ -53,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_that_does_not_expire_counts_as_the_last_to_expire() {
+    fn no_expiry_counts_as_later_than_any_expiry() {
         let only = |word: &str| Conditions {
             nx: word == "NX",
             xx: word == "XX",

@@ -1,4 +1,4 @@
-//! Keys, whatever they hold.
+//! Commands on keys of any type.
 
 use super::apply::{Applied, Call, Unapplied};
 use super::expire::{expire, expireat, persist, pexpire, pexpireat};
@@ -15,12 +15,12 @@ pub(super) const ROWS: &[Command] = &[
     write("DEL",         -2, since(1, 0), KEYS).splits().by(del),
     plain("DUMP",         2, since(2, 6), KEY),
     plain("EXISTS",      -2, since(1, 0), KEYS),
-    // The conditions NX, XX, GT and LT came with 7.0, here and in the three like it.
+    // The conditions NX, XX, GT and LT came with 7.0, for this command and the three related ones.
     write("EXPIRE",      -3, since(1, 0), KEY).until(since(7, 0), 3).by(expire),
     write("EXPIREAT",    -3, since(1, 2), KEY).until(since(7, 0), 3).by(expireat),
     plain("EXPIRETIME",   2, since(7, 0), KEY),
     plain("KEYS",         2, since(1, 0), NO_KEYS),
-    // Logged as DEL on the side that gives the keys away.
+    // Logged as DEL on the source server.
     write("MIGRATE",     -6, since(2, 6), Keys::Migrate).by(migrate),
     write("MOVE",         3, since(1, 0), KEY).by(move_key),
     plain("OBJECT",      -2, since(2, 2), NO_KEYS).with(OBJECT),
@@ -34,10 +34,10 @@ pub(super) const ROWS: &[Command] = &[
     write("RENAMENX",     3, since(1, 0), TWO_KEYS).by(renamenx),
     write("RESTORE",     -4, since(2, 6), KEY).by(restore),
     plain("SCAN",        -2, since(2, 8), NO_KEYS),
-    // Writes with STORE. BY and GET read keys by pattern, which no key position can name.
+    // Writes with STORE. BY and GET read keys by pattern, which key positions cannot express.
     write("SORT",        -2, since(1, 0), Keys::Sort).by(sort),
     plain("SORT_RO",     -2, since(7, 0), KEY),
-    // Redis 4.0 and 5.0 reported the first key alone.
+    // Redis 4.0 and 5.0 reported the first key only.
     plain("TOUCH",       -2, since(3, 2), KEYS),
     plain("TTL",          2, since(1, 0), KEY),
     plain("TYPE",         2, since(1, 0), KEY),
@@ -58,12 +58,13 @@ const OBJECT: &[Subcommand] = &[
 const SAME_OBJECT: Unapplied = Unapplied::Failed("ERR source and destination objects are the same");
 const DB_OUT_OF_RANGE: Unapplied = Unapplied::Failed("ERR DB index is out of range");
 
-/// What is carried holds commands that name the key, and would go on to name it.
+/// The carried commands contain the name of the key, and would still contain the old one after a
+/// rename.
 const CARRIED: Unapplied =
     Unapplied::Refused("the key was changed by commands that are not understood");
 
-/// Reads the number of a database. How many there are is the server's configuration: a log holds only
-/// numbers that a server took.
+/// Parses a database index. The number of databases is the server's configuration, so a log
+/// contains only indexes that a server accepted.
 pub(super) fn database(text: &[u8], not_a_number: Unapplied) -> Result<u32, Unapplied> {
     let number = super::number::integer(text).and_then(|number| i32::try_from(number).ok());
     u32::try_from(number.ok_or(not_a_number)?).map_err(|_| DB_OUT_OF_RANGE)
@@ -89,7 +90,7 @@ fn renamenx(call: &mut Call<'_, '_>) -> Applied {
     rename_generic(call, false)
 }
 
-/// The destination becomes what the source was, its expiry with it.
+/// Replaces the destination with the source, including its expiry.
 fn rename_generic(call: &mut Call<'_, '_>, over: bool) -> Applied {
     let (from, to) = (call.key(), call.args[2]);
     let db = call.db();

@@ -1,6 +1,6 @@
 //! Hashes, and the expiry of their fields.
 //!
-//! Redis brought field expiry in 7.4, Valkey, on its own, in 9.0.
+//! Redis introduced field expiry in 7.4; Valkey, independently, in 9.0.
 
 mod expiry;
 mod options;
@@ -44,7 +44,7 @@ pub(super) const ROWS: &[Command] = &[
     plain("HVALS",         2, since(2, 0),           KEY),
 ];
 
-/// HSET, and HMSET, which answers otherwise.
+/// HSET, and HMSET, which has a different reply.
 fn hset(call: &mut Call<'_, '_>) -> Applied {
     let (key, pairs) = (call.key(), &call.args[2..]);
     if !pairs.len().is_multiple_of(2) {
@@ -57,7 +57,7 @@ fn hset(call: &mut Call<'_, '_>) -> Applied {
     let hash: &mut Hash<'_> = call.keyspace.db(call.db).find_or_make(key)?;
     for pair in pairs.chunks_exact(2) {
         let (field, new) = hash.find_or_add(pair[0], || arena.alloc_slice_copy(pair[0]));
-        // It may stand for an HINCRBYFLOAT, which takes no expiry away.
+        // It may have been logged for an HINCRBYFLOAT, which does not remove the expiry.
         if suspected
             && !new
             && hash.expiry(field).is_some()
@@ -91,7 +91,7 @@ fn hdel(call: &mut Call<'_, '_>) -> Applied {
     for name in names {
         removed |= hash.remove(name);
     }
-    // One that was empty before stays: see HINCRBYFLOAT.
+    // A hash that was empty before remains: see HINCRBYFLOAT.
     if removed && hash.is_empty() {
         db.remove(key);
     }
@@ -117,7 +117,7 @@ fn hincrby(call: &mut Call<'_, '_>) -> Applied {
     Ok(())
 }
 
-/// Logs hold HSET in its place, but for scripts in old ones.
+/// Logs contain HSET in its place, except for scripts in old ones.
 fn hincrbyfloat(call: &mut Call<'_, '_>) -> Applied {
     const NO_NUMBER: Unapplied = Unapplied::Failed("ERR increment would produce NaN or Infinity");
     let (key, name) = (call.key(), call.args[2]);
@@ -125,7 +125,7 @@ fn hincrbyfloat(call: &mut Call<'_, '_>) -> Applied {
         Ok(by) => by,
         Err(NotFinite::NoNumber) => return Err(Unapplied::NOT_A_FLOAT),
         Err(NotFinite::Infinite) => {
-            // Before Redis 7.0 it fails late, and leaves a hash without a field. *Observed* on 6.2.
+            // Before Redis 7.0 it fails late, and leaves a hash without fields. *Observed* on 6.2.
             if !call.context.server.has_redis(7, 0) {
                 call.db().find_or_make::<Hash<'_>>(key)?;
             }

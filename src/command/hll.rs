@@ -1,4 +1,4 @@
-//! HyperLogLogs, which are strings underneath.
+//! HyperLogLogs, which are stored as strings.
 
 use super::apply::{Applied, Call, Unapplied};
 use super::row::{Command, KEY, KEYS, NO_KEYS, SECOND, plain, since, write};
@@ -8,9 +8,10 @@ use crate::keyspace::{StringValue, Value};
 #[rustfmt::skip]
 pub(super) const ROWS: &[Command] = &[
     write("PFADD",      -2, since(2, 8), KEY).by(pfadd),
-    // No write by its flag, yet it stores the count it computed in the key, and is logged then.
+    // It has no write flag, yet it stores the computed count in the key, and is logged in that
+    // case.
     write("PFCOUNT",    -2, since(2, 8), KEYS).by(pfcount),
-    // GETREG, too, converts the key to the dense encoding.
+    // GETREG converts the key to the dense encoding, too.
     write("PFDEBUG",     3, since(2, 8), SECOND).until(since(7, 0), -3).by(pfdebug),
     write("PFMERGE",    -2, since(2, 8), KEYS).by(pfmerge),
     plain("PFSELFTEST",  1, since(2, 8), NO_KEYS),
@@ -35,7 +36,7 @@ fn rules(call: &Call<'_, '_>) -> Rules {
     }
 }
 
-/// The string that a server takes for a HyperLogLog.
+/// Returns the string if a server accepts it as a HyperLogLog.
 fn checked<'v, 'a>(value: &'v mut Value<'a>) -> Result<&'v mut StringValue<'a>, Unapplied> {
     let Value::String(value) = value else {
         return Err(Unapplied::WRONG_TYPE);
@@ -76,7 +77,8 @@ fn pfcount(call: &mut Call<'_, '_>) -> Applied {
         }
         return Ok(());
     }
-    // Several are counted together, which stores nothing but fails where one of them is none.
+    // Several keys are counted together, which stores nothing but fails if one of them is not a
+    // HyperLogLog.
     let mut union = Union::default();
     for key in keys {
         if let Some(entry) = db.get_mut(key) {
@@ -104,7 +106,7 @@ fn pfmerge(call: &mut Call<'_, '_>) -> Applied {
 fn pfdebug(call: &mut Call<'_, '_>) -> Applied {
     let rules = rules(call);
     let server = call.context.server;
-    // It switches a way of computing on or off, and has no key.
+    // It switches an implementation on or off, and has no key.
     if call.is(1, "SIMD") && (server.has_valkey(8, 1) || server.has_redis(8, 0)) {
         return Ok(());
     }
@@ -159,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_without_elements_is_made_all_the_same() {
+    fn pfadd_without_elements_creates_the_key() {
         let arena = Bump::new();
         let mut trying = Trying::new(redis(7, 0), &arena);
         assert_eq!(trying.run("PFADD h"), Ok(()));
@@ -170,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn looking_at_registers_makes_them_dense() {
+    fn reading_registers_converts_to_dense() {
         let arena = Bump::new();
         let mut trying = Trying::new(valkey(9, 1), &arena);
         for name in ["GETREG", "todense"] {
@@ -191,9 +193,9 @@ mod tests {
 
     /// Any string can be set, and then be used as a HyperLogLog.
     #[test]
-    fn no_string_makes_it_panic() {
+    fn no_string_causes_a_panic() {
         let arena = Bump::new();
-        // Any sequence of bytes that is not all alike.
+        // Any sequence of bytes that are not all equal.
         let mut state = 1_u64;
         let mut next = || {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);

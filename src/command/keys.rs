@@ -1,15 +1,15 @@
-//! Which arguments of a command are keys.
+//! The key positions of a command.
 
 use super::row::{Command, Keys};
 
 impl Command {
-    /// Calls `visit` with the place of each key among the arguments, from left to right.
+    /// Calls `visit` with the index of each key among the arguments, from left to right.
     ///
-    /// `argc` counts the name, and `arg` gives the argument at a place below `argc`, the name at 0.
-    /// A container's keys are those of its sub-command. False when the arguments have not the shape
-    /// that it takes to tell: a count that is no number or runs past the end, an unknown
-    /// sub-command or option. A server answers such a command with an error; nothing, or not all,
-    /// was visited then.
+    /// `argc` includes the name, and `arg` returns the argument at an index below `argc`, the name
+    /// at 0. The keys of a container are those of its subcommand. Returns false if the arguments do
+    /// not have the required form: a count that is not a number or exceeds the arguments, an
+    /// unknown subcommand or option. A server replies to such a command with an error; in that case
+    /// none or only some of the keys were visited.
     #[must_use]
     pub fn visit_keys<'a>(
         &self,
@@ -26,7 +26,7 @@ impl Command {
 }
 
 impl Keys {
-    /// As [`Command::visit_keys`], for a command or sub-command whose keys are these.
+    /// Like [`Command::visit_keys`], for a command or subcommand with these keys.
     #[inline]
     #[must_use]
     pub fn visit<'a>(
@@ -37,7 +37,7 @@ impl Keys {
     ) -> bool {
         match self {
             Keys::None => true,
-            // By far the most frequent, and worth a path of its own.
+            // A fast path for by far the most frequent case.
             Keys::Range { first: 1, last: 1, .. } => {
                 if argc > 1 {
                     visit(1);
@@ -168,7 +168,7 @@ impl Keys {
     }
 }
 
-/// A count as the servers read it: digits alone, without zeros before them.
+/// Parses a count as the servers do: only digits, without leading zeros.
 fn decimal(text: &[u8]) -> Option<usize> {
     let canonical = matches!(text, [b'0'] | [b'1'..=b'9', ..]);
     let all_digits = text.iter().all(u8::is_ascii_digit);
@@ -179,7 +179,7 @@ fn decimal(text: &[u8]) -> Option<usize> {
 mod tests {
     use crate::command::lookup;
 
-    /// The places of the keys, or `None` where they cannot be told.
+    /// Returns the indexes of the keys, or `None` if they cannot be determined.
     fn places(line: &str) -> Option<Vec<usize>> {
         let args: Vec<&[u8]> = line
             .split(' ')
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_where_the_command_has_them() {
+    fn keys_are_found_at_their_positions() {
         let cases: &[(&str, &[usize])] = &[
             ("get k", &[1]),
             ("PING", &[]),
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_another_shape_is_told() {
+    fn invalid_arguments_are_detected() {
         for line in [
             "GET",
             "DEL",

@@ -66,7 +66,7 @@ fn push_if_there(call: &mut Call<'_, '_>, end: End) -> Applied {
     Ok(())
 }
 
-/// What a command does to the list of a key, if there is one: afterwards an empty one is removed.
+/// Changes the list of a key if it exists, and removes it if it is empty afterwards.
 #[inline]
 fn change<'a>(
     call: &mut Call<'_, 'a>,
@@ -97,7 +97,7 @@ fn pop(call: &mut Call<'_, '_>, end: End) -> Applied {
         3 => count_from(call, 2, 0)?,
         _ => return Err(Unapplied::Failed("ERR wrong number of arguments")),
     };
-    // Up to Redis 6.2.5 nothing is looked at to take nothing.
+    // Up to Redis 6.2.5 the key is not accessed if the count is 0.
     if count == 0 && !call.context.server.has_redis(7, 0) {
         return Ok(());
     }
@@ -107,8 +107,8 @@ fn pop(call: &mut Call<'_, '_>, end: End) -> Applied {
     })
 }
 
-/// The count at a place among the arguments, which is at least `least`; as much as there can be where it is
-/// more than that.
+/// Parses the count at argument `at`, which is at least `least`. Counts that exceed the address
+/// space are reduced to its size.
 fn count_from(call: &Call<'_, '_>, at: usize, least: i64) -> Result<usize, Unapplied> {
     match call.int(at) {
         Ok(count) if count >= least => Ok(usize::try_from(count).unwrap_or(usize::MAX)),
@@ -130,7 +130,7 @@ fn blocking_pop(call: &mut Call<'_, '_>, end: End) -> Applied {
     pop_first(call, 1..last, end, 1)
 }
 
-/// Takes elements from the first of the keys that exists.
+/// Removes elements from the first of the keys that exists.
 fn pop_first(
     call: &mut Call<'_, '_>,
     keys: std::ops::Range<usize>,
@@ -157,7 +157,8 @@ fn blmpop(call: &mut Call<'_, '_>) -> Applied {
     pop_many(call, 2, true)
 }
 
-/// The count of keys at argument `at`, the keys, the end, and perhaps COUNT with how many to take.
+/// Parses the number of keys at argument `at`, the keys, the end, and optionally COUNT with the
+/// number of elements to remove.
 fn pop_many(call: &mut Call<'_, '_>, at: usize, blocking: bool) -> Applied {
     let keys = call.int(at).ok().filter(|count| *count > 0);
     let keys = keys.ok_or(Unapplied::Failed("ERR numkeys should be greater than 0"))?;
@@ -179,7 +180,7 @@ fn pop_many(call: &mut Call<'_, '_>, at: usize, blocking: bool) -> Applied {
     pop_first(call, at + 1..behind, end, count.unwrap_or(1))
 }
 
-/// LEFT or RIGHT.
+/// Parses LEFT or RIGHT.
 fn end_from(call: &Call<'_, '_>, at: usize) -> Result<End, Unapplied> {
     if call.is(at, "LEFT") {
         Ok(End::Head)
@@ -210,7 +211,7 @@ fn blmove(call: &mut Call<'_, '_>) -> Applied {
     shift(call, from, to)
 }
 
-/// Moves an element from one list to another, or within one.
+/// Moves an element from one list to another, or within one list.
 fn shift(call: &mut Call<'_, '_>, from: End, to: End) -> Applied {
     let (source, destination) = (call.key(), call.args[2]);
     if source == destination {
@@ -250,7 +251,8 @@ fn linsert(call: &mut Call<'_, '_>) -> Applied {
 
 fn lrem(call: &mut Call<'_, '_>) -> Applied {
     let (count, element) = (call.int(2)?, call.args[3]);
-    // Redis up to 7.2 takes the lowest number. *Observed* on 7.0 (does) and 8.2, Valkey 9.1 (do not).
+    // Redis up to 7.2 accepts the lowest number. *Observed* on 7.0 (does) and 8.2, Valkey 9.1 (do
+    // not).
     let server = call.context.server;
     if count == i64::MIN && (server.has_redis(7, 4) || server.has_valkey(8, 0)) {
         return Err(Unapplied::Failed("ERR value is out of range"));
@@ -271,7 +273,7 @@ fn lset(call: &mut Call<'_, '_>) -> Applied {
     let cuts_index = call.context.server.has_redis(7, 2);
     let list = call.db().find_mut::<List<'_>>(key)?.ok_or(Unapplied::NO_SUCH_KEY)?;
     let mut index = index?;
-    // Since Redis 7.2 a server looks at the lower 32 bits alone. *Observed* on 8.2 and Valkey 9.1.
+    // Since Redis 7.2 a server uses only the lower 32 bits. *Observed* on 8.2 and Valkey 9.1.
     if cuts_index {
         index = index << 32 >> 32;
     }

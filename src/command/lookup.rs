@@ -1,53 +1,56 @@
-//! From a name, as it stands in a log, to its row.
+//! The lookup of a command name in a log.
 //!
-//! A log of a gigabyte holds ten million names, so this is on the path that decides how fast a file
-//! is read. A name of up to 16 bytes is taken as two little-endian words, padded with zeros; the
-//! words, multiplied by a constant, give a slot in a table, which holds the one command that can be
-//! meant; and the words of that command are compared, but for the case of its letters. One probe,
-//! one compare, no loop and no allocation. The constant is searched for when the crate is compiled:
-//! it is the first that gives every command a slot of its own. The few names longer than 16 bytes
-//! are compared in turn.
+//! A log of one gigabyte contains ten million names, so this lookup is critical for the speed of
+//! reading a file. A name of up to 16 bytes is loaded as two little-endian 64-bit integers, padded
+//! with zeros. They are multiplied by a constant to give a slot in a table, which contains the only
+//! command that can match, and are compared with those of that command, ignoring case. One probe,
+//! one comparison, no loop and no allocation. The constant is searched for at compile time: it is
+//! the first that gives every command its own slot. The few names longer than 16 bytes are compared
+//! one by one.
 
 use crate::command::table::{COUNT, CommandId, TABLE};
 
-/// A name as it is compared: two words, little-endian, padded with zeros.
+/// A name in the form in which it is compared: two little-endian 64-bit integers, padded with
+/// zeros.
 #[derive(Clone, Copy)]
 struct Key {
     low: u64,
     high: u64,
-    /// The bits of `low` and `high` that count: all but the one that tells `a` from `A`, and that
-    /// only where the name has a letter.
+    /// The bits of `low` and `high` that are compared: all except the case bit of bytes that are
+    /// letters in the name.
     low_mask: u64,
     high_mask: u64,
-    /// Tells `SET` from `SET\0`.
+    /// Distinguishes `SET` from `SET\0`.
     len: usize,
 }
 
 /// The longest name that fits a [`Key`].
 const LONGEST: usize = 16;
 
-/// 2 to this many slots: enough that one constant in a few hundred gives each command its own.
+/// log2 of the number of slots: enough that one constant in a few hundred gives each command its
+/// own slot.
 const SLOT_BITS: u32 = 14;
 const SLOTS: usize = 1 << SLOT_BITS;
 
 static KEYS: [Key; COUNT] = keys();
 const MULTIPLIER: u64 = multiplier();
-/// Empty slots hold command 0: the compare refuses them.
+/// Empty slots contain command 0, which the comparison rejects.
 static IDS: [u16; SLOTS] = ids();
 
-/// The command of this name, in whatever case.
+/// Returns the command of this name, ignoring case.
 #[inline]
 pub fn lookup(name: &[u8]) -> Option<CommandId> {
     let len = name.len();
     let (low, high) = match len {
         0 => return None,
         1..=3 => {
-            // First, middle and last byte: for one byte all the same, for two the last two.
+            // First, middle and last byte: for a name of one byte all the same, for two bytes the
+            // last two.
             let [first, middle, last] = [name[0], name[len / 2], name[len - 1]].map(u64::from);
             let low = first | middle << (8 * (len / 2)) | last << (8 * (len - 1));
             (low, 0)
         }
-        // Two loads that overlap; where they do, they agree.
+        // Two overlapping loads, which agree where they overlap.
         4..=8 => (word32(name, 0) | word32(name, len - 4) << (8 * (len - 4)), 0),
         9..=LONGEST => (word64(name, 0), word64(name, len - 8) >> (8 * (16 - len))),
         _ => return long(name),
@@ -55,11 +58,11 @@ pub fn lookup(name: &[u8]) -> Option<CommandId> {
     find(low, high, len)
 }
 
-/// The command whose name is the first `len` bytes of `bytes`, in whatever case; `None` where there
-/// are fewer.
+/// Returns the command whose name is the first `len` bytes of `bytes`, ignoring case; `None` if
+/// there are fewer bytes.
 ///
-/// The same as [`lookup`], and faster where the name stands in a log and more follows: with 16
-/// bytes to read, nothing depends on the length of the name.
+/// Equivalent to [`lookup`], but faster if more bytes follow the name, as in a log: with 16 bytes
+/// to read, nothing depends on the length of the name.
 #[inline]
 pub fn lookup_prefix(bytes: &[u8], len: usize) -> Option<CommandId> {
     match bytes.first_chunk::<LONGEST>() {
@@ -104,7 +107,7 @@ fn word64(name: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(bytes)
 }
 
-/// The masks that keep the first `len` bytes of two words.
+/// The masks that select the first `len` bytes of the two integers.
 static MASKS: [[u64; 2]; LONGEST + 1] = {
     let mut masks = [[0; 2]; LONGEST + 1];
     let mut len = 1;
@@ -116,10 +119,10 @@ static MASKS: [[u64; 2]; LONGEST + 1] = {
     masks
 };
 
-/// The slot of a name in whatever case: the bit that tells `a` from `A` is cleared in every byte,
-/// letter or not. (The rotation is by whole bytes, so that those bits stay where they are.)
+/// Returns the slot of a name, ignoring case: the case bit is cleared in every byte, letter or not.
+/// (The rotation is by whole bytes, so that those bits keep their position.)
 #[inline]
-#[allow(clippy::cast_possible_truncation)] // 14 bits are left.
+#[allow(clippy::cast_possible_truncation)] // 14 bits remain.
 const fn slot(low: u64, high: u64, multiplier: u64) -> usize {
     const UPPER: u64 = 0xdfdf_dfdf_dfdf_dfdf;
     let mixed = ((low ^ high.rotate_left(24)) & UPPER).wrapping_mul(multiplier);
@@ -133,7 +136,7 @@ const fn keys() -> [Key; COUNT] {
     while id < COUNT {
         let name = TABLE[id].name.as_bytes();
         let key = &mut keys[id];
-        // A long name keeps words of zeros, and its length, which no look-up here asks for.
+        // A long name has zeros here, and its length, which no lookup in this table uses.
         key.len = name.len();
         let mut at = 0;
         while at < name.len() && name.len() <= LONGEST {
@@ -153,7 +156,7 @@ const fn keys() -> [Key; COUNT] {
     keys
 }
 
-/// The first odd multiplier of a fixed series that sends no two commands to one slot.
+/// Returns the first odd multiplier of a fixed series that maps no two commands to the same slot.
 const fn multiplier() -> u64 {
     let keys = keys();
     let mut state: u64 = 0;
@@ -179,7 +182,7 @@ const fn multiplier() -> u64 {
     }
 }
 
-#[allow(clippy::cast_possible_truncation)] // COUNT fits: asserted beside it.
+#[allow(clippy::cast_possible_truncation)] // COUNT fits, as asserted next to its definition.
 const fn ids() -> [u16; SLOTS] {
     let keys = keys();
     let mut ids = [0; SLOTS];
@@ -207,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn every_name_is_found_in_every_case() {
+    fn every_name_is_found_ignoring_case() {
         for (index, row) in TABLE.iter().enumerate() {
             let lower = row.name.to_ascii_lowercase();
             let mixed: String = (row.name.chars().enumerate())
@@ -222,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_name_is_not_found() {
+    fn other_texts_are_not_found() {
         let names: std::collections::HashSet<_> =
             TABLE.iter().map(|row| row.name.as_bytes()).collect();
         let known = |name: &[u8]| names.contains(name);
@@ -239,8 +242,8 @@ mod tests {
                     assert_eq!(both(&longer), None, "{longer:?}");
                 }
             }
-            // Each byte changed to each other value, in particular to the one that differs in the
-            // bit between the cases.
+            // Each byte is changed to each other value, including the one that differs in the case
+            // bit.
             for at in 0..name.len() {
                 for byte in 0..=255 {
                     let mut other = name.to_vec();

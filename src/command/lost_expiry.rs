@@ -1,15 +1,15 @@
 //! Expiries that a log may have lost, although the server that wrote it had not.
 //!
-//! | written by | in place of | stands | which, when it is loaded, |
+//! | written by | for | the log contains | which, on loading, |
 //! |---|---|---|---|
-//! | Redis 2.6 to 5.0 | INCRBYFLOAT | `SET key value` | takes the expiry from the key |
-//! | Redis 7.4 to 8.0 | HINCRBYFLOAT | `HSET key field value` | takes the expiry from the field |
+//! | Redis 2.6 to 5.0 | INCRBYFLOAT | `SET key value` | removes the expiry of the key |
+//! | Redis 7.4 to 8.0 | HINCRBYFLOAT | `HSET key field value` | removes the expiry of the field |
 //!
-//! Nothing tells such a command from one that a client sent, which took the expiry from the key on the server
-//! too. So those are noted that can be one, where they took an expiry away: a number, as servers write the result
-//! of an addition, in the place of a number. What is still without an expiry at the end of the log is
-//! counted. Checked against `incrbyfloatCommand` in `t_string.c` of Redis 5.0 and 6.0, and
-//! `hincrbyfloatCommand` in `t_hash.c` of Redis 8.0.
+//! Such a command cannot be distinguished from one that a client sent, which removed the expiry on
+//! the server too. So every candidate that removed an expiry is recorded: a number, formatted as
+//! servers format the result of an addition, that replaces a number. The keys and fields that still
+//! have no expiry at the end of the log are counted. Checked against `incrbyfloatCommand` in
+//! `t_string.c` of Redis 5.0 and 6.0, and `hincrbyfloatCommand` in `t_hash.c` of Redis 8.0.
 
 use std::collections::BTreeMap;
 
@@ -18,18 +18,19 @@ use super::string::long_double::LongDouble;
 use crate::base::server::{Product, Server};
 use crate::keyspace::{Hash, Keyspace, StringValue, Value};
 
-/// What may have lost an expiry.
+/// The kinds of items that may have lost an expiry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Suspicion {
-    /// Keys, where SET may stand for INCRBYFLOAT.
+    /// Keys, where SET may have been logged for INCRBYFLOAT.
     pub keys: bool,
-    /// Fields of hashes, where HSET may stand for HINCRBYFLOAT.
+    /// Fields of hashes, where HSET may have been logged for HINCRBYFLOAT.
     pub fields: bool,
 }
 
 impl Suspicion {
-    /// What there is to suspect in a part of a log, as far as the log shows who wrote it: an incremental file is
-    /// not older than Redis 7.0, and `writer` made the RDB that the log begins with, before all commands.
+    /// Returns the possible kinds in a part of a log, as far as the log identifies its writer: an
+    /// incremental file is not older than Redis 7.0, and `writer` created the RDB at the beginning
+    /// of the log, before all commands.
     pub fn of(is_incr: bool, writer: Option<Server>) -> Suspicion {
         let older = |major, minor| writer.is_none_or(|writer| !writer.has_redis(major, minor));
         let is_valkey = writer.is_some_and(|writer| writer.product == Product::Valkey);
@@ -37,29 +38,29 @@ impl Suspicion {
     }
 }
 
-/// Keys and fields from which a command took the expiry that may not have been meant to.
+/// Keys and fields whose expiry was removed by a command that may not have been intended to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LostExpiries {
-    /// What is noted of the commands to come.
+    /// The kinds that are recorded for subsequent commands.
     pub suspicion: Suspicion,
-    /// Where the expiry of each was lost first.
+    /// The position of the first loss of each expiry.
     seen: BTreeMap<Place, Position>,
 }
 
-/// Database, key and, of a hash, field.
+/// Database, key and, for a hash, field.
 type Place = (u32, Vec<u8>, Option<Vec<u8>>);
 
-/// How many there are, and where the first was.
+/// The number of losses, and the position of the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Lost {
-    /// How many.
+    /// The number.
     pub count: u64,
-    /// The command that took the first one's expiry.
+    /// The command that removed the first expiry.
     pub first: Position,
 }
 
 impl Lost {
-    /// Adds others.
+    /// Adds the losses of `other`.
     pub fn join(&mut self, other: Lost) {
         if other.count == 0 {
             return;
@@ -70,13 +71,13 @@ impl Lost {
 }
 
 impl LostExpiries {
-    /// Notes that the key, or its field, has lost its expiry by the command at `at`.
+    /// Records that the key, or its field, lost its expiry by the command at `at`.
     #[cold]
     pub(super) fn note(&mut self, db: u32, key: &[u8], field: Option<&[u8]>, at: Position) {
         self.seen.entry((db, key.to_vec(), field.map(<[u8]>::to_vec))).or_insert(at);
     }
 
-    /// Of the keys and of the fields that were noted, those that have no expiry in the end and are numbers still.
+    /// Returns the recorded keys and fields that have no expiry at the end and are still numbers.
     pub fn left(&self, keyspace: &mut Keyspace<'_>) -> (Lost, Lost) {
         let (mut keys, mut fields) = (Lost::default(), Lost::default());
         for ((db, key, field), first) in &self.seen {
@@ -102,19 +103,20 @@ fn unexpiring<'h, 'a>(hash: &'h Hash<'a>, name: &[u8]) -> Option<&'h StringValue
     hash.expiry(field).is_none().then(|| hash.value(field))
 }
 
-/// Whether a command may be one that a server wrote with a sum in it, by its name and value alone.
+/// Returns whether a command may have been written by a server with the result of an addition,
+/// judging by its name and value only.
 #[inline]
 pub(super) fn begins_as_one(name: &[u8], as_written: &[u8], value: &[u8]) -> bool {
     let is_number = value.first().is_some_and(|first| first.is_ascii_digit() || *first == b'-');
     is_number && name == as_written
 }
 
-/// Whether the value may be what a server wrote that added to the one before.
+/// Returns whether the value may be the result of an addition to the previous value.
 pub(super) fn may_be_sum(before: &StringValue<'_>, value: &[u8]) -> bool {
     is_sum(value) && before.with(|before| LongDouble::read(before).is_ok())
 }
 
-/// Whether this is how INCRBYFLOAT writes a number.
+/// Returns whether the value is formatted as INCRBYFLOAT formats a number.
 fn is_sum(value: &[u8]) -> bool {
     LongDouble::read(value).is_ok_and(|number| number.to_string().as_bytes() == value)
 }
@@ -127,7 +129,7 @@ mod tests {
     use crate::command::apply::{Call, Context, Notes};
     use crate::keyspace::Bump;
 
-    /// How many keys and fields are told after commands, of which each begins a byte behind the one before.
+    /// Returns the recorded keys and fields after commands whose offsets are consecutive numbers.
     fn told(suspicion: Suspicion, commands: &[&str]) -> (Lost, Lost) {
         let arena = Bump::new();
         let mut keyspace = Keyspace::new(&arena);
@@ -161,7 +163,7 @@ mod tests {
     const FIELD_FAR: &str = "HPEXPIREAT h 4102444800000 FIELDS 1 f";
 
     #[test]
-    fn a_sum_that_took_an_expiry_away_is_told_where_it_first_did() {
+    fn a_sum_that_removed_an_expiry_is_reported_at_its_first_position() {
         let (keys, fields) = told(ALL, &["SET k 1", FAR, "SET k 1.5", "SET k 3"]);
         let first = Position { part: 0, offset: 2 };
         assert_eq!((keys, fields), (Lost { count: 1, first }, Lost::default()));
@@ -170,11 +172,11 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_one_or_does_not_last_is_not_told() {
+    fn other_values_and_restored_expiries_are_not_reported() {
         for (first, last) in [
             ("SET k 1", "SET k x"),
             ("SET k x", "SET k 1"),
-            // The server writes neither of these numbers so.
+            // The server writes neither of these numbers like this.
             ("SET k 1", "SET k 1.50"),
             ("SET k 1", "SET k 1e3"),
             ("SET k 1", "SET k 007"),
@@ -187,7 +189,7 @@ mod tests {
         ] {
             assert_eq!(told(ALL, &[first, FAR, last]).0.count, 0, "{last}");
         }
-        // A SET with an expiry is written in two commands by Redis up to 6.0.
+        // Redis up to 6.0 writes a SET with an expiry as two commands.
         for then in [FAR, "DEL k", "SET k x"] {
             assert_eq!(told(ALL, &["SET k 1", FAR, "SET k 2", then]).0.count, 0, "{then}");
         }
@@ -197,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn who_wrote_the_log_decides_what_there_is_to_suspect() {
+    fn the_writer_of_the_log_determines_the_rules() {
         for (is_incr, writer, keys, fields) in [
             (false, None, true, true),
             (true, None, false, true),

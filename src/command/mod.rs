@@ -1,12 +1,12 @@
-//! What each command means: one row a command, one file a data type.
+//! The semantics of commands: one row per command, one file per data type.
 //!
-//! The table holds every command that a server from Redis 4.0 to 8.2 or Valkey 7.2 to 9.1 knows,
-//! whether it writes or not: a loader executes whatever a log holds, and a name that it does not
-//! know stops it. Nothing else in the crate lists commands. The rows are compared with the servers'
-//! own lists by `tests/servers/commands.rs`.
+//! The table contains every command that a server from Redis 4.0 to 8.2 or Valkey 7.2 to 9.1 knows,
+//! including read-only ones: a loader executes whatever a log contains, and stops at an unknown
+//! name. Commands are not listed anywhere else in the crate. `tests/servers/commands.rs` compares
+//! the rows with the servers' own lists.
 //!
-//! [`lookup`] takes a name to its [`CommandId`], a dense number fit for an index, and
-//! [`CommandId::row`] takes that to the [`Command`].
+//! [`lookup`] maps a name to its [`CommandId`], a dense number suitable as an index, and
+//! [`CommandId::row`] maps that to the [`Command`].
 
 pub mod apply;
 mod bitmap;

@@ -1,6 +1,6 @@
 //! Numbers as servers read and write them.
 
-/// The integer that a text is in the one form in which servers write it (`string2ll` in `util.c`).
+/// Parses an integer in the one form in which servers write it (`string2ll` in `util.c`).
 pub(crate) use crate::rdb::write::canonical as integer;
 
 #[cfg(test)]
@@ -8,7 +8,7 @@ mod tests {
     use super::integer;
 
     #[test]
-    fn an_integer_has_one_form() {
+    fn only_the_canonical_form_is_an_integer() {
         for number in [0, 1, -1, 10, 1234567890123456789, i64::MAX, i64::MIN, i64::MIN + 1] {
             assert_eq!(integer(number.to_string().as_bytes()), Some(number));
         }

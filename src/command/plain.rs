@@ -1,17 +1,18 @@
-//! Commands of which there is nothing to note but that they were seen.
+//! A cache of plain commands, for which nothing but their occurrence is recorded.
 //!
-//! A log holds millions of commands of a few kinds. What is true of one `*3 $3 SET`, that it is known, has a
-//! possible number of arguments and nothing special about it, is true of every other. So each kind is
-//! looked at closely once and remembered by the first sixteen bytes of its frame, less what lies behind the
-//! name: they tell the number of arguments and the name. The next one costs a multiplication and two compares.
+//! A log contains millions of commands of a few kinds. Whatever applies to one `*3 $3 SET` (it is
+//! known, has a valid number of arguments and is not special) applies to every other. So each kind
+//! is examined once and cached by the first sixteen bytes of its frame, without those after the
+//! name: they contain the number of arguments and the name. Every further command of the kind costs
+//! one multiplication and two comparisons.
 
 use crate::aof::Frame;
 use crate::command::table::CommandId;
 
-/// 2 to this many kinds are remembered; two that meet in a slot take turns.
+/// log2 of the number of cached kinds; two kinds with the same slot evict each other.
 const SLOT_BITS: u32 = 6;
 
-/// The kinds that were seen.
+/// The cached kinds.
 #[derive(Debug, Clone)]
 pub(super) struct Plain([Option<Kind>; 1 << SLOT_BITS]);
 
@@ -35,14 +36,14 @@ impl Default for Plain {
 }
 
 impl Plain {
-    /// The command that the frame is, if its kind is remembered.
+    /// Returns the command of the frame, if its kind is cached.
     #[inline(always)]
     pub(super) fn find(&self, frame: &Frame<'_>) -> Option<CommandId> {
         let key = Key::of(frame)?;
         self.0[key.slot()].filter(|kind| kind.key == key).map(|kind| kind.id)
     }
 
-    /// Remembers that there is nothing to note of frames like this one.
+    /// Caches that there is nothing to record about frames of this kind.
     pub(super) fn remember(&mut self, frame: &Frame<'_>, id: CommandId) {
         if let Some(key) = Key::of(frame) {
             self.0[key.slot()] = Some(Kind { key, id });
@@ -51,7 +52,8 @@ impl Plain {
 }
 
 impl Key {
-    /// Only canonical frames of at most nine arguments, with names of at most eight bytes, have one.
+    /// Returns the key of a canonical frame with at most nine arguments and a name of at most eight
+    /// bytes; `None` for others.
     #[inline(always)]
     fn of(frame: &Frame<'_>) -> Option<Key> {
         let (name_on, name_len) = frame.name_and_on();
@@ -62,13 +64,13 @@ impl Key {
         let whole = u128::from_le_bytes(*frame.bytes().first_chunk()?);
         #[allow(clippy::cast_possible_truncation)] // The two halves.
         let (head, name) = (whole as u64, (whole >> 64) as u64);
-        // An empty name is looked at closely.
+        // An empty name takes the slow path.
         let name = name & u64::MAX.checked_shr(64 - 8 * u32::try_from(name_len).ok()?)?;
         Some(Key { head, name })
     }
 
     #[inline(always)]
-    #[allow(clippy::cast_possible_truncation)] // Six bits are left.
+    #[allow(clippy::cast_possible_truncation)] // Six bits remain.
     fn slot(self) -> usize {
         let mixed = (self.head.rotate_left(32) ^ self.name).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         (mixed >> (64 - SLOT_BITS)) as usize
@@ -84,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_is_its_name_its_case_and_its_number_of_arguments() {
+    fn kinds_differ_by_name_case_and_number_of_arguments() {
         let mut plain = Plain::default();
         let set = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n";
         assert_eq!(plain.find(&frame(set)), None);

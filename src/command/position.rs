@@ -1,10 +1,10 @@
-//! Where a command stands.
+//! The position of a command.
 
-/// Where in a log a command stands.
+/// The position of a command in a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Position {
-    /// The part, counted from 0 in the order in which a server loads them.
+    /// The index of the part, counted from 0 in the order in which a server loads them.
     pub part: u32,
-    /// The command's first byte.
+    /// Offset of the first byte of the command.
     pub offset: u64,
 }

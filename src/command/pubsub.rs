@@ -1,4 +1,4 @@
-//! Messages. None of these changes the data set.
+//! Publish/subscribe commands. None of them changes the data set.
 
 use super::row::{Command, NO_KEYS, Subcommand, plain, since, sub};
 
@@ -9,7 +9,7 @@ pub(super) const ROWS: &[Command] = &[
     plain("PUBSUB",       -2, since(2, 8), NO_KEYS).with(PUBSUB),
     plain("PUNSUBSCRIBE", -1, since(2, 0), NO_KEYS),
     plain("SPUBLISH",      3, since(7, 0), NO_KEYS),
-    // A cluster routes shard channels by slot as if they were keys; they are none.
+    // A cluster routes shard channels by slot as if they were keys, but they are not keys.
     plain("SSUBSCRIBE",   -2, since(7, 0), NO_KEYS),
     plain("SUBSCRIBE",    -2, since(2, 0), NO_KEYS),
     plain("SUNSUBSCRIBE", -1, since(7, 0), NO_KEYS),

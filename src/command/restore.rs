@@ -1,4 +1,4 @@
-//! RESTORE: a value as DUMP gave it.
+//! RESTORE: a value in the format of DUMP.
 
 use super::apply::{Applied, Call, Unapplied};
 use crate::keyspace::from_rdb::Loader;
@@ -37,7 +37,7 @@ pub(super) fn restore(call: &mut Call<'_, '_>) -> Applied {
     let expires_ms = match ttl {
         0 => None,
         _ if options.absolute => Some(ttl),
-        // A time that is too far away comes out before 1970, as on the servers.
+        // A time too far in the future wraps around to before 1970, as on the servers.
         _ => Some(ttl.wrapping_add(call.now_ms())),
     };
     let mut loader = Loader::new(call.keyspace, call.context.server, &|_| true);
@@ -54,7 +54,7 @@ pub(super) fn restore(call: &mut Call<'_, '_>) -> Applied {
     }
 }
 
-/// The options, of which those for eviction are checked and have no effect on data.
+/// Parses the options. Those for eviction are checked and have no effect on the data.
 fn options(call: &Call<'_, '_>) -> Result<Options, Unapplied> {
     let mut options = Options::default();
     let (mut idle, mut frequency) = (false, false);

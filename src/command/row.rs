@@ -1,4 +1,4 @@
-//! The shape of a row, and the words that the tables are written in.
+//! The structure of a row, and the functions that the tables are built with.
 
 use super::apply::Apply;
 use crate::base::server::{Product, Server};
@@ -6,22 +6,22 @@ use crate::base::server::{Product, Server};
 /// A version, major and minor.
 type Version = (u8, u8);
 
-/// Which servers know a name.
+/// The servers that know a name.
 ///
-/// What Valkey inherited it has had since its first version, 7.2. A name is held to be known for as
+/// What Valkey inherited has existed since its first version, 7.2. A name counts as known for as
 /// long as a *loader* knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Since {
-    /// The first Redis that knows it; `None` where Redis never did.
+    /// The first Redis that knows it; `None` if Redis never did.
     pub redis: Option<Version>,
-    /// The first Redis that knows it no longer; `None` where it was never removed.
+    /// The first Redis that does not know it any more; `None` if it was never removed.
     pub redis_until: Option<Version>,
-    /// The first Valkey that knows it; `None` where Valkey never did.
+    /// The first Valkey that knows it; `None` if Valkey never did.
     pub valkey: Option<Version>,
 }
 
 impl Since {
-    /// Whether a server of this line knows the name.
+    /// Returns whether a server of this release line knows the name.
     pub fn known_by(&self, server: Server) -> bool {
         let version = (server.major, server.minor);
         match server.product {
@@ -34,14 +34,15 @@ impl Since {
     }
 }
 
-/// How many arguments a command takes, by the servers' convention: `n` exactly, `-n` at least `n`.
+/// The number of arguments of a command, by the servers' convention: `n` exactly, `-n` at least
+/// `n`.
 ///
 /// No command changed its arity more than once in the versions that the table covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arity {
     /// In the newest versions.
     pub now: i8,
-    /// What it was before, and which servers have the new one.
+    /// The previous arity, and the servers that have the new one.
     pub before: Option<(i8, Since)>,
 }
 
@@ -50,7 +51,7 @@ impl Arity {
         Arity { now, before: None }
     }
 
-    /// The arity that a server of this line checks for.
+    /// Returns the arity that a server of this release line checks.
     pub fn on(&self, server: Server) -> i8 {
         match self.before {
             Some((before, changed)) if !changed.known_by(server) => before,
@@ -58,17 +59,17 @@ impl Arity {
         }
     }
 
-    /// Whether a server of this line takes `argc` arguments, the name included.
+    /// Returns whether a server of this release line accepts `argc` arguments, including the name.
     pub fn accepts_on(&self, server: Server, argc: usize) -> bool {
         accepts(self.on(server), argc)
     }
 
-    /// Whether the newest versions take `argc` arguments, the name included.
+    /// Returns whether the newest versions accept `argc` arguments, including the name.
     pub fn accepts_now(&self, argc: usize) -> bool {
         accepts(self.now, argc)
     }
 
-    /// Whether any version takes `argc` arguments, the name included.
+    /// Returns whether any version accepts `argc` arguments, including the name.
     pub fn accepts(&self, argc: usize) -> bool {
         accepts(self.now, argc) || self.before.is_some_and(|(before, _)| accepts(before, argc))
     }
@@ -79,19 +80,19 @@ fn accepts(arity: i8, argc: usize) -> bool {
     if arity < 0 { argc >= bound } else { argc == bound }
 }
 
-/// Where in a command its keys stand. Argument 0 is the command's name.
+/// The key positions of a command. Argument 0 is the name of the command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keys {
-    /// It names no key.
+    /// There are no keys.
     None,
     /// Every `step`th argument from `first` to `last`; a negative `last` counts from the end, so
     /// that -1 is the last argument.
     Range {
         /// The first key.
         first: u8,
-        /// The last key, or, from -1 downwards, its place from the end.
+        /// The last key; from -1 downwards, its position from the end.
         last: i8,
-        /// From one key to the next.
+        /// The distance from one key to the next.
         step: u8,
     },
     /// Argument `at` is a decimal count, and that many keys follow it, `step` apart.
@@ -100,40 +101,41 @@ pub enum Keys {
         dest: Option<u8>,
         /// The count.
         at: u8,
-        /// From one key to the next.
+        /// The distance from one key to the next.
         step: u8,
     },
-    /// SORT: argument 1, and what follows the last STORE.
+    /// SORT: argument 1, and the argument after the last STORE.
     Sort,
-    /// GEORADIUS and its kin: argument 1, and what follows the last STORE or STOREDIST.
+    /// GEORADIUS and similar commands: argument 1, and the argument after the last STORE or
+    /// STOREDIST.
     Geo {
         /// The first argument that can be an option.
         options: u8,
     },
-    /// XREAD and XREADGROUP: the first half of what follows STREAMS.
+    /// XREAD and XREADGROUP: the first half of the arguments after STREAMS.
     Streams,
-    /// MIGRATE: argument 3, or, where that is empty, all that follows KEYS.
+    /// MIGRATE: argument 3, or, if that is empty, all arguments after KEYS.
     Migrate,
-    /// STRALGO: with LCS, the two that follow KEYS.
+    /// STRALGO: with LCS, the two arguments after KEYS.
     Stralgo,
 }
 
-/// What a command does to the reading of a log.
+/// The effect of a command on the interpretation of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Nothing.
+    /// None.
     Plain,
-    /// It opens a transaction: what follows is queued.
+    /// It opens a transaction: the commands after it are queued.
     Multi,
-    /// It closes the transaction and runs the queue.
+    /// It closes the transaction and executes the queue.
     Exec,
-    /// It changes the database that the following commands work on.
+    /// It changes the database of the commands after it.
     Select,
 }
 
-/// The chapter of the servers' own documentation that lists a command; mostly, the data type.
+/// The section of the servers' own documentation that lists a command; mostly, the data type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs)] // The names say it all.
+#[allow(missing_docs)] // The names are self-explanatory.
 pub enum Group {
     Bitmap,
     Cluster,
@@ -154,78 +156,78 @@ pub enum Group {
     Zset,
 }
 
-/// What is known of one command.
+/// The description of a command.
 #[derive(Debug, Clone, Copy)]
 pub struct Command {
-    /// Its name, in upper case.
+    /// The name, in upper case.
     pub name: &'static str,
-    /// How many arguments it takes, its name included: `n` exactly, or, negative, at least `-n`.
+    /// The number of arguments, including the name: `n` exactly, or, if negative, at least `-n`.
     pub arity: Arity,
-    /// Which servers know it.
+    /// The servers that know it.
     pub since: Since,
-    /// Whether it can change the data set. It may well not: SORT without STORE does not.
+    /// Whether it can change the data set. It does not have to: SORT without STORE does not.
     pub writes: bool,
-    /// Where its keys stand. A container has none; its sub-commands have.
+    /// The key positions. A container has none; its subcommands have.
     pub keys: Keys,
-    /// Where the documentation lists it.
+    /// The section of the documentation that lists it.
     pub group: Group,
-    /// What it does to the reading of a log.
+    /// The effect on the interpretation of a log.
     pub role: Role,
-    /// Its sub-commands, sorted; empty where it is no container.
+    /// The subcommands, sorted; empty if it is not a container.
     pub subcommands: &'static [Subcommand],
-    /// What it does to a data set; `None` where it does nothing to it, or cannot be replayed.
+    /// The implementation; `None` if it has no effect on a data set, or cannot be replayed.
     pub apply: Option<Apply>,
-    /// Whether what it does to one of its keys depends on that key alone, so that it can be applied to
-    /// each where that key is.
+    /// Whether the effect on each key depends on that key alone, so that the command can be applied
+    /// to each key in the shard that owns it.
     pub splits: bool,
 }
 
-/// What is known of one sub-command of a container, such as CREATE of XGROUP.
+/// The description of a subcommand of a container, such as CREATE of XGROUP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Subcommand {
-    /// Its name, in upper case, without the container's.
+    /// The name, in upper case, without that of the container.
     pub name: &'static str,
-    /// How many arguments it takes; the container's name and its own are both counted.
+    /// The number of arguments, including the names of the container and of the subcommand.
     pub arity: Arity,
-    /// Which servers know it. Before Redis 7.0 servers did not list sub-commands, so that this is
-    /// what the documentation says.
+    /// The servers that know it. Servers before Redis 7.0 did not list subcommands, so the source
+    /// for those is the documentation.
     pub since: Since,
     /// Whether it can change the data set.
     pub writes: bool,
-    /// Where its keys stand; argument 0 is the container's name.
+    /// The key positions; argument 0 is the name of the container.
     pub keys: Keys,
 }
 
 impl Command {
-    /// Whether a server of this line knows the name.
+    /// Returns whether a server of this release line knows the name.
     pub fn known_by(&self, server: Server) -> bool {
         self.since.known_by(server)
     }
 
-    /// Whether any version takes `argc` arguments, the name included.
+    /// Returns whether any version accepts `argc` arguments, including the name.
     pub fn accepts_arity(&self, argc: usize) -> bool {
         self.arity.accepts(argc)
     }
 
-    /// The sub-command of this name, in whatever case.
+    /// Returns the subcommand of this name, ignoring case.
     pub fn subcommand(&self, name: &[u8]) -> Option<&'static Subcommand> {
         (self.subcommands.iter()).find(|sub| sub.name.as_bytes().eq_ignore_ascii_case(name))
     }
 }
 
 impl Subcommand {
-    /// Whether a server of this line knows the name.
+    /// Returns whether a server of this release line knows the name.
     pub fn known_by(&self, server: Server) -> bool {
         self.since.known_by(server)
     }
 
-    /// Whether any version takes `argc` arguments, the container's name included.
+    /// Returns whether any version accepts `argc` arguments, including the name of the container.
     pub fn accepts_arity(&self, argc: usize) -> bool {
         self.arity.accepts(argc)
     }
 }
 
-// The words of the tables.
+// The functions that the tables are built with.
 
 pub(super) const NO_KEYS: Keys = Keys::None;
 pub(super) const KEY: Keys = range(1, 1, 1);
@@ -237,7 +239,7 @@ pub(super) const fn range(first: u8, last: i8, step: u8) -> Keys {
     Keys::Range { first, last, step }
 }
 
-/// The count at argument `at`, the keys after it.
+/// The count at argument `at`, followed by the keys.
 pub(super) const fn counted(at: u8) -> Keys {
     Keys::Counted { dest: None, at, step: 1 }
 }
@@ -245,16 +247,16 @@ pub(super) const fn counted(at: u8) -> Keys {
 /// The destination, the count, the keys.
 pub(super) const DEST_COUNTED: Keys = Keys::Counted { dest: Some(1), at: 2, step: 1 };
 
-/// The count, then keys and values by turns.
+/// The count, then alternating keys and values.
 pub(super) const COUNTED_PAIRS: Keys = Keys::Counted { dest: None, at: 1, step: 2 };
 
-/// In Redis since `major.minor`, hence in all of Valkey.
+/// In Redis since `major.minor`, and therefore in all of Valkey.
 pub(super) const fn since(major: u8, minor: u8) -> Since {
     assert!(major < 7 || (major == 7 && minor <= 2), "later than the fork");
     apart((major, minor), (7, 2))
 }
 
-/// In both, but not since the same time.
+/// In both, with different first versions.
 pub(super) const fn apart(redis: Version, valkey: Version) -> Since {
     Since { redis: Some(redis), redis_until: None, valkey: Some(valkey) }
 }
@@ -267,7 +269,7 @@ pub(super) const fn valkey_only(major: u8, minor: u8) -> Since {
     Since { redis: None, redis_until: None, valkey: Some((major, minor)) }
 }
 
-/// Gone from Redis before the fork.
+/// Removed from Redis before the fork.
 pub(super) const fn between(first: Version, gone: Version) -> Since {
     Since { redis: Some(first), redis_until: Some(gone), valkey: None }
 }
@@ -277,7 +279,7 @@ pub(super) const fn write(name: &'static str, arity: i8, since: Since, keys: Key
     Command { writes: true, ..plain(name, arity, since, keys) }
 }
 
-/// A command that cannot.
+/// A command that cannot change the data set.
 pub(super) const fn plain(name: &'static str, arity: i8, since: Since, keys: Keys) -> Command {
     Command {
         name,
@@ -285,7 +287,7 @@ pub(super) const fn plain(name: &'static str, arity: i8, since: Since, keys: Key
         since,
         writes: false,
         keys,
-        group: Group::Generic, // until the table is put together
+        group: Group::Generic, // set when the table is assembled
         role: Role::Plain,
         subcommands: &[],
         apply: None,
@@ -293,24 +295,24 @@ pub(super) const fn plain(name: &'static str, arity: i8, since: Since, keys: Key
     }
 }
 
-/// A sub-command that cannot change the data set; `arity` counts the container's name.
+/// A subcommand that cannot change the data set; `arity` includes the name of the container.
 pub(super) const fn sub(name: &'static str, arity: i8, since: Since, keys: Keys) -> Subcommand {
     Subcommand { name, arity: Arity::always(arity), since, writes: false, keys }
 }
 
 impl Command {
-    /// The arity was `before` until `changed`.
+    /// Sets the arity before `changed` to `before`.
     pub(super) const fn until(self, changed: Since, before: i8) -> Command {
         let before = Some((before, changed));
         Command { arity: Arity { before, ..self.arity }, ..self }
     }
 
-    /// This is what it does.
+    /// Sets the implementation.
     pub(super) const fn by(self, apply: Apply) -> Command {
         Command { apply: Some(apply), ..self }
     }
 
-    /// It treats each of its keys by itself.
+    /// Marks that each key is processed independently.
     pub(super) const fn splits(self) -> Command {
         Command { splits: true, ..self }
     }
@@ -329,7 +331,7 @@ impl Command {
 }
 
 impl Subcommand {
-    /// The arity was `before` until `changed`.
+    /// Sets the arity before `changed` to `before`.
     pub(super) const fn until(self, changed: Since, before: i8) -> Subcommand {
         let before = Some((before, changed));
         Subcommand { arity: Arity { before, ..self.arity }, ..self }

@@ -1,4 +1,4 @@
-//! Running a command of a log: what a server checks before, and the command itself.
+//! Running a command of a log: the checks of a server, then the command itself.
 
 use super::apply::{Applied, Call, Unapplied};
 use crate::command::row::{Command, Keys, Subcommand};
@@ -9,7 +9,8 @@ impl Command {
     ///
     /// # Errors
     ///
-    /// When a server would answer with an error, or what it does cannot be told: see [`Unapplied`].
+    /// Fails if a server would reply with an error, or if the effect cannot be determined: see
+    /// [`Unapplied`].
     #[inline]
     pub fn run(&self, call: &mut Call<'_, '_>) -> Applied {
         if !self.arity.accepts_now(call.args.len()) {
@@ -27,7 +28,8 @@ impl Command {
         }
     }
 
-    /// Whether it was added to a key that is carried because an earlier command of it is not understood.
+    /// Returns whether the command was added to those of a carried key, that is, a key with an
+    /// earlier command that is not supported.
     #[cold]
     fn meets_opaque(&self, call: &mut Call<'_, '_>) -> Result<bool, Unapplied> {
         let (args, frame) = (call.args, call.frame);
@@ -43,7 +45,7 @@ impl Command {
                     db.get(args[at]).is_some_and(|entry| matches!(entry.value, Value::Opaque(_)));
             },
         );
-        // What deletes is understood whatever was there.
+        // Deletion is supported whatever the key contains.
         if !opaque || matches!(self.name, "DEL" | "UNLINK") {
             return Ok(false);
         }
@@ -58,11 +60,11 @@ impl Command {
     }
 }
 
-/// Adds a command that is not understood to those that are carried for its key.
+/// Adds an unsupported command to those that are carried for its key.
 ///
 /// # Errors
 ///
-/// When it names no key.
+/// Fails if the command names no key.
 pub fn run_unknown(call: &mut Call<'_, '_>, key: usize) -> Applied {
     let Some(&key) = call.args.get(key) else {
         return Err(Unapplied::Refused("no known server has this command, and it names no key"));
@@ -73,7 +75,7 @@ pub fn run_unknown(call: &mut Call<'_, '_>, key: usize) -> Applied {
 
 fn carry<'a>(call: &mut Call<'_, 'a>, key: &[u8], frame: &'a [u8]) {
     call.keyspace.note_opaque();
-    // Nothing can be written of it, so that the command has to come back to a key that is not there.
+    // Such a value cannot be written, so the command has to be replayed on a missing key.
     if call.db().get(key).is_some_and(|entry| entry.value.lacks_elements()) {
         call.db().remove(key);
     }
@@ -108,7 +110,7 @@ mod tests {
     use crate::command::apply::{Context, Notes, Position};
     use crate::keyspace::{Bump, Keyspace};
 
-    /// The empty hash would not be written, and so would not be there when the command is carried again.
+    /// The empty hash would not be written, so it would not exist when the command is replayed.
     #[test]
     fn an_unknown_command_on_an_empty_hash_is_carried_alone() {
         let arena = Bump::new();

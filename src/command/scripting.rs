@@ -1,7 +1,7 @@
 //! Scripts and functions.
 //!
-//! Nothing is run here. What a script did stands in the log as commands since Redis 7.0, and up to 6.2 mostly;
-//! where the script itself stands there, it is refused.
+//! No scripts are executed. Since Redis 7.0, and up to 6.2 mostly, the log contains the effects of
+//! a script as commands; a script itself in the log is refused.
 
 use super::apply::{Applied, Call, Unapplied};
 use super::row::{Command, NO_KEYS, Subcommand, counted, plain, since, sub, valkey_only, write};
@@ -11,12 +11,12 @@ use crate::rdb::{Dump, Text, Visitor};
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[Command] = &[
-    // What it changes is up to the script. Logged verbatim up to Redis 6.2, never since 7.0.
+    // Its effect depends on the script. Logged verbatim up to Redis 6.2, never since 7.0.
     write("EVAL",       -3, since(2, 6), counted(2)).by(eval),
     write("EVALSHA",    -3, since(2, 6), counted(2)).by(eval),
     plain("EVALSHA_RO", -3, since(7, 0), counted(2)),
     plain("EVAL_RO",    -3, since(7, 0), counted(2)),
-    // What it changes is up to the function; logged as the effects alone.
+    // Its effect depends on the function; only its effects are logged.
     write("FCALL",      -3, since(7, 0), counted(2)).by(fcall),
     plain("FCALL_RO",   -3, since(7, 0), counted(2)),
     write("FUNCTION",   -2, since(7, 0), NO_KEYS).with(FUNCTION),
@@ -38,7 +38,7 @@ const FUNCTION: &[Subcommand] = &[
 
 #[rustfmt::skip]
 const SCRIPT: &[Subcommand] = &[
-    // The name of an engine came with Valkey 9.1.
+    // The engine name came with Valkey 9.1.
     sub("DEBUG",  -3, since(3, 2),       NO_KEYS).until(valkey_only(9, 1), 3),
     sub("EXISTS", -3, since(2, 6),       NO_KEYS),
     sub("FLUSH",  -2, since(2, 6),       NO_KEYS),
@@ -62,14 +62,16 @@ impl From<LibraryError> for Unapplied {
     }
 }
 
-/// Applies FUNCTION with these arguments, the name first. Libraries belong to no share of the keys, so that a
-/// log's commands of this name are applied once, in their order, to the libraries of the whole data set.
+/// Applies FUNCTION with these arguments, including the name as the first. Libraries do not belong
+/// to a shard of the keys, so the commands of this name in a log are applied once, in their order,
+/// to the libraries of the whole data set.
 ///
-/// What a server refuses when it compiles a library is not seen: see [`Functions`].
+/// Errors that a server detects when it compiles a library are not detected: see [`Functions`].
 ///
 /// # Errors
 ///
-/// [`Unapplied::Failed`] where the server answers with an error; the libraries are as before then.
+/// Returns [`Unapplied::Failed`] if the server replies with an error; the libraries are unchanged
+/// in that case.
 pub fn apply_function(args: &[&[u8]], functions: &mut Functions, server: Server) -> Applied {
     let Some((name, args)) = args.get(1..).and_then(<[_]>::split_first) else {
         return Err(WRONG_ARGUMENTS);
@@ -83,7 +85,7 @@ pub fn apply_function(args: &[&[u8]], functions: &mut Functions, server: Server)
         },
         () if is("FLUSH") => flush(args, functions),
         () if is("RESTORE") => restore(args, functions, server),
-        // The others tell, or stop a function that runs.
+        // The other subcommands only read, or stop a running function.
         () => Ok(()),
     }
 }
@@ -100,8 +102,8 @@ fn load(args: &[&[u8]], functions: &mut Functions, server: Server) -> Applied {
     Ok(functions.load(code, !options.is_empty())?)
 }
 
-/// Whether the server has the library's engine. Modules can bring others to Valkey since 8.1, and what a
-/// log holds was loaded.
+/// Checks that the server has the engine of the library. Modules can add engines to Valkey since
+/// 8.1, and a library in a log was loaded successfully.
 fn has_engine(code: &[u8], server: Server) -> Applied {
     let engine = functions::head(code)?.engine;
     if engine.eq_ignore_ascii_case(b"LUA") || server.has_valkey(8, 1) && !engine.is_empty() {
@@ -151,7 +153,7 @@ fn restore(args: &[&[u8]], functions: &mut Functions, server: Server) -> Applied
     Ok(functions.restore(restored.functions, policy)?)
 }
 
-/// Gathers the libraries of a payload.
+/// Collects the libraries of a payload.
 struct Restored {
     functions: Functions,
     server: Server,
@@ -188,7 +190,7 @@ mod tests {
     const B: &[u8] = b"#!LUA name=b\n2";
 
     #[test]
-    fn libraries_come_and_go() {
+    fn libraries_are_loaded_and_deleted() {
         let mut functions = Functions::default();
         apply(&mut functions, &[b"load", A]).expect("a new one");
         apply(&mut functions, &[b"LOAD", B]).expect("a new one");
@@ -207,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn an_engine_must_be_one_that_the_server_can_have() {
+    fn an_engine_must_be_available_on_the_server() {
         let load = |code: &[u8], server| {
             apply_function(&[b"FUNCTION", b"LOAD", code], &mut Functions::default(), server)
         };
@@ -230,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_payload_is_restored_whole_or_not_at_all() {
+    fn a_payload_is_restored_completely_or_not_at_all() {
         let mut functions = Functions::default();
         apply(&mut functions, &[b"LOAD", A]).expect("a new one");
         let both = payload(&[B, A]);

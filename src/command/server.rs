@@ -1,6 +1,6 @@
 //! The server itself: its memory, its configuration, its replicas.
 //!
-//! FLUSHALL, FLUSHDB and SWAPDB stand here because that is where the servers list them.
+//! FLUSHALL, FLUSHDB and SWAPDB are in this group because the servers list them here.
 
 use super::apply::{Applied, Call, Unapplied};
 use super::generic::database;
@@ -14,18 +14,18 @@ pub(super) const ROWS: &[Command] = &[
     plain("ACL",            -2, since(6, 0),             NO_KEYS).with(ACL),
     plain("BGREWRITEAOF",    1, since(1, 0),             NO_KEYS),
     plain("BGSAVE",         -1, since(1, 0),             NO_KEYS),
-    // Up to Redis 5.0 the arity was 0, which any count meets as well.
+    // Up to Redis 5.0 the arity was 0, which any number of arguments satisfies as well.
     plain("COMMAND",        -1, since(2, 8),             NO_KEYS).with(COMMAND),
     plain("COMMANDLOG",     -2, valkey_only(8, 1),       NO_KEYS).with(COMMANDLOG),
     plain("CONFIG",         -2, since(2, 0),             NO_KEYS).with(CONFIG),
     plain("DBSIZE",          1, since(1, 0),             NO_KEYS),
-    // POPULATE and its like change the data set.
+    // POPULATE and similar subcommands change the data set.
     write("DEBUG",          -2, since(1, 0),             NO_KEYS).until(since(5, 0), -1),
     plain("FAILOVER",       -1, since(6, 2),             NO_KEYS),
-    // Logged even when it found nothing to remove.
+    // Logged even if there was nothing to remove.
     write("FLUSHALL",       -1, since(1, 0),             NO_KEYS).by(flushall),
     write("FLUSHDB",        -1, since(1, 0),             NO_KEYS).by(flushdb),
-    // HOST: and POST are in the table of Redis up to 6.2 to catch browsers that speak HTTP to it.
+    // HOST: and POST are in the table of Redis up to 6.2 to detect browsers that speak HTTP to it.
     plain("HOST:",          -1, between((3, 2), (7, 0)), NO_KEYS),
     plain("INFO",           -1, since(1, 0),             NO_KEYS),
     plain("LASTSAVE",        1, since(1, 0),             NO_KEYS),
@@ -38,7 +38,7 @@ pub(super) const ROWS: &[Command] = &[
     plain("PSYNC",          -3, since(2, 8),             NO_KEYS).until(since(6, 2), 3),
     plain("REPLCONF",       -1, since(3, 0),             NO_KEYS),
     plain("REPLICAOF",       3, since(5, 0),             NO_KEYS),
-    // RESTORE for a slot that is being imported; what MIGRATE sends within a cluster.
+    // RESTORE for a slot that is being imported; MIGRATE sends it within a cluster.
     write("RESTORE-ASKING", -4, since(3, 0),             KEY).by(restore),
     plain("ROLE",            1, since(2, 8),             NO_KEYS),
     plain("SAVE",            1, since(1, 0),             NO_KEYS),
@@ -145,7 +145,7 @@ fn flushdb(call: &mut Call<'_, '_>) -> Applied {
     Ok(())
 }
 
-/// How the memory is given back does not matter, but a word that the server does not know stops it.
+/// The mode of freeing the memory does not matter, but the server refuses an unknown option.
 fn flush_mode(call: &Call<'_, '_>) -> Applied {
     match call.args.len() {
         1 => Ok(()),

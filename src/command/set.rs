@@ -69,7 +69,7 @@ fn smove(call: &mut Call<'_, '_>) -> Applied {
     Ok(())
 }
 
-/// Takes random members, so that only what leaves none or all can be told.
+/// Removes random members, so the effect is only known if it leaves none or all.
 fn spop(call: &mut Call<'_, '_>) -> Applied {
     let key = call.key();
     let count = match call.args.len() {
@@ -90,14 +90,14 @@ fn spop(call: &mut Call<'_, '_>) -> Applied {
     Ok(())
 }
 
-/// The sets of the keys behind the destination; `None` for keys that do not exist.
+/// Returns the sets of the keys after the destination; `None` for keys that do not exist.
 fn sources<'k, 'a>(call: &'k mut Call<'_, 'a>) -> Result<Vec<Option<&'k Set<'a>>>, Unapplied> {
     let args = call.args;
     let db = &*call.db();
     args[2..].iter().map(|key| Ok(db.find::<Set<'a>>(key)?)).collect()
 }
 
-/// Puts a result where it belongs: an empty one removes what was there.
+/// Stores a result at the destination; an empty one removes the previous value.
 fn store<'a>(call: &mut Call<'_, 'a>, result: Set<'a>) -> Applied {
     let destination = call.key();
     if result.is_empty() {
@@ -119,7 +119,7 @@ fn sinterstore(call: &mut Call<'_, '_>) -> Applied {
             Some(set) => sets.push(set),
             None => {
                 missing = true;
-                // The types of the keys behind it do not matter then.
+                // The types of the keys after it do not matter in that case.
                 if stops_early {
                     break;
                 }
@@ -148,13 +148,13 @@ fn sunionstore(call: &mut Call<'_, '_>) -> Applied {
     store(call, result)
 }
 
-/// The members of the first set that are in none of the others.
+/// Computes the members of the first set that are in none of the others.
 fn sdiffstore(call: &mut Call<'_, '_>) -> Applied {
     let sets = sources(call)?;
     let mut result = Set::default();
     if let Some((Some(first), others)) = sets.split_first() {
         let others: Vec<&Set<'_>> = others.iter().flatten().copied().collect();
-        // To look for each member in each set, or to take all members of the others out of a copy.
+        // Either look up each member in each set, or remove all members of the others from a copy.
         let looked_for = first.len().saturating_mul(others.len()) / 2;
         let taken_out = others.iter().fold(first.len(), |sum, set| sum.saturating_add(set.len()));
         if looked_for <= taken_out {
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_at_random_is_refused() {
+    fn random_removal_is_refused() {
         let ran = ran(
             valkey(9, 1),
             "SADD one a
@@ -209,9 +209,10 @@ mod tests {
         assert_eq!(ran.keys, [("three".to_string(), "a b c".to_string())]);
     }
 
-    /// `t_set.c`, `sinterGenericCommand`, of 5.0 and 6.0: the type of a key behind one that does not exist.
+    /// `t_set.c`, `sinterGenericCommand`, of 5.0 and 6.0: the type of a key after one that does not
+    /// exist.
     #[test]
-    fn an_intersection_looks_at_all_keys_since_redis_6() {
+    fn an_intersection_checks_all_keys_since_redis_6() {
         let commands = "SADD d a
                         RPUSH l a
                         SINTERSTORE d missing l";

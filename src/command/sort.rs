@@ -1,7 +1,7 @@
-//! SORT, which changes something with STORE alone.
+//! SORT, which only has an effect with STORE.
 //!
-//! Checked against `sortCommandGeneric` and `lookupKeyByPattern` in `sort.c` of Valkey 8.0, and by trial on
-//! Redis 6.2, 7.0 and 8.2 and Valkey 9.1.
+//! Checked against `sortCommandGeneric` and `lookupKeyByPattern` in `sort.c` of Valkey 8.0, and by
+//! experiment on Redis 6.2, 7.0 and 8.2 and Valkey 9.1.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -11,25 +11,25 @@ use super::zset::double::double;
 use crate::base::server::{Product, Server};
 use crate::keyspace::{Db, End, List, StringValue, Value};
 
-/// What is asked for.
+/// The parsed options.
 #[derive(Debug, Clone, Default)]
 struct Options<'a> {
     descending: bool,
     alpha: bool,
-    /// How many are skipped, and how many are wanted; all, if that is negative.
+    /// The number of elements to skip, and the number of elements wanted; negative for all.
     limit: Option<(i64, i64)>,
     by: Option<&'a [u8]>,
-    /// A BY names no other keys, so that the order stays.
+    /// Whether BY is a pattern that contains no other key, so that the elements are not sorted.
     unsorted: bool,
     get: Vec<&'a [u8]>,
     store: Option<&'a [u8]>,
 }
 
-/// An element, and what it is sorted by.
+/// An element with its sort key.
 struct Item<'a> {
     element: &'a [u8],
     score: f64,
-    /// With BY and ALPHA; none where there is no such value.
+    /// With BY and ALPHA; `None` if there is no such value.
     text: Option<Vec<u8>>,
 }
 
@@ -110,7 +110,7 @@ fn options<'a>(call: &Call<'_, 'a>) -> Result<Options<'a>, Unapplied> {
     Ok(options)
 }
 
-/// What is to be sorted, in the order that it keeps if it is not.
+/// Returns the elements to sort, in the order that they retain if they are not sorted.
 fn elements<'a>(
     db: &Db<'a>,
     key: &[u8],
@@ -121,7 +121,7 @@ fn elements<'a>(
         None => return Ok(Vec::new()),
         Some(Value::List(list)) => list.elements.iter().copied().map(item).collect(),
         Some(Value::Set(set)) => {
-            // A set has no order that another server would share.
+            // The order of a set differs from server to server.
             if options.unsorted && options.store.is_some() {
                 options.unsorted = false;
                 options.alpha = true;
@@ -147,7 +147,7 @@ fn elements<'a>(
     Ok(items)
 }
 
-/// The places from which and up to which the sorted elements are wanted.
+/// Returns the range of the sorted elements that is wanted.
 fn range(limit: Option<(i64, i64)>, len: usize) -> (usize, usize) {
     let (skip, count) = limit.unwrap_or((0, -1));
     let start = usize::try_from(skip.max(0)).map_or(len, |skip| skip.min(len));
@@ -159,7 +159,7 @@ fn range(limit: Option<(i64, i64)>, len: usize) -> (usize, usize) {
     (start, end)
 }
 
-/// Gives each element what it is sorted by.
+/// Determines the sort key of each element.
 fn weigh<'a>(
     items: &mut [Item<'a>],
     options: &Options<'_>,
@@ -197,7 +197,7 @@ fn weigh<'a>(
 fn order(one: &Item<'_>, other: &Item<'_>, options: &Options<'_>) -> Ordering {
     let order = match (options.alpha, options.by) {
         (true, None) => one.element.cmp(other.element),
-        // None comes first.
+        // None sorts first.
         (true, Some(_)) => one.text.cmp(&other.text),
         (false, _) => {
             let scores = one.score.partial_cmp(&other.score).unwrap_or(Ordering::Equal);
@@ -207,7 +207,7 @@ fn order(one: &Item<'_>, other: &Item<'_>, options: &Options<'_>) -> Ordering {
     if options.descending { order.reverse() } else { order }
 }
 
-/// Whether the result depends on how the server's library orders what it is told is equal.
+/// Returns whether the result depends on how the server's library orders equal elements.
 fn is_undecided(items: &[Item<'_>], start: usize, end: usize, options: &Options<'_>) -> bool {
     // Two neighbours, of which one is wanted.
     let pairs = items.windows(2).enumerate().filter(|(at, _)| at + 1 >= start && *at < end);
@@ -218,7 +218,7 @@ fn is_undecided(items: &[Item<'_>], start: usize, end: usize, options: &Options<
         })
 }
 
-/// What a pattern leads to.
+/// The result of looking up a pattern.
 enum Found<'a, 'd> {
     /// The element itself.
     Element,
@@ -226,16 +226,17 @@ enum Found<'a, 'd> {
     Value(&'d StringValue<'a>),
 }
 
-/// The keys that patterns lead to.
+/// The keys that patterns refer to.
 struct Keys<'d, 'a> {
     db: &'d Db<'a>,
     fields_expire_ms: Option<i64>,
 }
 
 impl<'d, 'a> Keys<'d, 'a> {
-    /// The value that a pattern stands for: the first `*` is the element, and what follows `->` names a field.
+    /// Returns the value that a pattern refers to: the first `*` is replaced by the element, and
+    /// the text after `->` names a field.
     fn look_up(&self, pattern: &[u8], element: &[u8]) -> Option<Found<'a, 'd>> {
-        // The servers search it as a C string, and take all of it then.
+        // The servers search the pattern as a C string, but then use all of it.
         let text = c_string(pattern);
         if text == b"#" {
             return Some(Found::Element);
@@ -267,13 +268,14 @@ fn bytes<'v>(value: &'v StringValue<'_>) -> Cow<'v, [u8]> {
     }
 }
 
-/// What stands before the first zero byte.
+/// Returns the text before the first zero byte.
 fn c_string(text: &[u8]) -> &[u8] {
     &text[..memchr::memchr(0, text).unwrap_or(text.len())]
 }
 
-/// The number that an element or value is sorted by. Servers up to Redis 7.4 and Valkey 8.0 leave it to the C
-/// library, which skips blanks in front and knows hexadecimals; all but Redis since 8.0 fail on what a double cannot hold.
+/// Parses the number that an element or value is sorted by. Servers up to Redis 7.4 and Valkey 8.0
+/// use the C library, which skips leading blanks and accepts hexadecimal numbers. All except Redis
+/// since 8.0 fail on numbers outside the range of a double.
 fn score(text: &[u8], server: Server) -> Option<f64> {
     let own = server.has_valkey(8, 1) || server.product == Product::Redis && server.has_redis(8, 0);
     if text.is_empty() {
@@ -291,7 +293,7 @@ fn score(text: &[u8], server: Server) -> Option<f64> {
     let too_large =
         value.is_infinite() && digits.first().is_some_and(|byte| !byte.is_ascii_alphabetic());
     let too_small = value == 0.0 && !is_zero;
-    // The C library complains of what it cannot hold exactly as well.
+    // The C library reports an error for subnormal numbers as well.
     let inexact = !own && value != 0.0 && value.abs() < f64::MIN_POSITIVE;
     let complains = too_large || too_small || inexact;
     let minds = server.product == Product::Valkey || !own;
@@ -305,7 +307,7 @@ mod tests {
 
     /// Whether `RPUSH l TEXT`, `SORT l STORE d` succeeds.
     #[test]
-    fn numbers_are_read_as_by_each_server() {
+    fn numbers_are_parsed_as_by_each_server() {
         let is = |text: &[u8], server| score(c_string(text), server).is_some();
         let lines = [redis(6, 2), redis(7, 0), redis(8, 2), valkey(9, 1)];
         for (text, on) in [
@@ -343,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_is_held_to_what_there_is() {
+    fn limits_are_clamped_to_the_elements() {
         for (limit, expected) in [
             (None, (0, 4)),
             (Some((-5, 2)), (0, 2)),

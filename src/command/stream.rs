@@ -1,12 +1,12 @@
 //! Streams and their consumer groups.
 //!
-//! | file | what it knows |
+//! | file | content |
 //! |---|---|
 //! | `add` | XADD, XTRIM |
 //! | `claim` | XCLAIM, XAUTOCLAIM |
 //! | `delete` | XDEL, XDELEX, XACKDEL |
 //! | `group` | XGROUP, XACK, XSETID |
-//! | `id` | how ids are read |
+//! | `id` | parsing of ids |
 //! | `read` | XREADGROUP |
 
 mod add;
@@ -41,7 +41,8 @@ pub(super) const ROWS: &[Command] = &[
     plain("XPENDING",   -3, since(5, 0),      KEY),
     plain("XRANGE",     -4, since(5, 0),      KEY),
     plain("XREAD",      -4, since(5, 0),      Keys::Streams),
-    // Never logged as such: the XCLAIM, XGROUP SETID and XGROUP CREATECONSUMER it amounts to are.
+    // Never logged under this name: the equivalent XCLAIM, XGROUP SETID and XGROUP CREATECONSUMER
+    // are logged.
     write("XREADGROUP", -7, since(5, 0),      Keys::Streams).by(xreadgroup),
     plain("XREVRANGE",  -4, since(5, 0),      KEY),
     // ENTRIESADDED and MAXDELETEDID came with 7.0.

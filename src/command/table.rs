@@ -1,4 +1,4 @@
-//! The table of all commands, and the number of each.
+//! The table of all commands, and their numbers.
 
 use super::row::{Command, Group};
 use super::{
@@ -7,7 +7,7 @@ use super::{
 };
 use std::fmt;
 
-/// The rows of each group, as they are numbered.
+/// The rows of each group, in the order of their numbers.
 pub(super) const GROUPS: &[(Group, &[Command])] = &[
     (Group::String, string::ROWS),
     (Group::Hash, hash::ROWS),
@@ -28,7 +28,7 @@ pub(super) const GROUPS: &[(Group, &[Command])] = &[
     (Group::Cluster, cluster::ROWS),
 ];
 
-/// How many commands there are. Every [`CommandId`] is below it.
+/// Number of commands. Every [`CommandId`] is below it.
 pub const COUNT: usize = {
     let mut count = 0;
     let mut group = 0;
@@ -40,7 +40,7 @@ pub const COUNT: usize = {
     count
 };
 
-/// Every command, by its number. Sorted by name within a group.
+/// All commands, indexed by their number. Sorted by name within a group.
 pub static TABLE: &[Command; COUNT] = &{
     let mut table = [string::ROWS[0]; COUNT];
     let mut at = 0;
@@ -58,35 +58,35 @@ pub static TABLE: &[Command; COUNT] = &{
     table
 };
 
-/// The number of a command: below [`COUNT`], and good for this build alone.
+/// The number of a command: below [`COUNT`], and only valid for this build.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CommandId(pub(super) u16);
 
 impl CommandId {
-    /// What is known of the command.
+    /// Returns the description of the command.
     #[inline]
     pub fn row(self) -> &'static Command {
         &TABLE[usize::from(self.0)]
     }
 
-    /// The number, to index by.
+    /// Returns the number, for use as an index.
     #[inline]
     pub const fn index(self) -> usize {
         self.0 as usize
     }
 
-    /// All of them, in order.
+    /// Returns all commands, in order.
     pub fn all() -> impl ExactSizeIterator<Item = CommandId> {
-        #[allow(clippy::cast_possible_truncation)] // COUNT fits: asserted beside it.
+        #[allow(clippy::cast_possible_truncation)] // COUNT fits, as asserted next to its definition.
         (0..COUNT as u16).map(CommandId)
     }
 
-    /// The number of a command that must exist.
+    /// Returns the number of a command that must exist.
     ///
     /// # Panics
     ///
-    /// When no command has this name; in a constant, the crate does not compile then.
-    #[allow(clippy::cast_possible_truncation)] // COUNT fits: asserted beside it.
+    /// Panics if no command has this name; in a constant, this is a compile error.
+    #[allow(clippy::cast_possible_truncation)] // COUNT fits, as asserted next to its definition.
     pub const fn named(name: &str) -> CommandId {
         let mut id = 0;
         while id < COUNT {
@@ -99,8 +99,8 @@ impl CommandId {
     }
 }
 
-/// The commands that reading a log treats by name.
-#[allow(missing_docs)] // The names say it all.
+/// The commands that the reader of a log handles by name.
+#[allow(missing_docs)] // The names are self-explanatory.
 impl CommandId {
     pub const CLUSTER: CommandId = CommandId::named("CLUSTER");
     pub const COPY: CommandId = CommandId::named("COPY");
@@ -157,7 +157,7 @@ impl fmt::Display for CommandId {
     }
 }
 
-/// Equality of bytes, for constants.
+/// Compares bytes in constants.
 pub(super) const fn same(a: &[u8], b: &[u8]) -> bool {
     if a.len() != b.len() {
         return false;
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn roles_go_with_names() {
+    fn roles_match_names() {
         for row in TABLE {
             let role = match row.name {
                 "MULTI" => Role::Multi,
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn every_row_is_known_by_some_line() {
+    fn every_row_is_known_by_some_release_line() {
         for row in TABLE {
             let known = KNOWN.iter().filter(|line| row.known_by(**line)).count();
             assert_ne!(known, 0, "{}", row.name);
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_told_apart() {
+    fn release_lines_are_distinguished() {
         assert!(row("GET").known_by(redis(4, 0)) && row("GET").known_by(valkey(7, 2)));
         assert!(!row("HPEXPIREAT").known_by(redis(7, 2)));
         assert!(row("HPEXPIREAT").known_by(redis(7, 4)));
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn an_arity_that_changed_is_known_for_each_line() {
+    fn a_changed_arity_is_known_for_each_release_line() {
         let expire = row("EXPIRE");
         assert_eq!(expire.arity.on(redis(6, 2)), 3);
         assert_eq!(expire.arity.on(redis(7, 0)), -3);
@@ -267,7 +267,8 @@ mod tests {
         assert!(xtrim.accepts_arity(2) && !xtrim.arity.accepts_on(valkey(9, 1), 2));
     }
 
-    /// So that what only an older arity allows is refused by every server that looks.
+    /// Otherwise a number of arguments that only the old arity allows would be accepted by a server
+    /// that checks.
     #[test]
     fn servers_that_check_arities_have_the_newest() {
         for line in KNOWN.iter().filter(|line| line.checks_arity()) {
@@ -281,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn subcommands_are_found_in_every_case() {
+    fn subcommands_are_found_ignoring_case() {
         let create = row("XGROUP").subcommand(b"Create").expect("XGROUP CREATE");
         assert_eq!((create.name, create.arity.now), ("CREATE", -5));
         assert!(create.writes && create.accepts_arity(5) && !create.accepts_arity(4));

@@ -1,8 +1,9 @@
-//! What a stretch of a log holds: counts by command, and what in it a loader could stumble over.
+//! The counts of a segment of a log: commands, and everything that a loader could fail on.
 //!
-//! A [`Tally`] is the sink of a scan. Two tallies of neighbouring stretches join to the tally of both,
-//! so that a log can be read on all cores: whatever depends on what came before (is a transaction open?)
-//! is kept aside at the beginning of a stretch until the stretch before it is known.
+//! A [`Tally`] is the sink of a scan. The tallies of two adjacent segments join to the tally of
+//! both, so a log can be read on all cores: whatever depends on earlier commands (such as whether a
+//! transaction is open) is stored separately for the beginning of a segment until the previous
+//! segment is known.
 
 use std::collections::BTreeMap;
 
@@ -13,12 +14,12 @@ use crate::command::row::{Arity, Role};
 use crate::command::table::{COUNT, CommandId, TABLE};
 use crate::command::transaction_scan::Transactions;
 
-/// How often something was seen, and where first.
+/// The number of occurrences, and the offset of the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seen {
-    /// How often.
+    /// The number of occurrences.
     pub count: u64,
-    /// The offset of the first, in bytes; without meaning when the count is 0.
+    /// The offset of the first, in bytes; meaningless if the count is 0.
     pub first: u64,
 }
 
@@ -38,7 +39,7 @@ impl Seen {
         self.first = self.first.min(later.first);
     }
 
-    /// Where it was seen first, if it was.
+    /// Returns the offset of the first occurrence, if there is one.
     pub fn first(&self) -> Option<u64> {
         (self.count > 0).then_some(self.first)
     }
@@ -50,32 +51,33 @@ impl Default for Seen {
     }
 }
 
-/// Distinct unknown names that are kept apart; the rest is counted together.
+/// Maximum number of distinct unknown names that are recorded; the rest is counted together.
 const NAMES_KEPT: usize = 512;
 
-/// Bytes of an unknown name that are kept.
+/// Maximum number of bytes of an unknown name that are recorded.
 const NAME_BYTES_KEPT: usize = 64;
 
-/// What a stretch of a log holds.
+/// The counts of a segment of a log.
 #[derive(Debug, Clone)]
 pub struct Tally {
-    /// Whole frames.
+    /// Number of complete frames.
     pub commands: u64,
-    /// Arguments of all frames, names included.
+    /// Number of arguments of all frames, including names.
     pub arguments: u64,
     uses: Box<[Seen; COUNT]>,
     plain: Plain,
-    /// Names that no known server has, in upper case, cut to 64 bytes.
+    /// Names that no known server has, in upper case, truncated to 64 bytes.
     pub unknown: BTreeMap<Vec<u8>, Seen>,
-    /// Unknown names beyond the first 512 different ones.
+    /// Unknown names beyond the first 512 distinct ones.
     pub unknown_more: Seen,
-    /// Sub-commands of containers such as XGROUP: the container and the sub-command's name in upper case.
+    /// Subcommands of containers such as XGROUP: the container and the name of the subcommand in
+    /// upper case.
     pub subcommands: BTreeMap<(CommandId, Vec<u8>), Seen>,
     /// Commands with a number of arguments that their row does not allow.
     pub wrong_arity: Seen,
-    /// Commands with a number of arguments that their row allows for older servers alone.
+    /// Commands with a number of arguments that their row allows only for older servers.
     pub outdated_arity: Seen,
-    /// Frames that loaders take although no server writes them so.
+    /// Frames that loaders accept although no server writes them like this.
     pub non_canonical: Seen,
     /// Frames with a header line that loaders up to Redis 6.2 cannot read.
     pub long_lines: Seen,
@@ -83,29 +85,29 @@ pub struct Tally {
     pub annotations: Seen,
     /// The times of `#TS:` annotations.
     pub times: Times,
-    /// Which databases are used.
+    /// The databases that are used.
     pub databases: Databases,
     /// MULTI and EXEC.
     pub transactions: Transactions,
-    /// Where the last command ends, without the annotations behind it; 0 where there is none.
+    /// The end of the last command, without the annotations after it; 0 if there is none.
     last_end: u64,
-    /// Where the command before the last MULTI ends: `None` where there is no MULTI, 0 where no command
-    /// stands before it.
+    /// The end of the command before the last MULTI: `None` if there is no MULTI, 0 if it is the
+    /// first command.
     end_before_multi: Option<u64>,
-    /// Expiries whose meaning depends on when the log is loaded.
+    /// Expiries whose meaning depends on the time at which the log is loaded.
     pub relative_times: Seen,
-    /// HSETEX with FXX, which Redis 8 applies differently once the fields' time has passed.
+    /// HSETEX with FXX, which Redis 8 applies differently once the time of the fields has passed.
     pub field_conditions: Seen,
 }
 
-/// The times that `#TS:` annotations tell, in Unix seconds.
+/// The times of `#TS:` annotations, in Unix seconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Times {
     /// The first in the log.
     pub first: Option<i64>,
     /// The last in the log.
     pub last: Option<i64>,
-    /// Annotations whose time is before that of the one before them.
+    /// Annotations whose time is before that of the previous one.
     pub backwards: Seen,
     first_at: u64,
 }
@@ -131,14 +133,15 @@ impl Times {
     }
 }
 
-/// How many commands each database got. The SELECT itself is counted to the database it selects.
+/// The number of commands in each database. A SELECT is counted for the database that it selects.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Databases {
-    /// Commands before the first SELECT: they go to the database that was selected before.
+    /// Commands before the first SELECT: they belong to the database that was selected before.
     unattributed: u64,
-    /// By database number: its commands, and the first SELECT of it.
+    /// By database index: its commands, and the first SELECT of it.
     pub by_number: BTreeMap<i64, Seen>,
-    /// SELECTs whose argument is no number: the server logs an error and stays where it is.
+    /// SELECTs whose argument is not a number: the server logs an error and does not change the
+    /// database.
     pub not_a_number: Seen,
     current: Option<i64>,
     /// The number of commands before the last SELECT.
@@ -183,14 +186,16 @@ impl Databases {
         self.counted = commands + later_commands;
     }
 
-    /// Commands before the first SELECT of the stretch, of `commands` in all.
+    /// Returns the number of commands before the first SELECT of the segment, given `commands` in
+    /// total.
     pub fn before_first_select(&self, commands: u64) -> u64 {
         let mut whole = self.clone();
         whole.settle(commands);
         whole.unattributed
     }
 
-    /// Commands that went to each database when the log began in database 0, as every log does.
+    /// Returns the number of commands in each database if the log began in database 0, as every log
+    /// does.
     pub fn counts(&self, commands: u64) -> BTreeMap<i64, u64> {
         let mut whole = self.clone();
         whole.settle(commands);
@@ -203,15 +208,16 @@ impl Databases {
     }
 }
 
-/// What the hot path wants to know of a row, in two bytes.
+/// The properties of a row that the hot path needs, in two bytes.
 #[derive(Clone, Copy)]
 struct Hot {
     arity: i8,
-    /// A command of more arguments than this is special: more is to be noted than that it was seen.
+    /// A command with more arguments than this is special: more must be recorded than its
+    /// occurrence.
     special_above: u8,
 }
 
-/// By command number.
+/// Indexed by command number.
 static HOT: [Hot; COUNT] = {
     let mut hot = [Hot { arity: 0, special_above: u8::MAX }; COUNT];
     let mut id = 0;
@@ -222,7 +228,7 @@ static HOT: [Hot; COUNT] = {
             || has_relative_time(id)
             || id == CommandId::HSETEX.index();
         let special_above = match special {
-            // SET key value: options come behind.
+            // SET key value: options follow.
             true if id == CommandId::SET.index() => 3,
             true => 0,
             false => u8::MAX,
@@ -233,7 +239,7 @@ static HOT: [Hot; COUNT] = {
     hot
 };
 
-/// Commands that may carry a time relative to when they run.
+/// Commands that may contain a time relative to when they run.
 const fn has_relative_time(id: usize) -> bool {
     const TIMED: [CommandId; 8] = [
         CommandId::SET,
@@ -282,24 +288,24 @@ impl Default for Tally {
 }
 
 impl Tally {
-    /// The commands that were seen, with how often and where first.
+    /// Returns the commands that occurred, with their count and first offset.
     pub fn uses(&self) -> impl Iterator<Item = (CommandId, Seen)> {
         let seen = CommandId::all().zip(self.uses.iter().copied());
         seen.filter(|(_, seen)| seen.count > 0)
     }
 
-    /// How often one command was seen, and where first.
+    /// Returns the count and first offset of one command.
     pub fn of(&self, id: CommandId) -> Seen {
         self.uses[id.index()]
     }
 
-    /// Lines as the field counts them: one a header, two an argument, one an annotation; values count as
-    /// one line whatever is in them. The line behind what was tallied, when it began at line 1.
+    /// Returns the number of the line after the segment if it began at line 1. A header is one
+    /// line, an argument two, an annotation one; a value counts as one line whatever it contains.
     pub fn next_line(&self) -> u64 {
         1 + self.commands + 2 * self.arguments + self.annotations.count
     }
 
-    /// Everything that there is to note of a command.
+    /// Records everything about a command, on the slow path.
     #[inline(never)]
     fn look_closely(&mut self, frame: &Frame<'_>) {
         if !frame.is_canonical() {
@@ -321,8 +327,8 @@ impl Tally {
         if odd {
             self.odd_arity(id.row().arity, frame);
         }
-        // No command has options beyond 255 arguments, so that a number of arguments above the mark is
-        // taken for special without harm.
+        // No command has options beyond 255 arguments, so commands with more arguments than the
+        // limit can safely take the slow path.
         let special = frame.argc() > u32::from(special_above);
         if special {
             self.special(id, frame);
@@ -343,17 +349,18 @@ impl Tally {
         }
     }
 
-    /// Where the last command ends, without the annotations behind it, and so where a loader cuts.
+    /// Returns the end of the last command, without the annotations after it, which is where a
+    /// loader truncates.
     pub fn last_end(&self) -> Option<u64> {
         (self.last_end > 0).then_some(self.last_end)
     }
 
-    /// Where the command before the last MULTI ends, without the annotations behind it.
+    /// Returns the end of the command before the last MULTI, without the annotations after it.
     pub fn end_before_multi(&self) -> Option<u64> {
         self.end_before_multi.filter(|&end| end > 0)
     }
 
-    /// Notes a number of arguments that newer servers do not take; older ones may have.
+    /// Records a number of arguments that newer servers do not accept; older ones may.
     #[cold]
     fn odd_arity(&mut self, arity: Arity, frame: &Frame<'_>) {
         if arity.accepts(frame.argc() as usize) {
@@ -377,7 +384,7 @@ impl Tally {
                 self.transactions.select(frame.offset());
             }
             Role::Plain if !row.subcommands.is_empty() => {
-                // Missing altogether is a matter of arity.
+                // A missing name is an arity error.
                 let Some(name) = frame.args().nth(1) else { return };
                 if let Some(sub) = row.subcommand(name)
                     && !sub.arity.accepts_now(frame.argc() as usize)
@@ -399,7 +406,7 @@ impl Tally {
         };
         let relative = match id {
             CommandId::SET => frame.argc() > 4 && (has(b"EX", 3) || has(b"PX", 3)),
-            // A time to live of 0 is none, and ABSTTL makes it a point in time.
+            // A time to live of 0 means none, and ABSTTL makes it absolute.
             CommandId::RESTORE => {
                 frame.args().nth(2).is_some_and(|ttl| ttl != b"0") && !has(b"ABSTTL", 4)
             }
@@ -426,7 +433,7 @@ impl Sink for Tally {
             Some(id) => self.uses[id.index()].count += 1,
             None => self.look_closely(&frame),
         }
-        // Last: a MULTI wants to know where the command before it ended.
+        // Must be last, because a MULTI needs the end of the previous command.
         self.last_end = frame.end();
     }
 
@@ -483,7 +490,7 @@ mod tests {
     use crate::aof::scan;
 
     #[test]
-    fn wherever_a_log_is_split_the_places_where_loaders_cut_are_the_same() {
+    fn truncation_points_do_not_depend_on_how_a_log_is_split() {
         let ping = "*1\r\n$4\r\nPING\r\n";
         let multi = "*1\r\n$5\r\nMULTI\r\n";
         let pieces = ["#a\n", multi, "#b\n", ping, "#c\n", "#d\n", multi, "#e\n", ping, "#f\n"];

@@ -1,24 +1,25 @@
-//! Commands applied in tests, from text.
+//! Applies commands from text, for tests.
 
 use super::apply::{Applied, Call, Context, Notes, Position};
 use super::lookup;
 use crate::base::server::Server;
 use crate::keyspace::{Bump, Keyspace, Value};
 
-/// When the commands are said to have been run, in Unix milliseconds.
+/// The time at which the commands are run, in Unix milliseconds.
 pub(super) const CLOCK_MS: i64 = 1_700_000_000_000;
 
-/// How commands ended, and what they left.
+/// The results of commands, and the resulting data.
 pub(super) struct Ran {
-    /// How each ended.
+    /// The result of each command.
     pub(super) ended: Vec<Applied>,
-    /// What was counted.
+    /// The counters.
     pub(super) notes: Notes,
-    /// Each key, and its value as it is shown.
+    /// Each key, and its formatted value.
     pub(super) keys: Vec<(String, String)>,
 }
 
-/// Applies commands, one a line, to an empty data set. Words are separated by blanks; `show` shows a value.
+/// Applies commands, one per line, to an empty data set. Arguments are separated by blanks; `show`
+/// formats a value.
 pub(super) fn run(
     server: Server,
     fields_expire_ms: Option<i64>,

@@ -1,4 +1,4 @@
-//! The timeout of blocking commands, which blocks no replay but can be an error.
+//! The timeout of blocking commands. It never blocks a replay, but it can be invalid.
 
 use super::apply::{Applied, Unapplied};
 use super::zset::double::double;
@@ -8,14 +8,14 @@ use crate::base::server::redis;
 ///
 /// # Errors
 ///
-/// Where it is no number, is negative by more than a millisecond, or has more milliseconds than 63 bits
-/// can hold.
+/// Fails if it is not a number, is negative by more than a millisecond, or has more milliseconds
+/// than 63 bits can represent.
 pub(super) fn check(text: &[u8]) -> Applied {
     const NO_FLOAT: Unapplied = Unapplied::Failed("ERR timeout is not a float or out of range");
     const NEGATIVE: Unapplied = Unapplied::Failed("ERR timeout is negative");
     /// 2^63.
     const END: f64 = 9_223_372_036_854_775_808.0;
-    // All servers read hexadecimals here, also those that do not in scores.
+    // All servers accept hexadecimal numbers here, even those that do not in scores.
     let milliseconds = double(text, redis(7, 2)).ok_or(NO_FLOAT)? * 1000.0;
     if milliseconds.is_nan() || milliseconds >= END {
         Err(NO_FLOAT)

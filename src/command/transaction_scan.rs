@@ -1,65 +1,67 @@
-//! MULTI and EXEC: which transactions are whole, which are open, which dangle.
+//! MULTI and EXEC: which transactions are complete, open or dangling.
 //!
-//! Servers write `MULTI .. EXEC` in one go and never nest them, so a MULTI that another MULTI follows
-//! before any EXEC was torn: its server stopped in the middle, and a later server wrote on behind it. Up
-//! to Redis 8.2 loaders queue everything from there, and throw all of it away at the next start if no
-//! EXEC follows.
+//! Servers write `MULTI .. EXEC` at once and never nest them. A MULTI that another MULTI follows
+//! before any EXEC was therefore torn: its server stopped in the middle, and a later server
+//! appended to the file. Up to Redis 8.2, loaders queue everything from there, and discard all of
+//! it at the next start if no EXEC follows.
 
-/// A MULTI that no EXEC has followed yet.
+/// A MULTI without an EXEC so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Open {
-    /// Where the MULTI stands.
+    /// Offset of the MULTI.
     pub multi: u64,
-    /// Where it ends.
+    /// End offset of the MULTI.
     pub multi_end: u64,
-    /// The MULTI with which a loader began to queue: an earlier one where that dangles.
+    /// Offset of the MULTI at which a loader began to queue: an earlier one if that is dangling.
     pub block: u64,
-    /// The first SELECT behind it, but for one directly behind it (which Redis 7.2 and later write as a
-    /// part of the transaction). A started server writes a SELECT before its first write, so this
-    /// is where later writes begin, if there are any.
+    /// Offset of the first SELECT after it, except one directly after it (which Redis 7.2 and later
+    /// write as a part of the transaction). A restarted server writes a SELECT before its first
+    /// write, so later writes, if there are any, begin here.
     pub select: Option<u64>,
 }
 
-/// A MULTI that was never closed, although the log goes on with other transactions.
+/// A MULTI that was never closed, although other transactions follow in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dangling {
     /// The MULTI.
     pub open: Open,
-    /// The next MULTI, which shows that the first was torn.
+    /// Offset of the next MULTI, which proves that the first was torn.
     pub next_multi: u64,
 }
 
-/// How many places of a kind are kept; the rest is counted. Only a log that no server wrote has more.
+/// Maximum number of offsets of a kind that are recorded; the rest is counted. Only a log that no
+/// server wrote has more.
 const PLACES_KEPT: usize = 1024;
 
-/// The transactions of a stretch of a log.
+/// The transactions of a segment of a log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Transactions {
-    /// Whole ones.
+    /// Number of complete transactions.
     pub whole: u64,
-    /// Torn ones with other transactions behind them; at most 1024 are kept.
+    /// Torn transactions with other transactions after them; at most 1024 are recorded.
     pub dangling: Vec<Dangling>,
-    /// How many torn ones there are.
+    /// Number of torn transactions.
     pub dangling_count: u64,
-    /// EXECs without a MULTI; at most 1024 are kept. The servers log an error and go on.
+    /// Offsets of EXECs without a MULTI; at most 1024 are recorded. The servers log an error and
+    /// continue.
     pub stray_execs: Vec<u64>,
-    /// How many of them there are.
+    /// Number of EXECs without a MULTI.
     pub stray_exec_count: u64,
-    /// What the stretch begins with, as long as nothing is known of what came before it.
+    /// The beginning of the segment, as long as the previous segment is unknown.
     head: Head,
     state: State,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum State {
-    /// No MULTI and no EXEC yet: the state is that of the stretch before.
+    /// No MULTI and no EXEC yet: the state is that of the previous segment.
     #[default]
     AsBefore,
     Closed,
     Open(Open),
 }
 
-/// What happens in a stretch up to and with its first MULTI or EXEC.
+/// The events of a segment up to and including its first MULTI or EXEC.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Head {
     /// The first two SELECTs: the first may belong to a MULTI directly before it.
@@ -130,7 +132,7 @@ impl Transactions {
             Some(Mark::Exec { offset, end }) => self.exec(offset, end),
             None => {}
         }
-        // What is still in the block that was open where the stretches meet.
+        // Events that are still in the block that was open at the border of the segments.
         let block = self.open().map(|open| open.block);
         let in_the_block = |open: &mut Open| {
             if let (Some(Mark::Multi(first)), Some(block)) = (mark, block)
@@ -157,7 +159,7 @@ impl Transactions {
         }
     }
 
-    /// The same for a stretch that begins a file, where no transaction is open.
+    /// Returns the same for a segment at the beginning of a file, where no transaction is open.
     #[must_use]
     pub fn from_start(mut self) -> Self {
         if let Some(Mark::Exec { offset, .. }) = self.head.mark {
@@ -168,8 +170,8 @@ impl Transactions {
         self
     }
 
-    /// Where the EXEC ends that comes before any MULTI in the stretch: everything up to there belongs to a
-    /// transaction that began before the stretch.
+    /// Returns the end of the EXEC that precedes any MULTI in the segment: everything up to there
+    /// belongs to a transaction that began before the segment.
     pub fn leading_exec_end(&self) -> Option<u64> {
         match self.head.mark {
             Some(Mark::Exec { end, .. }) => Some(end),
@@ -177,12 +179,12 @@ impl Transactions {
         }
     }
 
-    /// Whether there is any MULTI or EXEC in the stretch.
+    /// Returns whether there is any MULTI or EXEC in the segment.
     pub fn has_marks(&self) -> bool {
         self.head.mark.is_some()
     }
 
-    /// The transaction that is open at the end, if one is.
+    /// Returns the transaction that is open at the end, if there is one.
     pub fn open(&self) -> Option<Open> {
         match self.state {
             State::Open(open) => Some(open),
@@ -221,14 +223,14 @@ mod tests {
     }
 
     #[test]
-    fn whole_ones_are_counted() {
+    fn complete_transactions_are_counted() {
         let seen = read("M..E.SMS.E", 0).from_start();
         assert_eq!((seen.whole, seen.dangling_count, seen.stray_exec_count), (2, 0, 0));
         assert_eq!(seen.open(), None);
     }
 
     #[test]
-    fn a_multi_that_another_multi_follows_dangles_and_later_writes_begin_at_the_select() {
+    fn a_multi_before_another_multi_dangles_and_later_writes_begin_at_the_select() {
         let seen = read("M.S.M.E", 0).from_start();
         assert_eq!(seen.dangling[0].open.multi, 0);
         assert_eq!(seen.dangling[0].open.select, Some(20));
@@ -236,26 +238,26 @@ mod tests {
     }
 
     #[test]
-    fn a_select_directly_behind_a_multi_belongs_to_it() {
+    fn a_select_directly_after_a_multi_belongs_to_it() {
         assert_eq!(read("MS.", 0).open().unwrap().select, None);
         assert_eq!(read("MS.S", 0).open().unwrap().select, Some(30));
     }
 
     #[test]
-    fn a_loader_queues_from_the_first_multi_that_no_exec_followed() {
+    fn a_loader_queues_from_the_first_multi_without_exec() {
         assert_eq!(read("MEM.M.M.", 0).open().unwrap().block, 20);
         assert_eq!(read("M.MEM.", 0).open().unwrap().block, 40);
     }
 
     #[test]
-    fn an_exec_at_the_start_of_a_file_is_astray() {
+    fn an_exec_at_the_start_of_a_file_is_stray() {
         assert_eq!(read(".E.", 0).from_start().stray_execs, [10]);
         assert_eq!(read("ME.E", 0).from_start().stray_execs, [30]);
     }
 
     proptest! {
         #[test]
-        fn stretches_join_to_the_whole(text in "[MESSS.]{0,30}", cuts in proptest::collection::vec(0_usize..30, 0..4)) {
+        fn segments_join_to_the_whole(text in "[MESSS.]{0,30}", cuts in proptest::collection::vec(0_usize..30, 0..4)) {
             let whole = read(&text, 0).from_start();
             let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(text.len())).collect();
             cuts.extend([0, text.len()]);

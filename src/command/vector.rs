@@ -1,4 +1,4 @@
-//! Vector sets, the one type that is a module and yet part of the core binary of Redis 8.
+//! Vector sets, the only type that is a module and yet part of the core binary of Redis 8.
 //!
 //! The servers declare them all with arity -1: the module checks its arguments itself.
 

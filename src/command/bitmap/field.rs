@@ -1,4 +1,4 @@
-//! BITFIELD: whole numbers of any width, anywhere in a bitmap.
+//! BITFIELD: integers of any width, anywhere in a bitmap.
 
 use super::super::apply::{Applied, Call, Unapplied};
 use super::super::number;
@@ -6,7 +6,7 @@ use crate::base::server::Server;
 use crate::command::bitmap::offset::{NO_OFFSET, checked_offset};
 use crate::keyspace::StringValue;
 
-/// What becomes of a number that does not fit.
+/// The treatment of a number that does not fit.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Overflow {
     /// Its lowest bits are stored.
@@ -34,7 +34,7 @@ struct Operation {
     overflow: Overflow,
 }
 
-/// Reads the operations one by one; GET, which changes nothing, is checked and left out.
+/// Reads the operations one by one. GET, which changes nothing, is checked and skipped.
 struct Operations<'c, 'a> {
     rest: &'c [&'a [u8]],
     overflow: Overflow,
@@ -97,14 +97,15 @@ impl Type {
         }
     }
 
-    /// The bit at which a number of this type begins: with a `#`, counted in numbers of this type.
+    /// Returns the bit at which a number of this type begins. With a `#`, the offset is counted in
+    /// numbers of this type.
     fn offset(self, server: Server, text: &[u8]) -> Result<usize, Unapplied> {
         let (digits, width) = match text {
             [b'#', digits @ ..] => (digits, i64::from(self.bits)),
             digits => (digits, 1),
         };
         let offset = number::integer(digits).ok_or(NO_OFFSET)?;
-        // Observed: a product that is too great loses its highest bits before anyone looks at it.
+        // Observed: a product that is too large loses its highest bits before it is checked.
         checked_offset(server, offset.wrapping_mul(width))
     }
 
@@ -112,19 +113,19 @@ impl Type {
         (1 << self.bits) - 1
     }
 
-    /// The number that these bits are.
+    /// Converts the stored bits to a number.
     fn number(self, bits: u128) -> i128 {
         let bits = bits.cast_signed();
         if self.signed && bits >> (self.bits - 1) == 1 { bits - (1 << self.bits) } else { bits }
     }
 
-    /// The lowest and the highest number.
+    /// Returns the lowest and the highest number.
     fn limits(self) -> (i128, i128) {
         let numbers = 1_i128 << self.bits;
         if self.signed { (-numbers / 2, numbers / 2 - 1) } else { (0, numbers - 1) }
     }
 
-    /// The bits of a number as they are to be stored, if at all.
+    /// Returns the bits of a number as they are to be stored, or `None` if nothing is stored.
     fn fitted(self, number: i128, overflow: Overflow) -> Option<u128> {
         let (least, most) = self.limits();
         let fitting = match overflow {
@@ -137,15 +138,15 @@ impl Type {
 }
 
 impl Operation {
-    /// The last bit.
+    /// Returns the last bit.
     fn last(&self) -> usize {
         self.offset + usize::from(self.field.bits) - 1
     }
 
-    /// Carries it out in a string that reaches to its last bit.
+    /// Executes the operation on a string that extends to its last bit.
     fn run(&self, bytes: &mut [u8]) {
         let touched = &mut bytes[self.offset / 8..=self.last() / 8];
-        // Nine bytes at most.
+        // At most nine bytes.
         let window = touched.iter().fold(0_u128, |window, byte| window << 8 | u128::from(*byte));
         let behind = 7 - self.last() % 8;
         let mask = self.field.mask() << behind;
@@ -153,13 +154,13 @@ impl Operation {
             let old = self.field.number((window & mask) >> behind);
             old + i128::from(self.operand)
         } else if self.field.signed {
-            // Observed: of a number so low that its distance to the highest that fits overflows, servers think that
-            // it is too high.
+            // Observed: if a number is so low that its distance to the highest number that fits
+            // overflows, servers treat it as too high.
             let (operand, (_, most)) = (i128::from(self.operand), self.field.limits());
             let far = self.field.bits < 64 && most - operand > i128::from(i64::MAX);
             if far && self.overflow == Overflow::Saturate { most } else { operand }
         } else {
-            // A negative operand is taken for the positive number with the same 64 bits.
+            // A negative operand is treated as the positive number with the same 64 bits.
             i128::from(self.operand.cast_unsigned())
         };
         let Some(bits) = self.field.fitted(number, self.overflow) else {
@@ -175,7 +176,7 @@ pub(super) fn bitfield(call: &mut Call<'_, '_>) -> Applied {
     let key = call.key();
     let (args, server) = (call.args, call.context.server);
     let operations = || Operations { rest: &args[2..], overflow: Overflow::Wrap, server };
-    // All of them are looked at before the first is carried out.
+    // All operations are parsed before the first is executed.
     let mut last = None;
     let mut reading = operations();
     while let Some(operation) = reading.next()? {
@@ -187,7 +188,7 @@ pub(super) fn bitfield(call: &mut Call<'_, '_>) -> Applied {
         return Ok(());
     };
     let value: &mut StringValue<'_> = call.db().find_or_make(key)?;
-    // The string reaches to the last bit that is written to, even where nothing is stored in the end.
+    // The string extends to the last bit that is written to, even if nothing is stored in the end.
     let bytes = value.grown_to(last / 8 + 1);
     while let Some(operation) = reading.next()? {
         operation.run(bytes);

@@ -1,4 +1,4 @@
-//! Bitmaps, which are strings underneath. Bit 0 is the highest of the first byte.
+//! Bitmaps, which are stored as strings. Bit 0 is the highest bit of the first byte.
 
 mod field;
 
@@ -39,7 +39,7 @@ fn setbit(call: &mut Call<'_, '_>) -> Applied {
     Ok(())
 }
 
-/// What BITOP computes.
+/// The operation of BITOP.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Operation {
     And,
@@ -73,7 +73,7 @@ impl Operation {
         names.iter().find(|(name, _, known)| *known && call.is(1, name)).map(|found| found.1)
     }
 
-    /// Whether it can be computed of so many sources.
+    /// Checks the number of sources.
     fn takes(self, sources: usize) -> Result<(), Unapplied> {
         let wrong = match self {
             Operation::Not if sources != 1 => {
@@ -94,7 +94,7 @@ impl Operation {
     }
 }
 
-/// Changes each byte by the one at the same place in `other`, where zeros follow.
+/// Combines each byte with the one at the same index in `other`, which is padded with zeros.
 #[inline]
 fn change(bytes: &mut [u8], other: &[u8], by: impl Fn(u8, u8) -> u8) {
     let (common, behind) = bytes.split_at_mut(other.len().min(bytes.len()));
@@ -116,10 +116,10 @@ fn bitop(call: &mut Call<'_, '_>) -> Applied {
         db.remove(destination);
         return Ok(());
     }
-    // What is put together from all sources or, for those that set the first apart, from all others.
+    // Combines all sources, or all except the first for operations that treat the first separately.
     let mut result = vec![0; longest];
     let mut first = Vec::new();
-    // For ONE, the bits that came twice.
+    // For ONE, the bits that occurred twice.
     let mut twice = vec![0; if operation == Operation::One { longest } else { 0 }];
     for (at, key) in sources.iter().enumerate() {
         let found: Option<&StringValue<'_>> = db.find(key)?;

@@ -1,4 +1,4 @@
-//! Offsets of bits, checked as servers check them.
+//! Bit offsets, checked as servers check them.
 
 use super::super::apply::Unapplied;
 use super::super::string::LONGEST;
@@ -7,10 +7,10 @@ use crate::base::server::Server;
 pub(super) const NO_OFFSET: Unapplied =
     Unapplied::Failed("ERR bit offset is not an integer or out of range");
 
-/// An offset in bits that was read, if a string can be so long.
+/// Checks that a string can be long enough for an offset in bits.
 ///
-/// The loader looks at the limit up to Redis 6.2 (`bitops.c`, `getBitOffsetFromArgument`); later ones obey the
-/// log whatever it asks for.
+/// The loader enforces the limit up to Redis 6.2 (`bitops.c`, `getBitOffsetFromArgument`); later
+/// ones execute the log whatever it contains.
 pub(super) fn checked_offset(server: Server, offset: i64) -> Result<usize, Unapplied> {
     let offset = u64::try_from(offset).map_err(|_| NO_OFFSET)?;
     match usize::try_from(offset) {

@@ -5,9 +5,9 @@ use crate::base::server::{redis, valkey};
 use crate::command::apply::Unapplied;
 use crate::keyspace::Bump;
 
-/// Sources of 0011, 0101 and, one byte longer, 1111: each operation on paper.
+/// Sources of 0011, 0101 and, one byte longer, 1111; the expected results were computed by hand.
 #[test]
-fn bit_operations_go_bit_by_bit() {
+fn bit_operations_combine_corresponding_bits() {
     let arena = Bump::new();
     let mut trying = Trying::new(redis(8, 2), &arena);
     for (key, bytes) in [(&b"x"[..], &[0x03_u8][..]), (b"y", &[0x05]), (b"z", &[0x0f, 0xf0])] {
@@ -41,7 +41,7 @@ fn bit_operations_go_bit_by_bit() {
 }
 
 #[test]
-fn a_cleared_bit_makes_the_string_longer_too() {
+fn clearing_a_bit_extends_the_string_too() {
     let arena = Bump::new();
     let mut trying = Trying::new(redis(7, 0), &arena);
     assert_eq!(trying.run("SETBIT b 16 0"), Ok(()));
@@ -53,7 +53,7 @@ fn a_cleared_bit_makes_the_string_longer_too() {
 }
 
 #[test]
-fn numbers_lie_across_bytes() {
+fn numbers_span_bytes() {
     let arena = Bump::new();
     let mut trying = Trying::new(redis(7, 0), &arena);
     // -2 in four bits is 1110; 5 in three is 101; 64 bits from the seventh on touch nine bytes.
@@ -64,7 +64,7 @@ fn numbers_lie_across_bytes() {
 }
 
 #[test]
-fn what_does_not_fit_wraps_stops_or_fails() {
+fn overflow_wraps_saturates_or_fails() {
     let arena = Bump::new();
     let mut trying = Trying::new(redis(7, 0), &arena);
     for (line, byte) in [
@@ -77,7 +77,7 @@ fn what_does_not_fit_wraps_stops_or_fails() {
         ("BITFIELD b OVERFLOW FAIL SET i8 0 1 SET i8 0 128", 1),
         ("BITFIELD b OVERFLOW SAT SET u8 0 -1", 255),
         ("BITFIELD b OVERFLOW SAT SET i8 0 -1000", 0x80),
-        // As the servers have it: the distance from the highest number overflows.
+        // As on servers, the distance from the highest number overflows.
         ("BITFIELD b OVERFLOW SAT SET i8 0 -9223372036854775808", 0x7f),
     ] {
         assert_eq!(trying.run(line), Ok(()), "{line}");
@@ -85,9 +85,9 @@ fn what_does_not_fit_wraps_stops_or_fails() {
     }
 }
 
-/// Whatever is wrong with the last operation, the first is not carried out.
+/// If the last operation is invalid in any way, the first is not executed.
 #[test]
-fn nothing_is_done_unless_all_can_be_read() {
+fn nothing_is_executed_unless_all_operations_are_valid() {
     let arena = Bump::new();
     let mut trying = Trying::new(redis(7, 0), &arena);
     for end in [

@@ -1,12 +1,13 @@
-//! Geohashes: cells of a grid over the earth, halved in turn from side to side and from pole to pole.
+//! Geohashes: cells of a grid over the earth, halved alternately by longitude and by latitude.
 //!
-//! A cell at step `n` is one of 2^n by 2^n, and its number has the bits of its column (from -180 degrees of
-//! longitude) and its row (from -85.05112878 degrees of latitude) by turns, the column's first. The score of a place
-//! is its cell at step 26. Checked against `geohash.c` and `geohash_helper.c` of Redis and Valkey.
+//! A cell at step `n` is one of 2^n by 2^n, and its number interleaves the bits of its column (from
+//! -180 degrees of longitude) and its row (from -85.05112878 degrees of latitude), the column's
+//! first. The score of a point is its cell at step 26. Checked against `geohash.c` and
+//! `geohash_helper.c` of Redis and Valkey.
 
 use crate::command::geo::coordinates::{Coordinates, MOST_LATITUDE, MOST_LONGITUDE};
 
-/// The steps of a score: it has two bits for each.
+/// Number of steps of a score, which has two bits for each.
 pub(super) const STEPS: u32 = 26;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,14 +16,14 @@ pub(super) struct Cell {
     step: u32,
 }
 
-/// From one coordinate to another, in degrees.
+/// A range of coordinates in degrees.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Span {
     pub(super) min: f64,
     pub(super) max: f64,
 }
 
-/// What a cell covers.
+/// The area that a cell covers.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Area {
     pub(super) longitude: Span,
@@ -35,7 +36,7 @@ const ROWS: u64 = 0x5555_5555_5555_5555;
 const COLUMNS: u64 = !ROWS;
 
 impl Cell {
-    /// The cell of a place. One on the upper edge of the map is in a cell beyond.
+    /// Returns the cell of a point. A point on the upper edge of the map is in a cell beyond it.
     pub(super) fn of(at: Coordinates, step: u32) -> Cell {
         let number = |coordinate: f64, most: f64| {
             let share = (coordinate + most) / (most + most);
@@ -48,11 +49,11 @@ impl Cell {
         Cell { bits: spread(row) | spread(column) << 1, step }
     }
 
-    /// The cell that a score stands for, whatever it is: as the servers' compilers for x86-64 turn a double into an
-    /// unsigned integer.
+    /// Returns the cell of any score, converting it as the servers' compilers for x86-64 convert a
+    /// double to an unsigned integer.
     pub(super) fn of_score(score: f64) -> Cell {
         const HALF: f64 = 9_223_372_036_854_775_808.0; // 2^63
-        #[allow(clippy::cast_possible_truncation)] // It was seen to fit.
+        #[allow(clippy::cast_possible_truncation)] // It was checked to fit.
         let signed = |score: f64| match score {
             _ if (-HALF..HALF).contains(&score) => score as i64,
             _ => i64::MIN,
@@ -61,12 +62,12 @@ impl Cell {
         Cell { bits: bits.cast_unsigned(), step: STEPS }
     }
 
-    /// As a score.
+    /// Returns the cell as a score.
     pub(super) fn score(self) -> f64 {
         self.scores().0
     }
 
-    /// The scores of the places in it; the second is excluded.
+    /// Returns the range of scores of the points in the cell; the end is excluded.
     pub(super) fn scores(self) -> (f64, f64) {
         let shift = (STEPS - self.step) * 2;
         #[allow(clippy::cast_precision_loss)] // 53 bits.
@@ -86,7 +87,7 @@ impl Cell {
         }
     }
 
-    /// Its middle.
+    /// Returns the centre of the cell.
     pub(super) fn coordinates(self) -> Coordinates {
         let Area { longitude, latitude } = self.area();
         let middle = |span: Span, most: f64| ((span.min + span.max) / 2.0).clamp(-most, most);
@@ -96,12 +97,13 @@ impl Cell {
         }
     }
 
-    /// The cell so many columns to the east and rows to the north, one at most, around the edges of the map.
+    /// Returns the cell `east` columns to the east and `north` rows to the north, at most one each,
+    /// wrapping around the edges of the map.
     pub(super) fn beside(self, east: i8, north: i8) -> Cell {
         let used = u64::MAX >> (64 - self.step * 2);
         let moved = |bits: u64, mine: u64, by: i8| {
             let (own, gaps) = (bits & mine, !mine & used);
-            // The bits between are filled, for the carry to pass.
+            // The bits in between are set, so that the carry passes through them.
             let moved = match by {
                 0 => return own,
                 1.. => own.wrapping_add(gaps + 1),
@@ -118,7 +120,7 @@ fn power_of_two(step: u32) -> f64 {
     f64::from(1_u32 << step)
 }
 
-/// The bits, with a gap behind each.
+/// Returns the bits with a gap after each.
 fn spread(number: u32) -> u64 {
     let mut bits = u64::from(number);
     for (shift, mask) in [
@@ -133,7 +135,7 @@ fn spread(number: u32) -> u64 {
     bits
 }
 
-/// Every second bit.
+/// Returns every second bit.
 fn gather(bits: u64) -> u32 {
     let mut bits = bits & ROWS;
     for (shift, mask) in [
@@ -154,7 +156,7 @@ mod tests {
 
     /// The scores of the example in the documentation of GEOADD and GEOHASH.
     #[test]
-    fn places_have_the_scores_of_the_documentation() {
+    fn scores_match_the_documentation() {
         let score =
             |longitude, latitude| Cell::of(Coordinates { longitude, latitude }, STEPS).score();
         assert_eq!(score(13.361389, 38.115556), 3_479_099_956_230_698.0);
@@ -162,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn bits_spread_and_gather() {
+    fn gather_inverts_spread() {
         for number in [0, 1, 2, 0x8000_0000, u32::MAX, 0x1234_5678] {
             assert_eq!(gather(spread(number)), number);
             assert_eq!(gather(spread(number) << 1 >> 1), number);
@@ -170,9 +172,9 @@ mod tests {
         assert_eq!(spread(0b1011), 0b1_00_01_01);
     }
 
-    /// By hand, on a map of four by four: columns and rows 0 to 3.
+    /// Computed by hand, on a map of four by four: columns and rows 0 to 3.
     #[test]
-    fn neighbours_are_around_the_edges_too() {
+    fn neighbours_wrap_around_the_edges() {
         let cell = |column, row| Cell { bits: spread(row) | spread(column) << 1, step: 2 };
         for (column, row, east, north, expected) in [
             (1, 1, 1, 0, (2, 1)),

@@ -1,4 +1,5 @@
-//! Geographic sets, which are sorted sets underneath: the score of a place is its [geohash](geohash).
+//! Geographic sets, which are stored as sorted sets: the score of a member is the
+//! [geohash](geohash) of its position.
 
 mod coordinates;
 mod geohash;
@@ -30,7 +31,7 @@ pub(super) const ROWS: &[Command] = &[
     write("GEOSEARCHSTORE",       -8, since(6, 2), TWO_KEYS).by(search::geosearchstore),
 ];
 
-/// ZADD, with a place for each score (`geoaddCommand` in `geo.c`).
+/// ZADD with coordinates in place of each score (`geoaddCommand` in `geo.c`).
 fn geoadd(call: &mut Call<'_, '_>) -> Applied {
     let (mut flags, mut first) = (Flags::default(), 2);
     while first < call.args.len() {

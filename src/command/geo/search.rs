@@ -30,18 +30,18 @@ enum Kind {
     SearchStore,
 }
 
-/// What is asked for, as far as it was read.
+/// The parsed arguments of a search.
 #[derive(Default)]
 struct Asked<'a> {
-    /// Where to; without it nothing is changed.
+    /// The destination; without it nothing is changed.
     store: Option<&'a [u8]>,
     store_distance: bool,
-    /// Where around is known, or will not be needed, for there is no source.
+    /// The centre, once it is known. It is not needed if there is no source.
     around: Option<Coordinates>,
     by_member: bool,
     by_place: bool,
     extent: Option<(Extent, f64)>,
-    /// WITHDIST and the like, which goes with a reply alone.
+    /// Whether WITHDIST or a similar option is present, which is only valid without STORE.
     shows: bool,
     order: Option<Order>,
     count: Option<usize>,
@@ -68,7 +68,8 @@ fn search(call: &mut Call<'_, '_>, kind: Kind) -> Applied {
     let server = call.context.server;
     let source = call.args[if kind == Kind::SearchStore { 2 } else { 1 }];
     let zset = call.db().find::<Zset<'_>>(source)?;
-    // Up to Redis 6.2 nothing else is looked at then, and nothing is stored. Observed on 6.2.5; 6.2.6 corrected it.
+    // Up to Redis 6.2, no other argument is checked in this case, and nothing is stored. Observed
+    // on 6.2.5; 6.2.6 corrected it.
     if zset.is_none() && !server.has_redis(7, 0) {
         return Ok(());
     }
@@ -81,7 +82,7 @@ fn search(call: &mut Call<'_, '_>, kind: Kind) -> Applied {
         }
         return Ok(());
     }
-    // Without STORE it only answers.
+    // Without STORE the command only reads.
     let (Some(store), Some(around), Some((extent, unit))) =
         (asked.store, asked.around, asked.extent)
     else {
@@ -95,7 +96,7 @@ fn search(call: &mut Call<'_, '_>, kind: Kind) -> Applied {
         None if asked.count.is_some() && !asked.any => Some(Order::Ascending),
         order => order,
     };
-    // All of them are kept in no order.
+    // If all are stored, their order does not matter.
     if count < found.len()
         && let Some(order) = order
     {
@@ -113,7 +114,8 @@ fn search(call: &mut Call<'_, '_>, kind: Kind) -> Applied {
     Ok(())
 }
 
-/// The members inside, in the order in which the cells are searched; no more than `most`.
+/// Returns the members inside the shape, in the order in which the cells are searched; at most
+/// `most`.
 fn find<'a>(
     zset: &mut Zset<'a>,
     shape: &Shape,
@@ -139,7 +141,7 @@ fn find<'a>(
     found
 }
 
-/// Reads the arguments behind the source.
+/// Parses the arguments after the source.
 fn read<'a>(call: &mut Call<'_, 'a>, kind: Kind) -> Result<Asked<'a>, Unapplied> {
     let (args, server) = (call.args, call.context.server);
     let mut asked = Asked::default();
@@ -157,7 +159,7 @@ fn read<'a>(call: &mut Call<'_, 'a>, kind: Kind) -> Result<Asked<'a>, Unapplied>
         }
         Kind::RadiusByMember => {
             asked.around = zset(call, 2)?;
-            // Without a source the radius is not looked at.
+            // Without a source the radius is not checked.
             if asked.around.is_some() {
                 asked.extent = Some(radius(&args[3..], server)?);
             }
@@ -244,7 +246,7 @@ impl Asked<'_> {
     }
 }
 
-/// A radius and its unit.
+/// Parses a radius and its unit.
 fn radius(args: &[&[u8]], server: Server) -> Result<(Extent, f64), Unapplied> {
     let radius = double(args[0], server).ok_or(Unapplied::Failed("ERR need numeric radius"))?;
     if radius < 0.0 {
@@ -253,7 +255,7 @@ fn radius(args: &[&[u8]], server: Server) -> Result<(Extent, f64), Unapplied> {
     Ok((Extent::Radius(radius), metres_in(args[1], server)?))
 }
 
-/// The width and the height of a box, and their unit.
+/// Parses the width and the height of a box, and their unit.
 fn sides(args: &[&[u8]], server: Server) -> Result<(Extent, f64), Unapplied> {
     let width = double(args[0], server).ok_or(Unapplied::Failed("ERR need numeric width"))?;
     let height = double(args[1], server).ok_or(Unapplied::Failed("ERR need numeric height"))?;
@@ -263,7 +265,7 @@ fn sides(args: &[&[u8]], server: Server) -> Result<(Extent, f64), Unapplied> {
     Ok((Extent::Box { width, height }, metres_in(args[2], server)?))
 }
 
-/// In whatever case since Redis 7.0.
+/// Returns the length of a unit in metres. Case is ignored since Redis 7.0.
 fn metres_in(unit: &[u8], server: Server) -> Result<f64, Unapplied> {
     let lower = unit.to_ascii_lowercase();
     let unit = if server.has_redis(7, 0) { &lower[..] } else { unit };

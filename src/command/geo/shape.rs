@@ -1,7 +1,8 @@
-//! What a search covers, and distances (`geohash_helper.c`).
+//! The area of a search, and distances (`geohash_helper.c`).
 //!
-//! Everything is computed in the servers' order, so that a distance has the same last digit; sines come from the
-//! platform's mathematical library, on which it depends as it does there.
+//! Everything is computed in the servers' order, so that even the last digit of a distance is
+//! equal. Sines come from the platform's mathematical library, as they do on the servers, so
+//! results depend on it.
 
 use super::geohash::Cell;
 use crate::base::server::Server;
@@ -10,21 +11,21 @@ use crate::command::geo::coordinates::Coordinates;
 /// The mean radius of the earth, in metres.
 const EARTH_RADIUS: f64 = 6_372_797.560_856;
 
-/// Half of a Mercator map's side, in metres.
+/// Half of the side of a Mercator map, in metres.
 const MERCATOR_MOST: f64 = 20_037_726.37;
 
 const RADIANS: f64 = std::f64::consts::PI / 180.0;
 
-/// A search around a place.
+/// A search around a point.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Shape {
     pub(super) around: Coordinates,
     pub(super) extent: Extent,
-    /// Metres in the unit of the extent.
+    /// Number of metres in the unit of the extent.
     pub(super) unit: f64,
 }
 
-/// In the shape's unit.
+/// The dimensions, in the unit of the shape.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Extent {
     Radius(f64),
@@ -32,7 +33,7 @@ pub(super) enum Extent {
 }
 
 impl Shape {
-    /// How far away a place is, in metres, if it is inside.
+    /// Returns the distance of a point in metres, if it is inside.
     pub(super) fn distance_to(&self, at: Coordinates, server: Server) -> Option<f64> {
         let distance = match self.extent {
             Extent::Radius(radius) => {
@@ -60,15 +61,17 @@ impl Shape {
         Some(distance)
     }
 
-    /// The cells that cover it, in the order in which they are searched: its own, and those around it that are needed.
+    /// Returns the cells that cover the shape, in the order in which they are searched: the cell of
+    /// the centre, and the neighbours that are needed.
     ///
-    /// Up to Redis 6.2 (*observed* on 6.2.5; corrected in 6.2.7) it can miss places close to the search's edge.
+    /// Up to Redis 6.2 (*observed* on 6.2.5; corrected in 6.2.7) the cells can miss points close to
+    /// the edge of the search.
     pub(super) fn cells(&self, server: Server) -> impl Iterator<Item = Cell> + use<> {
         let bounds = self.bounds();
         let metres = self.metres();
         let mut step = step_for(metres, self.around.latitude);
         let mut own = Cell::of(self.around, step);
-        // The cells around it may end too soon.
+        // The neighbouring cells may not reach far enough.
         let [north, south] = [1, -1].map(|north| own.beside(0, north).area().latitude);
         let [east, west] = [1, -1].map(|east| own.beside(east, 0).area().longitude);
         let too_small = if server.has_redis(7, 0) {
@@ -93,8 +96,8 @@ impl Shape {
             own = Cell::of(self.around, step);
         }
         let area = own.area();
-        // Where its own cell reaches further than the search, nothing beyond is searched. Coarse cells are neighbours
-        // on both sides.
+        // If the central cell extends past the search on a side, the neighbours on that side are
+        // not searched. On coarse grids a cell can be the neighbour on both sides.
         let needed = move |east: i8, north: i8| {
             step < 2
                 || !(north < 0 && area.latitude.min < bounds.south
@@ -107,13 +110,13 @@ impl Shape {
         let around = AROUND.into_iter().filter(move |(east, north)| needed(*east, *north));
         let mut last = None;
         let around = around.map(move |(east, north)| own.beside(east, north)).filter(move |cell| {
-            // On coarse grids a cell is on both sides.
+            // On coarse grids a cell is the neighbour on both sides.
             last.replace(*cell) != Some(*cell)
         });
         std::iter::once(own).chain(around)
     }
 
-    /// From its middle to its furthest point.
+    /// Returns the distance from the centre to the furthest point.
     fn metres(&self) -> f64 {
         let furthest = match self.extent {
             Extent::Radius(radius) => radius,
@@ -133,7 +136,7 @@ impl Shape {
         };
         let Coordinates { longitude, latitude } = self.around;
         let up = height / EARTH_RADIUS / RADIANS;
-        // At the end that is nearer to its pole, where the same width is more degrees.
+        // The edge nearer to its pole, where the same width spans more degrees.
         let edge = if latitude < 0.0 { latitude - up } else { latitude + up };
         let across = width / EARTH_RADIUS / (edge * RADIANS).cos() / RADIANS;
         Bounds {
@@ -145,7 +148,7 @@ impl Shape {
     }
 }
 
-/// The step at which a cell is about as large as a search of so many metres.
+/// Returns the step at which a cell is about as large as a search of this many metres.
 fn step_for(mut metres: f64, latitude: f64) -> u32 {
     if metres == 0.0 {
         return 26;
@@ -156,12 +159,12 @@ fn step_for(mut metres: f64, latitude: f64) -> u32 {
         step += 1;
     }
     step -= 2;
-    // Cells are narrow there.
+    // Cells are narrow at high latitudes.
     step -= i32::from(latitude.abs() > 66.0) + i32::from(latitude.abs() > 80.0);
     step.clamp(1, 26).unsigned_abs()
 }
 
-/// In degrees.
+/// A bounding box in degrees.
 #[derive(Debug, Clone, Copy)]
 struct Bounds {
     west: f64,
@@ -170,7 +173,8 @@ struct Bounds {
     north: f64,
 }
 
-/// In metres, by the haversine formula; since Redis 7.0 in one dimension where the longitudes are the same.
+/// Returns the distance in metres by the haversine formula; since Redis 7.0 in one dimension if the
+/// longitudes are equal.
 fn distance(from: Coordinates, to: Coordinates, server: Server) -> f64 {
     let half_sine = |from: f64, to: f64| ((to * RADIANS - from * RADIANS) / 2.0).sin();
     let across = half_sine(from.longitude, to.longitude);

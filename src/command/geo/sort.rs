@@ -1,11 +1,13 @@
-//! The servers' partial sort, which decides what COUNT keeps of members at the same distance.
+//! The servers' partial sort, which decides which members at equal distance COUNT retains.
 //!
-//! It is the quicksort of Bentley and McIlroy ("Engineering a Sort Function", 1993) without the parts that are not
-//! asked for (`pqsort.c`). It is not stable: for the same answer its steps have to be the same.
+//! It is the quicksort of Bentley and McIlroy ("Engineering a Sort Function", 1993) restricted to
+//! the requested part (`pqsort.c`). It is not stable, so the result is only equal if its steps are
+//! equal.
 
 use std::cmp::Ordering;
 
-/// Puts the elements that belong to the first `wanted` places there, in their order; the others are in none.
+/// Sorts the elements that belong to the first `wanted` positions; the order of the others is
+/// unspecified.
 pub(super) fn partial_sort<T>(
     mut items: &mut [T],
     mut wanted: usize,
@@ -37,7 +39,7 @@ pub(super) fn partial_sort<T>(
     }
 }
 
-/// The middle one of three, or, of many, of three such.
+/// Returns the median of three, or, for many elements, of three such medians.
 fn pivot<T>(items: &[T], compare: &impl Fn(&T, &T) -> Ordering) -> usize {
     let median = |a: usize, b: usize, c: usize| {
         let cmp = |one: usize, other: usize| compare(&items[one], &items[other]);
@@ -71,11 +73,12 @@ fn pivot<T>(items: &[T], compare: &impl Fn(&T, &T) -> Ordering) -> usize {
     median(low, middle, high)
 }
 
-/// Moves what is smaller than the first element to the start, what is larger to the end, and says how many each are.
+/// Moves the elements smaller than the first to the start and the larger ones to the end, and
+/// returns how many there are of each.
 fn split<T>(items: &mut [T], compare: &impl Fn(&T, &T) -> Ordering) -> (usize, usize) {
     let len = items.len();
-    // Equal ones are gathered at both ends first: before `equal_low`, and from `equal_high`. The others are before
-    // `low`, and from `high`.
+    // Equal elements are first gathered at both ends: before `equal_low`, and from `equal_high`.
+    // The smaller ones are before `low`, and the larger ones from `high`.
     let (mut equal_low, mut low, mut high, mut equal_high) = (1, 1, len, len);
     loop {
         while low < high {
@@ -113,7 +116,7 @@ fn split<T>(items: &mut [T], compare: &impl Fn(&T, &T) -> Ordering) -> (usize, u
     (smaller, larger)
 }
 
-/// Exchanges `count` elements from `from` on with the `count` before `end`.
+/// Exchanges `count` elements starting at `from` with the `count` elements before `end`.
 fn exchange<T>(items: &mut [T], from: usize, end: usize, count: usize) {
     (0..count).for_each(|at| items.swap(from + at, end - count + at));
 }
@@ -123,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_places_are_those_of_a_full_sort() {
+    fn the_sorted_part_equals_that_of_a_full_sort() {
         let mut state = 1_u64;
         for len in 0..200 {
             let mut next = || {

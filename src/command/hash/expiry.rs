@@ -1,8 +1,8 @@
 //! The expiry of fields.
 //!
-//! While a log is loaded nothing expires, and a time that has passed is set as it is. What differs is whether a
-//! field whose time has passed is still seen: Valkey sees it, Redis 8 takes it for missing and yet leaves it
-//! there, where HPEXPIREAT finds it again. *Observed* on 8.2 and 9.1.
+//! While a log is loaded nothing expires, and a time in the past is set as it is. Servers differ in
+//! whether a field whose time has passed is still visible: it is in Valkey. Redis 8 treats the
+//! field as missing and yet retains it, and HPEXPIREAT still finds it. *Observed* on 8.2 and 9.1.
 
 use super::options::{self, Expiry, Wanted};
 use crate::command::apply::{Applied, Call};
@@ -31,7 +31,7 @@ fn expire(call: &mut Call<'_, '_>, unit: Unit) -> Applied {
     let (key, names, at_ms) = (call.key(), &call.args[names], options::time(call, 2, unit)?);
     let Some(hash) = call.db().find_mut::<Hash<'_>>(key)? else { return Ok(()) };
     for name in names {
-        // Also where its time has passed.
+        // Also if its time has passed.
         if let Some(field) = hash.find(name)
             && conditions.allow(hash.expiry(field), at_ms)
         {
@@ -46,14 +46,14 @@ pub(super) fn hpersist(call: &mut Call<'_, '_>) -> Applied {
     change(call, names, Expiry::Goes)
 }
 
-/// What it reads is of no interest.
+/// The reply does not matter for a replay.
 pub(super) fn hgetex(call: &mut Call<'_, '_>) -> Applied {
     let (given, names) = options::getting(call)?;
     let expiry = given.read(call)?;
     change(call, names, expiry)
 }
 
-/// Changes the expiry of those of the fields that are seen.
+/// Changes the expiry of the given fields that are visible.
 fn change(call: &mut Call<'_, '_>, names: std::ops::Range<usize>, expiry: Expiry) -> Applied {
     let (key, names) = (call.key(), &call.args[names]);
     let Some(hash) = call.keyspace.db(call.db).find_mut::<Hash<'_>>(key)? else { return Ok(()) };
@@ -99,7 +99,7 @@ pub(super) fn hsetex(call: &mut Call<'_, '_>) -> Applied {
             return Ok(());
         }
     }
-    // Read here, for with a key that is not as it should be the time is not looked at.
+    // Parsed here, because the time is not checked if the key is not as it should be.
     let expiry = setting.expiry.read(call)?;
     let db = call.keyspace.db(call.db);
     let there = db.find::<Hash<'_>>(key)?;

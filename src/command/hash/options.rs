@@ -1,5 +1,6 @@
-//! The arguments of the commands that set the expiry of fields. Redis and Valkey each have a grammar of their
-//! own: what one takes in any order and more than once, the other wants in one place.
+//! The arguments of the commands that set the expiry of fields. Redis and Valkey each have their
+//! own grammar: options that one accepts in any order and repeatedly have a fixed position in the
+//! other.
 
 use std::ops::Range;
 
@@ -7,7 +8,7 @@ use crate::base::server::Product;
 use crate::command::apply::{Call, Unapplied};
 use crate::command::expiry::{Conditions, Unit};
 
-/// What becomes of the expiry of a field.
+/// The change to the expiry of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Expiry {
     Stays,
@@ -16,17 +17,17 @@ pub(super) enum Expiry {
     At(i64),
 }
 
-/// What was said of the expiry: the time is not read yet.
+/// The expiry in the arguments, whose time is not parsed yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Given {
     Stays,
     Goes,
-    /// The place among the arguments.
+    /// The index of the argument.
     Time(usize, Unit),
 }
 
 impl Given {
-    /// Reads the time.
+    /// Parses the time.
     pub(super) fn read(self, call: &mut Call<'_, '_>) -> Result<Expiry, Unapplied> {
         Ok(match self {
             Given::Stays => Expiry::Stays,
@@ -36,17 +37,17 @@ impl Given {
     }
 }
 
-/// What must hold of all fields, or of the key, or nothing is set.
+/// The condition on all fields, or on the key, without which nothing is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wanted {
     Missing,
     There,
 }
 
-/// What was asked of HSETEX.
+/// The parsed arguments of HSETEX.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Setting {
-    /// NX and XX, of Valkey alone.
+    /// NX and XX, only in Valkey.
     pub(super) key: Option<Wanted>,
     /// FNX and FXX.
     pub(super) fields: Option<Wanted>,
@@ -61,14 +62,14 @@ const MISCOUNTED: Unapplied =
     Unapplied::Failed("ERR The `numfields` parameter must match the number of arguments");
 const BAD_TIME: Unapplied = Unapplied::Failed("ERR invalid expire time");
 
-/// Redis keeps the times of fields in 46 bits: the highest.
+/// The latest field expiry in Redis, which stores 46 bits.
 const LAST_OF_REDIS_MS: i64 = (1 << 46) - 1;
 
 fn is_redis(call: &Call<'_, '_>) -> bool {
     call.context.server.product == Product::Redis
 }
 
-/// EX, PX, EXAT or PXAT.
+/// Returns the unit of EX, PX, EXAT or PXAT.
 fn unit_named(word: &[u8]) -> Option<Unit> {
     let units =
         [("EX", true, true), ("PX", false, true), ("EXAT", true, false), ("PXAT", false, false)];
@@ -76,7 +77,7 @@ fn unit_named(word: &[u8]) -> Option<Unit> {
     named.map(|(_, seconds, relative)| Unit { seconds, relative })
 }
 
-/// The time at a place among the arguments, in Unix milliseconds.
+/// Parses the time at argument `at`, in Unix milliseconds.
 pub(super) fn time(call: &mut Call<'_, '_>, at: usize, unit: Unit) -> Result<i64, Unapplied> {
     let last = if is_redis(call) { LAST_OF_REDIS_MS } else { i64::MAX };
     let time = call.int(at)?;
@@ -86,7 +87,8 @@ pub(super) fn time(call: &mut Call<'_, '_>, at: usize, unit: Unit) -> Result<i64
     time_ms.checked_add(now_ms).filter(|time_ms| (0..=last).contains(time_ms)).ok_or(BAD_TIME)
 }
 
-/// What follows FIELDS at argument `at`: a count, and `each` times as many arguments up to the end.
+/// Parses the arguments after FIELDS, which is argument `at`: a count, and `each` times as many
+/// arguments up to the end.
 fn fields(call: &Call<'_, '_>, at: usize, each: usize) -> Result<Range<usize>, Unapplied> {
     if at + 1 >= call.args.len() {
         return Err(MISPLACED);
@@ -97,7 +99,7 @@ fn fields(call: &Call<'_, '_>, at: usize, each: usize) -> Result<Range<usize>, U
     if count > 0 && matches == Some(given.len()) { Ok(given) } else { Err(MISCOUNTED) }
 }
 
-/// Where FIELDS stands: at `at` in Redis; in Valkey the first one from there on.
+/// Returns the index of FIELDS: `at` in Redis; in Valkey the first occurrence from there on.
 fn fields_at(call: &Call<'_, '_>, at: usize) -> Result<usize, Unapplied> {
     let mut places = at..call.args.len();
     let found = if is_redis(call) {
@@ -108,7 +110,8 @@ fn fields_at(call: &Call<'_, '_>, at: usize) -> Result<usize, Unapplied> {
     found.ok_or(MISPLACED)
 }
 
-/// `FIELDS count field ...` and nothing before it, as in HPERSIST and HGETDEL: the fields.
+/// Parses `FIELDS count field ...` without anything before it, as in HPERSIST and HGETDEL, and
+/// returns the range of the fields.
 pub(super) fn only_fields(call: &Call<'_, '_>) -> Result<Range<usize>, Unapplied> {
     let at = fields_at(call, 2)?;
     if at != 2 {
@@ -117,7 +120,8 @@ pub(super) fn only_fields(call: &Call<'_, '_>) -> Result<Range<usize>, Unapplied
     fields(call, at, 1)
 }
 
-/// What follows the time in HEXPIRE and its kin: `[NX|XX|GT|LT] FIELDS count field ...`.
+/// Parses the arguments after the time in HEXPIRE and similar commands: `[NX|XX|GT|LT] FIELDS count
+/// field ...`.
 pub(super) fn expiring(call: &Call<'_, '_>) -> Result<(Conditions, Range<usize>), Unapplied> {
     let mut conditions = Conditions::default();
     let at = if is_redis(call) {
@@ -139,7 +143,8 @@ pub(super) fn expiring(call: &Call<'_, '_>) -> Result<(Conditions, Range<usize>)
     Ok((conditions, fields(call, at, 1)?))
 }
 
-/// What follows the key in HGETEX: `[EX|PX|EXAT|PXAT time|PERSIST] FIELDS count field ...`.
+/// Parses the arguments after the key in HGETEX: `[EX|PX|EXAT|PXAT time|PERSIST] FIELDS count field
+/// ...`.
 pub(super) fn getting(call: &Call<'_, '_>) -> Result<(Given, Range<usize>), Unapplied> {
     let (given, at) = if !is_redis(call) {
         let (words, at) = words_of_valkey(call, "PERSIST")?;
@@ -154,8 +159,8 @@ pub(super) fn getting(call: &Call<'_, '_>) -> Result<(Given, Range<usize>), Unap
     Ok((given, fields(call, at, 1)?))
 }
 
-/// What follows the key in HSETEX:
-/// `[FNX|FXX] [NX|XX] [EX|PX|EXAT|PXAT time|KEEPTTL] FIELDS count field value ...`, in any order before FIELDS.
+/// Parses the arguments after the key in HSETEX: `[FNX|FXX] [NX|XX] [EX|PX|EXAT|PXAT time|KEEPTTL]
+/// FIELDS count field value ...`, in any order before FIELDS.
 pub(super) fn setting(call: &Call<'_, '_>) -> Result<Setting, Unapplied> {
     if !is_redis(call) {
         let (words, at) = words_of_valkey(call, "KEEPTTL")?;
@@ -192,19 +197,20 @@ pub(super) fn setting(call: &Call<'_, '_>) -> Result<Setting, Unapplied> {
     Err(MISPLACED)
 }
 
-/// The words before FIELDS in Valkey: any number of times each, as long as they do not contradict.
+/// The options before FIELDS in Valkey: each may be repeated, as long as they do not contradict.
 #[derive(Default)]
 struct Words {
     key: Option<Wanted>,
     fields: Option<Wanted>,
-    /// Where the last time stands, and its unit.
+    /// The index of the last time, and its unit.
     time: Option<(usize, Unit)>,
-    /// Whether the one word was there that stands in the place of a time.
+    /// Whether the option that replaces a time (PERSIST or KEEPTTL) is present.
     single: bool,
 }
 
 impl Words {
-    /// What was said of the expiry: by the one word, or by no word at all.
+    /// Returns the expiry in the arguments: `single` if that option is present, `nothing` if there
+    /// is no option.
     fn given(&self, single: Given, nothing: Given) -> Given {
         match self.time {
             Some((at, unit)) => Given::Time(at, unit),
@@ -214,8 +220,8 @@ impl Words {
     }
 }
 
-/// The words, and where FIELDS stands. The search for FIELDS begins at the key, so that a key of that name is
-/// mistaken for it.
+/// Parses the options, and returns them with the index of FIELDS. The search for FIELDS begins at
+/// the key, so a key of that name is mistaken for it.
 fn words_of_valkey(call: &Call<'_, '_>, single: &str) -> Result<(Words, usize), Unapplied> {
     let end = fields_at(call, 1)?;
     let sets = single == "KEEPTTL";

@@ -1,4 +1,4 @@
-//! What no server shows: what is counted, and times relative to a clock.
+//! Tests of behaviour that no server shows: the counters, and times relative to a clock.
 
 use crate::base::server::{Server, redis, valkey};
 use crate::command::apply::Unapplied;
@@ -25,9 +25,9 @@ fn left(ran: &Ran) -> &str {
     &ran.keys[0].1
 }
 
-/// At 1000, when f has passed and g has not.
+/// At 1000, when the time of f has passed and that of g has not.
 #[test]
-fn a_field_that_has_passed_is_overlooked_and_counted() {
+fn an_expired_field_is_ignored_and_counted() {
     let begin = "HSET h f 1 g 2 n 3
                  HPEXPIREAT h 999 FIELDS 1 f
                  HPEXPIREAT h 1000 FIELDS 1 g\n";
@@ -41,7 +41,7 @@ fn a_field_that_has_passed_is_overlooked_and_counted() {
         ("HSETEX h FNX KEEPTTL FIELDS 1 f 5", "f=5@999 g=2@1000 n=3", 1),
         ("HGETDEL h FIELDS 2 f g", "f=1@999 n=3", 1),
         ("HGETEX h PXAT 2000 FIELDS 2 f g", "f=1@999 g=2@2000 n=3", 1),
-        // These do not ask whether it is there, or find it all the same.
+        // These commands do not check whether the field exists, or find it all the same.
         ("HSET h f 5", "f=5 g=2@1000 n=3", 0),
         ("HPEXPIREAT h 2000 GT FIELDS 1 f", "f=1@2000 g=2@1000 n=3", 0),
         ("HDEL h f", "n=3 g=2@1000", 0),
@@ -52,7 +52,7 @@ fn a_field_that_has_passed_is_overlooked_and_counted() {
 }
 
 #[test]
-fn without_a_clock_all_fields_are_seen_and_those_counted_that_it_would_decide() {
+fn without_a_clock_all_fields_are_visible_and_undecided_ones_counted() {
     let begin = "HSET h f 1 n 3
                  HPEXPIREAT h 999 FIELDS 1 f\n";
     for (command, expected, count) in [
@@ -69,7 +69,7 @@ fn without_a_clock_all_fields_are_seen_and_those_counted_that_it_would_decide() 
 }
 
 #[test]
-fn a_relative_time_counts_from_when_the_command_was_run() {
+fn a_relative_time_is_based_on_the_time_of_the_command() {
     for (command, milliseconds) in [
         ("HEXPIRE h 10 FIELDS 1 f", 10_000),
         ("HPEXPIRE h 10 FIELDS 1 f", 10),
@@ -82,7 +82,7 @@ fn a_relative_time_counts_from_when_the_command_was_run() {
             assert_eq!(ran.notes.relative_times, 1);
         }
     }
-    // With the clock's 41 bits, the highest time of Redis, of 46 bits, is passed.
+    // The clock has 41 bits, the latest time of Redis 46.
     let highest = "HSET h f 1\nHPEXPIRE h 70368744177663 FIELDS 1 f";
     let failed = ran(redis(8, 2), None, highest).ended[1];
     assert!(matches!(failed, Err(Unapplied::Failed(_))), "{failed:?}");

@@ -1,10 +1,11 @@
-//! Which fields of a hash a server sees.
+//! The visibility of hash fields.
 
 use super::super::apply::{Context, Notes};
 use crate::keyspace::{Field, Hash};
 
-/// Whether a field is seen by the server that is followed: Redis overlooks one whose time had passed when it
-/// loads the log. Counts those, or, where no time is given, all of which a clock would have to decide.
+/// Returns whether a field is visible on the emulated server: Redis ignores one whose time had
+/// passed when it loads the log. Counts the ignored fields, or, without a time of loading, all
+/// fields that depend on it.
 #[inline]
 pub(super) fn sees(
     context: &Context<'_>,

@@ -7,7 +7,7 @@ use crate::base::server::Server;
 use crate::command::stream::references::{References, is_acknowledged};
 use crate::keyspace::stream::{Fields, Stream, StreamId};
 
-/// The most bytes that the fields of an entry may have together.
+/// Maximum total size in bytes of the fields of an entry.
 const LARGEST_ENTRY: usize = 1 << 30;
 
 const WRONG_ARITY: Unapplied =
@@ -31,23 +31,24 @@ const LIMIT_ALONE: Unapplied = Unapplied::Failed(
 const NEGATIVE_LENGTH: Unapplied = Unapplied::Failed("ERR The MAXLEN argument must be >= 0.");
 const NEGATIVE_LIMIT: Unapplied = Unapplied::Failed("ERR The LIMIT argument must be >= 0.");
 
-/// A log has `=` and the outcome instead: only who wrote it otherwise meets this.
+/// A server logs `=` and the result instead, so only logs that were not written by a server contain
+/// it.
 const APPROXIMATE: Unapplied =
     Unapplied::Refused("how much `~` trims depends on how the server packed the stream");
 
-/// What is to be trimmed.
+/// The trimming strategy.
 #[derive(Debug, Clone, Copy)]
 enum Strategy {
-    /// All but this many.
+    /// Retain this number of entries.
     Length(usize),
-    /// All below this id.
+    /// Remove all entries below this id.
     Below(StreamId),
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Trim {
     strategy: Strategy,
-    /// `~`: whole nodes of the server's tree alone.
+    /// `~`: remove only whole nodes of the server's tree.
     approximate: bool,
 }
 
@@ -57,12 +58,12 @@ struct Options {
     trim: Option<Trim>,
     references: References,
     no_new_stream: bool,
-    /// Where the first argument stands that is no option: XADD's id.
+    /// The index of the first argument that is not an option: XADD's id.
     end: usize,
 }
 
 impl Options {
-    /// LIMIT is read, and ignored: a loader takes the log for already limited.
+    /// Parses the options. LIMIT is ignored: a loader assumes that the log already respects it.
     fn of(args: &[&[u8]], is_add: bool, server: Server) -> Result<Options, Unapplied> {
         let (has_more_options, has_references) =
             (server.has_redis(6, 2), References::known(server));
@@ -118,8 +119,8 @@ impl Options {
         Ok(options)
     }
 
-    /// Whether it can be told what is trimmed from so many entries, of which this is the first: exactly so
-    /// much, or nothing in any case, or all.
+    /// Returns whether the number of removed entries is certain for a stream of `length` entries
+    /// that begins with `first`: an exact number, none in any case, or all.
     fn is_certain(&self, length: usize, first: StreamId) -> bool {
         match self.trim {
             Some(Trim { strategy, approximate: true }) => match strategy {
@@ -131,7 +132,7 @@ impl Options {
         }
     }
 
-    /// Trims a stream: what is [`marked`](Self::marked), or simply the oldest.
+    /// Trims a stream: removes the entries that are [`marked`](Self::marked), or simply the oldest.
     fn trim(&self, stream: &mut Stream<'_>, marked: &[StreamId]) {
         match (self.references, self.trim.map(|trim| trim.strategy)) {
             (_, None) => {}
@@ -148,8 +149,8 @@ impl Options {
         }
     }
 
-    /// The entries that are to go, where each has to be looked at. `added` comes behind those that are there.
-    /// With ACKED those that are referenced stay, and others behind them go in their place.
+    /// Returns the entries to remove if each has to be checked. `added` follows the existing ones.
+    /// With ACKED, referenced entries remain, and later ones are removed instead.
     fn marked(
         &self,
         stream: &Stream<'_>,

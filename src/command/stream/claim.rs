@@ -1,6 +1,6 @@
 //! XCLAIM and XAUTOCLAIM (`xclaimCommand`, `xautoclaimCommand` in `t_stream.c`).
 //!
-//! XCLAIM is what a log has for every delivery. XAUTOCLAIM is never logged under its name.
+//! Every delivery is logged as XCLAIM. XAUTOCLAIM is never logged under its own name.
 
 use super::super::apply::{Applied, Call, Unapplied};
 use super::super::number;
@@ -20,10 +20,10 @@ const UNRECOGNIZED: Unapplied = Unapplied::Failed("ERR Unrecognized XCLAIM optio
 const COUNT: Unapplied = Unapplied::Failed("ERR COUNT must be > 0");
 const START: Unapplied = Unapplied::Failed("ERR invalid start ID for the interval");
 
-/// How many entries XAUTOCLAIM looks at for each that it may claim.
+/// Number of entries that XAUTOCLAIM scans for each that it may claim.
 const ATTEMPTS: i64 = 10;
 
-/// The options of XCLAIM. A time that is not given is that of the command.
+/// The options of XCLAIM. If no time is given, it is that of the command.
 #[derive(Debug, Default)]
 struct Options {
     force: bool,
@@ -37,7 +37,7 @@ struct Options {
 enum Delivered {
     /// At this time, in Unix milliseconds.
     At(i64),
-    /// So many milliseconds ago.
+    /// This many milliseconds ago.
     Ago(i64),
 }
 
@@ -61,11 +61,11 @@ impl Options {
                     options.delivered = Some(Delivered::Ago(ago));
                 } else if is("TIME") {
                     let time = number::integer(value).ok_or(TIME)?;
-                    // -1 stands for no time given.
+                    // -1 means that no time is given.
                     options.delivered = Some(Delivered::At(time)).filter(|_| time != -1);
                 } else if is("RETRYCOUNT") {
                     let count = number::integer(value).ok_or(RETRY_COUNT)?;
-                    // And so does a negative count.
+                    // The same applies to a negative count.
                     options.retry_count = u64::try_from(count).ok();
                 } else if is("LASTID") {
                     options.last_id = id::id(value)?;
@@ -79,7 +79,7 @@ impl Options {
         Ok(options)
     }
 
-    /// What becomes of the number of deliveries.
+    /// Returns the change to the number of deliveries.
     fn deliveries(&self) -> Deliveries {
         match self.retry_count {
             Some(count) => Deliveries::Set(count),
@@ -88,8 +88,8 @@ impl Options {
         }
     }
 
-    /// When the entries were delivered, and whether that hangs on the time of the command. What lies
-    /// in its future is left as it is: only a clock that was wrong can have logged it.
+    /// Returns the time of delivery, and whether it depends on the time of the command. Times after
+    /// that of the command are retained: only a clock that was wrong can have logged them.
     fn delivered_ms(&self, now_ms: i64) -> (i64, bool) {
         match self.delivered {
             Some(Delivered::At(time)) if time >= 0 => (time, false),
@@ -102,7 +102,7 @@ impl Options {
     }
 }
 
-/// The consumer of a group, made where there is none.
+/// Returns the consumer of a group, creating it if necessary.
 pub(super) fn find_or_make<'a>(
     group: &mut Group<'a>,
     name: &[u8],
@@ -136,7 +136,7 @@ pub(super) fn xclaim(call: &mut Call<'_, '_>) -> Applied {
 
     let Some(stream) = call.db().find_mut::<Stream<'_>>(key)? else { return Err(NO_GROUP) };
     let drops_deleted = server.has_redis(7, 0);
-    // Up to Redis 7.0 a consumer that claims nothing is not made.
+    // Up to Redis 7.0 a consumer that claims nothing is not created.
     let mut consumer = None;
     if let Some(group) = stream.group_mut(name) {
         if options.last_id > group.last_id() {

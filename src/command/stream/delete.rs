@@ -1,5 +1,5 @@
-//! XDEL, and what Redis 8.2 made of it: XDELEX and XACKDEL (`xdelCommand` in `t_stream.c`; the others as
-//! observed).
+//! XDEL, and its extensions in Redis 8.2: XDELEX and XACKDEL (`xdelCommand` in `t_stream.c`; the
+//! others as observed).
 
 use super::super::apply::{Applied, Call, Unapplied};
 use super::super::number;
@@ -14,7 +14,7 @@ const MISCOUNTED: Unapplied =
 pub(super) fn xdel(call: &mut Call<'_, '_>) -> Applied {
     let (key, ids) = (call.key(), &call.args[2..]);
     let Some(stream) = call.db().find_mut::<Stream<'_>>(key)? else { return Ok(()) };
-    // All or nothing.
+    // All ids are parsed before any entry is deleted.
     if let [one] = ids {
         stream.delete(id::id(one)?);
         return Ok(());
@@ -29,7 +29,7 @@ fn parsed(ids: &[&[u8]]) -> Result<Vec<StreamId>, Unapplied> {
     ids.iter().map(|text| id::id(text)).collect()
 }
 
-/// `[KEEPREF|DELREF|ACKED] IDS <count> <id>...`, in either order.
+/// Parses `[KEEPREF|DELREF|ACKED] IDS <count> <id>...`, in either order.
 fn options<'c, 'a>(args: &'c [&'a [u8]]) -> Result<(References, &'c [&'a [u8]]), Unapplied> {
     let (mut references, mut ids) = (None, None);
     let mut at = 0;
@@ -81,8 +81,8 @@ pub(super) fn xackdel(call: &mut Call<'_, '_>) -> Applied {
     Ok(())
 }
 
-/// Refuses all where for one it cannot be told, before anything is done. What is pending in the group that
-/// is about to acknowledge is not taken for referenced there.
+/// Refuses the whole command, before it has any effect, if the result is uncertain for one entry.
+/// Entries pending in the group that is about to acknowledge them do not count as referenced there.
 fn check(
     stream: &Stream<'_>,
     ids: &[StreamId],
@@ -111,7 +111,7 @@ fn delete(stream: &mut Stream<'_>, id: StreamId, references: References) {
         return;
     }
     stream.delete(id);
-    // Those to an entry that was gone before, too.
+    // Including references to an entry that was deleted before.
     if references == References::Delete {
         stream.forget_pending(id);
     }

@@ -157,7 +157,7 @@ pub(super) fn xgroup(call: &mut Call<'_, '_>) -> Applied {
     Ok(())
 }
 
-/// Redis 8 does not believe in more entries read than were added.
+/// Redis 8 does not accept more entries read than were added.
 fn counted(entries_read: Option<u64>, stream: &Stream<'_>, server: Server) -> Option<u64> {
     let most = match server.product {
         Product::Redis if server.has_redis(8, 0) => stream.entries_added(),
@@ -170,7 +170,7 @@ pub(super) fn xack(call: &mut Call<'_, '_>) -> Applied {
     let (key, name, ids) = (call.key(), call.args[2], &call.args[3..]);
     let Some(stream) = call.db().find_mut::<Stream<'_>>(key)? else { return Ok(()) };
     let Some(group) = stream.group_mut(name) else { return Ok(()) };
-    // All or nothing.
+    // All ids are parsed before any is acknowledged.
     if let [one] = ids {
         group.acknowledge(id::id(one)?);
         return Ok(());
@@ -199,7 +199,7 @@ pub(super) fn xsetid(call: &mut Call<'_, '_>) -> Applied {
             if id? < deleted {
                 return Err(BELOW_GIVEN_DELETED);
             }
-            // 0-0 stands for nothing said.
+            // 0-0 means that nothing is given.
             max_deleted_id = Some(deleted).filter(|id| *id != StreamId::default());
         } else {
             return Err(Unapplied::SYNTAX);

@@ -1,4 +1,4 @@
-//! Ids of entries as servers read them.
+//! Entry ids as servers parse them.
 
 use super::super::apply::Unapplied;
 use super::super::number;
@@ -7,13 +7,13 @@ use crate::keyspace::stream::StreamId;
 pub(super) const INVALID: Unapplied =
     Unapplied::Failed("ERR Invalid stream ID specified as stream command argument");
 
-/// The highest id that there can be.
+/// The highest possible id.
 pub(super) const HIGHEST: StreamId = StreamId { ms: u64::MAX, seq: u64::MAX };
 
-/// The longest text that is looked at, in bytes.
+/// Maximum length in bytes of an id that is parsed.
 const LONGEST: usize = 127;
 
-/// `<ms>` or `<ms>-<seq>`; a sequence number that is missing is 0.
+/// Parses `<ms>` or `<ms>-<seq>`; a missing sequence number is 0.
 #[inline]
 pub(super) fn id(text: &[u8]) -> Result<StreamId, Unapplied> {
     let (ms, seq) = halves(text).ok_or(INVALID)?;
@@ -21,7 +21,7 @@ pub(super) fn id(text: &[u8]) -> Result<StreamId, Unapplied> {
     Ok(StreamId { ms, seq })
 }
 
-/// As [`id`], or `-` for the lowest, or `+` for the highest.
+/// Like [`id`], or `-` for the lowest, or `+` for the highest.
 pub(super) fn id_or_bound(text: &[u8]) -> Result<StreamId, Unapplied> {
     match up_to_nul(text) {
         b"-" => Ok(StreamId::default()),
@@ -30,18 +30,18 @@ pub(super) fn id_or_bound(text: &[u8]) -> Result<StreamId, Unapplied> {
     }
 }
 
-/// The id that an entry is to be added with.
+/// The id with which an entry is to be added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NewId {
     /// `*`: from the time.
     Clock,
     /// `<ms>-*`: the next of this millisecond.
     Next(u64),
-    /// This one.
+    /// This id.
     Given(StreamId),
 }
 
-/// As [`id`], or `*`; or `<ms>-*`, where a server knows that.
+/// Like [`id`], or `*`; or `<ms>-*` if the server supports it.
 #[inline]
 pub(super) fn new_id(text: &[u8], knows_next: bool) -> Result<NewId, Unapplied> {
     if text == b"*" {
@@ -53,7 +53,7 @@ pub(super) fn new_id(text: &[u8], knows_next: bool) -> Result<NewId, Unapplied> 
     id(text).map(NewId::Given)
 }
 
-/// What stands before the first minus, which is a number, and what behind it.
+/// Returns the number before the first minus, and the text after it.
 #[inline]
 fn halves(text: &[u8]) -> Option<(u64, Option<&[u8]>)> {
     if text.len() > LONGEST {
@@ -68,15 +68,15 @@ fn halves(text: &[u8]) -> Option<(u64, Option<&[u8]>)> {
     Some((unsigned(ms)?, seq))
 }
 
-/// Servers read ids as C strings.
+/// Servers parse ids as C strings.
 #[inline]
 fn up_to_nul(text: &[u8]) -> &[u8] {
     text.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
-/// A number of 64 bits as `string2ull` of `util.c` reads it: the form in which servers write integers, or
-/// else all that `strtoull` of C takes, which is blanks and a sign in front, leading zeros, and a negative
-/// number as its complement.
+/// Parses a 64-bit number as `string2ull` of `util.c` does: the form in which servers write
+/// integers, or else anything that `strtoull` of C accepts: leading blanks, a sign, leading zeros,
+/// and a negative number as its complement.
 #[inline]
 fn unsigned(text: &[u8]) -> Option<u64> {
     if let Some(number) = number::integer(text) {
@@ -98,7 +98,7 @@ fn unsigned(text: &[u8]) -> Option<u64> {
     Some(if negative { number.wrapping_neg() } else { number })
 }
 
-/// The id behind this one, if it is not the highest.
+/// Returns the id after this one, unless it is the highest.
 pub(super) fn after(id: StreamId) -> Option<StreamId> {
     match id.seq.checked_add(1) {
         Some(seq) => Some(StreamId { ms: id.ms, seq }),
@@ -114,9 +114,9 @@ mod tests {
         Ok(StreamId { ms, seq })
     }
 
-    /// All of it was seen on Redis 6.2, 7.0 and 8.2, and on Valkey 9.1.
+    /// Observed on Redis 6.2, 7.0 and 8.2, and on Valkey 9.1.
     #[test]
-    fn ids_are_read_as_c_reads_numbers() {
+    fn ids_are_parsed_as_c_parses_numbers() {
         assert_eq!(id(b"1526919030474-55"), given(1_526_919_030_474, 55));
         assert_eq!(id(b"5"), given(5, 0));
         assert_eq!(id(b"18446744073709551615-18446744073709551615"), Ok(HIGHEST));
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_and_new_ids_have_more_forms() {
+    fn bounds_and_new_ids_accept_more_forms() {
         assert_eq!(id_or_bound(b"-"), given(0, 0));
         assert_eq!(id_or_bound(b"+"), Ok(HIGHEST));
         assert_eq!(id_or_bound(b"3"), given(3, 0));
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_are_counted_over_milliseconds() {
+    fn the_next_id_may_be_in_the_next_millisecond() {
         assert_eq!(after(StreamId { ms: 1, seq: 2 }), Some(StreamId { ms: 1, seq: 3 }));
         assert_eq!(after(StreamId { ms: 1, seq: u64::MAX }), Some(StreamId { ms: 2, seq: 0 }));
         assert_eq!(after(HIGHEST), None);

@@ -1,4 +1,5 @@
-//! XREADGROUP (`xreadCommand`, `streamReplyWithRange` in `t_stream.c`). It is never logged under its name.
+//! XREADGROUP (`xreadCommand`, `streamReplyWithRange` in `t_stream.c`). It is never logged under
+//! its own name.
 
 use super::super::apply::{Applied, Call, Unapplied};
 use super::super::number;
@@ -20,11 +21,11 @@ const PLUS: Unapplied =
 const TIMEOUT: Unapplied = Unapplied::Failed("ERR timeout is not an integer or out of range");
 const NEGATIVE_TIMEOUT: Unapplied = Unapplied::Failed("ERR timeout is negative");
 
-/// The options, and the streams with the id behind which each is to be read.
+/// The options, and the streams with the id after which each is to be read.
 struct Options<'c, 'a> {
     group: &'a [u8],
     consumer: &'a [u8],
-    /// 0: all.
+    /// 0 means all.
     count: usize,
     no_ack: bool,
     keys: &'c [&'a [u8]],
@@ -94,7 +95,7 @@ pub(super) fn xreadgroup(call: &mut Call<'_, '_>) -> Applied {
         let Some(group) = stream.group_mut(options.group) else { continue };
         let after = if is_history { from } else { group.last_id() };
         let is_served = is_history || top.is_some_and(|top| top > after);
-        // Up to Redis 7.0 a consumer that is given nothing is not made.
+        // Up to Redis 7.0 a consumer that receives no entries is not created.
         if !is_served && !server.has_redis(7, 2) {
             continue;
         }
@@ -125,7 +126,7 @@ pub(super) fn xreadgroup(call: &mut Call<'_, '_>) -> Applied {
     Ok(())
 }
 
-/// How many entries a group has read, once it has read this one.
+/// Returns the number of entries that a group has read, once it has read this one.
 fn counted(stream: &Stream<'_>, group: &[u8], id: StreamId, server: Server) -> Option<u64> {
     if !server.has_redis(7, 0) {
         return None;
@@ -144,9 +145,9 @@ fn counted(stream: &Stream<'_>, group: &[u8], id: StreamId, server: Server) -> O
     }
 }
 
-/// Whether a server trusts a group's count only if nothing was trimmed or deleted behind what the group
-/// read last, and not just behind what it reads now. *Observed* for Redis 7.0 (does not), 8.2 and Valkey 9.1
-/// (do).
+/// Returns whether a server trusts a group's counter only if nothing was trimmed or deleted after
+/// the last entry that the group read, and not just after the one that it reads now. *Observed* for
+/// Redis 7.0 (does not), 8.2 and Valkey 9.1 (do).
 fn looks_behind(server: Server) -> bool {
     match server.product {
         Product::Redis => server.has_redis(8, 0),
@@ -154,7 +155,8 @@ fn looks_behind(server: Server) -> bool {
     }
 }
 
-/// A consumer asks again for what is pending for it: what is still in the stream counts one more delivery.
+/// Delivers a consumer's pending entries again: each that is still in the stream counts one more
+/// delivery.
 fn deliver_again(stream: &mut Stream<'_>, options: &Options<'_, '_>, first: StreamId, now_ms: i64) {
     let Some(group) = stream.group(options.group) else { return };
     let Some(number) = group.consumer(options.consumer) else { return };

@@ -4,15 +4,15 @@ use super::super::apply::Unapplied;
 use crate::base::server::{Product, Server};
 use crate::keyspace::stream::{Stream, StreamId};
 
-/// What becomes of the references that consumer groups hold to an entry that goes (Redis 8.2).
+/// The treatment of the references from consumer groups to an entry that is removed (Redis 8.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum References {
-    /// KEEPREF: nothing.
+    /// KEEPREF: references remain.
     #[default]
     Keep,
-    /// DELREF: they go, too.
+    /// DELREF: references are removed, too.
     Delete,
-    /// ACKED: an entry to which there are any stays.
+    /// ACKED: an entry with references is not removed.
     Acknowledged,
 }
 
@@ -35,7 +35,7 @@ impl References {
     }
 }
 
-/// Whether all groups have delivered an entry, and it was acknowledged in each.
+/// Returns whether all groups have delivered an entry, and it was acknowledged in each.
 pub(super) fn is_acknowledged(stream: &Stream<'_>, id: StreamId) -> Result<bool, Unapplied> {
     if stream.is_referenced(id) {
         return Ok(false);
@@ -44,7 +44,7 @@ pub(super) fn is_acknowledged(stream: &Stream<'_>, id: StreamId) -> Result<bool,
     Ok(true)
 }
 
-/// Refuses an entry that is not referenced, but may be taken for it.
+/// Refuses an entry that is not referenced, but that a server may treat as referenced.
 pub(super) fn unclear(stream: &Stream<'_>, id: StreamId) -> Result<(), Unapplied> {
     if stream.may_be_held_by_a_gone_group(id) {
         return Err(Unapplied::Refused(

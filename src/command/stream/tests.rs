@@ -1,4 +1,5 @@
-//! What the sequences that are held against servers cannot have: refusals, and times.
+//! Tests of behaviour that the differential tests against servers cannot cover: refusals, and
+//! times.
 
 use super::super::apply::{Applied, Call, Context, Notes, Position, Unapplied};
 use crate::base::server::{Server, redis, valkey};
@@ -62,7 +63,7 @@ impl<'a> Replay<'a> {
 const THREE: [&str; 3] = ["XADD s 1-0 f v", "XADD s 2-0 f v", "XADD s 3-0 f v"];
 
 #[test]
-fn approximate_trimming_is_refused_where_it_could_do_something() {
+fn approximate_trimming_is_refused_if_it_could_have_an_effect() {
     let arena = Bump::new();
     let mut replay = Replay::new(&arena, redis(7, 0));
     replay.all(&THREE);
@@ -82,10 +83,10 @@ fn approximate_trimming_is_refused_where_it_could_do_something() {
     assert!(replay.ids().is_empty());
 }
 
-/// Seen on Redis 8.2.3: with `g` of 1-0 destroyed after `XDELEX s ACKED IDS 1 3-0` had looked at it, 2-0 stays;
-/// without that look it goes.
+/// Observed on Redis 8.2.3: if `g` with 1-0 is destroyed after `XDELEX s ACKED IDS 1 3-0` accessed
+/// it, 2-0 remains; without that access it is removed.
 #[test]
-fn acked_is_refused_where_a_gone_group_may_hold_an_entry() {
+fn acked_is_refused_if_a_destroyed_group_may_reference_an_entry() {
     let arena = Bump::new();
     let mut replay = Replay::new(&arena, redis(8, 2));
     replay.all(&THREE);
@@ -102,7 +103,8 @@ fn acked_is_refused_where_a_gone_group_may_hold_an_entry() {
     replay.all(&["XCLAIM s h c 0 2-0 TIME 1 FORCE JUSTID"]);
     let line = "XACKDEL s h ACKED IDS 1 2-0";
     assert!(matches!(replay.apply(line), Err(Unapplied::Refused(_))));
-    // It is pending for certain; and what the gone group had delivered is not new to it.
+    // It is certainly pending; and the entries that the destroyed group had delivered are not new
+    // to it.
     replay.all(&["XDELEX s ACKED IDS 2 2-0 1-0"]);
     assert_eq!(replay.ids(), [2, 3]);
     replay.all(&["XGROUP DESTROY s h", "XDELEX s ACKED IDS 1 2-0"]);
@@ -123,7 +125,7 @@ fn an_id_from_the_clock_is_above_the_last() {
 }
 
 #[test]
-fn a_delivery_has_the_time_that_the_log_says() {
+fn a_delivery_has_the_time_in_the_log() {
     let arena = Bump::new();
     let mut replay = Replay::new(&arena, redis(7, 2));
     replay.all(&THREE);
@@ -140,9 +142,9 @@ fn a_delivery_has_the_time_that_the_log_says() {
     assert_eq!(times, [(5, 3), (1_800_000_000_000, 1), (NOW_MS - 1000, 2)]);
 }
 
-/// Whoever was idle for less is passed by.
+/// Entries with a shorter idle time are skipped.
 #[test]
-fn an_entry_is_claimed_once_it_has_been_idle_for_long_enough() {
+fn an_entry_is_claimed_once_its_idle_time_is_reached() {
     let arena = Bump::new();
     let mut replay = Replay::new(&arena, redis(7, 2));
     replay.all(&THREE);
@@ -157,7 +159,7 @@ fn an_entry_is_claimed_once_it_has_been_idle_for_long_enough() {
 }
 
 #[test]
-fn fields_are_borrowed_from_the_command_as_it_stands_in_the_log() {
+fn fields_are_borrowed_from_the_command_in_the_log() {
     let arena = Bump::new();
     let frame = b"*5\r\n$4\r\nXADD\r\n$1\r\ns\r\n$3\r\n1-0\r\n$1\r\nf\r\n$5\r\nvalue\r\n";
     let args: [&[u8]; 5] =

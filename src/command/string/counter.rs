@@ -1,4 +1,4 @@
-//! INCR and its kin: numbers kept as their decimal text.
+//! INCR and similar commands: numbers stored as their decimal text.
 
 use super::super::apply::{Applied, Call, Unapplied};
 use super::integer;
@@ -25,7 +25,7 @@ pub(super) fn decrby(call: &mut Call<'_, '_>) -> Applied {
         None if call.context.server.has_redis(7, 0) => {
             Err(Unapplied::Failed("ERR decrement would overflow"))
         }
-        // Before, the lowest number was its own opposite.
+        // Before, the negation of the lowest number was itself.
         None => add(call, decrement),
     }
 }

@@ -1,10 +1,10 @@
-//! The integer that a string is.
+//! Strings that are integers.
 
 use super::super::apply::Unapplied;
 use super::super::number;
 use crate::keyspace::StringValue;
 
-/// The integer that a string is.
+/// Returns the value of a string as an integer.
 #[inline]
 pub(super) fn integer(value: &StringValue<'_>) -> Result<i64, Unapplied> {
     let number = match value {

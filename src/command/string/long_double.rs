@@ -1,8 +1,10 @@
-//! The floating point of INCRBYFLOAT and HINCRBYFLOAT: the `long double` of x86, read and written as the C library does.
+//! The floating point of INCRBYFLOAT and HINCRBYFLOAT: the `long double` of x86, read and written
+//! as the C library does.
 //!
-//! A number is 64 bits of mantissa, none of them implied, times a power of two from -16445 to 16320; what lies
-//! between two numbers goes to the nearer, and half-way to the even one. Servers built for other machines have
-//! another `long double`. The text is that of `%.17Lf` without zeros at its end (`util.c`, `ld2string`).
+//! A number is a 64-bit mantissa without an implied bit, times a power of two from -16445 to 16320.
+//! Results are rounded to the nearest number, ties to even. Servers built for other architectures
+//! have a different `long double`. The text is that of `%.17Lf` without trailing zeros (`util.c`,
+//! `ld2string`).
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -14,13 +16,14 @@ mod natural;
 /// The exponent of the smallest numbers, whose mantissas need not begin with a one.
 const LOWEST: i64 = -16445;
 
-/// The exponent of the greatest numbers.
+/// The exponent of the largest numbers.
 const HIGHEST: i64 = 16320;
 
-/// The longest text that a server reads, in bytes: one less than `MAX_LONG_DOUBLE_CHARS`.
+/// Maximum length in bytes of a text that a server reads: one less than `MAX_LONG_DOUBLE_CHARS`.
 const LONGEST_TEXT: usize = 5 * 1024 - 1;
 
-/// Decimal exponents beyond this lead out of the range, whatever the digits of a text of [`LONGEST_TEXT`] are.
+/// Decimal exponents greater than this are out of range, whatever the digits of a text of
+/// [`LONGEST_TEXT`] are.
 const FAR: i64 = 20_000;
 
 /// A finite number.
@@ -31,22 +34,22 @@ pub(crate) struct LongDouble {
     exponent: i64,
 }
 
-/// Why a text is no finite number.
+/// The reason why a text is not a finite number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NotFinite {
-    /// It is no number, or one that is too great or too small.
+    /// It is not a number, or one that is too large or too small.
     NoNumber,
-    /// It says that it is infinite.
+    /// It denotes infinity.
     Infinite,
 }
 
 impl LongDouble {
-    /// Nothing.
+    /// Zero.
     pub(crate) const ZERO: LongDouble =
         LongDouble { negative: false, mantissa: 0, exponent: LOWEST };
 
-    /// Reads a text as servers do (`util.c`, `string2ld`): decimal or, after `0x`, hexadecimal; no blanks; what
-    /// overflows is no number, and neither is what is not zero and too small to be anything else.
+    /// Parses a text as servers do (`util.c`, `string2ld`): decimal or, after `0x`, hexadecimal,
+    /// without blanks. Overflow is an error, and so is underflow of a nonzero number to zero.
     pub(crate) fn read(text: &[u8]) -> Result<LongDouble, NotFinite> {
         if text.len() > LONGEST_TEXT {
             return Err(NotFinite::NoNumber);
@@ -67,7 +70,7 @@ impl LongDouble {
         Ok(LongDouble { negative, ..magnitude })
     }
 
-    /// The sum, unless it is too great.
+    /// Returns the sum, or `None` if it is too large.
     pub(crate) fn plus(self, other: LongDouble) -> Option<LongDouble> {
         let lowest = self.exponent.min(other.exponent);
         let whole = |number: LongDouble| {
@@ -97,14 +100,15 @@ impl LongDouble {
     }
 }
 
-/// The number nearest to `whole` times two to the `exponent`, to which less than one is to be added where there is
-/// `more`; then `whole` must have over 65 bits. `None` if it is too great.
+/// Returns the number nearest to `whole` times two to the `exponent`. If `more`, a fraction of less
+/// than one is added to `whole`, which must then have over 65 bits. Returns `None` if the result is
+/// too large.
 fn rounded(whole: &Natural, exponent: i64, more: bool) -> Option<LongDouble> {
     let bits = i64::try_from(whole.bits()).ok()?;
     if bits == 0 {
         return Some(LongDouble::ZERO);
     }
-    // How many bits fall off at the end.
+    // Number of bits that are cut off at the end.
     let off = (bits - 64).max(LOWEST - exponent);
     let mut exponent = exponent + off;
     let mut mantissa = whole.bits_from(off);
@@ -124,18 +128,19 @@ fn rounded(whole: &Natural, exponent: i64, more: bool) -> Option<LongDouble> {
     (exponent <= HIGHEST).then_some(LongDouble { negative: false, mantissa, exponent })
 }
 
-/// The same, of a number that was read: one that is not zero must not become zero.
+/// Like [`rounded`](Self::rounded), for a number that was parsed: a nonzero number must not become
+/// zero.
 fn read_as(whole: &Natural, exponent: i64, more: bool) -> Option<LongDouble> {
     rounded(whole, exponent, more).filter(|number| number.mantissa != 0)
 }
 
-/// Digits with at most one point among them, and the exponent behind them.
+/// Digits with at most one point among them, and the exponent after them.
 struct Parts {
     /// The value of each digit, from the first that is not zero.
     digits: Vec<u8>,
-    /// How many of them stood behind the point.
+    /// Number of digits after the point.
     behind: i64,
-    /// What is written after `e` or `p`, far values cut to [`FAR`] and a bit.
+    /// The exponent after `e` or `p`, with large values limited to slightly more than [`FAR`].
     exponent: i64,
 }
 
@@ -164,7 +169,7 @@ impl Parts {
     }
 }
 
-/// What is written behind the mark of the exponent.
+/// Parses the text after the exponent mark.
 fn exponent(text: &[u8]) -> Option<i64> {
     let (negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),
@@ -204,7 +209,7 @@ fn decimal(text: &[u8]) -> Option<LongDouble> {
         whole.multiply(&ten_to_power);
         return read_as(&whole, 0, false);
     }
-    // Both get so many zeros behind them that the quotient has 66 or 67 bits.
+    // Both are shifted left until the quotient has 66 or 67 bits.
     let mut divisor = ten_to_power;
     let wanted = divisor.bits() + 66;
     let exponent = match wanted.checked_sub(whole.bits()) {
@@ -223,9 +228,9 @@ fn decimal(text: &[u8]) -> Option<LongDouble> {
 }
 
 impl fmt::Display for LongDouble {
-    /// As INCRBYFLOAT writes it.
+    /// Formats the number as INCRBYFLOAT does.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        /// Ten to the number of digits behind the point.
+        /// Ten to the number of digits after the point.
         const SCALE: u128 = 100_000_000_000_000_000;
         let sign = if self.negative { "-" } else { "" };
         if self.exponent >= 0 {
@@ -233,7 +238,7 @@ impl fmt::Display for LongDouble {
             whole.shift_left(self.exponent.unsigned_abs());
             return write!(f, "{sign}{whole}");
         }
-        // Below 2^121, and rounded to the even one half-way.
+        // Below 2^121; ties are rounded to even.
         let scaled = u128::from(self.mantissa) * SCALE;
         let off = self.exponent.unsigned_abs();
         let mut digits = 0;
@@ -250,7 +255,7 @@ impl fmt::Display for LongDouble {
     }
 }
 
-/// A shift to the right, if not all bits go.
+/// Shifts right; returns `None` if all bits are shifted out.
 fn shr(number: u128, by: u64) -> Option<u128> {
     number.checked_shr(u32::try_from(by).ok()?)
 }

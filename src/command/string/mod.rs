@@ -1,9 +1,9 @@
-//! Strings, and the counters kept in them.
+//! Strings, and the counters stored in them.
 //!
-//! | file | what it knows |
+//! | file | content |
 //! |---|---|
-//! | `set` | SET and the commands that are SET with other words; their options and times |
-//! | `counter` | INCR and its kin |
+//! | `set` | SET and its variants, such as SETEX; their options and times |
+//! | `counter` | INCR and similar commands |
 //! | `long_double` | the floating point of INCRBYFLOAT |
 
 mod counter;
@@ -41,18 +41,20 @@ pub(super) const ROWS: &[Command] = &[
     write("SETEX",        4, since(2, 0),             KEY).by(set::setex),
     write("SETNX",        3, since(1, 0),             KEY).by(set::setnx),
     write("SETRANGE",     4, since(2, 2),             KEY).by(setrange),
-    // LCS takes its place since Redis 7.0.
+    // Replaced by LCS in Redis 7.0.
     plain("STRALGO",     -2, between((6, 0), (7, 0)), Keys::Stralgo),
     plain("STRLEN",       2, since(2, 2),             KEY),
     // The old name of GETRANGE.
     plain("SUBSTR",       4, since(1, 0),             KEY),
 ];
 
-/// The longest string that a server makes unless it is told otherwise, in bytes: `proto-max-bulk-len`.
+/// Maximum length in bytes of a string on a server with default configuration:
+/// `proto-max-bulk-len`.
 pub(super) const LONGEST: u64 = 512 << 20;
 
-/// What becomes of a command that would make a string longer than [`LONGEST`] out of little. The loader looks at
-/// the limit up to Redis 6.2 (`t_string.c`, `checkStringLength`); later ones obey the log whatever it asks for.
+/// Returns the result of a command that would create a string longer than [`LONGEST`] from few
+/// arguments. The loader enforces the limit up to Redis 6.2 (`t_string.c`, `checkStringLength`);
+/// later ones execute the log whatever it contains.
 fn too_long(call: &Call<'_, '_>) -> Unapplied {
     if call.context.server.has_redis(7, 0) {
         Unapplied::Refused("it makes a string longer than 512 MB")
@@ -84,7 +86,7 @@ fn setrange(call: &mut Call<'_, '_>) -> Applied {
         return Err(Unapplied::Failed("ERR offset is out of range"));
     };
     if bytes.is_empty() {
-        // Nothing is made or changed, but the type is looked at.
+        // Nothing is created or changed, but the type is checked.
         call.db().find::<StringValue<'_>>(key)?;
         return Ok(());
     }

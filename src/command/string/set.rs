@@ -1,4 +1,4 @@
-//! SET, and the commands that are SET with other words; their options, and the times they give.
+//! SET and its variants; their options, and the times they contain.
 
 use super::super::apply::{Applied, Call, Unapplied};
 use super::super::lost_expiry::{begins_as_one, may_be_sum};
@@ -6,35 +6,35 @@ use super::super::number;
 use crate::base::server::Server;
 use crate::keyspace::{Db, StringValue, Value};
 
-/// Options of SET that came after Redis 8.2, as far as its documentation tells.
+/// Options of SET that were added after Redis 8.2, according to its documentation.
 const LATER_WORDS: [&str; 4] = ["IFDEQ", "IFDNE", "IFEQ", "IFNE"];
 
-/// What must be true for the key to be set.
+/// The condition for the key to be set.
 #[derive(Clone, Copy)]
 enum Condition<'a> {
     None,
     /// NX: the key does not exist.
     Absent,
-    /// XX: it does.
+    /// XX: the key exists.
     Present,
-    /// IFEQ: it is a string and has this value.
+    /// IFEQ: the key is a string and has this value.
     Equal(&'a [u8]),
 }
 
-/// What becomes of the key's expiry.
+/// The change to the key's expiry.
 #[derive(Clone, Copy)]
 enum Expiry<'a> {
-    /// It goes, in SET; it stays, in GETEX.
+    /// No option: SET removes the expiry, GETEX retains it.
     Unsaid,
     /// KEEPTTL.
     Keep,
     /// PERSIST.
     Remove,
-    /// It is replaced by this time.
+    /// The expiry is replaced by this time.
     Set(Unit, &'a [u8]),
 }
 
-/// In which unit a time is given, and whether from now on or since 1970.
+/// The unit of a time, and whether it is relative to now or to 1970.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Unit {
     Ex,
@@ -63,7 +63,7 @@ struct Options<'a> {
     expiry: Expiry<'a>,
 }
 
-/// Whose options they are.
+/// The command whose options are parsed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Words {
     Set,
@@ -72,7 +72,7 @@ enum Words {
 }
 
 impl<'a> Options<'a> {
-    /// Reads the options, which may stand in any order and be repeated where that is no contradiction
+    /// Parses the options, which may be in any order and may be repeated unless they contradict
     /// (`t_string.c`, `parseExtendedStringArgumentsOrReply`).
     fn read(args: &[&'a [u8]], words: Words, server: Server) -> Result<Options<'a>, Unapplied> {
         let mut options =
@@ -132,7 +132,7 @@ impl<'a> Options<'a> {
     }
 }
 
-/// What a word is that is no option, or not here.
+/// Returns the error for a text that is not an option, or not one of this command.
 fn unknown(word: &[u8], server: Server) -> Unapplied {
     let later = LATER_WORDS.iter().any(|name| word.eq_ignore_ascii_case(name.as_bytes()));
     if later && server.has_redis(8, 3) {
@@ -142,7 +142,8 @@ fn unknown(word: &[u8], server: Server) -> Unapplied {
     }
 }
 
-/// The time that is given, in Unix milliseconds. It fails with `invalid` where a server calls it that.
+/// Parses the time, in Unix milliseconds. Fails with `invalid` where a server reports an invalid
+/// time.
 fn expiry_ms(
     call: &mut Call<'_, '_>,
     unit: Unit,
@@ -154,7 +155,7 @@ fn expiry_ms(
     if time <= 0 {
         return Err(invalid);
     }
-    // Before Redis 6.2 nobody looked whether the time overflows.
+    // Redis before 6.2 did not check for overflow.
     let checked = call.context.server.has_redis(6, 2);
     let ms = match unit {
         Unit::Px | Unit::PxAt => time,
@@ -171,7 +172,7 @@ fn expiry_ms(
     }
 }
 
-/// Gives the key a value, if it may be given one.
+/// Sets the value of the key if the condition holds.
 fn store<'a>(
     db: &mut Db<'a>,
     key: &[u8],
@@ -235,7 +236,8 @@ pub(super) fn set(call: &mut Call<'_, '_>) -> Applied {
     store(call.db(), key, value, &options, expires_ms)
 }
 
-/// Sets a number, and notes it when it may stand for an INCRBYFLOAT, which takes no expiry away.
+/// Sets a number, and records it if it may have been logged for an INCRBYFLOAT, which does not
+/// remove the expiry.
 fn set_number(call: &mut Call<'_, '_>) {
     let (key, value) = (call.key(), call.args[2]);
     let given = || Value::String(StringValue::Borrowed(value));
@@ -285,7 +287,7 @@ pub(super) fn getex(call: &mut Call<'_, '_>) -> Applied {
     const INVALID: &str = "ERR invalid expire time in 'getex' command";
     let key = call.key();
     let options = Options::read(&call.args[2..], Words::Getex, call.context.server)?;
-    // Observed: Valkey 9.1 looks at the time first, the others at the key.
+    // Observed: Valkey 9.1 checks the time first, the others check the key first.
     let time_first = call.context.server.has_valkey(9, 1);
     if !time_first && call.db().find::<StringValue<'_>>(key)?.is_none() {
         return Ok(());
@@ -307,7 +309,7 @@ pub(super) fn getex(call: &mut Call<'_, '_>) -> Applied {
     Ok(())
 }
 
-/// Of keys and values by turns.
+/// Iterates over alternating keys and values.
 fn pairs<'c, 'a>(args: &'c [&'a [u8]]) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + 'c {
     args.chunks_exact(2).map(|pair| (pair[0], pair[1]))
 }

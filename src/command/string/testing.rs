@@ -1,16 +1,16 @@
-//! A data set to try commands on.
+//! A data set for testing commands.
 
 use super::super::lookup;
 use crate::base::server::Server;
 use crate::command::apply::{Applied, Call, Context, Notes, Position};
 use crate::keyspace::{Bump, Keyspace, Value};
 
-/// A data set, and the server that is followed.
+/// A data set, and the server that is emulated.
 pub(in crate::command) struct Trying<'a> {
     pub(in crate::command) server: Server,
-    /// What the clock says.
+    /// The time of the clock.
     pub(in crate::command) now_ms: i64,
-    /// The keys that belong to the share; all if there is none.
+    /// The keys that belong to the shard; all if there is none.
     pub(in crate::command) owned: Vec<&'a [u8]>,
     pub(in crate::command) notes: Notes,
     keyspace: Keyspace<'a>,
@@ -49,7 +49,7 @@ impl<'a> Trying<'a> {
         })
     }
 
-    /// The bytes of a string, if the key exists.
+    /// Returns the bytes of a string, if the key exists.
     pub(in crate::command) fn bytes(&mut self, key: &str) -> Option<Vec<u8>> {
         match &self.keyspace.db(0).get(key.as_bytes())?.value {
             Value::String(value) => Some(value.to_vec()),
@@ -61,12 +61,12 @@ impl<'a> Trying<'a> {
         Some(&mut self.keyspace.db(0).get_mut(key.as_bytes())?.value)
     }
 
-    /// When a key that exists expires.
+    /// Returns the expiry of a key, which must exist.
     pub(in crate::command) fn expires_ms(&mut self, key: &str) -> Option<i64> {
         self.keyspace.db(0).get(key.as_bytes()).unwrap().expires_ms()
     }
 
-    /// Makes a key a list, which no command here takes.
+    /// Sets a key to a list, which none of the commands under test accepts.
     pub(in crate::command) fn make_list(&mut self, key: &str) {
         self.keyspace.db(0).set(key.as_bytes(), Value::List(Box::default()));
     }

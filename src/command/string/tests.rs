@@ -8,7 +8,7 @@ use crate::keyspace::{Bump, StringValue, Value};
 const INVALID: Unapplied = Unapplied::Failed("ERR invalid expire time in 'set' command");
 
 #[test]
-fn relative_times_count_from_the_command_and_are_noted() {
+fn relative_times_are_based_on_the_command_and_counted() {
     let arena = Bump::new();
     let mut trying = Trying::new(valkey(9, 1), &arena);
     trying.now_ms = 5_000;
@@ -81,7 +81,7 @@ fn a_time_in_the_past_is_set_like_any_other() {
 }
 
 #[test]
-fn options_are_known_since_their_time() {
+fn options_are_known_since_their_version() {
     let arena = Bump::new();
     for (line, before, since) in [
         ("SET k v KEEPTTL", redis(5, 0), redis(6, 0)),
@@ -102,7 +102,7 @@ fn options_are_known_since_their_time() {
 }
 
 #[test]
-fn another_type_is_left_as_it_is() {
+fn a_key_of_another_type_is_unchanged() {
     let arena = Bump::new();
     let mut trying = Trying::new(valkey(9, 1), &arena);
     trying.make_list("l");
@@ -157,7 +157,7 @@ fn another_type_is_left_as_it_is() {
 }
 
 #[test]
-fn only_the_keys_of_the_share_are_set() {
+fn only_the_keys_of_the_shard_are_set() {
     let arena = Bump::new();
     let mut trying = Trying::new(redis(7, 0), &arena);
     trying.owned = vec![b"b", b"c"];
@@ -168,9 +168,9 @@ fn only_the_keys_of_the_share_are_set() {
     );
 }
 
-/// A counter takes no memory of its own.
+/// A counter allocates no memory of its own.
 #[test]
-fn counters_are_kept_as_numbers() {
+fn counters_are_stored_as_numbers() {
     let arena = Bump::new();
     let mut trying = Trying::new(redis(7, 0), &arena);
     assert_eq!(trying.run("SET n 9223372036854775806"), Ok(()));
@@ -186,7 +186,7 @@ fn counters_are_kept_as_numbers() {
 }
 
 #[test]
-fn the_lowest_number_is_its_own_opposite_up_to_redis_6_2() {
+fn negating_the_lowest_number_wraps_up_to_redis_6_2() {
     let arena = Bump::new();
     let mut trying = Trying::new(redis(6, 2), &arena);
     assert_eq!(trying.run("DECRBY n -9223372036854775808"), Ok(()));
@@ -196,9 +196,9 @@ fn the_lowest_number_is_its_own_opposite_up_to_redis_6_2() {
     assert_eq!(trying.bytes("m"), None);
 }
 
-/// A few bytes of log must not take half a gigabyte and more of memory.
+/// A few bytes of log must not allocate half a gigabyte or more of memory.
 #[test]
-fn strings_longer_than_the_limit_are_not_made_out_of_nothing() {
+fn strings_longer_than_the_limit_are_not_created_from_few_bytes() {
     let arena = Bump::new();
     for line in [
         "SETRANGE k 536870912 x",

@@ -8,16 +8,16 @@ pub(super) fn zadd(call: &mut Call<'_, '_>) -> Applied {
     add_arguments(call, Flags::default())
 }
 
-/// ZADD INCR in other words: it even takes the same flags, where its increment stands.
+/// Equivalent to ZADD INCR: it even accepts the same flags, in the position of its increment.
 pub(super) fn zincrby(call: &mut Call<'_, '_>) -> Applied {
     add_arguments(call, Flags { incr: true, ..Flags::default() })
 }
 
 #[derive(Clone, Copy, Default)]
 pub(in crate::command) struct Flags {
-    /// Adds members alone.
+    /// Only adds new members.
     pub(in crate::command) nx: bool,
-    /// Adds none.
+    /// Never adds new members.
     pub(in crate::command) xx: bool,
     gt: bool,
     lt: bool,
@@ -27,11 +27,11 @@ pub(in crate::command) struct Flags {
 const NAN: Unapplied = Unapplied::Failed("ERR resulting score is not a number (NaN)");
 
 impl Flags {
-    /// The first argument that is no flag.
+    /// Returns the index of the first argument that is not a flag.
     fn read(&mut self, args: &[&[u8]]) -> usize {
         let mut at = 2;
         while let Some(arg) = args.get(at) {
-            // Most often a score.
+            // Usually a score.
             let is = |word: &str| arg.eq_ignore_ascii_case(word.as_bytes());
             match arg.len() {
                 2 if is("NX") => self.nx = true,
@@ -60,7 +60,8 @@ impl Flags {
         }
     }
 
-    /// The new score of a member that has, or lacks, one; `None` to leave it.
+    /// Returns the new score of a member with this current score, if it has one; `None` to leave it
+    /// unchanged.
     fn decide(self, current: Option<f64>, given: f64) -> Result<Option<f64>, Unapplied> {
         let Some(current) = current else { return Ok((!self.xx).then_some(given)) };
         if self.nx {
@@ -90,10 +91,11 @@ fn add_arguments(call: &mut Call<'_, '_>, mut flags: Flags) -> Applied {
     add(call, flags, scored)
 }
 
-/// Members up to this many need no room of their own.
+/// Number of members up to which no allocation is needed.
 const FEW: usize = 16;
 
-/// Gives members their scores; none of them, if one cannot be read. There has to be one.
+/// Sets the scores of members; of none of them if one score is invalid. There must be at least one
+/// member.
 pub(in crate::command) fn add<'c>(
     call: &mut Call<'_, '_>,
     flags: Flags,
@@ -120,11 +122,11 @@ pub(in crate::command) fn add<'c>(
     } else {
         call.db().find_or_make::<Zset<'_>>(key)?
     };
-    // Redis since 7.2, and Valkey, expect as many members as are named.
+    // Redis since 7.2, and Valkey, size the set for all named members.
     if count > 1 && server.has_redis(7, 2) {
         zset.unpack_for(count, 0);
     }
-    // Valkey since 8.0 expects the longest of them too; others the first, if there is no set yet.
+    // Valkey since 8.0 considers the longest of them too; others the first, if there is no set yet.
     if server.has_valkey(8, 0) {
         let longest = scored.iter().map(|(_, member)| member.len()).max();
         zset.unpack_for(0, longest.unwrap_or(0));

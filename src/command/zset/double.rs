@@ -1,11 +1,11 @@
-//! Doubles as servers read them.
+//! Doubles as servers parse them.
 
 use crate::base::server::{Product, Server};
 use crate::command::number;
 
-/// The double that an argument is: the whole of it, in decimals, as `inf` or `infinity`, or, before Valkey 9.1, in
-/// hexadecimals; in whatever case. No NaN, and nothing too large or, without being zero, too small (`string2d` in
-/// `util.c`; all of it *observed*).
+/// Parses an argument as a double: all of it, as a decimal, as `inf` or `infinity`, or, before
+/// Valkey 9.1, in hexadecimal; ignoring case. NaN is refused, and so are overflow and underflow of
+/// a nonzero number to zero (`string2d` in `util.c`; all of it *observed*).
 #[inline]
 pub(in crate::command) fn double(text: &[u8], server: Server) -> Option<f64> {
     if let Some(integer) = number::integer(text) {
@@ -18,14 +18,15 @@ pub(in crate::command) fn double(text: &[u8], server: Server) -> Option<f64> {
     }
 }
 
-/// The double that a bound is, as `strtod` reads it: what a C string can hold of it, an empty one as zero, with
-/// blanks before it where the server left that to the C library. Too large is infinite, too small is zero.
+/// Parses a bound as `strtod` does: the leading part of the C string that is a number, an empty one
+/// as zero, with leading blanks if the server used the C library. Overflow gives infinity,
+/// underflow zero.
 pub(super) fn bound(text: &[u8], server: Server) -> Option<f64> {
     let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
     if text.is_empty() {
         return Some(0.0);
     }
-    // Since then `fast_float` does it. Observed for Redis 8.2 and Valkey 9.1.
+    // Later versions use `fast_float`. Observed for Redis 8.2 and Valkey 9.1.
     let by_c_library = match server.product {
         Product::Redis => !server.has_redis(8, 0),
         Product::Valkey => !server.has_valkey(9, 1),
@@ -35,10 +36,10 @@ pub(super) fn bound(text: &[u8], server: Server) -> Option<f64> {
     read(text, by_c_library).map(|read| read.double)
 }
 
-/// What was read.
+/// The result of parsing.
 struct Read {
     double: f64,
-    /// Whether the number is beyond what a double can be: infinite, or zero, without saying so.
+    /// Whether the number overflowed to infinity or underflowed to zero.
     flow: bool,
 }
 
@@ -62,7 +63,7 @@ fn read(text: &[u8], hexadecimal: bool) -> Option<Read> {
     Some(Read { double, flow })
 }
 
-/// `1.8p1`: hexadecimal digits, and after `p` a decimal power of two.
+/// Parses `1.8p1`: hexadecimal digits, and after `p` a decimal power of two.
 fn read_hexadecimal(text: &[u8]) -> Option<Read> {
     let (digits, power) = match text.iter().position(|byte| matches!(byte, b'p' | b'P')) {
         Some(at) => (&text[..at], read_power(&text[at + 1..])?),
@@ -96,7 +97,7 @@ fn read_hexadecimal(text: &[u8]) -> Option<Read> {
     Some(Read { double, flow: double == 0.0 || double.is_infinite() })
 }
 
-/// A power that no length of digits can bring back into range.
+/// An exponent that no number of digits can bring back into range.
 const FAR: i64 = 1 << 50;
 
 fn read_power(text: &[u8]) -> Option<i64> {
@@ -109,12 +110,12 @@ fn read_power(text: &[u8]) -> Option<i64> {
     Some(if text[0] == b'-' { -power } else { power })
 }
 
-/// `bits * 2^exponent`, of which a little more is left if `sticky`, rounded to the nearest double, to the even one
-/// of two.
+/// Rounds `bits * 2^exponent`, plus a small remainder if `sticky`, to the nearest double, ties to
+/// even.
 fn round(bits: u64, sticky: bool, exponent: i64) -> f64 {
     let zeros = i64::from(bits.leading_zeros());
     let (bits, exponent) = (bits << zeros, exponent - zeros);
-    // The lowest bit that a double of this magnitude has.
+    // The lowest bit of a double of this magnitude.
     let lowest = (exponent + 63 - 52).max(-1074);
     let shift = lowest - exponent;
     let kept = match u32::try_from(shift) {
@@ -132,7 +133,7 @@ fn round(bits: u64, sticky: bool, exponent: i64) -> f64 {
     #[allow(clippy::cast_precision_loss)] // It has at most 53 bits.
     let kept = kept as f64;
     let power = i32::try_from(lowest).expect("from -1074 to 1023");
-    // In two steps, for 2^-1074 is out of the reach of `powi`.
+    // In two steps, because 2^-1074 is out of the range of `powi`.
     kept * 2_f64.powi(power / 2) * 2_f64.powi(power - power / 2)
 }
 
@@ -143,7 +144,7 @@ mod tests {
 
     /// Observed on Redis 6.2, 7.0, 8.2.
     #[test]
-    fn doubles_are_read_as_servers_do() {
+    fn doubles_are_parsed_as_by_servers() {
         for (text, expected) in [
             ("1", 1.0),
             ("+1", 1.0),
@@ -206,9 +207,9 @@ mod tests {
         assert_eq!(double(b"0x10", valkey(9, 1)), None);
     }
 
-    /// By hand: 2^53 + 1 is between two doubles, as is a half of the smallest.
+    /// Computed by hand: 2^53 + 1 is between two doubles, as is half of the smallest.
     #[test]
-    fn hexadecimals_are_rounded_to_even() {
+    fn hexadecimal_ties_round_to_even() {
         let read = |text: &str| double(text.as_bytes(), redis(7, 0));
         assert_eq!(read("0x20000000000001"), Some(9_007_199_254_740_992.0));
         assert_eq!(read("0x20000000000001.0000001"), Some(9_007_199_254_740_994.0));

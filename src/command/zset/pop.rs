@@ -1,6 +1,8 @@
-//! ZPOPMIN, ZPOPMAX, ZMPOP, and those that wait (`genericZpopCommand`, `zmpopGenericCommand` in `t_zset.c`).
+//! ZPOPMIN, ZPOPMAX, ZMPOP, and their blocking variants (`genericZpopCommand`,
+//! `zmpopGenericCommand` in `t_zset.c`).
 //!
-//! Those that wait are logged under the names of those that do not. A loader runs them as if their time was over.
+//! Blocking variants are logged under the names of the others. A loader runs them as if their
+//! timeout had expired.
 
 use crate::command::apply::{Applied, Call, Unapplied};
 use crate::command::timeout;
@@ -51,7 +53,7 @@ fn zpop(call: &mut Call<'_, '_>, end: End) -> Applied {
     if count < 0 && call.context.server.has_redis(7, 0) {
         return Err(NOT_POSITIVE);
     }
-    // Before Redis 7.0 the key is not even looked at then.
+    // Before Redis 7.0 the key is not accessed in this case.
     if count <= 0 && !call.context.server.has_redis(7, 0) {
         return Ok(());
     }
@@ -64,11 +66,11 @@ fn bzpop(call: &mut Call<'_, '_>, end: End) -> Applied {
     pop_first(call, &call.args[1..last], end, 1)
 }
 
-/// Takes `count` members from the first key that exists.
+/// Removes `count` members from the first key that exists.
 fn pop_first(call: &mut Call<'_, '_>, keys: &[&[u8]], end: End, count: i64) -> Applied {
     let db = call.db();
     let Some(key) = keys.iter().find(|key| db.contains(key)) else { return Ok(()) };
-    // What is below zero was refused.
+    // Negative counts were refused before.
     let count = usize::try_from(count).unwrap_or(usize::MAX);
     change(call, key, |zset: &mut Zset<'_>| {
         let ordered = zset.ordered();
@@ -80,7 +82,7 @@ fn pop_first(call: &mut Call<'_, '_>, keys: &[&[u8]], end: End, count: i64) -> A
     })
 }
 
-/// What ZMPOP is told behind `numkeys`.
+/// The arguments of ZMPOP from `numkeys` on.
 struct Several<'c, 'a> {
     keys: &'c [&'a [u8]],
     end: End,
@@ -88,7 +90,7 @@ struct Several<'c, 'a> {
 }
 
 impl<'c, 'a> Several<'c, 'a> {
-    /// With `numkeys` at `at`.
+    /// Parses the arguments, with `numkeys` at index `at`.
     fn read(args: &'c [&'a [u8]], at: usize) -> Result<Self, Unapplied> {
         let positive = |arg: &[u8], why| {
             let number = crate::command::number::integer(arg).filter(|number| *number > 0);

@@ -1,5 +1,5 @@
-//! Ranges of a sorted set, by rank, score or member, and ZRANGESTORE (`zslParseRange`, `zslParseLexRange`,
-//! `zrangeGenericCommand` in `t_zset.c`).
+//! Ranges of a sorted set, by rank, score or member, and ZRANGESTORE (`zslParseRange`,
+//! `zslParseLexRange`, `zrangeGenericCommand` in `t_zset.c`).
 
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ use crate::base::server::Server;
 use crate::command::apply::{Applied, Call, Unapplied};
 use crate::keyspace::{Ordered, Place, Scored, ZeroSign, Zset};
 
-/// From one rank to another, both included, counted from the end where they are negative.
+/// A range of ranks, both included; negative ones count from the end.
 #[derive(Clone, Copy)]
 pub(super) struct RankRange {
     pub(super) first: i64,
@@ -17,7 +17,7 @@ pub(super) struct RankRange {
 }
 
 impl RankRange {
-    /// The ranks in a set of so many members, the last one excluded.
+    /// Returns the ranks in a set of `len` members, the end excluded.
     fn ranks(self, len: usize) -> Range<usize> {
         let len = i64::try_from(len).unwrap_or(i64::MAX);
         let from_start = |rank: i64| if rank < 0 { rank + len } else { rank };
@@ -38,7 +38,7 @@ impl RankRange {
     }
 }
 
-/// From one score to another.
+/// A range of scores.
 #[derive(Clone, Copy)]
 pub(super) struct ScoreRange {
     min: f64,
@@ -73,7 +73,7 @@ impl ScoreRange {
     }
 }
 
-/// From one member to another.
+/// A range of members.
 #[derive(Clone, Copy)]
 pub(super) struct LexRange<'c> {
     min: LexBound<'c>,
@@ -82,11 +82,11 @@ pub(super) struct LexRange<'c> {
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum LexBound<'c> {
-    /// `-`: before all.
+    /// `-`: before all members.
     Lowest,
-    /// With its member excluded or not.
+    /// A member, and whether it is excluded.
     Member(&'c [u8], bool),
-    /// `+`: behind all.
+    /// `+`: after all members.
     Highest,
 }
 
@@ -110,7 +110,7 @@ impl<'c> LexRange<'c> {
         }
     }
 
-    /// Whether there can be no member in it.
+    /// Returns whether the range cannot contain any member.
     fn is_empty(self) -> bool {
         match (self.min, self.max) {
             (LexBound::Member(min, min_excluded), LexBound::Member(max, max_excluded)) => {
@@ -136,10 +136,11 @@ impl<'c> LexRange<'c> {
         }
     }
 
-    /// The places of its members.
+    /// Returns the positions of the members in the range.
     ///
-    /// Where scores are not all the same, members are in no order, and the documentation leaves the result open. It is
-    /// then what servers find in packed sets: from the first member behind the minimum as far as the maximum.
+    /// If the scores are not all equal, the members are not in lexicographic order, and the
+    /// documentation leaves the result unspecified. The result is then that of servers for packed
+    /// sets: from the first member after the minimum up to the maximum.
     pub(super) fn places(self, ordered: Ordered<'_, '_>) -> Range<Place> {
         if !self.may_meet(ordered) {
             return ordered.start()..ordered.start();
@@ -155,7 +156,7 @@ impl<'c> LexRange<'c> {
         start..ordered.rank(first + count)
     }
 
-    /// As [`places`](Self::places), but looked for from the end.
+    /// Like [`places`](Self::places), but searched from the end.
     fn places_from_end(self, ordered: Ordered<'_, '_>) -> Range<Place> {
         if !self.may_meet(ordered) || has_one_score(ordered) {
             return self.places(ordered);
@@ -167,7 +168,7 @@ impl<'c> LexRange<'c> {
         ordered.rank_from_end(behind + count)..end
     }
 
-    /// Servers look at both ends first.
+    /// Servers check both ends first.
     fn may_meet(self, ordered: Ordered<'_, '_>) -> bool {
         !self.is_empty()
             && ordered.last().is_some_and(|last| self.is_behind_min(last))
@@ -182,16 +183,17 @@ fn has_one_score(ordered: Ordered<'_, '_>) -> bool {
 /// LIMIT.
 #[derive(Clone, Copy)]
 struct Limit {
-    /// A negative one skips all members.
+    /// A negative offset skips all members.
     offset: i64,
-    /// A negative one is no limit.
+    /// A negative count means no limit.
     count: i64,
-    /// In sets that are not packed, a negative offset counts from the end of the range. An accident of Valkey since
-    /// 8.0, which finds the first member by its rank in the range (`zslNthInRange`; *observed* on 9.1).
+    /// In sets that are not packed, a negative offset counts from the end of the range. This is a
+    /// side effect in Valkey since 8.0, which finds the first member by its rank in the range
+    /// (`zslNthInRange`; *observed* on 9.1).
     finds_offset: bool,
 }
 
-/// What ZRANGESTORE is asked for.
+/// The selection of ZRANGESTORE.
 enum Wanted<'c> {
     Ranks(RankRange),
     Scores(ScoreRange),
@@ -258,7 +260,7 @@ pub(super) fn zrangestore(call: &mut Call<'_, '_>) -> Applied {
     Ok(())
 }
 
-/// The members that are wanted, in the order in which they are.
+/// Returns the selected members, in their order.
 fn select<'a>(
     zset: &mut Zset<'a>,
     wanted: &Wanted<'_>,
@@ -283,7 +285,8 @@ fn select<'a>(
         && !places.is_empty()
         && !has_one_score(ordered)
     {
-        // In no order either: what the offset skips is not looked at, and may be beyond the range.
+        // The order is unspecified in this case, too: members that the offset skips are not
+        // checked, and may be outside the range.
         return if reversed {
             let members = ordered.range(ordered.start()..places.end).rev().skip(offset);
             members.take_while(|member| lex.is_behind_min(*member)).take(count).collect()

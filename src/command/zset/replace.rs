@@ -1,9 +1,9 @@
-//! Replacing and changing the sorted set at a key.
+//! Replacing and changing the sorted set of a key.
 
 use super::super::apply::{Applied, Call};
 use crate::keyspace::{Value, Zset};
 
-/// Changes the sorted set of a key, if there is one, and removes the key once it is empty.
+/// Changes the sorted set of a key, if it exists, and removes the key once it is empty.
 pub(super) fn change<'a>(
     call: &mut Call<'_, 'a>,
     key: &[u8],
@@ -18,7 +18,8 @@ pub(super) fn change<'a>(
     Ok(())
 }
 
-/// Puts what a command made in place of whatever the key held; nothing, if it is empty.
+/// Replaces the value of the key with the result of a command; removes the key if the result is
+/// empty.
 pub(crate) fn replace<'a>(call: &mut Call<'_, 'a>, key: &[u8], zset: Zset<'a>) {
     let db = call.db();
     if zset.is_empty() {

@@ -1,7 +1,7 @@
 //! ZUNIONSTORE, ZINTERSTORE and ZDIFFSTORE (`zunionInterDiffGenericCommand` in `t_zset.c`).
 //!
-//! Sources can be sets as well: their members have the score 1. Sums are formed in the order of the sources' sizes,
-//! on which their last digits depend.
+//! Sources can be sets as well: their members have the score 1. Sums are computed in the order of
+//! the sizes of the sources, on which their last digits depend.
 
 use super::double::double;
 use super::replace;
@@ -27,7 +27,7 @@ enum Operation {
     Diff,
 }
 
-/// What becomes of two scores of a member.
+/// The combination of two scores of a member.
 #[derive(Clone, Copy)]
 enum Aggregate {
     Sum,
@@ -46,7 +46,7 @@ impl Aggregate {
     }
 }
 
-/// Infinity less infinity, or times zero, is zero.
+/// Infinity minus infinity, or times zero, is zero.
 fn zero_if_nan(score: f64) -> f64 {
     if score.is_nan() { 0.0 } else { score }
 }
@@ -83,7 +83,7 @@ impl<'v, 'a> Source<'v, 'a> {
         }
     }
 
-    /// Each member and its score, not weighted.
+    /// Calls `with` for each member and its score, without weights.
     fn each(&self, mut with: impl FnMut(&'a [u8], f64)) {
         match self.members {
             Members::None => {}
@@ -148,7 +148,7 @@ fn store(call: &mut Call<'_, '_>, operation: Operation) -> Applied {
 }
 
 fn union<'a>(mut sources: Vec<Source<'_, 'a>>, aggregate: Aggregate) -> Scores<'a> {
-    // Of the same size, in the order in which they are named.
+    // Sources of equal size stay in the order of the arguments.
     sources.sort_by_key(Source::len);
     let mut scores = Scores::default();
     scores.reserve(sources.last().map_or(0, Source::len));
@@ -180,7 +180,8 @@ fn inter<'a>(mut sources: Vec<Source<'_, 'a>>, aggregate: Aggregate) -> Scores<'
 fn diff<'a>(sources: &[Source<'_, 'a>]) -> Scores<'a> {
     let mut scores = Scores::default();
     let Some((first, others)) = sources.split_first() else { return scores };
-    // Whichever asks for less: each member of the first in all others, or each of theirs in the first.
+    // The cheaper of two ways: look up each member of the first set in all others, or each of
+    // theirs in the first.
     let theirs: usize = others.iter().map(Source::len).sum();
     if theirs < first.len().saturating_mul(others.len()) {
         first.each(|member, score| {

@@ -1,9 +1,10 @@
-//! Whole numbers of any size, as far as reading and writing a `long double` needs them: up to some 70,000 bits.
+//! Unsigned big integers, limited to what reading and writing a `long double` requires: up to some
+//! 70,000 bits.
 
 use std::cmp::Ordering;
 use std::fmt;
 
-/// A whole number, zero or greater.
+/// An unsigned integer of any size.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Natural {
     /// 32 bits each, the lowest first; the last is not zero.
@@ -31,7 +32,7 @@ impl Natural {
         self
     }
 
-    /// From the values of its digits, the highest first.
+    /// Creates the number from the values of its digits, the highest first.
     pub(super) fn from_digits(digits: &[u8], radix: u32) -> Natural {
         let mut number = Natural { limbs: Vec::new() };
         for &digit in digits {
@@ -40,7 +41,7 @@ impl Natural {
         number
     }
 
-    /// Ten to a power.
+    /// Returns ten to the given power.
     pub(super) fn ten_to(power: u64) -> Natural {
         let mut number = Natural::from(1);
         for _ in 0..power / 9 {
@@ -90,7 +91,7 @@ impl Natural {
         *self = std::mem::replace(self, Natural { limbs: Vec::new() }).trimmed();
     }
 
-    /// Takes away what is not greater.
+    /// Subtracts a number that is not greater.
     pub(super) fn subtract(&mut self, other: &Natural) {
         let mut borrow = false;
         for (at, limb) in self.limbs.iter_mut().enumerate() {
@@ -125,7 +126,7 @@ impl Natural {
         }
     }
 
-    /// How many bits it has, from the highest that is set.
+    /// Returns the number of bits up to the highest that is set.
     pub(super) fn bits(&self) -> u64 {
         match self.limbs.last() {
             Some(limb) => 32 * self.limbs.len() as u64 - u64::from(limb.leading_zeros()),
@@ -133,7 +134,8 @@ impl Natural {
         }
     }
 
-    /// 64 bits from the `lowest` on, which, below zero, adds zeros at the end.
+    /// Returns 64 bits starting at bit `lowest`; if that is negative, zeros are appended at the
+    /// end.
     pub(super) fn bits_from(&self, lowest: i64) -> u64 {
         let bit = |at: i64| -> u64 {
             let Ok(at) = usize::try_from(at) else { return 0 };
@@ -142,13 +144,13 @@ impl Natural {
         (0..64).fold(0, |bits, at| bits | bit(lowest + at) << at)
     }
 
-    /// Whether one of the lowest `bits` is set.
+    /// Returns whether any of the lowest `bits` bits is set.
     pub(super) fn has_bit_below(&self, bits: u64) -> bool {
         let lowest = self.limbs.iter().position(|limb| *limb != 0);
         lowest.is_some_and(|at| 32 * at as u64 + u64::from(self.limbs[at].trailing_zeros()) < bits)
     }
 
-    /// The quotient, which must be below 2^67, and whether something is left.
+    /// Returns the quotient, which must be below 2^67, and whether there is a remainder.
     pub(super) fn divide(mut self, mut divisor: Natural) -> (u128, bool) {
         divisor.shift_left(67);
         let mut quotient = 0;

@@ -8,7 +8,7 @@ fn sum(one: &str, two: &str) -> String {
 }
 
 #[test]
-fn small_decimals_come_out_as_they_went_in() {
+fn small_decimals_round_trip() {
     assert_eq!(sum("0.1", "0.2"), "0.3");
     assert_eq!(sum("10.50", "0.1"), "10.6");
     assert_eq!(sum("5.0e3", "2.0e2"), "5200");
@@ -19,9 +19,10 @@ fn small_decimals_come_out_as_they_went_in() {
     assert_eq!(sum(".5", "+5."), "5.5");
 }
 
-/// Between 2^64 and 2^65 there is every other whole number: half-way goes to the one whose half is even.
+/// Between 2^64 and 2^65 only every other integer is representable: ties go to the one whose half
+/// is even.
 #[test]
-fn half_way_goes_to_the_even_number() {
+fn ties_round_to_even() {
     assert_eq!(sum("18446744073709551616", "1"), "18446744073709551616");
     assert_eq!(sum("18446744073709551618", "1"), "18446744073709551620");
     assert_eq!(sum("18446744073709551616", "1.001"), "18446744073709551618");
@@ -29,10 +30,11 @@ fn half_way_goes_to_the_even_number() {
     assert_eq!(sum("36893488147419103231", "0"), "36893488147419103232");
 }
 
-/// 2.5 times 10^-17 is below the nearest number by less than half a unit, so that two digits tell.
+/// 2.5 times 10^-17 is below the nearest number by less than half a unit, so that two digits are
+/// significant.
 #[test]
-fn seventeen_digits_are_kept() {
-    // 2^-17 has seventeen digits behind the point, and 2^-18 one more, a five, behind an even two.
+fn seventeen_digits_are_written() {
+    // 2^-17 has seventeen digits after the point, and 2^-18 one more, a five, after an even two.
     assert_eq!(sum("0x1p-17", "0"), "0.00000762939453125");
     assert_eq!(sum("0x1p-18", "0"), "0.00000381469726562");
     assert_eq!(sum("0x3p-18", "0"), "0.00001144409179688");
@@ -40,7 +42,7 @@ fn seventeen_digits_are_kept() {
 }
 
 #[test]
-fn the_range_ends_where_that_of_x86_does() {
+fn the_range_equals_that_of_x86() {
     let read = |text: &str| LongDouble::read(text.as_bytes());
     let greatest = LongDouble { negative: false, mantissa: u64::MAX, exponent: HIGHEST };
     let smallest = LongDouble { negative: false, mantissa: 1, exponent: LOWEST };
@@ -51,7 +53,7 @@ fn the_range_ends_where_that_of_x86_does() {
     assert_eq!(greatest.plus(greatest), None);
     assert_eq!(read("0x1p-16445"), Ok(smallest));
     assert_eq!(read("3.6e-4951"), Ok(smallest));
-    // Half of the smallest is nearer to no number than to zero, which is even.
+    // Half of the smallest number is a tie between it and zero, which is even.
     assert_eq!(read("0x1p-16446"), Err(NotFinite::NoNumber));
     assert_eq!(read("0x1.8p-16446"), Ok(smallest));
     assert_eq!(read("1e-4952"), Err(NotFinite::NoNumber));
@@ -66,7 +68,7 @@ fn the_range_ends_where_that_of_x86_does() {
 }
 
 #[test]
-fn what_is_no_number_is_refused() {
+fn other_texts_are_refused() {
     let long = "1".repeat(LONGEST_TEXT + 1);
     for text in [
         "", " 1", "1 ", "1e", "1e+", "e5", ".", "-", "--1", "+-1", "1.2.3", "0x", "0x.", "0xg",
