@@ -1,40 +1,41 @@
-//! The databases, by number.
+//! The databases, by index.
 
 use bumpalo::Bump;
 
 use super::db::Db;
 
-/// A data set: databases by number, and the arena that holds what is not borrowed from a log.
+/// A data set: databases by index, and the arena for everything that is not borrowed from a log.
 ///
-/// `'a` is the life of both the log's bytes and the arena's.
+/// `'a` is the lifetime of both the log's bytes and the arena.
 pub struct Keyspace<'a> {
     arena: &'a Bump,
-    /// In the order of their numbers.
+    /// Sorted by index.
     databases: Vec<Db<'a>>,
-    /// Where the database stands that was asked for last.
+    /// Position in `databases` of the most recently accessed database.
     last: usize,
     has_opaque: bool,
-    /// How many keys there is room for in the database that comes first.
+    /// Number of keys for which the first database that is created reserves memory.
     expected_keys: usize,
 }
 
 impl<'a> Keyspace<'a> {
-    /// An empty one.
+    /// Creates an empty data set.
     pub fn new(arena: &'a Bump) -> Self {
         Keyspace::expecting(arena, 0)
     }
 
-    /// An empty one with room for so many keys in one database. The number must not come from outside unchecked.
+    /// Creates an empty data set that reserves memory for `expected_keys` keys in one database. The
+    /// number must not come from untrusted input unchecked.
     pub fn expecting(arena: &'a Bump, expected_keys: usize) -> Self {
         Keyspace { arena, databases: Vec::new(), last: 0, has_opaque: false, expected_keys }
     }
 
-    /// The arena, for bytes that must live as long as the keyspace.
+    /// Returns the arena, for bytes that must live as long as the keyspace.
     pub fn arena(&self) -> &'a Bump {
         self.arena
     }
 
-    /// The database of this number.
+    /// Returns the database with this index.
     #[inline]
     pub fn db(&mut self, number: u32) -> &mut Db<'a> {
         if self.databases.get(self.last).is_none_or(|db| db.number() != number) {
@@ -43,17 +44,17 @@ impl<'a> Keyspace<'a> {
         &mut self.databases[self.last]
     }
 
-    /// The database of this number, if it is the one that was asked for last.
+    /// Returns the database with this index, if it is the most recently accessed one.
     #[inline]
     pub fn last_db(&self, number: u32) -> Option<&Db<'a>> {
         self.databases.get(self.last).filter(|db| db.number() == number)
     }
 
-    /// The database of this number, and another one's.
+    /// Returns two different databases.
     ///
     /// # Panics
     ///
-    /// When the numbers are the same.
+    /// Panics if the indexes are equal.
     pub fn two(&mut self, one: u32, other: u32) -> (&mut Db<'a>, &mut Db<'a>) {
         self.place(one);
         let (other, one) = (self.place(other), self.place(one));
@@ -84,28 +85,28 @@ impl<'a> Keyspace<'a> {
         self.databases.iter_mut().for_each(Db::clear);
     }
 
-    /// Whether some key was ever given a value that is not understood.
+    /// Returns whether any key was ever given an opaque value.
     #[inline]
     pub fn has_opaque(&self) -> bool {
         self.has_opaque
     }
 
-    /// A key is given a value that is not understood.
+    /// Records that a key is given an opaque value.
     pub fn note_opaque(&mut self) {
         self.has_opaque = true;
     }
 
-    /// The databases in the order of their numbers, empty ones among them.
+    /// Returns the databases in the order of their indexes, including empty ones.
     pub fn databases(&self) -> impl Iterator<Item = &Db<'a>> {
         self.databases.iter()
     }
 
-    /// Keys in all databases.
+    /// Returns the number of keys in all databases.
     pub fn len(&self) -> usize {
         self.databases.iter().map(Db::len).sum()
     }
 
-    /// Whether there is no key.
+    /// Returns whether there are no keys.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

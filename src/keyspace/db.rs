@@ -1,4 +1,4 @@
-//! A database: keys to entries.
+//! A database: a map from keys to entries.
 
 use std::hash::BuildHasher;
 
@@ -9,25 +9,26 @@ use super::value::{Typed, Value};
 use crate::disk::{prefetch, prefetch_ref};
 use crate::keyspace::hasher::Hasher;
 
-/// A key, its value, and when it expires.
+/// A key, its value, and its expiry.
 #[derive(Debug, Clone)]
 pub struct Entry<'a> {
     key: &'a [u8],
     expires_ms: i64,
-    /// What it holds.
+    /// The value.
     pub value: Value<'a>,
 }
 
-/// Stands for no expiry, as in the servers, which hold a key set to expire at -1 for one that never does.
+/// Represents no expiry, as in the servers, which treat a key whose expiry is set to -1 as one that
+/// never expires.
 const NEVER: i64 = -1;
 
 impl<'a> Entry<'a> {
-    /// The key's name.
+    /// Returns the name of the key.
     pub fn key(&self) -> &'a [u8] {
         self.key
     }
 
-    /// When it expires, in Unix milliseconds.
+    /// Returns the expiry, in Unix milliseconds.
     #[inline]
     pub fn expires_ms(&self) -> Option<i64> {
         (self.expires_ms != NEVER).then_some(self.expires_ms)
@@ -44,8 +45,8 @@ impl<'a> Entry<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WrongType;
 
-/// Where an entry is, with enough of its key's hash that another key's entry is seldom looked at, and none is when
-/// the table grows.
+/// The index of an entry, with enough of its key's hash that the entries of other keys are rarely
+/// accessed, and none is when the table grows.
 #[derive(Debug, Clone, Copy)]
 struct Slot {
     place: u32,
@@ -53,27 +54,27 @@ struct Slot {
 }
 
 impl Slot {
-    /// What the table takes for the hash: it looks at its lowest bits and its highest.
+    /// Expands the stored part to the hash of the table, which uses its lowest and its highest
+    /// bits.
     #[inline]
     fn hash(mark: u32) -> u64 {
         u64::from(mark) << 32 | u64::from(mark)
     }
 }
 
-/// A database. Its keys have the order in which they came, where a place that became free is taken by
-/// the next.
+/// A database. Its keys are in insertion order, except that new keys reuse free slots.
 pub struct Db<'a> {
     number: u32,
     arena: &'a Bump,
     hasher: Hasher,
-    /// Places in `entries`, by the hash of the key.
+    /// Indexes in `entries`, by the hash of the key.
     table: HashTable<Slot>,
     entries: Vec<Option<Entry<'a>>>,
     free: Vec<u32>,
 }
 
 impl<'a> Db<'a> {
-    /// An empty one with room for so many keys.
+    /// Creates an empty database that reserves memory for `keys` keys.
     pub(super) fn new(number: u32, arena: &'a Bump, keys: usize) -> Self {
         Db {
             number,
@@ -85,34 +86,34 @@ impl<'a> Db<'a> {
         }
     }
 
-    /// Its number.
+    /// Returns the index of the database.
     #[inline]
     pub fn number(&self) -> u32 {
         self.number
     }
 
-    /// The arena of the keyspace.
+    /// Returns the arena of the keyspace.
     pub fn arena(&self) -> &'a Bump {
         self.arena
     }
 
-    /// How many keys it has.
+    /// Returns the number of keys.
     pub fn len(&self) -> usize {
         self.table.len()
     }
 
-    /// Whether it has no key.
+    /// Returns whether the database has no keys.
     pub fn is_empty(&self) -> bool {
         self.table.is_empty()
     }
 
-    /// The entries, in their order.
+    /// Returns the entries, in their order.
     pub fn entries(&self) -> impl Iterator<Item = &Entry<'a>> {
         self.entries.iter().flatten()
     }
 
     #[inline]
-    #[allow(clippy::cast_possible_truncation)] // Half of it is enough.
+    #[allow(clippy::cast_possible_truncation)] // Half of it is sufficient.
     fn mark(&self, key: &[u8]) -> u32 {
         let hash = self.hasher.hash_one(key);
         (hash ^ hash >> 32) as u32
@@ -125,8 +126,8 @@ impl<'a> Db<'a> {
         found.map(|slot| slot.place as usize)
     }
 
-    /// Asks for the entry of a key, which will be looked for soon, and gives what [`ask_value`](Self::ask_value) takes
-    /// once it is there.
+    /// Prefetches the entry of a key that will be accessed soon, and returns the argument for
+    /// [`ask_value`](Self::ask_value), to be called once the entry has arrived.
     #[inline]
     pub fn ask(&self, key: &[u8]) -> Option<u32> {
         let mark = self.mark(key);
@@ -135,7 +136,8 @@ impl<'a> Db<'a> {
         Some(slot.place)
     }
 
-    /// Asks for the name of an entry's key and for the beginning of its value, if it is there still.
+    /// Prefetches the name of an entry's key and the beginning of its value, if the entry still
+    /// exists.
     #[inline]
     pub fn ask_value(&self, place: u32) {
         if let Some(Some(entry)) = self.entries.get(place as usize) {
@@ -144,29 +146,29 @@ impl<'a> Db<'a> {
         }
     }
 
-    /// Whether the key exists.
+    /// Returns whether the key exists.
     pub fn contains(&self, key: &[u8]) -> bool {
         self.place(key).is_some()
     }
 
-    /// The entry of a key.
+    /// Returns the entry of a key.
     #[inline]
     pub fn get(&self, key: &[u8]) -> Option<&Entry<'a>> {
         self.entries[self.place(key)?].as_ref()
     }
 
-    /// The entry of a key, to change it.
+    /// Returns the entry of a key for modification.
     #[inline]
     pub fn get_mut(&mut self, key: &[u8]) -> Option<&mut Entry<'a>> {
         let place = self.place(key)?;
         self.entries[place].as_mut()
     }
 
-    /// The value of a key that holds this type, if it exists.
+    /// Returns the value of a key that holds this type, if the key exists.
     ///
     /// # Errors
     ///
-    /// When the key holds another type.
+    /// Fails if the key holds another type.
     #[inline]
     pub fn find<T: Typed<'a>>(&self, key: &[u8]) -> Result<Option<&T>, WrongType> {
         match self.get(key) {
@@ -175,12 +177,12 @@ impl<'a> Db<'a> {
         }
     }
 
-    /// The value of a key that holds this type, if it exists, to change it. Who takes the last element out
-    /// of a collection has to [remove](Self::remove) the key.
+    /// Returns the value of a key that holds this type for modification, if the key exists. A
+    /// caller that removes the last element of a collection must [remove](Self::remove) the key.
     ///
     /// # Errors
     ///
-    /// When the key holds another type.
+    /// Fails if the key holds another type.
     #[inline]
     pub fn find_mut<T: Typed<'a>>(&mut self, key: &[u8]) -> Result<Option<&mut T>, WrongType> {
         match self.get_mut(key) {
@@ -189,18 +191,20 @@ impl<'a> Db<'a> {
         }
     }
 
-    /// The value of a key that holds this type; an empty one is made where the key does not exist.
+    /// Returns the value of a key that holds this type; creates an empty one if the key does not
+    /// exist.
     ///
     /// # Errors
     ///
-    /// When the key holds another type.
+    /// Fails if the key holds another type.
     #[inline]
     pub fn find_or_make<T: Typed<'a>>(&mut self, key: &[u8]) -> Result<&mut T, WrongType> {
         let (entry, _) = self.entry(key, T::empty);
         T::of_mut(&mut entry.value).ok_or(WrongType)
     }
 
-    /// The entry of a key, and whether it is new: then it has the value that `make` makes, and no expiry.
+    /// Returns the entry of a key, and whether it is new. A new entry has the value that `make`
+    /// creates, and no expiry.
     #[inline]
     pub fn entry(
         &mut self,
@@ -227,7 +231,7 @@ impl<'a> Db<'a> {
         (self.entries[place as usize].as_mut().expect("it was put there"), true)
     }
 
-    /// Gives the key this value, whatever it held before, and no expiry.
+    /// Sets the key to this value without expiry, replacing any previous value.
     #[inline]
     pub fn set(&mut self, key: &[u8], value: Value<'a>) -> &mut Entry<'a> {
         let mut value = Some(value);
@@ -239,7 +243,7 @@ impl<'a> Db<'a> {
         entry
     }
 
-    /// Removes a key, and gives what it held.
+    /// Removes a key, and returns its entry.
     pub fn remove(&mut self, key: &[u8]) -> Option<Entry<'a>> {
         let mark = self.mark(key);
         let same = |slot: &Slot| is_at(&self.entries, slot, mark, key);

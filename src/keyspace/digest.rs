@@ -1,10 +1,11 @@
-//! `DEBUG DIGEST`, computed as a server does: SHA-1, mixed in order where order means something, and
-//! added by exclusive or where it does not.
+//! `DEBUG DIGEST`, computed as a server does: SHA-1, mixed where order matters, and combined by
+//! exclusive or where it does not.
 //!
-//! With `xor(D, x)`: D becomes D ^ SHA1(x); with `mix(D, x)`: D becomes SHA1(D ^ SHA1(x)). A key's digest
-//! begins with 20 zeros and mixes in the key, its type and its value; a database's is the exclusive or of
-//! the SHA-1 of those; and the data set's mixes in the number of each database that is not empty before
-//! adding it. Checked against Redis 6.2, 7.0, 8.2 and Valkey 9.1 (`debug.c`, `computeDatasetDigest`).
+//! With `xor(D, x)`: D becomes D ^ SHA1(x); with `mix(D, x)`: D becomes SHA1(D ^ SHA1(x)). The
+//! digest of a key begins with 20 zeros and mixes in the key, its type and its value; that of a
+//! database is the exclusive or of the SHA-1 of those; and that of the data set mixes in the index
+//! of each database that is not empty before adding it. Checked against Redis 6.2, 7.0, 8.2 and
+//! Valkey 9.1 (`debug.c`, `computeDatasetDigest`).
 
 use std::collections::BTreeMap;
 
@@ -16,7 +17,7 @@ use crate::keyspace::databases::Keyspace;
 use crate::keyspace::db::Entry;
 use crate::keyspace::value::Value;
 
-/// A digest as servers print it, in 40 hexadecimal digits.
+/// A digest, formatted by servers as 40 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Digest([u8; 20]);
 
@@ -47,17 +48,17 @@ impl std::fmt::Debug for Digest {
     }
 }
 
-/// What a server's digest is made of, where they differ.
+/// The aspects of the digest that differ between servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Flavour {
-    /// How scores are printed.
+    /// The format of scores.
     pub scores: ScoreText,
-    /// Whether it shows that a field of a hash expires.
+    /// Whether the digest includes that a field of a hash expires.
     pub field_expiry: bool,
 }
 
 impl Flavour {
-    /// That of a server of this line.
+    /// Returns the flavour of a server of this release line.
     pub fn of(server: Server) -> Flavour {
         Flavour {
             scores: ScoreText::of(server),
@@ -66,14 +67,14 @@ impl Flavour {
     }
 }
 
-/// The digest of a key with its value, which goes into that of the data set.
+/// Returns the digest of a key with its value, which is added to that of the data set.
 pub fn of_entry(entry: &Entry<'_>, flavour: Flavour) -> Digest {
     let mut digest = Digest::default();
     digest.mix(entry.key());
     with_value(digest, entry, flavour)
 }
 
-/// The digest of a key's value and expiry, as `DEBUG DIGEST-VALUE` prints it.
+/// Returns the digest of a key's value and expiry, as `DEBUG DIGEST-VALUE` prints it.
 pub fn of_value(entry: &Entry<'_>, flavour: Flavour) -> Digest {
     with_value(Digest::default(), entry, flavour)
 }
@@ -122,7 +123,7 @@ fn with_value(mut digest: Digest, entry: &Entry<'_>, flavour: Flavour) -> Digest
                 }
             }
         }
-        // What a module's own digest would say cannot be known.
+        // The digest that a module computes for its values is unknown.
         Value::Module(_) | Value::Opaque(_) => {}
     }
     if entry.expires_ms().is_some() {
@@ -131,7 +132,7 @@ fn with_value(mut digest: Digest, entry: &Entry<'_>, flavour: Flavour) -> Digest
     digest
 }
 
-/// The digest of a data set, from the shares of its keys in any order.
+/// The digest of a data set, from the shards of its keys in any order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sum {
     databases: BTreeMap<u32, Digest>,
@@ -150,14 +151,14 @@ impl Sum {
         }
     }
 
-    /// Adds the keys that are in another sum.
+    /// Adds the keys of another sum.
     pub fn join(&mut self, other: &Sum) {
         for (db, digest) in &other.databases {
             self.databases.entry(*db).or_default().add(digest.0);
         }
     }
 
-    /// The digest of the whole.
+    /// Returns the digest of the whole data set.
     pub fn finish(&self) -> Digest {
         let mut whole = Digest::default();
         for (db, digest) in &self.databases {

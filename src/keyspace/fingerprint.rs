@@ -1,12 +1,13 @@
-//! A digest of our own: fast, and of everything that a key has.
+//! A digest specific to this crate: fast, and covering everything that a key has.
 //!
-//! `DEBUG DIGEST` leaves out when keys and fields expire and all of a stream but its entries, and takes several
-//! SHA-1 a value. This one is the sum of the XXH3-128 of each key: of its database, name, type, expiry
-//! and value. What has no order (members, fields) is hashed one by one and summed. It is made to show
-//! accidents, not to withstand somebody who looks for two data sets with one fingerprint.
+//! `DEBUG DIGEST` omits the expiry of keys and fields, and everything of a stream except its
+//! entries, and computes several SHA-1 per value. This fingerprint is the sum of the XXH3-128 of
+//! each key: of its database, name, type, expiry and value. Unordered parts (members, fields) are
+//! hashed one by one and summed. It is designed to detect accidents, not to withstand an attacker
+//! who searches for two data sets with the same fingerprint.
 //!
-//! Left out is when a consumer of a stream was last seen and active: a log does not say it, and replaying one
-//! makes it up.
+//! The times at which a consumer of a stream was last seen and active are omitted: a log does not
+//! contain them, and a replay invents them.
 
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -19,25 +20,26 @@ use crate::keyspace::string::StringValue;
 use crate::keyspace::value::Value;
 use crate::rdb::Target;
 
-/// How much of a stream a fingerprint shows: not every form of a log can carry all of it.
+/// The parts of a stream that a fingerprint includes: not every format of a log supports all of
+/// them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Detail {
-    /// All that a log can say.
+    /// Everything that a log can contain.
     #[default]
     All,
-    /// As Redis 5.0 to 6.2 keep it: without the counters of streams and groups too.
+    /// Everything that Redis 5.0 to 6.2 store: without the counters of streams and groups.
     WithoutCounters,
-    /// What commands can rebuild: without what is pending of entries that are no more.
+    /// Everything that commands can rebuild: without pending references to deleted entries.
     Commands,
-    /// What commands can rebuild on Redis 6.2, which has no counters.
+    /// Everything that commands can rebuild on Redis 6.2, which has no counters.
     CommandsWithoutCounters,
-    /// What they can rebuild on Redis 5.0 and 6.0, which cannot make a consumer for whom nothing is pending
-    /// either.
+    /// Everything that commands can rebuild on Redis 5.0 and 6.0, which cannot create a consumer
+    /// without pending entries either.
     CommandsWithoutIdleConsumers,
 }
 
 impl Detail {
-    /// What commands for this server can rebuild.
+    /// Returns the detail that commands for this server can rebuild.
     pub fn of_commands(server: Server) -> Detail {
         match server {
             _ if server.has_redis(7, 0) => Detail::Commands,
@@ -46,7 +48,7 @@ impl Detail {
         }
     }
 
-    /// What an RDB of this version can carry.
+    /// Returns the detail that an RDB of this version supports.
     pub fn of_rdb(target: Target) -> Detail {
         if target == Target::REDIS_9 { Detail::WithoutCounters } else { Detail::All }
     }
@@ -65,9 +67,9 @@ impl Detail {
 pub struct Fingerprint {
     sum: u128,
     keys: u64,
-    /// What is hashed, put together.
+    /// The concatenated bytes to hash.
     scratch: Vec<u8>,
-    /// A member or field of it.
+    /// The bytes of one member or field.
     part: Vec<u8>,
 }
 
@@ -105,13 +107,13 @@ impl Fingerprint {
         self.keys += 1;
     }
 
-    /// Adds the keys that are in another one.
+    /// Adds the keys of another fingerprint.
     pub fn join(&mut self, other: &Fingerprint) {
         self.sum = self.sum.wrapping_add(other.sum);
         self.keys += other.keys;
     }
 
-    /// The fingerprint of one key.
+    /// Returns the fingerprint of one key.
     pub fn of_entry(&mut self, db: u32, entry: &Entry<'_>, detail: Detail) -> u128 {
         let Fingerprint { scratch, part, .. } = self;
         scratch.clear();
@@ -122,7 +124,7 @@ impl Fingerprint {
         xxh3_128(scratch)
     }
 
-    /// The fingerprint of a value alone.
+    /// Returns the fingerprint of a value alone.
     pub fn of_value(&mut self, value: &Value<'_>, detail: Detail) -> u128 {
         let Fingerprint { scratch, part, .. } = self;
         scratch.clear();
@@ -149,7 +151,7 @@ fn value(out: &mut Vec<u8>, part: &mut Vec<u8>, value: &Value<'_>, detail: Detai
             out.push(3);
             unordered(out, part, zset.members(), |part, (member, score)| {
                 text(part, member);
-                // The two zeros are one score.
+                // Zero and negative zero are the same score.
                 part.extend_from_slice(&(score + 0.0).to_bits().to_le_bytes());
             });
         }
@@ -227,7 +229,7 @@ fn stream(out: &mut Vec<u8>, stream: &Stream<'_>, detail: Detail) {
     }
 }
 
-/// The sum of the hashes of what has no order.
+/// Returns the sum of the hashes of unordered parts.
 fn unordered<T>(
     out: &mut Vec<u8>,
     part: &mut Vec<u8>,

@@ -1,11 +1,12 @@
-//! What an RDB tells, put into a keyspace.
+//! Loading an RDB into a keyspace.
 //!
-//! A [`Loader`] is told by [`rdb::walk`](crate::rdb::walk()), by [`rdb::Records`](crate::rdb::Records) of single
-//! keys, or by [`rdb::Dump`](crate::rdb::Dump) of the payload of a RESTORE. A key is put in when its value is
-//! whole, so that damage in the middle of one leaves nothing of it behind.
+//! A [`Loader`] receives the content from [`rdb::walk`](crate::rdb::walk()), from
+//! [`rdb::Records`](crate::rdb::Records) for single keys, or from [`rdb::Dump`](crate::rdb::Dump)
+//! for the payload of a RESTORE. A key is inserted when its value is complete, so that damage in
+//! the middle of a value leaves nothing of it.
 //!
-//! Texts that lie in the file as they are are borrowed from it. What is compressed, or lies in a packed form
-//! that is compressed, is copied into the arena.
+//! Texts that are stored as they are in the file are borrowed from it. Compressed texts, and texts
+//! inside a compressed packed encoding, are copied into the arena.
 
 use super::functions::{Functions, LibraryError};
 use super::stream::{ConsumerNumber, FieldsBuffer};
@@ -21,16 +22,17 @@ use crate::keyspace::value::Value;
 use crate::keyspace::zset::{ZeroSign, Zset};
 use crate::rdb::{AuxWhen, Key, KeyEnd, Kind, ModuleId, StreamId, StreamInfo, Text, Visitor, Want};
 
-/// Puts the keys that it is told of into a keyspace.
+/// A visitor that inserts the reported keys into a keyspace.
 pub struct Loader<'k, 'a> {
     keyspace: &'k mut Keyspace<'a>,
     owns: &'k dyn Fn(&[u8]) -> bool,
-    /// The key in hand.
+    /// The current key.
     name: Text<'a, 'a>,
     db: u32,
     expires_ms: Option<i64>,
     value: Value<'a>,
-    /// The members of a sorted set, which is made of all at once: how a server holds it depends on the longest.
+    /// The members of a sorted set, which is created from all of them at once: its encoding on a
+    /// server depends on the longest one.
     scores: Scores<'a>,
     zero: ZeroSign,
     stream: InStream<'a>,
@@ -40,36 +42,37 @@ pub struct Loader<'k, 'a> {
     fault: Option<Unloadable>,
 }
 
-/// What an RDB holds beside keys.
+/// The content of an RDB other than keys.
 #[derive(Debug, Clone, Default)]
 pub struct Beside<'a> {
     /// The function libraries.
     pub functions: Functions,
-    /// Modules' data that belong to no key, from the module's id to the end mark, in the order of the file.
+    /// Module data that belongs to no key, from the module's id to the end mark, in the order of
+    /// the file.
     pub module_aux: Vec<(AuxWhen, &'a [u8])>,
-    /// Imports of cluster slots that were under way.
+    /// Imports of cluster slots that were in progress.
     pub slot_imports: Vec<SlotImport>,
 }
 
 /// An import of cluster slots.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SlotImport {
-    /// The job's name, of 40 bytes.
+    /// The name of the job, 40 bytes long.
     pub job: Vec<u8>,
-    /// The slots, each range from its first to its last.
+    /// The slots; each range is from its first to its last slot.
     pub ranges: Vec<(u64, u64)>,
 }
 
-/// What is sound as an RDB and still cannot be held.
+/// Content that is valid as an RDB but cannot be loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unloadable {
-    /// The number of a database that no server can have.
+    /// A database index that no server can have.
     Database(u64),
-    /// The entries of a stream do not lie in the order of their ids.
+    /// The entries of a stream are not in the order of their ids.
     StreamOrder {
         /// The database.
         db: u32,
-        /// The stream's key.
+        /// The key of the stream.
         key: Vec<u8>,
     },
     /// A function library that no server loads.
@@ -92,24 +95,24 @@ impl std::fmt::Display for Unloadable {
 
 impl std::error::Error for Unloadable {}
 
-/// Where in a stream the telling is.
+/// The state within a stream that is being reported.
 #[derive(Default)]
 struct InStream<'a> {
-    /// The entry whose fields are being told, and how many are still to come.
+    /// The entry whose fields are being reported, and the number of fields that remain.
     entry: Option<(StreamId, u64)>,
     fields: FieldsBuffer,
-    /// Whether an entry came too late.
+    /// Whether an entry was out of order.
     disorder: bool,
-    /// Whether the file says how many entries a group has read.
+    /// Whether the file contains the number of entries that a group has read.
     counts_read: bool,
     group: &'a [u8],
     consumer: Option<ConsumerNumber>,
 }
 
 impl<'k, 'a> Loader<'k, 'a> {
-    /// Puts into `keyspace` the keys that `owns` says belong to it, as a server of this line holds them; the
-    /// values of others are stepped over. A key that is there already gets the value and the expiry that are
-    /// told.
+    /// Creates a loader that inserts into `keyspace` the keys for which `owns` returns true, as a
+    /// server of this release line stores them; the values of other keys are skipped. An existing
+    /// key is replaced by the reported value and expiry.
     pub fn new(
         keyspace: &'k mut Keyspace<'a>,
         server: Server,
@@ -132,11 +135,12 @@ impl<'k, 'a> Loader<'k, 'a> {
         }
     }
 
-    /// What was told beside keys.
+    /// Returns the content other than keys.
     ///
     /// # Errors
     ///
-    /// The first thing that could not be held. It is not in the keyspace; all else is.
+    /// Returns the first item that could not be loaded. It is not in the keyspace; everything else
+    /// is.
     pub fn finish(self) -> Result<Beside<'a>, Unloadable> {
         self.fault.map_or(Ok(self.beside), Err)
     }
@@ -159,7 +163,7 @@ impl<'k, 'a> Loader<'k, 'a> {
         self.fault.get_or_insert(fault);
     }
 
-    /// Puts in the entry in hand, once its fields are told.
+    /// Inserts the current entry, once its fields were reported.
     fn end_entry(&mut self) {
         let (Some((id, _)), Value::Stream(stream)) = (self.stream.entry.take(), &mut self.value)
         else {
@@ -172,7 +176,7 @@ impl<'k, 'a> Loader<'k, 'a> {
     }
 }
 
-/// An empty value of this kind.
+/// Creates an empty value of this kind.
 fn empty<'a>(kind: Kind) -> Value<'a> {
     match kind {
         Kind::String => Value::String(StringValue::default()),
@@ -307,7 +311,8 @@ impl<'a> Visitor<'a> for Loader<'_, 'a> {
         if let Value::Stream(stream) = &mut self.value
             && let Some(group) = stream.group_mut(self.stream.group)
         {
-            // Before version 11 a file does not say it, and servers take this for the best guess.
+            // Files before version 11 do not contain this time, and servers use the time at which
+            // it was last seen.
             self.stream.consumer = group.add_consumer(name, seen_ms, active_ms.or(Some(seen_ms)));
         }
     }
@@ -317,7 +322,7 @@ impl<'a> Visitor<'a> for Loader<'_, 'a> {
             && let Some(consumer) = self.stream.consumer
             && let Some(group) = stream.group_mut(self.stream.group)
         {
-            // The reader has made sure that it is pending, and for nobody else so far.
+            // The reader has checked that it is pending, and not for another consumer yet.
             group.load_owner(id, consumer);
         }
     }
@@ -353,7 +358,7 @@ mod tests {
     use crate::keyspace::Bump;
     use crate::rdb::walk;
 
-    /// An RDB of version 9 without a checksum.
+    /// Builds an RDB of version 9 without a checksum.
     fn rdb(body: &[u8]) -> Vec<u8> {
         [&b"REDIS0009"[..], body, &[0xff], &[0; 8]].concat()
     }
@@ -378,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn only_keys_that_are_owned_are_put_in() {
+    fn only_owned_keys_are_inserted() {
         let bytes = rdb(b"\0\x01a\x01x\0\x01b\x01y\xfe\x03\xfc\x01\0\0\0\0\0\0\0\0\x01a\x01z");
         let arena = Bump::new();
         let mut keyspace = Keyspace::new(&arena);
@@ -392,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn a_consumer_of_an_old_file_was_active_when_it_was_seen() {
+    fn a_consumer_of_an_old_file_is_active_when_last_seen() {
         let head = b"\x0f\x01s\0\0\0\0\x01\x01g\0\0\0\x01\x01c";
         let bytes = rdb(&[&head[..], &7_i64.to_le_bytes(), &[0]].concat());
         let arena = Bump::new();
@@ -407,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_collection_is_left_out_as_servers_do() {
+    fn an_empty_collection_is_omitted_as_by_servers() {
         let bytes = rdb(b"\x01\x01l\0\x02\x01s\0\x05\x01z\0\x04\x01h\0\0\x01k\0");
         let arena = Bump::new();
         let mut keyspace = Keyspace::new(&arena);
@@ -416,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn a_database_that_no_server_has_is_told() {
+    fn a_database_index_that_no_server_has_is_reported() {
         // 2^32, as a length of eight bytes.
         let bytes = rdb(b"\xfe\x81\0\0\0\x01\0\0\0\0\0\x01a\x01x\xfe\0\0\x01b\x01y");
         let arena = Bump::new();
@@ -426,9 +431,9 @@ mod tests {
         assert_eq!(names(&keyspace), [(0, &b"b"[..])]);
     }
 
-    /// Later servers pack a small sorted set, and lose the sign of a zero by that.
+    /// Later servers store a small sorted set in a packed encoding, which loses the sign of a zero.
     #[test]
-    fn a_zero_has_the_sign_that_the_server_leaves_it() {
+    fn the_sign_of_a_zero_depends_on_the_server() {
         let bytes = rdb(b"\x05\x01z\x01\x01m\0\0\0\0\0\0\0\x80");
         for (server, negative) in [(redis(6, 2), true), (redis(7, 0), false), (valkey(9, 1), false)]
         {
@@ -444,10 +449,11 @@ mod tests {
 
     /// A stream of two nodes of one entry each, the higher id first.
     #[test]
-    fn a_stream_out_of_order_is_told_and_left_out() {
+    fn a_stream_out_of_order_is_reported_and_omitted() {
         let node = |ms: u8| {
             let id = [0, 0, 0, 0, 0, 0, 0, ms, 0, 0, 0, 0, 0, 0, 0, 0];
-            // One entry, none deleted, one field `f`; then flags 2, no difference, the value `v`, 4 items.
+            // One entry, none deleted, one field `f`; then flags 2, no difference, the value `v`, 4
+            // items.
             let items =
                 b"\x01\x01\0\x01\x01\x01\x81f\x02\0\x01\x02\x01\0\x01\0\x01\x81v\x02\x04\x01";
             let len = u8::try_from(items.len() + 7).expect("a short one");
@@ -470,7 +476,7 @@ mod tests {
     }
 
     #[test]
-    fn libraries_are_told_beside() {
+    fn libraries_are_returned_with_the_other_content() {
         let library = b"#!lua name=mine\n";
         let bytes = [&b"\xf5\x10"[..], library].concat();
         let bytes = [&b"REDIS0010"[..], &bytes, &[0xff], &[0; 8]].concat();

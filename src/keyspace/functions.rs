@@ -1,10 +1,12 @@
-//! The function libraries of a data set. They belong to no database, and to no share of the keys.
+//! The function libraries of a data set. They belong to no database, and to no shard of the keys.
 //!
-//! A library is its source text. Its first line names the engine and the library: `#!lua name=mylib`. The
-//! rest is not looked into, so what only the engine can see is not seen here: a syntax error, a library
-//! without functions, a function that another library has too. A log holds only what a server took.
+//! A library is its source text. Its first line names the engine and the library: `#!lua
+//! name=mylib`. The rest is not parsed, so errors that only the engine can detect are not detected
+//! here: a syntax error, a library without functions, a function that another library has too. A
+//! log contains only what a server accepted.
 //!
-//! Checked against `functionExtractLibMetaData` in `functions.c` of Valkey 8.0, and Redis 7.0 and 8.2.
+//! Checked against `functionExtractLibMetaData` in `functions.c` of Valkey 8.0, and Redis 7.0 and
+//! 8.2.
 
 use std::collections::BTreeMap;
 
@@ -24,51 +26,51 @@ pub struct Library {
 }
 
 impl Library {
-    /// The name of the engine that runs it, such as `LUA`, in the case in which the library has it.
+    /// Returns the name of the engine that runs it, such as `LUA`, in the case used by the library.
     pub fn engine(&self) -> &[u8] {
         &self.engine
     }
 
-    /// Its source text, the line with its name included.
+    /// Returns the source text, including the line with its name.
     pub fn code(&self) -> &[u8] {
         &self.code
     }
 }
 
-/// What becomes of the libraries that are there when others are restored.
+/// The treatment of existing libraries when others are restored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Policy {
-    /// They stay, and none of the new ones may have the name of one of them.
+    /// They remain, and none of the new ones may have the name of an existing one.
     Append,
-    /// They stay, but those that have the name of a new one.
+    /// They remain, except those that have the name of a new one.
     Replace,
-    /// They go.
+    /// They are removed.
     Flush,
 }
 
-/// Why a library was not loaded, restored or deleted.
+/// The reason why a library was not loaded, restored or deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LibraryError {
     /// The text does not begin with `#!`.
     NoMetadata,
-    /// The first line does not end, or its quotes do not.
+    /// The first line, or a quote in it, is not terminated.
     BadMetadata,
-    /// The first line holds something else than a name.
+    /// The first line contains something other than a name.
     UnknownMetadata,
     /// It names the library twice.
     TwoNames,
     /// It does not name the library.
     NoName,
-    /// The name holds something else than letters, digits and underscores.
+    /// The name contains characters other than letters, digits and underscores.
     BadName,
-    /// There is a library of this name.
+    /// A library of this name exists.
     Exists,
-    /// There is none.
+    /// No library of this name exists.
     Missing,
 }
 
 impl LibraryError {
-    /// What a server says. Where it names the library or a word, that is left out.
+    /// Returns the error text of a server, without the name of the library or the offending text.
     pub fn message(self) -> &'static str {
         match self {
             LibraryError::NoMetadata => "ERR Missing library metadata",
@@ -89,11 +91,12 @@ impl LibraryError {
 }
 
 impl Functions {
-    /// Adds the library of this source text.
+    /// Adds the library with this source text.
     ///
     /// # Errors
     ///
-    /// When its first line is not as it must be, or, without `replace`, a library of its name is there.
+    /// Fails if its first line is invalid, or if a library of its name exists and `replace` is
+    /// false.
     pub fn load(&mut self, code: &[u8], replace: bool) -> Result<(), LibraryError> {
         let Head { name, engine } = head(code)?;
         if !replace && self.libraries.contains_key(&name) {
@@ -107,7 +110,7 @@ impl Functions {
     ///
     /// # Errors
     ///
-    /// [`LibraryError::Missing`].
+    /// Returns [`LibraryError::Missing`] if it does not exist.
     pub fn delete(&mut self, name: &[u8]) -> Result<(), LibraryError> {
         self.libraries.remove(name).map(|_| ()).ok_or(LibraryError::Missing)
     }
@@ -121,8 +124,8 @@ impl Functions {
     ///
     /// # Errors
     ///
-    /// [`LibraryError::Exists`] under [`Policy::Append`] when one of them is there already; then none is
-    /// added.
+    /// Returns [`LibraryError::Exists`] under [`Policy::Append`] if one of them already exists;
+    /// none is added in that case.
     pub fn restore(&mut self, others: Functions, policy: Policy) -> Result<(), LibraryError> {
         match policy {
             Policy::Flush => self.flush(),
@@ -137,37 +140,37 @@ impl Functions {
         Ok(())
     }
 
-    /// The libraries and their names, in the order of the names' bytes.
+    /// Returns the libraries and their names, in the order of the names' bytes.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&[u8], &Library)> {
         self.libraries.iter().map(|(name, library)| (&**name, library))
     }
 
-    /// How many there are.
+    /// Returns the number of libraries.
     pub fn len(&self) -> usize {
         self.libraries.len()
     }
 
-    /// Whether there is none.
+    /// Returns whether there are no libraries.
     pub fn is_empty(&self) -> bool {
         self.libraries.is_empty()
     }
 }
 
-/// What the first line of a library says.
+/// The content of the first line of a library.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Head {
     pub(crate) name: Vec<u8>,
     pub(crate) engine: Vec<u8>,
 }
 
-/// Reads the first line. Its words may be quoted.
+/// Parses the first line. Its fields may be quoted.
 pub(crate) fn head(code: &[u8]) -> Result<Head, LibraryError> {
     const NAME: &[u8] = b"name=";
     let line = code.strip_prefix(b"#!").ok_or(LibraryError::NoMetadata)?;
-    // The servers look for the line's end in a C string.
+    // The servers search for the end of the line in a C string.
     let end = memchr::memchr2(b'\n', 0, line).filter(|end| line[*end] == b'\n');
     let line = &line[..end.ok_or(LibraryError::BadMetadata)?];
-    // The first word goes on from the `#!`, so that none may stand alone before the engine.
+    // The first field continues from the `#!`, so there must not be another one before the engine.
     let Ok((_, words)) = words(&[b"#!", line].concat()) else {
         return Err(LibraryError::BadMetadata);
     };
@@ -201,9 +204,9 @@ mod tests {
         head(code.as_bytes()).map(|head| String::from_utf8(head.name).expect("a plain name"))
     }
 
-    /// As Redis 7.0 and 8.2 and Valkey 9.1 answer to FUNCTION LOAD.
+    /// The replies of Redis 7.0 and 8.2 and Valkey 9.1 to FUNCTION LOAD.
     #[test]
-    fn the_first_line_is_read_as_servers_read_it() {
+    fn the_first_line_is_parsed_as_by_servers() {
         for (line, name) in [
             ("#!lua name=a", "a"),
             ("#!lua name=A", "A"),
@@ -242,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn names_tell_cases_apart_and_come_in_order() {
+    fn names_are_case_sensitive_and_sorted() {
         let mut functions = Functions::default();
         for name in ["b", "a", "A"] {
             functions.load(&library(name, ""), false).expect("a new one");
@@ -258,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn restoring_follows_its_policy() {
+    fn restore_follows_the_policy() {
         let start = || {
             let mut functions = Functions::default();
             functions.load(&library("a", "old"), false).expect("a new one");

@@ -3,50 +3,52 @@
 use super::members::Members;
 use crate::keyspace::string::StringValue;
 
-/// A hash. Its fields have the order in which they came, where the last takes the place of one that goes.
+/// A hash. Its fields are in insertion order, except that the last one replaces a removed one.
 #[derive(Debug, Clone, Default)]
 pub struct Hash<'a> {
     fields: Members<'a, StringValue<'a>>,
-    /// Only where fields expire, or did: few hashes have such, and those that have will have them again.
+    /// Only present if fields expire or did expire: few hashes have such fields, and those that do
+    /// will have them again.
     expiries: Option<Box<Expiries>>,
 }
 
-/// When fields expire, in Unix milliseconds.
+/// The expiry of fields, in Unix milliseconds.
 #[derive(Debug, Clone)]
 struct Expiries {
-    /// One for each field, in the order of the fields; [`NEVER`] where it does not expire.
+    /// One for each field, in the order of the fields; [`NEVER`] if the field does not expire.
     times_ms: Vec<i64>,
-    /// How many of them are times.
+    /// Number of fields that expire.
     count: usize,
 }
 
-/// Stands for no expiry.
+/// Represents no expiry.
 const NEVER: i64 = i64::MIN;
 
-/// A field that exists.
+/// A reference to an existing field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Field(usize);
 
 impl<'a> Hash<'a> {
-    /// An empty one with room for so many fields. The number must not come from outside unchecked.
+    /// Creates an empty hash with the given capacity. The number must not come from untrusted input
+    /// unchecked.
     pub fn with_capacity(capacity: usize) -> Self {
         Hash { fields: Members::with_capacity(capacity), expiries: None }
     }
 
-    /// How many fields it has.
+    /// Returns the number of fields.
     #[inline]
     pub fn len(&self) -> usize {
         self.fields.len()
     }
 
-    /// Whether it has none.
+    /// Returns whether there are no fields.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.fields.is_empty()
     }
 
-    /// The fields, their values, and when they expire in Unix milliseconds, in an order that depends on what
-    /// was done alone.
+    /// Returns the fields, their values, and their expiry in Unix milliseconds, in an order that
+    /// depends only on the operations performed.
     pub fn fields(
         &self,
     ) -> impl ExactSizeIterator<Item = (&'a [u8], &StringValue<'a>, Option<i64>)> {
@@ -54,14 +56,15 @@ impl<'a> Hash<'a> {
         fields.map(|(place, (name, value))| (*name, value, self.expiry(Field(place))))
     }
 
-    /// The field of this name. It is good until fields are added or removed.
+    /// Returns the field of this name. It is valid until fields are added or removed.
     #[inline]
     pub fn find(&self, name: &[u8]) -> Option<Field> {
         self.fields.find(name).map(Field)
     }
 
-    /// The field of this name; where it is new, `keep` gives the name's bytes to keep, and its value is empty.
-    /// Also whether it is new. It is good until fields are added or removed.
+    /// Returns the field of this name, and whether it is new. For a new field, `keep` returns the
+    /// name with the required lifetime, and the value is empty. The field is valid until fields are
+    /// added or removed.
     #[inline]
     pub fn find_or_add(&mut self, name: &[u8], keep: impl FnOnce() -> &'a [u8]) -> (Field, bool) {
         let (place, new) = self.fields.find_or_add(name, || (keep(), StringValue::default()));
@@ -71,8 +74,8 @@ impl<'a> Hash<'a> {
         (Field(place), new)
     }
 
-    /// Gives a field this value and no expiry, whatever it had before, and says whether it is new. The name is
-    /// kept as it is given.
+    /// Sets a field to this value without expiry, replacing any previous value, and returns whether
+    /// it is new. The name is stored as given.
     pub fn insert(&mut self, name: &'a [u8], value: StringValue<'a>) -> bool {
         let (field, new) = self.find_or_add(name, || name);
         *self.value_mut(field) = value;
@@ -80,28 +83,29 @@ impl<'a> Hash<'a> {
         new
     }
 
-    /// The value of a field.
+    /// Returns the value of a field.
     ///
     /// # Panics
     ///
-    /// May panic when fields were removed since the field was found, as all that take a [`Field`] may.
+    /// May panic if fields were removed since the field was looked up, like all methods that take a
+    /// [`Field`].
     #[inline]
     pub fn value(&self, field: Field) -> &StringValue<'a> {
         &self.fields.entries()[field.0].1
     }
 
-    /// The value of a field, to change it. Its expiry stays.
+    /// Returns the value of a field for modification. Its expiry does not change.
     #[inline]
     pub fn value_mut(&mut self, field: Field) -> &mut StringValue<'a> {
         self.fields.value_mut(field.0)
     }
 
-    /// The value of the field of this name.
+    /// Returns the value of the field of this name.
     pub fn get(&self, name: &[u8]) -> Option<&StringValue<'a>> {
         self.find(name).map(|field| self.value(field))
     }
 
-    /// When a field expires, in Unix milliseconds.
+    /// Returns the expiry of a field, in Unix milliseconds.
     #[inline]
     pub fn expiry(&self, field: Field) -> Option<i64> {
         let time_ms = *self.expiries.as_ref()?.times_ms.get(field.0)?;
@@ -127,8 +131,8 @@ impl<'a> Hash<'a> {
         }
     }
 
-    /// Takes the field of this name out, with its expiry, and says whether there was one. Who takes the last
-    /// one out has to remove the key.
+    /// Removes the field of this name with its expiry, and returns whether it existed. A caller
+    /// that removes the last field must remove the key.
     pub fn remove(&mut self, name: &[u8]) -> bool {
         let Some((place, _)) = self.fields.remove(name) else { return false };
         if let Some(expiries) = &mut self.expiries {
@@ -138,14 +142,14 @@ impl<'a> Hash<'a> {
         true
     }
 
-    /// How many fields expire.
+    /// Returns the number of fields that expire.
     #[inline]
     pub fn expiring(&self) -> usize {
         self.expiries.as_ref().map_or(0, |expiries| expiries.count)
     }
 
-    /// The first and the last time at which a field expires, in Unix milliseconds; `None` where none does.
-    /// Looks at every field.
+    /// Returns the earliest and the latest expiry of a field, in Unix milliseconds; `None` if no
+    /// field expires. The function iterates over all fields.
     pub fn expiry_range(&self) -> Option<(i64, i64)> {
         let times = self.expiries.as_ref()?.times_ms.iter().copied().filter(|time| *time != NEVER);
         times.fold(None, |range, time| match range {
@@ -176,7 +180,7 @@ mod tests {
         }
         hash.insert(b"e", StringValue::Int(1));
         assert_eq!((hash.expiring(), hash.expiry_range()), (2, Some((20, 40))));
-        // The last takes the place of the first.
+        // The last field moves to the position of the first.
         assert!(hash.remove(b"a"));
         assert!(!hash.remove(b"a"));
         let pair = |name: &str, time| (name.to_string(), time);
@@ -187,7 +191,7 @@ mod tests {
         assert!(hash.remove(b"b"));
         assert_eq!(times(&hash), [pair("e", None), pair("d", Some(40)), pair("c", None)]);
         assert_eq!((hash.expiring(), hash.expiry_range()), (1, Some((40, 40))));
-        // A new value comes without one.
+        // A new value has no expiry.
         assert!(!hash.insert(b"d", StringValue::Int(2)));
         assert_eq!((hash.expiring(), hash.expiry_range()), (0, None));
         hash.insert(b"f", StringValue::Int(1));

@@ -1,6 +1,7 @@
-//! A byte of a hash for each of a few names, so that a name is looked for without looking at the others.
+//! A one-byte hash tag for each of a few names, so that a name is found without comparing all the
+//! others.
 
-/// Marks of up to `N` names, by their places. `N` is a multiple of 16.
+/// The tags of up to `N` names, by their indexes. `N` is a multiple of 16.
 #[derive(Debug, Clone)]
 pub(super) struct Marks<const N: usize>([u8; N]);
 
@@ -14,8 +15,8 @@ const ONES: u128 = u128::MAX / 0xFF;
 const HIGHEST: u128 = ONES << 7;
 
 impl<const N: usize> Marks<N> {
-    /// The first place below `count` for which `same` says that the name is there; `same` is asked about few
-    /// others.
+    /// Returns the first index below `count` for which `same` returns true, that is, the name
+    /// matches; `same` is called for few other indexes.
     #[inline]
     pub(super) fn find(
         &self,
@@ -27,7 +28,7 @@ impl<const N: usize> Marks<N> {
         let (groups, _) = self.0.as_chunks::<16>();
         for (group, marks) in groups.iter().enumerate().take(count.div_ceil(16)) {
             let differ = u128::from_le_bytes(*marks) ^ wanted;
-            // The highest bit of each byte that is zero; also of some that follow one.
+            // The highest bit of each byte that is zero; possibly also of bytes after one.
             let mut zeros = differ.wrapping_sub(ONES) & !differ & HIGHEST;
             while zeros != 0 {
                 let place = group * 16 + zeros.trailing_zeros() as usize / 8;
@@ -43,7 +44,7 @@ impl<const N: usize> Marks<N> {
         None
     }
 
-    /// A name is put at a place, over what was there; beyond the last place nothing is noted.
+    /// Sets the tag at an index, replacing the previous one; indexes beyond the last are ignored.
     #[inline]
     pub(super) fn put(&mut self, place: usize, name: &[u8]) {
         if let Some(at) = self.0.get_mut(place) {
@@ -51,7 +52,7 @@ impl<const N: usize> Marks<N> {
         }
     }
 
-    /// A name is put at a place, and those from there on move up.
+    /// Inserts a tag at an index and moves the following ones up.
     #[inline]
     pub(super) fn insert(&mut self, place: usize, name: &[u8]) {
         if place < N {
@@ -60,7 +61,7 @@ impl<const N: usize> Marks<N> {
         }
     }
 
-    /// The name at a place goes, and those behind it move down.
+    /// Removes the tag at an index and moves the following ones down.
     #[inline]
     pub(super) fn remove(&mut self, place: usize) {
         if place < N {
@@ -68,7 +69,7 @@ impl<const N: usize> Marks<N> {
         }
     }
 
-    /// The name at a place goes, and that at `last` takes its place.
+    /// Replaces the tag at an index with that at `last`.
     #[inline]
     pub(super) fn swap_remove(&mut self, place: usize, last: usize) {
         if place < N && last < N {
@@ -77,8 +78,9 @@ impl<const N: usize> Marks<N> {
     }
 }
 
-/// A byte that depends on the length, the first bytes and the last: names that are alike mostly differ there.
-/// Who makes names with one mark makes looking for them as slow as it is without marks.
+/// Returns a byte that depends on the length, the first bytes and the last: similar names mostly
+/// differ there. An attacker who creates names with equal tags makes the search as slow as it is
+/// without tags.
 #[inline]
 fn mark(name: &[u8]) -> u8 {
     let len = name.len();
@@ -103,9 +105,9 @@ fn mark(name: &[u8]) -> u8 {
 mod tests {
     use super::*;
 
-    /// Against a vector of the standard library.
+    /// Compared with a vector of the standard library.
     #[test]
-    fn a_name_is_found_where_it_stands() {
+    fn names_are_found_at_their_index() {
         let names: Vec<Vec<u8>> = (0..48_u32)
             .map(|n| format!("{:0width$}", n, width = n as usize % 12).into_bytes())
             .collect();

@@ -1,4 +1,5 @@
 //! The hash function of the tables of keys and members.
 
-/// The hasher of members and keys: seeded anew in each process, for the bytes come from outside.
+/// The hasher of members and keys, with a new seed for each process, because the bytes are
+/// untrusted.
 pub(crate) type Hasher = hashbrown::DefaultHashBuilder;

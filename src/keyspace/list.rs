@@ -5,26 +5,26 @@ use std::collections::VecDeque;
 /// A list, head first.
 #[derive(Debug, Clone, Default)]
 pub struct List<'a> {
-    /// Its elements.
+    /// The elements.
     pub elements: VecDeque<&'a [u8]>,
 }
 
 /// An end of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)] // The names say it.
+#[allow(missing_docs)] // The names are self-explanatory.
 pub enum End {
     Head,
     Tail,
 }
 
 impl<'a> List<'a> {
-    /// How many elements it has.
+    /// Returns the number of elements.
     #[inline]
     pub fn len(&self) -> usize {
         self.elements.len()
     }
 
-    /// Whether it has none.
+    /// Returns whether there are no elements.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.elements.is_empty()
@@ -39,7 +39,7 @@ impl<'a> List<'a> {
         }
     }
 
-    /// The element at an end.
+    /// Returns the element at an end.
     #[inline]
     pub fn peek(&self, end: End) -> Option<&'a [u8]> {
         match end {
@@ -48,7 +48,8 @@ impl<'a> List<'a> {
         }
     }
 
-    /// Takes the element at an end. Who takes the last one out has to remove the key, here as below.
+    /// Removes and returns the element at an end. A caller that removes the last element must
+    /// remove the key; this also applies to the methods below.
     #[inline]
     pub fn pop(&mut self, end: End) -> Option<&'a [u8]> {
         match end {
@@ -57,7 +58,7 @@ impl<'a> List<'a> {
         }
     }
 
-    /// Drops so many elements at an end, or all if there are no more.
+    /// Removes `count` elements at an end, or all if there are fewer.
     pub fn drop_some(&mut self, end: End, count: usize) {
         let count = count.min(self.len());
         match end {
@@ -66,10 +67,10 @@ impl<'a> List<'a> {
         }
     }
 
-    /// Drops the first `limit` elements that are the same as this one, counted from an end. Takes no longer
-    /// than looking for them from there does.
+    /// Removes the first `limit` elements that are equal to this one, counted from an end. The cost
+    /// is that of searching for them from there.
     pub fn drop_same(&mut self, end: End, element: &[u8], limit: usize) {
-        // How many elements from that end on there are to look at.
+        // Number of elements from that end that have to be checked.
         let mut reach = 0;
         let mut found = 0;
         let mut look = |(at, other): (usize, &&[u8])| {
@@ -83,7 +84,7 @@ impl<'a> List<'a> {
             End::Head => self.elements.iter().enumerate().any(&mut look),
             End::Tail => self.elements.iter().rev().enumerate().any(&mut look),
         };
-        // Those that stay are moved away from the end, over those that go.
+        // The remaining elements are moved away from the end, over the removed ones.
         let len = self.len();
         let mut to = reach;
         for from in (0..reach).rev() {
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn same_elements_are_dropped_from_the_end_named() {
+    fn equal_elements_are_removed_from_the_given_end() {
         let list = "xaxbxcx";
         assert_eq!(dropped(list, End::Head, "x", 1), "axbxcx");
         assert_eq!(dropped(list, End::Head, "x", 3), "abcx");

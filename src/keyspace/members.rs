@@ -1,7 +1,8 @@
-//! What sets and hashes are made of: names with something beside each.
+//! The container for sets and hashes: unique names with a value each.
 //!
-//! The names stand in one vector, in the order in which they came, where the last takes the place of one
-//! that goes. Few are searched by a mark of each; more are found through a table of places, by their hash.
+//! The names are stored in one vector in insertion order, except that the last one replaces a
+//! removed one. A few names are searched by their hash tags; more are found through a hash table of
+//! indexes.
 
 use std::hash::BuildHasher;
 
@@ -11,20 +12,20 @@ use hashbrown::hash_table::Entry;
 use crate::keyspace::hash_tags::Marks;
 use crate::keyspace::hasher::Hasher;
 
-/// Up to so many are searched by their marks.
+/// Maximum number of names that are searched by their tags.
 const SEARCHED: usize = 16;
 
-/// Names, each of them once, each with a value.
+/// Unique names, each with a value.
 #[derive(Debug, Clone)]
 pub(super) struct Members<'a, V> {
     entries: Vec<(&'a [u8], V)>,
-    /// While there is no table.
+    /// Used while there is no table.
     marks: Marks<SEARCHED>,
-    /// Once there were more than [`SEARCHED`].
+    /// Present once there were more than [`SEARCHED`] names.
     table: Option<Box<Table>>,
 }
 
-/// Places in the entries, by the hash of the name.
+/// Indexes of the entries, by the hash of the name.
 #[derive(Debug, Clone, Default)]
 struct Table {
     hasher: Hasher,
@@ -56,19 +57,19 @@ impl<'a, V> Members<'a, V> {
         self.entries.is_empty()
     }
 
-    /// The entries, in their order.
+    /// Returns the entries, in their order.
     #[inline]
     pub(super) fn entries(&self) -> &[(&'a [u8], V)] {
         &self.entries
     }
 
-    /// The value at a place.
+    /// Returns the value at an index for modification.
     #[inline]
     pub(super) fn value_mut(&mut self, place: usize) -> &mut V {
         &mut self.entries[place].1
     }
 
-    /// The place of a name.
+    /// Returns the index of a name.
     #[inline]
     pub(super) fn find(&self, name: &[u8]) -> Option<usize> {
         match &self.table {
@@ -87,7 +88,8 @@ impl<'a, V> Members<'a, V> {
         self.marks.find(name, entries.len(), |place| entries[place].0 == name)
     }
 
-    /// The place of a name; where it is new it is put last, as `make` makes it. Also whether it is new.
+    /// Returns the index of a name, and whether it is new. A new entry is appended as `make`
+    /// creates it.
     #[inline]
     pub(super) fn find_or_add(
         &mut self,
@@ -133,8 +135,8 @@ impl<'a, V> Members<'a, V> {
         self.table = Some(Box::new(Table { hasher, places }));
     }
 
-    /// Takes a name out, and gives the place that it had: the last entry stands there now, if it was not
-    /// the last itself.
+    /// Removes a name, and returns its index and value: the last entry is at this index now, unless
+    /// it was the last itself.
     pub(super) fn remove(&mut self, name: &[u8]) -> Option<(usize, V)> {
         let place = match &mut self.table {
             None => self.find_few(name)?,
@@ -164,9 +166,9 @@ mod tests {
 
     use super::*;
 
-    /// Against a map of the standard library, around the number from which there is a table.
+    /// Compared with a map of the standard library, around the size from which there is a table.
     #[test]
-    fn names_are_found_whatever_came_and_went() {
+    fn names_are_found_after_insertions_and_removals() {
         let names: Vec<Vec<u8>> = (0..40).map(|n| format!("{n}").into_bytes()).collect();
         let mut members: Members<'_, usize> = Members::default();
         let mut model: HashMap<&[u8], usize> = HashMap::new();
@@ -192,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_is_that_of_coming_and_the_last_fills_a_gap() {
+    fn the_order_is_that_of_insertion_and_the_last_entry_fills_gaps() {
         let names: Vec<Vec<u8>> = (0..20).map(|n| vec![n]).collect();
         for count in [5, 20] {
             let mut members: Members<'_, ()> = Members::default();

@@ -1,25 +1,26 @@
-//! The data set in memory: databases, keys, expiry, one file a type of value, the digest.
+//! The data set in memory: databases, keys, expiry, one file per value type, and the digest.
 //!
-//! A [`Keyspace`] borrows what it can: values from the log that is replayed, names of keys and members
-//! from an arena into which they are copied when first seen, so that comparing them does not reach
-//! into the log. It knows nothing of commands, and of files only how an RDB tells a value.
+//! A [`Keyspace`] borrows as much as possible: values are borrowed from the log that is replayed;
+//! names of keys and members are copied into an arena when they first occur, so that comparing them
+//! does not access the log. The module has no dependency on commands; of the file formats it only
+//! knows the visitor interface of an RDB.
 //!
-//! All orders that can be seen from outside (keys of a database, members of a set) depend on what was
-//! done alone, never on a hash.
+//! Every order that is visible from outside (keys of a database, members of a set) depends only on
+//! the operations performed, never on a hash.
 //!
-//! | file | what it knows |
+//! | file | content |
 //! |---|---|
-//! | `databases` | the databases by number, and the arena |
-//! | `db` | a database: keys to entries |
-//! | `value` | what a key can hold |
-//! | `digest`, `score` | what DEBUG DIGEST prints, and scores as text |
-//! | `fingerprint` | a digest of our own, of all that a key has |
-//! | `from_rdb` | what an RDB tells, put in |
+//! | `databases` | the databases by index, and the arena |
+//! | `db` | a database: a map from keys to entries |
+//! | `value` | the value of a key |
+//! | `digest`, `score` | the output of DEBUG DIGEST, and scores as text |
+//! | `fingerprint` | a digest specific to this crate, covering everything that a key has |
+//! | `from_rdb` | loading an RDB |
 //! | `functions` | the function libraries, which belong to no database |
-//! | `hyperloglog` | what a string holds that counts different elements |
-//! | `marks` | a byte of each of a few names, to find one without looking at the others |
-//! | `members` | the names that sets and hashes are made of |
-//! | `string`, `list`, `set`, `zset`, `hash`, `stream` | a type each |
+//! | `hyperloglog` | strings that count distinct elements |
+//! | `hash_tags` | a one-byte hash tag per name, to search a few names quickly |
+//! | `members` | the container for sets and hashes |
+//! | `string`, `list`, `set`, `zset`, `hash`, `stream` | one value type each |
 
 mod databases;
 mod db;

@@ -1,8 +1,9 @@
 //! Scores as servers print them.
 //!
-//! Redis up to 7.0 prints what `%.17g` of C does; Redis since 7.2 and Valkey print the digits that Grisu2 finds
-//! (`fpconv_dtoa`), which mostly are the fewest that read back as the same number. This is the text in
-//! `DEBUG DIGEST` and in the commands of a rewritten log. Checked against Redis 7.0, 8.2 and Valkey 9.1.
+//! Redis up to 7.0 prints the result of `%.17g` of C; Redis since 7.2 and Valkey print the digits
+//! that Grisu2 finds (`fpconv_dtoa`), which mostly are the fewest that read back as the same
+//! number. This text occurs in `DEBUG DIGEST` and in the commands of a rewritten log. Checked
+//! against Redis 7.0, 8.2 and Valkey 9.1.
 
 mod grisu2;
 
@@ -10,17 +11,17 @@ use std::fmt::Write as _;
 
 use crate::base::server::{Product, Server};
 
-/// How a server prints a score.
+/// The format in which a server prints a score.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScoreText {
     /// With 17 digits, as `%.17g` of C: up to Redis 7.0.
     Digits17,
-    /// With as few as Grisu2 finds: since Redis 7.2, and in Valkey.
+    /// With the digits that Grisu2 finds: since Redis 7.2, and in Valkey.
     Grisu2,
 }
 
 impl ScoreText {
-    /// What a server of this line does.
+    /// Returns the format of a server of this release line.
     pub fn of(server: Server) -> ScoreText {
         match server.product {
             Product::Valkey => ScoreText::Grisu2,
@@ -30,12 +31,12 @@ impl ScoreText {
     }
 }
 
-/// A score's text. Where many are printed, a [`ScoreBuffer`] does it without allocating.
+/// Returns the text of a score. A [`ScoreBuffer`] formats many scores without allocating.
 pub fn text(score: f64, how: ScoreText) -> String {
     ScoreBuffer::new().format(score, how).to_string()
 }
 
-/// Room for the text of a score.
+/// A buffer for the text of a score.
 #[derive(Debug, Clone)]
 pub struct ScoreBuffer {
     bytes: [u8; LONGEST],
@@ -52,12 +53,12 @@ impl Default for ScoreBuffer {
 }
 
 impl ScoreBuffer {
-    /// An empty one.
+    /// Creates an empty buffer.
     pub fn new() -> Self {
         ScoreBuffer { bytes: [0; LONGEST], len: 0 }
     }
 
-    /// Prints a score. The text is ASCII, and has at most 25 bytes.
+    /// Formats a score. The text is ASCII, and has at most 25 bytes.
     pub fn format(&mut self, score: f64, how: ScoreText) -> &str {
         self.len = 0;
         if score.is_nan() {
@@ -86,7 +87,8 @@ impl ScoreBuffer {
         }
     }
 
-    /// As `%.17g`: in plain decimals if the first digit stands for 10^-4 to 10^16, without zeros at the end.
+    /// Formats like `%.17g`: in positional notation if the value of the first digit is 10^-4 to
+    /// 10^16, without trailing zeros.
     fn digits17(&mut self, score: f64) {
         if let Some((digits, before_point)) = short_digits17(score) {
             let mut buffer = itoa::Buffer::new();
@@ -113,7 +115,7 @@ impl ScoreBuffer {
         }
     }
 
-    /// As `emit_digits` of fpconv lays them out.
+    /// Formats like `emit_digits` of fpconv.
     fn grisu2(&mut self, score: f64) {
         let decimal = grisu2::digits(score);
         let digits = decimal.digits();
@@ -129,7 +131,7 @@ impl ScoreBuffer {
         }
     }
 
-    /// Digits of which `whole` stand before the point, with zeros where there are too few.
+    /// Writes digits with `whole` of them before the point, padded with zeros if there are too few.
     fn plain(&mut self, digits: &[u8], whole: i32) {
         match usize::try_from(whole) {
             Ok(whole) if whole >= digits.len() => {
@@ -149,7 +151,8 @@ impl ScoreBuffer {
         }
     }
 
-    /// One digit before the point, and a signed exponent of at least so many digits.
+    /// Writes one digit before the point, and a signed exponent of at least `exponent_digits`
+    /// digits.
     fn scientific(&mut self, digits: &[u8], exponent: i32, exponent_digits: usize) {
         self.push(&digits[..1]);
         if digits.len() > 1 {
@@ -179,15 +182,16 @@ impl std::fmt::Write for ScoreBuffer {
     }
 }
 
-/// The 17 digits of a score from 1 to 10^15, and how many of them stand before the point. Such a score is a whole
-/// number of less than 2^53 over a power of two, so that this is arithmetic in integers.
+/// Returns the 17 digits of a score from 1 to 10^15, and how many of them are before the point.
+/// Such a score is an integer below 2^53 divided by a power of two, so integer arithmetic is
+/// sufficient.
 fn short_digits17(score: f64) -> Option<(u64, i32)> {
     const FRACTION_BITS: u32 = f64::MANTISSA_DIGITS - 1;
     const LIMIT: u64 = 10_u64.pow(17);
     if !(1.0..1e15).contains(&score) {
         return None;
     }
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // It was seen to fit.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // It was checked to fit.
     let before_point = (score as u64).ilog10() + 1;
     let bits = score.to_bits();
     let fraction = bits & ((1 << FRACTION_BITS) - 1) | 1 << FRACTION_BITS;
@@ -197,22 +201,22 @@ fn short_digits17(score: f64) -> Option<(u64, i32)> {
     let scaled = u128::from(fraction) * 10_u128.pow(17 - before_point);
     let (whole, rest) = (scaled >> shift, scaled & ((1 << shift) - 1));
     let half = 1_u128 << shift >> 1;
-    // To the nearer, from the middle to the even one.
+    // Round to nearest, ties to even.
     let up = rest > half || rest == half && whole & 1 == 1;
     let digits = u64::try_from(whole).ok()? + u64::from(up);
-    // All nines, rounded up, would have a digit more.
+    // All nines, rounded up, would need another digit.
     (digits < LIMIT).then_some((digits, i32::try_from(before_point).ok()?))
 }
 
-/// The score as an integer that both ways print as its digits: one that a double has exactly, and that does not
-/// end in so many zeros that an exponent would be shorter.
+/// Returns the score as an integer if both formats print it as its digits: it must be exactly
+/// representable, and must not end in so many zeros that an exponent would be shorter.
 fn short_integer(score: f64) -> Option<i64> {
     const EXACT: f64 = 9_007_199_254_740_992.0; // 2^53
     if !(-EXACT..=EXACT).contains(&score) {
         return None;
     }
     #[allow(clippy::cast_possible_truncation)]
-    // It was seen to fit; what is behind the point is compared.
+    // It was checked to fit; the fraction is compared.
     let integer = score as i64;
     #[allow(clippy::cast_precision_loss)] // It came from a double.
     let same = integer as f64 == score;

@@ -1,13 +1,13 @@
 //! Strings.
 
-/// The value of a string, or of a hash's field.
+/// The value of a string, or of a hash field.
 #[derive(Debug, Clone)]
 pub enum StringValue<'a> {
     /// Bytes of the log or the arena.
     Borrowed(&'a [u8]),
-    /// Bytes that were changed.
+    /// Bytes that were modified.
     Owned(Vec<u8>),
-    /// The decimal text of this number, without needing room of its own.
+    /// The decimal text of this number, which needs no allocation.
     Int(i64),
 }
 
@@ -18,13 +18,13 @@ impl Default for StringValue<'_> {
 }
 
 impl<'a> StringValue<'a> {
-    /// The length, in bytes.
+    /// Returns the length in bytes.
     #[inline]
     pub fn len(&self) -> usize {
         self.with(<[u8]>::len)
     }
 
-    /// Whether it has no byte.
+    /// Returns whether the string is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -39,13 +39,14 @@ impl<'a> StringValue<'a> {
         }
     }
 
-    /// The bytes, to change them.
+    /// Returns the bytes for modification.
     #[inline]
     pub fn to_mut(&mut self) -> &mut Vec<u8> {
         self.owned_with_room(0)
     }
 
-    /// The bytes, to change them, in a place with room for at least so many if they have to be copied.
+    /// Returns the bytes for modification, in a buffer of at least this capacity if they have to be
+    /// copied.
     #[inline]
     fn owned_with_room(&mut self, capacity: usize) -> &mut Vec<u8> {
         if !matches!(self, StringValue::Owned(_)) {
@@ -61,19 +62,19 @@ impl<'a> StringValue<'a> {
         }
     }
 
-    /// Adds bytes at the end.
+    /// Appends bytes.
     #[inline]
     pub fn append(&mut self, bytes: &[u8]) {
         let whole = self.len().saturating_add(bytes.len());
         self.owned_with_room(whole).extend_from_slice(bytes);
     }
 
-    /// The bytes, to change them, with zeros added at the end until there are at least so many.
+    /// Returns the bytes for modification, padded with zeros to at least `length` bytes.
     ///
-    /// The caller answers for the length: memory for it is taken at once.
+    /// The caller is responsible for the length: memory for it is allocated at once.
     pub fn grown_to(&mut self, length: usize) -> &mut Vec<u8> {
         if self.is_empty() {
-            // Zeros straight from the system cost nothing until they are touched.
+            // Zeroed memory from the system costs nothing until it is touched.
             *self = StringValue::Owned(vec![0; length]);
         }
         let bytes = self.owned_with_room(length);
@@ -83,12 +84,13 @@ impl<'a> StringValue<'a> {
         bytes
     }
 
-    /// A copy of the bytes.
+    /// Returns a copy of the bytes.
     pub fn to_vec(&self) -> Vec<u8> {
         self.with(<[u8]>::to_vec)
     }
 
-    /// The bytes, for the life of the keyspace: what is not borrowed is copied into its arena.
+    /// Returns the bytes with the lifetime of the keyspace; bytes that are not borrowed are copied
+    /// into its arena.
     pub fn in_arena(&self, arena: &'a bumpalo::Bump) -> &'a [u8] {
         match self {
             StringValue::Borrowed(bytes) => bytes,

@@ -1,4 +1,4 @@
-//! What a key can hold.
+//! The value of a key.
 
 use crate::disk::{prefetch, prefetch_ref};
 use crate::rdb::Kind;
@@ -12,7 +12,7 @@ use crate::keyspace::zset::Zset;
 
 /// A value.
 #[derive(Debug, Clone)]
-#[allow(missing_docs)] // The names say it.
+#[allow(missing_docs)] // The names are self-explanatory.
 pub enum Value<'a> {
     String(StringValue<'a>),
     List(Box<List<'a>>),
@@ -20,14 +20,14 @@ pub enum Value<'a> {
     Zset(Box<Zset<'a>>),
     Hash(Box<Hash<'a>>),
     Stream(Box<Stream<'a>>),
-    /// A module's value as an RDB holds it, from the module's id to the end mark.
+    /// A module's value as in an RDB, from the module's id to the end mark.
     Module(&'a [u8]),
-    /// What cannot be understood, and is carried.
+    /// A value that is not supported, and that is carried as commands.
     Opaque(Box<Opaque<'a>>),
 }
 
 impl Value<'_> {
-    /// Its type. What is carried because it is not understood counts as a module's value.
+    /// Returns the type. An unsupported value counts as a module's value.
     pub fn kind(&self) -> Kind {
         match self {
             Value::String(_) => Kind::String,
@@ -40,9 +40,9 @@ impl Value<'_> {
         }
     }
 
-    /// Whether it is a collection without an element. Redis 6.2 has such hashes in memory, where an HINCRBYFLOAT
-    /// failed on a missing key; when it rewrites its log it writes nothing of them, and neither do we. A stream
-    /// without an entry is a whole one.
+    /// Returns whether the value is an empty collection. Redis 6.2 has such hashes in memory if an
+    /// HINCRBYFLOAT failed on a missing key. When it rewrites its log it omits them, and so does
+    /// this crate. A stream without entries is a regular value.
     pub fn lacks_elements(&self) -> bool {
         match self {
             Value::List(list) => list.elements.is_empty(),
@@ -53,7 +53,7 @@ impl Value<'_> {
         }
     }
 
-    /// Asks for the beginning of a value that stands apart from its key.
+    /// Prefetches the beginning of a value that is allocated separately from its key.
     #[inline]
     pub fn ask_box(&self) {
         match self {
@@ -65,7 +65,7 @@ impl Value<'_> {
         }
     }
 
-    /// Asks for the bytes of the value, which will be read soon.
+    /// Prefetches the bytes of a value that will be read soon.
     pub fn ask(&self) {
         match self {
             Value::String(StringValue::Borrowed(bytes)) => ask(bytes),
@@ -80,7 +80,7 @@ impl Value<'_> {
     }
 }
 
-/// How many elements of a collection are asked for: more would push each other out again.
+/// Maximum number of elements of a collection that are prefetched: more would evict each other.
 const ASKED: usize = 16;
 
 fn ask(bytes: &[u8]) {
@@ -90,22 +90,22 @@ fn ask(bytes: &[u8]) {
     }
 }
 
-/// A key that was touched by a command that is not understood: whatever was done to it since.
+/// A key that was changed by an unsupported command: the value before it and all commands since.
 #[derive(Debug, Clone)]
 pub struct Opaque<'a> {
-    /// What it held before.
+    /// The previous value.
     pub before: Option<Value<'a>>,
-    /// The commands since then, each a whole frame, in their order.
+    /// The commands since then, each a complete frame, in order.
     pub frames: Vec<&'a [u8]>,
 }
 
 /// A type of value.
 pub trait Typed<'a>: Sized {
-    /// A value of this type without an element.
+    /// Creates an empty value of this type.
     fn empty() -> Value<'a>;
-    /// The value, if it has this type.
+    /// Returns the value if it has this type.
     fn of<'v>(value: &'v Value<'a>) -> Option<&'v Self>;
-    /// The value, if it has this type, to change it.
+    /// Returns the value for modification if it has this type.
     fn of_mut<'v>(value: &'v mut Value<'a>) -> Option<&'v mut Self>;
 }
 

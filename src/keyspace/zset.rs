@@ -1,8 +1,8 @@
 //! Sorted sets.
 //!
-//! A small one is a list in order, searched by a mark of each member. A larger one is a table of scores, which is all that
-//! adding and removing by name need; its members are put in order when a command first asks for it, and are kept so
-//! from then on.
+//! A small one is a sorted list that is searched by the hash tags of its members. A larger one is a
+//! table of scores, which is sufficient for adding and removing by name; its members are sorted
+//! when a command first requires the order, and kept sorted from then on.
 
 mod order;
 
@@ -11,8 +11,8 @@ pub use self::order::{Ordered, Place, Scored};
 use crate::base::server::Server;
 use crate::keyspace::hash_tags::Marks;
 
-/// A sorted set: members, each with a score that is a number (never a NaN, which is not checked). The order is by
-/// score, then by the members' bytes.
+/// A sorted set: members, each with a score that must not be NaN (this is not checked). The order
+/// is by score, then by the members' bytes.
 #[derive(Debug, Clone, Default)]
 pub struct Zset<'a> {
     members: Members<'a>,
@@ -25,7 +25,7 @@ enum Members<'a> {
     Many(Box<Many<'a>>),
 }
 
-/// Members in order, up to [`FEW`].
+/// Sorted members, at most [`FEW`].
 #[derive(Debug, Clone, Default)]
 struct Few<'a> {
     members: Vec<Scored<'a>>,
@@ -33,14 +33,14 @@ struct Few<'a> {
 }
 
 impl<'a> Few<'a> {
-    /// Of members in order.
+    /// Creates it from sorted members.
     fn of(members: Vec<Scored<'a>>) -> Self {
         let mut few = Few { members, marks: Marks::default() };
         few.mark_all();
         few
     }
 
-    /// After members were moved.
+    /// Updates all tags after members were moved.
     fn mark_all(&mut self) {
         for (place, (name, _)) in self.members.iter().enumerate() {
             self.marks.put(place, name);
@@ -71,7 +71,7 @@ impl<'a> Few<'a> {
 #[derive(Debug, Clone)]
 struct Many<'a> {
     scores: Scores<'a>,
-    /// Once it was asked for.
+    /// Present once the order was requested.
     order: Option<Order<'a>>,
 }
 
@@ -81,35 +81,37 @@ impl Default for Members<'_> {
     }
 }
 
-/// Up to so many members are kept in a list.
+/// Maximum number of members that are stored in a list.
 const FEW: usize = 32;
 
-/// Up to so many members, none longer than so many bytes, servers keep a sorted set packed (`zset-max-listpack-entries`
-/// and `zset-max-listpack-value`, or `ziplist`, by default).
+/// Maximum number of members, and maximum length in bytes of a member, up to which servers use a
+/// packed encoding (`zset-max-listpack-entries` and `zset-max-listpack-value`, or `ziplist`, by
+/// default).
 const PACKED_MEMBERS: usize = 128;
 const PACKED_MEMBER_BYTES: usize = 64;
 
-/// What becomes of the sign of a zero when it is stored.
+/// The treatment of the sign of a zero when it is stored.
 ///
-/// Redis up to 6.2 keeps it. Later servers pack a whole number as an integer, which has no negative zero, so that
-/// the sign is lost in sets that are packed, and kept in those that are not (*observed*).
+/// Redis up to 6.2 retains it. Later servers store an integral score in a packed encoding as an
+/// integer, which has no negative zero, so the sign is lost in packed sets, and retained in others
+/// (*observed*).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ZeroSign {
-    /// It is kept.
+    /// It is retained.
     Kept,
     /// It is lost while the set is [packed](Zset::is_packed).
     LostWhenPacked,
 }
 
 impl ZeroSign {
-    /// What a server of this line does.
+    /// Returns the treatment of a server of this release line.
     pub fn of(server: Server) -> ZeroSign {
         if server.has_redis(7, 0) { ZeroSign::LostWhenPacked } else { ZeroSign::Kept }
     }
 }
 
 impl<'a> Zset<'a> {
-    /// A set of these, packed if it is small enough.
+    /// Creates a set of these scores, packed if it is small enough.
     pub(crate) fn of(mut scores: Scores<'a>, zero: ZeroSign) -> Self {
         let longest = scores.keys().map(|member| member.len()).max().unwrap_or(0);
         let unpacked = scores.len() > PACKED_MEMBERS || longest > PACKED_MEMBER_BYTES;
@@ -126,7 +128,7 @@ impl<'a> Zset<'a> {
         Zset { members, unpacked }
     }
 
-    /// How many members it has.
+    /// Returns the number of members.
     pub fn len(&self) -> usize {
         match &self.members {
             Members::Few(few) => few.members.len(),
@@ -134,23 +136,25 @@ impl<'a> Zset<'a> {
         }
     }
 
-    /// Whether it has none.
+    /// Returns whether there are no members.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Whether a server with its default limits would have it packed: until it has more than 128 members, or one
-    /// of more than 64 bytes, and never again after that.
+    /// Returns whether a server with default limits would use a packed encoding: until the set has
+    /// more than 128 members, or one of more than 64 bytes, and never again after that.
     pub fn is_packed(&self) -> bool {
         !self.unpacked
     }
 
-    /// Unpacks it for so many members, or one of so many bytes, before they are added.
+    /// Marks the set as not packed if the given number of members or length of a member requires
+    /// it, before they are added.
     pub(crate) fn unpack_for(&mut self, members: usize, member_bytes: usize) {
         self.unpacked |= members > PACKED_MEMBERS || member_bytes > PACKED_MEMBER_BYTES;
     }
 
-    /// The members and their scores, in an order that depends on what was done alone.
+    /// Returns the members and their scores, in an order that depends only on the operations
+    /// performed.
     pub fn members(&self) -> impl Iterator<Item = Scored<'a>> {
         let (few, many) = match &self.members {
             Members::Few(few) => (&few.members[..], None),
@@ -160,7 +164,7 @@ impl<'a> Zset<'a> {
         few.iter().copied().chain(many)
     }
 
-    /// The members and their scores from the lowest score to the highest.
+    /// Returns the members and their scores from the lowest score to the highest.
     pub fn ascending(&self) -> Vec<Scored<'a>> {
         match &self.members {
             Members::Few(few) => few.members.clone(),
@@ -171,14 +175,14 @@ impl<'a> Zset<'a> {
         }
     }
 
-    /// The members and their scores from the highest score to the lowest, as an RDB has them.
+    /// Returns the members and their scores from the highest score to the lowest, as in an RDB.
     pub fn descending(&self) -> Vec<Scored<'a>> {
         let mut members = self.ascending();
         members.reverse();
         members
     }
 
-    /// The score of a member.
+    /// Returns the score of a member.
     pub fn score(&self, member: &[u8]) -> Option<f64> {
         match &self.members {
             Members::Few(few) => few.find(member).map(|place| few.members[place].1),
@@ -186,18 +190,19 @@ impl<'a> Zset<'a> {
         }
     }
 
-    /// Gives a member this score. It is borrowed if it is new.
+    /// Sets the score of a member. A new member is borrowed.
     pub fn insert(&mut self, member: &'a [u8], score: f64, zero: ZeroSign) {
         let kept: Result<(), ()> = self.update(member, zero, |_| member, |_| Ok(Some(score)));
         kept.expect("it was not refused");
     }
 
-    /// Gives a member the score that `decide` makes of the one that it has; with `None` it is left as it is, or not
-    /// added. `keep` gives a new member's name a life.
+    /// Sets the score of a member to the result of `decide` for its current score; with `None` it
+    /// is unchanged, or not added. `keep` returns the name of a new member with the required
+    /// lifetime.
     ///
     /// # Errors
     ///
-    /// Those of `decide`; nothing was changed then.
+    /// Returns the errors of `decide`; nothing is changed in that case.
     pub(crate) fn update<E>(
         &mut self,
         member: &[u8],
@@ -210,7 +215,7 @@ impl<'a> Zset<'a> {
         let mut stored = |score: f64, is_new: bool| {
             *unpacked |= is_new && (len >= PACKED_MEMBERS || member.len() > PACKED_MEMBER_BYTES);
             let sign_is_lost = !*unpacked && zero == ZeroSign::LostWhenPacked;
-            // Zero and negative zero are zero.
+            // Adding 0.0 turns negative zero into zero.
             if sign_is_lost { score + 0.0 } else { score }
         };
         match &mut self.members {
@@ -251,7 +256,7 @@ impl<'a> Zset<'a> {
         Ok(())
     }
 
-    /// Removes a member, and says whether there was one.
+    /// Removes a member, and returns whether it existed.
     pub fn remove(&mut self, member: &[u8]) -> bool {
         match &mut self.members {
             Members::Few(few) => few.find(member).map(|at| few.remove(at)).is_some(),
@@ -267,7 +272,7 @@ impl<'a> Zset<'a> {
         }
     }
 
-    /// The members in their order.
+    /// Returns the members in order.
     pub fn ordered(&mut self) -> Ordered<'_, 'a> {
         match &mut self.members {
             Members::Few(few) => Ordered::of(std::slice::from_ref(&few.members)),
@@ -277,7 +282,7 @@ impl<'a> Zset<'a> {
         }
     }
 
-    /// Removes the members from one place in the order up to another.
+    /// Removes the members between two positions in the order.
     pub fn remove_range(&mut self, range: std::ops::Range<Place>) {
         if range.is_empty() {
             return;

@@ -1,18 +1,19 @@
 //! The estimate, by the method of Otmar Ertl (arXiv:1702.01284) that servers use since Redis 5.0.
 //!
-//! The operations and their order are those of the servers, for the result shows in the bytes of the key. Older
-//! servers estimated otherwise; their logs too get these numbers when a newer one loads them.
+//! The operations and their order are those of the servers, because the result is stored in the
+//! bytes of the key. Older servers used a different estimate; their logs, too, get these numbers
+//! when a newer server loads them.
 
 use crate::keyspace::hyperloglog::layout::REGISTERS;
 
 /// 0.5 / ln 2.
 const ALPHA: f64 = 0.721_347_520_444_481_7;
 
-/// The highest value of a register that the estimate knows, less one.
+/// The highest register value that the estimate supports, less one.
 const HIGHEST: usize = 50;
 
-/// Estimates how many elements there are, from how many registers have each value. What does not fit 63 bits sets
-/// the highest one, as it does on x86.
+/// Estimates the number of elements from the number of registers with each value. A result that
+/// does not fit into 63 bits sets the highest bit, as it does on x86.
 pub(super) fn estimate(histogram: &[u32; 64]) -> u64 {
     #[allow(clippy::cast_precision_loss)] // It has 15 bits.
     let m = REGISTERS as f64;
@@ -22,9 +23,9 @@ pub(super) fn estimate(histogram: &[u32; 64]) -> u64 {
         z *= 0.5;
     }
     z += m * sigma(f64::from(histogram[0]) / m);
-    // Half-way goes away from zero.
+    // Ties are rounded away from zero.
     let count = (ALPHA * m * m / z).round();
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // It was looked at.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // It was checked.
     if count < 9_223_372_036_854_775_808.0 { count as u64 } else { 1 << 63 }
 }
 

@@ -1,16 +1,16 @@
 //! The layout of a HyperLogLog string.
 
-/// How many registers there are.
+/// Number of registers.
 pub(super) const REGISTERS: usize = 16384;
 
-/// The size of what stands before the registers, in bytes.
+/// Size of the header before the registers, in bytes.
 pub(super) const HEADER: usize = 16;
 
-/// The registers do not have the form that they must have.
+/// The registers are invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Corrupt {
-    /// A server says so too.
+    /// A server reports this error too.
     Told,
-    /// A server changes bytes behind the end of the string.
+    /// A server modifies bytes after the end of the string.
     BehindTheEnd,
 }

@@ -1,55 +1,55 @@
-//! HyperLogLogs: strings that estimate how many different elements were added to them.
+//! HyperLogLogs: strings that estimate the number of distinct elements that were added to them.
 //!
-//! | bytes | what they hold |
+//! | bytes | content |
 //! |---|---|
 //! | 0..4 | `HYLL` |
 //! | 4 | the encoding of the registers: 0 dense, 1 sparse |
-//! | 5..8 | nothing, as zeros |
-//! | 8..16 | the count as it was last computed, little endian; its highest bit says that it is out of date |
+//! | 5..8 | unused, zero |
+//! | 8..16 | the most recently computed count, little endian; the highest bit marks it as out of date |
 //! | 16.. | 16384 registers |
 //!
-//! An element's hash picks a register by its lowest 14 bits; the register keeps the highest number of zeros, plus
-//! one, with which the other bits began. Dense registers have six bits each, the lowest first, in 12288 bytes.
-//! For sparse ones see `sparse`.
+//! The lowest 14 bits of an element's hash select a register; the register stores the highest
+//! number of leading zeros of the other bits, plus one. Dense registers have six bits each, the
+//! lowest first, in 12288 bytes. For sparse ones see `sparse`.
 //!
-//! Servers store these bytes as a string like any other, so that whatever a string can hold can stand here.
-//! Checked against Redis 6.2, 7.0, 8.2 and Valkey 9.1 (`hyperloglog.c`).
+//! Servers store these bytes as a string like any other, so they can be arbitrary. Checked against
+//! Redis 6.2, 7.0, 8.2 and Valkey 9.1 (`hyperloglog.c`).
 
 mod count;
 mod sparse;
 
 use sparse::Opcodes;
 
-/// The size with dense registers, in bytes.
+/// Size with dense registers, in bytes.
 const DENSE_SIZE: usize = HEADER + REGISTERS * REGISTER_BITS / 8;
 
 const REGISTER_BITS: usize = 6;
 
 const MAGIC: &[u8; 4] = b"HYLL";
 
-/// How a register's hash bits end, so that no count is above 51.
+/// Terminates the hash bits of a register, so that no count exceeds 51.
 const HASH_END: u64 = 1 << 50;
 
-/// What servers do differently.
+/// The rules that differ between servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
-    /// Sparse registers that would make the string longer than so many bytes become dense.
+    /// Sparse registers are converted to dense ones if the string would exceed this size in bytes.
     pub sparse_max_bytes: usize,
-    /// Whether sparse registers with values behind the last register are corrupt. Redis 6.2 leaves such values out.
-    /// *Observed* for 6.2.5 and 7.0.15, 8.2.3, Valkey 9.1.2.
+    /// Whether sparse registers with values after the last register are corrupt. Redis 6.2 ignores
+    /// such values. *Observed* for 6.2.5 and 7.0.15, 8.2.3, Valkey 9.1.2.
     pub nothing_behind_the_last: bool,
 }
 
-/// How the registers are stored.
+/// The encoding of the registers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)] // The names say it.
+#[allow(missing_docs)] // The names are self-explanatory.
 pub enum Encoding {
     Dense,
     Sparse,
 }
 
-/// The encoding that the string names, if a server takes the string for a HyperLogLog. The registers may be
-/// corrupt nevertheless.
+/// Returns the encoding of the string, if a server accepts it as a HyperLogLog. The registers may
+/// be corrupt nevertheless.
 pub fn encoding(bytes: &[u8]) -> Option<Encoding> {
     let header: &[u8; HEADER] = bytes.first_chunk()?;
     match header[4] {
@@ -59,7 +59,7 @@ pub fn encoding(bytes: &[u8]) -> Option<Encoding> {
     }
 }
 
-/// One to which nothing was added.
+/// Returns an empty HyperLogLog.
 pub fn empty() -> Vec<u8> {
     let mut bytes = vec![0; HEADER];
     bytes[..4].copy_from_slice(MAGIC);
@@ -68,16 +68,16 @@ pub fn empty() -> Vec<u8> {
     bytes
 }
 
-/// Whether the count that is stored is that of the registers.
+/// Returns whether the stored count is up to date.
 ///
 /// # Panics
 ///
-/// When the string has no [`encoding`]; so do the functions below.
+/// Panics if the string has no [`encoding`]; so do the functions below.
 pub fn is_counted(bytes: &[u8]) -> bool {
     bytes[15] & 0x80 == 0
 }
 
-/// Notes that the count that is stored is out of date.
+/// Marks the stored count as out of date.
 pub fn forget_count(bytes: &mut [u8]) {
     bytes[15] |= 0x80;
 }
@@ -86,14 +86,14 @@ pub fn forget_count(bytes: &mut [u8]) {
 ///
 /// # Errors
 ///
-/// When the registers are corrupt. Nothing is stored then.
+/// Fails if the registers are corrupt. Nothing is stored in that case.
 pub fn store_count(bytes: &mut [u8]) -> Result<(), Corrupt> {
     let count = count::estimate(&histogram(bytes)?);
     bytes[8..16].copy_from_slice(&count.to_le_bytes());
     Ok(())
 }
 
-/// How many registers have each value.
+/// Returns the number of registers with each value.
 fn histogram(bytes: &[u8]) -> Result<[u32; 64], Corrupt> {
     let mut histogram = [0; 64];
     let registers = &bytes[HEADER..];
@@ -119,17 +119,18 @@ fn histogram(bytes: &[u8]) -> Result<[u32; 64], Corrupt> {
     Ok(histogram)
 }
 
-/// Adds an element, and says whether that changed a register; then the stored count is out of date.
+/// Adds an element, and returns whether that changed a register, in which case the stored count is
+/// out of date.
 ///
 /// # Errors
 ///
-/// When the registers are corrupt where they are looked at. Nothing is changed then.
+/// Fails if the registers that are accessed are corrupt. Nothing is changed in that case.
 pub fn add(bytes: &mut Vec<u8>, element: &[u8], rules: Rules) -> Result<bool, Corrupt> {
     let hash = hash(element);
     #[allow(clippy::cast_possible_truncation)] // 14 bits.
     let register = hash as usize % REGISTERS;
     let zeros = (hash >> 14 | HASH_END).trailing_zeros();
-    #[allow(clippy::cast_possible_truncation)] // 51 at most.
+    #[allow(clippy::cast_possible_truncation)] // At most 51.
     let value = zeros as u8 + 1;
     let changed = raise(bytes, register, value, rules)?;
     if changed {
@@ -153,11 +154,12 @@ fn raise(bytes: &mut Vec<u8>, register: usize, value: u8, rules: Rules) -> Resul
     }
 }
 
-/// Makes the registers dense, and says whether they were sparse. The stored count stays.
+/// Converts the registers to dense ones, and returns whether they were sparse. The stored count is
+/// unchanged.
 ///
 /// # Errors
 ///
-/// When the registers are corrupt. Nothing is changed then.
+/// Fails if the registers are corrupt. Nothing is changed in that case.
 pub fn make_dense(bytes: &mut Vec<u8>, rules: Rules) -> Result<bool, Corrupt> {
     if encoding(bytes) == Some(Encoding::Dense) {
         return Ok(false);
@@ -208,11 +210,11 @@ impl Default for Union {
 }
 
 impl Union {
-    /// Adds one.
+    /// Adds a HyperLogLog.
     ///
     /// # Errors
     ///
-    /// When its registers are corrupt.
+    /// Fails if its registers are corrupt.
     pub fn add(&mut self, bytes: &[u8], rules: Rules) -> Result<(), Corrupt> {
         let registers = &bytes[HEADER..];
         if encoding(bytes) == Some(Encoding::Dense) {
@@ -227,11 +229,12 @@ impl Union {
         })
     }
 
-    /// Raises the registers of the destination to these. They become dense if one that was added was.
+    /// Raises the registers of the destination to these. They are converted to dense ones if any of
+    /// the added ones was dense.
     ///
     /// # Errors
     ///
-    /// When its registers are corrupt.
+    /// Fails if the registers of the destination are corrupt.
     pub fn store(&self, bytes: &mut Vec<u8>, rules: Rules) -> Result<(), Corrupt> {
         if self.dense {
             make_dense(bytes, rules)?;
@@ -246,10 +249,10 @@ impl Union {
     }
 }
 
-/// The value of a dense register.
+/// Returns the value of a dense register.
 fn dense(registers: &[u8], register: usize) -> u8 {
     let (byte, shift) = (register * REGISTER_BITS / 8, register * REGISTER_BITS % 8);
-    // The last register ends with its byte.
+    // The last register ends at the end of its byte.
     let next = registers.get(byte + 1).copied().unwrap_or(0);
     (u16::from_le_bytes([registers[byte], next]) >> shift).to_le_bytes()[0] & 63
 }

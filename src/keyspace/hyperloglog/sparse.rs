@@ -1,14 +1,14 @@
 //! Sparse registers: runs of registers with the same value.
 //!
-//! | bytes | the value, and how many registers in a row have it |
+//! | bytes | the value, and the number of consecutive registers with it |
 //! |---|---|
 //! | `00nnnnnn` | 0, in n + 1 registers |
 //! | `01nnnnnn nnnnnnnn` | 0, in n + 1 registers |
 //! | `1vvvvvnn` | v + 1, in n + 1 registers |
 //!
-//! How a register is raised shows in the bytes, for many sequences stand for the same registers. A server splits
-//! the one opcode that covers the register, and then joins equal values among the five opcodes from the one
-//! before on.
+//! Many sequences represent the same registers, so the way in which a register is raised is visible
+//! in the bytes. A server splits the one opcode that covers the register, and then joins equal
+//! values among five opcodes, starting with the previous one.
 
 use crate::keyspace::hyperloglog::layout::{Corrupt, HEADER};
 
@@ -18,26 +18,26 @@ pub(super) const ALL_ZERO: [u8; 2] = [0x7f, 0xff];
 /// The highest value that can be stored.
 const HIGHEST: u8 = 32;
 
-/// The most registers of one opcode with a value.
+/// Maximum number of registers of one opcode with a value.
 const LONGEST_RUN: usize = 4;
 
-/// How many opcodes are looked at when equal values are joined.
+/// Number of opcodes that are checked when equal values are joined.
 const JOINED: usize = 5;
 
 /// A run of registers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Opcode {
-    /// Their value; 32 at most.
+    /// Their value, at most 32.
     pub(super) value: u8,
-    /// How many they are; at least one.
+    /// Number of registers, at least one.
     pub(super) registers: usize,
-    /// How many bytes it takes.
+    /// Number of bytes.
     bytes: usize,
 }
 
 impl Opcode {
-    /// The opcode at the start. The second byte of one that is cut off is the zero that servers keep behind every
-    /// string.
+    /// Returns the opcode at the start. The second byte of a truncated one is the zero that servers
+    /// store after every string.
     fn first(bytes: &[u8]) -> Option<Opcode> {
         let (&first, rest) = bytes.split_first()?;
         let (value, registers, bytes) = match first >> 6 {
@@ -57,7 +57,7 @@ impl Opcode {
     }
 }
 
-/// The opcodes of sparse registers, in their order.
+/// An iterator over the opcodes of sparse registers.
 pub(super) struct Opcodes<'b>(&'b [u8]);
 
 impl<'b> Opcodes<'b> {
@@ -77,7 +77,7 @@ impl Iterator for Opcodes<'_> {
     }
 }
 
-/// Opcodes that take the place of one: at most five bytes.
+/// Opcodes that replace one: at most five bytes.
 #[derive(Default)]
 struct Sequence {
     bytes: [u8; 5],
@@ -109,20 +109,20 @@ impl Sequence {
     }
 }
 
-/// The opcode of at most four registers with this value, both from one on.
+/// Returns the opcode of one to four registers with this value, which is at least one.
 #[allow(clippy::cast_possible_truncation)] // Two bits.
 fn value_opcode(value: u8, registers: usize) -> u8 {
     0x80 | (value - 1) << 2 | (registers - 1) as u8
 }
 
-/// How raising a register ended.
+/// The result of raising a register.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Raised {
     /// It has the value now.
     Changed,
-    /// It had this value or a higher one.
+    /// It already had this value or a higher one.
     High,
-    /// Sparse registers cannot hold it; nothing was changed.
+    /// Sparse registers cannot store it; nothing was changed.
     NoRoom,
 }
 
@@ -136,7 +136,7 @@ pub(super) fn raise(
     if value > HIGHEST {
         return Ok(Raised::NoRoom);
     }
-    // The opcode that covers the register, and the one before it.
+    // The opcode that covers the register, and the previous one.
     let (mut at, mut before, mut first) = (HEADER, HEADER, 0);
     let opcode = loop {
         let rest = whole.get(at..).unwrap_or(&[]);
@@ -174,7 +174,7 @@ pub(super) fn raise(
     Ok(Raised::Changed)
 }
 
-/// Joins values that are equal and stand beside each other, among the first opcodes from `at` on.
+/// Joins adjacent equal values among the first opcodes from `at` on.
 fn join_equal(whole: &mut Vec<u8>, mut at: usize) {
     for _ in 0..JOINED {
         let Some(one) = whole.get(at..).and_then(Opcode::first) else {
@@ -187,7 +187,7 @@ fn join_equal(whole: &mut Vec<u8>, mut at: usize) {
             if two.is_some_and(|two| two.value == one.value) && joined <= LONGEST_RUN {
                 whole[at + 1] = value_opcode(one.value, joined);
                 whole.remove(at);
-                // What was joined is looked at again.
+                // The joined opcode is checked again.
                 continue;
             }
         }

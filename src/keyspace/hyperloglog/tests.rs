@@ -4,7 +4,7 @@ use super::*;
 
 const RULES: Rules = Rules { sparse_max_bytes: 3000, nothing_behind_the_last: true };
 
-/// A HyperLogLog with these sparse registers, not counted.
+/// Builds a HyperLogLog with these sparse registers and an out-of-date count.
 fn sparse(registers: &[u8]) -> Vec<u8> {
     let mut bytes = empty()[..HEADER].to_vec();
     forget_count(&mut bytes);
@@ -32,7 +32,7 @@ fn an_opcode_is_split_around_the_register() {
 }
 
 #[test]
-fn equal_values_are_joined_up_to_four() {
+fn at_most_four_equal_values_are_joined() {
     // Register 1 becomes 1 between two ones.
     assert_eq!(raised(&[0x80, 0x00, 0x80, 0x7f, 0xfc], 1, 1), [0x82, 0x7f, 0xfc]);
     // Three and one are joined, and one more is not.
@@ -40,7 +40,7 @@ fn equal_values_are_joined_up_to_four() {
 }
 
 #[test]
-fn sparse_registers_become_dense_when_there_is_no_room() {
+fn sparse_registers_become_dense_when_they_do_not_fit() {
     let mut bytes = sparse(&[0x7f, 0xff]);
     assert_eq!(raise(&mut bytes, 7, 33, RULES), Ok(true));
     assert_eq!((encoding(&bytes), bytes.len()), (Some(Encoding::Dense), 12304));
@@ -54,9 +54,10 @@ fn sparse_registers_become_dense_when_there_is_no_room() {
     assert_eq!(encoding(&bytes), Some(Encoding::Dense), "three more do not");
 }
 
-/// Each register beside its neighbours, where the six bits lie over two bytes and where they do not.
+/// Each register next to its neighbours, both where its six bits span two bytes and where they do
+/// not.
 #[test]
-fn dense_registers_do_not_touch_each_other() {
+fn dense_registers_do_not_affect_each_other() {
     let mut registers = vec![0; REGISTERS * 6 / 8];
     for (at, value) in [(0, 63), (1, 1), (2, 62), (3, 63), (16382, 51), (16383, 50)] {
         assert!(raise_dense(&mut registers, at, value));
@@ -84,8 +85,8 @@ fn few_elements_are_counted_exactly() {
     }
 }
 
-/// Registers of 52 and more come from no hash. Where all are such, the estimate is infinite, and the servers'
-/// conversion gives the bit that says that there is none (seen on all four).
+/// No hash produces registers of 52 and more. If all are such, the estimate is infinite, and the
+/// servers' conversion sets the bit that marks the count as out of date (observed on all four).
 #[test]
 fn impossible_registers_are_counted_as_servers_do() {
     let mut bytes = vec![0xff; DENSE_SIZE];
@@ -96,7 +97,7 @@ fn impossible_registers_are_counted_as_servers_do() {
 }
 
 #[test]
-fn corrupt_registers_are_told_and_left_alone() {
+fn corrupt_registers_are_reported_and_not_changed() {
     let cases: [(&[u8], &str); 6] = [
         (&[], "nothing"),
         (&[0x7f, 0xfe], "one too few"),
@@ -119,9 +120,9 @@ fn corrupt_registers_are_told_and_left_alone() {
     assert_eq!(bytes, sparse(&[0x40]));
 }
 
-/// As Redis 6.2 does: a value behind the last register is not seen, unless the count looks for it.
+/// Redis 6.2 ignores a value after the last register, except when counting.
 #[test]
-fn old_rules_leave_out_what_is_behind_the_last_register() {
+fn old_rules_ignore_values_after_the_last_register() {
     let old = Rules { nothing_behind_the_last: false, ..RULES };
     let mut bytes = sparse(&[0x7f, 0xff, 0x80]);
     assert_eq!(store_count(&mut bytes), Err(Corrupt::Told));
@@ -131,7 +132,7 @@ fn old_rules_leave_out_what_is_behind_the_last_register() {
 }
 
 #[test]
-fn only_strings_of_the_right_shape_are_taken() {
+fn only_strings_with_a_valid_header_are_accepted() {
     let dense = |len: usize| {
         let mut bytes = empty()[..HEADER].to_vec();
         bytes[4] = 0;

@@ -1,12 +1,13 @@
-//! The digits that Grisu2 finds for a double, as `fpconv_dtoa` of the servers runs it.
+//! The digits that Grisu2 finds for a double, computed as in `fpconv_dtoa` of the servers.
 //!
-//! Grisu2 (Florian Loitsch, "Printing Floating-Point Numbers Quickly and Accurately with Integers", 2010) scales
-//! the number and the bounds of its interval by a power of ten known to 64 bits, and takes digits of the upper
-//! bound until they name a number inside the interval. The products are inexact, so that in one case of 170 there
-//! would have been a shorter text. Which cases those are depends on the table, on the power that is chosen and on
-//! the rounding of the product: they are those of `deps/fpconv`. Checked against Redis 8.2 and Valkey 9.1.
+//! Grisu2 (Florian Loitsch, "Printing Floating-Point Numbers Quickly and Accurately with Integers",
+//! 2010) scales the number and the bounds of its interval by a power of ten known to 64 bits, and
+//! generates digits of the upper bound until they denote a number inside the interval. The products
+//! are inexact, so that in one case of 170 a shorter text exists. Which cases those are depends on
+//! the table, on the chosen power and on the rounding of the product: they are those of
+//! `deps/fpconv`. Checked against Redis 8.2 and Valkey 9.1.
 
-/// The digits of a number, and where its point is.
+/// The digits of a number, and the position of its point.
 pub(super) struct Decimal {
     bytes: [u8; MOST_DIGITS],
     len: usize,
@@ -14,7 +15,7 @@ pub(super) struct Decimal {
     pub(super) exponent: i32,
 }
 
-/// More than there ever are, which is 18.
+/// More than the maximum number of digits, which is 18.
 const MOST_DIGITS: usize = 20;
 
 impl Decimal {
@@ -22,7 +23,7 @@ impl Decimal {
         &self.bytes[..self.len]
     }
 
-    /// Leaves out zeros in front.
+    /// Appends a digit, omitting leading zeros.
     fn push(&mut self, digit: u64) {
         if digit != 0 || self.len != 0 {
             #[allow(clippy::cast_possible_truncation)] // One digit.
@@ -34,8 +35,9 @@ impl Decimal {
 
     /// Lowers the last digit while that brings the digits nearer to the number.
     ///
-    /// All are distances below the upper bound, in the same unit: `rest` of the digits, `middle` of the number,
-    /// `width` of the lower bound; `step` is what one less in the last digit adds.
+    /// All arguments are distances below the upper bound, in the same unit: `rest` that of the
+    /// digits, `middle` that of the number, `width` that of the lower bound; `step` is the increase
+    /// per decrement of the last digit.
     fn near(&mut self, mut rest: u64, middle: u64, width: u64, step: u64) {
         while rest < middle
             && width.wrapping_sub(rest) >= step
@@ -56,7 +58,7 @@ struct Float {
 }
 
 impl Float {
-    /// The same number with the highest bit set.
+    /// Returns the same number with the highest bit set.
     fn normal(self) -> Float {
         let zeros = self.significand.leading_zeros();
         Float {
@@ -65,7 +67,7 @@ impl Float {
         }
     }
 
-    /// The upper half of the product, rounded.
+    /// Returns the upper half of the product, rounded.
     fn times(self, other: Float) -> Float {
         let product = u128::from(self.significand) * u128::from(other.significand) + (1 << 63);
         #[allow(clippy::cast_possible_truncation)] // The upper half of 128 bits.
@@ -74,10 +76,10 @@ impl Float {
     }
 }
 
-/// The bit in front of a double's 52.
+/// The implied bit before the 52 bits of a double.
 const HIDDEN: u64 = 1 << 52;
 
-/// The digits of a finite number above zero.
+/// Returns the digits of a finite positive number.
 pub(super) fn digits(number: f64) -> Decimal {
     let bits = number.to_bits();
     let fraction = bits & (HIDDEN - 1);
@@ -95,19 +97,19 @@ pub(super) fn digits(number: f64) -> Decimal {
 
     let (power, scale) = power_for(upper.exponent);
     let middle = float.normal().times(scale).significand;
-    // Inwards, for the products are inexact.
+    // The bounds are moved inwards, because the products are inexact.
     let lower = lower.times(scale).significand.wrapping_add(1);
     let upper = upper.times(scale);
     let upper = Float { significand: upper.significand.wrapping_sub(1), ..upper };
     generate(upper, middle, lower, -power)
 }
 
-/// Digits of `upper` until they are above `lower`; all three have its exponent.
+/// Generates digits of `upper` until they are above `lower`; all three have its exponent.
 fn generate(upper: Float, middle: u64, lower: u64, exponent: i32) -> Decimal {
     let mut decimal = Decimal { bytes: [0; MOST_DIGITS], len: 0, exponent };
     let mut middle = upper.significand.wrapping_sub(middle);
     let mut width = upper.significand.wrapping_sub(lower);
-    let point = -upper.exponent; // 32 to 60 bits are behind the point
+    let point = -upper.exponent; // 32 to 60 bits are after the point
     let one = 1_u64 << point;
     let mut whole = upper.significand >> point;
     let mut part = upper.significand & (one - 1);
@@ -141,10 +143,10 @@ const FIRST_POWER: i32 = -348;
 const POWER_STEP: i32 = 8;
 const POWERS: i32 = 87;
 
-/// A power of ten whose product with a normal number of this exponent has 32 to 60 bits behind its point. Where two
-/// do, the one that an estimate meets first.
+/// Returns a power of ten whose product with a normal number of this exponent has 32 to 60 bits
+/// after its point. If there are two, it is the one that the estimate finds first.
 fn power_for(exponent: i32) -> (i32, Float) {
-    #[allow(clippy::cast_possible_truncation)] // The estimate is cut.
+    #[allow(clippy::cast_possible_truncation)] // The estimate is truncated.
     let estimate = (f64::from(-(exponent + POWERS)) * 0.301_029_995_663_981_14) as i32;
     let mut index = (estimate - FIRST_POWER) / POWER_STEP;
     loop {
@@ -161,7 +163,8 @@ fn power_for(exponent: i32) -> (i32, Float) {
     }
 }
 
-/// The exponent of `10^power` with a significand of 64 bits: 217706 / 2^16 is log2(10), near enough here.
+/// Returns the exponent of `10^power` with a significand of 64 bits: 217706 / 2^16 approximates
+/// log2(10) closely enough.
 fn exponent_of_ten_to(power: i32) -> i32 {
     ((power * 217_706) >> 16) - 63
 }
@@ -196,7 +199,7 @@ static POWERS_OF_TEN: [u64; 87] = [
 mod tests {
     use super::*;
 
-    /// Each is the one before it times 10^8, give or take the rounding of both.
+    /// Each is the previous one times 10^8, up to the rounding of both.
     #[test]
     fn the_powers_follow_from_each_other() {
         assert_eq!(POWERS_OF_TEN[44], 10_u64.pow(4) << 50, "10^4 is exact");
@@ -212,7 +215,7 @@ mod tests {
         }
     }
 
-    /// At both ends of the range too, and where the interval is lopsided.
+    /// Including both ends of the range, and asymmetric intervals.
     #[test]
     fn every_exponent_has_a_power() {
         for exponent in 0..0x7ff_u64 {

@@ -1,4 +1,4 @@
-//! Texts as servers print them: from the servers, or by hand from the C standard.
+//! Texts as servers print them: observed on servers, or derived by hand from the C standard.
 
 use super::*;
 
@@ -6,9 +6,9 @@ fn texts(score: f64) -> [String; 2] {
     [text(score, ScoreText::Digits17), text(score, ScoreText::Grisu2)]
 }
 
-/// Seen on Redis 7.0, and on Redis 8.2 and Valkey 9.1.
+/// Observed on Redis 7.0, and on Redis 8.2 and Valkey 9.1.
 #[test]
-fn texts_are_those_of_servers() {
+fn texts_match_the_servers() {
     for (score, digits17, grisu2) in [
         (0.0, "0", "0"),
         (-0.0, "-0", "-0"),
@@ -31,7 +31,7 @@ fn texts_are_those_of_servers() {
     }
 }
 
-/// The exact value ends in a five behind the last digit: C rounds to even.
+/// The exact value ends in a five after the last digit: C rounds to even.
 #[test]
 fn seventeen_digits_are_rounded_to_even() {
     let even = 2_f64.powi(50) + 0.25;
@@ -57,9 +57,9 @@ fn texts_read_back_as_the_same_score() {
     }
 }
 
-/// What is printed as an integer has the digits that are found for it otherwise.
+/// Scores that are printed as integers have the digits that the general method finds.
 #[test]
-fn short_integers_need_no_search() {
+fn short_integers_match_the_general_method() {
     let mut integer = 1_i64;
     while integer < 1 << 53 {
         for near in [integer - 1, integer, integer + 1, integer / 1000 * 1000] {
@@ -78,16 +78,17 @@ fn short_integers_need_no_search() {
     }
 }
 
-/// What is found by integers has the digits that the standard library prints.
+/// Scores that are formatted with integer arithmetic have the digits that the standard library
+/// prints.
 #[test]
-fn digits_of_common_scores_need_no_search() {
+fn digits_of_common_scores_match_the_standard_library() {
     let mut state = 1_u64;
     let mut found = 0;
     for step in 0..200_000_u32 {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         #[allow(clippy::cast_precision_loss)] // Any double will do.
         let random = (state >> 11) as f64 / 10_f64.powi(i32::try_from(step % 16).expect("small"));
-        // Quarters have a middle to be rounded from; nines that go on have a digit to be carried.
+        // Quarters have ties to be rounded; repeated nines have a digit to be carried.
         for score in [random, (random * 4.0).round() / 4.0, random.round().next_down(), 0.25] {
             let Some((digits, before_point)) = short_digits17(score) else {
                 assert!(!(1.0..1e14).contains(&score), "{score:?}");

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use crate::keyspace::stream::fields::Fields;
 use crate::rdb::StreamId;
 
-/// How many entries a chunk holds. Removing one from the middle moves half as many at most.
+/// Maximum number of entries of a chunk. Removing one from the middle moves at most half as many.
 const CHUNK: usize = 256;
 
 type Entry<'a> = (StreamId, Fields<'a>);
@@ -27,7 +27,7 @@ impl<'a> Entries<'a> {
         self.chunks.iter().flatten().copied()
     }
 
-    /// Those from an id on.
+    /// Returns the entries from an id on.
     pub(super) fn from(&self, id: StreamId) -> impl Iterator<Item = Entry<'a>> {
         let chunk = self.chunk_of(id);
         let within = self.chunks.get(chunk);
@@ -43,7 +43,7 @@ impl<'a> Entries<'a> {
         Some(self.chunks.back()?.back()?.0)
     }
 
-    /// The first chunk that does not end below the id, which holds the id if it is there.
+    /// Returns the first chunk that does not end below the id; it contains the id if it exists.
     fn chunk_of(&self, id: StreamId) -> usize {
         self.chunks.partition_point(|chunk| chunk.back().is_some_and(|last| last.0 < id))
     }
@@ -53,16 +53,16 @@ impl<'a> Entries<'a> {
         chunk.is_some_and(|entries| entries.binary_search_by_key(&id, |entry| entry.0).is_ok())
     }
 
-    /// Puts an entry behind all others; its id must be above theirs.
+    /// Appends an entry; its id must be above all others.
     #[inline]
     pub(super) fn push(&mut self, id: StreamId, fields: Fields<'a>) {
         self.len += 1;
         match self.chunks.back_mut() {
             Some(chunk) if chunk.len() < CHUNK => chunk.push_back((id, fields)),
             last => {
-                // A stream that fills one chunk will fill the next, too.
-                let room = if last.is_some() { CHUNK } else { 1 };
-                let mut chunk = VecDeque::with_capacity(room);
+                // A stream that fills one chunk will probably fill the next, too.
+                let capacity = if last.is_some() { CHUNK } else { 1 };
+                let mut chunk = VecDeque::with_capacity(capacity);
                 chunk.push_back((id, fields));
                 self.chunks.push_back(chunk);
             }
@@ -79,7 +79,7 @@ impl<'a> Entries<'a> {
         }
     }
 
-    /// Removes an entry. Says whether it was there.
+    /// Removes an entry, and returns whether it existed.
     pub(super) fn remove(&mut self, id: StreamId) -> bool {
         let at = self.chunk_of(id);
         let Some(chunk) = self.chunks.get_mut(at) else { return false };
@@ -109,9 +109,9 @@ mod tests {
         StreamId { ms, seq: 0 }
     }
 
-    /// Against a set of the standard library, over chunk borders.
+    /// Compared with a set of the standard library, across chunk borders.
     #[test]
-    fn it_does_what_a_sorted_set_does() {
+    fn entries_match_a_sorted_set() {
         let mut entries = Entries::default();
         let mut model = BTreeSet::new();
         let mut state = 7_u64;

@@ -1,37 +1,40 @@
 //! The fields of an entry.
 //!
-//! They are kept as one run of bytes, in the form in which a log has them: each field, then its value, as
-//! `$<length>\r\n<bytes>\r\n`. An entry that was added by a command of the log is that command's tail, so
-//! that it takes 16 bytes however many fields it has, and is written again by copying them.
+//! They are stored as one sequence of bytes in the format of the log: each field, then its value,
+//! as `$<length>\r\n<bytes>\r\n`. The fields of an entry that was added by a command of the log are
+//! the tail of that command. They take 16 bytes whatever their number, and are written by copying
+//! them.
 
 use std::fmt;
 
 use bumpalo::Bump;
 
-/// The fields of an entry and their values. Only what has the exact form above becomes one.
+/// The fields of an entry and their values, in exactly the format above.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
-    /// The arguments of a command, fields and values by turns. They are borrowed from the command's frame
-    /// where they end it and are written there as a server writes them, else copied into the arena.
+    /// Creates fields from the arguments of a command, alternating fields and values. They are
+    /// borrowed from the command's frame if they are at its end in the format that servers write,
+    /// else copied into the arena.
     #[inline]
     pub fn of_args(args: &[&'a [u8]], frame: &'a [u8], arena: &'a Bump) -> Self {
         within(args, frame).unwrap_or_else(|| Fields(copied(args, arena)))
     }
 
-    /// The fields and values as they stand in a log: bulk strings, each with its length before it.
+    /// Returns the fields and values in the format of the log: bulk strings, each preceded by its
+    /// length.
     pub fn as_log_bytes(self) -> &'a [u8] {
         self.0
     }
 
-    /// Fields and their values, in their order.
+    /// Returns the fields and their values, in their order.
     pub fn iter(self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
         let mut rest = self.0;
         std::iter::from_fn(move || Some((bulk(&mut rest)?, bulk(&mut rest)?)))
     }
 
-    /// How many fields there are. They are counted.
+    /// Returns the number of fields. It is computed by counting.
     pub fn count(self) -> usize {
         self.iter().count()
     }
@@ -44,7 +47,7 @@ impl fmt::Debug for Fields<'_> {
     }
 }
 
-/// Takes a bulk string from the front.
+/// Removes a bulk string from the front.
 #[inline]
 fn bulk<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let (&b'$', mut behind) = rest.split_first()? else { return None };
@@ -58,8 +61,8 @@ fn bulk<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     Some(bytes)
 }
 
-/// The bytes of these arguments in the frame that they were cut out of, lengths included, if they are
-/// written as a server writes them.
+/// Returns the bytes of these arguments in the frame that contains them, including lengths, if they
+/// have the format that servers write.
 fn within<'a>(args: &[&'a [u8]], frame: &'a [u8]) -> Option<Fields<'a>> {
     let place = |bytes: &[u8]| bytes.as_ptr().addr().checked_sub(frame.as_ptr().addr());
     let mut digits = itoa::Buffer::new();
@@ -91,12 +94,12 @@ fn copied<'a>(args: &[&[u8]], arena: &'a Bump) -> &'a [u8] {
     buffer.in_arena(arena).0
 }
 
-/// Gathers the fields of an entry that does not stand in a log. It can be used for one after the other.
+/// Collects the fields of an entry that is not in a log. It can be reused.
 #[derive(Debug, Clone, Default)]
 pub struct FieldsBuffer(Vec<u8>);
 
 impl FieldsBuffer {
-    /// Forgets all fields.
+    /// Removes all fields.
     pub fn clear(&mut self) {
         self.0.clear();
     }
@@ -107,7 +110,7 @@ impl FieldsBuffer {
         self.bulk(value);
     }
 
-    /// What was gathered, in the arena.
+    /// Copies the collected fields into the arena.
     pub fn in_arena<'a>(&self, arena: &'a Bump) -> Fields<'a> {
         Fields(arena.alloc_slice_copy(&self.0))
     }
@@ -125,7 +128,7 @@ impl FieldsBuffer {
 mod tests {
     use super::*;
 
-    /// The arguments that stand at these places of a frame.
+    /// Returns the slices of `frame` that contain these arguments.
     fn cut<'a>(frame: &'a [u8], args: &[&str]) -> Vec<&'a [u8]> {
         let mut from = 0;
         let mut cut = Vec::new();
@@ -149,9 +152,9 @@ mod tests {
         assert_eq!(fields.iter().collect::<Vec<_>>(), [(args[0], args[1])]);
     }
 
-    /// Loaders take more forms than servers write.
+    /// Loaders accept more formats than servers write.
     #[test]
-    fn what_is_written_otherwise_is_copied() {
+    fn fields_in_another_format_are_copied() {
         let arena = Bump::new();
         let plain = b"$5\r\nfield\r\n$5\r\nvalue\r\n";
         for frame in [

@@ -12,32 +12,32 @@ pub struct Group<'a> {
     pending: BTreeMap<StreamId, Delivery>,
     /// By name, in the order of its bytes.
     names: BTreeMap<&'a [u8], ConsumerNumber>,
-    /// By number. A number that became free is taken by the next.
+    /// By number. Free numbers are reused.
     consumers: Vec<Option<Consumer<'a>>>,
     free: Vec<ConsumerNumber>,
 }
 
-/// What is known of an entry that was delivered.
+/// The state of an entry that was delivered.
 #[derive(Debug, Clone, Copy)]
 struct Delivery {
     delivered_ms: i64,
     deliveries: u64,
-    /// Always there, but while an RDB is loaded.
+    /// Always present, except while an RDB is loaded.
     consumer: Option<ConsumerNumber>,
 }
 
 /// An entry that was delivered and not acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pending {
-    /// Its id. The entry itself may have been deleted.
+    /// The id. The entry itself may have been deleted.
     pub id: StreamId,
-    /// When it was delivered last, in Unix milliseconds.
+    /// The time of the last delivery, in Unix milliseconds.
     pub delivered_ms: i64,
-    /// How often it was delivered.
+    /// The number of deliveries.
     pub deliveries: u64,
 }
 
-/// Stands for a consumer of a group, as long as it is there.
+/// Identifies a consumer of a group, as long as the consumer exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConsumerNumber(u32);
 
@@ -57,44 +57,45 @@ pub struct Consumer<'a> {
 }
 
 impl<'a> Consumer<'a> {
-    /// Its name.
+    /// Returns the name.
     pub fn name(&self) -> &'a [u8] {
         self.name
     }
 
-    /// When it was last seen, in Unix milliseconds.
+    /// Returns the time at which the consumer was last seen, in Unix milliseconds.
     pub fn seen_ms(&self) -> i64 {
         self.seen_ms
     }
 
-    /// When it was last given something, in Unix milliseconds: -1 if never, `None` if not known.
+    /// Returns the time at which the consumer was last given an entry, in Unix milliseconds: -1 if
+    /// never, `None` if unknown.
     pub fn active_ms(&self) -> Option<i64> {
         self.active_ms
     }
 
-    /// The ids of what is pending for it, in their order.
+    /// Returns the ids of its pending entries, in order.
     pub fn pending(&self) -> impl ExactSizeIterator<Item = StreamId> {
         self.pending.iter().copied()
     }
 }
 
-/// How an entry becomes pending for a consumer, or goes from one to another.
+/// The way in which an entry becomes pending for a consumer, or is moved from one to another.
 #[derive(Debug, Clone, Copy)]
 pub struct Claim {
-    /// When it was delivered, in Unix milliseconds.
+    /// The time of delivery, in Unix milliseconds.
     pub delivered_ms: i64,
-    /// How often: this, or one more than before.
+    /// The number of deliveries: a given one, or one more than before.
     pub deliveries: Deliveries,
 }
 
-/// What becomes of the number of deliveries.
+/// The change to the number of deliveries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deliveries {
-    /// It becomes this.
+    /// It is set to this number.
     Set(u64),
-    /// It grows by one.
+    /// It is incremented.
     OneMore,
-    /// It stays.
+    /// It is unchanged.
     Same,
 }
 
@@ -103,29 +104,29 @@ impl<'a> Group<'a> {
         Group { last_id, entries_read, ..Group::default() }
     }
 
-    /// The last id that it delivered.
+    /// Returns the last id that was delivered.
     #[inline]
     pub fn last_id(&self) -> StreamId {
         self.last_id
     }
 
-    /// How many entries it has read, where that is known.
+    /// Returns the number of entries read, if known.
     pub fn entries_read(&self) -> Option<u64> {
         self.entries_read
     }
 
-    /// Sets how far it has read.
+    /// Sets the last delivered id and the number of entries read.
     pub fn set_position(&mut self, last_id: StreamId, entries_read: Option<u64>) {
         self.last_id = last_id;
         self.entries_read = entries_read;
     }
 
-    /// What is pending, in the order of ids.
+    /// Returns the pending entries, in the order of ids.
     pub fn pending(&self) -> impl ExactSizeIterator<Item = Pending> {
         self.pending.iter().map(|(id, delivery)| pending(*id, delivery))
     }
 
-    /// What is pending from an id on, and for which consumer, in the order of ids.
+    /// Returns the pending entries from an id on and their consumers, in the order of ids.
     pub fn pending_from(
         &self,
         id: StreamId,
@@ -134,19 +135,19 @@ impl<'a> Group<'a> {
         range.map(|(id, delivery)| (pending(*id, delivery), delivery.consumer))
     }
 
-    /// What is known of an entry that is pending, and for which consumer it is.
+    /// Returns the state of a pending entry, and its consumer.
     #[inline]
     pub fn pending_at(&self, id: StreamId) -> Option<(Pending, Option<ConsumerNumber>)> {
         let delivery = self.pending.get(&id)?;
         Some((pending(id, delivery), delivery.consumer))
     }
 
-    /// Whether an entry is pending.
+    /// Returns whether an entry is pending.
     pub fn is_pending(&self, id: StreamId) -> bool {
         self.pending.contains_key(&id)
     }
 
-    /// Takes an entry off what is pending. Says whether it was.
+    /// Acknowledges an entry, and returns whether it was pending.
     #[inline]
     pub fn acknowledge(&mut self, id: StreamId) -> bool {
         let Some(delivery) = self.pending.remove(&id) else { return false };
@@ -156,8 +157,8 @@ impl<'a> Group<'a> {
         true
     }
 
-    /// Makes an entry pending for a consumer; if it is pending already, for this consumer from now on.
-    /// A new one counts one delivery before the claim.
+    /// Makes an entry pending for a consumer; if it is already pending, it is moved to this
+    /// consumer. A new one counts one delivery before the claim.
     #[inline]
     pub fn claim(&mut self, id: StreamId, number: ConsumerNumber, claim: Claim) {
         let new = Delivery { delivered_ms: claim.delivered_ms, deliveries: 1, consumer: None };
@@ -179,20 +180,20 @@ impl<'a> Group<'a> {
         }
     }
 
-    /// The consumers, in the order of their names' bytes.
+    /// Returns the consumers, in the order of their names' bytes.
     pub fn consumers(&self) -> impl ExactSizeIterator<Item = &Consumer<'a>> {
         self.names.values().map(|number| {
             self.consumers[number.index()].as_ref().expect("a consumer that has a name is there")
         })
     }
 
-    /// The consumer of this name.
+    /// Returns the consumer of this name.
     #[inline]
     pub fn consumer(&self, name: &[u8]) -> Option<ConsumerNumber> {
         self.names.get(name).copied()
     }
 
-    /// The ids of what is pending for a consumer from an id on, in their order.
+    /// Returns the ids of a consumer's pending entries from an id on, in order.
     pub fn pending_of(
         &self,
         number: ConsumerNumber,
@@ -202,12 +203,13 @@ impl<'a> Group<'a> {
         consumer.into_iter().flat_map(move |consumer| consumer.pending.range(from..)).copied()
     }
 
-    /// What a number stands for.
+    /// Returns the consumer with this number for modification.
     fn consumer_mut(&mut self, number: ConsumerNumber) -> Option<&mut Consumer<'a>> {
         self.consumers.get_mut(number.index())?.as_mut()
     }
 
-    /// Adds a consumer, unless there is one of this name. `active_ms` as in [`Consumer::active_ms`].
+    /// Adds a consumer, unless there is one of this name. `active_ms` is as in
+    /// [`Consumer::active_ms`].
     pub fn add_consumer(
         &mut self,
         name: &'a [u8],
@@ -233,7 +235,7 @@ impl<'a> Group<'a> {
         Some(number)
     }
 
-    /// Notes that a consumer was seen, or given something; `None` leaves the time as it is.
+    /// Records that a consumer was seen, or given an entry; `None` leaves the time unchanged.
     pub fn touch(&mut self, number: ConsumerNumber, seen_ms: Option<i64>, active_ms: Option<i64>) {
         if let Some(consumer) = self.consumer_mut(number) {
             consumer.seen_ms = seen_ms.unwrap_or(consumer.seen_ms);
@@ -241,7 +243,7 @@ impl<'a> Group<'a> {
         }
     }
 
-    /// Removes a consumer and all that is pending for it. Says whether it was there.
+    /// Removes a consumer and its pending entries, and returns whether it existed.
     pub fn remove_consumer(&mut self, name: &[u8]) -> bool {
         let Some(number) = self.names.remove(name) else { return false };
         if let Some(consumer) = self.consumers[number.index()].take() {
@@ -253,13 +255,14 @@ impl<'a> Group<'a> {
         true
     }
 
-    /// Makes an entry of an RDB pending, for no consumer yet: [`load_owner`](Self::load_owner) follows.
+    /// Makes an entry of an RDB pending, for no consumer yet: [`load_owner`](Self::load_owner) must
+    /// follow.
     pub fn load_pending(&mut self, id: StreamId, delivered_ms: i64, deliveries: u64) {
         self.pending.insert(id, Delivery { delivered_ms, deliveries, consumer: None });
     }
 
-    /// Says for which consumer an entry of an RDB is pending. Says whether it is pending at all, and
-    /// for no other.
+    /// Sets the consumer of a pending entry of an RDB. Returns false if the entry is not pending,
+    /// or belongs to another consumer.
     pub fn load_owner(&mut self, id: StreamId, number: ConsumerNumber) -> bool {
         let Some(delivery) = self.pending.get_mut(&id) else { return false };
         if delivery.consumer.is_some_and(|owner| owner != number) {
@@ -313,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_consumer_takes_what_is_pending_with_it() {
+    fn removing_a_consumer_removes_its_pending_entries() {
         let mut group = Group::new(id(0), None);
         let bob = group.add_consumer(b"bob", 1, None).expect("new");
         let ann = group.add_consumer(b"ann", 1, None).expect("new");
@@ -328,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn an_rdb_tells_entries_first_and_owners_later() {
+    fn owners_are_set_after_entries_when_loading_an_rdb() {
         let mut group = Group::new(id(9), Some(3));
         group.load_pending(id(1), 10, 2);
         let ann = group.add_consumer(b"ann", 11, Some(12)).expect("new");

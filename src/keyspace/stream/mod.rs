@@ -1,13 +1,13 @@
 //! Streams.
 //!
-//! A [`Stream`] is its entries in the order of their ids, three things that it remembers of the past (the
-//! last id, the highest id deleted, how many entries were ever added), and its consumer groups.
+//! A [`Stream`] consists of its entries in the order of their ids, three counters of the past (the
+//! last id, the highest deleted id, the number of entries ever added), and its consumer groups.
 //!
-//! | file | what it knows |
+//! | file | content |
 //! |---|---|
-//! | `entries` | the entries in their order: cheap at both ends, and to look up |
-//! | `fields` | the fields of an entry, in the bytes that a log has for them |
-//! | `group` | a consumer group: what is pending, and its consumers |
+//! | `entries` | the entries in order, with cheap access at both ends and by id |
+//! | `fields` | the fields of an entry, in the format of the log |
+//! | `group` | a consumer group: its pending entries and its consumers |
 
 mod entries;
 mod fields;
@@ -31,69 +31,70 @@ pub struct Stream<'a> {
     entries_added: u64,
     /// By name, in the order of its bytes.
     groups: BTreeMap<&'a [u8], Group<'a>>,
-    /// The lowest of the last ids of groups that are gone.
+    /// The lowest of the last ids of removed groups.
     slowest_gone: Option<StreamId>,
 }
 
-/// An entry's id is not above those that are there.
+/// The id of an entry is not above the existing ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutOfOrder;
 
 impl<'a> Stream<'a> {
-    /// How many entries it has. A stream without any stays.
+    /// Returns the number of entries. A stream without entries is valid and remains.
     #[inline]
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether it has none.
+    /// Returns whether there are no entries.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.entries.len() == 0
     }
 
-    /// Its entries in the order of ids.
+    /// Returns the entries in the order of ids.
     pub fn entries(&self) -> impl Iterator<Item = (StreamId, Fields<'a>)> {
         self.entries.iter()
     }
 
-    /// Its entries from an id on, in the order of ids.
+    /// Returns the entries from an id on, in the order of ids.
     pub fn entries_from(&self, id: StreamId) -> impl Iterator<Item = (StreamId, Fields<'a>)> {
         self.entries.from(id)
     }
 
-    /// Whether the entry is there.
+    /// Returns whether the entry exists.
     pub fn contains(&self, id: StreamId) -> bool {
         self.entries.contains(id)
     }
 
-    /// The lowest id that is there.
+    /// Returns the lowest id that exists.
     pub fn first_id(&self) -> Option<StreamId> {
         self.entries.first()
     }
 
-    /// The highest id that is there.
+    /// Returns the highest id that exists.
     pub fn top_id(&self) -> Option<StreamId> {
         self.entries.last()
     }
 
-    /// The id that the next must be above: the highest that was ever added, unless it was set.
+    /// Returns the id that the next one must exceed: the highest that was ever added, unless it was
+    /// set explicitly.
     #[inline]
     pub fn last_id(&self) -> StreamId {
         self.last_id
     }
 
-    /// The highest id that was deleted by name; trimming does not count.
+    /// Returns the highest id that was deleted by name; trimming does not count.
     pub fn max_deleted_id(&self) -> StreamId {
         self.max_deleted_id
     }
 
-    /// How many entries were ever added.
+    /// Returns the number of entries that were ever added.
     pub fn entries_added(&self) -> u64 {
         self.entries_added
     }
 
-    /// All that it says of itself.
+    /// Returns the metadata of the stream.
     pub fn info(&self) -> StreamInfo {
         StreamInfo {
             length: self.len() as u64,
@@ -104,20 +105,22 @@ impl<'a> Stream<'a> {
         }
     }
 
-    /// Takes over what an RDB says of the stream, after its entries: the last id and the counters. Where
-    /// it says nothing, because it is of Redis 6.2 or before, what a server assumes then: as many entries
-    /// were added as there are, and none was deleted. The length and the first id are what they are.
+    /// Applies the metadata in an RDB, after the entries: the last id and the counters. If the
+    /// counters are missing, because the RDB was written by Redis 6.2 or before, they are set as by
+    /// a server: the number of entries added is the number of entries, and none was deleted. The
+    /// length and the first id are not changed.
     pub fn set_info(&mut self, info: &StreamInfo) {
         self.last_id = info.last_id;
         self.max_deleted_id = info.max_deleted_id.unwrap_or_default();
         self.entries_added = info.entries_added.unwrap_or(self.len() as u64);
     }
 
-    /// Puts an entry behind all others and counts it. The last id becomes its own.
+    /// Appends an entry and counts it. Its id becomes the last id.
     ///
     /// # Errors
     ///
-    /// When an entry is there whose id is not below, or the last id is not: nothing is added then.
+    /// Fails if the id is not above all existing ids and the last id. Nothing is added in that
+    /// case.
     #[inline]
     pub fn add(&mut self, id: StreamId, fields: Fields<'a>) -> Result<(), OutOfOrder> {
         if id <= self.last_id || self.entries.last().is_some_and(|last| id <= last) {
@@ -129,12 +132,12 @@ impl<'a> Stream<'a> {
         Ok(())
     }
 
-    /// Puts an entry of an RDB behind all others; the fields are copied into the arena. To be followed by
-    /// [`set_info`](Self::set_info).
+    /// Appends an entry of an RDB; the fields are copied into the arena.
+    /// [`set_info`](Self::set_info) must follow.
     ///
     /// # Errors
     ///
-    /// As [`add`](Self::add).
+    /// Fails like [`add`](Self::add).
     pub fn load_entry(
         &mut self,
         id: StreamId,
@@ -144,7 +147,8 @@ impl<'a> Stream<'a> {
         self.add(id, fields.in_arena(arena))
     }
 
-    /// Removes an entry by name, which is remembered. Says whether it was there.
+    /// Removes an entry by name, which updates the highest deleted id. Returns whether the entry
+    /// existed.
     pub fn delete(&mut self, id: StreamId) -> bool {
         let was_there = self.entries.remove(id);
         if was_there {
@@ -153,12 +157,13 @@ impl<'a> Stream<'a> {
         was_there
     }
 
-    /// Removes an entry without remembering it, as trimming does. Says whether it was there.
+    /// Removes an entry without updating the highest deleted id, as trimming does. Returns whether
+    /// the entry existed.
     pub fn trim_entry(&mut self, id: StreamId) -> bool {
         self.entries.remove(id)
     }
 
-    /// Removes the lowest entries until no more than `length` are left.
+    /// Removes the lowest entries until at most `length` remain.
     pub fn trim_to_length(&mut self, length: usize) {
         if length == 0 {
             self.entries.clear();
@@ -175,7 +180,8 @@ impl<'a> Stream<'a> {
         }
     }
 
-    /// Sets what the stream remembers; what is `None` stays as it is. Nothing is checked.
+    /// Sets the counters of the stream; those that are `None` are unchanged. The values are not
+    /// checked.
     pub fn set_counters(
         &mut self,
         last_id: StreamId,
@@ -187,9 +193,10 @@ impl<'a> Stream<'a> {
         self.max_deleted_id = max_deleted_id.unwrap_or(self.max_deleted_id);
     }
 
-    /// How many entries up to this id were ever added, where a server could tell
-    /// (`streamEstimateDistanceFromFirstEverEntry` in `t_stream.c`). It is what a server makes of the group's
-    /// last id where an RDB of Redis 6.2 or before does not say how many entries a group has read.
+    /// Returns the number of entries up to this id that were ever added, if a server could
+    /// determine it (`streamEstimateDistanceFromFirstEverEntry` in `t_stream.c`). Servers use it
+    /// for the group's last id if an RDB of Redis 6.2 or before does not contain the number of
+    /// entries that a group has read.
     pub fn entries_up_to(&self, id: StreamId) -> Option<u64> {
         if self.entries_added == 0 {
             return Some(0);
@@ -208,8 +215,8 @@ impl<'a> Stream<'a> {
         Some(if id == first { before.wrapping_add(1) } else { before })
     }
 
-    /// Whether an entry from this id on may have been deleted by name, as far as a server can tell
-    /// (`streamRangeHasTombstones`).
+    /// Returns whether an entry from this id on may have been deleted by name, as far as a server
+    /// can determine (`streamRangeHasTombstones`).
     pub fn has_gaps_from(&self, id: StreamId) -> bool {
         self.first_id().is_some_and(|first| {
             self.max_deleted_id != StreamId::default()
@@ -218,7 +225,7 @@ impl<'a> Stream<'a> {
         })
     }
 
-    /// Adds a group, unless there is one of this name. `entries_read` is `None` where it is not known.
+    /// Adds a group, unless there is one of this name. `entries_read` is `None` if unknown.
     pub fn add_group(
         &mut self,
         name: &'a [u8],
@@ -232,7 +239,7 @@ impl<'a> Stream<'a> {
         }
     }
 
-    /// Removes a group. Says whether it was there.
+    /// Removes a group, and returns whether it existed.
     pub fn remove_group(&mut self, name: &[u8]) -> bool {
         let Some(group) = self.groups.remove(name) else { return false };
         let last_id = group.last_id();
@@ -240,18 +247,18 @@ impl<'a> Stream<'a> {
         true
     }
 
-    /// A group.
+    /// Returns a group.
     pub fn group(&self, name: &[u8]) -> Option<&Group<'a>> {
         self.groups.get(name)
     }
 
-    /// A group, to change it.
+    /// Returns a group for modification.
     #[inline]
     pub fn group_mut(&mut self, name: &[u8]) -> Option<&mut Group<'a>> {
         self.groups.get_mut(name)
     }
 
-    /// Whether an entry is there, and a group to change it.
+    /// Returns whether an entry exists, and a group for modification.
     #[inline]
     pub fn contains_and_group(
         &mut self,
@@ -261,24 +268,26 @@ impl<'a> Stream<'a> {
         (self.entries.contains(id), self.groups.get_mut(name))
     }
 
-    /// The groups and their names, in the order of the names' bytes.
+    /// Returns the groups and their names, in the order of the names' bytes.
     pub fn groups(&self) -> impl ExactSizeIterator<Item = (&'a [u8], &Group<'a>)> {
         self.groups.iter().map(|(name, group)| (*name, group))
     }
 
-    /// Whether a group has not delivered the entry yet, or nobody has acknowledged it there.
+    /// Returns whether a group has not delivered the entry yet, or the entry was not acknowledged
+    /// there.
     pub fn is_referenced(&self, id: StreamId) -> bool {
         self.groups.values().any(|group| id > group.last_id() || group.is_pending(id))
     }
 
-    /// Whether Redis 8.2 may take an entry for referenced though it is not. It remembers how far the slowest group
-    /// has read, and does not always forget it when that group is removed: then an entry that was new to it
-    /// still counts as such, as long as there is another group. *Observed* for 8.2.3.
+    /// Returns whether Redis 8.2 may treat an entry as referenced although it is not. Redis 8.2
+    /// stores the position of the slowest group, and does not always discard it when that group is
+    /// removed: then an entry that was new to the removed group still counts as referenced, as long
+    /// as there is another group. *Observed* for 8.2.3.
     pub fn may_be_held_by_a_gone_group(&self, id: StreamId) -> bool {
         !self.groups.is_empty() && self.slowest_gone.is_some_and(|slowest| id > slowest)
     }
 
-    /// Takes the entry off everything that is pending, in all groups.
+    /// Removes the entry from the pending entries of all groups.
     pub fn forget_pending(&mut self, id: StreamId) {
         for group in self.groups.values_mut() {
             group.acknowledge(id);
@@ -315,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn trimming_is_not_remembered_as_deletion() {
+    fn trimming_does_not_count_as_deletion() {
         let ids: Vec<StreamId> = (1..=10).map(|ms| id(ms, 0)).collect();
         let mut stream = with_entries(&ids);
         stream.trim_to_length(6);
@@ -330,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_referenced_is_undelivered_or_pending() {
+    fn referenced_entries_are_undelivered_or_pending() {
         let mut stream = with_entries(&[id(1, 0), id(2, 0), id(3, 0)]);
         assert!(!stream.is_referenced(id(1, 0)), "there is no group");
         let group = stream.add_group(b"g", id(2, 0), None).expect("new");
@@ -342,9 +351,9 @@ mod tests {
         assert!(!stream.is_referenced(id(1, 0)));
     }
 
-    /// The cases of the server's function, one after the other.
+    /// The cases of the server's function, in order.
     #[test]
-    fn entries_up_to_an_id_are_counted_where_that_is_certain() {
+    fn entries_up_to_an_id_are_counted_if_certain() {
         assert_eq!(Stream::default().entries_up_to(id(9, 9)), Some(0));
         let mut stream = with_entries(&[id(1, 0), id(2, 0), id(3, 0), id(4, 0)]);
         stream.trim_to_length(3);

@@ -1,7 +1,7 @@
-//! The order of a larger sorted set: runs of members, each in order, one behind the other.
+//! The order of a larger sorted set: consecutive runs of sorted members.
 //!
-//! Inserting and removing move the members of one run alone. Finding by score looks at the last member of some runs,
-//! finding by rank at the lengths of those before it, from the nearer end.
+//! Inserting and removing move the members of one run only. A search by score compares the last
+//! member of some runs; a search by rank adds the lengths of the runs from the nearer end.
 
 use std::cmp::Ordering;
 use std::ops::Range;
@@ -9,7 +9,7 @@ use std::ops::Range;
 /// A member and its score.
 pub type Scored<'a> = (&'a [u8], f64);
 
-/// The order of sorted sets. The two zeros are the same.
+/// The order of sorted sets. Zero and negative zero are equal.
 pub(super) fn compare(one: &Scored<'_>, other: &Scored<'_>) -> Ordering {
     let by_score = one.1.partial_cmp(&other.1).unwrap_or(Ordering::Equal);
     by_score.then_with(|| one.0.cmp(other.0))
@@ -21,17 +21,17 @@ pub(super) fn sorted<'a>(scores: &crate::keyspace::zset::scores::Scores<'a>) -> 
     members
 }
 
-/// The longest run. Half of it is moved to insert a member, on average half of that.
+/// Maximum length of a run. Inserting a member moves at most half of it, on average half of that.
 const LONGEST: usize = 512;
 
-/// Runs in order. None is empty.
+/// Sorted runs, none of which is empty.
 #[derive(Debug, Clone)]
 pub(super) struct Order<'a> {
     runs: Vec<Vec<Scored<'a>>>,
 }
 
 impl<'a> Order<'a> {
-    /// Of members in order.
+    /// Creates it from sorted members.
     pub(super) fn of(members: Vec<Scored<'a>>) -> Self {
         Order { runs: members.chunks(LONGEST / 2).map(<[_]>::to_vec).collect() }
     }
@@ -42,7 +42,7 @@ impl<'a> Order<'a> {
 
     pub(super) fn insert(&mut self, member: Scored<'a>) {
         let last = self.runs.len().saturating_sub(1);
-        // Behind all others, it goes to the end of the last run.
+        // A member after all others is appended to the last run.
         let at = self.run_of(&member).min(last);
         let Some(run) = self.runs.get_mut(at) else {
             self.runs.push(vec![member]);
@@ -51,14 +51,14 @@ impl<'a> Order<'a> {
         let place = run.partition_point(|other| compare(other, &member).is_lt());
         run.insert(place, member);
         if run.len() > LONGEST {
-            // What grows at its end leaves full runs behind.
+            // A set that grows at its end leaves full runs.
             let keep = if at == last && place == LONGEST { LONGEST } else { LONGEST / 2 };
             let rest = run.split_off(keep);
             self.runs.insert(at + 1, rest);
         }
     }
 
-    /// Removes a member that is there.
+    /// Removes an existing member.
     pub(super) fn remove(&mut self, member: Scored<'a>) {
         let at = self.run_of(&member);
         let Some(run) = self.runs.get_mut(at) else { return };
@@ -70,7 +70,7 @@ impl<'a> Order<'a> {
         }
     }
 
-    /// Removes a range, and tells of each member.
+    /// Removes a range, and passes each member to the callback.
     pub(super) fn remove_range(
         &mut self,
         range: Range<Place>,
@@ -83,7 +83,8 @@ impl<'a> Order<'a> {
             let to = if run == end.run { end.at } else { members.len() };
             members.drain(from..to).for_each(&mut removed);
         }
-        // Of those touched, the ones between were emptied, and the first and the last may have been.
+        // Of the affected runs, those in the middle are empty now, and the first and the last may
+        // be.
         let touched = start.run..(end.run + 1).min(self.runs.len());
         let emptied = |run: &usize| self.runs[*run].is_empty();
         let first = touched.clone().find(emptied).unwrap_or(touched.end);
@@ -91,7 +92,8 @@ impl<'a> Order<'a> {
         self.runs.drain(first..first + count);
     }
 
-    /// The first run that does not end before this member: the only one that can have it.
+    /// Returns the first run that does not end before this member: the only one that can contain
+    /// it.
     fn run_of(&self, member: &Scored<'_>) -> usize {
         let before =
             |run: &Vec<Scored<'_>>| run.last().is_some_and(|last| compare(last, member).is_lt());
@@ -99,7 +101,7 @@ impl<'a> Order<'a> {
     }
 }
 
-/// A place in the order of a set, good until the set is changed.
+/// A position in the order of a set, valid until the set is changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     run: usize,
@@ -107,13 +109,13 @@ pub struct Place {
 }
 
 impl Place {
-    /// In a set whose only run this is.
+    /// Returns the rank in a set that consists of this run only.
     pub(super) fn rank_in(self, members: &[Scored<'_>]) -> usize {
         if self.run == 0 { self.at } else { members.len() }
     }
 }
 
-/// The members of a set in their order.
+/// The members of a set in order.
 #[derive(Clone, Copy)]
 pub struct Ordered<'z, 'a> {
     runs: &'z [Vec<Scored<'a>>],
@@ -124,35 +126,35 @@ impl<'z, 'a> Ordered<'z, 'a> {
         Ordered { runs }
     }
 
-    /// Where the first member is.
+    /// Returns the position of the first member.
     pub fn start(self) -> Place {
         Place { run: 0, at: 0 }
     }
 
-    /// Behind the last member.
+    /// Returns the position after the last member.
     pub fn end(self) -> Place {
         Place { run: self.runs.len(), at: 0 }
     }
 
-    /// The member with the lowest score.
+    /// Returns the member with the lowest score.
     pub fn first(self) -> Option<Scored<'a>> {
         self.runs.first()?.first().copied()
     }
 
-    /// The member with the highest score.
+    /// Returns the member with the highest score.
     pub fn last(self) -> Option<Scored<'a>> {
         self.runs.last()?.last().copied()
     }
 
-    /// Behind those members at the start for which `before` holds. It must hold for none behind one for which it
-    /// does not.
+    /// Returns the position after the leading members for which `before` returns true. It must not
+    /// return true for any member after one for which it returned false.
     pub fn behind(self, before: impl Fn(Scored<'a>) -> bool) -> Place {
         let run = self.runs.partition_point(|run| run.last().is_some_and(|last| before(*last)));
         let at = self.runs.get(run).map_or(0, |run| run.partition_point(|member| before(*member)));
         Place { run, at }
     }
 
-    /// Behind `count` members, or all.
+    /// Returns the position after `count` members, or after all.
     pub fn rank(self, count: usize) -> Place {
         let mut left = count;
         for (run, members) in self.runs.iter().enumerate() {
@@ -164,7 +166,7 @@ impl<'z, 'a> Ordered<'z, 'a> {
         self.end()
     }
 
-    /// Behind all but `count` members, or before all.
+    /// Returns the position before the last `count` members, or before all.
     pub fn rank_from_end(self, count: usize) -> Place {
         let mut left = count;
         if left == 0 {
@@ -179,7 +181,7 @@ impl<'z, 'a> Ordered<'z, 'a> {
         self.start()
     }
 
-    /// The members from one place up to another.
+    /// Returns the members between two positions.
     pub fn range(
         self,
         range: Range<Place>,
@@ -194,7 +196,7 @@ impl<'z, 'a> Ordered<'z, 'a> {
         })
     }
 
-    /// All members.
+    /// Returns all members.
     pub fn all(self) -> impl DoubleEndedIterator<Item = Scored<'a>> + use<'z, 'a> {
         self.runs.iter().flatten().copied()
     }

@@ -1,8 +1,8 @@
-//! Sorted sets held to a sorted list.
+//! Sorted sets compared with a sorted list.
 
 use super::*;
 
-/// Numbers that look random.
+/// Returns pseudorandom numbers.
 fn random(state: &mut u64) -> usize {
     *state ^= *state << 13;
     *state ^= *state >> 7;
@@ -10,9 +10,9 @@ fn random(state: &mut u64) -> usize {
     usize::try_from(*state >> 33).expect("31 bits")
 }
 
-/// A list in order beside a set, and both changed alike.
+/// Applies the same changes to a sorted list and a set.
 #[test]
-fn a_set_is_a_sorted_list() {
+fn a_set_matches_a_sorted_list() {
     let names: Vec<Vec<u8>> = (0..3000).map(|n: u32| n.to_string().into_bytes()).collect();
     let mut state = 88_172_645_463_325_252;
     for most in [5, 40, 700, 3000] {
@@ -62,7 +62,7 @@ fn a_set_is_a_sorted_list() {
 }
 
 #[test]
-fn members_that_come_in_order_fill_the_runs() {
+fn members_added_in_order_fill_the_runs() {
     let names: Vec<Vec<u8>> = (0..5000).map(|n: u32| n.to_be_bytes().to_vec()).collect();
     let mut set = Zset::default();
     for name in &names {
@@ -72,7 +72,8 @@ fn members_that_come_in_order_fill_the_runs() {
     assert!(set.ordered().all().map(|(name, _)| name).eq(names.iter().map(Vec::as_slice)));
 }
 
-/// Observed: packed, Redis 7.0 and later lose the sign; with a long member, or 129 members, they keep it.
+/// Observed: in packed sets, Redis 7.0 and later lose the sign; with a long member, or 129 members,
+/// they retain it.
 #[test]
 fn the_sign_of_a_zero_is_lost_in_a_packed_set() {
     let sign = |zero, before: &'static [u8]| {
@@ -88,7 +89,7 @@ fn the_sign_of_a_zero_is_lost_in_a_packed_set() {
 }
 
 #[test]
-fn the_129th_member_unpacks() {
+fn the_129th_member_ends_the_packed_encoding() {
     let names: Vec<Vec<u8>> = (0..129).map(|n: u32| n.to_be_bytes().to_vec()).collect();
     let mut set = Zset::default();
     for name in &names {
