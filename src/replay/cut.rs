@@ -1,25 +1,26 @@
-//! What is left out of a log when it is replayed.
+//! The ranges that are omitted from a log when it is replayed.
 
 use std::ops::Range;
 
-/// Bytes that are left out of a log, part by part. Every range begins and ends where a command does, or covers
-/// the RDB that a part begins with from its first byte.
+/// Byte ranges that are omitted from a log, per part. Every range begins and ends at a command
+/// boundary, or covers the RDB at the beginning of a part from its first byte.
 ///
-/// A database that a SELECT within a range put in force stays in force behind it, so that what follows
-/// means what it meant.
+/// A database selected by a SELECT within a range stays selected after it, so that the commands
+/// after it keep their meaning.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CutList {
-    /// By the number of a part: sorted, apart from each other, none empty.
+    /// Indexed by part number: sorted, disjoint, none empty.
     parts: Vec<Vec<Range<u64>>>,
 }
 
 impl CutList {
-    /// Leaves nothing out.
+    /// Creates an empty list.
     pub fn new() -> Self {
         CutList::default()
     }
 
-    /// Leaves out `range` of a part, counted from 0 in load order; what is left out already stays so.
+    /// Omits `range` of a part, counted from 0 in load order, in addition to the ranges already
+    /// omitted.
     pub fn cut(&mut self, part: usize, range: Range<u64>) {
         if range.is_empty() {
             return;
@@ -36,22 +37,22 @@ impl CutList {
         cuts.splice(first..behind, [joined]);
     }
 
-    /// Whether nothing is left out.
+    /// Returns whether nothing is omitted.
     pub fn is_empty(&self) -> bool {
         self.parts.iter().all(Vec::is_empty)
     }
 
-    /// What is left out of a part, in order.
+    /// Returns the omitted ranges of a part, in order.
     pub fn of(&self, part: usize) -> &[Range<u64>] {
         self.parts.get(part).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether the byte at `offset` of a part is left out.
+    /// Returns whether the byte at `offset` of a part is omitted.
     pub fn leaves_out(&self, part: usize, offset: u64) -> bool {
         self.of(part).iter().any(|cut| cut.contains(&offset))
     }
 
-    /// What stays of a part of `len` bytes, in order.
+    /// Returns the retained ranges of a part of `len` bytes, in order.
     pub fn kept(&self, part: usize, len: u64) -> impl Iterator<Item = Range<u64>> + '_ {
         let cuts = self.of(part);
         let starts = std::iter::once(0).chain(cuts.iter().map(|cut| cut.end));
@@ -68,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cuts_join_where_they_touch_and_what_stays_is_between_them() {
+    fn touching_cuts_are_merged_and_retained_ranges_are_between_them() {
         let mut list = CutList::new();
         for range in [50..60, 10..20, 20..30, 55..70, 0..5, 7..7] {
             list.cut(1, range);

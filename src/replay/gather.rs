@@ -1,13 +1,15 @@
-//! Commands of a few shares at a time, copied out of the log and laid side by side.
+//! Gathering: the commands of a few shards at a time, copied out of the log and stored
+//! contiguously.
 //!
-//! The commands of a share stand all over the log: read there, nearly each of them costs a walk through the page
-//! table, and so does each look at a key or value that stayed where it was. Shares are taken together in groups
-//! instead. A stretch of the log, small enough for its pages to be at hand, is read once for each share of the group,
-//! and what belongs to the share is copied behind what it has already. A share is then replayed out of one piece of memory that
-//! fits a cache.
+//! The commands of a shard are scattered over the whole log. Reading them there costs a page table
+//! walk for nearly every command, and so does each access to a key or value that is borrowed from
+//! the log. Shards are therefore processed in groups. A segment of the log, small enough for its
+//! pages to stay in the TLB, is read once for each shard of the group, and the shard's commands are
+//! appended to its buffer. A shard is then replayed from one block of memory that fits into a
+//! cache.
 //!
-//! What is copied is for each command its length in two bytes, the lowest first, and its bytes. A length of 0 says that it
-//! was left where it stands: it is long, or there is no more room.
+//! The buffer contains, for each command, its length in two bytes, little endian, and its bytes. A
+//! length of 0 means that the command was left in the log: it is long, or there is no more space.
 
 use std::ops::Range;
 
@@ -16,51 +18,53 @@ use super::route::Routed;
 use crate::aof::frame_end;
 use crate::disk::prefetch;
 
-/// The commands of a group of shares.
+/// The commands of a group of shards.
 #[derive(Default)]
 pub(super) struct Gathered {
-    /// Pieces of the log, one behind the other, each copied by a thread.
+    /// Consecutive pieces of the log, each copied by one thread.
     pieces: Vec<Piece>,
     first: usize,
 }
 
-/// What was copied out of a piece of the log, for each share of the group.
+/// The commands copied from a piece of the log, for each shard of the group.
 #[derive(Default)]
 struct Piece(Vec<Vec<u8>>);
 
-/// How many groups a log is replayed in: the more, the less memory, and the fewer commands of a group to each page.
+/// Number of groups in which a log is replayed. A higher number uses less memory, but leaves fewer
+/// commands of a group on each page.
 const GROUPS: u64 = 16;
 
-/// Room for a group, in bytes.
+/// Range of the memory for a group, in bytes.
 const ROOM: Range<u64> = 16 << 20..512 << 20;
 
-/// A command that is longer is left where it stands: the bytes of one page cost one walk.
+/// Length in bytes above which a command is left in the log: one page walk is cheap relative to its
+/// bytes.
 const LONGEST: usize = 4096;
 
-/// So is one that begins less than this behind the one before it, in bytes: its page is at hand. In a log that `compact`
-/// wrote they nearly all do.
+/// Distance in bytes from the previous command below which a command is left in the log, because
+/// its page is already accessed. This applies to nearly all commands of a log that `compact` wrote.
 const NEAR: u64 = 512;
 
-/// Stands for a command that was left.
+/// The length that marks a command left in the log.
 const LEFT: [u8; 2] = [0; 2];
 
-/// How many commands are looked at ahead, so that their bytes are under way when they are copied.
+/// Number of commands for which bytes are prefetched ahead of copying.
 const AHEAD: usize = 32;
 
-/// How much of a command is asked for ahead, in bytes: most end there.
+/// Offsets in a command that are prefetched, in bytes: most commands end there.
 const LINES: [usize; 3] = [0, 64, 128];
 
 impl Routed<'_> {
-    /// Room for the commands of a group of shares, in bytes.
+    /// Returns the memory for the commands of a group of shards, in bytes.
     fn room(&self) -> u64 {
         let wanted = (self.log_bytes() / GROUPS).clamp(ROOM.start, ROOM.end);
         self.memory.map_or(wanted, |memory| wanted.min(memory / 4))
     }
 
-    /// The window, divided into groups that mostly have room.
+    /// Returns the window, divided into groups that usually fit into the memory.
     pub(super) fn groups(&self) -> impl Iterator<Item = Range<usize>> + use<> {
         let in_a_share = self.log_bytes() / self.shares() as u64 + 1;
-        // A quarter is left for lengths, and for shares that have more than others.
+        // A quarter is reserved for lengths, and for shards that are larger than others.
         let at_once = usize::try_from(self.room() / 4 * 3 / in_a_share).unwrap_or(1).max(1);
         let window = self.window.clone();
         window.clone().step_by(at_once).map(move |start| start..(start + at_once).min(window.end))
@@ -68,7 +72,8 @@ impl Routed<'_> {
 }
 
 impl Gathered {
-    /// Copies the commands of a group of shares, in place of those that were here, with so many threads.
+    /// Copies the commands of a group of shards with `threads` threads, replacing the previous
+    /// group.
     pub(super) fn fill(&mut self, routed: &Routed<'_>, group: &Range<usize>, threads: usize) {
         self.first = group.start;
         let list = group.start - routed.window.start;
@@ -79,7 +84,7 @@ impl Gathered {
         self.pieces.resize_with(pieces, Piece::default);
         std::thread::scope(|scope| {
             let mut work = self.pieces.iter_mut().zip(stretches.chunks(in_a_piece));
-            // The last is for this thread.
+            // The last piece is processed by this thread.
             let last = work.next_back();
             for (piece, stretches) in work {
                 scope.spawn(move || piece.fill(stretches, list, group.len(), room));
@@ -90,14 +95,14 @@ impl Gathered {
         });
     }
 
-    /// What was copied for a share.
+    /// Returns the commands that were copied for a shard.
     pub(super) fn of(&self, share: usize) -> Copied<'_> {
         Copied { now: &[], later: &self.pieces, list: share - self.first }
     }
 }
 
 impl Routed<'_> {
-    /// The stretches of all parts, each with the bytes of its part.
+    /// Returns the segments of all parts, each with the bytes of its part.
     fn stretches(&self) -> impl Iterator<Item = (&[u8], &Stretch)> {
         self.parts.iter().flat_map(|part| {
             part.stretches.iter().map(|stretch| (part.part.mapping.bytes(), stretch))
@@ -106,7 +111,7 @@ impl Routed<'_> {
 }
 
 impl Piece {
-    /// Copies the commands of so many shares, whose lists begin with `first`.
+    /// Copies the commands of `shares` shards, whose lists begin with `first`.
     fn fill(
         &mut self,
         stretches: &[(&[u8], &Stretch)],
@@ -157,18 +162,19 @@ fn copy(bytes: &[u8], place: u64, buffer: &mut Vec<u8>, room: &mut usize) {
     }
 }
 
-/// The commands of a share that were copied and not yet taken, in their order.
+/// An iterator over the copied commands of a shard, in order.
 pub(super) struct Copied<'g> {
     now: &'g [u8],
     later: &'g [Piece],
     list: usize,
 }
 
-/// How far ahead what was copied is asked for, in bytes: it was long ago, and other shares since.
+/// Distances in bytes at which copied commands are prefetched: other shards have been replayed
+/// since they were copied.
 const BYTES_AHEAD: [usize; 2] = [1024, 1088];
 
 impl<'g> Copied<'g> {
-    /// The bytes of the next command; `None` where it was left in the log.
+    /// Returns the bytes of the next command; `None` if it was left in the log.
     #[inline(always)]
     pub(super) fn next(&mut self) -> Option<&'g [u8]> {
         while self.now.is_empty() {

@@ -1,13 +1,13 @@
-//! Which commands belong to which share: a list of places in the file for each, two or three bytes a command.
+//! The commands of each shard: a list of offsets in the file, two or three bytes per command.
 //!
-//! A number 0 says that the commands that follow run in another database, whose number follows; every
-//! other is the distance to the next command from the one before it, plus 1. Numbers are in groups of seven
-//! bits, the lowest first, with the high bit where more follow.
+//! The number 0 means that the database changes, and its index follows; every other number is the
+//! distance to the next command from the previous one, plus 1. Numbers are encoded in groups of
+//! seven bits, the lowest first, with the high bit set if more groups follow.
 
-/// Lists that grow, one for each share.
+/// Lists under construction, one for each shard.
 pub(super) struct Lists {
     lists: Vec<List>,
-    /// From where distances count.
+    /// The offset from which distances are counted.
     base: u64,
 }
 
@@ -15,29 +15,29 @@ pub(super) struct Lists {
 struct List {
     bytes: Vec<u8>,
     last: u64,
-    /// The database that was told; `None` while it is the one before the first SELECT.
+    /// The database that was written last; `None` while it is the one before the first SELECT.
     db: Option<u32>,
 }
 
-/// Lists that are complete: of one stretch of a file.
+/// The completed lists of one segment of a file.
 pub(super) struct Stretch {
     bytes: Box<[u8]>,
-    /// Where each share's list ends.
+    /// The end of each shard's list.
     ends: Box<[u32]>,
     base: u64,
-    /// The database in force at the beginning, where that is known.
+    /// The database selected at the beginning, if known.
     pub(super) start_db: Option<u32>,
 }
 
 impl Lists {
-    /// For a stretch of which every place is at `base` or behind it.
+    /// Creates lists for a segment in which every offset is at least `base`.
     pub(super) fn new(shares: usize, base: u64) -> Self {
         let mut lists = Vec::with_capacity(shares);
         lists.resize_with(shares, || List { last: base, ..List::default() });
         Lists { lists, base }
     }
 
-    /// Adds a place to a share's list. Places come in their order.
+    /// Adds an offset to a shard's list. Offsets must be added in ascending order.
     #[inline]
     pub(super) fn push(&mut self, share: usize, place: u64, db: Option<u32>) {
         let list = &mut self.lists[share];
@@ -52,19 +52,19 @@ impl Lists {
         put(&mut list.bytes, distance + 1);
     }
 
-    /// Whether this place is the last that was pushed to a share's list.
+    /// Returns whether this offset is the last one that was added to a shard's list.
     pub(super) fn ends_with(&self, share: usize, place: u64) -> bool {
         self.lists[share].last == place && !self.lists[share].bytes.is_empty()
     }
 
-    /// Forgets every place.
+    /// Removes all offsets.
     pub(super) fn clear(&mut self) {
         for list in &mut self.lists {
             *list = List { last: self.base, ..List::default() };
         }
     }
 
-    /// The lists, complete; nothing is left here. `None` where they are empty.
+    /// Completes the lists and leaves this object empty. Returns `None` if they are empty.
     pub(super) fn take(&mut self) -> Option<Stretch> {
         let bytes: usize = self.lists.iter().map(|list| list.bytes.len()).sum();
         if bytes == 0 {
@@ -82,10 +82,10 @@ impl Lists {
     }
 }
 
-/// A number of 64 bits, in groups of seven.
+/// Maximum length in bytes of a 64-bit number, in groups of seven bits.
 const LONGEST_NUMBER: usize = 10;
 
-/// What a list is given at first, in bytes: most grow no further in a stretch.
+/// Initial capacity of a list in bytes, which is sufficient for most lists of a segment.
 const FIRST_BYTES: usize = 192;
 
 impl List {
@@ -97,14 +97,14 @@ impl List {
     #[cold]
     fn tell(&mut self, db: Option<u32>) {
         self.db = db;
-        // The database before the first SELECT never comes back.
+        // The database before the first SELECT never recurs.
         put(&mut self.bytes, 0);
         put(&mut self.bytes, u64::from(db.unwrap_or(0)));
     }
 }
 
 impl Stretch {
-    /// The places in a share's list.
+    /// Returns the offsets in a shard's list.
     pub(super) fn places(&self, share: usize) -> Places<'_> {
         let start = if share == 0 { 0 } else { self.ends[share - 1] as usize };
         let bytes = &self.bytes[start..self.ends[share] as usize];
@@ -112,7 +112,7 @@ impl Stretch {
     }
 }
 
-/// The places of a share in a stretch, each with the database in force.
+/// An iterator over the offsets of a shard in a segment, each with the selected database.
 pub(super) struct Places<'l> {
     bytes: &'l [u8],
     last: u64,
@@ -137,7 +137,7 @@ impl Iterator for Places<'_> {
 }
 
 #[inline]
-#[allow(clippy::cast_possible_truncation)] // Seven bits are kept.
+#[allow(clippy::cast_possible_truncation)] // The lowest seven bits are used.
 fn put(bytes: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         bytes.push(number as u8 | 0x80);
@@ -165,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_come_back_with_their_databases() {
+    fn offsets_round_trip_with_their_databases() {
         let mut lists = Lists::new(3, 100);
         let pushed = [
             (0, 100, None),
@@ -179,7 +179,7 @@ mod tests {
             lists.push(share, place, db);
             assert!(lists.ends_with(share, place) && !lists.ends_with(1, place));
         }
-        let mut stretch = lists.take().expect("places");
+        let mut stretch = lists.take().expect("offsets");
         stretch.start_db = Some(5);
         let of = |share| stretch.places(share).collect::<Vec<_>>();
         assert_eq!(of(0), [(100, 5), (350, 5), (364, 7), ((1 << 40) + 1, 0)]);
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_come_back() {
+    fn numbers_round_trip() {
         for number in [0, 1, 127, 128, 16383, 16384, u64::from(u32::MAX), u64::MAX] {
             let mut bytes = Vec::new();
             put(&mut bytes, number);

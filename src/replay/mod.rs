@@ -1,18 +1,19 @@
-//! A log turned into a data set, share after share.
+//! Replaying a log into a data set, shard by shard.
 //!
-//! Reading a log in order is nearly free; what costs is to go wherever its keys are. So a log is
-//! read twice. *Routing* reads it in order, on all cores, and notes for each share of the keys which commands
-//! concern it. *Gathering* copies the commands of a sixteenth of the shares, so that those of each lie side by side.
-//! *Replaying* takes one of these after the other, on all cores: it applies the share's
-//! commands to a data set that fits a cache, hands that over, and forgets it. Memory is that of a few shares,
-//! of what was gathered, and of the lists.
+//! Reading a log sequentially is nearly free; the cost of a replay is the random access to its
+//! keys. So a log is read twice. *Routing* reads it sequentially, on all cores, and records which
+//! commands concern which shard of the keys. *Gathering* copies the commands of a sixteenth of the
+//! shards, so that those of each shard are contiguous. *Replaying* processes these shards one by
+//! one, on all cores: it applies the commands of the shard to a data set that fits into a cache,
+//! passes that on, and frees it. The memory required is that of a few shards, of the gathered
+//! commands, and of the lists.
 //!
-//! A share is all keys whose names' hashes end alike, in all databases; how many there are depends on
-//! the size of the log alone, so that whatever is made of them does not depend on the machine.
-//! Commands that concern several keys are given to each share where each key is treated by itself,
-//! and otherwise tie their keys together into one share.
+//! A shard consists of all keys, in all databases, whose name hashes have the same final bits. The
+//! number of shards depends only on the size of the log, so results do not depend on the machine. A
+//! command with several keys is assigned to the shard of each key if it processes every key
+//! independently; otherwise its keys are tied together into one shard.
 //!
-//! | file | what it knows |
+//! | file | content |
 //! |---|---|
 //! | `placement` | which share a key is in |
 //! | `ties` | keys that must be in one share |

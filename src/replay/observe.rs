@@ -1,71 +1,72 @@
-//! Watching a replay, command by command.
+//! Observing a replay, command by command.
 
 use crate::base::error::Result;
 use crate::command::{CommandId, Position};
 use crate::keyspace::Keyspace;
 
-/// A command that is about to be run, or just was.
+/// A command that is about to be run, or was just run.
 pub struct Seen<'c, 'a> {
-    /// Where it stands.
+    /// The position of the command.
     pub at: Position,
-    /// Which it is; `None` where no known server has it.
+    /// The id of the command; `None` if no known server has it.
     pub id: Option<CommandId>,
-    /// The database in force.
+    /// The selected database.
     pub db: u32,
-    /// Its arguments, the name first.
+    /// The arguments, including the name as the first.
     pub args: &'c [&'a [u8]],
-    /// All of it, as it stands in the log.
+    /// The complete bytes of the command in the log.
     pub frame: &'a [u8],
-    /// Whether a key is in the share that is replayed: a command that treats each of its keys by itself is run in every share
-    /// that one of them is in, for these alone.
+    /// Returns whether a key is in the shard that is replayed. A command that processes each of its
+    /// keys independently is run in every shard that contains one of them, for these keys only.
     pub owns: &'c dyn Fn(&[u8]) -> bool,
 }
 
-/// How a command ended.
+/// The result of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// It did what it does, which may be nothing.
+    /// It was executed, possibly without effect.
     Done,
-    /// A server answers with this error.
+    /// A server replies with this error.
     Failed(&'static str),
 }
 
-/// What watches one share of the keys while it is replayed.
+/// Observes one shard of the keys while it is replayed.
 ///
-/// It sees only the commands that concern its share. What the data set of the share is at a place in the log, it is
-/// before the first command that stands there or behind, or at the end where none follows.
+/// It receives only the commands that concern its shard. The state of the shard at a given position
+/// in the log is its state before the first command at or after that position, or at the end if
+/// there is none.
 pub trait Observer<'a> {
     /// A command is about to be run.
     #[inline(always)]
     fn before(&mut self, _seen: &Seen<'_, 'a>, _keyspace: &mut Keyspace<'a>) {}
 
-    /// It has been run.
+    /// A command was run.
     #[inline(always)]
     fn after(&mut self, _seen: &Seen<'_, 'a>, _outcome: Outcome, _keyspace: &mut Keyspace<'a>) {}
 
-    /// A part of the log begins, and the RDB at its beginning, if there is one, is in.
+    /// A part of the log begins, and the RDB at its beginning, if there is one, has been loaded.
     #[inline(always)]
     fn part_begins(&mut self, _part: u32, _keyspace: &mut Keyspace<'a>) {}
 }
 
-/// Nobody watches.
+/// An observer that does nothing.
 impl Observer<'_> for () {}
 
-/// What is made of every share, with an observer for each.
+/// Creates an observer for every shard, and a result from each shard.
 pub trait Watch: Sync {
-    /// What watches a share.
+    /// The observer of a shard.
     type Observer<'a>: Observer<'a>;
-    /// What is made of a share at the end.
+    /// The result of a shard.
     type Made: Send;
 
-    /// The observer of a share that is about to be replayed.
+    /// Creates the observer of a shard that is about to be replayed.
     fn begin<'a>(&self, share: usize, keyspace: &Keyspace<'a>) -> Self::Observer<'a>;
 
-    /// The share has been replayed. Called on many threads.
+    /// Creates the result of a shard that was replayed. Called on many threads.
     ///
     /// # Errors
     ///
-    /// Whatever ends the replay.
+    /// An error ends the replay.
     fn finish<'a>(
         &self,
         share: usize,
@@ -74,7 +75,7 @@ pub trait Watch: Sync {
     ) -> Result<Self::Made>;
 }
 
-/// Something made of the data set of a share alone.
+/// Creates a result from the data set of a shard, without observing it.
 pub(super) struct Unwatched<F>(pub(super) F);
 
 impl<T: Send, F: Fn(usize, &mut Keyspace<'_>) -> Result<T> + Sync> Watch for Unwatched<F> {

@@ -1,19 +1,19 @@
-//! Two logs routed so that they can be replayed side by side.
+//! Two logs routed for a joint replay.
 
 use super::route::{RouteOptions, Routed, Routing, route_all};
 use crate::aof::log::Log;
 use crate::base::error::Result;
 use crate::base::progress::Progress;
 
-/// Two logs, or two views of one, in which each key has the same share.
+/// Two logs, or two views of one log, in which each key has the same shard.
 pub struct Pair<'l>([Routing<'l>; 2]);
 
-/// Routes two logs so that each key, and all that is tied to it in either, is in the same share of both. Which
-/// shares are wanted, and the memory, are what the first's options say.
+/// Routes two logs so that each key, and all keys tied to it in either, is in the same shard of
+/// both. The options of the first determine the wanted shards and the memory.
 ///
 /// # Errors
 ///
-/// As [`route`](super::route()).
+/// Fails like [`route`](super::route()).
 pub fn route_together<'l>(
     logs: [(&'l Log, &RouteOptions); 2],
     progress: &dyn Progress,
@@ -22,16 +22,16 @@ pub fn route_together<'l>(
 }
 
 impl<'l> Pair<'l> {
-    /// What holds for each log as a whole.
+    /// Returns the information on each whole log.
     pub fn whole(&self) -> [&Routed<'l>; 2] {
         self.0.each_ref().map(Routing::whole)
     }
 
-    /// Calls `each` with the same window of both, window after window.
+    /// Calls `each` with the same window of both logs, window by window.
     ///
     /// # Errors
     ///
-    /// What `each` says; and as [`route_together`], should a log have changed since.
+    /// Returns the errors of `each`, and fails like [`route_together`] if a log has changed since.
     pub fn each(
         &self,
         progress: &dyn Progress,

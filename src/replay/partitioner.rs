@@ -1,18 +1,18 @@
-//! Which share a key is in.
+//! The assignment of keys to shards.
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::replay::union_find::Ties;
 
-/// The lowest number of shares.
+/// Minimum number of shards.
 const FEWEST: u32 = 64;
-/// The highest.
+/// Maximum number of shards.
 const MOST: u32 = 4096;
-/// How much of a log there is to a share, in bytes, so that what is left of it fits a cache.
+/// Size in bytes of a log per shard, chosen so that the resulting data fits into a cache.
 const LOG_BYTES: u64 = 1 << 20;
 
-/// Which share each key is in. It is the same on every machine, and must stay so: shares that are replayed on
-/// several are joined.
+/// Assigns keys to shards. The assignment is the same on every machine, and must not change: shards
+/// that are replayed on several machines are joined.
 #[derive(Debug, Clone)]
 pub(super) struct Placement {
     shares: u32,
@@ -20,35 +20,35 @@ pub(super) struct Placement {
 }
 
 impl Placement {
-    /// For a log of this size, in which no keys are tied.
+    /// Creates the partitioner for a log of this size, without tied keys.
     pub(super) fn of_log(bytes: u64) -> Self {
         let wanted = u32::try_from(bytes / LOG_BYTES).unwrap_or(MOST);
         let shares = wanted.clamp(FEWEST, MOST).next_power_of_two();
         Placement { shares, ties: Ties::default() }
     }
 
-    /// How many shares there are: a power of two.
+    /// Returns the number of shards, a power of two.
     pub(super) fn shares(&self) -> usize {
         self.shares as usize
     }
 
-    /// The share of a key whose hash this is.
+    /// Returns the shard of a key with this hash.
     #[inline]
     pub(super) fn share_of_hash(&self, hash: u64) -> usize {
         let mask = u64::from(self.shares - 1);
-        #[allow(clippy::cast_possible_truncation)] // Below the number of shares.
+        #[allow(clippy::cast_possible_truncation)] // It is below the number of shards.
         let share = (self.ties.leader(hash) & mask) as usize;
         share
     }
 
-    /// The share of a key.
+    /// Returns the shard of a key.
     #[inline]
     pub(super) fn share_of(&self, key: &[u8]) -> usize {
         self.share_of_hash(hash(key))
     }
 }
 
-/// The hash by which keys are told apart for sharing: XXH3, unseeded.
+/// The hash that determines the shard of a key: XXH3, unseeded.
 #[inline]
 pub(super) fn hash(key: &[u8]) -> u64 {
     xxh3_64(key)

@@ -1,30 +1,30 @@
-//! Which keys a log is full of: bytes by the first word of their names.
+//! The key prefixes that take most of a log: bytes by the first component of the key names.
 //!
-//! Counted in some of the shares only. Shares are made by hash, so that a sixteenth of them is a fair sample of all
-//! the keys, and counting costs next to nothing.
+//! Only some of the shards are counted. Shards are assigned by hash, so a sixteenth of them is a
+//! representative sample of all keys, and counting costs next to nothing.
 
 use std::collections::{BTreeMap, HashMap};
 
-/// One share in so many is counted, of logs that have more.
+/// One of this many shards is counted, in logs that are not small.
 const EACH: usize = 16;
-/// Logs of fewer bytes are counted in whole.
+/// Size in bytes below which all shards of a log are counted.
 const SMALL_BYTES: u64 = 64 << 20;
-/// Prefixes that are told apart in a share; the rest is counted together.
+/// Maximum number of distinct prefixes per shard; the rest is counted together.
 const MOST: usize = 4096;
-/// What ends the first word of a name.
+/// The bytes that end the first component of a name.
 const SEPARATORS: [u8; 4] = *b":./|";
 
-/// Bytes by prefix.
+/// Number of bytes by prefix.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Prefixes(pub BTreeMap<Vec<u8>, u64>);
 
 impl Prefixes {
-    /// One share in how many is counted, of a log of this length.
+    /// Returns n if one of n shards is counted, for a log of this size.
     pub fn sampling(log_bytes: u64) -> usize {
         if log_bytes < SMALL_BYTES { 1 } else { EACH }
     }
 
-    /// Adds what was counted elsewhere.
+    /// Adds other counts.
     pub fn join(&mut self, other: Prefixes) {
         for (prefix, bytes) in other.0 {
             *self.0.entry(prefix).or_default() += bytes;
@@ -32,12 +32,12 @@ impl Prefixes {
     }
 }
 
-/// Counts for one share.
+/// The counts of one shard.
 #[derive(Debug, Default)]
 pub struct PrefixCounter<'a>(HashMap<&'a [u8], u64>);
 
 impl<'a> PrefixCounter<'a> {
-    /// Counts bytes for a key. Keys without a separator are counted together, under an empty prefix.
+    /// Adds bytes for a key. Keys without a separator are counted together, under an empty prefix.
     pub fn add(&mut self, key: &'a [u8], bytes: usize) {
         let end = key.iter().position(|byte| SEPARATORS.contains(byte)).map_or(0, |at| at + 1);
         let prefix = &key[..end];
@@ -45,7 +45,7 @@ impl<'a> PrefixCounter<'a> {
         *self.0.entry(if is_full { &[] } else { prefix }).or_default() += bytes as u64;
     }
 
-    /// What was counted.
+    /// Returns the counts.
     pub fn finish(self) -> Prefixes {
         Prefixes(self.0.into_iter().map(|(prefix, bytes)| (prefix.to_vec(), bytes)).collect())
     }
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_word_of_a_name_is_its_prefix() {
+    fn the_first_component_of_a_name_is_its_prefix() {
         let mut counter = PrefixCounter::default();
         for (key, bytes) in
             [("user:1", 10), ("user:2", 5), ("a.b:c", 3), ("plain", 7), ("", 1), (":x", 2)]

@@ -1,4 +1,5 @@
-//! Routing: every part read once in order, and each command noted for the share of its key.
+//! Routing: every part is read once sequentially, and each command is recorded for the shard of its
+//! key.
 
 use std::ops::Range;
 
@@ -19,48 +20,49 @@ use crate::rdb::{self, AuxWhen, ModuleId, Reading, Text, Visitor, Want};
 use crate::replay::partitioner::Placement;
 use crate::replay::union_find::Ties;
 
-/// What is wanted of a routing.
+/// Options of routing.
 #[derive(Debug, Clone, Default)]
 pub struct RouteOptions {
-    /// Where commands that no known server has keep their key.
+    /// The key positions of commands that no known server has.
     pub key_specs: KeySpecs,
-    /// The memory that may be used, in bytes; `None` for as much as there is.
+    /// Maximum memory in bytes; `None` for no limit.
     pub memory: Option<u64>,
-    /// The slice of the keys that is wanted; `None` for all of them.
+    /// The slice of the keys to replay; `None` for all keys.
     pub slice: Option<Slice>,
-    /// What is left out of the log.
+    /// The ranges omitted from the log.
     pub cut: CutList,
-    /// Whether commands before the last FLUSHALL are replayed too, for what the data was like then.
+    /// Whether commands before the last FLUSHALL are replayed too, to reconstruct the data before
+    /// it.
     pub keep_dead: bool,
-    /// The one key that matters, and those that are tied to it; `None` for all.
+    /// Replay only this key, and the keys that are tied to it; `None` for all keys.
     pub only: Option<Vec<u8>>,
 }
 
-/// A log, and which of its commands concern which share of the keys.
+/// A log, with the assignment of its commands to shards of the keys.
 pub struct Routed<'l> {
     pub(super) placement: Placement,
     pub(super) parts: Vec<RoutedPart<'l>>,
-    /// The shares whose commands were noted.
+    /// The shards whose commands were recorded.
     pub(super) window: Range<usize>,
     pub(super) key_specs: KeySpecs,
     /// See [`RouteOptions::memory`].
     pub(super) memory: Option<u64>,
-    /// Commands in all parts.
+    /// Number of commands in all parts.
     pub commands: u64,
-    /// Commands without effect, for a FLUSHALL stands behind them.
+    /// Number of commands without effect, because a FLUSHALL follows them.
     pub dead_commands: u64,
-    /// Keys in RDBs that the parts begin with.
+    /// Number of keys in the RDBs at the beginning of the parts.
     pub rdb_keys: u64,
-    /// What a loader cuts off at the end of the last part, if it is torn.
+    /// The end of the last part that a loader truncates, if it is torn.
     pub torn: Option<Torn>,
 }
 
 /// The end of a log that a loader does not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Torn {
-    /// Up to where the last part is read.
+    /// Offset up to which the last part is read.
     pub at: u64,
-    /// Bytes behind that.
+    /// Number of bytes after that.
     pub bytes: u64,
     /// Whether it begins with a MULTI that no EXEC follows.
     pub transaction: bool,
@@ -68,37 +70,39 @@ pub struct Torn {
 
 pub(super) struct RoutedPart<'l> {
     pub(super) part: &'l Part,
-    /// Where keys stand in the RDB that the part begins with.
+    /// The offsets of keys in the RDB at the beginning of the part.
     pub(super) records: Option<Stretch>,
-    /// Who wrote that RDB, as far as it says.
+    /// The writer of that RDB, if it is recorded there.
     pub(super) writer: Option<Server>,
-    /// What that RDB holds beside keys and functions.
+    /// The content of that RDB other than keys and functions.
     pub(super) module_aux: Vec<(AuxWhen, &'l [u8])>,
     pub(super) slot_imports: Vec<SlotImport>,
-    /// Libraries of functions in that RDB.
+    /// Function libraries in that RDB.
     pub(super) libraries: Vec<Vec<u8>>,
     pub(super) stretches: Vec<Stretch>,
-    /// Commands about functions.
+    /// Offsets of the commands for functions.
     pub(super) functions: Vec<u64>,
-    /// Times of annotations, and where they stand.
+    /// Offsets of the annotations with a time, and their times.
     pub(super) times: Vec<(u64, i64)>,
 }
 
-/// A log that has been read once, and can be routed window after window of the shares, as memory allows.
+/// A log that was read once. It can be routed one window of the shards at a time if memory is
+/// limited.
 pub struct Routing<'l> {
     log: &'l Log,
     options: RouteOptions,
     placement: Placement,
-    /// What holds for the whole log; with the lists of all shares where one window is enough.
+    /// Information on the whole log; includes the lists of all shards if one window is sufficient.
     whole: Routed<'l>,
     windows: Vec<Range<usize>>,
 }
 
-/// Reads a log and routes it, all of it unless that would take more memory than `options` allow.
+/// Reads a log and routes it completely, unless that would exceed the memory in `options`.
 ///
 /// # Errors
 ///
-/// When the log is damaged otherwise than by a torn end, or was cut by another process while it was read.
+/// Fails if the log is damaged other than by a torn end, or was truncated by another process during
+/// reading.
 pub fn route<'l>(
     log: &'l Log,
     options: &RouteOptions,
@@ -108,8 +112,8 @@ pub fn route<'l>(
     Ok(routing)
 }
 
-/// Routes logs so that each key, and all that is tied to it in any of them, is in the same share of all. The shares that
-/// are wanted, and the memory, are what the first's options say.
+/// Routes logs so that each key, and all keys tied to it in any of them, is in the same shard of
+/// all. The options of the first determine the wanted shards and the memory.
 pub(super) fn route_all<'l, const N: usize>(
     logs: [(&'l Log, &RouteOptions); N],
     progress: &dyn Progress,
@@ -118,7 +122,7 @@ pub(super) fn route_all<'l, const N: usize>(
     let mut placement =
         Placement::of_log(logs.iter().map(|(log, _)| log.bytes()).max().unwrap_or(0));
     let slice = options.slice.map_or(0..placement.shares(), |slice| slice.of(placement.shares()));
-    // The lists are made while the log is read for the first time, unless the window is known later.
+    // The lists are created on the first reading of the log, unless the window is only known later.
     let is_later = options.memory.is_some() || options.only.is_some();
     let first = if is_later { slice.start..slice.start } else { slice.clone() };
     let mut ties = Ties::default();
@@ -132,7 +136,7 @@ pub(super) fn route_all<'l, const N: usize>(
         wholes.push(whole);
     }
     if !ties.is_empty() {
-        // Known only now which keys go together.
+        // Only now is it known which keys are tied.
         ties.settle();
         placement.ties = ties;
         if !first.is_empty() {
@@ -165,10 +169,10 @@ pub(super) fn route_all<'l, const N: usize>(
     }))
 }
 
-/// What a command takes in a list, in bytes, at the most but for logs of very long commands.
+/// Maximum size in bytes of a command in a list, except in logs of very long commands.
 const LIST_BYTES: u64 = 3;
 
-/// Divides shares so that the lists of each window take no more than a third of the memory.
+/// Divides shards into windows whose lists take at most a third of the memory.
 fn windows(
     wholes: &[Routed<'_>],
     shares: usize,
@@ -185,21 +189,21 @@ fn windows(
 }
 
 impl<'l> Routing<'l> {
-    /// What holds for the whole log.
+    /// Returns the information on the whole log.
     pub fn whole(&self) -> &Routed<'l> {
         &self.whole
     }
 
-    /// How often the log is read to be routed.
+    /// Returns the number of times that the log is read for routing.
     pub fn windows(&self) -> usize {
         self.windows.len()
     }
 
-    /// Calls `each` with window after window.
+    /// Calls `each` with every window in turn.
     ///
     /// # Errors
     ///
-    /// What `each` says; and as [`route`], should the log have changed since.
+    /// Returns the errors of `each`, and fails like [`route`] if the log has changed since.
     pub fn each(
         &self,
         progress: &dyn Progress,
@@ -214,7 +218,7 @@ impl<'l> Routing<'l> {
         Ok(())
     }
 
-    /// Routes a window; `None` where the whole is the window.
+    /// Routes a window; returns `None` if the whole log is the window.
     pub(super) fn window(
         &self,
         number: usize,
@@ -233,12 +237,12 @@ impl<'l> Routing<'l> {
     }
 }
 
-/// One of several equal slices of the shares, to be replayed apart.
+/// One of several equal slices of the shards, to be replayed separately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slice {
-    /// Which, from 1.
+    /// The number of the slice, from 1.
     pub number: u32,
-    /// Of how many.
+    /// Number of slices.
     pub of: u32,
 }
 
@@ -264,12 +268,12 @@ impl std::str::FromStr for Slice {
     }
 }
 
-/// A reading of a log.
+/// One reading of a log.
 struct Pass<'p, 'l> {
     log: &'l Log,
     options: &'p RouteOptions,
     placement: &'p Placement,
-    /// The shares whose commands are noted.
+    /// The shards whose commands are recorded.
     window: &'p Range<usize>,
     look_for_ties: bool,
 }
@@ -304,15 +308,15 @@ impl<'l> Pass<'_, 'l> {
     }
 }
 
-/// What is read of a part.
+/// The range of a part that is read.
 struct Kept {
     ranges: Vec<Range<u64>>,
-    /// Bytes of the part.
+    /// Length of the part in bytes.
     of: u64,
 }
 
 impl Kept {
-    /// Whether the part is read from its beginning.
+    /// Returns whether the part is read from its beginning.
     fn begins(&self) -> bool {
         self.ranges.first().is_none_or(|first| first.start == 0) && !self.skips_all()
     }
@@ -321,7 +325,7 @@ impl Kept {
         self.ranges.is_empty() && self.of > 0
     }
 
-    /// Where reading ends.
+    /// Returns the offset at which reading ends.
     fn end(&self) -> u64 {
         self.ranges.last().map_or(0, |last| last.end)
     }
@@ -333,7 +337,7 @@ impl Kept {
     }
 }
 
-/// The server that an RDB says it was written by.
+/// Returns the server that wrote an RDB, according to its auxiliary fields.
 fn writer_of(walk: &rdb::Walk) -> Option<Server> {
     let noted = |name, product| {
         let version = std::str::from_utf8(walk.note(name)?).ok()?;
@@ -391,7 +395,7 @@ fn route_part<'l>(
         if !part.is_last || open.block != open.multi {
             return Err(unfinished(log, part, open.block));
         }
-        // Servers do not run what was queued behind it.
+        // Servers do not execute the commands queued after it.
         read_to = open.multi;
         router = commands.scan(open.multi, &Silent)?.sink;
     }
@@ -433,13 +437,13 @@ fn route_part<'l>(
 struct Commands<'c> {
     part: &'c Part,
     kept: &'c Kept,
-    /// Where the first can stand: behind the RDB.
+    /// The lowest possible offset of the first command: the end of the RDB.
     start: usize,
     plan: &'c Plan<'c>,
 }
 
 impl<'c> Commands<'c> {
-    /// Reads those before `limit`.
+    /// Reads the commands before `limit`.
     fn scan(&self, limit: u64, progress: &dyn Progress) -> Result<Scanned<Router<'c>>> {
         let part = self.part;
         let bytes = part.mapping.bytes();
@@ -479,16 +483,17 @@ fn unreadable(part: &Part, why: String) -> Error {
 }
 
 impl<'l> Routed<'l> {
-    /// Whether there are function libraries at the end of the log, which came with Redis 7.0.
+    /// Returns whether there are function libraries at the end of the log. They came with Redis
+    /// 7.0.
     ///
     /// # Errors
     ///
-    /// As [`beside`](Self::beside).
+    /// Fails like [`beside`](Self::beside).
     pub fn has_functions(&self) -> Result<bool> {
         Ok(!self.beside(redis(7, 0))?.functions.is_empty())
     }
 
-    /// One share in how many is a sample of all.
+    /// Returns n if one of n shards is a sample of all.
     pub fn sampling(&self) -> usize {
         Prefixes::sampling(self.log_bytes())
     }
@@ -497,22 +502,24 @@ impl<'l> Routed<'l> {
         self.parts.iter().map(|part| part.part.mapping.len()).sum()
     }
 
-    /// How much of the log is replayed with these shares, in bytes, for showing progress.
+    /// Returns the number of bytes of the log that are replayed with these shards, for displaying
+    /// progress.
     pub fn replayed_bytes(&self) -> u64 {
         self.log_bytes() / self.shares() as u64 * self.window.len() as u64
     }
 
-    /// How many shares the keys are divided into.
+    /// Returns the number of shards into which the keys are divided.
     pub fn shares(&self) -> usize {
         self.placement.shares()
     }
 
-    /// What there is beside keys at the end of the log: function libraries, and what RDBs in it hold for
-    /// modules and of imports of cluster slots. What fails is passed over, as loaders do.
+    /// Returns the content other than keys at the end of the log: function libraries, and the
+    /// module data and cluster slot imports of its RDBs. Commands that fail are skipped, as by
+    /// loaders.
     ///
     /// # Errors
     ///
-    /// When a part was cut by another process since it was routed.
+    /// Fails if a part was truncated by another process since it was routed.
     pub fn beside(&self, server: Server) -> Result<Beside<'l>> {
         let mut beside = Beside::default();
         for part in &self.parts {
@@ -535,7 +542,7 @@ impl<'l> Routed<'l> {
     }
 }
 
-/// Notes the keys of an RDB for their shares.
+/// Records the keys of an RDB for their shards.
 struct RdbKeys<'p, 'a> {
     plan: &'p Plan<'p>,
     lists: Lists,
@@ -543,7 +550,7 @@ struct RdbKeys<'p, 'a> {
     module_aux: Vec<(AuxWhen, &'a [u8])>,
     slot_imports: Vec<SlotImport>,
     scratch: Vec<u8>,
-    /// The number of a database that no server has.
+    /// A database index that no server has.
     no_database: Option<u64>,
 }
 
@@ -571,7 +578,7 @@ impl<'a> Visitor<'a> for RdbKeys<'_, 'a> {
             Ok(_) => {}
             Err(_) => self.no_database = Some(key.db),
         }
-        // The first reading checks every value; the others come for the places alone.
+        // The first reading checks every value; later ones only need the offsets.
         if self.plan.look_for_ties { Want::Value } else { Want::Skip }
     }
 

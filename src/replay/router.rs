@@ -1,4 +1,4 @@
-//! What routing notes of a stretch of a log.
+//! Routing a segment of a log.
 
 use std::ops::Range;
 
@@ -9,14 +9,15 @@ use crate::command::{COUNT, CommandId, Group, Keys, Role, TABLE, lookup_prefix};
 use crate::replay::partitioner::{Placement, hash};
 use crate::replay::union_find::Ties;
 
-/// How a command finds its way to its share.
+/// The rule by which a command is assigned to shards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
     /// It changes no key.
     Nowhere,
-    /// It concerns the key behind its name, and no other.
+    /// It concerns only the key after its name.
     Key,
-    /// Its keys have to be looked for. Whether it treats each by itself.
+    /// Its key positions have to be determined. Contains whether it processes each key
+    /// independently.
     Keys {
         splits: bool,
     },
@@ -29,7 +30,7 @@ enum Way {
     Exec,
 }
 
-/// By command number.
+/// Indexed by command number.
 static WAYS: [Way; COUNT] = {
     let mut ways = [Way::Nowhere; COUNT];
     let mut id = 0;
@@ -41,7 +42,7 @@ static WAYS: [Way; COUNT] = {
             Role::Exec => Way::Exec,
             Role::Plain if id == CommandId::FUNCTION.index() => Way::Functions,
             Role::Plain if is_for_all(id) => Way::Everywhere,
-            // Carried, for what they do is not understood.
+            // Carried, because they are not supported.
             Role::Plain if matches!(row.group, Group::Vector) && row.writes => Way::Key,
             Role::Plain if row.apply.is_none() => Way::Nowhere,
             Role::Plain => match row.keys {
@@ -61,25 +62,25 @@ const fn is_for_all(id: usize) -> bool {
         || id == CommandId::CLUSTER.index()
 }
 
-/// What holds for all of a routing.
+/// The settings of a whole routing.
 pub(super) struct Plan<'p> {
     pub(super) placement: &'p Placement,
-    /// The shares whose lists are wanted.
+    /// The shards whose lists are wanted.
     pub(super) window: Range<usize>,
-    /// Where the key stands in commands that no known server has.
+    /// The key positions of commands that no known server has.
     pub(super) key_specs: &'p KeySpecs,
-    /// Whether keys that are tied are looked for, instead of being known.
+    /// Whether tied keys are searched for; otherwise they are already known.
     pub(super) look_for_ties: bool,
-    /// Whether what stands before a flush of everything is noted too.
+    /// Whether commands before a flush of all databases are recorded too.
     pub(super) keep_dead: bool,
 }
 
-/// Where commands that are not known have their key.
+/// The key positions of unknown commands.
 #[derive(Debug, Clone, Default)]
 pub struct KeySpecs(pub std::collections::HashMap<Vec<u8>, usize>);
 
 impl KeySpecs {
-    /// The place of the key among the arguments of a command of this name.
+    /// Returns the index of the key among the arguments of a command of this name.
     pub fn key_of(&self, name: &[u8]) -> usize {
         if self.0.is_empty() {
             return 1;
@@ -88,33 +89,34 @@ impl KeySpecs {
     }
 }
 
-/// What was found in a stretch of a part.
+/// The result for a segment of a part.
 pub(super) struct Router<'p> {
     plan: &'p Plan<'p>,
-    /// The shares whose lists are kept: none once keys are found to be tied, for the log is read again then.
+    /// The shards whose lists are recorded. Empty once keys are found to be tied, because the log
+    /// is read again in that case.
     window: Range<usize>,
     lists: Option<Lists>,
     pub(super) stretches: Vec<Stretch>,
     pub(super) ties: Ties,
     pub(super) transactions: Transactions,
-    /// Commands whole, those before a flush of everything too.
+    /// Number of complete commands, including those before a flush of all databases.
     pub(super) commands: u64,
-    /// The last command that empties all databases: everything before it is without effect.
+    /// The last command that empties all databases: everything before it has no effect.
     pub(super) flush: Option<Flush>,
-    /// Commands about functions.
+    /// Offsets of the commands for functions.
     pub(super) functions: Vec<u64>,
-    /// Times of annotations: where each stands, and its Unix seconds.
+    /// Annotations with a time: the offset of each, and its Unix seconds.
     pub(super) times: Vec<(u64, i64)>,
-    /// The database in force; `None` while it is the one before the stretch.
+    /// The selected database; `None` while it is the one before the segment.
     pub(super) db: Option<u32>,
 }
 
 /// A command that empties all databases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Flush {
-    /// Where it stands.
+    /// Offset of the command.
     pub(super) offset: u64,
-    /// Commands before it.
+    /// Number of commands before it.
     pub(super) commands_before: u64,
 }
 
@@ -171,7 +173,7 @@ impl<'p> Router<'p> {
                     self.window.clone().for_each(|share| self.push(share, offset));
                 }
             }
-            // Most DELs are of one key, which is then where any key would be.
+            // Most DELs have one key, which is then at the default position.
             Way::Keys { .. } if frame.argc() == 2 => {
                 self.key(frame.first_argument().unwrap_or_default(), offset);
             }
@@ -185,8 +187,8 @@ impl<'p> Router<'p> {
         }
     }
 
-    /// A command with keys to be looked for. One that cannot be told apart fails on every server, and goes to where
-    /// that is counted.
+    /// Routes a command whose key positions have to be determined. A command whose keys cannot be
+    /// determined fails on every server, and is assigned to the shard that counts it.
     fn keys(&mut self, id: CommandId, args: &[&[u8]], keys: &[&[u8]], splits: bool, offset: u64) {
         let Some((first, more)) = keys.split_first() else {
             self.key(args.get(1).copied().unwrap_or_default(), offset);
@@ -218,7 +220,7 @@ impl<'p> Router<'p> {
         self.key(first, offset);
     }
 
-    /// Nothing before this place has an effect.
+    /// Discards everything before this offset, because it has no effect.
     #[cold]
     fn flush(&mut self, offset: u64) {
         self.flush = Some(Flush { offset, commands_before: self.commands - 1 });
@@ -228,7 +230,7 @@ impl<'p> Router<'p> {
     }
 }
 
-/// What is noted of a stretch that is left out: what it means for the commands behind it.
+/// The information on an omitted segment that affects the commands after it.
 #[derive(Default)]
 pub(super) struct Skipped {
     db: Option<u32>,
@@ -258,14 +260,14 @@ impl Join for Skipped {
 }
 
 impl Router<'_> {
-    /// Goes over a stretch that is left out.
+    /// Skips an omitted segment.
     pub(super) fn skip(&mut self, skipped: Skipped) {
         self.db = skipped.db.or(self.db);
         self.times.extend(skipped.times);
     }
 }
 
-/// SORT with STORE and a pattern that reads other keys.
+/// Returns whether the command is a SORT with STORE and a pattern that reads other keys.
 fn reads_by_pattern(id: CommandId, args: &[&[u8]]) -> bool {
     id == CommandId::SORT
         && args.windows(2).any(|pair| {
@@ -274,18 +276,18 @@ fn reads_by_pattern(id: CommandId, args: &[&[u8]]) -> bool {
         })
 }
 
-/// Whether a FLUSHALL does its work, and is not answered by an error.
+/// Returns whether a FLUSHALL is executed, rather than answered with an error.
 fn empties_all(frame: &Frame<'_>) -> bool {
     match frame.args().nth(1) {
         None => true,
-        Some(word) => {
-            let known = word.eq_ignore_ascii_case(b"ASYNC") || word.eq_ignore_ascii_case(b"SYNC");
+        Some(mode) => {
+            let known = mode.eq_ignore_ascii_case(b"ASYNC") || mode.eq_ignore_ascii_case(b"SYNC");
             known && frame.argc() == 2
         }
     }
 }
 
-/// The number of a database, as SELECT takes it.
+/// Parses a database index as SELECT does.
 fn database(text: &[u8]) -> Option<u32> {
     std::str::from_utf8(text)
         .ok()?

@@ -1,4 +1,4 @@
-//! Replaying a share: its keys out of RDBs, and its commands in their order.
+//! Replaying a shard: its keys in RDBs, and its commands in order.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,49 +25,51 @@ use crate::keyspace::{Bump, Keyspace};
 use crate::rdb::Records;
 use crate::replay::partitioner::Placement;
 
-/// How commands are run.
+/// Options of a replay.
 #[derive(Debug, Clone)]
 pub struct ReplayOptions {
-    /// The server whose loader is followed where they differ.
+    /// The server whose loader is emulated where servers differ.
     pub server: Server,
     /// See [`Context::fields_expire_ms`].
     pub fields_expire_ms: Option<i64>,
     /// See [`Context::hll_sparse_max_bytes`].
     pub hll_sparse_max_bytes: usize,
-    /// The time at which commands were run before the first annotation of a time, in Unix milliseconds; `None`
-    /// for that at which the part was last written.
+    /// The time at which commands before the first time annotation were run, in Unix milliseconds;
+    /// `None` for the time at which the part was last modified.
     pub time_ms: Option<i64>,
-    /// Threads; 0 for one a core.
+    /// Number of threads; 0 for one per core.
     pub threads: usize,
 }
 
-/// What happened while a share was replayed.
+/// The statistics of a replay.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Happened {
-    /// Commands that were run.
+    /// Number of commands that were run.
     pub commands: u64,
-    /// Commands that a server answers with an error: the command, the error, how often, and where first.
+    /// Commands that a server answers with an error: the command, the error, the number of
+    /// occurrences, and the position of the first.
     pub failed: BTreeMap<(CommandId, &'static str), (u64, Position)>,
-    /// Commands that no known server has: how often, and where first.
+    /// Commands that no known server has: the number of occurrences, and the position of the first.
     pub unknown: BTreeMap<Vec<u8>, (u64, Position)>,
-    /// What commands noted.
+    /// The counters of the commands.
     pub notes: Notes,
     /// Keys that have no expiry, and may have had one on the server that wrote the log: see
     /// [`lost_expiry`](crate::command::lost_expiry).
     pub lost_of_keys: Lost,
-    /// The same of fields of hashes.
+    /// The same for hash fields.
     pub lost_of_fields: Lost,
-    /// Bytes of commands by the prefix of their first key, in the shares that are a sample: see [`is_sample`].
+    /// Number of bytes of commands by the prefix of their first key, in the shards that are
+    /// sampled: see [`is_sample`].
     pub prefixes: Prefixes,
 }
 
-/// Whether a share is one of those in which prefixes are counted.
+/// Returns whether prefixes are counted in a shard.
 pub fn is_sample(routed: &Routed<'_>, share: usize) -> bool {
     share.is_multiple_of(routed.sampling())
 }
 
 impl Happened {
-    /// Adds what happened in another share.
+    /// Adds the statistics of another shard.
     pub fn join(&mut self, other: Happened) {
         self.commands += other.commands;
         for (what, seen) in other.failed {
@@ -88,12 +90,13 @@ fn join_seen(seen: &mut (u64, Position), other: (u64, Position)) {
     *seen = (seen.0 + other.0, seen.1.min(other.1));
 }
 
-/// Replays every share of a window, and tells `progress` of [`Routed::replayed_bytes`] in all. `make` is called on many threads, with each share's data set; `take` on one thread
-/// at a time, with what `make` made, in the order of shares.
+/// Replays every shard of a window, and advances `progress` by [`Routed::replayed_bytes`] in total.
+/// `make` is called on many threads, with the data set of each shard; `take` on one thread at a
+/// time, with the result of `make`, in the order of shards.
 ///
 /// # Errors
 ///
-/// What `make` or `take` say; and when a command cannot be replayed.
+/// Returns the errors of `make` and `take`, and fails if a command cannot be replayed.
 pub fn replay<T: Send>(
     routed: &Routed<'_>,
     options: &ReplayOptions,
@@ -104,11 +107,11 @@ pub fn replay<T: Send>(
     replay_watched(routed, options, progress, &Unwatched(make), take)
 }
 
-/// As [`replay`], with an observer of every share.
+/// Like [`replay`], with an observer of every shard.
 ///
 /// # Errors
 ///
-/// As [`replay`].
+/// Fails like [`replay`].
 pub fn replay_watched<W: Watch>(
     routed: &Routed<'_>,
     options: &ReplayOptions,
@@ -118,7 +121,7 @@ pub fn replay_watched<W: Watch>(
 ) -> Result<Happened> {
     let bytes = routed.replayed_bytes() / routed.window.len().max(1) as u64;
     let threads = workers::number(options.threads);
-    // Shares are made by hash, and mostly have as many keys as those before them.
+    // Shards are assigned by hash, so most have about as many keys as the previous ones.
     let keys = AtomicUsize::new(0);
     let mut gathered = Gathered::default();
     let mut happened = Happened::default();
@@ -141,12 +144,12 @@ pub fn replay_watched<W: Watch>(
     Ok(happened)
 }
 
-/// Replays two logs that were routed together, as [`replay`] does one: `make` is given the data sets that a share has in
-/// either.
+/// Replays two logs that were routed together, as [`replay`] does one: `make` is called with the
+/// data sets of a shard in both.
 ///
 /// # Errors
 ///
-/// As [`replay`].
+/// Fails like [`replay`].
 pub fn replay_pair<T: Send>(
     routed: [&Routed<'_>; 2],
     options: [&ReplayOptions; 2],
@@ -184,17 +187,18 @@ pub fn replay_pair<T: Send>(
     Ok(happened)
 }
 
-/// How many commands are looked at ahead, so that their bytes are under way when they are run.
+/// Number of commands for which bytes are prefetched ahead of execution.
 const AHEAD: usize = 20;
 
-/// And at how many the bytes are there, and the entry of the key is asked for; and then its name and value.
+/// Distance in commands at which the bytes have arrived and the entry of the key is prefetched;
+/// then, at a shorter one, its name and value.
 const ENTRY_AHEAD: usize = 10;
 const VALUE_AHEAD: usize = 5;
 
-/// Places in the ring of those: a power of two.
+/// Size of the ring of upcoming commands: a power of two.
 const RING: usize = 32;
 
-/// How much of a command is asked for ahead, in bytes: most end there.
+/// Offsets in a command that are prefetched, in bytes: most commands end there.
 const LINES: [usize; 3] = [0, 64, 128];
 
 fn run_share<'a, O: Observer<'a>>(
@@ -225,7 +229,7 @@ fn run_share<'a, O: Observer<'a>>(
             clock: &clock,
             owns: &owns,
         };
-        // Who wrote the beginning of the log may have written all of it.
+        // The writer of the beginning of the log may have written all of it.
         let writer = routed.parts.first().and_then(|first| first.writer);
         happened.notes.lost_expiries.suspicion =
             Suspicion::of(part.part.role == PartRole::Incr, writer);
@@ -253,7 +257,7 @@ fn run_share<'a, O: Observer<'a>>(
     Ok(happened)
 }
 
-/// The keys of the RDB that the part begins with.
+/// Loads the keys of the RDB at the beginning of the part.
 fn load_records<'a>(
     part: &RoutedPart<'a>,
     list: usize,
@@ -278,21 +282,21 @@ fn load_records<'a>(
     })
 }
 
-/// The time that the last annotation before a place tells, in Unix milliseconds.
+/// Returns the time of the last annotation before an offset, in Unix milliseconds.
 fn time_at(part: &RoutedPart<'_>, offset: u64) -> Option<i64> {
     let behind = part.times.partition_point(|(at, _)| *at < offset);
     part.times.get(behind.checked_sub(1)?)?.1.checked_mul(1000)
 }
 
 impl Routed<'_> {
-    /// The time that the last annotation before a command tells, in Unix seconds.
+    /// Returns the time of the last annotation before a command, in Unix seconds.
     pub fn time_told(&self, at: Position) -> Option<i64> {
         let part = self.parts.get(at.part as usize)?;
         time_at(part, at.offset).map(|ms| ms / 1000)
     }
 }
 
-/// When the part was last written, in Unix milliseconds.
+/// Returns the time at which the part was last modified, in Unix milliseconds.
 fn written_ms(part: &RoutedPart<'_>) -> Option<i64> {
     let modified = part.part.mapping.file().metadata().ok()?.modified().ok()?;
     i64::try_from(modified.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok()
@@ -303,7 +307,7 @@ fn written_ms(part: &RoutedPart<'_>) -> Option<i64> {
 struct Next<'a> {
     place: u64,
     db: u32,
-    /// What begins with it.
+    /// The bytes that begin with it.
     bytes: &'a [u8],
 }
 
@@ -325,7 +329,7 @@ struct Runner<'r, 'c, 'a, O> {
 impl<'a, O: Observer<'a>> Runner<'_, '_, 'a, O> {
     fn run(&mut self, stretch: &Stretch, list: usize, routed: &Routed<'_>) -> Result<()> {
         let mut places = stretch.places(list);
-        // A ring: what is run next, and behind it what is looked at ahead.
+        // A ring: the next command to run, followed by those that are prefetched.
         let mut ahead = [None; RING];
         let mut found = [None; RING];
         ahead[..AHEAD].fill_with(|| self.next(places.next()));
@@ -341,7 +345,7 @@ impl<'a, O: Observer<'a>> Runner<'_, '_, 'a, O> {
         Ok(())
     }
 
-    /// The command at a place, whose bytes are asked for where they are not at hand.
+    /// Returns the command at an offset, and prefetches its bytes if they are in the log.
     #[inline(always)]
     fn next(&mut self, place: Option<(u64, u32)>) -> Option<Next<'a>> {
         let (place, db) = place?;
@@ -354,7 +358,8 @@ impl<'a, O: Observer<'a>> Runner<'_, '_, 'a, O> {
         Some(Next { place, db, bytes })
     }
 
-    /// Asks for the entry of a command's key, whose bytes are there by now: gives its database and place.
+    /// Prefetches the entry of a command's key, whose bytes have arrived by now, and returns its
+    /// database and index.
     #[inline(always)]
     fn ask_entry(&self, next: Option<Next<'_>>) -> Option<(u32, u32)> {
         let next = next?;
@@ -362,7 +367,7 @@ impl<'a, O: Observer<'a>> Runner<'_, '_, 'a, O> {
         Some((next.db, self.keyspace.last_db(next.db)?.ask(key)?))
     }
 
-    /// Asks for the key and value of an entry that is there by now.
+    /// Prefetches the key and value of an entry that has arrived by now.
     #[inline(always)]
     fn ask_value(&self, found: Option<(u32, u32)>) {
         if let Some((db, place)) = found
@@ -381,7 +386,7 @@ impl<'a, O: Observer<'a>> Runner<'_, '_, 'a, O> {
         };
         let frame = &bytes[..end];
         let name = self.args[0];
-        // The name lies in the frame: what follows it makes finding it faster.
+        // The name is part of the frame; the lookup is faster with the bytes after it.
         let name_start = name.as_ptr() as usize - frame.as_ptr() as usize;
         let id = lookup_prefix(&frame[name_start..], name.len());
         let at = Position { part: self.number, offset: place };
@@ -425,7 +430,7 @@ impl<'a, O: Observer<'a>> Runner<'_, '_, 'a, O> {
         }
     }
 
-    /// What concerns several shares fails in each, and is counted in one.
+    /// A command that concerns several shards fails in each of them, and is counted in one.
     #[cold]
     fn failed(&mut self, id: Option<CommandId>, error: &'static str, at: Position) {
         let key = self.args.get(1).copied().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! A log replayed in shares leaves what it leaves when its commands run one after the other.
+//! A log replayed in shards has the same result as its commands run one by one.
 
 use proptest::prelude::*;
 
@@ -11,7 +11,7 @@ use crate::input::open;
 use crate::keyspace::fingerprint::{Detail, Fingerprint};
 use crate::keyspace::{Bump, Keyspace};
 
-/// A log of these commands, whose arguments are separated by blanks.
+/// Builds a log of these commands, whose arguments are separated by blanks.
 fn log_of<S: AsRef<str>>(commands: &[S]) -> Vec<u8> {
     let mut log = Vec::new();
     for command in commands {
@@ -34,7 +34,7 @@ fn options(threads: usize) -> ReplayOptions {
     }
 }
 
-/// The fingerprint after a replay in shares, and what happened.
+/// Returns the fingerprint after a replay in shards, and the statistics.
 fn replayed(log: &[u8], route_options: &RouteOptions, threads: usize) -> (String, Happened) {
     let file = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(file.path(), log).expect("it is written");
@@ -60,12 +60,12 @@ fn replayed(log: &[u8], route_options: &RouteOptions, threads: usize) -> (String
     (whole.to_string(), happened)
 }
 
-/// The definition: every command on one data set, in the order of the log.
+/// The reference: every command on one data set, in the order of the log.
 fn one_by_one(log: &[u8]) -> String {
     one_by_one_without(log, &CutList::new())
 }
 
-/// The definition of a cut: commands in it are not run, but for SELECT.
+/// The reference for omitted ranges: commands in them are not run, except for SELECT.
 fn one_by_one_without(log: &[u8], cut: &CutList) -> String {
     let arena = Bump::new();
     let mut keyspace = Keyspace::new(&arena);
@@ -129,12 +129,14 @@ fn command() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Some commands are copied on their way, and some are left: long ones, neighbours, and those for which there is no room.
+/// Some commands are copied, and some are left in the log: long ones, adjacent ones, and those for
+/// which there is no space.
 #[test]
-fn commands_that_are_left_in_the_log_run_in_their_order() {
+fn commands_left_in_the_log_run_in_order() {
     let mut commands = Vec::new();
     for number in 0..10_000_u32 {
-        // Keys come back out of step, so that neighbours in a share are far apart; each tenth is written twice at once.
+        // The order of keys makes consecutive commands of a shard far apart; each tenth is written
+        // twice in a row.
         let key = number * 7919 % 500;
         commands.push(format!("RPUSH key:{key} {number}"));
         if number % 10 == 0 {
@@ -142,13 +144,13 @@ fn commands_that_are_left_in_the_log_run_in_their_order() {
             commands.push(format!("APPEND text:{key} -"));
         }
         if number % 4 == 0 {
-            // About as long as may be copied.
+            // About as long as the limit for copying.
             let value = "x".repeat(4040 + number as usize % 40);
             commands.push(format!("RPUSH key:{key} {value}"));
         }
     }
     let log = log_of(&commands);
-    // Several stretches.
+    // Several segments.
     assert!(log.len() > 9 << 20);
     let expected = one_by_one(&log);
     for (memory, threads) in [(None, 1), (None, 3), (Some(100_000), 2), (Some(3_000_000), 2)] {
@@ -161,11 +163,11 @@ fn commands_that_are_left_in_the_log_run_in_their_order() {
 
 proptest! {
     #[test]
-    fn shares_leave_what_the_whole_leaves(
+    fn sharded_replay_equals_sequential_replay(
         mut commands in proptest::collection::vec(command(), 0..120),
         memory in proptest::option::of(1..200_u64),
     ) {
-        // Closes what may be open: an open transaction does not run.
+        // Closes any open transaction, which would not run.
         commands.extend(["MULTI".to_owned(), "EXEC".to_owned()]);
         let log = log_of(&commands);
         let route = RouteOptions { memory, ..RouteOptions::default() };
@@ -174,7 +176,7 @@ proptest! {
     }
 }
 
-/// Where each command of a log stands, and where the last ends.
+/// Returns the offset of each command of a log, and the end of the last.
 fn places(log: &[u8]) -> Vec<u64> {
     let (mut at, mut places, mut args) = (0, vec![0], Vec::new());
     while let Some(end) = read_args(log, at, &mut args) {
@@ -190,7 +192,7 @@ fn fingerprint(keyspace: &Keyspace<'_>) -> Fingerprint {
     fingerprint
 }
 
-/// Takes the fingerprint that a share has at a place in the log.
+/// Takes the fingerprint of a shard at an offset in the log.
 struct At(u64);
 
 struct AtPlace {
@@ -226,7 +228,7 @@ impl Watch for At {
 
 proptest! {
     #[test]
-    fn an_observer_sees_the_data_as_they_were_at_a_place(
+    fn an_observer_sees_the_data_at_an_offset(
         mut commands in proptest::collection::vec(command(), 1..80),
         at in any::<proptest::sample::Index>(),
     ) {
@@ -250,13 +252,13 @@ proptest! {
     }
 
     #[test]
-    fn what_is_cut_is_not_run(
+    fn omitted_commands_are_not_run(
         mut commands in proptest::collection::vec(command(), 1..80),
         cuts in proptest::collection::vec(any::<proptest::sample::Index>(), 0..20),
         memory in proptest::option::of(1..200_u64),
         keep_dead in any::<bool>(),
     ) {
-        // Without what it closes or opens, a transaction is another matter.
+        // MULTI and EXEC outside the omitted range would form a different transaction.
         commands.retain(|command| command != "MULTI" && command != "EXEC");
         let bytes = log_of(&commands);
         let places = places(&bytes);
@@ -271,7 +273,7 @@ proptest! {
     }
 
     #[test]
-    fn two_views_of_a_log_meet_share_by_share(
+    fn two_views_of_a_log_are_joined_by_shard(
         commands in proptest::collection::vec(command(), 1..80),
         at in any::<proptest::sample::Index>(),
         memory in proptest::option::of(1..200_u64),
@@ -295,7 +297,7 @@ proptest! {
         let run = options(2);
         pair.each(&Silent, |routed| {
             let make = |_, [one, other]: [&mut Keyspace<'_>; 2]| {
-                // A key of both sides is in the same share of both.
+                // A key of both sides is in the same shard of both.
                 Ok([fingerprint(one), fingerprint(other)])
             };
             let take = |_, parts: [Fingerprint; 2]| {
@@ -312,7 +314,7 @@ proptest! {
 }
 
 #[test]
-fn both_views_have_a_key_in_the_same_share_whatever_ties_it_in_one() {
+fn keys_are_in_the_same_shard_of_both_views_if_tied_in_one() {
     let mut commands: Vec<String> = (0..200).map(|n| format!("SET key:{n} old")).collect();
     let flush = log_of(&commands).len() as u64;
     commands.extend((0..200).map(|n| format!("SET key:{n} new")));
@@ -345,7 +347,7 @@ fn both_views_have_a_key_in_the_same_share_whatever_ties_it_in_one() {
 }
 
 #[test]
-fn one_key_is_replayed_with_all_that_is_tied_to_it_and_little_else() {
+fn one_key_is_replayed_with_its_tied_keys_and_few_others() {
     let mut commands: Vec<String> = (0..500).map(|n| format!("SET key:{n} {n}")).collect();
     commands.extend(["RENAME key:1 moved".to_owned(), "RENAME moved again".to_owned()]);
     let only = Some(b"again".to_vec());
@@ -364,7 +366,7 @@ fn an_open_transaction_at_the_end_does_not_run_and_its_flush_does_not_count() {
 }
 
 #[test]
-fn what_fails_is_counted_once_wherever_its_keys_are() {
+fn failures_are_counted_once_whatever_their_shards() {
     let commands =
         ["SET a 1", "RPUSH a x", "FLUSHDB now", "MSET a 1 b", "LPUSH a y", "RENAME none such"];
     let (_, happened) = replayed(&log_of(&commands), &RouteOptions::default(), 2);
@@ -378,7 +380,7 @@ fn what_fails_is_counted_once_wherever_its_keys_are() {
 }
 
 #[test]
-fn slices_together_are_the_whole() {
+fn all_slices_together_equal_the_whole() {
     let commands: Vec<String> = (0..500).map(|n| format!("SET key:{n} {n}")).collect();
     let log = log_of(&commands);
     let of = |number| {
@@ -390,7 +392,7 @@ fn slices_together_are_the_whole() {
 }
 
 #[test]
-fn a_sort_by_the_values_of_other_keys_sees_them_all() {
+fn sort_by_pattern_sees_all_keys() {
     let mut commands: Vec<String> =
         (0..50).map(|n| format!("SET weight:{n} {}", (n * 37) % 50)).collect();
     commands.extend((0..50).map(|n| format!("RPUSH list {n}")));
@@ -400,7 +402,7 @@ fn a_sort_by_the_values_of_other_keys_sees_them_all() {
 }
 
 #[test]
-fn a_worker_that_panics_lets_nobody_wait_for_ever() {
+fn a_panicking_worker_does_not_block_the_others() {
     let commands: Vec<String> = (0..500).map(|n| format!("SET key:{n} {n}")).collect();
     let file = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(file.path(), log_of(&commands)).expect("it is written");

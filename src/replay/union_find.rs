@@ -1,17 +1,17 @@
-//! Keys that commands tie together must be replayed together.
+//! Union-find of keys that commands tie together, and that must be replayed together.
 //!
-//! RENAME, SUNIONSTORE and their like read one key and write another. Their keys are joined, by the hashes of
-//! their names, so that each group of tied keys goes to one share. Two keys of one hash are in one
-//! group, which does no harm.
+//! RENAME, SUNIONSTORE and similar commands read one key and write another. Their keys are joined,
+//! by the hashes of their names, so that each group of tied keys is assigned to one shard. Two keys
+//! with equal hashes are in one group, which is harmless.
 
 use std::collections::HashMap;
 
 /// Groups of tied keys. Most logs have none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Ties {
-    /// From a tied key's hash towards the lowest hash of its group.
+    /// Maps the hash of a tied key to one closer to the lowest hash of its group.
     towards: HashMap<u64, u64>,
-    /// A command may read any key there is, so that all are tied.
+    /// Whether a command may read any key, so that all keys are tied.
     all: bool,
 }
 
@@ -24,7 +24,7 @@ impl Ties {
         self.all = true;
     }
 
-    /// Ties two keys, and with them their groups.
+    /// Joins the groups of two keys.
     pub(super) fn tie(&mut self, one: u64, other: u64) {
         let (one, other) = (self.lowest(one), self.lowest(other));
         let (low, high) = (one.min(other), one.max(other));
@@ -40,15 +40,15 @@ impl Ties {
     fn lowest(&mut self, key: u64) -> u64 {
         let mut at = key;
         while let Some(&next) = self.towards.get(&at).filter(|&&next| next != at) {
-            // Halves the way for the next who goes it.
-            let behind = self.towards.get(&next).copied().unwrap_or(next);
-            self.towards.insert(at, behind);
-            at = behind;
+            // Path halving.
+            let after = self.towards.get(&next).copied().unwrap_or(next);
+            self.towards.insert(at, after);
+            at = after;
         }
         at
     }
 
-    /// What a key's share is told by: its own hash, or the lowest of its group.
+    /// Returns the hash that determines the shard of a key: its own, or the lowest of its group.
     #[inline]
     pub(super) fn leader(&self, hash: u64) -> u64 {
         if self.is_empty() { hash } else { self.leader_of_tied(hash) }
@@ -65,7 +65,7 @@ impl Ties {
         at
     }
 
-    /// Makes every way a single step.
+    /// Compresses every path to a single step.
     pub(super) fn settle(&mut self) {
         let keys: Vec<u64> = self.towards.keys().copied().collect();
         for key in keys {
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn groups_grow_together_in_any_order() {
+    fn groups_are_joined_in_any_order() {
         let mut ties = Ties::default();
         assert!(ties.is_empty());
         for (one, other) in [(5, 9), (7, 3), (9, 7), (20, 21)] {

@@ -1,4 +1,4 @@
-//! A routed log, or two side by side, replayed window after window.
+//! Replaying a routed log, or two logs jointly, window by window.
 
 use crate::base::error::Result;
 use crate::base::progress::Progress;
@@ -6,12 +6,12 @@ use crate::replay::pair::Pair;
 use crate::replay::route::{Routed, Routing};
 use crate::replay::shards::Happened;
 
-/// Calls `run`, which replays a window, with each; gives what happened in all. `phase` is what it is called while
-/// it goes on.
+/// Calls `run`, which replays a window, with each window, and returns the joined statistics.
+/// `phase` is the name of the progress phase.
 ///
 /// # Errors
 ///
-/// What `run` says; and when the log has changed since it was routed.
+/// Returns the errors of `run`, and fails if the log has changed since it was routed.
 pub fn each_window<'l>(
     routing: &Routing<'l>,
     phase: &str,
@@ -27,11 +27,11 @@ pub fn each_window<'l>(
     Ok(happened)
 }
 
-/// As [`each_window`], with the same window of two logs.
+/// Like [`each_window`], with the same window of two logs.
 ///
 /// # Errors
 ///
-/// As [`each_window`].
+/// Fails like [`each_window`].
 pub fn each_pair<'l>(
     pair: &Pair<'l>,
     phase: &str,

@@ -1,4 +1,4 @@
-//! Work on one share after the other, on each core, handed over in the order of shares.
+//! Processing shards on all cores, with the results passed on in the order of shards.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -8,7 +8,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::keyspace::Bump;
 
-/// So many threads, 0 for one a core.
+/// Returns the number of threads; 0 selects one per core.
 pub(super) fn number(threads: usize) -> usize {
     match threads {
         0 => rayon::current_num_threads(),
@@ -16,13 +16,13 @@ pub(super) fn number(threads: usize) -> usize {
     }
 }
 
-/// Works on every share of `shares` with `threads` threads, each with an arena of its own.
-/// What `work` makes is taken by `take` on one thread at a time, in the order of shares; what happened is
-/// joined in whatever order it comes.
+/// Processes every shard of `shares` with `threads` threads, each with its own arena. `take`
+/// receives the results of `work` on one thread at a time, in the order of shards; statistics are
+/// joined in any order.
 ///
 /// # Errors
 ///
-/// What `work` or `take` say first.
+/// Returns the first error of `work` or `take`.
 pub(super) fn run<T: Send, H: Default + Send>(
     shares: Range<usize>,
     threads: usize,
@@ -67,7 +67,7 @@ pub(super) fn run<T: Send, H: Default + Send>(
     }
 }
 
-/// What workers share: who is next, and what waits for its turn.
+/// The state shared by the workers: the next shard, and the results that wait for their turn.
 struct Queue<T, H, F, J> {
     next: AtomicUsize,
     state: Mutex<State<T, H, F>>,
@@ -117,7 +117,7 @@ where
     }
 }
 
-/// Wakes the others when a worker panics: they would wait for its share for ever.
+/// Wakes the other workers when one panics: they would wait for its shard forever.
 struct Alarm<'q, T, H, F, J>(&'q Queue<T, H, F, J>)
 where
     F: FnMut(usize, T) -> Result<()>,
