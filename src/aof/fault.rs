@@ -1,58 +1,59 @@
-//! What can be wrong with one frame, for a loader since Redis 7.0.
+//! The faults of a frame, for a loader since Redis 7.0.
 
 use serde::Serialize;
 
-/// A length that an argument's header declared and the file did not keep.
+/// A length declared by the header of an argument that exceeds the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Claim {
-    /// Where the header stands.
+    /// Offset of the header.
     pub at: usize,
-    /// Which argument, counted from 0 (the command's name).
+    /// The index of the argument, counted from 0 (the name of the command).
     pub index: u32,
-    /// The bytes that it declares.
+    /// The declared number of bytes.
     pub bytes: u64,
-    /// The bytes that were left in the file behind the header.
+    /// The number of bytes in the file after the header.
     pub left: u64,
 }
 
-/// Why a frame cannot be read. Offsets (`at`) count from where the reading of the frame began.
+/// The reason why a frame cannot be read. Offsets (`at`) are relative to the position where the
+/// reading of the frame began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// The file ends inside the frame: a prefix of something valid.
+    /// The file ends inside the frame: it is a prefix of a valid file.
     Short {
         /// The end of the file.
         at: usize,
-        /// The declared length that reaches beyond it, if it was an argument that was cut.
+        /// The declared length that exceeds the file, if an argument was truncated.
         claim: Option<Claim>,
     },
-    /// What stands at a command boundary is neither `*` nor `#`.
+    /// The byte at a command boundary is neither `*` nor `#`.
     NotACommand {
-        /// Where.
+        /// Offset of the byte.
         at: usize,
-        /// The byte found there.
+        /// The byte.
         found: u8,
     },
     /// The number of arguments is not at least 1.
     BadCount {
-        /// Where the number stands.
+        /// Offset of the number.
         at: usize,
-        /// The number, as a loader reads it.
+        /// The number, as a loader parses it.
         value: i64,
     },
-    /// What stands where an argument should begin is not `$`.
+    /// The byte at the beginning of an argument is not `$`.
     NotAnArgument {
-        /// Where.
+        /// Offset of the byte.
         at: usize,
-        /// Which argument, counted from 0.
+        /// The index of the argument, counted from 0.
         index: u32,
-        /// The byte found there.
+        /// The byte.
         found: u8,
     },
     /// An argument declares a negative length. Servers crash on it instead of refusing it.
     NegativeLength {
-        /// Where its header stands.
+        /// Offset of its header.
         at: usize,
-        /// Which argument, counted from 0.
+        /// The index of the argument, counted from 0.
         index: u32,
         /// The length.
         value: i64,
@@ -60,7 +61,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Where the reading failed, counted from the start of the frame.
+    /// Returns the offset at which reading failed, relative to the start of the frame.
     pub fn at(&self) -> usize {
         match *self {
             Fault::Short { at, .. }
@@ -71,12 +72,12 @@ impl Fault {
         }
     }
 
-    /// Whether the file merely ends too early, so that `aof-load-truncated` applies.
+    /// Returns whether the file merely ends prematurely, so that `aof-load-truncated` applies.
     pub fn is_short(&self) -> bool {
         matches!(self, Fault::Short { .. })
     }
 
-    /// The same fault with its offsets moved by `by` bytes.
+    /// Returns the same fault with `by` added to its offsets.
     #[must_use]
     pub fn moved(mut self, by: usize) -> Self {
         match &mut self {

@@ -1,8 +1,8 @@
-//! One command as it lies in the log: bytes borrowed from the file, decoded when asked.
+//! A command in the log: bytes borrowed from the file, decoded on demand.
 
 use super::grammar::{self, Shape};
 
-/// A whole frame: the bytes in the file, and where its name is.
+/// A complete frame: its bytes, and the position of its name.
 #[derive(Debug, Clone, Copy)]
 pub struct Frame<'a> {
     offset: u64,
@@ -15,13 +15,13 @@ pub struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    /// The frame of `shape` that `bytes` are, at `offset` of its file.
+    /// Creates a frame from `bytes` with the given shape, at `offset` in its file.
     pub(super) fn new(offset: u64, bytes: &'a [u8], shape: Shape) -> Self {
         let Shape { argc, name_start, name_len, canonical, long_line, .. } = shape;
         Frame { offset, bytes, argc, name_start, name_len, canonical, long_line }
     }
 
-    /// A frame as servers write it.
+    /// Creates a canonical frame.
     #[inline(always)]
     pub(super) fn canonical(
         offset: u64,
@@ -33,61 +33,61 @@ impl<'a> Frame<'a> {
         Frame { offset, bytes, argc, name_start, name_len, canonical: true, long_line: false }
     }
 
-    /// Reads the frame that stands at the start of `bytes`, as a loader since Redis 7.0 would;
-    /// `offset` says where in the file that is. `None` when there is no whole frame.
+    /// Reads the frame at the start of `bytes`, as a loader since Redis 7.0 would; `offset` is its
+    /// offset in the file. Returns `None` if there is no complete frame.
     pub fn read(offset: u64, bytes: &'a [u8]) -> Option<Self> {
         let shape = grammar::tolerated(bytes).ok()?;
         Some(Frame::new(offset, &bytes[..shape.len], shape))
     }
 
-    /// The same frame, `by` bytes further on in its file.
+    /// Returns the same frame with `by` added to its offset in the file.
     #[inline]
     pub(super) fn moved(mut self, by: u64) -> Self {
         self.offset += by;
         self
     }
 
-    /// Its first byte's offset in the file.
+    /// Returns the offset of its first byte in the file.
     #[inline]
     pub fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// The offset of the first byte behind it.
+    /// Returns the offset of the first byte after it.
     #[inline]
     pub fn end(&self) -> u64 {
         self.offset + self.bytes.len() as u64
     }
 
-    /// The frame as it stands in the file.
+    /// Returns the bytes of the frame in the file.
     #[inline]
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes
     }
 
-    /// The number of arguments, the name included; at least 1.
+    /// Returns the number of arguments, including the name; at least 1.
     #[inline]
     pub fn argc(&self) -> u32 {
         self.argc
     }
 
-    /// The command's name, in the case in which it was written.
+    /// Returns the name of the command, in its original case.
     #[inline]
     pub fn name(&self) -> &'a [u8] {
         &self.bytes[self.name_start..self.name_start + self.name_len]
     }
 
-    /// The bytes from the name to the end of the frame, and how many of them are the name.
+    /// Returns the bytes from the name to the end of the frame, and the length of the name.
     #[inline]
     pub fn name_and_on(&self) -> (&'a [u8], usize) {
         (&self.bytes[self.name_start..], self.name_len)
     }
 
-    /// The argument behind the name, which most often is the key; `None` where there is none.
+    /// Returns the argument after the name, which is usually the key; `None` if there is none.
     #[inline(always)]
     pub fn first_argument(&self) -> Option<&'a [u8]> {
         let behind = self.bytes.get(self.name_start + self.name_len..)?;
-        // `\r\n$N\r\n` or `\r\n$NN\r\n`, as most are.
+        // `\r\n$N\r\n` or `\r\n$NN\r\n`, like most.
         if self.canonical && self.argc > 1 {
             let digit = |at: usize| usize::from(behind[at].wrapping_sub(b'0'));
             match behind.first_chunk::<7>() {
@@ -101,26 +101,26 @@ impl<'a> Frame<'a> {
         self.args().nth(1)
     }
 
-    /// Whether it is written as servers write it.
+    /// Returns whether the frame has the form in which servers write it.
     #[inline]
     pub fn is_canonical(&self) -> bool {
         self.canonical
     }
 
-    /// Whether a header line is longer than loaders up to Redis 6.2 can read.
+    /// Returns whether a header line is longer than loaders up to Redis 6.2 can read.
     #[inline]
     pub fn has_long_line(&self) -> bool {
         self.long_line
     }
 
-    /// The arguments, the name first.
+    /// Returns the arguments, including the name as the first.
     pub fn args(&self) -> Args<'a> {
         let header = memchr::memchr(b'\n', self.bytes).map_or(self.bytes.len(), |at| at + 1);
         Args { bytes: self.bytes, at: header.min(grammar::LINE_BYTES), left: self.argc }
     }
 }
 
-/// The arguments of a frame, in order, borrowed from the file.
+/// An iterator over the arguments of a frame, borrowed from the file.
 #[derive(Debug, Clone)]
 pub struct Args<'a> {
     bytes: &'a [u8],

@@ -1,5 +1,5 @@
-//! The grammar of a log, as nom parsers. This is the definition; the scanner's loop is a faster
-//! reading of the same grammar, held equal to it by property test and fuzzing.
+//! The grammar of a log, as nom parsers. This is the reference; the loop of the scanner is a faster
+//! implementation of the same grammar, and property tests and fuzzing check that both are equal.
 //!
 //! ```text
 //! log        = *( frame | annotation )
@@ -8,10 +8,11 @@
 //! annotation = "#" *OCTET LF            ; Redis 7.0, between frames only
 //! ```
 //!
-//! A frame is *canonical* when it is as servers write it: decimal numbers without sign or padding, every
-//! line end CR LF. The servers' loaders take more than that ([`tolerated`]): they read header lines
-//! with `fgets`, numbers with `atoi` and `strtol`, and do not look at the two bytes after an argument.
-//! Checked against `loadSingleAppendOnlyFile` of `aof.c` (Redis 7.0 to Valkey 9.1), and observed.
+//! A frame is *canonical* if it has the form in which servers write it: decimal numbers without
+//! sign or padding, every line end CR LF. The servers' loaders accept more than that
+//! ([`tolerated`]): they read header lines with `fgets`, numbers with `atoi` and `strtol`, and do
+//! not check the two bytes after an argument. Checked against `loadSingleAppendOnlyFile` of `aof.c`
+//! (Redis 7.0 to Valkey 9.1), and observed.
 
 use nom::bytes::complete::{tag, take};
 use nom::character::complete::{char, one_of};
@@ -22,30 +23,32 @@ use nom::{IResult, Parser};
 
 use super::fault::{Claim, Fault};
 
-/// The most bytes of a line that a loader since Redis 7.0 reads at once (`fgets` into 1024 bytes).
+/// Maximum number of bytes of a line that a loader since Redis 7.0 reads at once (`fgets` into 1024
+/// bytes).
 pub const LINE_BYTES: usize = 1023;
 
-/// The most bytes of a line that a loader up to Redis 6.2 reads at once (`fgets` into 128 bytes).
+/// Maximum number of bytes of a line that a loader up to Redis 6.2 reads at once (`fgets` into 128
+/// bytes).
 pub const OLD_LINE_BYTES: usize = 127;
 
-/// A frame that has been recognised: where it ends, and what it needs to be read again.
+/// The structure of a recognised frame: its length, and the positions required to read it again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
-    /// Number of arguments, the name included; at least 1.
+    /// Number of arguments, including the name; at least 1.
     pub argc: u32,
     /// Length of the whole frame in bytes.
     pub len: usize,
-    /// Where the first argument's bytes begin, counted from the start of the frame.
+    /// Offset of the first argument's bytes, relative to the start of the frame.
     pub name_start: usize,
     /// Length of the first argument in bytes.
     pub name_len: usize,
-    /// Whether it is written as servers write it.
+    /// Whether it has the form in which servers write it.
     pub canonical: bool,
     /// Whether a header line is longer than loaders up to Redis 6.2 read at once.
     pub long_line: bool,
 }
 
-/// A decimal number without sign or padding: `0`, or digits that do not begin with `0`.
+/// Parses a decimal number without sign or padding: `0`, or digits that do not begin with `0`.
 fn number(input: &[u8]) -> IResult<&[u8], u64> {
     let digits = recognize((one_of("123456789"), many0_count(one_of("0123456789"))));
     let text = nom::branch::alt((digits, tag(&b"0"[..])));
@@ -62,24 +65,26 @@ fn crlf(input: &[u8]) -> IResult<&[u8], &[u8]> {
     tag(&b"\r\n"[..]).parse(input)
 }
 
-/// One canonical argument; gives its bytes.
+/// Parses one canonical argument, and returns its bytes.
 fn argument(input: &[u8]) -> IResult<&[u8], &[u8]> {
     let (input, length) = delimited(char('$'), number, crlf).parse(input)?;
     terminated(take(length), crlf).parse(input)
 }
 
-/// The length of the canonical argument at the start of `input`, header and line ends included.
+/// Returns the length of the canonical argument at the start of `input`, including header and line
+/// ends.
 pub(super) fn argument_len(input: &[u8]) -> Option<usize> {
     argument(input).ok().map(|(rest, _)| input.len() - rest.len())
 }
 
-/// The canonical header line at the start of `input` that begins with `marker`: its length and number.
+/// Parses the canonical header line at the start of `input` that begins with `marker`, and returns
+/// its length and number.
 pub(super) fn number_line(input: &[u8], marker: u8) -> Option<(usize, u64)> {
     let header = delimited(char(char::from(marker)), number, crlf).parse(input);
     header.ok().map(|(rest, value)| (input.len() - rest.len(), value))
 }
 
-/// One canonical frame. Fails on everything else, be it damaged, cut short or merely tolerated.
+/// Parses one canonical frame. Fails on anything else: damaged, truncated or merely tolerated.
 pub fn canonical(input: &[u8]) -> IResult<&[u8], Shape> {
     let limit = u64::from(i32::MAX.unsigned_abs());
     let count = verify(number, |&count| (1..=limit).contains(&count));
@@ -100,21 +105,22 @@ pub fn canonical(input: &[u8]) -> IResult<&[u8], Shape> {
     Ok((rest, shape))
 }
 
-/// An annotation line without its line end, as the loaders since Redis 7.0 skip it: from `#` to the
-/// line feed, to [`LINE_BYTES`], or to the end of the file.
+/// Parses an annotation line without its line end, as the loaders since Redis 7.0 skip it: from `#`
+/// to the line feed, to [`LINE_BYTES`], or to the end of the file.
 pub fn annotation(input: &[u8]) -> IResult<&[u8], &[u8]> {
     let (_, _) = char('#').parse(input)?;
     line(input)
 }
 
-/// What one `fgets` returns: up to and with the line feed, or as many bytes as its buffer holds.
+/// Parses the result of one `fgets`: up to and including the line feed, or as many bytes as its
+/// buffer holds.
 fn line(input: &[u8]) -> IResult<&[u8], &[u8]> {
     let window = &input[..input.len().min(LINE_BYTES)];
     let len = memchr::memchr(b'\n', window).map_or(window.len(), |at| at + 1);
     take(len).parse(input)
 }
 
-/// The seconds of a `#TS:<unix seconds>` annotation; `None` for any other line.
+/// Returns the seconds of a `#TS:<unix seconds>` annotation; `None` for any other line.
 pub fn timestamp(line: &[u8]) -> Option<i64> {
     let seconds = recognize((opt(char('-')), number));
     let mut timestamp = preceded(tag::<_, _, nom::error::Error<&[u8]>>(&b"#TS:"[..]), seconds);
@@ -123,23 +129,24 @@ pub fn timestamp(line: &[u8]) -> Option<i64> {
     only_line_end.then(|| std::str::from_utf8(text).ok()?.parse().ok()).flatten()
 }
 
-/// One frame as the loaders since Redis 7.0 take it, canonical or not.
+/// Parses one frame as the loaders since Redis 7.0 do, canonical or not.
 ///
-/// `input` begins at the frame and reaches to the end of the file.
+/// `input` begins at the frame and extends to the end of the file.
 ///
 /// # Errors
 ///
-/// The [`Fault`] for which a loader gives up. Its offsets count from the start of `input`.
+/// Returns the [`Fault`] at which a loader gives up. Its offsets are relative to the start of
+/// `input`.
 pub fn tolerated(input: &[u8]) -> Result<Shape, Fault> {
     tolerated_in_lines_of(LINE_BYTES, input)
 }
 
-/// As [`tolerated`], for a loader that reads at most `line_bytes` of a line at once: [`LINE_BYTES`] or
-/// [`OLD_LINE_BYTES`]. What a longer line holds behind them is read as the next line.
+/// Like [`tolerated`], for a loader that reads at most `line_bytes` of a line at once:
+/// [`LINE_BYTES`] or [`OLD_LINE_BYTES`]. The rest of a longer line is read as the next line.
 ///
 /// # Errors
 ///
-/// As [`tolerated`].
+/// Fails like [`tolerated`].
 pub fn tolerated_in_lines_of(line_bytes: usize, input: &[u8]) -> Result<Shape, Fault> {
     let mut reader = Lenient::new(line_bytes, input);
     let argc = reader.count()?;
@@ -151,7 +158,7 @@ pub fn tolerated_in_lines_of(line_bytes: usize, input: &[u8]) -> Result<Shape, F
     Ok(Shape { argc, len, name_start, name_len, canonical, long_line })
 }
 
-/// Reads as the loaders' C code does, and notes whether the text was canonical all along.
+/// Parses like the C code of the loaders, and records whether the text was canonical throughout.
 pub(super) struct Lenient<'a> {
     input: &'a [u8],
     line_bytes: usize,
@@ -165,13 +172,13 @@ impl<'a> Lenient<'a> {
         Lenient { input, line_bytes, at: 0, canonical: true, long_line: false }
     }
 
-    /// A header line, and whether the end of the file ended it.
+    /// Returns a header line, and whether it was ended by the end of the file.
     fn header(&mut self) -> Option<(&'a [u8], bool)> {
         let rest = self.input.get(self.at..).filter(|rest| !rest.is_empty())?;
         let (_, line) = line(&rest[..rest.len().min(self.line_bytes)]).ok()?;
         self.at += line.len();
         self.long_line |= line.len() > OLD_LINE_BYTES;
-        // Where the buffer is full the loader has not met the end yet.
+        // If the buffer is full, the loader has not reached the end yet.
         let cut_by_end = !line.ends_with(b"\n") && line.len() < self.line_bytes;
         Some((line, cut_by_end))
     }
@@ -182,7 +189,7 @@ impl<'a> Lenient<'a> {
         self.canonical &= whole;
     }
 
-    /// The header of a frame: the number of its arguments.
+    /// Parses the header of a frame, and returns the number of its arguments.
     pub(super) fn count(&mut self) -> Result<u32, Fault> {
         let Some((line, cut_by_end)) = self.header() else {
             return Err(Fault::Short { at: self.input.len(), claim: None });
@@ -190,8 +197,8 @@ impl<'a> Lenient<'a> {
         if line[0] != b'*' {
             return Err(Fault::NotACommand { at: 0, found: line[0] });
         }
-        // The loaders take the end of the C string for an error of reading, and that, where the line ended
-        // with the file, for the end of the file.
+        // The loaders treat the end of the C string as a read error, and, if the line was ended by
+        // the end of the file, as the end of the file.
         match line.get(1) {
             None | Some(0) if cut_by_end => {
                 return Err(Fault::Short { at: self.input.len(), claim: None });
@@ -200,7 +207,7 @@ impl<'a> Lenient<'a> {
             Some(_) => {}
         }
         self.note_number(line);
-        // `int argc = atoi(..)`: the C library's atoi is strtol, cut to 32 bits.
+        // `int argc = atoi(..)`: the C library's atoi is strtol, truncated to 32 bits.
         #[allow(clippy::cast_possible_truncation)]
         let value = c_strtol(&line[1..]) as i32;
         self.canonical &= i64::from(value) == c_strtol(&line[1..]);
@@ -210,7 +217,7 @@ impl<'a> Lenient<'a> {
         }
     }
 
-    /// The header of an argument: the length that it declares.
+    /// Parses the header of an argument, and returns the declared length.
     pub(super) fn argument_header(&mut self, index: u32) -> Result<u64, Fault> {
         let header_at = self.at;
         let Some((line, _)) = self.header() else {
@@ -246,8 +253,8 @@ impl<'a> Lenient<'a> {
     }
 }
 
-/// C's `strtol` in base 10 over a C string: blanks, a sign, digits as far as they go; 0 without digits;
-/// held at the ends of the 64-bit range.
+/// C's `strtol` in base 10 on a C string: blanks, a sign, then digits; 0 without digits; saturates
+/// at the ends of the 64-bit range.
 pub(super) fn c_strtol(text: &[u8]) -> i64 {
     let blanks = text.iter().take_while(|b| b" \t\n\x0b\x0c\r".contains(b)).count();
     let text = &text[blanks..];
@@ -267,10 +274,11 @@ pub(super) fn c_strtol(text: &[u8]) -> i64 {
 mod tests {
     use super::*;
 
-    /// One line a case: the bytes, and what a loader since Redis 7.0 does with the first frame, as
-    /// observed on real servers (the table in section "what the loader accepts" of our reference).
+    /// One case per line: the bytes, and what a loader since Redis 7.0 does with the first frame,
+    /// as observed on real servers (the table in section "what the loader accepts" of our
+    /// reference).
     #[test]
-    fn the_loaders_tolerance_is_ours() {
+    fn the_same_frames_are_tolerated_as_by_the_loaders() {
         let ok = |text: &[u8]| tolerated(text).unwrap_or_else(|f| panic!("{text:?}: {f:?}"));
         for tolerated in [
             &b"*2abc\r\n$3\r\nGET\r\n$1\r\nk\r\n"[..],
@@ -328,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn strtol_reads_as_in_c() {
+    fn strtol_parses_as_in_c() {
         for (text, value) in [
             ("", 0),
             ("x", 0),

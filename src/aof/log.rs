@@ -1,4 +1,4 @@
-//! An opened log: its parts, mapped, in the order in which a server loads them, and the files beside it.
+//! An opened log: its mapped parts, in the order in which a server loads them, and related files.
 
 use std::path::PathBuf;
 
@@ -7,70 +7,71 @@ use serde::Serialize;
 use super::manifest::Manifest;
 use crate::disk::Mapping;
 
-/// A log, opened: what a server would load, in the order in which it would.
+/// An opened log: the files that a server would load, in its order.
 pub struct Log {
-    /// The path as it was pointed at.
+    /// The path that was given.
     pub path: PathBuf,
-    /// What was opened: the file, or the manifest of the set. Another path than [`Log::path`] where
-    /// a directory was pointed at.
+    /// The file that was opened: the log itself, or the manifest of the set. It differs from
+    /// [`Log::path`] if a directory was given.
     pub opened: PathBuf,
-    /// Why just that was opened, where there was a choice: a sentence for a person, without a stop.
+    /// The reason why this file was opened, if there was a choice: a sentence for display, without
+    /// a full stop.
     pub chosen: Option<String>,
-    /// How the log lies on disk.
+    /// The layout of the log on disk.
     pub layout: Layout,
-    /// The files that a server loads, in its order. None for a manifest that lists no file.
+    /// The files that a server loads, in its order. Empty for a manifest that lists no file.
     pub parts: Vec<Part>,
-    /// The files that the manifest lists as replaced by a rewrite; never loaded.
+    /// The files that the manifest lists as replaced by a rewrite; they are never loaded.
     pub history: Vec<HistoryFile>,
-    /// The manifest, of a multi-part log.
+    /// The manifest, for a multi-part log.
     pub manifest: Option<ManifestFile>,
-    /// Files of a server found beside the log that are no part of it. Of a log in a single file
-    /// only when a directory was pointed at.
+    /// Files of a server next to the log that do not belong to it. For a log in a single file, they
+    /// are only listed if a directory was given.
     pub others: Vec<OtherFile>,
 }
 
 impl Log {
-    /// The length of all parts together, in bytes.
+    /// Returns the total length of all parts, in bytes.
     pub fn bytes(&self) -> u64 {
         self.parts.iter().map(|part| part.mapping.len()).sum()
     }
 
-    /// The file name of a part by its number; empty where there is none.
+    /// Returns the file name of a part by its number; empty if there is none.
     pub fn part_name(&self, number: u32) -> String {
         self.parts.get(number as usize).map(|part| part.name.clone()).unwrap_or_default()
     }
 }
 
-/// How a log lies on disk.
+/// The layout of a log on disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Layout {
-    /// A file with no bytes: a server starts with nothing from it.
+    /// An empty file: a server starts with an empty data set.
     Empty,
-    /// One file of commands. Nothing in it has been looked at but that it does not begin as an RDB.
+    /// One file of commands. Nothing was checked except that it does not begin like an RDB.
     SingleFile,
-    /// One file that begins with the magic of an RDB: an RDB and nothing else, or an AOF with an
-    /// RDB preamble. Which, shows only where the RDB ends.
+    /// One file that begins with the magic of an RDB: either an RDB only, or an AOF with an RDB
+    /// preamble. Which one is only known at the end of the RDB.
     RdbFile,
     /// A directory with a manifest.
     MultiPart {
-        /// The directory that the parts are in.
+        /// The directory of the parts.
         #[serde(serialize_with = "crate::base::escape::path")]
         directory: PathBuf,
-        /// Its name: the server's `appenddirname`. Empty where the path does not tell it.
+        /// Its name: the server's `appenddirname`. Empty if the path does not contain it.
         appenddirname: String,
-        /// The manifest's name without `.manifest`: the server's `appendfilename`.
+        /// The name of the manifest without `.manifest`: the server's `appendfilename`.
         appendfilename: String,
     },
     /// One base or incremental file of a set, without the others.
     OnePart {
-        /// The manifest beside it, if there is one that lists it among what is loaded.
+        /// The manifest in the same directory, if it lists the file among those that are loaded.
         #[serde(serialize_with = "crate::base::escape::path_if_any")]
         manifest: Option<PathBuf>,
     },
 }
 
-/// What a part is to the log.
+/// The role of a part in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PartRole {
@@ -84,76 +85,76 @@ pub enum PartRole {
 
 /// One file that a server loads.
 pub struct Part {
-    /// The file's name, made printable.
+    /// The name of the file, escaped for display.
     pub name: String,
-    /// Where it is.
+    /// The path of the file.
     pub path: PathBuf,
-    /// What it is to the log.
+    /// The role of the file in the log.
     pub role: PartRole,
-    /// Its place in [`Log::parts`], from 0.
+    /// The index in [`Log::parts`], from 0.
     pub index: usize,
-    /// Its bytes.
+    /// The bytes of the file.
     pub mapping: Mapping,
-    /// Whether a server loads it last, and so forgives a torn end. Of one part by itself: whether
-    /// it is the last of its set, and true where nothing tells.
+    /// Whether a server loads it last, and therefore tolerates a torn end. For a single part:
+    /// whether it is the last of its set, or true if that is unknown.
     pub is_last: bool,
 }
 
 impl Part {
-    /// Whether a server reads the beginning of this part as an RDB.
+    /// Returns whether a server reads the beginning of this part as an RDB.
     pub fn starts_with_rdb(&self) -> bool {
         starts_with_rdb(self.mapping.bytes())
     }
 }
 
-/// A file that a rewrite has replaced.
+/// A file that was replaced by a rewrite.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HistoryFile {
-    /// Its name, made printable.
+    /// The name, escaped for display.
     pub name: String,
-    /// Where it is or was.
+    /// The path at which it is or was.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub path: PathBuf,
-    /// Its length in bytes, if it is still there.
+    /// The length in bytes, if it still exists.
     pub bytes: Option<u64>,
     /// Its line in the manifest, from 1.
     pub line: u64,
 }
 
-/// A manifest, with the path it was read from.
+/// A manifest, with the path from which it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManifestFile {
-    /// Where it is.
+    /// The path.
     pub path: PathBuf,
-    /// What it says.
+    /// The content.
     pub manifest: Manifest,
 }
 
-/// A file beside the log that is no part of it.
+/// A file next to the log that does not belong to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OtherFile {
-    /// Where it is.
+    /// The path.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub path: PathBuf,
-    /// Its length in bytes.
+    /// The length in bytes.
     pub bytes: u64,
-    /// What it probably is.
+    /// The probable kind of the file.
     pub kind: OtherKind,
 }
 
-/// What a file beside a log probably is. Names follow `aof.c` and `rdb.c`.
+/// The probable kind of a file next to a log. Names follow `aof.c` and `rdb.c`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OtherKind {
-    /// Named as a base file, and not in the manifest.
+    /// Named like a base file, but not in the manifest.
     OrphanBase,
-    /// Named as an incremental file, and not in the manifest.
+    /// Named like an incremental file, but not in the manifest.
     OrphanIncr,
     /// A second manifest.
     OtherManifest,
     /// `temp-NAME.manifest`: a manifest that was being written.
     TempManifest,
-    /// `temp-NAME.incr`: what was written while the AOF was being switched on.
+    /// `temp-NAME.incr`: commands written while the AOF was being enabled.
     TempIncr,
     /// `temp-rewriteaof-*.aof`: the output of a rewrite.
     TempRewrite,
@@ -161,7 +162,7 @@ pub enum OtherKind {
     TempRdb,
     /// The single file from before the upgrade to a set; no longer loaded.
     OldSingleFile,
-    /// A single-file AOF, or what looks like one, that belongs to no set.
+    /// A single-file AOF, or a file that looks like one, that belongs to no set.
     SingleFile,
     /// A snapshot.
     Rdb,
@@ -174,7 +175,7 @@ pub enum OtherKind {
 }
 
 impl OtherKind {
-    /// What that means, in a few words for a person.
+    /// Returns the meaning of the kind as a short text for display.
     pub fn meaning(self) -> &'static str {
         match self {
             OtherKind::OrphanBase => {
@@ -204,7 +205,8 @@ impl OtherKind {
     }
 }
 
-/// Whether the loader takes `bytes` for an RDB. Redis and Valkey up to 8 know only the first magic.
+/// Returns whether the loader treats `bytes` as an RDB. Redis and Valkey up to 8 know only the
+/// first magic.
 pub fn starts_with_rdb(bytes: &[u8]) -> bool {
     bytes.starts_with(b"REDIS") || bytes.starts_with(b"VALKEY")
 }

@@ -1,4 +1,4 @@
-//! The manifest of a multi-part AOF: which files belong to it, in which order.
+//! The manifest of a multi-part AOF: the files that belong to it, in order.
 //!
 //! ```text
 //! file appendonly.aof.2.base.rdb seq 2 type b
@@ -6,27 +6,27 @@
 //! file "my log.2.incr.aof" seq 2 type i startoffset 1042
 //! ```
 //!
-//! One line a file: pairs of a key and a value, in any order. Redis 7.0 brought the format, Redis
-//! 8.0 the two offsets, which other servers skip as unknown keys. The grammar here is the loader's
-//! own, with its leniencies and its traps, as read in `aofLoadManifestFromFile` and `sdssplitargs`
-//! and tried on Redis 7.0.15:
+//! One line per file: pairs of a key and a value, in any order. Redis 7.0 introduced the format,
+//! Redis 8.0 the two offsets, which other servers skip as unknown keys. This grammar is that of the
+//! loader, including its leniencies and pitfalls, as read in `aofLoadManifestFromFile` and
+//! `sdssplitargs` and tested on Redis 7.0.15:
 //!
 //! | part | rule |
 //! |---|---|
-//! | line | at most 1024 bytes, newline included; it must end in a newline, the last one too; no zero byte |
-//! | comment | a line that begins with `#`. What is behind its 1024th byte is read as the next line |
-//! | blanks | space, tab, CR, LF around a line are dropped; a blank line is fatal |
-//! | word | bare, `"double"` (`\n \r \t \a \b \xHH`, `\c` is c) or `'single'` (only `\'`); a quote may open inside a word, and must be followed by a blank where it closes. Ends at the first zero byte that an escape makes |
-//! | words | an even number of at least 6 |
-//! | key | case does not matter; unknown ones are skipped; a later one overwrites |
-//! | `file` | neither `/` nor `\` in it |
-//! | `seq` | what C's `atoll` makes of it (`7x` is 7, garbage is 0); 0 is fatal; negative is not, but for an incremental file |
+//! | line | at most 1024 bytes, including the newline; it must end in a newline, the last one too; no zero byte |
+//! | comment | a line that begins with `#`. The bytes after its 1024th are read as the next line |
+//! | blanks | space, tab, CR, LF around a line are removed; a blank line is fatal |
+//! | token | bare, `"double"` (`\n \r \t \a \b \xHH`, `\c` is c) or `'single'` (only `\'`); a quote may open inside a token, and its closing quote must be followed by a blank. Ends at the first zero byte that an escape produces |
+//! | tokens | an even number of at least 6 |
+//! | key | case-insensitive; unknown ones are skipped; a later one overwrites |
+//! | `file` | contains neither `/` nor `\` |
+//! | `seq` | the result of C's `atoll` (`7x` is 7, garbage is 0); 0 is fatal; a negative number is only fatal for an incremental file |
 //! | `type` | the first byte counts: `b`, `i` or `h` |
 //! | base | at most one, on any line |
-//! | incremental | each `seq` above that of the one before, the first above 0 |
-//! | history | any number; never loaded, may be gone |
+//! | incremental | each `seq` above that of the previous one, the first above 0 |
+//! | history | any number; never loaded, may be missing |
 //!
-//! No line at all (an empty file) is fatal; nothing but comments means "no files".
+//! No line at all (an empty file) is fatal; only comments means "no files".
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -43,25 +43,25 @@ use serde::Serialize;
 
 use crate::base::escape::steers;
 
-/// The longest line that the loader reads in one go, in bytes, newline included.
+/// Maximum length of a line that the loader reads at once, in bytes, including the newline.
 pub const LINE_BYTES: usize = 1024;
 
-/// What a manifest lists, in the order of its lines.
+/// The entries of a manifest, in the order of its lines.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Manifest {
-    /// One entry a line that is no comment.
+    /// One entry per line that is not a comment.
     pub entries: Vec<Entry>,
 }
 
 /// One file of a multi-part AOF.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// The bare file name: bytes, as the file system has them, without `/`, `\` and zero bytes.
-    /// The loader takes even an empty one; whoever opens it must not.
+    /// The bare file name: bytes as in the file system, without `/`, `\` and zero bytes. The loader
+    /// accepts even an empty one; a caller that opens the file must not.
     pub name: Vec<u8>,
-    /// The sequence number; base and incremental files count apart.
+    /// The sequence number; base and incremental files are counted separately.
     pub seq: i64,
-    /// What the file is to the set.
+    /// The role of the file in the set.
     pub role: Role,
     /// `startoffset` (Redis 8.0): the replication offset at which the file begins.
     pub start_offset: Option<i64>,
@@ -69,24 +69,24 @@ pub struct Entry {
     pub end_offset: Option<i64>,
     /// Keys that no known server reads, with their values, in the order of the line.
     pub extra: Vec<(Vec<u8>, Vec<u8>)>,
-    /// The line it stands on, counted from 1; 0 if it was not read from a file.
+    /// The line number, counted from 1; 0 if it was not read from a file.
     pub line: u64,
 }
 
-/// What a file is to the set it belongs to.
+/// The role of a file in its set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// The data set at the time of a rewrite; loaded first.
     Base,
-    /// The commands since, in one or several files.
+    /// The commands since then, in one or several files.
     Incr,
     /// Replaced by a rewrite and about to be deleted; never loaded.
     History,
 }
 
 impl Role {
-    /// The letter that stands for it in a manifest.
+    /// Returns the letter that represents it in a manifest.
     pub fn letter(self) -> char {
         match self {
             Role::Base => 'b',
@@ -96,48 +96,48 @@ impl Role {
     }
 }
 
-/// The rule that a manifest breaks, with what was found. Serialised with its name as `kind`.
+/// The rule that a manifest violates, with the value found. Serialised with its name as `kind`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Rule {
-    /// The file has no bytes.
+    /// The file is empty.
     Empty,
-    /// A line longer than [`LINE_BYTES`].
+    /// A line is longer than [`LINE_BYTES`].
     LineTooLong,
     /// The last line does not end in a newline.
     NoNewline,
-    /// A zero byte in a line.
+    /// A line contains a zero byte.
     ZeroByte,
-    /// Nothing but blanks on a line.
+    /// A line contains only blanks.
     BlankLine,
-    /// A quote that does not close, or that something other than a blank follows.
+    /// A quote is not closed, or is followed by something other than a blank.
     Quoting,
-    /// Fewer than six words.
+    /// Fewer than six tokens.
     TooFewWords {
-        /// How many there are.
+        /// Number of tokens.
         found: usize,
     },
-    /// An odd number of words.
+    /// An odd number of tokens.
     OddWords {
-        /// How many there are.
+        /// Number of tokens.
         found: usize,
     },
-    /// `file` names a path.
+    /// `file` contains a path.
     NameIsPath {
         /// The name.
         found: String,
     },
     /// No `file` key.
     NoFile,
-    /// No `seq` key, or one that counts as 0.
+    /// No `seq` key, or one with the value 0.
     NoSeq {
-        /// The value, where there is one.
+        /// The value, if there is one.
         found: Option<String>,
     },
     /// No `type` key, or an empty one.
     NoType,
-    /// A type that is none of `b`, `i`, `h`.
+    /// A type other than `b`, `i` and `h`.
     UnknownType {
         /// The value.
         found: String,
@@ -147,17 +147,17 @@ pub enum Rule {
         /// The line of the first, counted from 1.
         first_line: u64,
     },
-    /// An incremental file whose number is not above that of the one before.
+    /// An incremental file whose number is not above that of the previous one.
     NotIncreasing {
         /// Its number.
         found: i64,
-        /// The number of the one before; 0 for the first.
+        /// The number of the previous one; 0 for the first.
         previous: i64,
     },
 }
 
 impl Rule {
-    /// The name of the rule, as serialised; it stays the same from version to version.
+    /// Returns the name of the rule, as serialised; it is stable across versions.
     pub fn kind(&self) -> &'static str {
         match self {
             Rule::Empty => "empty",
@@ -178,7 +178,8 @@ impl Rule {
         }
     }
 
-    /// What a server logs before it exits over this rule. Several rules share a message there.
+    /// Returns the message that a server logs before it exits because of this rule. Several rules
+    /// have the same message.
     pub fn server_message(&self) -> &'static str {
         match self {
             Rule::Empty => "Found an empty AOF manifest",
@@ -242,25 +243,26 @@ impl fmt::Display for Rule {
     }
 }
 
-/// Why a manifest is refused, by every server that reads manifests.
+/// The reason why a manifest is refused, by every server that reads manifests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ManifestError {
     /// The line, as an editor counts: from 1, by newlines. (The loader counts the rest of a long
-    /// comment as a line of its own.)
+    /// comment as a separate line.)
     pub line: u64,
-    /// Where what breaks the rule begins: the byte of the file, counted from 0.
+    /// Offset of the byte in the file at which the violation begins.
     pub offset: u64,
-    /// Which rule, and what was found.
+    /// The violated rule, and the value found.
     #[serde(flatten)]
     pub rule: Rule,
-    /// The line without the blanks around it, made printable.
+    /// The line without surrounding blanks, escaped for display.
     pub text: String,
-    /// Whether the line is the rest of a comment longer than [`LINE_BYTES`], which explains it.
+    /// Whether the line is the rest of a comment longer than [`LINE_BYTES`], which explains the
+    /// error.
     pub rest_of_comment: bool,
 }
 
 impl ManifestError {
-    /// What is wrong, without the line number: the rule, and the text of the line.
+    /// Returns the message without the line number: the rule, and the text of the line.
     pub fn message(&self) -> String {
         let mut message = self.rule.to_string();
         if self.rest_of_comment {
@@ -282,7 +284,7 @@ impl fmt::Display for ManifestError {
 impl std::error::Error for ManifestError {}
 
 impl Entry {
-    /// An entry without offsets and unknown keys.
+    /// Creates an entry without offsets and unknown keys.
     pub fn new(role: Role, name: impl Into<Vec<u8>>, seq: i64) -> Self {
         Entry {
             name: name.into(),
@@ -295,18 +297,18 @@ impl Entry {
         }
     }
 
-    /// The name as the file system takes it.
+    /// Returns the name as the file system expects it.
     pub fn file_name(&self) -> &OsStr {
         OsStr::from_bytes(&self.name)
     }
 
-    /// The line for a manifest, newline included.
+    /// Returns the line for a manifest, including the newline.
     ///
-    /// As a server writes it, with two exceptions for names on which servers trip over their own
-    /// manifest: one with a `'` is quoted, and where escaping every byte that is not printable ASCII would make
-    /// the line longer than [`LINE_BYTES`], only what must be escaped is. Where that is not enough either,
-    /// unknown keys go, which no server keeps. A name of the 255 bytes that file systems allow then
-    /// always fits.
+    /// The line is formatted as by a server, with two exceptions for names for which servers cannot
+    /// read their own manifest: a name with a `'` is quoted, and if escaping every byte that is not
+    /// printable ASCII would make the line longer than [`LINE_BYTES`], only the necessary bytes are
+    /// escaped. If that is not sufficient either, unknown keys are omitted, which no server
+    /// retains. A name of the 255 bytes that file systems allow then always fits.
     pub fn to_line(&self) -> Vec<u8> {
         let fits = |line: &Vec<u8>| line.len() <= LINE_BYTES;
         Some(self.line_quoted(Escape::AsServers, &self.extra))
@@ -334,24 +336,24 @@ impl Entry {
 }
 
 impl Manifest {
-    /// The base file, if there is one.
+    /// Returns the base file, if there is one.
     pub fn base(&self) -> Option<&Entry> {
         self.with_role(Role::Base).next()
     }
 
-    /// The entries of one role, in the order of their lines.
+    /// Returns the entries of one role, in the order of their lines.
     pub fn with_role(&self, role: Role) -> impl Iterator<Item = &Entry> {
         self.entries.iter().filter(move |entry| entry.role == role)
     }
 
-    /// What a server loads, in the order in which it does: the base, wherever it is listed, then
-    /// the incremental files.
+    /// Returns the files that a server loads, in its order: the base, regardless of its position,
+    /// then the incremental files.
     pub fn load_order(&self) -> impl Iterator<Item = &Entry> {
         self.with_role(Role::Base).chain(self.with_role(Role::Incr))
     }
 
-    /// The manifest's bytes, in the order in which a server writes: the base, history,
-    /// incremental files. Unknown keys are kept (a server drops them) as far as they
+    /// Returns the bytes of the manifest, in the order in which a server writes: the base, history,
+    /// incremental files. Unknown keys are retained (a server drops them) if they
     /// [fit](Entry::to_line), comments are not.
     pub fn to_bytes(&self) -> Vec<u8> {
         [Role::Base, Role::History, Role::Incr]
@@ -366,7 +368,7 @@ impl Manifest {
 ///
 /// # Errors
 ///
-/// The first rule that is broken; a server would exit over it.
+/// Returns the first violated rule; a server would exit because of it.
 pub fn parse(bytes: &[u8]) -> Result<Manifest, ManifestError> {
     let mut manifest = Manifest::default();
     let mut rest = bytes;
@@ -403,9 +405,9 @@ pub fn parse(bytes: &[u8]) -> Result<Manifest, ManifestError> {
     Ok(manifest)
 }
 
-/// Whether `bytes` are a manifest or were meant to be one: the first line that is no comment begins
-/// with one of the keys `file`, `seq` and `type`, and has another of them. No AOF and no RDB begins
-/// so.
+/// Returns whether `bytes` are a manifest or were intended to be one: the first line that is not a
+/// comment begins with one of the keys `file`, `seq` and `type`, and contains another of them. No
+/// AOF and no RDB begins like this.
 pub fn looks_like_manifest(bytes: &[u8]) -> bool {
     let mut rest = bytes;
     while !rest.is_empty() {
@@ -422,7 +424,7 @@ pub fn looks_like_manifest(bytes: &[u8]) -> bool {
     false
 }
 
-/// Takes what the loader reads in one go off the front: up to a newline, and never more than
+/// Removes the bytes that the loader reads at once from the front: up to a newline, and at most
 /// [`LINE_BYTES`].
 pub(crate) fn next_chunk<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
     let chunk: IResult<&[u8], &[u8]> =
@@ -433,7 +435,7 @@ pub(crate) fn next_chunk<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
     chunk
 }
 
-/// One line that is no comment, given those before it.
+/// Parses one line that is not a comment, given the previous ones.
 fn entry(chunk: &[u8], before: &Manifest) -> Result<Entry, Rule> {
     if chunk.contains(&0) {
         return Err(Rule::ZeroByte);
@@ -495,7 +497,7 @@ fn entry(chunk: &[u8], before: &Manifest) -> Result<Entry, Rule> {
     Ok(entry)
 }
 
-/// The words of a line, as `sdssplitargs` parts them. Fails on quoting alone.
+/// Splits a line into tokens like `sdssplitargs`. Fails only on invalid quoting.
 pub(crate) fn words(line: &[u8]) -> IResult<&[u8], Vec<Vec<u8>>> {
     terminated(
         many0(preceded(take_while(is_space), preceded(peek(take(1_usize)), word))),
@@ -504,12 +506,12 @@ pub(crate) fn words(line: &[u8]) -> IResult<&[u8], Vec<Vec<u8>>> {
     .parse(line)
 }
 
-/// One word: bare bytes, then perhaps a quoted part, which ends it.
+/// Parses one token: bare bytes, then optionally a quoted part, which ends it.
 fn word(input: &[u8]) -> IResult<&[u8], Vec<u8>> {
     let bare = take_while(|byte| !matches!(byte, b' ' | b'\n' | b'\r' | b'\t' | b'"' | b'\''));
     map((bare, opt(alt((double_quoted, single_quoted)))), |(bare, quoted)| {
         let mut word = [bare, &quoted.unwrap_or_default()].concat();
-        // The loader handles words as C strings.
+        // The loader handles tokens as C strings.
         if let Some(zero) = memchr::memchr(0, &word) {
             word.truncate(zero);
         }
@@ -546,14 +548,14 @@ fn single_quoted(input: &[u8]) -> IResult<&[u8], Vec<u8>> {
     quoted(input, '\'', alt((escaped, backslash, plain)))
 }
 
-/// A part of what stands between quotes.
+/// A part of a quoted text.
 enum Piece<'a> {
     Byte(u8),
     Bytes(&'a [u8]),
 }
 
-/// `pieces` between two `quote`s, of which the second must be followed by a blank or nothing. Once
-/// the first is read, there is no other way to read it.
+/// Parses `pieces` between two `quote`s, of which the second must be followed by a blank or
+/// nothing. After the opening quote there is no alternative parse.
 fn quoted<'a>(
     input: &'a [u8],
     quote: char,
@@ -570,7 +572,7 @@ fn quoted<'a>(
     delimited(char(quote), cut(terminated(body, char(quote))), cut(end)).parse(input)
 }
 
-/// C's `isspace`, which tells words apart (a bare word ends only at four of these).
+/// C's `isspace`, which separates tokens (a bare token ends only at four of these).
 fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t'..=b'\r')
 }
@@ -580,7 +582,7 @@ enum Side {
     End,
 }
 
-/// Drops the blanks that the loader drops around a line.
+/// Removes the blanks that the loader removes around a line.
 fn trim(line: &[u8], side: Side) -> &[u8] {
     let is_text = |byte: &u8| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
     match side {
@@ -595,18 +597,18 @@ fn trim(line: &[u8], side: Side) -> &[u8] {
     }
 }
 
-/// What C's `strtol` makes of the beginning of a text, in base 10.
+/// The result of C's `strtol` for the beginning of a text, in base 10.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Number {
-    /// The number; 0 if there is none, an end of the range if it is out of range.
+    /// The number; 0 if there is none, saturated if it is out of range.
     pub(crate) value: i64,
-    /// How many bytes were read, blanks before it included; 0 if there is no number.
+    /// Number of bytes parsed, including leading blanks; 0 if there is no number.
     pub(crate) used: usize,
     /// Whether it is out of range.
     pub(crate) overflow: bool,
 }
 
-/// C's `strtol`: blanks, a sign, digits, then whatever.
+/// C's `strtol`: blanks, a sign, digits, then anything.
 pub(crate) fn strtol(text: &[u8]) -> Number {
     let blanks = text.iter().take_while(|&&byte| is_space(byte)).count();
     let sign = text.get(blanks).filter(|byte| matches!(byte, b'-' | b'+'));
@@ -634,16 +636,16 @@ fn atoll(text: &[u8]) -> i64 {
     strtol(text).value
 }
 
-/// Which bytes of a quoted word are escaped.
+/// The bytes of a quoted token that are escaped.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Escape {
-    /// All but printable ASCII.
+    /// All except printable ASCII.
     AsServers,
-    /// Those that would end the word or the line.
+    /// Those that would end the token or the line.
     Least,
 }
 
-/// Appends a word, quoted if it must be.
+/// Appends a token, quoted if necessary.
 fn push_word(line: &mut Vec<u8>, word: &[u8], escape: Escape) {
     let bare = |&byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'\\');
     if !word.is_empty() && word.iter().all(bare) {
@@ -667,8 +669,8 @@ fn push_word(line: &mut Vec<u8>, word: &[u8], escape: Escape) {
     line.push(b'"');
 }
 
-/// Text for a person: what is not UTF-8 replaced, control characters escaped, cut at 200
-/// characters.
+/// Converts bytes to text for display: invalid UTF-8 is replaced, control characters are escaped,
+/// and the text is truncated at 200 characters.
 pub(crate) fn printable(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let mut out = String::new();

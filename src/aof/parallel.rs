@@ -1,10 +1,10 @@
-//! The scan on all cores, exact.
+//! The scan on all cores, with exact results.
 //!
-//! Nothing marks frame boundaries in the middle of a log, and a value may contain text that looks like
-//! one. So the file is split into chunks, a boundary is *guessed* in each, and the chunks are scanned
-//! in parallel. Then they are joined in order: a guess is right exactly when the scan before it stopped
-//! there. A wrong one costs a second scan of its chunk, from the true boundary; the result never
-//! depends on the guesses, nor on the number of threads.
+//! Frame boundaries in the middle of a log are not marked, and a value may contain text that looks
+//! like one. So the file is split into chunks, a boundary is *guessed* in each, and the chunks are
+//! scanned in parallel. Then they are joined in order: a guess is right if and only if the previous
+//! scan stopped there. A wrong guess costs a second scan of its chunk, from the true boundary; the
+//! result never depends on the guesses, nor on the number of threads.
 
 use std::ops::Range;
 
@@ -14,44 +14,46 @@ use super::grammar;
 use super::scan::{Sink, Stop, scan};
 use crate::base::progress::Progress;
 
-/// A sink whose findings over neighbouring stretches of a log can be joined.
+/// A sink whose results for adjacent segments of a log can be joined.
 pub trait Join: Sink + Send {
-    /// Adds what was found in the stretch directly behind this one's.
+    /// Adds the results of the segment directly after this one.
     fn join(&mut self, later: Self);
 
-    /// The scan of this sink's stretch is over, and joining comes next. Called on the thread that scanned: what
-    /// takes time is done here, for the joins are done one after the other.
+    /// The scan of this sink's segment has ended, and joining follows. Called on the thread that
+    /// scanned: expensive work belongs here, because joins are executed one by one.
     fn finish(&mut self) {}
 }
 
-/// How much a thread scans at a time, in bytes: large enough that the guess and the join cost nothing,
-/// small enough to keep all cores busy to the end.
+/// Number of bytes that a thread scans at a time: large enough to make the cost of guess and join
+/// negligible, small enough to keep all cores busy until the end.
 pub const CHUNK_BYTES: usize = 4 << 20;
 
-/// The sinks of all chunks are kept until they are joined: so many at the most, whatever the file's size.
+/// Maximum number of chunks. The sinks of all chunks are stored until they are joined, so the limit
+/// applies regardless of the size of the file.
 const CHUNKS: usize = 1024;
 
-/// How many chunks a thread has in the first wave. A log with many damages is scanned anew behind each:
-/// all of its rest each time, if all chunks were scanned before the first are joined. So they are scanned in
-/// waves, and none begins behind a fault.
+/// Number of chunks per thread in the first wave. A log with many damaged places is scanned again
+/// after each of them; if all chunks were scanned before the first are joined, that would be the
+/// whole rest each time. So chunks are scanned in waves, and no wave begins after a fault.
 const FIRST_WAVE_CHUNKS: usize = 2;
 
-/// How many times as large each wave is as the one before: few waves, for all threads wait at the end of each.
+/// Growth factor of the waves. There should be few, because all threads wait at the end of each.
 const WAVE_GROWTH: usize = 4;
 
-/// A scan of a whole file: what the sinks found, joined, and where it stopped.
+/// The result of scanning a whole file: the joined sinks, and the position at which the scan
+/// stopped.
 pub struct Scanned<S> {
-    /// What was found.
+    /// The joined sink.
     pub sink: S,
-    /// Where and why the scan stopped.
+    /// The position at which the scan stopped, and the reason.
     pub stop: Stop,
 }
 
 /// Reads the frames of `bytes` from `start` (a boundary) to the end of the file or the first fault.
 ///
-/// `new` makes an empty sink; `touch` is called with each range before it is read, and may ask the
-/// system for its pages. The outcome equals that of one sequential [`scan`] whose sink is joined
-/// from any split.
+/// `new` creates an empty sink; `touch` is called with each range before it is read, and may
+/// request its pages from the system. The result equals that of one sequential [`scan`] whose sink
+/// is joined from any split.
 pub fn scan_parallel<S: Join>(
     bytes: &[u8],
     start: usize,
@@ -63,15 +65,15 @@ pub fn scan_parallel<S: Join>(
     scan_chunks(bytes, start, chunk_bytes, new, touch, progress)
 }
 
-/// One chunk's scan, from a guessed boundary.
+/// The scan of one chunk, from a guessed boundary.
 struct Guess<S> {
     start: usize,
     sink: S,
     stop: Stop,
 }
 
-/// [`scan_parallel`] in chunks of `chunk_bytes`, which must not be 0: open to the tests of the joins, which want
-/// chunks smaller than frames.
+/// [`scan_parallel`] in chunks of `chunk_bytes`, which must not be 0. Public for tests of the
+/// joins, which require chunks smaller than frames.
 #[doc(hidden)]
 pub fn scan_chunks<S: Join>(
     bytes: &[u8],
@@ -128,17 +130,17 @@ pub fn scan_chunks<S: Join>(
         wave_chunks *= WAVE_GROWTH;
     }
     if next < chunks {
-        // What lies behind a fault is not read, and yet done with.
+        // Bytes after a fault are not read, but count as processed.
         progress.advance((bytes.len() - range_of(next).start) as u64);
     }
     Scanned { sink, stop }
 }
 
-/// How many frames in a row must be whole for a guess to be believed.
+/// Number of consecutive complete frames required to accept a guess.
 const FRAMES_TO_BELIEVE: usize = 3;
 
-/// The first place in `range` that looks like a boundary: behind a line end, and followed by
-/// canonical frames. Any answer is allowed; a good one saves a second scan.
+/// Returns the first position in `range` that looks like a boundary: after a line end, and followed
+/// by canonical frames. Any result is correct; a good one saves a second scan.
 fn guess_boundary(bytes: &[u8], range: Range<usize>) -> Option<usize> {
     let mut from = range.start.saturating_sub(1);
     while let Some(at) = memchr::memchr(b'\n', bytes.get(from..range.end)?) {
@@ -180,7 +182,7 @@ mod tests {
     /// An offset, a name or a line, the arguments, and whether it is canonical.
     type Found = (u64, Vec<u8>, Vec<Vec<u8>>, bool);
 
-    /// Remembers everything, so that two scans can be compared.
+    /// Records everything, so that two scans can be compared.
     #[derive(Debug, Default, PartialEq, Eq)]
     struct All(Vec<Found>);
 
@@ -201,7 +203,7 @@ mod tests {
         }
     }
 
-    /// The definition: the grammar alone, one frame after the other.
+    /// The reference: the grammar alone, one frame after the other.
     fn by_grammar(bytes: &[u8]) -> Scanned<All> {
         let mut sink = All::default();
         let mut at = 0;
@@ -214,7 +216,7 @@ mod tests {
             let canonical = grammar::canonical(&bytes[at..]).ok().map(|(_, shape)| shape);
             match grammar::tolerated(&bytes[at..]) {
                 Ok(shape) => {
-                    // What is canonical is what servers write, and nothing else.
+                    // Canonical frames are those that servers write, and no others.
                     assert_eq!(canonical, shape.canonical.then_some(shape));
                     let frame = Frame::read(at as u64, &bytes[at..]).unwrap();
                     if frame.argc() > 1
@@ -234,7 +236,7 @@ mod tests {
         Scanned { sink, stop: Stop { at, fault: None } }
     }
 
-    /// Arguments as logs have them, with values that look like frames among them.
+    /// Arguments as in logs, including values that look like frames.
     fn argument() -> impl Strategy<Value = Vec<u8>> {
         prop_oneof![
             proptest::collection::vec(any::<u8>(), 0..12),
@@ -292,17 +294,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_scan_gives_what_the_grammar_gives(bytes in log()) {
+        fn every_scan_equals_the_grammar(bytes in log()) {
             all_scans_agree(&bytes);
         }
 
         #[test]
-        fn also_of_damaged_logs(bytes in damaged(log())) {
+        fn every_scan_of_damaged_logs_equals_the_grammar(bytes in damaged(log())) {
             all_scans_agree(&bytes);
         }
 
         #[test]
-        fn also_of_noise(bytes in "[*$#0-9\r\n x]{0,200}") {
+        fn every_scan_of_noise_equals_the_grammar(bytes in "[*$#0-9\r\n x]{0,200}") {
             all_scans_agree(bytes.as_bytes());
         }
     }

@@ -1,4 +1,4 @@
-//! Behind a damage: finding the intact frames again.
+//! Finding intact frames after damage.
 //!
 //! Nothing marks where a frame begins, so the search tries every `*` behind the damage, and takes the
 //! first from which whole frames follow. A value may hold text that looks like frames; so the search
@@ -31,7 +31,7 @@ pub fn trusted_prefix(frame: &[u8], is_file_end: bool) -> usize {
     at
 }
 
-/// The next place at or behind `from` where a canonical and believable frame begins.
+/// Returns the first position at or after `from` at which a canonical and plausible frame begins.
 ///
 /// `believe` judges a frame by its content and by the bytes after it. Costs time in proportion to the bytes that are stepped
 /// over.
@@ -56,7 +56,7 @@ fn begins(bytes: &[u8], believe: &dyn Fn(&Frame<'_>, &[u8]) -> bool) -> bool {
     believe(&Frame::new(0, &bytes[..shape.len], shape), rest)
 }
 
-/// Whether a stretch holds nothing but zero bytes, as a file system leaves after a power loss.
+/// Returns whether a range contains only zero bytes, as a file system leaves after a power loss.
 pub fn is_all_zero(bytes: &[u8], range: Range<usize>) -> bool {
     bytes.get(range).is_some_and(|stretch| stretch.iter().all(|&byte| byte == 0))
 }
@@ -73,21 +73,22 @@ mod tests {
     }
 
     #[test]
-    fn the_next_frame_behind_zeros_is_found() {
+    fn the_next_frame_after_zeros_is_found() {
         let log = [&[0; 100], SET, SET].concat();
         assert_eq!(island_of(&log), Some(100));
     }
 
     #[test]
-    fn frames_swallowed_by_a_length_that_is_too_large_are_found() {
+    fn frames_covered_by_a_too_large_length_are_found() {
         let log = [&b"*2\r\n$3\r\nGET\r\n$99999\r\nk\r\n"[..], SET, SET].concat();
         assert_eq!(island_of(&log), Some(24));
     }
 
     #[test]
-    fn frames_inside_a_whole_value_of_a_broken_frame_are_not_taken_for_frames() {
+    fn frames_inside_an_intact_value_of_a_broken_frame_are_ignored() {
         let value = [SET, SET].concat();
-        // One argument too many is declared: the frame breaks at the next frame's `*`.
+        // The declared number of arguments is one too high: the frame breaks at the next frame's
+        // `*`.
         let broken = [
             format!("*4\r\n$3\r\nSET\r\n$1\r\nk\r\n${}\r\n", value.len()).as_bytes(),
             &value,
@@ -99,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_that_are_not_believed_are_no_island() {
+    fn implausible_frames_are_skipped() {
         assert_eq!(island_of(b"noise *3\r\n$3\r\nFOO\r\n$1\r\nk\r\n$1\r\nv\r\n"), None);
         assert_eq!(island_of(b"*x\r\nno frame"), None);
     }

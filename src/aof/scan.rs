@@ -1,8 +1,8 @@
-//! Walking the frames of a log: one thread, no allocation.
+//! Scanning the frames of a log: one thread, no allocation.
 //!
-//! [`scan`] feeds every frame and annotation that begins in a range to a [`Sink`]. The loop tries the
-//! canonical form first, eight bytes at a time, and leaves everything else to the grammar
-//! ([`grammar::tolerated`]), which is the definition of what is read.
+//! [`scan`] passes every frame and annotation that begins in a range to a [`Sink`]. The loop tries
+//! the canonical form first, eight bytes at a time, and leaves everything else to the grammar
+//! ([`grammar::tolerated`]), which defines what is accepted.
 
 use std::ops::Range;
 
@@ -10,34 +10,35 @@ use super::fault::Fault;
 use super::frame::Frame;
 use super::grammar;
 
-/// Takes what a scan finds, in the order of the file.
+/// Receives the results of a scan, in the order of the file.
 pub trait Sink {
-    /// A whole frame.
+    /// A complete frame.
     fn command(&mut self, frame: Frame<'_>);
 
-    /// A line that begins with `#`, its line end included, and its offset in the file.
+    /// A line that begins with `#`, including its line end, and its offset in the file.
     fn annotation(&mut self, offset: u64, line: &[u8]);
 
-    /// The frame that was told of last was shortened, and ends at `end`: see [`stream`](super::stream).
+    /// The last reported frame was shortened, and ends at `end`: see [`stream`](super::stream).
     fn ends_at(&mut self, end: u64) {
         let _ = end;
     }
 }
 
-/// Where a scan stopped.
+/// The position at which a scan stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stop {
-    /// The last boundary: everything before it was read whole. At or behind the end of the range, or
-    /// at the start of the frame with the fault.
+    /// The last boundary: everything before it was read completely. It is at or after the end of
+    /// the range, or at the start of the frame with the fault.
     pub at: usize,
-    /// Why the scan could not go on, if it could not. Offsets count from the start of the file.
+    /// The reason why the scan could not continue, if any. Offsets are relative to the start of the
+    /// file.
     pub fault: Option<Fault>,
 }
 
 /// Reads the frames of `bytes` (a whole file) that begin in `range`.
 ///
-/// `range.start` must be a boundary. A frame that begins in the range is read to its end, also
-/// where that lies behind the range.
+/// `range.start` must be a boundary. A frame that begins in the range is read to its end, even if
+/// that is after the range.
 pub fn scan<S: Sink>(bytes: &[u8], range: Range<usize>, sink: &mut S) -> Stop {
     let end = range.end.min(bytes.len());
     let mut at = range.start;
@@ -55,7 +56,7 @@ pub fn scan<S: Sink>(bytes: &[u8], range: Range<usize>, sink: &mut S) -> Stop {
     Stop { at, fault: None }
 }
 
-/// Reads the annotation or frame at `at` by the grammar; gives where the next begins.
+/// Reads the annotation or frame at `at` by the grammar, and returns the offset of the next one.
 #[cold]
 #[inline(never)]
 fn slow<S: Sink>(bytes: &[u8], at: usize, sink: &mut S) -> Result<usize, Fault> {
@@ -69,9 +70,9 @@ fn slow<S: Sink>(bytes: &[u8], at: usize, sink: &mut S) -> Result<usize, Fault> 
     Ok(at + shape.len)
 }
 
-/// Reads the frames of `bytes` from `start` as loaders up to Redis 6.2 do, whose lines are short and to which
-/// an annotation is no command. Slower than [`scan`], and needed only where the two can differ: at a
-/// header line of more than [`OLD_LINE_BYTES`](grammar::OLD_LINE_BYTES).
+/// Reads the frames of `bytes` from `start` as loaders up to Redis 6.2 do, which read short lines
+/// and do not support annotations. It is slower than [`scan`], and only required where both can
+/// differ: at a header line of more than [`OLD_LINE_BYTES`](grammar::OLD_LINE_BYTES).
 pub fn scan_as_old<S: Sink>(bytes: &[u8], start: usize, sink: &mut S) -> Stop {
     let mut at = start;
     while at < bytes.len() {
@@ -86,11 +87,11 @@ pub fn scan_as_old<S: Sink>(bytes: &[u8], start: usize, sink: &mut S) -> Stop {
     Stop { at, fault: None }
 }
 
-/// Recognises a canonical frame with short numbers at `at`, at least eight bytes before the end of `bytes`.
-/// `None` says nothing: the grammar decides then.
+/// Recognises a canonical frame with short numbers at `at`, at least eight bytes before the end of
+/// `bytes`. `None` has no meaning: the grammar decides in that case.
 ///
-/// Every frame is read as a chain of eight-byte words: the head `*N\r\n$L\r\n`, then at the end of each
-/// argument the line end together with the next argument's length line, `\r\n$LLL\r\n`.
+/// Every frame is read as a chain of eight-byte loads: the head `*N\r\n$L\r\n`, then at the end of
+/// each argument the line end together with the next argument's length line, `\r\n$LLL\r\n`.
 #[inline(always)]
 fn fast(bytes: &[u8], at: usize) -> Option<Frame<'_>> {
     let head = load(bytes, at)?;
@@ -110,16 +111,17 @@ fn fast(bytes: &[u8], at: usize) -> Option<Frame<'_>> {
     if bytes.get(end..)?.first_chunk::<2>()? != b"\r\n" {
         return None;
     }
-    // At most nine digits, so it fits.
+    // It has at most nine digits, so it fits.
     let argc = u32::try_from(argc).ok()?;
     Some(Frame::canonical(at as u64, bytes.get(at..end + 2)?, argc, name_start - at, name_len))
 }
 
-/// Reads the arguments of the frame at `at` into `args`, the name first, and gives where it ends. `None`, with
-/// `args` in any state, when no whole frame stands there.
+/// Reads the arguments of the frame at `at` into `args`, including the name as the first, and
+/// returns the end of the frame. Returns `None`, with `args` in an unspecified state, if there is
+/// no complete frame.
 ///
-/// For frames that a scan has found: they are read once more where they are needed, which costs less than
-/// keeping their arguments.
+/// This is intended for frames that a scan has found: reading them again where they are required
+/// costs less than storing their arguments.
 #[inline]
 pub fn read_args<'a>(bytes: &'a [u8], at: usize, args: &mut Vec<&'a [u8]>) -> Option<usize> {
     args.clear();
@@ -131,7 +133,7 @@ pub fn read_args<'a>(bytes: &'a [u8], at: usize, args: &mut Vec<&'a [u8]>) -> Op
     })
 }
 
-/// Where the frame at `at` ends; `None` when no whole frame stands there.
+/// Returns the end of the frame at `at`; `None` if there is no complete frame.
 #[inline(always)]
 pub fn frame_end(bytes: &[u8], at: usize) -> Option<usize> {
     let len = match fast(bytes, at) {
@@ -141,7 +143,8 @@ pub fn frame_end(bytes: &[u8], at: usize) -> Option<usize> {
     Some(at + len)
 }
 
-/// The argument behind the name of the frame at `at`, where that can be told without looking far; `None` says nothing.
+/// Returns the argument after the name of the frame at `at`, if it can be determined cheaply;
+/// `None` has no meaning.
 #[inline]
 pub fn peek_key(bytes: &[u8], at: usize) -> Option<&[u8]> {
     let head = load(bytes, at)?;
@@ -173,22 +176,22 @@ fn read_fast<'a>(bytes: &'a [u8], at: usize, args: &mut Vec<&'a [u8]>) -> Option
     (bytes.get(end..)?.first_chunk::<2>()? == b"\r\n").then_some(end + 2)
 }
 
-/// `*?\r\n$?\r\n` as a little-endian word, digits left out.
+/// `*?\r\n$?\r\n` as a little-endian integer, without the digits.
 const HEAD: u64 = u64::from_le_bytes(*b"*\0\r\n$\0\r\n");
 const HEAD_MASK: u64 = u64::from_le_bytes(*b"\xff\0\xff\xff\xff\0\xff\xff");
-/// `\r\n$`, which stands before a length.
+/// `\r\n$`, which precedes a length.
 const NEXT: u64 = u64::from_le_bytes(*b"\r\n$\0\0\0\0\0");
 const NEXT_MASK: u64 = 0xFF_FFFF;
 const LINE_END: u64 = 0x0A0D;
 
-/// Eight bytes at `at`, the first in the lowest place.
+/// Loads eight bytes at `at`, the first in the lowest position.
 #[inline(always)]
 fn load(bytes: &[u8], at: usize) -> Option<u64> {
     let window = bytes.get(at..)?.first_chunk::<8>()?;
     Some(u64::from_le_bytes(*window))
 }
 
-/// The value of the ASCII digit in the lowest byte.
+/// Returns the value of the ASCII digit in the lowest byte.
 #[inline(always)]
 #[allow(clippy::cast_possible_truncation)] // At most 9.
 fn digit(word: u64) -> Option<usize> {
@@ -196,14 +199,14 @@ fn digit(word: u64) -> Option<usize> {
     if value <= 9 { Some(value as usize) } else { None }
 }
 
-/// A digit that is not 0: the first of a number of several.
+/// Returns the value of a digit other than 0: the first of a number with several digits.
 #[inline(always)]
 fn first_digit(word: u64) -> Option<usize> {
     digit(word).filter(|&value| value != 0)
 }
 
-/// The head of a frame that has more than nine arguments or a name of more than nine bytes: the number
-/// of arguments, the length of the name, and where it begins.
+/// Parses the head of a frame that has more than nine arguments or a name of more than nine bytes:
+/// the number of arguments, the length of the name, and its offset.
 #[inline(never)]
 fn long_head(bytes: &[u8], at: usize) -> Option<(usize, usize, usize)> {
     if *bytes.get(at)? != b'*' {
@@ -217,11 +220,12 @@ fn long_head(bytes: &[u8], at: usize) -> Option<(usize, usize, usize)> {
     Some((argc, name_len, name_start))
 }
 
-/// The line end at `at` and the length line behind it: the length, and where its bytes begin.
+/// Parses the line end at `at` and the length line after it, and returns the length and the offset
+/// of its bytes.
 ///
-/// Two digits are asked for first, for keys and values mostly have them. Branches that are sometimes
-/// mispredicted were measured to be faster here than arithmetic without any: a predicted branch lets the next
-/// load begin before this one has come back.
+/// Two digits are tried first, because most keys and values have them. Branches that are sometimes
+/// mispredicted were measured to be faster here than branchless arithmetic: a predicted branch
+/// allows the next load to begin before this one has completed.
 #[inline(always)]
 fn next_length(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
     let word = load(bytes, at)?;
@@ -241,7 +245,8 @@ fn next_length(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
     number(bytes, at + 3)
 }
 
-/// A canonical number and its line end, at most nine digits: the number, and where it ends.
+/// Parses a canonical number of at most nine digits and its line end, and returns the number and
+/// its end.
 #[inline(never)]
 fn number(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
     let digits = bytes.get(at..)?;

@@ -1,10 +1,6 @@
-//! The frames of a log that comes piece after piece, in memory that does not depend on its length.
+//! The frames of a log that arrives in pieces, in memory that does not depend on its length.
 //!
-//! [`Feed`] keeps what is not a whole frame yet until the next piece comes, and reads the rest by [`scan()`]: the
-//! sink hears the same as if the log were one slice. A frame longer than [`FRAME_BYTES`] is not kept. It is read
-//! argument by argument by the same grammar, and the sink gets it shortened: with its name and its true number of
-//! arguments, but only the first of these, and of each only the beginning. Then [`Sink::ends_at`] tells where it
-//! ended.
+//! [`Feed`] stores an incomplete frame until the next piece arrives, and reads the rest with [`scan()`]: the sink receives the same calls as if the log were one slice. A frame longer than [`FRAME_BYTES`] is not stored. It is read argument by argument with the same grammar, and the sink receives it shortened: with its name and its true number of arguments, but only the first arguments, and only the beginning of each. Then [`Sink::ends_at`] reports its end.
 
 use std::ops::Range;
 
@@ -13,68 +9,69 @@ use super::frame::Frame;
 use super::grammar::{LINE_BYTES, Lenient, Shape};
 use super::scan::{Sink, scan};
 
-/// The longest frame that is kept whole, in bytes.
+/// Maximum length of a frame that is stored completely, in bytes.
 pub const FRAME_BYTES: usize = 1 << 20;
 
-/// Arguments that are kept of a longer one.
+/// Number of arguments that are stored of a longer one.
 const ARGUMENTS_KEPT: u32 = 32;
 
-/// Bytes that are kept of an argument of it.
+/// Number of bytes that are stored of each of its arguments.
 const ARGUMENT_BYTES_KEPT: usize = 128;
 
-/// A log that is read while it comes.
+/// A log that is read while it arrives.
 pub struct Feed<S> {
     sink: S,
-    /// What has come and is not read yet.
+    /// The bytes that have arrived and have not been read yet.
     kept: Vec<u8>,
-    /// Where that begins in the log.
+    /// Offset of these bytes in the log.
     at: u64,
     long: Option<Long>,
     fault: Option<Fault>,
     frame_bytes: usize,
 }
 
-/// Where and why the reading of a stream stopped.
+/// The position at which the reading of a stream stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StreamStop {
-    /// The last boundary: everything before it was read whole.
+    /// The last boundary: everything before it was read completely.
     pub at: u64,
-    /// Why it could not go on. Offsets count from the start of the log.
+    /// The reason why it could not continue. Offsets are relative to the start of the log.
     pub fault: Option<Fault>,
 }
 
-/// A frame too long to be kept, as far as it has come.
+/// A frame too long to be stored, as far as it has arrived.
 struct Long {
-    /// Where it begins.
+    /// Offset of the frame.
     start: u64,
     argc: u32,
-    /// The argument that comes: 0 is the name.
+    /// The index of the current argument: 0 is the name.
     index: u32,
-    /// That argument, once its header was read.
+    /// The current argument, once its header was read.
     argument: Option<Argument>,
-    /// What is kept, as a frame, and where in it the name is.
+    /// The stored part, as a frame, and the position of the name in it.
     short: Vec<u8>,
     name: Range<usize>,
     canonical: bool,
     long_line: bool,
 }
 
-/// An argument of a long frame, as far as it has come.
+/// An argument of a long frame, as far as it has arrived.
 struct Argument {
     header_at: u64,
-    /// Where its bytes begin, how many it declares, and how many of them are still to come.
+    /// Offset of its bytes, their declared number, and the number of those that remain.
     start: u64,
     declared: u64,
     left: u64,
-    /// How many of those are kept.
+    /// The number of those that are stored.
     keep: usize,
     is_kept: bool,
-    /// Bytes of its line end that are still to come.
+    /// Remaining number of bytes of its line end.
     line_end: usize,
 }
 
 impl Long {
-    /// The frame at the start of `bytes`, which is at `start` of the log; and the length of its header.
+    /// Begins the frame at the start of `bytes`, which is at offset `start` of the log; also
+    /// returns the length of its header.
     fn begin(bytes: &[u8], start: u64) -> Result<(Long, usize), Fault> {
         let mut header = Lenient::new(LINE_BYTES, bytes);
         let argc = header.count()?;
@@ -91,8 +88,9 @@ impl Long {
         Ok((long, header.at))
     }
 
-    /// Reads on in `bytes`, which are at `at` of the log; `is_end` says that nothing follows them. Gives how many
-    /// were read, and whether the frame is whole. When it is not, more bytes are needed.
+    /// Continues reading in `bytes`, which is at offset `at` of the log; `is_end` means that
+    /// nothing follows. Returns the number of bytes read, and whether the frame is complete. If it
+    /// is not, more bytes are required.
     fn read(&mut self, bytes: &[u8], at: u64, is_end: bool) -> Result<(usize, bool), Fault> {
         let mut read = 0;
         loop {
@@ -150,7 +148,7 @@ impl Long {
         }
     }
 
-    /// The frame as it is kept.
+    /// Returns the stored part of the frame.
     fn frame(&self) -> Frame<'_> {
         let shape = Shape {
             argc: self.argc,
@@ -165,7 +163,7 @@ impl Long {
 }
 
 impl Argument {
-    /// Takes what is its own off the front of `bytes`, and gives how much that was.
+    /// Removes the bytes of the argument from the front of `bytes`, and returns their number.
     fn take(&mut self, bytes: &[u8], short: &mut Vec<u8>, canonical: &mut bool) -> usize {
         let own = usize::try_from(self.left).unwrap_or(usize::MAX).min(bytes.len());
         let keep = self.keep.min(own);
@@ -174,7 +172,7 @@ impl Argument {
         self.left -= own as u64;
         let mut taken = own;
         while self.left == 0 && self.line_end > 0 && taken < bytes.len() {
-            // What stands there, no loader looks at.
+            // Loaders do not check these bytes.
             *canonical &= bytes[taken] == b"\n\r"[self.line_end - 1];
             self.line_end -= 1;
             taken += 1;
@@ -186,7 +184,7 @@ impl Argument {
         self.left == 0 && self.line_end == 0
     }
 
-    /// The fault when the log ends at `end`.
+    /// Returns the fault for a log that ends at `end`.
     fn torn(&self, index: u32, end: u64) -> Fault {
         let left = end - self.start;
         let claim = Claim { at: index_of(self.header_at), index, bytes: self.declared, left };
@@ -194,7 +192,7 @@ impl Argument {
     }
 }
 
-/// Faults count in the machine's own words.
+/// Faults contain offsets as `usize`.
 fn index_of(at: u64) -> usize {
     usize::try_from(at).unwrap_or(usize::MAX)
 }
@@ -203,7 +201,7 @@ fn moved(fault: Fault, by: u64) -> Fault {
     fault.moved(index_of(by))
 }
 
-/// A sink of a scan whose slice begins at `by` of the log.
+/// A sink for a scan whose slice begins at offset `by` of the log.
 struct Moved<'s, S> {
     sink: &'s mut S,
     by: u64,
@@ -221,12 +219,13 @@ impl<S: Sink> Sink for Moved<'_, S> {
 }
 
 impl<S: Sink> Feed<S> {
-    /// For a log whose commands begin at byte `at` of its file.
+    /// Creates a feed for a log whose commands begin at byte `at` of its file.
     pub fn new(sink: S, at: u64) -> Self {
         Feed::keeping(FRAME_BYTES, sink, at)
     }
 
-    /// As [`Feed::new`], with frames kept that are no longer than `frame_bytes`: open to tests, whose frames are short.
+    /// Like [`Feed::new`], with complete frames of at most `frame_bytes`. Public for tests, whose
+    /// frames are short.
     #[doc(hidden)]
     pub fn keeping(frame_bytes: usize, sink: S, at: u64) -> Self {
         Feed {
@@ -247,7 +246,7 @@ impl<S: Sink> Feed<S> {
         }
     }
 
-    /// The log is at its end: gives what was found, and where and why the reading stopped.
+    /// Ends the log, and returns the sink, the position at which reading stopped, and the reason.
     pub fn finish(mut self) -> (S, StreamStop) {
         if self.fault.is_none() {
             self.read(true);
@@ -272,9 +271,9 @@ impl<S: Sink> Feed<S> {
         self.at += bytes as u64;
     }
 
-    /// Reads frames that are kept; gives whether a long one has begun.
+    /// Reads the stored frames; returns whether a long one has begun.
     fn read_short(&mut self, is_end: bool) -> bool {
-        // A line that begins further back may go on in the next piece.
+        // A line that begins later than this may continue in the next piece.
         let until =
             if is_end { self.kept.len() } else { self.kept.len().saturating_sub(LINE_BYTES) };
         let mut sink = Moved { sink: &mut self.sink, by: self.at };
@@ -306,7 +305,7 @@ impl<S: Sink> Feed<S> {
         }
     }
 
-    /// Reads on in the long frame; gives whether it is whole and told.
+    /// Continues reading the long frame; returns whether it is complete and was reported.
     fn read_long(&mut self, is_end: bool) -> bool {
         let Some(long) = &mut self.long else { return true };
         match long.read(&self.kept, self.at, is_end) {
@@ -335,10 +334,10 @@ mod tests {
     use super::*;
     use crate::aof::testing::{damaged, frame};
 
-    /// Offset, end, name, number of arguments, the arguments, and what is told of its form.
+    /// Offset, end, name, number of arguments, the arguments, and the properties of its form.
     type Told = (u64, u64, Vec<u8>, u32, Vec<Vec<u8>>, bool, bool);
 
-    /// What is told, without the arguments that a shortened frame does not have.
+    /// Records the reported frames, without the arguments that a shortened frame omits.
     #[derive(Debug, Default, PartialEq, Eq)]
     struct All {
         told: Vec<Told>,
@@ -414,7 +413,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_stream_is_read_as_a_slice_is(
+        fn a_stream_is_read_like_a_slice(
             bytes in log(),
             pieces in proptest::collection::vec(1_usize..1500, 1..8),
         ) {
@@ -422,7 +421,7 @@ mod tests {
         }
 
         #[test]
-        fn also_a_damaged_one(
+        fn a_damaged_stream_is_read_like_a_slice(
             bytes in damaged(log()),
             pieces in proptest::collection::vec(1_usize..1500, 1..8),
         ) {

@@ -1,9 +1,9 @@
-//! Logs that are made up for tests.
+//! Generators of logs for tests.
 
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-/// A command as servers write it.
+/// Builds a command in the form in which servers write it.
 pub(super) fn frame(args: &[Vec<u8>]) -> Vec<u8> {
     let mut out = format!("*{}\r\n", args.len()).into_bytes();
     for arg in args {
@@ -14,7 +14,7 @@ pub(super) fn frame(args: &[Vec<u8>]) -> Vec<u8> {
     out
 }
 
-/// Such logs with a few bytes changed, and cut off anywhere.
+/// Generates such logs with a few bytes changed, truncated at any position.
 pub(super) fn damaged(log: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
     let flips = proptest::collection::vec((any::<Index>(), any::<u8>()), 1..4);
     (log, flips, any::<Index>()).prop_map(|(mut bytes, flips, cut)| {

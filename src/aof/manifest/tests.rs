@@ -3,7 +3,7 @@
 use super::*;
 use proptest::prelude::*;
 
-/// What became of a manifest, in short: `b:NAME:SEQ` and so on in load order, or the rule.
+/// Returns a summary of a manifest: `b:NAME:SEQ` and so on in load order, or the violated rule.
 fn outcome(text: &[u8]) -> String {
     match parse(text) {
         Err(error) => format!("{} at line {}", error.rule.kind(), error.line),
@@ -19,7 +19,7 @@ fn outcome(text: &[u8]) -> String {
 }
 
 #[test]
-fn every_rule_both_ways() {
+fn every_rule_is_enforced_and_its_limits_are_accepted() {
     let comment = |len: usize, then: &str| format!("#{}{then}", "c".repeat(len - 1));
     let padded = |len: usize| {
         let line = "file a seq 1 type b";
@@ -55,7 +55,7 @@ fn every_rule_both_ways() {
         (&comment(1030, "\n"), "too-few-words at line 1"),
         (&comment(1024, "#\nfile a seq 1 type b\n"), "b:a:1"),
         (&comment(1024, "file a seq 1 type b\n"), "b:a:1"),
-        // Words.
+        // Tokens.
         ("file a seq 1 type\n", "too-few-words at line 1"),
         ("\u{b}\n", "too-few-words at line 1"),
         ("file a seq 1 type b x\n", "odd-words at line 1"),
@@ -110,7 +110,7 @@ fn every_rule_both_ways() {
         ("file a seq 1 type history\n", "h:a:1"),
         ("file a seq 1 type B\n", "unknown-type at line 1"),
         ("file a seq 1 type \"\"\n", "no-type at line 1"),
-        // Between the lines.
+        // Rules across lines.
         ("file a seq 1 type b\n#\nfile b seq 2 type b\n", "duplicate-base at line 3"),
         ("file a seq -1 type i\n", "not-increasing at line 1"),
         ("file a seq 2 type i\nfile b seq 2 type i\n", "not-increasing at line 2"),
@@ -122,7 +122,7 @@ fn every_rule_both_ways() {
 }
 
 #[test]
-fn an_error_says_what_was_found_where() {
+fn an_error_contains_the_value_and_its_position() {
     let cases: &[(&str, u64, &str)] = &[
         (
             "file a seq 1 type b\n  file b seq 1 type x\n",
@@ -167,7 +167,7 @@ fn an_error_is_serialised_flat() {
 }
 
 #[test]
-fn offsets_and_unknown_keys_are_kept() {
+fn offsets_and_unknown_keys_are_retained() {
     let text = b"file a seq 1 type i startoffset 12 endoffset 99 colour \"sea green\"\n";
     let manifest = parse(text).unwrap();
     assert_eq!(manifest.entries[0].start_offset, Some(12));
@@ -177,8 +177,8 @@ fn offsets_and_unknown_keys_are_kept() {
 }
 
 #[test]
-fn unknown_keys_that_would_make_a_line_too_long_are_not_written() {
-    // Two bytes a quote where it is written, one where it was read.
+fn unknown_keys_are_omitted_if_the_line_would_be_too_long() {
+    // A quote takes two bytes when written, but one in the original.
     let text = format!("file a seq 1 type b colour '{}'\n", "\"".repeat(520));
     let read = parse(text.as_bytes()).unwrap();
     assert_eq!(read.entries[0].extra[0].1.len(), 520);
@@ -186,7 +186,7 @@ fn unknown_keys_that_would_make_a_line_too_long_are_not_written() {
 }
 
 #[test]
-fn it_is_written_in_the_order_of_servers() {
+fn entries_are_written_in_the_order_of_servers() {
     let text =
         b"file i seq 1 type i\nfile h2 seq 2 type h\nfile h1 seq 1 type h\nfile b seq 3 type b\n";
     assert_eq!(
@@ -196,7 +196,7 @@ fn it_is_written_in_the_order_of_servers() {
 }
 
 #[test]
-fn names_are_quoted_as_servers_do_and_where_they_forget_to() {
+fn names_are_quoted_as_by_servers_and_where_servers_fail_to() {
     let line = |name: &[u8]| String::from_utf8(Entry::new(Role::Base, name, 1).to_line()).unwrap();
     assert_eq!(line(b"a-b.1"), "file a-b.1 seq 1 type b\n");
     assert_eq!(line(b"my log"), "file \"my log\" seq 1 type b\n");
@@ -207,7 +207,7 @@ fn names_are_quoted_as_servers_do_and_where_they_forget_to() {
 }
 
 #[test]
-fn a_manifest_is_known_by_its_first_line() {
+fn a_manifest_is_recognised_by_its_first_line() {
     for yes in ["file a seq 1 type b\n", "# c\nseq 1 type b file a", "FILE a SEQ x"] {
         assert!(looks_like_manifest(yes.as_bytes()), "{yes:?}");
     }
@@ -223,7 +223,7 @@ fn name() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read_back(
+    fn written_manifests_are_read_back(
         base in proptest::option::of((name(), 1..i64::MAX)),
         history in proptest::collection::vec((name(), 1..i64::MAX), 0..3),
         incr in proptest::collection::btree_map(1..i64::MAX, (name(), any::<Option<i64>>()), 0..3),
@@ -245,12 +245,12 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_taken_calmly(bytes in proptest::collection::vec(any::<u8>(), 0..3000)) {
+    fn arbitrary_bytes_do_not_panic(bytes in proptest::collection::vec(any::<u8>(), 0..3000)) {
         let _ = (parse(&bytes), looks_like_manifest(&bytes));
     }
 
     #[test]
-    fn what_is_read_survives_writing(
+    fn parsed_manifests_are_preserved_by_writing(
         text in "(file|seq|type|[a-z]{1,3}|[bhi]|[0-9]{1,2}|['\"\\\\ \t\n#x0-9a-f]|.){0,60}\n",
     ) {
         let once = parse(format!("file a seq 1 type b {text}").as_bytes());
