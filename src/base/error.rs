@@ -1,43 +1,44 @@
-//! Failing to do the job, told so that a person can act on it.
+//! Errors, reported so that a person can act on them.
 //!
-//! An [`Error`] says what happened, where (file, byte, line), and what to do next. What an operation
-//! *finds* in a file (damage, an unknown command) is not an error but a value in its report.
+//! An [`Error`] states what happened, where (file, byte, line), and what to do next. Problems that
+//! an operation *finds* in a file (damage, an unknown command) are not errors but values in its
+//! report.
 
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
 use crate::base::escape::ShownPath;
 
-/// The crate's result.
+/// The result type of the crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// The kind of a failure, for code that must tell them apart.
+/// The kind of an error, for code that distinguishes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// What was asked for makes no sense as asked.
+    /// The request is invalid.
     Usage,
     /// The path does not exist.
     NotFound,
-    /// The system's rights forbid it.
+    /// Permission denied by the system.
     Permission,
-    /// Any other failure of the system below.
+    /// Any other I/O error.
     Io,
-    /// The bytes are not of a format that is read here.
+    /// The bytes are not in a supported format.
     Unrecognised,
-    /// The manifest breaks a rule that a server's loader enforces.
+    /// The manifest violates a rule that a server's loader enforces.
     Manifest,
-    /// The file was changed or cut by another process while it was read.
+    /// The file was changed or truncated by another process while it was read.
     Changed,
-    /// Doing it would risk data; it was left alone.
+    /// The operation would risk data, and was not executed.
     Refused,
     /// A limit would be passed, one that the person stated or that something is left; nothing was changed.
     Limit,
-    /// Another run holds the lock.
+    /// Another process holds the lock.
     Locked,
 }
 
-/// A failure: what happened, where, and what to do next.
+/// An error: what happened, where, and what to do next.
 #[derive(Debug)]
 pub struct Error(Box<Inner>);
 
@@ -53,7 +54,7 @@ struct Inner {
 }
 
 impl Error {
-    /// A failure of `kind`; `message` is lower case, without a final stop.
+    /// Creates an error of `kind`; `message` is in lower case, without a full stop.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Error(Box::new(Inner {
             kind,
@@ -66,7 +67,8 @@ impl Error {
         }))
     }
 
-    /// A failure of the system while `doing` (an infinitive: "open", "map") something with `path`.
+    /// Creates an error for a system error while `doing` (an infinitive: "open", "map") something
+    /// with `path`.
     pub fn io(doing: &str, path: impl AsRef<Path>, source: io::Error) -> Self {
         let kind = match source.kind() {
             io::ErrorKind::NotFound => ErrorKind::NotFound,
@@ -88,57 +90,57 @@ impl Error {
         error
     }
 
-    /// Says which file it is about.
+    /// Sets the file concerned.
     #[must_use]
     pub fn at(mut self, path: impl AsRef<Path>) -> Self {
         self.0.path = Some(path.as_ref().to_path_buf());
         self
     }
 
-    /// Says at which byte of the file, counted from 0.
+    /// Sets the offset in the file, counted from 0.
     #[must_use]
     pub fn byte(mut self, offset: u64) -> Self {
         self.0.offset = Some(offset);
         self
     }
 
-    /// Says on which line of the file, counted from 1.
+    /// Sets the line of the file, counted from 1.
     #[must_use]
     pub fn line(mut self, line: u64) -> Self {
         self.0.line = Some(line);
         self
     }
 
-    /// Says what to do next.
+    /// Sets the help text: what to do next.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.0.help = Some(help.into());
         self
     }
 
-    /// The kind of failure.
+    /// Returns the kind of error.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// What to do next, where there is something.
+    /// Returns the help text, if there is one.
     pub fn next_step(&self) -> Option<&str> {
         self.0.help.as_deref()
     }
 
-    /// The file it is about, where there is one.
+    /// Returns the file concerned, if there is one.
     pub fn path(&self) -> Option<&Path> {
         self.0.path.as_deref()
     }
 
-    /// The byte of the file it is about, where there is one.
+    /// Returns the offset in the file, if there is one.
     pub fn offset(&self) -> Option<u64> {
         self.0.offset
     }
 }
 
 impl fmt::Display for Error {
-    /// One line: `PATH: byte N: line N: message: cause`, leaving out what is not known.
+    /// Formats one line: `PATH: byte N: line N: message: cause`, omitting unknown parts.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(path) = &self.0.path {
             write!(f, "{}: ", ShownPath(path))?;

@@ -1,8 +1,8 @@
-//! Bytes from outside, shown to people.
+//! Displaying untrusted bytes.
 //!
-//! Keys, values and names are hostile: they can hold control characters that steer a terminal, or be
-//! a gigabyte long. Everything that shows them goes through [`Shown`], and every path through
-//! [`ShownPath`], for a file can have any name.
+//! Keys, values and names are untrusted: they can contain terminal control sequences, or be a
+//! gigabyte long. All output of them uses [`Shown`], and all output of paths uses [`ShownPath`],
+//! because a file can have any name.
 
 use std::fmt;
 use std::path::Path;
@@ -12,11 +12,11 @@ use base64::prelude::BASE64_STANDARD;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-/// Bytes that are shown before the rest is left out.
+/// Number of bytes that are displayed before the text is truncated.
 const SHOWN_BYTES: usize = 48;
 
-/// Bytes in double quotes, printable ASCII as it is and everything else escaped, long ones shortened
-/// with their length told: `"user:4f.." (36 bytes)`.
+/// Bytes in double quotes: printable ASCII as it is and everything else escaped; long ones are
+/// truncated with their length appended: `"user:4f.." (36 bytes)`.
 pub struct Shown<'a>(pub &'a [u8]);
 
 impl fmt::Display for Shown<'_> {
@@ -30,8 +30,8 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// Appends bytes in double quotes, escaped as redis-cli does: what can be typed into it again, and read by
-/// every shell-like splitter that knows `\xHH`. All of them, however many.
+/// Appends bytes in double quotes, escaped as by redis-cli: the text can be entered there again,
+/// and parsed by any shell-like splitter that supports `\xHH`. Nothing is truncated.
 pub fn quote(bytes: &[u8], out: &mut Vec<u8>) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     out.push(b'"');
@@ -57,8 +57,9 @@ pub fn quote(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// Reads what [`quote`] writes: bytes in double quotes, escaped as redis-cli takes them. `None` where the text
-/// does not begin and end with a double quote, or one stands in between.
+/// Parses the output of [`quote`]: bytes in double quotes, escaped as redis-cli accepts them.
+/// Returns `None` if the text does not begin and end with a double quote, or if there is an
+/// unescaped one in between.
 pub fn unquote(text: &[u8]) -> Option<Vec<u8>> {
     let mut text = text.strip_prefix(b"\"")?;
     let mut bytes = Vec::with_capacity(text.len());
@@ -98,8 +99,8 @@ fn hex_digit(digit: u8) -> u8 {
     }
 }
 
-/// For serde: bytes as an object that loses nothing, `{"text": ".."}` where they are UTF-8, else
-/// `{"bytes": ".."}` in base64.
+/// Serialises bytes as an object without loss: `{"text": ".."}` if they are UTF-8, else `{"bytes":
+/// ".."}` in base64.
 pub struct Text<'a>(pub &'a [u8]);
 
 impl Serialize for Text<'_> {
@@ -113,7 +114,7 @@ impl Serialize for Text<'_> {
     }
 }
 
-/// One byte: as a character where it has a printable one, in hexadecimal otherwise.
+/// One byte: as a character if it is printable, in hexadecimal otherwise.
 pub struct ShownByte(pub u8);
 
 impl fmt::Display for ShownByte {
@@ -126,7 +127,7 @@ impl fmt::Display for ShownByte {
     }
 }
 
-/// A path as it is, but for what steers a terminal and what is no text, which is escaped.
+/// A path as it is, except that terminal control characters and invalid text are escaped.
 pub struct ShownPath<'a>(pub &'a Path);
 
 impl fmt::Display for ShownPath<'_> {
@@ -164,12 +165,12 @@ pub(crate) fn steers(c: char) -> bool {
     c.is_control() || turns_text_around
 }
 
-/// For serde: a path as text, its bytes that are no text replaced by `\u{fffd}`.
+/// Serialises a path as text; bytes that are not valid text are replaced by `\u{fffd}`.
 pub(crate) fn path<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&path.display())
 }
 
-/// As [`path()`], of one that may be missing.
+/// Like [`path()`], for an optional path.
 pub(crate) fn path_if_any<S: Serializer>(
     path: &Option<impl AsRef<Path>>,
     serializer: S,
@@ -188,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_stay_readable_and_harmless() {
+    fn paths_are_readable_and_safe_to_display() {
         let shown = |bytes: &[u8]| ShownPath(Path::new(OsStr::from_bytes(bytes))).to_string();
         assert_eq!(shown("/données/a b.aof".as_bytes()), "/données/a b.aof");
         assert_eq!(shown(b"a\x1b[31m\r\n\xff"), r"a\u{1b}[31m\r\n\xff");
@@ -197,7 +198,7 @@ mod tests {
 
     #[test]
     fn bytes_are_quoted_as_redis_cli_prints_them() {
-        // What redis-cli 7.0 prints of such a value.
+        // The output of redis-cli 7.0 for such a value.
         let bytes = b"a \"q\" 'x' \\ \n\r\t\x07\x08\x00\x1b\x7f\xff\xc3\xa9~";
         let quoted = br#""a \"q\" 'x' \\ \n\r\t\a\b\x00\x1b\x7f\xff\xc3\xa9~""#;
         let mut out = Vec::new();
@@ -211,14 +212,14 @@ mod tests {
     }
 
     #[test]
-    fn json_loses_no_byte() {
+    fn json_is_lossless() {
         let json = |bytes| serde_json::to_string(&Text(bytes)).expect("it serialises");
         assert_eq!(json("é\n".as_bytes()), r#"{"text":"é\n"}"#);
         assert_eq!(json(b"\xff\x00a"), r#"{"bytes":"/wBh"}"#);
     }
 
     #[test]
-    fn nothing_that_steers_a_terminal_gets_through() {
+    fn terminal_control_characters_are_escaped() {
         assert_eq!(Shown(b"a\x1b[2Jb\r\n\xff").to_string(), r#""a\x1b[2Jb\r\n\xff""#);
         assert_eq!(Shown(&[b'x'; 60]).to_string(), format!("\"{}..\" (60 bytes)", "x".repeat(48)));
         assert_eq!(ShownByte(0).to_string(), "0x00");

@@ -1,4 +1,4 @@
-//! One of several paths that came to nothing, while the others went on.
+//! The failure of one of several paths, while the others continued.
 
 use std::path::{Path, PathBuf};
 
@@ -6,21 +6,21 @@ use serde::Serialize;
 
 use crate::base::error::Error;
 
-/// A path of which nothing came.
+/// A path that failed.
 #[derive(Debug, Serialize)]
 pub struct Failure {
     /// The path as given.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub path: PathBuf,
-    /// Why.
+    /// The error message.
     pub message: String,
-    /// What to do.
+    /// The help text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
 }
 
 impl Failure {
-    /// What is told of an error.
+    /// Creates the failure of `path` from an error.
     pub fn new(path: &Path, error: &Error) -> Self {
         Failure {
             path: path.to_path_buf(),

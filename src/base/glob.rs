@@ -1,22 +1,23 @@
-//! Patterns as KEYS takes them (`stringmatchlen` in `util.c`).
+//! Patterns in the syntax of KEYS (`stringmatchlen` in `util.c`).
 //!
-//! `*` any bytes, `?` any byte, `[abc]` one of these, `[a-c]` one between these, `[^abc]` none of these, and `\`
-//! takes the next byte as it is. Bytes, not characters; upper and lower case differ.
+//! `*` any bytes, `?` any byte, `[abc]` one of these, `[a-c]` one of the range, `[^abc]` none of
+//! these, and `\` matches the next byte literally. Patterns match bytes, not characters, and are
+//! case-sensitive.
 
 /// A pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Glob(Vec<u8>);
 
 impl Glob {
-    /// The pattern that a text is. Every text is one.
+    /// Creates a pattern. Every text is a valid pattern.
     pub fn new(pattern: impl Into<Vec<u8>>) -> Glob {
         Glob(pattern.into())
     }
 
-    /// Whether the whole text is as the pattern says.
+    /// Returns whether the pattern matches the whole text.
     pub fn matches(&self, text: &[u8]) -> bool {
         let (mut pattern, mut text) = (&self.0[..], text);
-        // Where to go on when what was tried fails: behind the last star, one byte further in the text.
+        // The position for backtracking: after the last star, one byte further in the text.
         let mut again: Option<(&[u8], &[u8])> = None;
         loop {
             if let [b'*', rest @ ..] = pattern {
@@ -49,7 +50,7 @@ impl std::str::FromStr for Glob {
     }
 }
 
-/// What is left of the pattern when its first element takes this byte.
+/// Returns the rest of the pattern if its first element matches this byte.
 fn one(pattern: &[u8], byte: u8) -> Option<&[u8]> {
     match pattern {
         [] => None,
@@ -60,7 +61,7 @@ fn one(pattern: &[u8], byte: u8) -> Option<&[u8]> {
     }
 }
 
-/// As [`one`], behind a `[`. A class that is not closed reaches to the end.
+/// Like [`one`], after a `[`. A class that is not closed extends to the end.
 fn class(mut pattern: &[u8], byte: u8) -> Option<&[u8]> {
     let negated = pattern.first() == Some(&b'^');
     if negated {
@@ -92,7 +93,7 @@ mod tests {
     use super::Glob;
 
     #[test]
-    fn patterns_match_as_keys_does() {
+    fn patterns_match_like_keys() {
         let cases: &[(&str, &[&str], &[&str])] = &[
             ("*", &["", "a", "a*b"], &[]),
             ("", &[""], &["a"]),

@@ -1,14 +1,14 @@
-//! How much a finding matters.
+//! The severity of a finding.
 
 use serde::Serialize;
 
-/// How much a finding matters.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// Good to know.
+    /// Informational.
     Note,
-    /// Loading may not give what was there.
+    /// Loading may not restore the original data.
     Warning,
     /// A server refuses the log, crashes on it or loses data.
     Error,

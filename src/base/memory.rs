@@ -1,26 +1,26 @@
-//! How much memory the process has of its own.
+//! The anonymous memory of the process.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Remembers the highest anonymous memory that was seen.
+/// Records the highest amount of anonymous memory.
 #[derive(Debug, Default)]
 pub struct Memory(AtomicU64);
 
 impl Memory {
-    /// Looks now.
+    /// Measures the memory now.
     pub fn look(&self) {
         if let Some(bytes) = anonymous() {
             self.0.fetch_max(bytes, Ordering::Relaxed);
         }
     }
 
-    /// The highest that was seen, in bytes; `None` where the system does not tell.
+    /// Returns the highest measured amount in bytes; `None` if the system does not report it.
     pub fn highest(&self) -> Option<u64> {
         Some(self.0.load(Ordering::Relaxed)).filter(|bytes| *bytes > 0)
     }
 }
 
-/// Resident memory that no file is behind, in bytes, as Linux tells it.
+/// Returns the resident memory that is not backed by a file, in bytes, as reported by Linux.
 fn anonymous() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;

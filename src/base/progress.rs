@@ -1,22 +1,22 @@
-//! How far a long operation has come: told to whoever asked for it, shown by nobody here.
+//! The progress of a long operation, reported to the caller; this module does not display it.
 //!
-//! Operations take a `&dyn Progress`; the command line gives one that draws a bar, a library user
-//! may give [`Silent`].
+//! Operations take a `&dyn Progress`; the command line passes one that draws a bar, and a user of
+//! the library may pass [`Silent`].
 
-/// What a long operation tells about itself while it runs. Called from many threads.
+/// Receives the progress of a long operation. Called from many threads.
 pub trait Progress: Sync {
-    /// A new phase begins, which will process `bytes` bytes (0: not known).
+    /// A new phase begins, which will process `bytes` bytes (0: unknown).
     fn phase(&self, name: &str, bytes: u64) {
         let _ = (name, bytes);
     }
 
-    /// `bytes` more have been processed. Called about once a megabyte, not for each command.
+    /// `bytes` more bytes were processed. Called about once per megabyte, not for each command.
     fn advance(&self, bytes: u64) {
         let _ = bytes;
     }
 }
 
-/// Tells nobody.
+/// Ignores progress.
 pub struct Silent;
 
 impl Progress for Silent {}

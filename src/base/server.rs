@@ -1,16 +1,16 @@
-//! Which server, and what that server's loader does.
+//! Server versions, and the behaviour of their loaders.
 //!
-//! A file is never simply "valid": one server loads it, another refuses it, a third cuts its tail.
-//! [`Server`] names a release line, and its methods state the facts in which the lines differ.
-//! Facts marked *observed* were seen on Redis 6.2.5, 7.0.15, 8.2.3 and Valkey 9.1.2; the others
-//! were read in the sources of the release line.
+//! A file is never simply "valid": one server loads it, another refuses it, a third truncates it.
+//! [`Server`] identifies a release line, and its methods describe the behaviour in which the lines
+//! differ. Facts marked *observed* were observed on Redis 6.2.5, 7.0.15, 8.2.3 and Valkey 9.1.2;
+//! the others were read in the source code of the release line.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
-/// The two families that share the append-only file.
+/// The two products that share the append-only file format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Product {
     /// Redis, all versions.
@@ -42,10 +42,10 @@ pub const fn valkey(major: u8, minor: u8) -> Server {
     Server { product: Product::Valkey, major, minor }
 }
 
-/// The default of the servers' `databases`.
+/// The default of the servers' `databases` option.
 pub const DEFAULT_DATABASES: u64 = 16;
 
-/// The release lines that a file is judged for when nobody names one, oldest first.
+/// The release lines for which a file is checked by default, oldest first.
 pub const KNOWN: &[Server] = &[
     redis(4, 0),
     redis(5, 0),
@@ -64,10 +64,10 @@ pub const KNOWN: &[Server] = &[
 ];
 
 impl Server {
-    /// Whether this line has all that Redis `major.minor` had.
+    /// Returns whether this line has all features of Redis `major.minor`.
     ///
-    /// Valkey counts as the Redis 7.2 that it was forked from, whatever its own number; later
-    /// Redis features are not assumed of it.
+    /// Valkey counts as the Redis 7.2 that it was forked from, whatever its own version; later
+    /// Redis features are not assumed for it.
     pub fn has_redis(self, major: u8, minor: u8) -> bool {
         let as_redis = match self.product {
             Product::Redis => (self.major, self.minor),
@@ -76,53 +76,57 @@ impl Server {
         as_redis >= (major, minor)
     }
 
-    /// Whether this is Valkey `major.minor` or later.
+    /// Returns whether this is Valkey `major.minor` or later.
     pub fn has_valkey(self, major: u8, minor: u8) -> bool {
         self.product == Product::Valkey && (self.major, self.minor) >= (major, minor)
     }
 
-    /// Reads a multi-part directory with a manifest (Redis 7.0 and later, all of Valkey).
+    /// Returns whether the server reads a multi-part directory with a manifest (Redis 7.0 and
+    /// later, all of Valkey).
     pub fn reads_multi_part(self) -> bool {
         self.has_redis(7, 0)
     }
 
-    /// Skips lines that begin with `#` between commands (Redis 7.0 and later). *Observed.*
+    /// Returns whether the server skips lines that begin with `#` between commands (Redis 7.0 and
+    /// later). *Observed.*
     pub fn reads_annotations(self) -> bool {
         self.has_redis(7, 0)
     }
 
-    /// The size of the buffer that the loader reads header lines into, in bytes with the
-    /// terminating NUL: 128 up to Redis 6.2, 1024 since. *Observed.*
+    /// Returns the size of the buffer into which the loader reads header lines, in bytes including
+    /// the terminating NUL: 128 up to Redis 6.2, 1024 since. *Observed.*
     pub fn line_buffer_bytes(self) -> usize {
         if self.has_redis(7, 0) { 1024 } else { 128 }
     }
 
-    /// Refuses a command with the wrong number of arguments while loading, instead of running it
-    /// on memory that is not there. *Observed* for 9.1 (refuses) and 6.2, 7.0, 8.2 (do not).
+    /// Returns whether the server refuses a command with the wrong number of arguments during
+    /// loading, instead of running it with out-of-bounds arguments. *Observed* for 9.1 (refuses)
+    /// and 6.2, 7.0, 8.2 (do not).
     pub fn checks_arity(self) -> bool {
         self.has_valkey(9, 1)
     }
 
-    /// Looks up sub-commands of containers such as `XGROUP` before running them, so that an unknown
-    /// one is fatal (Redis 7.0 and later).
+    /// Returns whether the server looks up subcommands of containers such as `XGROUP` before
+    /// running them, so that an unknown one is fatal (Redis 7.0 and later).
     pub fn checks_subcommands(self) -> bool {
         self.has_redis(7, 0)
     }
 
-    /// When the file ends inside a command inside MULTI, cuts back to before the MULTI. The
-    /// others cut after the last whole queued command and leave the MULTI dangling. *Observed.*
+    /// Returns whether the server truncates to before the MULTI if the file ends inside a command
+    /// inside MULTI. The others truncate after the last complete queued command and leave the MULTI
+    /// dangling. *Observed.*
     pub fn cuts_torn_transaction_whole(self) -> bool {
         self.has_valkey(9, 1)
     }
 
-    /// Knows no good place to cut before the first command, so that a file that begins with an RDB and is torn
-    /// in its first command or transaction is cut to nothing, the RDB included. *Observed* for 6.2, 7.0,
-    /// 8.2 (do so) and 9.1 (does not).
+    /// Returns whether the server has no valid truncation point before the first command, so that a
+    /// file that begins with an RDB and is torn in its first command or transaction is truncated to
+    /// nothing, including the RDB. *Observed* for 6.2, 7.0, 8.2 (do so) and 9.1 (does not).
     pub fn cuts_the_rdb_before_a_torn_command(self) -> bool {
         !self.has_valkey(9, 1)
     }
 
-    /// The highest RDB version that this line loads under the `REDIS` magic.
+    /// Returns the highest RDB version that this line loads under the `REDIS` magic.
     pub fn highest_redis_rdb(self) -> u32 {
         match self.product {
             Product::Valkey => 11,
@@ -162,7 +166,8 @@ impl Server {
         name == "vectorset" && self.product == Product::Redis && self.has_redis(8, 0)
     }
 
-    /// The highest RDB version that this line loads under the `VALKEY` magic, if it knows it.
+    /// Returns the highest RDB version that this line loads under the `VALKEY` magic, if it
+    /// supports it.
     pub fn highest_valkey_rdb(self) -> Option<u32> {
         self.has_valkey(9, 0).then_some(80)
     }
@@ -187,11 +192,11 @@ impl Serialize for Server {
 impl FromStr for Server {
     type Err = String;
 
-    /// Parses `redis-7.0` or `valkey-9.1`; a patch level is accepted and dropped.
+    /// Parses `redis-7.0` or `valkey-9.1`; a patch level is accepted and ignored.
     ///
     /// # Errors
     ///
-    /// A sentence for the person who typed it, when the text has another shape.
+    /// Returns a sentence for display if the text has another form.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let wrong =
             || format!("`{text}` names no server line; write it as redis-7.0 or valkey-9.1");
@@ -215,7 +220,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_parse_back_to_themselves() {
+    fn names_round_trip() {
         for server in KNOWN {
             assert_eq!(server.to_string().parse(), Ok(*server));
         }

@@ -1,4 +1,4 @@
-//! Numbers as people read them: byte counts, durations, rates, counts with separators.
+//! Human-readable numbers: byte counts, durations, rates, counts with separators.
 
 use std::fmt;
 use std::time::Duration;
@@ -21,13 +21,13 @@ impl fmt::Display for Count {
     }
 }
 
-/// A number of things by name: `1 command`, `2,000 commands`.
+/// Formats a count with its noun: `1 command`, `2,000 commands`.
 pub fn counted(count: u64, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", Count(count))
 }
 
-/// A number of bytes, 1024-based, with three digits of precision: `1.21 GiB`, `340 bytes`.
+/// A number of bytes, 1024-based, with three significant digits: `1.21 GiB`, `340 bytes`.
 #[derive(Debug, Clone, Copy)]
 pub struct Bytes(pub u64);
 
@@ -40,7 +40,7 @@ impl fmt::Display for Bytes {
         if self.0 < 1024 {
             return f.pad(&format!("{} bytes", self.0));
         }
-        #[allow(clippy::cast_precision_loss)] // Three digits are shown.
+        #[allow(clippy::cast_precision_loss)] // Three digits are displayed.
         let mut value = self.0 as f64 / 1024.0;
         let mut unit = 0;
         while value >= 999.5 && unit + 1 < UNITS.len() {
@@ -58,7 +58,7 @@ impl fmt::Display for Bytes {
     }
 }
 
-/// How long something took: `0.31 s`, `4 min 12 s`.
+/// A duration: `0.31 s`, `4 min 12 s`.
 #[derive(Debug, Clone, Copy)]
 pub struct Elapsed(pub Duration);
 
@@ -76,20 +76,20 @@ impl fmt::Display for Elapsed {
     }
 }
 
-/// Bytes per second, 1000-based as disks and networks count: `3.21 GB/s`.
+/// Bytes per second, 1000-based as for disks and networks: `3.21 GB/s`.
 #[derive(Debug, Clone, Copy)]
 pub struct Rate {
-    /// How many bytes.
+    /// Number of bytes.
     pub bytes: u64,
-    /// In what time.
+    /// Elapsed time.
     pub elapsed: Duration,
 }
 
 impl Rate {
-    /// Bytes per second; 0 when no time has passed.
+    /// Returns the bytes per second; 0 if no time has elapsed.
     pub fn bytes_per_second(&self) -> f64 {
         let seconds = self.elapsed.as_secs_f64();
-        #[allow(clippy::cast_precision_loss)] // Three digits are shown.
+        #[allow(clippy::cast_precision_loss)] // Three digits are displayed.
         if seconds > 0.0 { self.bytes as f64 / seconds } else { 0.0 }
     }
 }
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_read_well() {
+    fn numbers_are_human_readable() {
         assert_eq!(Count(0).to_string(), "0");
         assert_eq!(Count(999).to_string(), "999");
         assert_eq!(Count(13_204_117).to_string(), "13,204,117");

@@ -1,15 +1,15 @@
-//! How much room there is.
+//! The free space of a file system.
 
 use std::path::Path;
 
 use crate::base::error::{Error, Result};
 
-/// Bytes that whoever runs this may still write to the file system that holds `path`, as statvfs(3) tells: what only
-/// root may take does not count.
+/// Returns the number of bytes that the current user can still write to the file system that
+/// contains `path`, as reported by statvfs(3); space reserved for root does not count.
 ///
 /// # Errors
 ///
-/// When the system does not tell.
+/// Fails if the system does not report it.
 pub fn free_bytes(path: &Path) -> Result<u64> {
     let told = rustix::fs::statvfs(path)
         .map_err(|error| Error::io("ask for the free space of", path, error.into()))?;

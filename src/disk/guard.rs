@@ -1,22 +1,22 @@
-//! What happens when a mapped file shrinks: an error, not a bus error.
+//! Shrinking of a mapped file: an error instead of a bus error.
 //!
-//! Touching a page of a mapping that lies wholly behind the end of its file raises SIGBUS, and
-//! so does a page that the disk cannot deliver. By default that kills the process without a
-//! word. The handler here looks whether the faulting address lies in a registered mapping; if so it
-//! lays zero pages over the rest of that mapping and marks it as broken, and the reader goes on
-//! (over zeros) until it asks [`Watch::broken`]. A fault anywhere else goes to whatever handled
-//! SIGBUS before.
+//! Accessing a page of a mapping that is completely after the end of its file raises SIGBUS, and so
+//! does a page that the disk cannot deliver. By default that kills the process without a message.
+//! This handler checks whether the faulting address is in a registered mapping; if so, it maps zero
+//! pages over the rest of that mapping and marks it as broken, and the reader continues (with
+//! zeros) until it checks [`Watch::broken`]. A fault anywhere else is passed to the previous
+//! handler of SIGBUS.
 //!
-//! Covered: truncation of the file by another process at any moment, on any thread, and read errors of
-//! the medium. Not covered: bytes overwritten in place (no server does that to an AOF), and a
-//! program that installs its own SIGBUS handler after the first mapping and does not call ours.
+//! Covered: truncation of the file by another process at any time, on any thread, and read errors
+//! of the medium. Not covered: bytes overwritten in place (no server does that to an AOF), and a
+//! program that installs its own SIGBUS handler after the first mapping and does not call this one.
 
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-/// One registered address range. Nodes are never freed, only reused: the handler may be walking
-/// them at any instant.
+/// One registered address range. Nodes are never freed, only reused, because the handler may access
+/// them at any time.
 struct Node {
     start: AtomicUsize,
     end: AtomicUsize,
@@ -30,27 +30,27 @@ static REGISTER: Mutex<()> = Mutex::new(());
 static PREVIOUS: OnceLock<libc::sigaction> = OnceLock::new();
 static PAGE_BYTES: AtomicUsize = AtomicUsize::new(4096);
 
-/// A registration: while it lives, faults in its range are survived and remembered.
+/// A registration: while it exists, faults in its range are handled and recorded.
 pub(super) struct Watch {
     node: &'static Node,
 }
 
 impl Watch {
-    /// Watches the mapping of `len` bytes at `start`, which must be page-aligned and stay mapped
-    /// for as long as the watch lives.
+    /// Registers the mapping of `len` bytes at `start`, which must be page-aligned and stay mapped
+    /// for the lifetime of the registration.
     pub(super) fn new(start: *const u8, len: usize) -> Self {
         install();
         let _registering = REGISTER.lock().unwrap_or_else(PoisonError::into_inner);
         let node = free_node().unwrap_or_else(push_node);
         node.broken.store(false, Ordering::Relaxed);
         node.used.store(true, Ordering::Relaxed);
-        // The handler reads `start` last of the two, so a range is only ever seen whole.
+        // The handler reads `start` after `end`, so it only ever sees a complete range.
         node.end.store(start as usize + len, Ordering::SeqCst);
         node.start.store(start as usize, Ordering::SeqCst);
         Watch { node }
     }
 
-    /// Whether a page of the range could not be had since the watch began.
+    /// Returns whether a page of the range could not be read since the registration began.
     pub(super) fn broken(&self) -> bool {
         self.node.broken.load(Ordering::SeqCst)
     }
@@ -91,7 +91,7 @@ fn nodes() -> impl Iterator<Item = &'static Node> {
     })
 }
 
-/// Installs the handler once in the life of the process.
+/// Installs the handler once per process.
 fn install() {
     PREVIOUS.get_or_init(|| {
         // SAFETY: sysconf has no preconditions.
@@ -100,7 +100,8 @@ fn install() {
             PAGE_BYTES.store(page, Ordering::SeqCst);
         }
         // SAFETY: both structs are plain data for which all zeros is a valid value; `handle` has
-        // the signature that SA_SIGINFO asks for, and does only what a handler may (see there).
+        // the signature that SA_SIGINFO requires, and only performs async-signal-safe operations
+        // (see there).
         unsafe {
             let mut action: libc::sigaction = std::mem::zeroed();
             let mut previous: libc::sigaction = std::mem::zeroed();
@@ -115,9 +116,9 @@ fn install() {
     });
 }
 
-/// The handler. It touches atomics and makes system calls, nothing else: no locks, no allocation.
+/// The handler. It only accesses atomics and makes system calls: no locks, no allocation.
 extern "C" fn handle(signal: libc::c_int, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
-    // SAFETY: the kernel hands a valid siginfo to a handler installed with SA_SIGINFO.
+    // SAFETY: the kernel passes a valid siginfo to a handler installed with SA_SIGINFO.
     let address = unsafe { (*info).si_addr() } as usize;
     for node in nodes() {
         let start = node.start.load(Ordering::SeqCst);
@@ -145,9 +146,9 @@ extern "C" fn handle(signal: libc::c_int, info: *mut libc::siginfo_t, _: *mut li
             }
         }
     }
-    // Not ours: hand the signal back to its former handler and let the access fault again.
+    // Not in a registered range: restore the previous handler and let the access fault again.
     if let Some(previous) = PREVIOUS.get() {
-        // SAFETY: `previous` is the action that the system gave us for this signal.
+        // SAFETY: `previous` is the action that the system returned for this signal.
         unsafe { libc::sigaction(signal, previous, ptr::null_mut()) };
     }
 }

@@ -1,4 +1,4 @@
-//! A lock that ends with whoever holds it.
+//! A file lock that is released when its holder ends.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -11,20 +11,21 @@ use rustix::io::Errno;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::disk::own_files;
 
-/// A file that this process holds locked until this is dropped, or the process ends, however it ends.
+/// A file that this process holds locked until this value is dropped or the process ends, in
+/// whatever way.
 ///
-/// The lock is flock(2)'s. The file itself stays: if it were removed, somebody could hold the one that is gone
-/// while somebody else locks the one that came.
+/// The lock is that of flock(2). The file itself is not removed: otherwise one process could hold a
+/// lock on the removed file while another locks its replacement.
 #[derive(Debug)]
 pub struct Lock {
-    // Closing it is what unlocks.
+    // Closing the file releases the lock.
     _file: File,
     path: PathBuf,
 }
 
 impl Lock {
-    /// Locks the file at `path`, which is made if it is not there, and writes into it who holds it and for what,
-    /// for people.
+    /// Locks the file at `path`, creating it if necessary, and writes the holder and the purpose
+    /// into it, for information.
     ///
     /// # Errors
     ///
@@ -43,18 +44,18 @@ impl Lock {
         Ok(Lock { _file: file, path: path.to_path_buf() })
     }
 
-    /// Locks a directory, in which nothing is left of it.
+    /// Locks a directory, without leaving anything in it.
     ///
     /// # Errors
     ///
-    /// As [`Lock::take`].
+    /// Fails like [`Lock::take`].
     pub fn take_directory(path: &Path) -> Result<Lock> {
         let directory = File::open(path).map_err(|error| Error::io("lock", path, error))?;
         lock(&directory, path)?;
         Ok(Lock { _file: directory, path: path.to_path_buf() })
     }
 
-    /// The file.
+    /// Returns the path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -92,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lock_is_held_until_it_is_dropped() {
+    fn a_lock_is_held_until_dropped() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("lock");
         let lock = Lock::take(&path, "a test").unwrap();

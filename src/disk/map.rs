@@ -2,18 +2,18 @@
 //!
 //! # Why the mapping is sound
 //!
-//! A `&[u8]` promises bytes that do not change, and a mapped file can be changed by others. Three
-//! things can happen to an AOF under us, and each is met:
+//! A `&[u8]` promises bytes that do not change, but a mapped file can be changed by other
+//! processes. Three things can happen to an AOF while it is mapped, and each is handled:
 //!
 //! - *it grows* (a live server appends): the mapping keeps the length that it had when opened;
-//!   [`Mapping::change`] tells.
+//!   [`Mapping::change`] reports the difference.
 //! - *it is replaced* (a rewrite renames over it): the mapping keeps the old file alive.
-//! - *it shrinks* (a server cuts a torn tail, a person runs `truncate`): reading behind the new end
-//!   would raise SIGBUS; the guard turns that into zeros and [`Mapping::check`] into an error.
+//! - *it shrinks* (a server truncates a torn tail, a person runs `truncate`): reading past the new
+//!   end would raise SIGBUS; the guard turns that into zeros and [`Mapping::check`] into an error.
 //!
-//! Overwriting in place is left: nothing that works with AOFs does it. The code above reads each byte through
-//! bounds-checked slices and never assumes that two reads of a byte agree, so the worst that
-//! could come of it is a wrong report, not a wild access.
+//! Overwriting in place remains: nothing that works with AOFs does it. The callers read each byte
+//! through bounds-checked slices and never assume that two reads of a byte are equal, so the worst
+//! possible result is a wrong report, not an invalid memory access.
 
 use std::fs::File;
 use std::io;
@@ -24,23 +24,23 @@ use memmap2::Mmap;
 use super::guard::Watch;
 use crate::base::error::{Error, ErrorKind, Result};
 
-/// A regular file, mapped read-only at the length that it had when opened.
+/// A regular file, mapped read-only with the length that it had when opened.
 pub struct Mapping {
     path: PathBuf,
     file: File,
-    // Declared before `map`: the watch must end before its pages are unmapped.
+    // Declared before `map`: the registration must end before its pages are unmapped.
     watch: Option<Watch>,
     map: Option<Mmap>,
 }
 
-/// How a mapped file differs from what it was when it was opened.
+/// The difference between a mapped file and its state when it was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// As long as it was.
+    /// The length is unchanged.
     None,
-    /// It has grown by so many bytes, which are not mapped.
+    /// The file has grown by this number of bytes, which are not mapped.
     Grown(u64),
-    /// It has lost so many bytes, or some of it could not be read.
+    /// The file has lost this number of bytes, or part of it could not be read.
     Shrunk(u64),
 }
 
@@ -49,11 +49,11 @@ impl Mapping {
     ///
     /// # Errors
     ///
-    /// When it does not exist, may not be read, is no regular file (a directory, pipe or device
-    /// cannot be mapped), or the system refuses the mapping.
+    /// Fails if it does not exist, is not readable, is not a regular file (a directory, pipe or
+    /// device cannot be mapped), or if the system refuses the mapping.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        // Looked at before opening: opening a pipe for reading would wait for a writer.
+        // Checked before opening, because opening a pipe for reading would wait for a writer.
         let kind = std::fs::metadata(path).map_err(|e| Error::io("open", path, e))?;
         if !kind.is_file() {
             let what = if kind.is_dir() { "a directory" } else { "a pipe, socket or device" };
@@ -70,11 +70,11 @@ impl Mapping {
         Mapping::of(file, path)
     }
 
-    /// Maps an open regular file, which may have no name any more; `path` is for messages.
+    /// Maps an open regular file, which may have been unlinked; `path` is for messages.
     ///
     /// # Errors
     ///
-    /// When the system refuses the mapping.
+    /// Fails if the system refuses the mapping.
     pub fn of(file: File, path: &Path) -> Result<Self> {
         let len = file.metadata().map_err(|e| Error::io("read the size of", path, e))?.len();
         let map = if len == 0 {
@@ -86,36 +86,36 @@ impl Mapping {
         Ok(Mapping { path: path.to_path_buf(), file, watch, map })
     }
 
-    /// The bytes, as many as there were when it was opened.
+    /// Returns the bytes, with the length of the file when it was opened.
     pub fn bytes(&self) -> &[u8] {
         self.map.as_deref().unwrap_or_default()
     }
 
-    /// The length in bytes when it was opened.
+    /// Returns the length in bytes when the file was opened.
     pub fn len(&self) -> u64 {
         self.bytes().len() as u64
     }
 
-    /// Whether there are no bytes.
+    /// Returns whether there are no bytes.
     pub fn is_empty(&self) -> bool {
         self.bytes().is_empty()
     }
 
-    /// The path that it was opened by.
+    /// Returns the path by which the file was opened.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The open file behind the mapping.
+    /// Returns the mapped file.
     pub fn file(&self) -> &File {
         &self.file
     }
 
-    /// How the file's length differs now from when it was opened.
+    /// Returns the difference between the current length of the file and that when it was opened.
     ///
     /// # Errors
     ///
-    /// When the system does not tell the length.
+    /// Fails if the system does not report the length.
     pub fn change(&self) -> Result<Change> {
         let now =
             self.file.metadata().map_err(|e| Error::io("read the size of", &self.path, e))?.len();
@@ -128,12 +128,12 @@ impl Mapping {
         })
     }
 
-    /// Makes sure that what was read from [`bytes`](Self::bytes) so far was in the file. To be
-    /// asked after reading and before telling anybody what was read.
+    /// Checks that everything read from [`bytes`](Self::bytes) so far was in the file. Must be
+    /// called after reading and before reporting what was read.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Changed`] when the file has lost bytes, or some could not be read.
+    /// Returns [`ErrorKind::Changed`] if the file has lost bytes, or some could not be read.
     pub fn check(&self) -> Result<()> {
         match self.change()? {
             Change::None | Change::Grown(_) => Ok(()),
@@ -149,8 +149,8 @@ impl Mapping {
         }
     }
 
-    /// Asks the system to map the pages of `range` (bytes, cut to the file) in one go, instead
-    /// of one fault after the other. A hint: failure is ignored.
+    /// Requests the system to map the pages of `range` (bytes, clipped to the file) at once,
+    /// instead of one fault at a time. This is a hint: failure is ignored.
     pub fn prefault(&self, range: std::ops::Range<usize>) {
         #[cfg(target_os = "linux")]
         if let Some(map) = &self.map {
@@ -168,9 +168,9 @@ fn map(file: &File, len: u64) -> io::Result<Mmap> {
     let len = usize::try_from(len).map_err(|_| {
         io::Error::new(io::ErrorKind::FileTooLarge, "larger than the address space")
     })?;
-    // SAFETY: the mapping is read-only, and what others may do to the file meanwhile is met as the
-    // module's documentation says: growth and replacement do not touch mapped bytes, the guard
-    // meets truncation, and no code relies on two reads of the same byte agreeing.
+    // SAFETY: the mapping is read-only, and changes of the file by others are handled as described
+    // in the module's documentation: growth and replacement do not affect mapped bytes, the guard
+    // handles truncation, and no code relies on two reads of the same byte being equal.
     unsafe { memmap2::MmapOptions::new().len(len).map(file) }
 }
 
@@ -180,7 +180,7 @@ mod tests {
     use std::io::Write;
 
     #[test]
-    fn a_file_cut_while_mapped_gives_an_error_and_not_a_bus_error() {
+    fn truncation_while_mapped_is_an_error_and_not_a_bus_error() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(&vec![b'x'; 1 << 20]).unwrap();
         let mapping = Mapping::open(file.path()).unwrap();
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_file_and_a_directory_are_told_apart() {
+    fn an_empty_file_is_mapped_and_a_directory_is_refused() {
         let file = tempfile::NamedTempFile::new().unwrap();
         assert!(Mapping::open(file.path()).unwrap().is_empty());
         let directory = tempfile::tempdir().unwrap();

@@ -8,9 +8,9 @@ use crate::base::error::{Error, ErrorKind, Result};
 /// A process that has a file open for writing.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Holder {
-    /// Its number.
+    /// The process id.
     pub pid: u32,
-    /// The name of its program, as the system knows it.
+    /// The name of its program, as the system reports it.
     pub program: String,
 }
 
@@ -26,8 +26,9 @@ pub fn writers(path: &Path) -> Vec<Holder> {
     writers_in(Path::new(PROC), path)
 }
 
-/// The servers whose working directory is `directory`, which is what `dir` of their configuration does; within the same
-/// limits as [`writers`]. A shell that somebody went there with does not count.
+/// Returns the servers whose working directory is `directory`, which is the effect of `dir` in
+/// their configuration; with the same limitations as [`writers`]. A shell with this working
+/// directory does not count.
 pub fn servers_in(directory: &Path) -> Vec<Holder> {
     working_in(Path::new(PROC), directory)
 }
@@ -52,7 +53,7 @@ fn working_in(proc: &Path, directory: &Path) -> Vec<Holder> {
     here.map(|(holder, _)| holder).collect()
 }
 
-/// What the names of servers' programs begin with.
+/// The prefixes of the names of server programs.
 const SERVERS: [&str; 3] = ["redis-server", "valkey-server", "keydb-server"];
 
 /// The numbers of all processes, and where the system tells of each.
@@ -134,7 +135,8 @@ fn has_open_for_writing(process: &Path, wanted: &Wanted) -> bool {
     })
 }
 
-/// The `flags:` line of fdinfo holds the flags of open(2) in octal; the lowest two bits are 0 for reading only.
+/// The `flags:` line of fdinfo contains the flags of open(2) in octal; the lowest two bits are 0
+/// for reading only.
 fn opened_for_writing(fdinfo: &str) -> bool {
     let flags = fdinfo.lines().find_map(|line| line.strip_prefix("flags:"));
     let flags = flags.and_then(|octal| u64::from_str_radix(octal.trim(), 8).ok());
@@ -200,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_that_appends_is_found_and_one_that_reads_is_not() {
+    fn appending_processes_are_found_and_reading_ones_are_not() {
         let directory = tempfile::tempdir().unwrap();
         let log = directory.path().join("appendonly.aof");
         fs::write(&log, b"").unwrap();

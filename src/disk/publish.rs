@@ -1,8 +1,9 @@
-//! Output that appears whole or not at all.
+//! Output that appears completely or not at all.
 //!
-//! A file or directory is written under a temporary name beside its destination, synced, renamed, and the
-//! directory that holds it is synced. Interrupted at any instant, even by `kill -9`, a person finds the
-//! old state or the new one under the destination's name; at worst a file `.NAME.*.tmp` is left beside it.
+//! A file or directory is written under a temporary name next to its destination, synced, renamed,
+//! and its parent directory is synced. After an interruption at any time, even by `kill -9`, the
+//! destination has either the old or the new content; at worst a file `.NAME.*.tmp` remains next to
+//! it.
 
 use std::fs::{self, File};
 use std::io;
@@ -18,30 +19,30 @@ use super::access::{Access, PRIVATE_DIRECTORY, PRIVATE_FILE, like};
 use super::names::TEMPORARY;
 use crate::base::error::{Error, ErrorKind, Result};
 
-/// Whether something that stands at the destination may be replaced.
+/// The treatment of an existing destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Existing {
-    /// It stays, and publishing fails.
+    /// It is not replaced, and publishing fails.
     Keep,
-    /// It is replaced, in one step.
+    /// It is replaced atomically.
     Replace,
 }
 
-/// What is being written and must go when the process is interrupted.
+/// The unfinished output, to be removed when the process is interrupted.
 static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
-/// Removes all unfinished output of this process, and lets no more begin. For the handler of Ctrl-C, which ends the
-/// process next.
+/// Removes all unfinished output of this process, and prevents further output. For the handler of
+/// Ctrl-C, after which the process ends.
 pub fn abandon_all() {
     let mut unfinished = UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner);
     for path in std::mem::take(&mut *unfinished) {
         abandon(&path);
     }
-    // Whoever wants to begin something now waits for the end of the process.
+    // Threads that attempt to begin new output block until the process ends.
     std::mem::forget(unfinished);
 }
 
-/// Removes a file or directory, in which others may still be at work.
+/// Removes a file or directory in which other threads may still be active.
 fn abandon(path: &Path) {
     for _ in 0..ABANDON_TRIES {
         let removed = fs::remove_file(path).or_else(|_| fs::remove_dir_all(path));
@@ -51,10 +52,11 @@ fn abandon(path: &Path) {
     }
 }
 
-/// How often a directory is emptied into which somebody puts new files meanwhile.
+/// Maximum number of attempts to empty a directory into which others put new files in the meantime.
 const ABANDON_TRIES: usize = 100;
 
-/// Makes something with a path that goes when the process is interrupted: it is known before anybody can interrupt.
+/// Creates a path that is removed when the process is interrupted: it is registered before an
+/// interruption is possible.
 pub(super) fn begin<T>(
     make: impl FnOnce() -> io::Result<T>,
     path: impl FnOnce(&T) -> &Path,
@@ -69,7 +71,7 @@ pub(super) fn end(path: &Path) {
     UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).retain(|other| other != path);
 }
 
-/// The directory that holds `path`.
+/// Returns the parent directory of `path`.
 fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -85,11 +87,11 @@ fn temporary(destination: &Path) -> Result<(String, &Path)> {
     Ok((format!(".{}.", name.to_string_lossy()), parent(destination)))
 }
 
-/// Refuses when something stands at `destination` and may not be replaced, before any work is done.
+/// Fails if `destination` exists and must not be replaced, before any work is done.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Refused`].
+/// Returns [`ErrorKind::Refused`] in that case.
 pub fn check_free(destination: &Path, existing: Existing) -> Result<()> {
     if existing == Existing::Keep && destination.symlink_metadata().is_ok() {
         return Err(Error::new(ErrorKind::Refused, "it exists already, and was left as it is")
@@ -99,8 +101,8 @@ pub fn check_free(destination: &Path, existing: Existing) -> Result<()> {
     Ok(())
 }
 
-/// A file that is being written, and becomes visible when it is [published](NewFile::publish). Dropped
-/// before that, it is removed.
+/// A file that is being written, and becomes visible when it is [published](NewFile::publish). If
+/// it is dropped before that, it is removed.
 pub struct NewFile {
     temporary: NamedTempFile,
     destination: PathBuf,
@@ -125,22 +127,22 @@ impl NewFile {
         Ok(NewFile { temporary, destination: destination.to_path_buf(), existing, access })
     }
 
-    /// The file, to write to.
+    /// Returns the file, for writing.
     pub fn file(&mut self) -> &mut File {
         self.temporary.as_file_mut()
     }
 
-    /// Where it is while it is being written.
+    /// Returns the temporary path while the file is being written.
     pub fn path(&self) -> &Path {
         self.temporary.path()
     }
 
-    /// Makes it stand at its destination, durably.
+    /// Moves the file to its destination, durably.
     ///
     /// # Errors
     ///
-    /// When it cannot be synced or renamed, or something has come to stand there that must be kept; the
-    /// destination is then as it was.
+    /// Fails if it cannot be synced or renamed, or if the destination has come to exist and must
+    /// not be replaced; the destination is unchanged in that case.
     pub fn publish(self) -> Result<()> {
         self.publish_like(None)
     }
@@ -170,8 +172,9 @@ impl NewFile {
     }
 }
 
-/// A directory that is being filled, and becomes visible when it is [published](NewDirectory::publish).
-/// Dropped before that, it is removed with all that is in it.
+/// A directory that is being filled, and becomes visible when it is
+/// [published](NewDirectory::publish). If it is dropped before that, it is removed with its
+/// content.
 pub struct NewDirectory {
     temporary: TempDir,
     destination: PathBuf,
@@ -197,7 +200,7 @@ impl NewDirectory {
         Ok(NewDirectory { temporary, destination: destination.to_path_buf(), existing, access })
     }
 
-    /// Where it is while it is being filled.
+    /// Returns the temporary path while the directory is being filled.
     pub fn path(&self) -> &Path {
         self.temporary.path()
     }
@@ -211,7 +214,7 @@ impl NewDirectory {
     ///
     /// # Errors
     ///
-    /// As [`NewFile::publish`].
+    /// Fails like [`NewFile::publish`].
     pub fn publish(self) -> Result<()> {
         self.publish_like(None)
     }
@@ -236,7 +239,8 @@ impl NewDirectory {
             _ => RenameFlags::NOREPLACE,
         };
         let renamed = match rustix::fs::renameat_with(CWD, &written, CWD, &destination, flags) {
-            // A file system without these flags. A plain rename replaces an empty directory at most.
+            // The file system does not support these flags. A plain rename replaces an empty
+            // directory at most.
             Err(Errno::INVAL | Errno::NOSYS) if flags == RenameFlags::NOREPLACE => {
                 fs::rename(&written, &destination)
             }
@@ -247,7 +251,7 @@ impl NewDirectory {
         })?;
         end(&written);
         if flags == RenameFlags::EXCHANGE {
-            // What stood there is now under the temporary name, and goes with it.
+            // The old content now has the temporary name, and is removed with it.
             drop(temporary);
         } else {
             let _ = temporary.keep();
@@ -256,11 +260,11 @@ impl NewDirectory {
     }
 }
 
-/// Removes a file so that it stays removed, also if the machine stops. One that is not there is as good.
+/// Removes a file durably, even if the machine crashes. A missing file is not an error.
 ///
 /// # Errors
 ///
-/// What the system says.
+/// Returns system errors.
 pub fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -283,11 +287,11 @@ fn sync_below(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
-/// Makes what was created, renamed or removed in `directory` durable.
+/// Makes files that were created, renamed or removed in `directory` durable.
 ///
 /// # Errors
 ///
-/// When the system cannot.
+/// Fails if the system cannot sync it.
 pub fn sync_directory(directory: &Path) -> Result<()> {
     File::open(directory)
         .and_then(|directory| directory.sync_all())
@@ -322,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_published_leaves_nothing() {
+    fn unpublished_output_is_removed() {
         let directory = tempfile::tempdir().unwrap();
         drop(
             NewFile::create(&directory.path().join("a"), Existing::Keep, Access::NO_SOURCE)
@@ -336,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_there_is_kept_or_replaced_as_asked() {
+    fn existing_destinations_are_retained_or_replaced_as_requested() {
         let directory = tempfile::tempdir().unwrap();
         let destination = directory.path().join("out");
         fs::write(&destination, b"old").unwrap();
@@ -349,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_came_meanwhile_is_not_overwritten() {
+    fn a_file_created_meanwhile_is_not_overwritten() {
         let directory = tempfile::tempdir().unwrap();
         let destination = directory.path().join("out");
         let new = NewFile::create(&destination, Existing::Keep, Access::NO_SOURCE).unwrap();
@@ -360,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_is_replaced_in_one_step_and_the_old_one_goes() {
+    fn a_directory_is_replaced_atomically_and_the_old_one_is_removed() {
         let directory = tempfile::tempdir().unwrap();
         let destination = directory.path().join("set");
         fs::create_dir(&destination).unwrap();

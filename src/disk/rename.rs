@@ -1,4 +1,4 @@
-//! Putting under its final name what is finished, and taking away what is no longer wanted, each in one step.
+//! Atomic renaming of finished files to their final names, and removal.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -11,18 +11,19 @@ use super::names;
 pub use super::publish::sync_directory;
 use crate::base::error::{Error, Result};
 
-/// Makes the finished and synced file at `from` stand at `to`, on the same file system, durably; unless something
-/// stands there: `false` says so.
+/// Renames the finished and synced file at `from` to `to`, on the same file system, durably, unless
+/// `to` exists; returns false in that case.
 ///
 /// # Errors
 ///
-/// When it cannot be renamed; nothing has changed then.
+/// Fails if it cannot be renamed; nothing has changed in that case.
 pub fn put_new(from: &Path, to: &Path) -> Result<bool> {
     let failed = |error| Error::io("publish", to, error);
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
         Ok(()) => {}
         Err(Errno::EXIST) => return Ok(false),
-        // A file system without that flag. A second name is made only where there is none, too.
+        // The file system does not support this flag. A hard link does not replace an existing file
+        // either.
         Err(Errno::INVAL | Errno::NOSYS) => match fs::hard_link(from, to) {
             Ok(()) => fs::remove_file(from).map_err(failed)?,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
@@ -34,16 +35,17 @@ pub fn put_new(from: &Path, to: &Path) -> Result<bool> {
     Ok(true)
 }
 
-/// Makes the finished and synced file or directory at `from` stand at `to`, durably, and what stood there under the
-/// name `aside`, all on the same file system. `to` has the old or the new at any instant.
+/// Renames the finished and synced file or directory at `from` to `to`, durably, and the previous
+/// `to` to `aside`, all on the same file system. `to` is the old or the new one at any time.
 ///
-/// What is old is at no instant under the name `from`, which whoever made it may remove: the new gets the name `aside`
-/// first, and then the two change names. (On a file system that cannot do that there is an instant at which the old has
-/// its new name already and `to` is free.)
+/// The old one never has the name `from`, which its creator may remove: the new one is renamed to
+/// `aside` first, and then the two are exchanged. (On a file system that does not support the
+/// exchange, there is a moment at which the old one already has its new name and `to` does not
+/// exist.)
 ///
 /// # Errors
 ///
-/// When it cannot be renamed; `to` has what it had then.
+/// Fails if it cannot be renamed; `to` is unchanged in that case.
 pub fn put_instead(from: &Path, to: &Path, aside: &Path) -> Result<()> {
     let failed = |error| Error::io("replace", to, error);
     if to.symlink_metadata().is_err() {
@@ -61,7 +63,7 @@ pub fn put_instead(from: &Path, to: &Path, aside: &Path) -> Result<()> {
     sync_directory(to.parent().unwrap_or(Path::new(".")))
 }
 
-/// Lets two files or directories change names, in one step.
+/// Exchanges the names of two files or directories atomically.
 fn exchange(one: &Path, other: &Path) -> rustix::io::Result<()> {
     renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)
 }
@@ -69,12 +71,12 @@ fn exchange(one: &Path, other: &Path) -> rustix::io::Result<()> {
 fn put_in_two_steps(from: &Path, to: &Path, aside: &Path) -> io::Result<()> {
     fs::rename(to, aside)?;
     fs::rename(from, to).inspect_err(|_| {
-        // There is nobody to tell if that fails as well; the old is whole under its new name.
+        // A further failure cannot be reported; the old one is intact under its new name.
         let _ = fs::rename(aside, to);
     })
 }
 
-/// A name beside `path` that nothing has: `NAME.bak-<time>`.
+/// Returns an unused name next to `path`: `NAME.bak-<time>`.
 pub fn name_aside(path: &Path) -> PathBuf {
     let named = names::original(path, jiff::Zoned::now().datetime());
     let mut aside = named.clone();
@@ -89,11 +91,11 @@ pub fn name_aside(path: &Path) -> PathBuf {
     aside
 }
 
-/// Removes a file, durably: it is not there again after a crash.
+/// Removes a file durably: it does not reappear after a crash.
 ///
 /// # Errors
 ///
-/// When it cannot be removed, or its directory not be synced.
+/// Fails if it cannot be removed, or its directory cannot be synced.
 pub fn remove(path: &Path) -> Result<()> {
     fs::remove_file(path).map_err(|error| Error::io("remove", path, error))?;
     sync_directory(path.parent().unwrap_or(Path::new(".")))
@@ -103,7 +105,7 @@ pub fn remove(path: &Path) -> Result<()> {
 ///
 /// # Errors
 ///
-/// When the system cannot.
+/// Fails if the system cannot sync it.
 pub fn sync_tree(path: &Path) -> Result<()> {
     let failed = |error| Error::io("sync", path, error);
     if path.symlink_metadata().map_err(failed)?.is_dir() {
@@ -119,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_stands_at_the_destination_is_never_lost() {
+    fn an_existing_destination_is_never_lost() {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
         let read = |name: &str| fs::read_to_string(path(name)).unwrap();
@@ -139,12 +141,12 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_put_in_place_changes_nothing() {
+    fn a_failed_rename_changes_nothing() {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
         fs::write(path("old"), "old").unwrap();
         fs::write(path("new"), "new").unwrap();
-        // A name in a directory that is not there.
+        // A name in a directory that does not exist.
         let aside = path("missing/aside");
         assert!(put_instead(&path("new"), &path("old"), &aside).is_err());
         assert!(put_in_two_steps(&path("new"), &path("old"), &aside).is_err());
@@ -154,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_aside_is_free() {
+    fn a_name_aside_is_unused() {
         let directory = tempfile::tempdir().unwrap();
         let first = name_aside(&directory.path().join("a"));
         fs::write(&first, "").unwrap();

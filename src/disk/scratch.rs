@@ -1,4 +1,4 @@
-//! Room for what is needed only while a run lasts, and for what is not yet to be seen.
+//! Temporary directories for the duration of a run, and for output that must not be visible yet.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -16,11 +16,11 @@ use crate::base::error::{Error, Result};
 pub struct Scratch(TempDir);
 
 impl Scratch {
-    /// Makes one in `directory`, whose name begins with `prefix`.
+    /// Creates a directory in `directory` whose name begins with `prefix`.
     ///
     /// # Errors
     ///
-    /// When the directory cannot be written.
+    /// Fails if the directory is not writable.
     pub fn create(directory: &Path, prefix: &str) -> Result<Scratch> {
         let mut builder = Builder::new();
         builder.prefix(prefix).suffix(TEMPORARY);
@@ -30,17 +30,18 @@ impl Scratch {
         Ok(Scratch(made))
     }
 
-    /// Where it is.
+    /// Returns the path.
     pub fn path(&self) -> &Path {
         self.0.path()
     }
 
-    /// Removes what runs that were killed left in `directory` under names that begin with `prefix`, and gives
-    /// their paths. Only for who holds the lock under which that prefix is used: no other run uses one of them then.
+    /// Removes the directories that killed runs left in `directory` under names that begin with
+    /// `prefix`, and returns their paths. The caller must hold the lock that protects this prefix,
+    /// so that no other run uses one of them.
     ///
     /// # Errors
     ///
-    /// When the directory cannot be read, or one of them cannot be removed.
+    /// Fails if the directory cannot be read, or one of them cannot be removed.
     pub fn clear_left_over(directory: &Path, prefix: &str) -> Result<Vec<PathBuf>> {
         let failed = |error| Error::io("list", directory, error);
         let mut cleared = Vec::new();
@@ -70,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_killed_run_left_is_found_by_its_prefix() {
+    fn left_over_directories_are_found_by_their_prefix() {
         let directory = tempfile::tempdir().unwrap();
         let dropped = Scratch::create(directory.path(), ".one.").unwrap();
         fs::write(dropped.path().join("a"), b"").unwrap();

@@ -1,4 +1,4 @@
-//! Shortening a file without losing what is cut off.
+//! Truncating a file without losing the removed bytes.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -9,7 +9,8 @@ use std::time::SystemTime;
 use super::access::Access;
 use crate::base::error::{Error, ErrorKind, Result};
 
-/// What a file was when somebody looked at it: enough to notice that it is another one now.
+/// The state of a file when it was inspected, sufficient to detect that it has changed or was
+/// replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stamp {
     device: u64,
@@ -19,16 +20,16 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    /// The stamp of an open file.
+    /// Returns the stamp of an open file.
     ///
     /// # Errors
     ///
-    /// When the system does not tell.
+    /// Fails if the system does not report it.
     pub fn of(file: &File) -> io::Result<Self> {
         file.metadata().map(|metadata| Self::from(&metadata))
     }
 
-    /// The length in bytes.
+    /// Returns the length in bytes.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -45,16 +46,17 @@ impl From<&Metadata> for Stamp {
     }
 }
 
-/// Cuts the file at `path` to its first `keep` bytes, after the others have been copied to a new
-/// file at `copy` (or `copy` with `-2`, `-3` and so on behind it, if that exists) and synced there.
+/// Truncates the file at `path` to its first `keep` bytes, after copying the rest to a new file at
+/// `copy` (or `copy` with the suffix `-2`, `-3` and so on, if that exists) and syncing it.
 ///
-/// Gives the path of the copy. Interrupted at any instant, the bytes are in the file, in the
-/// copy, or in both. Nothing of the file may be mapped by the caller.
+/// Returns the path of the copy. After an interruption at any time, the bytes are in the file, in
+/// the copy, or in both. The caller must not have mapped any part of the file.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Changed`] when the file is no longer what `seen` says; otherwise what the system
-/// says. The file is whole then, unless it says so of the very cut, after which the copy stays.
+/// Returns [`ErrorKind::Changed`] if the file no longer matches `seen`; otherwise system errors.
+/// The file is intact in that case, unless the truncation itself failed, after which the copy
+/// remains.
 pub fn cut_tail(path: &Path, seen: &Stamp, keep: u64, copy: &Path) -> Result<PathBuf> {
     let failed = |doing: &'static str, path: &Path| {
         let path = path.to_path_buf();
@@ -91,7 +93,7 @@ pub fn cut_tail(path: &Path, seen: &Stamp, keep: u64, copy: &Path) -> Result<Pat
         unchanged(&file)
     })();
     if let Err(error) = copied {
-        // Nothing has been cut, so a copy that may be unfinished helps nobody.
+        // Nothing has been removed, so a possibly incomplete copy is useless.
         let _ = std::fs::remove_file(&copy);
         return Err(error);
     }
@@ -123,7 +125,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn what_is_cut_is_beside_it_and_never_overwrites() {
+    fn removed_bytes_are_saved_without_overwriting() {
         let directory = tempfile::tempdir().unwrap();
         let (path, copy) = (directory.path().join("a"), directory.path().join("a.cut"));
         for (expected, name) in [("6789", "a.cut"), ("45", "a.cut-2"), ("3", "a.cut-3")] {
@@ -139,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_has_changed_is_left_alone() {
+    fn a_changed_file_is_not_truncated() {
         let directory = tempfile::tempdir().unwrap();
         let (path, copy) = (directory.path().join("a"), directory.path().join("a.cut"));
         fs::write(&path, "12345").unwrap();
@@ -152,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_place_for_the_copy_nothing_is_cut() {
+    fn nothing_is_truncated_if_the_copy_cannot_be_written() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a");
         fs::write(&path, "12345").unwrap();

@@ -1,14 +1,14 @@
-//! Bringing a file to the disk while it is still being written.
+//! Syncing a file to the disk while it is being written.
 //!
-//! The system keeps what is written in memory for half a minute, and whoever then syncs a file waits for all of it. A thread
-//! that syncs it again and again leaves little to wait for.
+//! The system keeps written data in memory for half a minute, and a sync after that waits for all
+//! of it. A thread that syncs the file repeatedly leaves little to wait for.
 
 use std::fs::File;
 use std::io;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-/// What is written before it is sent to the disk, in bytes.
+/// Number of bytes written before they are sent to the disk.
 const EACH: u64 = 32 << 20;
 
 /// Syncs a file while it is written.
@@ -24,16 +24,16 @@ struct Worker {
 }
 
 impl<'f> Writeback<'f> {
-    /// Of a file that is about to be written.
+    /// Creates it for a file that is about to be written.
     pub fn of(file: &'f File) -> Self {
         Writeback { file, waiting: 0, worker: None }
     }
 
-    /// To be told of every `bytes` that were written.
+    /// Must be called for every `bytes` that were written.
     ///
     /// # Errors
     ///
-    /// When the system gives no second handle of the file.
+    /// Fails if the system does not provide a second handle of the file.
     pub fn wrote(&mut self, bytes: u64) -> io::Result<()> {
         self.waiting += bytes;
         if self.waiting < EACH {
@@ -44,18 +44,18 @@ impl<'f> Writeback<'f> {
             Some(worker) => worker,
             None => Worker::start(self.file.try_clone()?),
         };
-        // One that is still at work, or has failed, is told nothing more.
+        // A worker that is still busy, or has failed, needs no notification.
         let _ = worker.wake.try_send(());
         self.worker = Some(worker);
         Ok(())
     }
 
-    /// Waits until what is under way is on the disk.
+    /// Waits until everything in progress is on the disk.
     ///
     /// # Errors
     ///
-    /// What the system said of an earlier write. It says so once for all handles of the file: a later sync would
-    /// not know of it.
+    /// Returns the error of an earlier write. The system reports it only once for all handles of
+    /// the file: a later sync would not return it.
     pub fn finish(mut self) -> io::Result<()> {
         self.worker.take().map_or(Ok(()), Worker::end)
     }
@@ -63,7 +63,7 @@ impl<'f> Writeback<'f> {
 
 impl Drop for Writeback<'_> {
     fn drop(&mut self) {
-        // Whoever drops it has failed already, and says why.
+        // The caller has already failed, and reports why.
         self.worker.take().map(Worker::end);
     }
 }
@@ -88,8 +88,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_cannot_be_synced_is_told_of() {
-        // A pipe can be written, and not be synced.
+    fn a_failed_sync_is_reported() {
+        // A pipe can be written, but not synced.
         let (_reader, writer) = io::pipe().unwrap();
         let file = File::from(std::os::fd::OwnedFd::from(writer));
         let mut writeback = Writeback::of(&file);

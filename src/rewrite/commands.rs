@@ -1,16 +1,16 @@
-//! A data set as commands: what a server writes by BGREWRITEAOF with `aof-use-rdb-preamble no`
-//! (`rewriteAppendOnlyFileRio` in `aof.c`), byte for byte but for the order of keys and of what has no order, and
-//! for consumers of streams that a server would lose (see `stream.rs`).
+//! A data set as commands: the output of BGREWRITEAOF with `aof-use-rdb-preamble no`
+//! (`rewriteAppendOnlyFileRio` in `aof.c`), byte for byte except for the order of keys and other
+//! unordered items, and for consumers of streams that a server would lose (see `stream.rs`).
 //!
-//! Keys are written one after the other into a buffer, which the caller empties as it likes. A key is its
-//! value, in commands of at most 64 elements each, then its expiry, which may be past. There are no
-//! transactions and no comments.
+//! Keys are written one by one into a buffer, which the caller may empty at any time. A key
+//! consists of its value, in commands of at most 64 elements each, then its expiry, which may be in
+//! the past. There are no transactions and no comments.
 //!
-//! What this form cannot carry is lost without a word, as it is by a server: when consumers of a stream were
-//! last seen, and what is pending of entries that were deleted. What is lost *with* a word is an
-//! [`Unwritable`].
+//! Some data cannot be represented in this format and is lost silently, as on a server: the time at
+//! which consumers of a stream were last seen, and pending references to deleted entries. Other
+//! data that cannot be represented is reported as [`Unwritable`].
 //!
-//! Checked against what Redis 6.2, 7.0 and 8.2 and Valkey 9.1 write of the same data.
+//! Checked against the output of Redis 6.2, 7.0 and 8.2 and Valkey 9.1 for the same data.
 
 mod out;
 mod stream;
@@ -22,19 +22,19 @@ use crate::base::server::{Product, Server};
 use crate::keyspace::score::{ScoreBuffer, ScoreText};
 use crate::keyspace::{Entry, Hash, Value};
 
-/// How many elements a command has at most, or pairs (`AOF_REWRITE_ITEMS_PER_CMD`).
+/// Maximum number of elements, or pairs, of a command (`AOF_REWRITE_ITEMS_PER_CMD`).
 const BATCH: usize = 64;
 
-/// Why something cannot be written as commands that the target understands.
+/// The reason why something cannot be written as commands that the target supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Unwritable {
-    /// It is a module's value: only the module could say how it is made.
+    /// A module's value: only the module knows the commands that create it.
     Module,
-    /// It is a hash with fields that expire: since Redis 7.4 and Valkey 9.0.
+    /// A hash with fields that expire: since Redis 7.4 and Valkey 9.0.
     FieldExpiry,
-    /// It is a function library: since Redis 7.0.
+    /// A function library: since Redis 7.0.
     Functions,
-    /// It is a stream: since Redis 5.0.
+    /// A stream: since Redis 5.0.
     Stream,
 }
 
@@ -53,8 +53,8 @@ impl fmt::Display for Unwritable {
 
 impl std::error::Error for Unwritable {}
 
-/// Writes a data set as commands. To be told, in this order, the functions, then of each database its
-/// number and its keys.
+/// Writes a data set as commands. The required order of calls is: the functions, then for each
+/// database its index and its keys.
 #[derive(Debug, Clone)]
 pub struct CommandWriter {
     target: Server,
@@ -64,7 +64,7 @@ pub struct CommandWriter {
 }
 
 impl CommandWriter {
-    /// For servers of this line, which are to load what is written.
+    /// Creates a writer for servers of this release line.
     pub fn new(target: Server) -> Self {
         CommandWriter {
             target,
@@ -74,21 +74,22 @@ impl CommandWriter {
         }
     }
 
-    /// What was written since it was taken last.
+    /// Returns the bytes written since the last call.
     pub fn take(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.out.bytes)
     }
 
-    /// What was written since it was emptied last; to be emptied by the caller, who keeps its room.
+    /// Returns the buffer with the bytes written; the caller must empty it, which retains its
+    /// capacity.
     pub fn buffer(&mut self) -> &mut Vec<u8> {
         &mut self.out.bytes
     }
 
-    /// Writes a function library, by its source.
+    /// Writes a function library from its source.
     ///
     /// # Errors
     ///
-    /// [`Unwritable::Functions`].
+    /// Returns [`Unwritable::Functions`] if the target does not support functions.
     pub fn function(&mut self, code: &[u8]) -> Result<(), Unwritable> {
         if !self.target.has_redis(7, 0) {
             return Err(Unwritable::Functions);
@@ -99,21 +100,20 @@ impl CommandWriter {
         Ok(())
     }
 
-    /// Writes that the keys which follow are of this database.
+    /// Selects a database for the keys that follow.
     pub fn select(&mut self, db: u32) {
         self.out.command(b"SELECT", 1);
         self.out.number(db);
     }
 
-    /// Writes a key: its value, then its expiry. A collection without an element is no key, and nothing is
-    /// written for it.
+    /// Writes a key: its value, then its expiry. Nothing is written for an empty collection.
     ///
-    /// A key that was changed by commands which are not understood is what it held before them, its
-    /// expiry, and those commands as they are.
+    /// A key that was changed by unsupported commands is written as its previous value, its expiry,
+    /// and those commands unchanged.
     ///
     /// # Errors
     ///
-    /// Why it cannot be written. Nothing of it is.
+    /// Returns the reason why the key cannot be written. Nothing of it is written in that case.
     pub fn key(&mut self, entry: &Entry<'_>) -> Result<(), Unwritable> {
         let start = self.out.bytes.len();
         let key = entry.key();
@@ -173,7 +173,7 @@ impl CommandWriter {
             Value::Stream(_) if !self.target.has_redis(5, 0) => return Err(Unwritable::Stream),
             Value::Stream(stream) => stream::write(&mut self.out, key, stream, self.target),
             Value::Module(_) => return Err(Unwritable::Module),
-            // One does not hold another.
+            // An opaque value does not contain another.
             Value::Opaque(opaque) => {
                 if let Some(before) = &opaque.before {
                     self.value(key, before)?;
@@ -195,8 +195,8 @@ impl CommandWriter {
             return Ok(());
         }
         match self.target.product {
-            // Each field by itself, its expiry behind it. A server does so as well where no field expires
-            // any longer.
+            // Each field separately, followed by its expiry. A server also does this if no field
+            // expires any more.
             Product::Redis if self.target.has_redis(7, 4) => {
                 for (field, value, expires_ms) in hash.fields() {
                     self.out.command(b"HMSET", 3);
@@ -213,7 +213,7 @@ impl CommandWriter {
                     }
                 }
             }
-            // First what expires.
+            // Fields that expire come first.
             Product::Valkey if self.target.has_valkey(9, 0) => {
                 for (field, value, expires_ms) in hash.fields() {
                     if let Some(expires_ms) = expires_ms {
@@ -241,13 +241,13 @@ impl CommandWriter {
     }
 }
 
-/// The heads of commands that share the items of a collection.
+/// The heads of the commands among which the items of a collection are distributed.
 struct Batches {
     name: &'static [u8],
     args_per_item: usize,
-    /// In the command that was begun last.
+    /// Remaining number in the current command.
     left_in_command: usize,
-    /// In all.
+    /// Remaining number in total.
     left: usize,
 }
 
@@ -256,7 +256,7 @@ impl Batches {
         Batches { name, args_per_item, left_in_command: 0, left: items }
     }
 
-    /// To be called before each item.
+    /// Must be called before each item.
     #[inline]
     fn before_item(&mut self, out: &mut Out, key: &[u8]) {
         if self.left_in_command == 0 {

@@ -1,4 +1,4 @@
-//! A data set turned back into a log: commands, or an RDB.
+//! Converting a data set back into a log: commands, or an RDB.
 
 pub mod commands;
 pub mod rdb;

@@ -1,4 +1,4 @@
-//! The keys of a data set as an RDB's writer sees them.
+//! The keys of a data set in the form that the writer of an RDB requires.
 
 use std::io::Write;
 
@@ -10,12 +10,12 @@ use crate::rdb::write::{
 };
 use crate::rdb::{StreamId, StreamInfo, Writer};
 
-/// A key was not written.
+/// The reason why a key was not written.
 #[derive(Debug)]
 pub enum KeyError {
-    /// Writing failed, or the version cannot hold the value.
+    /// Writing failed, or the version does not support the value.
     Write(WriteError),
-    /// It was touched by commands that are not understood, so that what it holds is not known.
+    /// The key was changed by unsupported commands, so its value is unknown.
     Opaque {
         /// The key.
         key: Vec<u8>,
@@ -47,7 +47,7 @@ impl From<WriteError> for KeyError {
 ///
 /// # Errors
 ///
-/// At the first key that is not written; those before it are.
+/// Fails at the first key that cannot be written; the keys before it are written.
 pub fn write_databases<W: Write>(
     writer: &mut Writer<W>,
     keyspace: &Keyspace<'_>,
@@ -55,39 +55,41 @@ pub fn write_databases<W: Write>(
     keyspace.databases().filter(|db| !db.is_empty()).try_for_each(|db| write_db(writer, db))
 }
 
-/// Writes a database: its number, its sizes, its keys.
+/// Writes a database: its index, its sizes, its keys.
 ///
 /// # Errors
 ///
-/// As [`write_databases`].
+/// Fails like [`write_databases`].
 pub fn write_db<W: Write>(writer: &mut Writer<W>, db: &Db<'_>) -> Result<(), KeyError> {
     let with_expiry = db.entries().filter(|entry| entry.expires_ms().is_some()).count();
     writer.select_db(u64::from(db.number()), db.len() as u64, with_expiry as u64)?;
     db.entries().try_for_each(|entry| write_key(writer, entry))
 }
 
-/// Writes a key, its expiry and its value. A collection without one element is left out.
+/// Writes a key, its expiry and its value. Empty collections are omitted.
 ///
 /// # Errors
 ///
-/// [`WriteError`]; a key that is [opaque](Value::Opaque) has no form in an RDB. Nothing of the key is
-/// written then, and the writer can go on without it.
+/// Returns a [`WriteError`], or an error for an [opaque](Value::Opaque) key, which cannot be
+/// represented in an RDB. Nothing of the key is written in that case, and the writer can continue
+/// without it.
 pub fn write_key<W: Write>(writer: &mut Writer<W>, entry: &Entry<'_>) -> Result<(), KeyError> {
     let notes = KeyNotes { expires_ms: entry.expires_ms(), ..KeyNotes::default() };
     with_view(entry, |view| writer.key(entry.key(), &notes, view))??;
     Ok(())
 }
 
-/// What a key needs of the version that is written. An opaque one needs nothing: none can hold it.
+/// Returns the features that a key requires of the output version. An opaque key requires none,
+/// because no version supports it.
 pub fn needs(entry: &Entry<'_>) -> Needs {
     match &entry.value {
-        // All others can be held by any version.
+        // Every version supports all other values.
         Value::Hash(_) | Value::Stream(_) => with_view(entry, Needs::of).unwrap_or(Needs::NONE),
         _ => Needs::NONE,
     }
 }
 
-/// What all keys of a data set need of the version that is written.
+/// Returns the features that all keys of a data set require of the output version.
 pub fn needs_of_all(keyspace: &Keyspace<'_>) -> Needs {
     let mut all = Needs::NONE;
     for entry in keyspace.databases().flat_map(Db::entries) {
@@ -134,7 +136,7 @@ impl Scored for Zset<'_> {
         Zset::len(self)
     }
 
-    /// From the highest score to the lowest, as servers write it, and load it fastest.
+    /// From the highest score to the lowest: servers write this order, and load it fastest.
     fn each(&self, tell: &mut dyn FnMut(&[u8], f64)) {
         self.descending().into_iter().for_each(|(member, score)| tell(member, score));
     }

@@ -1,20 +1,20 @@
-//! Commands in the form of a log.
+//! Commands in the format of a log.
 
-/// Bytes that grow by commands.
+/// A buffer to which commands are appended.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Out {
     pub(super) bytes: Vec<u8>,
 }
 
 impl Out {
-    /// The head of a command that has so many arguments behind its name.
+    /// Writes the head of a command with `args` arguments after its name.
     #[inline]
     pub(super) fn command(&mut self, name: &[u8], args: usize) {
         self.head(b'*', args + 1);
         self.bulk(name);
     }
 
-    /// An argument.
+    /// Writes an argument.
     #[inline]
     pub(super) fn bulk(&mut self, bytes: &[u8]) {
         self.head(b'$', bytes.len());
@@ -22,13 +22,13 @@ impl Out {
         self.bytes.extend_from_slice(b"\r\n");
     }
 
-    /// A number as an argument.
+    /// Writes a number as an argument.
     #[inline]
     pub(super) fn number(&mut self, number: impl itoa::Integer) {
         self.bulk(itoa::Buffer::new().format(number).as_bytes());
     }
 
-    /// Arguments that are in the form of a log already.
+    /// Writes arguments that are already in the format of a log.
     #[inline]
     pub(super) fn args(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);

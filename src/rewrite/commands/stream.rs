@@ -1,10 +1,10 @@
-//! Streams (`rewriteStreamObject` in `aof.c`): the entries, what the stream remembers, its groups.
+//! Streams (`rewriteStreamObject` in `aof.c`): the entries, the counters, the groups.
 
 use crate::base::server::Server;
 use crate::keyspace::stream::{Group, Stream, StreamId};
 use crate::rewrite::commands::out::Out;
 
-/// The longest id as text: two numbers of 20 digits.
+/// Maximum length of an id as text: two numbers of 20 digits.
 const ID_BYTES: usize = 41;
 
 pub(super) fn write(out: &mut Out, key: &[u8], stream: &Stream<'_>, target: Server) {
@@ -15,7 +15,7 @@ pub(super) fn write(out: &mut Out, key: &[u8], stream: &Stream<'_>, target: Serv
         out.args(fields.as_log_bytes());
     }
     if stream.is_empty() {
-        // An entry that is trimmed at once leaves an empty stream.
+        // An entry that is trimmed immediately leaves an empty stream.
         out.command(b"XADD", 6);
         out.bulk(key);
         for arg in [&b"MAXLEN"[..], b"0", b"0-1", b"x", b"y"] {
@@ -28,7 +28,7 @@ pub(super) fn write(out: &mut Out, key: &[u8], stream: &Stream<'_>, target: Serv
     write_id(out, stream.last_id());
     if has_counters {
         out.bulk(b"ENTRIESADDED");
-        // A server counts in signed numbers.
+        // A server uses signed numbers.
         out.number(stream.entries_added().cast_signed());
         out.bulk(b"MAXDELETEDID");
         write_id(out, stream.max_deleted_id());
@@ -55,8 +55,8 @@ fn write_consumers(
     target: Server,
 ) {
     for consumer in group.consumers() {
-        // A server writes it where nothing is pending at all, and up to 7.0 loses a consumer when all that is
-        // pending for it was deleted: XCLAIM makes none then.
+        // A server writes it if nothing is pending at all. Up to 7.0 it loses a consumer if all its
+        // pending entries were deleted, because XCLAIM does not create it in that case.
         let claims = match target.has_redis(7, 2) {
             true => consumer.pending().len() > 0,
             false => consumer.pending().any(|id| stream.contains(id)),

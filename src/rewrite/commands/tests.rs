@@ -1,4 +1,4 @@
-//! What is written, held against bytes that follow from what servers are known to write.
+//! The output compared with bytes derived from the known output of servers.
 
 use super::*;
 use crate::base::server::{redis, valkey};
@@ -7,7 +7,7 @@ use crate::keyspace::{Bump, Keyspace, Opaque};
 
 const LATER: i64 = 4_102_444_800_000;
 
-/// A log of commands, one a line, arguments separated by blanks.
+/// Builds a log of commands, one per line, arguments separated by blanks.
 fn log(text: &str) -> String {
     let mut log = String::new();
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
@@ -18,7 +18,7 @@ fn log(text: &str) -> String {
     log
 }
 
-/// The data set that commands make, one a line.
+/// Builds the data set that commands create, one per line.
 fn made<'a>(arena: &'a Bump, server: Server, text: &'a str) -> Keyspace<'a> {
     let mut keyspace = Keyspace::new(arena);
     let context = Context {
@@ -70,7 +70,7 @@ fn a_string_is_set_and_may_expire() {
 }
 
 #[test]
-fn functions_are_loaded_where_they_are_known() {
+fn functions_are_loaded_where_supported() {
     let mut writer = CommandWriter::new(redis(7, 0));
     writer.function(b"#!lua\xff name=f\n").expect("it knows them");
     assert_eq!(
@@ -82,9 +82,9 @@ fn functions_are_loaded_where_they_are_known() {
     assert!(writer.take().is_empty());
 }
 
-/// 64 go into a command, and none is empty.
+/// A command has at most 64 items, and none is empty.
 #[test]
-fn items_are_shared_out_among_commands() {
+fn items_are_distributed_among_commands() {
     for (items, shares) in
         [(1, &[1][..]), (63, &[63]), (64, &[64]), (65, &[64, 1]), (128, &[64, 64])]
     {
@@ -108,7 +108,7 @@ const STREAM: &str = "
     XCLAIM s g ann 0 3-0 TIME 1600 RETRYCOUNT 7 FORCE JUSTID LASTID 3-0";
 
 #[test]
-fn a_stream_is_its_entries_its_memory_and_its_groups() {
+fn a_stream_is_written_as_entries_counters_and_groups() {
     let text = STREAM.replace("3 \n", "3\n");
     assert_eq!(
         written(valkey(9, 1), &text).expect("it can be"),
@@ -141,7 +141,7 @@ fn a_stream_is_its_entries_its_memory_and_its_groups() {
 }
 
 #[test]
-fn a_consumer_stays_when_all_that_is_pending_for_it_was_deleted() {
+fn a_consumer_remains_if_all_its_pending_entries_were_deleted() {
     let text = "XADD s 1-1 f v
         XGROUP CREATE s g 0
         XCLAIM s g ann 0 1-1 TIME 1500 RETRYCOUNT 2 FORCE JUSTID
@@ -151,7 +151,7 @@ fn a_consumer_stays_when_all_that_is_pending_for_it_was_deleted() {
         (redis(6, 0), false),
         (redis(6, 2), true),
         (redis(7, 0), true),
-        (redis(7, 2), false), // XCLAIM makes it.
+        (redis(7, 2), false), // XCLAIM creates it.
         (valkey(9, 1), false),
     ] {
         let written = written(server, &text).expect("it can be");
@@ -161,7 +161,7 @@ fn a_consumer_stays_when_all_that_is_pending_for_it_was_deleted() {
 }
 
 #[test]
-fn an_empty_stream_is_made_by_trimming() {
+fn an_empty_stream_is_created_by_trimming() {
     let highest = "18446744073709551615-18446744073709551615";
     let text = format!(
         "XADD s 5-1 f v
@@ -180,7 +180,7 @@ fn an_empty_stream_is_made_by_trimming() {
 }
 
 #[test]
-fn what_is_not_understood_is_written_behind_what_was() {
+fn unsupported_commands_are_written_after_the_previous_value() {
     let arena = Bump::new();
     let mut keyspace = Keyspace::new(&arena);
     let frames: Vec<&[u8]> = vec![b"*2\r\n$3\r\nODD\r\n$01\r\nk\r\n", b"*1\r\n$1\r\nx\r\n"];
@@ -200,7 +200,7 @@ fn what_is_not_understood_is_written_behind_what_was() {
 }
 
 #[test]
-fn nothing_is_written_of_what_cannot_be() {
+fn unwritable_keys_leave_no_output() {
     let arena = Bump::new();
     let mut keyspace = Keyspace::new(&arena);
     let module = || Value::Module(b"\x81........");
