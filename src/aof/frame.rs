@@ -86,14 +86,14 @@ impl<'a> Frame<'a> {
     /// Returns the argument after the name, which is usually the key; `None` if there is none.
     #[inline(always)]
     pub fn first_argument(&self) -> Option<&'a [u8]> {
-        let behind = self.bytes.get(self.name_start + self.name_len..)?;
+        let after = self.bytes.get(self.name_start + self.name_len..)?;
         // `\r\n$N\r\n` or `\r\n$NN\r\n`, like most.
         if self.canonical && self.argc > 1 {
-            let digit = |at: usize| usize::from(behind[at].wrapping_sub(b'0'));
-            match behind.first_chunk::<7>() {
-                Some([_, _, _, _, b'\r', ..]) => return behind.get(6..6 + digit(3)),
+            let digit = |at: usize| usize::from(after[at].wrapping_sub(b'0'));
+            match after.first_chunk::<7>() {
+                Some([_, _, _, _, b'\r', ..]) => return after.get(6..6 + digit(3)),
                 Some([_, _, _, _, _, b'\r', _]) => {
-                    return behind.get(7..7 + digit(3) * 10 + digit(4));
+                    return after.get(7..7 + digit(3) * 10 + digit(4));
                 }
                 _ => {}
             }

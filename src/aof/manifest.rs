@@ -319,16 +319,16 @@ impl Entry {
 
     fn line_quoted(&self, escape: Escape, extra: &[(Vec<u8>, Vec<u8>)]) -> Vec<u8> {
         let mut line = b"file ".to_vec();
-        push_word(&mut line, &self.name, escape);
+        push_token(&mut line, &self.name, escape);
         line.extend(format!(" seq {} type {}", self.seq, self.role.letter()).bytes());
         for (key, offset) in [("startoffset", self.start_offset), ("endoffset", self.end_offset)] {
             if let Some(offset) = offset {
                 line.extend(format!(" {key} {offset}").bytes());
             }
         }
-        for word in extra.iter().flat_map(|(key, value)| [key, value]) {
+        for token in extra.iter().flat_map(|(key, value)| [key, value]) {
             line.push(b' ');
-            push_word(&mut line, word, escape);
+            push_token(&mut line, token, escape);
         }
         line.push(b'\n');
         line
@@ -415,11 +415,11 @@ pub fn looks_like_manifest(bytes: &[u8]) -> bool {
         if chunk.starts_with(b"#") {
             continue;
         }
-        let is_key = |word: &[u8]| {
-            [&b"file"[..], b"seq", b"type"].iter().any(|key| word.eq_ignore_ascii_case(key))
+        let is_key = |token: &[u8]| {
+            [&b"file"[..], b"seq", b"type"].iter().any(|key| token.eq_ignore_ascii_case(key))
         };
-        let mut words = chunk.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-        return words.next().is_some_and(is_key) && words.any(is_key);
+        let mut tokens = chunk.split(u8::is_ascii_whitespace).filter(|token| !token.is_empty());
+        return tokens.next().is_some_and(is_key) && tokens.any(is_key);
     }
     false
 }
@@ -447,8 +447,8 @@ fn entry(chunk: &[u8], before: &Manifest) -> Result<Entry, Rule> {
     if line.is_empty() {
         return Err(Rule::BlankLine);
     }
-    let (_, words) = words(line).map_err(|_| Rule::Quoting)?;
-    let found = words.len();
+    let (_, tokens) = words(line).map_err(|_| Rule::Quoting)?;
+    let found = tokens.len();
     if found < 6 {
         return Err(Rule::TooFewWords { found });
     }
@@ -458,8 +458,8 @@ fn entry(chunk: &[u8], before: &Manifest) -> Result<Entry, Rule> {
 
     let (mut name, mut seq, mut role) = (None, None, None);
     let mut entry = Entry::new(Role::History, "", 0);
-    let mut words = words.into_iter();
-    while let (Some(key), Some(value)) = (words.next(), words.next()) {
+    let mut tokens = tokens.into_iter();
+    while let (Some(key), Some(value)) = (tokens.next(), tokens.next()) {
         match key.to_ascii_lowercase().as_slice() {
             b"file" if value.contains(&b'/') || value.contains(&b'\\') => {
                 return Err(Rule::NameIsPath { found: printable(&value) });
@@ -500,22 +500,22 @@ fn entry(chunk: &[u8], before: &Manifest) -> Result<Entry, Rule> {
 /// Splits a line into tokens like `sdssplitargs`. Fails only on invalid quoting.
 pub(crate) fn words(line: &[u8]) -> IResult<&[u8], Vec<Vec<u8>>> {
     terminated(
-        many0(preceded(take_while(is_space), preceded(peek(take(1_usize)), word))),
+        many0(preceded(take_while(is_space), preceded(peek(take(1_usize)), token))),
         (take_while(is_space), eof),
     )
     .parse(line)
 }
 
 /// Parses one token: bare bytes, then optionally a quoted part, which ends it.
-fn word(input: &[u8]) -> IResult<&[u8], Vec<u8>> {
+fn token(input: &[u8]) -> IResult<&[u8], Vec<u8>> {
     let bare = take_while(|byte| !matches!(byte, b' ' | b'\n' | b'\r' | b'\t' | b'"' | b'\''));
     map((bare, opt(alt((double_quoted, single_quoted)))), |(bare, quoted)| {
-        let mut word = [bare, &quoted.unwrap_or_default()].concat();
+        let mut token = [bare, &quoted.unwrap_or_default()].concat();
         // The loader handles tokens as C strings.
-        if let Some(zero) = memchr::memchr(0, &word) {
-            word.truncate(zero);
+        if let Some(zero) = memchr::memchr(0, &token) {
+            token.truncate(zero);
         }
-        word
+        token
     })
     .parse(input)
 }
@@ -646,14 +646,14 @@ enum Escape {
 }
 
 /// Appends a token, quoted if necessary.
-fn push_word(line: &mut Vec<u8>, word: &[u8], escape: Escape) {
+fn push_token(line: &mut Vec<u8>, token: &[u8], escape: Escape) {
     let bare = |&byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'\\');
-    if !word.is_empty() && word.iter().all(bare) {
-        line.extend_from_slice(word);
+    if !token.is_empty() && token.iter().all(bare) {
+        line.extend_from_slice(token);
         return;
     }
     line.push(b'"');
-    for &byte in word {
+    for &byte in token {
         match byte {
             b'"' | b'\\' => line.extend([b'\\', byte]),
             b'\n' => line.extend(b"\\n"),

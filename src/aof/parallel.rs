@@ -260,21 +260,21 @@ mod tests {
     #[test]
     fn a_fault_at_the_start_costs_one_wave_and_not_the_whole_file() {
         let bytes = [b"x", &frame(&[b"PING".to_vec()]).repeat(100_000)[..]].concat();
-        let (touched, told) = (AtomicU64::new(0), Told::default());
+        let (touched, progress) = (AtomicU64::new(0), Advanced::default());
         let touch = |range: Range<usize>| {
             touched.fetch_add(range.len() as u64, Ordering::Relaxed);
         };
-        let scanned = scan_chunks(&bytes, 0, 7, All::default, touch, &told);
+        let scanned = scan_chunks(&bytes, 0, 7, All::default, touch, &progress);
         assert_eq!(scanned.stop.at, 0);
         assert!(scanned.stop.fault.is_some());
         assert!(touched.into_inner() < bytes.len() as u64 / 10);
-        assert_eq!(told.0.into_inner(), bytes.len() as u64, "progress comes to its end");
+        assert_eq!(progress.0.into_inner(), bytes.len() as u64, "progress comes to its end");
     }
 
     #[derive(Default)]
-    struct Told(AtomicU64);
+    struct Advanced(AtomicU64);
 
-    impl Progress for Told {
+    impl Progress for Advanced {
         fn advance(&self, bytes: u64) {
             self.0.fetch_add(bytes, Ordering::Relaxed);
         }

@@ -194,15 +194,15 @@ fn load(bytes: &[u8], at: usize) -> Option<u64> {
 /// Returns the value of the ASCII digit in the lowest byte.
 #[inline(always)]
 #[allow(clippy::cast_possible_truncation)] // At most 9.
-fn digit(word: u64) -> Option<usize> {
-    let value = (word & 0xFF).wrapping_sub(u64::from(b'0'));
+fn digit(chunk: u64) -> Option<usize> {
+    let value = (chunk & 0xFF).wrapping_sub(u64::from(b'0'));
     if value <= 9 { Some(value as usize) } else { None }
 }
 
 /// Returns the value of a digit other than 0: the first of a number with several digits.
 #[inline(always)]
-fn first_digit(word: u64) -> Option<usize> {
-    digit(word).filter(|&value| value != 0)
+fn first_digit(chunk: u64) -> Option<usize> {
+    digit(chunk).filter(|&value| value != 0)
 }
 
 /// Parses the head of a frame that has more than nine arguments or a name of more than nine bytes:
@@ -228,19 +228,19 @@ fn long_head(bytes: &[u8], at: usize) -> Option<(usize, usize, usize)> {
 /// allows the next load to begin before this one has completed.
 #[inline(always)]
 fn next_length(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
-    let word = load(bytes, at)?;
-    if word & NEXT_MASK != NEXT {
+    let chunk = load(bytes, at)?;
+    if chunk & NEXT_MASK != NEXT {
         return None;
     }
-    if (word >> 40) & 0xFFFF == LINE_END {
-        return Some((first_digit(word >> 24)? * 10 + digit(word >> 32)?, at + 7));
+    if (chunk >> 40) & 0xFFFF == LINE_END {
+        return Some((first_digit(chunk >> 24)? * 10 + digit(chunk >> 32)?, at + 7));
     }
-    if (word >> 32) & 0xFFFF == LINE_END {
-        return Some((digit(word >> 24)?, at + 6));
+    if (chunk >> 32) & 0xFFFF == LINE_END {
+        return Some((digit(chunk >> 24)?, at + 6));
     }
-    if word >> 48 == LINE_END {
-        let tens = first_digit(word >> 24)? * 10 + digit(word >> 32)?;
-        return Some((tens * 10 + digit(word >> 40)?, at + 8));
+    if chunk >> 48 == LINE_END {
+        let tens = first_digit(chunk >> 24)? * 10 + digit(chunk >> 32)?;
+        return Some((tens * 10 + digit(chunk >> 40)?, at + 8));
     }
     number(bytes, at + 3)
 }

@@ -335,12 +335,12 @@ mod tests {
     use crate::aof::testing::{damaged, frame};
 
     /// Offset, end, name, number of arguments, the arguments, and the properties of its form.
-    type Told = (u64, u64, Vec<u8>, u32, Vec<Vec<u8>>, bool, bool);
+    type Reported = (u64, u64, Vec<u8>, u32, Vec<Vec<u8>>, bool, bool);
 
     /// Records the reported frames, without the arguments that a shortened frame omits.
     #[derive(Debug, Default, PartialEq, Eq)]
     struct All {
-        told: Vec<Told>,
+        reported: Vec<Reported>,
     }
 
     impl Sink for All {
@@ -349,7 +349,7 @@ mod tests {
             let args = args.map(|arg| arg[..arg.len().min(ARGUMENT_BYTES_KEPT)].to_vec()).collect();
             let name = frame.name()[..frame.name().len().min(ARGUMENT_BYTES_KEPT)].to_vec();
             let (canonical, long_line) = (frame.is_canonical(), frame.has_long_line());
-            self.told.push((
+            self.reported.push((
                 frame.offset(),
                 frame.end(),
                 name,
@@ -362,11 +362,11 @@ mod tests {
 
         fn annotation(&mut self, offset: u64, line: &[u8]) {
             let end = offset + line.len() as u64;
-            self.told.push((offset, end, line.to_vec(), 0, Vec::new(), false, false));
+            self.reported.push((offset, end, line.to_vec(), 0, Vec::new(), false, false));
         }
 
         fn ends_at(&mut self, end: u64) {
-            self.told.last_mut().unwrap().1 = end;
+            self.reported.last_mut().unwrap().1 = end;
         }
     }
 
@@ -406,9 +406,9 @@ mod tests {
             feed.push(now);
             rest = later;
         }
-        let (told, stopped) = feed.finish();
+        let (reported, stopped) = feed.finish();
         assert_eq!((stopped.at, stopped.fault), (stop.at as u64, stop.fault));
-        assert_eq!(told, whole);
+        assert_eq!(reported, whole);
     }
 
     proptest! {

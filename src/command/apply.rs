@@ -147,10 +147,10 @@ impl<'a> Call<'_, 'a> {
         number::integer(self.args[at]).ok_or(Unapplied::NOT_AN_INTEGER)
     }
 
-    /// Returns whether the argument at index `at` is `word`, ignoring case.
+    /// Returns whether the argument at index `at` is `option`, ignoring case.
     #[inline]
-    pub fn is(&self, at: usize, word: &str) -> bool {
-        self.args[at].eq_ignore_ascii_case(word.as_bytes())
+    pub fn is(&self, at: usize, option: &str) -> bool {
+        self.args[at].eq_ignore_ascii_case(option.as_bytes())
     }
 
     /// Returns the time at which the command was run, as the base of a relative time.

@@ -107,8 +107,8 @@ const SLOTS: u16 = 16384;
 /// empty, else of the whole key (`keyHashSlot` in `cluster.c`).
 fn slot_of(key: &[u8]) -> u16 {
     let tag = memchr::memchr(b'{', key).and_then(|open| {
-        let behind = &key[open + 1..];
-        behind.get(..memchr::memchr(b'}', behind)?)
+        let rest = &key[open + 1..];
+        rest.get(..memchr::memchr(b'}', rest)?)
     });
     crc16(tag.filter(|tag| !tag.is_empty()).unwrap_or(key)) % SLOTS
 }

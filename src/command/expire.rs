@@ -40,8 +40,8 @@ fn conditions_of(call: &Call<'_, '_>) -> Result<Conditions, Unapplied> {
     if call.args.len() == 3 || !call.context.server.has_redis(7, 0) {
         return Ok(conditions);
     }
-    for word in &call.args[3..] {
-        if !conditions.take(word) {
+    for option in &call.args[3..] {
+        if !conditions.take(option) {
             return Err(Unapplied::Failed("ERR Unsupported option"));
         }
     }

@@ -20,8 +20,8 @@ pub(super) struct Conditions {
 }
 
 impl Conditions {
-    /// Applies an option; returns whether `word` is one.
-    pub(super) fn take(&mut self, word: &[u8]) -> bool {
+    /// Applies an option; returns whether `option` is one.
+    pub(super) fn take(&mut self, option: &[u8]) -> bool {
         let known: [(&str, &mut bool); 4] = [
             ("NX", &mut self.nx),
             ("XX", &mut self.xx),
@@ -29,7 +29,7 @@ impl Conditions {
             ("LT", &mut self.lt),
         ];
         for (name, flag) in known {
-            if word.eq_ignore_ascii_case(name.as_bytes()) {
+            if option.eq_ignore_ascii_case(name.as_bytes()) {
                 *flag = true;
                 return true;
             }
@@ -55,22 +55,22 @@ mod tests {
 
     #[test]
     fn no_expiry_counts_as_later_than_any_expiry() {
-        let only = |word: &str| Conditions {
-            nx: word == "NX",
-            xx: word == "XX",
-            gt: word == "GT",
-            lt: word == "LT",
+        let only = |option: &str| Conditions {
+            nx: option == "NX",
+            xx: option == "XX",
+            gt: option == "GT",
+            lt: option == "LT",
         };
-        for (word, without, lower, same, higher) in [
+        for (option, without, lower, same, higher) in [
             ("", true, true, true, true),
             ("NX", true, false, false, false),
             ("XX", false, true, true, true),
             ("GT", false, false, false, true),
             ("LT", true, true, false, false),
         ] {
-            assert_eq!(only(word).allow(None, 10), without, "{word}");
+            assert_eq!(only(option).allow(None, 10), without, "{option}");
             for (new_ms, allowed) in [(9, lower), (10, same), (11, higher)] {
-                assert_eq!(only(word).allow(Some(10), new_ms), allowed, "{word} {new_ms}");
+                assert_eq!(only(option).allow(Some(10), new_ms), allowed, "{option} {new_ms}");
             }
         }
         let both = Conditions { xx: true, gt: true, ..Conditions::default() };

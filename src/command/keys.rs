@@ -61,7 +61,7 @@ impl Keys {
         arg: &dyn Fn(usize) -> &'a [u8],
         visit: &mut dyn FnMut(usize),
     ) -> bool {
-        let is = |at: usize, word: &str| arg(at).eq_ignore_ascii_case(word.as_bytes());
+        let is = |at: usize, name: &str| arg(at).eq_ignore_ascii_case(name.as_bytes());
         match self {
             Keys::None | Keys::Range { .. } => unreachable!("visited without computing"),
             Keys::Counted { dest, at, step } => {
@@ -70,8 +70,8 @@ impl Keys {
                     return false;
                 }
                 let Some(count) = decimal(arg(at)) else { return false };
-                let room = argc - at - 1;
-                if count.checked_mul(step).is_none_or(|taken| taken > room) {
+                let available = argc - at - 1;
+                if count.checked_mul(step).is_none_or(|taken| taken > available) {
                     return false;
                 }
                 if let Some(dest) = dest {

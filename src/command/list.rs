@@ -162,11 +162,11 @@ fn blmpop(call: &mut Call<'_, '_>) -> Applied {
 fn pop_many(call: &mut Call<'_, '_>, at: usize, blocking: bool) -> Applied {
     let keys = call.int(at).ok().filter(|count| *count > 0);
     let keys = keys.ok_or(Unapplied::Failed("ERR numkeys should be greater than 0"))?;
-    let behind = usize::try_from(keys).ok().and_then(|keys| keys.checked_add(at + 1));
-    let behind = behind.filter(|behind| *behind < call.args.len()).ok_or(Unapplied::SYNTAX)?;
-    let end = end_from(call, behind)?;
+    let end_at = usize::try_from(keys).ok().and_then(|keys| keys.checked_add(at + 1));
+    let end_at = end_at.filter(|end_at| *end_at < call.args.len()).ok_or(Unapplied::SYNTAX)?;
+    let end = end_from(call, end_at)?;
     let mut count = None;
-    let mut option = behind + 1;
+    let mut option = end_at + 1;
     while option < call.args.len() {
         if count.is_some() || !call.is(option, "COUNT") || option + 1 == call.args.len() {
             return Err(Unapplied::SYNTAX);
@@ -177,7 +177,7 @@ fn pop_many(call: &mut Call<'_, '_>, at: usize, blocking: bool) -> Applied {
     if blocking {
         timeout::check(call.args[1])?;
     }
-    pop_first(call, at + 1..behind, end, count.unwrap_or(1))
+    pop_first(call, at + 1..end_at, end, count.unwrap_or(1))
 }
 
 /// Parses LEFT or RIGHT.

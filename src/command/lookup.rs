@@ -51,7 +51,7 @@ pub fn lookup(name: &[u8]) -> Option<CommandId> {
             (low, 0)
         }
         // Two overlapping loads, which agree where they overlap.
-        4..=8 => (word32(name, 0) | word32(name, len - 4) << (8 * (len - 4)), 0),
+        4..=8 => (load32(name, 0) | load32(name, len - 4) << (8 * (len - 4)), 0),
         9..=LONGEST => (word64(name, 0), word64(name, len - 8) >> (8 * (16 - len))),
         _ => return long(name),
     };
@@ -94,7 +94,7 @@ fn long(name: &[u8]) -> Option<CommandId> {
 }
 
 #[inline]
-fn word32(name: &[u8], at: usize) -> u64 {
+fn load32(name: &[u8], at: usize) -> u64 {
     let mut bytes = [0; 4];
     bytes.copy_from_slice(&name[at..at + 4]);
     u64::from(u32::from_le_bytes(bytes))

@@ -130,7 +130,7 @@ mod tests {
     use crate::keyspace::Bump;
 
     /// Returns the recorded keys and fields after commands whose offsets are consecutive numbers.
-    fn told(suspicion: Suspicion, commands: &[&str]) -> (Lost, Lost) {
+    fn recorded(suspicion: Suspicion, commands: &[&str]) -> (Lost, Lost) {
         let arena = Bump::new();
         let mut keyspace = Keyspace::new(&arena);
         let context = Context {
@@ -164,10 +164,10 @@ mod tests {
 
     #[test]
     fn a_sum_that_removed_an_expiry_is_reported_at_its_first_position() {
-        let (keys, fields) = told(ALL, &["SET k 1", FAR, "SET k 1.5", "SET k 3"]);
+        let (keys, fields) = recorded(ALL, &["SET k 1", FAR, "SET k 1.5", "SET k 3"]);
         let first = Position { part: 0, offset: 2 };
         assert_eq!((keys, fields), (Lost { count: 1, first }, Lost::default()));
-        let (keys, fields) = told(ALL, &["HSET h f 1 g 2", FIELD_FAR, "HSET h f -1.5"]);
+        let (keys, fields) = recorded(ALL, &["HSET h f 1 g 2", FIELD_FAR, "HSET h f -1.5"]);
         assert_eq!((keys, fields), (Lost::default(), Lost { count: 1, first }));
     }
 
@@ -187,14 +187,14 @@ mod tests {
             ("SET k 1", "SET k 2 KEEPTTL"),
             ("RPUSH k 1", "SET k 2"),
         ] {
-            assert_eq!(told(ALL, &[first, FAR, last]).0.count, 0, "{last}");
+            assert_eq!(recorded(ALL, &[first, FAR, last]).0.count, 0, "{last}");
         }
         // Redis up to 6.0 writes a SET with an expiry as two commands.
         for then in [FAR, "DEL k", "SET k x"] {
-            assert_eq!(told(ALL, &["SET k 1", FAR, "SET k 2", then]).0.count, 0, "{then}");
+            assert_eq!(recorded(ALL, &["SET k 1", FAR, "SET k 2", then]).0.count, 0, "{then}");
         }
         for last in ["HSET h f x", "HSET h g 5", "HSET h f 2 g 3", "HMSET h f 2", "HINCRBY h f 1"] {
-            assert_eq!(told(ALL, &["HSET h f 1 g 2", FIELD_FAR, last]).1.count, 0, "{last}");
+            assert_eq!(recorded(ALL, &["HSET h f 1 g 2", FIELD_FAR, last]).1.count, 0, "{last}");
         }
     }
 
@@ -212,7 +212,7 @@ mod tests {
             assert_eq!(Suspicion::of(is_incr, writer), Suspicion { keys, fields }, "{writer:?}");
         }
         let none = Suspicion::default();
-        assert_eq!(told(none, &["SET k 1", FAR, "SET k 2"]).0.count, 0);
-        assert_eq!(told(none, &["HSET h f 1", FIELD_FAR, "HSET h f 2"]).1.count, 0);
+        assert_eq!(recorded(none, &["SET k 1", FAR, "SET k 2"]).0.count, 0);
+        assert_eq!(recorded(none, &["HSET h f 1", FIELD_FAR, "HSET h f 2"]).1.count, 0);
     }
 }

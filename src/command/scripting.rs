@@ -76,7 +76,7 @@ pub fn apply_function(args: &[&[u8]], functions: &mut Functions, server: Server)
     let Some((name, args)) = args.get(1..).and_then(<[_]>::split_first) else {
         return Err(WRONG_ARGUMENTS);
     };
-    let is = |word: &str| name.eq_ignore_ascii_case(word.as_bytes());
+    let is = |option: &str| name.eq_ignore_ascii_case(option.as_bytes());
     match () {
         () if is("LOAD") => load(args, functions, server),
         () if is("DELETE") => match args {
@@ -116,7 +116,8 @@ fn has_engine(code: &[u8], server: Server) -> Applied {
 fn flush(args: &[&[u8]], functions: &mut Functions) -> Applied {
     match args {
         [] => {}
-        [mode] if [&b"SYNC"[..], b"ASYNC"].iter().any(|word| mode.eq_ignore_ascii_case(word)) => {}
+        [mode]
+            if [&b"SYNC"[..], b"ASYNC"].iter().any(|option| mode.eq_ignore_ascii_case(option)) => {}
         [_] => {
             let text = "ERR FUNCTION FLUSH only supports SYNC|ASYNC option";
             return Err(Unapplied::Failed(text));
@@ -130,13 +131,13 @@ fn flush(args: &[&[u8]], functions: &mut Functions) -> Applied {
 fn restore(args: &[&[u8]], functions: &mut Functions, server: Server) -> Applied {
     let (payload, policy) = match args {
         [payload] => (payload, Policy::Append),
-        [payload, word] => {
-            let words = [
+        [payload, option] => {
+            let options = [
                 (&b"APPEND"[..], Policy::Append),
                 (b"REPLACE", Policy::Replace),
                 (b"FLUSH", Policy::Flush),
             ];
-            let known = words.into_iter().find(|(name, _)| word.eq_ignore_ascii_case(name));
+            let known = options.into_iter().find(|(name, _)| option.eq_ignore_ascii_case(name));
             let (_, policy) = known.ok_or(Unapplied::Failed(
                 "ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE.",
             ))?;

@@ -244,8 +244,8 @@ impl<'d, 'a> Keys<'d, 'a> {
         let star = memchr::memchr(b'*', text)?;
         let arrow = memchr::memmem::find(&text[star + 1..], b"->").map(|at| star + 1 + at);
         let arrow = arrow.filter(|at| at + 2 < text.len());
-        let behind = &pattern[star + 1..arrow.unwrap_or(pattern.len())];
-        let key = [&pattern[..star], element, behind].concat();
+        let after = &pattern[star + 1..arrow.unwrap_or(pattern.len())];
+        let key = [&pattern[..star], element, after].concat();
         match (&self.db.get(&key)?.value, arrow) {
             (Value::String(value), None) => Some(Found::Value(value)),
             (Value::Hash(hash), Some(at)) => {

@@ -77,7 +77,8 @@ impl CommandId {
 
     /// Returns all commands, in order.
     pub fn all() -> impl ExactSizeIterator<Item = CommandId> {
-        #[allow(clippy::cast_possible_truncation)] // COUNT fits, as asserted next to its definition.
+        #[allow(clippy::cast_possible_truncation)]
+        // COUNT fits, as asserted next to its definition.
         (0..COUNT as u16).map(CommandId)
     }
 

@@ -401,8 +401,8 @@ impl Tally {
     }
 
     fn times_and_conditions(&mut self, id: CommandId, frame: &Frame<'_>) {
-        let has = |word: &[u8], from: usize| {
-            frame.args().skip(from).any(|arg| arg.eq_ignore_ascii_case(word))
+        let has = |option: &[u8], from: usize| {
+            frame.args().skip(from).any(|arg| arg.eq_ignore_ascii_case(option))
         };
         let relative = match id {
             CommandId::SET => frame.argc() > 4 && (has(b"EX", 3) || has(b"PX", 3)),

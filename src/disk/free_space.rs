@@ -11,7 +11,7 @@ use crate::base::error::{Error, Result};
 ///
 /// Fails if the system does not report it.
 pub fn free_bytes(path: &Path) -> Result<u64> {
-    let told = rustix::fs::statvfs(path)
+    let stat = rustix::fs::statvfs(path)
         .map_err(|error| Error::io("ask for the free space of", path, error.into()))?;
-    Ok(told.f_bavail.saturating_mul(told.f_frsize))
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
 }

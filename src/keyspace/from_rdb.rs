@@ -426,8 +426,8 @@ mod tests {
         let bytes = rdb(b"\xfe\x81\0\0\0\x01\0\0\0\0\0\x01a\x01x\xfe\0\0\x01b\x01y");
         let arena = Bump::new();
         let mut keyspace = Keyspace::new(&arena);
-        let told = loaded(&mut keyspace, &bytes, redis(6, 2), &|_| true).err();
-        assert_eq!(told, Some(Unloadable::Database(1 << 32)));
+        let reported = loaded(&mut keyspace, &bytes, redis(6, 2), &|_| true).err();
+        assert_eq!(reported, Some(Unloadable::Database(1 << 32)));
         assert_eq!(names(&keyspace), [(0, &b"b"[..])]);
     }
 
@@ -470,8 +470,8 @@ mod tests {
         loaded(&mut keyspace, &right, redis(6, 2), &|_| true).expect("all can be held");
         assert_eq!(names(&keyspace), [(0, &b"x"[..])]);
         let mut keyspace = Keyspace::new(&arena);
-        let told = loaded(&mut keyspace, &wrong, redis(6, 2), &|_| true).err();
-        assert_eq!(told, Some(Unloadable::StreamOrder { db: 0, key: b"x".to_vec() }));
+        let reported = loaded(&mut keyspace, &wrong, redis(6, 2), &|_| true).err();
+        assert_eq!(reported, Some(Unloadable::StreamOrder { db: 0, key: b"x".to_vec() }));
         assert!(keyspace.is_empty());
     }
 

@@ -171,14 +171,14 @@ pub(crate) fn head(code: &[u8]) -> Result<Head, LibraryError> {
     let end = memchr::memchr2(b'\n', 0, line).filter(|end| line[*end] == b'\n');
     let line = &line[..end.ok_or(LibraryError::BadMetadata)?];
     // The first field continues from the `#!`, so there must not be another one before the engine.
-    let Ok((_, words)) = words(&[b"#!", line].concat()) else {
+    let Ok((_, tokens)) = words(&[b"#!", line].concat()) else {
         return Err(LibraryError::BadMetadata);
     };
-    let mut words = words.into_iter();
-    let engine = words.next().ok_or(LibraryError::BadMetadata)?.split_off(2);
+    let mut tokens = tokens.into_iter();
+    let engine = tokens.next().ok_or(LibraryError::BadMetadata)?.split_off(2);
     let mut name = None;
-    for word in words {
-        match word.split_at_checked(NAME.len()) {
+    for token in tokens {
+        match token.split_at_checked(NAME.len()) {
             Some((key, value)) if key.eq_ignore_ascii_case(NAME) => {
                 if name.replace(value.to_vec()).is_some() {
                     return Err(LibraryError::TwoNames);

@@ -73,7 +73,7 @@ impl<'a> List<'a> {
         // Number of elements from that end that have to be checked.
         let mut reach = 0;
         let mut found = 0;
-        let mut look = |(at, other): (usize, &&[u8])| {
+        let mut count_match = |(at, other): (usize, &&[u8])| {
             if *other == element {
                 found += 1;
                 reach = at + 1;
@@ -81,8 +81,8 @@ impl<'a> List<'a> {
             found == limit
         };
         match end {
-            End::Head => self.elements.iter().enumerate().any(&mut look),
-            End::Tail => self.elements.iter().rev().enumerate().any(&mut look),
+            End::Head => self.elements.iter().enumerate().any(&mut count_match),
+            End::Tail => self.elements.iter().rev().enumerate().any(&mut count_match),
         };
         // The remaining elements are moved away from the end, over the removed ones.
         let len = self.len();

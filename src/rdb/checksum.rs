@@ -37,7 +37,7 @@ pub(super) struct Running<'p> {
     /// Number of bytes in the digest.
     done: usize,
     /// Number of bytes reported to the progress.
-    told: usize,
+    reported: usize,
     progress: &'p dyn Progress,
 }
 
@@ -48,7 +48,7 @@ const TELL_BYTES: usize = 1 << 20;
 
 impl<'p> Running<'p> {
     pub(super) fn new(progress: &'p dyn Progress) -> Self {
-        Running { digest: Digest::new(CrcAlgorithm::Crc64Redis), done: 0, told: 0, progress }
+        Running { digest: Digest::new(CrcAlgorithm::Crc64Redis), done: 0, reported: 0, progress }
     }
 
     /// Notes that the walk has reached byte `pos`.
@@ -65,9 +65,9 @@ impl<'p> Running<'p> {
             let end = pos.min(self.done + TELL_BYTES);
             self.digest.update(bytes.get(self.done..end).unwrap_or_default());
             self.done = end;
-            if self.done - self.told >= TELL_BYTES {
-                self.progress.advance((self.done - self.told) as u64);
-                self.told = self.done;
+            if self.done - self.reported >= TELL_BYTES {
+                self.progress.advance((self.done - self.reported) as u64);
+                self.reported = self.done;
             }
         }
     }
@@ -80,8 +80,8 @@ impl<'p> Running<'p> {
 
     /// Reports the remaining progress, up to byte `pos`.
     pub(super) fn tell_rest(&mut self, pos: usize) {
-        self.progress.advance(pos.saturating_sub(self.told) as u64);
-        self.told = pos;
+        self.progress.advance(pos.saturating_sub(self.reported) as u64);
+        self.reported = pos;
     }
 }
 

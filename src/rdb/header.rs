@@ -82,7 +82,7 @@ impl Header {
     pub(super) fn read(bytes: &[u8]) -> Read<Self> {
         const READING: &str = "the header";
         let Some(head) = bytes.first_chunk::<HEADER_BYTES>() else {
-            let start = |word: &[u8]| bytes.iter().zip(word).all(|(a, b)| a == b);
+            let start = |magic: &[u8]| bytes.iter().zip(magic).all(|(a, b)| a == b);
             return Err(if start(b"REDIS") || start(b"VALKEY") {
                 Fault::new(
                     0,

@@ -16,9 +16,9 @@
 //! | `F0`, 4 bytes | length, little endian: number of bytes that follow |
 //! | `F1` 2, `F2` 3, `F3` 4, `F4` 8 bytes | a signed number, little endian |
 //!
-//! It ends with its own length so far, for reading backwards: groups of 7 bits, most significant
-//! first, all but the first with the top bit set. Checked against `lpValidateIntegrity`,
-//! `lpValidateNext` and `lpEncodeBacklen` in `listpack.c` of Valkey 8.0.
+//! An entry ends with its own length so far, for reading backwards: groups of 7 bits, most
+//! significant first, all but the first with the top bit set. Checked against
+//! `lpValidateIntegrity`, `lpValidateNext` and `lpEncodeBacklen` in `listpack.c` of Valkey 8.0.
 
 use super::cursor::Item;
 use super::fault::{DamageKind, Fault, Read};

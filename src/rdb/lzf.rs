@@ -24,7 +24,7 @@ pub(super) struct Wrong {
 
 const TOO_LONG: &str = "it declares more text than so few bytes can hold";
 const CUT: &str = "it ends inside an instruction";
-const BEHIND: &str = "it gives more text than it declares";
+const TOO_MUCH_TEXT: &str = "it gives more text than it declares";
 const BEFORE: &str = "it copies from before the text's start";
 const LESS: &str = "it gives less text than it declares";
 
@@ -51,7 +51,7 @@ fn step(input: &[u8], at: usize, done: usize, expected: usize) -> Result<(Step, 
             return wrong(CUT);
         }
         if len > expected - done {
-            return wrong(BEHIND);
+            return wrong(TOO_MUCH_TEXT);
         }
         return Ok((Step::Literal { from: at + 1, len }, next));
     }
@@ -72,7 +72,7 @@ fn step(input: &[u8], at: usize, done: usize, expected: usize) -> Result<(Step, 
         return wrong(BEFORE);
     }
     if len > expected - done {
-        return wrong(BEHIND);
+        return wrong(TOO_MUCH_TEXT);
     }
     Ok((Step::Copy { distance, len }, next + 1))
 }
@@ -106,15 +106,15 @@ pub(super) fn decompress(input: &[u8], expected: usize, text: &mut Vec<u8>) -> R
     /// Block size of copies, where the text after the target is not written yet.
     const BLOCK: usize = 16;
     /// Maximum number of bytes that one instruction writes, including the rest of its last block.
-    const ROOM: usize = 264 + BLOCK;
+    const SPARE: usize = 264 + BLOCK;
 
     plausible(input, expected)?;
     // The spare bytes after the text allow whole blocks to be written; the excess is overwritten or
     // truncated. The vector is not cleared first, so that reusing it does not fill it again.
     let (mut at, mut done) = (0, 0);
     while at < input.len() {
-        if text.len() - done.min(text.len()) < ROOM {
-            let more = text.len().max(4096).min(expected.saturating_sub(done)) + ROOM;
+        if text.len() - done.min(text.len()) < SPARE {
+            let more = text.len().max(4096).min(expected.saturating_sub(done)) + SPARE;
             text.resize(done + more, 0);
         }
         let (step, next) = step(input, at, done, expected)?;

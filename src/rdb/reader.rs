@@ -156,9 +156,9 @@ fn short_decimal(text: &[u8]) -> Option<f64> {
             _ => return None,
         }
     }
-    let behind = point.map_or(0, |at| digits.len() - at - 1);
+    let decimals = point.map_or(0, |at| digits.len() - at - 1);
     #[allow(clippy::cast_precision_loss)] // It is below 2^53.
-    Some(sign * (whole as f64 / POWERS[behind]))
+    Some(sign * (whole as f64 / POWERS[decimals]))
 }
 
 /// Returns how a key with this number of elements ends.

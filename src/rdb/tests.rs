@@ -12,10 +12,10 @@ use super::*;
 use crate::base::progress::Silent;
 
 /// Returns the visitor calls for a valid file, and its summary.
-fn told(bytes: &[u8]) -> (Vec<String>, Walk) {
-    let mut told = Told::default();
-    match walk(bytes, &mut told, &Silent) {
-        Ok(walk) => (told.0, walk),
+fn reported(bytes: &[u8]) -> (Vec<String>, Walk) {
+    let mut reported = Told::default();
+    match walk(bytes, &mut reported, &Silent) {
+        Ok(walk) => (reported.0, walk),
         Err(damage) => panic!("{damage}"),
     }
 }
@@ -39,7 +39,7 @@ fn one(header: &str, code: u8, value: impl AsRef<[u8]>) -> Vec<u8> {
 /// Returns the visitor calls for one value, after the key.
 fn value(header: &str, code: u8, value: impl AsRef<[u8]>) -> Vec<String> {
     let bytes = one(header, code, value);
-    let (mut lines, walk) = told(&bytes);
+    let (mut lines, walk) = reported(&bytes);
     assert_eq!(walk.len, bytes.len() as u64);
     assert_eq!(lines[0], "db 0");
     assert!(lines[1].starts_with("key "), "{lines:?}");
@@ -77,7 +77,7 @@ fn the_end_of_each_version_is_found() {
         let bytes = if version < 5 { rdb.end_without() } else { rdb.end() };
         // The base of an append-only file: commands follow.
         let log = [&bytes[..], b"*1\r\n$4\r\nPING\r\n"].concat();
-        let (lines, walk) = told(&log);
+        let (lines, walk) = reported(&log);
         assert_eq!(lines, ["db 0", "key string k", "v"]);
         assert_eq!(walk.len, bytes.len() as u64);
         assert_eq!((walk.version, walk.magic), (version, Magic::Redis));
@@ -135,7 +135,7 @@ fn records_between_keys_are_reported_and_counted() {
         .key(0, "c")
         .raw([0xc2, 0, 0, 0, 0x80])
         .end();
-    let (lines, walk) = told(&bytes);
+    let (lines, walk) = reported(&bytes);
     let library = library.escape_default().to_string();
     assert_eq!(
         lines,
@@ -182,7 +182,7 @@ fn types_after_the_common_ones_depend_on_the_magic() {
         .raw(strings(&["g", "w"]))
         .raw(5000i64.to_le_bytes())
         .end();
-    let (lines, walk) = told(&bytes);
+    let (lines, walk) = reported(&bytes);
     assert_eq!(
         lines,
         [
@@ -237,7 +237,7 @@ fn empty_collections_are_omitted() {
             .key(0, "k2")
             .string("v")
             .end();
-        let (lines, walk) = told(&bytes);
+        let (lines, walk) = reported(&bytes);
         assert_eq!(lines[2], "end Empty", "type {code}");
         assert_eq!((walk.keys, walk.empty_keys), (2, 1));
     }
@@ -275,7 +275,7 @@ fn a_wrong_checksum_is_reported_at_its_offset_and_zero_means_none() {
     assert_eq!((found.offset, found.before.len), (at as u64, at as u64 - 1));
     assert_eq!((found.before.keys, found.key), (1, None));
     bytes[at..].fill(0);
-    assert_eq!(told(&bytes).1.checksum, Checksum::Off);
+    assert_eq!(reported(&bytes).1.checksum, Checksum::Off);
 }
 
 #[test]
@@ -299,7 +299,7 @@ fn module_values_are_reported_unchanged() {
     ];
     let payload = [length(id), parts.concat()].concat();
     assert_eq!(value("REDIS0012", 7, &payload), [format!("module vectorset 0 {}", payload.len())]);
-    let (_, walk) = told(&one("REDIS0012", 7, &payload));
+    let (_, walk) = reported(&one("REDIS0012", 7, &payload));
     assert_eq!((walk.modules[0].keys, walk.modules[0].name.as_str()), (1, "vectorset"));
     let damage = value_damage("REDIS0012", 7, [length(id), vec![6]].concat());
     assert_eq!(damage.offset, VALUE + 9);

@@ -1,13 +1,13 @@
 //! Writing an RDB: the same format that the walk reads, in a selectable version.
 //!
 //! ```text
-//! header                                   Writer::new
-//! auxiliary fields, module data, functions notes, note, module_aux, function
+//! header                                    Writer::new
+//! auxiliary fields, module data, functions  notes, note, module_aux, function
 //! for each database that is not empty:
-//!     its number and sizes                 select_db
-//!     keys                                 key, or join for parts written elsewhere
-//! module data                              module_aux
-//! end, checksum                            finish
+//!     its number and sizes                  select_db
+//!     keys                                  key, or join for parts written elsewhere
+//! module data                               module_aux
+//! end, checksum                             finish
 //! ```
 //!
 //! | file | content |

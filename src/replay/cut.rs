@@ -30,11 +30,11 @@ impl CutList {
         }
         let cuts = &mut self.parts[part];
         let first = cuts.partition_point(|cut| cut.end < range.start);
-        let behind = cuts.partition_point(|cut| cut.start <= range.end);
-        let joined = cuts[first..behind]
+        let after = cuts.partition_point(|cut| cut.start <= range.end);
+        let joined = cuts[first..after]
             .iter()
             .fold(range, |joined, cut| joined.start.min(cut.start)..joined.end.max(cut.end));
-        cuts.splice(first..behind, [joined]);
+        cuts.splice(first..after, [joined]);
     }
 
     /// Returns whether nothing is omitted.

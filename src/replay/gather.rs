@@ -35,7 +35,7 @@ struct Piece(Vec<Vec<u8>>);
 const GROUPS: u64 = 16;
 
 /// Range of the memory for a group, in bytes.
-const ROOM: Range<u64> = 16 << 20..512 << 20;
+const CAPACITY: Range<u64> = 16 << 20..512 << 20;
 
 /// Length in bytes above which a command is left in the log: one page walk is cheap relative to its
 /// bytes.
@@ -56,8 +56,8 @@ const LINES: [usize; 3] = [0, 64, 128];
 
 impl Routed<'_> {
     /// Returns the memory for the commands of a group of shards, in bytes.
-    fn room(&self) -> u64 {
-        let wanted = (self.log_bytes() / GROUPS).clamp(ROOM.start, ROOM.end);
+    fn capacity(&self) -> u64 {
+        let wanted = (self.log_bytes() / GROUPS).clamp(CAPACITY.start, CAPACITY.end);
         self.memory.map_or(wanted, |memory| wanted.min(memory / 4))
     }
 
@@ -65,7 +65,7 @@ impl Routed<'_> {
     pub(super) fn groups(&self) -> impl Iterator<Item = Range<usize>> + use<> {
         let in_a_share = self.log_bytes() / self.shares() as u64 + 1;
         // A quarter is reserved for lengths, and for shards that are larger than others.
-        let at_once = usize::try_from(self.room() / 4 * 3 / in_a_share).unwrap_or(1).max(1);
+        let at_once = usize::try_from(self.capacity() / 4 * 3 / in_a_share).unwrap_or(1).max(1);
         let window = self.window.clone();
         window.clone().step_by(at_once).map(move |start| start..(start + at_once).min(window.end))
     }
@@ -80,17 +80,17 @@ impl Gathered {
         let stretches: Vec<(&[u8], &Stretch)> = routed.stretches().collect();
         let in_a_piece = stretches.len().div_ceil(threads.max(1)).max(1);
         let pieces = stretches.len().div_ceil(in_a_piece);
-        let room = usize::try_from(routed.room()).unwrap_or(usize::MAX) / pieces.max(1);
+        let capacity = usize::try_from(routed.capacity()).unwrap_or(usize::MAX) / pieces.max(1);
         self.pieces.resize_with(pieces, Piece::default);
         std::thread::scope(|scope| {
             let mut work = self.pieces.iter_mut().zip(stretches.chunks(in_a_piece));
             // The last piece is processed by this thread.
             let last = work.next_back();
             for (piece, stretches) in work {
-                scope.spawn(move || piece.fill(stretches, list, group.len(), room));
+                scope.spawn(move || piece.fill(stretches, list, group.len(), capacity));
             }
             if let Some((piece, stretches)) = last {
-                piece.fill(stretches, list, group.len(), room);
+                piece.fill(stretches, list, group.len(), capacity);
             }
         });
     }
@@ -117,7 +117,7 @@ impl Piece {
         stretches: &[(&[u8], &Stretch)],
         first: usize,
         shares: usize,
-        mut room: usize,
+        mut capacity: usize,
     ) {
         self.0.resize_with(shares, Vec::new);
         self.0.iter_mut().for_each(Vec::clear);
@@ -137,7 +137,7 @@ impl Piece {
                     if place - before < NEAR {
                         buffer.extend_from_slice(&LEFT);
                     } else {
-                        copy(bytes, place, buffer, &mut room);
+                        copy(bytes, place, buffer, &mut capacity);
                     }
                     before = place;
                 }
@@ -147,14 +147,14 @@ impl Piece {
 }
 
 #[inline(always)]
-fn copy(bytes: &[u8], place: u64, buffer: &mut Vec<u8>, room: &mut usize) {
+fn copy(bytes: &[u8], place: u64, buffer: &mut Vec<u8>, capacity: &mut usize) {
     let frame = usize::try_from(place).ok().and_then(|start| {
         let end = frame_end(bytes, start)?;
-        bytes.get(start..end).filter(|frame| frame.len() <= LONGEST.min(*room))
+        bytes.get(start..end).filter(|frame| frame.len() <= LONGEST.min(*capacity))
     });
     match frame.and_then(|frame| Some((u16::try_from(frame.len()).ok()?, frame))) {
         Some((len, frame)) => {
-            *room -= frame.len();
+            *capacity -= frame.len();
             buffer.extend_from_slice(&len.to_le_bytes());
             buffer.extend_from_slice(frame);
         }

@@ -451,16 +451,16 @@ impl<'c> Commands<'c> {
         let touch = |range| part.mapping.prefault(range);
         let mut whole =
             Scanned { sink: Router::new(self.plan), stop: Stop { at: self.start, fault: None } };
-        let mut behind = self.start;
+        let mut done = self.start;
         for range in &self.kept.ranges {
             let from = index(range.start).max(self.start);
             let to = index(range.end.min(limit));
             if from >= to || whole.stop.fault.is_some() {
                 continue;
             }
-            if behind < from {
+            if done < from {
                 let skipped = || Skipped::default();
-                let passed = scan_parallel(&bytes[..from], behind, skipped, touch, &Silent).sink;
+                let passed = scan_parallel(&bytes[..from], done, skipped, touch, &Silent).sink;
                 whole.sink.skip(passed);
             }
             let scanned =
@@ -468,7 +468,7 @@ impl<'c> Commands<'c> {
             part.mapping.check()?;
             whole.sink.join(scanned.sink);
             whole.stop = scanned.stop;
-            behind = to;
+            done = to;
         }
         part.mapping.check()?;
         Ok(whole)

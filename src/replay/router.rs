@@ -181,8 +181,9 @@ impl<'p> Router<'p> {
                 let Some(id) = id else { return };
                 let args: Vec<&[u8]> = frame.args().collect();
                 let mut keys = Vec::new();
-                let told = id.row().visit_keys(args.len(), |at| args[at], |at| keys.push(args[at]));
-                self.keys(id, &args, &keys, splits && told, offset);
+                let valid =
+                    id.row().visit_keys(args.len(), |at| args[at], |at| keys.push(args[at]));
+                self.keys(id, &args, &keys, splits && valid, offset);
             }
         }
     }
@@ -271,7 +272,7 @@ impl Router<'_> {
 fn reads_by_pattern(id: CommandId, args: &[&[u8]]) -> bool {
     id == CommandId::SORT
         && args.windows(2).any(|pair| {
-            let by = |word: &[u8]| pair[0].eq_ignore_ascii_case(word);
+            let by = |option: &[u8]| pair[0].eq_ignore_ascii_case(option);
             (by(b"BY") || by(b"GET")) && pair[1].contains(&b'*')
         })
 }

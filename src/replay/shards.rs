@@ -219,8 +219,8 @@ fn run_share<'a, O: Observer<'a>>(
         observer.part_begins(number, keyspace);
         let owns = |key: &[u8]| routed.placement.share_of(key) == share;
         let clock = |at: Position| {
-            let told = time_at(part, at.offset).or(options.time_ms);
-            told.or_else(|| written_ms(part)).unwrap_or(0)
+            let annotated = time_at(part, at.offset).or(options.time_ms);
+            annotated.or_else(|| written_ms(part)).unwrap_or(0)
         };
         let context = Context {
             server: options.server,
@@ -284,8 +284,8 @@ fn load_records<'a>(
 
 /// Returns the time of the last annotation before an offset, in Unix milliseconds.
 fn time_at(part: &RoutedPart<'_>, offset: u64) -> Option<i64> {
-    let behind = part.times.partition_point(|(at, _)| *at < offset);
-    part.times.get(behind.checked_sub(1)?)?.1.checked_mul(1000)
+    let after = part.times.partition_point(|(at, _)| *at < offset);
+    part.times.get(after.checked_sub(1)?)?.1.checked_mul(1000)
 }
 
 impl Routed<'_> {
@@ -335,11 +335,11 @@ impl<'a, O: Observer<'a>> Runner<'_, '_, 'a, O> {
         ahead[..AHEAD].fill_with(|| self.next(places.next()));
         let mut at = 0;
         while let Some(next) = ahead[at].take() {
-            let behind = |distance: usize| (at + distance) % RING;
-            ahead[behind(AHEAD)] = self.next(places.next());
-            found[behind(ENTRY_AHEAD)] = self.ask_entry(ahead[behind(ENTRY_AHEAD)]);
-            self.ask_value(found[behind(VALUE_AHEAD)]);
-            at = behind(1);
+            let at_distance = |distance: usize| (at + distance) % RING;
+            ahead[at_distance(AHEAD)] = self.next(places.next());
+            found[at_distance(ENTRY_AHEAD)] = self.ask_entry(ahead[at_distance(ENTRY_AHEAD)]);
+            self.ask_value(found[at_distance(VALUE_AHEAD)]);
+            at = at_distance(1);
             self.run_one(next, routed)?;
         }
         Ok(())

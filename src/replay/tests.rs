@@ -291,8 +291,8 @@ proptest! {
             cut.cut(0, range);
             RouteOptions { cut, memory, ..RouteOptions::default() }
         };
-        let (before, behind) = (view(place..u64::MAX), view(0..place));
-        let pair = route_together([(&log, &before), (&log, &behind)], &Silent).expect("routed");
+        let (before, after) = (view(place..u64::MAX), view(0..place));
+        let pair = route_together([(&log, &before), (&log, &after)], &Silent).expect("routed");
         let mut wholes = [Fingerprint::default(), Fingerprint::default()];
         let run = options(2);
         pair.each(&Silent, |routed| {
@@ -309,7 +309,7 @@ proptest! {
         .expect("replayed");
         let [one, other] = wholes.map(|whole| whole.to_string());
         prop_assert_eq!(one, one_by_one_without(&bytes, &before.cut));
-        prop_assert_eq!(other, one_by_one_without(&bytes, &behind.cut));
+        prop_assert_eq!(other, one_by_one_without(&bytes, &after.cut));
     }
 }
 
@@ -329,8 +329,8 @@ fn keys_are_in_the_same_shard_of_both_views_if_tied_in_one() {
         cut.cut(0, range);
         RouteOptions { cut, ..RouteOptions::default() }
     };
-    let (before, behind) = (view(flush..u64::MAX), view(0..flush));
-    let pair = route_together([(&log, &before), (&log, &behind)], &Silent).expect("routed");
+    let (before, after) = (view(flush..u64::MAX), view(0..flush));
+    let pair = route_together([(&log, &before), (&log, &after)], &Silent).expect("routed");
     let run = options(1);
     let mut met = 0;
     let make = |_, [one, other]: [&mut Keyspace<'_>; 2]| {

@@ -98,15 +98,15 @@ pub fn needs_of_all(keyspace: &Keyspace<'_>) -> Needs {
     all
 }
 
-fn with_view<R>(entry: &Entry<'_>, tell: impl FnOnce(&View<'_>) -> R) -> Result<R, KeyError> {
+fn with_view<R>(entry: &Entry<'_>, visit: impl FnOnce(&View<'_>) -> R) -> Result<R, KeyError> {
     Ok(match &entry.value {
-        Value::String(value) => value.with(|bytes| tell(&View::String(bytes))),
-        Value::List(list) => tell(&View::List(&**list)),
-        Value::Set(set) => tell(&View::Set(&**set)),
-        Value::Zset(zset) => tell(&View::Zset(&**zset)),
-        Value::Hash(hash) => tell(&View::Hash(&**hash)),
-        Value::Stream(stream) => tell(&View::Stream(&**stream)),
-        Value::Module(payload) => tell(&View::Module(payload)),
+        Value::String(value) => value.with(|bytes| visit(&View::String(bytes))),
+        Value::List(list) => visit(&View::List(&**list)),
+        Value::Set(set) => visit(&View::Set(&**set)),
+        Value::Zset(zset) => visit(&View::Zset(&**zset)),
+        Value::Hash(hash) => visit(&View::Hash(&**hash)),
+        Value::Stream(stream) => visit(&View::Stream(&**stream)),
+        Value::Module(payload) => visit(&View::Module(payload)),
         Value::Opaque(_) => return Err(KeyError::Opaque { key: entry.key().to_vec() }),
     })
 }
@@ -116,8 +116,8 @@ impl Elements for List<'_> {
         self.elements.len()
     }
 
-    fn each(&self, tell: &mut dyn FnMut(&[u8])) {
-        self.elements.iter().for_each(|element| tell(element));
+    fn each(&self, visit: &mut dyn FnMut(&[u8])) {
+        self.elements.iter().for_each(|element| visit(element));
     }
 }
 
@@ -126,8 +126,8 @@ impl Elements for Set<'_> {
         Set::len(self)
     }
 
-    fn each(&self, tell: &mut dyn FnMut(&[u8])) {
-        self.members().for_each(tell);
+    fn each(&self, visit: &mut dyn FnMut(&[u8])) {
+        self.members().for_each(visit);
     }
 }
 
@@ -137,8 +137,8 @@ impl Scored for Zset<'_> {
     }
 
     /// From the highest score to the lowest: servers write this order, and load it fastest.
-    fn each(&self, tell: &mut dyn FnMut(&[u8], f64)) {
-        self.descending().into_iter().for_each(|(member, score)| tell(member, score));
+    fn each(&self, visit: &mut dyn FnMut(&[u8], f64)) {
+        self.descending().into_iter().for_each(|(member, score)| visit(member, score));
     }
 }
 
@@ -147,9 +147,9 @@ impl Fields for Hash<'_> {
         Hash::len(self)
     }
 
-    fn each(&self, tell: &mut dyn FnMut(&[u8], &[u8], Option<i64>)) {
+    fn each(&self, visit: &mut dyn FnMut(&[u8], &[u8], Option<i64>)) {
         for (field, value, expires_ms) in self.fields() {
-            value.with(|value| tell(field, value, expires_ms));
+            value.with(|value| visit(field, value, expires_ms));
         }
     }
 
@@ -163,16 +163,16 @@ impl StreamView for Stream<'_> {
         Stream::info(self)
     }
 
-    fn entries(&self, tell: &mut dyn FnMut(StreamId, &[(&[u8], &[u8])])) {
+    fn entries(&self, visit: &mut dyn FnMut(StreamId, &[(&[u8], &[u8])])) {
         let mut pairs = Vec::new();
         for (id, fields) in Stream::entries(self) {
             pairs.clear();
             pairs.extend(fields.iter());
-            tell(id, &pairs);
+            visit(id, &pairs);
         }
     }
 
-    fn groups(&self, tell: &mut dyn FnMut(&Group<'_>)) {
+    fn groups(&self, visit: &mut dyn FnMut(&Group<'_>)) {
         for (name, group) in Stream::groups(self) {
             let pending: Vec<Pending> = group.pending().map(pending_view).collect();
             let ids: Vec<Vec<StreamId>> =
@@ -185,7 +185,7 @@ impl StreamView for Stream<'_> {
                     pending,
                 })
                 .collect();
-            tell(&Group {
+            visit(&Group {
                 name,
                 last_id: group.last_id(),
                 entries_read: group.entries_read(),

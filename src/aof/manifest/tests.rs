@@ -9,11 +9,11 @@ fn outcome(text: &[u8]) -> String {
         Err(error) => format!("{} at line {}", error.rule.kind(), error.line),
         Ok(manifest) => {
             let loaded = manifest.load_order().chain(manifest.with_role(Role::History));
-            let words = loaded.map(|entry| {
+            let summaries = loaded.map(|entry| {
                 let name = printable(&entry.name);
                 format!("{}:{name}:{}", entry.role.letter(), entry.seq)
             });
-            words.collect::<Vec<_>>().join(" ")
+            summaries.collect::<Vec<_>>().join(" ")
         }
     }
 }

@@ -65,9 +65,9 @@ impl Operations<'_, '_> {
                 [name, overflow, ref rest @ ..] if is(name, "OVERFLOW") => {
                     self.rest = rest;
                     self.overflow = match overflow {
-                        word if is(word, "WRAP") => Overflow::Wrap,
-                        word if is(word, "SAT") => Overflow::Saturate,
-                        word if is(word, "FAIL") => Overflow::Fail,
+                        option if is(option, "WRAP") => Overflow::Wrap,
+                        option if is(option, "SAT") => Overflow::Saturate,
+                        option if is(option, "FAIL") => Overflow::Fail,
                         _ => {
                             return Err(Unapplied::Failed("ERR Invalid OVERFLOW type specified"));
                         }
@@ -148,10 +148,10 @@ impl Operation {
         let touched = &mut bytes[self.offset / 8..=self.last() / 8];
         // At most nine bytes.
         let window = touched.iter().fold(0_u128, |window, byte| window << 8 | u128::from(*byte));
-        let behind = 7 - self.last() % 8;
-        let mask = self.field.mask() << behind;
+        let shift = 7 - self.last() % 8;
+        let mask = self.field.mask() << shift;
         let number = if self.adds {
-            let old = self.field.number((window & mask) >> behind);
+            let old = self.field.number((window & mask) >> shift);
             old + i128::from(self.operand)
         } else if self.field.signed {
             // Observed: if a number is so low that its distance to the highest number that fits
@@ -166,7 +166,7 @@ impl Operation {
         let Some(bits) = self.field.fitted(number, self.overflow) else {
             return;
         };
-        let window = (window & !mask | bits << behind).to_be_bytes();
+        let window = (window & !mask | bits << shift).to_be_bytes();
         let unused = window.len() - touched.len();
         touched.copy_from_slice(&window[unused..]);
     }

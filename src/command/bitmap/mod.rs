@@ -97,9 +97,9 @@ impl Operation {
 /// Combines each byte with the one at the same index in `other`, which is padded with zeros.
 #[inline]
 fn change(bytes: &mut [u8], other: &[u8], by: impl Fn(u8, u8) -> u8) {
-    let (common, behind) = bytes.split_at_mut(other.len().min(bytes.len()));
+    let (common, rest) = bytes.split_at_mut(other.len().min(bytes.len()));
     common.iter_mut().zip(other).for_each(|(byte, other)| *byte = by(*byte, *other));
-    behind.iter_mut().for_each(|byte| *byte = by(*byte, 0));
+    rest.iter_mut().for_each(|byte| *byte = by(*byte, 0));
 }
 
 fn bitop(call: &mut Call<'_, '_>) -> Applied {

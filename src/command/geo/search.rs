@@ -173,45 +173,45 @@ fn read<'a>(call: &mut Call<'_, 'a>, kind: Kind) -> Result<Asked<'a>, Unapplied>
     let searches = kind == Kind::SearchStore;
     while at < args.len() {
         let rest = args.len() - at - 1;
-        let word = |word| call.is(at, word);
-        let used = if ["WITHDIST", "WITHHASH", "WITHCOORD"].into_iter().any(word) {
+        let is = |option| call.is(at, option);
+        let used = if ["WITHDIST", "WITHHASH", "WITHCOORD"].into_iter().any(is) {
             asked.shows = true;
             0
-        } else if word("ANY") {
+        } else if is("ANY") {
             asked.any = true;
             0
-        } else if word("ASC") {
+        } else if is("ASC") {
             asked.order = Some(Order::Ascending);
             0
-        } else if word("DESC") {
+        } else if is("DESC") {
             asked.order = Some(Order::Descending);
             0
-        } else if word("COUNT") && rest > 0 {
+        } else if is("COUNT") && rest > 0 {
             let count = usize::try_from(call.int(at + 1)?).ok().filter(|count| *count > 0);
             asked.count = Some(count.ok_or(Unapplied::Failed("ERR COUNT must be > 0"))?);
             1
-        } else if !searches && rest > 0 && (word("STORE") || word("STOREDIST")) {
-            asked.store_distance = word("STOREDIST");
+        } else if !searches && rest > 0 && (is("STORE") || is("STOREDIST")) {
+            asked.store_distance = is("STOREDIST");
             asked.store = Some(args[at + 1]);
             1
-        } else if searches && word("STOREDIST") {
+        } else if searches && is("STOREDIST") {
             asked.store_distance = true;
             0
-        } else if searches && word("FROMMEMBER") && rest > 0 && !asked.by_place {
+        } else if searches && is("FROMMEMBER") && rest > 0 && !asked.by_place {
             asked.around = zset(call, at + 1)?;
             asked.by_member = true;
             1
-        } else if searches && word("FROMLONLAT") && rest > 1 && !asked.by_member {
+        } else if searches && is("FROMLONLAT") && rest > 1 && !asked.by_member {
             asked.around = Some(coordinates(&args[at + 1..], server)?);
             asked.by_place = true;
             2
-        } else if searches && word("BYRADIUS") && rest > 1 && !asked.has_box() {
+        } else if searches && is("BYRADIUS") && rest > 1 && !asked.has_box() {
             asked.extent = Some(radius(&args[at + 1..], server)?);
             2
-        } else if searches && word("BYBOX") && rest > 2 && !asked.has_radius() {
+        } else if searches && is("BYBOX") && rest > 2 && !asked.has_radius() {
             asked.extent = Some(sides(&args[at + 1..], server)?);
             3
-        } else if searches && word("BYPOLYGON") && server.has_valkey(9, 0) {
+        } else if searches && is("BYPOLYGON") && server.has_valkey(9, 0) {
             return Err(Unapplied::Refused("it searches a polygon"));
         } else {
             return Err(Unapplied::SYNTAX);

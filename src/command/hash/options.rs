@@ -70,10 +70,10 @@ fn is_redis(call: &Call<'_, '_>) -> bool {
 }
 
 /// Returns the unit of EX, PX, EXAT or PXAT.
-fn unit_named(word: &[u8]) -> Option<Unit> {
+fn unit_named(option: &[u8]) -> Option<Unit> {
     let units =
         [("EX", true, true), ("PX", false, true), ("EXAT", true, false), ("PXAT", false, false)];
-    let named = units.into_iter().find(|(name, ..)| word.eq_ignore_ascii_case(name.as_bytes()));
+    let named = units.into_iter().find(|(name, ..)| option.eq_ignore_ascii_case(name.as_bytes()));
     named.map(|(_, seconds, relative)| Unit { seconds, relative })
 }
 
@@ -129,8 +129,8 @@ pub(super) fn expiring(call: &Call<'_, '_>) -> Result<(Conditions, Range<usize>)
         fields_at(call, 3 + one)?
     } else {
         let at = fields_at(call, 3)?;
-        for word in &call.args[3..at] {
-            if !conditions.take(word) {
+        for option in &call.args[3..at] {
+            if !conditions.take(option) {
                 return Err(Unapplied::SYNTAX);
             }
         }
@@ -147,8 +147,8 @@ pub(super) fn expiring(call: &Call<'_, '_>) -> Result<(Conditions, Range<usize>)
 /// ...`.
 pub(super) fn getting(call: &Call<'_, '_>) -> Result<(Given, Range<usize>), Unapplied> {
     let (given, at) = if !is_redis(call) {
-        let (words, at) = words_of_valkey(call, "PERSIST")?;
-        (words.given(Given::Goes, Given::Stays), at)
+        let (options, at) = valkey_options(call, "PERSIST")?;
+        (options.given(Given::Goes, Given::Stays), at)
     } else if let Some(unit) = unit_named(call.args[2]) {
         (Given::Time(3, unit), fields_at(call, 4)?)
     } else if call.is(2, "PERSIST") {
@@ -163,10 +163,10 @@ pub(super) fn getting(call: &Call<'_, '_>) -> Result<(Given, Range<usize>), Unap
 /// FIELDS count field value ...`, in any order before FIELDS.
 pub(super) fn setting(call: &Call<'_, '_>) -> Result<Setting, Unapplied> {
     if !is_redis(call) {
-        let (words, at) = words_of_valkey(call, "KEEPTTL")?;
-        let expiry = words.given(Given::Stays, Given::Goes);
+        let (options, at) = valkey_options(call, "KEEPTTL")?;
+        let expiry = options.given(Given::Stays, Given::Goes);
         let pairs = fields(call, at, 2)?;
-        return Ok(Setting { key: words.key, fields: words.fields, expiry, pairs });
+        return Ok(Setting { key: options.key, fields: options.fields, expiry, pairs });
     }
     let mut wanted = None;
     let mut expiry = None;
@@ -199,7 +199,7 @@ pub(super) fn setting(call: &Call<'_, '_>) -> Result<Setting, Unapplied> {
 
 /// The options before FIELDS in Valkey: each may be repeated, as long as they do not contradict.
 #[derive(Default)]
-struct Words {
+struct ValkeyOptions {
     key: Option<Wanted>,
     fields: Option<Wanted>,
     /// The index of the last time, and its unit.
@@ -208,7 +208,7 @@ struct Words {
     single: bool,
 }
 
-impl Words {
+impl ValkeyOptions {
     /// Returns the expiry in the arguments: `single` if that option is present, `nothing` if there
     /// is no option.
     fn given(&self, single: Given, nothing: Given) -> Given {
@@ -222,29 +222,29 @@ impl Words {
 
 /// Parses the options, and returns them with the index of FIELDS. The search for FIELDS begins at
 /// the key, so a key of that name is mistaken for it.
-fn words_of_valkey(call: &Call<'_, '_>, single: &str) -> Result<(Words, usize), Unapplied> {
+fn valkey_options(call: &Call<'_, '_>, single: &str) -> Result<(ValkeyOptions, usize), Unapplied> {
     let end = fields_at(call, 1)?;
     let sets = single == "KEEPTTL";
-    let mut words = Words::default();
+    let mut options = ValkeyOptions::default();
     let contradicts =
         |slot: &mut Option<Wanted>, wanted| slot.replace(wanted).is_some_and(|old| old != wanted);
     let mut at = 2;
     while at < end {
         let wrong = if let Some(unit) = unit_named(call.args[at]) {
             at += 1;
-            let other = words.time.replace((at, unit)).is_some_and(|(_, other)| other != unit);
-            at >= end || other || words.single
+            let other = options.time.replace((at, unit)).is_some_and(|(_, other)| other != unit);
+            at >= end || other || options.single
         } else if call.is(at, single) {
-            words.single = true;
-            words.time.is_some()
+            options.single = true;
+            options.time.is_some()
         } else if sets && call.is(at, "NX") {
-            contradicts(&mut words.key, Wanted::Missing)
+            contradicts(&mut options.key, Wanted::Missing)
         } else if sets && call.is(at, "XX") {
-            contradicts(&mut words.key, Wanted::There)
+            contradicts(&mut options.key, Wanted::There)
         } else if sets && call.is(at, "FNX") {
-            contradicts(&mut words.fields, Wanted::Missing)
+            contradicts(&mut options.fields, Wanted::Missing)
         } else if sets && call.is(at, "FXX") {
-            contradicts(&mut words.fields, Wanted::There)
+            contradicts(&mut options.fields, Wanted::There)
         } else {
             true
         };
@@ -253,5 +253,5 @@ fn words_of_valkey(call: &Call<'_, '_>, single: &str) -> Result<(Words, usize), 
         }
         at += 1;
     }
-    Ok((words, end))
+    Ok((options, end))
 }

@@ -71,7 +71,7 @@ impl Options {
         let (mut limited, mut has_mode) = (false, false);
         let mut at = 2;
         while at < args.len() {
-            let is = |word: &str| args[at].eq_ignore_ascii_case(word.as_bytes());
+            let is = |name: &str| args[at].eq_ignore_ascii_case(name.as_bytes());
             let more = args.len() - 1 - at;
             if is_add && args[at] == b"*" {
                 break;

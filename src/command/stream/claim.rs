@@ -45,16 +45,16 @@ impl Options {
     fn of(args: &[&[u8]]) -> Result<Options, Unapplied> {
         let mut options = Options::default();
         let mut rest = args;
-        while let [option, behind @ ..] = rest {
-            let is = |word: &str| option.eq_ignore_ascii_case(word.as_bytes());
-            let value = behind.first();
-            rest = behind.get(1..).unwrap_or_default();
+        while let [option, after @ ..] = rest {
+            let is = |name: &str| option.eq_ignore_ascii_case(name.as_bytes());
+            let value = after.first();
+            rest = after.get(1..).unwrap_or_default();
             if is("FORCE") {
                 options.force = true;
-                rest = behind;
+                rest = after;
             } else if is("JUSTID") {
                 options.just_id = true;
-                rest = behind;
+                rest = after;
             } else if let Some(value) = value {
                 if is("IDLE") {
                     let ago = number::integer(value).ok_or(IDLE)?;
@@ -184,15 +184,15 @@ pub(super) fn xautoclaim(call: &mut Call<'_, '_>) -> Applied {
     };
     let (mut count, mut just_id) = (100, false);
     let mut rest = &args[6..];
-    while let [option, behind @ ..] = rest {
-        rest = behind;
-        if let [text, behind @ ..] = behind
+    while let [option, after @ ..] = rest {
+        rest = after;
+        if let [text, after @ ..] = after
             && option.eq_ignore_ascii_case(b"COUNT")
         {
             let most = if server.has_redis(7, 0) { i64::MAX / 16 } else { i64::MAX };
             count =
                 number::integer(text).filter(|count| (1..=most).contains(count)).ok_or(COUNT)?;
-            rest = behind;
+            rest = after;
         } else if option.eq_ignore_ascii_case(b"JUSTID") {
             just_id = true;
         } else {

@@ -41,7 +41,7 @@ enum Doing {
 
 impl Doing {
     fn of(name: &[u8], server: Server) -> Option<Doing> {
-        let is = |word: &str| name.eq_ignore_ascii_case(word.as_bytes());
+        let is = |other: &str| name.eq_ignore_ascii_case(other.as_bytes());
         if is("CREATE") {
             Some(Doing::Create)
         } else if is("SETID") {
@@ -71,12 +71,12 @@ impl Options {
         let takes_entries_read =
             matches!(doing, Doing::Create | Doing::SetId) && server.has_redis(7, 0);
         let mut rest = args;
-        while let [option, behind @ ..] = rest {
-            let is = |word: &str| option.eq_ignore_ascii_case(word.as_bytes());
+        while let [option, after @ ..] = rest {
+            let is = |name: &str| option.eq_ignore_ascii_case(name.as_bytes());
             if doing == Doing::Create && is("MKSTREAM") {
                 options.make_stream = true;
-                rest = behind;
-            } else if let [count, behind @ ..] = behind
+                rest = after;
+            } else if let [count, after @ ..] = after
                 && takes_entries_read
                 && is("ENTRIESREAD")
             {
@@ -85,7 +85,7 @@ impl Options {
                     return Err(ENTRIES_READ);
                 }
                 options.entries_read = u64::try_from(count).ok();
-                rest = behind;
+                rest = after;
             } else {
                 return Err(UNKNOWN);
             }
@@ -190,7 +190,7 @@ pub(super) fn xsetid(call: &mut Call<'_, '_>) -> Applied {
     if !rest.is_empty() && !server.has_redis(7, 0) {
         return Err(Unapplied::SYNTAX);
     }
-    while let [option, value, behind @ ..] = rest {
+    while let [option, value, after @ ..] = rest {
         if option.eq_ignore_ascii_case(b"ENTRIESADDED") {
             let count = number::integer(value).ok_or(Unapplied::NOT_AN_INTEGER)?;
             entries_added = Some(u64::try_from(count).map_err(|_| ENTRIES_ADDED)?);
@@ -204,7 +204,7 @@ pub(super) fn xsetid(call: &mut Call<'_, '_>) -> Applied {
         } else {
             return Err(Unapplied::SYNTAX);
         }
-        rest = behind;
+        rest = after;
     }
     if !rest.is_empty() {
         return Err(Unapplied::SYNTAX);

@@ -37,28 +37,28 @@ impl<'c, 'a> Options<'c, 'a> {
         let (mut group, mut count, mut no_ack) = (None, 0, false);
         let mut rest = &args[1..];
         let streams = loop {
-            let [option, behind @ ..] = rest else { return Err(Unapplied::SYNTAX) };
-            let is = |word: &str| option.eq_ignore_ascii_case(word.as_bytes());
-            match behind {
-                [timeout, behind @ ..] if is("BLOCK") => {
+            let [option, after @ ..] = rest else { return Err(Unapplied::SYNTAX) };
+            let is = |name: &str| option.eq_ignore_ascii_case(name.as_bytes());
+            match after {
+                [timeout, after @ ..] if is("BLOCK") => {
                     if number::integer(timeout).ok_or(TIMEOUT)? < 0 {
                         return Err(NEGATIVE_TIMEOUT);
                     }
-                    rest = behind;
+                    rest = after;
                 }
-                [most, behind @ ..] if is("COUNT") => {
+                [most, after @ ..] if is("COUNT") => {
                     let most = number::integer(most).ok_or(Unapplied::NOT_AN_INTEGER)?;
                     count = usize::try_from(most).unwrap_or(0);
-                    rest = behind;
+                    rest = after;
                 }
-                [_, ..] if is("STREAMS") => break behind,
-                [name, consumer, behind @ ..] if is("GROUP") => {
+                [_, ..] if is("STREAMS") => break after,
+                [name, consumer, after @ ..] if is("GROUP") => {
                     group = Some((*name, *consumer));
-                    rest = behind;
+                    rest = after;
                 }
                 _ if is("NOACK") => {
                     no_ack = true;
-                    rest = behind;
+                    rest = after;
                 }
                 _ => return Err(Unapplied::SYNTAX),
             }

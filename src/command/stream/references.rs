@@ -17,8 +17,8 @@ pub(super) enum References {
 }
 
 impl References {
-    pub(super) fn of(word: &[u8]) -> Option<References> {
-        let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
+    pub(super) fn of(option: &[u8]) -> Option<References> {
+        let is = |name: &str| option.eq_ignore_ascii_case(name.as_bytes());
         if is("KEEPREF") {
             Some(References::Keep)
         } else if is("DELREF") {

@@ -139,20 +139,20 @@ struct Parts {
     /// The value of each digit, from the first that is not zero.
     digits: Vec<u8>,
     /// Number of digits after the point.
-    behind: i64,
+    decimals: i64,
     /// The exponent after `e` or `p`, with large values limited to slightly more than [`FAR`].
     exponent: i64,
 }
 
 impl Parts {
     fn read(text: &[u8], radix: u32, mark: u8) -> Option<Parts> {
-        let mut parts = Parts { digits: Vec::new(), behind: 0, exponent: 0 };
+        let mut parts = Parts { digits: Vec::new(), decimals: 0, exponent: 0 };
         let (mut any, mut point) = (false, false);
         let mut rest = text.iter();
         while let Some(&byte) = rest.next() {
             if let Some(digit) = char::from(byte).to_digit(radix) {
                 any = true;
-                parts.behind += i64::from(point);
+                parts.decimals += i64::from(point);
                 if digit != 0 || !parts.digits.is_empty() {
                     parts.digits.push(u8::try_from(digit).ok()?);
                 }
@@ -191,7 +191,7 @@ fn hexadecimal(text: &[u8]) -> Option<LongDouble> {
         return Some(LongDouble::ZERO);
     }
     let whole = Natural::from_digits(&parts.digits, 16);
-    read_as(&whole, parts.exponent - 4 * parts.behind, false)
+    read_as(&whole, parts.exponent - 4 * parts.decimals, false)
 }
 
 fn decimal(text: &[u8]) -> Option<LongDouble> {
@@ -199,7 +199,7 @@ fn decimal(text: &[u8]) -> Option<LongDouble> {
     if parts.digits.is_empty() {
         return Some(LongDouble::ZERO);
     }
-    let power = parts.exponent - parts.behind;
+    let power = parts.exponent - parts.decimals;
     if power.abs() > FAR {
         return None;
     }
@@ -249,9 +249,9 @@ impl fmt::Display for LongDouble {
         if digits == 0 {
             return f.write_str("0");
         }
-        let (before, behind) = (digits / SCALE, digits % SCALE);
-        let behind = format!(".{behind:017}");
-        write!(f, "{sign}{before}{}", behind.trim_end_matches('0').trim_end_matches('.'))
+        let (before, decimals) = (digits / SCALE, digits % SCALE);
+        let decimals = format!(".{decimals:017}");
+        write!(f, "{sign}{before}{}", decimals.trim_end_matches('0').trim_end_matches('.'))
     }
 }
 

@@ -44,12 +44,12 @@ enum Unit {
 }
 
 impl Unit {
-    fn named(word: &[u8], server: Server) -> Option<Unit> {
-        let unit = match word.len() {
-            2 if word.eq_ignore_ascii_case(b"EX") => Unit::Ex,
-            2 if word.eq_ignore_ascii_case(b"PX") => Unit::Px,
-            4 if word.eq_ignore_ascii_case(b"EXAT") => Unit::ExAt,
-            4 if word.eq_ignore_ascii_case(b"PXAT") => Unit::PxAt,
+    fn named(option: &[u8], server: Server) -> Option<Unit> {
+        let unit = match option.len() {
+            2 if option.eq_ignore_ascii_case(b"EX") => Unit::Ex,
+            2 if option.eq_ignore_ascii_case(b"PX") => Unit::Px,
+            4 if option.eq_ignore_ascii_case(b"EXAT") => Unit::ExAt,
+            4 if option.eq_ignore_ascii_case(b"PXAT") => Unit::PxAt,
             _ => return None,
         };
         (matches!(unit, Unit::Ex | Unit::Px) || server.has_redis(6, 2)).then_some(unit)
@@ -65,7 +65,7 @@ struct Options<'a> {
 
 /// The command whose options are parsed.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Words {
+enum Command {
     Set,
     Getex,
     Msetex,
@@ -74,15 +74,15 @@ enum Words {
 impl<'a> Options<'a> {
     /// Parses the options, which may be in any order and may be repeated unless they contradict
     /// (`t_string.c`, `parseExtendedStringArgumentsOrReply`).
-    fn read(args: &[&'a [u8]], words: Words, server: Server) -> Result<Options<'a>, Unapplied> {
+    fn read(args: &[&'a [u8]], command: Command, server: Server) -> Result<Options<'a>, Unapplied> {
         let mut options =
             Options { condition: Condition::None, get: false, expiry: Expiry::Unsaid };
         // Up to Redis 6.2, NX and GET exclude each other.
         let get_with_nx = server.has_redis(7, 0);
         let mut rest = args.iter().copied();
-        while let Some(word) = rest.next() {
-            let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
-            let setting = words != Words::Getex;
+        while let Some(option) = rest.next() {
+            let is = |name: &str| option.eq_ignore_ascii_case(name.as_bytes());
+            let setting = command != Command::Getex;
             match (options.condition, options.expiry) {
                 (Condition::None | Condition::Absent, _)
                     if setting && is("NX") && (get_with_nx || !options.get) =>
@@ -93,7 +93,7 @@ impl<'a> Options<'a> {
                     options.condition = Condition::Present;
                 }
                 (condition, _)
-                    if words == Words::Set
+                    if command == Command::Set
                         && is("GET")
                         && server.has_redis(6, 2)
                         && (get_with_nx || !matches!(condition, Condition::Absent)) =>
@@ -101,7 +101,7 @@ impl<'a> Options<'a> {
                     options.get = true;
                 }
                 (Condition::None, _)
-                    if words == Words::Set && is("IFEQ") && server.has_valkey(8, 1) =>
+                    if command == Command::Set && is("IFEQ") && server.has_valkey(8, 1) =>
                 {
                     let expected = rest.next().ok_or(Unapplied::SYNTAX)?;
                     options.condition = Condition::Equal(expected);
@@ -115,7 +115,8 @@ impl<'a> Options<'a> {
                     options.expiry = Expiry::Remove;
                 }
                 (_, before) => {
-                    let unit = Unit::named(word, server).ok_or_else(|| unknown(word, server))?;
+                    let unit =
+                        Unit::named(option, server).ok_or_else(|| unknown(option, server))?;
                     let alike = match before {
                         Expiry::Unsaid => true,
                         Expiry::Set(before, _) => before == unit,
@@ -133,8 +134,8 @@ impl<'a> Options<'a> {
 }
 
 /// Returns the error for a text that is not an option, or not one of this command.
-fn unknown(word: &[u8], server: Server) -> Unapplied {
-    let later = LATER_WORDS.iter().any(|name| word.eq_ignore_ascii_case(name.as_bytes()));
+fn unknown(option: &[u8], server: Server) -> Unapplied {
+    let later = LATER_WORDS.iter().any(|name| option.eq_ignore_ascii_case(name.as_bytes()));
     if later && server.has_redis(8, 3) {
         Unapplied::Refused("an option of SET that came after Redis 8.2")
     } else {
@@ -226,7 +227,7 @@ pub(super) fn set(call: &mut Call<'_, '_>) -> Applied {
         call.db().set(key, Value::String(StringValue::Borrowed(value)));
         return Ok(());
     }
-    let options = Options::read(&call.args[3..], Words::Set, call.context.server)?;
+    let options = Options::read(&call.args[3..], Command::Set, call.context.server)?;
     let expires_ms = match options.expiry {
         Expiry::Set(unit, text) => {
             Some(expiry_ms(call, unit, text, "ERR invalid expire time in 'set' command")?)
@@ -286,7 +287,7 @@ pub(super) fn getset(call: &mut Call<'_, '_>) -> Applied {
 pub(super) fn getex(call: &mut Call<'_, '_>) -> Applied {
     const INVALID: &str = "ERR invalid expire time in 'getex' command";
     let key = call.key();
-    let options = Options::read(&call.args[2..], Words::Getex, call.context.server)?;
+    let options = Options::read(&call.args[2..], Command::Getex, call.context.server)?;
     // Observed: Valkey 9.1 checks the time first, the others check the key first.
     let time_first = call.context.server.has_valkey(9, 1);
     if !time_first && call.db().find::<StringValue<'_>>(key)?.is_none() {
@@ -351,7 +352,7 @@ pub(super) fn msetex(call: &mut Call<'_, '_>) -> Applied {
     else {
         return Err(Unapplied::SYNTAX);
     };
-    let options = Options::read(rest, Words::Msetex, call.context.server)?;
+    let options = Options::read(rest, Command::Msetex, call.context.server)?;
     let expires_ms = match options.expiry {
         Expiry::Set(unit, text) => Some(expiry_ms(call, unit, text, INVALID)?),
         _ => None,

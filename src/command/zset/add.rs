@@ -32,7 +32,7 @@ impl Flags {
         let mut at = 2;
         while let Some(arg) = args.get(at) {
             // Usually a score.
-            let is = |word: &str| arg.eq_ignore_ascii_case(word.as_bytes());
+            let is = |flag: &str| arg.eq_ignore_ascii_case(flag.as_bytes());
             match arg.len() {
                 2 if is("NX") => self.nx = true,
                 2 if is("XX") => self.xx = true,

@@ -100,7 +100,7 @@ impl<'c, 'a> Several<'c, 'a> {
         let rest = &args[at + 1..];
         let numkeys = usize::try_from(numkeys).ok().filter(|keys| *keys < rest.len());
         let (keys, options) = rest.split_at(numkeys.ok_or(Unapplied::SYNTAX)?);
-        let is = |arg: &[u8], word: &str| arg.eq_ignore_ascii_case(word.as_bytes());
+        let is = |arg: &[u8], option: &str| arg.eq_ignore_ascii_case(option.as_bytes());
         let end = match options[0] {
             end if is(end, "MIN") => End::Min,
             end if is(end, "MAX") => End::Max,
@@ -108,7 +108,7 @@ impl<'c, 'a> Several<'c, 'a> {
         };
         let count = match &options[1..] {
             [] => 1,
-            [word, count] if is(word, "COUNT") => {
+            [option, count] if is(option, "COUNT") => {
                 positive(count, "ERR count should be greater than 0")?
             }
             _ => return Err(Unapplied::SYNTAX),

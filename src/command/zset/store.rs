@@ -117,20 +117,20 @@ fn store(call: &mut Call<'_, '_>, operation: Operation) -> Applied {
         sources.push(Source::find(db, key)?);
     }
     let mut aggregate = Aggregate::Sum;
-    while let Some((word, rest)) = options.split_first() {
-        let is = |word: &[u8], other: &str| word.eq_ignore_ascii_case(other.as_bytes());
-        if operation != Operation::Diff && rest.len() >= numkeys && is(word, "WEIGHTS") {
+    while let Some((option, rest)) = options.split_first() {
+        let is = |option: &[u8], other: &str| option.eq_ignore_ascii_case(other.as_bytes());
+        if operation != Operation::Diff && rest.len() >= numkeys && is(option, "WEIGHTS") {
             let (weights, rest) = rest.split_at(numkeys);
             for (source, weight) in sources.iter_mut().zip(weights) {
                 source.weight = double(weight, server)
                     .ok_or(Unapplied::Failed("ERR weight value is not a float"))?;
             }
             options = rest;
-        } else if operation != Operation::Diff && !rest.is_empty() && is(word, "AGGREGATE") {
+        } else if operation != Operation::Diff && !rest.is_empty() && is(option, "AGGREGATE") {
             aggregate = match rest[0] {
-                word if is(word, "SUM") => Aggregate::Sum,
-                word if is(word, "MIN") => Aggregate::Min,
-                word if is(word, "MAX") => Aggregate::Max,
+                option if is(option, "SUM") => Aggregate::Sum,
+                option if is(option, "MIN") => Aggregate::Min,
+                option if is(option, "MAX") => Aggregate::Max,
                 _ => return Err(Unapplied::SYNTAX),
             };
             options = &rest[1..];

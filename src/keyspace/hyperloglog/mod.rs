@@ -276,19 +276,19 @@ fn raise_dense(registers: &mut [u8], register: usize, value: u8) -> bool {
 fn hash(element: &[u8]) -> u64 {
     const FACTOR: u64 = 0xc6a4_a793_5bd1_e995;
     const SEED: u64 = 0xadc8_3b19;
-    let mix = |word: u64| {
-        let word = word.wrapping_mul(FACTOR);
-        (word ^ word >> 47).wrapping_mul(FACTOR)
+    let mix = |block: u64| {
+        let block = block.wrapping_mul(FACTOR);
+        (block ^ block >> 47).wrapping_mul(FACTOR)
     };
     let mut hash = SEED ^ (element.len() as u64).wrapping_mul(FACTOR);
-    let (words, rest) = element.as_chunks::<8>();
-    for word in words {
-        hash = (hash ^ mix(u64::from_le_bytes(*word))).wrapping_mul(FACTOR);
+    let (blocks, rest) = element.as_chunks::<8>();
+    for block in blocks {
+        hash = (hash ^ mix(u64::from_le_bytes(*block))).wrapping_mul(FACTOR);
     }
     if !rest.is_empty() {
-        let mut word = [0; 8];
-        word[..rest.len()].copy_from_slice(rest);
-        hash = (hash ^ u64::from_le_bytes(word)).wrapping_mul(FACTOR);
+        let mut block = [0; 8];
+        block[..rest.len()].copy_from_slice(rest);
+        hash = (hash ^ u64::from_le_bytes(block)).wrapping_mul(FACTOR);
     }
     let hash = (hash ^ hash >> 47).wrapping_mul(FACTOR);
     hash ^ hash >> 47

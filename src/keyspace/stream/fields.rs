@@ -50,13 +50,13 @@ impl fmt::Debug for Fields<'_> {
 /// Removes a bulk string from the front.
 #[inline]
 fn bulk<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let (&b'$', mut behind) = rest.split_first()? else { return None };
+    let (&b'$', mut after) = rest.split_first()? else { return None };
     let mut len: usize = 0;
-    while let Some((digit @ b'0'..=b'9', tail)) = behind.split_first() {
+    while let Some((digit @ b'0'..=b'9', tail)) = after.split_first() {
         len = len.checked_mul(10)?.checked_add(usize::from(digit - b'0'))?;
-        behind = tail;
+        after = tail;
     }
-    let (bytes, tail) = behind.get(2..)?.split_at_checked(len)?;
+    let (bytes, tail) = after.get(2..)?.split_at_checked(len)?;
     *rest = tail.get(2..)?;
     Some(bytes)
 }

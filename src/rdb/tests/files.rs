@@ -110,7 +110,7 @@ fn without_times(lines: &[String]) -> Vec<String> {
 /// Reads the file `name` and compares it with the commands; returns the keys that only this server
 /// has.
 fn check(name: &str, stream_version: u32) -> (Walk, Vec<String>, BTreeMap<String, Vec<String>>) {
-    let (lines, walk) = told(&file(name));
+    let (lines, walk) = reported(&file(name));
     let mut found = keys(&lines);
     for (key, parts) in common() {
         assert_eq!(found.remove(&key), Some(parts), "{name}: {key}");
@@ -146,7 +146,7 @@ fn redis_7_0_is_read_with_functions_without_checksum_and_with_idle_times() {
         assert!(lines.iter().any(|line| line.starts_with("function #!lua name=lib")));
         assert!(matches!(walk.checksum, Checksum::Verified(_)));
     }
-    let (lines, walk) = told(&file("redis-7.0.15-plain-unsummed-lru.rdb"));
+    let (lines, walk) = reported(&file("redis-7.0.15-plain-unsummed-lru.rdb"));
     assert_eq!(walk.checksum, Checksum::Off);
     let of_keys = |line: &&String| line.starts_with("key ");
     let idle = lines.iter().filter(of_keys).filter(|line| line.contains(" idle="));
@@ -169,7 +169,7 @@ fn redis_8_2_is_read_with_fields_that_expire_vectors_and_frequencies() {
     }
     assert!(rest["0 vectors"][0].starts_with("module vectorset 0 "));
     assert_eq!((walk.modules[0].name.as_str(), walk.modules[0].keys), ("vectorset", 1));
-    let (lines, walk) = told(&file("redis-8.2.3-lfu.rdb"));
+    let (lines, walk) = reported(&file("redis-8.2.3-lfu.rdb"));
     let freq = lines.iter().filter(|line| line.starts_with("key ") && line.contains(" freq="));
     assert_eq!(freq.count() as u64, walk.keys);
 }
@@ -189,9 +189,9 @@ fn valkey_9_1_is_read_with_fields_that_expire() {
 #[test]
 fn slots_of_cluster_files_are_reported() {
     for name in ["redis-8.2.3-cluster.rdb", "valkey-9.1.2-cluster.rdb"] {
-        let (lines, walk) = told(&file(name));
+        let (lines, walk) = reported(&file(name));
         for line in ["slot 15495 2 0", "slot 3300 1 1"] {
-            assert!(lines.iter().any(|told| told == line), "{name}: {line}");
+            assert!(lines.iter().any(|reported| reported == line), "{name}: {line}");
         }
         assert_eq!((walk.keys, walk.with_expiry), (3, 1));
     }

@@ -58,7 +58,7 @@ fn everything(header: &str) -> Vec<u8> {
 #[test]
 fn every_type_has_a_row_and_is_read() {
     for (header, highest) in [("REDIS0012", 25), ("VALKEY080", 22)] {
-        let (_, walk) = told(&everything(header));
+        let (_, walk) = reported(&everything(header));
         let codes: Vec<u8> = walk.types.iter().map(|stored| stored.code).collect();
         let expected: Vec<u8> = (0..=highest).filter(|code| ![6, 8].contains(code)).collect();
         assert_eq!(codes, expected);
@@ -86,7 +86,7 @@ fn single_records_are_reported_as_in_the_walk() {
         let bytes = everything(header);
         let mut places = Places::default();
         let skipped = walk(&bytes, &mut places, &Silent).unwrap();
-        let (lines, whole) = told(&bytes);
+        let (lines, whole) = reported(&bytes);
         assert_eq!(skipped, whole);
         assert_eq!(places.1, whole.keys);
         let mut records = Records::new(&bytes).unwrap();
@@ -123,10 +123,10 @@ fn every_truncation_is_reported_as_short() {
 fn every_changed_byte_is_reported_and_none_panics() {
     for header in ["REDIS0012", "VALKEY080"] {
         let bytes = everything(header);
-        let mut told = Told::default();
+        let mut reported = Told::default();
         mangle(&bytes, |changed| {
-            let result = walk(changed, &mut told, &Silent);
-            told.0.clear();
+            let result = walk(changed, &mut reported, &Silent);
+            reported.0.clear();
             match result {
                 Err(damage) => {
                     assert!(damage.offset <= changed.len() as u64);
@@ -155,8 +155,8 @@ mod properties {
             let _ = walk(&bytes, &mut Told::default(), &Silent);
             for header in ["REDIS0012", "VALKEY080"] {
                 let rdb = Rdb::new(header).key(code, "k").raw(&bytes).0;
-                let mut told = Told::default();
-                match walk(&rdb, &mut told, &Silent) {
+                let mut reported = Told::default();
+                match walk(&rdb, &mut reported, &Silent) {
                     Ok(walk) => prop_assert!(walk.len <= rdb.len() as u64),
                     Err(damage) => prop_assert!(damage.offset <= rdb.len() as u64),
                 }

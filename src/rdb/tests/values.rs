@@ -18,7 +18,7 @@ fn strings_of_every_encoding_are_read() {
         assert_eq!(value("REDIS0009", 0, &stored), [text]);
         // Also as a key.
         let bytes = Rdb::new("REDIS0009").raw([0]).raw(&stored).string("v").end();
-        assert_eq!(told(&bytes).0[1], format!("key string {text}").as_str());
+        assert_eq!(reported(&bytes).0[1], format!("key string {text}").as_str());
     }
 }
 
@@ -202,7 +202,7 @@ fn duplicates_in_a_value_are_reported_at_their_second_offset() {
     assert_eq!(value_damage("REDIS0011", 2, stored).kind, DamageKind::Duplicate);
     // The second of two values may have the members of the first.
     let set = [vec![2], strings(&["a", "b"])].concat();
-    told(&Rdb::new("REDIS0011").key(2, "k").raw(&set).key(2, "l").raw(&set).end());
+    reported(&Rdb::new("REDIS0011").key(2, "k").raw(&set).key(2, "l").raw(&set).end());
 }
 
 #[test]

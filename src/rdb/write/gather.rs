@@ -108,8 +108,8 @@ impl Elements for Texts {
         self.ends.len()
     }
 
-    fn each(&self, tell: &mut dyn FnMut(&[u8])) {
-        self.iter().for_each(tell);
+    fn each(&self, visit: &mut dyn FnMut(&[u8])) {
+        self.iter().for_each(visit);
     }
 }
 
@@ -118,8 +118,8 @@ impl Scored for Gathered {
         self.scores.len()
     }
 
-    fn each(&self, tell: &mut dyn FnMut(&[u8], f64)) {
-        self.texts.iter().zip(&self.scores).for_each(|(member, score)| tell(member, *score));
+    fn each(&self, visit: &mut dyn FnMut(&[u8], f64)) {
+        self.texts.iter().zip(&self.scores).for_each(|(member, score)| visit(member, *score));
     }
 }
 
@@ -128,9 +128,9 @@ impl Fields for Gathered {
         self.expiries.len()
     }
 
-    fn each(&self, tell: &mut dyn FnMut(&[u8], &[u8], Option<i64>)) {
+    fn each(&self, visit: &mut dyn FnMut(&[u8], &[u8], Option<i64>)) {
         let fields = self.texts.pairs().zip(&self.expiries);
-        fields.for_each(|((field, value), expires_ms)| tell(field, value, *expires_ms));
+        fields.for_each(|((field, value), expires_ms)| visit(field, value, *expires_ms));
     }
 }
 
@@ -139,17 +139,17 @@ impl Stream for Gathered {
         self.info
     }
 
-    fn entries(&self, tell: &mut dyn FnMut(StreamId, &[(&[u8], &[u8])])) {
+    fn entries(&self, visit: &mut dyn FnMut(StreamId, &[(&[u8], &[u8])])) {
         let mut pairs = self.texts.pairs();
         let mut fields = Vec::new();
         for &(id, count) in &self.entries {
             fields.clear();
             fields.extend(pairs.by_ref().take(usize::try_from(count).unwrap_or(usize::MAX)));
-            tell(id, &fields);
+            visit(id, &fields);
         }
     }
 
-    fn groups(&self, tell: &mut dyn FnMut(&Group<'_>)) {
+    fn groups(&self, visit: &mut dyn FnMut(&Group<'_>)) {
         for group in &self.groups {
             let consumers: Vec<_> = (group.consumers.iter())
                 .map(|consumer| Consumer {
@@ -159,7 +159,7 @@ impl Stream for Gathered {
                     pending: &consumer.pending,
                 })
                 .collect();
-            tell(&Group {
+            visit(&Group {
                 name: &group.name,
                 last_id: group.last_id,
                 entries_read: group.entries_read,

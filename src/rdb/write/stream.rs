@@ -33,7 +33,7 @@ impl Encoder {
         self.begin(out, code, key);
         let (mut length, mut first) = (0, None);
         let Encoder { strings, listpack, kept, .. } = self;
-        nodes(out, strings, kept, |tell| (length, first) = split(stream, listpack, tell));
+        nodes(out, strings, kept, |visit| (length, first) = split(stream, listpack, visit));
 
         let info = stream.info();
         let counters = Counters::new(&info, length, first);
@@ -98,7 +98,7 @@ fn id(to: &mut impl Put, id: StreamId) {
 fn split(
     stream: &dyn Stream,
     pack: &mut Listpack,
-    tell: &mut dyn FnMut(Node<'_>),
+    visit: &mut dyn FnMut(Node<'_>),
 ) -> (u64, Option<StreamId>) {
     let (mut length, mut first) = (0, None);
     let mut base = StreamId::default();
@@ -113,7 +113,7 @@ fn split(
         let full = in_node >= NODE_ENTRIES || pack.size() + text >= NODE_BYTES;
         if in_node > 0 && full {
             pack.set_first(in_node);
-            tell(Node::Entries(base, pack.end()));
+            visit(Node::Entries(base, pack.end()));
             in_node = 0;
         }
         if in_node == 0 {
@@ -135,7 +135,7 @@ fn split(
     });
     if in_node > 0 {
         pack.set_first(in_node);
-        tell(Node::Entries(base, pack.end()));
+        visit(Node::Entries(base, pack.end()));
     }
     (length, first)
 }

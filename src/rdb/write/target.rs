@@ -156,13 +156,13 @@ impl Needs {
                 }
             }
             Value::Stream(stream) => {
-                let (told, made_up) = Counters::told_and_made_up(*stream);
-                if !told.says_as_much_as(&made_up) {
+                let (stored, made_up) = Counters::told_and_made_up(*stream);
+                if !stored.says_as_much_as(&made_up) {
                     needs.add(Feature::StreamCounters);
                 }
                 let known = stream.info().entries_added.is_some();
                 stream.groups(&mut |group| {
-                    if known && group.entries_read != told.read_up_to(group.last_id) {
+                    if known && group.entries_read != stored.read_up_to(group.last_id) {
                         needs.add(Feature::StreamCounters);
                     }
                     let differs = group.consumers.iter().any(|consumer| {

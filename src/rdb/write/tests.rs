@@ -19,7 +19,7 @@ use crate::rdb::summary::Walk;
 
 /// All visitor calls for a file, in a canonical order.
 #[derive(Debug, Default, PartialEq)]
-struct Told(Vec<String>);
+struct Recorded(Vec<String>);
 
 fn show(text: &[u8]) -> String {
     text.escape_ascii().to_string()
@@ -52,7 +52,7 @@ fn parts(value: &Value<'_>) -> Vec<String> {
     parts
 }
 
-impl Takes for &mut Told {
+impl Takes for &mut Recorded {
     fn note(&mut self, name: &[u8], value: &[u8]) {
         self.0.push(format!("note {}={}", show(name), show(value)));
     }
@@ -78,11 +78,11 @@ impl Takes for &mut Told {
 }
 
 fn read(bytes: &[u8]) -> Result<(Vec<String>, Walk), Box<Damage>> {
-    let mut told = Told::default();
-    let mut gather = Gather::new(&mut told);
+    let mut recorded = Recorded::default();
+    let mut gather = Gather::new(&mut recorded);
     let found = walk(bytes, &mut gather, &Silent)?;
     gather.end_import();
-    Ok((told.0, found))
+    Ok((recorded.0, found))
 }
 
 /// Writes a file with one key.
@@ -244,13 +244,13 @@ proptest! {
             let Err(error) = result else {
                 prop_assert_eq!(needs.missing(target), None);
                 writer.finish().unwrap();
-                let (told, found) = read(&bytes).map_err(|damage| TestCaseError::fail(damage.to_string()))?;
+                let (recorded, found) = read(&bytes).map_err(|damage| TestCaseError::fail(damage.to_string()))?;
                 prop_assert_eq!(found.len, bytes.len() as u64);
                 prop_assert!(matches!(found.checksum, Checksum::Verified(_)));
                 prop_assert!(found.needs_version <= target.version());
                 if kind != Kind::Stream || target.since(11) {
                     let expected = format!("{kind:?} k {notes:?} {:?}", parts(&value));
-                    prop_assert_eq!(&told[1], &expected);
+                    prop_assert_eq!(&recorded[1], &expected);
                 }
                 continue;
             };
@@ -275,10 +275,10 @@ proptest! {
             let mut again = Vec::new();
             let converted = convert(&bytes, &mut again, Product::Redis, Some(Target::REDIS_11), &PLAIN, &Silent).unwrap();
             prop_assert_eq!(converted.needs.missing(target), None);
-            let (told, _) = read(&again).unwrap();
+            let (recorded, _) = read(&again).unwrap();
             for part in &whole[1..] {
                 if !part.starts_with("Group") {
-                    prop_assert!(told[1].contains(&format!("{part:?}")), "{}\n{}", part, &told[1]);
+                    prop_assert!(recorded[1].contains(&format!("{part:?}")), "{}\n{}", part, &recorded[1]);
                 }
             }
         }
@@ -288,7 +288,7 @@ proptest! {
 #[test]
 fn encoding_limits_match_the_servers() {
     let numbers = |n: i64| texts((0..n).map(|i| i.to_string()));
-    let words = |n: i64| texts((0..n).map(|i| format!("m{i}")));
+    let short_texts = |n: i64| texts((0..n).map(|i| format!("m{i}")));
     let with = |len: usize| texts(["x".to_string(), "y".repeat(len)]);
     let all = Target::ALL;
     let names = |value: &Value<'_>| all.map(|target| stored(target, value));
@@ -296,10 +296,10 @@ fn encoding_limits_match_the_servers() {
     assert_eq!(set(&numbers(512)), ["set-intset"; 5]);
     assert_eq!(set(&numbers(513)), ["set"; 5]);
     let since_11 = ["set", "set", "set-listpack", "set-listpack", "set-listpack"];
-    assert_eq!(set(&words(128)), since_11);
+    assert_eq!(set(&short_texts(128)), since_11);
     assert_eq!(set(&with(64)), since_11);
     assert_eq!(set(&with(65)), ["set"; 5]);
-    assert_eq!(set(&words(129)), ["set"; 5]);
+    assert_eq!(set(&short_texts(129)), ["set"; 5]);
     assert_eq!(set(&texts(["-0", "1"])), since_11);
 
     let packed = |kind: &'static str| {
@@ -313,18 +313,18 @@ fn encoding_limits_match_the_servers() {
         let scores = texts.iter().map(|_| 1.5).collect();
         names(&Gathered { scores, texts, ..Gathered::default() }.value(Kind::Zset))
     };
-    assert_eq!(zset(words(128)), packed("zset"));
+    assert_eq!(zset(short_texts(128)), packed("zset"));
     assert_eq!(zset(with(64)), packed("zset"));
-    assert_eq!(zset(words(129)), ["zset-2"; 5]);
+    assert_eq!(zset(short_texts(129)), ["zset-2"; 5]);
     assert_eq!(zset(with(65)), ["zset-2"; 5]);
 
     let hash = |texts: Texts| {
         let expiries = vec![None; Elements::len(&texts) / 2];
         names(&Gathered { expiries, texts, ..Gathered::default() }.value(Kind::Hash))
     };
-    assert_eq!(hash(words(1024)), packed("hash"));
+    assert_eq!(hash(short_texts(1024)), packed("hash"));
     assert_eq!(hash(with(64)), packed("hash"));
-    assert_eq!(hash(words(1026)), ["hash"; 5]);
+    assert_eq!(hash(short_texts(1026)), ["hash"; 5]);
     assert_eq!(hash(with(65)), ["hash"; 5]);
 
     let expiring = |texts: Texts| {
@@ -334,11 +334,11 @@ fn encoding_limits_match_the_servers() {
         let value = value.value(Kind::Hash);
         [Target::REDIS_12, Target::VALKEY_80].map(|target| stored(target, &value))
     };
-    assert_eq!(expiring(words(1024)), ["hash-listpack-ex", "hash-2"]);
-    assert_eq!(expiring(words(1026)), ["hash-metadata", "hash-2"]);
+    assert_eq!(expiring(short_texts(1024)), ["hash-listpack-ex", "hash-2"]);
+    assert_eq!(expiring(short_texts(1026)), ["hash-metadata", "hash-2"]);
     assert_eq!(expiring(with(65)), ["hash-metadata", "hash-2"]);
 
-    let lists = names(&Value::List(&words(3)));
+    let lists = names(&Value::List(&short_texts(3)));
     let quicklist_2 = "list-quicklist-2";
     assert_eq!(lists, ["list-quicklist", quicklist_2, quicklist_2, quicklist_2, quicklist_2]);
 }
@@ -353,8 +353,8 @@ fn a_large_value_is_written_in_nodes_without_buffering() {
     let value = Value::List(&list);
     for target in Target::ALL {
         let bytes = one(target, &Options::default(), &KeyNotes::default(), &value);
-        let (told, found) = read(&bytes).unwrap();
-        assert!(told[1].ends_with(&format!("{:?}", parts(&value))));
+        let (recorded, found) = read(&bytes).unwrap();
+        assert!(recorded[1].ends_with(&format!("{:?}", parts(&value))));
         assert_eq!(found.keys, 1);
     }
 }
@@ -366,8 +366,8 @@ fn elements_around_the_size_of_a_node_are_read_back() {
     let value = Value::List(&list);
     for target in Target::ALL {
         let bytes = one(target, &PLAIN, &KeyNotes::default(), &value);
-        let (told, _) = read(&bytes).unwrap();
-        assert!(told[1].ends_with(&format!("{:?}", parts(&value))), "{target}");
+        let (recorded, _) = read(&bytes).unwrap();
+        assert!(recorded[1].ends_with(&format!("{:?}", parts(&value))), "{target}");
     }
 }
 
@@ -572,20 +572,20 @@ fn rewriting_files_of_real_servers_loses_nothing() {
             continue;
         }
         let original = std::fs::read(&path).unwrap();
-        let (told, found) = read(&original).unwrap();
+        let (recorded, found) = read(&original).unwrap();
         let own = Target::ALL
             .into_iter()
             .find(|t| (t.magic(), t.version()) == (found.magic, found.version));
         // The auxiliary fields identify the writer.
-        let data = |told: Vec<String>| -> Vec<String> {
-            told.into_iter().filter(|line| !line.starts_with("note ")).collect()
+        let data = |recorded: Vec<String>| -> Vec<String> {
+            recorded.into_iter().filter(|line| !line.starts_with("note ")).collect()
         };
         for options in [PLAIN, Options::default()] {
             let mut bytes = Vec::new();
             let converted =
                 convert(&original, &mut bytes, Product::Redis, own, &options, &Silent).unwrap();
             assert_eq!(Some(converted.target), own);
-            assert_eq!(data(read(&bytes).unwrap().0), data(told.clone()), "{}", path.display());
+            assert_eq!(data(read(&bytes).unwrap().0), data(recorded.clone()), "{}", path.display());
         }
         files += 1;
     }
@@ -707,7 +707,7 @@ fn records_between_keys_are_retained_where_the_version_supports_them() {
     };
     let converted = to(None, &mut bytes).unwrap();
     assert_eq!((converted.target, converted.len), (Target::REDIS_10, bytes.len() as u64));
-    let (told, _) = read(&bytes).unwrap();
+    let (recorded, _) = read(&bytes).unwrap();
     let mut expected = vec![
         "note redis-ver=7.0.0".to_owned(),
         "note aof-base=1".into(),
@@ -717,7 +717,7 @@ fn records_between_keys_are_retained_where_the_version_supports_them() {
         "db 7".into(),
         r#"String k KeyNotes { expires_ms: None, idle_s: None, freq: None } ["v"]"#.into(),
     ];
-    assert_eq!(told, expected);
+    assert_eq!(recorded, expected);
     bytes.clear();
     to(Some(Target::REDIS_12), &mut bytes).unwrap();
     expected[0] = "note redis-ver=7.4.0".into();

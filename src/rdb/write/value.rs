@@ -94,8 +94,8 @@ impl Encoder {
             // Redis 7.0 gives an element a node of its own only if no other node can contain it.
             let longest = if self.target.since(11) { NODE_BYTES } else { TOO_LONG - 1 };
             let Encoder { strings, listpack, kept, .. } = self;
-            nodes(out, strings, kept, |tell| {
-                split(elements, listpack, longest, tell);
+            nodes(out, strings, kept, |visit| {
+                split(elements, listpack, longest, visit);
             });
             return;
         }
@@ -108,8 +108,8 @@ impl Encoder {
         }
         self.begin(out, 14, key);
         let Encoder { strings, ziplist, kept, .. } = self;
-        nodes(out, strings, kept, |tell| {
-            split(elements, ziplist, TOO_LONG, tell);
+        nodes(out, strings, kept, |visit| {
+            split(elements, ziplist, TOO_LONG, visit);
         });
     }
 
@@ -368,23 +368,23 @@ fn split<P: Pack>(
     elements: &dyn Elements,
     pack: &mut P,
     longest: usize,
-    tell: &mut dyn FnMut(Node<'_>),
+    visit: &mut dyn FnMut(Node<'_>),
 ) {
     pack.begin();
     elements.each(&mut |element| {
         let plain = element.len() > longest;
         let full = plain || pack.size() + P::estimate(element.len()) > NODE_BYTES;
         if full && pack.count() > 0 {
-            tell(Node::Packed(P::FORM, pack.end()));
+            visit(Node::Packed(P::FORM, pack.end()));
             pack.begin();
         }
         if plain {
-            tell(Node::Plain(element));
+            visit(Node::Plain(element));
         } else {
             pack.push(element);
         }
     });
     if pack.count() > 0 {
-        tell(Node::Packed(P::FORM, pack.end()));
+        visit(Node::Packed(P::FORM, pack.end()));
     }
 }

@@ -61,8 +61,8 @@ impl Value<'_> {
 pub trait Elements {
     /// Returns the number of elements that [`each`](Self::each) passes.
     fn len(&self) -> usize;
-    /// Passes every element to `tell`.
-    fn each(&self, tell: &mut dyn FnMut(&[u8]));
+    /// Passes every element to `visit`.
+    fn each(&self, visit: &mut dyn FnMut(&[u8]));
 }
 
 /// The members of a sorted set.
@@ -70,8 +70,8 @@ pub trait Elements {
 pub trait Scored {
     /// Returns the number of members that [`each`](Self::each) passes.
     fn len(&self) -> usize;
-    /// Passes every member and its score, which is not NaN, to `tell`.
-    fn each(&self, tell: &mut dyn FnMut(&[u8], f64));
+    /// Passes every member and its score, which is not NaN, to `visit`.
+    fn each(&self, visit: &mut dyn FnMut(&[u8], f64));
 }
 
 /// The fields of a hash.
@@ -79,8 +79,8 @@ pub trait Scored {
 pub trait Fields {
     /// Returns the number of fields that [`each`](Self::each) passes.
     fn len(&self) -> usize;
-    /// Passes every field, its value, and its expiry in Unix milliseconds to `tell`.
-    fn each(&self, tell: &mut dyn FnMut(&[u8], &[u8], Option<i64>));
+    /// Passes every field, its value, and its expiry in Unix milliseconds to `visit`.
+    fn each(&self, visit: &mut dyn FnMut(&[u8], &[u8], Option<i64>));
     /// Returns the lowest and the highest expiry, if any field expires. Types that can answer
     /// without iterating over every field should override it.
     fn expiries(&self) -> Option<(i64, i64)> {
@@ -101,10 +101,10 @@ pub trait Stream {
     /// stream comes from a version that stores no counters, they are computed as a server does on
     /// loading.
     fn info(&self) -> StreamInfo;
-    /// Passes every entry, its fields and their values to `tell`, in the order of ids.
-    fn entries(&self, tell: &mut dyn FnMut(StreamId, &[(&[u8], &[u8])]));
-    /// Passes every consumer group to `tell`.
-    fn groups(&self, tell: &mut dyn FnMut(&Group<'_>));
+    /// Passes every entry, its fields and their values to `visit`, in the order of ids.
+    fn entries(&self, visit: &mut dyn FnMut(StreamId, &[(&[u8], &[u8])]));
+    /// Passes every consumer group to `visit`.
+    fn groups(&self, visit: &mut dyn FnMut(&Group<'_>));
 }
 
 /// A consumer group of a stream.
