@@ -1,19 +1,19 @@
 #!/usr/bin/env python3
-"""Makes the files in this directory with real servers, and observes what the servers do with them.
+"""Creates the files in this directory with real servers, and records what the servers do with them.
 
-    make.py               make every item anew
-    make.py NAME...       make these, and the damaged ones made from them
+    make.py               create all items
+    make.py NAME...       create these items, and the damaged items derived from them
     make.py --observe     start each server on a copy of each item; write verdicts.json and the
                           tables of README.md
 
-The servers are named by AOFKIT_REDIS_6_2, AOFKIT_REDIS_7_0, AOFKIT_REDIS_8_2 and
-AOFKIT_VALKEY_9_1. They run one per temporary directory, on a Unix socket only, and are stopped by
-the process that started them. Nothing but the standard library is needed.
+AOFKIT_REDIS_6_2, AOFKIT_REDIS_7_0, AOFKIT_REDIS_8_2 and AOFKIT_VALKEY_9_1 contain the paths of the
+servers. Each server runs in a temporary directory of its own, listens only on a Unix socket, and is
+stopped by the process that started it. Only the standard library is needed.
 
-An item is a directory as a server's `dir` would be. A new run gives the same data, but not the
-same bytes: RDB headers hold the time and the memory in use, annotations hold the time, and a
-rewrite walks hash tables in random order. All expiry times lie in the year 2100, so that a verdict
-does not age.
+An item is a directory like a server's `dir`. A new run creates the same data but not the same
+bytes: RDB headers contain the time and the memory in use, annotations contain the time, and a
+rewrite iterates over hash tables in random order. All expiry times are in the year 2100, so that
+the verdicts stay valid.
 """
 
 import concurrent.futures
@@ -38,7 +38,7 @@ LINES = {
     "valkey-9.1": "AOFKIT_VALKEY_9_1",
 }
 MULTI_PART = ["redis-7.0", "redis-8.2", "valkey-9.1"]
-PATIENCE_S = 30
+TIMEOUT_S = 30
 YEAR_2100_MS = 4102444800000
 
 
@@ -54,7 +54,7 @@ def binary(line):
 
 
 def version(line):
-    """As `7.0.15`."""
+    """Returns the version of the server, such as `7.0.15`."""
     text = subprocess.run([binary(line), "--version"], capture_output=True, text=True).stdout
     return re.search(r" v=(\S+)", text).group(1)
 
@@ -68,7 +68,7 @@ class Client:
 
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(PATIENCE_S)
+        self.socket.settimeout(TIMEOUT_S)
         self.socket.connect(str(path))
         self.file = self.socket.makefile("rb")
 
@@ -107,7 +107,7 @@ class Client:
 
 
 class Ended(Exception):
-    """A server that ended instead of running."""
+    """A server that exited during its start."""
 
     def __init__(self, code, log):
         super().__init__(f"exit code {code}:\n{log}")
@@ -148,7 +148,7 @@ class Server:
 
     def connect(self):
         began = time.monotonic()
-        while time.monotonic() - began < PATIENCE_S:
+        while time.monotonic() - began < TIMEOUT_S:
             code = self.process.poll()
             if code is not None:
                 raise Ended(code, self.log())
@@ -157,16 +157,16 @@ class Server:
                 if client("PING") == "PONG":
                     return client
             time.sleep(0.01)
-        raise TimeoutError(f"not ready after {PATIENCE_S} s:\n{self.log()}")
+        raise TimeoutError(f"not ready after {TIMEOUT_S} s:\n{self.log()}")
 
     def log(self):
         return self.log_path.read_text(errors="replace")
 
     def stop(self):
-        """In good order, without a snapshot."""
+        """Stops the server with SHUTDOWN NOSAVE."""
         with contextlib.suppress(ConnectionError):
             self.client("SHUTDOWN", "NOSAVE")
-        self.process.wait(PATIENCE_S)
+        self.process.wait(TIMEOUT_S)
         self.kill()
 
     def kill(self):
@@ -176,7 +176,7 @@ class Server:
         shutil.rmtree(self.control, ignore_errors=True)
 
     def rewrite(self):
-        """BGREWRITEAOF, until it is done and the history is gone (if it is to go)."""
+        """Runs BGREWRITEAOF and waits until it is finished and the server has deleted history files."""
         self.client("BGREWRITEAOF")
         self.wait(lambda info: info["aof_rewrite_in_progress"] == "0")
         assert self.client.info("persistence")["aof_last_bgrewrite_status"] == "ok", self.log()
@@ -184,7 +184,7 @@ class Server:
 
     def wait(self, done):
         began = time.monotonic()
-        while time.monotonic() - began < PATIENCE_S:
+        while time.monotonic() - began < TIMEOUT_S:
             info = self.client.info("persistence")
             if info.get("aof_rewrite_scheduled") == "0" and done(info):
                 return
@@ -194,7 +194,7 @@ class Server:
 
 @contextlib.contextmanager
 def running(line, data, **config):
-    """A server for a `with` block; underscores in `config` stand for hyphens."""
+    """Runs a server for a `with` block. Underscores in the names of `config` mean hyphens."""
     server = Server(line, data, {name.replace("_", "-"): value for name, value in config.items()})
     try:
         yield server
@@ -212,7 +212,7 @@ def to_bytes(arg):
 
 
 def frame(*args):
-    """A command as a client sends it and a server logs it."""
+    """Returns a command as a client sends it and a server logs it."""
     out = b"*%d\r\n" % len(args)
     for arg in map(to_bytes, args):
         out += b"$%d\r\n%s\r\n" % (len(arg), arg)
@@ -220,7 +220,7 @@ def frame(*args):
 
 
 class Frame:
-    """Where a command lies in a log: `start`, `end`, and for each argument its header and text."""
+    """The position of a command in a log: `start`, `end`, and the header and text of each argument."""
 
     def __init__(self, log, start):
         self.start = start
@@ -238,7 +238,7 @@ class Frame:
 
 
 def frames(log):
-    """All commands of a log without a preamble; annotations are stepped over."""
+    """Returns all commands of a log without a preamble. Annotations are skipped."""
     found, at = [], 0
     while at < len(log):
         if log[at : at + 1] == b"#":
@@ -250,7 +250,7 @@ def frames(log):
 
 
 def find(log, *args):
-    """The first command that begins with `args`."""
+    """Returns the first command that begins with `args`."""
     wanted = [to_bytes(arg) for arg in args]
     return next(f for f in frames(log) if f.args[: len(wanted)] == wanted)
 
@@ -269,9 +269,9 @@ GOODS = [("4711", "teapot", 18), ("4712", "kettle", 7), ("4713", "mug", 120), ("
 
 
 def shop(client, tick=lambda: None):
-    """A little shop: users and sessions in db 0, stock, carts and orders in db 1, counters in db 2.
+    """Writes a small shop: users and sessions in db 0, stock, carts and orders in db 1, counters in db 2.
 
-    `tick` is called where time may pass.
+    `tick` is called between groups of commands, to let time pass.
     """
     for uid, name, mail, city in USERS:
         client("HSET", f"user:{uid}", "name", name, "mail", mail, "city", city)
@@ -316,7 +316,7 @@ def order(client, uid, number, goods):
 
 
 def later(client):
-    """Writes for after a rewrite or a restart."""
+    """Writes more data after a rewrite or a restart."""
     client("SELECT", 2)
     client("INCRBY", "visits", 37)
     client("SELECT", 0)
@@ -325,7 +325,7 @@ def later(client):
 
 
 def types(client):
-    """Each data type in each encoding that a small data set can have."""
+    """Writes each data type in each encoding that a small data set can have."""
     client("SET", "text", "plain text")
     client("SET", "", "the key is empty")
     client("SET", "empty", "")
@@ -368,7 +368,7 @@ SMALL_ENCODINGS = {
 
 
 def streams(client):
-    """Entries, groups, consumers, pending entries, and what is left when entries go."""
+    """Writes entries, groups, consumers and pending entries, and deletes entries that they refer to."""
     for i in range(1, 9):
         client("XADD", "orders", f"{i}000-0", "number", 500 + i, "total", f"{i}.50")
     client("XGROUP", "CREATE", "orders", "billing", "0")
@@ -415,7 +415,7 @@ def lookalikes(client):
 
 
 class Item:
-    """One directory: how it is made, and how a server is to be started on it."""
+    """A directory: how it is created, and how a server is started on it."""
 
     def __init__(self, name, made_by, how, make, config=None, wrong=None, source=None):
         self.name, self.made_by, self.how, self.make = name, made_by, how, make
@@ -427,9 +427,9 @@ ITEMS = {}
 
 
 def real(name, line, how, **config):
-    """Registers `f(directory, line)`, which has servers write an item.
+    """Registers `f(directory, line)`, which lets servers write an item.
 
-    `config` is what a server needs to find the files again.
+    `config` contains the settings that a server needs to find the files.
     """
 
     def register(f):
@@ -447,7 +447,7 @@ def named(config):
 
 
 def on_each(lines, name, how, **config):
-    """`real` for each of several lines; `name` and the line make the item's name."""
+    """Like `real`, for several lines. The name of each item is `name` and the line."""
 
     def register(f):
         for line in lines:
@@ -460,7 +460,7 @@ def on_each(lines, name, how, **config):
 def damaged(name, source, wrong, how, made_by=None):
     """Registers `f(directory)`, which edits a copy of the real item `source`.
 
-    It gives back the part and the offset of the first byte that is not as it was, if there is one.
+    `f` returns the part and the offset of the first changed byte, if there is one.
     """
 
     def register(f):
@@ -474,7 +474,7 @@ def damaged(name, source, wrong, how, made_by=None):
     return register
 
 
-# Single files: what 6.2 writes.
+# Single files, which 6.2 writes.
 
 
 @real("single-resp-redis-6.2", "redis-6.2", "the shop; `aof-use-rdb-preamble no`, no rewrite")
@@ -540,7 +540,7 @@ def _(data, line):
 @on_each(
     LINES,
     "rdb",
-    "all types in all small encodings, saved by SAVE; no log beside it",
+    "all types in all small encodings, saved by SAVE; no log next to it",
     appendonly="no",
 )
 def _(data, line):
@@ -608,7 +608,7 @@ def _(data, line):
         server.rewrite()
         for attempt in range(2):
             server.client("SET", f"before-failure-{attempt}", "x" * 20)
-            # One key takes the child ten seconds, so that it is there to be killed.
+            # The child spends ten seconds on each key, so that it can be killed.
             server.client("CONFIG", "SET", "rdb-key-save-delay", 10_000_000)
             server.client("BGREWRITEAOF")
             server.wait(lambda info: info["aof_rewrite_in_progress"] == "1")
@@ -624,7 +624,7 @@ def _(data, line):
 @on_each(
     ["redis-7.0", "valkey-9.1"],
     "multi-history",
-    "two rewrites with `aof-disable-auto-gc yes`: history files are left and named",
+    "two rewrites with `aof-disable-auto-gc yes`: history files remain and are named",
 )
 def _(data, line):
     with running(line, data, aof_disable_auto_gc="yes") as server:
@@ -686,7 +686,7 @@ def _(data, line):
 def _(data, line):
     with running(line, data, repl_diskless_sync_delay="0") as server:
         replica = Client(server.control / "socket")
-        # Asking is enough to be one; what is sent is left unread.
+        # A client that sends PSYNC counts as a replica, even if it does not read the reply.
         replica.socket.sendall(frame("PSYNC", "?", -1))
         time.sleep(0.5)
         shop(server.client)
@@ -707,7 +707,7 @@ def _(data, line):
         server.process.kill()
 
 
-# What a log may hold.
+# Contents of logs.
 
 
 @on_each(
@@ -814,7 +814,7 @@ def _(data, line):
         lookalikes(server.client)
 
 
-# The accident.
+# Accidental deletion.
 
 
 @on_each(LINES, "flushall", "the shop, then FLUSHALL: the last command of the log")
@@ -853,7 +853,7 @@ def _(data, line):
 @on_each(
     ["redis-6.2", "redis-7.0"],
     "flushall-then-writes",
-    "the shop, FLUSHALL, and the shop coming back to life: writes to old and new keys",
+    "the shop, FLUSHALL, then writes to old and new keys",
 )
 def _(data, line):
     with running(line, data, aof_use_rdb_preamble="no") as server:
@@ -865,10 +865,10 @@ def _(data, line):
 
 
 @real(
-    "flush-relatives-redis-7.0",
+    "flushdb-swapdb-redis-7.0",
     "redis-7.0",
-    "the shop, then what else empties a database: FLUSHDB in a transaction, SWAPDB, a script's "
-    "FLUSHDB ASYNC, FLUSHALL twice; one SET last",
+    "the shop, then other commands that empty a database: FLUSHDB in a transaction, SWAPDB, FLUSHDB ASYNC "
+    "in a script, FLUSHALL twice; one SET last",
 )
 def _(data, line):
     with running(line, data, aof_use_rdb_preamble="no") as server:
@@ -893,7 +893,7 @@ LOG = "appendonly.aof"
 
 
 def edit(directory, part, offset, replaced, new):
-    """Puts `new` in place of `replaced` bytes at `offset`."""
+    """Replaces `replaced` bytes at `offset` with `new`."""
     path = directory / part
     log = path.read_bytes()
     path.write_bytes(log[:offset] + new + log[offset + replaced :])
@@ -907,7 +907,7 @@ def cut(directory, part, offset):
 
 
 def insert_before_delete(directory, *inserted):
-    """Inserts bytes before the shop's DEL: a boundary in the middle, in db 0."""
+    """Inserts bytes before the shop's DEL, which is in the middle of the log, in db 0."""
     at = find((directory / LOG).read_bytes(), "DEL", "session:0003").start
     return edit(directory, LOG, at, 0, b"".join(inserted))
 
@@ -942,7 +942,7 @@ def _(directory):
 @damaged(
     "torn-transaction",
     "transactions-redis-6.2",
-    "the file ends inside MULTI, behind a whole command",
+    "the file ends inside MULTI, after a complete command",
     "cut before the last EXEC",
 )
 def _(directory):
@@ -961,7 +961,7 @@ def _(directory):
 
 
 def dangle(directory, line, part):
-    """Lets a server cut a torn transaction, go on, and stop."""
+    """Lets a server cut a torn transaction, continue, and stop."""
     log = (directory / part).read_bytes()
     last = frames(log)[-2]
     assert last.args[0] != b"MULTI" and frames(log)[-1].args == [b"EXEC"]
@@ -975,8 +975,8 @@ def dangle(directory, line, part):
 @damaged(
     "dangling-multi-redis-6.2",
     "transactions-redis-6.2",
-    "a MULTI that nothing closes; five later writes hang on it and are lost when the file is loaded",
-    "cut as in torn-transaction-in-command, then loaded and written on by redis-6.2",
+    "a MULTI without an EXEC; five later writes become part of its transaction and are lost when the file is loaded",
+    "cut as in torn-transaction-in-command, then loaded by redis-6.2, which appends more writes",
     made_by="redis-6.2",
 )
 def _(directory):
@@ -990,8 +990,8 @@ def _(directory):
 @damaged(
     "dangling-multi-redis-7.0",
     "transactions-redis-7.0",
-    "a MULTI that nothing closes; five later writes hang on it and are lost when the file is loaded",
-    "the incr cut as in torn-transaction-in-command, then loaded and written on by redis-7.0",
+    "a MULTI without an EXEC; five later writes become part of its transaction and are lost when the file is loaded",
+    "the incr cut as in torn-transaction-in-command, then loaded by redis-7.0, which appends more writes",
     made_by="redis-7.0",
 )
 def _(directory):
@@ -1005,7 +1005,7 @@ def _(directory):
 @damaged(
     "dangling-multi-closed-redis-7.0",
     "transactions-redis-7.0",
-    "a MULTI that the EXEC of a later transaction closes: what was torn off is run with it",
+    "a MULTI that the EXEC of a later transaction closes: the torn transaction is executed with it",
     "as dangling-multi-redis-7.0, the writes after it ending in a transaction",
     made_by="redis-7.0",
 )
@@ -1021,7 +1021,7 @@ def _(directory):
 @damaged(
     "dangling-multi-upgraded-redis-7.0",
     "transactions-redis-6.2",
-    "a MULTI that nothing closes at the end of a base, which is not the last file",
+    "a MULTI without an EXEC at the end of a base, which is not the last file",
     "the single file cut as in torn-transaction-in-command, then taken over by redis-7.0",
     made_by="redis-7.0",
 )
@@ -1047,7 +1047,7 @@ def _(directory):
 @damaged(
     "garbage-middle",
     SINGLE,
-    "64 bytes in the middle are not what was written",
+    "64 bytes in the middle are overwritten",
     "64 bytes from the start of a command on overwritten with 0xA5",
 )
 def _(directory):
@@ -1058,7 +1058,7 @@ def _(directory):
 @damaged(
     "flipped-digit",
     SINGLE,
-    "the length of an argument is too large by one, so that all after it is read shifted",
+    "the length of an argument is too large by one, so that everything after it is misread",
     "`$8` changed to `$9` before the key of `HSET sku:4713`",
 )
 def _(directory):
@@ -1066,7 +1066,7 @@ def _(directory):
     return edit(directory, LOG, header + 1, text - header - 3, b"9")
 
 
-@damaged("zero-argc", SINGLE, "a command of no arguments", "`*0` inserted between two commands")
+@damaged("zero-argc", SINGLE, "a command without arguments", "`*0` inserted between two commands")
 def _(directory):
     return insert_before_delete(directory, b"*0\r\n")
 
@@ -1085,8 +1085,8 @@ def _(directory):
 @damaged(
     "lf-headers",
     SINGLE,
-    "header lines that end in LF alone, which loaders tolerate",
-    "the CR taken out of the three headers of a command",
+    "header lines that end in LF only, which loaders tolerate",
+    "the CR removed from the three headers of a command",
 )
 def _(directory):
     found = find((directory / LOG).read_bytes(), "DEL", "session:0003")
@@ -1098,8 +1098,8 @@ def _(directory):
 @damaged(
     "unchecked-line-end",
     SINGLE,
-    "two other bytes where an argument's CR LF should be, which loaders do not look at",
-    "CR LF behind the name of DEL changed to `xx`",
+    "two other bytes in place of an argument's CR LF, which loaders do not check",
+    "CR LF after the name of DEL changed to `xx`",
 )
 def _(directory):
     end = find((directory / LOG).read_bytes(), "DEL", "session:0003").texts[0][1]
@@ -1109,7 +1109,7 @@ def _(directory):
 @damaged(
     "inline-command",
     SINGLE,
-    "a command typed as a line, as clients may send it but logs may not hold it",
+    "an inline command, which clients may send but logs may not contain",
     "`SET inline 1` inserted between two commands",
 )
 def _(directory):
@@ -1147,7 +1147,7 @@ def _(directory):
 @damaged(
     "wrong-type",
     SINGLE,
-    "a command that fails when it is run: its key holds another type",
+    "a command that fails when it is executed: its key has another type",
     "`LPUSH user:1001 x` inserted; user:1001 is a hash",
 )
 def _(directory):
@@ -1157,7 +1157,7 @@ def _(directory):
 @damaged(
     "select-out-of-range",
     SINGLE,
-    "a database that servers with 16 do not have: what follows lands in the one before",
+    "a database that servers with 16 databases do not have: the next commands apply to the previous one",
     "`SELECT 99` and `SET stray 1` inserted",
 )
 def _(directory):
@@ -1204,7 +1204,7 @@ PREAMBLE = "single-preamble-tail-redis-6.2"
 
 
 def preamble_end(log):
-    """Where the RDB ends: the tail of the item begins with SELECT."""
+    """Returns the end of the RDB: the commands after it begin with SELECT."""
     return log.index(frame("SELECT", 2))
 
 
@@ -1223,7 +1223,7 @@ def _(directory):
 @damaged(
     "preamble-flipped-byte",
     PREAMBLE,
-    "a value in the preamble is not what was written, which only the checksum shows",
+    "a value in the preamble is changed, which only the checksum reveals",
     "`ana@example.org` changed to `bna@example.org`",
 )
 def _(directory):
@@ -1239,7 +1239,7 @@ def _(directory):
 )
 def _(directory):
     log = (directory / LOG).read_bytes()
-    # Behind RESIZEDB (0xFB) and its two one-byte lengths; a key that expires has 9 bytes more.
+    # After RESIZEDB (0xFB) and its two one-byte lengths. A key that expires has 9 more bytes.
     at = log.index(b"\xfe\x00\xfb") + 5
     at += 9 if log[at] == 0xFC else 0
     return edit(directory, LOG, at, 1, b"\xc8")
@@ -1258,7 +1258,7 @@ def _(directory):
 @damaged(
     "preamble-torn-tail",
     PREAMBLE,
-    "the last command behind the preamble is torn",
+    "the last command after the preamble is torn",
     "cut 3 bytes",
 )
 def _(directory):
@@ -1329,7 +1329,7 @@ def _(directory):
 
 
 def manifest(name, wrong, how, source=SEVERAL):
-    """Registers `f(text)`, which gives the new text of a manifest."""
+    """Registers `f(text)`, which returns the new text of a manifest."""
 
     def register(f):
         def rewrite(directory):
@@ -1350,7 +1350,7 @@ def lines(text):
     return text.splitlines(keepends=True)
 
 
-@manifest("non-monotonic", "the sequence numbers of incrs do not rise", "the last two lines swapped")
+@manifest("non-monotonic", "the sequence numbers of incrs do not increase", "the last two lines swapped")
 def _(text):
     return "".join(lines(text)[:-2] + lines(text)[-1:] + lines(text)[-2:-1])
 
@@ -1370,7 +1370,7 @@ def _(text):
     return text.replace("\n", "\n\n", 1)
 
 
-@manifest("no-final-newline", "the last line does not end", "the last LF removed")
+@manifest("no-final-newline", "the last line has no newline", "the last LF removed")
 def _(text):
     return text[:-1]
 
@@ -1395,7 +1395,7 @@ def _(text):
     return text.replace("\n", f" {'k' * 1100} v\n", 1)
 
 
-@manifest("no-base", "no base: what it held is missing, and no server notices", "the first line removed")
+@manifest("no-base", "no base: its data are missing, and no server notices", "the first line removed")
 def _(text):
     return "".join(lines(text)[1:])
 
@@ -1405,14 +1405,14 @@ def _(text):
     return ""
 
 
-@manifest("comments-only", "nothing but a comment: read as a set of no files", "all lines replaced")
+@manifest("comments-only", "only a comment: read as a set without files", "all lines replaced")
 def _(text):
     return "# nothing\n"
 
 
 @manifest(
     "tolerated",
-    "nothing: all that a reader must tolerate",
+    "nothing: everything that a reader must tolerate",
     "comment, blanks, CR LF, keys in another order and case, an unknown key, `incr` for `i`, the base "
     "last, a history file that is missing",
 )
@@ -1428,7 +1428,7 @@ def _(text):
 @damaged(
     "manifest-missing-file",
     SEVERAL,
-    "a file that the manifest names is not there",
+    "a file in the manifest does not exist",
     "the last incr but one removed",
 )
 def _(directory):
@@ -1438,7 +1438,7 @@ def _(directory):
 @damaged(
     "manifest-missing",
     SEVERAL,
-    "the manifest is not there: later servers start empty and begin a set of their own beside the "
+    "the manifest does not exist: servers since 7.0 start empty and create a set of their own next to the "
     "parts",
     "the manifest removed",
 )
@@ -1447,11 +1447,11 @@ def _(directory):
 
 
 # ---------------------------------------------------------------------------------------------
-# Making
+# Creating items
 
 
 def make(names):
-    """Makes the items of these names, or all, and what is made from them."""
+    """Creates the items of these names, or all, and the items derived from them."""
     wanted = [
         item
         for item in ITEMS.values()
@@ -1461,7 +1461,7 @@ def make(names):
     path = HERE / "edits.json"
     if names and path.exists():
         edits = json.loads(path.read_text())
-    # Real items come first: the others are made from them.
+    # Real items come first: the others are derived from them.
     for item in wanted:
         with tempfile.TemporaryDirectory(prefix="aofkit-") as temporary:
             data = pathlib.Path(temporary) / "data"
@@ -1469,11 +1469,11 @@ def make(names):
                 shutil.copytree(HERE / item.source, data)
             else:
                 data.mkdir()
-            place = item.make(data)
+            change = item.make(data)
             if item.source:
                 edits.pop(item.name, None)
-                if place:
-                    edits[item.name] = {"part": place[0], "offset": place[1]}
+                if change:
+                    edits[item.name] = {"part": change[0], "offset": change[1]}
             shutil.rmtree(item.path, ignore_errors=True)
             item.path.parent.mkdir(exist_ok=True)
             shutil.copytree(data, item.path)
@@ -1482,7 +1482,7 @@ def make(names):
 
 
 # ---------------------------------------------------------------------------------------------
-# Observing
+# Recording verdicts
 
 
 def sizes(data):
@@ -1495,7 +1495,7 @@ def sizes(data):
 
 
 def became_shorter(before, after):
-    """Logs that lost bytes; one that was moved on the way is known by its name."""
+    """Returns the logs that became shorter. A log that was moved is recognized by its name."""
     moved = {pathlib.PurePath(name).name: name for name in after}
     cut_files = {}
     for name, size in before.items():
@@ -1507,7 +1507,7 @@ def became_shorter(before, after):
 
 
 def reads_any(line, item, data):
-    """Whether there is a file that this server would read."""
+    """Returns whether a file exists that this server reads."""
     if item.config.get("appendonly") == "no":
         return (data / "dump.rdb").exists()
     name = item.config.get("appendfilename", LOG)
@@ -1516,21 +1516,21 @@ def reads_any(line, item, data):
 
 
 def reason(log):
-    """The line in which a server says why it ends."""
+    """Returns the line of a server's log that states why it exited."""
     for pattern in (r"crashed by signal|ASSERTION FAILED|Guru Meditation", r" [#*] (?!Warning)"):
-        told = [
+        lines = [
             re.sub(r"^\S+ \d+ \w+ \d+ [\d:.]+ [#*] ", "", line).strip()
             for line in log.splitlines()
             if re.search(pattern, line)
             and not re.search(r"overcommit|TCP backlog|transparent huge|User requested", line)
         ]
-        if told:
-            return told[-1] if "signal" not in pattern else told[0]
+        if lines:
+            return lines[-1] if "signal" not in pattern else lines[0]
     return (log.strip().splitlines() or [""])[-1].strip()
 
 
 def start_once(line, item, data, truncated):
-    """One start on `data`, and what came of it."""
+    """Starts a server on `data` and returns what it did."""
     read = reads_any(line, item, data)
     before = sizes(data)
     config = {**item.config, "aof-load-truncated": truncated}
@@ -1569,7 +1569,7 @@ def start_once(line, item, data, truncated):
 
 
 def steady(text, data):
-    """Without what changes from run to run."""
+    """Returns the text without the parts that change from run to run."""
     return text.replace(str(data), "DIR")
 
 
@@ -1584,7 +1584,7 @@ def verdict(line, item, truncated):
 
 
 def check_aof(item):
-    """What redis-check-aof of 7.0 says: it is the server's binary under another name."""
+    """Returns the result of redis-check-aof 7.0, which is the server's binary under another name."""
     name = item.config.get("appendfilename", LOG)
     for candidate in (item.path / DIRECTORY / f"{name}.manifest", item.path / name):
         if candidate.exists():
@@ -1609,10 +1609,10 @@ def check_aof(item):
             r"AOF analyzed: filename=(.*?), size=(\d+), ok_up_to=(\d+)", done.stdout
         )
     ]
-    told = [line for line in done.stdout.splitlines() if line.strip()]
-    # Some messages come by the way of the server's log, with pid and time.
-    says = re.sub(r"^\S+ \d+ \w+ \d+ [\d:.]+ [#*] ", "", told[-1])
-    result = {"exit_code": done.returncode, "parts": parts, "says": steady(says, data)}
+    lines = [line for line in done.stdout.splitlines() if line.strip()]
+    # Some messages are written with the server's log function, with process ID and time.
+    message = re.sub(r"^\S+ \d+ \w+ \d+ [\d:.]+ [#*] ", "", lines[-1])
+    result = {"exit_code": done.returncode, "parts": parts, "message": steady(message, data)}
     wrong = re.findall(r"^(?:0x\s*[0-9a-f]+: .*|.*[Ee]rror.*)$", done.stdout, re.M)
     if wrong and done.returncode:
         result["first_fault"] = steady(wrong[0], data)
@@ -1656,8 +1656,8 @@ def observe():
     write_tables(versions, items)
 
 
-def told(verdicts):
-    """A verdict in a table: the start that may cut first, then the one that may not if it differs."""
+def verdict_cell(verdicts):
+    """Returns a verdict for a table: with `aof-load-truncated yes`, then with `no` if it differs."""
 
     def one(verdict):
         outcome = verdict["outcome"]
@@ -1687,7 +1687,7 @@ def only(cut_files):
     return ", ".join(str(size) for size in cut_files.values())
 
 
-def told_check(check):
+def check_cell(check):
     if check is None:
         return ""
     text = "valid" if check["exit_code"] == 0 else "**invalid**"
@@ -1698,7 +1698,7 @@ def told_check(check):
 
 
 def write_tables(versions, items):
-    """Puts the tables between the marks in README.md, and prints them."""
+    """Writes the tables between the markers in README.md, and prints them."""
     heads = [f"{line} ({number})".replace("-", " ", 1) for line, number in versions.items()]
     out = []
     for kind in ("real", "damaged"):
@@ -1713,8 +1713,8 @@ def write_tables(versions, items):
             else:
                 what = f"{item['wrong']}; from `{item['source'].split('/')[1]}`: {item['how']}"
             row = [f"`{name.split('/')[1]}`", what]
-            row += [told(item["verdicts"][line]) for line in versions]
-            row.append(told_check(item["check_aof"]))
+            row += [verdict_cell(item["verdicts"][line]) for line in versions]
+            row.append(check_cell(item["check_aof"]))
             out.append("| " + " | ".join(row) + " |")
         out.append("")
         if kind == "real":
