@@ -1,21 +1,20 @@
-//! Frames: one grammar, read in four ways.
+//! Frames: four readers of one grammar.
 
 use aofkit::aof::parallel::{Join, Scanned, scan_chunks};
 use aofkit::aof::{Frame, Sink, Stop, grammar, scan};
 use aofkit::base::progress::Silent;
 
-/// Chunks that are smaller than frames, about as large, and larger.
+/// Sizes of chunks: smaller than frames, about the same size, and larger.
 const CHUNK_BYTES: [usize; 3] = [7, 61, 1000];
 
-/// The canonical grammar takes what the tolerant one calls canonical and nothing else; the scan's
-/// loop reads what the grammar reads; the parallel scan finds what the sequential one finds,
-/// whatever its chunks.
+/// The canonical grammar accepts exactly what the tolerant one reports as canonical. The loop of the scan reads the same
+/// as the grammar. The parallel scan finds the same as the sequential one for every chunk size.
 pub fn frame(bytes: &[u8]) {
     let defined = by_grammar(bytes);
     let mut sink = All::default();
     let stop = scan(bytes, 0..bytes.len(), &mut sink);
-    assert_eq!(stop, defined.stop, "the loop stops elsewhere than the grammar");
-    assert_eq!(sink, defined.sink, "the loop finds other than the grammar");
+    assert_eq!(stop, defined.stop, "the loop and the grammar stop at different bytes");
+    assert_eq!(sink, defined.sink, "the loop and the grammar find different frames");
     for chunk_bytes in CHUNK_BYTES {
         let parallel = scan_chunks(bytes, 0, chunk_bytes, All::default, |_| {}, &Silent);
         assert_eq!(parallel.stop, defined.stop, "chunks of {chunk_bytes}");
@@ -23,10 +22,10 @@ pub fn frame(bytes: &[u8]) {
     }
 }
 
-/// A frame or an annotation: where it is, its bytes, its arguments, and whether it is canonical.
+/// A frame or an annotation: its offset, its bytes, its arguments, and whether it is canonical.
 type Item = (u64, Vec<u8>, Vec<Vec<u8>>, bool);
 
-/// Remembers everything, so that two scans can be compared.
+/// Collects everything, so that two scans can be compared.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct All(Vec<Item>);
 
@@ -51,7 +50,7 @@ impl Join for All {
     }
 }
 
-/// The definition: the grammar alone, one frame after the other.
+/// Reads the bytes with the grammar, which is the definition.
 fn by_grammar(bytes: &[u8]) -> Scanned<All> {
     let mut sink = All::default();
     let mut at = 0;
@@ -66,13 +65,13 @@ fn by_grammar(bytes: &[u8]) -> Scanned<All> {
         match grammar::tolerated(rest) {
             Ok(shape) => {
                 assert_eq!(canonical, shape.canonical.then_some(shape));
-                let frame = Frame::read(at as u64, rest).expect("what is tolerated is a frame");
+                let frame = Frame::read(at as u64, rest).expect("a tolerated frame");
                 sink.command(frame);
                 at += shape.len;
             }
             Err(fault) => {
-                assert_eq!(canonical, None, "canonical, and yet a fault: {fault:?}");
-                assert!(fault.at() <= rest.len(), "a fault behind the end: {fault:?}");
+                assert_eq!(canonical, None, "canonical but a fault: {fault:?}");
+                assert!(fault.at() <= rest.len(), "a fault after the end: {fault:?}");
                 return Scanned { sink, stop: Stop { at, fault: Some(fault.moved(at)) } };
             }
         }

@@ -1,7 +1,6 @@
-//! What the fuzz targets do with their bytes: plain functions that panic when a promise is broken.
+//! The bodies of the fuzz targets: functions that panic if a guarantee is violated.
 //!
-//! `cargo test` of the crate itself runs them over `seeds/` (see `tests/fuzz_seeds.rs`), so that they hold
-//! without the fuzzer, too.
+//! `cargo test` of the main crate runs them on `seeds/` without the fuzzer (see `tests/fuzz_seeds.rs`).
 
 mod archive;
 mod frame;

@@ -1,9 +1,9 @@
-//! A log from any bytes, such that most of its commands are ones that write, and meet each other.
+//! Converts arbitrary bytes to a log, such that most of its commands write and share their keys.
 //!
-//! A line is a command, a space goes between its arguments. A first word that is no command stands for some command that
-//! writes, unless it begins with `?`: that one no server knows. A byte from 128 up stands for a word that a
-//! mutation would hardly find. The payload of a RESTORE gets the footer that makes it one. Bytes that begin with
-//! a frame are a log as they are.
+//! A line is a command with arguments separated by spaces. A name that is not a command is replaced by one that writes,
+//! unless it begins with `?`: such a command is unknown to all servers. Bytes from 128 on are replaced by tokens that
+//! mutations would hardly find. The payload of a RESTORE is completed with a valid footer. Bytes that begin with a frame
+//! are used as a log without conversion.
 
 use std::sync::LazyLock;
 
@@ -11,8 +11,8 @@ use aofkit::aof::read_args;
 use aofkit::command::{CommandId, lookup};
 use aofkit::rdb::crc64;
 
-/// What bytes from 128 up stand for.
-const WORDS: [&str; 116] = [
+/// The tokens that replace bytes from 128 on.
+const TOKENS: [&str; 116] = [
     "k",
     "l",
     "s",
@@ -131,11 +131,11 @@ const WORDS: [&str; 116] = [
     "4102444800000",
 ];
 
-/// Commands that write.
+/// All commands that write.
 static WRITES: LazyLock<Vec<CommandId>> =
     LazyLock::new(|| CommandId::all().filter(|id| id.row().writes).collect());
 
-/// The log that `bytes` stand for.
+/// Converts `bytes` to a log.
 pub(super) fn log_of(bytes: &[u8]) -> Vec<u8> {
     if bytes.starts_with(b"*") {
         return raw(bytes);
@@ -150,7 +150,7 @@ pub(super) fn log_of(bytes: &[u8]) -> Vec<u8> {
     log
 }
 
-/// The frames of the bytes themselves, but for those that need much memory.
+/// Returns the frames in the bytes, except those that need much memory.
 fn raw(bytes: &[u8]) -> Vec<u8> {
     let mut log = Vec::new();
     let mut args = Vec::new();
@@ -166,7 +166,7 @@ fn raw(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn args_of(line: &[u8]) -> Vec<Vec<u8>> {
-    let mut args: Vec<Vec<u8>> = line.split(|byte| *byte == b' ').map(word).collect();
+    let mut args: Vec<Vec<u8>> = line.split(|byte| *byte == b' ').map(expand).collect();
     let name = &mut args[0];
     if !name.starts_with(b"?") && lookup(name).is_none() {
         let sum = name.iter().fold(0, |sum: usize, byte| (sum * 31 + usize::from(*byte)) % 65_521);
@@ -180,20 +180,21 @@ fn args_of(line: &[u8]) -> Vec<Vec<u8>> {
     args
 }
 
-fn word(bytes: &[u8]) -> Vec<u8> {
-    let mut word = Vec::new();
+/// Replaces bytes from 128 on by tokens.
+fn expand(bytes: &[u8]) -> Vec<u8> {
+    let mut arg = Vec::new();
     for byte in bytes {
         match byte.checked_sub(128) {
             Some(number) => {
-                word.extend_from_slice(WORDS[usize::from(number) % WORDS.len()].as_bytes());
+                arg.extend_from_slice(TOKENS[usize::from(number) % TOKENS.len()].as_bytes());
             }
-            None => word.push(*byte),
+            None => arg.push(*byte),
         }
     }
-    word
+    arg
 }
 
-/// Whether a server would make a string of it that is too large to do so many times a second.
+/// Returns whether the command creates a string so large that it would slow down fuzzing.
 fn is_large(args: &[Vec<u8>]) -> bool {
     let limit: u64 = match args[0].to_ascii_uppercase().as_slice() {
         b"SETRANGE" => 512 << 20,

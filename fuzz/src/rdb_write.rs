@@ -1,4 +1,4 @@
-//! RDB files, loaded and written again.
+//! RDB files: loaded and written again.
 
 use aofkit::base::progress::Silent;
 use aofkit::base::server::{Server, redis, valkey};
@@ -9,9 +9,9 @@ use aofkit::rdb::write::{Options, WriteError, Writer};
 use aofkit::rdb::{Target, walk};
 use aofkit::rewrite::rdb::{KeyError, write_key};
 
-use super::replay::Seen;
+use super::replay::WrittenKeys;
 
-/// Every version that is written, and a server that writes it.
+/// Every version that aofkit writes, and a server that writes it.
 const WRITTEN: [(Target, Server); 5] = [
     (Target::REDIS_9, redis(6, 2)),
     (Target::REDIS_10, redis(7, 0)),
@@ -20,7 +20,7 @@ const WRITTEN: [(Target, Server); 5] = [
     (Target::VALKEY_80, valkey(9, 1)),
 ];
 
-/// What an RDB tells comes back from each version that carries it.
+/// The keys and functions of an RDB are the same after a round trip through each version that supports them.
 pub fn rdb_write(bytes: &[u8]) {
     for (number, (target, server)) in WRITTEN.into_iter().enumerate() {
         let arena = Bump::new();
@@ -29,19 +29,19 @@ pub fn rdb_write(bytes: &[u8]) {
         if walk(bytes, &mut loader, &Silent).is_err() {
             return;
         }
-        // What cannot be held is told, and all else is held.
-        let beside = loader.finish().unwrap_or_default();
+        // Unsupported values are reported; all others are loaded.
+        let non_key_data = loader.finish().unwrap_or_default();
         let options =
             Options { compress: number % 2 == 0, drop_bookkeeping: true, ..Options::default() };
         let mut written = Vec::new();
         let mut writer = Writer::new(&mut written, target, &options);
-        for (_, library) in beside.functions.iter() {
+        for (_, library) in non_key_data.functions.iter() {
             match writer.function(library.code()) {
                 Ok(()) | Err(WriteError::Unfit(_)) => {}
                 Err(error) => panic!("{target}: {error}"),
             }
         }
-        let mut before = Seen::new(Detail::of_rdb(target));
+        let mut before = WrittenKeys::new(Detail::of_rdb(target));
         for db in keyspace.databases() {
             let selected = writer.select_db(u64::from(db.number()), db.len() as u64, 0);
             selected.expect("written to memory");
@@ -56,7 +56,7 @@ pub fn rdb_write(bytes: &[u8]) {
         writer.finish().expect("written to memory");
         let functions = before.compare_rdb(&written, server);
         if server.has_redis(7, 0) {
-            assert_eq!(functions, beside.functions, "{target}");
+            assert_eq!(functions, non_key_data.functions, "{target}");
         }
     }
 }

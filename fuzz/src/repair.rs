@@ -1,4 +1,4 @@
-//! Damaged logs: what repair would keep of them.
+//! Damaged logs: the ranges that a repair retains.
 
 use std::cell::RefCell;
 use std::fs;
@@ -13,7 +13,7 @@ use aofkit::ops::repair::plan::{PartPlan, plan};
 use aofkit::ops::repair::{OpenTransaction, Options, Output, repair as run};
 use tempfile::TempDir;
 
-/// Every choice that a person has.
+/// Every combination of options.
 const CHOICES: [(bool, OpenTransaction); 6] = [
     (false, OpenTransaction::Ask),
     (false, OpenTransaction::Cut),
@@ -23,14 +23,14 @@ const CHOICES: [(bool, OpenTransaction); 6] = [
     (true, OpenTransaction::KeepFromSelect),
 ];
 
-/// However the log is damaged and whatever is chosen: what is kept and what is dropped tile it, and what
-/// is kept is whole. Nothing is refused but a broken RDB, a choice that was not made,
-/// and a log with more torn transactions than any server leaves.
+/// For every log and every combination of options: the retained and the dropped ranges cover the log without gaps or
+/// overlaps, and the retained ranges form a valid log. A repair is only refused because of a broken RDB, a choice that
+/// the user has not made, or more torn transactions than any server leaves.
 pub fn repair(bytes: &[u8]) {
-    ROOM.with_borrow(|room| {
-        let log = log(&room.damaged, bytes);
+    FILES.with_borrow(|files| {
+        let log = log(&files.damaged, bytes);
         let part = &log.parts[0];
-        let surveys = [survey(part, &Silent).expect("nobody cuts the file")];
+        let surveys = [survey(part, &Silent).expect("the file does not shrink")];
         let mut checked = Vec::new();
         for (salvage, open_transaction) in CHOICES {
             let options = Options { salvage, open_transaction, ..Options::to(Output::DryRun) };
@@ -39,49 +39,49 @@ pub fn repair(bytes: &[u8]) {
                 Ok(planned) => planned,
                 Err(error) => {
                     let broken_rdb = surveys[0].is_preamble_broken();
-                    let seen = &surveys[0].tally.transactions;
-                    let no_log = seen.dangling_count > seen.dangling.len() as u64;
-                    let unasked = open_transaction == OpenTransaction::Ask;
-                    assert!(broken_rdb || no_log || unasked, "{error}");
+                    let transactions = &surveys[0].tally.transactions;
+                    let no_log = transactions.dangling_count > transactions.dangling.len() as u64;
+                    let undecided = open_transaction == OpenTransaction::Ask;
+                    assert!(broken_rdb || no_log || undecided, "{error}");
                     assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
                     continue;
                 }
             };
-            tiles(&planned.parts[0], bytes.len() as u64);
+            check_ranges(&planned.parts[0], bytes.len() as u64);
             assert_eq!(planned.keeps_everything(), planned.lost_bytes() == 0);
             if checked.contains(&planned.parts[0].keep) {
                 continue;
             }
             checked.push(planned.parts[0].keep.clone());
-            let kept = kept(&planned.parts[0], bytes);
-            let mended = self::log(&room.mended, &kept);
-            let survey = survey(&mended.parts[0], &Silent).expect("nobody cuts the file");
-            assert!(survey.is_whole(), "kept, but not whole: {:?} {options:?}", survey.stop);
+            let retained = retained(&planned.parts[0], bytes);
+            let repaired = self::log(&files.repaired, &retained);
+            let survey = survey(&repaired.parts[0], &Silent).expect("the file does not shrink");
+            assert!(survey.is_whole(), "retained but damaged: {:?} {options:?}", survey.stop);
             let torn = survey.tally.transactions.dangling_count;
-            assert_eq!(torn, 0, "a torn transaction is kept: {options:?}");
-            // The report counts commands as well. Not every log is one that opens.
-            if let Ok(report) = run(&room.damaged, &options, &Silent) {
+            assert_eq!(torn, 0, "a torn transaction is retained: {options:?}");
+            // The report also counts commands. Some damaged logs cannot be opened by path.
+            if let Ok(report) = run(&files.damaged, &options, &Silent) {
                 assert_eq!(report.kept_commands, survey.tally.commands, "{options:?}");
-                assert_eq!(report.kept_bytes, kept.len() as u64, "{options:?}");
+                assert_eq!(report.kept_bytes, retained.len() as u64, "{options:?}");
             }
         }
     });
 }
 
-/// What is kept and what is dropped lie side by side, and make up the part.
-fn tiles(plan: &PartPlan, bytes: u64) {
-    let kept = plan.keep.iter().map(|range| (range.start, range.end));
+/// Checks that the retained and the dropped ranges cover the part without gaps or overlaps.
+fn check_ranges(plan: &PartPlan, bytes: u64) {
+    let retained = plan.keep.iter().map(|range| (range.start, range.end));
     let dropped = plan.dropped.iter().map(|gone| (gone.offset, gone.offset + gone.bytes));
-    let mut tiles: Vec<(u64, u64)> = kept.chain(dropped).collect();
-    tiles.sort_unstable();
-    let end = tiles.iter().fold(0, |end, tile| {
-        assert!(tile.0 == end && tile.1 > end, "a gap or an overlap at byte {end}: {plan:?}");
-        tile.1
+    let mut ranges: Vec<(u64, u64)> = retained.chain(dropped).collect();
+    ranges.sort_unstable();
+    let end = ranges.iter().fold(0, |end, range| {
+        assert!(range.0 == end && range.1 > end, "a gap or an overlap at byte {end}: {plan:?}");
+        range.1
     });
     assert_eq!(end, bytes, "{plan:?}");
 }
 
-fn kept(plan: &PartPlan, bytes: &[u8]) -> Vec<u8> {
+fn retained(plan: &PartPlan, bytes: &[u8]) -> Vec<u8> {
     let index = |offset: u64| usize::try_from(offset).expect("within the bytes");
     plan.keep
         .iter()
@@ -90,23 +90,27 @@ fn kept(plan: &PartPlan, bytes: &[u8]) -> Vec<u8> {
         .collect()
 }
 
-/// Files to write logs to: a log is mapped, and only files can be. Faster where temporary files are
-/// in memory.
-struct Room {
+/// The files of the damaged and the repaired log: logs are mapped, so they must be files. Fuzzing is faster if temporary
+/// files are in memory.
+struct Files {
     damaged: PathBuf,
-    mended: PathBuf,
+    repaired: PathBuf,
     _directory: TempDir,
 }
 
 thread_local! {
-    static ROOM: RefCell<Room> = RefCell::new(Room::new());
+    static FILES: RefCell<Files> = RefCell::new(Files::new());
 }
 
-impl Room {
+impl Files {
     fn new() -> Self {
         let directory = tempfile::tempdir().expect("a directory for temporary files");
         let file = |name: &str| directory.path().join(name);
-        Room { damaged: file("damaged.aof"), mended: file("mended.aof"), _directory: directory }
+        Files {
+            damaged: file("damaged.aof"),
+            repaired: file("repaired.aof"),
+            _directory: directory,
+        }
     }
 }
 
@@ -117,7 +121,7 @@ fn log(path: &Path, bytes: &[u8]) -> Log {
         path: path.to_path_buf(),
         role: PartRole::Single,
         index: 0,
-        mapping: Mapping::open(path).expect("a file just written can be mapped"),
+        mapping: Mapping::open(path).expect("a readable file"),
         is_last: true,
     };
     Log {

@@ -1,4 +1,4 @@
-//! Logs, replayed and written in both forms.
+//! Logs: replayed and written in both forms.
 
 use std::fmt::Write as _;
 
@@ -16,10 +16,10 @@ use aofkit::rewrite::rdb::{KeyError, write_key};
 
 use super::log::log_of;
 
-/// The time at which everything happens, in Unix milliseconds.
+/// The current time of the replay, in Unix milliseconds.
 const NOW_MS: i64 = 1_700_000_000_000;
 
-/// Servers, and whether fields of hashes whose time has passed are seen.
+/// The servers, and the time of loading for those that ignore hash fields that have expired by then.
 const REPLAYED_AS: [(Server, Option<i64>); 6] = [
     (redis(6, 0), None),
     (redis(6, 2), None),
@@ -29,8 +29,8 @@ const REPLAYED_AS: [(Server, Option<i64>); 6] = [
     (valkey(9, 1), None),
 ];
 
-/// Whatever a log holds, it is replayed calmly; and what a replay leaves comes back from the commands and from the
-/// RDB that are written of it.
+/// Every log is replayed without a panic, and the resulting data are the same after a round trip through commands and
+/// through an RDB.
 pub fn replay(bytes: &[u8]) {
     let log = log_of(bytes);
     for (server, fields_expire_ms) in REPLAYED_AS {
@@ -49,7 +49,7 @@ struct Replayer {
 }
 
 impl Replayer {
-    /// Runs each command of a log; where it is one that was written by us, none may fail.
+    /// Applies each command of a log. If aofkit has written the log (`ours`), no command may fail.
     fn run<'a>(&self, log: &'a [u8], keyspace: &mut Keyspace<'a>, ours: bool) {
         let context = Context {
             server: self.server,
@@ -72,27 +72,27 @@ impl Replayer {
                 notes: &mut notes,
             };
             if call.is(0, "SELECT") && args.len() == 2 {
-                // Databases that the input selects are few; COPY and MOVE reach others too.
+                // The input selects only 16 databases, so that commands share keys. COPY and MOVE can reach others.
                 let number = call.int(1).map(|number| if ours { number } else { number % 16 });
                 db = number.map_or(db, |number| u32::try_from(number).unwrap_or(0));
             } else {
                 let applied = apply(&mut call);
                 if ours && let Err(error) = applied {
                     let frame = log[at..end].escape_ascii();
-                    panic!("{}: what was written is not replayed: {frame}: {error:?}", self.server);
+                    panic!("{}: a written command fails: {frame}: {error:?}", self.server);
                 }
             }
             at = end;
         }
         if ours {
-            assert_eq!(at, log.len(), "{}: what was written is not a log", self.server);
+            assert_eq!(at, log.len(), "{}: the written log is damaged", self.server);
         }
     }
 
     fn through_commands(&self, keyspace: &Keyspace<'_>) {
         let detail = Detail::of_commands(self.server);
         let mut writer = CommandWriter::new(self.server);
-        let mut before = Seen::new(detail);
+        let mut before = WrittenKeys::new(detail);
         for db in keyspace.databases() {
             writer.select(db.number());
             for entry in db.entries().filter(|entry| !self.is_left_out(entry)) {
@@ -111,11 +111,11 @@ impl Replayer {
     }
 
     fn through_rdb(&self, keyspace: &Keyspace<'_>) {
-        let target = Target::of(self.server).expect("none is so old");
+        let target = Target::of(self.server).expect("a version");
         let options = Options { drop_bookkeeping: true, ..Options::default() };
         let mut written = Vec::new();
         let mut writer = Writer::new(&mut written, target, &options);
-        let mut before = Seen::new(Detail::of_rdb(target));
+        let mut before = WrittenKeys::new(Detail::of_rdb(target));
         for db in keyspace.databases() {
             writer
                 .select_db(u64::from(db.number()), db.len() as u64, 0)
@@ -132,17 +132,17 @@ impl Replayer {
         before.compare_rdb(&written, self.server);
     }
 
-    /// An HINCRBYFLOAT that fails on a missing key leaves an empty hash on Redis 6.2. When that rewrites its log it
-    /// writes nothing of it, and neither do we.
+    /// Returns whether the entry is not written. On Redis 6.2, an HINCRBYFLOAT that fails on a missing key leaves an empty
+    /// hash, which a rewrite does not write. aofkit does the same.
     fn is_left_out(&self, entry: &Entry<'_>) -> bool {
         let empty = entry.value.lacks_elements();
-        let as_known = matches!(entry.value, Value::Hash(_)) && !self.server.has_redis(7, 0);
-        assert!(!empty || as_known, "{}: nothing is left at a key", self.server);
+        let is_known_case = matches!(entry.value, Value::Hash(_)) && !self.server.has_redis(7, 0);
+        assert!(!empty || is_known_case, "{}: an empty value", self.server);
         empty
     }
 }
 
-/// Runs one command as a replay does.
+/// Applies a command as a replay does.
 fn apply(call: &mut Call<'_, '_>) -> Applied {
     match lookup(call.args[0]).map(|id| id.row()) {
         Some(row) if row.group != Group::Vector || !row.writes => row.run(call),
@@ -150,16 +150,16 @@ fn apply(call: &mut Call<'_, '_>) -> Applied {
     }
 }
 
-/// The keys that were written.
-pub(super) struct Seen {
+/// The fingerprints of the written keys.
+pub(super) struct WrittenKeys {
     detail: Detail,
     sum: Fingerprint,
     keys: Vec<(u32, Vec<u8>, u128)>,
 }
 
-impl Seen {
+impl WrittenKeys {
     pub(super) fn new(detail: Detail) -> Self {
-        Seen { detail, sum: Fingerprint::default(), keys: Vec::new() }
+        WrittenKeys { detail, sum: Fingerprint::default(), keys: Vec::new() }
     }
 
     pub(super) fn add(&mut self, db: u32, entry: &Entry<'_>) {
@@ -168,17 +168,17 @@ impl Seen {
         self.keys.push((db, entry.key().to_vec(), sum));
     }
 
-    /// Holds the keys that were written against those that an RDB tells; gives the functions that it tells.
+    /// Compares the written keys with those of an RDB. Returns the functions of the RDB.
     pub(super) fn compare_rdb(&self, written: &[u8], server: Server) -> Functions {
         let arena = Bump::new();
         let mut again = Keyspace::new(&arena);
         let mut loader = Loader::new(&mut again, server, &|_| true);
         if let Err(damage) = walk(written, &mut loader, &Silent) {
-            panic!("{server}: what was written is damaged: {damage}: {}", written.escape_ascii());
+            panic!("{server}: the written RDB is damaged: {damage}: {}", written.escape_ascii());
         }
         let functions = match loader.finish() {
-            Ok(beside) => beside.functions,
-            Err(fault) => panic!("{server}: what was written is not loaded: {fault}"),
+            Ok(non_key_data) => non_key_data.functions,
+            Err(fault) => panic!("{server}: the written RDB is not loaded: {fault}"),
         };
         self.compare(&again, server, written);
         functions
@@ -190,11 +190,11 @@ impl Seen {
         if sum == self.sum {
             return;
         }
-        let mut found = Seen::new(self.detail);
+        let mut found = WrittenKeys::new(self.detail);
         for db in again.databases() {
             db.entries().for_each(|entry| found.add(db.number(), entry));
         }
-        let mut message = format!("{server}: other data come back:");
+        let mut message = format!("{server}: the data differ after a round trip:");
         for (mark, keys, others) in [('-', &self.keys, &found.keys), ('+', &found.keys, &self.keys)]
         {
             for key in keys.iter().filter(|key| !others.contains(key)) {
