@@ -1,9 +1,8 @@
-//! What is claimed of the servers, held against the servers.
+//! Tests against real servers.
 //!
-//! One program without the standard harness, so that a test whose server is missing can be reported
-//! as ignored, with the reason. Each module gives its trials by `trials()`.
+//! The tests are one program without the standard harness, so that a test whose server is not installed can be reported
+//! as ignored, with the reason. Each module returns its trials from `trials()`.
 
-#[allow(dead_code)] // Each test program uses its part of it.
 mod support;
 
 mod servers {

@@ -1,4 +1,4 @@
-//! The command table, held against the servers' own lists.
+//! Compares the command table with the servers' own lists.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,19 +6,17 @@ use aofkit::base::server::{Server, redis, valkey};
 use aofkit::command::{self, CommandId, Keys};
 use libtest_mimic::Trial;
 
-use crate::support::client::Reply;
-use crate::support::server::{Binary, Running};
-use crate::support::{LINES, on_each};
+use crate::support::{Binary, LINES, Reply, Running, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let mut trials = on_each(&LINES, "commands::the_table_is_what_the_server_lists", compare);
-    trials.extend(on_each(&LINES, "commands::keys_are_where_the_server_finds_them", keys));
-    trials.extend(on_each(&LINES, "commands::what_writes_can_be_applied", applied));
+    let mut trials = on_each(&LINES, "commands::table_matches_the_list_of_the_server", compare);
+    trials.extend(on_each(&LINES, "commands::keys_match_command_getkeys", keys));
+    trials.extend(on_each(&LINES, "commands::every_write_command_can_be_applied", applied));
     trials
 }
 
-/// Where table and server differ, and why. A difference that is not argued here fails, and so does
-/// an argument for one that is no longer there.
+/// The known differences between the table and the servers, with their reasons. A difference that is not listed here
+/// fails the trial, and so does an entry for a difference that no longer exists.
 #[rustfmt::skip]
 const DIFFERENCES: &[(&[Server], &str, &str)] = &[
     (&[valkey(9, 1)], "CLUSTER|SYNCSLOTS: reads there, writes here", "FINISH without success drops the slots' keys"),
@@ -26,9 +24,9 @@ const DIFFERENCES: &[(&[Server], &str, &str)] = &[
     (&LINES, "EVAL: reads there, writes here", "a script may write"),
     (&LINES, "EVALSHA: reads there, writes here", "a script may write"),
     (SINCE_7_0, "FCALL: reads there, writes here", "a function may write"),
-    (&LINES, "PFCOUNT: reads there, writes here", "it stores the count in the key, and is logged then"),
+    (&LINES, "PFCOUNT: reads there, writes here", "it stores the count in the key and is then logged"),
     (&[redis(6, 2)], "MIGRATE: keys (0, 0, 0) there, (3, 3, 1) here", "later patches of 6.2 list them"),
-    // Before 7.0 a container stood for its sub-commands.
+    // Before 7.0 a container command is listed on behalf of its sub-commands.
     (&[redis(6, 2)], "OBJECT: keys (2, 2, 1) there, (0, 0, 0) here", "the sub-commands have the keys"),
     (&[redis(6, 2)], "XGROUP: keys (2, 2, 1) there, (0, 0, 0) here", "the sub-commands have the keys"),
     (&[redis(6, 2)], "XINFO: keys (2, 2, 1) there, (0, 0, 0) here", "the sub-commands have the keys"),
@@ -36,15 +34,15 @@ const DIFFERENCES: &[(&[Server], &str, &str)] = &[
 
 const SINCE_7_0: &[Server] = &[redis(7, 0), redis(8, 2), valkey(9, 1)];
 
-/// A command as a server lists it; sub-commands as `CONTAINER|NAME`.
+/// A command as a server lists it. Sub-commands are named `CONTAINER|NAME`.
 struct Listed {
     arity: i64,
     writes: bool,
-    /// First, last, step.
+    /// The first key, the last key, and the step.
     keys: (i64, i64, i64),
-    /// Where the count of keys stands, and the step from key to key, if there is one.
+    /// The position of the number of keys and the step from key to key, if the command has a number of keys.
     counted: Option<(i64, i64)>,
-    /// Every argument that is routed like a key is none (the channels of SPUBLISH).
+    /// Whether none of the arguments that are routed like keys is a key (such as the channels of SPUBLISH).
     no_real_keys: bool,
 }
 
@@ -74,25 +72,26 @@ fn compare(binary: &Binary) {
         }
     }
 
-    let mut argued: Vec<&str> = (DIFFERENCES.iter())
+    let mut listed: Vec<&str> = (DIFFERENCES.iter())
         .filter(|(lines, ..)| lines.contains(&binary.line))
         .map(|(_, difference, _)| *difference)
         .collect();
     found.sort();
-    argued.sort_unstable();
-    assert_eq!(found, argued, "found (left) is not what is argued (right)");
+    listed.sort_unstable();
+    assert_eq!(found, listed, "the found differences (left) are not the listed ones (right)");
 }
 
-/// What writes and has no `apply`, and why.
+/// The commands that write but have no `apply`, with the reason.
 const NOT_APPLIED: &[(&str, &str)] = &[
     ("DEBUG", "no server logs it"),
-    ("FUNCTION", "libraries belong to no share of the keys: `command::scripting::apply_function`"),
-    ("VADD", "vector sets cannot be built again, and are carried"),
-    ("VREM", "vector sets cannot be built again, and are carried"),
-    ("VSETATTR", "vector sets cannot be built again, and are carried"),
+    ("FUNCTION", "libraries belong to no shard of the keys: `command::scripting::apply_function`"),
+    ("VADD", "vector sets cannot be rebuilt; their commands are retained"),
+    ("VREM", "vector sets cannot be rebuilt; their commands are retained"),
+    ("VSETATTR", "vector sets cannot be rebuilt; their commands are retained"),
 ];
 
-/// Every command that writes, as the server or the table has it, is applied or refused with a reason.
+/// Checks that every command that writes, according to the server or the table, is applied or listed in
+/// [`NOT_APPLIED`].
 fn applied(binary: &Binary) {
     let data = tempfile::tempdir().expect("a directory");
     let mut server = Running::start(binary, data.path(), &[]).expect("the server runs");
@@ -106,7 +105,7 @@ fn applied(binary: &Binary) {
     let ours = ours.filter(|row| row.writes && row.known_by(binary.line)).map(|row| row.name);
     let missing: BTreeSet<&str> = (theirs.chain(ours))
         .filter(|name| command::lookup(name.as_bytes()).is_none_or(|id| id.row().apply.is_none()))
-        .filter(|name| NOT_APPLIED.iter().all(|(argued, _)| argued != name))
+        .filter(|name| NOT_APPLIED.iter().all(|(listed, _)| listed != name))
         .collect();
     assert!(missing.is_empty(), "nothing applies {missing:?}");
     for (name, why) in NOT_APPLIED {
@@ -131,12 +130,12 @@ fn differences(line: Server, name: &str, theirs: &Listed, found: &mut Vec<String
         }
     };
     if !known {
-        differ("not held to be known".to_string());
+        differ("unknown here".to_string());
     }
     if i64::from(arity) != theirs.arity {
         differ(format!("arity {} there, {arity} here", theirs.arity));
     }
-    // A container writes here if one of its sub-commands does; there it has flags of its own.
+    // In the table a container writes if one of its sub-commands does; the servers list flags of its own.
     if writes != theirs.writes && (row.subcommands.is_empty() || !sub.is_empty()) {
         let [there, here] = [theirs.writes, writes].map(|w| if w { "writes" } else { "reads" });
         differ(format!("{there} there, {here} here"));
@@ -154,7 +153,7 @@ fn differences(line: Server, name: &str, theirs: &Listed, found: &mut Vec<String
     }
 }
 
-/// The keys as COMMAND gives them: a range, and zeros for what has to be worked out.
+/// Returns the keys as COMMAND reports them: a range, or zeros if they depend on the arguments.
 fn range(keys: Keys) -> (i64, i64, i64) {
     match keys {
         Keys::Range { first, last, step } => (first.into(), last.into(), step.into()),
@@ -194,12 +193,12 @@ fn list(entry: &Reply, listed: &mut BTreeMap<String, Listed>) {
     }
 }
 
-/// A flat array of names and values as a map.
+/// Returns a flat array of names and values as a map.
 fn fields(reply: &Reply) -> BTreeMap<String, Reply> {
     (reply.array().chunks_exact(2)).map(|pair| (pair[0].text(), pair[1].clone())).collect()
 }
 
-/// Commands whose keys have to be worked out; `''` is an empty argument.
+/// Commands whose keys depend on their arguments; `''` is an empty argument.
 const COMPUTED: &[&str] = &[
     "EVAL return 2 a b c",
     "EVALSHA 0123 1 a",
@@ -238,8 +237,8 @@ fn keys(binary: &Binary) {
     let mut cases: Vec<Vec<String>> = (COMPUTED.iter())
         .map(|line| line.split(' ').map(|arg| arg.replace("''", "")).collect())
         .collect();
-    // A range is tried with as many arguments as the line takes, and where it takes more, with one
-    // and with three more. (With the fewest that PFMERGE takes, COMMAND GETKEYS fails.)
+    // Ranges are tested with the exact number of arguments, or, if the number varies, with the minimum plus one and
+    // plus three. (With the minimum for PFMERGE, COMMAND GETKEYS fails.)
     for row in CommandId::all().map(CommandId::row) {
         if matches!(row.keys, Keys::Range { .. }) {
             let arity = row.arity.on(binary.line);
@@ -259,14 +258,15 @@ fn keys(binary: &Binary) {
             continue;
         }
         let mut ours = Vec::new();
-        let told = row.visit_keys(args.len(), |at| args[at].as_bytes(), |at| ours.push(&args[at]));
-        assert!(told, "{args:?}");
-        let asked: Vec<&str> =
+        let is_valid =
+            row.visit_keys(args.len(), |at| args[at].as_bytes(), |at| ours.push(&args[at]));
+        assert!(is_valid, "{args:?}");
+        let request: Vec<&str> =
             ["COMMAND", "GETKEYS"].into_iter().chain(args.iter().map(String::as_str)).collect();
-        let theirs = server.client.call(&asked);
+        let theirs = server.client.call(&request);
         let Reply::Array(theirs) = &theirs else { panic!("{args:?}: {theirs:?}") };
         let mut theirs: Vec<_> = theirs.iter().map(Reply::text).collect();
-        // Redis 6.2 names the destination of a ZUNIONSTORE last.
+        // Redis 6.2 lists the destination of a ZUNIONSTORE last.
         theirs.sort();
         ours.sort();
         assert!(

@@ -1,4 +1,4 @@
-//! Logs that servers wrote, compacted into every form and loaded again: the data must be the same.
+//! Compacts logs that servers wrote into every form and loads the results: the data must be the same.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,17 +14,14 @@ use libtest_mimic::Trial;
 
 use super::apply::stream;
 use super::rdb::check;
-use super::rewrite::{one, rewritten, state};
-use crate::support::client::Reply;
-use crate::support::server::{Binary, Running, lay_out};
-use crate::support::twin::{Args, Random, args};
-use crate::support::{LINES, on_each};
+use super::rewrite::{random_command, state};
+use crate::support::{Args, Binary, LINES, Random, Reply, Running, args, lay_out, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
     on_each(&LINES, "compact::every_form_loads_with_the_same_data", every_form)
 }
 
-/// How many logs are tried, each of so many commands.
+/// The number of logs, and the number of commands in each.
 const LOGS: u64 = 8;
 const COMMANDS: usize = 600;
 
@@ -43,7 +40,7 @@ fn one_log(binary: &Binary, seed: u64) {
     let data = tempfile::tempdir().expect("a directory");
     let preamble = if random.once_in(2) { "yes" } else { "no" };
     let config = [("appendonly", "yes"), ("appendfsync", "no"), ("aof-use-rdb-preamble", preamble)];
-    let mut server = Running::start(binary, data.path(), &config).expect("it starts");
+    let mut server = Running::start(binary, data.path(), &config).expect("the server starts");
     if binary.line.has_redis(7, 0) {
         server.client.call(&["FUNCTION", "LOAD", LIBRARY]);
     }
@@ -51,34 +48,34 @@ fn one_log(binary: &Binary, seed: u64) {
     for number in 0..COMMANDS {
         run(&mut server, &mut random);
         if number as u64 == rewrite_at {
-            rewritten(&mut server, data.path());
+            server.rewrite();
         }
     }
     assert!(server.shut_down().success());
-    // What it has after a restart is what its log holds: a loader does not do all that it did before.
-    let mut server = Running::start(binary, data.path(), &config).expect("it starts again");
+    // The expected data are those after a restart: loading the log does not restore all the state that the server had.
+    let mut server = Running::start(binary, data.path(), &config).expect("the server starts again");
     let expected = state(&mut server, binary);
-    let log = kept(data.path());
+    let log = copy_log(data.path());
     let log = log.path();
     let by_commands = rewritten_as_commands(server, binary, data.path());
-    let told = digest::digest(
+    let report = digest::digest(
         log,
         &digest::Options {
             route: RouteOptions::default(),
-            replay: replaying(binary),
+            replay: replay_options(binary),
             flavour: Some(Flavour::of(binary.line)),
         },
         &Silent,
     );
-    let told = told.unwrap_or_else(|error| panic!("{}, seed {seed}: {error}", binary.line));
-    let place = std::env::temp_dir().join("aofkit-log-of-a-failed-test");
-    if told.digest.as_deref() != Some(&*expected.0) {
-        let kept = place.with_extension(format!("{seed}-{}", binary.line));
-        let _ = fs::rename(log, &kept);
+    let report = report.unwrap_or_else(|error| panic!("{}, seed {seed}: {error}", binary.line));
+    if report.digest.as_deref() != Some(&*expected.0) {
+        let saved = std::env::temp_dir().join("aofkit-log-of-a-failed-test");
+        let saved = saved.with_extension(format!("{seed}-{}", binary.line));
+        let _ = fs::rename(log, &saved);
         panic!(
-            "{}, seed {seed}: another digest; the log is kept in {}",
+            "{}, seed {seed}: the digest differs; the log is saved in {}",
             binary.line,
-            kept.display()
+            saved.display()
         );
     }
     for (name, form) in Form::ALL {
@@ -93,7 +90,7 @@ fn one_log(binary: &Binary, seed: u64) {
         };
         assert!(
             found == *expected,
-            "{name} on {}, seed {seed}: digest {} for {}; has\n{}\nand lacks\n{}",
+            "{name} on {}, seed {seed}: digest {}, expected {}; additional:\n{}\nmissing:\n{}",
             binary.line,
             found.0,
             expected.0,
@@ -103,39 +100,40 @@ fn one_log(binary: &Binary, seed: u64) {
     }
 }
 
-/// A copy of the log in a data directory, as a server left it.
-pub(crate) fn kept(data: &Path) -> tempfile::TempDir {
-    let kept = tempfile::tempdir().expect("a directory");
+/// Copies the log of a data directory into a new data directory.
+pub(crate) fn copy_log(data: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().expect("a directory");
     let set = data.join("appendonlydir");
     let (from, to) = match set.exists() {
-        true => (set, kept.path().join("appendonlydir")),
-        false => (data.to_owned(), kept.path().to_owned()),
+        true => (set, copy.path().join("appendonlydir")),
+        false => (data.to_owned(), copy.path().to_owned()),
     };
     fs::create_dir_all(&to).expect("a directory");
     for entry in fs::read_dir(from).expect("a directory") {
         let entry = entry.expect("an entry");
         if entry.file_name().to_string_lossy().starts_with("appendonly.aof") {
-            fs::copy(entry.path(), to.join(entry.file_name())).expect("it is copied");
+            fs::copy(entry.path(), to.join(entry.file_name())).expect("the file is copied");
         }
     }
-    kept
+    copy
 }
 
-/// What the server has when it starts on what its own BGREWRITEAOF wrote as commands: they cannot carry all that
-/// an RDB can.
+/// Returns the data of the server after a restart from a log that its own BGREWRITEAOF wrote as commands. Commands
+/// cannot represent everything that an RDB can.
 fn rewritten_as_commands(
     mut server: Running,
     binary: &Binary,
     data: &Path,
 ) -> (String, Vec<String>) {
     server.client.call(&["CONFIG", "SET", "aof-use-rdb-preamble", "no"]);
-    rewritten(&mut server, data);
+    server.rewrite();
     assert!(server.shut_down().success());
     let config = [("appendonly", "yes")];
-    state(&mut Running::start(binary, data, &config).expect("it starts once more"), binary)
+    state(&mut Running::start(binary, data, &config).expect("the server starts again"), binary)
 }
 
-pub(crate) fn replaying(binary: &Binary) -> ReplayOptions {
+/// Returns the options for a replay as a server of this line.
+pub(crate) fn replay_options(binary: &Binary) -> ReplayOptions {
     ReplayOptions {
         server: binary.line,
         fields_expire_ms: None,
@@ -145,10 +143,10 @@ pub(crate) fn replaying(binary: &Binary) -> ReplayOptions {
     }
 }
 
-/// Compacts the log, and gives what the server has that loads the result.
+/// Compacts the log and returns the data of a server that loads the result.
 fn compacted(binary: &Binary, log: &Path, form: Form) -> (String, Vec<String>) {
-    let place = tempfile::tempdir().expect("a directory");
-    let output = place.path().join("compacted");
+    let directory = tempfile::tempdir().expect("a directory");
+    let output = directory.path().join("compacted");
     let options = Options {
         output: Some(output.clone()),
         existing: Existing::Keep,
@@ -157,7 +155,7 @@ fn compacted(binary: &Binary, log: &Path, form: Form) -> (String, Vec<String>) {
         filter: Filter::default(),
         check: true,
         route: RouteOptions::default(),
-        replay: replaying(binary),
+        replay: replay_options(binary),
         ctime: 1_700_000_000,
         compress: true,
     };
@@ -175,12 +173,12 @@ fn compacted(binary: &Binary, log: &Path, form: Form) -> (String, Vec<String>) {
             lay_out(binary.line, data.path(), &fs::read(&output).expect("the file"));
         }
         Form::Rdb => {
-            fs::copy(&output, data.path().join("dump.rdb")).expect("it is copied");
+            fs::copy(&output, data.path().join("dump.rdb")).expect("the file is copied");
             config = vec![];
         }
         Form::Multipart | Form::MultipartAof => {
             let set: PathBuf = data.path().join("appendonlydir");
-            fs::rename(&output, set).expect("it is moved");
+            fs::rename(&output, set).expect("the set is moved");
         }
     }
     let mut server = Running::start(binary, data.path(), &config)
@@ -188,7 +186,7 @@ fn compacted(binary: &Binary, log: &Path, form: Form) -> (String, Vec<String>) {
     state(&mut server, binary)
 }
 
-/// Runs a random command, or a transaction of some.
+/// Runs a random command or, once in 30 times, a transaction of up to four.
 pub(crate) fn run(server: &mut Running, random: &mut Random) {
     if random.once_in(30) {
         server.client.call(&["MULTI"]);
@@ -200,7 +198,7 @@ pub(crate) fn run(server: &mut Running, random: &mut Random) {
     }
     let command = any(random);
     let reply = server.client.call(&command);
-    // What expects a key of another type fails, and is not logged.
+    // Commands on keys of another type fail and are not logged.
     if let Reply::Error(error) = reply {
         assert!(!error.starts_with("LOADING"), "{error}");
     }
@@ -232,7 +230,7 @@ fn any(random: &mut Random) -> Args {
         14 => args(&format!("ZUNIONSTORE zset{} 3 zset1 zset2 set3", random.below(4))),
         15 => args(&format!("ZREMRANGEBYRANK zset{} 0 2", random.below(4))),
         16 => args(&format!("ZADD zset{} INCR 0.1 m{}", random.below(4), random.below(400))),
-        // By text: up to Redis 7.0, a score that was out of range anywhere before lets a SORT by number fail.
+        // By text: up to Redis 7.0, a SORT by number fails if any earlier score was out of range.
         17 => args(&format!("SORT ints{} ALPHA STORE list{}", random.below(4), random.below(4))),
         18 => args(&format!("MSET string{} x counter{} 5", random.below(4), random.below(4))),
         19 => args(&format!("INCRBYFLOAT counter{} 1.5", random.below(4))),
@@ -248,6 +246,6 @@ fn any(random: &mut Random) -> Args {
         27 if random.once_in(6) => args("FLUSHDB"),
         28 if random.once_in(3) => args("SWAPDB 0 5"),
         29..=31 => stream::command(random),
-        _ => one(random),
+        _ => random_command(random),
     }
 }

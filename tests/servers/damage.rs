@@ -1,8 +1,8 @@
-//! Logs that real servers wrote, damaged at random: what `verify` says of each, what `redis-check-aof` says, and
-//! what `repair` makes of it, held against the servers.
+//! Logs that real servers wrote, damaged at random. The trials compare the verdicts of `verify` and
+//! `redis-check-aof`, and the results of `repair`, with what the servers do.
 //!
-//! `AOFKIT_ROUNDS` is how many mutants each trial makes, `AOFKIT_SEED` with which one it begins. A mutant that
-//! shows a difference is kept, and the message says where.
+//! `AOFKIT_ROUNDS` is the number of mutants per trial, `AOFKIT_SEED` the number of the first one. A mutant that
+//! shows a difference is saved, and the message contains its path.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -19,25 +19,23 @@ use aofkit::ops::repair::{Options as RepairOptions, Output, RepairReport, repair
 use aofkit::{ErrorKind, aof};
 use libtest_mimic::Trial;
 
-use super::verdicts::{Deed, Told, compare, log_in, said, seen};
-use crate::support::server::{Binary, Running, find, lay_out};
-use crate::support::{LINES, on_all, on_each, with_program};
+use super::verdicts::{LoadOutcome, LoadResult, compare, log_in, observed, predicted};
+use crate::support::{
+    Binary, LINES, Running, find, lay_out, on_each, temp_dir, with_program_on_each,
+};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let cross = "damage::what_another_line_wrote_is_judged_right";
+    let cross = "damage::verify_predicts_what_happens_to_logs_of_other_lines";
     let mut trials = on_each(&LINES, cross, cross_loads);
-    trials.extend(on_each(&LINES, "damage::verdicts_on_mutants_are_true", verdicts));
-    trials.extend(on_each(&LINES, "damage::what_is_repaired_is_loaded", repairs));
-    let peer = "damage::redis_check_aof_differs_for_known_reasons_alone";
-    // What is damaged is what the servers here wrote.
-    trials.push(match LINES.iter().any(|line| find(*line).is_ok()) {
-        true => with_program("redis-check-aof", peer, check_aof),
-        false => on_all(&LINES, peer, |_| {}),
-    });
+    let mutants = "damage::verify_predicts_what_happens_to_damaged_logs";
+    trials.extend(on_each(&LINES, mutants, verdicts));
+    trials.extend(on_each(&LINES, "damage::repaired_logs_load", repairs));
+    let checker = "damage::redis_check_aof_differs_only_where_the_server_agrees_with_verify";
+    trials.extend(with_program_on_each(&LINES, "redis-check-aof", checker, check_aof));
     trials
 }
 
-/// So many mutants a trial, and the first one's number.
+/// Returns the numbers of the mutants of a trial, which are `usual` ones by default.
 fn rounds(usual: u64) -> Range<u64> {
     let number = |name| env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let first = number("AOFKIT_SEED").unwrap_or(1);
@@ -46,7 +44,7 @@ fn rounds(usual: u64) -> Range<u64> {
 
 // The logs.
 
-/// A log as a server left it: its parts in load order, and the manifest of a set.
+/// A log that a server wrote: its parts in load order, and the manifest of a set.
 #[derive(Clone)]
 struct Original {
     name: String,
@@ -54,18 +52,18 @@ struct Original {
     parts: Vec<(String, Vec<u8>)>,
 }
 
-/// What a log is written with.
+/// The features that a log uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
-    /// A base of commands, and none but those that all lines know.
+    /// A base of commands, and only commands that all lines know.
     Plain,
-    /// A base of commands, timestamps, and the line's own commands.
+    /// A base of commands, timestamps, and commands that only the line knows.
     Dated,
-    /// An RDB as the base.
+    /// An RDB base, and commands that only the line knows.
     Rdb,
 }
 
-/// Each line's logs.
+/// The logs of all installed lines.
 static ORIGINALS: LazyLock<Vec<Original>> = LazyLock::new(|| {
     let installed = LINES.iter().filter_map(|line| find(*line).ok());
     installed
@@ -73,7 +71,7 @@ static ORIGINALS: LazyLock<Vec<Original>> = LazyLock::new(|| {
         .collect()
 });
 
-/// Commands over all types, in several databases, before a rewrite and again behind it.
+/// Commands on all types in several databases, sent before a rewrite and again after it.
 const WORKLOAD: &str = "\
 SELECT 0
 SET string value
@@ -134,7 +132,7 @@ EVAL return{redis.call('set','by-script',ARGV[1]),redis.call('incr','counter')} 
 UNLINK b c
 SET empty-follows 1";
 
-/// What lines since Redis 7.0 know.
+/// Commands that servers since Redis 7.0 know.
 const SINCE_7_0: &str = "\
 LMPOP 1 list LEFT COUNT 1
 SINTERCARD 1 set
@@ -151,7 +149,7 @@ HPEXPIREAT hash 4000000000000 FIELDS 1 f1
 DELIFEQ by-script value";
 
 fn write(binary: &Binary, form: Form) -> Original {
-    let data = tempfile::Builder::new().prefix("aofkit-").tempdir().expect("a directory");
+    let data = temp_dir();
     let preamble = if form == Form::Rdb { "yes" } else { "no" };
     let mut config = vec![("appendonly", "yes"), ("aof-use-rdb-preamble", preamble)];
     let own = match form {
@@ -178,16 +176,9 @@ fn write(binary: &Binary, form: Form) -> Original {
         run(&mut server, SINCE_7_0);
     }
     if form == Form::Rdb {
-        run(&mut server, own); // Vector sets crash a rewrite to commands.
+        run(&mut server, own); // With vector sets, a rewrite to commands crashes.
     }
-    run(&mut server, "BGREWRITEAOF");
-    let rewrites = |server: &mut Running| {
-        let info = server.client.call(&["INFO", "persistence"]).text();
-        info.contains("aof_rewrite_in_progress:1") || info.contains("aof_rewrite_scheduled:1")
-    };
-    while rewrites(&mut server) {
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
+    server.rewrite();
     run(&mut server, WORKLOAD);
     let no_vectors: Vec<&str> = own.lines().filter(|line| !line.starts_with("VADD")).collect();
     run(&mut server, &no_vectors.join("\n"));
@@ -195,12 +186,12 @@ fn write(binary: &Binary, form: Form) -> Original {
     read(binary.line, form, data.path())
 }
 
-/// The logs that a line loads as they are, by their place among all.
+/// Returns the indices of the logs that a line loads without any damage.
 fn loaded_by(line: Server) -> Vec<usize> {
     let loads = |original: &Original| {
-        let data = tempfile::tempdir().expect("a directory");
+        let data = temp_dir();
         original.lay_out(line, data.path());
-        said(line, &log_in(line, data.path())).deed == Deed::Loads
+        predicted(line, &log_in(line, data.path())).outcome == LoadOutcome::Loads
     };
     (0..ORIGINALS.len()).filter(|&at| loads(&ORIGINALS[at])).collect()
 }
@@ -216,7 +207,7 @@ fn read(line: Server, form: Form, data: &Path) -> Original {
 }
 
 impl Original {
-    /// Lays it out for a server of this line; a set that the line cannot read as one file.
+    /// Writes the log to a data directory of a server of this line. A set that the line cannot read becomes one file.
     fn lay_out(&self, line: Server, data: &Path) {
         let whole = || self.parts.iter().flat_map(|(_, bytes)| bytes).copied().collect::<Vec<_>>();
         match &self.manifest {
@@ -235,7 +226,7 @@ impl Original {
 
 // The damage.
 
-/// Numbers that look random and are the same every time (xorshift64*).
+/// A reproducible pseudo-random number generator (xorshift64*).
 struct Dice(u64);
 
 impl Dice {
@@ -254,7 +245,7 @@ impl Dice {
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
-    /// Below `end`, which is not 0.
+    /// Returns a number below `end`, which must not be 0.
     fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.next() >> 33).expect("31 bits") % end
     }
@@ -263,14 +254,14 @@ impl Dice {
         &from[self.below(from.len())]
     }
 
-    /// A byte: any, or one that means something to a loader.
+    /// Returns an arbitrary byte, or, twice as often, one that is significant to a loader.
     fn byte(&mut self) -> u8 {
-        const TELLING: &[u8] = b"\0*$#\r\n0123456789-+ xR";
-        if self.below(3) == 0 { self.next().to_le_bytes()[7] } else { *self.pick(TELLING) }
+        const SIGNIFICANT: &[u8] = b"\0*$#\r\n0123456789-+ xR";
+        if self.below(3) == 0 { self.next().to_le_bytes()[7] } else { *self.pick(SIGNIFICANT) }
     }
 }
 
-/// A damaged log: which, how, and its bytes.
+/// A damaged log, with its number and a description of the damage.
 struct Mutant {
     round: u64,
     log: Original,
@@ -288,13 +279,13 @@ impl fmt::Display for Mutant {
 }
 
 impl Mutant {
-    /// Mostly of one of the `likely` logs.
+    /// Damages a log: in 7 of 8 cases one of the `likely` ones.
     fn new(round: u64, likely: &[usize]) -> Mutant {
         let mut dice = Dice::new(round);
         let any = dice.below(ORIGINALS.len());
         let which = if dice.below(8) == 0 { any } else { *dice.pick(likely) };
         let mut log = ORIGINALS[which].clone();
-        // The last part is where servers forgive.
+        // Servers tolerate damage only in the last part.
         let part =
             if dice.below(4) == 0 { dice.below(log.parts.len()) } else { log.parts.len() - 1 };
         let (name, bytes) = &mut log.parts[part];
@@ -305,17 +296,17 @@ impl Mutant {
         Mutant { round, log, how }
     }
 
-    /// Keeps the log for whoever looks into a difference.
-    fn keep(&self, line: Server) -> PathBuf {
-        let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{line}", self.round));
-        let _ = fs::remove_dir_all(&place);
-        fs::create_dir_all(&place).expect("a directory");
-        self.log.lay_out(line, &place);
-        place
+    /// Saves the log for the analysis of a difference. Returns its directory.
+    fn save(&self, line: Server) -> PathBuf {
+        let data = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{line}", self.round));
+        let _ = fs::remove_dir_all(&data);
+        fs::create_dir_all(&data).expect("a directory");
+        self.log.lay_out(line, &data);
+        data
     }
 }
 
-/// The frames of a part.
+/// Returns the byte ranges of the commands of a part.
 fn frames(bytes: &[u8]) -> Vec<Range<usize>> {
     struct Ranges(Vec<Range<usize>>);
     impl Sink for Ranges {
@@ -332,21 +323,22 @@ fn frames(bytes: &[u8]) -> Vec<Range<usize>> {
     ranges.0
 }
 
+/// Changes the bytes and returns a description of the change.
 fn mutate(bytes: &mut Vec<u8>, dice: &mut Dice) -> String {
     let frames = frames(bytes);
     if bytes.is_empty() {
-        return "nothing, for it is empty".to_string();
+        return "unchanged, because it is empty".to_string();
     }
-    // Half of the places are in or near a header: that is where a byte decides.
+    // Half of the offsets are in or near a header, where a single byte matters most.
     let length = bytes.len();
-    let place = |dice: &mut Dice| {
+    let offset = |dice: &mut Dice| {
         if frames.is_empty() || dice.below(2) == 0 {
             dice.below(length)
         } else {
             (dice.pick(&frames).start + dice.below(10)).min(length - 1)
         }
     };
-    let at = place(dice);
+    let at = offset(dice);
     let until = (at + 1 + dice.below(40)).min(bytes.len());
     match dice.below(10) {
         0..=2 => {
@@ -356,7 +348,7 @@ fn mutate(bytes: &mut Vec<u8>, dice: &mut Dice) -> String {
         3 | 4 => {
             let mut how = "changed".to_string();
             for _ in 0..=dice.below(3) {
-                let at = place(dice);
+                let at = offset(dice);
                 bytes[at] =
                     if dice.below(2) == 0 { bytes[at] ^ (1 << dice.below(8)) } else { dice.byte() };
                 how += &format!(" {at} to {:#04x}", bytes[at]);
@@ -365,13 +357,13 @@ fn mutate(bytes: &mut Vec<u8>, dice: &mut Dice) -> String {
         }
         5 => {
             let new: Vec<u8> = (0..=dice.below(4)).map(|_| dice.byte()).collect();
-            let how = format!("put {:?} in at {at}", new.escape_ascii().to_string());
+            let how = format!("inserted {:?} at {at}", new.escape_ascii().to_string());
             bytes.splice(at..at, new);
             how
         }
         6 => {
             bytes.drain(at..until);
-            format!("took {at}..{until} out")
+            format!("removed {at}..{until}")
         }
         7 => {
             bytes[at..until].fill(0);
@@ -380,9 +372,9 @@ fn mutate(bytes: &mut Vec<u8>, dice: &mut Dice) -> String {
         8 => {
             let copy = bytes[at..until].to_vec();
             bytes.splice(until..until, copy);
-            format!("doubled {at}..{until}")
+            format!("duplicated {at}..{until}")
         }
-        _ if frames.len() < 2 => "nothing, for there is nothing to swap".to_string(),
+        _ if frames.len() < 2 => "unchanged, because there are no two commands to swap".to_string(),
         _ => {
             let (one, other) = (dice.below(frames.len()), dice.below(frames.len()));
             let (first, second) = (frames[one.min(other)].clone(), frames[one.max(other)].clone());
@@ -400,48 +392,46 @@ fn mutate(bytes: &mut Vec<u8>, dice: &mut Dice) -> String {
     }
 }
 
-// What is held against what.
+// The comparisons.
 
 fn verdicts(binary: &Binary) {
     let mut differences = Vec::new();
-    let mut deeds = BTreeMap::new();
+    let mut counts = BTreeMap::new();
     let likely = loaded_by(binary.line);
     for round in rounds(150) {
         let mutant = Mutant::new(round, &likely);
-        let data = tempfile::Builder::new().prefix("aofkit-").tempdir().expect("a directory");
+        let data = temp_dir();
         mutant.log.lay_out(binary.line, data.path());
-        let said = said(binary.line, &log_in(binary.line, data.path()));
-        let seen = seen(binary, data.path());
-        let reason = OF_CONTENT.iter().find(|reason| said.why.contains(**reason));
-        let kind = |deed: Deed| format!("{deed:?}").split('(').next().map(str::to_string);
-        *deeds.entry((kind(said.deed), kind(seen.deed), reason)).or_insert(0) += 1;
-        if !agree(&said, &seen) {
-            let place = mutant.keep(binary.line);
+        let predicted = predicted(binary.line, &log_in(binary.line, data.path()));
+        let observed = observed(binary, data.path());
+        let reason = OF_CONTENT.iter().find(|reason| predicted.reason.contains(**reason));
+        let kind =
+            |outcome: LoadOutcome| format!("{outcome:?}").split('(').next().map(str::to_string);
+        *counts.entry((kind(predicted.outcome), kind(observed.outcome), reason)).or_insert(0) += 1;
+        if !agree(&predicted, &observed) {
+            let saved = mutant.save(binary.line);
             differences.push(format!(
-                "{mutant}\n    kept in {}\n    said: {said}\n    seen: {seen}",
-                place.display()
+                "{mutant}\n    saved in {}\n    predicted: {predicted}\n    observed: {observed}",
+                saved.display()
             ));
         }
     }
-    tell(&format!("{}: said, seen, reason: {deeds:#?}", binary.line));
+    print_statistics(&format!("{}: predicted, observed, reason: {counts:#?}", binary.line));
     assert!(differences.is_empty(), "{}: {}", binary.line, differences.join("\n"));
 }
 
-/// For whoever asked for more rounds: what the mutants came to.
-#[allow(clippy::print_stderr)] // The harness has no other place for it.
-fn tell(what: &str) {
+/// Prints how often each outcome occurred, if `AOFKIT_ROUNDS` is set.
+#[allow(clippy::print_stderr)] // The harness has no output for passed trials.
+fn print_statistics(text: &str) {
     if env::var_os("AOFKIT_ROUNDS").is_some() {
-        #[allow(clippy::print_stderr)]
-        {
-            eprintln!("{what}");
-        }
+        eprintln!("{text}");
     }
 }
 
 fn cross_loads(binary: &Binary) {
     let mut differences = Vec::new();
     for original in ORIGINALS.iter() {
-        let data = tempfile::Builder::new().prefix("aofkit-").tempdir().expect("a directory");
+        let data = temp_dir();
         original.lay_out(binary.line, data.path());
         if let Err(difference) = compare(binary, data.path()) {
             differences.push(format!("{}: {difference}", original.name));
@@ -450,21 +440,24 @@ fn cross_loads(binary: &Binary) {
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
-fn agree(said: &Told, seen: &Told) -> bool {
-    // A server that meets a broken RDB may well run into it instead of telling.
-    let broken_rdb = said.deed == Deed::Refuses && said.why.contains("broken RDB");
-    // The source of functions is read by their engine alone, which may stop a server before it comes to
-    // what is told.
-    let by_engine = seen.deed == Deed::Refuses && seen.why.contains("Failed loading library");
-    // A module's value is opaque here: whether the module takes its own bytes, only the module knows.
-    let by_module = seen.deed == Deed::Refuses && seen.why.contains("module is not able to load");
-    said.tells(seen.deed)
+fn agree(predicted: &LoadResult, observed: &LoadResult) -> bool {
+    // A server may crash on a broken RDB instead of reporting it.
+    let broken_rdb =
+        predicted.outcome == LoadOutcome::Refuses && predicted.reason.contains("broken RDB");
+    // Only the script engine reads the source of functions. An error there can stop a server before it reaches the
+    // predicted damage.
+    let by_engine = observed.outcome == LoadOutcome::Refuses
+        && observed.reason.contains("Failed loading library");
+    // The values of modules are opaque to aofkit: only the module can reject them.
+    let by_module = observed.outcome == LoadOutcome::Refuses
+        && observed.reason.contains("module is not able to load");
+    predicted.agrees_with(observed.outcome)
         || by_module
-        || (broken_rdb && seen.deed == Deed::Crashes)
-        || (said.deed != Deed::Loads && by_engine)
+        || (broken_rdb && observed.outcome == LoadOutcome::Crashes)
+        || (predicted.outcome != LoadOutcome::Loads && by_engine)
 }
 
-/// Reasons for which a server does not load a log that is whole.
+/// Reasons for which a server does not load an undamaged log.
 const OF_CONTENT: [&str; 8] = [
     "unknown command",
     "unknown sub-command",
@@ -486,23 +479,23 @@ fn repairs(binary: &Binary) {
             match repaired(binary, &mutant, salvage) {
                 Ok(end) => *ends.entry((end, salvage)).or_insert(0) += 1,
                 Err(difference) => {
-                    let place = mutant.keep(binary.line);
+                    let saved = mutant.save(binary.line);
                     differences.push(format!(
-                        "{mutant}, salvage: {salvage}\n    kept in {}\n    {difference}",
-                        place.display()
+                        "{mutant}, salvage: {salvage}\n    saved in {}\n    {difference}",
+                        saved.display()
                     ));
                 }
             }
         }
     }
-    tell(&format!("{}: (end, salvage): {ends:?}", binary.line));
+    print_statistics(&format!("{}: (end, salvage): {ends:?}", binary.line));
     assert!(differences.is_empty(), "{}: {}", binary.line, differences.join("\n"));
 }
 
-/// How a repair ended, where that is as it should be.
+/// The correct outcomes of a repair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum End {
-    /// Refused: a broken RDB, or a choice that only a person can make.
+    /// The repair was refused because of a broken RDB or a choice that the user has to make.
     Refused,
     /// Refused, for nothing would be left.
     NothingKept,
@@ -510,24 +503,28 @@ enum End {
     Whole,
     /// Mended, and the server loads all of it.
     Loaded,
-    /// Mended, and the server does not take the content: commands or versions that it does not know.
+    /// The log was repaired, and the server rejects its content: unknown commands or versions.
     OfContent,
 }
 
+/// Repairs a mutant and lets the server load the result.
+///
+/// # Errors
+///
+/// A description of what is wrong with the result.
 fn repaired(binary: &Binary, mutant: &Mutant, salvage: bool) -> Result<End, String> {
     let line = binary.line;
-    let [data, mended] = [(); 2]
-        .map(|()| tempfile::Builder::new().prefix("aofkit-").tempdir().expect("a directory"));
+    let (data, repaired) = (temp_dir(), temp_dir());
     mutant.log.lay_out(line, data.path());
-    let (log, new) = (log_in(line, data.path()), log_in(line, mended.path()));
+    let (log, new) = (log_in(line, data.path()), log_in(line, repaired.path()));
     let options = RepairOptions { salvage, ..RepairOptions::to(Output::New(new.clone())) };
-    let before = said(line, &log);
+    let before = predicted(line, &log);
     let report = match repair(&log, &options, &Silent) {
         Ok(report) => report,
         Err(error) if error.kind() == ErrorKind::Refused && error.next_step().is_some() => {
             return Ok(End::Refused);
         }
-        Err(error) => return Err(format!("the repair fails: {error}")),
+        Err(error) => return Err(format!("the repair failed: {error}")),
     };
     if report.refused.is_some() {
         // A torn end is cut whatever it leaves, as the server does.
@@ -538,31 +535,34 @@ fn repaired(binary: &Binary, mutant: &Mutant, salvage: bool) -> Result<End, Stri
         };
     }
     if !report.damaged {
-        return match before.deed {
-            Deed::Cuts(_) => Err(format!("said: {before}, and nothing is repaired")),
-            _ => Ok(End::Whole),
+        return match before.outcome {
+            LoadOutcome::Cuts(_) => Err(format!("predicted: {before}, but nothing was repaired")),
+            _ => Ok(End::Undamaged),
         };
     }
-    keeps_only_what_was_there(&log, &new, &report)?;
+    check_retained_ranges(&log, &new, &report)?;
     if line == valkey(9, 1) && !salvage {
-        let spare = tempfile::Builder::new().prefix("aofkit-").tempdir().expect("a directory");
-        mutant.log.lay_out(line, spare.path());
-        cuts_as_the_server_does(&seen(binary, spare.path()), &log, &new)?;
+        let copy = temp_dir();
+        mutant.log.lay_out(line, copy.path());
+        check_cut(&observed(binary, copy.path()), &log, &new)?;
     }
-    let said = said(line, &new);
-    let seen = seen(binary, mended.path());
-    if !agree(&said, &seen) {
-        return Err(format!("of the repaired log\n    said: {said}\n    seen: {seen}"));
+    let predicted = predicted(line, &new);
+    let observed = observed(binary, repaired.path());
+    if !agree(&predicted, &observed) {
+        return Err(format!(
+            "the repaired log\n    predicted: {predicted}\n    observed: {observed}"
+        ));
     }
-    let of_content = OF_CONTENT.iter().any(|reason| said.why.contains(reason));
-    if said.deed != Deed::Loads && !of_content {
-        return Err(format!("the repaired log does not load: {said}"));
+    let of_content = OF_CONTENT.iter().any(|reason| predicted.reason.contains(reason));
+    if predicted.outcome != LoadOutcome::Loads && !of_content {
+        return Err(format!("the repaired log does not load: {predicted}"));
     }
-    Ok(if said.deed == Deed::Loads { End::Loaded } else { End::OfContent })
+    Ok(if predicted.outcome == LoadOutcome::Loads { End::Loaded } else { End::OfContent })
 }
 
-/// Its parts are those of the original, less what the report says is dropped, in order.
-fn keeps_only_what_was_there(log: &Path, new: &Path, report: &RepairReport) -> Result<(), String> {
+/// Checks that the parts of the repaired log are those of the original without the ranges that the report lists as
+/// dropped.
+fn check_retained_ranges(log: &Path, new: &Path, report: &RepairReport) -> Result<(), String> {
     let parts = |path: &Path| -> Vec<(String, Vec<u8>)> {
         let log = aofkit::input::open(path).expect("a log");
         let parts = log.parts.iter();
@@ -576,97 +576,123 @@ fn keeps_only_what_was_there(log: &Path, new: &Path, report: &RepairReport) -> R
         }
     }
     expected.retain(|(name, _)| !report.parts_removed.contains(name));
-    let kept: usize = expected.iter().map(|(_, bytes)| bytes.len()).sum();
-    if parts(new) != expected || kept as u64 != report.kept_bytes {
-        return Err("the result is not what the report tells of the original".to_string());
+    let retained: usize = expected.iter().map(|(_, bytes)| bytes.len()).sum();
+    if parts(new) != expected || retained as u64 != report.kept_bytes {
+        return Err("the result is not the original without the dropped ranges".to_string());
     }
     Ok(())
 }
 
-/// Of a torn end, a repair keeps what the server keeps that cuts torn transactions right: but for
-/// annotations, which that server cuts off too, and for transactions inside others, where it errs.
-fn cuts_as_the_server_does(seen: &Told, log: &Path, new: &Path) -> Result<(), String> {
-    let Deed::Cuts(keeps) = seen.deed else { return Ok(()) };
+/// Checks that a repair of a torn end retains the same bytes as Valkey 9.1, which cuts torn transactions correctly.
+/// There are two exceptions: annotations at the end, which that server also cuts off, and nested transactions, which
+/// it cuts incorrectly.
+fn check_cut(observed: &LoadResult, log: &Path, new: &Path) -> Result<(), String> {
+    let LoadOutcome::Cuts(server_bytes) = observed.outcome else { return Ok(()) };
     let [log, new] = [log, new].map(|path| aofkit::input::open(path).expect("a log"));
-    let original = survey(log.parts.last().expect("a part"), &Silent).expect("it can be read");
-    let kept = new.parts.last().expect("a part").mapping.bytes();
-    let more = kept.get(usize::try_from(keeps).expect("small")..);
+    let original = survey(log.parts.last().expect("a part"), &Silent).expect("a readable log");
+    let retained = new.parts.last().expect("a part").mapping.bytes();
+    let more = retained.get(usize::try_from(server_bytes).expect("small")..);
     let annotations_alone = more.is_some_and(|more| frames(more).is_empty());
     if annotations_alone || original.tally.transactions.dangling_count > 0 {
         return Ok(());
     }
-    Err(format!("the server keeps {keeps} bytes, the repair {}", kept.len()))
+    Err(format!("the server retains {server_bytes} bytes, the repair {}", retained.len()))
 }
 
-// The peer.
+// redis-check-aof.
 
-/// Why redis-check-aof 7.0 and the loaders differ, where they do: the loaders are right.
+/// The known differences between redis-check-aof 7.0 and the loaders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Difference {
-    /// It checks line ends and the form of numbers, which loaders read with tolerance.
+    /// It checks line ends and the syntax of numbers strictly; loaders are tolerant.
     Strict,
-    /// It takes a command of no arguments, and goes on.
+    /// It accepts a command without arguments and continues.
     NoArguments,
-    /// It wants MULTI and EXEC to pair.
+    /// It requires every MULTI to be paired with an EXEC.
     Pairing,
 }
 
-fn check_aof(program: &Path) {
+fn check_aof(binary: &Binary, program: &Path) {
     let mut differences = Vec::new();
     let mut known = BTreeMap::new();
-    let likely: Vec<usize> = (0..ORIGINALS.len()).collect();
-    for round in rounds(1000) {
+    let likely = loaded_by(binary.line);
+    for round in rounds(250) {
         let mutant = Mutant::new(round, &likely);
-        let data = tempfile::Builder::new().prefix("aofkit-").tempdir().expect("a directory");
-        // One file, as it takes them: the last part.
+        let data = temp_dir();
+        // redis-check-aof reads one file: the last part.
         let (_, bytes) = mutant.log.parts.last().expect("a part");
         let file = data.path().join("log.aof");
         fs::write(&file, bytes).expect("a file");
-        match compare_with_check_aof(program, &file) {
-            Ok(None) => {}
-            Ok(Some(difference)) => *known.entry(difference).or_insert(0) += 1,
-            Err(difference) => differences.push(format!("{mutant}\n    {difference}")),
+        let result = compare_with_check_aof(program, &file).and_then(|difference| {
+            if let Some(difference) = difference {
+                check_with_server(binary, bytes)
+                    .map_err(|error| format!("{difference:?}: {error}"))?;
+                *known.entry(difference).or_insert(0) += 1;
+            }
+            Ok(())
+        });
+        if let Err(difference) = result {
+            let saved = mutant.save(binary.line);
+            let saved = saved.display();
+            differences.push(format!("{mutant}\n    saved in {saved}\n    {difference}"));
         }
     }
-    tell(&format!("known differences: {known:?}"));
+    print_statistics(&format!("{}: known differences: {known:?}", binary.line));
     assert!(differences.is_empty(), "known: {known:?}\n{}", differences.join("\n"));
 }
 
+/// Checks that the server does what `verify` predicts for a log about which redis-check-aof disagrees.
+fn check_with_server(binary: &Binary, log: &[u8]) -> Result<(), String> {
+    let data = temp_dir();
+    lay_out(binary.line, data.path(), log);
+    let predicted = predicted(binary.line, &log_in(binary.line, data.path()));
+    let observed = observed(binary, data.path());
+    match agree(&predicted, &observed) {
+        true => Ok(()),
+        false => Err(format!("predicted: {predicted}\n    observed: {observed}")),
+    }
+}
+
+/// Compares the verdicts of redis-check-aof and aofkit on a file. Returns the known difference, if there is one.
+///
+/// # Errors
+///
+/// A description of an unknown difference.
 fn compare_with_check_aof(program: &Path, file: &Path) -> Result<Option<Difference>, String> {
-    let output = Command::new(program).arg(file).output().expect("it can be run");
+    let output = Command::new(program).arg(file).output().expect("redis-check-aof runs");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let ok_up_to = text
         .split_once("ok_up_to=")
         .and_then(|(_, rest)| rest[..rest.find(',').unwrap_or(rest.len())].parse::<u64>().ok());
     let log = aofkit::input::open(file).map_err(|error| error.to_string())?;
     if log.bytes() == 0 {
-        return Ok(None); // It has nothing to say of nothing.
+        return Ok(None); // redis-check-aof gives no verdict on an empty file.
     }
-    let survey = survey(&log.parts[0], &Silent).expect("it can be read");
+    let survey = survey(&log.parts[0], &Silent).expect("a readable log");
     if survey.is_preamble_broken() {
         let both = !output.status.success();
-        return both.then_some(None).ok_or_else(|| format!("a broken RDB is taken: {text}"));
+        return both.then_some(None).ok_or_else(|| format!("accepts a broken RDB: {text}"));
     }
     let whole = survey.is_whole();
-    let same_place = ok_up_to.is_none_or(|place| place == survey.safe_end());
-    if whole == output.status.success() && (whole || same_place) {
+    let same_end = ok_up_to.is_none_or(|end| end == survey.safe_end());
+    if whole == output.status.success() && (whole || same_end) {
         return Ok(None);
     }
     let tally = &survey.tally;
     let transactions = &tally.transactions;
-    let place = ok_up_to.unwrap_or(u64::MAX);
+    let end = ok_up_to.unwrap_or(u64::MAX);
     let bad_count = matches!(survey.stop.fault, Some(aof::Fault::BadCount { .. }));
-    let odd =
-        tally.non_canonical.first().is_some_and(|first| first >= place || !output.status.success());
-    if odd {
+    let is_strict =
+        tally.non_canonical.first().is_some_and(|first| first >= end || !output.status.success());
+    if is_strict {
         Ok(Some(Difference::Strict))
-    } else if bad_count && (output.status.success() || place >= survey.safe_end()) {
+    } else if bad_count && (output.status.success() || end >= survey.safe_end()) {
         Ok(Some(Difference::NoArguments))
     } else if transactions.dangling_count > 0 || transactions.stray_exec_count > 0 {
         Ok(Some(Difference::Pairing))
     } else {
         Err(format!(
-            "said: whole: {whole}, safe end {}, stop {:?}\n    its words: {text}",
+            "aofkit: whole: {whole}, safe end {}, stop {:?}\n    redis-check-aof: {text}",
             survey.safe_end(),
             survey.stop
         ))

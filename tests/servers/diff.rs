@@ -1,4 +1,5 @@
-//! Which keys differ between two states of a server, held against what servers that loaded them say key by key.
+//! Compares the differences that `diff` finds between two states of a server with those that servers report key by key
+//! after they have loaded the states.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,17 +12,14 @@ use aofkit::ops::diff::{DiffReport, Difference, Options, Reason, diff};
 use aofkit::replay::RouteOptions;
 use libtest_mimic::Trial;
 
-use super::compact::{kept, replaying, run};
-use crate::support::client::Reply;
-use crate::support::server::{Binary, Running};
-use crate::support::twin::Random;
-use crate::support::{LINES, on_each, twin_streams};
+use super::compact::{copy_log, replay_options, run};
+use crate::support::{Binary, LINES, Random, Reply, Running, copy_dir, differential, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    on_each(&LINES, "diff::differences_are_those_that_servers_see", two_states)
+    on_each(&LINES, "diff::differences_are_those_that_servers_report", two_states)
 }
 
-/// How many pairs of states are tried, with so many commands before each.
+/// The number of pairs of states, and the number of commands before each of the two states.
 const PAIRS: u64 = 2;
 const BEFORE: usize = 500;
 const BETWEEN: usize = 60;
@@ -40,12 +38,12 @@ fn one_pair(binary: &Binary, seed: u64) {
     let config = [("appendonly", "yes"), ("appendfsync", "no"), ("save", "")];
     let mut logs = Vec::new();
     for commands in [BEFORE, BETWEEN] {
-        let mut server = Running::start(binary, data.path(), &config).expect("it starts");
+        let mut server = Running::start(binary, data.path(), &config).expect("the server starts");
         for _ in 0..commands {
             run(&mut server, &mut random);
         }
         assert!(server.shut_down().success());
-        logs.push(kept(data.path()));
+        logs.push(copy_log(data.path()));
     }
     let [before, after] = [&logs[0], &logs[1]].map(|log| log.path());
     let dump = data.path().join("copy.rdb");
@@ -53,12 +51,12 @@ fn one_pair(binary: &Binary, seed: u64) {
     let b = facts(binary, after, None);
     let mut expected = BTreeMap::new();
     for spot in a.keys().chain(b.keys()) {
-        let told = match (a.get(spot), b.get(spot)) {
-            (Some(a), Some(b)) => a.against(b),
+        let reasons = match (a.get(spot), b.get(spot)) {
+            (Some(a), Some(b)) => a.differences_from(b),
             (a, _) => vec![if a.is_some() { "only in A" } else { "only in B" }.to_owned()],
         };
-        if !told.is_empty() {
-            expected.insert(spot.clone(), told);
+        if !reasons.is_empty() {
+            expected.insert(spot.clone(), reasons);
         }
     }
     let (found, report) = differences(binary, before, after);
@@ -74,29 +72,29 @@ fn one_pair(binary: &Binary, seed: u64) {
     let both = a.keys().filter(|spot| b.contains_key(*spot)).count() as u64;
     assert_eq!(report.keys.same, both - report.keys.different);
 
-    // A snapshot holds the same as the log that it was made from, and differs from another as that does.
+    // A snapshot equals the log of the same state, and differs from another log in the same way as that log.
     let (none, report) = differences(binary, before, &dump);
     assert!(none.is_empty() && report.same, "{}, seed {seed}: {none:?}", binary.line);
     let (from_dump, _) = differences(binary, &dump, after);
     assert_eq!(from_dump, found, "{}, seed {seed}", binary.line);
 }
 
-/// What is different of which key, in words.
-type Told = BTreeMap<(u32, Vec<u8>), Vec<String>>;
+/// The names of the differences of each key, by database and key.
+type Differences = BTreeMap<(u32, Vec<u8>), Vec<String>>;
 
-fn differences(binary: &Binary, a: &Path, b: &Path) -> (Told, DiffReport) {
+fn differences(binary: &Binary, a: &Path, b: &Path) -> (Differences, DiffReport) {
     let options = Options {
         filter: Filter::default(),
         route: RouteOptions::default(),
-        replay: replaying(binary),
+        replay: replay_options(binary),
     };
-    let mut told = Told::new();
+    let mut differences = Differences::new();
     let mut found = |difference: &Difference| {
-        let words = match (&difference.a, &difference.b) {
+        let names = match (&difference.a, &difference.b) {
             (Some(_), None) => vec!["only in A".to_owned()],
             (None, Some(_)) => vec!["only in B".to_owned()],
             (Some(a), Some(b)) => {
-                // What cannot be asked of 6.2 exactly.
+                // Redis 6.2 does not report exact expiry times.
                 let vague = !binary.line.has_redis(7, 0)
                     && a.expires_ms.is_some()
                     && b.expires_ms.is_some();
@@ -106,105 +104,94 @@ fn differences(binary: &Binary, a: &Path, b: &Path) -> (Told, DiffReport) {
             }
             (None, None) => panic!("{difference:?}"),
         };
-        if !words.is_empty() {
-            told.insert((difference.db, difference.key.clone()), words);
+        if !names.is_empty() {
+            differences.insert((difference.db, difference.key.clone()), names);
         }
         Ok(())
     };
     let report = diff([a, b], &options, Some(&mut found), &Silent)
         .unwrap_or_else(|error| panic!("{}: {error}", binary.line));
-    (told, report)
+    (differences, report)
 }
 
-/// What a server tells of a key.
+/// The state of a key as a server reports it.
 #[derive(Debug, PartialEq)]
 struct Facts {
     kind: String,
-    /// DEBUG DIGEST-VALUE, without any expiry.
+    /// The DEBUG DIGEST-VALUE without any expiry.
     value: String,
     fields: String,
     stream: String,
-    /// Before 7.0, only whether it expires.
+    /// The expiry time in Unix milliseconds. Before 7.0, only whether the key expires.
     expiry: i64,
 }
 
 impl Facts {
-    fn against(&self, other: &Facts) -> Vec<String> {
-        let mut told = Vec::new();
+    fn differences_from(&self, other: &Facts) -> Vec<String> {
+        let mut reasons = Vec::new();
         if self.kind != other.kind {
-            told.push("type");
+            reasons.push("type");
         } else if self.value != other.value {
-            told.push("value");
+            reasons.push("value");
         } else if self.fields != other.fields {
-            told.push("field expiry");
+            reasons.push("field expiry");
         } else if self.stream != other.stream {
-            told.push("stream state");
+            reasons.push("stream state");
         }
         if self.expiry != other.expiry {
-            told.push("expiry");
+            reasons.push("expiry");
         }
-        told.into_iter().map(str::to_owned).collect()
+        reasons.into_iter().map(str::to_owned).collect()
     }
 }
 
-/// What a server says, key by key, that loads the log; makes it write an RDB to `dump` before that is changed.
+/// Loads the log with a server and returns the state of every key. The server first writes an RDB to `dump`, because
+/// reading the states changes the keys.
 fn facts(binary: &Binary, log: &Path, dump: Option<&Path>) -> BTreeMap<(u32, Vec<u8>), Facts> {
     let data = tempfile::tempdir().expect("a directory");
-    copy_all(log, data.path());
+    copy_dir(log, data.path()).expect("a copy of the log");
     let config = [("appendonly", "yes"), ("save", "")];
-    let mut server = Running::start(binary, data.path(), &config).expect("it loads");
+    let mut server = Running::start(binary, data.path(), &config).expect("the log loads");
     if let Some(dump) = dump {
         assert_eq!(server.client.call(&["SAVE"]), Reply::Simple("OK".to_owned()));
-        fs::copy(data.path().join("dump.rdb"), dump).expect("it is copied");
+        fs::copy(data.path().join("dump.rdb"), dump).expect("the snapshot is copied");
     }
     let mut facts = BTreeMap::new();
     for db in 0..16_u32 {
         server.client.call(&["SELECT", &db.to_string()]);
         for key in server.client.call(&["KEYS", "*"]).array() {
             let Reply::Bulk(key) = key else { panic!("{key:?}") };
-            facts.insert((db, key.clone()), of_key(&mut server, binary, key));
+            facts.insert((db, key.clone()), facts_of_key(&mut server, binary, key));
         }
     }
     facts
 }
 
-fn of_key(server: &mut Running, binary: &Binary, key: &[u8]) -> Facts {
+fn facts_of_key(server: &mut Running, binary: &Binary, key: &[u8]) -> Facts {
     let kind = server.client.call(&[&b"TYPE"[..], key]).text();
     let expiry = match binary.line.has_redis(7, 0) {
         true => server.client.call(&[&b"PEXPIRETIME"[..], key]).int(),
         false => server.client.call(&[&b"PTTL"[..], key]).int().min(1),
     };
     let mut fields = Vec::new();
-    let knows = command::lookup(b"HPEXPIRETIME").is_some_and(|id| id.row().known_by(binary.line));
-    if kind == "hash" && knows {
+    let has_field_expiry =
+        command::lookup(b"HPEXPIRETIME").is_some_and(|id| id.row().known_by(binary.line));
+    if kind == "hash" && has_field_expiry {
         for field in server.client.call(&[&b"HKEYS"[..], key]).array() {
             let Reply::Bulk(field) = field else { panic!("{field:?}") };
-            let ask = |name: &'static str| [name.as_bytes(), key, b"FIELDS", b"1", field];
-            let time = server.client.call(&ask("HPEXPIRETIME"));
+            let command = |name: &'static str| [name.as_bytes(), key, b"FIELDS", b"1", field];
+            let time = server.client.call(&command("HPEXPIRETIME"));
             fields.push(format!("{} {:?}", field.escape_ascii(), time.array()));
-            server.client.call(&ask("HPERSIST"));
+            server.client.call(&command("HPERSIST"));
         }
     }
     fields.sort();
     let stream = match &*kind {
-        "stream" => twin_streams::theirs(server, key),
+        "stream" => differential::stream_state(server, key),
         _ => String::new(),
     };
     server.client.call(&[&b"PERSIST"[..], key]);
     let digest = server.client.call(&[&b"DEBUG"[..], b"DIGEST-VALUE", key]);
     let value = digest.array()[0].text();
     Facts { kind, value, fields: fields.join(", "), stream, expiry }
-}
-
-fn copy_all(from: &Path, to: &Path) {
-    for entry in fs::read_dir(from).expect("a directory") {
-        let entry = entry.expect("an entry");
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            fs::create_dir_all(&target).expect("a directory");
-            copy_all(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).expect("it is copied");
-        }
-    }
 }

@@ -1,29 +1,28 @@
-//! Synthetic logs are loaded by every server, whole and without one complaint.
+//! Every server loads generated logs completely and without errors.
 
 use aofkit::base::progress::Silent;
 use aofkit::base::server::redis;
 use aofkit::ops::generate::{Amount, Kind, Layout, Mix, Options, Skew, generate};
 use libtest_mimic::Trial;
 
-use crate::support::server::{Binary, Verdict, load_verdict};
-use crate::support::{LINES, on_each};
+use crate::support::{Binary, LINES, Verdict, load_verdict, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let mut trials = on_each(&LINES, "a default log loads whole", |binary| {
+    let mut trials = on_each(&LINES, "generate::default_log_loads", |binary| {
         loads(binary, &Options::default());
     });
-    trials.extend(on_each(&LINES, "a log of every command loads whole", |binary| {
+    trials.extend(on_each(&LINES, "generate::log_of_every_command_loads", |binary| {
         loads(binary, &every_command(Layout::SingleFile, None));
     }));
     let later = &LINES[1..];
-    assert!(!later.contains(&redis(6, 2)), "which has neither parts nor annotations");
-    trials.extend(on_each(later, "a log of parts with annotations loads whole", |binary| {
+    assert!(!later.contains(&redis(6, 2)), "6.2 has neither parts nor annotations");
+    trials.extend(on_each(later, "generate::annotated_log_of_several_parts_loads", |binary| {
         loads(binary, &every_command(Layout::MultiPart { incrs: 3 }, Some(1_700_000_000)));
     }));
     trials
 }
 
-/// All but the two that empty a database, with everything else that a log can have.
+/// Returns options for a log with all commands except those that empty a database, and with every other feature.
 fn every_command(layout: Layout, timestamps: Option<u64>) -> Options {
     let flushes = [Kind::Flushdb, Kind::Flushall];
     let kinds = Kind::ALL.iter().filter(|kind| !flushes.contains(kind));

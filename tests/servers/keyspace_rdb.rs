@@ -1,4 +1,4 @@
-//! RDBs of the servers, taken into a keyspace and written from it again.
+//! Loads RDBs of the servers into a keyspace and writes them again.
 
 use aofkit::base::progress::Silent;
 use aofkit::base::server::Server;
@@ -13,36 +13,39 @@ use libtest_mimic::Trial;
 use crate::servers::rdb::{
     As, Saved, fill_common, fill_scores, fill_special, load, run, same, saved,
 };
-use crate::support::server::{Binary, Running};
-use crate::support::{LINES, on_each};
+use crate::support::{Binary, LINES, Running, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = on_each(
         &LINES,
-        "keyspace_rdb::what_is_taken_in_and_written_is_what_the_server_saved",
+        "keyspace_rdb::rewritten_rdb_has_the_data_that_the_server_saved",
         |binary| {
-            there_and_back(&original(binary, &[], |_| {}), binary);
+            round_trip(&original(binary, &[], |_| {}), binary);
         },
     );
-    trials.extend(on_each(&LINES, "keyspace_rdb::nothing_is_packed_or_compressed", |binary| {
-        let mut config = vec![
-            ("rdbcompression", "no"),
-            ("set-max-intset-entries", "0"),
-            ("list-compress-depth", "1"),
-            ("zset-max-ziplist-entries", "0"),
-            ("hash-max-ziplist-entries", "0"),
-        ];
-        if binary.line.has_redis(7, 2) {
-            config.push(("set-max-listpack-entries", "0"));
-        }
-        // How a zero with a sign is held is told from the limits that servers have by default.
-        let drop_zero = |server: &mut Running| {
-            run(server, "SELECT 0");
-            run(server, "ZREM z:scores k");
-        };
-        there_and_back(&original(binary, &config, drop_zero), binary);
-    }));
-    trials.extend(on_each(&LINES, "keyspace_rdb::keys_are_read_one_by_one", one_by_one));
+    trials.extend(on_each(
+        &LINES,
+        "keyspace_rdb::values_without_compact_encodings_are_loaded",
+        |binary| {
+            let mut config = vec![
+                ("rdbcompression", "no"),
+                ("set-max-intset-entries", "0"),
+                ("list-compress-depth", "1"),
+                ("zset-max-ziplist-entries", "0"),
+                ("hash-max-ziplist-entries", "0"),
+            ];
+            if binary.line.has_redis(7, 2) {
+                config.push(("set-max-listpack-entries", "0"));
+            }
+            // The encoding, and with it the sign of a zero score, is derived from the default limits of servers.
+            let drop_zero = |server: &mut Running| {
+                run(server, "SELECT 0");
+                run(server, "ZREM z:scores k");
+            };
+            round_trip(&original(binary, &config, drop_zero), binary);
+        },
+    ));
+    trials.extend(on_each(&LINES, "keyspace_rdb::keys_can_be_read_one_by_one", one_by_one));
     trials
 }
 
@@ -64,11 +67,11 @@ fn digest(keyspace: &Keyspace<'_>, line: Server) -> String {
     sum.finish().to_string()
 }
 
-fn written(keyspace: &Keyspace<'_>, beside: &Beside<'_>, target: Target) -> Vec<u8> {
+fn written(keyspace: &Keyspace<'_>, non_key_data: &Beside<'_>, target: Target) -> Vec<u8> {
     let mut rdb = Vec::new();
     let mut writer = Writer::new(&mut rdb, target, &Options::default());
     writer.notes(&Notes::new(target, true)).expect("notes");
-    for (_, library) in beside.functions.iter() {
+    for (_, library) in non_key_data.functions.iter() {
         writer.function(library.code()).expect("a library");
     }
     write_databases(&mut writer, keyspace).expect("all keys can be written");
@@ -76,65 +79,65 @@ fn written(keyspace: &Keyspace<'_>, beside: &Beside<'_>, target: Target) -> Vec<
     rdb
 }
 
-fn there_and_back(original: &Saved, binary: &Binary) {
+fn round_trip(original: &Saved, binary: &Binary) {
     let arena = Bump::new();
     let mut keyspace = Keyspace::new(&arena);
     let mut loader = Loader::new(&mut keyspace, binary.line, &|_| true);
-    let found = walk(&original.rdb, &mut loader, &Silent).expect("a sound RDB");
-    let beside = loader.finish().expect("all can be held");
+    let found = walk(&original.rdb, &mut loader, &Silent).expect("a valid RDB");
+    let non_key_data = loader.finish().expect("all values are supported");
     assert_eq!(keyspace.len() as u64, found.keys);
     assert_eq!(digest(&keyspace, binary.line), original.digest);
 
-    let own = Target::of(binary.line).expect("a version of its own");
+    let own = Target::of(binary.line).expect("the version of the server");
     let mut needs = needs_of_all(&keyspace);
-    if !beside.functions.is_empty() {
+    if !non_key_data.functions.is_empty() {
         needs.add(Feature::Functions);
     }
-    assert_eq!(needs.missing(own), None, "its own version can hold it");
-    let lowest = needs.lowest(binary.line.product).expect("its own can");
+    assert_eq!(needs.missing(own), None, "the version of the server supports everything");
+    let lowest = needs.lowest(binary.line.product).expect("a version");
     for target in [own, lowest] {
-        let rdb = written(&keyspace, &beside, target);
+        let rdb = written(&keyspace, &non_key_data, target);
         let what = format!("{target} on {}", binary.line);
-        let (loaded, deep) = load(binary, &rdb, As::Base, true);
+        let (loaded, details) = load(binary, &rdb, As::Base, true);
         assert_eq!(loaded, original.digest, "{what}");
-        same(&deep, &original.deep, |_| true, &what);
+        same(&details, &original.details, |_| true, &what);
     }
 }
 
-/// Where each record begins.
+/// The database, the offset and the key of each record.
 #[derive(Default)]
-struct Places(Vec<(u64, u64, Vec<u8>)>);
+struct Offsets(Vec<(u64, u64, Vec<u8>)>);
 
-impl<'a> Visitor<'a> for Places {
+impl<'a> Visitor<'a> for Offsets {
     fn key(&mut self, key: &Key<'a>) -> Want {
         self.0.push((key.db, key.offset, key.name.to_vec()));
         Want::Skip
     }
 }
 
-/// Two shares of the keys, each read at the places that a walk told, in backward order.
+/// Reads each half of the keys at the offsets that a walk reported, in reverse order.
 fn one_by_one(binary: &Binary) {
     let original = original(binary, &[], |_| {});
-    let mut places = Places::default();
-    walk(&original.rdb, &mut places, &Silent).expect("a sound RDB");
+    let mut offsets = Offsets::default();
+    walk(&original.rdb, &mut offsets, &Silent).expect("a valid RDB");
     let mut sum = Sum::default();
     let mut keys = 0;
-    for share in [0, 1] {
-        let owns = |key: &[u8]| key.len() % 2 == share;
+    for half in [0, 1] {
+        let owns = |key: &[u8]| key.len() % 2 == half;
         let arena = Bump::new();
         let mut keyspace = Keyspace::new(&arena);
-        let mut records = Records::new(&original.rdb).expect("a sound header");
+        let mut records = Records::new(&original.rdb).expect("a valid header");
         let mut loader = Loader::new(&mut keyspace, binary.line, &owns);
-        for (db, offset, _) in places.0.iter().rev() {
+        for (db, offset, _) in offsets.0.iter().rev() {
             records.read(*db, *offset, &mut loader).expect("a record");
         }
-        loader.finish().expect("all can be held");
+        loader.finish().expect("all values are supported");
         assert!(keyspace.databases().flat_map(|db| db.entries()).all(|entry| owns(entry.key())));
         keys += keyspace.len();
         let mut part = Sum::default();
         part.add_all(&keyspace, Flavour::of(binary.line));
         sum.join(&part);
     }
-    assert_eq!(keys, places.0.len());
+    assert_eq!(keys, offsets.0.len());
     assert_eq!(sum.finish().to_string(), original.digest);
 }

@@ -1,44 +1,42 @@
-//! What `aofkit::base::server` says of the loaders, held against the loaders.
+//! Compares the properties in `aofkit::base::server` with the behaviour of the servers' loaders.
 
 use std::fs;
-use std::path::Path;
 
-use aofkit::base::server::{Server, redis, valkey};
+use aofkit::base::server::{redis, valkey};
 use libtest_mimic::Trial;
 
-use crate::support::client::log;
-use crate::support::server::{
-    Binary, Running, Verdict, lay_out, load_verdict, load_verdict_in_place, verdict_on,
+use crate::support::{
+    Binary, Body, LINES, Running, Verdict, lay_out, lay_out_base, load_verdict,
+    load_verdict_in_place, log, on_each, verdict_on,
 };
-use crate::support::{Body, LINES, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let tests: &[(&str, Body)] = &[
-        ("a_whole_log_is_loaded", whole),
-        ("a_header_line_fits_the_line_buffer_or_is_refused", line_buffer),
+        ("undamaged_log_loads", whole),
+        ("header_line_longer_than_the_line_buffer_is_refused", line_buffer),
         ("annotations_are_skipped_or_refused", annotations),
-        ("an_annotation_inside_a_command_is_refused", annotation_inside),
-        ("an_unknown_command_is_refused", unknown_command),
-        ("an_unknown_subcommand_is_refused_or_answered_with_an_error", unknown_subcommand),
-        ("the_number_of_arguments_is_checked_or_not", arity),
-        ("a_torn_command_is_cut_at_its_start", torn_command),
-        ("a_torn_command_is_refused_where_cutting_is_forbidden", torn_command_forbidden),
-        ("a_torn_transaction_is_cut_whole_or_left_dangling", torn_transaction),
-        ("what_is_written_after_a_dangling_transaction_is_lost_at_the_next_start", dangling),
-        ("an_open_transaction_is_cut_whole", open_transaction),
+        ("annotation_inside_a_command_is_refused", annotation_inside),
+        ("unknown_command_is_refused", unknown_command),
+        ("unknown_subcommand_is_refused_or_answered_with_an_error", unknown_subcommand),
+        ("number_of_arguments_is_checked_or_not", arity),
+        ("torn_command_is_cut_at_its_start", torn_command),
+        ("torn_command_is_refused_without_aof_load_truncated", torn_command_forbidden),
+        ("torn_transaction_is_cut_before_multi_or_left_dangling", torn_transaction),
+        ("writes_after_a_dangling_transaction_are_lost_at_the_next_start", dangling),
+        ("open_transaction_is_cut_before_multi", open_transaction),
         ("zeros_at_the_end_are_refused", zeros),
-        ("the_bytes_after_an_argument_are_not_checked", unchecked_line_end),
-        ("a_negative_length_ends_the_server", negative_length),
-        ("a_multi_part_directory_is_read_or_ignored", multi_part),
-        ("a_single_file_is_read_by_all", single_file),
-        ("the_highest_rdb_version_is_read_and_the_next_refused", rdb_version),
-        ("a_log_of_its_own_is_loaded_again", round_trip),
+        ("bytes_after_an_argument_are_not_checked", unchecked_line_end),
+        ("negative_length_ends_the_server", negative_length),
+        ("multi_part_directory_is_read_or_ignored", multi_part),
+        ("single_file_is_read_by_all", single_file),
+        ("highest_rdb_version_is_read_and_the_next_refused", rdb_version),
+        ("log_written_by_the_server_loads", round_trip),
     ];
     let on_all_lines =
         tests.iter().flat_map(|(name, body)| on_each(&LINES, &format!("loader::{name}"), *body));
-    let of_parts: Vec<_> = LINES.into_iter().filter(|line| line.reads_multi_part()).collect();
-    let torn = "loader::a_torn_part_that_is_not_the_last_is_refused_and_cut_all_the_same";
-    on_all_lines.chain(on_each(&of_parts, torn, torn_in_the_middle)).collect()
+    let multi_part: Vec<_> = LINES.into_iter().filter(|line| line.reads_multi_part()).collect();
+    let torn = "loader::torn_part_that_is_not_the_last_is_refused_but_cut";
+    on_all_lines.chain(on_each(&multi_part, torn, torn_in_the_middle)).collect()
 }
 
 #[track_caller]
@@ -48,10 +46,10 @@ fn loads(verdict: &Verdict, keys: u64) {
 }
 
 #[track_caller]
-fn refuses(verdict: &Verdict, saying: &str) {
+fn refuses(verdict: &Verdict, message: &str) {
     assert!(matches!(verdict, Verdict::Refuses { .. }), "{verdict:#?}");
     let log = verdict.log().to_lowercase();
-    assert!(log.contains(saying), "`{saying}` was expected in {verdict:#?}");
+    assert!(log.contains(message), "expected `{message}` in {verdict:#?}");
 }
 
 #[track_caller]
@@ -61,7 +59,7 @@ fn loads_after_cut(verdict: &Verdict, expected_bytes: usize, expected_keys: u64)
             assert_eq!(*bytes_after, expected_bytes as u64, "{verdict:#?}");
             assert_eq!(*keys, expected_keys, "{verdict:#?}");
         }
-        other => panic!("a cut was expected: {other:#?}"),
+        other => panic!("expected a cut: {other:#?}"),
     }
 }
 
@@ -72,7 +70,7 @@ fn whole(binary: &Binary) {
 }
 
 fn line_buffer(binary: &Binary) {
-    // The buffer holds a NUL as well; a line that does not fit is read as two.
+    // The buffer also contains a terminating NUL. A line that does not fit is read as two lines.
     let longest = binary.line.line_buffer_bytes() - 1;
     let with_header_of = |bytes: usize| {
         let digits = bytes - "*\r\n".len();
@@ -114,8 +112,8 @@ fn unknown_subcommand(binary: &Binary) {
 }
 
 fn arity(binary: &Binary) {
-    // Too many arguments, not too few: without the check too few are read from memory that is not
-    // there, and anything can happen.
+    // Too many arguments rather than too few: without the check, missing arguments are read from invalid memory and
+    // the behaviour is undefined.
     let verdict = verdict_on(binary, &log("SET a 1\nGET a b\nSET b 2"), &[]);
     if binary.line.checks_arity() {
         refuses(&verdict, "wrong number of arguments");
@@ -128,7 +126,7 @@ fn torn_command(binary: &Binary) {
     let whole = log("SET a 1\nSET b 2");
     let next = log("SET c 3");
     for torn in 1..next.len() {
-        // A server a cut is slow; the places that differ in kind are enough.
+        // Starting a server for each cut is slow, so only the cuts that differ in kind are tested.
         if ![1, 2, 3, 4, 5, 8, next.len() - 2, next.len() - 1].contains(&torn) {
             continue;
         }
@@ -148,12 +146,12 @@ fn torn_transaction(binary: &Binary) {
     let before = log("SET a 1");
     let queued = log("MULTI\nSET b 2");
     let log = [&before[..], &queued, b"*3\r\n$3\r\nSE"].concat();
-    let kept = if binary.line.cuts_torn_transaction_whole() {
+    let rest = if binary.line.cuts_torn_transaction_whole() {
         before.len()
     } else {
         before.len() + queued.len()
     };
-    loads_after_cut(&verdict_on(binary, &log, &[]), kept, 1);
+    loads_after_cut(&verdict_on(binary, &log, &[]), rest, 1);
 }
 
 fn dangling(binary: &Binary) {
@@ -178,7 +176,7 @@ fn dangling(binary: &Binary) {
 
 fn open_transaction(binary: &Binary) {
     let before = log("SET a 1");
-    // DISCARD is queued like anything else and ends nothing.
+    // A loader queues DISCARD like any other command, so it does not end the transaction.
     let log = [before.clone(), log("MULTI\nSET b 2\nDISCARD")].concat();
     loads_after_cut(&verdict_on(binary, &log, &[]), before.len(), 1);
 }
@@ -202,7 +200,7 @@ fn negative_length(binary: &Binary) {
     }
 }
 
-/// Two INCR parts, the first of them torn.
+/// Tests a set of two incremental parts, of which the first is torn.
 fn torn_in_the_middle(binary: &Binary) {
     let data = tempfile::tempdir().expect("a directory");
     let whole = log("SET a 1");
@@ -218,7 +216,7 @@ fn torn_in_the_middle(binary: &Binary) {
     refuses(&verdict, "the truncated file is not the last file");
     let Verdict::Refuses { cut, .. } = &verdict else { unreachable!() };
     assert_eq!(cut, &[(first, whole.len() as u64)], "{verdict:#?}");
-    // So that the second start finds nothing wrong.
+    // The second start therefore succeeds.
     loads(&load_verdict_in_place(binary, data.path(), &[]), 2);
 }
 
@@ -233,14 +231,14 @@ fn single_file(binary: &Binary) {
     let layout = tempfile::tempdir().expect("a directory");
     lay_out(redis(6, 2), layout.path(), &log("SET a 1"));
     loads(&load_verdict(binary, layout.path(), &[]), 1);
-    // Where the file is moved into the directory, a cut of it is seen all the same.
+    // The cut is also detected if the server moves the file into the directory.
     let whole = log("SET a 1");
     lay_out(redis(6, 2), layout.path(), &[&whole[..], b"*3"].concat());
     loads_after_cut(&load_verdict(binary, layout.path(), &[]), whole.len(), 1);
 }
 
 fn rdb_version(binary: &Binary) {
-    // Magic and version, the end, and a checksum of zero, which stands for none.
+    // The magic string and version, the end marker, and a checksum of zero, which means no checksum.
     let empty = |magic: &str, version: u32| {
         let digits = "REDIS0000".len() - magic.len();
         [format!("{magic}{version:0digits$}").as_bytes(), b"\xff\0\0\0\0\0\0\0\0"].concat()
@@ -257,18 +255,6 @@ fn rdb_version(binary: &Binary) {
         Some(highest) => loads(&verdict(&empty("VALKEY", highest)), 0),
         None => refuses(&verdict(&empty("VALKEY", 80)), "bad file format"),
     }
-}
-
-/// Writes `rdb` as the base of a data directory.
-fn lay_out_base(line: Server, data: &Path, rdb: &[u8]) {
-    if !line.reads_multi_part() {
-        return fs::write(data.join("appendonly.aof"), rdb).expect("a log");
-    }
-    let parts = data.join("appendonlydir");
-    fs::create_dir(&parts).expect("a directory");
-    fs::write(parts.join("appendonly.aof.1.base.rdb"), rdb).expect("a base");
-    let manifest = "file appendonly.aof.1.base.rdb seq 1 type b\n";
-    fs::write(parts.join("appendonly.aof.manifest"), manifest).expect("a manifest");
 }
 
 fn round_trip(binary: &Binary) {

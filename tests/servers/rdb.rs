@@ -1,4 +1,4 @@
-//! What `aofkit::rdb` writes, loaded by the servers.
+//! Lets the servers load the RDBs that `aofkit::rdb` writes.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,12 +13,10 @@ use aofkit::rdb::write::{ConvertError, Options, WriteError};
 use aofkit::rdb::{Target, convert};
 use libtest_mimic::Trial;
 
-use crate::support::client::Reply;
-use crate::support::server::{Binary, Running, find};
-use crate::support::{LINES, on_each};
+use crate::support::{Binary, LINES, Reply, Running, find, lay_out_base, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let mut trials = on_each(&LINES, "rdb::the_bytes_are_those_that_the_server_wrote", same_bytes);
+    let mut trials = on_each(&LINES, "rdb::converted_rdb_has_the_bytes_of_the_server", same_bytes);
     trials.extend(on_each(
         &LINES,
         "rdb::common_values_load_in_every_version_on_every_server",
@@ -28,23 +26,23 @@ pub(crate) fn trials() -> Vec<Trial> {
     ));
     trials.extend(on_each(
         &LINES,
-        "rdb::what_only_some_versions_have_loads_where_it_can",
+        "rdb::version_specific_values_load_in_the_versions_that_support_them",
         |binary| {
-            // Notes how often each key is used.
+            // With this policy, the RDB contains the access frequency of each key.
             let config = [("maxmemory-policy", "allkeys-lfu")];
             let fill = |server: &mut Running, line| {
                 fill_common(server, line);
                 fill_scores(server);
                 fill_special(server, line);
             };
-            let carry: &[Target] = if has_field_expiry(binary.line) {
+            let supported: &[Target] = if has_field_expiry(binary.line) {
                 &[Target::REDIS_12, Target::VALKEY_80]
             } else if binary.line.has_redis(7, 0) {
                 &Target::ALL[1..]
             } else {
                 &Target::ALL
             };
-            round_trip(binary, &config, fill, carry);
+            round_trip(binary, &config, fill, supported);
         },
     ));
     trials
@@ -67,13 +65,13 @@ pub(crate) fn call<A: AsRef<[u8]>>(server: &mut Running, args: &[A]) -> Reply {
     reply
 }
 
-/// A command, its arguments separated by blanks.
+/// Runs a command given as whitespace-separated arguments.
 #[track_caller]
 pub(crate) fn run(server: &mut Running, command: &str) -> Reply {
     call(server, &command.split_whitespace().collect::<Vec<_>>())
 }
 
-/// A command with many arguments.
+/// Runs a command given as whitespace-separated arguments, followed by the arguments `more`.
 #[track_caller]
 pub(crate) fn run_with(
     server: &mut Running,
@@ -85,7 +83,7 @@ pub(crate) fn run_with(
     call(server, &args);
 }
 
-/// Every type about every limit of its encodings.
+/// Writes values of every type below, at and above the size limits of its encodings.
 pub(crate) fn fill_common(server: &mut Running, line: Server) {
     let fill = |len: usize| "abcdefgh".repeat(len / 8 + 1)[..len].to_owned();
     for number in [
@@ -169,7 +167,7 @@ fn fill_streams(server: &mut Running, line: Server) {
     run(server, "XGROUP CREATE x:same late 1100-300");
     run(server, "XGROUP CREATE x:mixed 7 0");
     if line.has_redis(7, 0) {
-        run(server, "XGROUP CREATE x:wide told 5-1 ENTRIESREAD 5");
+        run(server, "XGROUP CREATE x:wide counted 5-1 ENTRIESREAD 5");
     }
     run(server, "XGROUP CREATECONSUMER x:same all idle");
     run(server, "XREADGROUP GROUP all one COUNT 120 STREAMS x:same >");
@@ -181,12 +179,12 @@ fn fill_streams(server: &mut Running, line: Server) {
     run(server, "XCLAIM x:same all idle 0 1002-6 TIME 1700000000000 RETRYCOUNT 77");
 }
 
-/// Scores that are written differently before Redis 7.2.
+/// Writes scores whose text differs in versions before Redis 7.2.
 pub(crate) fn fill_scores(server: &mut Running) {
     run(server, "ZADD z:special 1.5e-9 a 0.1 b -3.0000000000000004 c 72057594037927936 d 5e-324 e");
 }
 
-/// Functions, and fields that expire, where the server has them.
+/// Writes functions and fields that expire, if the server supports them.
 pub(crate) fn fill_special(server: &mut Running, line: Server) {
     if line.has_redis(7, 0) {
         for name in ["one", "two"] {
@@ -210,9 +208,9 @@ pub(crate) fn fill_special(server: &mut Running, line: Server) {
     }
 }
 
-/// What DEBUG DIGEST leaves out, key by key, and functions. Without `bookkeeping`, what streams
-/// count is left out.
-pub(crate) fn deep(
+/// Returns the state that DEBUG DIGEST does not cover: of every key, by database and key, and of the functions. The
+/// counters and times of streams are included only with `bookkeeping`.
+pub(crate) fn details(
     server: &mut Running,
     line: Server,
     bookkeeping: bool,
@@ -233,15 +231,15 @@ pub(crate) fn deep(
         run(server, &format!("SELECT {db}"));
         for key in run(server, "KEYS *").array().to_vec() {
             let Reply::Bulk(key) = key else { panic!("{key:?}") };
-            let mut about = |args: &[&[u8]]| call(server, args);
-            let kind = about(&[b"TYPE", &key]).text();
-            let mut said = format!("{kind} {}", expiry(&mut about, line, &key));
+            let mut query = |args: &[&[u8]]| call(server, args);
+            let kind = query(&[b"TYPE", &key]).text();
+            let mut state = format!("{kind} {}", expiry(&mut query, line, &key));
             if kind == "stream" {
-                let full = about(&[b"XINFO", b"STREAM", &key, b"FULL", b"COUNT", b"0"]);
-                said += &format!("{:?}", without(&full, &left_out));
+                let full = query(&[b"XINFO", b"STREAM", &key, b"FULL", b"COUNT", b"0"]);
+                state += &format!("{:?}", without(&full, &left_out));
             }
             if kind == "hash" && has_field_expiry(line) {
-                let mut fields: Vec<_> = about(&[b"HKEYS", &key]).array().to_vec();
+                let mut fields: Vec<_> = query(&[b"HKEYS", &key]).array().to_vec();
                 fields.sort_by_key(|field| format!("{field:?}"));
                 let count = fields.len().to_string();
                 let mut args = vec![&b"HPEXPIRETIME"[..], &key, b"FIELDS", count.as_bytes()];
@@ -249,9 +247,9 @@ pub(crate) fn deep(
                     let Reply::Bulk(field) = field else { panic!("{field:?}") };
                     args.push(field);
                 }
-                said += &format!("{:?}", about(&args));
+                state += &format!("{:?}", query(&args));
             }
-            found.insert(format!("{db} {}", key.escape_ascii()), said);
+            found.insert(format!("{db} {}", key.escape_ascii()), state);
         }
     }
     if line.has_redis(7, 0) {
@@ -263,40 +261,43 @@ pub(crate) fn deep(
     found
 }
 
-fn expiry(about: &mut impl FnMut(&[&[u8]]) -> Reply, line: Server, key: &[u8]) -> i64 {
+/// Returns the expiry time of a key: in milliseconds or, before Redis 7.0, which only reports the remaining time, in
+/// minutes.
+fn expiry(query: &mut impl FnMut(&[&[u8]]) -> Reply, line: Server, key: &[u8]) -> i64 {
     if line.has_redis(7, 0) {
-        return about(&[b"PEXPIRETIME", key]).int();
+        return query(&[b"PEXPIRETIME", key]).int();
     }
-    // To the minute, as the older command tells what is left.
-    let left = about(&[b"PTTL", key]).int();
+    let left = query(&[b"PTTL", key]).int();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_millis();
     if left < 0 { left } else { (left + i64::try_from(now).expect("a time") + 30_000) / 60_000 }
 }
 
-/// A reply without the names in `left_out` and what follows each.
+/// Returns a reply without the names in `left_out` and their values.
 fn without(reply: &Reply, left_out: &[&str]) -> Reply {
     let Reply::Array(elements) = reply else { return reply.clone() };
-    let mut kept = Vec::new();
+    let mut remaining = Vec::new();
     let mut elements = elements.iter();
     while let Some(element) = elements.next() {
         match element {
             Reply::Bulk(name) if left_out.iter().any(|out| out.as_bytes() == name) => {
                 elements.next();
             }
-            element => kept.push(without(element, left_out)),
+            element => remaining.push(without(element, left_out)),
         }
     }
-    Reply::Array(kept)
+    Reply::Array(remaining)
 }
 
-/// How a file is given to a server.
+/// The role of an RDB file in a data directory.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum As {
+    /// The snapshot `dump.rdb`.
     Dump,
+    /// The base of the log.
     Base,
 }
 
-/// Loads an RDB and says what the server then holds.
+/// Lets the server load an RDB. Returns its digest and the state that the digest does not cover (see [`details`]).
 pub(crate) fn load(
     binary: &Binary,
     rdb: &[u8],
@@ -309,45 +310,38 @@ pub(crate) fn load(
             fs::write(data.path().join("dump.rdb"), rdb).expect("a file");
             "no"
         }
-        As::Base if binary.line.reads_multi_part() => {
-            let parts = data.path().join("appendonlydir");
-            fs::create_dir(&parts).expect("a directory");
-            fs::write(parts.join("appendonly.aof.1.base.rdb"), rdb).expect("a base");
-            let manifest = "file appendonly.aof.1.base.rdb seq 1 type b\n";
-            fs::write(parts.join("appendonly.aof.manifest"), manifest).expect("a manifest");
-            "yes"
-        }
         As::Base => {
-            fs::write(data.path().join("appendonly.aof"), rdb).expect("a log");
+            lay_out_base(binary.line, data.path(), rdb);
             "yes"
         }
     };
     let config = [("appendonly", appendonly)];
     let mut server = Running::start(binary, data.path(), &config)
-        .unwrap_or_else(|ended| panic!("{} does not load it: {}", binary.line, ended.log));
-    let deep = deep(&mut server, binary.line, bookkeeping);
-    (server.digest(), deep)
+        .unwrap_or_else(|ended| panic!("{} does not load the RDB: {}", binary.line, ended.log));
+    let details = details(&mut server, binary.line, bookkeeping);
+    (server.digest(), details)
 }
 
-/// The server's own check of RDB files: the same program by another name.
+/// Checks an RDB file with redis-check-rdb or valkey-check-rdb, which is the server's program under another name.
 pub(crate) fn check(binary: &Binary, file: &Path) {
     let name = match binary.line.product {
         Product::Redis => "redis-check-rdb",
         Product::Valkey => "valkey-check-rdb",
     };
-    let output = Command::new(&binary.path).arg0(name).arg(file).output().expect("it runs");
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && said.contains("RDB looks OK"), "{name}: {said}");
+    let output =
+        Command::new(&binary.path).arg0(name).arg(file).output().expect("the checker runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("RDB looks OK"), "{name}: {text}");
 }
 
-/// What a server held, and the RDB that it saved.
+/// The data of a server, and the RDB that it saved.
 pub(crate) struct Saved {
     pub(crate) digest: String,
-    pub(crate) deep: BTreeMap<String, String>,
+    pub(crate) details: BTreeMap<String, String>,
     pub(crate) rdb: Vec<u8>,
 }
 
-/// Starts a server, fills it, and lets it save.
+/// Starts a server, fills it with data, and lets it save an RDB.
 pub(crate) fn saved(
     binary: &Binary,
     config: &[(&str, &str)],
@@ -355,24 +349,24 @@ pub(crate) fn saved(
     fill: impl Fn(&mut Running, Server),
 ) -> Saved {
     let data = tempfile::tempdir().expect("a directory");
-    let mut server = Running::start(binary, data.path(), config).expect("it starts");
+    let mut server = Running::start(binary, data.path(), config).expect("the server starts");
     fill(&mut server, binary.line);
     run(&mut server, "SAVE");
     let rdb = fs::read(data.path().join("dump.rdb")).expect("a file");
     let digest = server.digest();
-    Saved { digest, deep: deep(&mut server, binary.line, bookkeeping), rdb }
+    Saved { digest, details: details(&mut server, binary.line, bookkeeping), rdb }
 }
 
-/// Writes what the server holds in every version, of which it must be those in `carry` that can
-/// carry it, and lets every server load it that can.
+/// Converts the RDB of a server to every version and lets every server load the results that it supports. The
+/// conversion must succeed for exactly the versions in `supported`.
 fn round_trip(
     binary: &Binary,
     config: &[(&str, &str)],
     fill: impl Fn(&mut Running, Server),
-    carry: &[Target],
+    supported: &[Target],
 ) {
     let original = saved(binary, config, false, fill);
-    let own = Target::of(binary.line).expect("a version of its own");
+    let own = Target::of(binary.line).expect("the version of the server");
     let options = Options { drop_bookkeeping: true, ..Options::default() };
     let product = binary.line.product;
     let loaders: Vec<Binary> = LINES.into_iter().filter_map(|line| find(line).ok()).collect();
@@ -381,42 +375,46 @@ fn round_trip(
         let result = convert(&original.rdb, &mut rdb, product, Some(target), &options, &Silent);
         let converted = match result {
             Ok(converted) => converted,
-            Err(ConvertError::Write(WriteError::Unfit(unfit))) if !carry.contains(&target) => {
+            Err(ConvertError::Write(WriteError::Unfit(unfit))) if !supported.contains(&target) => {
                 assert_eq!(unfit.target, target);
                 continue;
             }
             Err(error) => panic!("{target}: {error}"),
         };
-        assert!(carry.contains(&target), "{target}");
+        assert!(supported.contains(&target), "{target}");
         assert_eq!(converted.len, rdb.len() as u64);
         let bookkeeping = converted.needs.missing(target).is_none();
         let file = tempfile::NamedTempFile::new().expect("a file");
         fs::write(file.path(), &rdb).expect("a file");
         for loader in loaders.iter().filter(|loader| target.loads_on(loader.line)) {
-            let what = format!("{target} made of a file of {}, on {}", binary.line, loader.line);
+            let what = format!("{target} of {}, on {}", binary.line, loader.line);
             check(loader, file.path());
             let as_dump = load(loader, &rdb, As::Dump, bookkeeping);
             assert_eq!(load(loader, &rdb, As::Base, bookkeeping), as_dump, "{what}, as a base");
             if own.loads_on(loader.line) {
-                let (digest, deep) = load(loader, &original.rdb, As::Dump, bookkeeping);
+                let (digest, details) = load(loader, &original.rdb, As::Dump, bookkeeping);
                 assert_eq!(as_dump.0, digest, "{what}");
-                same(&as_dump.1, &deep, |_| true, &what);
+                same(&as_dump.1, &details, |_| true, &what);
                 continue;
             }
             if target.version() < 12 {
-                // No field expires, and all scores look the same to all.
+                // Without expiring fields and scores whose text differs, all servers compute the same digest.
                 assert_eq!(as_dump.0, original.digest, "{what}");
             }
-            // Servers describe streams differently, and expiry is told in different units by those
-            // before 7.0.
+            // Servers describe streams differently, and before 7.0 report expiry in other units.
             let alike = has_field_expiry(binary.line) == has_field_expiry(loader.line)
                 && binary.line.has_redis(7, 0) == loader.line.has_redis(7, 0);
-            same(&as_dump.1, &original.deep, |said| alike && !said.starts_with("stream"), &what);
+            same(
+                &as_dump.1,
+                &original.details,
+                |state| alike && !state.starts_with("stream"),
+                &what,
+            );
         }
     }
 }
 
-/// The same keys, and the same said of those that count.
+/// Asserts that the keys are the same, and that the states are the same for which `counts` is true.
 #[track_caller]
 pub(crate) fn same(
     ours: &BTreeMap<String, String>,
@@ -424,16 +422,16 @@ pub(crate) fn same(
     counts: impl Fn(&str) -> bool,
     what: &str,
 ) {
-    let keys = |deep: &BTreeMap<String, String>| -> Vec<String> {
-        deep.keys().filter(|key| *key != "functions").cloned().collect()
+    let keys = |details: &BTreeMap<String, String>| -> Vec<String> {
+        details.keys().filter(|key| *key != "functions").cloned().collect()
     };
     assert_eq!(keys(ours), keys(theirs), "{what}");
-    for (key, said) in theirs.iter().filter(|(_, said)| counts(said)) {
-        assert_eq!(ours.get(key), Some(said), "{what}: {key}");
+    for (key, state) in theirs.iter().filter(|(_, state)| counts(state)) {
+        assert_eq!(ours.get(key), Some(state), "{what}: {key}");
     }
 }
 
-/// Values in every encoding, none of which the server holds in a form that depends on its past.
+/// Writes values in every encoding whose form does not depend on the history of the key.
 fn fill_plainly(server: &mut Running, line: Server) {
     run(server, "SET k v");
     run(server, "SET n -70000");
@@ -448,8 +446,8 @@ fn fill_plainly(server: &mut Running, line: Server) {
     run_with(server, "ZADD zset:skip", (0..200).flat_map(|i| [i.to_string(), format!("m{i}")]));
     run(server, "HSET hash f v 17 18");
     run_with(server, "HSET hash:table f", ["v".repeat(65)]);
-    // Redis 6.2.5 lets a node grow above its size by one entry, and none since 6.2.6: on the one a
-    // node is full by the number of its entries only.
+    // Redis 6.2.5 lets a node exceed its size limit by one entry, later versions do not. The entries for 6.2.5 are so
+    // short that only their number limits a node.
     let longest = if line.has_redis(7, 0) { 90 } else { 20 };
     for i in 1..=250 {
         run(server, &format!("XADD stream {i}-1 temp {i} place {}", "p".repeat(i % longest + 1)));
@@ -465,10 +463,10 @@ fn fill_plainly(server: &mut Running, line: Server) {
     fill_special(server, line);
 }
 
-/// From the second note on: the first is the server's version.
+/// Returns the RDB from the second auxiliary field to the checksum. The first field is the server's version.
 fn after_version(rdb: &[u8]) -> &[u8] {
     let name = b"redis-bits";
-    let at = rdb.windows(name.len()).position(|window| window == name).expect("a note");
+    let at = rdb.windows(name.len()).position(|window| window == name).expect("an auxiliary field");
     &rdb[at..rdb.len() - 8]
 }
 
@@ -479,13 +477,14 @@ fn same_bytes(binary: &Binary) {
     let mut rdb = Vec::new();
     let target = Target::of(binary.line);
     let product = binary.line.product;
-    convert(&original, &mut rdb, product, target, &options, &Silent).expect("it is written");
+    convert(&original, &mut rdb, product, target, &options, &Silent)
+        .expect("the RDB can be converted");
     let (ours, theirs) = (after_version(&rdb), after_version(&original));
     if ours != theirs {
         let at = ours.iter().zip(theirs).take_while(|(a, b)| a == b).count();
-        let near = |bytes: &[u8]| {
+        let context = |bytes: &[u8]| {
             bytes[at.saturating_sub(60)..bytes.len().min(at + 60)].escape_ascii().to_string()
         };
-        panic!("byte {at}:\nours   {}\ntheirs {}", near(ours), near(theirs));
+        panic!("byte {at}:\nours   {}\ntheirs {}", context(ours), context(theirs));
     }
 }

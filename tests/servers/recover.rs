@@ -1,5 +1,5 @@
-//! Real accidents, end to end: a server is flushed and stopped, its log recovered, and the server started on that:
-//! the data must be what they were.
+//! End-to-end recovery: a server is flushed and stopped, its log is recovered, and the server is started on the result.
+//! The data must be the same as before the flush.
 
 use std::fs;
 use std::path::Path;
@@ -13,25 +13,23 @@ use aofkit::ops::recover::{
 use aofkit::replay::{ReplayOptions, RouteOptions};
 use libtest_mimic::Trial;
 
-use super::rewrite::{one, rewritten};
-use crate::support::server::{Binary, Running};
-use crate::support::twin::{Random, args};
-use crate::support::{LINES, on_each};
+use super::rewrite::random_command;
+use crate::support::{Binary, LINES, Random, Running, args, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let mut trials = on_each(&LINES, "recover::a_flush_is_undone", a_flush_is_undone);
+    let mut trials = on_each(&LINES, "recover::flush_is_undone", a_flush_is_undone);
     trials.extend(on_each(&LINES, "recover::one_of_two_flushes_is_undone", one_of_two));
-    trials.extend(on_each(&LINES, "recover::later_writes_are_kept", later_writes));
-    trials.extend(on_each(&LINES[1..], "recover::history_brings_it_back", history));
+    trials.extend(on_each(&LINES, "recover::later_writes_are_retained", later_writes));
+    trials.extend(on_each(&LINES[1..], "recover::history_files_are_recovered", history));
     trials
 }
 
-/// How many accidents of a sort are made; AOFKIT_SEQUENCES has more of them for a run by hand.
-fn accidents() -> u64 {
+/// Returns the number of repetitions of each trial. `AOFKIT_SEQUENCES` overrides it.
+fn repetitions() -> u64 {
     std::env::var("AOFKIT_SEQUENCES").map_or(3, |n| n.parse().expect("a number"))
 }
 
-/// Commands before a flush.
+/// The number of commands before a flush.
 const COMMANDS: usize = 300;
 
 fn config(seed: u64) -> [(&'static str, &'static str); 3] {
@@ -39,24 +37,24 @@ fn config(seed: u64) -> [(&'static str, &'static str); 3] {
     [("appendonly", "yes"), ("appendfsync", "no"), ("aof-use-rdb-preamble", preamble)]
 }
 
-/// A server with data of every type, some of it in a base that it has rewritten, and started anew, for a loader
-/// does not do all that was done before. Gives its digest, too.
+/// Returns a server with data of every type, partly in a base that it has rewritten, and its digest. The server has been
+/// restarted, because loading the log does not restore all the state that the server had.
 fn with_data(binary: &Binary, data: &Path, seed: u64) -> (Running, String) {
     let config = config(seed);
     let mut random = Random::new(seed);
-    let mut server = Running::start(binary, data, &config).expect("it starts");
+    let mut server = Running::start(binary, data, &config).expect("the server starts");
     for number in 0..COMMANDS {
-        // What was deleted before a flush would be undeleted, too.
-        let command = one(&mut random);
+        // `--undelete` would also restore what was deleted before the flush.
+        let command = random_command(&mut random);
         if command[0] != b"DEL" {
             server.client.call(&command);
         }
         if number == COMMANDS / 2 {
-            rewritten(&mut server, data);
+            server.rewrite();
         }
     }
     assert!(server.shut_down().success());
-    let mut server = Running::start(binary, data, &config).expect("it starts again");
+    let mut server = Running::start(binary, data, &config).expect("the server starts again");
     let digest = server.digest();
     assert!(server.keys() > 0);
     (server, digest)
@@ -84,11 +82,12 @@ fn options(binary: &Binary, choice: Choice, output: Output) -> Options {
     }
 }
 
-fn look(binary: &Binary, data: &Path) -> RecoverReport {
-    recover(data, &options(binary, Choice::Look, Output::DryRun), &Silent).expect("a look")
+/// Returns the report of a recovery that changes nothing.
+fn inspect(binary: &Binary, data: &Path) -> RecoverReport {
+    recover(data, &options(binary, Choice::Look, Output::DryRun), &Silent).expect("a report")
 }
 
-/// Recovers to a new place, puts that in place of the log as the report says, and starts the server on it.
+/// Recovers the log to a new path, replaces the log with the result as the report instructs, and starts the server.
 fn recovered(
     binary: &Binary,
     data: &Path,
@@ -96,8 +95,8 @@ fn recovered(
     choice: Choice,
     survivor: Option<u64>,
 ) -> Running {
-    let place = tempfile::tempdir().expect("a directory");
-    let new = place.path().join("recovered");
+    let directory = tempfile::tempdir().expect("a directory");
+    let new = directory.path().join("recovered");
     let options = Options { survivor, ..options(binary, choice.clone(), Output::New(new.clone())) };
     let report = recover(data, &options, &Silent)
         .unwrap_or_else(|error| panic!("{choice:?} on {}: {error}", binary.line));
@@ -106,8 +105,8 @@ fn recovered(
         true => data.join("appendonlydir"),
         false => data.join("appendonly.aof"),
     };
-    let old = place.path().join("old");
-    fs::rename(&log, &old).expect("the old one is put aside");
+    let old = directory.path().join("old");
+    fs::rename(&log, &old).expect("the old log is moved");
     copy(&new, &log);
     let server = Running::start(binary, data, &config(seed));
     let server = server.unwrap_or_else(|ended| panic!("{choice:?}: {}", ended.log));
@@ -117,16 +116,16 @@ fn recovered(
 
 fn copy(from: &Path, to: &Path) {
     if from.is_file() {
-        fs::copy(from, to).expect("it is copied");
+        fs::copy(from, to).expect("the log is copied");
         return;
     }
     fs::create_dir(to).expect("a directory");
     for entry in fs::read_dir(from).expect("a directory").map(|entry| entry.expect("an entry")) {
-        fs::copy(entry.path(), to.join(entry.file_name())).expect("it is copied");
+        fs::copy(entry.path(), to.join(entry.file_name())).expect("the part is copied");
     }
 }
 
-/// FLUSHALL in one of its forms.
+/// Runs FLUSHALL in one of three forms, selected by the seed.
 fn flush(server: &mut Running, seed: u64) {
     match seed % 3 {
         0 => server.client.call(&["FLUSHALL"]),
@@ -141,25 +140,31 @@ fn flush(server: &mut Running, seed: u64) {
 }
 
 fn a_flush_is_undone(binary: &Binary) {
-    for seed in 0..accidents() {
+    for seed in 0..repetitions() {
         let data = tempfile::tempdir().expect("a directory");
         let (mut server, digest) = with_data(binary, data.path(), seed);
         let keys = server.keys();
         flush(&mut server, seed);
         assert!(server.shut_down().success());
-        let seen = look(binary, data.path());
-        assert!(matches!(seen.verdict, Verdict::EndsInFlush { .. }), "{:?}", seen.verdict);
-        assert_eq!(seen.before.map(|held| held.total), Some(keys), "{}, seed {seed}", binary.line);
-        // In place, where the server finds it.
+        let report = inspect(binary, data.path());
+        assert!(matches!(report.verdict, Verdict::EndsInFlush { .. }), "{:?}", report.verdict);
+        assert_eq!(
+            report.before.map(|summary| summary.total),
+            Some(keys),
+            "{}, seed {seed}",
+            binary.line
+        );
+        // In place, so that the server loads the result.
         let in_place = options(binary, Choice::Strip, Output::InPlace);
-        recover(data.path(), &in_place, &Silent).expect("it is recovered");
-        let mut server = Running::start(binary, data.path(), &config(seed)).expect("it starts");
+        recover(data.path(), &in_place, &Silent).expect("the log is recovered");
+        let mut server =
+            Running::start(binary, data.path(), &config(seed)).expect("the server starts");
         assert_eq!(server.digest(), digest, "{}, seed {seed}", binary.line);
     }
 }
 
 fn one_of_two(binary: &Binary) {
-    for seed in 1..accidents() {
+    for seed in 1..repetitions() {
         let data = tempfile::tempdir().expect("a directory");
         let (mut server, first) = with_data(binary, data.path(), seed);
         flush(&mut server, seed);
@@ -169,10 +174,10 @@ fn one_of_two(binary: &Binary) {
         let second = server.digest();
         flush(&mut server, seed + 1);
         assert!(server.shut_down().success());
-        let at = look(binary, data.path()).events[0].ordinal;
+        let at = inspect(binary, data.path()).events[0].ordinal;
         let mut server = recovered(binary, data.path(), seed, Choice::Strip, None);
         assert_eq!(server.digest(), second, "{}, seed {seed}", binary.line);
-        // What was recovered still has the first flush in it.
+        // The recovered log still contains the first flush.
         assert!(server.shut_down().success());
         let until = Choice::Until(Position::Ordinal(at));
         let mut server = recovered(binary, data.path(), seed, until, None);
@@ -187,7 +192,7 @@ fn later_writes(binary: &Binary) {
         Choice::Merge { winner: Winner::Older, event: None },
         Choice::Undelete(vec![Glob::new("*")]),
     ];
-    for (seed, choice) in (0..accidents() + 1).zip(choices.iter().cycle()) {
+    for (seed, choice) in (0..repetitions() + 1).zip(choices.iter().cycle()) {
         let data = tempfile::tempdir().expect("a directory");
         let (mut server, digest) = with_data(binary, data.path(), seed);
         flush(&mut server, seed);
@@ -195,8 +200,12 @@ fn later_writes(binary: &Binary) {
         server.client.call(&["SET", "later", "1"]);
         server.client.call(&["HSET", "later:hash", "f", "v"]);
         assert!(server.shut_down().success());
-        let seen = look(binary, data.path());
-        assert!(matches!(seen.verdict, Verdict::FlushWithin { event: 1 }), "{:?}", seen.verdict);
+        let report = inspect(binary, data.path());
+        assert!(
+            matches!(report.verdict, Verdict::FlushWithin { event: 1 }),
+            "{:?}",
+            report.verdict
+        );
         let mut server = recovered(binary, data.path(), seed, choice.clone(), None);
         server.client.call(&["SELECT", "0"]);
         assert_eq!(server.client.call(&["GET", "later"]).text(), "1");
@@ -206,19 +215,19 @@ fn later_writes(binary: &Binary) {
     }
 }
 
-/// A rewrite has followed the flush, and the server keeps what it replaced.
+/// Recovers from history files: a rewrite follows the flush, and the server does not delete the replaced files.
 fn history(binary: &Binary) {
-    for seed in 1..accidents() {
+    for seed in 1..repetitions() {
         let data = tempfile::tempdir().expect("a directory");
         let (mut server, digest) = with_data(binary, data.path(), seed);
         server.client.call(&["CONFIG", "SET", "aof-disable-auto-gc", "yes"]);
         flush(&mut server, seed);
-        rewritten(&mut server, data.path());
+        server.rewrite();
         server.client.call(&["SET", "later", "1"]);
         assert!(server.shut_down().success());
-        let seen = look(binary, data.path());
-        assert_eq!(seen.verdict, Verdict::Nothing);
-        let survivor = &seen.survivors[0];
+        let report = inspect(binary, data.path());
+        assert_eq!(report.verdict, Verdict::Nothing);
+        let survivor = &report.survivors[0];
         assert_eq!((survivor.kind, survivor.ends_in_flush), (SurvivorKind::History, true));
         let number = Some(survivor.number);
         let mut server = recovered(binary, data.path(), seed, Choice::Strip, number);

@@ -1,4 +1,4 @@
-//! Logs that servers wrote, backed up and restored for every server: each loads what the first one had.
+//! Backs up logs that servers wrote and restores them for every server: each must load the same data.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,21 +15,19 @@ use aofkit::ops::restore::{RestoreOptions, RestoreReport, restore};
 use aofkit::replay::{ReplayOptions, RouteOptions};
 use libtest_mimic::Trial;
 
-use crate::support::server::{Binary, Running};
-use crate::support::twin::args;
-use crate::support::{LINES, on_all};
+use crate::support::{Binary, LINES, Running, args, on_all};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
-        on_all(&LINES, "restore::every_server_loads_what_the_others_had", everywhere),
-        on_all(&LINES, "restore::a_directory_that_a_server_runs_in_is_refused", in_use),
+        on_all(&LINES, "restore::every_server_loads_the_backups_of_the_others", everywhere),
+        on_all(&LINES, "restore::directory_of_a_running_server_is_refused", in_use),
     ]
 }
 
-/// Writes a data set that all servers can hold, with a rewrite in the middle, and gives its digest.
+/// Writes data that all servers support, with a rewrite in between. Returns the digest.
 fn write(binary: &Binary, data: &Path) -> String {
     let config = [("appendonly", "yes"), ("appendfsync", "no")];
-    let mut server = Running::start(binary, data, &config).expect("it starts");
+    let mut server = Running::start(binary, data, &config).expect("the server starts");
     for n in 0..400 {
         for command in [
             format!("SET string:{} {n}", n % 90),
@@ -45,7 +43,7 @@ fn write(binary: &Binary, data: &Path) -> String {
             server.client.call(&args(&command));
         }
         if n == 200 {
-            super::rewrite::rewritten(&mut server, data);
+            server.rewrite();
         }
     }
     let digest = server.digest();
@@ -53,7 +51,7 @@ fn write(binary: &Binary, data: &Path) -> String {
     digest
 }
 
-/// Backs up the log of a data directory; compacted first, if asked for.
+/// Backs up the log of a data directory, optionally compacted.
 fn backed_up(data: &Path, to: &Path, is_compacted: bool) -> PathBuf {
     let options = BackupOptions {
         to: to.to_owned(),
@@ -62,9 +60,9 @@ fn backed_up(data: &Path, to: &Path, is_compacted: bool) -> PathBuf {
         keep: KeepPolicy::default(),
         dry_run: false,
     };
-    let report = backup_path(data, &options, &Silent).expect("it is backed up");
+    let report = backup_path(data, &options, &Silent).expect("the log is backed up");
     assert!(report.read_back && !report.damaged);
-    report.archive.expect("there is an archive")
+    report.archive.expect("an archive")
 }
 
 fn compaction() -> compact::Options {
@@ -100,7 +98,7 @@ fn restored(archive: &Path, output: &Path, server: Option<Server>) -> RestoreRep
         .unwrap_or_else(|error| panic!("{} for {server:?}: {error}", archive.display()))
 }
 
-/// The digest of what a server has that is started with the settings that the report names.
+/// Starts a server with the settings that the report names and returns its digest.
 fn loaded(binary: &Binary, report: &RestoreReport) -> String {
     let setting = |name: &str| {
         let setting = report.settings.iter().find(|setting| setting.name == name);
@@ -114,28 +112,29 @@ fn loaded(binary: &Binary, report: &RestoreReport) -> String {
         .unwrap_or_else(|ended| panic!("{}: {}", binary.line, ended.log));
     let digest = server.digest();
     assert!(server.shut_down().success());
-    // It goes on from there: a second start has the same.
-    let mut server = Running::start(binary, Path::new(dir), &config).expect("it starts again");
+    // A second start loads the same data.
+    let mut server =
+        Running::start(binary, Path::new(dir), &config).expect("the server starts again");
     assert_eq!(server.digest(), digest);
     digest
 }
 
 fn everywhere(binaries: &[Binary]) {
     for origin in binaries {
-        let place = tempfile::tempdir().expect("a directory");
-        let data = place.path().join("data");
-        let to = place.path().join("to");
+        let directory = tempfile::tempdir().expect("a directory");
+        let data = directory.path().join("data");
+        let to = directory.path().join("to");
         fs::create_dir(&data).expect("a directory");
         fs::create_dir(&to).expect("a directory");
         let digest = write(origin, &data);
         for (is_compacted, name) in [(false, "plain"), (true, "compacted")] {
             let archive = backed_up(&data, &to, is_compacted);
             for binary in binaries {
-                // Compacted for its own server, it is the same way to all the others.
+                // A compacted backup is only restored for its own server: for the others it takes the same path.
                 if is_compacted && binary.line != origin.line {
                     continue;
                 }
-                let output = place.path().join(format!("{name}-{}", binary.line));
+                let output = directory.path().join(format!("{name}-{}", binary.line));
                 let report = restored(&archive, &output, Some(binary.line));
                 assert_eq!(
                     loaded(binary, &report),
@@ -145,7 +144,7 @@ fn everywhere(binaries: &[Binary]) {
                     binary.line
                 );
             }
-            let output = place.path().join(format!("{name}-as-it-was"));
+            let output = directory.path().join(format!("{name}-unconverted"));
             let report = restored(&archive, &output, None);
             assert_eq!(report.change, None);
             assert_eq!(loaded(origin, &report), digest, "{name} on its own server");
@@ -154,17 +153,17 @@ fn everywhere(binaries: &[Binary]) {
 }
 
 fn in_use(binaries: &[Binary]) {
-    let place = tempfile::tempdir().expect("a directory");
-    let (data, to) = (place.path().join("data"), place.path().join("to"));
+    let directory = tempfile::tempdir().expect("a directory");
+    let (data, to) = (directory.path().join("data"), directory.path().join("to"));
     fs::create_dir(&data).expect("a directory");
     fs::create_dir(&to).expect("a directory");
     write(&binaries[0], &data);
     let archive = backed_up(&data, &to, false);
     for binary in binaries {
-        let output = place.path().join(format!("in-use-{}", binary.line));
+        let output = directory.path().join(format!("in-use-{}", binary.line));
         fs::create_dir(&output).expect("a directory");
-        // Without a log, so that only its working directory tells of it.
-        let server = Running::start(binary, &output, &[]).expect("it starts");
+        // Without a log, so that the server can only be detected by its working directory.
+        let server = Running::start(binary, &output, &[]).expect("the server starts");
         let options = RestoreOptions {
             output: output.clone(),
             server: None,
@@ -172,10 +171,10 @@ fn in_use(binaries: &[Binary]) {
             force: true,
             compaction: compaction(),
         };
-        let error = restore(&archive, &options, &Silent).expect_err("it is refused");
+        let error = restore(&archive, &options, &Silent).expect_err("a refusal");
         let program = if binary.line.has_valkey(7, 2) { "valkey-server" } else { "redis-server" };
         assert!(error.to_string().contains(program), "{error}");
         drop(server);
-        restore(&archive, &options, &Silent).expect("it is free now");
+        restore(&archive, &options, &Silent).expect("the directory is no longer in use");
     }
 }

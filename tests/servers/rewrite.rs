@@ -1,9 +1,8 @@
-//! What is written as commands, held against what a server writes of the same data, and loaded by it.
+//! Compares the commands that aofkit writes for a data set with those of a server's BGREWRITEAOF, and loads both.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::Path;
-use std::time::Duration;
-use std::{fs, thread};
 
 use aofkit::base::server::Server;
 use aofkit::command::{self, Unapplied};
@@ -12,13 +11,12 @@ use aofkit::rewrite::commands::CommandWriter;
 use libtest_mimic::Trial;
 
 use super::apply::stream;
-use crate::support::client::Reply;
-use crate::support::server::{Binary, Running, lay_out};
-use crate::support::twin::{Args, Random, args};
-use crate::support::{LINES, on_each, twin, twin_streams};
+use crate::support::{
+    Args, Binary, LINES, Random, Reply, Running, args, differential, lay_out, on_each,
+};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    on_each(&LINES, "rewrite::commands_are_those_of_the_server", commands)
+    on_each(&LINES, "rewrite::commands_match_those_of_the_server", commands)
 }
 
 const LIBRARY: &str = "#!lua name=lib\nredis.register_function('f', function() return 1 end)";
@@ -31,7 +29,7 @@ fn commands(binary: &Binary) {
         ("appendfsync", "no"),
         ("save", ""),
     ];
-    let mut server = Running::start(binary, data.path(), &config).expect("it starts");
+    let mut server = Running::start(binary, data.path(), &config).expect("the server starts");
     let has_functions = binary.line.has_redis(7, 0);
     if has_functions {
         server.client.call(&["FUNCTION", "LOAD", LIBRARY]);
@@ -41,28 +39,29 @@ fn commands(binary: &Binary) {
         let mut random = Random::new(seed);
         let arena = Bump::new();
         let is_acked = |arg: &Vec<u8>| arg.eq_ignore_ascii_case(b"ACKED");
-        let commands = (0..500).map(|_| one(&mut random));
-        // What ACKED does is not certain once a group is gone.
+        let commands = (0..500).map(|_| random_command(&mut random));
+        // The effect of ACKED is undefined after a group has been deleted.
         let done: Vec<Args> = commands.filter(|args| !args.iter().any(is_acked)).collect();
         let keyspace = fill(&mut server, binary.line, &done, &arena);
 
         let mut writer = CommandWriter::new(binary.line);
         if has_functions {
-            writer.function(LIBRARY.as_bytes()).expect("the server knows them");
+            writer.function(LIBRARY.as_bytes()).expect("the server supports functions");
         }
         for db in keyspace.databases().filter(|db| !db.is_empty()) {
             writer.select(db.number());
-            db.entries().for_each(|entry| writer.key(entry).expect("the server has it"));
+            db.entries()
+                .for_each(|entry| writer.key(entry).expect("the server supports the value"));
         }
         let ours = writer.take();
-        let theirs = rewritten(&mut server, data.path());
+        let theirs = rewritten_log(&mut server, data.path());
         let (our_keys, their_keys) = (by_key(&ours), by_key(&theirs));
         for (key, commands) in &their_keys {
             assert_eq!(our_keys.get(key), Some(commands), "{key} on {}, seed {seed}", binary.line);
         }
         assert_eq!(our_keys.len(), their_keys.len(), "{}, seed {seed}", binary.line);
 
-        // What the form cannot carry is lost with the server's own log, too.
+        // What commands cannot represent is missing from the server's own log, too.
         let digest = server.digest();
         let (ours, theirs) = (loaded(binary, &ours), loaded(binary, &theirs));
         assert_eq!(ours.0, digest, "{}, seed {seed}", binary.line);
@@ -70,8 +69,8 @@ fn commands(binary: &Binary) {
     }
 }
 
-/// A command on data of all types, of which small and large collections come.
-pub(crate) fn one(random: &mut Random) -> Args {
+/// Returns a random command. The commands create values of all types, and small and large collections.
+pub(crate) fn random_command(random: &mut Random) -> Args {
     let number = random.below(4);
     match random.below(20) {
         0..=8 => stream::command(random),
@@ -141,25 +140,16 @@ fn fill<'a>(
         if !row.arity.accepts_on(line, args.len()) {
             continue;
         }
-        let applied = twin::apply(line, None, &args, db, &mut keyspace);
+        let applied = differential::apply(line, None, &args, db, &mut keyspace);
         assert!(!matches!(applied, Err(Unapplied::Refused(_))), "{applied:?}");
         assert_eq!(matches!(reply, Reply::Error(_)), applied.is_err(), "{reply:?}, {applied:?}");
     }
     keyspace
 }
 
-/// The log that the server writes when asked to.
-pub(crate) fn rewritten(server: &mut Running, data: &Path) -> Vec<u8> {
-    server.client.call(&["BGREWRITEAOF"]);
-    loop {
-        let info = server.client.call(&["INFO", "persistence"]).text();
-        let is_over = |name: &str| info.contains(&format!("{name}:0\r\n"));
-        if is_over("aof_rewrite_in_progress") && is_over("aof_rewrite_scheduled") {
-            assert!(info.contains("aof_last_bgrewrite_status:ok"), "{info}");
-            break;
-        }
-        thread::sleep(Duration::from_millis(5));
-    }
+/// Returns the log that the server writes with BGREWRITEAOF, or the base if it is a set.
+fn rewritten_log(server: &mut Running, data: &Path) -> Vec<u8> {
+    server.rewrite();
     let parts = data.join("appendonlydir");
     if !parts.exists() {
         return fs::read(data.join("appendonly.aof")).expect("the log");
@@ -170,19 +160,19 @@ pub(crate) fn rewritten(server: &mut Running, data: &Path) -> Vec<u8> {
     fs::read(parts.join(name)).expect("the base")
 }
 
-/// What a server has that has loaded the log.
+/// Returns the data of a server that loads the log (see [`state`]).
 fn loaded(binary: &Binary, log: &[u8]) -> (String, Vec<String>) {
     let data = tempfile::tempdir().expect("a directory");
     lay_out(binary.line, data.path(), log);
     let mut server =
-        Running::start(binary, data.path(), &[("appendonly", "yes")]).expect("it loads");
+        Running::start(binary, data.path(), &[("appendonly", "yes")]).expect("the log loads");
     state(&mut server, binary)
 }
 
-/// What a server has: its digest, and of each key what the digest does not show.
+/// Returns the digest of a server, and the state of functions and keys that the digest does not cover, sorted.
 pub(crate) fn state(server: &mut Running, binary: &Binary) -> (String, Vec<String>) {
     let digest = server.digest();
-    let mut told = Vec::new();
+    let mut lines = Vec::new();
     for db in 0..16 {
         server.client.call(&["SELECT", &db.to_string()]);
         let keys = server.client.call(&["KEYS", "*"]);
@@ -191,7 +181,7 @@ pub(crate) fn state(server: &mut Running, binary: &Binary) -> (String, Vec<Strin
             let shown = key.escape_ascii();
             let kind = server.client.call(&[&b"TYPE"[..], key]).text();
             if kind == "stream" {
-                told.push(format!("{db} {shown} {}", twin_streams::theirs(server, key)));
+                lines.push(format!("{db} {shown} {}", differential::stream_state(server, key)));
             }
             if kind == "hash" && knows_field_expiry(binary) {
                 for field in server.client.call(&[&b"HKEYS"[..], key]).array() {
@@ -199,32 +189,33 @@ pub(crate) fn state(server: &mut Running, binary: &Binary) -> (String, Vec<Strin
                     let time =
                         server.client.call(&[&b"HPEXPIRETIME"[..], key, b"FIELDS", b"1", field]);
                     let field = field.escape_ascii();
-                    told.push(format!("{db} {shown} {field} {:?}", time.array()));
+                    lines.push(format!("{db} {shown} {field} {:?}", time.array()));
                 }
             }
             if binary.line.has_redis(7, 0) {
                 let expiry = server.client.call(&[&b"PEXPIRETIME"[..], key]).int();
-                told.push(format!("{db} {shown} expires {expiry}"));
+                lines.push(format!("{db} {shown} expires {expiry}"));
             }
         }
     }
     if binary.line.has_redis(7, 0) {
         let list = server.client.call(&["FUNCTION", "LIST", "WITHCODE"]);
-        told.push(format!("functions {list:?}"));
+        lines.push(format!("functions {list:?}"));
     }
-    told.sort_unstable();
+    lines.sort_unstable();
     server.client.call(&["SELECT", "0"]);
-    (digest, told)
+    (digest, lines)
 }
 
 fn knows_field_expiry(binary: &Binary) -> bool {
     command::lookup(b"HPEXPIRETIME").is_some_and(|id| id.row().known_by(binary.line))
 }
 
-/// Commands by the key that they are about, in their order, but for what has no order: items of sets,
-/// sorted sets and hashes are told apart from the commands that share them, and sorted. How many items
-/// share a command is left out for hashes whose fields expire or once did: Redis writes one field a command
-/// then, even where none expires any longer.
+/// Returns the commands of a log by key.
+///
+/// The commands keep their order, except for collections without an order: the items of sets, sorted sets and hashes are
+/// listed separately from the commands that contain them, and sorted. The number of items per command is omitted for
+/// hashes with fields that expire or once did: Redis then writes one command per field, even if none expires any longer.
 fn by_key(log: &[u8]) -> BTreeMap<String, Vec<String>> {
     let mut keys: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut db = String::new();
@@ -235,7 +226,7 @@ fn by_key(log: &[u8]) -> BTreeMap<String, Vec<String>> {
             continue;
         }
         let key = if name == "XGROUP" || name == "FUNCTION" { &args[2] } else { &args[1] };
-        let told = keys.entry(format!("{db} {key}")).or_default();
+        let lines = keys.entry(format!("{db} {key}")).or_default();
         let items = match name.as_str() {
             "SADD" => 1,
             "ZADD" | "HMSET" => 2,
@@ -243,27 +234,27 @@ fn by_key(log: &[u8]) -> BTreeMap<String, Vec<String>> {
                 if let Some(at) =
                     args.iter().position(|arg| arg == "TIME").filter(|_| name == "XCLAIM")
                 {
-                    // Ours are made at no time.
+                    // Delivery times from the server's clock are 0 in the keyspace.
                     args[at + 1] = if args[at + 1].len() > 12 { "0" } else { &args[at + 1] }.into();
                 }
-                told.push(args.join(" "));
+                lines.push(args.join(" "));
                 continue;
             }
         };
         if !key.starts_with("expiring") {
-            told.push(format!("{name} {}", args.len()));
+            lines.push(format!("{name} {}", args.len()));
         }
-        told.extend(args[2..].chunks(items).map(|item| format!("item {}", item.join(" "))));
+        lines.extend(args[2..].chunks(items).map(|item| format!("item {}", item.join(" "))));
     }
-    for told in keys.values_mut() {
-        if told.iter().any(|line| line.starts_with("item ")) {
-            told.sort_unstable();
+    for lines in keys.values_mut() {
+        if lines.iter().any(|line| line.starts_with("item ")) {
+            lines.sort_unstable();
         }
     }
     keys
 }
 
-/// The commands of a log, each argument made text.
+/// Returns the commands of a log with their arguments as text.
 fn frames(log: &[u8]) -> Vec<Vec<String>> {
     let mut rest = log;
     let mut frames = Vec::new();
@@ -281,7 +272,7 @@ fn frames(log: &[u8]) -> Vec<Vec<String>> {
     frames
 }
 
-/// Takes `<mark><number>` and a line end from the front.
+/// Removes `<mark><number>` and a line end from the front of `rest` and returns the number.
 fn head(rest: &mut &[u8], mark: u8) -> usize {
     assert_eq!(rest[0], mark, "{}", rest[..rest.len().min(40)].escape_ascii());
     let end = rest.windows(2).position(|pair| pair == b"\r\n").expect("a line end");

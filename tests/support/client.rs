@@ -1,71 +1,73 @@
-//! A small client: one command, one reply, over a Unix socket.
+//! A minimal client that sends one command at a time over a Unix socket.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-/// What a server answers (RESP2).
+use super::log::command;
+
+/// A reply of a server (RESP2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Reply {
     /// `+OK`.
     Simple(String),
-    /// `-ERR ...`, without the minus.
+    /// `-ERR ...`, without the minus sign.
     Error(String),
     /// `:1`.
     Int(i64),
-    /// `$2`, and the bytes.
+    /// `$2` and the bytes.
     Bulk(Vec<u8>),
     /// `$-1` or `*-1`.
     Nil,
-    /// `*2`, and the elements.
+    /// `*2` and the elements.
     Array(Vec<Reply>),
 }
 
 impl Reply {
-    /// The text of a simple or bulk reply, as far as it is UTF-8.
+    /// Returns the text of a simple or bulk reply, with invalid UTF-8 replaced.
     ///
     /// # Panics
     ///
-    /// On any other reply, with the reply.
+    /// On any other reply.
     pub(crate) fn text(&self) -> String {
         match self {
             Reply::Simple(text) => text.clone(),
             Reply::Bulk(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-            other => panic!("a text was expected, got {other:?}"),
+            other => panic!("expected a text, got {other:?}"),
         }
     }
 
-    /// The number.
+    /// Returns the number of an integer reply.
     ///
     /// # Panics
     ///
-    /// On any other reply, with the reply.
+    /// On any other reply.
     pub(crate) fn int(&self) -> i64 {
         match self {
             Reply::Int(number) => *number,
-            other => panic!("a number was expected, got {other:?}"),
+            other => panic!("expected a number, got {other:?}"),
         }
     }
 
-    /// The elements.
+    /// Returns the elements of an array reply.
     ///
     /// # Panics
     ///
-    /// On any other reply, with the reply.
+    /// On any other reply.
     pub(crate) fn array(&self) -> &[Reply] {
         match self {
             Reply::Array(elements) => elements,
-            other => panic!("an array was expected, got {other:?}"),
+            other => panic!("expected an array, got {other:?}"),
         }
     }
 }
 
-/// A connection.
+/// A connection to a server.
 pub(crate) struct Client(BufReader<UnixStream>);
 
 impl Client {
-    /// Connects to the socket at `path`. A reply that takes longer than a minute is an error.
+    /// Connects to the socket at `path`. The timeout for a reply is one minute.
     pub(crate) fn connect(path: &Path) -> io::Result<Client> {
         let stream = UnixStream::connect(path)?;
         stream.set_read_timeout(Some(Duration::from_secs(60)))?;
@@ -78,11 +80,11 @@ impl Client {
         self.read()
     }
 
-    /// As [`Client::try_call`], where the connection must hold.
+    /// Sends a command and waits for its reply.
     ///
     /// # Panics
     ///
-    /// When it does not.
+    /// If the connection fails.
     pub(crate) fn call<A: AsRef<[u8]>>(&mut self, args: &[A]) -> Reply {
         self.try_call(args).expect("the server answers")
     }
@@ -116,23 +118,4 @@ impl Client {
             _ => return Err(io::ErrorKind::InvalidData.into()),
         })
     }
-}
-
-/// A command as it is sent, and as it stands in a log.
-pub(crate) fn command<A: AsRef<[u8]>>(args: &[A]) -> Vec<u8> {
-    let mut bytes = format!("*{}\r\n", args.len()).into_bytes();
-    for arg in args {
-        let arg = arg.as_ref();
-        bytes.extend_from_slice(format!("${}\r\n", arg.len()).as_bytes());
-        bytes.extend_from_slice(arg);
-        bytes.extend_from_slice(b"\r\n");
-    }
-    bytes
-}
-
-/// The commands of a log, one a line, arguments separated by blanks.
-pub(crate) fn log(commands: &str) -> Vec<u8> {
-    (commands.lines())
-        .flat_map(|line| command(&line.split_whitespace().collect::<Vec<_>>()))
-        .collect()
 }

@@ -3,21 +3,19 @@
 use libtest_mimic::Trial;
 
 use super::string::{bystander, list, run_if};
-use crate::support::server::Binary;
-use crate::support::twin::{Args, Random};
-use crate::support::{LINES, on_each};
+use crate::support::{Args, Binary, LINES, Random, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    on_each(&LINES, "apply::bitmap::random_sequences", random_sequences)
+    on_each(&LINES, "apply::bitmap::random_commands_agree_with_the_server", random_sequences)
 }
 
 const KEYS: [&str; 5] = ["a", "b", "c", "d", "e"];
 
 fn random_sequences(binary: &Binary) {
-    // Redis 6.2.5 as built does not see that an i64 runs below its limit: its source lets the overflow happen
-    // before it looks, which the language leaves undefined. Later 6.2 have the source of 7.0.
-    let sound = binary.line.has_redis(7, 0);
-    run_if(binary, 100, 20, command, |args| sound || !is_undefined(args));
+    // The binary of Redis 6.2.5 does not detect the underflow of an i64: its source checks after the overflow, which is
+    // undefined behaviour in C. Later 6.2 versions have the source of 7.0.
+    let is_defined = binary.line.has_redis(7, 0);
+    run_if(binary, 100, 20, command, |args| is_defined || !is_undefined(args));
 }
 
 fn is_undefined(args: &Args) -> bool {
@@ -66,9 +64,9 @@ fn bitfield(random: &mut Random, key: &[u8]) -> Args {
     for _ in 0..random.below(5) {
         if random.once_in(3) {
             args.push(b"overflow".to_vec());
-            let word =
+            let option =
                 if random.once_in(20) { "nope" } else { random.pick(&["WRAP", "sat", "FAIL"]) };
-            args.push(word.as_bytes().to_vec());
+            args.push(option.as_bytes().to_vec());
         }
         let name = random.pick(&["GET", "SET", "SET", "incrby", "INCRBY"]);
         args.push(name.as_bytes().to_vec());
@@ -83,9 +81,9 @@ fn bitfield(random: &mut Random, key: &[u8]) -> Args {
         } else {
             format!("{sign}{width}").into_bytes()
         });
-        let place = if random.once_in(4) {
+        let offset = if random.once_in(4) {
             let count = random.pick(&["0", "1", "3", "7"]);
-            // Times eight this is 2^64, whose lowest 64 bits are zero.
+            // Multiplied by eight this is 2^64, whose lowest 64 bits are zero.
             let wraps = width == 8 && random.once_in(3);
             let count = if wraps { "2305843009213693952" } else { count };
             let bad = random.once_in(20);
@@ -95,7 +93,7 @@ fn bitfield(random: &mut Random, key: &[u8]) -> Args {
         } else {
             random.below(200).to_string().into_bytes()
         };
-        args.push(place);
+        args.push(offset);
         if name != "GET" {
             args.push(operand(random, width));
         }
@@ -106,7 +104,7 @@ fn bitfield(random: &mut Random, key: &[u8]) -> Args {
     args
 }
 
-/// Small, or near a limit of a number of this width.
+/// Returns an operand that is small or near a limit of a number of this width.
 fn operand(random: &mut Random, bits: u64) -> Vec<u8> {
     let limit = 1_i128 << (bits - random.below(2).min(bits - 1));
     let near = i128::from(random.below(5)) - 2;

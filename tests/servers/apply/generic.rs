@@ -1,17 +1,19 @@
-//! Commands that take keys whatever they hold. The values are restored from what the server dumped, so that
-//! every type is there in every encoding.
+//! Commands on keys of any type. The values are restored from dumps of the server, so that every type occurs in every
+//! encoding.
 
 use libtest_mimic::Trial;
 
-use crate::support::client::Reply;
-use crate::support::server::{Binary, Running};
-use crate::support::twin::{self, Args, Random, args};
-use crate::support::{LINES, on_each};
+use crate::support::{Args, Binary, LINES, Random, Reply, Running, args, differential, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let mut trials = on_each(&LINES, "apply::generic::random_sequences", random_sequences);
-    trials.extend(on_each(&LINES, "apply::generic::sort_by_text_of_other_keys", sort_by_text));
-    trials.extend(on_each(&LINES, "apply::generic::what_servers_refuse", refused));
+    let mut trials =
+        on_each(&LINES, "apply::generic::random_commands_agree_with_the_server", random_sequences);
+    trials.extend(on_each(
+        &LINES,
+        "apply::generic::sort_by_text_of_other_keys_agrees_with_the_server",
+        sort_by_text,
+    ));
+    trials.extend(on_each(&LINES, "apply::generic::errors_agree_with_the_server", errors));
     trials
 }
 
@@ -21,7 +23,7 @@ const FAR_MS: i64 = 4_102_444_800_000;
 fn random_sequences(binary: &Binary) {
     let sequences = std::env::var("AOFKIT_SEQUENCES").ok().and_then(|count| count.parse().ok());
     let data = tempfile::tempdir().expect("a directory");
-    let mut server = twin::start(binary, data.path());
+    let mut server = differential::start(binary, data.path());
     let dumps = dumps(&mut server, binary);
     for seed in 0..sequences.unwrap_or(40) {
         let mut random = Random::new(seed);
@@ -29,11 +31,11 @@ fn random_sequences(binary: &Binary) {
         for _ in 0..120 {
             commands.push(command(&mut random, &dumps));
         }
-        twin::compare(&mut server, binary, &commands, 40);
+        differential::compare(&mut server, binary, &commands, 40);
     }
 }
 
-/// Values as the server dumps them.
+/// Returns dumps of values of every type and encoding.
 fn dumps(server: &mut Running, binary: &Binary) -> Vec<Vec<u8>> {
     let many = |start: &str, one: &dyn Fn(u64) -> String| -> String {
         (0..300).fold(start.to_string(), |line, i| line + " " + &one(i))
@@ -97,10 +99,6 @@ fn key(random: &mut Random) -> Vec<u8> {
     random.pick(&keys).to_vec()
 }
 
-fn words(line: &str) -> Args {
-    args(line)
-}
-
 fn command(random: &mut Random, dumps: &[Vec<u8>]) -> Args {
     let mut command = match random.below(100) {
         0..24 => return restore(random, dumps),
@@ -119,12 +117,12 @@ fn command(random: &mut Random, dumps: &[Vec<u8>]) -> Args {
         }
         73..75 => {
             let mut db = || random.pick(&["0", "0", "1", "1", "2", "-1", "x", "4294967297"]);
-            words("SWAPDB").into_iter().chain([db().into(), db().into()]).collect()
+            args("SWAPDB").into_iter().chain([db().into(), db().into()]).collect()
         }
-        75..80 => words(&format!("SELECT {}", random.pick(&["0", "0", "0", "1", "2"]))),
-        80 => words(random.pick(&["FLUSHDB", "FLUSHDB sync", "FLUSHDB ASYNC", "FLUSHDB now"])),
+        75..80 => args(&format!("SELECT {}", random.pick(&["0", "0", "0", "1", "2"]))),
+        80 => args(random.pick(&["FLUSHDB", "FLUSHDB sync", "FLUSHDB ASYNC", "FLUSHDB now"])),
         81 if random.once_in(3) => {
-            words(random.pick(&["flushall", "FLUSHALL ASYNC", "FLUSHALL x", "FLUSHALL SYNC x"]))
+            args(random.pick(&["flushall", "FLUSHALL ASYNC", "FLUSHALL x", "FLUSHALL SYNC x"]))
         }
         _ => return sort(random),
     };
@@ -151,7 +149,7 @@ fn restore(random: &mut Random, dumps: &[Vec<u8>]) -> Args {
         0 => "-1".to_string(),
         1 => "x".to_string(),
         2 if absolute => "9223372036854775808".to_string(),
-        // A relative time would have to be told from the server's clock.
+        // The result of a relative time depends on the server's clock.
         3..12 if absolute => {
             (FAR_MS + i64::try_from(random.below(1000)).expect("a small one")).to_string()
         }
@@ -180,7 +178,7 @@ fn restore(random: &mut Random, dumps: &[Vec<u8>]) -> Args {
             "OTHER",
             "replace Replace",
         ];
-        command.extend(words(random.pick(&options)));
+        command.extend(args(random.pick(&options)));
     }
     command
 }
@@ -196,7 +194,7 @@ fn expire(random: &mut Random) -> Args {
         10 => {
             ("PEXPIREAT", random.pick(&["9223372036854775807", "9223372036854775808", ""]).into())
         }
-        // Other relative times would have to be told from the server's clock.
+        // The results of other relative times depend on the server's clock.
         _ => ("EXPIRE", random.pick(&["9223372036854776", "+1", "1.0"]).into()),
     };
     let mut command = vec![name.into(), key(random), time.into_bytes()];
@@ -211,7 +209,7 @@ fn copy(random: &mut Random) -> Args {
     while random.once_in(2) {
         let options =
             ["REPLACE", "replace", "DB 0", "db 1", "DB 2", "DB -1", "DB x", "DB", "OTHER"];
-        command.extend(words(random.pick(&options)));
+        command.extend(args(random.pick(&options)));
     }
     command
 }
@@ -240,15 +238,15 @@ fn sort(random: &mut Random) -> Args {
                     "x 1",
                     "1",
                 ];
-                command.extend(words("LIMIT"));
-                command.extend(words(random.pick(&limits)));
+                command.extend(args("LIMIT"));
+                command.extend(args(random.pick(&limits)));
             }
-            4 => command.extend(words(random.pick(&["BY nosort", "by other"]))),
-            // Equal texts of other keys have no certain order.
+            4 => command.extend(args(random.pick(&["BY nosort", "by other"]))),
+            // The order of equal texts is undefined.
             5 if !(alpha && stored) => {
                 by = true;
                 let patterns = ["BY w_*", "BY h_*->f", "BY *", "BY w_*->f", "BY h_*->"];
-                command.extend(words(random.pick(&patterns)));
+                command.extend(args(random.pick(&patterns)));
             }
             6 | 7 => {
                 let patterns = [
@@ -261,7 +259,7 @@ fn sort(random: &mut Random) -> Args {
                     "GET h_*->",
                     "GET",
                 ];
-                command.extend(words(random.pick(&patterns)));
+                command.extend(args(random.pick(&patterns)));
             }
             _ if random.once_in(10) => command.push(b"OTHER".to_vec()),
             _ => {}
@@ -273,10 +271,10 @@ fn sort(random: &mut Random) -> Args {
     command
 }
 
-/// What decides is never equal, and missing once at most.
+/// Sorts by the text of other keys, which are all different and of which at most one is missing.
 fn sort_by_text(binary: &Binary) {
     let data = tempfile::tempdir().expect("a directory");
-    let mut server = twin::start(binary, data.path());
+    let mut server = differential::start(binary, data.path());
     let dump = |server: &mut Running, line: &str| {
         server.client.call(&["DEL", "v"]);
         server.client.call(&args(line));
@@ -300,18 +298,18 @@ fn sort_by_text(binary: &Binary) {
             ["", "DESC", "LIMIT 1 2", "DESC LIMIT 0 1 GET # GET w_*", "BY nosort", "LIMIT 4 9"]
         {
             commands.push(args(&format!("SORT v BY w_* ALPHA {options} STORE d")));
-            // Told apart from what is stored next.
+            // Copied before the next SORT overwrites it.
             commands.push(args("COPY d e REPLACE"));
             commands.push(args("SORT e ALPHA DESC STORE f"));
         }
     }
-    twin::compare(&mut server, binary, &commands, 1);
+    differential::compare(&mut server, binary, &commands, 1);
 }
 
-/// One error after the other, on keys that are there.
-fn refused(binary: &Binary) {
+/// Provokes one error after the other.
+fn errors(binary: &Binary) {
     let data = tempfile::tempdir().expect("a directory");
-    let mut server = twin::start(binary, data.path());
+    let mut server = differential::start(binary, data.path());
     let lines = "\
         SET k v|RENAME none k|RENAME none none|RENAME k k|RENAMENX k k|RENAMENX none k|\
         MOVE k 0|MOVE k x|MOVE none x|MOVE none -1|COPY k k|COPY k k DB 0|COPY k k DB 1|COPY none none|\
@@ -323,5 +321,5 @@ fn refused(binary: &Binary) {
         SORT none LIMIT x 1|SORT none LIMIT 1|SORT none GET|SORT none BY|SORT none STORE|SET k v|SORT k STORE k|\
         RESTORE k x bad|RESTORE n x bad|RESTORE n -1 bad|RESTORE n 0 bad|RESTORE n 0 0123456789";
     let commands: Vec<Args> = lines.split('|').map(args).collect();
-    twin::compare(&mut server, binary, &commands, 1);
+    differential::compare(&mut server, binary, &commands, 1);
 }

@@ -2,36 +2,30 @@
 
 use libtest_mimic::Trial;
 
-use crate::support::server::Binary;
-use crate::support::twin::{self, Args, Random};
-use crate::support::{LINES, on_each};
+use crate::support::{Args, Binary, LINES, Random, args, differential, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    on_each(&LINES, "apply::geo::random_sequences", random_sequences)
+    on_each(&LINES, "apply::geo::random_commands_agree_with_the_server", random_sequences)
 }
 
-/// It was run with 1000.
+/// The number of sequences. The trial has passed with 1000.
 const SEQUENCES: u64 = 40;
 
 fn random_sequences(binary: &Binary) {
     let data = tempfile::tempdir().expect("a directory");
-    let mut server = twin::start(binary, data.path());
+    let mut server = differential::start(binary, data.path());
     for seed in 0..SEQUENCES {
         let mut maker = Maker { random: Random::new(seed), large: seed % 4 == 0 };
         let mut commands: Vec<Args> = (0..150).map(|_| maker.command()).collect();
-        commands.retain(|command| twin::is_common(binary, command));
-        twin::compare(&mut server, binary, &commands, 10);
+        commands.retain(|command| differential::is_supported(binary, command));
+        differential::compare(&mut server, binary, &commands, 10);
     }
 }
 
 struct Maker {
     random: Random,
-    /// With enough members for the sorting of many, and for sets that are not packed.
+    /// Whether the sets have enough members for the sorting of many results and for encodings other than listpack.
     large: bool,
-}
-
-fn words(line: &str) -> Args {
-    twin::args(line)
 }
 
 impl Maker {
@@ -44,11 +38,11 @@ impl Maker {
                 } else {
                     ""
                 };
-                let mut command = words(&format!("GEOADD {key} {flag}"));
+                let mut command = args(&format!("GEOADD {key} {flag}"));
                 let places =
                     if self.large { 1 + self.random.below(80) } else { 1 + self.random.below(5) };
                 for _ in 0..places {
-                    command.extend(words(&format!("{} {}", self.coordinates(), self.member())));
+                    command.extend(args(&format!("{} {}", self.coordinates(), self.member())));
                 }
                 if self.random.once_in(30) {
                     command.pop();
@@ -56,7 +50,7 @@ impl Maker {
                 command
             }
             7..=12 => {
-                let mut command = words(&format!("GEOSEARCHSTORE {} {key}", self.destination()));
+                let mut command = args(&format!("GEOSEARCHSTORE {} {key}", self.destination()));
                 let mut options = vec![self.around(), self.extent()];
                 options.push(self.how_many());
                 if self.random.once_in(2) {
@@ -76,13 +70,13 @@ impl Maker {
                 if self.random.once_in(2) {
                     options.rotate_left(1);
                 }
-                command.extend(words(&options.join(" ")));
+                command.extend(args(&options.join(" ")));
                 command
             }
             13 | 14 => {
                 let to = self.destination();
                 let store = self.store(&to);
-                words(&format!(
+                args(&format!(
                     "GEORADIUS {key} {} {} {} {store}",
                     self.coordinates(),
                     self.length(),
@@ -92,7 +86,7 @@ impl Maker {
             15 | 16 => {
                 let to = self.destination();
                 let store = self.store(&to);
-                words(&format!(
+                args(&format!(
                     "GEORADIUSBYMEMBER {key} {} {} {} {store}",
                     self.member(),
                     self.length(),
@@ -112,11 +106,11 @@ impl Maker {
                     "3479099956230698.5",
                     "4503599627370496",
                 ]);
-                words(&format!("ZADD {key} {score} {}", self.member()))
+                args(&format!("ZADD {key} {score} {}", self.member()))
             }
-            18 => words(&format!("ZREMRANGEBYRANK {key} 0 {}", self.random.below(6))),
-            _ if self.random.once_in(6) => words(&format!("SET {key} text")),
-            _ => words(&format!("DEL {key}")),
+            18 => args(&format!("ZREMRANGEBYRANK {key} 0 {}", self.random.below(6))),
+            _ if self.random.once_in(6) => args(&format!("SET {key} text")),
+            _ => args(&format!("DEL {key}")),
         }
     }
 
@@ -124,7 +118,7 @@ impl Maker {
         self.random.pick(&["a", "b", "c", "d"]).to_string()
     }
 
-    /// Seldom a source, for distances are no places.
+    /// Returns a destination, which is rarely also a source: stored distances are not valid positions.
     fn destination(&mut self) -> String {
         self.random.pick(&["x", "y", "z", "x", "y", "z", "a"]).to_string()
     }
@@ -134,7 +128,7 @@ impl Maker {
         self.random.below(most).to_string()
     }
 
-    /// Many of them close to each other, some the same, some at the edges.
+    /// Returns coordinates, many of which are close to each other, some equal, and some at the limits.
     fn coordinates(&mut self) -> String {
         let share = self.random.next() as f64 / u64::MAX as f64;
         let (one, other) =

@@ -4,31 +4,34 @@ use aofkit::base::server::{Product, redis, valkey};
 use aofkit::command::lookup;
 use libtest_mimic::Trial;
 
-use crate::support::server::Binary;
-use crate::support::twin::{self, Args, Random, args};
-use crate::support::{LINES, on_each};
+use crate::support::{Args, Binary, LINES, Random, args, differential, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let mut trials = on_each(&LINES, "apply::hash::random_sequences", random_sequences);
+    let mut trials =
+        on_each(&LINES, "apply::hash::random_commands_agree_with_the_server", random_sequences);
     let lines = [redis(8, 2), valkey(9, 1)];
-    trials.extend(on_each(&lines, "apply::hash::fields_whose_time_has_passed", passed_fields));
+    trials.extend(on_each(
+        &lines,
+        "apply::hash::expired_fields_are_loaded_as_by_the_server",
+        passed_fields,
+    ));
     trials
 }
 
 fn random_sequences(binary: &Binary) {
     let data = tempfile::tempdir().expect("a directory");
-    let mut server = twin::start(binary, data.path());
+    let mut server = differential::start(binary, data.path());
     for seed in 0..200 {
         let mut random = Random::new(seed);
         let commands = std::iter::repeat_with(|| command(&mut random, &FUTURE));
         let commands: Vec<Args> =
-            commands.filter(|args| twin::is_common(binary, args)).take(150).collect();
-        twin::compare(&mut server, binary, &commands, 50);
+            commands.filter(|args| differential::is_supported(binary, args)).take(150).collect();
+        differential::compare(&mut server, binary, &commands, 50);
     }
 }
 
-/// Some of the times lie in the past, so that a server has to load the commands: live, it would remove the
-/// fields at once.
+/// Uses expiry times of which some are in the past. The server must load the commands from a log: from a client, it
+/// would delete the fields at once.
 fn passed_fields(binary: &Binary) {
     let redis = binary.line.product == Product::Redis;
     for seed in 0..6 {
@@ -38,21 +41,21 @@ fn passed_fields(binary: &Binary) {
             commands.push(args(&format!("SELECT {db}")));
             let random = std::iter::repeat_with(|| command(&mut random, &SOME_PAST));
             let loads = |args: &Args| {
-                twin::is_common(binary, args)
+                differential::is_supported(binary, args)
                     && lookup(&args[0])
                         .is_some_and(|id| id.row().arity.accepts_on(binary.line, args.len()))
             };
             commands.extend(random.filter(loads).take(150));
-            // Valkey shows only fields whose time has not passed. Where there is one, it gets a later time.
+            // Valkey reports only fields that have not expired, so all expiry times are moved to the future.
             if !redis {
                 commands.extend(["a", "b", "c", "fields"].map(later));
             }
         }
-        twin::compare_loaded(binary, &commands, redis.then(twin::now_ms));
+        differential::compare_loaded(binary, &commands, redis.then(differential::now_ms));
     }
 }
 
-/// Gives every field that expires a time in the future.
+/// Returns a command that moves the expiry of every expiring field to the future.
 fn later(key: &str) -> Args {
     let numbers = (0..40).map(|number| number.to_string());
     let names: Args =
@@ -66,10 +69,10 @@ fn later(key: &str) -> Args {
 const SOME_PAST: [&str; 6] =
     ["1000000000", "1000000001", "1000000002", "4102444800", "4102444801", "4102444900"];
 
-/// In seconds: the year 2100, and somewhat later.
+/// Unix times in seconds, in the year 2100.
 const FUTURE: [&str; 3] = ["4102444800", "4102444801", "4102444900"];
 
-/// A command on a small hash, or a large one; times are taken from these seconds.
+/// Returns a command on a small or a large hash, with times from `seconds`.
 fn command(random: &mut Random, seconds: &[&str]) -> Args {
     let mut command = args(match random.below(40) {
         0..=4 => "HSET K P*",
@@ -92,13 +95,13 @@ fn command(random: &mut Random, seconds: &[&str]) -> Args {
     });
     let most = if random.once_in(10) { 40 } else { 4 };
     let count = 1 + random.below(most);
-    if let Some(word) = command.pop() {
+    if let Some(last) = command.pop() {
         let given = match random.below(60) {
             0 => random.pick(&["0", "-1", "x", "01", "9223372036854775807"]).to_string(),
             1 => (count + 1).to_string(),
             _ => count.to_string(),
         };
-        match &word[..] {
+        match &last[..] {
             b"F*" => command.extend((0..count).map(|_| b"F".to_vec())),
             b"P*" => command.extend((0..count).flat_map(|_| [b"F".to_vec(), b"V".to_vec()])),
             b"F#" => {
@@ -109,7 +112,7 @@ fn command(random: &mut Random, seconds: &[&str]) -> Args {
                 command.push(given.into_bytes());
                 command.extend((0..count).flat_map(|_| [b"F".to_vec(), b"V".to_vec()]));
             }
-            _ => command.push(word),
+            _ => command.push(last),
         }
     }
     let mut filled: Args = Vec::new();
@@ -125,13 +128,13 @@ fn command(random: &mut Random, seconds: &[&str]) -> Args {
             b"C" => conditions(random, &["NX", "XX", "GT", "LT", "gt"], &mut filled),
             b"O" => {
                 let before = random.once_in(2);
-                let words = ["FNX", "FXX", "fxx", "NX", "XX"];
+                let options = ["FNX", "FXX", "fxx", "NX", "XX"];
                 if before {
-                    conditions(random, &words, &mut filled);
+                    conditions(random, &options, &mut filled);
                 }
                 expiry(random, seconds, "KEEPTTL", &mut filled);
                 if !before {
-                    conditions(random, &words, &mut filled);
+                    conditions(random, &options, &mut filled);
                 }
             }
             b"G" => {
@@ -144,26 +147,26 @@ fn command(random: &mut Random, seconds: &[&str]) -> Args {
             _ => filled.push(arg),
         }
     }
-    // Some arguments too many.
+    // Sometimes there are too many arguments.
     if random.once_in(60) {
         filled.push(field(random));
     }
     filled
 }
 
-/// Most often none or one of the words, seldom more.
-fn conditions(random: &mut Random, words: &[&str], command: &mut Args) {
+/// Appends usually none or one of the options, rarely two.
+fn conditions(random: &mut Random, options: &[&str], command: &mut Args) {
     if random.once_in(2) {
-        command.push(random.pick(words).into());
+        command.push(random.pick(options).into());
         if random.once_in(6) {
-            command.push(random.pick(words).into());
+            command.push(random.pick(options).into());
         }
     } else if random.once_in(60) {
         command.push(b"what".to_vec());
     }
 }
 
-/// Most often a time, at times the word that stands in its place.
+/// Appends usually an expiry time, sometimes the option `single` in its place.
 fn expiry(random: &mut Random, seconds: &[&str], single: &str, command: &mut Args) {
     match random.below(8) {
         0..=2 => command.extend([b"PXAT".to_vec(), time(random, seconds, true)]),
@@ -177,7 +180,7 @@ fn expiry(random: &mut Random, seconds: &[&str], single: &str, command: &mut Arg
     }
 }
 
-/// A time in seconds or milliseconds, at times one about the highest that Redis, or 64 bits, can hold.
+/// Returns a time in seconds or milliseconds, sometimes near the maximum of Redis or of 64 bits.
 fn time(random: &mut Random, seconds: &[&str], milli: bool) -> Vec<u8> {
     let limits = if milli {
         ["70368744177663", "70368744177664", "9223372036854775807"]
@@ -194,7 +197,7 @@ fn time(random: &mut Random, seconds: &[&str], milli: bool) -> Vec<u8> {
 const DECIMALS: [&str; 12] =
     ["0.1", "-0.5", "3", "1e3", "3.0e-5", "1e4932", "-1e4932", "inf", "nan", "x", "", " 1"];
 
-/// Of fields, the less usual ones first.
+/// Names of fields, starting with the unusual ones.
 const NAMES: [&str; 9] = ["", "\0\r\n", "FIELDS", "PXAT", "f", "g", "h", "i", "j"];
 
 fn field(random: &mut Random) -> Vec<u8> {

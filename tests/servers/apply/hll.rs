@@ -1,20 +1,17 @@
-//! HyperLogLogs, byte for byte.
+//! HyperLogLogs, compared byte by byte.
 
 use aofkit::keyspace::hyperloglog::{self, Rules};
 use libtest_mimic::Trial;
 
 use super::string::{bystander, list, run};
-use crate::support::client::Reply;
-use crate::support::server::Binary;
-use crate::support::twin::{self, Args, Random};
-use crate::support::{LINES, on_each};
+use crate::support::{Args, Binary, LINES, Random, Reply, differential, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let trials = [
-        on_each(&LINES, "apply::hll::random_sequences", random_sequences),
-        on_each(&LINES, "apply::hll::many_elements", many_elements),
-        on_each(&LINES, "apply::hll::forged", forged),
-        on_each(&LINES, "apply::hll::other_limits", other_limits),
+        on_each(&LINES, "apply::hll::random_commands_agree_with_the_server", random_sequences),
+        on_each(&LINES, "apply::hll::many_elements_agree_with_the_server", many_elements),
+        on_each(&LINES, "apply::hll::forged_values_agree_with_the_server", forged),
+        on_each(&LINES, "apply::hll::other_sparse_limits_agree_with_the_server", other_limits),
     ];
     trials.into_iter().flatten().collect()
 }
@@ -25,7 +22,7 @@ fn random_sequences(binary: &Binary) {
     run(binary, 20, 20, |random| command(random, 30));
 }
 
-/// Enough to become dense, and on from there.
+/// Adds so many elements that the registers become dense.
 fn many_elements(binary: &Binary) {
     run(binary, 4, 20, |random| match random.below(10) {
         0..8 => pfadd(random, "a", 60),
@@ -34,7 +31,7 @@ fn many_elements(binary: &Binary) {
     });
 }
 
-/// Strings that look like HyperLogLogs, whole or corrupt.
+/// Uses strings that look like valid or corrupt HyperLogLogs.
 fn forged(binary: &Binary) {
     run(binary, 15, 10, |random| {
         let key = random.pick(&KEYS).as_bytes();
@@ -42,22 +39,22 @@ fn forged(binary: &Binary) {
             0 => list(&[b"SET", key, &sparse(random)]),
             1 if random.once_in(3) => list(&[b"SET", key, &dense(random)]),
             2 => {
-                // Anywhere in the header.
-                let place =
+                // A byte of the header.
+                let offset =
                     [0, 3, 4, 4, 5, 8, 14, 15][usize::try_from(random.below(8)).expect("small")];
                 let byte =
                     [0, 1, 2, 0x7f, 0x80, 0xff][usize::try_from(random.below(6)).expect("small")];
-                list(&[b"SETRANGE", key, place.to_string().as_bytes(), &[byte]])
+                list(&[b"SETRANGE", key, offset.to_string().as_bytes(), &[byte]])
             }
             _ => command(random, 5),
         }
     });
 }
 
-/// Where sparse registers become dense is configured.
+/// Tests several values of the setting that limits the size of sparse registers.
 fn other_limits(binary: &Binary) {
     let data = tempfile::tempdir().expect("a directory");
-    let mut server = twin::start(binary, data.path());
+    let mut server = differential::start(binary, data.path());
     for limit in [0, 19, 30, 100, 1000, 6000] {
         server.client.call(&["CONFIG", "SET", "hll-sparse-max-bytes", &limit.to_string()]);
         server.client.call(&["DEL", "h"]);
@@ -68,7 +65,7 @@ fn other_limits(binary: &Binary) {
         for element in 0..limit {
             let element = element.to_string();
             server.client.call(&["PFADD", "h", &element]);
-            hyperloglog::add(&mut bytes, element.as_bytes(), rules).expect("it is sound");
+            hyperloglog::add(&mut bytes, element.as_bytes(), rules).expect("a valid HyperLogLog");
             if bytes.len() == 12304 || bytes.len().is_multiple_of(8) {
                 let theirs = server.client.call(&["GET", "h"]);
                 assert_eq!(theirs, Reply::Bulk(bytes.clone()), "{element}, of {limit} bytes");
@@ -83,7 +80,7 @@ fn other_limits(binary: &Binary) {
 fn pfadd(random: &mut Random, key: &str, most: u64) -> Args {
     let mut args = list(&[b"PFADD", key.as_bytes()]);
     for _ in 0..random.below(most + 1) {
-        // Of all lengths, for the hash takes eight bytes at a time.
+        // All lengths occur, because the hash function processes eight bytes at a time.
         let length = usize::try_from(random.below(20)).expect("small");
         let mut bytes = random.next().to_le_bytes().repeat(3);
         bytes.truncate(length);
@@ -126,14 +123,14 @@ fn header(random: &mut Random, encoding: u8) -> Vec<u8> {
     bytes
 }
 
-/// Opcodes as no server would choose them, mostly of 16384 registers.
+/// Returns sparse registers with opcodes that no server would choose, usually 16384 registers.
 fn sparse(random: &mut Random) -> Vec<u8> {
     let mut bytes = header(random, 1);
     let mut left = 16384;
-    // Short runs of few values, so that many could be joined, or anything.
+    // Either short runs of few values, of which many could be joined, or arbitrary runs.
     let (runs, values) = if random.once_in(2) { (9, 2) } else { (8 + random.below(300), 32) };
     while left > 0 {
-        // Runs over the end if it is told to.
+        // Rarely a run exceeds the end.
         let most = if random.once_in(10_000) { 20_000 } else { left };
         let run = match random.below(runs) {
             0 if values == 2 && !random.once_in(20) => continue,
@@ -166,7 +163,7 @@ fn sparse(random: &mut Random) -> Vec<u8> {
     bytes
 }
 
-/// Registers of any value, also those that no hash gives.
+/// Returns dense registers with arbitrary values, including those that no hash produces.
 fn dense(random: &mut Random) -> Vec<u8> {
     let mut bytes = header(random, 0);
     let kind = random.below(4);

@@ -2,12 +2,11 @@
 
 use libtest_mimic::Trial;
 
-use crate::support::twin::{self, Args, Random, args};
-use crate::support::{LINES, on_each};
+use crate::support::{Args, LINES, Random, args, differential, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    on_each(&LINES, "apply::list::random_sequences", |binary| {
-        twin::random_sequences(binary, command);
+    on_each(&LINES, "apply::list::random_commands_agree_with_the_server", |binary| {
+        differential::random_sequences(binary, command);
     })
 }
 
@@ -64,7 +63,7 @@ fn command(random: &mut Random) -> Args {
         };
         *arg = chosen.to_vec();
     }
-    // Some arguments too many.
+    // Sometimes there are too many arguments.
     if random.once_in(60) {
         command.push(element(random).to_vec());
     }

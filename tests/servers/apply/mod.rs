@@ -1,4 +1,5 @@
-//! What commands do to a data set here, and on the servers: random sequences, one file a type of data.
+//! Differential tests of commands: random sequences are applied to a keyspace and to the servers. One file per data
+//! type.
 
 use libtest_mimic::Trial;
 

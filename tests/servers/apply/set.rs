@@ -2,12 +2,11 @@
 
 use libtest_mimic::Trial;
 
-use crate::support::twin::{self, Args, Random, args};
-use crate::support::{LINES, on_each};
+use crate::support::{Args, LINES, Random, args, differential, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    on_each(&LINES, "apply::set::random_sequences", |binary| {
-        twin::random_sequences(binary, command);
+    on_each(&LINES, "apply::set::random_commands_agree_with_the_server", |binary| {
+        differential::random_sequences(binary, command);
     })
 }
 
@@ -16,7 +15,7 @@ fn command(random: &mut Random) -> Args {
         0..=8 => "SADD K V*",
         9..=11 => "SREM K V*",
         12..=14 => "SMOVE K K V",
-        // What a server takes at random cannot be compared.
+        // Random results cannot be compared, so the counts are 0, invalid, or larger than the set.
         15 => "SPOP K N",
         16..=18 => "SINTERSTORE K K*",
         19..=21 => "SUNIONSTORE K K*",
@@ -26,13 +25,13 @@ fn command(random: &mut Random) -> Args {
         27 if random.once_in(3) => "RPUSH K V",
         _ => "DEL K",
     });
-    if let Some(word) = command.pop() {
-        // Now and then as many as make a table of a small set.
+    if let Some(last) = command.pop() {
+        // Sometimes so many that a small set becomes a hash table.
         let most = if random.once_in(8) { 60 } else { 4 };
-        match &word[..] {
+        match &last[..] {
             b"V*" => command.extend((0..=random.below(most)).map(|_| b"V".to_vec())),
             b"K*" => command.extend((0..=random.below(4)).map(|_| b"K".to_vec())),
-            _ => command.push(word),
+            _ => command.push(last),
         }
     }
     for arg in &mut command[1..] {
@@ -43,7 +42,7 @@ fn command(random: &mut Random) -> Args {
             _ => continue,
         };
     }
-    // Some arguments too many.
+    // Sometimes there are too many arguments.
     if random.once_in(60) {
         command.push(member(random));
     }

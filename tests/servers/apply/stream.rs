@@ -4,16 +4,17 @@ use aofkit::base::server::redis;
 use aofkit::command;
 use libtest_mimic::Trial;
 
-use crate::support::server::Binary;
-use crate::support::twin::{self, Args, Random, args};
-use crate::support::{LINES, on_each};
+use crate::support::{Args, Binary, LINES, Random, args, differential, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let references = "apply::stream::what_groups_refer_to";
-    let mut trials = on_each(&LINES, "apply::stream::random_sequences", random_sequences);
-    trials.extend(on_each(&[redis(8, 2)], references, what_groups_refer_to));
-    trials.extend(on_each(&LINES, "apply::stream::pending_entries", pending_entries));
-    trials.extend(on_each(&LINES, "apply::stream::loaded_sequences", loaded_sequences));
+    let name = "apply::stream::random_commands_agree_with_the_server";
+    let mut trials = on_each(&LINES, name, random_sequences);
+    let name = "apply::stream::references_of_groups_agree_with_the_server";
+    trials.extend(on_each(&[redis(8, 2)], name, references));
+    let name = "apply::stream::pending_entries_agree_with_the_server";
+    trials.extend(on_each(&LINES, name, pending_entries));
+    let name = "apply::stream::loaded_commands_agree_with_the_server";
+    trials.extend(on_each(&LINES, name, loaded_sequences));
     trials
 }
 
@@ -21,7 +22,7 @@ fn random_sequences(binary: &Binary) {
     compare(binary, 150, 25, command);
 }
 
-/// One stream and two groups, so that most commands find something to do.
+/// Uses one stream and two groups, so that most commands have an effect.
 fn pending_entries(binary: &Binary) {
     compare(binary, 100, 5, |random| {
         let (id, other) = (random.below(9), random.below(9));
@@ -45,8 +46,8 @@ fn pending_entries(binary: &Binary) {
     });
 }
 
-/// Which entries ACKED spares hangs on all that a stream's groups have gone through.
-fn what_groups_refer_to(binary: &Binary) {
+/// Tests which entries ACKED retains, which depends on the history of all groups of the stream.
+fn references(binary: &Binary) {
     compare(binary, 100, 1, |random| {
         let id = random.below(12);
         let group = random.pick(&["g", "h", "i"]);
@@ -68,13 +69,13 @@ fn what_groups_refer_to(binary: &Binary) {
     });
 }
 
-/// As a log, which is what is replayed: loaders take more than servers take from clients.
+/// Loads the commands as a log: loaders accept more than servers accept from clients.
 fn loaded_sequences(binary: &Binary) {
     for seed in 0..4 {
         let mut random = Random::new(1000 + seed);
         let commands = (0..400).map(|_| {
             let mut args = command(&mut random);
-            // Only a loader takes a LIMIT without `~`.
+            // Only a loader accepts LIMIT without `~`.
             if args[0] == b"XADD" && random.once_in(2) {
                 let limited = [&b"MAXLEN"[..], b"=", b"5", b"LIMIT", b"1"];
                 args.splice(2..2, limited.map(<[u8]>::to_vec));
@@ -83,7 +84,7 @@ fn loaded_sequences(binary: &Binary) {
         });
         let commands = commands.filter(|args| {
             let row = command::lookup(&args[0]).expect("a known command").row();
-            let has = |word: &[u8]| args.iter().any(|arg| arg.eq_ignore_ascii_case(word));
+            let has = |name: &[u8]| args.iter().any(|arg| arg.eq_ignore_ascii_case(name));
             let is_loadable = match row.subcommand(&args[1]) {
                 Some(sub) => sub.accepts_arity(args.len()),
                 None => row.subcommands.is_empty(),
@@ -95,14 +96,15 @@ fn loaded_sequences(binary: &Binary) {
                 && !has(b"ACKED")
         });
         let commands: Vec<Args> = commands.collect();
-        twin::compare_loaded(binary, &commands, None);
+        differential::compare_loaded(binary, &commands, None);
     }
 }
 
-/// Runs many sequences, of so many commands each. `AOFKIT_SEQUENCES` says how many.
-fn compare(binary: &Binary, length: usize, each: usize, command: fn(&mut Random) -> Args) {
+/// Compares 60 sequences, or `AOFKIT_SEQUENCES`, of `length` commands each. The data are compared after every
+/// `interval` commands.
+fn compare(binary: &Binary, length: usize, interval: usize, command: fn(&mut Random) -> Args) {
     let data = tempfile::tempdir().expect("a directory");
-    let mut server = twin::start(binary, data.path());
+    let mut server = differential::start(binary, data.path());
     let sequences = std::env::var("AOFKIT_SEQUENCES").map_or(60, |n| n.parse().expect("a number"));
     for seed in 0..sequences {
         let mut random = Random::new(seed);
@@ -112,58 +114,58 @@ fn compare(binary: &Binary, length: usize, each: usize, command: fn(&mut Random)
                 let row = command::lookup(&args[0]).expect("a known command").row();
                 row.known_by(binary.line) && row.apply.is_some()
             })
-            // What ACKED does is not certain once a group is gone.
+            // The effect of ACKED is undefined after a group has been deleted.
             .filter(|args| {
-                let has = |word: &[u8]| args.iter().any(|arg| arg.eq_ignore_ascii_case(word));
+                let has = |name: &[u8]| args.iter().any(|arg| arg.eq_ignore_ascii_case(name));
                 if seed % 2 == 0 { !has(b"ACKED") } else { !has(b"DESTROY") }
             })
             .collect();
-        twin::compare(&mut server, binary, &commands, each);
+        differential::compare(&mut server, binary, &commands, interval);
     }
 }
 
-/// A random command on a few streams, with ids that meet.
+/// Returns a random command on a few streams. The IDs are taken from a small range, so that many exist.
 pub(crate) fn command(random: &mut Random) -> Args {
     let mut line = Line::new(random);
     match line.random.below(40) {
         0..=13 => line.xadd(),
         14..=15 => {
-            line.word("XTRIM").key();
+            line.arg("XTRIM").key();
             line.trim_options(false);
         }
-        16..=18 => line.word("XDEL").key().ids(),
+        16..=18 => line.arg("XDEL").key().ids(),
         19..=20 => {
-            line.word("XDELEX").key();
+            line.arg("XDELEX").key();
             line.counted_ids();
         }
         21..=22 => {
-            line.word("XACKDEL").key().group();
+            line.arg("XACKDEL").key().group();
             line.counted_ids();
         }
         23..=27 => line.xgroup(),
-        28..=29 => line.word("XACK").key().group().ids(),
+        28..=29 => line.arg("XACK").key().group().ids(),
         30..=33 => line.xclaim(),
         34 => {
-            line.word("XAUTOCLAIM").key().group().consumer().pick(&["0", "-5", "4000000000000"]);
+            line.arg("XAUTOCLAIM").key().group().consumer().pick(&["0", "-5", "4000000000000"]);
             line.pick(&["0", "-", "+", "2-1", "(3-0", "(", "(+", "x", "("]);
             if line.random.once_in(2) {
                 line.pick(&["COUNT", "count"]).pick(&["1", "2", "50", "0", "x"]);
             }
             if line.random.once_in(3) {
-                line.word("JUSTID");
+                line.arg("JUSTID");
             }
         }
         35..=37 => line.xreadgroup(),
         38 => line.xsetid(),
         _ => match line.random.below(8) {
-            0 => line.word("SET").key().word("text").end(),
-            _ => line.word("DEL").key().end(),
+            0 => line.arg("SET").key().arg("text").end(),
+            _ => line.arg("DEL").key().end(),
         },
     }
     line.args
 }
 
-/// A command that is being made up.
+/// A builder of a random command.
 struct Line<'r> {
     random: &'r mut Random,
     args: Args,
@@ -174,14 +176,14 @@ impl<'r> Line<'r> {
         Line { random, args: Vec::new() }
     }
 
-    fn word(&mut self, word: &str) -> &mut Self {
-        self.args.push(word.as_bytes().to_vec());
+    fn arg(&mut self, arg: &str) -> &mut Self {
+        self.args.push(arg.as_bytes().to_vec());
         self
     }
 
-    fn pick(&mut self, words: &[&str]) -> &mut Self {
-        let word = self.random.pick(words);
-        self.word(word)
+    fn pick(&mut self, args: &[&str]) -> &mut Self {
+        let arg = self.random.pick(args);
+        self.arg(arg)
     }
 
     fn end(&mut self) {}
@@ -198,7 +200,7 @@ impl<'r> Line<'r> {
         self.pick(&["ann", "bob", "", "\u{ff}"])
     }
 
-    /// An id that may well be there.
+    /// Appends an ID that probably exists.
     fn id(&mut self) -> &mut Self {
         let id = match self.random.below(60) {
             0 => self.random.pick(&[
@@ -223,13 +225,13 @@ impl<'r> Line<'r> {
             ]),
             _ => return self.likely_id(),
         };
-        self.word(id)
+        self.arg(id)
     }
 
     fn likely_id(&mut self) -> &mut Self {
         let (ms, seq) = (self.random.below(12), self.random.below(4));
         let id = if seq == 0 { ms.to_string() } else { format!("{ms}-{seq}") };
-        self.word(&id)
+        self.arg(&id)
     }
 
     fn ids(&mut self) {
@@ -242,7 +244,7 @@ impl<'r> Line<'r> {
         self.references();
         let count = 1 + self.random.below(3);
         let said = if self.random.once_in(20) { self.random.below(5) } else { count };
-        self.pick(&["IDS", "IDS", "ids"]).word(&said.to_string());
+        self.pick(&["IDS", "IDS", "ids"]).arg(&said.to_string());
         for _ in 0..count {
             self.id();
         }
@@ -258,7 +260,7 @@ impl<'r> Line<'r> {
     }
 
     fn xadd(&mut self) {
-        self.word("XADD").key();
+        self.arg("XADD").key();
         if self.random.once_in(8) {
             self.pick(&["NOMKSTREAM", "nomkstream"]);
         }
@@ -267,14 +269,14 @@ impl<'r> Line<'r> {
         }
         match self.random.below(12) {
             0..=6 => {
-                // Mostly above what is there.
+                // Usually greater than the existing IDs.
                 let (ms, seq) =
                     (self.args.len() as u64 + self.random.below(12), self.random.below(6));
-                self.word(&format!("{ms}-{seq}"));
+                self.arg(&format!("{ms}-{seq}"));
             }
             7..=9 => {
                 let ms = self.random.below(14);
-                self.word(&format!("{ms}-*"));
+                self.arg(&format!("{ms}-*"));
             }
             10 if self.random.once_in(20) => {
                 self.pick(&["18446744073709551615-*", "18446744073709551615-18446744073709551615"]);
@@ -284,20 +286,20 @@ impl<'r> Line<'r> {
             }
         }
         if self.args.last().is_some_and(|id| id == b"*") {
-            // It would come from the clock.
+            // The ID would depend on the clock.
             self.args.pop();
         }
         for _ in 0..1 + self.random.below(3) {
             self.pick(&["f", "f", "", "a longer field", "\r\n$1\r\n"]);
             let value = self.random.next() >> self.random.below(64);
-            self.word(&value.to_string());
+            self.arg(&value.to_string());
         }
         if self.random.once_in(40) {
-            self.word("odd");
+            self.arg("odd");
         }
     }
 
-    /// LIMIT is accepted by loaders alone, where it stands without `~`.
+    /// Appends the options of a trim. LIMIT is only used with `~`: without it, only loaders accept LIMIT.
     fn trim_options(&mut self, is_add: bool) {
         let before = self.random.once_in(2);
         if before {
@@ -307,38 +309,38 @@ impl<'r> Line<'r> {
             0..=5 => {
                 self.pick(&["MAXLEN", "maxlen"]);
                 if self.random.once_in(3) {
-                    self.word("=");
+                    self.arg("=");
                 }
                 self.pick(&["0", "1", "2", "3", "4", "5", "6", "7", "8", "-1", "x"]);
             }
             6..=9 => {
                 self.pick(&["MINID", "minid"]);
                 if self.random.once_in(3) {
-                    self.word("=");
+                    self.arg("=");
                 }
                 self.id();
             }
-            // These do nothing, or remove all.
+            // These remove nothing or everything.
             10 => {
-                self.word("MAXLEN").word("~").pick(&[if before { "500" } else { "0" }, "1000"]);
+                self.arg("MAXLEN").arg("~").pick(&[if before { "500" } else { "0" }, "1000"]);
             }
             _ => {
-                self.word("MINID").word("~").pick(&["0", "0-1"]);
+                self.arg("MINID").arg("~").pick(&["0", "0-1"]);
             }
         }
         if self.args.iter().any(|arg| arg == b"~") && self.random.once_in(3) {
-            self.word("LIMIT").pick(&["0", "1000", "-1", "x"]);
+            self.arg("LIMIT").pick(&["0", "1000", "-1", "x"]);
         }
         if !before && !is_add && !self.args.iter().any(|arg| arg == b"~") {
             self.references();
         }
         if self.random.once_in(20) {
-            self.pick(&["MAXLEN", "NOMKSTREAM", "MINID"]).word("1");
+            self.pick(&["MAXLEN", "NOMKSTREAM", "MINID"]).arg("1");
         }
     }
 
     fn xgroup(&mut self) {
-        self.word("XGROUP");
+        self.arg("XGROUP");
         match self.random.below(20) {
             0..=7 => {
                 self.pick(&["CREATE", "create"]).key().group();
@@ -349,18 +351,18 @@ impl<'r> Line<'r> {
                 self.entries_read();
             }
             8..=11 => {
-                self.word("SETID").key().group();
+                self.arg("SETID").key().group();
                 self.group_id();
                 self.entries_read();
             }
             12..=13 => {
-                self.word("CREATECONSUMER").key().group().consumer();
+                self.arg("CREATECONSUMER").key().group().consumer();
             }
             14..=16 => {
-                self.word("DELCONSUMER").key().group().consumer();
+                self.arg("DELCONSUMER").key().group().consumer();
             }
             17 => {
-                self.word("DESTROY").key().group();
+                self.arg("DESTROY").key().group();
             }
             18 => {
                 self.pick(&["HELP", "NONSENSE"]);
@@ -376,7 +378,7 @@ impl<'r> Line<'r> {
 
     fn group_id(&mut self) {
         if self.random.once_in(3) {
-            self.word("$");
+            self.arg("$");
         } else {
             self.id();
         }
@@ -390,29 +392,29 @@ impl<'r> Line<'r> {
     }
 
     fn xclaim(&mut self) {
-        self.word("XCLAIM").key().group().consumer();
+        self.arg("XCLAIM").key().group().consumer();
         self.pick(&["0", "0", "0", "-7", "4000000000000", "x"]).ids();
         for _ in 0..self.random.below(5) {
             match self.random.below(9) {
                 0..=2 => self.pick(&["FORCE", "force"]),
-                3 => self.word("JUSTID"),
-                4..=5 => self.word("TIME").pick(&["0", "1", "1000000", "-1", "-9", "x"]),
-                6 => self.word("IDLE").pick(&["0", "1000", "-1", "9223372036854775807", "x"]),
-                7 => self.word("RETRYCOUNT").pick(&["0", "5", "-1", "9223372036854775807", "x"]),
-                _ => self.word("LASTID").id(),
+                3 => self.arg("JUSTID"),
+                4..=5 => self.arg("TIME").pick(&["0", "1", "1000000", "-1", "-9", "x"]),
+                6 => self.arg("IDLE").pick(&["0", "1000", "-1", "9223372036854775807", "x"]),
+                7 => self.arg("RETRYCOUNT").pick(&["0", "5", "-1", "9223372036854775807", "x"]),
+                _ => self.arg("LASTID").id(),
             };
         }
     }
 
     fn xreadgroup(&mut self) {
-        self.word("XREADGROUP").word("GROUP").pick(&["g", "g", "h"]).consumer();
+        self.arg("XREADGROUP").arg("GROUP").pick(&["g", "g", "h"]).consumer();
         if self.random.once_in(2) {
-            self.word("COUNT").pick(&["1", "2", "3", "0", "-1"]);
+            self.arg("COUNT").pick(&["1", "2", "3", "0", "-1"]);
         }
         if self.random.once_in(4) {
-            self.word("NOACK");
+            self.arg("NOACK");
         }
-        self.word("STREAMS");
+        self.arg("STREAMS");
         if self.random.once_in(4) {
             self.pick(&["s", "t"]).pick(&["s", "t"]);
             for _ in 0..2 {
@@ -426,24 +428,24 @@ impl<'r> Line<'r> {
 
     fn read_id(&mut self) {
         match self.random.below(10) {
-            0..=6 => self.word(">"),
+            0..=6 => self.arg(">"),
             7 => self.pick(&["0", "$", "+", "18446744073709551615-18446744073709551615"]),
             _ => self.id(),
         };
     }
 
     fn xsetid(&mut self) {
-        self.word("XSETID").key();
+        self.arg("XSETID").key();
         if self.random.once_in(2) {
             self.id();
         } else {
             let ms = 10 + self.random.below(8);
-            self.word(&ms.to_string());
+            self.arg(&ms.to_string());
         }
         for _ in 0..self.random.below(3) {
             match self.random.below(3) {
-                0 => self.word("ENTRIESADDED").pick(&["0", "5", "20", "1000", "-1", "x"]),
-                1 => self.word("MAXDELETEDID").id(),
+                0 => self.arg("ENTRIESADDED").pick(&["0", "5", "20", "1000", "-1", "x"]),
+                1 => self.arg("MAXDELETEDID").id(),
                 _ => self.pick(&["ENTRIESADDED", "MAXDELETEDID", "nonsense"]),
             };
         }

@@ -2,53 +2,56 @@
 
 use libtest_mimic::Trial;
 
-use crate::support::server::Binary;
-use crate::support::twin::{self, Args, Random};
-use crate::support::{LINES, on_each};
+use crate::support::{Args, Binary, LINES, Random, differential, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let trials = [
-        on_each(&LINES, "apply::string::random_sequences", random_sequences),
-        on_each(&LINES, "apply::string::random_floats", random_floats),
+        on_each(&LINES, "apply::string::random_commands_agree_with_the_server", random_sequences),
+        on_each(&LINES, "apply::string::random_floats_agree_with_the_server", random_floats),
     ];
     trials.into_iter().flatten().collect()
 }
 
 const KEYS: [&str; 5] = ["a", "b", "c", "d", "e"];
 
-/// Lies in the year 2100: a server removes what expired.
+/// A Unix time in milliseconds in the year 2100. A server would remove keys that have expired.
 const LATER_MS: i64 = 4_102_444_800_000;
 
-/// How many sequences are run; more by `AOFKIT_SEQUENCES`.
-pub(super) fn sequences(usually: u64) -> u64 {
-    let told = std::env::var("AOFKIT_SEQUENCES").ok();
-    told.map_or(usually, |told| told.parse().expect("a number"))
+/// Returns the number of sequences: `AOFKIT_SEQUENCES`, or `default`.
+pub(super) fn sequences(default: u64) -> u64 {
+    let number = std::env::var("AOFKIT_SEQUENCES").ok();
+    number.map_or(default, |number| number.parse().expect("a number"))
 }
 
-/// Runs sequences of 200 commands that the server knows and that can be applied, and compares the data every
-/// so many.
-pub(super) fn run(binary: &Binary, usually: u64, each: usize, command: fn(&mut Random) -> Args) {
-    run_if(binary, usually, each, command, |_| true);
+/// Compares sequences of 200 supported commands, with the data after every `interval` commands.
+pub(super) fn run(
+    binary: &Binary,
+    default: u64,
+    interval: usize,
+    command: fn(&mut Random) -> Args,
+) {
+    run_if(binary, default, interval, command, |_| true);
 }
 
-/// The same, without the commands that are not wanted.
+/// Like [`run`], without the commands for which `wanted` is false.
 pub(super) fn run_if(
     binary: &Binary,
-    usually: u64,
-    each: usize,
+    default: u64,
+    interval: usize,
     command: fn(&mut Random) -> Args,
     wanted: impl Fn(&Args) -> bool,
 ) {
     let data = tempfile::tempdir().expect("a directory");
-    let mut server = twin::start(binary, data.path());
-    for seed in 0..sequences(usually) {
+    let mut server = differential::start(binary, data.path());
+    for seed in 0..sequences(default) {
         let mut random = Random::new(seed);
         let commands = std::iter::repeat_with(|| command(&mut random));
-        let commands: Vec<Args> = (commands.filter(|args| twin::is_common(binary, args)))
-            .filter(&wanted)
-            .take(200)
-            .collect();
-        twin::compare(&mut server, binary, &commands, each);
+        let commands: Vec<Args> = (commands
+            .filter(|args| differential::is_supported(binary, args)))
+        .filter(&wanted)
+        .take(200)
+        .collect();
+        differential::compare(&mut server, binary, &commands, interval);
     }
 }
 
@@ -56,12 +59,12 @@ fn random_sequences(binary: &Binary) {
     run(binary, 150, 20, command);
 }
 
-/// An argument list, of texts and of bytes.
+/// Returns a command of these arguments.
 pub(super) fn list(parts: &[&[u8]]) -> Args {
     parts.iter().map(|part| part.to_vec()).collect()
 }
 
-/// A value: short words that meet each other, numbers at the limits, bytes, nothing.
+/// Returns a value: a short text from a small selection, a number near a limit, bytes, or an empty value.
 pub(super) fn value(random: &mut Random) -> Vec<u8> {
     const NUMBERS: [&str; 15] = [
         "0",
@@ -109,14 +112,14 @@ fn number(random: &mut Random) -> Vec<u8> {
     }
 }
 
-/// A word that sets or keeps an expiry, and its time if it takes one. Times from now on are never good: when
-/// they end depends on the clock.
+/// Appends an option that sets or retains an expiry, and its time if it has one. Relative times are always invalid,
+/// because the result would depend on the clock.
 fn expiry(random: &mut Random, into: &mut Args) {
     let bad = ["0", "-1", "x", "", "9223372036854775808", "01"];
-    let word = random.pick(&["EX", "px", "EXAT", "PXAT", "PXAT", "pxat", "KEEPTTL", "PERSIST"]);
-    into.push(word.as_bytes().to_vec());
+    let option = random.pick(&["EX", "px", "EXAT", "PXAT", "PXAT", "pxat", "KEEPTTL", "PERSIST"]);
+    into.push(option.as_bytes().to_vec());
     let later = LATER_MS + random.below(1000).cast_signed() * 1000;
-    let time = match word.to_ascii_uppercase().as_str() {
+    let time = match option.to_ascii_uppercase().as_str() {
         "KEEPTTL" | "PERSIST" => return,
         "EX" | "PX" => random.pick(&bad).to_string(),
         _ if random.once_in(6) => random.pick(&bad[..4]).to_string(),
@@ -150,7 +153,7 @@ fn pairs(random: &mut Random, into: &mut Args) {
     }
 }
 
-/// A command that makes the key a string, removes it or, where such commands can be applied, makes it a list.
+/// Returns a command that makes the key a string or a list, or removes it.
 pub(super) fn bystander(random: &mut Random, key: &[u8]) -> Args {
     match random.below(5) {
         0 => list(&[b"SET", key, &value(random)]),
@@ -264,7 +267,7 @@ fn random_floats(binary: &Binary) {
     });
 }
 
-/// A text that is, or nearly is, a floating-point number.
+/// Returns a text that is a floating-point number or resembles one.
 fn float(random: &mut Random) -> Vec<u8> {
     let digits = |random: &mut Random, most: u64, radix: u64| -> String {
         let count = random.below(most + 1);
@@ -306,7 +309,7 @@ fn float(random: &mut Random) -> Vec<u8> {
             random.below(5000)
         ),
         3 => format!("{sign}{}.{}", digits(random, 40, 10), digits(random, 40, 10)),
-        // Half-way between two numbers, and a bit beside it.
+        // Half-way between two numbers, or close to it.
         4 if random.once_in(2) => {
             let off = 1 + random.below(50);
             let half = u128::from(random.next() | 1 << 63) << off | 1 << (off - 1);

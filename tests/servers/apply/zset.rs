@@ -3,35 +3,32 @@
 use aofkit::keyspace::score::{ScoreBuffer, ScoreText};
 use libtest_mimic::Trial;
 
-use crate::support::client::Reply;
-use crate::support::server::Binary;
-use crate::support::twin::{self, Args, Random};
-use crate::support::{LINES, on_each};
+use crate::support::{Args, Binary, LINES, Random, Reply, differential, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let trials = [
         on_each(&LINES, "apply::zset::scores_have_the_same_text", scores_have_the_same_text),
-        on_each(&LINES, "apply::zset::small_sets", small_sets),
-        on_each(&LINES, "apply::zset::large_sets", large_sets),
-        on_each(&LINES, "apply::zset::sets_of_one_score", sets_of_one_score),
+        on_each(&LINES, "apply::zset::small_sets_agree_with_the_server", small_sets),
+        on_each(&LINES, "apply::zset::large_sets_agree_with_the_server", large_sets),
+        on_each(&LINES, "apply::zset::equal_scores_agree_with_the_server", sets_of_one_score),
     ];
     trials.into_iter().flatten().collect()
 }
 
-/// How many batches of 1000 scores. It was run with 200.
+/// The number of batches of 1000 scores. The trial has passed with 200.
 const SCORE_BATCHES: u64 = 10;
 
 fn scores_have_the_same_text(binary: &Binary) {
     let data = tempfile::tempdir().expect("a directory");
-    let mut server = twin::start(binary, data.path());
+    let mut server = differential::start(binary, data.path());
     let mut random = Random::new(1);
     let mut buffer = ScoreBuffer::new();
-    let how = ScoreText::of(binary.line);
+    let format = ScoreText::of(binary.line);
     for _ in 0..SCORE_BATCHES {
         let scores: Vec<f64> = (0..1000).map(|_| score(&mut random)).collect();
         let mut command = vec![b"ZADD".to_vec(), b"scores".to_vec()];
         for (member, score) in scores.iter().enumerate() {
-            // Rust's shortest text is read back as the same score everywhere.
+            // Every server parses Rust's shortest representation as the same score.
             command.push(format!("{score:e}").into_bytes());
             command.push(member.to_string().into_bytes());
         }
@@ -43,17 +40,17 @@ fn scores_have_the_same_text(binary: &Binary) {
         for pair in pairs.chunks(2) {
             let [Reply::Bulk(member), Reply::Bulk(theirs)] = pair else { panic!("{pair:?}") };
             let member: usize = String::from_utf8_lossy(member).parse().expect("a number");
-            // A reply prints what fits an integer as one; the digest does not.
+            // Replies format integral scores as integers, the digest does not.
             if scores[member].fract() == 0.0 && scores[member].abs() < 2_f64.powi(63) {
                 continue;
             }
-            let ours = buffer.format(scores[member], how);
+            let ours = buffer.format(scores[member], format);
             assert_eq!(ours, String::from_utf8_lossy(theirs), "{:e}", scores[member]);
         }
     }
 }
 
-/// A score of any magnitude.
+/// Returns a score of any magnitude.
 fn score(random: &mut Random) -> f64 {
     let score = match random.below(8) {
         0..4 => f64::from_bits(random.next()),
@@ -62,22 +59,22 @@ fn score(random: &mut Random) -> f64 {
         6 => random.below(1_000_000_000) as f64 / 10_f64.powf(random.below(20) as f64),
         _ => (random.below(2000) as f64 - 1000.0) * 10_f64.powf(random.below(600) as f64 - 300.0),
     };
-    // How a server keeps the sign of a zero is another matter.
+    // Whether a server retains the sign of a zero is not tested here.
     if score.is_nan() || score == 0.0 { 1.5 } else { score }
 }
 
-/// What the sets of a sequence are like.
+/// The kind of sets in a sequence.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// Servers keep them packed.
+    /// Sets that servers encode as listpacks or ziplists.
     Small,
-    /// They come to be unpacked. Then the result of ranges of members is open.
+    /// Sets that grow beyond these encodings. The results of ranges of members are then undefined.
     Large,
-    /// All members have the same score, for ranges of members.
+    /// Sets whose members all have the same score, for ranges of members.
     OneScore,
 }
 
-/// How many sequences of each kind. It was run with 1000.
+/// The number of sequences of each kind. The trials have passed with 1000.
 const SEQUENCES: u64 = 60;
 
 fn small_sets(binary: &Binary) {
@@ -94,18 +91,18 @@ fn sets_of_one_score(binary: &Binary) {
 
 fn sequences(binary: &Binary, kind: Kind, count: u64, len: usize) {
     let data = tempfile::tempdir().expect("a directory");
-    let mut server = twin::start(binary, data.path());
+    let mut server = differential::start(binary, data.path());
     for seed in 0..count {
         let mut maker = Maker { random: Random::new(seed), kind };
         let mut commands = Vec::new();
         while commands.len() < len {
             for command in maker.commands() {
-                if twin::is_common(binary, &command) {
+                if differential::is_supported(binary, &command) {
                     commands.push(command);
                 }
             }
         }
-        twin::compare(&mut server, binary, &commands, 20);
+        differential::compare(&mut server, binary, &commands, 20);
     }
 }
 
@@ -114,7 +111,7 @@ struct Maker {
     kind: Kind,
 }
 
-/// Puts words and arguments together.
+/// Creates a command from byte slices.
 macro_rules! line {
     ($($arg:expr),* $(,)?) => { vec![$($arg.to_vec()),*] };
 }
@@ -288,7 +285,7 @@ impl Maker {
     }
 
     fn zmpop(&mut self, name: &[&[u8]]) -> Args {
-        let mut command: Args = name.iter().map(|word| word.to_vec()).collect();
+        let mut command: Args = name.iter().map(|arg| arg.to_vec()).collect();
         let keys = self.random.below(3);
         let said = if self.random.once_in(20) { self.random.below(5) } else { keys + 1 };
         command.push(said.to_string().into_bytes());

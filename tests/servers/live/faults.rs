@@ -1,7 +1,8 @@
-//! Whatever goes wrong, the settings are as they were, or the next run puts them back; and no half archive stays.
+//! Faults during live backups. After every fault the settings are restored, by the run itself or by the next one, and
+//! no incomplete archive remains.
 //!
-//! Every fault is a line of a table, which is printed with its outcomes by `AOFKIT_LIVE_FAULTS=all`; without it, a
-//! selection runs, and the table is printed when something fails.
+//! By default a selection of the faults is tested. `AOFKIT_LIVE_FAULTS=all` tests all of them and prints a table of
+//! their outcomes.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -12,39 +13,33 @@ use aofkit::base::progress::Silent;
 use aofkit::input::archive::verify::{VerifyOptions, verify_archive};
 use libtest_mimic::Trial;
 
-use super::place::{Place, Run, UnderWay, aofkit, directory, free_port, send, setting, wait_until};
 use super::proxy::{Cut, Proxy};
-use super::{on_each, on_none};
-use crate::support::server::{Binary, Running};
-use crate::support::{Body, LINES};
+use super::{ignore_each, on_each};
+use crate::support::{
+    Binary, Body, LINES, Run, Running, Setup, UnderWay, aofkit, free_port, send_signal, setting,
+    temp_dir, wait_until,
+};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let lines = if everything() { &LINES[..] } else { &LINES[..2] };
-    let mut trials =
-        on_each(lines, "a run that is killed at any step is undone by the next", killed);
-    trials.extend(on_each(
-        lines,
-        "a run that is interrupted at any step undoes itself",
-        interrupted,
-    ));
-    trials.extend(on_each(lines, "a connection may be cut at any command", cut));
-    trials.extend(on_each(lines, "a server may be killed at any step", server_killed));
-    trials.extend(on_each(lines, "a rewrite may fail", rewrite_fails));
-    trials.extend(on_each(&LINES, "a server may be unable to write its directory", cannot_write));
-    trials.extend(on_each(&LINES[1..2], "a server may hang", server_hangs));
-    trials.extend(on_each(
-        &LINES[1..2],
-        "a setting that somebody changed is left alone",
-        left_alone,
-    ));
-    trials.extend(on_each(&LINES[1..2], "the backup directory may be gone", disk_gone));
+    let one = &LINES[1..2];
+    let mut trials = on_each(lines, "next_run_restores_the_settings_after_a_kill", killed);
+    trials.extend(on_each(lines, "interrupted_run_restores_the_settings", interrupted));
+    trials.extend(on_each(lines, "settings_survive_a_lost_connection", cut));
+    trials.extend(on_each(lines, "settings_survive_a_kill_of_the_server", server_killed));
+    trials.extend(on_each(lines, "failed_rewrite_restores_the_settings", rewrite_fails));
+    let name = "unwritable_server_directory_restores_the_settings";
+    trials.extend(on_each(&LINES, name, cannot_write));
+    trials.extend(on_each(one, "settings_survive_a_hanging_server", server_hangs));
+    trials.extend(on_each(one, "setting_changed_by_others_is_not_restored", changed_by_others));
+    trials.extend(on_each(one, "missing_backup_directory_changes_nothing", disk_missing));
     for (lines, name, body) in [
-        (&LINES[1..2], "the backup directory may be full", disk_full as Body),
-        (&LINES[..], "the disk of a server may be full", server_full),
+        (one, "full_backup_directory_restores_the_settings", disk_full as Body),
+        (&LINES[..], "full_server_disk_restores_the_settings", server_full),
     ] {
         trials.extend(match can_mount() {
             Ok(()) => on_each(lines, name, body),
-            Err(reason) => on_none(lines, name, &reason),
+            Err(reason) => ignore_each(lines, name, &reason),
         });
     }
     trials
@@ -54,7 +49,7 @@ fn everything() -> bool {
     std::env::var_os("AOFKIT_LIVE_FAULTS").is_some_and(|value| value == "all")
 }
 
-/// What was tried, and what came of it.
+/// A table of the tested faults and their outcomes.
 struct Table(String);
 
 impl Table {
@@ -66,7 +61,7 @@ impl Table {
         let _ = writeln!(self.0, "  {fault:<58} {outcome}");
     }
 
-    #[allow(clippy::print_stdout)] // It is for the person who asked for it.
+    #[allow(clippy::print_stdout)] // Printed only on request.
     fn print(&self) {
         if everything() {
             println!("{}", self.0);
@@ -74,33 +69,37 @@ impl Table {
     }
 }
 
-/// A server whose rewrites take a moment: time to do it harm.
-fn slow(binary: &Binary, config: &[(&str, &str)]) -> Place {
-    let mut place = Place::with(binary, config);
-    place.fill(20);
-    place.server.client.call(&["CONFIG", "SET", "rdb-key-save-delay", "3000"]);
-    place
+/// Starts a server whose rewrites take 3 ms per key, so that faults can occur during one.
+fn slow(binary: &Binary, config: &[(&str, &str)]) -> Setup {
+    let mut setup = Setup::with(binary, config);
+    setup.fill(20);
+    setup.server.client.call(&["CONFIG", "SET", "rdb-key-save-delay", "3000"]);
+    setup
 }
 
 const BEFORE: [&str; 2] = ["everysec", "100"];
 
-/// The program at that server, with pauses in which it can be caught.
-fn paused(place: &Place) -> Command {
-    let mut command = place.backup(&["--live", "--pause", "150ms", "--poll", "20ms"]);
-    command.arg("-s").arg(place.server.socket());
+/// Returns a live backup of the server with pauses, so that every step can be observed.
+fn paused(setup: &Setup) -> Command {
+    let mut command = setup.backup(&["--live", "--pause", "150ms", "--poll", "20ms"]);
+    command.arg("-s").arg(setup.server.socket());
     command
 }
 
-/// Every archive is whole, and nothing unfinished is there.
-fn assert_whole(place: &Place, what: &str) {
-    for archive in place.archives() {
+/// Asserts that every archive is valid and that no temporary files remain.
+fn assert_whole(setup: &Setup, what: &str) {
+    for archive in setup.archives() {
         let checked = verify_archive(&archive, &VerifyOptions::default(), &Silent);
         assert!(checked.expect("a zip").sound, "{what}");
     }
     let unfinished: Vec<_> =
-        place.names().into_iter().filter(|name| !name.ends_with(".zip")).collect();
+        setup.names().into_iter().filter(|name| !name.ends_with(".zip")).collect();
     assert!(unfinished.is_empty(), "{what}: {unfinished:?}");
-    assert!(place.left_with_the_log().is_empty(), "{what}: {:?}", place.left_with_the_log());
+    assert!(
+        setup.leftovers_in_data_dir().is_empty(),
+        "{what}: {:?}",
+        setup.leftovers_in_data_dir()
+    );
 }
 
 fn steps() -> &'static [&'static str] {
@@ -108,89 +107,89 @@ fn steps() -> &'static [&'static str] {
 }
 
 fn killed(binary: &Binary) {
-    let mut place = slow(binary, &[]);
+    let mut setup = slow(binary, &[]);
     let mut table = Table::new(binary);
     for (index, step) in steps().iter().enumerate() {
-        let mut run = UnderWay::start(&mut paused(&place));
-        assert!(run.reaches(step), "{}", run.said);
+        let mut run = UnderWay::start(&mut paused(&setup));
+        assert!(run.reaches(step), "{}", run.messages);
         run.signal("-KILL");
         let code = run.end().code;
-        let left = place.settings();
+        let left = setup.settings();
         let fault = format!("aofkit killed -9 at step {step}");
-        // By hand once, by the next backup otherwise.
+        // Alternately by `--restore-config` and by the next backup.
         let mut undo = if index % 2 == 0 {
-            let mut restore = place.backup(&["--restore-config"]);
-            restore.arg("-s").arg(place.server.socket());
+            let mut restore = setup.backup(&["--restore-config"]);
+            restore.arg("-s").arg(setup.server.socket());
             restore
         } else {
-            place.live()
+            setup.live()
         };
         let undone = Run::of(&mut undo);
         assert_eq!(undone.code, Some(0), "{fault}: {undone:#?}");
-        assert_eq!(place.settings(), BEFORE, "{fault}: {undone:#?}");
-        let last = Run::of(&mut place.live());
+        assert_eq!(setup.settings(), BEFORE, "{fault}: {undone:#?}");
+        let last = Run::of(&mut setup.live());
         assert_eq!(last.code, Some(0), "{fault}: {last:#?}");
-        assert_whole(&place, &fault);
+        assert_whole(&setup, &fault);
         table
-            .row(&fault, &format!("exit {code:?}, left {left:?}, restored {:?}", place.settings()));
+            .row(&fault, &format!("exit {code:?}, left {left:?}, restored {:?}", setup.settings()));
     }
     table.print();
 }
 
-/// Whether a process stands behind others in the queue for a core. (Field 19 of its status; the program's name, in
-/// brackets, is the second.)
+/// Returns whether a process runs with a nice value of at least 10. (Field 19 of its status; field 2 is the program's
+/// name in parentheses.)
 fn is_nice(process: u32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-    let behind_name = status.rsplit(')').next().unwrap_or_default();
-    behind_name
+    let after_name = status.rsplit(')').next().unwrap_or_default();
+    after_name
         .split_whitespace()
         .nth(16)
         .is_some_and(|nice| nice.parse::<i32>().is_ok_and(|nice| nice >= 10))
 }
 
 fn interrupted(binary: &Binary) {
-    let mut place = slow(binary, &[]);
+    let mut setup = slow(binary, &[]);
     let mut table = Table::new(binary);
     for (index, step) in steps().iter().enumerate() {
         let signal = if index % 2 == 0 { "-INT" } else { "-TERM" };
-        let mut run = UnderWay::start(&mut paused(&place));
-        assert!(run.reaches(step), "{}", run.said);
-        assert!(is_nice(run.child.id()), "the server goes first");
+        let mut run = UnderWay::start(&mut paused(&setup));
+        assert!(run.reaches(step), "{}", run.messages);
+        assert!(is_nice(run.child.id()), "the server has priority");
         run.signal(signal);
         let run = run.end();
         let fault = format!("{signal} at step {step}");
-        // The last step may be over before the signal comes.
+        // The last step may be finished before the signal arrives.
         let codes = if *step == "5/5" { &[130, 0][..] } else { &[130][..] };
         assert!(run.code.is_some_and(|code| codes.contains(&code)), "{fault}: {run:#?}");
-        assert_eq!(place.settings(), BEFORE, "{fault}: {run:#?}");
-        assert_whole(&place, &fault);
-        table.row(&fault, &format!("exit {:?}, settings {:?}", run.code, place.settings()));
+        assert_eq!(setup.settings(), BEFORE, "{fault}: {run:#?}");
+        assert_whole(&setup, &fault);
+        table.row(&fault, &format!("exit {:?}, settings {:?}", run.code, setup.settings()));
     }
     table.print();
 }
 
 fn cut(binary: &Binary) {
-    let mut place = slow(binary, &[]);
+    let mut setup = slow(binary, &[]);
     let mut table = Table::new(binary);
-    let through = |place: &Place, cut: Cut| {
-        let proxy = Proxy::start(&place.server.socket(), cut);
-        let mut command = place.backup(&["--live", "--pause", "0", "--poll", "40ms"]);
+    let through = |setup: &Setup, cut: Cut| {
+        let proxy = Proxy::start(&setup.server.socket(), cut);
+        let mut command = setup.backup(&["--live", "--pause", "0", "--poll", "40ms"]);
         command.args(["--reconnect", "5s", "-p", &proxy.port.to_string()]);
         let run = Run::of(&mut command);
         (run, proxy.commands.load(std::sync::atomic::Ordering::SeqCst))
     };
-    let (run, commands) = through(&place, Cut::Never);
+    let (run, commands) = through(&setup, Cut::Never);
     assert_eq!(run.code, Some(0), "{run:#?}");
-    assert!(commands > 20, "every command is one of its own: {commands}");
+    assert!(commands > 20, "the proxy counts commands one by one: {commands}");
     let each = if everything() { 1 } else { 4 };
     for number in (1..=commands).step_by(each) {
         for cut in [Cut::Before(number), Cut::After(number)] {
-            let (run, _) = through(&place, cut);
+            let (run, _) = through(&setup, cut);
             let fault = format!("connection cut {cut:?} of {commands} commands");
             assert!(matches!(run.code, Some(0 | 2)), "{fault}: {run:#?}");
-            assert_eq!(place.settings(), BEFORE, "{fault}: {run:#?}");
-            assert_whole(&place, &fault);
-            table.row(&fault, &format!("exit {:?}, settings {:?}", run.code, place.settings()));
+            assert_eq!(setup.settings(), BEFORE, "{fault}: {run:#?}");
+            assert_whole(&setup, &fault);
+            table.row(&fault, &format!("exit {:?}, settings {:?}", run.code, setup.settings()));
         }
     }
     table.print();
@@ -200,107 +199,107 @@ fn server_killed(binary: &Binary) {
     let mut table = Table::new(binary);
     for step in steps() {
         let port = free_port().to_string();
-        let mut place = slow(binary, &[("port", &port)]);
-        let digest = place.server.digest();
-        let mut command = place.backup(&["--live", "--pause", "150ms", "--poll", "20ms"]);
+        let mut setup = slow(binary, &[("port", &port)]);
+        let digest = setup.server.digest();
+        let mut command = setup.backup(&["--live", "--pause", "150ms", "--poll", "20ms"]);
         command.args(["--reconnect", "300ms", "-p", &port]);
         let mut run = UnderWay::start(&mut command);
-        assert!(run.reaches(step), "{}", run.said);
-        send(place.server.process(), "-KILL");
+        assert!(run.reaches(step), "{}", run.messages);
+        send_signal(setup.server.process(), "-KILL");
         let run = run.end();
         let fault = format!("server killed at step {step}");
-        // The last step may be over before the server is.
+        // The last step may be finished before the server is killed.
         let codes = if *step == "5/5" { &[2, 0][..] } else { &[2][..] };
         assert!(run.code.is_some_and(|code| codes.contains(&code)), "{fault}: {run:#?}");
-        let journal = place.names().iter().any(|name| name.ends_with(".journal"));
-        // It comes back with what its configuration file says.
+        let journal = setup.names().iter().any(|name| name.ends_with(".journal"));
+        // The restarted server has the settings of its configuration file.
         let config = [("appendonly", "yes"), ("port", port.as_str())];
-        place.server = Running::start(binary, place.data.path(), &config).expect("it starts again");
-        assert_eq!(place.server.digest(), digest, "{fault}");
-        let undone = Run::of(&mut place.backup(&["--restore-config", "-p", &port]));
+        setup.server =
+            Running::start(binary, setup.data.path(), &config).expect("the server starts again");
+        assert_eq!(setup.server.digest(), digest, "{fault}");
+        let undone = Run::of(&mut setup.backup(&["--restore-config", "-p", &port]));
         assert_eq!(undone.code, Some(0), "{fault}: {undone:#?}");
-        assert_eq!(place.settings(), BEFORE, "{fault}");
-        assert_whole(&place, &fault);
+        assert_eq!(setup.settings(), BEFORE, "{fault}");
+        assert_whole(&setup, &fault);
         table.row(&fault, &format!("exit {:?}, journal kept: {journal}", run.code));
     }
     table.print();
 }
 
-/// The processes that a process has forked.
+/// Returns the child processes of a process.
 fn children(process: u32) -> Vec<u32> {
     let text = std::fs::read_to_string(format!("/proc/{process}/task/{process}/children"));
     let text = text.unwrap_or_default();
-    text.split_whitespace().filter_map(|word| word.parse().ok()).collect()
+    text.split_whitespace().filter_map(|number| number.parse().ok()).collect()
 }
 
 fn rewrite_fails(binary: &Binary) {
-    let mut place = slow(binary, &[]);
-    place.server.client.call(&["CONFIG", "SET", "rdb-key-save-delay", "100000"]);
+    let mut setup = slow(binary, &[]);
+    setup.server.client.call(&["CONFIG", "SET", "rdb-key-save-delay", "100000"]);
     let mut table = Table::new(binary);
-    let mut run = UnderWay::start(&mut place.live());
-    assert!(run.reaches("3/5"), "{}", run.said);
-    let server = place.server.process();
-    wait_until("the child", || !children(server).is_empty());
-    children(server).into_iter().for_each(|child| send(child, "-KILL"));
+    let mut run = UnderWay::start(&mut setup.live());
+    assert!(run.reaches("3/5"), "{}", run.messages);
+    let server = setup.server.process();
+    wait_until("the child of the rewrite", || !children(server).is_empty());
+    children(server).into_iter().for_each(|child| send_signal(child, "-KILL"));
     let run = run.end();
     assert_eq!(run.code, Some(2), "{run:#?}");
     assert!(
         run.stderr.contains("the rewrite failed: aof_last_bgrewrite_status is err"),
         "{run:#?}"
     );
-    assert_eq!(place.settings(), BEFORE);
-    assert!(place.archives().is_empty(), "nothing was backed up");
-    assert_whole(&place, "rewrite fails");
+    assert_eq!(setup.settings(), BEFORE);
+    assert!(setup.archives().is_empty(), "nothing was backed up");
+    assert_whole(&setup, "rewrite fails");
     table.row("the child of BGREWRITEAOF killed", "exit 2, settings as before, no archive");
 
-    place.server.client.call(&["CONFIG", "SET", "rdb-key-save-delay", "0"]);
-    let run = Run::of(place.live().args(["--strategy", "link"]));
-    assert_eq!(run.code, Some(0), "links need no rewrite: {run:#?}");
+    setup.server.client.call(&["CONFIG", "SET", "rdb-key-save-delay", "0"]);
+    let run = Run::of(setup.live().args(["--strategy", "link"]));
+    assert_eq!(run.code, Some(0), "the link strategy needs no rewrite: {run:#?}");
     table.row("then by links", "exit 0");
     table.print();
 }
 
-/// Root writes where it likes, so what takes the right away is that a name is taken: by a directory, where the server
-/// wants to have a file.
+/// Permissions do not stop root, so a directory is created at the name at which the server needs to create a file.
 fn cannot_write(binary: &Binary) {
     let mut table = Table::new(binary);
-    for obstacle in [Obstacle::NewFile, Obstacle::ItsPlace] {
-        let mut place = slow(binary, &[]);
+    for obstacle in [Obstacle::NewFile, Obstacle::FinalName] {
+        let mut setup = slow(binary, &[]);
         let is_set = binary.line.has_redis(7, 0);
-        obstacle.before(&place, is_set);
-        let mut run = UnderWay::start(&mut place.live());
-        if obstacle == Obstacle::ItsPlace {
-            assert!(run.reaches("3/5"), "{}", run.said);
-            obstacle.meanwhile(&place, is_set);
+        obstacle.before(&setup, is_set);
+        let mut run = UnderWay::start(&mut setup.live());
+        if obstacle == Obstacle::FinalName {
+            assert!(run.reaches("3/5"), "{}", run.messages);
+            obstacle.meanwhile(&setup, is_set);
         }
         let run = run.end();
         let fault = format!("the server cannot write: {obstacle:?}");
         assert_eq!(run.code, Some(2), "{fault}: {run:#?}");
         let (failed, log_is_in) = match (obstacle, is_set) {
             (Obstacle::NewFile, true) => ("BGREWRITEAOF: ERR Can't execute", "appendonlydir"),
-            (Obstacle::ItsPlace, false) => ("the rewrite left no log at ", ""),
+            (Obstacle::FinalName, false) => ("the rewrite left no log at ", ""),
             (_, true) => ("the rewrite failed: aof_last_bgrewrite_status is err", "appendonlydir"),
             (_, false) => ("the rewrite failed: aof_last_bgrewrite_status is err", ""),
         };
-        let failed = format!("{}: {failed}", place.server.socket().display());
+        let failed = format!("{}: {failed}", setup.server.socket().display());
         assert!(run.stderr.contains(&failed), "{fault}: {run:#?}");
-        let log_is_in = place.data.path().join(log_is_in);
+        let log_is_in = setup.data.path().join(log_is_in);
         let may_not = format!(
             "the server's log file says why: often {} may not be written by the server",
             log_is_in.display().to_string().trim_end_matches('/')
         );
         assert!(run.stderr.contains(&may_not), "{fault}: {run:#?}");
         assert!(run.stderr.contains("--strategy link backs up without a rewrite"), "{run:#?}");
-        assert_eq!(place.settings(), BEFORE, "{fault}: {run:#?}");
-        assert!(place.archives().is_empty(), "{fault}: nothing was backed up");
-        assert_whole(&place, &fault);
+        assert_eq!(setup.settings(), BEFORE, "{fault}: {run:#?}");
+        assert!(setup.archives().is_empty(), "{fault}: nothing was backed up");
+        assert_whole(&setup, &fault);
 
-        obstacle.away(&place, is_set);
-        let again = Run::of(&mut place.live());
+        obstacle.remove(&setup, is_set);
+        let again = Run::of(&mut setup.live());
         assert_eq!(again.code, Some(0), "{fault}: {again:#?}");
-        assert_eq!(place.settings(), BEFORE, "{fault}: {again:#?}");
-        let digest = place.server.digest();
-        let (mut restored, _data) = place.restored(&place.archive());
+        assert_eq!(setup.settings(), BEFORE, "{fault}: {again:#?}");
+        let digest = setup.server.digest();
+        let (mut restored, _data) = setup.restored(&setup.archive());
         assert_eq!(restored.digest(), digest, "{fault}");
         let last = run.stderr.lines().find(|line| line.starts_with("error: ")).unwrap_or_default();
         table.row(&fault, &format!("exit 2, settings as before, no archive; {last}"));
@@ -308,121 +307,126 @@ fn cannot_write(binary: &Binary) {
     table.print();
 }
 
-/// What keeps a server from writing its log anew.
+/// A reason for which a server cannot rewrite its log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Obstacle {
-    /// The file that the rewrite begins with cannot be made.
+    /// The first file of the rewrite cannot be created.
     NewFile,
-    /// The rewritten file cannot be put where it belongs, when all the work is done.
-    ItsPlace,
+    /// The finished file cannot be renamed to its final name.
+    FinalName,
 }
 
-/// Processes that may start between two looks at their numbers, at the most.
+/// The number of process IDs that may be assigned between the prediction of an ID and the rewrite.
 const PROCESSES: u32 = 1024;
 
 impl Obstacle {
-    fn before(self, place: &Place, is_set: bool) {
-        let data = place.data.path();
+    fn before(self, setup: &Setup, is_set: bool) {
+        let data = setup.data.path();
         let set = data.join("appendonlydir");
         match (self, is_set) {
-            (Obstacle::NewFile, true) => taken(&set.join("appendonly.aof.2.incr.aof")),
-            (Obstacle::ItsPlace, true) => taken(&set.join("appendonly.aof.2.base.rdb")),
-            // The child of Redis 6.2 names its file by its own number, one of the next that are given out.
+            (Obstacle::NewFile, true) => block_name(&set.join("appendonly.aof.2.incr.aof")),
+            (Obstacle::FinalName, true) => block_name(&set.join("appendonly.aof.2.base.rdb")),
+            // The child of Redis 6.2 names its file after its process ID, which is one of the next IDs.
             (Obstacle::NewFile, false) => {
                 let last = Command::new("true").spawn().expect("a process");
                 let numbers = (1..=PROCESSES).map(|n| (last.id() + n) % highest_process());
-                numbers.for_each(|n| taken(&data.join(format!("temp-rewriteaof-{n}.aof"))));
+                numbers.for_each(|n| block_name(&data.join(format!("temp-rewriteaof-{n}.aof"))));
                 let _ = { last }.wait();
             }
-            (Obstacle::ItsPlace, false) => {}
+            (Obstacle::FinalName, false) => {}
         }
     }
 
-    /// While the child writes.
-    fn meanwhile(self, place: &Place, is_set: bool) {
-        if self == Obstacle::ItsPlace && !is_set {
-            let log = place.data.path().join("appendonly.aof");
-            std::fs::rename(&log, place.data.path().join("put aside")).expect("it is moved");
-            taken(&log);
+    /// Called while the child process writes.
+    fn meanwhile(self, setup: &Setup, is_set: bool) {
+        if self == Obstacle::FinalName && !is_set {
+            let log = setup.data.path().join("appendonly.aof");
+            std::fs::rename(&log, setup.data.path().join("moved")).expect("the log is moved");
+            block_name(&log);
         }
     }
 
-    fn away(self, place: &Place, is_set: bool) {
-        let data = place.data.path();
+    fn remove(self, setup: &Setup, is_set: bool) {
+        let data = setup.data.path();
         let directory = if is_set { data.join("appendonlydir") } else { data.to_path_buf() };
         for entry in std::fs::read_dir(&directory).expect("a list").flatten() {
             let name = entry.file_name().into_string().expect("a name");
             let is_ours = name.ends_with(".aof") || name.ends_with(".rdb");
             if is_ours && entry.path().is_dir() {
-                std::fs::remove_dir_all(entry.path()).expect("it is removed");
+                std::fs::remove_dir_all(entry.path()).expect("the obstacle is removed");
             }
         }
-        if self == Obstacle::ItsPlace && !is_set {
-            std::fs::rename(data.join("put aside"), data.join("appendonly.aof")).expect("back");
+        if self == Obstacle::FinalName && !is_set {
+            std::fs::rename(data.join("moved"), data.join("appendonly.aof"))
+                .expect("the log is moved back");
         }
     }
 }
 
-/// A directory at a name, which no file replaces as there is something in it.
-fn taken(name: &Path) {
-    std::fs::create_dir_all(name.join("taken")).expect("a directory");
+/// Creates a directory at a name. It is not empty, so no file can replace it.
+fn block_name(name: &Path) {
+    std::fs::create_dir_all(name.join("content")).expect("a directory");
 }
 
-/// Where the numbers of processes begin again.
+/// Returns the process ID at which the numbering starts again.
 fn highest_process() -> u32 {
     let text = std::fs::read_to_string("/proc/sys/kernel/pid_max").unwrap_or_default();
     text.trim().parse().unwrap_or(u32::MAX)
 }
 
 fn server_hangs(binary: &Binary) {
-    let mut place = slow(binary, &[]);
+    let mut setup = slow(binary, &[]);
     let mut table = Table::new(binary);
     for step in ["1/5", "3/5", "5/5"] {
-        let mut command = paused(&place);
+        let mut command = paused(&setup);
         command.args(["--reply-timeout", "300ms", "--reconnect", "300ms"]);
         let mut run = UnderWay::start(&mut command);
-        assert!(run.reaches(step), "{}", run.said);
-        send(place.server.process(), "-STOP");
+        assert!(run.reaches(step), "{}", run.messages);
+        send_signal(setup.server.process(), "-STOP");
         let run = run.end();
-        send(place.server.process(), "-CONT");
+        send_signal(setup.server.process(), "-CONT");
         let fault = format!("server hangs at step {step}");
         if run.code != Some(0) {
             assert_eq!(run.code, Some(2), "{fault}: {run:#?}");
             assert!(run.stderr.contains("no reply in time"), "{fault}: {run:#?}");
         }
-        let left = place.settings();
-        let mut restore = place.backup(&["--restore-config"]);
-        let undone = Run::of(restore.arg("-s").arg(place.server.socket()));
+        let left = setup.settings();
+        let mut restore = setup.backup(&["--restore-config"]);
+        let undone = Run::of(restore.arg("-s").arg(setup.server.socket()));
         assert_eq!(undone.code, Some(0), "{fault}: {undone:#?}");
-        assert_eq!(place.settings(), BEFORE, "{fault}");
+        assert_eq!(setup.settings(), BEFORE, "{fault}");
         table.row(&fault, &format!("exit {:?}, left {left:?}, restored {BEFORE:?}", run.code));
     }
     table.print();
 }
 
-fn left_alone(binary: &Binary) {
-    let mut place = slow(binary, &[]);
-    let mut run = UnderWay::start(&mut paused(&place));
-    assert!(run.reaches("3/5"), "{}", run.said);
-    place.server.client.call(&["CONFIG", "SET", "appendfsync", "always"]);
+fn changed_by_others(binary: &Binary) {
+    let mut setup = slow(binary, &[]);
+    let mut run = UnderWay::start(&mut paused(&setup));
+    assert!(run.reaches("3/5"), "{}", run.messages);
+    setup.server.client.call(&["CONFIG", "SET", "appendfsync", "always"]);
     let run = run.end();
     assert_eq!(run.code, Some(0), "{run:#?}");
-    assert_eq!(place.settings(), ["always", "100"]);
-    let told = "appendfsync: always, which somebody set meanwhile; it was everysec before";
-    assert!(run.stdout.contains(told), "{run:#?}");
+    assert_eq!(setup.settings(), ["always", "100"]);
+    let message = "appendfsync: always, which somebody set meanwhile; it was everysec before";
+    assert!(run.stdout.contains(message), "{run:#?}");
 }
 
-fn disk_gone(binary: &Binary) {
-    let mut place = slow(binary, &[]);
+fn disk_missing(binary: &Binary) {
+    let mut setup = slow(binary, &[]);
     let mut command = aofkit();
     command.args(["backup", "--live", "--to", "/nonexistent/backups"]);
-    let gone = Run::of(command.arg("-s").arg(place.server.socket()));
+    let gone = Run::of(command.arg("-s").arg(setup.server.socket()));
     assert_eq!(gone.code, Some(2), "{gone:#?}");
     assert!(gone.stderr.contains("the backup directory is not there"), "{gone:#?}");
-    assert_eq!(place.settings(), BEFORE);
+    assert_eq!(setup.settings(), BEFORE);
 }
 
-/// A small file system, until the answer is dropped; or why there is none.
+/// Mounts a small file system, which is unmounted when the returned value is dropped.
+///
+/// # Errors
+///
+/// The reason as text if it cannot be mounted.
 fn mounted(at: &Path) -> Result<Unmount<'_>, String> {
     let mut mount = Command::new("mount");
     mount.args(["-t", "tmpfs", "-o", "size=48k", "none"]).arg(at);
@@ -430,56 +434,56 @@ fn mounted(at: &Path) -> Result<Unmount<'_>, String> {
     if output.status.success() {
         return Ok(Unmount(at));
     }
-    Err("needs the right to mount a file system".into())
+    Err("needs permission to mount a file system".into())
 }
 
-/// Whether file systems may be mounted here; tried once, and told where trials are listed.
+/// Returns whether file systems can be mounted. It is tried once; the error is the reason for ignored trials.
 fn can_mount() -> Result<(), String> {
     static TRIED: LazyLock<Result<(), String>> =
-        LazyLock::new(|| mounted(directory().path()).map(drop));
+        LazyLock::new(|| mounted(temp_dir().path()).map(drop));
     TRIED.clone()
 }
 
 fn server_full(binary: &Binary) {
-    let small = directory();
-    let unmount = mounted(small.path()).expect("it could be mounted before");
+    let small = temp_dir();
+    let unmount = mounted(small.path()).expect("mounting has worked before");
     let data = tempfile::tempdir_in(small.path()).expect("a directory");
-    let mut place = Place::at(binary, data, &[]);
-    place.fill(5);
+    let mut setup = Setup::at(binary, data, &[]);
+    setup.fill(5);
     let mut table = Table::new(binary);
-    // The log has room in its last page; no other file has.
+    // Only the log can still grow, within its last page.
     let ballast = small.path().join("ballast");
-    std::fs::write(&ballast, vec![0; 64 << 10]).expect_err("it is full");
-    let run = Run::of(&mut place.live());
+    std::fs::write(&ballast, vec![0; 64 << 10]).expect_err("the disk is full");
+    let run = Run::of(&mut setup.live());
     assert_eq!(run.code, Some(2), "{run:#?}");
-    // A set begins with a new file and a manifest; without one the child is the first to write.
+    // With a set, the server first creates a file and a manifest; with a single file, the child is the first to write.
     let is_set = binary.line.has_redis(7, 0);
     let failed =
         if is_set { "BGREWRITEAOF: ERR Can't execute" } else { "aof_last_bgrewrite_status is err" };
     assert!(run.stderr.contains(failed), "{run:#?}");
     assert!(run.stderr.contains("disk is full"), "{run:#?}");
-    assert_eq!(place.settings(), BEFORE, "{run:#?}");
-    assert!(place.archives().is_empty(), "nothing was backed up");
-    assert_whole(&place, "the server's disk is full");
+    assert_eq!(setup.settings(), BEFORE, "{run:#?}");
+    assert!(setup.archives().is_empty(), "nothing was backed up");
+    assert_whole(&setup, "the server's disk is full");
 
-    std::fs::remove_file(&ballast).expect("it is removed");
-    let again = Run::of(&mut place.live());
+    std::fs::remove_file(&ballast).expect("the file is removed");
+    let again = Run::of(&mut setup.live());
     assert_eq!(again.code, Some(0), "{again:#?}");
-    assert_eq!(place.settings(), BEFORE, "{again:#?}");
-    table.row("the server's disk full", "exit 2, settings as before; exit 0 when there is room");
+    assert_eq!(setup.settings(), BEFORE, "{again:#?}");
+    table.row("the server's disk full", "exit 2, settings as before; exit 0 with free space");
     table.print();
-    drop(place);
+    drop(setup);
     drop(unmount);
 }
 
 fn disk_full(binary: &Binary) {
-    let mut place = slow(binary, &[]);
+    let mut setup = slow(binary, &[]);
     let mut table = Table::new(binary);
-    let small = directory();
+    let small = temp_dir();
     let at = small.path().display().to_string();
-    let unmount = mounted(small.path()).expect("it could be mounted before");
-    place.server.client.call(&["CONFIG", "SET", "rdb-key-save-delay", "0"]);
-    // What does not shrink.
+    let unmount = mounted(small.path()).expect("mounting has worked before");
+    setup.server.client.call(&["CONFIG", "SET", "rdb-key-save-delay", "0"]);
+    // Random values do not compress.
     let mut random: u64 = 0x2545_F491_4F6C_DD1D;
     for n in 0..200 {
         let value: String = std::iter::repeat_with(|| {
@@ -490,27 +494,27 @@ fn disk_full(binary: &Binary) {
         })
         .take(1000)
         .collect();
-        place.server.client.call(&["SET", &format!("random{n}"), &value]);
+        setup.server.client.call(&["SET", &format!("random{n}"), &value]);
     }
     let mut command = aofkit();
     command.args(["backup", "--live", "--pause", "0", "--poll", "20ms", "--to", &at]);
-    let run = Run::of(command.arg("-s").arg(place.server.socket()));
+    let run = Run::of(command.arg("-s").arg(setup.server.socket()));
     assert_eq!(run.code, Some(2), "{run:#?}");
-    assert_eq!(place.settings(), BEFORE);
+    assert_eq!(setup.settings(), BEFORE);
     let left = std::fs::read_dir(small.path()).expect("a list").flatten();
     let left: Vec<_> = left.map(|entry| entry.path()).collect();
     assert!(left.iter().all(|path| path.extension().is_some_and(|e| e == "lock")), "{left:?}");
-    assert_whole(&place, "disk full");
+    assert_whole(&setup, "disk full");
     table.row("backup directory full", "exit 2, settings as before, nothing left");
-    // Not even a journal fits: nothing is changed then.
+    // Without space for the journal, nothing is changed.
     let ballast = std::fs::write(small.path().join("ballast"), vec![0; 64 << 10]);
-    assert!(ballast.is_err(), "it is full");
+    assert!(ballast.is_err(), "the disk is full");
     let mut command = aofkit();
     command.args(["backup", "--live", "--pause", "0", "--poll", "20ms", "--to", &at]);
-    let run = Run::of(command.arg("-s").arg(place.server.socket()));
+    let run = Run::of(command.arg("-s").arg(setup.server.socket()));
     assert_eq!(run.code, Some(2), "{run:#?}");
-    assert_eq!(setting(&mut place.server.client, "appendfsync"), "everysec");
-    table.row("no room for the journal", "exit 2, nothing was changed");
+    assert_eq!(setting(&mut setup.server.client, "appendfsync"), "everysec");
+    table.row("no space for the journal", "exit 2, nothing was changed");
     drop(unmount);
     table.print();
 }

@@ -1,4 +1,4 @@
-//! `recover --hold` as a person runs it after a FLUSHALL, and the way back as it is printed.
+//! `recover --hold` after a FLUSHALL, followed by the printed instructions for the restore.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,26 +7,24 @@ use libtest_mimic::Trial;
 use serde_json::Value;
 
 use super::on_each;
-use super::place::{Place, Run, aofkit, directory, free_port, wait_until};
-use crate::support::LINES;
-use crate::support::server::{Binary, Running};
+use crate::support::{Binary, LINES, Run, Running, Setup, aofkit, free_port, temp_dir};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let name = "a flushed server is held, recovered and put back as the text says";
-    let mut trials = on_each(&LINES, name, comes_back);
-    trials.extend(on_each(&LINES, "a second hold keeps a second set", twice));
-    let name = "a hold waits for a rewrite that runs, and keeps both sets";
+    let name = "printed_instructions_of_a_hold_restore_a_flushed_server";
+    let mut trials = on_each(&LINES, name, restored_as_instructed);
+    trials.extend(on_each(&LINES, "second_hold_saves_a_second_set", second_hold));
+    let name = "hold_waits_for_a_running_rewrite_and_saves_both_sets";
     trials.extend(on_each(&LINES, name, while_rewriting));
-    let name = "a hold that gives up tells what it has kept";
-    trials.extend(on_each(&LINES[1..2], name, gives_up));
-    trials.extend(on_each(&LINES, "a hold that is refused tells what to do", refused));
+    let name = "hold_that_times_out_reports_what_it_saved";
+    trials.extend(on_each(&LINES[1..2], name, times_out));
+    trials.extend(on_each(&LINES, "refused_hold_prints_help", refused));
     trials
 }
 
-/// `recover --hold` over the socket.
-fn hold(place: &Place) -> Command {
+/// Returns `aofkit recover --hold` of the server over its socket.
+fn hold(setup: &Setup) -> Command {
     let mut command = recover(&["--hold".as_ref(), "-s".as_ref()]);
-    command.arg(place.server.socket());
+    command.arg(setup.server.socket());
     command
 }
 
@@ -36,13 +34,13 @@ fn recover(args: &[&Path]) -> Command {
     command
 }
 
-/// What the server loads.
-fn log(place: &Place) -> PathBuf {
-    let is_set = place.binary.line.has_redis(7, 0);
-    place.data.path().join(if is_set { "appendonlydir" } else { "appendonly.aof" })
+/// Returns the path of the log that the server loads.
+fn log(setup: &Setup) -> PathBuf {
+    let is_set = setup.binary.line.has_redis(7, 0);
+    setup.data.path().join(if is_set { "appendonlydir" } else { "appendonly.aof" })
 }
 
-/// The sets that were kept below a directory, in the order of their names.
+/// Returns the sets that holds saved in a directory, sorted by name.
 fn sets(below: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(below).expect("a list").flatten().map(|entry| entry.path());
     let is_set = |path: &PathBuf| path.display().to_string().contains("/aofkit-hold-");
@@ -51,39 +49,30 @@ fn sets(below: &Path) -> Vec<PathBuf> {
     sets
 }
 
-/// A server that had data; and the digest of that.
-fn flushed(binary: &Binary) -> (Place, String) {
-    let mut place = Place::new(binary);
-    place.fill(20);
-    let digest = place.server.digest();
-    place.server.client.call(&["FLUSHALL"]);
-    (place, digest)
+/// Starts a server, fills and flushes it. Returns it with the digest before the flush.
+fn flushed(binary: &Binary) -> (Setup, String) {
+    let mut setup = Setup::new(binary);
+    setup.fill(20);
+    let digest = setup.server.digest();
+    setup.server.client.call(&["FLUSHALL"]);
+    (setup, digest)
 }
 
-/// What is in a set before its FLUSHALL, by a server.
+/// Returns the digest of a set without its FLUSHALL, computed by a server.
 fn digest_of(set: &Path, binary: &Binary) -> String {
-    let place = directory();
-    let new = place.path().join("stripped");
+    let output = temp_dir();
+    let new = output.path().join("stripped");
     let run = Run::of(&mut recover(&[set, "--strip".as_ref(), "--output".as_ref(), &new]));
     assert_eq!(run.code, Some(0), "{run:#?}");
     let is_set = binary.line.has_redis(7, 0);
-    let data = directory();
+    let data = temp_dir();
     let to = data.path().join(if is_set { "appendonlydir" } else { "appendonly.aof" });
-    std::fs::rename(&new, &to).expect("it is put in place");
+    std::fs::rename(&new, &to).expect("the set is moved");
     let server = Running::start(binary, data.path(), &[("appendonly", "yes")]);
     server.unwrap_or_else(|ended| panic!("{}: {}", binary.line, ended.log)).digest()
 }
 
-/// What a rewrite destroys, it destroys here.
-fn rewrite(place: &mut Place) {
-    place.server.client.call(&["BGREWRITEAOF"]);
-    wait_until("the rewrite", || {
-        let info = place.server.client.call(&["INFO", "persistence"]).text();
-        info.contains("aof_rewrite_in_progress:0") && info.contains("aof_rewrite_scheduled:0")
-    });
-}
-
-/// The commands that a text gives a person to type.
+/// Returns the shell commands in the printed instructions.
 fn commands(text: &str) -> Vec<&str> {
     let typed = text.lines().filter_map(|line| line.strip_prefix("       "));
     typed
@@ -91,17 +80,17 @@ fn commands(text: &str) -> Vec<&str> {
         .collect()
 }
 
-fn comes_back(binary: &Binary) {
-    let (mut place, digest) = flushed(binary);
-    place.server.client.call(&["SAVE"]);
-    let run = Run::of(&mut hold(&place));
+fn restored_as_instructed(binary: &Binary) {
+    let (mut setup, digest) = flushed(binary);
+    setup.server.client.call(&["SAVE"]);
+    let run = Run::of(&mut hold(&setup));
     assert_eq!(run.code, Some(1), "a flush was found: {run:#?}");
-    assert_eq!(place.settings(), ["everysec", "0"], "no rewrite may come");
-    let [set] = &sets(place.data.path())[..] else { panic!("one set: {run:#?}") };
-    let (log, socket) = (log(&place), place.server.socket().display().to_string());
-    let snapshot = place.data.path().join("dump.rdb").display().to_string();
+    assert_eq!(setup.settings(), ["everysec", "0"], "automatic rewrites are off");
+    let [set] = &sets(setup.data.path())[..] else { panic!("expected one set: {run:#?}") };
+    let (log, socket) = (log(&setup), setup.server.socket().display().to_string());
+    let snapshot = setup.data.path().join("dump.rdb").display().to_string();
     let client = if binary.line.to_string().starts_with("valkey") { "valkey" } else { "redis" };
-    for told in [
+    for text in [
         format!("HELD: the log of {socket}, {}", binary.line.to_string().replace('-', " ")),
         format!("\n  {}\n", set.display()),
         format!("what is recovered goes there:\n    {}\n", log.display()),
@@ -114,22 +103,25 @@ fn comes_back(binary: &Binary) {
         format!("\n       cp -p {snapshot} {snapshot}.kept\n"),
         format!("\n       aofkit recover {} --strip --output ", set.display()),
     ] {
-        assert!(run.stdout.contains(&told), "{told}: {run:#?}");
+        assert!(run.stdout.contains(&text), "{text}: {run:#?}");
     }
 
-    // What would have destroyed it, and then the way back, as it is printed.
-    rewrite(&mut place);
-    let result = directory();
+    // The rewrite destroys the server's own copy of the data. The restore follows the printed instructions.
+    setup.server.rewrite();
+    let result = temp_dir();
     let new = result.path().join("recovered");
     let run = Run::of(&mut recover(&[set, "--strip".as_ref(), "--output".as_ref(), &new]));
     assert_eq!(run.code, Some(0), "{run:#?}");
     let below = set.display().to_string();
-    let (_, way) = run.stdout.split_once("To put it in place:").expect("the way back");
-    assert!(!way.contains(&below), "the set that was kept is left alone: {run:#?}");
-    assert!(way.contains(&format!("{client}-cli -s {socket} SHUTDOWN NOSAVE")), "{run:#?}");
-    let Place { server, data, .. } = place;
+    let (_, instructions) = run.stdout.split_once("To put it in place:").expect("instructions");
+    assert!(!instructions.contains(&below), "the saved set is not touched: {run:#?}");
+    assert!(
+        instructions.contains(&format!("{client}-cli -s {socket} SHUTDOWN NOSAVE")),
+        "{run:#?}"
+    );
+    let Setup { server, data, .. } = setup;
     assert!(server.shut_down().success());
-    let typed = commands(way);
+    let typed = commands(instructions);
     assert_eq!(typed.len(), 4, "{run:#?}");
     for command in typed {
         let status = Command::new("sh").args(["-c", command]).status();
@@ -140,110 +132,111 @@ fn comes_back(binary: &Binary) {
     assert_eq!(server.digest(), digest);
 }
 
-fn twice(binary: &Binary) {
-    let (mut place, digest) = flushed(binary);
-    let first = Run::of(&mut hold(&place));
+fn second_hold(binary: &Binary) {
+    let (mut setup, digest) = flushed(binary);
+    let first = Run::of(&mut hold(&setup));
     assert_eq!(first.code, Some(1), "{first:#?}");
-    let second = Run::of(hold(&place).arg("--json").arg("--hold-to").arg(place.to.path()));
+    let second = Run::of(hold(&setup).arg("--json").arg("--hold-to").arg(setup.to.path()));
     assert_eq!(second.code, Some(1), "{second:#?}");
-    assert_eq!(place.settings(), ["everysec", "0"]);
+    assert_eq!(setup.settings(), ["everysec", "0"]);
     let report: Value = serde_json::from_str(&second.stdout).expect("one document");
     assert_eq!(report["schema"], 1);
-    let (held, seen) = (&report["hold"], &report["recover"]);
-    let ([old], [new]) = (&sets(place.data.path())[..], &sets(place.to.path())[..]) else {
-        panic!("one set each: {second:#?}")
+    let (hold, recover) = (&report["hold"], &report["recover"]);
+    let ([old], [new]) = (&sets(setup.data.path())[..], &sets(setup.to.path())[..]) else {
+        panic!("expected one set each: {second:#?}")
     };
-    assert_eq!(held["kept"][0]["path"], new.display().to_string());
-    assert!(held["kept"][1].is_null());
-    assert_eq!(held["server"]["line"], binary.line.to_string());
-    assert_eq!(held["log"], log(&place).display().to_string());
-    assert_eq!(held["rewrite_was_running"], false);
-    assert!(held["rewrites"].is_null() && held["turn_on"].is_null(), "they were off: {held}");
-    assert!(held["snapshot"].is_null());
-    assert_eq!(seen["verdict"]["kind"], "ends-in-flush");
-    assert_eq!(seen["held_from"]["log"], held["log"]);
-    assert_eq!(seen["before"]["total"], 34);
-    // The links are the data, whatever becomes of the server's own files.
-    rewrite(&mut place);
+    assert_eq!(hold["kept"][0]["path"], new.display().to_string());
+    assert!(hold["kept"][1].is_null());
+    assert_eq!(hold["server"]["line"], binary.line.to_string());
+    assert_eq!(hold["log"], log(&setup).display().to_string());
+    assert_eq!(hold["rewrite_was_running"], false);
+    let was_off = hold["rewrites"].is_null() && hold["turn_on"].is_null();
+    assert!(was_off, "automatic rewrites were off already: {hold}");
+    assert!(hold["snapshot"].is_null());
+    assert_eq!(recover["verdict"]["kind"], "ends-in-flush");
+    assert_eq!(recover["held_from"]["log"], hold["log"]);
+    assert_eq!(recover["before"]["total"], 34);
+    // The hard links retain the data after the server has replaced its files.
+    setup.server.rewrite();
     assert_eq!(digest_of(old, binary), digest);
     assert_eq!(digest_of(new, binary), digest);
 }
 
-/// A server that is rewriting its log while all is flushed: every key takes so many microseconds.
-fn rewriting(binary: &Binary, micros: &str) -> (Place, String) {
-    let mut place = Place::new(binary);
-    place.fill(20);
-    let digest = place.server.digest();
-    place.server.client.call(&["CONFIG", "SET", "rdb-key-save-delay", micros]);
-    place.server.client.call(&["BGREWRITEAOF"]);
-    place.server.client.call(&["FLUSHALL"]);
-    (place, digest)
+/// Starts a rewrite that takes the given number of microseconds per key, and flushes the server while it runs.
+fn rewriting(binary: &Binary, micros: &str) -> (Setup, String) {
+    let mut setup = Setup::new(binary);
+    setup.fill(20);
+    let digest = setup.server.digest();
+    setup.server.client.call(&["CONFIG", "SET", "rdb-key-save-delay", micros]);
+    setup.server.client.call(&["BGREWRITEAOF"]);
+    setup.server.client.call(&["FLUSHALL"]);
+    (setup, digest)
 }
 
 fn while_rewriting(binary: &Binary) {
-    let (mut place, digest) = rewriting(binary, "40000");
-    let run = Run::of(&mut hold(&place));
+    let (mut setup, digest) = rewriting(binary, "40000");
+    let run = Run::of(&mut hold(&setup));
     assert_eq!(run.code, Some(1), "{run:#?}");
-    let info = place.server.client.call(&["INFO", "persistence"]).text();
-    assert!(info.contains("aof_rewrite_in_progress:0"), "it was awaited: {info}");
+    let info = setup.server.client.call(&["INFO", "persistence"]).text();
+    assert!(info.contains("aof_rewrite_in_progress:0"), "the hold waited for the rewrite: {info}");
     assert!(
         run.stdout.contains("warning: a rewrite was running: the first is the log"),
         "{run:#?}"
     );
     assert!(run.stdout.contains("YES, your data is still there"), "{run:#?}");
-    let sets = sets(place.data.path());
+    let sets = sets(setup.data.path());
     assert_eq!(sets.len(), 2, "{run:#?}");
-    let told = "a rewrite is running, and is waited for; the log as it was is kept already, in ";
-    assert!(run.stderr.contains(&format!("{told}{}\n", sets[0].display())), "{run:#?}");
+    let message = "a rewrite is running, and is waited for; the log as it was is kept already, in ";
+    assert!(run.stderr.contains(&format!("{message}{}\n", sets[0].display())), "{run:#?}");
     for set in &sets {
         assert!(run.stdout.contains(&format!("\n  {}\n", set.display())), "{run:#?}");
         assert_eq!(digest_of(set, binary), digest, "{}: {run:#?}", set.display());
     }
 }
 
-fn gives_up(binary: &Binary) {
-    let (mut place, digest) = rewriting(binary, "200000");
-    let run = Run::of(hold(&place).args(["--timeout", "100ms"]));
+fn times_out(binary: &Binary) {
+    let (mut setup, digest) = rewriting(binary, "200000");
+    let run = Run::of(hold(&setup).args(["--timeout", "100ms"]));
     assert_eq!(run.code, Some(2), "{run:#?}");
     assert!(run.stderr.contains("takes longer than --timeout allows"), "{run:#?}");
-    let [set] = &sets(place.data.path())[..] else { panic!("one set: {run:#?}") };
+    let [set] = &sets(setup.data.path())[..] else { panic!("expected one set: {run:#?}") };
     assert!(run.stderr.contains(&format!("is kept in {}, where", set.display())), "{run:#?}");
     let turn_on = "CONFIG SET auto-aof-rewrite-percentage 100 turns them on again";
     assert!(run.stderr.contains(turn_on), "{run:#?}");
-    assert_eq!(place.settings(), ["everysec", "0"]);
+    assert_eq!(setup.settings(), ["everysec", "0"]);
     assert_eq!(digest_of(set, binary), digest);
 }
 
 fn refused(binary: &Binary) {
     const PASSWORD: &str = "not-to-be-seen";
     let port = free_port().to_string();
-    let mut place = Place::with(binary, &[("port", &port)]);
-    let other = Place::new(binary);
-    place.fill(5);
-    place.server.client.call(&["FLUSHALL"]);
-    let nowhere = place.to.path().join("nowhere");
-    let refused = |command: &mut Command, told: &[&str]| {
+    let mut setup = Setup::with(binary, &[("port", &port)]);
+    let other = Setup::new(binary);
+    setup.fill(5);
+    setup.server.client.call(&["FLUSHALL"]);
+    let nowhere = setup.to.path().join("nowhere");
+    let refused = |command: &mut Command, texts: &[&str]| {
         let run = Run::of(command);
         assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{run:#?}");
-        assert!(told.iter().all(|told| run.stderr.contains(told)), "{told:?}: {run:#?}");
+        assert!(texts.iter().all(|text| run.stderr.contains(text)), "{texts:?}: {run:#?}");
         assert!(run.stderr.contains("\nhelp: ") && !run.stderr.contains(PASSWORD), "{run:#?}");
     };
     let socket = ["no connection", "is the server running there?"];
     refused(recover(&["--hold".as_ref(), "-s".as_ref()]).arg(&nowhere), &socket);
 
-    place.server.client.call(&["CONFIG", "SET", "requirepass", PASSWORD]);
-    place.server.client.call(&["AUTH", PASSWORD]);
-    refused(&mut hold(&place), &["NOAUTH", "REDISCLI_AUTH"]);
-    refused(hold(&place).env("REDISCLI_AUTH", "wrong"), &["WRONGPASS", "check --user"]);
-    assert_eq!(place.settings(), ["everysec", "100"], "nothing was changed");
-    place.server.client.call(&["CONFIG", "SET", "requirepass", ""]);
+    setup.server.client.call(&["CONFIG", "SET", "requirepass", PASSWORD]);
+    setup.server.client.call(&["AUTH", PASSWORD]);
+    refused(&mut hold(&setup), &["NOAUTH", "REDISCLI_AUTH"]);
+    refused(hold(&setup).env("REDISCLI_AUTH", "wrong"), &["WRONGPASS", "check --user"]);
+    assert_eq!(setup.settings(), ["everysec", "100"], "nothing has changed");
+    setup.server.client.call(&["CONFIG", "SET", "requirepass", ""]);
 
-    // The server's directory is not here, as that of a server on another host; or what is here is another's.
+    // The server's directory does not exist here, as for a server on another host, or is that of another server.
     let off = "automatic rewrites are off now";
     let missing = [nowhere.to_str().expect("text"), "--dir says where", off];
-    refused(hold(&place).arg("--dir").arg(&nowhere), &missing);
-    place.server.client.call(&["CONFIG", "SET", "auto-aof-rewrite-percentage", "100"]);
+    refused(hold(&setup).arg("--dir").arg(&nowhere), &missing);
+    setup.server.client.call(&["CONFIG", "SET", "auto-aof-rewrite-percentage", "100"]);
     let another = ["this is not the log of the server", "--dir says where", "is kept in", off];
-    refused(hold(&place).arg("--dir").arg(other.data.path()), &another);
-    refused(hold(&place).arg("--hold-to").arg(&nowhere), &["no such directory to keep the log in"]);
+    refused(hold(&setup).arg("--dir").arg(other.data.path()), &another);
+    refused(hold(&setup).arg("--hold-to").arg(&nowhere), &["no such directory to keep the log in"]);
 }

@@ -10,34 +10,31 @@ use std::thread::{self, JoinHandle};
 use libtest_mimic::Trial;
 
 use super::on_each;
-use super::place::{Place, Run, wait_until};
-use crate::support::client::{Client, Reply};
-use crate::support::server::Binary;
-use crate::support::{LINES, with_program_on_each};
+use crate::support::{Binary, Client, LINES, Reply, Run, Setup, wait_until, with_program_on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let mut trials = on_each(&LINES, "under load, a rewrite loses nothing that was there", |b| {
-        keeps_what_was_there(b, "rewrite", None);
+    let mut trials = on_each(&LINES, "rewrite_under_load_loses_no_data", |binary| {
+        loses_no_data(binary, "rewrite", None);
     });
-    trials.extend(on_each(&LINES, "under load, links lose nothing that was there", |b| {
-        keeps_what_was_there(b, "link", None);
+    trials.extend(on_each(&LINES, "links_under_load_lose_no_data", |binary| {
+        loses_no_data(binary, "link", None);
     }));
-    let name = "live: under redis-benchmark, a rewrite loses nothing that was there";
+    let name = "live::rewrite_under_redis_benchmark_loses_no_data";
     trials.extend(with_program_on_each(&LINES, "redis-benchmark", name, |binary, program| {
-        keeps_what_was_there(binary, "rewrite", Some(program));
+        loses_no_data(binary, "rewrite", Some(program));
     }));
-    let name = "live: under redis-benchmark, links lose nothing that was there";
+    let name = "live::links_under_redis_benchmark_lose_no_data";
     trials.extend(with_program_on_each(&LINES, "redis-benchmark", name, |binary, program| {
-        keeps_what_was_there(binary, "link", Some(program));
+        loses_no_data(binary, "link", Some(program));
     }));
     trials
 }
 
-/// Keys that each writer writes, over and over, with values that only grow.
+/// The number of keys that each writer overwrites repeatedly with increasing values.
 const KEYS: u64 = 200;
 const WRITERS: u64 = 3;
 
-/// A client that writes until it is stopped; gives the last value of each of its keys.
+/// A client that writes until it is stopped.
 struct Writer {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<u64>,
@@ -46,18 +43,18 @@ struct Writer {
 impl Writer {
     fn start(socket: PathBuf, number: u64) -> Writer {
         let stop = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&stop);
+        let is_stopped = Arc::clone(&stop);
         let thread = thread::spawn(move || {
             let mut client = Client::connect(&socket).expect("a connection");
             let mut value = 0;
-            while !told.load(Ordering::Relaxed) {
+            while !is_stopped.load(Ordering::Relaxed) {
                 value += 1;
                 let (key, text) = (key(number, value % KEYS), value.to_string());
-                // Now and then in a transaction, which no backup may tear.
+                // Every tenth value is written to two keys in a transaction, which no backup may tear.
                 if value % 10 == 0 {
                     client.call(&["MULTI"]);
                     client.call(&["SET", &key, &text]);
-                    client.call(&["SET", &format!("{key}:twin"), &text]);
+                    client.call(&["SET", &format!("{key}:copy"), &text]);
                     client.call(&["EXEC"]);
                 } else {
                     client.call(&["SET", &key, &text]);
@@ -68,9 +65,10 @@ impl Writer {
         Writer { stop, thread }
     }
 
+    /// Stops the writer and returns the last value that it wrote.
     fn stop(self) -> u64 {
         self.stop.store(true, Ordering::Relaxed);
-        self.thread.join().expect("it ended well")
+        self.thread.join().expect("the writer did not fail")
     }
 }
 
@@ -78,12 +76,12 @@ fn key(writer: u64, number: u64) -> String {
     format!("w{writer}:{number}")
 }
 
-/// All keys of the writers, with their values.
+/// Returns the values of all keys of the writers.
 fn values(client: &mut Client) -> HashMap<String, u64> {
     let mut values = HashMap::new();
     for writer in 0..WRITERS {
         for number in 0..KEYS {
-            for key in [key(writer, number), format!("{}:twin", key(writer, number))] {
+            for key in [key(writer, number), format!("{}:copy", key(writer, number))] {
                 if let Reply::Bulk(bytes) = client.call(&["GET", &key]) {
                     let text = String::from_utf8(bytes).expect("digits");
                     values.insert(key, text.parse().expect("a number"));
@@ -94,22 +92,22 @@ fn values(client: &mut Client) -> HashMap<String, u64> {
     values
 }
 
-/// The load that everybody measures servers with, until it is dropped: what it writes only grows, and keeps its kind.
+/// redis-benchmark, which runs until this value is dropped. The keys that it writes only grow and keep their types.
 struct Benchmark(Child);
 
 impl Benchmark {
     fn start(program: &Path, socket: &Path) -> Benchmark {
         let mut command = Command::new(program);
         command.arg("-s").arg(socket);
-        // Each test in its turn, over and over, with pipelines; random keys and members out of a few.
+        // All tests in a loop, pipelined, with random keys and members out of 200.
         command.args(["-l", "-q", "-n", "1000", "-c", "10", "-P", "4", "-r", "200"]);
         command.args(["-t", "set,incr,lpush,sadd,hset,zadd"]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         Benchmark(command.spawn().expect("redis-benchmark runs"))
     }
 
-    fn is_at_work(&mut self) -> bool {
-        self.0.try_wait().expect("it can be waited for").is_none()
+    fn is_running(&mut self) -> bool {
+        self.0.try_wait().expect("redis-benchmark can be waited for").is_none()
     }
 }
 
@@ -120,12 +118,13 @@ impl Drop for Benchmark {
     }
 }
 
-/// The keys of all its tests, as it names them.
+/// The keys of the tests of redis-benchmark, or their prefixes.
 const KINDS: [&str; 6] = ["key:", "counter:", "mylist", "myset", "myhash", "myzset"];
 
-/// What a key of the benchmark holds, as far as it only grows: its members, and a count.
+/// The state of a key of redis-benchmark, of which both values only grow: its members and a count.
 type Grown = (BTreeSet<Vec<u8>>, u64);
 
+/// Returns the state of all keys of redis-benchmark.
 fn grown(client: &mut Client) -> BTreeMap<String, Grown> {
     let keys = client.call(&["KEYS", "*"]);
     let keys = keys.array().iter().map(Reply::text);
@@ -134,7 +133,7 @@ fn grown(client: &mut Client) -> BTreeMap<String, Grown> {
     let members = |reply: Reply| -> Grown {
         let bytes = |reply: &Reply| match reply {
             Reply::Bulk(bytes) => bytes.clone(),
-            other => panic!("a member was expected, got {other:?}"),
+            other => panic!("expected a member, got {other:?}"),
         };
         (reply.array().iter().map(bytes).collect(), 0)
     };
@@ -146,39 +145,39 @@ fn grown(client: &mut Client) -> BTreeMap<String, Grown> {
         key if key.starts_with("counter:") => {
             (BTreeSet::new(), client.call(&["GET", key]).text().parse().expect("a number"))
         }
-        // Three bytes, drawn anew for each round.
+        // The value is three random bytes, so only its length is stable.
         key => (BTreeSet::new(), client.call(&["STRLEN", key]).int().unsigned_abs()),
     };
     keys.into_iter().map(|key| (key.clone(), of(&key))).collect()
 }
 
-fn keeps_what_was_there(binary: &Binary, strategy: &str, benchmark: Option<&Path>) {
-    // Rewrites that come by themselves; with the benchmark none, so that its last writes are in no base.
+fn loses_no_data(binary: &Binary, strategy: &str, benchmark: Option<&Path>) {
+    // The server rewrites automatically, except with redis-benchmark, so that its last writes are not in a base.
     let min_size = if benchmark.is_some() { "1gb" } else { "1" };
-    let mut place = Place::with(binary, &[("auto-aof-rewrite-min-size", min_size)]);
-    place.fill(20);
+    let mut setup = Setup::with(binary, &[("auto-aof-rewrite-min-size", min_size)]);
+    setup.fill(20);
     let writers: Vec<_> =
-        (0..WRITERS).map(|number| Writer::start(place.server.socket(), number)).collect();
-    wait_until("every key", || place.server.keys() > WRITERS * KEYS);
-    let mut benchmark = benchmark.map(|program| Benchmark::start(program, &place.server.socket()));
+        (0..WRITERS).map(|number| Writer::start(setup.server.socket(), number)).collect();
+    wait_until("every key", || setup.server.keys() > WRITERS * KEYS);
+    let mut benchmark = benchmark.map(|program| Benchmark::start(program, &setup.server.socket()));
     if benchmark.is_some() {
         wait_until("every test of the benchmark", || {
-            let client = &mut place.server.client;
+            let client = &mut setup.server.client;
             KINDS.iter().all(|kind| !client.call(&["KEYS", &format!("{kind}*")]).array().is_empty())
         });
     }
-    let before = values(&mut place.server.client);
-    let grown_before = grown(&mut place.server.client);
-    let run = Run::of(place.live().args(["--strategy", strategy]));
+    let before = values(&mut setup.server.client);
+    let grown_before = grown(&mut setup.server.client);
+    let run = Run::of(setup.live().args(["--strategy", strategy]));
     assert_eq!(run.code, Some(0), "{run:#?}");
-    assert!(benchmark.as_mut().is_none_or(Benchmark::is_at_work), "it was there to the end");
+    assert!(benchmark.as_mut().is_none_or(Benchmark::is_running), "redis-benchmark still runs");
     drop(benchmark);
     let last: Vec<_> = writers.into_iter().map(Writer::stop).collect();
-    let after = values(&mut place.server.client);
-    let grown_after = grown(&mut place.server.client);
-    assert!(last.iter().all(|&last| last > KEYS), "they wrote: {last:?}");
+    let after = values(&mut setup.server.client);
+    let grown_after = grown(&mut setup.server.client);
+    assert!(last.iter().all(|&last| last > KEYS), "the writers wrote: {last:?}");
 
-    let (mut restored, _data) = place.restored(&place.archive());
+    let (mut restored, _data) = setup.restored(&setup.archive());
     let grown_restored = grown(&mut restored.client);
     for (key, (members, count)) in &grown_before {
         let (now, after) = (grown_restored.get(key), &grown_after[key]);
@@ -188,16 +187,16 @@ fn keeps_what_was_there(binary: &Binary, strategy: &str, benchmark: Option<&Path
     }
     let sum = |grown: &BTreeMap<String, Grown>| grown.values().map(|(_, count)| count).sum::<u64>();
     let (sums, is_loaded) = ([&grown_before, &grown_after].map(sum), !grown_before.is_empty());
-    assert_eq!(sums[1] > sums[0], is_loaded, "the benchmark wrote meanwhile: {sums:?}");
+    assert_eq!(sums[1] > sums[0], is_loaded, "redis-benchmark wrote during the backup: {sums:?}");
     let restored = values(&mut restored.client);
     for (key, value) in &before {
         let now = restored.get(key).unwrap_or_else(|| panic!("{key} is lost"));
-        // Values grow by the number of keys each time, so that one in between is one that it had.
+        // The values of a key increase in steps of KEYS, so a value in between is one that the key had.
         assert!((*value..=after[key]).contains(now), "{key}: {value}, {now}, {}", after[key]);
         assert_eq!((now - value) % KEYS, 0, "{key}: {value}, {now}");
-        if let Some(twin) = restored.get(&format!("{key}:twin")) {
-            assert!(twin <= now, "{key}: a transaction was torn: {twin}, {now}");
+        if let Some(copy) = restored.get(&format!("{key}:copy")) {
+            assert!(copy <= now, "{key}: a transaction was torn: {copy}, {now}");
         }
     }
-    assert_eq!(place.settings(), ["everysec", "100"]);
+    assert_eq!(setup.settings(), ["everysec", "100"]);
 }

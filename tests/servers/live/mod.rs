@@ -1,11 +1,9 @@
-//! Backups of running servers, as a person makes them: the program, against real servers.
+//! Runs `aofkit backup --live` and `aofkit recover --hold` against real servers.
 
 mod access;
 mod faults;
-mod harm;
 mod hold;
 mod load;
-mod place;
 mod proxy;
 mod replicas;
 mod works;
@@ -19,7 +17,6 @@ pub(crate) fn trials() -> Vec<Trial> {
     let trials = [
         access::trials(),
         faults::trials(),
-        harm::trials(),
         hold::trials(),
         load::trials(),
         replicas::trials(),
@@ -28,13 +25,13 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials.into_iter().flatten().collect()
 }
 
-/// As [`support::on_each`], under a name by which all of these can be asked for.
+/// Like [`support::on_each`], for trials of this module.
 fn on_each(lines: &[Server], name: &str, body: Body) -> Vec<Trial> {
-    support::on_each(lines, &format!("live: {name}"), body)
+    support::on_each(lines, &format!("live::{name}"), body)
 }
 
-/// As [`on_each`], where whoever runs the trials may not do what they need.
-fn on_none(lines: &[Server], name: &str, reason: &str) -> Vec<Trial> {
-    let ignored = |line| support::ignored(format!("live: {name} on {line}"), reason.to_owned());
+/// Like [`on_each`], for trials that are ignored because of missing privileges.
+fn ignore_each(lines: &[Server], name: &str, reason: &str) -> Vec<Trial> {
+    let ignored = |line| support::ignored(format!("live::{name} on {line}"), reason.to_owned());
     lines.iter().map(ignored).collect()
 }

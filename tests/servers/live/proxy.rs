@@ -1,4 +1,4 @@
-//! A way to a server that is cut on cue.
+//! A proxy that cuts a connection to a server after a given number of commands.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -11,18 +11,18 @@ use std::thread;
 /// When a connection is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cut {
-    /// Instead of passing on the Nth command, from 1.
+    /// Before the Nth command is forwarded, counted from 1.
     Before(usize),
-    /// When the Nth command has been passed on; its reply is lost.
+    /// After the Nth command has been forwarded. Its reply is lost.
     After(usize),
     /// Never.
     Never,
 }
 
-/// Listens on a port and passes every command on to a socket. One connection is cut; those after it are not.
+/// Listens on a port and forwards every command to a Unix socket. It cuts one connection; later ones are not cut.
 pub(super) struct Proxy {
     pub(super) port: u16,
-    /// How many commands came through.
+    /// The number of commands so far.
     pub(super) commands: Arc<AtomicUsize>,
     stop: Arc<AtomicBool>,
 }
@@ -40,7 +40,7 @@ impl Proxy {
                 }
                 let (to, count) = (to.clone(), Arc::clone(&count));
                 if let Ok(client) = stream {
-                    thread::spawn(move || pass(client, to, cut, &count));
+                    thread::spawn(move || forward(client, to, cut, &count));
                 }
             }
         });
@@ -55,8 +55,8 @@ impl Drop for Proxy {
     }
 }
 
-/// One connection. A client sends a command and waits for its reply, so what comes in one piece is one command.
-fn pass(mut client: TcpStream, to: PathBuf, cut: Cut, count: &AtomicUsize) {
+/// Forwards one connection. The client waits for each reply, so every read returns exactly one command.
+fn forward(mut client: TcpStream, to: PathBuf, cut: Cut, count: &AtomicUsize) {
     let Ok(mut server) = UnixStream::connect(to) else { return };
     let (Ok(mut back), Ok(mut replies)) = (client.try_clone(), server.try_clone()) else { return };
     let answers = thread::spawn(move || {
@@ -75,7 +75,7 @@ fn pass(mut client: TcpStream, to: PathBuf, cut: Cut, count: &AtomicUsize) {
         if cut == Cut::After(number) {
             let _ = client.shutdown(Shutdown::Both);
             let _ = server.write_all(&bytes[..read]);
-            // The server has run it when it has answered.
+            // The thread `answers` then receives the reply, so the server has executed the command.
             let _ = server.shutdown(Shutdown::Write);
             break;
         }

@@ -1,34 +1,29 @@
-//! Replicas, and primaries that keep nothing.
+//! Backups of replicas, and of primaries without persistence.
 
 use libtest_mimic::Trial;
 use serde_json::Value;
 
 use super::on_each;
-use super::place::{Place, Run, aofkit, free_port, wait_until};
-use crate::support::LINES;
-use crate::support::server::Binary;
+use crate::support::{Binary, LINES, Run, Setup, aofkit, free_port, wait_until};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    on_each(&LINES, "a replica is backed up only when it is allowed and fresh", replicas)
+    on_each(&LINES, "replica_is_backed_up_only_if_allowed_and_connected_to_its_primary", replicas)
 }
 
 fn replicas(binary: &Binary) {
     let port = free_port().to_string();
-    let mut primary = Place::with(binary, &[("port", &port), ("repl-diskless-sync-delay", "0")]);
+    let mut primary = Setup::with(binary, &[("port", &port), ("repl-diskless-sync-delay", "0")]);
     primary.fill(10);
-    let mut replica = Place::new(binary);
+    let mut replica = Setup::new(binary);
     replica.server.client.call(&["REPLICAOF", "127.0.0.1", &port]);
     wait_until("the sync", || {
         let info = replica.server.client.call(&["INFO", "replication"]).text();
         info.contains("master_link_status:up")
     });
-    wait_until("the log behind the sync", || {
-        let info = replica.server.client.call(&["INFO", "persistence"]).text();
-        info.contains("aof_rewrite_in_progress:0") && info.contains("aof_rewrite_scheduled:0")
-    });
-    // Beyond what the sync brought.
+    wait_until("the rewrite after the sync", || replica.server.has_finished_rewriting());
+    // A write after the sync.
     primary.server.client.call(&["SET", "later", "1"]);
-    wait_until("what came later", || replica.server.digest() == primary.server.digest());
+    wait_until("the later write", || replica.server.digest() == primary.server.digest());
     let refused = Run::of(&mut replica.live());
     assert_eq!(refused.code, Some(2), "{refused:#?}");
     assert!(refused.stderr.contains("is a replica"), "{refused:#?}");
@@ -49,15 +44,18 @@ fn replicas(binary: &Binary) {
     let offset = report["backup"]["source"]["replication_offset"].as_u64();
     assert!(offset.is_some_and(|offset| offset > 0), "{report}");
 
-    // A primary that keeps nothing and has a replica.
+    // A primary without persistence that has a replica.
     primary.server.client.call(&["CONFIG", "SET", "appendonly", "no"]);
-    let trap = Run::of(&mut primary.live());
-    assert_eq!(trap.code, Some(2), "{trap:#?}");
-    assert!(trap.stderr.contains("warning: "), "{trap:#?}");
-    assert!(trap.stderr.contains("comes back empty, and its replicas then throw"), "{trap:#?}");
+    let volatile = Run::of(&mut primary.live());
+    assert_eq!(volatile.code, Some(2), "{volatile:#?}");
+    assert!(volatile.stderr.contains("warning: "), "{volatile:#?}");
+    assert!(
+        volatile.stderr.contains("comes back empty, and its replicas then throw"),
+        "{volatile:#?}"
+    );
 
     drop(primary);
-    wait_until("the link to be seen down", || {
+    wait_until("the loss of the primary", || {
         let info = replica.server.client.call(&["INFO", "replication"]).text();
         info.contains("master_link_status:down")
     });

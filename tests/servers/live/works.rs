@@ -1,4 +1,4 @@
-//! What a backup of a running server holds, and what it leaves.
+//! Contents of live backups, and the state of the server after them.
 
 use std::time::Duration;
 
@@ -10,52 +10,48 @@ use libtest_mimic::Trial;
 use serde_json::Value;
 
 use super::on_each;
-use super::place::{Place, Run, UnderWay, aofkit, directory, wait_until};
-use crate::support::LINES;
-use crate::support::server::Binary;
+use crate::support::{Binary, LINES, Run, Setup, UnderWay, aofkit, temp_dir};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let mut trials = on_each(&LINES, "a live backup with a rewrite holds the data", |binary| {
-        holds_the_data(binary, &[], &["settings", "rewrite", "wait", "backup", "restore"]);
+    let mut trials = on_each(&LINES, "backup_with_rewrite_contains_the_data", |binary| {
+        contains_the_data(binary, &[], &["settings", "rewrite", "wait", "backup", "restore"]);
     });
-    trials.extend(on_each(&LINES, "a live backup by links holds the data", |binary| {
+    trials.extend(on_each(&LINES, "backup_with_links_contains_the_data", |binary| {
         let steps = ["settings", "wait", "link", "release", "backup"];
-        holds_the_data(binary, &["--strategy", "link", "--move"], &steps);
+        contains_the_data(binary, &["--strategy", "link", "--move"], &steps);
     }));
-    trials.extend(on_each(&LINES, "a live backup that compacts holds the data", |binary| {
+    trials.extend(on_each(&LINES, "compacted_backup_contains_the_data", |binary| {
         let steps = ["settings", "wait", "link", "release", "backup"];
-        holds_the_data(binary, &["--strategy", "link", "--compact"], &steps);
+        contains_the_data(binary, &["--strategy", "link", "--compact"], &steps);
     }));
-    trials.extend(on_each(&LINES, "a dry run says what would be done, and does nothing", dry_run));
-    trials.extend(on_each(&LINES[1..2], "a rewrite that runs already is awaited", awaits));
-    trials.extend(on_each(
-        &LINES[1..2],
-        "a late rewrite is given up, and all is put back",
-        is_late,
-    ));
-    trials.extend(on_each(&LINES[1..2], "two runs at one server do not meet", is_locked));
-    trials.extend(on_each(&LINES[1..2], "several servers are taken one after another", several));
-    trials.extend(on_each(&LINES[..2], "a log is found where --dir says, and known", finds));
-    trials.extend(on_each(&LINES[1..2], "a quiet run says nothing", is_quiet));
-    trials.extend(on_each(&LINES, "a log is held as it is after an accident", is_held));
+    trials.extend(on_each(&LINES, "dry_run_reports_the_steps_and_changes_nothing", dry_run));
+    let lines = &LINES[1..2];
+    trials.extend(on_each(lines, "backup_waits_for_a_running_rewrite", waits_for_rewrite));
+    trials.extend(on_each(lines, "timeout_of_a_rewrite_restores_the_settings", times_out));
+    trials.extend(on_each(lines, "second_run_on_a_server_is_locked_out", is_locked));
+    trials.extend(on_each(lines, "several_servers_are_backed_up_in_sequence", several));
+    let name = "log_is_read_from_dir_option_and_identified";
+    trials.extend(on_each(&LINES[..2], name, dir_option));
+    trials.extend(on_each(lines, "quiet_run_prints_nothing", is_quiet));
+    trials.extend(on_each(&LINES, "hold_saves_the_log_after_a_flushall", hold_saves_the_log));
     trials
 }
 
 fn dry_run(binary: &Binary) {
-    let mut place = Place::new(binary);
-    place.fill(5);
-    let before = (place.settings(), place.names(), place.left_with_the_log());
-    let monitored = |place: &mut Place| {
-        let stats = place.server.client.call(&["INFO", "commandstats"]).text().to_string();
+    let mut setup = Setup::new(binary);
+    setup.fill(5);
+    let before = (setup.settings(), setup.names(), setup.leftovers_in_data_dir());
+    let calls_of_changing_commands = |setup: &mut Setup| {
+        let stats = setup.server.client.call(&["INFO", "commandstats"]).text().to_string();
         ["cmdstat_config|set:", "cmdstat_config|rewrite:", "cmdstat_bgrewriteaof:"]
             .map(|name| stats.contains(name))
     };
-    let calls = monitored(&mut place);
-    let run = Run::of(place.live().args(["--dry-run", "--json"]));
+    let calls = calls_of_changing_commands(&mut setup);
+    let run = Run::of(setup.live().args(["--dry-run", "--json"]));
     assert_eq!(run.code, Some(0), "{run:#?}");
     let report: Value = serde_json::from_str(&run.stdout).expect("one document");
     let report = &report["servers"][0]["report"];
-    let settings = place.settings();
+    let settings = setup.settings();
     let would_set: Vec<_> = report["would_set"]
         .as_array()
         .expect("settings")
@@ -67,28 +63,28 @@ fn dry_run(binary: &Binary) {
         .map(|(name, at, set)| (name.into(), settings[at].as_str().into(), set.into()))
         .to_vec();
     assert_eq!(would_set, expected);
-    let run = Run::of(place.live().arg("--dry-run"));
+    let run = Run::of(setup.live().arg("--dry-run"));
     assert_eq!(run.code, Some(0), "{run:#?}");
     assert!(
         run.stdout.ends_with("DRY RUN: nothing was changed; it can be backed up\n"),
         "{run:#?}"
     );
-    assert_eq!((place.settings(), place.names(), place.left_with_the_log()), before);
-    assert_eq!(monitored(&mut place), calls, "no command that changes anything");
+    assert_eq!((setup.settings(), setup.names(), setup.leftovers_in_data_dir()), before);
+    assert_eq!(calls_of_changing_commands(&mut setup), calls);
 
-    // What keeps a backup from being made is told beforehand.
-    place.server.client.call(&["CONFIG", "SET", "appendonly", "no"]);
-    let run = Run::of(place.live().arg("--dry-run"));
+    // A dry run also reports what prevents a backup.
+    setup.server.client.call(&["CONFIG", "SET", "appendonly", "no"]);
+    let run = Run::of(setup.live().arg("--dry-run"));
     assert_eq!(run.code, Some(2), "{run:#?}");
 }
 
-fn holds_the_data(binary: &Binary, args: &[&str], steps: &[&str]) {
-    let mut place = Place::new(binary);
-    place.fill(50);
-    let (digest, before) = (place.server.digest(), place.settings());
-    let run = Run::of(place.live().args(args).arg("--json"));
+fn contains_the_data(binary: &Binary, args: &[&str], steps: &[&str]) {
+    let mut setup = Setup::new(binary);
+    setup.fill(50);
+    let (digest, before) = (setup.server.digest(), setup.settings());
+    let run = Run::of(setup.live().args(args).arg("--json"));
     assert_eq!(run.code, Some(0), "{run:#?}");
-    assert_eq!(place.settings(), before);
+    assert_eq!(setup.settings(), before);
 
     let report: Value = serde_json::from_str(&run.stdout).expect("one document");
     let report = &report["servers"][0]["report"];
@@ -107,86 +103,86 @@ fn holds_the_data(binary: &Binary, args: &[&str], steps: &[&str]) {
     }
     assert_eq!(report["backup"]["read_back"], true);
 
-    assert_eq!(place.names().len(), 1, "an archive and nothing else: {:?}", place.names());
-    assert!(place.left_with_the_log().is_empty(), "{:?}", place.left_with_the_log());
-    let (mut restored, _data) = place.restored(&place.archive());
+    assert_eq!(setup.names().len(), 1, "only an archive: {:?}", setup.names());
+    assert!(setup.leftovers_in_data_dir().is_empty(), "{:?}", setup.leftovers_in_data_dir());
+    let (mut restored, _data) = setup.restored(&setup.archive());
     assert_eq!(restored.digest(), digest);
-    // The log goes on, and the server that is backed up with it.
-    place.server.client.call(&["SET", "later", "1"]);
-    let (mut restored, _data) = place.restored(&place.archive());
+    // Later writes of the server do not affect the archive.
+    setup.server.client.call(&["SET", "later", "1"]);
+    let (mut restored, _data) = setup.restored(&setup.archive());
     assert_eq!(restored.digest(), digest);
 }
 
-/// Lets every key of a rewrite take so many microseconds.
-fn slow_down(place: &mut Place, micros: &str) {
-    place.server.client.call(&["CONFIG", "SET", "rdb-key-save-delay", micros]);
+/// Makes the server spend the given number of microseconds on every key of a rewrite.
+fn slow_down(setup: &mut Setup, micros: &str) {
+    setup.server.client.call(&["CONFIG", "SET", "rdb-key-save-delay", micros]);
 }
 
-fn awaits(binary: &Binary) {
-    let mut place = Place::new(binary);
-    place.fill(50);
-    slow_down(&mut place, "10000");
-    place.server.client.call(&["BGREWRITEAOF"]);
-    let run = Run::of(place.live().arg("--json"));
+fn waits_for_rewrite(binary: &Binary) {
+    let mut setup = Setup::new(binary);
+    setup.fill(50);
+    slow_down(&mut setup, "10000");
+    setup.server.client.call(&["BGREWRITEAOF"]);
+    let run = Run::of(setup.live().arg("--json"));
     assert_eq!(run.code, Some(0), "{run:#?}");
     let report: Value = serde_json::from_str(&run.stdout).expect("one document");
     assert_eq!(report["servers"][0]["report"]["rewrite"]["found_running"], true);
-    let info = place.server.client.call(&["INFO", "persistence"]).text();
-    assert!(info.contains("aof_rewrites:1\r\n"), "no second one: {info}");
+    let info = setup.server.client.call(&["INFO", "persistence"]).text();
+    assert!(info.contains("aof_rewrites:1\r\n"), "no second rewrite: {info}");
 }
 
-fn is_late(binary: &Binary) {
-    let mut place = Place::new(binary);
-    place.fill(50);
-    let before = place.settings();
-    slow_down(&mut place, "100000");
-    let run = Run::of(place.live().args(["--timeout", "200ms"]));
+fn times_out(binary: &Binary) {
+    let mut setup = Setup::new(binary);
+    setup.fill(50);
+    let before = setup.settings();
+    slow_down(&mut setup, "100000");
+    let run = Run::of(setup.live().args(["--timeout", "200ms"]));
     assert_eq!(run.code, Some(2), "{run:#?}");
     assert!(run.stderr.contains("takes longer than --timeout allows"), "{run:#?}");
     assert!(run.stderr.contains(" 5/5 CONFIG SET"), "{run:#?}");
-    assert_eq!((place.settings(), place.names()), (before, vec![]));
+    assert_eq!((setup.settings(), setup.names()), (before, vec![]));
 }
 
 fn is_locked(binary: &Binary) {
-    let mut place = Place::new(binary);
-    place.fill(50);
-    slow_down(&mut place, "20000");
-    let mut first = UnderWay::start(&mut place.live());
-    assert!(first.reaches("3/5"), "{}", first.said);
-    let elsewhere = directory();
+    let mut setup = Setup::new(binary);
+    setup.fill(50);
+    slow_down(&mut setup, "20000");
+    let mut first = UnderWay::start(&mut setup.live());
+    assert!(first.reaches("3/5"), "{}", first.messages);
+    let elsewhere = temp_dir();
     let mut second = aofkit();
     second.args(["backup", "--live", "--strategy", "link", "--to"]).arg(elsewhere.path());
     // Another backup directory, and the same server.
-    let second = Run::of(second.arg("-s").arg(place.server.socket()));
+    let second = Run::of(second.arg("-s").arg(setup.server.socket()));
     assert_eq!(second.code, Some(5), "{second:#?}");
     assert!(second.stderr.contains("another run of aofkit is at work"), "{second:#?}");
     let first = first.end();
     assert_eq!(first.code, Some(0), "{first:#?}");
-    assert_eq!(place.settings(), ["everysec", "100"]);
+    assert_eq!(setup.settings(), ["everysec", "100"]);
 }
 
 fn several(binary: &Binary) {
-    let mut places = [Place::new(binary), Place::new(binary)];
-    places.iter_mut().for_each(|place| place.fill(5));
-    let [first, second] = &places;
+    let mut setups = [Setup::new(binary), Setup::new(binary)];
+    setups.iter_mut().for_each(|setup| setup.fill(5));
+    let [first, second] = &setups;
     let mut both = first.live();
     let run = Run::of(both.arg("-s").arg(second.server.socket()));
     assert_eq!(run.code, Some(0), "{run:#?}");
     assert_eq!(first.archives().len(), 2);
     let mut one = first.live();
     let run = Run::of(one.args(["-p", "1"]));
-    assert_eq!(run.code, Some(3), "the server on the port is not there: {run:#?}");
+    assert_eq!(run.code, Some(3), "no server listens on the port: {run:#?}");
     assert!(run.stderr.contains("127.0.0.1:1: connecting: no connection"), "{run:#?}");
     let mut none = first.backup(&["--live", "-p", "1", "-p", "2"]);
     assert_eq!(Run::of(&mut none).code, Some(2));
 }
 
-fn finds(binary: &Binary) {
-    let mut place = Place::new(binary);
-    place.fill(5);
-    let other = Place::new(binary);
-    let nowhere = directory();
-    let with_dir = |dir: &std::path::Path| Run::of(place.live().arg("--dir").arg(dir));
+fn dir_option(binary: &Binary) {
+    let mut setup = Setup::new(binary);
+    setup.fill(5);
+    let other = Setup::new(binary);
+    let nowhere = temp_dir();
+    let with_dir = |dir: &std::path::Path| Run::of(setup.live().arg("--dir").arg(dir));
     let run = with_dir(nowhere.path());
     assert_eq!(run.code, Some(2), "{run:#?}");
     assert!(
@@ -198,48 +194,44 @@ fn finds(binary: &Binary) {
     let run = with_dir(other.data.path());
     assert_eq!(run.code, Some(2), "{run:#?}");
     assert!(run.stderr.contains("this is not the log of the server"), "{run:#?}");
-    // Another way to the right one.
+    // The right log, through a symbolic link.
     let link = nowhere.path().join("mapped");
-    std::os::unix::fs::symlink(place.data.path(), &link).expect("a link");
+    std::os::unix::fs::symlink(setup.data.path(), &link).expect("a link");
     let run = with_dir(&link);
     assert_eq!(run.code, Some(0), "{run:#?}");
 }
 
 fn is_quiet(binary: &Binary) {
-    let mut place = Place::new(binary);
-    place.fill(5);
-    let run = Run::of(place.live().arg("--quiet"));
+    let mut setup = Setup::new(binary);
+    setup.fill(5);
+    let run = Run::of(setup.live().arg("--quiet"));
     assert_eq!((run.code, run.stdout.as_str(), run.stderr.as_str()), (Some(0), "", ""));
-    let port = place.archive().file_name().expect("a name").to_string_lossy().into_owned();
-    // `aof_<YYYYMMDDhhmmss>-<port>.zip`, and a server on a socket alone has the usual port.
+    let port = setup.archive().file_name().expect("a name").to_string_lossy().into_owned();
+    // `aof_<YYYYMMDDhhmmss>-<port>.zip`; without a TCP port, the name contains the default port.
     assert_eq!((port.len(), &port[18..]), (27, "-6379.zip"), "{port}");
 }
 
-fn is_held(binary: &Binary) {
-    let mut place = Place::new(binary);
-    place.fill(20);
-    place.server.client.call(&["FLUSHALL"]);
-    let endpoint = Endpoint::new(Address::Unix(place.server.socket()));
+fn hold_saves_the_log(binary: &Binary) {
+    let mut setup = Setup::new(binary);
+    setup.fill(20);
+    setup.server.client.call(&["FLUSHALL"]);
+    let endpoint = Endpoint::new(Address::Unix(setup.server.socket()));
     let options = HoldOptions {
         dir: None,
-        to: Some(place.to.path().into()),
+        to: Some(setup.to.path().into()),
         poll: Duration::from_millis(20),
         timeout: Duration::from_secs(60),
     };
-    let report = hold(&endpoint, &options, &Silent).expect("it is held");
-    // It stays off: a person turns it on.
-    assert_eq!(place.settings(), ["everysec", "0"]);
+    let report = hold(&endpoint, &options, &Silent).expect("the log can be saved");
+    // Automatic rewrites stay off until the user turns them on.
+    assert_eq!(setup.settings(), ["everysec", "0"]);
     assert_eq!(report.turn_on.as_deref(), Some("CONFIG SET auto-aof-rewrite-percentage 100"));
     assert_eq!((report.kept.len(), report.rewrite_was_running), (1, false));
-    // What would have destroyed it.
-    place.server.client.call(&["BGREWRITEAOF"]);
-    wait_until("the rewrite", || {
-        let info = place.server.client.call(&["INFO", "persistence"]).text();
-        info.contains("aof_rewrite_in_progress:0") && info.contains("aof_rewrite_scheduled:0")
-    });
-    let held = open(&report.kept[0].path).expect("a log");
+    // The rewrite destroys the server's own copy of the data.
+    setup.server.rewrite();
+    let saved = open(&report.kept[0].path).expect("a log");
     let bytes: Vec<u8> =
-        held.parts.iter().flat_map(|part| part.mapping.bytes().iter().copied()).collect();
+        saved.parts.iter().flat_map(|part| part.mapping.bytes().iter().copied()).collect();
     let text = String::from_utf8_lossy(&bytes);
     let (key, flush) = (text.find("value 19"), text.to_ascii_lowercase().find("flushall"));
     assert!(key.is_some() && flush > key, "{key:?} {flush:?}");

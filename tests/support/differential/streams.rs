@@ -1,5 +1,5 @@
-//! What DEBUG DIGEST does not show of a stream, by XINFO STREAM FULL: the ids and counters it remembers, its
-//! groups, what is pending in them, and their consumers.
+//! Compares the state of streams that DEBUG DIGEST does not cover but XINFO STREAM FULL reports: IDs and counters,
+//! groups, their pending entries and their consumers.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -7,18 +7,18 @@ use std::fmt::Write;
 use aofkit::keyspace::stream::{Group, Stream};
 use aofkit::keyspace::{Keyspace, Value};
 
-use super::client::Reply;
-use super::server::{Binary, Running};
+use crate::support::{Binary, Reply, Running};
 
-/// Times from here on, in Unix milliseconds, are those of the test itself. Our clock says 0 for them.
-const THIS_TEST_MS: i64 = 1_500_000_000_000;
+/// Times from this one on, in Unix milliseconds, come from the server's clock during the test. They are compared as
+/// 0, which is what the clock of the keyspace returns.
+const SERVER_CLOCK_MS: i64 = 1_500_000_000_000;
 
-/// Compares all streams. `history` gives the commands that made a key what it is.
+/// Compares all streams. `history` returns the commands that changed a key.
 ///
 /// # Panics
 ///
 /// At the first difference.
-pub(crate) fn same_streams(
+pub(super) fn assert_same_streams(
     server: &mut Running,
     binary: &Binary,
     keyspace: &Keyspace<'_>,
@@ -32,12 +32,12 @@ pub(crate) fn same_streams(
                 server.client.call(&["SELECT", &db.number().to_string()]);
                 is_selected = true;
             }
-            let theirs = theirs(server, entry.key());
-            let ours = ours(stream, binary);
+            let theirs = stream_state(server, entry.key());
+            let ours = expected_state(stream, binary);
             assert_eq!(
                 ours.lines().collect::<Vec<_>>(),
                 theirs.lines().collect::<Vec<_>>(),
-                "{} differs from {}; after:\n{}",
+                "{} differs from {}; commands:\n{}",
                 entry.key().escape_ascii(),
                 binary.line,
                 history(entry.key())
@@ -46,100 +46,106 @@ pub(crate) fn same_streams(
     }
 }
 
-/// A stream as XINFO tells it, one thing a line.
-pub(crate) fn theirs(server: &mut Running, key: &[u8]) -> String {
+/// Returns the state of a stream as XINFO reports it, one value per line.
+pub(crate) fn stream_state(server: &mut Running, key: &[u8]) -> String {
     let reply = server.client.call(&[&b"XINFO"[..], b"STREAM", key, b"FULL", b"COUNT", b"0"]);
     let stream = map(&reply);
-    let mut told = String::new();
+    let mut lines = String::new();
     for name in ["length", "last-generated-id"] {
-        line(&mut told, name, &one(stream[name]));
+        line(&mut lines, name, &scalar(stream[name]));
     }
     for name in ["max-deleted-entry-id", "entries-added", "recorded-first-entry-id"] {
         if let Some(value) = stream.get(name) {
-            line(&mut told, name, &one(value));
+            line(&mut lines, name, &scalar(value));
         }
     }
     for group in stream["groups"].array() {
         let group = map(group);
-        line(&mut told, "group", &one(group["name"]));
-        line(&mut told, "last-delivered-id", &one(group["last-delivered-id"]));
+        line(&mut lines, "group", &scalar(group["name"]));
+        line(&mut lines, "last-delivered-id", &scalar(group["last-delivered-id"]));
         if let Some(count) = group.get("entries-read") {
-            line(&mut told, "entries-read", &one(count));
+            line(&mut lines, "entries-read", &scalar(count));
         }
         for pending in group["pending"].array() {
-            line(&mut told, "pending", &list(pending, 2));
+            line(&mut lines, "pending", &list(pending, 2));
         }
         for consumer in group["consumers"].array() {
             let consumer = map(consumer);
-            line(&mut told, "consumer", &one(consumer["name"]));
-            line(&mut told, "seen-time", &time(consumer["seen-time"].int()));
+            line(&mut lines, "consumer", &scalar(consumer["name"]));
+            line(&mut lines, "seen-time", &time(consumer["seen-time"].int()));
             if let Some(active) = consumer.get("active-time") {
-                line(&mut told, "active-time", &time(active.int()));
+                line(&mut lines, "active-time", &time(active.int()));
             }
             for pending in consumer["pending"].array() {
-                line(&mut told, "its", &list(pending, 1));
+                line(&mut lines, "pending-of-consumer", &list(pending, 1));
             }
         }
     }
-    told
+    lines
 }
 
-fn ours(stream: &Stream<'_>, binary: &Binary) -> String {
-    let mut told = String::new();
-    line(&mut told, "length", &stream.len().to_string());
-    line(&mut told, "last-generated-id", &stream.last_id().to_string());
+/// Returns the state of a stream in the format of [`stream_state`].
+fn expected_state(stream: &Stream<'_>, binary: &Binary) -> String {
+    let mut lines = String::new();
+    line(&mut lines, "length", &stream.len().to_string());
+    line(&mut lines, "last-generated-id", &stream.last_id().to_string());
     let (has_counters, has_activity) = (binary.line.has_redis(7, 0), binary.line.has_redis(7, 2));
     if has_counters {
-        line(&mut told, "max-deleted-entry-id", &stream.max_deleted_id().to_string());
-        line(&mut told, "entries-added", &stream.entries_added().to_string());
+        line(&mut lines, "max-deleted-entry-id", &stream.max_deleted_id().to_string());
+        line(&mut lines, "entries-added", &stream.entries_added().to_string());
         let first = stream.first_id().unwrap_or_default();
-        line(&mut told, "recorded-first-entry-id", &first.to_string());
+        line(&mut lines, "recorded-first-entry-id", &first.to_string());
     }
     for (name, group) in stream.groups() {
-        line(&mut told, "group", &name.escape_ascii().to_string());
-        line(&mut told, "last-delivered-id", &group.last_id().to_string());
+        line(&mut lines, "group", &name.escape_ascii().to_string());
+        line(&mut lines, "last-delivered-id", &group.last_id().to_string());
         if has_counters {
             let count = group.entries_read().map_or("nil".to_string(), |count| count.to_string());
-            line(&mut told, "entries-read", &count);
+            line(&mut lines, "entries-read", &count);
         }
         for (pending, owner) in group.pending_from(Default::default()) {
             let owner = group
                 .consumers()
                 .find(|consumer| owner.is_some() && group.consumer(consumer.name()) == owner);
-            let owner = owner.expect("what is pending has an owner").name().escape_ascii();
+            let owner = owner.expect("a pending entry has an owner").name().escape_ascii();
             let (id, time, count) = (pending.id, pending.delivered_ms, pending.deliveries);
-            line(&mut told, "pending", &format!("{id} {owner} {time} {count}"));
+            line(&mut lines, "pending", &format!("{id} {owner} {time} {count}"));
         }
-        our_consumers(&mut told, group, has_activity);
+        write_consumers(&mut lines, group, has_activity);
     }
-    told
+    lines
 }
 
-fn our_consumers(told: &mut String, group: &Group<'_>, has_activity: bool) {
+fn write_consumers(lines: &mut String, group: &Group<'_>, has_activity: bool) {
     for consumer in group.consumers() {
-        line(told, "consumer", &consumer.name().escape_ascii().to_string());
-        line(told, "seen-time", &consumer.seen_ms().to_string());
+        line(lines, "consumer", &consumer.name().escape_ascii().to_string());
+        line(lines, "seen-time", &consumer.seen_ms().to_string());
         if has_activity {
-            line(told, "active-time", &consumer.active_ms().expect("it is known").to_string());
+            line(
+                lines,
+                "active-time",
+                &consumer.active_ms().expect("an activity time").to_string(),
+            );
         }
         for id in consumer.pending() {
-            let (pending, _) = group.pending_at(id).expect("it is pending in the group, too");
+            let (pending, _) = group.pending_at(id).expect("an entry that is pending in the group");
             let (time, count) = (pending.delivered_ms, pending.deliveries);
-            line(told, "its", &format!("{id} {time} {count}"));
+            line(lines, "pending-of-consumer", &format!("{id} {time} {count}"));
         }
     }
 }
 
-fn line(told: &mut String, name: &str, value: &str) {
-    writeln!(told, "{name} {value}").expect("a string can be written to");
+fn line(lines: &mut String, name: &str, value: &str) {
+    writeln!(lines, "{name} {value}").expect("a string can be written to");
 }
 
-/// Names and values by turns.
+/// Returns a reply of alternating names and values as a map.
 fn map(reply: &Reply) -> BTreeMap<String, &Reply> {
     reply.array().chunks(2).map(|pair| (pair[0].text(), &pair[1])).collect()
 }
 
-fn one(reply: &Reply) -> String {
+/// Returns a scalar reply as text.
+fn scalar(reply: &Reply) -> String {
     match reply {
         Reply::Int(number) => number.to_string(),
         Reply::Bulk(bytes) => bytes.escape_ascii().to_string(),
@@ -148,16 +154,17 @@ fn one(reply: &Reply) -> String {
     }
 }
 
-/// The elements, of which one is a time.
+/// Returns the elements as text. The one at `time_at` is a time.
 fn list(reply: &Reply, time_at: usize) -> String {
     let elements = reply.array().iter().enumerate();
     let shown = elements.map(|(at, element)| match element {
         Reply::Int(number) if at == time_at => time(*number),
-        other => one(other),
+        other => scalar(other),
     });
     shown.collect::<Vec<_>>().join(" ")
 }
 
+/// Returns a time as text: 0 if it comes from the server's clock during the test.
 fn time(ms: i64) -> String {
-    if ms >= THIS_TEST_MS { "0".to_string() } else { ms.to_string() }
+    if ms >= SERVER_CLOCK_MS { "0".to_string() } else { ms.to_string() }
 }
