@@ -1,14 +1,14 @@
 #!/bin/bash
-# How long `aofkit compact` takes against a redis-server that loads the same log and rewrites it (BGREWRITEAOF),
-# whole processes, in pairs: see README.md beside this.
+# Compares `aofkit compact` with a redis-server that loads the same log and rewrites it (BGREWRITEAOF). Measures whole
+# processes in pairs: see README.md in this directory.
 #
 #   benches/compact_vs_server.sh AOFKIT REDIS_SERVER LOG [PAIRS]
 #
-# Needs bash, redis-cli, awk and /usr/bin/time; room for the log's data set, twice, beside LOG; Linux.
+# Needs Linux, bash, redis-cli, awk and /usr/bin/time, and free space for twice the log's data set next to LOG.
 set -euo pipefail
 
-[ $# -ge 3 ] || { sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 2; }
-# Links are not followed to their end: what a server's program does depends on its name.
+[ $# -ge 3 ] || { sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 2; }
+# Symbolic links are not resolved: the behaviour of a server's program depends on its name.
 aofkit=$(realpath -s "$1") server=$(realpath -s "$2") log=$(realpath "$3") pairs=${4:-3}
 work=$(mktemp -d "$(dirname "$log")/compact-bench.XXXXXX")
 server_pid=
@@ -19,7 +19,7 @@ now() { date +%s.%N; }
 ask() { redis-cli -s "$work/socket" "$@" 2>/dev/null | tr -d '\r' || true; }
 field() { ask INFO "$1" | sed -n "s/^$2://p"; }
 
-# The server moves the log into a directory of its own: it is given another name of the file, and never writes to it.
+# The server moves the log into a directory of its own, so it gets a hard link to the file. It never writes to it.
 server_run() {
     rm -rf "$work/data" && mkdir "$work/data" && ln "$log" "$work/data/appendonly.aof"
     local start; start=$(now)
@@ -44,7 +44,7 @@ server_run() {
     echo "server $(awk "BEGIN { print $end - $start }") $cpu $rss" >>"$figures"
 }
 
-# Anonymous memory is what aofkit itself reports: the peak of the process counts the mapped log as well.
+# Memory is the anonymous memory that aofkit reports: the peak of the process includes the mapped log.
 aofkit_run() {
     local name=$1; shift
     rm -rf "$work/out" "$work/report"
@@ -65,7 +65,7 @@ for _ in $(seq "$pairs"); do
     aofkit_run one-thread-no-check --no-check --threads 1
 done
 
-# The server's figure over ours, pair by pair, and the median of that.
+# The medians of the ratios of the server's values to aofkit's, pair by pair.
 awk '
     { n = ++count[$1]; wall[$1, n] = $2; cpu[$1, n] = $3; memory[$1, n] = $4; if (n == 1) names[++total] = $1 }
     function median(of, what, name, n,   i, j, t, v) {

@@ -1,11 +1,12 @@
 #!/bin/bash
-# Time and memory of every subcommand on one log, as a table in Markdown: see README.md beside this.
+# Measures the time and memory of every subcommand on one log and prints a Markdown table: see README.md in this
+# directory.
 #
 #   benches/each_subcommand.sh AOFKIT LOG [ROUNDS]
 #
-# Time is a multiple of what `dd` takes to read LOG, in the same round; of both the median of the rounds. Memory is the
-# peak of what no file is behind (RssAnon), asked for a hundred times a second. Needs bash, awk and dd; room for
-# twice LOG beside it; Linux.
+# Time is a multiple of the time that `dd` takes to read LOG in the same round; the table shows the median of the
+# rounds. Memory is the peak of the anonymous memory (RssAnon), sampled a hundred times a second. Needs Linux, bash, awk
+# and dd, and free space for twice LOG next to it.
 set -euo pipefail
 
 [ $# -ge 2 ] || { sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2; }
@@ -16,9 +17,9 @@ figures=$work/figures
 
 now() { date +%s%N; }
 
-# What the subcommands need: an RDB, an archive, a log that ends in a FLUSHALL, one with damage in the middle, a key.
-"$aofkit" compact "$log" --format rdb --no-check --output "$work/dump.rdb" --quiet >"$work/said"
-"$aofkit" compress "$log" --no-check --level 1 --output "$work/log.zip" --quiet >"$work/said"
+# The inputs of the subcommands: an RDB, an archive, a log that ends in a FLUSHALL, one with damage in the middle, a key.
+"$aofkit" compact "$log" --format rdb --no-check --output "$work/dump.rdb" --quiet >"$work/messages"
+"$aofkit" compress "$log" --no-check --level 1 --output "$work/log.zip" --quiet >"$work/messages"
 cp "$log" "$work/flushed.aof"
 printf '*1\r\n$8\r\nFLUSHALL\r\n' >>"$work/flushed.aof"
 cp "$log" "$work/damaged.aof"
@@ -26,7 +27,7 @@ printf '%300s' damage | dd of="$work/damaged.aof" bs=1 seek=$(($(stat -c %s "$lo
 key=$("$aofkit" log --limit 1 --json "$log" | sed -n 's/.*"args":\[{[^}]*},{"text":"\([^"]*\)".*/\1/p' | head -1)
 key=${key:-user:1}
 
-# Runs a command and notes its nanoseconds and its peak of memory in KiB, with dd's nanoseconds before it.
+# Runs dd and then a subcommand, and records the nanoseconds of both and the subcommand's peak memory in KiB.
 measure() {
     local name=$1; shift
     rm -rf "$work/out" "$work/archives"
@@ -41,7 +42,7 @@ measure() {
         [ "$anon" -le "$peak" ] || peak=$anon
         sleep 0.01
     done
-    # Findings end with 1.
+    # Exit code 1 means findings.
     wait "$pid" || [ $? -eq 1 ] || { cat "$work/errors" >&2; exit 1; }
     took=$(($(now) - start))
     printf '%s\t%s\t%s\t%s\n' "$name" "$read" "$took" "$peak" >>"$figures"
@@ -53,7 +54,7 @@ for _ in $(seq "$rounds"); do
     measure 'verify, of an RDB' verify "$work/dump.rdb"
     measure 'verify, of an archive' verify "$work/log.zip"
     measure 'check-aof' check-aof "$log"
-    measure 'recover, the look' recover "$work/flushed.aof"
+    measure 'recover, report only' recover "$work/flushed.aof"
     measure 'recover --strip' recover "$work/flushed.aof" --strip --output "$work/out"
     measure 'recover --undelete' recover "$work/flushed.aof" --undelete 'user:*' --output "$work/out"
     measure 'repair --salvage' repair "$work/damaged.aof" --salvage --output "$work/out"

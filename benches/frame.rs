@@ -1,4 +1,4 @@
-//! One shape of frame after the other: the nom grammar, which is the definition, and the loop of the scan, which
+//! Benchmarks frames of one shape at a time: the nom grammar, which is the definition, and the loop of the scan, which
 //! is faster.
 
 use std::hint::black_box;
@@ -11,7 +11,7 @@ mod support;
 
 use support::{criterion, frame};
 
-/// Frames in a run: what they take fits the first cache, but for long values.
+/// The number of frames in a run. They fit into the first-level cache, except for those with long values.
 const FRAMES: usize = 500;
 
 fn main() {

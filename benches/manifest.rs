@@ -1,4 +1,4 @@
-//! Manifests: as a server leaves them, and with everything that the grammar allows.
+//! Benchmarks manifests as servers write them, and with everything that the grammar allows.
 
 use std::hint::black_box;
 
@@ -20,7 +20,7 @@ fn manifests(criterion: &mut Criterion) {
         ("many-parts", set(100, 900), 1001),
         ("quoted", quoted(100), 100),
     ] {
-        let parsed = parse(text.as_bytes()).expect("it breaks no rule");
+        let parsed = parse(text.as_bytes()).expect("a valid manifest");
         assert_eq!(parsed.entries.len(), entries, "{name}");
         group.throughput(Throughput::Bytes(text.len() as u64));
         group.bench_function(BenchmarkId::new("parse", name), |bencher| {
@@ -30,7 +30,7 @@ fn manifests(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// A base, so many files that a rewrite has replaced, and so many that it has not.
+/// Returns a manifest of a base, `history` history files and `incrs` incremental files.
 fn set(history: usize, incrs: usize) -> String {
     let mut text = "file appendonly.aof.9.base.rdb seq 9 type b\n".to_string();
     for seq in 1..=history {
@@ -42,7 +42,7 @@ fn set(history: usize, incrs: usize) -> String {
     text
 }
 
-/// Quotes, escapes, comments and offsets.
+/// Returns a manifest with quotes, escapes, comments and offsets.
 fn quoted(incrs: usize) -> String {
     (1..=incrs)
         .map(|seq| {

@@ -1,4 +1,4 @@
-//! A whole log in memory: on one core and on all, counting and checking, and by the nom grammar alone.
+//! Benchmarks a whole log in memory: the scan on one core and on all, counting and checking, and the nom grammar.
 
 use std::hint::black_box;
 
@@ -11,7 +11,7 @@ use criterion::{Criterion, Throughput};
 
 mod support;
 
-/// Several chunks for each of a few cores, and more than the caches hold.
+/// The size of the log: several chunks for each of a few cores, and larger than the caches.
 const LOG_BYTES: u64 = 64 << 20;
 
 fn main() {

@@ -1,10 +1,10 @@
-//! What the benches share: how long they run, and what they read.
+//! Shared by the criterion benchmarks: their settings and their input.
 
 use std::time::Duration;
 
 use criterion::Criterion;
 
-/// Short runs: enough to tell a tenth apart on a quiet machine.
+/// Returns the settings for short runs, which detect a difference of 10 percent on an idle machine.
 pub(crate) fn criterion() -> Criterion {
     Criterion::default()
         .sample_size(20)
@@ -13,8 +13,8 @@ pub(crate) fn criterion() -> Criterion {
         .configure_from_args()
 }
 
-#[allow(dead_code)] // Not every bench needs it.
-/// A frame with these arguments, as servers write it.
+/// Returns a frame with these arguments, as servers write it.
+#[allow(dead_code)] // Not every benchmark needs it.
 pub(crate) fn frame(args: &[&[u8]]) -> Vec<u8> {
     let mut frame = format!("*{}\r\n", args.len()).into_bytes();
     for arg in args {
