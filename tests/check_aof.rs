@@ -1,8 +1,8 @@
-//! `ops::check_aof` against the real redis-check-aof: the same words, exit codes and files after
-//! it.
+//! Compares `ops::check_aof` with the real redis-check-aof: the output, the exit code and the resulting files must be the
+//! same.
 //!
-//! Where redis-check-aof is not installed, the tests are reported as ignored; with
-//! `AOFKIT_REQUIRE_SERVERS=1` they fail instead.
+//! If redis-check-aof is not installed, the tests are reported as ignored. With `AOFKIT_REQUIRE_SERVERS=1` they fail
+//! instead.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -20,26 +20,26 @@ type Test = fn() -> Result<(), Failed>;
 fn main() {
     let arguments = Arguments::from_args();
     let tests: &[(&str, Test)] = &[
-        ("grammar", grammar),
-        ("cut_at_every_byte", cut_at_every_byte),
-        ("flipped_bytes", flipped_bytes),
-        ("transactions", transactions),
-        ("fix", fix),
-        ("timestamps", timestamps),
-        ("preambles", preambles),
-        ("sets", sets),
-        ("manifests", manifests),
-        ("paths", paths),
-        ("departures", departures),
+        ("syntax_is_judged_the_same", grammar),
+        ("cuts_at_every_byte_are_judged_the_same", cut_at_every_byte),
+        ("random_changes_are_judged_the_same", random_changes),
+        ("transactions_are_judged_the_same", transactions),
+        ("fix_has_the_same_result", fix),
+        ("truncation_to_a_timestamp_has_the_same_result", timestamps),
+        ("preambles_are_judged_the_same", preambles),
+        ("sets_are_judged_the_same", sets),
+        ("manifests_are_judged_the_same", manifests),
+        ("paths_are_treated_the_same", paths),
+        ("intended_differences_exist", departures),
     ];
-    // It is the server's program under another name, and tells its version under that of the server.
+    // redis-check-aof is the server's program under another name. It reports its version only under the server's name.
     let version = Command::new("redis-check-aof").arg0("redis-server").arg("--version").output();
     let version = version.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-    let here = Command::new("redis-check-aof").output().is_ok();
+    let is_installed = Command::new("redis-check-aof").output().is_ok();
     let required = std::env::var_os("AOFKIT_REQUIRE_SERVERS").is_some_and(|value| value == "1");
-    let reason = match (&version, here) {
+    let reason = match (&version, is_installed) {
         (Ok(version), true) if version.contains("v=7.0.") => None,
-        (_, true) => Some("redis-check-aof is not that of redis 7.0"),
+        (_, true) => Some("the installed redis-check-aof is not that of redis 7.0"),
         (_, false) => Some("redis-check-aof is not installed"),
     };
     let trials = tests.iter().map(|&(name, test)| match reason {
@@ -52,7 +52,7 @@ fn main() {
 
 type Files = BTreeMap<String, Vec<u8>>;
 
-/// What one run came to.
+/// The result of one run.
 #[derive(PartialEq, Eq)]
 struct Outcome {
     lines: Vec<String>,
@@ -95,7 +95,7 @@ impl Case {
         Case { mode, answer, ..self }
     }
 
-    /// Runs both, compares, and looks that what was cut off is kept.
+    /// Runs both programs and compares the results. Also checks that aofkit saves the bytes that it cuts off.
     fn same(&self) -> Result<(), Failed> {
         let (theirs, ours) = (self.theirs()?, self.ours()?);
         if theirs == ours {
@@ -111,7 +111,7 @@ impl Case {
         Err(format!("{files:#?} {:?}\ntheirs {theirs:#?}\nours {ours:#?}", self.mode).into())
     }
 
-    /// That the two differ, in the words that are given.
+    /// Checks that the outputs differ and contain these lines.
     fn differs(&self, their_line: &str, our_line: &str) -> Result<(), Failed> {
         let (theirs, ours) = (self.theirs()?, self.ours()?);
         let has = |outcome: &Outcome, wanted: &str| {
@@ -149,7 +149,7 @@ impl Case {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()?;
-        // It may end without reading its answer.
+        // It may exit without reading the answer.
         let _ = child.stdin.take().map(|mut stdin| stdin.write_all(self.answer.as_bytes()));
         let output = child.wait_with_output()?;
         Ok(Outcome {
@@ -179,16 +179,16 @@ impl Case {
         let cuts: Vec<_> = files.keys().filter(|name| name.contains(".cut-")).cloned().collect();
         for cut in cuts {
             let (name, time) = cut.split_once(".cut-").ok_or("no time")?;
-            let kept = files.remove(&cut).unwrap_or_default();
-            let left = files.get(name).cloned().unwrap_or_default();
-            if time != "20261122030405" || [left, kept].concat() != self.files[name] {
-                return Err(format!("{cut} is not what was cut off {name}").into());
+            let saved = files.remove(&cut).unwrap_or_default();
+            let rest = files.get(name).cloned().unwrap_or_default();
+            if time != "20261122030405" || [rest, saved].concat() != self.files[name] {
+                return Err(format!("{cut} does not contain the bytes cut off {name}").into());
             }
         }
         let changed = files != self.files;
-        let told = events.iter().any(|event| matches!(event, check_aof::Event::Kept { .. }));
-        if changed != told {
-            return Err("a cut without its copy, or a copy without a cut".into());
+        let reported = events.iter().any(|event| matches!(event, check_aof::Event::Kept { .. }));
+        if changed != reported {
+            return Err("a cut without a reported copy, or a reported copy without a cut".into());
         }
         let text: Vec<u8> = events.iter().flat_map(check_aof::render).collect();
         Ok(Outcome { lines: lines(&text, directory.path()), exit_code, files })
@@ -207,8 +207,8 @@ fn read(directory: &Path) -> Result<Files, Failed> {
     Ok(files)
 }
 
-/// The lines, without what differs by design: process number and time before a broken manifest's
-/// lines, what is told about the inside of an RDB, and our line about the copy.
+/// Returns the lines of an output without the intended differences: the process ID and time before the lines about an
+/// invalid manifest, the details of an RDB, and aofkit's line about the copy.
 fn lines(text: &[u8], directory: &Path) -> Vec<String> {
     let text = String::from_utf8_lossy(text);
     let text = text.replace(&directory.display().to_string(), "DIR");
@@ -222,10 +222,10 @@ fn lines(text: &[u8], directory: &Path) -> Vec<String> {
             None => line,
         })
         .filter(|line| !line.is_empty() && !line.starts_with('[') && !line.starts_with("---"))
-        // The question does not end its line, so what follows it does not begin one.
+        // The question does not end with a newline, so the next message continues its line.
         .flat_map(|line| match line.strip_prefix("Continue? [y/N]: ") {
             Some(rest) => vec!["Continue? [y/N]:".to_string(), rest.to_string()],
-            // We escape control characters where a manifest is quoted.
+            // aofkit escapes control characters when it quotes a manifest.
             None if line.starts_with(">>> ") => vec![
                 line.chars()
                     .map(|c| if c.is_control() { c.escape_default().to_string() } else { c.into() })
@@ -237,7 +237,7 @@ fn lines(text: &[u8], directory: &Path) -> Vec<String> {
         .collect()
 }
 
-/// An RDB without keys, of a version that Redis 7.0 reads, with the checksum switched off.
+/// An RDB without keys and without a checksum, of a version that Redis 7.0 reads.
 const RDB: &[u8] = b"REDIS0010\xff\0\0\0\0\0\0\0\0";
 
 fn rdb_end(bytes: &[u8]) -> Result<u64, String> {
@@ -256,7 +256,7 @@ fn commands(list: &[&[&str]]) -> Vec<u8> {
     list.iter().flat_map(|arguments| command(arguments)).collect()
 }
 
-/// A log with some of everything.
+/// Returns a log with annotations, a transaction, and values of several kinds.
 fn log() -> Vec<u8> {
     let mut log = b"#TS:1700000000\r\n".to_vec();
     log.extend(commands(&[&["SELECT", "0"], &["SET", "key", "a value\r\nof two lines"]]));
@@ -330,7 +330,7 @@ fn cut_at_every_byte() -> Result<(), Failed> {
     (0..=log.len()).try_for_each(|len| single(&log[..len]).same())
 }
 
-/// Numbers that are the same in every run.
+/// Returns a generator of pseudo-random numbers, which are the same in every run.
 fn random() -> impl FnMut() -> usize {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     move || {
@@ -341,7 +341,7 @@ fn random() -> impl FnMut() -> usize {
     }
 }
 
-fn flipped_bytes() -> Result<(), Failed> {
+fn random_changes() -> Result<(), Failed> {
     let log = log();
     let mut random = random();
     for round in 0..300 {
@@ -361,10 +361,10 @@ fn flipped_bytes() -> Result<(), Failed> {
 }
 
 fn transactions() -> Result<(), Failed> {
-    let words = ["MULTI", "EXEC", "PING", "multi", "Exec"];
-    for first in words {
-        for second in words {
-            for third in words {
+    let names = ["MULTI", "EXEC", "PING", "multi", "Exec"];
+    for first in names {
+        for second in names {
+            for third in names {
                 let bytes = commands(&[&["SET", "a", "b"], &[first], &[second], &[third]]);
                 single(bytes.clone()).same()?;
                 single([&bytes[..], b"*1\r\n"].concat()).same()?;
@@ -372,7 +372,7 @@ fn transactions() -> Result<(), Failed> {
             }
         }
     }
-    // Only the first argument counts.
+    // Only the first argument is significant.
     single(commands(&[&["ECHO", "MULTI"], &["MULTI", "x"], &["EXEC", "y"]])).same()
 }
 
@@ -497,7 +497,7 @@ fn sets() -> Result<(), Failed> {
     Ok(())
 }
 
-/// The manifest's grammar: redis-check-aof reads it with the code of the server.
+/// Tests the syntax of manifests, which redis-check-aof parses with the code of the server.
 fn manifests() -> Result<(), Failed> {
     let ping = command(&["PING"]);
     let names: Vec<String> =
@@ -532,7 +532,7 @@ fn manifests() -> Result<(), Failed> {
     let blanks = [" ", " ", " ", "\t", "  ", "\u{b}", " \u{c} "];
     let ends =
         ["\n", "\n", "\n", "\r\n", " \t\n", "\n#c\n", "\n\n", "", "\0\n", " odd\n", " more b\n"];
-    // One thing at a time ...
+    // First one variation at a time.
     for name in names {
         set(&format!("file {name} seq 1 type i\n"), &files).same()?;
     }
@@ -547,13 +547,13 @@ fn manifests() -> Result<(), Failed> {
         set(&format!("file b {key} 1 type b {key} i\n"), &files).same()?;
         set(&format!("file b seq 1 type b{end}"), &files).same()?;
     }
-    // ... and all together.
+    // Then random combinations.
     for round in 0..200 {
-        // The first line makes it a manifest for both.
+        // With this first line, both programs treat the file as a manifest.
         let mut text = String::from("file h seq 1 type h\n");
         for _ in 0..1 + round % 3 {
             let mut pick = |list: &[&'static str]| {
-                // Mostly what is right, or no manifest would be.
+                // Usually valid values, because otherwise hardly any manifest would be valid.
                 let most = if round % 4 == 0 { list.len() } else { list.len().min(4) };
                 list[random() % most]
             };
@@ -594,17 +594,17 @@ fn paths() -> Result<(), Failed> {
     Ok(())
 }
 
-/// Where we differ on purpose. If redis-check-aof changes its mind, this tells.
+/// Tests the intended differences. If redis-check-aof changes, this fails.
 fn departures() -> Result<(), Failed> {
     // A value with a line that begins with `file` makes an AOF a manifest for 7.0.
     single(command(&["SET", "k", "x\nfile y"]))
         .differs("FATAL AOF MANIFEST FILE ERROR", "a.aof is valid")?;
-    // A length beyond what the system can give.
+    // A length that exceeds the available memory.
     single("*1\r\n$99999999999999\r\n").differs("Out Of Memory", "got 0 bytes")?;
-    // Valkey's magic.
+    // The magic string of Valkey.
     single([b"VALKEY080".as_slice(), &[0; 9]].concat())
         .differs("format error", "preamble of AOF file is not sane")?;
-    // The line number of a manifest behind a comment that the reader takes for two lines.
+    // The line number of an error after a comment so long that the reader splits it into two lines.
     let comment = format!("#{}#\nfile b seq 0 type b\n", "c".repeat(1023));
     set(&comment, &[]).differs("at line 3", "at line 2")
 }

@@ -1,11 +1,11 @@
-//! Every `$ aofkit ...` in a console block of the README is run, and prints what stands behind it.
+//! Runs every `$ aofkit ...` in the console blocks of the README and compares its output with the README.
 
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
 use std::process::Command;
 
-/// The README with the outputs that the program gives now.
+/// Returns the README with the current outputs of the program.
 fn rerun(readme: &str) -> String {
     let mut now = String::new();
     let mut lines = readme.lines();
@@ -41,5 +41,5 @@ fn examples_print_what_the_readme_shows() {
         std::fs::write(&path, &now).unwrap();
     }
     assert!(readme.contains("```console\n$ aofkit "));
-    assert_eq!(readme, now, "AOFKIT_UPDATE_README=1 cargo test --test readme brings it up to date");
+    assert_eq!(readme, now, "AOFKIT_UPDATE_README=1 cargo test --test readme updates it");
 }

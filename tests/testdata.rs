@@ -1,6 +1,7 @@
-//! What `verify` says of the files in testdata/, held against what four servers did with them.
+//! Compares the verdicts of `verify` on the files in testdata/ with what four servers did with them.
 //!
-//! The servers were observed when the files were made (testdata/README.md): none is needed here.
+//! The behaviour of the servers was recorded when the files were created (see testdata/README.md), so no server is
+//! needed.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +11,7 @@ use aofkit::ops::verify::{Options, verify};
 use aofkit::report;
 use serde_json::Value;
 
-/// The log as `verify --json` has it.
+/// Returns the log in the report of `verify --json`.
 fn verified(item: &str) -> Value {
     let path = testdata().join(item);
     let report = verify(&[path], &Options::default(), &Silent);
@@ -22,7 +23,7 @@ fn testdata() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/testdata"))
 }
 
-/// Calls `check` with the name, the observations, and what `verify` says, of each item.
+/// Calls `check` for each item with its name, the recorded behaviour, and the report of `verify`.
 fn on_each_item(check: impl Fn(&str, &Value, &Value)) {
     let text = fs::read_to_string(testdata().join("verdicts.json")).expect("a file");
     let observed: Value = serde_json::from_str(&text).expect("JSON");
@@ -34,13 +35,13 @@ fn on_each_item(check: impl Fn(&str, &Value, &Value)) {
 }
 
 #[test]
-fn verdicts_are_those_of_the_servers() {
+fn verdicts_match_the_servers() {
     on_each_item(|name, item, log| {
         for (server, observed) in item["verdicts"].as_object().unwrap() {
             let observed = &observed["aof-load-truncated yes"];
             let outcome = observed["outcome"].as_str().unwrap();
             if log["status"] == "broken-set" {
-                // 6.2 does not look for a set, and nobody for one without a manifest.
+                // Redis 6.2 ignores sets, and all servers ignore a set without a manifest.
                 assert!(matches!(outcome, "refuses" | "ignores"), "{name} on {server}: {outcome}");
                 continue;
             }
@@ -52,7 +53,7 @@ fn verdicts_are_those_of_the_servers() {
                     let cut_to = observed["cut_to"].as_object().unwrap();
                     cut_to.values().eq([&ours["keeps_bytes"]])
                 }
-                // Memory that is not there decides what happens.
+                // The behaviour depends on the contents of invalid memory.
                 ("crashes", "undefined") => true,
                 ("ignores", "does-not-read") => true,
                 (theirs, ours) => theirs == ours,
@@ -63,7 +64,7 @@ fn verdicts_are_those_of_the_servers() {
 }
 
 #[test]
-fn real_logs_are_sound_and_damage_is_found_in_its_line_or_behind() {
+fn real_logs_are_valid_and_damage_is_found_in_its_line_or_later() {
     on_each_item(|name, item, log| {
         if name.starts_with("real/") {
             assert_eq!(log["sound"], true, "{name}: {:#}", log["findings"]);
