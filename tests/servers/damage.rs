@@ -497,11 +497,11 @@ fn repairs(binary: &Binary) {
 enum End {
     /// The repair was refused because of a broken RDB or a choice that the user has to make.
     Refused,
-    /// Refused, for nothing would be left.
+    /// The repair was refused because no command would be left.
     NothingKept,
-    /// Nothing was damaged.
-    Whole,
-    /// Mended, and the server loads all of it.
+    /// The log was not damaged.
+    Undamaged,
+    /// The log was repaired, and the server loads all of it.
     Loaded,
     /// The log was repaired, and the server rejects its content: unknown commands or versions.
     OfContent,
@@ -528,8 +528,10 @@ fn repaired(binary: &Binary, mutant: &Mutant, salvage: bool) -> Result<End, Stri
     };
     if report.refused.is_some() {
         // A torn end is cut whatever it leaves, as the server does.
-        return match before.deed {
-            Deed::Cuts(_) if !salvage => Err(format!("said: {before}, and nothing is repaired")),
+        return match before.outcome {
+            LoadOutcome::Cuts(_) if !salvage => {
+                Err(format!("predicted: {before}, but nothing was repaired"))
+            }
             _ if new.exists() => Err("it is refused, and written".to_string()),
             _ => Ok(End::NothingKept),
         };

@@ -127,14 +127,14 @@ pub(crate) fn predicted(line: Server, path: &Path) -> LoadResult {
         LogOutcome::Failed(failure) => panic!("{}", failure.message),
     };
     let [verdict] = report.verdicts.as_slice() else { panic!("one server, one verdict") };
-    let deed = match verdict.outcome {
-        Outcome::Loads => Deed::Loads,
-        Outcome::LoadsAfterCut { keeps_bytes, .. } => Deed::Cuts(keeps_bytes),
-        Outcome::Refuses => Deed::Refuses,
-        Outcome::Undefined => Deed::Undefined,
-        Outcome::Crashes => Deed::Crashes,
-        Outcome::DoesNotRead => Deed::DoesNotRead,
-        Outcome::Unknown => panic!("what {line} does is known"),
+    let outcome = match verdict.outcome {
+        Outcome::Loads => LoadOutcome::Loads,
+        Outcome::LoadsAfterCut { keeps_bytes, .. } => LoadOutcome::Cuts(keeps_bytes),
+        Outcome::Refuses => LoadOutcome::Refuses,
+        Outcome::Undefined => LoadOutcome::Undefined,
+        Outcome::Crashes => LoadOutcome::Crashes,
+        Outcome::DoesNotRead => LoadOutcome::DoesNotRead,
+        Outcome::Unknown => panic!("the verdict for {line} is unknown"),
     };
     let place = verdict.offset.map_or(String::new(), |at| format!("byte {at}: "));
     let reason = format!("{place}{}", verdict.reason.as_deref().unwrap_or("no reason"));
