@@ -17,7 +17,7 @@ const LAYERS: [&str; 15] = [
 const MAX_LINES: usize = 800;
 
 /// What changes a file system. Only `disk` may call it.
-const FILE_SYSTEM_CHANGES: [&str; 21] = [
+const FILE_SYSTEM_CHANGES: [&str; 22] = [
     "fs::write(",
     "fs::rename(",
     "fs::remove_file(",
@@ -36,6 +36,7 @@ const FILE_SYSTEM_CHANGES: [&str; 21] = [
     "unix::fs::symlink(",
     "fs::chown(",
     "fs::fchown(",
+    "lchown(",
     "renameat",
     "linkat(",
     "unlinkat(",

@@ -1,29 +1,33 @@
-//! Files: the only module that maps, locks, syncs and renames, and the only one with unsafe code.
+//! Files: the only module that maps, locks, links, syncs, renames and removes, and the only one with unsafe code.
 //!
-//! - [`Mapping`]: a file mapped read-only, safe against being cut while it is read.
-//! - `guard`: the signal handler behind that safety.
+//! - [`Mapping`]: a file mapped read-only, safe against being truncated while it is read; `guard` is its signal handler.
 //! - [`Access`]: who may read what is written.
 //! - [`publish`]: output that appears whole or not at all.
-//! - [`Writeback`]: brings a file to the disk while it is written.
-//! - [`names`]: the names of what this program leaves beside a log.
-//! - [`place`]: what is finished gets its name, what is unwanted goes, each in one step.
-//! - [`Scratch`]: room for what is needed only while a run lasts.
-//! - [`holders`]: which processes have a file open for writing.
+//! - [`Writeback`]: writes a file to the disk while more of it is produced.
+//! - [`names`]: the names of what aofkit leaves next to a log.
+//! - [`rename`]: atomic renaming of finished files, and removal.
+//! - [`save_original`]: the original of a log that is replaced in place; [`link()`]: hard links.
+//! - [`Scratch`]: space for what is needed only during a run.
+//! - [`open_writers`]: which processes have a file open for writing.
 //! - [`Lock`]: a file that one process at a time holds locked.
-//! - [`OwnFile`]: what aofkit keeps for itself where others may write, read without trust.
-//! - [`free_bytes`]: how much room there is.
-//! - [`cut_tail`]: shortens a file after what it cuts off has been put into safety.
+//! - [`OwnFile`]: aofkit's own files in directories that others may write, read without trust.
+//! - [`Owner`]: the owner of files.
+//! - [`free_bytes`]: free space.
+//! - [`cut_tail`]: truncates a file after saving what it cuts off.
 
 mod access;
 pub mod free_space;
 #[allow(unsafe_code)]
 mod guard;
+mod link;
 mod lock;
 #[allow(unsafe_code)]
 mod map;
 pub mod names;
 pub mod open_writers;
-pub mod own_files;
+mod original;
+mod own_files;
+mod owner;
 mod prefetch;
 pub mod publish;
 pub mod rename;
@@ -31,12 +35,15 @@ mod scratch;
 pub mod truncate;
 mod writeback;
 
-pub use crate::disk::free_space::free_bytes;
-pub use crate::disk::own_files::OwnFile;
-pub use crate::disk::truncate::{Stamp, cut_tail};
 pub use access::{Access, like};
+pub use free_space::free_bytes;
+pub use link::link;
 pub use lock::Lock;
 pub use map::{Change, Mapping};
+pub use original::{Original, save_original};
+pub use own_files::OwnFile;
+pub use owner::Owner;
 pub use prefetch::{prefetch, prefetch_ref};
 pub use scratch::Scratch;
+pub use truncate::{Stamp, cut_tail};
 pub use writeback::Writeback;

@@ -260,6 +260,18 @@ impl NewDirectory {
     }
 }
 
+/// Removes unfinished output named `name` that killed runs left in `directory`. What cannot be removed stays.
+pub fn remove_unfinished(directory: &Path, name: &str) {
+    let prefix = format!(".{name}.");
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let file_name = entry.file_name();
+        let is_left = |name: &str| name.starts_with(&prefix) && name.ends_with(TEMPORARY);
+        if file_name.to_str().is_some_and(is_left) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
 /// Removes a file durably, even if the machine crashes. A missing file is not an error.
 ///
 /// # Errors

@@ -91,6 +91,27 @@ pub fn name_aside(path: &Path) -> PathBuf {
     aside
 }
 
+/// Renames a file or directory that is not published yet.
+///
+/// # Errors
+///
+/// When it cannot be renamed.
+pub fn move_unpublished(from: &Path, to: &Path) -> Result<()> {
+    fs::rename(from, to).map_err(|error| Error::io("move", from, error))
+}
+
+/// Renames `path` durably to an unused name next to it, and returns that.
+///
+/// # Errors
+///
+/// When it cannot be renamed, or its directory cannot be synced.
+pub fn put_aside(path: &Path) -> Result<PathBuf> {
+    let aside = name_aside(path);
+    fs::rename(path, &aside).map_err(|error| Error::io("rename", path, error))?;
+    sync_directory(path.parent().unwrap_or(Path::new(".")))?;
+    Ok(aside)
+}
+
 /// Removes a file durably: it does not reappear after a crash.
 ///
 /// # Errors

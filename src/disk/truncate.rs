@@ -46,6 +46,15 @@ impl From<&Metadata> for Stamp {
     }
 }
 
+/// Checks whether this process may write to the file at `path`; the file is not changed.
+///
+/// # Errors
+///
+/// When the system refuses to open it for writing.
+pub fn check_writable(path: &Path) -> io::Result<()> {
+    OpenOptions::new().read(true).write(true).open(path).map(drop)
+}
+
 /// Truncates the file at `path` to its first `keep` bytes, after copying the rest to a new file at
 /// `copy` (or `copy` with the suffix `-2`, `-3` and so on, if that exists) and syncing it.
 ///

@@ -18,7 +18,7 @@
 //! | a directory with parts of a set and no manifest | refused: a server would start with no data |
 //! | a directory with one `*.aof`, else one `*.rdb` | that file; by first bytes where no name ends so |
 //! | a directory with several of the same rank | refused, with the list |
-//! | a directory with what this program left there ([`leftover`](crate::disk::names::leftover)) | the same without it |
+//! | a directory with what this program left there ([`leftover`]) | the same without it |
 //!
 //! A server that finds its old single file and no set, or a set that it was about to move it
 //! into, loads the old file (`loadAppendOnlyFiles`, the upgrade to 7.0); so does [`open`].

@@ -19,7 +19,7 @@ use super::endpoint::{Address, Endpoint};
 use super::tls;
 use crate::base::error::{Error, ErrorKind};
 
-/// All that a backup asks of a server, as ACL rules; `+bgrewriteaof` only with [`Strategy::Rewrite`].
+/// All that a backup asks of a server, as ACL rules; `+bgrewriteaof` only for a backup with a rewrite.
 pub const RIGHTS: &str = "+info +config|get +config|set +bgrewriteaof";
 
 /// Why a command came to nothing.

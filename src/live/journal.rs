@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::server::ServerSeen;
 use crate::base::error::{Error, ErrorKind, Result};
-use crate::disk::publish::{self, Existing, NewFile};
+use crate::disk::publish::{self, Existing, NewFile, remove_unfinished};
 use crate::disk::{Access, OwnFile};
 pub use crate::live::changed_settings::Change;
 use crate::live::changed_settings::objection;
@@ -63,15 +63,7 @@ impl Journal {
     /// Removes what runs that were killed while they wrote their journal have left of it: they had changed nothing yet. The
     /// caller holds the lock.
     pub(crate) fn clean(state: &Path, identity: &str) {
-        let prefix = format!(".{PREFIX}{identity}{SUFFIX}.");
-        for entry in fs::read_dir(state).into_iter().flatten().flatten() {
-            let name = entry.file_name();
-            if name.to_str().is_some_and(|name| name.starts_with(&prefix) && name.ends_with(".tmp"))
-            {
-                // What cannot be removed is in nobody's way.
-                let _ = fs::remove_file(entry.path());
-            }
-        }
+        remove_unfinished(state, &format!("{PREFIX}{identity}{SUFFIX}"));
     }
 
     /// Puts it on disk, durably. One that stands there is never replaced: it holds older values, the true ones.

@@ -16,7 +16,7 @@ use crate::aof::manifest::Manifest;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::Progress;
 use crate::disk::publish::{Existing, NewDirectory};
-use crate::disk::{Access, Scratch};
+use crate::disk::{Access, Scratch, link};
 use crate::input::open::open;
 use crate::live::hold_origin::NOTE;
 
@@ -82,7 +82,7 @@ impl Snapshot {
         for (part, &end) in self.log.parts.iter().zip(&self.ends) {
             let to = set.join(part.path.file_name().unwrap_or_default());
             let is_last = part.index + 1 == count;
-            if is_last || fs::hard_link(&part.path, &to).is_err() {
+            if is_last || link(&part.path, &to).is_err() {
                 write_start(part.mapping.bytes(), end, &to)?;
                 part.mapping.check()?;
             }
@@ -214,7 +214,6 @@ impl Set {
     fn link(&self, files: &Files, place: &Path) -> Result<Scratch, Unlinked> {
         let made = Scratch::create(place, &left_over(files));
         let links = made.map_err(|_| Unlinked::Impossible)?;
-        let link = |from: &Path, to: &Path| fs::hard_link(from, to);
         self.fill(links.path(), files, Access::PRIVATE, link).map_err(|error| {
             match error.kind() {
                 io::ErrorKind::NotFound => Unlinked::Gone,
@@ -306,7 +305,7 @@ pub(crate) fn keep(
     // The owner's alone, who is that of the log: what is recovered from it must be the server's again.
     let access = Access::of_path(&files.log).private();
     let mut directory = NewDirectory::create(to, Existing::Keep, access)?;
-    let mut filled = set.fill(directory.path(), files, access, |from, to| fs::hard_link(from, to));
+    let mut filled = set.fill(directory.path(), files, access, link);
     if filled.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::NotFound) {
         how = How::Copy;
         drop(directory);

@@ -31,7 +31,7 @@
 
 mod strict;
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -41,6 +41,7 @@ use self::strict::{Scan, Scanned};
 use crate::aof::manifest::{self, Entry, Role};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::Progress;
+use crate::disk::truncate::check_writable;
 use crate::disk::{Mapping, Stamp, cut_tail, names};
 pub use crate::ops::check_aof::messages::{Damage, Event, What, render};
 
@@ -255,7 +256,7 @@ impl<R: Fn(&[u8]) -> Result<u64, String>> Run<'_, R> {
             Err(why) => return Ok(self.cannot_open(file.path, &why, true)),
         };
         if self.mode != Mode::Check
-            && let Err(why) = OpenOptions::new().read(true).write(true).open(file.path)
+            && let Err(why) = check_writable(file.path)
         {
             return Ok(self.cannot_open(file.path, &why, true));
         }

@@ -14,7 +14,6 @@ mod write;
 
 pub use options::{Amount, Counts, Layout, Options, Skew};
 
-use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -147,7 +146,7 @@ fn write_parts(
         };
         let name = format!("{BASE_NAME}.{seq}.{kind}.aof");
         let before = log.bytes();
-        let mut out = File::create_new(directory.join(&name))?;
+        let mut out = Access::NO_SOURCE.create(&directory.join(&name))?;
         match part {
             1 => log.rewrite(&mut out, part, parts)?,
             _ => log.commands(&mut out, part, parts)?,
@@ -156,7 +155,7 @@ fn write_parts(
         files.push(GeneratedFile { name, bytes: log.bytes() - before });
     }
     let name = format!("{BASE_NAME}.manifest");
-    fs::write(directory.join(&name), &manifest)?;
+    Access::NO_SOURCE.write(&directory.join(&name), manifest.as_bytes())?;
     files.push(GeneratedFile { name, bytes: u64::try_from(manifest.len()).unwrap_or(u64::MAX) });
     Ok((files, log.counts()))
 }

@@ -1,6 +1,7 @@
 //! Held: one seed, one log; every log is sound; every option does what it says.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 
 use proptest::prelude::*;
 

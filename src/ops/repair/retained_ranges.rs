@@ -16,8 +16,7 @@ use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::{Progress, Silent};
 use crate::disk::open_writers::writers;
 use crate::disk::publish::{Existing, NewDirectory, NewFile};
-use crate::disk::rename::name_aside;
-use crate::disk::{Access, Change};
+use crate::disk::{Change, save_original};
 use crate::input::access::access_of;
 use crate::input::open::open;
 use crate::input::overwrite::{Shape, check_output, check_shape};
@@ -169,26 +168,15 @@ pub fn write(
 /// When the original cannot be kept, and what `write` says. The original is in its place then, untouched.
 fn replace(log: &Log, write: impl FnOnce(Place<'_>) -> Result<()>) -> Result<PathBuf> {
     let place = place_of(log);
-    let backup = name_aside(&place);
-    let original = identity(&place);
-    keep_original(&place, &backup)?;
-    match write(Place { path: &place, existing: Existing::Replace, like: Some(&backup) }) {
-        Ok(()) => Ok(backup),
+    let original = save_original(&place)?;
+    let to = Place { path: &place, existing: Existing::Replace, like: Some(original.saved()) };
+    match write(to) {
+        Ok(()) => Ok(original.saved().to_owned()),
         Err(error) => {
-            // Where the original is untouched, its copy serves nobody. It may have been replaced all the same, as when
-            // only the directory above could not be synced.
-            if original.is_some() && identity(&place) == original {
-                let _ = fs::remove_file(&backup).or_else(|_| fs::remove_dir_all(&backup));
-            }
+            original.discard_unless_replaced();
             Err(error)
         }
     }
-}
-
-/// What tells a file or directory from another that takes its name.
-fn identity(path: &Path) -> Option<(u64, u64)> {
-    use std::os::unix::fs::MetadataExt;
-    fs::symlink_metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
 /// The file or directory that holds the whole log, links followed.
@@ -217,33 +205,6 @@ fn refuse_beside_a_writer(log: &Log) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Makes the original stand under a second name, complete: by hard links, which cost nothing and are whole at
-/// once, or by a copy where the file system has none.
-fn keep_original(place: &Path, backup: &Path) -> Result<()> {
-    let failed = |error| Error::io("keep a copy of the original as", backup, error);
-    if !place.is_dir() {
-        if fs::hard_link(place, backup).is_err() {
-            let mut copy = NewFile::create(backup, Existing::Keep, Access::of_path(place))?;
-            let mut original = File::open(place).map_err(failed)?;
-            std::io::copy(&mut original, copy.file()).map_err(failed)?;
-            copy.publish_like(Some(place))?;
-        }
-        return Ok(());
-    }
-    let copy = NewDirectory::create(backup, Existing::Keep, Access::PRIVATE)?;
-    for entry in fs::read_dir(place).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let twin = copy.path().join(entry.file_name());
-        if entry.file_type().map_err(failed)?.is_file()
-            && fs::hard_link(entry.path(), &twin).is_err()
-        {
-            Access::PRIVATE.copy(&entry.path(), &twin).map_err(failed)?;
-        }
-    }
-    // So that what takes its place can be given the same.
-    copy.publish_like(Some(place))
 }
 
 fn copy(part: &Part, kept: &Kept, out: &mut File, progress: &dyn Progress) -> std::io::Result<()> {

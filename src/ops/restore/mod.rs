@@ -5,7 +5,6 @@
 //! appears at once, and what stood there before has another name from the same instant on. Nothing is removed.
 
 mod options;
-mod owner;
 pub mod prepare;
 pub mod report;
 
@@ -15,7 +14,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
-pub use owner::Owner;
+pub use crate::disk::Owner;
 pub use report::{Change, Moved, RestoreReport, Setting, Shape};
 
 use crate::archive::contents::Contents;
@@ -106,7 +105,7 @@ fn into_new(
         let scratch = Scratch::create(new.path(), PREFIX)?;
         let ready = ready(archive, options, scratch.path(), progress)?;
         let place = new.path().join(&ready.name);
-        fs::rename(&ready.path, &place).map_err(|error| Error::io("move", &place, error))?;
+        rename::move_unpublished(&ready.path, &place)?;
         ready
     };
     if let Some(owner) = options.owner {
@@ -157,9 +156,7 @@ fn put_in_place(ready: &Ready, root: &Path) -> Result<Vec<Moved>> {
     // A server since 7.0 that finds a set does not look at the single file.
     let set = root.join(APPENDDIRNAME);
     if ready.shape == Shape::SingleFile && set.symlink_metadata().is_ok() {
-        let aside = rename::name_aside(&set);
-        fs::rename(&set, &aside).map_err(|error| Error::io("rename", &set, error))?;
-        crate::disk::publish::sync_directory(root)?;
+        let aside = rename::put_aside(&set)?;
         moved.push(Moved { from: set, to: aside });
     }
     Ok(moved)

@@ -1,7 +1,7 @@
 //! Options of `restore`.
 
-use super::owner::Owner;
 use crate::base::server::Server;
+use crate::disk::Owner;
 use crate::ops::compact;
 use std::path::PathBuf;
 

@@ -1,6 +1,5 @@
 //! A log from an archive, made ready for a server, still out of its sight.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::report::{Change, Shape};
@@ -11,6 +10,7 @@ use crate::base::failure::Failure;
 use crate::base::progress::Progress;
 use crate::base::server::{Server, redis};
 use crate::disk::publish::Existing;
+use crate::disk::rename::move_unpublished;
 use crate::input::access::access_of;
 use crate::input::archive::extract;
 use crate::input::archive::extract::ExtractOptions;
@@ -170,7 +170,7 @@ fn single(log: &Log, scratch: &Path) -> Result<Ready> {
         Error::new(ErrorKind::Refused, "there is no log in the archive").at(&log.path)
     })?;
     let path = scratch.join(APPENDFILENAME);
-    fs::rename(&part.path, &path).map_err(|error| Error::io("move", &part.path, error))?;
+    move_unpublished(&part.path, &path)?;
     Ok(Ready {
         path,
         name: APPENDFILENAME.to_owned(),
@@ -216,7 +216,7 @@ fn set(log: &Log, scratch: &Path) -> Result<Ready> {
             Entry::new(Role::Base, name, 1)
         });
         let place = path.join(entry.file_name());
-        fs::rename(&part.path, &place).map_err(|error| Error::io("move", &part.path, error))?;
+        move_unpublished(&part.path, &place)?;
         entries.push(entry);
     }
     let manifest = path.join(format!("{appendfilename}.manifest"));

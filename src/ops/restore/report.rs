@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use crate::archive::contents::Source;
 use crate::base::server::Server;
+use crate::disk::Owner;
 use crate::ops::compact::Form;
-use crate::ops::restore::owner::Owner;
 
 /// What was restored, and what is left to do.
 #[derive(Debug, Clone, Serialize)]

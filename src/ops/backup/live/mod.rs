@@ -5,11 +5,11 @@
 //! | [`Strategy::Rewrite`] | settings, BGREWRITEAOF, wait for it, link the set and back it up, settings back |
 //! | [`Strategy::Link`] | settings, wait until no rewrite runs, link the set, settings back, back it up |
 //!
-//! Step by step: [`server`] (who answers), [`replication`] (is its data worth keeping), [`files`] (where its log is on
-//! this machine, whether it is its log, and the lock), [`settings`] with the [`journal`] (what is changed, and the
-//! way back), `rewrite`, [`snapshot`] (the log as it is at one moment).
+//! A run uses the modules of [`live`](crate::live) in this order: `server` (which server it is), `replication` (whether its
+//! data is worth a backup), `files` (where its log is on this machine, and the lock), `settings` with the `journal` (what
+//! is changed and how it is restored), `rewrite`, `snapshot` (the log at one moment).
 //!
-//! What a server's user must be allowed: [`RIGHTS`].
+//! The rights that the server's user needs: [`RIGHTS`](crate::live::connection::RIGHTS).
 
 mod options;
 mod report;

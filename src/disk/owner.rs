@@ -1,4 +1,4 @@
-//! Whom the restored files belong to.
+//! The owner of files: read, parsed, and changed.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, lchown};
