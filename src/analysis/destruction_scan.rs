@@ -5,7 +5,9 @@
 
 use crate::analysis::unknown_commands::{Unknowns, may_be_flush};
 use crate::aof::{Frame, Join, Sink, grammar};
-use crate::command::{COUNT, CommandId, Group, Role, TABLE, lookup_prefix};
+use crate::command::{
+    COUNT, CommandId, Group, Role, TABLE, database_index, flush_is_executed, lookup_prefix,
+};
 
 /// Events of a kind that are kept, the last ones; earlier ones are counted.
 pub(crate) const EVENTS_KEPT: usize = 1024;
@@ -358,16 +360,16 @@ impl Scout {
                 }
                 self.writes(frame);
             }
-            Look::Flushall if is_flush(frame) => {
+            Look::Flushall if flush_is_executed(frame.args().skip(1), None) => {
                 self.flushes.push(self.noted(Deed::Flushall, frame, 0));
             }
-            Look::Flushdb if is_flush(frame) => {
+            Look::Flushdb if flush_is_executed(frame.args().skip(1), None) => {
                 self.flushes.push(self.noted(Deed::Flushdb, frame, 0));
             }
             // A server answers with an error.
             Look::Flushall | Look::Flushdb => {}
             Look::Swapdb => {
-                if let (Some(one), Some(other)) = (number(frame, 1), number(frame, 2))
+                if let (Some(one), Some(other)) = (database(frame, 1), database(frame, 2))
                     && one != other
                 {
                     self.flushes.push(self.noted(Deed::Swapdb(one, other), frame, 0));
@@ -387,7 +389,7 @@ impl Scout {
                 }
                 self.writes(frame);
             }
-            Look::Select => self.at_end.db = number(frame, 1).or(self.at_end.db),
+            Look::Select => self.at_end.db = database(frame, 1).or(self.at_end.db),
             Look::Multi => {
                 self.effect_before_multi = Some(self.effect);
                 self.at_end.multi = Some(Some(frame.offset()));
@@ -420,21 +422,9 @@ impl Scout {
     }
 }
 
-/// Whether a flush does its work, and is not answered by an error.
-fn is_flush(frame: &Frame<'_>) -> bool {
-    match frame.args().nth(1) {
-        None => true,
-        Some(word) => {
-            let known = word.eq_ignore_ascii_case(b"ASYNC") || word.eq_ignore_ascii_case(b"SYNC");
-            known && frame.argc() == 2
-        }
-    }
-}
-
-/// The number of a database among the arguments.
-fn number(frame: &Frame<'_>, at: usize) -> Option<u32> {
-    let number = std::str::from_utf8(frame.args().nth(at)?).ok()?.parse::<i32>().ok()?;
-    u32::try_from(number).ok()
+/// The database index at position `at` of the arguments.
+fn database(frame: &Frame<'_>, at: usize) -> Option<u32> {
+    frame.args().nth(at).and_then(database_index)
 }
 
 impl Sink for Scout {

@@ -1,6 +1,7 @@
 //! Commands on keys of any type.
 
 use super::apply::{Applied, Call, Unapplied};
+use super::database;
 use super::expire::{expire, expireat, persist, pexpire, pexpireat};
 use super::restore::restore;
 use super::row::{
@@ -56,19 +57,11 @@ const OBJECT: &[Subcommand] = &[
 ];
 
 const SAME_OBJECT: Unapplied = Unapplied::Failed("ERR source and destination objects are the same");
-const DB_OUT_OF_RANGE: Unapplied = Unapplied::Failed("ERR DB index is out of range");
 
 /// The carried commands contain the name of the key, and would still contain the old one after a
 /// rename.
 const CARRIED: Unapplied =
     Unapplied::Refused("the key was changed by commands that are not understood");
-
-/// Parses a database index. The number of databases is the server's configuration, so a log
-/// contains only indexes that a server accepted.
-pub(super) fn database(text: &[u8], not_a_number: Unapplied) -> Result<u32, Unapplied> {
-    let number = super::number::integer(text).and_then(|number| i32::try_from(number).ok());
-    u32::try_from(number.ok_or(not_a_number)?).map_err(|_| DB_OUT_OF_RANGE)
-}
 
 fn del(call: &mut Call<'_, '_>) -> Applied {
     let owns = call.context.owns;
@@ -110,7 +103,7 @@ fn rename_generic(call: &mut Call<'_, '_>, over: bool) -> Applied {
 
 fn move_key(call: &mut Call<'_, '_>) -> Applied {
     let key = call.key();
-    let to = database(call.args[2], Unapplied::NOT_AN_INTEGER)?;
+    let to = database::parse(call.args[2], Unapplied::NOT_AN_INTEGER)?;
     if to == call.db {
         return Err(SAME_OBJECT);
     }
@@ -133,7 +126,7 @@ fn copy(call: &mut Call<'_, '_>) -> Applied {
         if call.is(at, "REPLACE") {
             replace = true;
         } else if call.is(at, "DB") && at + 1 < call.args.len() {
-            db = database(call.args[at + 1], Unapplied::NOT_AN_INTEGER)?;
+            db = database::parse(call.args[at + 1], Unapplied::NOT_AN_INTEGER)?;
             at += 1;
         } else {
             return Err(Unapplied::SYNTAX);

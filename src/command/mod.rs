@@ -12,6 +12,7 @@ pub mod apply;
 mod bitmap;
 mod cluster;
 mod connection;
+mod database;
 mod expire;
 mod expiry;
 mod generic;
@@ -49,6 +50,7 @@ mod zset;
 pub use table::{COUNT, CommandId, TABLE};
 
 pub use apply::{Applied, Apply, Call, Context, Notes, Position, Unapplied};
+pub use database::{database_index, flush_is_executed};
 pub use lookup::{lookup, lookup_prefix};
 pub use row::{Arity, Command, Group, Keys, Role, Since, Subcommand};
 pub use run::run_unknown;

@@ -3,7 +3,7 @@
 //! FLUSHALL, FLUSHDB and SWAPDB are in this group because the servers list them here.
 
 use super::apply::{Applied, Call, Unapplied};
-use super::generic::database;
+use super::database::{self, flush_is_executed};
 use super::restore::restore;
 use super::row::{
     Command, KEY, NO_KEYS, SECOND, Subcommand, between, plain, since, sub, valkey_only, write,
@@ -147,17 +147,13 @@ fn flushdb(call: &mut Call<'_, '_>) -> Applied {
 
 /// The mode of freeing the memory does not matter, but the server refuses an unknown option.
 fn flush_mode(call: &Call<'_, '_>) -> Applied {
-    match call.args.len() {
-        1 => Ok(()),
-        2 if call.is(1, "ASYNC") => Ok(()),
-        2 if call.is(1, "SYNC") && call.context.server.has_redis(6, 2) => Ok(()),
-        _ => Err(Unapplied::SYNTAX),
-    }
+    let options = call.args[1..].iter().copied();
+    flush_is_executed(options, Some(call.context.server)).then_some(()).ok_or(Unapplied::SYNTAX)
 }
 
 fn swapdb(call: &mut Call<'_, '_>) -> Applied {
-    let one = database(call.args[1], Unapplied::Failed("ERR invalid first DB index"))?;
-    let other = database(call.args[2], Unapplied::Failed("ERR invalid second DB index"))?;
+    let one = database::parse(call.args[1], Unapplied::Failed("ERR invalid first DB index"))?;
+    let other = database::parse(call.args[2], Unapplied::Failed("ERR invalid second DB index"))?;
     call.keyspace.swap(one, other);
     Ok(())
 }

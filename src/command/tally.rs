@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use super::database::database_index;
 use super::plain::Plain;
 use crate::aof::{Frame, Join, Sink, grammar};
 use crate::command::lookup::lookup_prefix;
@@ -139,11 +140,11 @@ pub struct Databases {
     /// Commands before the first SELECT: they belong to the database that was selected before.
     unattributed: u64,
     /// By database index: its commands, and the first SELECT of it.
-    pub by_number: BTreeMap<i64, Seen>,
-    /// SELECTs whose argument is not a number: the server logs an error and does not change the
-    /// database.
-    pub not_a_number: Seen,
-    current: Option<i64>,
+    pub by_number: BTreeMap<u32, Seen>,
+    /// SELECTs whose argument is not a database index: the server logs an error and does not change
+    /// the database.
+    pub invalid: Seen,
+    current: Option<u32>,
     /// The number of commands before the last SELECT.
     counted: u64,
 }
@@ -160,14 +161,13 @@ impl Databases {
 
     fn select(&mut self, offset: u64, argument: Option<&[u8]>, commands_before: u64) {
         self.settle(commands_before);
-        let number = argument.and_then(|text| std::str::from_utf8(text).ok()?.parse::<i64>().ok());
-        match number {
+        match argument.and_then(database_index) {
             Some(number) => {
                 let seen = self.by_number.entry(number).or_default();
                 seen.first = seen.first.min(offset);
                 self.current = Some(number);
             }
-            None => self.not_a_number.note(offset),
+            None => self.invalid.note(offset),
         }
     }
 
@@ -181,7 +181,7 @@ impl Databases {
         for (number, seen) in later.by_number {
             self.by_number.entry(number).or_default().join(seen);
         }
-        self.not_a_number.join(later.not_a_number);
+        self.invalid.join(later.invalid);
         self.current = later.current.or(self.current);
         self.counted = commands + later_commands;
     }
@@ -196,10 +196,10 @@ impl Databases {
 
     /// Returns the number of commands in each database if the log began in database 0, as every log
     /// does.
-    pub fn counts(&self, commands: u64) -> BTreeMap<i64, u64> {
+    pub fn counts(&self, commands: u64) -> BTreeMap<u32, u64> {
         let mut whole = self.clone();
         whole.settle(commands);
-        let mut counts: BTreeMap<i64, u64> =
+        let mut counts: BTreeMap<u32, u64> =
             whole.by_number.iter().map(|(&number, seen)| (number, seen.count)).collect();
         if whole.unattributed > 0 {
             *counts.entry(0).or_default() += whole.unattributed;

@@ -5,7 +5,9 @@ use std::ops::Range;
 use super::lists::{Lists, Stretch};
 use crate::aof::{Frame, Join, Sink};
 use crate::command::transaction_scan::Transactions;
-use crate::command::{COUNT, CommandId, Group, Keys, Role, TABLE, lookup_prefix};
+use crate::command::{
+    COUNT, CommandId, Group, Keys, Role, TABLE, database_index, flush_is_executed, lookup_prefix,
+};
 use crate::replay::partitioner::{Placement, hash};
 use crate::replay::union_find::Ties;
 
@@ -158,7 +160,7 @@ impl<'p> Router<'p> {
         match way {
             Way::Nowhere | Way::Key => {}
             Way::Select => {
-                let number = frame.args().nth(1).and_then(database);
+                let number = frame.args().nth(1).and_then(database_index);
                 self.db = number.or(self.db);
                 self.transactions.select(offset);
             }
@@ -166,7 +168,8 @@ impl<'p> Router<'p> {
             Way::Exec => self.transactions.exec(offset, frame.end()),
             Way::Functions => self.functions.push(offset),
             Way::Everywhere => {
-                let is_flush = id == Some(CommandId::FLUSHALL) && empties_all(frame);
+                let is_flush = id == Some(CommandId::FLUSHALL)
+                    && flush_is_executed(frame.args().skip(1), None);
                 if is_flush && !self.plan.keep_dead {
                     self.flush(offset);
                 } else {
@@ -241,8 +244,8 @@ pub(super) struct Skipped {
 impl Sink for Skipped {
     #[inline]
     fn command(&mut self, frame: Frame<'_>) {
-        if frame.argc() == 2 && frame.name().eq_ignore_ascii_case(b"SELECT") {
-            self.db = frame.first_argument().and_then(database).or(self.db);
+        if frame.name().eq_ignore_ascii_case(b"SELECT") {
+            self.db = frame.first_argument().and_then(database_index).or(self.db);
         }
     }
 
@@ -275,26 +278,6 @@ fn reads_by_pattern(id: CommandId, args: &[&[u8]]) -> bool {
             let by = |option: &[u8]| pair[0].eq_ignore_ascii_case(option);
             (by(b"BY") || by(b"GET")) && pair[1].contains(&b'*')
         })
-}
-
-/// Returns whether a FLUSHALL is executed, rather than answered with an error.
-fn empties_all(frame: &Frame<'_>) -> bool {
-    match frame.args().nth(1) {
-        None => true,
-        Some(mode) => {
-            let known = mode.eq_ignore_ascii_case(b"ASYNC") || mode.eq_ignore_ascii_case(b"SYNC");
-            known && frame.argc() == 2
-        }
-    }
-}
-
-/// Parses a database index as SELECT does.
-fn database(text: &[u8]) -> Option<u32> {
-    std::str::from_utf8(text)
-        .ok()?
-        .parse::<i32>()
-        .ok()
-        .and_then(|number| u32::try_from(number).ok())
 }
 
 impl Sink for Router<'_> {

@@ -155,6 +155,33 @@ fn databases_that_no_server_has_by_default_are_told() {
     }
 }
 
+#[test]
+fn select_that_a_server_refuses_leaves_later_keys_in_the_previous_database() {
+    let place = Place::new();
+    let with = |selects: &[&str]| {
+        let refused = selects.iter().flat_map(|index| command(&["SELECT", index]));
+        let start = [command(&["SELECT", "2"]), command(&["SET", "a", "1"])].concat();
+        [start, refused.collect(), command(&["SET", "b", "2"])].concat()
+    };
+    place.put("a.aof", with(&[]));
+    let result = |path: &str| {
+        place.run(&["compact", path, "-o", "out.aof", "--force"]);
+        let digest = place.run(&["digest", path]).stdout.replace(path, "");
+        let (_, digest) = digest.split_once("digest").expect("a digest");
+        let digest = digest.lines().next().expect("a line").to_owned();
+        (place.read("out.aof"), digest, fingerprint(&place, path))
+    };
+    let expected = result("a.aof");
+    for index in ["+3", "02", "03", "+0", "00", " 3", "3 ", "-0", "-1", "2147483648", "x", ""] {
+        place.put("b.aof", with(&[index]));
+        assert_eq!(result("b.aof"), expected, "SELECT {index:?}");
+        let lines = place.run(&["log", "b.aof"]).stdout;
+        assert!(lines.contains("[2] \"SET\" \"b\""), "SELECT {index:?}: {lines}");
+        let verify = place.run(&["verify", "b.aof"]);
+        assert!(verify.stdout.contains("SELECT of an invalid database index"), "{verify:#?}");
+    }
+}
+
 /// As Redis 5.0 writes SET, PEXPIREAT and two INCRBYFLOAT.
 #[test]
 fn an_expiry_that_an_old_log_may_have_lost_is_told() {

@@ -15,10 +15,46 @@ use libtest_mimic::Trial;
 use super::apply::stream;
 use super::rdb::check;
 use super::rewrite::{random_command, state};
-use crate::support::{Args, Binary, LINES, Random, Reply, Running, args, lay_out, on_each};
+use crate::support::{
+    Args, Binary, LINES, Random, Reply, Running, args, command, lay_out, on_each,
+};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    on_each(&LINES, "compact::every_form_loads_with_the_same_data", every_form)
+    let mut trials = on_each(&LINES, "compact::every_form_loads_with_the_same_data", every_form);
+    let name = "compact::database_index_is_accepted_or_refused_as_by_the_loader";
+    trials.extend(on_each(&LINES, name, database_indexes));
+    trials
+}
+
+/// Loads logs whose database indexes have a form that no server writes.
+fn database_indexes(binary: &Binary) {
+    for index in ["3", "+3", "03", " 3", "3 ", "-0", "-1", "00", "2147483648", "x", ""] {
+        let commands: [&[&str]; 10] = [
+            &["SELECT", "2"],
+            &["SET", "a", "1"],
+            &["SET", "b", "2"],
+            &["SET", "c", "3"],
+            &["SWAPDB", "2", index],
+            &["MOVE", "a", index],
+            &["COPY", "b", "d", "DB", index],
+            &["SELECT", "2"],
+            &["SELECT", index],
+            &["SET", "e", "4"],
+        ];
+        let log: Vec<u8> = commands.iter().flat_map(|args| command(*args)).collect();
+        let data = tempfile::tempdir().expect("a directory");
+        lay_out(binary.line, data.path(), &log);
+        let copy = copy_log(data.path());
+        let config = [("appendonly", "yes")];
+        let mut server = Running::start(binary, data.path(), &config).expect("the server starts");
+        let options = digest::Options {
+            route: RouteOptions::default(),
+            replay: replay_options(binary),
+            flavour: Some(Flavour::of(binary.line)),
+        };
+        let report = digest::digest(copy.path(), &options, &Silent).expect("a digest");
+        assert_eq!(report.digest, Some(server.digest()), "{index:?} on {}", binary.line);
+    }
 }
 
 /// The number of logs, and the number of commands in each.

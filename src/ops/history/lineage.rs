@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use crate::command::{CommandId, Position};
+use crate::command::{CommandId, Position, database_index};
 use crate::keyspace::Keyspace;
 use crate::replay::Seen;
 
@@ -37,27 +37,23 @@ impl Carry {
                 Some(Carry::Away(spot(seen.db, arg(1)?), spot(seen.db, arg(2)?)))
             }
             CommandId::MOVE => {
-                Some(Carry::Away(spot(seen.db, arg(1)?), spot(database(arg(2)?)?, arg(1)?)))
+                Some(Carry::Away(spot(seen.db, arg(1)?), spot(database_index(arg(2)?)?, arg(1)?)))
             }
             CommandId::COPY => {
                 let mut to = seen.db;
                 for pair in seen.args.get(3..)?.windows(2) {
                     if pair[0].eq_ignore_ascii_case(b"DB") {
-                        to = database(pair[1])?;
+                        to = database_index(pair[1])?;
                     }
                 }
                 Some(Carry::Copy(spot(seen.db, arg(1)?), spot(to, arg(2)?)))
             }
-            CommandId::SWAPDB => Some(Carry::Swap(database(arg(1)?)?, database(arg(2)?)?)),
+            CommandId::SWAPDB => {
+                Some(Carry::Swap(database_index(arg(1)?)?, database_index(arg(2)?)?))
+            }
             _ => None,
         }
     }
-}
-
-/// The number of a database, as commands take it.
-fn database(text: &[u8]) -> Option<u32> {
-    let number = std::str::from_utf8(text).ok()?.parse::<i32>().ok()?;
-    u32::try_from(number).ok()
 }
 
 /// Whether there is a key at a place.

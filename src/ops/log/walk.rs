@@ -3,7 +3,7 @@
 use super::wanted::{Filter, Names};
 use crate::analysis::position::{Mark, Place};
 use crate::aof::{Frame, Sink, grammar};
-use crate::command::{CommandId, Position, Role, lookup_prefix};
+use crate::command::{CommandId, Position, Role, database_index, lookup_prefix};
 
 /// What is wanted of a log, and how it is looked for.
 pub(super) struct Search<'s> {
@@ -97,7 +97,8 @@ impl Walker<'_> {
         match id.map_or(Role::Plain, |id| id.row().role) {
             Role::Plain => before,
             Role::Select => {
-                self.state.db = frame.args().nth(1).and_then(database).unwrap_or(self.state.db);
+                self.state.db =
+                    frame.args().nth(1).and_then(database_index).unwrap_or(self.state.db);
                 before
             }
             Role::Multi => {
@@ -142,10 +143,4 @@ impl Sink for Walker<'_> {
             self.state.tells_times = true;
         }
     }
-}
-
-/// The number of a database, as SELECT takes it.
-fn database(text: &[u8]) -> Option<u32> {
-    let number = std::str::from_utf8(text).ok()?.parse::<i32>().ok()?;
-    u32::try_from(number).ok()
 }

@@ -315,8 +315,7 @@ fn traps(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
         }
     };
     let out_of_range = tally.databases.by_number.iter();
-    let out_of_range = out_of_range
-        .filter(|&(&number, _)| !(0..DEFAULT_DATABASES.cast_signed()).contains(&number));
+    let out_of_range = out_of_range.filter(|&(&number, _)| u64::from(number) >= DEFAULT_DATABASES);
     if let Some((&highest, _)) = out_of_range.clone().next_back() {
         let mut all = Seen::default();
         for (_, seen) in out_of_range {
@@ -331,8 +330,8 @@ fn traps(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
     }
     warn(
         "select-no-number",
-        tally.databases.not_a_number,
-        "SELECT of something that is no number".into(),
+        tally.databases.invalid,
+        "SELECT of an invalid database index".into(),
         "servers ignore it, and the writes behind it land in the database before",
     );
     warn(

@@ -96,7 +96,7 @@ pub struct LogReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_time: Option<i64>,
     /// Commands by the database in force.
-    pub databases: BTreeMap<i64, u64>,
+    pub databases: BTreeMap<u32, u64>,
     /// Commands by name, the most frequent first; unknown names included.
     pub by_command: Vec<CommandCount>,
     /// The parts, in load order.
@@ -225,7 +225,7 @@ impl PartReport {
     }
 }
 
-fn databases(surveys: &[Survey<'_>]) -> BTreeMap<i64, u64> {
+fn databases(surveys: &[Survey<'_>]) -> BTreeMap<u32, u64> {
     let mut sum = BTreeMap::new();
     for survey in surveys {
         for (number, count) in survey.tally.databases.counts(survey.tally.commands) {
