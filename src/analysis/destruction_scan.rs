@@ -6,7 +6,7 @@
 use crate::analysis::unknown_commands::{Unknowns, may_be_flush};
 use crate::aof::{Frame, Join, Sink, grammar};
 use crate::command::{
-    COUNT, CommandId, Group, Role, TABLE, database_index, flush_is_executed, lookup_prefix,
+    COUNT, Destruction, Group, Role, TABLE, database_index, flush_is_executed, lookup_prefix,
 };
 
 /// Events of a kind that are kept, the last ones; earlier ones are counted.
@@ -270,19 +270,19 @@ static LOOKS: [Look; COUNT] = {
             Role::Select => Look::Select,
             Role::Multi => Look::Multi,
             Role::Exec => Look::Exec,
-            Role::Plain if id == CommandId::FLUSHALL.index() => Look::Flushall,
-            Role::Plain if id == CommandId::FLUSHDB.index() => Look::Flushdb,
-            Role::Plain if id == CommandId::SWAPDB.index() => Look::Swapdb,
-            Role::Plain if id == CommandId::CLUSTER.index() => Look::Cluster,
-            Role::Plain if id == CommandId::FUNCTION.index() => Look::Function,
-            Role::Plain if id == CommandId::DEL.index() => Look::Delete,
-            Role::Plain if id == CommandId::UNLINK.index() => Look::Delete,
-            Role::Plain if id == CommandId::GETDEL.index() => Look::Getdel,
-            Role::Plain if id == CommandId::RENAME.index() => Look::Rename,
-            Role::Plain if id == CommandId::COPY.index() => Look::Rename,
-            Role::Plain if row.writes && matches!(row.group, Group::Scripting) => Look::Script,
-            Role::Plain if row.writes => Look::Write,
-            Role::Plain => Look::Nothing,
+            Role::Plain => match row.destruction {
+                Some(Destruction::AllDatabases) => Look::Flushall,
+                Some(Destruction::Database) => Look::Flushdb,
+                Some(Destruction::Swap) => Look::Swapdb,
+                Some(Destruction::Slot) => Look::Cluster,
+                Some(Destruction::Functions) => Look::Function,
+                Some(Destruction::Keys) => Look::Delete,
+                Some(Destruction::ReturnedKey) => Look::Getdel,
+                Some(Destruction::Destination) => Look::Rename,
+                None if row.writes && matches!(row.group, Group::Scripting) => Look::Script,
+                None if row.writes => Look::Write,
+                None => Look::Nothing,
+            },
         };
         id += 1;
     }

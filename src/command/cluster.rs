@@ -2,12 +2,14 @@
 
 use super::apply::{Applied, Call, Unapplied};
 use super::number;
-use super::row::{Command, NO_KEYS, Subcommand, apart, plain, since, sub, valkey_only, write};
+use super::row::{
+    Command, Destruction, NO_KEYS, Subcommand, apart, plain, since, sub, valkey_only, write,
+};
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[Command] = &[
     plain("ASKING",       1, since(3, 0),       NO_KEYS),
-    write("CLUSTER",     -2, since(3, 0),       NO_KEYS).with(CLUSTER).by(cluster),
+    write("CLUSTER",     -2, since(3, 0),       NO_KEYS).with(CLUSTER).by(cluster).destroys(Destruction::Slot),
     plain("CLUSTERSCAN", -2, valkey_only(9, 1), NO_KEYS),
     plain("READONLY",     1, since(3, 0),       NO_KEYS),
     plain("READWRITE",    1, since(3, 0),       NO_KEYS),

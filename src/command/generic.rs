@@ -5,19 +5,20 @@ use super::database;
 use super::expire::{expire, expireat, persist, pexpire, pexpireat};
 use super::restore::restore;
 use super::row::{
-    Command, KEY, KEYS, Keys, NO_KEYS, SECOND, Subcommand, TWO_KEYS, plain, since, sub, write,
+    Command, Destruction, KEY, KEYS, Keys, NO_KEYS, SECOND, Subcommand, TWO_KEYS, plain, since,
+    sub, write,
 };
 use super::sort::sort;
 use crate::keyspace::Value;
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[Command] = &[
-    write("COPY",        -3, since(6, 2), TWO_KEYS).by(copy),
-    write("DEL",         -2, since(1, 0), KEYS).splits().by(del),
+    write("COPY",        -3, since(6, 2), TWO_KEYS).by(copy).destroys(Destruction::Destination),
+    write("DEL",         -2, since(1, 0), KEYS).splits().by(del).destroys(Destruction::Keys),
     plain("DUMP",         2, since(2, 6), KEY),
     plain("EXISTS",      -2, since(1, 0), KEYS),
     // The conditions NX, XX, GT and LT came with 7.0, for this command and the three related ones.
-    write("EXPIRE",      -3, since(1, 0), KEY).until(since(7, 0), 3).by(expire),
+    write("EXPIRE",      -3, since(1, 0), KEY).until(since(7, 0), 3).by(expire).relative_time(),
     write("EXPIREAT",    -3, since(1, 2), KEY).until(since(7, 0), 3).by(expireat),
     plain("EXPIRETIME",   2, since(7, 0), KEY),
     plain("KEYS",         2, since(1, 0), NO_KEYS),
@@ -26,14 +27,14 @@ pub(super) const ROWS: &[Command] = &[
     write("MOVE",         3, since(1, 0), KEY).by(move_key),
     plain("OBJECT",      -2, since(2, 2), NO_KEYS).with(OBJECT),
     write("PERSIST",      2, since(2, 2), KEY).by(persist),
-    write("PEXPIRE",     -3, since(2, 6), KEY).until(since(7, 0), 3).by(pexpire),
+    write("PEXPIRE",     -3, since(2, 6), KEY).until(since(7, 0), 3).by(pexpire).relative_time(),
     write("PEXPIREAT",   -3, since(2, 6), KEY).until(since(7, 0), 3).by(pexpireat),
     plain("PEXPIRETIME",  2, since(7, 0), KEY),
     plain("PTTL",         2, since(2, 6), KEY),
     plain("RANDOMKEY",    1, since(1, 0), NO_KEYS),
-    write("RENAME",       3, since(1, 0), TWO_KEYS).by(rename),
+    write("RENAME",       3, since(1, 0), TWO_KEYS).by(rename).destroys(Destruction::Destination),
     write("RENAMENX",     3, since(1, 0), TWO_KEYS).by(renamenx),
-    write("RESTORE",     -4, since(2, 6), KEY).by(restore),
+    write("RESTORE",     -4, since(2, 6), KEY).by(restore).relative_time(),
     plain("SCAN",        -2, since(2, 8), NO_KEYS),
     // Writes with STORE. BY and GET read keys by pattern, which key positions cannot express.
     write("SORT",        -2, since(1, 0), Keys::Sort).by(sort),
@@ -42,7 +43,7 @@ pub(super) const ROWS: &[Command] = &[
     plain("TOUCH",       -2, since(3, 2), KEYS),
     plain("TTL",          2, since(1, 0), KEY),
     plain("TYPE",         2, since(1, 0), KEY),
-    write("UNLINK",      -2, since(4, 0), KEYS).splits().by(del),
+    write("UNLINK",      -2, since(4, 0), KEYS).splits().by(del).destroys(Destruction::Keys),
     plain("WAIT",         3, since(3, 0), NO_KEYS),
     plain("WAITAOF",      4, since(7, 2), NO_KEYS),
 ];

@@ -16,7 +16,7 @@ use crate::keyspace::{Hash, StringValue};
 pub(super) const ROWS: &[Command] = &[
     write("HDEL",         -3, since(2, 0),           KEY).by(hdel),
     plain("HEXISTS",       3, since(2, 0),           KEY),
-    write("HEXPIRE",      -6, apart((7, 4), (9, 0)), KEY).by(expiry::hexpire),
+    write("HEXPIRE",      -6, apart((7, 4), (9, 0)), KEY).by(expiry::hexpire).relative_time(),
     write("HEXPIREAT",    -6, apart((7, 4), (9, 0)), KEY).by(expiry::hexpireat),
     plain("HEXPIRETIME",  -5, apart((7, 4), (9, 0)), KEY),
     plain("HGET",          3, since(2, 0),           KEY),
@@ -30,7 +30,7 @@ pub(super) const ROWS: &[Command] = &[
     plain("HMGET",        -3, since(2, 0),           KEY),
     write("HMSET",        -4, since(2, 0),           KEY).by(hset),
     write("HPERSIST",     -5, apart((7, 4), (9, 0)), KEY).by(expiry::hpersist),
-    write("HPEXPIRE",     -6, apart((7, 4), (9, 0)), KEY).by(expiry::hpexpire),
+    write("HPEXPIRE",     -6, apart((7, 4), (9, 0)), KEY).by(expiry::hpexpire).relative_time(),
     write("HPEXPIREAT",   -6, apart((7, 4), (9, 0)), KEY).by(expiry::hpexpireat),
     plain("HPEXPIRETIME", -5, apart((7, 4), (9, 0)), KEY),
     plain("HPTTL",        -5, apart((7, 4), (9, 0)), KEY),

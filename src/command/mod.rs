@@ -52,6 +52,6 @@ pub use table::{COUNT, CommandId, TABLE};
 pub use apply::{Applied, Apply, Call, Context, Notes, Position, Unapplied};
 pub use database::{database_index, flush_is_executed};
 pub use lookup::{lookup, lookup_prefix};
-pub use row::{Arity, Command, Group, Keys, Role, Since, Subcommand};
+pub use row::{Arity, Command, Destruction, Group, Keys, Role, Since, Subcommand};
 pub use run::run_unknown;
 pub use tally::Tally;

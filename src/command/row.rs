@@ -133,6 +133,27 @@ pub enum Role {
     Select,
 }
 
+/// The data that a command can destroy or displace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Destruction {
+    /// FLUSHALL: the keys of all databases.
+    AllDatabases,
+    /// FLUSHDB: the keys of the selected database.
+    Database,
+    /// SWAPDB: the keys of two databases change places.
+    Swap,
+    /// CLUSTER FLUSHSLOT: the keys of a slot.
+    Slot,
+    /// FUNCTION FLUSH: the function libraries.
+    Functions,
+    /// DEL and UNLINK: the keys that they name.
+    Keys,
+    /// GETDEL: its key, whose value it returns.
+    ReturnedKey,
+    /// RENAME and COPY: the destination, if it exists.
+    Destination,
+}
+
 /// The section of the servers' own documentation that lists a command; mostly, the data type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs)] // The names are self-explanatory.
@@ -173,6 +194,10 @@ pub struct Command {
     pub group: Group,
     /// The effect on the interpretation of a log.
     pub role: Role,
+    /// The data that it can destroy or displace; `None` for an ordinary write.
+    pub destruction: Option<Destruction>,
+    /// Whether it can contain a time relative to when it runs, in a log of some server.
+    pub has_relative_time: bool,
     /// The subcommands, sorted; empty if it is not a container.
     pub subcommands: &'static [Subcommand],
     /// The implementation; `None` if it has no effect on a data set, or cannot be replayed.
@@ -289,6 +314,8 @@ pub(super) const fn plain(name: &'static str, arity: i8, since: Since, keys: Key
         keys,
         group: Group::Generic, // set when the table is assembled
         role: Role::Plain,
+        destruction: None,
+        has_relative_time: false,
         subcommands: &[],
         apply: None,
         splits: false,
@@ -323,6 +350,14 @@ impl Command {
 
     pub(super) const fn role(self, role: Role) -> Command {
         Command { role, ..self }
+    }
+
+    pub(super) const fn destroys(self, destruction: Destruction) -> Command {
+        Command { destruction: Some(destruction), ..self }
+    }
+
+    pub(super) const fn relative_time(self) -> Command {
+        Command { has_relative_time: true, ..self }
     }
 
     pub(super) const fn in_group(self, group: Group) -> Command {

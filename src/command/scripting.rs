@@ -4,7 +4,9 @@
 //! a script as commands; a script itself in the log is refused.
 
 use super::apply::{Applied, Call, Unapplied};
-use super::row::{Command, NO_KEYS, Subcommand, counted, plain, since, sub, valkey_only, write};
+use super::row::{
+    Command, Destruction, NO_KEYS, Subcommand, counted, plain, since, sub, valkey_only, write,
+};
 use crate::base::server::Server;
 use crate::keyspace::functions::{self, Functions, LibraryError, Policy};
 use crate::rdb::{Dump, Text, Visitor};
@@ -19,7 +21,7 @@ pub(super) const ROWS: &[Command] = &[
     // Its effect depends on the function; only its effects are logged.
     write("FCALL",      -3, since(7, 0), counted(2)).by(fcall),
     plain("FCALL_RO",   -3, since(7, 0), counted(2)),
-    write("FUNCTION",   -2, since(7, 0), NO_KEYS).with(FUNCTION),
+    write("FUNCTION",   -2, since(7, 0), NO_KEYS).with(FUNCTION).destroys(Destruction::Functions),
     plain("SCRIPT",     -2, since(2, 6), NO_KEYS).with(SCRIPT),
 ];
 

@@ -6,7 +6,8 @@ use super::apply::{Applied, Call, Unapplied};
 use super::database::{self, flush_is_executed};
 use super::restore::restore;
 use super::row::{
-    Command, KEY, NO_KEYS, SECOND, Subcommand, between, plain, since, sub, valkey_only, write,
+    Command, Destruction, KEY, NO_KEYS, SECOND, Subcommand, between, plain, since, sub,
+    valkey_only, write,
 };
 
 #[rustfmt::skip]
@@ -23,8 +24,8 @@ pub(super) const ROWS: &[Command] = &[
     write("DEBUG",          -2, since(1, 0),             NO_KEYS).until(since(5, 0), -1),
     plain("FAILOVER",       -1, since(6, 2),             NO_KEYS),
     // Logged even if there was nothing to remove.
-    write("FLUSHALL",       -1, since(1, 0),             NO_KEYS).by(flushall),
-    write("FLUSHDB",        -1, since(1, 0),             NO_KEYS).by(flushdb),
+    write("FLUSHALL",       -1, since(1, 0),             NO_KEYS).by(flushall).destroys(Destruction::AllDatabases),
+    write("FLUSHDB",        -1, since(1, 0),             NO_KEYS).by(flushdb).destroys(Destruction::Database),
     // HOST: and POST are in the table of Redis up to 6.2 to detect browsers that speak HTTP to it.
     plain("HOST:",          -1, between((3, 2), (7, 0)), NO_KEYS),
     plain("INFO",           -1, since(1, 0),             NO_KEYS),
@@ -39,13 +40,13 @@ pub(super) const ROWS: &[Command] = &[
     plain("REPLCONF",       -1, since(3, 0),             NO_KEYS),
     plain("REPLICAOF",       3, since(5, 0),             NO_KEYS),
     // RESTORE for a slot that is being imported; MIGRATE sends it within a cluster.
-    write("RESTORE-ASKING", -4, since(3, 0),             KEY).by(restore),
+    write("RESTORE-ASKING", -4, since(3, 0),             KEY).by(restore).relative_time(),
     plain("ROLE",            1, since(2, 8),             NO_KEYS),
     plain("SAVE",            1, since(1, 0),             NO_KEYS),
     plain("SHUTDOWN",       -1, since(1, 0),             NO_KEYS),
     plain("SLAVEOF",         3, since(1, 0),             NO_KEYS),
     plain("SLOWLOG",        -2, since(2, 2),             NO_KEYS).with(SLOWLOG),
-    write("SWAPDB",          3, since(4, 0),             NO_KEYS).by(swapdb),
+    write("SWAPDB",          3, since(4, 0),             NO_KEYS).by(swapdb).destroys(Destruction::Swap),
     plain("SYNC",            1, since(1, 0),             NO_KEYS),
     plain("TIME",            1, since(2, 6),             NO_KEYS),
 ];

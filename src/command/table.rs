@@ -132,6 +132,7 @@ impl CommandId {
     pub const RESET: CommandId = CommandId::named("RESET");
     pub const RESTORE: CommandId = CommandId::named("RESTORE");
     pub const SCRIPT: CommandId = CommandId::named("SCRIPT");
+    pub const RESTORE_ASKING: CommandId = CommandId::named("RESTORE-ASKING");
     pub const SELECT: CommandId = CommandId::named("SELECT");
     pub const SET: CommandId = CommandId::named("SET");
     pub const SETEX: CommandId = CommandId::named("SETEX");

@@ -225,7 +225,7 @@ static HOT: [Hot; COUNT] = {
         let row = TABLE[id];
         let special = !matches!(row.role, Role::Plain)
             || !row.subcommands.is_empty()
-            || has_relative_time(id)
+            || row.has_relative_time
             || id == CommandId::HSETEX.index();
         let special_above = match special {
             // SET key value: options follow.
@@ -238,28 +238,6 @@ static HOT: [Hot; COUNT] = {
     }
     hot
 };
-
-/// Commands that may contain a time relative to when they run.
-const fn has_relative_time(id: usize) -> bool {
-    const TIMED: [CommandId; 8] = [
-        CommandId::SET,
-        CommandId::SETEX,
-        CommandId::PSETEX,
-        CommandId::EXPIRE,
-        CommandId::PEXPIRE,
-        CommandId::RESTORE,
-        CommandId::HEXPIRE,
-        CommandId::HPEXPIRE,
-    ];
-    let mut at = 0;
-    while at < TIMED.len() {
-        if TIMED[at].index() == id {
-            return true;
-        }
-        at += 1;
-    }
-    false
-}
 
 impl Default for Tally {
     fn default() -> Self {
@@ -407,7 +385,7 @@ impl Tally {
         let relative = match id {
             CommandId::SET => frame.argc() > 4 && (has(b"EX", 3) || has(b"PX", 3)),
             // A time to live of 0 means none, and ABSTTL makes it absolute.
-            CommandId::RESTORE => {
+            CommandId::RESTORE | CommandId::RESTORE_ASKING => {
                 frame.args().nth(2).is_some_and(|ttl| ttl != b"0") && !has(b"ABSTTL", 4)
             }
             CommandId::HSETEX => {
@@ -488,6 +466,23 @@ impl Join for Tally {
 mod tests {
     use super::*;
     use crate::aof::scan;
+
+    #[test]
+    fn expiry_of_every_restore_is_relative_without_absttl() {
+        for (args, relative) in [
+            (&["RESTORE", "k", "5", "x"][..], 1),
+            (&["RESTORE-ASKING", "k", "5", "x"], 1),
+            (&["RESTORE-ASKING", "k", "0", "x"], 0),
+            (&["RESTORE-ASKING", "k", "5", "x", "ABSTTL"], 0),
+        ] {
+            let text: String =
+                args.iter().map(|arg| format!("${}\r\n{arg}\r\n", arg.len())).collect();
+            let log = format!("*{}\r\n{text}", args.len());
+            let mut tally = Tally::default();
+            scan(log.as_bytes(), 0..log.len(), &mut tally);
+            assert_eq!(tally.relative_times.count, relative, "{args:?}");
+        }
+    }
 
     #[test]
     fn truncation_points_do_not_depend_on_how_a_log_is_split() {

@@ -6,7 +6,8 @@ use super::lists::{Lists, Stretch};
 use crate::aof::{Frame, Join, Sink};
 use crate::command::transaction_scan::Transactions;
 use crate::command::{
-    COUNT, CommandId, Group, Keys, Role, TABLE, database_index, flush_is_executed, lookup_prefix,
+    COUNT, Command, CommandId, Destruction, Group, Keys, Role, TABLE, database_index,
+    flush_is_executed, lookup_prefix,
 };
 use crate::replay::partitioner::{Placement, hash};
 use crate::replay::union_find::Ties;
@@ -42,14 +43,18 @@ static WAYS: [Way; COUNT] = {
             Role::Select => Way::Select,
             Role::Multi => Way::Multi,
             Role::Exec => Way::Exec,
-            Role::Plain if id == CommandId::FUNCTION.index() => Way::Functions,
-            Role::Plain if is_for_all(id) => Way::Everywhere,
-            // Carried, because they are not supported.
-            Role::Plain if matches!(row.group, Group::Vector) && row.writes => Way::Key,
-            Role::Plain if row.apply.is_none() => Way::Nowhere,
-            Role::Plain => match row.keys {
-                Keys::Range { first: 1, last: 1, .. } => Way::Key,
-                _ => Way::Keys { splits: row.splits },
+            Role::Plain => match row.destruction {
+                Some(Destruction::Functions) => Way::Functions,
+                Some(
+                    Destruction::AllDatabases
+                    | Destruction::Database
+                    | Destruction::Swap
+                    | Destruction::Slot,
+                ) => Way::Everywhere,
+                None
+                | Some(Destruction::Keys | Destruction::ReturnedKey | Destruction::Destination) => {
+                    by_keys(&row)
+                }
             },
         };
         id += 1;
@@ -57,11 +62,18 @@ static WAYS: [Way; COUNT] = {
     ways
 };
 
-const fn is_for_all(id: usize) -> bool {
-    id == CommandId::FLUSHALL.index()
-        || id == CommandId::FLUSHDB.index()
-        || id == CommandId::SWAPDB.index()
-        || id == CommandId::CLUSTER.index()
+const fn by_keys(row: &Command) -> Way {
+    // Carried, because they are not supported.
+    if matches!(row.group, Group::Vector) && row.writes {
+        return Way::Key;
+    }
+    if row.apply.is_none() {
+        return Way::Nowhere;
+    }
+    match row.keys {
+        Keys::Range { first: 1, last: 1, .. } => Way::Key,
+        _ => Way::Keys { splits: row.splits },
+    }
 }
 
 /// The settings of a whole routing.

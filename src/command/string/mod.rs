@@ -12,8 +12,8 @@ mod set;
 
 use super::apply::{Applied, Call, Unapplied};
 use super::row::{
-    COUNTED_PAIRS, Command, KEY, KEYS, Keys, TWO_KEYS, between, plain, range, since, valkey_only,
-    write,
+    COUNTED_PAIRS, Command, Destruction, KEY, KEYS, Keys, TWO_KEYS, between, plain, range, since,
+    valkey_only, write,
 };
 use crate::keyspace::{StringValue, Value};
 
@@ -24,7 +24,7 @@ pub(super) const ROWS: &[Command] = &[
     write("DECRBY",       3, since(1, 0),             KEY).by(counter::decrby),
     write("DELIFEQ",      3, valkey_only(9, 0),       KEY).by(delifeq),
     plain("GET",          2, since(1, 0),             KEY),
-    write("GETDEL",       2, since(6, 2),             KEY).by(getdel),
+    write("GETDEL",       2, since(6, 2),             KEY).by(getdel).destroys(Destruction::ReturnedKey),
     write("GETEX",       -2, since(6, 2),             KEY).by(set::getex),
     plain("GETRANGE",     4, since(2, 4),             KEY),
     write("GETSET",       3, since(1, 0),             KEY).by(set::getset),
@@ -36,9 +36,9 @@ pub(super) const ROWS: &[Command] = &[
     write("MSET",        -3, since(1, 0),             range(1, -1, 2)).splits().by(set::mset),
     write("MSETEX",      -4, valkey_only(9, 1),       COUNTED_PAIRS).by(set::msetex),
     write("MSETNX",      -3, since(1, 0),             range(1, -1, 2)).by(set::msetnx),
-    write("PSETEX",       4, since(2, 6),             KEY).by(set::psetex),
-    write("SET",         -3, since(1, 0),             KEY).by(set::set),
-    write("SETEX",        4, since(2, 0),             KEY).by(set::setex),
+    write("PSETEX",       4, since(2, 6),             KEY).by(set::psetex).relative_time(),
+    write("SET",         -3, since(1, 0),             KEY).by(set::set).relative_time(),
+    write("SETEX",        4, since(2, 0),             KEY).by(set::setex).relative_time(),
     write("SETNX",        3, since(1, 0),             KEY).by(set::setnx),
     write("SETRANGE",     4, since(2, 2),             KEY).by(setrange),
     // Replaced by LCS in Redis 7.0.

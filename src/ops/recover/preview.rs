@@ -7,7 +7,7 @@ use crate::analysis::keyspace_summary::Holdings;
 use crate::aof::log::Log;
 use crate::base::error::Result;
 use crate::base::progress::Progress;
-use crate::command::{COUNT, CommandId, Position};
+use crate::command::{COUNT, CommandId, Destruction, Position, TABLE};
 use crate::keyspace::Keyspace;
 use crate::replay::windows::each_window;
 use crate::replay::{
@@ -208,19 +208,19 @@ struct Counter<'t> {
 /// Which commands can be an event.
 static IS_WATCHED: [bool; COUNT] = {
     let mut watched = [false; COUNT];
-    let of = [
-        CommandId::FLUSHALL,
-        CommandId::FLUSHDB,
-        CommandId::CLUSTER,
-        CommandId::DEL,
-        CommandId::UNLINK,
-        CommandId::RENAME,
-        CommandId::COPY,
-    ];
-    let mut at = 0;
-    while at < of.len() {
-        watched[of[at].index()] = true;
-        at += 1;
+    let mut id = 0;
+    while id < COUNT {
+        watched[id] = matches!(
+            TABLE[id].destruction,
+            Some(
+                Destruction::AllDatabases
+                    | Destruction::Database
+                    | Destruction::Slot
+                    | Destruction::Keys
+                    | Destruction::Destination
+            )
+        );
+        id += 1;
     }
     watched
 };
