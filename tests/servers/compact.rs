@@ -41,7 +41,7 @@ fn database_indexes(binary: &Binary) {
             &["SELECT", index],
             &["SET", "e", "4"],
         ];
-        let log: Vec<u8> = commands.iter().flat_map(|args| command(*args)).collect();
+        let log: Vec<u8> = commands.iter().flat_map(|args| command(args)).collect();
         let data = tempfile::tempdir().expect("a directory");
         lay_out(binary.line, data.path(), &log);
         let copy = copy_log(data.path());
