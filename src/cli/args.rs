@@ -16,19 +16,22 @@ use clap::{Args, ColorChoice, ValueEnum};
 use std::marker::PhantomData;
 use std::path::PathBuf;
 
-/// Where the help lists what every subcommand takes.
+/// The help heading of the options that every subcommand takes.
 pub(super) const COMMON: &str = "Common options";
 
-/// What every subcommand takes.
+/// The last line of short help that leaves out options.
+pub(super) const SEE_LONG_HELP: &str = "See --help for all options, examples and exit codes.";
+
+/// The options that every subcommand takes.
 #[derive(Debug, Args)]
 pub(super) struct Common {
     /// Print the report as JSON
     #[arg(long, global = true, help_heading = COMMON)]
     pub(super) json: bool,
-    /// Print nothing when nothing is wrong
+    /// Print nothing unless something is wrong
     #[arg(short, long, global = true, help_heading = COMMON)]
     pub(super) quiet: bool,
-    /// When to draw progress bars on stderr
+    /// Draw progress bars on stderr: auto, always or never
     #[arg(
         long,
         global = true,
@@ -39,7 +42,7 @@ pub(super) struct Common {
         help_heading = COMMON
     )]
     pub(super) progress: When,
-    /// When to use colour (NO_COLOR is respected)
+    /// Use colors: auto, always or never (NO_COLOR is respected)
     #[arg(
         long,
         global = true,
@@ -50,12 +53,12 @@ pub(super) struct Common {
         help_heading = COMMON
     )]
     pub(super) color: ColorChoice,
-    /// How many threads to use [default: all cores]
+    /// Number of threads [default: all cores]
     #[arg(short = 'j', long, global = true, value_name = "N", help_heading = COMMON)]
     pub(super) threads: Option<usize>,
 }
 
-/// auto: on a terminal.
+/// When progress bars are drawn; `Auto` draws them only on a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum When {
     Auto,
@@ -63,21 +66,21 @@ pub(super) enum When {
     Never,
 }
 
-/// Where the result goes, told in the words of the subcommand.
+/// The options for the destination of a result; `W` supplies the help texts of the subcommand.
 #[derive(Debug, Args)]
 pub(super) struct OutputArgs<W: OutputHelp> {
     #[arg(short, long, value_name = "NEW", conflicts_with = "in_place", help = W::OUTPUT)]
     output: Option<PathBuf>,
     #[arg(long, help = W::IN_PLACE)]
     in_place: bool,
-    /// Plan and report, write nothing
+    /// Report what would be done; write nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
     #[arg(skip)]
     help: PhantomData<W>,
 }
 
-/// What the help says of it, and the question where nothing was said.
+/// The help texts of [`OutputArgs`], and the error message if no destination is given.
 pub(super) trait OutputHelp {
     const OUTPUT: &'static str;
     const IN_PLACE: &'static str;
@@ -85,7 +88,7 @@ pub(super) trait OutputHelp {
 }
 
 impl<W: OutputHelp> OutputArgs<W> {
-    /// Whether a place was named.
+    /// Returns whether a destination is given.
     pub(super) fn is_given(&self) -> bool {
         self.output.is_some() || self.in_place
     }
@@ -96,13 +99,13 @@ impl<W: OutputHelp> OutputArgs<W> {
             (Some(new), _, _) => Ok(Output::New(new.clone())),
             (None, true, _) => Ok(Output::InPlace),
             (None, false, _) => Err(Error::new(ErrorKind::Usage, W::QUESTION).help(
-                "--output NEW writes a new one, --in-place replaces this one and keeps the original, --dry-run only looks",
+                "use --output NEW to write a new log, --in-place to replace this one and keep the original, or --dry-run to write nothing",
             )),
         }
     }
 }
 
-/// Which keys: the same arguments everywhere, each told in the words of its subcommand.
+/// The options that select keys; `W` supplies the help texts of the subcommand.
 #[derive(Debug, Args)]
 pub(super) struct KeyArgs<W: KeyHelp> {
     #[arg(short, long, value_name = "N", help = W::DB)]
@@ -115,11 +118,11 @@ pub(super) struct KeyArgs<W: KeyHelp> {
     help: PhantomData<W>,
 }
 
-/// What the help says of them.
+/// The help texts of [`KeyArgs`].
 pub(super) trait KeyHelp {
     const DB: &'static str;
     const PATTERN: &'static str;
-    const EXCLUDE: &'static str = "Leave out keys that match this pattern; may be repeated";
+    const EXCLUDE: &'static str = "Exclude keys that match this pattern; may be repeated";
 }
 
 impl<W: KeyHelp> KeyArgs<W> {
@@ -132,29 +135,37 @@ impl<W: KeyHelp> KeyArgs<W> {
     }
 }
 
-/// A rule that nobody named keeps nothing; without any, everything is kept.
+/// The retention rules. A rule that is not given keeps nothing; without any rule, everything is kept.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Retention, as restic's: what one of these keeps is kept")]
+#[command(
+    next_help_heading = "Retention rules (as in restic); an archive is kept if any of them keeps it"
+)]
 pub(super) struct RetentionArgs {
-    /// Keep the N newest
+    /// Keep the N newest archives
     #[arg(long, value_name = "N", default_value = "0", hide_default_value = true)]
     keep_last: Keep,
-    /// Keep the newest of each of the last N hours that have one
+    /// Keep the newest of the last N hours with an archive
     #[arg(long, value_name = "N", default_value = "0", hide_default_value = true)]
     keep_hourly: Keep,
-    /// Keep the newest of each of the last N days that have one
+    /// Keep the newest of the last N days with an archive
     #[arg(long, value_name = "N", default_value = "0", hide_default_value = true)]
     keep_daily: Keep,
-    /// Keep the newest of each of the last N weeks that have one; they begin on Monday
+    /// Keep the newest of the last N weeks with an archive
+    ///
+    /// Weeks begin on Monday.
     #[arg(long, value_name = "N", default_value = "0", hide_default_value = true)]
     keep_weekly: Keep,
-    /// Keep the newest of each of the last N months that have one
+    /// Keep the newest of the last N months with an archive
     #[arg(long, value_name = "N", default_value = "0", hide_default_value = true)]
     keep_monthly: Keep,
-    /// Keep the newest of each of the last N years that have one; N may be `unlimited` here as above
+    /// Keep the newest of the last N years with an archive
+    ///
+    /// N may be `unlimited`, as in the other rules.
     #[arg(long, value_name = "N", default_value = "0", hide_default_value = true)]
     keep_yearly: Keep,
-    /// Keep all that are at most this much older than the newest: 2y5m7d3h
+    /// Keep all at most this much older than the newest
+    ///
+    /// For example 2y5m7d3h.
     #[arg(long, value_name = "TIME")]
     keep_within: Option<Within>,
 }
@@ -173,19 +184,19 @@ impl RetentionArgs {
     }
 }
 
-/// How a log is replayed.
+/// The options for replaying a log.
 #[derive(Debug, Args)]
 pub(super) struct ReplayArgs {
-    /// Where a module's command has its key, counted from its name [default: 1]; may be repeated
+    /// Key position of a module command, counted from its name [default: 1]; may be repeated
     #[arg(long, hide_short_help = true, value_name = "NAME=POSITION", value_parser = parse_key_spec)]
     key_spec: Vec<(String, usize)>,
-    /// What counts as now, where that matters [default: the time at which this runs]
+    /// Time to use as the current time [default: now]
     #[arg(long, hide_short_help = true, value_name = "TIME", value_parser = parse_time)]
     now: Option<i64>,
-    /// Use about so much memory, at the cost of reading the log several times
+    /// Limit memory to about this size; the log may be read several times
     #[arg(long, hide_short_help = true, value_name = "SIZE", value_parser = parse_size)]
     memory: Option<u64>,
-    /// The setting hll-sparse-max-bytes of the server that wrote the log
+    /// Value of hll-sparse-max-bytes on the server that wrote the log
     #[arg(
         long,
         hide_short_help = true,
@@ -197,7 +208,7 @@ pub(super) struct ReplayArgs {
 }
 
 impl ReplayArgs {
-    /// What counts as now, in Unix milliseconds.
+    /// Returns the time to use as the current time, in Unix milliseconds.
     pub(super) fn now_ms(&self) -> i64 {
         self.now.unwrap_or_else(|| jiff::Timestamp::now().as_millisecond())
     }
@@ -212,9 +223,9 @@ impl ReplayArgs {
         }
     }
 
-    /// `meant_for` is the server that the person named, if one.
+    /// Returns the options of a replay; `meant_for` is the server given with `--for`, if any.
     pub(super) fn replay(&self, common: &Common, meant_for: Option<Server>) -> ReplayOptions {
-        // Redis does not see fields whose time has passed when it loads a log; Valkey does.
+        // Redis ignores expired hash fields when it loads a log; Valkey does not.
         let forgets = |server: Server| server.product == Product::Redis && server.has_redis(7, 4);
         ReplayOptions {
             server: meant_for.unwrap_or(redis(7, 0)),
@@ -225,7 +236,7 @@ impl ReplayArgs {
         }
     }
 
-    /// A compaction that keeps everything and is checked; where it goes is for others to say.
+    /// Returns the options of a compaction that keeps every key and checks its result. The caller sets the output.
     pub(super) fn compaction(
         &self,
         common: &Common,

@@ -1,4 +1,4 @@
-//! A password, typed without being seen.
+//! Reads a password from the terminal without echo.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
@@ -8,10 +8,10 @@ use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::live::endpoint::Secret;
 
-/// How the terminal was before it stopped showing what is typed.
+/// The terminal settings from before the echo was turned off, to be restored.
 static TERMINAL: Mutex<Option<Termios>> = Mutex::new(None);
 
-/// Asks for the password on the terminal, or takes the first line of standard input where that is none.
+/// Asks for the password on the terminal; reads the first line of standard input if that is not a terminal.
 pub(super) fn ask() -> Result<Secret> {
     let failed = |error: io::Error| Error::io("read the password from", "standard input", error);
     let stdin = io::stdin();
@@ -29,7 +29,7 @@ pub(super) fn ask() -> Result<Secret> {
     read.map_err(failed)?;
     let password = line.trim_end_matches(['\n', '\r']);
     if password.is_empty() {
-        return Err(Error::new(ErrorKind::Usage, "no password was given"));
+        return Err(Error::new(ErrorKind::Usage, "no password given"));
     }
     Ok(Secret::new(password))
 }
@@ -43,7 +43,7 @@ fn hide() -> rustix::io::Result<()> {
     tcsetattr(&stdin, OptionalActions::Flush, &hidden)
 }
 
-/// Lets the terminal show again what is typed; also when Ctrl-C comes while a password is typed.
+/// Turns the echo of the terminal on again, also after Ctrl-C during the prompt.
 pub(super) fn show_again() {
     let before = TERMINAL.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(before) = before {

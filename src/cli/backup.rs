@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
 
-use super::args::{Common, ReplayArgs, RetentionArgs};
+use super::args::{COMMON, Common, ReplayArgs, RetentionArgs, SEE_LONG_HELP};
 use super::exit::Exit;
 use super::live::LiveArgs;
 use super::parse::{created_at, parse_time};
@@ -19,37 +19,37 @@ use crate::ops::compact::Form;
 use crate::ops::compress::write::CompressOptions;
 use crate::report;
 
-/// Back up a log: verify it, pack it, read the archive back, and remove old ones by rule
+/// Back up a log to a verified archive, and remove old archives by retention rules
 ///
-/// The archive gets its name only after it was read back and found whole, and only then do older ones of the same
-/// source go. Of a log that a server is writing, everything up to the last whole command or transaction counts.
-/// With --live a server is asked to rewrite its log first, and is left as it was found.
+/// The archive gets its final name only after it has been read back and verified, and older archives of the same
+/// source are removed only after that. If a server is writing the log, the backup ends with the last complete
+/// command or transaction. With --live, the server first rewrites its log; its settings are restored afterwards.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES, disable_help_flag = true)]
+#[command(after_help = SEE_LONG_HELP, after_long_help = EXAMPLES, disable_help_flag = true)]
 pub(super) struct Backup {
     /// The log: a file, a multi-part directory, its manifest, the data directory above, or an RDB
     #[arg(value_name = "PATH")]
     path: Option<PathBuf>,
-    /// The directory where archives are kept
+    /// The directory for archives
     #[arg(long, value_name = "DIR")]
     to: PathBuf,
     #[command(flatten)]
     packing: Packing,
-    /// Compact the log first: keep what the data set is, not how it came to be
+    /// Compact the log first
     #[arg(long)]
     compact: bool,
-    /// In which form a compacted log is kept: aof, preamble, multipart or multipart-aof [default: as the log is]
-    #[arg(long, value_name = "FORM", requires = "compact")]
+    /// Format of the compacted log: aof, preamble, multipart or multipart-aof [default: that of the log]
+    #[arg(long, value_name = "FORM", hide_short_help = true, requires = "compact")]
     format: Option<Form>,
-    /// The server that a compacted log is meant for [default: the one that wrote the log]
-    #[arg(long = "for", value_name = "VERSION", requires = "compact")]
+    /// Target server of the compacted log [default: the one that wrote the log]
+    #[arg(long = "for", value_name = "VERSION", hide_short_help = true, requires = "compact")]
     server: Option<Server>,
     #[command(flatten)]
     replaying: ReplayArgs,
     /// Back up a damaged log as it is
     #[arg(long)]
     damaged: bool,
-    /// Verify, and say what would be done; write nothing
+    /// Verify, and report what would be done; write nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
     #[command(flatten)]
@@ -57,24 +57,24 @@ pub(super) struct Backup {
     #[command(flatten)]
     live: LiveArgs,
     /// Print help
-    #[arg(long, action = ArgAction::Help)]
+    #[arg(long, action = ArgAction::Help, help_heading = COMMON)]
     help: Option<bool>,
 }
 
-/// How the archive is made and named.
+/// The options for compression and the name of the archive.
 #[derive(Debug, Args)]
 struct Packing {
-    /// How to pack: deflate, zstd or store
+    /// Compression method: deflate, zstd or store
     #[arg(long, value_name = "METHOD", default_value_t = Method::Deflate)]
     method: Method,
-    /// How hard to pack: deflate 1 to 9 [default: 6], zstd 1 to 19 [default: 3]
+    /// Compression level: deflate 1 to 9 [default: 6], zstd 1 to 19 [default: 3]
     #[arg(short, long, value_name = "N")]
     level: Option<i32>,
-    /// How to name the archive: {port}, and the conversions of strftime
-    #[arg(long, value_name = "TEMPLATE")]
+    /// Template of the archive's name: {port} and strftime conversions
+    #[arg(long, value_name = "TEMPLATE", hide_short_help = true)]
     name_template: Option<String>,
-    /// The time that the archive is of [default: now]
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    /// Creation time to record in the archive [default: now]
+    #[arg(long, value_name = "TIME", hide_short_help = true, value_parser = parse_time)]
     created: Option<i64>,
 }
 
@@ -90,11 +90,11 @@ Examples:
 From cron, every night at 2:15:
   15 2 * * *  redis  aofkit backup --live --quiet --to /backup --keep-daily 7
 
-A running server's user needs these rights:
+The server's user needs these ACL rules:
   +info +config|get +config|set +bgrewriteaof
 
-Exit codes: 0 done; 1 the log is damaged, and was left alone unless --damaged; 2 not possible: no archive has come or \
-gone; 3 the archive is there, and something went wrong with older ones; 5 another backup of it runs.";
+Exit codes: 0 done; 1 the log is damaged (not backed up without --damaged); 2 failed: no archive was written or \
+removed; 3 the archive was written, but removing older ones failed; 5 another backup of the same log is running.";
 
 impl Backup {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
@@ -102,8 +102,8 @@ impl Backup {
             return self.run_live(common);
         }
         let Some(path) = &self.path else {
-            return Err(Error::new(ErrorKind::Usage, "what shall be backed up?")
-                .help("give the path of a log, or --live for a running server"));
+            return Err(Error::new(ErrorKind::Usage, "no log given")
+                .help("give the path of a log, or use --live for a running server"));
         };
         let mut options = self.options(common)?;
         options.archive.source.port = self.live.port()?;
@@ -114,16 +114,13 @@ impl Backup {
 
     fn run_live(&self, common: &Common) -> Result<Exit> {
         if let Some(path) = &self.path {
-            return Err(Error::new(
-                ErrorKind::Usage,
-                "a running server is asked for, and a path as well",
-            )
-            .at(path)
-            .help("--dir says where the server's data directory is on this machine"));
+            return Err(Error::new(ErrorKind::Usage, "--live and a path cannot be used together")
+                .at(path)
+                .help("use --dir for the server's data directory on this machine"));
         }
         if self.dry_run && self.live.restore_config {
-            return Err(Error::new(ErrorKind::Usage, "--restore-config has no --dry-run")
-                .help("`aofkit backup --live --dry-run` says whether a run has left anything"));
+            return Err(Error::new(ErrorKind::Usage, "--restore-config and --dry-run cannot be used together")
+                .help("`aofkit backup --live --dry-run` reports whether an earlier run left settings changed"));
         }
         if self.live.restore_config {
             return self.live.restore(common, &self.to);
@@ -137,7 +134,7 @@ impl Backup {
             options.archive.source = taken.source();
             let log = &taken.snapshot.log;
             let mut report = backup(log, Some(&taken.snapshot.ends), &options, progress)?;
-            // As it lies on disk, not as it was linked.
+            // Report the path of the log, not that of its links.
             report.path.clone_from(&log.path);
             Ok(report)
         };
@@ -150,10 +147,10 @@ impl Backup {
         if self.format == Some(Form::Rdb) {
             return Err(Error::new(
                 ErrorKind::Usage,
-                "an RDB alone is no log that could be restored",
+                "an RDB alone cannot be restored as a log",
             )
             .help(
-                "--format preamble is one file that holds an RDB, and that servers load as a log",
+                "use --format preamble for a single file with an RDB that servers load as a log",
             ));
         }
         Ok(BackupOptions {

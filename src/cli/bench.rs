@@ -13,17 +13,17 @@ use crate::report;
 
 /// Measure how fast a log is read
 ///
-/// Reads the log again and again, in several ways in turn: on one core and on all, counting commands or checking
-/// them, with a fresh mapping or a warm one. Then as whole processes: aofkit verify, and
-/// redis-check-aof and valkey-check-aof where they are on the PATH (never with --fix). The log is not
-/// changed. A log of a gigabyte on a machine with nothing else to do tells most.
+/// Reads the log repeatedly in several modes: on one core and on all cores, counting commands or checking them,
+/// with a new mapping or a warm one. Then runs whole processes: aofkit verify, and redis-check-aof and
+/// valkey-check-aof if they are on the PATH (never with --fix). The log is not changed. Results are most
+/// meaningful for a log of about a gigabyte on an idle machine.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Bench {
     /// The log: a file, a multi-part directory, its manifest, or the data directory above
     #[arg(value_name = "PATH")]
     path: PathBuf,
-    /// Read it so often in each way
+    /// Number of rounds of each measurement
     #[arg(
         long,
         value_name = "N",
@@ -38,7 +38,7 @@ Examples:
   aofkit bench /var/lib/redis/appendonlydir
   aofkit bench --rounds 11 --threads 4 --json appendonly.aof
 
-Exit codes: 0 measured; 2 not possible, also because the log is damaged.";
+Exit codes: 0 measured; 2 failed, for example because the log is damaged.";
 
 impl Bench {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {

@@ -14,23 +14,23 @@ use crate::base::error::{Error, Result};
 use crate::ops::check_aof::{End, Event, Mode, check, render};
 use crate::{rdb, report};
 
-/// Check and cut a log as redis-check-aof does, to the word
+/// Check and truncate a log exactly as redis-check-aof does
 ///
-/// For scripts that call redis-check-aof today: the same words, offsets and exit codes. What it cuts off is
-/// kept in a file beside the log. `aofkit verify` and `aofkit repair` know more.
+/// For scripts that call redis-check-aof: messages, offsets and exit codes are the same. Bytes that are cut off
+/// are saved in a file next to the log. `aofkit verify` and `aofkit repair` find and repair more.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct CheckAof {
     /// A log or a manifest
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Cut a damaged file at the end of its last whole command or transaction
+    /// Truncate a damaged file after its last complete command or transaction
     #[arg(long, conflicts_with = "truncate_to_timestamp")]
     fix: bool,
-    /// Cut the file before its first timestamp that is later
+    /// Truncate the file before its first timestamp later than this
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     truncate_to_timestamp: Option<i64>,
-    /// Answer the question with yes
+    /// Answer yes to the confirmation prompt
     #[arg(short, long)]
     yes: bool,
 }
@@ -40,7 +40,7 @@ Examples:
   aofkit check-aof appendonlydir/appendonly.aof.manifest
   aofkit check-aof --fix --yes appendonly.aof
 
-Exit codes are those of redis-check-aof: 0 valid or cut, 1 anything else.";
+Exit codes are those of redis-check-aof: 0 valid or truncated, 1 otherwise.";
 
 impl CheckAof {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
@@ -56,7 +56,7 @@ impl CheckAof {
         };
         let checked = check(&self.file, mode, rdb_end, &bar);
         drop(bar);
-        // Whatever keeps redis-check-aof from its job ends it with 1.
+        // redis-check-aof exits with 1 for every error.
         self.finish(checked, common).or_else(|error| {
             super::output::report_error(&error);
             Ok(Exit::Other(1))
@@ -69,9 +69,9 @@ impl CheckAof {
         common: &Common,
     ) -> Result<Exit> {
         let report = checked?;
-        let mut told = report.events;
+        let mut events = report.events;
         if !common.json {
-            tell(&told)?;
+            write_events(&events)?;
         }
         let (code, rest) = match report.end {
             End::Done(code) => (code, Vec::new()),
@@ -81,15 +81,15 @@ impl CheckAof {
             End::Cut(cut) => (1, cut.decline()),
         };
         if common.json {
-            told.extend(rest);
-            print(&report::json(&told))?;
+            events.extend(rest);
+            print(&report::json(&events))?;
         } else {
-            tell(&rest)?;
+            write_events(&rest)?;
         }
         Ok(Exit::Other(code))
     }
 
-    /// The question has been asked: `--yes`, or a line from stdin that begins with y.
+    /// Returns whether the user agrees: `--yes`, or a line on standard input that begins with `y`.
     fn agrees(&self) -> Result<bool> {
         if self.yes {
             return Ok(true);
@@ -102,8 +102,8 @@ impl CheckAof {
     }
 }
 
-/// The lines as redis-check-aof writes them: to stdout, in bytes, for file names need not be text.
-fn tell(events: &[Event]) -> Result<()> {
+/// Writes the lines of redis-check-aof to stdout, as bytes because file names need not be UTF-8.
+fn write_events(events: &[Event]) -> Result<()> {
     let lines: Vec<u8> = events.iter().flat_map(render).collect();
     let mut out = std::io::stdout().lock();
     match out.write_all(&lines).and_then(|()| out.flush()) {

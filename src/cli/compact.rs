@@ -17,34 +17,34 @@ use crate::ops::compact::{Form, Options, compact};
 use crate::replay::{RouteOptions, Slice};
 use crate::report;
 
-/// Write the smallest log that rebuilds the data: what BGREWRITEAOF would, without a server
+/// Rewrite a log to its smallest form, like BGREWRITEAOF but without a server
 ///
-/// The log is replayed as a server would load it, and what is left is written anew. The result is read back and
-/// compared before it appears. An RDB becomes the multi-part directory with which a server can turn its log
-/// on without losing the data.
+/// The log is replayed as a server would load it, and the resulting data is written. The result is read back and
+/// compared before it gets its final name. An RDB is converted to a multi-part directory, with which a server
+/// can enable appendonly without losing the data.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Compact {
     /// The log: a file, a multi-part directory, its manifest, the data directory above, an RDB, or an archive
     #[arg(value_name = "PATH")]
     path: PathBuf,
-    /// Where the result goes: a new file, or a new directory
+    /// Write the result to this new file or directory
     #[arg(short, long, value_name = "NEW")]
     output: Option<PathBuf>,
-    /// In which form: aof, preamble, multipart, multipart-aof or rdb [default: as the input is]
+    /// Output format: aof, preamble, multipart, multipart-aof or rdb [default: that of the input]
     #[arg(long, value_name = "FORM")]
     format: Option<Form>,
-    /// The server that it is meant for (redis-7.0, valkey-9.1, ...) [default: the one that wrote the log]
+    /// Target server (redis-7.0, valkey-9.1, ...) [default: the one that wrote the log]
     #[arg(long = "for", value_name = "VERSION")]
     server: Option<Server>,
     #[command(flatten)]
     keys: KeyArgs<Kept>,
-    /// Leave out keys that have expired; without this they are kept, as BGREWRITEAOF does
+    /// Leave out expired keys; by default they are kept, as by BGREWRITEAOF
     #[arg(long)]
     drop_expired: bool,
     #[command(flatten)]
     replaying: ReplayArgs,
-    /// Write only the Ith of N slices of the keys, which can be joined with cat in any order
+    /// Write only slice I of N of the keys; slices can be joined with cat in any order
     #[arg(long, value_name = "I/N")]
     shard: Option<Slice>,
     /// Do not read the result back
@@ -53,22 +53,22 @@ pub(super) struct Compact {
     /// Do not compress strings in an RDB
     #[arg(long = "no-compression", action = ArgAction::SetFalse)]
     compress: bool,
-    /// Report, write nothing
+    /// Report what would be done; write nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
-    /// Replace what stands at --output
+    /// Overwrite the output
     #[arg(long)]
     force: bool,
 }
 
-/// Keys that are kept.
+/// The help texts for selecting the keys to keep.
 #[derive(Debug)]
 struct Kept;
 
 impl KeyHelp for Kept {
     const DB: &'static str = "Keep only keys of this database; may be repeated";
     const PATTERN: &'static str =
-        "Keep only keys that match this pattern, written as for KEYS; may be repeated";
+        "Keep only keys that match this pattern (syntax of KEYS); may be repeated";
 }
 
 const EXAMPLES: &str = "\
@@ -79,14 +79,14 @@ Examples:
   aofkit compact appendonlydir --format rdb --for redis-6.2 --output dump.rdb
   aofkit compact --pattern 'session:*' --drop-expired app.aof -o sessions.aof
 
-Exit codes: 0 done; 1 done, and a server would answer commands of the log with errors; \
-2 not possible: nothing was written.";
+Exit codes: 0 done; 1 done, but some commands of the log fail on a server; \
+2 failed: nothing was written.";
 
 impl Compact {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
         if self.output.is_none() && !self.dry_run {
-            return Err(Error::new(ErrorKind::Usage, "where shall the compacted log go?")
-                .help("--output NEW writes it, --dry-run only looks"));
+            return Err(Error::new(ErrorKind::Usage, "no destination given for the compacted log")
+                .help("use --output NEW to write it, or --dry-run to write nothing"));
         }
         let plain = self.replaying.compaction(common, self.format, self.server);
         let options = Options {
@@ -103,7 +103,7 @@ impl Compact {
         };
         let mut report = common.with_bar(|bar| {
             if let Some(output) = options.output.as_ref().filter(|_| is_archive(&self.path)) {
-                // The operation knows nothing of the archive that the log is taken from.
+                // The operation does not know the archive from which the log is extracted.
                 check_output(output, options.existing, std::slice::from_ref(&self.path))?;
             }
             let log = Unpacked::of(&self.path, bar)?;

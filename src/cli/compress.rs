@@ -16,43 +16,43 @@ use crate::ops::compress::batch::{CompressAllReport, CompressOutcome, compress_a
 use crate::ops::compress::write::CompressOptions;
 use crate::report;
 
-/// Pack a log into a zip that any unzip opens
+/// Compress a log to a standard zip archive
 ///
-/// One archive holds the whole log, under the names that a server expects: appendonly.aof, or appendonlydir/ with
-/// its manifest. Deflate runs on all cores. The log is read before it is packed, and the archive read back before
-/// it appears.
+/// An archive contains the whole log under the names that a server expects: appendonly.aof, or appendonlydir/
+/// with its manifest. Deflate uses all cores. The log is verified before it is compressed, and the archive is read
+/// back before it gets its final name.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Compress {
-    /// The log: a file, a multi-part directory, its manifest, the data directory above, or an RDB; of several, each
-    /// gets an archive of its own
+    /// The log: a file, a multi-part directory, its manifest, the data directory above, or an RDB; each of several
+    /// gets its own archive
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// The archive, or a directory in which it gets a name of its own
+    /// The archive, or a directory for an archive with a generated name
     #[arg(short, long, value_name = "ZIP|DIR")]
     output: PathBuf,
-    /// How to pack: deflate, zstd or store
+    /// Compression method: deflate, zstd or store
     #[arg(long, value_name = "METHOD", default_value_t = Method::Deflate)]
     method: Method,
-    /// How hard to pack: deflate 1 to 9 [default: 6], zstd 1 to 19 [default: 3]
+    /// Compression level: deflate 1 to 9 [default: 6], zstd 1 to 19 [default: 3]
     #[arg(short, long, value_name = "N")]
     level: Option<i32>,
-    /// The port of the server that wrote the log, for the archive's name
+    /// Port of the server that wrote the log, used in the archive's name
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
-    /// How to name an archive in a directory: {port}, {name} of the log, and the conversions of strftime
+    /// Template of archive names: {port}, {name} of the log, and strftime conversions
     #[arg(long, value_name = "TEMPLATE")]
     name_template: Option<String>,
-    /// The time that the archive is of [default: now]
+    /// Creation time to record in the archive [default: now]
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     created: Option<i64>,
-    /// Pack a damaged log as it is
+    /// Compress a damaged log as it is
     #[arg(long)]
     damaged: bool,
     /// Do not read the archive back
     #[arg(long = "no-check", action = ArgAction::SetFalse)]
     check: bool,
-    /// Replace what stands at --output
+    /// Overwrite the output
     #[arg(long)]
     force: bool,
 }
@@ -64,7 +64,7 @@ Examples:
   aofkit compress appendonlydir -o set.zip --method zstd --level 9
   aofkit compress 6379.aof 6380.aof -o /backup --name-template '{name}-%F.zip'
 
-Exit codes: 0 done; 2 not possible: nothing was written; 3 some of several logs were not packed.";
+Exit codes: 0 done; 2 failed: nothing was written; 3 some of several logs were not compressed.";
 
 impl Compress {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {

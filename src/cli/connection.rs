@@ -1,4 +1,4 @@
-//! How a server is reached: the options of redis-cli.
+//! The connection options, named as in redis-cli.
 
 use std::env;
 use std::path::PathBuf;
@@ -11,63 +11,63 @@ use super::parse::parse_duration;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::live::endpoint::{Address, DEFAULT_PORT, Endpoint, Patience, Secret, Tls};
 
-const CONNECTION: &str = "Connection, as redis-cli";
+const CONNECTION: &str = "Connection (as in redis-cli)";
 
-/// The options that say which server, and how one gets in.
+/// The options for the address of a server, authentication and TLS.
 #[derive(Debug, Args)]
 pub(super) struct ConnectionArgs {
-    /// The server's host
+    /// Server host; without a value, print help
     #[arg(short = 'h', long, value_name = "HOST", default_value = "127.0.0.1", help_heading = CONNECTION)]
     host: String,
-    /// The server's port [default: 6379]; several are taken one after another
+    /// Server port [default: 6379]; may be repeated
     #[arg(short = 'p', long = "port", value_name = "PORT", help_heading = CONNECTION)]
     ports: Vec<u16>,
-    /// A Unix socket, instead of host and port
-    #[arg(short = 's', long = "socket", value_name = "SOCKET", help_heading = CONNECTION)]
+    /// Unix socket, instead of host and port
+    #[arg(short = 's', long = "socket", value_name = "SOCKET", hide_short_help = true, help_heading = CONNECTION)]
     sockets: Vec<PathBuf>,
-    /// redis://user@host:port, rediss:// for TLS, valkey://, valkeys://, unix:///path
-    #[arg(short = 'u', long = "uri", value_name = "URI", value_parser = parse_secret, help_heading = CONNECTION)]
+    /// Server URI: redis://user@host:port, rediss:// for TLS, valkey://, valkeys:// or unix:///path
+    #[arg(short = 'u', long = "uri", value_name = "URI", value_parser = parse_secret, hide_short_help = true, help_heading = CONNECTION)]
     uris: Vec<Secret>,
-    /// The user to log in as [default: the server's default user]
-    #[arg(long, value_name = "NAME", help_heading = CONNECTION)]
+    /// User to authenticate as [default: the server's default user]
+    #[arg(long, value_name = "NAME", hide_short_help = true, help_heading = CONNECTION)]
     user: Option<String>,
-    /// Ask for the password. Without this it is taken from REDISCLI_AUTH or VALKEYCLI_AUTH, where one is set
-    #[arg(long, help_heading = CONNECTION)]
+    /// Ask for the password [default: REDISCLI_AUTH or VALKEYCLI_AUTH, if set]
+    #[arg(long, hide_short_help = true, help_heading = CONNECTION)]
     askpass: bool,
-    /// The password. Others on this machine can see it: rather set REDISCLI_AUTH
-    #[arg(short = 'a', long = "pass", value_name = "PASSWORD", value_parser = parse_secret, conflicts_with = "askpass", help_heading = CONNECTION)]
+    /// Password; visible to other users of this machine, REDISCLI_AUTH is safer
+    #[arg(short = 'a', long = "pass", value_name = "PASSWORD", value_parser = parse_secret, conflicts_with = "askpass", hide_short_help = true, help_heading = CONNECTION)]
     pass: Option<Secret>,
-    /// Speak TLS
-    #[arg(long, help_heading = CONNECTION)]
+    /// Use TLS
+    #[arg(long, hide_short_help = true, help_heading = CONNECTION)]
     tls: bool,
-    /// Whose signature makes the server trusted (PEM) [default: whom the system trusts]
-    #[arg(long, value_name = "FILE", help_heading = CONNECTION)]
+    /// CA certificate (PEM) [default: those of the system]
+    #[arg(long, value_name = "FILE", hide_short_help = true, help_heading = CONNECTION)]
     cacert: Option<PathBuf>,
-    /// The certificate to show to the server (PEM)
-    #[arg(long, value_name = "FILE", requires = "tls_key", help_heading = CONNECTION)]
+    /// Client certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_key", hide_short_help = true, help_heading = CONNECTION)]
     cert: Option<PathBuf>,
-    /// The key to that certificate (PEM)
-    #[arg(id = "tls_key", long = "key", value_name = "FILE", requires = "cert", help_heading = CONNECTION)]
+    /// Private key of the client certificate (PEM)
+    #[arg(id = "tls_key", long = "key", value_name = "FILE", requires = "cert", hide_short_help = true, help_heading = CONNECTION)]
     key: Option<PathBuf>,
-    /// The name that the server's certificate bears, if not that of the host
-    #[arg(long, value_name = "NAME", help_heading = CONNECTION)]
+    /// Server name for SNI and certificate verification [default: the host]
+    #[arg(long, value_name = "NAME", hide_short_help = true, help_heading = CONNECTION)]
     sni: Option<String>,
-    /// Trust whatever certificate the server shows
-    #[arg(long, help_heading = CONNECTION)]
+    /// Accept any server certificate
+    #[arg(long, hide_short_help = true, help_heading = CONNECTION)]
     insecure: bool,
-    /// How long one reply may take; a large server forks for seconds
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_duration, help_heading = CONNECTION)]
+    /// Timeout of one reply; a large server can take seconds to fork
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_duration, hide_short_help = true, help_heading = CONNECTION)]
     reply_timeout: Duration,
 }
 
-// Neither a URI nor a password is parsed here, for clap quotes what it does not understand.
-#[allow(clippy::unnecessary_wraps)] // As clap has it.
+// URIs and passwords are parsed later: clap would quote an invalid value, and with it the password.
+#[allow(clippy::unnecessary_wraps)] // The signature of clap's value parsers.
 fn parse_secret(text: &str) -> Result<Secret, String> {
     Ok(Secret::new(text))
 }
 
 impl ConnectionArgs {
-    /// The servers that are meant, in the order in which they were named.
+    /// Returns the endpoints: URIs first, then sockets, then ports, each in the order given.
     pub(super) fn endpoints(&self) -> Result<Vec<Endpoint>> {
         let uris = self.uris.iter().map(|uri| Endpoint::from_uri(uri.reveal()));
         let mut endpoints = uris.collect::<Result<Vec<_>>>()?;
@@ -91,37 +91,37 @@ impl ConnectionArgs {
                 endpoint.tls = Some(Tls { insecure, ..tls.clone() });
             }
             if endpoint.user.is_some() && endpoint.password.is_none() {
-                return Err(Error::new(ErrorKind::Usage, "a user needs a password")
-                    .help("put it into REDISCLI_AUTH, or have it asked for with --askpass"));
+                return Err(Error::new(ErrorKind::Usage, "--user needs a password")
+                    .help("set REDISCLI_AUTH, or use --askpass"));
             }
         }
         Ok(endpoints)
     }
 
-    /// The one server that is meant.
+    /// Returns the endpoint; an error if several are given.
     pub(super) fn endpoint(&self) -> Result<Endpoint> {
         let mut endpoints = self.endpoints()?;
         match (endpoints.pop(), endpoints.is_empty()) {
             (Some(endpoint), true) => Ok(endpoint),
             _ => {
-                Err(Error::new(ErrorKind::Usage, "one server is meant here, and several are named"))
+                Err(Error::new(ErrorKind::Usage, "several servers given; only one is allowed here"))
             }
         }
     }
 
-    /// The port that was named, where it is one.
+    /// Returns the port, if one is given; an error if several are.
     pub(super) fn port(&self) -> Result<Option<u16>> {
         match self.ports.as_slice() {
             [] => Ok(None),
             [port] => Ok(Some(*port)),
             _ => Err(Error::new(
                 ErrorKind::Usage,
-                "a log is of one server, and several ports are named",
+                "several ports given; a log belongs to one server",
             )),
         }
     }
 
-    /// What TLS needs is not given by somebody who wants none.
+    /// Returns whether to use TLS: with `--tls` or any option that only TLS uses.
     fn wants_tls(&self) -> bool {
         self.tls
             || self.insecure

@@ -14,40 +14,39 @@ use crate::input::extracted::Unpacked;
 use crate::ops::diff::{Difference, Options, diff};
 use crate::report;
 
-/// Say which keys differ between two logs, or a log and an RDB
+/// Show which keys differ between two logs, or a log and an RDB
 ///
-/// Both are replayed as a server would load them, and compared key by key: value, type and expiry, expiry of
-/// fields and the groups of streams too. Keys whose time has passed count like all others, unless --drop-expired
-/// says otherwise.
+/// Both are replayed as a server would load them and compared key by key: value, type and expiry, including field
+/// expiry and stream groups. Expired keys are compared like all others, except with --drop-expired.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Diff {
-    /// The first: a log, an RDB, or an archive of one
+    /// The first log, RDB, or archive of one
     #[arg(value_name = "A")]
     a: PathBuf,
-    /// The second
+    /// The second log, RDB, or archive of one
     #[arg(value_name = "B")]
     b: PathBuf,
-    /// List the keys, a line each: `-` only in A, `+` only in B, `~` different. In no order: sort them if need be
+    /// List the keys, one per line, unsorted: `-` only in A, `+` only in B, `~` different
     #[arg(long)]
     list: bool,
     #[command(flatten)]
     keys: KeyArgs<Compared>,
-    /// Let keys that have expired count as not there
+    /// Treat expired keys as missing
     #[arg(long)]
     drop_expired: bool,
     #[command(flatten)]
     replaying: ReplayArgs,
 }
 
-/// Keys that are compared.
+/// The help texts for selecting the keys to compare.
 #[derive(Debug)]
 struct Compared;
 
 impl KeyHelp for Compared {
     const DB: &'static str = "Compare only keys of this database; may be repeated";
     const PATTERN: &'static str =
-        "Compare only keys that match this pattern, written as for KEYS; may be repeated";
+        "Compare only keys that match this pattern (syntax of KEYS); may be repeated";
 }
 
 const EXAMPLES: &str = "\
@@ -56,7 +55,7 @@ Examples:
   aofkit diff --list --pattern 'user:*' dump.rdb appendonly.aof
   aofkit diff --list --json a.aof b.aof | jq -r 'select(.kind == \"key\").key.text'
 
-Exit codes: 0 the same; 1 different; 2 not possible.";
+Exit codes: 0 the same; 1 different; 2 failed.";
 
 impl Diff {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {

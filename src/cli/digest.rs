@@ -14,19 +14,19 @@ use crate::keyspace::digest::Flavour;
 use crate::ops::digest::{Options, digest};
 use crate::report;
 
-/// Say what DEBUG DIGEST of a server would say that loaded the log
+/// Compute the DEBUG DIGEST that a server would report
 ///
-/// Two logs with the same digest hold the same data. Servers leave out when keys expire and much of streams; the
-/// fingerprint, which is aofkit's own, covers all of it.
+/// Two logs with the same digest contain the same data. DEBUG DIGEST does not cover expiry times and most of the
+/// state of streams; the fingerprint, which is specific to aofkit, covers both.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Digest {
     /// The log, an RDB, or an archive of one
     path: PathBuf,
-    /// Digest as this server does (redis-7.0, valkey-9.1, ...)
+    /// Compute the digest of this server (redis-7.0, valkey-9.1, ...)
     #[arg(long = "as", value_name = "VERSION")]
     server: Option<Server>,
-    /// Take only the fingerprint, which is several times faster
+    /// Compute only the fingerprint, which is several times faster
     #[arg(long, conflicts_with = "server")]
     fingerprint: bool,
     #[command(flatten)]
@@ -38,7 +38,7 @@ Examples:
   aofkit digest --as redis-7.0 /var/lib/redis/appendonlydir
   aofkit digest --fingerprint dump.rdb
 
-Exit codes: 0 done; 1 done, and a server would answer commands of the log with errors; 2 not possible.";
+Exit codes: 0 done; 1 done, but some commands of the log fail on a server; 2 failed.";
 
 impl Digest {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {

@@ -1,38 +1,38 @@
-//! Exit codes: their only home.
+//! The exit codes of all subcommands.
 
 use std::process::{ExitCode, Termination};
 
 use crate::base::error::{Error, ErrorKind};
 
-/// How a run ended, as the exit code tells it.
+/// The outcome of a run, reported as the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// 0: done, nothing found.
     Done,
-    /// 1: done, and something was found: damage, differences, a flush in the log.
+    /// 1: done with findings: damage, differences, a flush in the log.
     Findings,
-    /// 2: the job could not be done: usage, input or output, refused.
+    /// 2: failed: usage, input or output, refused.
     Trouble,
-    /// 3: done in part: some of several paths failed.
+    /// 3: partly done: some of several paths failed.
     Partial,
-    /// 4: left alone, because a stated limit would be passed.
+    /// 4: nothing changed, because a given limit would be exceeded.
     Limit,
     /// 5: locked by another run.
     Locked,
     /// 130: interrupted.
     Interrupted,
-    /// A code of a program whose place a subcommand takes.
+    /// The exit code of a program that a subcommand replaces.
     Other(u8),
 }
 
-/// The list for `--help`.
+/// The list of exit codes for `--help`.
 pub(super) const HELP: &str = "\
 Exit codes: 0 done, nothing found; 1 findings (damage, differences, a flush in the log); \
-2 the job could not be done; 3 done in part; 4 left alone, a stated limit would be passed; \
+2 failed; 3 partly done; 4 nothing changed because a given limit would be exceeded; \
 5 locked by another run; 130 interrupted.";
 
 impl Exit {
-    /// The code for a failure.
+    /// Returns the exit code for `error`.
     pub fn of(error: &Error) -> Self {
         match error.kind() {
             ErrorKind::Limit => Exit::Limit,
@@ -41,7 +41,7 @@ impl Exit {
         }
     }
 
-    /// The number.
+    /// Returns the exit code as a number.
     pub fn code(self) -> u8 {
         match self {
             Exit::Done => 0,

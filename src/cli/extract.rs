@@ -12,22 +12,22 @@ use crate::input::archive::extract;
 use crate::input::archive::extract::ExtractOptions;
 use crate::report;
 
-/// Unpack a zip of a log, verified
+/// Extract and verify an archive of a log
 ///
-/// The files appear together, and only when all of them are what the archive says.
+/// The files get their final names together, after all of them have been verified.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Extract {
     /// The archive
     #[arg(value_name = "ZIP")]
     path: PathBuf,
-    /// The directory that the files go to
+    /// Write the files to this directory
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
-    /// Extract what is whole of a damaged archive, and a damaged log as it is
+    /// Extract the intact files of a damaged archive, and a damaged log as it is
     #[arg(long)]
     damaged: bool,
-    /// Replace files that stand there
+    /// Overwrite existing files
     #[arg(long)]
     force: bool,
 }
@@ -36,7 +36,7 @@ const EXAMPLES: &str = "\
 Examples:
   aofkit extract aof_20261122031000-6379.zip --output restored
 
-Exit codes: 0 done; 1 done, and something was damaged; 2 not possible: nothing was written.";
+Exit codes: 0 done; 1 done, but the archive is damaged; 2 failed: nothing was written.";
 
 impl Extract {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {

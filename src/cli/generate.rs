@@ -12,90 +12,90 @@ use crate::base::error::Result;
 use crate::ops::generate::{self, Amount, Layout, Mix};
 use crate::report;
 
-/// Write a synthetic log: the same bytes for the same seed and options, everywhere
+/// Generate a synthetic log, reproducible from its seed and options
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Generate {
-    /// Where the log goes: a new file, or a new directory for the multi-part layout
+    /// Write the log to this new file, or directory for the multi-part layout
     #[arg(short, long, value_name = "NEW")]
     output: PathBuf,
 
-    /// Replace what stands there already
+    /// Overwrite the output
     #[arg(long)]
     force: bool,
 
-    /// How long a log, all parts together [default: 64mb]
+    /// Size of the log, all parts together [default: 64mb]
     #[arg(long, value_name = "SIZE", value_parser = parse_size, conflicts_with = "commands")]
     size: Option<u64>,
 
-    /// How many write commands, in place of a size
+    /// Number of write commands, instead of a size
     #[arg(long, value_name = "N")]
     commands: Option<u64>,
 
-    /// The same seed and options give the same bytes
+    /// Seed of the random generator; the same seed and options give the same bytes
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
 
-    /// Which commands, and how often each
+    /// Commands and their weights
     #[arg(long, value_name = "NAME=WEIGHT,...", default_value_t)]
     mix: Mix,
 
-    /// How many names of keys in each database
+    /// Number of distinct keys in each database
     #[arg(long, value_name = "N", default_value_t = 100_000)]
     keys: u64,
 
-    /// How often each key is written
+    /// Distribution of writes over keys
     #[arg(long, value_enum, default_value_t)]
     skew: Skew,
 
-    /// The length of values
+    /// Size of values
     #[arg(long, value_name = "SIZE[..SIZE]", value_parser = parse_sizes, default_value = "16..112")]
     values: RangeInclusive<u64>,
 
-    /// How many databases
+    /// Number of databases
     #[arg(long, value_name = "N", default_value_t = 1)]
     databases: u32,
 
-    /// The share of transactions, from 0 to 1
+    /// Fraction of transactions, from 0 to 1
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     transactions: f64,
 
-    /// The share of values that look like commands, from 0 to 1
+    /// Fraction of values that look like commands, from 0 to 1
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     lookalikes: f64,
 
-    /// Annotate the log with times (#TS), from this Unix second on [default: 1700000000]
+    /// Add timestamp annotations (#TS), starting at this Unix second [default: 1700000000]
     #[arg(long, value_name = "SECOND", num_args = 0..=1, default_missing_value = "1700000000")]
     timestamps: Option<u64>,
 
-    /// How many commands the log makes in a second of its own time
+    /// Number of commands per second of the annotated time
     #[arg(long, value_name = "N", default_value_t = 10_000, requires = "timestamps")]
     rate: u64,
 
-    /// Which files
+    /// Layout of the files
     #[arg(long, value_enum, default_value_t)]
     layout: Files,
 
-    /// How many incrs the multi-part layout has
+    /// Number of incr parts in the multi-part layout
     #[arg(long, value_name = "N", default_value_t = 1)]
     incrs: u32,
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
 enum Skew {
-    /// All alike
+    /// The same for all keys
     #[default]
     Uniform,
-    /// The k-th key of a type with weight 1/k
+    /// Weight 1/k for the k-th key of a type
     Zipf,
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
 enum Files {
-    /// One file, as Redis up to 6.2 keeps it
+    /// One file, as in Redis up to 6.2
     #[default]
     Single,
-    /// A directory with a manifest, as later servers keep it
+    /// A directory with a manifest, as in later servers
     MultiPart,
 }
 
@@ -105,7 +105,7 @@ Examples:
   aofkit generate -o appendonlydir --layout multi-part --incrs 3 --timestamps
   aofkit generate -o hot.aof --skew zipf --mix set=8,del=1,flushall=1
 
-Exit codes: 0 written; 2 not possible.";
+Exit codes: 0 written; 2 failed.";
 
 impl Generate {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
@@ -115,7 +115,7 @@ impl Generate {
         Ok(Exit::Done)
     }
 
-    /// What was typed, as the operation takes it; how the words fit is checked there.
+    /// Returns the options of the operation, which checks their combination.
     fn options(&self) -> generate::Options {
         let amount = match (self.commands, self.size) {
             (Some(commands), _) => Amount::Commands(commands),
@@ -168,8 +168,8 @@ mod tests {
     }
 
     fn options(line: &str) -> Result<generate::Options, String> {
-        let words = std::iter::once("generate").chain(line.split_whitespace());
-        let line = Line::try_parse_from(words).map_err(|e| e.to_string())?;
+        let args = std::iter::once("generate").chain(line.split_whitespace());
+        let line = Line::try_parse_from(args).map_err(|e| e.to_string())?;
         Ok(line.generate.options())
     }
 
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn each_word_is_understood() {
+    fn every_option_is_parsed() {
         let got = options(
             "-o x --commands 12 --seed 7 --mix set=2,del --keys 5 --skew zipf --values 1kb..2kb \
              --databases 3 --transactions 0.25 --lookalikes 0.5 --timestamps --rate 9 \
@@ -205,16 +205,16 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_told() {
-        for (line, says) in [
+    fn invalid_options_are_rejected() {
+        for (line, expected) in [
             ("--size 1m", "--output"),
             ("-o x --size 1m --commands 3", "cannot be used with"),
             ("-o x --values 9..3", "ends before it begins"),
             ("-o x --mix get", "none of set"),
             ("-o x --rate 3", "--timestamps"),
         ] {
-            let told = options(line).unwrap_err();
-            assert!(told.contains(says), "{line}: {told}");
+            let error = options(line).unwrap_err();
+            assert!(error.contains(expected), "{line}: {error}");
         }
     }
 }

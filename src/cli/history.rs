@@ -17,24 +17,23 @@ use crate::ops::history::{Event, Options, history};
 use crate::report;
 use crate::report::style::{QUIET, Styled};
 
-/// Show every write that touched one key
+/// Show every write to one key
 ///
-/// Below each command stands what the key held before and after: type, size and expiry. A key that was renamed,
-/// copied or moved from elsewhere is followed back to where it came from, and one that was renamed or moved
-/// away to where it went.
+/// Below each command, the state of the key before and after it is shown: type, size and expiry. The key is traced
+/// through RENAME, COPY, MOVE and SWAPDB, back to its origin and forward to its destination.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct History {
-    /// The key; in double quotes of its own with escapes as redis-cli prints them: '"caf\xc3\xa9"'
+    /// The key; within double quotes, escapes as printed by redis-cli are decoded: '"caf\xc3\xa9"'
     #[arg(value_name = "KEY")]
     key: OsString,
     /// The log: a file, a multi-part directory, its manifest, the data directory above, one part, or an archive
     #[arg(value_name = "PATH")]
     path: PathBuf,
-    /// The key of this database only; may be repeated
+    /// Show the key only in this database; may be repeated
     #[arg(short, long, value_name = "N")]
     db: Vec<u32>,
-    /// Show long values whole (JSON always has them)
+    /// Do not shorten long values (JSON never does)
     #[arg(long)]
     full: bool,
     #[command(flatten)]
@@ -47,7 +46,7 @@ Examples:
   aofkit history --db 2 '\"\\x00\\xff\"' appendonly.aof
   aofkit history --json cart:17 app.aof | jq -r .offset
 
-Exit codes: 0 done; 2 not possible.";
+Exit codes: 0 done; 2 failed.";
 
 impl History {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
@@ -60,7 +59,7 @@ impl History {
             replay: self.replaying.replay(common, None),
         };
         let mut lines = Lines::default();
-        let mut tell = |event: &Event<'_>| {
+        let mut add_event = |event: &Event<'_>| {
             lines.add(|out| match common.json {
                 true => report::history::json_event(event, out),
                 false => report::history::event(event, &key, self.full, out),
@@ -68,16 +67,16 @@ impl History {
         };
         let bar = Bar::beside_lines(common);
         let log = Unpacked::of(&self.path, &bar)?;
-        let report = history(log.path(), &options, &mut tell, &bar);
+        let report = history(log.path(), &options, &mut add_event, &bar);
         drop(bar);
-        // What was told before a failure stands.
+        // Events found before a failure are printed.
         lines.flush()?;
         let mut report = report?;
         report.path.clone_from(&self.path);
         match (common.json, report.events) {
             (true, _) => lines.add(|out| report::history::json_end(&report, out))?,
             (false, 0) => message(&format!(
-                "{} nothing in the log touches this key\n",
+                "{} no command of the log writes to this key\n",
                 Styled(QUIET, "note:")
             )),
             (false, _) => lines.add(|out| report::history::end(&report, out))?,

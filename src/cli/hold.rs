@@ -1,4 +1,4 @@
-//! `aofkit recover --hold`: the log of a running server is put into safety before anything is looked at.
+//! `aofkit recover --hold`: secures the log of a running server before it is read.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,21 +14,23 @@ use crate::ops::recover::hold::{HoldOptions, HoldReport, hold};
 
 const HOLD: &str = "Running servers";
 
-/// How the log of a running server is put into safety.
+/// The options for securing the log of a running server.
 #[derive(Debug, Args)]
 pub(super) struct HoldArgs {
-    /// First secure the log of a running server (see the connection options): automatic rewrites are turned off,
-    /// and the whole set is linked to a directory of its own; then look there
+    /// First secure the log of a running server
+    ///
+    /// Turns off automatic rewrites and hard-links the whole log to a separate directory, then inspects it there.
+    /// The connection options select the server.
     #[arg(long, help_heading = HOLD)]
     pub(super) hold: bool,
-    /// Keep the secured log below this directory [default: the server's data directory]
-    #[arg(long, value_name = "DIR", requires = "hold", help_heading = HOLD)]
+    /// Save the secured log in this directory [default: the server's data directory]
+    #[arg(long, value_name = "DIR", requires = "hold", hide_short_help = true, help_heading = HOLD)]
     hold_to: Option<PathBuf>,
-    /// Where the server's data directory is on this machine [default: where the server says]
-    #[arg(long, value_name = "DIR", requires = "hold", help_heading = HOLD)]
+    /// The server's data directory on this machine [default: as reported by the server]
+    #[arg(long, value_name = "DIR", requires = "hold", hide_short_help = true, help_heading = HOLD)]
     dir: Option<PathBuf>,
-    /// When a rewrite that runs already is given up
-    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = parse_duration, help_heading = HOLD)]
+    /// Timeout for a rewrite that is already running
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = parse_duration, hide_short_help = true, help_heading = HOLD)]
     timeout: Duration,
     #[command(flatten)]
     connection: ConnectionArgs,

@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: what was begun is undone, then the process ends.
+//! Ctrl-C and SIGTERM: unfinished work is undone before the process exits.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -10,19 +10,19 @@ use super::output::report_error;
 use crate::disk::publish::abandon_all;
 use crate::live::settings::undo_all;
 
-/// How long a server is tried to be told that its settings are to be as before.
+/// The time limit for restoring the settings of a server.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// Undoes everything when a signal comes: the terminal's settings, those of servers, unfinished output. That may take a
-/// while where a server does not answer; a second signal ends the process at once.
+/// Installs the signal handler. On a signal it restores the settings of the terminal and of servers and removes
+/// unfinished output, which can take a while if a server does not answer; a second signal ends the process at once.
 pub(super) fn listen() {
     let _ = ctrlc::set_handler(|| {
         if INTERRUPTED.swap(true, Ordering::SeqCst) {
             end();
         }
-        // The thread of signals has to be free for the second one.
+        // The signal thread must stay free for a second signal.
         let undoing = thread::Builder::new().spawn(|| {
             askpass::show_again();
             for error in undo_all(PATIENCE) {
@@ -41,7 +41,7 @@ fn end() -> ! {
     std::process::exit(i32::from(Exit::Interrupted.code()));
 }
 
-/// Leaves the end of an interrupted process to the thread that undoes what was begun.
+/// Waits for the cleanup thread, which ends the process, if the process was interrupted.
 pub(super) fn wait_if_interrupted() {
     while INTERRUPTED.load(Ordering::SeqCst) {
         thread::park();

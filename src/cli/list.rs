@@ -11,14 +11,14 @@ use crate::base::error::Result;
 use crate::ops::list::{Options, State, list};
 use crate::report;
 
-/// Show the archives in a directory: when, of what, how large, and whether they are whole
+/// List the archives in a directory: time, source, size and state
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct List {
-    /// The directory where archives are kept
+    /// The directory with archives
     #[arg(value_name = "DIR")]
     directory: PathBuf,
-    /// Verify each of them now
+    /// Verify each archive now
     #[arg(long)]
     verify: bool,
 }
@@ -26,7 +26,7 @@ pub(super) struct List {
 const EXAMPLES: &str = "\
 Examples:
   aofkit list /backup
-  aofkit list --verify --quiet /backup || echo 'look at the backups'
+  aofkit list --verify --quiet /backup || echo 'check the backups'
 
 Exit codes: 0 listed; 1 an archive is damaged or cannot be read; 2 the directory cannot be read.";
 

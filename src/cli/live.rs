@@ -29,38 +29,40 @@ use crate::report::time::local;
 
 const LIVE: &str = "Running servers";
 
-/// What a backup of a running server takes.
+/// The options for a backup of a running server.
 #[derive(Debug, Args)]
 pub(super) struct LiveArgs {
     /// Back up a running server instead of a path
     #[arg(long, help_heading = LIVE)]
     pub(super) live: bool,
-    /// Set back what a run that was killed has left changed at the server, and do nothing else
+    /// Restore the settings that a killed run left changed, and do nothing else
     #[arg(long, conflicts_with = "live", help_heading = LIVE)]
     pub(super) restore_config: bool,
-    /// rewrite: let the server rewrite its log first; link: take the log as it is, without a rewrite or a fork
+    /// Method: rewrite or link
+    ///
+    /// rewrite: the server rewrites its log first. link: back up the log as it is, without a rewrite or fork.
     #[arg(long, value_name = "HOW", default_value = "rewrite", hide_possible_values = true, help_heading = LIVE)]
     strategy: StrategyArg,
-    /// Where the server's data directory is on this machine [default: where the server says]
-    #[arg(long, value_name = "DIR", help_heading = LIVE)]
+    /// The server's data directory on this machine [default: as reported by the server]
+    #[arg(long, value_name = "DIR", hide_short_help = true, help_heading = LIVE)]
     dir: Option<PathBuf>,
-    /// Between two steps
-    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = parse_duration, help_heading = LIVE)]
+    /// Pause between two steps
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = parse_duration, hide_short_help = true, help_heading = LIVE)]
     pause: Duration,
-    /// When a rewrite is given up; 0: never
-    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = parse_duration, help_heading = LIVE)]
+    /// Timeout for a rewrite; 0 waits without limit
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = parse_duration, hide_short_help = true, help_heading = LIVE)]
     timeout: Duration,
-    /// Between two looks at the rewrite
+    /// Polling interval for the state of the rewrite
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = parse_duration, hide = true)]
     poll: Duration,
-    /// How long a lost connection is tried anew
+    /// Time limit for reconnecting after a lost connection
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_duration, hide = true)]
     reconnect: Duration,
-    /// Back up a replica, if it is in touch with its primary
-    #[arg(long, help_heading = LIVE)]
+    /// Allow the backup of a replica if its link to the primary is up
+    #[arg(long, hide_short_help = true, help_heading = LIVE)]
     allow_replica: bool,
-    /// Taken for the sake of old scripts: no second copy of the log is ever kept
-    #[arg(long = "move", help_heading = LIVE)]
+    /// No effect; accepted for compatibility with old scripts
+    #[arg(long = "move", hide_short_help = true, help_heading = LIVE)]
     _move: bool,
     #[command(flatten)]
     connection: ConnectionArgs,
@@ -72,17 +74,17 @@ enum StrategyArg {
     Link,
 }
 
-/// One server, and what came of it.
+/// The report or the error of one server, for JSON.
 #[derive(Serialize)]
 struct Server<R> {
     address: String,
     report: Option<R>,
-    error: Option<Told>,
+    error: Option<JsonError>,
 }
 
-/// An error, for scripts.
+/// An error, for JSON.
 #[derive(Serialize)]
-struct Told {
+struct JsonError {
     message: String,
     help: Option<String>,
 }
@@ -94,12 +96,13 @@ struct Servers<R> {
 }
 
 impl LiveArgs {
-    /// Whether it is about a running server at all.
+    /// Returns whether the backup is of a running server.
     pub(super) fn is_wanted(&self) -> bool {
         self.live || self.restore_config
     }
 
-    /// The port of the server that wrote a log which is backed up by its path: archives are named and told apart by it.
+    /// Returns the port of the server that wrote a log which is backed up by its path. Archives are named and grouped by
+    /// it.
     pub(super) fn port(&self) -> Result<Option<u16>> {
         self.connection.port()
     }
@@ -121,8 +124,8 @@ impl LiveArgs {
         }
     }
 
-    /// Backs up one server after another, so that no two fork at a time, by `back_up`; `text` and `exit` tell what came
-    /// of it. `fixed`: the log must not grow meanwhile.
+    /// Backs up one server after another with `back_up`, so that no two servers fork at the same time. `text` and `exit`
+    /// give the text and the exit code of a report. If `fixed`, the log must not grow during the backup.
     pub(super) fn run<T: Serialize>(
         &self,
         common: &Common,
@@ -145,7 +148,7 @@ impl LiveArgs {
         )
     }
 
-    /// Says of each server whether it could be backed up, and how.
+    /// Reports for each server whether and how it can be backed up.
     pub(super) fn look(&self, common: &Common, to: &Path, fixed: bool) -> Result<Exit> {
         let options = self.options(to, fixed);
         self.each(
@@ -156,7 +159,7 @@ impl LiveArgs {
         )
     }
 
-    /// Sets back what a run that was killed has left changed.
+    /// Restores the settings that a killed run left changed.
     pub(super) fn restore(&self, common: &Common, to: &Path) -> Result<Exit> {
         let dir = self.dir.as_deref();
         self.each(
@@ -176,8 +179,10 @@ impl LiveArgs {
     ) -> Result<Exit> {
         let endpoints = self.connection.endpoints()?;
         if self.dir.is_some() && endpoints.len() > 1 {
-            let message = "--dir is the data directory of one server, and several are named";
-            return Err(Error::new(ErrorKind::Usage, message).help("run it once for each"));
+            let message = "--dir cannot be used with several servers";
+            return Err(
+                Error::new(ErrorKind::Usage, message).help("run aofkit once for each server")
+            );
         }
         let mut servers = Vec::new();
         let mut failed = None;
@@ -196,11 +201,11 @@ impl LiveArgs {
                     servers.push(Server { address, report: Some(report), error: None });
                 }
                 Err(error) => {
-                    // Told at once: those behind it may take hours.
+                    // Reported at once: the remaining servers may take hours.
                     failed = Some(report_error(&error));
                     let help = error.next_step().map(String::from);
-                    let told = Told { message: error.to_string(), help };
-                    servers.push(Server { address, report: None, error: Some(told) });
+                    let error = JsonError { message: error.to_string(), help };
+                    servers.push(Server { address, report: None, error: Some(error) });
                 }
             }
         }
@@ -216,34 +221,34 @@ impl LiveArgs {
     }
 }
 
-/// How far behind the server's this process stands in the queue for a core, as nice(1) counts.
+/// The nice value of this process during a backup, as in nice(1).
 const NICENESS: i32 = 10;
 
-/// Lets the server go first: it answers clients while this process packs on all cores. Threads that are started later
-/// are as nice as the one that starts them.
+/// Lowers the CPU priority of this process, which compresses on all cores while the server answers clients. Threads
+/// started later inherit the nice value.
 fn give_way() {
     for task in std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten() {
         let number = task.file_name().to_str().and_then(|name| name.parse().ok());
         if let Some(thread) = number.and_then(Pid::from_raw)
             && getpriority_process(Some(thread)).is_ok_and(|nice| nice < NICENESS)
         {
-            // Without it the backup is as good, only the server slower.
+            // The backup is correct without it; only the server is slower.
             let _ = setpriority_process(Some(thread), NICENESS);
         }
     }
 }
 
-/// Tells on stderr how it goes.
+/// Reports progress on stderr.
 pub(super) struct Teller {
     bar: Bar,
     quiet: bool,
     address: String,
-    /// When it was last said that a rewrite goes on.
-    said: Mutex<Instant>,
+    /// The time of the last message about a running rewrite.
+    last_message: Mutex<Instant>,
 }
 
-/// How often it is said that a rewrite goes on.
-const SAY_EVERY: Duration = Duration::from_secs(10);
+/// The interval between messages about a running rewrite.
+const MESSAGE_EVERY: Duration = Duration::from_secs(10);
 
 impl Teller {
     pub(super) fn new(common: &Common, endpoint: &Endpoint) -> Self {
@@ -251,7 +256,7 @@ impl Teller {
             bar: Bar::new(common),
             quiet: common.quiet,
             address: endpoint.address.to_string(),
-            said: Mutex::new(Instant::now()),
+            last_message: Mutex::new(Instant::now()),
         }
     }
 
@@ -280,13 +285,13 @@ impl Watch for Teller {
     }
 
     fn waiting(&self, elapsed: Duration, percent: Option<f64>) {
-        let Ok(mut said) = self.said.lock() else { return };
-        if self.quiet || said.elapsed() < SAY_EVERY {
+        let Ok(mut last) = self.last_message.lock() else { return };
+        if self.quiet || last.elapsed() < MESSAGE_EVERY {
             return;
         }
-        *said = Instant::now();
+        *last = Instant::now();
         let percent = percent.map(|percent| format!(", {percent:.0} %")).unwrap_or_default();
-        self.say(&format!("    the rewrite goes on: {}{percent}", Elapsed(elapsed)));
+        self.say(&format!("    rewrite in progress: {}{percent}", Elapsed(elapsed)));
     }
 
     fn warn(&self, text: &str) {

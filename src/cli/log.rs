@@ -18,10 +18,10 @@ use crate::ops::log::{Filter, LogReport, Options, log};
 use crate::report::log::{Json, Text, ending};
 use crate::report::style::{ERROR, QUIET, Styled, WARNING};
 
-/// Show the commands of a log as a person reads them
+/// Show the commands of a log in readable form
 ///
-/// One line a command: PART:OFFSET, its number, the time that the annotations tell, the database, and the
-/// command, quoted as redis-cli does. What a transaction runs is indented.
+/// Prints one line per command: PART:OFFSET, its number, the time from annotations, the database, and the
+/// command, quoted as by redis-cli. Commands in a transaction are indented.
 ///
 /// A POSITION is PART:OFFSET (a part by its file name or its number), '#N' for the Nth command, or a time.
 #[derive(Debug, Args)]
@@ -35,31 +35,32 @@ pub(super) struct Log {
     command: Vec<String>,
     #[command(flatten)]
     keys: KeyArgs<Shown>,
-    /// Begin with the command at this position
+    /// Start at this position
     #[arg(long, value_name = "POSITION", value_parser = parse_position)]
     since: Option<Position>,
-    /// End before the command at this position
+    /// Stop before this position
     #[arg(long, value_name = "POSITION", value_parser = parse_position)]
     until: Option<Position>,
-    /// Show the last first
+    /// Show the last command first
     #[arg(long)]
     reverse: bool,
-    /// Show at most so many lines
+    /// Show at most N lines
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
-    /// Show long values whole (JSON always has them)
+    /// Do not shorten long values (JSON never does)
     #[arg(long)]
     full: bool,
 }
 
-/// Keys whose commands are shown.
+/// The help texts for selecting the commands to show by their keys.
 #[derive(Debug)]
 struct Shown;
 
 impl KeyHelp for Shown {
-    const DB: &'static str = "Show only what is run in this database; may be repeated";
-    const PATTERN: &'static str = "Show only commands with a key that matches this pattern, written as for KEYS; may be repeated";
-    const EXCLUDE: &'static str = "Look past keys that match this pattern; may be repeated";
+    const DB: &'static str = "Show only commands of this database; may be repeated";
+    const PATTERN: &'static str =
+        "Show only commands with a key that matches this pattern (syntax of KEYS); may be repeated";
+    const EXCLUDE: &'static str = "Ignore keys that match this pattern; may be repeated";
 }
 
 const EXAMPLES: &str = "\
@@ -70,8 +71,8 @@ Examples:
   aofkit log --since '#1200' --until appendonly.aof.2.incr.aof:81920 appendonlydir
   aofkit log --json app.aof | jq -r '.args[0].text' | sort | uniq -c
 
-Exit codes: 0 done; 1 done, and the log is damaged or torn: what is before that was shown; \
-2 not possible.";
+Exit codes: 0 done; 1 the log is damaged or torn, and the commands before the damage were shown; \
+2 failed.";
 
 impl Log {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
@@ -94,13 +95,13 @@ impl Log {
         drop(bar);
         let report = report?;
         if report.shown == 0 {
-            self.doubt_names();
+            self.warn_of_unknown_names();
         }
         Ok(end(&report, &self.path))
     }
 
-    /// Nothing was shown: perhaps because a name was mistyped.
-    fn doubt_names(&self) {
+    /// Warns about names that no known server has; called when no command matched.
+    fn warn_of_unknown_names(&self) {
         for name in self.command.iter().filter(|name| lookup(name.as_bytes()).is_none()) {
             let name = ShownPath(name.as_ref());
             message(&format!(
@@ -111,13 +112,13 @@ impl Log {
     }
 }
 
-/// Says where and why the log ends too early, if it does.
+/// Reports where and why the log ends early, if it does.
 fn end(report: &LogReport, path: &std::path::Path) -> Exit {
     let Some(found) = &report.ending else { return Exit::Done };
     let (error, help) = (Styled(ERROR, "error:"), Styled(QUIET, "help:"));
     let path = ShownPath(path);
     message(&format!(
-        "{error} {}\n{help} aofkit verify {path} says more, aofkit repair mends a copy\n",
+        "{error} {}\n{help} run `aofkit verify {path}` for details, `aofkit repair` to write a repaired copy\n",
         ending(found)
     ));
     Exit::Findings

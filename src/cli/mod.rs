@@ -1,4 +1,4 @@
-//! The face: one file a subcommand, progress, exit codes.
+//! The command line: one module per subcommand, progress and exit codes.
 
 mod args;
 mod askpass;
@@ -28,6 +28,8 @@ mod repair;
 mod restore;
 mod shell;
 mod verify;
+
+use std::ffi::OsString;
 
 use clap::{ColorChoice, CommandFactory, Parser, Subcommand};
 
@@ -71,12 +73,17 @@ enum Command {
     Man(shell::Man),
 }
 
-/// Runs the command line of the process and says how to exit.
+/// Runs the command line of the process and returns its exit code.
 pub fn main() -> Exit {
-    let cli = match Cli::try_parse() {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    if let Some(mut command) = asks_for_help(&arguments) {
+        let _ = command.print_help();
+        return Exit::Done;
+    }
+    let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
-            // --help and --version are "errors" that go to stdout.
+            // clap reports --help and --version as errors that go to stdout.
             let code = if error.use_stderr() { Exit::Trouble } else { Exit::Done };
             let _ = error.print();
             return code;
@@ -113,7 +120,24 @@ pub fn main() -> Exit {
     exit
 }
 
-/// clap's choice in the words of the crate that writes colours.
+/// Returns the subcommand to print the help of if the last argument is `-h` and that is its host option.
+///
+/// `-h` without a value cannot name a host; redis-cli prints its help then, too.
+fn asks_for_help(arguments: &[OsString]) -> Option<clap::Command> {
+    let (last, arguments) = arguments.get(1..)?.split_last()?;
+    if last != "-h" || arguments.iter().any(|argument| argument == "--") {
+        return None;
+    }
+    let mut command = Cli::command();
+    command.build();
+    let names = arguments.iter().filter_map(|argument| argument.to_str());
+    let subcommand = names.filter_map(|name| command.find_subcommand(name)).next()?;
+    let is_host =
+        |argument: &&clap::Arg| argument.get_short() == Some('h') && argument.get_id() == "host";
+    subcommand.get_arguments().find(is_host).map(|_| subcommand.clone())
+}
+
+/// Converts clap's color choice to that of anstream.
 trait WriteGlobal {
     fn write_global_to_anstream(self);
 }
@@ -132,7 +156,7 @@ impl WriteGlobal for ColorChoice {
 fn set_up(common: &Common) -> Result<(), Error> {
     interrupt::listen();
     if let Some(threads) = common.threads {
-        // Fails only when a pool exists already, which cannot be at this point.
+        // Fails only if a pool exists, which is not the case yet.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
     }
     Ok(())

@@ -11,7 +11,8 @@ use crate::report;
 use crate::report::style::{ERROR, QUIET, Styled};
 
 impl Common {
-    /// Tells what came of it: as JSON, or as text, which with --quiet is a message, and only if it matters.
+    /// Prints a report: as JSON with `--json`, otherwise as text. With `--quiet` the text goes to stderr, and only if it
+    /// `matters`.
     pub(super) fn tell(
         &self,
         report: &impl Serialize,
@@ -31,24 +32,24 @@ impl Common {
     }
 }
 
-/// Prints a result to stdout. A reader that has gone away ends the program quietly, as it does every filter.
+/// Prints a result to stdout. A closed pipe ends the process without an error, as for other filters.
 pub(super) fn print(text: &str) -> Result<(), Error> {
     let mut out = anstream::stdout().lock();
     printed(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
 }
 
-/// As [`print`], of text without colour, which need not be looked through.
+/// Prints text without color codes to stdout, like [`print`] but without filtering them.
 pub(super) fn print_bytes(text: &[u8]) -> Result<(), Error> {
     let mut out = std::io::stdout().lock();
     printed(out.write_all(text).and_then(|()| out.flush()))
 }
 
-/// Lines on their way to stdout, many at a time.
+/// A buffer for lines to stdout.
 #[derive(Default)]
 pub(super) struct Lines(Vec<u8>);
 
 impl Lines {
-    /// Enough that the system is not asked for each line.
+    /// The buffer size, in bytes, at which the lines are written.
     const BYTES: usize = 64 << 10;
 
     pub(super) fn add(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), Error> {
@@ -70,7 +71,7 @@ pub(super) fn printed(outcome: std::io::Result<()>) -> Result<(), Error> {
     }
 }
 
-/// Prints a message to stderr; there is nobody to tell if that fails.
+/// Prints a message to stderr, ignoring errors.
 pub(super) fn message(text: &str) {
     let _ = anstream::stderr().lock().write_all(text.as_bytes());
 }

@@ -1,4 +1,4 @@
-//! Sizes, times, durations and positions as people write them.
+//! Parsers for sizes, times, durations and positions on the command line.
 
 use crate::analysis::position::Position;
 use crate::base::error;
@@ -13,8 +13,7 @@ use std::time::Duration;
 ///
 /// # Errors
 ///
-/// A sentence for the person who typed it, when the text has another shape or the size does not
-/// fit 64 bits.
+/// A message for the user if the text has another form or the size does not fit in 64 bits.
 pub(super) fn parse_size(text: &str) -> Result<u64, String> {
     let text = text.trim();
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -38,24 +37,23 @@ pub(super) fn parse_size(text: &str) -> Result<u64, String> {
         .parse::<u64>()
         .ok()
         .and_then(|number| number.checked_mul(factor))
-        .ok_or_else(|| format!("`{text}` is more than 64 bits can count"))
+        .ok_or_else(|| format!("`{text}` does not fit in 64 bits"))
 }
 
 fn no_size(text: &str) -> String {
-    format!("`{text}` is no size; write it as 1000, 64mb (1024-based) or 64m (1000-based)")
+    format!("cannot read `{text}` as a size; use 1000, 64mb (1024-based) or 64m (1000-based)")
 }
 
-/// Parses a point in time: Unix seconds, RFC 3339, or `YYYY-MM-DD HH:MM:SS` in local time. Gives Unix
-/// milliseconds.
+/// Parses a time: Unix seconds, RFC 3339, or `YYYY-MM-DD HH:MM:SS` in local time. Returns Unix milliseconds.
 ///
 /// # Errors
 ///
-/// A sentence for the person who typed it, when the text has another shape.
+/// A message for the user if the text has another form.
 pub(super) fn parse_time(text: &str) -> Result<i64, String> {
     let text = text.trim();
     let wrong = || {
         format!(
-            "`{text}` is no time; write it as 1767225600, 2026-01-01T00:00:00Z or \"2026-01-01 00:00:00\""
+            "cannot read `{text}` as a time; use 1767225600, 2026-01-01T00:00:00Z or \"2026-01-01 00:00:00\""
         )
     };
     if let Ok(seconds) = text.parse::<i64>() {
@@ -69,23 +67,23 @@ pub(super) fn parse_time(text: &str) -> Result<i64, String> {
     Ok(zoned.timestamp().as_millisecond())
 }
 
-/// The time that an archive is of, from --created in Unix milliseconds; by default now.
+/// Returns the creation time of an archive: `--created` in Unix milliseconds, by default now.
 pub(super) fn created_at(milliseconds: Option<i64>) -> error::Result<Timestamp> {
-    let beyond = |_| Error::new(ErrorKind::Usage, "--created is beyond all calendars");
+    let beyond = |_| Error::new(ErrorKind::Usage, "--created is out of range");
     milliseconds.map_or_else(
         || Ok(Timestamp::now()),
         |milliseconds| Timestamp::from_millisecond(milliseconds).map_err(beyond),
     )
 }
 
-/// Parses a length of time: seconds as a number (`5`, `0.5`), or with units (`500ms`, `90s`, `1h 30m`).
+/// Parses a duration: seconds as a number (`5`, `0.5`), or with units (`500ms`, `90s`, `1h 30m`).
 ///
 /// # Errors
 ///
-/// A sentence for the person who typed it, when the text has another shape or the time is negative.
+/// A message for the user if the text has another form or the time is negative.
 pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
     let text = text.trim();
-    let wrong = || format!("`{text}` is no length of time; write it as 5, 500ms, 90s or 1h30m");
+    let wrong = || format!("cannot read `{text}` as a duration; use 5, 500ms, 90s or 1h30m");
     if let Ok(seconds) = text.parse::<f64>() {
         return Duration::try_from_secs_f64(seconds).map_err(|_| wrong());
     }
@@ -97,7 +95,7 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
 ///
 /// # Errors
 ///
-/// A sentence for the person who typed it, when the text has none of the forms.
+/// A message for the user if the text has none of these forms.
 pub(super) fn parse_position(text: &str) -> Result<Position, String> {
     Position::parse(text, parse_time)
 }
@@ -129,29 +127,29 @@ mod tests {
     }
 
     #[test]
-    fn other_text_is_told_what_would_do() {
+    fn invalid_sizes_are_rejected_with_examples() {
         for text in ["", "mb", "-1", "+1", "1.5gb", "1 mb", "1kib", "1 000", "1mbb", "\u{661}kb"] {
-            let told = parse_size(text).unwrap_err();
-            assert!(told.contains("64mb (1024-based)"), "{text}: {told}");
+            let error = parse_size(text).unwrap_err();
+            assert!(error.contains("64mb (1024-based)"), "{text}: {error}");
         }
     }
 
     #[test]
     fn sizes_beyond_64_bits_are_refused() {
         for text in ["18446744073709551616", "16777216tb", "99999999999t"] {
-            let told = parse_size(text).unwrap_err();
-            assert!(told.contains("64 bits"), "{text}: {told}");
+            let error = parse_size(text).unwrap_err();
+            assert!(error.contains("64 bits"), "{text}: {error}");
         }
         assert_eq!(parse_size("16777215tb"), Ok(16_777_215 << 40));
     }
 
     #[test]
-    fn times_are_read_in_every_form() {
+    fn times_are_parsed_in_every_form() {
         assert_eq!(parse_time("1767225600"), Ok(1_767_225_600_000));
         assert_eq!(parse_time("2026-01-01T00:00:00Z"), Ok(1_767_225_600_000));
         assert_eq!(parse_time("2026-01-01T02:00:00.5+02:00"), Ok(1_767_225_600_500));
         let local = parse_time("2026-01-01 00:00:00").expect("a local time");
-        // No place on earth is more than 14 hours from Greenwich.
+        // Time zones are at most 14 hours from UTC.
         assert!((local - 1_767_225_600_000).abs() <= 14 * 3_600_000);
         for text in ["", "yesterday", "2026-13-01 00:00:00", "99999999999999999999"] {
             assert!(parse_time(text).is_err(), "{text}");
@@ -159,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_of_time_are_read_in_every_form() {
+    fn durations_are_parsed_in_every_form() {
         for (text, millis) in [
             ("0", 0),
             ("5", 5_000),
@@ -178,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_is_no_part() {
+    fn a_time_is_not_parsed_as_a_part() {
         let time = Ok(Position::Time(1_767_225_600_000));
         assert_eq!(parse_position("2026-01-01T00:00:00Z"), time);
         assert!(matches!(parse_position("2026-01-01 00:00:00"), Ok(Position::Time(_))));

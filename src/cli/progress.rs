@@ -1,4 +1,4 @@
-//! Progress, on stderr: a bar on a terminal, a line now and then elsewhere.
+//! Progress on stderr: a bar on a terminal, otherwise lines.
 
 use std::io::IsTerminal;
 use std::sync::Mutex;
@@ -12,17 +12,17 @@ use super::output::message;
 use crate::base::progress::Progress;
 use crate::base::units::Bytes;
 
-/// How often a line is written where there is no terminal.
+/// The interval between progress lines if stderr is not a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(2);
 
-/// A bar, lines, or nothing, as the person and stderr have it. A bar is cleared when it is dropped.
+/// A progress bar, progress lines, or nothing, depending on the options and on stderr. A bar is cleared on drop.
 pub(super) enum Bar {
     Hidden,
     Drawn(ProgressBar),
     Lines(Lines),
 }
 
-/// Progress for a log file or a pipe.
+/// Progress lines for a log file or a pipe.
 pub(super) struct Lines {
     total: AtomicU64,
     done: AtomicU64,
@@ -30,7 +30,8 @@ pub(super) struct Lines {
 }
 
 impl Bar {
-    /// For what prints lines while it works: they would run into a bar on the same terminal.
+    /// Returns the progress for a command that prints lines while it works; hidden if stdout is a terminal, where the
+    /// lines would collide with a bar.
     pub(super) fn beside_lines(common: &Common) -> Self {
         if std::io::stdout().is_terminal() { Bar::Hidden } else { Bar::new(common) }
     }
@@ -54,11 +55,11 @@ impl Bar {
 }
 
 impl Bar {
-    /// Does something that writes to stderr, out of the way of the bar.
-    pub(super) fn aside(&self, speak: impl FnOnce()) {
+    /// Runs `write`, which writes to stderr, while the bar is hidden.
+    pub(super) fn aside(&self, write: impl FnOnce()) {
         match self {
-            Bar::Drawn(bar) => bar.suspend(speak),
-            Bar::Hidden | Bar::Lines(_) => speak(),
+            Bar::Drawn(bar) => bar.suspend(write),
+            Bar::Hidden | Bar::Lines(_) => write(),
         }
     }
 }
@@ -118,7 +119,7 @@ impl Drop for Bar {
 }
 
 impl Common {
-    /// Does `work` with a bar, which is gone when that is done.
+    /// Runs `work` with a progress bar, which is removed afterwards.
     pub(super) fn with_bar<T>(&self, work: impl FnOnce(&Bar) -> T) -> T {
         work(&Bar::new(self))
     }

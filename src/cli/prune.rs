@@ -13,17 +13,17 @@ use crate::ops::prune::apply::prune;
 use crate::ops::prune::{PruneOptions, PruneReport};
 use crate::report;
 
-/// Remove old backups by rule, and never the last good one
+/// Remove old backups by retention rules, never the last valid one
 ///
-/// Each source is pruned by itself. Only what `aofkit backup` made is removed, and only after one that stays was read
-/// from end to end and found whole.
+/// The rules apply to each source separately. Only archives made by `aofkit backup` are removed, and only after one
+/// of the archives to keep has been verified.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Prune {
-    /// The directory where archives are kept
+    /// The directory with archives
     #[arg(value_name = "DIR")]
     directory: PathBuf,
-    /// Say what would be removed; remove nothing
+    /// Report what would be removed; remove nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
     #[command(flatten)]
@@ -35,8 +35,8 @@ Examples:
   aofkit prune --dry-run /backup --keep-last 10
   aofkit prune /backup --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --keep-yearly unlimited
 
-Exit codes: 0 done; 1 a backup is damaged or cannot be read, or none is whole, so that less was removed; 2 not \
-possible: nothing was removed; 3 some could not be removed; 5 a backup runs.";
+Exit codes: 0 done; 1 fewer archives were removed because some are damaged or unreadable; 2 failed: nothing was \
+removed; 3 some archives could not be removed; 5 a backup is running.";
 
 impl Prune {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
@@ -54,11 +54,11 @@ impl Prune {
 
 fn exit(report: &PruneReport) -> Exit {
     let groups = &report.groups;
-    let stays_against_the_rule = groups
+    let removal_failed = groups
         .iter()
         .flat_map(|group| &group.archives)
         .any(|archive| !report.dry_run && !archive.decision.keep && !archive.removed);
-    if stays_against_the_rule || groups.iter().any(|group| group.locked) {
+    if removal_failed || groups.iter().any(|group| group.locked) {
         Exit::Partial
     } else if report.has_problems() {
         Exit::Findings

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{ArgAction, Args, ValueEnum};
 use serde::Serialize;
 
-use super::args::{Common, OutputArgs, OutputHelp, ReplayArgs};
+use super::args::{COMMON, Common, OutputArgs, OutputHelp, ReplayArgs, SEE_LONG_HELP};
 use super::exit::Exit;
 use super::hold::HoldArgs;
 use super::output::print;
@@ -22,31 +22,35 @@ use crate::ops::recover::{
 };
 use crate::report;
 
-/// Bring back what a FLUSHALL or one of its relatives destroyed; without a choice, look and change nothing
+/// Recover data destroyed by FLUSHALL, FLUSHDB or a mass deletion; by default only reports
 ///
-/// The look says whether your data is still there, what destroyed it, and what to do, in this order. What is
-/// written is read back and replayed before it appears.
+/// The report states whether the data is still in the log, what destroyed it, and what to do next. A result is read
+/// back and replayed before it gets its final name.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES, disable_help_flag = true)]
+#[command(after_help = SEE_LONG_HELP, after_long_help = EXAMPLES, disable_help_flag = true)]
 pub(super) struct Recover {
     /// The log: a file, a multi-part directory, its manifest, the data directory above, or an archive
     #[arg(value_name = "PATH", required_unless_present = "hold", conflicts_with = "hold")]
     path: Option<PathBuf>,
-    /// Take out the FLUSHALL that ends the log, and nothing else
+    /// Remove the FLUSHALL at the end of the log, and nothing else
     #[arg(long, group = "choice")]
     strip: bool,
-    /// Keep everything before this: PART:OFFSET, '#N' for the Nth command, or a time
+    /// Keep everything before this position: PART:OFFSET, '#N' for the Nth command, or a time
     #[arg(long, value_name = "POSITION", value_parser = parse_position, group = "choice")]
     until: Option<Position>,
-    /// Take out these events of the timeline, and keep all later writes
+    /// Remove these events of the timeline; keep all later writes
     #[arg(long, value_name = "N[,M...]", value_delimiter = ',', group = "choice")]
     excise: Vec<u64>,
-    /// Keep the two sides of a flush apart and join them key by key; this side wins where both have a key. The
-    /// flush is the one that cost most, or that of --excise; with --survivor, that is the older side
+    /// Merge the data before and after a flush key by key
+    ///
+    /// This side wins if both have a key. The flush is the one that destroyed most, or that of --excise; with
+    /// --candidate, the candidate is the older side.
     #[arg(long, value_name = "WINNER", conflicts_with_all = ["strip", "until"])]
     merge: Option<WinnerArg>,
-    /// Bring back the keys that match this pattern as they were when they were last deleted or flushed, and keep
-    /// everything else as it is; may be repeated
+    /// Restore deleted or flushed keys that match this pattern
+    ///
+    /// The keys get their state from before they were last deleted or flushed; everything else is kept. May be
+    /// repeated.
     #[arg(long, value_name = "GLOB", conflicts_with_all = ["choice", "merge"])]
     undelete: Vec<Glob>,
     #[command(flatten)]
@@ -54,29 +58,29 @@ pub(super) struct Recover {
     #[command(flatten)]
     hold: HoldArgs,
     /// Print help
-    #[arg(long, action = ArgAction::Help)]
+    #[arg(long, action = ArgAction::Help, help_heading = COMMON)]
     help: Option<bool>,
 }
 
 /// Which side of a flush wins.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum WinnerArg {
-    /// What was built after the flush
+    /// The data written after the flush
     Newer,
-    /// What stood before the flush
+    /// The data from before the flush
     Older,
 }
 
-/// What becomes of keys whose expiry has passed.
+/// What to do with restored keys that have expired.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum ExpiredArg {
-    /// Leave them out: a server would delete them at once
+    /// Leave them out; a server would delete them at once
     Drop,
     /// Write them as they are
     Keep,
 }
 
-/// Take out the FLUSHALL that ends the log, and nothing else: recover --strip
+/// Remove the FLUSHALL at the end of the log: same as `recover --strip`
 #[derive(Debug, Args)]
 pub(super) struct StripFlushall {
     /// The log: a file, a multi-part directory, its manifest, the data directory above, or an archive
@@ -86,35 +90,36 @@ pub(super) struct StripFlushall {
     how: How,
 }
 
-/// How it is done.
+/// The options of `recover` and `strip-flushall`.
 #[derive(Debug, Args)]
 struct How {
-    /// Recover this database alone, and leave the others as they are
+    /// Recover only this database
     #[arg(short, long, value_name = "N")]
     db: Option<u32>,
-    /// With --merge and --undelete: what becomes of keys that come back with an expiry that has passed
-    #[arg(long, value_name = "WHAT", default_value = "drop")]
+    /// With --merge and --undelete: what to do with restored keys that have expired
+    #[arg(long, value_name = "WHAT", default_value = "drop", hide_short_help = true)]
     expired: ExpiredArg,
-    /// Use what survived beside the log, by its number in the report, instead of the log
-    #[arg(long, value_name = "N")]
+    /// Recover from this candidate of the report
+    #[arg(long = "candidate", alias = "survivor", value_name = "N")]
     survivor: Option<u64>,
     #[command(flatten)]
     placing: OutputArgs<Recovered>,
-    /// Do not count keys, which takes a replay
-    #[arg(long = "no-preview", action = ArgAction::SetFalse)]
+    /// Do not replay the log to count keys
+    #[arg(long = "no-preview", action = ArgAction::SetFalse, hide_short_help = true)]
     preview: bool,
-    /// Replace what stands at --output; with --in-place, go on although a process writes to the log,
-    /// which then loses what that writes
+    /// Overwrite the output
+    ///
+    /// With --in-place, replaces a log even while a process is writing it; the writes of that process are lost.
     #[arg(long)]
     force: bool,
-    /// The server whose loader is followed (redis-7.0, valkey-9.1, ...)
+    /// Load the log as this server does (redis-7.0, valkey-9.1, ...)
     #[arg(long = "for", value_name = "VERSION")]
     server: Option<Server>,
     #[command(flatten)]
     replaying: ReplayArgs,
 }
 
-/// What the result of a recovery is.
+/// The help texts for the destination of a recovered log.
 #[derive(Debug)]
 struct Recovered;
 
@@ -122,8 +127,8 @@ impl OutputHelp for Recovered {
     const OUTPUT: &'static str =
         "Write the result to this new file, or directory for a multi-part log";
     const IN_PLACE: &'static str =
-        "Replace the log, after a complete copy of it stands beside it (NAME.bak-<time>)";
-    const QUESTION: &'static str = "where shall the recovered log go?";
+        "Replace the log after saving a full backup next to it (NAME.bak-<time>)";
+    const QUESTION: &'static str = "no destination given for the recovered log";
 }
 
 const EXAMPLES: &str = "\
@@ -131,11 +136,11 @@ Examples:
   aofkit recover --hold -p 6379
   aofkit recover /var/lib/redis/appendonlydir
   aofkit recover appendonlydir --strip --output recovered
-  aofkit recover appendonly.aof --until '2026-01-01 03:00:00' --output recovered.aof
+  aofkit recover app.aof --until '2026-01-01 03:00:00' --output new.aof
   aofkit recover appendonlydir --excise 2 --dry-run
 
-Exit codes: 0 recovered, or no loss in the log; 1 a look or a dry run that found a flush or a loss in number, or \
-could not rule it out; 2 not possible: nothing was changed.";
+Exit codes: 0 recovered, or no loss found; 1 a report or dry run that found a flush or mass deletion, or could \
+not rule it out; 2 failed: nothing was changed.";
 
 impl Recover {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
@@ -148,11 +153,8 @@ impl Recover {
                 [] => None,
                 [event] => Some(*event),
                 _ => {
-                    return Err(Error::new(
-                        ErrorKind::Usage,
-                        "--merge joins the two sides of one flush",
-                    )
-                    .help("give one number to --excise"));
+                    return Err(Error::new(ErrorKind::Usage, "--merge takes only one flush")
+                        .help("give one number to --excise"));
                 }
             };
             Choice::Merge { winner, event }
@@ -169,12 +171,13 @@ impl Recover {
         };
         let held = self.hold.hold.then(|| self.hold.secure(common)).transpose()?;
         if let Some(held) = held.as_ref().filter(|_| !common.json) {
-            // At once: it holds whatever becomes of the look.
+            // Printed at once: the log is secured even if reading it fails.
             print(&report::hold::text(held))?;
         }
         let kept = held.as_ref().and_then(|held| held.kept.first()).map(|kept| &kept.path);
         let Some(path) = kept.or(self.path.as_ref()) else {
-            return Err(Error::new(ErrorKind::Usage, "which log?").help("give its path, or --hold"));
+            return Err(Error::new(ErrorKind::Usage, "no log given")
+                .help("give the path of a log, or use --hold for a running server"));
         };
         self.how.run(path, choice, held.as_ref(), common)
     }
@@ -186,7 +189,7 @@ impl StripFlushall {
     }
 }
 
-/// What scripts are told when a log was secured first.
+/// The JSON report if the log was secured first.
 #[derive(Serialize)]
 struct HeldAndSeen<'r> {
     schema: u32,
@@ -220,13 +223,13 @@ impl How {
         };
         let archived = is_archive(path);
         if archived && options.output == Output::InPlace {
-            return Err(Error::new(ErrorKind::Usage, "an archive is not recovered in place")
+            return Err(Error::new(ErrorKind::Usage, "an archive cannot be recovered in place")
                 .at(path)
-                .help("--output NEW writes what comes back, and leaves the archive as it is"));
+                .help("use --output NEW to write the recovered log"));
         }
         let mut report = common.with_bar(|bar| {
             if archived {
-                // The operation knows nothing of the archive that the log is taken from.
+                // The operation does not know the archive from which the log is extracted.
                 options.output.check(options.force, &[path.to_owned()])?;
             }
             let log = Unpacked::of(path, bar)?;
@@ -247,8 +250,8 @@ impl How {
     fn output(&self, choice: &Choice) -> Result<Output> {
         if *choice == Choice::Look {
             if self.placing.is_given() {
-                return Err(Error::new(ErrorKind::Usage, "what shall be written?").help(
-                    "--strip, --until, --excise, --merge and --undelete say how to recover; without one of them nothing is written",
+                return Err(Error::new(ErrorKind::Usage, "no recovery option given").help(
+                    "use --strip, --until, --excise, --merge or --undelete; without one of them nothing is written",
                 ));
             }
             return Ok(Output::DryRun);

@@ -11,10 +11,10 @@ use crate::base::error::Result;
 use crate::ops::repair::{OpenTransaction, Options, repair};
 use crate::report;
 
-/// Mend a damaged log: cut its torn end, or step over the damage
+/// Repair a damaged log: truncate it, or skip the damage
 ///
-/// By default everything from the first damage on is cut, as a server would, but never inside a transaction.
-/// The result is verified before it appears.
+/// By default the log is truncated at the first damage, as by a server, but never inside a transaction.
+/// The result is verified before it gets its final name.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Repair {
@@ -23,40 +23,40 @@ pub(super) struct Repair {
     path: PathBuf,
     #[command(flatten)]
     placing: OutputArgs<Repaired>,
-    /// Step over damage and keep every whole command behind it
+    /// Skip damage and keep every complete command after it
     #[arg(long)]
     salvage: bool,
-    /// What to do about an unfinished transaction that later writes may stand behind
+    /// What to do with an unfinished transaction that later writes may follow
     #[arg(long, value_name = "HOW")]
     join: Option<JoinArg>,
-    /// Change nothing (exit code 4) if more than this would be lost, and ask no question
+    /// Change nothing (exit code 4) if more than this would be lost; never ask
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     max_loss: Option<u64>,
-    /// Change nothing (exit code 4) if more whole commands than this would be lost
+    /// Change nothing (exit code 4) if more complete commands than this would be lost
     #[arg(long, value_name = "N")]
     max_commands: Option<u64>,
-    /// Replace what stands at --output; go on although a process writes to the input
+    /// Overwrite the output; repair even while a process writes to the input
     #[arg(long)]
     force: bool,
 }
 
-/// What the result of a repair is.
+/// The help texts for the destination of a repaired log.
 #[derive(Debug)]
 struct Repaired;
 
 impl OutputHelp for Repaired {
     const OUTPUT: &'static str = "Write the result to this new file or directory";
     const IN_PLACE: &'static str =
-        "Replace the input, after a complete copy of it stands beside it (NAME.bak-<time>)";
-    const QUESTION: &'static str = "where shall the repaired log go?";
+        "Replace the input after saving a full backup next to it (NAME.bak-<time>)";
+    const QUESTION: &'static str = "no destination given for the repaired log";
 }
 
-/// Where later writes begin behind an unfinished transaction.
+/// Where later writes begin after an unfinished transaction.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum JoinArg {
-    /// Nowhere: cut everything from the MULTI on, as servers do
+    /// Nowhere: remove everything from the MULTI on, as servers do
     Cut,
-    /// At the first SELECT behind it, as after a restart of the server
+    /// At the first SELECT after it, as after a restart of the server
     Select,
 }
 
@@ -67,7 +67,7 @@ Examples:
   aofkit repair --in-place --max-loss 64kb /data/appendonlydir && redis-server ...
 
 Exit codes: 0 repaired, or nothing to repair; 1 a dry run that found damage; \
-2 not possible; 4 left alone, because --max-loss or --max-commands would be passed, or no command would be kept.";
+2 failed; 4 nothing changed, because --max-loss or --max-commands would be exceeded, or no command would be kept.";
 
 impl Repair {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
@@ -85,7 +85,7 @@ impl Repair {
         };
         let report = common.with_bar(|bar| repair(&self.path, &options, bar))?;
         if let Some(refused) = &report.refused {
-            // With --quiet the error says it all.
+            // With --quiet, the error is enough.
             common.tell(&report, false, || report::repair::text(&report))?;
             return Err(refused.error(&self.path));
         }

@@ -11,26 +11,26 @@ use crate::base::server::Server;
 use crate::ops::restore::{Owner, RestoreOptions, restore};
 use crate::report;
 
-/// Put an archive into a server's data directory, ready to be loaded
+/// Restore an archive to a server's data directory
 ///
-/// The archive is verified, and so is what then lies on the disk, before it is put in place in one step. A log that
-/// is there is moved aside, never removed. A directory that a server uses is refused, whatever the options.
+/// The archive and the extracted files are verified before they are moved into place in one step. An existing log
+/// is renamed, never removed. A directory that a server is using is always refused.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Restore {
-    /// The archive: one of aofkit, or any zip with a log in it
+    /// The archive: made by aofkit, or any zip of a log
     #[arg(value_name = "ZIP")]
     archive: PathBuf,
     /// The server's data directory (`dir` of its configuration), or a new one
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
-    /// The server that shall load it (redis-6.2, valkey-9.1, ...): what it cannot load is converted
+    /// Target server (redis-6.2, valkey-9.1, ...); what it cannot load is converted
     #[arg(long = "for", value_name = "VERSION")]
     server: Option<Server>,
-    /// Whom the files shall belong to [default: to whom the directory does, if run by root]
+    /// Owner of the restored files [default: as root, the owner of the directory]
     #[arg(long, value_name = "USER[:GROUP]")]
     owner: Option<Owner>,
-    /// Restore into a directory that is not empty; a log that is there is moved aside
+    /// Restore to a directory that is not empty; an existing log is renamed
     #[arg(long)]
     force: bool,
     #[command(flatten)]
@@ -43,7 +43,7 @@ Examples:
   aofkit restore old.zip --output /srv/valkey --for valkey-9.1 --owner valkey
   aofkit restore set.zip --output /tmp/redis6 --for redis-6.2
 
-Exit codes: 0 restored; 2 not possible: the directory is as it was; 5 another restore into it runs.";
+Exit codes: 0 restored; 2 failed: the directory is unchanged; 5 another restore to it is running.";
 
 impl Restore {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {

@@ -9,7 +9,7 @@ use super::exit::Exit;
 use super::output::print;
 use crate::base::error::{Error, Result};
 
-/// Print what a shell needs to complete aofkit's words
+/// Generate shell completions
 #[derive(Debug, Args)]
 #[command(after_help = COMPLETIONS)]
 pub(super) struct Completions {
@@ -24,11 +24,11 @@ Examples:
   aofkit completions zsh > ~/.zfunc/_aofkit
   aofkit completions fish > ~/.config/fish/completions/aofkit.fish";
 
-/// Print the manual page, or write that of every subcommand into a directory
+/// Print the manual page, or write those of all subcommands to a directory
 #[derive(Debug, Args)]
 #[command(after_help = MAN)]
 pub(super) struct Man {
-    /// Write aofkit.1, aofkit-verify.1 and so on into this directory
+    /// Write aofkit.1, aofkit-verify.1 and so on to this directory
     #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
 }

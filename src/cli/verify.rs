@@ -13,20 +13,20 @@ use crate::ops::verify::{LogOutcome, Options, VerifyReport, verify};
 use crate::report;
 use crate::report::verify::Shape;
 
-/// Say whether a log is whole, and what servers would do with it
+/// Check whether a log is valid, and how servers would load it
 ///
 /// Reads every byte of an append-only file (a single file, a multi-part directory, its manifest, the data
-/// directory above it, or one part), of an RDB, or of a zip with one of them in it, and changes nothing.
+/// directory above it, or one part), an RDB, or a zip of one of them. The input is not changed.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Verify {
-    /// What to verify; several are verified in parallel
+    /// The logs, RDBs or archives; several are verified in parallel
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Judge by these servers (redis-7.0, valkey-9.1, ...) [default: all known]
+    /// Report for these servers (redis-7.0, valkey-9.1, ...) [default: all known]
     #[arg(long = "for", value_name = "VERSION", value_delimiter = ',')]
     servers: Vec<Server>,
-    /// Show so many commands by frequency
+    /// Show the N most frequent commands
     #[arg(long, value_name = "N", default_value_t = 10)]
     top: usize,
 }
@@ -38,7 +38,7 @@ Examples:
   aofkit verify --quiet --json backups/*/appendonlydir
   aofkit verify backups/*.zip
 
-Exit codes: 0 sound; 1 damaged, or refused by a server named with --for; \
+Exit codes: 0 valid; 1 damaged, or refused by a server given with --for; \
 2 nothing could be read; 3 some of several paths could not be read.";
 
 impl Verify {

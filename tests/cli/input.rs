@@ -227,8 +227,8 @@ fn arguments_that_make_no_sense() {
     place.run(&["repair", "a.aof"]).ends(
         2,
         "",
-        "error: where shall the repaired log go?
-help: --output NEW writes a new one, --in-place replaces this one and keeps the original, --dry-run only looks\n",
+        "error: no destination given for the repaired log
+help: use --output NEW to write a new log, --in-place to replace this one and keep the original, or --dry-run to write nothing\n",
     );
     assert_eq!(place.names(), ["a.aof"]);
 }

@@ -13,14 +13,20 @@ fn what_makes_no_sense_of_a_running_server_is_refused() {
     fs::create_dir(place.path("to")).unwrap();
     place.put("a.aof", sound());
     for (args, told) in [
-        (&["--live", "a.aof"][..], "a running server is asked for, and a path as well"),
-        (&["--restore-config", "--dry-run"], "--restore-config has no --dry-run"),
-        (&["--live", "--user", "backup"], "a user needs a password"),
-        (&["--live", "--dir", ".", "-p", "1", "-p", "2"], "several are named"),
-        (&["a.aof", "-p", "1", "-p", "2"], "several ports are named"),
-        (&["--live", "--pause", "soon"], "`soon` is no length of time"),
+        (&["--live", "a.aof"][..], "--live and a path cannot be used together"),
+        (
+            &["--restore-config", "--dry-run"],
+            "--restore-config and --dry-run cannot be used together",
+        ),
+        (&["--live", "--user", "backup"], "--user needs a password"),
+        (
+            &["--live", "--dir", ".", "-p", "1", "-p", "2"],
+            "--dir cannot be used with several servers",
+        ),
+        (&["a.aof", "-p", "1", "-p", "2"], "several ports given"),
+        (&["--live", "--pause", "soon"], "cannot read `soon` as a duration"),
         (&["--live", "-s", "nowhere", "--cert", "a"], "--key"),
-        (&[], "give the path of a log, or --live"),
+        (&[], "give the path of a log, or use --live"),
     ] {
         let run = place.run(&[&["backup", "--to", "to"][..], args].concat());
         assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{args:?}: {run:#?}");
