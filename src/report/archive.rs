@@ -1,4 +1,4 @@
-//! The text of `aofkit compress`, of `aofkit extract`, and of what `aofkit verify` says of an archive.
+//! The text of `aofkit compress`, of `aofkit extract`, and of `aofkit verify` for an archive.
 
 use std::fmt::{self, Write};
 use std::time::Duration;
@@ -15,10 +15,10 @@ use crate::base::level::Level;
 use crate::base::units::{Bytes, Count, counted};
 use crate::ops::compress::batch::{CompressAllReport, CompressOutcome};
 
-/// Findings that are listed before the rest is only counted.
+/// The number of findings that are listed; the rest is only counted.
 const LISTED: usize = 20;
 
-/// The report of `compress`, of the logs that were packed.
+/// Returns the report of `compress` on the logs that were compressed.
 pub fn compressed(report: &CompressAllReport) -> String {
     let mut out = String::new();
     for outcome in &report.archives {
@@ -33,7 +33,7 @@ pub fn compressed(report: &CompressAllReport) -> String {
     out
 }
 
-/// The logs that were not, and why: messages, not results.
+/// Returns the error messages for the logs that were not compressed.
 pub fn not_compressed(report: &CompressAllReport) -> String {
     lines::failures(report.archives.iter().filter_map(|outcome| match outcome {
         CompressOutcome::Failed(failure) => Some(failure),
@@ -60,14 +60,14 @@ fn compressed_to(out: &mut String, report: &CompressReport) -> fmt::Result {
     };
     row(
         out,
-        "packed",
+        "compressed",
         &format!("{} to {}{ratio} ({how})", Bytes(report.bytes), Bytes(report.archive_bytes)),
     )?;
     let phases = report.phases.iter().map(|phase| (phase.name, phase.elapsed_s));
     row(out, "time", &lines::time(report.elapsed_s, phases))?;
     for file in &report.contents.files {
         if let Some(content) = &file.newer_rdb {
-            let rest = "its keys were not counted, and it is whole by its checksum";
+            let rest = "its keys were not counted; it is valid by its checksum";
             warning(out, &format!("{}: {}; {rest}", plain(&file.name), plain(content)))?;
         }
         if let Some(damage) = &file.damage {
@@ -75,7 +75,7 @@ fn compressed_to(out: &mut String, report: &CompressReport) -> fmt::Result {
         }
     }
     writeln!(out)?;
-    let checked = if report.checked { ", read back and the same" } else { ", not read back" };
+    let checked = if report.checked { ", read back and identical" } else { ", not read back" };
     writeln!(
         out,
         "{}: written to {}{checked}",
@@ -84,7 +84,7 @@ fn compressed_to(out: &mut String, report: &CompressReport) -> fmt::Result {
     )
 }
 
-/// The report of `extract`.
+/// Returns the report of `extract`.
 pub fn extracted(report: &ExtractReport) -> String {
     let mut out = String::new();
     let _ = extracted_to(&mut out, report);
@@ -112,7 +112,7 @@ fn extracted_to(out: &mut String, report: &ExtractReport) -> fmt::Result {
     )
 }
 
-/// What `verify` says of an archive.
+/// Writes the report of `verify` on an archive.
 pub(super) fn verified(out: &mut String, archive: &ArchiveReport, quiet: bool) -> fmt::Result {
     let what = match (archive.own, archive.layout) {
         (_, Some(Arrangement::SingleFile)) => "zip of a single file",
@@ -132,11 +132,7 @@ pub(super) fn verified(out: &mut String, archive: &ArchiveReport, quiet: bool) -
         writeln!(out)?;
         match &archive.contents {
             Some(contents) => origin(out, contents)?,
-            None => row(
-                out,
-                "made by",
-                "another program: nothing says what it should hold but its checksums",
-            )?,
+            None => row(out, "made by", "another program: only its checksums can be verified")?,
         }
     }
     findings(out, &archive.findings, quiet)?;
@@ -248,7 +244,7 @@ fn last_line(out: &mut String, archive: &ArchiveReport) -> fmt::Result {
         let by = if archive.own { "SHA-256" } else { "CRC-32" };
         writeln!(
             out,
-            "{}{warned}: {by} right, an RDB whole by its checksum, keys unknown: {}, {} bytes{took}",
+            "{}{warned}: {by} correct, an RDB valid by its checksum, keys unknown: {}, {} bytes{took}",
             Styled(GOOD, "WHOLE"),
             counted(archive.commands, "command"),
             Count(archive.bytes)
@@ -261,7 +257,7 @@ fn last_line(out: &mut String, archive: &ArchiveReport) -> fmt::Result {
         let by = if archive.own { "SHA-256" } else { "CRC-32" };
         writeln!(
             out,
-            "{}{warned}: every byte read and its {by} right: {holds}{} bytes{took}",
+            "{}{warned}: every byte read, {by} correct: {holds}{} bytes{took}",
             Styled(GOOD, "SOUND"),
             Count(archive.bytes)
         )
@@ -271,7 +267,7 @@ fn last_line(out: &mut String, archive: &ArchiveReport) -> fmt::Result {
     }
 }
 
-/// Text from an archive, without what steers a terminal.
+/// Returns text from an archive with control characters escaped.
 fn plain(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {

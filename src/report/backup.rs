@@ -10,7 +10,7 @@ use crate::base::escape::ShownPath;
 use crate::base::units::{Bytes, Count, counted};
 use crate::ops::backup::BackupReport;
 
-/// The whole report as text.
+/// Returns the report as text.
 pub fn text(report: &BackupReport) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
@@ -25,10 +25,9 @@ fn write_text(out: &mut String, report: &BackupReport) -> fmt::Result {
     compaction(out, report)?;
     if report.archive.is_some() {
         let held = rdb_and_commands(report.rdb_keys, report.commands);
-        row(out, "packed", &format!("{held}, {}", Bytes(report.bytes)))?;
+        row(out, "contents", &format!("{held}, {}", Bytes(report.bytes)))?;
         if let Some(content) = &report.newer_rdb {
-            let what =
-                format!("{content}; its keys were not counted, and it is whole by its checksum");
+            let what = format!("{content}; its keys were not counted; it is valid by its checksum");
             row(out, "RDB", &wrap(&what, 66, 14))?;
         }
         let ratio = if report.ratio >= 1.0 {
@@ -40,7 +39,7 @@ fn write_text(out: &mut String, report: &BackupReport) -> fmt::Result {
     }
     if report.needed_bytes > 0 {
         let (needed, free) = (Bytes(report.needed_bytes), Bytes(report.free_bytes));
-        row(out, "room", &format!("{needed} at most, of {free}"))?;
+        row(out, "disk space", &format!("{needed} at most, of {free} free"))?;
     }
     if let Some(group) = &report.retention {
         row(out, "retention", &format!("{}, {}", report.keep, summary(group, report.dry_run)))?;
@@ -63,8 +62,8 @@ fn notes(out: &mut String, report: &BackupReport) -> fmt::Result {
     let mut note = |text: String| warning(out, &text);
     if let Some(under_way) = &report.under_way {
         note(format!(
-            "process {} ({}) is writing the log: {} up to byte {} counts, and {} behind it, of a command or \
-             transaction that is half written, are left out",
+            "process {} ({}) is writing the log: {} is backed up to byte {}; the {} after it, of an \
+             unfinished command or transaction, are left out",
             under_way.writer.pid,
             under_way.writer.program,
             under_way.part,
@@ -79,11 +78,11 @@ fn notes(out: &mut String, report: &BackupReport) -> fmt::Result {
         ))?;
     }
     if let Some(problem) = &report.retention_problem {
-        note(format!("older archives were left as they are: {problem}"))?;
+        note(format!("older archives were not removed: {problem}"))?;
     }
     if !report.cleared.is_empty() {
         let count = counted(report.cleared.len() as u64, "unfinished backup");
-        note(format!("{count} of an earlier run removed; it was killed, or the machine was"))?;
+        note(format!("{count} of an earlier run removed; it was killed, or the machine stopped"))?;
     }
     match &report.retention {
         Some(group) => problems(out, group),
@@ -100,13 +99,13 @@ fn verdict(out: &mut String, report: &BackupReport) -> fmt::Result {
     }
     match &report.archive {
         Some(archive) => {
-            let what = if report.damaged { "the log, damaged as it was," } else { "the log" };
-            let read_back = if report.read_back { ", read back and the same" } else { "" };
+            let what = if report.damaged { "the log, damaged as it is," } else { "the log" };
+            let read_back = if report.read_back { ", read back and identical" } else { "" };
             let word = Styled(GOOD, "BACKED UP");
             writeln!(out, "{word}: {what} is in {}{read_back}", ShownPath(archive))
         }
         None if report.damaged => {
-            let help = "`aofkit repair` mends it; --damaged backs it up as it is";
+            let help = "`aofkit repair` repairs it; --damaged backs it up as it is";
             writeln!(out, "{}: nothing was written. {help}", Styled(ERROR, "DAMAGED"))
         }
         None => writeln!(out, "{}: nothing was written", Styled(QUIET, "DRY RUN")),

@@ -12,7 +12,7 @@ use crate::ops::bench::{
     Times,
 };
 
-/// The whole report as text.
+/// Returns the report as text.
 pub fn text(report: &BenchReport) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
@@ -39,7 +39,7 @@ fn write_text(out: &mut String, report: &BenchReport) -> fmt::Result {
         out,
         report,
         Temperature::Cold,
-        "cold: mapped anew in each round, page-table faults paid; the page cache itself \
+        "cold: mapped anew in each round, page-table faults paid; the page cache \
          stays warm",
     )?;
     if !report.processes.is_empty() {
@@ -85,7 +85,7 @@ fn scan_row(out: &mut String, report: &BenchReport, scan: &ScanReport) -> fmt::R
     writeln!(out, "{}", line.trim_end())
 }
 
-/// The slowest, median and fastest round in GB/s.
+/// Returns the rates of the slowest, median and fastest round in GB/s.
 fn rates(times: &Times, bytes: u64) -> String {
     let rate = |time: Duration| {
         #[allow(clippy::cast_precision_loss)] // Three digits are shown.
@@ -97,8 +97,8 @@ fn rates(times: &Times, bytes: u64) -> String {
 }
 
 fn processes(out: &mut String, report: &BenchReport) -> fmt::Result {
-    let title = "whole processes, from start to end: they also start, open and map, and aofkit \
-                 judges what it finds";
+    let title = "whole processes, from start to end: including start, open and map; aofkit also \
+                 reports on each server";
     writeln!(out, "\n  {}", wrap(title, COLUMNS - 2, 2))?;
     let head = format!(
         "  {:18}  {:>21}  {:>24}  {:>8}",
@@ -148,7 +148,7 @@ fn verdict(
     writeln!(out, "\n  {}", Styled(GOOD, wrap(&what, COLUMNS - 2, 2)))
 }
 
-/// Three digits or so, whatever the size.
+/// Returns the number with about three significant digits.
 fn decimals(value: f64) -> String {
     let decimals = if value < 0.9995 {
         3
@@ -220,14 +220,14 @@ mod tests {
                 process("redis-check-aof", measured([4.0, 4.25, 5.0], Some(ratio))),
                 process(
                     "valkey-check-aof",
-                    ProcessOutcome::Failed { message: "exit status: 1: no word".into() },
+                    ProcessOutcome::Failed { message: "exit status: 1: no output".into() },
                 ),
             ],
         }
     }
 
     #[test]
-    fn the_text_says_what_was_measured_and_how() {
+    fn text_lists_measurements_and_conditions() {
         let text = anstream::adapter::strip_str(&text(&report())).to_string();
         let expected = "\
 a.aof  954 MiB
@@ -241,16 +241,16 @@ a.aof  954 MiB
   parallel    none        2.50    2.86   3.33          19.30               0.58
   nom alone   none       0.769   0.833  0.909          19.30               2.00
 
-  cold: mapped anew in each round, page-table faults paid; the page cache itself
-  stays warm
+  cold: mapped anew in each round, page-table faults paid; the page cache stays
+  warm
   scan        checks     GB/s: min median max   M commands/s  time / sequential
 
-  whole processes, from start to end: they also start, open and map, and aofkit
-  judges what it finds
+  whole processes, from start to end: including start, open and map; aofkit also
+  reports on each server
   program              GB/s: min median max   seconds: min median max      time
   aofkit verify         1.67    2.00   2.50    0.400    0.500   0.600
   redis-check-aof      0.200   0.235  0.250     4.00     4.25    5.00     8.50x
-  valkey-check-aof    not measured: exit status: 1: no word
+  valkey-check-aof    not measured: exit status: 1: no output
 
   redis-check-aof takes 8.50 times as long as aofkit verify (median of 3 pairs,
   8.20 to 8.75)
@@ -260,7 +260,7 @@ a.aof  954 MiB
     }
 
     #[test]
-    fn the_json_has_integers_of_nanoseconds() {
+    fn json_times_are_integer_nanoseconds() {
         let json = serde_json::to_value(report()).unwrap();
         assert_eq!(json["scans"][0]["reader"], "sequential");
         assert_eq!(json["scans"][0]["median_ns"], 600_000_000);
@@ -272,7 +272,7 @@ a.aof  954 MiB
     }
 
     #[test]
-    fn a_tiny_log_is_told_within_the_columns() {
+    fn report_on_a_tiny_log_fits_the_columns() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "*1\r\n$4\r\nPING\r\n").unwrap();
         let options = Options { rounds: 1, own_program: None, checkers: Vec::new() };

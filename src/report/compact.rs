@@ -9,10 +9,10 @@ use crate::base::escape::ShownPath;
 use crate::base::units::{Bytes, Count, Elapsed, counted};
 use crate::ops::compact::{CompactReport, Form};
 
-/// Kinds of failed commands that are listed before the rest is only counted.
+/// The number of kinds of failed commands that are listed; the rest is only counted.
 const LISTED: usize = 10;
 
-/// The whole report as text.
+/// Returns the report as text.
 pub fn text(report: &CompactReport) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
@@ -37,7 +37,7 @@ fn write_text(out: &mut String, report: &CompactReport) -> fmt::Result {
     match &report.output {
         Some(output) => {
             let checked =
-                if report.checked { ", read back and the same" } else { ", not read back" };
+                if report.checked { ", read back and identical" } else { ", not read back" };
             writeln!(
                 out,
                 "{}: written to {}{checked}",
@@ -83,20 +83,16 @@ fn keys(out: &mut String, report: &CompactReport) -> fmt::Result {
         row(
             out,
             "left out",
-            &format!("{} that no filter wants", counted(report.left_out.unwanted, "key")),
+            &format!("{} excluded by filters", counted(report.left_out.unwanted, "key")),
         )?;
     }
     if report.left_out.expired > 0 {
-        row(
-            out,
-            "left out",
-            &format!("{} that have expired", counted(report.left_out.expired, "key")),
-        )?;
+        row(out, "left out", &format!("{} expired", counted(report.left_out.expired, "key")))?;
     }
     Ok(())
 }
 
-/// Prefixes that are listed.
+/// The number of prefixes that are listed.
 const PREFIXES: usize = 5;
 
 fn reclaimed(out: &mut String, report: &CompactReport) -> fmt::Result {
@@ -127,7 +123,7 @@ fn findings(out: &mut String, report: &CompactReport) -> fmt::Result {
         finding(
             "torn end",
             &format!(
-                "{what} at byte {} of the last part; its {} are left out, as a server leaves them out",
+                "{what} at byte {} of the last part; its {} are left out, as by a server",
                 Count(torn.offset),
                 counted(torn.bytes, "byte")
             ),
@@ -137,7 +133,7 @@ fn findings(out: &mut String, report: &CompactReport) -> fmt::Result {
         finding(
             "failed",
             &format!(
-                "{} {} as on a server: {} (the first in {} at byte {})",
+                "{} {}, as on a server: {} (the first in {} at byte {})",
                 counted(failed.count, failed.command),
                 if failed.count == 1 { "fails" } else { "fail" },
                 failed.error,
@@ -153,7 +149,7 @@ fn findings(out: &mut String, report: &CompactReport) -> fmt::Result {
         finding(
             "carried",
             &format!(
-                "{} of {}, which no known server has, with all that was done to {} (the first in {} at byte {})",
+                "{} of {}, which no known server has, copied with all other commands on {} (the first in {} at byte {})",
                 counted(carried.count, "command"),
                 carried.command,
                 if carried.count == 1 { "its key" } else { "their keys" },
@@ -166,7 +162,7 @@ fn findings(out: &mut String, report: &CompactReport) -> fmt::Result {
         finding(
             "times",
             &format!(
-                "{} with a time relative to when it ran, taken to be that of the last annotation or \
+                "{} with a relative time, counted from the last annotation or the time \
                  of the file",
                 counted(report.relative_times, "command")
             ),
@@ -174,30 +170,28 @@ fn findings(out: &mut String, report: &CompactReport) -> fmt::Result {
     }
     if let Some(needed) = report.databases_needed {
         let what = if report.form == Form::Aof || report.form == Form::MultipartAof {
-            "with its default of 16 it answers SELECT with an error and puts these keys into the database before"
+            "with the default of 16, SELECT fails and these keys go to the previous database"
         } else {
-            "with its default of 16 it does not start on it"
+            "with the default of 16, it does not start"
         };
         let highest = needed - 1;
         finding(
             "databases",
-            &format!(
-                "there are keys in database {highest}: the server that loads it needs `databases {needed}`; {what}"
-            ),
+            &format!("database {highest} has keys: the server needs `databases {needed}`; {what}"),
         )?;
     }
     for lost in &report.lost_expiries {
         finding("expiries", &super::lost_expiry::sentence(lost))?;
     }
     if report.passed_fields > 0 {
-        let looks = counted(report.passed_fields, "command");
+        let commands = counted(report.passed_fields, "command");
         let what = if report.fields_expire {
-            "met fields of hashes whose time has passed, which this server does not see any more"
+            "accessed expired hash fields, which this server ignores"
         } else {
-            "met fields of hashes that expire; they were seen whether or not their time has passed, as \
-             by Valkey. Redis does not see them then: --for redis-8.2 does as it does"
+            "accessed hash fields with an expiry; expired ones were used, as by Valkey. Redis ignores \
+             them: use --for redis-8.2 for that"
         };
-        finding("fields", &format!("{looks} {what}"))?;
+        finding("fields", &format!("{commands} {what}"))?;
     }
     Ok(())
 }

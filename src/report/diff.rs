@@ -11,7 +11,7 @@ use crate::base::escape::{ShownPath, quote};
 use crate::base::units::{Count, counted};
 use crate::ops::diff::{DiffReport, Difference, Numbers, Reason, Side};
 
-/// The whole report as text.
+/// Returns the report as text.
 pub fn text(report: &DiffReport) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
@@ -38,7 +38,7 @@ fn write_text(out: &mut String, report: &DiffReport) -> fmt::Result {
     match (report.keys.differing(), functions) {
         (0, false) => {
             let same = counted(report.keys.same, "key");
-            writeln!(out, "{}: {same} on both sides, the same in all", Styled(GOOD, "SAME"))
+            writeln!(out, "{}: {same} on both sides, no differences", Styled(GOOD, "SAME"))
         }
         (0, true) => writeln!(out, "{}: in function libraries", Styled(ERROR, "DIFFERENT")),
         (keys, functions) => {
@@ -90,7 +90,7 @@ fn notes_on(side: &Side) -> Vec<String> {
         notes.push(format!("{failed} that a server answers with an error"));
     }
     if side.left_out.unwanted > 0 {
-        notes.push(format!("{} left out, not wanted", counted(side.left_out.unwanted, "key")));
+        notes.push(format!("{} left out by filters", counted(side.left_out.unwanted, "key")));
     }
     if side.left_out.expired > 0 {
         notes.push(format!("{} left out, expired", counted(side.left_out.expired, "key")));
@@ -98,7 +98,7 @@ fn notes_on(side: &Side) -> Vec<String> {
     notes
 }
 
-/// Appends a line of the list: `-` for a key that only A has, `+` for one that only B has, `~` for one that differs.
+/// Appends a line of the list: `-` for a key only in A, `+` for a key only in B, `~` for a key that differs.
 pub fn line(difference: &Difference, out: &mut Vec<u8>) {
     let (sign, state) = match (&difference.a, &difference.b) {
         (Some(a), None) => ('-', a),
@@ -119,7 +119,7 @@ pub fn line(difference: &Difference, out: &mut Vec<u8>) {
     };
 }
 
-/// What differs: `value (2 fields / 3 fields)`.
+/// Returns a difference as text: `value (2 fields / 3 fields)`.
 fn against(reason: Reason, a: &KeyState, b: &KeyState) -> String {
     let name = reason.name();
     match reason {
@@ -131,17 +131,17 @@ fn against(reason: Reason, a: &KeyState, b: &KeyState) -> String {
     }
 }
 
-/// `3 fields`
+/// Returns the size with its unit: `3 fields`.
 pub(super) fn size(state: &KeyState) -> String {
     counted(state.size, state.unit())
 }
 
-/// `never`, or a time, with its milliseconds.
+/// Returns the expiry as text: `never`, or a time with milliseconds.
 pub(super) fn expiry(state: &KeyState) -> String {
     state.expires_ms.map_or("never".to_owned(), time_ms)
 }
 
-/// A time in Unix milliseconds, in local time: `2026-11-22 03:10:00 +01:00`, with milliseconds where it has some.
+/// Returns a time in Unix milliseconds as local time, `2026-11-22 03:10:00 +01:00`, with milliseconds if not zero.
 pub(super) fn time_ms(ms: i64) -> String {
     let (seconds, part) = (ms.div_euclid(1000), ms.rem_euclid(1000));
     let text = local(seconds);
@@ -158,7 +158,7 @@ pub fn json_line(difference: &Difference, out: &mut Vec<u8>) {
     object("key", difference, out);
 }
 
-/// Appends the report as one line, as it ends a list of JSON lines.
+/// Appends the report as the last of the JSON lines.
 pub fn json_end(report: &DiffReport, out: &mut Vec<u8>) {
     object("summary", report, out);
 }
@@ -169,7 +169,7 @@ mod tests {
     use crate::rdb::Kind;
 
     #[test]
-    fn a_line_tells_what_differs() {
+    fn line_names_the_differences() {
         let state = |size, expires_ms| {
             Some(KeyState { kind: Kind::Hash, size, expires_ms, carried: false })
         };

@@ -7,7 +7,7 @@ use crate::base::escape::ShownPath;
 use crate::base::units::counted;
 use crate::ops::digest::DigestReport;
 
-/// The whole report as text.
+/// Returns the report as text.
 pub fn text(report: &DigestReport) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
@@ -39,7 +39,7 @@ fn write_text(out: &mut String, report: &DigestReport) -> fmt::Result {
     }
     if report.undigested > 0 {
         let keys = counted(report.undigested, "key");
-        let what = "whose values only a module understands: a server's digest may differ";
+        let what = "with module values: the digest of a server may differ";
         writeln!(out, "  {} {keys} {what}", Styled(WARNING, "modules:"))?;
     }
     Ok(())

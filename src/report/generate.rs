@@ -8,7 +8,7 @@ use crate::base::escape::ShownPath;
 use crate::base::units::{Bytes, Count, Elapsed, Rate};
 use crate::ops::generate::GenerateReport;
 
-/// The whole report as text.
+/// Returns the report as text.
 pub fn text(report: &GenerateReport) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
@@ -44,7 +44,7 @@ mod tests {
     use crate::ops::generate::{Counts, GeneratedFile};
 
     #[test]
-    fn it_says_what_it_takes_to_make_it_again() {
+    fn text_has_the_seed_and_the_counts() {
         let file = |name: &str, bytes| GeneratedFile { name: name.to_owned(), bytes };
         let mut report = GenerateReport {
             schema: 1,

@@ -10,8 +10,8 @@ use crate::base::escape::quote;
 use crate::base::units::counted;
 use crate::ops::history::{Event, Held, HistoryReport, Place, Touched};
 
-/// Appends an event: the command as in `aofkit log`, and below it what it did to the key. Where that has another name
-/// than `key`, or several places were touched, each is named. Long values are shown whole if `full`.
+/// Appends an event: the command as in `aofkit log`, and below it the change of the key. The key is named if it has
+/// another name than `key` or several keys changed. Long values are not shortened if `full`.
 pub fn event(event: &Event<'_>, key: &[u8], full: bool, out: &mut Vec<u8>) {
     // Writing to memory cannot fail.
     let _ = write!(out, "{}:{} ", event.number, event.offset);
@@ -44,14 +44,14 @@ fn touched(touched: &Touched, named: bool, out: &mut Vec<u8>) {
         out.extend_from_slice(b": ");
     }
     let (before, after) = (held(touched.before.as_ref()), held(touched.after.as_ref()));
-    let told = match touched.before == touched.after {
-        true => format!("still {before}\n"),
+    let text = match touched.before == touched.after {
+        true => format!("unchanged: {before}\n"),
         false => format!("{before} -> {after}\n"),
     };
-    out.extend_from_slice(told.as_bytes());
+    out.extend_from_slice(text.as_bytes());
 }
 
-/// `hash, 3 fields, expires 2026-11-22 03:10:00 +01:00`, or `string "12", ..`
+/// Returns the state of a key: `hash, 3 fields, expires 2026-11-22 03:10:00 +01:00`, or `string "12", ..`.
 fn held(held: Option<&Held>) -> String {
     let Some(Held { state, value }) = held else { return "nothing".to_owned() };
     let expires = state.expires_ms.map_or(String::new(), |ms| format!(", expires {}", time_ms(ms)));
@@ -62,17 +62,17 @@ fn held(held: Option<&Held>) -> String {
     format!("{kind} {}{expires}", String::from_utf8_lossy(&quoted))
 }
 
-/// Appends where the key is in the end.
+/// Appends the final state of the key.
 pub fn end(report: &HistoryReport, out: &mut Vec<u8>) {
     let _ = write!(out, "{}; ", counted(report.events, "event"));
     match &report.places[..] {
-        [] => out.extend_from_slice(b"in the end it is not there\n"),
+        [] => out.extend_from_slice(b"the key does not exist at the end\n"),
         [place] => {
-            out.extend_from_slice(b"in the end ");
+            out.extend_from_slice(b"at the end ");
             self::place(place, out);
         }
         places => {
-            out.extend_from_slice(b"in the end\n");
+            out.extend_from_slice(b"at the end\n");
             for place in places {
                 out.extend_from_slice(b"    ");
                 self::place(place, out);

@@ -8,7 +8,7 @@ use crate::base::units::{Bytes, counted};
 use crate::live::snapshot::How;
 use crate::ops::recover::hold::HoldReport;
 
-/// What was secured, where, and what has to be set back one day.
+/// Returns what was secured, where, and which setting to restore later.
 pub fn text(report: &HoldReport) -> String {
     let mut text = String::new();
     let server = &report.server;
@@ -21,7 +21,7 @@ pub fn text(report: &HoldReport) -> String {
     );
     for kept in &report.kept {
         let how = match kept.held {
-            How::Links => "linked: it costs no room, and its last file goes on growing",
+            How::Links => "linked: takes no disk space; the last file keeps growing",
             How::Open | How::Copy => "copied",
         };
         let files = counted(kept.files as u64, "file");
@@ -33,20 +33,20 @@ pub fn text(report: &HoldReport) -> String {
         );
     }
     if report.rewrite_was_running {
-        let told = "a rewrite was running: the first is the log from before it ended, the second what \
-                    it left. What a flush destroyed is in the first, if it began before the flush";
-        let _ = writeln!(text, "  {} {}", Styled(WARNING, "warning:"), wrap(told, 69, 11));
+        let what = "a rewrite was running: the first copy is the log from before it ended, the second the log \
+                    after it. Data destroyed by a flush is in the first copy, if the rewrite began before the flush";
+        let _ = writeln!(text, "  {} {}", Styled(WARNING, "warning:"), wrap(what, 69, 11));
     }
     let _ = writeln!(
         text,
-        "  the server's own log stays where it is; what is recovered goes there:\n    {}",
+        "  the server's own log is unchanged; the recovered log has to replace it:\n    {}",
         ShownPath(&report.log)
     );
     match &report.turn_on {
         Some(command) => {
             let _ = writeln!(
                 text,
-                "  automatic rewrites are off; when all is well again:\n    {command}"
+                "  automatic rewrites are off; to turn them on again:\n    {command}"
             );
         }
         None => text.push_str("  automatic rewrites were off already\n"),

@@ -1,4 +1,4 @@
-//! Lines that several reports are made of.
+//! Lines that several reports share.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
@@ -12,22 +12,22 @@ use crate::base::level::Level;
 use crate::base::units::{Count, Elapsed, Rate, counted};
 use crate::rdb::{Header, Kind, Magic};
 
-/// Columns that text keeps to, where no name or path is longer.
+/// The width of text in columns, unless a name or path is longer.
 pub(super) const COLUMNS: usize = 80;
 
-/// A name of up to 12 characters, and what it has.
+/// Writes a row with a name of up to 12 characters.
 pub(super) fn row(out: &mut String, name: &str, value: &str) -> fmt::Result {
     writeln!(out, "  {}{value}", Styled(QUIET, format_args!("{name:<12}")))
 }
 
-/// The same of up to 14, broken into lines.
+/// Writes a row with a name of up to 14 characters, wrapped.
 pub(super) fn wide_row(out: &mut String, name: &str, value: &str) -> fmt::Result {
     const NAME: usize = 14;
     let value = wrap(value, COLUMNS - NAME - 2, NAME + 2);
     writeln!(out, "  {}{value}", Styled(QUIET, format_args!("{name:<NAME$}")))
 }
 
-/// Keys, in all and by database and type.
+/// Writes the number of keys in total and by database and type.
 pub(super) fn keys(
     out: &mut String,
     name: &str,
@@ -50,7 +50,7 @@ pub(super) fn keys(
     Ok(())
 }
 
-/// What was read of a log: keys of its RDBs, if it has any, and commands.
+/// Returns the content of a log: the keys of its RDBs, if any, and its commands.
 pub(super) fn rdb_and_commands(rdb_keys: u64, commands: u64) -> String {
     let keys = match rdb_keys {
         0 => String::new(),
@@ -59,7 +59,7 @@ pub(super) fn rdb_and_commands(rdb_keys: u64, commands: u64) -> String {
     format!("{keys}{}", counted(commands, "command"))
 }
 
-/// The version of an RDB: `RDB 12`.
+/// Returns the version of an RDB: `RDB 12`.
 pub(super) fn rdb_version(Header { magic, version }: Header) -> String {
     match magic {
         Magic::Redis => format!("RDB {version}"),
@@ -67,19 +67,19 @@ pub(super) fn rdb_version(Header { magic, version }: Header) -> String {
     }
 }
 
-/// An RDB whose keys this version cannot read.
+/// Returns the description of an RDB whose keys this version cannot read.
 pub(super) fn newer_rdb(header: Header) -> String {
     format!("{}, keys unknown", rdb_version(header))
 }
 
-/// How long it took, and what each part of the work did.
+/// Returns the elapsed time in total and of each step.
 pub(super) fn time<'t>(elapsed_s: f64, parts: impl Iterator<Item = (&'t str, f64)>) -> String {
     let parts: Vec<String> =
         parts.map(|(name, elapsed_s)| format!("{name} {elapsed_s:.2}")).collect();
     format!("{} ({})", Elapsed(Duration::from_secs_f64(elapsed_s)), parts.join(", "))
 }
 
-/// A word in a style, indented, and a text behind it that is broken into lines.
+/// Writes an indented label in a style, followed by a wrapped text.
 pub(super) fn told(
     out: &mut String,
     indent: usize,
@@ -91,23 +91,23 @@ pub(super) fn told(
     writeln!(out, "{:indent$}{} {text}", "", Styled(style, word))
 }
 
-/// Something that is worth a look.
+/// Writes a warning.
 pub(super) fn warning(out: &mut String, text: &str) -> fmt::Result {
     told(out, 0, (WARNING, "warning:"), text)
 }
 
-/// What to do about a finding.
+/// Writes the help of a finding, if any.
 pub(super) fn finding_help(out: &mut String, help: Option<&str>) -> fmt::Result {
     help.map_or(Ok(()), |help| told(out, 2, (QUIET, "help:"), help))
 }
 
-/// What is wrong and what to do, as messages have it.
+/// Writes an error and its help, if any, in the form of messages.
 pub(super) fn problem(out: &mut String, message: &str, help: Option<&str>) -> fmt::Result {
     writeln!(out, "{} {message}", Styled(ERROR, "error:"))?;
     help.map_or(Ok(()), |help| told(out, 0, (QUIET, "help:"), help))
 }
 
-/// The paths of which nothing came, and why: messages, not results.
+/// Returns the error messages for the paths that failed.
 pub(super) fn failures<'f>(failed: impl Iterator<Item = &'f Failure>) -> String {
     let mut out = String::new();
     for Failure { message, help, .. } in failed {
@@ -117,7 +117,7 @@ pub(super) fn failures<'f>(failed: impl Iterator<Item = &'f Failure>) -> String 
     out
 }
 
-/// What a finding begins with.
+/// Returns the label of a level and its style.
 pub(super) fn level(level: Level) -> (Style, &'static str) {
     match level {
         Level::Error => (ERROR, "error:"),
@@ -126,7 +126,7 @@ pub(super) fn level(level: Level) -> (Style, &'static str) {
     }
 }
 
-/// How long reading took. A rate says nothing of what is read at once.
+/// Returns the elapsed time and the rate, or nothing below 1 MiB, for which a rate is not meaningful.
 pub(super) fn took(bytes: u64, elapsed: Duration) -> String {
     if bytes < 1 << 20 {
         return String::new();

@@ -8,7 +8,7 @@ use crate::base::escape::ShownPath;
 use crate::base::units::{Bytes, Count, counted};
 use crate::ops::list::{Identity, ListReport, Listed, Made, State};
 
-/// The whole report as text.
+/// Returns the report as text.
 pub fn text(report: &ListReport) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
@@ -16,7 +16,7 @@ pub fn text(report: &ListReport) -> String {
     out
 }
 
-/// What is wrong with archives, a line for each.
+/// Returns the problems of archives, one line each.
 pub fn problems(report: &ListReport) -> String {
     let mut out = String::new();
     for archive in &report.archives {
@@ -38,7 +38,7 @@ fn write_text(out: &mut String, report: &ListReport) -> fmt::Result {
     let count = counted(archives.len() as u64, "archive");
     writeln!(out, "{}: {count}, {}", Styled(STRONG, ShownPath(&report.directory)), Bytes(bytes))?;
     if archives.iter().any(|archive| archive.state == State::ReadBack) {
-        let what = "read back when they were made; --verify reads them now";
+        let what = "verified when they were created; use --verify to verify them now";
         writeln!(out, "{} {what}", Styled(QUIET, "made:"))?;
     }
     archives.iter().try_for_each(|archive| problem(out, archive))
@@ -112,7 +112,7 @@ fn row(archive: &Listed) -> [String; 6] {
     ]
 }
 
-/// Commands; of a log that begins with an RDB, the keys of that too.
+/// Returns the number of commands, and the number of RDB keys if the log begins with an RDB.
 fn held(made: &Made) -> String {
     match (made.rdb_keys, made.commands) {
         (0, commands) => format!("{} cmd", Count(commands)),

@@ -1,4 +1,4 @@
-//! The report of a backup of a running server, as text.
+//! The text of `aofkit backup --live`.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::live::settings::{Outcome, Restored};
 use crate::live::snapshot::How;
 use crate::ops::backup::live::{LiveReport, LookReport, RestoreReport, Step, Strategy};
 
-/// A backup; `backup` is the text of what was written.
+/// Returns the report of a backup; `backup` is the text on the archive.
 pub fn text<T>(report: &LiveReport<T>, backup: &str) -> String {
     let mut text = String::new();
     let server = &report.server;
@@ -34,7 +34,7 @@ pub fn text<T>(report: &LiveReport<T>, backup: &str) -> String {
     text.push('\n');
     let _ = writeln!(text, "  snapshot  {}", snapshot(report));
     for setting in report.left_by_earlier_run.iter().chain(&report.settings) {
-        let _ = writeln!(text, "  {}", told(setting));
+        let _ = writeln!(text, "  {}", setting_text(setting));
     }
     for warning in &report.warnings {
         let _ = lines::told(&mut text, 2, (WARNING, "warning:"), warning);
@@ -53,7 +53,7 @@ pub fn text<T>(report: &LiveReport<T>, backup: &str) -> String {
     text
 }
 
-/// What a backup into `to` would do.
+/// Returns the report on what a backup to `to` would do.
 pub fn looked(report: &LookReport, to: &Path) -> String {
     let mut text = String::new();
     let server = &report.server;
@@ -63,14 +63,14 @@ pub fn looked(report: &LookReport, to: &Path) -> String {
     let _ = writeln!(text, "\n  log        {}", ShownPath(&report.log));
     let _ = writeln!(text, "             {files}, {}", Bytes(report.bytes));
     if report.rewriting {
-        let _ = writeln!(text, "  wait       for the rewrite that is under way");
+        let _ = writeln!(text, "  wait       for the rewrite in progress");
     }
     for Change { name, was, set } in &report.would_set {
-        let _ = writeln!(text, "  set        {name} {set}, and back to {was}");
+        let _ = writeln!(text, "  set        {name} {set}, then back to {was}");
     }
     let what = match report.strategy {
-        Strategy::Rewrite => "after BGREWRITEAOF: link the set, and back it up",
-        Strategy::Link => "link the set as it is, and back it up",
+        Strategy::Rewrite => "after BGREWRITEAOF: link the set and back it up",
+        Strategy::Link => "link the set as it is and back it up",
     };
     let _ = writeln!(text, "  then       {what}");
     if let Some(free) = report.free_bytes {
@@ -103,7 +103,7 @@ fn snapshot<T>(report: &LiveReport<T>) -> String {
     let snapshot = &report.snapshot;
     let held = match snapshot.held {
         How::Links => "linked",
-        How::Open => "held open, as no links could be made",
+        How::Open => "kept open, because links are not possible",
         How::Copy => "copied",
     };
     let files = counted(snapshot.files as u64, "file");
@@ -112,41 +112,41 @@ fn snapshot<T>(report: &LiveReport<T>) -> String {
     if snapshot.cut_bytes > 0 {
         let _ = write!(
             text,
-            "\n            {} at the end were being written and are left out",
+            "\n            {} at the end were incomplete and are left out",
             counted(snapshot.cut_bytes, "byte")
         );
     }
     if snapshot.retries > 0 {
-        let _ = write!(
-            text,
-            "\n            taken anew {}",
-            counted(u64::from(snapshot.retries), "time")
-        );
+        let _ =
+            write!(text, "\n            retried {}", counted(u64::from(snapshot.retries), "time"));
     }
     text
 }
 
-fn told(setting: &Restored) -> String {
+fn setting_text(setting: &Restored) -> String {
     let Restored { change, outcome, now } = setting;
     let head = format!("setting   {}", change.name);
     match outcome {
         Outcome::Restored => format!("{head}: {}, was {} meanwhile", change.was, change.set),
         Outcome::AsBefore => format!("{head}: {}, as before", change.was),
         Outcome::LeftAlone => {
-            format!("{head}: {now}, which somebody set meanwhile; it was {} before", change.was)
+            format!(
+                "{head}: {now}, changed by another client meanwhile; it was {} before",
+                change.was
+            )
         }
     }
 }
 
-/// What `--restore-config` did.
+/// Returns the report of `--restore-config`.
 pub fn restored(report: &RestoreReport) -> String {
     let mut text =
         format!("{}  {}\n", Styled(STRONG, &report.server.address), report.server.version);
     match &report.settings {
-        None => text.push_str("  nothing to restore: no run was stopped before its end\n"),
+        None => text.push_str("  nothing to restore: no earlier run was interrupted\n"),
         Some(settings) => {
             for setting in settings {
-                let _ = writeln!(text, "  {}", told(setting));
+                let _ = writeln!(text, "  {}", setting_text(setting));
             }
         }
     }

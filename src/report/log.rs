@@ -1,4 +1,4 @@
-//! The lines of `aofkit log`: for people, and as JSON.
+//! The lines of `aofkit log`: as text and as JSON.
 
 use std::io::Write;
 
@@ -9,30 +9,30 @@ use crate::base::units::{Bytes, Count, counted};
 use crate::command::Role;
 use crate::ops::log::{CommandLine, Ending, Line, RdbLine, Render};
 
-/// Bytes of a value that are shown before the rest is left out.
+/// The number of bytes of a value that are shown.
 const SHOWN_BYTES: usize = 48;
-/// Arguments that are shown before the rest is left out.
+/// The number of arguments that are shown.
 const SHOWN_ARGS: usize = 12;
 
-/// Lines for people: `1:81 #3 2026-11-22 03:10:00 +01:00 [0] "SET" "a" "1"`.
+/// Lines of text: `1:81 #3 2026-11-22 03:10:00 +01:00 [0] "SET" "a" "1"`.
 ///
-/// The part and the offset are written so that they can be given back as a position. What a transaction runs is
-/// indented. The time is left out while no annotation tells one.
+/// The part and the offset have the form of a position argument. Commands in a transaction are indented. The time is
+/// omitted before the first annotation.
 #[derive(Debug, Clone, Default)]
 pub struct Text {
-    /// Whether long values are shown whole.
+    /// Whether long values are shown in full.
     pub full: bool,
     place_width: usize,
     ordinal_width: usize,
-    /// The last time that was written, for most are the same as the one before.
+    /// The last time that was formatted; consecutive commands often have the same time.
     time: Option<(i64, String)>,
 }
 
-/// The shortest commands of a log are about so long, in bytes; more digits than that gives are seldom needed.
+/// The approximate length of the shortest commands of a log, in bytes, used to estimate the width of ordinals.
 const SHORT_COMMAND: u64 = 27;
 
 impl Text {
-    /// Lines for people; `full` shows long values whole.
+    /// Returns a renderer of text; `full` shows long values in full.
     pub fn new(full: bool) -> Text {
         Text { full, ..Text::default() }
     }
@@ -70,7 +70,7 @@ impl Text {
     }
 }
 
-/// Appends arguments, quoted as redis-cli does; long ones, and very many, are shortened unless `full`.
+/// Appends arguments, quoted as by redis-cli; long ones, and very many, are shortened unless `full`.
 pub(super) fn args(args: &[&[u8]], full: bool, out: &mut Vec<u8>) {
     let shown = if full { args.len() } else { SHOWN_ARGS };
     for (index, arg) in args.iter().take(shown).enumerate() {
@@ -90,7 +90,7 @@ pub(super) fn args(args: &[&[u8]], full: bool, out: &mut Vec<u8>) {
     }
 }
 
-/// `1,234 bytes`
+/// Returns a number of bytes without a unit prefix: `1,234 bytes`.
 fn exact(bytes: u64) -> String {
     counted(bytes, "byte")
 }
@@ -115,19 +115,19 @@ impl Render for Text {
     }
 }
 
-/// A JSON object a line; its fields are those of [`Line`].
+/// One JSON object per line; its fields are those of [`Line`].
 #[derive(Debug, Clone, Copy)]
 pub struct Json;
 
 impl Render for Json {
     fn line(&mut self, line: &Line<'_>, out: &mut Vec<u8>) {
-        // Lines have nothing that fails to serialise, and writing to memory cannot fail.
+        // Lines always serialise, and writing to memory cannot fail.
         let _ = serde_json::to_writer(&mut *out, line);
         out.push(b'\n');
     }
 }
 
-/// Where and why a log ends before its last byte: a message, not a result.
+/// Returns the message on where and why a log ends early.
 pub fn ending(ending: &Ending) -> String {
     format!("{}: byte {}: {}", ending.part, Count(ending.offset), ending.message)
 }

@@ -1,6 +1,6 @@
-//! What operations return, rendered: text for people, JSON for scripts. Pure functions of the typed reports.
+//! Renders the reports of operations as text or JSON. All functions are pure.
 //!
-//! The text carries colour as ANSI codes; whoever prints it strips them where they are not wanted.
+//! The text has ANSI color codes; the caller strips them if needed.
 
 pub mod archive;
 pub mod backup;
@@ -26,18 +26,18 @@ pub mod verify;
 
 use serde::Serialize;
 
-/// The report as one JSON document, with a final newline.
+/// Returns the report as one JSON document with a final newline.
 ///
 /// # Panics
 ///
-/// Never: the reports have no maps with keys that are not strings, and nothing that fails to serialise.
+/// Never: the reports have only string keys and always serialise.
 pub fn json(report: &impl Serialize) -> String {
     let mut text = serde_json::to_string_pretty(report).expect("reports serialise");
     text.push('\n');
     text
 }
 
-/// Appends one of several JSON objects, a line each, with a field that says of what `kind` it is.
+/// Appends a line with a JSON object whose field `kind` names its type.
 fn json_line(kind: &'static str, what: &impl Serialize, out: &mut Vec<u8>) {
     #[derive(Serialize)]
     struct Line<'l, T> {
@@ -45,7 +45,7 @@ fn json_line(kind: &'static str, what: &impl Serialize, out: &mut Vec<u8>) {
         #[serde(flatten)]
         what: &'l T,
     }
-    // Nothing in it fails to serialise, and writing to memory cannot fail.
+    // It always serialises, and writing to memory cannot fail.
     let _ = serde_json::to_writer(&mut *out, &Line { kind, what });
     out.push(b'\n');
 }

@@ -1,4 +1,4 @@
-//! The text of `aofkit recover`: the answer first, then what to do, in commands that can be typed as they stand.
+//! The text of `aofkit recover`: the answer first, then the next steps as commands to copy.
 
 mod answer;
 mod choices;
@@ -29,18 +29,18 @@ use crate::ops::recover::{
     Winner,
 };
 
-/// The whole report as text.
+/// Returns the report as text.
 pub fn text(report: &RecoverReport) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
     let _ = match &report.done {
-        None => look(&mut out, report),
+        None => inspection(&mut out, report),
         Some(done) => recovered(&mut out, report, done),
     };
     out
 }
 
-fn look(out: &mut String, report: &RecoverReport) -> fmt::Result {
+fn inspection(out: &mut String, report: &RecoverReport) -> fmt::Result {
     answer(out, report)?;
     log(out, report)?;
     unread(out, report)?;
@@ -66,19 +66,19 @@ fn log(out: &mut String, report: &RecoverReport) -> fmt::Result {
     row(out, "log", &what)?;
     if let Layout::OnePart { manifest: Some(manifest) } = &report.layout {
         let what = format!(
-            "one part of the set of {}: what stands in its other parts is not looked at; give the set for that",
+            "one part of the set {}: its other parts were not read; give the path of the set to read them",
             ShownPath(manifest)
         );
         row(out, "part", &what)?;
     }
     if let Some(number) = report.survivor {
-        row(out, "survivor", &format!("this is about survivor {number} beside the log"))?;
+        row(out, "candidate", &format!("this report is on candidate {number}, not on the log"))?;
     }
     if let Some(tail) = report.tail {
         let what =
             if tail.transaction { "a transaction without its EXEC" } else { "a torn command" };
         let what = format!(
-            "{what} at byte {} of the last part, {}; servers do not read it, and it is left out",
+            "{what} at byte {} of the last part, {}; left out, as by servers",
             Count(tail.offset),
             Bytes(tail.bytes)
         );
@@ -87,7 +87,7 @@ fn log(out: &mut String, report: &RecoverReport) -> fmt::Result {
     if let Some(broken) = &report.broken {
         let label = if broken.unproven { "NOT READ" } else { "DAMAGED" };
         let what = format!(
-            "{}: byte {}: {}; what comes after it was not read as a part of the log",
+            "{}: byte {}: {}; what follows was not read as part of the log",
             broken.part,
             Count(broken.offset),
             broken.what
@@ -124,7 +124,7 @@ fn comes_back(out: &mut String, report: &RecoverReport) -> fmt::Result {
     }
 }
 
-/// Keys by database and type.
+/// Writes the number of keys by database and type.
 fn holds(out: &mut String, name: &str, held: &Held) -> fmt::Result {
     let each = held.keys.iter().map(|keys| (keys.db, keys.kind, keys.keys));
     lines::keys(out, name, (held.total, held.with_expiry), each, row)
@@ -142,10 +142,10 @@ fn events(out: &mut String, report: &RecoverReport) -> fmt::Result {
     if report.events.is_empty() {
         return Ok(());
     }
-    writeln!(out, "\n  {}", Styled(QUIET, "what destroyed data, as it stands in the log"))?;
+    writeln!(out, "\n  {}", Styled(QUIET, "what destroyed data, in the order of the log"))?;
     let hidden = report.events.len().saturating_sub(LISTED) as u64 + report.earlier_events;
     if hidden > 0 {
-        writeln!(out, "     ... {} before these; --json lists the last", counted(hidden, "event"))?;
+        writeln!(out, "     ... {} before these; see --json", counted(hidden, "event"))?;
     }
     for event in report.events.iter().skip(report.events.len().saturating_sub(LISTED)) {
         let run = if event.ordinal == event.last_ordinal {
@@ -158,7 +158,7 @@ fn events(out: &mut String, report: &RecoverReport) -> fmt::Result {
             what.push_str(", in a transaction");
         }
         if event.never_run {
-            what.push_str(", in a transaction that never ended: no server runs it");
+            what.push_str(", in a transaction without EXEC: no server runs it");
         }
         if !matches!(event.what, What::Flushall | What::Flushdb) && event.db != 0 {
             what.push_str(&format!(", db {}", event.db));
@@ -181,7 +181,8 @@ fn events(out: &mut String, report: &RecoverReport) -> fmt::Result {
     Ok(())
 }
 
-/// The client of the server at hand; both speak to both. Of a secured log, with what reaches its server.
+/// Returns the command of the client, which works with either server; for a secured log, with the options to connect
+/// to its server.
 fn client(report: &RecoverReport) -> String {
     let is_valkey = |program: &str| program.starts_with("valkey");
     if let Some(from) = &report.held_from {
@@ -193,13 +194,13 @@ fn client(report: &RecoverReport) -> String {
     if valkey { "valkey-cli" } else { "redis-cli" }.to_owned()
 }
 
-/// A step, and the commands that do it.
+/// Writes a numbered step and its commands.
 fn step(out: &mut String, number: usize, what: &str, commands: &[String]) -> fmt::Result {
     writeln!(out, "  {number}. {}", wrap(what, COLUMNS - 5, 5))?;
     commands.iter().try_for_each(|command| writeln!(out, "       {}", Styled(STRONG, command)))
 }
 
-/// What to do with a server, before anything else.
+/// Writes the steps to take first if a server is running.
 fn right_now(out: &mut String, report: &RecoverReport) -> fmt::Result {
     if report.archived {
         return Ok(());
@@ -211,7 +212,7 @@ fn right_now(out: &mut String, report: &RecoverReport) -> fmt::Result {
     writeln!(out)?;
     if let Some(from) = &report.held_from {
         let head = format!(
-            "This log was secured from the server at {}, whose own is {}. Next, in this order:",
+            "This log was secured from the server at {}; the log of that server is {}. Next, in this order:",
             ShownPath(from.address.as_ref()),
             ShownPath(&from.log)
         );
@@ -233,7 +234,7 @@ fn right_now(out: &mut String, report: &RecoverReport) -> fmt::Result {
     step(
         out,
         1,
-        "Let no rewrite start: it writes what the server has now, and deletes the log that has your data. `aofkit recover --hold` does this, and puts the log into safety.",
+        "Turn off automatic rewrites: a rewrite saves what the server has now and deletes the log that has your data. `aofkit recover --hold` does this and secures the log.",
         &[format!("{client} CONFIG SET auto-aof-rewrite-percentage 0")],
     )?;
     stop(out, 2, &client)?;
@@ -244,7 +245,7 @@ fn stop(out: &mut String, number: usize, client: &str) -> fmt::Result {
     step(
         out,
         number,
-        "Stop it without saving: a save writes what it has now over dump.rdb, and so does a plain stop by the system where save points are set.",
+        "Stop it without saving: a save overwrites dump.rdb with what the server has now, and so does a normal shutdown if save points are set.",
         &[format!("{client} SHUTDOWN NOSAVE")],
     )
 }
@@ -256,7 +257,7 @@ fn put_aside(out: &mut String, number: usize, snapshot: Option<&Path>) -> fmt::R
     }
 }
 
-const PUT_ASIDE: &str = "Put the snapshot aside: a server that loads a log with a FLUSHALL in it overwrites it where save points are set.";
+const PUT_ASIDE: &str = "Save a copy of the snapshot: a server that loads a log with a FLUSHALL in it overwrites the snapshot if save points are set.";
 
 fn copy_of(snapshot: &Path) -> String {
     format!("cp -p {} {}", typed(snapshot), typed(&beside(snapshot, ".kept")))
@@ -266,7 +267,7 @@ fn survivors(out: &mut String, report: &RecoverReport) -> fmt::Result {
     if report.survivors.is_empty() {
         return Ok(());
     }
-    writeln!(out, "\n  {}", Styled(QUIET, "what else is here"))?;
+    writeln!(out, "\n  {}", Styled(QUIET, "recovery candidates"))?;
     for survivor in report.survivors.iter().take(LISTED) {
         one_survivor(out, survivor)?;
     }
@@ -286,16 +287,16 @@ fn one_survivor(out: &mut String, survivor: &Survivor) -> fmt::Result {
     }
     what.push_str(&format!(": {}", survivor.kind.meaning()));
     if let Some(held) = &survivor.holds {
-        what.push_str(&format!("; would bring back {}", counted(held.total, "key")));
+        what.push_str(&format!("; would restore {}", counted(held.total, "key")));
         if survivor.ends_in_flush {
             what.push_str(", without the FLUSHALL at its end");
         }
     }
     if let Some(content) = &survivor.unread {
-        what.push_str(&format!("; how many keys it has is unknown: {content}"));
+        what.push_str(&format!("; number of keys unknown: {content}"));
     }
     if let Some(problem) = &survivor.problem {
-        what.push_str(&format!("; cannot be used as it is: {problem}"));
+        what.push_str(&format!("; cannot be used: {problem}"));
     }
     let number = format!("{:>4}", survivor.number);
     writeln!(out, "  {}  {}", Styled(STRONG, number), wrap(&what, COLUMNS - 8, 8))
@@ -307,7 +308,7 @@ fn recovered(out: &mut String, report: &RecoverReport, done: &Done) -> fmt::Resu
         Some(written) => {
             let counted = if done.holds.is_some() { "replayed" } else { "not replayed" };
             let rest =
-                format!("Written to {}, read back and whole, {counted}.", ShownPath(written));
+                format!("Written to {}, read back and verified, {counted}.", ShownPath(written));
             paragraph(out, GOOD, &format!("RECOVERED{holds_keys}."), &rest)?;
         }
         None => {
@@ -318,11 +319,11 @@ fn recovered(out: &mut String, report: &RecoverReport, done: &Done) -> fmt::Resu
     log(out, report)?;
     if let Some(held) = &done.holds {
         holds(out, "holds", held)?;
-        row(out, "fingerprint", held.fingerprint.as_deref().unwrap_or("not taken"))?;
+        row(out, "fingerprint", held.fingerprint.as_deref().unwrap_or("not computed"))?;
     }
     if let Some(bytes) = done.kept_bytes {
-        let whole = format!("{} of {}, as they were", Count(bytes), counted(report.bytes, "byte"));
-        row(out, "kept", &whole)?;
+        let whole = format!("{} of {}, unchanged", Count(bytes), counted(report.bytes, "byte"));
+        row(out, "retained", &whole)?;
     }
     if let Some(found) = &done.found {
         let mut what = format!(
@@ -337,17 +338,17 @@ fn recovered(out: &mut String, report: &RecoverReport, done: &Done) -> fmt::Resu
         row(out, "up to", &what)?;
     }
     if let Some(db) = done.db {
-        row(out, "database", &format!("{db} alone; the others are as they were"))?;
+        row(out, "database", &format!("only {db}; the others are unchanged"))?;
     }
     removed(out, done)?;
     if let Some(joined) = &done.joined {
         joined_sides(out, joined)?;
     }
     if let Some(conflicts) = &done.conflicts {
-        told_conflicts(out, conflicts)?;
+        write_conflicts(out, conflicts)?;
     }
     if let Some(backup) = &done.backup {
-        row(out, "original", &format!("kept as {}", ShownPath(backup)))?;
+        row(out, "original", &format!("saved as {}", ShownPath(backup)))?;
     }
     match &done.written {
         Some(written) => put_in_place(out, report, done, written),
@@ -355,51 +356,53 @@ fn recovered(out: &mut String, report: &RecoverReport, done: &Done) -> fmt::Resu
     }
 }
 
-/// How two sides were joined.
+/// Writes how two sides were merged.
 fn joined_sides(out: &mut String, joined: &Joined) -> fmt::Result {
-    row(out, "came back", &counted(joined.brought_back, "key"))?;
+    row(out, "restored", &counted(joined.brought_back, "key"))?;
     let both = counted(joined.on_both_sides, "key");
     match joined.winner {
         Some(winner) if joined.on_both_sides > 0 => {
             let winner = match winner {
-                Winner::Newer => "what was built after the flush",
-                Winner::Older => "what stood before the flush",
+                Winner::Newer => "the data written after the flush",
+                Winner::Older => "the data from before the flush",
             };
             row(out, "both sides", &format!("{both} on both; taken from {winner}"))?;
         }
         None if joined.on_both_sides > 0 => {
-            row(out, "there again", &format!("{both} had come back already, and stayed as it is"))?;
+            row(
+                out,
+                "skipped",
+                &format!("{both} already restored by later commands, not changed"),
+            )?;
         }
         _ => {}
     }
     if joined.expired > 0 {
         let were = match joined.expired_were {
-            Expired::Drop => "were left out; --expired keep keeps them",
-            Expired::Keep => "were kept; a server deletes them at once",
+            Expired::Drop => "left out; --expired keep retains them",
+            Expired::Keep => "retained; a server deletes them at once",
         };
         let some = joined.expired_keys.join(", ");
-        let what = format!(
-            "{} whose time has passed meanwhile {were}: {some}",
-            counted(joined.expired, "key")
-        );
+        let what =
+            format!("{} expired in the meantime, {were}: {some}", counted(joined.expired, "key"));
         row(out, "expired", &what)?;
     }
     Ok(())
 }
 
-/// What comes out otherwise.
-fn told_conflicts(out: &mut String, conflicts: &Conflicts) -> fmt::Result {
-    row(out, "came back", &counted(conflicts.brought_back, "key"))?;
-    let same = format!("{} as without it", counted(conflicts.unchanged, "later key"));
+/// Writes the differences that an excision causes.
+fn write_conflicts(out: &mut String, conflicts: &Conflicts) -> fmt::Result {
+    row(out, "restored", &counted(conflicts.brought_back, "key"))?;
+    let same = format!("{} with the same result", counted(conflicts.unchanged, "later key"));
     row(out, "unchanged", &same)?;
     if !conflicts.any() {
-        return row(out, "conflicts", "none: every later command comes out as it did");
+        return row(out, "conflicts", "none: every later command has the same result");
     }
     let kinds = [
         (conflicts.mixed, "with old and new data mixed"),
         (conflicts.other_type, "of the old type, on which later commands failed"),
-        (conflicts.other_expiry, "with another expiry, mostly that of the old key"),
-        (conflicts.missing, "that later commands made are not there"),
+        (conflicts.other_expiry, "with another expiry, usually that of the old key"),
+        (conflicts.missing, "created by later commands are missing"),
     ];
     for (count, what) in kinds.into_iter().filter(|(count, _)| *count > 0) {
         let what = format!("{} {what}", counted(count, "key"));
@@ -427,7 +430,11 @@ fn told_conflicts(out: &mut String, conflicts: &Conflicts) -> fmt::Result {
         );
         row(out, "", &what)?;
     }
-    row(out, "", "--merge newer keeps the two sides apart and joins them key by key")
+    row(
+        out,
+        "",
+        "--merge newer avoids conflicts: it keeps the two sides apart and merges them key by key",
+    )
 }
 
 fn removed(out: &mut String, done: &Done) -> fmt::Result {
@@ -446,7 +453,7 @@ fn removed(out: &mut String, done: &Done) -> fmt::Result {
     }
     let more = done.removed.len().saturating_sub(LISTED) as u64 + done.removed_more;
     if more > 0 {
-        row(out, "", &format!("and {} more stretches", Count(more)))?;
+        row(out, "", &format!("and {} more ranges", Count(more)))?;
     }
     for part in &done.parts_removed {
         row(out, "", &format!("{part} is no longer in the set"))?;
@@ -454,7 +461,7 @@ fn removed(out: &mut String, done: &Done) -> fmt::Result {
     Ok(())
 }
 
-/// Step by step, for the layout at hand.
+/// Writes the steps to put the result in place, for the layout of the log.
 fn put_in_place(
     out: &mut String,
     report: &RecoverReport,
@@ -470,20 +477,21 @@ fn put_in_place(
     };
     if report.archived {
         let archive = beside(written, ".zip");
-        let what = "Put it into the server's data directory; this says which settings it needs:";
+        let what =
+            "Put it into the server's data directory; `restore` prints the required settings:";
         let commands = [
             format!("aofkit compress {} --output {}", typed(written), typed(&archive)),
             format!("aofkit restore {} --output DIR", typed(&archive)),
         ];
         return next(out, what, &commands);
     }
-    // What was recovered in place of a secured log is still not where the server's own is.
+    // A secured log that is recovered in place is still not at the path of the server's log.
     let held_from = report.held_from.as_ref();
     let is_elsewhere = done.backup.is_none() || held_from.is_some();
     if is_elsewhere {
         next(
             out,
-            "Stop the server, without saving, if it runs:",
+            "Stop the server without saving, if it is running:",
             &[format!("{client} SHUTDOWN NOSAVE")],
         )?;
     }
@@ -517,7 +525,7 @@ fn put_in_place(
         };
         next(
             out,
-            "Make a set of it, for a server since Redis 7.0, and put that in place of the log, which stays as it is:",
+            "Convert it to a multi-part set for Redis 7.0 and later, and replace the log with it; the old log is only renamed:",
             &[
                 format!(
                     "aofkit compact {} --format multipart --output {}",
@@ -532,7 +540,7 @@ fn put_in_place(
         let old = flushed(&place);
         next(
             out,
-            "Put it in place of the log, which stays as it is, and let the server's user own it:",
+            "Replace the log with it and set its owner; the old log is only renamed:",
             &[
                 format!("mv {} {}", typed(&place), typed(&old)),
                 format!("mv {} {}", typed(written), typed(&place)),
@@ -540,7 +548,7 @@ fn put_in_place(
             ],
         )?;
     }
-    next(out, "The server's configuration must say:", &settings)?;
+    next(out, "The server's configuration must have:", &settings)?;
     let mut keyspace = BTreeMap::new();
     for keys in done.holds.iter().flat_map(|held| &held.keys) {
         *keyspace.entry(keys.db).or_insert(0_u64) += keys.keys;
@@ -548,16 +556,17 @@ fn put_in_place(
     let expected: Vec<String> =
         keyspace.iter().map(|(db, keys)| format!("db{db}:keys={keys}")).collect();
     let what = if expected.is_empty() {
-        "Start the server, and look at its data:".to_owned()
+        "Start the server and check its data:".to_owned()
     } else {
-        "Start the server, and look; keys that have expired meanwhile are gone:".to_owned()
+        "Start the server and check its keys; keys that have expired in the meantime are gone:"
+            .to_owned()
     };
     let mut commands = vec![format!("{client} INFO keyspace")];
     commands.extend(expected.iter().map(|line| format!("  {line},...")));
     next(out, &what, &commands)
 }
 
-/// A path with something put to the end of its name.
+/// Returns the path with a suffix appended to its name.
 fn beside(path: &Path, suffix: &str) -> std::path::PathBuf {
     let mut name = path.as_os_str().to_os_string();
     name.push(suffix);

@@ -9,10 +9,10 @@ use crate::base::units::{Bytes, Count, counted};
 use crate::ops::repair::report::RepairReport;
 use crate::ops::repair::{Dropped, Why};
 
-/// Stretches that are listed before the rest is only counted.
+/// The number of removed ranges that are listed; the rest is only counted.
 const LISTED: usize = 20;
 
-/// The whole report as text.
+/// Returns the report as text.
 pub fn text(report: &RepairReport) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
@@ -27,14 +27,14 @@ fn write_text(out: &mut String, report: &RepairReport) -> fmt::Result {
     }
     writeln!(out)?;
     for dropped in report.dropped.iter().take(LISTED) {
-        stretch(out, dropped)?;
+        dropped_range(out, dropped)?;
     }
     if let Some(more) = report.dropped.len().checked_sub(LISTED).filter(|&more| more > 0) {
-        writeln!(out, "  {more} more such stretches; --json lists them all")?;
+        writeln!(out, "  {more} more ranges; --json lists them all")?;
     }
     for part in &report.parts_removed {
         let what = format!(
-            "{part} is taken out of the set, for it lies behind the damage; --salvage keeps it"
+            "{part} is removed from the set because it is after the damage; --salvage keeps it"
         );
         writeln!(out, "  {} {}", Styled(WARNING, "part:"), wrap(&what, 70, 8))?;
     }
@@ -43,7 +43,7 @@ fn write_text(out: &mut String, report: &RepairReport) -> fmt::Result {
     row(out, "lost", report.lost_commands, report.lost_bytes)?;
     writeln!(out)?;
     if let Some(backup) = &report.backup {
-        writeln!(out, "  original kept as {}", Styled(STRONG, ShownPath(backup)))?;
+        writeln!(out, "  original saved as {}", Styled(STRONG, ShownPath(backup)))?;
     }
     if report.refused.is_some() {
         return writeln!(out, "{}: nothing was written", Styled(ERROR, "NOT REPAIRED"));
@@ -52,7 +52,7 @@ fn write_text(out: &mut String, report: &RepairReport) -> fmt::Result {
         Some(written) => {
             writeln!(
                 out,
-                "{}: written to {}, read back and whole",
+                "{}: written to {}, read back and verified",
                 Styled(GOOD, "REPAIRED"),
                 ShownPath(written)
             )
@@ -72,12 +72,12 @@ fn row(out: &mut String, name: &str, commands: u64, bytes: u64) -> fmt::Result {
     )
 }
 
-fn stretch(out: &mut String, dropped: &Dropped) -> fmt::Result {
+fn dropped_range(out: &mut String, dropped: &Dropped) -> fmt::Result {
     let why = match dropped.why {
         Why::Damage => "no commands",
         Why::TornEnd => "torn end",
-        Why::TornTransaction => "transaction that is not whole",
-        Why::BehindDamage => "behind the damage",
+        Why::TornTransaction => "incomplete transaction",
+        Why::BehindDamage => "after the damage",
     };
     let commands = match dropped.commands {
         0 => String::new(),
@@ -93,7 +93,7 @@ fn stretch(out: &mut String, dropped: &Dropped) -> fmt::Result {
     )?;
     writeln!(out, "       {}", dropped.preview)?;
     if let Some(looks_like) = &dropped.looks_like {
-        // How many commands that would be is not known.
+        // Their number is not known.
         let uncounted = match looks_like.content {
             Some(Content::Zeros) => "",
             _ => "; commands in it are not counted",
@@ -103,7 +103,7 @@ fn stretch(out: &mut String, dropped: &Dropped) -> fmt::Result {
     }
     if dropped.database_uncertain > 0 {
         let what = format!(
-            "the {} commands behind it up to the next SELECT are kept; if a SELECT was lost in the damage, they belong to another database",
+            "the {} commands after it, up to the next SELECT, are kept; if the damage destroyed a SELECT, they belong to another database",
             Count(dropped.database_uncertain)
         );
         writeln!(out, "       {} {}", Styled(WARNING, "database:"), wrap(&what, 62, 7))?;

@@ -9,7 +9,7 @@ use crate::base::escape::ShownPath;
 use crate::base::units::{Bytes, Elapsed, counted};
 use crate::ops::restore::{Change, RestoreReport, Setting, Shape};
 
-/// The whole report as text.
+/// Returns the report as text.
 pub fn text(report: &RestoreReport) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
@@ -32,13 +32,13 @@ fn write_text(out: &mut String, report: &RestoreReport) -> fmt::Result {
     row(out, "placed", &format!("{}: {shape}", report.placed))?;
     match &report.change {
         None => {}
-        Some(Change::MadeSet) => row(out, "changed", "the single file is the base of a set now")?,
+        Some(Change::MadeSet) => row(out, "changed", "the single file was made the base of a set")?,
         Some(Change::Compacted { form, reason, fingerprint, failed_commands }) => {
             row(out, "changed", &format!("compacted to {form}, because {reason}"))?;
             row(out, "fingerprint", fingerprint)?;
             if *failed_commands > 0 {
                 let commands = counted(*failed_commands, "command");
-                row(out, "failed", &format!("{commands} of it, as on a server that loads it"))?;
+                row(out, "failed", &format!("{commands}, as on a server that loads it"))?;
             }
         }
     }
@@ -46,14 +46,14 @@ fn write_text(out: &mut String, report: &RestoreReport) -> fmt::Result {
         let name = |path: &std::path::Path| {
             ShownPath(path.file_name().unwrap_or_default().as_ref()).to_string()
         };
-        row(out, "moved aside", &format!("{} is {} now", name(&moved.from), name(&moved.to)))?;
+        row(out, "moved aside", &format!("{} to {}", name(&moved.from), name(&moved.to)))?;
     }
     if let Some(owner) = report.owner {
         let id = |id: Option<u32>| id.map_or("as it was".to_owned(), |id| id.to_string());
         row(out, "owner", &format!("user {}, group {}", id(owner.uid), id(owner.gid)))?;
     }
     row(out, "time", &Elapsed(Duration::from_secs_f64(report.elapsed_s)).to_string())?;
-    writeln!(out, "\nThe server loads it with these settings:\n")?;
+    writeln!(out, "\nTo load it, the server needs these settings:\n")?;
     for Setting { name, value } in &report.settings {
         writeln!(out, "  {name} {}", quoted(value))?;
     }
@@ -64,13 +64,13 @@ fn write_text(out: &mut String, report: &RestoreReport) -> fmt::Result {
     writeln!(out)?;
     writeln!(
         out,
-        "{}: verified, and in place in {}",
+        "{}: verified and written to {}",
         Styled(GOOD, "RESTORED"),
         ShownPath(&report.output)
     )
 }
 
-/// As a configuration file takes it.
+/// Returns a value as written in a configuration file.
 fn quoted(value: &str) -> String {
     if value.contains([' ', '"', '\'', '\\']) {
         format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))

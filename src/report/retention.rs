@@ -1,4 +1,4 @@
-//! The text of `aofkit prune`, and what `aofkit backup` says of older archives.
+//! The text of `aofkit prune`, and of `aofkit backup` on older archives.
 
 use std::fmt::{self, Write};
 
@@ -11,7 +11,7 @@ use crate::base::units::{Bytes, counted};
 use crate::ops::list::State;
 use crate::ops::prune::{Group, Judged, PruneReport};
 
-/// The whole report as text.
+/// Returns the report as text.
 pub fn text(report: &PruneReport) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
@@ -30,7 +30,7 @@ fn write_text(out: &mut String, report: &PruneReport) -> fmt::Result {
     if !report.others.is_empty() {
         writeln!(out)?;
         let count = counted(report.others.len() as u64, "archive");
-        writeln!(out, "{} {count} of no backup: left alone", Styled(QUIET, "note:"))?;
+        writeln!(out, "{} {count} not made by `aofkit backup`: ignored", Styled(QUIET, "note:"))?;
         for other in report.others.iter().filter(|other| other.state == State::Unreadable) {
             let message = other.message.as_deref().unwrap_or("it cannot be read");
             let message = format!("{}: {message}", ShownPath(&other.path));
@@ -47,7 +47,7 @@ fn write_text(out: &mut String, report: &PruneReport) -> fmt::Result {
     }
 }
 
-/// A line for each backup of a source.
+/// Writes a line for each backup of a source.
 fn rows(out: &mut String, group: &Group, dry_run: bool) -> fmt::Result {
     for judged in &group.archives {
         let name = ShownPath(judged.path.file_name().unwrap_or_default().as_ref()).to_string();
@@ -70,7 +70,7 @@ fn minute(time: Timestamp) -> String {
     time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string()
 }
 
-/// What went otherwise than it should.
+/// Writes the problems of a source as warnings.
 pub(super) fn problems(out: &mut String, group: &Group) -> fmt::Result {
     let of_archive = |judged: &Judged| {
         let problem = judged.problem.as_ref()?;
@@ -83,7 +83,7 @@ pub(super) fn problems(out: &mut String, group: &Group) -> fmt::Result {
     Ok(())
 }
 
-/// One line on what became of the older archives of a source.
+/// Returns a summary of the retained and removed archives of a source.
 pub(super) fn summary(group: &Group, dry_run: bool) -> String {
     let (removed, bytes) = group.removed(dry_run);
     let kept = group.archives.iter().filter(|archive| archive.decision.keep).count() as u64;

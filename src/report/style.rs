@@ -1,21 +1,21 @@
-//! The few styles that reports use, the same everywhere.
+//! The styles that all reports share.
 
 use std::fmt;
 
 use anstyle::{AnsiColor, Style};
 
-/// Damage, refusal, loss.
+/// The style for damage, refusals and losses.
 pub const ERROR: Style = AnsiColor::Red.on_default().bold();
-/// Worth a look.
+/// The style for warnings.
 pub const WARNING: Style = AnsiColor::Yellow.on_default().bold();
-/// Sound, done.
+/// The style for success.
 pub const GOOD: Style = AnsiColor::Green.on_default().bold();
-/// Good to know; what frames other text.
+/// The style for notes and labels.
 pub const QUIET: Style = AnsiColor::Cyan.on_default();
-/// What the eye should find first.
+/// The style for headings and commands.
 pub const STRONG: Style = Style::new().bold();
 
-/// Text in a style.
+/// A value displayed in a style.
 pub struct Styled<T>(pub Style, pub T);
 
 impl<T: fmt::Display> fmt::Display for Styled<T> {

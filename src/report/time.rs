@@ -1,9 +1,9 @@
-//! Points in time as people read them.
+//! Times as text.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-/// Unix seconds in local time with the offset: `2026-11-22 03:10:00 +01:00`.
+/// Returns Unix seconds as local time with the offset: `2026-11-22 03:10:00 +01:00`.
 pub fn local(seconds: i64) -> String {
     in_zone(seconds, TimeZone::system())
 }
@@ -20,7 +20,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_names_its_offset() {
+    fn time_has_its_offset() {
         let zone = TimeZone::fixed(jiff::tz::offset(-3));
         assert_eq!(in_zone(1_700_000_000, zone), "2023-11-14 19:13:20 -03:00");
         assert_eq!(in_zone(i64::MAX, TimeZone::UTC), "9223372036854775807 s since 1970");

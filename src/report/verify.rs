@@ -15,16 +15,16 @@ use crate::ops::verify::judge::{Outcome, Verdict};
 use crate::ops::verify::report::{LogOutcome, LogReport, PartReport, VerifyReport};
 use crate::rdb;
 
-/// How much the text shows.
+/// What the text includes.
 #[derive(Debug, Clone, Copy)]
 pub struct Shape {
-    /// How many commands of the list by frequency.
+    /// The number of commands in the list by frequency.
     pub top: usize,
-    /// Only errors and warnings, and nothing of a log without any.
+    /// Whether to show only errors and warnings, and nothing for a log without any.
     pub quiet: bool,
 }
 
-/// The whole report as text.
+/// Returns the report as text.
 pub fn text(report: &VerifyReport, shape: Shape) -> String {
     let mut out = String::new();
     for (index, outcome) in report.logs.iter().enumerate() {
@@ -48,7 +48,7 @@ pub fn text(report: &VerifyReport, shape: Shape) -> String {
     out
 }
 
-/// The paths that could not be read, and why: messages, not results.
+/// Returns the error messages for the paths that could not be read.
 pub fn failures(report: &VerifyReport) -> String {
     lines::failures(report.logs.iter().filter_map(|outcome| match outcome {
         LogOutcome::Failed(failure) => Some(failure),
@@ -69,7 +69,7 @@ fn log_text(out: &mut String, log: &LogReport, shape: Shape) -> fmt::Result {
     let least = if shape.quiet { Level::Warning } else { Level::Note };
     let mut short = false;
     for finding in log.findings.iter().filter(|finding| finding.level >= least) {
-        // One-line findings stand together.
+        // One-line findings are not separated by empty lines.
         let was_short = std::mem::replace(&mut short, finding.help.is_none());
         if !(was_short && short) {
             writeln!(out)?;
@@ -175,17 +175,21 @@ fn damage_text(out: &mut String, damage: &DamageReport) -> fmt::Result {
         writeln!(out, "   {bar} {}", wrap(&what, COLUMNS - 5, 5))?;
     }
     if let Some(multi) = damage.open_multi {
-        writeln!(out, "   {bar} the transaction that began at byte {} is not whole", Count(multi))?;
+        writeln!(
+            out,
+            "   {bar} the transaction that begins at byte {} is incomplete",
+            Count(multi)
+        )?;
     }
     writeln!(
         out,
-        "   {bar} whole up to byte {}; {} bytes lie behind it",
+        "   {bar} intact up to byte {}; {} bytes follow",
         Count(damage.safe_end),
         Count(damage.tail_bytes + damage.last_boundary - damage.safe_end)
     )?;
     let intact = damage.intact;
     match intact.first {
-        None => writeln!(out, "   {bar} none of them look like whole commands"),
+        None => writeln!(out, "   {bar} no whole command was found in them"),
         Some(first) => writeln!(
             out,
             "   {bar} {} of them look like {}, from byte {}",
@@ -196,7 +200,7 @@ fn damage_text(out: &mut String, damage: &DamageReport) -> fmt::Result {
     }
 }
 
-/// The window in rows of 16 bytes, the byte in question marked below its row.
+/// Writes the bytes around a damage in rows of 16, and marks the damaged byte below its row.
 fn hex_rows(out: &mut String, damage: &DamageReport) -> fmt::Result {
     let window = &damage.window;
     let bar = Styled(QUIET, "|");
@@ -245,7 +249,7 @@ fn verdicts(out: &mut String, verdicts: &[Verdict]) -> fmt::Result {
     Ok(())
 }
 
-/// The servers of a verdict, products together: `redis 4.0, 5.0, valkey 9.1`.
+/// Returns the servers of a verdict grouped by product: `redis 4.0, 5.0, valkey 9.1`.
 fn servers(verdict: &Verdict) -> String {
     let mut text = String::new();
     let mut last = None;
@@ -286,7 +290,7 @@ fn last_line(out: &mut String, log: &LogReport) -> fmt::Result {
             let of = counted(newer as u64, "RDB");
             return writeln!(
                 out,
-                "{}{warned}: {of} by the checksum alone, keys unknown: {read}{took}",
+                "{}{warned}: {of} valid by checksum, keys unknown: {read}{took}",
                 Styled(GOOD, "WHOLE")
             );
         }

@@ -57,13 +57,13 @@ fn a_single_file_comes_back_as_a_server_expects_it() {
     let run = place.run(&["compress", "my.aof", "-o", "a.zip"]);
     assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run:#?}");
     assert!(
-        run.stdout.ends_with("\nCOMPRESSED: written to a.zip, read back and the same\n"),
+        run.stdout.ends_with("\nCOMPRESSED: written to a.zip, read back and identical\n"),
         "{run:#?}"
     );
     let verified = place.run(&["verify", "a.zip"]);
     assert_eq!(verified.code, Some(0), "{verified:#?}");
     assert!(
-        verified.stdout.contains("SOUND: every byte read and its SHA-256 right: 8,000 commands"),
+        verified.stdout.contains("SOUND: every byte read, SHA-256 correct: 8,000 commands"),
         "{verified:#?}"
     );
     let run = place.run(&["extract", "a.zip", "-o", "data"]);
@@ -277,7 +277,7 @@ fn a_plain_zip_as_scripts_make_it_is_verified_and_extracted() {
     let run = place.run(&["verify", "plain.zip"]);
     assert_eq!(run.code, Some(0), "{run:#?}");
     assert!(
-        run.stdout.contains("SOUND: every byte read and its CRC-32 right: 8,003 commands"),
+        run.stdout.contains("SOUND: every byte read, CRC-32 correct: 8,003 commands"),
         "{run:#?}"
     );
     assert_eq!(place.run(&["extract", "plain.zip", "-o", "data"]).code, Some(0));

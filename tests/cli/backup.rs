@@ -54,7 +54,7 @@ fn an_archive_is_named_by_time_and_port_and_gives_the_log_back() {
     let run = back_up(&place, "2026-01-02 03:04:05", &["--port", "6380"]);
     assert!(
         run.stdout.ends_with(
-            "BACKED UP: the log is in to/aof_20260102030405-6380.zip, read back and the same\n"
+            "BACKED UP: the log is in to/aof_20260102030405-6380.zip, read back and identical\n"
         ),
         "{run:#?}"
     );
@@ -121,7 +121,7 @@ fn a_torn_end_is_damage_unless_somebody_is_writing() {
     drop(writer);
     assert_eq!(run.code, Some(0), "{run:#?}");
     let said = run.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(said.contains("torn.aof up to byte 81 counts, and 10 bytes behind it"), "{run:#?}");
+    assert!(said.contains("torn.aof is backed up to byte 81; the 10 bytes after it"), "{run:#?}");
     assert_eq!(place.run(&["list", "--verify", "to"]).code, Some(0));
     // Compacted, too, nothing behind that byte counts.
     let writer = fs::OpenOptions::new().append(true).open(place.path("torn.aof")).unwrap();

@@ -42,7 +42,7 @@ fn the_smallest_log_is_written_and_holds_the_same() {
     place.put("a.aof", log.concat());
     let run = place.run(&["compact", "a.aof", "-o", "b.aof"]);
     assert_eq!(run.code, Some(0), "{run:#?}");
-    assert!(run.stdout.ends_with("COMPACTED: written to b.aof, read back and the same\n"));
+    assert!(run.stdout.ends_with("COMPACTED: written to b.aof, read back and identical\n"));
     let expected = [
         command(&["SELECT", "0"]),
         command(&["SET", "a", "2"]),
@@ -148,7 +148,7 @@ fn databases_that_no_server_has_by_default_are_told() {
     place.put("b.aof", [set_in("15"), set_in("16")].concat());
     let run = place.run(&["compact", "a.aof", "--dry-run"]);
     assert!(run.code == Some(0) && !run.stdout.contains("databases"), "{run:#?}");
-    for (form, what) in [("aof", "answers SELECT with an error"), ("rdb", "does not start on it")] {
+    for (form, what) in [("aof", "SELECT fails"), ("rdb", "does not start")] {
         let run = place.run(&["compact", "b.aof", "--dry-run", "--format", form]);
         let text = run.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(text.contains("needs `databases 17`") && text.contains(what), "{run:#?}");
@@ -199,7 +199,7 @@ fn an_expiry_that_an_old_log_may_have_lost_is_told() {
     );
     for words in [&["compact", "a.aof", "--dry-run"][..], &["digest", "a.aof"]] {
         let run = place.run(words);
-        assert!(run.stdout.contains("expiries: 1 key has no expiry here, and may"), "{run:#?}");
+        assert!(run.stdout.contains("expiries: 1 key has no expiry here but may"), "{run:#?}");
         assert_eq!(told(&place.run(&[words, &["--json"]].concat())), lost);
     }
     place.put("b.aof", [&*begin, &*sums, &*begin].concat());

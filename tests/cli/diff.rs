@@ -157,7 +157,7 @@ fn what_was_not_compared_is_told() {
     for note in [
         "A: a torn command at byte 81: 10 bytes not compared\n",
         "B: 1 command that a server answers with an error\n",
-        "A: 1 key left out, not wanted\n",
+        "A: 1 key left out by filters\n",
         "B: 1 key left out, expired\n",
     ] {
         assert!(run.stdout.contains(note), "{note}: {run:#?}");

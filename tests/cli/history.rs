@@ -49,7 +49,7 @@ fn a_key_is_followed_through_its_names() {
     [0] "later": string "1" -> string "2"
 1:421 2023-11-14 22:13:20 +00:00 [0] "FLUSHDB"
     [0] "later": string "2" -> nothing
-10 events; in the end it is not there
+10 events; the key does not exist at the end
 "#;
     place.run(&["history", "k", "a.aof"]).ends(0, expected, "");
     // The copy came from the key, and shares its past.
@@ -62,7 +62,7 @@ fn a_key_is_followed_through_its_names() {
         .replace("\n    still", "\n    [0] \"k\": still");
     run.ends(0, &format!("{named}{copied}7 events; in the end [4] \"kept\": string \"1\"\n"), "");
     let run = place.run(&["history", "nobody", "a.aof"]);
-    run.ends(0, "", "note: nothing in the log touches this key\n");
+    run.ends(0, "", "note: no command of the log writes to this key\n");
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn databases_change_places() {
 1:195 [2] "FLUSHALL"
     [2] "k": set, 1 member -> nothing
     [5] "k": set, 2 members -> nothing
-6 events; in the end it is not there
+6 events; the key does not exist at the end
 "#;
     place.run(&["history", "k", "a.aof"]).ends(0, expected, "");
     // Of the fifth database alone: back through both, and not what came after it.
@@ -153,7 +153,7 @@ fn what_the_key_is_only_read_for_is_not_told_and_what_changes_it_is() {
     set, 1 member -> not understood, 1 command
 1:228 [0] "DEL" "x" "k" "none"
     not understood, 1 command -> nothing
-4 events; in the end it is not there
+4 events; the key does not exist at the end
 "#;
     run.ends(0, expected, "");
     let script = command(&["EVAL", "return redis.call('set', KEYS[1], 1)", "1", "k"]);

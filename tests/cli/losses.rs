@@ -74,7 +74,7 @@ fn deleted_keys_are_counted_and_come_back_as_typed() {
         place.put("a.aof", log(&format!("{SOME}{forty}{deletions}SET later 1")));
         let run = place.run(&["recover", "a.aof"]);
         assert_eq!(run.code, Some(1), "{run:#?}");
-        assert!(run.stdout.starts_with("KEYS WERE DELETED IN NUMBER: 40."), "{run:#?}");
+        assert!(run.stdout.starts_with("MASS DELETION: 40 keys."), "{run:#?}");
         assert!(!says_never(&run), "{run:#?}");
         assert_eq!(as_typed(&place, &run.stdout), [44, 43], "{deletions}");
         let look = json(&place, "a.aof");

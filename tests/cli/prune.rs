@@ -84,7 +84,7 @@ fn only_backups_of_aofkit_are_ever_removed() {
     place.put("to/aof_20200102000000-6379.zip", "not even a zip");
     let run = place.run(&["prune", "to", "--keep-last", "1"]);
     assert_eq!(run.code, Some(1), "one cannot be read: {run:#?}");
-    assert!(run.stdout.contains("3 archives of no backup: left alone"), "{run:#?}");
+    assert!(run.stdout.contains("3 archives not made by `aofkit backup`: ignored"), "{run:#?}");
     let expected = [
         "aof_20200101000000-6379.zip".to_owned(),
         "aof_20200102000000-6379.zip".to_owned(),

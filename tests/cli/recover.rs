@@ -30,8 +30,8 @@ fn a_look_answers_first_and_changes_nothing() {
     let before = state(&place, "a.aof");
     place.run(&["recover", "a.aof"]).ends(
         1,
-        "YES, your data is still there: 3 keys. The log ends in a FLUSHALL; all that
-stood before it is whole. Nothing was changed.
+        "YES, your data is still there: 3 keys. The log ends in a FLUSHALL;
+everything before it is intact. Nothing was changed.
 
   log         a.aof: 1 part, 154 bytes, 6 commands
 
@@ -40,19 +40,19 @@ stood before it is whole. Nothing was changed.
               db 2: 1 list
   now         0 keys
 
-  what destroyed data, as it stands in the log
+  what destroyed data, in the order of the log
      1  FLUSHALL, a.aof:136 (#6); lost 3 keys
 
 If a server still runs on this log, first, in this order:
-  1. Let no rewrite start: it writes what the server has now, and deletes the
-     log that has your data. `aofkit recover --hold` does this, and puts the log
-     into safety.
+  1. Turn off automatic rewrites: a rewrite saves what the server has now and
+     deletes the log that has your data. `aofkit recover --hold` does this and
+     secures the log.
        redis-cli CONFIG SET auto-aof-rewrite-percentage 0
-  2. Stop it without saving: a save writes what it has now over dump.rdb, and so
-     does a plain stop by the system where save points are set.
+  2. Stop it without saving: a save overwrites dump.rdb with what the server has
+     now, and so does a normal shutdown if save points are set.
        redis-cli SHUTDOWN NOSAVE
 
-Get it back, into a new place; nothing here is changed:
+Recover it to a new path; nothing here is changed:
        aofkit recover a.aof --strip --output recovered.aof
 ",
         "",
@@ -493,8 +493,8 @@ fn nonsense_is_refused_with_the_way_out() {
     let place = Place::new();
     place.put("a.aof", log(&format!("{SHOP}\nRENAME a b\nFLUSHALL")));
     let cases: [(&[&str], &str); 6] = [
-        (&["a.aof", "--strip"], "where shall the recovered log go?"),
-        (&["a.aof", "-o", "b.aof"], "what shall be written?"),
+        (&["a.aof", "--strip"], "no destination given for the recovered log"),
+        (&["a.aof", "-o", "b.aof"], "no recovery option given"),
         (&["a.aof", "--excise", "7", "-o", "b.aof"], "the timeline has no event 7"),
         (&["a.aof", "--excise", "1", "-o", "b.aof"], "event 1 is a rename"),
         (&["a.aof", "--survivor", "1", "--strip", "-o", "b.aof"], "there is no survivor 1"),
@@ -669,7 +669,7 @@ fn a_log_in_an_archive_is_recovered_to_a_new_place_alone() {
     let run = place.run(&["recover", "a.zip", "--strip", "--in-place"]);
     assert_eq!(run.code, Some(2), "{run:?}");
     assert!(
-        run.stderr.contains("an archive is not recovered in place\nhelp: --output NEW"),
+        run.stderr.contains("an archive cannot be recovered in place\nhelp: use --output NEW"),
         "{run:?}"
     );
     assert_eq!(

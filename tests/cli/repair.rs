@@ -50,7 +50,10 @@ fn a_torn_end_is_cut_in_a_new_file() {
     let before = state(&place, &["a.aof"]);
     let run = place.run(&["repair", "a.aof", "--output", "b.aof"]);
     assert_eq!(run.code, Some(0), "{run:#?}");
-    assert!(run.stdout.ends_with("REPAIRED: written to b.aof, read back and whole\n"), "{run:#?}");
+    assert!(
+        run.stdout.ends_with("REPAIRED: written to b.aof, read back and verified\n"),
+        "{run:#?}"
+    );
     assert_eq!(place.names(), ["a.aof", "b.aof"]);
     assert_eq!(place.read("b.aof"), sound());
     assert_eq!(state(&place, &["a.aof"]), before);
@@ -349,7 +352,7 @@ fn a_set_is_repaired_to_a_set_with_a_manifest_of_its_own() {
     // Torn in the middle: what lies behind goes, or stays where that is asked for.
     place.put(format!("set/{first}"), torn());
     let run = place.run(&["repair", "set", "--output", "cut"]);
-    assert!(run.stdout.contains(&format!("part: {second} is taken out of the set")), "{run:#?}");
+    assert!(run.stdout.contains(&format!("part: {second} is removed from the set")), "{run:#?}");
     assert!(place.run(&["verify", "cut"]).stdout.contains("\nSOUND: every byte read: 3 commands"));
     assert!(!place.path(format!("cut/{second}")).exists());
     assert_eq!(place.run(&["repair", "set", "--salvage", "--output", "kept"]).code, Some(0));

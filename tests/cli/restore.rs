@@ -53,7 +53,7 @@ fn a_set_and_a_file_come_back_as_they_were_with_what_the_server_needs_to_know() 
     );
     assert!(run.stdout.contains(&settings), "{run:#?}");
     assert!(
-        run.stdout.ends_with(&format!("RESTORED: verified, and in place in {}\n", dir.display()))
+        run.stdout.ends_with(&format!("RESTORED: verified and written to {}\n", dir.display()))
     );
     let run = place.run(&["restore", "single.zip", "-o", "file"]);
     assert_eq!((run.code, tree(&place, "file")), (Some(0), vec!["appendonly.aof".to_owned()]));

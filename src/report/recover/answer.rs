@@ -1,4 +1,4 @@
-//! The answer to the first question.
+//! The first paragraph of the report: whether the data is still there.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use crate::ops::recover::{RecoverReport, Verdict, What};
 use crate::report::recover::phrases::{brings, event_of, keys, name, paragraph};
 use crate::report::style::{ERROR, GOOD, QUIET, WARNING};
 
-/// Is my data still there?
+/// Writes whether the data is still there.
 pub(super) fn answer(out: &mut String, report: &RecoverReport) -> fmt::Result {
     let before = report.before.as_ref();
     match report.verdict {
@@ -18,16 +18,16 @@ pub(super) fn answer(out: &mut String, report: &RecoverReport) -> fmt::Result {
             out,
             GOOD,
             &format!("YES, your data is still there{}.", keys(before)),
-            "The log ends in a FLUSHALL; all that stood before it is whole. Nothing was changed.",
+            "The log ends in a FLUSHALL; everything before it is intact. Nothing was changed.",
         ),
         Verdict::FlushWithin { event } => {
             let event = event_of(report, event);
             let what = event.map(name).unwrap_or_default();
             let later = match event.and_then(|event| event.keys_since) {
                 Some(0) => "",
-                _ => "; commands were written behind that",
+                _ => "; more commands follow",
             };
-            let rest = format!("It stands in the log before a {what}{later}. Nothing was changed.");
+            let rest = format!("It is in the log before a {what}{later}. Nothing was changed.");
             let head = format!("YES, what was flushed is still there{}.", keys(before));
             paragraph(out, GOOD, &head, &rest)
         }
@@ -35,11 +35,10 @@ pub(super) fn answer(out: &mut String, report: &RecoverReport) -> fmt::Result {
         Verdict::FlushAfterDamage => {
             let before = match report.before_damage.as_ref().map_or(0, |held| held.total) {
                 0 => String::new(),
-                keys => format!("; before it there are {}", counted(keys, "key")),
+                keys => format!("; before it there were {}", counted(keys, "key")),
             };
-            let rest = format!(
-                "What comes after the damage was not replayed{before}. Nothing was changed."
-            );
+            let rest =
+                format!("What follows the damage was not replayed{before}. Nothing was changed.");
             paragraph(out, WARNING, "A FLUSH IS IN THE LOG, after a damaged place.", &rest)
         }
         Verdict::Unclear => paragraph(
@@ -50,7 +49,7 @@ pub(super) fn answer(out: &mut String, report: &RecoverReport) -> fmt::Result {
         ),
         Verdict::FlushOfNothing { .. } if report.earlier_events > 0 => {
             let rest = format!(
-                "Before the last {} nothing was there to be flushed. What stood before earlier ones is still in the log: `aofkit log {} --command flushall,flushdb` tells where they are, and --until goes back to before one of them. Nothing was changed.",
+                "There was nothing to flush before the last {}. The data from before earlier ones is still in the log: `aofkit log {} --command flushall,flushdb` lists them, and --until recovers everything before one of them. Nothing was changed.",
                 Count(report.events.len() as u64),
                 typed(&report.path)
             );
@@ -60,12 +59,12 @@ pub(super) fn answer(out: &mut String, report: &RecoverReport) -> fmt::Result {
             paragraph(
                 out,
                 ERROR,
-                "A FLUSH IS IN THE LOG, but nothing to be flushed stands before it.",
+                "A FLUSH IS IN THE LOG, but there was nothing to flush before it.",
                 &format!(
-                    "{} No other file of a server was found beside it. If there is a backup, use that. Nothing was changed.",
+                    "{} No other file of a server was found next to it. If there is a backup, use it. Nothing was changed.",
                     match report.nothing_lost {
-                        true => "Its data was never in this log, or went with a rewrite.",
-                        false => "If a rewrite came before it, its data went with that.",
+                        true => "Its data was never in this log, or a rewrite removed it.",
+                        false => "If a rewrite ran before it, that removed its data.",
                     }
                 ),
             )
@@ -73,25 +72,25 @@ pub(super) fn answer(out: &mut String, report: &RecoverReport) -> fmt::Result {
         Verdict::FlushOfNothing { .. } => paragraph(
             out,
             WARNING,
-            "A FLUSH IS IN THE LOG, but nothing to be flushed stands before it.",
-            "Something else is here that may hold your data: see below. Nothing was changed.",
+            "A FLUSH IS IN THE LOG, but there was nothing to flush before it.",
+            "Another file here may have your data: see below. Nothing was changed.",
         ),
         Verdict::Nothing | Verdict::Empty if report.survivor.is_none() && brings(report) => {
-            let rest = "If there was one, a rewrite has followed, and the log has forgotten it. Something else is here that may hold your data: see below. Nothing was changed.";
+            let rest = "If there was one, a later rewrite removed it from the log. Another file here may have your data: see below. Nothing was changed.";
             paragraph(out, WARNING, "NO FLUSH IS IN THE LOG.", rest)
         }
         Verdict::Nothing if report.nothing_lost => paragraph(
             out,
             QUIET,
             "NO KEY WAS REMOVED by any command of this log.",
-            "Every command was read and replayed. If a key is missing, it was never in this log, or a rewrite has followed, and no other file of a server was found beside it.",
+            "Every command was read and replayed. If a key is missing, it was never in this log, or a rewrite removed it, and no other file of a server was found next to the log.",
         ),
         Verdict::Nothing => paragraph(
             out,
             QUIET,
             "NO FLUSH AND NO DELETION was found in what was read.",
             &format!(
-                "{} If a rewrite has followed, the log has forgotten what was before it. No other file of a server was found beside it.",
+                "{} If a rewrite ran, what was before it is no longer in the log. No other file of a server was found next to it.",
                 what_is_missing(report)
             ),
         ),
@@ -99,15 +98,17 @@ pub(super) fn answer(out: &mut String, report: &RecoverReport) -> fmt::Result {
             out,
             QUIET,
             "NO FLUSH AND NO MASS DELETION was found.",
-            "What else removed, replaced or moved keys is listed below, and is less than a loss in number.",
+            "Other commands that removed, replaced or moved keys are listed below; they do not count as a mass deletion.",
         ),
         Verdict::Empty if report.broken.is_some() => {
             let looks_like = report.unread.as_ref().and_then(|unread| unread.looks_like);
             let rest = match looks_like {
                 Some(looks_like) => {
-                    format!("this looks like {looks_like}. `aofkit repair --dry-run` says more.")
+                    format!(
+                        "this looks like {looks_like}. Run `aofkit repair --dry-run` for details."
+                    )
                 }
-                None => "either this is no log, or it is damaged from its start on.".to_owned(),
+                None => "either this is not a log, or it is damaged from the start.".to_owned(),
             };
             paragraph(out, ERROR, "NOT A SINGLE COMMAND CAN BE READ HERE:", &rest)
         }
@@ -115,12 +116,12 @@ pub(super) fn answer(out: &mut String, report: &RecoverReport) -> fmt::Result {
             out,
             ERROR,
             "THE LOG IS EMPTY,",
-            "and no other file of a server was found beside it. If there is a backup, use that.",
+            "and no other file of a server was found next to it. If there is a backup, use it.",
         ),
     }
 }
 
-/// Keys were deleted in number.
+/// Writes the answer for a mass deletion.
 fn deleted(out: &mut String, report: &RecoverReport, event: Option<u64>) -> fmt::Result {
     let event = event.and_then(|event| event_of(report, event));
     let is_slot = event.is_some_and(|event| event.what == What::Flushslot);
@@ -129,15 +130,15 @@ fn deleted(out: &mut String, report: &RecoverReport, event: Option<u64>) -> fmt:
         (_, deletions) => deletions.as_ref().map(|deletions| deletions.recoverable),
     };
     let head = match keys {
-        Some(keys) => format!("KEYS WERE DELETED IN NUMBER: {}.", Count(keys)),
-        None => "KEYS WERE DELETED IN NUMBER, and were not counted.".to_owned(),
+        Some(keys) => format!("MASS DELETION: {} keys.", Count(keys)),
+        None => "MASS DELETION; the keys were not counted.".to_owned(),
     };
     let which = match event {
-        Some(event) if is_slot => format!("They were lost by a {}. ", name(event)),
+        Some(event) if is_slot => format!("They were deleted by a {}. ", name(event)),
         Some(event) => format!("The largest run is a {}. ", name(event)),
         None => String::new(),
     };
-    let rest = format!("{which}What they held is still in the log. Nothing was changed.");
+    let rest = format!("{which}Their data is still in the log. Nothing was changed.");
     paragraph(out, WARNING, &head, &rest)
 }
 
@@ -146,17 +147,17 @@ fn is_unproven(report: &RecoverReport) -> bool {
     report.broken.as_ref().is_some_and(|broken| broken.unproven)
 }
 
-/// What keeps the answer from being a no.
+/// Returns the reasons why a loss cannot be ruled out.
 fn why_unclear(report: &RecoverReport) -> String {
     let mut reasons = Vec::new();
     if !report.possible_flushes.is_empty() {
         reasons.push("a command may be a renamed FLUSHALL");
     }
     if report.unknown.iter().any(|command| command.script) {
-        reasons.push("what scripts did is not known");
+        reasons.push("the effect of scripts is unknown");
     }
     if report.unknown.iter().any(|command| !command.script && !is_told(report, command)) {
-        reasons.push("no known server has some of its commands");
+        reasons.push("some of its commands are unknown to all known servers");
     }
     if !report.newer_rdbs.is_empty() {
         reasons.push("the keys of an RDB are unknown to this version");
@@ -167,18 +168,18 @@ fn why_unclear(report: &RecoverReport) -> String {
         reasons.push("not all of it could be read");
     }
     if report.deletions.is_none() && report.keys_deleted > 0 {
-        reasons.push("keys were deleted, and were not counted");
+        reasons.push("keys were deleted but not counted");
     }
     reasons.join("; ")
 }
 
-/// What the answer leaves out.
+/// Returns what the answer does not cover.
 fn what_is_missing(report: &RecoverReport) -> &'static str {
     if report.deletions.is_none() {
-        "The log was not replayed, so that keys which other commands removed are not known."
+        "The log was not replayed, so keys removed by other commands are unknown."
     } else if matches!(report.layout, Layout::OnePart { .. }) {
         "The other parts of the set were not read."
     } else {
-        "The unfinished end of the log was left out, as servers do."
+        "The unfinished end of the log was left out, as by servers."
     }
 }

@@ -1,4 +1,4 @@
-//! The commands that bring data back. Each can be typed as it is printed.
+//! The commands that recover data, printed so that they can be copied.
 
 use crate::report::recover::phrases::is_set;
 use std::fmt::{self, Write};
@@ -9,10 +9,10 @@ use crate::report::lines::COLUMNS;
 use crate::report::recover::phrases::{LISTED, event_of};
 use crate::report::style::{STRONG, Styled, wrap};
 
-/// What a command does, and the command.
+/// The description of a command, and the command.
 type Choice = (String, String);
 
-/// The commands that write the result.
+/// Writes the commands that recover the data.
 pub(super) fn get_it_back(out: &mut String, report: &RecoverReport) -> fmt::Result {
     let choices = choices(report);
     if !choices.is_empty() {
@@ -30,7 +30,7 @@ pub(super) fn get_it_back(out: &mut String, report: &RecoverReport) -> fmt::Resu
 fn choices(report: &RecoverReport) -> Vec<Choice> {
     let mut choices = match report.verdict {
         Verdict::EndsInFlush { .. } => vec![(
-            "Get it back, into a new place; nothing here is changed:".to_owned(),
+            "Recover it to a new path; nothing here is changed:".to_owned(),
             command(report, "--strip"),
         )],
         Verdict::FlushWithin { event } => flush_within(report, event_of(report, event)),
@@ -55,9 +55,9 @@ fn choices(report: &RecoverReport) -> Vec<Choice> {
     choices
 }
 
-/// A command that writes what `choice` gives.
+/// Returns the command that writes the result of `choice`.
 fn command(report: &RecoverReport, choice: &str) -> String {
-    let of = report.survivor.map_or(String::new(), |number| format!(" --survivor {number}"));
+    let of = report.survivor.map_or(String::new(), |number| format!(" --candidate {number}"));
     let path = typed(&report.path);
     format!("aofkit recover {path}{of} {choice} --output {}", new(report, "recovered"))
 }
@@ -66,7 +66,7 @@ fn new(report: &RecoverReport, name: &str) -> String {
     if is_set(report) { name.to_owned() } else { format!("{name}.aof") }
 }
 
-/// A log that is damaged is cut before the damage and nowhere else.
+/// Returns whether the log is damaged; a damaged log can only be cut before the damage.
 fn is_damaged(report: &RecoverReport) -> bool {
     report.broken.is_some()
 }
@@ -76,9 +76,9 @@ fn before_ordinal(report: &RecoverReport, event: Option<&Event>) -> String {
     command(report, &format!("--until '#{ordinal}'"))
 }
 
-/// A place of the log, for --until.
+/// Returns the command that keeps everything before a position.
 fn before_place(report: &RecoverReport, part: &str, offset: u64) -> String {
-    // A name that a shell would not take as it is has a number, too.
+    // A part whose name would need quoting is given by its number.
     let number = report.parts.iter().position(|it| it.name == part).map_or(0, |at| at + 1);
     let plain = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
     let is_plain = part.chars().all(plain) && !part.bytes().all(|byte| byte.is_ascii_digit());
@@ -90,12 +90,12 @@ fn before_place(report: &RecoverReport, part: &str, offset: u64) -> String {
 
 fn flush_within(report: &RecoverReport, event: Option<&Event>) -> Vec<Choice> {
     let mut choices = vec![(
-        "Back to just before it, and without all that came behind:".to_owned(),
+        "Everything before it, without the commands after it:".to_owned(),
         before_ordinal(report, event),
     )];
     if let Some(event) = event.filter(|_| !is_damaged(report)) {
         choices.push((
-            "Both sides joined key by key, the newer value where both have a key:".to_owned(),
+            "Keep new writes; old keys return unless rewritten since (counters keep their new, lower values):".to_owned(),
             command(report, &format!("--merge newer --excise {}", event.number)),
         ));
         choices.extend(excise(report));
@@ -107,13 +107,14 @@ fn deleted(report: &RecoverReport, run: Option<&Event>) -> Vec<Choice> {
     let mut choices: Vec<Choice> = undelete(report).into_iter().collect();
     if run.is_some() {
         choices.push((
-            "Back to just before the largest run of them, without what came after it:".to_owned(),
+            "Everything before the largest run of deletions, without the commands after it:"
+                .to_owned(),
             before_ordinal(report, run),
         ));
         choices.extend(excise(report).filter(|_| !is_damaged(report)));
     } else if let Some(before) = report.deletions.as_ref().and_then(|it| it.before.as_ref()) {
         choices.push((
-            "Back to just before the first of these deletions, without what came after it:"
+            "Everything before the first of these deletions, without the commands after it:"
                 .to_owned(),
             before_place(report, &before.part, before.offset),
         ));
@@ -121,31 +122,31 @@ fn deleted(report: &RecoverReport, run: Option<&Event>) -> Vec<Choice> {
     choices
 }
 
-/// All keys that were deleted and are not there again.
+/// Returns the choice that restores all deleted keys.
 fn undelete(report: &RecoverReport) -> Option<Choice> {
     (!is_damaged(report)).then(|| {
         (
-            "The keys as they were when they were last deleted, and all that is there now ('*' is a pattern: 'user:*' takes some of them):".to_owned(),
+            "Restore the deleted keys and keep all current data ('*' is a pattern: 'user:*' selects some of them):".to_owned(),
             command(report, "--undelete '*'"),
         )
     })
 }
 
-/// Before what is not understood.
+/// Returns the choices that keep everything before a command of unknown effect.
 fn unclear(report: &RecoverReport) -> Vec<Choice> {
     let possible = &report.possible_flushes;
     let mut places: Vec<_> = possible.first().into_iter().collect();
     places.extend(possible.last().filter(|_| possible.len() > 1));
     let mut choices: Vec<Choice> = (places.into_iter())
         .map(|flush| {
-            let what = format!("Back to just before {} (#{}):", flush.name, flush.ordinal);
+            let what = format!("Everything before {} (#{}):", flush.name, flush.ordinal);
             (what, before_place(report, &flush.part, flush.offset))
         })
         .collect();
     let script = report.unknown.iter().filter(|command| command.script);
     let first = script.min_by_key(|it| (part_index(report, &it.part), it.offset));
     choices.extend(first.map(|script| {
-        let what = format!("Back to just before the first {}:", script.name);
+        let what = format!("Everything before the first {}:", script.name);
         (what, before_place(report, &script.part, script.offset))
     }));
     choices
@@ -155,7 +156,7 @@ fn part_index(report: &RecoverReport, part: &str) -> usize {
     report.parts.iter().position(|it| it.name == part).unwrap_or(usize::MAX)
 }
 
-/// What is before a damage, and what is intact after it.
+/// Returns the choices that keep what is before the damage, and what is intact after it.
 fn around_damage(report: &RecoverReport) -> Vec<Choice> {
     let (broken, unread) = (report.broken.as_ref(), report.unread.as_ref());
     let place = broken.map(|broken| (&broken.part, broken.offset));
@@ -166,14 +167,15 @@ fn around_damage(report: &RecoverReport) -> Vec<Choice> {
     let something_before =
         report.commands > 0 || report.before_damage.as_ref().is_some_and(|held| held.total > 0);
     if something_before && broken.is_none_or(|broken| !broken.in_rdb) {
-        choices.push(("What is before the damage:".to_owned(), before_place(report, part, offset)));
+        choices
+            .push(("Everything before the damage:".to_owned(), before_place(report, part, offset)));
     }
     let intact = unread.is_some_and(|unread| unread.commands > 0);
     let can_be_salvaged = broken.is_none_or(|broken| broken.can_be_salvaged);
     if intact && can_be_salvaged && !report.archived && report.survivor.is_none() {
         let new = new(report, "repaired");
         choices.push((
-            "What is intact after the damage, too; then what was destroyed in that:".to_owned(),
+            "Also everything intact after the damage; then inspect the result:".to_owned(),
             format!(
                 "aofkit repair {} --salvage --output {new}\naofkit recover {new}",
                 typed(&report.path)
@@ -189,9 +191,9 @@ fn take_survivor(report: &RecoverReport) -> Option<Choice> {
         .max_by_key(|survivor| survivor.holds.as_ref().map_or(0, |held| held.total))?;
     report.survivor.is_none().then(|| {
         (
-            format!("Take what survivor {} has, into a new place:", best.number),
+            format!("Recover candidate {} to a new path:", best.number),
             format!(
-                "aofkit recover {} --survivor {} --strip --output recovered",
+                "aofkit recover {} --candidate {} --strip --output recovered",
                 typed(&report.path),
                 best.number
             ),
@@ -199,12 +201,16 @@ fn take_survivor(report: &RecoverReport) -> Option<Choice> {
     })
 }
 
-/// The choice that takes out what the verdict is about; none where it would name very many events.
+/// Returns the choice that removes the events of the verdict, unless there are too many to list.
 fn excise(report: &RecoverReport) -> Option<Choice> {
     let numbers: Vec<String> = report.excise.iter().map(u64::to_string).collect();
     let is_short = (1..=LISTED).contains(&numbers.len());
     is_short.then(|| {
-        let what = "Without it, all later commands run again, on the old data:";
-        (what.to_owned(), command(report, &format!("--excise {}", numbers.join(","))))
+        let event = match report.verdict {
+            Verdict::Deletions { .. } => "the deletions",
+            _ => "the flush",
+        };
+        let what = format!("As if {event} never happened: counters continue, lists grow:");
+        (what, command(report, &format!("--excise {}", numbers.join(","))))
     })
 }

@@ -1,4 +1,4 @@
-//! What was found beside flushes, what could not be read, and what was inspected at all.
+//! The rows on findings other than flushes, on what could not be read, and on the scope of the inspection.
 
 use std::fmt;
 
@@ -9,10 +9,10 @@ use crate::ops::recover::{
 };
 use crate::report::recover::phrases::row;
 
-/// Names of commands that are listed before the rest is only counted.
+/// The number of names of commands that are listed; the rest is only counted.
 const NAMES: usize = 8;
 
-/// What was found after the place at which the reading stopped.
+/// Writes what was found after the position at which reading stopped.
 pub(super) fn unread(out: &mut String, report: &RecoverReport) -> fmt::Result {
     let Some(unread) = &report.unread else { return Ok(()) };
     if report.verdict == Verdict::Empty {
@@ -24,7 +24,7 @@ pub(super) fn unread(out: &mut String, report: &RecoverReport) -> fmt::Result {
     let mut what = match unread.commands {
         0 => "no whole command was found after it".to_owned(),
         some => format!(
-            "{} from {}:{} on, which could be read by stepping over the damage",
+            "{} from {}:{} on, readable by skipping the damage",
             counted(some, "whole command"),
             unread.part,
             unread.offset
@@ -49,7 +49,7 @@ pub(super) fn unread(out: &mut String, report: &RecoverReport) -> fmt::Result {
     }
 }
 
-/// Commands whose effect is not known.
+/// Writes the commands whose effect is unknown.
 pub(super) fn unknown(out: &mut String, report: &RecoverReport) -> fmt::Result {
     for flush in report.possible_flushes.iter().rev().take(NAMES).rev() {
         let times = match flush.commands {
@@ -88,7 +88,7 @@ pub(super) fn unknown(out: &mut String, report: &RecoverReport) -> fmt::Result {
     }
 }
 
-/// Whether it is reported as a possible flush, and is nothing else.
+/// Returns whether the command is already reported as a possible flush.
 pub(super) fn is_told(report: &RecoverReport, command: &UnknownCommand) -> bool {
     let flushes = report.possible_flushes.iter();
     let same = flushes.filter(|flush| flush.name.eq_ignore_ascii_case(&command.name));
@@ -99,7 +99,7 @@ fn times(count: u64) -> String {
     if count == 1 { "once".to_owned() } else { format!("{} times", Count(count)) }
 }
 
-/// Keys that were deleted one by one.
+/// Writes the keys that were deleted by other commands than flushes.
 pub(super) fn deletions(out: &mut String, report: &RecoverReport) -> fmt::Result {
     let Some(deletions) = report.deletions.as_ref().filter(|it| !it.none()) else {
         return Ok(());
@@ -111,17 +111,17 @@ pub(super) fn deletions(out: &mut String, report: &RecoverReport) -> fmt::Result
     }
     if deletions.removed > 0 {
         let mut what = format!(
-            "{} by DEL, UNLINK or GETDEL; {} not there at the end",
+            "{} by DEL, UNLINK or GETDEL; {} missing at the end",
             counted(deletions.removed, "key"),
             is_or_are(deletions.gone)
         );
         if deletions.expired > 0 {
             let expired = is_or_are(deletions.expired);
-            what.push_str(&format!(", of which {expired} past their expiry by now"));
+            what.push_str(&format!(", of which {expired} expired by now"));
         }
         if deletions.recoverable > 0 {
             what.push_str(&format!(
-                "; --undelete '*' brings back {}. There were at most {} at once, and deletions made their number fall by {} at most",
+                "; --undelete '*' restores {}. The log had at most {} at once, and deletions reduced that by at most {}",
                 Count(deletions.recoverable),
                 counted(deletions.most_keys, "key"),
                 Count(deletions.fall)
@@ -138,7 +138,7 @@ pub(super) fn deletions(out: &mut String, report: &RecoverReport) -> fmt::Result
     }
     if deletions.expired_at_end > 0 {
         let what = format!(
-            "{} at the end have an expiry that has passed by now; a server that loads the log deletes them",
+            "{} at the end expired by now; a server that loads the log deletes them",
             counted(deletions.expired_at_end, "key")
         );
         row(out, "expired", &what)?;
@@ -150,7 +150,7 @@ fn is_or_are(count: u64) -> String {
     format!("{} {}", Count(count), if count == 1 { "is" } else { "are" })
 }
 
-/// What was inspected and what was not, where the answer depends on it.
+/// Writes what the inspection covers, if the answer depends on it.
 pub(super) fn scope(out: &mut String, report: &RecoverReport) -> fmt::Result {
     match report.verdict {
         Verdict::EndsInFlush { .. } | Verdict::FlushWithin { .. } | Verdict::Empty => return Ok(()),
@@ -158,7 +158,7 @@ pub(super) fn scope(out: &mut String, report: &RecoverReport) -> fmt::Result {
     }
     row(
         out,
-        "looked for",
+        "checked for",
         "FLUSHALL, FLUSHDB, SWAPDB, CLUSTER FLUSHSLOT, FUNCTION FLUSH; keys removed by DEL, UNLINK and GETDEL, or replaced by RENAME and COPY",
     )?;
     row(
@@ -167,10 +167,10 @@ pub(super) fn scope(out: &mut String, report: &RecoverReport) -> fmt::Result {
         "values that other commands overwrote or shortened (SET, LTRIM, HDEL ...)",
     )?;
     let what = format!(
-        "a loss by which the number of keys fell by at least {} % of the largest, if by {} keys or half; or by {} keys in one run",
+        "a mass deletion reduces the number of keys by at least {} % of its maximum, and by {} keys or half of them; or it deletes {} keys in one run",
         100 / IN_NUMBER_ONE_IN,
         Count(IN_NUMBER_KEYS),
         Count(IN_NUMBER_RUN)
     );
-    row(out, "in number", &what)
+    row(out, "threshold", &what)
 }

@@ -8,10 +8,10 @@ use crate::base::units::{Count, counted};
 use crate::ops::recover::{Event, RecoverReport, What};
 use std::fmt::{self, Write};
 
-/// Events, survivors and removed stretches that are listed before the rest is only counted.
+/// The number of events, recovery candidates and removed ranges that are listed; the rest is only counted.
 pub(super) const LISTED: usize = 20;
 
-/// A paragraph from the left edge; what it begins with is in a style.
+/// Writes a paragraph whose `head` is in a style.
 pub(super) fn paragraph(
     out: &mut String,
     style: anstyle::Style,
@@ -25,7 +25,7 @@ pub(super) fn paragraph(
     }
 }
 
-/// A command's name as a person types it.
+/// Returns the command of an event as text.
 pub(super) fn name(event: &Event) -> String {
     let times = match event.commands {
         1 => String::new(),

@@ -408,7 +408,8 @@ fn changed_by_others(binary: &Binary) {
     let run = run.end();
     assert_eq!(run.code, Some(0), "{run:#?}");
     assert_eq!(setup.settings(), ["always", "100"]);
-    let message = "appendfsync: always, which somebody set meanwhile; it was everysec before";
+    let message =
+        "appendfsync: always, changed by another client meanwhile; it was everysec before";
     assert!(run.stdout.contains(message), "{run:#?}");
 }
 

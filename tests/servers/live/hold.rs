@@ -93,8 +93,8 @@ fn restored_as_instructed(binary: &Binary) {
     for text in [
         format!("HELD: the log of {socket}, {}", binary.line.to_string().replace('-', " ")),
         format!("\n  {}\n", set.display()),
-        format!("what is recovered goes there:\n    {}\n", log.display()),
-        "automatic rewrites are off; when all is well again:\n    \
+        format!("the recovered log has to replace it:\n    {}\n", log.display()),
+        "automatic rewrites are off; to turn them on again:\n    \
          CONFIG SET auto-aof-rewrite-percentage 100\n"
             .into(),
         "YES, your data is still there".into(),
@@ -180,7 +180,7 @@ fn while_rewriting(binary: &Binary) {
     let info = setup.server.client.call(&["INFO", "persistence"]).text();
     assert!(info.contains("aof_rewrite_in_progress:0"), "the hold waited for the rewrite: {info}");
     assert!(
-        run.stdout.contains("warning: a rewrite was running: the first is the log"),
+        run.stdout.contains("warning: a rewrite was running: the first copy is the log"),
         "{run:#?}"
     );
     assert!(run.stdout.contains("YES, your data is still there"), "{run:#?}");
