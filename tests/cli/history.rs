@@ -37,7 +37,7 @@ fn a_key_is_followed_through_its_names() {
     string "12345678" -> string "12345678", expires 2100-01-01 00:00:00 +00:00
 1:194 2023-11-14 22:13:20 +00:00 [0] "LPUSH" "k" "x"
     failed: WRONGTYPE Operation against a key holding the wrong kind of value
-    still string "12345678", expires 2100-01-01 00:00:00 +00:00
+    unchanged: string "12345678", expires 2100-01-01 00:00:00 +00:00
 1:270 2023-11-14 22:13:20 +00:00 [0] "MSET" "other" "2" "k" "1"
     string "12345678", expires 2100-01-01 00:00:00 +00:00 -> string "1"
 1:316 2023-11-14 22:13:20 +00:00 [0] "COPY" "k" "kept" "DB" "4"
@@ -60,7 +60,7 @@ fn a_key_is_followed_through_its_names() {
     let named = shared
         .replace("\n    string", "\n    [0] \"k\": string")
         .replace("\n    still", "\n    [0] \"k\": still");
-    run.ends(0, &format!("{named}{copied}7 events; in the end [4] \"kept\": string \"1\"\n"), "");
+    run.ends(0, &format!("{named}{copied}7 events; at the end [4] \"kept\": string \"1\"\n"), "");
     let run = place.run(&["history", "nobody", "a.aof"]);
     run.ends(0, "", "note: no command of the log writes to this key\n");
 }
@@ -85,7 +85,7 @@ fn databases_change_places() {
     [1] "k": set, 2 members -> nothing
     [2] "k": nothing -> set, 2 members
 1:88 [1] "SREM" "k" "a"
-    still nothing
+    unchanged: nothing
 1:139 [2] "MOVE" "k" "5"
     [2] "k": set, 2 members -> nothing
     [5] "k": nothing -> set, 2 members
@@ -120,7 +120,7 @@ fn an_rdb_brings_a_key_and_any_bytes_can_be_its_name() {
     place.put("set/appendonly.aof.1.incr.aof", command(&["INCR", "\"q\""]));
     let run = place.run(&["history", r#""\"\xff\n""#, "set"]);
     let expected = "1:0 RDB\n    [0] \"\\\"\\xff\\n\": nothing -> string \"1\"\n\
-                    1 event; in the end [0] \"\\\"\\xff\\n\": string \"1\"\n";
+                    1 event; at the end [0] \"\\\"\\xff\\n\": string \"1\"\n";
     run.ends(0, expected, "");
     let run = place.run(&["history", "--json", r#""\"q\"""#, "set"]);
     let expected = [
@@ -148,7 +148,7 @@ fn what_the_key_is_only_read_for_is_not_told_and_what_changes_it_is() {
     let expected = r#"1:0 [0] "SADD" "k" "a"
     nothing -> set, 1 member
 1:143 [0] "SUNIONSTORE" "k" "x" "none"
-    still set, 1 member
+    unchanged: set, 1 member
 1:189 [0] "JSON.SET" "k" "$" "1"
     set, 1 member -> not understood, 1 command
 1:228 [0] "DEL" "x" "k" "none"

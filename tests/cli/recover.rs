@@ -30,8 +30,8 @@ fn a_look_answers_first_and_changes_nothing() {
     let before = state(&place, "a.aof");
     place.run(&["recover", "a.aof"]).ends(
         1,
-        "YES, your data is still there: 3 keys. The log ends in a FLUSHALL;
-everything before it is intact. Nothing was changed.
+        "YES, your data is still there: 3 keys. The log ends in a FLUSHALL; everything
+before it is intact. Nothing was changed.
 
   log         a.aof: 1 part, 154 bytes, 6 commands
 
