@@ -59,7 +59,7 @@ fn a_key_is_followed_through_its_names() {
                   [4] \"kept\": nothing -> string \"1\"\n";
     let named = shared
         .replace("\n    string", "\n    [0] \"k\": string")
-        .replace("\n    still", "\n    [0] \"k\": still");
+        .replace("\n    unchanged:", "\n    [0] \"k\": unchanged:");
     run.ends(0, &format!("{named}{copied}7 events; at the end [4] \"kept\": string \"1\"\n"), "");
     let run = place.run(&["history", "nobody", "a.aof"]);
     run.ends(0, "", "note: no command of the log writes to this key\n");
