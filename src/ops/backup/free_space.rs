@@ -1,9 +1,9 @@
-//! Is there room for the archive?
+//! Estimating whether the archive fits on the disk.
 //!
-//! A disk that runs full in the middle costs nothing but time: nothing half-made is left. But the disk is often the one that
-//! a server writes its log to, which stops taking writes then. So the length of the archive is estimated first, from a
-//! sample that is spread evenly over the log, packed as fast as can be and so a little less well than it will be; a tenth
-//! is added. A log that is smaller than the sample is taken to need all its bytes.
+//! A full disk leaves no partial archive, but the disk is often the one that a server writes its log to, and the server
+//! then stops accepting writes. Therefore the size of the archive is estimated first from a sample spread evenly over
+//! the log. The sample is compressed at the fastest level, which gives a slightly worse ratio than the archive; a tenth
+//! is added. A log smaller than the sample is assumed not to be compressible.
 
 use std::io::Write;
 use std::path::Path;
@@ -17,17 +17,17 @@ use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::units::Bytes;
 use crate::disk::free_bytes;
 
-/// Pieces of the sample, and the bytes of each: deflate's window and as much again.
+/// The number of pieces in the sample. The length of each piece is twice the deflate window.
 const PIECES: u64 = 64;
 const PIECE_BYTES: u64 = 64 << 10;
 
-/// Headers, and what an archive says of itself: more than it is with a hundred files.
+/// The size of headers and archive metadata in bytes, which is more than a hundred files need.
 const BESIDE_BYTES: u64 = 64 << 10;
 
-/// The most that the archive of the first `ends` bytes of each part should take.
+/// Returns an upper estimate of the size in bytes of an archive of the first `ends` bytes of each part.
 pub(super) fn estimate(log: &Log, ends: &[u64], method: Method) -> u64 {
     let bytes: u64 = ends.iter().sum();
-    // Deflate and zstd store what they cannot pack, with a few bytes for each block.
+    // Deflate and zstd store incompressible data with a few bytes of overhead for each block.
     let most = bytes.saturating_add(bytes / 1000).saturating_add(BESIDE_BYTES);
     if matches!(method, Method::Store) || bytes <= PIECES * PIECE_BYTES {
         return most;
@@ -38,7 +38,7 @@ pub(super) fn estimate(log: &Log, ends: &[u64], method: Method) -> u64 {
     estimated.saturating_add(BESIDE_BYTES).min(most)
 }
 
-/// How long the sample is when it is packed.
+/// Returns the length of the compressed sample in bytes.
 fn packed_sample(log: &Log, ends: &[u64], bytes: u64) -> u64 {
     let mut packed = 0;
     for piece in 0..PIECES {
@@ -52,7 +52,7 @@ fn packed_sample(log: &Log, ends: &[u64], bytes: u64) -> u64 {
                 let range = usize::try_from(at).unwrap_or(usize::MAX)
                     ..usize::try_from(stop).unwrap_or(usize::MAX);
                 let slice = part.mapping.bytes().get(range).unwrap_or_default();
-                // What is written is only counted, and that cannot fail.
+                // The writer only counts bytes and cannot fail.
                 let _ = encoder.write_all(slice);
                 left -= stop - at;
                 at = stop;
@@ -64,7 +64,7 @@ fn packed_sample(log: &Log, ends: &[u64], bytes: u64) -> u64 {
     packed
 }
 
-/// Counts what is written.
+/// A writer that counts bytes.
 struct Counted(u64);
 
 impl Write for Counted {
@@ -78,7 +78,7 @@ impl Write for Counted {
     }
 }
 
-/// Refuses where `needed` bytes are not free in `directory`; gives how many are.
+/// Refuses if less than `needed` bytes are free in `directory`; returns the number of free bytes.
 pub(super) fn check(directory: &Path, needed: u64) -> Result<u64> {
     let free = free_bytes(directory)?;
     if free < needed {
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
     use crate::input::open::open;
 
-    /// What is estimated for a log of these bytes.
+    /// Returns the estimate for a log of these bytes.
     fn estimated(bytes: &[u8], method: Method) -> u64 {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.aof");
@@ -112,7 +112,7 @@ mod tests {
     fn the_estimate_follows_what_is_in_the_log() {
         const LEN: u64 = 8 << 20;
         let even = vec![b'x'; 8 << 20];
-        // splitmix64: what nothing can pack.
+        // splitmix64 output, which is incompressible.
         let noise: Vec<u8> = (1..=LEN / 8)
             .flat_map(|n| {
                 let mut x = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);

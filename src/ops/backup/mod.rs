@@ -1,8 +1,8 @@
-//! A backup: verify, pack, read back, and only then give the archive its name and remove old ones.
+//! Backups: verify the log, compress it, read the archive back, and only then publish it and delete old archives.
 //!
-//! All that is unfinished stands in one directory, `.aofkit-SOURCE.RANDOM.tmp`, in the directory of archives; the lock
-//! `.aofkit-SOURCE.lock` lets one backup of a source run there at a time. So a run that is killed leaves nothing under
-//! a name that an archive could have, and the next one of that source clears away what it left.
+//! All unfinished files are in one directory, `.aofkit-SOURCE.RANDOM.tmp`, in the backup directory; the lock
+//! `.aofkit-SOURCE.lock` admits one backup of a source at a time. A killed run therefore leaves nothing under the name
+//! of an archive, and the next run for that source deletes what it left.
 
 pub mod free_space;
 mod host;
@@ -37,24 +37,24 @@ use crate::ops::list::Identity;
 use crate::ops::prune::{JustMade, KeepPolicy, PruneOptions, lock_unless, prune_source};
 use crate::ops::verify::{self, report_on};
 
-/// How a log is backed up.
+/// Options of a backup.
 #[derive(Debug, Clone)]
 pub struct BackupOptions {
-    /// The directory of archives. It must be there: one that is missing is often a disk that is not mounted.
+    /// The backup directory. It must exist: a missing directory often means that a disk is not mounted.
     pub to: PathBuf,
-    /// How the archive is made. Its place, and what becomes of what stands there, are the backup's own affair.
+    /// Options of the archive. Its path and the treatment of existing files are determined by the backup.
     pub archive: CompressOptions,
-    /// How the log is compacted first, if it is; where to is the backup's own affair.
+    /// Options of a preceding compaction, if requested. Its output path is determined by the backup.
     pub compact: Option<compact::Options>,
-    /// Which archives of this source are kept afterwards; nothing asked for keeps all.
+    /// The retention policy for archives of this source; an empty policy retains all of them.
     pub keep: KeepPolicy,
-    /// Whether nothing is written.
+    /// Whether this is a dry run.
     pub dry_run: bool,
 }
 
-/// Backs up the log at `path`, of which nobody but its path and this host is known unless the options say more.
+/// Backs up the log at `path`. The source is identified by its path and this host unless the options give more.
 ///
-/// Where a server is writing it, what counts is everything up to its last whole command or transaction.
+/// If a server is writing the log, everything up to its last complete command or transaction is backed up.
 ///
 /// # Errors
 ///
@@ -74,7 +74,7 @@ pub fn backup_path(
     backup(&log, None, &options, progress)
 }
 
-/// Where a log is, by a path that is the same whichever of the ways to point at it was taken.
+/// Returns the location of a log, which is the same for all paths that refer to it.
 fn place_of(log: &Log) -> Result<PathBuf> {
     let place = match &log.layout {
         Layout::MultiPart { directory, .. } => directory,
@@ -83,17 +83,17 @@ fn place_of(log: &Log) -> Result<PathBuf> {
     fs::canonicalize(place).map_err(|error| Error::io("find", place, error))
 }
 
-/// Backs up an opened log: of each part the first `ends` bytes; without them all, up to where a server that is
-/// writing it has come.
+/// Backs up an opened log: the first `ends` bytes of each part or, without `ends`, everything up to the last complete
+/// command of a server that is writing it.
 ///
 /// # Errors
 ///
-/// - [`ErrorKind::Locked`]: another backup of this source runs.
-/// - [`ErrorKind::Refused`]: too little is free, the log holds nothing, or the archive is not what it should be when it is
-///   read back.
-/// - When something cannot be read or written. No archive has come then, and none has gone.
+/// - [`ErrorKind::Locked`]: another backup of this source is running.
+/// - [`ErrorKind::Refused`]: too little space is free, the log contains nothing, or the archive fails the check when it
+///   is read back.
+/// - When something cannot be read or written. No archive was then created and none deleted.
 ///
-/// A log that is damaged is not backed up, unless the options say so; the report tells.
+/// A damaged log is not backed up unless the options request it; the report contains the damage.
 pub fn backup(
     log: &Log,
     ends: Option<&[u64]>,
@@ -139,7 +139,7 @@ fn check_directory(to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A backup under way.
+/// A running backup.
 struct Job<'j> {
     log: &'j Log,
     options: &'j BackupOptions,
@@ -156,7 +156,7 @@ impl Job<'_> {
         Ok(done)
     }
 
-    /// Verifies the log, and says how much of each part counts.
+    /// Verifies the log and returns how many bytes of each part are backed up.
     fn looked_at(
         &mut self,
         ends: Option<&[u64]>,
@@ -166,7 +166,7 @@ impl Job<'_> {
         let mut under_way = None;
         let mut findings = Vec::new();
         let ends = match ends {
-            // The archive is made of what is whole in itself, or not at all: pack() sees to that.
+            // The archive is made from a complete prefix or not at all, which pack() enforces.
             Some(ends) => ends.to_vec(),
             None => self.step("verify", |job| {
                 let mut ends: Vec<u64> = log.parts.iter().map(|part| part.mapping.len()).collect();
@@ -229,7 +229,7 @@ impl Job<'_> {
         Ok((ends, report))
     }
 
-    /// From the verified log on, under the lock.
+    /// Runs all steps after verification, while the lock is held.
     fn run(&mut self, ends: &[u64], report: &mut BackupReport) -> Result<()> {
         let (log, options) = (self.log, self.options);
         let prefix = format!("{}.", report.identity.file_prefix());
@@ -267,7 +267,7 @@ impl Job<'_> {
         Ok(())
     }
 
-    /// Packs, reads back, and publishes.
+    /// Compresses the log, reads the archive back, and publishes it.
     fn pack(
         &mut self,
         log: &Log,
@@ -315,7 +315,8 @@ impl Job<'_> {
         Ok(())
     }
 
-    /// Removes what the policy does not keep. The archive stands by now: what goes wrong here is told, and is no failure.
+    /// Deletes the archives that the policy does not retain. The new archive exists by now, so that a failure here is
+    /// reported but does not fail the backup.
     fn retain(&mut self, report: &mut BackupReport, archive: &Path) {
         if self.options.keep.is_empty() {
             return;
@@ -327,7 +328,7 @@ impl Job<'_> {
             zone: TimeZone::system(),
         };
         let made = JustMade { path: archive, created: report.created };
-        // A damaged log that was backed up as it is vouches for nothing.
+        // A damaged log that was backed up as it is must not replace older archives.
         let made = (!report.damaged).then_some(made);
         let identity = report.identity.clone();
         let done = self.step("retention", |job| {
@@ -340,7 +341,8 @@ impl Job<'_> {
     }
 }
 
-/// Gives the archive its name, or, where another source took that in the same second, the next that is free.
+/// Publishes the archive under its name or, if another source took that name in the same second, under the next free
+/// name.
 fn publish(unseen: &Path, destination: &Path) -> Result<PathBuf> {
     let stem = destination.file_stem().unwrap_or_default();
     let mut archive = destination.to_path_buf();

@@ -1,4 +1,4 @@
-//! The report of backup: the schema of its JSON, and the only thing its text is made from.
+//! The report of `backup`, which is the schema of its JSON output and the only source of its text output.
 
 use std::path::PathBuf;
 
@@ -11,79 +11,79 @@ use crate::ops::list::Identity;
 use crate::ops::prune::{Group, KeepPolicy};
 use crate::ops::verify::findings::Finding;
 
-/// What a backup did, or would do.
+/// The result of a backup or of a dry run.
 #[derive(Debug, Serialize)]
 pub struct BackupReport {
     /// The version of this schema.
     pub schema: u32,
-    /// `backup`.
+    /// The name of the report: `backup`.
     pub report: &'static str,
-    /// The log, as it was given.
+    /// The path of the log, as given.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub path: PathBuf,
-    /// The source, as it stands in the archive.
+    /// The source, as recorded in the archive.
     pub source: Source,
-    /// The source, as retention knows it.
+    /// The identity of the source, which retention groups archives by.
     pub identity: Identity,
-    /// The directory of archives.
+    /// The backup directory.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub to: PathBuf,
-    /// The archive; `None` where none was made.
+    /// The path of the archive; `None` if none was created.
     #[serde(serialize_with = "crate::base::escape::path_if_any")]
     pub archive: Option<PathBuf>,
-    /// Whether nothing was to be written.
+    /// Whether this is a dry run.
     pub dry_run: bool,
-    /// The time that the archive is of.
+    /// The time of the data in the archive.
     pub created: Timestamp,
-    /// Bytes of the log that count.
+    /// The number of bytes of the log that are backed up.
     pub log_bytes: u64,
-    /// Whole commands in what is packed.
+    /// The number of complete commands in the archive.
     pub commands: u64,
-    /// Keys in RDBs in what is packed.
+    /// The number of keys in RDBs in the archive.
     pub rdb_keys: u64,
-    /// What this version does not know of an RDB in the archive, which is whole by its checksum: its keys were not
-    /// counted.
+    /// The content of an RDB in the archive that is unknown to this version, if the checksum proves the RDB intact: its
+    /// keys were not counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub newer_rdb: Option<String>,
-    /// Bytes of the files in the archive: fewer than the log's where it was compacted.
+    /// The uncompressed size in bytes of the files in the archive, which is smaller than the log if it was compacted.
     pub bytes: u64,
-    /// The length of the archive.
+    /// The size of the archive in bytes.
     pub archive_bytes: u64,
-    /// How many times as long the log is as the archive.
+    /// The ratio of the size of the log to the size of the archive.
     pub ratio: f64,
-    /// Whether the archive was read back, and found sound, before it appeared.
+    /// Whether the archive was read back and found valid before it was published.
     pub read_back: bool,
-    /// What was left out of a log that is being written.
+    /// The part of the log that was being written and was therefore left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub under_way: Option<UnderWay>,
-    /// Whether the log is damaged, so that it was not backed up, or only because that was asked for.
+    /// Whether the log is damaged. It was then not backed up unless requested.
     pub damaged: bool,
-    /// What is wrong with the log.
+    /// The findings about the log.
     pub findings: Vec<Finding>,
-    /// What was compacted first.
+    /// The result of the preceding compaction.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compaction: Option<Compaction>,
-    /// Bytes that the archive was thought to need at most, with what making it needs.
+    /// The estimated maximum number of bytes needed, including temporary files.
     pub needed_bytes: u64,
-    /// Bytes that were free.
+    /// The number of free bytes.
     pub free_bytes: u64,
-    /// What runs that were killed had left, and is removed now.
+    /// The names of leftovers of killed runs that were deleted.
     pub cleared: Vec<String>,
-    /// The policy.
+    /// The retention policy.
     pub keep: KeepPolicy,
-    /// What became of the older archives; `None` where no policy asks for anything.
+    /// The outcome for older archives; `None` if the policy is empty.
     pub retention: Option<Group>,
-    /// Why nothing became of them. The archive is there all the same.
+    /// The reason why retention failed. The archive exists nevertheless.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retention_problem: Option<String>,
-    /// The steps, in their order.
+    /// The steps, in order.
     pub steps: Vec<Step>,
-    /// How long it took, in seconds.
+    /// The run time in seconds.
     pub elapsed_s: f64,
 }
 
 impl BackupReport {
-    /// Whether older archives are not as they should be, though the new one is.
+    /// Returns whether there are problems with older archives, although the new one is valid.
     pub fn has_retention_problems(&self) -> bool {
         self.retention_problem.is_some() || self.retention.as_ref().is_some_and(Group::has_problems)
     }
@@ -92,42 +92,42 @@ impl BackupReport {
 /// The end of a log that a server was writing while it was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct UnderWay {
-    /// The part, by file name.
+    /// The file name of the part.
     pub part: String,
-    /// Where the last whole command or transaction ends.
+    /// The byte offset of the end of the last complete command or transaction.
     pub end: u64,
-    /// Bytes behind it.
+    /// The number of bytes after it.
     pub bytes: u64,
-    /// Who has it open for writing.
+    /// The process that has the part open for writing.
     pub writer: Holder,
 }
 
-/// What a compaction before the backup did.
+/// The result of a compaction before the backup.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Compaction {
     /// The form of the compacted log.
     pub form: crate::ops::compact::Form,
-    /// Bytes before.
+    /// The size before, in bytes.
     pub bytes_before: u64,
-    /// Bytes after.
+    /// The size after, in bytes.
     pub bytes_after: u64,
-    /// Keys.
+    /// The number of keys.
     pub keys: u64,
-    /// Commands that a server answers with an error while it loads the log.
+    /// The number of commands that fail with an error while a server loads the log.
     pub failed_commands: u64,
     /// The fingerprint of the data: 32 hexadecimal digits.
     pub fingerprint: String,
 }
 
-/// A step, and when it was.
+/// A step of the backup with its times.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Step {
-    /// Its name.
+    /// The name of the step.
     pub name: &'static str,
-    /// When it began.
+    /// The start time.
     pub started: Timestamp,
-    /// When it ended.
+    /// The end time.
     pub ended: Timestamp,
-    /// How long it took, in seconds, by a clock that nobody sets.
+    /// The duration in seconds, by the monotonic clock.
     pub elapsed_s: f64,
 }

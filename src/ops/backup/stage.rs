@@ -1,4 +1,4 @@
-//! What is packed, where that is not the log as it lies on disk.
+//! The staged input of an archive, if it is not the log as it is on disk.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -16,8 +16,8 @@ use crate::disk::{Access, Scratch};
 use crate::input::open::open;
 use crate::ops::compact::{self, compact};
 
-/// What of the last part is only half written by now: its end is torn, and somebody has it open for writing. Without a
-/// writer, a torn end is damage, and damage in the middle is damage beside a writer, too.
+/// Returns the unfinished end of the last part if it is torn and a process has it open for writing. Without a writer, a
+/// torn end is damage. Damage elsewhere is damage even with a writer.
 pub(super) fn under_way(last: &Survey<'_>) -> Option<UnderWay> {
     let is_torn = !last.is_whole() && !last.is_preamble_broken() && !last.is_damaged();
     if !is_torn {
@@ -58,7 +58,7 @@ pub(super) fn compacted(
     Ok(Log { path: log.path.clone(), ..open(&output)? })
 }
 
-/// The log with each part cut to its end, where one is longer: what is cut is copied, the rest only pointed at.
+/// Returns the log with each part truncated to its end. Parts that are longer are copied, the others linked.
 fn cut(log: &Log, ends: &[u64], scratch: &Scratch) -> Result<Option<PathBuf>> {
     if log.parts.iter().zip(ends).all(|(part, &end)| part.mapping.len() == end) {
         return Ok(None);

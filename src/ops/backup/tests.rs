@@ -1,4 +1,4 @@
-//! Backups of logs of which only a beginning counts, as of those that a server goes on writing.
+//! Backups of a prefix of a log, as for logs that a server is still writing.
 
 use jiff::Timestamp;
 
@@ -13,7 +13,7 @@ use crate::replay::{ReplayOptions, RouteOptions};
 const SET_A: &[u8] = b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n";
 const SET_B: &[u8] = b"*3\r\n$3\r\nSET\r\n$1\r\nb\r\n$1\r\n2\r\n";
 
-/// A set whose incremental file has two commands, the second of which does not count.
+/// Creates a set whose incremental file has two commands, the second of which is not part of the backup.
 fn growing_set(place: &Path) -> (Log, Vec<u64>) {
     let set = place.join("data/appendonlydir");
     fs::create_dir_all(&set).unwrap();

@@ -1,4 +1,4 @@
-//! In which form a compacted log is written, and for which server.
+//! The form of a compacted log, and the server that it is written for.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,20 +13,20 @@ use crate::rdb::{self, Text, Visitor, Want};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Form {
-    /// One file of commands.
+    /// A single file of commands.
     Aof,
-    /// One file that begins with an RDB, and has nothing behind it.
+    /// A single file that consists of an RDB preamble only.
     Preamble,
-    /// A directory: an RDB as base, an empty incremental file, the manifest.
+    /// A directory with an RDB base file, an empty incremental file and the manifest.
     Multipart,
-    /// A directory whose base is a file of commands.
+    /// A directory with a base file of commands.
     MultipartAof,
-    /// An RDB that is no part of a log.
+    /// A plain RDB file, not part of a log.
     Rdb,
 }
 
 impl Form {
-    /// All of them, with the names by which they are asked for.
+    /// All forms, with the names by which they are selected.
     pub const ALL: [(&'static str, Form); 5] = [
         ("aof", Form::Aof),
         ("preamble", Form::Preamble),
@@ -35,8 +35,8 @@ impl Form {
         ("rdb", Form::Rdb),
     ];
 
-    /// That of a log, as its server would write it. An RDB alone becomes the directory that lets a server
-    /// start with it and keep a log from then on.
+    /// Returns the form of a log as its server would write it. A plain RDB becomes a directory, with which a server can
+    /// start and continue logging.
     pub fn of(log: &Log, commands: u64) -> Form {
         match &log.layout {
             Layout::MultiPart { .. } => match log.parts.first() {
@@ -55,12 +55,12 @@ impl Form {
         }
     }
 
-    /// Whether the keys are in an RDB.
+    /// Returns whether the keys are stored in an RDB.
     pub fn is_rdb(self) -> bool {
         matches!(self, Form::Preamble | Form::Multipart | Form::Rdb)
     }
 
-    /// Whether it is a directory.
+    /// Returns whether the form is a directory.
     pub fn is_directory(self) -> bool {
         matches!(self, Form::Multipart | Form::MultipartAof)
     }
@@ -85,7 +85,7 @@ impl FromStr for Form {
     }
 }
 
-/// What the notes at the beginning of an RDB say.
+/// The auxiliary fields at the beginning of an RDB.
 #[derive(Default)]
 struct Notes {
     server: Option<Server>,
@@ -111,7 +111,7 @@ impl<'a> Visitor<'a> for Notes {
     }
 }
 
-/// The first kilobytes of an RDB hold its notes.
+/// The number of bytes at the beginning of an RDB that contain its auxiliary fields.
 const NOTES_BYTES: usize = 4096;
 
 fn notes(log: &Log) -> Notes {
@@ -121,7 +121,7 @@ fn notes(log: &Log) -> Notes {
     {
         let bytes = part.mapping.bytes();
         let head = &bytes[..bytes.len().min(NOTES_BYTES)];
-        // It ends in the middle, which is no matter here.
+        // The input is cut off on purpose, so that this always fails at the end.
         let _ = rdb::walk(head, &mut notes, &crate::base::progress::Silent);
     }
     notes
@@ -131,7 +131,7 @@ fn is_preamble(log: &Log) -> bool {
     notes(log).base
 }
 
-/// The server that wrote a log, as far as it shows: by the notes of an RDB in it, else by its layout.
+/// Returns the server that probably wrote a log, from the auxiliary fields of an RDB in it, or else from its layout.
 pub(super) fn written_by(log: &Log) -> Server {
     notes(log).server.unwrap_or(match log.layout {
         Layout::MultiPart { .. } | Layout::OnePart { .. } => redis(7, 0),

@@ -1,8 +1,8 @@
-//! The smallest log that rebuilds the data set: what BGREWRITEAOF writes, without the server.
+//! Compaction: writing the smallest log that rebuilds the data set, as BGREWRITEAOF does but without a server.
 //!
-//! The log is routed and replayed share after share ([`replay`](crate::replay)); each share is written and joined to
-//! the output in the order of shares, so that the bytes depend on the input alone. The output is then read back,
-//! replayed like any other log, and held against what was replayed, before it is published.
+//! The log is routed and replayed shard by shard ([`replay`](crate::replay)). The encoded shards are appended to the
+//! output in the order of shards, so that the bytes depend on the input alone. Before it is published, the output is
+//! read back, replayed like any other log, and compared with the replay of the input.
 
 mod form;
 mod output;
@@ -46,27 +46,27 @@ use crate::replay::{
     Happened, ReplayOptions, RouteOptions, Routed, Routing, is_sample, replay, route,
 };
 
-/// How a log is compacted.
+/// Options of [`compact`].
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Where the compacted log goes; `None` for a dry run.
+    /// The path of the compacted log; `None` for a dry run.
     pub output: Option<PathBuf>,
-    /// What becomes of what stands there.
+    /// The treatment of existing files at the output path.
     pub existing: Existing,
-    /// The form; `None` for that of the input.
+    /// The form of the output; `None` for the form of the input.
     pub form: Option<Form>,
-    /// The server that it is meant for; `None` for the one that wrote the input, or, where its version cannot
-    /// carry the data, the next that can.
+    /// The server to write for; `None` for the server that wrote the input or, if its version cannot represent the
+    /// data, the next version that can.
     pub server: Option<Server>,
-    /// Which keys are kept.
+    /// The filter that selects the keys to retain.
     pub filter: Filter,
     /// Whether the output is read back and compared before it is published.
     pub check: bool,
-    /// How the log is read.
+    /// Options for reading the log.
     pub route: RouteOptions,
-    /// How its commands are run; the server is that of the output.
+    /// Options for replaying its commands, including the server of the output.
     pub replay: ReplayOptions,
-    /// What the time is noted as in an RDB, in Unix seconds.
+    /// The creation time to record in an RDB, in Unix seconds.
     pub ctime: u64,
     /// Whether strings in an RDB are compressed.
     pub compress: bool,
@@ -76,9 +76,8 @@ pub struct Options {
 ///
 /// # Errors
 ///
-/// When it cannot be opened or is damaged, when a command cannot be replayed, when the form or the server cannot
-/// carry the data, when the output cannot be written or is not what it should be. Nothing stands under the
-/// output's name then that did not before.
+/// When the log cannot be opened or is damaged, a command cannot be replayed, the form or the server cannot represent
+/// the data, or the output cannot be written or fails the check. Existing files at the output path are then unchanged.
 pub fn compact(path: &Path, options: &Options, progress: &dyn Progress) -> Result<CompactReport> {
     let started = Instant::now();
     let log = open(path)?;
@@ -90,7 +89,7 @@ pub fn compact(path: &Path, options: &Options, progress: &dyn Progress) -> Resul
     write_from(&log, &routing, options, (phases, started), progress)
 }
 
-/// Writes the data set that `source` gives, which was made of `log`, as a compaction of that would be written.
+/// Writes the data set of `source`, which was made from `log`, in the form of a compaction of `log`.
 ///
 /// # Errors
 ///
@@ -137,8 +136,8 @@ fn write_from(
         };
         match job.run(&mut phases, progress) {
             Ok(done) => return Ok(job.report(done, phases, started.elapsed())),
-            // The version that the log shows may not carry all of it, as when a newer server went on with an old
-            // log. Then the next that does is taken, unless the person named one.
+            // The version derived from the log may not be able to represent all the data, for example if a newer server
+            // continued an old log. Unless the user named a server, the next version that can is used.
             Err(error) => match job.unfit().and_then(|feature| raised(server, feature)) {
                 Some(higher) if options.server.is_none() => server = higher,
                 _ => return Err(error),
@@ -147,7 +146,7 @@ fn write_from(
     }
 }
 
-/// The server that the result is for, as far as the person and the log say it.
+/// Returns the server to write for, as given by the user or derived from the log.
 fn server_for(log: &Log, form: Form, options: &Options) -> Result<Server> {
     if options.route.slice.is_some() && form != Form::Aof {
         return Err(Error::new(
@@ -168,7 +167,7 @@ fn server_for(log: &Log, form: Form, options: &Options) -> Result<Server> {
     }
 }
 
-/// The first server after this one that can carry something.
+/// Returns the first version after `server` that supports a feature.
 fn raised(server: Server, feature: Feature) -> Option<Server> {
     let higher = match (feature, server.product) {
         (Feature::Functions | Feature::StreamCounters, _) => redis(7, 0),
@@ -179,7 +178,7 @@ fn raised(server: Server, feature: Feature) -> Option<Server> {
     (higher != server).then_some(higher)
 }
 
-/// What is written beside keys.
+/// Returns the data to write other than keys.
 fn beside<'l>(
     routed: &Routed<'l>,
     form: Form,
@@ -188,7 +187,7 @@ fn beside<'l>(
 ) -> Result<Beside<'l>> {
     let mut beside = routed.beside(server)?;
     if options.route.slice.is_some_and(|slice| slice.number > 1) {
-        // They are in the first slice.
+        // Functions are in the first slice.
         beside.functions = Functions::default();
     }
     let lost = !beside.module_aux.is_empty() || !beside.slot_imports.is_empty();
@@ -215,26 +214,26 @@ fn style_for(form: Form, server: Server, options: &Options) -> Result<Style> {
     let options_for = write::Options {
         compress: options.compress,
         checksum: true,
-        // A server of that version never had it.
+        // A server of that version never had this bookkeeping.
         drop_bookkeeping: true,
     };
     let notes = Notes { ctime: options.ctime, ..Notes::new(target, form != Form::Rdb) };
     Ok(Style::Rdb { target, options: options_for, notes })
 }
 
-/// What is made of a share.
+/// A function that encodes a shard.
 pub(crate) type MakeShare<'m> =
     dyn for<'a> Fn(usize, &mut Keyspace<'a>) -> Result<Made> + Sync + 'm;
 
-/// What takes that, in the order of shares.
+/// A function that receives the encoded shards, in the order of shards.
 pub(crate) type TakeShare<'t> = dyn FnMut(usize, Made) -> Result<()> + Send + 't;
 
-/// Where the shares of a data set come from.
+/// A source of the shards of a data set.
 pub(crate) trait Source: Sync {
-    /// The log that what there is beside keys comes from.
+    /// Returns the routed log that supplies the data other than keys.
     fn whole(&self) -> &Routed<'_>;
 
-    /// Makes every share and hands it over.
+    /// Builds all shards and passes them to `take`.
     fn shares(
         &self,
         replay: &ReplayOptions,
@@ -243,12 +242,12 @@ pub(crate) trait Source: Sync {
         take: &mut TakeShare<'_>,
     ) -> Result<Happened>;
 
-    /// The logs that data comes from beside the one that it is written in the place of.
+    /// Returns the logs that the data comes from, other than the one that is replaced.
     fn logs(&self) -> Vec<&Log> {
         Vec::new()
     }
 
-    /// Whether the data may appear: asked when all is written and checked.
+    /// Returns whether the result may be published; called after it was written and checked.
     fn may_be_published(&self) -> Result<()> {
         Ok(())
     }
@@ -283,11 +282,11 @@ struct Job<'j> {
     replay: ReplayOptions,
     options: &'j Options,
     memory: &'j Memory,
-    /// What the server cannot carry.
+    /// The feature that the server lacks.
     unfit: Mutex<Option<Feature>>,
 }
 
-/// What came of it.
+/// The result of a compaction.
 struct Done {
     counted: Counted,
     happened: Happened,
@@ -323,12 +322,12 @@ impl Job<'_> {
         }
     }
 
-    /// Who may read the output.
+    /// Returns the access mode of the output.
     fn access(&self) -> Access {
         access_of(std::iter::once(self.log).chain(self.source.logs()))
     }
 
-    /// Replays, and writes to `file`, which stands at `path`; without one, only counts.
+    /// Replays the source and writes to `file`, whose path is `path`; without a file, only counts.
     fn fill(
         &self,
         file: Option<&File>,
@@ -357,7 +356,7 @@ impl Job<'_> {
         Ok(Done { counted, happened, bytes })
     }
 
-    /// How much of the data the form carries.
+    /// Returns how much of the data the form can represent.
     fn detail(&self) -> Detail {
         match &self.style {
             Style::Commands(server) => Detail::of_commands(*server),
@@ -365,7 +364,7 @@ impl Job<'_> {
         }
     }
 
-    /// Reads the output as any other log, and compares.
+    /// Reads the output like any other log and compares the data.
     fn check(
         &self,
         path: &Path,
@@ -422,10 +421,10 @@ impl Job<'_> {
     }
 }
 
-/// How many shares go by between two looks at the memory.
+/// The number of shards between two measurements of memory use.
 const LOOK_EACH: usize = 16;
 
-/// How long each phase took.
+/// The run time of each phase.
 #[derive(Default)]
 struct Phases(Vec<Phase>);
 
@@ -438,7 +437,7 @@ impl Phases {
     }
 }
 
-/// The names of the files of a set.
+/// The file names of a set.
 struct Names {
     appendfilename: String,
     base: String,
@@ -530,10 +529,10 @@ impl Job<'_> {
     }
 }
 
-/// How many prefixes are told.
+/// The maximum number of prefixes in the report.
 const PREFIXES: usize = 10;
 
-/// The prefixes of which most was reclaimed, those first.
+/// Returns the prefixes by reclaimed bytes, largest first.
 fn reclaimed(happened: &Happened, counted: &Counted, sampling: usize) -> Vec<Reclaimed> {
     let after = |prefix: &[u8]| counted.prefixes.0.get(prefix).copied().unwrap_or(0);
     let whole = |bytes: u64| bytes.saturating_mul(sampling as u64);

@@ -1,9 +1,8 @@
-//! Shares of a data set joined to one file, in the order of databases and shares.
+//! Joining the encoded shards of a data set to one file, ordered by database and shard.
 //!
-//! The keys of the first database go to their place at once; those of the others are kept in an unnamed file beside
-//! the output until it is their turn, for in the file they come behind all of the first. What stands before the
-//! keys of the first database is written last, into room that was left for it: an RDB says there how many
-//! keys follow.
+//! The keys of the first database are written to the output at once. The keys of other databases come after them in the
+//! file, so that they are spooled to an unnamed file next to the output until then. The header before the keys of the
+//! first database is written last, into space reserved for it, because an RDB records there how many keys follow.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -20,7 +19,7 @@ use crate::rdb::write::{self, Notes, Part, WriteError, Writer};
 use crate::rdb::{AuxWhen, Target};
 use crate::rewrite::commands::CommandWriter;
 
-/// What the keys are written as.
+/// The encoding of the keys.
 #[derive(Debug, Clone)]
 pub(super) enum Style {
     /// Commands for this server.
@@ -29,41 +28,41 @@ pub(super) enum Style {
     Rdb { target: Target, options: write::Options, notes: Notes },
 }
 
-/// The keys of one database in one share, written.
+/// The encoded keys of one database in one shard.
 pub(super) struct Piece {
     pub(super) db: u32,
     pub(super) keys: u64,
     pub(super) with_expiry: u64,
     pub(super) bytes: Vec<u8>,
-    /// The checksum, where it is an RDB's.
+    /// The checksum of the piece, for an RDB.
     pub(super) sum: u64,
 }
 
-/// A file that shares are joined to.
+/// A file to which shards are joined.
 pub(super) struct Output<'o> {
-    /// `None` where only its length is wanted.
+    /// The output file; `None` if only the length is computed.
     file: Option<&'o File>,
     writeback: Option<Writeback<'o>>,
     path: PathBuf,
     style: &'o Style,
     beside: &'o Beside<'o>,
     first: Option<Section>,
-    /// The other databases, each in the order of shares.
+    /// The other databases, each in the order of shards.
     others: BTreeMap<u32, Section>,
     spool: Option<Spool>,
 }
 
-/// A database.
+/// The pieces of one database.
 struct Section {
     db: u32,
     keys: u64,
     with_expiry: u64,
     pieces: Vec<Place>,
-    /// Where its last piece ends: in the output for the first database, else in the spool.
+    /// The offset of the end of its last piece: in the output for the first database, otherwise in the spool file.
     end: u64,
 }
 
-/// Where a piece is.
+/// The location of a piece.
 struct Place {
     offset: u64,
     part: Part,
@@ -89,7 +88,7 @@ impl Section {
 }
 
 impl<'o> Output<'o> {
-    /// Joins to `file`, which is empty and stands at `path`; without one, only counts.
+    /// Writes to `file`, which is empty and has the path `path`; without a file, only counts.
     pub(super) fn new(
         file: Option<&'o File>,
         path: &Path,
@@ -108,7 +107,7 @@ impl<'o> Output<'o> {
         }
     }
 
-    /// Adds the keys of a share. Shares come in their order.
+    /// Adds the keys of a shard. Shards must be added in order.
     pub(super) fn add(&mut self, pieces: Vec<Piece>) -> Result<()> {
         for piece in pieces {
             self.add_piece(&piece)?;
@@ -137,7 +136,7 @@ impl<'o> Output<'o> {
         if self.file.is_some() { self.spool(&piece.bytes) } else { Ok(()) }
     }
 
-    /// Keeps what comes later in the file.
+    /// Spools bytes that come later in the file.
     fn spool(&mut self, bytes: &[u8]) -> Result<()> {
         if self.spool.is_none() {
             let directory = self.path.parent().unwrap_or(Path::new("."));
@@ -159,7 +158,7 @@ impl<'o> Output<'o> {
         Error::io("write", &self.path, error)
     }
 
-    /// What stands before the keys of the first database. Its length does not depend on numbers of keys.
+    /// Returns the header before the keys of the first database. Its length does not depend on the number of keys.
     fn head(&self, first: &Section) -> Result<Vec<u8>> {
         match self.style {
             Style::Commands(server) => {
@@ -212,7 +211,7 @@ impl<'o> Output<'o> {
         }
     }
 
-    /// Writes what is left, and gives the length of the file in bytes.
+    /// Writes the remaining data and returns the length of the file in bytes.
     pub(super) fn finish(mut self) -> Result<u64> {
         let first = self.first.take();
         let sent = self.writeback.take().map_or(Ok(()), Writeback::finish);
@@ -251,7 +250,7 @@ impl<'o> Output<'o> {
     ) -> Result<u64, WriteError> {
         self.rdb_head(&mut writer, notes, first)?;
         for place in first.iter().flat_map(|first| &first.pieces) {
-            // They stand there already.
+            // These bytes are in the output already.
             writer.join(&place.part, |placed| {
                 placed.at += place.part.len;
                 Ok(())
@@ -290,7 +289,7 @@ impl<'o> Output<'o> {
     }
 }
 
-/// A file that is written at a place; without one, the place moves on.
+/// A writer at a position in a file; without a file, only the position advances.
 struct Placed<'f> {
     file: Option<&'f File>,
     at: u64,

@@ -1,4 +1,4 @@
-//! What a compaction did.
+//! The report of a compaction.
 
 use std::path::PathBuf;
 
@@ -11,128 +11,128 @@ use crate::analysis::lost_expiry::LostExpiry;
 use crate::rdb::Kind;
 use crate::replay::Torn;
 
-/// What a compaction did, or would do.
+/// The result of a compaction or of a dry run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CompactReport {
-    /// The log, as it was given.
+    /// The path of the log, as given.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub path: PathBuf,
-    /// Where the compacted one is; `None` where none was written.
+    /// The path of the compacted log; `None` if none was written.
     #[serde(serialize_with = "crate::base::escape::path_if_any")]
     pub output: Option<PathBuf>,
-    /// The form in which it was written.
+    /// The form of the compacted log.
     pub form: Form,
-    /// What its data are encoded as: the beginning of the RDB, or the server whose commands they are.
+    /// The encoding of the data: the magic of the RDB, or the server whose commands are used.
     pub encoding: String,
-    /// Commands in the log.
+    /// The number of commands in the log.
     pub commands_before: u64,
-    /// Of these, commands before the last FLUSHALL.
+    /// The number of those commands before the last FLUSHALL.
     pub commands_flushed: u64,
-    /// Keys in RDBs that the log's parts begin with.
+    /// The number of keys in the RDBs at the beginning of the log's parts.
     pub rdb_keys_before: u64,
-    /// Bytes of the log.
+    /// The size of the log in bytes.
     pub bytes_before: u64,
-    /// Bytes of the compacted log.
+    /// The size of the compacted log in bytes.
     pub bytes_after: u64,
-    /// Keys, by database and type.
+    /// The number of keys, by database and type.
     pub keys: Vec<Keys>,
-    /// How many databases the server needs that loads the result, where that is more than its default of 16.
+    /// The number of databases that a server needs to load the result, if it exceeds the default of 16.
     pub databases_needed: Option<u64>,
-    /// Keys that expire.
+    /// The number of keys with an expiry.
     pub keys_with_expiry: u64,
-    /// By the first word of keys' names, where most was reclaimed; an estimate from a sixteenth of the keys where
-    /// the log has 64 MiB or more.
+    /// The key prefixes by reclaimed bytes, largest first; an estimate from a sixteenth of the keys if the log is 64
+    /// MiB or larger.
     pub reclaimed: Vec<Reclaimed>,
-    /// Function libraries.
+    /// The number of function libraries.
     pub functions: u64,
-    /// Keys that a filter left out.
+    /// The number of keys excluded by a filter.
     pub left_out: LeftOut,
-    /// Commands that a server answers with an error while it loads the log.
+    /// The commands that fail with an error while a server loads the log.
     pub failed: Vec<Failed>,
-    /// Commands that no known server has, and that are carried as they are.
+    /// The commands that no known server has, which are copied unchanged.
     pub carried: Vec<Carried>,
-    /// Times that were relative to when a command was run.
+    /// The number of expiry times relative to the time at which a command ran.
     pub relative_times: u64,
-    /// Keys and fields whose expiry the log may have lost.
+    /// The keys and fields whose expiry the log may have lost.
     pub lost_expiries: Vec<LostExpiry>,
-    /// How often a command looked at a field of a hash that expires. Redis since 7.4 does not see a field whose
-    /// time has passed when it loads the log, Valkey does.
+    /// The number of accesses by commands to an expired hash field. While loading, Redis since 7.4 does not see fields
+    /// whose time has passed, and Valkey does.
     pub passed_fields: u64,
-    /// Whether such fields were not seen, as by Redis.
+    /// Whether such fields were treated as missing, as in Redis.
     pub fields_expire: bool,
-    /// Where the log is torn, as a loader sees it.
+    /// The torn end of the log, as a loader sees it.
     pub torn: Option<TornEnd>,
-    /// Whether the compacted log was read back and found to hold the same data.
+    /// Whether the compacted log was read back and found to contain the same data.
     pub checked: bool,
     /// The fingerprint of the data: 32 hexadecimal digits.
     pub fingerprint: String,
-    /// The highest anonymous memory seen, in bytes, where the system tells it.
+    /// The peak anonymous memory in bytes, if the system reports it.
     pub memory_bytes: Option<u64>,
-    /// How long it took in all, in seconds.
+    /// The total run time in seconds.
     pub elapsed_s: f64,
-    /// How long each phase took.
+    /// The run time of each phase.
     pub phases: Vec<Phase>,
 }
 
-/// How many keys of a type a database has.
+/// The number of keys of one type in one database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Keys {
-    /// The database.
+    /// The database number.
     pub db: u32,
-    /// The type, as TYPE names it.
+    /// The type, as named by TYPE.
     #[serde(rename = "type")]
     pub kind: Kind,
-    /// How many.
+    /// The number of keys.
     pub keys: u64,
 }
 
-/// How much of the log keys with one prefix took before and after.
+/// The log space used by keys with one prefix before and after.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reclaimed {
-    /// The first word of their names, made printable; empty for keys of one word.
+    /// The part of the key name before the first separator, escaped for display; empty for names without one.
     pub prefix: String,
-    /// Bytes of commands before.
+    /// The size of the commands before, in bytes.
     pub bytes_before: u64,
-    /// Bytes after.
+    /// The size after, in bytes.
     pub bytes_after: u64,
 }
 
-/// A command that a server answers with an error.
+/// A command that fails with an error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Failed {
-    /// Its name.
+    /// The command name.
     pub command: &'static str,
     /// The error.
     pub error: &'static str,
-    /// How often.
+    /// The number of occurrences.
     pub count: u64,
-    /// The part in which the first is, by file name.
+    /// The file name of the part that contains the first occurrence.
     pub part: String,
-    /// Where it stands there.
+    /// The byte offset of the first occurrence in that part.
     pub offset: u64,
 }
 
-/// A command that is not understood.
+/// A command that is unknown to this version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Carried {
-    /// Its name.
+    /// The command name.
     pub command: String,
-    /// How often.
+    /// The number of occurrences.
     pub count: u64,
-    /// The part in which the first is, by file name.
+    /// The file name of the part that contains the first occurrence.
     pub part: String,
-    /// Where it stands there.
+    /// The byte offset of the first occurrence in that part.
     pub offset: u64,
 }
 
-/// The end of a log that a loader cuts off.
+/// The end of a log that a loader truncates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct TornEnd {
-    /// Where the last part is cut.
+    /// The byte offset at which the last part is truncated.
     pub offset: u64,
-    /// Bytes that are cut off.
+    /// The number of truncated bytes.
     pub bytes: u64,
-    /// Whether they begin with a MULTI that no EXEC follows, rather than with a torn command.
+    /// Whether they begin with a MULTI without EXEC, as opposed to a torn command.
     pub transaction: bool,
 }
 
@@ -142,17 +142,17 @@ impl From<Torn> for TornEnd {
     }
 }
 
-/// A phase of the work.
+/// A phase of the compaction.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Phase {
-    /// Its name.
+    /// The name of the phase.
     pub name: &'static str,
-    /// How long it took, in seconds.
+    /// The run time in seconds.
     pub elapsed_s: f64,
 }
 
 impl From<&CompactReport> for Held {
-    /// What a data set holds that was written anew.
+    /// Returns the keyspace summary of a data set that was encoded anew.
     fn from(report: &CompactReport) -> Held {
         let of = |keys: &Keys| HeldKeys { db: keys.db, kind: keys.kind, keys: keys.keys };
         Held {

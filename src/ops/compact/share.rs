@@ -1,4 +1,4 @@
-//! One share of a data set, written.
+//! Encoding one shard of a data set.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -16,31 +16,31 @@ use crate::replay::{PrefixCounter, Prefixes};
 use crate::rewrite::commands::{CommandWriter, Unwritable};
 use crate::rewrite::rdb::{KeyError, write_key};
 
-/// What was made of a share.
+/// An encoded shard.
 pub(crate) struct Made {
     pub(super) pieces: Vec<Piece>,
     pub(super) counted: Counted,
 }
 
-/// What is counted of the keys that are written.
+/// Counters of the encoded keys.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Counted {
-    /// Of what the form carries.
+    /// The fingerprint of the data that the form represents.
     pub(super) fingerprint: Fingerprint,
-    /// Of all that there is.
+    /// The fingerprint of all data.
     pub(super) whole: Fingerprint,
-    /// Keys by database and type.
+    /// The number of keys by database and type.
     pub(super) keys: BTreeMap<(u32, Kind), u64>,
     pub(super) with_expiry: u64,
     pub(super) left_out: LeftOut,
-    /// Bytes written by the prefix of the key, in the shares that are a sample.
+    /// The number of bytes written by key prefix, in the sampled shards.
     pub(super) prefixes: Prefixes,
 }
 
 impl Counted {
     fn note(&mut self, db: u32, entry: &Entry<'_>, detail: Detail) {
         let carried = self.fingerprint.of_entry(db, entry, detail);
-        // Only of streams there are things that not every form carries.
+        // Only streams have properties that some forms cannot represent.
         let whole = match &entry.value {
             Value::Stream(_) => self.whole.of_entry(db, entry, Detail::All),
             _ => carried,
@@ -67,7 +67,7 @@ impl Counted {
     }
 }
 
-/// Counts the keys of a share.
+/// Counts the keys of a shard.
 pub(super) fn count(keyspace: &Keyspace<'_>, filter: &Filter, detail: Detail) -> Result<Counted> {
     let mut counted = Counted::default();
     for db in keyspace.databases() {
@@ -76,7 +76,7 @@ pub(super) fn count(keyspace: &Keyspace<'_>, filter: &Filter, detail: Detail) ->
     Ok(counted)
 }
 
-/// Writes a share. What the style cannot carry is put into `unfit`.
+/// Encodes a shard. A feature that the style cannot represent is stored in `unfit`.
 pub(super) fn make<'a>(
     keyspace: &Keyspace<'a>,
     filter: &Filter,
@@ -141,7 +141,7 @@ fn note(unfit: &Mutex<Option<Feature>>, feature: Option<Feature>) {
     *unfit.lock().unwrap_or_else(PoisonError::into_inner) = feature;
 }
 
-/// What a target lacks that cannot write something as commands.
+/// Returns the feature that a target lacks if something cannot be written as commands.
 pub(super) fn feature_of(error: Unwritable) -> Option<Feature> {
     match error {
         Unwritable::FieldExpiry => Some(Feature::FieldExpiry),
@@ -177,7 +177,8 @@ fn key_error(error: KeyError, db: u32) -> Error {
     }
 }
 
-/// How many keys ahead of its turn a value is asked for: most lie in the log, where the last command was long ago.
+/// The number of keys by which values are prefetched: most values are in the log, at the position of their last
+/// command.
 const ASK_AHEAD: usize = 8;
 
 fn each<'a>(
@@ -193,7 +194,7 @@ fn each<'a>(
         if let Some(later) = ahead.next() {
             later.value.ask();
         }
-        // Which no form carries.
+        // No form can represent a value without elements.
         if entry.value.lacks_elements() {
             continue;
         }
@@ -210,7 +211,7 @@ mod tests {
     use super::*;
     use crate::keyspace::{Bump, Hash};
 
-    /// It would be missed when what was written is read back.
+    /// It would be reported as missing when the output is read back.
     #[test]
     fn an_empty_hash_is_not_counted() {
         let arena = Bump::new();

@@ -1,10 +1,10 @@
-//! The check of what was written: output that came out wrong is never published.
+//! The check of the output: incorrect output is never published.
 
 use super::output::Piece;
 use super::*;
 use crate::base::progress::Silent;
 
-/// A log whose shares come to harm on their way into the output.
+/// A log whose shards are corrupted on the way to the output.
 struct Harmed<'l> {
     routing: Routing<'l>,
     harm: fn(&mut Vec<Piece>),
@@ -30,7 +30,7 @@ impl Source for Harmed<'_> {
     }
 }
 
-/// Compacts a log of two keys, with harm done; gives the error, and whether anything was published.
+/// Compacts a log of two keys with the given corruption; returns the error, and whether anything was published.
 fn compacted(form: Form, harm: fn(&mut Vec<Piece>)) -> (Option<String>, bool) {
     let place = tempfile::tempdir().expect("a directory");
     let (path, output) = (place.path().join("a.aof"), place.path().join("out"));
@@ -87,7 +87,7 @@ fn a_changed_value_is_noticed() {
     for form in FORMS {
         let (error, published) = compacted(form, harm);
         let error = error.expect("it is noticed");
-        // In an RDB the checksum knows first.
+        // In an RDB the checksum detects the corruption first.
         let known = ["what was written does not hold the same data (2 keys against 2)", "damaged"];
         assert!(known.iter().any(|known| error.contains(known)), "{form}: {error}");
         assert!(!published, "{form}");

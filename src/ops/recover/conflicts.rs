@@ -1,4 +1,5 @@
-//! What comes out otherwise when later commands are run again on data that they never saw.
+//! Comparison of a replay with an event removed against a replay of the log as it is: later commands then run on data
+//! that they never saw.
 
 use std::collections::BTreeMap;
 
@@ -15,60 +16,60 @@ use crate::keyspace::{Entry, Keyspace};
 use crate::replay::windows::each_pair;
 use crate::replay::{Happened, ReplayOptions, RouteOptions, replay_pair, route_together};
 
-/// How a log with something taken out differs from the log as it is.
+/// The differences between the result of a log with something removed and the result of the log as it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Conflicts {
-    /// Keys that are there only now that it is taken out.
+    /// The number of keys that exist only after the removal.
     pub brought_back: u64,
-    /// Keys that come out just as they are without it.
+    /// The number of keys that are identical with and without the removal.
     pub unchanged: u64,
-    /// Keys of the log as it is that come out with another value: old and new data are mixed in them.
+    /// The number of keys of the unmodified log that get another value: they mix old and new data.
     pub mixed: u64,
-    /// Of another type, for later commands failed on the old value.
+    /// The number of keys that get another type, because later commands failed on the old value.
     pub other_type: u64,
-    /// With the same value, and another expiry: mostly that of the old key.
+    /// The number of keys with the same value but another expiry, mostly that of the old key.
     pub other_expiry: u64,
-    /// Keys of the log as it is that are not there.
+    /// The number of keys of the unmodified log that are missing after the removal.
     pub missing: u64,
-    /// Some of the keys that come out otherwise, with how.
+    /// Examples of keys that differ, with the kind of difference.
     pub examples: Vec<Example>,
-    /// Commands that fail now and did not, or the other way round.
+    /// Commands that fail only after the removal, or only without it.
     pub commands: Vec<Turned>,
 }
 
-/// A key that comes out otherwise.
+/// A key that differs after the removal.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Example {
-    /// Its database.
+    /// The database number.
     pub db: u32,
-    /// Its name, made printable.
+    /// The key name, escaped for display.
     pub key: String,
-    /// How: `mixed`, `other-type`, `other-expiry`, `missing`.
+    /// The kind of difference: `mixed`, `other-type`, `other-expiry` or `missing`.
     pub how: &'static str,
 }
 
-/// A sort of command that ends otherwise.
+/// A command whose number of failures with one error differs after the removal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Turned {
-    /// Its name.
+    /// The command name.
     pub command: &'static str,
     /// The error.
     pub error: &'static str,
-    /// How many fail with it as the log is.
+    /// The number of commands that fail with this error in the unmodified log.
     pub failed_before: u64,
-    /// How many fail with it now.
+    /// The number of commands that fail with this error after the removal.
     pub fail_now: u64,
-    /// The part in which the first stands, by file name.
+    /// The file name of the part that contains the first such command.
     pub part: String,
-    /// Where it stands there.
+    /// The byte offset of that command in the part.
     pub offset: u64,
 }
 
-/// Keys that are named.
+/// The maximum number of keys that are named as examples.
 const NAMED: usize = 20;
 
 impl Conflicts {
-    /// Whether a later command comes out otherwise.
+    /// Returns whether any later command has a different outcome.
     pub fn any(&self) -> bool {
         let keys = self.mixed + self.other_type + self.other_expiry + self.missing;
         keys > 0 || !self.commands.is_empty()
@@ -135,7 +136,8 @@ impl Conflicts {
     }
 }
 
-/// Replays a log as it is and with something left out, side by side. Gives what differs, and what the second holds.
+/// Replays a log as it is and with something removed, side by side. Returns the differences and a summary of the second
+/// result.
 pub(super) fn conflicts(
     log: &Log,
     [as_it_is, cut]: [&RouteOptions; 2],
@@ -160,7 +162,7 @@ pub(super) fn conflicts(
     Ok((found, holdings))
 }
 
-/// Errors with which another number of commands ends.
+/// Returns the errors whose number of failing commands differs between the two replays.
 fn turned(log: &Log, [before, now]: &[Happened; 2]) -> Vec<Turned> {
     let mut all: BTreeMap<(CommandId, &'static str), (u64, u64, Position)> = BTreeMap::new();
     for (what, (count, at)) in &before.failed {

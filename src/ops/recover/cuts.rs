@@ -1,7 +1,7 @@
-//! Which bytes of a log go, for what the person chose.
+//! The byte ranges to remove from a log for a given choice.
 //!
-//! Cuts are whole commands. A SELECT is never cut out of what stays, so that what stands behind a cut runs in
-//! the database that it was written for.
+//! Only whole commands are removed. A SELECT that affects retained commands is never removed, so that the commands
+//! after a cut run in the database that they were written for.
 
 use std::ops::Range;
 
@@ -21,55 +21,55 @@ use crate::command::{CommandId, Role, lookup};
 use crate::ops::repair::retained_ranges::Kept;
 use crate::replay::CutList;
 
-/// What goes of each part, in load order; the ranges of a part are sorted and disjoint.
+/// The byte ranges to remove from each part, in load order; the ranges of a part are sorted and disjoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Cuts {
     pub(super) parts: Vec<Vec<Range<u64>>>,
-    /// Parts from this one on are left out of the set.
+    /// The number of parts that stay in the set; all later parts are dropped.
     pub(super) parts_kept: usize,
-    /// What goes, for the report.
+    /// The removed ranges, for the report.
     pub(super) removed: Vec<Removed>,
-    /// Where a position was found, and why just there.
+    /// The cut point that a position resolved to, with the reason.
     pub(super) found: Option<Found>,
 }
 
-/// A stretch of bytes that goes.
+/// A range of bytes that is removed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Removed {
-    /// The part, by file name.
+    /// The file name of the part.
     pub part: String,
-    /// Where it begins.
+    /// The byte offset at which the range begins.
     pub offset: u64,
-    /// How long it is.
+    /// The length of the range in bytes.
     pub bytes: u64,
-    /// How many commands it holds; those of a torn end are not counted.
+    /// The number of commands in the range; those of a torn end are not counted.
     pub commands: u64,
-    /// Why it goes.
+    /// The reason for the removal.
     pub why: Why,
 }
 
-/// Why bytes go.
+/// The reason why bytes are removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Why {
-    /// An event that was chosen, or that ends the log.
+    /// They belong to an event that was chosen, or that ends the log.
     Chosen,
-    /// Behind the point up to which the log is kept.
+    /// They are after the point up to which the log is retained.
     Behind,
-    /// The torn end of the log, which no server reads.
+    /// They are the torn end of the log, which no server loads.
     TornEnd,
 }
 
-/// Where a position lies in the log.
+/// The point of the log that a position resolves to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Found {
-    /// The part, by file name.
+    /// The file name of the part.
     pub part: String,
-    /// Everything before this byte is kept.
+    /// The byte offset of the cut; everything before it is retained.
     pub offset: u64,
-    /// The number of commands that are kept.
+    /// The number of commands that are retained.
     pub commands: u64,
-    /// Why just there, where that is not plain: a sentence.
+    /// The reason for choosing this point, as a sentence, where it is not obvious.
     pub why: Option<String>,
 }
 
@@ -87,7 +87,7 @@ impl Cuts {
         if range.is_empty() {
             return;
         }
-        // A run of very many commands is one stretch.
+        // Adjacent commands are merged into one range.
         let ranges = &mut self.parts[part.index];
         if let (Some(last), Some(removed)) = (ranges.last_mut(), self.removed.last_mut())
             && last.end == range.start
@@ -117,7 +117,7 @@ impl Cuts {
         self
     }
 
-    /// The same for a replay.
+    /// Returns the same ranges as a cut list for a replay.
     pub(super) fn list(&self) -> CutList {
         let mut list = CutList::new();
         for (part, ranges) in self.parts.iter().enumerate() {
@@ -126,7 +126,7 @@ impl Cuts {
         list
     }
 
-    /// What stays of each part.
+    /// Returns the retained ranges of each part.
     pub(super) fn kept(&self, log: &Log) -> Vec<Kept> {
         let kept = |part: &Part| {
             let mut ranges = Vec::new();
@@ -146,7 +146,7 @@ impl Cuts {
     }
 }
 
-/// Refuses where the log is damaged otherwise than by a torn end: what stands behind the damage would be lost.
+/// Refuses a log that is damaged other than by a torn end, because everything after the damage would be lost.
 fn refuse_damage(log: &Log, timeline: &Timeline) -> Result<()> {
     let Some(broken) = &timeline.broken else { return Ok(()) };
     let path = log.parts.get(broken.part_index).map_or(&log.opened, |part| &part.path);
@@ -159,14 +159,14 @@ fn refuse_damage(log: &Log, timeline: &Timeline) -> Result<()> {
         )))
 }
 
-/// The torn end goes: a server could refuse it, or go on behind it.
+/// Removes the torn end of the log: a server could refuse it, or append after it.
 fn cut_tail(cuts: &mut Cuts, log: &Log, timeline: &Timeline) {
     if let (Some(tail), Some(part)) = (timeline.tail, log.parts.last()) {
         cuts.cut(part, tail.offset..tail.offset + tail.bytes, 0, Why::TornEnd);
     }
 }
 
-/// Takes out the FLUSHALL that ends the log, or all of them where several do.
+/// Removes the FLUSHALL that ends the log, or all of them if several do.
 pub(super) fn strip(log: &Log, timeline: &Timeline) -> Result<Cuts> {
     refuse_damage(log, timeline)?;
     if timeline.trailing.is_empty() {
@@ -186,7 +186,7 @@ pub(super) fn strip(log: &Log, timeline: &Timeline) -> Result<Cuts> {
     excise(log, timeline, &timeline.trailing)
 }
 
-/// Takes out these events and keeps everything else.
+/// Removes these events and retains everything else.
 pub(super) fn excise(log: &Log, timeline: &Timeline, numbers: &[u64]) -> Result<Cuts> {
     refuse_damage(log, timeline)?;
     let mut events = Vec::new();
@@ -214,7 +214,7 @@ fn part_index(log: &Log, name: &str) -> usize {
     log.parts.iter().position(|part| part.name == name).unwrap_or(usize::MAX)
 }
 
-/// The event of this number, if it is one that can be taken out.
+/// Returns the event with this number if it can be removed.
 fn checked<'t>(log: &Log, timeline: &'t Timeline, number: u64) -> Result<&'t Event> {
     let usage = |message: String, help: &str| {
         Err(Error::new(ErrorKind::Usage, message).at(&log.opened).help(help))
@@ -240,7 +240,7 @@ fn checked<'t>(log: &Log, timeline: &'t Timeline, number: u64) -> Result<&'t Eve
     Ok(event)
 }
 
-/// Cuts the commands of a run, or a single one.
+/// Removes the commands of a run, or a single command.
 fn cut_run(cuts: &mut Cuts, part: &Part, event: &Event) {
     let bytes = part.mapping.bytes();
     let wanted = |frame: &Frame<'_>| match event.what {
@@ -256,7 +256,8 @@ fn cut_run(cuts: &mut Cuts, part: &Part, event: &Event) {
     }
 }
 
-/// Cuts what was chosen out of a transaction; all of it but its SELECTs where nothing else in it changes data.
+/// Removes the chosen commands from a transaction, or the whole transaction except its SELECTs if nothing else in it
+/// changes data.
 fn cut_in_transaction(cuts: &mut Cuts, part: &Part, block: Range<u64>, chosen: &[&Event]) {
     let is_chosen = |frame: &Frame<'_>| {
         let here = |event: &&&Event| {
@@ -282,7 +283,7 @@ fn cut_in_transaction(cuts: &mut Cuts, part: &Part, block: Range<u64>, chosen: &
     }
 }
 
-/// Keeps everything before a position.
+/// Retains everything before a position.
 pub(super) fn until(
     log: &Log,
     timeline: &Timeline,
@@ -293,13 +294,13 @@ pub(super) fn until(
     cut_behind(log, timeline, point)
 }
 
-/// Keeps everything before an event.
+/// Retains everything before an event.
 pub(super) fn before_event(log: &Log, timeline: &Timeline, event: &Event) -> Result<Cuts> {
     let (offset, why) = (event.transaction.map_or(event.offset, |(multi, _)| multi), None);
     cut_behind(log, timeline, Point { part: event.part_index, offset, why })
 }
 
-/// A place at which a log can be cut.
+/// A point at which a log can be cut.
 struct Point {
     part: usize,
     offset: u64,
@@ -321,14 +322,14 @@ fn cut_behind(log: &Log, timeline: &Timeline, point: Point) -> Result<Cuts> {
         let gone = in_part.saturating_sub(if first { kept_here } else { 0 });
         cuts.cut(behind, from..behind.mapping.len(), gone, Why::Behind);
     }
-    // A part of which nothing stays leaves the set, unless the set would be empty.
+    // A part with no retained bytes leaves the set, unless the set would then be empty.
     cuts.parts_kept = if point.offset == 0 { point.part.max(1) } else { point.part + 1 };
     cuts.found =
         Some(Found { part: part.name.clone(), offset: point.offset, commands, why: point.why });
     Ok(cuts.settle())
 }
 
-/// Commands of a part before a place.
+/// Returns the number of commands of a part before an offset.
 fn commands_before(part: &Part, look: &super::timeline::PartLook, offset: u64) -> u64 {
     let noted = look.places.partition_point(|(_, at)| *at <= offset).checked_sub(1);
     let Some(&(commands, at)) = noted.and_then(|noted| look.places.get(noted)) else { return 0 };
@@ -371,7 +372,7 @@ fn find(
     }
 }
 
-/// The first annotation that tells this time or a later one.
+/// Returns the first annotation with this time or a later one.
 fn at_time(log: &Log, timeline: &Timeline, ms: i64, progress: &dyn Progress) -> Result<Point> {
     let Some((first, last)) = timeline.times else { return Err(no_times(log)) };
     progress.phase("find the time", log.bytes());
@@ -401,7 +402,7 @@ fn at_time(log: &Log, timeline: &Timeline, ms: i64, progress: &dyn Progress) -> 
         .help(format!("its annotations go from {} to {}", shown(first), shown(last))))
 }
 
-/// Checks that a log can be cut at a place, and moves that before a transaction that it is in.
+/// Checks that the log can be cut at a point, and moves the point before the transaction that contains it.
 fn at_boundary(
     log: &Log,
     timeline: &Timeline,
@@ -455,7 +456,7 @@ fn at_boundary(
     }
 }
 
-/// The first annotation that tells a wanted time or a later one, and the time that the one before it tells.
+/// Finds the first annotation with the wanted time or a later one, and the time of the annotation before it.
 struct FirstTime {
     wanted_ms: i64,
     found: Option<(u64, i64)>,
@@ -486,7 +487,7 @@ impl Join for FirstTime {
     }
 }
 
-/// Transactions alone.
+/// A scan that tracks only transactions.
 #[derive(Default)]
 struct Marks(Transactions);
 

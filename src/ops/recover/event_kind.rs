@@ -4,19 +4,19 @@ use serde::Serialize;
 
 use crate::analysis::destruction_scan::Deed;
 
-/// What an event did. Serialised as `what`.
+/// The kind of an event, serialised as `what`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(tag = "what", rename_all = "kebab-case")]
 pub enum What {
-    /// FLUSHALL: every database was emptied.
+    /// FLUSHALL: all databases were emptied.
     Flushall,
     /// FLUSHDB: one database was emptied.
     Flushdb,
-    /// SWAPDB: two databases changed places.
+    /// SWAPDB: two databases were exchanged.
     Swapdb {
-        /// One of them.
+        /// The first database.
         one: u32,
-        /// The other.
+        /// The second database.
         other: u32,
     },
     /// CLUSTER FLUSHSLOT: the keys of a slot were deleted.
@@ -25,7 +25,7 @@ pub enum What {
     FunctionFlush,
     /// A run of DEL or UNLINK commands that name many keys.
     Delete,
-    /// A run of RENAME, or COPY with REPLACE, commands, which may have had a key in their way.
+    /// A run of RENAME commands, or of COPY commands with REPLACE, that may have overwritten keys.
     Rename,
 }
 
@@ -39,12 +39,12 @@ impl What {
             Deed::Swapdb(one, other) => What::Swapdb { one, other },
             Deed::Delete => What::Delete,
             Deed::Rename => What::Rename,
-            // Only if it is one, which is not known.
+            // Whether it really is a flush is unknown.
             Deed::PossibleFlush => What::Flushall,
         }
     }
 
-    /// Whether databases were emptied or exchanged, rather than keys named.
+    /// Returns whether the event emptied or exchanged databases, as opposed to removing named keys.
     pub fn is_flush(self) -> bool {
         !matches!(self, What::Delete | What::Rename)
     }

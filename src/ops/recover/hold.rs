@@ -1,8 +1,9 @@
-//! Securing the log of a running server after an accident, before a rewrite destroys what it still holds.
+//! Securing the log of a running server after an accident, before a rewrite destroys the data that it still contains.
 //!
-//! The log of a FLUSHALL holds everything up to it, until the next rewrite. So: rewrites are held off, and the set is
-//! linked into a safe place at once, *before* it is known whether one runs already, for such a one takes the old files
-//! away when it ends. If one was under way, the set that it leaves is kept as well.
+//! A log with a FLUSHALL contains everything before it until the next rewrite. Therefore automatic rewrites are turned
+//! off, and the set is hard-linked into a safe directory at once, *before* it is known whether a rewrite is running,
+//! because a running rewrite deletes the old files when it ends. If one was running, the set that it produces is
+//! retained as well.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -24,65 +25,67 @@ use crate::live::server::{ServerSeen, plain_name};
 use crate::live::snapshot;
 use crate::live::snapshot::How;
 
-/// How a log is secured.
+/// Options of [`hold`].
 #[derive(Debug, Clone)]
 pub struct HoldOptions {
-    /// Where the server's data directory is on this machine, if not where the server says.
+    /// The server's data directory on this machine; `None` for the directory that the server reports.
     pub dir: Option<PathBuf>,
-    /// The directory that the set is kept below; `None` for the server's data directory, where links can be made.
+    /// The directory in which the copy is created; `None` for the server's data directory, where hard links are
+    /// possible.
     pub to: Option<PathBuf>,
-    /// Between two looks at a rewrite.
+    /// The interval between two checks of a running rewrite.
     pub poll: Duration,
-    /// Until a rewrite that is under way is given up.
+    /// The maximum time to wait for a running rewrite.
     pub timeout: Duration,
 }
 
-/// What was secured, and how.
+/// The report of `recover --hold`: what was secured, and how.
 #[derive(Debug, Serialize)]
 pub struct HoldReport {
-    /// The version of this form.
+    /// The version of this schema.
     pub schema: u32,
-    /// The server.
+    /// The server that was asked.
     pub server: ServerSeen,
-    /// Automatic rewrites, which stay off; `None` when they were off before.
+    /// The change that turned automatic rewrites off, which stays in effect; `None` if they were off before.
     pub rewrites: Option<Change>,
-    /// The command that turns them on again, once the accident is mended.
+    /// The command that turns automatic rewrites on again, to be run after the recovery.
     pub turn_on: Option<String>,
-    /// What the server loads, by its path on this machine: the file, or the directory of the set. What is recovered
-    /// goes there.
+    /// The path on this machine of the log that the server loads: the file, or the directory of the set. The recovered
+    /// log belongs there.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub log: PathBuf,
-    /// The snapshot in the server's data directory, where there is one.
+    /// The RDB snapshot in the server's data directory, if it exists.
     #[serde(serialize_with = "crate::base::escape::path_if_any")]
     pub snapshot: Option<PathBuf>,
-    /// Whether a rewrite was under way.
+    /// Whether a rewrite was running.
     pub rewrite_was_running: bool,
-    /// The sets that were kept, each a data directory that a server could be started on: the one from when this began,
-    /// and the one that a rewrite which was under way has left.
+    /// The retained sets, each in a data directory that a server can be started on: the set at the beginning, and the
+    /// set that a running rewrite produced.
     pub kept: Vec<Kept>,
 }
 
-/// A set that was kept.
+/// A retained set.
 #[derive(Debug, Clone, Serialize)]
 pub struct Kept {
-    /// Where.
+    /// The path of its data directory.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub path: PathBuf,
-    /// Linked or copied. The last file of a linked set goes on growing with the server.
+    /// Whether the files were linked or copied. The last file of a linked set keeps growing with the server.
     pub held: How,
-    /// Its bytes at that moment.
+    /// The size of the set in bytes at the time it was linked or copied.
     pub bytes: u64,
-    /// Its files.
+    /// The number of files in the set.
     pub files: usize,
 }
 
-/// Turns automatic rewrites off, keeps the log as it is in a safe place, and makes sure that no rewrite runs. The setting
-/// is left so: whoever has mended the accident turns it on again.
+/// Turns automatic rewrites off, saves the current log in a safe directory, and makes sure that no rewrite is running.
+/// The setting is not restored: the operator turns rewrites on again after the recovery.
 ///
 /// # Errors
 ///
-/// When the server cannot be reached or refuses, keeps no log, its log is not found or cannot be kept, or what was found
-/// is another's. What was kept already stays, and the setting as well; the error says so.
+/// When the server cannot be reached or refuses a command, has no append-only file, its log is not found or cannot be
+/// saved, or the log that was found belongs to another server. The sets saved so far and the setting are left in place,
+/// and the error says so.
 pub fn hold(endpoint: &Endpoint, options: &HoldOptions, watch: &dyn Watch) -> Result<HoldReport> {
     let (mut connection, server) = connect(endpoint)?;
     let snapshot_name = snapshot_name(&mut connection, endpoint)?;
@@ -152,14 +155,14 @@ fn secure(
         rewriter.wait(Waiting { poll, timeout, reconnect: Duration::from_secs(30) }, watch)?;
         kept.push(keep(&files, &names, note.as_deref())?);
     }
-    // Last, for the right log is kept even where it is taken for a wrong one.
+    // This check is last, so that the right log is saved even if it is mistaken for a wrong one.
     if let Some(connection) = connection {
         files.check(connection, endpoint, server)?;
     }
     Ok(Secured { log, snapshot, rewrite_was_running })
 }
 
-/// An error, with what was done before it.
+/// Adds to an error what was done before it occurred.
 fn told(error: Error, kept: &[Kept], turn_on: Option<&str>) -> Error {
     let mut help: Vec<String> = error.next_step().map(String::from).into_iter().collect();
     if let Some(kept) = kept.first() {
@@ -174,14 +177,14 @@ fn told(error: Error, kept: &[Kept], turn_on: Option<&str>) -> Error {
     if help.is_empty() { error } else { error.help(help.join(". ")) }
 }
 
-/// The name of the server's snapshot, where it can be asked for: nothing waits for the answer.
+/// Returns the name of the server's RDB snapshot, if the server allows the query. Failure is not an error.
 fn snapshot_name(connection: &mut Connection, endpoint: &Endpoint) -> Result<Option<String>> {
     const NAME: &str = "dbfilename";
     let name = connection.setting(NAME).ok().flatten();
     name.map(|name| plain_name(NAME, name, endpoint)).transpose()
 }
 
-/// As whoever reads it elsewhere needs it.
+/// Returns an absolute path, which a reader in another directory needs.
 fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
 }
@@ -197,7 +200,7 @@ fn rewrites_off(connection: &mut Connection, endpoint: &Endpoint) -> Result<Opti
     Ok(Some(change))
 }
 
-/// The names of what is kept.
+/// The directory and the time from which the names of the retained sets are built.
 struct Names {
     below: PathBuf,
     time: String,
@@ -221,7 +224,7 @@ impl Names {
         let first = format!("aofkit-hold-{}", self.time);
         let names = std::iter::once(first.clone()).chain((2..).map(|n| format!("{first}-{n}")));
         let mut paths = names.map(|name| self.below.join(name));
-        // There is no end to the names.
+        // The iterator is infinite, so a free name is found.
         paths
             .find(|path| path.symlink_metadata().is_err())
             .unwrap_or_else(|| self.below.join(first))
@@ -243,5 +246,5 @@ fn keep(files: &Files, names: &Names, note: Option<&[u8]>) -> Result<Kept> {
     .help("automatic rewrites are off now; find out what asks for the others, and try again"))
 }
 
-/// How often a set is kept anew when a rewrite came between.
+/// The maximum number of attempts to save a set when a rewrite interferes.
 const TRIES: u32 = 5;

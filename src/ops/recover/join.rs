@@ -1,4 +1,4 @@
-//! Two states of one data set, joined key by key.
+//! Joining two states of a data set key by key.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -16,50 +16,50 @@ use crate::replay::{
     Happened, Pair, ReplayOptions, RouteOptions, Routed, replay_pair, route_together,
 };
 
-/// Which side a key is taken from that both have.
+/// The side from which a key is taken if both sides have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Winner {
-    /// From what was built after the flush.
+    /// The state built after the flush.
     Newer,
-    /// From what stood before it.
+    /// The state before the flush.
     Older,
 }
 
-/// What becomes of keys that come back with an expiry that has passed.
+/// The treatment of restored keys whose expiry has passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Expired {
-    /// They are left out: a server would delete them at once.
+    /// They are omitted: a server would delete them at once.
     #[default]
     Drop,
-    /// They are written as they are.
+    /// They are written with their expiry unchanged.
     Keep,
 }
 
-/// How two data sets were joined.
+/// The result of joining two data sets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Joined {
-    /// The flush between the two sides; `None` where single keys were brought back.
+    /// The number of the flush between the two sides; `None` if single keys were restored.
     pub event: Option<u64>,
-    /// Which side won.
+    /// The side that took precedence.
     pub winner: Option<Winner>,
-    /// Keys that came back.
+    /// The number of keys that were restored.
     pub brought_back: u64,
-    /// Keys that were there on both sides.
+    /// The number of keys that exist on both sides.
     pub on_both_sides: u64,
-    /// Keys that would come back, but whose expiry has passed.
+    /// The number of keys to restore whose expiry has passed.
     pub expired: u64,
-    /// What became of them.
+    /// The treatment of those expired keys.
     pub expired_were: Expired,
-    /// Some of them, made printable.
+    /// The names of some of the expired keys, escaped for display.
     pub expired_keys: Vec<String>,
 }
 
-/// Expired keys that are named.
+/// The maximum number of expired keys that are named.
 const NAMED: usize = 20;
 
-/// What is counted while shares are joined.
+/// Counters that are updated while shards are joined.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub(super) brought_back: u64,
@@ -72,7 +72,7 @@ impl Tally {
     pub(super) fn expired(&mut self, db: u32, key: &[u8]) {
         self.expired += 1;
         let name = Shown(key).to_string();
-        // The first by name, so that they do not depend on which thread was first.
+        // The first keys by name are chosen, so that the result does not depend on the order of the threads.
         self.expired_keys.push((db, name));
         if self.expired_keys.len() > 2 * NAMED {
             self.settle();
@@ -111,12 +111,12 @@ impl Tally {
     }
 }
 
-/// The tally of all shares, which are joined on many threads.
+/// The tally of all shards, which are joined on several threads.
 #[derive(Debug, Default)]
 pub(super) struct Tallies(Mutex<Tally>);
 
 impl Tallies {
-    /// Begins anew: the shares may be made more than once.
+    /// Resets the tally, because the shards may be built more than once.
     pub(super) fn begin(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Tally::default();
     }
@@ -130,27 +130,27 @@ impl Tallies {
     }
 }
 
-/// What happens to a key of the older side.
+/// The treatment of a key of the older side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rule {
-    /// It joins the newer side.
+    /// The key is merged into the newer side.
     Merge(Winner),
-    /// Its database is as it was on the older side, and all others as on the newer.
+    /// Its database is taken from the older side, and all other databases from the newer one.
     Replace,
 }
 
-/// How two sides are joined.
+/// The settings for joining two sides.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct How {
     pub(super) rule: Rule,
-    /// The database that is joined; `None` for all.
+    /// The database to join; `None` for all databases.
     pub(super) db: Option<u32>,
     pub(super) expired: Expired,
-    /// What counts as now, in Unix milliseconds.
+    /// The current time, in Unix milliseconds.
     pub(super) now_ms: i64,
 }
 
-/// The data set that two views of a log give when they are joined.
+/// The data set that results from joining two views of a log.
 pub(super) struct JoinedSource<'l> {
     logs: [&'l Log; 2],
     pair: Pair<'l>,
@@ -159,7 +159,7 @@ pub(super) struct JoinedSource<'l> {
 }
 
 impl<'l> JoinedSource<'l> {
-    /// Of the older side and the newer one: two views of a log, or two logs.
+    /// Creates the source from the older and the newer side, which are two views of one log or two logs.
     pub(super) fn new(
         sides: [(&'l Log, &RouteOptions); 2],
         how: How,
@@ -205,7 +205,7 @@ impl Source for JoinedSource<'_> {
 }
 
 impl How {
-    /// Puts into `newer` what comes back from `older`, which loses it.
+    /// Moves the entries to restore from `older` to `newer`.
     fn join<'a>(&self, older: &mut Keyspace<'a>, newer: &mut Keyspace<'a>) -> Tally {
         let mut tally = Tally::default();
         let numbers: Vec<u32> = older.databases().map(crate::keyspace::Db::number).collect();
@@ -242,7 +242,7 @@ impl How {
     }
 }
 
-/// Puts a key with all that it has into a data set.
+/// Inserts an entry with its expiry into a keyspace.
 pub(super) fn put<'a>(db: u32, entry: Entry<'a>, keyspace: &mut Keyspace<'a>) {
     if matches!(entry.value, Value::Opaque(_)) {
         keyspace.note_opaque();

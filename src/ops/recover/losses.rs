@@ -1,8 +1,8 @@
-//! Which keys were deleted one by one, and whether that was in number.
+//! Keys that were deleted one by one, and the decision whether they form a mass deletion.
 //!
-//! DEL and UNLINK are everyday life, and so is a key that is deleted and made again. So the keys are counted that are
-//! not there at the end, and the number of all keys is noted at many places of the log: a loss in number is one by
-//! which that number fell.
+//! DEL and UNLINK are routine, and so is a key that is deleted and created again. Therefore only keys that are missing
+//! at the end are counted, and the total number of keys is sampled at many points of the log: a mass deletion is one
+//! that reduces this number substantially.
 
 use std::collections::HashMap;
 
@@ -14,62 +14,63 @@ use crate::command::{CommandId, Position};
 use crate::keyspace::Keyspace;
 use crate::replay::Seen;
 
-/// Places of the log, at least, at which keys are counted.
+/// The minimum number of points of the log at which keys are counted.
 const PLACES: u64 = 512;
 
-/// Deletions are in number from this share of the largest number of keys on: one in so many.
+/// Deletions count as a mass deletion if they remove at least one in this many of the largest number of keys...
 pub const IN_NUMBER_ONE_IN: u64 = 10;
 
-/// ..and from so many keys on, unless they are half of them all.
+/// ...and at least this many keys, unless that is half of all keys.
 pub const IN_NUMBER_KEYS: u64 = 10;
 
-/// In one run, deletions are in number from so many keys on.
+/// The number of keys from which the deletions of one run count as a mass deletion.
 pub const IN_NUMBER_RUN: u64 = 100;
 
-/// Keys that were deleted one by one, in the whole log.
+/// Keys that were deleted one by one in the whole log.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Deletions {
-    /// How often DEL, UNLINK or GETDEL removed a key.
+    /// The number of times DEL, UNLINK or GETDEL removed a key.
     pub removed: u64,
-    /// Keys that these removed, and that are not there at the end.
+    /// The number of keys that these commands removed and that are missing at the end.
     pub gone: u64,
-    /// Those of them whose expiry has passed by now.
+    /// The number of those keys whose expiry has passed by now.
     pub expired: u64,
-    /// The rest: what `--undelete '*'` brings back of them.
+    /// The number of the remaining keys, which `--undelete '*'` restores.
     pub recoverable: u64,
-    /// How often another command removed a key, such as LPOP its last element.
+    /// The number of times another command removed a key, such as LPOP taking the last element.
     pub emptied: u64,
-    /// Keys that are there at the end and whose expiry has passed by now: a server deletes them when it loads the log.
+    /// The number of keys that exist at the end but whose expiry has passed by now: a server deletes them when it loads
+    /// the log.
     pub expired_at_end: u64,
-    /// The largest number of keys at any of the places at which they were counted.
+    /// The largest number of keys at any of the points where they were counted.
     pub most_keys: u64,
-    /// By how many keys their number fell at most, because of deletions.
+    /// The largest decrease of the number of keys that was caused by deletions.
     pub fall: u64,
-    /// Whether keys were lost in number.
+    /// Whether the deletions count as a mass deletion.
     pub in_number: bool,
-    /// The run of deletions that lost most, by its number, where it is in number.
+    /// The number of the run of deletions that removed most keys, if it counts as a mass deletion.
     pub run: Option<u64>,
-    /// Where the fall begins: before the first deletion of a key that is not there at the end.
+    /// The start of the decrease: the point before the first deletion of a key that is missing at the end.
     pub before: Option<LossPlace>,
 }
 
-/// A place in the log.
+/// A point in the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LossPlace {
-    /// The part, by file name.
+    /// The file name of the part.
     pub part: String,
-    /// The byte.
+    /// The byte offset in the part.
     pub offset: u64,
 }
 
 impl Deletions {
-    /// Whether no key was removed by any command but a flush, and none is about to be.
+    /// Returns whether no command other than a flush removed a key, and no key is expired at the end.
     pub fn none(&self) -> bool {
         self.removed == 0 && self.emptied == 0 && self.expired_at_end == 0
     }
 }
 
-/// The places of a log at which keys are counted.
+/// The points of a log at which keys are counted.
 #[derive(Debug, Default)]
 pub(super) struct Course {
     places: Vec<Position>,
@@ -97,25 +98,25 @@ impl Course {
         Course { places }
     }
 
-    /// How many places are at `at` or before it.
+    /// Returns the number of points at or before `at`.
     fn reached(&self, at: Position) -> usize {
         self.places.partition_point(|place| *place <= at)
     }
 }
 
-/// What was counted in one share of the keys, or in all.
+/// The counters of one shard or of all shards.
 #[derive(Debug, Default)]
 pub(super) struct Losses {
-    /// The sums; what is judged of them is left out.
+    /// The sums; fields that are decided at the end are not set.
     counted: Deletions,
-    /// Keys at each place.
+    /// The number of keys at each point.
     keys: Vec<u64>,
-    /// Before each place and after the one before it, keys that went otherwise than by a deletion that lost them; at
-    /// the end, those after the last place.
+    /// The number of keys removed other than by a deletion that lost them, for each interval between two points; the
+    /// last entry covers the interval after the last point.
     otherwise: Vec<u64>,
-    /// In the same stretches, the first deletion that lost a key.
+    /// The first deletion that lost a key, for each of the same intervals.
     first: Vec<Option<Position>>,
-    /// Keys lost by each event.
+    /// The number of keys lost by each event.
     pub(super) by_event: Vec<u64>,
 }
 
@@ -137,7 +138,8 @@ impl Losses {
         }
     }
 
-    /// What it is in all. `keys_at_end` is how many keys there are at the end.
+    /// Computes the totals and decides whether they form a mass deletion. `keys_at_end` is the number of keys at the
+    /// end.
     pub(super) fn judge(
         &self,
         course: &Course,
@@ -145,7 +147,7 @@ impl Losses {
         keys_at_end: u64,
     ) -> Deletions {
         let mut found = self.counted.clone();
-        // The number of keys, had those stayed that went otherwise.
+        // The number of keys if those that were removed otherwise had stayed.
         let mut height = Vec::with_capacity(self.keys.len() + 1);
         let mut otherwise = 0;
         let keys = self.keys.iter().copied().chain(std::iter::once(keys_at_end));
@@ -190,7 +192,7 @@ fn add(mine: &mut Vec<u64>, theirs: &[u64]) {
     mine.iter_mut().zip(theirs).for_each(|(mine, theirs)| *mine += theirs);
 }
 
-/// By how much the heights fall at most, and the last top from which they do.
+/// Returns the largest decrease of the heights, and the index of the last maximum from which it starts.
 fn largest_fall(height: &[u64]) -> (u64, usize) {
     let (mut best, mut top) = ((0, 0), 0);
     for (at, now) in height.iter().enumerate() {
@@ -209,15 +211,15 @@ struct Deleted {
     expires_ms: Option<i64>,
 }
 
-/// Counts in one share.
+/// The counters of one shard during the replay.
 pub(super) struct ShareLosses<'c, 'a> {
     course: &'c Course,
     now_ms: i64,
     losses: Losses,
-    /// Keys before the command that is run next.
+    /// The number of keys before the next command.
     keys: usize,
     deleted: HashMap<(u32, &'a [u8]), Deleted>,
-    /// What the command that is run just now may delete.
+    /// The keys that the current command may delete.
     pending: Vec<(u32, &'a [u8], Option<i64>)>,
 }
 
@@ -225,7 +227,7 @@ fn deletes(id: Option<CommandId>) -> bool {
     matches!(id, Some(CommandId::DEL | CommandId::UNLINK | CommandId::GETDEL))
 }
 
-/// Whether the number of keys falls by it for a reason that is counted as an event.
+/// Returns whether the command decreases the number of keys in a way that is reported as an event.
 fn is_event(id: Option<CommandId>) -> bool {
     matches!(
         id,
@@ -302,7 +304,7 @@ impl<'c, 'a> ShareLosses<'c, 'a> {
             }
             let earlier = self.deleted.insert((db, key), Deleted { at: seen.at, expires_ms });
             if earlier.is_some_and(|earlier| earlier.at == seen.at) {
-                // One command named it twice.
+                // The command named the key twice.
                 continue;
             }
             self.losses.counted.removed += 1;
@@ -312,7 +314,7 @@ impl<'c, 'a> ShareLosses<'c, 'a> {
         }
     }
 
-    /// `event_of` gives the index of the event that a place is in.
+    /// Finishes the shard. `event_of` returns the index of the event that contains a position.
     pub(super) fn finish(
         mut self,
         keyspace: &mut Keyspace<'a>,

@@ -1,24 +1,22 @@
-//! Bring back what a FLUSHALL, or one of its relatives, has destroyed.
+//! Recovering data that a FLUSHALL, FLUSHDB, SWAPDB or mass deletion destroyed.
 //!
-//! A look reads the log for a [`Timeline`] of everything that destroyed data, and counts by a replay what would come
-//! back. A [`Choice`] then becomes a list of bytes that go; what stays is copied as it is, never encoded anew, and
-//! is read back and replayed before it appears.
+//! A preview scans the log for a [`Timeline`] of everything that destroyed data, and counts by a replay what can be
+//! restored. A [`Choice`] is then turned into a list of byte ranges to remove. The retained bytes are copied unchanged,
+//! never re-encoded, and the result is read back and replayed before it is published.
 //!
-//! | file | what it knows |
+//! | module | contents |
 //! |---|---|
-//! | `scout` | what a scan notes of a stretch of a log |
-//! | `timeline` | every event, with what stands around it |
+//! | `timeline` | every event, with its position and context |
 //! | `event_kind` | the kinds of events |
-//! | `preview` | what every event cost, by a replay |
-//! | `losses` | which keys were deleted one by one, and whether in number |
-//! | `unknowns` | commands whose effect a log does not tell |
-//! | `unread` | what is after a place at which the reading stopped |
-//! | `verdict` | the answer to the first question |
-//! | `cuts` | which bytes go, for what was chosen |
-//! | `conflicts` | what comes out otherwise when something is taken out |
-//! | `join` | two states of a data set, joined key by key |
-//! | `undelete` | single keys as they were |
-//! | `survivors` | what else there is that could bring data back |
+//! | `preview` | the number of keys lost by each event, counted by a replay |
+//! | `losses` | keys deleted one by one, and whether they form a mass deletion |
+//! | `unread` | the content after the point at which reading stopped |
+//! | `verdict` | the overall verdict on the log |
+//! | `cuts` | the byte ranges to remove for a choice |
+//! | `conflicts` | differences in later commands when an event is removed |
+//! | `join` | joining two states of a data set key by key |
+//! | `undelete` | restoring single keys |
+//! | `survivors` | other files that may contain the lost data |
 //! | `report` | the schema of the report |
 
 mod conflicts;
@@ -80,61 +78,61 @@ use crate::ops::repair::retained_ranges::{Place, Stands};
 use crate::replay::windows::each_window;
 use crate::replay::{ReplayOptions, RouteOptions, replay, route};
 
-/// What is wanted of a log.
+/// The action to perform on a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Choice {
-    /// To know what there is; nothing is written.
+    /// Only reports what can be recovered; nothing is written.
     Look,
-    /// The FLUSHALL that ends the log is taken out.
+    /// Removes the FLUSHALL that ends the log.
     Strip,
-    /// Everything before a point is kept.
+    /// Retains everything before a position.
     Until(Position),
-    /// These events of the timeline are taken out, and later writes are kept.
+    /// Removes these events of the timeline and retains later writes.
     Excise(Vec<u64>),
-    /// The state before a flush and the state built after it are joined key by key.
+    /// Joins the state before a flush and the state built after it, key by key.
     Merge {
-        /// Which side a key is taken from that both have.
+        /// The side from which a key is taken if both sides have it.
         winner: Winner,
-        /// The flush, by its number; `None` for the one that cost most, or for what survived.
+        /// The number of the flush; `None` for the flush that lost most keys, or for a recovery candidate.
         event: Option<u64>,
     },
-    /// Keys that match one of these are brought back as they were when they were last deleted.
+    /// Restores the keys that match any of these patterns to their state at their last deletion.
     Undelete(Vec<Glob>),
 }
 
-/// How a log is recovered.
+/// Options of [`recover`].
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// What is wanted.
+    /// The action to perform.
     pub choice: Choice,
-    /// Where the result goes.
+    /// The destination of the result.
     pub output: Output,
-    /// The one database that is recovered; all others stay as they are.
+    /// The only database to recover; all others are left unchanged.
     pub db: Option<u32>,
-    /// What becomes of keys that come back with an expiry that has passed.
+    /// The treatment of restored keys whose expiry has passed.
     pub expired: Expired,
-    /// What counts as now, in Unix milliseconds.
+    /// The current time, in Unix milliseconds.
     pub now_ms: i64,
-    /// The number of the survivor that is used instead of the log; with [`Choice::Merge`], as its older side.
+    /// The number of the recovery candidate to use instead of the log, or, with [`Choice::Merge`], as its older side.
     pub survivor: Option<u64>,
-    /// The server for which a data set is written that is joined anew; `None` for the one that wrote the log.
+    /// The server to write a newly encoded data set for; `None` for the server that wrote the log.
     pub server: Option<Server>,
-    /// Whether keys are counted, which takes a replay.
+    /// Whether keys are counted, which requires a replay.
     pub preview: bool,
-    /// Replace what stands at the output; go on although a process writes to the input.
+    /// Whether to overwrite the output, and to proceed although a process writes to the input.
     pub force: bool,
-    /// How the log is read.
+    /// Options for reading the log.
     pub route: RouteOptions,
-    /// How its commands are run.
+    /// Options for replaying its commands.
     pub replay: ReplayOptions,
 }
 
-/// Looks at the log at `path`, and recovers it as the options say.
+/// Inspects the log at `path` and recovers it as the options request.
 ///
 /// # Errors
 ///
 /// - When the log cannot be opened or replayed.
-/// - [`ErrorKind::Usage`], [`ErrorKind::Refused`]: what was chosen cannot be done; nothing was changed.
+/// - [`ErrorKind::Usage`], [`ErrorKind::Refused`]: the chosen action is not possible; nothing was changed.
 pub fn recover(path: &Path, options: &Options, progress: &dyn Progress) -> Result<RecoverReport> {
     let started = Instant::now();
     let whole = open(path)?;
@@ -156,7 +154,7 @@ pub fn recover(path: &Path, options: &Options, progress: &dyn Progress) -> Resul
                 found.tell(&mut timeline);
                 counted = Some(found);
             }
-            // The first question is answered all the same.
+            // The verdict does not depend on the count.
             Err(error) if error.kind() == ErrorKind::Refused => uncounted = Some(error.to_string()),
             Err(error) => return Err(error),
         }
@@ -190,7 +188,7 @@ fn survivor<'s>(survivors: &'s [Survivor], number: u64, log: &Log) -> Result<&'s
     })
 }
 
-/// Nothing where a log cannot be replayed, as one with scripts in it.
+/// Returns `None` if the log cannot be replayed, for example because it contains scripts.
 fn unless_refused<T>(counted: Result<T>) -> Result<Option<T>> {
     match counted {
         Ok(counted) => Ok(Some(counted)),
@@ -206,8 +204,8 @@ fn not_as_planned(written: &Path) -> Error {
         .help("nothing was changed; this is an error in aofkit, please report it")
 }
 
-/// Counts the keys before the first command that may be a flush under another name. Before the later ones they
-/// depend on what the first one was.
+/// Counts the keys before the first command that may be a renamed flush. The count before later ones would depend on
+/// the effect of the first.
 fn count_before_possible_flush(
     log: &Log,
     timeline: &mut Timeline,
@@ -225,7 +223,7 @@ fn count_before_possible_flush(
     Ok(())
 }
 
-/// What a server would have that loads this log.
+/// Summarises the keyspace of a server that loads this log.
 fn count(
     log: &Log,
     route_options: &RouteOptions,
@@ -247,25 +245,25 @@ fn count(
     Ok(holdings)
 }
 
-/// One run on one log.
+/// One run of [`recover`] on one log.
 struct Job<'j> {
-    /// The log that was pointed at.
+    /// The log that was opened.
     whole: &'j Log,
-    /// The log that is recovered: another one where a survivor was chosen.
+    /// The log to recover, which differs from `whole` if a recovery candidate was chosen.
     log: &'j Log,
     timeline: &'j Timeline,
     counted: Option<Counted>,
-    /// Why keys could not be counted.
+    /// The reason why keys could not be counted.
     uncounted: Option<String>,
     options: &'j Options,
     progress: &'j dyn Progress,
 }
 
-/// Stretches that are listed in a report.
+/// The maximum number of removed ranges listed in a report.
 const REMOVED_LISTED: usize = 1000;
 
 impl Done {
-    /// Notes what goes.
+    /// Records the removed ranges.
     fn tell(&mut self, cuts: Cuts) {
         self.removed_more = cuts.removed.len().saturating_sub(REMOVED_LISTED) as u64;
         self.removed = cuts.removed;
@@ -295,7 +293,7 @@ impl Job<'_> {
         }
     }
 
-    /// Writes what a choice keeps, byte by byte.
+    /// Writes the bytes that a choice retains, unchanged.
     fn copy(&self, choice: &'static str, cuts: Cuts) -> Result<Done> {
         let kept = cuts.kept(self.log);
         let (conflicts, planned) = self.compare(choice, &cuts)?;
@@ -303,7 +301,7 @@ impl Job<'_> {
         let check = |written: &Path| {
             if self.options.preview {
                 let held = self.count(&open(written)?, &RouteOptions::default());
-                // What cannot be replayed was copied all the same.
+                // A log that cannot be replayed is still copied.
                 let Some(held) = unless_refused(held)? else { return Ok(()) };
                 if planned.as_ref().is_some_and(|planned| !planned.has_same_keys(&held)) {
                     return Err(not_as_planned(written));
@@ -330,8 +328,8 @@ impl Job<'_> {
         Ok(done)
     }
 
-    /// Before anything is written: how what is taken out changes what later commands do, and, for a dry run, what the
-    /// result would hold.
+    /// Computes, before anything is written, how the removal changes the outcome of later commands and, for a dry run,
+    /// what the result would contain.
     fn compare(
         &self,
         choice: &'static str,
@@ -354,7 +352,7 @@ impl Job<'_> {
         Ok((None, held))
     }
 
-    /// Brings one database to the state that a choice gives, and leaves the others as they are.
+    /// Restores one database to the state given by a choice, and leaves the others unchanged.
     fn replace_db(&self, choice: &'static str, cuts: Cuts, db: u32) -> Result<Done> {
         let older = RouteOptions { cut: cuts.list(), ..self.options.route.clone() };
         let newer = self.options.route.clone();
@@ -362,7 +360,7 @@ impl Job<'_> {
         let mut done = self.join(sides, Rule::Replace, Some(db), self.log)?;
         done.choice = choice;
         done.tell(cuts);
-        // What was cut is still there for the other databases.
+        // The other databases still contain the removed ranges.
         done.removed.clear();
         Ok(done)
     }
@@ -398,7 +396,7 @@ impl Job<'_> {
         Ok(done)
     }
 
-    /// The flush between the two sides.
+    /// Returns the flush between the two sides.
     fn flush_to_merge(&self, number: Option<u64>) -> Result<&Event> {
         let found = match number {
             Some(number) => self.timeline.event(number).filter(|event| empties(event)),
@@ -411,7 +409,7 @@ impl Job<'_> {
         })
     }
 
-    /// Joins two sides and writes the result anew, in the place of `log`.
+    /// Joins two sides and writes the encoded result as a replacement of `log`.
     fn join(
         &self,
         sides: [(&Log, &RouteOptions); 2],
@@ -442,7 +440,7 @@ impl Job<'_> {
         Ok(Done { choice: "undelete", joined: Some(tally.told(None, None, expired)), ..done })
     }
 
-    /// Writes a data set as a compaction of `log` would be written; it is read back and compared.
+    /// Writes a data set in the form of a compaction of `log`, then reads it back and compares it.
     fn write_anew(&self, log: &Log, source: &dyn compact::Source) -> Result<Done> {
         let options = |output, existing| compact::Options {
             output,
@@ -474,7 +472,7 @@ impl Job<'_> {
         Ok(done)
     }
 
-    /// Lets `write` write to where the result goes, if it goes anywhere.
+    /// Calls `write` with the destination, unless this is a dry run.
     fn put(&self, log: &Log, write: impl FnOnce(Place<'_>) -> Result<()>) -> Result<Done> {
         let Options { db, output, force, .. } = self.options;
         if *output == Output::InPlace {
@@ -485,7 +483,7 @@ impl Job<'_> {
         Ok(Done { db: *db, dry_run, written, backup, ..Done::default() })
     }
 
-    /// What survived does not take the place of the log by itself: the person is to see both.
+    /// Refuses to replace the log with a recovery candidate: the user should be able to inspect both.
     fn refuse_in_place_of_another(&self, log: &Log) -> Result<()> {
         if self.options.survivor.is_none() || !std::ptr::eq(log, self.log) {
             return Ok(());
@@ -498,7 +496,7 @@ impl Job<'_> {
         count(log, route, self.options, self.progress)
     }
 
-    /// Counts what a survivor would bring back.
+    /// Counts the keys that a recovery candidate would restore.
     fn examine(&self, survivor: &mut Survivor) {
         let examined = survivors::log_of(self.whole, survivor).and_then(|log| {
             let timeline = timeline(&log, self.progress)?;
@@ -519,7 +517,7 @@ impl Job<'_> {
         }
     }
 
-    /// What an event emptied, as it was before.
+    /// Returns a summary of the keyspace just before an event.
     fn before(&self, event: u64) -> Option<Held> {
         let before = self.counted.as_ref()?.before(event)?;
         let whole = self.timeline.trailing.first() == Some(&event);
@@ -539,7 +537,7 @@ impl Job<'_> {
         let counted = self.counted.as_ref().map(|counted| counted.now.told());
         let (now, before_damage) = match &timeline.broken {
             None => (counted, None),
-            // The keys of the RDB are not counted.
+            // The keys of a damaged RDB are not counted.
             Some(broken) if broken.in_rdb => (None, None),
             Some(_) => (None, counted),
         };
@@ -559,7 +557,7 @@ impl Job<'_> {
             opened: log.opened.clone(),
             archived: false,
             layout: log.layout.clone(),
-            // Where a server runs on the secured log itself, that one is meant.
+            // A server that runs on the secured log itself is the one that matters.
             held_from: HeldFrom::read(&data_directory).filter(|_| writers.is_empty()),
             data_directory,
             parts: (log.parts.iter())
@@ -597,7 +595,7 @@ impl Job<'_> {
     }
 }
 
-/// The directory above the log, as a path that can be typed: the server's `dir`.
+/// Returns the directory that contains the log, which is the server's `dir`, as a path that can be typed.
 fn data_directory(log: &Log) -> PathBuf {
     let place = match &log.layout {
         Layout::MultiPart { directory, .. } => directory,
@@ -617,7 +615,7 @@ fn snapshot(survivors: &[Survivor]) -> Option<PathBuf> {
     survivors.iter().find(is_snapshot).map(|survivor| survivor.files[0].path.clone())
 }
 
-/// Every process that has a part of the log open for writing.
+/// Returns every process that has a part of the log open for writing.
 fn writers_of(log: &Log) -> Vec<Holder> {
     let mut found: Vec<Holder> = Vec::new();
     for holder in log.parts.iter().flat_map(|part| writers(&part.path)) {

@@ -1,4 +1,4 @@
-//! What every event of a timeline cost, counted by one replay of the log.
+//! The number of keys lost by each event of a timeline, counted by one replay of the log.
 
 use super::event_kind::What;
 use super::losses::{Course, Deletions, Losses, ShareLosses};
@@ -14,34 +14,34 @@ use crate::replay::{
     CutList, Observer, Outcome, ReplayOptions, RouteOptions, Seen, Watch, replay_watched, route,
 };
 
-/// What was counted.
+/// The result of the count.
 pub(super) struct Counted {
-    /// What there is at the end of the log.
+    /// The keyspace at the end of the log.
     pub(super) now: Holdings,
     /// Keys that were deleted one by one.
     pub(super) deletions: Deletions,
-    /// By event, as they stood in the timeline.
+    /// The cost of each event, in the order of the timeline.
     events: Vec<Cost>,
-    /// The number of the event before the first.
+    /// The number of the event before the first counted one.
     earlier: u64,
 }
 
-/// What an event cost, in one share or in all.
+/// The cost of an event in one shard or in all shards.
 #[derive(Debug, Clone, Default)]
 struct Cost {
     lost: u64,
-    /// What there was before a flush, where it empties it.
+    /// The databases that a flush emptied, as they were before it.
     before: Option<Box<Holdings>>,
 }
 
 impl Counted {
-    /// What the flush of this number emptied, as it was before.
+    /// Returns the keyspace before the flush with this number.
     pub(super) fn before(&self, number: u64) -> Option<&Holdings> {
         let index = usize::try_from(number.checked_sub(self.earlier + 1)?).ok()?;
         self.events.get(index)?.before.as_deref()
     }
 
-    /// Notes in the timeline what every event cost, and what came since.
+    /// Records in the timeline the number of keys that each event lost and the number of keys created since.
     pub(super) fn tell(&self, timeline: &mut Timeline) {
         for (index, cost) in self.events.iter().enumerate() {
             let event = &timeline.events[index];
@@ -56,11 +56,11 @@ impl Counted {
                 (event.keys_lost, event.keys_since) = (Some(cost.lost), since);
             }
         }
-        // A rename with nothing in its way is everyday life.
+        // A rename that overwrote nothing destroyed no data.
         timeline.events.retain(|event| event.what != What::Rename || event.keys_lost != Some(0));
     }
 
-    /// Keys that were there when the next flush came that would empty the same, or at the end.
+    /// Returns the number of keys before the next flush of the same databases, or at the end of the log.
     fn since(&self, timeline: &Timeline, index: usize, db: Option<u32>) -> u64 {
         let in_db = |holdings: &Holdings| match db {
             Some(db) => holdings.in_db(db),
@@ -78,7 +78,7 @@ impl Counted {
     }
 }
 
-/// Replays the log once, as far as it is whole, and counts.
+/// Replays the intact part of the log once and counts keys.
 pub(super) fn count(
     log: &Log,
     timeline: &Timeline,
@@ -119,7 +119,7 @@ pub(super) fn count(
     Ok(counted)
 }
 
-/// What cannot be read is not replayed.
+/// Excludes unreadable parts of the log from the replay.
 pub(super) fn leave_out_damage(log: &Log, timeline: &Timeline, cut: &mut CutList) {
     let Some(broken) = &timeline.broken else { return };
     for part in log.parts.iter().skip(broken.part_index) {
@@ -130,8 +130,8 @@ pub(super) fn leave_out_damage(log: &Log, timeline: &Timeline, cut: &mut CutList
     }
 }
 
-/// Of a log with very many flushes only the last are told, and what stands before the first of these is not replayed:
-/// every flush of everything goes to every share.
+/// Excludes commands before the first listed flush if the log has so many events that only the last are listed.
+/// Replaying them is expensive because every FLUSHALL is sent to every shard.
 fn leave_out_forgotten(log: &Log, timeline: &Timeline, cut: &mut CutList) {
     if timeline.earlier == 0 {
         return;
@@ -146,7 +146,7 @@ fn leave_out_forgotten(log: &Log, timeline: &Timeline, cut: &mut CutList) {
     cut.cut(first.part_index, 0..first.offset);
 }
 
-/// The events by sort: those of one sort do not overlap.
+/// The events by kind: events of one kind do not overlap.
 struct Places<'t> {
     events: &'t [Event],
     flushes: Vec<usize>,
@@ -168,7 +168,7 @@ impl<'t> Places<'t> {
         }
     }
 
-    /// The event that a command belongs to.
+    /// Returns the event that a command belongs to.
     fn event_of(&self, seen: &Seen<'_, '_>, id: CommandId) -> Option<(usize, &'t Event)> {
         let of_sort = if id == CommandId::DEL || id == CommandId::UNLINK {
             return Some(self.deletion_at(seen.at)?).map(|index| (index, &self.events[index]));
@@ -180,7 +180,7 @@ impl<'t> Places<'t> {
         self.at(of_sort, seen.at).map(|index| (index, &self.events[index]))
     }
 
-    /// The run of deletions that a place is in.
+    /// Returns the run of deletions that contains a position.
     fn deletion_at(&self, at: Position) -> Option<usize> {
         self.at(&self.deletions, at)
     }
@@ -201,11 +201,11 @@ struct Counter<'t> {
     places: &'t Places<'t>,
     course: &'t Course,
     now_ms: i64,
-    /// The event before which the fingerprint is wanted, too.
+    /// The index of the event before which the fingerprint is computed as well.
     whole: Option<u64>,
 }
 
-/// Which commands can be an event.
+/// Whether a command can be part of an event, by command ID.
 static IS_WATCHED: [bool; COUNT] = {
     let mut watched = [false; COUNT];
     let mut id = 0;
@@ -225,13 +225,13 @@ static IS_WATCHED: [bool; COUNT] = {
     watched
 };
 
-/// Counts in one share.
+/// The counters of one shard.
 struct ShareCounter<'t, 'a> {
     places: &'t Places<'t>,
     whole: Option<u64>,
     costs: Vec<Cost>,
     losses: ShareLosses<'t, 'a>,
-    /// The event that the command belongs to which is run just now, and the keys before it.
+    /// The event that the current command belongs to, and the number of keys before the command.
     running: Option<(usize, usize)>,
 }
 
@@ -275,7 +275,7 @@ impl ShareCounter<'_, '_> {
             What::Flushdb => before.count_db(keyspace.db(seen.db)),
             _ => return,
         }
-        // Of a run, the first.
+        // For a run, the state before its first command counts.
         self.costs[index].before.get_or_insert_with(|| Box::new(before));
     }
 }
@@ -300,7 +300,7 @@ impl<'a> Observer<'a> for ShareCounter<'_, 'a> {
         let Some((index, before)) = self.running.take() else { return };
         if outcome == Outcome::Done {
             let lost = before.saturating_sub(keyspace.len()) as u64;
-            // A copy adds a key, unless one is in its way.
+            // A copy adds a key unless it overwrites one.
             let copied = seen.id == Some(CommandId::COPY) && keyspace.len() == before;
             self.costs[index].lost += if copied { 1 } else { lost };
         }

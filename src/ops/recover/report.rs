@@ -1,4 +1,4 @@
-//! The report of recover: the schema of its JSON.
+//! The report of `recover`, which is the schema of its JSON output.
 
 use std::path::{Path, PathBuf};
 
@@ -18,92 +18,92 @@ use crate::aof::log::Layout;
 use crate::disk::open_writers::Holder;
 use crate::live::hold_origin::HeldFrom;
 
-/// What stands in a log of what destroyed its data, what can be brought back, and what was.
+/// The events in a log that destroyed data, what can be recovered, and what was recovered.
 #[derive(Debug, Serialize)]
 pub struct RecoverReport {
     /// The version of this schema.
     pub schema: u32,
-    /// `recover`.
+    /// The name of the report: `recover`.
     pub report: &'static str,
     /// The path as given.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub path: PathBuf,
-    /// What was opened: the file, or the manifest.
+    /// The path of the file or manifest that was opened.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub opened: PathBuf,
-    /// Whether it lies in an archive, so that no server runs on it.
+    /// Whether the log is in an archive, so that no server runs on it.
     pub archived: bool,
-    /// How the log lies on disk.
+    /// The layout of the log on disk.
     pub layout: Layout,
-    /// The directory above the log: the server's `dir`.
+    /// The directory that contains the log: the server's `dir`.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub data_directory: PathBuf,
-    /// Its parts, in load order.
+    /// The parts of the log, in load order.
     pub parts: Vec<PartTold>,
-    /// Bytes of all parts.
+    /// The total size of all parts in bytes.
     pub bytes: u64,
-    /// Commands in all parts.
+    /// The number of commands in all parts.
     pub commands: u64,
-    /// The answer to the first question.
+    /// The overall verdict on the log.
     pub verdict: Verdict,
     /// The numbers of the FLUSHALLs that end the log.
     pub trailing: Vec<u64>,
-    /// The events that have to be taken out so that what the verdict is about is there again.
+    /// The numbers of the events to remove in order to restore the data that the verdict is about.
     pub excise: Vec<u64>,
-    /// What destroyed data, in the order of the log.
+    /// The events that destroyed data, in the order of the log.
     pub events: Vec<Event>,
-    /// Events before the first that is listed: only the last ones are kept.
+    /// The number of events before the first listed one: only the last events are listed.
     pub earlier_events: u64,
-    /// The first time and the last that annotations tell, in Unix seconds.
+    /// The first and the last time of the log's annotations, in Unix seconds.
     pub times: Option<(i64, i64)>,
     /// Whether the clock was set back between two annotations.
     pub clock_went_back: bool,
-    /// The end of the log that no server reads.
+    /// The end of the log that no server loads.
     pub tail: Option<Tail>,
-    /// Damage that keeps the log from being recovered as it is.
+    /// The damage that prevents recovering the log as it is.
     pub broken: Option<Broken>,
-    /// RDBs in the log that are whole by their checksum, and whose keys are unknown to this version.
+    /// The RDBs in the log that are intact by their checksum, but whose keys are unknown to this version.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub newer_rdbs: Vec<NewerRdb>,
-    /// What was not read, where that is more than an unfinished end, and what was found in it.
+    /// The content that was not read, if it is more than an unfinished end.
     pub unread: Option<Unread>,
-    /// Commands whose effect is not known: scripts, and names that no known server has.
+    /// The commands whose effect is unknown: scripts, and names that no known server has.
     pub unknown: Vec<UnknownCommand>,
-    /// Those of them that may be flushes under another name.
+    /// Those of the unknown commands that may be renamed flushes.
     pub possible_flushes: Vec<PossibleFlush>,
-    /// Keys that were deleted one by one; `None` where that was not counted.
+    /// The keys that were deleted one by one; `None` if not counted.
     pub deletions: Option<Deletions>,
-    /// Keys that DEL, UNLINK and GETDEL name.
+    /// The number of keys named by DEL, UNLINK and GETDEL.
     pub keys_deleted: u64,
-    /// Whether the whole log was read and replayed, and no key was removed by any command.
+    /// Whether the whole log was read and replayed, and no command removed a key.
     pub nothing_lost: bool,
-    /// What a server has that loads the log as it is; `None` where that was not counted.
+    /// The keyspace of a server that loads the log as it is; `None` if not counted.
     pub now: Option<Held>,
-    /// What there is before the damage, where the log is damaged.
+    /// The keyspace before the damage, if the log is damaged.
     pub before_damage: Option<Held>,
-    /// What stood before the event that the verdict is about; `None` where that was not counted.
+    /// The keyspace before the event that the verdict is about; `None` if not counted.
     pub before: Option<Held>,
-    /// Why keys could not be counted, where that was wanted: a log with scripts in it cannot be replayed.
+    /// The reason why keys could not be counted although requested: for example, a log with scripts cannot be replayed.
     pub uncounted: Option<String>,
-    /// What else is there that could bring data back.
+    /// Other files that may contain the lost data.
     pub survivors: Vec<Survivor>,
-    /// Which of them this report is about, when one was chosen.
+    /// The number of the recovery candidate that this report is about, if one was chosen.
     pub survivor: Option<u64>,
-    /// A snapshot beside the log, which a server could overwrite.
+    /// The path of the RDB snapshot next to the log, which a server could overwrite.
     #[serde(serialize_with = "crate::base::escape::path_if_any")]
     pub snapshot: Option<PathBuf>,
-    /// The running server that this log was secured from, where it was: the result goes to that server's place.
+    /// The running server that this log was secured from, if any: the result belongs in that server's data directory.
     pub held_from: Option<HeldFrom>,
-    /// Processes that have a part of the log open for writing.
+    /// The processes that have a part of the log open for writing.
     pub writers: Vec<Holder>,
-    /// What was done; `None` for a look.
+    /// What was done; `None` if only a report was requested.
     pub done: Option<Done>,
-    /// How long it took, in seconds.
+    /// The run time in seconds.
     pub elapsed_s: f64,
 }
 
 impl RecoverReport {
-    /// Tells of a log that was extracted from this archive, and of no place where it lay meanwhile.
+    /// Replaces the paths of the temporary extraction by the path of the archive that the log was extracted from.
     pub fn tell_of_archive(&mut self, archive: &Path) {
         self.archived = true;
         self.path = archive.to_owned();
@@ -115,44 +115,44 @@ impl RecoverReport {
     }
 }
 
-/// One part of the log.
+/// A part of the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PartTold {
-    /// Its file name.
+    /// The file name.
     pub name: String,
-    /// Its length in bytes.
+    /// The length in bytes.
     pub bytes: u64,
 }
 
-/// What was written, or would be.
+/// The result that was written, or that a dry run would write.
 #[derive(Debug, Default, Serialize)]
 pub struct Done {
-    /// What was asked for: `strip`, `until`, `excise`, `merge`, `undelete`, `whole`.
+    /// The action: `strip`, `until`, `excise`, `merge`, `undelete` or `whole`.
     pub choice: &'static str,
-    /// The database that it was limited to.
+    /// The number of the database that the action was limited to.
     pub db: Option<u32>,
-    /// Whether only the plan was asked for.
+    /// Whether this is a dry run.
     pub dry_run: bool,
-    /// The stretches that go.
+    /// The byte ranges that are removed.
     pub removed: Vec<Removed>,
-    /// Stretches beyond those that are listed.
+    /// The number of removed ranges that are not listed.
     pub removed_more: u64,
-    /// Parts that are no longer in the set.
+    /// The file names of the parts that are no longer in the set.
     pub parts_removed: Vec<String>,
-    /// Where the position lies that was asked for.
+    /// The point that the requested position resolved to.
     pub found: Option<Found>,
-    /// Bytes that stay as they are; `None` where the data set was written anew.
+    /// The number of bytes copied unchanged; `None` if the data set was encoded anew.
     pub kept_bytes: Option<u64>,
-    /// Where later commands come out otherwise than they did.
+    /// The differences in the outcome of later commands.
     pub conflicts: Option<Conflicts>,
-    /// How two data sets were joined.
+    /// The result of joining two data sets.
     pub joined: Option<Joined>,
-    /// What the result holds; `None` where that was not counted.
+    /// The keyspace of the result; `None` if not counted.
     pub holds: Option<Held>,
-    /// Where the result is.
+    /// The path of the result.
     #[serde(serialize_with = "crate::base::escape::path_if_any")]
     pub written: Option<PathBuf>,
-    /// Where the complete original is now, when it was replaced.
+    /// The path of the complete backup of the original, if it was replaced.
     #[serde(serialize_with = "crate::base::escape::path_if_any")]
     pub backup: Option<PathBuf>,
 }

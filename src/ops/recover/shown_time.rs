@@ -1,6 +1,6 @@
-//! Times as reports of `recover` write them.
+//! Formatting of times in reports of `recover`.
 
-/// Unix seconds in UTC, for a sentence.
+/// Formats Unix seconds in UTC, for use in a sentence.
 pub(crate) fn shown_time(seconds: i64) -> String {
     match jiff::Timestamp::from_second(seconds) {
         Ok(time) => time.to_string(),

@@ -1,5 +1,5 @@
-//! What else there is that could bring data back: files that a rewrite has replaced, that a manifest does not
-//! list, that an upgrade or an interrupted server left, and snapshots.
+//! Other files that may contain the lost data: files that a rewrite replaced, that the manifest does not list, that an
+//! upgrade or an interrupted server left, and RDB snapshots.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,52 +17,53 @@ use crate::disk::Mapping;
 use crate::input::open::open;
 use crate::rdb::UnknownContent;
 
-/// Something beside the log that may hold data that it has no more.
+/// A recovery candidate: files next to the log that may contain data which the log no longer has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Survivor {
-    /// Its number, from 1: what `--survivor` takes.
+    /// The number of the candidate, from 1, as `--survivor` takes it.
     pub number: u64,
-    /// What it is.
+    /// The kind of the candidate.
     pub kind: SurvivorKind,
-    /// Its files, in the order in which they are read.
+    /// The files of the candidate, in load order.
     pub files: Vec<SurvivorFile>,
-    /// When the last of them was written, in Unix seconds.
+    /// The modification time of its most recently written file, in Unix seconds.
     pub modified: Option<i64>,
-    /// What it would bring back, with a FLUSHALL at its end left out; `None` where that was not counted.
+    /// The keyspace that it would restore, without a FLUSHALL at its end; `None` if not counted.
     pub holds: Option<Held>,
-    /// What this version does not know of its RDB, which is whole by its checksum: its keys are not counted.
+    /// The content of its RDB that is unknown to this version, if the checksum proves the RDB intact: its keys are not
+    /// counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unread: Option<UnknownContent>,
-    /// Whether it ends in a FLUSHALL, which would have to be taken out.
+    /// Whether it ends in a FLUSHALL, which would have to be removed.
     pub ends_in_flush: bool,
-    /// Why it cannot be read, if it cannot.
+    /// The reason why it cannot be read, if any.
     pub problem: Option<String>,
 }
 
-/// A file of a survivor.
+/// A file of a recovery candidate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SurvivorFile {
-    /// Where it is.
+    /// The path of the file.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub path: PathBuf,
-    /// Its length in bytes.
+    /// The length in bytes.
     pub bytes: u64,
 }
 
-/// What a survivor is.
+/// The kind of a recovery candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SurvivorKind {
-    /// The set as it was before a rewrite; the manifest still lists its files, as history.
+    /// The set before a rewrite, whose files the manifest still lists as history.
     History,
-    /// Files named as those of a set, older than what the manifest lists.
+    /// Files named like those of a set, with a lower number than the files that the manifest lists.
     Unlisted,
-    /// One file that belongs to no set, or to none any more.
+    /// A single file that belongs to no set, or no longer to one.
     File(OtherKind),
 }
 
 impl SurvivorKind {
-    /// What that means, in a few words for a person.
+    /// Returns a short description for display.
     pub fn meaning(self) -> &'static str {
         match self {
             SurvivorKind::History => {
@@ -76,7 +77,7 @@ impl SurvivorKind {
     }
 }
 
-/// Everything that could bring data back beside `log`.
+/// Returns all recovery candidates of `log`.
 pub(super) fn survivors(log: &Log) -> Vec<Survivor> {
     let mut found = generations(&log.history);
     let others = match log.layout {
@@ -113,7 +114,7 @@ pub(super) fn survivors(log: &Log) -> Vec<Survivor> {
             older.into_iter().map(|file| SurvivorFile { path: file.path, bytes: file.bytes });
         found.insert(0, (SurvivorKind::Unlisted, files.collect()));
     }
-    // Of these nothing can come back.
+    // Empty files contain no data.
     found.retain(|(_, files)| files.iter().any(|file| file.bytes > 0));
     let numbered = found.into_iter().zip(1..);
     numbered.map(|((kind, files), number)| survivor(number, kind, files)).collect()
@@ -125,14 +126,14 @@ fn survivor(number: u64, kind: SurvivorKind, files: Vec<SurvivorFile>) -> Surviv
     Survivor { number, kind, files, modified, holds, unread, ends_in_flush: false, problem }
 }
 
-/// When a file was last written, in Unix seconds.
+/// Returns the modification time of a file, in Unix seconds.
 fn modified(path: &Path) -> Option<i64> {
     let modified = fs::metadata(path).ok()?.modified().ok()?;
     i64::try_from(modified.duration_since(UNIX_EPOCH).ok()?.as_secs()).ok()
 }
 
-/// The sets that rewrites have replaced, the last first. A manifest lists the incremental files of one, the newest
-/// first, and then its base.
+/// Returns the sets that rewrites have replaced, the most recent first. A manifest lists the incremental files of one,
+/// newest first, and then its base.
 fn generations(history: &[HistoryFile]) -> Vec<(SurvivorKind, Vec<SurvivorFile>)> {
     let mut found = Vec::new();
     let mut files: Vec<SurvivorFile> = Vec::new();
@@ -153,7 +154,7 @@ fn generations(history: &[HistoryFile]) -> Vec<(SurvivorKind, Vec<SurvivorFile>)
     found
 }
 
-/// Whether a file named as one of a set has a lower number than those of its role that the manifest lists.
+/// Returns whether a file named like a part of a set has a lower number than the listed parts of its role.
 fn is_older(log: &Log, file: &OtherFile) -> bool {
     let Some(manifest) = &log.manifest else { return false };
     let role = if file.kind == OtherKind::OrphanBase { Role::Base } else { Role::Incr };
@@ -162,12 +163,12 @@ fn is_older(log: &Log, file: &OtherFile) -> bool {
     lowest.zip(sequence(&file.path)).is_some_and(|(lowest, own)| own < lowest)
 }
 
-/// The number in the name of a part: `appendonly.aof.3.incr.aof`.
+/// Returns the number in the name of a part, such as 3 in `appendonly.aof.3.incr.aof`.
 fn sequence(path: &Path) -> Option<i64> {
     path.file_name()?.to_str()?.rsplit('.').nth(2)?.parse().ok()
 }
 
-/// Snapshots and unfinished rewrites in the directory of a log in a single file.
+/// Returns the snapshots and unfinished rewrites in the directory of a single-file log.
 fn beside(log: &Log) -> Vec<OtherFile> {
     let Some(directory) = log.opened.parent() else { return Vec::new() };
     let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
@@ -196,13 +197,13 @@ fn beside(log: &Log) -> Vec<OtherFile> {
     found
 }
 
-/// A survivor as a log by itself.
+/// Opens a recovery candidate as a log of its own.
 pub(super) fn log_of(log: &Log, survivor: &Survivor) -> Result<Log> {
     let first = survivor.files.first().ok_or_else(|| Error::new(ErrorKind::NotFound, "no file"))?;
     if let SurvivorKind::File(_) = survivor.kind {
         let mut alone = open(&first.path)?;
         if let Layout::OnePart { .. } = alone.layout {
-            // By itself it is a log, whatever set it once belonged to.
+            // The candidate is a complete log, whatever set it once belonged to.
             alone.layout = match alone.parts.first() {
                 Some(part) if part.starts_with_rdb() => Layout::RdbFile,
                 _ => Layout::SingleFile,

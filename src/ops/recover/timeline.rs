@@ -1,4 +1,4 @@
-//! What in a log destroyed data: every event with its place, and what stands around it.
+//! The events in a log that destroyed data, with their positions and context.
 
 use std::time::UNIX_EPOCH;
 
@@ -17,190 +17,189 @@ use crate::command::intact_ranges::{following, is_damage};
 use crate::command::{CommandId, lookup};
 use crate::rdb;
 
-/// When something was run, as far as it is known, in Unix seconds.
+/// The time at which a command ran, as far as it is known, in Unix seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct When {
-    /// Not before this. With an annotation in the log: in just this second.
+    /// The earliest possible time. If exact, the time itself.
     pub from: Option<i64>,
-    /// Not after this.
+    /// The latest possible time.
     pub until: Option<i64>,
-    /// Whether an annotation tells it to the second.
+    /// Whether an annotation gives the time to the second.
     pub exact: bool,
 }
 
-/// Something that destroyed data.
+/// An event that destroyed data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Event {
-    /// Its number in the timeline, from 1: what `--excise` takes.
+    /// The number of the event in the timeline, from 1, as `--excise` takes it.
     pub number: u64,
-    /// What it did.
+    /// The kind of the event.
     #[serde(flatten)]
     pub what: What,
-    /// The part that it stands in, by file name.
+    /// The file name of the part that contains it.
     pub part: String,
-    /// The part's place in the load order, from 0.
+    /// The index of the part in load order, from 0.
     #[serde(skip)]
     pub part_index: usize,
-    /// Where it begins there, in bytes.
+    /// The byte offset at which it begins in the part.
     pub offset: u64,
-    /// Where it ends there.
+    /// The byte offset at which it ends in the part.
     pub end: u64,
-    /// Which command of the log its first is, from 1.
+    /// The ordinal of its first command in the log, from 1.
     pub ordinal: u64,
-    /// Which command its last is; another than the first for a run.
+    /// The ordinal of its last command, which differs from the first for a run.
     pub last_ordinal: u64,
-    /// Commands of the run: 1 where it is none.
+    /// The number of commands in the run; 1 for a single command.
     pub commands: u64,
-    /// Keys that the commands name, for a run of deletions.
+    /// The number of keys named by the commands of a run of deletions.
     pub keys_named: u64,
-    /// The database in force where it begins.
+    /// The selected database at its first command.
     pub db: u32,
-    /// When it was run.
+    /// The time at which it ran.
     pub time: When,
-    /// Where the transaction begins and ends that it is in.
+    /// The byte offsets of the start and the end of the transaction that contains it.
     pub transaction: Option<(u64, u64)>,
-    /// Whether it is in a transaction that never ended, which no server runs.
+    /// Whether it is in an unfinished transaction, which no server runs.
     pub never_run: bool,
-    /// Keys that were lost by it; `None` where that was not counted.
+    /// The number of keys that it removed; `None` if not counted.
     pub keys_lost: Option<u64>,
-    /// Keys that came in their place since: those that were there when the next flush of the same kind came, or at
-    /// the end of the log.
+    /// The number of keys created since: those that existed before the next flush of the same databases, or at the end
+    /// of the log.
     pub keys_since: Option<u64>,
 }
 
-/// A command that no known server has, and that has no argument: it may be a flush that the server's configuration has
+/// A command unknown to all known servers and without arguments: it may be a flush that the server's configuration
 /// renamed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PossibleFlush {
-    /// Its name, escaped.
+    /// The command name, escaped for display.
     pub name: String,
-    /// The part that it is in, by file name.
+    /// The file name of the part that contains it.
     pub part: String,
-    /// Where it begins there, in bytes.
+    /// The byte offset at which it begins in the part.
     pub offset: u64,
-    /// Which command of the log it is, from 1.
+    /// The ordinal of the command in the log, from 1.
     pub ordinal: u64,
-    /// How often it is there, one right after the other.
+    /// The number of consecutive occurrences.
     pub commands: u64,
-    /// Keys before it; `None` where that was not counted.
+    /// The number of keys before it; `None` if not counted.
     pub keys_before: Option<u64>,
 }
 
-/// The end of a log that no server reads.
+/// The end of a log that no server loads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Tail {
-    /// Where it begins in the last part.
+    /// The byte offset at which it begins in the last part.
     pub offset: u64,
-    /// How long it is.
+    /// The length in bytes.
     pub bytes: u64,
-    /// Whether it is a transaction without its EXEC, rather than a torn command.
+    /// Whether it is a transaction without EXEC, as opposed to a torn command.
     pub transaction: bool,
 }
 
-/// Damage that keeps a log from being cut anywhere but before it.
+/// Damage: the log can only be cut before it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Broken {
-    /// The part, by file name.
+    /// The file name of the part.
     pub part: String,
-    /// Its place in the load order, from 0.
+    /// The index of the part in load order, from 0.
     #[serde(skip)]
     pub part_index: usize,
-    /// The last boundary before it.
+    /// The byte offset of the last boundary before the damage.
     pub offset: u64,
-    /// What it is, for a person.
+    /// A description of the damage for display.
     pub what: String,
-    /// Whether it is an RDB with content that this version does not know, and whose checksum does not prove that it is
-    /// whole.
+    /// Whether it is an RDB with content unknown to this version and without a checksum that proves the RDB intact.
     pub unproven: bool,
     /// Whether it is in an RDB, whose keys are then not read at all.
     pub in_rdb: bool,
-    /// Whether `repair --salvage` steps over it.
+    /// Whether `repair --salvage` can skip it.
     pub can_be_salvaged: bool,
 }
 
-/// An RDB that is whole, and whose keys are unknown to this version.
+/// An intact RDB whose keys are unknown to this version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NewerRdb {
-    /// The part that it begins, by file name.
+    /// The file name of the part that begins with it.
     pub part: String,
-    /// What is unknown.
+    /// The unknown content.
     #[serde(flatten)]
     pub content: rdb::UnknownContent,
 }
 
-/// What was found in a log.
+/// The result of scanning a log.
 #[derive(Debug, Clone, Default)]
 pub struct Timeline {
-    /// The events, in the order of the log; the last ones where there are very many.
+    /// The events in the order of the log; only the last ones if there are very many.
     pub events: Vec<Event>,
-    /// Events before those that are kept.
+    /// The number of events before the listed ones.
     pub earlier: u64,
-    /// Commands in all parts.
+    /// The number of commands in all parts.
     pub commands: u64,
-    /// Keys in RDBs that parts begin with.
+    /// The number of keys in the RDBs at the beginning of parts.
     pub rdb_keys: u64,
-    /// RDBs whose keys are not among these, for this version cannot read them.
+    /// The RDBs whose keys are not counted, because this version cannot read them.
     pub newer_rdbs: Vec<NewerRdb>,
-    /// The numbers of the FLUSHALLs behind which nothing is written: they end the log. In order.
+    /// The numbers of the FLUSHALLs that end the log, in order: no write follows them.
     pub trailing: Vec<u64>,
-    /// What stands behind the last command and is not read.
+    /// The bytes after the last complete command.
     pub tail: Option<Tail>,
     /// The first damage.
     pub broken: Option<Broken>,
-    /// What was not read, where that is more than an unfinished end.
+    /// The content that was not read, if it is more than an unfinished end.
     pub unread: Option<Unread>,
-    /// Commands whose effect is not known.
+    /// The commands whose effect is unknown.
     pub unknown: Vec<UnknownCommand>,
-    /// Those of them that may be flushes under another name; the last ones where there are very many.
+    /// Those of the unknown commands that may be renamed flushes; only the last ones if there are very many.
     pub possible_flushes: Vec<PossibleFlush>,
-    /// Keys that DEL, UNLINK and GETDEL name.
+    /// The number of keys named by DEL, UNLINK and GETDEL.
     pub keys_deleted: u64,
-    /// The first time and the last that annotations tell, in Unix seconds.
+    /// The first and the last time of the log's annotations, in Unix seconds.
     pub times: Option<(i64, i64)>,
     /// Whether the clock went backwards between two annotations.
     pub clock_went_back: bool,
-    /// By part.
+    /// The scan results of each part.
     pub(super) parts: Vec<PartLook>,
 }
 
-/// Where commands stand in a part.
+/// The positions of the commands in a part.
 #[derive(Debug, Clone)]
 pub(super) struct PartLook {
-    /// The part's file name.
+    /// The file name of the part.
     pub(super) name: String,
-    /// Where its commands begin: behind an RDB.
+    /// The byte offset of its first command, after the RDB if there is one.
     pub(super) start: u64,
-    /// Where the reading of whole commands ends.
+    /// The byte offset at which the complete commands end.
     pub(super) end: u64,
-    /// Commands before this part.
+    /// The number of commands before this part.
     pub(super) commands_before: u64,
     pub(super) commands: u64,
-    /// One in many: commands of the part before it, and its offset.
+    /// Sampled commands: the number of commands of the part before each, and its byte offset.
     pub(super) places: Vec<(u64, u64)>,
 }
 
 impl Timeline {
-    /// The event of this number.
+    /// Returns the event with this number.
     pub fn event(&self, number: u64) -> Option<&Event> {
         self.events.iter().find(|event| event.number == number)
     }
 
-    /// Whether there is neither a command nor a key in the log.
+    /// Returns whether the log contains neither a command nor a key.
     pub(super) fn holds_nothing(&self) -> bool {
         self.commands == 0 && self.rdb_keys == 0 && self.newer_rdbs.is_empty()
     }
 
-    /// The last event of this sort that was run.
+    /// Returns the last event matching `wanted` that was run.
     pub fn last(&self, wanted: impl Fn(&Event) -> bool) -> Option<&Event> {
         self.events.iter().rev().find(|event| !event.never_run && wanted(event))
     }
 }
 
-/// Reads a log for its timeline, on all cores.
+/// Reads the timeline of a log, using all cores.
 ///
 /// # Errors
 ///
-/// When a part was cut by another process while it was read.
+/// When another process truncated a part while it was read.
 pub fn timeline(log: &Log, progress: &dyn Progress) -> Result<Timeline> {
     progress.phase("look", log.bytes());
     let mut reading = Reading::new(log);
@@ -212,25 +211,25 @@ pub fn timeline(log: &Log, progress: &dyn Progress) -> Result<Timeline> {
     Ok(reading.finish(log))
 }
 
-/// Why a log cannot be read on.
+/// The reason why reading a log stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sort {
     InRdb,
     /// No command can be read.
     Fault,
-    /// A transaction has no end, although the log goes on in another part.
+    /// A transaction has no end, although the log continues in another part.
     Unfinished,
 }
 
-/// What has been read so far.
+/// The state of reading a log.
 struct Reading<'l> {
     log: &'l Log,
     timeline: Timeline,
     noted: Vec<(usize, Noted, Option<i64>)>,
-    /// The last command with an effect: the part, and where it ends.
+    /// The last command with an effect: the index of its part, and where it ends.
     effect: Option<(usize, Effect)>,
     times: Times,
-    /// The last time that is known from before a part.
+    /// The last time known from earlier parts.
     known: Option<i64>,
 }
 
@@ -246,7 +245,7 @@ impl<'l> Reading<'l> {
         }
     }
 
-    /// Reads a part; gives whether the next can be read.
+    /// Reads a part and returns whether the next one can be read.
     fn part(&mut self, part: &Part, progress: &dyn Progress) -> Result<bool> {
         let bytes = part.mapping.bytes();
         let mut start = 0;
@@ -288,7 +287,7 @@ impl<'l> Reading<'l> {
         if !whole && part.is_last && !is_damage(bytes, scanned.stop) {
             let bytes = part.mapping.len() - end;
             self.timeline.tail = Some(Tail { offset: end, bytes, transaction: end < at });
-            // A length that is too large hides what comes after it.
+            // A declared length that is too large hides the commands after it.
             let hidden = unread(self.log, part, at, scanned.stop);
             self.timeline.unread = Some(hidden).filter(|hidden| hidden.commands > 0);
         } else if !whole {
@@ -342,7 +341,7 @@ impl<'l> Reading<'l> {
         }
     }
 
-    /// Notes the place at which reading ended.
+    /// Records the damage at which reading stopped.
     fn broken(&mut self, part: &Part, offset: u64, what: String, sort: Sort) {
         self.timeline.broken = Some(Broken {
             part: part.name.clone(),
@@ -371,7 +370,7 @@ impl<'l> Reading<'l> {
             self.effect
                 .is_none_or(|(part, effect)| (part, effect.end) <= (event.part_index, event.offset))
         };
-        // What comes after a damage may have an effect.
+        // Commands after the damage may have an effect.
         let is_read_to_the_end = timeline.broken.is_none();
         timeline.trailing = (timeline.events.iter())
             .filter(|_| is_read_to_the_end)
@@ -419,8 +418,8 @@ fn event(part: &Part, look: &PartLook, number: u64, noted: &Noted, known: Option
     }
 }
 
-/// By the annotation before it in its part; else between the last time that is known from what was written before,
-/// and the last write to the part.
+/// Returns the time of the preceding annotation in the part or, without one, the range between the last time known from
+/// earlier content and the modification time of the part.
 fn when(part: &Part, annotated: Option<i64>, known: Option<i64>) -> When {
     if let Some(seconds) = annotated {
         return When { from: Some(seconds), until: Some(seconds), exact: true };
@@ -429,29 +428,29 @@ fn when(part: &Part, annotated: Option<i64>, known: Option<i64>) -> When {
     When { from: known, until, exact: false }
 }
 
-/// When a part was last written, in Unix seconds.
+/// Returns the modification time of a part, in Unix seconds.
 fn modified(part: &Part) -> Option<i64> {
     let modified = part.mapping.file().metadata().ok()?.modified().ok()?;
     i64::try_from(modified.duration_since(UNIX_EPOCH).ok()?.as_secs()).ok()
 }
 
-/// The time at which an RDB says it was written, in Unix seconds.
+/// Returns the creation time recorded in an RDB, in Unix seconds.
 fn ctime(walk: &rdb::Walk) -> Option<i64> {
     let (_, value) = walk.aux.iter().find(|(name, _)| name == b"ctime")?;
     std::str::from_utf8(value).ok()?.parse().ok()
 }
 
-/// The most commands of a transaction that are walked over to find its end.
+/// The maximum number of commands that are read to find the end of a transaction.
 const LONGEST_TRANSACTION: usize = 1 << 24;
 
-/// Where the transaction ends whose MULTI stands at `multi`, behind its EXEC.
+/// Returns the byte offset after the EXEC of the transaction whose MULTI is at `multi`.
 pub(super) fn end_of_transaction(bytes: &[u8], multi: u64) -> Option<u64> {
     let frames = frames(bytes, multi).take(LONGEST_TRANSACTION);
     let mut found = frames.filter(|frame| lookup(frame.name()) == Some(CommandId::EXEC));
     found.next().map(|frame| frame.end())
 }
 
-/// The commands from `at` on, annotations between them passed over, as far as they are whole.
+/// Iterates over the complete commands from `at` on, skipping annotations.
 pub(super) fn frames(bytes: &[u8], at: u64) -> impl Iterator<Item = Frame<'_>> {
     let mut at = usize::try_from(at).unwrap_or(bytes.len());
     std::iter::from_fn(move || {

@@ -1,4 +1,4 @@
-//! Single keys as they were just before they were last deleted or flushed.
+//! Restoring single keys to their state just before they were last deleted or flushed.
 
 use std::collections::HashMap;
 
@@ -16,14 +16,14 @@ use crate::replay::{
     Happened, Observer, Outcome, ReplayOptions, Routed, Routing, Seen, Watch, replay_watched,
 };
 
-/// Which keys are wanted back.
+/// The keys to restore.
 #[derive(Debug, Clone)]
 pub(super) struct Wanted {
     pub(super) globs: Vec<Glob>,
-    /// Of this database; `None` for all.
+    /// The database of the keys; `None` for all databases.
     pub(super) db: Option<u32>,
     pub(super) expired: Expired,
-    /// What counts as now, in Unix milliseconds.
+    /// The current time, in Unix milliseconds.
     pub(super) now_ms: i64,
 }
 
@@ -33,10 +33,10 @@ impl Wanted {
     }
 }
 
-/// The data set of a log with the keys that were wanted back.
+/// The data set of a log with the requested keys restored.
 pub(super) struct Undeleted<'l> {
     pub(super) log: &'l Log,
-    /// Of a log of which nothing is left out as dead.
+    /// The routing of the log, without removal of dead commands.
     pub(super) routing: Routing<'l>,
     pub(super) wanted: Wanted,
     pub(super) tallies: Tallies,
@@ -76,11 +76,11 @@ struct Stashing<'w> {
     make: &'w MakeShare<'w>,
 }
 
-/// What was deleted in one share.
+/// The deleted keys of one shard.
 struct Stash<'w, 'a> {
     wanted: &'w Wanted,
     deleted: HashMap<(u32, &'a [u8]), Entry<'a>>,
-    /// What the command that is run just now may delete.
+    /// The keys that the current command may delete.
     pending: Vec<(u32, Entry<'a>)>,
 }
 
@@ -111,7 +111,7 @@ impl<'a> Stash<'_, 'a> {
 
     fn bring_back(self, keyspace: &mut Keyspace<'a>) -> Tally {
         let mut tally = Tally::default();
-        // In an order that does not depend on a hash.
+        // Sorted, so that the order does not depend on a hash.
         let mut deleted: Vec<_> = self.deleted.into_iter().collect();
         deleted.sort_by_key(|(of, _)| *of);
         for ((db, key), entry) in deleted {

@@ -1,4 +1,4 @@
-//! What is after a place at which the reading of a log stopped: found by stepping over the damage, and never replayed.
+//! The content after the point at which reading a log stopped, found by skipping the damage and never replayed.
 
 use std::ops::Range;
 
@@ -13,43 +13,43 @@ use crate::base::progress::Silent;
 use crate::command::intact_ranges::{islands, looks_like};
 use crate::rdb;
 
-/// Flushes that are listed.
+/// The maximum number of flushes that are listed.
 const LISTED: usize = 16;
 
-/// Bytes of a log that were not read, and what was found in them.
+/// The bytes of a log that were not read, and the commands found in them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Unread {
-    /// The part, by file name.
+    /// The file name of the part.
     pub part: String,
-    /// Where the bytes begin that were not read. Later parts were not read either.
+    /// The byte offset at which the unread bytes begin. Later parts were not read either.
     pub offset: u64,
-    /// What they look like there, where that is recognised.
+    /// The data format that the bytes resemble, if recognised.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub looks_like: Option<LooksLike>,
-    /// Whole commands in them.
+    /// The number of complete commands in them.
     pub commands: u64,
-    /// Keys that DEL, UNLINK and GETDEL among these name.
+    /// The number of keys named by DEL, UNLINK and GETDEL among them.
     pub keys_deleted: u64,
-    /// FLUSHALL, FLUSHDB and the like among these, the first ones.
+    /// The first flushes among them, such as FLUSHALL and FLUSHDB.
     pub flushes: Vec<UnreadFlush>,
-    /// Flushes beyond those that are listed.
+    /// The number of flushes that are not listed.
     pub more_flushes: u64,
 }
 
 /// A flush that was not replayed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct UnreadFlush {
-    /// What it did.
+    /// The kind of the flush.
     #[serde(flatten)]
     pub what: What,
-    /// The part that it is in, by file name.
+    /// The file name of the part that contains it.
     pub part: String,
-    /// Where it begins there, in bytes.
+    /// The byte offset at which it begins in the part.
     pub offset: u64,
 }
 
-/// What is in the bytes of `part` after `stop`, and in all later parts. Commands between `from` and `stop` are whole and
-/// were not read either.
+/// Returns the content of `part` after `stop` and of all later parts. Commands between `from` and `stop` are complete
+/// but were not read either.
 pub(super) fn unread(log: &Log, part: &Part, from: u64, stop: Stop) -> Unread {
     let bytes = part.mapping.bytes();
     let looks_like = looks_like(bytes, from);
@@ -63,7 +63,7 @@ pub(super) fn unread(log: &Log, part: &Part, from: u64, stop: Stop) -> Unread {
     found
 }
 
-/// The place at which the reading of an RDB ended.
+/// Returns the point at which reading an RDB stopped.
 pub(super) fn stop_in_rdb(part: &Part, offset: u64) -> Stop {
     let at = index(offset).min(part.mapping.bytes().len());
     Stop { at, fault: Some(Fault::NotACommand { at, found: 0 }) }
@@ -87,7 +87,7 @@ impl Unread {
         self.after(part, stop);
     }
 
-    /// What is intact after a fault.
+    /// Scans the intact commands after a fault.
     fn after(&mut self, part: &Part, stop: Stop) {
         if stop.fault.is_none() || stop.at >= part.mapping.bytes().len() {
             return;

@@ -1,4 +1,4 @@
-//! The answer to the first question: is my data still there?
+//! The overall verdict of a recovery report: whether the data can be recovered from the log.
 
 use serde::Serialize;
 
@@ -7,45 +7,45 @@ use super::losses::Deletions;
 use super::timeline::{Event, Timeline};
 use crate::aof::log::{Layout, Log};
 
-/// Is my data still there?
+/// The overall verdict on a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Verdict {
-    /// The log ends in a FLUSHALL: cutting that off brings everything back.
+    /// The log ends in a FLUSHALL: removing it restores everything.
     EndsInFlush {
-        /// The first of the FLUSHALLs that end it.
+        /// The number of the first of the FLUSHALLs that end the log.
         event: u64,
     },
-    /// A FLUSHALL or FLUSHDB is in the log, and commands were written behind it.
+    /// The log contains a FLUSHALL or FLUSHDB with later commands after it.
     FlushWithin {
-        /// The last of them.
+        /// The number of the last such flush.
         event: u64,
     },
-    /// There is a flush in the log, and there was nothing to be flushed when it came.
+    /// The log contains a flush, but no keys existed when it ran.
     FlushOfNothing {
-        /// The last of them.
+        /// The number of the last such flush.
         event: u64,
     },
-    /// No flush that was replayed, but keys were deleted in number.
+    /// No flush was replayed, but the log contains a mass deletion.
     Deletions {
-        /// The run of deletions that lost most; `None` where they are not in one run.
+        /// The number of the run of deletions that removed most keys; `None` if the deletions are not in one run.
         event: Option<u64>,
     },
-    /// A flush is in a part of the log that was not read, for it is after a damaged place.
+    /// A flush is in a part of the log that was not read because it is after damage.
     FlushAfterDamage,
-    /// Nothing was found that destroyed data, but not all of the log could be read, or not all of its commands are
-    /// understood.
+    /// No destructive command was found, but part of the log could not be read, or some of its commands are unknown.
     Unclear,
-    /// Keys were deleted or replaced, but not in number.
+    /// Keys were deleted or overwritten, but there is no mass deletion.
     Ordinary,
-    /// No command of the log removed a key, and it holds data.
+    /// No command removed a key, and the log contains data.
     Nothing,
-    /// No command of the log removed a key, and it holds no data: a rewrite has followed, or there never was any.
+    /// No command removed a key, and the log contains no data: it was rewritten after the loss, or there never was any
+    /// data.
     Empty,
 }
 
 impl Verdict {
-    /// Whether nothing that was lost in number can be brought back from the log itself.
+    /// Returns whether no larger loss can be recovered from the log itself.
     pub fn is_not_in_the_log(self) -> bool {
         matches!(
             self,
@@ -54,12 +54,12 @@ impl Verdict {
     }
 }
 
-/// What a verdict is made from.
+/// The facts that a verdict is derived from.
 #[derive(Clone, Copy)]
 pub(super) struct Facts<'f> {
     pub(super) log: &'f Log,
     pub(super) timeline: &'f Timeline,
-    /// `None` where nothing was counted.
+    /// `None` if keys were not counted.
     pub(super) deletions: Option<&'f Deletions>,
 }
 
@@ -81,7 +81,7 @@ impl Facts<'_> {
         }
         let flush_of_nothing = trailing.or_else(|| timeline.last(empties));
         match flush_of_nothing {
-            // What was before the earlier ones was not counted.
+            // The keys before earlier events were not counted.
             Some(event) if timeline.earlier > 0 => Verdict::FlushOfNothing { event: event.number },
             _ if self.is_empty() => Verdict::Empty,
             _ if self.is_unclear() => Verdict::Unclear,
@@ -91,7 +91,7 @@ impl Facts<'_> {
         }
     }
 
-    /// The event of deletions in number, if there were any.
+    /// Returns the event of the mass deletion, if there is one.
     fn deleted_in_number(self) -> Option<Option<u64>> {
         let is_slot = |event: &Event| event.what == What::Flushslot && lost_something(event);
         let is_run = |event: &Event| event.what == What::Delete && lost_something(event);
@@ -104,7 +104,7 @@ impl Facts<'_> {
         }
     }
 
-    /// Whether there is nothing in the log, read or not.
+    /// Returns whether the log contains no data, read or unread.
     fn is_empty(self) -> bool {
         let timeline = self.timeline;
         let has_rdb = timeline.broken.as_ref().is_some_and(|broken| broken.in_rdb);
@@ -113,7 +113,7 @@ impl Facts<'_> {
         self.log.bytes() == 0 || nothing_read && unread == 0 && !has_rdb
     }
 
-    /// Whether something was not read, or not understood, that may have destroyed data.
+    /// Returns whether unread or unknown content may have destroyed data.
     fn is_unclear(self) -> bool {
         let timeline = self.timeline;
         timeline.broken.is_some()
@@ -128,7 +128,7 @@ impl Facts<'_> {
             || self.timeline.last(lost_something).is_some()
     }
 
-    /// Whether the whole log was read and replayed, and no command of it removed a key.
+    /// Returns whether the whole log was read and replayed, and no command removed a key.
     pub(super) fn nothing_lost(self) -> bool {
         let timeline = self.timeline;
         self.deletions.is_some()
@@ -148,8 +148,8 @@ pub(super) fn empties(event: &Event) -> bool {
     matches!(event.what, What::Flushall | What::Flushdb)
 }
 
-/// The flush that cost most keys, the last of them; where nothing was counted, the last, or the first of several that
-/// follow one another.
+/// Returns the last of the flushes that lost most keys. If keys were not counted, returns the last flush, or the first
+/// of several consecutive ones.
 pub(super) fn worst_flush(timeline: &Timeline) -> Option<&Event> {
     let flushes = timeline.events.iter().filter(|event| empties(event) && !event.never_run);
     let worst = flushes.clone().max_by_key(|event| (event.keys_lost, event.number))?;
@@ -166,8 +166,8 @@ pub(super) fn worst_flush(timeline: &Timeline) -> Option<&Event> {
     Some(first)
 }
 
-/// The events that have to be taken out so that what a flush emptied is there again at the end: itself, and what
-/// would empty the same later.
+/// Returns the events to remove in order to have at the end of the log what a flush emptied: the flush itself, and
+/// later flushes of the same databases.
 pub(super) fn to_excise(timeline: &Timeline, number: u64) -> Vec<u64> {
     let Some(first) = timeline.event(number) else { return Vec::new() };
     let again = |event: &&Event| match (first.what, event.what) {

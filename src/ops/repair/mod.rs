@@ -1,8 +1,7 @@
-//! Mend a damaged log: cut its torn end, or step over the damage.
+//! Repairing a damaged log by cutting its torn end or skipping the damage.
 //!
-//! First a [`Plan`] says which bytes stay; kept bytes are copied as they are, never encoded anew. Then the
-//! plan is carried out into a new file or directory, which is read back and verified before it appears
-//! under its name.
+//! A [`Plan`] first determines which bytes are retained; they are copied unchanged, never re-encoded. The result is
+//! written to a new file or directory, read back and verified before it is published under its name.
 
 mod options;
 pub mod plan;
@@ -27,15 +26,14 @@ use crate::input::overwrite::inputs;
 pub use retained_ranges::Output;
 use retained_ranges::{Place, Stands};
 
-/// Repairs the log at `path`. Where nothing is damaged, nothing is written; nor where nothing would be left of the log,
-/// which [`RepairReport::refused`] says.
+/// Repairs the log at `path`. Nothing is written if nothing is damaged, or if nothing would be left of the log;
+/// [`RepairReport::refused`] reports the latter.
 ///
 /// # Errors
 ///
 /// - When the log cannot be opened, or its RDB is broken.
 /// - [`ErrorKind::Limit`]: more would be lost than allowed; nothing was changed.
-/// - [`ErrorKind::Refused`]: a choice is needed that was not made, the output exists, or somebody writes to the
-///   input.
+/// - [`ErrorKind::Refused`]: a required choice was not made, the output exists, or a process writes to the input.
 pub fn repair(path: &Path, options: &Options, progress: &dyn Progress) -> Result<RepairReport> {
     let log = open(path)?;
     options.output.check(options.force, &inputs(&log))?;

@@ -2,37 +2,37 @@
 
 use super::retained_ranges::Output;
 
-/// What to do about a MULTI without EXEC that later writes may stand behind.
+/// The treatment of a MULTI without EXEC that later writes may follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OpenTransaction {
-    /// Refuse, and tell the choices.
+    /// Refuse, and report the choices.
     #[default]
     Ask,
     /// Cut everything from the MULTI on, as servers do.
     Cut,
-    /// Take out the transaction, and keep everything from the first SELECT behind it.
+    /// Remove the transaction, and retain everything from the first SELECT after it.
     KeepFromSelect,
 }
 
-/// How to repair.
+/// Options of `repair`.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Where the result goes.
+    /// The destination of the result.
     pub output: Output,
-    /// Step over damage and keep what is whole behind it.
+    /// Whether to skip damage and retain the intact commands after it.
     pub salvage: bool,
-    /// What to do about an open transaction that later writes may stand behind.
+    /// The treatment of an open transaction that later writes may follow.
     pub open_transaction: OpenTransaction,
-    /// Change nothing when more bytes than these would be lost.
+    /// The maximum number of bytes that may be lost; if more would be, nothing is changed.
     pub max_loss_bytes: Option<u64>,
-    /// Change nothing when more whole commands than these would be lost.
+    /// The maximum number of complete commands that may be lost; if more would be, nothing is changed.
     pub max_lost_commands: Option<u64>,
-    /// Replace what stands at the output; go on although a process writes to the input.
+    /// Whether to overwrite the output, and to proceed although a process writes to the input.
     pub force: bool,
 }
 
 impl Options {
-    /// A plain repair to `output`.
+    /// Returns the options of a plain repair to `output`.
     pub fn to(output: Output) -> Self {
         Options {
             output,

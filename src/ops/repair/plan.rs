@@ -1,4 +1,4 @@
-//! Which bytes of a damaged log stay, and which go, and why.
+//! The plan of a repair: the retained and the removed bytes of a damaged log, with the reasons.
 
 use std::ops::Range;
 
@@ -18,84 +18,85 @@ use crate::command::transaction_scan::{Open, Transactions};
 use crate::ops::repair::options::{OpenTransaction, Options};
 use crate::ops::repair::retained_ranges::Kept;
 
-/// What stays of each part.
+/// The retained and removed bytes of each part.
 #[derive(Debug)]
 pub struct Plan {
-    /// One for each part, in load order.
+    /// The plan of each part, in load order.
     pub parts: Vec<PartPlan>,
 }
 
-/// What stays of one part. The kept and the dropped ranges tile it.
+/// The plan of one part. The retained and the removed ranges together cover it without overlap.
 #[derive(Debug)]
 pub struct PartPlan {
-    /// Whether the part stays in the set at all.
+    /// Whether the part stays in the set.
     pub stays: bool,
-    /// The bytes that stay, in order.
+    /// The retained byte ranges, in order.
     pub keep: Vec<Range<u64>>,
-    /// The bytes that go, in order.
+    /// The removed byte ranges, in order.
     pub dropped: Vec<Dropped>,
 }
 
-/// A stretch of bytes that goes.
+/// A range of bytes that is removed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Dropped {
-    /// The part's file name.
+    /// The file name of the part.
     pub part: String,
-    /// Where it begins.
+    /// The byte offset at which the range begins.
     pub offset: u64,
-    /// How many bytes.
+    /// The length of the range in bytes.
     pub bytes: u64,
-    /// How many whole commands are in it.
+    /// The number of complete commands in the range.
     pub commands: u64,
-    /// Why it goes.
+    /// The reason for the removal.
     pub why: Why,
-    /// How it begins.
+    /// The first bytes of the range, escaped for display.
     pub preview: String,
-    /// Whole commands behind it that are kept although a SELECT before them may have been lost, so that they
-    /// may land in another database than they were written for. 0 where only one database is in use.
+    /// The number of complete commands after the range that are retained although a SELECT before them may have been
+    /// lost, so that they may run in another database than they were written for. It is 0 if only one database is in
+    /// use.
     pub database_uncertain: u64,
-    /// What the bytes look like, where that is recognised.
+    /// The data format that the bytes resemble, if recognised.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub looks_like: Option<LooksLike>,
 }
 
-/// Why bytes go.
+/// The reason why bytes are removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Why {
-    /// They are no commands.
+    /// They are not commands.
     Damage,
     /// They end in the middle of a command.
     TornEnd,
-    /// They belong to a transaction that is not whole.
+    /// They belong to an incomplete transaction.
     TornTransaction,
-    /// They lie behind a damage, and stepping over it was not asked for.
+    /// They are after damage, and skipping damage was not requested.
     BehindDamage,
 }
 
 impl Plan {
-    /// What stays of each part.
+    /// Returns the retained ranges of each part.
     pub fn kept(&self) -> Vec<Kept> {
         let kept = |part: &PartPlan| Kept { stays: part.stays, ranges: part.keep.clone() };
         self.parts.iter().map(kept).collect()
     }
 
-    /// Whether no byte goes.
+    /// Returns whether no byte is removed.
     pub fn keeps_everything(&self) -> bool {
         self.parts.iter().all(|part| part.stays && part.dropped.is_empty())
     }
 
-    /// All stretches that go, in load order.
+    /// Iterates over all removed ranges, in load order.
     pub fn dropped(&self) -> impl Iterator<Item = &Dropped> {
         self.parts.iter().flat_map(|part| &part.dropped)
     }
 
-    /// How many bytes go.
+    /// Returns the number of removed bytes.
     pub fn lost_bytes(&self) -> u64 {
         self.dropped().map(|dropped| dropped.bytes).sum()
     }
 
-    /// How many whole commands go.
+    /// Returns the number of complete commands that are removed.
     pub fn lost_commands(&self) -> u64 {
         self.dropped().map(|dropped| dropped.commands).sum()
     }
@@ -105,8 +106,8 @@ impl Plan {
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Refused`] when a part's RDB is broken, which cannot be mended, or when a choice is needed that
-/// the options do not make.
+/// [`ErrorKind::Refused`] when the RDB of a part is broken, which cannot be repaired, or when the options lack a
+/// required choice.
 pub fn plan(log: &Log, surveys: &[Survey<'_>], options: &Options) -> Result<Plan> {
     let databases = surveys.iter().flat_map(|survey| survey.tally.databases.by_number.keys());
     let several_databases = databases.collect::<std::collections::BTreeSet<_>>().len() > 1;
@@ -118,7 +119,7 @@ pub fn plan(log: &Log, surveys: &[Survey<'_>], options: &Options) -> Result<Plan
             continue;
         }
         let part = PartPlanner { survey, options, several_databases, goes: Vec::new() }.plan()?;
-        // Later parts stay when this one still reaches to its end.
+        // Later parts stay if this one is retained up to its end.
         let reaches_end =
             part.keep.last().map_or(0, |range| range.end) == survey.part.mapping.len();
         cut = !options.salvage && !reaches_end;
@@ -128,7 +129,7 @@ pub fn plan(log: &Log, surveys: &[Survey<'_>], options: &Options) -> Result<Plan
     Ok(plan)
 }
 
-/// A part that goes because it lies behind a damage.
+/// Plans the removal of a part that is after damage.
 fn without(survey: &Survey<'_>) -> PartPlan {
     let bytes = survey.part.mapping.bytes();
     let dropped = Dropped {
@@ -192,7 +193,8 @@ impl PartPlanner<'_> {
         self.survey.part.mapping.bytes()
     }
 
-    /// Transactions that another one follows: torn for certain, and later writes follow for certain.
+    /// Handles transactions that are followed by another MULTI: they are certainly torn, and later writes certainly
+    /// follow.
     fn dangling(&mut self, transactions: &Transactions) {
         for dangling in &transactions.dangling {
             let join = dangling.open.select.unwrap_or(dangling.next_multi);
@@ -200,7 +202,7 @@ impl PartPlanner<'_> {
         }
     }
 
-    /// A transaction that is open at `end`, where whole commands end.
+    /// Handles a transaction that is open at `end`, where the complete commands end.
     fn open(&mut self, open: Option<Open>, end: u64) -> Result<()> {
         let Some(open) = open else { return Ok(()) };
         let until = match (open.select, self.choice()) {
@@ -225,7 +227,8 @@ impl PartPlanner<'_> {
         Ok(())
     }
 
-    /// Nobody is there to be asked when limits are stated: the loss of a cut is held against them.
+    /// Returns the choice for an open transaction. If limits are set, the run is unattended, and the loss of a cut is
+    /// checked against them.
     fn choice(&self) -> OpenTransaction {
         let unattended =
             self.options.max_loss_bytes.is_some() || self.options.max_lost_commands.is_some();
@@ -239,7 +242,7 @@ impl PartPlanner<'_> {
         let end = self.bytes().len() as u64;
         let mut from = self.survey.stop.at as u64;
         let found = islands(self.bytes(), self.survey.stop);
-        // Stretches without MULTI and EXEC: should an EXEC come next, they belong to its transaction.
+        // Ranges without MULTI and EXEC belong to an open transaction if an EXEC follows them.
         let mut undecided: Vec<Range<u64>> = Vec::new();
         for Island { range, before_first_select, transactions, .. } in found {
             let uncertain = match self.several_databases {
@@ -311,7 +314,8 @@ fn slice<'a>(bytes: &'a [u8], range: &Range<u64>) -> &'a [u8] {
     &bytes[index(range.start)..index(range.end)]
 }
 
-/// The whole commands in a stretch that may hold damage; `is_file_end`: it ends where its file does.
+/// Counts the complete commands in a range that may contain damage. `is_file_end`: the range ends at the end of its
+/// file.
 fn whole_commands(bytes: &[u8], is_file_end: bool) -> u64 {
     let scanned = scan_parallel(bytes, 0, Tally::default, |_| {}, &Silent);
     let stop: Stop = scanned.stop;
@@ -343,7 +347,7 @@ mod tests {
         commands.lines().map(frame).collect::<String>().into_bytes()
     }
 
-    /// What a salvage keeps of `bytes`.
+    /// Returns the bytes that a salvage retains.
     fn salvaged(bytes: &[u8]) -> Vec<u8> {
         let directory = tempfile::tempdir().unwrap();
         let (old, new) = (directory.path().join("old.aof"), directory.path().join("new.aof"));

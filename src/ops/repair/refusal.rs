@@ -1,5 +1,5 @@
-//! When a repair would leave nothing of a log, or of a part of it: the file is then something else than a log with a
-//! torn end, and an empty log in its place would be taken for a repaired one.
+//! Refusing a repair that would leave nothing of a log or of a part of it: the file is then something other than a log
+//! with a torn end, and an empty log in its place would be mistaken for a repaired one.
 
 use serde::Serialize;
 
@@ -13,31 +13,31 @@ use crate::base::units::counted;
 use crate::command::intact_ranges::{Island, islands, looks_like};
 use crate::command::{Role, lookup};
 
-/// Why nothing is written.
+/// The reason why nothing is written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Refusal {
-    /// The part of which nothing would be kept.
+    /// The file name of the part of which nothing would be retained.
     pub part: String,
-    /// Where the bytes begin that are no commands.
+    /// The byte offset at which the bytes that are not commands begin.
     pub offset: u64,
-    /// What they look like, where that is recognised.
+    /// The data format that the bytes resemble, if recognised.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub looks_like: Option<LooksLike>,
-    /// Why, in lower case and without a full stop.
+    /// The reason, in lower case and without a full stop.
     pub message: String,
-    /// What to do.
+    /// The recommended next step.
     pub help: String,
 }
 
 impl Refusal {
-    /// The same as an error about `path`.
+    /// Returns the refusal as an error about `path`.
     pub fn error(&self, path: &std::path::Path) -> Error {
         Error::new(ErrorKind::Limit, &self.message).at(path).help(&self.help)
     }
 }
 
-/// Why the plan is not carried out; `None` where it leaves something of the log and of each part of it, or drops
-/// nothing but one unfinished command or transaction.
+/// Returns the reason for not carrying out the plan; `None` if the plan leaves something of the log and of each part,
+/// or removes only one unfinished command or transaction.
 pub(super) fn refusal(surveys: &[Survey<'_>], plan: &Plan, salvage: bool) -> Option<Refusal> {
     let parts: Vec<Part<'_>> = (surveys.iter().zip(&plan.parts))
         .map(|(survey, plan)| Part { survey, plan, keeps_data: keeps_data(survey, plan) })
@@ -59,7 +59,7 @@ pub(super) fn refusal(surveys: &[Survey<'_>], plan: &Plan, salvage: bool) -> Opt
     })
 }
 
-/// Whole commands of a part that stay.
+/// Returns the number of complete commands of a part that are retained.
 pub(super) fn kept_commands(survey: &Survey<'_>, part: &PartPlan) -> u64 {
     let behind = islands(survey.part.mapping.bytes(), survey.stop);
     let behind: u64 = behind.iter().map(|Island { commands, .. }| commands).sum();
@@ -67,12 +67,12 @@ pub(super) fn kept_commands(survey: &Survey<'_>, part: &PartPlan) -> u64 {
     (survey.tally.commands + behind).saturating_sub(lost)
 }
 
-/// What a part looks like from where its commands begin.
+/// Returns the data format that a part resembles from the start of its commands.
 fn look_of_start(survey: &Survey<'_>) -> Option<LooksLike> {
     looks_like(survey.part.mapping.bytes(), survey.commands_start)
 }
 
-/// A part, and what becomes of it.
+/// A part and its plan.
 struct Part<'p> {
     survey: &'p Survey<'p>,
     plan: &'p PartPlan,
@@ -84,7 +84,7 @@ impl Part<'_> {
         self.plan.dropped.iter().any(|dropped| dropped.bytes > 0)
     }
 
-    /// As a server that was killed leaves it.
+    /// Returns whether the plan removes only one unfinished command or transaction, as a killed server leaves it.
     fn drops_one_unfinished_thing(&self) -> bool {
         let dropped = &self.plan.dropped;
         let is_unfinished = |dropped: &Dropped| match dropped.why {
@@ -96,7 +96,7 @@ impl Part<'_> {
         transactions <= 1 && dropped.iter().all(is_unfinished)
     }
 
-    /// Whether there is no data in what goes.
+    /// Returns whether the removed bytes contain no data.
     fn drops_zeros_alone(&self) -> bool {
         let bytes = self.survey.part.mapping.bytes();
         let index = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
@@ -107,11 +107,11 @@ impl Part<'_> {
     }
 }
 
-/// More commands than these are not looked at one by one: some of them are data.
+/// The number of commands up to which each is checked for data: among more commands, some certainly are data.
 const FEW_COMMANDS: u64 = 16;
 
-/// Whether what stays of a part holds anything: keys or functions of an RDB, or a command that is more than SELECT,
-/// MULTI or EXEC.
+/// Returns whether the retained bytes of a part contain data: keys or functions of an RDB, or a command other than
+/// SELECT, MULTI and EXEC.
 fn keeps_data(survey: &Survey<'_>, part: &PartPlan) -> bool {
     if !part.stays {
         return false;
@@ -123,7 +123,8 @@ fn keeps_data(survey: &Survey<'_>, part: &PartPlan) -> bool {
     if kept == 0 || kept > FEW_COMMANDS {
         return kept > 0;
     }
-    // With other line ends, a first command of one argument reads as a whole one, which ends in what begins the next.
+    // With other line endings, a first command of one argument still parses as complete, and ends within the start of
+    // the next.
     let canonical_alone = look_of_start(survey).is_some_and(LooksLike::has_other_line_ends);
     let mut data = Data { canonical_alone, commands: 0 };
     for range in &part.keep {
@@ -134,7 +135,7 @@ fn keeps_data(survey: &Survey<'_>, part: &PartPlan) -> bool {
     data.commands > 0
 }
 
-/// Counts commands that are more than SELECT, MULTI or EXEC.
+/// Counts commands other than SELECT, MULTI and EXEC.
 struct Data {
     canonical_alone: bool,
     commands: u64,

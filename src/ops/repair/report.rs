@@ -1,4 +1,4 @@
-//! The report of repair: the schema of its JSON.
+//! The report of `repair`, which is the schema of its JSON output.
 
 use std::path::PathBuf;
 
@@ -11,44 +11,44 @@ use crate::aof::log::Log;
 use crate::ops::repair::options::Options;
 use crate::ops::repair::retained_ranges::Output;
 
-/// What was kept, what was lost, and where the result is.
+/// The retained and the lost content, and the path of the result.
 #[derive(Debug, Serialize)]
 pub struct RepairReport {
     /// The version of this schema.
     pub schema: u32,
-    /// `repair`.
+    /// The name of the report: `repair`.
     pub report: &'static str,
     /// The path as given.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub path: PathBuf,
-    /// Whether only the plan was asked for.
+    /// Whether this is a dry run.
     pub dry_run: bool,
-    /// Whether there is anything to mend.
+    /// Whether the log is damaged.
     pub damaged: bool,
-    /// Whether stepping over damage was asked for.
+    /// Whether skipping damage was requested.
     pub salvage: bool,
-    /// Bytes that stay.
+    /// The number of retained bytes.
     pub kept_bytes: u64,
-    /// Whole commands that stay; keys of an RDB are not among them.
+    /// The number of retained complete commands, not counting the keys of an RDB.
     pub kept_commands: u64,
-    /// Bytes that go.
+    /// The number of removed bytes.
     pub lost_bytes: u64,
-    /// Whole commands that go.
+    /// The number of removed complete commands.
     pub lost_commands: u64,
-    /// Every stretch that goes, in load order.
+    /// All removed ranges, in load order.
     pub dropped: Vec<Dropped>,
-    /// Parts that are no longer in the set.
+    /// The file names of the parts that are no longer in the set.
     pub parts_removed: Vec<String>,
-    /// Why nothing was written although the log is damaged, where nothing would be left of it.
+    /// The reason why nothing was written although the log is damaged, if nothing would be left of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<Refusal>,
-    /// Where the result is; none for a dry run, or when nothing is damaged.
+    /// The path of the result; absent for a dry run, or if nothing is damaged.
     #[serde(
         skip_serializing_if = "Option::is_none",
         serialize_with = "crate::base::escape::path_if_any"
     )]
     pub written: Option<PathBuf>,
-    /// Where the complete original is now, when it was replaced.
+    /// The path of the complete backup of the original, if it was replaced.
     #[serde(
         skip_serializing_if = "Option::is_none",
         serialize_with = "crate::base::escape::path_if_any"

@@ -1,7 +1,7 @@
-//! A log of which some bytes are kept: written anew, or put in its place.
+//! Writing retained byte ranges of a log to a new place, or in place of the log.
 //!
-//! Kept bytes are copied as they are, never encoded anew. The result is read back before it appears under its
-//! name. What replaces a log does so in one step, with a complete copy of the original beside it.
+//! Retained bytes are copied unchanged, never re-encoded. The result is read back before it is published under its
+//! name. A log is replaced in a single step, after saving a complete backup of the original next to it.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -21,20 +21,20 @@ use crate::input::access::access_of;
 use crate::input::open::open;
 use crate::input::overwrite::{Shape, check_output, check_shape};
 
-/// Bytes written at a time, between two reports of progress.
+/// The number of bytes written between two progress reports.
 const WRITE_BYTES: usize = 1 << 20;
 
-/// What stays of one part.
+/// The retained ranges of one part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
-    /// Whether the part stays in the set at all.
+    /// Whether the part stays in the set.
     pub stays: bool,
-    /// The bytes that stay, in order.
+    /// The retained byte ranges, in order.
     pub ranges: Vec<Range<u64>>,
 }
 
 impl Kept {
-    /// How many bytes stay.
+    /// Returns the number of retained bytes.
     pub fn bytes(&self) -> u64 {
         if !self.stays {
             return 0;
@@ -43,20 +43,20 @@ impl Kept {
     }
 }
 
-/// Where a result goes.
+/// The destination of a result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
-    /// Nowhere: only the plan is reported.
+    /// No output: only the plan is reported.
     DryRun,
-    /// To a new file, or directory for a multi-part log.
+    /// A new file, or a new directory for a multi-part log.
     New(PathBuf),
-    /// In place of the input, after a complete copy of that stands beside it.
+    /// In place of the input, after saving a complete backup of it next to it.
     InPlace,
 }
 
 impl Output {
-    /// Refuses early what could not be written in the end. `force`: a log at a new output is replaced. `inputs`: what the
-    /// result is made of.
+    /// Checks early whether the output can be written. `force`: a log at a new output may be overwritten. `inputs`: the
+    /// files that the result is made from.
     ///
     /// # Errors
     ///
@@ -73,22 +73,22 @@ fn existing(force: bool) -> Existing {
     if force { Existing::Replace } else { Existing::Keep }
 }
 
-/// What stands where when all is done.
+/// The paths of the written files.
 #[derive(Debug)]
 pub struct Stands {
-    /// The result.
+    /// The path of the result.
     pub written: Option<PathBuf>,
-    /// The copy of what was replaced.
+    /// The path of the backup of the replaced original.
     pub backup: Option<PathBuf>,
 }
 
-/// Lets `write` write what becomes of `log` to where it goes, if it goes anywhere. `force`: what stands at a new
-/// output is replaced, and a log in place although a process writes to it.
+/// Calls `write` with the destination of the result made from `log`, unless this is a dry run. `force`: an existing log
+/// at a new output is overwritten, and a log is replaced in place although a process writes to it.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Refused`] when a process writes to what would be replaced; when the original cannot be kept; and what
-/// `write` says.
+/// [`ErrorKind::Refused`] when a process writes to the files to replace; when the original cannot be saved; and the
+/// errors of `write`.
 pub fn put(
     log: &Log,
     output: &Output,
@@ -111,24 +111,25 @@ pub fn put(
     }
 }
 
-/// Where a result goes, and what it has to be like.
+/// The destination of a result, and the properties that it must have.
 #[derive(Debug, Clone, Copy)]
 pub struct Place<'p> {
     /// The file, or the directory for a multi-part log.
     pub path: &'p Path,
-    /// What becomes of what stands there.
+    /// The treatment of existing files at the destination.
     pub existing: Existing,
-    /// Whose mode and owner the new files are given, as far as that is allowed: a server must be able to open
+    /// The file whose mode and owner are applied to the new files, as far as permitted: a server must be able to open
     /// them.
     pub like: Option<&'p Path>,
 }
 
-/// Writes what is kept of each part of `log`, in load order. `check` looks at the result before it appears.
+/// Writes the retained ranges of each part of `log`, in load order. `check` is called with the result before it is
+/// published.
 ///
 /// # Errors
 ///
-/// When it cannot be written, when the log has changed meanwhile, when the result is not whole, and what `check`
-/// says. Nothing stands there then that did not before.
+/// When the result cannot be written, the log has changed meanwhile, or the result is not intact, and the errors of
+/// `check`. The destination is then unchanged.
 pub fn write(
     log: &Log,
     kept: &[Kept],
@@ -161,11 +162,11 @@ pub fn write(
     }
 }
 
-/// Keeps the original beside it, and lets `write` replace it; gives where the original is now.
+/// Saves the original next to its place, lets `write` replace it, and returns the path of the saved original.
 ///
 /// # Errors
 ///
-/// When the original cannot be kept, and what `write` says. The original is in its place then, untouched.
+/// When the original cannot be saved, and the errors of `write`. The original is then in its place, untouched.
 fn replace(log: &Log, write: impl FnOnce(Place<'_>) -> Result<()>) -> Result<PathBuf> {
     let place = place_of(log);
     let original = save_original(&place)?;
@@ -243,7 +244,7 @@ fn fill_directory(
     access.write(&path, &manifest.to_bytes()).map_err(|error| Error::io("write", &path, error))
 }
 
-/// The lines for the files that stay, each with whether it was changed.
+/// Returns the manifest entries of the files that stay. Each is paired with whether it was changed.
 fn entries(old: &Manifest, stay: &[(&OsStr, bool)]) -> Vec<Entry> {
     let mut entries = old.entries.clone();
     entries.retain(|entry| {
@@ -251,12 +252,12 @@ fn entries(old: &Manifest, stay: &[(&OsStr, bool)]) -> Vec<Entry> {
     });
     for entry in &mut entries {
         if stay.iter().any(|(name, changed)| *changed && *name == entry.file_name()) {
-            // The replication offsets no longer fit the bytes; both are optional.
+            // The replication offsets no longer match the bytes; both are optional.
             (entry.start_offset, entry.end_offset) = (None, None);
         }
     }
-    // A single file whose upgrade to a set was not finished is not listed yet. A server that went on with
-    // the upgrade would list it so.
+    // A single file is not listed yet if its upgrade to a set was interrupted. A server that resumed the upgrade would
+    // list it this way.
     for (name, _) in stay {
         if entries.iter().all(|entry| entry.file_name() != *name) {
             entries.insert(0, Entry::new(Role::Base, name.as_encoded_bytes(), 1));
@@ -265,7 +266,7 @@ fn entries(old: &Manifest, stay: &[(&OsStr, bool)]) -> Vec<Entry> {
     entries
 }
 
-/// Whether the input is still what was read.
+/// Checks that the input is still as it was read.
 ///
 /// # Errors
 ///
@@ -285,7 +286,7 @@ pub fn unchanged(log: &Log) -> Result<()> {
     Ok(())
 }
 
-/// Whether every byte of the result is read, and no transaction is open in it.
+/// Checks that every byte of the result can be read and that no transaction is open in it.
 fn whole(written: &Path) -> Result<()> {
     let result = open(written)?;
     for part in &result.parts {
@@ -327,7 +328,7 @@ mod tests {
         replace(&log, |_| Err(failed())).unwrap_err();
         assert_eq!(names(directory.path()), ["a.aof"]);
 
-        // Replaced, and failed after that.
+        // The replacement succeeded, and a later step failed.
         let replaced = |place: Place<'_>| {
             let new = place.path.with_extension("new");
             fs::write(&new, b"").unwrap();

@@ -1,7 +1,7 @@
-//! What is worth telling about a log: damage, traps, oddities.
+//! Findings about a log: damage, hazards and oddities.
 //!
-//! An *error* is what makes a server refuse the log, crash on it or lose data; a *warning* is a way in which
-//! loading may not give what was there; a *note* is for whoever wants to know. Exit code 1 stands for errors.
+//! An *error* makes a server refuse the log, crash on it or lose data; a *warning* means that loading may give other
+//! data than there was; a *note* is informational. Exit code 1 is used for errors.
 
 pub use crate::base::level::Level;
 
@@ -21,35 +21,35 @@ use crate::command::tally::Seen;
 use crate::command::{CommandId, Role};
 use crate::rdb::{self, Uncheckable};
 
-/// The kind of a log that is whole, and that a server does not load all the same.
+/// The kind of the finding about an intact log that a server nevertheless does not load.
 pub const NOT_LOADABLE: &str = "not-loadable";
 
-/// The kind of an RDB with content that this version does not know, and without a checksum.
+/// The kind of the finding about an RDB with content unknown to this version and without a checksum.
 pub const UNCHECKED_RDB: &str = "unchecked-rdb";
 
 const BROKEN_RDB: &str = "broken-rdb";
 
-/// One thing found in a log.
+/// A finding about a log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// How much it matters.
+    /// The severity.
     pub level: Level,
-    /// What it is: a word that stays the same from version to version.
+    /// The kind: an identifier that is stable across versions.
     pub kind: &'static str,
-    /// The part it is in.
+    /// The file name of the part that it concerns.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub part: Option<String>,
-    /// The (first) byte in that part.
+    /// The byte offset of the first occurrence in that part.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offset: Option<u64>,
-    /// How often it is there.
+    /// The number of occurrences.
     pub count: u64,
-    /// What it is, for a person: lower case, without a final stop.
+    /// A description for display, in lower case and without a full stop.
     pub message: String,
-    /// What it means and what to do.
+    /// The consequence and the recommended action.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
-    /// More, for a place where commands cannot be read on.
+    /// Details of damage at which no further command can be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub damage: Option<Box<DamageReport>>,
 }
@@ -84,8 +84,8 @@ impl Finding {
     }
 }
 
-/// All findings, the worst first, and in load order among equals. `chosen`: whether the person named
-/// the servers, so that one that refuses is an error and not merely worth a look.
+/// Returns all findings, most severe first and in load order within a severity. `chosen`: the user named the servers,
+/// so that a server refusing the log is an error and not a note.
 pub fn findings(
     log: &Log,
     surveys: &[Survey<'_>],
@@ -283,7 +283,7 @@ fn commands(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
     foreign(survey, findings);
 }
 
-/// Commands that no server writes to its log: somebody else did.
+/// Reports commands that no server writes to its log, so that another program must have written them.
 fn foreign(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
     let mut names = BTreeMap::new();
     for (id, seen) in survey.tally.uses() {
@@ -305,7 +305,7 @@ fn foreign(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
     findings.push(Finding { count, ..finding });
 }
 
-/// The traps of a log that loads: what comes out may not be what was there.
+/// Reports hazards of a log that loads: the loaded data may differ from the original data.
 fn traps(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
     let tally = &survey.tally;
     let mut warn = |kind, seen: Seen, message: String, help: &str| {
@@ -404,7 +404,7 @@ fn oddities(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// A torn end in a part that is not the last.
+/// Reports a torn end in a part that is not the last.
 fn order_of_parts(surveys: &[Survey<'_>], findings: &mut Vec<Finding>) {
     for survey in surveys.iter().filter(|survey| !survey.part.is_last) {
         let cut_on_disk = survey.stop.fault.is_none_or(|fault| fault.is_short());
@@ -421,7 +421,7 @@ fn order_of_parts(surveys: &[Survey<'_>], findings: &mut Vec<Finding>) {
 fn nobody_loads(verdicts: &[Verdict], chosen: bool, findings: &mut Vec<Finding>) {
     let anyone_loads = verdicts.iter().any(Verdict::loads);
     let refused: Vec<&Verdict> = verdicts.iter().filter(|verdict| !verdict.may_load()).collect();
-    // Of content that is unknown here, no verdict is expected unless it was asked for.
+    // No verdict is expected on content unknown to this version, unless the user named the servers.
     let expected = !chosen && findings.iter().any(|finding| finding.kind == NEWER_RDB);
     let explained = findings.iter().any(|finding| finding.level == Level::Error);
     if expected || explained || refused.is_empty() || (anyone_loads && !chosen) {
@@ -447,7 +447,7 @@ fn nobody_loads(verdicts: &[Verdict], chosen: bool, findings: &mut Vec<Finding>)
 
 fn beside(log: &Log, findings: &mut Vec<Finding>) {
     let own = log.opened.parent();
-    // A log of its own in the directory above a set has nothing to do with it.
+    // A single-file log in the directory that contains a set is unrelated to the set.
     let others = log.others.iter().filter(|other| {
         !matches!(log.layout, Layout::MultiPart { .. })
             || other.kind != OtherKind::SingleFile

@@ -1,7 +1,7 @@
-//! What a server does with the log: load it, cut it, refuse it, or crash on it.
+//! The reaction of a server to a log: load it, truncate it, refuse it, or crash on it.
 //!
-//! Each part is searched for obstacles: what the server's loader cannot get past, and where. The first one in
-//! load order decides. The facts are those of [`Server`]'s methods and of the command table.
+//! Each part is searched for obstacles, which are places that the server's loader cannot pass. The first one in load
+//! order decides. The facts are those of [`Server`]'s methods and of the command table.
 
 use std::cell::OnceCell;
 
@@ -17,68 +17,69 @@ use crate::base::units::Bytes;
 use crate::command::{CommandId, Tally};
 use crate::rdb::{self, DamageKind, Header, Magic};
 
-/// What a server does with a log.
+/// The reaction of a server to a log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
 pub enum Outcome {
-    /// Loads all of it.
+    /// The server loads the whole log.
     Loads,
-    /// Cuts the end of the last part off the file on disk and loads the rest, when `aof-load-truncated` is
-    /// `yes` (the default); refuses it otherwise.
+    /// The server truncates the last part on disk and loads the rest if `aof-load-truncated` is `yes` (the default),
+    /// and refuses the log otherwise.
     LoadsAfterCut {
-        /// Bytes of the last part that it keeps.
+        /// The number of bytes of the last part that are retained.
         keeps_bytes: u64,
-        /// Bytes that it cuts off and loses.
+        /// The number of bytes that are truncated and lost.
         cuts_bytes: u64,
-        /// Whether the cut leaves a MULTI without EXEC at the end, so that the next restart loses what is
-        /// written behind it.
+        /// Whether the truncation leaves a MULTI without EXEC at the end, so that the next restart loses what is
+        /// written after it.
         leaves_dangling_multi: bool,
     },
-    /// Stops with an error before serving anything.
+    /// The server exits with an error before serving clients.
     Refuses,
-    /// Runs a command with missing arguments, or one that must not be run here: it crashes, or stores garbage.
+    /// The server runs a command with missing arguments or one that is not allowed while loading: it crashes or stores
+    /// garbage.
     Undefined,
-    /// Crashes.
+    /// The server crashes.
     Crashes,
-    /// Does not know this layout, and starts with no data from it.
+    /// The server does not know this layout and starts without its data.
     DoesNotRead,
-    /// Unknown: the log has content that this version of aofkit does not know, and that this server may.
+    /// Unknown: the log has content that this version of aofkit does not know, but that this server may know.
     Unknown,
 }
 
-/// What some servers do with a log, and why.
+/// The reaction of some servers to a log, with the reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Verdict {
     /// The servers, oldest first.
     pub servers: Vec<Server>,
-    /// What they do.
+    /// The reaction of these servers.
     #[serde(flatten)]
     pub outcome: Outcome,
-    /// The part that decides, where it does not load as it is.
+    /// The file name of the part that decides the outcome, unless the log loads as it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub part: Option<String>,
-    /// The byte in that part.
+    /// The byte offset of the obstacle in that part.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offset: Option<u64>,
-    /// Why, in a few words; of a log that loads, on which condition.
+    /// A short reason or, for a log that loads, the condition for loading it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
 impl Verdict {
-    /// Whether all of the log is loaded.
+    /// Returns whether the whole log is loaded.
     pub fn loads(&self) -> bool {
         self.outcome == Outcome::Loads
     }
 
-    /// Whether all of the log is loaded, as far as this version of aofkit can say.
+    /// Returns whether the whole log is loaded, as far as this version of aofkit can determine.
     pub fn may_load(&self) -> bool {
         matches!(self.outcome, Outcome::Loads | Outcome::Unknown)
     }
 }
 
-/// What each of `servers` does with the log; servers that do the same for the same reason are put
-/// together, in the order of the first of each group.
+/// Returns the reaction of each of `servers` to the log. Servers with the same reaction for the same reason are
+/// grouped, in the order of the first server of each group.
 pub fn judge_all(log: &Log, surveys: &[Survey<'_>], servers: &[Server]) -> Vec<Verdict> {
     let readings: Vec<Readings<'_>> = surveys.iter().map(Readings::new).collect();
     let mut verdicts: Vec<Verdict> = Vec::new();
@@ -99,7 +100,7 @@ pub fn judge_all(log: &Log, surveys: &[Survey<'_>], servers: &[Server]) -> Vec<V
     verdicts
 }
 
-/// What one server does with the log.
+/// Returns the reaction of one server to the log.
 fn judge(log: &Log, readings: &[Readings<'_>], server: Server) -> Verdict {
     let verdict = |outcome, part, offset, reason| Verdict {
         servers: vec![server],
@@ -130,7 +131,7 @@ fn highest_rdb_database(readings: &[Readings<'_>]) -> Option<u64> {
     databases.map(|database| database.db).max()
 }
 
-/// What a loader cannot get past.
+/// A place that a loader cannot pass.
 struct Obstacle {
     offset: u64,
     outcome: Outcome,
@@ -147,18 +148,18 @@ impl Obstacle {
     }
 }
 
-/// A part, as loaders read it: those up to Redis 6.2 may see other commands in it.
+/// A part as loaders read it: loaders up to Redis 6.2 may see other commands in it.
 struct Readings<'a> {
     survey: &'a Survey<'a>,
     old: OnceCell<Option<(Tally, Stop)>>,
 }
 
-/// What one loader reads of a part.
+/// The content of a part as one loader reads it.
 struct Reading<'a> {
     survey: &'a Survey<'a>,
     tally: &'a Tally,
     stop: Stop,
-    /// Where it begins to differ from what newer loaders read.
+    /// The byte offset from which it differs from what newer loaders read.
     differs_from: Option<u64>,
 }
 
@@ -183,7 +184,7 @@ impl<'a> Readings<'a> {
     }
 }
 
-/// Where the first command stands that an old loader reads otherwise.
+/// Returns the byte offset of the first command that an old loader reads differently.
 fn first_long_line(survey: &Survey<'_>) -> Option<u64> {
     let stop = survey.stop;
     let broken = survey.part.mapping.bytes().get(stop.at..).unwrap_or_default();
@@ -208,7 +209,8 @@ fn first_obstacle(readings: &Readings<'_>, server: Server) -> Option<Obstacle> {
         return Some(obstacle);
     }
     let reading = readings.of(server);
-    // Where two begin at the same byte, the frame could not be read: what is said of its content waits.
+    // If two obstacles are at the same byte, the frame could not be read, so that the one about its content comes
+    // second.
     let obstacles = end(&reading, server).into_iter().chain(commands(&reading, server));
     let mut first = obstacles.min_by_key(|obstacle| obstacle.offset)?;
     if let Some(from) = reading.differs_from.filter(|&from| from <= first.offset) {
@@ -239,7 +241,7 @@ fn preamble(preamble: &Preamble, server: Server) -> Option<Obstacle> {
     Some(Obstacle::new(damage.offset, outcome, reason))
 }
 
-/// What a server does with content that this version of aofkit does not know.
+/// Returns the obstacle that content unknown to this version of aofkit poses to a server.
 fn unknown_content(newer: &rdb::Newer, server: Server) -> Obstacle {
     let content = &newer.content;
     if may_know(server, content.header) {
@@ -255,14 +257,14 @@ fn unknown_content(newer: &rdb::Newer, server: Server) -> Obstacle {
     Obstacle::refuses(content.offset, reason)
 }
 
-/// Whether a server may know content that this version of aofkit does not.
+/// Returns whether a server may know content that this version of aofkit does not.
 fn may_know(server: Server, Header { magic, version }: Header) -> bool {
     let reported = server.highest_redis_rdb_reported();
     let of_its_own = magic == Magic::Redis || server.product == Product::Valkey;
     server.is_newer_than_known() && of_its_own && reported.is_none_or(|highest| version <= highest)
 }
 
-/// Why a server does not take an RDB that may be sound.
+/// Returns the reason why a server does not accept an RDB that may be intact.
 fn foreign_rdb(walk: &rdb::Walk, server: Server) -> Option<String> {
     let highest = match walk.magic {
         Magic::Redis => {
@@ -284,14 +286,14 @@ fn foreign_rdb(walk: &rdb::Walk, server: Server) -> Option<String> {
     Some(format!("data of the module {}, unless that is loaded", Shown(module.name.as_bytes())))
 }
 
-/// The most bytes of one argument that a server logs (`proto-max-bulk-len`). Loaders reserve what is declared
-/// before they read it.
+/// The maximum length in bytes of an argument that a server logs (`proto-max-bulk-len`). Loaders allocate the declared
+/// length before they read the argument.
 const LONGEST_ARGUMENT_BYTES: u64 = 512 << 20;
 
-/// What no 64-bit system can give to one process.
+/// The address space in bytes that no process on a 64-bit system can exceed.
 const ADDRESS_SPACE_BYTES: u64 = 1 << 47;
 
-/// The obstacle in which the reading ended: a fault, or a transaction that is still open.
+/// Returns the obstacle at which reading stopped: a fault, or a transaction that is still open.
 fn end(reading: &Reading<'_>, server: Server) -> Option<Obstacle> {
     let Reading { survey, tally, stop, .. } = *reading;
     let file_bytes = survey.part.mapping.len();
@@ -350,15 +352,15 @@ fn end(reading: &Reading<'_>, server: Server) -> Option<Obstacle> {
     Some(Obstacle { offset: at, outcome, reason })
 }
 
-/// What a server keeps of a part whose end it cuts.
+/// The bytes of a part that a server retains when it truncates its end.
 struct Kept {
     bytes: u64,
     /// Whether a MULTI without EXEC is among them.
     dangling: bool,
 }
 
-/// A loader cuts behind the last command that it ran or queued, so that annotations behind that go too; or
-/// behind the last command before the last MULTI.
+/// Returns what a loader retains. It truncates after the last command that it ran or queued, so that annotations after
+/// that are lost too, or after the last command before the last MULTI.
 fn kept_by_a_cut(reading: &Reading<'_>, server: Server) -> Kept {
     let before_the_first =
         if server.cuts_the_rdb_before_a_torn_command() { 0 } else { reading.survey.commands_start };
@@ -375,7 +377,7 @@ fn kept_by_a_cut(reading: &Reading<'_>, server: Server) -> Kept {
     }
 }
 
-/// The obstacles in whole commands.
+/// Returns the obstacles in complete commands.
 fn commands(reading: &Reading<'_>, server: Server) -> Vec<Obstacle> {
     let tally = reading.tally;
     let mut obstacles = Vec::new();
@@ -424,8 +426,8 @@ fn commands(reading: &Reading<'_>, server: Server) -> Vec<Obstacle> {
     obstacles
 }
 
-/// What a command does to a loader that runs it, where that is its end. No server logs these; somebody put
-/// them there. Observed; DEBUG, which is made to crash servers, is left out.
+/// Returns the effect on a loader of running a command that ends it. No server logs these commands, so another program
+/// wrote them. The effects were observed; DEBUG, which exists to crash servers, is not included.
 fn ends_the_loader(id: CommandId, tally: &Tally, server: Server) -> Option<Outcome> {
     const BEFORE_7_0: [CommandId; 6] = [
         CommandId::HOST,
@@ -435,7 +437,7 @@ fn ends_the_loader(id: CommandId, tally: &Tally, server: Server) -> Option<Outco
         CommandId::SLAVEOF,
         CommandId::SYNC,
     ];
-    // The EXEC that runs it is the end; behind a MULTI that stays open it is never run.
+    // Loading ends at the EXEC that runs it; in a transaction that stays open it never runs.
     let in_transaction =
         id == CommandId::DISCARD || id == CommandId::WATCH && server.has_valkey(9, 1);
     let never_run = tally.transactions.open().is_some_and(|open| tally.of(id).first > open.block);
@@ -448,7 +450,7 @@ fn ends_the_loader(id: CommandId, tally: &Tally, server: Server) -> Option<Outco
     if id == CommandId::WAIT && !server.has_redis(7, 2) {
         return Some(Outcome::Crashes);
     }
-    // They reach for memory of a connection, which a loader has not; mostly it crashes.
+    // These commands access memory of a client connection, which a loader does not have; most of them crash the server.
     let astray = BEFORE_7_0.contains(&id) && !server.has_redis(7, 0);
     astray.then_some(Outcome::Undefined)
 }

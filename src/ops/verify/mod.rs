@@ -1,8 +1,8 @@
-//! Is it whole, and what would a server do with it?
+//! Verifying a log and predicting how servers load it.
 //!
-//! Every byte of every part is read: the tiles of a part's report (preamble, commands, what lies behind a
-//! damage) abut and add up to its length. What is found is judged as the loaders of the servers
-//! judge it ([`judge`]), not by an ideal of the format.
+//! Every byte of every part is read: the segments in the report of a part (preamble, commands, bytes after damage) are
+//! adjacent and add up to its length. Findings are judged by the behaviour of the servers' loaders ([`judge`]), not by
+//! an ideal of the format.
 
 pub mod findings;
 pub mod judge;
@@ -23,10 +23,10 @@ use crate::base::progress::Progress;
 use crate::base::server::{KNOWN, Server};
 use crate::input::open::try_open;
 
-/// What to judge by.
+/// Options of [`verify`].
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// The servers that the log is meant for; empty: every known one.
+    /// The servers that the log is intended for; empty for all known servers.
     pub servers: Vec<Server>,
 }
 
@@ -36,7 +36,7 @@ impl Options {
     }
 }
 
-/// Verifies each path by itself, several at a time. The reports come in the order of the paths.
+/// Verifies each path separately, several in parallel. The reports are in the order of the paths.
 pub fn verify(paths: &[PathBuf], options: &Options, progress: &dyn Progress) -> VerifyReport {
     let started = Instant::now();
     let logs: Vec<LogOutcome> = paths
@@ -49,7 +49,7 @@ pub fn verify(paths: &[PathBuf], options: &Options, progress: &dyn Progress) -> 
     VerifyReport::new(logs, started.elapsed())
 }
 
-/// Verifies one path: a log, an RDB, or a zip with a log in it.
+/// Verifies one path: a log, an RDB, or a ZIP archive that contains a log.
 ///
 /// # Errors
 ///
@@ -76,7 +76,7 @@ pub fn verify_path(path: &Path, options: &Options, progress: &dyn Progress) -> R
     Ok(LogOutcome::Read(Box::new(report)))
 }
 
-/// What is to be said of a log that has been read.
+/// Returns the report on a log that has been read.
 pub fn report_on(log: &Log, surveys: &[Survey<'_>], options: &Options) -> LogReport {
     let verdicts = judge::judge_all(log, surveys, options.servers());
     let findings = findings::findings(log, surveys, &verdicts, !options.servers.is_empty());

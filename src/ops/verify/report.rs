@@ -1,4 +1,4 @@
-//! The report of verify: the schema of its JSON, and the only thing its text is made from.
+//! The report of `verify`, which is the schema of its JSON output and the only source of its text output.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,41 +16,41 @@ use crate::base::failure::Failure;
 use crate::input::broken_set::BrokenSet;
 use crate::rdb;
 
-/// What came of verifying several paths.
+/// The result of verifying several paths.
 #[derive(Debug, Serialize)]
 pub struct VerifyReport {
     /// The version of this schema.
     pub schema: u32,
-    /// `verify`.
+    /// The name of the report: `verify`.
     pub report: &'static str,
-    /// One for each path, in the order in which they were given.
+    /// The result for each path, in the order given.
     pub logs: Vec<LogOutcome>,
-    /// How long it took, in milliseconds.
+    /// The run time in milliseconds.
     pub elapsed_ms: u64,
 }
 
-/// What came of one path.
+/// The result for one path.
 #[derive(Debug, Serialize)]
 #[serde(tag = "status", rename_all = "kebab-case")]
 pub enum LogOutcome {
-    /// It was read; the report says what was found.
+    /// The log was read; the report contains the findings.
     Read(Box<LogReport>),
-    /// It is a zip, and was read with all that is in it.
+    /// The path is a ZIP archive, which was read with all its entries.
     Archive(Box<ArchiveReport>),
-    /// No server loads this set, whatever its parts hold.
+    /// No server loads this set, whatever its parts contain.
     BrokenSet {
         /// The path as given.
         #[serde(serialize_with = "crate::base::escape::path")]
         path: PathBuf,
-        /// What is wrong with it.
+        /// The defect of the set.
         #[serde(flatten)]
         broken: BrokenSet,
-        /// The same as a sentence.
+        /// The defect as a sentence.
         message: String,
-        /// What to do.
+        /// The recommended action.
         help: String,
     },
-    /// It could not be read.
+    /// The path could not be read.
     Failed(Failure),
 }
 
@@ -65,34 +65,34 @@ impl LogOutcome {
     }
 }
 
-/// What was found in one log.
+/// The result of verifying one log.
 #[derive(Debug, Serialize)]
 pub struct LogReport {
     /// The path as given.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub path: PathBuf,
-    /// What was opened there: the file, or the manifest of the set.
+    /// The path of the file or the manifest that was opened.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub opened: PathBuf,
-    /// Why just that, where there was a choice.
+    /// The reason for choosing that file, if there was a choice.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chosen: Option<String>,
-    /// How the log lies on disk.
+    /// The layout of the log on disk.
     pub layout: Layout,
-    /// Whether there is no finding of level error.
+    /// Whether there are no findings of level error.
     pub sound: bool,
-    /// Bytes of all parts.
+    /// The total size of all parts in bytes.
     pub bytes: u64,
-    /// Whole commands in all parts.
+    /// The number of complete commands in all parts.
     pub commands: u64,
-    /// Keys in RDB parts.
+    /// The number of keys in the RDBs of all parts.
     pub rdb_keys: u64,
-    /// Whole transactions.
+    /// The number of complete transactions.
     pub transactions: u64,
-    /// The first `#TS:` annotation, in Unix seconds.
+    /// The time of the first `#TS:` annotation, in Unix seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_time: Option<i64>,
-    /// The last one.
+    /// The time of the last `#TS:` annotation, in Unix seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_time: Option<i64>,
     /// Commands by the database in force.
@@ -101,55 +101,55 @@ pub struct LogReport {
     pub by_command: Vec<CommandCount>,
     /// The parts, in load order.
     pub parts: Vec<PartReport>,
-    /// What was found, the worst first.
+    /// The findings, most severe first.
     pub findings: Vec<Finding>,
-    /// What servers do with it.
+    /// The reactions of servers to the log.
     pub verdicts: Vec<Verdict>,
-    /// Files that a rewrite has replaced.
+    /// The files that a rewrite has replaced.
     pub history: Vec<HistoryFile>,
-    /// Files beside the log that are no part of it.
+    /// Files next to the log that do not belong to it.
     pub others: Vec<OtherFile>,
-    /// How long it took, in milliseconds.
+    /// The run time in milliseconds.
     pub elapsed_ms: u64,
-    /// The same, unrounded.
+    /// The run time, unrounded.
     #[serde(skip)]
     pub elapsed: Duration,
 }
 
-/// How often a command occurs.
+/// The number of occurrences of a command.
 #[derive(Debug, Clone, Serialize)]
 pub struct CommandCount {
-    /// Its name, in upper case.
+    /// The command name, in upper case.
     pub name: String,
-    /// How often.
+    /// The number of occurrences.
     pub count: u64,
 }
 
-/// What one part holds. Its tiles abut: `rdb_bytes` + `command_bytes` + `tail_bytes` = `bytes`.
+/// The content of one part. Its segments are adjacent: `rdb_bytes` + `command_bytes` + `tail_bytes` = `bytes`.
 #[derive(Debug, Serialize)]
 pub struct PartReport {
-    /// The file's name.
+    /// The file name.
     pub name: String,
-    /// What it is to the log.
+    /// The role of the part in the log.
     pub role: PartRole,
-    /// Its length.
+    /// The length in bytes.
     pub bytes: u64,
-    /// Bytes of the RDB at its start; 0 when it begins with commands.
+    /// The number of bytes of the RDB at its start; 0 if it begins with commands.
     pub rdb_bytes: u64,
-    /// Bytes of whole commands and annotations.
+    /// The number of bytes of complete commands and annotations.
     pub command_bytes: u64,
-    /// Bytes from the first damage to the end.
+    /// The number of bytes from the first damage to the end.
     pub tail_bytes: u64,
-    /// Whole commands.
+    /// The number of complete commands.
     pub commands: u64,
-    /// Lines that begin with `#`.
+    /// The number of lines that begin with `#`.
     pub annotations: u64,
-    /// Whole transactions.
+    /// The number of complete transactions.
     pub transactions: u64,
-    /// What the RDB at its start holds.
+    /// The content of the RDB at its start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rdb: Option<rdb::Walk>,
-    /// The RDB at its start, where it is whole and has content that this version does not know.
+    /// The RDB at its start, if it is intact and has content unknown to this version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub newer_rdb: Option<rdb::Newer>,
 }

@@ -1,9 +1,9 @@
-//! Backing up a server that runs, and leaving it as it was found.
+//! Backing up a running server, and restoring its settings afterwards.
 //!
 //! | strategy | steps |
 //! |---|---|
-//! | [`Strategy::Rewrite`] | settings, BGREWRITEAOF, wait for it, link the set and back it up, settings back |
-//! | [`Strategy::Link`] | settings, wait until no rewrite runs, link the set, settings back, back it up |
+//! | [`Strategy::Rewrite`] | change settings, BGREWRITEAOF, wait for it, link the set and back it up, restore settings |
+//! | [`Strategy::Link`] | change settings, wait until no rewrite runs, link the set, restore settings, back it up |
 //!
 //! A run uses the modules of [`live`](crate::live) in this order: `server` (which server it is), `replication` (whether its
 //! data is worth a backup), `files` (where its log is on this machine, and the lock), `settings` with the `journal` (what
@@ -36,15 +36,16 @@ pub use crate::ops::recover::hold::{HoldOptions, HoldReport, hold};
 pub use options::{LiveOptions, Strategy};
 pub use report::{LiveReport, LookReport, RestoreReport, Step};
 
-/// Backs up a running server: `back_up` is given the log as it was at one moment.
+/// Backs up a running server: `back_up` is called with the log as it was at one moment.
 ///
-/// Whatever happens, the settings that were changed are put back, or the error says that they could not be, and the
-/// journal in [`LiveOptions::to`] stays for the next run.
+/// In every case the changed settings are restored, or the error reports that they could not be, and the journal in
+/// [`LiveOptions::to`] remains for the next run.
 ///
 /// # Errors
 ///
-/// When the server cannot be reached, refuses, or keeps no log; when the log is not found, or is another's; when the
-/// rewrite fails or is late; when another run is at work on it; and what `back_up` says.
+/// When the server cannot be reached, refuses a command, or has no append-only file; when the log is not found, or
+/// belongs to another server; when the rewrite fails or times out; when another run is active on it; and the errors of
+/// `back_up`.
 pub fn run<T>(
     endpoint: &Endpoint,
     options: &LiveOptions,
@@ -76,26 +77,26 @@ pub fn run<T>(
     })
 }
 
-/// Says whether a running server could be backed up, and what would be done. Nothing is changed.
+/// Reports whether a running server could be backed up and what would be done, without changing anything.
 ///
-/// Whether the server's user may change settings and start a rewrite shows only when it does.
+/// Whether the server's user may change settings and start a rewrite is only known when the backup does so.
 ///
 /// # Errors
 ///
-/// As [`run`], as far as it shows beforehand.
+/// As [`run`], as far as they can be detected beforehand.
 pub fn look(endpoint: &Endpoint, options: &LiveOptions, watch: &dyn Watch) -> Result<LookReport> {
     Run::look(endpoint, options, watch)
 }
 
-/// Restores what a run that was killed has left changed at this server. The run's backup directory is `to`.
+/// Restores the settings that a killed run left changed at this server. The backup directory of that run is `to`.
 ///
 /// # Errors
 ///
-/// When the server cannot be reached, another run is at work on it, or it takes no settings.
+/// When the server cannot be reached, another run is active on it, or it rejects settings.
 pub fn restore_config(endpoint: &Endpoint, dir: Option<&Path>, to: &Path) -> Result<RestoreReport> {
     let (connection, server) = connect(endpoint)?;
     let files = Files::expected(&server, dir)?;
-    // Without the log there is nothing to lock, and a run that is at work on it has it.
+    // Without a log there is nothing to lock; a run that is active on it has a log.
     let _lock = if files.log.exists() { Some(files.lock(to)?) } else { None };
     let settings = crate::live::settings::recover(
         &mut Some(connection),

@@ -5,35 +5,36 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-/// How the log is taken from a running server.
+/// The method of taking the log from a running server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Strategy {
     /// The server rewrites its log first, which makes it small.
     Rewrite,
-    /// The log is taken as it is: no rewrite, no fork.
+    /// The log is linked as it is, without a rewrite and without a fork.
     Link,
 }
 
-/// How a running server is backed up.
+/// Options of a backup of a running server.
 #[derive(Debug, Clone)]
 pub struct LiveOptions {
-    /// Where the server's data directory is on this machine, if not where the server says.
+    /// The server's data directory on this machine; `None` for the directory that the server reports.
     pub dir: Option<PathBuf>,
-    /// The backup directory, which also keeps the journal.
+    /// The backup directory, which also contains the journal.
     pub to: PathBuf,
-    /// How the log is taken.
+    /// The method of taking the log.
     pub strategy: Strategy,
-    /// Between two steps.
+    /// The pause between two steps.
     pub pause: Duration,
-    /// Between two looks at a rewrite.
+    /// The interval between two checks of a running rewrite.
     pub poll: Duration,
-    /// Until a rewrite is given up.
+    /// The maximum time to wait for a rewrite.
     pub timeout: Duration,
-    /// How long a lost connection is tried to be made anew, while waiting and for the settings.
+    /// The maximum time to retry a lost connection, while waiting and for restoring the settings.
     pub reconnect: Duration,
-    /// Whether a replica will do.
+    /// Whether a replica may be backed up.
     pub allow_replica: bool,
-    /// Whether the last file, which grows while it is backed up, is copied first: for what reads it by its path.
+    /// Whether to copy the last file first, which grows during the backup: needed by consumers that read it by its
+    /// path.
     pub fixed: bool,
 }

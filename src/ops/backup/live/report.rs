@@ -1,4 +1,4 @@
-//! What a run at a live server did.
+//! The reports of runs at a running server.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -15,96 +15,96 @@ use crate::live::settings::Restored;
 use crate::live::snapshot::SnapshotReport;
 use crate::ops::backup::live::options::Strategy;
 
-/// One step, with its time.
+/// A step with its times.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Step {
-    /// From 1.
+    /// The number of the step, from 1.
     pub number: usize,
-    /// A word for scripts: `settings`, `rewrite`, `wait`, `link`, `backup`, `restore`.
+    /// The identifier of the step: `settings`, `rewrite`, `wait`, `link`, `backup` or `restore`.
     pub name: &'static str,
-    /// A sentence for people.
+    /// A description for display.
     pub what: String,
-    /// When it began.
+    /// The start time.
     pub start: Timestamp,
-    /// When it ended.
+    /// The end time.
     pub end: Timestamp,
-    /// How long it took, in seconds.
+    /// The duration in seconds.
     pub elapsed_s: f64,
 }
 
-/// What a backup of a running server did. `T` is the report of the backup itself.
+/// The report of a backup of a running server. `T` is the report of the backup itself.
 #[derive(Debug, Serialize)]
 pub struct LiveReport<T> {
-    /// The version of this form.
+    /// The version of this schema.
     pub schema: u32,
     /// The server.
     pub server: ServerSeen,
-    /// Its part in replication, at the time of the snapshot.
+    /// Its replication state at the time of the snapshot.
     pub replication: Replication,
-    /// How the log was taken.
+    /// The method of taking the log.
     pub strategy: Strategy,
     /// The steps.
     pub steps: Vec<Step>,
     /// The rewrite, with [`Strategy::Rewrite`].
     pub rewrite: Option<Rewrite>,
-    /// What was held of the log.
+    /// The snapshot of the log.
     pub snapshot: SnapshotReport,
-    /// The settings that were changed, and what became of them.
+    /// The settings that were changed, and whether they were restored.
     pub settings: Vec<Restored>,
-    /// What an earlier run that was killed had left changed, and what became of it.
+    /// The settings that an earlier, killed run left changed, and whether they were restored.
     pub left_by_earlier_run: Vec<Restored>,
-    /// What a person should know.
+    /// Warnings for the user.
     pub warnings: Vec<String>,
-    /// What the backup itself reports.
+    /// The report of the backup itself.
     pub backup: T,
-    /// When it began.
+    /// The start time.
     pub start: Timestamp,
-    /// When it ended.
+    /// The end time.
     pub end: Timestamp,
-    /// How long it took, in seconds.
+    /// The duration in seconds.
     pub elapsed_s: f64,
 }
 
-/// What a backup of a running server would do. Nothing was changed.
+/// The report of a dry run of a backup of a running server. Nothing was changed.
 #[derive(Debug, Serialize)]
 pub struct LookReport {
-    /// The version of this form.
+    /// The version of this schema.
     pub schema: u32,
     /// The server.
     pub server: ServerSeen,
-    /// Its part in replication.
+    /// Its replication state.
     pub replication: Replication,
-    /// How the log would be taken.
+    /// The method of taking the log.
     pub strategy: Strategy,
-    /// The log on this machine: the file, or the manifest of the set.
+    /// The path of the log on this machine: the file, or the manifest of the set.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub log: PathBuf,
-    /// Files that it has now.
+    /// The current number of files.
     pub files: u64,
-    /// Their bytes.
+    /// The current size in bytes.
     pub bytes: u64,
-    /// The settings that would be changed meanwhile.
+    /// The settings that would be changed during the backup.
     pub would_set: Vec<Change>,
-    /// Whether a rewrite runs now, or is scheduled: it would be awaited.
+    /// Whether a rewrite is running or scheduled; the backup would wait for it.
     pub rewriting: bool,
-    /// Bytes free in the backup directory; `None` where the system does not tell.
+    /// The number of free bytes in the backup directory; `None` if the system does not report it.
     pub free_bytes: Option<u64>,
-    /// What a person should know.
+    /// Warnings for the user.
     pub warnings: Vec<String>,
 }
 
-/// What `--restore-config` did.
+/// The report of `--restore-config`.
 #[derive(Debug, Serialize)]
 pub struct RestoreReport {
-    /// The version of this form.
+    /// The version of this schema.
     pub schema: u32,
     /// The server.
     pub server: ServerSeen,
-    /// What became of each setting; `None` when no run has left anything.
+    /// The outcome for each setting; `None` if no run left any settings changed.
     pub settings: Option<Vec<Restored>>,
 }
 
-/// Clocks the steps and announces them.
+/// Measures and announces the steps.
 pub(super) struct Steps<'w> {
     watch: &'w dyn Watch,
     count: usize,
@@ -116,14 +116,14 @@ impl<'w> Steps<'w> {
         Steps { watch, count, done: Vec::new() }
     }
 
-    /// Announces a step, takes it, and notes its time, also when it fails.
+    /// Announces and runs a step, and records its times even if it fails.
     pub(super) fn take<T>(
         &mut self,
         name: &'static str,
         what: &str,
         work: impl FnOnce() -> T,
     ) -> T {
-        // What fails on its way goes on with the last step, whose number is fixed.
+        // After a failure, the run continues with the last step, whose number is fixed.
         let number = if name == LAST { self.count } else { self.done.len() + 1 };
         self.watch.step(number, self.count, what);
         let (start, clock) = (Timestamp::now(), Instant::now());
@@ -135,5 +135,5 @@ impl<'w> Steps<'w> {
     }
 }
 
-/// The step that is taken whatever happens.
+/// The name of the step that is always run.
 pub(super) const LAST: &str = "restore";

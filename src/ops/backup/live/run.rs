@@ -23,7 +23,7 @@ use crate::live::{replication, settings, snapshot};
 use crate::ops::backup::live::options::{LiveOptions, Strategy};
 use crate::ops::backup::live::taken::Taken;
 
-/// A server that may be backed up, and all that is known of it.
+/// A server that may be backed up, and what is known about it.
 pub(super) struct Run<'r> {
     endpoint: &'r Endpoint,
     options: &'r LiveOptions,
@@ -33,11 +33,11 @@ pub(super) struct Run<'r> {
     files: Files,
     pub(super) left_by_earlier_run: Vec<Restored>,
     pub(super) warnings: Vec<String>,
-    /// Held to the end; `None` for a look, which changes nothing.
+    /// The lock, which is held until the end; `None` for a dry run.
     lock: Option<Lock>,
 }
 
-/// What came of it.
+/// The result of a run.
 pub(super) struct Done<T> {
     pub(super) replication: Replication,
     pub(super) rewrite: Option<Rewrite>,
@@ -47,7 +47,7 @@ pub(super) struct Done<T> {
 }
 
 impl<'r> Run<'r> {
-    /// All that must hold before anything is changed.
+    /// Checks all preconditions before anything is changed.
     pub(super) fn prepare(
         endpoint: &'r Endpoint,
         options: &'r LiveOptions,
@@ -78,7 +78,7 @@ impl<'r> Run<'r> {
         Ok(run)
     }
 
-    /// Whether all of that holds, and what would be done then. Nothing is changed, here or there.
+    /// Checks all preconditions and reports what would be done. Nothing is changed on either side.
     pub(super) fn look(
         endpoint: &'r Endpoint,
         options: &'r LiveOptions,
@@ -106,7 +106,7 @@ impl<'r> Run<'r> {
         let rewriting = run.rewriter().is_busy()?;
         let (mut files, mut bytes) = (0, 0);
         for part in run.files.parts()? {
-            // A rewrite may have taken it away meanwhile.
+            // A rewrite may have deleted the file meanwhile.
             bytes += std::fs::metadata(&part).map_or(0, |metadata| metadata.len());
             files += 1;
         }
@@ -130,7 +130,7 @@ impl<'r> Run<'r> {
         self.warnings.push(text);
     }
 
-    /// Who answers, what part it has in replication, and where its log is.
+    /// Determines the identity of the server, its replication state, and the location of its log.
     fn see(
         endpoint: &'r Endpoint,
         options: &'r LiveOptions,
@@ -172,7 +172,7 @@ impl<'r> Run<'r> {
         Ok((run, replication, info))
     }
 
-    /// Whether the log can be relied on, and is this server's.
+    /// Checks that the log is reliable and belongs to this server.
     fn check_log(&mut self) -> Result<()> {
         let endpoint = self.endpoint;
         let connection = open(&mut self.connection, endpoint)?;
@@ -191,19 +191,21 @@ impl<'r> Run<'r> {
                 "the server's log file says why: most often the disk is full",
             );
         }
-        // While the log is being switched on there is none yet to compare with: the rewrite that does it is awaited first.
+        // While the log is being enabled there is none yet to compare with: the rewrite that creates it is awaited
+        // first.
         if info.flag("aof_rewrite_in_progress") {
             return Ok(());
         }
         self.files.check(connection, endpoint, &self.server)
     }
 
-    /// Where links may be made: with the backups, or else with the log, which is on the right file system for sure.
+    /// Returns the directories in which links may be created: the backup directory, or else the directory of the log,
+    /// which is certainly on the right file system.
     fn places(&self) -> Vec<PathBuf> {
         vec![self.options.to.clone(), self.files.dir.clone()]
     }
 
-    /// The steps with BGREWRITEAOF.
+    /// Runs the steps with BGREWRITEAOF.
     pub(super) fn with_rewrite<T>(
         &mut self,
         steps: &mut Steps<'_>,
@@ -231,7 +233,7 @@ impl<'r> Run<'r> {
         Ok(Done { replication, rewrite, snapshot, settings, backup })
     }
 
-    /// The steps without.
+    /// Runs the steps without BGREWRITEAOF.
     pub(super) fn with_links<T>(
         &mut self,
         steps: &mut Steps<'_>,
@@ -256,7 +258,7 @@ impl<'r> Run<'r> {
         Ok(Done { replication, rewrite: None, snapshot, settings, backup })
     }
 
-    /// The first step.
+    /// Runs the first step, which changes the settings.
     fn hold(&mut self, steps: &mut Steps<'_>, wanted: &[Setting]) -> Result<Hold> {
         let names: Vec<_> =
             wanted.iter().map(|one| format!("{} {}", one.name, one.meanwhile)).collect();
@@ -268,7 +270,7 @@ impl<'r> Run<'r> {
         })
     }
 
-    /// The last step, which is taken whatever came of the others.
+    /// Runs the last step, which is run whatever the outcome of the others.
     fn release<D>(
         &mut self,
         steps: &mut Steps<'_>,
@@ -278,7 +280,7 @@ impl<'r> Run<'r> {
         steps.take(LAST, &as_they_were(hold), || self.put_back(hold, worked))
     }
 
-    /// The same where others come behind it.
+    /// Restores the settings when other steps follow.
     fn release_early<D>(
         &mut self,
         steps: &mut Steps<'_>,
@@ -312,7 +314,7 @@ impl<'r> Run<'r> {
         steps.take("wait", what, || self.rewriter().finish(before, waiting, watch))
     }
 
-    /// Takes the snapshot, and makes sure around it that the server is still what it was.
+    /// Takes the snapshot, and checks before and after that the server is still the same.
     fn snapshot(&mut self) -> Result<(Replication, Snapshot)> {
         let mut snapshot = snapshot::take(&self.files, &self.places(), self.watch)?;
         if self.options.fixed {
@@ -320,11 +322,11 @@ impl<'r> Run<'r> {
         }
         let endpoint = self.endpoint;
         let connection = open(&mut self.connection, endpoint)?;
-        // Of a replica: a resync that began meanwhile has thrown the log away.
+        // On a replica, a resync that began meanwhile has discarded the log.
         let (replication, info) = Replication::ask(connection, endpoint)?;
         replication::check(&info, endpoint, self.options.allow_replica)?;
         if self.rewriter().is_busy()? {
-            // Somebody else's. The set was complete before it, and is complete without it.
+            // Another client started this rewrite. The set was complete before it and stays complete.
             let text =
                 "a rewrite was started by somebody else while the set was linked; the set is whole";
             self.watch.warn(text);
@@ -356,7 +358,7 @@ impl<'r> Run<'r> {
     }
 }
 
-/// The settings that a run changes while it lasts.
+/// Returns the settings that a run changes while it is active.
 fn wanted(strategy: Strategy) -> &'static [Setting] {
     match strategy {
         Strategy::Rewrite => &[NO_FSYNC, NO_REWRITES],
@@ -373,7 +375,7 @@ fn as_they_were(hold: &Hold) -> String {
     format!("CONFIG SET {}", values.join(", "))
 }
 
-/// The connection, made anew where it was lost.
+/// Returns the connection, reconnecting if it was lost.
 fn open<'c>(
     connection: &'c mut Option<Connection>,
     endpoint: &Endpoint,

@@ -7,20 +7,20 @@ use crate::live::server::ServerSeen;
 use crate::live::snapshot::Snapshot;
 use crate::ops::backup::host;
 
-/// What a backup is made from: the log at one moment, and whose it is.
+/// The input of a backup: the log at one moment, and the server that it belongs to.
 pub struct Taken<'a> {
     /// The log.
     pub snapshot: &'a Snapshot,
-    /// Whose.
+    /// The server that it belongs to.
     pub server: &'a ServerSeen,
-    /// Its part in replication at that moment.
+    /// The replication state of the server at that moment.
     pub replication: &'a Replication,
 }
 
 impl Taken<'_> {
-    /// Whose the log is, as archives note it.
+    /// Returns the source of the log, as recorded in archives.
     ///
-    /// A server of this machine is known by the machine's name, as one whose log is backed up by its path is.
+    /// A server on this machine is identified by the host name, as is a log that is backed up by its path.
     pub fn source(&self) -> Source {
         let (host, port, socket) = match &self.server.address {
             Address::Unix(path) => (host(), self.server.port, Some(path.clone())),
