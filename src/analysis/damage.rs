@@ -1,4 +1,5 @@
-//! A damage, described so that a person can see it: where, what was expected, what is there, what lies behind.
+//! A description of damage for display: its position, the expected and the actual bytes, and the intact content after
+//! it.
 
 use serde::Serialize;
 
@@ -8,77 +9,77 @@ use crate::aof::{Fault, Frame, salvage};
 use crate::base::escape::{Shown, ShownByte};
 use crate::command::intact_ranges::{Island, islands, looks_like};
 
-/// A place where the commands of a part cannot be read on.
+/// A position at which the commands of a part can no longer be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DamageReport {
-    /// The part's file name.
+    /// The file name of the part.
     pub part: String,
-    /// The byte at which reading failed, from 0.
+    /// The byte offset at which reading failed, from 0.
     pub offset: u64,
-    /// The line of that byte, from 1, counted from where the commands begin and as redis-check-aof counts: a
-    /// value is one line whatever it holds.
+    /// The line number of that byte, from 1, counted from the start of the commands and as redis-check-aof does: a
+    /// value is one line whatever it contains.
     pub line: u64,
-    /// `short` (the file ends too early), `malformed` (nothing valid could go on so) or `negative-length`.
+    /// The kind: `short` (the file ends too early), `malformed` (no valid continuation) or `negative-length`.
     pub kind: &'static str,
-    /// What should stand there.
+    /// The expected bytes.
     pub expected: String,
-    /// What stands there.
+    /// The actual bytes.
     pub found: String,
-    /// Which command of the part it is, from 1.
+    /// The ordinal of the broken command in the part, from 1.
     pub command: u64,
-    /// Its name, where that can still be read.
+    /// The name of the broken command, if it can still be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Where the broken command begins: the last boundary between whole commands.
+    /// The byte offset at which the broken command begins: the last boundary between complete commands.
     pub last_boundary: u64,
-    /// The last boundary outside a transaction: everything before it is safe.
+    /// The byte offset of the last boundary outside a transaction: everything before it is safe.
     pub safe_end: u64,
-    /// The MULTI that is open there.
+    /// The byte offset of the MULTI that is open there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub open_multi: Option<u64>,
-    /// Bytes from the last boundary to the end of the part.
+    /// The number of bytes from the last boundary to the end of the part.
     pub tail_bytes: u64,
-    /// Whether all of them are zero, as after a power loss.
+    /// Whether all of these bytes are zero, as after a power loss.
     pub tail_is_zero: bool,
-    /// What still looks whole behind the damage.
+    /// The apparently intact content after the damage.
     pub intact: Intact,
-    /// What the bytes from the last boundary on look like, where that is recognised.
+    /// The data format that the bytes from the last boundary on resemble, if recognised.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub looks_like: Option<LooksLike>,
-    /// The bytes around the place.
+    /// The bytes around the damage.
     pub window: Window,
 }
 
-/// What looks whole behind a damage.
+/// Apparently intact content after damage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Intact {
-    /// Whole commands.
+    /// The number of complete commands.
     pub commands: u64,
-    /// Their bytes.
+    /// The size of these commands in bytes.
     pub bytes: u64,
-    /// In how many stretches.
+    /// The number of contiguous ranges.
     pub stretches: u64,
-    /// Where the first begins.
+    /// The byte offset at which the first range begins.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first: Option<u64>,
 }
 
-/// Bytes around a place, for display.
+/// The bytes around a position, for display.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Window {
-    /// The offset of the first byte shown.
+    /// The byte offset of the first byte shown.
     pub start: u64,
-    /// The bytes, two hexadecimal digits each.
+    /// The bytes, as two hexadecimal digits each.
     pub hex: String,
-    /// The same as text; what is not printable ASCII as `.`.
+    /// The bytes as text, with `.` for anything but printable ASCII.
     pub text: String,
 }
 
-/// Bytes shown before and behind a place.
+/// The number of bytes shown before and after a position.
 const WINDOW_BYTES: u64 = 32;
 
 impl Window {
-    /// The bytes around `offset`, in whole rows of 16.
+    /// Returns the bytes around `offset`, in whole rows of 16.
     pub fn around(bytes: &[u8], offset: u64) -> Self {
         let start = offset.saturating_sub(WINDOW_BYTES) / 16 * 16;
         let end = (offset + WINDOW_BYTES).min(bytes.len() as u64);
@@ -97,7 +98,7 @@ impl Window {
     }
 }
 
-/// Describes the fault at which the survey stopped; `None` when there is none.
+/// Describes the fault at which the survey stopped; `None` if there is none.
 pub fn describe(survey: &Survey<'_>) -> Option<DamageReport> {
     let fault = survey.stop.fault?;
     let bytes = survey.part.mapping.bytes();
@@ -134,7 +135,7 @@ pub fn describe(survey: &Survey<'_>) -> Option<DamageReport> {
 }
 
 impl Intact {
-    /// The sum over stretches.
+    /// Returns the sum over the intact ranges.
     pub fn of(islands: &[Island]) -> Self {
         Intact {
             commands: islands.iter().map(|island| island.commands).sum(),
@@ -145,7 +146,7 @@ impl Intact {
     }
 }
 
-/// What was expected, what was found, and in which argument.
+/// Returns what was expected, what was found, and in which argument.
 pub(crate) fn sides(fault: Fault) -> (String, String, Option<u32>) {
     match fault {
         Fault::Short { claim: Some(claim), .. } => (
@@ -176,10 +177,10 @@ pub(crate) fn sides(fault: Fault) -> (String, String, Option<u32>) {
     }
 }
 
-/// The name of a broken command, when its first argument is whole.
+/// Returns the name of a broken command, if its first argument is complete.
 fn broken_name(bytes: &[u8]) -> Option<String> {
     let header = memchr::memchr(b'\n', &bytes[..bytes.len().min(32)])? + 1;
-    // One argument by itself is a frame of one.
+    // A single argument is parsed as a frame with one argument.
     let frame = [b"*1\r\n", bytes.get(header..bytes.len().min(header + 128))?].concat();
     Frame::read(0, &frame)
         .map(|frame| Shown(frame.name()).to_string().trim_matches('"').to_string())

@@ -1,30 +1,30 @@
-//! Which keys are kept.
+//! Selecting the keys to retain.
 
 use serde::Serialize;
 
 use crate::analysis::key_filter::KeyFilter;
 use crate::keyspace::Entry;
 
-/// Which keys of a log are wanted; by default all.
+/// The keys of a log to retain; by default all.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// By their databases and names.
+    /// The filter by database and name.
     pub keys: KeyFilter,
-    /// Without those that have expired at this time, in Unix milliseconds.
+    /// Excludes keys that have expired at this time, in Unix milliseconds.
     pub drop_expired_ms: Option<i64>,
 }
 
-/// Keys that were left out because a filter said so.
+/// The number of keys that a filter excluded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct LeftOut {
-    /// Of databases that were not wanted, or with names that were not.
+    /// The number of keys excluded by database or name.
     pub unwanted: u64,
-    /// Expired.
+    /// The number of keys excluded because they have expired.
     pub expired: u64,
 }
 
 impl LeftOut {
-    /// Adds those of another share.
+    /// Adds the counts of another shard.
     pub fn join(&mut self, other: LeftOut) {
         self.unwanted += other.unwanted;
         self.expired += other.expired;
@@ -32,16 +32,16 @@ impl LeftOut {
 }
 
 impl Filter {
-    /// Whether every key is kept.
+    /// Returns whether every key is retained.
     pub fn is_none(&self) -> bool {
         self.keys.is_none() && self.drop_expired_ms.is_none()
     }
 
-    /// Whether a key is kept; counts it if not.
+    /// Returns whether a key is retained, and counts it if not.
     pub fn keeps(&self, db: u32, entry: &Entry<'_>, left_out: &mut LeftOut) -> bool {
         let wanted = self.keys.wants_db(db) && self.keys.wants_name(entry.key());
         let expired = self.drop_expired_ms.is_some_and(|now| {
-            // A server deletes a key when its time has passed, not when it has come.
+            // A server deletes a key after its expiry time has passed, not at that time.
             entry.expires_ms().is_some_and(|time| time < now)
         });
         if !wanted {

@@ -1,7 +1,8 @@
-//! What a scan notes of a stretch of a log to answer what in it destroyed data, and where it can be cut.
+//! The scan of a segment of a log for commands that destroyed data, and for the positions at which it can be cut.
 //!
-//! Two scouts of neighbouring stretches join to the scout of both, so that a log is read on all cores. Memory is
-//! bounded: runs of deletions are one event, and of the same flush, of each kind the last events are kept, and the rest is counted.
+//! The scans of two adjacent segments are joined to a scan of both, so that a log is read on all cores. Memory is
+//! bounded: a run of deletions or of the same flush is one event; of each kind only the last events are retained, and
+//! the others are counted.
 
 use crate::analysis::unknown_commands::{Unknowns, may_be_flush};
 use crate::aof::{Frame, Join, Sink, grammar};
@@ -9,19 +10,19 @@ use crate::command::{
     COUNT, Destruction, Group, Role, TABLE, database_index, flush_is_executed, lookup_prefix,
 };
 
-/// Events of a kind that are kept, the last ones; earlier ones are counted.
+/// The maximum number of events of a kind that are retained, which are the last ones; earlier ones are only counted.
 pub(crate) const EVENTS_KEPT: usize = 1024;
 
-/// Commands that may stand between two deletions of one run.
+/// The maximum number of other commands between two deletions of one run.
 const GAP: u64 = 8;
 
-/// Keys that a run must name to be told; a single DEL is everyday life.
+/// The minimum number of keys that a run must name to be reported; a single DEL is routine.
 const KEYS_TOLD: u64 = 100;
 
-/// Commands from one noted place to the next.
+/// The number of commands between two sampled positions.
 const PLACES_EACH: u64 = 1 << 16;
 
-/// What a command does to the data that stands before it.
+/// The effect of a command on existing data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Deed {
     Flushall,
@@ -29,33 +30,33 @@ pub(crate) enum Deed {
     Flushslot,
     FunctionFlush,
     Swapdb(u32, u32),
-    /// DEL or UNLINK, and how many keys it names.
+    /// DEL or UNLINK, with the number of keys that it names.
     Delete,
     /// RENAME, or COPY with REPLACE, whose destination may have existed.
     Rename,
-    /// No known server has the command, and it may be a flush under another name.
+    /// A command that no known server has, which may be a renamed flush.
     PossibleFlush,
 }
 
-/// One command, or a run of the same deed, that destroyed data.
+/// A command, or a run of commands of the same kind, that destroyed data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Noted {
     pub(crate) deed: Deed,
-    /// Where the first command stands, and where the last one ends.
+    /// The byte offset of the first command, and the end of the last one.
     pub(crate) offset: u64,
     pub(crate) end: u64,
-    /// The first command and the last, counted from 0 in the stretch.
+    /// The ordinals of the first and the last command, from 0 in the segment.
     pub(crate) first: u64,
     pub(crate) last: u64,
-    /// Commands of the run, and keys that they name.
+    /// The number of commands in the run, and the number of keys that they name.
     pub(crate) commands: u64,
     pub(crate) keys: u64,
     pub(crate) before: Before,
 }
 
 impl Noted {
-    /// Whether it is the same flush again, with no command between: a script that flushes every second makes very
-    /// many, of which only the first destroys anything.
+    /// Returns whether this is the same flush again with no command in between: a script that flushes every second
+    /// produces very many, of which only the first destroys anything.
     fn goes_on(&self, run: &Noted) -> bool {
         matches!(self.deed, Deed::Flushall | Deed::Flushdb | Deed::PossibleFlush)
             && (self.deed, self.first) == (run.deed, run.last + 1)
@@ -69,14 +70,14 @@ impl Noted {
     }
 }
 
-/// What holds where an event begins. `None`: what held before the stretch.
+/// The state at the start of an event. `None` means the state before the segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Before {
-    /// The database in force.
+    /// The selected database.
     pub(crate) db: Option<u32>,
-    /// The MULTI of the transaction that it is in; `Some(None)` outside.
+    /// The offset of the MULTI of the enclosing transaction; `Some(None)` outside a transaction.
     pub(crate) multi: Option<Option<u64>>,
-    /// The last annotation of a time, in Unix seconds.
+    /// The time of the last annotation, in Unix seconds.
     pub(crate) time: Option<i64>,
 }
 
@@ -90,41 +91,41 @@ impl Before {
     }
 }
 
-/// The last command with an effect that no flush undoes, and whether there is one.
+/// The last command whose effect is not undone by a flush, if any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Effect {
-    /// Commands up to and with it; 0 where there is none.
+    /// The number of commands up to and including it; 0 if there is none.
     pub(crate) commands: u64,
-    /// Where it ends.
+    /// The byte offset at which it ends.
     pub(crate) end: u64,
 }
 
-/// Found in a stretch.
+/// The scan of a segment.
 #[derive(Debug, Clone)]
 pub(crate) struct Scout {
     pub(crate) commands: u64,
-    /// Flushes and the like, in their order.
+    /// The flushes and similar commands, in order.
     pub(crate) flushes: Kept,
-    /// Runs of deletions, and of renames.
+    /// The runs of deletions and of renames.
     pub(crate) deletions: Runs,
     pub(crate) renames: Runs,
-    /// Commands that may be flushes under another name.
+    /// The commands that may be renamed flushes.
     pub(crate) possible_flushes: Kept,
-    /// Keys that DEL, UNLINK and GETDEL name.
+    /// The number of keys named by DEL, UNLINK and GETDEL.
     pub(crate) keys_deleted: u64,
-    /// Commands whose effect is not known.
+    /// The commands whose effect is unknown.
     pub(crate) unknowns: Unknowns,
-    /// The last command with an effect, but for those that empty databases.
+    /// The last command with an effect, other than those that empty databases.
     pub(crate) effect: Effect,
-    /// The same before the last MULTI; `None` where there is no MULTI in the stretch.
+    /// The same before the last MULTI; `None` if the segment contains no MULTI.
     effect_before_multi: Option<Effect>,
-    /// What holds at the end.
+    /// The state at the end.
     pub(crate) at_end: Before,
-    /// Where commands stand, one in many: how many commands are before it, and its offset.
+    /// Sampled commands: the number of commands before each, and its byte offset.
     pub(crate) places: Vec<(u64, u64)>,
-    /// The first and the last time, where each stands, and whether the clock ever went backwards.
+    /// The first and the last time with their positions, and whether the clock ever went backwards.
     pub(crate) times: Times,
-    /// Where the last command ends, without annotations behind it.
+    /// The byte offset at which the last command ends, without annotations after it.
     pub(crate) last_end: u64,
 }
 
@@ -132,7 +133,7 @@ pub(crate) struct Scout {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Kept {
     pub(crate) events: Vec<Noted>,
-    /// Earlier ones.
+    /// The number of earlier events.
     pub(crate) more: u64,
 }
 
@@ -151,7 +152,7 @@ impl Kept {
 
     fn join(&mut self, later: Kept, moved: impl Fn(Noted) -> Noted) {
         if later.more > 0 {
-            // What stands before so many is not kept.
+            // Events before so many others are dropped.
             self.more += self.events.len() as u64 + later.more;
             self.events.clear();
         }
@@ -159,14 +160,14 @@ impl Kept {
     }
 }
 
-/// Runs of one deed.
+/// The runs of one kind of command.
 #[derive(Debug, Clone)]
 pub(crate) struct Runs {
-    /// Closed ones that are long enough to be told, or may belong to one of the stretch before.
+    /// Closed runs that are long enough to be reported, or may continue a run of the previous segment.
     pub(crate) closed: Kept,
-    /// The last one, which may go on.
+    /// The last run, which may continue.
     pub(crate) open: Option<Noted>,
-    /// Keys that a run must name.
+    /// The minimum number of keys that a run must name.
     told_from: u64,
 }
 
@@ -187,7 +188,7 @@ impl Runs {
         }
     }
 
-    /// A run ends; it is kept where it is long, or may go on from before the stretch.
+    /// Ends a run; it is retained if it is long, or may continue a run of the previous segment.
     fn close(&mut self) {
         if let Some(run) = self.open.take()
             && (self.is_told(&run) || run.first <= GAP)
@@ -208,7 +209,7 @@ impl Runs {
         }
     }
 
-    /// All that are told, in their order.
+    /// Returns all runs to report, in order.
     pub(crate) fn finish(mut self) -> Kept {
         self.close();
         let told_from = self.told_from;
@@ -217,7 +218,7 @@ impl Runs {
     }
 }
 
-/// The times that annotations tell.
+/// The times of annotations.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Times {
     pub(crate) first: Option<i64>,
@@ -236,7 +237,7 @@ impl Times {
     }
 }
 
-/// What a scout looks at in a command.
+/// The class of a command in this scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Look {
     /// It changes nothing.
@@ -260,7 +261,7 @@ enum Look {
     Exec,
 }
 
-/// By command number.
+/// The class of each command, by command ID.
 static LOOKS: [Look; COUNT] = {
     let mut looks = [Look::Nothing; COUNT];
     let mut id = 0;
@@ -366,7 +367,7 @@ impl Scout {
             Look::Flushdb if flush_is_executed(frame.args().skip(1), None) => {
                 self.flushes.push(self.noted(Deed::Flushdb, frame, 0));
             }
-            // A server answers with an error.
+            // A server replies with an error.
             Look::Flushall | Look::Flushdb => {}
             Look::Swapdb => {
                 if let (Some(one), Some(other)) = (database(frame, 1), database(frame, 2))
@@ -398,8 +399,7 @@ impl Scout {
         }
     }
 
-    /// The last command with an effect that a loader runs: what stands in a transaction that is open at the end is
-    /// not run.
+    /// Returns the last command with an effect that a loader runs: a transaction that is open at the end is not run.
     pub(crate) fn effect_that_is_run(&self) -> Effect {
         match self.at_end.multi {
             Some(Some(_)) => self.effect_before_multi.unwrap_or(self.effect),
@@ -407,7 +407,7 @@ impl Scout {
         }
     }
 
-    /// The same for a stretch that begins a file: database 0, no transaction.
+    /// Returns the scan of a segment at the start of a file: database 0, no transaction.
     pub(crate) fn of_whole_part(mut self) -> Self {
         let start = Before { db: Some(0), multi: Some(None), time: None };
         let told = |event: &mut Noted| event.before = event.before.behind(start);
@@ -436,7 +436,7 @@ impl Sink for Scout {
         self.commands += 1;
         self.last_end = frame.end();
         let (name_on, name_len) = frame.name_and_on();
-        // What no known server has may write.
+        // A command that no known server has may write.
         let look = lookup_prefix(name_on, name_len).map_or(Look::Unknown, |id| LOOKS[id.index()]);
         if look == Look::Write {
             self.effect = Effect { commands: self.commands, end: self.last_end };
@@ -495,7 +495,7 @@ mod tests {
         format!("*{}\r\n{text}", args.len())
     }
 
-    /// A letter a command.
+    /// Encodes the command for a letter.
     fn piece(letter: char) -> String {
         match letter {
             'F' => frame(&["flushall", "ASYNC"]),
@@ -517,7 +517,7 @@ mod tests {
         }
     }
 
-    /// What is found by scouts of the stretches between `cuts`, joined.
+    /// Returns the joined scans of the segments between `cuts`.
     fn scouted(letters: &str, cuts: &[usize]) -> Scout {
         let pieces: Vec<String> = letters.chars().map(piece).collect();
         let log = pieces.concat();
@@ -534,7 +534,7 @@ mod tests {
         joined.of_whole_part()
     }
 
-    /// Everything of a scout that must not depend on where a log was split.
+    /// Returns everything in a scan that must not depend on where the log was split.
     fn found(scout: Scout) -> impl PartialEq + std::fmt::Debug {
         let effect = scout.effect_that_is_run();
         (

@@ -1,36 +1,36 @@
-//! Which keys are wanted, by their databases and their names.
+//! Selecting keys by database and name.
 
 use crate::base::glob::Glob;
 
-/// Which keys are wanted; by default all.
+/// The selected keys; by default all.
 #[derive(Debug, Clone, Default)]
 pub struct KeyFilter {
-    /// Of these databases; empty: of all.
+    /// The databases; empty for all.
     pub dbs: Vec<u32>,
-    /// Whose names match one of these; empty: whatever their names.
+    /// Patterns of which a name must match at least one; empty for all names.
     pub patterns: Vec<Glob>,
-    /// And none of these.
+    /// Patterns of which a name must not match any.
     pub excluded: Vec<Glob>,
 }
 
 impl KeyFilter {
-    /// Whether every key is wanted.
+    /// Returns whether every key is selected.
     pub fn is_none(&self) -> bool {
         self.dbs.is_empty() && !self.looks_at_names()
     }
 
-    /// Whether the name of a key matters.
+    /// Returns whether the name of a key matters.
     pub fn looks_at_names(&self) -> bool {
         !self.patterns.is_empty() || !self.excluded.is_empty()
     }
 
-    /// Whether keys of a database are wanted.
+    /// Returns whether keys of a database are selected.
     #[inline]
     pub fn wants_db(&self, db: u32) -> bool {
         self.dbs.is_empty() || self.dbs.contains(&db)
     }
 
-    /// Whether keys of a name are wanted.
+    /// Returns whether keys with this name are selected.
     pub fn wants_name(&self, name: &[u8]) -> bool {
         (self.patterns.is_empty() || self.patterns.iter().any(|glob| glob.matches(name)))
             && !self.excluded.iter().any(|glob| glob.matches(name))

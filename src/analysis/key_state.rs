@@ -1,29 +1,29 @@
-//! What a key holds, in a few words: its type, its size, when it expires.
+//! A summary of the state of a key: its type, size and expiry.
 
 use serde::Serialize;
 
 use crate::keyspace::{Entry, Value};
 use crate::rdb::Kind;
 
-/// What a key holds.
+/// The state of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct KeyState {
-    /// Its type.
+    /// The type.
     #[serde(rename = "type")]
     pub kind: Kind,
-    /// How large it is: bytes of a string or a module's value, else elements (of a stream, its messages).
+    /// The size: bytes of a string or of a module's value, otherwise elements (messages of a stream).
     pub size: u64,
-    /// When it expires, in Unix milliseconds.
+    /// The expiry time, in Unix milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_ms: Option<i64>,
-    /// Whether commands that are not understood changed it, so that its type and size are unknown: what is told is
-    /// how many they were.
+    /// Whether unknown commands changed it, so that its type and size are unknown; `size` is then the number of these
+    /// commands.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub carried: bool,
 }
 
 impl KeyState {
-    /// Of a key; `None` where no form of a log would write it, for it is a collection without elements.
+    /// Returns the state of a key; `None` for a collection without elements, which no form of a log can represent.
     pub fn of(entry: &Entry<'_>) -> Option<KeyState> {
         if entry.value.lacks_elements() {
             return None;
@@ -46,7 +46,7 @@ impl KeyState {
         })
     }
 
-    /// What [`size`](Self::size) counts, one of it.
+    /// Returns the unit of [`size`](Self::size), in the singular.
     pub fn unit(&self) -> &'static str {
         match self.kind {
             _ if self.carried => "command",

@@ -1,4 +1,4 @@
-//! What a data set holds, in numbers: keys by database and type, and the fingerprint.
+//! A summary of a keyspace: number of keys by database and type, and fingerprint.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::keyspace::fingerprint::{Detail, Fingerprint};
 use crate::keyspace::{Db, Entry, Keyspace};
 use crate::rdb::Kind;
 
-/// What a data set holds, or a share of one.
+/// The summary of a keyspace or of one shard.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Holdings {
     keys: BTreeMap<(u32, Kind), u64>,
@@ -17,7 +17,7 @@ pub struct Holdings {
 }
 
 impl Holdings {
-    /// Of all keys.
+    /// Returns the summary of all keys.
     pub fn of(keyspace: &Keyspace<'_>) -> Holdings {
         let mut holdings = Holdings::default();
         keyspace.databases().for_each(|db| holdings.add_db(db));
@@ -29,7 +29,7 @@ impl Holdings {
         db.entries().for_each(|entry| self.add(db.number(), entry));
     }
 
-    /// Adds a key. A collection without an element is none: no form of a log carries it.
+    /// Adds a key. A collection without elements is not counted, because no form of a log can represent it.
     pub fn add(&mut self, db: u32, entry: &Entry<'_>) {
         if !entry.value.lacks_elements() {
             self.fingerprint.add(db, entry, Detail::All);
@@ -37,7 +37,7 @@ impl Holdings {
         self.count(db, entry);
     }
 
-    /// Counts the keys of a database, and leaves the fingerprint out, which has to look at all values.
+    /// Counts the keys of a database without computing the fingerprint, which would read all values.
     pub fn count_db(&mut self, db: &Db<'_>) {
         db.entries().for_each(|entry| self.count(db.number(), entry));
     }
@@ -49,7 +49,7 @@ impl Holdings {
         }
     }
 
-    /// Adds those of another share.
+    /// Adds the summary of another shard.
     pub fn join(&mut self, other: &Holdings) {
         for (of, keys) in &other.keys {
             *self.keys.entry(*of).or_default() += keys;
@@ -58,23 +58,23 @@ impl Holdings {
         self.fingerprint.join(&other.fingerprint);
     }
 
-    /// Keys in all databases.
+    /// Returns the number of keys in all databases.
     pub fn total(&self) -> u64 {
         self.keys.values().sum()
     }
 
-    /// Whether another has as many keys of every type in every database. Their values can differ where an expiry was
-    /// given relative to a time that the log does not tell.
+    /// Returns whether another keyspace has the same number of keys of each type in each database. Values can differ if
+    /// an expiry was relative to a time that is not in the log.
     pub fn has_same_keys(&self, other: &Holdings) -> bool {
         self.keys == other.keys
     }
 
-    /// Keys in one database.
+    /// Returns the number of keys in one database.
     pub fn in_db(&self, db: u32) -> u64 {
         self.keys.iter().filter(|((of, _), _)| *of == db).map(|(_, keys)| keys).sum()
     }
 
-    /// For a report.
+    /// Converts the summary for a report.
     pub fn told(&self) -> Held {
         let of_type = |(&(db, kind), &keys): (&(u32, Kind), &u64)| HeldKeys { db, kind, keys };
         Held {
@@ -85,33 +85,33 @@ impl Holdings {
         }
     }
 
-    /// For a report, where keys were counted and nothing more.
+    /// Converts the summary for a report, without a fingerprint.
     pub fn told_counted(&self) -> Held {
         Held { fingerprint: None, ..self.told() }
     }
 }
 
-/// What a data set holds, as a report tells it.
+/// The summary of a keyspace in a report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Held {
-    /// Keys in all databases.
+    /// The number of keys in all databases.
     pub total: u64,
-    /// Keys by database and type.
+    /// The number of keys by database and type.
     pub keys: Vec<HeldKeys>,
-    /// Keys that expire.
+    /// The number of keys with an expiry.
     pub with_expiry: u64,
-    /// Of everything that a key has: 32 hexadecimal digits. `None` where keys were counted and nothing more.
+    /// The fingerprint of all keys, values and expiries: 32 hexadecimal digits; `None` if keys were only counted.
     pub fingerprint: Option<String>,
 }
 
-/// How many keys of a type a database has.
+/// The number of keys of one type in one database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct HeldKeys {
-    /// The database.
+    /// The database number.
     pub db: u32,
     /// The type.
     #[serde(rename = "type")]
     pub kind: Kind,
-    /// How many.
+    /// The number of keys.
     pub keys: u64,
 }

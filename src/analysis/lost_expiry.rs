@@ -8,17 +8,17 @@ use crate::replay::Happened;
 /// Keys or fields without an expiry that may have had one on the server that wrote the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LostExpiry {
-    /// What they are.
+    /// The kind of the objects.
     pub of: Owner,
-    /// How many.
+    /// The number of objects.
     pub count: u64,
-    /// The part in which the first lost its expiry, by file name.
+    /// The file name of the part in which the first object lost its expiry.
     pub part: String,
-    /// Where the command that took it stands there.
+    /// The byte offset in that part of the command that removed it.
     pub offset: u64,
 }
 
-/// What has an expiry.
+/// The kind of object that an expiry belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Owner {
@@ -28,7 +28,7 @@ pub enum Owner {
     Field,
 }
 
-/// What a replay noted of them.
+/// Returns the lost expiries that a replay recorded.
 pub fn lost_expiries(happened: &Happened, log: &Log) -> Vec<LostExpiry> {
     let both = [(Owner::Key, happened.lost_of_keys), (Owner::Field, happened.lost_of_fields)];
     let some = both.into_iter().filter(|(_, lost)| lost.count > 0);

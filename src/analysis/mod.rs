@@ -1,11 +1,11 @@
-//! What several operations ask of a log that has been opened.
+//! Analyses of an opened log that several operations share.
 //!
 //! - [`survey`]: one part read from end to end.
-//! - [`damage`]: where and why reading stopped, described for a person.
-//! - [`destruction_scan`]: which commands destroyed data, and what surrounds them.
+//! - [`damage`]: the position and the reason at which reading stopped, for display.
+//! - [`destruction_scan`]: commands that destroyed data, with their context.
 //! - [`position`]: positions in a log: `PART:OFFSET`, `#N`, or a time.
-//! - [`key_filter`], [`data_filter`]: which keys are wanted.
-//! - [`key_state`], [`keyspace_summary`]: what a key or a data set holds, in numbers.
+//! - [`key_filter`], [`data_filter`]: selection of keys.
+//! - [`key_state`], [`keyspace_summary`]: summaries of a key or a data set.
 //! - [`lost_expiry`]: expiries that the log of an old server may have lost.
 
 pub mod damage;

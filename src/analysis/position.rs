@@ -1,8 +1,8 @@
-//! Places in a log as people name them: `PART:OFFSET`, `#N`, or a time.
+//! Positions in a log as users name them: `PART:OFFSET`, `#N`, or a time.
 //!
-//! A position divides a log in two: what stands before it, and the rest, which begins with the first command that
-//! has *reached* it. So ranges that meet at a position neither overlap nor leave a gap, and "everything before"
-//! a command is everything before its own position.
+//! A position divides a log in two: everything before it, and the rest, which begins with the first command that has
+//! *reached* it. Ranges that meet at a position therefore neither overlap nor leave a gap, and "everything before" a
+//! command is everything before its own position.
 
 use std::fmt;
 
@@ -11,28 +11,28 @@ use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::escape::ShownPath;
 use crate::command;
 
-/// A place in some log, as it was named.
+/// A position in a log, as the user named it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Position {
     /// `PART:OFFSET`: a byte of a part.
     Byte {
-        /// The part: its file name, or its number in the order in which a server loads them, from 1.
+        /// The part: its file name, or its number in load order, from 1.
         part: String,
-        /// The byte, from 0.
+        /// The byte offset, from 0.
         offset: u64,
     },
-    /// `#N`: the Nth command of the log, from 1. Every command of every part counts, SELECT and MULTI too.
+    /// `#N`: the Nth command of the log, from 1. Every command of every part counts, including SELECT and MULTI.
     Ordinal(u64),
     /// A point in time, in Unix milliseconds, to be found by the annotations of the log.
     Time(i64),
 }
 
 impl Position {
-    /// Reads a position. `time` reads the third form.
+    /// Parses a position. `time` parses the third form.
     ///
     /// # Errors
     ///
-    /// A sentence for the person who typed it, when the text has none of the forms.
+    /// A message for display, when the text has none of the forms.
     pub fn parse(
         text: &str,
         time: impl Fn(&str) -> std::result::Result<i64, String>,
@@ -53,7 +53,7 @@ impl Position {
                 .map(Position::Ordinal)
                 .ok_or_else(wrong);
         }
-        // Times have colons too, and no part is named as a time.
+        // Times contain colons too, and no part is named like a time.
         if let Ok(time) = time(text) {
             return Ok(Position::Time(time));
         }
@@ -62,12 +62,12 @@ impl Position {
         Ok(Position::Byte { part: part.to_owned(), offset })
     }
 
-    /// The position in this log.
+    /// Resolves the position in this log.
     ///
     /// # Errors
     ///
-    /// When the log has no such part, or the part no such byte. Whether it has so many commands, and tells times
-    /// at all, shows only when it is read.
+    /// When the log has no such part, or the part has no such byte. Whether the log has that many commands, and has
+    /// annotations at all, is only known when it is read.
     pub fn in_log(&self, log: &Log) -> Result<Mark> {
         let (name, offset) = match self {
             Position::Byte { part, offset } => (part, *offset),
@@ -111,7 +111,7 @@ impl fmt::Display for Position {
     }
 }
 
-/// A position in a certain log.
+/// A position in a specific log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mark {
     /// A byte of a part.
@@ -122,22 +122,22 @@ pub enum Mark {
     TimeMs(i64),
 }
 
-/// Where a command stands, in every way in which a position can name it.
+/// The location of a command, in every form that a position can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
-    /// Its first byte.
+    /// The position of its first byte.
     pub at: command::Position,
-    /// Which command of the log it is, from 1.
+    /// The ordinal of the command in the log, from 1.
     pub ordinal: u64,
-    /// The Unix seconds that the last annotation before it in its part tells; `None` where there is none.
+    /// The time of the last annotation before it in its part, in Unix seconds; `None` if there is none.
     pub time: Option<i64>,
 }
 
 impl Mark {
-    /// Whether a command stands at the position or behind it. Of a time, whether the command was run in that
-    /// second or later, as far as the annotation before it tells; what has none before it has not reached any.
+    /// Returns whether a command is at or after the position. For a time, whether the command ran in that second or
+    /// later according to the annotation before it; a command without one has not reached any time.
     ///
-    /// Clocks can be set back: who wants a point takes the first command that has reached it.
+    /// Clocks can be set back: a single point is the first command that has reached it.
     pub fn is_reached(&self, place: &Place) -> bool {
         match *self {
             Mark::At(at) => place.at >= at,
@@ -148,13 +148,13 @@ impl Mark {
         }
     }
 
-    /// Whether it takes annotations to find it.
+    /// Returns whether finding the position requires annotations.
     pub fn is_time(&self) -> bool {
         matches!(self, Mark::TimeMs(_))
     }
 }
 
-/// Why a time cannot be found in a log without annotations.
+/// Returns the error for a time that is looked up in a log without annotations.
 pub fn no_times(log: &Log) -> Error {
     Error::new(ErrorKind::Refused, "the log does not tell when its commands were run")
         .at(&log.opened)
@@ -169,7 +169,7 @@ mod tests {
     use super::*;
     use crate::input::open;
 
-    /// Reads a time as seconds alone, or as text with a `T` in it.
+    /// Parses a time as plain seconds, or as text that contains a `T`.
     fn parse(text: &str) -> std::result::Result<Position, String> {
         let time = |text: &str| match text.parse::<i64>() {
             Ok(seconds) => Ok(seconds * 1000),

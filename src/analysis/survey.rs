@@ -1,4 +1,4 @@
-//! One part, read once from end to end: what every operation starts from.
+//! The survey of one part, read once from end to end: the starting point of every operation.
 
 use crate::aof::log::Part;
 use crate::aof::{Stop, scan_parallel};
@@ -9,30 +9,30 @@ use crate::command::intact_ranges::is_damage;
 use crate::command::transaction_scan::Open;
 use crate::rdb;
 
-/// The kind of the finding for an RDB that is whole, with content that this version does not know.
+/// The kind of the finding for an intact RDB with content unknown to this version.
 pub const NEWER_RDB: &str = "newer-rdb";
 
-/// What one part holds.
+/// The content of one part.
 pub struct Survey<'a> {
     /// The part.
     pub part: &'a Part,
-    /// The RDB that it begins with, if it does.
+    /// The RDB at its beginning, if any.
     pub preamble: Option<Preamble>,
-    /// Where its commands begin: behind the preamble.
+    /// The byte offset at which its commands begin, after the preamble.
     pub commands_start: u64,
-    /// What the commands are.
+    /// The statistics of its commands.
     pub tally: Tally,
-    /// Where and why the reading of commands stopped.
+    /// The position and the reason at which reading commands stopped.
     pub stop: Stop,
 }
 
-/// The RDB at the start of a part.
+/// The RDB at the beginning of a part.
 pub enum Preamble {
-    /// Read whole, checksum included.
+    /// It was read completely, including the checksum.
     Whole(rdb::Walk),
-    /// Whole by its checksum, with content that this version does not know.
+    /// It is intact by its checksum, and has content unknown to this version.
     Newer(Box<rdb::Newer>),
-    /// Broken. No loader reads anything behind it.
+    /// It is broken. No loader reads anything after it.
     Broken(Box<rdb::Damage>),
 }
 
@@ -49,7 +49,7 @@ impl From<rdb::Reading> for Preamble {
 ///
 /// # Errors
 ///
-/// When the file was cut by another process while it was read, or could not be read.
+/// When another process truncated the file while it was read, or it could not be read.
 pub fn survey<'a>(part: &'a Part, progress: &dyn Progress) -> Result<Survey<'a>> {
     let bytes = part.mapping.bytes();
     let mut start = 0;
@@ -81,27 +81,27 @@ pub fn survey<'a>(part: &'a Part, progress: &dyn Progress) -> Result<Survey<'a>>
 }
 
 impl Survey<'_> {
-    /// Whether every byte was read, and no transaction is open at the end.
+    /// Returns whether every byte was read and no transaction is open at the end.
     pub fn is_whole(&self) -> bool {
         !self.is_preamble_broken() && self.stop.fault.is_none() && self.open().is_none()
     }
 
-    /// Whether the reading of commands stopped at damage, rather than at a torn end or not at all.
+    /// Returns whether reading commands stopped at damage, as opposed to a torn end or the end of the part.
     pub fn is_damaged(&self) -> bool {
         is_damage(self.part.mapping.bytes(), self.stop)
     }
 
-    /// Whether the part begins with an RDB that cannot be read.
+    /// Returns whether the part begins with an RDB that cannot be read.
     pub fn is_preamble_broken(&self) -> bool {
         matches!(self.preamble, Some(Preamble::Broken(_)))
     }
 
-    /// Whether the part begins with an RDB that is whole.
+    /// Returns whether the part begins with an intact RDB.
     pub fn has_whole_rdb(&self) -> bool {
         matches!(self.preamble, Some(Preamble::Whole(_) | Preamble::Newer(_)))
     }
 
-    /// The RDB that the part begins with, where all of it was read.
+    /// Returns the RDB at the beginning of the part, if it was read completely.
     pub fn rdb(&self) -> Option<&rdb::Walk> {
         match &self.preamble {
             Some(Preamble::Whole(walk)) => Some(walk),
@@ -109,7 +109,7 @@ impl Survey<'_> {
         }
     }
 
-    /// The RDB that the part begins with, where it is whole and has content that this version does not know.
+    /// Returns the RDB at the beginning of the part, if it is intact and has content unknown to this version.
     pub fn newer_rdb(&self) -> Option<&rdb::Newer> {
         match &self.preamble {
             Some(Preamble::Newer(newer)) => Some(newer),
@@ -117,17 +117,17 @@ impl Survey<'_> {
         }
     }
 
-    /// The transaction that is open where the reading stopped.
+    /// Returns the transaction that is open where reading stopped.
     pub fn open(&self) -> Option<Open> {
         self.tally.transactions.open()
     }
 
-    /// The last boundary between whole commands.
+    /// Returns the byte offset of the last boundary between complete commands.
     pub fn last_boundary(&self) -> u64 {
         if self.is_preamble_broken() { 0 } else { self.stop.at as u64 }
     }
 
-    /// The last boundary that is not inside a transaction: everything before it is safe.
+    /// Returns the byte offset of the last boundary outside a transaction: everything before it is safe.
     pub fn safe_end(&self) -> u64 {
         self.open().map_or(self.last_boundary(), |open| open.multi)
     }

@@ -1,4 +1,5 @@
-//! Commands whose effect a log does not tell: scripts that stand in it as they are, and names that no known server has.
+//! Commands whose effect is not recorded in the log: scripts that are logged verbatim, and names that no known server
+//! has.
 
 use std::collections::BTreeMap;
 
@@ -7,32 +8,32 @@ use serde::Serialize;
 use crate::aof::Frame;
 use crate::command::lookup;
 
-/// Names that are kept apart.
+/// The maximum number of names that are counted separately.
 const NAMES_KEPT: usize = 64;
 
-/// Bytes of a name that are kept.
+/// The maximum number of bytes of a name that are retained.
 const NAME_BYTES_KEPT: usize = 64;
 
-/// A command whose effect is not known here.
+/// A command whose effect is unknown to this version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct UnknownCommand {
-    /// Its name in upper case, escaped.
+    /// The name in upper case, escaped for display.
     pub name: String,
     /// Whether it runs a script or a function. Otherwise no known server has it.
     pub script: bool,
-    /// How often it is in the log.
+    /// The number of occurrences in the log.
     pub count: u64,
-    /// The part that the first is in, by file name.
+    /// The file name of the part that contains the first occurrence.
     pub part: String,
-    /// Where the first begins there, in bytes.
+    /// The byte offset at which the first occurrence begins in that part.
     pub offset: u64,
 }
 
-/// Such commands in a stretch of a part, by name.
+/// The unknown commands in a segment of a part, by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Unknowns {
     names: BTreeMap<Vec<u8>, (u64, u64)>,
-    /// Names beyond those that are kept.
+    /// Occurrences of names beyond the retained ones.
     more: Option<(u64, u64)>,
 }
 
@@ -61,7 +62,7 @@ impl Unknowns {
         }
     }
 
-    /// Adds these of a part to those of the parts before it.
+    /// Adds the commands of a part to those of the parts before it.
     pub(crate) fn report(self, part: &str, all: &mut Vec<UnknownCommand>) {
         let is_script = |name: &[u8]| lookup(name).is_some();
         let names = self.names.into_iter().map(|(name, seen)| {
@@ -80,8 +81,8 @@ impl Unknowns {
     }
 }
 
-/// Whether a command that no server knows may be FLUSHALL or FLUSHDB under another name: it has no argument, or one
-/// that these take, and its name is one that a configuration file can give it.
+/// Returns whether a command that no known server has may be a renamed FLUSHALL or FLUSHDB: it has no argument, or one
+/// that these accept, and its name is one that a configuration file can assign.
 pub(crate) fn may_be_flush(frame: &Frame<'_>) -> bool {
     if frame.name().is_empty() || !frame.name().iter().all(u8::is_ascii_graphic) {
         return false;

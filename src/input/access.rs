@@ -1,18 +1,18 @@
-//! Who may read what is made from a log: nobody who may not read all of it.
+//! Access to files made from a log: only for users who may read the whole log.
 
 use std::fs;
 
 use crate::aof::log::{Layout, Log};
 use crate::disk::Access;
 
-/// The access of what is made from `logs`: what all of their files allow.
+/// Returns the access mode of files made from `logs`: what all of their files permit.
 pub fn access_of<'l>(logs: impl IntoIterator<Item = &'l Log>) -> Access {
     let accesses = logs.into_iter().map(access_of_one);
     accesses.reduce(Access::and).unwrap_or(Access::PRIVATE)
 }
 
 fn access_of_one(log: &Log) -> Access {
-    // Of the open files: by their names, others could have come meanwhile.
+    // The open files are queried, because other files could have taken their names meanwhile.
     let parts = log.parts.iter().map(|part| {
         let metadata = part.mapping.file().metadata();
         metadata.map_or(Access::PRIVATE, |metadata| Access::of_file(&metadata))

@@ -1,4 +1,4 @@
-//! A set that no server loads, whatever its parts hold: found before any byte of them is read.
+//! A set that no server loads, whatever its parts contain; detected before any byte of them is read.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,47 +11,47 @@ use crate::base::error::{Error, ErrorKind};
 /// A set that every server refuses to load (or, without a manifest, loads as if it were empty).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct BrokenSet {
-    /// The manifest; of [`SetFault::NoManifest`] the directory.
+    /// The path of the manifest; for [`SetFault::NoManifest`], of the directory.
     #[serde(rename = "broken_path", serialize_with = "crate::base::escape::path")]
     pub path: PathBuf,
-    /// What is wrong.
+    /// The fault.
     #[serde(flatten)]
     pub fault: SetFault,
 }
 
-/// What is wrong with a set, before any byte of its parts is read.
+/// The fault of a set, detected before any byte of its parts is read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum SetFault {
-    /// The manifest breaks a rule.
+    /// The manifest violates a rule.
     Manifest(ManifestError),
-    /// It lists a part that is not there.
+    /// The manifest lists a part that does not exist.
     MissingPart {
-        /// The line, from 1.
+        /// The line number, from 1.
         line: u64,
-        /// The file, made printable.
+        /// The file name, escaped for display.
         name: String,
-        /// Base or incremental.
+        /// The role: base or incremental.
         role: Role,
     },
-    /// It lists a name that is no file: empty, `.` or `..`.
+    /// The manifest lists an invalid file name: empty, `.` or `..`.
     UnusableName {
-        /// The line, from 1.
+        /// The line number, from 1.
         line: u64,
         /// The name.
         name: String,
     },
-    /// Files named as parts, and no manifest.
+    /// There are files named as parts, but no manifest.
     NoManifest {
-        /// The files, made printable, sorted.
+        /// The file names, escaped for display and sorted.
         parts: Vec<String>,
     },
 }
 
 impl SetFault {
-    /// The name of the fault, which stays the same from version to version: for a broken rule that
-    /// of the [rule](Rule::kind).
+    /// Returns the identifier of the fault, which is stable across versions: for a violated rule, that of the
+    /// [rule](Rule::kind).
     pub fn kind(&self) -> &'static str {
         match self {
             SetFault::Manifest(error) => error.rule.kind(),
@@ -61,7 +61,7 @@ impl SetFault {
         }
     }
 
-    /// The manifest's line, from 1, where there is one.
+    /// Returns the line number in the manifest, from 1, if there is one.
     pub fn line(&self) -> Option<u64> {
         match self {
             SetFault::Manifest(error) if error.rule == Rule::Empty => None,
@@ -71,7 +71,7 @@ impl SetFault {
         }
     }
 
-    /// What to do about it.
+    /// Returns the recommended action.
     pub fn help(&self) -> String {
         match self {
             SetFault::Manifest(error) => {

@@ -1,4 +1,4 @@
-//! A log that may be in an archive, for what has to read it more than once.
+//! A log that may be in an archive, for operations that read it more than once.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -10,8 +10,7 @@ use crate::disk::publish::Existing;
 use crate::input::archive::extract::{ExtractOptions, extract};
 use crate::input::archive::verify::is_archive;
 
-/// Where a log lies: where it was said to be or, if that is an archive, extracted from it into the system's
-/// directory for temporary files, until this is dropped.
+/// The path of a log: the given path or, if that is an archive, a temporary extraction of it, which is deleted on drop.
 #[derive(Debug)]
 pub struct Unpacked {
     path: PathBuf,
@@ -19,7 +18,7 @@ pub struct Unpacked {
 }
 
 impl Unpacked {
-    /// The log at `path`, verified and extracted if that is an archive.
+    /// Opens the log at `path`; an archive is verified and extracted.
     ///
     /// # Errors
     ///
@@ -36,7 +35,7 @@ impl Unpacked {
         Ok(Unpacked { path: output, _scratch: Some(scratch) })
     }
 
-    /// Where it lies.
+    /// Returns the path of the log.
     pub fn path(&self) -> &Path {
         &self.path
     }

@@ -1,7 +1,7 @@
-//! The way in: a path becomes an opened log, a broken set, or an archive.
+//! Input: a path becomes an opened log, a broken set, or an archive.
 //!
 //! - [`open()`], [`try_open`]: from a path to the mapped parts, in load order.
-//! - [`broken_set`]: what can be wrong with a set before its parts are read.
+//! - [`broken_set`]: the faults of a set that are detected before its parts are read.
 //! - [`archive`]: archives verified and extracted.
 //! - [`extracted`]: a log that may be in an archive, for operations that read it more than once.
 

@@ -1,27 +1,27 @@
-//! Opening what a person points at.
+//! Opening the log that a path refers to.
 //!
-//! A log is one file up to Redis 6.2 and a directory with a manifest since 7.0, and people point at
-//! either, at the manifest, at one part, or at the server's data directory above. [`open`] takes
-//! them all and knows a file by its first bytes, as the loader does; names count only where bytes
-//! say nothing (an empty file, a part by itself) and to find a log in a directory.
+//! A log is one file up to Redis 6.2 and a directory with a manifest since 7.0, and users name either, the manifest,
+//! one part, or the server's data directory. [`open`] accepts them all and identifies a file by its first bytes, as the
+//! loader does; names count only if the bytes are not conclusive (an empty file, a single part) and to find a log in a
+//! directory.
 //!
-//! | pointed at | opened |
+//! | path | opened as |
 //! |---|---|
 //! | a file that begins with `REDIS` or `VALKEY` | [`Layout::RdbFile`]: an RDB, or an AOF with an RDB preamble |
-//! | a manifest | [`Layout::MultiPart`]: what it lists, beside it |
-//! | an archive, a compressed file, a server's configuration | refused, with what to do |
+//! | a manifest | [`Layout::MultiPart`]: the files listed in it, next to it |
+//! | an archive, a compressed file, a server's configuration | refused, with the recommended action |
 //! | one base or incremental file of a set | [`Layout::OnePart`] |
 //! | an empty file | [`Layout::Empty`] |
-//! | any other file | [`Layout::SingleFile`], however damaged: the scan will tell |
+//! | any other file | [`Layout::SingleFile`], however damaged: the scan reports damage |
 //! | a directory with one manifest | [`Layout::MultiPart`] |
-//! | a directory with one sub-directory that has one | that one |
+//! | a directory with one sub-directory that has a manifest | that sub-directory |
 //! | a directory with parts of a set and no manifest | refused: a server would start with no data |
-//! | a directory with one `*.aof`, else one `*.rdb` | that file; by first bytes where no name ends so |
+//! | a directory with one `*.aof`, else one `*.rdb` | that file; identified by first bytes if no name has such an extension |
 //! | a directory with several of the same rank | refused, with the list |
 //! | a directory with what this program left there ([`leftover`]) | the same without it |
 //!
-//! A server that finds its old single file and no set, or a set that it was about to move it
-//! into, loads the old file (`loadAppendOnlyFiles`, the upgrade to 7.0); so does [`open`].
+//! A server that finds its old single file and no set, or a set that it was about to move it into, loads the old file
+//! (`loadAppendOnlyFiles`, the upgrade to 7.0); so does [`open`].
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -41,21 +41,20 @@ use crate::base::escape::ShownPath;
 use crate::disk::Mapping;
 use crate::disk::names::{Leftover, leftover};
 
-/// Opens what `path` points at.
+/// Opens the log that `path` refers to.
 ///
 /// # Errors
 ///
-/// - [`ErrorKind::NotFound`], [`ErrorKind::Permission`], [`ErrorKind::Io`]: the system refuses, or
-///   a directory holds no log.
-/// - [`ErrorKind::Unrecognised`]: the bytes are of some other well-known format.
-/// - [`ErrorKind::Manifest`]: no server loads the set; [`try_open`] gives the reason as a value.
+/// - [`ErrorKind::NotFound`], [`ErrorKind::Permission`], [`ErrorKind::Io`]: the system refuses, or a directory contains
+///   no log.
+/// - [`ErrorKind::Unrecognised`]: the bytes are of another well-known format.
+/// - [`ErrorKind::Manifest`]: no server loads the set; [`try_open`] returns the reason as a value.
 /// - [`ErrorKind::Usage`]: a pipe or standard input; a directory with several logs.
 pub fn open(path: impl AsRef<Path>) -> Result<Log> {
     try_open(path)?.map_err(Error::from)
 }
 
-/// Opens what `path` points at, for code that reports a broken set as a finding rather than as a
-/// failure.
+/// Opens the log that `path` refers to, for code that reports a broken set as a finding and not as a failure.
 ///
 /// # Errors
 ///
@@ -114,7 +113,7 @@ fn open_file(path: &Path) -> Result<Result<Log, BrokenSet>> {
     }))
 }
 
-/// What one file is to the set it belongs to.
+/// The role of a file in the set that it belongs to.
 struct Member {
     manifest: Option<PathBuf>,
     role: PartRole,
@@ -122,7 +121,7 @@ struct Member {
 }
 
 impl Member {
-    /// By the manifest beside the file, or else by the file's name.
+    /// Determines the role from the manifest next to the file, or else from the file name.
     fn find(path: &Path) -> Option<Member> {
         let name = path.file_name()?;
         let by_name = PartName::parse(name);
@@ -226,7 +225,7 @@ fn open_set(manifest_path: &Path) -> Result<Result<Log, BrokenSet>> {
         .collect();
 
     let mut others = Vec::new();
-    // What cannot be listed is not reported: it is no part of the log.
+    // A directory that cannot be listed is not reported, because it does not belong to the log.
     let here = Listing::read(&directory).unwrap_or_default();
     let is_listed = |name: Option<&OsStr>| {
         manifest.entries.iter().any(|entry| Some(entry.file_name()) == name)
@@ -244,7 +243,7 @@ fn open_set(manifest_path: &Path) -> Result<Result<Log, BrokenSet>> {
     let leftovers = here.leftovers.into_iter().map(|left| left.other);
     others.extend(leftovers.filter(|other| !is_listed(other.path.file_name())));
     let above = Listing::read(&above).unwrap_or_default();
-    // Above a set there may be much that has nothing to do with it.
+    // The directory that contains a set may contain many unrelated files.
     let names = [directory.file_name().unwrap_or_default(), appendfilename];
     let is_of_the_set = |left: &LeftBehind| names.contains(&left.of.as_os_str());
     others.extend(above.leftovers.into_iter().filter(is_of_the_set).map(|left| left.other));
@@ -280,7 +279,7 @@ fn open_set(manifest_path: &Path) -> Result<Result<Log, BrokenSet>> {
     }))
 }
 
-/// Opens the one log that is in a directory.
+/// Opens the only log in a directory.
 fn open_directory(directory: &Path) -> Result<Result<Log, BrokenSet>> {
     let listing = Listing::read(directory).map_err(|e| Error::io("list", directory, e))?;
     let here = listing.manifests();
@@ -290,11 +289,11 @@ fn open_directory(directory: &Path) -> Result<Result<Log, BrokenSet>> {
         _ => return Err(ambiguous(directory, "manifests", &here)),
     }
 
-    // The data directory of a server?
+    // The directory may be the data directory of a server.
     let mut manifests = Vec::new();
     let mut bereft = Vec::new();
     for sub in &listing.directories {
-        // A directory that may not be listed is no server's that this user could read.
+        // A directory that cannot be listed is not one of a server whose files this user can read.
         let Ok(sub_listing) = Listing::read(sub) else { continue };
         let found = sub_listing.manifests();
         if found.is_empty() && !sub_listing.parts().is_empty() {
@@ -335,13 +334,13 @@ fn open_directory(directory: &Path) -> Result<Result<Log, BrokenSet>> {
     let mut what = "append-only files";
     let mut why = "the only append-only file in this directory";
     if let (true, Some((sub, parts))) = (found.is_empty(), bereft.into_iter().next()) {
-        // A server would start with no data rather than with a snapshot or a file of another name.
+        // A server would start with no data, and not with a snapshot or a file of another name.
         let fault = SetFault::NoManifest { parts };
         return Ok(Err(BrokenSet { path: sub.to_path_buf(), fault }));
     }
     if found.is_empty() {
-        // Nothing is named as a log. What begins as one may be a log of another name or a copy that
-        // somebody put aside: not for us to prefer to a snapshot.
+        // No file is named as a log. A file whose content is a log may be a log under another name or a saved copy, and
+        // is not preferred to a snapshot.
         let snapshots = named(OtherKind::Rdb);
         found = alike(OtherKind::SingleFile);
         match (found.as_slice(), snapshots.as_slice()) {
@@ -402,16 +401,16 @@ fn ambiguous(directory: &Path, what: &str, candidates: &[PathBuf]) -> Error {
 
 const MANIFEST: &[u8] = b".manifest";
 
-/// The files and directories in a directory, by name; what links point at counts.
+/// The files and directories in a directory, by name; symbolic links are followed.
 #[derive(Default)]
 struct Listing {
     files: Vec<ListedFile>,
     directories: Vec<PathBuf>,
-    /// What this program left, files and directories: neither is taken for a log unless it is pointed at.
+    /// Files and directories that this program left: they are not treated as logs unless named explicitly.
     leftovers: Vec<LeftBehind>,
 }
 
-/// Something that this program left, and the NAME of what it was made for.
+/// A file or directory that this program left, and the name of its original.
 #[derive(Clone)]
 struct LeftBehind {
     of: OsString,
@@ -431,7 +430,7 @@ impl Listing {
         for entry in fs::read_dir(directory)? {
             let entry = entry?;
             let path = entry.path();
-            // A link that points nowhere, or a file deleted since it was listed.
+            // A dangling symbolic link, or a file deleted since it was listed.
             let Ok(metadata) = fs::metadata(&path) else { continue };
             if let Some((of, what)) = leftover(&entry.file_name()) {
                 let of = of.to_owned();
@@ -459,7 +458,7 @@ impl Listing {
         self.files_where(|file| file.kind_by_name() == OtherKind::OtherManifest)
     }
 
-    /// The names of those named as parts of a set, printable.
+    /// Returns the names of the files named as parts of a set, escaped for display.
     fn parts(&self) -> Vec<String> {
         let is_part = |file: &&ListedFile| PartName::parse(&file.name).is_some();
         self.files.iter().filter(is_part).map(|file| printable(file.name.as_bytes())).collect()
@@ -511,7 +510,7 @@ impl ListedFile {
         }
     }
 
-    /// By the first bytes; unknown what cannot be read.
+    /// Determines the kind from the first bytes; `Unknown` if the file cannot be read.
     fn kind_by_content(&self) -> OtherKind {
         let mut head = Vec::new();
         let read = File::open(&self.path).and_then(|file| file.take(8).read_to_end(&mut head));
@@ -528,8 +527,8 @@ impl ListedFile {
     }
 }
 
-/// A file name of the form that servers give to the parts of a set: `NAME.SEQ.base.rdb`,
-/// `NAME.SEQ.base.aof`, `NAME.SEQ.incr.aof`.
+/// A file name in the form that servers give to the parts of a set: `NAME.SEQ.base.rdb`, `NAME.SEQ.base.aof`,
+/// `NAME.SEQ.incr.aof`.
 struct PartName<'a> {
     appendfilename: &'a OsStr,
     role: Role,
@@ -559,8 +558,8 @@ fn with_suffix(name: &OsStr, suffix: &[u8]) -> OsString {
     name
 }
 
-/// The directory that `path` is in, as a path that can be opened. Links are not resolved: of a
-/// linked `appenddirname`, the data directory is where the link is.
+/// Returns the directory that contains `path`, as a path that can be opened. Symbolic links are not resolved: for a
+/// linked `appenddirname`, the data directory is the one that contains the link.
 fn parent(path: &Path) -> PathBuf {
     match path.components().next_back() {
         Some(Component::Normal(_)) => match path.parent() {

@@ -1,6 +1,6 @@
-//! What `--force` may replace at an output: a log, and nothing else.
+//! The rules for overwriting an output with `--force`: only a log may be replaced.
 //!
-//! A file is replaced by a file, and a directory by a directory if all that it holds is a multi-part set. Neither is
+//! A file is replaced by a file, and a directory by a directory if it contains nothing but a multi-part set. Neither is
 //! replaced if it is the input, a part of the input, a file of another set, or in use.
 
 use std::fs::{self, Metadata};
@@ -15,7 +15,7 @@ use crate::disk::open_writers::refuse_in_use;
 use crate::disk::publish::{Existing, check_free};
 use crate::input::open::try_open;
 
-/// What a result is.
+/// The shape of a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
     /// A file.
@@ -25,7 +25,7 @@ pub enum Shape {
 }
 
 impl Shape {
-    /// That of a result in the layout of `log`.
+    /// Returns the shape of a result in the layout of `log`.
     pub fn of(log: &Log) -> Shape {
         match log.layout {
             Layout::MultiPart { .. } => Shape::Directory,
@@ -34,7 +34,7 @@ impl Shape {
     }
 }
 
-/// Every path that a log is read from: the directory of a set, and files.
+/// Returns every path that a log is read from: the directory of a set, and files.
 pub fn inputs(log: &Log) -> Vec<PathBuf> {
     let mut paths = vec![log.opened.clone()];
     if let Layout::MultiPart { directory, .. } = &log.layout {
@@ -44,15 +44,15 @@ pub fn inputs(log: &Log) -> Vec<PathBuf> {
     paths
 }
 
-/// Refuses to write to `output`, before any work is done, where something is there that may not be replaced. `inputs`:
-/// what the result is made of. [`check_shape`] is for when it is known what the result is.
+/// Checks, before any work is done, that `output` may be written or overwritten. `inputs`: the files that the result is
+/// made from. [`check_shape`] is used once the shape of the result is known.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Refused`]; and what the system says.
+/// [`ErrorKind::Refused`]; and errors of the system.
 pub fn check_output(output: &Path, existing: Existing, inputs: &[PathBuf]) -> Result<()> {
     check_free(output, existing)?;
-    // A link that points nowhere is replaced itself.
+    // A dangling symbolic link is replaced itself.
     let Ok(metadata) = fs::metadata(output) else { return Ok(()) };
     refuse_input(output, &metadata, inputs)?;
     if metadata.is_dir() {
@@ -93,14 +93,14 @@ fn refused(output: &Path, what: &str) -> Error {
     Error::new(ErrorKind::Refused, what).at(output).help("nothing was changed; give another output")
 }
 
-/// Device and inode: the same for every name of a file.
+/// The device and inode: the same for every name of a file.
 type Id = (u64, u64);
 
 fn id(metadata: &Metadata) -> Id {
     (metadata.dev(), metadata.ino())
 }
 
-/// Refuses what is the input, is in it, or has it in it, by whatever name.
+/// Refuses an output that is the input, is inside it, or contains it, under any name.
 fn refuse_input(output: &Path, metadata: &Metadata, inputs: &[PathBuf]) -> Result<()> {
     let failed = |error| Error::io("inspect", output, error);
     let place = fs::canonicalize(output).map_err(failed)?;
@@ -127,7 +127,7 @@ fn entries(directory: &Path) -> io::Result<Vec<PathBuf>> {
     fs::read_dir(directory)?.map(|entry| entry.map(|entry| entry.path())).collect()
 }
 
-/// Refuses a directory that holds anything but one multi-part set with what servers leave in it.
+/// Refuses a directory that contains anything but one multi-part set with the files that servers leave in it.
 fn refuse_more_than_a_set(directory: &Path) -> Result<()> {
     let failed = |error| Error::io("list", directory, error);
     let entries = entries(directory).map_err(failed)?;

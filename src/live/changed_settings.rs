@@ -1,6 +1,7 @@
-//! The settings of a server that aofkit changes for the time of a run: these, and no others.
+//! The server settings that aofkit changes during a run: these, and no others.
 //!
-//! What sets them and what sets them back reads this list, so that a journal can ask for nothing else.
+//! Both the code that changes them and the code that restores them use this list, so that a journal can request nothing
+//! else.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,11 +12,11 @@ use crate::base::escape::Shown;
 /// A setting that a run changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
-    /// The setting's name.
+    /// The name of the setting.
     pub name: String,
-    /// The value that was there before.
+    /// The original value.
     pub was: String,
-    /// The value that the run sets.
+    /// The value during the run.
     pub set: String,
 }
 
@@ -23,17 +24,17 @@ pub struct Change {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Setting {
     pub(crate) name: &'static str,
-    /// The value that it has meanwhile.
+    /// The value during the run.
     pub(crate) meanwhile: &'static str,
-    /// Whether a server can have this value.
+    /// Returns whether a value is valid for this setting.
     is_value: fn(&str) -> bool,
 }
 
-/// No fsync while a rewrite competes for the disk.
+/// Disables fsync while a rewrite competes for the disk.
 pub(crate) const NO_FSYNC: Setting =
     Setting { name: "appendfsync", meanwhile: "no", is_value: is_fsync_policy };
 
-/// No rewrite that the server begins by itself.
+/// Disables rewrites that the server starts automatically.
 pub(crate) const NO_REWRITES: Setting =
     Setting { name: "auto-aof-rewrite-percentage", meanwhile: "0", is_value: is_percentage };
 
@@ -43,18 +44,18 @@ fn is_fsync_policy(value: &str) -> bool {
     ["always", "everysec", "no"].contains(&value)
 }
 
-/// The range that servers take, which is that of C's `int`.
+/// Servers accept the range of C's `int`.
 fn is_percentage(value: &str) -> bool {
     value.bytes().all(|byte| byte.is_ascii_digit())
         && value.parse::<u32>().is_ok_and(|number| i32::try_from(number).is_ok())
 }
 
 impl Setting {
-    /// What it takes to give it its value for the time of a run, at a server where it has another; `None` where it has that.
+    /// Returns the change from the current value `was` to the value during the run; `None` if the two are equal.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`] when the server says that it has what is no value of it, which could not be set back.
+    /// [`ErrorKind::Refused`] when the server reports an invalid value, which could not be restored.
     pub(crate) fn change_from(&self, was: String, address: &Address) -> Result<Option<Change>> {
         if !(self.is_value)(&was) {
             let message = format!(
@@ -71,7 +72,7 @@ impl Setting {
     }
 }
 
-/// Why a change that is read from a journal is none that a run makes; `None` where it is one.
+/// Returns the reason why a change read from a journal is not one that a run makes; `None` if it is.
 pub(crate) fn objection(change: &Change) -> Option<String> {
     let Some(setting) = ALL.iter().find(|setting| setting.name == change.name) else {
         let name = Shown(change.name.as_bytes());

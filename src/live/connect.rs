@@ -5,7 +5,7 @@ use super::endpoint::Endpoint;
 use super::server::ServerSeen;
 use crate::base::error::Result;
 
-/// Connects, and asks who answers.
+/// Connects, and returns the connection and the identity of the server.
 pub(crate) fn connect(endpoint: &Endpoint) -> Result<(Connection, ServerSeen)> {
     let opened = Connection::open(endpoint);
     let mut connection = opened.map_err(|failure| failure.told(CONNECTING, endpoint))?;

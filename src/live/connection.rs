@@ -1,9 +1,9 @@
-//! A connection to a running server: one command, one reply, each within its time.
+//! A connection to a running server: one command, one reply, each with a deadline.
 //!
-//! The `redis` crate packs the commands and reads the replies. The stream below is made here, for three things
-//! that the crate's own connection does not do: the whole of a reply within one deadline, however it trickles
-//! in; a TLS name (`--sni`) other than the host; and nothing sent that was not asked for, as a user with few
-//! rights may not run `CLIENT SETINFO`.
+//! The `redis` crate encodes the commands and parses the replies. The stream below is implemented here, because the
+//! crate's own connection lacks three things: a single deadline for a whole reply, however slowly it arrives; a TLS
+//! name (`--sni`) other than the host; and sending nothing that was not requested, because a user with few permissions
+//! may not run `CLIENT SETINFO`.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
@@ -22,24 +22,24 @@ use crate::base::error::{Error, ErrorKind};
 /// All that a backup asks of a server, as ACL rules; `+bgrewriteaof` only for a backup with a rewrite.
 pub const RIGHTS: &str = "+info +config|get +config|set +bgrewriteaof";
 
-/// Why a command came to nothing.
+/// The reason why a command failed.
 #[derive(Debug)]
 pub enum Failure {
-    /// The connection: it could not be made, broke, or was silent for too long. Another may work.
+    /// The connection could not be established, broke, or timed out. Another connection may work.
     Lost(String),
-    /// What the server answered: its error code, and the rest of the sentence.
+    /// The server replied with an error: an error code and a message.
     Answer {
-        /// The first word: `NOPERM`, `ERR`.
+        /// The error code, which is the first word, such as `NOPERM` or `ERR`.
         code: String,
-        /// What follows it.
+        /// The message after the error code.
         text: String,
     },
-    /// It makes no sense to try again: a certificate that cannot be read, a reply that is none.
+    /// Retrying is pointless, for example if a certificate cannot be read or a reply is invalid.
     Hopeless(Error),
 }
 
 impl Failure {
-    /// Whether a fresh connection could do better, at once or in a while: the server is starting.
+    /// Returns whether a new connection may succeed, at once or later, for example because the server is starting.
     pub fn may_pass(&self) -> bool {
         match self {
             Failure::Lost(_) => true,
@@ -50,7 +50,7 @@ impl Failure {
         }
     }
 
-    /// As an error for a person: what was asked of whom, what came of it, what to do.
+    /// Converts the failure to an error for display: the command and the server, the cause, and the recommended action.
     pub fn told(self, command: &str, endpoint: &Endpoint) -> Error {
         let server = &endpoint.address;
         match self {
@@ -80,10 +80,10 @@ impl Failure {
     }
 }
 
-/// What is told of instead of a command where there is no connection yet.
+/// The text that replaces the command in errors while there is no connection.
 pub(crate) const CONNECTING: &str = "connecting";
 
-/// What to do about an error of the server.
+/// Returns the recommended action for an error of the server.
 fn help(command: &str, code: &str, text: &str, endpoint: &Endpoint) -> Option<String> {
     let unknown = text.to_ascii_lowercase().contains("unknown command");
     match code {
@@ -111,7 +111,7 @@ fn help(command: &str, code: &str, text: &str, endpoint: &Endpoint) -> Option<St
     }
 }
 
-/// The right that a command needs: `CONFIG SET appendfsync` needs `+config|set`.
+/// Returns the ACL rule that a command needs: `CONFIG SET appendfsync` needs `+config|set`.
 fn right(command: &str) -> String {
     let mut words = command.split(' ').map(str::to_ascii_lowercase);
     match (words.next(), words.next()) {
@@ -121,12 +121,12 @@ fn right(command: &str) -> String {
     }
 }
 
-/// A connection.
+/// A connection to a server.
 pub struct Connection {
     stream: Stream,
     parser: Parser,
     reply: Duration,
-    /// Whether a reply is still owed. What comes next would be taken for the answer to another question.
+    /// Whether a reply is still outstanding. It would be mistaken for the reply to the next command.
     is_broken: bool,
 }
 
@@ -137,11 +137,11 @@ impl fmt::Debug for Connection {
 }
 
 impl Connection {
-    /// Connects, with TLS where it is asked for, and gives the password where there is one.
+    /// Connects, using TLS if configured, and authenticates if there is a password.
     ///
     /// # Errors
     ///
-    /// When the server cannot be reached in time or does not let us in.
+    /// When the server cannot be reached in time or rejects the login.
     pub fn open(endpoint: &Endpoint) -> Result<Self, Failure> {
         let deadline = Instant::now() + endpoint.patience.connect;
         let socket = connect(endpoint, deadline)?;
@@ -162,11 +162,11 @@ impl Connection {
         Ok(connection)
     }
 
-    /// Runs a command and gives its reply.
+    /// Runs a command and returns its reply.
     ///
     /// # Errors
     ///
-    /// When the connection is lost or silent for too long, and when the server answers with an error.
+    /// When the connection is lost or times out, and when the server replies with an error.
     pub fn call(&mut self, args: &[&str]) -> Result<Value, Failure> {
         let mut command = redis::Cmd::new();
         for arg in args {
@@ -190,7 +190,7 @@ impl Connection {
         }
     }
 
-    /// The value of a setting as bytes, for paths; `None` where the server does not have the setting.
+    /// Returns the value of a setting as bytes, for paths; `None` if the server does not have the setting.
     ///
     /// # Errors
     ///
@@ -213,7 +213,7 @@ impl Connection {
         Ok(None)
     }
 
-    /// The value of a setting; `None` where the server does not have it.
+    /// Returns the value of a setting; `None` if the server does not have it.
     ///
     /// # Errors
     ///
@@ -236,7 +236,7 @@ impl Connection {
         if self.is_broken {
             return Err(Failure::Lost(broken("a reply was lost on it")));
         }
-        // Until the reply is here.
+        // Until the reply has been read.
         self.is_broken = true;
         self.stream.deadline = deadline;
         let sent = self.stream.write_all(packed).and_then(|()| self.stream.flush());
@@ -290,7 +290,7 @@ fn connect(endpoint: &Endpoint, deadline: Instant) -> Result<Socket, Failure> {
             let message = "TLS is not spoken over a Unix socket";
             Err(Failure::Hopeless(Error::new(ErrorKind::Usage, message)))
         }
-        // Connecting to a socket of this machine waits for nobody but for a full backlog.
+        // Connecting to a local socket only blocks if its backlog is full.
         Address::Unix(path) => {
             UnixStream::connect(path).map(Socket::Unix).map_err(|error| refused(&error))
         }
@@ -299,7 +299,7 @@ fn connect(endpoint: &Endpoint, deadline: Instant) -> Result<Socket, Failure> {
             for address in resolve(host, *port, deadline)? {
                 match TcpStream::connect_timeout(&address, left(deadline)) {
                     Ok(stream) => {
-                        // Without it each command would wait for the acknowledgement of the one before.
+                        // Without TCP_NODELAY each command would wait for the acknowledgement of the previous one.
                         stream.set_nodelay(true).map_err(|error| refused(&error))?;
                         return Ok(match &endpoint.tls {
                             None => Socket::Tcp(stream),
@@ -316,7 +316,7 @@ fn connect(endpoint: &Endpoint, deadline: Instant) -> Result<Socket, Failure> {
     }
 }
 
-/// The addresses of a name. The system's resolver knows no deadline, so it is left behind when it is late.
+/// Resolves a host name. The system's resolver has no timeout, so that a late call is abandoned.
 fn resolve(host: &str, port: u16, deadline: Instant) -> Result<Vec<SocketAddr>, Failure> {
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
@@ -325,7 +325,7 @@ fn resolve(host: &str, port: u16, deadline: Instant) -> Result<Vec<SocketAddr>, 
     let name = host.to_owned();
     thread::spawn(move || {
         let found = (name.as_str(), port).to_socket_addrs().map(Iterator::collect);
-        // Nobody listens any more when it was too late.
+        // After the deadline nobody receives the result.
         let _ = sender.send(found);
     });
     let found = receiver.recv_timeout(left(deadline));
@@ -334,7 +334,7 @@ fn resolve(host: &str, port: u16, deadline: Instant) -> Result<Vec<SocketAddr>, 
     found.map_err(|error| Failure::Lost(format!("the name {host} was not found: {error}")))
 }
 
-/// What is left until the deadline; never nothing, which a socket takes for no limit.
+/// Returns the time until the deadline, which is never zero because a socket treats zero as no timeout.
 fn left(deadline: Instant) -> Duration {
     deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
 }
@@ -345,7 +345,7 @@ enum Socket {
     Unix(UnixStream),
 }
 
-/// A socket on which everything ends by the deadline.
+/// A socket on which every operation ends by the deadline.
 struct Stream {
     socket: Socket,
     deadline: Instant,
@@ -381,7 +381,7 @@ impl Read for Stream {
                 Socket::Tls(tls) => tls.read(buffer),
                 Socket::Unix(unix) => unix.read(buffer),
             };
-            // A signal ends the wait of a socket that has a timeout, and is no reason to lose the connection.
+            // A signal interrupts a read with a timeout, which must not close the connection.
             match read {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 read => return read,
@@ -392,7 +392,7 @@ impl Read for Stream {
 
 impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // write_all() takes no interruption for a failure.
+        // write_all() retries interrupted writes.
         self.hurry()?;
         match &mut self.socket {
             Socket::Tcp(tcp) => tcp.write(bytes),
@@ -417,7 +417,7 @@ mod tests {
 
     use super::*;
 
-    /// A server that answers each command with the next of `replies`.
+    /// Starts a server that answers each command with the next of `replies`.
     fn server(replies: &'static [&'static str]) -> (tempfile::TempDir, Endpoint) {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("socket");
@@ -431,7 +431,7 @@ mod tests {
                 }
                 client.write_all(reply.as_bytes()).unwrap();
             }
-            // It says no more, and does not hang up.
+            // It sends nothing more and keeps the connection open.
             let _ = client.read(&mut [0; 1024]);
             thread::sleep(Duration::from_secs(5));
         });

@@ -1,4 +1,4 @@
-//! Where a server is, and how one gets in.
+//! The address of a server and the credentials for it.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,20 +10,20 @@ use serde::{Serialize, Serializer};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::escape::ShownPath;
 
-/// The port of a server that says nothing else.
+/// The default port of a server.
 pub const DEFAULT_PORT: u16 = 6379;
 
-/// What must never be shown: a password, or a URI that may hold one. Not even its length is.
+/// A value that must never be displayed: a password, or a URI that may contain one. Even its length is hidden.
 #[derive(Clone)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Takes a password into custody.
+    /// Wraps a password.
     pub fn new(text: impl Into<String>) -> Self {
         Secret(text.into())
     }
 
-    /// What it is, for the one place that needs it.
+    /// Returns the value, for the only caller that needs it.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -35,17 +35,17 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Where a server listens.
+/// The address on which a server listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Address {
-    /// TCP, in the clear or with TLS.
+    /// TCP, with or without TLS.
     Tcp {
-        /// A name or an address; IPv6 without brackets.
+        /// A host name or IP address; IPv6 without brackets.
         host: String,
         /// The port.
         port: u16,
     },
-    /// A Unix socket.
+    /// The path of a Unix socket.
     Unix(PathBuf),
 }
 
@@ -65,27 +65,28 @@ impl Serialize for Address {
     }
 }
 
-/// How TLS is spoken.
+/// The TLS settings.
 #[derive(Debug, Clone, Default)]
 pub struct Tls {
-    /// Whose signature makes a server trusted (PEM); `None` for whom the system trusts.
+    /// The CA certificate (PEM) that the server's certificate is verified with; `None` for the CA certificates of the
+    /// system.
     pub cacert: Option<PathBuf>,
-    /// The certificate that is shown to the server (PEM), with the key below.
+    /// The client certificate (PEM).
     pub cert: Option<PathBuf>,
-    /// The key to the certificate (PEM).
+    /// The private key of the client certificate (PEM).
     pub key: Option<PathBuf>,
-    /// The name that is asked for and that the certificate must bear; `None` for the host.
+    /// The server name to request and verify; `None` for the host.
     pub sni: Option<String>,
-    /// Trust whatever server answers.
+    /// Whether to accept any server certificate.
     pub insecure: bool,
 }
 
-/// How long is waited at most. A server that does not answer in time counts as lost.
+/// The timeouts. A server that does not reply in time is treated as lost.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
-    /// For a connection: the name, TCP, TLS, and the password.
+    /// The timeout for connecting: name resolution, TCP, TLS and authentication.
     pub connect: Duration,
-    /// For one reply. A fork of a large server can take seconds, and nothing is answered meanwhile.
+    /// The timeout for one reply. Forking a large server can take seconds, during which it does not reply.
     pub reply: Duration,
 }
 
@@ -95,30 +96,31 @@ impl Default for Patience {
     }
 }
 
-/// A server, and how one gets in.
+/// A server and the credentials for it.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
-    /// Where it listens.
+    /// The address on which it listens.
     pub address: Address,
-    /// The user; `None` for the default user.
+    /// The user name; `None` for the default user.
     pub user: Option<String>,
-    /// The password, where one is asked for.
+    /// The password, if required.
     pub password: Option<Secret>,
-    /// TLS; `None` to speak in the clear.
+    /// The TLS settings; `None` for an unencrypted connection.
     pub tls: Option<Tls>,
-    /// How long is waited.
+    /// The timeouts.
     pub patience: Patience,
 }
 
 impl Endpoint {
-    /// What redis-cli and valkey-cli are called with to reach it as we do; a password they take from the environment.
+    /// Returns the options with which redis-cli and valkey-cli connect to the same server; they read a password from
+    /// the environment.
     pub fn client_args(&self) -> Vec<String> {
         let mut args: Vec<String> = match &self.address {
             Address::Unix(path) => {
                 let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
                 vec!["-s".into(), ShownPath(&path).to_string()]
             }
-            // Where a client looks by itself.
+            // This is the default address of the clients.
             Address::Tcp { host, port } if host == "127.0.0.1" => {
                 vec!["-p".into(), port.to_string()]
             }
@@ -135,20 +137,20 @@ impl Endpoint {
         args
     }
 
-    /// A server without a password.
+    /// Returns an endpoint without credentials.
     pub fn new(address: Address) -> Self {
         let patience = Patience::default();
         Endpoint { address, user: None, password: None, tls: None, patience }
     }
 
-    /// Reads a URI: `redis://[[user]:password@]host[:port]`, `rediss://` for TLS, `valkey://` and `valkeys://`
-    /// alike, `unix:///path[?user=..&pass=..]`. A database number is read and has no meaning here.
+    /// Parses a URI: `redis://[[user]:password@]host[:port]`, `rediss://` for TLS, likewise `valkey://` and
+    /// `valkeys://`, `unix:///path[?user=..&pass=..]`. A database number is accepted and ignored.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`], without a word of the URI, which can hold a password.
+    /// [`ErrorKind::Usage`], without any part of the URI, which can contain a password.
     pub fn from_uri(uri: &str) -> Result<Self> {
-        // What the crate says of a URI is left out: it could quote it.
+        // The crate's error is discarded because it could quote the URI.
         let info = uri.into_connection_info().map_err(|_| {
             Error::new(ErrorKind::Usage, "this URI names no server").help(
                 "write it as redis://user@host:6379, rediss:// for TLS, or unix:///path/to/socket",

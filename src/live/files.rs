@@ -1,4 +1,4 @@
-//! Where the log of a running server is on this machine, and whether it is that server's.
+//! Locating the log of a running server on this machine, and checking that it belongs to that server.
 
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
@@ -16,25 +16,25 @@ use crate::base::escape::ShownPath;
 use crate::disk::Lock;
 use crate::disk::open_writers::writers;
 
-/// The log of a running server, by its paths on this machine.
+/// The paths of a running server's log on this machine.
 #[derive(Debug, Clone)]
 pub struct Files {
     /// The server's data directory.
     pub dir: PathBuf,
     /// The file, or the manifest of the set.
     pub log: PathBuf,
-    /// The name of the set's directory; `None` of a single file.
+    /// The name of the set's directory; `None` for a single file.
     pub appenddirname: Option<String>,
 }
 
 impl Files {
-    /// Finds the log of `server`. `dir` says where its data directory is on this machine, where that is elsewhere
-    /// than the server says: it runs in a container, or on the host that the directory is mounted from.
+    /// Finds the log of `server`. `dir` is the server's data directory on this machine, if it differs from what the
+    /// server reports: the server runs in a container, or on the host that the directory is mounted from.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`] when the log is off; [`ErrorKind::NotFound`], with all that was looked for, when it is
-    /// not there.
+    /// [`ErrorKind::Refused`] when the append-only file is disabled; [`ErrorKind::NotFound`], with all paths tried,
+    /// when it does not exist.
     pub fn find(server: &ServerSeen, dir: Option<&Path>) -> Result<Self> {
         if !server.appendonly {
             return Err(off(server));
@@ -49,11 +49,11 @@ impl Files {
         }
     }
 
-    /// Where the log should be.
+    /// Returns the expected location of the log.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`] when what the server says of its data directory is no absolute path.
+    /// [`ErrorKind::Refused`] when the data directory that the server reports is not an absolute path.
     pub fn expected(server: &ServerSeen, dir: Option<&Path>) -> Result<Self> {
         let dir = match dir {
             Some(dir) => dir.to_path_buf(),
@@ -91,14 +91,14 @@ impl Files {
         )
     }
 
-    /// The directory that the log is in.
+    /// Returns the directory that contains the log.
     pub(crate) fn place(&self) -> &Path {
         self.log.parent().unwrap_or(&self.dir)
     }
 
-    /// What tells this log from all others: where it is on this machine, links resolved, and its name. It stays over
-    /// restarts of the server, is the same by whatever address the server is reached, and differs between
-    /// containers that all say `/data` and 6379 of themselves.
+    /// Returns the identity of the log: its location on this machine, with symbolic links resolved, and its name. It is
+    /// stable across restarts of the server, is the same for every address of the server, and differs between
+    /// containers that all report `/data` and port 6379.
     pub fn identity(&self) -> String {
         let place = fs::canonicalize(self.place()).unwrap_or_else(|_| self.place().to_path_buf());
         let mut bytes = place.into_os_string().into_encoded_bytes();
@@ -107,15 +107,15 @@ impl Files {
         format!("{:016x}", xxh3_64(&bytes))
     }
 
-    /// Keeps other runs away from this server: by a lock on the directory of its log, which all runs see whatever
-    /// their backup directory is, and which costs the server nothing.
+    /// Excludes other runs at this server by a lock on the directory of its log, which all runs see whatever their
+    /// backup directory is, and which does not affect the server.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Locked`] when another run has it.
+    /// [`ErrorKind::Locked`] when another run holds it.
     pub fn lock(&self, state: &Path) -> Result<Lock> {
         let taken = match Lock::take_directory(self.place()) {
-            // A file system that knows no locks on directories, as NFS.
+            // Some file systems, such as NFS, do not support locks on directories.
             Err(error) if error.kind() == ErrorKind::Io => {
                 let name = format!(".aofkit-live-{}.lock", self.identity());
                 Lock::take(&state.join(name), "backup --live")
@@ -133,7 +133,7 @@ impl Files {
         })
     }
 
-    /// The manifest as it is now; `None` of a single file.
+    /// Returns the current manifest; `None` for a single file.
     pub(crate) fn manifest(&self) -> Result<Option<Manifest>> {
         if self.appenddirname.is_none() {
             return Ok(None);
@@ -147,7 +147,7 @@ impl Files {
         })
     }
 
-    /// The paths of what a server would load now, in its order.
+    /// Returns the paths of the parts that a server would load now, in load order.
     pub(crate) fn parts(&self) -> Result<Vec<PathBuf>> {
         Ok(match self.manifest()? {
             None => vec![self.log.clone()],
@@ -157,7 +157,7 @@ impl Files {
         })
     }
 
-    /// Which file the rewritten part is: changes with each rewrite.
+    /// Returns the identity of the base file, which changes with each rewrite.
     pub(crate) fn base(&self) -> Option<FileId> {
         let manifest = self.manifest().ok()?;
         let path = match &manifest {
@@ -167,7 +167,7 @@ impl Files {
         fs::metadata(path).ok().map(|metadata| FileId::of(&metadata))
     }
 
-    /// The length of all parts together, and of the base.
+    /// Returns the total size of all parts, and the size of the base, in bytes.
     fn bytes(&self) -> Result<(u64, u64)> {
         let sizes = self.parts()?.into_iter().map(|part| {
             fs::metadata(&part).map(|file| file.len()).map_err(|e| Error::io("look at", part, e))
@@ -177,8 +177,9 @@ impl Files {
         Ok((sizes.iter().sum(), base.unwrap_or(0)))
     }
 
-    /// Makes sure that this is the log of the server that answers: it must be as long as the server says, which
-    /// is asked for between two looks at the files, as they may grow. Or the server's process has it open.
+    /// Checks that this is the log of the connected server: its length must be the one that the server reports, which
+    /// is queried between two measurements of the files, because they may grow. Otherwise the server's process must
+    /// have the log open.
     ///
     /// # Errors
     ///
@@ -199,7 +200,7 @@ impl Files {
             match (before, after) {
                 (Ok(before), Ok(after)) if is_between(said, before, after) => return Ok(()),
                 (Ok((before, _)), Ok(_)) => last = (before, said),
-                // A rewrite may have taken a file away between the manifest and the look at it.
+                // A rewrite may have deleted a file between reading the manifest and measuring the files.
                 (Err(error), _) | (_, Err(error)) if error.kind() != ErrorKind::NotFound => {
                     return Err(error);
                 }
@@ -225,17 +226,17 @@ impl Files {
     }
 }
 
-/// Whether what the server says lies between two looks at the files. A server that was started with no data, and has not
-/// rewritten its log since, leaves the base out of its count (7.0, observed).
+/// Returns whether the reported length is between two measurements of the files. A server that was started without
+/// data, and has not rewritten its log since, omits the base from its count (7.0, observed).
 fn is_between(said: u64, before: (u64, u64), after: (u64, u64)) -> bool {
     (before.0..=after.0).contains(&said)
         || (before.0.saturating_sub(before.1)..=after.0.saturating_sub(after.1)).contains(&said)
 }
 
-/// How often the length is compared before it counts as different: a rewrite can end between two looks.
+/// The number of comparisons of the length before it counts as different: a rewrite can end between two measurements.
 const LOOKS: usize = 5;
 
-/// Which file, whatever its name.
+/// The identity of a file, independent of its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FileId {
     device: u64,

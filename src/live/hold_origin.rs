@@ -1,7 +1,7 @@
-//! Whose log it is that was secured from a running server: a note beside it.
+//! The origin of a log that was secured from a running server, recorded in a note next to it.
 //!
-//! A log is secured in a hurry and recovered later, by another command and often by another person. The note says
-//! where the result belongs and how the server is reached, so that nobody takes the secured log for the server's own.
+//! A log is secured in a hurry and recovered later, by another command and often by another person. The note records
+//! where the result belongs and how to reach the server, so that the secured log is not mistaken for the server's own.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -11,45 +11,46 @@ use serde::{Deserialize, Serialize};
 
 use crate::disk::OwnFile;
 
-/// The name of the note, in the directory that takes the place of the data directory.
+/// The file name of the note, in the directory that replaces the data directory.
 pub const NOTE: &str = "aofkit-hold.json";
 
-/// The server that a log was secured from, with the paths as they are on the machine where that was done.
+/// The server that a log was secured from, with paths as they are on the machine where that was done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeldFrom {
-    /// The version of this form.
+    /// The version of this schema.
     pub schema: u32,
-    /// Where the server was reached.
+    /// The address of the server.
     pub address: String,
-    /// `redis 7.0.15`, `valkey 9.1.2`.
+    /// The version of the server, such as `redis 7.0.15` or `valkey 9.1.2`.
     pub version: String,
-    /// What a client of the server is called with to reach it: `-p 6380`.
+    /// The options with which a client connects to the server, such as `-p 6380`.
     pub client: Vec<String>,
-    /// What the server loads: the file, or the directory of the set. What is recovered goes there.
+    /// The path of the log that the server loads: the file, or the directory of the set. The recovered log belongs
+    /// there.
     pub log: PathBuf,
-    /// The snapshot in its data directory, where there was one.
+    /// The path of the RDB snapshot in its data directory, if it existed.
     pub snapshot: Option<PathBuf>,
 }
 
-/// The longest note that is read. Paths are no longer than 4 KiB.
+/// The maximum size of a note in bytes. Paths are no longer than 4 KiB.
 const LONGEST: u64 = 64 << 10;
 
 impl HeldFrom {
-    /// The version of what is written here.
+    /// The version of the schema that is written.
     pub const SCHEMA: u32 = 1;
 
-    /// The note as it stands in its file; `None` where a path cannot be written as text.
+    /// Returns the content of the note file; `None` if a path is not valid UTF-8.
     pub fn to_bytes(&self) -> Option<Vec<u8>> {
         let mut text = serde_json::to_vec_pretty(self).ok()?;
         text.push(b'\n');
         Some(text)
     }
 
-    /// The note in `directory`. `None` where there is none, and also where there is one that cannot be read: it is a
-    /// help, and no recovery waits for it.
+    /// Reads the note in `directory`. Returns `None` if there is none or it cannot be read: the note is optional for a
+    /// recovery.
     pub fn read(directory: &Path) -> Option<Self> {
         let file = OwnFile::read(&directory.join(NOTE), LONGEST).ok()??;
-        // Whoever owns the directory may have secured the log.
+        // The owner of the directory may have secured the log.
         let is_owners = fs::metadata(directory).is_ok_and(|place| place.uid() == file.owner());
         if !is_owners && file.check().is_err() {
             return None;

@@ -1,4 +1,4 @@
-//! INFO: `name:value` lines.
+//! The reply to INFO, which consists of `name:value` lines.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -10,7 +10,7 @@ use super::connection::{Connection, Failure};
 pub(crate) struct Info(BTreeMap<String, String>);
 
 impl Info {
-    /// Asks for a section.
+    /// Queries a section.
     pub(crate) fn ask(connection: &mut Connection, section: &str) -> Result<Info, Failure> {
         connection.text(&["INFO", section]).map(|text| Info::parse(&text))
     }
@@ -21,17 +21,17 @@ impl Info {
         Info(pairs.map(|(name, value)| (name.to_string(), value.to_string())).collect())
     }
 
-    /// A field as it stands.
+    /// Returns the value of a field.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
 
-    /// A number, where the field is there and is one.
+    /// Returns the value of a field as a number, if it exists and is one.
     pub(crate) fn number<T: FromStr>(&self, name: &str) -> Option<T> {
         self.text(name)?.parse().ok()
     }
 
-    /// Whether a flag is there and is not 0.
+    /// Returns whether a flag exists and is not 0.
     pub(crate) fn flag(&self, name: &str) -> bool {
         self.number::<i64>(name).is_some_and(|value| value != 0)
     }

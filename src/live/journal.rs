@@ -1,7 +1,7 @@
-//! What must be undone, on disk before it is done.
+//! The journal of settings to restore, which is on disk before they are changed.
 //!
-//! One file a server in the backup directory, hidden, and synced before the first CONFIG SET. Whoever finds it
-//! knows which values the server had, and to which a run that was killed had changed them.
+//! There is one file for each server in the backup directory. It is hidden, and synced before the first CONFIG SET. It
+//! records the original values and the values that a killed run had set.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,30 +19,30 @@ use crate::live::changed_settings::objection;
 /// The changes of one run at one server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Journal {
-    /// The version of this file's form.
+    /// The version of the file format.
     pub schema: u32,
     /// The identity of the log: see [`Files::identity`](super::files::Files::identity).
     pub identity: String,
-    /// Where the server was reached.
+    /// The address of the server.
     pub address: String,
-    /// Which run of the server it was.
+    /// The run ID of the server.
     pub run_id: String,
-    /// When it began.
+    /// The start time of the run.
     pub started: Timestamp,
-    /// The process that wrote this.
+    /// The process ID of the run.
     pub process: u32,
-    /// What it changes.
+    /// The changed settings.
     pub changes: Vec<Change>,
 }
 
 const SCHEMA: u32 = 1;
-/// More than any journal has, in bytes.
+/// The maximum size of a journal in bytes.
 const LONGEST: u64 = 64 << 10;
 const PREFIX: &str = ".aofkit-live-";
 const SUFFIX: &str = ".journal";
 
 impl Journal {
-    /// The journal of a run that begins now.
+    /// Returns the journal of a run that starts now.
     pub(crate) fn begin(identity: &str, server: &ServerSeen, changes: Vec<Change>) -> Self {
         Journal {
             schema: SCHEMA,
@@ -55,18 +55,18 @@ impl Journal {
         }
     }
 
-    /// Where the journal for a log stands.
+    /// Returns the path of the journal of a log.
     pub(crate) fn path(state: &Path, identity: &str) -> PathBuf {
         state.join(format!("{PREFIX}{identity}{SUFFIX}"))
     }
 
-    /// Removes what runs that were killed while they wrote their journal have left of it: they had changed nothing yet. The
+    /// Deletes partial journals of runs that were killed while writing them: those runs had changed nothing yet. The
     /// caller holds the lock.
     pub(crate) fn clean(state: &Path, identity: &str) {
         remove_unfinished(state, &format!("{PREFIX}{identity}{SUFFIX}"));
     }
 
-    /// Puts it on disk, durably. One that stands there is never replaced: it holds older values, the true ones.
+    /// Writes the journal durably. An existing journal is never replaced: its older values are the original ones.
     pub(crate) fn write(&self, path: &Path) -> Result<()> {
         let mut text = serde_json::to_vec_pretty(self)
             .map_err(|error| Error::io("write", path, error.into()))?;
@@ -76,11 +76,12 @@ impl Journal {
         file.publish()
     }
 
-    /// Reads the one at `path`; `None` where there is none.
+    /// Reads the journal at `path`; `None` if it does not exist.
     ///
     /// # Errors
     ///
-    /// When it cannot be read; when it is no regular file, could be another user's, or asks for what no run does.
+    /// When it cannot be read, is not a regular file, may belong to another user, or requests changes that no run
+    /// makes.
     pub(crate) fn read(path: &Path) -> Result<Option<Self>> {
         let Some(file) = OwnFile::read(path, LONGEST)? else { return Ok(None) };
         file.check()?;
@@ -116,8 +117,8 @@ impl Journal {
         Ok(journal)
     }
 
-    /// The journal of this server in a directory: by its log, or by its run id, which finds it where the log cannot
-    /// be reached.
+    /// Returns the journal of this server in a directory: by its log, or by its run ID, which works if the log cannot
+    /// be accessed.
     pub(crate) fn find(
         state: &Path,
         identity: &str,
@@ -134,7 +135,8 @@ impl Journal {
                 continue;
             }
             let Some(file) = OwnFile::read(&path, LONGEST)? else { continue };
-            // Another server's may be unreadable, or another user's; that is for whoever backs that one up.
+            // The journal of another server may be unreadable or belong to another user; it is handled by the backups
+            // of that server.
             let is_ours = Self::parse(&file.bytes, &path)
                 .is_ok_and(|journal| journal.run_id == run_id && !run_id.is_empty());
             if is_ours && let Some(journal) = Self::read(&path)? {
@@ -144,7 +146,7 @@ impl Journal {
         Ok(None)
     }
 
-    /// Removes it, durably, once all is as it was.
+    /// Deletes the journal durably, after all settings were restored.
     pub(crate) fn close(path: &Path) -> Result<()> {
         publish::remove(path)
     }
@@ -245,7 +247,7 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
         refused(state.path(), "other users may write to it");
-        // That of another server is for whoever backs that one up.
+        // The journal of another server is handled by the backups of that server.
         assert_eq!(Journal::find(state.path(), "elsewhere", "another run").unwrap(), None);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         if chown(&path, Some(4242), None).is_ok() {
@@ -265,7 +267,7 @@ mod tests {
             let error = Journal::find(state.path(), "one", "run").unwrap_err();
             assert!(error.next_step().unwrap().contains("set them by hand"), "{error}");
         }
-        // It is another server's trouble.
+        // It concerns another server.
         assert_eq!(Journal::find(state.path(), "two", "run").unwrap(), None);
     }
 }

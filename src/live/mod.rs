@@ -1,12 +1,12 @@
 //! A running server: connection, settings, and its log on this machine.
 //!
-//! - [`endpoint`], [`tls`], [`connection`], [`connect`]: where the server is, and the connection to it.
-//! - [`info`], [`server`], [`replication`]: what the server reports of itself.
+//! - [`endpoint`], [`tls`], [`connection`], [`connect`]: the address of the server, and the connection to it.
+//! - [`info`], [`server`], [`replication`]: what the server reports about itself.
 //! - [`settings`], [`journal`]: the settings that a run changes, and the record on disk that restores them.
-//! - [`files`]: where the server's log is on this machine, and the lock on it.
+//! - [`files`]: the location of the server's log on this machine, and the lock on it.
 //! - [`rewrite`], [`snapshot`]: BGREWRITEAOF, and the log as it is at one moment.
-//! - [`hold_origin`]: the note beside a hold that names the server it was taken from.
-//! - [`progress`]: what a run reports while it works.
+//! - [`hold_origin`]: the note next to a hold that names the server it was taken from.
+//! - [`progress`]: progress reports of a run.
 
 pub mod changed_settings;
 pub mod connect;

@@ -4,19 +4,19 @@ use std::time::Duration;
 
 use crate::base::progress::Progress;
 
-/// Is told how a run goes on. Nothing is printed here.
+/// Receives progress reports of a run. Nothing is printed here.
 pub trait Watch: Progress {
-    /// A step begins: its number, how many there are, and what it does.
+    /// Called when a step begins, with its number, the number of steps, and a description.
     fn step(&self, number: usize, count: usize, what: &str) {
         let _ = (number, count, what);
     }
 
-    /// A rewrite is being waited for: for how long so far, and its own account of how far it is, in percent.
+    /// Called while waiting for a rewrite, with the elapsed time and the progress in percent as the server reports it.
     fn waiting(&self, elapsed: Duration, percent: Option<f64>) {
         let _ = (elapsed, percent);
     }
 
-    /// Something that a person should hear also when all goes well.
+    /// Called with a warning, which should be displayed even if the run succeeds.
     fn warn(&self, text: &str) {
         let _ = text;
     }

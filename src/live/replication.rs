@@ -1,4 +1,4 @@
-//! INFO replication: whether what this server has is worth keeping.
+//! INFO replication: whether the data of this server is worth a backup.
 
 use serde::Serialize;
 
@@ -7,25 +7,25 @@ use super::endpoint::Endpoint;
 use super::info::Info;
 use crate::base::error::{Error, ErrorKind, Result};
 
-/// The server's part in replication, when the backup began.
+/// The replication state of the server at the start of the backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Replication {
-    /// `master` or `slave`, as servers write it.
+    /// The role, `master` or `slave`, as servers name it.
     pub role: String,
-    /// The identity of the history that the data belongs to.
+    /// The replication ID of the history that the data belongs to.
     pub replid: Option<String>,
-    /// How far in that history the server is, in bytes.
+    /// The replication offset of the server in that history, in bytes.
     pub offset: Option<u64>,
-    /// Of a replica: how far it is behind what it knows its primary to have sent, in bytes.
+    /// For a replica: the number of bytes that its primary is known to have sent and that it has not processed.
     pub lag_bytes: Option<u64>,
-    /// Of a replica: how long ago it heard of its primary, in seconds.
+    /// For a replica: the number of seconds since it last heard from its primary.
     pub last_heard_s: Option<u64>,
-    /// Of a primary: how many replicas are connected.
+    /// For a primary: the number of connected replicas.
     pub replicas: Option<u64>,
 }
 
 impl Replication {
-    /// Asks a server.
+    /// Queries a server.
     pub(crate) fn ask(connection: &mut Connection, endpoint: &Endpoint) -> Result<(Self, Info)> {
         let info = Info::ask(connection, "replication");
         let info = info.map_err(|failure| failure.told("INFO replication", endpoint))?;
@@ -50,13 +50,13 @@ impl Replication {
         }
     }
 
-    /// Whether this is a replica.
+    /// Returns whether the server is a replica.
     pub fn is_replica(&self) -> bool {
         self.role == "slave"
     }
 }
 
-/// Refuses a replica that nobody allowed, one that is not in touch with its primary, and a failover.
+/// Refuses a replica unless allowed, a replica that is disconnected from its primary, and a failover in progress.
 pub(crate) fn check(info: &Info, endpoint: &Endpoint, allow_replica: bool) -> Result<()> {
     let server = &endpoint.address;
     let refused =
@@ -94,7 +94,7 @@ pub(crate) fn check(info: &Info, endpoint: &Endpoint, allow_replica: bool) -> Re
     Ok(())
 }
 
-/// The trap of a primary that comes back empty after a restart: its replicas then empty themselves.
+/// Returns a warning about a primary that may restart empty: its replicas then discard their data.
 pub(crate) fn trap(replication: &Replication, appendonly: bool, snapshots: bool) -> Option<String> {
     let replicas = replication.replicas.filter(|&replicas| replicas > 0)?;
     if appendonly || replication.is_replica() {

@@ -14,27 +14,27 @@ use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::escape::ShownPath;
 use crate::live::progress::Watch;
 
-/// A rewrite that was waited for.
+/// A rewrite that was awaited.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Rewrite {
-    /// Whether it ran or was scheduled already: then no second one was asked for.
+    /// Whether it was already running or scheduled, so that no other one was requested.
     pub found_running: bool,
-    /// What the server answered to BGREWRITEAOF, where that was asked for.
+    /// The reply of the server to BGREWRITEAOF, if it was requested.
     pub answer: Option<String>,
 }
 
-/// How a rewrite is waited for.
+/// The timing of waiting for a rewrite.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Waiting {
-    /// Between two looks.
+    /// The interval between two checks.
     pub(crate) poll: Duration,
-    /// Until it is given up.
+    /// The maximum time to wait.
     pub(crate) timeout: Duration,
-    /// How long a connection that breaks meanwhile is tried to be made anew.
+    /// The maximum time to retry a lost connection.
     pub(crate) reconnect: Duration,
 }
 
-/// A server that is asked about its rewrites.
+/// A server whose rewrites are observed.
 pub(crate) struct Rewriter<'a> {
     pub(crate) connection: &'a mut Option<Connection>,
     pub(crate) endpoint: &'a Endpoint,
@@ -42,7 +42,7 @@ pub(crate) struct Rewriter<'a> {
     pub(crate) files: &'a Files,
 }
 
-/// How things stand with rewrites.
+/// The state of rewrites at the server.
 struct Standing {
     runs: bool,
     scheduled: bool,
@@ -51,19 +51,19 @@ struct Standing {
     percent: Option<f64>,
 }
 
-/// What was before a rewrite, to know afterwards that there was one.
+/// The state before a rewrite, which proves afterwards that one happened.
 pub(crate) struct Before {
     base: Option<FileId>,
     rewrites: Option<u64>,
 }
 
 impl Rewriter<'_> {
-    /// Asks for a rewrite, or finds one that runs or is scheduled.
+    /// Requests a rewrite, or finds one that is running or scheduled.
     pub(crate) fn start(&mut self) -> Result<(Rewrite, Before)> {
         let base = self.files.base();
         let standing = self.standing()?;
         if standing.runs || standing.scheduled {
-            // Whether it has been counted already is not known.
+            // It is unknown whether it has been counted already.
             let before = Before { base, rewrites: None };
             return Ok((Rewrite { found_running: true, answer: None }, before));
         }
@@ -74,7 +74,7 @@ impl Rewriter<'_> {
             Err(Failure::Answer { text, .. }) if text.contains("already in progress") => {
                 Ok((Rewrite { found_running: true, answer: Some(text) }, before))
             }
-            // It could not even begin, and the reply does not say why.
+            // It could not even start, and the reply does not contain the reason.
             Err(Failure::Answer { code, text }) if code == "ERR" && text.starts_with("Can't") => {
                 Err(self.failed(format!("BGREWRITEAOF: {code} {text}")))
             }
@@ -82,7 +82,7 @@ impl Rewriter<'_> {
         }
     }
 
-    /// Waits until no rewrite runs or is scheduled, and makes sure that the one that was waited for did its work.
+    /// Waits until no rewrite is running or scheduled, and checks that the awaited one succeeded.
     pub(crate) fn finish(
         &mut self,
         before: &Before,
@@ -103,7 +103,7 @@ impl Rewriter<'_> {
             return Err(self.failed("the server has not rewritten its log".to_owned()));
         }
         if !self.files.log.is_file() {
-            // Redis 6.2 tells in its log file alone that it could not rename the new file to the log's name.
+            // Redis 6.2 reports a failure to rename the new file to the log's name only in its log file.
             let missing = ShownPath(&self.files.log);
             return Err(self.failed(format!("the rewrite left no log at {missing}")));
         }
@@ -121,7 +121,7 @@ impl Rewriter<'_> {
         Ok(())
     }
 
-    /// A rewrite that came to nothing, with where to look.
+    /// Returns the error for a failed rewrite, with the place where the server reports the reason.
     fn failed(&self, message: String) -> Error {
         let place = ShownPath(self.files.place());
         Error::new(ErrorKind::Refused, format!("{}: {message}", self.endpoint.address)).help(format!(
@@ -130,12 +130,12 @@ impl Rewriter<'_> {
         ))
     }
 
-    /// Waits until no rewrite runs or is scheduled.
+    /// Waits until no rewrite is running or scheduled.
     pub(crate) fn wait(&mut self, waiting: Waiting, watch: &dyn Watch) -> Result<()> {
         self.quiet(waiting, watch).map(drop)
     }
 
-    /// Whether one runs or is scheduled.
+    /// Returns whether a rewrite is running or scheduled.
     pub(crate) fn is_busy(&mut self) -> Result<bool> {
         self.standing().map(|standing| standing.runs || standing.scheduled)
     }
@@ -164,7 +164,7 @@ impl Rewriter<'_> {
         }
     }
 
-    /// Asks again on a fresh connection where the old one broke, as long as it is the same run of the server.
+    /// Queries the state again on a new connection if the old one broke, as long as the server has not restarted.
     fn standing_again(&mut self, waiting: Waiting) -> Result<Standing> {
         let deadline = Instant::now() + waiting.reconnect;
         loop {
@@ -217,7 +217,7 @@ impl Rewriter<'_> {
 impl Standing {
     fn of(info: &Info) -> Self {
         Standing {
-            // The time goes back to -1 only when all of the work in the server is done.
+            // The time is reset to -1 only when all work in the server is done.
             runs: info.flag("aof_rewrite_in_progress")
                 || info.number::<i64>("aof_current_rewrite_time_sec").is_some_and(|s| s != -1),
             scheduled: info.flag("aof_rewrite_scheduled"),

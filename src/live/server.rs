@@ -1,4 +1,4 @@
-//! Which server this is: what it says of itself.
+//! The identity of a server, as it reports it.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -13,39 +13,39 @@ use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::escape::Shown;
 use crate::base::server::Server;
 
-/// What a server says of itself.
+/// The identity of a server.
 #[derive(Debug, Clone, Serialize)]
 pub struct ServerSeen {
-    /// Where it was reached.
+    /// The address of the server.
     pub address: Address,
-    /// `redis 7.0.15`, `valkey 9.1.2`.
+    /// The version, such as `redis 7.0.15` or `valkey 9.1.2`.
     pub version: String,
-    /// Its release line, where it tells one.
+    /// The release line, if the server reports one.
     pub line: Option<Server>,
-    /// The port that it listens on, by its own account; 0 for none. Behind a container's mapping, another than
-    /// in the address.
+    /// The port that the server reports to listen on; 0 for none. With the port mapping of a container it differs from
+    /// the address.
     pub port: u16,
-    /// Drawn anew at each start.
+    /// The run ID, which is random for each start.
     pub run_id: String,
-    /// Its process, as it sees itself.
+    /// The process ID, as the server sees it.
     pub process: u32,
-    /// Its data directory, as it sees it.
+    /// The data directory, as the server sees it.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub dir: PathBuf,
-    /// Whether the log is on.
+    /// Whether the append-only file is enabled.
     pub appendonly: bool,
-    /// The name of the log, or of the files of the set.
+    /// The name of the log, or the name prefix of the files of the set.
     pub appendfilename: String,
-    /// The directory of the set below the data directory; `None` of servers whose log is one file.
+    /// The name of the set's directory in the data directory; `None` for servers whose log is a single file.
     pub appenddirname: Option<String>,
 }
 
 impl ServerSeen {
-    /// Asks a server.
+    /// Queries a server.
     ///
     /// # Errors
     ///
-    /// When it does not answer, or the user lacks the right to ask; the error says which.
+    /// When it does not reply, or the user lacks a permission, which the error names.
     pub fn ask(connection: &mut Connection, endpoint: &Endpoint) -> Result<Self> {
         let info = Info::ask(connection, "server").map_err(|f| f.told("INFO server", endpoint))?;
         let (product, version) = version(&info);
@@ -66,13 +66,13 @@ impl ServerSeen {
     }
 }
 
-/// A setting that names a file or a directory in the server's data directory.
+/// Returns a setting that names a file or a directory in the server's data directory.
 fn name(connection: &mut Connection, endpoint: &Endpoint, setting: &str) -> Result<Option<String>> {
     let found = optional(connection, endpoint, setting)?.map(text);
     found.map(|name| plain_name(setting, name, endpoint)).transpose()
 }
 
-/// Refuses a name that leads out of the directory that it is meant for. Servers take no such name themselves.
+/// Refuses a name that leads out of its directory. Servers do not accept such names either.
 pub(crate) fn plain_name(setting: &str, name: String, endpoint: &Endpoint) -> Result<String> {
     let is_plain = !["", ".", ".."].contains(&name.as_str()) && !name.contains(['/', '\\', '\0']);
     if is_plain {
@@ -81,7 +81,7 @@ pub(crate) fn plain_name(setting: &str, name: String, endpoint: &Endpoint) -> Re
     Err(impossible(setting, name.as_bytes(), "is no plain file name", &endpoint.address))
 }
 
-/// An error for a value that no Redis and no Valkey has.
+/// Returns an error for a value that no Redis or Valkey server has.
 fn impossible(setting: &str, value: &[u8], what: &str, address: &Address) -> Error {
     let message = format!("{address}: {setting} is {}, which {what}", Shown(value));
     Error::new(ErrorKind::Refused, message).help(
@@ -90,11 +90,11 @@ fn impossible(setting: &str, value: &[u8], what: &str, address: &Address) -> Err
 }
 
 impl ServerSeen {
-    /// The data directory, as a path that leads to the same place from everywhere.
+    /// Returns the data directory as an absolute path.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`] when it is no absolute path.
+    /// [`ErrorKind::Refused`] when it is not an absolute path.
     pub(crate) fn data_directory(&self) -> Result<PathBuf> {
         let bytes = self.dir.as_os_str().as_encoded_bytes();
         if self.dir.is_absolute() && !bytes.contains(&0) {
@@ -105,13 +105,13 @@ impl ServerSeen {
     }
 }
 
-/// The run id alone: whether it is still the same process that answers.
+/// Queries only the run ID, which shows whether the server is still the same process.
 pub(crate) fn run_id(connection: &mut Connection) -> Result<String, Failure> {
     let info = Info::ask(connection, "server")?;
     Ok(info.text("run_id").unwrap_or_default().to_string())
 }
 
-/// Valkey tells its own version beside that of the Redis that it passes for.
+/// Valkey reports its own version in addition to the Redis version that it is compatible with.
 fn version(info: &Info) -> (&'static str, String) {
     let text = |name: &str| info.text(name).map(String::from);
     match text("valkey_version") {

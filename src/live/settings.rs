@@ -1,8 +1,8 @@
-//! The settings of the server that a run changes, and their way back.
+//! Changing settings of a server during a run, and restoring them.
 //!
-//! The way back is taken whatever happens. On an error, by whoever holds a `Hold`; on a panic, when it is dropped;
-//! on Ctrl-C and SIGTERM, by [`undo_all`], which finds every one there is; when the process is killed, by the next run,
-//! which finds the [`Journal`].
+//! The settings are restored in every case. On an error, by the owner of a `Hold`; on a panic, when it is dropped; on
+//! Ctrl-C and SIGTERM, by [`undo_all`], which finds every one; if the process is killed, by the next run, which finds
+//! the [`Journal`].
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -20,43 +20,43 @@ use super::server::ServerSeen;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::live::changed_settings::{Change, Setting};
 
-/// How long a restore goes on trying to reach the server, if nobody says otherwise.
+/// The default time for which a restore retries to reach the server.
 pub const RESTORE_FOR: Duration = Duration::from_secs(60);
 
-/// The first pause between two tries; each is twice as long as the one before.
+/// The first pause between two attempts; each pause is twice as long as the previous one.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// What became of a setting that was changed.
+/// The outcome for a setting that was changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Restored {
-    /// What was changed.
+    /// The change.
     #[serde(flatten)]
     pub change: Change,
-    /// How it ended.
+    /// The outcome of restoring it.
     pub outcome: Outcome,
-    /// The value that the server has now.
+    /// The current value at the server.
     pub now: String,
 }
 
-/// How the restore of a setting ended.
+/// The outcome of restoring a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// It was set back, and the server confirmed it.
+    /// It was restored, and the server confirmed it.
     Restored,
-    /// It already had its old value: it was never changed, or the server has been restarted.
+    /// It already had its original value: it was never changed, or the server has restarted.
     AsBefore,
-    /// Somebody set it to another value meanwhile, which was left.
+    /// Another client set it to another value meanwhile, which was not changed.
     LeftAlone,
 }
 
-/// Settings that are changed for the time of a run.
+/// Settings that are changed during a run.
 pub(crate) struct Held {
     endpoint: Endpoint,
     journal: PathBuf,
     changes: Vec<Change>,
-    /// What came of the restore, once there was one that worked.
+    /// The outcome of the restore, after it succeeded.
     restored: Mutex<Option<Vec<Restored>>>,
 }
 
@@ -67,29 +67,29 @@ fn open<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Undoes what runs of this process have changed at servers, each on a fresh connection and for at most `patience`, and
-/// keeps those runs from changing anything more. For the handler of Ctrl-C and SIGTERM.
+/// Restores the settings that runs of this process have changed at servers, each on a new connection and for at most
+/// `patience`, and prevents those runs from changing anything else. For the handler of Ctrl-C and SIGTERM.
 ///
-/// Gives a sentence for each server where that failed.
+/// Returns an error for each server where that failed.
 pub fn undo_all(patience: Duration) -> Vec<Error> {
     INTERRUPTED.store(true, Ordering::SeqCst);
     let held = open(&HELD).clone();
     held.iter().filter_map(|held| held.restore_within(patience).err()).collect()
 }
 
-/// Whether [`undo_all`] was called: the process is about to end.
+/// Returns whether [`undo_all`] was called, so that the process is about to end.
 pub fn is_interrupted() -> bool {
     INTERRUPTED.load(Ordering::SeqCst)
 }
 
-/// Settings in somebody's hands; put back when dropped, if that was not tried before.
+/// Changed settings, restored on drop unless a restore was already tried.
 pub(crate) struct Hold {
     held: Arc<Held>,
     tried: Cell<bool>,
 }
 
 impl Hold {
-    /// Sets each of `wanted` that has another value. The journal is on disk before the first is changed.
+    /// Sets each of `wanted` that has another value. The journal is on disk before the first setting is changed.
     pub(crate) fn take(
         connection: &mut Connection,
         endpoint: &Endpoint,
@@ -114,8 +114,8 @@ impl Hold {
             restored: Mutex::new(None),
         });
         let hold = Hold { held: Arc::clone(&held), tried: Cell::new(false) };
-        // Under the lock, and known to all before it is asked whether there was an interruption: one that comes later
-        // finds this, and waits for the lock.
+        // The entry is locked and registered before checking for an interruption: a later interruption finds it and
+        // waits for the lock.
         let mut restored = open(&held.restored);
         open(&HELD).push(Arc::clone(&held));
         let begun = if is_interrupted() {
@@ -126,7 +126,7 @@ impl Hold {
             Journal::begin(identity, server, held.changes.clone()).write(&held.journal)
         };
         if let Err(error) = begun {
-            // Nothing was changed, so that nothing has to be undone.
+            // Nothing was changed, so that nothing has to be restored.
             *restored = Some(Vec::new());
             drop(restored);
             hold.tried.set(true);
@@ -137,12 +137,12 @@ impl Hold {
             set.map_err(|failure| failure.told(&format!("CONFIG SET {}", change.name), endpoint))
         });
         drop(restored);
-        // What was set already is put back, as on any error.
+        // Settings that were already changed are restored, as on any error.
         set.map_err(|error| hold.undone(error, &mut None, patience))?;
         Ok(hold)
     }
 
-    /// Puts everything back because of an error; gives that error, and what went wrong with this as well.
+    /// Restores all settings because of an error; returns that error, extended by any failure of the restore.
     pub(crate) fn undone(
         &self,
         error: Error,
@@ -157,12 +157,12 @@ impl Hold {
         }
     }
 
-    /// What is changed.
+    /// Returns the changed settings.
     pub(crate) fn changes(&self) -> &[Change] {
         &self.held.changes
     }
 
-    /// Puts everything back, on this connection or on a fresh one, trying for `patience`.
+    /// Restores all settings, on this connection or on a new one, retrying for `patience`.
     pub(crate) fn restore(
         &self,
         connection: &mut Option<Connection>,
@@ -176,7 +176,7 @@ impl Hold {
 impl Drop for Hold {
     fn drop(&mut self) {
         if !self.tried.get() {
-            // A panic, which tells of itself.
+            // A panic reports itself.
             let _ = self.held.restore(&mut None, RESTORE_FOR);
         }
         open(&HELD).retain(|held| !Arc::ptr_eq(held, &self.held));
@@ -192,7 +192,7 @@ impl Held {
         self.restore_under(&mut open(&self.restored), connection, patience)
     }
 
-    /// On a fresh connection, and never for longer than `patience`, whoever else is about to do it.
+    /// Restores on a new connection, and never for longer than `patience`, even if another thread is restoring.
     fn restore_within(&self, patience: Duration) -> Result<Vec<Restored>> {
         let deadline = Instant::now() + patience;
         loop {
@@ -228,8 +228,8 @@ impl Held {
     }
 }
 
-/// Gives back the values of `changes`, and has the server confirm each. Tries again, on a fresh connection, as long as
-/// that can help and `patience` lasts.
+/// Restores the values of `changes`, and verifies each at the server. Retries on a new connection while that can help
+/// and `patience` lasts.
 pub(crate) fn put_back(
     connection: &mut Option<Connection>,
     endpoint: &Endpoint,
@@ -295,9 +295,9 @@ fn not_restored(failure: Failure, endpoint: &Endpoint, changes: &[Change]) -> Er
         ))
 }
 
-/// Restores what an earlier run, which was killed, has left at this server; `None` where there is nothing.
+/// Restores the settings that an earlier, killed run left changed at this server; `None` if there are none.
 ///
-/// The caller holds the lock, so that run is over.
+/// The caller holds the lock, so that run has ended.
 pub(crate) fn recover(
     connection: &mut Option<Connection>,
     endpoint: &Endpoint,

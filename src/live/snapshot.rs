@@ -1,8 +1,8 @@
-//! The log of a running server, held as it is at one moment.
+//! A snapshot of the log of a running server at one moment.
 //!
-//! Every file of the set is hard-linked, which takes no room and no time, and the manifest is read again
-//! afterwards: when it lists the same files, they belong together. The server may then go on, and even rewrite. The last
-//! file goes on growing under its link, so its length is fixed at a boundary of commands outside a transaction.
+//! Every file of the set is hard-linked, which takes no space and no time. The manifest is then read again: if it lists
+//! the same files, they belong together. The server may continue to write, and even to rewrite. The last file keeps
+//! growing under its link, so that its length is fixed at a boundary between commands outside a transaction.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -20,31 +20,31 @@ use crate::disk::{Access, Scratch, link};
 use crate::input::open::open;
 use crate::live::hold_origin::NOTE;
 
-/// How often the set is linked anew because a rewrite came between.
+/// The maximum number of attempts to link the set when rewrites interfere.
 const TRIES: u32 = 5;
 
-/// What was held.
+/// The report of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SnapshotReport {
-    /// How many files.
+    /// The number of files.
     pub files: usize,
-    /// Their bytes, as far as they count.
+    /// The number of bytes in the snapshot.
     pub bytes: u64,
-    /// How they are held.
+    /// The method by which the files are retained.
     pub held: How,
-    /// Bytes at the end that were left out: a command or transaction that was not yet written whole.
+    /// The number of bytes omitted at the end: a command or transaction that was not yet written completely.
     pub cut_bytes: u64,
-    /// How often a rewrite came between, and the set was taken anew.
+    /// The number of retries because a rewrite interfered.
     pub retries: u32,
 }
 
-/// How the files are held.
+/// The method by which the files are retained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum How {
     /// By hard links.
     Links,
-    /// By being open, where no links can be made: no directory on the same file system may be written.
+    /// By open file descriptors, if no links can be created because no directory on the same file system is writable.
     Open,
     /// By a copy.
     Copy,
@@ -54,16 +54,17 @@ pub enum How {
 pub struct Snapshot {
     /// Its files.
     pub log: Log,
-    /// Of each, how many bytes count.
+    /// The number of bytes of each file that belong to the snapshot.
     pub ends: Vec<u64>,
-    /// What was held.
+    /// The report of the snapshot.
     pub report: SnapshotReport,
-    /// The links; removed with this.
+    /// The links, which are deleted on drop.
     links: Option<Scratch>,
 }
 
 impl Snapshot {
-    /// Fixes the length of the last file, which grows under its link, by a copy: for what reads the log by its paths.
+    /// Fixes the content of the last file, which grows under its link, by copying it: for consumers that read the log
+    /// by its paths.
     ///
     /// # Errors
     ///
@@ -117,11 +118,11 @@ fn write_start(bytes: &[u8], end: u64, to: &Path) -> Result<()> {
     written.map_err(|e| Error::io("write", to, e))
 }
 
-/// Takes a snapshot, with links in the first of `places` where they can be made.
+/// Takes a snapshot, with links in the first of `places` that allows them.
 ///
 /// # Errors
 ///
-/// When the files cannot be read, or rewrites keep coming between.
+/// When the files cannot be read, or rewrites keep interfering.
 pub(crate) fn take(files: &Files, places: &[PathBuf], progress: &dyn Progress) -> Result<Snapshot> {
     for retries in 0..TRIES {
         let Some((log, links)) = attempt(files, places)? else { continue };
@@ -146,7 +147,7 @@ pub(crate) fn take(files: &Files, places: &[PathBuf], progress: &dyn Progress) -
     ))
 }
 
-/// Holds the set and looks whether it is still the same; `None` when it is not.
+/// Links or opens the set and checks whether it is unchanged; `None` if it has changed.
 fn attempt(files: &Files, places: &[PathBuf]) -> Result<Option<(Log, Option<Scratch>)>> {
     let set = Set::read(files)?;
     let mut links = None;
@@ -171,25 +172,25 @@ fn attempt(files: &Files, places: &[PathBuf]) -> Result<Option<(Log, Option<Scra
     Ok((Set::read(files)? == set).then_some((log, links)))
 }
 
-/// Whether a file was replaced under our hands.
+/// Returns whether the error means that a file was replaced meanwhile.
 fn is_gone(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Manifest)
 }
 
-/// Which files belong together.
+/// The files that belong together.
 #[derive(PartialEq)]
 enum Set {
-    /// A single file, whatever its name.
+    /// A single file, independent of its name.
     Single(FileId),
-    /// What a manifest has a server load. History, which comes and goes by itself, is left out.
+    /// The files that a manifest lists for loading. History files, which change independently, are not included.
     Parts(Manifest),
 }
 
-/// Why a set was not linked.
+/// The reason why a set was not linked.
 enum Unlinked {
-    /// A file is no longer there.
+    /// A file no longer exists.
     Gone,
-    /// Not in this place.
+    /// Links are not possible in this place.
     Impossible,
 }
 
@@ -203,14 +204,14 @@ impl Set {
             }
             Some(manifest) => {
                 let mut entries: Vec<_> = manifest.load_order().cloned().collect();
-                // The line is where it stood among the history.
+                // Line numbers change with the history entries.
                 entries.iter_mut().for_each(|entry| entry.line = 0);
                 Ok(Set::Parts(Manifest { entries }))
             }
         }
     }
 
-    /// Links it into a new directory in `place`, named so that the next run of this server can tell.
+    /// Links the set into a new directory in `place`, whose name lets the next run for this server identify it.
     fn link(&self, files: &Files, place: &Path) -> Result<Scratch, Unlinked> {
         let made = Scratch::create(place, &left_over(files));
         let links = made.map_err(|_| Unlinked::Impossible)?;
@@ -223,7 +224,7 @@ impl Set {
         Ok(links)
     }
 
-    /// Puts every file into `to` by `put`, and a manifest with `access` that lists them.
+    /// Places every file in `to` by `put`, and writes a manifest with `access` that lists them.
     fn fill(
         &self,
         to: &Path,
@@ -246,7 +247,7 @@ impl Set {
         }
     }
 
-    /// Where the log stands in a directory that takes the place of the data directory.
+    /// Returns the path of the log in a directory that replaces the data directory.
     fn log_below(&self, directory: &Path, files: &Files) -> PathBuf {
         let name = files.log.file_name().unwrap_or_default();
         match &files.appenddirname {
@@ -256,20 +257,21 @@ impl Set {
     }
 }
 
-/// What the name of the directory of links begins with: it tells whose they are.
+/// Returns the prefix of the name of the directory of links, which identifies the server.
 fn left_over(files: &Files) -> String {
     format!(".aofkit-live-{}.", files.identity())
 }
 
-/// Removes the links that a run which was killed has left in `places`. The caller holds the lock.
+/// Deletes the links that a killed run left in `places`. The caller holds the lock.
 pub(crate) fn clean(files: &Files, places: &[PathBuf]) {
     for place in places {
-        // Only links go; the files stay the server's. What cannot be removed is in nobody's way.
+        // Only links are deleted, not the files of the server. A link that cannot be deleted does no harm.
         let _ = Scratch::clear_left_over(place, &left_over(files));
     }
 }
 
-/// How many bytes of each file count, and how many do not: a command or a transaction that the server is writing.
+/// Returns the number of bytes of each file that belong to the snapshot, and the number of those that do not: a command
+/// or a transaction that the server is writing.
 fn ends(log: &Log, progress: &dyn Progress) -> Result<(Vec<u64>, u64)> {
     let mut ends: Vec<u64> = log.parts.iter().map(|part| part.mapping.len()).collect();
     let (Some(part), Some(end)) = (log.parts.last(), ends.last_mut()) else {
@@ -282,8 +284,8 @@ fn ends(log: &Log, progress: &dyn Progress) -> Result<(Vec<u64>, u64)> {
     Ok((ends, cut))
 }
 
-/// The last boundary outside a transaction. Damage is no boundary: the log is kept as it is, and found damaged when it
-/// is verified.
+/// Returns the last boundary outside a transaction. Damage is not a boundary: the log is retained as it is, and the
+/// damage is found when the log is verified.
 fn boundary(survey: &Survey<'_>) -> u64 {
     if !survey.is_damaged() && !survey.is_preamble_broken() {
         survey.safe_end()
@@ -292,9 +294,9 @@ fn boundary(survey: &Survey<'_>) -> u64 {
     }
 }
 
-/// A copy of the set in the new directory `to`, by links where they can be made, with a note of whose it is.
+/// Creates a copy of the set in the new directory `to`, by hard links if possible, with a note of its origin.
 ///
-/// Gives how, and the bytes; `None` when a rewrite came between and nothing was published.
+/// Returns the method and the number of bytes; `None` if a rewrite interfered and nothing was published.
 pub(crate) fn keep(
     files: &Files,
     to: &Path,
@@ -302,7 +304,7 @@ pub(crate) fn keep(
 ) -> Result<Option<(How, u64, usize)>> {
     let set = Set::read(files)?;
     let mut how = How::Links;
-    // The owner's alone, who is that of the log: what is recovered from it must be the server's again.
+    // Only the owner of the log has access, because the recovered log must belong to the server again.
     let access = Access::of_path(&files.log).private();
     let mut directory = NewDirectory::create(to, Existing::Keep, access)?;
     let mut filled = set.fill(directory.path(), files, access, link);
@@ -318,10 +320,10 @@ pub(crate) fn keep(
         filled => filled.map_err(|error| Error::io("copy the log to", to, error))?,
     }
     if let Some(note) = note {
-        // Links need no room, and a note does: on a full disk the log is kept without one.
+        // Links need no space, but a note does: on a full disk the log is retained without a note.
         let _ = access.write(&directory.path().join(NOTE), note);
     }
-    // Before anything else is asked of it, so that it is there whatever comes.
+    // Published before any other check, so that it exists whatever happens next.
     let log = open(set.log_below(directory.path(), files))?;
     let (bytes, parts) = (log.bytes(), log.parts.len());
     drop(log);
@@ -340,7 +342,7 @@ mod tests {
     use super::*;
     use crate::base::progress::Silent;
 
-    /// Commands, one a line.
+    /// Encodes commands, one per line.
     fn log(commands: &str) -> Vec<u8> {
         let mut bytes = Vec::new();
         for line in commands.lines() {
@@ -393,7 +395,7 @@ mod tests {
 
     #[test]
     fn damage_is_no_end() {
-        // Zeros, and a length that is broken and reaches beyond the end.
+        // Zeros, and an invalid length that exceeds the file.
         for damage in [&b"\0\0\0\0"[..], b"*2\r\n$3\r\nGET\r\n$7777\r\nk\r\n"] {
             let data = tempfile::tempdir().unwrap();
             let files = set(data.path(), &[&log("SET a 1")[..], damage, &log("SET b 1")].concat());
@@ -432,7 +434,7 @@ mod tests {
         assert_eq!(fs::read(&snapshot.log.parts[1].path).unwrap(), log("SET a 1"));
     }
 
-    /// A set whose directory is the one that it is copied to, and one with a part that has the name of the manifest.
+    /// A set whose directory is the destination, and one with a part that has the name of the manifest.
     #[test]
     fn a_log_is_never_copied_onto_itself() {
         let data = tempfile::tempdir().unwrap();
@@ -452,7 +454,7 @@ mod tests {
         assert_eq!(before(), was);
 
         let manifest = place.join("a.aof.manifest");
-        // Names that lead to a directory, and one that no file has.
+        // Names that lead to a directory, and one that no file can have.
         for name in [".", "..", "\"\"", "\"a\\x00b\""] {
             fs::write(&manifest, format!("file {name} seq 1 type b\n")).unwrap();
             let kept = keep(&files, &data.path().join("kept"), None);
@@ -469,7 +471,7 @@ mod tests {
         assert_eq!(fs::read(&manifest).unwrap(), named_so.as_bytes());
     }
 
-    /// The log of a server whose files were named after the note.
+    /// The log of a server whose files have the name of the note.
     #[test]
     fn a_note_is_never_written_into_the_log() {
         let data = tempfile::tempdir().unwrap();

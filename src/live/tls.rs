@@ -1,4 +1,4 @@
-//! TLS to a server: whom to trust, and as whom to come.
+//! TLS: trusted certificates and the client certificate.
 
 use std::net::TcpStream;
 use std::path::Path;
@@ -16,11 +16,11 @@ use rustls::{
 use super::endpoint::Tls;
 use crate::base::error::{Error, ErrorKind, Result};
 
-/// Wraps a connection to `host`. The handshake happens with the first bytes that are sent.
+/// Wraps a connection to `host`. The handshake takes place when the first bytes are sent.
 ///
 /// # Errors
 ///
-/// When a certificate or key cannot be read or does not fit, or the name is no name.
+/// When a certificate or key cannot be read or is unsuitable, or the name is invalid.
 pub(crate) fn wrap(
     tls: &Tls,
     host: &str,
@@ -59,7 +59,7 @@ fn config(tls: &Tls) -> Result<ClientConfig> {
     }
 }
 
-/// Whose signatures count.
+/// Returns the trusted CA certificates.
 fn trusted(cacert: Option<&Path>) -> Result<RootCertStore> {
     let mut roots = RootCertStore::empty();
     match cacert {
@@ -98,8 +98,8 @@ fn unusable(error: &rustls::Error) -> Error {
     Error::new(ErrorKind::Usage, format!("TLS cannot be set up: {error}"))
 }
 
-/// `--insecure`: whoever answers is taken for the server. Its signatures are still checked, so that nobody
-/// in between can read along who was not there from the start.
+/// `--insecure`: any server certificate is accepted. Handshake signatures are still verified, so that an attacker who
+/// was not present from the start cannot intercept the connection.
 #[derive(Debug)]
 struct Anybody(Arc<CryptoProvider>);
 

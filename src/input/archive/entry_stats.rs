@@ -1,4 +1,4 @@
-//! What is in the commands and the RDB of a file, in the few words that an archive keeps of it.
+//! A summary of the commands and the RDB of a file, as recorded in an archive.
 
 use crate::analysis::damage::sides;
 use crate::aof::Fault;
@@ -6,7 +6,7 @@ use crate::archive::contents::FileRecord;
 use crate::command::Tally;
 use crate::rdb;
 
-/// What is in a file of a log.
+/// The content of a file of a log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) commands: u64,
@@ -15,11 +15,11 @@ pub(crate) struct Found {
     pub(crate) first_time: Option<i64>,
     pub(crate) last_time: Option<i64>,
     pub(crate) damage: Option<Damage>,
-    /// What this version does not know of the RDB, and where.
+    /// The content of the RDB that is unknown to this version, and its position.
     pub(crate) newer_rdb: Option<rdb::UnknownContent>,
 }
 
-/// What is wrong with it.
+/// The damage to a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Damage {
     pub(crate) offset: u64,
@@ -27,7 +27,7 @@ pub(crate) struct Damage {
 }
 
 impl Found {
-    /// Of a file whose RDB is broken.
+    /// Returns the summary of a file whose RDB is broken.
     pub(crate) fn broken_rdb(damage: &rdb::Damage) -> Found {
         let what = damage.describe();
         Found {
@@ -37,7 +37,7 @@ impl Found {
         }
     }
 
-    /// The same, of a file that begins with this RDB.
+    /// Returns the summary of a file that begins with this RDB.
     pub(crate) fn after_rdb(reading: &rdb::Reading, tally: Tally, fault: Option<Fault>) -> Found {
         match reading {
             rdb::Reading::Known(walk) => Found::commands(walk.keys, tally, fault),
@@ -47,7 +47,8 @@ impl Found {
         }
     }
 
-    /// Of the commands that `tally` counts from the start of a file on; `fault` is why the reading stopped.
+    /// Returns the summary of the commands that `tally` counts from the start of a file; `fault` is the reason why
+    /// reading stopped.
     pub(crate) fn commands(rdb_keys: u64, mut tally: Tally, fault: Option<Fault>) -> Found {
         tally.transactions = tally.transactions.from_start();
         let (open, dangling) = (tally.transactions.open(), tally.transactions.dangling.first());
@@ -78,7 +79,7 @@ impl Found {
         }
     }
 
-    /// Notes it in the record of the file.
+    /// Stores the summary in the record of the file.
     pub(crate) fn note_in(self, record: &mut FileRecord) {
         record.commands = self.commands;
         record.rdb_keys = self.rdb_keys;

@@ -1,6 +1,7 @@
-//! From an archive to files.
+//! Extracting an archive to files.
 //!
-//! They are written out of sight and verified meanwhile, and appear when all of them are what they should be.
+//! The files are written to a hidden directory and verified at the same time. They are published when all of them are
+//! valid.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -15,23 +16,23 @@ use crate::disk::publish::{Existing, NewDirectory, check_free};
 use crate::disk::{Access, Mapping, Scratch, rename};
 use crate::input::overwrite::{Shape, check_output, check_shape};
 
-/// How an archive is extracted.
+/// Options of [`extract`].
 #[derive(Debug, Clone)]
 pub struct ExtractOptions {
-    /// The directory that its files go to. It is made if it is not there.
+    /// The output directory. It is created if it does not exist.
     pub output: PathBuf,
-    /// What becomes of files and directories of the archive that stand in it already.
+    /// The treatment of existing files and directories in the output directory.
     pub existing: Existing,
-    /// Whether an archive that is not sound is extracted as far as it can be.
+    /// Whether to extract a damaged archive as far as possible.
     pub damaged: bool,
 }
 
-/// Extracts the archive at `path`: all of it but what it says of itself. Into a directory that is there, each file and
-/// each directory at its top goes by itself, whole or not at all; else the directory appears with all that is in it.
+/// Extracts the archive at `path`, except its metadata. In an existing directory, each file and each top-level
+/// directory is published separately and atomically; otherwise the directory is published with all its contents.
 ///
 /// # Errors
 ///
-/// - [`ErrorKind::Refused`]: it is not sound, or something stands where its files go; nothing was written.
+/// - [`ErrorKind::Refused`]: the archive is damaged, or files exist at the destination; nothing was written.
 /// - When it cannot be opened, or the files cannot be written.
 pub fn extract(
     path: &Path,
@@ -95,7 +96,8 @@ pub fn extract(
     })
 }
 
-/// The access of what comes out of an archive. It belongs to whoever runs this, and not to the archive's owner.
+/// Returns the access mode of extracted files. They belong to the user running this program and not to the owner of the
+/// archive.
 fn access_of_archive(archive: &Mapping) -> Result<Access> {
     let metadata = archive.file().metadata();
     let metadata =
@@ -103,12 +105,12 @@ fn access_of_archive(archive: &Mapping) -> Result<Access> {
     Ok(Access::of_file(&metadata).for_runner())
 }
 
-/// Whether an entry is in the directory `top` of the archive.
+/// Returns whether an entry is in the directory `top` of the archive.
 fn is_below(entry: &str, top: &str) -> bool {
     entry.strip_prefix(top).is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// Puts what is finished in its place; what stood there goes with the stage.
+/// Moves a finished file or directory to its place; the one it replaces is deleted with the stage.
 fn put(from: &Path, to: &Path, existing: Existing, stage: &Path) -> Result<()> {
     if from.is_dir() {
         crate::disk::publish::sync_directory(from)?;

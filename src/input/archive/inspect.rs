@@ -1,4 +1,4 @@
-//! What an entry holds, found while it is unpacked.
+//! Inspecting the content of an entry while it is decompressed.
 //!
 //! Commands go through the grammar as they come. An RDB cannot: its values are read whole, and a length tells where
 //! each ends. So an entry that begins with one is kept, up to `MEMORY_BYTES` in memory, and above that in a file
@@ -19,37 +19,37 @@ use crate::disk::Mapping;
 use crate::input::archive::entry_stats::Found;
 use crate::rdb;
 
-/// The most of an RDB that is kept in memory.
+/// The maximum number of bytes of an RDB that are buffered in memory.
 const MEMORY_BYTES: usize = 32 << 20;
 
-/// The longest manifest that is read: ten thousand files.
+/// The maximum size of a manifest in bytes, sufficient for ten thousand files.
 const MANIFEST_BYTES: usize = 1 << 20;
 
-/// Bytes that tell what a file is.
+/// The number of bytes that identify the format of a file.
 const HEAD_BYTES: usize = 64;
 
-/// What is known of an entry before it is read.
+/// What an entry is expected to be before it is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Expected {
-    /// What the archive says of itself.
+    /// The metadata of the archive.
     Contents,
     /// A file of a log, damaged or not.
     Log,
     /// The manifest of a set.
     Manifest,
-    /// Nothing: the first bytes tell.
+    /// Unknown: the first bytes identify it.
     Anything,
 }
 
-/// What came of reading an entry.
+/// The result of reading an entry.
 pub(crate) struct Inspected {
     pub(crate) kind: EntryKind,
     pub(crate) found: Found,
-    /// The bytes of a manifest.
+    /// The content of a manifest.
     pub(crate) manifest: Option<Vec<u8>>,
 }
 
-/// Takes the bytes of an entry, piece after piece.
+/// Receives the bytes of an entry in pieces.
 pub(crate) struct Inspector {
     expected: Expected,
     state: State,
@@ -96,7 +96,7 @@ impl Inspector {
         }
     }
 
-    /// By the first bytes, as loaders do; by what is expected where these say nothing.
+    /// Chooses the format by the first bytes, as loaders do, or else by what is expected.
     fn decide(&mut self) -> io::Result<()> {
         let State::Head(head) = std::mem::replace(&mut self.state, State::Other) else {
             return Ok(());
@@ -117,7 +117,7 @@ impl Inspector {
         self.take(&head)
     }
 
-    /// The entry is at its end, or at the end of what could be unpacked.
+    /// Finishes the inspection at the end of the entry, or at the end of what could be decompressed.
     pub(crate) fn finish(mut self) -> Result<Inspected> {
         if matches!(self.state, State::Head(_)) {
             self.decide().map_err(kept_failed)?;
@@ -141,7 +141,7 @@ impl Inspector {
     }
 }
 
-/// An RDB, and what follows it, until all of it is there.
+/// A buffer for an RDB and the bytes after it.
 #[derive(Default)]
 struct Kept {
     memory: Vec<u8>,
@@ -187,7 +187,7 @@ fn read_rdb(bytes: &[u8]) -> (EntryKind, Found) {
     (kind, Found::after_rdb(&reading, scanned.sink, scanned.stop.fault))
 }
 
-/// The failure when an RDB cannot be kept.
+/// Returns the error for a failure to buffer an RDB.
 pub(crate) fn kept_failed(error: io::Error) -> Error {
     Error::io("keep an RDB, to read it, in", std::env::temp_dir(), error)
         .help("an RDB in an archive is unpacked there while it is verified; TMPDIR names another directory")

@@ -1,8 +1,8 @@
 //! Archives verified entry by entry, and extracted.
 //!
-//! - [`verify`]: whether an archive is whole, and what it holds.
-//! - [`inspect`], [`entry_stats`]: what one entry holds, found while it is decompressed.
-//! - [`mod@extract`]: from an archive to files.
+//! - [`verify`]: verifies an archive and reports its content.
+//! - [`inspect`], [`entry_stats`]: the content of one entry, inspected while it is decompressed.
+//! - [`mod@extract`]: extracts an archive to files.
 
 pub mod entry_stats;
 pub mod extract;

@@ -1,4 +1,4 @@
-//! Is an archive whole, and what is in it?
+//! Verifying an archive and its content.
 
 use std::fs::File;
 use std::io::{Read as _, Write};
@@ -19,28 +19,27 @@ use crate::base::level::Level;
 use crate::base::progress::{Progress, Silent};
 use crate::disk::{Access, Mapping};
 
-/// The kind of finding for a log in the archive that is not whole.
+/// The kind of the finding for a damaged log in the archive.
 pub(crate) const DAMAGE: &str = "damage";
 
-/// How an archive is verified.
+/// Options of [`verify_archive`].
 #[derive(Debug, Clone, Default)]
 pub struct VerifyOptions {}
 
-/// Whether the file at `path` is a zip, by its first bytes. What cannot be opened is none.
+/// Returns whether the file at `path` is a ZIP archive, by its first bytes; `false` if it cannot be opened.
 pub fn is_archive(path: &Path) -> bool {
     let mut magic = [0; 4];
-    // Opening a pipe would wait for a writer.
+    // Opening a pipe would block until there is a writer.
     path.is_file()
         && File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok()
         && is_zip(&magic)
 }
 
-/// Verifies the archive at `path`, and what is in it, without writing it anywhere (but for an RDB, see
-/// `inspect`).
+/// Verifies the archive at `path` and its content, without writing it to disk (except for an RDB, see `inspect`).
 ///
 /// # Errors
 ///
-/// When it cannot be opened, or is no zip, or changes while it is read.
+/// When it cannot be opened, is not a ZIP archive, or changes while it is read.
 pub fn verify_archive(
     path: &Path,
     options: &VerifyOptions,
@@ -54,26 +53,26 @@ pub fn verify_archive(
     Ok(report)
 }
 
-/// As [`verify_archive`], of bytes in memory that nobody changes: for tests and the fuzzer.
+/// Like [`verify_archive`], for immutable bytes in memory: for tests and the fuzzer.
 ///
 /// # Errors
 ///
-/// When they are no zip.
+/// When they are not a ZIP archive.
 #[doc(hidden)]
 pub fn verify_bytes(bytes: &[u8]) -> Result<ArchiveReport> {
     let path = Path::new("archive.zip");
     examine(path, &open_archive(path, bytes)?, None, &Silent)
 }
 
-/// Where the files of an archive are written while it is read, and who may read them.
+/// The directory to which the files of an archive are written while it is read, and their access mode.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stage<'s> {
     pub(crate) path: &'s Path,
     pub(crate) access: Access,
 }
 
-/// Reads everything that is in an archive; whether its file changed meanwhile is for the caller to ask. With a `stage`, the
-/// files are written below it meanwhile.
+/// Reads the whole content of an archive; the caller checks whether its file changed meanwhile. With a `stage`, the
+/// files are also written to it.
 pub(crate) fn examine(
     path: &Path,
     opened: &Opened<'_>,
@@ -136,7 +135,7 @@ pub(crate) fn examine(
     })
 }
 
-/// What an entry should hold, by what the archive says of itself, or by its name.
+/// Returns what an entry should contain, by the metadata of the archive or by its name.
 fn expected(entry: &Located, contents: Option<&Contents>) -> Expected {
     if entry.raw == CONTENTS && contents.is_some() {
         return Expected::Contents;
@@ -152,12 +151,11 @@ fn expected(entry: &Located, contents: Option<&Contents>) -> Expected {
     }
 }
 
-/// What the archive at `path` says of itself; `None` of one that aofkit did not make. Nothing else of it is read,
-/// and nothing is verified.
+/// Reads the metadata of the archive at `path`; `None` if aofkit did not create it. Nothing else is read or verified.
 ///
 /// # Errors
 ///
-/// When it cannot be opened, or is no zip.
+/// When it cannot be opened, or is not a ZIP archive.
 pub fn read_contents(path: &Path) -> Result<Option<Contents>> {
     let mapping = Mapping::open(path)?;
     if !is_zip(mapping.bytes()) {
@@ -191,7 +189,7 @@ pub(crate) fn contents_of(
         Ok(())
     });
     if !unpacked.is_ok_and(|unpacked| unpacked.fault.is_none() && unpacked.crc32 == entry.crc32) {
-        // Said when the entries are read.
+        // Reported when the entries are read.
         return None;
     }
     match serde_json::from_slice(&bytes) {
@@ -204,7 +202,7 @@ pub(crate) fn contents_of(
     }
 }
 
-/// What came of one entry.
+/// The result of reading one entry.
 struct Read {
     report: EntryReport,
     findings: Vec<ArchiveFinding>,
@@ -252,7 +250,7 @@ fn read_entry(
         error("crc32", what);
     }
     let Inspected { kind, found, manifest } = inspector.finish()?;
-    // Of what is cut short anyway, nothing more needs to be said.
+    // Damage in an entry that is cut short anyway is not reported separately.
     if let Some(damage) = found.damage.filter(|_| is_whole) {
         let finding = ArchiveFinding::new(Level::Error, DAMAGE, damage.what);
         let help = "the archive holds it so; extract it with --damaged, and `aofkit repair` mends what can be";
@@ -281,7 +279,7 @@ fn read_entry(
     Ok(Read { report, findings, manifest })
 }
 
-/// Creates the file of an entry below `stage`. Its name does not lead out: [`open_zip`] lets none through that does.
+/// Creates the file of an entry in `stage`. Its name cannot lead out of it: [`open_zip`] rejects such names.
 fn create(stage: &Stage<'_>, entry: &Located) -> Result<(File, PathBuf)> {
     let path = stage.path.join(&entry.raw);
     let failed = |error| Error::io("write", &path, error);

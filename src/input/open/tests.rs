@@ -9,7 +9,7 @@ const RDB: &[u8] = b"REDIS0011\xff\0\0\0\0\0\0\0\0";
 
 type Files<'a> = &'a [(&'a str, &'a [u8])];
 
-/// A directory made of `(path, content)`; a path that ends in `/` is a directory.
+/// Creates a directory from `(path, content)` pairs; a path that ends in `/` is a directory.
 fn files(files: Files) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     for (name, content) in files {
@@ -24,7 +24,7 @@ fn files(files: Files) -> TempDir {
     directory
 }
 
-/// A server's data directory with a base and two incremental files.
+/// Creates a server's data directory with a base and two incremental files.
 fn data_directory(more: Files) -> TempDir {
     let set: Files = &[
         (
@@ -38,7 +38,7 @@ fn data_directory(more: Files) -> TempDir {
     files(&[set, more].concat())
 }
 
-/// What was opened: the layout, then each part as `role:name`, `*` after the last.
+/// Returns the layout, followed by each part as `role:name`, with `*` after the last.
 fn shape(log: &Log) -> String {
     let kind = serde_json::to_value(&log.layout).unwrap()["kind"].as_str().unwrap().to_string();
     let parts = log.parts.iter().map(|part| {
@@ -53,7 +53,7 @@ fn others(log: &Log) -> Vec<(String, OtherKind)> {
     log.others.iter().map(|other| (name(&other.path), other.kind)).collect()
 }
 
-/// The message and help of the error, with the directory left out.
+/// Returns the message and the help of the error, without the directory.
 fn refusal(directory: &TempDir, path: &str) -> String {
     let error = open(directory.path().join(path)).err().unwrap();
     let prefix = directory.path().display().to_string();
@@ -245,7 +245,7 @@ fn an_upgrade_that_was_interrupted_is_carried_on_from_the_old_file() {
             assert!(log.chosen.unwrap().ends_with(unfinished));
         }
     }
-    // Finished: the base is in the set under the old name, and incremental files follow.
+    // A finished upgrade: the base is in the set under the old name, and incremental files follow.
     let directory = files(&[
         (
             "appendonlydir/appendonly.aof.manifest",
@@ -258,7 +258,7 @@ fn an_upgrade_that_was_interrupted_is_carried_on_from_the_old_file() {
     assert_eq!(shape(&log), "multi-part base:appendonly.aof incr:appendonly.aof.1.incr.aof*");
     let log = open(directory.path().join("appendonlydir/appendonly.aof")).unwrap();
     assert_eq!(shape(&log), "one-part base:appendonly.aof");
-    // With incremental files listed, a server does not look at the old file.
+    // If incremental files are listed, a server ignores the old file.
     fs::rename(
         directory.path().join("appendonlydir/appendonly.aof"),
         directory.path().join("appendonly.aof"),
@@ -388,7 +388,7 @@ fn parts_without_a_manifest_are_not_taken_for_an_empty_log() {
     for path in ["", "d"] {
         assert_eq!(refusal(&directory, path), format!("Manifest: d: {expected}"));
     }
-    // But the old single file, which a server would take.
+    // But the old single file exists, which a server would load.
     fs::write(directory.path().join("a.aof"), SET).unwrap();
     assert_eq!(shape(&open(directory.path()).unwrap()), "single-file single:a.aof*");
 }
@@ -436,12 +436,12 @@ fn own_leftovers_are_no_candidates_and_are_noted() {
         assert_eq!(shape(&log), PARTS, "{name}");
         assert_eq!(others(&log), [(name.to_owned(), kind)]);
         assert_eq!(log.others[0].bytes, (manifest.len() + SET.len()) as u64);
-        // Pointed at, it is opened.
+        // It is opened if named explicitly.
         for path in [name, &copy[0], &copy[1]] {
             let log = open(directory.path().join(path)).unwrap();
             assert_eq!(log.parts[0].name, "a.aof.1.incr.aof", "{path}");
         }
-        // By itself it is no log of a server.
+        // On its own it is not the log of a server.
         let alone = files(&[(&copy[0], manifest), (&copy[1], SET)]);
         assert_eq!(
             refusal(&alone, ""),
@@ -460,7 +460,7 @@ fn own_leftovers_are_no_candidates_and_are_noted() {
             assert_eq!(open(directory.path().join(name)).unwrap().parts[0].name, name);
         }
     }
-    // Inside a set as well; what a manifest lists is a part, whatever its name.
+    // The same in a set; a file listed in a manifest is a part, whatever its name.
     let listed = "file a.flushed seq 1 type b\n";
     let directory = files(&[
         ("d/a.manifest", listed.as_bytes()),
