@@ -1,7 +1,7 @@
-//! The directory of a zip read once more, by a reader of another make.
+//! Reading the directory of a ZIP archive a second time, with an independent reader.
 //!
-//! Readers of zips differ in what they believe where an archive says a thing twice. One whose files are others to another reader
-//! hides something, however sound each of them finds it.
+//! Readers of ZIP archives differ in which of several redundant fields they trust. An archive whose files differ
+//! between two readers hides something, even if each of them considers it valid.
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
@@ -13,10 +13,10 @@ use super::read::Opened;
 use super::report::ArchiveFinding;
 use crate::base::level::Level;
 
-/// Where the packed bytes of an entry begin, what it holds unpacked, and its CRC-32.
+/// The offset of the compressed bytes of an entry, mapped to its uncompressed size and its CRC-32.
 type Seen = BTreeMap<u64, (u64, u32)>;
 
-/// What the second reader sees otherwise. Where the first has something to say already, that is enough.
+/// Returns how the second reader disagrees; `None` if the first reader has findings already.
 pub(crate) fn disagreement(opened: &Opened<'_>) -> Option<ArchiveFinding> {
     if !opened.findings.is_empty() {
         return None;
@@ -46,7 +46,7 @@ fn read(bytes: &[u8]) -> zip::result::ZipResult<Seen> {
     Ok(seen)
 }
 
-/// What an archive says of itself, if it does, and nothing else of it is read.
+/// Returns the metadata of an archive, if it has any, without reading anything else.
 pub(crate) fn contents(bytes: &[u8]) -> Option<Contents> {
     let mut zip = ZipArchive::new(Cursor::new(bytes)).ok()?;
     let entry = zip.by_name(CONTENTS).ok()?;

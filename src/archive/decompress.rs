@@ -1,4 +1,4 @@
-//! Unpacking one entry, piece after piece, in memory that does not depend on what it declares.
+//! Decompressing one entry in pieces, with memory use independent of the declared size.
 
 use std::io::{self, Read};
 use std::sync::mpsc::{channel, sync_channel};
@@ -12,36 +12,36 @@ use super::method::Method;
 use super::read::Located;
 use super::writer::low;
 
-/// Bytes of a piece.
+/// The size of a piece in bytes.
 const PIECE_BYTES: usize = 256 << 10;
 
-/// Pieces between the thread that unpacks and the one that looks at what comes.
+/// The number of pieces between the decompressing thread and the consumer.
 const PIECES_BETWEEN: usize = 4;
 
-/// An entry that declares fewer bytes is not worth a second thread.
+/// The declared size in bytes below which a second thread is not worthwhile.
 const SECOND_THREAD_BYTES: u64 = 1 << 20;
 
-/// What came out of an entry.
+/// The result of decompressing an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unpacked {
     pub(crate) bytes: u64,
     pub(crate) crc32: u32,
     pub(crate) sha256: [u8; 32],
-    /// Why it did not come to its end.
+    /// The reason why decompression stopped before the end.
     pub(crate) fault: Option<String>,
 }
 
-/// Why unpacking stopped.
+/// The reason why decompression stopped.
 enum Stopped {
-    /// The bytes of the archive are wrong.
+    /// The bytes of the archive are invalid.
     Fault(String),
-    /// What takes the bytes cannot.
+    /// The consumer of the bytes failed.
     Taker(io::Error),
-    /// What takes the bytes is gone, and says why itself.
+    /// The consumer of the bytes has ended and reports the reason itself.
     TakerGone,
 }
 
-/// Hashes what comes, and hands it on.
+/// Hashes the bytes and passes them on.
 struct Taker<F> {
     crc32: Digest,
     sha256: Sha256,
@@ -58,12 +58,12 @@ impl<F: FnMut(&[u8]) -> io::Result<()>> Taker<F> {
     }
 }
 
-/// Unpacks `packed` and gives the bytes to `take`, never more than the entry declares; on a thread of its own when
-/// they are many, so that unpacking and looking at them go side by side.
+/// Decompresses `packed` and passes the bytes to `take`, never more than the entry declares. If there are many,
+/// decompression runs on a separate thread in parallel with their consumer.
 ///
 /// # Errors
 ///
-/// What `take` gives. That the bytes of the archive are wrong is no error, but a fault of the entry.
+/// The errors of `take`. Invalid bytes in the archive are not an error but a fault of the entry.
 pub(crate) fn unpack(
     entry: &Located,
     packed: &[u8],
@@ -97,7 +97,7 @@ fn side_by_side<F: FnMut(&[u8]) -> io::Result<()> + Send>(
         let taking = scope.spawn(move || {
             for piece in coming {
                 taker.take(&piece)?;
-                // Nobody waits for the last ones.
+                // After the end nobody receives the last pieces.
                 let _ = empty.send(piece);
             }
             Ok(())
@@ -163,7 +163,7 @@ fn inflate(mut packed: &[u8], give: Give<'_>) -> Result<(), Stopped> {
     }
 }
 
-/// The window that a frame may ask for, as a power of two: 128 MiB, which `zstd --long` uses.
+/// The maximum window of a frame, as a power of two: 128 MiB, which `zstd --long` uses.
 const WINDOW_LOG: u32 = 27;
 
 fn unzstd(packed: &[u8], give: Give<'_>) -> Result<(), Stopped> {

@@ -1,8 +1,8 @@
-//! Deflate on all cores, one stream.
+//! Deflate on all cores, as one stream.
 //!
-//! The bytes are cut into blocks, which are packed side by side. Each is primed with the 32 KiB before it, as if
-//! one worker had packed all, and ended by a sync flush, which brings it to a whole byte; so the blocks joined are
-//! one valid stream that every unzip reads. What is lost is five bytes a block. The blocks are the same whatever the
+//! The bytes are divided into blocks, which are compressed in parallel. Each is primed with the 32 KiB before it, as if
+//! one thread had compressed all, and ended by a sync flush, which aligns it to a byte; the joined blocks are therefore
+//! one valid stream that every unzip reads. The overhead is five bytes per block. The blocks do not depend on the
 //! number of threads.
 
 use std::cell::RefCell;
@@ -11,17 +11,17 @@ use std::io;
 use flate2::{Compress, Compression, FlushCompress, Status};
 use rayon::prelude::*;
 
-/// Bytes of a block.
+/// The size of a block in bytes.
 const BLOCK_BYTES: usize = 256 << 10;
 
-/// How far back deflate refers.
+/// The maximum distance of a deflate reference in bytes.
 const WINDOW_BYTES: usize = 32 << 10;
 
-/// Blocks that a thread packs between two times that all wait for each other.
+/// The number of blocks that each thread compresses between two synchronisations.
 const BLOCKS_PER_THREAD: usize = 16;
 
-/// Packs `bytes` and gives the stream to `write`, piece after piece. Meanwhile `beside` is called with each
-/// stretch of the bytes in its order.
+/// Compresses `bytes` and passes the stream to `write` in pieces. Meanwhile `beside` is called with each range of the
+/// bytes in order.
 pub(crate) fn deflate(
     bytes: &[u8],
     level: u32,
@@ -43,7 +43,7 @@ pub(crate) fn deflate(
     while from < blocks || !packed.is_empty() {
         let stretch = &bytes
             [(from * BLOCK_BYTES).min(bytes.len())..((from + wave) * BLOCK_BYTES).min(bytes.len())];
-        // What was packed before is written while the next is packed.
+        // The compressed blocks are written while the next ones are compressed.
         let (next, written) = rayon::join(
             || if from < blocks { pack(from) } else { Ok(Vec::new()) },
             || {
@@ -60,7 +60,7 @@ pub(crate) fn deflate(
 }
 
 thread_local! {
-    /// Of the level that stands beside it. What it allocates is as much as a block.
+    /// A compressor and its level, reused because it allocates as much memory as a block.
     static PACKER: RefCell<Option<(u32, Compress)>> = const { RefCell::new(None) };
 }
 

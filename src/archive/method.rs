@@ -1,25 +1,25 @@
-//! How the bytes of an entry are packed.
+//! The compression methods of an entry.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// How the bytes of an entry are packed.
+/// The compression method of an entry.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Method {
-    /// As every zip has it, and every unzip reads it.
+    /// Deflate, which every unzip supports.
     #[default]
     Deflate,
-    /// Faster and smaller; 7-Zip, libarchive and Python 3.14 read it, Info-ZIP's unzip does not.
+    /// Zstandard, which is faster and smaller; 7-Zip, libarchive and Python 3.14 support it, Info-ZIP's unzip does not.
     Zstd,
-    /// Not at all.
+    /// No compression.
     Store,
 }
 
 impl Method {
-    /// The number that stands for it in a zip.
+    /// Returns the method's number in the ZIP format.
     pub fn number(self) -> u16 {
         match self {
             Method::Store => 0,
@@ -28,12 +28,12 @@ impl Method {
         }
     }
 
-    /// The method of a number.
+    /// Returns the method with a number.
     pub fn of(number: u16) -> Option<Method> {
         [Method::Store, Method::Deflate, Method::Zstd].into_iter().find(|m| m.number() == number)
     }
 
-    /// The levels that it has, and the one that is taken where none is named.
+    /// Returns the range of levels and the default level; `None` if there are no levels.
     pub fn levels(self) -> Option<(std::ops::RangeInclusive<i32>, i32)> {
         match self {
             Method::Deflate => Some((1..=9, 6)),

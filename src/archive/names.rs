@@ -1,20 +1,20 @@
-//! Names: of archives, and of what is in them.
+//! The names of archives and of their entries.
 
 use jiff::Zoned;
 use jiff::fmt::strtime;
 
 use crate::base::error::{Error, ErrorKind, Result};
 
-/// How archives are named where nobody says otherwise.
+/// The default template for the names of archives.
 pub const TEMPLATE: &str = "aof_%Y%m%d%H%M%S-{port}.zip";
 
-/// The name of an archive: `template` with `{port}` replaced by the port and the conversions of strftime by
-/// `created`. `None` stands for [`TEMPLATE`].
+/// Returns the name of an archive: `template` with `{port}` replaced by the port and the conversions of strftime by
+/// `created`. `None` means [`TEMPLATE`].
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Usage`], when the template has a conversion that strftime has not, or what comes of it is no
-/// file name.
+/// [`ErrorKind::Usage`], when the template has a conversion that strftime does not have, or the result is not a file
+/// name.
 pub fn archive_name(template: Option<&str>, created: &Zoned, port: u16) -> Result<String> {
     let template = template.unwrap_or(TEMPLATE);
     let wrong = |what: String| {

@@ -1,7 +1,7 @@
-//! Opening a zip: its directory, and what can be said of it before anything is unpacked.
+//! Opening a ZIP archive: its directory, and the checks that are possible before decompression.
 //!
-//! Nothing that the archive declares is believed: each local header is held against the directory, and entries
-//! must not overlap, leave gaps, repeat a name or lead out of the directory they are unpacked to.
+//! Nothing that the archive declares is trusted: each local header is compared with the directory, and entries must not
+//! overlap, leave gaps, repeat a name or lead out of the output directory.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -13,41 +13,41 @@ use super::report::ArchiveFinding;
 use crate::base::escape::steers;
 use crate::base::level::Level;
 
-/// An entry whose place in the archive is known and allowed.
+/// An entry whose location in the archive is known and valid.
 #[derive(Debug, Clone)]
 pub(crate) struct Located {
-    /// The name, made printable.
+    /// The name, escaped for display.
     pub(crate) name: String,
-    /// The name as it is.
+    /// The name as stored.
     pub(crate) raw: String,
     pub(crate) method: Method,
     pub(crate) crc32: u32,
-    /// The bytes that it declares to hold, unpacked.
+    /// The declared uncompressed size in bytes.
     pub(crate) bytes: u64,
-    /// Where its packed bytes are.
+    /// The range of its compressed bytes.
     pub(crate) packed: Range<usize>,
     pub(crate) is_directory: bool,
 }
 
-/// A zip, as far as its directory tells.
+/// A ZIP archive, as described by its directory.
 pub(crate) struct Opened<'a> {
     pub(crate) bytes: &'a [u8],
     pub(crate) entries: Vec<Located>,
-    /// What is wrong with it already.
+    /// The findings so far.
     pub(crate) findings: Vec<ArchiveFinding>,
-    /// Where the directory begins.
+    /// The byte offset of the directory.
     pub(crate) directory: u64,
 }
 
-/// The most entries that are looked at: a set of a server has less than a hundred.
+/// The maximum number of entries that are read: a set of a server has less than a hundred.
 const ENTRIES: usize = 65_536;
 
-/// Whether a file is a zip, by its first bytes.
+/// Returns whether a file is a ZIP archive, by its first bytes.
 pub(crate) fn is_zip(bytes: &[u8]) -> bool {
     [&b"PK\x03\x04"[..], b"PK\x05\x06"].iter().any(|magic| bytes.starts_with(magic))
 }
 
-/// Opens the zip that `bytes` are.
+/// Opens the ZIP archive in `bytes`.
 pub(crate) fn open_zip(bytes: &[u8]) -> Opened<'_> {
     let mut opened = Opened { bytes, entries: Vec::new(), findings: Vec::new(), directory: 0 };
     match ZipArchive::from_slice(bytes) {
@@ -73,7 +73,7 @@ impl<'a> Opened<'a> {
         &mut self.findings[last]
     }
 
-    /// The bytes of an entry as they lie in the archive.
+    /// Returns the bytes of an entry as stored in the archive.
     pub(crate) fn packed(&self, entry: &Located) -> &'a [u8] {
         self.bytes.get(entry.packed.clone()).unwrap_or_default()
     }
@@ -130,7 +130,7 @@ impl<'a> Opened<'a> {
         self.tile(spans);
     }
 
-    /// Looks at one entry; gives where it begins and ends in the archive, and its name.
+    /// Checks one entry; returns its byte range in the archive, and its name.
     fn entry(
         &mut self,
         zip: &ZipSliceArchive<&'a [u8]>,
@@ -189,7 +189,7 @@ impl<'a> Opened<'a> {
         if local.compression_method() != record.compression_method() {
             differs.push("method");
         }
-        // With a descriptor behind the bytes, the local header may have zeros.
+        // With a descriptor after the bytes, the local header may contain zeros.
         let held = |local: u64, directory: u64| local == directory || has_descriptor && local == 0;
         if !held(u64::from(local.crc32()), u64::from(record.crc32())) {
             differs.push("checksum");
@@ -234,7 +234,7 @@ impl<'a> Opened<'a> {
         Some(span)
     }
 
-    /// Entries must lie side by side from the first byte to the directory.
+    /// Checks that the entries cover the bytes up to the directory without gaps or overlap.
     fn tile(&mut self, mut spans: Vec<(Range<u64>, String)>) {
         spans.sort_by_key(|(span, _)| (span.start, span.end));
         let mut at = 0;
@@ -260,7 +260,7 @@ impl<'a> Opened<'a> {
     }
 }
 
-/// Why an archive is not all in one file.
+/// Returns the reason why an archive is not contained in a single file.
 fn several_disks(bytes: &[u8], end: u64) -> Option<&'static str> {
     let end = bytes.get(usize::try_from(end).ok()?..)?.first_chunk::<22>()?;
     let field = |at: usize| u16::from_le_bytes([end[at], end[at + 1]]);
@@ -270,7 +270,7 @@ fn several_disks(bytes: &[u8], end: u64) -> Option<&'static str> {
     (!whole).then_some("it is one of several parts of an archive, which are not read here")
 }
 
-/// What a name would lead to, if it were followed.
+/// Returns the reason why a name is unsafe to extract.
 pub(crate) fn leads_astray(name: &[u8]) -> Option<&'static str> {
     if name.is_empty() {
         return Some("is empty");
@@ -291,13 +291,13 @@ pub(crate) fn leads_astray(name: &[u8]) -> Option<&'static str> {
     std::str::from_utf8(name).is_err().then_some("is not UTF-8")
 }
 
-/// Whether packed bytes cannot hold so many: deflate packs 258 bytes into two bits at best.
+/// Returns whether compressed bytes cannot expand to the declared size: deflate encodes at most 258 bytes in two bits.
 fn absurd(method: Method, bytes: u64, packed: u64) -> bool {
     const DEFLATE_BEST: u64 = 1032;
     method == Method::Deflate && bytes > packed.saturating_mul(DEFLATE_BEST)
 }
 
-/// The length of the descriptor at `at`, when it says what the directory says: with or without its mark, with
+/// Returns the length of the descriptor at `at`, if it agrees with the directory: with or without its signature, with
 /// sizes of 32 or 64 bits.
 fn descriptor(bytes: &[u8], at: u64, crc32: u32, packed: u64, unpacked: u64) -> Option<u64> {
     const MARK: &[u8] = b"PK\x07\x08";
@@ -312,7 +312,7 @@ fn descriptor(bytes: &[u8], at: u64, crc32: u32, packed: u64, unpacked: u64) -> 
     found.map(|form| form.len() as u64)
 }
 
-/// A name without what steers a terminal.
+/// Returns a name with terminal control characters escaped.
 pub(crate) fn printable(name: &[u8]) -> String {
     let mut out = String::new();
     for c in String::from_utf8_lossy(name).chars() {

@@ -1,18 +1,18 @@
-//! The headers and the directory of a zip, as they are written.
+//! The headers and the directory of a ZIP archive, as written.
 //!
 //! | record | bytes |
 //! |---|---|
-//! | local header | 30, name, extra fields; then the packed bytes of the entry |
-//! | directory header | 46, name, extra fields; one for each entry, behind the last entry |
-//! | Zip64 end, Zip64 locator | 56 and 20; only where something does not fit the end record |
+//! | local header | 30, name, extra fields; then the compressed bytes of the entry |
+//! | directory header | 46, name, extra fields; one for each entry, after the last entry |
+//! | Zip64 end, Zip64 locator | 56 and 20; only if a value does not fit the end record |
 //! | end | 22 |
 //!
-//! Sizes and checksum stand in the local header itself, which is filled in once they are known, and not in a
-//! descriptor behind the bytes: every reader understands that, also one that reads a pipe. Zip64 fields are
-//! there where something needs them and nowhere else. All is a function of the entry, so that who verifies an
-//! archive can hold each byte of these records against what should stand there.
+//! Sizes and checksum are in the local header itself, which is filled in once they are known, and not in a descriptor
+//! after the bytes: every reader supports that, including one that reads a pipe. Zip64 fields are present only where
+//! they are needed. All records are functions of the entry, so that verification can compare each of their bytes with
+//! the expected one.
 //!
-//! Checked against APPNOTE.TXT 6.3.10, and tried on Info-ZIP, 7-Zip and Python.
+//! Checked against APPNOTE.TXT 6.3.10, and tested with Info-ZIP, 7-Zip and Python.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -22,19 +22,19 @@ use super::method::Method;
 /// An entry that was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// Its name.
+    /// The name.
     pub(crate) name: String,
-    /// How its bytes are packed.
+    /// The compression method.
     pub(crate) method: Method,
-    /// The CRC-32 of its bytes.
+    /// The CRC-32 of its uncompressed bytes.
     pub(crate) crc32: u32,
-    /// How many they are.
+    /// The uncompressed size in bytes.
     pub(crate) bytes: u64,
-    /// How many they are when packed.
+    /// The compressed size in bytes.
     pub(crate) packed_bytes: u64,
-    /// Where its local header stands.
+    /// The byte offset of its local header.
     pub(crate) offset: u64,
-    /// The time that it gets.
+    /// The modification time.
     pub(crate) modified: Timestamp,
 }
 
@@ -44,7 +44,7 @@ const END_64: u32 = 0x0606_4b50;
 const LOCATOR_64: u32 = 0x0706_4b50;
 const END: u32 = 0x0605_4b50;
 
-/// What stands in a field of 32 bits whose number is in a Zip64 field.
+/// The value of a 32-bit field whose number is in a Zip64 field.
 const IN_ZIP64: u32 = u32::MAX;
 
 const EXTRA_ZIP64: u16 = 0x0001;
@@ -54,12 +54,13 @@ const EXTRA_TIME: u16 = 0x5455;
 const FLAG_UTF8: u16 = 1 << 11;
 /// Made on Unix, by the rules of version 6.3.
 const MADE_BY: u16 = 3 << 8 | 63;
-/// A file that its owner writes and all read, as servers make them.
+/// A file that its owner may write and everyone may read, as servers create them.
 const MODE: u32 = 0o100_644 << 16;
 
 impl Entry {
-    /// Whether its sizes are in a Zip64 field. Decided by the length alone, for the local header is laid before
-    /// the packed size is known: by a little more than what packing can add to bytes that do not pack.
+    /// Returns whether its sizes are in a Zip64 field. This depends on the length alone, because the local header is
+    /// reserved before the compressed size is known: the limit leaves slightly more than compression can add to
+    /// incompressible bytes.
     fn is_large(&self) -> bool {
         let longest = self.bytes.saturating_add(self.bytes / 256).saturating_add(1 << 16);
         longest >= u64::from(u32::MAX)
@@ -73,7 +74,7 @@ impl Entry {
         }
     }
 
-    /// What local and directory header have in common, from the version needed to the sizes.
+    /// Appends the fields that local and directory header share, from the version needed to the sizes.
     fn common(&self, out: &mut Vec<u8>) {
         let flags = if self.name.is_ascii() { 0 } else { FLAG_UTF8 };
         let (time, date) = dos_time(self.modified);
@@ -87,7 +88,7 @@ impl Entry {
         }
     }
 
-    /// The local header. Its length does not depend on checksum and packed size.
+    /// Returns the local header. Its length does not depend on the checksum and the compressed size.
     pub(crate) fn local_header(&self) -> Vec<u8> {
         let mut extra = Vec::new();
         if self.is_large() {
@@ -99,7 +100,7 @@ impl Entry {
         }
         self.push_time(&mut extra);
         let mut out = LOCAL.to_le_bytes().to_vec();
-        // An offset beyond 32 bits is a matter of the directory.
+        // An offset beyond 32 bits only affects the directory.
         let version = Entry { offset: 0, ..self.clone() }.version_needed();
         out.extend(version.to_le_bytes());
         self.common(&mut out);
@@ -110,7 +111,7 @@ impl Entry {
         out
     }
 
-    /// The header in the directory.
+    /// Returns the header in the directory.
     pub(crate) fn directory_header(&self) -> Vec<u8> {
         let mut zip64 = Vec::new();
         if self.is_large() {
@@ -140,7 +141,8 @@ impl Entry {
         out
     }
 
-    /// The time in UTC, for the other is in nobody knows whose. It has 32 bits, and is left out where they end.
+    /// Appends the time in UTC, because the other time field has no time zone. It has 32 bits, and is omitted if the
+    /// time exceeds them.
     fn push_time(&self, extra: &mut Vec<u8>) {
         const MODIFIED: u8 = 1;
         if let Ok(seconds) = i32::try_from(self.modified.as_second()) {
@@ -149,7 +151,7 @@ impl Entry {
     }
 }
 
-/// The records behind the directory, which has `count` entries and `bytes` bytes from byte `at` on.
+/// Returns the records after the directory, which has `count` entries and `bytes` bytes from byte `at` on.
 pub(crate) fn end(count: u64, at: u64, bytes: u64) -> Vec<u8> {
     let mut out = Vec::new();
     let is_large =
@@ -187,17 +189,18 @@ fn push_extra(out: &mut Vec<u8>, id: u16, bytes: &[u8]) {
     out.extend(bytes);
 }
 
-/// The number, or what says that it is in a Zip64 field.
+/// Returns the number, or the marker for a number in a Zip64 field.
 fn low_half(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(IN_ZIP64)
 }
 
-/// Names are those of files, and extra fields as long as they are above.
+/// Converts a length that fits 16 bits: that of a file name or of the extra fields above.
 fn short(len: usize) -> u16 {
     u16::try_from(len).unwrap_or(u16::MAX)
 }
 
-/// The time and the date of a zip, in UTC: two seconds are its finest, 1980 its first year and 2107 its last.
+/// Returns the time and the date in the ZIP format, in UTC, with a resolution of two seconds and a range from 1980 to
+/// 2107.
 fn dos_time(modified: Timestamp) -> (u16, u16) {
     let at = modified.to_zoned(TimeZone::UTC);
     let field = |number: i8| u16::try_from(number).unwrap_or(0);

@@ -1,4 +1,4 @@
-//! The reports: the schema of their JSON, and the only thing that their text is made from.
+//! The reports on archives, which are the schemas of their JSON output and the only source of their text output.
 
 use std::path::PathBuf;
 
@@ -9,149 +9,150 @@ use super::method::Method;
 pub use crate::base::level::Level;
 use crate::rdb::UnknownContent;
 
-/// What came of packing a log.
+/// The result of compressing a log.
 #[derive(Debug, Clone, Serialize)]
 pub struct CompressReport {
     /// The version of this schema.
     pub schema: u32,
-    /// `compress`.
+    /// The name of the report: `compress`.
     pub report: &'static str,
     /// The path as given.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub path: PathBuf,
-    /// The archive.
+    /// The path of the archive.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub output: PathBuf,
-    /// How the files are packed.
+    /// The compression method.
     pub method: Method,
-    /// At which level; absent of files that are not packed.
+    /// The compression level; absent for files that are not compressed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub level: Option<i32>,
-    /// The bytes of all files.
+    /// The total size of all files in bytes.
     pub bytes: u64,
-    /// The length of the archive.
+    /// The size of the archive in bytes.
     pub archive_bytes: u64,
-    /// How many times as long the files are as the archive.
+    /// The ratio of the size of the files to the size of the archive.
     pub ratio: f64,
-    /// What the archive says of itself.
+    /// The metadata of the archive.
     pub contents: Contents,
-    /// Whether the archive was read back, and found sound, before it appeared.
+    /// Whether the archive was read back and found valid before it was published.
     pub checked: bool,
-    /// How long each phase took.
+    /// The run time of each phase.
     pub phases: Vec<Phase>,
-    /// How long it took, in seconds.
+    /// The total run time in seconds.
     pub elapsed_s: f64,
 }
 
-/// A phase of the work.
+/// A phase of the compression.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Phase {
-    /// Its name.
+    /// The name of the phase.
     pub name: &'static str,
-    /// How long it took, in seconds.
+    /// The run time in seconds.
     pub elapsed_s: f64,
 }
 
-/// What is in an archive, and whether it is whole.
+/// The content of an archive and the result of its verification.
 #[derive(Debug, Clone, Serialize)]
 pub struct ArchiveReport {
     /// The path as given.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub path: PathBuf,
-    /// Whether there is no finding of level error.
+    /// Whether there are no findings of level error.
     pub sound: bool,
-    /// Whether aofkit made it: whether it says of itself what it should hold.
+    /// Whether aofkit made it, so that its metadata describes the expected content.
     pub own: bool,
-    /// The length of the archive.
+    /// The size of the archive in bytes.
     pub archive_bytes: u64,
-    /// The bytes of all entries, unpacked.
+    /// The total uncompressed size of all entries in bytes.
     pub bytes: u64,
-    /// Whole commands in all entries.
+    /// The number of complete commands in all entries.
     pub commands: u64,
-    /// Keys in RDBs.
+    /// The number of keys in RDBs.
     pub rdb_keys: u64,
-    /// What the archive says of itself; `None` of zips that others made.
+    /// The metadata of the archive; `None` for ZIP archives made by other programs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contents: Option<Contents>,
-    /// How the log lies in it, where one was found.
+    /// The layout of the log in the archive, if a log was found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub layout: Option<Arrangement>,
     /// The entries, in the order of the directory.
     pub entries: Vec<EntryReport>,
-    /// What was found, the worst first.
+    /// The findings, most severe first.
     pub findings: Vec<ArchiveFinding>,
-    /// How long it took, in seconds.
+    /// The run time in seconds.
     pub elapsed_s: f64,
 }
 
-/// What was found of one entry.
+/// The result for one entry.
 #[derive(Debug, Clone, Serialize)]
 pub struct EntryReport {
-    /// Its name, made printable.
+    /// The name, escaped for display.
     pub name: String,
-    /// How it is packed.
+    /// The compression method.
     pub method: Method,
-    /// What it holds.
+    /// The kind of content.
     pub kind: EntryKind,
-    /// Its bytes as they were unpacked; fewer than it declares where that failed.
+    /// The number of decompressed bytes, which is less than declared if decompression failed.
     pub bytes: u64,
-    /// The bytes that it takes.
+    /// The compressed size in bytes.
     pub packed_bytes: u64,
-    /// The CRC-32 of what was unpacked.
+    /// The CRC-32 of the decompressed bytes.
     pub crc32: u32,
-    /// The SHA-256 of what was unpacked.
+    /// The SHA-256 of the decompressed bytes, in hexadecimal digits.
     pub sha256: String,
-    /// Whole commands.
+    /// The number of complete commands.
     pub commands: u64,
-    /// Keys of the RDB that it begins with.
+    /// The number of keys in the RDB at its beginning.
     pub rdb_keys: u64,
-    /// What this version does not know of that RDB, which is whole by its checksum: its keys are not counted.
+    /// The content of that RDB that is unknown to this version, if the checksum proves the RDB intact: its keys are not
+    /// counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub newer_rdb: Option<UnknownContent>,
-    /// Whole transactions.
+    /// The number of complete transactions.
     pub transactions: u64,
-    /// The first `#TS:` annotation, in Unix seconds.
+    /// The time of the first `#TS:` annotation, in Unix seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_time: Option<i64>,
-    /// The last one.
+    /// The time of the last `#TS:` annotation, in Unix seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_time: Option<i64>,
 }
 
-/// What an entry holds.
+/// The kind of content of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EntryKind {
     /// Commands, with or without an RDB before them.
     Log,
-    /// An RDB and nothing else.
+    /// An RDB only.
     Rdb,
     /// The manifest of a set.
     Manifest,
-    /// What the archive says of itself.
+    /// The metadata of the archive.
     Contents,
     /// A directory.
     Directory,
-    /// Nothing that a server loads: only its checksum was held against it.
+    /// A file that no server loads: only its checksum was verified.
     Other,
 }
 
-/// One thing found in an archive.
+/// A finding about an archive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ArchiveFinding {
-    /// How much it matters.
+    /// The severity.
     pub level: Level,
-    /// What it is: a word that stays the same from version to version.
+    /// The kind: an identifier that is stable across versions.
     pub kind: &'static str,
-    /// The entry that it is about, its name made printable.
+    /// The name of the entry that it concerns, escaped for display.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entry: Option<String>,
-    /// The byte of the unpacked entry; of the archive where no entry is named.
+    /// The byte offset in the decompressed entry, or in the archive if no entry is named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offset: Option<u64>,
-    /// What it is, for a person: lower case, without a final stop.
+    /// A description for display, in lower case and without a full stop.
     pub message: String,
-    /// What it means and what to do.
+    /// The consequence and the recommended action.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
 }
@@ -184,30 +185,30 @@ impl ArchiveFinding {
     }
 }
 
-/// What came of extracting an archive.
+/// The result of extracting an archive.
 #[derive(Debug, Clone, Serialize)]
 pub struct ExtractReport {
     /// The version of this schema.
     pub schema: u32,
-    /// `extract`.
+    /// The name of the report: `extract`.
     pub report: &'static str,
-    /// The archive.
+    /// The path of the archive.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub path: PathBuf,
-    /// The directory that the files were written into.
+    /// The output directory.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub output: PathBuf,
-    /// What stands directly in it now that did not before.
+    /// The names of the files and directories created directly in it.
     pub written: Vec<String>,
-    /// What was found while it was unpacked.
+    /// The result of verifying the archive during extraction.
     pub archive: ArchiveReport,
-    /// How long it took, in seconds.
+    /// The run time in seconds.
     pub elapsed_s: f64,
 }
 
-/// The files of a record, for tests of others.
+/// Access to the records of files, for other modules' tests.
 impl CompressReport {
-    /// The record of a file by the name of its entry.
+    /// Returns the record of a file by the name of its entry.
     pub fn file(&self, name: &str) -> Option<&FileRecord> {
         self.contents.files.iter().find(|file| file.name == name)
     }

@@ -1,9 +1,9 @@
-//! An archive of our own, held against what we write.
+//! Verifying an archive made by aofkit against what aofkit writes.
 //!
-//! All records of the zip are functions of its entries ([`records`](super::records)), so each byte of them is
-//! compared with what should stand there; the packed bytes are held against their CRC-32, the files against their
-//! SHA-256. No bit of an archive is left that could flip unseen: not the time of an entry, not the bits with which
-//! deflate fills up a byte.
+//! All records of the ZIP format are functions of its entries ([`records`](super::records)), so that each of their
+//! bytes is compared with the expected one; the compressed bytes are checked by their CRC-32, and the files by their
+//! SHA-256. A change of any bit of an archive is detected, including the time of an entry and the padding bits of
+//! deflate.
 
 use std::ops::Range;
 
@@ -16,7 +16,7 @@ use super::report::{ArchiveFinding, EntryReport};
 use super::writer::{directory, low};
 use crate::base::level::Level;
 
-/// Holds the records of the archive against those that we write for its entries.
+/// Compares the records of the archive with those that aofkit writes for its entries.
 pub(crate) fn records(
     opened: &Opened<'_>,
     contents: &Contents,
@@ -63,14 +63,14 @@ fn not_ours(byte: u64) -> ArchiveFinding {
         .help("it was damaged, or its files were packed again by another program")
 }
 
-/// The first byte at which `bytes` from `at` on differ from `expected`.
+/// Returns the offset of the first byte at which `bytes` from `at` on differ from `expected`.
 fn difference(bytes: &[u8], at: u64, expected: &[u8]) -> Option<u64> {
     let rest = usize::try_from(at).ok().and_then(|at| bytes.get(at..)).unwrap_or_default();
     let same = rest.iter().zip(expected).take_while(|(found, expected)| found == expected).count();
     (same < expected.len()).then_some(at + same as u64)
 }
 
-/// Holds what was read against what the archive says of itself.
+/// Compares the files that were read with the metadata of the archive.
 pub(crate) fn files(
     opened: &Opened<'_>,
     contents: &Contents,

@@ -1,4 +1,4 @@
-//! The sets among the entries of an archive: what their manifests list must be there.
+//! The sets among the entries of an archive: the files that their manifests list must exist.
 
 use super::report::{ArchiveFinding, EntryKind, EntryReport};
 use crate::aof::manifest::{self, Role};
@@ -11,12 +11,12 @@ pub(crate) struct Found<'a> {
     pub(crate) bytes: &'a [u8],
 }
 
-/// The directory of an entry, with the slash behind it.
+/// Returns the directory of an entry, with a trailing slash.
 fn directory(name: &str) -> &str {
     name.rfind('/').map_or("", |at| &name[..=at])
 }
 
-/// Holds each manifest against the rules of the loader, and against the entries.
+/// Checks each manifest against the rules of the loader, and against the entries.
 pub(crate) fn check(
     manifests: &[Found<'_>],
     entries: &[EntryReport],
@@ -37,7 +37,7 @@ pub(crate) fn check(
         for entry in listed.load_order() {
             let name = format!("{directory}{}", String::from_utf8_lossy(&entry.name));
             let above = directory.strip_suffix('/').map(self::directory).unwrap_or_default();
-            // Beside the directory is the single file that a server is about to move into the set.
+            // The single file that a server is about to move into the set is next to the directory.
             let old = format!("{above}{}", String::from_utf8_lossy(&entry.name));
             let is_there = |name: &str| entries.iter().any(|entry| entry.name == name);
             let has_old = entry.role == Role::Base && is_there(&old);

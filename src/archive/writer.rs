@@ -1,4 +1,4 @@
-//! Writing a zip: entries one after the other, then the directory.
+//! Writing a ZIP archive: the entries in sequence, then the directory.
 
 use std::fs::File;
 use std::io;
@@ -12,10 +12,10 @@ use super::deflate::deflate;
 use super::method::Method;
 use super::records::{Entry, end};
 
-/// Bytes that are handed on at a time where nothing is packed, or by a library with threads of its own.
+/// The number of bytes passed on at a time if they are stored, or compressed by a library with threads of its own.
 const STRETCH_BYTES: usize = 4 << 20;
 
-/// How the bytes of an entry are packed, in full.
+/// The compression settings of an entry.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Packing {
     pub(crate) method: Method,
@@ -23,7 +23,7 @@ pub(crate) struct Packing {
     pub(crate) threads: u32,
 }
 
-/// What is known of an entry's bytes once they are written.
+/// The properties of an entry's bytes that are known after writing them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Written {
     pub(crate) packed_bytes: u64,
@@ -31,7 +31,7 @@ pub(crate) struct Written {
     pub(crate) sha256: [u8; 32],
 }
 
-/// A zip that is being written.
+/// A ZIP archive that is being written.
 pub(crate) struct Writer<'f> {
     file: &'f File,
     at: u64,
@@ -40,12 +40,12 @@ pub(crate) struct Writer<'f> {
 }
 
 impl<'f> Writer<'f> {
-    /// Writes to `file`, which is empty. All entries get the time `modified`.
+    /// Creates a writer to `file`, which is empty. All entries get the time `modified`.
     pub(crate) fn new(file: &'f File, modified: Timestamp) -> Self {
         Writer { file, at: 0, modified, entries: Vec::new() }
     }
 
-    /// Writes an entry. `progress` is told of bytes, packed or not, as they go by.
+    /// Writes an entry. `progress` is advanced by the uncompressed bytes as they are processed.
     pub(crate) fn add(
         &mut self,
         name: &str,
@@ -104,7 +104,7 @@ impl<'f> Writer<'f> {
         Ok(written)
     }
 
-    /// Writes the directory, and gives the length of the whole.
+    /// Writes the directory and returns the length of the archive in bytes.
     pub(crate) fn finish(self) -> io::Result<u64> {
         let records = directory(&self.entries, self.at);
         self.file.write_all_at(&records, self.at)?;
@@ -112,7 +112,7 @@ impl<'f> Writer<'f> {
     }
 }
 
-/// The directory and what follows it, for `entries` that end at byte `at`.
+/// Returns the directory and the records after it, for `entries` that end at byte `at`.
 pub(crate) fn directory(entries: &[Entry], at: u64) -> Vec<u8> {
     let mut records: Vec<u8> = entries.iter().flat_map(Entry::directory_header).collect();
     let bytes = records.len() as u64;
@@ -120,7 +120,7 @@ pub(crate) fn directory(entries: &[Entry], at: u64) -> Vec<u8> {
     records
 }
 
-/// The file from where the writing stands.
+/// A file with the current write position.
 struct Counted<'f> {
     file: &'f File,
     at: u64,
@@ -147,7 +147,7 @@ impl io::Write for Counted<'_> {
     }
 }
 
-/// One frame, whose bytes do not depend on the number of threads as long as there is one beside this.
+/// Writes a single frame whose bytes do not depend on the number of worker threads, as long as there is at least one.
 fn zstd(
     bytes: &[u8],
     packing: Packing,
@@ -166,7 +166,7 @@ fn zstd(
     Ok(())
 }
 
-/// A CRC-32, as the crate gives it.
+/// Converts a CRC-32 from the type that the crate uses.
 #[allow(clippy::cast_possible_truncation)] // It has 32 bits.
 pub(crate) fn low(crc32: u64) -> u32 {
     crc32 as u32

@@ -10,18 +10,18 @@ use serde::Serialize;
 
 use crate::base::error::{Error, Result};
 
-/// A user and a group, by number.
+/// A numeric user and group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Owner {
-    /// The user; `None` leaves it.
+    /// The user ID; `None` leaves it unchanged.
     pub uid: Option<u32>,
-    /// The group; `None` leaves it.
+    /// The group ID; `None` leaves it unchanged.
     pub gid: Option<u32>,
 }
 
 impl Owner {
-    /// The owner that files in `directory` should have where nobody says so: the directory's own, which is the server's
-    /// user where the server made it. Only root can give files away; everybody else has no choice.
+    /// Returns the default owner of files in `directory`: that of the directory, which is the server's user if the
+    /// server created it. `None` unless run by root, because only root can change owners.
     pub fn of_directory(directory: &Path) -> Option<Owner> {
         if !rustix::process::geteuid().is_root() {
             return None;
@@ -31,11 +31,11 @@ impl Owner {
         (owner != Owner { uid: Some(0), gid: Some(0) }).then_some(owner)
     }
 
-    /// Gives `path` and everything in it away.
+    /// Changes the owner of `path` and everything in it.
     ///
     /// # Errors
     ///
-    /// When the system forbids it.
+    /// When the system denies it.
     pub fn take(self, path: &Path) -> Result<()> {
         let failed = |error| Error::io("change the owner of", path, error);
         if path.symlink_metadata().map_err(failed)?.is_dir() {
@@ -50,12 +50,12 @@ impl Owner {
 impl FromStr for Owner {
     type Err = String;
 
-    /// `USER`, `USER:GROUP` or `:GROUP`, each a name or a number; `USER` alone means that user's own group too, as does
-    /// chown's `USER:`.
+    /// Parses `USER`, `USER:GROUP` or `:GROUP`, each a name or a number; `USER` alone includes that user's own group,
+    /// like `USER:` in chown.
     ///
     /// # Errors
     ///
-    /// A sentence for the person who typed it.
+    /// A message for display.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (user, group) = text.split_once(':').unwrap_or((text, ""));
         if user.is_empty() && group.is_empty() {

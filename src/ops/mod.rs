@@ -1,4 +1,5 @@
-//! Operations: typed options in, a typed report out, nothing printed. One directory for each subcommand or family.
+//! Operations: typed options in, a typed report out, nothing printed. There is one directory for each subcommand or
+//! family.
 
 pub mod backup;
 pub mod bench;

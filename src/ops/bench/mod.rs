@@ -1,15 +1,13 @@
-//! How fast is a log read here, and how fast by others?
+//! Measuring how fast a log is read by aofkit and by other programs.
 //!
-//! Every contender reads the same commands: the scan on one core and on all, counting or checking, and
-//! the [`grammar`] alone as a reference, each with the mapping *warm* (touched
-//! before) and *cold* (fresh in each round, so that the page table is filled while the clock runs). The
-//! page cache itself stays warm throughout: the log is read once before the clock starts, and nothing here could
-//! empty the cache without harm to others. Then whole processes: this program's `verify`, and the
-//! servers' own checkers.
+//! Every contender reads the same commands: the scan on one core and on all, counting or checking, and the [`grammar`]
+//! alone as a reference, each with the mapping *warm* (touched before) and *cold* (new in each round, so that filling
+//! the page table is measured). The page cache itself stays warm throughout: the log is read once before the
+//! measurement, and the cache cannot be emptied without affecting other programs. Then whole processes are measured:
+//! this program's `verify`, and the servers' own checkers.
 //!
-//! Contenders take turns, round by round (A B C, A B C, ..), so that a machine that slows down or
-//! speeds up does so for all. Each contender's count of commands is held against the first reading: a
-//! fast wrong answer is an error.
+//! Contenders take turns, round by round (A B C, A B C, ..), so that changes in the speed of the machine affect all
+//! alike. Each contender's count of commands is compared with the first reading: a fast wrong answer is an error.
 
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
@@ -27,148 +25,147 @@ use crate::command::Tally;
 use crate::disk::Mapping;
 use crate::input::open::open;
 
-/// What to measure.
+/// Options of [`bench()`].
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// How often each contender reads the log; at least once.
+    /// The number of times that each contender reads the log; at least one.
     pub rounds: usize,
-    /// This program, to be run with `verify`; none: no processes are measured.
+    /// The path of this program, to be run with `verify`; `None` to measure no processes.
     pub own_program: Option<PathBuf>,
-    /// The servers' checkers: see [`checkers_on_path`].
+    /// The paths of the servers' checkers: see [`checkers_on_path`].
     pub checkers: Vec<PathBuf>,
 }
 
 /// The names of the servers' checkers.
 const CHECKERS: [&str; 2] = ["redis-check-aof", "valkey-check-aof"];
 
-/// The checkers in the directories of `path` (the value of `PATH`), each once, the first of its name.
+/// Returns the checkers in the directories of `path` (the value of `PATH`), each once, the first with its name.
 pub fn checkers_on_path(path: &std::ffi::OsStr) -> Vec<PathBuf> {
     let first =
         |name| std::env::split_paths(path).map(|dir| dir.join(name)).find(|file| file.is_file());
     let mut found: Vec<PathBuf> = CHECKERS.into_iter().filter_map(first).collect();
-    // Some packages install one as a link to the other. They are run by the name found all the same: a
-    // server's program goes by its name.
+    // Some packages install one as a symbolic link to the other. It is run under the name found, because a server's
+    // program depends on its name.
     found.dedup_by_key(|file| std::fs::canonicalize(&*file).unwrap_or_else(|_| file.clone()));
     found
 }
 
-/// How fast a log was read, by whom. All times are in nanoseconds.
+/// The results of a benchmark. All times are in nanoseconds.
 #[derive(Debug, Serialize)]
 pub struct BenchReport {
     /// The version of this schema.
     pub schema: u32,
-    /// `bench`.
+    /// The name of the report: `bench`.
     pub report: &'static str,
     /// The path as given.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub path: PathBuf,
-    /// What was opened there: the file, or the manifest of the set.
+    /// The path of the file or the manifest that was opened.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub opened: PathBuf,
-    /// How the log lies on disk.
+    /// The layout of the log on disk.
     pub layout: Layout,
-    /// Bytes of all parts: what processes read.
+    /// The total size of all parts in bytes, which is what processes read.
     pub bytes: u64,
-    /// Bytes of RDB at the start of parts, which scans leave out.
+    /// The number of bytes of RDBs at the beginning of parts, which scans skip.
     pub rdb_bytes: u64,
-    /// Bytes of commands and annotations: what scans read.
+    /// The number of bytes of commands and annotations, which is what scans read.
     pub command_bytes: u64,
-    /// Commands.
+    /// The number of commands.
     pub commands: u64,
-    /// How many threads a parallel scan uses.
+    /// The number of threads of a parallel scan.
     pub threads: usize,
-    /// How often each contender read the log.
+    /// The number of times that each contender read the log.
     pub rounds: usize,
     /// The state of the page cache: always `warm`.
     pub page_cache: &'static str,
-    /// The readings within this process, in the order of each round.
+    /// The contenders within this process, in the order of each round.
     pub scans: Vec<ScanReport>,
-    /// The processes, this program first; empty where none were asked for.
+    /// The processes, this program first; empty if none were requested.
     pub processes: Vec<ProcessReport>,
 }
 
-/// Who reads.
+/// The reader of a contender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reader {
-    /// [`scan()`]: one core.
+    /// [`scan()`] on one core.
     Sequential,
-    /// [`scan_parallel`]: all cores.
+    /// [`scan_parallel`] on all cores.
     Parallel,
     /// The nom grammar alone, on one core.
     Grammar,
 }
 
-/// What is done with each command.
+/// The work done for each command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Checks {
     /// Commands and arguments are counted.
     None,
-    /// Name, number of arguments, databases and transactions are looked at, as by verify.
+    /// Name, number of arguments, databases and transactions are checked, as by verify.
     Commands,
 }
 
-/// What the mapping had been through when the clock started.
+/// The state of the mapping at the start of the measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Temperature {
     /// It had been read before.
     Warm,
-    /// It did not exist: files were opened and mapped, and the page table filled, with the clock running. A parallel
-    /// scan asks for the pages of a chunk at once, as verify does. Unmapping is not counted.
+    /// It did not exist: opening and mapping the files and filling the page table is measured. A parallel scan requests
+    /// the pages of a chunk at once, as verify does. Unmapping is not measured.
     Cold,
 }
 
-/// One way to read the log within this process.
+/// A contender within this process.
 #[derive(Debug, Clone, Serialize)]
 pub struct ScanReport {
-    /// Who reads.
+    /// The reader.
     pub reader: Reader,
-    /// What is done with each command.
+    /// The work done for each command.
     pub checks: Checks,
-    /// The mapping.
+    /// The state of the mapping.
     pub mapping: Temperature,
-    /// How long it took.
+    /// The times.
     #[serde(flatten)]
     pub times: Times,
-    /// Bytes per second, of the median.
+    /// The bytes per second, from the median.
     pub bytes_per_second: u64,
-    /// Commands per second, of the median.
+    /// The commands per second, from the median.
     pub commands_per_second: u64,
-    /// Its time as a multiple of that of the sequential scan with the same checks and mapping, in the same
-    /// round.
+    /// Its time as a multiple of that of the sequential scan with the same checks and mapping, in the same round.
     pub times_of_sequential: Ratio,
 }
 
-/// One program that reads the log.
+/// A program that reads the log.
 #[derive(Debug, Clone, Serialize)]
 pub struct ProcessReport {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// The program, and what it was given.
+    /// The program and its arguments.
     pub command: Vec<String>,
-    /// What came of it.
+    /// The outcome.
     #[serde(flatten)]
     pub outcome: ProcessOutcome,
 }
 
-/// What came of running a program.
+/// The outcome of running a program.
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "status", rename_all = "kebab-case")]
 pub enum ProcessOutcome {
     /// It read the log in every round.
     Measured {
-        /// How long it took, from its start to its end.
+        /// The times from start to exit.
         #[serde(flatten)]
         times: Times,
-        /// Bytes of the whole log per second, of the median.
+        /// The bytes of the whole log per second, from the median.
         bytes_per_second: u64,
-        /// Its time as a multiple of that of this program in the same round, where that was measured.
+        /// Its time as a multiple of that of this program in the same round, if that was measured.
         #[serde(skip_serializing_if = "Option::is_none")]
         times_of_own: Option<Ratio>,
     },
-    /// It did not, for this reason.
+    /// It did not read the log.
     Failed {
         /// The reason.
         message: String,
@@ -178,28 +175,28 @@ pub enum ProcessOutcome {
 /// The times of all rounds, at least one.
 #[derive(Debug, Clone, Serialize)]
 pub struct Times {
-    /// The shortest.
+    /// The shortest time.
     #[serde(rename = "min_ns", serialize_with = "nanoseconds")]
     pub min: Duration,
     /// The median.
     #[serde(rename = "median_ns", serialize_with = "nanoseconds")]
     pub median: Duration,
-    /// The longest.
+    /// The longest time.
     #[serde(rename = "max_ns", serialize_with = "nanoseconds")]
     pub max: Duration,
-    /// All, in the order of rounds.
+    /// All times, in the order of rounds.
     #[serde(rename = "rounds_ns", serialize_with = "all_nanoseconds")]
     pub rounds: Vec<Duration>,
 }
 
-/// Times held against others, pair by pair of the same round.
+/// Ratios of times of the same round.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Ratio {
-    /// The smallest.
+    /// The smallest ratio.
     pub min: f64,
-    /// The median: not the ratio of the medians.
+    /// The median of the ratios, which is not the ratio of the medians.
     pub median: f64,
-    /// The largest.
+    /// The largest ratio.
     pub max: f64,
 }
 
@@ -216,7 +213,7 @@ impl Times {
         }
     }
 
-    /// `amount` in a second, of the median.
+    /// Returns `amount` per second, from the median.
     fn per_second(&self, amount: u64) -> u64 {
         let nanos = self.median.as_nanos().max(1);
         u64::try_from(u128::from(amount) * 1_000_000_000 / nanos).unwrap_or(u64::MAX)
@@ -239,17 +236,17 @@ impl Times {
     }
 }
 
-/// The indices of the one or two values in the middle of `len` sorted ones.
+/// Returns the indices of the one or two values in the middle of `len` sorted ones.
 fn middle(len: usize) -> (usize, usize) {
     ((len - 1) / 2, len / 2)
 }
 
-/// Measures how fast the log at `path` is read. The log is not changed.
+/// Measures how fast the log at `path` is read. The log is not modified.
 ///
 /// # Errors
 ///
 /// - When the log cannot be opened, or changes while it is read.
-/// - [`ErrorKind::Refused`]: it is damaged, or holds no commands.
+/// - [`ErrorKind::Refused`]: it is damaged, or contains no commands.
 pub fn bench(path: &Path, options: &Options, progress: &dyn Progress) -> Result<BenchReport> {
     let log = open(path)?;
     progress.phase("read", log.bytes());
@@ -260,7 +257,7 @@ pub fn bench(path: &Path, options: &Options, progress: &dyn Progress) -> Result<
     let contenders = contenders();
     let mut processes = Process::all(&log, options);
     let runs = (rounds * contenders.len()) as u64;
-    // The trial of each process is a round as well.
+    // The trial run of each process is a round as well.
     let process_runs = ((rounds + 1) * processes.len()) as u64;
     progress.phase("measure", runs * command_bytes + process_runs * log.bytes());
     for process in &mut processes {
@@ -320,7 +317,7 @@ struct Stretch<'a> {
     path: &'a Path,
     /// A mapping that has been read from end to end.
     warm: &'a Mapping,
-    /// Where they begin: behind an RDB.
+    /// The byte offset at which they begin, after an RDB.
     start: usize,
 }
 
@@ -330,7 +327,7 @@ impl Stretch<'_> {
     }
 }
 
-/// Reads the log once: where commands begin, and how many there are.
+/// Reads the log once; returns where commands begin, and their number.
 fn stretches<'a>(log: &'a Log, progress: &dyn Progress) -> Result<(Vec<Stretch<'a>>, u64)> {
     let mut stretches = Vec::new();
     let mut commands = 0;
@@ -360,7 +357,7 @@ fn stretches<'a>(log: &'a Log, progress: &dyn Progress) -> Result<(Vec<Stretch<'
     Ok((stretches, commands))
 }
 
-/// One way to read the log within this process.
+/// A contender within this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Contender {
     reader: Reader,
@@ -368,7 +365,7 @@ struct Contender {
     mapping: Temperature,
 }
 
-/// In the order of each round.
+/// Returns the contenders in the order of each round.
 fn contenders() -> Vec<Contender> {
     const WAYS: [(Reader, Checks); 5] = [
         (Reader::Sequential, Checks::None),
@@ -382,7 +379,7 @@ fn contenders() -> Vec<Contender> {
 }
 
 impl Contender {
-    /// Reads all stretches once.
+    /// Reads all segments once.
     fn run(&self, stretches: &[Stretch<'_>], commands: u64) -> Result<Duration> {
         let mut elapsed = Duration::ZERO;
         let mut found = 0;
@@ -407,7 +404,7 @@ impl Contender {
         Ok(elapsed)
     }
 
-    /// How many commands it finds.
+    /// Returns the number of commands found.
     fn read(&self, mapping: &Mapping, bytes: &[u8], start: usize) -> u64 {
         let touch = |range| {
             if self.mapping == Temperature::Cold {
@@ -439,14 +436,14 @@ impl Contender {
     }
 }
 
-/// A sink that only counts: what the scan itself costs.
+/// A sink that only counts, for measuring the scan itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Whole frames.
+    /// The number of complete frames.
     pub commands: u64,
-    /// Arguments of all frames, names included.
+    /// The number of arguments of all frames, including names.
     pub arguments: u64,
-    /// Lines that begin with `#`.
+    /// The number of lines that begin with `#`.
     pub annotations: u64,
 }
 
@@ -470,8 +467,8 @@ impl Join for Counts {
     }
 }
 
-/// Counts what stands in `bytes` from `start` (a boundary) on, up to their end or the first fault, by nothing but
-/// the nom parsers of the [`grammar`].
+/// Counts the commands in `bytes` from `start` (a boundary) to the end or the first fault, using only the nom parsers
+/// of the [`grammar`].
 pub fn by_grammar(bytes: &[u8], start: usize) -> Counts {
     let mut counts = Counts::default();
     let mut rest = bytes.get(start..).unwrap_or_default();
@@ -501,7 +498,7 @@ struct Process {
     own: bool,
     program: PathBuf,
     arguments: Vec<PathBuf>,
-    /// Exit codes that say that all of the log was read.
+    /// The exit codes that mean that the whole log was read.
     read_codes: &'static [i32],
     times: Vec<Duration>,
     failed: Option<String>,
@@ -509,7 +506,7 @@ struct Process {
 
 impl Process {
     fn all(log: &Log, options: &Options) -> Vec<Process> {
-        // An absolute path is no option, whatever it is called.
+        // An absolute path cannot be mistaken for an option.
         let path = std::path::absolute(&log.opened).unwrap_or_else(|_| log.opened.clone());
         let process = |name, program: &Path, own, arguments, read_codes| Process {
             name,
@@ -527,7 +524,7 @@ impl Process {
                     .map(PathBuf::from)
                     .to_vec();
             arguments.extend([PathBuf::from(threads), path.clone()]);
-            // 1 tells of findings, such as unknown commands; all was read nevertheless.
+            // Exit code 1 means findings, such as unknown commands; the whole log was read nevertheless.
             process("aofkit verify".to_string(), program, true, arguments, &[0, 1])
         });
         let checkers = options.checkers.iter().map(|program| {
@@ -543,7 +540,7 @@ impl Process {
         command
     }
 
-    /// Runs it once off the clock: does it read this log? Its program is in the page cache then, too.
+    /// Runs the program once without measuring: this checks whether it reads the log, and loads it into the page cache.
     fn try_out(&mut self) {
         self.failed = match self.command().output() {
             Err(error) => Some(format!("cannot run it: {error}")),
@@ -580,7 +577,7 @@ impl Process {
         code.is_some_and(|code| self.read_codes.contains(&code))
     }
 
-    /// This program comes before those that are held against it.
+    /// Converts the results; this program comes before those that are compared with it.
     fn reports(processes: Vec<Process>, bytes: u64) -> Vec<ProcessReport> {
         let mut own: Option<Times> = None;
         let report = |process: Process| {

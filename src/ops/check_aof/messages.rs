@@ -1,26 +1,26 @@
-//! The words of redis-check-aof: what is told, and how it is written.
+//! The messages of redis-check-aof, and their formatting.
 
 use serde::Serialize;
 
 use crate::aof::manifest::{ManifestError, Rule};
 
-/// One thing that is told. [`render`] has the words.
+/// A message. [`render`] has its text.
 ///
-/// `name` is a file as the manifest or the command line has it, `path` with the directory.
+/// `name` is a file as given in the manifest or on the command line, `path` includes the directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the fields are those of the lines that render() writes")]
 #[non_exhaustive]
 pub enum Event {
-    /// A single file is checked.
+    /// The check of a single file starts.
     StartSingle,
-    /// A set is checked.
+    /// The check of a set starts.
     StartMultiPart,
-    /// The manifest breaks a rule.
+    /// The manifest violates a rule.
     Manifest { error: ManifestError },
-    /// The base file comes.
+    /// The check of the base file starts.
     StartBase { rdb: bool },
-    /// The incremental files come.
+    /// The check of the incremental files starts.
     StartIncr,
     /// A file cannot be opened.
     CannotOpen { path: String, why: String, aborting: bool },
@@ -28,54 +28,54 @@ pub enum Event {
     CannotRead { path: String },
     /// The file begins with an RDB.
     StartRdb { name: String },
-    /// The RDB is whole; it ends at byte `end`.
+    /// The RDB is intact; it ends at byte `end`.
     RdbOk { end: u64 },
-    /// The RDB is not whole.
+    /// The RDB is broken.
     RdbBroken { why: String },
-    /// Neither command nor annotation stands where one must begin.
+    /// There is neither a command nor an annotation where one must begin.
     Format { name: String },
     /// A command is damaged.
     Damage {
-        /// Where the reading of what is damaged began, in bytes.
+        /// The byte offset at which reading the damaged bytes began.
         offset: u64,
-        /// What is wrong.
+        /// The damage.
         damage: Damage,
     },
-    /// How far a file is good.
+    /// The extent to which a file is valid.
     Analyzed { name: String, size: u64, ok_up_to: u64, ok_up_to_line: u64, diff: u64 },
-    /// Only the last file may be cut.
+    /// Only the last file may be truncated.
     NotLast { name: String },
-    /// What a cut would do.
+    /// The effect of truncating the file.
     Shrink { name: String, size: u64, diff: u64, to: u64 },
-    /// The question; it does not end its line.
+    /// The question, which does not end its line.
     Question,
     /// The answer was no.
     Aborting,
-    /// The file is damaged, and nobody asked to cut it.
+    /// The file is damaged, and truncation was not requested.
     NotValid { name: String },
     /// No annotation is later than the time.
     NothingLater { name: String, timestamp: i64 },
-    /// An annotation is no time.
+    /// An annotation is not a valid time.
     BadAnnotation,
     /// The first annotation is later than the time.
     NothingBefore { path: String, timestamp: i64 },
-    /// A later annotation, but not in the last file.
+    /// An annotation is later, but not in the last file.
     LaterNotLast { path: String, timestamp: i64, offset: u64 },
-    /// What was cut off is kept.
+    /// The truncated bytes were saved.
     Kept { path: String, bytes: u64 },
-    /// The damage was cut off.
+    /// The damage was truncated.
     Truncated { name: String },
-    /// What is later was cut off.
+    /// The later commands were truncated.
     TruncatedTo { name: String, timestamp: i64 },
-    /// The file is good.
+    /// The file is valid.
     Valid { what: What, name: String },
-    /// The file has no bytes.
+    /// The file is empty.
     Empty { what: What, name: String },
-    /// All files of the set are good.
+    /// All files of the set are valid.
     AllValid,
 }
 
-/// What a file is, in the words of redis-check-aof.
+/// The kind of a file, as named by redis-check-aof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum What {
@@ -87,51 +87,51 @@ pub enum What {
     Incr,
 }
 
-/// What is wrong with a command.
+/// The damage to a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "what", rename_all = "kebab-case")]
 pub enum Damage {
-    /// No CR LF where it must be.
+    /// CR LF is missing.
     Newline {
-        /// The two bytes there.
+        /// The two bytes found instead.
         got: [u8; 2],
     },
     /// A header begins with the wrong byte.
     Prefix {
-        /// `*` or `$`.
+        /// The expected byte: `*` or `$`.
         expected: char,
-        /// The byte there.
+        /// The byte found instead.
         got: u8,
     },
-    /// A length that no argument can have.
+    /// A length is invalid.
     Length {
         /// The length.
         length: i64,
     },
     /// The file ends inside an argument.
     Short {
-        /// Its length with the CR LF, in bytes.
+        /// The length of the argument including CR LF, in bytes.
         expected: u64,
-        /// How many there are.
+        /// The number of bytes available.
         got: u64,
     },
     /// MULTI inside MULTI.
     Multi {
-        /// The file.
+        /// The path of the file.
         path: String,
     },
     /// EXEC outside MULTI.
     Exec {
-        /// The file.
+        /// The path of the file.
         path: String,
     },
     /// MULTI without EXEC.
     Open,
 }
 
-/// The words of redis-check-aof for an event, with the line end where there is one.
+/// Returns the message of redis-check-aof for an event, with the line ending if there is one.
 ///
-/// Bytes, because a message may quote a byte of the file as it is.
+/// The result is bytes, because a message may contain a byte of the file unchanged.
 pub fn render(event: &Event) -> Vec<u8> {
     let line = match event {
         Event::StartSingle => "Start checking Old-Style AOF".into(),
@@ -217,11 +217,11 @@ impl What {
 }
 
 fn render_damage(offset: u64, damage: &Damage) -> Vec<u8> {
-    /// Bytes that a message has room for there.
+    /// The maximum length of a message in bytes.
     const ROOM_BYTES: usize = 1023;
     let mut message = match damage {
         Damage::Newline { got: [first, second] } => {
-            // C's `char` has a sign, and `%02x` shows it.
+            // C's `char` is signed, which shows in `%02x`.
             let hex = |byte: u8| {
                 if byte < 0x80 { format!("{byte:02x}") } else { format!("ffffff{byte:02x}") }
             };

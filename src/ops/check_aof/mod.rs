@@ -1,33 +1,30 @@
-//! redis-check-aof, to the word: what its users and their scripts rely on, minus the loss.
+//! A compatible replacement for redis-check-aof, with identical messages, that does not lose data.
 //!
-//! [`check`] gives the lines, the verdict, the offset and the exit code of redis-check-aof 7.0
-//! (Valkey's differs in its name only), for a single file, one with an RDB preamble, and a
-//! manifest. Its grammar is its own, neither the loader's nor that of `verify`; observed on 7.0.15,
-//! read in `redis-check-aof.c`:
+//! [`check`] returns the lines, the verdict, the offset and the exit code of redis-check-aof 7.0 (Valkey's differs in
+//! its name only), for a single file, one with an RDB preamble, and a manifest. Its grammar is its own, neither the
+//! loader's nor that of `verify`; observed on 7.0.15, read in `redis-check-aof.c`:
 //!
-//! - a header is a line of less than 128 bytes: `*` or `$`, what C's `strtol` reads, and at once CR
-//!   LF;
+//! - a header is a line of less than 128 bytes: `*` or `$`, what C's `strtol` reads, and at once CR LF;
 //! - CR LF must follow every argument;
 //! - `*0` and `*-5` are commands without arguments; a negative `$` is refused;
-//! - MULTI must not stand inside MULTI, nor EXEC outside; no other name is looked at;
+//! - MULTI must not occur inside MULTI, nor EXEC outside; no other name is checked;
 //! - a line that begins with `#` is skipped, up to 1023 bytes of it;
-//! - the good end is the last unit boundary outside MULTI, and the line number counts CR LFs of
-//!   commands only, over all files of a set.
+//! - the valid end is the last unit boundary outside MULTI, and the line number counts CR LFs of commands only, over
+//!   all files of a set.
 //!
-//! Where it departs, on purpose:
+//! Deliberate differences:
 //!
-//! - what is cut off stays, in a file beside the one that was cut, and a line says so;
-//! - a check without `--fix` opens files for reading only, so it works without the right to write;
-//! - a file counts as a manifest by its first line that is no comment, as in valkey-check-aof; 7.0
-//!   takes an AOF for one if a value has a line that begins with `file`;
-//! - an RDB that begins with `VALKEY` is known too;
-//! - of an RDB, offset and verdict are told, but not its fields and keys;
-//! - a length that the system has no memory for is a short read, not a crash;
-//! - the lines about a broken manifest come without process number and time, with control
-//!   characters escaped, and with an editor's line number, which is lower behind a comment of more
-//!   than 1024 bytes;
-//! - a few messages there contain a byte from behind the end of what was read; here it is what
-//!   redis-check-aof most often has there.
+//! - truncated bytes are saved in a file next to the truncated one, which is reported in a line;
+//! - a check without `--fix` opens files read-only, so that it works without write permission;
+//! - a file counts as a manifest by its first line that is not a comment, as in valkey-check-aof; 7.0 mistakes an AOF
+//!   for one if a value has a line that begins with `file`;
+//! - an RDB that begins with `VALKEY` is recognised too;
+//! - for an RDB, the offset and the verdict are reported, but not its fields and keys;
+//! - a length that exceeds the memory of the system is a short read, not a crash;
+//! - the lines about a broken manifest have no process number and time, control characters in them are escaped, and
+//!   their line number is that of an editor, which is lower after a comment of more than 1024 bytes;
+//! - a few messages of redis-check-aof contain a byte from after the end of the data that was read; here it is the one
+//!   that redis-check-aof most often prints.
 
 mod strict;
 
@@ -45,37 +42,37 @@ use crate::disk::truncate::check_writable;
 use crate::disk::{Mapping, Stamp, cut_tail, names};
 pub use crate::ops::check_aof::messages::{Damage, Event, What, render};
 
-/// What to do besides checking.
+/// The action in addition to checking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Nothing.
+    /// No action.
     Check,
-    /// `--fix`: offer to cut a damaged last file at its good end.
+    /// `--fix`: offer to truncate a damaged last file at its valid end.
     Fix,
-    /// `--truncate-to-timestamp`: cut the last file before its first annotation with a later time,
-    /// in Unix seconds. 0 only checks, as it does in redis-check-aof.
+    /// `--truncate-to-timestamp`: truncate the last file before its first annotation with a later time, in Unix
+    /// seconds. 0 only checks, as it does in redis-check-aof.
     TruncateTo(i64),
 }
 
-/// What a check came to.
+/// The result of a check.
 #[derive(Debug)]
 pub struct Report {
-    /// What there is to say, in order.
+    /// The messages, in order.
     pub events: Vec<Event>,
-    /// Whether that is all.
+    /// The end of the check, or the pending truncation.
     pub end: End,
 }
 
-/// How a check ends.
+/// The end of a check.
 #[derive(Debug)]
 pub enum End {
-    /// With an exit code: 0 valid, 1 anything else.
+    /// The check ends with an exit code: 0 if valid, 1 otherwise.
     Done(u8),
-    /// With a cut that is to be made, or, if [`Cut::asks`], to be decided on.
+    /// A truncation is to be made, or, if [`Cut::asks`], to be confirmed.
     Cut(Cut),
 }
 
-/// A cut that has been found but not made.
+/// A truncation that was determined but not made.
 #[derive(Debug)]
 pub struct Cut {
     path: PathBuf,
@@ -86,33 +83,32 @@ pub struct Cut {
 }
 
 impl Cut {
-    /// Whether it is made only if a person agrees; the last event is the question then.
+    /// Returns whether it must be confirmed by the user; the last event is then the question.
     pub fn asks(&self) -> bool {
         self.asks
     }
 
-    /// The file.
+    /// Returns the path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// How many bytes stay.
+    /// Returns the number of bytes that are retained.
     pub fn keep_bytes(&self) -> u64 {
         self.keep
     }
 
-    /// How many bytes are cut off.
+    /// Returns the number of bytes that are truncated.
     pub fn cut_bytes(&self) -> u64 {
         self.seen.bytes().saturating_sub(self.keep)
     }
 
-    /// Makes the cut. What is cut off is first written to `NAME.cut-YYYYMMDDhhmmss` beside the
-    /// file, for which `now` is the local time, and synced. The exit code is 0.
+    /// Truncates the file. The truncated bytes are first written to `NAME.cut-YYYYMMDDhhmmss` next to the file, for
+    /// which `now` is the local time, and synced. The exit code is 0.
     ///
     /// # Errors
     ///
-    /// When the file has changed since the check, or the system refuses to write the copy or to
-    /// shorten the file.
+    /// When the file has changed since the check, or the system refuses to write the copy or to truncate the file.
     pub fn make(self, now: DateTime) -> Result<Vec<Event>> {
         let bytes = self.cut_bytes();
         let copy = names::cut_off(&self.path, now);
@@ -122,7 +118,7 @@ impl Cut {
         Ok(events)
     }
 
-    /// Leaves the file as it is. The exit code is 1.
+    /// Leaves the file unchanged. The exit code is 1.
     pub fn decline(self) -> Vec<Event> {
         vec![Event::Aborting]
     }
@@ -130,13 +126,13 @@ impl Cut {
 
 /// Checks the file or manifest at `path`.
 ///
-/// `rdb_end` is asked for the end of an RDB, given the bytes of a file that begins with one: the
-/// offset behind its checksum, or what is wrong with it.
+/// `rdb_end` is called for the end of an RDB, with the bytes of a file that begins with one. It returns the offset
+/// after its checksum, or a description of its damage.
 ///
 /// # Errors
 ///
-/// When a file cannot be mapped or changes under the check. What redis-check-aof itself reports, a
-/// missing file for example, is an event.
+/// When a file cannot be mapped or changes during the check. What redis-check-aof itself reports, a missing file for
+/// example, is an event.
 pub fn check(
     path: &Path,
     mode: Mode,
@@ -158,23 +154,23 @@ struct Run<'a, R> {
     rdb_end: R,
     progress: &'a dyn Progress,
     events: Vec<Event>,
-    /// The line number, which goes on from file to file.
+    /// The line number, which continues from file to file.
     line: u64,
-    /// The last `*` header. It outlives its line: a message may show a byte from behind the end.
+    /// The last `*` header. It is retained after its line: a message may show a byte from after its end.
     header: [u8; HEADER_BYTES + 2],
 }
 
-/// Why the run stops, here or for good.
+/// The reason why the run stops at a file or altogether.
 enum Stop {
-    /// This file, or all, is done and good.
+    /// The file, or the set, is checked and valid.
     End,
-    /// With exit code 1.
+    /// The run ends with exit code 1.
     Exit,
-    /// Before a cut.
+    /// The run ends before a truncation.
     Cut(Box<Cut>),
 }
 
-/// One file to check.
+/// A file to check.
 struct Checked<'a> {
     what: What,
     name: &'a str,
@@ -307,7 +303,7 @@ impl<R: Fn(&[u8]) -> Result<u64, String>> Run<'_, R> {
         };
         let scanned = scan.run(timestamp);
         let ok_up_to = scan.begin as u64;
-        // What was read must have been in the file, before anybody is told about it.
+        // The bytes must have been in the file before any result is reported.
         mapping.check()?;
         let size = mapping.len();
         let cut = |keep, asks, after| {
@@ -367,14 +363,15 @@ impl<R: Fn(&[u8]) -> Result<u64, String>> Run<'_, R> {
 
     fn cannot_open(&mut self, path: &Path, why: &io::Error, aborting: bool) -> Stop {
         let why = why.to_string();
-        // As strerror says it.
+        // The message of strerror, without the error number.
         let why = why.split(" (os error").next().unwrap_or_default().to_string();
         self.events.push(Event::CannotOpen { path: text(path), why, aborting });
         Stop::Exit
     }
 }
 
-/// Opens and maps a file: outside what redis-check-aof reports, inside what it would not meet.
+/// Opens and maps a file. The outer error is one that redis-check-aof does not encounter, the inner one is reported as
+/// it does.
 fn open(path: &Path) -> io::Result<Result<Mapping>> {
     if fs::metadata(path)?.is_dir() {
         return Err(io::Error::from_raw_os_error(libc::EISDIR));
@@ -385,12 +382,12 @@ fn open(path: &Path) -> io::Result<Result<Mapping>> {
     Ok(Mapping::open(path))
 }
 
-/// Whether the file counts as one with an RDB in front.
+/// Returns whether the file counts as one with an RDB preamble.
 fn is_rdb(bytes: &[u8]) -> bool {
     bytes.len() >= 8 && (bytes.starts_with(b"REDIS") || bytes.starts_with(b"VALKEY"))
 }
 
-/// Whether the file counts as a manifest.
+/// Returns whether the file counts as a manifest.
 fn is_manifest(bytes: &[u8]) -> bool {
     let mut rest = bytes;
     while !rest.is_empty() {

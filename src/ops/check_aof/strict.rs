@@ -1,4 +1,4 @@
-//! The grammar of redis-check-aof, which is neither the loader's nor ours.
+//! The grammar of redis-check-aof, which differs from the loader's and from that of `verify`.
 
 use std::path::Path;
 
@@ -8,12 +8,12 @@ use crate::base::progress::Progress;
 use crate::ops::check_aof::messages::Damage;
 use crate::ops::check_aof::text::HEADER_BYTES;
 
-/// The size of the buffer for annotations, in bytes, with the zero byte at its end.
+/// The size of the buffer for annotations in bytes, including the terminating zero byte.
 const ANNOTATION_BYTES: usize = 1024;
 
-/// What stopped the scan of a file.
+/// The reason why the scan of a file stopped.
 pub(super) enum Scanned {
-    /// Its end; or a torn header or argument count, of which nothing is said.
+    /// The end of the file, or a torn header or argument count, which is not reported.
     End,
     Format,
     Damage {
@@ -32,9 +32,9 @@ pub(super) struct Scan<'a> {
     pub(super) path: &'a Path,
     pub(super) bytes: &'a [u8],
     pub(super) at: usize,
-    /// Up to where progress has been told.
+    /// The byte offset up to which progress has been reported.
     pub(super) told: usize,
-    /// Where the last unit outside MULTI begins, or the end.
+    /// The byte offset at which the last unit outside MULTI begins, or the end.
     pub(super) begin: usize,
     pub(super) open_transaction: bool,
     pub(super) line: &'a mut u64,
@@ -42,7 +42,7 @@ pub(super) struct Scan<'a> {
     pub(super) progress: &'a dyn Progress,
 }
 
-/// A command that could not be read: what is wrong and where, or nothing at the end of the file.
+/// A command that could not be read: the position and the damage, or `None` at the end of the file.
 type Torn = Option<(usize, Damage)>;
 
 impl<'a> Scan<'a> {
@@ -88,7 +88,7 @@ impl<'a> Scan<'a> {
         Scanned::End
     }
 
-    /// Reads one command. `last_read` becomes where the last line or argument that was read begins.
+    /// Reads one command. `last_read` is set to the offset of the last line or argument that was read.
     fn command(&mut self, last_read: &mut usize) -> Result<(), Torn> {
         let arguments = self.number('*', last_read)?;
         for index in 0..arguments {
@@ -114,7 +114,7 @@ impl<'a> Scan<'a> {
         Ok(())
     }
 
-    /// Follows MULTI and EXEC. A name ends at its first zero byte.
+    /// Tracks MULTI and EXEC. A name ends at its first zero byte.
     fn transaction(&mut self, name: &[u8]) -> Result<(), Damage> {
         let head = name.get(..6).unwrap_or(name);
         let name = head.split(|&byte| byte == 0).next().unwrap_or_default();
@@ -160,8 +160,8 @@ impl<'a> Scan<'a> {
         Ok(())
     }
 
-    /// Takes a line as `fgets` does with a buffer of so many bytes: cut if it is too long, without
-    /// its newline at the end of the file, empty behind that.
+    /// Reads a line as `fgets` does with a buffer of this size: truncated if it is too long, without a newline at the
+    /// end of the file, empty after that.
     fn take_line(&mut self, buffer_bytes: usize) -> &'a [u8] {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let rest = rest.get(..buffer_bytes - 1).unwrap_or(rest);
@@ -171,11 +171,10 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// The longest argument, in bytes.
+/// The maximum length of an argument in bytes.
 const MAX_LENGTH: u64 = i64::MAX.unsigned_abs() - 2;
 
-/// Whether a line is an annotation of a time after `timestamp`; nothing, if what should be a time
-/// is none.
+/// Returns whether a line is an annotation with a time after `timestamp`; `None` if the time is invalid.
 fn later(line: &[u8], timestamp: i64) -> Option<bool> {
     let Some(text) = line.strip_prefix(b"#TS:") else { return Some(false) };
     let number = strtol(text);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-/// The size of the buffer for headers, in bytes, with the zero byte at its end.
+/// The size of the buffer for headers in bytes, including the terminating zero byte.
 pub(super) const HEADER_BYTES: usize = 128;
 
 pub(super) fn text(path: &Path) -> String {

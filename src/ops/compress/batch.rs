@@ -1,4 +1,4 @@
-//! Several paths packed in one go: an archive for each log, and one for all files of a set.
+//! Compressing several paths in one run: an archive for each log, and a single archive for all files of a set.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -15,36 +15,36 @@ use crate::input::open::open;
 use crate::input::overwrite::{check_output, inputs};
 use crate::ops::compress::write::{CompressOptions, compress};
 
-/// What came of packing several paths.
+/// The result of compressing several paths.
 #[derive(Debug, Serialize)]
 pub struct CompressAllReport {
     /// The version of this schema.
     pub schema: u32,
-    /// `compress`.
+    /// The name of the report: `compress`.
     pub report: &'static str,
-    /// One for each log, in the order of the paths.
+    /// The result for each log, in the order of the paths.
     pub archives: Vec<CompressOutcome>,
-    /// How long it took, in seconds.
+    /// The run time in seconds.
     pub elapsed_s: f64,
 }
 
-/// What came of one log.
+/// The result for one log.
 #[derive(Debug, Serialize)]
 #[serde(tag = "status", rename_all = "kebab-case")]
 pub enum CompressOutcome {
-    /// It was packed.
+    /// It was compressed.
     Packed(Box<CompressReport>),
-    /// It was not.
+    /// Compression failed.
     Failed(Failure),
 }
 
-/// Packs each log that `paths` point at into an archive of its own. Where several of them are files of one set, as
-/// when a shell lists its directory, it is that set.
+/// Compresses each log that `paths` refer to into an archive of its own. Several paths that are files of one set, as
+/// when a shell expands its directory, refer to that set.
 ///
 /// # Errors
 ///
-/// When nothing can be packed as asked: a single path that fails, or archives that would get the same name. That one
-/// of several logs cannot be packed is in the report.
+/// When nothing can be compressed as requested: a single path that fails, or archives that would get the same name.
+/// Failures of one of several logs are in the report.
 pub fn compress_all(
     paths: &[PathBuf],
     options: &CompressOptions,
@@ -60,7 +60,7 @@ pub fn compress_all(
         )?))],
         logs => {
             distinct(logs, options)?;
-            // An archive of one must not replace another before that is packed.
+            // An archive must not overwrite another input before that is compressed.
             let all: Vec<PathBuf> = logs.iter().flat_map(|path| paths_of(path)).collect();
             for path in logs {
                 check_output(&named(path, options).destination()?, options.existing, &all)?;
@@ -76,7 +76,7 @@ pub fn compress_all(
     Ok(CompressAllReport { schema: 1, report: "compress", archives, elapsed_s })
 }
 
-/// The logs: of several files of one set, the set.
+/// Returns the logs; several files of one set are replaced by the set.
 fn logs(paths: &[PathBuf]) -> Vec<PathBuf> {
     if let [_] = paths {
         return paths.to_vec();
@@ -84,21 +84,21 @@ fn logs(paths: &[PathBuf]) -> Vec<PathBuf> {
     let set_of = |path: &PathBuf| match open(path).map(|log| (log.layout, log.opened)) {
         Ok((Layout::OnePart { manifest: Some(manifest) }, _)) => manifest,
         Ok((Layout::MultiPart { .. }, manifest)) => manifest,
-        // What it is, and why it cannot be packed, is told when it is packed.
+        // The reason why it cannot be compressed is reported when it is compressed.
         _ => path.clone(),
     };
     let mut seen = BTreeSet::new();
     paths.iter().map(set_of).filter(|path| seen.insert(path.clone())).collect()
 }
 
-/// The options for one log: `{name}` of the template is the name of its path.
+/// Returns the options for one log, in which `{name}` of the template is the name of its path.
 fn named(path: &Path, options: &CompressOptions) -> CompressOptions {
     let name = path.file_stem().unwrap_or_default().to_string_lossy().replace('%', "%%");
     let template = options.name_template.as_ref().map(|template| template.replace("{name}", &name));
     CompressOptions { name_template: template, ..options.clone() }
 }
 
-/// What a log is read from; only the path of one that cannot be opened.
+/// Returns the paths that a log is read from, or only `path` if it cannot be opened.
 fn paths_of(path: &Path) -> Vec<PathBuf> {
     open(path).map_or_else(|_| vec![path.to_owned()], |log| inputs(&log))
 }

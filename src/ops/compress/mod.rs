@@ -1,4 +1,4 @@
-//! From logs to archives.
+//! Compressing logs to archives.
 //!
 //! - [`mod@write`]: one opened log to one archive.
 //! - [`batch`]: several paths in one run.

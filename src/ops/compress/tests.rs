@@ -1,4 +1,4 @@
-//! Archives, damaged and hostile: each is found out, and the finding says where.
+//! Archives, damaged and malicious: each is detected, and the finding has the position.
 
 use std::fs;
 use std::io::Write as _;
@@ -24,7 +24,7 @@ fn time() -> Timestamp {
     Timestamp::from_second(1_700_000_000).unwrap()
 }
 
-/// The archive of a small log.
+/// Returns the archive of a small log.
 fn archive(method: Method) -> Vec<u8> {
     let room = tempfile::tempdir().unwrap();
     let log = room.path().join("a.aof");
@@ -47,7 +47,7 @@ fn kinds(bytes: &[u8]) -> Vec<&'static str> {
 }
 
 fn is_seen(bytes: &[u8]) -> bool {
-    // Without the magic it is no zip any more, and that is said.
+    // Without the magic it is no longer a ZIP archive, which is reported.
     verify_bytes(bytes).map_or(true, |report| !report.sound)
 }
 
@@ -77,7 +77,7 @@ fn every_cut_and_every_byte_too_many_is_seen() {
     assert!(is_seen(&[&archive[..], &archive].concat()));
 }
 
-/// An entry for a zip that somebody else made.
+/// An entry of a ZIP archive made by another program.
 struct Forged {
     name: &'static str,
     method: Method,
@@ -110,7 +110,7 @@ impl Forged {
     }
 }
 
-/// A zip of these, with each header as `change` leaves it.
+/// Returns a ZIP archive of these entries, with each header modified by `change`.
 fn zip_with(forged: &[Forged], change: impl Fn(&mut Entry)) -> Vec<u8> {
     let mut zip = Vec::new();
     let mut directory = Vec::new();
@@ -137,7 +137,8 @@ fn a_plain_zip_of_a_log_is_verified_as_far_as_it_tells() {
     let report = verify_bytes(&bytes).unwrap();
     assert_eq!(report.findings, []);
     assert_eq!((report.sound, report.own, report.commands), (true, false, 2));
-    // Behind other bytes, as in a program that unpacks itself: told of others' zips, and an error in one of ours.
+    // After other bytes, as in a self-extracting program: reported for archives of other programs, and an error in an
+    // archive of aofkit.
     let behind = |zip: &[u8]| [&b"PK\x03\x04 or not"[..], zip].concat();
     let report = verify_bytes(&behind(&bytes)).unwrap();
     assert_eq!((report.sound, report.commands), (true, 2));
@@ -176,7 +177,7 @@ fn a_name_that_comes_twice_is_refused() {
 fn entries_that_overlap_are_refused() {
     let forged = [Forged::stored("a.aof", LOG), Forged::stored("b.aof", LOG)];
     let mut bytes = zip(&forged);
-    // The second directory header points at the first local header, whose name it has then, too.
+    // The second directory header refers to the first local header and has its name.
     let first = forged[0].entry(0);
     let at = bytes.len() - 22 - first.directory_header().len();
     let second = Entry { name: "b.aof".to_owned(), ..first.clone() }.directory_header();
@@ -202,7 +203,7 @@ fn sizes_that_cannot_be_are_refused_before_anything_is_unpacked() {
     assert_eq!(kinds(&bytes)[0], "size");
     let bytes = zip_with(&[Forged::stored("a.aof", LOG)], |entry| entry.bytes -= 1);
     assert_eq!(kinds(&bytes)[0], "size");
-    // Too little and too much, by a little.
+    // Slightly too few and slightly too many bytes.
     for (change, what) in [(-1_i64, "more than"), (1, "are missing")] {
         let bytes = zip_with(&[Forged::deflated("a.aof", LOG)], |entry| {
             entry.bytes = entry.bytes.checked_add_signed(change).unwrap();
@@ -283,13 +284,13 @@ fn numbers_beyond_32_bits_are_in_zip64_fields() {
     assert_eq!(local[..4], *b"PK\x03\x04");
     assert_eq!(local[4], 45, "the version that knows Zip64");
     assert_eq!(local[18..26], [0xff; 8]);
-    // Behind the name: Zip64, 16 bytes: unpacked, packed.
+    // After the name: Zip64, 16 bytes: uncompressed size, compressed size.
     assert_eq!(local[31..35], [1, 0, 16, 0]);
     assert_eq!(local[35..43], [0x89, 0x67, 0x45, 0x23, 1, 0, 0, 0]);
     assert_eq!(local[43..51], [4, 3, 2, 1, 0, 0, 0, 0]);
     let directory = entry.directory_header();
     assert_eq!(directory[42..46], [0xff; 4]);
-    // Behind the name: Zip64, 24 bytes, the offset last.
+    // After the name: Zip64, 24 bytes, the offset last.
     assert_eq!(directory[47..51], [1, 0, 24, 0]);
     assert_eq!(directory[67..75], [1, 0, 0, 0, 2, 0, 0, 0]);
     let small = Entry { bytes: 7, offset: 0, ..entry };
@@ -306,7 +307,7 @@ fn numbers_beyond_32_bits_are_in_zip64_fields() {
 fn the_bytes_depend_on_nothing_but_the_log_the_options_and_the_time() {
     let room = tempfile::tempdir().unwrap();
     let log = room.path().join("a.aof");
-    // Several blocks, not all alike.
+    // Several blocks with different content.
     let commands = (0..40_000_u64).map(|n| {
         let value = format!("{:x}", n.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         format!(

@@ -1,4 +1,4 @@
-//! From an opened log to an archive.
+//! Compressing an opened log to an archive.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -27,45 +27,46 @@ use crate::input::open::open;
 use crate::input::overwrite::{Shape, check_output, check_shape, inputs};
 use crate::rdb;
 
-/// The port of the source, where none is known: that of servers that nobody told otherwise.
+/// The port of the source if it is unknown: the default port of servers.
 const PORT: u16 = 6379;
 
-/// The directory of a set in the archive: `appenddirname`, as it is where nobody changed it.
+/// The directory of a set in the archive: the default of `appenddirname`.
 pub const APPENDDIRNAME: &str = "appendonlydir";
 
-/// How a log is packed.
+/// Options of [`compress`].
 #[derive(Debug, Clone)]
 pub struct CompressOptions {
-    /// Where the archive goes: a file, or a directory that exists, in which it gets a [name](archive_name).
+    /// The path of the archive: a file, or an existing directory in which it gets a [name](archive_name).
     pub output: PathBuf,
-    /// What becomes of an archive that stands there.
+    /// The treatment of an existing archive.
     pub existing: Existing,
-    /// How files are packed.
+    /// The compression method.
     pub method: Method,
-    /// How hard; `None` for the method's own. See [`Method::levels`].
+    /// The compression level; `None` for the default of the method. See [`Method::levels`].
     pub level: Option<i32>,
-    /// The time that the archive is of.
+    /// The time of the data in the archive.
     pub created: Timestamp,
-    /// Where the log comes from, as far as it is known.
+    /// The source of the log, as far as it is known.
     pub source: Source,
-    /// How the archive is named, in a directory: see [`archive_name`].
+    /// The template for the name of the archive in a directory: see [`archive_name`].
     pub name_template: Option<String>,
     /// The directory of a set in the archive; `None` for [`APPENDDIRNAME`].
     pub appenddirname: Option<String>,
-    /// Cores to pack with; 0 for all. (Deflate uses the threads of rayon.)
+    /// The number of cores for compression; 0 for all. (Deflate uses the threads of rayon.)
     pub threads: usize,
-    /// The fingerprint of the data set, where it was taken, to be noted in the archive.
+    /// The fingerprint of the data set to record in the archive, if computed.
     pub fingerprint: Option<String>,
     /// Whether the archive is a backup: see [`Contents::backup`].
     pub backup: bool,
-    /// Whether a damaged log is packed all the same.
+    /// Whether a damaged log may be compressed.
     pub damaged: bool,
-    /// Whether the archive is read back before it appears.
+    /// Whether the archive is read back before it is published.
     pub check: bool,
 }
 
 impl CompressOptions {
-    /// Deflate into `output`, of the time `created`, read back before it appears.
+    /// Returns the options for deflate into `output` at the time `created`, with the archive read back before it is
+    /// published.
     pub fn new(output: PathBuf, created: Timestamp) -> Self {
         CompressOptions {
             output,
@@ -84,11 +85,11 @@ impl CompressOptions {
         }
     }
 
-    /// Where the archive will stand.
+    /// Returns the final path of the archive.
     ///
     /// # Errors
     ///
-    /// When the template for its name is none.
+    /// When the template for its name is invalid.
     pub fn destination(&self) -> Result<PathBuf> {
         if !self.output.is_dir() {
             return Ok(self.output.clone());
@@ -124,7 +125,7 @@ impl CompressOptions {
     }
 }
 
-/// Packs the log at `path` into one archive.
+/// Compresses the log at `path` into one archive.
 ///
 /// # Errors
 ///
@@ -142,12 +143,12 @@ pub fn compress(
     compress_log(&log, &ends, options, progress)
 }
 
-/// Packs an opened log: of each part the first `ends` bytes, which may be fewer than it has by now.
+/// Compresses an opened log: the first `ends` bytes of each part, which may have grown since.
 ///
 /// # Errors
 ///
-/// When it is damaged and that is not allowed, when a file is cut meanwhile, when the archive cannot be written or
-/// is not what it should be. Nothing stands under the archive's name then that did not before.
+/// When the log is damaged and that is not allowed, when a file is truncated meanwhile, or when the archive cannot be
+/// written or fails the check. An existing file at the archive's path is then unchanged.
 pub fn compress_log(
     log: &Log,
     ends: &[u64],
@@ -161,7 +162,7 @@ pub fn compress_log(
     packed.publish()
 }
 
-/// An archive that is written, and not yet to be seen.
+/// An archive that is written but not yet published.
 pub struct Packed {
     file: NewFile,
     report: CompressReport,
@@ -169,27 +170,27 @@ pub struct Packed {
 }
 
 impl Packed {
-    /// What is known of it.
+    /// Returns the report of the archive.
     pub fn report(&self) -> &CompressReport {
         &self.report
     }
 
-    /// Where it is until it is published.
+    /// Returns the path of the archive until it is published.
     pub fn path(&self) -> &Path {
         self.file.path()
     }
 
-    /// Reads it back as [`verify_archive`] does, and holds it against what was packed.
+    /// Reads the archive back as [`verify_archive`] does, and compares it with the compressed files.
     ///
     /// # Errors
     ///
-    /// When it is not what it should be, or cannot be read.
+    /// When it differs from what was written, or cannot be read.
     pub fn check(&mut self, progress: &dyn Progress) -> Result<()> {
         let started = Instant::now();
         let path = self.file.path().to_owned();
         let found = verify_archive(&path, &VerifyOptions::default(), progress)?;
         let known = self.report.contents.files.iter().any(|file| file.damage.is_some());
-        // As they are written: a path that is no text is not read back as it was.
+        // Compared in serialised form: a path that is not valid UTF-8 is not read back unchanged.
         let json = |contents: &Contents| contents.to_bytes().ok();
         let same = found.contents.as_ref().and_then(json) == json(&self.report.contents);
         let wrong = found.findings.iter().find(|finding| {
@@ -209,7 +210,7 @@ impl Packed {
         Ok(())
     }
 
-    /// Makes it stand at its destination, durably.
+    /// Publishes the archive at its destination, durably.
     ///
     /// # Errors
     ///
@@ -231,7 +232,7 @@ impl Packed {
     }
 }
 
-/// One file that will be packed.
+/// A file to compress.
 struct Packable<'l> {
     name: String,
     role: FileRole,
@@ -239,7 +240,7 @@ struct Packable<'l> {
     bytes: &'l [u8],
 }
 
-/// Writes the archive of a log beside its destination; see [`compress_log`].
+/// Writes the archive of a log next to its destination; see [`compress_log`].
 ///
 /// # Errors
 ///
@@ -330,8 +331,8 @@ fn write(
     Ok((file, bytes))
 }
 
-/// The manifest as it is packed: without what a rewrite replaced, which is not packed, and without the end of
-/// what was cut.
+/// Returns the manifest to archive: without history files, which are not archived, and without the end offset of
+/// truncated files.
 fn manifest_of(log: &Log, ends: &[u64]) -> Option<Vec<u8>> {
     let listed = &log.manifest.as_ref()?.manifest;
     let mut entries = listed.entries.clone();
@@ -392,7 +393,7 @@ fn files<'l>(
     Ok(files)
 }
 
-/// The name of a single file: `appendfilename`, as it is where nobody changed it.
+/// The name of a single file: the default of `appendfilename`.
 const SINGLE_FILE: &str = "appendonly.aof";
 
 fn arrangement(log: &Log, records: &[FileRecord]) -> Arrangement {
@@ -405,7 +406,7 @@ fn arrangement(log: &Log, records: &[FileRecord]) -> Arrangement {
     }
 }
 
-/// Reads a file from end to end, and says what is in it.
+/// Reads a file from end to end and returns a summary of its content.
 fn look(file: &Packable<'_>, progress: &dyn Progress) -> Result<FileRecord> {
     let mut record = FileRecord {
         name: file.name.clone(),
@@ -450,7 +451,7 @@ fn look(file: &Packable<'_>, progress: &dyn Progress) -> Result<FileRecord> {
     Ok(record)
 }
 
-/// An archive in place of the log that is in it would be the only copy of it.
+/// Refuses to overwrite the log with its archive, which would then be the only copy.
 fn refuse_own_input(log: &Log, destination: &Path) -> Result<()> {
     let Ok(place) = destination.canonicalize() else { return Ok(()) };
     let is_place = |path: &Path| path.canonicalize().is_ok_and(|path| path == place);

@@ -1,4 +1,4 @@
-//! Two data sets compared, key by key.
+//! Comparing two data sets key by key.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,24 +11,24 @@ use crate::keyspace::fingerprint::{Detail, Fingerprint};
 use crate::keyspace::{Db, Entry, Hash, Keyspace, Stream, Value};
 use crate::rdb::Kind;
 
-/// In what a key differs that both sides have.
+/// The property in which a key differs that exists on both sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
-    /// The types differ, and so the values.
+    /// The types differ, and therefore the values.
     Type,
     /// The values differ.
     Value,
-    /// Of hashes whose fields have the same values: when fields expire.
+    /// For hashes with equal field values: the expiry of fields differs.
     FieldExpiry,
-    /// Of streams with the same messages: groups, consumers, what is pending, or counters.
+    /// For streams with the same messages: groups, consumers, pending entries or counters differ.
     StreamState,
-    /// When the key expires, or whether.
+    /// The expiry of the key differs.
     Expiry,
 }
 
 impl Reason {
-    /// In words.
+    /// Returns a description.
     pub fn name(self) -> &'static str {
         match self {
             Reason::Type => "type",
@@ -40,21 +40,21 @@ impl Reason {
     }
 }
 
-/// A key that is not the same on both sides. It is only on the first where [`b`](Self::b) is missing, and
-/// only on the second where [`a`](Self::a) is.
+/// A key that differs between the two sides. It exists only on the first side if [`b`](Self::b) is missing, and only on
+/// the second if [`a`](Self::a) is missing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// Its database.
+    /// The database number.
     pub db: u32,
-    /// Its name: an object, `text` where it is UTF-8, else `bytes` in base64.
+    /// The key name: an object, `text` if it is UTF-8, otherwise `bytes` in base64.
     #[serde(serialize_with = "text")]
     pub key: Vec<u8>,
-    /// In what it differs; empty where only one side has it.
+    /// The properties that differ; empty if only one side has the key.
     pub reasons: Vec<Reason>,
-    /// What the first side has.
+    /// The state of the key on the first side.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub a: Option<KeyState>,
-    /// What the second side has.
+    /// The state of the key on the second side.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub b: Option<KeyState>,
 }
@@ -63,21 +63,21 @@ fn text<S: Serializer>(key: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
     Text(key).serialize(serializer)
 }
 
-/// How many keys are the same, and how many are not.
+/// The numbers of equal and of different keys.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Numbers {
-    /// Only the first side has them.
+    /// The number of keys that exist only on the first side.
     pub only_a: u64,
-    /// Only the second side has them.
+    /// The number of keys that exist only on the second side.
     pub only_b: u64,
-    /// Both have them, and they differ.
+    /// The number of keys that exist on both sides and differ.
     pub different: u64,
-    /// Both have the same.
+    /// The number of keys that are equal on both sides.
     pub same: u64,
 }
 
 impl Numbers {
-    /// Keys that are not the same.
+    /// Returns the number of keys that are not equal.
     pub fn differing(&self) -> u64 {
         self.only_a + self.only_b + self.different
     }
@@ -90,19 +90,19 @@ impl Numbers {
     }
 }
 
-/// What a comparison counts.
+/// The counters of a comparison.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// By database and type. A key of two types counts for that of the first side.
+    /// The number of keys by database and type. A key with two types is counted under that of the first side.
     pub keys: BTreeMap<(u32, Kind), Numbers>,
-    /// Keys that both have, by what differs. A key can count for several.
+    /// The number of keys that exist on both sides, by difference. A key can be counted for several.
     pub reasons: BTreeMap<Reason, u64>,
-    /// Keys of the first and of the second side that a filter left out.
+    /// The number of keys of the first and of the second side that a filter excluded.
     pub left_out: [LeftOut; 2],
 }
 
 impl Counts {
-    /// Adds those of another share.
+    /// Adds the counts of another shard.
     pub fn join(&mut self, other: Counts) {
         for (of, numbers) in other.keys {
             self.keys.entry(of).or_default().join(numbers);
@@ -115,7 +115,7 @@ impl Counts {
         }
     }
 
-    /// Of all databases and types.
+    /// Returns the numbers of all databases and types.
     pub fn total(&self) -> Numbers {
         let mut total = Numbers::default();
         self.keys.values().for_each(|numbers| total.join(*numbers));
@@ -123,10 +123,10 @@ impl Counts {
     }
 }
 
-/// Compares two data sets, or the same share of two. Differences are added to `found`, where that is given, in the
-/// order of databases and names.
+/// Compares two data sets, or the same shard of two. Differences are appended to `found`, if given, in the order of
+/// databases and names.
 ///
-/// `detail` says how much of a stream is compared: an RDB up to version 9 does not carry its counters.
+/// `detail` determines how much of a stream is compared: an RDB up to version 9 does not contain its counters.
 pub fn compare(
     sides: [&Keyspace<'_>; 2],
     filter: &Filter,
@@ -187,7 +187,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// What a key holds, if it counts; counts it if a filter leaves it out.
+    /// Returns the state of a key unless a filter excludes it, which is counted.
     fn wanted(&mut self, side: usize, db: u32, entry: &Entry<'_>) -> Option<KeyState> {
         let state = KeyState::of(entry)?;
         let left_out = &mut self.counts.left_out[side];
@@ -259,7 +259,7 @@ impl Comparison<'_> {
     }
 }
 
-/// Whether two hashes differ in the expiry of fields alone.
+/// Returns whether two hashes differ only in the expiry of fields.
 fn same_fields(one: &Hash<'_>, other: &Hash<'_>) -> bool {
     one.len() == other.len()
         && one.fields().all(|(name, value, _)| {
@@ -268,7 +268,7 @@ fn same_fields(one: &Hash<'_>, other: &Hash<'_>) -> bool {
         })
 }
 
-/// Whether two streams have the same messages.
+/// Returns whether two streams have the same messages.
 fn same_messages(one: &Stream<'_>, other: &Stream<'_>) -> bool {
     one.len() == other.len()
         && one.entries().zip(other.entries()).all(|((one_id, one), (other_id, other))| {

@@ -1,10 +1,10 @@
-//! Which keys differ between two logs, or an RDB and a log, or two views of one.
+//! Comparing the keys of two logs, of an RDB and a log, or of two views of one log.
 //!
-//! Both are routed together, so that a key is in the same share of both, and replayed side by side, share after
-//! share; so memory is that of a few shares of both. Differences are told in the order of shares: the same
-//! on every machine, but in no order that means anything, except that the keys of a share are sorted.
+//! Both are routed together, so that a key is in the same shard of both, and replayed in parallel, shard by shard;
+//! memory use is therefore that of a few shards of both. Differences are reported in the order of shards: it is the
+//! same on every machine but otherwise arbitrary, except that the keys of a shard are sorted.
 //!
-//! Whoever has a [`Pair`] already, calls [`diff_pair`]; whoever has the data sets themselves, [`compare()`].
+//! Callers that have a [`Pair`] already use [`diff_pair`]; callers that have the data sets use [`compare()`].
 
 mod compare;
 
@@ -29,90 +29,90 @@ use crate::replay::{
     Happened, Pair, ReplayOptions, RouteOptions, Routed, replay_pair, route_together,
 };
 
-/// How two logs are compared.
+/// Options of [`diff`].
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Which keys are compared. A key that has expired where that is asked for counts as not there.
+    /// The filter for the keys to compare. If expired keys are dropped, they are treated as missing.
     pub filter: Filter,
-    /// How they are read.
+    /// Options for reading the logs.
     pub route: RouteOptions,
-    /// How their commands are run.
+    /// Options for replaying their commands.
     pub replay: ReplayOptions,
 }
 
-/// Is told every difference, on one thread at a time.
+/// A function that receives every difference, on one thread at a time.
 pub type Found<'f> = dyn FnMut(&Difference) -> Result<()> + Send + 'f;
 
-/// What came of a comparison.
+/// The result of a comparison.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DiffReport {
     /// The version of this schema.
     pub schema: u32,
-    /// `diff`.
+    /// The name of the report: `diff`.
     pub report: &'static str,
     /// The first side.
     pub a: Side,
     /// The second side.
     pub b: Side,
-    /// Whether nothing differs.
+    /// Whether there is no difference.
     pub same: bool,
-    /// Keys of all databases and types.
+    /// The numbers of keys in all databases and of all types.
     pub keys: Numbers,
-    /// The same by database and type.
+    /// The numbers of keys by database and type.
     pub by_type: Vec<OfType>,
-    /// Keys that both have and that differ, by what differs. A key can count for several.
+    /// The number of different keys that exist on both sides, by difference. A key can be counted for several.
     pub reasons: Vec<OfReason>,
-    /// Whether the function libraries differ; `None` where a filter asks for certain keys.
+    /// Whether the function libraries differ; `None` if a filter selects keys.
     pub functions_differ: Option<bool>,
-    /// How long it took, in seconds.
+    /// The run time in seconds.
     pub elapsed_s: f64,
 }
 
 /// One side of a comparison.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Side {
-    /// The path as it was given.
+    /// The path as given.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub path: PathBuf,
-    /// Commands in it.
+    /// The number of commands.
     pub commands: u64,
-    /// Keys in RDBs that its parts begin with.
+    /// The number of keys in the RDBs at the beginning of its parts.
     pub rdb_keys: u64,
-    /// Keys that a filter left out.
+    /// The number of keys that a filter excluded.
     pub left_out: LeftOut,
-    /// Commands that a server answers with an error while it loads the log.
+    /// The number of commands that fail with an error while a server loads the log.
     pub failed: u64,
-    /// Where it is torn, as a loader sees it: what is behind that was not compared.
+    /// The torn end, as a loader sees it: what is after that was not compared.
     pub torn: Option<TornEnd>,
 }
 
-/// Keys of a database and type.
+/// The numbers of keys of one database and type.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OfType {
-    /// The database.
+    /// The database number.
     pub db: u32,
-    /// The type; of a key of two types, that of the first side.
+    /// The type; for a key with two types, that of the first side.
     #[serde(rename = "type")]
     pub kind: Kind,
-    /// How many.
+    /// The numbers of keys.
     #[serde(flatten)]
     pub keys: Numbers,
 }
 
-/// Keys that differ in something.
+/// The number of keys with one kind of difference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OfReason {
-    /// In what.
+    /// The kind of difference.
     pub reason: Reason,
-    /// How many.
+    /// The number of keys.
     pub keys: u64,
 }
 
-/// Compares what two paths hold. `found`, where given, is told every difference.
+/// Compares the data of two paths. `found`, if given, is called with every difference.
 ///
 /// # Errors
 ///
-/// When one cannot be opened, is damaged, or cannot be replayed, and what `found` says.
+/// When one cannot be opened, is damaged, or cannot be replayed, and the errors of `found`.
 pub fn diff(
     paths: [&Path; 2],
     options: &Options,
@@ -149,16 +149,17 @@ pub fn diff(
     })
 }
 
-/// What is compared.
+/// The scope of a comparison.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted<'w> {
-    /// Which keys.
+    /// The filter for the keys.
     pub filter: &'w Filter,
-    /// How much of streams.
+    /// The level of detail for streams.
     pub detail: Detail,
 }
 
-/// How much of streams all of these logs can tell: RDBs up to version 9 do not have their counters.
+/// Returns the level of detail for streams that all of these logs support: RDBs up to version 9 do not contain their
+/// counters.
 pub fn detail_of<'l>(logs: impl IntoIterator<Item = &'l Log>) -> Detail {
     let version = |part: &Part| {
         let digits = part.mapping.bytes().strip_prefix(b"REDIS")?.get(..4)?;
@@ -175,11 +176,11 @@ fn functions(pair: &Pair<'_>, replay: [&ReplayOptions; 2]) -> Result<bool> {
     Ok(one != other.beside(replay[1].server)?.functions)
 }
 
-/// Compares two logs, or views of one, that are routed already. `found`, where given, is told every difference.
+/// Compares two logs, or views of one, that are routed already. `found`, if given, is called with every difference.
 ///
 /// # Errors
 ///
-/// When a command cannot be replayed, when a log has changed since it was routed, and what `found` says.
+/// When a command cannot be replayed, when a log has changed since it was routed, and the errors of `found`.
 pub fn diff_pair(
     pair: &Pair<'_>,
     replay: [&ReplayOptions; 2],

@@ -1,4 +1,4 @@
-//! What `DEBUG DIGEST` of a server would say of a log, without the server.
+//! Computing the `DEBUG DIGEST` that a server would report for a log, without the server.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -16,44 +16,44 @@ use crate::keyspace::{Db, Keyspace, Value};
 use crate::replay::windows::each_window;
 use crate::replay::{ReplayOptions, RouteOptions, replay, route};
 
-/// How a digest is taken.
+/// Options of [`digest()`].
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// How the log is read.
+    /// Options for reading the log.
     pub route: RouteOptions,
-    /// How its commands are run.
+    /// Options for replaying its commands.
     pub replay: ReplayOptions,
-    /// The server whose digest is wanted; `None` for the fingerprint alone, which is several times faster.
+    /// The server whose digest is computed; `None` for the fingerprint alone, which is several times faster.
     pub flavour: Option<Flavour>,
 }
 
 /// The digests of a log.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DigestReport {
-    /// The path as it was given.
+    /// The path as given.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub path: PathBuf,
     /// The server whose digest it is.
     pub server: Server,
-    /// What `DEBUG DIGEST` says; `None` where only the fingerprint was wanted.
+    /// The result of `DEBUG DIGEST`; `None` if only the fingerprint was requested.
     pub digest: Option<String>,
-    /// Our own, of everything that a key has.
+    /// The aofkit fingerprint of all keys, values and expiries.
     pub fingerprint: String,
-    /// Keys in all databases.
+    /// The number of keys in all databases.
     pub keys: u64,
-    /// Of these, keys whose values only a module understands, so that a server's digest may differ.
+    /// The number of these keys whose values only a module can interpret, so that a server's digest may differ.
     pub undigested: u64,
-    /// Commands in the log.
+    /// The number of commands in the log.
     pub commands: u64,
-    /// Commands that a server answers with an error while it loads the log.
+    /// The number of commands that fail with an error while a server loads the log.
     pub failed: u64,
-    /// Keys and fields whose expiry the log may have lost.
+    /// The keys and fields whose expiry the log may have lost.
     pub lost_expiries: Vec<LostExpiry>,
-    /// How long it took, in seconds.
+    /// The run time in seconds.
     pub elapsed_s: f64,
 }
 
-/// Takes the digests of the log at `path`.
+/// Computes the digests of the log at `path`.
 ///
 /// # Errors
 ///

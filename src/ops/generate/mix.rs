@@ -1,9 +1,9 @@
-//! Which commands a synthetic log is made of, and how often each comes.
+//! The commands of a synthetic log and their frequencies.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The type that all keys of one prefix hold, so that no command meets a key of another type.
+/// The type of all keys with one prefix, so that no command accesses a key of another type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pool {
     Text,
@@ -41,21 +41,21 @@ impl Pool {
 
 macro_rules! kinds {
     ($($kind:ident $name:literal $pool:expr, $what:literal;)*) => {
-        /// A kind of command that a synthetic log can hold.
+        /// A kind of command in a synthetic log.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         #[non_exhaustive]
         pub enum Kind { $(#[doc = $what] $kind,)* }
 
         impl Kind {
-            /// All of them, in the order in which help lists them.
+            /// All kinds, in the order in which the help lists them.
             pub const ALL: &'static [Kind] = &[$(Kind::$kind,)*];
 
-            /// The word for it in a [`Mix`].
+            /// Returns the name of the kind in a [`Mix`].
             pub fn name(self) -> &'static str {
                 match self { $(Kind::$kind => $name,)* }
             }
 
-            /// Where its keys come from; none for commands that work on keys of every type.
+            /// Returns the pool of its keys; `None` for commands that work on keys of every type.
             pub(super) fn pool(self) -> Option<Pool> {
                 match self { $(Kind::$kind => $pool,)* }
             }
@@ -98,7 +98,7 @@ pub struct Mix {
 }
 
 impl Mix {
-    /// One entry for each unit of weight: a uniform draw from it is a weighted draw of kinds.
+    /// Returns a table with one entry for each unit of weight: a uniform draw from it is a weighted draw of kinds.
     pub(super) fn table(&self) -> Vec<Kind> {
         self.weights
             .iter()
@@ -106,7 +106,7 @@ impl Mix {
             .collect()
     }
 
-    /// The types of keys that this mix writes to, never none.
+    /// Returns the types of keys that this mix writes to; never empty.
     pub(super) fn pools(&self) -> Vec<Pool> {
         let used = |pool: &Pool| self.weights.iter().any(|(kind, _)| kind.pool() == Some(*pool));
         let mut pools: Vec<Pool> = Pool::ALL.into_iter().filter(used).collect();
@@ -118,7 +118,7 @@ impl Mix {
 }
 
 impl Default for Mix {
-    /// What a cache with users, sessions, counters and queues writes.
+    /// Returns the writes of a cache with users, sessions, counters and queues.
     fn default() -> Self {
         Mix {
             weights: vec![
@@ -148,13 +148,13 @@ impl fmt::Display for Mix {
 impl FromStr for Mix {
     type Err = String;
 
-    /// Parses `NAME=WEIGHT,NAME=WEIGHT`; a name alone weighs 1, and `expire` stands for
-    /// `pexpireat`, which is what a server logs for it.
+    /// Parses `NAME=WEIGHT,NAME=WEIGHT`; a name alone has weight 1, and `expire` means `pexpireat`, which is what a
+    /// server logs for it.
     ///
     /// # Errors
     ///
-    /// A sentence for the person who typed it: an unknown or repeated name, a weight that is no
-    /// whole number up to 1000, nothing that weighs anything.
+    /// A message for display: an unknown or repeated name, a weight that is not an integer up to 1000, or a total
+    /// weight of zero.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut weights: Vec<(Kind, u16)> = Vec::new();
         for item in text.split(',').map(str::trim).filter(|s| !s.is_empty()) {

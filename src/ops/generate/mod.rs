@@ -1,9 +1,8 @@
-//! Synthetic logs: of a wanted size, the same bytes for the same seed and options everywhere.
+//! Synthetic logs of a given size: the same seed and options give the same bytes everywhere.
 //!
-//! All randomness is SplitMix64 in integers (`random.rs`); no clock, no thread and no platform has a
-//! say in a log. Real servers load what is written here without an error: each key prefix holds one
-//! type, counters are only counted, `SELECT` stands where the database changes and at the head of
-//! each file.
+//! All randomness is SplitMix64 in integers (`random.rs`); a log does not depend on clocks, threads or platforms. Real
+//! servers load these logs without an error: each key prefix has one type, counters are only incremented, and `SELECT`
+//! is written where the database changes and at the start of each file.
 
 mod mix;
 mod options;
@@ -29,48 +28,47 @@ use crate::disk::publish::{Existing, NewDirectory, NewFile};
 use crate::input::overwrite::{Shape, check_output, check_shape};
 use write::{BUFFER_BYTES, Log};
 
-/// The name that the files of a multi-part log begin with, which is the servers' default.
+/// The name prefix of the files of a multi-part log, which is the servers' default.
 const BASE_NAME: &str = "appendonly.aof";
 
-/// What was generated.
+/// The result of generating a log.
 #[derive(Debug, Clone, Serialize)]
 pub struct GenerateReport {
     /// The version of this schema.
     pub schema: u32,
-    /// `generate`.
+    /// The name of the report: `generate`.
     pub report: &'static str,
-    /// What stands there now: the file, or the directory.
+    /// The path of the generated file or directory.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub destination: PathBuf,
-    /// The files, in the order in which a server loads them, the manifest last.
+    /// The files, in load order, with the manifest last.
     pub files: Vec<GeneratedFile>,
-    /// What they hold together; `bytes` leaves out the manifest.
+    /// The total counts; `bytes` does not include the manifest.
     #[serde(flatten)]
     pub counts: Counts,
-    /// The seed, to make it again.
+    /// The seed, with which the log can be generated again.
     pub seed: u64,
-    /// How long it took, in milliseconds.
+    /// The run time in milliseconds.
     pub elapsed_ms: u64,
 }
 
-/// One of the files that were generated.
+/// A generated file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct GeneratedFile {
     /// The name, without a directory.
     pub name: String,
-    /// The size.
+    /// The size in bytes.
     pub bytes: u64,
 }
 
 /// Writes a log to `destination`: a file, or for [`Layout::MultiPart`] a directory.
 ///
-/// It appears there whole or not at all. What already stands there is replaced only with `force`, and
-/// only as far as [`check_output`] allows.
+/// It is published atomically. Existing files are replaced only with `force`, and only as far as [`check_output`]
+/// allows.
 ///
 /// # Errors
 ///
-/// When an option makes no sense, when something stands at the destination (without `force`), and
-/// when the system below fails.
+/// When an option is invalid, when the destination exists (without `force`), and when the system fails.
 pub fn generate(
     destination: &Path,
     options: &Options,
@@ -116,7 +114,7 @@ pub fn generate(
 ///
 /// # Errors
 ///
-/// Those of `out`, and [`io::ErrorKind::InvalidInput`] when an option makes no sense.
+/// Those of `out`, and [`io::ErrorKind::InvalidInput`] when an option is invalid.
 pub fn write_log(
     out: &mut impl Write,
     options: &Options,
@@ -128,7 +126,7 @@ pub fn write_log(
     Ok(log.counts())
 }
 
-/// Writes base, incrs and manifest into `directory`.
+/// Writes the base, the incremental files and the manifest into `directory`.
 fn write_parts(
     directory: &Path,
     incrs: u32,

@@ -5,80 +5,79 @@ use crate::base::error::{Error, ErrorKind, Result};
 use serde::Serialize;
 use std::ops::RangeInclusive;
 
-/// Values longer than this are refused, as clients of a server are.
+/// The maximum length of a value in bytes, which is that of clients of a server.
 pub(super) const LONGEST_VALUE: u64 = 512 << 20;
 
-/// Keys of all databases together are counted in a bitmap; this bounds it to 1 GiB.
+/// The maximum number of keys in all databases together, which are tracked in a bitmap of at most 1 GiB.
 pub(super) const MOST_KEYS: u64 = 1 << 33;
 
-/// How much to write.
+/// The amount to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Amount {
-    /// So many bytes, all parts together; passed by less than one command or transaction.
+    /// The number of bytes in all parts together; exceeded by less than one command or transaction.
     Bytes(u64),
-    /// So many write commands; `SELECT`, `MULTI` and `EXEC` come on top, and a transaction that has
-    /// begun is finished.
+    /// The number of write commands; `SELECT`, `MULTI` and `EXEC` are not included, and a started transaction is
+    /// finished.
     Commands(u64),
 }
 
-/// How often each key is drawn.
+/// The distribution of keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Skew {
-    /// All alike.
+    /// All keys are equally frequent.
     Uniform,
-    /// The k-th key of a type with weight 1 / k.
+    /// The k-th key of a type has weight 1 / k.
     Zipf,
 }
 
-/// Which files to write.
+/// The files to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Layout {
-    /// One file of commands, as Redis up to 6.2 keeps it.
+    /// A single file of commands, as in Redis up to 6.2.
     SingleFile,
-    /// A directory with a manifest, a base in the form that a rewrite has, and `incrs` files of
-    /// commands, as Redis 7.0 and later keep it. The parts have equal shares of the amount; a base
-    /// in which all keys stand is not made longer.
+    /// A directory with a manifest, a base in the form of a rewrite, and `incrs` files of commands, as in Redis 7.0 and
+    /// later. The parts have equal shares of the amount; a base that contains all keys is not made longer.
     MultiPart {
-        /// Files of commands after the base, at least 1.
+        /// The number of incremental files, at least 1.
         incrs: u32,
     },
 }
 
-/// What log to write.
+/// Options of [`generate`](super::generate).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
-    /// How much to write.
+    /// The amount to write.
     pub amount: Amount,
-    /// The same seed and options give the same bytes.
+    /// The seed: the same seed and options give the same bytes.
     pub seed: u64,
-    /// Which commands, and how often each.
+    /// The commands and their frequencies.
     pub mix: Mix,
-    /// Names to draw from in each database, shared out among the types that the mix writes; at least
-    /// two for each.
+    /// The number of key names in each database, divided among the types that the mix writes; at least two for each.
     pub keys: u64,
-    /// How often each key is drawn.
+    /// The distribution of keys.
     pub skew: Skew,
-    /// The length of values, uniform between the two.
+    /// The range of value lengths in bytes, from which lengths are drawn uniformly.
     pub value_bytes: RangeInclusive<u64>,
-    /// How many databases are written to, from database 0.
+    /// The number of databases that are written to, from database 0.
     pub databases: u32,
-    /// The share of transactions, 0.0 to 1.0, among commands outside transactions and transactions.
+    /// The fraction of transactions, 0.0 to 1.0, among commands outside transactions and transactions.
     pub transactions: f64,
-    /// The share of values, 0.0 to 1.0, whose text looks like commands.
+    /// The fraction of values, 0.0 to 1.0, whose text resembles commands.
     pub lookalikes: f64,
-    /// The Unix second of the first `#TS` annotation; none: no annotations.
+    /// The time of the first `#TS` annotation in Unix seconds; `None` for no annotations.
     pub timestamps: Option<u64>,
-    /// After how many write commands the clock of the annotations is a second later.
+    /// The number of write commands after which the clock of the annotations advances by a second.
     pub commands_per_second: u64,
-    /// Which files to write.
+    /// The files to write.
     pub layout: Layout,
 }
 
 impl Default for Options {
-    /// 64 MiB in a single file: some 800,000 commands of the default [`Mix`] on 100,000 keys.
+    /// Returns the default options: 64 MiB in a single file, which is some 800,000 commands of the default [`Mix`] on
+    /// 100,000 keys.
     fn default() -> Self {
         Options {
             amount: Amount::Bytes(64 << 20),
@@ -98,7 +97,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Says which option makes no sense, if one does not.
+    /// Returns an error that names an invalid option, if there is one.
     pub(super) fn check(&self) -> Result<()> {
         let wrong = |what: &str, help: &str| Err(Error::new(ErrorKind::Usage, what).help(help));
         let share = |share: f64| (0.0..=1.0).contains(&share);
@@ -133,20 +132,20 @@ impl Options {
     }
 }
 
-/// What a log holds.
+/// The content of a log in numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
-    /// Bytes of commands and annotations.
+    /// The number of bytes of commands and annotations.
     pub bytes: u64,
-    /// Commands of all kinds, `SELECT`, `MULTI` and `EXEC` among them.
+    /// The number of commands of all kinds, including `SELECT`, `MULTI` and `EXEC`.
     pub commands: u64,
-    /// Commands other than these three.
+    /// The number of commands other than these three.
     pub writes: u64,
-    /// Pairs of `MULTI` and `EXEC`.
+    /// The number of pairs of `MULTI` and `EXEC`.
     pub transactions: u64,
-    /// `#TS` lines.
+    /// The number of `#TS` lines.
     pub annotations: u64,
-    /// Keys that a command was to write at least once, whether or not they were deleted later.
+    /// The number of keys that were written to at least once, whether or not they were deleted later.
     pub keys: u64,
 }
 

@@ -1,9 +1,9 @@
-//! Random numbers that are the same everywhere: SplitMix64, and a Zipf sampler in integers only.
+//! Platform-independent random numbers: SplitMix64, and a Zipf sampler in integers only.
 //!
-//! Both are written out here because a seed must give the same log on every platform and in every
-//! later version; floating-point powers and a crate's "some fast generator" promise neither.
+//! Both are implemented here because a seed must give the same log on every platform and in every later version;
+//! floating-point powers and the unspecified generators of crates guarantee neither.
 
-/// SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).
+/// A SplitMix64 generator (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).
 #[derive(Debug, Clone)]
 pub(super) struct Random(u64);
 
@@ -12,7 +12,7 @@ impl Random {
         Random(seed)
     }
 
-    /// 64 bits.
+    /// Returns the next 64 random bits.
     #[inline]
     pub(super) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -22,7 +22,7 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// A number below `bound`, by multiplication; 0 if `bound` is 0. Off from uniform by less than
+    /// Returns a number below `bound`, by multiplication; 0 if `bound` is 0. The deviation from uniform is less than
     /// `bound` in 2^64.
     #[inline]
     pub(super) fn below(&mut self, bound: u64) -> u64 {
@@ -30,19 +30,19 @@ impl Random {
         u64::try_from(product >> 64).unwrap_or(0)
     }
 
-    /// True in `share` of all calls.
+    /// Returns true with the probability `share`.
     #[inline]
     pub(super) fn chance(&mut self, share: Share) -> bool {
         self.next() >> 32 < share.0
     }
 }
 
-/// A probability, held in units of 2^-32 so that no platform rounds it differently.
+/// A probability, stored in units of 2^-32 so that no platform rounds it differently.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Share(u64);
 
 impl Share {
-    /// From 0.0 (never) to 1.0 (always); what lies outside is taken as the nearer of the two.
+    /// Creates a probability from 0.0 (never) to 1.0 (always); values outside are clamped.
     pub(super) fn new(share: f64) -> Self {
         // A product with a power of two is exact.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
@@ -50,11 +50,10 @@ impl Share {
     }
 }
 
-/// Draws numbers below `n`, 0 the most often: number `i` with weight 1 / (i + 1).
+/// Draws numbers below `n`, 0 most often: number `i` has weight 1 / (i + 1).
 ///
-/// The ranks 1.. are cut into octaves `2^j .. 2^(j+1)`. An octave is drawn uniformly, then a rank in
-/// it uniformly (1 in 2^j), and the rank is accepted with probability 2^j / rank: in all, 1 / rank,
-/// exactly and without a table.
+/// The ranks 1.. are divided into octaves `2^j .. 2^(j+1)`. An octave is drawn uniformly, then a rank in it uniformly
+/// (1 in 2^j), and the rank is accepted with probability 2^j / rank: in total 1 / rank, exactly and without a table.
 #[derive(Debug, Clone)]
 pub(super) struct Zipf {
     n: u64,
@@ -62,7 +61,7 @@ pub(super) struct Zipf {
 }
 
 impl Zipf {
-    /// Draws below `n`, which is taken as 1 if it is 0.
+    /// Creates a sampler of numbers below `n`; 0 is treated as 1.
     pub(super) fn new(n: u64) -> Self {
         let n = n.max(1);
         Zipf { n, octaves: u64::from(n.ilog2()) + 1 }

@@ -1,4 +1,4 @@
-//! Held: one seed, one log; every log is sound; every option does what it says.
+//! Tests of `generate`: one seed gives one log; every log is valid; every option has its effect.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,7 +9,7 @@ use super::*;
 use crate::base::error::ErrorKind;
 use crate::base::progress::Silent;
 
-/// A reader with no leniency: the commands of a log, and its annotations.
+/// A strict reader: returns the commands of a log, and its annotations.
 fn strict(mut log: &[u8]) -> (Vec<Vec<Vec<u8>>>, Vec<u64>) {
     fn line<'a>(log: &mut &'a [u8], prefix: &str) -> &'a str {
         let end = log.windows(2).position(|w| w == b"\r\n").expect("a line ends");
@@ -94,7 +94,7 @@ prop_compose! {
     }
 }
 
-/// Holds `log` to what a server checks and to what the counts claim of it.
+/// Checks `log` against the rules of a server and against the counts.
 fn check(log: &[u8], options: &Options, counts: &Counts) {
     let (commands, annotations) = strict(log);
     let mut types = BTreeMap::new();
@@ -182,7 +182,7 @@ fn the_first_bytes_are_these() {
     assert_eq!(counts.commands, 6);
 }
 
-/// Seed 0; were it to change, seeds that others wrote down would give other logs.
+/// The start of the log for seed 0. If it changed, recorded seeds would give other logs.
 const FIRST_BYTES: &str = "#TS:1700000000\r\n\
     *2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n\
     *4\r\n$4\r\nZADD\r\n$7\r\nboard:2\r\n$8\r\n37273.25\r\n$10\r\nmember:478\r\n\

@@ -1,4 +1,4 @@
-//! The log itself: commands drawn from seeded random numbers and written as RESP frames.
+//! Writing the log: commands drawn from seeded random numbers and encoded as RESP frames.
 
 use std::io::{self, Write};
 
@@ -7,32 +7,32 @@ use super::random::{Random, Share, Zipf};
 use crate::base::progress::Progress;
 use crate::ops::generate::options::{Amount, Counts, Options, Skew};
 
-/// Bytes gathered before they are handed on.
+/// The number of bytes buffered before they are written.
 pub(super) const BUFFER_BYTES: usize = 1 << 20;
 
-/// Random text that values are cut from.
+/// The size in bytes of the random text that values are taken from.
 const TEXT_BYTES: usize = 1 << 16;
 
-/// What a lookalike value is made of: a command, whole, with its line ends.
+/// The content of a lookalike value: a complete command with its line endings.
 const LOOKALIKE: &[u8] = b"*3\r\n$3\r\nSET\r\n$7\r\nnot:key\r\n$9\r\nnot:value\r\n";
 
-/// Expiry times lie in the 30 days from here on, 2100-01-01 UTC, so that a log generated today
-/// still loads the same in years.
+/// The start of the 30 days of expiry times, 2100-01-01 UTC, so that a log generated today still loads the same in
+/// years.
 const EXPIRY_MS: u64 = 4_102_444_800_000;
 const EXPIRY_SPREAD_MS: u64 = 30 * 24 * 3600 * 1000;
 
-/// Where stream entry ids begin; each entry of the log has a higher one than the last.
+/// The start of stream entry IDs; each entry of the log has a higher ID than the previous one.
 const STREAM_MS: u64 = 1_700_000_000_000;
 
-/// Members that a set, a sorted set or a hash draws from.
+/// The number of members that a set, a sorted set or a hash draws from.
 const MEMBERS: u64 = 1000;
 const FIELDS: u64 = 16;
 
-/// The names of one type: how many there are, and how often each is drawn.
+/// The names of one type: their number and distribution.
 struct Names {
     pool: Pool,
     count: u64,
-    /// The number of the first in the bitmap of keys.
+    /// The index of the first name in the bitmap of keys.
     first: u64,
     zipf: Option<Zipf>,
 }
@@ -47,9 +47,9 @@ pub(super) struct Log<'a> {
     kinds: Vec<Kind>,
     names: Vec<Names>,
     keys_per_database: u64,
-    /// One bit a key and database: written to at least once.
+    /// One bit for each key and database: whether it was written to.
     written: Vec<u64>,
-    /// Text, then lookalike text, each `value_bytes` longer than where a value may begin.
+    /// Random text followed by lookalike text, each `value_bytes` longer than the range of value starts.
     text: Vec<u8>,
     lookalike: Vec<u8>,
     transactions: Share,
@@ -57,7 +57,7 @@ pub(super) struct Log<'a> {
     /// The database of the last `SELECT` in this file.
     selected: Option<u32>,
     database: u32,
-    /// The second of the last annotation.
+    /// The time of the last annotation, in Unix seconds.
     annotated: Option<u64>,
     entries: u64,
     counts: Counts,
@@ -109,19 +109,19 @@ impl<'a> Log<'a> {
         }
     }
 
-    /// Bytes handed on so far, over all parts.
+    /// Returns the number of bytes written so far, in all parts.
     pub(super) fn bytes(&self) -> u64 {
         self.counts.bytes
     }
 
-    /// What has been written so far, over all parts.
+    /// Returns the counts so far, in all parts.
     pub(super) fn counts(&self) -> Counts {
         let mut counts = self.counts;
         counts.keys = self.written.iter().map(|w| u64::from(w.count_ones())).sum();
         counts
     }
 
-    /// Writes one part, up to `part` of `parts` of the amount asked for: drawn commands.
+    /// Writes one part of drawn commands, up to `part` of `parts` of the requested amount.
     pub(super) fn commands(
         &mut self,
         out: &mut dyn Write,
@@ -137,14 +137,14 @@ impl<'a> Log<'a> {
         self.flush(out)
     }
 
-    /// Writes one part as a rewrite would: each key of each database once, until all are written or
-    /// `part` of `parts` of the amount asked for is reached.
+    /// Writes one part as a rewrite would: each key of each database once, until all are written or `part` of `parts`
+    /// of the requested amount is reached.
     pub(super) fn rewrite(&mut self, out: &mut dyn Write, part: u64, parts: u64) -> io::Result<()> {
         self.selected = None;
         self.annotate();
         let databases = u64::from(self.options.databases);
         for database in 0..self.options.databases {
-            // Each database gets an equal part of this part, or the first would take all of it.
+            // Each database gets an equal fraction of this part; otherwise the first would take all of it.
             let done = (part - 1) * databases + u64::from(database) + 1;
             let end = self.options.amount.share(done, parts.saturating_mul(databases));
             self.database = database;
@@ -189,8 +189,7 @@ impl<'a> Log<'a> {
         Ok(())
     }
 
-    /// One command, or one transaction of two to five, with the annotation and the `SELECT` that
-    /// stand before it.
+    /// Writes one command, or one transaction of two to five, preceded by its annotation and `SELECT`.
     fn unit(&mut self) {
         self.annotate();
         if self.options.databases > 1 && self.random.below(16) == 0 {
@@ -210,7 +209,7 @@ impl<'a> Log<'a> {
         }
     }
 
-    /// The clock of the log: one second later every `commands_per_second` commands.
+    /// Writes an annotation if the clock of the log has advanced, which it does every `commands_per_second` commands.
     fn annotate(&mut self) {
         let Some(start) = self.options.timestamps else {
             return;
@@ -234,19 +233,19 @@ impl<'a> Log<'a> {
         }
     }
 
-    /// A whole command, or the head of one, without any key.
+    /// Writes a complete command, or the start of one, without any key.
     fn fixed(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
         self.counts.commands += 1;
     }
 
-    /// The head of a write command: the number of arguments and the name.
+    /// Writes the start of a write command: the number of arguments and the name.
     fn head(&mut self, bytes: &[u8]) {
         self.fixed(bytes);
         self.counts.writes += 1;
     }
 
-    /// One command, drawn by weight.
+    /// Writes one command, drawn by weight.
     fn command(&mut self) {
         let drawn = self.below_len(self.kinds.len());
         let kind = self.kinds[drawn];
@@ -382,7 +381,7 @@ impl<'a> Log<'a> {
         }
     }
 
-    /// One key as a rewrite emits it.
+    /// Writes one key as a rewrite does.
     fn rewritten(&mut self, names: usize, id: u64) {
         match self.names[names].pool {
             Pool::Text => {
@@ -443,13 +442,13 @@ impl<'a> Log<'a> {
         }
     }
 
-    /// A key that the command writes.
+    /// Writes the name of a key that the command writes.
     fn key(&mut self, names: usize) {
         let id = self.draw(names);
         self.key_numbered(names, id);
     }
 
-    /// Two different keys, as COPY demands, the second of which is written.
+    /// Writes two different keys, as COPY requires, the second of which is written.
     fn pair(&mut self, names: usize) {
         let from = self.draw(names);
         let to = self.draw(names);
@@ -458,7 +457,7 @@ impl<'a> Log<'a> {
         self.key_numbered(names, to);
     }
 
-    /// A key that the command reads, removes or gives a time to live.
+    /// Writes the name of a key that the command reads, removes or gives an expiry.
     fn named(&mut self, names: usize) {
         let id = self.draw(names);
         self.member_numbered(self.names[names].pool.prefix().as_bytes(), id);
@@ -477,7 +476,7 @@ impl<'a> Log<'a> {
         self.member_numbered(prefix, id);
     }
 
-    /// The argument `<prefix><id>`.
+    /// Writes the argument `<prefix><id>`.
     #[inline]
     fn member_numbered(&mut self, prefix: &[u8], id: u64) {
         let mut digits = itoa::Buffer::new();
@@ -488,7 +487,7 @@ impl<'a> Log<'a> {
         self.buffer.extend_from_slice(b"\r\n");
     }
 
-    /// The argument that is `number`.
+    /// Writes `number` as an argument.
     fn number(&mut self, number: u64) {
         self.member_numbered(b"", number);
     }
@@ -498,13 +497,13 @@ impl<'a> Log<'a> {
         self.number(number);
     }
 
-    /// A time to live, as the millisecond at which it ends.
+    /// Writes an expiry time in Unix milliseconds.
     fn expiry(&mut self) {
         let ms = EXPIRY_MS + self.random.below(EXPIRY_SPREAD_MS);
         self.number(ms);
     }
 
-    /// A score in quarters: short in decimal and exact in binary, so that all servers print it alike.
+    /// Writes a score in quarters: short in decimal and exact in binary, so that all servers print it alike.
     fn score(&mut self) {
         let quarters = self.random.below(400_000);
         let mut digits = itoa::Buffer::new();
@@ -521,7 +520,7 @@ impl<'a> Log<'a> {
         self.buffer.extend_from_slice(b"\r\n");
     }
 
-    /// The id, a field and a value of a stream entry.
+    /// Writes the ID, a field and a value of a stream entry.
     fn entry(&mut self) {
         self.entries += 1;
         let mut digits = itoa::Buffer::new();
@@ -533,7 +532,7 @@ impl<'a> Log<'a> {
         self.value();
     }
 
-    /// A value: random text, or now and then text that looks like commands.
+    /// Writes a value: random text, or sometimes text that resembles commands.
     fn value(&mut self) {
         let (low, high) = (*self.options.value_bytes.start(), *self.options.value_bytes.end());
         let len = low + self.random.below(high - low + 1);
@@ -548,7 +547,7 @@ impl<'a> Log<'a> {
         self.buffer.extend_from_slice(b"\r\n");
     }
 
-    /// `$<len>` and its line end.
+    /// Writes `$<len>` and its line ending.
     #[inline]
     fn length(&mut self, len: usize) {
         let mut digits = itoa::Buffer::new();
@@ -565,7 +564,7 @@ impl<'a> Log<'a> {
 }
 
 impl Amount {
-    /// `part` of `parts` of it.
+    /// Returns the amount scaled by `part` / `parts`.
     fn share(self, part: u64, parts: u64) -> Amount {
         let of = |whole: u64| {
             let share = u128::from(whole) * u128::from(part) / u128::from(parts.max(1));
@@ -578,7 +577,7 @@ impl Amount {
     }
 }
 
-/// Random letters, digits, `-` and `_`, eight to a random number.
+/// Returns random letters, digits, `-` and `_`, eight for each random number.
 fn text(random: &mut Random, bytes: usize) -> Vec<u8> {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut text = Vec::with_capacity(bytes.saturating_add(8));
@@ -590,7 +589,7 @@ fn text(random: &mut Random, bytes: usize) -> Vec<u8> {
     text
 }
 
-/// A length in memory, as the 64 bits that files are counted in.
+/// Converts a length in memory to 64 bits.
 fn as_u64(len: usize) -> u64 {
     u64::try_from(len).unwrap_or(u64::MAX)
 }

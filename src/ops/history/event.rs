@@ -1,4 +1,4 @@
-//! What happened to a key, one event a command.
+//! The events of a key's history, one for each command.
 
 use serde::{Serialize, Serializer};
 
@@ -6,62 +6,62 @@ use crate::analysis::key_state::KeyState;
 use crate::base::escape::Text;
 use crate::keyspace::{Entry, Value};
 
-/// A command that touched the key, or the RDB that brought it.
+/// A command that touched the key, or the RDB that contains it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Event<'e> {
-    /// The part's file name.
+    /// The file name of the part.
     pub part: &'e str,
-    /// The part's number in the order in which a server loads them, from 1.
+    /// The number of the part in load order, from 1.
     pub number: usize,
-    /// The command's first byte in the part; 0 for an RDB.
+    /// The byte offset of the command in the part; 0 for an RDB.
     pub offset: u64,
-    /// The time that the last annotation before it tells, in Unix seconds.
+    /// The time of the last annotation before it, in Unix seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<i64>,
-    /// The database in force; `None` for an RDB.
+    /// The selected database; `None` for an RDB.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub db: Option<u32>,
-    /// The arguments, the name first; none for an RDB. Each is an object: `text` where it is UTF-8, else `bytes` in
-    /// base64.
+    /// The arguments, beginning with the name; none for an RDB. Each is an object: `text` if it is UTF-8, otherwise
+    /// `bytes` in base64.
     #[serde(serialize_with = "texts")]
     pub args: &'e [&'e [u8]],
-    /// The error with which a server answers it.
+    /// The error with which the command fails.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<&'static str>,
-    /// What it did, place by place.
+    /// The effects of the command by place.
     pub touched: &'e [Touched],
 }
 
-/// What became of a place: a name in a database.
+/// The change of a place, which is a name in a database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Touched {
-    /// The database.
+    /// The database number.
     pub db: u32,
-    /// The name: an object, as arguments are.
+    /// The key name: an object, as arguments are.
     #[serde(serialize_with = "text")]
     pub key: Vec<u8>,
-    /// What it held before; `None` for nothing.
+    /// The content before; `None` if the key did not exist.
     pub before: Option<Held>,
-    /// What it holds now.
+    /// The content after; `None` if the key no longer exists.
     pub after: Option<Held>,
 }
 
-/// What a place holds.
+/// The content of a place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Held {
-    /// Its type, size and expiry.
+    /// The type, size and expiry.
     #[serde(flatten)]
     pub state: KeyState,
-    /// The value, of a short string: an object, as arguments are.
+    /// The value of a short string: an object, as arguments are.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "text_if_any")]
     pub value: Option<Vec<u8>>,
 }
 
-/// The longest string that is told, in bytes.
+/// The maximum length in bytes of a string that is reported.
 const TOLD_BYTES: usize = 48;
 
 impl Held {
-    /// What a key holds; `None` where that is a collection without elements.
+    /// Returns the content of a key; `None` for a collection without elements.
     pub fn of(entry: &Entry<'_>) -> Option<Held> {
         let value = match &entry.value {
             Value::String(string) if string.len() <= TOLD_BYTES => Some(string.to_vec()),
@@ -71,15 +71,15 @@ impl Held {
     }
 }
 
-/// Where the key is at the end of the log.
+/// A place of the key at the end of the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Place {
-    /// The database.
+    /// The database number.
     pub db: u32,
-    /// The name: an object, as arguments are.
+    /// The key name: an object, as arguments are.
     #[serde(serialize_with = "text")]
     pub key: Vec<u8>,
-    /// What it holds.
+    /// The content.
     #[serde(flatten)]
     pub held: Held,
 }

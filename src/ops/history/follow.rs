@@ -1,4 +1,4 @@
-//! Following a key through a replay, and telling what happened to it.
+//! Following a key through a replay, and reporting its events.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::keyspace::fingerprint::{Detail, Fingerprint};
 use crate::keyspace::{Db, Keyspace};
 use crate::replay::{KeySpecs, Observer, Outcome, Routed, Seen, Watch};
 
-/// What it takes to follow a key.
+/// The data needed to follow a key.
 #[derive(Clone, Copy)]
 pub(super) struct Teller<'t> {
     pub(super) log: &'t Log,
@@ -25,22 +25,22 @@ pub(super) struct Teller<'t> {
 /// Follows a key.
 pub(super) struct Follower<'t> {
     teller: Teller<'t>,
-    /// Where the key went when it was renamed or moved away.
+    /// The places to which the key was renamed or moved.
     went: BTreeSet<Spot>,
     pending: Option<Pending>,
-    /// What the command in hand may touch.
+    /// The places that the current command may touch, with their content before it.
     before: Vec<Watched>,
-    /// Whether it names one key and no other.
+    /// Whether the command names this key and no other.
     direct: bool,
     scratch: Fingerprint,
     failed: Option<Error>,
 }
 
-/// A place, and what it holds before a command.
+/// A place, and its content before a command.
 struct Watched {
     spot: Spot,
     held: Option<Held>,
-    /// Of the value, where it has to be known whether a command changes it.
+    /// The fingerprint of the value, if needed to detect whether a command changes it.
     print: Option<u128>,
 }
 
@@ -84,14 +84,14 @@ fn held_by(keyspace: &mut Keyspace<'_>, spot: &Spot) -> Option<Held> {
 }
 
 impl Follower<'_> {
-    /// The key itself, in every database that has been used.
+    /// Returns the key itself, in every database that has been used.
     fn roots(&self, keyspace: &Keyspace<'_>) -> BTreeSet<Spot> {
         let wanted = self.teller.wanted;
         let numbers = keyspace.databases().map(Db::number).filter(|db| wanted.is_in(*db));
         numbers.map(|db| Spot { db, key: wanted.key.clone() }).collect()
     }
 
-    /// Every place that is followed at a command.
+    /// Returns every place that is followed at a command.
     fn all(&self, at: Position, keyspace: &Keyspace<'_>) -> BTreeSet<Spot> {
         let mut all = self.roots(keyspace);
         all.extend(self.went.iter().cloned());
@@ -103,12 +103,12 @@ impl Follower<'_> {
         self.is_the_keys(spot) || self.teller.lineage.has(spot, at)
     }
 
-    /// Whether a place holds the key, or what was it.
+    /// Returns whether a place contains the key or its former value.
     fn is_the_keys(&self, spot: &Spot) -> bool {
         self.teller.wanted.is(spot) || self.went.contains(spot)
     }
 
-    /// The places that are followed and that a command may touch.
+    /// Returns the places that are followed and that a command may touch.
     fn spots(&mut self, seen: &Seen<'_, '_>, keyspace: &Keyspace<'_>) -> BTreeSet<Spot> {
         self.direct = false;
         let everywhere = |db: &dyn Fn(u32) -> bool| -> BTreeSet<Spot> {
@@ -148,7 +148,7 @@ impl Follower<'_> {
         let here = |key: &&[u8]| Spot { db: seen.db, key: key.to_vec() };
         let mut spots: BTreeSet<Spot> =
             keys.iter().filter(|key| (seen.owns)(key)).map(here).collect();
-        // COPY names a key of another database, perhaps.
+        // COPY may name a key of another database.
         if let Some(Carry::Copy(_, to) | Carry::Away(_, to)) = &carry {
             spots.remove(&Spot { db: seen.db, key: to.key.clone() });
         }
@@ -164,7 +164,7 @@ impl Follower<'_> {
         spots
     }
 
-    /// Follows where a command carried the key.
+    /// Follows the key to where a command carried it.
     fn follow(&mut self, carry: &Carry) {
         match carry {
             Carry::Away(from, to) => {

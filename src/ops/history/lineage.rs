@@ -1,7 +1,7 @@
-//! Under which names, and in which databases, a key lived before it was the key that is asked for.
+//! The former names and databases of the key whose history is requested.
 //!
-//! What RENAME, COPY, MOVE and SWAPDB did is noted in the order of the log, and then followed from its end: where
-//! the key came from another place, that place was its own up to there, and so on.
+//! The effects of RENAME, COPY, MOVE and SWAPDB are recorded in the order of the log and then followed from its end: if
+//! the key came from another place, that place belonged to it up to that point, and so on.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ pub(super) struct Spot {
     pub(super) key: Vec<u8>,
 }
 
-/// What a command would carry from one place to another.
+/// The transfer of a value between places by a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Carry {
     /// RENAME, RENAMENX and MOVE: the first place is empty afterwards.
@@ -28,7 +28,7 @@ pub(super) enum Carry {
 }
 
 impl Carry {
-    /// What a command would carry, if it is one that does.
+    /// Returns the transfer that a command would make, if any.
     pub(super) fn of(seen: &Seen<'_, '_>) -> Option<Carry> {
         let arg = |at: usize| seen.args.get(at).copied();
         let spot = |db: u32, key: &[u8]| Spot { db, key: key.to_vec() };
@@ -61,7 +61,7 @@ pub(super) fn is_there(keyspace: &mut Keyspace<'_>, spot: &Spot) -> bool {
     keyspace.db(spot.db).contains(&spot.key)
 }
 
-/// A carry about to be done: what decides whether it is.
+/// The state before a transfer that decides whether it takes place.
 pub(super) struct Pending {
     carry: Carry,
     from_there: bool,
@@ -83,10 +83,10 @@ impl Pending {
         Some(Pending { carry, from_there, to_there, replaces })
     }
 
-    /// What was carried, if it was.
+    /// Returns the transfer, if it took place.
     pub(super) fn after(self, failed: bool, keyspace: &mut Keyspace<'_>) -> Option<Carry> {
         let done = match &self.carry {
-            // Onto itself, or onto what RENAMENX and MOVE do not overwrite: it is where it was.
+            // The value stays if it is moved onto itself, or onto a key that RENAMENX and MOVE do not overwrite.
             Carry::Away(from, to) => {
                 self.from_there && !is_there(keyspace, from) && is_there(keyspace, to)
             }
@@ -97,16 +97,16 @@ impl Pending {
     }
 }
 
-/// Which key is asked for.
+/// The requested key.
 #[derive(Debug, Clone)]
 pub(super) struct Wanted {
     pub(super) key: Vec<u8>,
-    /// In these databases; empty: in all.
+    /// The databases; empty for all.
     pub(super) dbs: Vec<u32>,
 }
 
 impl Wanted {
-    /// Whether this is the key that is asked for, itself.
+    /// Returns whether a place is the requested key itself.
     pub(super) fn is(&self, spot: &Spot) -> bool {
         self.is_in(spot.db) && spot.key == self.key
     }
@@ -116,13 +116,13 @@ impl Wanted {
     }
 }
 
-/// When each place held what later became the key that is asked for: behind the first position, up to and with the
-/// command at the second.
+/// The ranges in which each place contained what later became the requested key: after the first position, up to and
+/// including the command at the second.
 #[derive(Debug, Default)]
 pub(super) struct Lineage(HashMap<Spot, Vec<(Option<Position>, Position)>>);
 
 impl Lineage {
-    /// Follows what was carried, from the end.
+    /// Follows the transfers from the end of the log.
     pub(super) fn of(wanted: &Wanted, carried: &[(Position, Carry)]) -> Lineage {
         let mut follow = Follow { lineage: Lineage::default(), open: HashMap::new() };
         for (at, carry) in carried.iter().rev() {
@@ -132,7 +132,7 @@ impl Lineage {
                     if came {
                         follow.opened(wanted, from, *at);
                     } else {
-                        // What it held until then went elsewhere.
+                        // What the place contained until then was moved elsewhere.
                         follow.close(from, *at);
                     }
                 }
@@ -151,13 +151,13 @@ impl Lineage {
         lineage
     }
 
-    /// Whether a place holds, at the command at `at`, what later became the key.
+    /// Returns whether a place contains, at the command at `at`, what later became the key.
     pub(super) fn has(&self, spot: &Spot, at: Position) -> bool {
         let times = self.0.get(spot);
         times.is_some_and(|times| times.iter().any(|time| is_within(*time, at)))
     }
 
-    /// The places that do.
+    /// Returns the places that contain it at `at`.
     pub(super) fn at(&self, at: Position) -> impl Iterator<Item = &Spot> {
         let within = move |times: &Vec<_>| times.iter().any(|time| is_within(*time, at));
         self.0.iter().filter(move |(_, times)| within(times)).map(|(spot, _)| spot)
@@ -168,22 +168,22 @@ fn is_within((from, until): (Option<Position>, Position), at: Position) -> bool 
     from.is_none_or(|from| from < at) && at <= until
 }
 
-/// Following backwards.
+/// The state of following transfers backwards.
 struct Follow {
     lineage: Lineage,
-    /// Places whose time has no known beginning yet, each with its end.
+    /// The places whose range has no known beginning yet, each with its end.
     open: HashMap<Spot, Position>,
 }
 
 impl Follow {
-    /// What a place held began with the command at `at`. Whether it was followed.
+    /// Begins the range of a place after the command at `at`; returns whether the place was followed.
     fn close(&mut self, spot: &Spot, at: Position) -> bool {
         let Some(until) = self.open.remove(spot) else { return false };
         self.lineage.0.entry(spot.clone()).or_default().push((Some(at), until));
         true
     }
 
-    /// What a place held up to the command at `at` is to be followed.
+    /// Follows what a place contained up to the command at `at`.
     fn opened(&mut self, wanted: &Wanted, spot: &Spot, at: Position) {
         if !wanted.is(spot) {
             self.open.entry(spot.clone()).or_insert(at);
@@ -234,7 +234,7 @@ mod tests {
         Carry::Away(spot(from.0, from.1), spot(to.0, to.1))
     }
 
-    /// The offsets of 0, 10, 20 .. 90 at which a place is followed.
+    /// Returns the offsets of 0, 10, 20 .. 90 at which a place is followed.
     fn times(lineage: &Lineage, of: (u32, &str)) -> Vec<u64> {
         let of = spot(of.0, of.1);
         (0..100).step_by(10).filter(|place| lineage.has(&of, at(*place))).collect()
@@ -261,7 +261,7 @@ mod tests {
         let carried = [(20, away((0, "tmp"), (0, "k"))), (60, away((0, "tmp"), (0, "k")))];
         let found = lineage("k", &[], &carried);
         assert_eq!(times(&found, (0, "tmp")), [0, 10, 20, 30, 40, 50, 60]);
-        // Between the two it went elsewhere once.
+        // Between the two it was moved elsewhere once.
         let carried = [carried[0].clone(), (40, away((0, "tmp"), (0, "x"))), carried[1].clone()];
         let found = lineage("k", &[], &carried);
         assert_eq!(times(&found, (0, "tmp")), [0, 10, 20, 50, 60]);
@@ -278,7 +278,7 @@ mod tests {
         assert_eq!(times(&found, (0, "b")), [50, 60]);
         assert_eq!(times(&found, (1, "b")), [30, 40]);
         assert_eq!(times(&found, (3, "a")), [0, 10, 20]);
-        // Of one database alone, the key of the same name in the other is a place like any.
+        // With a filter for one database, the key of the same name in another is an ordinary place.
         let carried = [(40, Carry::Swap(0, 1))];
         assert_eq!(times(&lineage("k", &[0], &carried), (1, "k")), [0, 10, 20, 30, 40]);
         assert_eq!(times(&lineage("k", &[], &carried), (1, "k")), [0; 0]);

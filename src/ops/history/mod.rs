@@ -1,9 +1,9 @@
-//! Every write that touched one key, through renames and copies, with what the key held before and after.
+//! The history of a key: every write that touched it, through renames and copies, with its content before and after.
 //!
-//! Only the share of the key, and of all that is tied to it, is replayed, twice: first to see what was carried from
-//! place to place, so that it is known which places held what later became the key; then to tell
-//! what happened to those. Where the key itself is renamed or moved away, its value is followed until it is
-//! deleted, or something else is renamed onto it.
+//! Only the shard of the key, and of all keys related to it by commands, is replayed, twice: first to find the
+//! transfers between places, and thus the places that contained what later became the key; then to report the events of
+//! those places. If the key itself is renamed or moved away, its value is followed until it is deleted or overwritten
+//! by a rename.
 
 mod event;
 mod follow;
@@ -28,40 +28,40 @@ use crate::replay::{
     Observer, Outcome, ReplayOptions, RouteOptions, Seen, Watch, replay_watched, route,
 };
 
-/// Whose history is told, and how the log is read.
+/// Options of [`history`].
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The key's name.
+    /// The key name.
     pub key: Vec<u8>,
-    /// Its databases; empty: all.
+    /// The databases; empty for all.
     pub dbs: Vec<u32>,
-    /// How the log is read; what is dead is kept, and only the share of the key is.
+    /// Options for reading the log; dead commands are retained, and only the shard of the key is read.
     pub route: RouteOptions,
-    /// How its commands are run.
+    /// Options for replaying its commands.
     pub replay: ReplayOptions,
 }
 
-/// What came of it.
+/// The result of a history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HistoryReport {
-    /// The path as it was given.
+    /// The path as given.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub path: PathBuf,
-    /// Events that were told.
+    /// The number of events reported.
     pub events: u64,
-    /// Where the key is at the end of the log.
+    /// The places of the key at the end of the log.
     pub places: Vec<Place>,
 }
 
-/// Is told every event, in the order of the log.
+/// A function that receives every event, in the order of the log.
 pub type Tell<'t> = dyn FnMut(&Event<'_>) -> Result<()> + Send + 't;
 
-/// Tells the history of a key of the log at `path`.
+/// Reports the history of a key in the log at `path`.
 ///
 /// # Errors
 ///
-/// When the log cannot be opened, is damaged otherwise than by a torn end, or cannot be replayed as far as the key
-/// goes; and what `tell` says.
+/// When the log cannot be opened, is damaged other than by a torn end, or cannot be replayed as far as the key is
+/// concerned; and the errors of `tell`.
 pub fn history(
     path: &Path,
     options: &Options,
@@ -83,7 +83,7 @@ pub fn history(
     })?;
     let mut report = HistoryReport { path: path.to_owned(), events: 0, places: Vec::new() };
     let telling = Mutex::new((tell, 0_u64));
-    // Only one share is replayed, so that events come in the order of the log.
+    // Only one shard is replayed, so that events are in the order of the log.
     let tell = |event: &Event<'_>| {
         let (tell, events) = &mut *telling.lock().unwrap_or_else(PoisonError::into_inner);
         *events += 1;
@@ -108,7 +108,7 @@ pub fn history(
     Ok(report)
 }
 
-/// Notes what is carried from place to place.
+/// Records the transfers between places.
 struct Carries;
 
 #[derive(Default)]

@@ -1,4 +1,4 @@
-//! Which archives are of the same source.
+//! The identity of the source of archives.
 
 use std::fmt;
 use std::path::Path;
@@ -8,16 +8,16 @@ use serde::Serialize;
 use crate::archive::contents::Source;
 use crate::base::escape::ShownPath;
 
-/// A source of archives: what retention counts by, and what one backup at a time is made of.
+/// The source of archives, by which retention groups them and of which only one backup runs at a time.
 ///
-/// It is the server, by host and port or socket, where that is known, and else the log, by host and path. Two that are
-/// told apart here although they are one are each kept by the policy: too much is kept then, never too little.
+/// It is the server, by host and port or socket, if known, and otherwise the log, by host and path. If one source gets
+/// two identities, the policy applies to each separately, which retains too much and never too little.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Identity(String);
 
 impl Identity {
-    /// That of a source.
+    /// Returns the identity of a source.
     pub fn of(source: &Source) -> Self {
         let host = source.host.as_deref().unwrap_or("unknown host");
         let path = |path: &Path| ShownPath(path).to_string();
@@ -30,7 +30,7 @@ impl Identity {
         Identity(format!("{}:{place}", host.escape_debug()))
     }
 
-    /// What names of files that belong to it begin with: the same on every machine.
+    /// Returns the prefix of the names of files that belong to the source: the same on every machine.
     pub fn file_prefix(&self) -> String {
         format!(".aofkit-{:016x}", xxhash_rust::xxh3::xxh3_64(self.0.as_bytes()))
     }
@@ -56,7 +56,7 @@ mod tests {
         assert_eq!(told(&log), "db1:/data/appendonlydir");
         assert_eq!(told(&server), "db1:6379");
         assert_eq!(told(&socket), "db1:/run/redis.sock");
-        // A server that was started again is the same.
+        // A server that was restarted is the same source.
         let restarted = Source { run_id: Some("x".into()), ..server.clone() };
         assert_eq!(Identity::of(&restarted), Identity::of(&server));
         assert_eq!(told(&Source { host: Some("a\nb".into()), ..log }), "a\\nb:/data/appendonlydir");

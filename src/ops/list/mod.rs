@@ -1,7 +1,7 @@
-//! What is in a directory of archives.
+//! Listing a directory of archives.
 //!
-//! An archive is known by what it says of itself, not by its name. Of each, only that is read, unless the person wants
-//! them verified.
+//! An archive is identified by its metadata, not by its name. Only the metadata is read unless the archives are
+//! verified.
 
 mod identity;
 pub mod report;
@@ -23,7 +23,7 @@ use crate::base::level::Level;
 use crate::base::progress::Progress;
 use crate::input::archive::verify::{VerifyOptions, read_contents, verify_archive};
 
-/// How a directory is listed.
+/// Options of [`list`].
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
     /// Whether each archive is verified.
@@ -34,7 +34,7 @@ pub struct Options {
 ///
 /// # Errors
 ///
-/// When the directory cannot be read. What cannot be read of an archive is in the report.
+/// When the directory cannot be read. Archives that cannot be read are in the report.
 pub fn list(directory: &Path, options: Options, progress: &dyn Progress) -> Result<ListReport> {
     let started = Instant::now();
     let mut paths = archives_in(directory)?;
@@ -44,7 +44,7 @@ pub fn list(directory: &Path, options: Options, progress: &dyn Progress) -> Resu
     archives.sort_by(|a, b| {
         let key =
             |one: &Listed| one.made.as_ref().map(|made| (made.identity.clone(), made.created));
-        // What nobody knows the source of comes last.
+        // Archives of unknown source come last.
         key(a).is_none().cmp(&key(b).is_none()).then_with(|| key(a).cmp(&key(b)))
     });
     Ok(ListReport {
@@ -56,7 +56,7 @@ pub fn list(directory: &Path, options: Options, progress: &dyn Progress) -> Resu
     })
 }
 
-/// The files in a directory whose names end as those of archives do, and do not begin as those of unfinished ones.
+/// Returns the files in a directory that have the extension of archives and not the prefix of unfinished ones.
 fn archives_in(directory: &Path) -> Result<Vec<PathBuf>> {
     let failed = |error| Error::io("list", directory, error);
     let mut paths = Vec::new();
@@ -95,7 +95,7 @@ fn look_at(path: &Path, options: Options, progress: &dyn Progress) -> Listed {
     listed
 }
 
-/// Verifies an archive, and notes what came of it.
+/// Verifies an archive and records the result.
 pub fn verify(listed: &mut Listed, progress: &dyn Progress) {
     match verify_archive(&listed.path, &VerifyOptions::default(), progress) {
         Ok(report) => {
@@ -116,7 +116,7 @@ pub fn verify(listed: &mut Listed, progress: &dyn Progress) {
     }
 }
 
-/// What an error says, for a report that names the path by itself.
+/// Returns the message of an error without the path, for a report that contains the path.
 pub(in crate::ops) fn told_without_path(error: &Error) -> String {
     let told = error.to_string();
     let path = error.path().map(|path| format!("{}: ", ShownPath(path)));
@@ -144,7 +144,7 @@ impl Listed {
             last_time: contents.last_time(),
             fingerprint: contents.fingerprint.clone(),
         });
-        // One that is whole in itself, but of a log that was not: it is no backup that could be relied on.
+        // An intact archive of a damaged log is not a reliable backup.
         let known =
             contents.files.iter().find_map(|file| Some((&file.name, file.damage.as_ref()?)));
         if let Some((name, damage)) = known {

@@ -1,4 +1,4 @@
-//! The report of list: the schema of its JSON, and the only thing its text is made from.
+//! The report of `list`, which is the schema of its JSON output and the only source of its text output.
 
 use std::path::PathBuf;
 
@@ -8,88 +8,89 @@ use serde::Serialize;
 use crate::archive::contents::{Arrangement, Source};
 use crate::ops::list::identity::Identity;
 
-/// The archives of a directory.
+/// The archives in a directory.
 #[derive(Debug, Clone, Serialize)]
 pub struct ListReport {
     /// The version of this schema.
     pub schema: u32,
-    /// `list`.
+    /// The name of the report: `list`.
     pub report: &'static str,
-    /// The directory, as it was given.
+    /// The path of the directory, as given.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub directory: PathBuf,
-    /// By source, then by time; those of which neither is known come last.
+    /// The archives by source, then by time; those of unknown source come last.
     pub archives: Vec<Listed>,
-    /// How long it took, in seconds.
+    /// The run time in seconds.
     pub elapsed_s: f64,
 }
 
-/// One archive.
+/// An archive.
 #[derive(Debug, Clone, Serialize)]
 pub struct Listed {
-    /// Where it is.
+    /// The path of the archive.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub path: PathBuf,
-    /// Its length.
+    /// The size in bytes.
     pub archive_bytes: u64,
-    /// When the file was last written, as the file system has it.
+    /// The modification time of the file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub modified: Option<Timestamp>,
-    /// What it says of itself; `None` of zips that others made.
+    /// Its metadata; `None` for ZIP archives made by other programs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub made: Option<Made>,
-    /// Whether it was verified.
+    /// The verification state.
     pub state: State,
-    /// What is wrong with it, in a sentence.
+    /// A description of the problem, as a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
 }
 
-/// What an archive says of itself.
+/// The metadata of an archive.
 #[derive(Debug, Clone, Serialize)]
 pub struct Made {
-    /// What wrote it.
+    /// The program that wrote it.
     pub tool: String,
-    /// Whether it is a backup, which retention may remove one day.
+    /// Whether it is a backup, which retention may delete.
     pub backup: bool,
-    /// The time that it is of.
+    /// The time of its data.
     pub created: Timestamp,
-    /// Its source, as retention knows it.
+    /// The identity of its source, which retention groups archives by.
     pub identity: Identity,
     /// Its source.
     pub source: Source,
-    /// How the log lies in it.
+    /// The layout of the log in it.
     pub layout: Arrangement,
-    /// The bytes of all files in it.
+    /// The total uncompressed size of its files in bytes.
     pub bytes: u64,
-    /// How many times as long the files are as the archive.
+    /// The ratio of the uncompressed size to the size of the archive.
     pub ratio: f64,
-    /// Whole commands.
+    /// The number of complete commands.
     pub commands: u64,
-    /// Keys in RDBs.
+    /// The number of keys in RDBs.
     pub rdb_keys: u64,
-    /// The first `#TS:` annotation, in Unix seconds.
+    /// The time of the first `#TS:` annotation, in Unix seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_time: Option<i64>,
-    /// The last one.
+    /// The time of the last `#TS:` annotation, in Unix seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_time: Option<i64>,
-    /// The fingerprint of the data set, where it was taken.
+    /// The fingerprint of the data set, if computed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<String>,
 }
 
-/// What is known of an archive's bytes.
+/// The verification state of an archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
-    /// Verified just now, and whole.
+    /// It was verified in this run and is intact.
     Sound,
-    /// Verified just now, and damaged; or of a log that was damaged when it was packed.
+    /// It was verified in this run and is damaged, or it contains a log that was damaged when it was archived.
     Damaged,
-    /// A backup, which got its name only after it was read back and found whole. What the disk did since is not known.
+    /// It is a backup, which was published only after it was read back and found intact. Later changes on disk are not
+    /// known.
     ReadBack,
-    /// Nobody looked.
+    /// It was not verified.
     Unverified,
     /// It cannot be read.
     Unreadable,

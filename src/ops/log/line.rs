@@ -1,4 +1,4 @@
-//! What a log consists of, as it is shown: a line each.
+//! The elements of a log as they are displayed, one per line.
 
 use serde::{Serialize, Serializer};
 
@@ -10,52 +10,52 @@ use crate::command::CommandId;
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Line<'l> {
-    /// The RDB that a part begins with.
+    /// The RDB at the beginning of a part.
     Rdb(RdbLine<'l>),
     /// A command.
     Command(CommandLine<'l>),
 }
 
-/// The RDB that a part begins with.
+/// The RDB at the beginning of a part.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct RdbLine<'l> {
-    /// The part's file name.
+    /// The file name of the part.
     pub part: &'l str,
-    /// The part's number in the order in which a server loads them, from 1.
+    /// The number of the part in load order, from 1.
     pub number: usize,
-    /// Always 0: where it begins.
+    /// The byte offset at which it begins, which is always 0.
     pub offset: u64,
-    /// Its length in bytes.
+    /// The length in bytes.
     pub bytes: u64,
-    /// The version of the format.
+    /// The version of the RDB format.
     pub version: u32,
-    /// Keys in all databases; `None` where the RDB has content that this version does not know.
+    /// The number of keys in all databases; `None` if the RDB has content unknown to this version.
     pub keys: Option<u64>,
 }
 
 /// A command.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct CommandLine<'l> {
-    /// The part's file name.
+    /// The file name of the part.
     pub part: &'l str,
-    /// The part's number in the order in which a server loads them, from 1.
+    /// The number of the part in load order, from 1.
     pub number: usize,
-    /// The command's first byte in the part.
+    /// The byte offset of the command in the part.
     pub offset: u64,
-    /// Which command of the log it is, from 1.
+    /// The ordinal of the command in the log, from 1.
     pub ordinal: u64,
-    /// The database in force; of a SELECT, the one that it selects.
+    /// The selected database; for a SELECT, the one that it selects.
     pub db: u32,
-    /// The time that the last annotation before it tells, in Unix seconds.
+    /// The time of the last annotation before it, in Unix seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<i64>,
     /// The ordinal of the MULTI of the transaction that it belongs to. MULTI and EXEC belong to it, too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transaction: Option<u64>,
-    /// Which command it is, where a known server has it.
+    /// The command ID, if a known server has the command.
     #[serde(skip)]
     pub id: Option<CommandId>,
-    /// The arguments, the name first. Each is an object: `text` where it is UTF-8, else `bytes` in base64.
+    /// The arguments, beginning with the name. Each is an object: `text` if it is UTF-8, otherwise `bytes` in base64.
     #[serde(serialize_with = "texts")]
     pub args: &'l [&'l [u8]],
 }
@@ -64,18 +64,18 @@ fn texts<S: Serializer>(args: &[&[u8]], serializer: S) -> Result<S::Ok, S::Error
     serializer.collect_seq(args.iter().map(|arg| Text(arg)))
 }
 
-/// Makes text of lines. A clone is made for each stretch of lines, which are rendered on many threads.
+/// Renders lines to text. It is cloned for each range of lines, which are rendered on several threads.
 pub trait Render: Clone + Send + Sync {
-    /// Called once, before anything else.
+    /// Called once, before any other method.
     fn begin(&mut self, log: &Log) {
         let _ = log;
     }
 
-    /// Lines of another part follow. Not called of a log that has but one.
+    /// Called before the lines of another part. Not called for a log with a single part.
     fn part(&mut self, part: &Part, out: &mut Vec<u8>) {
         let _ = (part, out);
     }
 
-    /// Appends a line, its end included.
+    /// Appends a line, including its line ending.
     fn line(&mut self, line: &Line<'_>, out: &mut Vec<u8>);
 }

@@ -1,8 +1,8 @@
-//! A log as a person reads it: a line a command, with where it stands, when it was run and on which database.
+//! Displaying a log: one line per command, with its position, time and database.
 //!
-//! Parts are read in order, a window at a time: while the commands of one window are rendered and handed on, the
-//! next is scanned. So memory is that of two windows and of their text, whatever the size of the log, and the
-//! first lines are there at once. Backwards, the log is read once to know what is in force at the start of each
+//! Parts are read in order, one window at a time: while the commands of one window are rendered and written, the next
+//! is scanned. Memory use is therefore that of two windows and of their text, whatever the size of the log, and the
+//! first lines appear at once. In reverse order, the log is read once to determine the state at the start of each
 //! window, and then window by window from the last.
 
 mod line;
@@ -34,59 +34,59 @@ use crate::command::intact_ranges::is_damage;
 use crate::input::open::open;
 use crate::rdb;
 
-/// What is shown of a log.
+/// Options of [`log()`].
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Which commands.
+    /// The filter for commands.
     pub filter: Filter,
-    /// From the first command that has reached this position.
+    /// The position from which commands are shown: from the first command that has reached it.
     pub since: Option<position::Position>,
-    /// Up to before the first command that has reached this position.
+    /// The position up to which commands are shown: up to but excluding the first command that has reached it.
     pub until: Option<position::Position>,
-    /// The last first.
+    /// Whether the last command is shown first.
     pub reverse: bool,
-    /// At most so many lines.
+    /// The maximum number of lines.
     pub limit: Option<u64>,
 }
 
-/// What came of it.
+/// The result of displaying a log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LogReport {
-    /// Lines that were shown.
+    /// The number of lines shown.
     pub shown: u64,
-    /// Commands that were read.
+    /// The number of commands read.
     pub commands: u64,
-    /// Why the log ends before its last byte, where it does.
+    /// The reason why the log ends before its last byte, if it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ending: Option<Ending>,
 }
 
-/// Where and why the readable part of a log ends.
+/// The position and the reason at which the readable part of a log ends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Ending {
-    /// `broken-rdb`, `torn-command`, `damage` or `open-transaction`.
+    /// The kind: `broken-rdb`, `torn-command`, `damage` or `open-transaction`.
     pub kind: &'static str,
-    /// The part's file name.
+    /// The file name of the part.
     pub part: String,
-    /// Where what is whole ends; of an open transaction, where its MULTI stands.
+    /// The byte offset at which the complete commands end; for an open transaction, that of its MULTI.
     pub offset: u64,
-    /// What is wrong, for a person: lower case, without a final stop.
+    /// A description for display, in lower case and without a full stop.
     pub message: String,
 }
 
-/// Bytes of the first window: so few that its lines are there at once.
+/// The size of the first window in bytes, which is small so that its lines appear at once.
 const FIRST_WINDOW: usize = 64 << 10;
-/// Bytes of the largest.
+/// The maximum size of a window in bytes.
 const WINDOW: usize = 2 << 20;
-/// How many times as large each window is as the one before.
+/// The factor by which each window is larger than the previous one.
 const GROWTH: usize = 4;
 
-/// Shows the log at `path`: its lines, rendered, are handed to `write` in pieces of many lines.
+/// Displays the log at `path`: its rendered lines are passed to `write` in pieces of many lines.
 ///
 /// # Errors
 ///
-/// When the log cannot be opened or changes while it is read, when a position is not in it, and what `write` says.
-/// Damage is no error: see [`LogReport::ending`].
+/// When the log cannot be opened or changes while it is read, when a position is not in it, and the errors of `write`.
+/// Damage is not an error: see [`LogReport::ending`].
 pub fn log<R: Render>(
     path: &Path,
     options: &Options,
@@ -118,7 +118,7 @@ pub fn log<R: Render>(
     Ok(LogReport { shown, commands: state.commands, ending })
 }
 
-/// Complains of positions that could not be found in a log that was read to its end.
+/// Returns an error for positions that were not found in a log that was read to its end.
 fn check_marks(log: &Log, search: &Search<'_>, state: &State) -> Result<()> {
     let marks = [search.since, search.until];
     if marks.iter().flatten().any(Mark::is_time) && !state.tells_times {
@@ -136,23 +136,23 @@ fn check_marks(log: &Log, search: &Search<'_>, state: &State) -> Result<()> {
 struct Reader<'r, 'w, R> {
     log: &'r Log,
     search: &'r Search<'r>,
-    /// What is in force where the reader is.
+    /// The state at the current position.
     state: State,
     printer: Printer<'r, 'w, R>,
     progress: &'r dyn Progress,
 }
 
-/// Frames that begin in a range, all of one part.
+/// The frames that begin in a range of one part.
 struct Window<'r> {
     part: &'r Part,
     range: Range<usize>,
-    /// What is in force before it.
+    /// The state before it.
     before: State,
 }
 
-/// The beginning of a part, as far as it is no command.
+/// The beginning of a part up to its first command.
 struct Preamble {
-    /// Where commands begin.
+    /// The byte offset at which commands begin.
     start: usize,
     rdb: Option<rdb::Reading>,
 }
@@ -239,7 +239,7 @@ impl<'r, R: Render> Reader<'r, '_, R> {
         Ok(ending)
     }
 
-    /// Reads a part to its end, and gives the windows in which something may be found.
+    /// Reads a part to its end, and returns the windows that may contain matching commands.
     fn windows(&mut self, part: &'r Part, start: usize) -> (Vec<Window<'r>>, Stop) {
         let end = part.mapping.bytes().len();
         let mut windows = Vec::new();
@@ -278,11 +278,11 @@ impl<'r, R: Render> Reader<'r, '_, R> {
         })
     }
 
-    /// Shows the RDB that a part begins with, unless commands are asked for.
+    /// Shows the RDB at the beginning of a part, unless the filter selects commands.
     fn show_rdb(&mut self, part: &Part, preamble: &Preamble, before: State) -> Result<()> {
         let Some(reading) = &preamble.rdb else { return Ok(()) };
         let here = Position { part: u32::try_from(part.index).unwrap_or(u32::MAX), offset: 0 };
-        // It stands before the command that would reach a number or a time.
+        // The RDB is before the command that would reach a number or a time.
         let reaches = |mark: Option<Mark>| matches!(mark, Some(Mark::At(at)) if here >= at);
         let wanted = self.search.filter.is_none()
             && (before.since || reaches(self.search.since))
@@ -301,7 +301,7 @@ impl<'r, R: Render> Reader<'r, '_, R> {
         self.printer.one(part, &line)
     }
 
-    /// Why nothing behind this place in a part is read, if there is something.
+    /// Returns the reason why nothing after this point in a part is read, if there is one.
     fn ending(&self, part: &Part, stop: Stop) -> Option<Ending> {
         let part_name = part.name.clone();
         if let Some(fault) = stop.fault {
@@ -328,7 +328,7 @@ impl<'r, R: Render> Reader<'r, '_, R> {
     }
 }
 
-/// What came of a walk over a window.
+/// The result of scanning a window.
 struct Walked {
     found: Vec<Found>,
     stop: Stop,

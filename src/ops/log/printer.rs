@@ -1,4 +1,4 @@
-//! From what was found to text: rendered on all cores, handed on in order.
+//! Rendering matching commands to text on all cores, and writing it in order.
 
 use rayon::prelude::*;
 
@@ -9,31 +9,31 @@ use crate::aof::log::{Log, Part};
 use crate::aof::read_args;
 use crate::base::error::{Error, ErrorKind, Result};
 
-/// Commands that a thread renders at a time.
+/// The number of commands that a thread renders at a time.
 const AT_A_TIME: usize = 1024;
 
-/// Where rendered lines go.
+/// A function that receives rendered lines.
 pub type Write<'w> = dyn FnMut(&[u8]) -> Result<()> + Send + 'w;
 
-/// Renders and hands on, up to a limit.
+/// Renders and writes lines, up to a limit.
 pub(super) struct Printer<'p, 'w, R> {
     renderer: Renderer<'p, R>,
     write: &'p mut Write<'w>,
-    /// Lines that may still be shown.
+    /// The number of lines that may still be shown.
     left: u64,
-    /// The part that the last line was of; `None` where parts are not told apart.
+    /// The part of the last line; `None` if parts are not distinguished.
     last_part: Option<usize>,
     several: bool,
     pub(super) shown: u64,
 }
 
-/// What threads render with.
+/// The renderer of a thread.
 struct Renderer<'p, R> {
     render: R,
     filter: &'p Filter,
 }
 
-/// Lines, rendered.
+/// Rendered lines.
 struct Rendered {
     text: Vec<u8>,
     lines: u64,
@@ -54,21 +54,21 @@ impl<'p, 'w, R: Render> Printer<'p, 'w, R> {
         Printer { renderer, write, left, last_part: None, several, shown: 0 }
     }
 
-    /// Whether no more lines are wanted.
+    /// Returns whether the limit is reached.
     pub(super) fn is_full(&self) -> bool {
         self.left == 0
     }
 
-    /// A line by itself.
+    /// Writes a single line.
     pub(super) fn one(&mut self, part: &Part, line: &Line<'_>) -> Result<()> {
         let mut text = Vec::new();
         self.renderer.render.line(line, &mut text);
         self.hand_on(part, &Rendered { text, lines: 1 })
     }
 
-    /// Commands of a part that were found, in the order in which they are shown.
+    /// Writes matching commands of a part, in the order in which they are shown.
     pub(super) fn commands(&mut self, part: &Part, found: &[Found]) -> Result<()> {
-        // More than a few rounds of all cores at once would only take memory.
+        // Rendering more than a few rounds of all cores at once would only use memory.
         for some in found.chunks(AT_A_TIME * 4 * rayon::current_num_threads()) {
             let renderer = &self.renderer;
             let rendered: Vec<Result<Rendered>> = some

@@ -1,24 +1,24 @@
-//! Walking over a stretch of a part: which commands in it are wanted, and what is in force behind it.
+//! Scanning a segment of a part for matching commands and for the state after it.
 
 use super::wanted::{Filter, Names};
 use crate::analysis::position::{Mark, Place};
 use crate::aof::{Frame, Sink, grammar};
 use crate::command::{CommandId, Position, Role, database_index, lookup_prefix};
 
-/// What is wanted of a log, and how it is looked for.
+/// The criteria of a search.
 pub(super) struct Search<'s> {
     pub(super) filter: &'s Filter,
     pub(super) names: Option<Names>,
-    /// The first command that is shown; `None` for the first there is.
+    /// The position from which commands are shown; `None` for the start of the log.
     pub(super) since: Option<Mark>,
-    /// The first that is not shown any more.
+    /// The position before which commands are shown; `None` for the end of the log.
     pub(super) until: Option<Mark>,
 }
 
-/// What is in force at a boundary between commands.
+/// The state at a boundary between commands.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct State {
-    /// Commands before it, in all parts.
+    /// The number of commands before it, in all parts.
     pub(super) commands: u64,
     db: u32,
     time: Option<i64>,
@@ -26,11 +26,11 @@ pub(super) struct State {
     /// Whether the positions were reached.
     pub(super) since: bool,
     pub(super) until: bool,
-    /// Whether any annotation told a time.
+    /// Whether any annotation contained a time.
     pub(super) tells_times: bool,
 }
 
-/// A MULTI that no EXEC has followed yet.
+/// A MULTI without an EXEC so far.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Multi {
     pub(super) ordinal: u64,
@@ -38,7 +38,7 @@ pub(super) struct Multi {
 }
 
 impl State {
-    /// At the start of a log.
+    /// Returns the state at the start of a log.
     pub(super) fn of(search: &Search<'_>) -> State {
         State {
             commands: 0,
@@ -51,13 +51,13 @@ impl State {
         }
     }
 
-    /// At the start of a part: a server reads each as if by a new connection.
+    /// Resets the state at the start of a part: a server reads each part as if from a new connection.
     pub(super) fn enter_part(&mut self) {
         (self.db, self.time, self.multi) = (0, None, None);
     }
 }
 
-/// A command that is wanted.
+/// A matching command.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Found {
     pub(super) id: Option<CommandId>,
@@ -68,17 +68,17 @@ pub(super) struct Found {
     pub(super) transaction: Option<u64>,
 }
 
-/// The walk over a stretch.
+/// The scan of a segment.
 pub(super) struct Walker<'s> {
     pub(super) search: &'s Search<'s>,
     pub(super) part: u32,
     pub(super) state: State,
-    /// What was found; `None` where only the state behind the stretch is wanted.
+    /// The matching commands; `None` if only the state after the segment is needed.
     pub(super) found: Option<Vec<Found>>,
 }
 
 impl Walker<'_> {
-    /// Looks whether the command reaches a position that was not reached before.
+    /// Checks whether the command reaches a position that was not reached before.
     fn look_for_marks(&mut self, offset: u64) {
         let place = Place {
             at: Position { part: self.part, offset },
@@ -90,7 +90,7 @@ impl Walker<'_> {
         self.state.until |= reached(&self.search.until);
     }
 
-    /// Follows what a command does to the state; gives the transaction that it belongs to.
+    /// Updates the state for a command; returns the transaction that it belongs to.
     #[inline]
     fn follow(&mut self, id: Option<CommandId>, frame: &Frame<'_>) -> Option<u64> {
         let before = self.state.multi.map(|multi| multi.ordinal);

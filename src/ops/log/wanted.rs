@@ -1,26 +1,26 @@
-//! Which commands are shown.
+//! Selecting the commands to show.
 
 use crate::analysis::key_filter::KeyFilter;
 use crate::command::{COUNT, CommandId, lookup};
 
-/// Which commands are wanted; by default all.
+/// The selected commands; by default all.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// Of these names, in whatever case; empty: whatever their names.
+    /// The command names, in any case; empty for all names.
     pub names: Vec<String>,
-    /// Run in these databases, with any of these keys.
+    /// The filter for databases and keys.
     pub keys: KeyFilter,
 }
 
 impl Filter {
-    /// Whether everything is shown, what is no command too.
+    /// Returns whether everything is shown, including elements other than commands.
     pub fn is_none(&self) -> bool {
         self.names.is_empty() && self.keys.is_none()
     }
 
-    /// Whether a command is wanted for its keys: it has one that is wanted, or has none, and no pattern asks for
-    /// one. Where the arguments have not the shape that tells the keys, those that were told count; of a command
-    /// that no known server has, the first argument is the key.
+    /// Returns whether a command is selected by its keys: it has a matching key, or it has no key and there is no
+    /// pattern. If the arguments are malformed, the keys found so far count; for a command that no known server has,
+    /// the first argument is the key.
     pub(super) fn wants_keys_of(&self, id: Option<CommandId>, args: &[&[u8]]) -> bool {
         let (mut any, mut wanted) = (false, false);
         let mut visit = |at: usize| {
@@ -39,15 +39,15 @@ impl Filter {
     }
 }
 
-/// Names, to be asked for quickly.
+/// Command names in a form for fast lookup.
 pub(super) struct Names {
-    /// By command number.
+    /// Whether a command is selected, by command ID.
     known: Box<[bool; COUNT]>,
     unknown: Vec<Vec<u8>>,
 }
 
 impl Names {
-    /// `None` where every name is wanted.
+    /// Returns the names; `None` if every name is selected.
     pub(super) fn of(filter: &Filter) -> Option<Names> {
         if filter.names.is_empty() {
             return None;

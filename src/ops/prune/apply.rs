@@ -1,11 +1,12 @@
-//! Removing the archives that a policy does not keep.
+//! Deleting the archives that a policy does not retain.
 //!
-//! Only backups of aofkit are removed, each source by itself. Before the first of a source goes, one that stays must have
-//! been read from end to end and found whole, now: that it was whole when it was made is not enough, for disks forget.
-//! Where the policy would keep only damaged ones, the newest whole one stays as well; where none is whole, nothing goes.
+//! Only backups made by aofkit are deleted, separately for each source. Before the first archive of a source is
+//! deleted, one that stays must have been read from end to end and found intact in this run: that it was intact when it
+//! was created is not sufficient, because disks lose data. If the policy would retain only damaged archives, the newest
+//! intact one is retained as well; if none is intact, nothing is deleted.
 //!
-//! The oldest go first, one unlink after the other, so that a run that is killed leaves more than it should, and never
-//! less.
+//! The oldest archives are deleted first, one unlink after the other, so that a killed run leaves too many archives and
+//! never too few.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -22,42 +23,42 @@ use crate::ops::list::{self, Identity, Listed, State, list};
 use crate::ops::prune::decide::{Decision, Reason};
 use crate::ops::prune::policy::KeepPolicy;
 
-/// How archives are pruned.
+/// Options of [`prune`].
 #[derive(Debug, Clone)]
 pub struct PruneOptions {
-    /// What is kept.
+    /// The retention policy.
     pub policy: KeepPolicy,
-    /// Whether nothing is removed.
+    /// Whether this is a dry run.
     pub dry_run: bool,
-    /// What counts as now.
+    /// The current time.
     pub now: Timestamp,
-    /// Where hours and days begin.
+    /// The time zone that determines where hours and days begin.
     pub zone: TimeZone,
 }
 
-/// What pruning a directory did, or would do.
+/// The result of pruning a directory, or of a dry run.
 #[derive(Debug, Clone, Serialize)]
 pub struct PruneReport {
     /// The version of this schema.
     pub schema: u32,
-    /// `prune`.
+    /// The name of the report: `prune`.
     pub report: &'static str,
-    /// The directory, as it was given.
+    /// The path of the directory, as given.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub directory: PathBuf,
-    /// The policy.
+    /// The retention policy.
     pub policy: KeepPolicy,
-    /// Whether nothing was to be removed.
+    /// Whether this is a dry run.
     pub dry_run: bool,
-    /// The sources, in the order of their names.
+    /// The sources, ordered by name.
     pub groups: Vec<Group>,
-    /// Archives that no policy concerns: made by others, made by `compress`, or unreadable.
+    /// The archives that the policy does not apply to: made by other programs or by `compress`, or unreadable.
     pub others: Vec<Listed>,
-    /// Archives that were removed, or would be.
+    /// The number of archives that were or would be deleted.
     pub removed: u64,
-    /// Their bytes.
+    /// The total size of these archives in bytes.
     pub freed_bytes: u64,
-    /// How long it took, in seconds.
+    /// The run time in seconds.
     pub elapsed_s: f64,
 }
 
@@ -66,43 +67,43 @@ pub struct PruneReport {
 pub struct Group {
     /// The source.
     pub source: Identity,
-    /// Whether another run had it locked, so that nothing was done.
+    /// Whether another run held its lock, so that nothing was done.
     pub locked: bool,
-    /// Its backups, the oldest first.
+    /// Its backups, oldest first.
     pub archives: Vec<Judged>,
-    /// The one that was found whole before any was removed.
+    /// The path of the archive that was found intact before any was deleted.
     #[serde(serialize_with = "crate::base::escape::path_if_any")]
     pub last_good: Option<PathBuf>,
-    /// Why less was done than the policy says.
+    /// The reason why fewer archives were deleted than the policy requests.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
 }
 
-/// One backup, and what becomes of it.
+/// A backup and the decision about it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Judged {
-    /// Where it is, or was.
+    /// The path of the archive.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub path: PathBuf,
-    /// The time that it is of.
+    /// The time of its data.
     pub created: Timestamp,
-    /// Its length.
+    /// The size in bytes.
     pub archive_bytes: u64,
-    /// Whether it stays.
+    /// The decision whether it is retained.
     #[serde(flatten)]
     pub decision: Decision,
-    /// Whether it was verified; `None` where that was not needed.
+    /// The result of its verification; `None` if it was not needed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<State>,
-    /// Whether it is gone.
+    /// Whether it was deleted.
     pub removed: bool,
-    /// What is wrong with it, or why it could not be removed.
+    /// The damage to it, or the reason why it could not be deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
 }
 
 impl PruneReport {
-    /// Whether something is not as it should be.
+    /// Returns whether any problem was found.
     pub fn has_problems(&self) -> bool {
         self.groups.iter().any(Group::has_problems)
             || self.others.iter().any(|other| other.state == State::Unreadable)
@@ -110,12 +111,12 @@ impl PruneReport {
 }
 
 impl Group {
-    /// Whether something is not as it should be.
+    /// Returns whether any problem was found.
     pub fn has_problems(&self) -> bool {
         self.problem.is_some() || self.archives.iter().any(|archive| archive.problem.is_some())
     }
 
-    /// Archives that were removed, or would be, and their bytes.
+    /// Returns the number and the total bytes of the archives that were or would be deleted.
     pub fn removed(&self, dry_run: bool) -> (u64, u64) {
         let gone = self.archives.iter().filter(|one| one.removed || dry_run && !one.decision.keep);
         gone.fold((0, 0), |(count, bytes), one| (count + 1, bytes + one.archive_bytes))
@@ -126,8 +127,8 @@ impl Group {
 ///
 /// # Errors
 ///
-/// When the directory cannot be read, or the policy asks for nothing; [`ErrorKind::Locked`] when every source is locked.
-/// What goes wrong with one archive is in the report.
+/// When the directory cannot be read, or the policy is empty; [`ErrorKind::Locked`] when every source is locked.
+/// Problems with single archives are in the report.
 pub fn prune(
     directory: &Path,
     options: &PruneOptions,
@@ -182,7 +183,7 @@ pub fn prune(
     })
 }
 
-/// The lock of a source in a directory of archives; none for a run that changes nothing.
+/// Takes the lock of a source in a backup directory; `None` for a dry run.
 pub(in crate::ops) fn lock_unless(
     dry_run: bool,
     directory: &Path,
@@ -200,12 +201,12 @@ fn is_backup(listed: &Listed) -> bool {
     listed.made.as_ref().is_some_and(|made| made.backup)
 }
 
-/// A backup that was just made and read back, or that a dry run stands for.
+/// A backup that was just made and read back, or that a dry run would make.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::ops) struct JustMade<'a> {
-    /// Where it is.
+    /// The path of the archive.
     pub(in crate::ops) path: &'a Path,
-    /// The time that it is of.
+    /// The time of its data.
     pub(in crate::ops) created: Timestamp,
 }
 
@@ -217,7 +218,7 @@ pub(in crate::ops) fn prune_source(
     just_made: Option<JustMade<'_>>,
     progress: &dyn Progress,
 ) -> Result<Group> {
-    // Once more: it may have changed before the lock was ours.
+    // Listed again, because the archive may have changed before the lock was taken.
     let listed = list(directory, list::Options::default(), &Silent)?;
     let mut backups: Vec<Listed> = listed.archives;
     backups.retain(|one| {
@@ -250,7 +251,7 @@ pub(in crate::ops) fn prune_source(
     };
     if archives.iter().any(|one| !one.decision.keep) {
         group.last_good = match just_made {
-            // It was read from end to end a moment ago.
+            // It was just read from end to end.
             Some(made) => {
                 keep_just_made(&mut archives, made);
                 Some(made.path.to_owned())
@@ -270,7 +271,7 @@ pub(in crate::ops) fn prune_source(
     Ok(group)
 }
 
-/// What was just made stays, also where a clock that was put back makes it older than others.
+/// Retains the backup just made, even if a clock that was set back makes it older than others.
 fn keep_just_made(archives: &mut [Judged], made: JustMade<'_>) {
     let gone = archives.iter_mut().filter(|one| one.path == made.path && !one.decision.keep);
     gone.for_each(|one| {
@@ -279,7 +280,8 @@ fn keep_just_made(archives: &mut [Judged], made: JustMade<'_>) {
     });
 }
 
-/// The newest that is whole of those that stay; of the others, where none of those is: it stays then.
+/// Finds the newest intact archive among those that stay or, if none of them is intact, among the others; it is then
+/// retained.
 fn find_good(
     archives: &mut [Judged],
     backups: &[Listed],

@@ -1,47 +1,47 @@
-//! Which archives a policy keeps.
+//! Deciding which archives a policy retains.
 
 use super::policy::{Keep, KeepPolicy};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use serde::Serialize;
 
-/// What becomes of one archive.
+/// The decision about one archive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Decision {
-    /// Whether it stays.
+    /// Whether it is retained.
     pub keep: bool,
-    /// The rules that keep it, in the order of the policy; empty for one that goes.
+    /// The rules that retain it, in the order of the policy; empty for an archive to delete.
     pub reasons: Vec<Reason>,
 }
 
-/// Why an archive is kept.
+/// The reason why an archive is retained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
-    /// The policy asks for nothing, so everything stays.
+    /// The policy is empty, so that everything is retained.
     NoPolicy,
-    /// It is younger than `--keep-within`, as seen from the newest.
+    /// It is within `--keep-within` of the newest archive.
     Within,
     /// It is one of the newest.
     Last,
-    /// The newest of its hour.
+    /// It is the newest of its hour.
     Hourly,
-    /// The newest of its day.
+    /// It is the newest of its day.
     Daily,
-    /// The newest of its week.
+    /// It is the newest of its week.
     Weekly,
-    /// The newest of its month.
+    /// It is the newest of its month.
     Monthly,
-    /// The newest of its year.
+    /// It is the newest of its year.
     Yearly,
-    /// The oldest, which a rule keeps while its count is not used up.
+    /// It is the oldest, which a rule retains while its count is not used up.
     Oldest,
-    /// The newest of those that were found whole; it stays whatever the policy says.
+    /// It is the newest that was found intact; it is retained regardless of the policy.
     LastGood,
 }
 
 impl Reason {
-    /// In a word or two, for a person.
+    /// Returns a short name for display.
     pub fn shown(self) -> &'static str {
         match self {
             Reason::NoPolicy => "no policy",
@@ -62,14 +62,15 @@ impl Reason {
 pub(super) struct Rule {
     pub(super) reason: Reason,
     pub(super) left: Keep,
-    /// The period of a time; `None` where each archive is one of its own.
+    /// The function that returns the period of a time; `None` if each archive is its own period.
     pub(super) period: Option<fn(&Zoned) -> Period>,
     pub(super) last: Option<Period>,
 }
 
-/// Decides about archives made at `times`, in any order. The decisions come in the order of the times.
+/// Decides which archives with the given `times`, in any order, are retained. The decisions are in the order of the
+/// times.
 ///
-/// `now` tells which times lie in the future; `zone` is where hours and days begin.
+/// `now` determines which times are in the future; `zone` determines where hours and days begin.
 pub fn decide(
     times: &[Timestamp],
     policy: &KeepPolicy,
@@ -93,7 +94,7 @@ pub fn decide(
         let is_oldest = place + 1 == times.len();
         let time = times[index];
         let reasons = &mut decisions[index].reasons;
-        // Where no time lies in the past, there is nothing to count back from: all of them stay.
+        // If no time is in the past, there is no reference to count back from, and all are retained.
         if policy.within.is_some() && limit.is_none_or(|limit| time > limit) {
             reasons.push(Reason::Within);
         }
@@ -117,7 +118,7 @@ pub(super) fn rules(policy: &KeepPolicy) -> [Rule; 6] {
 }
 
 impl Rule {
-    /// The reason that this rule has to keep the next archive, from the newest on.
+    /// Returns the reason for which this rule retains the next archive, counted from the newest.
     pub(super) fn keeps(&mut self, time: &Zoned, is_oldest: bool) -> Option<Reason> {
         if self.left == Keep::Latest(0) {
             return None;
@@ -135,7 +136,7 @@ impl Rule {
     }
 }
 
-/// What two times of the same period have in common. An hour that comes twice, when clocks are put back, is one.
+/// The value that two times of the same period share. An hour that occurs twice when clocks are set back is one period.
 pub(super) type Period = (i16, i8, i8, i8);
 
 pub(super) fn hour(time: &Zoned) -> Period {

@@ -1,13 +1,14 @@
-//! Which archives are kept: restic's `forget`, as its users know it.
+//! Retention of archives, with the rules of restic's `forget`.
 //!
 //! [`decide`] is a pure function of times and a policy. The rules, as restic documents them:
 //!
-//! - `last N` keeps the N newest. `hourly N` keeps the newest of each of the last N hours *that have one*; so do days,
-//!   weeks (from Monday), months and years, in local time. What one rule keeps is kept, whatever the others say.
-//! - A rule that has not used up its count when it comes to the oldest keeps that too: history is as long as it can be.
-//! - `within 2y5m7d3h` keeps what is younger than that, counted back from the newest, not from now. The newest
-//!   that lies in the future, as after a clock that was wrong, does not count as such.
-//! - Nothing asked for keeps everything.
+//! - `last N` retains the N newest. `hourly N` retains the newest of each of the last N hours *that have one*; so do
+//!   days, weeks (from Monday), months and years, in local time. An archive is retained if any rule retains it.
+//! - A rule whose count is not used up at the oldest archive retains that too, so that the history is as long as
+//!   possible.
+//! - `within 2y5m7d3h` retains what is younger than that, counted back from the newest, not from now. An archive from
+//!   the future, as after a wrong clock, does not count as the newest.
+//! - An empty policy retains everything.
 
 pub mod apply;
 mod decide;

@@ -1,4 +1,4 @@
-//! What a person asks to be kept.
+//! The retention policy.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,34 +7,34 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, Zoned};
 use serde::{Serialize, Serializer};
 
-/// Which archives are kept; what no rule keeps goes. Without any rule, everything is kept.
+/// The rules that retain archives; all others are deleted. Without any rule, everything is retained.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct KeepPolicy {
-    /// The newest so many.
+    /// The number of newest archives to retain.
     pub last: Keep,
-    /// The newest of each of the last so many hours that have one.
+    /// The number of last hours with archives of which the newest is retained.
     pub hourly: Keep,
-    /// The same by days.
+    /// The number of days.
     pub daily: Keep,
-    /// By weeks, which begin on Monday.
+    /// The number of weeks, which begin on Monday.
     pub weekly: Keep,
-    /// By months.
+    /// The number of months.
     pub monthly: Keep,
-    /// By years.
+    /// The number of years.
     pub yearly: Keep,
-    /// All that are younger than this, as seen from the newest.
+    /// The period before the newest archive within which all archives are retained.
     pub within: Option<Within>,
 }
 
 impl KeepPolicy {
-    /// Whether it asks for nothing.
+    /// Returns whether the policy has no rules.
     pub fn is_empty(&self) -> bool {
         *self == KeepPolicy::default()
     }
 }
 
 impl fmt::Display for KeepPolicy {
-    /// As options that say the same: `--keep-last 3 --keep-within 30d`.
+    /// Formats the policy as command-line options: `--keep-last 3 --keep-within 30d`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rules = [
             ("last", self.last),
@@ -56,12 +56,12 @@ impl fmt::Display for KeepPolicy {
     }
 }
 
-/// How many of a kind are kept.
+/// The count of a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keep {
-    /// The latest so many; 0: this rule keeps nothing.
+    /// The number of latest archives; with 0 the rule retains nothing.
     Latest(u32),
-    /// All of them.
+    /// All archives.
     Unlimited,
 }
 
@@ -92,11 +92,11 @@ impl Serialize for Keep {
 impl FromStr for Keep {
     type Err = String;
 
-    /// A number, or `unlimited`.
+    /// Parses a number, or `unlimited`.
     ///
     /// # Errors
     ///
-    /// A sentence for the person who typed it.
+    /// A message for display.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
             "unlimited" => Ok(Keep::Unlimited),
@@ -108,24 +108,24 @@ impl FromStr for Keep {
     }
 }
 
-/// A stretch of time as restic writes it: `2y5m7d3h` is two years, five months, seven days and three hours.
+/// A period as restic writes it: `2y5m7d3h` is two years, five months, seven days and three hours.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Within {
-    /// Years of the calendar.
+    /// Calendar years.
     pub years: u32,
-    /// Months of the calendar.
+    /// Calendar months.
     pub months: u32,
-    /// Days of the calendar.
+    /// Calendar days.
     pub days: u32,
     /// Hours of 3600 seconds.
     pub hours: u32,
 }
 
 impl Within {
-    /// The point in time that lies so far before `time`; the earliest there is where no calendar goes back as far.
+    /// Returns the time that is this period before `time`, or the earliest representable time.
     ///
-    /// A day that its month does not have is counted on into the next, as restic counts: a month before March 31
-    /// is March 3, three days behind the end of February.
+    /// A day that the month does not have overflows into the next month, as in restic: a month before March 31 is March
+    /// 3, three days after the end of February.
     pub fn before(self, time: &Zoned) -> Timestamp {
         self.checked_before(time).unwrap_or(Timestamp::MIN)
     }
@@ -161,12 +161,12 @@ impl Serialize for Within {
 impl FromStr for Within {
     type Err = String;
 
-    /// Numbers, each with one of the units y, m (months), d and h behind it. Zero in all is refused: it would be
-    /// no rule.
+    /// Parses numbers, each followed by one of the units y, m (months), d and h. A total of zero is refused, because it
+    /// would not be a rule.
     ///
     /// # Errors
     ///
-    /// A sentence for the person who typed it.
+    /// A message for display.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let wrong = || {
             format!(

@@ -1,4 +1,4 @@
-//! Retention against restic's documentation, against arithmetic by hand, and against what restic itself kept.
+//! Retention compared with restic's documentation, with manual calculation, and with the output of restic.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -18,7 +18,7 @@ fn at(text: &str) -> Timestamp {
 
 const NOW: &str = "2026-01-01 00:00:00";
 
-/// The places of `times` that are kept, in their order.
+/// Returns the indices of the `times` that are retained, in order.
 fn kept(times: &[Timestamp], policy: &KeepPolicy) -> Vec<usize> {
     let decisions = decide(times, policy, at(NOW), &zone());
     (0..times.len()).filter(|&index| decisions[index].keep).collect()
@@ -42,7 +42,7 @@ fn twelve_sundays_as_in_the_documentation_of_restic() {
 #[test]
 fn a_backup_a_day_for_a_hundred_years_as_in_the_documentation_of_restic() {
     let first = at("1925-01-01 12:00:00").to_zoned(zone());
-    // To Wednesday, December 31, 2025.
+    // Until Wednesday, December 31, 2025.
     let days: Vec<Timestamp> = (0..36_890)
         .map(|day| first.checked_add(jiff::Span::new().days(day)).unwrap().timestamp())
         .collect();
@@ -86,9 +86,9 @@ fn each_rule_keeps_the_newest_of_its_periods() {
         (KeepPolicy { weekly: Keep::Latest(6), ..none }, &[0, 5, 6, 7, 8, 10]),
         (KeepPolicy { monthly: Keep::Latest(3), ..none }, &[0, 6, 8]),
         (KeepPolicy { yearly: Keep::Latest(2), ..none }, &[0, 8]),
-        // Three years have one, and 2023 has but one: the oldest.
+        // Three years have one, and 2023 has only one: the oldest.
         (KeepPolicy { yearly: Keep::Latest(9), ..none }, &[0, 8, 11]),
-        // What several rules keep is kept; each counts for itself.
+        // An archive is retained if any rule retains it; each rule counts separately.
         (
             KeepPolicy {
                 last: Keep::Latest(1),
@@ -98,7 +98,7 @@ fn each_rule_keeps_the_newest_of_its_periods() {
             },
             &[0, 2, 3],
         ),
-        // From 23:59:59 a day before, which itself is not within.
+        // From 23:59:59 on the previous day, which itself is not within the period.
         (KeepPolicy { within: Some("1d".parse().unwrap()), ..none }, &[0, 1, 2]),
         (KeepPolicy { within: Some("48h".parse().unwrap()), ..none }, &[0, 1, 2, 3]),
         (
@@ -167,8 +167,8 @@ fn policies_are_read_and_written() {
     assert_eq!(policy.to_string(), "--keep-last 3 --keep-yearly unlimited --keep-within 1y2d");
 }
 
-/// What restic 0.14.0 kept, and why, of snapshots with these times: `forget --dry-run --json`. It had no rule for the
-/// oldest yet.
+/// What restic 0.14.0 retained, and why, for snapshots with these times: `forget --dry-run --json`. It had no rule for
+/// the oldest yet.
 #[test]
 fn restic_keeps_the_same_for_the_same_reasons() {
     let seen: Value = serde_json::from_str(include_str!("restic-0.14.0.json")).unwrap();

@@ -1,8 +1,8 @@
-//! From an archive into the data directory of a server.
+//! Restoring an archive into the data directory of a server.
 //!
-//! The archive is verified while it is extracted, into a directory out of the server's sight; what then lies on the disk
-//! is verified again, and made what the server reads. Only then is it put in place, in one step: a set with its manifest
-//! appears at once, and what stood there before has another name from the same instant on. Nothing is removed.
+//! The archive is verified while it is extracted into a hidden directory; the extracted files are verified again and
+//! converted to what the server loads. Only then are they published, in a single step: a set appears at once with its
+//! manifest, and the files that it replaces get another name at the same instant. Nothing is deleted.
 
 mod options;
 pub mod prepare;
@@ -29,16 +29,17 @@ use crate::disk::{Access, Lock, Scratch, free_bytes, rename};
 use crate::input::archive::verify::read_contents;
 use crate::ops::restore::prepare::{ANY, APPENDDIRNAME, APPENDFILENAME, Ready, ready};
 
-/// What the names of unfinished restores begin with.
+/// The prefix of the names of unfinished restores.
 const PREFIX: &str = ".aofkit-restore.";
 
 /// Restores the archive at `archive`.
 ///
 /// # Errors
 ///
-/// - [`ErrorKind::Refused`]: a server uses the directory, it is not empty, too little is free, or the archive is not sound.
-/// - [`ErrorKind::Locked`]: another restore into it runs.
-/// - When something cannot be read or written. The directory is as it was then.
+/// - [`ErrorKind::Refused`]: a server uses the directory, it is not empty, too little space is free, or the archive is
+///   damaged.
+/// - [`ErrorKind::Locked`]: another restore into the directory is running.
+/// - When something cannot be read or written. The directory is then unchanged.
 pub fn restore(
     archive: &Path,
     options: &RestoreOptions,
@@ -137,13 +138,13 @@ fn into_existing(
         owner.take(&ready.path)?;
     }
     rename::sync_tree(&ready.path)?;
-    // A server that was started meanwhile would go on with files that have other names by then.
+    // A server that was started meanwhile would continue with files that have other names by then.
     refuse_in_use(root)?;
     let moved = put_in_place(&ready, root)?;
     Ok((ready, moved, owner))
 }
 
-/// Puts the log where the server looks for it, and takes aside what a server would load instead.
+/// Moves the log to where the server expects it, and moves aside what a server would load instead.
 fn put_in_place(ready: &Ready, root: &Path) -> Result<Vec<Moved>> {
     let mut moved = Vec::new();
     let to = root.join(&ready.name);
@@ -153,7 +154,7 @@ fn put_in_place(ready: &Ready, root: &Path) -> Result<Vec<Moved>> {
     if is_taken {
         moved.push(Moved { from: to, to: aside });
     }
-    // A server since 7.0 that finds a set does not look at the single file.
+    // A server since 7.0 that finds a set ignores the single file.
     let set = root.join(APPENDDIRNAME);
     if ready.shape == Shape::SingleFile && set.symlink_metadata().is_ok() {
         let aside = rename::put_aside(&set)?;
@@ -166,7 +167,7 @@ fn refuse_not_empty(root: &Path) -> Result<()> {
     let failed = |error| Error::io("list", root, error);
     for entry in fs::read_dir(root).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name();
-        // A file system that was just made has it.
+        // A newly created file system contains it.
         if name != "lost+found" {
             return Err(Error::new(
                 ErrorKind::Refused,
@@ -179,8 +180,8 @@ fn refuse_not_empty(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What is extracted needs room. How much what it may be converted into needs, nobody knows; nor of a zip that says
-/// nothing of itself.
+/// Checks the free space for the extracted files. The space for a conversion is unknown in advance, as is that for a
+/// ZIP archive without metadata.
 fn check_room(directory: &Path, contents: Option<&Contents>) -> Result<()> {
     let Some(needed) = contents.map(Contents::bytes) else { return Ok(()) };
     let free = free_bytes(directory)?;

@@ -5,18 +5,18 @@ use crate::disk::Owner;
 use crate::ops::compact;
 use std::path::PathBuf;
 
-/// How an archive is restored.
+/// Options of `restore`.
 #[derive(Debug, Clone)]
 pub struct RestoreOptions {
-    /// The server's data directory (`dir` of its configuration); one that is not there is made.
+    /// The server's data directory (`dir` in its configuration), which is created if it does not exist.
     pub output: PathBuf,
-    /// The server that shall load it; without one, the log lies there as it does in the archive.
+    /// The server that will load the log; `None` to keep the layout of the archive.
     pub server: Option<Server>,
-    /// Whom the files shall belong to; without one, to whom the directory belongs, if this is run by root.
+    /// The owner of the restored files; `None` for the owner of the directory, if run by root.
     pub owner: Option<Owner>,
-    /// Whether it is restored beside other files, and in place of a log that is there, which is moved aside.
+    /// Whether to restore next to other files, and in place of an existing log, which is moved aside.
     pub force: bool,
-    /// How the log is replayed, where the server does not load what the archive holds. The form, the server and the
-    /// output are the restore's own affair.
+    /// Options for replaying the log if the server cannot load the content of the archive. The form, the server and the
+    /// output are determined by the restore.
     pub compaction: compact::Options,
 }

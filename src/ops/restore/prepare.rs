@@ -1,4 +1,4 @@
-//! A log from an archive, made ready for a server, still out of its sight.
+//! Preparing a log from an archive for a server, in a hidden directory.
 
 use std::path::{Path, PathBuf};
 
@@ -20,15 +20,15 @@ use crate::ops::restore::options::RestoreOptions;
 use crate::ops::verify::report::{LogOutcome, LogReport};
 use crate::ops::verify::{self, verify_path};
 
-/// The names that servers give where nobody configured others.
+/// The default file names of servers.
 pub(super) const APPENDFILENAME: &str = "appendonly.aof";
 pub(super) const APPENDDIRNAME: &str = "appendonlydir";
 
-/// A log that is ready to be put in place.
+/// A log that is ready to be published.
 pub(super) struct Ready {
-    /// Where it is: the file, or the directory of the set.
+    /// The current path of the file or of the directory of the set.
     pub(super) path: PathBuf,
-    /// The name that it will have.
+    /// The final name.
     pub(super) name: String,
     /// The server's `appendfilename`.
     pub(super) appendfilename: String,
@@ -41,7 +41,7 @@ pub(super) struct Ready {
     pub(super) is_known: bool,
 }
 
-/// Extracts the archive below `scratch`, verifies what is there now, and makes it what the server reads.
+/// Extracts the archive below `scratch`, verifies the extracted files, and converts them to what the server loads.
 pub(super) fn ready(
     archive: &Path,
     options: &RestoreOptions,
@@ -76,7 +76,7 @@ pub(super) fn ready(
     ready.commands = report.commands;
     ready.rdb_keys = report.rdb_keys;
     ready.is_known = report.parts.iter().all(|part| part.newer_rdb.is_none());
-    // The parts were only renamed since they were read. That a server finds them all is seen without reading them.
+    // The parts were only renamed since they were read; opening the set shows that a server finds them all.
     ready.bytes = open(&ready.path)?.bytes();
     if ready.bytes != report.bytes {
         return Err(
@@ -86,7 +86,7 @@ pub(super) fn ready(
     Ok(ready)
 }
 
-/// What was made for a server must be what it loads.
+/// Refuses a log that was prepared for a server and that it would not load.
 fn refuse_unless_loaded(server: Server, report: &LogReport, archive: &Path) -> Result<()> {
     match report.verdicts.iter().find(|verdict| !verdict.may_load()) {
         None => Ok(()),
@@ -108,7 +108,7 @@ fn opened(extracted: &Path, archive: &Path) -> Result<Log> {
     })
 }
 
-/// Reads what is on disk now, as a server would.
+/// Reads the files on disk as a server would.
 fn verified(
     path: &Path,
     server: Option<Server>,
@@ -129,7 +129,7 @@ fn verified(
     }
 }
 
-/// Compacts the log into what the server reads.
+/// Compacts the log to a form that the server loads.
 fn converted(
     log: &Log,
     server: Server,
@@ -140,7 +140,7 @@ fn converted(
 ) -> Result<(Log, Change)> {
     let form = match server {
         server if server.reads_multi_part() => Form::Multipart,
-        // The first that begins a log with an RDB where nobody configured that.
+        // The first version whose logs begin with an RDB by default.
         server if server.has_redis(5, 0) => Form::Preamble,
         _ => Form::Aof,
     };
@@ -164,7 +164,7 @@ fn converted(
     Ok((open(&output)?, Change::Compacted { form, reason, fingerprint, failed_commands }))
 }
 
-/// The log as one file.
+/// Prepares the log as a single file.
 fn single(log: &Log, scratch: &Path) -> Result<Ready> {
     let part = log.parts.first().ok_or_else(|| {
         Error::new(ErrorKind::Refused, "there is no log in the archive").at(&log.path)
@@ -184,11 +184,11 @@ fn single(log: &Log, scratch: &Path) -> Result<Ready> {
     })
 }
 
-/// The log as a set, its manifest written last.
+/// Prepares the log as a set, writing its manifest last.
 fn set(log: &Log, scratch: &Path) -> Result<Ready> {
     let (name, appendfilename) = match &log.layout {
         Layout::MultiPart { appenddirname, appendfilename, .. } => {
-            // A set that was not packed with its directory, or that was converted, has the usual one.
+            // A set that was archived without its directory, or that was converted, gets the default name.
             let is_named =
                 !appenddirname.is_empty() && !["archive", "converted"].contains(&&**appenddirname);
             let name = if is_named { appenddirname.as_str() } else { APPENDDIRNAME };
@@ -236,5 +236,5 @@ fn set(log: &Log, scratch: &Path) -> Result<Ready> {
     })
 }
 
-/// The server whose manner is followed where nobody named one.
+/// The server whose conventions are followed if none is named.
 pub(super) const ANY: Server = redis(7, 0);

@@ -1,4 +1,4 @@
-//! The report of restore: the schema of its JSON, and the only thing its text is made from.
+//! The report of `restore`, which is the schema of its JSON output and the only source of its text output.
 
 use std::path::PathBuf;
 
@@ -9,87 +9,87 @@ use crate::base::server::Server;
 use crate::disk::Owner;
 use crate::ops::compact::Form;
 
-/// What was restored, and what is left to do.
+/// The restored log, and the remaining steps.
 #[derive(Debug, Clone, Serialize)]
 pub struct RestoreReport {
     /// The version of this schema.
     pub schema: u32,
-    /// `restore`.
+    /// The name of the report: `restore`.
     pub report: &'static str,
-    /// The archive.
+    /// The path of the archive.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub archive: PathBuf,
-    /// The server's data directory, as a server finds it from anywhere.
+    /// The server's data directory, as an absolute path.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub output: PathBuf,
-    /// Where the log came from; `None` of zips that others made.
+    /// The origin of the log; `None` for ZIP archives made by other programs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
-    /// The server that it was restored for, if one was named.
+    /// The server that the log was restored for, if one was named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server: Option<Server>,
-    /// How the log lies there.
+    /// The layout of the restored log.
     pub shape: Shape,
-    /// The name of what was put into the directory: of the file, or of the set's directory.
+    /// The name of the file or of the set's directory in the data directory.
     pub placed: String,
-    /// What was done to it, where it is not as it was in the archive.
+    /// The conversion of the log, if it differs from the archive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub change: Option<Change>,
-    /// What stood in the way, and the names that it has now.
+    /// The existing files that were moved aside, with their new names.
     pub moved_aside: Vec<Moved>,
-    /// Whom the files were given to.
+    /// The owner that the files were given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<Owner>,
-    /// Bytes of the restored log.
+    /// The size of the restored log in bytes.
     pub bytes: u64,
-    /// Whole commands in it.
+    /// The number of complete commands in it.
     pub commands: u64,
-    /// Keys in RDBs in it.
+    /// The number of keys in its RDBs.
     pub rdb_keys: u64,
     /// The settings with which a server loads it.
     pub settings: Vec<Setting>,
-    /// What is to be done next, a sentence each.
+    /// The remaining steps, one sentence each.
     pub next: Vec<String>,
-    /// How long it took, in seconds.
+    /// The run time in seconds.
     pub elapsed_s: f64,
 }
 
-/// How a log lies in a data directory.
+/// The layout of a log in a data directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Shape {
-    /// One file. Servers since 7.0 move it into a set at their first start.
+    /// A single file. Servers since 7.0 move it into a set when they first start.
     SingleFile,
     /// A directory with a manifest.
     MultiPart,
 }
 
-/// What was done to a log for the server that it is meant for.
+/// The conversion of a log for a server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Change {
     /// The single file became the base of a set.
     MadeSet,
-    /// It was compacted into this form, because the server does not load what the archive holds.
+    /// The log was compacted into this form, because the server cannot load the content of the archive.
     Compacted {
         /// The form.
         form: Form,
-        /// Why, in a few words.
+        /// A short reason.
         reason: String,
         /// The fingerprint of the data, which is the same before and after.
         fingerprint: String,
-        /// Commands that a server answers with an error while it loads the log.
+        /// The number of commands that fail with an error while a server loads the log.
         failed_commands: u64,
     },
 }
 
-/// Something that stood in the way.
+/// A file or directory that was moved aside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Moved {
-    /// What it was called.
+    /// The previous path.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub from: PathBuf,
-    /// What it is called.
+    /// The new path.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub to: PathBuf,
 }
@@ -97,8 +97,8 @@ pub struct Moved {
 /// A setting of a server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Setting {
-    /// Its name.
+    /// The name of the setting.
     pub name: &'static str,
-    /// Its value.
+    /// The value of the setting.
     pub value: String,
 }
