@@ -547,7 +547,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn wherever_a_log_is_split_the_same_is_found(
+        fn scan_result_does_not_depend_on_split(
             letters in "[FXDWdddrsMEpume#S-]{0,60}",
             cuts in proptest::collection::vec(0_usize..60, 0..6),
         ) {
@@ -556,7 +556,7 @@ mod tests {
     }
 
     #[test]
-    fn every_form_of_a_flush_is_seen_and_what_a_server_refuses_is_not() {
+    fn valid_flushes_are_found_and_rejected_ones_ignored() {
         let scout = scouted("SFXDW", &[]);
         let deeds: Vec<Deed> = scout.flushes.events.iter().map(|event| event.deed).collect();
         assert_eq!(deeds, [Deed::Flushall, Deed::Flushdb, Deed::Swapdb(0, 1)]);
@@ -564,13 +564,13 @@ mod tests {
     }
 
     #[test]
-    fn what_a_transaction_that_never_ends_holds_has_no_effect() {
+    fn open_transaction_has_no_effect() {
         assert_eq!(scouted("SFMSS", &[]).effect_that_is_run().commands, 1);
         assert_eq!(scouted("SFMSSE", &[]).effect_that_is_run().commands, 5);
     }
 
     #[test]
-    fn deletions_far_apart_are_no_run_and_few_are_not_told() {
+    fn distant_or_few_deletions_are_not_reported() {
         let runs = |letters: &str| scouted(letters, &[]).deletions.finish().events;
         assert!(runs("SdS").is_empty());
         assert_eq!(runs("SddS").iter().map(|run| (run.commands, run.keys)).next(), Some((2, 120)));
@@ -579,7 +579,7 @@ mod tests {
     }
 
     #[test]
-    fn of_very_many_flushes_the_last_are_kept_and_the_rest_is_counted() {
+    fn last_flushes_are_retained_and_earlier_ones_counted() {
         let scout = scouted(&"FS".repeat(3000), &[100, 2500, 5999]);
         let kept = scout.flushes.events.len();
         assert!((EVENTS_KEPT..=2 * EVENTS_KEPT).contains(&kept), "{kept}");

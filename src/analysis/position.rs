@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_reaches_what_stands_before_it() {
+    fn command_reaches_positions_before_it() {
         let place = |part, offset, ordinal, time| Place {
             at: command::Position { part, offset },
             ordinal,

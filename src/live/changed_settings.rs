@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_a_run_changes_is_set_back() {
+    fn only_changes_of_a_run_are_restored() {
         for (name, was, set) in [
             ("appendfsync", "everysec", "no"),
             ("appendfsync", "always", "no"),
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_has_is_checked_before_it_is_changed() {
+    fn current_value_is_checked_before_change() {
         let address = Address::Tcp { host: "db".into(), port: 6379 };
         let change = |was: &str| NO_FSYNC.change_from(was.into(), &address);
         assert_eq!(change("no").unwrap(), None);

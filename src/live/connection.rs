@@ -441,7 +441,7 @@ mod tests {
     }
 
     #[test]
-    fn replies_are_read_as_what_they_are() {
+    fn replies_are_parsed_by_type() {
         let (_place, endpoint) = server(&[
             "+OK\r\n",
             "*2\r\n$11\r\nAPPENDFSYNC\r\n$8\r\neverysec\r\n",
@@ -462,7 +462,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_owes_a_reply_is_never_asked_again() {
+    fn connection_with_outstanding_reply_is_not_reused() {
         let (_place, endpoint) = server(&["*2\r\n$3\r\nhal"]);
         let mut connection = Connection::open(&endpoint).unwrap();
         let silent = connection.setting("appendfsync").unwrap_err();
@@ -473,7 +473,7 @@ mod tests {
     }
 
     #[test]
-    fn rights_are_named_as_acl_rules() {
+    fn permissions_are_named_as_acl_rules() {
         assert_eq!(right("CONFIG SET appendfsync"), "+config|set");
         assert_eq!(right("INFO persistence"), "+info");
         assert_eq!(right("BGREWRITEAOF"), "+bgrewriteaof");

@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_tells_a_password() {
+    fn passwords_are_never_displayed() {
         let endpoint = Endpoint::from_uri("redis://backup:geheim@db:6379").unwrap();
         assert!(!format!("{endpoint:?}").contains("geheim"));
         assert_eq!(endpoint.address.to_string(), "db:6379");

@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_note_is_read_back_and_what_is_none_is_left_alone() {
+    fn note_round_trips_and_invalid_notes_are_ignored() {
         let place = tempfile::tempdir().unwrap();
         let note = HeldFrom {
             schema: HeldFrom::SCHEMA,

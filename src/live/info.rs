@@ -42,7 +42,7 @@ mod tests {
     use super::Info;
 
     #[test]
-    fn fields_are_read_as_what_they_are() {
+    fn fields_are_parsed_by_type() {
         let info =
             Info::parse("# Persistence\r\nloading:0\r\naof_enabled:1\r\nsize:12\r\nx:a:b\r\n");
         assert!(info.flag("aof_enabled") && !info.flag("loading") && !info.flag("absent"));

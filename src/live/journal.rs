@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn the_older_of_two_journals_stays_for_it_has_the_true_values() {
+    fn older_journal_is_never_replaced() {
         let state = tempfile::tempdir().unwrap();
         let path = Journal::path(state.path(), "one");
         journal("one", "older").write(&path).unwrap();
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_of_a_journal_that_was_never_finished_goes() {
+    fn partial_journal_is_deleted() {
         let state = tempfile::tempdir().unwrap();
         let path = Journal::path(state.path(), "one");
         let unfinished = NewFile::create(&path, Existing::Keep, Access::PRIVATE).unwrap();
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_journal_that_cannot_be_read_is_told_with_what_to_do() {
+    fn unreadable_journal_is_an_error_with_help() {
         let state = tempfile::tempdir().unwrap();
         let path = Journal::path(state.path(), "one");
         for text in ["", "{}", "{\"schema\": 2}"] {

@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lag_is_what_was_read_and_not_yet_applied() {
+    fn lag_is_received_minus_applied() {
         let fields = "role:slave\r\nslave_read_repl_offset:120\r\nslave_repl_offset:100\r\nmaster_repl_offset:100\r\n";
         let replication = Replication::of(&Info::parse(fields));
         assert_eq!((replication.lag_bytes, replication.offset), (Some(20), Some(100)));
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_primary_without_persistence_that_has_replicas_is_a_trap() {
+    fn primary_with_replicas_and_no_persistence_is_warned_about() {
         let of = |fields: &str| Replication::of(&Info::parse(fields));
         let primary = of("role:master\r\nconnected_slaves:2\r\n");
         let told = trap(&primary, false, false).unwrap();

@@ -233,7 +233,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rewrite_is_over_when_all_three_fields_say_so() {
+    fn rewrite_is_finished_when_all_three_fields_agree() {
         let standing = |fields: &str| {
             let standing = Standing::of(&Info::parse(fields));
             (standing.runs, standing.scheduled)

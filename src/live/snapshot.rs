@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_ends_where_all_is_whole_whatever_comes_later() {
+    fn snapshot_ends_at_last_complete_command() {
         let whole = log("SET a 1");
         for (tail, cut) in [
             (&b""[..], 0),
@@ -394,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_is_no_end() {
+    fn damage_is_not_a_snapshot_boundary() {
         // Zeros, and an invalid length that exceeds the file.
         for damage in [&b"\0\0\0\0"[..], b"*2\r\n$3\r\nGET\r\n$7777\r\nk\r\n"] {
             let data = tempfile::tempdir().unwrap();
@@ -405,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_leaves_nothing_and_what_a_killed_run_left_goes() {
+    fn snapshot_and_leftover_links_are_deleted() {
         let data = tempfile::tempdir().unwrap();
         let files = set(data.path(), &log("SET a 1"));
         let places = [data.path().to_path_buf()];
@@ -483,7 +483,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_for_its_owner_alone() {
+    fn retained_set_is_private_to_its_owner() {
         use std::os::unix::fs::{MetadataExt, PermissionsExt};
         let data = tempfile::tempdir().unwrap();
         let files = set(data.path(), &log("SET a 1"));
@@ -500,7 +500,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_a_data_directory_with_the_same_files() {
+    fn retained_set_is_a_data_directory_with_the_same_files() {
         let data = tempfile::tempdir().unwrap();
         let files = set(data.path(), &log("SET a 1"));
         let to = data.path().join("kept");

@@ -96,7 +96,7 @@ fn a_file_is_known_by_its_first_bytes() {
 }
 
 #[test]
-fn a_set_is_found_from_every_side() {
+fn set_is_found_by_any_of_its_paths() {
     let directory = data_directory(&[]);
     for path in ["", "appendonlydir", "appendonlydir/appendonly.aof.manifest"] {
         let log = open(directory.path().join(path)).unwrap();
@@ -196,7 +196,7 @@ fn a_data_directory_with_single_files() {
 }
 
 #[test]
-fn what_lies_beside_a_set_is_told() {
+fn files_next_to_a_set_are_reported() {
     let directory = data_directory(&[
         ("appendonlydir/appendonly.aof.1.incr.aof", b"old"),
         ("appendonlydir/appendonly.aof.3.base.rdb", RDB),
@@ -232,7 +232,7 @@ fn what_lies_beside_a_set_is_told() {
 }
 
 #[test]
-fn an_upgrade_that_was_interrupted_is_carried_on_from_the_old_file() {
+fn interrupted_upgrade_opens_the_old_file() {
     let unfinished = "appendonly.aof: the upgrade of this single file to a set was not finished, and a server goes on with it";
     for manifest in [&b"file appendonly.aof seq 1 type b\n"[..], b"# nothing\n"] {
         let directory =
@@ -271,7 +271,7 @@ fn an_upgrade_that_was_interrupted_is_carried_on_from_the_old_file() {
 }
 
 #[test]
-fn refusals_say_what_to_do() {
+fn refusals_have_help() {
     let zip_help = "extract it first: aofkit extract FILE --output DIR";
     let tar = [&[b'x'; 257][..], b"ustar\x0000"].concat();
     let conf =
@@ -377,7 +377,7 @@ fn a_broken_set_is_an_error_with_its_line_and_a_value_for_verify() {
 }
 
 #[test]
-fn parts_without_a_manifest_are_not_taken_for_an_empty_log() {
+fn parts_without_manifest_are_not_an_empty_log() {
     let expected = "parts of a set without their manifest: a.aof.1.base.rdb, a.aof.1.incr.aof | restore the manifest from a backup, or give one of these files; a server started on the directory as it is begins with no data and may overwrite them";
     let directory = files(&[
         ("d/a.aof.1.base.rdb", RDB),
@@ -394,7 +394,7 @@ fn parts_without_a_manifest_are_not_taken_for_an_empty_log() {
 }
 
 #[test]
-fn links_are_followed_and_loops_are_told_plainly() {
+fn links_are_followed_and_loops_are_reported() {
     let directory = data_directory(&[]);
     let at = |name: &str| directory.path().join(name);
     symlink(at("appendonlydir/appendonly.aof.manifest"), at("link")).unwrap();
@@ -421,7 +421,7 @@ fn a_pipe_is_refused_without_waiting_for_a_writer() {
 }
 
 #[test]
-fn own_leftovers_are_no_candidates_and_are_noted() {
+fn own_leftovers_are_reported_and_not_opened() {
     let manifest: &[u8] = b"file a.aof.1.incr.aof seq 1 type i\n";
     let left = [
         ("appendonlydir.bak-20260101000000", OtherKind::OwnCopy),

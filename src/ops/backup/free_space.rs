@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn the_estimate_follows_what_is_in_the_log() {
+    fn estimate_depends_on_compressibility() {
         const LEN: u64 = 8 << 20;
         let even = vec![b'x'; 8 << 20];
         // splitmix64 output, which is incompressible.
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_refused() {
+    fn too_little_free_space_is_refused() {
         let directory = tempfile::tempdir().unwrap();
         assert!(check(directory.path(), 1).is_ok());
         let error = check(directory.path(), u64::MAX).unwrap_err();

@@ -40,7 +40,7 @@ fn options(to: &Path) -> BackupOptions {
 }
 
 #[test]
-fn only_what_counts_is_packed() {
+fn only_complete_prefix_is_compressed() {
     let place = tempfile::tempdir().unwrap();
     let (log, ends) = growing_set(place.path());
     let report = backup(&log, Some(&ends), &options(&place.path().join("to")), &Silent).unwrap();
@@ -53,7 +53,7 @@ fn only_what_counts_is_packed() {
 }
 
 #[test]
-fn only_what_counts_is_compacted() {
+fn only_complete_prefix_is_compacted() {
     let place = tempfile::tempdir().unwrap();
     let (log, ends) = growing_set(place.path());
     let compaction = compact::Options {

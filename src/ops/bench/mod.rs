@@ -638,7 +638,7 @@ mod tests {
     }
 
     #[test]
-    fn every_way_is_measured_in_every_round() {
+    fn every_contender_is_measured_in_every_round() {
         let (_directory, path) = log(&SET.repeat(1000));
         let report = bench(&path, &options(Vec::new()), &Silent).unwrap();
         assert_eq!((report.commands, report.command_bytes), (1000, 1000 * SET.len() as u64));
@@ -667,7 +667,7 @@ mod tests {
     }
 
     #[test]
-    fn a_checker_that_does_not_read_the_log_is_told_and_the_others_are_measured() {
+    fn failing_checker_is_reported_and_others_are_measured() {
         let (_directory, path) = log(SET);
         let programs = ["/bin/true", "/bin/false", "/nowhere/redis-check-aof"].map(PathBuf::from);
         let report = bench(&path, &options(programs.to_vec()), &Silent).unwrap();

@@ -16,7 +16,7 @@ fn words(events: &[Event], directory: &Path) -> String {
 }
 
 #[test]
-fn a_torn_file_is_told_offered_to_be_cut_and_cut_with_a_copy() {
+fn torn_file_is_reported_offered_and_truncated_with_copy() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.aof");
     fs::write(&path, format!("{PING}*2\r\n$4\r\nEC")).unwrap();

@@ -68,14 +68,14 @@ const FORMS: [Form; 5] =
     [Form::Aof, Form::Preamble, Form::Multipart, Form::MultipartAof, Form::Rdb];
 
 #[test]
-fn what_came_out_right_is_published() {
+fn correct_output_is_published() {
     for form in FORMS {
         assert_eq!(compacted(form, |_| ()), (None, true), "{form}");
     }
 }
 
 #[test]
-fn a_changed_value_is_noticed() {
+fn changed_value_is_detected() {
     let harm = |pieces: &mut Vec<Piece>| {
         for piece in pieces {
             let at = piece.bytes.windows(5).position(|bytes| bytes == b"value");
@@ -95,7 +95,7 @@ fn a_changed_value_is_noticed() {
 }
 
 #[test]
-fn a_lost_share_is_noticed() {
+fn lost_shard_is_detected() {
     let harm = |pieces: &mut Vec<Piece>| {
         pieces.retain(|piece| !piece.bytes.windows(6).any(|bytes| bytes == b"member"));
     };

@@ -52,7 +52,7 @@ fn is_seen(bytes: &[u8]) -> bool {
 }
 
 #[test]
-fn every_single_bit_that_flips_is_seen() {
+fn every_flipped_bit_is_detected() {
     for method in [Method::Deflate, Method::Store, Method::Zstd] {
         let archive = archive(method);
         assert_eq!(kinds(&archive), [""; 0]);
@@ -69,7 +69,7 @@ fn every_single_bit_that_flips_is_seen() {
 }
 
 #[test]
-fn every_cut_and_every_byte_too_many_is_seen() {
+fn every_truncation_and_extra_byte_is_detected() {
     let archive = archive(Method::Deflate);
     let unseen: Vec<usize> = (0..archive.len()).filter(|&len| !is_seen(&archive[..len])).collect();
     assert_eq!(unseen, [0; 0]);
@@ -132,7 +132,7 @@ fn zip(forged: &[Forged]) -> Vec<u8> {
 }
 
 #[test]
-fn a_plain_zip_of_a_log_is_verified_as_far_as_it_tells() {
+fn plain_zip_is_verified_without_metadata() {
     let bytes = zip(&[Forged::deflated("backup/redis/appendonly.aof", LOG)]);
     let report = verify_bytes(&bytes).unwrap();
     assert_eq!(report.findings, []);
@@ -147,7 +147,7 @@ fn a_plain_zip_of_a_log_is_verified_as_far_as_it_tells() {
 }
 
 #[test]
-fn a_damaged_log_in_a_sound_zip_is_told_with_its_place() {
+fn damaged_log_in_intact_zip_is_reported_with_offset() {
     let log = [LOG, b"*3\r\n$3\r\nSE"].concat();
     let report = verify_bytes(&zip(&[Forged::deflated("appendonly.aof", &log)])).unwrap();
     let [finding] = &report.findings[..] else { panic!("{:?}", report.findings) };
@@ -159,7 +159,7 @@ fn a_damaged_log_in_a_sound_zip_is_told_with_its_place() {
 }
 
 #[test]
-fn names_that_lead_elsewhere_are_refused() {
+fn names_leading_out_of_the_output_are_refused() {
     for name in
         ["../a.aof", "/etc/a.aof", "a/../../b.aof", "a\\b.aof", "C:a.aof", "a//b.aof", "./a"]
     {
@@ -168,7 +168,7 @@ fn names_that_lead_elsewhere_are_refused() {
 }
 
 #[test]
-fn a_name_that_comes_twice_is_refused() {
+fn duplicate_entry_names_are_refused() {
     let twice = [Forged::stored("a.aof", LOG), Forged::stored("a.aof", LOG)];
     assert_eq!(kinds(&zip(&twice)), ["duplicate-name"]);
 }
@@ -198,7 +198,7 @@ fn entries_that_overlap_are_refused() {
 }
 
 #[test]
-fn sizes_that_cannot_be_are_refused_before_anything_is_unpacked() {
+fn impossible_sizes_are_refused_before_decompression() {
     let bytes = zip_with(&[Forged::deflated("a.aof", LOG)], |entry| entry.bytes = 3 << 30);
     assert_eq!(kinds(&bytes)[0], "size");
     let bytes = zip_with(&[Forged::stored("a.aof", LOG)], |entry| entry.bytes -= 1);
@@ -215,7 +215,7 @@ fn sizes_that_cannot_be_are_refused_before_anything_is_unpacked() {
 }
 
 #[test]
-fn what_is_not_read_here_is_refused_by_name() {
+fn unsupported_features_are_refused_by_name() {
     let at_local = |zip: &[u8], offset: usize| {
         let directory =
             zip.len() - 22 - Forged::stored("a.aof", LOG).entry(0).directory_header().len();
@@ -241,7 +241,7 @@ fn what_is_not_read_here_is_refused_by_name() {
 }
 
 #[test]
-fn a_set_in_a_zip_needs_what_its_manifest_lists() {
+fn set_in_zip_needs_all_listed_files() {
     let manifest = b"file a.aof.1.base.aof seq 1 type b\nfile a.aof.1.incr.aof seq 1 type i\n";
     let base = || Forged::deflated("d/a.aof.1.base.aof", LOG);
     let incr = || Forged::deflated("d/a.aof.1.incr.aof", LOG);
@@ -255,7 +255,7 @@ fn a_set_in_a_zip_needs_what_its_manifest_lists() {
 }
 
 #[test]
-fn an_rdb_in_a_zip_is_walked_from_its_first_byte_to_its_last() {
+fn rdb_in_zip_is_read_completely() {
     let rdb = "testdata/real/flushall-rdb-base-redis-7.0/appendonlydir/appendonly.aof.2.base.rdb";
     let rdb = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(rdb)).unwrap();
     let report = verify_bytes(&zip(&[Forged::deflated("dump.rdb", &rdb)])).unwrap();

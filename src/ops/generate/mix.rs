@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_and_mix_are_one() {
+    fn mix_round_trips_through_text() {
         let mix = Mix::default();
         assert_eq!(mix.to_string().parse(), Ok(mix.clone()));
         assert_eq!(
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_mixed_is_told() {
+    fn invalid_mixes_are_rejected_with_reason() {
         for (text, says) in [
             ("", "nothing"),
             ("set=0", "nothing"),

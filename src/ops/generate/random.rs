@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_hold() {
+    fn draws_are_below_bound() {
         let mut random = Random::new(0);
         assert_eq!(random.below(0), 0);
         for bound in [1, 2, 3, 1000, u64::MAX] {

@@ -166,7 +166,7 @@ proptest! {
 }
 
 #[test]
-fn the_first_bytes_are_these() {
+fn first_bytes_of_seed_0_are_stable() {
     let options = Options {
         amount: Amount::Commands(5),
         mix: "set,hset,zadd".parse().unwrap(),
@@ -249,7 +249,7 @@ fn keys_are_counted_once_for_each_database() {
 }
 
 #[test]
-fn a_file_appears_whole_and_is_not_replaced_unasked() {
+fn output_is_atomic_and_replaced_only_with_force() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("x.aof");
     let report = generate(&path, &small(), false, &Silent).unwrap();
@@ -310,7 +310,7 @@ fn a_multi_part_log_has_the_files_that_a_server_would_write() {
 }
 
 #[test]
-fn options_that_make_no_sense_are_refused_with_help() {
+fn invalid_options_are_refused_with_help() {
     let wrong = [
         Options { databases: 0, ..small() },
         Options { keys: 0, ..small() },

@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn what_became_the_key_is_followed_back_name_by_name() {
+    fn former_names_of_the_key_are_followed() {
         let carried = [
             (20, away((0, "a"), (0, "b"))),
             (30, away((0, "x"), (0, "a"))),

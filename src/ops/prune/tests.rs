@@ -60,7 +60,7 @@ fn a_backup_a_day_for_a_hundred_years_as_in_the_documentation_of_restic() {
 }
 
 #[test]
-fn each_rule_keeps_the_newest_of_its_periods() {
+fn each_rule_retains_the_newest_of_its_periods() {
     let times = all_of(&[
         "2025-12-31 23:59:59", // 0: Wednesday
         "2025-12-31 23:00:00", // 1: the same hour
@@ -117,7 +117,7 @@ fn each_rule_keeps_the_newest_of_its_periods() {
 }
 
 #[test]
-fn the_oldest_stays_while_a_rule_has_some_left() {
+fn oldest_is_retained_while_a_count_is_left() {
     let times = all_of(&["2025-06-03 12:00:00", "2025-06-02 12:00:00", "2025-06-01 12:00:00"]);
     let monthly = |count| KeepPolicy { monthly: Keep::Latest(count), ..KeepPolicy::default() };
     assert_eq!(kept(&times, &monthly(1)), [0]);
@@ -136,7 +136,7 @@ fn a_time_in_the_future_is_not_counted_back_from() {
 }
 
 #[test]
-fn what_cannot_be_counted_back_to_keeps_everything() {
+fn unreachable_period_retains_everything() {
     let times = all_of(&["2025-12-31 00:00:00", "1999-12-31 00:00:00"]);
     let within = "4294967295y4294967295m4294967295d4294967295h".parse().unwrap();
     assert_eq!(kept(&times, &KeepPolicy { within: Some(within), ..KeepPolicy::default() }), [0, 1]);
@@ -170,7 +170,7 @@ fn policies_are_read_and_written() {
 /// What restic 0.14.0 retained, and why, for snapshots with these times: `forget --dry-run --json`. It had no rule for
 /// the oldest yet.
 #[test]
-fn restic_keeps_the_same_for_the_same_reasons() {
+fn restic_retains_the_same_for_the_same_reasons() {
     let seen: Value = serde_json::from_str(include_str!("restic-0.14.0.json")).unwrap();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let zone = TimeZone::get(&text(&seen["zone"])).unwrap();

@@ -354,7 +354,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_largest_fall_is_from_the_last_top() {
+    fn largest_fall_is_from_the_last_maximum() {
         assert_eq!(largest_fall(&[]), (0, 0));
         assert_eq!(largest_fall(&[1, 2, 3]), (0, 2));
         assert_eq!(largest_fall(&[5, 5, 2, 4, 1]), (4, 1));

@@ -363,14 +363,14 @@ mod tests {
     const NOISE: &[u8] = b"\0\0\0\0noise";
 
     #[test]
-    fn salvage_keeps_what_is_whole_on_both_sides_of_a_damage() {
+    fn salvage_retains_intact_commands_around_damage() {
         let (before, behind) = (log("SET a 1\nSET b 2"), log("SET c 3"));
         let kept = salvaged(&[&before, NOISE, &behind].concat());
         assert_eq!(kept, [before, behind].concat());
     }
 
     #[test]
-    fn a_transaction_whose_multi_was_lost_goes_up_to_its_exec() {
+    fn transaction_without_its_multi_is_removed_up_to_exec() {
         let (before, behind) = (log("SET a 1"), log("SET d 4"));
         let torn = log("SET b 2\nSET c 3\nEXEC");
         let kept = salvaged(&[&before, NOISE, &torn, &behind].concat());
@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn also_where_it_is_damaged_twice() {
+    fn transaction_without_its_multi_is_removed_if_damaged_twice() {
         let (before, behind) = (log("SET a 1"), log("SET d 4"));
         let (middle, end) = (log("SET b 2"), log("SET c 3\nEXEC"));
         let kept = salvaged(&[&before, NOISE, &middle, NOISE, &end, &behind].concat());
@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transaction_whose_exec_was_lost_goes_from_its_multi() {
+    fn transaction_without_its_exec_is_removed_from_multi() {
         let (before, behind) = (log("SET a 1"), log("SET d 4\nMULTI\nSET e 5\nEXEC"));
         let kept = salvaged(&[&before, &log("MULTI\nSET b 2")[..], NOISE, &behind].concat());
         assert_eq!(kept, [before, behind].concat());

@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn the_copy_of_an_original_goes_only_where_the_original_stands() {
+    fn backup_is_deleted_only_if_original_is_in_place() {
         let directory = tempfile::tempdir().unwrap();
         let place = directory.path().join("a.aof");
         fs::write(&place, b"*1\r\n$4\r\nPING\r\n").unwrap();
@@ -343,7 +343,7 @@ mod tests {
 
     /// The upgrade from Redis 6.2 stopped before the manifest listed the file.
     #[test]
-    fn a_file_that_no_manifest_lists_yet_is_listed() {
+    fn unlisted_single_file_is_added_to_manifest() {
         let stay = [(OsStr::new("appendonly.aof"), true)];
         let entries = entries(&Manifest { entries: Vec::new() }, &stay);
         assert_eq!(entries, [Entry::new(Role::Base, "appendonly.aof", 1)]);
