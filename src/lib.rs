@@ -55,13 +55,13 @@
 //!
 //! ```
 //! use aofkit::ops::verify::{Options, verify_path, LogOutcome};
-//! use aofkit::progress::Silent;
+//! use aofkit::base::progress::Silent;
 //!
 //! # let directory = tempfile::tempdir()?;
 //! # let path = directory.path().join("appendonly.aof");
-//! std::fs::write(&path, b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$5\r\nhel")?; // torn in the value
+//! std::fs::write(&path, b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$5\r\nhel")?; // the value is incomplete
 //! let LogOutcome::Read(log) = verify_path(&path, &Options::default(), &Silent)? else {
-//!     panic!("a single file is no broken set");
+//!     panic!("a single file is not a set");
 //! };
 //! assert!(!log.sound);
 //! let damage = log.findings[0].damage.as_ref().expect("where it is torn");
