@@ -7,7 +7,7 @@ use crate::analysis::survey::Survey;
 use crate::aof::recognise::LooksLike;
 use crate::aof::{Fault, Frame, salvage};
 use crate::base::escape::{Shown, ShownByte};
-use crate::command::intact_ranges::{Island, islands, looks_like};
+use crate::command::intact_ranges::{IntactRange, intact_ranges, looks_like};
 
 /// A position at which the commands of a part can no longer be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -108,7 +108,7 @@ pub fn describe(survey: &Survey<'_>) -> Option<DamageReport> {
         Some(index) => 1 + 2 * u64::from(index),
         None => 0,
     };
-    let behind = islands(bytes, survey.stop);
+    let behind = intact_ranges(bytes, survey.stop);
     let kind = match fault {
         Fault::Short { .. } => "short",
         Fault::NegativeLength { .. } => "negative-length",
@@ -136,12 +136,12 @@ pub fn describe(survey: &Survey<'_>) -> Option<DamageReport> {
 
 impl Intact {
     /// Returns the sum over the intact ranges.
-    pub fn of(islands: &[Island]) -> Self {
+    pub fn of(intact_ranges: &[IntactRange]) -> Self {
         Intact {
-            commands: islands.iter().map(|island| island.commands).sum(),
-            bytes: islands.iter().map(|island| island.range.end - island.range.start).sum(),
-            stretches: islands.len() as u64,
-            first: islands.first().map(|island| island.range.start),
+            commands: intact_ranges.iter().map(|range| range.commands).sum(),
+            bytes: intact_ranges.iter().map(|range| range.range.end - range.range.start).sum(),
+            stretches: intact_ranges.len() as u64,
+            first: intact_ranges.first().map(|range| range.range.start),
         }
     }
 }

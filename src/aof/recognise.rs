@@ -184,9 +184,7 @@ impl Content {
             Content::Replies => "replies of a server",
             Content::Markup => "HTML or XML",
             Content::Json => "JSON",
-            Content::GitLfsPointer => {
-                "a Git LFS pointer, which stands for a file that was not fetched"
-            }
+            Content::GitLfsPointer => "a Git LFS pointer to a file that was not fetched",
             Content::Zeros => "zero bytes, as a power loss leaves them",
             Content::PlainText => "plain text",
             Content::Other(name) => name,

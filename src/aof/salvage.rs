@@ -35,7 +35,7 @@ pub fn trusted_prefix(frame: &[u8], is_file_end: bool) -> usize {
 ///
 /// `believe` judges a frame by its content and by the bytes after it. Costs time in proportion to the bytes that are stepped
 /// over.
-pub fn next_island(
+pub fn find_next_frame(
     bytes: &[u8],
     from: usize,
     believe: &dyn Fn(&Frame<'_>, &[u8]) -> bool,
@@ -67,21 +67,21 @@ mod tests {
 
     const SET: &[u8] = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n";
 
-    fn island_of(broken: &[u8]) -> Option<usize> {
+    fn intact_from(broken: &[u8]) -> Option<usize> {
         let from = trusted_prefix(broken, true);
-        next_island(broken, from, &|frame, _| frame.name() == b"SET")
+        find_next_frame(broken, from, &|frame, _| frame.name() == b"SET")
     }
 
     #[test]
     fn the_next_frame_after_zeros_is_found() {
         let log = [&[0; 100], SET, SET].concat();
-        assert_eq!(island_of(&log), Some(100));
+        assert_eq!(intact_from(&log), Some(100));
     }
 
     #[test]
     fn frames_covered_by_a_too_large_length_are_found() {
         let log = [&b"*2\r\n$3\r\nGET\r\n$99999\r\nk\r\n"[..], SET, SET].concat();
-        assert_eq!(island_of(&log), Some(24));
+        assert_eq!(intact_from(&log), Some(24));
     }
 
     #[test]
@@ -96,12 +96,12 @@ mod tests {
         ]
         .concat();
         let log = [&broken, SET].concat();
-        assert_eq!(island_of(&log), Some(broken.len()));
+        assert_eq!(intact_from(&log), Some(broken.len()));
     }
 
     #[test]
     fn implausible_frames_are_skipped() {
-        assert_eq!(island_of(b"noise *3\r\n$3\r\nFOO\r\n$1\r\nk\r\n$1\r\nv\r\n"), None);
-        assert_eq!(island_of(b"*x\r\nno frame"), None);
+        assert_eq!(intact_from(b"noise *3\r\n$3\r\nFOO\r\n$1\r\nk\r\n$1\r\nv\r\n"), None);
+        assert_eq!(intact_from(b"*x\r\nno frame"), None);
     }
 }

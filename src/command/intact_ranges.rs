@@ -1,30 +1,30 @@
-//! The intact stretches behind a damage, and whether there are any: what tells damage from a torn end.
+//! The intact ranges after damage. Whether there are any distinguishes damage from a torn end.
 
 use std::ops::Range;
 
 use super::lookup;
 use crate::aof::recognise::{LooksLike, recognise};
-use crate::aof::salvage::{next_island, trusted_prefix};
+use crate::aof::salvage::{find_next_frame, trusted_prefix};
 use crate::aof::{Frame, Join, Stop, scan, scan_parallel};
 use crate::base::progress::Silent;
 use crate::base::units::Count;
 use crate::command::tally::Tally;
 use crate::command::transaction_scan::Transactions;
 
-/// A stretch of whole commands behind a damage. There may be very many, so it holds no tally.
-pub struct Island {
+/// A range of whole commands after damage. There may be very many, so it holds no tally.
+pub struct IntactRange {
     /// Its bytes in the part.
     pub range: Range<u64>,
     /// How many commands it holds.
     pub commands: u64,
-    /// How many of them stand before its first SELECT.
+    /// How many of them are before its first SELECT.
     pub before_first_select: u64,
     /// Its transactions. Whether one was open before it is not known.
     pub transactions: Transactions,
 }
 
-/// How far an island is read on one core before all others help: they begin far behind what is then found to
-/// be its end, and a log with many damages has many islands.
+/// How many bytes of an intact range one core reads before all others help: they begin far after what is then found to
+/// be its end, and a log with many damaged places has many intact ranges.
 const NEAR_BYTES: usize = 1 << 20;
 
 /// Whether the reading of `bytes`, a whole file, stopped at damage rather than at a torn end or not at all.
@@ -41,7 +41,7 @@ pub fn is_damage(bytes: &[u8], stop: Stop) -> bool {
 
 /// How many whole commands follow a damage: `12 whole commands follow`.
 pub fn following(bytes: &[u8], stop: Stop) -> String {
-    let commands: u64 = islands(bytes, stop).iter().map(|island| island.commands).sum();
+    let commands: u64 = intact_ranges(bytes, stop).iter().map(|range| range.commands).sum();
     match commands {
         0 => "no whole command follows".to_owned(),
         1 => "1 whole command follows".to_owned(),
@@ -49,23 +49,23 @@ pub fn following(bytes: &[u8], stop: Stop) -> String {
     }
 }
 
-/// All intact stretches of `bytes`, a whole file, behind the fault that `stop` tells of, in order.
-pub fn islands(bytes: &[u8], stop: Stop) -> Vec<Island> {
+/// Returns all intact ranges of `bytes`, a whole file, after the fault in `stop`, in order.
+pub fn intact_ranges(bytes: &[u8], stop: Stop) -> Vec<IntactRange> {
     find(bytes, stop, true)
 }
 
-/// As [`islands`], of bytes that end before their file does.
-pub fn islands_before_more(bytes: &[u8], stop: Stop) -> Vec<Island> {
+/// As [`intact_ranges`], of bytes that end before their file does.
+pub fn intact_ranges_before_more(bytes: &[u8], stop: Stop) -> Vec<IntactRange> {
     find(bytes, stop, false)
 }
 
-/// Where the first intact stretch begins.
+/// The offset of the first intact range.
 fn first(bytes: &[u8], stop: Stop, is_file_end: bool) -> Option<usize> {
     let from = stop.at + trusted_prefix(&bytes[stop.at..], is_file_end).max(1);
-    next_island(bytes, from, &is_believable)
+    find_next_frame(bytes, from, &is_believable)
 }
 
-fn find(bytes: &[u8], stop: Stop, is_file_end: bool) -> Vec<Island> {
+fn find(bytes: &[u8], stop: Stop, is_file_end: bool) -> Vec<IntactRange> {
     let mut found = Vec::new();
     let mut stop = stop;
     while stop.fault.is_some() {
@@ -77,7 +77,7 @@ fn find(bytes: &[u8], stop: Stop, is_file_end: bool) -> Vec<Island> {
             stop = rest.stop;
             tally.join(rest.sink);
         }
-        found.push(Island {
+        found.push(IntactRange {
             range: start as u64..stop.at as u64,
             commands: tally.commands,
             before_first_select: tally.databases.before_first_select(tally.commands),
@@ -87,7 +87,7 @@ fn find(bytes: &[u8], stop: Stop, is_file_end: bool) -> Vec<Island> {
     found
 }
 
-/// Whether a frame found behind a damage is likely one: a known command with a possible number of arguments. One that
+/// Whether a frame found after damage is likely one: a known command with a possible number of arguments. One that
 /// no known server has, as those of modules, is believed if the next command or the end follows directly: an array in
 /// a value, which looks the same, is followed by the end of the value.
 fn is_believable(frame: &Frame<'_>, rest: &[u8]) -> bool {

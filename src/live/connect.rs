@@ -8,7 +8,7 @@ use crate::base::error::Result;
 /// Connects, and returns the connection and the identity of the server.
 pub(crate) fn connect(endpoint: &Endpoint) -> Result<(Connection, ServerSeen)> {
     let opened = Connection::open(endpoint);
-    let mut connection = opened.map_err(|failure| failure.told(CONNECTING, endpoint))?;
+    let mut connection = opened.map_err(|failure| failure.into_error(CONNECTING, endpoint))?;
     let server = ServerSeen::ask(&mut connection, endpoint)?;
     Ok((connection, server))
 }

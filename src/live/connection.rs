@@ -51,7 +51,7 @@ impl Failure {
     }
 
     /// Converts the failure to an error for display: the command and the server, the cause, and the recommended action.
-    pub fn told(self, command: &str, endpoint: &Endpoint) -> Error {
+    pub fn into_error(self, command: &str, endpoint: &Endpoint) -> Error {
         let server = &endpoint.address;
         match self {
             Failure::Hopeless(error) => error,
@@ -455,7 +455,7 @@ mod tests {
         assert_eq!(connection.setting("unheard-of").unwrap(), None);
         let refused = connection.set("appendfsync", "no").unwrap_err();
         assert!(!refused.may_pass());
-        let told = refused.told("CONFIG SET appendfsync", &endpoint);
+        let told = refused.into_error("CONFIG SET appendfsync", &endpoint);
         assert_eq!(told.kind(), ErrorKind::Permission);
         assert!(told.next_step().unwrap().contains("ACL SETUSER default +config|set;"), "{told}");
         assert_eq!(connection.text(&["INFO"]).unwrap(), "text");
@@ -467,9 +467,16 @@ mod tests {
         let mut connection = Connection::open(&endpoint).unwrap();
         let silent = connection.setting("appendfsync").unwrap_err();
         assert!(silent.may_pass());
-        assert!(silent.told("CONFIG GET", &endpoint).to_string().contains("no reply in time"));
+        assert!(
+            silent.into_error("CONFIG GET", &endpoint).to_string().contains("no reply in time")
+        );
         let again = connection.setting("appendfsync").unwrap_err();
-        assert!(again.told("CONFIG GET", &endpoint).to_string().contains("a reply was lost on it"));
+        assert!(
+            again
+                .into_error("CONFIG GET", &endpoint)
+                .to_string()
+                .contains("a reply was lost on it")
+        );
     }
 
     #[test]

@@ -194,7 +194,7 @@ impl Files {
         for _ in 0..LOOKS {
             let before = self.bytes();
             let info = Info::ask(connection, "persistence")
-                .map_err(|failure| failure.told("INFO persistence", endpoint))?;
+                .map_err(|failure| failure.into_error("INFO persistence", endpoint))?;
             let after = self.bytes();
             let Some(said) = info.number::<u64>("aof_current_size") else { return Ok(()) };
             match (before, after) {

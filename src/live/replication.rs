@@ -28,7 +28,7 @@ impl Replication {
     /// Queries a server.
     pub(crate) fn ask(connection: &mut Connection, endpoint: &Endpoint) -> Result<(Self, Info)> {
         let info = Info::ask(connection, "replication");
-        let info = info.map_err(|failure| failure.told("INFO replication", endpoint))?;
+        let info = info.map_err(|failure| failure.into_error("INFO replication", endpoint))?;
         Ok((Replication::of(&info), info))
     }
 

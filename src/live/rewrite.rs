@@ -78,7 +78,7 @@ impl Rewriter<'_> {
             Err(Failure::Answer { code, text }) if code == "ERR" && text.starts_with("Can't") => {
                 Err(self.failed(format!("BGREWRITEAOF: {code} {text}")))
             }
-            Err(failure) => Err(failure.told("BGREWRITEAOF", endpoint)),
+            Err(failure) => Err(failure.into_error("BGREWRITEAOF", endpoint)),
         }
     }
 
@@ -174,7 +174,7 @@ impl Rewriter<'_> {
             };
             *self.connection = None;
             if !failure.may_pass() || Instant::now() >= deadline {
-                return Err(failure.told("INFO persistence", self.endpoint));
+                return Err(failure.into_error("INFO persistence", self.endpoint));
             }
             thread::sleep(waiting.poll.min(Duration::from_millis(500)));
         }
@@ -182,7 +182,7 @@ impl Rewriter<'_> {
 
     fn standing(&mut self) -> Result<Standing> {
         let endpoint = self.endpoint;
-        self.try_standing().map_err(|failure| failure.told("INFO persistence", endpoint))
+        self.try_standing().map_err(|failure| failure.into_error("INFO persistence", endpoint))
     }
 
     fn try_standing(&mut self) -> Result<Standing, Failure> {
@@ -207,7 +207,7 @@ impl Rewriter<'_> {
             Some(connection) => Ok(connection),
             None => {
                 let opened =
-                    Connection::open(endpoint).map_err(|f| f.told(CONNECTING, endpoint))?;
+                    Connection::open(endpoint).map_err(|f| f.into_error(CONNECTING, endpoint))?;
                 Ok(self.connection.insert(opened))
             }
         }

@@ -47,7 +47,8 @@ impl ServerSeen {
     ///
     /// When it does not reply, or the user lacks a permission, which the error names.
     pub fn ask(connection: &mut Connection, endpoint: &Endpoint) -> Result<Self> {
-        let info = Info::ask(connection, "server").map_err(|f| f.told("INFO server", endpoint))?;
+        let info =
+            Info::ask(connection, "server").map_err(|f| f.into_error("INFO server", endpoint))?;
         let (product, version) = version(&info);
         let dir = required(connection, endpoint, "dir")?;
         Ok(ServerSeen {
@@ -130,7 +131,7 @@ fn optional(
     name: &str,
 ) -> Result<Option<Vec<u8>>> {
     let asked = connection.setting_bytes(name);
-    asked.map_err(|failure| failure.told(&format!("CONFIG GET {name}"), endpoint))
+    asked.map_err(|failure| failure.into_error(&format!("CONFIG GET {name}"), endpoint))
 }
 
 fn required(connection: &mut Connection, endpoint: &Endpoint, name: &str) -> Result<Vec<u8>> {

@@ -103,7 +103,7 @@ impl Hold {
         for setting in wanted {
             let name = setting.name;
             let was = connection.setting(name);
-            let was = was.map_err(|f| f.told(&format!("CONFIG GET {name}"), endpoint))?;
+            let was = was.map_err(|f| f.into_error(&format!("CONFIG GET {name}"), endpoint))?;
             let Some(was) = was else { continue };
             changes.extend(setting.change_from(was, &endpoint.address)?);
         }
@@ -134,7 +134,9 @@ impl Hold {
         }
         let set = held.changes.iter().try_for_each(|change| {
             let set = connection.set(&change.name, &change.set);
-            set.map_err(|failure| failure.told(&format!("CONFIG SET {}", change.name), endpoint))
+            set.map_err(|failure| {
+                failure.into_error(&format!("CONFIG SET {}", change.name), endpoint)
+            })
         });
         drop(restored);
         // Settings that were already changed are restored, as on any error.
@@ -284,7 +286,7 @@ fn one(connection: &mut Connection, change: &Change) -> Result<Restored, Failure
 }
 
 fn not_restored(failure: Failure, endpoint: &Endpoint, changes: &[Change]) -> Error {
-    let cause = failure.told("CONFIG SET", endpoint);
+    let cause = failure.into_error("CONFIG SET", endpoint);
     let values: Vec<_> =
         changes.iter().map(|change| format!("CONFIG SET {} {}", change.name, change.was)).collect();
     Error::new(ErrorKind::Io, format!("the settings of the server were not restored: {cause}"))

@@ -85,7 +85,7 @@ fn help_has_connection_options_and_acl_rules() {
     }
 }
 
-/// What a server that lies answers: CONFIG GET of these, and INFO. It answers each connection on a thread of its own.
+/// A server with false answers: CONFIG GET of these, and INFO. It answers each connection on a thread of its own.
 fn lying_server(settings: &[(&str, &str)], log_bytes: u64) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();

@@ -149,7 +149,7 @@ fn a_directory_in_use_is_refused_whatever_the_options() {
     assert_eq!(place.run(&["restore", "set.zip", "-o", "data", "--force"]).code, Some(5));
 }
 
-/// Starts `script`, with `exec sleep 60` behind it, in a mount namespace of its own, in which `data` is at `elsewhere`, too;
+/// Starts `script`, followed by `exec sleep 60`, in a mount namespace of its own, in which `data` is at `elsewhere`, too;
 /// `None` where that is not allowed here.
 fn in_another_namespace(place: &Place, script: &str) -> Option<std::process::Child> {
     fs::create_dir_all(place.path("elsewhere")).unwrap();

@@ -192,11 +192,11 @@ fn absolute(path: &Path) -> PathBuf {
 fn rewrites_off(connection: &mut Connection, endpoint: &Endpoint) -> Result<Option<Change>> {
     let name = NO_REWRITES.name;
     let was = connection.setting(name);
-    let was = was.map_err(|f| f.told(&format!("CONFIG GET {name}"), endpoint))?;
+    let was = was.map_err(|f| f.into_error(&format!("CONFIG GET {name}"), endpoint))?;
     let Some(was) = was else { return Ok(None) };
     let Some(change) = NO_REWRITES.change_from(was, &endpoint.address)? else { return Ok(None) };
     let set = connection.set(name, &change.set);
-    set.map_err(|failure| failure.told(&format!("CONFIG SET {name}"), endpoint))?;
+    set.map_err(|failure| failure.into_error(&format!("CONFIG SET {name}"), endpoint))?;
     Ok(Some(change))
 }
 

@@ -74,7 +74,7 @@ use crate::live::hold_origin::HeldFrom;
 use crate::ops::compact;
 use crate::ops::repair::retained_ranges;
 pub use crate::ops::repair::retained_ranges::Output;
-use crate::ops::repair::retained_ranges::{Place, Stands};
+use crate::ops::repair::retained_ranges::{Place, Written};
 use crate::replay::windows::each_window;
 use crate::replay::{ReplayOptions, RouteOptions, replay, route};
 
@@ -478,7 +478,8 @@ impl Job<'_> {
         if *output == Output::InPlace {
             self.refuse_in_place_of_another(log)?;
         }
-        let Stands { written, backup } = retained_ranges::put(log, output, *force, write)?;
+        let Written { written, backup } =
+            retained_ranges::write_output(log, output, *force, write)?;
         let dry_run = *output == Output::DryRun;
         Ok(Done { db: *db, dry_run, written, backup, ..Done::default() })
     }

@@ -10,7 +10,7 @@ use crate::aof::log::{Log, Part};
 use crate::aof::recognise::LooksLike;
 use crate::aof::{Fault, Stop, scan_parallel};
 use crate::base::progress::Silent;
-use crate::command::intact_ranges::{islands, looks_like};
+use crate::command::intact_ranges::{intact_ranges, looks_like};
 use crate::rdb;
 
 /// The maximum number of flushes that are listed.
@@ -92,8 +92,8 @@ impl Unread {
         if stop.fault.is_none() || stop.at >= part.mapping.bytes().len() {
             return;
         }
-        for island in islands(part.mapping.bytes(), stop) {
-            self.commands_of(part, index(island.range.start)..index(island.range.end));
+        for range in intact_ranges(part.mapping.bytes(), stop) {
+            self.commands_of(part, index(range.range.start)..index(range.range.end));
         }
     }
 

@@ -24,7 +24,7 @@ use crate::base::units::{Bytes, Count};
 use crate::input::open::open;
 use crate::input::overwrite::inputs;
 pub use retained_ranges::Output;
-use retained_ranges::{Place, Stands};
+use retained_ranges::{Place, Written};
 
 /// Repairs the log at `path`. Nothing is written if nothing is damaged, or if nothing would be left of the log;
 /// [`RepairReport::refused`] reports the latter.
@@ -48,8 +48,8 @@ pub fn repair(path: &Path, options: &Options, progress: &dyn Progress) -> Result
     check_limits(&plan, options, path)?;
     let write =
         |place: Place<'_>| retained_ranges::write(&log, &plan.kept(), place, &|_| Ok(()), progress);
-    let Stands { written, backup } =
-        retained_ranges::put(&log, &options.output, options.force, write)?;
+    let Written { written, backup } =
+        retained_ranges::write_output(&log, &options.output, options.force, write)?;
     (report.written, report.backup) = (written, backup);
     Ok(report)
 }

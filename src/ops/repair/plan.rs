@@ -13,7 +13,9 @@ use crate::base::escape::Shown;
 use crate::base::progress::Silent;
 use crate::base::units::Count;
 use crate::command::Tally;
-use crate::command::intact_ranges::{Island, islands, islands_before_more, looks_like};
+use crate::command::intact_ranges::{
+    IntactRange, intact_ranges, intact_ranges_before_more, looks_like,
+};
 use crate::command::transaction_scan::{Open, Transactions};
 use crate::ops::repair::options::{OpenTransaction, Options};
 use crate::ops::repair::retained_ranges::Kept;
@@ -210,7 +212,7 @@ impl PartPlanner<'_> {
             (Some(select), OpenTransaction::KeepFromSelect) => select,
             (Some(select), OpenTransaction::Ask) => {
                 let what = format!(
-                    "the transaction that begins at byte {} was never closed, and from the SELECT at byte {select} on, later writes may stand behind it",
+                    "the transaction that begins at byte {} was never closed, and from the SELECT at byte {select} on, later writes may follow it",
                     open.multi
                 );
                 return Err(Error::new(ErrorKind::Refused, what)
@@ -241,10 +243,10 @@ impl PartPlanner<'_> {
     fn salvage(&mut self) -> Result<()> {
         let end = self.bytes().len() as u64;
         let mut from = self.survey.stop.at as u64;
-        let found = islands(self.bytes(), self.survey.stop);
+        let found = intact_ranges(self.bytes(), self.survey.stop);
         // Ranges without MULTI and EXEC belong to an open transaction if an EXEC follows them.
         let mut undecided: Vec<Range<u64>> = Vec::new();
-        for Island { range, before_first_select, transactions, .. } in found {
+        for IntactRange { range, before_first_select, transactions, .. } in found {
             let uncertain = match self.several_databases {
                 true => before_first_select,
                 false => 0,
@@ -319,9 +321,13 @@ fn slice<'a>(bytes: &'a [u8], range: &Range<u64>) -> &'a [u8] {
 fn whole_commands(bytes: &[u8], is_file_end: bool) -> u64 {
     let scanned = scan_parallel(bytes, 0, Tally::default, |_| {}, &Silent);
     let stop: Stop = scanned.stop;
-    let found = if is_file_end { islands(bytes, stop) } else { islands_before_more(bytes, stop) };
-    let behind: u64 = found.iter().map(|island| island.commands).sum();
-    scanned.sink.commands + behind
+    let found = if is_file_end {
+        intact_ranges(bytes, stop)
+    } else {
+        intact_ranges_before_more(bytes, stop)
+    };
+    let after: u64 = found.iter().map(|range| range.commands).sum();
+    scanned.sink.commands + after
 }
 
 fn preview(bytes: &[u8]) -> String {
@@ -364,31 +370,31 @@ mod tests {
 
     #[test]
     fn salvage_retains_intact_commands_around_damage() {
-        let (before, behind) = (log("SET a 1\nSET b 2"), log("SET c 3"));
-        let kept = salvaged(&[&before, NOISE, &behind].concat());
-        assert_eq!(kept, [before, behind].concat());
+        let (before, after) = (log("SET a 1\nSET b 2"), log("SET c 3"));
+        let kept = salvaged(&[&before, NOISE, &after].concat());
+        assert_eq!(kept, [before, after].concat());
     }
 
     #[test]
     fn transaction_without_its_multi_is_removed_up_to_exec() {
-        let (before, behind) = (log("SET a 1"), log("SET d 4"));
+        let (before, after) = (log("SET a 1"), log("SET d 4"));
         let torn = log("SET b 2\nSET c 3\nEXEC");
-        let kept = salvaged(&[&before, NOISE, &torn, &behind].concat());
-        assert_eq!(kept, [before, behind].concat());
+        let kept = salvaged(&[&before, NOISE, &torn, &after].concat());
+        assert_eq!(kept, [before, after].concat());
     }
 
     #[test]
     fn transaction_without_its_multi_is_removed_if_damaged_twice() {
-        let (before, behind) = (log("SET a 1"), log("SET d 4"));
+        let (before, after) = (log("SET a 1"), log("SET d 4"));
         let (middle, end) = (log("SET b 2"), log("SET c 3\nEXEC"));
-        let kept = salvaged(&[&before, NOISE, &middle, NOISE, &end, &behind].concat());
-        assert_eq!(kept, [before, behind].concat());
+        let kept = salvaged(&[&before, NOISE, &middle, NOISE, &end, &after].concat());
+        assert_eq!(kept, [before, after].concat());
     }
 
     #[test]
     fn transaction_without_its_exec_is_removed_from_multi() {
-        let (before, behind) = (log("SET a 1"), log("SET d 4\nMULTI\nSET e 5\nEXEC"));
-        let kept = salvaged(&[&before, &log("MULTI\nSET b 2")[..], NOISE, &behind].concat());
-        assert_eq!(kept, [before, behind].concat());
+        let (before, after) = (log("SET a 1"), log("SET d 4\nMULTI\nSET e 5\nEXEC"));
+        let kept = salvaged(&[&before, &log("MULTI\nSET b 2")[..], NOISE, &after].concat());
+        assert_eq!(kept, [before, after].concat());
     }
 }

@@ -10,7 +10,7 @@ use crate::aof::salvage::is_all_zero;
 use crate::aof::{Frame, Sink, scan};
 use crate::base::error::{Error, ErrorKind};
 use crate::base::units::counted;
-use crate::command::intact_ranges::{Island, islands, looks_like};
+use crate::command::intact_ranges::{IntactRange, intact_ranges, looks_like};
 use crate::command::{Role, lookup};
 
 /// The reason why nothing is written.
@@ -61,10 +61,10 @@ pub(super) fn refusal(surveys: &[Survey<'_>], plan: &Plan, salvage: bool) -> Opt
 
 /// Returns the number of complete commands of a part that are retained.
 pub(super) fn kept_commands(survey: &Survey<'_>, part: &PartPlan) -> u64 {
-    let behind = islands(survey.part.mapping.bytes(), survey.stop);
-    let behind: u64 = behind.iter().map(|Island { commands, .. }| commands).sum();
+    let after = intact_ranges(survey.part.mapping.bytes(), survey.stop);
+    let after: u64 = after.iter().map(|IntactRange { commands, .. }| commands).sum();
     let lost: u64 = part.dropped.iter().map(|dropped| dropped.commands).sum();
-    (survey.tally.commands + behind).saturating_sub(lost)
+    (survey.tally.commands + after).saturating_sub(lost)
 }
 
 /// Returns the data format that a part resembles from the start of its commands.

@@ -75,7 +75,7 @@ fn existing(force: bool) -> Existing {
 
 /// The paths of the written files.
 #[derive(Debug)]
-pub struct Stands {
+pub struct Written {
     /// The path of the result.
     pub written: Option<PathBuf>,
     /// The path of the backup of the replaced original.
@@ -89,24 +89,24 @@ pub struct Stands {
 ///
 /// [`ErrorKind::Refused`] when a process writes to the files to replace; when the original cannot be saved; and the
 /// errors of `write`.
-pub fn put(
+pub fn write_output(
     log: &Log,
     output: &Output,
     force: bool,
     write: impl FnOnce(Place<'_>) -> Result<()>,
-) -> Result<Stands> {
+) -> Result<Written> {
     match output {
-        Output::DryRun => Ok(Stands { written: None, backup: None }),
+        Output::DryRun => Ok(Written { written: None, backup: None }),
         Output::New(new) => {
             write(Place { path: new, existing: existing(force), like: None })?;
-            Ok(Stands { written: Some(new.clone()), backup: None })
+            Ok(Written { written: Some(new.clone()), backup: None })
         }
         Output::InPlace => {
             if !force {
                 refuse_beside_a_writer(log)?;
             }
             let backup = replace(log, write)?;
-            Ok(Stands { written: Some(place_of(log)), backup: Some(backup) })
+            Ok(Written { written: Some(place_of(log)), backup: Some(backup) })
         }
     }
 }

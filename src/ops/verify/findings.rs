@@ -226,7 +226,7 @@ fn transactions(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
         let (message, help) = match open.select {
             Some(select) => (
                 format!(
-                    "a MULTI that is never closed; from the SELECT at byte {select} on, later writes may stand behind it"
+                    "a MULTI that is never closed; from the SELECT at byte {select} on, later writes may follow it"
                 ),
                 "a server drops all of it, later writes included; `aofkit repair --join` says where they begin and keeps them",
             ),

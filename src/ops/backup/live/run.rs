@@ -98,7 +98,7 @@ impl<'r> Run<'r> {
         for setting in wanted(options.strategy) {
             let name = setting.name;
             let now = open(&mut run.connection, endpoint)?.setting(name);
-            let now = now.map_err(|failure| failure.told("CONFIG GET", endpoint))?;
+            let now = now.map_err(|failure| failure.into_error("CONFIG GET", endpoint))?;
             if let Some(was) = now {
                 would_set.extend(setting.change_from(was, &endpoint.address)?);
             }
@@ -142,7 +142,7 @@ impl<'r> Run<'r> {
         let (replication, info) = Replication::ask(open(&mut connection, endpoint)?, endpoint)?;
         let snapshots = |connection: &mut Option<Connection>| {
             let save = open(connection, endpoint)?.setting("save");
-            save.map_err(|failure| failure.told("CONFIG GET save", endpoint))
+            save.map_err(|failure| failure.into_error("CONFIG GET save", endpoint))
         };
         if !server.appendonly {
             let saves = snapshots(&mut connection)?.is_some_and(|save| !save.is_empty());
@@ -177,7 +177,7 @@ impl<'r> Run<'r> {
         let endpoint = self.endpoint;
         let connection = open(&mut self.connection, endpoint)?;
         let info = Info::ask(connection, "persistence");
-        let info = info.map_err(|failure| failure.told("INFO persistence", endpoint))?;
+        let info = info.map_err(|failure| failure.into_error("INFO persistence", endpoint))?;
         let refused = |what: &str, help: &str| {
             let message = format!("{}: {what}", endpoint.address);
             Err(Error::new(ErrorKind::Refused, message).help(help))
@@ -384,7 +384,7 @@ fn open<'c>(
         Some(connection) => Ok(connection),
         None => {
             let opened = Connection::open(endpoint);
-            let opened = opened.map_err(|failure| failure.told(CONNECTING, endpoint))?;
+            let opened = opened.map_err(|failure| failure.into_error(CONNECTING, endpoint))?;
             Ok(connection.insert(opened))
         }
     }
