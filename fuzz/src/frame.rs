@@ -72,7 +72,7 @@ fn by_grammar(bytes: &[u8]) -> Scanned<All> {
             Err(fault) => {
                 assert_eq!(canonical, None, "canonical but a fault: {fault:?}");
                 assert!(fault.at() <= rest.len(), "a fault after the end: {fault:?}");
-                return Scanned { sink, stop: Stop { at, fault: Some(fault.moved(at)) } };
+                return Scanned { sink, stop: Stop { at, fault: Some(fault.offset_by(at)) } };
             }
         }
     }

@@ -1,7 +1,7 @@
 //! RDB files: walked with values, walked without values, and read key by key.
 
 use aofkit::base::progress::Silent;
-use aofkit::rdb::{DamageKind, Key, Records, StreamId, Text, Visitor, Walk, Want, walk};
+use aofkit::rdb::{DamageKind, Key, RdbSummary, Records, StreamId, Text, Visitor, Want, walk};
 
 /// The walk terminates within the bytes. A file that is valid when its values are read is also valid when they are
 /// skipped, and when it is read key by key. If a wrong checksum is reported, it is the only damage.
@@ -26,7 +26,7 @@ pub fn rdb(bytes: &[u8]) {
 }
 
 /// Checks that a file that the walk found valid is also valid without values and key by key.
-fn check_valid(bytes: &[u8], found: &Walk) {
+fn check_valid(bytes: &[u8], found: &RdbSummary) {
     assert!(found.len <= bytes.len() as u64, "{found:?}");
     let mut offsets = Offsets::default();
     let skipped = match walk(bytes, &mut offsets, &Silent) {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use aofkit::aof::read_args;
 use aofkit::base::progress::Silent;
 use aofkit::base::server::{Server, redis, valkey};
-use aofkit::command::{Applied, Call, Context, Group, Notes, Position, lookup, run_unknown};
+use aofkit::command::{Applied, Call, Context, Group, Position, Warnings, lookup, run_unknown};
 use aofkit::keyspace::fingerprint::{Detail, Fingerprint};
 use aofkit::keyspace::from_rdb::Loader;
 use aofkit::keyspace::{Bump, Entry, Functions, Keyspace, Value};
@@ -58,7 +58,7 @@ impl Replayer {
             clock: &|_| NOW_MS,
             owns: &|_| true,
         };
-        let mut notes = Notes::default();
+        let mut warnings = Warnings::default();
         let mut args = Vec::new();
         let (mut at, mut db) = (0, 0);
         while let Some(end) = read_args(log, at, &mut args) {
@@ -69,7 +69,7 @@ impl Replayer {
                 db,
                 keyspace,
                 context: &context,
-                notes: &mut notes,
+                warnings: &mut warnings,
             };
             if call.is(0, "SELECT") && args.len() == 2 {
                 // The input selects only 16 databases, so that commands share keys. COPY and MOVE can reach others.
@@ -111,7 +111,7 @@ impl Replayer {
     }
 
     fn through_rdb(&self, keyspace: &Keyspace<'_>) {
-        let target = Target::of(self.server).expect("a version");
+        let target = Target::for_server(self.server).expect("a version");
         let options = Options { drop_bookkeeping: true, ..Options::default() };
         let mut written = Vec::new();
         let mut writer = Writer::new(&mut written, target, &options);

@@ -128,7 +128,7 @@ pub fn describe(survey: &Survey<'_>) -> Option<DamageReport> {
         open_multi: survey.open().map(|open| open.multi),
         tail_bytes: (bytes.len() - at) as u64,
         tail_is_zero: salvage::is_all_zero(bytes, at..bytes.len()),
-        intact: Intact::of(&behind),
+        intact: Intact::from_ranges(&behind),
         looks_like: looks_like(bytes, at as u64),
         window: Window::around(bytes, fault.at() as u64),
     })
@@ -136,7 +136,7 @@ pub fn describe(survey: &Survey<'_>) -> Option<DamageReport> {
 
 impl Intact {
     /// Returns the sum over the intact ranges.
-    pub fn of(intact_ranges: &[IntactRange]) -> Self {
+    pub fn from_ranges(intact_ranges: &[IntactRange]) -> Self {
         Intact {
             commands: intact_ranges.iter().map(|range| range.commands).sum(),
             bytes: intact_ranges.iter().map(|range| range.range.end - range.range.start).sum(),

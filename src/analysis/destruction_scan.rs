@@ -24,7 +24,7 @@ const PLACES_EACH: u64 = 1 << 16;
 
 /// The effect of a command on existing data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Deed {
+pub(crate) enum DestructiveOp {
     Flushall,
     Flushdb,
     Flushslot,
@@ -40,8 +40,8 @@ pub(crate) enum Deed {
 
 /// A command, or a run of commands of the same kind, that destroyed data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Noted {
-    pub(crate) deed: Deed,
+pub(crate) struct EventRun {
+    pub(crate) op: DestructiveOp,
     /// The byte offset of the first command, and the end of the last one.
     pub(crate) offset: u64,
     pub(crate) end: u64,
@@ -51,18 +51,20 @@ pub(crate) struct Noted {
     /// The number of commands in the run, and the number of keys that they name.
     pub(crate) commands: u64,
     pub(crate) keys: u64,
-    pub(crate) before: Before,
+    pub(crate) before: Context,
 }
 
-impl Noted {
+impl EventRun {
     /// Returns whether this is the same flush again with no command in between: a script that flushes every second
     /// produces very many, of which only the first destroys anything.
-    fn goes_on(&self, run: &Noted) -> bool {
-        matches!(self.deed, Deed::Flushall | Deed::Flushdb | Deed::PossibleFlush)
-            && (self.deed, self.first) == (run.deed, run.last + 1)
+    fn repeats(&self, run: &EventRun) -> bool {
+        matches!(
+            self.op,
+            DestructiveOp::Flushall | DestructiveOp::Flushdb | DestructiveOp::PossibleFlush
+        ) && (self.op, self.first) == (run.op, run.last + 1)
     }
 
-    fn take_in(&mut self, event: Noted) {
+    fn extend(&mut self, event: EventRun) {
         self.end = event.end;
         self.last = event.last;
         self.commands += event.commands;
@@ -72,7 +74,7 @@ impl Noted {
 
 /// The state at the start of an event. `None` means the state before the segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Before {
+pub(crate) struct Context {
     /// The selected database.
     pub(crate) db: Option<u32>,
     /// The offset of the MULTI of the enclosing transaction; `Some(None)` outside a transaction.
@@ -81,9 +83,9 @@ pub(crate) struct Before {
     pub(crate) time: Option<i64>,
 }
 
-impl Before {
-    fn behind(self, earlier: Before) -> Before {
-        Before {
+impl Context {
+    fn following(self, earlier: Context) -> Context {
+        Context {
             db: self.db.or(earlier.db),
             multi: self.multi.or(earlier.multi),
             time: self.time.or(earlier.time),
@@ -102,15 +104,15 @@ pub(crate) struct Effect {
 
 /// The scan of a segment.
 #[derive(Debug, Clone)]
-pub(crate) struct Scout {
+pub(crate) struct DestructionScan {
     pub(crate) commands: u64,
     /// The flushes and similar commands, in order.
-    pub(crate) flushes: Kept,
+    pub(crate) flushes: LastEvents,
     /// The runs of deletions and of renames.
     pub(crate) deletions: Runs,
     pub(crate) renames: Runs,
     /// The commands that may be renamed flushes.
-    pub(crate) possible_flushes: Kept,
+    pub(crate) possible_flushes: LastEvents,
     /// The number of keys named by DEL, UNLINK and GETDEL.
     pub(crate) keys_deleted: u64,
     /// The commands whose effect is unknown.
@@ -120,7 +122,7 @@ pub(crate) struct Scout {
     /// The same before the last MULTI; `None` if the segment contains no MULTI.
     effect_before_multi: Option<Effect>,
     /// The state at the end.
-    pub(crate) at_end: Before,
+    pub(crate) at_end: Context,
     /// Sampled commands: the number of commands before each, and its byte offset.
     pub(crate) places: Vec<(u64, u64)>,
     /// The first and the last time with their positions, and whether the clock ever went backwards.
@@ -131,16 +133,16 @@ pub(crate) struct Scout {
 
 /// The last events of a kind.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Kept {
-    pub(crate) events: Vec<Noted>,
+pub(crate) struct LastEvents {
+    pub(crate) events: Vec<EventRun>,
     /// The number of earlier events.
     pub(crate) more: u64,
 }
 
-impl Kept {
-    fn push(&mut self, event: Noted) {
-        if let Some(run) = self.events.last_mut().filter(|run| event.goes_on(run)) {
-            run.take_in(event);
+impl LastEvents {
+    fn push(&mut self, event: EventRun) {
+        if let Some(run) = self.events.last_mut().filter(|run| event.repeats(run)) {
+            run.extend(event);
             return;
         }
         if self.events.len() >= 2 * EVENTS_KEPT {
@@ -150,7 +152,7 @@ impl Kept {
         self.events.push(event);
     }
 
-    fn join(&mut self, later: Kept, moved: impl Fn(Noted) -> Noted) {
+    fn join(&mut self, later: LastEvents, moved: impl Fn(EventRun) -> EventRun) {
         if later.more > 0 {
             // Events before so many others are dropped.
             self.more += self.events.len() as u64 + later.more;
@@ -164,22 +166,22 @@ impl Kept {
 #[derive(Debug, Clone)]
 pub(crate) struct Runs {
     /// Closed runs that are long enough to be reported, or may continue a run of the previous segment.
-    pub(crate) closed: Kept,
+    pub(crate) closed: LastEvents,
     /// The last run, which may continue.
-    pub(crate) open: Option<Noted>,
+    pub(crate) open: Option<EventRun>,
     /// The minimum number of keys that a run must name.
     told_from: u64,
 }
 
 impl Runs {
-    fn is_told(&self, run: &Noted) -> bool {
+    fn is_told(&self, run: &EventRun) -> bool {
         run.keys >= self.told_from
     }
 
-    fn note(&mut self, event: Noted) {
+    fn note(&mut self, event: EventRun) {
         match &mut self.open {
             Some(run) if event.first - run.last <= GAP + 1 => {
-                run.take_in(event);
+                run.extend(event);
             }
             _ => {
                 self.close();
@@ -197,7 +199,7 @@ impl Runs {
         }
     }
 
-    fn join(&mut self, later: Runs, moved: impl Fn(Noted) -> Noted) {
+    fn join(&mut self, later: Runs, moved: impl Fn(EventRun) -> EventRun) {
         if later.closed.more > 0 {
             self.close();
             self.closed.join(later.closed, &moved);
@@ -210,7 +212,7 @@ impl Runs {
     }
 
     /// Returns all runs to report, in order.
-    pub(crate) fn finish(mut self) -> Kept {
+    pub(crate) fn finish(mut self) -> LastEvents {
         self.close();
         let told_from = self.told_from;
         self.closed.events.retain(|run| run.keys >= told_from);
@@ -239,7 +241,7 @@ impl Times {
 
 /// The class of a command in this scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Look {
+enum Class {
     /// It changes nothing.
     Nothing,
     /// It may write.
@@ -262,58 +264,58 @@ enum Look {
 }
 
 /// The class of each command, by command ID.
-static LOOKS: [Look; COUNT] = {
-    let mut looks = [Look::Nothing; COUNT];
+static CLASSES: [Class; COUNT] = {
+    let mut classes = [Class::Nothing; COUNT];
     let mut id = 0;
     while id < COUNT {
         let row = TABLE[id];
-        looks[id] = match row.role {
-            Role::Select => Look::Select,
-            Role::Multi => Look::Multi,
-            Role::Exec => Look::Exec,
+        classes[id] = match row.role {
+            Role::Select => Class::Select,
+            Role::Multi => Class::Multi,
+            Role::Exec => Class::Exec,
             Role::Plain => match row.destruction {
-                Some(Destruction::AllDatabases) => Look::Flushall,
-                Some(Destruction::Database) => Look::Flushdb,
-                Some(Destruction::Swap) => Look::Swapdb,
-                Some(Destruction::Slot) => Look::Cluster,
-                Some(Destruction::Functions) => Look::Function,
-                Some(Destruction::Keys) => Look::Delete,
-                Some(Destruction::ReturnedKey) => Look::Getdel,
-                Some(Destruction::Destination) => Look::Rename,
-                None if row.writes && matches!(row.group, Group::Scripting) => Look::Script,
-                None if row.writes => Look::Write,
-                None => Look::Nothing,
+                Some(Destruction::AllDatabases) => Class::Flushall,
+                Some(Destruction::Database) => Class::Flushdb,
+                Some(Destruction::Swap) => Class::Swapdb,
+                Some(Destruction::Slot) => Class::Cluster,
+                Some(Destruction::Functions) => Class::Function,
+                Some(Destruction::Keys) => Class::Delete,
+                Some(Destruction::ReturnedKey) => Class::Getdel,
+                Some(Destruction::Destination) => Class::Rename,
+                None if row.writes && matches!(row.group, Group::Scripting) => Class::Script,
+                None if row.writes => Class::Write,
+                None => Class::Nothing,
             },
         };
         id += 1;
     }
-    looks
+    classes
 };
 
-impl Scout {
+impl DestructionScan {
     pub(crate) fn new() -> Self {
-        let runs = |told_from| Runs { closed: Kept::default(), open: None, told_from };
-        Scout {
+        let runs = |told_from| Runs { closed: LastEvents::default(), open: None, told_from };
+        DestructionScan {
             commands: 0,
-            flushes: Kept::default(),
+            flushes: LastEvents::default(),
             deletions: runs(KEYS_TOLD),
             renames: runs(1),
-            possible_flushes: Kept::default(),
+            possible_flushes: LastEvents::default(),
             keys_deleted: 0,
             unknowns: Unknowns::default(),
             effect: Effect::default(),
             effect_before_multi: None,
-            at_end: Before::default(),
+            at_end: Context::default(),
             places: Vec::new(),
             times: Times::default(),
             last_end: 0,
         }
     }
 
-    fn noted(&self, deed: Deed, frame: &Frame<'_>, keys: u64) -> Noted {
+    fn event_run(&self, op: DestructiveOp, frame: &Frame<'_>, keys: u64) -> EventRun {
         let number = self.commands - 1;
-        Noted {
-            deed,
+        EventRun {
+            op,
             offset: frame.offset(),
             end: frame.end(),
             first: number,
@@ -329,73 +331,77 @@ impl Scout {
     }
 
     #[inline(never)]
-    fn rare(&mut self, look: Look, frame: &Frame<'_>) {
-        match look {
-            Look::Nothing => {}
-            Look::Write => self.writes(frame),
-            Look::Unknown => {
+    fn special(&mut self, class: Class, frame: &Frame<'_>) {
+        match class {
+            Class::Nothing => {}
+            Class::Write => self.writes(frame),
+            Class::Unknown => {
                 self.unknowns.note(frame);
                 if may_be_flush(frame) {
-                    self.possible_flushes.push(self.noted(Deed::PossibleFlush, frame, 0));
+                    self.possible_flushes.push(self.event_run(
+                        DestructiveOp::PossibleFlush,
+                        frame,
+                        0,
+                    ));
                 }
                 self.writes(frame);
             }
-            Look::Script => {
+            Class::Script => {
                 self.unknowns.note(frame);
                 self.writes(frame);
             }
-            Look::Getdel => {
+            Class::Getdel => {
                 self.keys_deleted += 1;
                 self.writes(frame);
             }
-            Look::Delete => {
+            Class::Delete => {
                 let keys = u64::from(frame.argc()).saturating_sub(1);
                 self.keys_deleted += keys;
-                self.deletions.note(self.noted(Deed::Delete, frame, keys));
+                self.deletions.note(self.event_run(DestructiveOp::Delete, frame, keys));
                 self.writes(frame);
             }
-            Look::Rename => {
+            Class::Rename => {
                 let replaces = |arg: &[u8]| arg.eq_ignore_ascii_case(b"REPLACE");
                 if frame.argc() == 3 || frame.args().skip(3).any(replaces) {
-                    self.renames.note(self.noted(Deed::Rename, frame, 1));
+                    self.renames.note(self.event_run(DestructiveOp::Rename, frame, 1));
                 }
                 self.writes(frame);
             }
-            Look::Flushall if flush_is_executed(frame.args().skip(1), None) => {
-                self.flushes.push(self.noted(Deed::Flushall, frame, 0));
+            Class::Flushall if flush_is_executed(frame.args().skip(1), None) => {
+                self.flushes.push(self.event_run(DestructiveOp::Flushall, frame, 0));
             }
-            Look::Flushdb if flush_is_executed(frame.args().skip(1), None) => {
-                self.flushes.push(self.noted(Deed::Flushdb, frame, 0));
+            Class::Flushdb if flush_is_executed(frame.args().skip(1), None) => {
+                self.flushes.push(self.event_run(DestructiveOp::Flushdb, frame, 0));
             }
             // A server replies with an error.
-            Look::Flushall | Look::Flushdb => {}
-            Look::Swapdb => {
+            Class::Flushall | Class::Flushdb => {}
+            Class::Swapdb => {
                 if let (Some(one), Some(other)) = (database(frame, 1), database(frame, 2))
                     && one != other
                 {
-                    self.flushes.push(self.noted(Deed::Swapdb(one, other), frame, 0));
+                    self.flushes.push(self.event_run(DestructiveOp::Swapdb(one, other), frame, 0));
                 }
             }
-            Look::Cluster => {
+            Class::Cluster => {
                 let sub = frame.args().nth(1).unwrap_or_default();
                 if sub.eq_ignore_ascii_case(b"FLUSHSLOT") {
-                    self.flushes.push(self.noted(Deed::Flushslot, frame, 0));
+                    self.flushes.push(self.event_run(DestructiveOp::Flushslot, frame, 0));
                 }
                 self.writes(frame);
             }
-            Look::Function => {
+            Class::Function => {
                 let sub = frame.args().nth(1).unwrap_or_default();
                 if sub.eq_ignore_ascii_case(b"FLUSH") {
-                    self.flushes.push(self.noted(Deed::FunctionFlush, frame, 0));
+                    self.flushes.push(self.event_run(DestructiveOp::FunctionFlush, frame, 0));
                 }
                 self.writes(frame);
             }
-            Look::Select => self.at_end.db = database(frame, 1).or(self.at_end.db),
-            Look::Multi => {
+            Class::Select => self.at_end.db = database(frame, 1).or(self.at_end.db),
+            Class::Multi => {
                 self.effect_before_multi = Some(self.effect);
                 self.at_end.multi = Some(Some(frame.offset()));
             }
-            Look::Exec => self.at_end.multi = Some(None),
+            Class::Exec => self.at_end.multi = Some(None),
         }
     }
 
@@ -409,15 +415,15 @@ impl Scout {
 
     /// Returns the scan of a segment at the start of a file: database 0, no transaction.
     pub(crate) fn of_whole_part(mut self) -> Self {
-        let start = Before { db: Some(0), multi: Some(None), time: None };
-        let told = |event: &mut Noted| event.before = event.before.behind(start);
+        let start = Context { db: Some(0), multi: Some(None), time: None };
+        let told = |event: &mut EventRun| event.before = event.before.following(start);
         let closed = [&mut self.deletions.closed, &mut self.renames.closed];
         for kept in [&mut self.flushes, &mut self.possible_flushes].into_iter().chain(closed) {
             kept.events.iter_mut().for_each(told);
         }
         self.deletions.open.iter_mut().for_each(told);
         self.renames.open.iter_mut().for_each(told);
-        self.at_end = self.at_end.behind(start);
+        self.at_end = self.at_end.following(start);
         self
     }
 }
@@ -427,7 +433,7 @@ fn database(frame: &Frame<'_>, at: usize) -> Option<u32> {
     frame.args().nth(at).and_then(database_index)
 }
 
-impl Sink for Scout {
+impl Sink for DestructionScan {
     #[inline(always)]
     fn command(&mut self, frame: Frame<'_>) {
         if self.commands.is_multiple_of(PLACES_EACH) {
@@ -435,13 +441,14 @@ impl Sink for Scout {
         }
         self.commands += 1;
         self.last_end = frame.end();
-        let (name_on, name_len) = frame.name_and_on();
+        let (name_on, name_len) = frame.bytes_from_name();
         // A command that no known server has may write.
-        let look = lookup_prefix(name_on, name_len).map_or(Look::Unknown, |id| LOOKS[id.index()]);
-        if look == Look::Write {
+        let class =
+            lookup_prefix(name_on, name_len).map_or(Class::Unknown, |id| CLASSES[id.index()]);
+        if class == Class::Write {
             self.effect = Effect { commands: self.commands, end: self.last_end };
         } else {
-            self.rare(look, &frame);
+            self.special(class, &frame);
         }
     }
 
@@ -453,13 +460,13 @@ impl Sink for Scout {
     }
 }
 
-impl Join for Scout {
+impl Join for DestructionScan {
     fn join(&mut self, later: Self) {
         let (commands, before) = (self.commands, self.at_end);
-        let moved = |mut event: Noted| {
+        let moved = |mut event: EventRun| {
             event.first += commands;
             event.last += commands;
-            event.before = event.before.behind(before);
+            event.before = event.before.following(before);
             event
         };
         self.flushes.join(later.flushes, moved);
@@ -475,7 +482,7 @@ impl Join for Scout {
         self.effect_before_multi =
             later.effect_before_multi.map(place).or(self.effect_before_multi);
         self.effect = place(later.effect);
-        self.at_end = later.at_end.behind(before);
+        self.at_end = later.at_end.following(before);
         self.places.extend(later.places.into_iter().map(|(n, offset)| (commands + n, offset)));
         self.times.join(later.times);
         self.commands += later.commands;
@@ -518,30 +525,30 @@ mod tests {
     }
 
     /// Returns the joined scans of the segments between `cuts`.
-    fn scouted(letters: &str, cuts: &[usize]) -> Scout {
+    fn scouted(letters: &str, cuts: &[usize]) -> DestructionScan {
         let pieces: Vec<String> = letters.chars().map(piece).collect();
         let log = pieces.concat();
         let place = |cut: usize| pieces[..cut.min(pieces.len())].concat().len();
         let mut ends: Vec<usize> = cuts.iter().map(|cut| place(*cut)).collect();
         ends.extend([0, log.len()]);
         ends.sort_unstable();
-        let mut joined = Scout::new();
+        let mut joined = DestructionScan::new();
         for pair in ends.windows(2) {
-            let mut scout = Scout::new();
-            scan(log.as_bytes(), pair[0]..pair[1], &mut scout);
-            joined.join(scout);
+            let mut found = DestructionScan::new();
+            scan(log.as_bytes(), pair[0]..pair[1], &mut found);
+            joined.join(found);
         }
         joined.of_whole_part()
     }
 
     /// Returns everything in a scan that must not depend on where the log was split.
-    fn found(scout: Scout) -> impl PartialEq + std::fmt::Debug {
-        let effect = scout.effect_that_is_run();
+    fn found(found: DestructionScan) -> impl PartialEq + std::fmt::Debug {
+        let effect = found.effect_that_is_run();
         (
-            (scout.commands, scout.last_end, effect, scout.at_end, scout.times),
-            (scout.flushes.events, scout.flushes.more),
-            (scout.deletions.finish().events, scout.renames.finish().events),
-            (scout.possible_flushes.events, scout.keys_deleted, scout.unknowns),
+            (found.commands, found.last_end, effect, found.at_end, found.times),
+            (found.flushes.events, found.flushes.more),
+            (found.deletions.finish().events, found.renames.finish().events),
+            (found.possible_flushes.events, found.keys_deleted, found.unknowns),
         )
     }
 
@@ -557,10 +564,13 @@ mod tests {
 
     #[test]
     fn valid_flushes_are_found_and_rejected_ones_ignored() {
-        let scout = scouted("SFXDW", &[]);
-        let deeds: Vec<Deed> = scout.flushes.events.iter().map(|event| event.deed).collect();
-        assert_eq!(deeds, [Deed::Flushall, Deed::Flushdb, Deed::Swapdb(0, 1)]);
-        assert_eq!(scout.effect.commands, 1, "the SET is the last that a flush does not undo");
+        let found = scouted("SFXDW", &[]);
+        let deeds: Vec<DestructiveOp> = found.flushes.events.iter().map(|event| event.op).collect();
+        assert_eq!(
+            deeds,
+            [DestructiveOp::Flushall, DestructiveOp::Flushdb, DestructiveOp::Swapdb(0, 1)]
+        );
+        assert_eq!(found.effect.commands, 1, "the SET is the last that a flush does not undo");
     }
 
     #[test]
@@ -580,10 +590,10 @@ mod tests {
 
     #[test]
     fn last_flushes_are_retained_and_earlier_ones_counted() {
-        let scout = scouted(&"FS".repeat(3000), &[100, 2500, 5999]);
-        let kept = scout.flushes.events.len();
+        let found = scouted(&"FS".repeat(3000), &[100, 2500, 5999]);
+        let kept = found.flushes.events.len();
         assert!((EVENTS_KEPT..=2 * EVENTS_KEPT).contains(&kept), "{kept}");
-        assert_eq!(scout.flushes.more + kept as u64, 3000);
-        assert_eq!(scout.flushes.events.last().map(|event| event.first), Some(5998));
+        assert_eq!(found.flushes.more + kept as u64, 3000);
+        assert_eq!(found.flushes.events.last().map(|event| event.first), Some(5998));
     }
 }

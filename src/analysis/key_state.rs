@@ -24,7 +24,7 @@ pub struct KeyState {
 
 impl KeyState {
     /// Returns the state of a key; `None` for a collection without elements, which no form of a log can represent.
-    pub fn of(entry: &Entry<'_>) -> Option<KeyState> {
+    pub fn from_entry(entry: &Entry<'_>) -> Option<KeyState> {
         if entry.value.lacks_elements() {
             return None;
         }

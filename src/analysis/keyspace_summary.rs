@@ -10,18 +10,18 @@ use crate::rdb::Kind;
 
 /// The summary of a keyspace or of one shard.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Holdings {
+pub struct KeyspaceSummary {
     keys: BTreeMap<(u32, Kind), u64>,
     with_expiry: u64,
     fingerprint: Fingerprint,
 }
 
-impl Holdings {
+impl KeyspaceSummary {
     /// Returns the summary of all keys.
-    pub fn of(keyspace: &Keyspace<'_>) -> Holdings {
-        let mut holdings = Holdings::default();
-        keyspace.databases().for_each(|db| holdings.add_db(db));
-        holdings
+    pub fn from_keyspace(keyspace: &Keyspace<'_>) -> KeyspaceSummary {
+        let mut summary = KeyspaceSummary::default();
+        keyspace.databases().for_each(|db| summary.add_db(db));
+        summary
     }
 
     /// Adds the keys of a database.
@@ -50,7 +50,7 @@ impl Holdings {
     }
 
     /// Adds the summary of another shard.
-    pub fn join(&mut self, other: &Holdings) {
+    pub fn join(&mut self, other: &KeyspaceSummary) {
         for (of, keys) in &other.keys {
             *self.keys.entry(*of).or_default() += keys;
         }
@@ -65,7 +65,7 @@ impl Holdings {
 
     /// Returns whether another keyspace has the same number of keys of each type in each database. Values can differ if
     /// an expiry was relative to a time that is not in the log.
-    pub fn has_same_keys(&self, other: &Holdings) -> bool {
+    pub fn has_same_keys(&self, other: &KeyspaceSummary) -> bool {
         self.keys == other.keys
     }
 
@@ -75,9 +75,9 @@ impl Holdings {
     }
 
     /// Converts the summary for a report.
-    pub fn told(&self) -> Held {
-        let of_type = |(&(db, kind), &keys): (&(u32, Kind), &u64)| HeldKeys { db, kind, keys };
-        Held {
+    pub fn told(&self) -> SummaryReport {
+        let of_type = |(&(db, kind), &keys): (&(u32, Kind), &u64)| KeysOfType { db, kind, keys };
+        SummaryReport {
             total: self.total(),
             keys: self.keys.iter().map(of_type).collect(),
             with_expiry: self.with_expiry,
@@ -86,18 +86,18 @@ impl Holdings {
     }
 
     /// Converts the summary for a report, without a fingerprint.
-    pub fn told_counted(&self) -> Held {
-        Held { fingerprint: None, ..self.told() }
+    pub fn to_counted_report(&self) -> SummaryReport {
+        SummaryReport { fingerprint: None, ..self.told() }
     }
 }
 
 /// The summary of a keyspace in a report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Held {
+pub struct SummaryReport {
     /// The number of keys in all databases.
     pub total: u64,
     /// The number of keys by database and type.
-    pub keys: Vec<HeldKeys>,
+    pub keys: Vec<KeysOfType>,
     /// The number of keys with an expiry.
     pub with_expiry: u64,
     /// The fingerprint of all keys, values and expiries: 32 hexadecimal digits; `None` if keys were only counted.
@@ -106,7 +106,7 @@ pub struct Held {
 
 /// The number of keys of one type in one database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct HeldKeys {
+pub struct KeysOfType {
     /// The database number.
     pub db: u32,
     /// The type.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::aof::log::Log;
-use crate::replay::Happened;
+use crate::replay::ReplayStats;
 
 /// Keys or fields without an expiry that may have had one on the server that wrote the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -29,8 +29,8 @@ pub enum Owner {
 }
 
 /// Returns the lost expiries that a replay recorded.
-pub fn lost_expiries(happened: &Happened, log: &Log) -> Vec<LostExpiry> {
-    let both = [(Owner::Key, happened.lost_of_keys), (Owner::Field, happened.lost_of_fields)];
+pub fn lost_expiries(stats: &ReplayStats, log: &Log) -> Vec<LostExpiry> {
+    let both = [(Owner::Key, stats.lost_of_keys), (Owner::Field, stats.lost_of_fields)];
     let some = both.into_iter().filter(|(_, lost)| lost.count > 0);
     some.map(|(of, lost)| LostExpiry {
         of,

@@ -124,7 +124,7 @@ pub enum Mark {
 
 /// The location of a command, in every form that a position can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct LogPosition {
     /// The position of its first byte.
     pub at: command::Position,
     /// The ordinal of the command in the log, from 1.
@@ -138,7 +138,7 @@ impl Mark {
     /// later according to the annotation before it; a command without one has not reached any time.
     ///
     /// Clocks can be set back: a single point is the first command that has reached it.
-    pub fn is_reached(&self, place: &Place) -> bool {
+    pub fn is_reached(&self, place: &LogPosition) -> bool {
         match *self {
             Mark::At(at) => place.at >= at,
             Mark::Ordinal(ordinal) => place.ordinal >= ordinal,
@@ -221,7 +221,7 @@ mod tests {
 
     #[test]
     fn command_reaches_positions_before_it() {
-        let place = |part, offset, ordinal, time| Place {
+        let place = |part, offset, ordinal, time| LogPosition {
             at: command::Position { part, offset },
             ordinal,
             time,

@@ -29,7 +29,7 @@ pub struct Survey<'a> {
 /// The RDB at the beginning of a part.
 pub enum Preamble {
     /// It was read completely, including the checksum.
-    Whole(rdb::Walk),
+    Whole(rdb::RdbSummary),
     /// It is intact by its checksum, and has content unknown to this version.
     Newer(Box<rdb::Newer>),
     /// It is broken. No loader reads anything after it.
@@ -102,7 +102,7 @@ impl Survey<'_> {
     }
 
     /// Returns the RDB at the beginning of the part, if it was read completely.
-    pub fn rdb(&self) -> Option<&rdb::Walk> {
+    pub fn rdb(&self) -> Option<&rdb::RdbSummary> {
         match &self.preamble {
             Some(Preamble::Whole(walk)) => Some(walk),
             Some(Preamble::Newer(_) | Preamble::Broken(_)) | None => None,

@@ -79,7 +79,7 @@ impl Fault {
 
     /// Returns the same fault with `by` added to its offsets.
     #[must_use]
-    pub fn moved(mut self, by: usize) -> Self {
+    pub fn offset_by(mut self, by: usize) -> Self {
         match &mut self {
             Fault::Short { at, claim } => {
                 *at += by;

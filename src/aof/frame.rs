@@ -42,7 +42,7 @@ impl<'a> Frame<'a> {
 
     /// Returns the same frame with `by` added to its offset in the file.
     #[inline]
-    pub(super) fn moved(mut self, by: u64) -> Self {
+    pub(super) fn offset_by(mut self, by: u64) -> Self {
         self.offset += by;
         self
     }
@@ -79,7 +79,7 @@ impl<'a> Frame<'a> {
 
     /// Returns the bytes from the name to the end of the frame, and the length of the name.
     #[inline]
-    pub fn name_and_on(&self) -> (&'a [u8], usize) {
+    pub fn bytes_from_name(&self) -> (&'a [u8], usize) {
         (&self.bytes[self.name_start..], self.name_len)
     }
 

@@ -229,7 +229,7 @@ mod tests {
                 }
                 Err(fault) => {
                     assert_eq!(canonical, None);
-                    return Scanned { sink, stop: Stop { at, fault: Some(fault.moved(at)) } };
+                    return Scanned { sink, stop: Stop { at, fault: Some(fault.offset_by(at)) } };
                 }
             }
         }

@@ -65,7 +65,7 @@ fn slow<S: Sink>(bytes: &[u8], at: usize, sink: &mut S) -> Result<usize, Fault> 
         sink.annotation(at as u64, line);
         return Ok(at + line.len());
     }
-    let shape = grammar::tolerated(rest).map_err(|fault| fault.moved(at))?;
+    let shape = grammar::tolerated(rest).map_err(|fault| fault.offset_by(at))?;
     sink.command(Frame::new(at as u64, &rest[..shape.len], shape));
     Ok(at + shape.len)
 }
@@ -81,7 +81,7 @@ pub fn scan_as_old<S: Sink>(bytes: &[u8], start: usize, sink: &mut S) -> Stop {
                 sink.command(Frame::new(at as u64, &bytes[at..at + shape.len], shape));
                 at += shape.len;
             }
-            Err(fault) => return Stop { at, fault: Some(fault.moved(at)) },
+            Err(fault) => return Stop { at, fault: Some(fault.offset_by(at)) },
         }
     }
     Stop { at, fault: None }

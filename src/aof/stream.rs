@@ -124,7 +124,7 @@ impl Long {
             let here = at + read as u64;
             let mut header = Lenient::new(LINE_BYTES, window);
             let declared =
-                header.argument_header(self.index).map_err(|fault| moved(fault, here))?;
+                header.argument_header(self.index).map_err(|fault| offset_by(fault, here))?;
             self.canonical &= header.canonical;
             self.long_line |= header.long_line;
             read += header.at;
@@ -197,8 +197,8 @@ fn index_of(at: u64) -> usize {
     usize::try_from(at).unwrap_or(usize::MAX)
 }
 
-fn moved(fault: Fault, by: u64) -> Fault {
-    fault.moved(index_of(by))
+fn offset_by(fault: Fault, by: u64) -> Fault {
+    fault.offset_by(index_of(by))
 }
 
 /// A sink for a scan whose slice begins at offset `by` of the log.
@@ -210,7 +210,7 @@ struct Moved<'s, S> {
 impl<S: Sink> Sink for Moved<'_, S> {
     #[inline(always)]
     fn command(&mut self, frame: Frame<'_>) {
-        self.sink.command(frame.moved(self.by));
+        self.sink.command(frame.offset_by(self.by));
     }
 
     fn annotation(&mut self, offset: u64, line: &[u8]) {
@@ -284,7 +284,7 @@ impl<S: Sink> Feed<S> {
         };
         let is_certain = !fault.is_short() && fault.at() + LINE_BYTES < self.kept.len();
         if is_end || is_certain {
-            self.fault = Some(moved(fault, self.at));
+            self.fault = Some(offset_by(fault, self.at));
             self.consume(stop.at);
             return false;
         }
@@ -299,7 +299,7 @@ impl<S: Sink> Feed<S> {
                 true
             }
             Err(fault) => {
-                self.fault = Some(moved(fault, self.at));
+                self.fault = Some(offset_by(fault, self.at));
                 false
             }
         }

@@ -23,7 +23,7 @@ const SECOND_THREAD_BYTES: u64 = 1 << 20;
 
 /// The result of decompressing an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Unpacked {
+pub(crate) struct Decompressed {
     pub(crate) bytes: u64,
     pub(crate) crc32: u32,
     pub(crate) sha256: [u8; 32],
@@ -68,7 +68,7 @@ pub(crate) fn unpack(
     entry: &Located,
     packed: &[u8],
     take: impl FnMut(&[u8]) -> io::Result<()> + Send,
-) -> io::Result<Unpacked> {
+) -> io::Result<Decompressed> {
     let crc32 = Digest::new(CrcAlgorithm::Crc32IsoHdlc);
     let mut taker = Taker { crc32, sha256: Sha256::new(), bytes: 0, take };
     let stopped = if entry.bytes < SECOND_THREAD_BYTES {
@@ -83,7 +83,12 @@ pub(crate) fn unpack(
         Err(Stopped::TakerGone) => return Err(io::Error::other("what was unpacked was not taken")),
     };
     let Taker { crc32, sha256, bytes, .. } = taker;
-    Ok(Unpacked { bytes, crc32: low(crc32.finalize()), sha256: sha256.finalize().into(), fault })
+    Ok(Decompressed {
+        bytes,
+        crc32: low(crc32.finalize()),
+        sha256: sha256.finalize().into(),
+        fault,
+    })
 }
 
 fn side_by_side<F: FnMut(&[u8]) -> io::Result<()> + Send>(

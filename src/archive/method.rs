@@ -29,7 +29,7 @@ impl Method {
     }
 
     /// Returns the method with a number.
-    pub fn of(number: u16) -> Option<Method> {
+    pub fn from_number(number: u16) -> Option<Method> {
         [Method::Store, Method::Deflate, Method::Zstd].into_iter().find(|m| m.number() == number)
     }
 

@@ -154,7 +154,7 @@ impl<'a> Opened<'a> {
                 .entry = Some(name);
             return None;
         }
-        let Some(method) = Method::of(record.compression_method().as_u16()) else {
+        let Some(method) = Method::from_number(record.compression_method().as_u16()) else {
             let what = format!(
                 "it is packed by method {}, which is not read here",
                 record.compression_method().as_u16()

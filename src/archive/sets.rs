@@ -5,7 +5,7 @@ use crate::aof::manifest::{self, Role};
 use crate::base::level::Level;
 
 /// A manifest in an archive.
-pub(crate) struct Found<'a> {
+pub(crate) struct ManifestEntry<'a> {
     /// The name of its entry.
     pub(crate) name: &'a str,
     pub(crate) bytes: &'a [u8],
@@ -18,7 +18,7 @@ fn directory(name: &str) -> &str {
 
 /// Checks each manifest against the rules of the loader, and against the entries.
 pub(crate) fn check(
-    manifests: &[Found<'_>],
+    manifests: &[ManifestEntry<'_>],
     entries: &[EntryReport],
     findings: &mut Vec<ArchiveFinding>,
 ) {

@@ -26,7 +26,7 @@ impl Glob {
                 continue;
             }
             let step = match text.split_first() {
-                Some((&byte, left)) => one(pattern, byte).map(|rest| (rest, left)),
+                Some((&byte, left)) => rest_after_match(pattern, byte).map(|rest| (rest, left)),
                 None if pattern.is_empty() => return true,
                 None => None,
             };
@@ -51,7 +51,7 @@ impl std::str::FromStr for Glob {
 }
 
 /// Returns the rest of the pattern if its first element matches this byte.
-fn one(pattern: &[u8], byte: u8) -> Option<&[u8]> {
+fn rest_after_match(pattern: &[u8], byte: u8) -> Option<&[u8]> {
     match pattern {
         [] => None,
         [b'?', rest @ ..] => Some(rest),
@@ -61,7 +61,7 @@ fn one(pattern: &[u8], byte: u8) -> Option<&[u8]> {
     }
 }
 
-/// Like [`one`], after a `[`. A class that is not closed extends to the end.
+/// Like [`rest_after_match`], after a `[`. A class that is not closed extends to the end.
 fn class(mut pattern: &[u8], byte: u8) -> Option<&[u8]> {
     let negated = pattern.first() == Some(&b'^');
     if negated {
@@ -76,8 +76,9 @@ fn class(mut pattern: &[u8], byte: u8) -> Option<&[u8]> {
             }
             [b']', rest @ ..] => return (found != negated).then_some(rest),
             [] => return (found != negated).then_some(pattern),
-            [one, b'-', other, rest @ ..] => {
-                found |= (*one.min(other)..=*one.max(other)).contains(&byte);
+            [rest_after_match, b'-', other, rest @ ..] => {
+                found |=
+                    (*rest_after_match.min(other)..=*rest_after_match.max(other)).contains(&byte);
                 pattern = rest;
             }
             [literal, rest @ ..] => {

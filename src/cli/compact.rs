@@ -38,7 +38,7 @@ pub(super) struct Compact {
     #[arg(long = "for", value_name = "VERSION")]
     server: Option<Server>,
     #[command(flatten)]
-    keys: KeyArgs<Kept>,
+    keys: KeyArgs<KeepHelp>,
     /// Leave out expired keys; by default they are kept, as by BGREWRITEAOF
     #[arg(long)]
     drop_expired: bool,
@@ -63,9 +63,9 @@ pub(super) struct Compact {
 
 /// The help texts for selecting the keys to keep.
 #[derive(Debug)]
-struct Kept;
+struct KeepHelp;
 
-impl KeyHelp for Kept {
+impl KeyHelp for KeepHelp {
     const DB: &'static str = "Keep only keys of this database; may be repeated";
     const PATTERN: &'static str =
         "Keep only keys that match this pattern (syntax of KEYS); may be repeated";

@@ -46,7 +46,7 @@ impl Digest {
         let options = Options {
             route: self.replaying.route(),
             replay: self.replaying.replay(common, self.server),
-            flavour: (!self.fingerprint).then(|| Flavour::of(server)),
+            flavour: (!self.fingerprint).then(|| Flavour::of_server(server)),
         };
         let mut report = common.with_bar(|bar| {
             let log = Unpacked::of(&self.path, bar)?;

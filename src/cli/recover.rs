@@ -101,7 +101,7 @@ struct How {
     expired: ExpiredArg,
     /// Recover from this candidate of the report
     #[arg(long = "candidate", alias = "survivor", value_name = "N")]
-    survivor: Option<u64>,
+    candidate: Option<u64>,
     #[command(flatten)]
     placing: OutputArgs<Recovered>,
     /// Do not replay the log to count keys
@@ -167,7 +167,7 @@ impl Recover {
         } else if !self.excise.is_empty() {
             Choice::Excise(self.excise.clone())
         } else {
-            Choice::Look
+            Choice::Preview
         };
         let held = self.hold.hold.then(|| self.hold.secure(common)).transpose()?;
         if let Some(held) = held.as_ref().filter(|_| !common.json) {
@@ -214,7 +214,7 @@ impl How {
                 ExpiredArg::Keep => Expired::Keep,
             },
             now_ms: self.replaying.now_ms(),
-            survivor: self.survivor,
+            candidate: self.candidate,
             server: self.server,
             preview: self.preview,
             force: self.force,
@@ -248,7 +248,7 @@ impl How {
     }
 
     fn output(&self, choice: &Choice) -> Result<Output> {
-        if *choice == Choice::Look {
+        if *choice == Choice::Preview {
             if self.placing.is_given() {
                 return Err(Error::new(ErrorKind::Usage, "no recovery option given").help(
                     "use --strip, --until, --excise, --merge or --undelete; without one of them nothing is written",

@@ -63,7 +63,7 @@ pub struct Context<'c> {
 
 /// Counters of a replay.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Notes {
+pub struct Warnings {
     /// Number of times that are relative to the moment at which the command was run, and so depend
     /// on the clock.
     pub relative_times: u64,
@@ -83,7 +83,7 @@ const ARENA_BYTES: usize = 8 << 20;
 
 /// See [`Call::value`].
 #[inline]
-pub(super) fn near<'a>(arena: &'a Bump, bytes: &'a [u8]) -> &'a [u8] {
+pub(super) fn copy_if_small<'a>(arena: &'a Bump, bytes: &'a [u8]) -> &'a [u8] {
     let held = || arena.allocated_bytes() - arena.chunk_capacity();
     if bytes.len() <= COPIED_BYTES && held() < ARENA_BYTES {
         arena.alloc_slice_copy(bytes)
@@ -107,7 +107,7 @@ pub struct Call<'c, 'a> {
     /// The settings of the replay.
     pub context: &'c Context<'c>,
     /// The counters of the replay.
-    pub notes: &'c mut Notes,
+    pub warnings: &'c mut Warnings,
 }
 
 impl<'a> Call<'_, 'a> {
@@ -134,7 +134,7 @@ impl<'a> Call<'_, 'a> {
     /// values are borrowed, as are all values once much was copied.
     #[inline]
     pub fn value(&self, bytes: &'a [u8]) -> &'a [u8] {
-        near(self.keyspace.arena(), bytes)
+        copy_if_small(self.keyspace.arena(), bytes)
     }
 
     /// Parses the argument at index `at` as an integer.
@@ -155,7 +155,7 @@ impl<'a> Call<'_, 'a> {
 
     /// Returns the time at which the command was run, as the base of a relative time.
     pub fn now_ms(&mut self) -> i64 {
-        self.notes.relative_times += 1;
+        self.warnings.relative_times += 1;
         (self.context.clock)(self.at)
     }
 }

@@ -5,8 +5,8 @@
 mod expiry;
 mod options;
 
-use super::apply::{Applied, Call, Unapplied, near};
-use super::lost_expiry::{begins_as_one, may_be_sum};
+use super::apply::{Applied, Call, Unapplied, copy_if_small};
+use super::lost_expiry::{looks_propagated, may_be_sum};
 use super::number;
 use super::row::{Command, KEY, apart, plain, since, write};
 use super::string::long_double::{LongDouble, NotFinite};
@@ -51,9 +51,9 @@ fn hset(call: &mut Call<'_, '_>) -> Applied {
         return Err(Unapplied::Failed("ERR wrong number of arguments"));
     }
     let arena = call.keyspace.arena();
-    let suspected = call.notes.lost_expiries.suspicion.fields
+    let suspected = call.warnings.lost_expiries.rules.fields
         && pairs.len() == 2
-        && begins_as_one(call.args[0], b"HSET", pairs[1]);
+        && looks_propagated(call.args[0], b"HSET", pairs[1]);
     let hash: &mut Hash<'_> = call.keyspace.db(call.db).find_or_make(key)?;
     for pair in pairs.chunks_exact(2) {
         let (field, new) = hash.find_or_add(pair[0], || arena.alloc_slice_copy(pair[0]));
@@ -63,9 +63,9 @@ fn hset(call: &mut Call<'_, '_>) -> Applied {
             && hash.expiry(field).is_some()
             && may_be_sum(hash.value(field), pair[1])
         {
-            call.notes.lost_expiries.note(call.db, key, Some(pair[0]), call.at);
+            call.warnings.lost_expiries.note(call.db, key, Some(pair[0]), call.at);
         }
-        *hash.value_mut(field) = StringValue::Borrowed(near(arena, pair[1]));
+        *hash.value_mut(field) = StringValue::Borrowed(copy_if_small(arena, pair[1]));
         hash.set_expiry(field, None);
     }
     Ok(())
@@ -76,7 +76,7 @@ fn hsetnx(call: &mut Call<'_, '_>) -> Applied {
     let arena = call.keyspace.arena();
     let hash: &mut Hash<'_> = call.keyspace.db(call.db).find_or_make(key)?;
     let (field, new) = hash.find_or_add(name, || arena.alloc_slice_copy(name));
-    if new || !sees(call.context, call.notes, hash, field) {
+    if new || !sees(call.context, call.warnings, hash, field) {
         *hash.value_mut(field) = StringValue::Borrowed(value);
         hash.set_expiry(field, None);
     }
@@ -103,7 +103,7 @@ fn hincrby(call: &mut Call<'_, '_>) -> Applied {
     let arena = call.keyspace.arena();
     let hash: &mut Hash<'_> = call.keyspace.db(call.db).find_or_make(key)?;
     let (field, new) = hash.find_or_add(name, || arena.alloc_slice_copy(name));
-    let before = if new || !sees(call.context, call.notes, hash, field) {
+    let before = if new || !sees(call.context, call.warnings, hash, field) {
         0
     } else {
         let number = match hash.value(field) {
@@ -135,7 +135,7 @@ fn hincrbyfloat(call: &mut Call<'_, '_>) -> Applied {
     let arena = call.keyspace.arena();
     let hash: &mut Hash<'_> = call.keyspace.db(call.db).find_or_make(key)?;
     let (field, new) = hash.find_or_add(name, || arena.alloc_slice_copy(name));
-    let before = if new || !sees(call.context, call.notes, hash, field) {
+    let before = if new || !sees(call.context, call.warnings, hash, field) {
         LongDouble::ZERO
     } else {
         hash.value(field).with(LongDouble::read).map_err(|no_number| match no_number {

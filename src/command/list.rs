@@ -1,6 +1,6 @@
 //! Lists.
 
-use super::apply::{Applied, Call, Unapplied, near};
+use super::apply::{Applied, Call, Unapplied, copy_if_small};
 use super::row::{Command, KEY, TWO_KEYS, counted, plain, range, since, write};
 use super::timeout;
 use crate::keyspace::{End, List};
@@ -46,7 +46,7 @@ fn push(call: &mut Call<'_, '_>, end: End) -> Applied {
     let (key, elements) = (call.key(), &call.args[2..]);
     let arena = call.keyspace.arena();
     let list: &mut List<'_> = call.db().find_or_make(key)?;
-    elements.iter().for_each(|element| list.push(end, near(arena, element)));
+    elements.iter().for_each(|element| list.push(end, copy_if_small(arena, element)));
     Ok(())
 }
 

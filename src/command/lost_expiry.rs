@@ -20,21 +20,21 @@ use crate::keyspace::{Hash, Keyspace, StringValue, Value};
 
 /// The kinds of items that may have lost an expiry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Suspicion {
+pub struct LostExpiryRules {
     /// Keys, where SET may have been logged for INCRBYFLOAT.
     pub keys: bool,
     /// Fields of hashes, where HSET may have been logged for HINCRBYFLOAT.
     pub fields: bool,
 }
 
-impl Suspicion {
+impl LostExpiryRules {
     /// Returns the possible kinds in a part of a log, as far as the log identifies its writer: an
     /// incremental file is not older than Redis 7.0, and `writer` created the RDB at the beginning
     /// of the log, before all commands.
-    pub fn of(is_incr: bool, writer: Option<Server>) -> Suspicion {
+    pub fn for_part(is_incr: bool, writer: Option<Server>) -> LostExpiryRules {
         let older = |major, minor| writer.is_none_or(|writer| !writer.has_redis(major, minor));
         let is_valkey = writer.is_some_and(|writer| writer.product == Product::Valkey);
-        Suspicion { keys: !is_incr && older(6, 0), fields: !is_valkey && older(8, 2) }
+        LostExpiryRules { keys: !is_incr && older(6, 0), fields: !is_valkey && older(8, 2) }
     }
 }
 
@@ -42,13 +42,13 @@ impl Suspicion {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LostExpiries {
     /// The kinds that are recorded for subsequent commands.
-    pub suspicion: Suspicion,
+    pub rules: LostExpiryRules,
     /// The position of the first loss of each expiry.
-    seen: BTreeMap<Place, Position>,
+    seen: BTreeMap<Item, Position>,
 }
 
 /// Database, key and, for a hash, field.
-type Place = (u32, Vec<u8>, Option<Vec<u8>>);
+type Item = (u32, Vec<u8>, Option<Vec<u8>>);
 
 /// The number of losses, and the position of the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -106,7 +106,7 @@ fn unexpiring<'h, 'a>(hash: &'h Hash<'a>, name: &[u8]) -> Option<&'h StringValue
 /// Returns whether a command may have been written by a server with the result of an addition,
 /// judging by its name and value only.
 #[inline]
-pub(super) fn begins_as_one(name: &[u8], as_written: &[u8], value: &[u8]) -> bool {
+pub(super) fn looks_propagated(name: &[u8], as_written: &[u8], value: &[u8]) -> bool {
     let is_number = value.first().is_some_and(|first| first.is_ascii_digit() || *first == b'-');
     is_number && name == as_written
 }
@@ -126,11 +126,11 @@ mod tests {
     use super::super::lookup;
     use super::*;
     use crate::base::server::{redis, valkey};
-    use crate::command::apply::{Call, Context, Notes};
+    use crate::command::apply::{Call, Context, Warnings};
     use crate::keyspace::Bump;
 
     /// Returns the recorded keys and fields after commands whose offsets are consecutive numbers.
-    fn recorded(suspicion: Suspicion, commands: &[&str]) -> (Lost, Lost) {
+    fn recorded(rules: LostExpiryRules, commands: &[&str]) -> (Lost, Lost) {
         let arena = Bump::new();
         let mut keyspace = Keyspace::new(&arena);
         let context = Context {
@@ -140,8 +140,8 @@ mod tests {
             clock: &|_| 0,
             owns: &|_| true,
         };
-        let mut notes = Notes::default();
-        notes.lost_expiries.suspicion = suspicion;
+        let mut warnings = Warnings::default();
+        warnings.lost_expiries.rules = rules;
         for (offset, line) in (0..).zip(commands) {
             let args: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
             let mut call = Call {
@@ -151,14 +151,14 @@ mod tests {
                 db: 0,
                 keyspace: &mut keyspace,
                 context: &context,
-                notes: &mut notes,
+                warnings: &mut warnings,
             };
             lookup(args[0]).expect("known").row().run(&mut call).expect("it is run");
         }
-        notes.lost_expiries.left(&mut keyspace)
+        warnings.lost_expiries.left(&mut keyspace)
     }
 
-    const ALL: Suspicion = Suspicion { keys: true, fields: true };
+    const ALL: LostExpiryRules = LostExpiryRules { keys: true, fields: true };
     const FAR: &str = "PEXPIREAT k 4102444800000";
     const FIELD_FAR: &str = "HPEXPIREAT h 4102444800000 FIELDS 1 f";
 
@@ -209,9 +209,13 @@ mod tests {
             (true, Some(redis(8, 2)), false, false),
             (true, Some(valkey(9, 0)), false, false),
         ] {
-            assert_eq!(Suspicion::of(is_incr, writer), Suspicion { keys, fields }, "{writer:?}");
+            assert_eq!(
+                LostExpiryRules::for_part(is_incr, writer),
+                LostExpiryRules { keys, fields },
+                "{writer:?}"
+            );
         }
-        let none = Suspicion::default();
+        let none = LostExpiryRules::default();
         assert_eq!(recorded(none, &["SET k 1", FAR, "SET k 2"]).0.count, 0);
         assert_eq!(recorded(none, &["HSET h f 1", FIELD_FAR, "HSET h f 2"]).1.count, 0);
     }

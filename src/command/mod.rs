@@ -49,7 +49,7 @@ mod zset;
 
 pub use table::{COUNT, CommandId, TABLE};
 
-pub use apply::{Applied, Apply, Call, Context, Notes, Position, Unapplied};
+pub use apply::{Applied, Apply, Call, Context, Position, Unapplied, Warnings};
 pub use database::{database_index, flush_is_executed};
 pub use lookup::{lookup, lookup_prefix};
 pub use row::{Arity, Command, Destruction, Group, Keys, Role, Since, Subcommand};

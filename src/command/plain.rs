@@ -39,13 +39,13 @@ impl Plain {
     /// Returns the command of the frame, if its kind is cached.
     #[inline(always)]
     pub(super) fn find(&self, frame: &Frame<'_>) -> Option<CommandId> {
-        let key = Key::of(frame)?;
+        let key = Key::from_frame(frame)?;
         self.0[key.slot()].filter(|kind| kind.key == key).map(|kind| kind.id)
     }
 
     /// Caches that there is nothing to record about frames of this kind.
     pub(super) fn remember(&mut self, frame: &Frame<'_>, id: CommandId) {
-        if let Some(key) = Key::of(frame) {
+        if let Some(key) = Key::from_frame(frame) {
             self.0[key.slot()] = Some(Kind { key, id });
         }
     }
@@ -55,8 +55,8 @@ impl Key {
     /// Returns the key of a canonical frame with at most nine arguments and a name of at most eight
     /// bytes; `None` for others.
     #[inline(always)]
-    fn of(frame: &Frame<'_>) -> Option<Key> {
-        let (name_on, name_len) = frame.name_and_on();
+    fn from_frame(frame: &Frame<'_>) -> Option<Key> {
+        let (name_on, name_len) = frame.bytes_from_name();
         // A header of eight bytes has one digit for each number.
         if !frame.is_canonical() || frame.bytes().len() - name_on.len() != 8 || name_len > 8 {
             return None;

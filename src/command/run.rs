@@ -107,7 +107,7 @@ mod tests {
     use super::super::lookup;
     use super::*;
     use crate::base::server::redis;
-    use crate::command::apply::{Context, Notes, Position};
+    use crate::command::apply::{Context, Position, Warnings};
     use crate::keyspace::{Bump, Keyspace};
 
     /// The empty hash would not be written, so it would not exist when the command is replayed.
@@ -122,7 +122,7 @@ mod tests {
             clock: &|_| 0,
             owns: &|_| true,
         };
-        let mut notes = Notes::default();
+        let mut warnings = Warnings::default();
         for line in ["HINCRBYFLOAT h f inf", "PEXPIREAT h 4102444800000", "NEW h"] {
             let args: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
             let mut call = Call {
@@ -132,7 +132,7 @@ mod tests {
                 db: 0,
                 keyspace: &mut keyspace,
                 context: &context,
-                notes: &mut notes,
+                warnings: &mut warnings,
             };
             let _ = match lookup(args[0]) {
                 Some(id) => id.row().run(&mut call),

@@ -62,8 +62,8 @@ pub(super) fn sort(call: &mut Call<'_, '_>) -> Applied {
             stored.push(
                 End::Tail,
                 match keys.look_up(pattern, item.element) {
-                    Some(Found::Element) => item.element,
-                    Some(Found::Value(value)) => value.in_arena(db.arena()),
+                    Some(SortKey::Element) => item.element,
+                    Some(SortKey::Value(value)) => value.in_arena(db.arena()),
                     None => &[],
                 },
             );
@@ -175,14 +175,14 @@ fn weigh<'a>(
             Some(pattern) => match keys.look_up(pattern, item.element) {
                 // Sorted as zero, or before all texts.
                 None => continue,
-                Some(Found::Element) => Cow::Borrowed(item.element),
-                Some(Found::Value(StringValue::Int(number))) if !options.alpha => {
+                Some(SortKey::Element) => Cow::Borrowed(item.element),
+                Some(SortKey::Value(StringValue::Int(number))) if !options.alpha => {
                     #[allow(clippy::cast_precision_loss)] // As the servers do.
                     let score = *number as f64;
                     item.score = score;
                     continue;
                 }
-                Some(Found::Value(value)) => bytes(value),
+                Some(SortKey::Value(value)) => bytes(value),
             },
         };
         if options.alpha {
@@ -219,7 +219,7 @@ fn is_undecided(items: &[Item<'_>], start: usize, end: usize, options: &Options<
 }
 
 /// The result of looking up a pattern.
-enum Found<'a, 'd> {
+enum SortKey<'a, 'd> {
     /// The element itself.
     Element,
     /// A string, or the value of a field.
@@ -235,11 +235,11 @@ struct Keys<'d, 'a> {
 impl<'d, 'a> Keys<'d, 'a> {
     /// Returns the value that a pattern refers to: the first `*` is replaced by the element, and
     /// the text after `->` names a field.
-    fn look_up(&self, pattern: &[u8], element: &[u8]) -> Option<Found<'a, 'd>> {
+    fn look_up(&self, pattern: &[u8], element: &[u8]) -> Option<SortKey<'a, 'd>> {
         // The servers search the pattern as a C string, but then use all of it.
         let text = c_string(pattern);
         if text == b"#" {
-            return Some(Found::Element);
+            return Some(SortKey::Element);
         }
         let star = memchr::memchr(b'*', text)?;
         let arrow = memchr::memmem::find(&text[star + 1..], b"->").map(|at| star + 1 + at);
@@ -247,13 +247,13 @@ impl<'d, 'a> Keys<'d, 'a> {
         let after = &pattern[star + 1..arrow.unwrap_or(pattern.len())];
         let key = [&pattern[..star], element, after].concat();
         match (&self.db.get(&key)?.value, arrow) {
-            (Value::String(value), None) => Some(Found::Value(value)),
+            (Value::String(value), None) => Some(SortKey::Value(value)),
             (Value::Hash(hash), Some(at)) => {
                 let field = &pattern[at + 2..];
                 let field = hash.find(field)?;
                 let passed = |now| hash.expiry(field).is_some_and(|expires_ms| expires_ms < now);
                 let passed = self.fields_expire_ms.is_some_and(passed);
-                (!passed).then(|| Found::Value(hash.value(field)))
+                (!passed).then(|| SortKey::Value(hash.value(field)))
             }
             _ => None,
         }

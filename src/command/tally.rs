@@ -17,15 +17,15 @@ use crate::command::transaction_scan::Transactions;
 
 /// The number of occurrences, and the offset of the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seen {
+pub struct Occurrence {
     /// The number of occurrences.
     pub count: u64,
     /// The offset of the first, in bytes; meaningless if the count is 0.
     pub first: u64,
 }
 
-impl Seen {
-    const NEVER: Seen = Seen { count: 0, first: u64::MAX };
+impl Occurrence {
+    const NEVER: Occurrence = Occurrence { count: 0, first: u64::MAX };
 
     #[inline]
     fn note(&mut self, offset: u64) {
@@ -35,7 +35,7 @@ impl Seen {
         self.count += 1;
     }
 
-    fn join(&mut self, later: Seen) {
+    fn join(&mut self, later: Occurrence) {
         self.count += later.count;
         self.first = self.first.min(later.first);
     }
@@ -46,9 +46,9 @@ impl Seen {
     }
 }
 
-impl Default for Seen {
+impl Default for Occurrence {
     fn default() -> Self {
-        Seen::NEVER
+        Occurrence::NEVER
     }
 }
 
@@ -65,25 +65,25 @@ pub struct Tally {
     pub commands: u64,
     /// Number of arguments of all frames, including names.
     pub arguments: u64,
-    uses: Box<[Seen; COUNT]>,
+    uses: Box<[Occurrence; COUNT]>,
     plain: Plain,
     /// Names that no known server has, in upper case, truncated to 64 bytes.
-    pub unknown: BTreeMap<Vec<u8>, Seen>,
+    pub unknown: BTreeMap<Vec<u8>, Occurrence>,
     /// Unknown names beyond the first 512 distinct ones.
-    pub unknown_more: Seen,
+    pub unknown_more: Occurrence,
     /// Subcommands of containers such as XGROUP: the container and the name of the subcommand in
     /// upper case.
-    pub subcommands: BTreeMap<(CommandId, Vec<u8>), Seen>,
+    pub subcommands: BTreeMap<(CommandId, Vec<u8>), Occurrence>,
     /// Commands with a number of arguments that their row does not allow.
-    pub wrong_arity: Seen,
+    pub wrong_arity: Occurrence,
     /// Commands with a number of arguments that their row allows only for older servers.
-    pub outdated_arity: Seen,
+    pub outdated_arity: Occurrence,
     /// Frames that loaders accept although no server writes them like this.
-    pub non_canonical: Seen,
+    pub non_canonical: Occurrence,
     /// Frames with a header line that loaders up to Redis 6.2 cannot read.
-    pub long_lines: Seen,
+    pub long_lines: Occurrence,
     /// Lines that begin with `#`.
-    pub annotations: Seen,
+    pub annotations: Occurrence,
     /// The times of `#TS:` annotations.
     pub times: Times,
     /// The databases that are used.
@@ -96,9 +96,9 @@ pub struct Tally {
     /// first command.
     end_before_multi: Option<u64>,
     /// Expiries whose meaning depends on the time at which the log is loaded.
-    pub relative_times: Seen,
+    pub relative_times: Occurrence,
     /// HSETEX with FXX, which Redis 8 applies differently once the time of the fields has passed.
-    pub field_conditions: Seen,
+    pub field_conditions: Occurrence,
 }
 
 /// The times of `#TS:` annotations, in Unix seconds.
@@ -109,7 +109,7 @@ pub struct Times {
     /// The last in the log.
     pub last: Option<i64>,
     /// Annotations whose time is before that of the previous one.
-    pub backwards: Seen,
+    pub backwards: Occurrence,
     first_at: u64,
 }
 
@@ -140,10 +140,10 @@ pub struct Databases {
     /// Commands before the first SELECT: they belong to the database that was selected before.
     unattributed: u64,
     /// By database index: its commands, and the first SELECT of it.
-    pub by_number: BTreeMap<u32, Seen>,
+    pub by_number: BTreeMap<u32, Occurrence>,
     /// SELECTs whose argument is not a database index: the server logs an error and does not change
     /// the database.
-    pub invalid: Seen,
+    pub invalid: Occurrence,
     current: Option<u32>,
     /// The number of commands before the last SELECT.
     counted: u64,
@@ -244,36 +244,36 @@ impl Default for Tally {
         Tally {
             commands: 0,
             arguments: 0,
-            uses: Box::new([Seen::NEVER; COUNT]),
+            uses: Box::new([Occurrence::NEVER; COUNT]),
             plain: Plain::default(),
             unknown: BTreeMap::new(),
-            unknown_more: Seen::NEVER,
+            unknown_more: Occurrence::NEVER,
             subcommands: BTreeMap::new(),
-            wrong_arity: Seen::NEVER,
-            outdated_arity: Seen::NEVER,
-            non_canonical: Seen::NEVER,
-            long_lines: Seen::NEVER,
-            annotations: Seen::NEVER,
+            wrong_arity: Occurrence::NEVER,
+            outdated_arity: Occurrence::NEVER,
+            non_canonical: Occurrence::NEVER,
+            long_lines: Occurrence::NEVER,
+            annotations: Occurrence::NEVER,
             times: Times::default(),
             databases: Databases::default(),
             transactions: Transactions::default(),
             last_end: 0,
             end_before_multi: None,
-            relative_times: Seen::NEVER,
-            field_conditions: Seen::NEVER,
+            relative_times: Occurrence::NEVER,
+            field_conditions: Occurrence::NEVER,
         }
     }
 }
 
 impl Tally {
     /// Returns the commands that occurred, with their count and first offset.
-    pub fn uses(&self) -> impl Iterator<Item = (CommandId, Seen)> {
+    pub fn uses(&self) -> impl Iterator<Item = (CommandId, Occurrence)> {
         let seen = CommandId::all().zip(self.uses.iter().copied());
         seen.filter(|(_, seen)| seen.count > 0)
     }
 
     /// Returns the count and first offset of one command.
-    pub fn of(&self, id: CommandId) -> Seen {
+    pub fn of(&self, id: CommandId) -> Occurrence {
         self.uses[id.index()]
     }
 
@@ -292,7 +292,7 @@ impl Tally {
                 self.long_lines.note(frame.offset());
             }
         }
-        let (name_on, name_len) = frame.name_and_on();
+        let (name_on, name_len) = frame.bytes_from_name();
         let Some(id) = lookup_prefix(name_on, name_len) else {
             self.unknown(frame);
             return;

@@ -1,6 +1,6 @@
 //! Applies commands from text, for tests.
 
-use super::apply::{Applied, Call, Context, Notes, Position};
+use super::apply::{Applied, Call, Context, Position, Warnings};
 use super::lookup;
 use crate::base::server::Server;
 use crate::keyspace::{Bump, Keyspace, Value};
@@ -13,7 +13,7 @@ pub(super) struct Ran {
     /// The result of each command.
     pub(super) ended: Vec<Applied>,
     /// The counters.
-    pub(super) notes: Notes,
+    pub(super) warnings: Warnings,
     /// Each key, and its formatted value.
     pub(super) keys: Vec<(String, String)>,
 }
@@ -35,18 +35,18 @@ pub(super) fn run(
         clock: &|_| CLOCK_MS,
         owns: &|_| true,
     };
-    let mut notes = Notes::default();
+    let mut warnings = Warnings::default();
     let mut ended = Vec::new();
     for line in commands.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let args: Vec<&[u8]> = line.split_whitespace().map(str::as_bytes).collect();
         let row = lookup(args[0]).expect("a known command").row();
         let at = Position::default();
         let keyspace = &mut keyspace;
-        let (context, notes) = (&context, &mut notes);
-        let mut call = Call { args: &args, frame: &[], at, db: 0, keyspace, context, notes };
+        let (context, warnings) = (&context, &mut warnings);
+        let mut call = Call { args: &args, frame: &[], at, db: 0, keyspace, context, warnings };
         ended.push(row.apply.expect("a command that writes")(&mut call));
     }
     let name = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
     let keys = keyspace.db(0).entries().map(|entry| (name(entry.key()), show(&entry.value)));
-    Ran { ended, keys: keys.collect(), notes }
+    Ran { ended, keys: keys.collect(), warnings }
 }

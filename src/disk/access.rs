@@ -214,21 +214,21 @@ fn umask() -> u32 {
 
 /// Gives the new file, or the new directory and the files in it, the mode and, where that is allowed, the owner of the
 /// old. A new file that has no twin among the old ones is given those of one that has.
-pub fn like(old: Option<&Path>, new: &Path) {
+pub fn copy_access(old: Option<&Path>, new: &Path) {
     let Some(old) = old else { return };
-    like_one(old, new);
+    copy_access_of_file(old, new);
     let files = |directory| fs::read_dir(directory).into_iter().flatten().flatten();
     let any = files(old).map(|entry| entry.path()).find(|path| path.is_file());
     for entry in files(new) {
         let twin = Some(old.join(entry.file_name())).filter(|twin| twin.exists());
         if let Some(twin) = twin.or_else(|| any.clone()) {
-            like_one(&twin, &entry.path());
+            copy_access_of_file(&twin, &entry.path());
         }
     }
 }
 
 /// The owner first: until then, the bits of the group would be another group's.
-fn like_one(old: &Path, new: &Path) {
+fn copy_access_of_file(old: &Path, new: &Path) {
     let Ok(old) = fs::metadata(old) else { return };
     let mut mode = old.mode() & 0o7777;
     let group = Some(old.gid());

@@ -67,7 +67,7 @@ impl Mapping {
             ));
         }
         let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
-        Mapping::of(file, path)
+        Mapping::from_file(file, path)
     }
 
     /// Maps an open regular file, which may have been unlinked; `path` is for messages.
@@ -75,7 +75,7 @@ impl Mapping {
     /// # Errors
     ///
     /// Fails if the system refuses the mapping.
-    pub fn of(file: File, path: &Path) -> Result<Self> {
+    pub fn from_file(file: File, path: &Path) -> Result<Self> {
         let len = file.metadata().map_err(|e| Error::io("read the size of", path, e))?.len();
         let map = if len == 0 {
             None

@@ -35,7 +35,7 @@ mod scratch;
 pub mod truncate;
 mod writeback;
 
-pub use access::{Access, like};
+pub use access::{Access, copy_access};
 pub use free_space::free_bytes;
 pub use link::link;
 pub use lock::Lock;

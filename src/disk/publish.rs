@@ -15,7 +15,7 @@ use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
 use tempfile::{Builder, NamedTempFile, TempDir};
 
-use super::access::{Access, PRIVATE_DIRECTORY, PRIVATE_FILE, like};
+use super::access::{Access, PRIVATE_DIRECTORY, PRIVATE_FILE, copy_access};
 use super::names::TEMPORARY;
 use crate::base::error::{Error, ErrorKind, Result};
 
@@ -156,7 +156,7 @@ impl NewFile {
         let NewFile { temporary, destination, existing, access } = self;
         match old {
             None => access.settle_file(temporary.as_file()),
-            old => like(old, temporary.path()),
+            old => copy_access(old, temporary.path()),
         }
         temporary.as_file().sync_all().map_err(|error| Error::io("write", &destination, error))?;
         let written = temporary.path().to_path_buf();
@@ -230,7 +230,7 @@ impl NewDirectory {
         let written = temporary.path().to_path_buf();
         match old {
             None => access.settle_directory(&written),
-            old => like(old, &written),
+            old => copy_access(old, &written),
         }
         sync_below(&written).map_err(|error| Error::io("write", &destination, error))?;
         let occupied = destination.symlink_metadata().is_ok();

@@ -25,7 +25,7 @@ impl Stamp {
     /// # Errors
     ///
     /// Fails if the system does not report it.
-    pub fn of(file: &File) -> io::Result<Self> {
+    pub fn from_file(file: &File) -> io::Result<Self> {
         file.metadata().map(|metadata| Self::from(&metadata))
     }
 
@@ -71,7 +71,7 @@ pub fn cut_tail(path: &Path, seen: &Stamp, keep: u64, copy: &Path) -> Result<Pat
         let path = path.to_path_buf();
         move |error: io::Error| Error::io(doing, path, error)
     };
-    let unchanged = |file: &File| match Stamp::of(file) {
+    let unchanged = |file: &File| match Stamp::from_file(file) {
         Err(error) => Err(Error::io("read the size of", path, error)),
         Ok(now) if now == *seen => Ok(()),
         Ok(_) => Err(Error::new(ErrorKind::Changed, "the file was changed since it was checked")
@@ -141,7 +141,7 @@ mod tests {
             if name == "a.cut" {
                 fs::write(&path, "123456789").unwrap();
             }
-            let seen = Stamp::of(&File::open(&path).unwrap()).unwrap();
+            let seen = Stamp::from_file(&File::open(&path).unwrap()).unwrap();
             let keep = seen.bytes() - expected.len() as u64;
             assert_eq!(cut_tail(&path, &seen, keep, &copy).unwrap(), directory.path().join(name));
             assert_eq!(fs::read_to_string(directory.path().join(name)).unwrap(), expected);
@@ -154,7 +154,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (path, copy) = (directory.path().join("a"), directory.path().join("a.cut"));
         fs::write(&path, "12345").unwrap();
-        let seen = Stamp::of(&File::open(&path).unwrap()).unwrap();
+        let seen = Stamp::from_file(&File::open(&path).unwrap()).unwrap();
         fs::write(&path, "123456").unwrap();
         let error = cut_tail(&path, &seen, 3, &copy).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Changed);
@@ -167,7 +167,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a");
         fs::write(&path, "12345").unwrap();
-        let seen = Stamp::of(&File::open(&path).unwrap()).unwrap();
+        let seen = Stamp::from_file(&File::open(&path).unwrap()).unwrap();
         let error = cut_tail(&path, &seen, 3, &directory.path().join("no/copy")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
         assert_eq!(fs::read_to_string(&path).unwrap(), "12345");

@@ -25,7 +25,7 @@ struct Worker {
 
 impl<'f> Writeback<'f> {
     /// Creates it for a file that is about to be written.
-    pub fn of(file: &'f File) -> Self {
+    pub fn new(file: &'f File) -> Self {
         Writeback { file, waiting: 0, worker: None }
     }
 
@@ -92,7 +92,7 @@ mod tests {
         // A pipe can be written, but not synced.
         let (_reader, writer) = io::pipe().unwrap();
         let file = File::from(std::os::fd::OwnedFd::from(writer));
-        let mut writeback = Writeback::of(&file);
+        let mut writeback = Writeback::new(&file);
         writeback.wrote(EACH - 1).unwrap();
         assert!(writeback.worker.is_none());
         writeback.wrote(1).unwrap();

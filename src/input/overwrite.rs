@@ -26,7 +26,7 @@ pub enum Shape {
 
 impl Shape {
     /// Returns the shape of a result in the layout of `log`.
-    pub fn of(log: &Log) -> Shape {
+    pub fn of_log(log: &Log) -> Shape {
         match log.layout {
             Layout::MultiPart { .. } => Shape::Directory,
             _ => Shape::File,

@@ -59,9 +59,9 @@ pub struct Flavour {
 
 impl Flavour {
     /// Returns the flavour of a server of this release line.
-    pub fn of(server: Server) -> Flavour {
+    pub fn of_server(server: Server) -> Flavour {
         Flavour {
-            scores: ScoreText::of(server),
+            scores: ScoreText::of_server(server),
             field_expiry: server.product == Product::Redis && server.has_redis(7, 4),
         }
     }

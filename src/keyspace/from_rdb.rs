@@ -38,13 +38,13 @@ pub struct Loader<'k, 'a> {
     stream: InStream<'a>,
     scratch: Vec<u8>,
     other_scratch: Vec<u8>,
-    beside: Beside<'a>,
+    non_key: NonKeyData<'a>,
     fault: Option<Unloadable>,
 }
 
 /// The content of an RDB other than keys.
 #[derive(Debug, Clone, Default)]
-pub struct Beside<'a> {
+pub struct NonKeyData<'a> {
     /// The function libraries.
     pub functions: Functions,
     /// Module data that belongs to no key, from the module's id to the end mark, in the order of
@@ -126,11 +126,11 @@ impl<'k, 'a> Loader<'k, 'a> {
             expires_ms: None,
             value: Value::String(StringValue::default()),
             scores: Scores::default(),
-            zero: ZeroSign::of(server),
+            zero: ZeroSign::of_server(server),
             stream: InStream::default(),
             scratch: Vec::new(),
             other_scratch: Vec::new(),
-            beside: Beside::default(),
+            non_key: NonKeyData::default(),
             fault: None,
         }
     }
@@ -141,8 +141,8 @@ impl<'k, 'a> Loader<'k, 'a> {
     ///
     /// Returns the first item that could not be loaded. It is not in the keyspace; everything else
     /// is.
-    pub fn finish(self) -> Result<Beside<'a>, Unloadable> {
-        self.fault.map_or(Ok(self.beside), Err)
+    pub fn finish(self) -> Result<NonKeyData<'a>, Unloadable> {
+        self.fault.map_or(Ok(self.non_key), Err)
     }
 
     fn keep(&mut self, text: Text<'a, '_>) -> &'a [u8] {
@@ -192,17 +192,17 @@ fn empty<'a>(kind: Kind) -> Value<'a> {
 impl<'a> Visitor<'a> for Loader<'_, 'a> {
     fn function(&mut self, library: Text<'a, '_>) {
         let code = library.to_vec();
-        if let Err(error) = self.beside.functions.load(&code, false) {
+        if let Err(error) = self.non_key.functions.load(&code, false) {
             self.fault(Unloadable::Library(error));
         }
     }
 
     fn module_aux(&mut self, _: ModuleId, when: AuxWhen, payload: &'a [u8]) {
-        self.beside.module_aux.push((when, payload));
+        self.non_key.module_aux.push((when, payload));
     }
 
     fn slot_import(&mut self, job: Text<'a, '_>, first: u64, last: u64) {
-        let (job, imports) = (job.to_vec(), &mut self.beside.slot_imports);
+        let (job, imports) = (job.to_vec(), &mut self.non_key.slot_imports);
         match imports.last_mut() {
             Some(import) if import.job == job => import.ranges.push((first, last)),
             _ => imports.push(SlotImport { job, ranges: vec![(first, last)] }),
@@ -337,7 +337,7 @@ impl<'a> Visitor<'a> for Loader<'_, 'a> {
         }
         let mut value = std::mem::replace(&mut self.value, Value::String(StringValue::default()));
         if let Value::Zset(zset) = &mut value {
-            **zset = Zset::of(std::mem::take(&mut self.scores), self.zero);
+            **zset = Zset::from_scores(std::mem::take(&mut self.scores), self.zero);
         }
         let name = self.name.bytes(&mut self.scratch);
         if self.stream.disorder {
@@ -368,7 +368,7 @@ mod tests {
         bytes: &'a [u8],
         server: Server,
         owns: &dyn Fn(&[u8]) -> bool,
-    ) -> Result<Beside<'a>, Unloadable> {
+    ) -> Result<NonKeyData<'a>, Unloadable> {
         let mut loader = Loader::new(keyspace, server, owns);
         walk(bytes, &mut loader, &Silent).expect("a sound RDB");
         loader.finish()
@@ -482,8 +482,8 @@ mod tests {
         let bytes = [&b"REDIS0010"[..], &bytes, &[0xff], &[0; 8]].concat();
         let arena = Bump::new();
         let mut keyspace = Keyspace::new(&arena);
-        let beside = loaded(&mut keyspace, &bytes, redis(7, 0), &|_| true).expect("a library");
-        let (name, found) = beside.functions.iter().next().expect("a library");
+        let non_key = loaded(&mut keyspace, &bytes, redis(7, 0), &|_| true).expect("a library");
+        let (name, found) = non_key.functions.iter().next().expect("a library");
         assert_eq!((name, found.code()), (&b"mine"[..], &library[..]));
     }
 }

@@ -3,18 +3,18 @@
 
 /// The tags of up to `N` names, by their indexes. `N` is a multiple of 16.
 #[derive(Debug, Clone)]
-pub(super) struct Marks<const N: usize>([u8; N]);
+pub(super) struct HashTags<const N: usize>([u8; N]);
 
-impl<const N: usize> Default for Marks<N> {
+impl<const N: usize> Default for HashTags<N> {
     fn default() -> Self {
-        Marks([0; N])
+        HashTags([0; N])
     }
 }
 
 const ONES: u128 = u128::MAX / 0xFF;
 const HIGHEST: u128 = ONES << 7;
 
-impl<const N: usize> Marks<N> {
+impl<const N: usize> HashTags<N> {
     /// Returns the first index below `count` for which `same` returns true, that is, the name
     /// matches; `same` is called for few other indexes.
     #[inline]
@@ -111,7 +111,7 @@ mod tests {
         let names: Vec<Vec<u8>> = (0..48_u32)
             .map(|n| format!("{:0width$}", n, width = n as usize % 12).into_bytes())
             .collect();
-        let mut marks = Marks::<32>::default();
+        let mut marks = HashTags::<32>::default();
         let mut model: Vec<&[u8]> = Vec::new();
         let mut state = 1_u64;
         for _ in 0..20_000 {

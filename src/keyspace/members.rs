@@ -9,7 +9,7 @@ use std::hash::BuildHasher;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
-use crate::keyspace::hash_tags::Marks;
+use crate::keyspace::hash_tags::HashTags;
 use crate::keyspace::hasher::Hasher;
 
 /// Maximum number of names that are searched by their tags.
@@ -20,7 +20,7 @@ const SEARCHED: usize = 16;
 pub(super) struct Members<'a, V> {
     entries: Vec<(&'a [u8], V)>,
     /// Used while there is no table.
-    marks: Marks<SEARCHED>,
+    marks: HashTags<SEARCHED>,
     /// Present once there were more than [`SEARCHED`] names.
     table: Option<Box<Table>>,
 }
@@ -44,7 +44,7 @@ fn small(place: usize) -> u32 {
 
 impl<'a, V> Members<'a, V> {
     pub(super) fn with_capacity(capacity: usize) -> Self {
-        Members { entries: Vec::with_capacity(capacity), marks: Marks::default(), table: None }
+        Members { entries: Vec::with_capacity(capacity), marks: HashTags::default(), table: None }
     }
 
     #[inline]

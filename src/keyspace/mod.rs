@@ -52,4 +52,4 @@ pub use stream::Stream;
 pub use string::StringValue;
 pub use value::{Opaque, Typed, Value};
 pub(crate) use zset::Scores;
-pub use zset::{Ordered, Place, Scored, ZeroSign, Zset};
+pub use zset::{OrderPosition, Ordered, Scored, ZeroSign, Zset};

@@ -22,7 +22,7 @@ pub enum ScoreText {
 
 impl ScoreText {
     /// Returns the format of a server of this release line.
-    pub fn of(server: Server) -> ScoreText {
+    pub fn of_server(server: Server) -> ScoreText {
         match server.product {
             Product::Valkey => ScoreText::Grisu2,
             Product::Redis if server.has_redis(7, 2) => ScoreText::Grisu2,

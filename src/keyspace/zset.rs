@@ -7,9 +7,9 @@
 mod order;
 
 use self::order::Order;
-pub use self::order::{Ordered, Place, Scored};
+pub use self::order::{OrderPosition, Ordered, Scored};
 use crate::base::server::Server;
-use crate::keyspace::hash_tags::Marks;
+use crate::keyspace::hash_tags::HashTags;
 
 /// A sorted set: members, each with a score that must not be NaN (this is not checked). The order
 /// is by score, then by the members' bytes.
@@ -29,13 +29,13 @@ enum Members<'a> {
 #[derive(Debug, Clone, Default)]
 struct Few<'a> {
     members: Vec<Scored<'a>>,
-    marks: Marks<FEW>,
+    marks: HashTags<FEW>,
 }
 
 impl<'a> Few<'a> {
     /// Creates it from sorted members.
     fn of(members: Vec<Scored<'a>>) -> Self {
-        let mut few = Few { members, marks: Marks::default() };
+        let mut few = Few { members, marks: HashTags::default() };
         few.mark_all();
         few
     }
@@ -105,14 +105,14 @@ pub enum ZeroSign {
 
 impl ZeroSign {
     /// Returns the treatment of a server of this release line.
-    pub fn of(server: Server) -> ZeroSign {
+    pub fn of_server(server: Server) -> ZeroSign {
         if server.has_redis(7, 0) { ZeroSign::LostWhenPacked } else { ZeroSign::Kept }
     }
 }
 
 impl<'a> Zset<'a> {
     /// Creates a set of these scores, packed if it is small enough.
-    pub(crate) fn of(mut scores: Scores<'a>, zero: ZeroSign) -> Self {
+    pub(crate) fn from_scores(mut scores: Scores<'a>, zero: ZeroSign) -> Self {
         let longest = scores.keys().map(|member| member.len()).max().unwrap_or(0);
         let unpacked = scores.len() > PACKED_MEMBERS || longest > PACKED_MEMBER_BYTES;
         if !unpacked && zero == ZeroSign::LostWhenPacked {
@@ -275,15 +275,16 @@ impl<'a> Zset<'a> {
     /// Returns the members in order.
     pub fn ordered(&mut self) -> Ordered<'_, 'a> {
         match &mut self.members {
-            Members::Few(few) => Ordered::of(std::slice::from_ref(&few.members)),
-            Members::Many(many) => {
-                many.order.get_or_insert_with(|| Order::of(order::sorted(&many.scores))).read()
-            }
+            Members::Few(few) => Ordered::new(std::slice::from_ref(&few.members)),
+            Members::Many(many) => many
+                .order
+                .get_or_insert_with(|| Order::from_sorted(order::sorted(&many.scores)))
+                .read(),
         }
     }
 
     /// Removes the members between two positions in the order.
-    pub fn remove_range(&mut self, range: std::ops::Range<Place>) {
+    pub fn remove_range(&mut self, range: std::ops::Range<OrderPosition>) {
         if range.is_empty() {
             return;
         }

@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 
 use super::fault::DamageKind;
 use super::unknown::Unproven;
-use crate::rdb::summary::Walk;
+use crate::rdb::summary::RdbSummary;
 
 /// The first position at which the bytes violate the format, and a summary of everything intact
 /// before it.
@@ -38,9 +38,9 @@ pub struct Damage {
     /// [`Format::name`](crate::rdb::format::Format::name).
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub stored_as: Option<&'static str>,
-    /// Summary of everything that was read completely before the damage; its [`Walk::len`] is the
+    /// Summary of everything that was read completely before the damage; its [`RdbSummary::len`] is the
     /// end of the last complete record.
-    pub before: Walk,
+    pub before: RdbSummary,
     /// Where the content is unknown to this version rather than wrong: why it could not be proved whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unproven: Option<Unproven>,

@@ -32,7 +32,7 @@ use super::text::Text;
 use super::visitor::{Key, KeyEnd, ModuleId, Visitor, Want};
 use crate::base::progress::Progress;
 use crate::rdb::duplicate_detection::KeyHashes;
-use crate::rdb::summary::{Counts, Walk};
+use crate::rdb::summary::{Counts, RdbSummary};
 
 /// Length of a slot import's job name in bytes. Jobs are named like cluster nodes, and Valkey loads
 /// no other name.
@@ -341,7 +341,7 @@ impl<'a, 'v, 'p, V: Visitor<'a>> Driver<'a, 'v, 'p, V> {
     }
 
     /// Returns the summary of what was read so far.
-    pub(super) fn walk(&self) -> Walk {
+    pub(super) fn walk(&self) -> RdbSummary {
         self.counts.walk(self.header, self.whole, self.checksum)
     }
 

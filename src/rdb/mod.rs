@@ -73,7 +73,7 @@ pub mod write;
 mod ziplist;
 mod zipmap;
 
-pub use crate::rdb::summary::{Database, ModuleUse, Stored, Walk};
+pub use crate::rdb::summary::{Database, ModuleUse, RdbSummary, Stored};
 pub use checksum::{Checksum, crc64};
 pub use damage::Damage;
 pub use dump::{Dump, DumpFault};

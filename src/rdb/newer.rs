@@ -19,13 +19,13 @@ use super::unknown::{Uncheckable, UnknownContent, Unproven};
 use super::visitor::Visitor;
 use super::walk::walk;
 use crate::base::progress::Progress;
-use crate::rdb::summary::Walk;
+use crate::rdb::summary::RdbSummary;
 
 /// What an RDB is that is whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reading {
     /// Read from the first byte to the last.
-    Known(Walk),
+    Known(RdbSummary),
     /// Whole by its checksum, with content that this version does not know.
     Newer(Box<Newer>),
 }
@@ -45,7 +45,7 @@ impl Reading {
     }
 
     /// What was read: all of it, or what precedes the content that is unknown.
-    pub fn walk(&self) -> &Walk {
+    pub fn walk(&self) -> &RdbSummary {
         match self {
             Reading::Known(walk) => walk,
             Reading::Newer(newer) => &newer.before,
@@ -71,7 +71,7 @@ pub struct Newer {
     /// Its length in bytes with the checksum. What follows is not of the RDB.
     pub len: u64,
     /// What was read before the unknown content: notes, and, of a known version, keys.
-    pub before: Walk,
+    pub before: RdbSummary,
 }
 
 /// Reads the RDB that `bytes` begin with as [`walk`] does. Where that stops at content which this version does not
@@ -109,7 +109,7 @@ fn unknown_content(bytes: &[u8], damage: &Damage) -> Option<UnknownContent> {
     let (header, code) = match damage.kind {
         DamageKind::Version { .. } => (Header::read_newer(bytes)?, None),
         DamageKind::UnknownCode { code } => {
-            let Walk { magic, version, .. } = damage.before;
+            let RdbSummary { magic, version, .. } = damage.before;
             (Header { magic, version }, Some(code))
         }
         _ => return None,

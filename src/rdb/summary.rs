@@ -12,7 +12,7 @@ use super::visitor::{Key, ModuleId};
 /// The summary of an RDB.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Walk {
+pub struct RdbSummary {
     /// The magic at the beginning.
     pub magic: Magic,
     /// The version.
@@ -80,7 +80,7 @@ pub struct ModuleUse {
     pub aux: u64,
 }
 
-impl Walk {
+impl RdbSummary {
     /// Returns the number of keys of this kind.
     pub fn keys_of(&self, kind: Kind) -> u64 {
         let stored = self.types.iter().filter(|stored| stored.kind == kind);
@@ -111,8 +111,8 @@ pub(super) struct Counts {
 
 impl Counts {
     /// Returns the counts so far, for an RDB that is intact up to byte `len`.
-    pub(super) fn walk(&self, header: Header, len: usize, checksum: Checksum) -> Walk {
-        Walk {
+    pub(super) fn walk(&self, header: Header, len: usize, checksum: Checksum) -> RdbSummary {
+        RdbSummary {
             magic: header.magic,
             version: header.version,
             needs_version: self.needs_version.max(1),

@@ -12,7 +12,7 @@ use super::*;
 use crate::base::progress::Silent;
 
 /// Returns the visitor calls for a valid file, and its summary.
-fn reported(bytes: &[u8]) -> (Vec<String>, Walk) {
+fn reported(bytes: &[u8]) -> (Vec<String>, RdbSummary) {
     let mut reported = Told::default();
     match walk(bytes, &mut reported, &Silent) {
         Ok(walk) => (reported.0, walk),

@@ -7,12 +7,12 @@ use super::reader::Tools;
 use super::visitor::{Ignore, Visitor};
 use crate::base::progress::Progress;
 use crate::rdb::duplicate_keys::find_repeated;
-use crate::rdb::summary::Walk;
+use crate::rdb::summary::RdbSummary;
 
 /// Walks over the RDB that `bytes` begins with, reports its content to `visitor`, and checks it as
 /// a server with `sanitize-dump-payload yes` does on loading.
 ///
-/// `progress` is advanced by [`Walk::len`] bytes in total; the caller sets the phase.
+/// `progress` is advanced by [`RdbSummary::len`] bytes in total; the caller sets the phase.
 ///
 /// # Errors
 ///
@@ -21,7 +21,7 @@ pub fn walk<'a, V: Visitor<'a>>(
     bytes: &'a [u8],
     visitor: &mut V,
     progress: &dyn Progress,
-) -> Result<Walk, Box<Damage>> {
+) -> Result<RdbSummary, Box<Damage>> {
     let mut tools = Tools::new();
     let seed = tools.seed;
     let mut driver = Driver::new(bytes, visitor, &mut tools);

@@ -13,7 +13,7 @@
 
 use std::ops::Range;
 
-use super::lists::Stretch;
+use super::lists::Segment;
 use super::route::Routed;
 use crate::aof::frame_end;
 use crate::disk::prefetch;
@@ -63,7 +63,7 @@ impl Routed<'_> {
 
     /// Returns the window, divided into groups that usually fit into the memory.
     pub(super) fn groups(&self) -> impl Iterator<Item = Range<usize>> + use<> {
-        let in_a_share = self.log_bytes() / self.shares() as u64 + 1;
+        let in_a_share = self.log_bytes() / self.shards() as u64 + 1;
         // A quarter is reserved for lengths, and for shards that are larger than others.
         let at_once = usize::try_from(self.capacity() / 4 * 3 / in_a_share).unwrap_or(1).max(1);
         let window = self.window.clone();
@@ -77,53 +77,53 @@ impl Gathered {
     pub(super) fn fill(&mut self, routed: &Routed<'_>, group: &Range<usize>, threads: usize) {
         self.first = group.start;
         let list = group.start - routed.window.start;
-        let stretches: Vec<(&[u8], &Stretch)> = routed.stretches().collect();
-        let in_a_piece = stretches.len().div_ceil(threads.max(1)).max(1);
-        let pieces = stretches.len().div_ceil(in_a_piece);
+        let segments: Vec<(&[u8], &Segment)> = routed.segments().collect();
+        let in_a_piece = segments.len().div_ceil(threads.max(1)).max(1);
+        let pieces = segments.len().div_ceil(in_a_piece);
         let capacity = usize::try_from(routed.capacity()).unwrap_or(usize::MAX) / pieces.max(1);
         self.pieces.resize_with(pieces, Piece::default);
         std::thread::scope(|scope| {
-            let mut work = self.pieces.iter_mut().zip(stretches.chunks(in_a_piece));
+            let mut work = self.pieces.iter_mut().zip(segments.chunks(in_a_piece));
             // The last piece is processed by this thread.
             let last = work.next_back();
-            for (piece, stretches) in work {
-                scope.spawn(move || piece.fill(stretches, list, group.len(), capacity));
+            for (piece, segments) in work {
+                scope.spawn(move || piece.fill(segments, list, group.len(), capacity));
             }
-            if let Some((piece, stretches)) = last {
-                piece.fill(stretches, list, group.len(), capacity);
+            if let Some((piece, segments)) = last {
+                piece.fill(segments, list, group.len(), capacity);
             }
         });
     }
 
     /// Returns the commands that were copied for a shard.
-    pub(super) fn of(&self, share: usize) -> Copied<'_> {
-        Copied { now: &[], later: &self.pieces, list: share - self.first }
+    pub(super) fn of(&self, shard: usize) -> Copied<'_> {
+        Copied { now: &[], later: &self.pieces, list: shard - self.first }
     }
 }
 
 impl Routed<'_> {
     /// Returns the segments of all parts, each with the bytes of its part.
-    fn stretches(&self) -> impl Iterator<Item = (&[u8], &Stretch)> {
+    fn segments(&self) -> impl Iterator<Item = (&[u8], &Segment)> {
         self.parts.iter().flat_map(|part| {
-            part.stretches.iter().map(|stretch| (part.part.mapping.bytes(), stretch))
+            part.segments.iter().map(|segment| (part.part.mapping.bytes(), segment))
         })
     }
 }
 
 impl Piece {
-    /// Copies the commands of `shares` shards, whose lists begin with `first`.
+    /// Copies the commands of `shards` shards, whose lists begin with `first`.
     fn fill(
         &mut self,
-        stretches: &[(&[u8], &Stretch)],
+        segments: &[(&[u8], &Segment)],
         first: usize,
-        shares: usize,
+        shards: usize,
         mut capacity: usize,
     ) {
-        self.0.resize_with(shares, Vec::new);
+        self.0.resize_with(shards, Vec::new);
         self.0.iter_mut().for_each(Vec::clear);
-        for (bytes, stretch) in stretches {
+        for (bytes, segment) in segments {
             for (list, buffer) in self.0.iter_mut().enumerate() {
-                let mut ahead = stretch.places(first + list);
+                let mut ahead = segment.places(first + list);
                 let mut ask = move || {
                     let at = ahead.next().and_then(|(place, _)| usize::try_from(place).ok());
                     if let Some(at) = at {
@@ -132,7 +132,7 @@ impl Piece {
                 };
                 (0..AHEAD).for_each(|_| ask());
                 let mut before = 0;
-                for (place, _) in stretch.places(first + list) {
+                for (place, _) in segment.places(first + list) {
                     ask();
                     if place - before < NEAR {
                         buffer.extend_from_slice(&LEFT);

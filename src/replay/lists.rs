@@ -5,7 +5,7 @@
 //! seven bits, the lowest first, with the high bit set if more groups follow.
 
 /// Lists under construction, one for each shard.
-pub(super) struct Lists {
+pub(super) struct OffsetLists {
     lists: Vec<List>,
     /// The offset from which distances are counted.
     base: u64,
@@ -20,7 +20,7 @@ struct List {
 }
 
 /// The completed lists of one segment of a file.
-pub(super) struct Stretch {
+pub(super) struct Segment {
     bytes: Box<[u8]>,
     /// The end of each shard's list.
     ends: Box<[u32]>,
@@ -29,18 +29,18 @@ pub(super) struct Stretch {
     pub(super) start_db: Option<u32>,
 }
 
-impl Lists {
+impl OffsetLists {
     /// Creates lists for a segment in which every offset is at least `base`.
-    pub(super) fn new(shares: usize, base: u64) -> Self {
-        let mut lists = Vec::with_capacity(shares);
-        lists.resize_with(shares, || List { last: base, ..List::default() });
-        Lists { lists, base }
+    pub(super) fn new(shards: usize, base: u64) -> Self {
+        let mut lists = Vec::with_capacity(shards);
+        lists.resize_with(shards, || List { last: base, ..List::default() });
+        OffsetLists { lists, base }
     }
 
     /// Adds an offset to a shard's list. Offsets must be added in ascending order.
     #[inline]
-    pub(super) fn push(&mut self, share: usize, place: u64, db: Option<u32>) {
-        let list = &mut self.lists[share];
+    pub(super) fn push(&mut self, shard: usize, place: u64, db: Option<u32>) {
+        let list = &mut self.lists[shard];
         if list.db != db {
             list.tell(db);
         }
@@ -53,8 +53,8 @@ impl Lists {
     }
 
     /// Returns whether this offset is the last one that was added to a shard's list.
-    pub(super) fn ends_with(&self, share: usize, place: u64) -> bool {
-        self.lists[share].last == place && !self.lists[share].bytes.is_empty()
+    pub(super) fn ends_with(&self, shard: usize, place: u64) -> bool {
+        self.lists[shard].last == place && !self.lists[shard].bytes.is_empty()
     }
 
     /// Removes all offsets.
@@ -65,7 +65,7 @@ impl Lists {
     }
 
     /// Completes the lists and leaves this object empty. Returns `None` if they are empty.
-    pub(super) fn take(&mut self) -> Option<Stretch> {
+    pub(super) fn take(&mut self) -> Option<Segment> {
         let bytes: usize = self.lists.iter().map(|list| list.bytes.len()).sum();
         if bytes == 0 {
             return None;
@@ -78,7 +78,7 @@ impl Lists {
                 u32::try_from(joined.len()).expect("lists of a stretch have fewer than 2^32 bytes"),
             );
         }
-        Some(Stretch { bytes: joined.into(), ends: ends.into(), base: self.base, start_db: None })
+        Some(Segment { bytes: joined.into(), ends: ends.into(), base: self.base, start_db: None })
     }
 }
 
@@ -103,11 +103,11 @@ impl List {
     }
 }
 
-impl Stretch {
+impl Segment {
     /// Returns the offsets in a shard's list.
-    pub(super) fn places(&self, share: usize) -> Places<'_> {
-        let start = if share == 0 { 0 } else { self.ends[share - 1] as usize };
-        let bytes = &self.bytes[start..self.ends[share] as usize];
+    pub(super) fn places(&self, shard: usize) -> Places<'_> {
+        let start = if shard == 0 { 0 } else { self.ends[shard - 1] as usize };
+        let bytes = &self.bytes[start..self.ends[shard] as usize];
         Places { bytes, last: self.base, db: self.start_db.unwrap_or(0) }
     }
 }
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn offsets_round_trip_with_their_databases() {
-        let mut lists = Lists::new(3, 100);
+        let mut lists = OffsetLists::new(3, 100);
         let pushed = [
             (0, 100, None),
             (2, 114, None),
@@ -175,13 +175,13 @@ mod tests {
             (2, 1 << 40, Some(7)),
             (0, (1 << 40) + 1, Some(0)),
         ];
-        for (share, place, db) in pushed {
-            lists.push(share, place, db);
-            assert!(lists.ends_with(share, place) && !lists.ends_with(1, place));
+        for (shard, place, db) in pushed {
+            lists.push(shard, place, db);
+            assert!(lists.ends_with(shard, place) && !lists.ends_with(1, place));
         }
-        let mut stretch = lists.take().expect("offsets");
-        stretch.start_db = Some(5);
-        let of = |share| stretch.places(share).collect::<Vec<_>>();
+        let mut segment = lists.take().expect("offsets");
+        segment.start_db = Some(5);
+        let of = |shard| segment.places(shard).collect::<Vec<_>>();
         assert_eq!(of(0), [(100, 5), (350, 5), (364, 7), ((1 << 40) + 1, 0)]);
         assert_eq!(of(1), []);
         assert_eq!(of(2), [(114, 5), (1 << 40, 7)]);

@@ -15,19 +15,19 @@
 //!
 //! | file | content |
 //! |---|---|
-//! | `placement` | which share a key is in |
-//! | `ties` | keys that must be in one share |
-//! | `lists` | the places of a share's commands |
-//! | `router` | what routing notes of a stretch of a log |
+//! | `partitioner` | the shard of each key |
+//! | `union_find` | groups of keys that must be in one shard |
+//! | `lists` | the offsets of each shard's commands |
+//! | `router` | routing one segment of a log |
 //! | `route` | routing a log, part after part |
-//! | `prefixes` | which keys a log is full of |
-//! | `cut` | what of a log is left out |
-//! | `damage` | why a damaged log is not replayed |
-//! | `gather` | the commands of a few shares, side by side |
-//! | `shares` | replaying a share |
-//! | `workers` | share after share on all cores |
-//! | `observe` | watching a replay |
-//! | `pair` | two logs, share by share |
+//! | `prefixes` | the most frequent key prefixes |
+//! | `cut` | the byte ranges that are omitted |
+//! | `damage` | the error for a damaged log |
+//! | `gather` | copying the commands of a few shards next to each other |
+//! | `shards` | replaying a shard |
+//! | `workers` | processing shards on all cores, in order |
+//! | `observe` | observing a replay |
+//! | `pair` | replaying two logs shard by shard |
 
 mod cut;
 mod damage;
@@ -47,10 +47,10 @@ pub mod windows;
 mod workers;
 
 pub use crate::replay::shards::{
-    Happened, ReplayOptions, is_sample, replay, replay_pair, replay_watched,
+    ReplayOptions, ReplayStats, is_sample, replay, replay_pair, replay_watched,
 };
 pub use cut::CutList;
-pub use observe::{Observer, Outcome, Seen, Watch};
+pub use observe::{Observed, Observer, Outcome, ShardObserver};
 pub use pair::{Pair, route_together};
 pub use prefixes::{PrefixCounter, Prefixes};
 pub use route::{RouteOptions, Routed, Routing, Slice, Torn, route};

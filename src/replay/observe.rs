@@ -5,7 +5,7 @@ use crate::command::{CommandId, Position};
 use crate::keyspace::Keyspace;
 
 /// A command that is about to be run, or was just run.
-pub struct Seen<'c, 'a> {
+pub struct Observed<'c, 'a> {
     /// The position of the command.
     pub at: Position,
     /// The id of the command; `None` if no known server has it.
@@ -38,11 +38,12 @@ pub enum Outcome {
 pub trait Observer<'a> {
     /// A command is about to be run.
     #[inline(always)]
-    fn before(&mut self, _seen: &Seen<'_, 'a>, _keyspace: &mut Keyspace<'a>) {}
+    fn before(&mut self, _seen: &Observed<'_, 'a>, _keyspace: &mut Keyspace<'a>) {}
 
     /// A command was run.
     #[inline(always)]
-    fn after(&mut self, _seen: &Seen<'_, 'a>, _outcome: Outcome, _keyspace: &mut Keyspace<'a>) {}
+    fn after(&mut self, _seen: &Observed<'_, 'a>, _outcome: Outcome, _keyspace: &mut Keyspace<'a>) {
+    }
 
     /// A part of the log begins, and the RDB at its beginning, if there is one, has been loaded.
     #[inline(always)]
@@ -53,14 +54,14 @@ pub trait Observer<'a> {
 impl Observer<'_> for () {}
 
 /// Creates an observer for every shard, and a result from each shard.
-pub trait Watch: Sync {
+pub trait ShardObserver: Sync {
     /// The observer of a shard.
     type Observer<'a>: Observer<'a>;
     /// The result of a shard.
     type Made: Send;
 
     /// Creates the observer of a shard that is about to be replayed.
-    fn begin<'a>(&self, share: usize, keyspace: &Keyspace<'a>) -> Self::Observer<'a>;
+    fn begin<'a>(&self, shard: usize, keyspace: &Keyspace<'a>) -> Self::Observer<'a>;
 
     /// Creates the result of a shard that was replayed. Called on many threads.
     ///
@@ -69,22 +70,22 @@ pub trait Watch: Sync {
     /// An error ends the replay.
     fn finish<'a>(
         &self,
-        share: usize,
+        shard: usize,
         observer: Self::Observer<'a>,
         keyspace: &mut Keyspace<'a>,
     ) -> Result<Self::Made>;
 }
 
 /// Creates a result from the data set of a shard, without observing it.
-pub(super) struct Unwatched<F>(pub(super) F);
+pub(super) struct Unobserved<F>(pub(super) F);
 
-impl<T: Send, F: Fn(usize, &mut Keyspace<'_>) -> Result<T> + Sync> Watch for Unwatched<F> {
+impl<T: Send, F: Fn(usize, &mut Keyspace<'_>) -> Result<T> + Sync> ShardObserver for Unobserved<F> {
     type Observer<'a> = ();
     type Made = T;
 
     fn begin<'a>(&self, _: usize, _: &Keyspace<'a>) {}
 
-    fn finish<'a>(&self, share: usize, (): (), keyspace: &mut Keyspace<'a>) -> Result<T> {
-        (self.0)(share, keyspace)
+    fn finish<'a>(&self, shard: usize, (): (), keyspace: &mut Keyspace<'a>) -> Result<T> {
+        (self.0)(shard, keyspace)
     }
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::cut::CutList;
 use super::damage::{broken_rdb, damaged, unfinished};
-use super::lists::{Lists, Stretch};
+use super::lists::{OffsetLists, Segment};
 use super::prefixes::Prefixes;
 use super::router::{KeySpecs, Plan, Router, Skipped};
 use crate::aof::log::{Log, Part};
@@ -15,10 +15,10 @@ use crate::base::progress::{Progress, Silent};
 use crate::base::server::{Server, redis};
 use crate::command::intact_ranges::{following, is_damage};
 use crate::command::scripting::apply_function;
-use crate::keyspace::from_rdb::{Beside, SlotImport};
+use crate::keyspace::from_rdb::{NonKeyData, SlotImport};
 use crate::rdb::{self, AuxWhen, ModuleId, Reading, Text, Visitor, Want};
-use crate::replay::partitioner::Placement;
-use crate::replay::union_find::Ties;
+use crate::replay::partitioner::Partitioner;
+use crate::replay::union_find::UnionFind;
 
 /// Options of routing.
 #[derive(Debug, Clone, Default)]
@@ -40,7 +40,7 @@ pub struct RouteOptions {
 
 /// A log, with the assignment of its commands to shards of the keys.
 pub struct Routed<'l> {
-    pub(super) placement: Placement,
+    pub(super) partitioner: Partitioner,
     pub(super) parts: Vec<RoutedPart<'l>>,
     /// The shards whose commands were recorded.
     pub(super) window: Range<usize>,
@@ -71,7 +71,7 @@ pub struct Torn {
 pub(super) struct RoutedPart<'l> {
     pub(super) part: &'l Part,
     /// The offsets of keys in the RDB at the beginning of the part.
-    pub(super) records: Option<Stretch>,
+    pub(super) records: Option<Segment>,
     /// The writer of that RDB, if it is recorded there.
     pub(super) writer: Option<Server>,
     /// The content of that RDB other than keys and functions.
@@ -79,7 +79,7 @@ pub(super) struct RoutedPart<'l> {
     pub(super) slot_imports: Vec<SlotImport>,
     /// Function libraries in that RDB.
     pub(super) libraries: Vec<Vec<u8>>,
-    pub(super) stretches: Vec<Stretch>,
+    pub(super) segments: Vec<Segment>,
     /// Offsets of the commands for functions.
     pub(super) functions: Vec<u64>,
     /// Offsets of the annotations with a time, and their times.
@@ -91,7 +91,7 @@ pub(super) struct RoutedPart<'l> {
 pub struct Routing<'l> {
     log: &'l Log,
     options: RouteOptions,
-    placement: Placement,
+    partitioner: Partitioner,
     /// Information on the whole log; includes the lists of all shards if one window is sufficient.
     whole: Routed<'l>,
     windows: Vec<Range<usize>>,
@@ -119,53 +119,54 @@ pub(super) fn route_all<'l, const N: usize>(
     progress: &dyn Progress,
 ) -> Result<[Routing<'l>; N]> {
     let options = logs[0].1;
-    let mut placement =
-        Placement::of_log(logs.iter().map(|(log, _)| log.bytes()).max().unwrap_or(0));
-    let slice = options.slice.map_or(0..placement.shares(), |slice| slice.of(placement.shares()));
+    let mut partitioner =
+        Partitioner::of_log(logs.iter().map(|(log, _)| log.bytes()).max().unwrap_or(0));
+    let slice =
+        options.slice.map_or(0..partitioner.shards(), |slice| slice.of(partitioner.shards()));
     // The lists are created on the first reading of the log, unless the window is only known later.
     let is_later = options.memory.is_some() || options.only.is_some();
     let first = if is_later { slice.start..slice.start } else { slice.clone() };
-    let mut ties = Ties::default();
+    let mut groups = UnionFind::default();
     let mut wholes = Vec::with_capacity(N);
     for (log, options) in logs {
         progress.phase("route", log.bytes());
         let pass =
-            Pass { log, options, placement: &placement, window: &first, look_for_ties: true };
+            Pass { log, options, partitioner: &partitioner, window: &first, look_for_ties: true };
         let (whole, found) = pass.run(progress)?;
-        ties.join(&found);
+        groups.join(&found);
         wholes.push(whole);
     }
-    if !ties.is_empty() {
+    if !groups.is_empty() {
         // Only now is it known which keys are tied.
-        ties.settle();
-        placement.ties = ties;
+        groups.compress_paths();
+        partitioner.groups = groups;
         if !first.is_empty() {
             for (whole, (log, options)) in wholes.iter_mut().zip(logs) {
                 progress.phase("route tied keys", log.bytes());
                 let window = &first;
                 let pass =
-                    Pass { log, options, placement: &placement, window, look_for_ties: false };
+                    Pass { log, options, partitioner: &partitioner, window, look_for_ties: false };
                 (*whole, _) = pass.run(progress)?;
             }
         }
     }
     let wanted = match &options.only {
         Some(key) => {
-            let share = placement.share_of(key);
-            share.max(slice.start)..(share + 1).min(slice.end).max(slice.start)
+            let shard = partitioner.shard_of(key);
+            shard.max(slice.start)..(shard + 1).min(slice.end).max(slice.start)
         }
         None => slice,
     };
     let windows = match options.memory {
         None => vec![wanted],
-        Some(memory) => windows(&wholes, placement.shares(), wanted, memory),
+        Some(memory) => windows(&wholes, partitioner.shards(), wanted, memory),
     };
     let mut wholes = wholes.into_iter();
     Ok(logs.map(|(log, options)| {
         let mut whole = wholes.next().expect("as many as there are logs");
-        whole.placement = placement.clone();
-        let (placement, windows) = (placement.clone(), windows.clone());
-        Routing { log, options: options.clone(), placement, whole, windows }
+        whole.partitioner = partitioner.clone();
+        let (partitioner, windows) = (partitioner.clone(), windows.clone());
+        Routing { log, options: options.clone(), partitioner, whole, windows }
     }))
 }
 
@@ -175,13 +176,13 @@ const LIST_BYTES: u64 = 3;
 /// Divides shards into windows whose lists take at most a third of the memory.
 fn windows(
     wholes: &[Routed<'_>],
-    shares: usize,
+    shards: usize,
     wanted: Range<usize>,
     memory: u64,
 ) -> Vec<Range<usize>> {
     let noted: u64 =
         wholes.iter().map(|whole| whole.commands - whole.dead_commands + whole.rdb_keys).sum();
-    let in_a_share = noted.saturating_mul(LIST_BYTES) / shares as u64 + 1;
+    let in_a_share = noted.saturating_mul(LIST_BYTES) / shards as u64 + 1;
     let most = wanted.len().max(1) as u64;
     let at_once = usize::try_from((memory / 3 / in_a_share).clamp(1, most)).unwrap_or(1);
     let starts = wanted.clone().step_by(at_once);
@@ -229,10 +230,10 @@ impl<'l> Routing<'l> {
             return Ok(None);
         }
         progress.phase("route", self.log.bytes());
-        let (log, options, placement) = (self.log, &self.options, &self.placement);
-        let pass = Pass { log, options, placement, window, look_for_ties: false };
+        let (log, options, partitioner) = (self.log, &self.options, &self.partitioner);
+        let pass = Pass { log, options, partitioner, window, look_for_ties: false };
         let (mut routed, _) = pass.run(progress)?;
-        routed.placement = self.placement.clone();
+        routed.partitioner = self.partitioner.clone();
         Ok(Some(routed))
     }
 }
@@ -247,9 +248,9 @@ pub struct Slice {
 }
 
 impl Slice {
-    fn of(self, shares: usize) -> Range<usize> {
+    fn of(self, shards: usize) -> Range<usize> {
         let (number, of) = (self.number as usize, self.of as usize);
-        (number - 1) * shares / of..number * shares / of
+        (number - 1) * shards / of..number * shards / of
     }
 }
 
@@ -272,23 +273,23 @@ impl std::str::FromStr for Slice {
 struct Pass<'p, 'l> {
     log: &'l Log,
     options: &'p RouteOptions,
-    placement: &'p Placement,
+    partitioner: &'p Partitioner,
     /// The shards whose commands are recorded.
     window: &'p Range<usize>,
     look_for_ties: bool,
 }
 
 impl<'l> Pass<'_, 'l> {
-    fn run(&self, progress: &dyn Progress) -> Result<(Routed<'l>, Ties)> {
+    fn run(&self, progress: &dyn Progress) -> Result<(Routed<'l>, UnionFind)> {
         let plan = Plan {
-            placement: self.placement,
+            partitioner: self.partitioner,
             window: self.window.clone(),
             key_specs: &self.options.key_specs,
             look_for_ties: self.look_for_ties,
             keep_dead: self.options.keep_dead,
         };
         let mut routed = Routed {
-            placement: Placement::of_log(0),
+            partitioner: Partitioner::of_log(0),
             parts: Vec::new(),
             window: self.window.clone(),
             key_specs: self.options.key_specs.clone(),
@@ -298,24 +299,24 @@ impl<'l> Pass<'_, 'l> {
             rdb_keys: 0,
             torn: None,
         };
-        let mut ties = Ties::default();
+        let mut groups = UnionFind::default();
         for (number, part) in self.log.parts.iter().enumerate() {
             let kept = self.options.cut.kept(number, part.mapping.len());
-            let kept = Kept { ranges: kept.collect(), of: part.mapping.len() };
-            route_part((self.log, part), &kept, &plan, &mut routed, &mut ties, progress)?;
+            let kept = ReadRanges { ranges: kept.collect(), of: part.mapping.len() };
+            route_part((self.log, part), &kept, &plan, &mut routed, &mut groups, progress)?;
         }
-        Ok((routed, ties))
+        Ok((routed, groups))
     }
 }
 
 /// The range of a part that is read.
-struct Kept {
+struct ReadRanges {
     ranges: Vec<Range<u64>>,
     /// Length of the part in bytes.
     of: u64,
 }
 
-impl Kept {
+impl ReadRanges {
     /// Returns whether the part is read from its beginning.
     fn begins(&self) -> bool {
         self.ranges.first().is_none_or(|first| first.start == 0) && !self.skips_all()
@@ -338,7 +339,7 @@ impl Kept {
 }
 
 /// Returns the server that wrote an RDB, according to its auxiliary fields.
-fn writer_of(walk: &rdb::Walk) -> Option<Server> {
+fn writer_of(walk: &rdb::RdbSummary) -> Option<Server> {
     let noted = |name, product| {
         let version = std::str::from_utf8(walk.note(name)?).ok()?;
         format!("{product}-{version}").parse().ok()
@@ -348,10 +349,10 @@ fn writer_of(walk: &rdb::Walk) -> Option<Server> {
 
 fn route_part<'l>(
     (log, part): (&Log, &'l Part),
-    kept: &Kept,
+    kept: &ReadRanges,
     plan: &Plan<'_>,
     routed: &mut Routed<'l>,
-    ties: &mut Ties,
+    groups: &mut UnionFind,
     progress: &dyn Progress,
 ) -> Result<()> {
     let mut start = 0;
@@ -406,18 +407,18 @@ fn route_part<'l>(
     if let Some(flush) = router.flush {
         for earlier in &mut routed.parts {
             earlier.records = None;
-            earlier.stretches.clear();
+            earlier.segments.clear();
         }
         keys.lists.clear();
-        *ties = Ties::default();
+        *groups = UnionFind::default();
         routed.dead_commands = routed.commands + flush.commands_before;
     }
     routed.commands += router.commands;
-    ties.join(&router.ties);
-    let mut stretches = router.stretches;
+    groups.join(&router.groups);
+    let mut segments = router.segments;
     // Each part begins in database 0.
-    for stretch in &mut stretches {
-        stretch.start_db.get_or_insert(0);
+    for segment in &mut segments {
+        segment.start_db.get_or_insert(0);
     }
     routed.parts.push(RoutedPart {
         part,
@@ -426,7 +427,7 @@ fn route_part<'l>(
         module_aux: keys.module_aux,
         slot_imports: keys.slot_imports,
         libraries: keys.libraries,
-        stretches,
+        segments,
         functions: router.functions,
         times: router.times,
     });
@@ -436,7 +437,7 @@ fn route_part<'l>(
 /// The commands of a part that are read.
 struct Commands<'c> {
     part: &'c Part,
-    kept: &'c Kept,
+    kept: &'c ReadRanges,
     /// The lowest possible offset of the first command: the end of the RDB.
     start: usize,
     plan: &'c Plan<'c>,
@@ -488,9 +489,9 @@ impl<'l> Routed<'l> {
     ///
     /// # Errors
     ///
-    /// Fails like [`beside`](Self::beside).
+    /// Fails like [`non_key`](Self::non_key).
     pub fn has_functions(&self) -> Result<bool> {
-        Ok(!self.beside(redis(7, 0))?.functions.is_empty())
+        Ok(!self.non_key(redis(7, 0))?.functions.is_empty())
     }
 
     /// Returns n if one of n shards is a sample of all.
@@ -505,12 +506,12 @@ impl<'l> Routed<'l> {
     /// Returns the number of bytes of the log that are replayed with these shards, for displaying
     /// progress.
     pub fn replayed_bytes(&self) -> u64 {
-        self.log_bytes() / self.shares() as u64 * self.window.len() as u64
+        self.log_bytes() / self.shards() as u64 * self.window.len() as u64
     }
 
     /// Returns the number of shards into which the keys are divided.
-    pub fn shares(&self) -> usize {
-        self.placement.shares()
+    pub fn shards(&self) -> usize {
+        self.partitioner.shards()
     }
 
     /// Returns the content other than keys at the end of the log: function libraries, and the
@@ -520,32 +521,32 @@ impl<'l> Routed<'l> {
     /// # Errors
     ///
     /// Fails if a part was truncated by another process since it was routed.
-    pub fn beside(&self, server: Server) -> Result<Beside<'l>> {
-        let mut beside = Beside::default();
+    pub fn non_key(&self, server: Server) -> Result<NonKeyData<'l>> {
+        let mut non_key = NonKeyData::default();
         for part in &self.parts {
-            beside.module_aux.extend(&part.module_aux);
-            beside.slot_imports.extend(part.slot_imports.iter().cloned());
+            non_key.module_aux.extend(&part.module_aux);
+            non_key.slot_imports.extend(part.slot_imports.iter().cloned());
             for library in &part.libraries {
-                let _ = beside.functions.load(library, true);
+                let _ = non_key.functions.load(library, true);
             }
             let bytes = part.part.mapping.bytes();
             let mut args = Vec::new();
             for offset in &part.functions {
                 let at = usize::try_from(*offset).unwrap_or(usize::MAX);
                 if read_args(bytes, at, &mut args).is_some() {
-                    let _ = apply_function(&args, &mut beside.functions, server);
+                    let _ = apply_function(&args, &mut non_key.functions, server);
                 }
             }
             part.part.mapping.check()?;
         }
-        Ok(beside)
+        Ok(non_key)
     }
 }
 
 /// Records the keys of an RDB for their shards.
 struct RdbKeys<'p, 'a> {
     plan: &'p Plan<'p>,
-    lists: Lists,
+    lists: OffsetLists,
     libraries: Vec<Vec<u8>>,
     module_aux: Vec<(AuxWhen, &'a [u8])>,
     slot_imports: Vec<SlotImport>,
@@ -558,7 +559,7 @@ impl<'p> RdbKeys<'p, '_> {
     fn new(plan: &'p Plan<'p>) -> Self {
         RdbKeys {
             plan,
-            lists: Lists::new(plan.window.len(), 0),
+            lists: OffsetLists::new(plan.window.len(), 0),
             libraries: Vec::new(),
             module_aux: Vec::new(),
             slot_imports: Vec::new(),
@@ -570,10 +571,10 @@ impl<'p> RdbKeys<'p, '_> {
 
 impl<'a> Visitor<'a> for RdbKeys<'_, 'a> {
     fn key(&mut self, key: &rdb::Key<'a>) -> Want {
-        let share = self.plan.placement.share_of(key.name.bytes(&mut self.scratch));
+        let shard = self.plan.partitioner.shard_of(key.name.bytes(&mut self.scratch));
         match u32::try_from(key.db) {
-            Ok(db) if self.plan.window.contains(&share) => {
-                self.lists.push(share - self.plan.window.start, key.offset, Some(db));
+            Ok(db) if self.plan.window.contains(&shard) => {
+                self.lists.push(shard - self.plan.window.start, key.offset, Some(db));
             }
             Ok(_) => {}
             Err(_) => self.no_database = Some(key.db),

@@ -2,19 +2,19 @@
 
 use std::ops::Range;
 
-use super::lists::{Lists, Stretch};
+use super::lists::{OffsetLists, Segment};
 use crate::aof::{Frame, Join, Sink};
 use crate::command::transaction_scan::Transactions;
 use crate::command::{
     COUNT, Command, CommandId, Destruction, Group, Keys, Role, TABLE, database_index,
     flush_is_executed, lookup_prefix,
 };
-use crate::replay::partitioner::{Placement, hash};
-use crate::replay::union_find::Ties;
+use crate::replay::partitioner::{Partitioner, hash};
+use crate::replay::union_find::UnionFind;
 
 /// The rule by which a command is assigned to shards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+enum RoutingRule {
     /// It changes no key.
     Nowhere,
     /// It concerns only the key after its name.
@@ -34,23 +34,23 @@ enum Way {
 }
 
 /// Indexed by command number.
-static WAYS: [Way; COUNT] = {
-    let mut ways = [Way::Nowhere; COUNT];
+static RULES: [RoutingRule; COUNT] = {
+    let mut rules = [RoutingRule::Nowhere; COUNT];
     let mut id = 0;
     while id < COUNT {
         let row = TABLE[id];
-        ways[id] = match row.role {
-            Role::Select => Way::Select,
-            Role::Multi => Way::Multi,
-            Role::Exec => Way::Exec,
+        rules[id] = match row.role {
+            Role::Select => RoutingRule::Select,
+            Role::Multi => RoutingRule::Multi,
+            Role::Exec => RoutingRule::Exec,
             Role::Plain => match row.destruction {
-                Some(Destruction::Functions) => Way::Functions,
+                Some(Destruction::Functions) => RoutingRule::Functions,
                 Some(
                     Destruction::AllDatabases
                     | Destruction::Database
                     | Destruction::Swap
                     | Destruction::Slot,
-                ) => Way::Everywhere,
+                ) => RoutingRule::Everywhere,
                 None
                 | Some(Destruction::Keys | Destruction::ReturnedKey | Destruction::Destination) => {
                     by_keys(&row)
@@ -59,26 +59,26 @@ static WAYS: [Way; COUNT] = {
         };
         id += 1;
     }
-    ways
+    rules
 };
 
-const fn by_keys(row: &Command) -> Way {
+const fn by_keys(row: &Command) -> RoutingRule {
     // Carried, because they are not supported.
     if matches!(row.group, Group::Vector) && row.writes {
-        return Way::Key;
+        return RoutingRule::Key;
     }
     if row.apply.is_none() {
-        return Way::Nowhere;
+        return RoutingRule::Nowhere;
     }
     match row.keys {
-        Keys::Range { first: 1, last: 1, .. } => Way::Key,
-        _ => Way::Keys { splits: row.splits },
+        Keys::Range { first: 1, last: 1, .. } => RoutingRule::Key,
+        _ => RoutingRule::Keys { splits: row.splits },
     }
 }
 
 /// The settings of a whole routing.
 pub(super) struct Plan<'p> {
-    pub(super) placement: &'p Placement,
+    pub(super) partitioner: &'p Partitioner,
     /// The shards whose lists are wanted.
     pub(super) window: Range<usize>,
     /// The key positions of commands that no known server has.
@@ -109,9 +109,9 @@ pub(super) struct Router<'p> {
     /// The shards whose lists are recorded. Empty once keys are found to be tied, because the log
     /// is read again in that case.
     window: Range<usize>,
-    lists: Option<Lists>,
-    pub(super) stretches: Vec<Stretch>,
-    pub(super) ties: Ties,
+    lists: Option<OffsetLists>,
+    pub(super) segments: Vec<Segment>,
+    pub(super) groups: UnionFind,
     pub(super) transactions: Transactions,
     /// Number of complete commands, including those before a flush of all databases.
     pub(super) commands: u64,
@@ -140,8 +140,8 @@ impl<'p> Router<'p> {
             plan,
             window: plan.window.clone(),
             lists: None,
-            stretches: Vec::new(),
-            ties: Ties::default(),
+            segments: Vec::new(),
+            groups: UnionFind::default(),
             transactions: Transactions::default(),
             commands: 0,
             flush: None,
@@ -152,47 +152,47 @@ impl<'p> Router<'p> {
     }
 
     #[inline(always)]
-    fn push(&mut self, share: usize, place: u64) {
-        if self.window.contains(&share) {
+    fn push(&mut self, shard: usize, place: u64) {
+        if self.window.contains(&shard) {
             let window = &self.window;
-            let lists = self.lists.get_or_insert_with(|| Lists::new(window.len(), place));
-            lists.push(share - window.start, place, self.db);
+            let lists = self.lists.get_or_insert_with(|| OffsetLists::new(window.len(), place));
+            lists.push(shard - window.start, place, self.db);
         }
     }
 
     #[inline(always)]
     fn key(&mut self, key: &[u8], place: u64) {
-        let share = self.plan.placement.share_of(key);
-        self.push(share, place);
+        let shard = self.plan.partitioner.shard_of(key);
+        self.push(shard, place);
     }
 
     #[inline(never)]
-    fn rare(&mut self, way: Way, id: Option<CommandId>, frame: &Frame<'_>) {
+    fn route_special(&mut self, rule: RoutingRule, id: Option<CommandId>, frame: &Frame<'_>) {
         let offset = frame.offset();
-        match way {
-            Way::Nowhere | Way::Key => {}
-            Way::Select => {
+        match rule {
+            RoutingRule::Nowhere | RoutingRule::Key => {}
+            RoutingRule::Select => {
                 let number = frame.args().nth(1).and_then(database_index);
                 self.db = number.or(self.db);
                 self.transactions.select(offset);
             }
-            Way::Multi => self.transactions.multi(offset, frame.end()),
-            Way::Exec => self.transactions.exec(offset, frame.end()),
-            Way::Functions => self.functions.push(offset),
-            Way::Everywhere => {
+            RoutingRule::Multi => self.transactions.multi(offset, frame.end()),
+            RoutingRule::Exec => self.transactions.exec(offset, frame.end()),
+            RoutingRule::Functions => self.functions.push(offset),
+            RoutingRule::Everywhere => {
                 let is_flush = id == Some(CommandId::FLUSHALL)
                     && flush_is_executed(frame.args().skip(1), None);
                 if is_flush && !self.plan.keep_dead {
                     self.flush(offset);
                 } else {
-                    self.window.clone().for_each(|share| self.push(share, offset));
+                    self.window.clone().for_each(|shard| self.push(shard, offset));
                 }
             }
             // Most DELs have one key, which is then at the default position.
-            Way::Keys { .. } if frame.argc() == 2 => {
+            RoutingRule::Keys { .. } if frame.argc() == 2 => {
                 self.key(frame.first_argument().unwrap_or_default(), offset);
             }
-            Way::Keys { splits } => {
+            RoutingRule::Keys { splits } => {
                 let Some(id) = id else { return };
                 let args: Vec<&[u8]> = frame.args().collect();
                 let mut keys = Vec::new();
@@ -212,23 +212,23 @@ impl<'p> Router<'p> {
         };
         if splits {
             for key in keys {
-                let share = self.plan.placement.share_of(key);
-                let pushed = |lists: &Lists| {
+                let shard = self.plan.partitioner.shard_of(key);
+                let pushed = |lists: &OffsetLists| {
                     let window = &self.window;
-                    window.contains(&share) && lists.ends_with(share - window.start, offset)
+                    window.contains(&shard) && lists.ends_with(shard - window.start, offset)
                 };
                 if !self.lists.as_ref().is_some_and(pushed) {
-                    self.push(share, offset);
+                    self.push(shard, offset);
                 }
             }
             return;
         }
         if self.plan.look_for_ties {
             if reads_by_pattern(id, args) {
-                self.ties.tie_all();
+                self.groups.union_all();
             }
-            more.iter().for_each(|key| self.ties.tie(hash(first), hash(key)));
-            if !self.ties.is_empty() {
+            more.iter().for_each(|key| self.groups.union(hash(first), hash(key)));
+            if !self.groups.is_empty() {
                 self.window = 0..0;
                 self.lists = None;
             }
@@ -241,7 +241,7 @@ impl<'p> Router<'p> {
     fn flush(&mut self, offset: u64) {
         self.flush = Some(Flush { offset, commands_before: self.commands - 1 });
         self.lists = None;
-        self.ties = Ties::default();
+        self.groups = UnionFind::default();
         self.window = self.plan.window.clone();
     }
 }
@@ -296,17 +296,17 @@ impl Sink for Router<'_> {
     #[inline(always)]
     fn command(&mut self, frame: Frame<'_>) {
         self.commands += 1;
-        let (name_on, name_len) = frame.name_and_on();
+        let (name_on, name_len) = frame.bytes_from_name();
         let id = lookup_prefix(name_on, name_len);
-        let way = id.map_or(Way::Key, |id| WAYS[id.index()]);
-        if way == Way::Key {
+        let rule = id.map_or(RoutingRule::Key, |id| RULES[id.index()]);
+        if rule == RoutingRule::Key {
             let key = match id {
                 Some(_) => frame.first_argument(),
                 None => frame.args().nth(self.plan.key_specs.key_of(frame.name())),
             };
             self.key(key.unwrap_or_default(), frame.offset());
         } else {
-            self.rare(way, id, &frame);
+            self.route_special(rule, id, &frame);
         }
     }
 
@@ -322,23 +322,23 @@ impl Join for Router<'_> {
         if let Some(flush) = later.flush {
             let commands_before = self.commands + flush.commands_before;
             self.flush = Some(Flush { commands_before, ..flush });
-            self.stretches.clear();
-            self.ties = Ties::default();
+            self.segments.clear();
+            self.groups = UnionFind::default();
         }
         self.commands += later.commands;
-        self.ties.join(&later.ties);
+        self.groups.join(&later.groups);
         self.transactions.join(later.transactions);
         self.functions.extend(later.functions);
         self.times.extend(later.times);
         let db = self.db;
-        self.stretches.extend(later.stretches.into_iter().map(|mut stretch| {
-            stretch.start_db = stretch.start_db.or(db);
-            stretch
+        self.segments.extend(later.segments.into_iter().map(|mut segment| {
+            segment.start_db = segment.start_db.or(db);
+            segment
         }));
         self.db = later.db.or(self.db);
     }
 
     fn finish(&mut self) {
-        self.stretches.extend(self.lists.take().and_then(|mut lists| lists.take()));
+        self.segments.extend(self.lists.take().and_then(|mut lists| lists.take()));
     }
 }

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::UNIX_EPOCH;
 
 use super::gather::{Copied, Gathered};
-use super::lists::Stretch;
-use super::observe::{Observer, Outcome, Seen, Unwatched, Watch};
+use super::lists::Segment;
+use super::observe::{Observed, Observer, Outcome, ShardObserver, Unobserved};
 use super::prefixes::{PrefixCounter, Prefixes};
 use super::route::{Routed, RoutedPart};
 use super::workers;
@@ -15,15 +15,15 @@ use crate::aof::{peek_key, read_args};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::Progress;
 use crate::base::server::Server;
-use crate::command::lost_expiry::{Lost, Suspicion};
+use crate::command::lost_expiry::{Lost, LostExpiryRules};
 use crate::command::{
-    Call, CommandId, Context, Group, Notes, Position, Unapplied, lookup_prefix, run_unknown,
+    Call, CommandId, Context, Group, Position, Unapplied, Warnings, lookup_prefix, run_unknown,
 };
 use crate::disk::prefetch;
 use crate::keyspace::from_rdb::Loader;
 use crate::keyspace::{Bump, Keyspace};
 use crate::rdb::Records;
-use crate::replay::partitioner::Placement;
+use crate::replay::partitioner::Partitioner;
 
 /// Options of a replay.
 #[derive(Debug, Clone)]
@@ -43,7 +43,7 @@ pub struct ReplayOptions {
 
 /// The statistics of a replay.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Happened {
+pub struct ReplayStats {
     /// Number of commands that were run.
     pub commands: u64,
     /// Commands that a server answers with an error: the command, the error, the number of
@@ -52,7 +52,7 @@ pub struct Happened {
     /// Commands that no known server has: the number of occurrences, and the position of the first.
     pub unknown: BTreeMap<Vec<u8>, (u64, Position)>,
     /// The counters of the commands.
-    pub notes: Notes,
+    pub warnings: Warnings,
     /// Keys that have no expiry, and may have had one on the server that wrote the log: see
     /// [`lost_expiry`](crate::command::lost_expiry).
     pub lost_of_keys: Lost,
@@ -64,13 +64,13 @@ pub struct Happened {
 }
 
 /// Returns whether prefixes are counted in a shard.
-pub fn is_sample(routed: &Routed<'_>, share: usize) -> bool {
-    share.is_multiple_of(routed.sampling())
+pub fn is_sample(routed: &Routed<'_>, shard: usize) -> bool {
+    shard.is_multiple_of(routed.sampling())
 }
 
-impl Happened {
+impl ReplayStats {
     /// Adds the statistics of another shard.
-    pub fn join(&mut self, other: Happened) {
+    pub fn join(&mut self, other: ReplayStats) {
         self.commands += other.commands;
         for (what, seen) in other.failed {
             join_seen(self.failed.entry(what).or_insert((0, seen.1)), seen);
@@ -79,8 +79,8 @@ impl Happened {
             join_seen(self.unknown.entry(what).or_insert((0, seen.1)), seen);
         }
         self.prefixes.join(other.prefixes);
-        self.notes.relative_times += other.notes.relative_times;
-        self.notes.passed_fields += other.notes.passed_fields;
+        self.warnings.relative_times += other.warnings.relative_times;
+        self.warnings.passed_fields += other.warnings.passed_fields;
         self.lost_of_keys.join(other.lost_of_keys);
         self.lost_of_fields.join(other.lost_of_fields);
     }
@@ -103,8 +103,8 @@ pub fn replay<T: Send>(
     progress: &dyn Progress,
     make: impl Fn(usize, &mut Keyspace<'_>) -> Result<T> + Sync,
     take: impl FnMut(usize, T) -> Result<()> + Send,
-) -> Result<Happened> {
-    replay_watched(routed, options, progress, &Unwatched(make), take)
+) -> Result<ReplayStats> {
+    replay_watched(routed, options, progress, &Unobserved(make), take)
 }
 
 /// Like [`replay`], with an observer of every shard.
@@ -112,36 +112,36 @@ pub fn replay<T: Send>(
 /// # Errors
 ///
 /// Fails like [`replay`].
-pub fn replay_watched<W: Watch>(
+pub fn replay_watched<W: ShardObserver>(
     routed: &Routed<'_>,
     options: &ReplayOptions,
     progress: &dyn Progress,
     watch: &W,
     take: impl FnMut(usize, W::Made) -> Result<()> + Send,
-) -> Result<Happened> {
+) -> Result<ReplayStats> {
     let bytes = routed.replayed_bytes() / routed.window.len().max(1) as u64;
     let threads = workers::number(options.threads);
     // Shards are assigned by hash, so most have about as many keys as the previous ones.
     let keys = AtomicUsize::new(0);
     let mut gathered = Gathered::default();
-    let mut happened = Happened::default();
+    let mut stats = ReplayStats::default();
     let mut take = take;
     for group in routed.groups() {
         gathered.fill(routed, &group, threads);
-        let work = |arena: &mut Bump, share: usize| {
+        let work = |arena: &mut Bump, shard: usize| {
             arena.reset();
             let mut keyspace = Keyspace::expecting(arena, keys.load(Ordering::Relaxed));
-            let mut observer = watch.begin(share, &keyspace);
-            let copied = gathered.of(share);
-            let happened = run_share(routed, copied, share, options, &mut keyspace, &mut observer)?;
+            let mut observer = watch.begin(shard, &keyspace);
+            let copied = gathered.of(shard);
+            let stats = run_shard(routed, copied, shard, options, &mut keyspace, &mut observer)?;
             keys.store(keyspace.len(), Ordering::Relaxed);
-            let made = watch.finish(share, observer, &mut keyspace)?;
+            let made = watch.finish(shard, observer, &mut keyspace)?;
             progress.advance(bytes);
-            Ok((made, happened))
+            Ok((made, stats))
         };
-        happened.join(workers::run(group, threads, work, Happened::join, &mut take)?);
+        stats.join(workers::run(group, threads, work, ReplayStats::join, &mut take)?);
     }
-    Ok(happened)
+    Ok(stats)
 }
 
 /// Replays two logs that were routed together, as [`replay`] does one: `make` is called with the
@@ -156,35 +156,35 @@ pub fn replay_pair<T: Send>(
     progress: &dyn Progress,
     make: impl for<'a> Fn(usize, [&mut Keyspace<'a>; 2]) -> Result<T> + Sync,
     take: impl FnMut(usize, T) -> Result<()> + Send,
-) -> Result<[Happened; 2]> {
+) -> Result<[ReplayStats; 2]> {
     let [one, other] = routed;
-    let shares = one.window.len().max(1) as u64;
-    let bytes = (one.replayed_bytes() + other.replayed_bytes()) / shares;
+    let shards = one.window.len().max(1) as u64;
+    let bytes = (one.replayed_bytes() + other.replayed_bytes()) / shards;
     let threads = workers::number(options[0].threads);
     let mut gathered = [Gathered::default(), Gathered::default()];
-    let mut happened = <[Happened; 2]>::default();
+    let mut stats = <[ReplayStats; 2]>::default();
     let mut take = take;
-    let join = |all: &mut [Happened; 2], more: [Happened; 2]| {
+    let join = |all: &mut [ReplayStats; 2], more: [ReplayStats; 2]| {
         all.iter_mut().zip(more).for_each(|(all, more)| all.join(more));
     };
     for group in one.groups() {
         gathered[0].fill(one, &group, threads);
         gathered[1].fill(other, &group, threads);
-        let work = |arena: &mut Bump, share: usize| {
+        let work = |arena: &mut Bump, shard: usize| {
             arena.reset();
             let (mut first, mut second) = (Keyspace::new(arena), Keyspace::new(arena));
-            let (of_one, of_other) = (gathered[0].of(share), gathered[1].of(share));
-            let happened = [
-                run_share(one, of_one, share, options[0], &mut first, &mut ())?,
-                run_share(other, of_other, share, options[1], &mut second, &mut ())?,
+            let (of_one, of_other) = (gathered[0].of(shard), gathered[1].of(shard));
+            let stats = [
+                run_shard(one, of_one, shard, options[0], &mut first, &mut ())?,
+                run_shard(other, of_other, shard, options[1], &mut second, &mut ())?,
             ];
-            let made = make(share, [&mut first, &mut second])?;
+            let made = make(shard, [&mut first, &mut second])?;
             progress.advance(bytes);
-            Ok((made, happened))
+            Ok((made, stats))
         };
-        join(&mut happened, workers::run(group, threads, work, join, &mut take)?);
+        join(&mut stats, workers::run(group, threads, work, join, &mut take)?);
     }
-    Ok(happened)
+    Ok(stats)
 }
 
 /// Number of commands for which bytes are prefetched ahead of execution.
@@ -201,23 +201,23 @@ const RING: usize = 32;
 /// Offsets in a command that are prefetched, in bytes: most commands end there.
 const LINES: [usize; 3] = [0, 64, 128];
 
-fn run_share<'a, O: Observer<'a>>(
+fn run_shard<'a, O: Observer<'a>>(
     routed: &Routed<'a>,
     copied: Copied<'a>,
-    share: usize,
+    shard: usize,
     options: &ReplayOptions,
     keyspace: &mut Keyspace<'a>,
     observer: &mut O,
-) -> Result<Happened> {
+) -> Result<ReplayStats> {
     let mut copied = copied;
-    let mut happened = Happened::default();
-    let mut prefixes = is_sample(routed, share).then(PrefixCounter::default);
-    let list = share - routed.window.start;
+    let mut stats = ReplayStats::default();
+    let mut prefixes = is_sample(routed, shard).then(PrefixCounter::default);
+    let list = shard - routed.window.start;
     for (number, part) in routed.parts.iter().enumerate() {
         load_records(part, list, options.server, keyspace)?;
         let number = u32::try_from(number).unwrap_or(u32::MAX);
         observer.part_begins(number, keyspace);
-        let owns = |key: &[u8]| routed.placement.share_of(key) == share;
+        let owns = |key: &[u8]| routed.partitioner.shard_of(key) == shard;
         let clock = |at: Position| {
             let annotated = time_at(part, at.offset).or(options.time_ms);
             annotated.or_else(|| written_ms(part)).unwrap_or(0)
@@ -231,30 +231,30 @@ fn run_share<'a, O: Observer<'a>>(
         };
         // The writer of the beginning of the log may have written all of it.
         let writer = routed.parts.first().and_then(|first| first.writer);
-        happened.notes.lost_expiries.suspicion =
-            Suspicion::of(part.part.role == PartRole::Incr, writer);
+        stats.warnings.lost_expiries.rules =
+            LostExpiryRules::for_part(part.part.role == PartRole::Incr, writer);
         let mut runner = Runner {
             part,
             bytes: part.part.mapping.bytes(),
             copied: &mut copied,
             number,
-            placement: &routed.placement,
-            share,
+            partitioner: &routed.partitioner,
+            shard,
             context: &context,
             keyspace,
             observer,
-            happened: &mut happened,
+            stats: &mut stats,
             prefixes: prefixes.as_mut(),
             args: Vec::with_capacity(64),
         };
-        for stretch in &part.stretches {
-            runner.run(stretch, list, routed)?;
+        for segment in &part.segments {
+            runner.run(segment, list, routed)?;
         }
     }
-    happened.prefixes = prefixes.map(PrefixCounter::finish).unwrap_or_default();
-    let lost = std::mem::take(&mut happened.notes.lost_expiries);
-    (happened.lost_of_keys, happened.lost_of_fields) = lost.left(keyspace);
-    Ok(happened)
+    stats.prefixes = prefixes.map(PrefixCounter::finish).unwrap_or_default();
+    let lost = std::mem::take(&mut stats.warnings.lost_expiries);
+    (stats.lost_of_keys, stats.lost_of_fields) = lost.left(keyspace);
+    Ok(stats)
 }
 
 /// Loads the keys of the RDB at the beginning of the part.
@@ -264,7 +264,7 @@ fn load_records<'a>(
     server: Server,
     keyspace: &mut Keyspace<'a>,
 ) -> Result<()> {
-    let Some(stretch) = &part.records else { return Ok(()) };
+    let Some(segment) = &part.records else { return Ok(()) };
     let damaged = |offset| {
         Error::new(ErrorKind::Changed, "a key of the RDB reads otherwise than before")
             .at(&part.part.path)
@@ -273,7 +273,7 @@ fn load_records<'a>(
     };
     let mut records = Records::new(part.part.mapping.bytes()).map_err(|d| damaged(d.offset))?;
     let mut loader = Loader::new(keyspace, server, &|_| true);
-    for (offset, db) in stretch.places(list) {
+    for (offset, db) in segment.places(list) {
         records.read(u64::from(db), offset, &mut loader).map_err(|d| damaged(d.offset))?;
     }
     loader.finish().map(drop).map_err(|fault| {
@@ -316,19 +316,19 @@ struct Runner<'r, 'c, 'a, O> {
     bytes: &'a [u8],
     copied: &'r mut Copied<'a>,
     number: u32,
-    placement: &'r Placement,
-    share: usize,
+    partitioner: &'r Partitioner,
+    shard: usize,
     context: &'c Context<'c>,
     keyspace: &'r mut Keyspace<'a>,
     observer: &'r mut O,
-    happened: &'r mut Happened,
+    stats: &'r mut ReplayStats,
     prefixes: Option<&'r mut PrefixCounter<'a>>,
     args: Vec<&'a [u8]>,
 }
 
 impl<'a, O: Observer<'a>> Runner<'_, '_, 'a, O> {
-    fn run(&mut self, stretch: &Stretch, list: usize, routed: &Routed<'_>) -> Result<()> {
-        let mut places = stretch.places(list);
+    fn run(&mut self, segment: &Segment, list: usize, routed: &Routed<'_>) -> Result<()> {
+        let mut places = segment.places(list);
         // A ring: the next command to run, followed by those that are prefetched.
         let mut ahead = [None; RING];
         let mut found = [None; RING];
@@ -390,7 +390,7 @@ impl<'a, O: Observer<'a>> Runner<'_, '_, 'a, O> {
         let name_start = name.as_ptr() as usize - frame.as_ptr() as usize;
         let id = lookup_prefix(&frame[name_start..], name.len());
         let at = Position { part: self.number, offset: place };
-        let seen = Seen { at, id, db, args: &self.args, frame, owns: self.context.owns };
+        let seen = Observed { at, id, db, args: &self.args, frame, owns: self.context.owns };
         self.observer.before(&seen, self.keyspace);
         let mut call = Call {
             args: &self.args,
@@ -399,9 +399,9 @@ impl<'a, O: Observer<'a>> Runner<'_, '_, 'a, O> {
             db,
             keyspace: self.keyspace,
             context: self.context,
-            notes: &mut self.happened.notes,
+            warnings: &mut self.stats.warnings,
         };
-        self.happened.commands += 1;
+        self.stats.commands += 1;
         if let Some(prefixes) = &mut self.prefixes {
             prefixes.add(self.args.get(1).copied().unwrap_or_default(), end);
         }
@@ -410,7 +410,7 @@ impl<'a, O: Observer<'a>> Runner<'_, '_, 'a, O> {
             Some(id) if !carried(id) => id.row().run(&mut call),
             _ => {
                 let (count, _) =
-                    self.happened.unknown.entry(name.to_ascii_uppercase()).or_insert((0, at));
+                    self.stats.unknown.entry(name.to_ascii_uppercase()).or_insert((0, at));
                 *count += 1;
                 run_unknown(&mut call, routed.key_specs.key_of(name))
             }
@@ -435,10 +435,10 @@ impl<'a, O: Observer<'a>> Runner<'_, '_, 'a, O> {
     fn failed(&mut self, id: Option<CommandId>, error: &'static str, at: Position) {
         let key = self.args.get(1).copied().unwrap_or_default();
         let Some(id) = id else { return };
-        let everywhere = id.row().keys == crate::command::Keys::None && self.share != 0;
-        let elsewhere = id.row().splits && self.placement.share_of(key) != self.share;
+        let everywhere = id.row().keys == crate::command::Keys::None && self.shard != 0;
+        let elsewhere = id.row().splits && self.partitioner.shard_of(key) != self.shard;
         if !everywhere && !elsewhere {
-            self.happened.failed.entry((id, error)).or_insert((0, at)).0 += 1;
+            self.stats.failed.entry((id, error)).or_insert((0, at)).0 += 1;
         }
     }
 

@@ -6,7 +6,7 @@ use super::*;
 use crate::aof::read_args;
 use crate::base::progress::Silent;
 use crate::base::server::redis;
-use crate::command::{Call, Context, Notes, Position, lookup};
+use crate::command::{Call, Context, Position, Warnings, lookup};
 use crate::input::open;
 use crate::keyspace::fingerprint::{Detail, Fingerprint};
 use crate::keyspace::{Bump, Keyspace};
@@ -35,13 +35,13 @@ fn options(threads: usize) -> ReplayOptions {
 }
 
 /// Returns the fingerprint after a replay in shards, and the statistics.
-fn replayed(log: &[u8], route_options: &RouteOptions, threads: usize) -> (String, Happened) {
+fn replayed(log: &[u8], route_options: &RouteOptions, threads: usize) -> (String, ReplayStats) {
     let file = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(file.path(), log).expect("it is written");
     let log = open(file.path()).expect("a log");
     let routing = route(&log, route_options, &Silent).expect("it is routed");
     let mut whole = Fingerprint::default();
-    let mut happened = Happened::default();
+    let mut stats = ReplayStats::default();
     routing
         .each(&Silent, |routed| {
             let make = |_, keyspace: &mut Keyspace<'_>| {
@@ -53,11 +53,11 @@ fn replayed(log: &[u8], route_options: &RouteOptions, threads: usize) -> (String
                 whole.join(&fingerprint);
                 Ok(())
             };
-            happened.join(replay(routed, &options(threads), &Silent, make, take)?);
+            stats.join(replay(routed, &options(threads), &Silent, make, take)?);
             Ok(())
         })
         .expect("it is replayed");
-    (whole.to_string(), happened)
+    (whole.to_string(), stats)
 }
 
 /// The reference: every command on one data set, in the order of the log.
@@ -91,7 +91,7 @@ fn one_by_one_without(log: &[u8], cut: &CutList) -> String {
                 db,
                 keyspace: &mut keyspace,
                 context: &context,
-                notes: &mut Notes::default(),
+                warnings: &mut Warnings::default(),
             });
         }
         at = end;
@@ -155,9 +155,9 @@ fn commands_left_in_the_log_run_in_order() {
     let expected = one_by_one(&log);
     for (memory, threads) in [(None, 1), (None, 3), (Some(100_000), 2), (Some(3_000_000), 2)] {
         let route_options = RouteOptions { memory, ..RouteOptions::default() };
-        let (fingerprint, happened) = replayed(&log, &route_options, threads);
+        let (fingerprint, stats) = replayed(&log, &route_options, threads);
         assert_eq!(fingerprint, expected, "{memory:?} {threads}");
-        assert_eq!(happened.commands, commands.len() as u64);
+        assert_eq!(stats.commands, commands.len() as u64);
     }
 }
 
@@ -201,14 +201,14 @@ struct AtPlace {
 }
 
 impl<'a> Observer<'a> for AtPlace {
-    fn before(&mut self, seen: &Seen<'_, 'a>, keyspace: &mut Keyspace<'a>) {
+    fn before(&mut self, seen: &Observed<'_, 'a>, keyspace: &mut Keyspace<'a>) {
         if seen.at.offset >= self.place && self.seen.is_none() {
             self.seen = Some(fingerprint(keyspace));
         }
     }
 }
 
-impl Watch for At {
+impl ShardObserver for At {
     type Observer<'a> = AtPlace;
     type Made = Fingerprint;
 
@@ -352,9 +352,9 @@ fn one_key_is_replayed_with_its_tied_keys_and_few_others() {
     commands.extend(["RENAME key:1 moved".to_owned(), "RENAME moved again".to_owned()]);
     let only = Some(b"again".to_vec());
     let route = RouteOptions { only, ..RouteOptions::default() };
-    let (_, happened) = replayed(&log_of(&commands), &route, 1);
-    assert!(happened.failed.is_empty(), "{:?}", happened.failed);
-    assert!((3..50).contains(&happened.commands), "{}", happened.commands);
+    let (_, stats) = replayed(&log_of(&commands), &route, 1);
+    assert!(stats.failed.is_empty(), "{:?}", stats.failed);
+    assert!((3..50).contains(&stats.commands), "{}", stats.commands);
 }
 
 #[test]
@@ -369,9 +369,9 @@ fn an_open_transaction_at_the_end_does_not_run_and_its_flush_does_not_count() {
 fn failures_are_counted_once_whatever_their_shards() {
     let commands =
         ["SET a 1", "RPUSH a x", "FLUSHDB now", "MSET a 1 b", "LPUSH a y", "RENAME none such"];
-    let (_, happened) = replayed(&log_of(&commands), &RouteOptions::default(), 2);
+    let (_, stats) = replayed(&log_of(&commands), &RouteOptions::default(), 2);
     let failed: Vec<(&str, u64)> =
-        happened.failed.iter().map(|((id, _), (count, _))| (id.row().name, *count)).collect();
+        stats.failed.iter().map(|((id, _), (count, _))| (id.row().name, *count)).collect();
     let expected = [("LPUSH", 1), ("RPUSH", 1), ("MSET", 1), ("FLUSHDB", 1), ("RENAME", 1)];
     for one in expected {
         assert!(failed.contains(&one), "{one:?} among {failed:?}");
@@ -408,9 +408,9 @@ fn a_panicking_worker_does_not_block_the_others() {
     std::fs::write(file.path(), log_of(&commands)).expect("it is written");
     let log = open(file.path()).expect("a log");
     let routing = route(&log, &RouteOptions::default(), &Silent).expect("it is routed");
-    let make = |share, _: &mut Keyspace<'_>| match share {
+    let make = |shard, _: &mut Keyspace<'_>| match shard {
         3 => panic!("on purpose"),
-        share => Ok(share),
+        shard => Ok(shard),
     };
     let ended = std::panic::catch_unwind(|| {
         let _ = replay(routing.whole(), &options(2), &Silent, make, |_, _| Ok(()));

@@ -8,33 +8,33 @@ use std::collections::HashMap;
 
 /// Groups of tied keys. Most logs have none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Ties {
+pub(super) struct UnionFind {
     /// Maps the hash of a tied key to one closer to the lowest hash of its group.
     towards: HashMap<u64, u64>,
     /// Whether a command may read any key, so that all keys are tied.
     all: bool,
 }
 
-impl Ties {
+impl UnionFind {
     pub(super) fn is_empty(&self) -> bool {
         self.towards.is_empty() && !self.all
     }
 
-    pub(super) fn tie_all(&mut self) {
+    pub(super) fn union_all(&mut self) {
         self.all = true;
     }
 
     /// Joins the groups of two keys.
-    pub(super) fn tie(&mut self, one: u64, other: u64) {
+    pub(super) fn union(&mut self, one: u64, other: u64) {
         let (one, other) = (self.lowest(one), self.lowest(other));
         let (low, high) = (one.min(other), one.max(other));
         self.towards.insert(low, low);
         self.towards.insert(high, low);
     }
 
-    pub(super) fn join(&mut self, other: &Ties) {
+    pub(super) fn join(&mut self, other: &UnionFind) {
         self.all |= other.all;
-        other.towards.iter().for_each(|(&key, &towards)| self.tie(key, towards));
+        other.towards.iter().for_each(|(&key, &towards)| self.union(key, towards));
     }
 
     fn lowest(&mut self, key: u64) -> u64 {
@@ -50,11 +50,11 @@ impl Ties {
 
     /// Returns the hash that determines the shard of a key: its own, or the lowest of its group.
     #[inline]
-    pub(super) fn leader(&self, hash: u64) -> u64 {
-        if self.is_empty() { hash } else { self.leader_of_tied(hash) }
+    pub(super) fn find(&self, hash: u64) -> u64 {
+        if self.is_empty() { hash } else { self.find_joined(hash) }
     }
 
-    fn leader_of_tied(&self, hash: u64) -> u64 {
+    fn find_joined(&self, hash: u64) -> u64 {
         if self.all {
             return 0;
         }
@@ -66,7 +66,7 @@ impl Ties {
     }
 
     /// Compresses every path to a single step.
-    pub(super) fn settle(&mut self) {
+    pub(super) fn compress_paths(&mut self) {
         let keys: Vec<u64> = self.towards.keys().copied().collect();
         for key in keys {
             let lowest = self.lowest(key);
@@ -81,23 +81,23 @@ mod tests {
 
     #[test]
     fn groups_are_joined_in_any_order() {
-        let mut ties = Ties::default();
-        assert!(ties.is_empty());
+        let mut groups = UnionFind::default();
+        assert!(groups.is_empty());
         for (one, other) in [(5, 9), (7, 3), (9, 7), (20, 21)] {
-            ties.tie(one, other);
+            groups.union(one, other);
         }
-        let mut later = Ties::default();
-        later.tie(21, 40);
-        ties.join(&later);
-        ties.settle();
+        let mut later = UnionFind::default();
+        later.union(21, 40);
+        groups.join(&later);
+        groups.compress_paths();
         for key in [3, 5, 7, 9] {
-            assert_eq!(ties.leader(key), 3);
+            assert_eq!(groups.find(key), 3);
         }
         for key in [20, 21, 40] {
-            assert_eq!(ties.leader(key), 20);
+            assert_eq!(groups.find(key), 20);
         }
-        assert_eq!(ties.leader(4), 4);
-        ties.tie_all();
-        assert_eq!(ties.leader(4), ties.leader(20));
+        assert_eq!(groups.find(4), 4);
+        groups.union_all();
+        assert_eq!(groups.find(4), groups.find(20));
     }
 }

@@ -4,7 +4,7 @@ use crate::base::error::Result;
 use crate::base::progress::Progress;
 use crate::replay::pair::Pair;
 use crate::replay::route::{Routed, Routing};
-use crate::replay::shards::Happened;
+use crate::replay::shards::ReplayStats;
 
 /// Calls `run`, which replays a window, with each window, and returns the joined statistics.
 /// `phase` is the name of the progress phase.
@@ -16,15 +16,15 @@ pub fn each_window<'l>(
     routing: &Routing<'l>,
     phase: &str,
     progress: &dyn Progress,
-    mut run: impl FnMut(&Routed<'l>) -> Result<Happened>,
-) -> Result<Happened> {
-    let mut happened = Happened::default();
+    mut run: impl FnMut(&Routed<'l>) -> Result<ReplayStats>,
+) -> Result<ReplayStats> {
+    let mut stats = ReplayStats::default();
     routing.each(progress, |routed| {
         progress.phase(phase, routed.replayed_bytes());
-        happened.join(run(routed)?);
+        stats.join(run(routed)?);
         Ok(())
     })?;
-    Ok(happened)
+    Ok(stats)
 }
 
 /// Like [`each_window`], with the same window of two logs.
@@ -36,13 +36,13 @@ pub fn each_pair<'l>(
     pair: &Pair<'l>,
     phase: &str,
     progress: &dyn Progress,
-    mut run: impl FnMut([&Routed<'l>; 2]) -> Result<[Happened; 2]>,
-) -> Result<[Happened; 2]> {
-    let mut happened = <[Happened; 2]>::default();
+    mut run: impl FnMut([&Routed<'l>; 2]) -> Result<[ReplayStats; 2]>,
+) -> Result<[ReplayStats; 2]> {
+    let mut stats = <[ReplayStats; 2]>::default();
     pair.each(progress, |routed| {
         progress.phase(phase, routed.map(Routed::replayed_bytes).iter().sum());
-        happened.iter_mut().zip(run(routed)?).for_each(|(all, more)| all.join(more));
+        stats.iter_mut().zip(run(routed)?).for_each(|(all, more)| all.join(more));
         Ok(())
     })?;
-    Ok(happened)
+    Ok(stats)
 }

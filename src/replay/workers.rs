@@ -16,7 +16,7 @@ pub(super) fn number(threads: usize) -> usize {
     }
 }
 
-/// Processes every shard of `shares` with `threads` threads, each with its own arena. `take`
+/// Processes every shard of `shards` with `threads` threads, each with its own arena. `take`
 /// receives the results of `work` on one thread at a time, in the order of shards; statistics are
 /// joined in any order.
 ///
@@ -24,19 +24,19 @@ pub(super) fn number(threads: usize) -> usize {
 ///
 /// Returns the first error of `work` or `take`.
 pub(super) fn run<T: Send, H: Default + Send>(
-    shares: Range<usize>,
+    shards: Range<usize>,
     threads: usize,
     work: impl Fn(&mut Bump, usize) -> Result<(T, H)> + Sync,
     join: impl Fn(&mut H, H) + Sync,
     take: impl FnMut(usize, T) -> Result<()> + Send,
 ) -> Result<H> {
     let queue = Queue {
-        next: AtomicUsize::new(shares.start),
+        next: AtomicUsize::new(shards.start),
         state: Mutex::new(State {
-            turn: shares.start,
+            turn: shards.start,
             waiting: BTreeMap::new(),
             take,
-            happened: H::default(),
+            stats: H::default(),
             failed: None,
         }),
         taken: Condvar::new(),
@@ -47,11 +47,11 @@ pub(super) fn run<T: Send, H: Default + Send>(
         let _alarm = Alarm(&queue);
         let mut arena = Bump::new();
         loop {
-            let share = queue.next.fetch_add(1, Ordering::Relaxed);
-            if share >= shares.end || queue.has_failed() {
+            let shard = queue.next.fetch_add(1, Ordering::Relaxed);
+            if shard >= shards.end || queue.has_failed() {
                 return;
             }
-            queue.hand_over(share, work(&mut arena, share));
+            queue.hand_over(shard, work(&mut arena, shard));
         }
     };
     std::thread::scope(|scope| {
@@ -63,7 +63,7 @@ pub(super) fn run<T: Send, H: Default + Send>(
     let state = queue.state.into_inner().unwrap_or_else(PoisonError::into_inner);
     match state.failed {
         Some(error) => Err(error),
-        None => Ok(state.happened),
+        None => Ok(state.stats),
     }
 }
 
@@ -81,7 +81,7 @@ struct State<T, H, F> {
     turn: usize,
     waiting: BTreeMap<usize, T>,
     take: F,
-    happened: H,
+    stats: H,
     failed: Option<Error>,
 }
 
@@ -98,18 +98,18 @@ where
         self.lock().failed.is_some()
     }
 
-    fn hand_over(&self, share: usize, made: Result<(T, H)>) {
+    fn hand_over(&self, shard: usize, made: Result<(T, H)>) {
         let mut state = self.lock();
         match made {
             Err(error) => {
                 state.failed.get_or_insert(error);
             }
-            Ok((made, happened)) => {
-                while share > state.turn + self.most_waiting && state.failed.is_none() {
+            Ok((made, stats)) => {
+                while shard > state.turn + self.most_waiting && state.failed.is_none() {
                     state = self.taken.wait(state).unwrap_or_else(PoisonError::into_inner);
                 }
-                (self.join)(&mut state.happened, happened);
-                state.waiting.insert(share, made);
+                (self.join)(&mut state.stats, stats);
+                state.waiting.insert(shard, made);
                 state.take_turns();
             }
         }

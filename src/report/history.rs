@@ -8,7 +8,7 @@ use super::log::args;
 use super::time::local;
 use crate::base::escape::quote;
 use crate::base::units::counted;
-use crate::ops::history::{Event, Held, HistoryReport, Place, Touched};
+use crate::ops::history::{Event, FinalKey, HistoryReport, KeyContent, Touched};
 
 /// Appends an event: the command as in `aofkit log`, and below it the change of the key. The key is named if it has
 /// another name than `key` or several keys changed. Long values are not shortened if `full`.
@@ -52,8 +52,8 @@ fn touched(touched: &Touched, named: bool, out: &mut Vec<u8>) {
 }
 
 /// Returns the state of a key: `hash, 3 fields, expires 2026-11-22 03:10:00 +01:00`, or `string "12", ..`.
-fn held(held: Option<&Held>) -> String {
-    let Some(Held { state, value }) = held else { return "nothing".to_owned() };
+fn held(held: Option<&KeyContent>) -> String {
+    let Some(KeyContent { state, value }) = held else { return "nothing".to_owned() };
     let expires = state.expires_ms.map_or(String::new(), |ms| format!(", expires {}", time_ms(ms)));
     let kind = if state.carried { "not understood".to_owned() } else { state.kind.to_string() };
     let Some(value) = value else { return format!("{kind}, {}{expires}", size(state)) };
@@ -81,7 +81,7 @@ pub fn end(report: &HistoryReport, out: &mut Vec<u8>) {
     }
 }
 
-fn place(place: &Place, out: &mut Vec<u8>) {
+fn place(place: &FinalKey, out: &mut Vec<u8>) {
     let _ = write!(out, "[{}] ", place.db);
     quote(&place.key, out);
     let _ = writeln!(out, ": {}", held(Some(&place.held)));

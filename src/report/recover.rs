@@ -19,14 +19,14 @@ use self::findings::{deletions, scope, unknown, unread};
 use super::lines::{self, COLUMNS};
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
 use super::time::local;
-use crate::analysis::keyspace_summary::Held;
+use crate::analysis::keyspace_summary::SummaryReport;
 use crate::aof::log::Layout;
 use crate::base::escape::{ShownPath, typed};
 use crate::base::units::{Bytes, Count, counted};
 use crate::disk::names::flushed;
 use crate::ops::recover::{
-    Conflicts, Done, Expired, Joined, RecoverReport, Survivor, SurvivorKind, What, When, Why,
-    Winner,
+    Candidate, CandidateKind, Conflicts, Done, EventKind, Expired, Joined, RecoverReport,
+    RemovalReason, TimeRange, Winner,
 };
 
 /// Returns the report as text.
@@ -50,7 +50,7 @@ fn inspection(out: &mut String, report: &RecoverReport) -> fmt::Result {
     scope(out, report)?;
     events(out, report)?;
     right_now(out, report)?;
-    survivors(out, report)?;
+    candidates(out, report)?;
     get_it_back(out, report)
 }
 
@@ -71,7 +71,7 @@ fn log(out: &mut String, report: &RecoverReport) -> fmt::Result {
         );
         row(out, "part", &what)?;
     }
-    if let Some(number) = report.survivor {
+    if let Some(number) = report.candidate {
         row(out, "candidate", &format!("this report is on candidate {number}, not on the log"))?;
     }
     if let Some(tail) = report.tail {
@@ -125,12 +125,12 @@ fn comes_back(out: &mut String, report: &RecoverReport) -> fmt::Result {
 }
 
 /// Writes the number of keys by database and type.
-fn holds(out: &mut String, name: &str, held: &Held) -> fmt::Result {
+fn holds(out: &mut String, name: &str, held: &SummaryReport) -> fmt::Result {
     let each = held.keys.iter().map(|keys| (keys.db, keys.kind, keys.keys));
     lines::keys(out, name, (held.total, held.with_expiry), each, row)
 }
 
-fn when(time: When) -> Option<String> {
+fn when(time: TimeRange) -> Option<String> {
     match (time.exact, time.from, time.until) {
         (true, Some(seconds), _) => Some(local(seconds)),
         (_, Some(from), Some(until)) => Some(format!("{} to {}", local(from), local(until))),
@@ -160,7 +160,7 @@ fn events(out: &mut String, report: &RecoverReport) -> fmt::Result {
         if event.never_run {
             what.push_str(", in a transaction without EXEC: no server runs it");
         }
-        if !matches!(event.what, What::Flushall | What::Flushdb) && event.db != 0 {
+        if !matches!(event.what, EventKind::Flushall | EventKind::Flushdb) && event.db != 0 {
             what.push_str(&format!(", db {}", event.db));
         }
         if let Some(time) = when(event.time) {
@@ -263,42 +263,42 @@ fn copy_of(snapshot: &Path) -> String {
     format!("cp -p {} {}", typed(snapshot), typed(&beside(snapshot, ".kept")))
 }
 
-fn survivors(out: &mut String, report: &RecoverReport) -> fmt::Result {
-    if report.survivors.is_empty() {
+fn candidates(out: &mut String, report: &RecoverReport) -> fmt::Result {
+    if report.candidates.is_empty() {
         return Ok(());
     }
     writeln!(out, "\n  {}", Styled(QUIET, "recovery candidates"))?;
-    for survivor in report.survivors.iter().take(LISTED) {
-        one_survivor(out, survivor)?;
+    for candidate in report.candidates.iter().take(LISTED) {
+        write_candidate(out, candidate)?;
     }
-    match report.survivors.len().saturating_sub(LISTED) {
+    match report.candidates.len().saturating_sub(LISTED) {
         0 => Ok(()),
         more => writeln!(out, "     ... and {more} more; --json lists them all"),
     }
 }
 
-fn one_survivor(out: &mut String, survivor: &Survivor) -> fmt::Result {
+fn write_candidate(out: &mut String, candidate: &Candidate) -> fmt::Result {
     let names: Vec<String> =
-        survivor.files.iter().map(|file| ShownPath(&file.path).to_string()).collect();
-    let bytes = survivor.files.iter().map(|file| file.bytes).sum();
+        candidate.files.iter().map(|file| ShownPath(&file.path).to_string()).collect();
+    let bytes = candidate.files.iter().map(|file| file.bytes).sum();
     let mut what = format!("{}: {}", names.join(", "), Bytes(bytes));
-    if let Some(modified) = survivor.modified {
+    if let Some(modified) = candidate.modified {
         what.push_str(&format!(", last written {}", local(modified)));
     }
-    what.push_str(&format!(": {}", survivor.kind.meaning()));
-    if let Some(held) = &survivor.holds {
+    what.push_str(&format!(": {}", candidate.kind.meaning()));
+    if let Some(held) = &candidate.holds {
         what.push_str(&format!("; would restore {}", counted(held.total, "key")));
-        if survivor.ends_in_flush {
+        if candidate.ends_in_flush {
             what.push_str(", without the FLUSHALL at its end");
         }
     }
-    if let Some(content) = &survivor.unread {
+    if let Some(content) = &candidate.unread {
         what.push_str(&format!("; number of keys unknown: {content}"));
     }
-    if let Some(problem) = &survivor.problem {
+    if let Some(problem) = &candidate.problem {
         what.push_str(&format!("; cannot be used: {problem}"));
     }
-    let number = format!("{:>4}", survivor.number);
+    let number = format!("{:>4}", candidate.number);
     writeln!(out, "  {}  {}", Styled(STRONG, number), wrap(&what, COLUMNS - 8, 8))
 }
 
@@ -440,8 +440,8 @@ fn write_conflicts(out: &mut String, conflicts: &Conflicts) -> fmt::Result {
 fn removed(out: &mut String, done: &Done) -> fmt::Result {
     for removed in done.removed.iter().take(LISTED) {
         let why = match removed.why {
-            Why::Chosen | Why::Behind => counted(removed.commands, "command"),
-            Why::TornEnd => "the torn end, which no server reads".to_owned(),
+            RemovalReason::Chosen | RemovalReason::After => counted(removed.commands, "command"),
+            RemovalReason::TornEnd => "the torn end, which no server reads".to_owned(),
         };
         let what = format!(
             "{}: byte {}, {}: {why}",
@@ -514,8 +514,9 @@ fn put_in_place(
             report.opened.clone()
         }
     };
-    let is_file = report.survivors.iter().any(|survivor| {
-        report.survivor == Some(survivor.number) && matches!(survivor.kind, SurvivorKind::File(_))
+    let is_file = report.candidates.iter().any(|candidate| {
+        report.candidate == Some(candidate.number)
+            && matches!(candidate.kind, CandidateKind::File(_))
     });
     let place = held_from.map_or(place, |from| from.log.clone());
     if is_elsewhere && is_file {

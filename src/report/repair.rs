@@ -7,7 +7,7 @@ use crate::aof::recognise::Content;
 use crate::base::escape::ShownPath;
 use crate::base::units::{Bytes, Count, counted};
 use crate::ops::repair::report::RepairReport;
-use crate::ops::repair::{Dropped, Why};
+use crate::ops::repair::{DropReason, Dropped};
 
 /// The number of removed ranges that are listed; the rest is only counted.
 const LISTED: usize = 20;
@@ -74,10 +74,10 @@ fn row(out: &mut String, name: &str, commands: u64, bytes: u64) -> fmt::Result {
 
 fn dropped_range(out: &mut String, dropped: &Dropped) -> fmt::Result {
     let why = match dropped.why {
-        Why::Damage => "no commands",
-        Why::TornEnd => "torn end",
-        Why::TornTransaction => "incomplete transaction",
-        Why::BehindDamage => "after the damage",
+        DropReason::Damage => "no commands",
+        DropReason::TornEnd => "torn end",
+        DropReason::TornTransaction => "incomplete transaction",
+        DropReason::AfterDamage => "after the damage",
     };
     let commands = match dropped.commands {
         0 => String::new(),

@@ -118,7 +118,7 @@ fn parts(out: &mut String, parts: &[PartReport]) -> fmt::Result {
     Ok(())
 }
 
-fn rdb_text(walk: &rdb::Walk) -> String {
+fn rdb_text(walk: &rdb::RdbSummary) -> String {
     let header = rdb::Header { magic: walk.magic, version: walk.version };
     format!("{}, {}", lines::rdb_version(header), counted(walk.keys, "key"))
 }

@@ -68,7 +68,7 @@ impl CommandWriter {
     pub fn new(target: Server) -> Self {
         CommandWriter {
             target,
-            scores: ScoreText::of(target),
+            scores: ScoreText::of_server(target),
             score: ScoreBuffer::new(),
             out: Out::default(),
         }

@@ -84,7 +84,9 @@ pub fn write_key<W: Write>(writer: &mut Writer<W>, entry: &Entry<'_>) -> Result<
 pub fn needs(entry: &Entry<'_>) -> Needs {
     match &entry.value {
         // Every version supports all other values.
-        Value::Hash(_) | Value::Stream(_) => with_view(entry, Needs::of).unwrap_or(Needs::NONE),
+        Value::Hash(_) | Value::Stream(_) => {
+            with_view(entry, Needs::of_value).unwrap_or(Needs::NONE)
+        }
         _ => Needs::NONE,
     }
 }

@@ -373,14 +373,14 @@ fn what_a_rewrite_has_replaced_is_found_and_taken() {
     );
     let look = json(&place.run(&["recover", "set", "--json"]));
     assert_eq!(look["verdict"]["kind"], "nothing", "{look:#}");
-    let survivor = &look["survivors"][0];
-    assert_eq!((&survivor["kind"], &survivor["holds"]["total"]), (&"history".into(), &2.into()));
-    assert_eq!(survivor["ends_in_flush"], true);
-    let run = place.run(&["recover", "set", "--survivor", "1", "--strip", "-o", "new"]);
+    let candidate = &look["candidates"][0];
+    assert_eq!((&candidate["kind"], &candidate["holds"]["total"]), (&"history".into(), &2.into()));
+    assert_eq!(candidate["ends_in_flush"], true);
+    let run = place.run(&["recover", "set", "--candidate", "1", "--strip", "-o", "new"]);
     assert_eq!(run.code, Some(0), "{run:#?}");
     assert_eq!(place.read(format!("new/{old}")), log("SET a 1\nSET b 2"));
     assert!(place.run(&["verify", "new"]).stdout.contains("\nSOUND: every byte read: 2 commands"));
-    let args = ["recover", "set", "--survivor", "1", "--merge", "newer", "-o", "both", "--json"];
+    let args = ["recover", "set", "--candidate", "1", "--merge", "newer", "-o", "both", "--json"];
     assert_eq!(json(&place.run(&args))["done"]["holds"]["total"], 3);
 }
 
@@ -391,8 +391,8 @@ fn snapshots_and_leftovers_are_told() {
     place.put("dump.rdb", b"REDIS0009\xfe\x00\x00\x01k\x01v\xff\0\0\0\0\0\0\0\0");
     place.put("temp-rewriteaof-7.aof", log("SET a 1"));
     let look = json(&place.run(&["recover", "appendonly.aof", "--json"]));
-    let told: Vec<_> = look["survivors"].as_array().unwrap().iter().collect();
-    let totals: Vec<_> = told.iter().map(|survivor| survivor["holds"]["total"].clone()).collect();
+    let told: Vec<_> = look["candidates"].as_array().unwrap().iter().collect();
+    let totals: Vec<_> = told.iter().map(|candidate| candidate["holds"]["total"].clone()).collect();
     assert_eq!(totals, [1, 1], "{look:#}");
     let run = place.run(&["recover", "appendonly.aof"]);
     assert!(run.stdout.contains("cp -p ./dump.rdb ./dump.rdb.kept"), "{run:#?}");
@@ -477,12 +477,12 @@ fn what_a_manifest_does_not_list_any_more_is_found() {
     assert_eq!(run.code, Some(0), "{run:#?}");
     let look = json(&run);
     assert_eq!(look["verdict"]["kind"], "empty");
-    let told: Vec<_> = look["survivors"].as_array().unwrap().iter().collect();
+    let told: Vec<_> = look["candidates"].as_array().unwrap().iter().collect();
     let told: Vec<_> =
-        told.iter().map(|survivor| (&survivor["kind"], &survivor["holds"]["total"])).collect();
+        told.iter().map(|candidate| (&candidate["kind"], &candidate["holds"]["total"])).collect();
     let expected = ["unlisted".into(), serde_json::json!({"file": "old-single-file"})];
     assert_eq!(told, [(&expected[0], &1.into()), (&expected[1], &2.into())], "{look:#}");
-    let run = place.run(&["recover", "set", "--survivor", "2", "--strip", "-o", "b.aof"]);
+    let run = place.run(&["recover", "set", "--candidate", "2", "--strip", "-o", "b.aof"]);
     assert_eq!(run.code, Some(0), "{run:#?}");
     assert_eq!(place.read("b.aof"), log("SET old 1\nSET older 2"));
     assert!(run.stdout.contains("aofkit compact b.aof --format multipart"), "{run:#?}");
@@ -497,7 +497,10 @@ fn nonsense_is_refused_with_the_way_out() {
         (&["a.aof", "-o", "b.aof"], "no recovery option given"),
         (&["a.aof", "--excise", "7", "-o", "b.aof"], "the timeline has no event 7"),
         (&["a.aof", "--excise", "1", "-o", "b.aof"], "event 1 is a rename"),
-        (&["a.aof", "--survivor", "1", "--strip", "-o", "b.aof"], "there is no survivor 1"),
+        (
+            &["a.aof", "--candidate", "1", "--strip", "-o", "b.aof"],
+            "there is no recovery candidate 1",
+        ),
         (&["b.aof"], "cannot open it"),
     ];
     for (args, why) in cases {

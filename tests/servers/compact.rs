@@ -50,7 +50,7 @@ fn database_indexes(binary: &Binary) {
         let options = digest::Options {
             route: RouteOptions::default(),
             replay: replay_options(binary),
-            flavour: Some(Flavour::of(binary.line)),
+            flavour: Some(Flavour::of_server(binary.line)),
         };
         let report = digest::digest(copy.path(), &options, &Silent).expect("a digest");
         assert_eq!(report.digest, Some(server.digest()), "{index:?} on {}", binary.line);
@@ -99,7 +99,7 @@ fn one_log(binary: &Binary, seed: u64) {
         &digest::Options {
             route: RouteOptions::default(),
             replay: replay_options(binary),
-            flavour: Some(Flavour::of(binary.line)),
+            flavour: Some(Flavour::of_server(binary.line)),
         },
         &Silent,
     );

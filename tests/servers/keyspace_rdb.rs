@@ -3,7 +3,7 @@
 use aofkit::base::progress::Silent;
 use aofkit::base::server::Server;
 use aofkit::keyspace::digest::{Flavour, Sum};
-use aofkit::keyspace::from_rdb::{Beside, Loader};
+use aofkit::keyspace::from_rdb::{Loader, NonKeyData};
 use aofkit::keyspace::{Bump, Keyspace};
 use aofkit::rdb::write::{Feature, Notes, Options};
 use aofkit::rdb::{Key, Records, Target, Visitor, Want, Writer, walk};
@@ -63,11 +63,11 @@ fn original(binary: &Binary, config: &[(&str, &str)], then: fn(&mut Running)) ->
 
 fn digest(keyspace: &Keyspace<'_>, line: Server) -> String {
     let mut sum = Sum::default();
-    sum.add_all(keyspace, Flavour::of(line));
+    sum.add_all(keyspace, Flavour::of_server(line));
     sum.finish().to_string()
 }
 
-fn written(keyspace: &Keyspace<'_>, non_key_data: &Beside<'_>, target: Target) -> Vec<u8> {
+fn written(keyspace: &Keyspace<'_>, non_key_data: &NonKeyData<'_>, target: Target) -> Vec<u8> {
     let mut rdb = Vec::new();
     let mut writer = Writer::new(&mut rdb, target, &Options::default());
     writer.notes(&Notes::new(target, true)).expect("notes");
@@ -88,7 +88,7 @@ fn round_trip(original: &Saved, binary: &Binary) {
     assert_eq!(keyspace.len() as u64, found.keys);
     assert_eq!(digest(&keyspace, binary.line), original.digest);
 
-    let own = Target::of(binary.line).expect("the version of the server");
+    let own = Target::for_server(binary.line).expect("the version of the server");
     let mut needs = needs_of_all(&keyspace);
     if !non_key_data.functions.is_empty() {
         needs.add(Feature::Functions);
@@ -135,7 +135,7 @@ fn one_by_one(binary: &Binary) {
         assert!(keyspace.databases().flat_map(|db| db.entries()).all(|entry| owns(entry.key())));
         keys += keyspace.len();
         let mut part = Sum::default();
-        part.add_all(&keyspace, Flavour::of(binary.line));
+        part.add_all(&keyspace, Flavour::of_server(binary.line));
         sum.join(&part);
     }
     assert_eq!(keys, offsets.0.len());

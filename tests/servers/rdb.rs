@@ -366,7 +366,7 @@ fn round_trip(
     supported: &[Target],
 ) {
     let original = saved(binary, config, false, fill);
-    let own = Target::of(binary.line).expect("the version of the server");
+    let own = Target::for_server(binary.line).expect("the version of the server");
     let options = Options { drop_bookkeeping: true, ..Options::default() };
     let product = binary.line.product;
     let loaders: Vec<Binary> = LINES.into_iter().filter_map(|line| find(line).ok()).collect();
@@ -475,7 +475,7 @@ fn same_bytes(binary: &Binary) {
     let original = saved(binary, &config, false, fill_plainly).rdb;
     let options = Options { compress: false, ..Options::default() };
     let mut rdb = Vec::new();
-    let target = Target::of(binary.line);
+    let target = Target::for_server(binary.line);
     let product = binary.line.product;
     convert(&original, &mut rdb, product, target, &options, &Silent)
         .expect("the RDB can be converted");

@@ -8,7 +8,7 @@ use aofkit::analysis::position::Position;
 use aofkit::base::glob::Glob;
 use aofkit::base::progress::Silent;
 use aofkit::ops::recover::{
-    Choice, Expired, Options, Output, RecoverReport, SurvivorKind, Verdict, Winner, recover,
+    CandidateKind, Choice, Expired, Options, Output, RecoverReport, Verdict, Winner, recover,
 };
 use aofkit::replay::{ReplayOptions, RouteOptions};
 use libtest_mimic::Trial;
@@ -67,7 +67,7 @@ fn options(binary: &Binary, choice: Choice, output: Output) -> Options {
         db: None,
         expired: Expired::Drop,
         now_ms: 1_800_000_000_000,
-        survivor: None,
+        candidate: None,
         server: Some(binary.line),
         preview: true,
         force: false,
@@ -84,7 +84,7 @@ fn options(binary: &Binary, choice: Choice, output: Output) -> Options {
 
 /// Returns the report of a recovery that changes nothing.
 fn inspect(binary: &Binary, data: &Path) -> RecoverReport {
-    recover(data, &options(binary, Choice::Look, Output::DryRun), &Silent).expect("a report")
+    recover(data, &options(binary, Choice::Preview, Output::DryRun), &Silent).expect("a report")
 }
 
 /// Recovers the log to a new path, replaces the log with the result as the report instructs, and starts the server.
@@ -93,11 +93,12 @@ fn recovered(
     data: &Path,
     seed: u64,
     choice: Choice,
-    survivor: Option<u64>,
+    candidate: Option<u64>,
 ) -> Running {
     let directory = tempfile::tempdir().expect("a directory");
     let new = directory.path().join("recovered");
-    let options = Options { survivor, ..options(binary, choice.clone(), Output::New(new.clone())) };
+    let options =
+        Options { candidate, ..options(binary, choice.clone(), Output::New(new.clone())) };
     let report = recover(data, &options, &Silent)
         .unwrap_or_else(|error| panic!("{choice:?} on {}: {error}", binary.line));
     assert!(report.done.is_some_and(|done| done.written.as_deref() == Some(&*new)));
@@ -227,9 +228,9 @@ fn history(binary: &Binary) {
         assert!(server.shut_down().success());
         let report = inspect(binary, data.path());
         assert_eq!(report.verdict, Verdict::Nothing);
-        let survivor = &report.survivors[0];
-        assert_eq!((survivor.kind, survivor.ends_in_flush), (SurvivorKind::History, true));
-        let number = Some(survivor.number);
+        let candidate = &report.candidates[0];
+        assert_eq!((candidate.kind, candidate.ends_in_flush), (CandidateKind::History, true));
+        let number = Some(candidate.number);
         let mut server = recovered(binary, data.path(), seed, Choice::Strip, number);
         assert_eq!(server.digest(), digest, "{}, seed {seed}", binary.line);
     }

@@ -37,7 +37,7 @@ const COLUMNS: u64 = !ROWS;
 
 impl Cell {
     /// Returns the cell of a point. A point on the upper edge of the map is in a cell beyond it.
-    pub(super) fn of(at: Coordinates, step: u32) -> Cell {
+    pub(super) fn containing(at: Coordinates, step: u32) -> Cell {
         let number = |coordinate: f64, most: f64| {
             let share = (coordinate + most) / (most + most);
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // At most 2^26.
@@ -157,8 +157,9 @@ mod tests {
     /// The scores of the example in the documentation of GEOADD and GEOHASH.
     #[test]
     fn scores_match_the_documentation() {
-        let score =
-            |longitude, latitude| Cell::of(Coordinates { longitude, latitude }, STEPS).score();
+        let score = |longitude, latitude| {
+            Cell::containing(Coordinates { longitude, latitude }, STEPS).score()
+        };
         assert_eq!(score(13.361389, 38.115556), 3_479_099_956_230_698.0);
         assert_eq!(score(15.087269, 37.502669), 3_479_447_370_796_909.0);
     }

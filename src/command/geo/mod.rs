@@ -51,7 +51,7 @@ fn geoadd(call: &mut Call<'_, '_>) -> Applied {
     let server = call.context.server;
     let scored = places.chunks_exact(3).map(|place| {
         let at = coordinates(place, server)?;
-        Ok((Cell::of(at, geohash::STEPS).score(), place[2]))
+        Ok((Cell::containing(at, geohash::STEPS).score(), place[2]))
     });
     add(call, flags, scored)
 }

@@ -55,7 +55,7 @@ enum Order {
 }
 
 /// A member that was found.
-struct Found<'a> {
+struct Hit<'a> {
     member: &'a [u8],
     score: f64,
     /// In metres.
@@ -100,7 +100,7 @@ fn search(call: &mut Call<'_, '_>, kind: Kind) -> Applied {
     if count < found.len()
         && let Some(order) = order
     {
-        partial_sort(&mut found, count, &|one: &Found<'_>, other: &Found<'_>| {
+        partial_sort(&mut found, count, &|one: &Hit<'_>, other: &Hit<'_>| {
             let ascending = one.distance.total_cmp(&other.distance);
             if order == Order::Ascending { ascending } else { ascending.reverse() }
         });
@@ -110,7 +110,7 @@ fn search(call: &mut Call<'_, '_>, kind: Kind) -> Applied {
         (found.member, score)
     });
     let scores: Scores<'_> = scored.collect();
-    replace(call, store, Zset::of(scores, ZeroSign::of(server)));
+    replace(call, store, Zset::from_scores(scores, ZeroSign::of_server(server)));
     Ok(())
 }
 
@@ -121,7 +121,7 @@ fn find<'a>(
     shape: &Shape,
     most: Option<usize>,
     server: Server,
-) -> Vec<Found<'a>> {
+) -> Vec<Hit<'a>> {
     let most = most.unwrap_or(usize::MAX);
     let ordered = zset.ordered();
     let mut found = Vec::new();
@@ -131,7 +131,7 @@ fn find<'a>(
         let end = ordered.behind(|(_, score)| score < max);
         for (member, score) in ordered.range(start..end) {
             if let Some(distance) = shape.distance_to(Cell::of_score(score).coordinates(), server) {
-                found.push(Found { member, score, distance });
+                found.push(Hit { member, score, distance });
                 if found.len() >= most {
                     return found;
                 }

@@ -70,7 +70,7 @@ impl Shape {
         let bounds = self.bounds();
         let metres = self.metres();
         let mut step = step_for(metres, self.around.latitude);
-        let mut own = Cell::of(self.around, step);
+        let mut own = Cell::containing(self.around, step);
         // The neighbouring cells may not reach far enough.
         let [north, south] = [1, -1].map(|north| own.beside(0, north).area().latitude);
         let [east, west] = [1, -1].map(|east| own.beside(east, 0).area().longitude);
@@ -93,7 +93,7 @@ impl Shape {
         };
         if step > 1 && too_small {
             step -= 1;
-            own = Cell::of(self.around, step);
+            own = Cell::containing(self.around, step);
         }
         let area = own.area();
         // If the central cell extends past the search on a side, the neighbours on that side are

@@ -59,7 +59,7 @@ fn change(call: &mut Call<'_, '_>, names: std::ops::Range<usize>, expiry: Expiry
     let Some(hash) = call.keyspace.db(call.db).find_mut::<Hash<'_>>(key)? else { return Ok(()) };
     for name in names {
         let field = match hash.find(name) {
-            Some(field) if sees(call.context, call.notes, hash, field) => field,
+            Some(field) if sees(call.context, call.warnings, hash, field) => field,
             _ => continue,
         };
         match expiry {
@@ -78,7 +78,7 @@ pub(super) fn hgetdel(call: &mut Call<'_, '_>) -> Applied {
     let Some(hash) = db.find_mut::<Hash<'_>>(key)? else { return Ok(()) };
     for name in names {
         if let Some(field) = hash.find(name)
-            && sees(call.context, call.notes, hash, field)
+            && sees(call.context, call.warnings, hash, field)
         {
             hash.remove(name);
         }
@@ -106,7 +106,8 @@ pub(super) fn hsetex(call: &mut Call<'_, '_>) -> Applied {
     if let Some(wanted) = setting.fields {
         for pair in pairs.chunks_exact(2) {
             let found = there.is_some_and(|hash| {
-                hash.find(pair[0]).is_some_and(|field| sees(call.context, call.notes, hash, field))
+                hash.find(pair[0])
+                    .is_some_and(|field| sees(call.context, call.warnings, hash, field))
             });
             if found != (wanted == Wanted::There) {
                 return Ok(());

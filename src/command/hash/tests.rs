@@ -47,7 +47,7 @@ fn an_expired_field_is_ignored_and_counted() {
         ("HDEL h f", "n=3 g=2@1000", 0),
     ] {
         let ran = ran(redis(8, 2), Some(1000), &format!("{begin}{command}"));
-        assert_eq!((left(&ran), ran.notes.passed_fields), (expected, count), "{command}");
+        assert_eq!((left(&ran), ran.warnings.passed_fields), (expected, count), "{command}");
     }
 }
 
@@ -64,7 +64,7 @@ fn without_a_clock_all_fields_are_visible_and_undecided_ones_counted() {
         ("HSET h f 5", "f=5 n=3", 0),
     ] {
         let ran = ran(valkey(9, 1), None, &format!("{begin}{command}"));
-        assert_eq!((left(&ran), ran.notes.passed_fields), (expected, count), "{command}");
+        assert_eq!((left(&ran), ran.warnings.passed_fields), (expected, count), "{command}");
     }
 }
 
@@ -79,7 +79,7 @@ fn a_relative_time_is_based_on_the_time_of_the_command() {
         for server in [redis(8, 2), valkey(9, 1)] {
             let ran = ran(server, None, &format!("HSET h f 1\n{command}"));
             assert_eq!(left(&ran), format!("f=1@{}", CLOCK_MS + milliseconds), "{command}");
-            assert_eq!(ran.notes.relative_times, 1);
+            assert_eq!(ran.warnings.relative_times, 1);
         }
     }
     // The clock has 41 bits, the latest time of Redis 46.

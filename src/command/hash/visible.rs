@@ -1,6 +1,6 @@
 //! The visibility of hash fields.
 
-use super::super::apply::{Context, Notes};
+use super::super::apply::{Context, Warnings};
 use crate::keyspace::{Field, Hash};
 
 /// Returns whether a field is visible on the emulated server: Redis ignores one whose time had
@@ -9,12 +9,12 @@ use crate::keyspace::{Field, Hash};
 #[inline]
 pub(super) fn sees(
     context: &Context<'_>,
-    notes: &mut Notes,
+    warnings: &mut Warnings,
     hash: &Hash<'_>,
     field: Field,
 ) -> bool {
     let Some(expires_ms) = hash.expiry(field) else { return true };
     let seen = context.fields_expire_ms.is_none_or(|now_ms| expires_ms >= now_ms);
-    notes.passed_fields += u64::from(!seen || context.fields_expire_ms.is_none());
+    warnings.passed_fields += u64::from(!seen || context.fields_expire_ms.is_none());
     seen
 }

@@ -64,7 +64,7 @@ struct Options {
 
 impl Options {
     /// Parses the options. LIMIT is ignored: a loader assumes that the log already respects it.
-    fn of(args: &[&[u8]], is_add: bool, server: Server) -> Result<Options, Unapplied> {
+    fn parse(args: &[&[u8]], is_add: bool, server: Server) -> Result<Options, Unapplied> {
         let (has_more_options, has_references) =
             (server.has_redis(6, 2), References::known(server));
         let mut options = Options::default();
@@ -101,7 +101,7 @@ impl Options {
                 options.no_new_stream = true;
             } else if has_references
                 && !has_mode
-                && let Some(references) = References::of(args[at])
+                && let Some(references) = References::parse(args[at])
             {
                 options.references = references;
                 has_mode = true;
@@ -181,7 +181,7 @@ impl Options {
 
 pub(super) fn xadd(call: &mut Call<'_, '_>) -> Applied {
     let server = call.context.server;
-    let options = Options::of(call.args, true, server)?;
+    let options = Options::parse(call.args, true, server)?;
     let Some(text) = call.args.get(options.end) else { return Err(WRONG_ARITY) };
     let given = id::new_id(text, server.has_redis(7, 0))?;
     let pairs = &call.args[options.end + 1..];
@@ -232,7 +232,7 @@ pub(super) fn xadd(call: &mut Call<'_, '_>) -> Applied {
 }
 
 pub(super) fn xtrim(call: &mut Call<'_, '_>) -> Applied {
-    let options = Options::of(call.args, false, call.context.server)?;
+    let options = Options::parse(call.args, false, call.context.server)?;
     if options.trim.is_none() {
         return Err(NO_STRATEGY);
     }

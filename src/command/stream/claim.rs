@@ -42,7 +42,7 @@ enum Delivered {
 }
 
 impl Options {
-    fn of(args: &[&[u8]]) -> Result<Options, Unapplied> {
+    fn parse(args: &[&[u8]]) -> Result<Options, Unapplied> {
         let mut options = Options::default();
         let mut rest = args;
         while let [option, after @ ..] = rest {
@@ -127,7 +127,7 @@ pub(super) fn xclaim(call: &mut Call<'_, '_>) -> Applied {
     }
     let min_idle = number::integer(args[4]).ok_or(MIN_IDLE)?.max(0);
     let ids = args[5..].iter().take_while(|text| id::id(text).is_ok()).count();
-    let (ids, options) = (&args[5..5 + ids], Options::of(&args[5 + ids..])?);
+    let (ids, options) = (&args[5..5 + ids], Options::parse(&args[5 + ids..])?);
     let mut now_ms = (call.context.clock)(call.at);
     let (delivered_ms, is_relative) = options.delivered_ms(now_ms);
     if is_relative || min_idle > 0 {

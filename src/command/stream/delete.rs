@@ -34,7 +34,7 @@ fn options<'c, 'a>(args: &'c [&'a [u8]]) -> Result<(References, &'c [&'a [u8]]),
     let (mut references, mut ids) = (None, None);
     let mut at = 0;
     while at < args.len() {
-        if let Some(mode) = References::of(args[at]) {
+        if let Some(mode) = References::parse(args[at]) {
             if references.replace(mode).is_some() {
                 return Err(Unapplied::SYNTAX);
             }

@@ -40,7 +40,7 @@ enum Doing {
 }
 
 impl Doing {
-    fn of(name: &[u8], server: Server) -> Option<Doing> {
+    fn parse(name: &[u8], server: Server) -> Option<Doing> {
         let is = |other: &str| name.eq_ignore_ascii_case(other.as_bytes());
         if is("CREATE") {
             Some(Doing::Create)
@@ -66,7 +66,7 @@ struct Options {
 }
 
 impl Options {
-    fn of(args: &[&[u8]], doing: Doing, server: Server) -> Result<Options, Unapplied> {
+    fn parse(args: &[&[u8]], doing: Doing, server: Server) -> Result<Options, Unapplied> {
         let mut options = Options::default();
         let takes_entries_read =
             matches!(doing, Doing::Create | Doing::SetId) && server.has_redis(7, 0);
@@ -99,7 +99,7 @@ pub(super) fn xgroup(call: &mut Call<'_, '_>) -> Applied {
     if args[1].eq_ignore_ascii_case(b"HELP") && args.len() == 2 {
         return Ok(());
     }
-    let doing = Doing::of(args[1], server).ok_or(UNKNOWN)?;
+    let doing = Doing::parse(args[1], server).ok_or(UNKNOWN)?;
     let takes = match doing {
         Doing::Create if server.has_redis(7, 0) => 5..=8,
         Doing::SetId if server.has_redis(7, 0) => 5..=7,
@@ -111,7 +111,7 @@ pub(super) fn xgroup(call: &mut Call<'_, '_>) -> Applied {
         return Err(UNKNOWN);
     }
     let has_options = matches!(doing, Doing::Create | Doing::SetId);
-    let options = Options::of(if has_options { &args[5..] } else { &[] }, doing, server)?;
+    let options = Options::parse(if has_options { &args[5..] } else { &[] }, doing, server)?;
     let (key, name) = (args[2], args[3]);
     let seen_ms = (call.context.clock)(call.at);
 

@@ -33,7 +33,7 @@ struct Options<'c, 'a> {
 }
 
 impl<'c, 'a> Options<'c, 'a> {
-    fn of(args: &'c [&'a [u8]]) -> Result<Self, Unapplied> {
+    fn parse(args: &'c [&'a [u8]]) -> Result<Self, Unapplied> {
         let (mut group, mut count, mut no_ack) = (None, 0, false);
         let mut rest = &args[1..];
         let streams = loop {
@@ -73,7 +73,7 @@ impl<'c, 'a> Options<'c, 'a> {
 }
 
 pub(super) fn xreadgroup(call: &mut Call<'_, '_>) -> Applied {
-    let options = Options::of(call.args)?;
+    let options = Options::parse(call.args)?;
     let (server, arena) = (call.context.server, call.keyspace.arena());
     let mut from = Vec::with_capacity(options.keys.len());
     for (key, text) in options.keys.iter().zip(options.ids) {

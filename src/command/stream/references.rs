@@ -17,7 +17,7 @@ pub(super) enum References {
 }
 
 impl References {
-    pub(super) fn of(option: &[u8]) -> Option<References> {
+    pub(super) fn parse(option: &[u8]) -> Option<References> {
         let is = |name: &str| option.eq_ignore_ascii_case(name.as_bytes());
         if is("KEEPREF") {
             Some(References::Keep)

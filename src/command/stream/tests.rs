@@ -1,7 +1,7 @@
 //! Tests of behaviour that the differential tests against servers cannot cover: refusals, and
 //! times.
 
-use super::super::apply::{Applied, Call, Context, Notes, Position, Unapplied};
+use super::super::apply::{Applied, Call, Context, Position, Unapplied, Warnings};
 use crate::base::server::{Server, redis, valkey};
 use crate::keyspace::stream::{Pending, StreamId};
 use crate::keyspace::{Bump, Keyspace, Stream};
@@ -11,12 +11,12 @@ const NOW_MS: i64 = 1_700_000_000_000;
 struct Replay<'a> {
     server: Server,
     keyspace: Keyspace<'a>,
-    notes: Notes,
+    warnings: Warnings,
 }
 
 impl<'a> Replay<'a> {
     fn new(arena: &'a Bump, server: Server) -> Self {
-        Replay { server, keyspace: Keyspace::new(arena), notes: Notes::default() }
+        Replay { server, keyspace: Keyspace::new(arena), warnings: Warnings::default() }
     }
 
     fn apply(&mut self, line: &'a str) -> Applied {
@@ -36,7 +36,7 @@ impl<'a> Replay<'a> {
             db: 0,
             keyspace: &mut self.keyspace,
             context: &context,
-            notes: &mut self.notes,
+            warnings: &mut self.warnings,
         };
         row.apply.expect("it does something")(&mut call)
     }
@@ -119,7 +119,7 @@ fn an_id_from_the_clock_is_above_the_last() {
     let now = u64::try_from(NOW_MS).expect("after 1970");
     assert_eq!(replay.ids(), [1, now, now]);
     assert_eq!(replay.stream().last_id(), StreamId { ms: now, seq: 1 });
-    assert_eq!(replay.notes.relative_times, 2);
+    assert_eq!(replay.warnings.relative_times, 2);
     replay.all(&["XADD s 1800000000000-7 f v", "XADD s * f v"]);
     assert_eq!(replay.stream().last_id(), StreamId { ms: 1_800_000_000_000, seq: 8 });
 }
@@ -134,9 +134,9 @@ fn a_delivery_has_the_time_in_the_log() {
         "XCLAIM s g c 0 1-0 TIME 5 RETRYCOUNT 3 FORCE JUSTID LASTID 1-0",
         "XCLAIM s g c 0 2-0 TIME 1800000000000 FORCE JUSTID",
     ]);
-    assert_eq!(replay.notes.relative_times, 0, "the clock did not matter");
+    assert_eq!(replay.warnings.relative_times, 0, "the clock did not matter");
     replay.all(&["XCLAIM s g c 0 3-0 IDLE 1000 FORCE"]);
-    assert_eq!(replay.notes.relative_times, 1);
+    assert_eq!(replay.warnings.relative_times, 1);
     let times: Vec<(i64, u64)> =
         replay.pending().iter().map(|entry| (entry.delivered_ms, entry.deliveries)).collect();
     assert_eq!(times, [(5, 3), (1_800_000_000_000, 1), (NOW_MS - 1000, 2)]);
@@ -179,7 +179,7 @@ fn fields_are_borrowed_from_the_command_in_the_log() {
         db: 0,
         keyspace: &mut keyspace,
         context: &context,
-        notes: &mut Notes::default(),
+        warnings: &mut Warnings::default(),
     };
     assert_eq!(crate::command::stream::add::xadd(&mut call), Ok(()));
     let stream = keyspace.db(0).find::<Stream<'_>>(b"s").expect("a stream").expect("it is there");

@@ -1,7 +1,7 @@
 //! SET and its variants; their options, and the times they contain.
 
 use super::super::apply::{Applied, Call, Unapplied};
-use super::super::lost_expiry::{begins_as_one, may_be_sum};
+use super::super::lost_expiry::{looks_propagated, may_be_sum};
 use super::super::number;
 use crate::base::server::Server;
 use crate::keyspace::{Db, StringValue, Value};
@@ -220,7 +220,7 @@ fn store<'a>(
 pub(super) fn set(call: &mut Call<'_, '_>) -> Applied {
     let (key, value) = (call.key(), call.value(call.args[2]));
     if call.args.len() == 3 {
-        if call.notes.lost_expiries.suspicion.keys && begins_as_one(call.args[0], b"SET", value) {
+        if call.warnings.lost_expiries.rules.keys && looks_propagated(call.args[0], b"SET", value) {
             set_number(call);
             return Ok(());
         }
@@ -250,7 +250,7 @@ fn set_number(call: &mut Call<'_, '_>) {
         && let Value::String(before) = &entry.value
         && may_be_sum(before, value)
     {
-        call.notes.lost_expiries.note(call.db, key, None, call.at);
+        call.warnings.lost_expiries.note(call.db, key, None, call.at);
     }
     entry.value = given();
     entry.set_expiry(None);

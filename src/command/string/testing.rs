@@ -2,7 +2,7 @@
 
 use super::super::lookup;
 use crate::base::server::Server;
-use crate::command::apply::{Applied, Call, Context, Notes, Position};
+use crate::command::apply::{Applied, Call, Context, Position, Warnings};
 use crate::keyspace::{Bump, Keyspace, Value};
 
 /// A data set, and the server that is emulated.
@@ -12,14 +12,14 @@ pub(in crate::command) struct Trying<'a> {
     pub(in crate::command) now_ms: i64,
     /// The keys that belong to the shard; all if there is none.
     pub(in crate::command) owned: Vec<&'a [u8]>,
-    pub(in crate::command) notes: Notes,
+    pub(in crate::command) warnings: Warnings,
     keyspace: Keyspace<'a>,
 }
 
 impl<'a> Trying<'a> {
     pub(in crate::command) fn new(server: Server, arena: &'a Bump) -> Self {
-        let (notes, keyspace) = (Notes::default(), Keyspace::new(arena));
-        Trying { server, now_ms: 0, owned: Vec::new(), notes, keyspace }
+        let (warnings, keyspace) = (Warnings::default(), Keyspace::new(arena));
+        Trying { server, now_ms: 0, owned: Vec::new(), warnings, keyspace }
     }
 
     /// Applies a command whose arguments are separated by blanks.
@@ -45,7 +45,7 @@ impl<'a> Trying<'a> {
                 clock: &|_| now_ms,
                 owns: &|key| owned.is_empty() || owned.contains(&key),
             },
-            notes: &mut self.notes,
+            warnings: &mut self.warnings,
         })
     }
 

@@ -21,10 +21,10 @@ fn relative_times_are_based_on_the_command_and_counted() {
         ("GETEX k PX 7", 5_007),
         ("MSETEX 1 k v EX 3", 8_000),
     ] {
-        let noted = trying.notes.relative_times;
+        let noted = trying.warnings.relative_times;
         assert_eq!(trying.run(line), Ok(()), "{line}");
         assert_eq!(trying.expires_ms("k"), Some(expires_ms), "{line}");
-        assert_eq!(trying.notes.relative_times, noted + 1, "{line}");
+        assert_eq!(trying.warnings.relative_times, noted + 1, "{line}");
     }
     for (line, expires_ms) in [
         ("SET k v EXAT 10", Some(10_000)),
@@ -40,7 +40,7 @@ fn relative_times_are_based_on_the_command_and_counted() {
             "{line}"
         );
     }
-    assert_eq!(trying.notes.relative_times, 7);
+    assert_eq!(trying.warnings.relative_times, 7);
 }
 
 #[test]

@@ -115,7 +115,7 @@ pub(in crate::command) fn add<'c>(
     };
 
     let server = call.context.server;
-    let (key, arena, zero) = (call.key(), call.keyspace.arena(), ZeroSign::of(server));
+    let (key, arena, zero) = (call.key(), call.keyspace.arena(), ZeroSign::of_server(server));
     let zset = if flags.xx {
         let Some(zset) = call.db().find_mut::<Zset<'_>>(key)? else { return Ok(()) };
         zset

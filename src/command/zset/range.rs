@@ -7,7 +7,7 @@ use super::double::bound;
 use super::replace;
 use crate::base::server::Server;
 use crate::command::apply::{Applied, Call, Unapplied};
-use crate::keyspace::{Ordered, Place, Scored, ZeroSign, Zset};
+use crate::keyspace::{OrderPosition, Ordered, Scored, ZeroSign, Zset};
 
 /// A range of ranks, both included; negative ones count from the end.
 #[derive(Clone, Copy)]
@@ -29,7 +29,7 @@ impl RankRange {
         }
     }
 
-    pub(super) fn places(self, len: usize, ordered: Ordered<'_, '_>) -> Range<Place> {
+    pub(super) fn places(self, len: usize, ordered: Ordered<'_, '_>) -> Range<OrderPosition> {
         let Range { start, end } = self.ranks(len);
         let place = |rank| {
             if rank <= len / 2 { ordered.rank(rank) } else { ordered.rank_from_end(len - rank) }
@@ -65,7 +65,7 @@ impl ScoreRange {
         }
     }
 
-    pub(super) fn places(self, ordered: Ordered<'_, '_>) -> Range<Place> {
+    pub(super) fn places(self, ordered: Ordered<'_, '_>) -> Range<OrderPosition> {
         let ScoreRange { min, min_excluded, max, max_excluded } = self;
         let start = ordered.behind(|(_, score)| score < min || min_excluded && score == min);
         let end = ordered.behind(|(_, score)| score < max || !max_excluded && score == max);
@@ -141,7 +141,7 @@ impl<'c> LexRange<'c> {
     /// If the scores are not all equal, the members are not in lexicographic order, and the
     /// documentation leaves the result unspecified. The result is then that of servers for packed
     /// sets: from the first member after the minimum up to the maximum.
-    pub(super) fn places(self, ordered: Ordered<'_, '_>) -> Range<Place> {
+    pub(super) fn places(self, ordered: Ordered<'_, '_>) -> Range<OrderPosition> {
         if !self.may_meet(ordered) {
             return ordered.start()..ordered.start();
         }
@@ -157,7 +157,7 @@ impl<'c> LexRange<'c> {
     }
 
     /// Like [`places`](Self::places), but searched from the end.
-    fn places_from_end(self, ordered: Ordered<'_, '_>) -> Range<Place> {
+    fn places_from_end(self, ordered: Ordered<'_, '_>) -> Range<OrderPosition> {
         if !self.may_meet(ordered) || has_one_score(ordered) {
             return self.places(ordered);
         }
@@ -244,7 +244,7 @@ pub(super) fn zrangestore(call: &mut Call<'_, '_>) -> Applied {
         By::Score => Wanted::Scores(ScoreRange::read(min, max, server)?),
         By::Lex => Wanted::Members(LexRange::read(min, max)?),
     };
-    let zero = ZeroSign::of(server);
+    let zero = ZeroSign::of_server(server);
     let (destination, source) = (call.args[1], call.args[2]);
     let mut result = Zset::default();
     if let Some(zset) = call.db().find_mut::<Zset<'_>>(source)? {

@@ -143,7 +143,7 @@ fn store(call: &mut Call<'_, '_>, operation: Operation) -> Applied {
         Operation::Inter => inter(sources, aggregate),
         Operation::Diff => diff(&sources),
     };
-    replace(call, args[1], Zset::of(scores, ZeroSign::of(server)));
+    replace(call, args[1], Zset::from_scores(scores, ZeroSign::of_server(server)));
     Ok(())
 }
 

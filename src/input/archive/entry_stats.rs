@@ -8,7 +8,7 @@ use crate::rdb;
 
 /// The content of a file of a log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Found {
+pub(crate) struct EntryStats {
     pub(crate) commands: u64,
     pub(crate) rdb_keys: u64,
     pub(crate) transactions: u64,
@@ -26,30 +26,35 @@ pub(crate) struct Damage {
     pub(crate) what: String,
 }
 
-impl Found {
+impl EntryStats {
     /// Returns the summary of a file whose RDB is broken.
-    pub(crate) fn broken_rdb(damage: &rdb::Damage) -> Found {
+    pub(crate) fn broken_rdb(damage: &rdb::Damage) -> EntryStats {
         let what = damage.describe();
-        Found {
+        EntryStats {
             rdb_keys: damage.before.keys,
             damage: Some(Damage { offset: damage.offset, what }),
-            ..Found::default()
+            ..EntryStats::default()
         }
     }
 
     /// Returns the summary of a file that begins with this RDB.
-    pub(crate) fn after_rdb(reading: &rdb::Reading, tally: Tally, fault: Option<Fault>) -> Found {
+    pub(crate) fn after_rdb(
+        reading: &rdb::Reading,
+        tally: Tally,
+        fault: Option<Fault>,
+    ) -> EntryStats {
         match reading {
-            rdb::Reading::Known(walk) => Found::commands(walk.keys, tally, fault),
-            rdb::Reading::Newer(newer) => {
-                Found { newer_rdb: Some(newer.content.clone()), ..Found::commands(0, tally, fault) }
-            }
+            rdb::Reading::Known(walk) => EntryStats::commands(walk.keys, tally, fault),
+            rdb::Reading::Newer(newer) => EntryStats {
+                newer_rdb: Some(newer.content.clone()),
+                ..EntryStats::commands(0, tally, fault)
+            },
         }
     }
 
     /// Returns the summary of the commands that `tally` counts from the start of a file; `fault` is the reason why
     /// reading stopped.
-    pub(crate) fn commands(rdb_keys: u64, mut tally: Tally, fault: Option<Fault>) -> Found {
+    pub(crate) fn commands(rdb_keys: u64, mut tally: Tally, fault: Option<Fault>) -> EntryStats {
         tally.transactions = tally.transactions.from_start();
         let (open, dangling) = (tally.transactions.open(), tally.transactions.dangling.first());
         let damage = match (fault, open, dangling) {
@@ -68,7 +73,7 @@ impl Found {
             }
             (None, None, None) => None,
         };
-        Found {
+        EntryStats {
             commands: tally.commands,
             rdb_keys,
             transactions: tally.transactions.whole,

@@ -16,7 +16,7 @@ use crate::base::error::{Error, Result};
 use crate::base::progress::Silent;
 use crate::command::Tally;
 use crate::disk::Mapping;
-use crate::input::archive::entry_stats::Found;
+use crate::input::archive::entry_stats::EntryStats;
 use crate::rdb;
 
 /// The maximum number of bytes of an RDB that are buffered in memory.
@@ -44,7 +44,7 @@ pub(crate) enum Expected {
 /// The result of reading an entry.
 pub(crate) struct Inspected {
     pub(crate) kind: EntryKind,
-    pub(crate) found: Found,
+    pub(crate) found: EntryStats,
     /// The content of a manifest.
     pub(crate) manifest: Option<Vec<u8>>,
 }
@@ -59,7 +59,7 @@ enum State {
     /// The first bytes, until there are enough of them.
     Head(Vec<u8>),
     Commands(Box<Feed<Tally>>),
-    Rdb(Kept),
+    Rdb(RetainedFinding),
     Manifest(Vec<u8>),
     Other,
 }
@@ -106,7 +106,7 @@ impl Inspector {
         self.state = match self.expected {
             Expected::Contents => State::Other,
             Expected::Manifest => State::Manifest(Vec::new()),
-            _ if starts_with_rdb(&head) => State::Rdb(Kept::default()),
+            _ if starts_with_rdb(&head) => State::Rdb(RetainedFinding::default()),
             Expected::Log => State::Commands(Box::new(Feed::new(Tally::default(), 0))),
             Expected::Anything if looks_like_manifest(&head) => State::Manifest(Vec::new()),
             Expected::Anything if begins_as_log => {
@@ -125,17 +125,17 @@ impl Inspector {
         let (kind, found, manifest) = match self.state {
             State::Commands(feed) => {
                 let (tally, stop) = feed.finish();
-                (EntryKind::Log, Found::commands(0, tally, stop.fault), None)
+                (EntryKind::Log, EntryStats::commands(0, tally, stop.fault), None)
             }
             State::Rdb(kept) => {
                 let (kind, found) = kept.read()?;
                 (kind, found, None)
             }
-            State::Manifest(text) => (EntryKind::Manifest, Found::default(), Some(text)),
+            State::Manifest(text) => (EntryKind::Manifest, EntryStats::default(), Some(text)),
             State::Head(_) | State::Other if self.expected == Expected::Contents => {
-                (EntryKind::Contents, Found::default(), None)
+                (EntryKind::Contents, EntryStats::default(), None)
             }
-            State::Head(_) | State::Other => (EntryKind::Other, Found::default(), None),
+            State::Head(_) | State::Other => (EntryKind::Other, EntryStats::default(), None),
         };
         Ok(Inspected { kind, found, manifest })
     }
@@ -143,12 +143,12 @@ impl Inspector {
 
 /// A buffer for an RDB and the bytes after it.
 #[derive(Default)]
-struct Kept {
+struct RetainedFinding {
     memory: Vec<u8>,
     file: Option<File>,
 }
 
-impl Kept {
+impl RetainedFinding {
     fn push(&mut self, piece: &[u8]) -> io::Result<()> {
         if let Some(file) = &mut self.file {
             return file.write_all(piece);
@@ -163,11 +163,11 @@ impl Kept {
         Ok(())
     }
 
-    fn read(self) -> Result<(EntryKind, Found)> {
+    fn read(self) -> Result<(EntryKind, EntryStats)> {
         match self.file {
             None => Ok(read_rdb(&self.memory)),
             Some(file) => {
-                let mapping = Mapping::of(file, &std::env::temp_dir())?;
+                let mapping = Mapping::from_file(file, &std::env::temp_dir())?;
                 let read = read_rdb(mapping.bytes());
                 mapping.check()?;
                 Ok(read)
@@ -176,15 +176,15 @@ impl Kept {
     }
 }
 
-fn read_rdb(bytes: &[u8]) -> (EntryKind, Found) {
+fn read_rdb(bytes: &[u8]) -> (EntryKind, EntryStats) {
     let reading = match rdb::read(bytes, &mut rdb::Ignore, &Silent) {
         Ok(reading) => reading,
-        Err(damage) => return (EntryKind::Rdb, Found::broken_rdb(&damage)),
+        Err(damage) => return (EntryKind::Rdb, EntryStats::broken_rdb(&damage)),
     };
     let start = usize::try_from(reading.len()).unwrap_or(bytes.len());
     let scanned = scan_parallel(bytes, start, Tally::default, |_| {}, &Silent);
     let kind = if start < bytes.len() { EntryKind::Log } else { EntryKind::Rdb };
-    (kind, Found::after_rdb(&reading, scanned.sink, scanned.stop.fault))
+    (kind, EntryStats::after_rdb(&reading, scanned.sink, scanned.stop.fault))
 }
 
 /// Returns the error for a failure to buffer an RDB.

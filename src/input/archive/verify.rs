@@ -102,7 +102,8 @@ pub(crate) fn examine(
         manifests.extend(read.manifest.map(|bytes| (entry.name.clone(), bytes)));
         entries.push(read.report);
     }
-    let found: Vec<_> = manifests.iter().map(|(name, bytes)| sets::Found { name, bytes }).collect();
+    let found: Vec<_> =
+        manifests.iter().map(|(name, bytes)| sets::ManifestEntry { name, bytes }).collect();
     sets::check(&found, &entries, &mut findings);
     if let Some(contents) = &contents {
         self_check::records(opened, contents, &mut findings);

@@ -38,7 +38,7 @@ impl Decimal {
     /// All arguments are distances below the upper bound, in the same unit: `rest` that of the
     /// digits, `middle` that of the number, `width` that of the lower bound; `step` is the increase
     /// per decrement of the last digit.
-    fn near(&mut self, mut rest: u64, middle: u64, width: u64, step: u64) {
+    fn round_toward(&mut self, mut rest: u64, middle: u64, width: u64, step: u64) {
         while rest < middle
             && width.wrapping_sub(rest) >= step
             && (rest.wrapping_add(step) < middle
@@ -120,7 +120,7 @@ fn generate(upper: Float, middle: u64, lower: u64, exponent: i32) -> Decimal {
         let rest = (whole << point) + part;
         if rest <= width {
             decimal.exponent += places;
-            decimal.near(rest, middle, width, step << point);
+            decimal.round_toward(rest, middle, width, step << point);
             return decimal;
         }
         step /= 10;
@@ -133,7 +133,7 @@ fn generate(upper: Float, middle: u64, lower: u64, exponent: i32) -> Decimal {
         decimal.push(part >> point);
         part &= one - 1;
         if part < width {
-            decimal.near(part, middle, width, one);
+            decimal.round_toward(part, middle, width, one);
             return decimal;
         }
     }

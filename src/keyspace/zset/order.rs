@@ -32,7 +32,7 @@ pub(super) struct Order<'a> {
 
 impl<'a> Order<'a> {
     /// Creates it from sorted members.
-    pub(super) fn of(members: Vec<Scored<'a>>) -> Self {
+    pub(super) fn from_sorted(members: Vec<Scored<'a>>) -> Self {
         Order { runs: members.chunks(LONGEST / 2).map(<[_]>::to_vec).collect() }
     }
 
@@ -73,7 +73,7 @@ impl<'a> Order<'a> {
     /// Removes a range, and passes each member to the callback.
     pub(super) fn remove_range(
         &mut self,
-        range: Range<Place>,
+        range: Range<OrderPosition>,
         mut removed: impl FnMut(Scored<'a>),
     ) {
         let Range { start, end } = range;
@@ -103,12 +103,12 @@ impl<'a> Order<'a> {
 
 /// A position in the order of a set, valid until the set is changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct OrderPosition {
     run: usize,
     at: usize,
 }
 
-impl Place {
+impl OrderPosition {
     /// Returns the rank in a set that consists of this run only.
     pub(super) fn rank_in(self, members: &[Scored<'_>]) -> usize {
         if self.run == 0 { self.at } else { members.len() }
@@ -122,18 +122,18 @@ pub struct Ordered<'z, 'a> {
 }
 
 impl<'z, 'a> Ordered<'z, 'a> {
-    pub(super) fn of(runs: &'z [Vec<Scored<'a>>]) -> Self {
+    pub(super) fn new(runs: &'z [Vec<Scored<'a>>]) -> Self {
         Ordered { runs }
     }
 
     /// Returns the position of the first member.
-    pub fn start(self) -> Place {
-        Place { run: 0, at: 0 }
+    pub fn start(self) -> OrderPosition {
+        OrderPosition { run: 0, at: 0 }
     }
 
     /// Returns the position after the last member.
-    pub fn end(self) -> Place {
-        Place { run: self.runs.len(), at: 0 }
+    pub fn end(self) -> OrderPosition {
+        OrderPosition { run: self.runs.len(), at: 0 }
     }
 
     /// Returns the member with the lowest score.
@@ -148,18 +148,18 @@ impl<'z, 'a> Ordered<'z, 'a> {
 
     /// Returns the position after the leading members for which `before` returns true. It must not
     /// return true for any member after one for which it returned false.
-    pub fn behind(self, before: impl Fn(Scored<'a>) -> bool) -> Place {
+    pub fn behind(self, before: impl Fn(Scored<'a>) -> bool) -> OrderPosition {
         let run = self.runs.partition_point(|run| run.last().is_some_and(|last| before(*last)));
         let at = self.runs.get(run).map_or(0, |run| run.partition_point(|member| before(*member)));
-        Place { run, at }
+        OrderPosition { run, at }
     }
 
     /// Returns the position after `count` members, or after all.
-    pub fn rank(self, count: usize) -> Place {
+    pub fn rank(self, count: usize) -> OrderPosition {
         let mut left = count;
         for (run, members) in self.runs.iter().enumerate() {
             if left < members.len() {
-                return Place { run, at: left };
+                return OrderPosition { run, at: left };
             }
             left -= members.len();
         }
@@ -167,14 +167,14 @@ impl<'z, 'a> Ordered<'z, 'a> {
     }
 
     /// Returns the position before the last `count` members, or before all.
-    pub fn rank_from_end(self, count: usize) -> Place {
+    pub fn rank_from_end(self, count: usize) -> OrderPosition {
         let mut left = count;
         if left == 0 {
             return self.end();
         }
         for (run, members) in self.runs.iter().enumerate().rev() {
             if left <= members.len() {
-                return Place { run, at: members.len() - left };
+                return OrderPosition { run, at: members.len() - left };
             }
             left -= members.len();
         }
@@ -184,7 +184,7 @@ impl<'z, 'a> Ordered<'z, 'a> {
     /// Returns the members between two positions.
     pub fn range(
         self,
-        range: Range<Place>,
+        range: Range<OrderPosition>,
     ) -> impl DoubleEndedIterator<Item = Scored<'a>> + use<'z, 'a> {
         let Range { start, end } = range;
         let end = end.max(start);

@@ -110,7 +110,7 @@ pub fn backup(
         .at(&log.path)
         .help("give the directory that it is in; `aofkit compress` packs a part by itself"));
     }
-    let identity = Identity::of(&options.archive.source);
+    let identity = Identity::from_source(&options.archive.source);
     let mut job = Job { log, options, steps: Vec::new(), progress };
     let (ends, mut report) = job.looked_at(ends, identity)?;
     if !report.damaged || options.archive.damaged {

@@ -250,8 +250,8 @@ fn middle(len: usize) -> (usize, usize) {
 pub fn bench(path: &Path, options: &Options, progress: &dyn Progress) -> Result<BenchReport> {
     let log = open(path)?;
     progress.phase("read", log.bytes());
-    let (stretches, commands) = stretches(&log, progress)?;
-    let command_bytes: u64 = stretches.iter().map(Stretch::len).sum();
+    let (segments, commands) = segments(&log, progress)?;
+    let command_bytes: u64 = segments.iter().map(Segment::len).sum();
     let rounds = options.rounds.max(1);
 
     let contenders = contenders();
@@ -267,7 +267,7 @@ pub fn bench(path: &Path, options: &Options, progress: &dyn Progress) -> Result<
     let mut times = vec![Vec::with_capacity(rounds); contenders.len()];
     for _ in 0..rounds {
         for (contender, times) in contenders.iter().zip(&mut times) {
-            times.push(contender.run(&stretches, commands)?);
+            times.push(contender.run(&segments, commands)?);
             progress.advance(command_bytes);
         }
         for process in &mut processes {
@@ -275,8 +275,8 @@ pub fn bench(path: &Path, options: &Options, progress: &dyn Progress) -> Result<
             progress.advance(log.bytes());
         }
     }
-    for stretch in &stretches {
-        stretch.warm.check()?;
+    for segment in &segments {
+        segment.warm.check()?;
     }
 
     let times: Vec<Times> = times.into_iter().map(Times::new).collect();
@@ -313,7 +313,7 @@ pub fn bench(path: &Path, options: &Options, progress: &dyn Progress) -> Result<
 }
 
 /// The commands of one part.
-struct Stretch<'a> {
+struct Segment<'a> {
     path: &'a Path,
     /// A mapping that has been read from end to end.
     warm: &'a Mapping,
@@ -321,15 +321,15 @@ struct Stretch<'a> {
     start: usize,
 }
 
-impl Stretch<'_> {
+impl Segment<'_> {
     fn len(&self) -> u64 {
         self.warm.len() - self.start as u64
     }
 }
 
 /// Reads the log once; returns where commands begin, and their number.
-fn stretches<'a>(log: &'a Log, progress: &dyn Progress) -> Result<(Vec<Stretch<'a>>, u64)> {
-    let mut stretches = Vec::new();
+fn segments<'a>(log: &'a Log, progress: &dyn Progress) -> Result<(Vec<Segment<'a>>, u64)> {
+    let mut segments = Vec::new();
     let mut commands = 0;
     for part in &log.parts {
         let survey = survey(part, progress)?;
@@ -347,14 +347,14 @@ fn stretches<'a>(log: &'a Log, progress: &dyn Progress) -> Result<(Vec<Stretch<'
         }
         commands += survey.tally.commands;
         let start = usize::try_from(survey.commands_start).unwrap_or(usize::MAX);
-        stretches.push(Stretch { path: &part.path, warm: &part.mapping, start });
+        segments.push(Segment { path: &part.path, warm: &part.mapping, start });
     }
     if commands == 0 {
         return Err(Error::new(ErrorKind::Refused, "there are no commands to measure")
             .at(&log.opened)
             .help("give a log with commands, the larger the better: times below a millisecond tell little"));
     }
-    Ok((stretches, commands))
+    Ok((segments, commands))
 }
 
 /// A contender within this process.
@@ -380,19 +380,19 @@ fn contenders() -> Vec<Contender> {
 
 impl Contender {
     /// Reads all segments once.
-    fn run(&self, stretches: &[Stretch<'_>], commands: u64) -> Result<Duration> {
+    fn run(&self, segments: &[Segment<'_>], commands: u64) -> Result<Duration> {
         let mut elapsed = Duration::ZERO;
         let mut found = 0;
-        for stretch in stretches {
+        for segment in segments {
             let started = Instant::now();
             let fresh = match self.mapping {
                 Temperature::Warm => None,
-                Temperature::Cold => Some(Mapping::open(stretch.path)?),
+                Temperature::Cold => Some(Mapping::open(segment.path)?),
             };
-            let mapping = fresh.as_ref().unwrap_or(stretch.warm);
+            let mapping = fresh.as_ref().unwrap_or(segment.warm);
             // A server may have appended meanwhile.
-            let len = stretch.warm.bytes().len().min(mapping.bytes().len());
-            found += self.read(mapping, &mapping.bytes()[..len], stretch.start.min(len));
+            let len = segment.warm.bytes().len().min(mapping.bytes().len());
+            found += self.read(mapping, &mapping.bytes()[..len], segment.start.min(len));
             elapsed += started.elapsed();
             mapping.check()?;
         }

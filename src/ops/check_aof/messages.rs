@@ -68,9 +68,9 @@ pub enum Event {
     /// The later commands were truncated.
     TruncatedTo { name: String, timestamp: i64 },
     /// The file is valid.
-    Valid { what: What, name: String },
+    Valid { what: FileKind, name: String },
     /// The file is empty.
-    Empty { what: What, name: String },
+    Empty { what: FileKind, name: String },
     /// All files of the set are valid.
     AllValid,
 }
@@ -78,7 +78,7 @@ pub enum Event {
 /// The kind of a file, as named by redis-check-aof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum What {
+pub enum FileKind {
     /// `AOF`
     Single,
     /// `BASE AOF`
@@ -206,12 +206,12 @@ pub fn render(event: &Event) -> Vec<u8> {
     format!("{line}\n").into_bytes()
 }
 
-impl What {
+impl FileKind {
     fn words(self) -> &'static str {
         match self {
-            What::Single => "AOF",
-            What::Base => "BASE AOF",
-            What::Incr => "INCR AOF",
+            FileKind::Single => "AOF",
+            FileKind::Base => "BASE AOF",
+            FileKind::Incr => "INCR AOF",
         }
     }
 }

@@ -40,7 +40,7 @@ use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::Progress;
 use crate::disk::truncate::check_writable;
 use crate::disk::{Mapping, Stamp, cut_tail, names};
-pub use crate::ops::check_aof::messages::{Damage, Event, What, render};
+pub use crate::ops::check_aof::messages::{Damage, Event, FileKind, render};
 
 /// The action in addition to checking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -172,7 +172,7 @@ enum Stop {
 
 /// A file to check.
 struct Checked<'a> {
-    what: What,
+    what: FileKind,
     name: &'a str,
     path: &'a Path,
     is_last: bool,
@@ -203,7 +203,7 @@ impl<R: Fn(&[u8]) -> Result<u64, String>> Run<'_, R> {
         drop(mapping);
         self.events.push(Event::StartSingle);
         let name = text(path);
-        self.check_file(&Checked { what: What::Single, name: &name, path, is_last: true, rdb })
+        self.check_file(&Checked { what: FileKind::Single, name: &name, path, is_last: true, rdb })
     }
 
     fn check_set(&mut self, path: &Path, manifest: &manifest::Manifest) -> Result<Stop> {
@@ -223,13 +223,13 @@ impl<R: Fn(&[u8]) -> Result<u64, String>> Run<'_, R> {
                     Err(why) => return Ok(self.cannot_open(&path, &why, false)),
                 }
                 self.events.push(Event::StartBase { rdb });
-                What::Base
+                FileKind::Base
             } else {
                 if !incr_started {
                     self.events.push(Event::StartIncr);
                     incr_started = true;
                 }
-                What::Incr
+                FileKind::Incr
             };
             let name = String::from_utf8_lossy(&entry.name);
             let is_last = index + 1 == entries.len();
@@ -256,8 +256,8 @@ impl<R: Fn(&[u8]) -> Result<u64, String>> Run<'_, R> {
         {
             return Ok(self.cannot_open(file.path, &why, true));
         }
-        let seen =
-            Stamp::of(mapping.file()).map_err(|e| Error::io("read the size of", file.path, e))?;
+        let seen = Stamp::from_file(mapping.file())
+            .map_err(|e| Error::io("read the size of", file.path, e))?;
         if self.mode != Mode::Check && seen.bytes() != mapping.len() {
             return Err(Error::new(ErrorKind::Changed, "the file changes while it is checked")
                 .at(file.path)

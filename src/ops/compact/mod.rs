@@ -7,7 +7,7 @@
 mod form;
 mod output;
 mod report;
-mod share;
+mod shard;
 #[cfg(test)]
 mod tests;
 
@@ -21,8 +21,8 @@ pub use form::Form;
 pub use report::{Carried, CompactReport, Failed, Keys, Phase, Reclaimed, TornEnd};
 
 use self::output::{Output, Style};
-pub(crate) use self::share::Made;
-use self::share::{Counted, make};
+pub(crate) use self::shard::Made;
+use self::shard::{Counted, make};
 use crate::analysis::lost_expiry::lost_expiries;
 use crate::aof::log::{Layout, Log};
 use crate::aof::manifest::{Entry, Manifest, Role};
@@ -37,13 +37,13 @@ use crate::input::access::access_of;
 use crate::input::open::open;
 use crate::input::overwrite::{Shape, check_output, check_shape, inputs};
 use crate::keyspace::fingerprint::Detail;
-use crate::keyspace::from_rdb::Beside;
+use crate::keyspace::from_rdb::NonKeyData;
 use crate::keyspace::{Functions, Keyspace};
 use crate::rdb::Target;
 use crate::rdb::write::{self, Feature, Notes};
 use crate::replay::windows::each_window;
 use crate::replay::{
-    Happened, ReplayOptions, RouteOptions, Routed, Routing, is_sample, replay, route,
+    ReplayOptions, ReplayStats, RouteOptions, Routed, Routing, is_sample, replay, route,
 };
 
 /// Options of [`compact`].
@@ -113,7 +113,7 @@ fn write_from(
     let memory = Memory::default();
     let routed = source.whole();
     memory.look();
-    let form = options.form.unwrap_or_else(|| Form::of(log, routed.commands));
+    let form = options.form.unwrap_or_else(|| Form::like(log, routed.commands));
     if let Some(output) = &options.output {
         check_shape(output, if form.is_directory() { Shape::Directory } else { Shape::File })?;
     }
@@ -128,7 +128,7 @@ fn write_from(
             source,
             form,
             style: style_for(form, server, options)?,
-            beside: beside(routed, form, server, options)?,
+            non_key: non_key(routed, form, server, options)?,
             replay: ReplayOptions { server, ..options.replay.clone() },
             options,
             memory: &memory,
@@ -179,20 +179,20 @@ fn raised(server: Server, feature: Feature) -> Option<Server> {
 }
 
 /// Returns the data to write other than keys.
-fn beside<'l>(
+fn non_key<'l>(
     routed: &Routed<'l>,
     form: Form,
     server: Server,
     options: &Options,
-) -> Result<Beside<'l>> {
-    let mut beside = routed.beside(server)?;
+) -> Result<NonKeyData<'l>> {
+    let mut non_key = routed.non_key(server)?;
     if options.route.slice.is_some_and(|slice| slice.number > 1) {
         // Functions are in the first slice.
-        beside.functions = Functions::default();
+        non_key.functions = Functions::default();
     }
-    let lost = !beside.module_aux.is_empty() || !beside.slot_imports.is_empty();
+    let lost = !non_key.module_aux.is_empty() || !non_key.slot_imports.is_empty();
     if lost && !form.is_rdb() {
-        let what = if beside.module_aux.is_empty() {
+        let what = if non_key.module_aux.is_empty() {
             "imports of cluster slots that were under way"
         } else {
             "data of modules that belong to no key"
@@ -200,14 +200,14 @@ fn beside<'l>(
         return Err(Error::new(ErrorKind::Refused, format!("commands cannot carry {what}"))
             .help("write an RDB, which can: --format preamble, multipart or rdb"));
     }
-    Ok(beside)
+    Ok(non_key)
 }
 
 fn style_for(form: Form, server: Server, options: &Options) -> Result<Style> {
     if !form.is_rdb() {
         return Ok(Style::Commands(server));
     }
-    let target = Target::of(server).ok_or_else(|| {
+    let target = Target::for_server(server).ok_or_else(|| {
         Error::new(ErrorKind::Usage, format!("no RDB is written for {server}, which is too old"))
             .help("choose redis-5.0 or later with --for, or --format aof")
     })?;
@@ -234,13 +234,13 @@ pub(crate) trait Source: Sync {
     fn whole(&self) -> &Routed<'_>;
 
     /// Builds all shards and passes them to `take`.
-    fn shares(
+    fn shards(
         &self,
         replay: &ReplayOptions,
         progress: &dyn Progress,
         make: &MakeShare<'_>,
         take: &mut TakeShare<'_>,
-    ) -> Result<Happened>;
+    ) -> Result<ReplayStats>;
 
     /// Returns the logs that the data comes from, other than the one that is replaced.
     fn logs(&self) -> Vec<&Log> {
@@ -258,13 +258,13 @@ impl Source for Routing<'_> {
         Routing::whole(self)
     }
 
-    fn shares(
+    fn shards(
         &self,
         options: &ReplayOptions,
         progress: &dyn Progress,
         make: &MakeShare<'_>,
         take: &mut TakeShare<'_>,
-    ) -> Result<Happened> {
+    ) -> Result<ReplayStats> {
         each_window(self, "replay", progress, |routed| {
             replay(routed, options, progress, make, &mut *take)
         })
@@ -278,7 +278,7 @@ struct Job<'j> {
     source: &'j dyn Source,
     form: Form,
     style: Style,
-    beside: Beside<'j>,
+    non_key: NonKeyData<'j>,
     replay: ReplayOptions,
     options: &'j Options,
     memory: &'j Memory,
@@ -289,7 +289,7 @@ struct Job<'j> {
 /// The result of a compaction.
 struct Done {
     counted: Counted,
-    happened: Happened,
+    stats: ReplayStats,
     bytes: u64,
 }
 
@@ -300,7 +300,7 @@ impl Job<'_> {
             Some(output) if self.form.is_directory() => {
                 let access = self.access();
                 let directory = NewDirectory::create(output, self.options.existing, access)?;
-                let names = Names::of(self.log, self.form);
+                let names = Names::for_output(self.log, self.form);
                 let base = directory.path().join(&names.base);
                 let file = access.create(&base).map_err(|e| Error::io("create", &base, e))?;
                 let done = self.fill(Some(&file), &base, phases, progress)?;
@@ -335,25 +335,25 @@ impl Job<'_> {
         phases: &mut Phases,
         progress: &dyn Progress,
     ) -> Result<Done> {
-        let mut output = Output::new(file, path, &self.style, &self.beside);
+        let mut output = Output::new(file, path, &self.style, &self.non_key);
         let mut counted = Counted::default();
         let whole = self.source.whole();
-        let made = |share, keyspace: &mut Keyspace<'_>| {
-            let (filter, is_sample) = (&self.options.filter, is_sample(whole, share));
+        let made = |shard, keyspace: &mut Keyspace<'_>| {
+            let (filter, is_sample) = (&self.options.filter, is_sample(whole, shard));
             make(keyspace, filter, self.detail(), &self.style, &self.unfit, is_sample)
         };
-        let take = |share: usize, made: Made| {
-            if share.is_multiple_of(LOOK_EACH) {
+        let take = |shard: usize, made: Made| {
+            if shard.is_multiple_of(LOOK_EACH) {
                 self.memory.look();
             }
             counted.join(made.counted);
             output.add(made.pieces)
         };
         let mut take = take;
-        let happened = phases
-            .time("replay", || self.source.shares(&self.replay, progress, &made, &mut take))?;
+        let stats = phases
+            .time("replay", || self.source.shards(&self.replay, progress, &made, &mut take))?;
         let bytes = phases.time("join", || output.finish())?;
-        Ok(Done { counted, happened, bytes })
+        Ok(Done { counted, stats, bytes })
     }
 
     /// Returns how much of the data the form can represent.
@@ -386,7 +386,7 @@ impl Job<'_> {
             let mut found = Counted::default();
             let everything = Filter::default();
             let count =
-                |_, keyspace: &mut Keyspace<'_>| share::count(keyspace, &everything, self.detail());
+                |_, keyspace: &mut Keyspace<'_>| shard::count(keyspace, &everything, self.detail());
             let mut take = |_, counted: Counted| {
                 found.join(counted);
                 Ok(())
@@ -394,11 +394,11 @@ impl Job<'_> {
             each_window(&routing, "check", progress, |routed| {
                 replay(routed, &self.replay, progress, count, &mut take)
             })?;
-            Ok::<_, Error>((found, routing.whole().beside(self.replay.server)?.functions))
+            Ok::<_, Error>((found, routing.whole().non_key(self.replay.server)?.functions))
         })?;
         let same = found.fingerprint == done.counted.fingerprint
             && found.keys == done.counted.keys
-            && functions == self.beside.functions;
+            && functions == self.non_key.functions;
         if same {
             return Ok(());
         }
@@ -444,7 +444,7 @@ struct Names {
 }
 
 impl Names {
-    fn of(log: &Log, form: Form) -> Names {
+    fn for_output(log: &Log, form: Form) -> Names {
         let appendfilename = match &log.layout {
             Layout::MultiPart { appendfilename, .. } => appendfilename.clone(),
             _ => "appendonly.aof".to_owned(),
@@ -477,15 +477,15 @@ impl Names {
 
 impl Job<'_> {
     fn report(&self, done: Done, phases: Phases, elapsed: Duration) -> CompactReport {
-        let Done { counted, happened, bytes } = done;
-        let failed = happened.failed.iter().map(|((id, error), (count, at))| Failed {
+        let Done { counted, stats, bytes } = done;
+        let failed = stats.failed.iter().map(|((id, error), (count, at))| Failed {
             command: id.row().name,
             error,
             count: *count,
             part: self.log.part_name(at.part),
             offset: at.offset,
         });
-        let carried = happened.unknown.iter().map(|(name, (count, at))| Carried {
+        let carried = stats.unknown.iter().map(|(name, (count, at))| Carried {
             command: Shown(name).to_string(),
             count: *count,
             part: self.log.part_name(at.part),
@@ -510,14 +510,14 @@ impl Job<'_> {
             databases_needed: (counted.keys.keys().map(|(db, _)| u64::from(*db) + 1).max())
                 .filter(|needed| *needed > DEFAULT_DATABASES),
             keys_with_expiry: counted.with_expiry,
-            reclaimed: reclaimed(&happened, &counted, self.source.whole().sampling()),
-            functions: self.beside.functions.len() as u64,
+            reclaimed: reclaimed(&stats, &counted, self.source.whole().sampling()),
+            functions: self.non_key.functions.len() as u64,
             left_out: counted.left_out,
             failed: failed.collect(),
             carried: carried.collect(),
-            relative_times: happened.notes.relative_times,
-            lost_expiries: lost_expiries(&happened, self.log),
-            passed_fields: happened.notes.passed_fields,
+            relative_times: stats.warnings.relative_times,
+            lost_expiries: lost_expiries(&stats, self.log),
+            passed_fields: stats.warnings.passed_fields,
             fields_expire: self.replay.fields_expire_ms.is_some(),
             torn: self.source.whole().torn.map(TornEnd::from),
             checked: self.options.check && self.options.output.is_some(),
@@ -533,10 +533,10 @@ impl Job<'_> {
 const PREFIXES: usize = 10;
 
 /// Returns the prefixes by reclaimed bytes, largest first.
-fn reclaimed(happened: &Happened, counted: &Counted, sampling: usize) -> Vec<Reclaimed> {
+fn reclaimed(stats: &ReplayStats, counted: &Counted, sampling: usize) -> Vec<Reclaimed> {
     let after = |prefix: &[u8]| counted.prefixes.0.get(prefix).copied().unwrap_or(0);
     let whole = |bytes: u64| bytes.saturating_mul(sampling as u64);
-    let mut all: Vec<Reclaimed> = (happened.prefixes.0.iter())
+    let mut all: Vec<Reclaimed> = (stats.prefixes.0.iter())
         .map(|(prefix, before)| Reclaimed {
             prefix: prefix.escape_ascii().to_string(),
             bytes_before: whole(*before),

@@ -14,7 +14,7 @@ use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::escape::Shown;
 use crate::base::server::Server;
 use crate::disk::Writeback;
-use crate::keyspace::from_rdb::Beside;
+use crate::keyspace::from_rdb::NonKeyData;
 use crate::rdb::write::{self, Notes, Part, WriteError, Writer};
 use crate::rdb::{AuxWhen, Target};
 use crate::rewrite::commands::CommandWriter;
@@ -45,7 +45,7 @@ pub(super) struct Output<'o> {
     writeback: Option<Writeback<'o>>,
     path: PathBuf,
     style: &'o Style,
-    beside: &'o Beside<'o>,
+    non_key: &'o NonKeyData<'o>,
     first: Option<Section>,
     /// The other databases, each in the order of shards.
     others: BTreeMap<u32, Section>,
@@ -57,13 +57,13 @@ struct Section {
     db: u32,
     keys: u64,
     with_expiry: u64,
-    pieces: Vec<Place>,
+    pieces: Vec<PieceLocation>,
     /// The offset of the end of its last piece: in the output for the first database, otherwise in the spool file.
     end: u64,
 }
 
 /// The location of a piece.
-struct Place {
+struct PieceLocation {
     offset: u64,
     part: Part,
 }
@@ -82,7 +82,7 @@ impl Section {
         self.keys += piece.keys;
         self.with_expiry += piece.with_expiry;
         let part = Part { len: piece.bytes.len() as u64, sum: piece.sum };
-        self.pieces.push(Place { offset, part });
+        self.pieces.push(PieceLocation { offset, part });
         self.end = offset + part.len;
     }
 }
@@ -93,14 +93,14 @@ impl<'o> Output<'o> {
         file: Option<&'o File>,
         path: &Path,
         style: &'o Style,
-        beside: &'o Beside<'o>,
+        non_key: &'o NonKeyData<'o>,
     ) -> Self {
         Output {
             file,
-            writeback: file.map(Writeback::of),
+            writeback: file.map(Writeback::new),
             path: path.to_owned(),
             style,
-            beside,
+            non_key,
             first: None,
             others: BTreeMap::new(),
             spool: None,
@@ -178,7 +178,7 @@ impl<'o> Output<'o> {
 
     fn functions_as_commands(&self, server: Server) -> Result<CommandWriter> {
         let mut writer = CommandWriter::new(server);
-        for (name, library) in self.beside.functions.iter() {
+        for (name, library) in self.non_key.functions.iter() {
             writer.function(library.code()).map_err(|error| {
                 let name = Shown(name);
                 let message =
@@ -196,11 +196,11 @@ impl<'o> Output<'o> {
         first: Option<&Section>,
     ) -> Result<(), WriteError> {
         writer.notes(notes)?;
-        for import in &self.beside.slot_imports {
+        for import in &self.non_key.slot_imports {
             writer.slot_import(&import.job, &import.ranges)?;
         }
         self.module_aux(writer, |when| *when != AuxWhen::After)?;
-        for (_, library) in self.beside.functions.iter() {
+        for (_, library) in self.non_key.functions.iter() {
             writer.function(library.code())?;
         }
         match first {
@@ -271,11 +271,11 @@ impl<'o> Output<'o> {
         writer: &mut Writer<W>,
         wanted: impl Fn(&AuxWhen) -> bool,
     ) -> Result<(), WriteError> {
-        let mut aux = self.beside.module_aux.iter().filter(|(when, _)| wanted(when));
+        let mut aux = self.non_key.module_aux.iter().filter(|(when, _)| wanted(when));
         aux.try_for_each(|(_, payload)| writer.module_aux(payload))
     }
 
-    fn unspool(&self, place: &Place, placed: &mut Placed<'_>) -> io::Result<()> {
+    fn unspool(&self, place: &PieceLocation, placed: &mut Placed<'_>) -> io::Result<()> {
         if let (Some(spool), Some(mut to)) = (&self.spool, placed.file) {
             let mut from = &spool.file;
             from.seek(SeekFrom::Start(place.offset))?;

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::form::Form;
 use crate::analysis::data_filter::LeftOut;
-use crate::analysis::keyspace_summary::{Held, HeldKeys};
+use crate::analysis::keyspace_summary::{KeysOfType, SummaryReport};
 use crate::analysis::lost_expiry::LostExpiry;
 use crate::rdb::Kind;
 use crate::replay::Torn;
@@ -151,11 +151,11 @@ pub struct Phase {
     pub elapsed_s: f64,
 }
 
-impl From<&CompactReport> for Held {
+impl From<&CompactReport> for SummaryReport {
     /// Returns the keyspace summary of a data set that was encoded anew.
-    fn from(report: &CompactReport) -> Held {
-        let of = |keys: &Keys| HeldKeys { db: keys.db, kind: keys.kind, keys: keys.keys };
-        Held {
+    fn from(report: &CompactReport) -> SummaryReport {
+        let of = |keys: &Keys| KeysOfType { db: keys.db, kind: keys.kind, keys: keys.keys };
+        SummaryReport {
             total: report.keys.iter().map(|keys| keys.keys).sum(),
             keys: report.keys.iter().map(of).collect(),
             with_expiry: report.keys_with_expiry,

@@ -15,18 +15,18 @@ impl Source for Harmed<'_> {
         self.routing.whole()
     }
 
-    fn shares(
+    fn shards(
         &self,
         options: &ReplayOptions,
         progress: &dyn Progress,
         make: &MakeShare<'_>,
         take: &mut TakeShare<'_>,
-    ) -> Result<Happened> {
-        let mut harmed = |share, mut made: Made| {
+    ) -> Result<ReplayStats> {
+        let mut harmed = |shard, mut made: Made| {
             (self.harm)(&mut made.pieces);
-            take(share, made)
+            take(shard, made)
         };
-        self.routing.shares(options, progress, make, &mut harmed)
+        self.routing.shards(options, progress, make, &mut harmed)
     }
 }
 

@@ -21,7 +21,7 @@ use crate::base::progress::Progress;
 use crate::command::Tally;
 use crate::disk::Access;
 use crate::disk::publish::{Existing, NewFile};
-use crate::input::archive::entry_stats::Found;
+use crate::input::archive::entry_stats::EntryStats;
 use crate::input::archive::verify::{DAMAGE, VerifyOptions, hexadecimal, verify_archive};
 use crate::input::open::open;
 use crate::input::overwrite::{Shape, check_output, check_shape, inputs};
@@ -434,7 +434,7 @@ fn look(file: &Packable<'_>, progress: &dyn Progress) -> Result<FileRecord> {
             }
             Err(damage) => {
                 part.mapping.check()?;
-                Found::broken_rdb(&damage).note_in(&mut record);
+                EntryStats::broken_rdb(&damage).note_in(&mut record);
                 return Ok(record);
             }
         }
@@ -444,8 +444,8 @@ fn look(file: &Packable<'_>, progress: &dyn Progress) -> Result<FileRecord> {
     part.mapping.check()?;
     let (tally, fault) = (scanned.sink, scanned.stop.fault);
     let found = match &rdb {
-        Some(reading) => Found::after_rdb(reading, tally, fault),
-        None => Found::commands(0, tally, fault),
+        Some(reading) => EntryStats::after_rdb(reading, tally, fault),
+        None => EntryStats::commands(0, tally, fault),
     };
     found.note_in(&mut record);
     Ok(record)

@@ -172,7 +172,7 @@ impl Comparison<'_> {
                 None => self.note(number, entry.key(), Vec::new(), [Some(a), None], &mut found),
                 Some(opposite) => {
                     let reasons = self.reasons(entry, opposite);
-                    let b = KeyState::of(opposite);
+                    let b = KeyState::from_entry(opposite);
                     self.note(number, entry.key(), reasons, [Some(a), b], &mut found);
                 }
             }
@@ -189,7 +189,7 @@ impl Comparison<'_> {
 
     /// Returns the state of a key unless a filter excludes it, which is counted.
     fn wanted(&mut self, side: usize, db: u32, entry: &Entry<'_>) -> Option<KeyState> {
-        let state = KeyState::of(entry)?;
+        let state = KeyState::from_entry(entry)?;
         let left_out = &mut self.counts.left_out[side];
         (self.filter.is_none() || self.filter.keeps(db, entry, left_out)).then_some(state)
     }

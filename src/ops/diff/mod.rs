@@ -26,7 +26,7 @@ use crate::ops::compact::TornEnd;
 use crate::rdb::Kind;
 use crate::replay::windows::each_pair;
 use crate::replay::{
-    Happened, Pair, ReplayOptions, RouteOptions, Routed, replay_pair, route_together,
+    Pair, ReplayOptions, ReplayStats, RouteOptions, Routed, replay_pair, route_together,
 };
 
 /// Options of [`diff`].
@@ -41,7 +41,7 @@ pub struct Options {
 }
 
 /// A function that receives every difference, on one thread at a time.
-pub type Found<'f> = dyn FnMut(&Difference) -> Result<()> + Send + 'f;
+pub type OnDifference<'f> = dyn FnMut(&Difference) -> Result<()> + Send + 'f;
 
 /// The result of a comparison.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -116,7 +116,7 @@ pub struct OfReason {
 pub fn diff(
     paths: [&Path; 2],
     options: &Options,
-    found: Option<&mut Found<'_>>,
+    found: Option<&mut OnDifference<'_>>,
     progress: &dyn Progress,
 ) -> Result<DiffReport> {
     let started = Instant::now();
@@ -125,12 +125,12 @@ pub fn diff(
     let pair = route_together([(one, &options.route), (other, &options.route)], progress)?;
     let replay = [&options.replay, &options.replay];
     let wanted = Wanted { filter: &options.filter, detail: detail_of(&logs) };
-    let (counts, happened) = diff_pair(&pair, replay, wanted, found, progress)?;
+    let (counts, stats) = diff_pair(&pair, replay, wanted, found, progress)?;
     let functions_differ =
         if options.filter.is_none() { Some(functions(&pair, replay)?) } else { None };
     let whole = pair.whole();
     let side = |number: usize| {
-        Side::new(paths[number], whole[number], &happened[number], counts.left_out[number])
+        Side::new(paths[number], whole[number], &stats[number], counts.left_out[number])
     };
     let keys = counts.total();
     let by_type = counts.keys.iter().map(|(&(db, kind), &keys)| OfType { db, kind, keys });
@@ -172,8 +172,8 @@ pub fn detail_of<'l>(logs: impl IntoIterator<Item = &'l Log>) -> Detail {
 
 fn functions(pair: &Pair<'_>, replay: [&ReplayOptions; 2]) -> Result<bool> {
     let [one, other] = pair.whole();
-    let one = one.beside(replay[0].server)?.functions;
-    Ok(one != other.beside(replay[1].server)?.functions)
+    let one = one.non_key(replay[0].server)?.functions;
+    Ok(one != other.non_key(replay[1].server)?.functions)
 }
 
 /// Compares two logs, or views of one, that are routed already. `found`, if given, is called with every difference.
@@ -185,12 +185,12 @@ pub fn diff_pair(
     pair: &Pair<'_>,
     replay: [&ReplayOptions; 2],
     wanted: Wanted<'_>,
-    mut found: Option<&mut Found<'_>>,
+    mut found: Option<&mut OnDifference<'_>>,
     progress: &dyn Progress,
-) -> Result<(Counts, [Happened; 2])> {
+) -> Result<(Counts, [ReplayStats; 2])> {
     let mut counts = Counts::default();
     let listing = found.is_some();
-    let happened = each_pair(pair, "replay", progress, |routed| {
+    let stats = each_pair(pair, "replay", progress, |routed| {
         let make = |_, [one, other]: [&mut Keyspace<'_>; 2]| {
             let mut list = Vec::new();
             let counts =
@@ -206,17 +206,17 @@ pub fn diff_pair(
         };
         replay_pair(routed, replay, progress, make, take)
     })?;
-    Ok((counts, happened))
+    Ok((counts, stats))
 }
 
 impl Side {
-    fn new(path: &Path, routed: &Routed<'_>, happened: &Happened, left_out: LeftOut) -> Side {
+    fn new(path: &Path, routed: &Routed<'_>, stats: &ReplayStats, left_out: LeftOut) -> Side {
         Side {
             path: path.to_owned(),
             commands: routed.commands,
             rdb_keys: routed.rdb_keys,
             left_out,
-            failed: happened.failed.values().map(|(count, _)| count).sum(),
+            failed: stats.failed.values().map(|(count, _)| count).sum(),
             torn: routed.torn.map(TornEnd::from),
         }
     }

@@ -64,7 +64,7 @@ pub fn digest(path: &Path, options: &Options, progress: &dyn Progress) -> Result
     let routing = route(&log, &options.route, progress)?;
     let (mut sum, mut fingerprint) = (Sum::default(), Fingerprint::default());
     let (mut keys, mut undigested) = (0_u64, 0_u64);
-    let happened = each_window(&routing, "replay", progress, |routed| {
+    let stats = each_window(&routing, "replay", progress, |routed| {
         let make = |_, keyspace: &mut Keyspace<'_>| {
             let mut fingerprint = Fingerprint::default();
             fingerprint.add_all(keyspace, Detail::All);
@@ -96,8 +96,8 @@ pub fn digest(path: &Path, options: &Options, progress: &dyn Progress) -> Result
         fingerprint: fingerprint.to_string(),
         keys,
         undigested,
-        failed: happened.failed.values().map(|(count, _)| count).sum(),
-        lost_expiries: lost_expiries(&happened, &log),
+        failed: stats.failed.values().map(|(count, _)| count).sum(),
+        lost_expiries: lost_expiries(&stats, &log),
         commands: routing.whole().commands,
         elapsed_s: elapsed.as_secs_f64(),
     })

@@ -41,14 +41,14 @@ pub struct Touched {
     #[serde(serialize_with = "text")]
     pub key: Vec<u8>,
     /// The content before; `None` if the key did not exist.
-    pub before: Option<Held>,
+    pub before: Option<KeyContent>,
     /// The content after; `None` if the key no longer exists.
-    pub after: Option<Held>,
+    pub after: Option<KeyContent>,
 }
 
 /// The content of a place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Held {
+pub struct KeyContent {
     /// The type, size and expiry.
     #[serde(flatten)]
     pub state: KeyState,
@@ -60,20 +60,20 @@ pub struct Held {
 /// The maximum length in bytes of a string that is reported.
 const TOLD_BYTES: usize = 48;
 
-impl Held {
+impl KeyContent {
     /// Returns the content of a key; `None` for a collection without elements.
-    pub fn of(entry: &Entry<'_>) -> Option<Held> {
+    pub fn from_entry(entry: &Entry<'_>) -> Option<KeyContent> {
         let value = match &entry.value {
             Value::String(string) if string.len() <= TOLD_BYTES => Some(string.to_vec()),
             _ => None,
         };
-        Some(Held { state: KeyState::of(entry)?, value })
+        Some(KeyContent { state: KeyState::from_entry(entry)?, value })
     }
 }
 
 /// A place of the key at the end of the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Place {
+pub struct FinalKey {
     /// The database number.
     pub db: u32,
     /// The key name: an object, as arguments are.
@@ -81,7 +81,7 @@ pub struct Place {
     pub key: Vec<u8>,
     /// The content.
     #[serde(flatten)]
-    pub held: Held,
+    pub held: KeyContent,
 }
 
 fn texts<S: Serializer>(args: &[&[u8]], serializer: S) -> Result<S::Ok, S::Error> {

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::event::{Event, Held, Place, Touched};
+use super::event::{Event, FinalKey, KeyContent, Touched};
 use super::lineage::{Carry, Lineage, Pending, Spot, Wanted};
 use crate::aof::log::Log;
 use crate::base::error::{Error, Result};
 use crate::command::{CommandId, Position};
 use crate::keyspace::fingerprint::{Detail, Fingerprint};
 use crate::keyspace::{Db, Keyspace};
-use crate::replay::{KeySpecs, Observer, Outcome, Routed, Seen, Watch};
+use crate::replay::{KeySpecs, Observed, Observer, Outcome, Routed, ShardObserver};
 
 /// The data needed to follow a key.
 #[derive(Clone, Copy)]
@@ -39,14 +39,14 @@ pub(super) struct Follower<'t> {
 /// A place, and its content before a command.
 struct Watched {
     spot: Spot,
-    held: Option<Held>,
+    held: Option<KeyContent>,
     /// The fingerprint of the value, if needed to detect whether a command changes it.
     print: Option<u128>,
 }
 
-impl<'t> Watch for Teller<'t> {
+impl<'t> ShardObserver for Teller<'t> {
     type Observer<'a> = Follower<'t>;
-    type Made = Vec<Place>;
+    type Made = Vec<FinalKey>;
 
     fn begin<'a>(&self, _: usize, _: &Keyspace<'a>) -> Follower<'t> {
         Follower {
@@ -65,7 +65,7 @@ impl<'t> Watch for Teller<'t> {
         _: usize,
         follower: Follower<'t>,
         keyspace: &mut Keyspace<'a>,
-    ) -> Result<Vec<Place>> {
+    ) -> Result<Vec<FinalKey>> {
         if let Some(error) = follower.failed {
             return Err(error);
         }
@@ -73,14 +73,14 @@ impl<'t> Watch for Teller<'t> {
         spots.extend(follower.went);
         let places = spots.into_iter().filter_map(|spot| {
             let held = held_by(keyspace, &spot)?;
-            Some(Place { db: spot.db, key: spot.key, held })
+            Some(FinalKey { db: spot.db, key: spot.key, held })
         });
         Ok(places.collect())
     }
 }
 
-fn held_by(keyspace: &mut Keyspace<'_>, spot: &Spot) -> Option<Held> {
-    keyspace.db(spot.db).get(&spot.key).and_then(Held::of)
+fn held_by(keyspace: &mut Keyspace<'_>, spot: &Spot) -> Option<KeyContent> {
+    keyspace.db(spot.db).get(&spot.key).and_then(KeyContent::from_entry)
 }
 
 impl Follower<'_> {
@@ -109,7 +109,7 @@ impl Follower<'_> {
     }
 
     /// Returns the places that are followed and that a command may touch.
-    fn spots(&mut self, seen: &Seen<'_, '_>, keyspace: &Keyspace<'_>) -> BTreeSet<Spot> {
+    fn spots(&mut self, seen: &Observed<'_, '_>, keyspace: &Keyspace<'_>) -> BTreeSet<Spot> {
         self.direct = false;
         let everywhere = |db: &dyn Fn(u32) -> bool| -> BTreeSet<Spot> {
             self.all(seen.at, keyspace).into_iter().filter(|spot| db(spot.db)).collect()
@@ -118,7 +118,9 @@ impl Follower<'_> {
             Some(CommandId::FLUSHALL) => return everywhere(&|_| true),
             Some(CommandId::FLUSHDB) => return everywhere(&|db| db == seen.db),
             Some(CommandId::SWAPDB) => {
-                let Some(Carry::Swap(one, other)) = Carry::of(seen) else { return BTreeSet::new() };
+                let Some(Carry::Swap(one, other)) = Carry::from_command(seen) else {
+                    return BTreeSet::new();
+                };
                 let spots = everywhere(&|db| db == one || db == other);
                 let opposite = |spot: &Spot| Spot {
                     db: if spot.db == one { other } else { one },
@@ -143,7 +145,7 @@ impl Follower<'_> {
             }
             None => keys.extend(seen.args.get(self.teller.key_specs.key_of(seen.args[0])).copied()),
         }
-        let carry = Carry::of(seen);
+        let carry = Carry::from_command(seen);
         self.direct = keys.len() == 1 && carry.is_none();
         let here = |key: &&[u8]| Spot { db: seen.db, key: key.to_vec() };
         let mut spots: BTreeSet<Spot> =
@@ -204,7 +206,7 @@ impl Follower<'_> {
 }
 
 impl<'a> Observer<'a> for Follower<'_> {
-    fn before(&mut self, seen: &Seen<'_, 'a>, keyspace: &mut Keyspace<'a>) {
+    fn before(&mut self, seen: &Observed<'_, 'a>, keyspace: &mut Keyspace<'a>) {
         self.pending = Pending::before(seen, keyspace);
         let spots = self.spots(seen, keyspace);
         self.before.clear();
@@ -216,7 +218,7 @@ impl<'a> Observer<'a> for Follower<'_> {
         }
     }
 
-    fn after(&mut self, seen: &Seen<'_, 'a>, outcome: Outcome, keyspace: &mut Keyspace<'a>) {
+    fn after(&mut self, seen: &Observed<'_, 'a>, outcome: Outcome, keyspace: &mut Keyspace<'a>) {
         let failed = outcome != Outcome::Done;
         let carry = self.pending.take().and_then(|pending| pending.after(failed, keyspace));
         let mut touched = Vec::new();

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use crate::command::{CommandId, Position, database_index};
 use crate::keyspace::Keyspace;
-use crate::replay::Seen;
+use crate::replay::Observed;
 
 /// A name in a database.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,7 +29,7 @@ pub(super) enum Carry {
 
 impl Carry {
     /// Returns the transfer that a command would make, if any.
-    pub(super) fn of(seen: &Seen<'_, '_>) -> Option<Carry> {
+    pub(super) fn from_command(seen: &Observed<'_, '_>) -> Option<Carry> {
         let arg = |at: usize| seen.args.get(at).copied();
         let spot = |db: u32, key: &[u8]| Spot { db, key: key.to_vec() };
         match seen.id? {
@@ -70,8 +70,8 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    pub(super) fn before(seen: &Seen<'_, '_>, keyspace: &mut Keyspace<'_>) -> Option<Pending> {
-        let carry = Carry::of(seen)?;
+    pub(super) fn before(seen: &Observed<'_, '_>, keyspace: &mut Keyspace<'_>) -> Option<Pending> {
+        let carry = Carry::from_command(seen)?;
         let (from_there, to_there) = match &carry {
             Carry::Away(from, to) | Carry::Copy(from, to) => {
                 (is_there(keyspace, from), is_there(keyspace, to))
@@ -123,7 +123,7 @@ pub(super) struct Lineage(HashMap<Spot, Vec<(Option<Position>, Position)>>);
 
 impl Lineage {
     /// Follows the transfers from the end of the log.
-    pub(super) fn of(wanted: &Wanted, carried: &[(Position, Carry)]) -> Lineage {
+    pub(super) fn new(wanted: &Wanted, carried: &[(Position, Carry)]) -> Lineage {
         let mut follow = Follow { lineage: Lineage::default(), open: HashMap::new() };
         for (at, carry) in carried.iter().rev() {
             match carry {
@@ -227,7 +227,7 @@ mod tests {
         let wanted = Wanted { key: key.as_bytes().to_vec(), dbs: dbs.to_vec() };
         let carried: Vec<_> =
             carried.iter().map(|(place, carry)| (at(*place), carry.clone())).collect();
-        Lineage::of(&wanted, &carried)
+        Lineage::new(&wanted, &carried)
     }
 
     fn away(from: (u32, &str), to: (u32, &str)) -> Carry {

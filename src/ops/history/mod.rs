@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
-pub use event::{Event, Held, Place, Touched};
+pub use event::{Event, FinalKey, KeyContent, Touched};
 
 use self::follow::Teller;
 use self::lineage::{Carry, Lineage, Pending, Wanted};
@@ -25,7 +25,7 @@ use crate::input::open::open;
 use crate::keyspace::Keyspace;
 use crate::replay::windows::each_window;
 use crate::replay::{
-    Observer, Outcome, ReplayOptions, RouteOptions, Seen, Watch, replay_watched, route,
+    Observed, Observer, Outcome, ReplayOptions, RouteOptions, ShardObserver, replay_watched, route,
 };
 
 /// Options of [`history`].
@@ -50,7 +50,7 @@ pub struct HistoryReport {
     /// The number of events reported.
     pub events: u64,
     /// The places of the key at the end of the log.
-    pub places: Vec<Place>,
+    pub places: Vec<FinalKey>,
 }
 
 /// A function that receives every event, in the order of the log.
@@ -76,7 +76,7 @@ pub fn history(
     let mut lineage = Lineage::default();
     each_window(&routing, "follow names", progress, |routed| {
         let take = |_, carried: Vec<(Position, Carry)>| {
-            lineage = Lineage::of(&wanted, &carried);
+            lineage = Lineage::new(&wanted, &carried);
             Ok(())
         };
         replay_watched(routed, &options.replay, progress, &Carries, take)
@@ -98,7 +98,7 @@ pub fn history(
             key_specs: &options.route.key_specs,
             tell: &tell,
         };
-        let take = |_, places: Vec<Place>| {
+        let take = |_, places: Vec<FinalKey>| {
             report.places.extend(places);
             Ok(())
         };
@@ -117,7 +117,7 @@ struct CarryNotes {
     pending: Option<Pending>,
 }
 
-impl Watch for Carries {
+impl ShardObserver for Carries {
     type Observer<'a> = CarryNotes;
     type Made = Vec<(Position, Carry)>;
 
@@ -136,11 +136,11 @@ impl Watch for Carries {
 }
 
 impl<'a> Observer<'a> for CarryNotes {
-    fn before(&mut self, seen: &Seen<'_, 'a>, keyspace: &mut Keyspace<'a>) {
+    fn before(&mut self, seen: &Observed<'_, 'a>, keyspace: &mut Keyspace<'a>) {
         self.pending = Pending::before(seen, keyspace);
     }
 
-    fn after(&mut self, seen: &Seen<'_, 'a>, outcome: Outcome, keyspace: &mut Keyspace<'a>) {
+    fn after(&mut self, seen: &Observed<'_, 'a>, outcome: Outcome, keyspace: &mut Keyspace<'a>) {
         let failed = outcome != Outcome::Done;
         let carry = self.pending.take().and_then(|pending| pending.after(failed, keyspace));
         self.carried.extend(carry.map(|carry| (seen.at, carry)));

@@ -18,7 +18,7 @@ pub struct Identity(String);
 
 impl Identity {
     /// Returns the identity of a source.
-    pub fn of(source: &Source) -> Self {
+    pub fn from_source(source: &Source) -> Self {
         let host = source.host.as_deref().unwrap_or("unknown host");
         let path = |path: &Path| ShownPath(path).to_string();
         let place = match (&source.socket, source.port, &source.path) {
@@ -52,13 +52,13 @@ mod tests {
         let log = Source { path: Some("/data/appendonlydir".into()), ..source.clone() };
         let server = Source { port: Some(6379), ..log.clone() };
         let socket = Source { socket: Some("/run/redis.sock".into()), ..server.clone() };
-        let told = |source: &Source| Identity::of(source).to_string();
+        let told = |source: &Source| Identity::from_source(source).to_string();
         assert_eq!(told(&log), "db1:/data/appendonlydir");
         assert_eq!(told(&server), "db1:6379");
         assert_eq!(told(&socket), "db1:/run/redis.sock");
         // A server that was restarted is the same source.
         let restarted = Source { run_id: Some("x".into()), ..server.clone() };
-        assert_eq!(Identity::of(&restarted), Identity::of(&server));
+        assert_eq!(Identity::from_source(&restarted), Identity::from_source(&server));
         assert_eq!(told(&Source { host: Some("a\nb".into()), ..log }), "a\\nb:/data/appendonlydir");
     }
 }

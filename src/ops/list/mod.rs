@@ -133,7 +133,7 @@ impl Listed {
             tool: contents.tool.clone(),
             backup: contents.backup,
             created: contents.created,
-            identity: Identity::of(&contents.source),
+            identity: Identity::from_source(&contents.source),
             source: contents.source.clone(),
             layout: contents.layout,
             bytes,

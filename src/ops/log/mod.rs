@@ -20,7 +20,7 @@ pub use printer::Write;
 pub use wanted::Filter;
 
 use self::printer::Printer;
-use self::walk::{Found, Search, State, Walker};
+use self::walk::{Match, Search, State, Walker};
 use self::wanted::Names;
 use crate::analysis::damage::sides;
 use crate::analysis::position;
@@ -100,14 +100,14 @@ pub fn log<R: Render>(
     };
     let search = Search {
         filter: &options.filter,
-        names: Names::of(&options.filter),
+        names: Names::from_filter(&options.filter),
         since: mark(&options.since)?,
         until: mark(&options.until)?,
     };
     let printer = Printer::new(&log, render, &options.filter, options.limit, write);
     progress.phase("read", log.bytes());
     let mut reader =
-        Reader { log: &log, state: State::of(&search), search: &search, printer, progress };
+        Reader { log: &log, state: State::at_start(&search), search: &search, printer, progress };
     let ending = if options.reverse { reader.backwards() } else { reader.forwards() }?;
     let state = reader.state;
     let shown = reader.printer.shown;
@@ -298,7 +298,7 @@ impl<'r, R: Render> Reader<'r, '_, R> {
             version: reading.walk().version,
             keys: reading.newer().is_none().then_some(reading.walk().keys),
         });
-        self.printer.one(part, &line)
+        self.printer.write_line(part, &line)
     }
 
     /// Returns the reason why nothing after this point in a part is read, if there is one.
@@ -330,12 +330,12 @@ impl<'r, R: Render> Reader<'r, '_, R> {
 
 /// The result of scanning a window.
 struct Walked {
-    found: Vec<Found>,
+    found: Vec<Match>,
     stop: Stop,
     after: State,
 }
 
-fn walk(search: &Search<'_>, window: &Window<'_>, found: Option<Vec<Found>>) -> Walked {
+fn walk(search: &Search<'_>, window: &Window<'_>, found: Option<Vec<Match>>) -> Walked {
     let part = u32::try_from(window.part.index).unwrap_or(u32::MAX);
     let mut walker = Walker { search, part, state: window.before, found };
     let bytes = window.part.mapping.bytes();

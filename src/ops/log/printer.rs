@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::line::{CommandLine, Line, Render};
-use super::walk::Found;
+use super::walk::Match;
 use super::wanted::Filter;
 use crate::aof::log::{Log, Part};
 use crate::aof::read_args;
@@ -60,14 +60,14 @@ impl<'p, 'w, R: Render> Printer<'p, 'w, R> {
     }
 
     /// Writes a single line.
-    pub(super) fn one(&mut self, part: &Part, line: &Line<'_>) -> Result<()> {
+    pub(super) fn write_line(&mut self, part: &Part, line: &Line<'_>) -> Result<()> {
         let mut text = Vec::new();
         self.renderer.render.line(line, &mut text);
         self.hand_on(part, &Rendered { text, lines: 1 })
     }
 
     /// Writes matching commands of a part, in the order in which they are shown.
-    pub(super) fn commands(&mut self, part: &Part, found: &[Found]) -> Result<()> {
+    pub(super) fn commands(&mut self, part: &Part, found: &[Match]) -> Result<()> {
         // Rendering more than a few rounds of all cores at once would only use memory.
         for some in found.chunks(AT_A_TIME * 4 * rayon::current_num_threads()) {
             let renderer = &self.renderer;
@@ -106,7 +106,7 @@ impl<'p, 'w, R: Render> Printer<'p, 'w, R> {
 }
 
 impl<R: Render> Renderer<'_, R> {
-    fn chunk(&self, part: &Part, found: &[Found], most: u64) -> Result<Rendered> {
+    fn chunk(&self, part: &Part, found: &[Match], most: u64) -> Result<Rendered> {
         let bytes = part.mapping.bytes();
         let mut render = self.render.clone();
         let mut rendered = Rendered { text: Vec::new(), lines: 0 };

@@ -1,7 +1,7 @@
 //! Scanning a segment of a part for matching commands and for the state after it.
 
 use super::wanted::{Filter, Names};
-use crate::analysis::position::{Mark, Place};
+use crate::analysis::position::{LogPosition, Mark};
 use crate::aof::{Frame, Sink, grammar};
 use crate::command::{CommandId, Position, Role, database_index, lookup_prefix};
 
@@ -39,7 +39,7 @@ pub(super) struct Multi {
 
 impl State {
     /// Returns the state at the start of a log.
-    pub(super) fn of(search: &Search<'_>) -> State {
+    pub(super) fn at_start(search: &Search<'_>) -> State {
         State {
             commands: 0,
             db: 0,
@@ -59,7 +59,7 @@ impl State {
 
 /// A matching command.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Found {
+pub(super) struct Match {
     pub(super) id: Option<CommandId>,
     pub(super) offset: u64,
     pub(super) ordinal: u64,
@@ -74,13 +74,13 @@ pub(super) struct Walker<'s> {
     pub(super) part: u32,
     pub(super) state: State,
     /// The matching commands; `None` if only the state after the segment is needed.
-    pub(super) found: Option<Vec<Found>>,
+    pub(super) found: Option<Vec<Match>>,
 }
 
 impl Walker<'_> {
     /// Checks whether the command reaches a position that was not reached before.
     fn look_for_marks(&mut self, offset: u64) {
-        let place = Place {
+        let place = LogPosition {
             at: Position { part: self.part, offset },
             ordinal: self.state.commands,
             time: self.state.time,
@@ -121,7 +121,7 @@ impl Sink for Walker<'_> {
         if self.search.since.is_some() || self.search.until.is_some() {
             self.look_for_marks(frame.offset());
         }
-        let (name_on, name_len) = frame.name_and_on();
+        let (name_on, name_len) = frame.bytes_from_name();
         let id = lookup_prefix(name_on, name_len);
         let transaction = self.follow(id, &frame);
         let State { commands, db, time, since, until, .. } = self.state;
@@ -133,7 +133,7 @@ impl Sink for Walker<'_> {
             && filter.keys.wants_db(db);
         if wanted {
             let (offset, ordinal) = (frame.offset(), commands);
-            found.push(Found { id, offset, ordinal, db, time, transaction });
+            found.push(Match { id, offset, ordinal, db, time, transaction });
         }
     }
 

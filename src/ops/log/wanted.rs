@@ -48,7 +48,7 @@ pub(super) struct Names {
 
 impl Names {
     /// Returns the names; `None` if every name is selected.
-    pub(super) fn of(filter: &Filter) -> Option<Names> {
+    pub(super) fn from_filter(filter: &Filter) -> Option<Names> {
         if filter.names.is_empty() {
             return None;
         }

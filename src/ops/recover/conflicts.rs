@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::analysis::keyspace_summary::Holdings;
+use crate::analysis::keyspace_summary::KeyspaceSummary;
 use crate::aof::log::Log;
 use crate::base::error::Result;
 use crate::base::escape::Shown;
@@ -14,7 +14,7 @@ use crate::command::{CommandId, Position};
 use crate::keyspace::fingerprint::{Detail, Fingerprint};
 use crate::keyspace::{Entry, Keyspace};
 use crate::replay::windows::each_pair;
-use crate::replay::{Happened, ReplayOptions, RouteOptions, replay_pair, route_together};
+use crate::replay::{ReplayOptions, ReplayStats, RouteOptions, replay_pair, route_together};
 
 /// The differences between the result of a log with something removed and the result of the log as it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -143,27 +143,27 @@ pub(super) fn conflicts(
     [as_it_is, cut]: [&RouteOptions; 2],
     replay: &ReplayOptions,
     progress: &dyn Progress,
-) -> Result<(Conflicts, Holdings)> {
+) -> Result<(Conflicts, KeyspaceSummary)> {
     let pair = route_together([(log, as_it_is), (log, cut)], progress)?;
     let mut found = Conflicts::default();
-    let mut holdings = Holdings::default();
-    let happened = each_pair(&pair, "compare", progress, |routed| {
+    let mut holdings = KeyspaceSummary::default();
+    let stats = each_pair(&pair, "compare", progress, |routed| {
         let make = |_, [one, other]: [&mut Keyspace<'_>; 2]| {
-            Ok((Conflicts::of_share(one, other), Holdings::of(other)))
+            Ok((Conflicts::of_share(one, other), KeyspaceSummary::from_keyspace(other)))
         };
-        let take = |_, (more, held): (Conflicts, Holdings)| {
+        let take = |_, (more, held): (Conflicts, KeyspaceSummary)| {
             found.join(more);
             holdings.join(&held);
             Ok(())
         };
         replay_pair(routed, [replay, replay], progress, make, take)
     })?;
-    found.commands = turned(log, &happened);
+    found.commands = turned(log, &stats);
     Ok((found, holdings))
 }
 
 /// Returns the errors whose number of failing commands differs between the two replays.
-fn turned(log: &Log, [before, now]: &[Happened; 2]) -> Vec<Turned> {
+fn turned(log: &Log, [before, now]: &[ReplayStats; 2]) -> Vec<Turned> {
     let mut all: BTreeMap<(CommandId, &'static str), (u64, u64, Position)> = BTreeMap::new();
     for (what, (count, at)) in &before.failed {
         all.insert(*what, (*count, 0, *at));

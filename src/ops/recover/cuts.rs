@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use serde::Serialize;
 
-use super::event_kind::What;
+use super::event_kind::EventKind;
 use super::timeline::{Event, Timeline, frames};
 use crate::analysis::position::{Mark, Position, no_times};
 use crate::aof::log::{Log, Part};
@@ -18,7 +18,7 @@ use crate::base::progress::{Progress, Silent};
 use crate::base::units::Count;
 use crate::command::transaction_scan::Transactions;
 use crate::command::{CommandId, Role, lookup};
-use crate::ops::repair::retained_ranges::Kept;
+use crate::ops::repair::retained_ranges::RetainedRanges;
 use crate::replay::CutList;
 
 /// The byte ranges to remove from each part, in load order; the ranges of a part are sorted and disjoint.
@@ -30,7 +30,7 @@ pub(super) struct Cuts {
     /// The removed ranges, for the report.
     pub(super) removed: Vec<Removed>,
     /// The cut point that a position resolved to, with the reason.
-    pub(super) found: Option<Found>,
+    pub(super) found: Option<CutPoint>,
 }
 
 /// A range of bytes that is removed.
@@ -45,24 +45,24 @@ pub struct Removed {
     /// The number of commands in the range; those of a torn end are not counted.
     pub commands: u64,
     /// The reason for the removal.
-    pub why: Why,
+    pub why: RemovalReason,
 }
 
 /// The reason why bytes are removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Why {
+pub enum RemovalReason {
     /// They belong to an event that was chosen, or that ends the log.
     Chosen,
     /// They are after the point up to which the log is retained.
-    Behind,
+    After,
     /// They are the torn end of the log, which no server loads.
     TornEnd,
 }
 
 /// The point of the log that a position resolves to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Found {
+pub struct CutPoint {
     /// The file name of the part.
     pub part: String,
     /// The byte offset of the cut; everything before it is retained.
@@ -83,7 +83,7 @@ impl Cuts {
         }
     }
 
-    fn cut(&mut self, part: &Part, range: Range<u64>, commands: u64, why: Why) {
+    fn cut(&mut self, part: &Part, range: Range<u64>, commands: u64, why: RemovalReason) {
         if range.is_empty() {
             return;
         }
@@ -127,7 +127,7 @@ impl Cuts {
     }
 
     /// Returns the retained ranges of each part.
-    pub(super) fn kept(&self, log: &Log) -> Vec<Kept> {
+    pub(super) fn kept(&self, log: &Log) -> Vec<RetainedRanges> {
         let kept = |part: &Part| {
             let mut ranges = Vec::new();
             let mut from = 0;
@@ -140,7 +140,7 @@ impl Cuts {
             if from < part.mapping.len() {
                 ranges.push(from..part.mapping.len());
             }
-            Kept { stays: part.index < self.parts_kept, ranges }
+            RetainedRanges { stays: part.index < self.parts_kept, ranges }
         };
         log.parts.iter().map(kept).collect()
     }
@@ -162,7 +162,7 @@ fn refuse_damage(log: &Log, timeline: &Timeline) -> Result<()> {
 /// Removes the torn end of the log: a server could refuse it, or append after it.
 fn cut_tail(cuts: &mut Cuts, log: &Log, timeline: &Timeline) {
     if let (Some(tail), Some(part)) = (timeline.tail, log.parts.last()) {
-        cuts.cut(part, tail.offset..tail.offset + tail.bytes, 0, Why::TornEnd);
+        cuts.cut(part, tail.offset..tail.offset + tail.bytes, 0, RemovalReason::TornEnd);
     }
 }
 
@@ -225,7 +225,7 @@ fn checked<'t>(log: &Log, timeline: &'t Timeline, number: u64) -> Result<&'t Eve
             "aofkit recover PATH prints the timeline with its numbers",
         );
     };
-    if event.what == What::Rename {
+    if event.what == EventKind::Rename {
         return usage(
             format!("event {number} is a rename, which cannot be taken out alone"),
             "--until goes back to before it, --undelete brings back what it replaced",
@@ -244,14 +244,14 @@ fn checked<'t>(log: &Log, timeline: &'t Timeline, number: u64) -> Result<&'t Eve
 fn cut_run(cuts: &mut Cuts, part: &Part, event: &Event) {
     let bytes = part.mapping.bytes();
     let wanted = |frame: &Frame<'_>| match event.what {
-        What::Delete => {
+        EventKind::Delete => {
             matches!(lookup(frame.name()), Some(CommandId::DEL | CommandId::UNLINK))
         }
         _ => true,
     };
     for frame in frames(bytes, event.offset).take_while(|frame| frame.offset() < event.end) {
         if wanted(&frame) {
-            cuts.cut(part, frame.offset()..frame.end(), 1, Why::Chosen);
+            cuts.cut(part, frame.offset()..frame.end(), 1, RemovalReason::Chosen);
         }
     }
 }
@@ -278,7 +278,7 @@ fn cut_in_transaction(cuts: &mut Cuts, part: &Part, block: Range<u64>, chosen: &
     for frame in &inside {
         let is_select = matches!(role(frame), Some((Role::Select, _)));
         if is_chosen(frame) || whole_block && !is_select {
-            cuts.cut(part, frame.offset()..frame.end(), 1, Why::Chosen);
+            cuts.cut(part, frame.offset()..frame.end(), 1, RemovalReason::Chosen);
         }
     }
 }
@@ -320,12 +320,12 @@ fn cut_behind(log: &Log, timeline: &Timeline, point: Point) -> Result<Cuts> {
         let from = if first { point.offset } else { 0 };
         let in_part = look(behind.index).map_or(0, |look| look.commands);
         let gone = in_part.saturating_sub(if first { kept_here } else { 0 });
-        cuts.cut(behind, from..behind.mapping.len(), gone, Why::Behind);
+        cuts.cut(behind, from..behind.mapping.len(), gone, RemovalReason::After);
     }
     // A part with no retained bytes leaves the set, unless the set would then be empty.
     cuts.parts_kept = if point.offset == 0 { point.part.max(1) } else { point.part + 1 };
     cuts.found =
-        Some(Found { part: part.name.clone(), offset: point.offset, commands, why: point.why });
+        Some(CutPoint { part: part.name.clone(), offset: point.offset, commands, why: point.why });
     Ok(cuts.settle())
 }
 
@@ -434,7 +434,7 @@ fn at_boundary(
     if before <= start {
         return Ok(Point { part: index, offset, why });
     }
-    let scanned = scan_parallel(&bytes[..before], start, Marks::default, |_| {}, &Silent);
+    let scanned = scan_parallel(&bytes[..before], start, TransactionScan::default, |_| {}, &Silent);
     part.mapping.check()?;
     let at = scanned.stop.at as u64;
     if at != offset || scanned.stop.fault.is_some() {
@@ -489,9 +489,9 @@ impl Join for FirstTime {
 
 /// A scan that tracks only transactions.
 #[derive(Default)]
-struct Marks(Transactions);
+struct TransactionScan(Transactions);
 
-impl Sink for Marks {
+impl Sink for TransactionScan {
     fn command(&mut self, frame: Frame<'_>) {
         match lookup(frame.name()).map(|id| id.row().role) {
             Some(Role::Multi) => self.0.multi(frame.offset(), frame.end()),
@@ -504,7 +504,7 @@ impl Sink for Marks {
     fn annotation(&mut self, _: u64, _: &[u8]) {}
 }
 
-impl Join for Marks {
+impl Join for TransactionScan {
     fn join(&mut self, later: Self) {
         self.0.join(later.0);
     }

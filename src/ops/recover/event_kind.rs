@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
-use crate::analysis::destruction_scan::Deed;
+use crate::analysis::destruction_scan::DestructiveOp;
 
 /// The kind of an event, serialised as `what`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(tag = "what", rename_all = "kebab-case")]
-pub enum What {
+pub enum EventKind {
     /// FLUSHALL: all databases were emptied.
     Flushall,
     /// FLUSHDB: one database was emptied.
@@ -29,23 +29,23 @@ pub enum What {
     Rename,
 }
 
-impl What {
-    pub(super) fn of(deed: Deed) -> What {
-        match deed {
-            Deed::Flushall => What::Flushall,
-            Deed::Flushdb => What::Flushdb,
-            Deed::Flushslot => What::Flushslot,
-            Deed::FunctionFlush => What::FunctionFlush,
-            Deed::Swapdb(one, other) => What::Swapdb { one, other },
-            Deed::Delete => What::Delete,
-            Deed::Rename => What::Rename,
+impl EventKind {
+    pub(super) fn from_op(op: DestructiveOp) -> EventKind {
+        match op {
+            DestructiveOp::Flushall => EventKind::Flushall,
+            DestructiveOp::Flushdb => EventKind::Flushdb,
+            DestructiveOp::Flushslot => EventKind::Flushslot,
+            DestructiveOp::FunctionFlush => EventKind::FunctionFlush,
+            DestructiveOp::Swapdb(one, other) => EventKind::Swapdb { one, other },
+            DestructiveOp::Delete => EventKind::Delete,
+            DestructiveOp::Rename => EventKind::Rename,
             // Whether it really is a flush is unknown.
-            Deed::PossibleFlush => What::Flushall,
+            DestructiveOp::PossibleFlush => EventKind::Flushall,
         }
     }
 
     /// Returns whether the event emptied or exchanged databases, as opposed to removing named keys.
     pub fn is_flush(self) -> bool {
-        !matches!(self, What::Delete | What::Rename)
+        !matches!(self, EventKind::Delete | EventKind::Rename)
     }
 }

@@ -13,7 +13,7 @@ use crate::ops::compact::{MakeShare, Source, TakeShare};
 use crate::ops::repair::retained_ranges;
 use crate::replay::windows::each_pair;
 use crate::replay::{
-    Happened, Pair, ReplayOptions, RouteOptions, Routed, replay_pair, route_together,
+    Pair, ReplayOptions, ReplayStats, RouteOptions, Routed, replay_pair, route_together,
 };
 
 /// The side from which a key is taken if both sides have it.
@@ -176,17 +176,17 @@ impl Source for JoinedSource<'_> {
         self.pair.whole()[1]
     }
 
-    fn shares(
+    fn shards(
         &self,
         options: &ReplayOptions,
         progress: &dyn Progress,
         make: &MakeShare<'_>,
         take: &mut TakeShare<'_>,
-    ) -> Result<Happened> {
+    ) -> Result<ReplayStats> {
         self.tallies.begin();
-        let join_and_make = |share: usize, [older, newer]: [&mut Keyspace<'_>; 2]| {
+        let join_and_make = |shard: usize, [older, newer]: [&mut Keyspace<'_>; 2]| {
             self.tallies.join(self.how.join(older, newer));
-            make(share, newer)
+            make(shard, newer)
         };
         let both = [options, options];
         let [_, newer] = each_pair(&self.pair, "replay both sides", progress, |routed| {

@@ -8,11 +8,11 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use super::event_kind::What;
+use super::event_kind::EventKind;
 use super::timeline::Timeline;
 use crate::command::{CommandId, Position};
 use crate::keyspace::Keyspace;
-use crate::replay::Seen;
+use crate::replay::Observed;
 
 /// The minimum number of points of the log at which keys are counted.
 const PLACES: u64 = 512;
@@ -77,7 +77,7 @@ pub(super) struct Course {
 }
 
 impl Course {
-    pub(super) fn of(timeline: &Timeline) -> Course {
+    pub(super) fn new(timeline: &Timeline) -> Course {
         let looks = timeline.parts.iter();
         let bytes: u64 = looks.map(|look| look.end.saturating_sub(look.start)).sum();
         let each = bytes / PLACES + 1;
@@ -89,7 +89,7 @@ impl Course {
                 offset += each;
             }
         }
-        for event in timeline.events.iter().filter(|event| event.what == What::Delete) {
+        for event in timeline.events.iter().filter(|event| event.what == EventKind::Delete) {
             let part = u32::try_from(event.part_index).unwrap_or(u32::MAX);
             places.extend([event.offset, event.end].map(|offset| Position { part, offset }));
         }
@@ -173,7 +173,8 @@ impl Losses {
 
     fn largest_run(&self, course: &Course, timeline: &Timeline, height: &[u64]) -> Option<u64> {
         let lost = |index: usize| {
-            let event = timeline.events.get(index).filter(|event| event.what == What::Delete)?;
+            let event =
+                timeline.events.get(index).filter(|event| event.what == EventKind::Delete)?;
             let part = u32::try_from(event.part_index).ok()?;
             let at = |offset| {
                 let place = course.reached(Position { part, offset }).checked_sub(1)?;
@@ -263,7 +264,7 @@ impl<'c, 'a> ShareLosses<'c, 'a> {
     }
 
     #[inline]
-    pub(super) fn before(&mut self, seen: &Seen<'_, 'a>, keyspace: &mut Keyspace<'a>) {
+    pub(super) fn before(&mut self, seen: &Observed<'_, 'a>, keyspace: &mut Keyspace<'a>) {
         while let Some(place) = self.course.places.get(self.losses.keys.len())
             && *place <= seen.at
         {
@@ -275,7 +276,7 @@ impl<'c, 'a> ShareLosses<'c, 'a> {
     }
 
     #[cold]
-    fn may_go(&mut self, seen: &Seen<'_, 'a>, keyspace: &mut Keyspace<'a>) {
+    fn may_go(&mut self, seen: &Observed<'_, 'a>, keyspace: &mut Keyspace<'a>) {
         let db = keyspace.db(seen.db);
         for key in seen.args.iter().skip(1) {
             if let Some(entry) = db.get(key) {
@@ -285,7 +286,7 @@ impl<'c, 'a> ShareLosses<'c, 'a> {
     }
 
     #[inline]
-    pub(super) fn after(&mut self, seen: &Seen<'_, 'a>, keyspace: &mut Keyspace<'a>) {
+    pub(super) fn after(&mut self, seen: &Observed<'_, 'a>, keyspace: &mut Keyspace<'a>) {
         let before = std::mem::replace(&mut self.keys, keyspace.len());
         if !self.pending.is_empty() {
             self.went(seen, keyspace);
@@ -297,7 +298,7 @@ impl<'c, 'a> ShareLosses<'c, 'a> {
     }
 
     #[cold]
-    fn went(&mut self, seen: &Seen<'_, 'a>, keyspace: &mut Keyspace<'a>) {
+    fn went(&mut self, seen: &Observed<'_, 'a>, keyspace: &mut Keyspace<'a>) {
         for (db, key, expires_ms) in std::mem::take(&mut self.pending) {
             if keyspace.db(db).contains(key) {
                 continue;

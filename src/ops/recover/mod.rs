@@ -16,9 +16,10 @@
 //! | `conflicts` | differences in later commands when an event is removed |
 //! | `join` | joining two states of a data set key by key |
 //! | `undelete` | restoring single keys |
-//! | `survivors` | other files that may contain the lost data |
+//! | `candidates` | other files that may contain the lost data |
 //! | `report` | the schema of the report |
 
+mod candidates;
 mod conflicts;
 mod cuts;
 mod event_kind;
@@ -28,7 +29,6 @@ mod losses;
 mod preview;
 mod report;
 mod shown_time;
-mod survivors;
 mod timeline;
 mod undelete;
 mod unread;
@@ -41,14 +41,14 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 pub use crate::analysis::unknown_commands::UnknownCommand;
+pub use candidates::{Candidate, CandidateFile, CandidateKind};
 pub use conflicts::{Conflicts, Example, Turned};
-pub use cuts::{Found, Removed, Why};
-pub use event_kind::What;
+pub use cuts::{CutPoint, RemovalReason, Removed};
+pub use event_kind::EventKind;
 pub use join::{Expired, Joined, Winner};
 pub use losses::{Deletions, IN_NUMBER_KEYS, IN_NUMBER_ONE_IN, IN_NUMBER_RUN, LossPlace};
-pub use report::{Done, PartTold, RecoverReport};
-pub use survivors::{Survivor, SurvivorFile, SurvivorKind};
-pub use timeline::{Broken, Event, NewerRdb, PossibleFlush, Tail, Timeline, When, timeline};
+pub use report::{Done, PartSummary, RecoverReport};
+pub use timeline::{Broken, Event, NewerRdb, PossibleFlush, Tail, TimeRange, Timeline, timeline};
 pub use unread::{Unread, UnreadFlush};
 pub use verdict::Verdict;
 
@@ -57,14 +57,14 @@ use self::join::{How, JoinedSource, Rule, Tallies};
 use self::preview::Counted;
 use self::undelete::{Undeleted, Wanted};
 use self::verdict::{Facts, empties, to_excise, worst_flush};
-use crate::analysis::keyspace_summary::{Held, Holdings};
+use crate::analysis::keyspace_summary::{KeyspaceSummary, SummaryReport};
 use crate::analysis::position::Position;
 use crate::aof::log::{Layout, Log, OtherKind};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::glob::Glob;
 use crate::base::progress::Progress;
 use crate::base::server::Server;
-use crate::disk::like;
+use crate::disk::copy_access;
 use crate::disk::open_writers::{Holder, writers};
 use crate::disk::publish::Existing;
 use crate::input::open::open;
@@ -74,7 +74,7 @@ use crate::live::hold_origin::HeldFrom;
 use crate::ops::compact;
 use crate::ops::repair::retained_ranges;
 pub use crate::ops::repair::retained_ranges::Output;
-use crate::ops::repair::retained_ranges::{Place, Written};
+use crate::ops::repair::retained_ranges::{Destination, Written};
 use crate::replay::windows::each_window;
 use crate::replay::{ReplayOptions, RouteOptions, replay, route};
 
@@ -82,7 +82,7 @@ use crate::replay::{ReplayOptions, RouteOptions, replay, route};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Choice {
     /// Only reports what can be recovered; nothing is written.
-    Look,
+    Preview,
     /// Removes the FLUSHALL that ends the log.
     Strip,
     /// Retains everything before a position.
@@ -114,7 +114,7 @@ pub struct Options {
     /// The current time, in Unix milliseconds.
     pub now_ms: i64,
     /// The number of the recovery candidate to use instead of the log, or, with [`Choice::Merge`], as its older side.
-    pub survivor: Option<u64>,
+    pub candidate: Option<u64>,
     /// The server to write a newly encoded data set for; `None` for the server that wrote the log.
     pub server: Option<Server>,
     /// Whether keys are counted, which requires a replay.
@@ -136,18 +136,18 @@ pub struct Options {
 pub fn recover(path: &Path, options: &Options, progress: &dyn Progress) -> Result<RecoverReport> {
     let started = Instant::now();
     let whole = open(path)?;
-    let mut survivors = survivors::survivors(&whole);
-    let chosen = match options.survivor {
+    let mut candidates = candidates::candidates(&whole);
+    let chosen = match options.candidate {
         None => None,
-        Some(number) => Some(survivors::log_of(&whole, survivor(&survivors, number, &whole)?)?),
+        Some(number) => Some(candidates::log_of(&whole, candidate(&candidates, number, &whole)?)?),
     };
     let log = chosen.as_ref().unwrap_or(&whole);
-    if options.choice != Choice::Look {
+    if options.choice != Choice::Preview {
         options.output.check(options.force, &[inputs(&whole), inputs(log)].concat())?;
     }
     let mut timeline = timeline(log, progress)?;
     let (mut counted, mut uncounted) = (None, None);
-    if options.preview && options.choice == Choice::Look {
+    if options.preview && options.choice == Choice::Preview {
         let how = (&options.route, &options.replay);
         match preview::count(log, &timeline, how, options.now_ms, progress) {
             Ok(found) => {
@@ -167,24 +167,27 @@ pub fn recover(path: &Path, options: &Options, progress: &dyn Progress) -> Resul
     let job =
         Job { whole: &whole, log, timeline: &timeline, counted, uncounted, options, progress };
     let done = match &options.choice {
-        Choice::Look => None,
+        Choice::Preview => None,
         _ => Some(job.carry_out()?),
     };
     let may_be_elsewhere = match verdict {
-        Verdict::Unclear | Verdict::FlushAfterDamage => options.choice == Choice::Look,
+        Verdict::Unclear | Verdict::FlushAfterDamage => options.choice == Choice::Preview,
         _ => verdict.is_not_in_the_log(),
     };
     if options.preview && may_be_elsewhere {
-        survivors.iter_mut().for_each(|survivor| job.examine(survivor));
+        candidates.iter_mut().for_each(|candidate| job.examine(candidate));
     }
-    Ok(job.report(verdict, survivors, done, started))
+    Ok(job.report(verdict, candidates, done, started))
 }
 
-fn survivor<'s>(survivors: &'s [Survivor], number: u64, log: &Log) -> Result<&'s Survivor> {
-    survivors.iter().find(|survivor| survivor.number == number).ok_or_else(|| {
-        Error::new(ErrorKind::Usage, format!("there is no survivor {number} beside the log"))
-            .at(&log.opened)
-            .help("aofkit recover PATH lists what there is, with its numbers")
+fn candidate<'s>(candidates: &'s [Candidate], number: u64, log: &Log) -> Result<&'s Candidate> {
+    candidates.iter().find(|candidate| candidate.number == number).ok_or_else(|| {
+        Error::new(
+            ErrorKind::Usage,
+            format!("there is no recovery candidate {number} next to the log"),
+        )
+        .at(&log.opened)
+        .help("aofkit recover PATH lists what there is, with its numbers")
     })
 }
 
@@ -229,14 +232,14 @@ fn count(
     route_options: &RouteOptions,
     options: &Options,
     progress: &dyn Progress,
-) -> Result<Holdings> {
+) -> Result<KeyspaceSummary> {
     let RouteOptions { key_specs, memory, .. } = options.route.clone();
     let route_options = RouteOptions { key_specs, memory, ..route_options.clone() };
     let routing = route(log, &route_options, progress)?;
-    let mut holdings = Holdings::default();
+    let mut holdings = KeyspaceSummary::default();
     each_window(&routing, "count", progress, |routed| {
-        let make = |_, keyspace: &mut Keyspace<'_>| Ok(Holdings::of(keyspace));
-        let take = |_, part: Holdings| {
+        let make = |_, keyspace: &mut Keyspace<'_>| Ok(KeyspaceSummary::from_keyspace(keyspace));
+        let take = |_, part: KeyspaceSummary| {
             holdings.join(&part);
             Ok(())
         };
@@ -276,10 +279,10 @@ impl Job<'_> {
     fn carry_out(&self) -> Result<Done> {
         let (log, timeline) = (self.log, self.timeline);
         let (choice, cuts) = match &self.options.choice {
-            Choice::Strip if self.options.survivor.is_some() && timeline.trailing.is_empty() => {
+            Choice::Strip if self.options.candidate.is_some() && timeline.trailing.is_empty() => {
                 ("whole", cuts::excise(log, timeline, &[])?)
             }
-            Choice::Look | Choice::Strip => ("strip", cuts::strip(log, timeline)?),
+            Choice::Preview | Choice::Strip => ("strip", cuts::strip(log, timeline)?),
             Choice::Until(position) => {
                 ("until", cuts::until(log, timeline, position, self.progress)?)
             }
@@ -310,7 +313,7 @@ impl Job<'_> {
             }
             Ok(())
         };
-        let written = self.put(self.log, |place| {
+        let written = self.write_output(self.log, |place| {
             retained_ranges::write(self.log, &kept, place, &check, self.progress)
         })?;
         let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -319,7 +322,7 @@ impl Job<'_> {
         let mut done = Done {
             choice,
             parts_removed,
-            kept_bytes: Some(kept.iter().map(retained_ranges::Kept::bytes).sum()),
+            kept_bytes: Some(kept.iter().map(retained_ranges::RetainedRanges::bytes).sum()),
             conflicts,
             holds: found.or(planned).map(|held| held.told()),
             ..written
@@ -334,7 +337,7 @@ impl Job<'_> {
         &self,
         choice: &'static str,
         cuts: &Cuts,
-    ) -> Result<(Option<Conflicts>, Option<Holdings>)> {
+    ) -> Result<(Option<Conflicts>, Option<KeyspaceSummary>)> {
         if !self.options.preview {
             return Ok((None, None));
         }
@@ -369,7 +372,7 @@ impl Job<'_> {
         let (log, timeline) = (self.log, self.timeline);
         let newer = self.options.route.clone();
         let rule = Rule::Merge(winner);
-        if self.options.survivor.is_some() {
+        if self.options.candidate.is_some() {
             let cuts = cuts::excise(log, timeline, &timeline.trailing)?;
             let older = RouteOptions { cut: cuts.list(), ..self.options.route.clone() };
             let sides = [(log, &older), (self.whole, &newer)];
@@ -381,11 +384,11 @@ impl Job<'_> {
         let cuts = cuts::before_event(log, timeline, event)?;
         let older = RouteOptions { cut: cuts.list(), ..self.options.route.clone() };
         let db = match (event.what, self.options.db) {
-            (What::Flushdb, Some(db)) if db != event.db => {
+            (EventKind::Flushdb, Some(db)) if db != event.db => {
                 let message = format!("event {} emptied database {} alone", event.number, event.db);
                 return Err(Error::new(ErrorKind::Usage, message).at(&log.opened));
             }
-            (What::Flushdb, _) => Some(event.db),
+            (EventKind::Flushdb, _) => Some(event.db),
             (_, db) => db,
         };
         let mut done = self.join([(log, &older), (log, &newer)], rule, db, log)?;
@@ -455,10 +458,10 @@ impl Job<'_> {
             compress: true,
         };
         let mut report = None;
-        let mut done = self.put(log, |place| {
+        let mut done = self.write_output(log, |place| {
             let options = options(Some(place.path.to_path_buf()), place.existing);
             report = Some(compact::write_data_set(log, source, &options, self.progress)?);
-            like(place.like, place.path);
+            copy_access(place.copy_access, place.path);
             Ok(())
         })?;
         let report = match report {
@@ -468,12 +471,16 @@ impl Job<'_> {
                 compact::write_data_set(log, source, &options, self.progress)?
             }
         };
-        done.holds = Some(Held::from(&report));
+        done.holds = Some(SummaryReport::from(&report));
         Ok(done)
     }
 
     /// Calls `write` with the destination, unless this is a dry run.
-    fn put(&self, log: &Log, write: impl FnOnce(Place<'_>) -> Result<()>) -> Result<Done> {
+    fn write_output(
+        &self,
+        log: &Log,
+        write: impl FnOnce(Destination<'_>) -> Result<()>,
+    ) -> Result<Done> {
         let Options { db, output, force, .. } = self.options;
         if *output == Output::InPlace {
             self.refuse_in_place_of_another(log)?;
@@ -486,23 +493,23 @@ impl Job<'_> {
 
     /// Refuses to replace the log with a recovery candidate: the user should be able to inspect both.
     fn refuse_in_place_of_another(&self, log: &Log) -> Result<()> {
-        if self.options.survivor.is_none() || !std::ptr::eq(log, self.log) {
+        if self.options.candidate.is_none() || !std::ptr::eq(log, self.log) {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::Usage, "a survivor is not written in place of the log")
+        Err(Error::new(ErrorKind::Usage, "a recovery candidate is not written in place of the log")
             .help("--output NEW writes it to a new file or directory"))
     }
 
-    fn count(&self, log: &Log, route: &RouteOptions) -> Result<Holdings> {
+    fn count(&self, log: &Log, route: &RouteOptions) -> Result<KeyspaceSummary> {
         count(log, route, self.options, self.progress)
     }
 
     /// Counts the keys that a recovery candidate would restore.
-    fn examine(&self, survivor: &mut Survivor) {
-        let examined = survivors::log_of(self.whole, survivor).and_then(|log| {
+    fn examine(&self, candidate: &mut Candidate) {
+        let examined = candidates::log_of(self.whole, candidate).and_then(|log| {
             let timeline = timeline(&log, self.progress)?;
             if let Some(unread) = timeline.newer_rdbs.first() {
-                survivor.unread = Some(unread.content.clone());
+                candidate.unread = Some(unread.content.clone());
                 return Ok((!timeline.trailing.is_empty(), None));
             }
             let cut = cuts::excise(&log, &timeline, &timeline.trailing)?.list();
@@ -511,24 +518,24 @@ impl Job<'_> {
         });
         match examined {
             Ok((ends_in_flush, held)) => {
-                survivor.ends_in_flush = ends_in_flush;
-                survivor.holds = held;
+                candidate.ends_in_flush = ends_in_flush;
+                candidate.holds = held;
             }
-            Err(error) => survivor.problem = Some(error.to_string()),
+            Err(error) => candidate.problem = Some(error.to_string()),
         }
     }
 
     /// Returns a summary of the keyspace just before an event.
-    fn before(&self, event: u64) -> Option<Held> {
+    fn before(&self, event: u64) -> Option<SummaryReport> {
         let before = self.counted.as_ref()?.before(event)?;
         let whole = self.timeline.trailing.first() == Some(&event);
-        Some(if whole { before.told() } else { before.told_counted() })
+        Some(if whole { before.told() } else { before.to_counted_report() })
     }
 
     fn report(
         &self,
         verdict: Verdict,
-        survivors: Vec<Survivor>,
+        candidates: Vec<Candidate>,
         done: Option<Done>,
         started: Instant,
     ) -> RecoverReport {
@@ -562,7 +569,7 @@ impl Job<'_> {
             held_from: HeldFrom::read(&data_directory).filter(|_| writers.is_empty()),
             data_directory,
             parts: (log.parts.iter())
-                .map(|part| PartTold { name: part.name.clone(), bytes: part.mapping.len() })
+                .map(|part| PartSummary { name: part.name.clone(), bytes: part.mapping.len() })
                 .collect(),
             bytes: log.bytes(),
             commands: timeline.commands,
@@ -586,9 +593,9 @@ impl Job<'_> {
             before_damage,
             before,
             uncounted: self.uncounted.clone(),
-            snapshot: snapshot(&survivors),
-            survivors,
-            survivor: self.options.survivor,
+            snapshot: snapshot(&candidates),
+            candidates,
+            candidate: self.options.candidate,
             writers,
             done,
             elapsed_s: started.elapsed().as_secs_f64(),
@@ -611,9 +618,10 @@ fn data_directory(log: &Log) -> PathBuf {
     }
 }
 
-fn snapshot(survivors: &[Survivor]) -> Option<PathBuf> {
-    let is_snapshot = |survivor: &&Survivor| survivor.kind == SurvivorKind::File(OtherKind::Rdb);
-    survivors.iter().find(is_snapshot).map(|survivor| survivor.files[0].path.clone())
+fn snapshot(candidates: &[Candidate]) -> Option<PathBuf> {
+    let is_snapshot =
+        |candidate: &&Candidate| candidate.kind == CandidateKind::File(OtherKind::Rdb);
+    candidates.iter().find(is_snapshot).map(|candidate| candidate.files[0].path.clone())
 }
 
 /// Returns every process that has a part of the log open for writing.

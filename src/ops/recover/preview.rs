@@ -1,9 +1,9 @@
 //! The number of keys lost by each event of a timeline, counted by one replay of the log.
 
-use super::event_kind::What;
+use super::event_kind::EventKind;
 use super::losses::{Course, Deletions, Losses, ShareLosses};
 use super::timeline::{Event, Timeline};
-use crate::analysis::keyspace_summary::Holdings;
+use crate::analysis::keyspace_summary::KeyspaceSummary;
 use crate::aof::log::Log;
 use crate::base::error::Result;
 use crate::base::progress::Progress;
@@ -11,13 +11,14 @@ use crate::command::{COUNT, CommandId, Destruction, Position, TABLE};
 use crate::keyspace::Keyspace;
 use crate::replay::windows::each_window;
 use crate::replay::{
-    CutList, Observer, Outcome, ReplayOptions, RouteOptions, Seen, Watch, replay_watched, route,
+    CutList, Observed, Observer, Outcome, ReplayOptions, RouteOptions, ShardObserver,
+    replay_watched, route,
 };
 
 /// The result of the count.
 pub(super) struct Counted {
     /// The keyspace at the end of the log.
-    pub(super) now: Holdings,
+    pub(super) now: KeyspaceSummary,
     /// Keys that were deleted one by one.
     pub(super) deletions: Deletions,
     /// The cost of each event, in the order of the timeline.
@@ -31,12 +32,12 @@ pub(super) struct Counted {
 struct Cost {
     lost: u64,
     /// The databases that a flush emptied, as they were before it.
-    before: Option<Box<Holdings>>,
+    before: Option<Box<KeyspaceSummary>>,
 }
 
 impl Counted {
     /// Returns the keyspace before the flush with this number.
-    pub(super) fn before(&self, number: u64) -> Option<&Holdings> {
+    pub(super) fn before(&self, number: u64) -> Option<&KeyspaceSummary> {
         let index = usize::try_from(number.checked_sub(self.earlier + 1)?).ok()?;
         self.events.get(index)?.before.as_deref()
     }
@@ -45,10 +46,10 @@ impl Counted {
     pub(super) fn tell(&self, timeline: &mut Timeline) {
         for (index, cost) in self.events.iter().enumerate() {
             let event = &timeline.events[index];
-            let counts = !matches!(event.what, What::FunctionFlush | What::Swapdb { .. });
+            let counts = !matches!(event.what, EventKind::FunctionFlush | EventKind::Swapdb { .. });
             let since = match event.what {
-                What::Flushall => Some(self.since(timeline, index, None)),
-                What::Flushdb => Some(self.since(timeline, index, Some(event.db))),
+                EventKind::Flushall => Some(self.since(timeline, index, None)),
+                EventKind::Flushdb => Some(self.since(timeline, index, Some(event.db))),
                 _ => None,
             };
             let event = &mut timeline.events[index];
@@ -57,19 +58,21 @@ impl Counted {
             }
         }
         // A rename that overwrote nothing destroyed no data.
-        timeline.events.retain(|event| event.what != What::Rename || event.keys_lost != Some(0));
+        timeline
+            .events
+            .retain(|event| event.what != EventKind::Rename || event.keys_lost != Some(0));
     }
 
     /// Returns the number of keys before the next flush of the same databases, or at the end of the log.
     fn since(&self, timeline: &Timeline, index: usize, db: Option<u32>) -> u64 {
-        let in_db = |holdings: &Holdings| match db {
+        let in_db = |holdings: &KeyspaceSummary| match db {
             Some(db) => holdings.in_db(db),
             None => holdings.total(),
         };
         let next = timeline.events.iter().skip(index + 1).find(|event| {
             !event.never_run
-                && (event.what == What::Flushall
-                    || event.what == What::Flushdb && db == Some(event.db))
+                && (event.what == EventKind::Flushall
+                    || event.what == EventKind::Flushdb && db == Some(event.db))
         });
         match next.and_then(|event| self.before(event.number)) {
             Some(before) => in_db(before),
@@ -92,17 +95,17 @@ pub(super) fn count(
     leave_out_forgotten(log, timeline, &mut cut);
     let options = RouteOptions { keep_dead: true, cut, ..route_options.clone() };
     let routing = route(log, &options, progress)?;
-    let places = Places::of(timeline);
-    let course = Course::of(timeline);
+    let places = EventIndex::new(timeline);
+    let course = Course::new(timeline);
     let whole = timeline.trailing.first().copied();
     let counter = Counter { places: &places, course: &course, now_ms, whole };
     let earlier = timeline.earlier;
-    let (now, deletions) = (Holdings::default(), Deletions::default());
+    let (now, deletions) = (KeyspaceSummary::default(), Deletions::default());
     let mut counted = Counted { now, deletions, events: Vec::new(), earlier };
     let mut losses = Losses::default();
     counted.events.resize_with(timeline.events.len(), Cost::default);
     each_window(&routing, "count", progress, |routed| {
-        let take = |_, (now, costs, lost): (Holdings, Vec<Cost>, Losses)| {
+        let take = |_, (now, costs, lost): (KeyspaceSummary, Vec<Cost>, Losses)| {
             counted.now.join(&now);
             losses.join(&lost);
             for (all, cost) in counted.events.iter_mut().zip(costs) {
@@ -137,7 +140,7 @@ fn leave_out_forgotten(log: &Log, timeline: &Timeline, cut: &mut CutList) {
         return;
     }
     let first = timeline.events.iter().find(|event| {
-        event.what == What::Flushall && !event.never_run && event.transaction.is_none()
+        event.what == EventKind::Flushall && !event.never_run && event.transaction.is_none()
     });
     let Some(first) = first else { return };
     for part in log.parts.iter().take(first.part_index) {
@@ -147,29 +150,29 @@ fn leave_out_forgotten(log: &Log, timeline: &Timeline, cut: &mut CutList) {
 }
 
 /// The events by kind: events of one kind do not overlap.
-struct Places<'t> {
+struct EventIndex<'t> {
     events: &'t [Event],
     flushes: Vec<usize>,
     deletions: Vec<usize>,
     renames: Vec<usize>,
 }
 
-impl<'t> Places<'t> {
-    fn of(timeline: &'t Timeline) -> Self {
-        let of = |wanted: fn(What) -> bool| {
+impl<'t> EventIndex<'t> {
+    fn new(timeline: &'t Timeline) -> Self {
+        let of = |wanted: fn(EventKind) -> bool| {
             let events = timeline.events.iter().enumerate();
             events.filter(|(_, event)| wanted(event.what)).map(|(index, _)| index).collect()
         };
-        Places {
+        EventIndex {
             events: &timeline.events,
-            flushes: of(What::is_flush),
-            deletions: of(|what| what == What::Delete),
-            renames: of(|what| what == What::Rename),
+            flushes: of(EventKind::is_flush),
+            deletions: of(|what| what == EventKind::Delete),
+            renames: of(|what| what == EventKind::Rename),
         }
     }
 
     /// Returns the event that a command belongs to.
-    fn event_of(&self, seen: &Seen<'_, '_>, id: CommandId) -> Option<(usize, &'t Event)> {
+    fn event_of(&self, seen: &Observed<'_, '_>, id: CommandId) -> Option<(usize, &'t Event)> {
         let of_sort = if id == CommandId::DEL || id == CommandId::UNLINK {
             return Some(self.deletion_at(seen.at)?).map(|index| (index, &self.events[index]));
         } else if id == CommandId::RENAME || id == CommandId::COPY {
@@ -198,7 +201,7 @@ impl<'t> Places<'t> {
 }
 
 struct Counter<'t> {
-    places: &'t Places<'t>,
+    places: &'t EventIndex<'t>,
     course: &'t Course,
     now_ms: i64,
     /// The index of the event before which the fingerprint is computed as well.
@@ -227,7 +230,7 @@ static IS_WATCHED: [bool; COUNT] = {
 
 /// The counters of one shard.
 struct ShareCounter<'t, 'a> {
-    places: &'t Places<'t>,
+    places: &'t EventIndex<'t>,
     whole: Option<u64>,
     costs: Vec<Cost>,
     losses: ShareLosses<'t, 'a>,
@@ -235,9 +238,9 @@ struct ShareCounter<'t, 'a> {
     running: Option<(usize, usize)>,
 }
 
-impl<'t> Watch for Counter<'t> {
+impl<'t> ShardObserver for Counter<'t> {
     type Observer<'a> = ShareCounter<'t, 'a>;
-    type Made = (Holdings, Vec<Cost>, Losses);
+    type Made = (KeyspaceSummary, Vec<Cost>, Losses);
 
     fn begin<'a>(&self, _: usize, _: &Keyspace<'a>) -> ShareCounter<'t, 'a> {
         let mut costs = Vec::new();
@@ -254,13 +257,13 @@ impl<'t> Watch for Counter<'t> {
     ) -> Result<Self::Made> {
         let ShareCounter { losses, places, costs, .. } = observer;
         let losses = losses.finish(keyspace, |at| places.deletion_at(at));
-        Ok((Holdings::of(keyspace), costs, losses))
+        Ok((KeyspaceSummary::from_keyspace(keyspace), costs, losses))
     }
 }
 
 impl ShareCounter<'_, '_> {
     #[cold]
-    fn begins(&mut self, seen: &Seen<'_, '_>, id: CommandId, keyspace: &mut Keyspace<'_>) {
+    fn begins(&mut self, seen: &Observed<'_, '_>, id: CommandId, keyspace: &mut Keyspace<'_>) {
         let Some((index, event)) = self.places.event_of(seen, id) else { return };
         let (what, number) = (event.what, event.number);
         let key = seen.args.get(1).copied().unwrap_or_default();
@@ -268,11 +271,13 @@ impl ShareCounter<'_, '_> {
             return;
         }
         self.running = Some((index, keyspace.len()));
-        let mut before = Holdings::default();
+        let mut before = KeyspaceSummary::default();
         match what {
-            What::Flushall if self.whole == Some(number) => before = Holdings::of(keyspace),
-            What::Flushall => keyspace.databases().for_each(|db| before.count_db(db)),
-            What::Flushdb => before.count_db(keyspace.db(seen.db)),
+            EventKind::Flushall if self.whole == Some(number) => {
+                before = KeyspaceSummary::from_keyspace(keyspace)
+            }
+            EventKind::Flushall => keyspace.databases().for_each(|db| before.count_db(db)),
+            EventKind::Flushdb => before.count_db(keyspace.db(seen.db)),
             _ => return,
         }
         // For a run, the state before its first command counts.
@@ -287,7 +292,7 @@ impl<'a> Observer<'a> for ShareCounter<'_, 'a> {
     }
 
     #[inline]
-    fn before(&mut self, seen: &Seen<'_, 'a>, keyspace: &mut Keyspace<'a>) {
+    fn before(&mut self, seen: &Observed<'_, 'a>, keyspace: &mut Keyspace<'a>) {
         self.losses.before(seen, keyspace);
         if let Some(id) = seen.id.filter(|id| IS_WATCHED[id.index()]) {
             self.begins(seen, id, keyspace);
@@ -295,7 +300,7 @@ impl<'a> Observer<'a> for ShareCounter<'_, 'a> {
     }
 
     #[inline]
-    fn after(&mut self, seen: &Seen<'_, 'a>, outcome: Outcome, keyspace: &mut Keyspace<'a>) {
+    fn after(&mut self, seen: &Observed<'_, 'a>, outcome: Outcome, keyspace: &mut Keyspace<'a>) {
         self.losses.after(seen, keyspace);
         let Some((index, before)) = self.running.take() else { return };
         if outcome == Outcome::Done {

@@ -4,15 +4,15 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::candidates::Candidate;
 use super::conflicts::Conflicts;
-use super::cuts::{Found, Removed};
+use super::cuts::{CutPoint, Removed};
 use super::join::Joined;
 use super::losses::Deletions;
-use super::survivors::Survivor;
 use super::timeline::{Broken, Event, NewerRdb, PossibleFlush, Tail};
 use super::unread::Unread;
 use super::verdict::Verdict;
-use crate::analysis::keyspace_summary::Held;
+use crate::analysis::keyspace_summary::SummaryReport;
 use crate::analysis::unknown_commands::UnknownCommand;
 use crate::aof::log::Layout;
 use crate::disk::open_writers::Holder;
@@ -39,7 +39,7 @@ pub struct RecoverReport {
     #[serde(serialize_with = "crate::base::escape::path")]
     pub data_directory: PathBuf,
     /// The parts of the log, in load order.
-    pub parts: Vec<PartTold>,
+    pub parts: Vec<PartSummary>,
     /// The total size of all parts in bytes.
     pub bytes: u64,
     /// The number of commands in all parts.
@@ -78,17 +78,17 @@ pub struct RecoverReport {
     /// Whether the whole log was read and replayed, and no command removed a key.
     pub nothing_lost: bool,
     /// The keyspace of a server that loads the log as it is; `None` if not counted.
-    pub now: Option<Held>,
+    pub now: Option<SummaryReport>,
     /// The keyspace before the damage, if the log is damaged.
-    pub before_damage: Option<Held>,
+    pub before_damage: Option<SummaryReport>,
     /// The keyspace before the event that the verdict is about; `None` if not counted.
-    pub before: Option<Held>,
+    pub before: Option<SummaryReport>,
     /// The reason why keys could not be counted although requested: for example, a log with scripts cannot be replayed.
     pub uncounted: Option<String>,
     /// Other files that may contain the lost data.
-    pub survivors: Vec<Survivor>,
+    pub candidates: Vec<Candidate>,
     /// The number of the recovery candidate that this report is about, if one was chosen.
-    pub survivor: Option<u64>,
+    pub candidate: Option<u64>,
     /// The path of the RDB snapshot next to the log, which a server could overwrite.
     #[serde(serialize_with = "crate::base::escape::path_if_any")]
     pub snapshot: Option<PathBuf>,
@@ -117,7 +117,7 @@ impl RecoverReport {
 
 /// A part of the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PartTold {
+pub struct PartSummary {
     /// The file name.
     pub name: String,
     /// The length in bytes.
@@ -140,7 +140,7 @@ pub struct Done {
     /// The file names of the parts that are no longer in the set.
     pub parts_removed: Vec<String>,
     /// The point that the requested position resolved to.
-    pub found: Option<Found>,
+    pub found: Option<CutPoint>,
     /// The number of bytes copied unchanged; `None` if the data set was encoded anew.
     pub kept_bytes: Option<u64>,
     /// The differences in the outcome of later commands.
@@ -148,7 +148,7 @@ pub struct Done {
     /// The result of joining two data sets.
     pub joined: Option<Joined>,
     /// The keyspace of the result; `None` if not counted.
-    pub holds: Option<Held>,
+    pub holds: Option<SummaryReport>,
     /// The path of the result.
     #[serde(serialize_with = "crate::base::escape::path_if_any")]
     pub written: Option<PathBuf>,

@@ -4,9 +4,9 @@ use std::time::UNIX_EPOCH;
 
 use serde::Serialize;
 
-use super::event_kind::What;
+use super::event_kind::EventKind;
 use super::unread::{Unread, stop_in_rdb, unread};
-use crate::analysis::destruction_scan::{Effect, Noted, Scout, Times};
+use crate::analysis::destruction_scan::{DestructionScan, Effect, EventRun, Times};
 use crate::analysis::unknown_commands::UnknownCommand;
 use crate::aof::log::{Log, Part};
 use crate::aof::{Frame, scan_parallel};
@@ -19,7 +19,7 @@ use crate::rdb;
 
 /// The time at which a command ran, as far as it is known, in Unix seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct When {
+pub struct TimeRange {
     /// The earliest possible time. If exact, the time itself.
     pub from: Option<i64>,
     /// The latest possible time.
@@ -35,7 +35,7 @@ pub struct Event {
     pub number: u64,
     /// The kind of the event.
     #[serde(flatten)]
-    pub what: What,
+    pub what: EventKind,
     /// The file name of the part that contains it.
     pub part: String,
     /// The index of the part in load order, from 0.
@@ -56,7 +56,7 @@ pub struct Event {
     /// The selected database at its first command.
     pub db: u32,
     /// The time at which it ran.
-    pub time: When,
+    pub time: TimeRange,
     /// The byte offsets of the start and the end of the transaction that contains it.
     pub transaction: Option<(u64, u64)>,
     /// Whether it is in an unfinished transaction, which no server runs.
@@ -225,7 +225,7 @@ enum Sort {
 struct Reading<'l> {
     log: &'l Log,
     timeline: Timeline,
-    noted: Vec<(usize, Noted, Option<i64>)>,
+    noted: Vec<(usize, EventRun, Option<i64>)>,
     /// The last command with an effect: the index of its part, and where it ends.
     effect: Option<(usize, Effect)>,
     times: Times,
@@ -275,7 +275,7 @@ impl<'l> Reading<'l> {
         }
         let from = usize::try_from(start).unwrap_or(bytes.len());
         let touch = |range| part.mapping.prefault(range);
-        let scanned = scan_parallel(bytes, from, Scout::new, touch, progress);
+        let scanned = scan_parallel(bytes, from, DestructionScan::new, touch, progress);
         part.mapping.check()?;
         let scout = scanned.sink.of_whole_part();
         let at = scanned.stop.at as u64;
@@ -374,14 +374,14 @@ impl<'l> Reading<'l> {
         let is_read_to_the_end = timeline.broken.is_none();
         timeline.trailing = (timeline.events.iter())
             .filter(|_| is_read_to_the_end)
-            .filter(|event| event.what == What::Flushall && !event.never_run && behind(event))
+            .filter(|event| event.what == EventKind::Flushall && !event.never_run && behind(event))
             .map(|event| event.number)
             .collect();
         timeline
     }
 }
 
-fn possible_flush(part: &Part, look: Option<&PartLook>, noted: &Noted) -> PossibleFlush {
+fn possible_flush(part: &Part, look: Option<&PartLook>, noted: &EventRun) -> PossibleFlush {
     let frame = frames(part.mapping.bytes(), noted.offset).next();
     let name = frame.map_or(String::new(), |frame| Shown(frame.name()).to_string());
     PossibleFlush {
@@ -394,13 +394,13 @@ fn possible_flush(part: &Part, look: Option<&PartLook>, noted: &Noted) -> Possib
     }
 }
 
-fn event(part: &Part, look: &PartLook, number: u64, noted: &Noted, known: Option<i64>) -> Event {
+fn event(part: &Part, look: &PartLook, number: u64, noted: &EventRun, known: Option<i64>) -> Event {
     let multi = noted.before.multi.flatten();
     let exec = multi.and_then(|multi| end_of_transaction(part.mapping.bytes(), multi));
     let transaction = multi.zip(exec);
     Event {
         number,
-        what: What::of(noted.deed),
+        what: EventKind::from_op(noted.op),
         part: part.name.clone(),
         part_index: part.index,
         offset: noted.offset,
@@ -420,12 +420,12 @@ fn event(part: &Part, look: &PartLook, number: u64, noted: &Noted, known: Option
 
 /// Returns the time of the preceding annotation in the part or, without one, the range between the last time known from
 /// earlier content and the modification time of the part.
-fn when(part: &Part, annotated: Option<i64>, known: Option<i64>) -> When {
+fn when(part: &Part, annotated: Option<i64>, known: Option<i64>) -> TimeRange {
     if let Some(seconds) = annotated {
-        return When { from: Some(seconds), until: Some(seconds), exact: true };
+        return TimeRange { from: Some(seconds), until: Some(seconds), exact: true };
     }
     let until = modified(part).filter(|until| known.is_none_or(|known| known <= *until));
-    When { from: known, until, exact: false }
+    TimeRange { from: known, until, exact: false }
 }
 
 /// Returns the modification time of a part, in Unix seconds.
@@ -435,7 +435,7 @@ fn modified(part: &Part) -> Option<i64> {
 }
 
 /// Returns the creation time recorded in an RDB, in Unix seconds.
-fn ctime(walk: &rdb::Walk) -> Option<i64> {
+fn ctime(walk: &rdb::RdbSummary) -> Option<i64> {
     let (_, value) = walk.aux.iter().find(|(name, _)| name == b"ctime")?;
     std::str::from_utf8(value).ok()?.parse().ok()
 }

@@ -13,7 +13,8 @@ use crate::ops::compact::{Made, MakeShare, Source, TakeShare};
 use crate::ops::repair::retained_ranges;
 use crate::replay::windows::each_window;
 use crate::replay::{
-    Happened, Observer, Outcome, ReplayOptions, Routed, Routing, Seen, Watch, replay_watched,
+    Observed, Observer, Outcome, ReplayOptions, ReplayStats, Routed, Routing, ShardObserver,
+    replay_watched,
 };
 
 /// The keys to restore.
@@ -47,13 +48,13 @@ impl Source for Undeleted<'_> {
         self.routing.whole()
     }
 
-    fn shares(
+    fn shards(
         &self,
         options: &ReplayOptions,
         progress: &dyn Progress,
         make: &MakeShare<'_>,
         take: &mut TakeShare<'_>,
-    ) -> Result<Happened> {
+    ) -> Result<ReplayStats> {
         self.tallies.begin();
         let watch = Stashing { wanted: &self.wanted, tallies: &self.tallies, make };
         each_window(&self.routing, "replay", progress, |routed| {
@@ -84,7 +85,7 @@ struct Stash<'w, 'a> {
     pending: Vec<(u32, Entry<'a>)>,
 }
 
-impl<'w> Watch for Stashing<'w> {
+impl<'w> ShardObserver for Stashing<'w> {
     type Observer<'a> = Stash<'w, 'a>;
     type Made = Made;
 
@@ -94,12 +95,12 @@ impl<'w> Watch for Stashing<'w> {
 
     fn finish<'a>(
         &self,
-        share: usize,
+        shard: usize,
         observer: Stash<'w, 'a>,
         keyspace: &mut Keyspace<'a>,
     ) -> Result<Made> {
         self.tallies.join(observer.bring_back(keyspace));
-        (self.make)(share, keyspace)
+        (self.make)(shard, keyspace)
     }
 }
 
@@ -133,7 +134,7 @@ impl<'a> Stash<'_, 'a> {
 }
 
 impl<'a> Observer<'a> for Stash<'_, 'a> {
-    fn before(&mut self, seen: &Seen<'_, 'a>, keyspace: &mut Keyspace<'a>) {
+    fn before(&mut self, seen: &Observed<'_, 'a>, keyspace: &mut Keyspace<'a>) {
         match seen.id {
             Some(CommandId::FLUSHALL | CommandId::CLUSTER) => {
                 keyspace.databases().for_each(|db| self.may_go(db));
@@ -152,7 +153,7 @@ impl<'a> Observer<'a> for Stash<'_, 'a> {
         }
     }
 
-    fn after(&mut self, _: &Seen<'_, 'a>, _: Outcome, keyspace: &mut Keyspace<'a>) {
+    fn after(&mut self, _: &Observed<'_, 'a>, _: Outcome, keyspace: &mut Keyspace<'a>) {
         for (db, entry) in self.pending.drain(..) {
             if !keyspace.db(db).contains(entry.key()) {
                 self.deleted.insert((db, entry.key()), entry);

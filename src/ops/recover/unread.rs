@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use serde::Serialize;
 
-use super::event_kind::What;
-use crate::analysis::destruction_scan::{Deed, Scout};
+use super::event_kind::EventKind;
+use crate::analysis::destruction_scan::{DestructionScan, DestructiveOp};
 use crate::aof::log::{Log, Part};
 use crate::aof::recognise::LooksLike;
 use crate::aof::{Fault, Stop, scan_parallel};
@@ -41,7 +41,7 @@ pub struct Unread {
 pub struct UnreadFlush {
     /// The kind of the flush.
     #[serde(flatten)]
-    pub what: What,
+    pub what: EventKind,
     /// The file name of the part that contains it.
     pub part: String,
     /// The byte offset at which it begins in the part.
@@ -102,17 +102,17 @@ impl Unread {
         let Some(bytes) = bytes.get(..range.end).filter(|_| range.start < range.end) else {
             return Stop { at: range.start, fault: None };
         };
-        let scanned = scan_parallel(bytes, range.start, Scout::new, |_| {}, &Silent);
+        let scanned = scan_parallel(bytes, range.start, DestructionScan::new, |_| {}, &Silent);
         let scout = scanned.sink;
         self.commands += scout.commands;
         self.keys_deleted += scout.keys_deleted;
         self.more_flushes += scout.flushes.more;
         for event in scout.flushes.events {
-            if event.deed == Deed::FunctionFlush {
+            if event.op == DestructiveOp::FunctionFlush {
                 continue;
             }
             if self.flushes.len() < LISTED {
-                let (what, part) = (What::of(event.deed), part.name.clone());
+                let (what, part) = (EventKind::from_op(event.op), part.name.clone());
                 self.flushes.push(UnreadFlush { what, part, offset: event.offset });
             } else {
                 self.more_flushes += 1;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::event_kind::What;
+use super::event_kind::EventKind;
 use super::losses::Deletions;
 use super::timeline::{Event, Timeline};
 use crate::aof::log::{Layout, Log};
@@ -93,8 +93,8 @@ impl Facts<'_> {
 
     /// Returns the event of the mass deletion, if there is one.
     fn deleted_in_number(self) -> Option<Option<u64>> {
-        let is_slot = |event: &Event| event.what == What::Flushslot && lost_something(event);
-        let is_run = |event: &Event| event.what == What::Delete && lost_something(event);
+        let is_slot = |event: &Event| event.what == EventKind::Flushslot && lost_something(event);
+        let is_run = |event: &Event| event.what == EventKind::Delete && lost_something(event);
         let number = |event: &Event| event.number;
         let slot = self.timeline.last(is_slot).map(number);
         match self.deletions {
@@ -145,7 +145,7 @@ fn lost_something(event: &Event) -> bool {
 }
 
 pub(super) fn empties(event: &Event) -> bool {
-    matches!(event.what, What::Flushall | What::Flushdb)
+    matches!(event.what, EventKind::Flushall | EventKind::Flushdb)
 }
 
 /// Returns the last of the flushes that lost most keys. If keys were not counted, returns the last flush, or the first
@@ -171,10 +171,10 @@ pub(super) fn worst_flush(timeline: &Timeline) -> Option<&Event> {
 pub(super) fn to_excise(timeline: &Timeline, number: u64) -> Vec<u64> {
     let Some(first) = timeline.event(number) else { return Vec::new() };
     let again = |event: &&Event| match (first.what, event.what) {
-        (_, What::Flushall) | (What::Flushall, What::Flushdb) => true,
-        (What::Flushdb, What::Flushdb) => event.db == first.db,
-        (What::Delete, What::Flushdb) => true,
-        _ => event.number == first.number && first.what != What::Rename,
+        (_, EventKind::Flushall) | (EventKind::Flushall, EventKind::Flushdb) => true,
+        (EventKind::Flushdb, EventKind::Flushdb) => event.db == first.db,
+        (EventKind::Delete, EventKind::Flushdb) => true,
+        _ => event.number == first.number && first.what != EventKind::Rename,
     };
     let later = timeline.events.iter().filter(|event| event.number >= number && !event.never_run);
     later.filter(again).map(|event| event.number).collect()

@@ -13,7 +13,7 @@ pub use options::{OpenTransaction, Options};
 
 use std::path::Path;
 
-pub use plan::{Dropped, Plan, Why};
+pub use plan::{DropReason, Dropped, Plan};
 pub use refusal::Refusal;
 pub use report::RepairReport;
 
@@ -24,7 +24,7 @@ use crate::base::units::{Bytes, Count};
 use crate::input::open::open;
 use crate::input::overwrite::inputs;
 pub use retained_ranges::Output;
-use retained_ranges::{Place, Written};
+use retained_ranges::{Destination, Written};
 
 /// Repairs the log at `path`. Nothing is written if nothing is damaged, or if nothing would be left of the log;
 /// [`RepairReport::refused`] reports the latter.
@@ -46,8 +46,9 @@ pub fn repair(path: &Path, options: &Options, progress: &dyn Progress) -> Result
         return Ok(report);
     }
     check_limits(&plan, options, path)?;
-    let write =
-        |place: Place<'_>| retained_ranges::write(&log, &plan.kept(), place, &|_| Ok(()), progress);
+    let write = |place: Destination<'_>| {
+        retained_ranges::write(&log, &plan.kept(), place, &|_| Ok(()), progress)
+    };
     let Written { written, backup } =
         retained_ranges::write_output(&log, &options.output, options.force, write)?;
     (report.written, report.backup) = (written, backup);

@@ -18,7 +18,7 @@ use crate::command::intact_ranges::{
 };
 use crate::command::transaction_scan::{Open, Transactions};
 use crate::ops::repair::options::{OpenTransaction, Options};
-use crate::ops::repair::retained_ranges::Kept;
+use crate::ops::repair::retained_ranges::RetainedRanges;
 
 /// The retained and removed bytes of each part.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ pub struct Dropped {
     /// The number of complete commands in the range.
     pub commands: u64,
     /// The reason for the removal.
-    pub why: Why,
+    pub why: DropReason,
     /// The first bytes of the range, escaped for display.
     pub preview: String,
     /// The number of complete commands after the range that are retained although a SELECT before them may have been
@@ -65,7 +65,7 @@ pub struct Dropped {
 /// The reason why bytes are removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Why {
+pub enum DropReason {
     /// They are not commands.
     Damage,
     /// They end in the middle of a command.
@@ -73,13 +73,14 @@ pub enum Why {
     /// They belong to an incomplete transaction.
     TornTransaction,
     /// They are after damage, and skipping damage was not requested.
-    BehindDamage,
+    AfterDamage,
 }
 
 impl Plan {
     /// Returns the retained ranges of each part.
-    pub fn kept(&self) -> Vec<Kept> {
-        let kept = |part: &PartPlan| Kept { stays: part.stays, ranges: part.keep.clone() };
+    pub fn kept(&self) -> Vec<RetainedRanges> {
+        let kept =
+            |part: &PartPlan| RetainedRanges { stays: part.stays, ranges: part.keep.clone() };
         self.parts.iter().map(kept).collect()
     }
 
@@ -139,7 +140,7 @@ fn without(survey: &Survey<'_>) -> PartPlan {
         offset: 0,
         bytes: bytes.len() as u64,
         commands: survey.tally.commands,
-        why: Why::BehindDamage,
+        why: DropReason::AfterDamage,
         preview: preview(bytes),
         database_uncertain: 0,
         looks_like: None,
@@ -184,7 +185,8 @@ impl PartPlanner<'_> {
             if self.options.salvage {
                 self.salvage()?;
             } else {
-                let why = if self.survey.is_damaged() { Why::Damage } else { Why::TornEnd };
+                let why =
+                    if self.survey.is_damaged() { DropReason::Damage } else { DropReason::TornEnd };
                 self.drop(self.survey.stop.at as u64..end, why, 0);
             }
         }
@@ -200,7 +202,7 @@ impl PartPlanner<'_> {
     fn dangling(&mut self, transactions: &Transactions) {
         for dangling in &transactions.dangling {
             let join = dangling.open.select.unwrap_or(dangling.next_multi);
-            self.drop(dangling.open.multi..join, Why::TornTransaction, 0);
+            self.drop(dangling.open.multi..join, DropReason::TornTransaction, 0);
         }
     }
 
@@ -225,7 +227,7 @@ impl PartPlanner<'_> {
                     )));
             }
         };
-        self.drop(open.multi..until, Why::TornTransaction, 0);
+        self.drop(open.multi..until, DropReason::TornTransaction, 0);
         Ok(())
     }
 
@@ -251,10 +253,10 @@ impl PartPlanner<'_> {
                 true => before_first_select,
                 false => 0,
             };
-            self.drop(from..range.start, Why::Damage, uncertain);
+            self.drop(from..range.start, DropReason::Damage, uncertain);
             if let Some(exec_end) = transactions.leading_exec_end() {
                 for inside in undecided.drain(..).chain(std::iter::once(range.start..exec_end)) {
-                    self.drop(inside, Why::TornTransaction, 0);
+                    self.drop(inside, DropReason::TornTransaction, 0);
                 }
             } else if transactions.has_marks() {
                 undecided.clear();
@@ -267,11 +269,11 @@ impl PartPlanner<'_> {
         }
         let torn = self.survey.stop.fault.as_ref().is_some_and(Fault::is_short)
             && from == self.survey.stop.at as u64;
-        self.drop(from..end, if torn { Why::TornEnd } else { Why::Damage }, 0);
+        self.drop(from..end, if torn { DropReason::TornEnd } else { DropReason::Damage }, 0);
         Ok(())
     }
 
-    fn drop(&mut self, range: Range<u64>, why: Why, database_uncertain: u64) {
+    fn drop(&mut self, range: Range<u64>, why: DropReason, database_uncertain: u64) {
         if range.is_empty() {
             return;
         }
@@ -285,8 +287,8 @@ impl PartPlanner<'_> {
             preview: preview(bytes),
             database_uncertain,
             looks_like: match why {
-                Why::Damage | Why::TornEnd => looks_like(bytes, 0),
-                Why::TornTransaction | Why::BehindDamage => None,
+                DropReason::Damage | DropReason::TornEnd => looks_like(bytes, 0),
+                DropReason::TornTransaction | DropReason::AfterDamage => None,
             },
         };
         self.goes.push(dropped);

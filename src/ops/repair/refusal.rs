@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::plan::{Dropped, PartPlan, Plan, Why};
+use super::plan::{DropReason, Dropped, PartPlan, Plan};
 use crate::analysis::survey::Survey;
 use crate::aof::recognise::LooksLike;
 use crate::aof::salvage::is_all_zero;
@@ -88,11 +88,12 @@ impl Part<'_> {
     fn drops_one_unfinished_thing(&self) -> bool {
         let dropped = &self.plan.dropped;
         let is_unfinished = |dropped: &Dropped| match dropped.why {
-            Why::TornEnd => dropped.commands == 0 && dropped.looks_like.is_none(),
-            Why::TornTransaction => true,
-            Why::Damage | Why::BehindDamage => false,
+            DropReason::TornEnd => dropped.commands == 0 && dropped.looks_like.is_none(),
+            DropReason::TornTransaction => true,
+            DropReason::Damage | DropReason::AfterDamage => false,
         };
-        let transactions = dropped.iter().filter(|it| it.why == Why::TornTransaction).count();
+        let transactions =
+            dropped.iter().filter(|it| it.why == DropReason::TornTransaction).count();
         transactions <= 1 && dropped.iter().all(is_unfinished)
     }
 

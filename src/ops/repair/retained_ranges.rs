@@ -26,14 +26,14 @@ const WRITE_BYTES: usize = 1 << 20;
 
 /// The retained ranges of one part.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kept {
+pub struct RetainedRanges {
     /// Whether the part stays in the set.
     pub stays: bool,
     /// The retained byte ranges, in order.
     pub ranges: Vec<Range<u64>>,
 }
 
-impl Kept {
+impl RetainedRanges {
     /// Returns the number of retained bytes.
     pub fn bytes(&self) -> u64 {
         if !self.stays {
@@ -93,12 +93,12 @@ pub fn write_output(
     log: &Log,
     output: &Output,
     force: bool,
-    write: impl FnOnce(Place<'_>) -> Result<()>,
+    write: impl FnOnce(Destination<'_>) -> Result<()>,
 ) -> Result<Written> {
     match output {
         Output::DryRun => Ok(Written { written: None, backup: None }),
         Output::New(new) => {
-            write(Place { path: new, existing: existing(force), like: None })?;
+            write(Destination { path: new, existing: existing(force), copy_access: None })?;
             Ok(Written { written: Some(new.clone()), backup: None })
         }
         Output::InPlace => {
@@ -113,14 +113,14 @@ pub fn write_output(
 
 /// The destination of a result, and the properties that it must have.
 #[derive(Debug, Clone, Copy)]
-pub struct Place<'p> {
+pub struct Destination<'p> {
     /// The file, or the directory for a multi-part log.
     pub path: &'p Path,
     /// The treatment of existing files at the destination.
     pub existing: Existing,
     /// The file whose mode and owner are applied to the new files, as far as permitted: a server must be able to open
     /// them.
-    pub like: Option<&'p Path>,
+    pub copy_access: Option<&'p Path>,
 }
 
 /// Writes the retained ranges of each part of `log`, in load order. `check` is called with the result before it is
@@ -132,13 +132,13 @@ pub struct Place<'p> {
 /// `check`. The destination is then unchanged.
 pub fn write(
     log: &Log,
-    kept: &[Kept],
-    place: Place<'_>,
+    kept: &[RetainedRanges],
+    place: Destination<'_>,
     check: &dyn Fn(&Path) -> Result<()>,
     progress: &dyn Progress,
 ) -> Result<()> {
-    check_shape(place.path, Shape::of(log))?;
-    progress.phase("write", kept.iter().map(Kept::bytes).sum());
+    check_shape(place.path, Shape::of_log(log))?;
+    progress.phase("write", kept.iter().map(RetainedRanges::bytes).sum());
     let finish = |written: &Path| {
         unchanged(log)?;
         whole(written)?;
@@ -149,7 +149,7 @@ pub fn write(
         let directory = NewDirectory::create(place.path, place.existing, access)?;
         fill_directory(log, kept, &directory, progress)?;
         finish(directory.path())?;
-        directory.publish_like(place.like)
+        directory.publish_like(place.copy_access)
     } else {
         let mut file = NewFile::create(place.path, place.existing, access)?;
         for (part, kept) in log.parts.iter().zip(kept).take(1) {
@@ -158,7 +158,7 @@ pub fn write(
         }
         let path = file.path().to_path_buf();
         finish(&path)?;
-        file.publish_like(place.like)
+        file.publish_like(place.copy_access)
     }
 }
 
@@ -167,10 +167,14 @@ pub fn write(
 /// # Errors
 ///
 /// When the original cannot be saved, and the errors of `write`. The original is then in its place, untouched.
-fn replace(log: &Log, write: impl FnOnce(Place<'_>) -> Result<()>) -> Result<PathBuf> {
+fn replace(log: &Log, write: impl FnOnce(Destination<'_>) -> Result<()>) -> Result<PathBuf> {
     let place = place_of(log);
     let original = save_original(&place)?;
-    let to = Place { path: &place, existing: Existing::Replace, like: Some(original.saved()) };
+    let to = Destination {
+        path: &place,
+        existing: Existing::Replace,
+        copy_access: Some(original.saved()),
+    };
     match write(to) {
         Ok(()) => Ok(original.saved().to_owned()),
         Err(error) => {
@@ -208,7 +212,12 @@ fn refuse_beside_a_writer(log: &Log) -> Result<()> {
     Ok(())
 }
 
-fn copy(part: &Part, kept: &Kept, out: &mut File, progress: &dyn Progress) -> std::io::Result<()> {
+fn copy(
+    part: &Part,
+    kept: &RetainedRanges,
+    out: &mut File,
+    progress: &dyn Progress,
+) -> std::io::Result<()> {
     let bytes = part.mapping.bytes();
     for range in &kept.ranges {
         let index = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
@@ -222,7 +231,7 @@ fn copy(part: &Part, kept: &Kept, out: &mut File, progress: &dyn Progress) -> st
 
 fn fill_directory(
     log: &Log,
-    kept: &[Kept],
+    kept: &[RetainedRanges],
     directory: &NewDirectory,
     progress: &dyn Progress,
 ) -> Result<()> {
@@ -329,7 +338,7 @@ mod tests {
         assert_eq!(names(directory.path()), ["a.aof"]);
 
         // The replacement succeeded, and a later step failed.
-        let replaced = |place: Place<'_>| {
+        let replaced = |place: Destination<'_>| {
             let new = place.path.with_extension("new");
             fs::write(&new, b"").unwrap();
             fs::rename(&new, place.path).unwrap();

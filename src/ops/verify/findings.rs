@@ -17,7 +17,7 @@ use crate::aof::recognise::LooksLike;
 use crate::base::escape::Shown;
 use crate::base::server::DEFAULT_DATABASES;
 use crate::base::units::{Bytes, Count};
-use crate::command::tally::Seen;
+use crate::command::tally::Occurrence;
 use crate::command::{CommandId, Role};
 use crate::rdb::{self, Uncheckable};
 
@@ -74,7 +74,7 @@ impl Finding {
         self
     }
 
-    fn seen(self, survey: &Survey<'_>, seen: Seen) -> Self {
+    fn seen(self, survey: &Survey<'_>, seen: Occurrence) -> Self {
         Finding { count: seen.count, ..self.at(survey, seen.first) }
     }
 
@@ -308,7 +308,7 @@ fn foreign(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
 /// Reports hazards of a log that loads: the loaded data may differ from the original data.
 fn traps(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
     let tally = &survey.tally;
-    let mut warn = |kind, seen: Seen, message: String, help: &str| {
+    let mut warn = |kind, seen: Occurrence, message: String, help: &str| {
         if seen.count > 0 {
             findings
                 .push(Finding::new(Level::Warning, kind, message).seen(survey, seen).help(help));
@@ -317,9 +317,9 @@ fn traps(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
     let out_of_range = tally.databases.by_number.iter();
     let out_of_range = out_of_range.filter(|&(&number, _)| u64::from(number) >= DEFAULT_DATABASES);
     if let Some((&highest, _)) = out_of_range.clone().next_back() {
-        let mut all = Seen::default();
+        let mut all = Occurrence::default();
         for (_, seen) in out_of_range {
-            all = Seen { count: all.count + seen.count, first: all.first.min(seen.first) };
+            all = Occurrence { count: all.count + seen.count, first: all.first.min(seen.first) };
         }
         warn(
             "database-range",
@@ -341,7 +341,7 @@ fn traps(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
         "the keys live longer after each load; logs of servers before Redis 7.0 hold such commands",
     );
     let flushes = [CommandId::FLUSHALL, CommandId::FLUSHDB].map(|id| tally.of(id));
-    let flushes = Seen {
+    let flushes = Occurrence {
         count: flushes.iter().map(|seen| seen.count).sum(),
         first: flushes.iter().map(|seen| seen.first).min().unwrap_or(u64::MAX),
     };
@@ -352,7 +352,7 @@ fn traps(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
         "a server that has save points overwrites its dump.rdb while loading a FLUSHALL: copy dump.rdb aside first",
     );
     let scripts = [CommandId::EVAL, CommandId::EVALSHA].map(|id| tally.of(id));
-    let scripts = Seen {
+    let scripts = Occurrence {
         count: scripts.iter().map(|seen| seen.count).sum(),
         first: scripts.iter().map(|seen| seen.first).min().unwrap_or(u64::MAX),
     };

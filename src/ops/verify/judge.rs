@@ -189,7 +189,7 @@ fn first_long_line(survey: &Survey<'_>) -> Option<u64> {
     let stop = survey.stop;
     let broken = survey.part.mapping.bytes().get(stop.at..).unwrap_or_default();
     let otherwise = |fault: Fault| {
-        tolerated_in_lines_of(OLD_LINE_BYTES, broken).map_err(|old| old.moved(stop.at))
+        tolerated_in_lines_of(OLD_LINE_BYTES, broken).map_err(|old| old.offset_by(stop.at))
             != Err(fault)
     };
     let at_the_end = stop.fault.is_some_and(otherwise).then_some(stop.at as u64);
@@ -265,7 +265,7 @@ fn may_know(server: Server, Header { magic, version }: Header) -> bool {
 }
 
 /// Returns the reason why a server does not accept an RDB that may be intact.
-fn foreign_rdb(walk: &rdb::Walk, server: Server) -> Option<String> {
+fn foreign_rdb(walk: &rdb::RdbSummary, server: Server) -> Option<String> {
     let highest = match walk.magic {
         Magic::Redis => {
             server.highest_redis_rdb_reported().unwrap_or_else(|| server.highest_redis_rdb())
@@ -340,7 +340,7 @@ fn end(reading: &Reading<'_>, server: Server) -> Option<Obstacle> {
         reason += ", and it is not the last file; the server cuts it on disk all the same";
         return Some(Obstacle::refuses(at, reason));
     }
-    let Kept { bytes, dangling } = kept_by_a_cut(reading, server);
+    let ServerCut { bytes, dangling } = server_cut(reading, server);
     if bytes < survey.commands_start {
         reason += ", before any whole one, and the server cuts the RDB off with it";
     }
@@ -353,7 +353,7 @@ fn end(reading: &Reading<'_>, server: Server) -> Option<Obstacle> {
 }
 
 /// The bytes of a part that a server retains when it truncates its end.
-struct Kept {
+struct ServerCut {
     bytes: u64,
     /// Whether a MULTI without EXEC is among them.
     dangling: bool,
@@ -361,16 +361,16 @@ struct Kept {
 
 /// Returns what a loader retains. It truncates after the last command that it ran or queued, so that annotations after
 /// that are lost too, or after the last command before the last MULTI.
-fn kept_by_a_cut(reading: &Reading<'_>, server: Server) -> Kept {
+fn server_cut(reading: &Reading<'_>, server: Server) -> ServerCut {
     let before_the_first =
         if server.cuts_the_rdb_before_a_torn_command() { 0 } else { reading.survey.commands_start };
     let whole_transaction = reading.stop.fault.is_none() || server.cuts_torn_transaction_whole();
     match reading.tally.transactions.open() {
-        Some(open) if whole_transaction => Kept {
+        Some(open) if whole_transaction => ServerCut {
             bytes: reading.tally.end_before_multi().unwrap_or(before_the_first),
             dangling: open.block != open.multi,
         },
-        open => Kept {
+        open => ServerCut {
             bytes: reading.tally.last_end().unwrap_or(before_the_first),
             dangling: open.is_some(),
         },

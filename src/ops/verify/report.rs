@@ -148,7 +148,7 @@ pub struct PartReport {
     pub transactions: u64,
     /// The content of the RDB at its start.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub rdb: Option<rdb::Walk>,
+    pub rdb: Option<rdb::RdbSummary>,
     /// The RDB at its start, if it is intact and has content unknown to this version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub newer_rdb: Option<rdb::Newer>,

@@ -109,7 +109,10 @@ fn without_times(lines: &[String]) -> Vec<String> {
 
 /// Reads the file `name` and compares it with the commands; returns the keys that only this server
 /// has.
-fn check(name: &str, stream_version: u32) -> (Walk, Vec<String>, BTreeMap<String, Vec<String>>) {
+fn check(
+    name: &str,
+    stream_version: u32,
+) -> (RdbSummary, Vec<String>, BTreeMap<String, Vec<String>>) {
     let (lines, walk) = reported(&file(name));
     let mut found = keys(&lines);
     for (key, parts) in common() {
@@ -121,7 +124,7 @@ fn check(name: &str, stream_version: u32) -> (Walk, Vec<String>, BTreeMap<String
     (walk, lines, found)
 }
 
-fn codes(walk: &Walk) -> Vec<u8> {
+fn codes(walk: &RdbSummary) -> Vec<u8> {
     walk.types.iter().map(|stored| stored.code).collect()
 }
 

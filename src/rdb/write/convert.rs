@@ -10,7 +10,7 @@ use super::target::{Feature, Needs, Target, Unfit};
 use super::view::Value;
 use crate::base::progress::{Progress, Silent};
 use crate::base::server::Product;
-use crate::rdb::summary::{Database, Walk};
+use crate::rdb::summary::{Database, RdbSummary};
 use crate::rdb::write::writer::{KeyNotes, Notes, Options, WriteError, Writer, base_name};
 
 /// The result of a conversion.
@@ -18,7 +18,7 @@ use crate::rdb::write::writer::{KeyNotes, Notes, Options, WriteError, Writer, ba
 #[non_exhaustive]
 pub struct Converted {
     /// Summary of the original.
-    pub walk: Walk,
+    pub walk: RdbSummary,
     /// The features that its data requires.
     pub needs: Needs,
     /// The version that was written.
@@ -115,7 +115,7 @@ impl Takes for Needs {
     fn module_aux(&mut self, _: &[u8]) {}
 
     fn key(&mut self, _: &[u8], _: &KeyNotes, value: &Value<'_>) {
-        self.merge(Needs::of(value));
+        self.merge(Needs::of_value(value));
     }
 }
 

@@ -35,7 +35,7 @@ impl Target {
 
     /// Returns the version that a server of this release line writes itself, or `None` before Redis
     /// 5.0.
-    pub fn of(server: Server) -> Option<Target> {
+    pub fn for_server(server: Server) -> Option<Target> {
         if server.highest_valkey_rdb().is_some() {
             return Some(Target::VALKEY_80);
         }
@@ -144,7 +144,7 @@ impl Needs {
     pub const NONE: Needs = Needs(0);
 
     /// Returns the features that a value requires.
-    pub fn of(value: &Value<'_>) -> Needs {
+    pub fn of_value(value: &Value<'_>) -> Needs {
         let mut needs = Needs::NONE;
         match value {
             Value::Hash(fields) => {

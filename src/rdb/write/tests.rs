@@ -15,7 +15,7 @@ use crate::base::progress::Silent;
 use crate::base::server::{redis, valkey};
 use crate::rdb::checksum::Checksum;
 use crate::rdb::damage::Damage;
-use crate::rdb::summary::Walk;
+use crate::rdb::summary::RdbSummary;
 
 /// All visitor calls for a file, in a canonical order.
 #[derive(Debug, Default, PartialEq)]
@@ -77,7 +77,7 @@ impl Takes for &mut Recorded {
     }
 }
 
-fn read(bytes: &[u8]) -> Result<(Vec<String>, Walk), Box<Damage>> {
+fn read(bytes: &[u8]) -> Result<(Vec<String>, RdbSummary), Box<Damage>> {
     let mut recorded = Recorded::default();
     let mut gather = Gather::new(&mut recorded);
     let found = walk(bytes, &mut gather, &Silent)?;
@@ -235,7 +235,7 @@ proptest! {
         let value = value.value(kind);
         let notes = KeyNotes { expires_ms, idle_s: Some(5), freq: None };
         let options = Options { compress, ..PLAIN };
-        let needs = Needs::of(&value);
+        let needs = Needs::of_value(&value);
         for target in Target::ALL {
             let mut bytes = Vec::new();
             let mut writer = Writer::new(&mut bytes, target, &options);
@@ -663,7 +663,7 @@ fn each_release_line_writes_a_version_that_it_loads() {
         (redis(8, 2), Some(Target::REDIS_12)),
         (valkey(9, 1), Some(Target::VALKEY_80)),
     ] {
-        assert_eq!(Target::of(server), target);
+        assert_eq!(Target::for_server(server), target);
         if let Some(target) = target {
             assert!(target.loads_on(server));
         }

@@ -385,10 +385,10 @@ impl<W: Write> Writer<W> {
     /// Checks that nothing of the value would be omitted.
     pub(super) fn carries(&self, name: &[u8], value: &Value<'_>) -> Result<(), WriteError> {
         match value {
-            Value::Hash(_) => self.unfit(Needs::of(value), Some(name)),
+            Value::Hash(_) => self.unfit(Needs::of_value(value), Some(name)),
             // Since version 11 every part of a stream is supported, so it need not be scanned.
             Value::Stream(_) if !self.target().since(11) => {
-                self.unfit(Needs::of(value), Some(name))
+                self.unfit(Needs::of_value(value), Some(name))
             }
             _ => Ok(()),
         }

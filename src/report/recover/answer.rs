@@ -6,7 +6,7 @@ use super::findings::is_told;
 use crate::aof::log::Layout;
 use crate::base::escape::typed;
 use crate::base::units::{Count, counted};
-use crate::ops::recover::{RecoverReport, Verdict, What};
+use crate::ops::recover::{EventKind, RecoverReport, Verdict};
 use crate::report::recover::phrases::{brings, event_of, keys, name, paragraph};
 use crate::report::style::{ERROR, GOOD, QUIET, WARNING};
 
@@ -55,7 +55,7 @@ pub(super) fn answer(out: &mut String, report: &RecoverReport) -> fmt::Result {
             );
             paragraph(out, WARNING, "VERY MANY FLUSHES ARE IN THE LOG.", &rest)
         }
-        Verdict::FlushOfNothing { .. } if !brings(report) || report.survivor.is_some() => {
+        Verdict::FlushOfNothing { .. } if !brings(report) || report.candidate.is_some() => {
             paragraph(
                 out,
                 ERROR,
@@ -75,7 +75,7 @@ pub(super) fn answer(out: &mut String, report: &RecoverReport) -> fmt::Result {
             "A FLUSH IS IN THE LOG, but there was nothing to flush before it.",
             "Another file here may have your data: see below. Nothing was changed.",
         ),
-        Verdict::Nothing | Verdict::Empty if report.survivor.is_none() && brings(report) => {
+        Verdict::Nothing | Verdict::Empty if report.candidate.is_none() && brings(report) => {
             let rest = "If there was one, a later rewrite removed it from the log. Another file here may have your data: see below. Nothing was changed.";
             paragraph(out, WARNING, "NO FLUSH IS IN THE LOG.", rest)
         }
@@ -124,7 +124,7 @@ pub(super) fn answer(out: &mut String, report: &RecoverReport) -> fmt::Result {
 /// Writes the answer for a mass deletion.
 fn deleted(out: &mut String, report: &RecoverReport, event: Option<u64>) -> fmt::Result {
     let event = event.and_then(|event| event_of(report, event));
-    let is_slot = event.is_some_and(|event| event.what == What::Flushslot);
+    let is_slot = event.is_some_and(|event| event.what == EventKind::Flushslot);
     let keys = match (event, &report.deletions) {
         (Some(event), Some(_)) if is_slot => event.keys_lost,
         (_, deletions) => deletions.as_ref().map(|deletions| deletions.recoverable),

@@ -50,14 +50,14 @@ fn choices(report: &RecoverReport) -> Vec<Choice> {
         report.verdict,
         Verdict::EndsInFlush { .. } | Verdict::FlushWithin { .. } | Verdict::Deletions { .. }
     ) {
-        choices.extend(take_survivor(report));
+        choices.extend(use_candidate(report));
     }
     choices
 }
 
 /// Returns the command that writes the result of `choice`.
 fn command(report: &RecoverReport, choice: &str) -> String {
-    let of = report.survivor.map_or(String::new(), |number| format!(" --candidate {number}"));
+    let of = report.candidate.map_or(String::new(), |number| format!(" --candidate {number}"));
     let path = typed(&report.path);
     format!("aofkit recover {path}{of} {choice} --output {}", new(report, "recovered"))
 }
@@ -172,7 +172,7 @@ fn around_damage(report: &RecoverReport) -> Vec<Choice> {
     }
     let intact = unread.is_some_and(|unread| unread.commands > 0);
     let can_be_salvaged = broken.is_none_or(|broken| broken.can_be_salvaged);
-    if intact && can_be_salvaged && !report.archived && report.survivor.is_none() {
+    if intact && can_be_salvaged && !report.archived && report.candidate.is_none() {
         let new = new(report, "repaired");
         choices.push((
             "Also everything intact after the damage; then inspect the result:".to_owned(),
@@ -185,11 +185,11 @@ fn around_damage(report: &RecoverReport) -> Vec<Choice> {
     choices
 }
 
-fn take_survivor(report: &RecoverReport) -> Option<Choice> {
-    let best = (report.survivors.iter())
-        .filter(|survivor| survivor.problem.is_none())
-        .max_by_key(|survivor| survivor.holds.as_ref().map_or(0, |held| held.total))?;
-    report.survivor.is_none().then(|| {
+fn use_candidate(report: &RecoverReport) -> Option<Choice> {
+    let best = (report.candidates.iter())
+        .filter(|candidate| candidate.problem.is_none())
+        .max_by_key(|candidate| candidate.holds.as_ref().map_or(0, |held| held.total))?;
+    report.candidate.is_none().then(|| {
         (
             format!("Recover candidate {} to a new path:", best.number),
             format!(

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::analysis::unknown_commands::UnknownCommand;
 use crate::base::units::{Count, counted};
 use crate::ops::recover::{
-    IN_NUMBER_KEYS, IN_NUMBER_ONE_IN, IN_NUMBER_RUN, RecoverReport, Verdict, What,
+    EventKind, IN_NUMBER_KEYS, IN_NUMBER_ONE_IN, IN_NUMBER_RUN, RecoverReport, Verdict,
 };
 use crate::report::recover::phrases::row;
 
@@ -36,9 +36,9 @@ pub(super) fn unread(out: &mut String, report: &RecoverReport) -> fmt::Result {
     row(out, "not read", &what)?;
     for flush in &unread.flushes {
         let name = match flush.what {
-            What::Flushall => "FLUSHALL",
-            What::Flushdb => "FLUSHDB",
-            What::Swapdb { .. } => "SWAPDB",
+            EventKind::Flushall => "FLUSHALL",
+            EventKind::Flushdb => "FLUSHDB",
+            EventKind::Swapdb { .. } => "SWAPDB",
             _ => "CLUSTER FLUSHSLOT",
         };
         row(out, "", &format!("{name} at {}:{}", flush.part, flush.offset))?;

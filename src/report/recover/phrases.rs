@@ -2,10 +2,10 @@
 
 use super::super::lines::{self, COLUMNS};
 use super::super::style::{Styled, wrap};
-use crate::analysis::keyspace_summary::Held;
+use crate::analysis::keyspace_summary::SummaryReport;
 use crate::aof::log::Layout;
 use crate::base::units::{Count, counted};
-use crate::ops::recover::{Event, RecoverReport, What};
+use crate::ops::recover::{Event, EventKind, RecoverReport};
 use std::fmt::{self, Write};
 
 /// The number of events, recovery candidates and removed ranges that are listed; the rest is only counted.
@@ -32,14 +32,14 @@ pub(super) fn name(event: &Event) -> String {
         times => format!(" {} times", Count(times)),
     };
     match event.what {
-        What::Flushall => format!("FLUSHALL{times}"),
-        What::Flushdb => format!("FLUSHDB of db {}{times}", event.db),
-        What::Swapdb { one, other } => format!("SWAPDB {one} {other}"),
-        What::Flushslot => "CLUSTER FLUSHSLOT".to_owned(),
-        What::FunctionFlush => "FUNCTION FLUSH".to_owned(),
-        What::Delete => format!("DEL of {}", counted(event.keys_named, "key")),
-        What::Rename if event.commands == 1 => "RENAME".to_owned(),
-        What::Rename => format!("{} renames", Count(event.commands)),
+        EventKind::Flushall => format!("FLUSHALL{times}"),
+        EventKind::Flushdb => format!("FLUSHDB of db {}{times}", event.db),
+        EventKind::Swapdb { one, other } => format!("SWAPDB {one} {other}"),
+        EventKind::Flushslot => "CLUSTER FLUSHSLOT".to_owned(),
+        EventKind::FunctionFlush => "FUNCTION FLUSH".to_owned(),
+        EventKind::Delete => format!("DEL of {}", counted(event.keys_named, "key")),
+        EventKind::Rename if event.commands == 1 => "RENAME".to_owned(),
+        EventKind::Rename => format!("{} renames", Count(event.commands)),
     }
 }
 
@@ -47,12 +47,12 @@ pub(super) fn event_of(report: &RecoverReport, number: u64) -> Option<&Event> {
     report.events.iter().find(|event| event.number == number)
 }
 
-pub(super) fn keys(held: Option<&Held>) -> String {
+pub(super) fn keys(held: Option<&SummaryReport>) -> String {
     held.map_or(String::new(), |held| format!(": {}", counted(held.total, "key")))
 }
 
 pub(super) fn brings(report: &RecoverReport) -> bool {
-    report.survivors.iter().any(|survivor| survivor.problem.is_none())
+    report.candidates.iter().any(|candidate| candidate.problem.is_none())
 }
 
 pub(super) fn row(out: &mut String, name: &str, value: &str) -> fmt::Result {

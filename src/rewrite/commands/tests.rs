@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::base::server::{redis, valkey};
-use crate::command::{self, Call, Context, Notes, Position};
+use crate::command::{self, Call, Context, Position, Warnings};
 use crate::keyspace::{Bump, Keyspace, Opaque};
 
 const LATER: i64 = 4_102_444_800_000;
@@ -38,7 +38,7 @@ fn made<'a>(arena: &'a Bump, server: Server, text: &'a str) -> Keyspace<'a> {
             db: 0,
             keyspace: &mut keyspace,
             context: &context,
-            notes: &mut Notes::default(),
+            warnings: &mut Warnings::default(),
         };
         assert_eq!(apply(&mut call), Ok(()), "{line}");
     }
@@ -85,13 +85,13 @@ fn functions_are_loaded_where_supported() {
 /// A command has at most 64 items, and none is empty.
 #[test]
 fn items_are_distributed_among_commands() {
-    for (items, shares) in
+    for (items, shards) in
         [(1, &[1][..]), (63, &[63]), (64, &[64]), (65, &[64, 1]), (128, &[64, 64])]
     {
         let mut out = Out::default();
         let mut batches = Batches::new(b"ZADD", 2, items);
         (0..items).for_each(|_| batches.before_item(&mut out, b"k"));
-        let heads = shares.iter().map(|n| format!("*{}\r\n$4\r\nZADD\r\n$1\r\nk\r\n", 2 + 2 * n));
+        let heads = shards.iter().map(|n| format!("*{}\r\n$4\r\nZADD\r\n$1\r\nk\r\n", 2 + 2 * n));
         assert_eq!(String::from_utf8(out.bytes).expect("text"), heads.collect::<String>());
     }
 }

@@ -130,9 +130,9 @@ impl Maker {
 
     /// Returns coordinates, many of which are close to each other, some equal, and some at the limits.
     fn coordinates(&mut self) -> String {
-        let share = self.random.next() as f64 / u64::MAX as f64;
+        let shard = self.random.next() as f64 / u64::MAX as f64;
         let (one, other) =
-            (share * 2.0 - 1.0, self.random.next() as f64 / u64::MAX as f64 * 2.0 - 1.0);
+            (shard * 2.0 - 1.0, self.random.next() as f64 / u64::MAX as f64 * 2.0 - 1.0);
         match self.random.below(12) {
             0 => {
                 let longitude = self.random.pick(&[

@@ -23,7 +23,7 @@ fn scores_have_the_same_text(binary: &Binary) {
     let mut server = differential::start(binary, data.path());
     let mut random = Random::new(1);
     let mut buffer = ScoreBuffer::new();
-    let format = ScoreText::of(binary.line);
+    let format = ScoreText::of_server(binary.line);
     for _ in 0..SCORE_BATCHES {
         let scores: Vec<f64> = (0..1000).map(|_| score(&mut random)).collect();
         let mut command = vec![b"ZADD".to_vec(), b"scores".to_vec()];

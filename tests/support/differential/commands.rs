@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use aofkit::base::server::Server;
-use aofkit::command::{self, Applied, Call, Context, Notes, Position, Unapplied};
+use aofkit::command::{self, Applied, Call, Context, Position, Unapplied, Warnings};
 use aofkit::keyspace::{Bump, Keyspace};
 
 use super::data::{assert_same_data, history, show};
@@ -38,7 +38,7 @@ pub(crate) fn apply<'a>(
         db,
         keyspace,
         context: &context,
-        notes: &mut Notes::default(),
+        warnings: &mut Warnings::default(),
     })
 }
 

@@ -19,7 +19,7 @@ pub(super) fn assert_same_data(
     keyspace: &mut Keyspace<'_>,
     done: &[Args],
 ) {
-    let flavour = Flavour::of(binary.line);
+    let flavour = Flavour::of_server(binary.line);
     let mut sum = Sum::default();
     sum.add_all(keyspace, flavour);
     if sum.finish().to_string() != server.digest() {
@@ -82,7 +82,7 @@ fn assert_same_field_expiries(server: &mut Running, key: &[u8], hash: &Hash<'_>,
 ///
 /// Always, with a description of the difference.
 fn explain(server: &mut Running, binary: &Binary, keyspace: &mut Keyspace<'_>, done: &[Args]) -> ! {
-    let flavour = Flavour::of(binary.line);
+    let flavour = Flavour::of_server(binary.line);
     let mut numbers: Vec<u32> = keyspace.databases().map(|db| db.number()).collect();
     numbers.extend(0..16);
     numbers.sort_unstable();

@@ -7,7 +7,7 @@ use std::time::UNIX_EPOCH;
 
 use serde::Serialize;
 
-use crate::analysis::keyspace_summary::Held;
+use crate::analysis::keyspace_summary::SummaryReport;
 use crate::aof::log::{
     HistoryFile, Layout, Log, ManifestFile, OtherFile, OtherKind, Part, PartRole,
 };
@@ -19,17 +19,17 @@ use crate::rdb::UnknownContent;
 
 /// A recovery candidate: files next to the log that may contain data which the log no longer has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Survivor {
-    /// The number of the candidate, from 1, as `--survivor` takes it.
+pub struct Candidate {
+    /// The number of the candidate, from 1, as `--candidate` takes it.
     pub number: u64,
     /// The kind of the candidate.
-    pub kind: SurvivorKind,
+    pub kind: CandidateKind,
     /// The files of the candidate, in load order.
-    pub files: Vec<SurvivorFile>,
+    pub files: Vec<CandidateFile>,
     /// The modification time of its most recently written file, in Unix seconds.
     pub modified: Option<i64>,
     /// The keyspace that it would restore, without a FLUSHALL at its end; `None` if not counted.
-    pub holds: Option<Held>,
+    pub holds: Option<SummaryReport>,
     /// The content of its RDB that is unknown to this version, if the checksum proves the RDB intact: its keys are not
     /// counted.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,7 +42,7 @@ pub struct Survivor {
 
 /// A file of a recovery candidate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct SurvivorFile {
+pub struct CandidateFile {
     /// The path of the file.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub path: PathBuf,
@@ -53,7 +53,7 @@ pub struct SurvivorFile {
 /// The kind of a recovery candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum SurvivorKind {
+pub enum CandidateKind {
     /// The set before a rewrite, whose files the manifest still lists as history.
     History,
     /// Files named like those of a set, with a lower number than the files that the manifest lists.
@@ -62,23 +62,23 @@ pub enum SurvivorKind {
     File(OtherKind),
 }
 
-impl SurvivorKind {
+impl CandidateKind {
     /// Returns a short description for display.
     pub fn meaning(self) -> &'static str {
         match self {
-            SurvivorKind::History => {
+            CandidateKind::History => {
                 "the log from before a rewrite; a server deletes it when it starts"
             }
-            SurvivorKind::Unlisted => {
+            CandidateKind::Unlisted => {
                 "files of an older log that the manifest does not list any more"
             }
-            SurvivorKind::File(kind) => kind.meaning(),
+            CandidateKind::File(kind) => kind.meaning(),
         }
     }
 }
 
 /// Returns all recovery candidates of `log`.
-pub(super) fn survivors(log: &Log) -> Vec<Survivor> {
+pub(super) fn candidates(log: &Log) -> Vec<Candidate> {
     let mut found = generations(&log.history);
     let others = match log.layout {
         Layout::MultiPart { .. } => log.others.clone(),
@@ -98,8 +98,8 @@ pub(super) fn survivors(log: &Log) -> Vec<Survivor> {
             | OtherKind::OldSingleFile
             | OtherKind::SingleFile
             | OtherKind::Rdb => {
-                let file = SurvivorFile { path: other.path.clone(), bytes: other.bytes };
-                found.push((SurvivorKind::File(other.kind), vec![file]));
+                let file = CandidateFile { path: other.path.clone(), bytes: other.bytes };
+                found.push((CandidateKind::File(other.kind), vec![file]));
             }
             OtherKind::OtherManifest
             | OtherKind::TempManifest
@@ -111,19 +111,19 @@ pub(super) fn survivors(log: &Log) -> Vec<Survivor> {
     if !older.is_empty() {
         older.sort_by_key(|file| (file.kind, sequence(&file.path)));
         let files =
-            older.into_iter().map(|file| SurvivorFile { path: file.path, bytes: file.bytes });
-        found.insert(0, (SurvivorKind::Unlisted, files.collect()));
+            older.into_iter().map(|file| CandidateFile { path: file.path, bytes: file.bytes });
+        found.insert(0, (CandidateKind::Unlisted, files.collect()));
     }
     // Empty files contain no data.
     found.retain(|(_, files)| files.iter().any(|file| file.bytes > 0));
     let numbered = found.into_iter().zip(1..);
-    numbered.map(|((kind, files), number)| survivor(number, kind, files)).collect()
+    numbered.map(|((kind, files), number)| candidate(number, kind, files)).collect()
 }
 
-fn survivor(number: u64, kind: SurvivorKind, files: Vec<SurvivorFile>) -> Survivor {
+fn candidate(number: u64, kind: CandidateKind, files: Vec<CandidateFile>) -> Candidate {
     let modified = files.iter().filter_map(|file| modified(&file.path)).max();
     let (holds, unread, problem) = (None, None, None);
-    Survivor { number, kind, files, modified, holds, unread, ends_in_flush: false, problem }
+    Candidate { number, kind, files, modified, holds, unread, ends_in_flush: false, problem }
 }
 
 /// Returns the modification time of a file, in Unix seconds.
@@ -134,21 +134,21 @@ fn modified(path: &Path) -> Option<i64> {
 
 /// Returns the sets that rewrites have replaced, the most recent first. A manifest lists the incremental files of one,
 /// newest first, and then its base.
-fn generations(history: &[HistoryFile]) -> Vec<(SurvivorKind, Vec<SurvivorFile>)> {
+fn generations(history: &[HistoryFile]) -> Vec<(CandidateKind, Vec<CandidateFile>)> {
     let mut found = Vec::new();
-    let mut files: Vec<SurvivorFile> = Vec::new();
+    let mut files: Vec<CandidateFile> = Vec::new();
     for file in history {
         if let Some(bytes) = file.bytes {
-            files.push(SurvivorFile { path: file.path.clone(), bytes });
+            files.push(CandidateFile { path: file.path.clone(), bytes });
         }
         if file.name.contains(".base.") || !file.name.contains(".incr.") {
             files.reverse();
-            found.push((SurvivorKind::History, std::mem::take(&mut files)));
+            found.push((CandidateKind::History, std::mem::take(&mut files)));
         }
     }
     if !files.is_empty() {
         files.reverse();
-        found.push((SurvivorKind::History, files));
+        found.push((CandidateKind::History, files));
     }
     found.retain(|(_, files)| !files.is_empty());
     found
@@ -198,9 +198,10 @@ fn beside(log: &Log) -> Vec<OtherFile> {
 }
 
 /// Opens a recovery candidate as a log of its own.
-pub(super) fn log_of(log: &Log, survivor: &Survivor) -> Result<Log> {
-    let first = survivor.files.first().ok_or_else(|| Error::new(ErrorKind::NotFound, "no file"))?;
-    if let SurvivorKind::File(_) = survivor.kind {
+pub(super) fn log_of(log: &Log, candidate: &Candidate) -> Result<Log> {
+    let first =
+        candidate.files.first().ok_or_else(|| Error::new(ErrorKind::NotFound, "no file"))?;
+    if let CandidateKind::File(_) = candidate.kind {
         let mut alone = open(&first.path)?;
         if let Layout::OnePart { .. } = alone.layout {
             // The candidate is a complete log, whatever set it once belonged to.
@@ -216,8 +217,8 @@ pub(super) fn log_of(log: &Log, survivor: &Survivor) -> Result<Log> {
     };
     let mut entries = Vec::new();
     let mut parts = Vec::new();
-    let count = survivor.files.len();
-    for (index, file) in survivor.files.iter().enumerate() {
+    let count = candidate.files.len();
+    for (index, file) in candidate.files.iter().enumerate() {
         let name = file.path.file_name().unwrap_or_default();
         let is_base = index == 0 && !name.to_string_lossy().contains(".incr.");
         let seq = sequence(&file.path).unwrap_or(1);
