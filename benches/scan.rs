@@ -6,7 +6,7 @@ use aofkit::aof::{Join, scan, scan_parallel};
 use aofkit::base::progress::Silent;
 use aofkit::command::Tally;
 use aofkit::ops::bench::{Counts, by_grammar};
-use aofkit::ops::generate::{Amount, Options, write_log};
+use aofkit::ops::generate::{Amount, GenerateOptions, write_log};
 use criterion::{Criterion, Throughput};
 
 mod support;
@@ -21,7 +21,8 @@ fn main() {
 }
 
 fn scans(criterion: &mut Criterion) {
-    let options = Options { amount: Amount::Bytes(LOG_BYTES), seed: 1, ..Options::default() };
+    let options =
+        GenerateOptions { amount: Amount::Bytes(LOG_BYTES), seed: 1, ..GenerateOptions::default() };
     let mut log = Vec::new();
     let written = write_log(&mut log, &options, &Silent).expect("a log can be generated");
 

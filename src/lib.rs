@@ -54,13 +54,13 @@
 //! # Verifying a log
 //!
 //! ```
-//! use aofkit::ops::verify::{Options, verify_path, LogOutcome};
+//! use aofkit::ops::verify::{VerifyOptions, verify_path, LogOutcome};
 //! use aofkit::base::progress::Silent;
 //!
 //! # let directory = tempfile::tempdir()?;
 //! # let path = directory.path().join("appendonly.aof");
 //! std::fs::write(&path, b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$5\r\nhel")?; // the value is incomplete
-//! let LogOutcome::Read(log) = verify_path(&path, &Options::default(), &Silent)? else {
+//! let LogOutcome::Read(log) = verify_path(&path, &VerifyOptions::default(), &Silent)? else {
 //!     panic!("a single file is not a set");
 //! };
 //! assert!(!log.sound);
@@ -69,20 +69,232 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#![cfg_attr(not(feature = "internals"), allow(unreachable_pub, unused_imports, dead_code))]
+#![warn(unnameable_types)]
+
+// Each layer is private. The tests, benches and fuzz targets of this project reach it through the feature `internals`.
+#[cfg(feature = "internals")]
+#[doc(hidden)]
 pub mod analysis;
+#[cfg(not(feature = "internals"))]
+mod analysis;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
 pub mod aof;
+#[cfg(not(feature = "internals"))]
+mod aof;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
 pub mod archive;
+#[cfg(not(feature = "internals"))]
+mod archive;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
 pub mod base;
+#[cfg(not(feature = "internals"))]
+mod base;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod cli;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
 pub mod command;
+#[cfg(not(feature = "internals"))]
+mod command;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
 pub mod disk;
+#[cfg(not(feature = "internals"))]
+mod disk;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
 pub mod input;
+#[cfg(not(feature = "internals"))]
+mod input;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
 pub mod keyspace;
+#[cfg(not(feature = "internals"))]
+mod keyspace;
+#[cfg(all(feature = "live", feature = "internals"))]
+#[doc(hidden)]
 pub mod live;
+#[cfg(all(feature = "live", not(feature = "internals")))]
+mod live;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
 pub mod ops;
+#[cfg(not(feature = "internals"))]
+mod ops;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
 pub mod rdb;
+#[cfg(not(feature = "internals"))]
+mod rdb;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
 pub mod replay;
+#[cfg(not(feature = "internals"))]
+mod replay;
+#[cfg(all(feature = "cli", feature = "internals"))]
+#[doc(hidden)]
 pub mod report;
+#[cfg(all(feature = "cli", not(feature = "internals")))]
+mod report;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
 pub mod rewrite;
+#[cfg(not(feature = "internals"))]
+mod rewrite;
+
+// Inspect.
+pub use ops::diff::{DiffOptions, DiffReport, diff};
+pub use ops::digest::{DigestOptions, DigestReport, digest};
+pub use ops::history::{HistoryOptions, HistoryReport, history};
+pub use ops::keys::{RdbKey, rdb_keys};
+pub use ops::verify::{LogOutcome, VerifyOptions, VerifyReport, verify, verify_path};
+
+// Repair.
+pub use ops::recover::{RecoverOptions, RecoverReport, recover};
+pub use ops::repair::{RepairOptions, RepairReport, repair};
+
+// Transform.
+pub use ops::compact::{CompactOptions, CompactReport, compact};
+
+// Back up.
+pub use archive::report::{CompressReport, ExtractReport};
+pub use input::archive::{ExtractOptions, extract};
+pub use ops::backup::{BackupOptions, BackupReport, backup_path as backup};
+pub use ops::compress::{CompressOptions, compress};
+pub use ops::list::{ListOptions, ListReport, list};
+pub use ops::prune::{PruneOptions, PruneReport, prune};
+pub use ops::restore::{RestoreOptions, RestoreReport, restore};
+
+// Measure.
+pub use ops::bench::{BenchOptions, BenchReport, bench};
+pub use ops::generate::{GenerateOptions, GenerateReport, generate};
 
 pub use base::error::{Error, ErrorKind, Result};
+pub use base::progress::{Progress, Silent};
+pub use base::server::{Product, Server};
+
+/// The types of the fields of options.
+pub mod options {
+    pub use crate::analysis::data_filter::Filter;
+    pub use crate::analysis::key_filter::KeyFilter;
+    pub use crate::analysis::position::Position;
+    pub use crate::archive::contents::Source;
+    pub use crate::archive::method::Method;
+    pub use crate::base::glob::Glob;
+    pub use crate::disk::Owner;
+    pub use crate::disk::publish::Existing;
+    pub use crate::ops::compact::Form;
+    pub use crate::ops::generate::{Amount, Layout as GeneratedLayout, Mix, Skew};
+    pub use crate::ops::prune::{Keep, KeepPolicy, Within};
+    pub use crate::ops::recover::{Choice, Expired, Output, Winner};
+    pub use crate::ops::repair::OpenTransaction;
+    pub use crate::replay::{KeySpecs, ReplayOptions, RouteOptions, Slice};
+}
+
+/// The types that reports consist of.
+pub mod reports {
+    pub use crate::analysis::data_filter::LeftOut;
+    pub use crate::base::failure::Failure;
+    pub use crate::base::level::Level;
+    pub use crate::command::Position as CommandPosition;
+
+    /// A log, its parts, and the files next to it.
+    pub mod log {
+        pub use crate::aof::log::{HistoryFile, Layout, OtherFile, OtherKind, PartRole};
+        pub use crate::aof::manifest::{ManifestError, Role, Rule};
+        pub use crate::input::broken_set::{BrokenSet, SetFault};
+    }
+
+    /// The content of an RDB.
+    pub mod rdb {
+        pub use crate::rdb::{
+            Checksum, Database, Header, Kind, Magic, ModuleUse, Newer, RdbSummary, Stored,
+            UnknownContent,
+        };
+    }
+
+    /// The reports on archives.
+    pub mod archive {
+        pub use crate::archive::contents::{Arrangement, Contents, FileRecord, FileRole};
+        pub use crate::archive::report::{
+            ArchiveFinding, ArchiveReport, EntryKind, EntryReport, Phase,
+        };
+    }
+
+    /// The report on a log.
+    pub mod verify {
+        pub use crate::analysis::damage::{DamageReport, Intact, Window};
+        pub use crate::aof::recognise::{Content, Encoding, LooksLike};
+        pub use crate::ops::verify::findings::Finding;
+        pub use crate::ops::verify::judge::{Outcome, Verdict};
+        pub use crate::ops::verify::report::{CommandCount, LogReport, PartReport};
+    }
+
+    /// The report on destroyed data, and on its recovery.
+    pub mod recover {
+        pub use crate::analysis::keyspace_summary::{KeysOfType, SummaryReport};
+        pub use crate::disk::open_writers::Holder;
+        pub use crate::input::hold_origin::HeldFrom;
+        pub use crate::ops::recover::{
+            Broken, Candidate, CandidateFile, CandidateKind, Conflicts, CutPoint, Deletions, Done,
+            Event, EventKind, Example, Joined, LossPlace, NewerRdb, PartSummary, PossibleFlush,
+            RemovalReason, Removed, Tail, TimeRange, Timeline, Turned, UnknownCommand, Unread,
+            UnreadFlush, Verdict,
+        };
+    }
+
+    /// The report on a repair.
+    pub mod repair {
+        pub use crate::ops::repair::{DropReason, Dropped, Refusal};
+    }
+
+    /// The report on a compaction.
+    pub mod compact {
+        pub use crate::analysis::lost_expiry::{LostExpiry, Owner};
+        pub use crate::ops::compact::{Carried, Failed, Keys, Phase, Reclaimed, TornEnd};
+    }
+
+    /// The report on a backup.
+    pub mod backup {
+        pub use crate::ops::backup::{Compaction, Step, UnderWay};
+    }
+
+    /// The report on a restore.
+    pub mod restore {
+        pub use crate::ops::restore::{Change, Moved, Setting, Shape};
+    }
+
+    /// The reports on a backup directory.
+    pub mod list {
+        pub use crate::ops::list::{Identity, Listed, Made, State};
+        pub use crate::ops::prune::{Decision, Group, Judged, Reason};
+    }
+
+    /// The differences between two logs.
+    pub mod diff {
+        pub use crate::ops::diff::{Counts, Difference, Numbers, OfReason, OfType, Reason, Side};
+    }
+
+    /// The writes to one key.
+    pub mod history {
+        pub use crate::analysis::key_state::KeyState;
+        pub use crate::ops::history::{Event, FinalKey, KeyContent, Touched};
+    }
+
+    /// The times of a benchmark.
+    pub mod bench {
+        pub use crate::ops::bench::{
+            Checks, ProcessOutcome, ProcessReport, Ratio, Reader, ScanReport, Temperature, Times,
+        };
+    }
+
+    /// The files of a synthetic log.
+    pub mod generate {
+        pub use crate::ops::generate::{Counts, GeneratedFile};
+    }
+}

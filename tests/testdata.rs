@@ -7,14 +7,14 @@ use std::fs;
 use std::path::Path;
 
 use aofkit::base::progress::Silent;
-use aofkit::ops::verify::{Options, verify};
+use aofkit::ops::verify::{VerifyOptions, verify};
 use aofkit::report;
 use serde_json::Value;
 
 /// Returns the log in the report of `verify --json`.
 fn verified(item: &str) -> Value {
     let path = testdata().join(item);
-    let report = verify(&[path], &Options::default(), &Silent);
+    let report = verify(&[path], &VerifyOptions::default(), &Silent);
     let mut report: Value = serde_json::from_str(&report::json(&report)).expect("JSON");
     report["logs"][0].take()
 }

@@ -10,7 +10,7 @@ use aofkit::aof::log::{Layout, Log, Part, PartRole};
 use aofkit::base::progress::Silent;
 use aofkit::disk::Mapping;
 use aofkit::ops::repair::plan::{PartPlan, plan};
-use aofkit::ops::repair::{OpenTransaction, Options, Output, repair as run};
+use aofkit::ops::repair::{OpenTransaction, Output, RepairOptions, repair as run};
 use tempfile::TempDir;
 
 /// Every combination of options.
@@ -33,7 +33,8 @@ pub fn repair(bytes: &[u8]) {
         let surveys = [survey(part, &Silent).expect("the file does not shrink")];
         let mut checked = Vec::new();
         for (salvage, open_transaction) in CHOICES {
-            let options = Options { salvage, open_transaction, ..Options::to(Output::DryRun) };
+            let options =
+                RepairOptions { salvage, open_transaction, ..RepairOptions::to(Output::DryRun) };
             let planned = plan(&log, &surveys, &options);
             let planned = match planned {
                 Ok(planned) => planned,

@@ -80,7 +80,7 @@ const WINDOW_BYTES: u64 = 32;
 
 impl Window {
     /// Returns the bytes around `offset`, in whole rows of 16.
-    pub fn around(bytes: &[u8], offset: u64) -> Self {
+    pub(crate) fn around(bytes: &[u8], offset: u64) -> Self {
         let start = offset.saturating_sub(WINDOW_BYTES) / 16 * 16;
         let end = (offset + WINDOW_BYTES).min(bytes.len() as u64);
         let as_index = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
@@ -136,7 +136,7 @@ pub fn describe(survey: &Survey<'_>) -> Option<DamageReport> {
 
 impl Intact {
     /// Returns the sum over the intact ranges.
-    pub fn from_ranges(intact_ranges: &[IntactRange]) -> Self {
+    pub(crate) fn from_ranges(intact_ranges: &[IntactRange]) -> Self {
         Intact {
             commands: intact_ranges.iter().map(|range| range.commands).sum(),
             bytes: intact_ranges.iter().map(|range| range.range.end - range.range.start).sum(),

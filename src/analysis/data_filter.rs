@@ -25,7 +25,7 @@ pub struct LeftOut {
 
 impl LeftOut {
     /// Adds the counts of another shard.
-    pub fn join(&mut self, other: LeftOut) {
+    pub(crate) fn join(&mut self, other: LeftOut) {
         self.unwanted += other.unwanted;
         self.expired += other.expired;
     }
@@ -33,12 +33,12 @@ impl LeftOut {
 
 impl Filter {
     /// Returns whether every key is retained.
-    pub fn is_none(&self) -> bool {
+    pub(crate) fn is_none(&self) -> bool {
         self.keys.is_none() && self.drop_expired_ms.is_none()
     }
 
     /// Returns whether a key is retained, and counts it if not.
-    pub fn keeps(&self, db: u32, entry: &Entry<'_>, left_out: &mut LeftOut) -> bool {
+    pub(crate) fn keeps(&self, db: u32, entry: &Entry<'_>, left_out: &mut LeftOut) -> bool {
         let wanted = self.keys.wants_db(db) && self.keys.wants_name(entry.key());
         let expired = self.drop_expired_ms.is_some_and(|now| {
             // A server deletes a key after its expiry time has passed, not at that time.

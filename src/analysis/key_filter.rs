@@ -15,23 +15,23 @@ pub struct KeyFilter {
 
 impl KeyFilter {
     /// Returns whether every key is selected.
-    pub fn is_none(&self) -> bool {
+    pub(crate) fn is_none(&self) -> bool {
         self.dbs.is_empty() && !self.looks_at_names()
     }
 
     /// Returns whether the name of a key matters.
-    pub fn looks_at_names(&self) -> bool {
+    pub(crate) fn looks_at_names(&self) -> bool {
         !self.patterns.is_empty() || !self.excluded.is_empty()
     }
 
     /// Returns whether keys of a database are selected.
     #[inline]
-    pub fn wants_db(&self, db: u32) -> bool {
+    pub(crate) fn wants_db(&self, db: u32) -> bool {
         self.dbs.is_empty() || self.dbs.contains(&db)
     }
 
     /// Returns whether keys with this name are selected.
-    pub fn wants_name(&self, name: &[u8]) -> bool {
+    pub(crate) fn wants_name(&self, name: &[u8]) -> bool {
         (self.patterns.is_empty() || self.patterns.iter().any(|glob| glob.matches(name)))
             && !self.excluded.iter().any(|glob| glob.matches(name))
     }

@@ -24,7 +24,7 @@ pub struct KeyState {
 
 impl KeyState {
     /// Returns the state of a key; `None` for a collection without elements, which no form of a log can represent.
-    pub fn from_entry(entry: &Entry<'_>) -> Option<KeyState> {
+    pub(crate) fn from_entry(entry: &Entry<'_>) -> Option<KeyState> {
         if entry.value.lacks_elements() {
             return None;
         }
@@ -47,7 +47,7 @@ impl KeyState {
     }
 
     /// Returns the unit of [`size`](Self::size), in the singular.
-    pub fn unit(&self) -> &'static str {
+    pub(crate) fn unit(&self) -> &'static str {
         match self.kind {
             _ if self.carried => "command",
             Kind::String | Kind::Module => "byte",

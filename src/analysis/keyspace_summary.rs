@@ -10,7 +10,7 @@ use crate::rdb::Kind;
 
 /// The summary of a keyspace or of one shard.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct KeyspaceSummary {
+pub(crate) struct KeyspaceSummary {
     keys: BTreeMap<(u32, Kind), u64>,
     with_expiry: u64,
     fingerprint: Fingerprint,
@@ -18,19 +18,19 @@ pub struct KeyspaceSummary {
 
 impl KeyspaceSummary {
     /// Returns the summary of all keys.
-    pub fn from_keyspace(keyspace: &Keyspace<'_>) -> KeyspaceSummary {
+    pub(crate) fn from_keyspace(keyspace: &Keyspace<'_>) -> KeyspaceSummary {
         let mut summary = KeyspaceSummary::default();
         keyspace.databases().for_each(|db| summary.add_db(db));
         summary
     }
 
     /// Adds the keys of a database.
-    pub fn add_db(&mut self, db: &Db<'_>) {
+    pub(crate) fn add_db(&mut self, db: &Db<'_>) {
         db.entries().for_each(|entry| self.add(db.number(), entry));
     }
 
     /// Adds a key. A collection without elements is not counted, because no form of a log can represent it.
-    pub fn add(&mut self, db: u32, entry: &Entry<'_>) {
+    pub(crate) fn add(&mut self, db: u32, entry: &Entry<'_>) {
         if !entry.value.lacks_elements() {
             self.fingerprint.add(db, entry, Detail::All);
         }
@@ -38,7 +38,7 @@ impl KeyspaceSummary {
     }
 
     /// Counts the keys of a database without computing the fingerprint, which would read all values.
-    pub fn count_db(&mut self, db: &Db<'_>) {
+    pub(crate) fn count_db(&mut self, db: &Db<'_>) {
         db.entries().for_each(|entry| self.count(db.number(), entry));
     }
 
@@ -50,7 +50,7 @@ impl KeyspaceSummary {
     }
 
     /// Adds the summary of another shard.
-    pub fn join(&mut self, other: &KeyspaceSummary) {
+    pub(crate) fn join(&mut self, other: &KeyspaceSummary) {
         for (of, keys) in &other.keys {
             *self.keys.entry(*of).or_default() += keys;
         }
@@ -59,23 +59,23 @@ impl KeyspaceSummary {
     }
 
     /// Returns the number of keys in all databases.
-    pub fn total(&self) -> u64 {
+    pub(crate) fn total(&self) -> u64 {
         self.keys.values().sum()
     }
 
     /// Returns whether another keyspace has the same number of keys of each type in each database. Values can differ if
     /// an expiry was relative to a time that is not in the log.
-    pub fn has_same_keys(&self, other: &KeyspaceSummary) -> bool {
+    pub(crate) fn has_same_keys(&self, other: &KeyspaceSummary) -> bool {
         self.keys == other.keys
     }
 
     /// Returns the number of keys in one database.
-    pub fn in_db(&self, db: u32) -> u64 {
+    pub(crate) fn in_db(&self, db: u32) -> u64 {
         self.keys.iter().filter(|((of, _), _)| *of == db).map(|(_, keys)| keys).sum()
     }
 
     /// Converts the summary for a report.
-    pub fn told(&self) -> SummaryReport {
+    pub(crate) fn told(&self) -> SummaryReport {
         let of_type = |(&(db, kind), &keys): (&(u32, Kind), &u64)| KeysOfType { db, kind, keys };
         SummaryReport {
             total: self.total(),
@@ -86,7 +86,7 @@ impl KeyspaceSummary {
     }
 
     /// Converts the summary for a report, without a fingerprint.
-    pub fn to_counted_report(&self) -> SummaryReport {
+    pub(crate) fn to_counted_report(&self) -> SummaryReport {
         SummaryReport { fingerprint: None, ..self.told() }
     }
 }

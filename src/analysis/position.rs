@@ -68,7 +68,7 @@ impl Position {
     ///
     /// When the log has no such part, or the part has no such byte. Whether the log has that many commands, and has
     /// annotations at all, is only known when it is read.
-    pub fn in_log(&self, log: &Log) -> Result<Mark> {
+    pub(crate) fn in_log(&self, log: &Log) -> Result<Mark> {
         let (name, offset) = match self {
             Position::Byte { part, offset } => (part, *offset),
             Position::Ordinal(ordinal) => return Ok(Mark::Ordinal(*ordinal)),
@@ -113,7 +113,7 @@ impl fmt::Display for Position {
 
 /// A position in a specific log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mark {
+pub(crate) enum Mark {
     /// A byte of a part.
     At(command::Position),
     /// The Nth command of the log, from 1.
@@ -124,7 +124,7 @@ pub enum Mark {
 
 /// The location of a command, in every form that a position can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LogPosition {
+pub(crate) struct LogPosition {
     /// The position of its first byte.
     pub at: command::Position,
     /// The ordinal of the command in the log, from 1.
@@ -138,7 +138,7 @@ impl Mark {
     /// later according to the annotation before it; a command without one has not reached any time.
     ///
     /// Clocks can be set back: a single point is the first command that has reached it.
-    pub fn is_reached(&self, place: &LogPosition) -> bool {
+    pub(crate) fn is_reached(&self, place: &LogPosition) -> bool {
         match *self {
             Mark::At(at) => place.at >= at,
             Mark::Ordinal(ordinal) => place.ordinal >= ordinal,
@@ -149,13 +149,13 @@ impl Mark {
     }
 
     /// Returns whether finding the position requires annotations.
-    pub fn is_time(&self) -> bool {
+    pub(crate) fn is_time(&self) -> bool {
         matches!(self, Mark::TimeMs(_))
     }
 }
 
 /// Returns the error for a time that is looked up in a log without annotations.
-pub fn no_times(log: &Log) -> Error {
+pub(crate) fn no_times(log: &Log) -> Error {
     Error::new(ErrorKind::Refused, "the log does not tell when its commands were run")
         .at(&log.opened)
         .help(

@@ -28,6 +28,8 @@ pub enum ErrorKind {
     Unrecognised,
     /// The manifest violates a rule that a server's loader enforces.
     Manifest,
+    /// The file is damaged.
+    Damaged,
     /// The file was changed or truncated by another process while it was read.
     Changed,
     /// The operation would risk data, and was not executed.

@@ -21,7 +21,7 @@ pub struct Failure {
 
 impl Failure {
     /// Creates the failure of `path` from an error.
-    pub fn new(path: &Path, error: &Error) -> Self {
+    pub(crate) fn new(path: &Path, error: &Error) -> Self {
         Failure {
             path: path.to_path_buf(),
             message: error.to_string(),

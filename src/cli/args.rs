@@ -242,8 +242,8 @@ impl ReplayArgs {
         common: &Common,
         form: Option<Form>,
         server: Option<Server>,
-    ) -> compact::Options {
-        compact::Options {
+    ) -> compact::CompactOptions {
+        compact::CompactOptions {
             output: None,
             existing: Existing::Keep,
             form,

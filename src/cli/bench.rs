@@ -8,7 +8,7 @@ use clap::builder::RangedU64ValueParser;
 use super::args::Common;
 use super::exit::Exit;
 use crate::base::error::Result;
-use crate::ops::bench::{Options, bench, checkers_on_path};
+use crate::ops::bench::{BenchOptions, bench, checkers_on_path};
 use crate::report;
 
 /// Measure how fast a log is read
@@ -43,7 +43,7 @@ Exit codes: 0 measured; 2 failed, for example because the log is damaged.";
 impl Bench {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let options = Options {
+        let options = BenchOptions {
             rounds: self.rounds,
             own_program: std::env::current_exe().ok(),
             checkers: checkers_on_path(&path),

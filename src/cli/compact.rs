@@ -13,7 +13,7 @@ use crate::disk::publish::Existing;
 use crate::input::archive::verify::is_archive;
 use crate::input::extracted::Unpacked;
 use crate::input::overwrite::check_output;
-use crate::ops::compact::{Form, Options, compact};
+use crate::ops::compact::{CompactOptions, Form, compact};
 use crate::replay::{RouteOptions, Slice};
 use crate::report;
 
@@ -89,7 +89,7 @@ impl Compact {
                 .help("use --output NEW to write it, or --dry-run to write nothing"));
         }
         let plain = self.replaying.compaction(common, self.format, self.server);
-        let options = Options {
+        let options = CompactOptions {
             output: self.output.clone().filter(|_| !self.dry_run),
             existing: if self.force { Existing::Replace } else { Existing::Keep },
             filter: Filter {

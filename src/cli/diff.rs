@@ -11,7 +11,7 @@ use super::progress::Bar;
 use crate::analysis::data_filter::Filter;
 use crate::base::error::Result;
 use crate::input::extracted::Unpacked;
-use crate::ops::diff::{Difference, Options, diff};
+use crate::ops::diff::{DiffOptions, Difference, diff};
 use crate::report;
 
 /// Show which keys differ between two logs, or a log and an RDB
@@ -59,7 +59,7 @@ Exit codes: 0 the same; 1 different; 2 failed.";
 
 impl Diff {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
-        let options = Options {
+        let options = DiffOptions {
             filter: Filter {
                 keys: self.keys.filter(),
                 drop_expired_ms: self.drop_expired.then(|| self.replaying.now_ms()),

@@ -10,8 +10,7 @@ use super::output::print;
 use crate::base::error::Result;
 use crate::base::server::{Server, redis};
 use crate::input::extracted::Unpacked;
-use crate::keyspace::digest::Flavour;
-use crate::ops::digest::{Options, digest};
+use crate::ops::digest::{DigestOptions, digest};
 use crate::report;
 
 /// Compute the DEBUG DIGEST that a server would report
@@ -43,10 +42,10 @@ Exit codes: 0 done; 1 done, but some commands of the log fail on a server; 2 fai
 impl Digest {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
         let server = self.server.unwrap_or(redis(7, 0));
-        let options = Options {
+        let options = DigestOptions {
             route: self.replaying.route(),
             replay: self.replaying.replay(common, self.server),
-            flavour: (!self.fingerprint).then(|| Flavour::of_server(server)),
+            debug_digest: (!self.fingerprint).then_some(server),
         };
         let mut report = common.with_bar(|bar| {
             let log = Unpacked::of(&self.path, bar)?;

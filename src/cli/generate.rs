@@ -116,13 +116,13 @@ impl Generate {
     }
 
     /// Returns the options of the operation, which checks their combination.
-    fn options(&self) -> generate::Options {
+    fn options(&self) -> generate::GenerateOptions {
         let amount = match (self.commands, self.size) {
             (Some(commands), _) => Amount::Commands(commands),
             (None, Some(bytes)) => Amount::Bytes(bytes),
-            (None, None) => generate::Options::default().amount,
+            (None, None) => generate::GenerateOptions::default().amount,
         };
-        generate::Options {
+        generate::GenerateOptions {
             amount,
             seed: self.seed,
             mix: self.mix.clone(),
@@ -167,7 +167,7 @@ mod tests {
         generate: Generate,
     }
 
-    fn options(line: &str) -> Result<generate::Options, String> {
+    fn options(line: &str) -> Result<generate::GenerateOptions, String> {
         let args = std::iter::once("generate").chain(line.split_whitespace());
         let line = Line::try_parse_from(args).map_err(|e| e.to_string())?;
         Ok(line.generate.options())
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn without_options_it_is_the_default_log() {
-        assert_eq!(options("-o x"), Ok(generate::Options::default()));
+        assert_eq!(options("-o x"), Ok(generate::GenerateOptions::default()));
     }
 
     #[test]
@@ -185,7 +185,7 @@ mod tests {
              --databases 3 --transactions 0.25 --lookalikes 0.5 --timestamps --rate 9 \
              --layout multi-part --incrs 2",
         );
-        let expected = generate::Options {
+        let expected = generate::GenerateOptions {
             amount: Amount::Commands(12),
             seed: 7,
             mix: "set=2,del=1".parse().unwrap(),

@@ -13,7 +13,7 @@ use super::progress::Bar;
 use crate::base::error::Result;
 use crate::base::escape::unquote;
 use crate::input::extracted::Unpacked;
-use crate::ops::history::{Event, Options, history};
+use crate::ops::history::{Event, HistoryOptions, history};
 use crate::report;
 use crate::report::style::{QUIET, Styled};
 
@@ -52,7 +52,7 @@ impl History {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
         let key = self.key.as_bytes();
         let key = unquote(key).unwrap_or_else(|| key.to_vec());
-        let options = Options {
+        let options = HistoryOptions {
             key: key.clone(),
             dbs: self.db.clone(),
             route: self.replaying.route(),

@@ -8,7 +8,7 @@ use super::args::Common;
 use super::exit::Exit;
 use super::output::{message, print};
 use crate::base::error::Result;
-use crate::ops::list::{Options, State, list};
+use crate::ops::list::{ListOptions, State, list};
 use crate::report;
 
 /// List the archives in a directory: time, source, size and state
@@ -32,7 +32,7 @@ Exit codes: 0 listed; 1 an archive is damaged or cannot be read; 2 the directory
 
 impl List {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
-        let options = Options { verify: self.verify };
+        let options = ListOptions { verify: self.verify };
         let report = common.with_bar(|bar| list(&self.directory, options, bar))?;
         if common.json {
             print(&report::json(&report))?;

@@ -14,7 +14,7 @@ use crate::base::error::Result;
 use crate::base::escape::ShownPath;
 use crate::command::lookup;
 use crate::input::extracted::Unpacked;
-use crate::ops::log::{Filter, LogReport, Options, log};
+use crate::ops::log::{Filter, LogOptions, LogReport, log};
 use crate::report::log::{Json, Text, ending};
 use crate::report::style::{ERROR, QUIET, Styled, WARNING};
 
@@ -76,7 +76,7 @@ Exit codes: 0 done; 1 the log is damaged or torn, and the commands before the da
 
 impl Log {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
-        let options = Options {
+        let options = LogOptions {
             filter: Filter { names: self.command.clone(), keys: self.keys.filter() },
             since: self.since.clone(),
             until: self.until.clone(),

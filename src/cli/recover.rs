@@ -18,7 +18,7 @@ use crate::input::archive::verify::is_archive;
 use crate::input::extracted::Unpacked;
 use crate::ops::recover::hold::HoldReport;
 use crate::ops::recover::{
-    Choice, Expired, Options, Output, RecoverReport, Verdict, Winner, recover,
+    Choice, Expired, Output, RecoverOptions, RecoverReport, Verdict, Winner, recover,
 };
 use crate::report;
 
@@ -205,7 +205,7 @@ impl How {
         held: Option<&HoldReport>,
         common: &Common,
     ) -> Result<Exit> {
-        let options = Options {
+        let options = RecoverOptions {
             output: self.output(&choice)?,
             choice,
             db: self.db,

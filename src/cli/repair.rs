@@ -8,7 +8,7 @@ use super::args::{Common, OutputArgs, OutputHelp};
 use super::exit::Exit;
 use super::parse::parse_size;
 use crate::base::error::Result;
-use crate::ops::repair::{OpenTransaction, Options, repair};
+use crate::ops::repair::{OpenTransaction, RepairOptions, repair};
 use crate::report;
 
 /// Repair a damaged log: truncate it, or skip the damage
@@ -71,7 +71,7 @@ Exit codes: 0 repaired, or nothing to repair; 1 a dry run that found damage; \
 
 impl Repair {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
-        let options = Options {
+        let options = RepairOptions {
             output: self.placing.output()?,
             salvage: self.salvage,
             open_transaction: match self.join {

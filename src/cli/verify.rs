@@ -9,7 +9,7 @@ use super::exit::Exit;
 use super::output::{message, print};
 use crate::base::error::Result;
 use crate::base::server::Server;
-use crate::ops::verify::{LogOutcome, Options, VerifyReport, verify};
+use crate::ops::verify::{LogOutcome, VerifyOptions, VerifyReport, verify};
 use crate::report;
 use crate::report::verify::Shape;
 
@@ -43,7 +43,7 @@ Exit codes: 0 valid; 1 damaged, or refused by a server given with --for; \
 
 impl Verify {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
-        let options = Options { servers: self.servers.clone() };
+        let options = VerifyOptions { servers: self.servers.clone() };
         let report = common.with_bar(|bar| verify(&self.paths, &options, bar));
         if common.json {
             print(&report::json(&report))?;

@@ -20,9 +20,10 @@ use super::names::TEMPORARY;
 use crate::base::error::{Error, ErrorKind, Result};
 
 /// The treatment of an existing destination.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Existing {
     /// It is not replaced, and publishing fails.
+    #[default]
     Keep,
     /// It is replaced atomically.
     Replace,

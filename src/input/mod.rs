@@ -9,6 +9,7 @@ pub mod access;
 pub mod archive;
 pub mod broken_set;
 pub mod extracted;
+pub mod hold_origin;
 pub mod open;
 pub mod overwrite;
 

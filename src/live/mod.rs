@@ -5,7 +5,6 @@
 //! - [`settings`], [`journal`]: the settings that a run changes, and the record on disk that restores them.
 //! - [`files`]: the location of the server's log on this machine, and the lock on it.
 //! - [`rewrite`], [`snapshot`]: BGREWRITEAOF, and the log as it is at one moment.
-//! - [`hold_origin`]: the note next to a hold that names the server it was taken from.
 //! - [`progress`]: progress reports of a run.
 
 pub mod changed_settings;
@@ -13,7 +12,6 @@ pub mod connect;
 pub mod connection;
 pub mod endpoint;
 pub mod files;
-pub mod hold_origin;
 pub mod info;
 pub mod journal;
 pub mod progress;

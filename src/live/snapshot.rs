@@ -17,8 +17,8 @@ use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::Progress;
 use crate::disk::publish::{Existing, NewDirectory};
 use crate::disk::{Access, Scratch, link};
+use crate::input::hold_origin::NOTE;
 use crate::input::open::open;
-use crate::live::hold_origin::NOTE;
 
 /// The maximum number of attempts to link the set when rewrites interfere.
 const TRIES: u32 = 5;

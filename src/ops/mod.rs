@@ -10,6 +10,7 @@ pub mod diff;
 pub mod digest;
 pub mod generate;
 pub mod history;
+pub mod keys;
 pub mod list;
 pub mod log;
 pub mod prune;

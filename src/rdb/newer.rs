@@ -53,7 +53,7 @@ impl Reading {
     }
 
     /// The RDB where it has content that this version does not know.
-    pub fn newer(&self) -> Option<&Newer> {
+    pub(crate) fn newer(&self) -> Option<&Newer> {
         match self {
             Reading::Known(_) => None,
             Reading::Newer(newer) => Some(newer),

@@ -8,20 +8,20 @@ use std::ops::Range;
 /// A database selected by a SELECT within a range stays selected after it, so that the commands
 /// after it keep their meaning.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct CutList {
+pub(crate) struct CutList {
     /// Indexed by part number: sorted, disjoint, none empty.
     parts: Vec<Vec<Range<u64>>>,
 }
 
 impl CutList {
     /// Creates an empty list.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         CutList::default()
     }
 
     /// Omits `range` of a part, counted from 0 in load order, in addition to the ranges already
     /// omitted.
-    pub fn cut(&mut self, part: usize, range: Range<u64>) {
+    pub(crate) fn cut(&mut self, part: usize, range: Range<u64>) {
         if range.is_empty() {
             return;
         }
@@ -37,23 +37,19 @@ impl CutList {
         cuts.splice(first..after, [joined]);
     }
 
-    /// Returns whether nothing is omitted.
-    pub fn is_empty(&self) -> bool {
-        self.parts.iter().all(Vec::is_empty)
-    }
-
     /// Returns the omitted ranges of a part, in order.
-    pub fn of(&self, part: usize) -> &[Range<u64>] {
+    pub(crate) fn of(&self, part: usize) -> &[Range<u64>] {
         self.parts.get(part).map_or(&[], Vec::as_slice)
     }
 
     /// Returns whether the byte at `offset` of a part is omitted.
-    pub fn leaves_out(&self, part: usize, offset: u64) -> bool {
+    #[cfg(test)]
+    pub(crate) fn omits(&self, part: usize, offset: u64) -> bool {
         self.of(part).iter().any(|cut| cut.contains(&offset))
     }
 
     /// Returns the retained ranges of a part of `len` bytes, in order.
-    pub fn kept(&self, part: usize, len: u64) -> impl Iterator<Item = Range<u64>> + '_ {
+    pub(crate) fn kept(&self, part: usize, len: u64) -> impl Iterator<Item = Range<u64>> + '_ {
         let cuts = self.of(part);
         let starts = std::iter::once(0).chain(cuts.iter().map(|cut| cut.end));
         let ends = cuts.iter().map(|cut| cut.start).chain(std::iter::once(len));
@@ -79,7 +75,7 @@ mod tests {
         assert_eq!(kept, [5..10, 30..50, 70..100]);
         assert!(list.of(0).is_empty() && list.of(7).is_empty());
         assert_eq!(list.kept(0, 9).collect::<Vec<_>>(), vec![0..9; 1]);
-        assert!(list.leaves_out(1, 10) && !list.leaves_out(1, 30) && !list.leaves_out(0, 10));
+        assert!(list.omits(1, 10) && !list.omits(1, 30) && !list.omits(0, 10));
         list.cut(1, 0..u64::MAX);
         assert_eq!(list.kept(1, 100).count(), 0);
     }

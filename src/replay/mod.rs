@@ -49,7 +49,7 @@ mod workers;
 pub use crate::replay::shards::{
     ReplayOptions, ReplayStats, is_sample, replay, replay_pair, replay_watched,
 };
-pub use cut::CutList;
+pub(crate) use cut::CutList;
 pub use observe::{Observed, Observer, Outcome, ShardObserver};
 pub use pair::{Pair, route_together};
 pub use prefixes::{PrefixCounter, Prefixes};

@@ -22,6 +22,7 @@ use crate::replay::union_find::UnionFind;
 
 /// Options of routing.
 #[derive(Debug, Clone, Default)]
+#[cfg_attr(not(feature = "internals"), non_exhaustive)]
 pub struct RouteOptions {
     /// The key positions of commands that no known server has.
     pub key_specs: KeySpecs,
@@ -30,12 +31,12 @@ pub struct RouteOptions {
     /// The slice of the keys to replay; `None` for all keys.
     pub slice: Option<Slice>,
     /// The ranges omitted from the log.
-    pub cut: CutList,
+    pub(crate) cut: CutList,
     /// Whether commands before the last FLUSHALL are replayed too, to reconstruct the data before
     /// it.
-    pub keep_dead: bool,
+    pub(crate) keep_dead: bool,
     /// Replay only this key, and the keys that are tied to it; `None` for all keys.
-    pub only: Option<Vec<u8>>,
+    pub(crate) only: Option<Vec<u8>>,
 }
 
 /// A log, with the assignment of its commands to shards of the keys.

@@ -27,6 +27,7 @@ use crate::replay::partitioner::Partitioner;
 
 /// Options of a replay.
 #[derive(Debug, Clone)]
+#[cfg_attr(not(feature = "internals"), non_exhaustive)]
 pub struct ReplayOptions {
     /// The server whose loader is emulated where servers differ.
     pub server: Server,
@@ -39,6 +40,19 @@ pub struct ReplayOptions {
     pub time_ms: Option<i64>,
     /// Number of threads; 0 for one per core.
     pub threads: usize,
+}
+
+impl Default for ReplayOptions {
+    /// The loader of Redis 7.0 with its default configuration, on all cores.
+    fn default() -> Self {
+        ReplayOptions {
+            server: crate::base::server::redis(7, 0),
+            fields_expire_ms: None,
+            hll_sparse_max_bytes: 3000,
+            time_ms: None,
+            threads: 0,
+        }
+    }
 }
 
 /// The statistics of a replay.

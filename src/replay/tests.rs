@@ -83,7 +83,7 @@ fn one_by_one_without(log: &[u8], cut: &CutList) -> String {
         let row = lookup(args[0]).expect("a command").row();
         if row.name == "SELECT" {
             db = std::str::from_utf8(args[1]).expect("text").parse().expect("a number");
-        } else if !cut.leaves_out(0, at as u64) {
+        } else if !cut.omits(0, at as u64) {
             let _ = row.run(&mut Call {
                 args: &args,
                 frame: &log[at..end],

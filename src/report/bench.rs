@@ -165,7 +165,7 @@ mod tests {
     use super::*;
     use crate::aof::log::Layout;
     use crate::base::progress::Silent;
-    use crate::ops::bench::{Options, bench};
+    use crate::ops::bench::{BenchOptions, bench};
     use std::path::PathBuf;
 
     fn times(seconds: [f64; 3]) -> Times {
@@ -275,7 +275,7 @@ a.aof  954 MiB
     fn report_on_a_tiny_log_fits_the_columns() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "*1\r\n$4\r\nPING\r\n").unwrap();
-        let options = Options { rounds: 1, own_program: None, checkers: Vec::new() };
+        let options = BenchOptions { rounds: 1, own_program: None, checkers: Vec::new() };
         let report = bench(file.path(), &options, &Silent).unwrap();
         let text = anstream::adapter::strip_str(&text(&report)).to_string();
         assert!(text.lines().skip(1).all(|line| line.chars().count() <= COLUMNS), "{text}");

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use aofkit::analysis::data_filter::Filter;
 use aofkit::base::progress::Silent;
 use aofkit::disk::publish::Existing;
-use aofkit::keyspace::digest::Flavour;
-use aofkit::ops::compact::{Form, Options, compact};
+use aofkit::ops::compact::{CompactOptions, Form, compact};
 use aofkit::ops::digest;
 use aofkit::replay::{ReplayOptions, RouteOptions};
 use libtest_mimic::Trial;
@@ -47,10 +46,10 @@ fn database_indexes(binary: &Binary) {
         let copy = copy_log(data.path());
         let config = [("appendonly", "yes")];
         let mut server = Running::start(binary, data.path(), &config).expect("the server starts");
-        let options = digest::Options {
+        let options = digest::DigestOptions {
             route: RouteOptions::default(),
             replay: replay_options(binary),
-            flavour: Some(Flavour::of_server(binary.line)),
+            debug_digest: Some(binary.line),
         };
         let report = digest::digest(copy.path(), &options, &Silent).expect("a digest");
         assert_eq!(report.digest, Some(server.digest()), "{index:?} on {}", binary.line);
@@ -96,10 +95,10 @@ fn one_log(binary: &Binary, seed: u64) {
     let by_commands = rewritten_as_commands(server, binary, data.path());
     let report = digest::digest(
         log,
-        &digest::Options {
+        &digest::DigestOptions {
             route: RouteOptions::default(),
             replay: replay_options(binary),
-            flavour: Some(Flavour::of_server(binary.line)),
+            debug_digest: Some(binary.line),
         },
         &Silent,
     );
@@ -183,7 +182,7 @@ pub(crate) fn replay_options(binary: &Binary) -> ReplayOptions {
 fn compacted(binary: &Binary, log: &Path, form: Form) -> (String, Vec<String>) {
     let directory = tempfile::tempdir().expect("a directory");
     let output = directory.path().join("compacted");
-    let options = Options {
+    let options = CompactOptions {
         output: Some(output.clone()),
         existing: Existing::Keep,
         form: Some(form),

@@ -15,7 +15,7 @@ use aofkit::analysis::survey::survey;
 use aofkit::aof::{Frame, Sink, scan};
 use aofkit::base::progress::Silent;
 use aofkit::base::server::{Server, valkey};
-use aofkit::ops::repair::{Options as RepairOptions, Output, RepairReport, repair};
+use aofkit::ops::repair::{Output, RepairOptions, RepairReport, repair};
 use aofkit::{ErrorKind, aof};
 use libtest_mimic::Trial;
 

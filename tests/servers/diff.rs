@@ -8,7 +8,7 @@ use std::path::Path;
 use aofkit::analysis::data_filter::Filter;
 use aofkit::base::progress::Silent;
 use aofkit::command;
-use aofkit::ops::diff::{DiffReport, Difference, Options, Reason, diff};
+use aofkit::ops::diff::{DiffOptions, DiffReport, Difference, Reason, diff};
 use aofkit::replay::RouteOptions;
 use libtest_mimic::Trial;
 
@@ -83,7 +83,7 @@ fn one_pair(binary: &Binary, seed: u64) {
 type Differences = BTreeMap<(u32, Vec<u8>), Vec<String>>;
 
 fn differences(binary: &Binary, a: &Path, b: &Path) -> (Differences, DiffReport) {
-    let options = Options {
+    let options = DiffOptions {
         filter: Filter::default(),
         route: RouteOptions::default(),
         replay: replay_options(binary),

@@ -2,14 +2,14 @@
 
 use aofkit::base::progress::Silent;
 use aofkit::base::server::redis;
-use aofkit::ops::generate::{Amount, Kind, Layout, Mix, Options, Skew, generate};
+use aofkit::ops::generate::{Amount, GenerateOptions, Kind, Layout, Mix, Skew, generate};
 use libtest_mimic::Trial;
 
 use crate::support::{Binary, LINES, Verdict, load_verdict, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = on_each(&LINES, "generate::default_log_loads", |binary| {
-        loads(binary, &Options::default());
+        loads(binary, &GenerateOptions::default());
     });
     trials.extend(on_each(&LINES, "generate::log_of_every_command_loads", |binary| {
         loads(binary, &every_command(Layout::SingleFile, None));
@@ -23,11 +23,11 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 /// Returns options for a log with all commands except those that empty a database, and with every other feature.
-fn every_command(layout: Layout, timestamps: Option<u64>) -> Options {
+fn every_command(layout: Layout, timestamps: Option<u64>) -> GenerateOptions {
     let flushes = [Kind::Flushdb, Kind::Flushall];
     let kinds = Kind::ALL.iter().filter(|kind| !flushes.contains(kind));
     let mix: Vec<&str> = kinds.map(|kind| kind.name()).collect();
-    Options {
+    GenerateOptions {
         mix: mix.join(",").parse::<Mix>().expect("names of kinds"),
         skew: Skew::Zipf,
         keys: 1000,
@@ -36,12 +36,12 @@ fn every_command(layout: Layout, timestamps: Option<u64>) -> Options {
         lookalikes: 0.1,
         timestamps,
         layout,
-        ..Options::default()
+        ..GenerateOptions::default()
     }
 }
 
-fn loads(binary: &Binary, options: &Options) {
-    let options = Options { amount: Amount::Bytes(2 << 20), ..options.clone() };
+fn loads(binary: &Binary, options: &GenerateOptions) {
+    let options = GenerateOptions { amount: Amount::Bytes(2 << 20), ..options.clone() };
     let data = tempfile::tempdir().expect("a directory");
     let name = match options.layout {
         Layout::SingleFile => "appendonly.aof",

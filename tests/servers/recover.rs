@@ -8,7 +8,7 @@ use aofkit::analysis::position::Position;
 use aofkit::base::glob::Glob;
 use aofkit::base::progress::Silent;
 use aofkit::ops::recover::{
-    CandidateKind, Choice, Expired, Options, Output, RecoverReport, Verdict, Winner, recover,
+    CandidateKind, Choice, Expired, Output, RecoverOptions, RecoverReport, Verdict, Winner, recover,
 };
 use aofkit::replay::{ReplayOptions, RouteOptions};
 use libtest_mimic::Trial;
@@ -60,8 +60,8 @@ fn with_data(binary: &Binary, data: &Path, seed: u64) -> (Running, String) {
     (server, digest)
 }
 
-fn options(binary: &Binary, choice: Choice, output: Output) -> Options {
-    Options {
+fn options(binary: &Binary, choice: Choice, output: Output) -> RecoverOptions {
+    RecoverOptions {
         choice,
         output,
         db: None,
@@ -98,7 +98,7 @@ fn recovered(
     let directory = tempfile::tempdir().expect("a directory");
     let new = directory.path().join("recovered");
     let options =
-        Options { candidate, ..options(binary, choice.clone(), Output::New(new.clone())) };
+        RecoverOptions { candidate, ..options(binary, choice.clone(), Output::New(new.clone())) };
     let report = recover(data, &options, &Silent)
         .unwrap_or_else(|error| panic!("{choice:?} on {}: {error}", binary.line));
     assert!(report.done.is_some_and(|done| done.written.as_deref() == Some(&*new)));

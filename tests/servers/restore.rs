@@ -65,8 +65,8 @@ fn backed_up(data: &Path, to: &Path, is_compacted: bool) -> PathBuf {
     report.archive.expect("an archive")
 }
 
-fn compaction() -> compact::Options {
-    compact::Options {
+fn compaction() -> compact::CompactOptions {
+    compact::CompactOptions {
         output: None,
         existing: Existing::Keep,
         form: None,
@@ -92,7 +92,7 @@ fn restored(archive: &Path, output: &Path, server: Option<Server>) -> RestoreRep
         server,
         owner: None,
         force: false,
-        compaction: compact::Options { server, ..compaction() },
+        compaction: compact::CompactOptions { server, ..compaction() },
     };
     restore(archive, &options, &Silent)
         .unwrap_or_else(|error| panic!("{} for {server:?}: {error}", archive.display()))

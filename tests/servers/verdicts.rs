@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use aofkit::base::progress::Silent;
 use aofkit::base::server::Server;
 use aofkit::ops::verify::judge::Outcome;
-use aofkit::ops::verify::{LogOutcome, Options, verify_path};
+use aofkit::ops::verify::{LogOutcome, VerifyOptions, verify_path};
 use libtest_mimic::Trial;
 
 use crate::support::{
@@ -117,7 +117,7 @@ fn cut_offset(line: &str) -> Option<(&str, u64)> {
 
 /// Returns what `verify` predicts for a server of this line and the log at `path`.
 pub(crate) fn predicted(line: Server, path: &Path) -> LoadResult {
-    let outcome = verify_path(path, &Options { servers: vec![line] }, &Silent);
+    let outcome = verify_path(path, &VerifyOptions { servers: vec![line] }, &Silent);
     let report = match outcome.expect("the log can be read") {
         LogOutcome::Read(report) => report,
         LogOutcome::Archive(_) => panic!("no item is an archive"),

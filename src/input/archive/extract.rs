@@ -17,7 +17,8 @@ use crate::disk::{Access, Mapping, Scratch, rename};
 use crate::input::overwrite::{Shape, check_output, check_shape};
 
 /// Options of [`extract`].
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
+#[cfg_attr(not(feature = "internals"), non_exhaustive)]
 pub struct ExtractOptions {
     /// The output directory. It is created if it does not exist.
     pub output: PathBuf,

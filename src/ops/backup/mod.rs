@@ -6,6 +6,7 @@
 
 pub mod free_space;
 mod host;
+#[cfg(feature = "live")]
 pub mod live;
 pub mod report;
 mod stage;
@@ -38,14 +39,15 @@ use crate::ops::prune::{JustMade, KeepPolicy, PruneOptions, lock_unless, prune_s
 use crate::ops::verify::{self, report_on};
 
 /// Options of a backup.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
+#[cfg_attr(not(feature = "internals"), non_exhaustive)]
 pub struct BackupOptions {
     /// The backup directory. It must exist: a missing directory often means that a disk is not mounted.
     pub to: PathBuf,
     /// Options of the archive. Its path and the treatment of existing files are determined by the backup.
     pub archive: CompressOptions,
     /// Options of a preceding compaction, if requested. Its output path is determined by the backup.
-    pub compact: Option<compact::Options>,
+    pub compact: Option<compact::CompactOptions>,
     /// The retention policy for archives of this source; an empty policy retains all of them.
     pub keep: KeepPolicy,
     /// Whether this is a dry run.
@@ -182,7 +184,7 @@ impl Job<'_> {
                 }
                 let others = surveys.len() - usize::from(under_way.is_some());
                 if surveys[..others].iter().any(|survey| !survey.is_whole()) {
-                    let told = report_on(log, &surveys, &verify::Options::default());
+                    let told = report_on(log, &surveys, &verify::VerifyOptions::default());
                     findings = told.findings;
                     findings.retain(|finding| finding.level == Level::Error);
                 }

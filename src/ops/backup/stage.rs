@@ -33,7 +33,7 @@ pub(super) fn under_way(last: &Survey<'_>) -> Option<UnderWay> {
 pub(super) fn compacted(
     log: &Log,
     ends: &[u64],
-    options: &compact::Options,
+    options: &compact::CompactOptions,
     scratch: &Scratch,
     report: &mut BackupReport,
     progress: &dyn Progress,
@@ -41,7 +41,7 @@ pub(super) fn compacted(
     let cut = cut(log, ends, scratch)?;
     let input = cut.as_deref().unwrap_or(&log.opened);
     let output = scratch.path().join("compacted");
-    let options = compact::Options {
+    let options = compact::CompactOptions {
         output: Some(output.clone()),
         existing: Existing::Keep,
         ..options.clone()

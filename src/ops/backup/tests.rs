@@ -56,7 +56,7 @@ fn only_complete_prefix_is_compressed() {
 fn only_complete_prefix_is_compacted() {
     let place = tempfile::tempdir().unwrap();
     let (log, ends) = growing_set(place.path());
-    let compaction = compact::Options {
+    let compaction = compact::CompactOptions {
         output: None,
         existing: Existing::Keep,
         form: None,

@@ -27,13 +27,21 @@ use crate::input::open::open;
 
 /// Options of [`bench()`].
 #[derive(Debug, Clone)]
-pub struct Options {
+#[cfg_attr(not(feature = "internals"), non_exhaustive)]
+pub struct BenchOptions {
     /// The number of times that each contender reads the log; at least one.
     pub rounds: usize,
     /// The path of this program, to be run with `verify`; `None` to measure no processes.
     pub own_program: Option<PathBuf>,
     /// The paths of the servers' checkers: see [`checkers_on_path`].
     pub checkers: Vec<PathBuf>,
+}
+
+impl Default for BenchOptions {
+    /// Five rounds, without other programs.
+    fn default() -> Self {
+        BenchOptions { rounds: 5, own_program: None, checkers: Vec::new() }
+    }
 }
 
 /// The names of the servers' checkers.
@@ -247,7 +255,7 @@ fn middle(len: usize) -> (usize, usize) {
 ///
 /// - When the log cannot be opened, or changes while it is read.
 /// - [`ErrorKind::Refused`]: it is damaged, or contains no commands.
-pub fn bench(path: &Path, options: &Options, progress: &dyn Progress) -> Result<BenchReport> {
+pub fn bench(path: &Path, options: &BenchOptions, progress: &dyn Progress) -> Result<BenchReport> {
     let log = open(path)?;
     progress.phase("read", log.bytes());
     let (segments, commands) = segments(&log, progress)?;
@@ -505,7 +513,7 @@ struct Process {
 }
 
 impl Process {
-    fn all(log: &Log, options: &Options) -> Vec<Process> {
+    fn all(log: &Log, options: &BenchOptions) -> Vec<Process> {
         // An absolute path cannot be mistaken for an option.
         let path = std::path::absolute(&log.opened).unwrap_or_else(|_| log.opened.clone());
         let process = |name, program: &Path, own, arguments, read_codes| Process {
@@ -623,8 +631,8 @@ mod tests {
         (directory, path)
     }
 
-    fn options(checkers: Vec<PathBuf>) -> Options {
-        Options { rounds: 3, own_program: None, checkers }
+    fn options(checkers: Vec<PathBuf>) -> BenchOptions {
+        BenchOptions { rounds: 3, own_program: None, checkers }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::aof::manifest::{ManifestError, Rule};
 /// `name` is a file as given in the manifest or on the command line, `path` includes the directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "the fields are those of the lines that render() writes")]
+#[allow(missing_docs, reason = "the fields are those of the lines that render() writes")]
 #[non_exhaustive]
 pub enum Event {
     /// The check of a single file starts.

@@ -48,7 +48,8 @@ use crate::replay::{
 
 /// Options of [`compact`].
 #[derive(Debug, Clone)]
-pub struct Options {
+#[cfg_attr(not(feature = "internals"), non_exhaustive)]
+pub struct CompactOptions {
     /// The path of the compacted log; `None` for a dry run.
     pub output: Option<PathBuf>,
     /// The treatment of existing files at the output path.
@@ -72,13 +73,36 @@ pub struct Options {
     pub compress: bool,
 }
 
+impl Default for CompactOptions {
+    /// A dry run that keeps every key and checks its result, for the form and the server of the input, at the current
+    /// time.
+    fn default() -> Self {
+        CompactOptions {
+            output: None,
+            existing: Existing::default(),
+            form: None,
+            server: None,
+            filter: Filter::default(),
+            check: true,
+            route: RouteOptions::default(),
+            replay: ReplayOptions::default(),
+            ctime: u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0),
+            compress: true,
+        }
+    }
+}
+
 /// Compacts the log at `path`.
 ///
 /// # Errors
 ///
 /// When the log cannot be opened or is damaged, a command cannot be replayed, the form or the server cannot represent
 /// the data, or the output cannot be written or fails the check. Existing files at the output path are then unchanged.
-pub fn compact(path: &Path, options: &Options, progress: &dyn Progress) -> Result<CompactReport> {
+pub fn compact(
+    path: &Path,
+    options: &CompactOptions,
+    progress: &dyn Progress,
+) -> Result<CompactReport> {
     let started = Instant::now();
     let log = open(path)?;
     if let Some(output) = &options.output {
@@ -97,7 +121,7 @@ pub fn compact(path: &Path, options: &Options, progress: &dyn Progress) -> Resul
 pub(crate) fn write_data_set(
     log: &Log,
     source: &dyn Source,
-    options: &Options,
+    options: &CompactOptions,
     progress: &dyn Progress,
 ) -> Result<CompactReport> {
     write_from(log, source, options, (Phases::default(), Instant::now()), progress)
@@ -106,7 +130,7 @@ pub(crate) fn write_data_set(
 fn write_from(
     log: &Log,
     source: &dyn Source,
-    options: &Options,
+    options: &CompactOptions,
     (mut phases, started): (Phases, Instant),
     progress: &dyn Progress,
 ) -> Result<CompactReport> {
@@ -147,7 +171,7 @@ fn write_from(
 }
 
 /// Returns the server to write for, as given by the user or derived from the log.
-fn server_for(log: &Log, form: Form, options: &Options) -> Result<Server> {
+fn server_for(log: &Log, form: Form, options: &CompactOptions) -> Result<Server> {
     if options.route.slice.is_some() && form != Form::Aof {
         return Err(Error::new(
             ErrorKind::Usage,
@@ -183,7 +207,7 @@ fn non_key<'l>(
     routed: &Routed<'l>,
     form: Form,
     server: Server,
-    options: &Options,
+    options: &CompactOptions,
 ) -> Result<NonKeyData<'l>> {
     let mut non_key = routed.non_key(server)?;
     if options.route.slice.is_some_and(|slice| slice.number > 1) {
@@ -203,7 +227,7 @@ fn non_key<'l>(
     Ok(non_key)
 }
 
-fn style_for(form: Form, server: Server, options: &Options) -> Result<Style> {
+fn style_for(form: Form, server: Server, options: &CompactOptions) -> Result<Style> {
     if !form.is_rdb() {
         return Ok(Style::Commands(server));
     }
@@ -280,7 +304,7 @@ struct Job<'j> {
     style: Style,
     non_key: NonKeyData<'j>,
     replay: ReplayOptions,
-    options: &'j Options,
+    options: &'j CompactOptions,
     memory: &'j Memory,
     /// The feature that the server lacks.
     unfit: Mutex<Option<Feature>>,
@@ -519,7 +543,7 @@ impl Job<'_> {
             lost_expiries: lost_expiries(&stats, self.log),
             passed_fields: stats.warnings.passed_fields,
             fields_expire: self.replay.fields_expire_ms.is_some(),
-            torn: self.source.whole().torn.map(TornEnd::from),
+            torn: self.source.whole().torn.map(TornEnd::from_replay),
             checked: self.options.check && self.options.output.is_some(),
             fingerprint: counted.whole.to_string(),
             memory_bytes: self.memory.highest(),

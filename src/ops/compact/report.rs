@@ -136,8 +136,8 @@ pub struct TornEnd {
     pub transaction: bool,
 }
 
-impl From<Torn> for TornEnd {
-    fn from(torn: Torn) -> Self {
+impl TornEnd {
+    pub(crate) fn from_replay(torn: Torn) -> Self {
         TornEnd { offset: torn.at, bytes: torn.bytes, transaction: torn.transaction }
     }
 }

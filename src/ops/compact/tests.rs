@@ -39,7 +39,7 @@ fn compacted(form: Form, harm: fn(&mut Vec<Piece>)) -> (Option<String>, bool) {
     let log = open(&path).expect("it opens");
     let route_options = RouteOptions::default();
     let source = Harmed { routing: route(&log, &route_options, &Silent).expect("routed"), harm };
-    let options = Options {
+    let options = CompactOptions {
         output: Some(output.clone()),
         existing: Existing::Keep,
         form: Some(form),

@@ -35,6 +35,7 @@ pub const APPENDDIRNAME: &str = "appendonlydir";
 
 /// Options of [`compress`].
 #[derive(Debug, Clone)]
+#[cfg_attr(not(feature = "internals"), non_exhaustive)]
 pub struct CompressOptions {
     /// The path of the archive: a file, or an existing directory in which it gets a [name](archive_name).
     pub output: PathBuf,
@@ -62,6 +63,13 @@ pub struct CompressOptions {
     pub damaged: bool,
     /// Whether the archive is read back before it is published.
     pub check: bool,
+}
+
+impl Default for CompressOptions {
+    /// Deflate at the current time, with the archive read back before it is published. The output must be set.
+    fn default() -> Self {
+        CompressOptions::new(PathBuf::new(), Timestamp::now())
+    }
 }
 
 impl CompressOptions {

@@ -103,7 +103,7 @@ pub struct Counts {
 
 impl Counts {
     /// Adds the counts of another shard.
-    pub fn join(&mut self, other: Counts) {
+    pub(crate) fn join(&mut self, other: Counts) {
         for (of, numbers) in other.keys {
             self.keys.entry(of).or_default().join(numbers);
         }
@@ -116,7 +116,7 @@ impl Counts {
     }
 
     /// Returns the numbers of all databases and types.
-    pub fn total(&self) -> Numbers {
+    pub(crate) fn total(&self) -> Numbers {
         let mut total = Numbers::default();
         self.keys.values().for_each(|numbers| total.join(*numbers));
         total

@@ -30,8 +30,9 @@ use crate::replay::{
 };
 
 /// Options of [`diff`].
-#[derive(Debug, Clone)]
-pub struct Options {
+#[derive(Debug, Clone, Default)]
+#[cfg_attr(not(feature = "internals"), non_exhaustive)]
+pub struct DiffOptions {
     /// The filter for the keys to compare. If expired keys are dropped, they are treated as missing.
     pub filter: Filter,
     /// Options for reading the logs.
@@ -115,7 +116,7 @@ pub struct OfReason {
 /// When one cannot be opened, is damaged, or cannot be replayed, and the errors of `found`.
 pub fn diff(
     paths: [&Path; 2],
-    options: &Options,
+    options: &DiffOptions,
     found: Option<&mut OnDifference<'_>>,
     progress: &dyn Progress,
 ) -> Result<DiffReport> {
@@ -217,7 +218,7 @@ impl Side {
             rdb_keys: routed.rdb_keys,
             left_out,
             failed: stats.failed.values().map(|(count, _)| count).sum(),
-            torn: routed.torn.map(TornEnd::from),
+            torn: routed.torn.map(TornEnd::from_replay),
         }
     }
 }

@@ -17,14 +17,15 @@ use crate::replay::windows::each_window;
 use crate::replay::{ReplayOptions, RouteOptions, replay, route};
 
 /// Options of [`digest()`].
-#[derive(Debug, Clone)]
-pub struct Options {
+#[derive(Debug, Clone, Default)]
+#[cfg_attr(not(feature = "internals"), non_exhaustive)]
+pub struct DigestOptions {
     /// Options for reading the log.
     pub route: RouteOptions,
     /// Options for replaying its commands.
     pub replay: ReplayOptions,
-    /// The server whose digest is computed; `None` for the fingerprint alone, which is several times faster.
-    pub flavour: Option<Flavour>,
+    /// The server whose `DEBUG DIGEST` is computed; `None` for the fingerprint alone, which is several times faster.
+    pub debug_digest: Option<Server>,
 }
 
 /// The digests of a log.
@@ -58,7 +59,11 @@ pub struct DigestReport {
 /// # Errors
 ///
 /// When it cannot be opened, is damaged, or cannot be replayed.
-pub fn digest(path: &Path, options: &Options, progress: &dyn Progress) -> Result<DigestReport> {
+pub fn digest(
+    path: &Path,
+    options: &DigestOptions,
+    progress: &dyn Progress,
+) -> Result<DigestReport> {
     let started = Instant::now();
     let log = open(path)?;
     let routing = route(&log, &options.route, progress)?;
@@ -68,9 +73,9 @@ pub fn digest(path: &Path, options: &Options, progress: &dyn Progress) -> Result
         let make = |_, keyspace: &mut Keyspace<'_>| {
             let mut fingerprint = Fingerprint::default();
             fingerprint.add_all(keyspace, Detail::All);
-            let sum = options.flavour.map(|flavour| {
+            let sum = options.debug_digest.map(|server| {
                 let mut sum = Sum::default();
-                sum.add_all(keyspace, flavour);
+                sum.add_all(keyspace, Flavour::of_server(server));
                 sum
             });
             let entries = keyspace.databases().flat_map(Db::entries);
@@ -92,7 +97,7 @@ pub fn digest(path: &Path, options: &Options, progress: &dyn Progress) -> Result
     Ok(DigestReport {
         path: path.to_owned(),
         server: options.replay.server,
-        digest: options.flavour.map(|_| sum.finish().to_string()),
+        digest: options.debug_digest.map(|_| sum.finish().to_string()),
         fingerprint: fingerprint.to_string(),
         keys,
         undigested,

@@ -11,7 +11,7 @@ mod random;
 mod tests;
 mod write;
 
-pub use options::{Amount, Counts, Layout, Options, Skew};
+pub use options::{Amount, Counts, GenerateOptions, Layout, Skew};
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -71,7 +71,7 @@ pub struct GeneratedFile {
 /// When an option is invalid, when the destination exists (without `force`), and when the system fails.
 pub fn generate(
     destination: &Path,
-    options: &Options,
+    options: &GenerateOptions,
     force: bool,
     progress: &dyn Progress,
 ) -> Result<GenerateReport> {
@@ -117,7 +117,7 @@ pub fn generate(
 /// Those of `out`, and [`io::ErrorKind::InvalidInput`] when an option is invalid.
 pub fn write_log(
     out: &mut impl Write,
-    options: &Options,
+    options: &GenerateOptions,
     progress: &dyn Progress,
 ) -> io::Result<Counts> {
     options.check().map_err(|e| io::Error::new(io::ErrorKind::InvalidInput, e))?;
@@ -130,7 +130,7 @@ pub fn write_log(
 fn write_parts(
     directory: &Path,
     incrs: u32,
-    options: &Options,
+    options: &GenerateOptions,
     progress: &dyn Progress,
 ) -> io::Result<(Vec<GeneratedFile>, Counts)> {
     let mut log = Log::new(options, progress, BUFFER_BYTES);

@@ -48,7 +48,8 @@ pub enum Layout {
 
 /// Options of [`generate`](super::generate).
 #[derive(Debug, Clone, PartialEq)]
-pub struct Options {
+#[cfg_attr(not(feature = "internals"), non_exhaustive)]
+pub struct GenerateOptions {
     /// The amount to write.
     pub amount: Amount,
     /// The seed: the same seed and options give the same bytes.
@@ -75,11 +76,11 @@ pub struct Options {
     pub layout: Layout,
 }
 
-impl Default for Options {
+impl Default for GenerateOptions {
     /// Returns the default options: 64 MiB in a single file, which is some 800,000 commands of the default [`Mix`] on
     /// 100,000 keys.
     fn default() -> Self {
-        Options {
+        GenerateOptions {
             amount: Amount::Bytes(64 << 20),
             seed: 0,
             mix: Mix::default(),
@@ -96,7 +97,7 @@ impl Default for Options {
     }
 }
 
-impl Options {
+impl GenerateOptions {
     /// Returns an error that names an invalid option, if there is one.
     pub(super) fn check(&self) -> Result<()> {
         let wrong = |what: &str, help: &str| Err(Error::new(ErrorKind::Usage, what).help(help));
@@ -149,7 +150,7 @@ pub struct Counts {
     pub keys: u64,
 }
 
-impl Options {
+impl GenerateOptions {
     pub(super) fn phase_bytes(&self) -> u64 {
         match self.amount {
             Amount::Bytes(bytes) => bytes,

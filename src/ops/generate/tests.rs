@@ -40,14 +40,14 @@ fn strict(mut log: &[u8]) -> (Vec<Vec<Vec<u8>>>, Vec<u64>) {
     (commands, annotations)
 }
 
-fn written(options: &Options) -> (Vec<u8>, Counts) {
+fn written(options: &GenerateOptions) -> (Vec<u8>, Counts) {
     let mut out = Vec::new();
     let counts = write_log(&mut out, options, &Silent).unwrap();
     (out, counts)
 }
 
-fn small() -> Options {
-    Options { amount: Amount::Bytes(64 << 10), keys: 100, ..Options::default() }
+fn small() -> GenerateOptions {
+    GenerateOptions { amount: Amount::Bytes(64 << 10), keys: 100, ..GenerateOptions::default() }
 }
 
 fn any_mix() -> impl Strategy<Value = Mix> {
@@ -76,8 +76,8 @@ prop_compose! {
         lookalikes in 0.0f64..=1.0,
         timestamps in prop::option::of(1u64..2_000_000_000),
         commands_per_second in 1u64..50,
-    ) -> Options {
-        Options {
+    ) -> GenerateOptions {
+        GenerateOptions {
             amount,
             seed,
             mix,
@@ -95,7 +95,7 @@ prop_compose! {
 }
 
 /// Checks `log` against the rules of a server and against the counts.
-fn check(log: &[u8], options: &Options, counts: &Counts) {
+fn check(log: &[u8], options: &GenerateOptions, counts: &Counts) {
     let (commands, annotations) = strict(log);
     let mut types = BTreeMap::new();
     let (mut selects, mut multis, mut open) = (0, 0, false);
@@ -167,13 +167,13 @@ proptest! {
 
 #[test]
 fn first_bytes_of_seed_0_are_stable() {
-    let options = Options {
+    let options = GenerateOptions {
         amount: Amount::Commands(5),
         mix: "set,hset,zadd".parse().unwrap(),
         keys: 10,
         value_bytes: 4..=8,
         timestamps: Some(1_700_000_000),
-        ..Options::default()
+        ..GenerateOptions::default()
     };
     let (log, counts) = written(&options);
     let text = String::from_utf8(log).unwrap();
@@ -193,7 +193,7 @@ const FIRST_BYTES: &str = "#TS:1700000000\r\n\
 
 #[test]
 fn a_large_log_is_the_same_in_every_version() {
-    let options = Options {
+    let options = GenerateOptions {
         mix: Kind::ALL.iter().map(|k| k.name()).collect::<Vec<_>>().join(",").parse().unwrap(),
         skew: Skew::Zipf,
         databases: 4,
@@ -214,27 +214,28 @@ fn a_large_log_is_the_same_in_every_version() {
 fn two_runs_are_equal_and_two_seeds_are_not() {
     let (first, _) = written(&small());
     assert!(first == written(&small()).0);
-    assert!(first != written(&Options { seed: 1, ..small() }).0);
+    assert!(first != written(&GenerateOptions { seed: 1, ..small() }).0);
 }
 
 #[test]
 fn sizes_are_met_within_a_hundredth() {
     for bytes in [64 << 10, 1 << 20, 5_000_000] {
-        let (log, _) = written(&Options { amount: Amount::Bytes(bytes), ..small() });
+        let (log, _) = written(&GenerateOptions { amount: Amount::Bytes(bytes), ..small() });
         assert!((bytes..bytes + bytes / 100).contains(&(log.len() as u64)), "{}", log.len());
     }
 }
 
 #[test]
 fn default_commands_are_of_about_80_bytes() {
-    let (log, counts) = written(&Options { amount: Amount::Bytes(1 << 20), ..Options::default() });
+    let (log, counts) =
+        written(&GenerateOptions { amount: Amount::Bytes(1 << 20), ..GenerateOptions::default() });
     let mean = log.len() as u64 / counts.commands;
     assert!((70..90).contains(&mean), "{mean} bytes a command");
 }
 
 #[test]
 fn keys_are_counted_once_for_each_database() {
-    let options = Options { mix: "incr".parse().unwrap(), databases: 3, ..small() };
+    let options = GenerateOptions { mix: "incr".parse().unwrap(), databases: 3, ..small() };
     let (log, counts) = written(&options);
     let mut keys = BTreeSet::new();
     let mut db = Vec::new();
@@ -260,7 +261,7 @@ fn output_is_atomic_and_replaced_only_with_force() {
     assert_eq!(refused.kind(), ErrorKind::Refused);
     assert!(refused.next_step().unwrap().contains("--force"));
 
-    let other = Options { seed: 1, ..small() };
+    let other = GenerateOptions { seed: 1, ..small() };
     generate(&path, &other, true, &Silent).unwrap();
     assert!(fs::read(&path).unwrap() == written(&other).0);
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing unfinished is left");
@@ -270,7 +271,7 @@ fn output_is_atomic_and_replaced_only_with_force() {
 fn a_multi_part_log_has_the_files_that_a_server_would_write() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("appendonlydir");
-    let options = Options {
+    let options = GenerateOptions {
         layout: Layout::MultiPart { incrs: 2 },
         timestamps: Some(1_700_000_000),
         databases: 2,
@@ -312,15 +313,15 @@ fn a_multi_part_log_has_the_files_that_a_server_would_write() {
 #[test]
 fn invalid_options_are_refused_with_help() {
     let wrong = [
-        Options { databases: 0, ..small() },
-        Options { keys: 0, ..small() },
-        Options { keys: u64::MAX, ..small() },
-        Options { transactions: 1.5, ..small() },
-        Options { lookalikes: f64::NAN, ..small() },
-        Options { value_bytes: 0..=1 << 40, ..small() },
+        GenerateOptions { databases: 0, ..small() },
+        GenerateOptions { keys: 0, ..small() },
+        GenerateOptions { keys: u64::MAX, ..small() },
+        GenerateOptions { transactions: 1.5, ..small() },
+        GenerateOptions { lookalikes: f64::NAN, ..small() },
+        GenerateOptions { value_bytes: 0..=1 << 40, ..small() },
         #[allow(clippy::reversed_empty_ranges)]
-        Options { value_bytes: 2..=1, ..small() },
-        Options { layout: Layout::MultiPart { incrs: 0 }, ..small() },
+        GenerateOptions { value_bytes: 2..=1, ..small() },
+        GenerateOptions { layout: Layout::MultiPart { incrs: 0 }, ..small() },
     ];
     let dir = tempfile::tempdir().unwrap();
     for options in wrong {

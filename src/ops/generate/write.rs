@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::mix::{Kind, Pool};
 use super::random::{Random, Share, Zipf};
 use crate::base::progress::Progress;
-use crate::ops::generate::options::{Amount, Counts, Options, Skew};
+use crate::ops::generate::options::{Amount, Counts, GenerateOptions, Skew};
 
 /// The number of bytes buffered before they are written.
 pub(super) const BUFFER_BYTES: usize = 1 << 20;
@@ -39,7 +39,7 @@ struct Names {
 
 /// Draws commands and writes their frames.
 pub(super) struct Log<'a> {
-    options: &'a Options,
+    options: &'a GenerateOptions,
     progress: &'a dyn Progress,
     buffer_bytes: usize,
     buffer: Vec<u8>,
@@ -64,7 +64,11 @@ pub(super) struct Log<'a> {
 }
 
 impl<'a> Log<'a> {
-    pub(super) fn new(options: &'a Options, progress: &'a dyn Progress, buffer: usize) -> Self {
+    pub(super) fn new(
+        options: &'a GenerateOptions,
+        progress: &'a dyn Progress,
+        buffer: usize,
+    ) -> Self {
         let mut random = Random::new(options.seed);
         let pools = options.mix.pools();
         let types = as_u64(pools.len());

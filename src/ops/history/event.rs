@@ -62,7 +62,7 @@ const TOLD_BYTES: usize = 48;
 
 impl KeyContent {
     /// Returns the content of a key; `None` for a collection without elements.
-    pub fn from_entry(entry: &Entry<'_>) -> Option<KeyContent> {
+    pub(crate) fn from_entry(entry: &Entry<'_>) -> Option<KeyContent> {
         let value = match &entry.value {
             Value::String(string) if string.len() <= TOLD_BYTES => Some(string.to_vec()),
             _ => None,

@@ -29,8 +29,9 @@ use crate::replay::{
 };
 
 /// Options of [`history`].
-#[derive(Debug, Clone)]
-pub struct Options {
+#[derive(Debug, Clone, Default)]
+#[cfg_attr(not(feature = "internals"), non_exhaustive)]
+pub struct HistoryOptions {
     /// The key name.
     pub key: Vec<u8>,
     /// The databases; empty for all.
@@ -64,7 +65,7 @@ pub type Tell<'t> = dyn FnMut(&Event<'_>) -> Result<()> + Send + 't;
 /// concerned; and the errors of `tell`.
 pub fn history(
     path: &Path,
-    options: &Options,
+    options: &HistoryOptions,
     tell: &mut Tell<'_>,
     progress: &dyn Progress,
 ) -> Result<HistoryReport> {

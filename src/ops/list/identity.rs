@@ -18,7 +18,7 @@ pub struct Identity(String);
 
 impl Identity {
     /// Returns the identity of a source.
-    pub fn from_source(source: &Source) -> Self {
+    pub(crate) fn from_source(source: &Source) -> Self {
         let host = source.host.as_deref().unwrap_or("unknown host");
         let path = |path: &Path| ShownPath(path).to_string();
         let place = match (&source.socket, source.port, &source.path) {
@@ -31,7 +31,7 @@ impl Identity {
     }
 
     /// Returns the prefix of the names of files that belong to the source: the same on every machine.
-    pub fn file_prefix(&self) -> String {
+    pub(crate) fn file_prefix(&self) -> String {
         format!(".aofkit-{:016x}", xxhash_rust::xxh3::xxh3_64(self.0.as_bytes()))
     }
 }

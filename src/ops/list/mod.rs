@@ -25,7 +25,8 @@ use crate::input::archive::verify::{VerifyOptions, read_contents, verify_archive
 
 /// Options of [`list`].
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Options {
+#[cfg_attr(not(feature = "internals"), non_exhaustive)]
+pub struct ListOptions {
     /// Whether each archive is verified.
     pub verify: bool,
 }
@@ -35,7 +36,7 @@ pub struct Options {
 /// # Errors
 ///
 /// When the directory cannot be read. Archives that cannot be read are in the report.
-pub fn list(directory: &Path, options: Options, progress: &dyn Progress) -> Result<ListReport> {
+pub fn list(directory: &Path, options: ListOptions, progress: &dyn Progress) -> Result<ListReport> {
     let started = Instant::now();
     let mut paths = archives_in(directory)?;
     paths.sort();
@@ -71,7 +72,7 @@ fn archives_in(directory: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-fn look_at(path: &Path, options: Options, progress: &dyn Progress) -> Listed {
+fn look_at(path: &Path, options: ListOptions, progress: &dyn Progress) -> Listed {
     let metadata = fs::metadata(path).ok();
     let modified =
         metadata.as_ref().and_then(|meta| Timestamp::try_from(meta.modified().ok()?).ok());

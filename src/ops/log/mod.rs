@@ -36,7 +36,8 @@ use crate::rdb;
 
 /// Options of [`log()`].
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+#[cfg_attr(not(feature = "internals"), non_exhaustive)]
+pub struct LogOptions {
     /// The filter for commands.
     pub filter: Filter,
     /// The position from which commands are shown: from the first command that has reached it.
@@ -89,7 +90,7 @@ const GROWTH: usize = 4;
 /// Damage is not an error: see [`LogReport::ending`].
 pub fn log<R: Render>(
     path: &Path,
-    options: &Options,
+    options: &LogOptions,
     render: R,
     write: &mut Write<'_>,
     progress: &dyn Progress,

@@ -25,6 +25,7 @@ use crate::ops::prune::policy::KeepPolicy;
 
 /// Options of [`prune`].
 #[derive(Debug, Clone)]
+#[cfg_attr(not(feature = "internals"), non_exhaustive)]
 pub struct PruneOptions {
     /// The retention policy.
     pub policy: KeepPolicy,
@@ -34,6 +35,18 @@ pub struct PruneOptions {
     pub now: Timestamp,
     /// The time zone that determines where hours and days begin.
     pub zone: TimeZone,
+}
+
+impl Default for PruneOptions {
+    /// No policy, which [`prune`] refuses, at the current time in the time zone of the system.
+    fn default() -> Self {
+        PruneOptions {
+            policy: KeepPolicy::default(),
+            dry_run: false,
+            now: Timestamp::now(),
+            zone: TimeZone::system(),
+        }
+    }
 }
 
 /// The result of pruning a directory, or of a dry run.
@@ -140,7 +153,7 @@ pub fn prune(
             "say it with --keep-last, --keep-daily and the like; --dry-run shows what would go",
         ));
     }
-    let listed = list(directory, list::Options::default(), &Silent)?;
+    let listed = list(directory, list::ListOptions::default(), &Silent)?;
     let (backups, others): (Vec<Listed>, _) = listed.archives.into_iter().partition(is_backup);
     let mut sources: Vec<Identity> =
         backups.iter().filter_map(|one| Some(one.made.as_ref()?.identity.clone())).collect();
@@ -219,7 +232,7 @@ pub(in crate::ops) fn prune_source(
     progress: &dyn Progress,
 ) -> Result<Group> {
     // Listed again, because the archive may have changed before the lock was taken.
-    let listed = list(directory, list::Options::default(), &Silent)?;
+    let listed = list(directory, list::ListOptions::default(), &Silent)?;
     let mut backups: Vec<Listed> = listed.archives;
     backups.retain(|one| {
         is_backup(one) && one.made.as_ref().is_some_and(|made| made.identity == *source)

@@ -13,12 +13,12 @@ use serde::Serialize;
 
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::escape::ShownPath;
+use crate::input::hold_origin::HeldFrom;
 use crate::live::changed_settings::{Change, NO_REWRITES};
 use crate::live::connect::connect;
 use crate::live::connection::Connection;
 use crate::live::endpoint::Endpoint;
 use crate::live::files::Files;
-use crate::live::hold_origin::HeldFrom;
 use crate::live::progress::Watch;
 use crate::live::rewrite::{Rewriter, Waiting};
 use crate::live::server::{ServerSeen, plain_name};
@@ -27,6 +27,7 @@ use crate::live::snapshot::How;
 
 /// Options of [`hold`].
 #[derive(Debug, Clone)]
+#[cfg_attr(not(feature = "internals"), non_exhaustive)]
 pub struct HoldOptions {
     /// The server's data directory on this machine; `None` for the directory that the server reports.
     pub dir: Option<PathBuf>,
@@ -37,6 +38,18 @@ pub struct HoldOptions {
     pub poll: Duration,
     /// The maximum time to wait for a running rewrite.
     pub timeout: Duration,
+}
+
+impl Default for HoldOptions {
+    /// Into a new directory next to the data directory that the server reports.
+    fn default() -> Self {
+        HoldOptions {
+            dir: None,
+            to: None,
+            poll: Duration::from_secs(1),
+            timeout: Duration::from_secs(3600),
+        }
+    }
 }
 
 /// The report of `recover --hold`: what was secured, and how.

@@ -23,6 +23,7 @@ mod candidates;
 mod conflicts;
 mod cuts;
 mod event_kind;
+#[cfg(feature = "live")]
 pub mod hold;
 mod join;
 mod losses;
@@ -67,10 +68,10 @@ use crate::base::server::Server;
 use crate::disk::copy_access;
 use crate::disk::open_writers::{Holder, writers};
 use crate::disk::publish::Existing;
+use crate::input::hold_origin::HeldFrom;
 use crate::input::open::open;
 use crate::input::overwrite::inputs;
 use crate::keyspace::Keyspace;
-use crate::live::hold_origin::HeldFrom;
 use crate::ops::compact;
 use crate::ops::repair::retained_ranges;
 pub use crate::ops::repair::retained_ranges::Output;
@@ -79,9 +80,10 @@ use crate::replay::windows::each_window;
 use crate::replay::{ReplayOptions, RouteOptions, replay, route};
 
 /// The action to perform on a log.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Choice {
     /// Only reports what can be recovered; nothing is written.
+    #[default]
     Preview,
     /// Removes the FLUSHALL that ends the log.
     Strip,
@@ -102,7 +104,8 @@ pub enum Choice {
 
 /// Options of [`recover`].
 #[derive(Debug, Clone)]
-pub struct Options {
+#[cfg_attr(not(feature = "internals"), non_exhaustive)]
+pub struct RecoverOptions {
     /// The action to perform.
     pub choice: Choice,
     /// The destination of the result.
@@ -127,13 +130,36 @@ pub struct Options {
     pub replay: ReplayOptions,
 }
 
+impl Default for RecoverOptions {
+    /// A preview that counts keys, and writes nothing.
+    fn default() -> Self {
+        RecoverOptions {
+            choice: Choice::default(),
+            output: Output::default(),
+            db: None,
+            expired: Expired::default(),
+            now_ms: jiff::Timestamp::now().as_millisecond(),
+            candidate: None,
+            server: None,
+            preview: true,
+            force: false,
+            route: RouteOptions::default(),
+            replay: ReplayOptions::default(),
+        }
+    }
+}
+
 /// Inspects the log at `path` and recovers it as the options request.
 ///
 /// # Errors
 ///
 /// - When the log cannot be opened or replayed.
 /// - [`ErrorKind::Usage`], [`ErrorKind::Refused`]: the chosen action is not possible; nothing was changed.
-pub fn recover(path: &Path, options: &Options, progress: &dyn Progress) -> Result<RecoverReport> {
+pub fn recover(
+    path: &Path,
+    options: &RecoverOptions,
+    progress: &dyn Progress,
+) -> Result<RecoverReport> {
     let started = Instant::now();
     let whole = open(path)?;
     let mut candidates = candidates::candidates(&whole);
@@ -212,7 +238,7 @@ fn not_as_planned(written: &Path) -> Error {
 fn count_before_possible_flush(
     log: &Log,
     timeline: &mut Timeline,
-    options: &Options,
+    options: &RecoverOptions,
     progress: &dyn Progress,
 ) -> Result<()> {
     let Some(first) = timeline.possible_flushes.first() else { return Ok(()) };
@@ -230,7 +256,7 @@ fn count_before_possible_flush(
 fn count(
     log: &Log,
     route_options: &RouteOptions,
-    options: &Options,
+    options: &RecoverOptions,
     progress: &dyn Progress,
 ) -> Result<KeyspaceSummary> {
     let RouteOptions { key_specs, memory, .. } = options.route.clone();
@@ -258,7 +284,7 @@ struct Job<'j> {
     counted: Option<Counted>,
     /// The reason why keys could not be counted.
     uncounted: Option<String>,
-    options: &'j Options,
+    options: &'j RecoverOptions,
     progress: &'j dyn Progress,
 }
 
@@ -433,7 +459,7 @@ impl Job<'_> {
     }
 
     fn undelete(&self, globs: &[Glob]) -> Result<Done> {
-        let Options { db, expired, now_ms, .. } = *self.options;
+        let RecoverOptions { db, expired, now_ms, .. } = *self.options;
         let route_options = RouteOptions { keep_dead: true, ..self.options.route.clone() };
         let routing = route(self.log, &route_options, self.progress)?;
         let wanted = Wanted { globs: globs.to_vec(), db, expired, now_ms };
@@ -445,7 +471,7 @@ impl Job<'_> {
 
     /// Writes a data set in the form of a compaction of `log`, then reads it back and compares it.
     fn write_anew(&self, log: &Log, source: &dyn compact::Source) -> Result<Done> {
-        let options = |output, existing| compact::Options {
+        let options = |output, existing| compact::CompactOptions {
             output,
             existing,
             form: None,
@@ -481,7 +507,7 @@ impl Job<'_> {
         log: &Log,
         write: impl FnOnce(Destination<'_>) -> Result<()>,
     ) -> Result<Done> {
-        let Options { db, output, force, .. } = self.options;
+        let RecoverOptions { db, output, force, .. } = self.options;
         if *output == Output::InPlace {
             self.refuse_in_place_of_another(log)?;
         }

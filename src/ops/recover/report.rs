@@ -16,7 +16,7 @@ use crate::analysis::keyspace_summary::SummaryReport;
 use crate::analysis::unknown_commands::UnknownCommand;
 use crate::aof::log::Layout;
 use crate::disk::open_writers::Holder;
-use crate::live::hold_origin::HeldFrom;
+use crate::input::hold_origin::HeldFrom;
 
 /// The events in a log that destroyed data, what can be recovered, and what was recovered.
 #[derive(Debug, Serialize)]

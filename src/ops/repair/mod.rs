@@ -9,7 +9,7 @@ pub mod refusal;
 pub mod report;
 pub mod retained_ranges;
 
-pub use options::{OpenTransaction, Options};
+pub use options::{OpenTransaction, RepairOptions};
 
 use std::path::Path;
 
@@ -34,7 +34,11 @@ use retained_ranges::{Destination, Written};
 /// - When the log cannot be opened, or its RDB is broken.
 /// - [`ErrorKind::Limit`]: more would be lost than allowed; nothing was changed.
 /// - [`ErrorKind::Refused`]: a required choice was not made, the output exists, or a process writes to the input.
-pub fn repair(path: &Path, options: &Options, progress: &dyn Progress) -> Result<RepairReport> {
+pub fn repair(
+    path: &Path,
+    options: &RepairOptions,
+    progress: &dyn Progress,
+) -> Result<RepairReport> {
     let log = open(path)?;
     options.output.check(options.force, &inputs(&log))?;
     progress.phase("read", log.bytes());
@@ -55,7 +59,7 @@ pub fn repair(path: &Path, options: &Options, progress: &dyn Progress) -> Result
     Ok(report)
 }
 
-fn check_limits(plan: &Plan, options: &Options, path: &Path) -> Result<()> {
+fn check_limits(plan: &Plan, options: &RepairOptions, path: &Path) -> Result<()> {
     let (bytes, commands) = (plan.lost_bytes(), plan.lost_commands());
     let limit = |what: String| {
         Err(Error::new(ErrorKind::Limit, what)

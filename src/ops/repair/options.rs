@@ -15,8 +15,9 @@ pub enum OpenTransaction {
 }
 
 /// Options of `repair`.
-#[derive(Debug, Clone)]
-pub struct Options {
+#[derive(Debug, Clone, Default)]
+#[cfg_attr(not(feature = "internals"), non_exhaustive)]
+pub struct RepairOptions {
     /// The destination of the result.
     pub output: Output,
     /// Whether to skip damage and retain the intact commands after it.
@@ -31,16 +32,9 @@ pub struct Options {
     pub force: bool,
 }
 
-impl Options {
+impl RepairOptions {
     /// Returns the options of a plain repair to `output`.
     pub fn to(output: Output) -> Self {
-        Options {
-            output,
-            salvage: false,
-            open_transaction: OpenTransaction::Ask,
-            max_loss_bytes: None,
-            max_lost_commands: None,
-            force: false,
-        }
+        RepairOptions { output, ..RepairOptions::default() }
     }
 }

@@ -17,7 +17,7 @@ use crate::command::intact_ranges::{
     IntactRange, intact_ranges, intact_ranges_before_more, looks_like,
 };
 use crate::command::transaction_scan::{Open, Transactions};
-use crate::ops::repair::options::{OpenTransaction, Options};
+use crate::ops::repair::options::{OpenTransaction, RepairOptions};
 use crate::ops::repair::retained_ranges::RetainedRanges;
 
 /// The retained and removed bytes of each part.
@@ -111,7 +111,7 @@ impl Plan {
 ///
 /// [`ErrorKind::Refused`] when the RDB of a part is broken, which cannot be repaired, or when the options lack a
 /// required choice.
-pub fn plan(log: &Log, surveys: &[Survey<'_>], options: &Options) -> Result<Plan> {
+pub fn plan(log: &Log, surveys: &[Survey<'_>], options: &RepairOptions) -> Result<Plan> {
     let databases = surveys.iter().flat_map(|survey| survey.tally.databases.by_number.keys());
     let several_databases = databases.collect::<std::collections::BTreeSet<_>>().len() > 1;
     let mut plan = Plan { parts: Vec::new() };
@@ -150,7 +150,7 @@ fn without(survey: &Survey<'_>) -> PartPlan {
 
 struct PartPlanner<'a> {
     survey: &'a Survey<'a>,
-    options: &'a Options,
+    options: &'a RepairOptions,
     several_databases: bool,
     goes: Vec<Dropped>,
 }
@@ -342,7 +342,7 @@ mod tests {
 
     use super::super::repair;
     use crate::base::progress::Silent;
-    use crate::ops::repair::options::Options;
+    use crate::ops::repair::options::RepairOptions;
     use crate::ops::repair::retained_ranges::Output;
 
     fn log(commands: &str) -> Vec<u8> {
@@ -360,7 +360,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (old, new) = (directory.path().join("old.aof"), directory.path().join("new.aof"));
         fs::write(&old, bytes).unwrap();
-        let options = Options { salvage: true, ..Options::to(Output::New(new.clone())) };
+        let options =
+            RepairOptions { salvage: true, ..RepairOptions::to(Output::New(new.clone())) };
         let report = repair(&old, &options, &Silent).unwrap();
         let kept = fs::read(&new).unwrap();
         assert_eq!(report.kept_bytes, kept.len() as u64);

@@ -8,7 +8,7 @@ use super::plan::{Dropped, Plan};
 use super::refusal::{Refusal, kept_commands, refusal};
 use crate::analysis::survey::Survey;
 use crate::aof::log::Log;
-use crate::ops::repair::options::Options;
+use crate::ops::repair::options::RepairOptions;
 use crate::ops::repair::retained_ranges::Output;
 
 /// The retained and the lost content, and the path of the result.
@@ -57,7 +57,12 @@ pub struct RepairReport {
 }
 
 impl RepairReport {
-    pub(super) fn new(log: &Log, surveys: &[Survey<'_>], plan: &Plan, options: &Options) -> Self {
+    pub(super) fn new(
+        log: &Log,
+        surveys: &[Survey<'_>],
+        plan: &Plan,
+        options: &RepairOptions,
+    ) -> Self {
         let parts = surveys.iter().zip(&plan.parts);
         RepairReport {
             schema: 1,

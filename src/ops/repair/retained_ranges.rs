@@ -44,9 +44,10 @@ impl RetainedRanges {
 }
 
 /// The destination of a result.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Output {
     /// No output: only the plan is reported.
+    #[default]
     DryRun,
     /// A new file, or a new directory for a multi-part log.
     New(PathBuf),

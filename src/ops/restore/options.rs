@@ -6,7 +6,8 @@ use crate::ops::compact;
 use std::path::PathBuf;
 
 /// Options of `restore`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
+#[cfg_attr(not(feature = "internals"), non_exhaustive)]
 pub struct RestoreOptions {
     /// The server's data directory (`dir` in its configuration), which is created if it does not exist.
     pub output: PathBuf,
@@ -18,5 +19,5 @@ pub struct RestoreOptions {
     pub force: bool,
     /// Options for replaying the log if the server cannot load the content of the archive. The form, the server and the
     /// output are determined by the restore.
-    pub compaction: compact::Options,
+    pub compaction: compact::CompactOptions,
 }

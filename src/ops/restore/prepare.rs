@@ -115,7 +115,7 @@ fn verified(
     archive: &Path,
     progress: &dyn Progress,
 ) -> Result<Box<LogReport>> {
-    let options = verify::Options { servers: server.into_iter().collect() };
+    let options = verify::VerifyOptions { servers: server.into_iter().collect() };
     match verify_path(path, &options, progress)? {
         LogOutcome::Read(report) => Ok(report),
         LogOutcome::Archive(_) => {
@@ -145,7 +145,7 @@ fn converted(
         _ => Form::Aof,
     };
     let output = scratch.join("converted");
-    let how = compact::Options {
+    let how = compact::CompactOptions {
         output: Some(output.clone()),
         existing: Existing::Keep,
         form: Some(form),

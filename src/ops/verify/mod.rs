@@ -25,19 +25,20 @@ use crate::input::open::try_open;
 
 /// Options of [`verify`].
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+#[cfg_attr(not(feature = "internals"), non_exhaustive)]
+pub struct VerifyOptions {
     /// The servers that the log is intended for; empty for all known servers.
     pub servers: Vec<Server>,
 }
 
-impl Options {
+impl VerifyOptions {
     fn servers(&self) -> &[Server] {
         if self.servers.is_empty() { KNOWN } else { &self.servers }
     }
 }
 
 /// Verifies each path separately, several in parallel. The reports are in the order of the paths.
-pub fn verify(paths: &[PathBuf], options: &Options, progress: &dyn Progress) -> VerifyReport {
+pub fn verify(paths: &[PathBuf], options: &VerifyOptions, progress: &dyn Progress) -> VerifyReport {
     let started = Instant::now();
     let logs: Vec<LogOutcome> = paths
         .par_iter()
@@ -54,7 +55,11 @@ pub fn verify(paths: &[PathBuf], options: &Options, progress: &dyn Progress) -> 
 /// # Errors
 ///
 /// When the path cannot be opened as a log, or changes while it is read.
-pub fn verify_path(path: &Path, options: &Options, progress: &dyn Progress) -> Result<LogOutcome> {
+pub fn verify_path(
+    path: &Path,
+    options: &VerifyOptions,
+    progress: &dyn Progress,
+) -> Result<LogOutcome> {
     let started = Instant::now();
     if crate::input::archive::verify::is_archive(path) {
         let report = crate::input::archive::verify::verify_archive(
@@ -77,7 +82,7 @@ pub fn verify_path(path: &Path, options: &Options, progress: &dyn Progress) -> R
 }
 
 /// Returns the report on a log that has been read.
-pub fn report_on(log: &Log, surveys: &[Survey<'_>], options: &Options) -> LogReport {
+pub fn report_on(log: &Log, surveys: &[Survey<'_>], options: &VerifyOptions) -> LogReport {
     let verdicts = judge::judge_all(log, surveys, options.servers());
     let findings = findings::findings(log, surveys, &verdicts, !options.servers.is_empty());
     LogReport::new(log, surveys, verdicts, findings)

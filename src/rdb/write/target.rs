@@ -252,10 +252,11 @@ impl fmt::Display for Unfit {
 
 impl std::error::Error for Unfit {}
 
-impl From<Unfit> for Error {
-    fn from(unfit: Unfit) -> Self {
-        let error = Error::new(ErrorKind::Refused, unfit.to_string());
-        let fit = Target::ALL.into_iter().filter(|target| target.has(unfit.feature));
+impl Unfit {
+    /// Converts it to an error that names the targets that have the feature.
+    pub(crate) fn into_error(self) -> Error {
+        let error = Error::new(ErrorKind::Refused, self.to_string());
+        let fit = Target::ALL.into_iter().filter(|target| target.has(self.feature));
         let fit: Vec<String> = fit.map(|target| target.to_string()).collect();
         error.help(format!("choose a version that has them: {}", fit.join(", ")))
     }

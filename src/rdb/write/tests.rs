@@ -643,7 +643,7 @@ fn the_lowest_sufficient_version_is_found() {
     let unfit = lowest(&[FieldExpiry, FarFieldExpiry], Redis).unwrap_err();
     assert_eq!((unfit.feature, unfit.target), (FarFieldExpiry, Target::REDIS_12));
     let key = Some((2, b"user:\n1".to_vec()));
-    let error = crate::Error::from(Unfit { key, feature: FieldExpiry, target: Target::REDIS_11 });
+    let error = Unfit { key, feature: FieldExpiry, target: Target::REDIS_11 }.into_error();
     assert_eq!(
         error.to_string(),
         r#"an RDB that begins with REDIS0011 cannot hold fields of hashes that expire, which key "user:\n1" of database 2 needs"#

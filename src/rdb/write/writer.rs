@@ -97,7 +97,7 @@ impl WriteError {
     pub fn at(self, path: impl AsRef<Path>) -> Error {
         match self {
             WriteError::Io(error) => Error::io("write", path, error),
-            WriteError::Unfit(unfit) => Error::from(*unfit).at(path),
+            WriteError::Unfit(unfit) => unfit.into_error().at(path),
         }
     }
 }

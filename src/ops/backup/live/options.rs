@@ -6,10 +6,11 @@ use std::time::Duration;
 use serde::Serialize;
 
 /// The method of taking the log from a running server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default)]
 #[serde(rename_all = "lowercase")]
 pub enum Strategy {
     /// The server rewrites its log first, which makes it small.
+    #[default]
     Rewrite,
     /// The log is linked as it is, without a rewrite and without a fork.
     Link,
@@ -17,6 +18,7 @@ pub enum Strategy {
 
 /// Options of a backup of a running server.
 #[derive(Debug, Clone)]
+#[cfg_attr(not(feature = "internals"), non_exhaustive)]
 pub struct LiveOptions {
     /// The server's data directory on this machine; `None` for the directory that the server reports.
     pub dir: Option<PathBuf>,
@@ -37,4 +39,21 @@ pub struct LiveOptions {
     /// Whether to copy the last file first, which grows during the backup: needed by consumers that read it by its
     /// path.
     pub fixed: bool,
+}
+
+impl Default for LiveOptions {
+    /// With a rewrite that may take an hour, and a check of it every second.
+    fn default() -> Self {
+        LiveOptions {
+            dir: None,
+            to: PathBuf::new(),
+            strategy: Strategy::default(),
+            pause: Duration::from_secs(1),
+            poll: Duration::from_secs(1),
+            timeout: Duration::from_secs(3600),
+            reconnect: Duration::from_secs(60),
+            allow_replica: false,
+            fixed: false,
+        }
+    }
 }
