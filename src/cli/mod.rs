@@ -116,7 +116,7 @@ pub fn main() -> Exit {
         Command::Man(man) => man.run(Cli::command()),
     };
     let exit = outcome.unwrap_or_else(|error| report_error(&error));
-    interrupt::wait_if_interrupted();
+    interrupt::wait_if_interrupted(&cli.common.cancellation);
     exit
 }
 
@@ -154,7 +154,7 @@ impl WriteGlobal for ColorChoice {
 }
 
 fn set_up(common: &Common) -> Result<(), Error> {
-    interrupt::listen();
+    interrupt::listen(&common.cancellation);
     if let Some(threads) = common.threads {
         // Fails only if a pool exists, which is not the case yet.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();

@@ -70,7 +70,7 @@ use crate::disk::publish::Existing;
 use crate::input::open::open;
 use crate::input::overwrite::inputs;
 use crate::keyspace::Keyspace;
-use crate::live::hold_origin::HeldFrom;
+use crate::live::hold_origin::HoldOrigin;
 use crate::ops::compact;
 use crate::ops::repair::retained_ranges;
 pub use crate::ops::repair::retained_ranges::Output;
@@ -559,7 +559,7 @@ impl Job<'_> {
             archived: false,
             layout: log.layout.clone(),
             // A server that runs on the secured log itself is the one that matters.
-            held_from: HeldFrom::read(&data_directory).filter(|_| writers.is_empty()),
+            held_from: HoldOrigin::read(&data_directory).filter(|_| writers.is_empty()),
             data_directory,
             parts: (log.parts.iter())
                 .map(|part| PartTold { name: part.name.clone(), bytes: part.mapping.len() })
