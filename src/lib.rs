@@ -85,4 +85,6 @@ pub mod replay;
 pub mod report;
 pub mod rewrite;
 
+pub use base::cancel::Cancellation;
 pub use base::error::{Error, ErrorKind, Result};
+pub use disk::install_sigbus_guard;

@@ -38,6 +38,7 @@ pub use exit::Exit;
 use self::args::Common;
 use self::output::report_error;
 use crate::base::error::Error;
+use crate::disk::install_sigbus_guard;
 
 /// Recover, verify, repair, compact and back up the append-only files of Redis and Valkey.
 #[derive(Debug, Parser)]
@@ -154,6 +155,7 @@ impl WriteGlobal for ColorChoice {
 }
 
 fn set_up(common: &Common) -> Result<(), Error> {
+    install_sigbus_guard();
     interrupt::listen(&common.cancellation);
     if let Some(threads) = common.threads {
         // Fails only if a pool exists, which is not the case yet.
