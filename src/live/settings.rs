@@ -1,6 +1,6 @@
 //! Changing settings of a server during a run, and restoring them.
 //!
-//! The settings are restored in every case. On an error, by the owner of a [`SettingsGuard`]; on a panic, when it is
+//! The settings are restored in every case. On an error, by the owner of a `SettingsGuard`; on a panic, when it is
 //! dropped; when the caller cancels, by the action that is registered with its [`Cancellation`]; if the process is
 //! killed, by the next run, which finds the [`Journal`].
 //!
