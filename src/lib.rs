@@ -174,9 +174,11 @@ pub use ops::restore::{RestoreOptions, RestoreReport, restore};
 pub use ops::bench::{BenchOptions, BenchReport, bench};
 pub use ops::generate::{GenerateOptions, GenerateReport, generate};
 
+pub use base::cancel::Cancellation;
 pub use base::error::{Error, ErrorKind, Result};
 pub use base::progress::{Progress, Silent};
 pub use base::server::{Product, Server};
+pub use disk::install_sigbus_guard;
 
 /// The types of the fields of options.
 pub mod options {
@@ -239,7 +241,7 @@ pub mod reports {
     pub mod recover {
         pub use crate::analysis::keyspace_summary::{KeysOfType, SummaryReport};
         pub use crate::disk::open_writers::Holder;
-        pub use crate::input::hold_origin::HeldFrom;
+        pub use crate::input::hold_origin::HoldOrigin;
         pub use crate::ops::recover::{
             Broken, Candidate, CandidateFile, CandidateKind, Conflicts, CutPoint, Deletions, Done,
             Event, EventKind, Example, Joined, LossPlace, NewerRdb, PartSummary, PossibleFlush,

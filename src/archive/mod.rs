@@ -15,6 +15,10 @@
 //! | [`read`], [`decompress`] | the zip as it is read, made by aofkit or not; one entry in bounded memory |
 //! | [`self_check`], [`cross_check`], [`sets`] | an archive compared with its description, with a second reader, with its manifests |
 //! | [`report`] | what verification and compression report |
+//!
+//! Both crates for zips stay: `rawzip` gives every field as it is stored, which the byte-exact checks need and `zip` hides;
+//! `zip` is the independent reader of [`cross_check`]. Neither writes deflate as one stream on all cores, as [`deflate`]
+//! does.
 
 pub mod contents;
 pub mod cross_check;

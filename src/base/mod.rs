@@ -1,5 +1,6 @@
-//! What every other module uses: errors, escaping, units, progress, server versions.
+//! What every other module uses: errors, escaping, units, progress and cancellation, server versions.
 
+pub mod cancel;
 pub mod error;
 pub mod escape;
 pub mod failure;

@@ -3,6 +3,7 @@
 use super::parse::{parse_size, parse_time};
 use crate::analysis::data_filter::Filter;
 use crate::analysis::key_filter::KeyFilter;
+use crate::base::cancel::Cancellation;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::glob::Glob;
 use crate::base::server::{Product, Server, redis};
@@ -56,6 +57,9 @@ pub(super) struct Common {
     /// Number of threads [default: all cores]
     #[arg(short = 'j', long, global = true, value_name = "N", help_heading = COMMON)]
     pub(super) threads: Option<usize>,
+    /// Made by Ctrl-C and SIGTERM.
+    #[arg(skip)]
+    pub(super) cancellation: Cancellation,
 }
 
 /// When progress bars are drawn; `Auto` draws them only on a terminal.

@@ -1,29 +1,29 @@
 //! Reads a password from the terminal without echo.
+//!
+//! Not with the crate `rpassword`: it restores the echo when its guard is dropped, which a signal handler that ends the
+//! process does not wait for, and it reads from `/dev/tty` instead of a standard input that is no terminal.
 
 use std::io::{self, BufRead, IsTerminal, Write};
-use std::sync::{Mutex, PoisonError};
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
+use crate::base::cancel::{Cancellation, UndoGuard};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::live::endpoint::Secret;
 
-/// The terminal settings from before the echo was turned off, to be restored.
-static TERMINAL: Mutex<Option<Termios>> = Mutex::new(None);
-
 /// Asks for the password on the terminal; reads the first line of standard input if that is not a terminal.
-pub(super) fn ask() -> Result<Secret> {
-    let failed = |error: io::Error| Error::io("read the password from", "standard input", error);
+pub(super) fn ask(cancellation: &Cancellation) -> Result<Secret> {
     let stdin = io::stdin();
-    let is_terminal = stdin.is_terminal();
-    if is_terminal {
+    let hidden = if stdin.is_terminal() {
         let _ = anstream::stderr().lock().write_all(b"Password: ");
-        hide().map_err(|error| failed(error.into()))?;
-    }
+        Some(HiddenInput::begin(cancellation)?)
+    } else {
+        None
+    };
     let mut line = String::new();
     let read = stdin.lock().read_line(&mut line);
-    if is_terminal {
-        show_again();
+    if hidden.is_some() {
+        drop(hidden);
         let _ = anstream::stderr().lock().write_all(b"\n");
     }
     read.map_err(failed)?;
@@ -34,19 +34,39 @@ pub(super) fn ask() -> Result<Secret> {
     Ok(Secret::new(password))
 }
 
-fn hide() -> rustix::io::Result<()> {
-    let stdin = io::stdin();
-    let before = tcgetattr(&stdin)?;
-    let mut hidden = before.clone();
-    hidden.local_modes.remove(LocalModes::ECHO);
-    *TERMINAL.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
-    tcsetattr(&stdin, OptionalActions::Flush, &hidden)
+fn failed(error: io::Error) -> Error {
+    Error::io("read the password from", "standard input", error)
 }
 
-/// Turns the echo of the terminal on again, also after Ctrl-C during the prompt.
-pub(super) fn show_again() {
-    let before = TERMINAL.lock().unwrap_or_else(PoisonError::into_inner).take();
-    if let Some(before) = before {
-        let _ = tcsetattr(io::stdin(), OptionalActions::Flush, &before);
+/// The time in which the terminal does not echo. The echo is restored on drop, and on Ctrl-C and SIGTERM.
+struct HiddenInput {
+    before: Termios,
+    _undo: UndoGuard,
+}
+
+impl HiddenInput {
+    fn begin(cancellation: &Cancellation) -> Result<Self> {
+        let before = tcgetattr(io::stdin()).map_err(|error| failed(error.into()))?;
+        let mut hidden = before.clone();
+        hidden.local_modes.remove(LocalModes::ECHO);
+        let original = before.clone();
+        let _undo = cancellation.on_cancel(move || {
+            restore(&original);
+            Ok(())
+        })?;
+        tcsetattr(io::stdin(), OptionalActions::Flush, &hidden)
+            .map_err(|error| failed(error.into()))?;
+        Ok(HiddenInput { before, _undo })
     }
+}
+
+impl Drop for HiddenInput {
+    fn drop(&mut self) {
+        restore(&self.before);
+    }
+}
+
+fn restore(before: &Termios) {
+    // A terminal that has gone needs no echo.
+    let _ = tcsetattr(io::stdin(), OptionalActions::Flush, before);
 }

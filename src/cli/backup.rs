@@ -127,7 +127,7 @@ impl Backup {
         }
         self.options(common)?;
         if self.dry_run {
-            return self.live.look(common, &self.to, self.compact);
+            return self.live.preview(common, &self.to, self.compact);
         }
         let back_up = |taken: &Taken<'_>, progress: &dyn Progress| {
             let mut options = self.options(common)?;

@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::askpass;
 use super::parse::parse_duration;
+use crate::base::cancel::Cancellation;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::live::endpoint::{Address, DEFAULT_PORT, Endpoint, Patience, Secret, Tls};
 
@@ -67,8 +68,9 @@ fn parse_secret(text: &str) -> Result<Secret, String> {
 }
 
 impl ConnectionArgs {
-    /// Returns the endpoints: URIs first, then sockets, then ports, each in the order given.
-    pub(super) fn endpoints(&self) -> Result<Vec<Endpoint>> {
+    /// Returns the endpoints: URIs first, then sockets, then ports, each in the order given. A cancellation
+    /// ends the prompt for the password.
+    pub(super) fn endpoints(&self, cancellation: &Cancellation) -> Result<Vec<Endpoint>> {
         let uris = self.uris.iter().map(|uri| Endpoint::from_uri(uri.reveal()));
         let mut endpoints = uris.collect::<Result<Vec<_>>>()?;
         let sockets = self.sockets.iter().cloned().map(Address::Unix);
@@ -79,7 +81,7 @@ impl ConnectionArgs {
         }
         let tcp = |port| Endpoint::new(Address::Tcp { host: self.host.clone(), port });
         endpoints.extend(ports.into_iter().map(tcp));
-        let (password, tls) = (self.password()?, self.tls_settings());
+        let (password, tls) = (self.password(cancellation)?, self.tls_settings());
         for endpoint in &mut endpoints {
             endpoint.patience = Patience { reply: self.reply_timeout, ..Patience::default() };
             endpoint.user = endpoint.user.take().or_else(|| self.user.clone());
@@ -99,8 +101,8 @@ impl ConnectionArgs {
     }
 
     /// Returns the endpoint; an error if several are given.
-    pub(super) fn endpoint(&self) -> Result<Endpoint> {
-        let mut endpoints = self.endpoints()?;
+    pub(super) fn endpoint(&self, cancellation: &Cancellation) -> Result<Endpoint> {
+        let mut endpoints = self.endpoints(cancellation)?;
         match (endpoints.pop(), endpoints.is_empty()) {
             (Some(endpoint), true) => Ok(endpoint),
             _ => {
@@ -140,9 +142,9 @@ impl ConnectionArgs {
         }
     }
 
-    fn password(&self) -> Result<Option<Secret>> {
+    fn password(&self, cancellation: &Cancellation) -> Result<Option<Secret>> {
         if self.askpass {
-            return askpass::ask().map(Some);
+            return askpass::ask(cancellation).map(Some);
         }
         let from = |name| env::var(name).ok().filter(|value| !value.is_empty()).map(Secret::new);
         Ok(self.pass.clone().or_else(|| from("REDISCLI_AUTH")).or_else(|| from("VALKEYCLI_AUTH")))

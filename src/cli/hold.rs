@@ -49,7 +49,7 @@ impl HoldArgs {
             poll: Duration::from_secs(1),
             timeout: self.timeout,
         };
-        let endpoint = self.connection.endpoint()?;
+        let endpoint = self.connection.endpoint(&common.cancellation)?;
         hold(&endpoint, &options, &Teller::new(common, &endpoint))
     }
 }

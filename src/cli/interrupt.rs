@@ -1,31 +1,25 @@
 //! Ctrl-C and SIGTERM: unfinished work is undone before the process exits.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
 
-use super::askpass;
 use super::exit::Exit;
 use super::output::report_error;
+use crate::base::cancel::Cancellation;
 use crate::disk::publish::abandon_all;
-use crate::live::settings::undo_all;
 
-/// The time limit for restoring the settings of a server.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-
-/// Installs the signal handler. On a signal it restores the settings of the terminal and of servers and removes
-/// unfinished output, which can take a while if a server does not answer; a second signal ends the process at once.
-pub(super) fn listen() {
-    let _ = ctrlc::set_handler(|| {
-        if INTERRUPTED.swap(true, Ordering::SeqCst) {
+/// Installs the signal handler. On a signal it cancels, which restores the settings of the terminal and of servers, and
+/// removes unfinished output. That can take a while if a server does not answer; a second signal ends the process at
+/// once.
+pub(super) fn listen(cancellation: &Cancellation) {
+    let cancellation = cancellation.clone();
+    let _ = ctrlc::set_handler(move || {
+        if !cancellation.cancel() {
             end();
         }
         // The signal thread must stay free for a second signal.
-        let undoing = thread::Builder::new().spawn(|| {
-            askpass::show_again();
-            for error in undo_all(PATIENCE) {
+        let cancellation = cancellation.clone();
+        let undoing = thread::Builder::new().spawn(move || {
+            for error in cancellation.undo_all() {
                 report_error(&error);
             }
             end();
@@ -42,8 +36,8 @@ fn end() -> ! {
 }
 
 /// Waits for the cleanup thread, which ends the process, if the process was interrupted.
-pub(super) fn wait_if_interrupted() {
-    while INTERRUPTED.load(Ordering::SeqCst) {
+pub(super) fn wait_if_interrupted(cancellation: &Cancellation) {
+    while cancellation.is_cancelled() {
         thread::park();
     }
 }

@@ -15,13 +15,15 @@ use super::exit::Exit;
 use super::output::{message, print, report_error};
 use super::parse::parse_duration;
 use super::progress::Bar;
+use crate::base::cancel::Cancellation;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::Progress;
 use crate::base::units::Elapsed;
 use crate::live::endpoint::Endpoint;
-use crate::live::progress::Watch;
+use crate::live::progress::LiveProgress;
 use crate::ops::backup::live::{
-    LiveOptions, LiveReport, LookReport, RestoreReport, Strategy, Taken, look, restore_config, run,
+    LiveOptions, LiveReport, PreviewReport, RestoreReport, Strategy, Taken, preview,
+    restore_config, run,
 };
 use crate::report;
 use crate::report::style::{QUIET, Styled, WARNING};
@@ -149,12 +151,12 @@ impl LiveArgs {
     }
 
     /// Reports for each server whether and how it can be backed up.
-    pub(super) fn look(&self, common: &Common, to: &Path, fixed: bool) -> Result<Exit> {
+    pub(super) fn preview(&self, common: &Common, to: &Path, fixed: bool) -> Result<Exit> {
         let options = self.options(to, fixed);
         self.each(
             common,
-            |endpoint| look(endpoint, &options, &Teller::new(common, endpoint)),
-            |report: &LookReport| report::live::looked(report, to),
+            |endpoint| preview(endpoint, &options, &Teller::new(common, endpoint)),
+            |report: &PreviewReport| report::live::preview(report, to),
             |_| Exit::Done,
         )
     }
@@ -164,7 +166,7 @@ impl LiveArgs {
         let dir = self.dir.as_deref();
         self.each(
             common,
-            |endpoint| restore_config(endpoint, dir, to),
+            |endpoint| restore_config(endpoint, dir, to, &Teller::new(common, endpoint)),
             |report: &RestoreReport| report::live::restored(report),
             |_| Exit::Done,
         )
@@ -177,7 +179,7 @@ impl LiveArgs {
         text: impl Fn(&R) -> String,
         exit: impl Fn(&R) -> Exit,
     ) -> Result<Exit> {
-        let endpoints = self.connection.endpoints()?;
+        let endpoints = self.connection.endpoints(&common.cancellation)?;
         if self.dir.is_some() && endpoints.len() > 1 {
             let message = "--dir cannot be used with several servers";
             return Err(
@@ -243,6 +245,7 @@ pub(super) struct Teller {
     bar: Bar,
     quiet: bool,
     address: String,
+    cancellation: Cancellation,
     /// The time of the last message about a running rewrite.
     last_message: Mutex<Instant>,
 }
@@ -256,6 +259,7 @@ impl Teller {
             bar: Bar::new(common),
             quiet: common.quiet,
             address: endpoint.address.to_string(),
+            cancellation: common.cancellation.clone(),
             last_message: Mutex::new(Instant::now()),
         }
     }
@@ -275,9 +279,13 @@ impl Progress for Teller {
     fn advance(&self, bytes: u64) {
         self.bar.advance(bytes);
     }
+
+    fn cancellation(&self) -> Option<&Cancellation> {
+        Some(&self.cancellation)
+    }
 }
 
-impl Watch for Teller {
+impl LiveProgress for Teller {
     fn step(&self, number: usize, count: usize, what: &str) {
         if !self.quiet {
             self.say(&format!("{number}/{count} {what}"));

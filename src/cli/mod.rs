@@ -38,6 +38,7 @@ pub use exit::Exit;
 use self::args::Common;
 use self::output::report_error;
 use crate::base::error::Error;
+use crate::disk::install_sigbus_guard;
 
 /// Recover, verify, repair, compact and back up the append-only files of Redis and Valkey.
 #[derive(Debug, Parser)]
@@ -116,7 +117,7 @@ pub fn main() -> Exit {
         Command::Man(man) => man.run(Cli::command()),
     };
     let exit = outcome.unwrap_or_else(|error| report_error(&error));
-    interrupt::wait_if_interrupted();
+    interrupt::wait_if_interrupted(&cli.common.cancellation);
     exit
 }
 
@@ -154,7 +155,8 @@ impl WriteGlobal for ColorChoice {
 }
 
 fn set_up(common: &Common) -> Result<(), Error> {
-    interrupt::listen();
+    install_sigbus_guard();
+    interrupt::listen(&common.cancellation);
     if let Some(threads) = common.threads {
         // Fails only if a pool exists, which is not the case yet.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();

@@ -4,12 +4,15 @@
 //! does a page that the disk cannot deliver. By default that kills the process without a message.
 //! This handler checks whether the faulting address is in a registered mapping; if so, it maps zero
 //! pages over the rest of that mapping and marks it as broken, and the reader continues (with
-//! zeros) until it checks [`Watch::broken`]. A fault anywhere else is passed to the previous
+//! zeros) until it checks [`Registration::broken`]. A fault anywhere else is passed to the previous
 //! handler of SIGBUS.
 //!
 //! Covered: truncation of the file by another process at any time, on any thread, and read errors
 //! of the medium. Not covered: bytes overwritten in place (no server does that to an AOF), and a
-//! program that installs its own SIGBUS handler after the first mapping and does not call this one.
+//! program that installs its own SIGBUS handler after this one and does not call it.
+//!
+//! The handlers of a process belong to its owner, so that nothing is installed until
+//! [`install_sigbus_guard`] is called.
 
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
@@ -30,16 +33,16 @@ static REGISTER: Mutex<()> = Mutex::new(());
 static PREVIOUS: OnceLock<libc::sigaction> = OnceLock::new();
 static PAGE_BYTES: AtomicUsize = AtomicUsize::new(4096);
 
-/// A registration: while it exists, faults in its range are handled and recorded.
-pub(super) struct Watch {
+/// A registration: while it exists, faults in its range are handled and recorded, if the handler is
+/// installed.
+pub(super) struct Registration {
     node: &'static Node,
 }
 
-impl Watch {
+impl Registration {
     /// Registers the mapping of `len` bytes at `start`, which must be page-aligned and stay mapped
     /// for the lifetime of the registration.
     pub(super) fn new(start: *const u8, len: usize) -> Self {
-        install();
         let _registering = REGISTER.lock().unwrap_or_else(PoisonError::into_inner);
         let node = free_node().unwrap_or_else(push_node);
         node.broken.store(false, Ordering::Relaxed);
@@ -47,7 +50,7 @@ impl Watch {
         // The handler reads `start` after `end`, so it only ever sees a complete range.
         node.end.store(start as usize + len, Ordering::SeqCst);
         node.start.store(start as usize, Ordering::SeqCst);
-        Watch { node }
+        Registration { node }
     }
 
     /// Returns whether a page of the range could not be read since the registration began.
@@ -56,7 +59,7 @@ impl Watch {
     }
 }
 
-impl Drop for Watch {
+impl Drop for Registration {
     fn drop(&mut self) {
         let _registering = REGISTER.lock().unwrap_or_else(PoisonError::into_inner);
         self.node.start.store(0, Ordering::SeqCst);
@@ -91,8 +94,16 @@ fn nodes() -> impl Iterator<Item = &'static Node> {
     })
 }
 
-/// Installs the handler once per process.
-fn install() {
+/// Installs a handler of SIGBUS for the whole process, once, however often it is called.
+///
+/// Logs are read through memory mappings. If another process truncates a log meanwhile, or the disk
+/// cannot deliver a page, the system sends SIGBUS, which ends the process without a message. With
+/// this handler the operation returns an error instead. A SIGBUS that does not concern a log is
+/// passed to the handler that was installed before.
+///
+/// A program that reads logs which others may truncate should call this at its start. Without it,
+/// everything else works the same.
+pub fn install_sigbus_guard() {
     PREVIOUS.get_or_init(|| {
         // SAFETY: sysconf has no preconditions.
         let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
@@ -150,5 +161,56 @@ extern "C" fn handle(signal: libc::c_int, info: *mut libc::siginfo_t, _: *mut li
     if let Some(previous) = PREVIOUS.get() {
         // SAFETY: `previous` is the action that the system returned for this signal.
         unsafe { libc::sigaction(signal, previous, ptr::null_mut()) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::env;
+    use std::io::Write;
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::{Command, ExitStatus};
+
+    use super::install_sigbus_guard;
+    use crate::base::error::ErrorKind;
+    use crate::disk::Mapping;
+
+    const WITH_GUARD: &str = "AOFKIT_TEST_SIGBUS_GUARD";
+
+    /// Reads a truncated mapping in a process of its own, with or without the guard.
+    fn read_in_child(with_guard: bool) -> ExitStatus {
+        let mut child = Command::new(env::current_exe().unwrap());
+        child.args(["--ignored", "--exact", "disk::guard::tests::truncated_mapping_is_read"]);
+        child.env(WITH_GUARD, if with_guard { "1" } else { "0" });
+        child.output().unwrap().status
+    }
+
+    #[test]
+    #[ignore = "run by other tests in a process of its own"]
+    fn truncated_mapping_is_read() {
+        let Ok(with_guard) = env::var(WITH_GUARD) else { return };
+        if with_guard == "1" {
+            install_sigbus_guard();
+        }
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(&vec![b'x'; 1 << 20]).unwrap();
+        let mapping = Mapping::open(file.path()).unwrap();
+        assert!(mapping.bytes().iter().all(|&byte| byte == b'x'));
+        file.as_file().set_len(10).unwrap();
+        // Not after the signal, which runs no destructors.
+        std::fs::remove_file(file.path()).unwrap();
+        // Only the first page is still in the file.
+        assert_eq!(mapping.bytes().iter().filter(|&&byte| byte == b'x').count(), 10);
+        assert_eq!(mapping.check().unwrap_err().kind(), ErrorKind::Changed);
+    }
+
+    #[test]
+    fn truncation_is_an_error_with_the_guard() {
+        assert!(read_in_child(true).success());
+    }
+
+    #[test]
+    fn no_handler_is_installed_without_a_request() {
+        assert_eq!(read_in_child(false).signal(), Some(libc::SIGBUS));
     }
 }

@@ -9,11 +9,14 @@
 //!   [`Mapping::change`] reports the difference.
 //! - *it is replaced* (a rewrite renames over it): the mapping keeps the old file alive.
 //! - *it shrinks* (a server truncates a torn tail, a person runs `truncate`): reading past the new
-//!   end would raise SIGBUS; the guard turns that into zeros and [`Mapping::check`] into an error.
+//!   end raises SIGBUS. With [`install_sigbus_guard`] that becomes zeros, and [`Mapping::check`]
+//!   turns them into an error; without it, it ends the process, which is not unsound either.
 //!
 //! Overwriting in place remains: nothing that works with AOFs does it. The callers read each byte
 //! through bounds-checked slices and never assume that two reads of a byte are equal, so the worst
 //! possible result is a wrong report, not an invalid memory access.
+//!
+//! [`install_sigbus_guard`]: super::install_sigbus_guard
 
 use std::fs::File;
 use std::io;
@@ -21,7 +24,7 @@ use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
 
-use super::guard::Watch;
+use super::guard::Registration;
 use crate::base::error::{Error, ErrorKind, Result};
 
 /// A regular file, mapped read-only with the length that it had when opened.
@@ -29,7 +32,7 @@ pub struct Mapping {
     path: PathBuf,
     file: File,
     // Declared before `map`: the registration must end before its pages are unmapped.
-    watch: Option<Watch>,
+    registration: Option<Registration>,
     map: Option<Mmap>,
 }
 
@@ -82,8 +85,8 @@ impl Mapping {
         } else {
             Some(map(&file, len).map_err(|e| Error::io("map", path, e))?)
         };
-        let watch = map.as_ref().map(|map| Watch::new(map.as_ptr(), map.len()));
-        Ok(Mapping { path: path.to_path_buf(), file, watch, map })
+        let registration = map.as_ref().map(|map| Registration::new(map.as_ptr(), map.len()));
+        Ok(Mapping { path: path.to_path_buf(), file, registration, map })
     }
 
     /// Returns the bytes, with the length of the file when it was opened.
@@ -119,7 +122,7 @@ impl Mapping {
     pub fn change(&self) -> Result<Change> {
         let now =
             self.file.metadata().map_err(|e| Error::io("read the size of", &self.path, e))?.len();
-        let broken = self.watch.as_ref().is_some_and(Watch::broken);
+        let broken = self.registration.as_ref().is_some_and(Registration::broken);
         Ok(match now.checked_sub(self.len()) {
             _ if broken => Change::Shrunk(self.len().saturating_sub(now)),
             Some(0) => Change::None,
@@ -169,8 +172,8 @@ fn map(file: &File, len: u64) -> io::Result<Mmap> {
         io::Error::new(io::ErrorKind::FileTooLarge, "larger than the address space")
     })?;
     // SAFETY: the mapping is read-only, and changes of the file by others are handled as described
-    // in the module's documentation: growth and replacement do not affect mapped bytes, the guard
-    // handles truncation, and no code relies on two reads of the same byte being equal.
+    // in the module's documentation: growth and replacement do not affect mapped bytes, truncation
+    // ends the process unless the guard handles it, and no code relies on two reads of the same byte being equal.
     unsafe { memmap2::MmapOptions::new().len(len).map(file) }
 }
 
@@ -181,6 +184,7 @@ mod tests {
 
     #[test]
     fn truncation_while_mapped_is_an_error_and_not_a_bus_error() {
+        super::super::install_sigbus_guard();
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(&vec![b'x'; 1 << 20]).unwrap();
         let mapping = Mapping::open(file.path()).unwrap();

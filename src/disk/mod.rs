@@ -1,6 +1,7 @@
 //! Files: the only module that maps, locks, links, syncs, renames and removes, and the only one with unsafe code.
 //!
-//! - [`Mapping`]: a file mapped read-only, safe against being truncated while it is read; `guard` is its signal handler.
+//! - [`Mapping`]: a file mapped read-only, which may be truncated while it is read; [`install_sigbus_guard`] for a
+//!   program that wants an error instead of a signal.
 //! - [`Access`]: who may read what is written.
 //! - [`publish`]: output that appears whole or not at all.
 //! - [`Writeback`]: writes a file to the disk while more of it is produced.
@@ -37,6 +38,7 @@ mod writeback;
 
 pub use access::{Access, copy_access};
 pub use free_space::free_bytes;
+pub use guard::install_sigbus_guard;
 pub use link::link;
 pub use lock::Lock;
 pub use map::{Change, Mapping};

@@ -29,7 +29,12 @@ pub enum Existing {
     Replace,
 }
 
-/// The unfinished output, to be removed when the process is interrupted.
+/// The unfinished output of this process, to be removed when it is interrupted.
+///
+/// It is one list for the process, and not one for each caller that can cancel: nearly every operation creates output,
+/// and after a signal no thread may begin any until the process ends, whichever operation it works for. The list alone
+/// has no effect; only the owner of the process calls [`abandon_all`]. An operation that ends early for another reason
+/// removes its output by dropping it.
 static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 /// Removes all unfinished output of this process, and prevents further output. For the handler of
@@ -56,20 +61,30 @@ fn abandon(path: &Path) {
 /// Maximum number of attempts to empty a directory into which others put new files in the meantime.
 const ABANDON_TRIES: usize = 100;
 
-/// Creates a path that is removed when the process is interrupted: it is registered before an
-/// interruption is possible.
-pub(super) fn begin<T>(
-    make: impl FnOnce() -> io::Result<T>,
-    path: impl FnOnce(&T) -> &Path,
-) -> io::Result<T> {
-    let mut unfinished = UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner);
-    let made = make()?;
-    unfinished.push(path(&made).to_path_buf());
-    Ok(made)
+/// An entry in the list of unfinished output, which ends when this is dropped.
+#[derive(Debug)]
+pub(super) struct Unfinished(PathBuf);
+
+impl Unfinished {
+    /// Creates a path that is removed when the process is interrupted: it is registered before an
+    /// interruption is possible.
+    pub(super) fn begin<T>(
+        make: impl FnOnce() -> io::Result<T>,
+        path: impl FnOnce(&T) -> &Path,
+    ) -> io::Result<(T, Self)> {
+        let mut unfinished = UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = make()?;
+        let path = path(&made).to_path_buf();
+        unfinished.push(path.clone());
+        Ok((made, Unfinished(path)))
+    }
 }
 
-pub(super) fn end(path: &Path) {
-    UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).retain(|other| other != path);
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        let mut unfinished = UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner);
+        unfinished.retain(|path| *path != self.0);
+    }
 }
 
 /// Returns the parent directory of `path`.
@@ -106,6 +121,7 @@ pub fn check_free(destination: &Path, existing: Existing) -> Result<()> {
 /// it is dropped before that, it is removed.
 pub struct NewFile {
     temporary: NamedTempFile,
+    unfinished: Unfinished,
     destination: PathBuf,
     existing: Existing,
     access: Access,
@@ -123,9 +139,11 @@ impl NewFile {
         let mut builder = Builder::new();
         builder.prefix(&prefix).suffix(TEMPORARY);
         builder.permissions(fs::Permissions::from_mode(PRIVATE_FILE));
-        let temporary = begin(|| builder.tempfile_in(directory), NamedTempFile::path)
+        let make = || builder.tempfile_in(directory);
+        let (temporary, unfinished) = Unfinished::begin(make, NamedTempFile::path)
             .map_err(|error| Error::io("create a file beside", destination, error))?;
-        Ok(NewFile { temporary, destination: destination.to_path_buf(), existing, access })
+        let destination = destination.to_path_buf();
+        Ok(NewFile { temporary, unfinished, destination, existing, access })
     }
 
     /// Returns the file, for writing.
@@ -154,18 +172,17 @@ impl NewFile {
     ///
     /// As [`NewFile::publish`].
     pub fn publish_like(self, old: Option<&Path>) -> Result<()> {
-        let NewFile { temporary, destination, existing, access } = self;
+        let NewFile { unfinished, temporary, destination, existing, access } = self;
         match old {
             None => access.settle_file(temporary.as_file()),
             old => copy_access(old, temporary.path()),
         }
         temporary.as_file().sync_all().map_err(|error| Error::io("write", &destination, error))?;
-        let written = temporary.path().to_path_buf();
         let persisted = match existing {
             Existing::Keep => temporary.persist_noclobber(&destination),
             Existing::Replace => temporary.persist(&destination),
         };
-        end(&written);
+        drop(unfinished);
         persisted.map_err(|error| {
             Error::io("put the finished file in place of", &destination, error.error)
         })?;
@@ -178,6 +195,7 @@ impl NewFile {
 /// content.
 pub struct NewDirectory {
     temporary: TempDir,
+    unfinished: Unfinished,
     destination: PathBuf,
     existing: Existing,
     access: Access,
@@ -196,9 +214,11 @@ impl NewDirectory {
         let mut builder = Builder::new();
         builder.prefix(&prefix).suffix(TEMPORARY);
         builder.permissions(fs::Permissions::from_mode(PRIVATE_DIRECTORY));
-        let temporary = begin(|| builder.tempdir_in(directory), TempDir::path)
+        let make = || builder.tempdir_in(directory);
+        let (temporary, unfinished) = Unfinished::begin(make, TempDir::path)
             .map_err(|error| Error::io("create a directory beside", destination, error))?;
-        Ok(NewDirectory { temporary, destination: destination.to_path_buf(), existing, access })
+        let destination = destination.to_path_buf();
+        Ok(NewDirectory { temporary, unfinished, destination, existing, access })
     }
 
     /// Returns the temporary path while the directory is being filled.
@@ -227,7 +247,7 @@ impl NewDirectory {
     ///
     /// As [`NewFile::publish`].
     pub fn publish_like(self, old: Option<&Path>) -> Result<()> {
-        let NewDirectory { temporary, destination, existing, access } = self;
+        let NewDirectory { unfinished, temporary, destination, existing, access } = self;
         let written = temporary.path().to_path_buf();
         match old {
             None => access.settle_directory(&written),
@@ -250,7 +270,7 @@ impl NewDirectory {
         renamed.map_err(|error| {
             Error::io("put the finished directory in place of", &destination, error)
         })?;
-        end(&written);
+        drop(unfinished);
         if flags == RenameFlags::EXCHANGE {
             // The old content now has the temporary name, and is removed with it.
             drop(temporary);
@@ -350,6 +370,22 @@ mod tests {
                 .unwrap(),
         );
         assert!(names(directory.path()).is_empty());
+    }
+
+    #[test]
+    fn output_that_was_dropped_or_published_is_not_removed_by_an_interruption() {
+        let is_listed = |path: &Path| UNFINISHED.lock().unwrap().iter().any(|one| one == path);
+        let directory = tempfile::tempdir().unwrap();
+        let create = |name: &str| {
+            let destination = directory.path().join(name);
+            NewFile::create(&destination, Existing::Keep, Access::NO_SOURCE).unwrap()
+        };
+        let (dropped, published) = (create("a"), create("b"));
+        let paths = [dropped.path().to_owned(), published.path().to_owned()];
+        assert!(paths.iter().all(|path| is_listed(path)));
+        drop(dropped);
+        published.publish().unwrap();
+        assert!(!paths.iter().any(|path| is_listed(path)));
     }
 
     #[test]

@@ -7,13 +7,17 @@ use std::path::{Path, PathBuf};
 use tempfile::{Builder, TempDir};
 
 use super::names::TEMPORARY;
-use super::publish::{begin, end};
+use super::publish::Unfinished;
 use crate::base::error::{Error, Result};
 
 /// A directory that is removed with all that is in it when this is dropped, and when the process is interrupted.
 /// A run that is killed leaves it, under a name by which the next one finds it: [`Scratch::clear_left_over`].
 #[derive(Debug)]
-pub struct Scratch(TempDir);
+pub struct Scratch {
+    directory: TempDir,
+    /// Deregistered after the directory is removed.
+    _unfinished: Unfinished,
+}
 
 impl Scratch {
     /// Creates a directory in `directory` whose name begins with `prefix`.
@@ -25,14 +29,15 @@ impl Scratch {
         let mut builder = Builder::new();
         builder.prefix(prefix).suffix(TEMPORARY);
         builder.permissions(fs::Permissions::from_mode(0o700));
-        let made = begin(|| builder.tempdir_in(directory), TempDir::path)
+        let make = || builder.tempdir_in(directory);
+        let (directory, _unfinished) = Unfinished::begin(make, TempDir::path)
             .map_err(|error| Error::io("create a directory in", directory, error))?;
-        Ok(Scratch(made))
+        Ok(Scratch { directory, _unfinished })
     }
 
     /// Returns the path.
     pub fn path(&self) -> &Path {
-        self.0.path()
+        self.directory.path()
     }
 
     /// Removes the directories that killed runs left in `directory` under names that begin with
@@ -57,12 +62,6 @@ impl Scratch {
             }
         }
         Ok(cleared)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        end(self.path());
     }
 }
 

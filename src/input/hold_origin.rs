@@ -16,7 +16,7 @@ pub const NOTE: &str = "aofkit-hold.json";
 
 /// The server that a log was secured from, with paths as they are on the machine where that was done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HeldFrom {
+pub struct HoldOrigin {
     /// The version of this schema.
     pub schema: u32,
     /// The address of the server.
@@ -35,7 +35,7 @@ pub struct HeldFrom {
 /// The maximum size of a note in bytes. Paths are no longer than 4 KiB.
 const LONGEST: u64 = 64 << 10;
 
-impl HeldFrom {
+impl HoldOrigin {
     /// The version of the schema that is written.
     pub const SCHEMA: u32 = 1;
 
@@ -55,7 +55,7 @@ impl HeldFrom {
         if !is_owners && file.check().is_err() {
             return None;
         }
-        let note: HeldFrom = serde_json::from_slice(&file.bytes).ok()?;
+        let note: HoldOrigin = serde_json::from_slice(&file.bytes).ok()?;
         (note.schema == Self::SCHEMA).then_some(note)
     }
 }
@@ -67,26 +67,26 @@ mod tests {
     #[test]
     fn note_round_trips_and_invalid_notes_are_ignored() {
         let place = tempfile::tempdir().unwrap();
-        let note = HeldFrom {
-            schema: HeldFrom::SCHEMA,
+        let note = HoldOrigin {
+            schema: HoldOrigin::SCHEMA,
             address: "127.0.0.1:6380".into(),
             version: "redis 7.0.15".into(),
             client: vec!["-p".into(), "6380".into()],
             log: "/data/appendonlydir".into(),
             snapshot: None,
         };
-        assert_eq!(HeldFrom::read(place.path()), None);
+        assert_eq!(HoldOrigin::read(place.path()), None);
         let path = place.path().join(NOTE);
         std::fs::write(&path, note.to_bytes().unwrap()).unwrap();
-        assert_eq!(HeldFrom::read(place.path()), Some(note.clone()));
-        let later = HeldFrom { schema: 2, ..note.clone() };
+        assert_eq!(HoldOrigin::read(place.path()), Some(note.clone()));
+        let later = HoldOrigin { schema: 2, ..note.clone() };
         for text in [later.to_bytes().unwrap(), b"{".to_vec(), Vec::new()] {
             std::fs::write(&path, text).unwrap();
-            assert_eq!(HeldFrom::read(place.path()), None);
+            assert_eq!(HoldOrigin::read(place.path()), None);
         }
         std::fs::rename(&path, place.path().join("elsewhere")).unwrap();
         std::fs::write(place.path().join("elsewhere"), note.to_bytes().unwrap()).unwrap();
         std::os::unix::fs::symlink("elsewhere", &path).unwrap();
-        assert_eq!(HeldFrom::read(place.path()), None, "no link is followed");
+        assert_eq!(HoldOrigin::read(place.path()), None, "no link is followed");
     }
 }

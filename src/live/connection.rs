@@ -35,18 +35,18 @@ pub enum Failure {
         text: String,
     },
     /// Retrying is pointless, for example if a certificate cannot be read or a reply is invalid.
-    Hopeless(Error),
+    Permanent(Error),
 }
 
 impl Failure {
     /// Returns whether a new connection may succeed, at once or later, for example because the server is starting.
-    pub fn may_pass(&self) -> bool {
+    pub fn is_temporary(&self) -> bool {
         match self {
             Failure::Lost(_) => true,
             Failure::Answer { code, .. } => {
                 matches!(code.as_str(), "LOADING" | "BUSY" | "MASTERDOWN")
             }
-            Failure::Hopeless(_) => false,
+            Failure::Permanent(_) => false,
         }
     }
 
@@ -54,7 +54,7 @@ impl Failure {
     pub fn into_error(self, command: &str, endpoint: &Endpoint) -> Error {
         let server = &endpoint.address;
         match self {
-            Failure::Hopeless(error) => error,
+            Failure::Permanent(error) => error,
             Failure::Lost(what) => {
                 let error = Error::new(ErrorKind::Io, format!("{server}: {command}: {what}"));
                 if command == CONNECTING {
@@ -267,7 +267,7 @@ fn text_of(value: Value) -> Option<Vec<u8>> {
 
 fn unexpected(args: &[&str]) -> Failure {
     let message = format!("the reply to {} is not what a server sends", args.join(" "));
-    Failure::Hopeless(Error::new(ErrorKind::Unrecognised, message))
+    Failure::Permanent(Error::new(ErrorKind::Unrecognised, message))
 }
 
 const SILENT: &str = "no reply in time";
@@ -288,7 +288,7 @@ fn connect(endpoint: &Endpoint, deadline: Instant) -> Result<Socket, Failure> {
     match &endpoint.address {
         Address::Unix(_) if endpoint.tls.is_some() => {
             let message = "TLS is not spoken over a Unix socket";
-            Err(Failure::Hopeless(Error::new(ErrorKind::Usage, message)))
+            Err(Failure::Permanent(Error::new(ErrorKind::Usage, message)))
         }
         // Connecting to a local socket only blocks if its backlog is full.
         Address::Unix(path) => {
@@ -304,7 +304,7 @@ fn connect(endpoint: &Endpoint, deadline: Instant) -> Result<Socket, Failure> {
                         return Ok(match &endpoint.tls {
                             None => Socket::Tcp(stream),
                             Some(tls) => Socket::Tls(Box::new(
-                                tls::wrap(tls, host, stream).map_err(Failure::Hopeless)?,
+                                tls::wrap(tls, host, stream).map_err(Failure::Permanent)?,
                             )),
                         });
                     }
@@ -454,7 +454,7 @@ mod tests {
         assert_eq!(connection.setting("appendfsync").unwrap().as_deref(), Some("everysec"));
         assert_eq!(connection.setting("unheard-of").unwrap(), None);
         let refused = connection.set("appendfsync", "no").unwrap_err();
-        assert!(!refused.may_pass());
+        assert!(!refused.is_temporary());
         let told = refused.into_error("CONFIG SET appendfsync", &endpoint);
         assert_eq!(told.kind(), ErrorKind::Permission);
         assert!(told.next_step().unwrap().contains("ACL SETUSER default +config|set;"), "{told}");
@@ -466,7 +466,7 @@ mod tests {
         let (_place, endpoint) = server(&["*2\r\n$3\r\nhal"]);
         let mut connection = Connection::open(&endpoint).unwrap();
         let silent = connection.setting("appendfsync").unwrap_err();
-        assert!(silent.may_pass());
+        assert!(silent.is_temporary());
         assert!(
             silent.into_error("CONFIG GET", &endpoint).to_string().contains("no reply in time")
         );

@@ -6,10 +6,8 @@ use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::connection::Connection;
-use super::endpoint::Endpoint;
-use super::info::Info;
 use super::server::ServerSeen;
+use super::session::Session;
 use crate::aof::manifest::{self, Manifest};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::escape::ShownPath;
@@ -184,17 +182,11 @@ impl Files {
     /// # Errors
     ///
     /// [`ErrorKind::Refused`] when the lengths differ.
-    pub fn check(
-        &self,
-        connection: &mut Connection,
-        endpoint: &Endpoint,
-        server: &ServerSeen,
-    ) -> Result<()> {
+    pub(crate) fn check(&self, session: &mut Session<'_>) -> Result<()> {
         let mut last = (0, 0);
-        for _ in 0..LOOKS {
+        for _ in 0..LENGTH_CHECKS {
             let before = self.bytes();
-            let info = Info::ask(connection, "persistence")
-                .map_err(|failure| failure.into_error("INFO persistence", endpoint))?;
+            let info = session.info("persistence")?;
             let after = self.bytes();
             let Some(said) = info.number::<u64>("aof_current_size") else { return Ok(()) };
             match (before, after) {
@@ -207,8 +199,9 @@ impl Files {
                 _ => {}
             }
         }
+        let process = session.server().process;
         let writes = |part: &PathBuf| {
-            writers(part).iter().any(|holder| holder.pid == server.process && server.process != 0)
+            writers(part).iter().any(|holder| holder.pid == process && process != 0)
         };
         if self.parts()?.last().is_some_and(writes) {
             return Ok(());
@@ -218,7 +211,7 @@ impl Files {
             ErrorKind::Refused,
             format!(
                 "this is not the log of the server at {}: it has {here} bytes, and the server says that its log has {said}",
-                endpoint.address
+                session.address()
             ),
         )
         .at(&self.log)
@@ -234,7 +227,7 @@ fn is_between(said: u64, before: (u64, u64), after: (u64, u64)) -> bool {
 }
 
 /// The number of comparisons of the length before it counts as different: a rewrite can end between two measurements.
-const LOOKS: usize = 5;
+const LENGTH_CHECKS: usize = 5;
 
 /// The identity of a file, independent of its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! A running server: connection, settings, and its log on this machine.
 //!
-//! - [`endpoint`], [`tls`], [`connection`], [`connect`]: the address of the server, and the connection to it.
+//! - [`endpoint`], [`tls`], [`connection`], [`client`]: the address of the server, and the connection to it.
+//! - [`session`]: a run at one server, which the modules below take instead of its parts.
 //! - [`info`], [`server`], [`replication`]: what the server reports about itself.
 //! - [`settings`], [`journal`]: the settings that a run changes, and the record on disk that restores them.
 //! - [`files`]: the location of the server's log on this machine, and the lock on it.
@@ -8,7 +9,7 @@
 //! - [`progress`]: progress reports of a run.
 
 pub mod changed_settings;
-pub mod connect;
+pub mod client;
 pub mod connection;
 pub mod endpoint;
 pub mod files;
@@ -18,6 +19,7 @@ pub mod progress;
 pub mod replication;
 pub mod rewrite;
 pub mod server;
+pub mod session;
 pub mod settings;
 pub mod snapshot;
 pub mod tls;

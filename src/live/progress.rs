@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::base::progress::Progress;
+use crate::base::progress::{Progress, Silent};
 
-/// Receives progress reports of a run. Nothing is printed here.
-pub trait Watch: Progress {
+/// Receives progress reports of a run at a live server. Nothing is printed here.
+pub trait LiveProgress: Progress {
     /// Called when a step begins, with its number, the number of steps, and a description.
     fn step(&self, number: usize, count: usize, what: &str) {
         let _ = (number, count, what);
@@ -22,4 +22,4 @@ pub trait Watch: Progress {
     }
 }
 
-impl Watch for crate::base::progress::Silent {}
+impl LiveProgress for Silent {}

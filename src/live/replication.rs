@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::connection::Connection;
-use super::endpoint::Endpoint;
+use super::endpoint::Address;
 use super::info::Info;
+use super::session::Session;
 use crate::base::error::{Error, ErrorKind, Result};
 
 /// The replication state of the server at the start of the backup.
@@ -25,13 +25,6 @@ pub struct Replication {
 }
 
 impl Replication {
-    /// Queries a server.
-    pub(crate) fn ask(connection: &mut Connection, endpoint: &Endpoint) -> Result<(Self, Info)> {
-        let info = Info::ask(connection, "replication");
-        let info = info.map_err(|failure| failure.into_error("INFO replication", endpoint))?;
-        Ok((Replication::of(&info), info))
-    }
-
     fn of(info: &Info) -> Self {
         let is_replica = info.text("role") == Some("slave");
         let master = info.number::<u64>("master_repl_offset");
@@ -56,9 +49,27 @@ impl Replication {
     }
 }
 
-/// Refuses a replica unless allowed, a replica that is disconnected from its primary, and a failover in progress.
-pub(crate) fn check(info: &Info, endpoint: &Endpoint, allow_replica: bool) -> Result<()> {
-    let server = &endpoint.address;
+/// The reply of a server to INFO replication.
+pub(crate) struct ReplicationInfo(Info);
+
+impl ReplicationInfo {
+    /// Queries a server.
+    pub(crate) fn ask(session: &mut Session<'_>) -> Result<Self> {
+        session.info("replication").map(ReplicationInfo)
+    }
+
+    /// Returns what is reported to the user.
+    pub(crate) fn report(&self) -> Replication {
+        Replication::of(&self.0)
+    }
+
+    /// Refuses a replica unless allowed, a replica that is disconnected from its primary, and a failover in progress.
+    pub(crate) fn check(&self, server: &Address, allow_replica: bool) -> Result<()> {
+        check(&self.0, server, allow_replica)
+    }
+}
+
+fn check(info: &Info, server: &Address, allow_replica: bool) -> Result<()> {
     let refused =
         |message: String, help: &str| Err(Error::new(ErrorKind::Refused, message).help(help));
     let failover = info.text("master_failover_state").unwrap_or("no-failover");
@@ -115,12 +126,11 @@ pub(crate) fn trap(replication: &Replication, appendonly: bool, snapshots: bool)
 
 #[cfg(test)]
 mod tests {
-    use super::super::endpoint::{Address, Endpoint};
     use super::*;
 
     fn told(fields: &str, allow_replica: bool) -> String {
-        let endpoint = Endpoint::new(Address::Tcp { host: "db".into(), port: 1 });
-        match check(&Info::parse(&fields.replace(' ', "\r\n")), &endpoint, allow_replica) {
+        let server = Address::Tcp { host: "db".into(), port: 1 };
+        match check(&Info::parse(&fields.replace(' ', "\r\n")), &server, allow_replica) {
             Ok(()) => String::new(),
             Err(error) => error.to_string(),
         }

@@ -5,14 +5,12 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::connection::{CONNECTING, Connection, Failure};
-use super::endpoint::Endpoint;
+use super::connection::Failure;
 use super::files::{FileId, Files};
 use super::info::Info;
-use super::server;
+use super::session::Session;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::escape::ShownPath;
-use crate::live::progress::Watch;
 
 /// A rewrite that was awaited.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -30,20 +28,17 @@ pub(crate) struct Waiting {
     pub(crate) poll: Duration,
     /// The maximum time to wait.
     pub(crate) timeout: Duration,
-    /// The maximum time to retry a lost connection.
-    pub(crate) reconnect: Duration,
 }
 
 /// A server whose rewrites are observed.
-pub(crate) struct Rewriter<'a> {
-    pub(crate) connection: &'a mut Option<Connection>,
-    pub(crate) endpoint: &'a Endpoint,
-    pub(crate) run_id: &'a str,
+pub(crate) struct Rewriter<'a, 'p> {
+    pub(crate) session: &'a mut Session<'p>,
     pub(crate) files: &'a Files,
+    pub(crate) waiting: Waiting,
 }
 
 /// The state of rewrites at the server.
-struct Standing {
+struct RewriteState {
     runs: bool,
     scheduled: bool,
     status: String,
@@ -57,19 +52,19 @@ pub(crate) struct Before {
     rewrites: Option<u64>,
 }
 
-impl Rewriter<'_> {
+impl Rewriter<'_, '_> {
     /// Requests a rewrite, or finds one that is running or scheduled.
     pub(crate) fn start(&mut self) -> Result<(Rewrite, Before)> {
         let base = self.files.base();
-        let standing = self.standing()?;
-        if standing.runs || standing.scheduled {
+        let state = self.state()?;
+        if state.runs || state.scheduled {
             // It is unknown whether it has been counted already.
             let before = Before { base, rewrites: None };
             return Ok((Rewrite { found_running: true, answer: None }, before));
         }
-        let before = Before { base, rewrites: standing.rewrites };
-        let endpoint = self.endpoint;
-        match self.connection()?.text(&["BGREWRITEAOF"]) {
+        let before = Before { base, rewrites: state.rewrites };
+        let answer = self.session.connection().and_then(|server| server.text(&["BGREWRITEAOF"]));
+        match answer {
             Ok(answer) => Ok((Rewrite { found_running: false, answer: Some(answer) }, before)),
             Err(Failure::Answer { text, .. }) if text.contains("already in progress") => {
                 Ok((Rewrite { found_running: true, answer: Some(text) }, before))
@@ -78,26 +73,21 @@ impl Rewriter<'_> {
             Err(Failure::Answer { code, text }) if code == "ERR" && text.starts_with("Can't") => {
                 Err(self.failed(format!("BGREWRITEAOF: {code} {text}")))
             }
-            Err(failure) => Err(failure.into_error("BGREWRITEAOF", endpoint)),
+            Err(failure) => Err(failure.into_error("BGREWRITEAOF", self.session.endpoint())),
         }
     }
 
     /// Waits until no rewrite is running or scheduled, and checks that the awaited one succeeded.
-    pub(crate) fn finish(
-        &mut self,
-        before: &Before,
-        waiting: Waiting,
-        watch: &dyn Watch,
-    ) -> Result<()> {
-        let standing = self.quiet(waiting, watch)?;
-        let address = &self.endpoint.address;
-        if standing.status != "ok" {
-            let status = &standing.status;
+    pub(crate) fn finish(&mut self, before: &Before) -> Result<()> {
+        let state = self.quiet()?;
+        let address = self.session.address();
+        if state.status != "ok" {
+            let status = &state.status;
             return Err(
                 self.failed(format!("the rewrite failed: aof_last_bgrewrite_status is {status}"))
             );
         }
-        if let (Some(before), Some(now)) = (before.rewrites, standing.rewrites)
+        if let (Some(before), Some(now)) = (before.rewrites, state.rewrites)
             && now <= before
         {
             return Err(self.failed("the server has not rewritten its log".to_owned()));
@@ -124,99 +114,75 @@ impl Rewriter<'_> {
     /// Returns the error for a failed rewrite, with the place where the server reports the reason.
     fn failed(&self, message: String) -> Error {
         let place = ShownPath(self.files.place());
-        Error::new(ErrorKind::Refused, format!("{}: {message}", self.endpoint.address)).help(format!(
+        Error::new(ErrorKind::Refused, format!("{}: {message}", self.session.address())).help(format!(
             "nothing was backed up; the server's log file says why: often {place} may not be written by the server, its \
              disk is full, or there is no memory to fork. --strategy link backs up without a rewrite"
         ))
     }
 
     /// Waits until no rewrite is running or scheduled.
-    pub(crate) fn wait(&mut self, waiting: Waiting, watch: &dyn Watch) -> Result<()> {
-        self.quiet(waiting, watch).map(drop)
+    pub(crate) fn wait(&mut self) -> Result<()> {
+        self.quiet().map(drop)
     }
 
     /// Returns whether a rewrite is running or scheduled.
     pub(crate) fn is_busy(&mut self) -> Result<bool> {
-        self.standing().map(|standing| standing.runs || standing.scheduled)
+        self.state().map(|state| state.runs || state.scheduled)
     }
 
-    fn quiet(&mut self, waiting: Waiting, watch: &dyn Watch) -> Result<Standing> {
+    fn quiet(&mut self) -> Result<RewriteState> {
         let started = Instant::now();
         loop {
-            let standing = self.standing_again(waiting)?;
-            if !standing.runs && !standing.scheduled {
-                return Ok(standing);
+            let state = self.state_despite_loss()?;
+            if !state.runs && !state.scheduled {
+                return Ok(state);
             }
-            if started.elapsed() >= waiting.timeout {
+            if started.elapsed() >= self.waiting.timeout {
                 return Err(Error::new(
                     ErrorKind::Io,
                     format!(
                         "{}: the rewrite takes longer than --timeout allows",
-                        self.endpoint.address
+                        self.session.address()
                     ),
                 )
                 .help(
                     "it goes on in the server; a longer --timeout, or 0 for none, waits for it",
                 ));
             }
-            watch.waiting(started.elapsed(), standing.percent);
-            thread::sleep(waiting.poll);
+            self.session.progress().waiting(started.elapsed(), state.percent);
+            thread::sleep(self.waiting.poll);
         }
     }
 
     /// Queries the state again on a new connection if the old one broke, as long as the server has not restarted.
-    fn standing_again(&mut self, waiting: Waiting) -> Result<Standing> {
-        let deadline = Instant::now() + waiting.reconnect;
+    fn state_despite_loss(&mut self) -> Result<RewriteState> {
+        let deadline = Instant::now() + self.session.reconnect();
         loop {
-            let failure = match self.try_standing() {
-                Ok(standing) => return Ok(standing),
+            let failure = match self.try_state() {
+                Ok(state) => return Ok(state),
                 Err(failure) => failure,
             };
-            *self.connection = None;
-            if !failure.may_pass() || Instant::now() >= deadline {
-                return Err(failure.into_error("INFO persistence", self.endpoint));
+            self.session.client().disconnect();
+            if !failure.is_temporary() || Instant::now() >= deadline {
+                return Err(failure.into_error("INFO persistence", self.session.endpoint()));
             }
-            thread::sleep(waiting.poll.min(Duration::from_millis(500)));
+            thread::sleep(self.waiting.poll.min(Duration::from_millis(500)));
         }
     }
 
-    fn standing(&mut self) -> Result<Standing> {
-        let endpoint = self.endpoint;
-        self.try_standing().map_err(|failure| failure.into_error("INFO persistence", endpoint))
+    fn state(&mut self) -> Result<RewriteState> {
+        self.session.info("persistence").map(|info| RewriteState::of(&info))
     }
 
-    fn try_standing(&mut self) -> Result<Standing, Failure> {
-        let fresh = self.connection.is_none();
-        let connection = match self.connection {
-            Some(connection) => connection,
-            None => self.connection.insert(Connection::open(self.endpoint)?),
-        };
-        if fresh && server::run_id(connection)? != self.run_id {
-            let message =
-                format!("the server at {} was restarted meanwhile", self.endpoint.address);
-            return Err(Failure::Hopeless(
-                Error::new(ErrorKind::Changed, message).help("nothing was backed up; run it again"),
-            ));
-        }
-        Info::ask(connection, "persistence").map(|info| Standing::of(&info))
-    }
-
-    fn connection(&mut self) -> Result<&mut Connection> {
-        let endpoint = self.endpoint;
-        match self.connection {
-            Some(connection) => Ok(connection),
-            None => {
-                let opened =
-                    Connection::open(endpoint).map_err(|f| f.into_error(CONNECTING, endpoint))?;
-                Ok(self.connection.insert(opened))
-            }
-        }
+    fn try_state(&mut self) -> Result<RewriteState, Failure> {
+        let info = Info::ask(self.session.connection()?, "persistence")?;
+        Ok(RewriteState::of(&info))
     }
 }
 
-impl Standing {
+impl RewriteState {
     fn of(info: &Info) -> Self {
-        Standing {
+        RewriteState {
             // The time is reset to -1 only when all work in the server is done.
             runs: info.flag("aof_rewrite_in_progress")
                 || info.number::<i64>("aof_current_rewrite_time_sec").is_some_and(|s| s != -1),
@@ -234,26 +200,26 @@ mod tests {
 
     #[test]
     fn rewrite_is_finished_when_all_three_fields_agree() {
-        let standing = |fields: &str| {
-            let standing = Standing::of(&Info::parse(fields));
-            (standing.runs, standing.scheduled)
+        let state = |fields: &str| {
+            let state = RewriteState::of(&Info::parse(fields));
+            (state.runs, state.scheduled)
         };
         assert_eq!(
-            standing(
+            state(
                 "aof_rewrite_in_progress:0\r\naof_current_rewrite_time_sec:-1\r\naof_rewrite_scheduled:0\r\n"
             ),
             (false, false)
         );
         assert_eq!(
-            standing("aof_rewrite_in_progress:1\r\naof_current_rewrite_time_sec:0\r\n"),
+            state("aof_rewrite_in_progress:1\r\naof_current_rewrite_time_sec:0\r\n"),
             (true, false)
         );
         assert_eq!(
-            standing("aof_rewrite_in_progress:0\r\naof_current_rewrite_time_sec:3\r\n"),
+            state("aof_rewrite_in_progress:0\r\naof_current_rewrite_time_sec:3\r\n"),
             (true, false)
         );
         assert_eq!(
-            standing("aof_rewrite_scheduled:1\r\naof_current_rewrite_time_sec:-1\r\n"),
+            state("aof_rewrite_scheduled:1\r\naof_current_rewrite_time_sec:-1\r\n"),
             (false, true)
         );
     }

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::client::Client;
 use super::connection::{Connection, Failure};
-use super::endpoint::{Address, Endpoint};
+use super::endpoint::Address;
 use super::info::Info;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::escape::Shown;
@@ -46,40 +47,39 @@ impl ServerSeen {
     /// # Errors
     ///
     /// When it does not reply, or the user lacks a permission, which the error names.
-    pub fn ask(connection: &mut Connection, endpoint: &Endpoint) -> Result<Self> {
-        let info =
-            Info::ask(connection, "server").map_err(|f| f.into_error("INFO server", endpoint))?;
+    pub(crate) fn ask(client: &mut Client) -> Result<Self> {
+        let info = client.info("server")?;
         let (product, version) = version(&info);
-        let dir = required(connection, endpoint, "dir")?;
+        let dir = required(client, "dir")?;
         Ok(ServerSeen {
-            address: endpoint.address.clone(),
+            address: client.address().clone(),
             line: format!("{product}-{version}").parse().ok(),
             version: format!("{product} {version}"),
             port: info.number("tcp_port").unwrap_or(0),
             run_id: info.text("run_id").unwrap_or_default().to_string(),
             process: info.number("process_id").unwrap_or(0),
             dir: OsString::from_vec(dir).into(),
-            appendonly: text(required(connection, endpoint, "appendonly")?) == "yes",
-            appendfilename: name(connection, endpoint, "appendfilename")?
-                .ok_or_else(|| missing("appendfilename", endpoint))?,
-            appenddirname: name(connection, endpoint, "appenddirname")?,
+            appendonly: text(required(client, "appendonly")?) == "yes",
+            appendfilename: name(client, "appendfilename")?
+                .ok_or_else(|| missing("appendfilename", client.address()))?,
+            appenddirname: name(client, "appenddirname")?,
         })
     }
 }
 
 /// Returns a setting that names a file or a directory in the server's data directory.
-fn name(connection: &mut Connection, endpoint: &Endpoint, setting: &str) -> Result<Option<String>> {
-    let found = optional(connection, endpoint, setting)?.map(text);
-    found.map(|name| plain_name(setting, name, endpoint)).transpose()
+fn name(client: &mut Client, setting: &str) -> Result<Option<String>> {
+    let found = client.setting_bytes(setting)?.map(text);
+    found.map(|name| plain_name(setting, name, client.address())).transpose()
 }
 
 /// Refuses a name that leads out of its directory. Servers do not accept such names either.
-pub(crate) fn plain_name(setting: &str, name: String, endpoint: &Endpoint) -> Result<String> {
+pub(crate) fn plain_name(setting: &str, name: String, address: &Address) -> Result<String> {
     let is_plain = !["", ".", ".."].contains(&name.as_str()) && !name.contains(['/', '\\', '\0']);
     if is_plain {
         return Ok(name);
     }
-    Err(impossible(setting, name.as_bytes(), "is no plain file name", &endpoint.address))
+    Err(impossible(setting, name.as_bytes(), "is no plain file name", address))
 }
 
 /// Returns an error for a value that no Redis or Valkey server has.
@@ -125,21 +125,12 @@ fn text(bytes: Vec<u8>) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn optional(
-    connection: &mut Connection,
-    endpoint: &Endpoint,
-    name: &str,
-) -> Result<Option<Vec<u8>>> {
-    let asked = connection.setting_bytes(name);
-    asked.map_err(|failure| failure.into_error(&format!("CONFIG GET {name}"), endpoint))
+fn required(client: &mut Client, name: &str) -> Result<Vec<u8>> {
+    client.setting_bytes(name)?.ok_or_else(|| missing(name, client.address()))
 }
 
-fn required(connection: &mut Connection, endpoint: &Endpoint, name: &str) -> Result<Vec<u8>> {
-    optional(connection, endpoint, name)?.ok_or_else(|| missing(name, endpoint))
-}
-
-fn missing(name: &str, endpoint: &Endpoint) -> Error {
-    let message = format!("{}: the server has no setting {name}", endpoint.address);
+fn missing(name: &str, address: &Address) -> Error {
+    let message = format!("{address}: the server has no setting {name}");
     Error::new(ErrorKind::Refused, message)
         .help("aofkit knows Redis and Valkey; this seems to be another server, or a service in front of one")
 }
@@ -150,8 +141,8 @@ mod tests {
 
     #[test]
     fn names_that_lead_out_of_the_data_directory_are_refused() {
-        let endpoint = Endpoint::new(Address::Tcp { host: "db".into(), port: 6379 });
-        let checked = |name: &str| plain_name("appenddirname", name.to_owned(), &endpoint);
+        let address = Address::Tcp { host: "db".into(), port: 6379 };
+        let checked = |name: &str| plain_name("appenddirname", name.to_owned(), &address);
         for plain in ["appendonlydir", "a.aof", "...", ".a", "a b", "\u{e9}"] {
             assert_eq!(checked(plain).unwrap(), plain);
         }

@@ -1,27 +1,33 @@
 //! Changing settings of a server during a run, and restoring them.
 //!
-//! The settings are restored in every case. On an error, by the owner of a `Hold`; on a panic, when it is dropped; on
-//! Ctrl-C and SIGTERM, by [`undo_all`], which finds every one; if the process is killed, by the next run, which finds
-//! the [`Journal`].
+//! The settings are restored in every case. On an error, by the owner of a `SettingsGuard`; on a panic, when it is
+//! dropped; when the caller cancels, by the action that is registered with its [`Cancellation`]; if the process is
+//! killed, by the next run, which finds the [`Journal`].
+//!
+//! [`Cancellation`]: crate::base::cancel::Cancellation
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use super::changed_settings::{Change, Setting};
+use super::client::Client;
 use super::connection::{Connection, Failure};
 use super::endpoint::Endpoint;
 use super::journal::Journal;
-use super::server::ServerSeen;
+use super::session::Session;
+use crate::base::cancel::UndoGuard;
 use crate::base::error::{Error, ErrorKind, Result};
-use crate::live::changed_settings::{Change, Setting};
 
 /// The default time for which a restore retries to reach the server.
 pub const RESTORE_FOR: Duration = Duration::from_secs(60);
+
+/// The time for which a restore retries to reach the server when the run is cancelled, because a person waits for it.
+const CANCELLED_RESTORE_FOR: Duration = Duration::from_secs(10);
 
 /// The first pause between two attempts; each pause is twice as long as the previous one.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -51,8 +57,8 @@ pub enum Outcome {
     LeftAlone,
 }
 
-/// Settings that are changed during a run.
-pub(crate) struct Held {
+/// The settings of one server that a run has changed.
+struct ChangedSettings {
     endpoint: Endpoint,
     journal: PathBuf,
     changes: Vec<Change>,
@@ -60,98 +66,61 @@ pub(crate) struct Held {
     restored: Mutex<Option<Vec<Restored>>>,
 }
 
-static HELD: Mutex<Vec<Arc<Held>>> = Mutex::new(Vec::new());
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-
-fn open<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Restores the settings that runs of this process have changed at servers, each on a new connection and for at most
-/// `patience`, and prevents those runs from changing anything else. For the handler of Ctrl-C and SIGTERM.
-///
-/// Returns an error for each server where that failed.
-pub fn undo_all(patience: Duration) -> Vec<Error> {
-    INTERRUPTED.store(true, Ordering::SeqCst);
-    let held = open(&HELD).clone();
-    held.iter().filter_map(|held| held.restore_within(patience).err()).collect()
-}
-
-/// Returns whether [`undo_all`] was called, so that the process is about to end.
-pub fn is_interrupted() -> bool {
-    INTERRUPTED.load(Ordering::SeqCst)
-}
-
 /// Changed settings, restored on drop unless a restore was already tried.
-pub(crate) struct Hold {
-    held: Arc<Held>,
-    tried: Cell<bool>,
+pub(crate) struct SettingsGuard {
+    changed: Arc<ChangedSettings>,
+    is_restore_tried: Cell<bool>,
+    /// The registration with the caller's request to stop, which ends after the restore.
+    _undo: Option<UndoGuard>,
 }
 
-impl Hold {
-    /// Sets each of `wanted` that has another value. The journal is on disk before the first setting is changed.
-    pub(crate) fn take(
-        connection: &mut Connection,
-        endpoint: &Endpoint,
-        server: &ServerSeen,
+impl SettingsGuard {
+    /// Sets each of `wanted` that has another value. The journal, in the directory `state`, is on disk before the first
+    /// setting is changed.
+    pub(crate) fn change(
+        session: &mut Session<'_>,
         identity: &str,
         state: &Path,
         wanted: &[Setting],
-        patience: Duration,
     ) -> Result<Self> {
-        let mut changes = Vec::new();
-        for setting in wanted {
-            let name = setting.name;
-            let was = connection.setting(name);
-            let was = was.map_err(|f| f.into_error(&format!("CONFIG GET {name}"), endpoint))?;
-            let Some(was) = was else { continue };
-            changes.extend(setting.change_from(was, &endpoint.address)?);
-        }
-        let held = Arc::new(Held {
-            endpoint: endpoint.clone(),
+        let changed = Arc::new(ChangedSettings {
+            endpoint: session.endpoint().clone(),
             journal: Journal::path(state, identity),
-            changes,
+            changes: differences(session, wanted)?,
             restored: Mutex::new(None),
         });
-        let hold = Hold { held: Arc::clone(&held), tried: Cell::new(false) };
-        // The entry is locked and registered before checking for an interruption: a later interruption finds it and
-        // waits for the lock.
-        let mut restored = open(&held.restored);
-        open(&HELD).push(Arc::clone(&held));
-        let begun = if is_interrupted() {
-            Err(Error::new(ErrorKind::Refused, "interrupted"))
-        } else if held.changes.is_empty() {
-            Ok(())
-        } else {
-            Journal::begin(identity, server, held.changes.clone()).write(&held.journal)
-        };
-        if let Err(error) = begun {
+        // Locked before it is registered: a cancellation that comes later waits until the settings are changed.
+        let mut restored = lock(&changed.restored);
+        let undo = changed.undo_when_cancelled(session)?;
+        let begun = changed.write_journal(session, identity);
+        if begun.is_err() {
             // Nothing was changed, so that nothing has to be restored.
             *restored = Some(Vec::new());
-            drop(restored);
-            hold.tried.set(true);
-            return Err(error);
         }
-        let set = held.changes.iter().try_for_each(|change| {
-            let set = connection.set(&change.name, &change.set);
-            set.map_err(|failure| {
-                failure.into_error(&format!("CONFIG SET {}", change.name), endpoint)
-            })
-        });
+        begun?;
+        let guard = SettingsGuard {
+            changed: Arc::clone(&changed),
+            is_restore_tried: Cell::new(false),
+            _undo: undo,
+        };
+        let mut changes = changed.changes.iter();
+        let set = changes.try_for_each(|change| session.set(&change.name, &change.set));
         drop(restored);
-        // Settings that were already changed are restored, as on any error.
-        set.map_err(|error| hold.undone(error, &mut None, patience))?;
-        Ok(hold)
+        // Settings that were already changed are restored, as on any error, but on a new connection.
+        set.map_err(|error| {
+            session.client().disconnect();
+            guard.restore_after(error, session)
+        })?;
+        Ok(guard)
     }
 
     /// Restores all settings because of an error; returns that error, extended by any failure of the restore.
-    pub(crate) fn undone(
-        &self,
-        error: Error,
-        connection: &mut Option<Connection>,
-        patience: Duration,
-    ) -> Error {
-        let Err(second) = self.restore(connection, patience) else { return error };
+    pub(crate) fn restore_after(&self, error: Error, session: &mut Session<'_>) -> Error {
+        let Err(second) = self.restore(session) else { return error };
         let both = Error::new(error.kind(), format!("{error}; and {second}"));
         match second.next_step().or(error.next_step()) {
             Some(help) => both.help(help),
@@ -161,67 +130,86 @@ impl Hold {
 
     /// Returns the changed settings.
     pub(crate) fn changes(&self) -> &[Change] {
-        &self.held.changes
+        &self.changed.changes
     }
 
-    /// Restores all settings, on this connection or on a new one, retrying for `patience`.
-    pub(crate) fn restore(
-        &self,
-        connection: &mut Option<Connection>,
-        patience: Duration,
-    ) -> Result<Vec<Restored>> {
-        self.tried.set(true);
-        self.held.restore(connection, patience)
+    /// Restores all settings, on the session's connection or on a new one.
+    pub(crate) fn restore(&self, session: &mut Session<'_>) -> Result<Vec<Restored>> {
+        self.is_restore_tried.set(true);
+        let patience = session.reconnect();
+        self.changed.restore(session.client(), patience)
     }
 }
 
-impl Drop for Hold {
+impl Drop for SettingsGuard {
     fn drop(&mut self) {
-        if !self.tried.get() {
+        if !self.is_restore_tried.get() {
             // A panic reports itself.
-            let _ = self.held.restore(&mut None, RESTORE_FOR);
+            let _ = self.changed.restore(&mut Client::new(&self.changed.endpoint), RESTORE_FOR);
         }
-        open(&HELD).retain(|held| !Arc::ptr_eq(held, &self.held));
     }
 }
 
-impl Held {
-    fn restore(
-        &self,
-        connection: &mut Option<Connection>,
-        patience: Duration,
-    ) -> Result<Vec<Restored>> {
-        self.restore_under(&mut open(&self.restored), connection, patience)
+/// Returns the changes that give each of `wanted` its value during the run.
+pub(crate) fn differences(session: &mut Session<'_>, wanted: &[Setting]) -> Result<Vec<Change>> {
+    let mut changes = Vec::new();
+    for setting in wanted {
+        if let Some(was) = session.setting(setting.name)? {
+            changes.extend(setting.change_from(was, session.address())?);
+        }
+    }
+    Ok(changes)
+}
+
+impl ChangedSettings {
+    fn undo_when_cancelled(self: &Arc<Self>, session: &Session<'_>) -> Result<Option<UndoGuard>> {
+        let changed = Arc::clone(self);
+        let undo = move || changed.restore_within(CANCELLED_RESTORE_FOR).map(drop);
+        session.cancellation().map(|cancellation| cancellation.on_cancel(undo)).transpose()
+    }
+
+    fn write_journal(&self, session: &Session<'_>, identity: &str) -> Result<()> {
+        if self.changes.is_empty() {
+            return Ok(());
+        }
+        Journal::begin(identity, session.server(), self.changes.clone()).write(&self.journal)
+    }
+
+    fn restore(&self, client: &mut Client, patience: Duration) -> Result<Vec<Restored>> {
+        self.restore_locked(&mut lock(&self.restored), client, patience)
     }
 
     /// Restores on a new connection, and never for longer than `patience`, even if another thread is restoring.
     fn restore_within(&self, patience: Duration) -> Result<Vec<Restored>> {
         let deadline = Instant::now() + patience;
+        let mut client = Client::new(&self.endpoint);
         loop {
-            match self.restored.try_lock() {
-                Ok(mut restored) => return self.restore_under(&mut restored, &mut None, patience),
-                Err(TryLockError::Poisoned(poisoned)) => {
-                    return self.restore_under(&mut poisoned.into_inner(), &mut None, patience);
-                }
+            let mut restored = match self.restored.try_lock() {
+                Ok(restored) => restored,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
                 Err(TryLockError::WouldBlock) if Instant::now() >= deadline => {
                     let cause = Failure::Lost("the run itself is still trying".into());
                     return Err(not_restored(cause, &self.endpoint, &self.changes));
                 }
-                Err(TryLockError::WouldBlock) => thread::sleep(FIRST_PAUSE),
-            }
+                Err(TryLockError::WouldBlock) => {
+                    thread::sleep(FIRST_PAUSE);
+                    continue;
+                }
+            };
+            return self.restore_locked(&mut restored, &mut client, patience);
         }
     }
 
-    fn restore_under(
+    fn restore_locked(
         &self,
         restored: &mut Option<Vec<Restored>>,
-        connection: &mut Option<Connection>,
+        client: &mut Client,
         patience: Duration,
     ) -> Result<Vec<Restored>> {
         if let Some(done) = restored {
             return Ok(done.clone());
         }
-        let done = put_back(connection, &self.endpoint, &self.changes, patience)?;
+        let done = put_back(client, &self.changes, patience)?;
         if !self.changes.is_empty() {
             Journal::close(&self.journal)?;
         }
@@ -232,41 +220,29 @@ impl Held {
 
 /// Restores the values of `changes`, and verifies each at the server. Retries on a new connection while that can help
 /// and `patience` lasts.
-pub(crate) fn put_back(
-    connection: &mut Option<Connection>,
-    endpoint: &Endpoint,
-    changes: &[Change],
-    patience: Duration,
-) -> Result<Vec<Restored>> {
+fn put_back(client: &mut Client, changes: &[Change], patience: Duration) -> Result<Vec<Restored>> {
     let deadline = Instant::now() + patience;
     let mut pause = FIRST_PAUSE;
     loop {
-        let failure = match once(connection, endpoint, changes) {
+        let failure = match put_back_once(client, changes) {
             Ok(restored) => return Ok(restored),
             Err(failure) => failure,
         };
-        *connection = None;
+        client.disconnect();
         let now = Instant::now();
-        if !failure.may_pass() || now >= deadline {
-            return Err(not_restored(failure, endpoint, changes));
+        if !failure.is_temporary() || now >= deadline {
+            return Err(not_restored(failure, client.endpoint(), changes));
         }
         thread::sleep(pause.min(deadline - now));
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 
-fn once(
-    connection: &mut Option<Connection>,
-    endpoint: &Endpoint,
-    changes: &[Change],
-) -> Result<Vec<Restored>, Failure> {
+fn put_back_once(client: &mut Client, changes: &[Change]) -> Result<Vec<Restored>, Failure> {
     if changes.is_empty() {
         return Ok(Vec::new());
     }
-    let connection = match connection {
-        Some(connection) => connection,
-        None => connection.insert(Connection::open(endpoint)?),
-    };
+    let connection = client.connection()?;
     changes.iter().map(|change| one(connection, change)).collect()
 }
 
@@ -301,15 +277,169 @@ fn not_restored(failure: Failure, endpoint: &Endpoint, changes: &[Change]) -> Er
 ///
 /// The caller holds the lock, so that run has ended.
 pub(crate) fn recover(
-    connection: &mut Option<Connection>,
-    endpoint: &Endpoint,
+    session: &mut Session<'_>,
     identity: &str,
-    run_id: &str,
     state: &Path,
-    patience: Duration,
 ) -> Result<Option<Vec<Restored>>> {
-    let Some((path, journal)) = Journal::find(state, identity, run_id)? else { return Ok(None) };
-    let restored = put_back(connection, endpoint, &journal.changes, patience)?;
+    let found = Journal::find(state, identity, &session.server().run_id)?;
+    let Some((path, journal)) = found else { return Ok(None) };
+    let patience = session.reconnect();
+    let restored = put_back(session.client(), &journal.changes, patience)?;
     Journal::close(&path)?;
     Ok(Some(restored))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::io::{BufRead, BufReader, Write};
+    use std::os::unix::net::{UnixListener, UnixStream};
+
+    use super::*;
+    use crate::base::cancel::Cancellation;
+    use crate::base::progress::{Progress, Silent};
+    use crate::live::changed_settings::{NO_FSYNC, NO_REWRITES};
+    use crate::live::endpoint::Address;
+    use crate::live::progress::LiveProgress;
+
+    /// The settings of a simulated server.
+    type Settings = Arc<Mutex<BTreeMap<String, String>>>;
+
+    /// A caller that can cancel.
+    struct Caller(Cancellation);
+
+    impl Progress for Caller {
+        fn cancellation(&self) -> Option<&Cancellation> {
+            Some(&self.0)
+        }
+    }
+
+    impl LiveProgress for Caller {}
+
+    /// Starts a server that knows INFO and CONFIG.
+    fn server(place: &Path) -> (Endpoint, Settings) {
+        let pairs = [
+            ("dir", "/data"),
+            ("appendonly", "yes"),
+            ("appendfilename", "appendonly.aof"),
+            ("appendfsync", "everysec"),
+            ("auto-aof-rewrite-percentage", "100"),
+        ];
+        let pairs = pairs.map(|(name, value)| (name.to_string(), value.to_string()));
+        let settings: Settings = Arc::new(Mutex::new(pairs.into()));
+        let path = place.join("socket");
+        let listener = UnixListener::bind(&path).unwrap();
+        let known = Arc::clone(&settings);
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                let known = Arc::clone(&known);
+                thread::spawn(move || serve(client.unwrap(), &known));
+            }
+        });
+        (Endpoint::new(Address::Unix(path)), settings)
+    }
+
+    fn serve(mut client: UnixStream, settings: &Settings) {
+        let mut commands = BufReader::new(client.try_clone().unwrap());
+        while let Some(args) = command(&mut commands) {
+            let bulk = |text: &str| format!("${}\r\n{text}\r\n", text.len());
+            let args: Vec<&str> = args.iter().map(String::as_str).collect();
+            let reply = match args[..] {
+                ["INFO", _] => bulk("redis_version:7.0.0\r\nrun_id:one\r\n"),
+                ["CONFIG", "GET", name] => match lock(settings).get(name) {
+                    Some(value) => format!("*2\r\n{}{}", bulk(name), bulk(value)),
+                    None => "*0\r\n".into(),
+                },
+                ["CONFIG", "SET", name, value] => {
+                    lock(settings).insert(name.into(), value.into());
+                    "+OK\r\n".into()
+                }
+                _ => "-ERR unknown command\r\n".into(),
+            };
+            client.write_all(reply.as_bytes()).unwrap();
+        }
+    }
+
+    /// Reads a command; `None` at the end of the connection.
+    fn command(from: &mut impl BufRead) -> Option<Vec<String>> {
+        let number = |from: &mut dyn BufRead| {
+            let mut line = String::new();
+            from.read_line(&mut line).ok()?;
+            line.get(1..)?.trim().parse::<usize>().ok()
+        };
+        let count = number(from)?;
+        (0..count)
+            .map(|_| {
+                let mut bytes = vec![0; number(from)? + 2];
+                from.read_exact(&mut bytes).ok()?;
+                bytes.truncate(bytes.len() - 2);
+                String::from_utf8(bytes).ok()
+            })
+            .collect()
+    }
+
+    fn values(settings: &Settings) -> [String; 2] {
+        let settings = lock(settings);
+        ["appendfsync", "auto-aof-rewrite-percentage"].map(|name| settings[name].clone())
+    }
+
+    const BOTH: [Setting; 2] = [NO_FSYNC, NO_REWRITES];
+
+    #[test]
+    fn cancellation_restores_the_settings_and_deletes_the_journal() {
+        let place = tempfile::tempdir().unwrap();
+        let (endpoint, settings) = server(place.path());
+        let caller = Caller(Cancellation::new());
+        let mut session = Session::open(&endpoint, RESTORE_FOR, &caller).unwrap();
+        let guard = SettingsGuard::change(&mut session, "log", place.path(), &BOTH).unwrap();
+        let journal = Journal::path(place.path(), "log");
+        assert_eq!(values(&settings), ["no", "0"]);
+        assert!(journal.exists());
+        assert!(caller.0.undo_all().is_empty());
+        assert_eq!(values(&settings), ["everysec", "100"]);
+        assert!(!journal.exists());
+        // A restore that comes later has no effect, even if another client has changed a setting.
+        lock(&settings).insert("appendfsync".into(), "no".into());
+        assert_eq!(guard.restore(&mut session).unwrap().len(), 2);
+        assert_eq!(values(&settings), ["no", "100"]);
+    }
+
+    #[test]
+    fn settings_are_not_changed_after_the_cancellation() {
+        let place = tempfile::tempdir().unwrap();
+        let (endpoint, settings) = server(place.path());
+        let caller = Caller(Cancellation::new());
+        let mut session = Session::open(&endpoint, RESTORE_FOR, &caller).unwrap();
+        caller.0.cancel();
+        let changed = SettingsGuard::change(&mut session, "log", place.path(), &BOTH);
+        assert_eq!(changed.err().map(|error| error.to_string()).as_deref(), Some("interrupted"));
+        assert_eq!(values(&settings), ["everysec", "100"]);
+        assert!(!Journal::path(place.path(), "log").exists());
+    }
+
+    #[test]
+    fn a_finished_run_has_nothing_to_undo() {
+        let place = tempfile::tempdir().unwrap();
+        let (endpoint, settings) = server(place.path());
+        let caller = Caller(Cancellation::new());
+        let mut session = Session::open(&endpoint, RESTORE_FOR, &caller).unwrap();
+        let guard = SettingsGuard::change(&mut session, "log", place.path(), &BOTH).unwrap();
+        guard.restore(&mut session).unwrap();
+        drop(guard);
+        // The value that another client sets is the value during the run.
+        lock(&settings).insert("appendfsync".into(), "no".into());
+        assert!(caller.0.undo_all().is_empty());
+        assert_eq!(values(&settings), ["no", "100"]);
+    }
+
+    #[test]
+    fn settings_are_restored_on_drop_for_a_caller_that_cannot_cancel() {
+        let place = tempfile::tempdir().unwrap();
+        let (endpoint, settings) = server(place.path());
+        let mut session = Session::open(&endpoint, RESTORE_FOR, &Silent).unwrap();
+        let guard = SettingsGuard::change(&mut session, "log", place.path(), &BOTH).unwrap();
+        assert_eq!(values(&settings), ["no", "0"]);
+        drop(guard);
+        assert_eq!(values(&settings), ["everysec", "100"]);
+    }
 }

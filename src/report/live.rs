@@ -13,7 +13,7 @@ use crate::live::changed_settings::Change;
 use crate::live::replication::Replication;
 use crate::live::settings::{Outcome, Restored};
 use crate::live::snapshot::How;
-use crate::ops::backup::live::{LiveReport, LookReport, RestoreReport, Step, Strategy};
+use crate::ops::backup::live::{LiveReport, PreviewReport, RestoreReport, Step, Strategy};
 
 /// Returns the report of a backup; `backup` is the text on the archive.
 pub fn text<T>(report: &LiveReport<T>, backup: &str) -> String {
@@ -54,7 +54,7 @@ pub fn text<T>(report: &LiveReport<T>, backup: &str) -> String {
 }
 
 /// Returns the report on what a backup to `to` would do.
-pub fn looked(report: &LookReport, to: &Path) -> String {
+pub fn preview(report: &PreviewReport, to: &Path) -> String {
     let mut text = String::new();
     let server = &report.server;
     let role = role(&report.replication);

@@ -6,6 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
+use crate::under_way::wait_until;
 
 #[test]
 fn what_makes_no_sense_of_a_running_server_is_refused() {
@@ -302,4 +303,47 @@ fn a_planted_journal_sets_nothing() {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     assert_eq!(place.run(runs[0]).code, Some(0));
     assert!(!path.exists());
+}
+
+/// Runs `aofkit` at a prompt for a password in a terminal, sends it a signal, and returns what `stty` reports afterwards.
+fn echo_after_signal_at_prompt(signal: &str) -> String {
+    use std::io::Read;
+    let place = Place::new();
+    fs::create_dir(place.path("to")).unwrap();
+    let program = env!("CARGO_BIN_EXE_aofkit");
+    let prompt = format!("echo $$ >pid; exec {program} backup --live --askpass --to to");
+    let session = format!("sh -c '{prompt}'; echo code=$?; stty -a");
+    let mut command = Command::new("script");
+    command.args(["-qec", &session, "/dev/null"]).current_dir(place.path("."));
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().expect("script, of util-linux");
+    let mut output = child.stdout.take().unwrap();
+    let mut seen = Vec::new();
+    while !seen.ends_with(b"Password: ") {
+        let mut byte = [0];
+        assert_eq!(output.read(&mut byte).unwrap(), 1, "{}", String::from_utf8_lossy(&seen));
+        seen.push(byte[0]);
+    }
+    let echo = || {
+        let pid = fs::read_to_string(place.path("pid")).unwrap();
+        let tty = format!("/proc/{}/fd/0", pid.trim());
+        let settings = Command::new("stty").args(["-a", "-F", &tty]).output().unwrap();
+        String::from_utf8_lossy(&settings.stdout).into_owned()
+    };
+    wait_until("the hidden prompt", || echo().contains(" -echo "));
+    let pid = fs::read_to_string(place.path("pid")).unwrap();
+    assert!(Command::new("kill").args([signal, pid.trim()]).status().unwrap().success());
+    let mut rest = String::new();
+    output.read_to_string(&mut rest).unwrap();
+    child.wait().unwrap();
+    rest
+}
+
+#[test]
+fn an_interrupted_prompt_for_a_password_restores_the_echo() {
+    for signal in ["-INT", "-TERM"] {
+        let after = echo_after_signal_at_prompt(signal);
+        assert!(after.contains("code=130"), "{signal}: {after}");
+        assert!(after.contains(" echo ") && !after.contains(" -echo "), "{signal}: {after}");
+    }
 }

@@ -68,7 +68,7 @@ use crate::base::server::Server;
 use crate::disk::copy_access;
 use crate::disk::open_writers::{Holder, writers};
 use crate::disk::publish::Existing;
-use crate::input::hold_origin::HeldFrom;
+use crate::input::hold_origin::HoldOrigin;
 use crate::input::open::open;
 use crate::input::overwrite::inputs;
 use crate::keyspace::Keyspace;
@@ -592,7 +592,7 @@ impl Job<'_> {
             archived: false,
             layout: log.layout.clone(),
             // A server that runs on the secured log itself is the one that matters.
-            held_from: HeldFrom::read(&data_directory).filter(|_| writers.is_empty()),
+            held_from: HoldOrigin::read(&data_directory).filter(|_| writers.is_empty()),
             data_directory,
             parts: (log.parts.iter())
                 .map(|part| PartSummary { name: part.name.clone(), bytes: part.mapping.len() })

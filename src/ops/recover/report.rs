@@ -16,7 +16,7 @@ use crate::analysis::keyspace_summary::SummaryReport;
 use crate::analysis::unknown_commands::UnknownCommand;
 use crate::aof::log::Layout;
 use crate::disk::open_writers::Holder;
-use crate::input::hold_origin::HeldFrom;
+use crate::input::hold_origin::HoldOrigin;
 
 /// The events in a log that destroyed data, what can be recovered, and what was recovered.
 #[derive(Debug, Serialize)]
@@ -93,7 +93,7 @@ pub struct RecoverReport {
     #[serde(serialize_with = "crate::base::escape::path_if_any")]
     pub snapshot: Option<PathBuf>,
     /// The running server that this log was secured from, if any: the result belongs in that server's data directory.
-    pub held_from: Option<HeldFrom>,
+    pub held_from: Option<HoldOrigin>,
     /// The processes that have a part of the log open for writing.
     pub writers: Vec<Holder>,
     /// What was done; `None` if only a report was requested.

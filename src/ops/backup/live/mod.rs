@@ -14,27 +14,29 @@
 mod options;
 mod report;
 mod run;
+mod steps;
+mod strategy;
 mod taken;
-
-pub use taken::Taken;
 
 use std::path::Path;
 use std::time::Instant;
 
-use crate::live::connect::connect;
-use crate::live::progress::Watch;
 use jiff::Timestamp;
 
-use self::report::Steps;
 use self::run::Run;
+use self::steps::Steps;
 use crate::base::error::Result;
 use crate::live::endpoint::Endpoint;
 use crate::live::files::Files;
+use crate::live::progress::LiveProgress;
+use crate::live::session::Session;
+use crate::live::settings::{self, RESTORE_FOR};
 
 pub use crate::live::rewrite::Rewrite;
-pub use crate::ops::recover::hold::{HoldOptions, HoldReport, hold};
-pub use options::{LiveOptions, Strategy};
-pub use report::{LiveReport, LookReport, RestoreReport, Step};
+pub use options::LiveOptions;
+pub use report::{LiveReport, PreviewReport, RestoreReport, Step};
+pub use strategy::Strategy;
+pub use taken::Taken;
 
 /// Backs up a running server: `back_up` is called with the log as it was at one moment.
 ///
@@ -49,20 +51,20 @@ pub use report::{LiveReport, LookReport, RestoreReport, Step};
 pub fn run<T>(
     endpoint: &Endpoint,
     options: &LiveOptions,
-    watch: &dyn Watch,
+    progress: &dyn LiveProgress,
     back_up: impl FnOnce(&Taken<'_>) -> Result<T>,
 ) -> Result<LiveReport<T>> {
     let (start, clock) = (Timestamp::now(), Instant::now());
-    let mut run = Run::prepare(endpoint, options, watch)?;
-    let mut steps = Steps::new(watch, 5);
+    let mut run = Run::prepare(endpoint, options, progress)?;
+    let mut steps = Steps::new(progress, 5);
     let done = match options.strategy {
         Strategy::Rewrite => run.with_rewrite(&mut steps, back_up)?,
         Strategy::Link => run.with_links(&mut steps, back_up)?,
     };
     Ok(LiveReport {
         schema: 1,
-        server: run.server,
-        replication: done.replication,
+        replication: run.replication.report(),
+        server: run.session.into_server(),
         strategy: options.strategy,
         steps: steps.done,
         rewrite: done.rewrite,
@@ -84,8 +86,12 @@ pub fn run<T>(
 /// # Errors
 ///
 /// As [`run`], as far as they can be detected beforehand.
-pub fn look(endpoint: &Endpoint, options: &LiveOptions, watch: &dyn Watch) -> Result<LookReport> {
-    Run::look(endpoint, options, watch)
+pub fn preview(
+    endpoint: &Endpoint,
+    options: &LiveOptions,
+    progress: &dyn LiveProgress,
+) -> Result<PreviewReport> {
+    Run::preview(endpoint, options, progress)
 }
 
 /// Restores the settings that a killed run left changed at this server. The backup directory of that run is `to`.
@@ -93,18 +99,16 @@ pub fn look(endpoint: &Endpoint, options: &LiveOptions, watch: &dyn Watch) -> Re
 /// # Errors
 ///
 /// When the server cannot be reached, another run is active on it, or it rejects settings.
-pub fn restore_config(endpoint: &Endpoint, dir: Option<&Path>, to: &Path) -> Result<RestoreReport> {
-    let (connection, server) = connect(endpoint)?;
-    let files = Files::expected(&server, dir)?;
+pub fn restore_config(
+    endpoint: &Endpoint,
+    dir: Option<&Path>,
+    to: &Path,
+    progress: &dyn LiveProgress,
+) -> Result<RestoreReport> {
+    let mut session = Session::open(endpoint, RESTORE_FOR, progress)?;
+    let files = Files::expected(session.server(), dir)?;
     // Without a log there is nothing to lock; a run that is active on it has a log.
     let _lock = if files.log.exists() { Some(files.lock(to)?) } else { None };
-    let settings = crate::live::settings::recover(
-        &mut Some(connection),
-        endpoint,
-        &files.identity(),
-        &server.run_id,
-        to,
-        crate::live::settings::RESTORE_FOR,
-    )?;
-    Ok(RestoreReport { schema: 1, server, settings })
+    let settings = settings::recover(&mut session, &files.identity(), to)?;
+    Ok(RestoreReport { schema: 1, server: session.into_server(), settings })
 }

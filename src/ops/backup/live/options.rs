@@ -3,18 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Serialize;
-
-/// The method of taking the log from a running server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default)]
-#[serde(rename_all = "lowercase")]
-pub enum Strategy {
-    /// The server rewrites its log first, which makes it small.
-    #[default]
-    Rewrite,
-    /// The log is linked as it is, without a rewrite and without a fork.
-    Link,
-}
+use super::strategy::Strategy;
 
 /// Options of a backup of a running server.
 #[derive(Debug, Clone)]

@@ -1,19 +1,17 @@
 //! The reports of runs at a running server.
 
 use std::path::PathBuf;
-use std::time::Instant;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::live::changed_settings::Change;
-use crate::live::progress::Watch;
 use crate::live::replication::Replication;
 use crate::live::rewrite::Rewrite;
 use crate::live::server::ServerSeen;
 use crate::live::settings::Restored;
 use crate::live::snapshot::SnapshotReport;
-use crate::ops::backup::live::options::Strategy;
+use crate::ops::backup::live::strategy::Strategy;
 
 /// A step with its times.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -67,7 +65,7 @@ pub struct LiveReport<T> {
 
 /// The report of a dry run of a backup of a running server. Nothing was changed.
 #[derive(Debug, Serialize)]
-pub struct LookReport {
+pub struct PreviewReport {
     /// The version of this schema.
     pub schema: u32,
     /// The server.
@@ -103,37 +101,3 @@ pub struct RestoreReport {
     /// The outcome for each setting; `None` if no run left any settings changed.
     pub settings: Option<Vec<Restored>>,
 }
-
-/// Measures and announces the steps.
-pub(super) struct Steps<'w> {
-    watch: &'w dyn Watch,
-    count: usize,
-    pub(super) done: Vec<Step>,
-}
-
-impl<'w> Steps<'w> {
-    pub(super) fn new(watch: &'w dyn Watch, count: usize) -> Self {
-        Steps { watch, count, done: Vec::new() }
-    }
-
-    /// Announces and runs a step, and records its times even if it fails.
-    pub(super) fn take<T>(
-        &mut self,
-        name: &'static str,
-        what: &str,
-        work: impl FnOnce() -> T,
-    ) -> T {
-        // After a failure, the run continues with the last step, whose number is fixed.
-        let number = if name == LAST { self.count } else { self.done.len() + 1 };
-        self.watch.step(number, self.count, what);
-        let (start, clock) = (Timestamp::now(), Instant::now());
-        let result = work();
-        let elapsed_s = clock.elapsed().as_secs_f64();
-        let what = what.to_string();
-        self.done.push(Step { number, name, what, start, end: Timestamp::now(), elapsed_s });
-        result
-    }
-}
-
-/// The name of the step that is always run.
-pub(super) const LAST: &str = "restore";

@@ -3,33 +3,30 @@
 use std::path::PathBuf;
 use std::thread;
 
-use super::report::{LAST, LookReport, Steps};
+use super::report::PreviewReport;
+use super::steps::{LAST, Steps};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::disk::{Lock, free_bytes};
-use crate::live::changed_settings::{NO_FSYNC, NO_REWRITES, Setting};
-use crate::live::connect::connect;
-use crate::live::connection::{CONNECTING, Connection};
 use crate::live::endpoint::Endpoint;
 use crate::live::files::Files;
-use crate::live::info::Info;
 use crate::live::journal::Journal;
-use crate::live::progress::Watch;
-use crate::live::replication::Replication;
+use crate::live::progress::LiveProgress;
+use crate::live::replication::{self, Replication, ReplicationInfo};
 use crate::live::rewrite::{Before, Rewrite, Rewriter, Waiting};
-use crate::live::server::ServerSeen;
-use crate::live::settings::{Hold, Restored};
+use crate::live::session::Session;
+use crate::live::settings::{Restored, SettingsGuard};
 use crate::live::snapshot::{Snapshot, SnapshotReport};
-use crate::live::{replication, settings, snapshot};
-use crate::ops::backup::live::options::{LiveOptions, Strategy};
+use crate::live::{settings, snapshot};
+use crate::ops::backup::live::options::LiveOptions;
+use crate::ops::backup::live::strategy::Strategy;
 use crate::ops::backup::live::taken::Taken;
 
 /// A server that may be backed up, and what is known about it.
 pub(super) struct Run<'r> {
-    endpoint: &'r Endpoint,
     options: &'r LiveOptions,
-    watch: &'r dyn Watch,
-    connection: Option<Connection>,
-    pub(super) server: ServerSeen,
+    pub(super) session: Session<'r>,
+    /// The replication state of the server, at the time of the snapshot once that is taken.
+    pub(super) replication: ReplicationInfo,
     files: Files,
     pub(super) left_by_earlier_run: Vec<Restored>,
     pub(super) warnings: Vec<String>,
@@ -39,7 +36,6 @@ pub(super) struct Run<'r> {
 
 /// The result of a run.
 pub(super) struct Done<T> {
-    pub(super) replication: Replication,
     pub(super) rewrite: Option<Rewrite>,
     pub(super) snapshot: SnapshotReport,
     pub(super) settings: Vec<Restored>,
@@ -49,60 +45,41 @@ pub(super) struct Done<T> {
 impl<'r> Run<'r> {
     /// Checks all preconditions before anything is changed.
     pub(super) fn prepare(
-        endpoint: &'r Endpoint,
+        endpoint: &Endpoint,
         options: &'r LiveOptions,
-        watch: &'r dyn Watch,
+        progress: &'r dyn LiveProgress,
     ) -> Result<Self> {
-        let (mut run, _, info) = Run::see(endpoint, options, watch)?;
+        let mut run = Run::open(endpoint, options, progress)?;
         run.lock = Some(run.files.lock(&options.to)?);
         let identity = run.files.identity();
         Journal::clean(&options.to, &identity);
-        let left = settings::recover(
-            &mut run.connection,
-            endpoint,
-            &identity,
-            &run.server.run_id,
-            &options.to,
-            options.reconnect,
-        )?;
+        let left = settings::recover(&mut run.session, &identity, &options.to)?;
         if left.is_some() {
-            run.warn(format!(
-                "{}: an earlier run was killed; what it had changed was set back first",
-                endpoint.address
-            ));
+            run.warn("an earlier run was killed; what it had changed was set back first");
         }
         run.left_by_earlier_run = left.unwrap_or_default();
         snapshot::clean(&run.files, &run.places());
-        replication::check(&info, endpoint, options.allow_replica)?;
+        run.check_replication()?;
         run.check_log()?;
         Ok(run)
     }
 
     /// Checks all preconditions and reports what would be done. Nothing is changed on either side.
-    pub(super) fn look(
-        endpoint: &'r Endpoint,
+    pub(super) fn preview(
+        endpoint: &Endpoint,
         options: &'r LiveOptions,
-        watch: &'r dyn Watch,
-    ) -> Result<LookReport> {
-        let (mut run, replication, info) = Run::see(endpoint, options, watch)?;
+        progress: &'r dyn LiveProgress,
+    ) -> Result<PreviewReport> {
+        let mut run = Run::open(endpoint, options, progress)?;
         let journal = Journal::path(&options.to, &run.files.identity());
         if Journal::read(&journal)?.is_some() {
-            run.warn(format!(
-                "{}: another run is at work, or was killed; then what it had changed would be set back first",
-                endpoint.address
-            ));
+            run.warn(
+                "another run is at work, or was killed; then what it had changed would be set back first",
+            );
         }
-        replication::check(&info, endpoint, options.allow_replica)?;
+        run.check_replication()?;
         run.check_log()?;
-        let mut would_set = Vec::new();
-        for setting in wanted(options.strategy) {
-            let name = setting.name;
-            let now = open(&mut run.connection, endpoint)?.setting(name);
-            let now = now.map_err(|failure| failure.into_error("CONFIG GET", endpoint))?;
-            if let Some(was) = now {
-                would_set.extend(setting.change_from(was, &endpoint.address)?);
-            }
-        }
+        let would_set = settings::differences(&mut run.session, options.strategy.settings())?;
         let rewriting = run.rewriter().is_busy()?;
         let (mut files, mut bytes) = (0, 0);
         for part in run.files.parts()? {
@@ -110,10 +87,10 @@ impl<'r> Run<'r> {
             bytes += std::fs::metadata(&part).map_or(0, |metadata| metadata.len());
             files += 1;
         }
-        Ok(LookReport {
+        Ok(PreviewReport {
             schema: 1,
-            server: run.server,
-            replication,
+            server: run.session.into_server(),
+            replication: run.replication.report(),
             strategy: options.strategy,
             log: run.files.log,
             files,
@@ -125,61 +102,50 @@ impl<'r> Run<'r> {
         })
     }
 
-    fn warn(&mut self, text: String) {
-        self.watch.warn(&text);
+    /// Warns about something that concerns the server.
+    fn warn(&mut self, text: &str) {
+        let text = format!("{}: {text}", self.session.address());
+        self.session.progress().warn(&text);
         self.warnings.push(text);
     }
 
     /// Determines the identity of the server, its replication state, and the location of its log.
-    fn see(
-        endpoint: &'r Endpoint,
+    fn open(
+        endpoint: &Endpoint,
         options: &'r LiveOptions,
-        watch: &'r dyn Watch,
-    ) -> Result<(Self, Replication, Info)> {
-        let (connection, server) = connect(endpoint)?;
-        let mut connection = Some(connection);
+        progress: &'r dyn LiveProgress,
+    ) -> Result<Self> {
+        let mut session = Session::open(endpoint, options.reconnect, progress)?;
         let mut warnings = Vec::new();
-        let (replication, info) = Replication::ask(open(&mut connection, endpoint)?, endpoint)?;
-        let snapshots = |connection: &mut Option<Connection>| {
-            let save = open(connection, endpoint)?.setting("save");
-            save.map_err(|failure| failure.into_error("CONFIG GET save", endpoint))
-        };
-        if !server.appendonly {
-            let saves = snapshots(&mut connection)?.is_some_and(|save| !save.is_empty());
-            if let Some(trap) = replication::trap(&replication, false, saves) {
+        let replication = ReplicationInfo::ask(&mut session)?;
+        if !session.server().appendonly {
+            let saves = session.setting("save")?.is_some_and(|save| !save.is_empty());
+            if let Some(trap) = replication::trap(&replication.report(), false, saves) {
                 let text = format!("{}: {trap}", endpoint.address);
-                watch.warn(&text);
+                progress.warn(&text);
                 warnings.push(text);
             }
         }
-        let files = Files::find(&server, options.dir.as_deref())?;
+        let files = Files::find(session.server(), options.dir.as_deref())?;
         if !options.to.is_dir() {
             return Err(Error::new(ErrorKind::NotFound, "the backup directory is not there")
                 .at(&options.to)
                 .help("make it, or mount what should be there: it is not made by itself, so that no backup goes to the wrong disk"));
         }
-        let run = Run {
-            endpoint,
-            options,
-            watch,
-            connection,
-            server,
-            files,
-            left_by_earlier_run: Vec::new(),
-            warnings,
-            lock: None,
-        };
-        Ok((run, replication, info))
+        let left_by_earlier_run = Vec::new();
+        let lock = None;
+        Ok(Run { options, session, replication, files, left_by_earlier_run, warnings, lock })
+    }
+
+    fn check_replication(&self) -> Result<()> {
+        self.replication.check(self.session.address(), self.options.allow_replica)
     }
 
     /// Checks that the log is reliable and belongs to this server.
     fn check_log(&mut self) -> Result<()> {
-        let endpoint = self.endpoint;
-        let connection = open(&mut self.connection, endpoint)?;
-        let info = Info::ask(connection, "persistence");
-        let info = info.map_err(|failure| failure.into_error("INFO persistence", endpoint))?;
+        let info = self.session.info("persistence")?;
         let refused = |what: &str, help: &str| {
-            let message = format!("{}: {what}", endpoint.address);
+            let message = format!("{}: {what}", self.session.address());
             Err(Error::new(ErrorKind::Refused, message).help(help))
         };
         if info.flag("loading") || info.flag("async_loading") {
@@ -196,7 +162,7 @@ impl<'r> Run<'r> {
         if info.flag("aof_rewrite_in_progress") {
             return Ok(());
         }
-        self.files.check(connection, endpoint, &self.server)
+        self.files.check(&mut self.session)
     }
 
     /// Returns the directories in which links may be created: the backup directory, or else the directory of the log,
@@ -211,7 +177,7 @@ impl<'r> Run<'r> {
         steps: &mut Steps<'_>,
         back_up: impl FnOnce(&Taken<'_>) -> Result<T>,
     ) -> Result<Done<T>> {
-        let hold = self.hold(steps, wanted(Strategy::Rewrite))?;
+        let changed = self.change_settings(steps, Strategy::Rewrite)?;
         let worked = (|| {
             self.pause();
             let (rewrite, before) =
@@ -219,18 +185,20 @@ impl<'r> Run<'r> {
             self.pause();
             self.await_rewrite(steps, &rewrite, &before)?;
             self.pause();
-            let (replication, snapshot, backup) =
+            let (snapshot, backup) =
                 steps.take("backup", "link the set, and back it up", || {
-                    let (replication, snapshot) = self.snapshot()?;
-                    let backup = back_up(&self.taken(&snapshot, &replication))?;
-                    Ok::<_, Error>((replication, snapshot.report.clone(), backup))
+                    let snapshot = self.snapshot()?;
+                    let backup = back_up(&self.taken(&snapshot, &self.replication.report()))?;
+                    Ok::<_, Error>((snapshot.report.clone(), backup))
                 })?;
             self.pause();
-            Ok((Some(rewrite), replication, snapshot, backup))
+            Ok((rewrite, snapshot, backup))
         })();
-        let (settings, (rewrite, replication, snapshot, backup)) =
-            self.release(steps, &hold, worked)?;
-        Ok(Done { replication, rewrite, snapshot, settings, backup })
+        // The last step is run whatever the outcome of the others.
+        let restored =
+            steps.take(LAST, &restore_commands(&changed), || self.restore(&changed, worked));
+        let (settings, (rewrite, snapshot, backup)) = restored?;
+        Ok(Done { rewrite: Some(rewrite), snapshot, settings, backup })
     }
 
     /// Runs the steps without BGREWRITEAOF.
@@ -239,63 +207,52 @@ impl<'r> Run<'r> {
         steps: &mut Steps<'_>,
         back_up: impl FnOnce(&Taken<'_>) -> Result<T>,
     ) -> Result<Done<T>> {
-        let hold = self.hold(steps, wanted(Strategy::Link))?;
+        let changed = self.change_settings(steps, Strategy::Link)?;
         let worked = (|| {
             self.pause();
             steps.take("wait", "make sure that no rewrite runs", || {
-                let (waiting, watch) = (self.waiting(), self.watch);
-                self.rewriter().wait(waiting, watch)?;
+                self.rewriter().wait()?;
                 self.check_log()
             })?;
             self.pause();
             steps.take("link", "link the set", || self.snapshot())
         })();
-        let (settings, (replication, snapshot)) = self.release_early(steps, &hold, worked)?;
+        // Other steps follow, unless one has failed.
+        let name = if worked.is_ok() { "release" } else { LAST };
+        let restored =
+            steps.take(name, &restore_commands(&changed), || self.restore(&changed, worked));
+        let (settings, snapshot) = restored?;
         self.pause();
+        let replication = self.replication.report();
         let taken = self.taken(&snapshot, &replication);
         let backup = steps.take("backup", "back it up", || back_up(&taken))?;
-        let snapshot = snapshot.report.clone();
-        Ok(Done { replication, rewrite: None, snapshot, settings, backup })
+        Ok(Done { rewrite: None, snapshot: snapshot.report.clone(), settings, backup })
     }
 
     /// Runs the first step, which changes the settings.
-    fn hold(&mut self, steps: &mut Steps<'_>, wanted: &[Setting]) -> Result<Hold> {
+    fn change_settings(
+        &mut self,
+        steps: &mut Steps<'_>,
+        strategy: Strategy,
+    ) -> Result<SettingsGuard> {
+        let wanted = strategy.settings();
         let names: Vec<_> =
             wanted.iter().map(|one| format!("{} {}", one.name, one.meanwhile)).collect();
         steps.take("settings", &format!("CONFIG SET {}", names.join(", ")), || {
-            let connection = open(&mut self.connection, self.endpoint)?;
-            let (endpoint, server, options) = (self.endpoint, &self.server, self.options);
-            let (identity, patience) = (self.files.identity(), options.reconnect);
-            Hold::take(connection, endpoint, server, &identity, &options.to, wanted, patience)
+            let identity = self.files.identity();
+            SettingsGuard::change(&mut self.session, &identity, &self.options.to, wanted)
         })
     }
 
-    /// Runs the last step, which is run whatever the outcome of the others.
-    fn release<D>(
+    /// Restores the settings whether or not the work succeeded, and returns its result with their outcome.
+    fn restore<D>(
         &mut self,
-        steps: &mut Steps<'_>,
-        hold: &Hold,
+        changed: &SettingsGuard,
         worked: Result<D>,
     ) -> Result<(Vec<Restored>, D)> {
-        steps.take(LAST, &as_they_were(hold), || self.put_back(hold, worked))
-    }
-
-    /// Restores the settings when other steps follow.
-    fn release_early<D>(
-        &mut self,
-        steps: &mut Steps<'_>,
-        hold: &Hold,
-        worked: Result<D>,
-    ) -> Result<(Vec<Restored>, D)> {
-        let name = if worked.is_ok() { "release" } else { LAST };
-        steps.take(name, &as_they_were(hold), || self.put_back(hold, worked))
-    }
-
-    fn put_back<D>(&mut self, hold: &Hold, worked: Result<D>) -> Result<(Vec<Restored>, D)> {
-        let patience = self.options.reconnect;
         match worked {
-            Err(error) => Err(hold.undone(error, &mut self.connection, patience)),
-            Ok(done) => Ok((hold.restore(&mut self.connection, patience)?, done)),
+            Err(error) => Err(changed.restore_after(error, &mut self.session)),
+            Ok(done) => Ok((changed.restore(&mut self.session)?, done)),
         }
     }
 
@@ -310,47 +267,36 @@ impl<'r> Run<'r> {
         } else {
             "wait for the rewrite"
         };
-        let (waiting, watch) = (self.waiting(), self.watch);
-        steps.take("wait", what, || self.rewriter().finish(before, waiting, watch))
+        steps.take("wait", what, || self.rewriter().finish(before))
     }
 
-    /// Takes the snapshot, and checks before and after that the server is still the same.
-    fn snapshot(&mut self) -> Result<(Replication, Snapshot)> {
-        let mut snapshot = snapshot::take(&self.files, &self.places(), self.watch)?;
+    /// Takes the snapshot, and checks afterwards that the server is still one whose data is worth a backup.
+    fn snapshot(&mut self) -> Result<Snapshot> {
+        let mut snapshot = snapshot::take(&self.files, &self.places(), self.session.progress())?;
         if self.options.fixed {
             snapshot.fix(&self.places(), &self.files)?;
         }
-        let endpoint = self.endpoint;
-        let connection = open(&mut self.connection, endpoint)?;
         // On a replica, a resync that began meanwhile has discarded the log.
-        let (replication, info) = Replication::ask(connection, endpoint)?;
-        replication::check(&info, endpoint, self.options.allow_replica)?;
+        self.replication = ReplicationInfo::ask(&mut self.session)?;
+        self.check_replication()?;
         if self.rewriter().is_busy()? {
             // Another client started this rewrite. The set was complete before it and stays complete.
             let text =
                 "a rewrite was started by somebody else while the set was linked; the set is whole";
-            self.watch.warn(text);
+            self.session.progress().warn(text);
             self.warnings.push(text.to_string());
         }
-        Ok((replication, snapshot))
+        Ok(snapshot)
     }
 
     fn taken<'t>(&'t self, snapshot: &'t Snapshot, replication: &'t Replication) -> Taken<'t> {
-        Taken { snapshot, server: &self.server, replication }
+        Taken { snapshot, server: self.session.server(), replication }
     }
 
-    fn rewriter(&mut self) -> Rewriter<'_> {
-        Rewriter {
-            connection: &mut self.connection,
-            endpoint: self.endpoint,
-            run_id: &self.server.run_id,
-            files: &self.files,
-        }
-    }
-
-    fn waiting(&self) -> Waiting {
-        let LiveOptions { poll, timeout, reconnect, .. } = *self.options;
-        Waiting { poll, timeout, reconnect }
+    fn rewriter(&mut self) -> Rewriter<'_, 'r> {
+        let LiveOptions { poll, timeout, .. } = *self.options;
+        let waiting = Waiting { poll, timeout };
+        Rewriter { session: &mut self.session, files: &self.files, waiting }
     }
 
     fn pause(&self) {
@@ -358,34 +304,12 @@ impl<'r> Run<'r> {
     }
 }
 
-/// Returns the settings that a run changes while it is active.
-fn wanted(strategy: Strategy) -> &'static [Setting] {
-    match strategy {
-        Strategy::Rewrite => &[NO_FSYNC, NO_REWRITES],
-        Strategy::Link => &[NO_REWRITES],
-    }
-}
-
-fn as_they_were(hold: &Hold) -> String {
-    if hold.changes().is_empty() {
+/// Returns the commands that restore the settings, for display.
+fn restore_commands(changed: &SettingsGuard) -> String {
+    if changed.changes().is_empty() {
         return "settings: nothing was changed".to_string();
     }
     let values: Vec<_> =
-        hold.changes().iter().map(|change| format!("{} {}", change.name, change.was)).collect();
+        changed.changes().iter().map(|change| format!("{} {}", change.name, change.was)).collect();
     format!("CONFIG SET {}", values.join(", "))
-}
-
-/// Returns the connection, reconnecting if it was lost.
-fn open<'c>(
-    connection: &'c mut Option<Connection>,
-    endpoint: &Endpoint,
-) -> Result<&'c mut Connection> {
-    match connection {
-        Some(connection) => Ok(connection),
-        None => {
-            let opened = Connection::open(endpoint);
-            let opened = opened.map_err(|failure| failure.into_error(CONNECTING, endpoint))?;
-            Ok(connection.insert(opened))
-        }
-    }
 }

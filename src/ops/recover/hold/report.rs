@@ -1,0 +1,48 @@
+//! The report of securing the log of a running server.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::live::changed_settings::Change;
+use crate::live::server::ServerSeen;
+use crate::live::snapshot::How;
+
+/// The report of `recover --hold`: what was secured, and how.
+#[derive(Debug, Serialize)]
+pub struct HoldReport {
+    /// The version of this schema.
+    pub schema: u32,
+    /// The server that was asked.
+    pub server: ServerSeen,
+    /// The change that turned automatic rewrites off, which stays in effect; `None` if they were off before.
+    pub rewrites: Option<Change>,
+    /// The command that turns automatic rewrites on again, to be run after the recovery.
+    pub turn_on: Option<String>,
+    /// The path on this machine of the log that the server loads: the file, or the directory of the set. The recovered
+    /// log belongs there.
+    #[serde(serialize_with = "crate::base::escape::path")]
+    pub log: PathBuf,
+    /// The RDB snapshot in the server's data directory, if it exists.
+    #[serde(serialize_with = "crate::base::escape::path_if_any")]
+    pub snapshot: Option<PathBuf>,
+    /// Whether a rewrite was running.
+    pub rewrite_was_running: bool,
+    /// The retained sets, each in a data directory that a server can be started on: the set at the beginning, and the
+    /// set that a running rewrite produced.
+    pub kept: Vec<Kept>,
+}
+
+/// A retained set.
+#[derive(Debug, Clone, Serialize)]
+pub struct Kept {
+    /// The path of its data directory.
+    #[serde(serialize_with = "crate::base::escape::path")]
+    pub path: PathBuf,
+    /// Whether the files were linked or copied. The last file of a linked set keeps growing with the server.
+    pub held: How,
+    /// The size of the set in bytes at the time it was linked or copied.
+    pub bytes: u64,
+    /// The number of files in the set.
+    pub files: usize,
+}
