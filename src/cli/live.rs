@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use rustix::process::{Pid, getpriority_process, setpriority_process};
-use serde::Serialize;
 
 use super::args::Common;
 use super::connection::ConnectionArgs;
@@ -24,6 +23,9 @@ use crate::ops::backup::live::{
     LiveOptions, LiveReport, LookReport, RestoreReport, Strategy, Taken, look, restore_config, run,
 };
 use crate::report;
+use crate::report::Report;
+use crate::report::error::ErrorReport;
+use crate::report::live::{Server, Servers};
 use crate::report::style::{QUIET, Styled, WARNING};
 use crate::report::time::local;
 
@@ -74,27 +76,6 @@ enum StrategyArg {
     Link,
 }
 
-/// The report or the error of one server, for JSON.
-#[derive(Serialize)]
-struct Server<R> {
-    address: String,
-    report: Option<R>,
-    error: Option<JsonError>,
-}
-
-/// An error, for JSON.
-#[derive(Serialize)]
-struct JsonError {
-    message: String,
-    help: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Servers<R> {
-    schema: u32,
-    servers: Vec<Server<R>>,
-}
-
 impl LiveArgs {
     /// Returns whether the backup is of a running server.
     pub(super) fn is_wanted(&self) -> bool {
@@ -126,7 +107,7 @@ impl LiveArgs {
 
     /// Backs up one server after another with `back_up`, so that no two servers fork at the same time. `text` and `exit`
     /// give the text and the exit code of a report. If `fixed`, the log must not grow during the backup.
-    pub(super) fn run<T: Serialize>(
+    pub(super) fn run<T: Report>(
         &self,
         common: &Common,
         to: &Path,
@@ -170,7 +151,7 @@ impl LiveArgs {
         )
     }
 
-    fn each<R: Serialize>(
+    fn each<R: Report>(
         &self,
         common: &Common,
         work: impl Fn(&Endpoint) -> Result<R>,
@@ -202,16 +183,16 @@ impl LiveArgs {
                 }
                 Err(error) => {
                     // Reported at once: the remaining servers may take hours.
-                    failed = Some(report_error(&error));
-                    let help = error.next_step().map(String::from);
-                    let error = JsonError { message: error.to_string(), help };
+                    let exit = report_error(&error);
+                    failed = Some(exit);
+                    let error = ErrorReport::new(&error, exit.code());
                     servers.push(Server { address, report: None, error: Some(error) });
                 }
             }
         }
         let made = servers.iter().any(|server| server.report.is_some());
         if common.json {
-            print(&report::json(&Servers { schema: 1, servers }))?;
+            print(&report::json(&Servers { servers }))?;
         }
         Ok(match failed {
             None => unlike,

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use clap::{ArgAction, Args, ValueEnum};
-use serde::Serialize;
 
 use super::args::{COMMON, Common, OutputArgs, OutputHelp, ReplayArgs, SEE_LONG_HELP};
 use super::exit::Exit;
@@ -21,6 +20,7 @@ use crate::ops::recover::{
     Choice, Expired, Options, Output, RecoverReport, Verdict, Winner, recover,
 };
 use crate::report;
+use crate::report::hold::HeldAndRecovered;
 
 /// Recover data destroyed by FLUSHALL, FLUSHDB or a mass deletion; by default only reports
 ///
@@ -189,14 +189,6 @@ impl StripFlushall {
     }
 }
 
-/// The JSON report if the log was secured first.
-#[derive(Serialize)]
-struct HeldAndSeen<'r> {
-    schema: u32,
-    hold: &'r HoldReport,
-    recover: &'r RecoverReport,
-}
-
 impl How {
     fn run(
         &self,
@@ -240,7 +232,7 @@ impl How {
         }
         let exit = exit(&report);
         if let Some(hold) = held.filter(|_| common.json) {
-            print(&report::json(&HeldAndSeen { schema: 1, hold, recover: &report }))?;
+            print(&report::json(&HeldAndRecovered { hold, recover: &report }))?;
         } else {
             common.tell(&report, exit != Exit::Done, || report::recover::text(&report))?;
         }

@@ -12,6 +12,7 @@ mod diff;
 mod force;
 mod history;
 mod input;
+mod json;
 mod leftovers;
 mod live;
 mod log;
@@ -133,6 +134,12 @@ impl Run {
             (Some(code), stdout, "")
         );
     }
+}
+
+/// The first of the lines that are printed with `--json` while a report is made.
+fn header(report: &str) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    format!(r#"{{"schema":1,"report":"{report}","version":"{version}","kind":"header"}}"#)
 }
 
 /// A command as it stands in a log.

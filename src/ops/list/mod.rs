@@ -48,8 +48,6 @@ pub fn list(directory: &Path, options: Options, progress: &dyn Progress) -> Resu
         key(a).is_none().cmp(&key(b).is_none()).then_with(|| key(a).cmp(&key(b)))
     });
     Ok(ListReport {
-        schema: 1,
-        report: "list",
         directory: directory.to_owned(),
         archives,
         elapsed_s: started.elapsed().as_secs_f64(),

@@ -42,8 +42,6 @@ pub struct HoldOptions {
 /// The report of `recover --hold`: what was secured, and how.
 #[derive(Debug, Serialize)]
 pub struct HoldReport {
-    /// The version of this schema.
-    pub schema: u32,
     /// The server that was asked.
     pub server: ServerSeen,
     /// The change that turned automatic rewrites off, which stays in effect; `None` if they were off before.
@@ -96,16 +94,9 @@ pub fn hold(endpoint: &Endpoint, options: &HoldOptions, watch: &dyn Watch) -> Re
     let mut kept = Vec::new();
     let name = snapshot_name.as_deref();
     match secure(&mut connection, &server, name, endpoint, options, watch, &mut kept) {
-        Ok(Secured { log, snapshot, rewrite_was_running }) => Ok(HoldReport {
-            schema: 1,
-            server,
-            rewrites,
-            turn_on,
-            log,
-            snapshot,
-            rewrite_was_running,
-            kept,
-        }),
+        Ok(Secured { log, snapshot, rewrite_was_running }) => {
+            Ok(HoldReport { server, rewrites, turn_on, log, snapshot, rewrite_was_running, kept })
+        }
         Err(error) => Err(told(error, &kept, turn_on.as_deref())),
     }
 }

@@ -141,7 +141,8 @@ fn second_hold(binary: &Binary) {
     assert_eq!(setup.settings(), ["everysec", "0"]);
     let report: Value = serde_json::from_str(&second.stdout).expect("one document");
     assert_eq!(report["schema"], 1);
-    let (hold, recover) = (&report["hold"], &report["recover"]);
+    assert_eq!(report["report"], "recover");
+    let (hold, recover) = (&report["hold"], &report);
     let ([old], [new]) = (&sets(setup.data.path())[..], &sets(setup.to.path())[..]) else {
         panic!("expected one set each: {second:#?}")
     };

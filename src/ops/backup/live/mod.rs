@@ -60,7 +60,6 @@ pub fn run<T>(
         Strategy::Link => run.with_links(&mut steps, back_up)?,
     };
     Ok(LiveReport {
-        schema: 1,
         server: run.server,
         replication: done.replication,
         strategy: options.strategy,
@@ -106,5 +105,5 @@ pub fn restore_config(endpoint: &Endpoint, dir: Option<&Path>, to: &Path) -> Res
         to,
         crate::live::settings::RESTORE_FOR,
     )?;
-    Ok(RestoreReport { schema: 1, server, settings })
+    Ok(RestoreReport { server, settings })
 }

@@ -35,8 +35,6 @@ pub struct Step {
 /// The report of a backup of a running server. `T` is the report of the backup itself.
 #[derive(Debug, Serialize)]
 pub struct LiveReport<T> {
-    /// The version of this schema.
-    pub schema: u32,
     /// The server.
     pub server: ServerSeen,
     /// Its replication state at the time of the snapshot.
@@ -68,8 +66,6 @@ pub struct LiveReport<T> {
 /// The report of a dry run of a backup of a running server. Nothing was changed.
 #[derive(Debug, Serialize)]
 pub struct LookReport {
-    /// The version of this schema.
-    pub schema: u32,
     /// The server.
     pub server: ServerSeen,
     /// Its replication state.
@@ -96,8 +92,6 @@ pub struct LookReport {
 /// The report of `--restore-config`.
 #[derive(Debug, Serialize)]
 pub struct RestoreReport {
-    /// The version of this schema.
-    pub schema: u32,
     /// The server.
     pub server: ServerSeen,
     /// The outcome for each setting; `None` if no run left any settings changed.

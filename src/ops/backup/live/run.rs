@@ -111,7 +111,6 @@ impl<'r> Run<'r> {
             files += 1;
         }
         Ok(LookReport {
-            schema: 1,
             server: run.server,
             replication,
             strategy: options.strategy,
