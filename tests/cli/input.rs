@@ -53,7 +53,7 @@ fn a_file_of_no_bytes() {
     place.run(&["verify", "a.aof"]).reports(
         0,
         &format!(
-            "a.aof  empty\n\n  a.aof                0 bytes  0 commands\n\n  loads           {EVERYBODY}\n\nSOUND: every byte read: 0 commands, 0 bytes"
+            "a.aof  empty\n\n  a.aof                0 bytes  0 commands\n\n  loads           {EVERYBODY}\n\nSOUND: every byte read: 0 commands, 0 bytes\n"
         ),
     );
 }
