@@ -48,8 +48,8 @@ impl Common {
 
 /// Prints an error as a JSON document of one line, because it may end a list of lines.
 pub(super) fn print_error(error: &ErrorReport) {
-    // stdout may be what failed; the error is on stderr in any case.
-    let _ = print(&report::json_line(error));
+    // stdout may be what failed, or closed; the error is on stderr in any case, and its exit code remains.
+    let _ = anstream::stdout().lock().write_all(report::json_line(error).as_bytes());
 }
 
 /// Prints a result to stdout. A closed pipe ends the process without an error, as for other filters.

@@ -13,6 +13,7 @@ mod force;
 mod history;
 mod input;
 mod json;
+mod json_docs;
 mod leftovers;
 mod live;
 mod log;
