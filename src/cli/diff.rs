@@ -97,6 +97,6 @@ impl Diff {
         if !common.json && !common.quiet {
             print(&report::diff::text(&report))?;
         }
-        Ok(if report.same { Exit::Done } else { Exit::Findings })
+        Ok(Exit::after(&report))
     }
 }

@@ -47,7 +47,7 @@ Examples:
   aofkit history --db 2 '\"\\x00\\xff\"' appendonly.aof
   aofkit history --json cart:17 app.aof | jq 'select(.kind == \"event\").offset'
 
-Exit codes: 0 done; 2 failed.";
+Exit codes: 0 done; 1 no command of the log writes to this key; 2 failed.";
 
 impl History {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
@@ -83,6 +83,6 @@ impl History {
             (false, _) => lines.add(|out| report::history::end(&report, out))?,
         }
         lines.flush()?;
-        Ok(Exit::Done)
+        Ok(Exit::after(&report))
     }
 }

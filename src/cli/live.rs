@@ -23,11 +23,11 @@ use crate::ops::backup::live::{
     LiveOptions, LiveReport, LookReport, RestoreReport, Strategy, Taken, look, restore_config, run,
 };
 use crate::report;
-use crate::report::Report;
 use crate::report::error::ErrorReport;
 use crate::report::live::{Server, Servers};
 use crate::report::style::{QUIET, Styled, WARNING};
 use crate::report::time::local;
+use crate::report::{HasOutcome, Report};
 
 const LIVE: &str = "Running servers";
 
@@ -105,16 +105,15 @@ impl LiveArgs {
         }
     }
 
-    /// Backs up one server after another with `back_up`, so that no two servers fork at the same time. `text` and `exit`
-    /// give the text and the exit code of a report. If `fixed`, the log must not grow during the backup.
-    pub(super) fn run<T: Report>(
+    /// Backs up one server after another with `back_up`, so that no two servers fork at the same time. `text` gives
+    /// the text of a report. If `fixed`, the log must not grow during the backup.
+    pub(super) fn run<T: Report + HasOutcome>(
         &self,
         common: &Common,
         to: &Path,
         fixed: bool,
         back_up: impl Fn(&Taken<'_>, &dyn Progress) -> Result<T>,
         text: impl Fn(&T) -> String,
-        exit: impl Fn(&T) -> Exit,
     ) -> Result<Exit> {
         let options = self.options(to, fixed);
         give_way();
@@ -125,7 +124,6 @@ impl LiveArgs {
                 run(endpoint, &options, &teller, |taken| back_up(taken, &teller))
             },
             |report: &LiveReport<T>| report::live::text(report, &text(&report.backup)),
-            |report| exit(&report.backup),
         )
     }
 
@@ -136,7 +134,6 @@ impl LiveArgs {
             common,
             |endpoint| look(endpoint, &options, &Teller::new(common, endpoint)),
             |report: &LookReport| report::live::looked(report, to),
-            |_| Exit::Done,
         )
     }
 
@@ -147,16 +144,14 @@ impl LiveArgs {
             common,
             |endpoint| restore_config(endpoint, dir, to),
             |report: &RestoreReport| report::live::restored(report),
-            |_| Exit::Done,
         )
     }
 
-    fn each<R: Report>(
+    fn each<R: Report + HasOutcome>(
         &self,
         common: &Common,
         work: impl Fn(&Endpoint) -> Result<R>,
         text: impl Fn(&R) -> String,
-        exit: impl Fn(&R) -> Exit,
     ) -> Result<Exit> {
         let endpoints = self.connection.endpoints()?;
         if self.dir.is_some() && endpoints.len() > 1 {
@@ -167,18 +162,16 @@ impl LiveArgs {
         }
         let mut servers = Vec::new();
         let mut failed = None;
-        let mut unlike = Exit::Done;
         for endpoint in &endpoints {
             let address = endpoint.address.to_string();
             match work(endpoint) {
                 Ok(report) => {
-                    let exit = exit(&report);
+                    let exit = Exit::after(&report);
                     if !common.json && !common.quiet {
                         print(&text(&report))?;
                     } else if exit != Exit::Done {
                         message(&text(&report));
                     }
-                    unlike = if exit == Exit::Done { unlike } else { exit };
                     servers.push(Server { address, report: Some(report), error: None });
                 }
                 Err(error) => {
@@ -190,14 +183,14 @@ impl LiveArgs {
                 }
             }
         }
-        let made = servers.iter().any(|server| server.report.is_some());
+        let servers = Servers { servers };
         if common.json {
-            print(&report::json(&Servers { servers }))?;
+            print(&report::json(&servers))?;
         }
-        Ok(match failed {
-            None => unlike,
-            Some(_) if made => Exit::Partial,
-            Some(exit) => exit,
+        // If all failed, the last error decides.
+        Ok(match (Exit::after(&servers), failed) {
+            (Exit::Trouble, Some(exit)) => exit,
+            (exit, _) => exit,
         })
     }
 }

@@ -108,7 +108,8 @@ impl Log {
         if report.shown == 0 {
             self.warn_of_unknown_names();
         }
-        Ok(end(&report, &self.path))
+        report_end(&report, &self.path);
+        Ok(Exit::after(&report))
     }
 
     /// Warns about names that no known server has; called when no command matched.
@@ -124,13 +125,12 @@ impl Log {
 }
 
 /// Reports where and why the log ends early, if it does.
-fn end(report: &LogReport, path: &std::path::Path) -> Exit {
-    let Some(found) = &report.ending else { return Exit::Done };
+fn report_end(report: &LogReport, path: &std::path::Path) {
+    let Some(found) = &report.ending else { return };
     let (error, help) = (Styled(ERROR, "error:"), Styled(QUIET, "help:"));
     let path = ShownPath(path);
     message(&format!(
         "{error} {}\n{help} run `aofkit verify {path}` for details, `aofkit repair` to write a repaired copy\n",
         ending(found)
     ));
-    Exit::Findings
 }

@@ -16,9 +16,7 @@ use crate::base::server::Server;
 use crate::input::archive::verify::is_archive;
 use crate::input::extracted::Unpacked;
 use crate::ops::recover::hold::HoldReport;
-use crate::ops::recover::{
-    Choice, Expired, Options, Output, RecoverReport, Verdict, Winner, recover,
-};
+use crate::ops::recover::{Choice, Expired, Options, Output, Winner, recover};
 use crate::report;
 use crate::report::hold::HeldAndRecovered;
 
@@ -230,7 +228,7 @@ impl How {
         if archived {
             report.tell_of_archive(path);
         }
-        let exit = exit(&report);
+        let exit = Exit::after(&report);
         if let Some(hold) = held.filter(|_| common.json) {
             print(&report::json(&HeldAndRecovered { hold, recover: &report }))?;
         } else {
@@ -250,11 +248,4 @@ impl How {
         }
         self.placing.output()
     }
-}
-
-fn exit(report: &RecoverReport) -> Exit {
-    let written = report.done.as_ref().is_some_and(|done| done.written.is_some());
-    let is_no = matches!(report.verdict, Verdict::Ordinary | Verdict::Nothing | Verdict::Empty);
-    let found = !is_no || report.broken.is_some();
-    if !written && found { Exit::Findings } else { Exit::Done }
 }

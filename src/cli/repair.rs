@@ -92,6 +92,6 @@ impl Repair {
             return Ok(report_error(&refused.error(&self.path)));
         }
         common.tell(&report, report.damaged, || report::repair::text(&report))?;
-        Ok(if report.damaged && report.dry_run { Exit::Findings } else { Exit::Done })
+        Ok(Exit::after(&report))
     }
 }

@@ -19,6 +19,7 @@ pub mod list;
 pub mod live;
 pub mod log;
 mod lost_expiry;
+pub mod outcome;
 pub mod recover;
 pub mod repair;
 pub mod restore;
@@ -28,3 +29,4 @@ pub mod time;
 pub mod verify;
 
 pub use envelope::{JsonLines, Report, json, json_line};
+pub use outcome::{HasOutcome, Outcome};

@@ -9,6 +9,7 @@ mod backup;
 mod broken_length;
 mod compact;
 mod diff;
+mod exit_codes;
 mod force;
 mod history;
 mod input;
