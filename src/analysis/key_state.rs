@@ -14,7 +14,11 @@ pub struct KeyState {
     /// The size: bytes of a string or of a module's value, otherwise elements (messages of a stream).
     pub size: u64,
     /// The expiry time, in Unix milliseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "expires_at",
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::base::rfc3339::milliseconds_if_any"
+    )]
     pub expires_ms: Option<i64>,
     /// Whether unknown commands changed it, so that its type and size are unknown; `size` is then the number of these
     /// commands.

@@ -108,11 +108,21 @@ pub struct FileRecord {
     /// The number of complete transactions.
     #[serde(default)]
     pub transactions: u64,
-    /// The time of the first `#TS:` annotation, in Unix seconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The time of the first `#TS:` annotation.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::base::rfc3339::seconds_if_any",
+        deserialize_with = "crate::base::rfc3339::read_seconds_if_any"
+    )]
     pub first_time: Option<i64>,
-    /// The time of the last `#TS:` annotation, in Unix seconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The time of the last `#TS:` annotation.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::base::rfc3339::seconds_if_any",
+        deserialize_with = "crate::base::rfc3339::read_seconds_if_any"
+    )]
     pub last_time: Option<i64>,
     /// A description of its damage, as a sentence. Absent if every byte was read and no transaction was open at its
     /// end.

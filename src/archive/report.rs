@@ -12,10 +12,6 @@ use crate::rdb::UnknownContent;
 /// The result of compressing a log.
 #[derive(Debug, Clone, Serialize)]
 pub struct CompressReport {
-    /// The version of this schema.
-    pub schema: u32,
-    /// The name of the report: `compress`.
-    pub report: &'static str,
     /// The path as given.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub path: PathBuf,
@@ -111,11 +107,17 @@ pub struct EntryReport {
     pub newer_rdb: Option<UnknownContent>,
     /// The number of complete transactions.
     pub transactions: u64,
-    /// The time of the first `#TS:` annotation, in Unix seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The time of the first `#TS:` annotation.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::base::rfc3339::seconds_if_any"
+    )]
     pub first_time: Option<i64>,
-    /// The time of the last `#TS:` annotation, in Unix seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The time of the last `#TS:` annotation.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::base::rfc3339::seconds_if_any"
+    )]
     pub last_time: Option<i64>,
 }
 
@@ -188,10 +190,6 @@ impl ArchiveFinding {
 /// The result of extracting an archive.
 #[derive(Debug, Clone, Serialize)]
 pub struct ExtractReport {
-    /// The version of this schema.
-    pub schema: u32,
-    /// The name of the report: `extract`.
-    pub report: &'static str,
     /// The path of the archive.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub path: PathBuf,

@@ -7,13 +7,16 @@
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
+use serde::Serialize;
+
 use crate::base::escape::ShownPath;
 
 /// The result type of the crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// The kind of an error, for code that distinguishes them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The request is invalid.
@@ -138,6 +141,11 @@ impl Error {
     /// Returns the offset in the file, if there is one.
     pub fn offset(&self) -> Option<u64> {
         self.0.offset
+    }
+
+    /// Returns the line of the file, counted from 1, if there is one.
+    pub fn line_number(&self) -> Option<u64> {
+        self.0.line
     }
 }
 

@@ -8,5 +8,6 @@ pub mod glob;
 pub mod level;
 pub mod memory;
 pub mod progress;
+pub(crate) mod rfc3339;
 pub mod server;
 pub mod units;

@@ -14,7 +14,7 @@ use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::Progress;
 use crate::base::server::Server;
 use crate::ops::backup::live::Taken;
-use crate::ops::backup::{BackupOptions, BackupReport, backup, backup_path};
+use crate::ops::backup::{BackupOptions, backup, backup_path};
 use crate::ops::compact::Form;
 use crate::ops::compress::write::CompressOptions;
 use crate::report;
@@ -108,8 +108,9 @@ impl Backup {
         let mut options = self.options(common)?;
         options.archive.source.port = self.live.port()?;
         let report = common.with_bar(|bar| backup_path(path, &options, bar))?;
-        common.tell(&report, exit(&report) != Exit::Done, || report::backup::text(&report))?;
-        Ok(exit(&report))
+        common
+            .tell(&report, Exit::after(&report) != Exit::Done, || report::backup::text(&report))?;
+        Ok(Exit::after(&report))
     }
 
     fn run_live(&self, common: &Common) -> Result<Exit> {
@@ -138,7 +139,7 @@ impl Backup {
             report.path.clone_from(&log.path);
             Ok(report)
         };
-        self.live.run(common, &self.to, self.compact, back_up, report::backup::text, exit)
+        self.live.run(common, &self.to, self.compact, back_up, report::backup::text)
     }
 
     fn options(&self, common: &Common) -> Result<BackupOptions> {
@@ -169,15 +170,5 @@ impl Backup {
             keep: self.keeping.policy(),
             dry_run: self.dry_run,
         })
-    }
-}
-
-fn exit(report: &BackupReport) -> Exit {
-    if report.damaged {
-        Exit::Findings
-    } else if report.has_retention_problems() {
-        Exit::Partial
-    } else {
-        Exit::Done
     }
 }

@@ -50,6 +50,6 @@ impl Bench {
         };
         let report = common.with_bar(|bar| bench(&self.path, &options, bar))?;
         common.tell(&report, false, || report::bench::text(&report))?;
-        Ok(Exit::Done)
+        Ok(Exit::after(&report))
     }
 }

@@ -12,6 +12,7 @@ use super::output::print;
 use super::progress::Bar;
 use crate::base::error::{Error, Result};
 use crate::ops::check_aof::{End, Event, Mode, check, render};
+use crate::report::check_aof::CheckAofReport;
 use crate::{rdb, report};
 
 /// Check and truncate a log exactly as redis-check-aof does
@@ -57,10 +58,8 @@ impl CheckAof {
         let checked = check(&self.file, mode, rdb_end, &bar);
         drop(bar);
         // redis-check-aof exits with 1 for every error.
-        self.finish(checked, common).or_else(|error| {
-            super::output::report_error(&error);
-            Ok(Exit::Other(1))
-        })
+        self.finish(checked, common)
+            .or_else(|error| Ok(common.report_error_as(&error, Exit::Other(1))))
     }
 
     fn finish(
@@ -82,7 +81,7 @@ impl CheckAof {
         };
         if common.json {
             events.extend(rest);
-            print(&report::json(&events))?;
+            print(&report::json(&CheckAofReport { events }))?;
         } else {
             write_events(&rest)?;
         }

@@ -112,6 +112,6 @@ impl Compact {
         report.path.clone_from(&self.path);
         let findings = !report.failed.is_empty();
         common.tell(&report, findings, || report::compact::text(&report))?;
-        Ok(if findings { Exit::Findings } else { Exit::Done })
+        Ok(Exit::after(&report))
     }
 }

@@ -12,7 +12,7 @@ use crate::archive::contents::Source;
 use crate::archive::method::Method;
 use crate::base::error::Result;
 use crate::disk::publish::Existing;
-use crate::ops::compress::batch::{CompressAllReport, CompressOutcome, compress_all};
+use crate::ops::compress::batch::compress_all;
 use crate::ops::compress::write::CompressOptions;
 use crate::report;
 
@@ -89,15 +89,6 @@ impl Compress {
             }
             message(&report::archive::not_compressed(&report));
         }
-        Ok(exit(&report))
-    }
-}
-
-fn exit(report: &CompressAllReport) -> Exit {
-    let is_failed = |outcome: &&CompressOutcome| matches!(outcome, CompressOutcome::Failed(_));
-    match report.archives.iter().filter(is_failed).count() {
-        0 => Exit::Done,
-        failed if failed == report.archives.len() => Exit::Trouble,
-        _ => Exit::Partial,
+        Ok(Exit::after(&report))
     }
 }

@@ -11,8 +11,9 @@ use super::progress::Bar;
 use crate::analysis::data_filter::Filter;
 use crate::base::error::Result;
 use crate::input::extracted::Unpacked;
-use crate::ops::diff::{DiffOptions, Difference, diff};
+use crate::ops::diff::{DiffOptions, DiffReport, Difference, diff};
 use crate::report;
+use crate::report::JsonLines;
 
 /// Show which keys differ between two logs, or a log and an RDB
 ///
@@ -67,10 +68,10 @@ impl Diff {
             route: self.replaying.route(),
             replay: self.replaying.replay(common, None),
         };
-        let mut lines = Lines::default();
+        let (mut lines, mut json) = (Lines::default(), JsonLines::<DiffReport>::default());
         let mut found = |difference: &Difference| {
             lines.add(|out| match common.json {
-                true => report::diff::json_line(difference, out),
+                true => json.line("key", difference, out),
                 false => report::diff::line(difference, out),
             })
         };
@@ -87,7 +88,7 @@ impl Diff {
         report.a.path.clone_from(&self.a);
         report.b.path.clone_from(&self.b);
         match (common.json, listing) {
-            (true, true) => lines.add(|out| report::diff::json_end(&report, out))?,
+            (true, true) => lines.add(|out| json.summary(&report, out))?,
             (true, false) => print(&report::json(&report))?,
             (false, true) => lines.add(|out| out.push(b'\n'))?,
             (false, false) => {}
@@ -96,6 +97,6 @@ impl Diff {
         if !common.json && !common.quiet {
             print(&report::diff::text(&report))?;
         }
-        Ok(if report.same { Exit::Done } else { Exit::Findings })
+        Ok(Exit::after(&report))
     }
 }

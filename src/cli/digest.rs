@@ -57,6 +57,6 @@ impl Digest {
         } else {
             print(&report::digest::text(&report))?;
         }
-        Ok(if report.failed > 0 { Exit::Findings } else { Exit::Done })
+        Ok(Exit::after(&report))
     }
 }

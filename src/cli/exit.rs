@@ -3,13 +3,14 @@
 use std::process::{ExitCode, Termination};
 
 use crate::base::error::{Error, ErrorKind};
+use crate::report::{HasOutcome, Outcome};
 
 /// The outcome of a run, reported as the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// 0: done, nothing found.
     Done,
-    /// 1: done with findings: damage, differences, a flush in the log.
+    /// 1: done with findings: damage, differences, a flush in the log, a key that is not there.
     Findings,
     /// 2: failed: usage, input or output, refused.
     Trouble,
@@ -27,7 +28,7 @@ pub enum Exit {
 
 /// The list of exit codes for `--help`.
 pub(super) const HELP: &str = "\
-Exit codes: 0 done, nothing found; 1 findings (damage, differences, a flush in the log); \
+Exit codes: 0 done, nothing found; 1 findings (damage, differences, a flush in the log, no such key); \
 2 failed; 3 partly done; 4 nothing changed because a given limit would be exceeded; \
 5 locked by another run; 130 interrupted.";
 
@@ -38,6 +39,17 @@ impl Exit {
             ErrorKind::Limit => Exit::Limit,
             ErrorKind::Locked => Exit::Locked,
             _ => Exit::Trouble,
+        }
+    }
+
+    /// Returns the exit code for the outcome of a report.
+    pub fn after(report: &impl HasOutcome) -> Self {
+        match report.outcome() {
+            Outcome::Done => Exit::Done,
+            Outcome::Findings => Exit::Findings,
+            Outcome::Failed => Exit::Trouble,
+            Outcome::Partial => Exit::Partial,
+            Outcome::Limit => Exit::Limit,
         }
     }
 

@@ -47,6 +47,6 @@ impl Extract {
         };
         let report = common.with_bar(|bar| extract(&self.path, &options, bar))?;
         common.tell(&report, false, || report::archive::extracted(&report))?;
-        Ok(if report.archive.sound { Exit::Done } else { Exit::Findings })
+        Ok(Exit::after(&report))
     }
 }

@@ -112,7 +112,7 @@ impl Generate {
         let report = common
             .with_bar(|bar| generate::generate(&self.output, &self.options(), self.force, bar))?;
         common.tell(&report, false, || report::generate::text(&report))?;
-        Ok(Exit::Done)
+        Ok(Exit::after(&report))
     }
 
     /// Returns the options of the operation, which checks their combination.

@@ -13,8 +13,9 @@ use super::progress::Bar;
 use crate::base::error::Result;
 use crate::base::escape::unquote;
 use crate::input::extracted::Unpacked;
-use crate::ops::history::{Event, HistoryOptions, history};
+use crate::ops::history::{Event, HistoryOptions, HistoryReport, history};
 use crate::report;
+use crate::report::JsonLines;
 use crate::report::style::{QUIET, Styled};
 
 /// Show every write to one key
@@ -44,9 +45,9 @@ const EXAMPLES: &str = "\
 Examples:
   aofkit history user:1001 /var/lib/redis/appendonlydir
   aofkit history --db 2 '\"\\x00\\xff\"' appendonly.aof
-  aofkit history --json cart:17 app.aof | jq -r .offset
+  aofkit history --json cart:17 app.aof | jq 'select(.kind == \"event\").offset'
 
-Exit codes: 0 done; 2 failed.";
+Exit codes: 0 done; 1 no command of the log writes to this key; 2 failed.";
 
 impl History {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
@@ -58,10 +59,10 @@ impl History {
             route: self.replaying.route(),
             replay: self.replaying.replay(common, None),
         };
-        let mut lines = Lines::default();
+        let (mut lines, mut json) = (Lines::default(), JsonLines::<HistoryReport>::default());
         let mut add_event = |event: &Event<'_>| {
             lines.add(|out| match common.json {
-                true => report::history::json_event(event, out),
+                true => json.line("event", event, out),
                 false => report::history::event(event, &key, self.full, out),
             })
         };
@@ -74,7 +75,7 @@ impl History {
         let mut report = report?;
         report.path.clone_from(&self.path);
         match (common.json, report.events) {
-            (true, _) => lines.add(|out| report::history::json_end(&report, out))?,
+            (true, _) => lines.add(|out| json.summary(&report, out))?,
             (false, 0) => message(&format!(
                 "{} no command of the log writes to this key\n",
                 Styled(QUIET, "note:")
@@ -82,6 +83,6 @@ impl History {
             (false, _) => lines.add(|out| report::history::end(&report, out))?,
         }
         lines.flush()?;
-        Ok(Exit::Done)
+        Ok(Exit::after(&report))
     }
 }

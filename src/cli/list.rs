@@ -8,7 +8,7 @@ use super::args::Common;
 use super::exit::Exit;
 use super::output::{message, print};
 use crate::base::error::Result;
-use crate::ops::list::{ListOptions, State, list};
+use crate::ops::list::{ListOptions, list};
 use crate::report;
 
 /// List the archives in a directory: time, source, size and state
@@ -41,8 +41,6 @@ impl List {
         } else {
             message(&report::list::problems(&report));
         }
-        let is_bad = |state| matches!(state, State::Damaged | State::Unreadable);
-        let found = report.archives.iter().any(|archive| is_bad(archive.state));
-        Ok(if found { Exit::Findings } else { Exit::Done })
+        Ok(Exit::after(&report))
     }
 }

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use rustix::process::{Pid, getpriority_process, setpriority_process};
-use serde::Serialize;
 
 use super::args::Common;
 use super::connection::ConnectionArgs;
@@ -26,8 +25,11 @@ use crate::ops::backup::live::{
     restore_config, run,
 };
 use crate::report;
+use crate::report::error::ErrorReport;
+use crate::report::live::{Server, Servers};
 use crate::report::style::{QUIET, Styled, WARNING};
 use crate::report::time::local;
+use crate::report::{HasOutcome, Report};
 
 const LIVE: &str = "Running servers";
 
@@ -76,27 +78,6 @@ enum StrategyArg {
     Link,
 }
 
-/// The report or the error of one server, for JSON.
-#[derive(Serialize)]
-struct Server<R> {
-    address: String,
-    report: Option<R>,
-    error: Option<JsonError>,
-}
-
-/// An error, for JSON.
-#[derive(Serialize)]
-struct JsonError {
-    message: String,
-    help: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Servers<R> {
-    schema: u32,
-    servers: Vec<Server<R>>,
-}
-
 impl LiveArgs {
     /// Returns whether the backup is of a running server.
     pub(super) fn is_wanted(&self) -> bool {
@@ -126,16 +107,15 @@ impl LiveArgs {
         }
     }
 
-    /// Backs up one server after another with `back_up`, so that no two servers fork at the same time. `text` and `exit`
-    /// give the text and the exit code of a report. If `fixed`, the log must not grow during the backup.
-    pub(super) fn run<T: Serialize>(
+    /// Backs up one server after another with `back_up`, so that no two servers fork at the same time. `text` gives
+    /// the text of a report. If `fixed`, the log must not grow during the backup.
+    pub(super) fn run<T: Report + HasOutcome>(
         &self,
         common: &Common,
         to: &Path,
         fixed: bool,
         back_up: impl Fn(&Taken<'_>, &dyn Progress) -> Result<T>,
         text: impl Fn(&T) -> String,
-        exit: impl Fn(&T) -> Exit,
     ) -> Result<Exit> {
         let options = self.options(to, fixed);
         give_way();
@@ -146,7 +126,6 @@ impl LiveArgs {
                 run(endpoint, &options, &teller, |taken| back_up(taken, &teller))
             },
             |report: &LiveReport<T>| report::live::text(report, &text(&report.backup)),
-            |report| exit(&report.backup),
         )
     }
 
@@ -157,7 +136,6 @@ impl LiveArgs {
             common,
             |endpoint| preview(endpoint, &options, &Teller::new(common, endpoint)),
             |report: &PreviewReport| report::live::preview(report, to),
-            |_| Exit::Done,
         )
     }
 
@@ -168,16 +146,14 @@ impl LiveArgs {
             common,
             |endpoint| restore_config(endpoint, dir, to, &Teller::new(common, endpoint)),
             |report: &RestoreReport| report::live::restored(report),
-            |_| Exit::Done,
         )
     }
 
-    fn each<R: Serialize>(
+    fn each<R: Report + HasOutcome>(
         &self,
         common: &Common,
         work: impl Fn(&Endpoint) -> Result<R>,
         text: impl Fn(&R) -> String,
-        exit: impl Fn(&R) -> Exit,
     ) -> Result<Exit> {
         let endpoints = self.connection.endpoints(&common.cancellation)?;
         if self.dir.is_some() && endpoints.len() > 1 {
@@ -188,37 +164,35 @@ impl LiveArgs {
         }
         let mut servers = Vec::new();
         let mut failed = None;
-        let mut unlike = Exit::Done;
         for endpoint in &endpoints {
             let address = endpoint.address.to_string();
             match work(endpoint) {
                 Ok(report) => {
-                    let exit = exit(&report);
+                    let exit = Exit::after(&report);
                     if !common.json && !common.quiet {
                         print(&text(&report))?;
                     } else if exit != Exit::Done {
                         message(&text(&report));
                     }
-                    unlike = if exit == Exit::Done { unlike } else { exit };
                     servers.push(Server { address, report: Some(report), error: None });
                 }
                 Err(error) => {
                     // Reported at once: the remaining servers may take hours.
-                    failed = Some(report_error(&error));
-                    let help = error.next_step().map(String::from);
-                    let error = JsonError { message: error.to_string(), help };
+                    let exit = report_error(&error);
+                    failed = Some(exit);
+                    let error = ErrorReport::new(&error, exit.code());
                     servers.push(Server { address, report: None, error: Some(error) });
                 }
             }
         }
-        let made = servers.iter().any(|server| server.report.is_some());
+        let servers = Servers { servers };
         if common.json {
-            print(&report::json(&Servers { schema: 1, servers }))?;
+            print(&report::json(&servers))?;
         }
-        Ok(match failed {
-            None => unlike,
-            Some(_) if made => Exit::Partial,
-            Some(exit) => exit,
+        // If all failed, the last error decides.
+        Ok(match (Exit::after(&servers), failed) {
+            (Exit::Trouble, Some(exit)) => exit,
+            (exit, _) => exit,
         })
     }
 }

@@ -15,6 +15,7 @@ use crate::base::escape::ShownPath;
 use crate::command::lookup;
 use crate::input::extracted::Unpacked;
 use crate::ops::log::{Filter, LogOptions, LogReport, log};
+use crate::report::JsonLines;
 use crate::report::log::{Json, Text, ending};
 use crate::report::style::{ERROR, QUIET, Styled, WARNING};
 
@@ -69,7 +70,7 @@ Examples:
   aofkit log --command flushall,flushdb,swapdb appendonly.aof
   aofkit log --pattern 'user:17*' --since '2026-11-22 03:00:00' appendonlydir
   aofkit log --since '#1200' --until appendonly.aof.2.incr.aof:81920 appendonlydir
-  aofkit log --json app.aof | jq -r '.args[0].text' | sort | uniq -c
+  aofkit log --json app.aof | jq -r 'select(.kind == \"command\").args[0].text' | sort | uniq -c
 
 Exit codes: 0 done; 1 the log is damaged or torn, and the commands before the damage were shown; \
 2 failed.";
@@ -86,18 +87,29 @@ impl Log {
         let bar = Bar::beside_lines(common);
         let unpacked = Unpacked::of(&self.path, &bar)?;
         let path = unpacked.path();
-        let write = &mut print_bytes;
         let report = if common.json {
-            log(path, &options, Json, write, &bar)
+            let mut lines = JsonLines::default();
+            let mut write = |text: &[u8]| {
+                let mut header = Vec::new();
+                lines.begin(&mut header);
+                print_bytes(&header).and_then(|()| print_bytes(text))
+            };
+            let report = log(path, &options, Json, &mut write, &bar);
+            report.and_then(|report| {
+                let mut last = Vec::new();
+                lines.summary(&report, &mut last);
+                print_bytes(&last).map(|()| report)
+            })
         } else {
-            log(path, &options, Text::new(self.full), write, &bar)
+            log(path, &options, Text::new(self.full), &mut print_bytes, &bar)
         };
         drop(bar);
         let report = report?;
         if report.shown == 0 {
             self.warn_of_unknown_names();
         }
-        Ok(end(&report, &self.path))
+        report_end(&report, &self.path);
+        Ok(Exit::after(&report))
     }
 
     /// Warns about names that no known server has; called when no command matched.
@@ -113,13 +125,12 @@ impl Log {
 }
 
 /// Reports where and why the log ends early, if it does.
-fn end(report: &LogReport, path: &std::path::Path) -> Exit {
-    let Some(found) = &report.ending else { return Exit::Done };
+fn report_end(report: &LogReport, path: &std::path::Path) {
+    let Some(found) = &report.ending else { return };
     let (error, help) = (Styled(ERROR, "error:"), Styled(QUIET, "help:"));
     let path = ShownPath(path);
     message(&format!(
         "{error} {}\n{help} run `aofkit verify {path}` for details, `aofkit repair` to write a repaired copy\n",
         ending(found)
     ));
-    Exit::Findings
 }

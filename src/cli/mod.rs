@@ -36,9 +36,10 @@ use clap::{ColorChoice, CommandFactory, Parser, Subcommand};
 pub use exit::Exit;
 
 use self::args::Common;
-use self::output::report_error;
-use crate::base::error::Error;
+use self::output::print_error;
+use crate::base::error::{Error, ErrorKind};
 use crate::disk::install_sigbus_guard;
+use crate::report::error::ErrorReport;
 
 /// Recover, verify, repair, compact and back up the append-only files of Redis and Valkey.
 #[derive(Debug, Parser)]
@@ -81,18 +82,14 @@ pub fn main() -> Exit {
         let _ = command.print_help();
         return Exit::Done;
     }
+    let wants_json = arguments.iter().take_while(|word| *word != "--").any(|word| word == "--json");
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
-        Err(error) => {
-            // clap reports --help and --version as errors that go to stdout.
-            let code = if error.use_stderr() { Exit::Trouble } else { Exit::Done };
-            let _ = error.print();
-            return code;
-        }
+        Err(error) => return report_usage(&error, wants_json),
     };
     cli.common.color.write_global_to_anstream();
     if let Err(error) = set_up(&cli.common) {
-        return report_error(&error);
+        return cli.common.report_error(&error);
     }
     let outcome = match &cli.command {
         Command::Verify(verify) => verify.run(&cli.common),
@@ -116,9 +113,33 @@ pub fn main() -> Exit {
         Command::Completions(completions) => completions.run(Cli::command()),
         Command::Man(man) => man.run(Cli::command()),
     };
-    let exit = outcome.unwrap_or_else(|error| report_error(&error));
+    let exit = outcome.unwrap_or_else(|error| cli.common.report_error(&error));
     interrupt::wait_if_interrupted(&cli.common.cancellation);
     exit
+}
+
+/// Prints what clap reports about the arguments, and returns the exit code.
+fn report_usage(error: &clap::Error, wants_json: bool) -> Exit {
+    let _ = error.print();
+    if !error.use_stderr() {
+        // --help and --version, which are printed to stdout.
+        return Exit::Done;
+    }
+    if wants_json {
+        print_error(&usage_error(&error.render().to_string()));
+    }
+    Exit::Trouble
+}
+
+/// Returns the report of a usage error from clap's text: the message, and after a blank line tips and the usage.
+fn usage_error(text: &str) -> ErrorReport {
+    let (message, help) = text.split_once("\n\n").unwrap_or((text, ""));
+    let message = message.trim().trim_start_matches("error: ");
+    let mut error = Error::new(ErrorKind::Usage, message);
+    if !help.trim().is_empty() {
+        error = error.help(help.trim());
+    }
+    ErrorReport::new(&error, Exit::Trouble.code())
 }
 
 /// Returns the subcommand to print the help of if the last argument is `-h` and that is its host option.

@@ -2,12 +2,12 @@
 
 use std::io::Write;
 
-use serde::Serialize;
-
 use super::args::Common;
 use super::exit::Exit;
 use crate::base::error::Error;
 use crate::report;
+use crate::report::Report;
+use crate::report::error::ErrorReport;
 use crate::report::style::{ERROR, QUIET, Styled};
 
 impl Common {
@@ -15,7 +15,7 @@ impl Common {
     /// `matters`.
     pub(super) fn tell(
         &self,
-        report: &impl Serialize,
+        report: &impl Report,
         matters: bool,
         text: impl FnOnce() -> String,
     ) -> Result<(), Error> {
@@ -30,6 +30,26 @@ impl Common {
         }
         Ok(())
     }
+
+    /// Reports an error: as text on stderr, and with `--json` also as a document on stdout. Returns its exit code.
+    pub(super) fn report_error(&self, error: &Error) -> Exit {
+        self.report_error_as(error, Exit::of(error))
+    }
+
+    /// Like [`Common::report_error`], with another exit code than that of the kind of error.
+    pub(super) fn report_error_as(&self, error: &Error, exit: Exit) -> Exit {
+        report_error(error);
+        if self.json {
+            print_error(&ErrorReport::new(error, exit.code()));
+        }
+        exit
+    }
+}
+
+/// Prints an error as a JSON document of one line, because it may end a list of lines.
+pub(super) fn print_error(error: &ErrorReport) {
+    // stdout may be what failed, or closed; the error is on stderr in any case, and its exit code remains.
+    let _ = anstream::stdout().lock().write_all(report::json_line(error).as_bytes());
 }
 
 /// Prints a result to stdout. A closed pipe ends the process without an error, as for other filters.
@@ -76,6 +96,7 @@ pub(super) fn message(text: &str) {
     let _ = anstream::stderr().lock().write_all(text.as_bytes());
 }
 
+/// Prints an error to stderr and returns its exit code.
 pub(super) fn report_error(error: &Error) -> Exit {
     let mut text = format!("{} {error}\n", Styled(ERROR, "error:"));
     if let Some(help) = error.next_step() {

@@ -9,8 +9,8 @@ use jiff::tz::TimeZone;
 use super::args::{Common, RetentionArgs};
 use super::exit::Exit;
 use crate::base::error::Result;
+use crate::ops::prune::PruneOptions;
 use crate::ops::prune::apply::prune;
-use crate::ops::prune::{PruneOptions, PruneReport};
 use crate::report;
 
 /// Remove old backups by retention rules, never the last valid one
@@ -48,21 +48,6 @@ impl Prune {
         };
         let report = common.with_bar(|bar| prune(&self.directory, &options, bar))?;
         common.tell(&report, report.has_problems(), || report::retention::text(&report))?;
-        Ok(exit(&report))
-    }
-}
-
-fn exit(report: &PruneReport) -> Exit {
-    let groups = &report.groups;
-    let removal_failed = groups
-        .iter()
-        .flat_map(|group| &group.archives)
-        .any(|archive| !report.dry_run && !archive.decision.keep && !archive.removed);
-    if removal_failed || groups.iter().any(|group| group.locked) {
-        Exit::Partial
-    } else if report.has_problems() {
-        Exit::Findings
-    } else {
-        Exit::Done
+        Ok(Exit::after(&report))
     }
 }

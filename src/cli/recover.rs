@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use clap::{ArgAction, Args, ValueEnum};
-use serde::Serialize;
 
 use super::args::{COMMON, Common, OutputArgs, OutputHelp, ReplayArgs, SEE_LONG_HELP};
 use super::exit::Exit;
@@ -17,10 +16,9 @@ use crate::base::server::Server;
 use crate::input::archive::verify::is_archive;
 use crate::input::extracted::Unpacked;
 use crate::ops::recover::hold::HoldReport;
-use crate::ops::recover::{
-    Choice, Expired, Output, RecoverOptions, RecoverReport, Verdict, Winner, recover,
-};
+use crate::ops::recover::{Choice, Expired, Output, RecoverOptions, Winner, recover};
 use crate::report;
+use crate::report::hold::HeldAndRecovered;
 
 /// Recover data destroyed by FLUSHALL, FLUSHDB or a mass deletion; by default only reports
 ///
@@ -189,14 +187,6 @@ impl StripFlushall {
     }
 }
 
-/// The JSON report if the log was secured first.
-#[derive(Serialize)]
-struct HeldAndSeen<'r> {
-    schema: u32,
-    hold: &'r HoldReport,
-    recover: &'r RecoverReport,
-}
-
 impl How {
     fn run(
         &self,
@@ -238,9 +228,9 @@ impl How {
         if archived {
             report.tell_of_archive(path);
         }
-        let exit = exit(&report);
+        let exit = Exit::after(&report);
         if let Some(hold) = held.filter(|_| common.json) {
-            print(&report::json(&HeldAndSeen { schema: 1, hold, recover: &report }))?;
+            print(&report::json(&HeldAndRecovered { hold, recover: &report }))?;
         } else {
             common.tell(&report, exit != Exit::Done, || report::recover::text(&report))?;
         }
@@ -258,11 +248,4 @@ impl How {
         }
         self.placing.output()
     }
-}
-
-fn exit(report: &RecoverReport) -> Exit {
-    let written = report.done.as_ref().is_some_and(|done| done.written.is_some());
-    let is_no = matches!(report.verdict, Verdict::Ordinary | Verdict::Nothing | Verdict::Empty);
-    let found = !is_no || report.broken.is_some();
-    if !written && found { Exit::Findings } else { Exit::Done }
 }

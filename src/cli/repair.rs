@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::args::{Common, OutputArgs, OutputHelp};
 use super::exit::Exit;
+use super::output::report_error;
 use super::parse::parse_size;
 use crate::base::error::Result;
 use crate::ops::repair::{OpenTransaction, RepairOptions, repair};
@@ -87,9 +88,10 @@ impl Repair {
         if let Some(refused) = &report.refused {
             // With --quiet, the error is enough.
             common.tell(&report, false, || report::repair::text(&report))?;
-            return Err(refused.error(&self.path));
+            // The report has it, so that it is not a second document.
+            return Ok(report_error(&refused.error(&self.path)));
         }
         common.tell(&report, report.damaged, || report::repair::text(&report))?;
-        Ok(if report.damaged && report.dry_run { Exit::Findings } else { Exit::Done })
+        Ok(Exit::after(&report))
     }
 }

@@ -56,6 +56,6 @@ impl Restore {
         };
         let report = common.with_bar(|bar| restore(&self.archive, &options, bar))?;
         common.tell(&report, false, || report::restore::text(&report))?;
-        Ok(Exit::Done)
+        Ok(Exit::after(&report))
     }
 }

@@ -9,7 +9,7 @@ use super::exit::Exit;
 use super::output::{message, print};
 use crate::base::error::Result;
 use crate::base::server::Server;
-use crate::ops::verify::{LogOutcome, VerifyOptions, VerifyReport, verify};
+use crate::ops::verify::{VerifyOptions, verify};
 use crate::report;
 use crate::report::verify::Shape;
 
@@ -56,24 +56,6 @@ impl Verify {
             }
             message(&report::verify::failures(&report));
         }
-        Ok(exit(&report))
-    }
-}
-
-fn exit(report: &VerifyReport) -> Exit {
-    let failed = report.logs.iter().filter(|log| matches!(log, LogOutcome::Failed(_))).count();
-    let sound = |log: &LogOutcome| match log {
-        LogOutcome::Read(log) => log.sound,
-        LogOutcome::Archive(archive) => archive.sound,
-        LogOutcome::BrokenSet { .. } | LogOutcome::Failed(_) => false,
-    };
-    if failed == report.logs.len() {
-        Exit::Trouble
-    } else if failed > 0 {
-        Exit::Partial
-    } else if report.logs.iter().all(sound) {
-        Exit::Done
-    } else {
-        Exit::Findings
+        Ok(Exit::after(&report))
     }
 }

@@ -15,7 +15,7 @@ use crate::base::progress::Progress;
 
 /// The state of the checksum at the end of an RDB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Checksum {
     /// The version has no checksum.
     Absent,

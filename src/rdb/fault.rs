@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 /// The kind of damage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum DamageKind {
     /// The bytes end prematurely: they may be the beginning of a valid file.

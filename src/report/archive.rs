@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 use std::time::Duration;
 
+use super::envelope::Report;
 use super::lines::{self, finding_help, told, took, warning, wide_row as row};
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled};
 use super::time::local;
@@ -274,4 +275,12 @@ fn plain(text: &str) -> String {
         if steers(c) { out.extend(c.escape_default()) } else { out.push(c) }
     }
     out
+}
+
+impl Report for CompressAllReport {
+    const NAME: &'static str = "compress";
+}
+
+impl Report for ExtractReport {
+    const NAME: &'static str = "extract";
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write};
 
+use super::envelope::Report;
 use super::lines::{rdb_and_commands, row, time, warning};
 use super::retention::{problems, summary};
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, wrap};
@@ -110,4 +111,8 @@ fn verdict(out: &mut String, report: &BackupReport) -> fmt::Result {
         }
         None => writeln!(out, "{}: nothing was written", Styled(QUIET, "DRY RUN")),
     }
+}
+
+impl Report for BackupReport {
+    const NAME: &'static str = "backup";
 }

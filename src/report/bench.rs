@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 use std::time::Duration;
 
+use super::envelope::Report;
 use super::lines::COLUMNS;
 use super::style::{GOOD, QUIET, STRONG, Styled, WARNING, wrap};
 use crate::base::escape::ShownPath;
@@ -160,6 +161,10 @@ fn decimals(value: f64) -> String {
     format!("{value:.decimals$}")
 }
 
+impl Report for BenchReport {
+    const NAME: &'static str = "bench";
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,8 +203,6 @@ mod tests {
         };
         let ratio = Ratio { min: 8.2, median: 8.5, max: 8.75 };
         BenchReport {
-            schema: 1,
-            report: "bench",
             path: PathBuf::from("a.aof"),
             opened: PathBuf::from("a.aof"),
             layout: Layout::SingleFile,
@@ -260,11 +263,11 @@ a.aof  954 MiB
     }
 
     #[test]
-    fn json_times_are_integer_nanoseconds() {
+    fn json_times_are_seconds() {
         let json = serde_json::to_value(report()).unwrap();
         assert_eq!(json["scans"][0]["reader"], "sequential");
-        assert_eq!(json["scans"][0]["median_ns"], 600_000_000);
-        assert_eq!(json["scans"][0]["rounds_ns"][2], 800_000_000);
+        assert_eq!(json["scans"][0]["median_s"], 0.6);
+        assert_eq!(json["scans"][0]["rounds_s"][2], 0.8);
         assert_eq!(json["processes"][1]["status"], "measured");
         assert_eq!(json["processes"][1]["times_of_own"]["median"], 8.5);
         assert_eq!(json["processes"][2]["status"], "failed");

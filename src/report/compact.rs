@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 use std::time::Duration;
 
+use super::envelope::Report;
 use super::lines::{self, row};
 use super::style::{GOOD, QUIET, STRONG, Styled, WARNING, wrap};
 use crate::base::escape::ShownPath;
@@ -194,4 +195,8 @@ fn findings(out: &mut String, report: &CompactReport) -> fmt::Result {
         finding("fields", &format!("{commands} {what}"))?;
     }
     Ok(())
+}
+
+impl Report for CompactReport {
+    const NAME: &'static str = "compact";
 }

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
 
-use super::json_line as object;
+use super::envelope::Report;
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING};
 use super::time::local;
 use crate::analysis::key_state::KeyState;
@@ -153,14 +153,8 @@ pub(super) fn time_ms(ms: i64) -> String {
     }
 }
 
-/// Appends a line of the list as a JSON object; its fields are those of [`Difference`].
-pub fn json_line(difference: &Difference, out: &mut Vec<u8>) {
-    object("key", difference, out);
-}
-
-/// Appends the report as the last of the JSON lines.
-pub fn json_end(report: &DiffReport, out: &mut Vec<u8>) {
-    object("summary", report, out);
+impl Report for DiffReport {
+    const NAME: &'static str = "diff";
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write};
 
+use super::envelope::Report;
 use super::style::{QUIET, STRONG, Styled, WARNING, wrap};
 use crate::base::escape::ShownPath;
 use crate::base::units::counted;
@@ -43,4 +44,8 @@ fn write_text(out: &mut String, report: &DigestReport) -> fmt::Result {
         writeln!(out, "  {} {keys} {what}", Styled(WARNING, "modules:"))?;
     }
     Ok(())
+}
+
+impl Report for DigestReport {
+    const NAME: &'static str = "digest";
 }

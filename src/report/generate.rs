@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 use std::time::Duration;
 
+use super::envelope::Report;
 use super::style::{GOOD, STRONG, Styled};
 use crate::base::escape::ShownPath;
 use crate::base::units::{Bytes, Count, Elapsed, Rate};
@@ -18,7 +19,7 @@ pub fn text(report: &GenerateReport) -> String {
 
 fn write_text(out: &mut String, report: &GenerateReport) -> fmt::Result {
     let counts = &report.counts;
-    let elapsed = Duration::from_millis(report.elapsed_ms);
+    let elapsed = Duration::try_from_secs_f64(report.elapsed_s).unwrap_or_default();
     writeln!(out, "{}", Styled(STRONG, ShownPath(&report.destination)))?;
     if report.files.len() > 1 {
         for file in &report.files {
@@ -38,6 +39,10 @@ fn write_text(out: &mut String, report: &GenerateReport) -> fmt::Result {
     )
 }
 
+impl Report for GenerateReport {
+    const NAME: &'static str = "generate";
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,13 +52,11 @@ mod tests {
     fn text_has_the_seed_and_the_counts() {
         let file = |name: &str, bytes| GeneratedFile { name: name.to_owned(), bytes };
         let mut report = GenerateReport {
-            schema: 1,
-            report: "generate",
             destination: "x.aof".into(),
             files: vec![file("x.aof", 2 << 20)],
             counts: Counts { bytes: 2 << 20, commands: 26_000, keys: 1000, ..Counts::default() },
             seed: 7,
-            elapsed_ms: 10,
+            elapsed_s: 0.01,
         };
         let plain =
             |report: &GenerateReport| anstream::adapter::strip_str(&text(report)).to_string();

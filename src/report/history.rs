@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::diff::{size, time_ms};
-use super::json_line;
+use super::envelope::Report;
 use super::log::args;
 use super::time::local;
 use crate::base::escape::quote;
@@ -87,12 +87,6 @@ fn place(place: &FinalKey, out: &mut Vec<u8>) {
     let _ = writeln!(out, ": {}", held(Some(&place.held)));
 }
 
-/// Appends an event as a JSON object; its fields are those of [`Event`].
-pub fn json_event(event: &Event<'_>, out: &mut Vec<u8>) {
-    json_line("event", event, out);
-}
-
-/// Appends the report as the last line.
-pub fn json_end(report: &HistoryReport, out: &mut Vec<u8>) {
-    json_line("summary", report, out);
+impl Report for HistoryReport {
+    const NAME: &'static str = "history";
 }

@@ -2,10 +2,14 @@
 
 use std::fmt::Write;
 
+use serde::Serialize;
+
+use super::envelope::Report;
 use super::style::{GOOD, Styled, WARNING, wrap};
 use crate::base::escape::ShownPath;
 use crate::base::units::{Bytes, counted};
 use crate::live::snapshot::How;
+use crate::ops::recover::RecoverReport;
 use crate::ops::recover::hold::HoldReport;
 
 /// Returns what was secured, where, and which setting to restore later.
@@ -53,4 +57,18 @@ pub fn text(report: &HoldReport) -> String {
     }
     text.push('\n');
     text
+}
+
+/// The report of `recover --hold`: that of `recover`, and what was secured first.
+#[derive(Debug, Serialize)]
+pub struct HeldAndRecovered<'r> {
+    /// What was secured, and how.
+    pub hold: &'r HoldReport,
+    /// The report on the secured log.
+    #[serde(flatten)]
+    pub recover: &'r RecoverReport,
+}
+
+impl Report for HeldAndRecovered<'_> {
+    const NAME: &'static str = RecoverReport::NAME;
 }

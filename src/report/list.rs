@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write};
 
+use super::envelope::Report;
 use super::lines::told;
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING};
 use crate::base::escape::ShownPath;
@@ -119,4 +120,8 @@ fn held(made: &Made) -> String {
         (keys, 0) => format!("{} keys", Count(keys)),
         (keys, commands) => format!("{}+{} cmd", Count(keys), Count(commands)),
     }
+}
+
+impl Report for ListReport {
+    const NAME: &'static str = "list";
 }

@@ -4,6 +4,10 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
+use serde::Serialize;
+
+use super::envelope::Report;
+use super::error::ErrorReport;
 use super::lines;
 use super::style::{GOOD, STRONG, Styled, WARNING, wrap};
 use super::time::local;
@@ -155,4 +159,38 @@ pub fn restored(report: &RestoreReport) -> String {
 
 fn elapsed(seconds: f64) -> String {
     Elapsed(Duration::try_from_secs_f64(seconds).unwrap_or_default()).to_string()
+}
+
+impl<T: Serialize> Report for LiveReport<T> {
+    const NAME: &'static str = "backup-live";
+}
+
+impl Report for PreviewReport {
+    const NAME: &'static str = "backup-live-dry-run";
+}
+
+impl Report for RestoreReport {
+    const NAME: &'static str = "backup-restore-config";
+}
+
+/// The reports on several servers, as they are printed with `--json`.
+#[derive(Debug, Serialize)]
+pub struct Servers<R> {
+    /// The servers, in the order given.
+    pub servers: Vec<Server<R>>,
+}
+
+/// The report or the error of one server.
+#[derive(Debug, Serialize)]
+pub struct Server<R> {
+    /// The address of the server.
+    pub address: String,
+    /// The report; `None` if it failed.
+    pub report: Option<R>,
+    /// The error, if it failed.
+    pub error: Option<ErrorReport>,
+}
+
+impl<R: Report> Report for Servers<R> {
+    const NAME: &'static str = R::NAME;
 }

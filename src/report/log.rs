@@ -2,12 +2,13 @@
 
 use std::io::Write;
 
+use super::envelope::{Report, append};
 use super::time::local;
 use crate::aof::log::{Log, Part};
 use crate::base::escape::quote;
 use crate::base::units::{Bytes, Count, counted};
 use crate::command::Role;
-use crate::ops::log::{CommandLine, Ending, Line, RdbLine, Render};
+use crate::ops::log::{CommandLine, Ending, Line, LogReport, RdbLine, Render};
 
 /// The number of bytes of a value that are shown.
 const SHOWN_BYTES: usize = 48;
@@ -115,19 +116,22 @@ impl Render for Text {
     }
 }
 
-/// One JSON object per line; its fields are those of [`Line`].
+/// One JSON object per line; its fields are those of [`Line`]. They are printed between the header and the summary of
+/// [`JsonLines`](super::JsonLines).
 #[derive(Debug, Clone, Copy)]
 pub struct Json;
 
 impl Render for Json {
     fn line(&mut self, line: &Line<'_>, out: &mut Vec<u8>) {
-        // Lines always serialise, and writing to memory cannot fail.
-        let _ = serde_json::to_writer(&mut *out, line);
-        out.push(b'\n');
+        append(line, out);
     }
 }
 
 /// Returns the message on where and why a log ends early.
 pub fn ending(ending: &Ending) -> String {
     format!("{}: byte {}: {}", ending.part, Count(ending.offset), ending.message)
+}
+
+impl Report for LogReport {
+    const NAME: &'static str = "log";
 }

@@ -16,6 +16,7 @@ use std::path::Path;
 use self::answer::answer;
 use self::choices::get_it_back;
 use self::findings::{deletions, scope, unknown, unread};
+use super::envelope::Report;
 use super::lines::{self, COLUMNS};
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
 use super::time::local;
@@ -572,4 +573,8 @@ fn beside(path: &Path, suffix: &str) -> std::path::PathBuf {
     let mut name = path.as_os_str().to_os_string();
     name.push(suffix);
     name.into()
+}
+
+impl Report for RecoverReport {
+    const NAME: &'static str = "recover";
 }

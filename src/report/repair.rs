@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write};
 
+use super::envelope::Report;
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
 use crate::aof::recognise::Content;
 use crate::base::escape::ShownPath;
@@ -109,4 +110,8 @@ fn dropped_range(out: &mut String, dropped: &Dropped) -> fmt::Result {
         writeln!(out, "       {} {}", Styled(WARNING, "database:"), wrap(&what, 62, 7))?;
     }
     Ok(())
+}
+
+impl Report for RepairReport {
+    const NAME: &'static str = "repair";
 }

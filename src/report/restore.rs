@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 use std::time::Duration;
 
+use super::envelope::Report;
 use super::lines;
 use super::style::{GOOD, STRONG, Styled, wrap};
 use crate::base::escape::ShownPath;
@@ -77,4 +78,8 @@ fn quoted(value: &str) -> String {
     } else {
         value.to_owned()
     }
+}
+
+impl Report for RestoreReport {
+    const NAME: &'static str = "restore";
 }

@@ -4,6 +4,7 @@ use std::fmt::{self, Write};
 
 use jiff::Timestamp;
 
+use super::envelope::Report;
 use super::lines::warning;
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING};
 use crate::base::escape::ShownPath;
@@ -90,4 +91,8 @@ pub(super) fn summary(group: &Group, dry_run: bool) -> String {
     let verb = if dry_run { "would be removed" } else { "removed" };
     let freed = if removed > 0 { format!(", {}", Bytes(bytes)) } else { String::new() };
     format!("{} kept, {removed} {verb}{freed}", counted(kept, "archive"))
+}
+
+impl Report for PruneReport {
+    const NAME: &'static str = "prune";
 }

@@ -1,8 +1,10 @@
 //! The text of `aofkit verify`.
 
 use std::fmt::{self, Write};
+use std::time::Duration;
 
 use super::archive;
+use super::envelope::Report;
 use super::lines::{self, COLUMNS, finding_help, problem, told, took, wide_row as row};
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
 use super::time::local;
@@ -271,7 +273,7 @@ fn servers(verdict: &Verdict) -> String {
 fn last_line(out: &mut String, log: &LogReport) -> fmt::Result {
     let errors = log.findings.iter().filter(|finding| finding.level == Level::Error).count();
     let warnings = log.findings.iter().filter(|finding| finding.level == Level::Warning).count();
-    let took = took(log.bytes, log.elapsed);
+    let took = took(log.bytes, Duration::try_from_secs_f64(log.elapsed_s).unwrap_or_default());
     let warned = match warnings {
         0 => String::new(),
         1 => ", 1 warning".to_string(),
@@ -321,4 +323,8 @@ fn summary(out: &mut String, report: &VerifyReport) -> fmt::Result {
     let failed = of(|log| matches!(log, LogOutcome::Failed(_)));
     let damaged = report.logs.len() - sound - failed;
     writeln!(out, "{} logs: {sound} sound, {damaged} damaged, {failed} not read", report.logs.len())
+}
+
+impl Report for VerifyReport {
+    const NAME: &'static str = "verify";
 }

@@ -62,7 +62,7 @@ fn a_key_is_followed_through_its_names() {
         .replace("\n    unchanged:", "\n    [0] \"k\": unchanged:");
     run.ends(0, &format!("{named}{copied}7 events; at the end [4] \"kept\": string \"1\"\n"), "");
     let run = place.run(&["history", "nobody", "a.aof"]);
-    run.ends(0, "", "note: no command of the log writes to this key\n");
+    run.ends(1, "", "note: no command of the log writes to this key\n");
 }
 
 #[test]
@@ -124,6 +124,7 @@ fn an_rdb_brings_a_key_and_any_bytes_can_be_its_name() {
     run.ends(0, expected, "");
     let run = place.run(&["history", "--json", r#""\"q\"""#, "set"]);
     let expected = [
+        &header("history"),
         r#"{"kind":"event","part":"appendonly.aof.1.base.rdb","number":1,"offset":0,"args":[],"touched":[{"db":0,"key":{"text":"\"q\""},"before":null,"after":{"type":"string","size":1,"value":{"text":"1"}}}]}"#,
         r#"{"kind":"event","part":"appendonly.aof.1.incr.aof","number":2,"offset":0,"db":0,"args":[{"text":"INCR"},{"text":"\"q\""}],"touched":[{"db":0,"key":{"text":"\"q\""},"before":{"type":"string","size":1,"value":{"text":"1"}},"after":{"type":"string","size":1,"value":{"text":"2"}}}]}"#,
         r#"{"kind":"summary","path":"set","events":2,"places":[{"db":0,"key":{"text":"\"q\""},"type":"string","size":1,"value":{"text":"2"}}]}"#,

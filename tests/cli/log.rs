@@ -105,11 +105,13 @@ fn json_loses_nothing() {
     let run = place.run(&["log", "--json", "--since", "#7", "a.aof"]);
     let value = format!(r#"{{"text":"{}"}}"#, "v".repeat(60));
     let expected = [
-        r#"{"kind":"command","part":"a.aof","number":1,"offset":167,"ordinal":7,"db":3,"time":1700000060,"args":[{"text":"RENAME"},{"text":"user:1"},{"text":"user:2"}]}"#,
+        &header("log"),
+        r#"{"kind":"command","part":"a.aof","number":1,"offset":167,"ordinal":7,"db":3,"time":"2023-11-14T22:14:20Z","args":[{"text":"RENAME"},{"text":"user:1"},{"text":"user:2"}]}"#,
         &format!(
-            r#"{{"kind":"command","part":"a.aof","number":1,"offset":207,"ordinal":8,"db":3,"time":1700000060,"args":[{{"text":"set"}},{{"bytes":"Yv8="}},{value}]}}"#
+            r#"{{"kind":"command","part":"a.aof","number":1,"offset":207,"ordinal":8,"db":3,"time":"2023-11-14T22:14:20Z","args":[{{"text":"set"}},{{"bytes":"Yv8="}},{value}]}}"#
         ),
-        r#"{"kind":"command","part":"a.aof","number":1,"offset":311,"ordinal":9,"db":3,"time":1700000120,"args":[{"text":"FLUSHALL"}]}"#,
+        r#"{"kind":"command","part":"a.aof","number":1,"offset":311,"ordinal":9,"db":3,"time":"2023-11-14T22:15:20Z","args":[{"text":"FLUSHALL"}]}"#,
+        r#"{"kind":"summary","shown":3,"commands":9}"#,
     ];
     run.ends(0, &format!("{}\n", expected.join("\n")), "");
     let run = place.run(&["log", "--json", "--command", "incr", "a.aof"]);
@@ -136,7 +138,8 @@ fn parts_are_told_apart_and_an_rdb_is_a_line() {
     let json = format!(
         r#"{{"kind":"rdb","part":"appendonly.aof.1.base.rdb","number":1,"offset":0,"bytes":{rdb},"version":10,"keys":3}}"#
     );
-    run.ends(0, &format!("{json}\n"), "");
+    let (header, last) = (header("log"), r#"{"kind":"summary","shown":1,"commands":0}"#);
+    run.ends(0, &format!("{header}\n{json}\n{last}\n"), "");
 }
 
 #[test]

@@ -9,9 +9,12 @@ mod backup;
 mod broken_length;
 mod compact;
 mod diff;
+mod exit_codes;
 mod force;
 mod history;
 mod input;
+mod json;
+mod json_docs;
 mod leftovers;
 mod live;
 mod log;
@@ -124,15 +127,79 @@ impl Run {
         );
     }
 
-    /// As [`Run::ends`], of a report, whose last line tells how long it took.
+    /// As [`Run::ends`], of a report; elapsed times are stated as `<time>`.
     #[track_caller]
     fn reports(&self, code: i32, stdout: &str) {
-        let took = self.stdout.rfind(" in ").unwrap_or(self.stdout.trim_end().len());
-        assert_eq!(
-            (self.code, &self.stdout[..took], self.stderr.as_str()),
-            (Some(code), stdout, "")
-        );
+        let reported = without_times(&self.stdout);
+        assert_eq!((self.code, reported.as_str(), self.stderr.as_str()), (Some(code), stdout, ""));
     }
+}
+
+/// Replaces an elapsed time, and the rate after it, at the end of a line: ` in 0.31 s (210 MB/s)` by ` in <time>`.
+/// Anything else, also a time in another form, remains.
+fn without_times(text: &str) -> String {
+    let lines = text.split('\n').map(|line| match line.rsplit_once(" in ") {
+        Some((before, time)) if is_elapsed(time) => format!("{before} in <time>"),
+        _ => line.to_owned(),
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Whether this is an elapsed time, `0.31 s`, `4 min 12 s` or `2 h 01 min`, with or without a rate.
+fn is_elapsed(text: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = |text: &str, decimals: usize| match text.split_once('.') {
+        Some((whole, part)) => digits(whole) && digits(part) && part.len() == decimals,
+        None => digits(text) && decimals == 0,
+    };
+    let is_rate = |rate: &str| match rate.split_once(' ') {
+        Some((rate, "GB/s")) => number(rate, 2),
+        Some((rate, "MB/s" | "kB/s")) => number(rate, 0),
+        _ => false,
+    };
+    let (time, rate) = match text.split_once(" (") {
+        Some((time, rate)) => (time, rate.strip_suffix(')')),
+        None => (text, Some("0 kB/s")),
+    };
+    let is_time = match time.split(' ').collect::<Vec<_>>()[..] {
+        [seconds, "s"] => number(seconds, 2),
+        [minutes, "min", seconds, "s"] => digits(minutes) && digits(seconds) && seconds.len() == 2,
+        [hours, "h", minutes, "min"] => digits(hours) && digits(minutes) && minutes.len() == 2,
+        _ => false,
+    };
+    is_time && rate.is_some_and(is_rate)
+}
+
+#[test]
+fn only_elapsed_times_are_replaced() {
+    for time in ["0.31 s", "4 min 12 s", "2 h 01 min", "0.01 s (210 MB/s)", "1.20 s (3.21 GB/s)"] {
+        assert_eq!(without_times(&format!("a in b in {time}\n")), "a in b in <time>\n", "{time}");
+    }
+    for other in [
+        "0.3 s",
+        "3 s",
+        "0.310 s",
+        "0.31 ms",
+        "4 min 2 s",
+        "2 h 1 min",
+        "-1.00 s",
+        "0.31 s ",
+        ".31 s",
+        "0.31 s (210 MiB/s)",
+        "0.31 s (210.1 MB/s)",
+        "0.31 s (210 MB/s",
+        "0.31 s 210 MB/s",
+        "0.31 s; x",
+    ] {
+        let line = format!("a in {other}\n");
+        assert_eq!(without_times(&line), line);
+    }
+}
+
+/// The first of the lines that are printed with `--json` while a report is made.
+fn header(report: &str) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    format!(r#"{{"schema":1,"report":"{report}","version":"{version}","kind":"header"}}"#)
 }
 
 /// A command as it stands in a log.

@@ -20,7 +20,7 @@ fn with_checksum(mut bytes: Vec<u8>) -> Vec<u8> {
 const UNKNOWN_TYPE: &[u8] = b"\x1a\x01k\xff\xff\xff\0\0\0\0\0\0\0\0\xff";
 
 /// One of each kind that is written by a newer server or another product.
-fn newer() -> Vec<(&'static str, Vec<u8>)> {
+pub(crate) fn newer() -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("RDB version 13", rdb("REDIS0013", b"")),
         ("RDB version 14", rdb("REDIS0014", UNKNOWN_TYPE)),
@@ -37,7 +37,7 @@ fn dragonfly() -> Vec<u8> {
 }
 
 /// A set whose base is this RDB, and whose log ends in FLUSHALL.
-fn put_flushed_set(place: &Place, name: &str, base: &[u8]) {
+pub(crate) fn put_flushed_set(place: &Place, name: &str, base: &[u8]) {
     let incr = [sound(), command(&["FLUSHALL"])].concat();
     place.put_set(
         name,

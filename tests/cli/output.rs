@@ -134,9 +134,10 @@ fn without_styles(text: &str) -> String {
 struct VerifyReport {
     schema: u32,
     report: String,
+    version: String,
     logs: Vec<LogOutcome>,
     #[allow(dead_code)]
-    elapsed_ms: u64,
+    elapsed_s: f64,
 }
 
 #[allow(clippy::large_enum_variant)] // There are only a few of them.
@@ -161,8 +162,8 @@ struct LogReport {
     commands: u64,
     rdb_keys: u64,
     transactions: u64,
-    first_time: Option<i64>,
-    last_time: Option<i64>,
+    first_time: Option<String>,
+    last_time: Option<String>,
     databases: std::collections::BTreeMap<String, u64>,
     by_command: Vec<CommandCount>,
     parts: Vec<PartReport>,
@@ -170,7 +171,7 @@ struct LogReport {
     verdicts: Vec<Verdict>,
     history: Vec<Value>,
     others: Vec<OtherFile>,
-    elapsed_ms: u64,
+    elapsed_s: f64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -308,8 +309,8 @@ fn json_has_the_shape_that_is_promised_and_every_byte_is_accounted_for() {
     assert_eq!(run.code, Some(3), "{run:#?}");
     let report: VerifyReport = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(
-        (report.schema, report.report.as_str(), report.logs.len()),
-        (1, "verify", paths.len())
+        (report.schema, report.report.as_str(), report.version.as_str(), report.logs.len()),
+        (1, "verify", env!("CARGO_PKG_VERSION"), paths.len())
     );
     let mut read = 0;
     for (outcome, path) in report.logs.iter().zip(paths) {

@@ -7,6 +7,8 @@ mod binaries;
 mod client;
 mod data_dir;
 pub(crate) mod differential;
+#[allow(dead_code)] // One of its functions is only for tests without servers.
+pub(crate) mod json_docs;
 mod log;
 mod process;
 mod program;

@@ -87,8 +87,6 @@ pub fn extract(
         archive
     };
     Ok(ExtractReport {
-        schema: 1,
-        report: "extract",
         path: path.to_owned(),
         output: options.output.clone(),
         written,

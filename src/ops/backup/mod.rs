@@ -198,8 +198,6 @@ impl Job<'_> {
                 .help("it would take the place of an older one that may be needed; --damaged makes it all the same"));
         }
         let report = BackupReport {
-            schema: 1,
-            report: "backup",
             path: log.path.clone(),
             source: options.archive.source.clone(),
             identity,

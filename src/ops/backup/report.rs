@@ -14,10 +14,6 @@ use crate::ops::verify::findings::Finding;
 /// The result of a backup or of a dry run.
 #[derive(Debug, Serialize)]
 pub struct BackupReport {
-    /// The version of this schema.
-    pub schema: u32,
-    /// The name of the report: `backup`.
-    pub report: &'static str,
     /// The path of the log, as given.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub path: PathBuf,

@@ -58,13 +58,9 @@ pub fn checkers_on_path(path: &std::ffi::OsStr) -> Vec<PathBuf> {
     found
 }
 
-/// The results of a benchmark. All times are in nanoseconds.
+/// The results of a benchmark. All times are in seconds.
 #[derive(Debug, Serialize)]
 pub struct BenchReport {
-    /// The version of this schema.
-    pub schema: u32,
-    /// The name of the report: `bench`.
-    pub report: &'static str,
     /// The path as given.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub path: PathBuf,
@@ -184,16 +180,16 @@ pub enum ProcessOutcome {
 #[derive(Debug, Clone, Serialize)]
 pub struct Times {
     /// The shortest time.
-    #[serde(rename = "min_ns", serialize_with = "nanoseconds")]
+    #[serde(rename = "min_s", serialize_with = "seconds")]
     pub min: Duration,
     /// The median.
-    #[serde(rename = "median_ns", serialize_with = "nanoseconds")]
+    #[serde(rename = "median_s", serialize_with = "seconds")]
     pub median: Duration,
     /// The longest time.
-    #[serde(rename = "max_ns", serialize_with = "nanoseconds")]
+    #[serde(rename = "max_s", serialize_with = "seconds")]
     pub max: Duration,
     /// All times, in the order of rounds.
-    #[serde(rename = "rounds_ns", serialize_with = "all_nanoseconds")]
+    #[serde(rename = "rounds_s", serialize_with = "all_seconds")]
     pub rounds: Vec<Duration>,
 }
 
@@ -303,8 +299,6 @@ pub fn bench(path: &Path, options: &BenchOptions, progress: &dyn Progress) -> Re
         }
     };
     Ok(BenchReport {
-        schema: 1,
-        report: "bench",
         path: log.path.clone(),
         opened: log.opened.clone(),
         layout: log.layout.clone(),
@@ -609,13 +603,12 @@ impl Process {
     }
 }
 
-fn nanoseconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_u64(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
+fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(time.as_secs_f64())
 }
 
-fn all_nanoseconds<S: Serializer>(times: &[Duration], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer
-        .collect_seq(times.iter().map(|time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)))
+fn all_seconds<S: Serializer>(times: &[Duration], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(times.iter().map(Duration::as_secs_f64))
 }
 
 #[cfg(test)]

@@ -54,19 +54,36 @@ pub enum Event {
     /// The file is damaged, and truncation was not requested.
     NotValid { name: String },
     /// No annotation is later than the time.
-    NothingLater { name: String, timestamp: i64 },
+    NothingLater {
+        name: String,
+        #[serde(serialize_with = "crate::base::rfc3339::seconds")]
+        timestamp: i64,
+    },
     /// An annotation is not a valid time.
     BadAnnotation,
     /// The first annotation is later than the time.
-    NothingBefore { path: String, timestamp: i64 },
+    NothingBefore {
+        path: String,
+        #[serde(serialize_with = "crate::base::rfc3339::seconds")]
+        timestamp: i64,
+    },
     /// An annotation is later, but not in the last file.
-    LaterNotLast { path: String, timestamp: i64, offset: u64 },
+    LaterNotLast {
+        path: String,
+        #[serde(serialize_with = "crate::base::rfc3339::seconds")]
+        timestamp: i64,
+        offset: u64,
+    },
     /// The truncated bytes were saved.
     Kept { path: String, bytes: u64 },
     /// The damage was truncated.
     Truncated { name: String },
     /// The later commands were truncated.
-    TruncatedTo { name: String, timestamp: i64 },
+    TruncatedTo {
+        name: String,
+        #[serde(serialize_with = "crate::base::rfc3339::seconds")]
+        timestamp: i64,
+    },
     /// The file is valid.
     Valid { what: FileKind, name: String },
     /// The file is empty.

@@ -18,10 +18,6 @@ use crate::ops::compress::write::{CompressOptions, compress};
 /// The result of compressing several paths.
 #[derive(Debug, Serialize)]
 pub struct CompressAllReport {
-    /// The version of this schema.
-    pub schema: u32,
-    /// The name of the report: `compress`.
-    pub report: &'static str,
     /// The result for each log, in the order of the paths.
     pub archives: Vec<CompressOutcome>,
     /// The run time in seconds.
@@ -73,7 +69,7 @@ pub fn compress_all(
         }
     };
     let elapsed_s = started.elapsed().as_secs_f64();
-    Ok(CompressAllReport { schema: 1, report: "compress", archives, elapsed_s })
+    Ok(CompressAllReport { archives, elapsed_s })
 }
 
 /// Returns the logs; several files of one set are replaced by the set.

@@ -296,8 +296,6 @@ pub fn pack(
     #[allow(clippy::cast_precision_loss)] // Three digits are shown.
     let ratio = bytes as f64 / archive_bytes as f64;
     let report = CompressReport {
-        schema: 1,
-        report: "compress",
         path: log.path.clone(),
         output: destination,
         method: options.method,

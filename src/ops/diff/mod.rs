@@ -47,10 +47,6 @@ pub type OnDifference<'f> = dyn FnMut(&Difference) -> Result<()> + Send + 'f;
 /// The result of a comparison.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DiffReport {
-    /// The version of this schema.
-    pub schema: u32,
-    /// The name of the report: `diff`.
-    pub report: &'static str,
     /// The first side.
     pub a: Side,
     /// The second side.
@@ -137,8 +133,6 @@ pub fn diff(
     let by_type = counts.keys.iter().map(|(&(db, kind), &keys)| OfType { db, kind, keys });
     let reasons = counts.reasons.iter().map(|(&reason, &keys)| OfReason { reason, keys });
     Ok(DiffReport {
-        schema: 1,
-        report: "diff",
         a: side(0),
         b: side(1),
         same: keys.differing() == 0 && functions_differ != Some(true),

@@ -34,10 +34,6 @@ const BASE_NAME: &str = "appendonly.aof";
 /// The result of generating a log.
 #[derive(Debug, Clone, Serialize)]
 pub struct GenerateReport {
-    /// The version of this schema.
-    pub schema: u32,
-    /// The name of the report: `generate`.
-    pub report: &'static str,
     /// The path of the generated file or directory.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub destination: PathBuf,
@@ -48,8 +44,8 @@ pub struct GenerateReport {
     pub counts: Counts,
     /// The seed, with which the log can be generated again.
     pub seed: u64,
-    /// The run time in milliseconds.
-    pub elapsed_ms: u64,
+    /// The run time in seconds.
+    pub elapsed_s: f64,
 }
 
 /// A generated file.
@@ -100,13 +96,11 @@ pub fn generate(
         }
     };
     Ok(GenerateReport {
-        schema: 1,
-        report: "generate",
         destination: destination.to_path_buf(),
         files,
         counts,
         seed: options.seed,
-        elapsed_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        elapsed_s: started.elapsed().as_secs_f64(),
     })
 }
 

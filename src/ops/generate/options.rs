@@ -13,7 +13,7 @@ pub(super) const MOST_KEYS: u64 = 1 << 33;
 
 /// The amount to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Amount {
     /// The number of bytes in all parts together; exceeded by less than one command or transaction.
     Bytes(u64),
@@ -24,7 +24,7 @@ pub enum Amount {
 
 /// The distribution of keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Skew {
     /// All keys are equally frequent.
     Uniform,
@@ -34,7 +34,7 @@ pub enum Skew {
 
 /// The files to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Layout {
     /// A single file of commands, as in Redis up to 6.2.
     SingleFile,

@@ -15,8 +15,11 @@ pub struct Event<'e> {
     pub number: usize,
     /// The byte offset of the command in the part; 0 for an RDB.
     pub offset: u64,
-    /// The time of the last annotation before it, in Unix seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The time of the last annotation before it, in Unix seconds; a string as in RFC 3339 in JSON.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::base::rfc3339::seconds_if_any"
+    )]
     pub time: Option<i64>,
     /// The selected database; `None` for an RDB.
     #[serde(skip_serializing_if = "Option::is_none")]

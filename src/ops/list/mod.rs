@@ -49,8 +49,6 @@ pub fn list(directory: &Path, options: ListOptions, progress: &dyn Progress) -> 
         key(a).is_none().cmp(&key(b).is_none()).then_with(|| key(a).cmp(&key(b)))
     });
     Ok(ListReport {
-        schema: 1,
-        report: "list",
         directory: directory.to_owned(),
         archives,
         elapsed_s: started.elapsed().as_secs_f64(),

@@ -11,10 +11,6 @@ use crate::ops::list::identity::Identity;
 /// The archives in a directory.
 #[derive(Debug, Clone, Serialize)]
 pub struct ListReport {
-    /// The version of this schema.
-    pub schema: u32,
-    /// The name of the report: `list`.
-    pub report: &'static str,
     /// The path of the directory, as given.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub directory: PathBuf,
@@ -68,11 +64,17 @@ pub struct Made {
     pub commands: u64,
     /// The number of keys in RDBs.
     pub rdb_keys: u64,
-    /// The time of the first `#TS:` annotation, in Unix seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The time of the first `#TS:` annotation.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::base::rfc3339::seconds_if_any"
+    )]
     pub first_time: Option<i64>,
-    /// The time of the last `#TS:` annotation, in Unix seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The time of the last `#TS:` annotation.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::base::rfc3339::seconds_if_any"
+    )]
     pub last_time: Option<i64>,
     /// The fingerprint of the data set, if computed.
     #[serde(skip_serializing_if = "Option::is_none")]

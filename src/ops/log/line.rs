@@ -46,8 +46,11 @@ pub struct CommandLine<'l> {
     pub ordinal: u64,
     /// The selected database; for a SELECT, the one that it selects.
     pub db: u32,
-    /// The time of the last annotation before it, in Unix seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The time of the last annotation before it, in Unix seconds; a string as in RFC 3339 in JSON.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::base::rfc3339::seconds_if_any"
+    )]
     pub time: Option<i64>,
     /// The ordinal of the MULTI of the transaction that it belongs to. MULTI and EXEC belong to it, too.
     #[serde(skip_serializing_if = "Option::is_none")]

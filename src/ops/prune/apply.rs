@@ -52,10 +52,6 @@ impl Default for PruneOptions {
 /// The result of pruning a directory, or of a dry run.
 #[derive(Debug, Clone, Serialize)]
 pub struct PruneReport {
-    /// The version of this schema.
-    pub schema: u32,
-    /// The name of the report: `prune`.
-    pub report: &'static str,
     /// The path of the directory, as given.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub directory: PathBuf,
@@ -183,8 +179,6 @@ pub fn prune(
     let sums = groups.iter().map(|group| group.removed(options.dry_run));
     let (removed, freed_bytes) = sums.fold((0, 0), |sum, of| (sum.0 + of.0, sum.1 + of.1));
     Ok(PruneReport {
-        schema: 1,
-        report: "prune",
         directory: directory.to_owned(),
         policy: options.policy,
         dry_run: options.dry_run,

@@ -27,6 +27,7 @@ pub struct Candidate {
     /// The files of the candidate, in load order.
     pub files: Vec<CandidateFile>,
     /// The modification time of its most recently written file, in Unix seconds.
+    #[serde(serialize_with = "crate::base::rfc3339::seconds_if_any")]
     pub modified: Option<i64>,
     /// The keyspace that it would restore, without a FLUSHALL at its end; `None` if not counted.
     pub holds: Option<SummaryReport>,

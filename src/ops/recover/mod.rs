@@ -585,8 +585,6 @@ impl Job<'_> {
         };
         let deletions = self.counted.as_ref().map(|counted| counted.deletions.clone());
         RecoverReport {
-            schema: 1,
-            report: "recover",
             path: self.whole.path.clone(),
             opened: log.opened.clone(),
             archived: false,

@@ -21,10 +21,6 @@ use crate::input::hold_origin::HoldOrigin;
 /// The events in a log that destroyed data, what can be recovered, and what was recovered.
 #[derive(Debug, Serialize)]
 pub struct RecoverReport {
-    /// The version of this schema.
-    pub schema: u32,
-    /// The name of the report: `recover`.
-    pub report: &'static str,
     /// The path as given.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub path: PathBuf,
@@ -55,6 +51,7 @@ pub struct RecoverReport {
     /// The number of events before the first listed one: only the last events are listed.
     pub earlier_events: u64,
     /// The first and the last time of the log's annotations, in Unix seconds.
+    #[serde(serialize_with = "crate::base::rfc3339::first_and_last")]
     pub times: Option<(i64, i64)>,
     /// Whether the clock was set back between two annotations.
     pub clock_went_back: bool,

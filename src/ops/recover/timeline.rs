@@ -21,8 +21,10 @@ use crate::rdb;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct TimeRange {
     /// The earliest possible time. If exact, the time itself.
+    #[serde(serialize_with = "crate::base::rfc3339::seconds_if_any")]
     pub from: Option<i64>,
     /// The latest possible time.
+    #[serde(serialize_with = "crate::base::rfc3339::seconds_if_any")]
     pub until: Option<i64>,
     /// Whether an annotation gives the time to the second.
     pub exact: bool,

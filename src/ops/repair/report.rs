@@ -14,10 +14,6 @@ use crate::ops::repair::retained_ranges::Output;
 /// The retained and the lost content, and the path of the result.
 #[derive(Debug, Serialize)]
 pub struct RepairReport {
-    /// The version of this schema.
-    pub schema: u32,
-    /// The name of the report: `repair`.
-    pub report: &'static str,
     /// The path as given.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub path: PathBuf,
@@ -65,8 +61,6 @@ impl RepairReport {
     ) -> Self {
         let parts = surveys.iter().zip(&plan.parts);
         RepairReport {
-            schema: 1,
-            report: "repair",
             path: log.path.clone(),
             dry_run: options.output == Output::DryRun,
             damaged: !plan.keeps_everything(),

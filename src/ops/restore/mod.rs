@@ -70,8 +70,6 @@ pub fn restore(
     let settings = settings(&ready, &directory);
     let next = next(&ready, options.server, owner, &directory);
     Ok(RestoreReport {
-        schema: 1,
-        report: "restore",
         archive: archive.to_owned(),
         output: directory,
         source: contents.map(|contents| contents.source),

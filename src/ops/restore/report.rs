@@ -12,10 +12,6 @@ use crate::ops::compact::Form;
 /// The restored log, and the remaining steps.
 #[derive(Debug, Clone, Serialize)]
 pub struct RestoreReport {
-    /// The version of this schema.
-    pub schema: u32,
-    /// The name of the report: `restore`.
-    pub report: &'static str,
     /// The path of the archive.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub archive: PathBuf,

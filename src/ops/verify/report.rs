@@ -19,14 +19,10 @@ use crate::rdb;
 /// The result of verifying several paths.
 #[derive(Debug, Serialize)]
 pub struct VerifyReport {
-    /// The version of this schema.
-    pub schema: u32,
-    /// The name of the report: `verify`.
-    pub report: &'static str,
     /// The result for each path, in the order given.
     pub logs: Vec<LogOutcome>,
-    /// The run time in milliseconds.
-    pub elapsed_ms: u64,
+    /// The run time in seconds.
+    pub elapsed_s: f64,
 }
 
 /// The result for one path.
@@ -89,11 +85,17 @@ pub struct LogReport {
     pub rdb_keys: u64,
     /// The number of complete transactions.
     pub transactions: u64,
-    /// The time of the first `#TS:` annotation, in Unix seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The time of the first `#TS:` annotation.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::base::rfc3339::seconds_if_any"
+    )]
     pub first_time: Option<i64>,
-    /// The time of the last `#TS:` annotation, in Unix seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The time of the last `#TS:` annotation.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::base::rfc3339::seconds_if_any"
+    )]
     pub last_time: Option<i64>,
     /// Commands by the database in force.
     pub databases: BTreeMap<u32, u64>,
@@ -109,11 +111,8 @@ pub struct LogReport {
     pub history: Vec<HistoryFile>,
     /// Files next to the log that do not belong to it.
     pub others: Vec<OtherFile>,
-    /// The run time in milliseconds.
-    pub elapsed_ms: u64,
-    /// The run time, unrounded.
-    #[serde(skip)]
-    pub elapsed: Duration,
+    /// The run time in seconds.
+    pub elapsed_s: f64,
 }
 
 /// The number of occurrences of a command.
@@ -156,7 +155,7 @@ pub struct PartReport {
 
 impl VerifyReport {
     pub(super) fn new(logs: Vec<LogOutcome>, elapsed: Duration) -> Self {
-        VerifyReport { schema: 1, report: "verify", logs, elapsed_ms: milliseconds(elapsed) }
+        VerifyReport { logs, elapsed_s: elapsed.as_secs_f64() }
     }
 }
 
@@ -188,14 +187,12 @@ impl LogReport {
             verdicts,
             history: log.history.clone(),
             others: log.others.clone(),
-            elapsed_ms: 0,
-            elapsed: Duration::ZERO,
+            elapsed_s: 0.0,
         }
     }
 
     pub(super) fn set_elapsed(&mut self, elapsed: Duration) {
-        self.elapsed = elapsed;
-        self.elapsed_ms = milliseconds(elapsed);
+        self.elapsed_s = elapsed.as_secs_f64();
     }
 }
 
@@ -249,8 +246,4 @@ fn by_command(surveys: &[Survey<'_>]) -> Vec<CommandCount> {
         sum.into_iter().map(|(name, count)| CommandCount { name, count }).collect();
     counts.sort_by_key(|command| std::cmp::Reverse(command.count));
     counts
-}
-
-fn milliseconds(elapsed: Duration) -> u64 {
-    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
 }

@@ -7,6 +7,7 @@ use libtest_mimic::Trial;
 use serde_json::Value;
 
 use super::on_each;
+use crate::support::json_docs::Docs;
 use crate::support::{Binary, LINES, Run, Running, Setup, aofkit, free_port, temp_dir};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -141,7 +142,8 @@ fn second_hold(binary: &Binary) {
     assert_eq!(setup.settings(), ["everysec", "0"]);
     let report: Value = serde_json::from_str(&second.stdout).expect("one document");
     assert_eq!(report["schema"], 1);
-    let (hold, recover) = (&report["hold"], &report["recover"]);
+    assert_eq!(Docs::read().check(&second.stdout), "recover");
+    let (hold, recover) = (&report["hold"], &report);
     let ([old], [new]) = (&sets(setup.data.path())[..], &sets(setup.to.path())[..]) else {
         panic!("expected one set each: {second:#?}")
     };

@@ -10,6 +10,7 @@ use libtest_mimic::Trial;
 use serde_json::Value;
 
 use super::on_each;
+use crate::support::json_docs::Docs;
 use crate::support::{Binary, LINES, Run, Setup, UnderWay, aofkit, temp_dir};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -48,6 +49,7 @@ fn dry_run(binary: &Binary) {
     };
     let calls = calls_of_changing_commands(&mut setup);
     let run = Run::of(setup.live().args(["--dry-run", "--json"]));
+    assert_eq!(Docs::read().check(&run.stdout), "backup-live-dry-run");
     assert_eq!(run.code, Some(0), "{run:#?}");
     let report: Value = serde_json::from_str(&run.stdout).expect("one document");
     let report = &report["servers"][0]["report"];
@@ -83,6 +85,7 @@ fn contains_the_data(binary: &Binary, args: &[&str], steps: &[&str]) {
     setup.fill(50);
     let (digest, before) = (setup.server.digest(), setup.settings());
     let run = Run::of(setup.live().args(args).arg("--json"));
+    assert_eq!(Docs::read().check(&run.stdout), "backup-live");
     assert_eq!(run.code, Some(0), "{run:#?}");
     assert_eq!(setup.settings(), before);
 

@@ -62,7 +62,6 @@ pub fn run<T>(
         Strategy::Link => run.with_links(&mut steps, back_up)?,
     };
     Ok(LiveReport {
-        schema: 1,
         replication: run.replication.report(),
         server: run.session.into_server(),
         strategy: options.strategy,
@@ -110,5 +109,5 @@ pub fn restore_config(
     // Without a log there is nothing to lock; a run that is active on it has a log.
     let _lock = if files.log.exists() { Some(files.lock(to)?) } else { None };
     let settings = settings::recover(&mut session, &files.identity(), to)?;
-    Ok(RestoreReport { schema: 1, server: session.into_server(), settings })
+    Ok(RestoreReport { server: session.into_server(), settings })
 }

@@ -33,8 +33,6 @@ pub struct Step {
 /// The report of a backup of a running server. `T` is the report of the backup itself.
 #[derive(Debug, Serialize)]
 pub struct LiveReport<T> {
-    /// The version of this schema.
-    pub schema: u32,
     /// The server.
     pub server: ServerSeen,
     /// Its replication state at the time of the snapshot.
@@ -66,8 +64,6 @@ pub struct LiveReport<T> {
 /// The report of a dry run of a backup of a running server. Nothing was changed.
 #[derive(Debug, Serialize)]
 pub struct PreviewReport {
-    /// The version of this schema.
-    pub schema: u32,
     /// The server.
     pub server: ServerSeen,
     /// Its replication state.
@@ -94,8 +90,6 @@ pub struct PreviewReport {
 /// The report of `--restore-config`.
 #[derive(Debug, Serialize)]
 pub struct RestoreReport {
-    /// The version of this schema.
-    pub schema: u32,
     /// The server.
     pub server: ServerSeen,
     /// The outcome for each setting; `None` if no run left any settings changed.

@@ -88,7 +88,6 @@ impl<'r> Run<'r> {
             files += 1;
         }
         Ok(PreviewReport {
-            schema: 1,
             server: run.session.into_server(),
             replication: run.replication.report(),
             strategy: options.strategy,

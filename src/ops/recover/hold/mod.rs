@@ -52,7 +52,6 @@ pub fn hold(
     let mut hold = Hold { session, options, kept: Vec::new() };
     match hold.secure(snapshot_name.as_deref()) {
         Ok(Secured { log, snapshot, rewrite_was_running }) => Ok(HoldReport {
-            schema: 1,
             server: hold.session.into_server(),
             rewrites,
             turn_on,

@@ -11,8 +11,6 @@ use crate::live::snapshot::How;
 /// The report of `recover --hold`: what was secured, and how.
 #[derive(Debug, Serialize)]
 pub struct HoldReport {
-    /// The version of this schema.
-    pub schema: u32,
     /// The server that was asked.
     pub server: ServerSeen,
     /// The change that turned automatic rewrites off, which stays in effect; `None` if they were off before.

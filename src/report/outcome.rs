@@ -1,0 +1,215 @@
+//! The outcome that each report stands for, from which the exit code is derived.
+
+use super::hold::HeldAndRecovered;
+use super::live::Servers;
+use crate::archive::report::ExtractReport;
+use crate::ops::backup::BackupReport;
+use crate::ops::backup::live::{self, LiveReport, PreviewReport};
+use crate::ops::bench::BenchReport;
+use crate::ops::compact::CompactReport;
+use crate::ops::compress::batch::{CompressAllReport, CompressOutcome};
+use crate::ops::diff::DiffReport;
+use crate::ops::digest::DigestReport;
+use crate::ops::generate::GenerateReport;
+use crate::ops::history::HistoryReport;
+use crate::ops::list::{ListReport, State};
+use crate::ops::log::LogReport;
+use crate::ops::prune::PruneReport;
+use crate::ops::recover::{RecoverReport, Verdict};
+use crate::ops::repair::report::RepairReport;
+use crate::ops::restore::RestoreReport;
+use crate::ops::verify::report::{LogOutcome, VerifyReport};
+
+/// The outcome of an operation that ended with a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Done, and nothing was found.
+    Done,
+    /// Done, with findings: damage, differences, data lost in the log, a key that is not there.
+    Findings,
+    /// Everything that was asked for failed.
+    Failed,
+    /// Some of several paths, archives or servers failed.
+    Partial,
+    /// Nothing was changed, because a limit would be exceeded.
+    Limit,
+}
+
+/// A report that has an outcome. Those of `check-aof` have the exit codes of redis-check-aof instead.
+pub trait HasOutcome {
+    /// Returns the outcome.
+    fn outcome(&self) -> Outcome;
+}
+
+impl Outcome {
+    fn findings_if(found: bool) -> Outcome {
+        if found { Outcome::Findings } else { Outcome::Done }
+    }
+
+    /// Returns the outcome for several, of which so many failed. Without a failure it is `other`.
+    fn of_several(failed: usize, all: usize, other: Outcome) -> Outcome {
+        match failed {
+            0 => other,
+            failed if failed == all => Outcome::Failed,
+            _ => Outcome::Partial,
+        }
+    }
+}
+
+impl HasOutcome for VerifyReport {
+    fn outcome(&self) -> Outcome {
+        let failed = self.logs.iter().filter(|log| matches!(log, LogOutcome::Failed(_))).count();
+        let is_sound = |log: &LogOutcome| match log {
+            LogOutcome::Read(log) => log.sound,
+            LogOutcome::Archive(archive) => archive.sound,
+            LogOutcome::BrokenSet { .. } | LogOutcome::Failed(_) => false,
+        };
+        let other = Outcome::findings_if(!self.logs.iter().all(is_sound));
+        Outcome::of_several(failed, self.logs.len(), other)
+    }
+}
+
+impl HasOutcome for RecoverReport {
+    fn outcome(&self) -> Outcome {
+        let is_written = self.done.as_ref().is_some_and(|done| done.written.is_some());
+        let nothing_found =
+            matches!(self.verdict, Verdict::Ordinary | Verdict::Nothing | Verdict::Empty);
+        Outcome::findings_if(!is_written && (!nothing_found || self.broken.is_some()))
+    }
+}
+
+impl HasOutcome for HeldAndRecovered<'_> {
+    fn outcome(&self) -> Outcome {
+        self.recover.outcome()
+    }
+}
+
+impl HasOutcome for RepairReport {
+    fn outcome(&self) -> Outcome {
+        match self.refused {
+            Some(_) => Outcome::Limit,
+            None => Outcome::findings_if(self.damaged && self.dry_run),
+        }
+    }
+}
+
+impl HasOutcome for LogReport {
+    fn outcome(&self) -> Outcome {
+        Outcome::findings_if(self.ending.is_some())
+    }
+}
+
+impl HasOutcome for HistoryReport {
+    fn outcome(&self) -> Outcome {
+        Outcome::findings_if(self.events == 0)
+    }
+}
+
+impl HasOutcome for DigestReport {
+    fn outcome(&self) -> Outcome {
+        Outcome::findings_if(self.failed > 0)
+    }
+}
+
+impl HasOutcome for DiffReport {
+    fn outcome(&self) -> Outcome {
+        Outcome::findings_if(!self.same)
+    }
+}
+
+impl HasOutcome for CompactReport {
+    fn outcome(&self) -> Outcome {
+        Outcome::findings_if(!self.failed.is_empty())
+    }
+}
+
+impl HasOutcome for BackupReport {
+    fn outcome(&self) -> Outcome {
+        if self.damaged {
+            Outcome::Findings
+        } else if self.has_retention_problems() {
+            Outcome::Partial
+        } else {
+            Outcome::Done
+        }
+    }
+}
+
+impl<T: HasOutcome> HasOutcome for LiveReport<T> {
+    fn outcome(&self) -> Outcome {
+        self.backup.outcome()
+    }
+}
+
+impl HasOutcome for PreviewReport {
+    fn outcome(&self) -> Outcome {
+        Outcome::Done
+    }
+}
+
+impl HasOutcome for live::RestoreReport {
+    fn outcome(&self) -> Outcome {
+        Outcome::Done
+    }
+}
+
+impl<R: HasOutcome> HasOutcome for Servers<R> {
+    fn outcome(&self) -> Outcome {
+        let reports = || self.servers.iter().filter_map(|server| server.report.as_ref());
+        let unlike = reports().map(HasOutcome::outcome).rfind(|outcome| *outcome != Outcome::Done);
+        let failed = self.servers.len() - reports().count();
+        Outcome::of_several(failed, self.servers.len(), unlike.unwrap_or(Outcome::Done))
+    }
+}
+
+impl HasOutcome for ListReport {
+    fn outcome(&self) -> Outcome {
+        let is_bad = |state| matches!(state, State::Damaged | State::Unreadable);
+        Outcome::findings_if(self.archives.iter().any(|archive| is_bad(archive.state)))
+    }
+}
+
+impl HasOutcome for PruneReport {
+    fn outcome(&self) -> Outcome {
+        let mut archives = self.groups.iter().flat_map(|group| &group.archives);
+        let removal_failed =
+            archives.any(|one| !self.dry_run && !one.decision.keep && !one.removed);
+        if removal_failed || self.groups.iter().any(|group| group.locked) {
+            Outcome::Partial
+        } else {
+            Outcome::findings_if(self.has_problems())
+        }
+    }
+}
+
+impl HasOutcome for RestoreReport {
+    fn outcome(&self) -> Outcome {
+        Outcome::Done
+    }
+}
+
+impl HasOutcome for CompressAllReport {
+    fn outcome(&self) -> Outcome {
+        let is_failed = |outcome: &&CompressOutcome| matches!(outcome, CompressOutcome::Failed(_));
+        let failed = self.archives.iter().filter(is_failed).count();
+        Outcome::of_several(failed, self.archives.len(), Outcome::Done)
+    }
+}
+
+impl HasOutcome for ExtractReport {
+    fn outcome(&self) -> Outcome {
+        Outcome::findings_if(!self.archive.sound)
+    }
+}
+
+impl HasOutcome for GenerateReport {
+    fn outcome(&self) -> Outcome {
+        Outcome::Done
+    }
+}
+
+impl HasOutcome for BenchReport {
+    fn outcome(&self) -> Outcome {
+        Outcome::Done
+    }
+}
