@@ -175,23 +175,21 @@ mod tests {
     use crate::base::error::ErrorKind;
     use crate::disk::Mapping;
 
-    const WITH_GUARD: &str = "AOFKIT_TEST_SIGBUS_GUARD";
+    /// Set in a process that a test starts to run itself again, because a signal ends the process.
+    const IS_CHILD: &str = "AOFKIT_TEST_SIGBUS_CHILD";
 
-    /// Reads a truncated mapping in a process of its own, with or without the guard.
-    fn read_in_child(with_guard: bool) -> ExitStatus {
+    /// Runs the test `name` again in a process of its own.
+    fn run_in_child(name: &str) -> ExitStatus {
         let mut child = Command::new(env::current_exe().unwrap());
-        child.args(["--ignored", "--exact", "disk::guard::tests::truncated_mapping_is_read"]);
-        child.env(WITH_GUARD, if with_guard { "1" } else { "0" });
+        child.args(["--exact", &format!("disk::guard::tests::{name}")]).env(IS_CHILD, "1");
         child.output().unwrap().status
     }
 
-    #[test]
-    #[ignore = "run by other tests in a process of its own"]
-    fn truncated_mapping_is_read() {
-        let Ok(with_guard) = env::var(WITH_GUARD) else { return };
-        if with_guard == "1" {
-            install_sigbus_guard();
-        }
+    fn is_child() -> bool {
+        env::var_os(IS_CHILD).is_some()
+    }
+
+    fn read_truncated_mapping() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(&vec![b'x'; 1 << 20]).unwrap();
         let mapping = Mapping::open(file.path()).unwrap();
@@ -206,11 +204,19 @@ mod tests {
 
     #[test]
     fn truncation_is_an_error_with_the_guard() {
-        assert!(read_in_child(true).success());
+        if is_child() {
+            install_sigbus_guard();
+            return read_truncated_mapping();
+        }
+        assert!(run_in_child("truncation_is_an_error_with_the_guard").success());
     }
 
     #[test]
     fn no_handler_is_installed_without_a_request() {
-        assert_eq!(read_in_child(false).signal(), Some(libc::SIGBUS));
+        if is_child() {
+            return read_truncated_mapping();
+        }
+        let ended = run_in_child("no_handler_is_installed_without_a_request");
+        assert_eq!(ended.signal(), Some(libc::SIGBUS));
     }
 }
