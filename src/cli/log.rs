@@ -13,7 +13,6 @@ use crate::analysis::position::Position;
 use crate::base::error::Result;
 use crate::base::escape::ShownPath;
 use crate::command::lookup;
-use crate::input::extracted::Unpacked;
 use crate::ops::log::{Filter, LogReport, Options, log};
 use crate::report::log::{Json, Text, ending};
 use crate::report::style::{ERROR, QUIET, Styled, WARNING};
@@ -84,8 +83,7 @@ impl Log {
             limit: self.limit,
         };
         let bar = Bar::beside_lines(common);
-        let unpacked = Unpacked::of(&self.path, &bar)?;
-        let path = unpacked.path();
+        let path = &self.path;
         let write = &mut print_bytes;
         let report = if common.json {
             log(path, &options, Json, write, &bar)

@@ -23,7 +23,7 @@ use crate::disk::Access;
 use crate::disk::publish::{Existing, NewFile};
 use crate::input::archive::entry_stats::Found;
 use crate::input::archive::verify::{DAMAGE, VerifyOptions, hexadecimal, verify_archive};
-use crate::input::open::open;
+use crate::input::files::open_files;
 use crate::input::overwrite::{Shape, check_output, check_shape, inputs};
 use crate::rdb;
 
@@ -135,7 +135,7 @@ pub fn compress(
     options: &CompressOptions,
     progress: &dyn Progress,
 ) -> Result<CompressReport> {
-    let log = open(path)?;
+    let log = open_files(path)?;
     let destination = options.destination()?;
     check_output(&destination, options.existing, &inputs(&log))?;
     check_shape(&destination, Shape::File)?;

@@ -67,8 +67,9 @@ use crate::base::server::Server;
 use crate::disk::like;
 use crate::disk::open_writers::{Holder, writers};
 use crate::disk::publish::Existing;
-use crate::input::open::open;
+use crate::input::files::open_files;
 use crate::input::overwrite::inputs;
+use crate::input::{Input, OpenedLog, open};
 use crate::keyspace::Keyspace;
 use crate::live::hold_origin::HeldFrom;
 use crate::ops::compact;
@@ -135,15 +136,42 @@ pub struct Options {
 /// - [`ErrorKind::Usage`], [`ErrorKind::Refused`]: the chosen action is not possible; nothing was changed.
 pub fn recover(path: &Path, options: &Options, progress: &dyn Progress) -> Result<RecoverReport> {
     let started = Instant::now();
-    let whole = open(path)?;
-    let mut survivors = survivors::survivors(&whole);
+    let input = open(path)?;
+    if options.choice != Choice::Look {
+        check_before_reading(&input, options)?;
+    }
+    let whole = input.into_log(progress)?;
+    let mut report = whole.name_archive(recover_log(&whole, options, progress))?;
+    report.name_archive(&whole);
+    report.elapsed_s = started.elapsed().as_secs_f64();
+    Ok(report)
+}
+
+/// Refuses an output that cannot be written, before an archive is extracted.
+fn check_before_reading(input: &Input, options: &Options) -> Result<()> {
+    if let Input::Archive(path) = input
+        && options.output == Output::InPlace
+    {
+        return Err(Error::new(ErrorKind::Usage, "an archive cannot be recovered in place")
+            .at(path)
+            .help("use --output NEW to write the recovered log"));
+    }
+    options.output.check(options.force, &input.paths())
+}
+
+fn recover_log(
+    whole: &OpenedLog,
+    options: &Options,
+    progress: &dyn Progress,
+) -> Result<RecoverReport> {
+    let mut survivors = survivors::survivors(whole);
     let chosen = match options.survivor {
         None => None,
-        Some(number) => Some(survivors::log_of(&whole, survivor(&survivors, number, &whole)?)?),
+        Some(number) => Some(survivors::log_of(whole, survivor(&survivors, number, whole)?)?),
     };
-    let log = chosen.as_ref().unwrap_or(&whole);
-    if options.choice != Choice::Look {
-        options.output.check(options.force, &[inputs(&whole), inputs(log)].concat())?;
+    let log = chosen.as_ref().unwrap_or(whole);
+    if chosen.is_some() && options.choice != Choice::Look {
+        options.output.check(options.force, &inputs(log))?;
     }
     let mut timeline = timeline(log, progress)?;
     let (mut counted, mut uncounted) = (None, None);
@@ -164,8 +192,7 @@ pub fn recover(path: &Path, options: &Options, progress: &dyn Progress) -> Resul
     if options.preview && verdict == Verdict::Unclear && timeline.broken.is_none() {
         count_before_possible_flush(log, &mut timeline, options, progress)?;
     }
-    let job =
-        Job { whole: &whole, log, timeline: &timeline, counted, uncounted, options, progress };
+    let job = Job { whole, log, timeline: &timeline, counted, uncounted, options, progress };
     let done = match &options.choice {
         Choice::Look => None,
         _ => Some(job.carry_out()?),
@@ -177,7 +204,7 @@ pub fn recover(path: &Path, options: &Options, progress: &dyn Progress) -> Resul
     if options.preview && may_be_elsewhere {
         survivors.iter_mut().for_each(|survivor| job.examine(survivor));
     }
-    Ok(job.report(verdict, survivors, done, started))
+    Ok(job.report(verdict, survivors, done))
 }
 
 fn survivor<'s>(survivors: &'s [Survivor], number: u64, log: &Log) -> Result<&'s Survivor> {
@@ -300,7 +327,7 @@ impl Job<'_> {
         let found = Mutex::new(None);
         let check = |written: &Path| {
             if self.options.preview {
-                let held = self.count(&open(written)?, &RouteOptions::default());
+                let held = self.count(&open_files(written)?, &RouteOptions::default());
                 // A log that cannot be replayed is still copied.
                 let Some(held) = unless_refused(held)? else { return Ok(()) };
                 if planned.as_ref().is_some_and(|planned| !planned.has_same_keys(&held)) {
@@ -530,7 +557,6 @@ impl Job<'_> {
         verdict: Verdict,
         survivors: Vec<Survivor>,
         done: Option<Done>,
-        started: Instant,
     ) -> RecoverReport {
         let (log, timeline) = (self.log, self.timeline);
         let data_directory = data_directory(self.whole);
@@ -591,7 +617,7 @@ impl Job<'_> {
             survivor: self.options.survivor,
             writers,
             done,
-            elapsed_s: started.elapsed().as_secs_f64(),
+            elapsed_s: 0.0,
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::aof::log::{
 use crate::aof::manifest::{Entry, Manifest, Role};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::disk::Mapping;
-use crate::input::open::open;
+use crate::input::files::open_files;
 use crate::rdb::UnknownContent;
 
 /// A recovery candidate: files next to the log that may contain data which the log no longer has.
@@ -201,7 +201,7 @@ fn beside(log: &Log) -> Vec<OtherFile> {
 pub(super) fn log_of(log: &Log, survivor: &Survivor) -> Result<Log> {
     let first = survivor.files.first().ok_or_else(|| Error::new(ErrorKind::NotFound, "no file"))?;
     if let SurvivorKind::File(_) = survivor.kind {
-        let mut alone = open(&first.path)?;
+        let mut alone = open_files(&first.path)?;
         if let Layout::OnePart { .. } = alone.layout {
             // The candidate is a complete log, whatever set it once belonged to.
             alone.layout = match alone.parts.first() {

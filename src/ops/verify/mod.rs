@@ -21,7 +21,7 @@ use crate::base::error::Result;
 use crate::base::failure::Failure;
 use crate::base::progress::Progress;
 use crate::base::server::{KNOWN, Server};
-use crate::input::open::try_open;
+use crate::input::files::try_open_files;
 
 /// Options of [`verify`].
 #[derive(Debug, Clone, Default)]
@@ -64,7 +64,7 @@ pub fn verify_path(path: &Path, options: &Options, progress: &dyn Progress) -> R
         )?;
         return Ok(LogOutcome::Archive(Box::new(report)));
     }
-    let log = match try_open(path)? {
+    let log = match try_open_files(path)? {
         Ok(log) => log,
         Err(broken) => return Ok(LogOutcome::broken(path, broken)),
     };

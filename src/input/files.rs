@@ -1,7 +1,7 @@
 //! Opening the log that a path refers to.
 //!
 //! A log is one file up to Redis 6.2 and a directory with a manifest since 7.0, and users name either, the manifest,
-//! one part, or the server's data directory. [`open`] accepts them all and identifies a file by its first bytes, as the
+//! one part, or the server's data directory. [`open_files`] accepts them all and identifies a file by its first bytes, as the
 //! loader does; names count only if the bytes are not conclusive (an empty file, a single part) and to find a log in a
 //! directory.
 //!
@@ -21,7 +21,7 @@
 //! | a directory with what this program left there ([`leftover`]) | the same without it |
 //!
 //! A server that finds its old single file and no set, or a set that it was about to move it into, loads the old file
-//! (`loadAppendOnlyFiles`, the upgrade to 7.0); so does [`open`].
+//! (`loadAppendOnlyFiles`, the upgrade to 7.0); so does [`open_files`].
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -48,18 +48,18 @@ use crate::disk::names::{Leftover, leftover};
 /// - [`ErrorKind::NotFound`], [`ErrorKind::Permission`], [`ErrorKind::Io`]: the system refuses, or a directory contains
 ///   no log.
 /// - [`ErrorKind::Unrecognised`]: the bytes are of another well-known format.
-/// - [`ErrorKind::Manifest`]: no server loads the set; [`try_open`] returns the reason as a value.
+/// - [`ErrorKind::Manifest`]: no server loads the set; [`try_open_files`] returns the reason as a value.
 /// - [`ErrorKind::Usage`]: a pipe or standard input; a directory with several logs.
-pub fn open(path: impl AsRef<Path>) -> Result<Log> {
-    try_open(path)?.map_err(Error::from)
+pub fn open_files(path: impl AsRef<Path>) -> Result<Log> {
+    try_open_files(path)?.map_err(Error::from)
 }
 
 /// Opens the log that `path` refers to, for code that reports a broken set as a finding and not as a failure.
 ///
 /// # Errors
 ///
-/// As [`open`], without [`ErrorKind::Manifest`].
-pub fn try_open(path: impl AsRef<Path>) -> Result<Result<Log, BrokenSet>> {
+/// As [`open_files`], without [`ErrorKind::Manifest`].
+pub fn try_open_files(path: impl AsRef<Path>) -> Result<Result<Log, BrokenSet>> {
     let path = path.as_ref();
     if path == Path::new("-") {
         return Err(Error::new(ErrorKind::Usage, "standard input cannot be mapped into memory")
