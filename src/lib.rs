@@ -45,7 +45,8 @@
 //! - *digest*: the same replay, with nothing written. *diff*: two logs, routed together, compared shard by shard.
 //! - *log*: [`aof::scan()`], one window at a time. *history*: the one shard of a key, replayed twice and observed.
 //! - *compress*: each part is read as for *verify*; [`ops::compress`] writes it into a zip through [`archive`], reads that
-//!   back and publishes it. *verify* of a zip and *extract* read its entries as streams ([`input::archive`]).
+//!   back and publishes it. *verify* of a zip and every other operation on one extract it to a temporary directory and open
+//!   that like any other ([`input::archive`]).
 //! - *backup*: the log is surveyed, compressed under a temporary name, read back, and published; then [`ops::prune`] removes
 //!   older archives of the same source. [`ops::backup::live`] first has a running server rewrite its log through [`live`],
 //!   takes the set at one moment by hard links, and restores the server's settings. *restore*: extracted under a temporary

@@ -64,7 +64,7 @@ fn exit(report: &VerifyReport) -> Exit {
     let failed = report.logs.iter().filter(|log| matches!(log, LogOutcome::Failed(_))).count();
     let sound = |log: &LogOutcome| match log {
         LogOutcome::Read(log) => log.sound,
-        LogOutcome::Archive(archive) => archive.sound,
+        LogOutcome::Archive(outcome) => outcome.archive.sound,
         LogOutcome::BrokenSet { .. } | LogOutcome::Failed(_) => false,
     };
     if failed == report.logs.len() {

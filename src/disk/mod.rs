@@ -13,6 +13,7 @@
 //! - [`OwnFile`]: aofkit's own files in directories that others may write, read without trust.
 //! - [`Owner`]: the owner of files.
 //! - [`free_bytes`]: free space.
+//! - [`write_head`]: a sparse file with the first bytes of another.
 //! - [`cut_tail`]: truncates a file after saving what it cuts off.
 
 mod access;
@@ -32,6 +33,7 @@ mod prefetch;
 pub mod publish;
 pub mod rename;
 mod scratch;
+mod sparse;
 pub mod truncate;
 mod writeback;
 
@@ -45,5 +47,6 @@ pub use own_files::OwnFile;
 pub use owner::Owner;
 pub use prefetch::{prefetch, prefetch_ref};
 pub use scratch::Scratch;
+pub use sparse::write_head;
 pub use truncate::{Stamp, cut_tail};
 pub use writeback::Writeback;

@@ -3,20 +3,19 @@
 //! [`open`] tells which of the two it is, and [`Input::into_log`] gives the log. That of an archive is extracted to a
 //! temporary directory, which its [`OpenedLog`] owns.
 
-use std::env;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
-use super::archive::extract::{ExtractOptions, extract};
+use super::archive::contained::Contained;
+use super::archive::reading::{ArchiveReading, Extraction, damaged, read_archive, unopened};
 use super::archive::verify::is_archive;
 use super::broken_set::BrokenSet;
 use super::files::try_open_files;
 use super::overwrite::inputs;
 use crate::aof::log::Log;
-use crate::base::error::{Error, Result};
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::level::Level;
 use crate::base::progress::Progress;
-use crate::disk::Scratch;
-use crate::disk::publish::Existing;
 
 /// What a path refers to.
 pub enum Input {
@@ -72,19 +71,27 @@ impl Input {
     ///
     /// # Errors
     ///
-    /// - [`ErrorKind::Manifest`](crate::base::error::ErrorKind::Manifest): no server loads the set.
-    /// - As [`extract`], for an archive.
+    /// - [`ErrorKind::Manifest`]: no server loads the set.
+    /// - [`ErrorKind::Refused`]: an archive is damaged itself, or too little space is free for its files in the directory
+    ///   for temporary files.
+    /// - As [`open`], for the log in it.
     pub fn into_log(self, progress: &dyn Progress) -> Result<OpenedLog> {
         match self {
             Input::Log(log) => Ok(OpenedLog { log: *log, extraction: None }),
             Input::Broken(broken) => Err(broken.into()),
             Input::Archive(archive) => {
-                let extraction = Extraction::create(archive, progress)?;
-                let opened = try_open_files(&extraction.root)
-                    .and_then(|opened| opened.map_err(Error::from))
-                    .map_err(|error| extraction.name_archive(error))?;
-                let log = Log { path: extraction.archive.clone(), ..opened };
-                Ok(OpenedLog { log, extraction: Some(extraction) })
+                let ArchiveReading { report, log, .. } = read_archive(&archive, false, progress)?;
+                let worst = report.findings.iter().find(|finding| finding.level == Level::Error);
+                match (log, worst) {
+                    (Some((contained, extraction)), None) => {
+                        OpenedLog::in_archive(contained, extraction)
+                    }
+                    (_, Some(finding)) => Err(damaged(&archive, finding)),
+                    (None, None) => {
+                        Err(Error::new(ErrorKind::Refused, "the archive cannot be read")
+                            .at(archive))
+                    }
+                }
             }
         }
     }
@@ -105,14 +112,31 @@ impl Deref for OpenedLog {
 }
 
 impl OpenedLog {
+    /// Returns the log in an archive that was extracted.
+    fn in_archive(contained: Contained, extraction: Extraction) -> Result<OpenedLog> {
+        match contained {
+            Contained::Log(log) => {
+                let log = Log { path: extraction.archive().to_owned(), ..*log };
+                Ok(OpenedLog { log, extraction: Some(extraction) })
+            }
+            Contained::Broken(broken) => Err(extraction.name_archive(broken.into())),
+            Contained::Unopened(error) => Err(unopened(error, &extraction)),
+        }
+    }
+
     /// Returns the path of the archive that the log is in.
     pub fn archive(&self) -> Option<&Path> {
-        self.extraction.as_ref().map(|extraction| extraction.archive.as_path())
+        self.extraction.as_ref().map(Extraction::archive)
     }
 
     /// Returns a path as reports name it: that of an extracted file becomes one below the archive.
     pub fn shown(&self, path: &Path) -> PathBuf {
         self.extraction.as_ref().map_or_else(|| path.to_owned(), |made| made.shown(path))
+    }
+
+    /// Replaces the paths of extracted files in a text by paths as [`OpenedLog::shown`] returns them.
+    pub fn shown_text(&self, text: &str) -> String {
+        self.extraction.as_ref().map_or_else(|| text.to_owned(), |made| made.shown_text(text))
     }
 
     /// Replaces the path of an extracted file in an error, because the file is gone when the error is read.
@@ -124,40 +148,6 @@ impl OpenedLog {
         match &self.extraction {
             Some(extraction) => result.map_err(|error| extraction.name_archive(error)),
             None => result,
-        }
-    }
-}
-
-/// A temporary extraction of an archive.
-#[derive(Debug)]
-struct Extraction {
-    archive: PathBuf,
-    root: PathBuf,
-    _scratch: Scratch,
-}
-
-impl Extraction {
-    fn create(archive: PathBuf, progress: &dyn Progress) -> Result<Extraction> {
-        let scratch = Scratch::create(&env::temp_dir(), "aofkit-unpacked.")?;
-        let root = scratch.path().join("log");
-        let options =
-            ExtractOptions { output: root.clone(), existing: Existing::Keep, damaged: false };
-        extract(&archive, &options, progress)?;
-        Ok(Extraction { archive, root, _scratch: scratch })
-    }
-
-    fn shown(&self, path: &Path) -> PathBuf {
-        match path.strip_prefix(&self.root) {
-            Ok(rest) if rest.as_os_str().is_empty() => self.archive.clone(),
-            Ok(rest) => self.archive.join(rest),
-            Err(_) => path.to_owned(),
-        }
-    }
-
-    fn name_archive(&self, error: Error) -> Error {
-        match error.path().map(|path| self.shown(path)) {
-            Some(path) => error.at(path),
-            None => error,
         }
     }
 }

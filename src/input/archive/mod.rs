@@ -2,11 +2,15 @@
 //!
 //! - [`verify`]: verifies an archive and reports its content.
 //! - [`inspect`], [`entry_stats`]: the content of one entry, inspected while it is decompressed.
+//! - [`contained`]: the log in an archive, chosen by the rules for a directory.
+//! - [`reading`]: the log in an archive, extracted to a temporary directory.
 //! - [`mod@extract`]: extracts an archive to files.
 
+pub(crate) mod contained;
 pub mod entry_stats;
 pub mod extract;
 pub mod inspect;
+pub(crate) mod reading;
 pub mod verify;
 
 pub use extract::{ExtractOptions, extract};

@@ -109,6 +109,10 @@ impl RecoverReport {
         let Some(archive) = log.archive() else { return };
         self.archived = true;
         self.snapshot = self.snapshot.as_ref().map(|path| log.shown(path));
+        self.uncounted = self.uncounted.as_deref().map(|why| log.shown_text(why));
+        for survivor in &mut self.survivors {
+            survivor.problem = survivor.problem.as_deref().map(|why| log.shown_text(why));
+        }
         for file in self.survivors.iter_mut().flat_map(|survivor| &mut survivor.files) {
             file.path = log.shown(&file.path);
         }

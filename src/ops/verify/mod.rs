@@ -4,6 +4,7 @@
 //! adjacent and add up to its length. Findings are judged by the behaviour of the servers' loaders ([`judge`]), not by
 //! an ideal of the format.
 
+mod archive;
 pub mod findings;
 pub mod judge;
 pub mod report;
@@ -13,7 +14,7 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 
-pub use report::{LogOutcome, LogReport, VerifyReport};
+pub use report::{ArchiveOutcome, LogOutcome, LogReport, VerifyReport};
 
 use crate::analysis::survey::{Survey, survey};
 use crate::aof::log::Log;
@@ -21,7 +22,7 @@ use crate::base::error::Result;
 use crate::base::failure::Failure;
 use crate::base::progress::Progress;
 use crate::base::server::{KNOWN, Server};
-use crate::input::files::try_open_files;
+use crate::input::{Input, open};
 
 /// Options of [`verify`].
 #[derive(Debug, Clone, Default)]
@@ -55,25 +56,26 @@ pub fn verify(paths: &[PathBuf], options: &Options, progress: &dyn Progress) -> 
 ///
 /// When the path cannot be opened as a log, or changes while it is read.
 pub fn verify_path(path: &Path, options: &Options, progress: &dyn Progress) -> Result<LogOutcome> {
-    let started = Instant::now();
-    if crate::input::archive::verify::is_archive(path) {
-        let report = crate::input::archive::verify::verify_archive(
-            path,
-            &crate::input::archive::verify::VerifyOptions::default(),
-            progress,
-        )?;
-        return Ok(LogOutcome::Archive(Box::new(report)));
+    match open(path)? {
+        Input::Log(log) => {
+            verify_log(&log, options, progress).map(|report| LogOutcome::Read(Box::new(report)))
+        }
+        Input::Broken(broken) => Ok(LogOutcome::broken(path, broken)),
+        Input::Archive(path) => {
+            let archive = archive::verify_archive(&path, options, progress)?;
+            Ok(LogOutcome::Archive(Box::new(archive)))
+        }
     }
-    let log = match try_open_files(path)? {
-        Ok(log) => log,
-        Err(broken) => return Ok(LogOutcome::broken(path, broken)),
-    };
+}
+
+fn verify_log(log: &Log, options: &Options, progress: &dyn Progress) -> Result<LogReport> {
+    let started = Instant::now();
     progress.phase("verify", log.bytes());
     let surveys =
         log.parts.iter().map(|part| survey(part, progress)).collect::<Result<Vec<_>>>()?;
-    let mut report = report_on(&log, &surveys, options);
+    let mut report = report_on(log, &surveys, options);
     report.set_elapsed(started.elapsed());
-    Ok(LogOutcome::Read(Box::new(report)))
+    Ok(report)
 }
 
 /// Returns the report on a log that has been read.
