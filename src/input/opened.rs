@@ -180,7 +180,7 @@ mod tests {
         let archive = archive_in(directory.path(), "appendonly.aof", LOG);
         let input = open(&archive).unwrap();
         assert!(input.is_archive());
-        assert_eq!(input.paths(), [archive.clone()]);
+        assert_eq!(input.paths(), std::slice::from_ref(&archive));
         let log = input.into_log(&Silent).unwrap();
         assert_eq!((log.archive(), &log.path), (Some(archive.as_path()), &archive));
         assert_eq!(log.parts[0].mapping.bytes(), LOG);

@@ -17,6 +17,7 @@ use crate::input::archive::extract::ExtractOptions;
 use crate::input::files::open_files;
 use crate::ops::compact::{self, Form, compact};
 use crate::ops::restore::options::RestoreOptions;
+use crate::ops::verify::judge::NEEDS_MODULE;
 use crate::ops::verify::report::{LogOutcome, LogReport};
 use crate::ops::verify::{self, verify_path};
 
@@ -92,6 +93,12 @@ fn refuse_unless_loaded(server: Server, report: &LogReport, archive: &Path) -> R
         None => Ok(()),
         Some(verdict) => {
             let reason = verdict.reason.as_deref().unwrap_or("nobody knows why");
+            if reason.contains(NEEDS_MODULE) {
+                let what = format!("{server} does not load it: {reason}");
+                return Err(Error::new(ErrorKind::Refused, what).at(archive).help(
+                    "restore it without --for, and load the module in the server; nothing was changed here",
+                ));
+            }
             let what = format!("{server} would not load what was made of it for it: {reason}");
             Err(Error::new(ErrorKind::Refused, what)
                 .at(archive)

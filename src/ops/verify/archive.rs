@@ -4,7 +4,6 @@ use std::path::Path;
 
 use super::findings::Finding;
 use super::report::{ArchiveOutcome, LogOutcome, LogReport};
-use super::{Options, verify_log};
 use crate::aof::log::{Layout, Log};
 use crate::archive::report::{ArchiveFinding, ArchiveReport};
 use crate::base::error::{ErrorKind, Result};
@@ -16,7 +15,7 @@ use crate::input::archive::reading::{ArchiveReading, Extraction, read_archive, u
 use crate::input::archive::verify::tell_layout;
 use crate::input::broken_set::BrokenSet;
 
-/// Verifies the archive at `path` and the log in it.
+/// Verifies the archive at `path`, and the log in it by `verify_log`.
 ///
 /// # Errors
 ///
@@ -24,7 +23,7 @@ use crate::input::broken_set::BrokenSet;
 /// has several logs.
 pub(super) fn verify_archive(
     path: &Path,
-    options: &Options,
+    verify_log: impl FnOnce(&Log) -> Result<LogReport>,
     progress: &dyn Progress,
 ) -> Result<ArchiveOutcome> {
     if path.metadata().is_ok_and(|metadata| metadata.len() == 0) {
@@ -38,7 +37,7 @@ pub(super) fn verify_archive(
     let root = extraction.root();
     let log = match contained {
         Contained::Log(log) => {
-            let report = verify_log(&log, options, progress);
+            let report = verify_log(&log);
             let mut report = report.map_err(|error| extraction.name_archive(error))?;
             archive.add(report.findings.iter().map(|one| of_entry(one, &log, root)).collect());
             name_archive(&mut report, path, &extraction);

@@ -62,7 +62,10 @@ pub fn verify_path(path: &Path, options: &Options, progress: &dyn Progress) -> R
         }
         Input::Broken(broken) => Ok(LogOutcome::broken(path, broken)),
         Input::Archive(path) => {
-            let archive = archive::verify_archive(&path, options, progress)?;
+            let archive = {
+                let verify_log = |log: &Log| verify_log(log, options, progress);
+                archive::verify_archive(&path, verify_log, progress)?
+            };
             Ok(LogOutcome::Archive(Box::new(archive)))
         }
     }
