@@ -45,7 +45,8 @@
 //! - *digest*: the same replay, with nothing written. *diff*: two logs, routed together, compared shard by shard.
 //! - *log*: [`aof::scan()`], one window at a time. *history*: the one shard of a key, replayed twice and observed.
 //! - *compress*: each part is read as for *verify*; [`ops::compress`] writes it into a zip through [`archive`], reads that
-//!   back and publishes it. *verify* of a zip and *extract* read its entries as streams ([`input::archive`]).
+//!   back and publishes it. *verify* of a zip and every other operation on one extract it to a temporary directory and open
+//!   that like any other ([`input::archive`]).
 //! - *backup*: the log is surveyed, compressed under a temporary name, read back, and published; then [`ops::prune`] removes
 //!   older archives of the same source. [`ops::backup::live`] first has a running server rewrite its log through [`live`],
 //!   takes the set at one moment by hard links, and restores the server's settings. *restore*: extracted under a temporary
@@ -174,7 +175,7 @@ pub use ops::restore::{RestoreOptions, RestoreReport, restore};
 pub use ops::bench::{BenchOptions, BenchReport, bench};
 pub use ops::generate::{GenerateOptions, GenerateReport, generate};
 
-pub use base::cancel::Cancellation;
+pub use base::cancel::{Cancellation, UndoGuard};
 pub use base::error::{Error, ErrorKind, Result};
 pub use base::progress::{Progress, Silent};
 pub use base::server::{Product, Server};
@@ -234,7 +235,7 @@ pub mod reports {
         pub use crate::aof::recognise::{Content, Encoding, LooksLike};
         pub use crate::ops::verify::findings::Finding;
         pub use crate::ops::verify::judge::{Outcome, Verdict};
-        pub use crate::ops::verify::report::{CommandCount, LogReport, PartReport};
+        pub use crate::ops::verify::report::{ArchiveOutcome, CommandCount, LogReport, PartReport};
     }
 
     /// The report on destroyed data, and on its recovery.

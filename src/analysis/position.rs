@@ -167,7 +167,7 @@ pub(crate) fn no_times(log: &Log) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::input::open;
+    use crate::input::files::open_files;
 
     /// Parses a time as plain seconds, or as text that contains a `T`.
     fn parse(text: &str) -> std::result::Result<Position, String> {
@@ -208,7 +208,7 @@ mod tests {
             "a.aof.manifest",
             b"file a.aof.1.base.aof seq 1 type b\nfile a.aof.1.incr.aof seq 1 type i\n",
         );
-        let log = open(directory.path()).expect("a log");
+        let log = open_files(directory.path()).expect("a log");
         let found = |text: &str| parse(text).expect("a position").in_log(&log);
         let at = |part, offset| Mark::At(command::Position { part, offset });
         assert_eq!(found("a.aof.1.base.aof:14").ok(), Some(at(0, 14)));

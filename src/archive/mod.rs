@@ -13,7 +13,7 @@
 //! | [`contents`], [`names`], [`method`] | `aofkit.json`; names of archives; compression methods |
 //! | [`writer`], [`records`], [`deflate`] | the zip as it is written; deflate on all cores as one stream |
 //! | [`read`], [`decompress`] | the zip as it is read, made by aofkit or not; one entry in bounded memory |
-//! | [`self_check`], [`cross_check`], [`sets`] | an archive compared with its description, with a second reader, with its manifests |
+//! | [`self_check`], [`cross_check`] | an archive compared with its description, with a second reader |
 //! | [`report`] | what verification and compression report |
 //!
 //! Both crates for zips stay: `rawzip` gives every field as it is stored, which the byte-exact checks need and `zip` hides;
@@ -30,5 +30,4 @@ pub mod read;
 pub mod records;
 pub mod report;
 pub mod self_check;
-pub mod sets;
 pub mod writer;

@@ -3,9 +3,14 @@
 //! Nothing that the archive declares is trusted: each local header is compared with the directory, and entries must not
 //! overlap, leave gaps, repeat a name or lead out of the output directory.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::time::SystemTime;
 
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use rawzip::time::ZipDateTimeKind;
 use rawzip::{ZipArchive, ZipFileHeaderRecord, ZipSliceArchive};
 
 use super::method::Method;
@@ -18,7 +23,7 @@ use crate::base::level::Level;
 pub(crate) struct Located {
     /// The name, escaped for display.
     pub(crate) name: String,
-    /// The name as stored.
+    /// The name: as stored, without a leading `./`, with slashes where a Windows program stored backslashes.
     pub(crate) raw: String,
     pub(crate) method: Method,
     pub(crate) crc32: u32,
@@ -27,6 +32,8 @@ pub(crate) struct Located {
     /// The range of its compressed bytes.
     pub(crate) packed: Range<usize>,
     pub(crate) is_directory: bool,
+    /// The time of the last change of the file.
+    pub(crate) modified: Option<SystemTime>,
 }
 
 /// A ZIP archive, as described by its directory.
@@ -138,9 +145,13 @@ impl<'a> Opened<'a> {
         names: &mut BTreeSet<Vec<u8>>,
     ) -> Option<(Range<u64>, String)> {
         let path = record.file_path();
-        let raw: &[u8] = path.as_bytes();
+        let stored: &[u8] = path.as_bytes();
+        let raw = normalised(stored);
+        let raw = raw.as_ref();
         let name = printable(raw);
-        if let Some(why) = leads_astray(raw) {
+        // The directory that was archived itself, `./`.
+        let is_root = raw.is_empty() && stored.starts_with(b"./");
+        if let Some(why) = leads_astray(raw).filter(|_| !is_root) {
             self.error("path", format!("its name {why}")).entry = Some(name);
             return None;
         }
@@ -180,7 +191,7 @@ impl<'a> Opened<'a> {
         let has_descriptor = flags.has_data_descriptor();
         let mut differs = Vec::new();
         let local_path = local.file_path();
-        if AsRef::<[u8]>::as_ref(&local_path.as_bytes()) != raw {
+        if AsRef::<[u8]>::as_ref(&local_path.as_bytes()) != stored {
             differs.push("name");
         }
         if local.flags().bits() != flags.bits() {
@@ -212,13 +223,16 @@ impl<'a> Opened<'a> {
             return None;
         }
         let span = (record.local_header_offset()..span_end, name.clone());
-        let is_directory = record.is_dir();
+        let is_directory = is_root || record.is_dir() || raw.ends_with(b"/");
         if is_directory && bytes > 0
             || method == Method::Store && bytes != packed
             || absurd(method, bytes, packed)
         {
             let what = format!("it declares {bytes} bytes in {packed}, which cannot be");
             self.error("size", what).entry = Some(name);
+            return Some(span);
+        }
+        if is_root {
             return Some(span);
         }
         let index = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
@@ -230,6 +244,7 @@ impl<'a> Opened<'a> {
             bytes,
             packed: index(start)..index(end),
             is_directory,
+            modified: modified(record),
         });
         Some(span)
     }
@@ -268,6 +283,43 @@ fn several_disks(bytes: &[u8], end: u64) -> Option<&'static str> {
     let first = |disk: u16| disk == 0 || disk == IN_ZIP64;
     let whole = first(field(4)) && first(field(6)) && field(8) == field(10);
     (!whole).then_some("it is one of several parts of an archive, which are not read here")
+}
+
+/// Returns a name with slashes, if a Windows program stored backslashes, and without a leading `./`.
+fn normalised(stored: &[u8]) -> Cow<'_, [u8]> {
+    let mut name = Cow::Borrowed(stored);
+    if stored.contains(&b'\\') && !stored.contains(&b'/') {
+        let slash = |&byte: &u8| if byte == b'\\' { b'/' } else { byte };
+        name = Cow::Owned(stored.iter().map(slash).collect());
+    }
+    while name.starts_with(b"./") {
+        name = Cow::Owned(name[2..].to_vec());
+    }
+    name
+}
+
+/// Returns the time of the last change of an entry. A time without a time zone is taken as local.
+fn modified(record: &ZipFileHeaderRecord<'_>) -> Option<SystemTime> {
+    let found = record.last_modified();
+    // The earliest time that there is means that the time is unknown.
+    if (found.year(), found.month(), found.day()) == (1980, 1, 1) {
+        return None;
+    }
+    let small = |number: u8| i8::try_from(number).ok();
+    let civil = DateTime::new(
+        i16::try_from(found.year()).ok()?,
+        small(found.month())?,
+        small(found.day())?,
+        small(found.hour())?,
+        small(found.minute())?,
+        small(found.second())?,
+        0,
+    );
+    let zone = match found {
+        ZipDateTimeKind::Utc(_) => TimeZone::UTC,
+        ZipDateTimeKind::Local(_) => TimeZone::system(),
+    };
+    Some(civil.ok()?.to_zoned(zone).ok()?.timestamp().into())
 }
 
 /// Returns the reason why a name is unsafe to extract.

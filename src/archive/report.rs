@@ -80,6 +80,15 @@ pub struct ArchiveReport {
     pub elapsed_s: f64,
 }
 
+impl ArchiveReport {
+    /// Adds findings, in the order of severity, and judges the archive by them.
+    pub(crate) fn add(&mut self, findings: Vec<ArchiveFinding>) {
+        self.findings.extend(findings);
+        self.findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
+        self.sound = self.findings.iter().all(|finding| finding.level < Level::Error);
+    }
+}
+
 /// The result for one entry.
 #[derive(Debug, Clone, Serialize)]
 pub struct EntryReport {

@@ -123,6 +123,11 @@ impl Error {
         self
     }
 
+    /// Returns the message, without the path and the system error.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
     /// Returns the kind of error.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind

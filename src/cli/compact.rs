@@ -10,9 +10,6 @@ use crate::analysis::data_filter::Filter;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::server::Server;
 use crate::disk::publish::Existing;
-use crate::input::archive::verify::is_archive;
-use crate::input::extracted::Unpacked;
-use crate::input::overwrite::check_output;
 use crate::ops::compact::{CompactOptions, Form, compact};
 use crate::replay::{RouteOptions, Slice};
 use crate::report;
@@ -101,15 +98,7 @@ impl Compact {
             compress: self.compress,
             ..plain
         };
-        let mut report = common.with_bar(|bar| {
-            if let Some(output) = options.output.as_ref().filter(|_| is_archive(&self.path)) {
-                // The operation does not know the archive from which the log is extracted.
-                check_output(output, options.existing, std::slice::from_ref(&self.path))?;
-            }
-            let log = Unpacked::of(&self.path, bar)?;
-            compact(log.path(), &options, bar)
-        })?;
-        report.path.clone_from(&self.path);
+        let report = common.with_bar(|bar| compact(&self.path, &options, bar))?;
         let findings = !report.failed.is_empty();
         common.tell(&report, findings, || report::compact::text(&report))?;
         Ok(Exit::after(&report))

@@ -10,7 +10,6 @@ use super::output::{Lines, print};
 use super::progress::Bar;
 use crate::analysis::data_filter::Filter;
 use crate::base::error::Result;
-use crate::input::extracted::Unpacked;
 use crate::ops::diff::{DiffOptions, DiffReport, Difference, diff};
 use crate::report;
 use crate::report::JsonLines;
@@ -77,16 +76,13 @@ impl Diff {
         };
         let listing = self.list && !common.quiet;
         let bar = if listing { Bar::beside_lines(common) } else { Bar::new(common) };
-        let logs = [Unpacked::of(&self.a, &bar)?, Unpacked::of(&self.b, &bar)?];
-        let paths = [logs[0].path(), logs[1].path()];
+        let paths = [self.a.as_path(), self.b.as_path()];
         let report = match listing {
             true => diff(paths, &options, Some(&mut found), &bar),
             false => diff(paths, &options, None, &bar),
         };
         drop(bar);
-        let mut report = report?;
-        report.a.path.clone_from(&self.a);
-        report.b.path.clone_from(&self.b);
+        let report = report?;
         match (common.json, listing) {
             (true, true) => lines.add(|out| json.summary(&report, out))?,
             (true, false) => print(&report::json(&report))?,

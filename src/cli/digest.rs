@@ -9,7 +9,6 @@ use super::exit::Exit;
 use super::output::print;
 use crate::base::error::Result;
 use crate::base::server::{Server, redis};
-use crate::input::extracted::Unpacked;
 use crate::ops::digest::{DigestOptions, digest};
 use crate::report;
 
@@ -47,11 +46,7 @@ impl Digest {
             replay: self.replaying.replay(common, self.server),
             debug_digest: (!self.fingerprint).then_some(server),
         };
-        let mut report = common.with_bar(|bar| {
-            let log = Unpacked::of(&self.path, bar)?;
-            digest(log.path(), &options, bar)
-        })?;
-        report.path.clone_from(&self.path);
+        let report = common.with_bar(|bar| digest(&self.path, &options, bar))?;
         if common.json {
             print(&report::json(&report))?;
         } else {

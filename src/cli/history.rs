@@ -12,7 +12,6 @@ use super::output::{Lines, message};
 use super::progress::Bar;
 use crate::base::error::Result;
 use crate::base::escape::unquote;
-use crate::input::extracted::Unpacked;
 use crate::ops::history::{Event, HistoryOptions, HistoryReport, history};
 use crate::report;
 use crate::report::JsonLines;
@@ -67,13 +66,11 @@ impl History {
             })
         };
         let bar = Bar::beside_lines(common);
-        let log = Unpacked::of(&self.path, &bar)?;
-        let report = history(log.path(), &options, &mut add_event, &bar);
+        let report = history(&self.path, &options, &mut add_event, &bar);
         drop(bar);
         // Events found before a failure are printed.
         lines.flush()?;
-        let mut report = report?;
-        report.path.clone_from(&self.path);
+        let report = report?;
         match (common.json, report.events) {
             (true, _) => lines.add(|out| json.summary(&report, out))?,
             (false, 0) => message(&format!(

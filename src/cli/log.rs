@@ -13,7 +13,6 @@ use crate::analysis::position::Position;
 use crate::base::error::Result;
 use crate::base::escape::ShownPath;
 use crate::command::lookup;
-use crate::input::extracted::Unpacked;
 use crate::ops::log::{Filter, LogOptions, LogReport, log};
 use crate::report::JsonLines;
 use crate::report::log::{Json, Text, ending};
@@ -85,8 +84,7 @@ impl Log {
             limit: self.limit,
         };
         let bar = Bar::beside_lines(common);
-        let unpacked = Unpacked::of(&self.path, &bar)?;
-        let path = unpacked.path();
+        let path = &self.path;
         let report = if common.json {
             let mut lines = JsonLines::default();
             let mut write = |text: &[u8]| {

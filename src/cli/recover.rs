@@ -13,8 +13,6 @@ use crate::analysis::position::Position;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::glob::Glob;
 use crate::base::server::Server;
-use crate::input::archive::verify::is_archive;
-use crate::input::extracted::Unpacked;
 use crate::ops::recover::hold::HoldReport;
 use crate::ops::recover::{Choice, Expired, Output, RecoverOptions, Winner, recover};
 use crate::report;
@@ -211,23 +209,7 @@ impl How {
             route: self.replaying.route(),
             replay: self.replaying.replay(common, self.server),
         };
-        let archived = is_archive(path);
-        if archived && options.output == Output::InPlace {
-            return Err(Error::new(ErrorKind::Usage, "an archive cannot be recovered in place")
-                .at(path)
-                .help("use --output NEW to write the recovered log"));
-        }
-        let mut report = common.with_bar(|bar| {
-            if archived {
-                // The operation does not know the archive from which the log is extracted.
-                options.output.check(options.force, &[path.to_owned()])?;
-            }
-            let log = Unpacked::of(path, bar)?;
-            recover(log.path(), &options, bar)
-        })?;
-        if archived {
-            report.tell_of_archive(path);
-        }
+        let report = common.with_bar(|bar| recover(path, &options, bar))?;
         let exit = Exit::after(&report);
         if let Some(hold) = held.filter(|_| common.json) {
             print(&report::json(&HeldAndRecovered { hold, recover: &report }))?;

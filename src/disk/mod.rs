@@ -14,6 +14,7 @@
 //! - [`OwnFile`]: aofkit's own files in directories that others may write, read without trust.
 //! - [`Owner`]: the owner of files.
 //! - [`free_bytes`]: free space.
+//! - [`write_head`]: a sparse file with the first bytes of another.
 //! - [`cut_tail`]: truncates a file after saving what it cuts off.
 
 mod access;
@@ -33,6 +34,7 @@ mod prefetch;
 pub mod publish;
 pub mod rename;
 mod scratch;
+mod sparse;
 pub mod truncate;
 mod writeback;
 
@@ -47,5 +49,6 @@ pub use own_files::OwnFile;
 pub use owner::Owner;
 pub use prefetch::{prefetch, prefetch_ref};
 pub use scratch::Scratch;
+pub use sparse::write_head;
 pub use truncate::{Stamp, cut_tail};
 pub use writeback::Writeback;

@@ -13,7 +13,7 @@ use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::escape::ShownPath;
 use crate::disk::open_writers::refuse_in_use;
 use crate::disk::publish::{Existing, check_free};
-use crate::input::open::try_open;
+use crate::input::files::try_open_files;
 
 /// The shape of a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,7 +144,7 @@ fn refuse_more_than_a_set(directory: &Path) -> Result<()> {
             return more(path);
         }
     }
-    let Ok(Ok(log)) = try_open(directory) else {
+    let Ok(Ok(log)) = try_open_files(directory) else {
         return Err(refused(directory, "the directory holds more than a log, or no whole one"));
     };
     let Layout::MultiPart { appendfilename, .. } = &log.layout else {
@@ -172,7 +172,7 @@ fn refuse_more_than_a_set(directory: &Path) -> Result<()> {
 
 /// Refuses a file without which a set cannot be loaded.
 fn refuse_file_of_a_set(file: &Path) -> Result<()> {
-    let Ok(Ok(log)) = try_open(file) else { return Ok(()) };
+    let Ok(Ok(log)) = try_open_files(file) else { return Ok(()) };
     match log.layout {
         Layout::MultiPart { .. } => Err(refused(file, "this is the manifest of a multi-part set")),
         Layout::OnePart { manifest: Some(_) } => {

@@ -17,8 +17,8 @@ use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::Progress;
 use crate::disk::publish::{Existing, NewDirectory};
 use crate::disk::{Access, Scratch, link};
+use crate::input::files::open_files;
 use crate::input::hold_origin::NOTE;
-use crate::input::open::open;
 
 /// The maximum number of attempts to link the set when rewrites interfere.
 const TRIES: u32 = 5;
@@ -95,7 +95,7 @@ impl Snapshot {
             let written = Access::PRIVATE.write(&opened, &manifest.to_bytes());
             written.map_err(|e| Error::io("write", &opened, e))?;
         }
-        self.log = Log { path: files.log.clone(), ..open(&opened)? };
+        self.log = Log { path: files.log.clone(), ..open_files(&opened)? };
         self.links = Some(scratch);
         Ok(())
     }
@@ -165,7 +165,7 @@ fn attempt(files: &Files, places: &[PathBuf]) -> Result<Option<(Log, Option<Scra
         Some(links) => set.log_below(links.path(), files),
         None => files.log.clone(),
     };
-    let log = match open(&path) {
+    let log = match open_files(&path) {
         Err(error) if links.is_none() && is_gone(&error) => return Ok(None),
         opened => opened?,
     };
@@ -324,7 +324,7 @@ pub(crate) fn keep(
         let _ = access.write(&directory.path().join(NOTE), note);
     }
     // Published before any other check, so that it exists whatever happens next.
-    let log = open(set.log_below(directory.path(), files))?;
+    let log = open_files(set.log_below(directory.path(), files))?;
     let (bytes, parts) = (log.bytes(), log.parts.len());
     drop(log);
     let same = Set::read(files)? == set;
@@ -507,7 +507,7 @@ mod tests {
         let (how, bytes, count) = keep(&files, &to, Some(b"{}")).unwrap().unwrap();
         let expected = (log("SET base 1").len() + log("SET a 1").len()) as u64;
         assert_eq!((how, bytes, count), (How::Links, expected, 2));
-        assert_eq!(open(&to).unwrap().parts.len(), 2);
+        assert_eq!(open_files(&to).unwrap().parts.len(), 2);
         assert!(keep(&files, &to, None).is_err(), "what is kept is never replaced");
     }
 }

@@ -7,7 +7,7 @@ use crate::aof::read_args;
 use crate::base::progress::Silent;
 use crate::base::server::redis;
 use crate::command::{Call, Context, Position, Warnings, lookup};
-use crate::input::open;
+use crate::input::files::open_files;
 use crate::keyspace::fingerprint::{Detail, Fingerprint};
 use crate::keyspace::{Bump, Keyspace};
 
@@ -38,7 +38,7 @@ fn options(threads: usize) -> ReplayOptions {
 fn replayed(log: &[u8], route_options: &RouteOptions, threads: usize) -> (String, ReplayStats) {
     let file = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(file.path(), log).expect("it is written");
-    let log = open(file.path()).expect("a log");
+    let log = open_files(file.path()).expect("a log");
     let routing = route(&log, route_options, &Silent).expect("it is routed");
     let mut whole = Fingerprint::default();
     let mut stats = ReplayStats::default();
@@ -238,7 +238,7 @@ proptest! {
         let place = places[at.index(places.len())];
         let file = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(file.path(), &bytes).expect("it is written");
-        let log = open(file.path()).expect("a log");
+        let log = open_files(file.path()).expect("a log");
         let route_options = RouteOptions { keep_dead: true, ..RouteOptions::default() };
         let routing = route(&log, &route_options, &Silent).expect("it is routed");
         let mut whole = Fingerprint::default();
@@ -285,7 +285,7 @@ proptest! {
         let place = places[at.index(places.len())];
         let file = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(file.path(), &bytes).expect("it is written");
-        let log = open(file.path()).expect("a log");
+        let log = open_files(file.path()).expect("a log");
         let view = |range| {
             let mut cut = CutList::new();
             cut.cut(0, range);
@@ -323,7 +323,7 @@ fn keys_are_in_the_same_shard_of_both_views_if_tied_in_one() {
     let bytes = log_of(&commands);
     let file = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(file.path(), &bytes).expect("it is written");
-    let log = open(file.path()).expect("a log");
+    let log = open_files(file.path()).expect("a log");
     let view = |range| {
         let mut cut = CutList::new();
         cut.cut(0, range);
@@ -406,7 +406,7 @@ fn a_panicking_worker_does_not_block_the_others() {
     let commands: Vec<String> = (0..500).map(|n| format!("SET key:{n} {n}")).collect();
     let file = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(file.path(), log_of(&commands)).expect("it is written");
-    let log = open(file.path()).expect("a log");
+    let log = open_files(file.path()).expect("a log");
     let routing = route(&log, &RouteOptions::default(), &Silent).expect("it is routed");
     let make = |shard, _: &mut Keyspace<'_>| match shard {
         3 => panic!("on purpose"),

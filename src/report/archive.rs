@@ -113,8 +113,13 @@ fn extracted_to(out: &mut String, report: &ExtractReport) -> fmt::Result {
     )
 }
 
-/// Writes the report of `verify` on an archive.
-pub(super) fn verified(out: &mut String, archive: &ArchiveReport, quiet: bool) -> fmt::Result {
+/// Writes the report of `verify` on an archive. `loads`: how servers load the log in it.
+pub(super) fn verified(
+    out: &mut String,
+    archive: &ArchiveReport,
+    loads: &str,
+    quiet: bool,
+) -> fmt::Result {
     let what = match (archive.own, archive.layout) {
         (_, Some(Arrangement::SingleFile)) => "zip of a single file",
         (_, Some(Arrangement::RdbFile)) => "zip of an RDB",
@@ -137,6 +142,9 @@ pub(super) fn verified(out: &mut String, archive: &ArchiveReport, quiet: bool) -
         }
     }
     findings(out, &archive.findings, quiet)?;
+    if !loads.is_empty() {
+        write!(out, "\n{loads}")?;
+    }
     writeln!(out)?;
     last_line(out, archive)
 }

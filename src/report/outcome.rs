@@ -61,7 +61,7 @@ impl HasOutcome for VerifyReport {
         let failed = self.logs.iter().filter(|log| matches!(log, LogOutcome::Failed(_))).count();
         let is_sound = |log: &LogOutcome| match log {
             LogOutcome::Read(log) => log.sound,
-            LogOutcome::Archive(archive) => archive.sound,
+            LogOutcome::Archive(outcome) => outcome.archive.sound,
             LogOutcome::BrokenSet { .. } | LogOutcome::Failed(_) => false,
         };
         let other = Outcome::findings_if(!self.logs.iter().all(is_sound));

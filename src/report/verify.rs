@@ -14,7 +14,7 @@ use crate::base::escape::ShownPath;
 use crate::base::units::{Bytes, Count, counted};
 use crate::ops::verify::findings::{self, Finding, Level};
 use crate::ops::verify::judge::{Outcome, Verdict};
-use crate::ops::verify::report::{LogOutcome, LogReport, PartReport, VerifyReport};
+use crate::ops::verify::report::{ArchiveOutcome, LogOutcome, LogReport, PartReport, VerifyReport};
 use crate::rdb;
 
 /// What the text includes.
@@ -37,8 +37,8 @@ pub fn text(report: &VerifyReport, shape: Shape) -> String {
         let _ = match outcome {
             LogOutcome::Read(log) if shape.quiet && log.sound => Ok(()),
             LogOutcome::Read(log) => log_text(&mut out, log, shape),
-            LogOutcome::Archive(archive) if shape.quiet && archive.sound => Ok(()),
-            LogOutcome::Archive(archive) => archive::verified(&mut out, archive, shape.quiet),
+            LogOutcome::Archive(outcome) if shape.quiet && outcome.archive.sound => Ok(()),
+            LogOutcome::Archive(outcome) => archive_text(&mut out, outcome, shape),
             LogOutcome::BrokenSet { message, help, .. } => problem(&mut out, message, Some(help)),
             LogOutcome::Failed(_) => Ok(()),
         };
@@ -56,6 +56,14 @@ pub fn failures(report: &VerifyReport) -> String {
         LogOutcome::Failed(failure) => Some(failure),
         _ => None,
     }))
+}
+
+fn archive_text(out: &mut String, outcome: &ArchiveOutcome, shape: Shape) -> fmt::Result {
+    let mut loads = String::new();
+    if let (Some(LogOutcome::Read(log)), false) = (outcome.log.as_deref(), shape.quiet) {
+        verdicts(&mut loads, &log.verdicts)?;
+    }
+    archive::verified(out, &outcome.archive, &loads, shape.quiet)
 }
 
 fn log_text(out: &mut String, log: &LogReport, shape: Shape) -> fmt::Result {
@@ -317,7 +325,7 @@ fn summary(out: &mut String, report: &VerifyReport) -> fmt::Result {
     let of = |wanted: fn(&LogOutcome) -> bool| report.logs.iter().filter(|log| wanted(log)).count();
     let sound = of(|log| match log {
         LogOutcome::Read(log) => log.sound,
-        LogOutcome::Archive(archive) => archive.sound,
+        LogOutcome::Archive(outcome) => outcome.archive.sound,
         LogOutcome::BrokenSet { .. } | LogOutcome::Failed(_) => false,
     });
     let failed = of(|log| matches!(log, LogOutcome::Failed(_)));

@@ -5,6 +5,7 @@
 
 mod access;
 mod archive;
+mod archive_input;
 mod backup;
 mod broken_length;
 mod compact;

@@ -197,7 +197,7 @@ fn loaded_by(line: Server) -> Vec<usize> {
 }
 
 fn read(line: Server, form: Form, data: &Path) -> Original {
-    let log = aofkit::input::open(data).expect("the log of a server");
+    let log = aofkit::input::files::open_files(data).expect("the log of a server");
     let parts = log.parts.iter().map(|part| (part.name.clone(), part.mapping.bytes().to_vec()));
     Original {
         name: format!("{line}, {form:?}"),
@@ -566,7 +566,7 @@ fn repaired(binary: &Binary, mutant: &Mutant, salvage: bool) -> Result<End, Stri
 /// dropped.
 fn check_retained_ranges(log: &Path, new: &Path, report: &RepairReport) -> Result<(), String> {
     let parts = |path: &Path| -> Vec<(String, Vec<u8>)> {
-        let log = aofkit::input::open(path).expect("a log");
+        let log = aofkit::input::files::open_files(path).expect("a log");
         let parts = log.parts.iter();
         parts.map(|part| (part.name.clone(), part.mapping.bytes().to_vec())).collect()
     };
@@ -590,7 +590,7 @@ fn check_retained_ranges(log: &Path, new: &Path, report: &RepairReport) -> Resul
 /// it cuts incorrectly.
 fn check_cut(observed: &LoadResult, log: &Path, new: &Path) -> Result<(), String> {
     let LoadOutcome::Cuts(server_bytes) = observed.outcome else { return Ok(()) };
-    let [log, new] = [log, new].map(|path| aofkit::input::open(path).expect("a log"));
+    let [log, new] = [log, new].map(|path| aofkit::input::files::open_files(path).expect("a log"));
     let original = survey(log.parts.last().expect("a part"), &Silent).expect("a readable log");
     let retained = new.parts.last().expect("a part").mapping.bytes();
     let more = retained.get(usize::try_from(server_bytes).expect("small")..);
@@ -666,7 +666,7 @@ fn compare_with_check_aof(program: &Path, file: &Path) -> Result<Option<Differen
     let ok_up_to = text
         .split_once("ok_up_to=")
         .and_then(|(_, rest)| rest[..rest.find(',').unwrap_or(rest.len())].parse::<u64>().ok());
-    let log = aofkit::input::open(file).map_err(|error| error.to_string())?;
+    let log = aofkit::input::files::open_files(file).map_err(|error| error.to_string())?;
     if log.bytes() == 0 {
         return Ok(None); // redis-check-aof gives no verdict on an empty file.
     }

@@ -6,9 +6,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::verify::{Stage, examine, open_archive};
+use super::contained::Contained;
+use super::verify::{
+    Depth, Examined, Stage, access_of_archive, examine, open_archive, tell_layout,
+};
 use crate::archive::contents::CONTENTS;
-use crate::archive::report::{ArchiveReport, ExtractReport};
+use crate::archive::report::{ArchiveFinding, ArchiveReport, ExtractReport};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::level::Level;
 use crate::base::progress::Progress;
@@ -43,6 +46,9 @@ pub fn extract(
     let started = Instant::now();
     let mapping = Mapping::open(path)?;
     let opened = open_archive(path, mapping.bytes())?;
+    if let Some(finding) = opened.findings.iter().find(|finding| finding.level == Level::Error) {
+        refuse(path, finding, options)?;
+    }
     let access = access_of_archive(&mapping)?;
     let mut written = Vec::new();
     for entry in opened.entries.iter().filter(|entry| !entry.is_directory && entry.raw != CONTENTS)
@@ -63,8 +69,13 @@ pub fn extract(
         check_shape(&place, if is_directory { Shape::Directory } else { Shape::File })?;
     }
     let examined = |stage: &Path| {
-        let archive = examine(path, &opened, Some(&Stage { path: stage, access }), progress)?;
+        let to = Stage { path: stage, access, depth: Depth::Durable };
+        let Examined { report: mut archive, damage } =
+            examine(path, &opened, Some(&to), true, progress)?;
         mapping.check()?;
+        let contained = Contained::open(stage);
+        tell_layout(&mut archive, &contained);
+        archive.add(contained.findings(stage, damage));
         refuse_damage(&archive, options)?;
         Ok::<_, Error>(archive)
     };
@@ -95,15 +106,6 @@ pub fn extract(
     })
 }
 
-/// Returns the access mode of extracted files. They belong to the user running this program and not to the owner of the
-/// archive.
-fn access_of_archive(archive: &Mapping) -> Result<Access> {
-    let metadata = archive.file().metadata();
-    let metadata =
-        metadata.map_err(|error| Error::io("read the mode of", archive.path(), error))?;
-    Ok(Access::of_file(&metadata).for_runner())
-}
-
 /// Returns whether an entry is in the directory `top` of the archive.
 fn is_below(entry: &str, top: &str) -> bool {
     entry.strip_prefix(top).is_some_and(|rest| rest.starts_with('/'))
@@ -131,14 +133,15 @@ fn put(from: &Path, to: &Path, existing: Existing, stage: &Path) -> Result<()> {
 
 fn refuse_damage(archive: &ArchiveReport, options: &ExtractOptions) -> Result<()> {
     let wrong = archive.findings.iter().find(|finding| finding.level == Level::Error);
-    match wrong {
-        Some(finding) if !options.damaged => {
-            let entry =
-                finding.entry.as_deref().map_or(String::new(), |entry| format!("{entry}: "));
-            Err(Error::new(ErrorKind::Refused, format!("{entry}{}", finding.message))
-                .at(&archive.path)
-                .help("nothing was written; `aofkit verify` says more, and --damaged extracts what there is"))
-        }
-        _ => Ok(()),
+    wrong.map_or(Ok(()), |finding| refuse(&archive.path, finding, options))
+}
+
+fn refuse(path: &Path, finding: &ArchiveFinding, options: &ExtractOptions) -> Result<()> {
+    if options.damaged {
+        return Ok(());
     }
+    let entry = finding.entry.as_deref().map_or(String::new(), |entry| format!("{entry}: "));
+    Err(Error::new(ErrorKind::Refused, format!("{entry}{}", finding.message)).at(path).help(
+        "nothing was written; `aofkit verify` says more, and --damaged extracts what there is",
+    ))
 }

@@ -22,9 +22,6 @@ use crate::rdb;
 /// The maximum number of bytes of an RDB that are buffered in memory.
 const MEMORY_BYTES: usize = 32 << 20;
 
-/// The maximum size of a manifest in bytes, sufficient for ten thousand files.
-const MANIFEST_BYTES: usize = 1 << 20;
-
 /// The number of bytes that identify the format of a file.
 const HEAD_BYTES: usize = 64;
 
@@ -39,14 +36,14 @@ pub(crate) enum Expected {
     Manifest,
     /// Unknown: the first bytes identify it.
     Anything,
+    /// Nothing: the content is not inspected.
+    Uninspected,
 }
 
 /// The result of reading an entry.
 pub(crate) struct Inspected {
     pub(crate) kind: EntryKind,
     pub(crate) found: EntryStats,
-    /// The content of a manifest.
-    pub(crate) manifest: Option<Vec<u8>>,
 }
 
 /// Receives the bytes of an entry in pieces.
@@ -60,14 +57,14 @@ enum State {
     Head(Vec<u8>),
     Commands(Box<Feed<Tally>>),
     Rdb(RetainedFinding),
-    Manifest(Vec<u8>),
+    Manifest,
     Other,
 }
 
 impl Inspector {
     pub(crate) fn new(expected: Expected) -> Self {
         let state = match expected {
-            Expected::Contents => State::Other,
+            Expected::Contents | Expected::Uninspected => State::Other,
             _ => State::Head(Vec::new()),
         };
         Inspector { expected, state }
@@ -84,15 +81,7 @@ impl Inspector {
                 Ok(())
             }
             State::Rdb(kept) => kept.push(piece),
-            State::Manifest(text) if text.len() + piece.len() <= MANIFEST_BYTES => {
-                text.extend_from_slice(piece);
-                Ok(())
-            }
-            State::Manifest(_) => {
-                self.state = State::Other;
-                Ok(())
-            }
-            State::Other => Ok(()),
+            State::Manifest | State::Other => Ok(()),
         }
     }
 
@@ -104,11 +93,11 @@ impl Inspector {
         let begins_as_log =
             matches!(head.as_slice(), [b'*', b'1'..=b'9', ..]) || head.starts_with(b"#TS:");
         self.state = match self.expected {
-            Expected::Contents => State::Other,
-            Expected::Manifest => State::Manifest(Vec::new()),
+            Expected::Contents | Expected::Uninspected => State::Other,
+            Expected::Manifest => State::Manifest,
             _ if starts_with_rdb(&head) => State::Rdb(RetainedFinding::default()),
             Expected::Log => State::Commands(Box::new(Feed::new(Tally::default(), 0))),
-            Expected::Anything if looks_like_manifest(&head) => State::Manifest(Vec::new()),
+            Expected::Anything if looks_like_manifest(&head) => State::Manifest,
             Expected::Anything if begins_as_log => {
                 State::Commands(Box::new(Feed::new(Tally::default(), 0)))
             }
@@ -122,22 +111,19 @@ impl Inspector {
         if matches!(self.state, State::Head(_)) {
             self.decide().map_err(kept_failed)?;
         }
-        let (kind, found, manifest) = match self.state {
+        let (kind, found) = match self.state {
             State::Commands(feed) => {
                 let (tally, stop) = feed.finish();
-                (EntryKind::Log, EntryStats::commands(0, tally, stop.fault), None)
+                (EntryKind::Log, EntryStats::commands(0, tally, stop.fault))
             }
-            State::Rdb(kept) => {
-                let (kind, found) = kept.read()?;
-                (kind, found, None)
-            }
-            State::Manifest(text) => (EntryKind::Manifest, EntryStats::default(), Some(text)),
+            State::Rdb(kept) => kept.read()?,
+            State::Manifest => (EntryKind::Manifest, EntryStats::default()),
             State::Head(_) | State::Other if self.expected == Expected::Contents => {
-                (EntryKind::Contents, EntryStats::default(), None)
+                (EntryKind::Contents, EntryStats::default())
             }
-            State::Head(_) | State::Other => (EntryKind::Other, EntryStats::default(), None),
+            State::Head(_) | State::Other => (EntryKind::Other, EntryStats::default()),
         };
-        Ok(Inspected { kind, found, manifest })
+        Ok(Inspected { kind, found })
     }
 }
 

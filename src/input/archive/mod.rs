@@ -2,14 +2,18 @@
 //!
 //! - [`verify`]: verifies an archive and reports its content.
 //! - [`inspect`], [`entry_stats`]: the content of one entry, inspected while it is decompressed.
+//! - [`contained`]: the log in an archive, chosen by the rules for a directory.
+//! - [`reading`]: the log in an archive, extracted to a temporary directory.
 //! - [`mod@extract`]: extracts an archive to files.
 
+pub(crate) mod contained;
 pub mod entry_stats;
 pub mod extract;
 pub mod inspect;
+pub(crate) mod reading;
 pub mod verify;
 
 pub use extract::{ExtractOptions, extract};
 #[doc(hidden)]
 pub use verify::verify_bytes;
-pub use verify::{VerifyOptions, is_archive, read_contents, verify_archive};
+pub use verify::{is_archive, read_contents, verify_archive};

@@ -7,48 +7,46 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 
+use super::contained::{Contained, EntryDamage};
 use super::inspect::{Expected, Inspected, Inspector, kept_failed};
 use crate::analysis::survey::NEWER_RDB;
+use crate::aof::log::Layout;
 use crate::archive::contents::{Arrangement, CONTENTS, CONTENTS_BYTES, Contents, FileRole};
 use crate::archive::decompress::unpack;
 use crate::archive::read::{Located, Opened, is_zip, open_zip};
 use crate::archive::report::{ArchiveFinding, ArchiveReport, EntryKind, EntryReport};
-use crate::archive::{cross_check, self_check, sets};
+use crate::archive::{cross_check, self_check};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::level::Level;
 use crate::base::progress::{Progress, Silent};
-use crate::disk::{Access, Mapping};
+use crate::disk::{Access, Mapping, Scratch, write_head};
 
 /// The kind of the finding for a damaged log in the archive.
 pub(crate) const DAMAGE: &str = "damage";
 
-/// Options of [`verify_archive`].
-#[derive(Debug, Clone, Default)]
-pub struct VerifyOptions {}
-
-/// Returns whether the file at `path` is a ZIP archive, by its first bytes; `false` if it cannot be opened.
+/// Returns whether the file at `path` is a ZIP archive, by its first bytes; `false` if it cannot be opened. An empty file
+/// is one by its name: a script that was interrupted, or a full disk, leaves such archives.
 pub fn is_archive(path: &Path) -> bool {
     let mut magic = [0; 4];
     // Opening a pipe would block until there is a writer.
-    path.is_file()
-        && File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok()
-        && is_zip(&magic)
+    let Ok(metadata) = path.metadata() else { return false };
+    let is_named = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("zip"));
+    metadata.is_file() && metadata.len() == 0 && is_named
+        || metadata.is_file()
+            && File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok()
+            && is_zip(&magic)
 }
 
-/// Verifies the archive at `path` and its content, without writing it to disk (except for an RDB, see `inspect`).
+/// Verifies the archive at `path` and its content, without writing it to disk (except for an RDB, see `inspect`). Servers
+/// are not considered; `ops::verify` does that, for which it extracts the archive.
 ///
 /// # Errors
 ///
 /// When it cannot be opened, is not a ZIP archive, or changes while it is read.
-pub fn verify_archive(
-    path: &Path,
-    options: &VerifyOptions,
-    progress: &dyn Progress,
-) -> Result<ArchiveReport> {
-    let _ = options;
+pub fn verify_archive(path: &Path, progress: &dyn Progress) -> Result<ArchiveReport> {
     let mapping = Mapping::open(path)?;
     let opened = open_archive(path, mapping.bytes())?;
-    let report = examine(path, &opened, None, progress)?;
+    let report = verify_streams(path, &opened, progress)?;
     mapping.check()?;
     Ok(report)
 }
@@ -61,7 +59,32 @@ pub fn verify_archive(
 #[doc(hidden)]
 pub fn verify_bytes(bytes: &[u8]) -> Result<ArchiveReport> {
     let path = Path::new("archive.zip");
-    examine(path, &open_archive(path, bytes)?, None, &Silent)
+    verify_streams(path, &open_archive(path, bytes)?, &Silent)
+}
+
+/// Verifies an archive entry by entry. Which of them are the log is decided in a directory that has the first bytes of
+/// each, which is what the rules for directories read.
+fn verify_streams(
+    path: &Path,
+    opened: &Opened<'_>,
+    progress: &dyn Progress,
+) -> Result<ArchiveReport> {
+    let is_own = opened.entries.iter().any(|entry| entry.raw == CONTENTS);
+    let is_broken = opened.findings.iter().any(|finding| finding.level == Level::Error);
+    if is_own || is_broken {
+        // Every file in an archive of aofkit is part of the log.
+        let Examined { mut report, damage } = examine(path, opened, None, true, progress)?;
+        report.add(damage.into_iter().map(|damage| damage.finding).collect());
+        return Ok(report);
+    }
+    let scratch = Scratch::create(&std::env::temp_dir(), "aofkit-heads.")?;
+    let root = scratch.path();
+    let stage = Stage { path: root, access: Access::PRIVATE, depth: Depth::Heads };
+    let Examined { mut report, damage } = examine(path, opened, Some(&stage), true, progress)?;
+    let contained = Contained::open(root);
+    tell_layout(&mut report, &contained);
+    report.add(contained.findings(root, damage));
+    Ok(report)
 }
 
 /// The directory to which the files of an archive are written while it is read, and their access mode.
@@ -69,16 +92,35 @@ pub fn verify_bytes(bytes: &[u8]) -> Result<ArchiveReport> {
 pub(crate) struct Stage<'s> {
     pub(crate) path: &'s Path,
     pub(crate) access: Access,
+    pub(crate) depth: Depth,
+}
+
+/// What is written of each entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// All of it, durably: for a result.
+    Durable,
+    /// All of it, and the directories: for reading it.
+    Whole,
+    /// The first bytes of a sparse file, and a manifest: for choosing the log.
+    Heads,
+}
+
+/// The result of reading an archive.
+pub(crate) struct Examined {
+    pub(crate) report: ArchiveReport,
+    pub(crate) damage: Vec<EntryDamage>,
 }
 
 /// Reads the whole content of an archive; the caller checks whether its file changed meanwhile. With a `stage`, the
-/// files are also written to it.
+/// files are also written to it. `inspect`: their content is summarised, and damage to it is returned.
 pub(crate) fn examine(
     path: &Path,
     opened: &Opened<'_>,
     stage: Option<&Stage<'_>>,
+    inspect: bool,
     progress: &dyn Progress,
-) -> Result<ArchiveReport> {
+) -> Result<Examined> {
     let started = Instant::now();
     progress.phase(
         "verify",
@@ -91,36 +133,38 @@ pub(crate) fn examine(
         .entries
         .par_iter()
         .map(|entry| {
-            let expected = expected(entry, contents.as_ref());
+            let expected = match inspect {
+                true => expected(entry, contents.as_ref()),
+                false => Expected::Uninspected,
+            };
             read_entry(opened, entry, expected, stage, progress)
         })
         .collect::<Result<Vec<Read>>>()?;
-    let mut manifests = Vec::new();
+    let mut damage = Vec::new();
     let mut entries = Vec::new();
-    for (entry, read) in opened.entries.iter().zip(read) {
+    for read in read {
         findings.extend(read.findings);
-        manifests.extend(read.manifest.map(|bytes| (entry.name.clone(), bytes)));
+        damage.extend(read.damage);
         entries.push(read.report);
     }
-    let found: Vec<_> =
-        manifests.iter().map(|(name, bytes)| sets::ManifestEntry { name, bytes }).collect();
-    sets::check(&found, &entries, &mut findings);
     if let Some(contents) = &contents {
         self_check::records(opened, contents, &mut findings);
-        self_check::files(opened, contents, &entries, &mut findings);
+        self_check::files(opened, contents, &entries, inspect, &mut findings);
     }
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
     let sum = |of: fn(&EntryReport) -> u64| {
         entries.iter().fold(0, |sum: u64, entry| sum.saturating_add(of(entry)))
     };
     let found_layout = match entries.iter().find(|entry| entry.kind == EntryKind::Log) {
-        _ if !manifests.is_empty() => Some(Arrangement::MultiPart),
+        _ if entries.iter().any(|entry| entry.kind == EntryKind::Manifest) => {
+            Some(Arrangement::MultiPart)
+        }
         Some(_) => Some(Arrangement::SingleFile),
         None => {
             entries.iter().any(|entry| entry.kind == EntryKind::Rdb).then_some(Arrangement::RdbFile)
         }
     };
-    Ok(ArchiveReport {
+    let report = ArchiveReport {
         path: path.to_owned(),
         sound: findings.iter().all(|finding| finding.level < Level::Error),
         own: contents.is_some(),
@@ -133,7 +177,8 @@ pub(crate) fn examine(
         entries,
         findings,
         elapsed_s: started.elapsed().as_secs_f64(),
-    })
+    };
+    Ok(Examined { report, damage })
 }
 
 /// Returns what an entry should contain, by the metadata of the archive or by its name.
@@ -160,16 +205,25 @@ fn expected(entry: &Located, contents: Option<&Contents>) -> Expected {
 pub fn read_contents(path: &Path) -> Result<Option<Contents>> {
     let mapping = Mapping::open(path)?;
     if !is_zip(mapping.bytes()) {
-        return Err(Error::new(ErrorKind::Unrecognised, "this is no zip archive").at(path));
+        return Err(no_archive(path, mapping.bytes()));
     }
     let contents = cross_check::contents(mapping.bytes());
     mapping.check()?;
     Ok(contents)
 }
 
+fn no_archive(path: &Path, bytes: &[u8]) -> Error {
+    let error = |what| Error::new(ErrorKind::Unrecognised, what).at(path);
+    match bytes {
+        [] => error("this is no zip archive: the file is empty")
+            .help("it was never written; take another archive"),
+        _ => error("this is no zip archive"),
+    }
+}
+
 pub(crate) fn open_archive<'m>(path: &Path, bytes: &'m [u8]) -> Result<Opened<'m>> {
     if !is_zip(bytes) {
-        return Err(Error::new(ErrorKind::Unrecognised, "this is no zip archive").at(path));
+        return Err(no_archive(path, bytes));
     }
     Ok(open_zip(bytes))
 }
@@ -207,7 +261,7 @@ pub(crate) fn contents_of(
 struct Read {
     report: EntryReport,
     findings: Vec<ArchiveFinding>,
-    manifest: Option<Vec<u8>>,
+    damage: Option<EntryDamage>,
 }
 
 fn read_entry(
@@ -222,25 +276,36 @@ fn read_entry(
         findings.push(ArchiveFinding::new(Level::Error, kind, what).entry(&entry.name));
     };
     let mut file = match stage {
-        Some(stage) if !entry.is_directory && entry.raw != CONTENTS => Some(create(stage, entry)?),
+        Some(stage) if entry.is_directory => {
+            create_directory(stage, entry)?;
+            None
+        }
+        Some(stage) if entry.raw != CONTENTS => Some(create(stage, entry)?),
         _ => None,
     };
+    let heads = stage.is_some_and(|stage| stage.depth == Depth::Heads);
+    let mut at = 0_u64;
     let mut inspector = Inspector::new(expected);
     let mut written: Result<()> = Ok(());
     let unpacked = unpack(entry, opened.packed(entry), |piece| {
         if let Some((file, path)) = &mut file
-            && let Err(error) = file.write_all(piece)
+            && let Err(error) = if heads {
+                write_head(file, piece, at, head_bytes(entry))
+            } else {
+                file.write_all(piece)
+            }
         {
             written = Err(Error::io("write", &*path, error));
             return Err(std::io::ErrorKind::Other.into());
         }
+        at = at.saturating_add(piece.len() as u64);
         progress.advance(piece.len() as u64);
         inspector.take(piece)
     });
     written?;
     let unpacked = unpacked.map_err(kept_failed)?;
     if let Some((file, path)) = file {
-        file.sync_all().map_err(|error| Error::io("write", path, error))?;
+        finish_file(&file, stage, entry).map_err(|error| Error::io("write", path, error))?;
     }
     let is_whole = unpacked.fault.is_none();
     if let Some(fault) = unpacked.fault {
@@ -250,13 +315,14 @@ fn read_entry(
             format!("its CRC-32 is {:08x}, and should be {:08x}", unpacked.crc32, entry.crc32);
         error("crc32", what);
     }
-    let Inspected { kind, found, manifest } = inspector.finish()?;
+    let Inspected { kind, found } = inspector.finish()?;
     // Damage in an entry that is cut short anyway is not reported separately.
-    if let Some(damage) = found.damage.filter(|_| is_whole) {
+    let damage = found.damage.filter(|_| is_whole).map(|damage| {
         let finding = ArchiveFinding::new(Level::Error, DAMAGE, damage.what);
         let help = "the archive holds it so; extract it with --damaged, and `aofkit repair` mends what can be";
-        findings.push(finding.entry(&entry.name).offset(damage.offset).help(help));
-    }
+        let finding = finding.entry(&entry.name).offset(damage.offset).help(help);
+        EntryDamage { raw: entry.raw.clone(), finding }
+    });
     if let Some(content) = found.newer_rdb.as_ref().filter(|_| is_whole) {
         let finding = ArchiveFinding::new(Level::Note, NEWER_RDB, content.to_string());
         let help = "it is whole, its checksum matches; what is in it is unknown here";
@@ -277,7 +343,54 @@ fn read_entry(
         first_time: found.first_time,
         last_time: found.last_time,
     };
-    Ok(Read { report, findings, manifest })
+    Ok(Read { report, findings, damage })
+}
+
+/// The number of bytes that the rules for directories read of a file.
+const HEAD_BYTES: u64 = 4 << 10;
+
+/// The number of bytes of a manifest that are read: sufficient for ten thousand files.
+const MANIFEST_BYTES: u64 = 1 << 20;
+
+fn head_bytes(entry: &Located) -> u64 {
+    if entry.raw.ends_with(".manifest") { MANIFEST_BYTES } else { HEAD_BYTES }
+}
+
+fn create_directory(stage: &Stage<'_>, entry: &Located) -> Result<()> {
+    if stage.depth == Depth::Durable {
+        return Ok(());
+    }
+    let path = stage.path.join(&entry.raw);
+    stage.access.create_directories(&path).map_err(|error| Error::io("create", path, error))
+}
+
+fn finish_file(file: &File, stage: Option<&Stage<'_>>, entry: &Located) -> std::io::Result<()> {
+    match (stage.map(|stage| stage.depth), entry.modified) {
+        (Some(Depth::Durable), _) => file.sync_all(),
+        // The time of the last write to the log is reported.
+        (_, Some(modified)) => file.set_modified(modified),
+        _ => Ok(()),
+    }
+}
+
+/// Returns the access mode of extracted files. They belong to the user running this program and not to the owner of the
+/// archive.
+pub(crate) fn access_of_archive(archive: &Mapping) -> Result<Access> {
+    let metadata = archive.file().metadata();
+    let metadata =
+        metadata.map_err(|error| Error::io("read the mode of", archive.path(), error))?;
+    Ok(Access::of_file(&metadata).for_runner())
+}
+
+/// Sets the layout in the report to that of the log in the archive, if there is one.
+pub(crate) fn tell_layout(report: &mut ArchiveReport, contained: &Contained) {
+    if let (Contained::Log(log), None) = (contained, &report.contents) {
+        report.layout = Some(match log.layout {
+            Layout::MultiPart { .. } => Arrangement::MultiPart,
+            Layout::RdbFile if report.commands == 0 => Arrangement::RdbFile,
+            _ => Arrangement::SingleFile,
+        });
+    }
 }
 
 /// Creates the file of an entry in `stage`. Its name cannot lead out of it: [`open_zip`] rejects such names.

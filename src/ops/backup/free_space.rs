@@ -97,14 +97,14 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::input::open::open;
+    use crate::input::files::open_files;
 
     /// Returns the estimate for a log of these bytes.
     fn estimated(bytes: &[u8], method: Method) -> u64 {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.aof");
         fs::write(&path, bytes).unwrap();
-        let log = open(&path).unwrap();
+        let log = open_files(&path).unwrap();
         estimate(&log, &[bytes.len() as u64], method)
     }
 

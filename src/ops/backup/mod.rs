@@ -31,7 +31,7 @@ use crate::base::level::Level;
 use crate::base::progress::Progress;
 use crate::disk::publish::Existing;
 use crate::disk::{Scratch, rename};
-use crate::input::open::open;
+use crate::input::files::open_files;
 use crate::ops::compact;
 use crate::ops::compress::write::CompressOptions;
 use crate::ops::list::Identity;
@@ -66,7 +66,7 @@ pub fn backup_path(
     options: &BackupOptions,
     progress: &dyn Progress,
 ) -> Result<BackupReport> {
-    let log = open(path)?;
+    let log = open_files(path)?;
     let mut options = options.clone();
     let source = &mut options.archive.source;
     source.path = Some(place_of(&log)?);

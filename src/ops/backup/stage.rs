@@ -13,7 +13,7 @@ use crate::base::progress::Progress;
 use crate::disk::open_writers::writers;
 use crate::disk::publish::Existing;
 use crate::disk::{Access, Scratch};
-use crate::input::open::open;
+use crate::input::files::open_files;
 use crate::ops::compact::{self, compact};
 
 /// Returns the unfinished end of the last part if it is torn and a process has it open for writing. Without a writer, a
@@ -55,7 +55,7 @@ pub(super) fn compacted(
         failed_commands: done.failed.iter().map(|failed| failed.count).sum(),
         fingerprint: done.fingerprint,
     });
-    Ok(Log { path: log.path.clone(), ..open(&output)? })
+    Ok(Log { path: log.path.clone(), ..open_files(&output)? })
 }
 
 /// Returns the log with each part truncated to its end. Parts that are longer are copied, the others linked.

@@ -22,7 +22,7 @@ fn growing_set(place: &Path) -> (Log, Vec<u64>) {
     let manifest = "file appendonly.aof.1.base.aof seq 1 type b\nfile appendonly.aof.1.incr.aof seq 1 type i\n";
     fs::write(set.join("appendonly.aof.manifest"), manifest).unwrap();
     let ends = vec![SET_A.len() as u64, SET_B.len() as u64];
-    (open(place.join("data")).unwrap(), ends)
+    (open_files(place.join("data")).unwrap(), ends)
 }
 
 fn options(to: &Path) -> BackupOptions {

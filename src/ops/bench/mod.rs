@@ -23,7 +23,7 @@ use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::{Progress, Silent};
 use crate::command::Tally;
 use crate::disk::Mapping;
-use crate::input::open::open;
+use crate::input::files::open_files;
 
 /// Options of [`bench()`].
 #[derive(Debug, Clone)]
@@ -252,7 +252,7 @@ fn middle(len: usize) -> (usize, usize) {
 /// - When the log cannot be opened, or changes while it is read.
 /// - [`ErrorKind::Refused`]: it is damaged, or contains no commands.
 pub fn bench(path: &Path, options: &BenchOptions, progress: &dyn Progress) -> Result<BenchReport> {
-    let log = open(path)?;
+    let log = open_files(path)?;
     progress.phase("read", log.bytes());
     let (segments, commands) = segments(&log, progress)?;
     let command_bytes: u64 = segments.iter().map(Segment::len).sum();

@@ -34,8 +34,9 @@ use crate::base::server::{DEFAULT_DATABASES, Product, Server, redis, valkey};
 use crate::disk::Access;
 use crate::disk::publish::{Existing, NewDirectory, NewFile};
 use crate::input::access::access_of;
-use crate::input::open::open;
-use crate::input::overwrite::{Shape, check_output, check_shape, inputs};
+use crate::input::files::open_files;
+use crate::input::open;
+use crate::input::overwrite::{Shape, check_output, check_shape};
 use crate::keyspace::fingerprint::Detail;
 use crate::keyspace::from_rdb::NonKeyData;
 use crate::keyspace::{Functions, Keyspace};
@@ -104,13 +105,17 @@ pub fn compact(
     progress: &dyn Progress,
 ) -> Result<CompactReport> {
     let started = Instant::now();
-    let log = open(path)?;
+    let input = open(path)?;
     if let Some(output) = &options.output {
-        check_output(output, options.existing, &inputs(&log))?;
+        check_output(output, options.existing, &input.paths())?;
     }
-    let mut phases = Phases::default();
-    let routing = phases.time("route", || route(&log, &options.route, progress))?;
-    write_from(&log, &routing, options, (phases, started), progress)
+    let log = input.into_log(progress)?;
+    let compacted = || {
+        let mut phases = Phases::default();
+        let routing = phases.time("route", || route(&log, &options.route, progress))?;
+        write_from(&log, &routing, options, (phases, started), progress)
+    };
+    log.name_archive(compacted())
 }
 
 /// Writes the data set of `source`, which was made from `log`, in the form of a compaction of `log`.
@@ -400,7 +405,7 @@ impl Job<'_> {
             return Ok(());
         }
         let (found, functions) = phases.time("check", || {
-            let log = open(path)?;
+            let log = open_files(path)?;
             let read = RouteOptions {
                 key_specs: self.options.route.key_specs.clone(),
                 memory: self.options.route.memory,

@@ -36,7 +36,7 @@ fn compacted(form: Form, harm: fn(&mut Vec<Piece>)) -> (Option<String>, bool) {
     let (path, output) = (place.path().join("a.aof"), place.path().join("out"));
     let commands = "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$5\r\nvalue\r\n*3\r\n$4\r\nSADD\r\n$1\r\nb\r\n$6\r\nmember\r\n";
     std::fs::write(&path, commands).expect("a log");
-    let log = open(&path).expect("it opens");
+    let log = open_files(&path).expect("it opens");
     let route_options = RouteOptions::default();
     let source = Harmed { routing: route(&log, &route_options, &Silent).expect("routed"), harm };
     let options = CompactOptions {

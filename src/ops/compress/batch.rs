@@ -11,7 +11,7 @@ use crate::archive::report::CompressReport;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::failure::Failure;
 use crate::base::progress::Progress;
-use crate::input::open::open;
+use crate::input::files::open_files;
 use crate::input::overwrite::{check_output, inputs};
 use crate::ops::compress::write::{CompressOptions, compress};
 
@@ -77,7 +77,7 @@ fn logs(paths: &[PathBuf]) -> Vec<PathBuf> {
     if let [_] = paths {
         return paths.to_vec();
     }
-    let set_of = |path: &PathBuf| match open(path).map(|log| (log.layout, log.opened)) {
+    let set_of = |path: &PathBuf| match open_files(path).map(|log| (log.layout, log.opened)) {
         Ok((Layout::OnePart { manifest: Some(manifest) }, _)) => manifest,
         Ok((Layout::MultiPart { .. }, manifest)) => manifest,
         // The reason why it cannot be compressed is reported when it is compressed.
@@ -96,7 +96,7 @@ fn named(path: &Path, options: &CompressOptions) -> CompressOptions {
 
 /// Returns the paths that a log is read from, or only `path` if it cannot be opened.
 fn paths_of(path: &Path) -> Vec<PathBuf> {
-    open(path).map_or_else(|_| vec![path.to_owned()], |log| inputs(&log))
+    open_files(path).map_or_else(|_| vec![path.to_owned()], |log| inputs(&log))
 }
 
 fn distinct(logs: &[PathBuf], options: &CompressOptions) -> Result<()> {

@@ -160,9 +160,20 @@ fn damaged_log_in_intact_zip_is_reported_with_offset() {
 
 #[test]
 fn names_leading_out_of_the_output_are_refused() {
-    for name in
-        ["../a.aof", "/etc/a.aof", "a/../../b.aof", "a\\b.aof", "C:a.aof", "a//b.aof", "./a"]
-    {
+    for name in [
+        "../a.aof",
+        "/etc/a.aof",
+        "a/../../b.aof",
+        "a\\..\\..\\b.aof",
+        "a/b\\c.aof",
+        "C:a.aof",
+        "C:\\a.aof",
+        "\\etc\\a.aof",
+        "a//b.aof",
+        "./../a",
+        ".//a",
+        "a/./b",
+    ] {
         assert_eq!(kinds(&zip(&[Forged::stored(name, LOG)]))[0], "path", "{name}");
     }
 }
@@ -171,6 +182,10 @@ fn names_leading_out_of_the_output_are_refused() {
 fn duplicate_entry_names_are_refused() {
     let twice = [Forged::stored("a.aof", LOG), Forged::stored("a.aof", LOG)];
     assert_eq!(kinds(&zip(&twice)), ["duplicate-name"]);
+    for (one, other) in [("a.aof", "./a.aof"), ("d/a.aof", "d\\a.aof")] {
+        let twice = [Forged::stored(one, LOG), Forged::stored(other, LOG)];
+        assert_eq!(kinds(&zip(&twice)), ["duplicate-name"], "{other}");
+    }
 }
 
 #[test]

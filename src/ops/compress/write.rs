@@ -22,8 +22,8 @@ use crate::command::Tally;
 use crate::disk::Access;
 use crate::disk::publish::{Existing, NewFile};
 use crate::input::archive::entry_stats::EntryStats;
-use crate::input::archive::verify::{DAMAGE, VerifyOptions, hexadecimal, verify_archive};
-use crate::input::open::open;
+use crate::input::archive::verify::{DAMAGE, hexadecimal, verify_archive};
+use crate::input::files::open_files;
 use crate::input::overwrite::{Shape, check_output, check_shape, inputs};
 use crate::rdb;
 
@@ -143,7 +143,7 @@ pub fn compress(
     options: &CompressOptions,
     progress: &dyn Progress,
 ) -> Result<CompressReport> {
-    let log = open(path)?;
+    let log = open_files(path)?;
     let destination = options.destination()?;
     check_output(&destination, options.existing, &inputs(&log))?;
     check_shape(&destination, Shape::File)?;
@@ -196,7 +196,7 @@ impl Packed {
     pub fn check(&mut self, progress: &dyn Progress) -> Result<()> {
         let started = Instant::now();
         let path = self.file.path().to_owned();
-        let found = verify_archive(&path, &VerifyOptions::default(), progress)?;
+        let found = verify_archive(&path, progress)?;
         let known = self.report.contents.files.iter().any(|file| file.damage.is_some());
         // Compared in serialised form: a path that is not valid UTF-8 is not read back unchanged.
         let json = |contents: &Contents| contents.to_bytes().ok();

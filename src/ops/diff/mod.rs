@@ -19,7 +19,7 @@ use crate::analysis::data_filter::{Filter, LeftOut};
 use crate::aof::log::{Log, Part};
 use crate::base::error::Result;
 use crate::base::progress::Progress;
-use crate::input::open::open;
+use crate::input::open_log;
 use crate::keyspace::Keyspace;
 use crate::keyspace::fingerprint::Detail;
 use crate::ops::compact::TornEnd;
@@ -117,17 +117,28 @@ pub fn diff(
     progress: &dyn Progress,
 ) -> Result<DiffReport> {
     let started = Instant::now();
-    let logs: [Log; 2] = [open(paths[0])?, open(paths[1])?];
-    let [one, other] = &logs;
-    let pair = route_together([(one, &options.route), (other, &options.route)], progress)?;
+    let logs = [open_log(paths[0], progress)?, open_log(paths[1], progress)?];
+    let report = diff_of([&logs[0], &logs[1]], options, found, progress);
+    let mut report = logs.iter().fold(report, |report, log| log.name_archive(report))?;
+    report.elapsed_s = started.elapsed().as_secs_f64();
+    Ok(report)
+}
+
+fn diff_of(
+    logs: [&Log; 2],
+    options: &DiffOptions,
+    found: Option<&mut OnDifference<'_>>,
+    progress: &dyn Progress,
+) -> Result<DiffReport> {
+    let pair = route_together(logs.map(|log| (log, &options.route)), progress)?;
     let replay = [&options.replay, &options.replay];
-    let wanted = Wanted { filter: &options.filter, detail: detail_of(&logs) };
+    let wanted = Wanted { filter: &options.filter, detail: detail_of(logs) };
     let (counts, stats) = diff_pair(&pair, replay, wanted, found, progress)?;
     let functions_differ =
         if options.filter.is_none() { Some(functions(&pair, replay)?) } else { None };
     let whole = pair.whole();
     let side = |number: usize| {
-        Side::new(paths[number], whole[number], &stats[number], counts.left_out[number])
+        Side::new(&logs[number].path, whole[number], &stats[number], counts.left_out[number])
     };
     let keys = counts.total();
     let by_type = counts.keys.iter().map(|(&(db, kind), &keys)| OfType { db, kind, keys });
@@ -140,7 +151,7 @@ pub fn diff(
         by_type: by_type.collect(),
         reasons: reasons.collect(),
         functions_differ,
-        elapsed_s: started.elapsed().as_secs_f64(),
+        elapsed_s: 0.0,
     })
 }
 

@@ -1,15 +1,16 @@
 //! Computing the `DEBUG DIGEST` that a server would report for a log, without the server.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde::Serialize;
 
 use crate::analysis::lost_expiry::{LostExpiry, lost_expiries};
+use crate::aof::log::Log;
 use crate::base::error::Result;
 use crate::base::progress::Progress;
 use crate::base::server::Server;
-use crate::input::open;
+use crate::input::open_log;
 use crate::keyspace::digest::{Flavour, Sum};
 use crate::keyspace::fingerprint::{Detail, Fingerprint};
 use crate::keyspace::{Db, Keyspace, Value};
@@ -54,7 +55,7 @@ pub struct DigestReport {
     pub elapsed_s: f64,
 }
 
-/// Computes the digests of the log at `path`.
+/// Computes the digests of the log at `path`, or in the archive there.
 ///
 /// # Errors
 ///
@@ -65,8 +66,14 @@ pub fn digest(
     progress: &dyn Progress,
 ) -> Result<DigestReport> {
     let started = Instant::now();
-    let log = open(path)?;
-    let routing = route(&log, &options.route, progress)?;
+    let log = open_log(path, progress)?;
+    let mut report = log.name_archive(digest_of(&log, options, progress))?;
+    report.elapsed_s = started.elapsed().as_secs_f64();
+    Ok(report)
+}
+
+fn digest_of(log: &Log, options: &DigestOptions, progress: &dyn Progress) -> Result<DigestReport> {
+    let routing = route(log, &options.route, progress)?;
     let (mut sum, mut fingerprint) = (Sum::default(), Fingerprint::default());
     let (mut keys, mut undigested) = (0_u64, 0_u64);
     let stats = each_window(&routing, "replay", progress, |routed| {
@@ -93,18 +100,17 @@ pub fn digest(
         };
         replay(routed, &options.replay, progress, make, take)
     })?;
-    let elapsed: Duration = started.elapsed();
     Ok(DigestReport {
-        path: path.to_owned(),
+        path: log.path.clone(),
         server: options.replay.server,
         digest: options.debug_digest.map(|_| sum.finish().to_string()),
         fingerprint: fingerprint.to_string(),
         keys,
         undigested,
         failed: stats.failed.values().map(|(count, _)| count).sum(),
-        lost_expiries: lost_expiries(&stats, &log),
+        lost_expiries: lost_expiries(&stats, log),
         commands: routing.whole().commands,
-        elapsed_s: elapsed.as_secs_f64(),
+        elapsed_s: 0.0,
     })
 }
 

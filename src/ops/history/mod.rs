@@ -18,10 +18,11 @@ pub use event::{Event, FinalKey, KeyContent, Touched};
 
 use self::follow::Teller;
 use self::lineage::{Carry, Lineage, Pending, Wanted};
+use crate::aof::log::Log;
 use crate::base::error::Result;
 use crate::base::progress::Progress;
 use crate::command::Position;
-use crate::input::open::open;
+use crate::input::open_log;
 use crate::keyspace::Keyspace;
 use crate::replay::windows::each_window;
 use crate::replay::{
@@ -69,11 +70,20 @@ pub fn history(
     tell: &mut Tell<'_>,
     progress: &dyn Progress,
 ) -> Result<HistoryReport> {
-    let log = open(path)?;
+    let log = open_log(path, progress)?;
+    log.name_archive(history_of(&log, options, tell, progress))
+}
+
+fn history_of(
+    log: &Log,
+    options: &HistoryOptions,
+    tell: &mut Tell<'_>,
+    progress: &dyn Progress,
+) -> Result<HistoryReport> {
     let wanted = Wanted { key: options.key.clone(), dbs: options.dbs.clone() };
     let route_options =
         RouteOptions { keep_dead: true, only: Some(options.key.clone()), ..options.route.clone() };
-    let routing = route(&log, &route_options, progress)?;
+    let routing = route(log, &route_options, progress)?;
     let mut lineage = Lineage::default();
     each_window(&routing, "follow names", progress, |routed| {
         let take = |_, carried: Vec<(Position, Carry)>| {
@@ -82,7 +92,7 @@ pub fn history(
         };
         replay_watched(routed, &options.replay, progress, &Carries, take)
     })?;
-    let mut report = HistoryReport { path: path.to_owned(), events: 0, places: Vec::new() };
+    let mut report = HistoryReport { path: log.path.clone(), events: 0, places: Vec::new() };
     let telling = Mutex::new((tell, 0_u64));
     // Only one shard is replayed, so that events are in the order of the log.
     let tell = |event: &Event<'_>| {
@@ -92,7 +102,7 @@ pub fn history(
     };
     each_window(&routing, "replay", progress, |routed| {
         let teller = Teller {
-            log: &log,
+            log,
             routed,
             wanted: &wanted,
             lineage: &lineage,

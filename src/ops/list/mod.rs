@@ -21,7 +21,7 @@ use crate::base::error::{Error, Result};
 use crate::base::escape::ShownPath;
 use crate::base::level::Level;
 use crate::base::progress::Progress;
-use crate::input::archive::verify::{VerifyOptions, read_contents, verify_archive};
+use crate::input::archive::verify::{read_contents, verify_archive};
 
 /// Options of [`list`].
 #[derive(Debug, Clone, Copy, Default)]
@@ -96,7 +96,7 @@ fn look_at(path: &Path, options: ListOptions, progress: &dyn Progress) -> Listed
 
 /// Verifies an archive and records the result.
 pub fn verify(listed: &mut Listed, progress: &dyn Progress) {
-    match verify_archive(&listed.path, &VerifyOptions::default(), progress) {
+    match verify_archive(&listed.path, progress) {
         Ok(report) => {
             if let Some(contents) = &report.contents {
                 listed.set_made(contents);

@@ -31,7 +31,7 @@ use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::Progress;
 use crate::command::Position;
 use crate::command::intact_ranges::is_damage;
-use crate::input::open::open;
+use crate::input::open_log;
 use crate::rdb;
 
 /// Options of [`log()`].
@@ -95,9 +95,19 @@ pub fn log<R: Render>(
     write: &mut Write<'_>,
     progress: &dyn Progress,
 ) -> Result<LogReport> {
-    let log = open(path)?;
+    let log = open_log(path, progress)?;
+    log.name_archive(log_of(&log, options, render, write, progress))
+}
+
+fn log_of<R: Render>(
+    log: &Log,
+    options: &LogOptions,
+    render: R,
+    write: &mut Write<'_>,
+    progress: &dyn Progress,
+) -> Result<LogReport> {
     let mark = |position: &Option<position::Position>| -> Result<Option<Mark>> {
-        position.as_ref().map(|position| position.in_log(&log)).transpose()
+        position.as_ref().map(|position| position.in_log(log)).transpose()
     };
     let search = Search {
         filter: &options.filter,
@@ -105,16 +115,16 @@ pub fn log<R: Render>(
         since: mark(&options.since)?,
         until: mark(&options.until)?,
     };
-    let printer = Printer::new(&log, render, &options.filter, options.limit, write);
+    let printer = Printer::new(log, render, &options.filter, options.limit, write);
     progress.phase("read", log.bytes());
     let mut reader =
-        Reader { log: &log, state: State::at_start(&search), search: &search, printer, progress };
+        Reader { log, state: State::at_start(&search), search: &search, printer, progress };
     let ending = if options.reverse { reader.backwards() } else { reader.forwards() }?;
     let state = reader.state;
     let shown = reader.printer.shown;
     let stopped_early = reader.printer.is_full() && !options.reverse;
     if !stopped_early && ending.is_none() {
-        check_marks(&log, &search, &state)?;
+        check_marks(log, &search, &state)?;
     }
     Ok(LogReport { shown, commands: state.commands, ending })
 }

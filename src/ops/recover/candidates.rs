@@ -14,7 +14,7 @@ use crate::aof::log::{
 use crate::aof::manifest::{Entry, Manifest, Role};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::disk::Mapping;
-use crate::input::open::open;
+use crate::input::files::open_files;
 use crate::rdb::UnknownContent;
 
 /// A recovery candidate: files next to the log that may contain data which the log no longer has.
@@ -203,7 +203,7 @@ pub(super) fn log_of(log: &Log, candidate: &Candidate) -> Result<Log> {
     let first =
         candidate.files.first().ok_or_else(|| Error::new(ErrorKind::NotFound, "no file"))?;
     if let CandidateKind::File(_) = candidate.kind {
-        let mut alone = open(&first.path)?;
+        let mut alone = open_files(&first.path)?;
         if let Layout::OnePart { .. } = alone.layout {
             // The candidate is a complete log, whatever set it once belonged to.
             alone.layout = match alone.parts.first() {

@@ -68,9 +68,10 @@ use crate::base::server::Server;
 use crate::disk::copy_access;
 use crate::disk::open_writers::{Holder, writers};
 use crate::disk::publish::Existing;
+use crate::input::files::open_files;
 use crate::input::hold_origin::HoldOrigin;
-use crate::input::open::open;
 use crate::input::overwrite::inputs;
+use crate::input::{Input, OpenedLog, open};
 use crate::keyspace::Keyspace;
 use crate::ops::compact;
 use crate::ops::repair::retained_ranges;
@@ -161,15 +162,42 @@ pub fn recover(
     progress: &dyn Progress,
 ) -> Result<RecoverReport> {
     let started = Instant::now();
-    let whole = open(path)?;
-    let mut candidates = candidates::candidates(&whole);
+    let input = open(path)?;
+    if options.choice != Choice::Preview {
+        check_before_reading(&input, options)?;
+    }
+    let whole = input.into_log(progress)?;
+    let mut report = whole.name_archive(recover_log(&whole, options, progress))?;
+    report.name_archive(&whole);
+    report.elapsed_s = started.elapsed().as_secs_f64();
+    Ok(report)
+}
+
+/// Refuses an output that cannot be written, before an archive is extracted.
+fn check_before_reading(input: &Input, options: &RecoverOptions) -> Result<()> {
+    if let Input::Archive(path) = input
+        && options.output == Output::InPlace
+    {
+        return Err(Error::new(ErrorKind::Usage, "an archive cannot be recovered in place")
+            .at(path)
+            .help("use --output NEW to write the recovered log"));
+    }
+    options.output.check(options.force, &input.paths())
+}
+
+fn recover_log(
+    whole: &OpenedLog,
+    options: &RecoverOptions,
+    progress: &dyn Progress,
+) -> Result<RecoverReport> {
+    let mut candidates = candidates::candidates(whole);
     let chosen = match options.candidate {
         None => None,
-        Some(number) => Some(candidates::log_of(&whole, candidate(&candidates, number, &whole)?)?),
+        Some(number) => Some(candidates::log_of(whole, candidate(&candidates, number, whole)?)?),
     };
-    let log = chosen.as_ref().unwrap_or(&whole);
-    if options.choice != Choice::Preview {
-        options.output.check(options.force, &[inputs(&whole), inputs(log)].concat())?;
+    let log = chosen.as_ref().unwrap_or(whole);
+    if chosen.is_some() && options.choice != Choice::Preview {
+        options.output.check(options.force, &inputs(log))?;
     }
     let mut timeline = timeline(log, progress)?;
     let (mut counted, mut uncounted) = (None, None);
@@ -190,8 +218,7 @@ pub fn recover(
     if options.preview && verdict == Verdict::Unclear && timeline.broken.is_none() {
         count_before_possible_flush(log, &mut timeline, options, progress)?;
     }
-    let job =
-        Job { whole: &whole, log, timeline: &timeline, counted, uncounted, options, progress };
+    let job = Job { whole, log, timeline: &timeline, counted, uncounted, options, progress };
     let done = match &options.choice {
         Choice::Preview => None,
         _ => Some(job.carry_out()?),
@@ -203,7 +230,7 @@ pub fn recover(
     if options.preview && may_be_elsewhere {
         candidates.iter_mut().for_each(|candidate| job.examine(candidate));
     }
-    Ok(job.report(verdict, candidates, done, started))
+    Ok(job.report(verdict, candidates, done))
 }
 
 fn candidate<'s>(candidates: &'s [Candidate], number: u64, log: &Log) -> Result<&'s Candidate> {
@@ -329,7 +356,7 @@ impl Job<'_> {
         let found = Mutex::new(None);
         let check = |written: &Path| {
             if self.options.preview {
-                let held = self.count(&open(written)?, &RouteOptions::default());
+                let held = self.count(&open_files(written)?, &RouteOptions::default());
                 // A log that cannot be replayed is still copied.
                 let Some(held) = unless_refused(held)? else { return Ok(()) };
                 if planned.as_ref().is_some_and(|planned| !planned.has_same_keys(&held)) {
@@ -563,7 +590,6 @@ impl Job<'_> {
         verdict: Verdict,
         candidates: Vec<Candidate>,
         done: Option<Done>,
-        started: Instant,
     ) -> RecoverReport {
         let (log, timeline) = (self.log, self.timeline);
         let data_directory = data_directory(self.whole);
@@ -622,7 +648,7 @@ impl Job<'_> {
             candidate: self.options.candidate,
             writers,
             done,
-            elapsed_s: started.elapsed().as_secs_f64(),
+            elapsed_s: 0.0,
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::analysis::keyspace_summary::SummaryReport;
 use crate::analysis::unknown_commands::UnknownCommand;
 use crate::aof::log::Layout;
 use crate::disk::open_writers::Holder;
+use crate::input::OpenedLog;
 use crate::input::hold_origin::HoldOrigin;
 
 /// The events in a log that destroyed data, what can be recovered, and what was recovered.
@@ -100,10 +101,18 @@ pub struct RecoverReport {
 }
 
 impl RecoverReport {
-    /// Replaces the paths of the temporary extraction by the path of the archive that the log was extracted from.
-    pub fn tell_of_archive(&mut self, archive: &Path) {
+    /// Replaces the paths of a temporary extraction, if `log` is one, by those of the archive and in it.
+    pub(super) fn name_archive(&mut self, log: &OpenedLog) {
+        let Some(archive) = log.archive() else { return };
         self.archived = true;
-        self.path = archive.to_owned();
+        self.snapshot = self.snapshot.as_ref().map(|path| log.shown(path));
+        self.uncounted = self.uncounted.as_deref().map(|why| log.shown_text(why));
+        for candidate in &mut self.candidates {
+            candidate.problem = candidate.problem.as_deref().map(|why| log.shown_text(why));
+        }
+        for file in self.candidates.iter_mut().flat_map(|candidate| &mut candidate.files) {
+            file.path = log.shown(&file.path);
+        }
         self.opened = archive.to_owned();
         self.data_directory = archive.parent().unwrap_or(Path::new("")).to_owned();
         if let Layout::MultiPart { directory, .. } = &mut self.layout {

@@ -21,7 +21,7 @@ use crate::analysis::survey::survey;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::Progress;
 use crate::base::units::{Bytes, Count};
-use crate::input::open::open;
+use crate::input::files::open_files;
 use crate::input::overwrite::inputs;
 pub use retained_ranges::Output;
 use retained_ranges::{Destination, Written};
@@ -39,7 +39,7 @@ pub fn repair(
     options: &RepairOptions,
     progress: &dyn Progress,
 ) -> Result<RepairReport> {
-    let log = open(path)?;
+    let log = open_files(path)?;
     options.output.check(options.force, &inputs(&log))?;
     progress.phase("read", log.bytes());
     let surveys =

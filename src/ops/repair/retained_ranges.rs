@@ -18,7 +18,7 @@ use crate::disk::open_writers::writers;
 use crate::disk::publish::{Existing, NewDirectory, NewFile};
 use crate::disk::{Change, save_original};
 use crate::input::access::access_of;
-use crate::input::open::open;
+use crate::input::files::open_files;
 use crate::input::overwrite::{Shape, check_output, check_shape};
 
 /// The number of bytes written between two progress reports.
@@ -298,7 +298,7 @@ pub fn unchanged(log: &Log) -> Result<()> {
 
 /// Checks that every byte of the result can be read and that no transaction is open in it.
 fn whole(written: &Path) -> Result<()> {
-    let result = open(written)?;
+    let result = open_files(written)?;
     for part in &result.parts {
         let read = survey(part, &Silent)?;
         if !read.is_whole() || read.tally.transactions.dangling_count > 0 {
@@ -333,7 +333,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let place = directory.path().join("a.aof");
         fs::write(&place, b"*1\r\n$4\r\nPING\r\n").unwrap();
-        let log = open(&place).unwrap();
+        let log = open_files(&place).unwrap();
 
         replace(&log, |_| Err(failed())).unwrap_err();
         assert_eq!(names(directory.path()), ["a.aof"]);

@@ -14,9 +14,10 @@ use crate::disk::rename::move_unpublished;
 use crate::input::access::access_of;
 use crate::input::archive::extract;
 use crate::input::archive::extract::ExtractOptions;
-use crate::input::open::open;
+use crate::input::files::open_files;
 use crate::ops::compact::{self, Form, compact};
 use crate::ops::restore::options::RestoreOptions;
+use crate::ops::verify::judge::NEEDS_MODULE;
 use crate::ops::verify::report::{LogOutcome, LogReport};
 use crate::ops::verify::{self, verify_path};
 
@@ -77,7 +78,7 @@ pub(super) fn ready(
     ready.rdb_keys = report.rdb_keys;
     ready.is_known = report.parts.iter().all(|part| part.newer_rdb.is_none());
     // The parts were only renamed since they were read; opening the set shows that a server finds them all.
-    ready.bytes = open(&ready.path)?.bytes();
+    ready.bytes = open_files(&ready.path)?.bytes();
     if ready.bytes != report.bytes {
         return Err(
             Error::new(ErrorKind::Changed, "the extracted log was changed meanwhile").at(archive)
@@ -92,6 +93,12 @@ fn refuse_unless_loaded(server: Server, report: &LogReport, archive: &Path) -> R
         None => Ok(()),
         Some(verdict) => {
             let reason = verdict.reason.as_deref().unwrap_or("nobody knows why");
+            if reason.contains(NEEDS_MODULE) {
+                let what = format!("{server} does not load it: {reason}");
+                return Err(Error::new(ErrorKind::Refused, what).at(archive).help(
+                    "restore it without --for, and load the module in the server; nothing was changed here",
+                ));
+            }
             let what = format!("{server} would not load what was made of it for it: {reason}");
             Err(Error::new(ErrorKind::Refused, what)
                 .at(archive)
@@ -101,7 +108,7 @@ fn refuse_unless_loaded(server: Server, report: &LogReport, archive: &Path) -> R
 }
 
 fn opened(extracted: &Path, archive: &Path) -> Result<Log> {
-    open(extracted).map_err(|error| {
+    open_files(extracted).map_err(|error| {
         Error::new(ErrorKind::Refused, format!("no log that a server could load is in it: {error}"))
             .at(archive)
             .help("`aofkit extract` writes what is there; nothing was changed here")
@@ -161,7 +168,7 @@ fn converted(
     })?;
     let failed_commands = done.failed.iter().map(|failed| failed.count).sum();
     let fingerprint = done.fingerprint;
-    Ok((open(&output)?, Change::Compacted { form, reason, fingerprint, failed_commands }))
+    Ok((open_files(&output)?, Change::Compacted { form, reason, fingerprint, failed_commands }))
 }
 
 /// Prepares the log as a single file.

@@ -47,6 +47,9 @@ pub enum Outcome {
     Unknown,
 }
 
+/// What the reason of a verdict ends with if the server loads the log as soon as a module is loaded there.
+pub(crate) const NEEDS_MODULE: &str = "unless that is loaded";
+
 /// The reaction of some servers to a log, with the reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Verdict {
@@ -283,7 +286,7 @@ fn foreign_rdb(walk: &rdb::RdbSummary, server: Server) -> Option<String> {
         return Some(format!("types of RDB version {}, {refused} {highest}", walk.needs_version));
     }
     let module = walk.modules.iter().find(|module| !server.brings_module(&module.name))?;
-    Some(format!("data of the module {}, unless that is loaded", Shown(module.name.as_bytes())))
+    Some(format!("data of the module {}, {NEEDS_MODULE}", Shown(module.name.as_bytes())))
 }
 
 /// The maximum length in bytes of an argument that a server logs (`proto-max-bulk-len`). Loaders allocate the declared

@@ -4,6 +4,7 @@
 //! adjacent and add up to its length. Findings are judged by the behaviour of the servers' loaders ([`judge`]), not by
 //! an ideal of the format.
 
+mod archive;
 pub mod findings;
 pub mod judge;
 pub mod report;
@@ -13,7 +14,7 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 
-pub use report::{LogOutcome, LogReport, VerifyReport};
+pub use report::{ArchiveOutcome, LogOutcome, LogReport, VerifyReport};
 
 use crate::analysis::survey::{Survey, survey};
 use crate::aof::log::Log;
@@ -21,7 +22,8 @@ use crate::base::error::Result;
 use crate::base::failure::Failure;
 use crate::base::progress::Progress;
 use crate::base::server::{KNOWN, Server};
-use crate::input::open::try_open;
+use crate::input::archive::read_contents;
+use crate::input::{self, Input, open};
 
 /// Options of [`verify`].
 #[derive(Debug, Clone, Default)]
@@ -60,25 +62,40 @@ pub fn verify_path(
     options: &VerifyOptions,
     progress: &dyn Progress,
 ) -> Result<LogOutcome> {
-    let started = Instant::now();
-    if crate::input::archive::verify::is_archive(path) {
-        let report = crate::input::archive::verify::verify_archive(
-            path,
-            &crate::input::archive::verify::VerifyOptions::default(),
-            progress,
-        )?;
-        return Ok(LogOutcome::Archive(Box::new(report)));
+    match open(path)? {
+        Input::Log(log) => {
+            verify_log(&log, options, progress).map(|report| LogOutcome::Read(Box::new(report)))
+        }
+        Input::Broken(broken) => Ok(LogOutcome::broken(path, broken)),
+        // The log of such an archive was verified when it was compressed: only the entries are checked, as a
+        // stream, without temporary files of the size of the log.
+        Input::Archive(path) if options.servers.is_empty() && is_own_archive(&path) => {
+            let archive = input::archive::verify_archive(&path, progress)?;
+            Ok(LogOutcome::Archive(Box::new(ArchiveOutcome { archive, log: None })))
+        }
+        Input::Archive(path) => {
+            let archive = {
+                let verify_log = |log: &Log| verify_log(log, options, progress);
+                archive::verify_archive(&path, verify_log, progress)?
+            };
+            Ok(LogOutcome::Archive(Box::new(archive)))
+        }
     }
-    let log = match try_open(path)? {
-        Ok(log) => log,
-        Err(broken) => return Ok(LogOutcome::broken(path, broken)),
-    };
+}
+
+/// Returns whether this program has made the archive. A damaged one may have lost its metadata.
+fn is_own_archive(path: &Path) -> bool {
+    read_contents(path).is_ok_and(|contents| contents.is_some())
+}
+
+fn verify_log(log: &Log, options: &VerifyOptions, progress: &dyn Progress) -> Result<LogReport> {
+    let started = Instant::now();
     progress.phase("verify", log.bytes());
     let surveys =
         log.parts.iter().map(|part| survey(part, progress)).collect::<Result<Vec<_>>>()?;
-    let mut report = report_on(&log, &surveys, options);
+    let mut report = report_on(log, &surveys, options);
     report.set_elapsed(started.elapsed());
-    Ok(LogOutcome::Read(Box::new(report)))
+    Ok(report)
 }
 
 /// Returns the report on a log that has been read.

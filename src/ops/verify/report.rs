@@ -32,7 +32,7 @@ pub enum LogOutcome {
     /// The log was read; the report contains the findings.
     Read(Box<LogReport>),
     /// The path is a ZIP archive, which was read with all its entries.
-    Archive(Box<ArchiveReport>),
+    Archive(Box<ArchiveOutcome>),
     /// No server loads this set, whatever its parts contain.
     BrokenSet {
         /// The path as given.
@@ -48,6 +48,18 @@ pub enum LogOutcome {
     },
     /// The path could not be read.
     Failed(Failure),
+}
+
+/// The result for an archive.
+#[derive(Debug, Serialize)]
+pub struct ArchiveOutcome {
+    /// The archive and its entries. The findings include those about the log.
+    #[serde(flatten)]
+    pub archive: ArchiveReport,
+    /// The log in it, as reported for a directory with the same files; `None` if the archive itself
+    /// is damaged, or if aofkit has made it and no server is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<Box<LogOutcome>>,
 }
 
 impl LogOutcome {

@@ -10,7 +10,7 @@ use std::process::Command;
 use std::sync::LazyLock;
 
 use aofkit::base::progress::Silent;
-use aofkit::input::archive::verify::{VerifyOptions, verify_archive};
+use aofkit::input::archive::verify::verify_archive;
 use libtest_mimic::Trial;
 
 use super::proxy::{Cut, Proxy};
@@ -89,7 +89,7 @@ fn paused(setup: &Setup) -> Command {
 /// Asserts that every archive is valid and that no temporary files remain.
 fn assert_whole(setup: &Setup, what: &str) {
     for archive in setup.archives() {
-        let checked = verify_archive(&archive, &VerifyOptions::default(), &Silent);
+        let checked = verify_archive(&archive, &Silent);
         assert!(checked.expect("a zip").sound, "{what}");
     }
     let unfinished: Vec<_> =

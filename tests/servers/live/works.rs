@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aofkit::base::progress::Silent;
-use aofkit::input::open;
+use aofkit::input::files::open_files;
 use aofkit::live::endpoint::{Address, Endpoint};
 use aofkit::ops::recover::hold::{HoldOptions, hold};
 use libtest_mimic::Trial;
@@ -232,7 +232,7 @@ fn hold_saves_the_log(binary: &Binary) {
     assert_eq!((report.kept.len(), report.rewrite_was_running), (1, false));
     // The rewrite destroys the server's own copy of the data.
     setup.server.rewrite();
-    let saved = open(&report.kept[0].path).expect("a log");
+    let saved = open_files(&report.kept[0].path).expect("a log");
     let bytes: Vec<u8> =
         saved.parts.iter().flat_map(|part| part.mapping.bytes().iter().copied()).collect();
     let text = String::from_utf8_lossy(&bytes);

@@ -55,7 +55,7 @@ fn others(log: &Log) -> Vec<(String, OtherKind)> {
 
 /// Returns the message and the help of the error, without the directory.
 fn refusal(directory: &TempDir, path: &str) -> String {
-    let error = open(directory.path().join(path)).err().unwrap();
+    let error = open_files(directory.path().join(path)).err().unwrap();
     let prefix = directory.path().display().to_string();
     let message = error.to_string().replace(&format!("{prefix}/"), "").replace(&prefix, "");
     format!("{:?}: {message} | {}", error.kind(), error.next_step().unwrap_or_default())
@@ -85,7 +85,7 @@ fn a_file_is_known_by_its_first_bytes() {
     ];
     for (name, content, expected) in cases {
         let directory = files(&[(name, content)]);
-        let log = open(directory.path().join(name)).unwrap();
+        let log = open_files(directory.path().join(name)).unwrap();
         assert_eq!(shape(&log), *expected, "{name} {content:?}");
         assert_eq!(
             log.parts[0].starts_with_rdb(),
@@ -99,7 +99,7 @@ fn a_file_is_known_by_its_first_bytes() {
 fn set_is_found_by_any_of_its_paths() {
     let directory = data_directory(&[]);
     for path in ["", "appendonlydir", "appendonlydir/appendonly.aof.manifest"] {
-        let log = open(directory.path().join(path)).unwrap();
+        let log = open_files(directory.path().join(path)).unwrap();
         assert_eq!(shape(&log), PARTS, "{path}");
         assert_eq!(log.path, directory.path().join(path));
         assert_eq!(log.opened, directory.path().join("appendonlydir/appendonly.aof.manifest"));
@@ -127,7 +127,7 @@ fn a_manifest_is_known_by_content() {
     let directory = data_directory(&[]);
     let set = directory.path().join("appendonlydir");
     fs::rename(set.join("appendonly.aof.manifest"), set.join("list.txt")).unwrap();
-    assert_eq!(shape(&open(set.join("list.txt")).unwrap()), PARTS);
+    assert_eq!(shape(&open_files(set.join("list.txt")).unwrap()), PARTS);
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn one_part_knows_its_place_in_the_set() {
         ("appendonly.aof.3.incr.aof", "one-part incr:appendonly.aof.3.incr.aof*"),
     ];
     for (name, expected) in cases {
-        let log = open(set.join(name)).unwrap();
+        let log = open_files(set.join(name)).unwrap();
         assert_eq!(shape(&log), expected);
         let manifest = Some(set.join("appendonly.aof.manifest"));
         assert_eq!(log.layout, Layout::OnePart { manifest });
@@ -150,7 +150,7 @@ fn one_part_knows_its_place_in_the_set() {
 #[test]
 fn a_set_without_files_has_no_parts() {
     let directory = files(&[("d/a.manifest", b"# nothing yet\n")]);
-    assert_eq!(shape(&open(directory.path()).unwrap()), "multi-part");
+    assert_eq!(shape(&open_files(directory.path()).unwrap()), "multi-part");
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn a_data_directory_with_single_files() {
         let content = |name: &&str| if name.contains("rdb") { RDB } else { SET };
         let list: Vec<_> = names.iter().map(|name| (*name, content(name))).collect();
         let directory = files(&list);
-        let log = open(directory.path()).unwrap();
+        let log = open_files(directory.path()).unwrap();
         assert!(shape(&log).starts_with(layout), "{names:?}");
         assert_eq!(log.chosen.as_deref(), Some(*chosen));
         assert_eq!(log.others.len(), names.len() - 1, "{names:?}");
@@ -211,7 +211,7 @@ fn files_next_to_a_set_are_reported() {
         ("temp-rewriteaof-bg-17.aof", b""),
         ("temp-17.rdb", b""),
     ]);
-    let log = open(directory.path()).unwrap();
+    let log = open_files(directory.path()).unwrap();
     assert_eq!(shape(&log), PARTS);
     let expected = [
         ("appendonly.aof.3.base.rdb", OtherKind::OrphanBase),
@@ -238,7 +238,7 @@ fn interrupted_upgrade_opens_the_old_file() {
         let directory =
             files(&[("appendonlydir/appendonly.aof.manifest", manifest), ("appendonly.aof", SET)]);
         for path in ["", "appendonlydir", "appendonlydir/appendonly.aof.manifest"] {
-            let log = open(directory.path().join(path)).unwrap();
+            let log = open_files(directory.path().join(path)).unwrap();
             assert_eq!(shape(&log), "multi-part base:appendonly.aof*");
             assert_eq!(log.parts[0].mapping.bytes(), SET);
             assert_eq!(others(&log), []);
@@ -254,9 +254,9 @@ fn interrupted_upgrade_opens_the_old_file() {
         ("appendonlydir/appendonly.aof", SET),
         ("appendonlydir/appendonly.aof.1.incr.aof", SET),
     ]);
-    let log = open(directory.path()).unwrap();
+    let log = open_files(directory.path()).unwrap();
     assert_eq!(shape(&log), "multi-part base:appendonly.aof incr:appendonly.aof.1.incr.aof*");
-    let log = open(directory.path().join("appendonlydir/appendonly.aof")).unwrap();
+    let log = open_files(directory.path().join("appendonlydir/appendonly.aof")).unwrap();
     assert_eq!(shape(&log), "one-part base:appendonly.aof");
     // If incremental files are listed, a server ignores the old file.
     fs::rename(
@@ -288,7 +288,7 @@ fn refusals_have_help() {
     for (name, content, expected) in cases {
         assert_eq!(refusal(&files(&[(name, content)]), name), *expected);
     }
-    let error = open("-").err().unwrap();
+    let error = open_files("-").err().unwrap();
     assert_eq!(error.to_string(), "standard input cannot be mapped into memory");
     assert_eq!(error.next_step(), Some("save it to a file first, and give the name of that"));
     assert_eq!(
@@ -369,7 +369,7 @@ fn a_broken_set_is_an_error_with_its_line_and_a_value_for_verify() {
         let directory = files(&[("d/a.manifest", manifest), ("d/a", SET)]);
         for path in ["", "d", "d/a.manifest"] {
             assert_eq!(refusal(&directory, path), *expected);
-            let broken = try_open(directory.path().join(path)).unwrap().err().unwrap();
+            let broken = try_open_files(directory.path().join(path)).unwrap().err().unwrap();
             assert_eq!(broken.path, directory.path().join("d/a.manifest"));
             assert_eq!(broken.fault.kind(), *kind);
         }
@@ -390,7 +390,7 @@ fn parts_without_manifest_are_not_an_empty_log() {
     }
     // But the old single file exists, which a server would load.
     fs::write(directory.path().join("a.aof"), SET).unwrap();
-    assert_eq!(shape(&open(directory.path()).unwrap()), "single-file single:a.aof*");
+    assert_eq!(shape(&open_files(directory.path()).unwrap()), "single-file single:a.aof*");
 }
 
 #[test]
@@ -401,7 +401,7 @@ fn links_are_followed_and_loops_are_reported() {
     fs::rename(at("appendonlydir/appendonly.aof.2.incr.aof"), at("elsewhere")).unwrap();
     symlink("../elsewhere", at("appendonlydir/appendonly.aof.2.incr.aof")).unwrap();
     symlink("appendonlydir", at("linked")).unwrap();
-    assert_eq!(shape(&open(at("linked")).unwrap()), PARTS);
+    assert_eq!(shape(&open_files(at("linked")).unwrap()), PARTS);
     symlink("loop", at("loop")).unwrap();
     assert_eq!(
         refusal(&directory, "loop"),
@@ -432,13 +432,13 @@ fn own_leftovers_are_reported_and_not_opened() {
     for (name, kind) in left {
         let copy = [format!("{name}/a.aof.manifest"), format!("{name}/a.aof.1.incr.aof")];
         let directory = data_directory(&[(&copy[0], manifest), (&copy[1], SET)]);
-        let log = open(directory.path()).unwrap();
+        let log = open_files(directory.path()).unwrap();
         assert_eq!(shape(&log), PARTS, "{name}");
         assert_eq!(others(&log), [(name.to_owned(), kind)]);
         assert_eq!(log.others[0].bytes, (manifest.len() + SET.len()) as u64);
         // It is opened if named explicitly.
         for path in [name, &copy[0], &copy[1]] {
-            let log = open(directory.path().join(path)).unwrap();
+            let log = open_files(directory.path().join(path)).unwrap();
             assert_eq!(log.parts[0].name, "a.aof.1.incr.aof", "{path}");
         }
         // On its own it is not the log of a server.
@@ -454,10 +454,10 @@ fn own_leftovers_are_reported_and_not_opened() {
         for log in ["a.aof", "my.log", "dump.rdb"] {
             let content = if log == "dump.rdb" { RDB } else { SET };
             let directory = files(&[(log, content), (name, SET)]);
-            let opened = open(directory.path()).unwrap();
+            let opened = open_files(directory.path()).unwrap();
             assert_eq!(opened.parts[0].name, log);
             assert_eq!(opened.others.len(), 1, "{name} beside {log}");
-            assert_eq!(open(directory.path().join(name)).unwrap().parts[0].name, name);
+            assert_eq!(open_files(directory.path().join(name)).unwrap().parts[0].name, name);
         }
     }
     // The same in a set; a file listed in a manifest is a part, whatever its name.
@@ -468,7 +468,7 @@ fn own_leftovers_are_reported_and_not_opened() {
         ("d/b.manifest.bak-20260101000000", b""),
         ("d/.c.manifest.aB3xYz.tmp", b""),
     ]);
-    let log = open(directory.path().join("d")).unwrap();
+    let log = open_files(directory.path().join("d")).unwrap();
     assert_eq!(log.parts[0].name, "a.flushed");
     assert_eq!(log.others.len(), 2);
 }

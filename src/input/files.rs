@@ -1,7 +1,7 @@
 //! Opening the log that a path refers to.
 //!
 //! A log is one file up to Redis 6.2 and a directory with a manifest since 7.0, and users name either, the manifest,
-//! one part, or the server's data directory. [`open`] accepts them all and identifies a file by its first bytes, as the
+//! one part, or the server's data directory. [`open_files`] accepts them all and identifies a file by its first bytes, as the
 //! loader does; names count only if the bytes are not conclusive (an empty file, a single part) and to find a log in a
 //! directory.
 //!
@@ -18,10 +18,12 @@
 //! | a directory with parts of a set and no manifest | refused: a server would start with no data |
 //! | a directory with one `*.aof`, else one `*.rdb` | that file; identified by first bytes if no name has such an extension |
 //! | a directory with several of the same rank | refused, with the list |
+//! | a directory with no log and one sub-directory | that sub-directory, as archives of a directory are extracted |
+//! | a directory with what macOS adds (`._NAME`, `__MACOSX`) | the same without it |
 //! | a directory with what this program left there ([`leftover`]) | the same without it |
 //!
 //! A server that finds its old single file and no set, or a set that it was about to move it into, loads the old file
-//! (`loadAppendOnlyFiles`, the upgrade to 7.0); so does [`open`].
+//! (`loadAppendOnlyFiles`, the upgrade to 7.0); so does [`open_files`].
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -48,18 +50,18 @@ use crate::disk::names::{Leftover, leftover};
 /// - [`ErrorKind::NotFound`], [`ErrorKind::Permission`], [`ErrorKind::Io`]: the system refuses, or a directory contains
 ///   no log.
 /// - [`ErrorKind::Unrecognised`]: the bytes are of another well-known format.
-/// - [`ErrorKind::Manifest`]: no server loads the set; [`try_open`] returns the reason as a value.
+/// - [`ErrorKind::Manifest`]: no server loads the set; [`try_open_files`] returns the reason as a value.
 /// - [`ErrorKind::Usage`]: a pipe or standard input; a directory with several logs.
-pub fn open(path: impl AsRef<Path>) -> Result<Log> {
-    try_open(path)?.map_err(Error::from)
+pub fn open_files(path: impl AsRef<Path>) -> Result<Log> {
+    try_open_files(path)?.map_err(Error::from)
 }
 
 /// Opens the log that `path` refers to, for code that reports a broken set as a finding and not as a failure.
 ///
 /// # Errors
 ///
-/// As [`open`], without [`ErrorKind::Manifest`].
-pub fn try_open(path: impl AsRef<Path>) -> Result<Result<Log, BrokenSet>> {
+/// As [`open_files`], without [`ErrorKind::Manifest`].
+pub fn try_open_files(path: impl AsRef<Path>) -> Result<Result<Log, BrokenSet>> {
     let path = path.as_ref();
     if path == Path::new("-") {
         return Err(Error::new(ErrorKind::Usage, "standard input cannot be mapped into memory")
@@ -360,7 +362,14 @@ fn open_directory(directory: &Path) -> Result<Result<Log, BrokenSet>> {
     let chosen = match found.as_slice() {
         [file] => file,
         [] => {
-            return Err(nothing_found(directory, &listing));
+            let Some(only) = listing.only_directory() else {
+                return Err(nothing_found(directory, &listing));
+            };
+            let opened = open_directory(only).map_err(|error| match error.kind() {
+                ErrorKind::NotFound => nothing_found(directory, &listing),
+                _ => error,
+            })?;
+            return Ok(opened.map(|log| because(log, "the only log below this directory")));
         }
         _ => return Err(ambiguous(directory, what, &found)),
     };
@@ -400,6 +409,9 @@ fn ambiguous(directory: &Path, what: &str, candidates: &[PathBuf]) -> Error {
 }
 
 const MANIFEST: &[u8] = b".manifest";
+
+/// The directory in which macOS archives its metadata of files.
+const MACOS_METADATA_DIRECTORY: &str = "__MACOSX";
 
 /// The files and directories in a directory, by name; symbolic links are followed.
 #[derive(Default)]
@@ -454,13 +466,22 @@ impl Listing {
         self.files.iter().filter(|file| wanted(file)).map(|file| file.path.clone()).collect()
     }
 
+    /// Returns the only sub-directory, other than that in which macOS archives its metadata.
+    fn only_directory(&self) -> Option<&Path> {
+        let mut others =
+            self.directories.iter().filter(|path| !path.ends_with(MACOS_METADATA_DIRECTORY));
+        let only = others.next()?;
+        // Following a link could lead back to this directory.
+        (others.next().is_none() && !only.is_symlink()).then_some(only)
+    }
+
     fn manifests(&self) -> Vec<PathBuf> {
         self.files_where(|file| file.kind_by_name() == OtherKind::OtherManifest)
     }
 
     /// Returns the names of the files named as parts of a set, escaped for display.
     fn parts(&self) -> Vec<String> {
-        let is_part = |file: &&ListedFile| PartName::parse(&file.name).is_some();
+        let is_part = |file: &&ListedFile| file.part_name().is_some();
         self.files.iter().filter(is_part).map(|file| printable(file.name.as_bytes())).collect()
     }
 }
@@ -485,11 +506,24 @@ fn left_behind(path: PathBuf, metadata: &fs::Metadata, what: Leftover) -> OtherF
 }
 
 impl ListedFile {
+    /// Returns the parts of the name, if it is one that servers give to a part of a set.
+    fn part_name(&self) -> Option<PartName<'_>> {
+        if self.is_macos_metadata() { None } else { PartName::parse(&self.name) }
+    }
+
+    /// Returns whether the file is `._NAME`, in which macOS stores the metadata of the file NAME on file systems and in
+    /// archives that have no place for it.
+    fn is_macos_metadata(&self) -> bool {
+        self.name.as_bytes().starts_with(b"._")
+    }
+
     fn kind_by_name(&self) -> OtherKind {
         let name = self.name.as_bytes();
         let starts = |prefix: &[u8]| name.starts_with(prefix);
         let ends = |suffix: &[u8]| name.ends_with(suffix);
-        if starts(b"temp-rewriteaof-") && ends(b".aof") {
+        if self.is_macos_metadata() {
+            OtherKind::Unknown
+        } else if starts(b"temp-rewriteaof-") && ends(b".aof") {
             OtherKind::TempRewrite
         } else if starts(b"temp-") && ends(MANIFEST) {
             OtherKind::TempManifest
@@ -499,7 +533,7 @@ impl ListedFile {
             OtherKind::TempRdb
         } else if ends(MANIFEST) {
             OtherKind::OtherManifest
-        } else if let Some(part) = PartName::parse(&self.name) {
+        } else if let Some(part) = self.part_name() {
             if part.role == Role::Base { OtherKind::OrphanBase } else { OtherKind::OrphanIncr }
         } else if ends(b".aof") {
             OtherKind::SingleFile
