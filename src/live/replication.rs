@@ -88,7 +88,7 @@ pub(crate) fn check(info: &Info, endpoint: &Endpoint, allow_replica: bool) -> Re
         let since = since.map(|seconds| format!(" for {seconds} s")).unwrap_or_default();
         return refused(
             format!("{server}: this replica has lost its primary{since}, so its data is old"),
-            "mend the link, or back up the primary",
+            "repair the link, or back up the primary",
         );
     }
     Ok(())

@@ -497,7 +497,7 @@ fn nonsense_is_refused_with_the_way_out() {
         (&["a.aof", "-o", "b.aof"], "no recovery option given"),
         (&["a.aof", "--excise", "7", "-o", "b.aof"], "the timeline has no event 7"),
         (&["a.aof", "--excise", "1", "-o", "b.aof"], "event 1 is a rename"),
-        (&["a.aof", "--survivor", "1", "--strip", "-o", "b.aof"], "there is no survivor 1"),
+        (&["a.aof", "--survivor", "1", "--strip", "-o", "b.aof"], "there is no candidate 1"),
         (&["b.aof"], "cannot open it"),
     ];
     for (args, why) in cases {

@@ -159,7 +159,7 @@ fn expected(entry: &Located, contents: Option<&Contents>) -> Expected {
 pub fn read_contents(path: &Path) -> Result<Option<Contents>> {
     let mapping = Mapping::open(path)?;
     if !is_zip(mapping.bytes()) {
-        return Err(Error::new(ErrorKind::Unrecognised, "this is no zip archive").at(path));
+        return Err(Error::new(ErrorKind::Unrecognised, "not a zip archive").at(path));
     }
     let contents = cross_check::contents(mapping.bytes());
     mapping.check()?;
@@ -168,7 +168,7 @@ pub fn read_contents(path: &Path) -> Result<Option<Contents>> {
 
 pub(crate) fn open_archive<'m>(path: &Path, bytes: &'m [u8]) -> Result<Opened<'m>> {
     if !is_zip(bytes) {
-        return Err(Error::new(ErrorKind::Unrecognised, "this is no zip archive").at(path));
+        return Err(Error::new(ErrorKind::Unrecognised, "not a zip archive").at(path));
     }
     Ok(open_zip(bytes))
 }
@@ -253,7 +253,8 @@ fn read_entry(
     // Damage in an entry that is cut short anyway is not reported separately.
     if let Some(damage) = found.damage.filter(|_| is_whole) {
         let finding = ArchiveFinding::new(Level::Error, DAMAGE, damage.what);
-        let help = "the archive holds it so; extract it with --damaged, and `aofkit repair` mends what can be";
+        let help =
+            "the archive contains it as it is; extract it with --damaged, then use `aofkit repair`";
         findings.push(finding.entry(&entry.name).offset(damage.offset).help(help));
     }
     if let Some(content) = found.newer_rdb.as_ref().filter(|_| is_whole) {

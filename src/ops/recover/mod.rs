@@ -182,7 +182,7 @@ pub fn recover(path: &Path, options: &Options, progress: &dyn Progress) -> Resul
 
 fn survivor<'s>(survivors: &'s [Survivor], number: u64, log: &Log) -> Result<&'s Survivor> {
     survivors.iter().find(|survivor| survivor.number == number).ok_or_else(|| {
-        Error::new(ErrorKind::Usage, format!("there is no survivor {number} beside the log"))
+        Error::new(ErrorKind::Usage, format!("there is no candidate {number} next to the log"))
             .at(&log.opened)
             .help("aofkit recover PATH lists what there is, with its numbers")
     })

@@ -91,7 +91,7 @@ fn refuse_unless_loaded(server: Server, report: &LogReport, archive: &Path) -> R
     match report.verdicts.iter().find(|verdict| !verdict.may_load()) {
         None => Ok(()),
         Some(verdict) => {
-            let reason = verdict.reason.as_deref().unwrap_or("nobody knows why");
+            let reason = verdict.reason.as_deref().unwrap_or("unknown reason");
             let what = format!("{server} would not load what was made of it for it: {reason}");
             Err(Error::new(ErrorKind::Refused, what)
                 .at(archive)
