@@ -27,7 +27,7 @@ pub(crate) fn disagreement(opened: &Opened<'_>) -> Option<ArchiveFinding> {
     let what = match read(opened.bytes) {
         Ok(second) if second == first => return None,
         Ok(_) => "another reader of zips sees other files in it".to_owned(),
-        Err(error) => format!("another reader of zips does not take it: {error}"),
+        Err(error) => format!("another reader of zips does not accept it: {error}"),
     };
     Some(
         ArchiveFinding::new(Level::Error, "readers-differ", what)

@@ -60,6 +60,6 @@ impl FromStr for Method {
         [Method::Deflate, Method::Zstd, Method::Store]
             .into_iter()
             .find(|method| method.to_string() == text)
-            .ok_or_else(|| format!("`{text}` is no method; there are deflate, zstd and store"))
+            .ok_or_else(|| format!("`{text}` is not a method; use deflate, zstd or store"))
     }
 }

@@ -93,7 +93,7 @@ impl<'a> Opened<'a> {
         }
         let behind = (self.bytes.len() as u64).saturating_sub(zip.end_offset());
         if behind > 0 {
-            let what = format!("{behind} bytes stand behind the end of the archive");
+            let what = format!("{behind} bytes are after the end of the archive");
             self.findings.push(
                 ArchiveFinding::new(Level::Warning, "trailing-bytes", what)
                     .offset(zip.end_offset()),
@@ -109,7 +109,7 @@ impl<'a> Opened<'a> {
                 Err(_) => {
                     self.error(
                         "directory",
-                        format!("the directory cannot be read behind entry {count}"),
+                        format!("the directory cannot be read after entry {count}"),
                     );
                     break;
                 }
@@ -167,12 +167,14 @@ impl<'a> Opened<'a> {
         }
         let Some(method) = Method::from_number(record.compression_method().as_u16()) else {
             let what = format!(
-                "it is packed by method {}, which is not read here",
+                "it is compressed by method {}, which is not supported",
                 record.compression_method().as_u16()
             );
             let finding = self.error("method", what);
             finding.entry = Some(name);
-            finding.help = Some("deflate, zstd and store are; unzip it and pack it again".into());
+            finding.help = Some(
+                "deflate, zstd and store are supported; unzip it and compress it again".into(),
+            );
             return None;
         };
         if record.mode().is_symlink() {

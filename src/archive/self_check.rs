@@ -60,7 +60,7 @@ pub(crate) fn records(
 fn not_ours(byte: u64) -> ArchiveFinding {
     let what = format!("byte {byte} of the archive is not what aofkit writes there");
     ArchiveFinding::new(Level::Error, "record", what)
-        .help("it was damaged, or its files were packed again by another program")
+        .help("it was damaged, or its files were compressed again by another program")
 }
 
 /// Returns the offset of the first byte at which `bytes` from `at` on differ from `expected`.
@@ -89,23 +89,23 @@ pub(crate) fn files(
             continue;
         };
         if (read.bytes, &read.sha256) != (file.bytes, &file.sha256) {
-            wrong(&file.name, "its bytes are not those that were packed: their SHA-256 is another");
+            wrong(&file.name, "SHA-256 mismatch");
         } else if packed_crc32(opened, located) != file.packed_crc32
             || read.packed_bytes != file.packed_bytes
         {
-            wrong(&file.name, "its packed bytes are not those that were written");
+            wrong(&file.name, "its compressed bytes are not those that were written");
         } else if inspected
             && file.newer_rdb.is_none()
             && read.newer_rdb.is_none()
             && (read.commands, read.rdb_keys, read.transactions)
                 != (file.commands, file.rdb_keys, file.transactions)
         {
-            wrong(&file.name, "it holds other commands or keys than when it was packed");
+            wrong(&file.name, "it contains other commands or keys than when it was compressed");
         }
     }
     for located in opened.entries.iter().filter(|located| located.raw != CONTENTS) {
         if contents.files.iter().all(|file| file.name != located.raw) {
-            wrong(&located.name, "it was not packed with the others");
+            wrong(&located.name, "it was not compressed with the others");
         }
     }
 }

@@ -97,8 +97,7 @@ fn parent(path: &Path) -> &Path {
 
 fn temporary(destination: &Path) -> Result<(String, &Path)> {
     let Some(name) = destination.file_name() else {
-        return Err(Error::new(ErrorKind::Usage, "this names no file that could be written")
-            .at(destination));
+        return Err(Error::new(ErrorKind::Usage, "not a valid file name").at(destination));
     };
     Ok((format!(".{}.", name.to_string_lossy()), parent(destination)))
 }
@@ -110,7 +109,7 @@ fn temporary(destination: &Path) -> Result<(String, &Path)> {
 /// Returns [`ErrorKind::Refused`] in that case.
 pub fn check_free(destination: &Path, existing: Existing) -> Result<()> {
     if existing == Existing::Keep && destination.symlink_metadata().is_ok() {
-        return Err(Error::new(ErrorKind::Refused, "it exists already, and was left as it is")
+        return Err(Error::new(ErrorKind::Refused, "already exists; not overwritten")
             .at(destination)
             .help("give another name, or --force to replace it"));
     }

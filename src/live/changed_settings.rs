@@ -59,7 +59,7 @@ impl Setting {
     pub(crate) fn change_from(&self, was: String, address: &Address) -> Result<Option<Change>> {
         if !(self.is_value)(&was) {
             let message = format!(
-                "{address}: {} is {}, which is no value of it",
+                "{address}: {} is {}, which is not a valid value",
                 self.name,
                 Shown(was.as_bytes())
             );
@@ -134,6 +134,6 @@ mod tests {
         assert_eq!(change("no").unwrap(), None);
         assert_eq!(change("always").unwrap().unwrap().was, "always");
         let error = change("\x1b[2J").unwrap_err().to_string();
-        assert_eq!(error, "db:6379: appendfsync is \"\\x1b[2J\", which is no value of it");
+        assert_eq!(error, "db:6379: appendfsync is \"\\x1b[2J\", which is not a valid value");
     }
 }

@@ -99,7 +99,7 @@ fn check(info: &Info, server: &Address, allow_replica: bool) -> Result<()> {
         let since = since.map(|seconds| format!(" for {seconds} s")).unwrap_or_default();
         return refused(
             format!("{server}: this replica has lost its primary{since}, so its data is old"),
-            "mend the link, or back up the primary",
+            "repair the link, or back up the primary",
         );
     }
     Ok(())

@@ -79,7 +79,7 @@ pub(crate) fn plain_name(setting: &str, name: String, address: &Address) -> Resu
     if is_plain {
         return Ok(name);
     }
-    Err(impossible(setting, name.as_bytes(), "is no plain file name", address))
+    Err(impossible(setting, name.as_bytes(), "is not a plain file name", address))
 }
 
 /// Returns an error for a value that no Redis or Valkey server has.
@@ -101,7 +101,7 @@ impl ServerSeen {
         if self.dir.is_absolute() && !bytes.contains(&0) {
             return Ok(self.dir.clone());
         }
-        Err(impossible("dir", bytes, "is no absolute path", &self.address)
+        Err(impossible("dir", bytes, "is not an absolute path", &self.address)
             .help("--dir says where the data directory of the server is on this machine"))
     }
 }

@@ -109,7 +109,7 @@ fn scratch(places: &[PathBuf], files: &Files) -> Result<Scratch> {
             Err(error) => failed = failed.or(Some(error)),
         }
     }
-    Err(failed.unwrap_or_else(|| Error::new(ErrorKind::Io, "there is no room to copy the log to")))
+    Err(failed.unwrap_or_else(|| Error::new(ErrorKind::Io, "no free space to copy the log to")))
 }
 
 fn write_start(bytes: &[u8], end: u64, to: &Path) -> Result<()> {

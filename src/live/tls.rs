@@ -28,7 +28,7 @@ pub(crate) fn wrap(
 ) -> Result<StreamOwned<ClientConnection, TcpStream>> {
     let name = tls.sni.as_deref().unwrap_or(host);
     let name = ServerName::try_from(name.to_owned()).map_err(|_| {
-        Error::new(ErrorKind::Usage, format!("`{name}` is no name that a certificate could bear"))
+        Error::new(ErrorKind::Usage, format!("`{name}` is not a valid name in a certificate"))
             .help("--sni gives the name that the server's certificate has")
     })?;
     let client = ClientConnection::new(Arc::new(config(tls)?), name).map_err(|e| unusable(&e))?;

@@ -153,7 +153,7 @@ impl fmt::Display for DamageKind {
             }
             DamageKind::Overrun { needed, left } => write!(
                 f,
-                "it reaches behind the end of what holds it: {} needed, {left} left",
+                "it extends past the end of its container: {} needed, {left} left",
                 Bytes(*needed)
             ),
             DamageKind::Broken { rule } => f.write_str(rule),

@@ -109,7 +109,7 @@ fn entry(bytes: &[u8], at: usize) -> Read<(Item, usize)> {
             return Err(Fault::broken(at, READING_ENTRY, "its first byte begins no entry"));
         }
         [END, ..] => {
-            return Err(Fault::broken(at, READING_ENTRY, "the end mark FF stands before the end"));
+            return Err(Fault::broken(at, READING_ENTRY, "the end mark FF is before the end"));
         }
         [..] => return Err(overrun(at, READING_ENTRY, rest.len() + 1, rest.len())),
     };
@@ -153,7 +153,7 @@ fn back_length(len: usize, tail: &[u8], at: usize) -> Read<usize> {
 
 #[cold]
 fn wrong_back_length(at: usize) -> Fault {
-    Fault::broken(at, READING_ENTRY, "the length behind it is not that of the entry")
+    Fault::broken(at, READING_ENTRY, "the length after it is not that of the entry")
 }
 
 #[cfg(test)]

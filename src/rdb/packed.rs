@@ -215,7 +215,7 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         while let Some((at, field)) = items.next().map_err(|f| blob.place(f))? {
             let mut more = || items.next().map_err(|f| blob.place(f));
             let (Some((_, value)), Some((expiry_at, expiry))) = (more()?, more()?) else {
-                let rule = "the number of its items is no multiple of three";
+                let rule = "the number of its items is not a multiple of three";
                 return Err(blob.place(Fault::broken(at, "a listpack", rule)));
             };
             let expiry = self.field_expiry(blob, expiry_at, expiry, before)?;
@@ -248,7 +248,7 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
                 }
                 Ok(expiry)
             }
-            _ => broken("it is no time that a field can have"),
+            _ => broken("it is not a valid expiry of a field"),
         }
     }
 }

@@ -120,7 +120,7 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         let at = self.cursor.pos();
         let lowest = self.cursor.millis(READING)?;
         if !(0..=HIGHEST_FIELD_EXPIRY + 1).contains(&lowest) {
-            let rule = "it is no time that a field can have";
+            let rule = "it is not a valid expiry of a field";
             return Err(Fault::broken(at, READING, rule));
         }
         Ok(lowest)

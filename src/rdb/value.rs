@@ -157,7 +157,7 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
                         .and_then(|later| lowest.checked_add(later))
                         .filter(|time| *time <= HIGHEST_FIELD_EXPIRY);
                     if time.is_none() {
-                        let rule = "it is no time that a field can have";
+                        let rule = "it is not a valid expiry of a field";
                         return Err(Fault::broken(at, "the expiry of a field", rule));
                     }
                     time

@@ -121,7 +121,7 @@ fn entry(bytes: &[u8], at: usize) -> Read<(Item, usize, usize)> {
         [before @ ..=0xfd, ..] => (usize::from(before), 1),
         [0xfe, a, b, c, d, ..] => (widen(u32::from_le_bytes([a, b, c, d])), 5),
         [END, ..] => {
-            return Err(Fault::broken(at, READING_ENTRY, "the end mark FF stands before the end"));
+            return Err(Fault::broken(at, READING_ENTRY, "the end mark FF is before the end"));
         }
         ref rest => return Err(overrun(at, READING_ENTRY, 5, rest.len())),
     };

@@ -96,7 +96,7 @@ fn item(bytes: &[u8], at: usize, between: usize) -> Read<(Item, usize)> {
         [len @ ..=0xfd, ..] => (usize::from(len), 1),
         [0xfe, a, b, c, d, ..] => (widen(u32::from_le_bytes([a, b, c, d])), 5),
         [END, ..] => {
-            return Err(Fault::broken(at, READING, "the end mark FF stands before the end"));
+            return Err(Fault::broken(at, READING, "the end mark FF is before the end"));
         }
         _ => return Err(overrun(at, READING_ITEM, 5, rest.len())),
     };

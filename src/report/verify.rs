@@ -210,21 +210,32 @@ fn damage_text(out: &mut String, damage: &DamageReport) -> fmt::Result {
     }
 }
 
+/// The number of bytes in a row of a hex window.
+const HEX_BYTES: usize = 16;
+/// The columns of such a row without its offset: the indent, the bar, the bytes in hexadecimal digits and as text.
+const HEX_COLUMNS: usize = 2 + 3 + (3 * HEX_BYTES - 1) + 2 + HEX_BYTES;
+
 /// Writes the bytes around a damage in rows of 16, and marks the damaged byte below its row.
 fn hex_rows(out: &mut String, damage: &DamageReport) -> fmt::Result {
     let window = &damage.window;
     let bar = Styled(QUIET, "|");
-    for (index, text) in window.text.as_bytes().chunks(16).enumerate() {
-        let start = window.start + 16 * index as u64;
-        let hex = &window.hex[32 * index..32 * index + 2 * text.len()];
+    // Every row has offsets of the same width. Where they are long, it has half as many bytes to fit the columns.
+    let last = window.start.saturating_add(window.text.len() as u64);
+    let width = Count(last).to_string().len();
+    let bytes = if width + HEX_COLUMNS <= COLUMNS { HEX_BYTES } else { HEX_BYTES / 2 };
+    let hex_width = 3 * bytes - 1;
+    for (index, text) in window.text.as_bytes().chunks(bytes).enumerate() {
+        let at = bytes * index;
+        let start = window.start.saturating_add(at as u64);
+        let hex = &window.hex[2 * at..2 * (at + text.len())];
         let pairs: Vec<&str> = (0..text.len()).map(|at| &hex[2 * at..2 * at + 2]).collect();
         let text = String::from_utf8_lossy(text);
-        writeln!(out, "  {:>12} {bar} {:<47}  {text}", Count(start), pairs.join(" "))?;
-        if (start..start + 16).contains(&damage.offset) {
-            let column = usize::try_from(damage.offset - start).unwrap_or(0);
-            let (before, between) = (3 * column, 45 - 3 * column + 2 + column + 2);
+        writeln!(out, "  {:>width$} {bar} {:<hex_width$}  {text}", Count(start), pairs.join(" "))?;
+        let column = damage.offset.checked_sub(start).and_then(|at| usize::try_from(at).ok());
+        if let Some(column) = column.filter(|&column| column < bytes) {
+            let (before, between) = (3 * column, hex_width - 3 * column + column);
             let mark = Styled(ERROR, format!("{:before$}^^{:between$}^", "", ""));
-            writeln!(out, "  {:>12} {bar} {mark}", "")?;
+            writeln!(out, "  {:>width$} {bar} {mark}", "")?;
         }
     }
     Ok(())
@@ -335,4 +346,59 @@ fn summary(out: &mut String, report: &VerifyReport) -> fmt::Result {
 
 impl Report for VerifyReport {
     const NAME: &'static str = "verify";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::damage::{Intact, Window};
+
+    /// A damage at this offset, whose byte is the only `X` among dots.
+    fn damage_at(offset: u64) -> DamageReport {
+        let start = offset.saturating_sub(32) / 16 * 16;
+        let bytes: Vec<u8> =
+            (start..offset + 32).map(|at| if at == offset { b'X' } else { 0 }).collect();
+        DamageReport {
+            part: "a.aof".to_owned(),
+            offset,
+            line: 1,
+            kind: "malformed",
+            expected: "`*`".to_owned(),
+            found: "`X`".to_owned(),
+            command: 1,
+            name: None,
+            last_boundary: offset,
+            safe_end: offset,
+            open_multi: None,
+            tail_bytes: 32,
+            tail_is_zero: false,
+            intact: Intact { commands: 0, bytes: 0, stretches: 0, first: None },
+            looks_like: None,
+            window: Window {
+                start,
+                hex: bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+                text: bytes.iter().map(|&byte| if byte == 0 { '.' } else { 'X' }).collect(),
+            },
+        }
+    }
+
+    #[test]
+    fn carets_are_below_the_damaged_byte_at_every_offset() {
+        for offset in [5, 40, 7_654_321, 7_654_335, 9_876_543_210, 1_234_567_890_123] {
+            let mut out = String::new();
+            hex_rows(&mut out, &damage_at(offset)).unwrap();
+            let out = anstream::adapter::strip_str(&out).to_string();
+            let lines: Vec<&str> = out.lines().collect();
+            let row = lines.iter().position(|line| line.contains('X')).unwrap();
+            let columns = (lines[row].find("58").unwrap(), lines[row].find('X').unwrap());
+            let mark = lines[row + 1];
+            let expected = format!("{:1$}^^", "", columns.0);
+            let expected = format!("{expected:0$}^", columns.1);
+            let bar = lines[row].find('|').unwrap();
+            assert_eq!(mark.replacen('|', " ", 1), expected, "{offset}:\n{out}");
+            for line in lines {
+                assert!(line.len() <= COLUMNS && line.find('|') == Some(bar), "{offset}:\n{out}");
+            }
+        }
+    }
 }

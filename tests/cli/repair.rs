@@ -68,7 +68,7 @@ fn what_stands_at_the_output_is_kept_unless_force_is_given() {
     place.run(&["repair", "a.aof", "--output", "b.aof"]).ends(
         2,
         "",
-        "error: b.aof: it exists already, and was left as it is
+        "error: b.aof: already exists; not overwritten
 help: give another name, or --force to replace it\n",
     );
     assert_eq!(place.read("b.aof"), b"precious");

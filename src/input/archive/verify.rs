@@ -215,9 +215,9 @@ pub fn read_contents(path: &Path) -> Result<Option<Contents>> {
 fn no_archive(path: &Path, bytes: &[u8]) -> Error {
     let error = |what| Error::new(ErrorKind::Unrecognised, what).at(path);
     match bytes {
-        [] => error("this is no zip archive: the file is empty")
+        [] => error("not a zip archive: the file is empty")
             .help("it was never written; take another archive"),
-        _ => error("this is no zip archive"),
+        _ => error("not a zip archive"),
     }
 }
 
@@ -319,7 +319,8 @@ fn read_entry(
     // Damage in an entry that is cut short anyway is not reported separately.
     let damage = found.damage.filter(|_| is_whole).map(|damage| {
         let finding = ArchiveFinding::new(Level::Error, DAMAGE, damage.what);
-        let help = "the archive holds it so; extract it with --damaged, and `aofkit repair` mends what can be";
+        let help =
+            "the archive contains it as it is; extract it with --damaged, then use `aofkit repair`";
         let finding = finding.entry(&entry.name).offset(damage.offset).help(help);
         EntryDamage { raw: entry.raw.clone(), finding }
     });

@@ -110,7 +110,7 @@ pub fn backup(
             "this is one part of a log, and no backup of it alone",
         )
         .at(&log.path)
-        .help("give the directory that it is in; `aofkit compress` packs a part by itself"));
+        .help("give the directory that it is in; `aofkit compress` compresses a single part"));
     }
     let identity = Identity::from_source(&options.archive.source);
     let mut job = Job { log, options, steps: Vec::new(), progress };

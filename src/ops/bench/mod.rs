@@ -338,12 +338,12 @@ fn segments<'a>(log: &'a Log, progress: &dyn Progress) -> Result<(Vec<Segment<'a
         if !survey.is_whole() {
             return Err(Error::new(
                 ErrorKind::Refused,
-                "the log is damaged, and how far each reader would get is no measure of its speed",
+                "the log is damaged: its readers would stop at different positions",
             )
             .at(&part.path)
             .byte(survey.safe_end())
             .help(format!(
-                "`aofkit verify {0}` tells what is wrong, `aofkit repair {0}` mends it",
+                "`aofkit verify {0}` reports the damage, `aofkit repair {0}` repairs it",
                 log.path.display()
             )));
         }
@@ -354,7 +354,7 @@ fn segments<'a>(log: &'a Log, progress: &dyn Progress) -> Result<(Vec<Segment<'a
     if commands == 0 {
         return Err(Error::new(ErrorKind::Refused, "there are no commands to measure")
             .at(&log.opened)
-            .help("give a log with commands, the larger the better: times below a millisecond tell little"));
+            .help("give a log with commands, the larger the better: times below a millisecond are not meaningful"));
     }
     Ok((segments, commands))
 }

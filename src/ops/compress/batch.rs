@@ -105,7 +105,7 @@ fn distinct(logs: &[PathBuf], options: &CompressOptions) -> Result<()> {
         if !names.insert(named(path, options).destination()?) {
             return Err(Error::new(
                 ErrorKind::Usage,
-                "several logs would be packed into an archive of the same name",
+                "several logs would be compressed to an archive of the same name",
             )
             .at(path)
             .help("give a directory as --output, and a --name-template with {name} in it"));

@@ -463,7 +463,7 @@ fn refuse_own_input(log: &Log, destination: &Path) -> Result<()> {
     let is_place = |path: &Path| path.canonicalize().is_ok_and(|path| path == place);
     let manifest = log.manifest.iter().map(|manifest| &manifest.path);
     if log.parts.iter().map(|part| &part.path).chain(manifest).any(|path| is_place(path)) {
-        return Err(Error::new(ErrorKind::Usage, "this is the log that shall be packed")
+        return Err(Error::new(ErrorKind::Usage, "this is the log to compress")
             .at(destination)
             .help("give another name for the archive"));
     }
@@ -478,7 +478,7 @@ fn refuse_damage(log: &Log, records: &[FileRecord], options: &CompressOptions) -
             format!("{} is damaged: {damage}", record.name),
         )
         .at(&log.path)
-        .help("`aofkit verify` shows it, `aofkit repair` mends it; --damaged packs it as it is")),
+        .help("`aofkit verify` shows it, `aofkit repair` repairs it; --damaged compresses it as it is")),
         _ => Ok(()),
     }
 }

@@ -121,7 +121,7 @@ impl GenerateOptions {
             );
         }
         if !share(self.transactions) || !share(self.lookalikes) {
-            return wrong("a share lies between 0 and 1", "0.05 is one in twenty");
+            return wrong("a share is between 0 and 1", "0.05 is one in twenty");
         }
         if self.layout == (Layout::MultiPart { incrs: 0 }) {
             return wrong(

@@ -148,7 +148,7 @@ impl Listed {
             contents.files.iter().find_map(|file| Some((&file.name, file.damage.as_ref()?)));
         if let Some((name, damage)) = known {
             self.state = State::Damaged;
-            self.message = Some(format!("{name} was damaged when it was packed: {damage}"));
+            self.message = Some(format!("{name} was damaged when it was archived: {damage}"));
         }
     }
 

@@ -103,7 +103,7 @@ impl FromStr for Keep {
             number => number
                 .parse()
                 .map(Keep::Latest)
-                .map_err(|_| format!("`{text}` is no number of archives; write 7, or unlimited")),
+                .map_err(|_| format!("`{text}` is not a number of archives; use 7, or unlimited")),
         }
     }
 }
@@ -170,7 +170,7 @@ impl FromStr for Within {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let wrong = || {
             format!(
-                "`{text}` is no time to keep; write years, months, days and hours as 2y5m7d3h, a week as 7d"
+                "`{text}` is not a period; use years, months, days and hours as 2y5m7d3h, a week as 7d"
             )
         };
         let mut within = Within::default();

@@ -173,7 +173,7 @@ pub(super) fn strip(log: &Log, timeline: &Timeline) -> Result<Cuts> {
         let last = timeline.last(|event| event.what.is_flush());
         let help = match last {
             Some(event) => format!(
-                "commands were written behind it: --excise {} takes it out and keeps them, --until '#{}' \
+                "commands were written after it: --excise {} removes it and keeps them, --until '#{}' \
                  goes back to before it, --merge newer joins both sides",
                 event.number, event.ordinal
             ),
@@ -339,7 +339,7 @@ fn commands_before(part: &Part, look: &super::timeline::PartLook, offset: u64) -
 }
 
 fn no_such_point(log: &Log) -> Error {
-    Error::new(ErrorKind::Usage, "there is no such place in the log").at(&log.opened)
+    Error::new(ErrorKind::Usage, "no such position in the log").at(&log.opened)
 }
 
 fn find(
@@ -383,11 +383,11 @@ fn at_time(log: &Log, timeline: &Timeline, ms: i64, progress: &dyn Progress) -> 
         if let Some((offset, seconds)) = scanned.sink.found {
             let shown = crate::ops::recover::shown_time;
             let before = match scanned.sink.before {
-                Some(before) => format!("what stands before it was run from {} on", shown(before)),
-                None => "the commands before it in this part tell no time".to_owned(),
+                Some(before) => format!("the commands before it ran from {} on", shown(before)),
+                None => "the commands before it in this part have no time".to_owned(),
             };
             let mut why = format!(
-                "the annotation there tells {}, the first that is not before the time that was asked for; {before}",
+                "the annotation there is {}, the first that is not before the requested time; {before}",
                 shown(seconds)
             );
             if timeline.clock_went_back {
@@ -424,7 +424,7 @@ fn at_boundary(
     }
     if offset > look.end {
         return wrong(
-            "this is behind what can be read".to_owned(),
+            "this position is after the readable part of the log".to_owned(),
             format!("whole commands end at byte {}", look.end),
         );
     }
@@ -441,7 +441,7 @@ fn at_boundary(
         let next = frames(bytes, at).next().map_or(look.end, |frame| frame.end());
         return wrong(
             format!("this is inside the command that begins at byte {at}"),
-            format!("{at} cuts before it, {next} behind it"),
+            format!("{at} cuts before it, {next} after it"),
         );
     }
     match scanned.sink.0.open() {

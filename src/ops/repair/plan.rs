@@ -221,7 +221,7 @@ impl PartPlanner<'_> {
                     .at(&self.survey.part.path)
                     .byte(open.multi)
                     .help(format!(
-                        "`--join select` takes out {} bytes and keeps the rest, right when a server was stopped in the transaction and started again; `--join cut` takes out all {} bytes, as a server does",
+                        "`--join select` removes {} bytes and keeps the rest, right when a server was stopped in the transaction and started again; `--join cut` removes all {} bytes, as a server does",
                         select - open.multi,
                         end - open.multi
                     )));

@@ -92,7 +92,7 @@ fn refuse_unless_loaded(server: Server, report: &LogReport, archive: &Path) -> R
     match report.verdicts.iter().find(|verdict| !verdict.may_load()) {
         None => Ok(()),
         Some(verdict) => {
-            let reason = verdict.reason.as_deref().unwrap_or("nobody knows why");
+            let reason = verdict.reason.as_deref().unwrap_or("unknown reason");
             if reason.contains(NEEDS_MODULE) {
                 let what = format!("{server} does not load it: {reason}");
                 return Err(Error::new(ErrorKind::Refused, what).at(archive).help(

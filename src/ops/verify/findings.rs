@@ -144,7 +144,7 @@ fn preamble(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
         Some(_) => survey.tally.last_end().is_none(),
     };
     if survey.has_whole_rdb() && survey.part.is_last && torn && first_command_missing {
-        let finding = Finding::new(Level::Error, "rdb-before-torn-command", "no whole command stands between the RDB and the torn end")
+        let finding = Finding::new(Level::Error, "rdb-before-torn-command", "no whole command is between the RDB and the torn end")
             .at(survey, survey.commands_start)
             .help("servers but Valkey 9.1 cut the file to nothing, the RDB included, and run on; their next start is without its data. Repair it before a server sees it");
         findings.push(finding);
@@ -163,7 +163,7 @@ fn broken_rdb(damage: &rdb::Damage) -> Finding {
         ),
         None => (
             BROKEN_RDB,
-            "no server loads past it, and nothing behind it can be found; take the file from a backup",
+            "no server loads past it, and nothing after it can be found; take the file from a backup",
         ),
     };
     Finding::new(Level::Error, kind, damage.describe()).help(help)
@@ -184,7 +184,7 @@ fn structure(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
     let whole_file = damage.looks_like.filter(|_| nothing_before && intact.commands == 0);
     let help = match (damage.kind, intact.commands) {
         ("short", 0) if damage.open_multi.is_some() => {
-            "`aofkit repair` cuts before the open transaction; a server may cut behind its whole commands and lose later writes at the next restart"
+            "`aofkit repair` cuts before the open transaction; a server may cut after its whole commands and lose later writes at the next restart"
         }
         ("short", 0) => {
             "a server cuts the end and loads the rest if aof-load-truncated is yes; `aofkit repair` does the same to a copy"
@@ -193,7 +193,7 @@ fn structure(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
             "`aofkit repair` cuts there, in a copy; no setting of a server before Redis 8.4 gets past it"
         }
         _ => {
-            "`aofkit repair --salvage` steps over it and keeps the whole commands behind it; without --salvage it cuts there"
+            "`aofkit repair --salvage` skips it and keeps the whole commands after it; without --salvage it cuts there"
         }
     };
     let help = whole_file.map_or(help, LooksLike::help);
@@ -208,10 +208,10 @@ fn transactions(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
     for dangling in &seen.dangling {
         let join = dangling.open.select.unwrap_or(dangling.next_multi);
         let message =
-            format!("a MULTI that was never closed, and writes behind it, from byte {join} on");
+            format!("a MULTI that was never closed, and writes after it, from byte {join} on");
         let finding = Finding::new(Level::Error, "dangling-multi", message)
             .at(survey, dangling.open.multi)
-            .help("a server queues everything behind it up to the next EXEC, torn commands included; `aofkit repair` takes out the torn transaction and keeps what follows");
+            .help("a server queues everything after it up to the next EXEC, torn commands included; `aofkit repair` removes the torn transaction and keeps what follows");
         findings.push(finding);
     }
     let more = seen.dangling_count.saturating_sub(seen.dangling.len() as u64);
@@ -325,14 +325,14 @@ fn traps(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
             "database-range",
             all,
             format!("database {highest} is selected"),
-            "the loading server needs `databases` above that (default 16): it ignores such a SELECT, and the writes behind it land in the database before",
+            "the loading server needs `databases` above that (default 16): it ignores such a SELECT, and the writes after it go to the database before",
         );
     }
     warn(
         "select-no-number",
         tally.databases.invalid,
         "SELECT of an invalid database index".into(),
-        "servers ignore it, and the writes behind it land in the database before",
+        "servers ignore it, and the writes after it go to the database before",
     );
     warn(
         "relative-time",

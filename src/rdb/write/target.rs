@@ -129,7 +129,7 @@ impl fmt::Display for Feature {
             Feature::StreamCounters => "the counters of streams and their groups",
             Feature::ConsumerActivity => "the last activity of consumers",
             Feature::FieldExpiry => "fields of hashes that expire",
-            Feature::FarFieldExpiry => "fields of hashes that expire later than Redis can tell",
+            Feature::FarFieldExpiry => "fields of hashes that expire later than Redis supports",
             Feature::SlotImport => "imports of cluster slots",
         })
     }

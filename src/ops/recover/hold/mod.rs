@@ -166,12 +166,9 @@ struct Names {
 impl Names {
     fn new(below: &Path) -> Result<Self> {
         if !below.is_dir() {
-            return Err(Error::new(
-                ErrorKind::NotFound,
-                "there is no such directory to keep the log in",
-            )
-            .at(below)
-            .help("make it first, or let the log be kept in the server's data directory"));
+            return Err(Error::new(ErrorKind::NotFound, "no such directory for the secured log")
+                .at(below)
+                .help("make it first, or let the log be kept in the server's data directory"));
         }
         let now = Timestamp::now().to_zoned(jiff::tz::TimeZone::system());
         Ok(Names { below: below.to_path_buf(), time: now.strftime("%Y%m%d%H%M%S").to_string() })
