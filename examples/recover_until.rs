@@ -9,9 +9,8 @@ fn main() -> aofkit::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let [log, offset, new] = args.as_slice() else { panic!("usage: recover_until LOG OFFSET NEW") };
     let offset = offset.parse().expect("an offset in bytes");
-    let mut options = RecoverOptions::default();
-    options.choice = Choice::Until(Position::Byte { part: "1".to_owned(), offset });
-    options.output = Output::New(new.into());
+    let until = Choice::Until(Position::Byte { part: "1".to_owned(), offset });
+    let options = RecoverOptions::new(until, Output::New(new.into()));
     let report = recover(log.as_ref(), &options, &Silent)?;
     println!(
         "retained {:?} of {} bytes",

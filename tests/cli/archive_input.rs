@@ -369,7 +369,7 @@ fn an_empty_file_named_zip_is_no_archive() {
     ] {
         let run = place.run(args);
         assert_eq!(run.code, Some(2), "{run:#?}");
-        assert!(run.stderr.contains("no zip archive: the file is empty"), "{run:#?}");
+        assert!(run.stderr.contains("not a zip archive: the file is empty"), "{run:#?}");
     }
     assert_eq!(place.names(), ["a.zip"]);
 }

@@ -31,6 +31,13 @@ pub struct ExtractOptions {
     pub damaged: bool,
 }
 
+impl ExtractOptions {
+    /// Returns the options to extract into the directory `output`.
+    pub fn new(output: impl Into<PathBuf>) -> Self {
+        ExtractOptions { output: output.into(), ..ExtractOptions::default() }
+    }
+}
+
 /// Extracts the archive at `path`, except its metadata. In an existing directory, each file and each top-level
 /// directory is published separately and atomically; otherwise the directory is published with all its contents.
 ///

@@ -54,6 +54,13 @@ pub struct BackupOptions {
     pub dry_run: bool,
 }
 
+impl BackupOptions {
+    /// Returns the options to back up into the directory `to`.
+    pub fn new(to: impl Into<PathBuf>) -> Self {
+        BackupOptions { to: to.into(), ..BackupOptions::default() }
+    }
+}
+
 /// Backs up the log at `path`. The source is identified by its path and this host unless the options give more.
 ///
 /// If a server is writing the log, everything up to its last complete command or transaction is backed up.

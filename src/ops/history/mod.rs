@@ -43,6 +43,13 @@ pub struct HistoryOptions {
     pub replay: ReplayOptions,
 }
 
+impl HistoryOptions {
+    /// Returns the options for the history of `key` in all databases.
+    pub fn new(key: impl Into<Vec<u8>>) -> Self {
+        HistoryOptions { key: key.into(), ..HistoryOptions::default() }
+    }
+}
+
 /// The result of a history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HistoryReport {

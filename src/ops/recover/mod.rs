@@ -131,6 +131,13 @@ pub struct RecoverOptions {
     pub replay: ReplayOptions,
 }
 
+impl RecoverOptions {
+    /// Returns the options to make `choice` and write the result to `output`.
+    pub fn new(choice: Choice, output: Output) -> Self {
+        RecoverOptions { choice, output, ..RecoverOptions::default() }
+    }
+}
+
 impl Default for RecoverOptions {
     /// A preview that counts keys, and writes nothing.
     fn default() -> Self {

@@ -21,3 +21,10 @@ pub struct RestoreOptions {
     /// output are determined by the restore.
     pub compaction: compact::CompactOptions,
 }
+
+impl RestoreOptions {
+    /// Returns the options to restore into the data directory `output`.
+    pub fn new(output: impl Into<PathBuf>) -> Self {
+        RestoreOptions { output: output.into(), ..RestoreOptions::default() }
+    }
+}
