@@ -7,6 +7,7 @@ mod access;
 mod archive;
 mod backup;
 mod broken_length;
+mod columns;
 mod compact;
 mod diff;
 mod exit_codes;

@@ -42,7 +42,7 @@ impl Docs {
                     optional: kind.ends_with(", optional"),
                     meaning: meaning.to_owned(),
                 };
-                assert!(meaning.trim_matches(['|', ' ']) != "", "no meaning: {line}");
+                assert!(!meaning.trim_matches(['|', ' ']).is_empty(), "no meaning: {line}");
                 let field = field.trim_end_matches('`').to_owned();
                 let table = tables.get_mut(&title).expect("a table below a heading");
                 assert!(table.insert(field, row).is_none(), "{line} twice");

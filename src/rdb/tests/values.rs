@@ -213,7 +213,7 @@ fn damage_in_compressed_content_is_reported_with_string_and_inner_offset() {
     assert_eq!((damage.offset, damage.inside), (VALUE, Some(6 + 9)));
     assert_eq!(
         damage.to_string(),
-        "byte 12, byte 15 of the text compressed there: an entry of a listpack: the length behind it \
+        "byte 12, byte 15 of the text compressed there: an entry of a listpack: the length after it \
          is not that of the entry, in key \"k\" of db 0 (set-listpack)"
     );
     let damage = value_damage("REDIS0011", 20, string(&packed));
