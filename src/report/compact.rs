@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 use std::time::Duration;
 
 use super::envelope::Report;
-use super::lines::{self, row};
+use super::lines::{self, COLUMNS, row};
 use super::style::{GOOD, QUIET, STRONG, Styled, WARNING, wrap};
 use crate::base::escape::ShownPath;
 use crate::base::units::{Bytes, Count, Elapsed, counted};
@@ -116,7 +116,12 @@ fn reclaimed(out: &mut String, report: &CompactReport) -> fmt::Result {
 
 fn findings(out: &mut String, report: &CompactReport) -> fmt::Result {
     let mut finding = |name: &str, what: &str| {
-        writeln!(out, "  {} {}", Styled(WARNING, format_args!("{name}:")), wrap(what, 84, 4))
+        writeln!(
+            out,
+            "  {} {}",
+            Styled(WARNING, format_args!("{name}:")),
+            wrap(what, COLUMNS - 4 - name.len(), 4)
+        )
     };
     if let Some(torn) = &report.torn {
         let what =

@@ -22,7 +22,8 @@ fn write_text(out: &mut String, report: &DigestReport) -> fmt::Result {
         writeln!(out, "  {} {value}", Styled(QUIET, format_args!("{name:<12}")))
     };
     if let Some(digest) = &report.digest {
-        row("digest", &format!("{digest}  (DEBUG DIGEST of {})", report.server))?;
+        row("digest", digest)?;
+        row("", &format!("(DEBUG DIGEST of {})", report.server))?;
     }
     row("fingerprint", &report.fingerprint)?;
     row("keys", &counted(report.keys, "key"))?;

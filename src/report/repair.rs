@@ -84,14 +84,13 @@ fn dropped_range(out: &mut String, dropped: &Dropped) -> fmt::Result {
         0 => String::new(),
         n => format!(", {} in it", counted(n, "whole command")),
     };
-    writeln!(
-        out,
-        "  {} {}: byte {}, {}: {why}{commands}",
-        Styled(WARNING, "drop"),
+    let what = format!(
+        "{}: byte {}, {}: {why}{commands}",
         dropped.part,
         Count(dropped.offset),
         Bytes(dropped.bytes)
-    )?;
+    );
+    writeln!(out, "  {} {}", Styled(WARNING, "drop"), wrap(&what, 73, 7))?;
     writeln!(out, "       {}", dropped.preview)?;
     if let Some(looks_like) = &dropped.looks_like {
         // Their number is not known.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use anstyle::{AnsiColor, Style};
+use unicode_width::UnicodeWidthStr;
 
 /// The style for damage, refusals and losses.
 pub const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -26,13 +27,13 @@ impl<T: fmt::Display> fmt::Display for Styled<T> {
     }
 }
 
-/// Breaks `text` into lines of at most `width` characters at blanks; each but the first begins with
-/// `indent` blanks.
+/// Breaks `text` into lines of at most `width` columns at blanks; each but the first begins with `indent` blanks. A
+/// word is never broken. CJK characters and emoji count as two columns, as on a terminal.
 pub fn wrap(text: &str, width: usize, indent: usize) -> String {
     let mut wrapped = String::new();
     let mut used = 0;
     for word in text.split(' ') {
-        let len = word.chars().count();
+        let len = word.width();
         if used > 0 && used + 1 + len > width {
             wrapped.push('\n');
             wrapped.extend(std::iter::repeat_n(' ', indent));
@@ -45,4 +46,24 @@ pub fn wrap(text: &str, width: usize, indent: usize) -> String {
         used += len;
     }
     wrapped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_broken_by_columns_and_never_inside_a_word() {
+        assert_eq!(wrap("one two three", 7, 2), "one two\n  three");
+        assert_eq!(wrap("unbreakable a b", 5, 1), "unbreakable\n a b");
+        // Four characters of two columns each.
+        assert_eq!(
+            wrap("\u{6f22}\u{5b57} \u{1f600}\u{1f600}", 8, 0),
+            "\u{6f22}\u{5b57}\n\u{1f600}\u{1f600}"
+        );
+        assert_eq!(
+            wrap("\u{6f22}\u{5b57} \u{1f600}\u{1f600}", 9, 0),
+            "\u{6f22}\u{5b57} \u{1f600}\u{1f600}"
+        );
+    }
 }

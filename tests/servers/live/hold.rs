@@ -240,5 +240,5 @@ fn refused(binary: &Binary) {
     setup.server.client.call(&["CONFIG", "SET", "auto-aof-rewrite-percentage", "100"]);
     let another = ["this is not the log of the server", "--dir says where", "is kept in", off];
     refused(hold(&setup).arg("--dir").arg(other.data.path()), &another);
-    refused(hold(&setup).arg("--hold-to").arg(&nowhere), &["no such directory to keep the log in"]);
+    refused(hold(&setup).arg("--hold-to").arg(&nowhere), &["no such directory for the secured log"]);
 }
