@@ -58,7 +58,7 @@ pub struct Intact {
     /// The size of these commands in bytes.
     pub bytes: u64,
     /// The number of contiguous ranges.
-    pub stretches: u64,
+    pub ranges: u64,
     /// The byte offset at which the first range begins.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first: Option<u64>,
@@ -140,7 +140,7 @@ impl Intact {
         Intact {
             commands: intact_ranges.iter().map(|range| range.commands).sum(),
             bytes: intact_ranges.iter().map(|range| range.range.end - range.range.start).sum(),
-            stretches: intact_ranges.len() as u64,
+            ranges: intact_ranges.len() as u64,
             first: intact_ranges.first().map(|range| range.range.start),
         }
     }

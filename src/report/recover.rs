@@ -186,7 +186,7 @@ fn events(out: &mut String, report: &RecoverReport) -> fmt::Result {
 /// to its server.
 fn client(report: &RecoverReport) -> String {
     let is_valkey = |program: &str| program.starts_with("valkey");
-    if let Some(from) = &report.held_from {
+    if let Some(from) = &report.hold_origin {
         let client = if is_valkey(&from.version) { "valkey-cli" } else { "redis-cli" };
         let args = from.client.iter().map(|arg| format!(" {}", typed(arg.as_ref())));
         return format!("{client}{}", args.collect::<String>());
@@ -211,7 +211,7 @@ fn right_now(out: &mut String, report: &RecoverReport) -> fmt::Result {
         return Ok(());
     }
     writeln!(out)?;
-    if let Some(from) = &report.held_from {
+    if let Some(from) = &report.hold_origin {
         let head = format!(
             "This log was secured from the server at {}; the log of that server is {}. Next, in this order:",
             ShownPath(from.address.as_ref()),
@@ -487,8 +487,8 @@ fn put_in_place(
         return next(out, what, &commands);
     }
     // A secured log that is recovered in place is still not at the path of the server's log.
-    let held_from = report.held_from.as_ref();
-    let is_elsewhere = done.backup.is_none() || held_from.is_some();
+    let hold_origin = report.hold_origin.as_ref();
+    let is_elsewhere = done.backup.is_none() || hold_origin.is_some();
     if is_elsewhere {
         next(
             out,
@@ -496,7 +496,7 @@ fn put_in_place(
             &[format!("{client} SHUTDOWN NOSAVE")],
         )?;
     }
-    let snapshot = held_from.map_or(report.snapshot.as_ref(), |from| from.snapshot.as_ref());
+    let snapshot = hold_origin.map_or(report.snapshot.as_ref(), |from| from.snapshot.as_ref());
     if let Some(snapshot) = snapshot {
         next(out, PUT_ASIDE, &[copy_of(snapshot)])?;
     }
@@ -519,9 +519,9 @@ fn put_in_place(
         report.candidate == Some(candidate.number)
             && matches!(candidate.kind, CandidateKind::File(_))
     });
-    let place = held_from.map_or(place, |from| from.log.clone());
+    let place = hold_origin.map_or(place, |from| from.log.clone());
     if is_elsewhere && is_file {
-        let set = match held_from {
+        let set = match hold_origin {
             Some(from) => from.log.clone(),
             None => report.data_directory.join("appendonlydir"),
         };

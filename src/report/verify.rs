@@ -372,7 +372,7 @@ mod tests {
             open_multi: None,
             tail_bytes: 32,
             tail_is_zero: false,
-            intact: Intact { commands: 0, bytes: 0, stretches: 0, first: None },
+            intact: Intact { commands: 0, bytes: 0, ranges: 0, first: None },
             looks_like: None,
             window: Window {
                 start,

@@ -232,8 +232,13 @@ fn normalised(value: Value) -> Value {
     }
 }
 
+/// The report. The next step after an error is not compared: an archive may have to be extracted first.
 fn json(run: &Run) -> Value {
-    normalised(serde_json::from_str(&run.stdout).unwrap_or(Value::Null))
+    let mut report = normalised(serde_json::from_str(&run.stdout).unwrap_or(Value::Null));
+    if report["report"] == "error" {
+        report["help"].take();
+    }
+    report
 }
 
 /// The first line of an error, with the path of the directory.

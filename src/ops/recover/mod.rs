@@ -623,7 +623,7 @@ impl Job<'_> {
             archived: false,
             layout: log.layout.clone(),
             // A server that runs on the secured log itself is the one that matters.
-            held_from: HoldOrigin::read(&data_directory).filter(|_| writers.is_empty()),
+            hold_origin: HoldOrigin::read(&data_directory).filter(|_| writers.is_empty()),
             data_directory,
             parts: (log.parts.iter())
                 .map(|part| PartSummary { name: part.name.clone(), bytes: part.mapping.len() })

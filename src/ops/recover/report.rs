@@ -91,7 +91,7 @@ pub struct RecoverReport {
     #[serde(serialize_with = "crate::base::escape::path_if_any")]
     pub snapshot: Option<PathBuf>,
     /// The running server that this log was secured from, if any: the result belongs in that server's data directory.
-    pub held_from: Option<HoldOrigin>,
+    pub hold_origin: Option<HoldOrigin>,
     /// The processes that have a part of the log open for writing.
     pub writers: Vec<Holder>,
     /// What was done; `None` if only a report was requested.

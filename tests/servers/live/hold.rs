@@ -156,7 +156,7 @@ fn second_hold(binary: &Binary) {
     assert!(was_off, "automatic rewrites were off already: {hold}");
     assert!(hold["snapshot"].is_null());
     assert_eq!(recover["verdict"]["kind"], "ends-in-flush");
-    assert_eq!(recover["held_from"]["log"], hold["log"]);
+    assert_eq!(recover["hold_origin"]["log"], hold["log"]);
     assert_eq!(recover["before"]["total"], 34);
     // The hard links retain the data after the server has replaced its files.
     setup.server.rewrite();
@@ -240,5 +240,8 @@ fn refused(binary: &Binary) {
     setup.server.client.call(&["CONFIG", "SET", "auto-aof-rewrite-percentage", "100"]);
     let another = ["this is not the log of the server", "--dir says where", "is kept in", off];
     refused(hold(&setup).arg("--dir").arg(other.data.path()), &another);
-    refused(hold(&setup).arg("--hold-to").arg(&nowhere), &["no such directory for the secured log"]);
+    refused(
+        hold(&setup).arg("--hold-to").arg(&nowhere),
+        &["no such directory for the secured log"],
+    );
 }
