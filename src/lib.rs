@@ -1,62 +1,22 @@
-//! aofkit: the append-only files of Redis and Valkey, as a library.
+//! The append-only files (AOF) of Redis and Valkey: verify, recover, repair, compact, back up and restore them.
 //!
-//! # Layers
+//! Each operation is a function at the root of the crate that takes a path, options and a [`Progress`], prints nothing, and
+//! returns a report that serialises as `--json` of the command line prints it (documented in `docs/json.md`):
 //!
-//! A module may depend only on itself and on the modules below it in this table, and no files depend on each other in
-//! cycles; `tests/architecture.rs` enforces both.
-//!
-//! | module | purpose |
+//! | | |
 //! |---|---|
-//! | [`cli`] | the command line: one file for each subcommand; progress; exit codes |
-//! | [`report`] | reports rendered as text or JSON; pure functions |
-//! | [`ops`] | the operations, one directory for each subcommand: typed options, plan, apply, typed report |
-//! | [`live`] | a running server: connection, settings and their journal, its files on this machine |
-//! | [`input`] | from a path to an opened log, a broken set, or an archive |
-//! | [`analysis`] | what several operations ask of a log: survey, damage, destruction scan, positions, key counts |
-//! | [`replay`] | a log turned into a data set, shard by shard |
-//! | [`rewrite`] | a data set turned into a log: commands, or RDB |
-//! | [`command`] | what each command means: one table row for each; the tally of a log |
-//! | [`keyspace`] | the data set in memory: databases, keys, one file for each value type, digests |
-//! | [`archive`] | the zip on disk: reading, writing, checks |
-//! | [`aof`] | the append-only file on disk: manifest, grammar, scan, salvage |
-//! | [`rdb`] | the RDB on disk: reader, writer, checksum |
-//! | [`disk`] | the only module that maps, locks, links, syncs and renames, and the only one with unsafe code |
-//! | [`base`] | errors, escaping, units, progress, server versions |
+//! | inspect | [`verify()`], [`digest()`], [`diff()`], [`history()`], [`rdb_keys()`] |
+//! | repair | [`recover()`], [`repair()`] |
+//! | transform | [`compact()`] |
+//! | back up | [`backup()`], [`list()`], [`prune()`], [`restore()`], [`compress()`], [`extract()`] |
+//! | measure | [`generate()`], [`bench()`] |
 //!
-//! # Where to find a message
-//!
-//! The text of a report is in the file of [`report`] that is named after the subcommand; help texts are in the file of
-//! [`cli`] with that name; an error is made where the failure is noticed, most often in the file of [`ops`] for the
-//! subcommand or in [`input`].
-//!
-//! # How data travels
-//!
-//! - *verify*: [`input::open()`] maps every part in load order; [`analysis::survey`] reads each one, an RDB by
-//!   [`rdb::walk()`], commands by [`aof::scan_parallel`] into a [`command::Tally`]; [`ops::verify::judge`] decides what
-//!   each server would do with the log.
-//! - *repair*: the same survey; [`ops::repair::plan`] decides which byte ranges are retained; they are copied unchanged into a
-//!   [`disk::publish`] output, which is read back before it appears.
-//! - *recover*: [`ops::recover::timeline()`] reads the log once for everything that destroyed data; one observed replay
-//!   counts what each event cost. The choice becomes the byte ranges that are retained, or, where two states are joined key by
-//!   key, a data set that is written as a compaction is.
-//! - *compact*: [`replay::route()`] records for each shard of the keys which commands concern it; [`replay::replay()`] runs
-//!   them, shard after shard on all cores, on a [`keyspace`]; [`ops::compact`] writes each shard through [`rewrite`], joins
-//!   the shards in order, reads the result back and publishes it.
-//! - *digest*: the same replay, with nothing written. *diff*: two logs, routed together, compared shard by shard.
-//! - *log*: [`aof::scan()`], one window at a time. *history*: the one shard of a key, replayed twice and observed.
-//! - *compress*: each part is read as for *verify*; [`ops::compress`] writes it into a zip through [`archive`], reads that
-//!   back and publishes it. *verify* of a zip and every other operation on one extract it to a temporary directory and open
-//!   that like any other ([`input::archive`]).
-//! - *backup*: the log is surveyed, compressed under a temporary name, read back, and published; then [`ops::prune`] removes
-//!   older archives of the same source. [`ops::backup::live`] first has a running server rewrite its log through [`live`],
-//!   takes the set at one moment by hard links, and restores the server's settings. *restore*: extracted under a temporary
-//!   name, verified, made what the server reads, and put in place in one step.
-//!
-//! # Verifying a log
+//! A path is that of a single file, an RDB, a multi-part directory, its manifest, the data directory above it, one part, or
+//! an archive. Options have defaults that write nothing where that is possible. The input is never modified; output appears
+//! whole or not at all.
 //!
 //! ```
-//! use aofkit::ops::verify::{VerifyOptions, verify_path, LogOutcome};
-//! use aofkit::base::progress::Silent;
+//! use aofkit::{LogOutcome, Silent, VerifyOptions, verify_path};
 //!
 //! # let directory = tempfile::tempdir()?;
 //! # let path = directory.path().join("appendonly.aof");
@@ -69,6 +29,69 @@
 //! assert_eq!((damage.last_boundary, damage.tail_bytes), (0, 27));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # Features
+//!
+//! | feature | default | contents |
+//! |---|---|---|
+//! | `cli` | yes | the command line, with `clap` and `indicatif` |
+//! | `live` | yes | running servers, with `redis` and `rustls` |
+//! | `full` | no | all features, for packages |
+//!
+//! A mapped file that another process truncates raises SIGBUS. Call [`install_sigbus_guard`] once to get an error of
+//! [`ErrorKind::Changed`] instead; the binary does.
+//!
+//! # Architecture
+//!
+//! A module may depend only on itself and on the modules below it in this table, and no files depend on each other in
+//! cycles; `tests/architecture.rs` enforces both. `cargo doc --document-private-items` shows the documentation of all.
+//!
+//! | module | purpose |
+//! |---|---|
+//! | `cli` | the command line: one file for each subcommand; progress; exit codes |
+//! | `report` | reports rendered as text or JSON; pure functions |
+//! | `ops` | the operations, one directory for each subcommand: typed options, plan, apply, typed report |
+//! | `live` | a running server: connection, settings and their journal, its files on this machine |
+//! | `input` | from a path to an opened log, a broken set, or an archive |
+//! | `analysis` | what several operations ask of a log: survey, damage, destruction scan, positions, key counts |
+//! | `replay` | a log turned into a data set, shard by shard |
+//! | `rewrite` | a data set turned into a log: commands, or RDB |
+//! | `command` | what each command means: one table row for each; the tally of a log |
+//! | `keyspace` | the data set in memory: databases, keys, one file for each value type, digests |
+//! | `archive` | the zip on disk: reading, writing, checks |
+//! | `aof` | the append-only file on disk: manifest, grammar, scan, salvage |
+//! | `rdb` | the RDB on disk: reader, writer, checksum |
+//! | `disk` | the only module that maps, locks, links, syncs and renames, and the only one with unsafe code |
+//! | `base` | errors, escaping, units, progress, server versions |
+//!
+//! ## Where to find a message
+//!
+//! The text of a report is in the file of `report` that is named after the subcommand; help texts are in the file of `cli`
+//! with that name; an error is made where the failure is noticed, most often in the directory of `ops` for the subcommand, or
+//! in `input`.
+//!
+//! ## How data travels
+//!
+//! - *verify*: `input::open` maps every part in load order; `analysis::survey` reads each one, an RDB by `rdb::walk`,
+//!   commands by `aof::scan_parallel` into a `command::Tally`; `ops::verify::judge` decides what each server would do with
+//!   the log.
+//! - *repair*: the same survey; `ops::repair::plan` decides which byte ranges are retained; they are copied unchanged into a
+//!   `disk::publish` output, which is read back before it appears.
+//! - *recover*: `ops::recover::timeline` reads the log once for everything that destroyed data; one observed replay counts
+//!   what each event cost. The choice becomes the byte ranges that are retained, or, where two states are joined key by key,
+//!   a data set that is written as a compaction is.
+//! - *compact*: `replay::route` records for each shard of the keys which commands concern it; `replay::replay` runs them,
+//!   shard after shard on all cores, on a `keyspace`; `ops::compact` writes each shard through `rewrite`, joins the shards in
+//!   order, reads the result back and publishes it.
+//! - *digest*: the same replay, with nothing written. *diff*: two logs, routed together, compared shard by shard.
+//! - *log*: `aof::scan`, one window at a time. *history*: the one shard of a key, replayed twice and observed.
+//! - *compress*: each part is read as for *verify*; `ops::compress` writes it into a zip through `archive`, reads that back
+//!   and publishes it. Other operations extract an archive to a temporary directory, in which the rules for directories find
+//!   the log (`input::archive`); *verify* of an archive that aofkit made reads its entries as streams.
+//! - *backup*: the log is surveyed, compressed under a temporary name, read back, and published; then `ops::prune` removes
+//!   older archives of the same source. `ops::backup::live` first has a running server rewrite its log through `live`, takes
+//!   the set at one moment by hard links, and restores the server's settings. *restore*: extracted under a temporary name,
+//!   verified, made what the server reads, and put in place in one step.
 
 #![cfg_attr(not(feature = "internals"), allow(unreachable_pub, unused_imports, dead_code))]
 #![warn(unnameable_types)]
@@ -180,6 +203,17 @@ pub use base::error::{Error, ErrorKind, Result};
 pub use base::progress::{Progress, Silent};
 pub use base::server::{Product, Server};
 pub use disk::install_sigbus_guard;
+
+/// Running servers.
+#[cfg(feature = "live")]
+pub mod servers {
+    pub use crate::live::changed_settings::Change;
+    pub use crate::live::endpoint::{Address, Endpoint, Patience, Secret, Tls};
+    pub use crate::live::progress::LiveProgress;
+    pub use crate::live::server::ServerSeen;
+    pub use crate::live::snapshot::How;
+    pub use crate::ops::recover::hold::{HoldOptions, HoldReport, Kept, hold};
+}
 
 /// The types of the fields of options.
 pub mod options {

@@ -374,7 +374,7 @@ fn modules_have_no_cycles() {
 fn the_map_in_lib_lists_the_layers_in_order() {
     let map = include_str!("../src/lib.rs");
     let rows = LAYERS.map(|layer| {
-        map.find(&format!("//! | [`{layer}`] |")).unwrap_or_else(|| panic!("no row for {layer}"))
+        map.find(&format!("//! | `{layer}` |")).unwrap_or_else(|| panic!("no row for {layer}"))
     });
     assert!(rows.is_sorted(), "the rows are not in the order of the layers");
 }
@@ -511,4 +511,17 @@ fn the_search_for_cycles_can_fail() {
         ],
         false,
     );
+}
+
+/// Examples are built with the feature `internals`, as all that needs the development dependencies.
+#[test]
+fn examples_use_only_the_public_surface() {
+    for name in ["rdb_keys.rs", "recover_until.rs", "verify_file.rs"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
+        let text = fs::read_to_string(path).expect("an example");
+        for layer in LAYERS {
+            assert!(!text.contains(&format!("aofkit::{layer}::")), "{name} uses {layer}");
+        }
+        assert!(text.lines().count() <= 21, "{name} is longer than 20 lines of code");
+    }
 }

@@ -103,7 +103,7 @@ impl Role {
 pub enum Rule {
     /// The file is empty.
     Empty,
-    /// A line is longer than [`LINE_BYTES`].
+    /// A line is longer than 1023 bytes.
     LineTooLong,
     /// The last line does not end in a newline.
     NoNewline,
@@ -256,7 +256,7 @@ pub struct ManifestError {
     pub rule: Rule,
     /// The line without surrounding blanks, escaped for display.
     pub text: String,
-    /// Whether the line is the rest of a comment longer than [`LINE_BYTES`], which explains the
+    /// Whether the line is the rest of a comment longer than a line may be, which explains the
     /// error.
     pub rest_of_comment: bool,
 }

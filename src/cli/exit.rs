@@ -43,7 +43,7 @@ impl Exit {
     }
 
     /// Returns the exit code for the outcome of a report.
-    pub fn after(report: &impl HasOutcome) -> Self {
+    pub(super) fn after(report: &impl HasOutcome) -> Self {
         match report.outcome() {
             Outcome::Done => Exit::Done,
             Outcome::Findings => Exit::Findings,

@@ -5,7 +5,7 @@
 //! name. Commands are not listed anywhere else in the crate. `tests/servers/commands.rs` compares
 //! the rows with the servers' own lists.
 //!
-//! [`lookup`] maps a name to its [`CommandId`], a dense number suitable as an index, and
+//! [`lookup()`] maps a name to its [`CommandId`], a dense number suitable as an index, and
 //! [`CommandId::row`] maps that to the [`Command`].
 
 pub mod apply;

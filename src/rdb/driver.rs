@@ -15,7 +15,7 @@
 //! | 245 functions | a string: the source of a library | 10 |
 //! | 244 slot | three lengths: slot, keys, keys that expire; Redis in cluster mode | 12 |
 //! | 243 slot import | a string of 40 bytes, a length n, n times two lengths; under `VALKEY` | 80 |
-//! | a type | a string (the key), the value | see [`format`](super::format) |
+//! | a type | a string (the key), the value | see [`format`](super::format()) |
 //!
 //! Checked against `rdbLoadRioWithLoadingCtx` in `rdb.c` of Redis 7.0 and Valkey 8.0, and files of
 //! Redis 8.2 and Valkey 9.1.

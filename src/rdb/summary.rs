@@ -59,7 +59,7 @@ pub struct Database {
 pub struct Stored {
     /// The type byte.
     pub code: u8,
-    /// The name of the type, as in [`Format::name`](crate::rdb::format::Format::name).
+    /// The name of the type, as in `Format::name`.
     pub name: &'static str,
     /// The kind of the values.
     pub kind: Kind,

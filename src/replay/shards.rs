@@ -31,9 +31,9 @@ use crate::replay::partitioner::Partitioner;
 pub struct ReplayOptions {
     /// The server whose loader is emulated where servers differ.
     pub server: Server,
-    /// See [`Context::fields_expire_ms`].
+    /// See `Context::fields_expire_ms`.
     pub fields_expire_ms: Option<i64>,
-    /// See [`Context::hll_sparse_max_bytes`].
+    /// See `Context::hll_sparse_max_bytes`.
     pub hll_sparse_max_bytes: usize,
     /// The time at which commands before the first time annotation were run, in Unix milliseconds;
     /// `None` for the time at which the part was last modified.

@@ -1,5 +1,5 @@
 //! Geographic sets, which are stored as sorted sets: the score of a member is the
-//! [geohash](geohash) of its position.
+//! [geohash] of its position.
 
 mod coordinates;
 mod geohash;

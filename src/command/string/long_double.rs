@@ -128,7 +128,7 @@ fn rounded(whole: &Natural, exponent: i64, more: bool) -> Option<LongDouble> {
     (exponent <= HIGHEST).then_some(LongDouble { negative: false, mantissa, exponent })
 }
 
-/// Like [`rounded`](Self::rounded), for a number that was parsed: a nonzero number must not become
+/// Like `rounded`, for a number that was parsed: a nonzero number must not become
 /// zero.
 fn read_as(whole: &Natural, exponent: i64, more: bool) -> Option<LongDouble> {
     rounded(whole, exponent, more).filter(|number| number.mantissa != 0)

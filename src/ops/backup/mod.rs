@@ -67,7 +67,11 @@ impl BackupOptions {
 ///
 /// # Errors
 ///
-/// As [`backup`]; and when the path cannot be opened as a log.
+/// - [`ErrorKind::Locked`]: another backup of this source is running.
+/// - [`ErrorKind::Refused`]: too little space is free, the log contains nothing, or the archive fails the check when it
+///   is read back.
+/// - When the path cannot be opened as a log, or something cannot be read or written. No archive was then created and
+///   none deleted.
 pub fn backup_path(
     path: &Path,
     options: &BackupOptions,

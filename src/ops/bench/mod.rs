@@ -33,7 +33,7 @@ pub struct BenchOptions {
     pub rounds: usize,
     /// The path of this program, to be run with `verify`; `None` to measure no processes.
     pub own_program: Option<PathBuf>,
-    /// The paths of the servers' checkers: see [`checkers_on_path`].
+    /// The paths of the servers' checkers, such as `redis-check-aof`.
     pub checkers: Vec<PathBuf>,
 }
 
@@ -93,9 +93,9 @@ pub struct BenchReport {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reader {
-    /// [`scan()`] on one core.
+    /// The scan on one core.
     Sequential,
-    /// [`scan_parallel`] on all cores.
+    /// The parallel scan on all cores.
     Parallel,
     /// The nom grammar alone, on one core.
     Grammar,

@@ -37,7 +37,7 @@ pub const APPENDDIRNAME: &str = "appendonlydir";
 #[derive(Debug, Clone)]
 #[cfg_attr(not(feature = "internals"), non_exhaustive)]
 pub struct CompressOptions {
-    /// The path of the archive: a file, or an existing directory in which it gets a [name](archive_name).
+    /// The path of the archive: a file, or an existing directory in which it gets a name that begins with its time.
     pub output: PathBuf,
     /// The treatment of an existing archive.
     pub existing: Existing,
@@ -49,9 +49,9 @@ pub struct CompressOptions {
     pub created: Timestamp,
     /// The source of the log, as far as it is known.
     pub source: Source,
-    /// The template for the name of the archive in a directory: see [`archive_name`].
+    /// The template for the name of the archive in a directory: `{port}` and strftime conversions.
     pub name_template: Option<String>,
-    /// The directory of a set in the archive; `None` for [`APPENDDIRNAME`].
+    /// The directory of a set in the archive; `None` for `appendonlydir`.
     pub appenddirname: Option<String>,
     /// The number of cores for compression; 0 for all. (Deflate uses the threads of rayon.)
     pub threads: usize,
@@ -137,7 +137,7 @@ impl CompressOptions {
 ///
 /// # Errors
 ///
-/// As [`compress_log`]; and when the path cannot be opened as a log.
+/// When the log cannot be read, or the archive cannot be written; and when the path cannot be opened as a log.
 pub fn compress(
     path: &Path,
     options: &CompressOptions,

@@ -59,8 +59,7 @@ pub struct GeneratedFile {
 
 /// Writes a log to `destination`: a file, or for [`Layout::MultiPart`] a directory.
 ///
-/// It is published atomically. Existing files are replaced only with `force`, and only as far as [`check_output`]
-/// allows.
+/// It is published atomically. Existing files are replaced only with `force`, and only if they are a log.
 ///
 /// # Errors
 ///

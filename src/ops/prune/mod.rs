@@ -1,6 +1,6 @@
 //! Retention of archives, with the rules of restic's `forget`.
 //!
-//! [`decide`] is a pure function of times and a policy. The rules, as restic documents them:
+//! [`decide()`] is a pure function of times and a policy. The rules, as restic documents them:
 //!
 //! - `last N` retains the N newest. `hourly N` retains the newest of each of the last N hours *that have one*; so do
 //!   days, weeks (from Monday), months and years, in local time. An archive is retained if any rule retains it.

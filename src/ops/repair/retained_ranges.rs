@@ -61,7 +61,7 @@ impl Output {
     ///
     /// # Errors
     ///
-    /// As [`check_output`].
+    /// As `check_output`.
     pub fn check(&self, force: bool, inputs: &[PathBuf]) -> Result<()> {
         match self {
             Output::New(new) => check_output(new, existing(force), inputs),

@@ -84,7 +84,7 @@ pub fn run<T>(
 ///
 /// # Errors
 ///
-/// As [`run`], as far as they can be detected beforehand.
+/// As [`run()`], as far as they can be detected beforehand.
 pub fn preview(
     endpoint: &Endpoint,
     options: &LiveOptions,
