@@ -74,7 +74,7 @@ pub fn survey<'a>(part: &'a Part, progress: &dyn Progress) -> Result<Survey<'a>>
     }
     let touch = |range| part.mapping.prefault(range);
     let mut scanned = scan_parallel(bytes, start, Tally::default, touch, progress);
-    scanned.sink.transactions = scanned.sink.transactions.from_start();
+    scanned.sink.transactions = scanned.sink.transactions.at_start_of_log();
     part.mapping.check()?;
     let (tally, stop) = (scanned.sink, scanned.stop);
     Ok(Survey { part, preamble, commands_start: start as u64, tally, stop })

@@ -161,7 +161,7 @@ impl Transactions {
 
     /// Returns the same for a segment at the beginning of a file, where no transaction is open.
     #[must_use]
-    pub fn from_start(mut self) -> Self {
+    pub fn at_start_of_log(mut self) -> Self {
         if let Some(Mark::Exec { offset, .. }) = self.head.mark {
             self.stray_exec_count += 1;
             self.stray_execs.insert(0, offset);
@@ -224,14 +224,14 @@ mod tests {
 
     #[test]
     fn complete_transactions_are_counted() {
-        let seen = read("M..E.SMS.E", 0).from_start();
+        let seen = read("M..E.SMS.E", 0).at_start_of_log();
         assert_eq!((seen.whole, seen.dangling_count, seen.stray_exec_count), (2, 0, 0));
         assert_eq!(seen.open(), None);
     }
 
     #[test]
     fn a_multi_before_another_multi_dangles_and_later_writes_begin_at_the_select() {
-        let seen = read("M.S.M.E", 0).from_start();
+        let seen = read("M.S.M.E", 0).at_start_of_log();
         assert_eq!(seen.dangling[0].open.multi, 0);
         assert_eq!(seen.dangling[0].open.select, Some(20));
         assert_eq!(seen.dangling[0].next_multi, 40);
@@ -251,14 +251,14 @@ mod tests {
 
     #[test]
     fn an_exec_at_the_start_of_a_file_is_stray() {
-        assert_eq!(read(".E.", 0).from_start().stray_execs, [10]);
-        assert_eq!(read("ME.E", 0).from_start().stray_execs, [30]);
+        assert_eq!(read(".E.", 0).at_start_of_log().stray_execs, [10]);
+        assert_eq!(read("ME.E", 0).at_start_of_log().stray_execs, [30]);
     }
 
     proptest! {
         #[test]
         fn segments_join_to_the_whole(text in "[MESSS.]{0,30}", cuts in proptest::collection::vec(0_usize..30, 0..4)) {
-            let whole = read(&text, 0).from_start();
+            let whole = read(&text, 0).at_start_of_log();
             let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(text.len())).collect();
             cuts.extend([0, text.len()]);
             cuts.sort_unstable();
@@ -266,7 +266,7 @@ mod tests {
             for pair in cuts.windows(2) {
                 joined.join(read(&text[pair[0]..pair[1]], pair[0]));
             }
-            prop_assert_eq!(joined.from_start(), whole);
+            prop_assert_eq!(joined.at_start_of_log(), whole);
         }
     }
 }

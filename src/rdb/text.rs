@@ -69,7 +69,7 @@ impl<'a, 's> Text<'a, 's> {
     }
 
     /// Returns a copy of the text's bytes.
-    pub fn to_vec(&self) -> Vec<u8> {
+    pub fn to_vec(self) -> Vec<u8> {
         let mut scratch = Vec::new();
         match self {
             Text::Mapped(bytes) | Text::Lent(bytes) => bytes.to_vec(),

@@ -20,9 +20,9 @@ impl RankRange {
     /// Returns the ranks in a set of `len` members, the end excluded.
     fn ranks(self, len: usize) -> Range<usize> {
         let len = i64::try_from(len).unwrap_or(i64::MAX);
-        let from_start = |rank: i64| if rank < 0 { rank + len } else { rank };
-        let first = from_start(self.first).max(0);
-        let last = from_start(self.last).min(len - 1);
+        let at_start_of_log = |rank: i64| if rank < 0 { rank + len } else { rank };
+        let first = at_start_of_log(self.first).max(0);
+        let last = at_start_of_log(self.last).min(len - 1);
         match (usize::try_from(first), usize::try_from(last)) {
             (Ok(first), Ok(last)) if first <= last => first..last + 1,
             _ => 0..0,

@@ -55,7 +55,7 @@ impl EntryStats {
     /// Returns the summary of the commands that `tally` counts from the start of a file; `fault` is the reason why
     /// reading stopped.
     pub(crate) fn commands(rdb_keys: u64, mut tally: Tally, fault: Option<Fault>) -> EntryStats {
-        tally.transactions = tally.transactions.from_start();
+        tally.transactions = tally.transactions.at_start_of_log();
         let (open, dangling) = (tally.transactions.open(), tally.transactions.dangling.first());
         let damage = match (fault, open, dangling) {
             (Some(fault), ..) => {
