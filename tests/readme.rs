@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
@@ -42,4 +43,32 @@ fn examples_print_what_the_readme_shows() {
     }
     assert!(readme.contains("```console\n$ aofkit "));
     assert_eq!(readme, now, "AOFKIT_UPDATE_README=1 cargo test --test readme updates it");
+}
+
+/// Every relative link of a document leads to a file.
+#[test]
+fn links_lead_to_files() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut checked = 0;
+    for document in [
+        "README.md",
+        "CHANGELOG.md",
+        "docs/json.md",
+        "docs/performance.md",
+        "benches/README.md",
+        "fuzz/README.md",
+        "testdata/README.md",
+    ] {
+        let path = root.join(document);
+        let text = fs::read_to_string(&path).expect("a document");
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let file = link.split('#').next().unwrap_or_default();
+            if file.is_empty() || file.contains("://") {
+                continue;
+            }
+            checked += 1;
+            assert!(path.with_file_name("").join(file).exists(), "{document}: {link}");
+        }
+    }
+    assert!(checked > 5, "{checked} links");
 }

@@ -273,7 +273,7 @@ impl Tally {
     }
 
     /// Returns the count and first offset of one command.
-    pub fn of(&self, id: CommandId) -> Occurrence {
+    pub fn occurrences(&self, id: CommandId) -> Occurrence {
         self.uses[id.index()]
     }
 

@@ -35,6 +35,7 @@ pub mod publish;
 pub mod rename;
 mod scratch;
 mod sparse;
+pub mod sync;
 pub mod truncate;
 mod writeback;
 

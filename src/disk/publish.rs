@@ -17,6 +17,7 @@ use tempfile::{Builder, NamedTempFile, TempDir};
 
 use super::access::{Access, PRIVATE_DIRECTORY, PRIVATE_FILE, copy_access};
 use super::names::TEMPORARY;
+use super::sync::{sync_directory, sync_tree};
 use crate::base::error::{Error, ErrorKind, Result};
 
 /// The treatment of an existing destination.
@@ -252,7 +253,7 @@ impl NewDirectory {
             None => access.settle_directory(&written),
             old => copy_access(old, &written),
         }
-        sync_below(&written).map_err(|error| Error::io("write", &destination, error))?;
+        sync_tree(&written)?;
         let occupied = destination.symlink_metadata().is_ok();
         let flags = match existing {
             Existing::Replace if occupied => RenameFlags::EXCHANGE,
@@ -290,44 +291,6 @@ pub fn remove_unfinished(directory: &Path, name: &str) {
             let _ = fs::remove_file(entry.path());
         }
     }
-}
-
-/// Removes a file durably, even if the machine crashes. A missing file is not an error.
-///
-/// # Errors
-///
-/// Returns system errors.
-pub fn remove(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(Error::io("remove", path, error))
-        }
-        _ => sync_directory(parent(path)),
-    }
-}
-
-/// Syncs everything in a directory, and the directory.
-fn sync_below(directory: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            sync_below(&entry.path())?;
-        } else {
-            File::open(entry.path())?.sync_all()?;
-        }
-    }
-    File::open(directory)?.sync_all()
-}
-
-/// Makes files that were created, renamed or removed in `directory` durable.
-///
-/// # Errors
-///
-/// Fails if the system cannot sync it.
-pub fn sync_directory(directory: &Path) -> Result<()> {
-    File::open(directory)
-        .and_then(|directory| directory.sync_all())
-        .map_err(|error| Error::io("sync the directory", directory, error))
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
 use super::names;
-pub use super::publish::sync_directory;
-use crate::base::error::{Error, Result};
+use super::sync::sync_directory;
+use crate::base::error::{Error, ErrorKind, Result};
 
 /// Renames the finished and synced file at `from` to `to`, on the same file system, durably, unless
 /// `to` exists; returns false in that case.
@@ -122,19 +122,16 @@ pub fn remove(path: &Path) -> Result<()> {
     sync_directory(path.parent().unwrap_or(Path::new(".")))
 }
 
-/// Syncs a tree: every file and directory in it, from the leaves up.
+/// Removes a file durably if it exists.
 ///
 /// # Errors
 ///
-/// Fails if the system cannot sync it.
-pub fn sync_tree(path: &Path) -> Result<()> {
-    let failed = |error| Error::io("sync", path, error);
-    if path.symlink_metadata().map_err(failed)?.is_dir() {
-        for entry in fs::read_dir(path).map_err(failed)? {
-            sync_tree(&entry.map_err(failed)?.path())?;
-        }
+/// As [`remove`], except for a missing file.
+pub fn remove_if_exists(path: &Path) -> Result<()> {
+    match remove(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        other => other,
     }
-    fs::File::open(path).and_then(|file| file.sync_all()).map_err(failed)
 }
 
 #[cfg(test)]

@@ -172,7 +172,7 @@ impl<'a> Db<'a> {
     #[inline]
     pub fn find<T: Typed<'a>>(&self, key: &[u8]) -> Result<Option<&T>, WrongType> {
         match self.get(key) {
-            Some(entry) => T::of(&entry.value).map(Some).ok_or(WrongType),
+            Some(entry) => T::as_type(&entry.value).map(Some).ok_or(WrongType),
             None => Ok(None),
         }
     }

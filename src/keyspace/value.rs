@@ -104,7 +104,7 @@ pub trait Typed<'a>: Sized {
     /// Creates an empty value of this type.
     fn empty() -> Value<'a>;
     /// Returns the value if it has this type.
-    fn of<'v>(value: &'v Value<'a>) -> Option<&'v Self>;
+    fn as_type<'v>(value: &'v Value<'a>) -> Option<&'v Self>;
     /// Returns the value for modification if it has this type.
     fn of_mut<'v>(value: &'v mut Value<'a>) -> Option<&'v mut Self>;
 }
@@ -118,7 +118,7 @@ macro_rules! typed {
                 }
 
                 #[inline]
-                fn of<'v>(value: &'v Value<'a>) -> Option<&'v Self> {
+                fn as_type<'v>(value: &'v Value<'a>) -> Option<&'v Self> {
                     match value {
                         Value::$variant(value) => Some(value),
                         _ => None,

@@ -34,7 +34,7 @@ struct Few<'a> {
 
 impl<'a> Few<'a> {
     /// Creates it from sorted members.
-    fn of(members: Vec<Scored<'a>>) -> Self {
+    fn from_sorted(members: Vec<Scored<'a>>) -> Self {
         let mut few = Few { members, marks: HashTags::default() };
         few.mark_all();
         few
@@ -121,7 +121,7 @@ impl<'a> Zset<'a> {
         let members = if scores.len() <= FEW {
             let mut members: Vec<Scored<'a>> = scores.into_iter().collect();
             members.sort_unstable_by(order::compare);
-            Members::Few(Few::of(members))
+            Members::Few(Few::from_sorted(members))
         } else {
             Members::Many(Box::new(Many { scores, order: None }))
         };

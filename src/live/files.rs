@@ -162,7 +162,7 @@ impl Files {
             None => self.log.clone(),
             Some(manifest) => self.place().join(manifest.base()?.file_name()),
         };
-        fs::metadata(path).ok().map(|metadata| FileId::of(&metadata))
+        fs::metadata(path).ok().map(|metadata| FileId::from_metadata(&metadata))
     }
 
     /// Returns the total size of all parts, and the size of the base, in bytes.
@@ -237,7 +237,7 @@ pub(crate) struct FileId {
 }
 
 impl FileId {
-    pub(crate) fn of(metadata: &Metadata) -> Self {
+    pub(crate) fn from_metadata(metadata: &Metadata) -> Self {
         FileId { device: metadata.dev(), inode: metadata.ino() }
     }
 }

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::server::ServerSeen;
 use crate::base::error::{Error, ErrorKind, Result};
-use crate::disk::publish::{self, Existing, NewFile, remove_unfinished};
-use crate::disk::{Access, OwnFile};
+use crate::disk::publish::{Existing, NewFile, remove_unfinished};
+use crate::disk::{Access, OwnFile, rename};
 pub use crate::live::changed_settings::Change;
 use crate::live::changed_settings::objection;
 
@@ -148,7 +148,7 @@ impl Journal {
 
     /// Deletes the journal durably, after all settings were restored.
     pub(crate) fn close(path: &Path) -> Result<()> {
-        publish::remove(path)
+        rename::remove_if_exists(path)
     }
 }
 

@@ -25,7 +25,7 @@ pub struct Replication {
 }
 
 impl Replication {
-    fn of(info: &Info) -> Self {
+    fn from_info(info: &Info) -> Self {
         let is_replica = info.text("role") == Some("slave");
         let master = info.number::<u64>("master_repl_offset");
         let applied = info.number::<u64>("slave_repl_offset");
@@ -60,7 +60,7 @@ impl ReplicationInfo {
 
     /// Returns what is reported to the user.
     pub(crate) fn report(&self) -> Replication {
-        Replication::of(&self.0)
+        Replication::from_info(&self.0)
     }
 
     /// Refuses a replica unless allowed, a replica that is disconnected from its primary, and a failover in progress.
@@ -154,14 +154,14 @@ mod tests {
     #[test]
     fn lag_is_received_minus_applied() {
         let fields = "role:slave\r\nslave_read_repl_offset:120\r\nslave_repl_offset:100\r\nmaster_repl_offset:100\r\n";
-        let replication = Replication::of(&Info::parse(fields));
+        let replication = Replication::from_info(&Info::parse(fields));
         assert_eq!((replication.lag_bytes, replication.offset), (Some(20), Some(100)));
         assert_eq!(replication.replicas, None);
     }
 
     #[test]
     fn primary_with_replicas_and_no_persistence_is_warned_about() {
-        let of = |fields: &str| Replication::of(&Info::parse(fields));
+        let of = |fields: &str| Replication::from_info(&Info::parse(fields));
         let primary = of("role:master\r\nconnected_slaves:2\r\n");
         let told = trap(&primary, false, false).unwrap();
         assert!(told.contains("2 replicas") && told.contains("comes back empty"), "{told}");

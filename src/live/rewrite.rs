@@ -171,17 +171,17 @@ impl Rewriter<'_, '_> {
     }
 
     fn state(&mut self) -> Result<RewriteState> {
-        self.session.info("persistence").map(|info| RewriteState::of(&info))
+        self.session.info("persistence").map(|info| RewriteState::from_info(&info))
     }
 
     fn try_state(&mut self) -> Result<RewriteState, Failure> {
         let info = Info::ask(self.session.connection()?, "persistence")?;
-        Ok(RewriteState::of(&info))
+        Ok(RewriteState::from_info(&info))
     }
 }
 
 impl RewriteState {
-    fn of(info: &Info) -> Self {
+    fn from_info(info: &Info) -> Self {
         RewriteState {
             // The time is reset to -1 only when all work in the server is done.
             runs: info.flag("aof_rewrite_in_progress")
@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn rewrite_is_finished_when_all_three_fields_agree() {
         let state = |fields: &str| {
-            let state = RewriteState::of(&Info::parse(fields));
+            let state = RewriteState::from_info(&Info::parse(fields));
             (state.runs, state.scheduled)
         };
         assert_eq!(

@@ -200,7 +200,7 @@ impl Set {
             None => {
                 let metadata = fs::metadata(&files.log);
                 let metadata = metadata.map_err(|e| Error::io("look at", &files.log, e))?;
-                Ok(Set::Single(FileId::of(&metadata)))
+                Ok(Set::Single(FileId::from_metadata(&metadata)))
             }
             Some(manifest) => {
                 let mut entries: Vec<_> = manifest.load_order().cloned().collect();

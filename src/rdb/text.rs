@@ -56,7 +56,7 @@ impl<'a, 's> Text<'a, 's> {
             Text::Int(number) => {
                 let mut digits = Digits::default();
                 scratch.clear();
-                scratch.extend_from_slice(digits.of(number));
+                scratch.extend_from_slice(digits.format(number));
                 scratch
             }
             Text::Lzf(lzf) => {
@@ -84,7 +84,7 @@ impl<'a, 's> Text<'a, 's> {
     pub fn len(&self) -> usize {
         match self {
             Text::Mapped(bytes) | Text::Lent(bytes) => bytes.len(),
-            Text::Int(number) => Digits::default().of(*number).len(),
+            Text::Int(number) => Digits::default().format(*number).len(),
             Text::Lzf(lzf) => lzf.len,
         }
     }
@@ -102,7 +102,7 @@ pub(super) struct Digits([u8; 20]);
 impl Digits {
     /// Returns the decimal text of `number`, like `to_string` but without allocating.
     #[inline]
-    pub(super) fn of(&mut self, number: i64) -> &[u8] {
+    pub(super) fn format(&mut self, number: i64) -> &[u8] {
         let mut rest = number.unsigned_abs();
         let mut start = self.0.len();
         loop {
@@ -132,7 +132,7 @@ mod tests {
             let number = number >> shift;
             let mut digits = Digits::default();
             let expected = number.to_string();
-            prop_assert_eq!(digits.of(number), expected.as_bytes());
+            prop_assert_eq!(digits.format(number), expected.as_bytes());
         }
     }
 

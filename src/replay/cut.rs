@@ -38,19 +38,19 @@ impl CutList {
     }
 
     /// Returns the omitted ranges of a part, in order.
-    pub(crate) fn of(&self, part: usize) -> &[Range<u64>] {
+    pub(crate) fn in_part(&self, part: usize) -> &[Range<u64>] {
         self.parts.get(part).map_or(&[], Vec::as_slice)
     }
 
     /// Returns whether the byte at `offset` of a part is omitted.
     #[cfg(test)]
     pub(crate) fn omits(&self, part: usize, offset: u64) -> bool {
-        self.of(part).iter().any(|cut| cut.contains(&offset))
+        self.in_part(part).iter().any(|cut| cut.contains(&offset))
     }
 
     /// Returns the retained ranges of a part of `len` bytes, in order.
     pub(crate) fn kept(&self, part: usize, len: u64) -> impl Iterator<Item = Range<u64>> + '_ {
-        let cuts = self.of(part);
+        let cuts = self.in_part(part);
         let starts = std::iter::once(0).chain(cuts.iter().map(|cut| cut.end));
         let ends = cuts.iter().map(|cut| cut.start).chain(std::iter::once(len));
         starts
@@ -70,10 +70,10 @@ mod tests {
         for range in [50..60, 10..20, 20..30, 55..70, 0..5, 7..7] {
             list.cut(1, range);
         }
-        assert_eq!(list.of(1), [0..5, 10..30, 50..70]);
+        assert_eq!(list.in_part(1), [0..5, 10..30, 50..70]);
         let kept: Vec<_> = list.kept(1, 100).collect();
         assert_eq!(kept, [5..10, 30..50, 70..100]);
-        assert!(list.of(0).is_empty() && list.of(7).is_empty());
+        assert!(list.in_part(0).is_empty() && list.in_part(7).is_empty());
         assert_eq!(list.kept(0, 9).collect::<Vec<_>>(), vec![0..9; 1]);
         assert!(list.omits(1, 10) && !list.omits(1, 30) && !list.omits(0, 10));
         list.cut(1, 0..u64::MAX);

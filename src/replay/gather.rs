@@ -96,7 +96,7 @@ impl Gathered {
     }
 
     /// Returns the commands that were copied for a shard.
-    pub(super) fn of(&self, shard: usize) -> Copied<'_> {
+    pub(super) fn commands_of(&self, shard: usize) -> Copied<'_> {
         Copied { now: &[], later: &self.pieces, list: shard - self.first }
     }
 }

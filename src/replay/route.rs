@@ -122,8 +122,9 @@ pub(super) fn route_all<'l, const N: usize>(
     let options = logs[0].1;
     let mut partitioner =
         Partitioner::of_log(logs.iter().map(|(log, _)| log.bytes()).max().unwrap_or(0));
-    let slice =
-        options.slice.map_or(0..partitioner.shards(), |slice| slice.of(partitioner.shards()));
+    let slice = options
+        .slice
+        .map_or(0..partitioner.shards(), |slice| slice.shards_of(partitioner.shards()));
     // The lists are created on the first reading of the log, unless the window is only known later.
     let is_later = options.memory.is_some() || options.only.is_some();
     let first = if is_later { slice.start..slice.start } else { slice.clone() };
@@ -249,7 +250,7 @@ pub struct Slice {
 }
 
 impl Slice {
-    fn of(self, shards: usize) -> Range<usize> {
+    fn shards_of(self, shards: usize) -> Range<usize> {
         let (number, of) = (self.number as usize, self.of as usize);
         (number - 1) * shards / of..number * shards / of
     }

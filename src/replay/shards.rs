@@ -146,7 +146,7 @@ pub fn replay_watched<W: ShardObserver>(
             arena.reset();
             let mut keyspace = Keyspace::expecting(arena, keys.load(Ordering::Relaxed));
             let mut observer = watch.begin(shard, &keyspace);
-            let copied = gathered.of(shard);
+            let copied = gathered.commands_of(shard);
             let stats = run_shard(routed, copied, shard, options, &mut keyspace, &mut observer)?;
             keys.store(keyspace.len(), Ordering::Relaxed);
             let made = watch.finish(shard, observer, &mut keyspace)?;
@@ -187,7 +187,8 @@ pub fn replay_pair<T: Send>(
         let work = |arena: &mut Bump, shard: usize| {
             arena.reset();
             let (mut first, mut second) = (Keyspace::new(arena), Keyspace::new(arena));
-            let (of_one, of_other) = (gathered[0].of(shard), gathered[1].of(shard));
+            let (of_one, of_other) =
+                (gathered[0].commands_of(shard), gathered[1].commands_of(shard));
             let stats = [
                 run_shard(one, of_one, shard, options[0], &mut first, &mut ())?,
                 run_shard(other, of_other, shard, options[1], &mut second, &mut ())?,

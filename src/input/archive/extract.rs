@@ -121,7 +121,7 @@ fn is_below(entry: &str, top: &str) -> bool {
 /// Moves a finished file or directory to its place; the one it replaces is deleted with the stage.
 fn put(from: &Path, to: &Path, existing: Existing, stage: &Path) -> Result<()> {
     if from.is_dir() {
-        crate::disk::publish::sync_directory(from)?;
+        crate::disk::sync::sync_directory(from)?;
     }
     if rename::put_new(from, to)? {
         return Ok(());

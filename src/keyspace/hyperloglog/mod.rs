@@ -103,7 +103,7 @@ fn histogram(bytes: &[u8]) -> Result<[u32; 64], Corrupt> {
         }
         _ => {
             let mut covered: usize = 0;
-            for opcode in Opcodes::of(registers) {
+            for opcode in Opcodes::new(registers) {
                 covered = covered.saturating_add(opcode.registers);
                 if covered > REGISTERS {
                     return Err(Corrupt::Told);
@@ -181,7 +181,7 @@ fn each_sparse(
     mut found: impl FnMut(usize, u8),
 ) -> Result<(), Corrupt> {
     let mut covered: usize = 0;
-    for opcode in Opcodes::of(registers) {
+    for opcode in Opcodes::new(registers) {
         let end = covered.saturating_add(opcode.registers);
         if end > REGISTERS {
             if opcode.value != 0 && covered == REGISTERS && !rules.nothing_behind_the_last {

@@ -61,7 +61,7 @@ impl Opcode {
 pub(super) struct Opcodes<'b>(&'b [u8]);
 
 impl<'b> Opcodes<'b> {
-    pub(super) fn of(registers: &'b [u8]) -> Self {
+    pub(super) fn new(registers: &'b [u8]) -> Self {
         Opcodes(registers)
     }
 }

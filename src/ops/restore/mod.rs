@@ -25,7 +25,7 @@ use crate::base::server::Server;
 use crate::base::units::Bytes;
 use crate::disk::open_writers::refuse_in_use;
 use crate::disk::publish::{Existing, NewDirectory};
-use crate::disk::{Access, Lock, Scratch, free_bytes, rename};
+use crate::disk::{Access, Lock, Scratch, free_bytes, rename, sync};
 use crate::input::archive::verify::read_contents;
 use crate::ops::restore::prepare::{ANY, APPENDDIRNAME, APPENDFILENAME, Ready, ready};
 
@@ -110,7 +110,7 @@ fn into_new(
     if let Some(owner) = options.owner {
         owner.take(new.path())?;
     }
-    rename::sync_tree(new.path())?;
+    sync::sync_tree(new.path())?;
     new.publish()?;
     Ok((ready, options.owner))
 }
@@ -135,7 +135,7 @@ fn into_existing(
     if let Some(owner) = owner {
         owner.take(&ready.path)?;
     }
-    rename::sync_tree(&ready.path)?;
+    sync::sync_tree(&ready.path)?;
     // A server that was started meanwhile would continue with files that have other names by then.
     refuse_in_use(root)?;
     let moved = put_in_place(&ready, root)?;

@@ -340,7 +340,7 @@ fn traps(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
         "expiries relative to the time of loading".into(),
         "the keys live longer after each load; logs of servers before Redis 7.0 hold such commands",
     );
-    let flushes = [CommandId::FLUSHALL, CommandId::FLUSHDB].map(|id| tally.of(id));
+    let flushes = [CommandId::FLUSHALL, CommandId::FLUSHDB].map(|id| tally.occurrences(id));
     let flushes = Occurrence {
         count: flushes.iter().map(|seen| seen.count).sum(),
         first: flushes.iter().map(|seen| seen.first).min().unwrap_or(u64::MAX),
@@ -351,7 +351,7 @@ fn traps(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
         "FLUSHALL or FLUSHDB".into(),
         "a server that has save points overwrites its dump.rdb while loading a FLUSHALL: copy dump.rdb aside first",
     );
-    let scripts = [CommandId::EVAL, CommandId::EVALSHA].map(|id| tally.of(id));
+    let scripts = [CommandId::EVAL, CommandId::EVALSHA].map(|id| tally.occurrences(id));
     let scripts = Occurrence {
         count: scripts.iter().map(|seen| seen.count).sum(),
         first: scripts.iter().map(|seen| seen.first).min().unwrap_or(u64::MAX),
@@ -364,7 +364,7 @@ fn traps(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
     );
     warn(
         "field-expiry",
-        tally.of(CommandId::HPERSIST),
+        tally.occurrences(CommandId::HPERSIST),
         "HPERSIST".into(),
         "Redis 8 loses a field whose old time to live has passed by the time of loading; Valkey 9 keeps it",
     );
@@ -376,7 +376,7 @@ fn traps(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
     );
     warn(
         "vector-set",
-        tally.of(CommandId::VADD),
+        tally.occurrences(CommandId::VADD),
         "vector sets".into(),
         "Redis 8.2 crashes when it rewrites them to a log of commands: keep aof-use-rdb-preamble yes",
     );

@@ -171,7 +171,7 @@ impl<'a> Readings<'a> {
         Readings { survey, old: OnceCell::new() }
     }
 
-    fn of(&self, server: Server) -> Reading<'_> {
+    fn for_server(&self, server: Server) -> Reading<'_> {
         let survey = self.survey;
         let newer = Reading { survey, tally: &survey.tally, stop: survey.stop, differs_from: None };
         if server.line_buffer_bytes() > OLD_LINE_BYTES + 1 {
@@ -211,7 +211,7 @@ fn first_obstacle(readings: &Readings<'_>, server: Server) -> Option<Obstacle> {
     {
         return Some(obstacle);
     }
-    let reading = readings.of(server);
+    let reading = readings.for_server(server);
     // If two obstacles are at the same byte, the frame could not be read, so that the one about its content comes
     // second.
     let obstacles = end(&reading, server).into_iter().chain(commands(&reading, server));
@@ -443,7 +443,8 @@ fn ends_the_loader(id: CommandId, tally: &Tally, server: Server) -> Option<Outco
     // Loading ends at the EXEC that runs it; in a transaction that stays open it never runs.
     let in_transaction =
         id == CommandId::DISCARD || id == CommandId::WATCH && server.has_valkey(9, 1);
-    let never_run = tally.transactions.open().is_some_and(|open| tally.of(id).first > open.block);
+    let never_run =
+        tally.transactions.open().is_some_and(|open| tally.occurrences(id).first > open.block);
     if in_transaction && tally.transactions.whole > 0 && !never_run {
         return Some(Outcome::Undefined);
     }
