@@ -204,6 +204,7 @@ pub mod reports {
     pub use crate::analysis::data_filter::LeftOut;
     pub use crate::base::failure::Failure;
     pub use crate::base::level::Level;
+    pub use crate::base::next_step::{Action, NextStep};
     pub use crate::command::Position as CommandPosition;
 
     /// A log, its parts, and the files next to it.

@@ -21,6 +21,7 @@ mod live;
 mod log;
 mod losses;
 mod newer;
+mod next_steps;
 mod output;
 mod prune;
 mod recover;

@@ -17,9 +17,12 @@
 //! | `join` | joining two states of a data set key by key |
 //! | `undelete` | restoring single keys |
 //! | `candidates` | other files that may contain the lost data |
+//! | `client` | the client that reaches the server of the log |
+//! | `next` | the steps to take next |
 //! | `report` | the schema of the report |
 
 mod candidates;
+mod client;
 mod conflicts;
 mod cuts;
 mod event_kind;
@@ -27,6 +30,7 @@ mod event_kind;
 pub mod hold;
 mod join;
 mod losses;
+mod next;
 mod preview;
 mod report;
 mod shown_time;
@@ -176,6 +180,7 @@ pub fn recover(
     let whole = input.into_log(progress)?;
     let mut report = whole.name_archive(recover_log(&whole, options, progress))?;
     report.name_archive(&whole);
+    report.next = next::next_steps(&report);
     report.elapsed_s = started.elapsed().as_secs_f64();
     Ok(report)
 }
@@ -655,6 +660,7 @@ impl Job<'_> {
             candidate: self.options.candidate,
             writers,
             done,
+            next: Vec::new(),
             elapsed_s: 0.0,
         }
     }

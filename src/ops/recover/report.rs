@@ -15,6 +15,7 @@ use super::verdict::Verdict;
 use crate::analysis::keyspace_summary::SummaryReport;
 use crate::analysis::unknown_commands::UnknownCommand;
 use crate::aof::log::Layout;
+use crate::base::next_step::NextStep;
 use crate::disk::open_writers::Holder;
 use crate::input::OpenedLog;
 use crate::input::hold_origin::HoldOrigin;
@@ -96,11 +97,19 @@ pub struct RecoverReport {
     pub writers: Vec<Holder>,
     /// What was done; `None` if only a report was requested.
     pub done: Option<Done>,
+    /// The steps to take next: after a preview, first those for a running server, then the commands to choose from;
+    /// after a recovery, those that put the result in place.
+    pub next: Vec<NextStep>,
     /// The run time in seconds.
     pub elapsed_s: f64,
 }
 
 impl RecoverReport {
+    /// Returns whether there is a recovery candidate that can be read.
+    pub fn has_usable_candidate(&self) -> bool {
+        self.candidates.iter().any(|candidate| candidate.problem.is_none())
+    }
+
     /// Replaces the paths of a temporary extraction, if `log` is one, by those of the archive and in it.
     pub(super) fn name_archive(&mut self, log: &OpenedLog) {
         let Some(archive) = log.archive() else { return };
