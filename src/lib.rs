@@ -254,7 +254,7 @@ pub mod reports {
 
     /// The report on a repair.
     pub mod repair {
-        pub use crate::ops::repair::{DropReason, Dropped, Refusal};
+        pub use crate::ops::repair::{DropReason, Dropped, Refusal, RepairPlan, RetainedRanges};
     }
 
     /// The report on a compaction.

@@ -86,9 +86,9 @@ impl HasOutcome for HeldAndRecovered<'_> {
 
 impl HasOutcome for RepairReport {
     fn outcome(&self) -> Outcome {
-        match self.refused {
+        match self.plan.refused {
             Some(_) => Outcome::Limit,
-            None => Outcome::findings_if(self.damaged && self.dry_run),
+            None => Outcome::findings_if(self.plan.damaged && self.dry_run),
         }
     }
 }

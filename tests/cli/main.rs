@@ -23,6 +23,7 @@ mod losses;
 mod newer;
 mod next_steps;
 mod output;
+mod plan;
 mod prune;
 mod recover;
 mod repair;
