@@ -276,7 +276,7 @@ pub mod reports {
     /// The reports on a backup directory.
     pub mod list {
         pub use crate::ops::list::{Identity, Listed, Made, State};
-        pub use crate::ops::prune::{Decision, Group, Judged, Reason};
+        pub use crate::ops::prune::{Decision, Group, Judged, PlannedArchive, Reason};
     }
 
     /// The differences between two logs.

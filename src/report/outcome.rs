@@ -173,7 +173,7 @@ impl HasOutcome for PruneReport {
     fn outcome(&self) -> Outcome {
         let mut archives = self.groups.iter().flat_map(|group| &group.archives);
         let removal_failed =
-            archives.any(|one| !self.dry_run && !one.decision.keep && !one.removed);
+            archives.any(|one| !self.dry_run && !one.plan.decision.keep && !one.removed);
         if removal_failed || self.groups.iter().any(|group| group.locked) {
             Outcome::Partial
         } else {

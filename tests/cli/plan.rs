@@ -86,3 +86,50 @@ fn repair_applies_the_plan_of_its_dry_run() {
         }
     }
 }
+
+/// Removes what tells whether a plan was applied.
+fn plan_of_groups(report: &Value) -> Value {
+    let mut groups = report["groups"].clone();
+    for archive in groups
+        .as_array_mut()
+        .unwrap()
+        .iter_mut()
+        .flat_map(|group| group["archives"].as_array_mut().unwrap())
+    {
+        assert!(archive.as_object_mut().unwrap().remove("removed").is_some());
+    }
+    groups
+}
+
+#[test]
+fn prune_applies_the_plan_of_its_dry_run() {
+    let place = Place::new();
+    fs::create_dir(place.path("to")).unwrap();
+    for log in ["a.aof", "b.aof"] {
+        place.put(log, sound());
+        for _ in 0..3 {
+            let run = place.run(&["backup", log, "--to", "to"]);
+            assert_eq!(run.code, Some(0), "{run:#?}");
+        }
+    }
+    // The newest of one source is damaged, so that an older one stays.
+    let mut archives: Vec<PathBuf> =
+        fs::read_dir(place.path("to")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    archives.retain(|path| path.extension().is_some_and(|extension| extension == "zip"));
+    archives.sort();
+    let newest = archives.last().unwrap();
+    let mut bytes = fs::read(newest).unwrap();
+    bytes[40] ^= 0xff;
+    fs::write(newest, bytes).unwrap();
+    let dry = ["prune", "to", "--keep-last", "1", "--json", "--dry-run"];
+    let [dry, real] = dry_and_real(&place, &dry, &dry[..5]);
+    assert_eq!(plan_of_groups(&dry), plan_of_groups(&real));
+    assert_eq!((&dry["removed"], &dry["others"]), (&real["removed"], &real["others"]));
+    let gone = (real["groups"].as_array().unwrap().iter())
+        .flat_map(|group| group["archives"].as_array().unwrap())
+        .filter(|archive| archive["keep"] == false);
+    for archive in gone {
+        assert_eq!(archive["removed"], true);
+        assert!(!place.path(archive["path"].as_str().unwrap()).exists());
+    }
+}
