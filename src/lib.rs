@@ -246,9 +246,9 @@ pub mod reports {
         pub use crate::input::hold_origin::HoldOrigin;
         pub use crate::ops::recover::{
             Broken, Candidate, CandidateFile, CandidateKind, Conflicts, CutPoint, Deletions, Done,
-            Event, EventKind, Example, Joined, LossPlace, NewerRdb, PartSummary, PossibleFlush,
-            RemovalReason, Removed, Tail, TimeRange, Timeline, Turned, UnknownCommand, Unread,
-            UnreadFlush, Verdict,
+            Event, EventKind, Example, JoinPlan, Joined, LossPlace, NewerRdb, PartSummary,
+            PossibleFlush, RecoverMethod, RecoverPlan, RemovalReason, Removed, Tail, TimeRange,
+            Timeline, Turned, UndeletePlan, UnknownCommand, Unread, UnreadFlush, Verdict,
         };
     }
 

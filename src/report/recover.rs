@@ -277,11 +277,11 @@ fn recovered(out: &mut String, report: &RecoverReport, done: &Done) -> fmt::Resu
         holds(out, "holds", held)?;
         row(out, "fingerprint", held.fingerprint.as_deref().unwrap_or("not computed"))?;
     }
-    if let Some(bytes) = done.kept_bytes {
+    if let Some(bytes) = done.plan.kept_bytes {
         let whole = format!("{} of {}, unchanged", Count(bytes), counted(report.bytes, "byte"));
         row(out, "retained", &whole)?;
     }
-    if let Some(found) = &done.found {
+    if let Some(found) = &done.plan.found {
         let mut what = format!(
             "{} before {}:{}",
             counted(found.commands, "command"),
@@ -293,14 +293,14 @@ fn recovered(out: &mut String, report: &RecoverReport, done: &Done) -> fmt::Resu
         }
         row(out, "up to", &what)?;
     }
-    if let Some(db) = done.db {
+    if let Some(db) = done.plan.db {
         row(out, "database", &format!("only {db}; the others are unchanged"))?;
     }
     removed(out, done)?;
     if let Some(joined) = &done.joined {
         joined_sides(out, joined)?;
     }
-    if let Some(conflicts) = &done.conflicts {
+    if let Some(conflicts) = &done.plan.conflicts {
         write_conflicts(out, conflicts)?;
     }
     if let Some(backup) = &done.backup {
@@ -395,7 +395,7 @@ fn write_conflicts(out: &mut String, conflicts: &Conflicts) -> fmt::Result {
 }
 
 fn removed(out: &mut String, done: &Done) -> fmt::Result {
-    for removed in done.removed.iter().take(LISTED) {
+    for removed in done.plan.removed.iter().take(LISTED) {
         let why = match removed.why {
             RemovalReason::Chosen | RemovalReason::After => counted(removed.commands, "command"),
             RemovalReason::TornEnd => "the torn end, which no server reads".to_owned(),
@@ -408,11 +408,11 @@ fn removed(out: &mut String, done: &Done) -> fmt::Result {
         );
         row(out, "removed", &what)?;
     }
-    let more = done.removed.len().saturating_sub(LISTED) as u64 + done.removed_more;
+    let more = done.plan.removed.len().saturating_sub(LISTED) as u64 + done.plan.removed_more;
     if more > 0 {
         row(out, "", &format!("and {} more ranges", Count(more)))?;
     }
-    for part in &done.parts_removed {
+    for part in &done.plan.parts_removed {
         row(out, "", &format!("{part} is no longer in the set"))?;
     }
     Ok(())

@@ -8,6 +8,11 @@ use serde_json::Value;
 
 use super::*;
 
+/// The commands of a log, one a line, arguments separated by blanks.
+fn log(lines: &str) -> Vec<u8> {
+    lines.lines().flat_map(|line| command(&line.split(' ').collect::<Vec<_>>())).collect()
+}
+
 /// Everything below a directory: the content, mode and time of modification of each file.
 type Tree = BTreeMap<PathBuf, (Vec<u8>, u32, SystemTime)>;
 
@@ -131,5 +136,44 @@ fn prune_applies_the_plan_of_its_dry_run() {
     for archive in gone {
         assert_eq!(archive["removed"], true);
         assert!(!place.path(archive["path"].as_str().unwrap()).exists());
+    }
+}
+
+/// The fields of what was recovered that are its result, and not the plan.
+const RECOVER_RESULT: [&str; 5] = ["dry_run", "joined", "holds", "written", "backup"];
+
+#[test]
+fn recover_applies_the_plan_of_its_dry_run() {
+    let story = "SET a 1\nINCR n\nSET b 1\nFLUSHALL\nSET a 2\nINCR n\nDEL a";
+    for choice in [
+        &["--until", "#4"][..],
+        &["--until", "#4", "--db", "0"],
+        &["--excise", "1"],
+        &["--merge", "newer"],
+        &["--merge", "older", "--excise", "1", "--expired", "keep"],
+        &["--undelete", "a*"],
+        &["--until", "#4", "--no-preview"],
+    ] {
+        for to in [&["--in-place"][..], &["--output", "new.aof"]] {
+            let place = Place::new();
+            place.put("a.aof", log(story));
+            let args = [&["recover", "a.aof", "--json"], choice].concat();
+            let [dry, real] = dry_and_real(
+                &place,
+                &[&args[..], &["--dry-run"]].concat(),
+                &[&args[..], to].concat(),
+            );
+            let [mut planned, mut applied] = [dry["done"].clone(), real["done"].clone()];
+            for field in RECOVER_RESULT {
+                assert!(planned.as_object_mut().unwrap().remove(field).is_some(), "{field}");
+                applied.as_object_mut().unwrap().remove(field);
+            }
+            assert_eq!(planned, applied, "{choice:?}");
+            assert!(planned["method"]["kind"].is_string());
+            // What was predicted is the result.
+            for field in ["joined", "holds"] {
+                assert_eq!(dry["done"][field], real["done"][field], "{choice:?}");
+            }
+        }
     }
 }

@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::candidates::Candidate;
-use super::conflicts::Conflicts;
-use super::cuts::{CutPoint, Removed};
 use super::join::Joined;
 use super::losses::Deletions;
+use super::plan::RecoverPlan;
 use super::timeline::{Broken, Event, NewerRdb, PossibleFlush, Tail};
 use super::unread::Unread;
 use super::verdict::Verdict;
@@ -140,26 +139,13 @@ pub struct PartSummary {
 }
 
 /// The result that was written, or that a dry run would write.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Serialize)]
 pub struct Done {
-    /// The action: `strip`, `until`, `excise`, `merge`, `undelete` or `whole`.
-    pub choice: &'static str,
-    /// The number of the database that the action was limited to.
-    pub db: Option<u32>,
+    /// What was planned, and, unless this is a dry run, applied.
+    #[serde(flatten)]
+    pub plan: RecoverPlan,
     /// Whether this is a dry run.
     pub dry_run: bool,
-    /// The byte ranges that are removed.
-    pub removed: Vec<Removed>,
-    /// The number of removed ranges that are not listed.
-    pub removed_more: u64,
-    /// The file names of the parts that are no longer in the set.
-    pub parts_removed: Vec<String>,
-    /// The point that the requested position resolved to.
-    pub found: Option<CutPoint>,
-    /// The number of bytes copied unchanged; `None` if the data set was encoded anew.
-    pub kept_bytes: Option<u64>,
-    /// The differences in the outcome of later commands.
-    pub conflicts: Option<Conflicts>,
     /// The result of joining two data sets.
     pub joined: Option<Joined>,
     /// The keyspace of the result; `None` if not counted.
