@@ -14,7 +14,7 @@ fn main() -> aofkit::Result<()> {
     let report = recover(log.as_ref(), &options, &Silent)?;
     println!(
         "retained {:?} of {} bytes",
-        report.done.and_then(|done| done.kept_bytes),
+        report.done.and_then(|done| done.plan.kept_bytes),
         report.bytes
     );
     Ok(())

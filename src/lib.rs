@@ -238,6 +238,7 @@ pub mod reports {
     pub use crate::analysis::data_filter::LeftOut;
     pub use crate::base::failure::Failure;
     pub use crate::base::level::Level;
+    pub use crate::base::next_step::{Action, NextStep};
     pub use crate::command::Position as CommandPosition;
 
     /// A log, its parts, and the files next to it.
@@ -279,15 +280,15 @@ pub mod reports {
         pub use crate::input::hold_origin::HoldOrigin;
         pub use crate::ops::recover::{
             Broken, Candidate, CandidateFile, CandidateKind, Conflicts, CutPoint, Deletions, Done,
-            Event, EventKind, Example, Joined, LossPlace, NewerRdb, PartSummary, PossibleFlush,
-            RemovalReason, Removed, Tail, TimeRange, Timeline, Turned, UnknownCommand, Unread,
-            UnreadFlush, Verdict,
+            Event, EventKind, Example, JoinPlan, Joined, LossPlace, NewerRdb, PartSummary,
+            PossibleFlush, RecoverMethod, RecoverPlan, RemovalReason, Removed, Tail, TimeRange,
+            Timeline, Turned, UndeletePlan, UnknownCommand, Unread, UnreadFlush, Verdict,
         };
     }
 
     /// The report on a repair.
     pub mod repair {
-        pub use crate::ops::repair::{DropReason, Dropped, Refusal};
+        pub use crate::ops::repair::{DropReason, Dropped, Refusal, RepairPlan, RetainedRanges};
     }
 
     /// The report on a compaction.
@@ -309,7 +310,7 @@ pub mod reports {
     /// The reports on a backup directory.
     pub mod list {
         pub use crate::ops::list::{Identity, Listed, Made, State};
-        pub use crate::ops::prune::{Decision, Group, Judged, Reason};
+        pub use crate::ops::prune::{Decision, Group, Judged, PlannedArchive, Reason};
     }
 
     /// The differences between two logs.

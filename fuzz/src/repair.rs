@@ -9,7 +9,7 @@ use aofkit::analysis::survey::survey;
 use aofkit::aof::log::{Layout, Log, Part, PartRole};
 use aofkit::base::progress::Silent;
 use aofkit::disk::Mapping;
-use aofkit::ops::repair::plan::{PartPlan, plan};
+use aofkit::ops::repair::decide::{PartPlan, decide};
 use aofkit::ops::repair::{OpenTransaction, Output, RepairOptions, repair as run};
 use tempfile::TempDir;
 
@@ -35,7 +35,7 @@ pub fn repair(bytes: &[u8]) {
         for (salvage, open_transaction) in CHOICES {
             let options =
                 RepairOptions { salvage, open_transaction, ..RepairOptions::to(Output::DryRun) };
-            let planned = plan(&log, &surveys, &options);
+            let planned = decide(&log, &surveys, &options);
             let planned = match planned {
                 Ok(planned) => planned,
                 Err(error) => {
@@ -62,8 +62,8 @@ pub fn repair(bytes: &[u8]) {
             assert_eq!(torn, 0, "a torn transaction is retained: {options:?}");
             // The report also counts commands. Some damaged logs cannot be opened by path.
             if let Ok(report) = run(&files.damaged, &options, &Silent) {
-                assert_eq!(report.kept_commands, survey.tally.commands, "{options:?}");
-                assert_eq!(report.kept_bytes, retained.len() as u64, "{options:?}");
+                assert_eq!(report.plan.kept_commands, survey.tally.commands, "{options:?}");
+                assert_eq!(report.plan.kept_bytes, retained.len() as u64, "{options:?}");
             }
         }
     });

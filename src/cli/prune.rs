@@ -9,8 +9,7 @@ use jiff::tz::TimeZone;
 use super::args::{Common, RetentionArgs};
 use super::exit::Exit;
 use crate::base::error::Result;
-use crate::ops::prune::PruneOptions;
-use crate::ops::prune::apply::prune;
+use crate::ops::prune::{PruneOptions, prune};
 use crate::report;
 
 /// Remove old backups by retention rules, never the last valid one

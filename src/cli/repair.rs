@@ -85,13 +85,13 @@ impl Repair {
             force: self.force,
         };
         let report = common.with_bar(|bar| repair(&self.path, &options, bar))?;
-        if let Some(refused) = &report.refused {
+        if let Some(refused) = &report.plan.refused {
             // With --quiet, the error is enough.
             common.tell(&report, false, || report::repair::text(&report))?;
             // The report has it, so that it is not a second document.
             return Ok(report_error(&refused.error(&self.path)));
         }
-        common.tell(&report, report.damaged, || report::repair::text(&report))?;
+        common.tell(&report, report.plan.damaged, || report::repair::text(&report))?;
         Ok(Exit::after(&report))
     }
 }

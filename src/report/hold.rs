@@ -46,14 +46,13 @@ pub fn text(report: &HoldReport) -> String {
         "  the server's own log is unchanged; the recovered log has to replace it:\n    {}",
         ShownPath(&report.log)
     );
-    match &report.turn_on {
-        Some(command) => {
-            let _ = writeln!(
-                text,
-                "  automatic rewrites are off; to turn them on again:\n    {command}"
-            );
-        }
-        None => text.push_str("  automatic rewrites were off already\n"),
+    if report.next.is_empty() {
+        text.push_str("  automatic rewrites were off already\n");
+    } else {
+        text.push_str("  automatic rewrites are off; to turn them on again:\n");
+    }
+    for command in report.next.iter().flat_map(|step| &step.actions) {
+        let _ = writeln!(text, "    {command}");
     }
     text.push('\n');
     text

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use anstyle::Style;
 
-use super::style::{ERROR, QUIET, Styled, WARNING, wrap};
+use super::style::{ERROR, QUIET, STRONG, Styled, WARNING, wrap};
 use crate::base::failure::Failure;
 use crate::base::level::Level;
+use crate::base::next_step::NextStep;
 use crate::base::units::{Count, Elapsed, Rate, counted};
 use crate::rdb::{Header, Kind, Magic};
 
@@ -115,6 +116,23 @@ pub(super) fn failures<'f>(failed: impl Iterator<Item = &'f Failure>) -> String 
         let _ = problem(&mut out, message, help.as_deref());
     }
     out
+}
+
+/// Writes the actions of a step, one a line, so that they can be copied.
+pub(super) fn actions(out: &mut String, step: &NextStep) -> fmt::Result {
+    step.actions.iter().try_for_each(|action| writeln!(out, "       {}", Styled(STRONG, action)))
+}
+
+/// Writes numbered steps with their actions.
+pub(super) fn numbered<'s>(
+    out: &mut String,
+    steps: impl Iterator<Item = &'s NextStep>,
+) -> fmt::Result {
+    for (step, number) in steps.zip(1..) {
+        writeln!(out, "  {number}. {}", wrap(&step.why, COLUMNS - 5, 5))?;
+        actions(out, step)?;
+    }
+    Ok(())
 }
 
 /// Returns the label of a level and its style.

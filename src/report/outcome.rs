@@ -86,9 +86,9 @@ impl HasOutcome for HeldAndRecovered<'_> {
 
 impl HasOutcome for RepairReport {
     fn outcome(&self) -> Outcome {
-        match self.refused {
+        match self.plan.refused {
             Some(_) => Outcome::Limit,
-            None => Outcome::findings_if(self.damaged && self.dry_run),
+            None => Outcome::findings_if(self.plan.damaged && self.dry_run),
         }
     }
 }
@@ -173,7 +173,7 @@ impl HasOutcome for PruneReport {
     fn outcome(&self) -> Outcome {
         let mut archives = self.groups.iter().flat_map(|group| &group.archives);
         let removal_failed =
-            archives.any(|one| !self.dry_run && !one.decision.keep && !one.removed);
+            archives.any(|one| !self.dry_run && !one.plan.decision.keep && !one.removed);
         if removal_failed || self.groups.iter().any(|group| group.locked) {
             Outcome::Partial
         } else {

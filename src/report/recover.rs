@@ -1,33 +1,28 @@
 //! The text of `aofkit recover`: the answer first, then the next steps as commands to copy.
 
 mod answer;
-mod choices;
 mod findings;
 mod phrases;
 
 use phrases::NAME;
 
-use phrases::{LISTED, brings, keys, name, paragraph, row};
+use phrases::{LISTED, keys, name, paragraph, row};
 
-use std::collections::BTreeMap;
 use std::fmt::{self, Write};
-use std::path::Path;
 
 use self::answer::answer;
-use self::choices::get_it_back;
 use self::findings::{deletions, scope, unknown, unread};
 use super::envelope::Report;
-use super::lines::{self, COLUMNS};
+use super::lines::{self, COLUMNS, actions, numbered};
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
 use super::time::local;
 use crate::analysis::keyspace_summary::SummaryReport;
 use crate::aof::log::Layout;
-use crate::base::escape::{ShownPath, typed};
+use crate::base::escape::ShownPath;
 use crate::base::units::{Bytes, Count, counted};
-use crate::disk::names::flushed;
 use crate::ops::recover::{
-    Candidate, CandidateKind, Conflicts, Done, EventKind, Expired, Joined, RecoverReport,
-    RemovalReason, TimeRange, Winner,
+    Candidate, Conflicts, Done, EventKind, Expired, Joined, RecoverReport, RemovalReason,
+    TimeRange, Winner,
 };
 
 /// Returns the report as text.
@@ -182,32 +177,10 @@ fn events(out: &mut String, report: &RecoverReport) -> fmt::Result {
     Ok(())
 }
 
-/// Returns the command of the client, which works with either server; for a secured log, with the options to connect
-/// to its server.
-fn client(report: &RecoverReport) -> String {
-    let is_valkey = |program: &str| program.starts_with("valkey");
-    if let Some(from) = &report.hold_origin {
-        let client = if is_valkey(&from.version) { "valkey-cli" } else { "redis-cli" };
-        let args = from.client.iter().map(|arg| format!(" {}", typed(arg.as_ref())));
-        return format!("{client}{}", args.collect::<String>());
-    }
-    let valkey = report.writers.iter().any(|writer| is_valkey(&writer.program));
-    if valkey { "valkey-cli" } else { "redis-cli" }.to_owned()
-}
-
-/// Writes a numbered step and its commands.
-fn step(out: &mut String, number: usize, what: &str, commands: &[String]) -> fmt::Result {
-    writeln!(out, "  {number}. {}", wrap(what, COLUMNS - 5, 5))?;
-    commands.iter().try_for_each(|command| writeln!(out, "       {}", Styled(STRONG, command)))
-}
-
 /// Writes the steps to take first if a server is running.
 fn right_now(out: &mut String, report: &RecoverReport) -> fmt::Result {
-    if report.archived {
-        return Ok(());
-    }
-    let client = client(report);
-    if report.verdict.is_not_in_the_log() && !brings(report) {
+    let mut steps = report.next.iter().filter(|step| !step.alternative).peekable();
+    if steps.peek().is_none() {
         return Ok(());
     }
     writeln!(out)?;
@@ -218,8 +191,7 @@ fn right_now(out: &mut String, report: &RecoverReport) -> fmt::Result {
             ShownPath(&from.log)
         );
         writeln!(out, "{}", Styled(WARNING, wrap(&head, COLUMNS, 0)))?;
-        stop(out, 1, &client)?;
-        return put_aside(out, 2, from.snapshot.as_deref());
+        return numbered(out, steps);
     }
     if report.writers.is_empty() {
         let head = "If a server still runs on this log, first, in this order:";
@@ -232,36 +204,19 @@ fn right_now(out: &mut String, report: &RecoverReport) -> fmt::Result {
         );
         writeln!(out, "{}", Styled(ERROR, head))?;
     }
-    step(
-        out,
-        1,
-        "Turn off automatic rewrites: a rewrite saves what the server has now and deletes the log that has your data. `aofkit recover --hold` does this and secures the log.",
-        &[format!("{client} CONFIG SET auto-aof-rewrite-percentage 0")],
-    )?;
-    stop(out, 2, &client)?;
-    put_aside(out, 3, report.snapshot.as_deref())
+    numbered(out, steps)
 }
 
-fn stop(out: &mut String, number: usize, client: &str) -> fmt::Result {
-    step(
-        out,
-        number,
-        "Stop it without saving: a save overwrites dump.rdb with what the server has now, and so does a normal shutdown if save points are set.",
-        &[format!("{client} SHUTDOWN NOSAVE")],
-    )
-}
-
-fn put_aside(out: &mut String, number: usize, snapshot: Option<&Path>) -> fmt::Result {
-    match snapshot {
-        Some(snapshot) => step(out, number, PUT_ASIDE, &[copy_of(snapshot)]),
-        None => Ok(()),
+/// Writes the commands that recover the data.
+fn get_it_back(out: &mut String, report: &RecoverReport) -> fmt::Result {
+    let mut choices = report.next.iter().filter(|step| step.alternative).peekable();
+    if choices.peek().is_some() {
+        writeln!(out)?;
     }
-}
-
-const PUT_ASIDE: &str = "Save a copy of the snapshot: a server that loads a log with a FLUSHALL in it overwrites the snapshot if save points are set.";
-
-fn copy_of(snapshot: &Path) -> String {
-    format!("cp -p {} {}", typed(snapshot), typed(&beside(snapshot, ".kept")))
+    choices.try_for_each(|choice| {
+        writeln!(out, "{}", wrap(&choice.why, COLUMNS, 0))?;
+        actions(out, choice)
+    })
 }
 
 fn candidates(out: &mut String, report: &RecoverReport) -> fmt::Result {
@@ -322,11 +277,11 @@ fn recovered(out: &mut String, report: &RecoverReport, done: &Done) -> fmt::Resu
         holds(out, "holds", held)?;
         row(out, "fingerprint", held.fingerprint.as_deref().unwrap_or("not computed"))?;
     }
-    if let Some(bytes) = done.kept_bytes {
+    if let Some(bytes) = done.plan.kept_bytes {
         let whole = format!("{} of {}, unchanged", Count(bytes), counted(report.bytes, "byte"));
         row(out, "retained", &whole)?;
     }
-    if let Some(found) = &done.found {
+    if let Some(found) = &done.plan.found {
         let mut what = format!(
             "{} before {}:{}",
             counted(found.commands, "command"),
@@ -338,23 +293,24 @@ fn recovered(out: &mut String, report: &RecoverReport, done: &Done) -> fmt::Resu
         }
         row(out, "up to", &what)?;
     }
-    if let Some(db) = done.db {
+    if let Some(db) = done.plan.db {
         row(out, "database", &format!("only {db}; the others are unchanged"))?;
     }
     removed(out, done)?;
     if let Some(joined) = &done.joined {
         joined_sides(out, joined)?;
     }
-    if let Some(conflicts) = &done.conflicts {
+    if let Some(conflicts) = &done.plan.conflicts {
         write_conflicts(out, conflicts)?;
     }
     if let Some(backup) = &done.backup {
         row(out, "original", &format!("saved as {}", ShownPath(backup)))?;
     }
-    match &done.written {
-        Some(written) => put_in_place(out, report, done, written),
-        None => Ok(()),
+    if report.next.is_empty() {
+        return Ok(());
     }
+    writeln!(out, "\n{}", Styled(STRONG, "To put it in place:"))?;
+    numbered(out, report.next.iter())
 }
 
 /// Writes how two sides were merged.
@@ -439,7 +395,7 @@ fn write_conflicts(out: &mut String, conflicts: &Conflicts) -> fmt::Result {
 }
 
 fn removed(out: &mut String, done: &Done) -> fmt::Result {
-    for removed in done.removed.iter().take(LISTED) {
+    for removed in done.plan.removed.iter().take(LISTED) {
         let why = match removed.why {
             RemovalReason::Chosen | RemovalReason::After => counted(removed.commands, "command"),
             RemovalReason::TornEnd => "the torn end, which no server reads".to_owned(),
@@ -452,127 +408,14 @@ fn removed(out: &mut String, done: &Done) -> fmt::Result {
         );
         row(out, "removed", &what)?;
     }
-    let more = done.removed.len().saturating_sub(LISTED) as u64 + done.removed_more;
+    let more = done.plan.removed.len().saturating_sub(LISTED) as u64 + done.plan.removed_more;
     if more > 0 {
         row(out, "", &format!("and {} more ranges", Count(more)))?;
     }
-    for part in &done.parts_removed {
+    for part in &done.plan.parts_removed {
         row(out, "", &format!("{part} is no longer in the set"))?;
     }
     Ok(())
-}
-
-/// Writes the steps to put the result in place, for the layout of the log.
-fn put_in_place(
-    out: &mut String,
-    report: &RecoverReport,
-    done: &Done,
-    written: &Path,
-) -> fmt::Result {
-    let client = client(report);
-    writeln!(out, "\n{}", Styled(STRONG, "To put it in place:"))?;
-    let mut number = 0;
-    let mut next = |out: &mut String, what: &str, commands: &[String]| {
-        number += 1;
-        step(out, number, what, commands)
-    };
-    if report.archived {
-        let archive = beside(written, ".zip");
-        let what =
-            "Put it into the server's data directory; `restore` prints the required settings:";
-        let commands = [
-            format!("aofkit compress {} --output {}", typed(written), typed(&archive)),
-            format!("aofkit restore {} --output DIR", typed(&archive)),
-        ];
-        return next(out, what, &commands);
-    }
-    // A secured log that is recovered in place is still not at the path of the server's log.
-    let hold_origin = report.hold_origin.as_ref();
-    let is_elsewhere = done.backup.is_none() || hold_origin.is_some();
-    if is_elsewhere {
-        next(
-            out,
-            "Stop the server without saving, if it is running:",
-            &[format!("{client} SHUTDOWN NOSAVE")],
-        )?;
-    }
-    let snapshot = hold_origin.map_or(report.snapshot.as_ref(), |from| from.snapshot.as_ref());
-    if let Some(snapshot) = snapshot {
-        next(out, PUT_ASIDE, &[copy_of(snapshot)])?;
-    }
-    let mut settings = vec!["appendonly yes".to_owned()];
-    let place = match &report.layout {
-        Layout::MultiPart { directory, appenddirname, appendfilename } => {
-            if !appenddirname.is_empty() {
-                settings.push(format!("appenddirname \"{appenddirname}\""));
-            }
-            settings.push(format!("appendfilename \"{appendfilename}\""));
-            directory.clone()
-        }
-        _ => {
-            let name = report.opened.file_name().unwrap_or_default();
-            settings.push(format!("appendfilename \"{}\"", ShownPath(name.as_ref())));
-            report.opened.clone()
-        }
-    };
-    let is_file = report.candidates.iter().any(|candidate| {
-        report.candidate == Some(candidate.number)
-            && matches!(candidate.kind, CandidateKind::File(_))
-    });
-    let place = hold_origin.map_or(place, |from| from.log.clone());
-    if is_elsewhere && is_file {
-        let set = match hold_origin {
-            Some(from) => from.log.clone(),
-            None => report.data_directory.join("appendonlydir"),
-        };
-        next(
-            out,
-            "Convert it to a multi-part set for Redis 7.0 and later, and replace the log with it; the old log is only renamed:",
-            &[
-                format!(
-                    "aofkit compact {} --format multipart --output {}",
-                    typed(written),
-                    typed(&beside(written, ".set"))
-                ),
-                format!("mv {} {}", typed(&set), typed(&flushed(&set))),
-                format!("mv {} {}", typed(&beside(written, ".set")), typed(&set)),
-            ],
-        )?;
-    } else if is_elsewhere {
-        let old = flushed(&place);
-        next(
-            out,
-            "Replace the log with it and set its owner; the old log is only renamed:",
-            &[
-                format!("mv {} {}", typed(&place), typed(&old)),
-                format!("mv {} {}", typed(written), typed(&place)),
-                format!("chown -R --reference={} {}", typed(&old), typed(&place)),
-            ],
-        )?;
-    }
-    next(out, "The server's configuration must have:", &settings)?;
-    let mut keyspace = BTreeMap::new();
-    for keys in done.holds.iter().flat_map(|held| &held.keys) {
-        *keyspace.entry(keys.db).or_insert(0_u64) += keys.keys;
-    }
-    let expected: Vec<String> =
-        keyspace.iter().map(|(db, keys)| format!("db{db}:keys={keys}")).collect();
-    let what = if expected.is_empty() {
-        "Start the server and check its data:".to_owned()
-    } else {
-        "Start the server and check its keys; keys that have expired in the meantime are gone:"
-            .to_owned()
-    };
-    let mut commands = vec![format!("{client} INFO keyspace")];
-    commands.extend(expected.iter().map(|line| format!("  {line},...")));
-    next(out, &what, &commands)
-}
-
-/// Returns the path with a suffix appended to its name.
-fn beside(path: &Path, suffix: &str) -> std::path::PathBuf {
-    let mut name = path.as_os_str().to_os_string();
-    name.push(suffix);
-    name.into()
 }
 
 impl Report for RecoverReport {

@@ -23,30 +23,30 @@ pub fn text(report: &RepairReport) -> String {
 
 fn write_text(out: &mut String, report: &RepairReport) -> fmt::Result {
     writeln!(out, "{}", Styled(STRONG, ShownPath(&report.path)))?;
-    if !report.damaged {
+    if !report.plan.damaged {
         return writeln!(out, "{}: nothing to repair; nothing was written", Styled(GOOD, "SOUND"));
     }
     writeln!(out)?;
-    for dropped in report.dropped.iter().take(LISTED) {
+    for dropped in report.plan.dropped.iter().take(LISTED) {
         dropped_range(out, dropped)?;
     }
-    if let Some(more) = report.dropped.len().checked_sub(LISTED).filter(|&more| more > 0) {
+    if let Some(more) = report.plan.dropped.len().checked_sub(LISTED).filter(|&more| more > 0) {
         writeln!(out, "  {more} more ranges; --json lists them all")?;
     }
-    for part in &report.parts_removed {
+    for part in &report.plan.parts_removed {
         let what = format!(
             "{part} is removed from the set because it is after the damage; --salvage keeps it"
         );
         writeln!(out, "  {} {}", Styled(WARNING, "part:"), wrap(&what, 70, 8))?;
     }
     writeln!(out)?;
-    row(out, "kept", report.kept_commands, report.kept_bytes)?;
-    row(out, "lost", report.lost_commands, report.lost_bytes)?;
+    row(out, "kept", report.plan.kept_commands, report.plan.kept_bytes)?;
+    row(out, "lost", report.plan.lost_commands, report.plan.lost_bytes)?;
     writeln!(out)?;
     if let Some(backup) = &report.backup {
         writeln!(out, "  original saved as {}", Styled(STRONG, ShownPath(backup)))?;
     }
-    if report.refused.is_some() {
+    if report.plan.refused.is_some() {
         return writeln!(out, "{}: nothing was written", Styled(ERROR, "NOT REPAIRED"));
     }
     match &report.written {

@@ -60,7 +60,8 @@ fn write_text(out: &mut String, report: &RestoreReport) -> fmt::Result {
     }
     writeln!(out, "\nNext:\n")?;
     for step in &report.next {
-        writeln!(out, "- {}", wrap(step, 76, 2))?;
+        writeln!(out, "- {}", wrap(&step.why, 76, 2))?;
+        lines::actions(out, step)?;
     }
     writeln!(out)?;
     writeln!(

@@ -51,17 +51,17 @@ fn write_text(out: &mut String, report: &PruneReport) -> fmt::Result {
 /// Writes a line for each backup of a source.
 fn rows(out: &mut String, group: &Group, dry_run: bool) -> fmt::Result {
     for judged in &group.archives {
-        let name = ShownPath(judged.path.file_name().unwrap_or_default().as_ref()).to_string();
-        let (word, style) = match (judged.decision.keep, judged.removed || dry_run) {
+        let name = ShownPath(judged.plan.path.file_name().unwrap_or_default().as_ref()).to_string();
+        let (word, style) = match (judged.plan.decision.keep, judged.removed || dry_run) {
             (true, _) => ("keep", QUIET),
             (false, true) => ("remove", WARNING),
             (false, false) => ("STAYS", ERROR),
         };
         let word = Styled(style, format_args!("{word:<6}"));
         let reasons: Vec<&str> =
-            judged.decision.reasons.iter().map(|reason| reason.shown()).collect();
+            judged.plan.decision.reasons.iter().map(|reason| reason.shown()).collect();
         let reasons = reasons.join(", ");
-        let line = format!("  {word} {} {name}  {reasons}", minute(judged.created));
+        let line = format!("  {word} {} {name}  {reasons}", minute(judged.plan.created));
         writeln!(out, "{}", line.trim_end())?;
     }
     Ok(())
@@ -74,10 +74,12 @@ fn minute(time: Timestamp) -> String {
 /// Writes the problems of a source as warnings.
 pub(super) fn problems(out: &mut String, group: &Group) -> fmt::Result {
     let of_archive = |judged: &Judged| {
-        let problem = judged.problem.as_ref()?;
-        Some(format!("{}: {problem}", ShownPath(&judged.path)))
+        let problems = [judged.plan.problem.clone(), judged.not_removed.clone()];
+        let path = judged.plan.path.clone();
+        let with_path = move |problem| format!("{}: {problem}", ShownPath(&path));
+        problems.into_iter().flatten().map(with_path)
     };
-    let all = group.archives.iter().filter_map(of_archive).chain(group.problem.clone());
+    let all = group.archives.iter().flat_map(of_archive).chain(group.problem.clone());
     for problem in all {
         warning(out, &problem)?;
     }
@@ -87,7 +89,7 @@ pub(super) fn problems(out: &mut String, group: &Group) -> fmt::Result {
 /// Returns a summary of the retained and removed archives of a source.
 pub(super) fn summary(group: &Group, dry_run: bool) -> String {
     let (removed, bytes) = group.removed(dry_run);
-    let kept = group.archives.iter().filter(|archive| archive.decision.keep).count() as u64;
+    let kept = group.archives.iter().filter(|archive| archive.plan.decision.keep).count() as u64;
     let verb = if dry_run { "would be removed" } else { "removed" };
     let freed = if removed > 0 { format!(", {}", Bytes(bytes)) } else { String::new() };
     format!("{} kept, {removed} {verb}{freed}", counted(kept, "archive"))

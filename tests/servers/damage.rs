@@ -526,7 +526,7 @@ fn repaired(binary: &Binary, mutant: &Mutant, salvage: bool) -> Result<End, Stri
         }
         Err(error) => return Err(format!("the repair failed: {error}")),
     };
-    if report.refused.is_some() {
+    if report.plan.refused.is_some() {
         // A torn end is cut whatever it leaves, as the server does.
         return match before.outcome {
             LoadOutcome::Cuts(_) if !salvage => {
@@ -536,7 +536,7 @@ fn repaired(binary: &Binary, mutant: &Mutant, salvage: bool) -> Result<End, Stri
             _ => Ok(End::NothingKept),
         };
     }
-    if !report.damaged {
+    if !report.plan.damaged {
         return match before.outcome {
             LoadOutcome::Cuts(_) => Err(format!("predicted: {before}, but nothing was repaired")),
             _ => Ok(End::Undamaged),
@@ -572,14 +572,14 @@ fn check_retained_ranges(log: &Path, new: &Path, report: &RepairReport) -> Resul
     };
     let mut expected = parts(log);
     for (name, bytes) in &mut expected {
-        for dropped in report.dropped.iter().rev().filter(|dropped| dropped.part == *name) {
+        for dropped in report.plan.dropped.iter().rev().filter(|dropped| dropped.part == *name) {
             let index = |offset: u64| usize::try_from(offset).expect("small");
             bytes.drain(index(dropped.offset)..index(dropped.offset + dropped.bytes));
         }
     }
-    expected.retain(|(name, _)| !report.parts_removed.contains(name));
+    expected.retain(|(name, _)| !report.plan.parts_removed.contains(name));
     let retained: usize = expected.iter().map(|(_, bytes)| bytes.len()).sum();
-    if parts(new) != expected || retained as u64 != report.kept_bytes {
+    if parts(new) != expected || retained as u64 != report.plan.kept_bytes {
         return Err("the result is not the original without the dropped ranges".to_string());
     }
     Ok(())

@@ -5,16 +5,16 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::candidates::Candidate;
-use super::conflicts::Conflicts;
-use super::cuts::{CutPoint, Removed};
 use super::join::Joined;
 use super::losses::Deletions;
+use super::plan::RecoverPlan;
 use super::timeline::{Broken, Event, NewerRdb, PossibleFlush, Tail};
 use super::unread::Unread;
 use super::verdict::Verdict;
 use crate::analysis::keyspace_summary::SummaryReport;
 use crate::analysis::unknown_commands::UnknownCommand;
 use crate::aof::log::Layout;
+use crate::base::next_step::NextStep;
 use crate::disk::open_writers::Holder;
 use crate::input::OpenedLog;
 use crate::input::hold_origin::HoldOrigin;
@@ -96,11 +96,19 @@ pub struct RecoverReport {
     pub writers: Vec<Holder>,
     /// What was done; `None` if only a report was requested.
     pub done: Option<Done>,
+    /// The steps to take next: after a preview, first those for a running server, then the commands to choose from;
+    /// after a recovery, those that put the result in place.
+    pub next: Vec<NextStep>,
     /// The run time in seconds.
     pub elapsed_s: f64,
 }
 
 impl RecoverReport {
+    /// Returns whether there is a recovery candidate that can be read.
+    pub fn has_usable_candidate(&self) -> bool {
+        self.candidates.iter().any(|candidate| candidate.problem.is_none())
+    }
+
     /// Replaces the paths of a temporary extraction, if `log` is one, by those of the archive and in it.
     pub(super) fn name_archive(&mut self, log: &OpenedLog) {
         let Some(archive) = log.archive() else { return };
@@ -131,26 +139,13 @@ pub struct PartSummary {
 }
 
 /// The result that was written, or that a dry run would write.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Serialize)]
 pub struct Done {
-    /// The action: `strip`, `until`, `excise`, `merge`, `undelete` or `whole`.
-    pub choice: &'static str,
-    /// The number of the database that the action was limited to.
-    pub db: Option<u32>,
+    /// What was planned, and, unless this is a dry run, applied.
+    #[serde(flatten)]
+    pub plan: RecoverPlan,
     /// Whether this is a dry run.
     pub dry_run: bool,
-    /// The byte ranges that are removed.
-    pub removed: Vec<Removed>,
-    /// The number of removed ranges that are not listed.
-    pub removed_more: u64,
-    /// The file names of the parts that are no longer in the set.
-    pub parts_removed: Vec<String>,
-    /// The point that the requested position resolved to.
-    pub found: Option<CutPoint>,
-    /// The number of bytes copied unchanged; `None` if the data set was encoded anew.
-    pub kept_bytes: Option<u64>,
-    /// The differences in the outcome of later commands.
-    pub conflicts: Option<Conflicts>,
     /// The result of joining two data sets.
     pub joined: Option<Joined>,
     /// The keyspace of the result; `None` if not counted.

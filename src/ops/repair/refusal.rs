@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::plan::{DropReason, Dropped, PartPlan, Plan};
+use super::decide::{Decision, DropReason, Dropped, PartPlan};
 use crate::analysis::survey::Survey;
 use crate::aof::recognise::LooksLike;
 use crate::aof::salvage::is_all_zero;
@@ -38,8 +38,12 @@ impl Refusal {
 
 /// Returns the reason for not carrying out the plan; `None` if the plan leaves something of the log and of each part,
 /// or removes only one unfinished command or transaction.
-pub(super) fn refusal(surveys: &[Survey<'_>], plan: &Plan, salvage: bool) -> Option<Refusal> {
-    let parts: Vec<Part<'_>> = (surveys.iter().zip(&plan.parts))
+pub(super) fn refusal(
+    surveys: &[Survey<'_>],
+    decision: &Decision,
+    salvage: bool,
+) -> Option<Refusal> {
+    let parts: Vec<Part<'_>> = (surveys.iter().zip(&decision.parts))
         .map(|(survey, plan)| Part { survey, plan, keeps_data: keeps_data(survey, plan) })
         .collect();
     let is_all = !parts.iter().any(|part| part.keeps_data);

@@ -9,6 +9,8 @@ use std::io::Write;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+
 use crate::analysis::survey::survey;
 use crate::aof::log::{Layout, Log, Part};
 use crate::aof::manifest::{Entry, Manifest, Role};
@@ -25,7 +27,7 @@ use crate::input::overwrite::{Shape, check_output, check_shape};
 const WRITE_BYTES: usize = 1 << 20;
 
 /// The retained ranges of one part.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RetainedRanges {
     /// Whether the part stays in the set.
     pub stays: bool,

@@ -4,6 +4,7 @@
 //! converted to what the server loads. Only then are they published, in a single step: a set appears at once with its
 //! manifest, and the files that it replaces get another name at the same instant. Nothing is deleted.
 
+mod next;
 mod options;
 pub mod prepare;
 pub mod report;
@@ -21,13 +22,13 @@ use crate::archive::contents::Contents;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::escape::ShownPath;
 use crate::base::progress::Progress;
-use crate::base::server::Server;
 use crate::base::units::Bytes;
 use crate::disk::open_writers::refuse_in_use;
 use crate::disk::publish::{Existing, NewDirectory};
 use crate::disk::{Access, Lock, Scratch, free_bytes, rename, sync};
 use crate::input::archive::verify::read_contents;
-use crate::ops::restore::prepare::{ANY, APPENDDIRNAME, APPENDFILENAME, Ready, ready};
+use crate::ops::restore::next::next_steps;
+use crate::ops::restore::prepare::{APPENDDIRNAME, Ready, ready};
 
 /// The prefix of the names of unfinished restores.
 const PREFIX: &str = ".aofkit-restore.";
@@ -68,7 +69,7 @@ pub fn restore(
     };
     let directory = fs::canonicalize(output).map_err(|error| Error::io("find", output, error))?;
     let settings = settings(&ready, &directory);
-    let next = next(&ready, options.server, owner, &directory);
+    let next = next_steps(&ready, options.server, owner, &directory);
     Ok(RestoreReport {
         archive: archive.to_owned(),
         output: directory,
@@ -205,39 +206,4 @@ fn settings(ready: &Ready, directory: &Path) -> Vec<Setting> {
         settings.push(setting("appenddirname", ready.name.clone()));
     }
     settings
-}
-
-fn next(
-    ready: &Ready,
-    server: Option<Server>,
-    owner: Option<Owner>,
-    directory: &Path,
-) -> Vec<String> {
-    let mut next = Vec::new();
-    if owner.is_none() && rustix::process::geteuid().is_root() {
-        next.push(
-            "the files belong to root: give them to the server's user (chown -R), unless it runs as root"
-                .to_owned(),
-        );
-    }
-    next.push(
-        "put these settings into the configuration and start the server: one that is started with appendonly no \
-         and switched over later writes a log of what it has then, which is nothing"
-            .to_owned(),
-    );
-    if ready.shape == Shape::SingleFile && server.unwrap_or(ANY).reads_multi_part() {
-        next.push(format!(
-            "Redis since 7.0 and Valkey move {APPENDFILENAME} into a set when they start; older ones use it as it is"
-        ));
-    }
-    next.push(match ready.is_known {
-        true => format!(
-            "compare: DBSIZE of the server, and DEBUG DIGEST with `aofkit digest {}`",
-            ShownPath(directory)
-        ),
-        false => "its RDB is of a newer server, one that this version of aofkit does not know: \
-                  only such a server loads it"
-            .to_owned(),
-    });
-    next
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::archive::contents::Source;
+use crate::base::next_step::NextStep;
 use crate::base::server::Server;
 use crate::disk::Owner;
 use crate::ops::compact::Form;
@@ -44,8 +45,8 @@ pub struct RestoreReport {
     pub rdb_keys: u64,
     /// The settings with which a server loads it.
     pub settings: Vec<Setting>,
-    /// The remaining steps, one sentence each.
-    pub next: Vec<String>,
+    /// The remaining steps, in order.
+    pub next: Vec<NextStep>,
     /// The run time in seconds.
     pub elapsed_s: f64,
 }

@@ -4,10 +4,9 @@ use std::fmt;
 
 use super::findings::is_told;
 use crate::aof::log::Layout;
-use crate::base::escape::typed;
 use crate::base::units::{Count, counted};
 use crate::ops::recover::{EventKind, RecoverReport, Verdict};
-use crate::report::recover::phrases::{brings, event_of, keys, name, paragraph};
+use crate::report::recover::phrases::{event_of, keys, name, paragraph};
 use crate::report::style::{ERROR, GOOD, QUIET, WARNING};
 
 /// Writes whether the data is still there.
@@ -49,13 +48,14 @@ pub(super) fn answer(out: &mut String, report: &RecoverReport) -> fmt::Result {
         ),
         Verdict::FlushOfNothing { .. } if report.earlier_events > 0 => {
             let rest = format!(
-                "There was nothing to flush before the last {}. The data from before earlier ones is still in the log: `aofkit log {} --command flushall,flushdb` lists them, and --until recovers everything before one of them. Nothing was changed.",
-                Count(report.events.len() as u64),
-                typed(&report.path)
+                "There was nothing to flush before the last {}. The data from before earlier ones is still in the log. Nothing was changed.",
+                Count(report.events.len() as u64)
             );
             paragraph(out, WARNING, "VERY MANY FLUSHES ARE IN THE LOG.", &rest)
         }
-        Verdict::FlushOfNothing { .. } if !brings(report) || report.candidate.is_some() => {
+        Verdict::FlushOfNothing { .. }
+            if !report.has_usable_candidate() || report.candidate.is_some() =>
+        {
             paragraph(
                 out,
                 ERROR,
@@ -75,7 +75,9 @@ pub(super) fn answer(out: &mut String, report: &RecoverReport) -> fmt::Result {
             "A FLUSH IS IN THE LOG, but there was nothing to flush before it.",
             "Another file here may have your data: see below. Nothing was changed.",
         ),
-        Verdict::Nothing | Verdict::Empty if report.candidate.is_none() && brings(report) => {
+        Verdict::Nothing | Verdict::Empty
+            if report.candidate.is_none() && report.has_usable_candidate() =>
+        {
             let rest = "If there was one, a later rewrite removed it from the log. Another file here may have your data: see below. Nothing was changed.";
             paragraph(out, WARNING, "NO FLUSH IS IN THE LOG.", rest)
         }
@@ -103,11 +105,7 @@ pub(super) fn answer(out: &mut String, report: &RecoverReport) -> fmt::Result {
         Verdict::Empty if report.broken.is_some() => {
             let looks_like = report.unread.as_ref().and_then(|unread| unread.looks_like);
             let rest = match looks_like {
-                Some(looks_like) => {
-                    format!(
-                        "this looks like {looks_like}. Run `aofkit repair --dry-run` for details."
-                    )
-                }
+                Some(looks_like) => format!("this looks like {looks_like}."),
                 None => "either this is not a log, or it is damaged from the start.".to_owned(),
             };
             paragraph(out, ERROR, "NOT A SINGLE COMMAND CAN BE READ HERE:", &rest)

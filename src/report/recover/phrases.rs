@@ -3,7 +3,6 @@
 use super::super::lines::{self, COLUMNS};
 use super::super::style::{Styled, wrap};
 use crate::analysis::keyspace_summary::SummaryReport;
-use crate::aof::log::Layout;
 use crate::base::units::{Count, counted};
 use crate::ops::recover::{Event, EventKind, RecoverReport};
 use std::fmt::{self, Write};
@@ -51,17 +50,8 @@ pub(super) fn keys(held: Option<&SummaryReport>) -> String {
     held.map_or(String::new(), |held| format!(": {}", counted(held.total, "key")))
 }
 
-pub(super) fn brings(report: &RecoverReport) -> bool {
-    report.candidates.iter().any(|candidate| candidate.problem.is_none())
-}
-
 pub(super) fn row(out: &mut String, name: &str, value: &str) -> fmt::Result {
     lines::row(out, name, &wrap(value, COLUMNS - NAME - 2, NAME + 2))
 }
 
 pub(super) const NAME: usize = 12;
-
-/// Whether the log is a multi-part set.
-pub(super) fn is_set(report: &RecoverReport) -> bool {
-    matches!(report.layout, Layout::MultiPart { .. })
-}

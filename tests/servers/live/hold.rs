@@ -95,9 +95,10 @@ fn restored_as_instructed(binary: &Binary) {
         format!("HELD: the log of {socket}, {}", binary.line.to_string().replace('-', " ")),
         format!("\n  {}\n", set.display()),
         format!("the recovered log has to replace it:\n    {}\n", log.display()),
-        "automatic rewrites are off; to turn them on again:\n    \
-         CONFIG SET auto-aof-rewrite-percentage 100\n"
-            .into(),
+        format!(
+            "automatic rewrites are off; to turn them on again:\n    \
+             {client}-cli -s {socket} CONFIG SET auto-aof-rewrite-percentage 100\n"
+        ),
         "YES, your data is still there".into(),
         "was secured from the server at".into(),
         format!("\n       {client}-cli -s {socket} SHUTDOWN NOSAVE\n"),

@@ -13,8 +13,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::client::Client;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::escape::ShownPath;
+use crate::base::next_step::NextStep;
 use crate::input::hold_origin::HoldOrigin;
 use crate::live::changed_settings::{Change, NO_REWRITES};
 use crate::live::endpoint::Endpoint;
@@ -51,8 +53,9 @@ pub fn hold(
         rewrites.as_ref().map(|change| format!("CONFIG SET {} {}", change.name, change.was));
     let mut hold = Hold { session, options, kept: Vec::new() };
     match hold.secure(snapshot_name.as_deref()) {
-        Ok(Secured { log, snapshot, rewrite_was_running }) => Ok(HoldReport {
+        Ok(Secured { log, snapshot, rewrite_was_running, origin }) => Ok(HoldReport {
             server: hold.session.into_server(),
+            next: rewrites.iter().map(|change| turn_on_again(&origin, change)).collect(),
             rewrites,
             turn_on,
             log,
@@ -75,6 +78,13 @@ struct Secured {
     log: PathBuf,
     snapshot: Option<PathBuf>,
     rewrite_was_running: bool,
+    origin: HoldOrigin,
+}
+
+/// Returns the step that turns automatic rewrites on again.
+fn turn_on_again(origin: &HoldOrigin, change: &Change) -> NextStep {
+    let set = Client::of_origin(origin).run(&["CONFIG", "SET", &change.name, &change.was]);
+    NextStep::new("After the recovery, turn automatic rewrites on again.", [set])
 }
 
 impl Hold<'_> {
@@ -86,7 +96,8 @@ impl Hold<'_> {
             Some(set) => files.dir.join(set),
             None => files.log.clone(),
         };
-        let note = self.origin(&log, snapshot.as_deref()).to_bytes();
+        let origin = self.origin(&log, snapshot.as_deref());
+        let note = origin.to_bytes();
         let first = keep(&files, &names, note.as_deref())?;
         let kept_in = ShownPath(&first.path).to_string();
         self.kept.push(first);
@@ -105,7 +116,7 @@ impl Hold<'_> {
         }
         // This check is last, so that the right log is saved even if it is mistaken for a wrong one.
         files.check(&mut self.session)?;
-        Ok(Secured { log, snapshot, rewrite_was_running })
+        Ok(Secured { log, snapshot, rewrite_was_running, origin })
     }
 
     /// Returns the note that is saved next to the log.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::base::next_step::NextStep;
 use crate::live::changed_settings::Change;
 use crate::live::server::ServerSeen;
 use crate::live::snapshot::How;
@@ -29,6 +30,8 @@ pub struct HoldReport {
     /// The retained sets, each in a data directory that a server can be started on: the set at the beginning, and the
     /// set that a running rewrite produced.
     pub kept: Vec<Kept>,
+    /// The steps to take after the recovery: the command of `turn_on`, with the client that runs it.
+    pub next: Vec<NextStep>,
 }
 
 /// A retained set.

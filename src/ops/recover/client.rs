@@ -1,0 +1,48 @@
+//! The client with which a person reaches the server of a log.
+
+use super::report::RecoverReport;
+use crate::base::next_step::Action;
+use crate::input::hold_origin::HoldOrigin;
+
+/// A client of either product, with the options to connect to the server.
+pub(super) struct Client {
+    program: &'static str,
+    options: Vec<String>,
+}
+
+impl Client {
+    /// Returns the client of the server that the log was secured from, or else of the server that writes it.
+    pub(super) fn of_report(report: &RecoverReport) -> Self {
+        match &report.hold_origin {
+            Some(from) => Client::of_origin(from),
+            None => {
+                let is_valkey = report.writers.iter().any(|it| it.program.starts_with("valkey"));
+                Client::new(is_valkey, Vec::new())
+            }
+        }
+    }
+
+    /// Returns the client of the server that a log was secured from.
+    pub(super) fn of_origin(origin: &HoldOrigin) -> Self {
+        Client::new(origin.version.starts_with("valkey"), origin.client.clone())
+    }
+
+    fn new(is_valkey: bool, options: Vec<String>) -> Self {
+        Client { program: if is_valkey { "valkey-cli" } else { "redis-cli" }, options }
+    }
+
+    fn args(&self, words: &[&str]) -> Vec<String> {
+        self.options.iter().cloned().chain(words.iter().map(|word| (*word).to_owned())).collect()
+    }
+
+    /// Returns the action of running a command of the server.
+    pub(super) fn run(&self, words: &[&str]) -> Action {
+        Action::run(self.program, self.args(words))
+    }
+
+    /// Returns the action of stopping the server without saving.
+    pub(super) fn stop(&self) -> Action {
+        let args = self.args(&["SHUTDOWN", "NOSAVE"]);
+        Action::StopServer { program: self.program.to_owned(), args }
+    }
+}

@@ -1,0 +1,403 @@
+//! Deciding which bytes of a damaged log a repair retains and removes, with the reasons.
+
+use std::ops::Range;
+
+use serde::Serialize;
+
+use crate::analysis::survey::{Preamble, Survey};
+use crate::aof::log::Log;
+use crate::aof::recognise::LooksLike;
+use crate::aof::{Fault, Stop, scan_parallel};
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::escape::Shown;
+use crate::base::progress::Silent;
+use crate::base::units::Count;
+use crate::command::Tally;
+use crate::command::intact_ranges::{
+    IntactRange, intact_ranges, intact_ranges_before_more, looks_like,
+};
+use crate::command::transaction_scan::{Open, Transactions};
+use crate::ops::repair::options::{OpenTransaction, RepairOptions};
+use crate::ops::repair::retained_ranges::RetainedRanges;
+
+/// The retained and removed bytes of each part.
+#[derive(Debug)]
+pub struct Decision {
+    /// The plan of each part, in load order.
+    pub parts: Vec<PartPlan>,
+}
+
+/// The plan of one part. The retained and the removed ranges together cover it without overlap.
+#[derive(Debug)]
+pub struct PartPlan {
+    /// Whether the part stays in the set.
+    pub stays: bool,
+    /// The retained byte ranges, in order.
+    pub keep: Vec<Range<u64>>,
+    /// The removed byte ranges, in order.
+    pub dropped: Vec<Dropped>,
+}
+
+/// A range of bytes that is removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Dropped {
+    /// The file name of the part.
+    pub part: String,
+    /// The byte offset at which the range begins.
+    pub offset: u64,
+    /// The length of the range in bytes.
+    pub bytes: u64,
+    /// The number of complete commands in the range.
+    pub commands: u64,
+    /// The reason for the removal.
+    pub why: DropReason,
+    /// The first bytes of the range, escaped for display.
+    pub preview: String,
+    /// The number of complete commands after the range that are retained although a SELECT before them may have been
+    /// lost, so that they may run in another database than they were written for. It is 0 if only one database is in
+    /// use.
+    pub database_uncertain: u64,
+    /// The data format that the bytes resemble, if recognised.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub looks_like: Option<LooksLike>,
+}
+
+/// The reason why bytes are removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DropReason {
+    /// They are not commands.
+    Damage,
+    /// They end in the middle of a command.
+    TornEnd,
+    /// They belong to an incomplete transaction.
+    TornTransaction,
+    /// They are after damage, and skipping damage was not requested.
+    AfterDamage,
+}
+
+impl Decision {
+    /// Returns the retained ranges of each part.
+    pub fn kept(&self) -> Vec<RetainedRanges> {
+        let kept =
+            |part: &PartPlan| RetainedRanges { stays: part.stays, ranges: part.keep.clone() };
+        self.parts.iter().map(kept).collect()
+    }
+
+    /// Returns whether no byte is removed.
+    pub fn keeps_everything(&self) -> bool {
+        self.parts.iter().all(|part| part.stays && part.dropped.is_empty())
+    }
+
+    /// Iterates over all removed ranges, in load order.
+    pub fn dropped(&self) -> impl Iterator<Item = &Dropped> {
+        self.parts.iter().flat_map(|part| &part.dropped)
+    }
+
+    /// Returns the number of removed bytes.
+    pub fn lost_bytes(&self) -> u64 {
+        self.dropped().map(|dropped| dropped.bytes).sum()
+    }
+
+    /// Returns the number of complete commands that are removed.
+    pub fn lost_commands(&self) -> u64 {
+        self.dropped().map(|dropped| dropped.commands).sum()
+    }
+}
+
+/// Decides on the bytes of a log that has been read.
+///
+/// # Errors
+///
+/// [`ErrorKind::Refused`] when the RDB of a part is broken, which cannot be repaired, or when the options lack a
+/// required choice.
+pub fn decide(log: &Log, surveys: &[Survey<'_>], options: &RepairOptions) -> Result<Decision> {
+    let databases = surveys.iter().flat_map(|survey| survey.tally.databases.by_number.keys());
+    let several_databases = databases.collect::<std::collections::BTreeSet<_>>().len() > 1;
+    let mut decision = Decision { parts: Vec::new() };
+    let mut cut = false;
+    for survey in surveys {
+        if cut {
+            decision.parts.push(without(survey));
+            continue;
+        }
+        let part = PartPlanner { survey, options, several_databases, goes: Vec::new() }.plan()?;
+        // Later parts stay if this one is retained up to its end.
+        let reaches_end =
+            part.keep.last().map_or(0, |range| range.end) == survey.part.mapping.len();
+        cut = !options.salvage && !reaches_end;
+        decision.parts.push(part);
+    }
+    debug_assert_eq!(decision.parts.len(), log.parts.len());
+    Ok(decision)
+}
+
+/// Decides on the removal of a part that is after damage.
+fn without(survey: &Survey<'_>) -> PartPlan {
+    let bytes = survey.part.mapping.bytes();
+    let dropped = Dropped {
+        part: survey.part.name.clone(),
+        offset: 0,
+        bytes: bytes.len() as u64,
+        commands: survey.tally.commands,
+        why: DropReason::AfterDamage,
+        preview: preview(bytes),
+        database_uncertain: 0,
+        looks_like: None,
+    };
+    PartPlan { stays: false, keep: Vec::new(), dropped: vec![dropped] }
+}
+
+struct PartPlanner<'a> {
+    survey: &'a Survey<'a>,
+    options: &'a RepairOptions,
+    several_databases: bool,
+    goes: Vec<Dropped>,
+}
+
+impl PartPlanner<'_> {
+    fn plan(mut self) -> Result<PartPlan> {
+        if let Some(Preamble::Broken(damage)) = &self.survey.preamble {
+            let what = match &damage.unproven {
+                Some(unproven) => format!("the RDB cannot be repaired: {unproven}"),
+                None => format!("the RDB is broken and cannot be repaired: {damage}"),
+            };
+            return Err(Error::new(ErrorKind::Refused, what)
+                .at(&self.survey.part.path)
+                .help("nothing marks where its next key begins; take the file from a backup"));
+        }
+        let end = self.bytes().len() as u64;
+        let transactions = &self.survey.tally.transactions;
+        if transactions.dangling_count > transactions.dangling.len() as u64 {
+            return Err(Error::new(
+                ErrorKind::Refused,
+                format!(
+                    "{} transactions were never closed: no server wrote this",
+                    Count(transactions.dangling_count)
+                ),
+            )
+            .at(&self.survey.part.path)
+            .help("look at it with `aofkit verify`, and take the file from a backup"));
+        }
+        self.dangling(&self.survey.tally.transactions);
+        self.open(self.survey.tally.transactions.open(), self.survey.stop.at as u64)?;
+        if self.survey.stop.fault.is_some() {
+            if self.options.salvage {
+                self.salvage()?;
+            } else {
+                let why =
+                    if self.survey.is_damaged() { DropReason::Damage } else { DropReason::TornEnd };
+                self.drop(self.survey.stop.at as u64..end, why, 0);
+            }
+        }
+        Ok(self.finish())
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.survey.part.mapping.bytes()
+    }
+
+    /// Handles transactions that are followed by another MULTI: they are certainly torn, and later writes certainly
+    /// follow.
+    fn dangling(&mut self, transactions: &Transactions) {
+        for dangling in &transactions.dangling {
+            let join = dangling.open.select.unwrap_or(dangling.next_multi);
+            self.drop(dangling.open.multi..join, DropReason::TornTransaction, 0);
+        }
+    }
+
+    /// Handles a transaction that is open at `end`, where the complete commands end.
+    fn open(&mut self, open: Option<Open>, end: u64) -> Result<()> {
+        let Some(open) = open else { return Ok(()) };
+        let until = match (open.select, self.choice()) {
+            (None, _) | (Some(_), OpenTransaction::Cut) => end,
+            (Some(select), OpenTransaction::KeepFromSelect) => select,
+            (Some(select), OpenTransaction::Ask) => {
+                let what = format!(
+                    "the transaction that begins at byte {} was never closed, and from the SELECT at byte {select} on, later writes may follow it",
+                    open.multi
+                );
+                return Err(Error::new(ErrorKind::Refused, what)
+                    .at(&self.survey.part.path)
+                    .byte(open.multi)
+                    .help(format!(
+                        "`--join select` removes {} bytes and keeps the rest, right when a server was stopped in the transaction and started again; `--join cut` removes all {} bytes, as a server does",
+                        select - open.multi,
+                        end - open.multi
+                    )));
+            }
+        };
+        self.drop(open.multi..until, DropReason::TornTransaction, 0);
+        Ok(())
+    }
+
+    /// Returns the choice for an open transaction. If limits are set, the run is unattended, and the loss of a cut is
+    /// checked against them.
+    fn choice(&self) -> OpenTransaction {
+        let unattended =
+            self.options.max_loss_bytes.is_some() || self.options.max_lost_commands.is_some();
+        match self.options.open_transaction {
+            OpenTransaction::Ask if unattended => OpenTransaction::Cut,
+            choice => choice,
+        }
+    }
+
+    fn salvage(&mut self) -> Result<()> {
+        let end = self.bytes().len() as u64;
+        let mut from = self.survey.stop.at as u64;
+        let found = intact_ranges(self.bytes(), self.survey.stop);
+        // Ranges without MULTI and EXEC belong to an open transaction if an EXEC follows them.
+        let mut undecided: Vec<Range<u64>> = Vec::new();
+        for IntactRange { range, before_first_select, transactions, .. } in found {
+            let uncertain = match self.several_databases {
+                true => before_first_select,
+                false => 0,
+            };
+            self.drop(from..range.start, DropReason::Damage, uncertain);
+            if let Some(exec_end) = transactions.leading_exec_end() {
+                for inside in undecided.drain(..).chain(std::iter::once(range.start..exec_end)) {
+                    self.drop(inside, DropReason::TornTransaction, 0);
+                }
+            } else if transactions.has_marks() {
+                undecided.clear();
+            } else {
+                undecided.push(range.clone());
+            }
+            self.dangling(&transactions);
+            self.open(transactions.open(), range.end)?;
+            from = range.end;
+        }
+        let torn = self.survey.stop.fault.as_ref().is_some_and(Fault::is_short)
+            && from == self.survey.stop.at as u64;
+        self.drop(from..end, if torn { DropReason::TornEnd } else { DropReason::Damage }, 0);
+        Ok(())
+    }
+
+    fn drop(&mut self, range: Range<u64>, why: DropReason, database_uncertain: u64) {
+        if range.is_empty() {
+            return;
+        }
+        let bytes = slice(self.bytes(), &range);
+        let dropped = Dropped {
+            part: self.survey.part.name.clone(),
+            offset: range.start,
+            bytes: range.end - range.start,
+            commands: whole_commands(bytes, range.end == self.bytes().len() as u64),
+            why,
+            preview: preview(bytes),
+            database_uncertain,
+            looks_like: match why {
+                DropReason::Damage | DropReason::TornEnd => looks_like(bytes, 0),
+                DropReason::TornTransaction | DropReason::AfterDamage => None,
+            },
+        };
+        self.goes.push(dropped);
+    }
+
+    fn finish(self) -> PartPlan {
+        let end = self.bytes().len() as u64;
+        let mut dropped = self.goes;
+        dropped.sort_by_key(|dropped| dropped.offset);
+        let mut keep = Vec::new();
+        let mut from = 0;
+        for gone in &dropped {
+            if from < gone.offset {
+                keep.push(from..gone.offset);
+            }
+            from = gone.offset + gone.bytes;
+        }
+        if from < end {
+            keep.push(from..end);
+        }
+        PartPlan { stays: true, keep, dropped }
+    }
+}
+
+fn slice<'a>(bytes: &'a [u8], range: &Range<u64>) -> &'a [u8] {
+    let index = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+    &bytes[index(range.start)..index(range.end)]
+}
+
+/// Counts the complete commands in a range that may contain damage. `is_file_end`: the range ends at the end of its
+/// file.
+fn whole_commands(bytes: &[u8], is_file_end: bool) -> u64 {
+    let scanned = scan_parallel(bytes, 0, Tally::default, |_| {}, &Silent);
+    let stop: Stop = scanned.stop;
+    let found = if is_file_end {
+        intact_ranges(bytes, stop)
+    } else {
+        intact_ranges_before_more(bytes, stop)
+    };
+    let after: u64 = found.iter().map(|range| range.commands).sum();
+    scanned.sink.commands + after
+}
+
+fn preview(bytes: &[u8]) -> String {
+    Shown(bytes).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::super::repair;
+    use crate::base::progress::Silent;
+    use crate::ops::repair::options::RepairOptions;
+    use crate::ops::repair::retained_ranges::Output;
+
+    fn log(commands: &str) -> Vec<u8> {
+        let frame = |command: &str| {
+            let args: Vec<&str> = command.split(' ').collect();
+            let args_text: String =
+                args.iter().map(|arg| format!("${}\r\n{arg}\r\n", arg.len())).collect();
+            format!("*{}\r\n{args_text}", args.len())
+        };
+        commands.lines().map(frame).collect::<String>().into_bytes()
+    }
+
+    /// Returns the bytes that a salvage retains.
+    fn salvaged(bytes: &[u8]) -> Vec<u8> {
+        let directory = tempfile::tempdir().unwrap();
+        let (old, new) = (directory.path().join("old.aof"), directory.path().join("new.aof"));
+        fs::write(&old, bytes).unwrap();
+        let options =
+            RepairOptions { salvage: true, ..RepairOptions::to(Output::New(new.clone())) };
+        let report = repair(&old, &options, &Silent).unwrap();
+        let kept = fs::read(&new).unwrap();
+        assert_eq!(report.plan.kept_bytes, kept.len() as u64);
+        assert_eq!(report.plan.kept_bytes + report.plan.lost_bytes, bytes.len() as u64);
+        kept
+    }
+
+    const NOISE: &[u8] = b"\0\0\0\0noise";
+
+    #[test]
+    fn salvage_retains_intact_commands_around_damage() {
+        let (before, after) = (log("SET a 1\nSET b 2"), log("SET c 3"));
+        let kept = salvaged(&[&before, NOISE, &after].concat());
+        assert_eq!(kept, [before, after].concat());
+    }
+
+    #[test]
+    fn transaction_without_its_multi_is_removed_up_to_exec() {
+        let (before, after) = (log("SET a 1"), log("SET d 4"));
+        let torn = log("SET b 2\nSET c 3\nEXEC");
+        let kept = salvaged(&[&before, NOISE, &torn, &after].concat());
+        assert_eq!(kept, [before, after].concat());
+    }
+
+    #[test]
+    fn transaction_without_its_multi_is_removed_if_damaged_twice() {
+        let (before, after) = (log("SET a 1"), log("SET d 4"));
+        let (middle, end) = (log("SET b 2"), log("SET c 3\nEXEC"));
+        let kept = salvaged(&[&before, NOISE, &middle, NOISE, &end, &after].concat());
+        assert_eq!(kept, [before, after].concat());
+    }
+
+    #[test]
+    fn transaction_without_its_exec_is_removed_from_multi() {
+        let (before, after) = (log("SET a 1"), log("SET d 4\nMULTI\nSET e 5\nEXEC"));
+        let kept = salvaged(&[&before, &log("MULTI\nSET b 2")[..], NOISE, &after].concat());
+        assert_eq!(kept, [before, after].concat());
+    }
+}
