@@ -108,7 +108,7 @@ pub fn describe(survey: &Survey<'_>) -> Option<DamageReport> {
         Some(index) => 1 + 2 * u64::from(index),
         None => 0,
     };
-    let behind = intact_ranges(bytes, survey.stop);
+    let following = intact_ranges(bytes, survey.stop);
     let kind = match fault {
         Fault::Short { .. } => "short",
         Fault::NegativeLength { .. } => "negative-length",
@@ -128,7 +128,7 @@ pub fn describe(survey: &Survey<'_>) -> Option<DamageReport> {
         open_multi: survey.open().map(|open| open.multi),
         tail_bytes: (bytes.len() - at) as u64,
         tail_is_zero: salvage::is_all_zero(bytes, at..bytes.len()),
-        intact: Intact::from_ranges(&behind),
+        intact: Intact::from_ranges(&following),
         looks_like: looks_like(bytes, at as u64),
         window: Window::around(bytes, fault.at() as u64),
     })

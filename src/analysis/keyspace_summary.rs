@@ -75,7 +75,7 @@ impl KeyspaceSummary {
     }
 
     /// Converts the summary for a report.
-    pub(crate) fn told(&self) -> SummaryReport {
+    pub(crate) fn to_report(&self) -> SummaryReport {
         let of_type = |(&(db, kind), &keys): (&(u32, Kind), &u64)| KeysOfType { db, kind, keys };
         SummaryReport {
             total: self.total(),
@@ -87,7 +87,7 @@ impl KeyspaceSummary {
 
     /// Converts the summary for a report, without a fingerprint.
     pub(crate) fn to_counted_report(&self) -> SummaryReport {
-        SummaryReport { fingerprint: None, ..self.told() }
+        SummaryReport { fingerprint: None, ..self.to_report() }
     }
 }
 

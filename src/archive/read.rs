@@ -91,9 +91,9 @@ impl<'a> Opened<'a> {
             self.error("several-disks", what);
             return;
         }
-        let behind = (self.bytes.len() as u64).saturating_sub(zip.end_offset());
-        if behind > 0 {
-            let what = format!("{behind} bytes are after the end of the archive");
+        let following = (self.bytes.len() as u64).saturating_sub(zip.end_offset());
+        if following > 0 {
+            let what = format!("{following} bytes are after the end of the archive");
             self.findings.push(
                 ArchiveFinding::new(Level::Warning, "trailing-bytes", what)
                     .offset(zip.end_offset()),

@@ -108,8 +108,9 @@ impl Backup {
         let mut options = self.options(common)?;
         options.archive.source.port = self.live.port()?;
         let report = common.with_bar(|bar| backup_path(path, &options, bar))?;
-        common
-            .tell(&report, Exit::after(&report) != Exit::Done, || report::backup::text(&report))?;
+        common.print_report(&report, Exit::after(&report) != Exit::Done, || {
+            report::backup::text(&report)
+        })?;
         Ok(Exit::after(&report))
     }
 

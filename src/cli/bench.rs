@@ -49,7 +49,7 @@ impl Bench {
             checkers: checkers_on_path(&path),
         };
         let report = common.with_bar(|bar| bench(&self.path, &options, bar))?;
-        common.tell(&report, false, || report::bench::text(&report))?;
+        common.print_report(&report, false, || report::bench::text(&report))?;
         Ok(Exit::after(&report))
     }
 }

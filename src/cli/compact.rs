@@ -100,7 +100,7 @@ impl Compact {
         };
         let report = common.with_bar(|bar| compact(&self.path, &options, bar))?;
         let findings = !report.failed.is_empty();
-        common.tell(&report, findings, || report::compact::text(&report))?;
+        common.print_report(&report, findings, || report::compact::text(&report))?;
         Ok(Exit::after(&report))
     }
 }

@@ -34,7 +34,7 @@ Exit codes: 0 done, nothing found; 1 findings (damage, differences, a flush in t
 
 impl Exit {
     /// Returns the exit code for `error`.
-    pub fn of(error: &Error) -> Self {
+    pub fn from_error(error: &Error) -> Self {
         match error.kind() {
             ErrorKind::Limit => Exit::Limit,
             ErrorKind::Locked => Exit::Locked,

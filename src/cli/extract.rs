@@ -46,7 +46,7 @@ impl Extract {
             damaged: self.damaged,
         };
         let report = common.with_bar(|bar| extract(&self.path, &options, bar))?;
-        common.tell(&report, false, || report::archive::extracted(&report))?;
+        common.print_report(&report, false, || report::archive::extracted(&report))?;
         Ok(Exit::after(&report))
     }
 }

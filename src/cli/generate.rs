@@ -111,7 +111,7 @@ impl Generate {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
         let report = common
             .with_bar(|bar| generate::generate(&self.output, &self.options(), self.force, bar))?;
-        common.tell(&report, false, || report::generate::text(&report))?;
+        common.print_report(&report, false, || report::generate::text(&report))?;
         Ok(Exit::after(&report))
     }
 

@@ -13,7 +13,7 @@ use crate::report::style::{ERROR, QUIET, Styled};
 impl Common {
     /// Prints a report: as JSON with `--json`, otherwise as text. With `--quiet` the text goes to stderr, and only if it
     /// `matters`.
-    pub(super) fn tell(
+    pub(super) fn print_report(
         &self,
         report: &impl Report,
         matters: bool,
@@ -33,7 +33,7 @@ impl Common {
 
     /// Reports an error: as text on stderr, and with `--json` also as a document on stdout. Returns its exit code.
     pub(super) fn report_error(&self, error: &Error) -> Exit {
-        self.report_error_as(error, Exit::of(error))
+        self.report_error_as(error, Exit::from_error(error))
     }
 
     /// Like [`Common::report_error`], with another exit code than that of the kind of error.
@@ -103,5 +103,5 @@ pub(super) fn report_error(error: &Error) -> Exit {
         text.push_str(&format!("{} {help}\n", Styled(QUIET, "help:")));
     }
     message(&text);
-    Exit::of(error)
+    Exit::from_error(error)
 }

@@ -46,7 +46,7 @@ impl Prune {
             zone: TimeZone::system(),
         };
         let report = common.with_bar(|bar| prune(&self.directory, &options, bar))?;
-        common.tell(&report, report.has_problems(), || report::retention::text(&report))?;
+        common.print_report(&report, report.has_problems(), || report::retention::text(&report))?;
         Ok(Exit::after(&report))
     }
 }

@@ -214,7 +214,7 @@ impl How {
         if let Some(hold) = held.filter(|_| common.json) {
             print(&report::json(&HeldAndRecovered { hold, recover: &report }))?;
         } else {
-            common.tell(&report, exit != Exit::Done, || report::recover::text(&report))?;
+            common.print_report(&report, exit != Exit::Done, || report::recover::text(&report))?;
         }
         Ok(exit)
     }

@@ -87,11 +87,11 @@ impl Repair {
         let report = common.with_bar(|bar| repair(&self.path, &options, bar))?;
         if let Some(refused) = &report.plan.refused {
             // With --quiet, the error is enough.
-            common.tell(&report, false, || report::repair::text(&report))?;
+            common.print_report(&report, false, || report::repair::text(&report))?;
             // The report has it, so that it is not a second document.
             return Ok(report_error(&refused.error(&self.path)));
         }
-        common.tell(&report, report.plan.damaged, || report::repair::text(&report))?;
+        common.print_report(&report, report.plan.damaged, || report::repair::text(&report))?;
         Ok(Exit::after(&report))
     }
 }

@@ -55,7 +55,7 @@ impl Restore {
             compaction: self.replaying.compaction(common, None, self.server),
         };
         let report = common.with_bar(|bar| restore(&self.archive, &options, bar))?;
-        common.tell(&report, false, || report::restore::text(&report))?;
+        common.print_report(&report, false, || report::restore::text(&report))?;
         Ok(Exit::after(&report))
     }
 }

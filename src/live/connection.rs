@@ -455,9 +455,12 @@ mod tests {
         assert_eq!(connection.setting("unheard-of").unwrap(), None);
         let refused = connection.set("appendfsync", "no").unwrap_err();
         assert!(!refused.is_temporary());
-        let told = refused.into_error("CONFIG SET appendfsync", &endpoint);
-        assert_eq!(told.kind(), ErrorKind::Permission);
-        assert!(told.next_step().unwrap().contains("ACL SETUSER default +config|set;"), "{told}");
+        let reported = refused.into_error("CONFIG SET appendfsync", &endpoint);
+        assert_eq!(reported.kind(), ErrorKind::Permission);
+        assert!(
+            reported.next_step().unwrap().contains("ACL SETUSER default +config|set;"),
+            "{reported}"
+        );
         assert_eq!(connection.text(&["INFO"]).unwrap(), "text");
     }
 

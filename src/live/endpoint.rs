@@ -205,8 +205,8 @@ mod tests {
             ["redis//u:geheim@db", "http://u:geheim@db", "redis://u:geheim@db:x/", "redis:geheim"]
         {
             let error = Endpoint::from_uri(uri).unwrap_err();
-            let told = format!("{error} {error:?} {:?}", error.next_step());
-            assert!(!told.contains("geheim"), "{told}");
+            let reported = format!("{error} {error:?} {:?}", error.next_step());
+            assert!(!reported.contains("geheim"), "{reported}");
         }
     }
 

@@ -128,7 +128,7 @@ pub(crate) fn trap(replication: &Replication, appendonly: bool, snapshots: bool)
 mod tests {
     use super::*;
 
-    fn told(fields: &str, allow_replica: bool) -> String {
+    fn reported(fields: &str, allow_replica: bool) -> String {
         let server = Address::Tcp { host: "db".into(), port: 1 };
         match check(&Info::parse(&fields.replace(' ', "\r\n")), &server, allow_replica) {
             Ok(()) => String::new(),
@@ -139,15 +139,16 @@ mod tests {
     #[test]
     fn a_replica_is_taken_only_when_it_is_allowed_and_fresh() {
         let fresh = "role:slave master_link_status:up master_sync_in_progress:0";
-        assert_eq!(told("role:master connected_slaves:2", false), "");
-        assert!(told(fresh, false).contains("is a replica"));
-        assert_eq!(told(fresh, true), "");
+        assert_eq!(reported("role:master connected_slaves:2", false), "");
+        assert!(reported(fresh, false).contains("is a replica"));
+        assert_eq!(reported(fresh, true), "");
         let down = "role:slave master_link_status:down master_link_down_since_seconds:7";
-        assert!(told(down, true).contains("lost its primary for 7 s"));
+        assert!(reported(down, true).contains("lost its primary for 7 s"));
         let syncing = "role:slave master_link_status:down master_sync_in_progress:1";
-        assert!(told(syncing, true).contains("full sync"));
+        assert!(reported(syncing, true).contains("full sync"));
         assert!(
-            told("role:master master_failover_state:waiting-for-sync", false).contains("failover")
+            reported("role:master master_failover_state:waiting-for-sync", false)
+                .contains("failover")
         );
     }
 
@@ -163,8 +164,11 @@ mod tests {
     fn primary_with_replicas_and_no_persistence_is_warned_about() {
         let of = |fields: &str| Replication::from_info(&Info::parse(fields));
         let primary = of("role:master\r\nconnected_slaves:2\r\n");
-        let told = trap(&primary, false, false).unwrap();
-        assert!(told.contains("2 replicas") && told.contains("comes back empty"), "{told}");
+        let reported = trap(&primary, false, false).unwrap();
+        assert!(
+            reported.contains("2 replicas") && reported.contains("comes back empty"),
+            "{reported}"
+        );
         assert!(trap(&primary, false, true).unwrap().contains("old data"));
         assert_eq!(trap(&primary, true, false), None);
         assert_eq!(trap(&of("role:master\r\nconnected_slaves:0\r\n"), false, false), None);

@@ -243,10 +243,10 @@ fn put_back_once(client: &mut Client, changes: &[Change]) -> Result<Vec<Restored
         return Ok(Vec::new());
     }
     let connection = client.connection()?;
-    changes.iter().map(|change| one(connection, change)).collect()
+    changes.iter().map(|change| restore_one(connection, change)).collect()
 }
 
-fn one(connection: &mut Connection, change: &Change) -> Result<Restored, Failure> {
+fn restore_one(connection: &mut Connection, change: &Change) -> Result<Restored, Failure> {
     let now = connection.setting(&change.name)?.unwrap_or_default();
     let restored = |outcome, now| Restored { change: change.clone(), outcome, now };
     if now == change.was {

@@ -32,13 +32,13 @@ fn damage(bytes: &[u8]) -> Damage {
 }
 
 /// Builds a file with one key of type `code` and this value.
-fn one(header: &str, code: u8, value: impl AsRef<[u8]>) -> Vec<u8> {
+fn rdb_of_one(header: &str, code: u8, value: impl AsRef<[u8]>) -> Vec<u8> {
     Rdb::new(header).key(code, "k").raw(value).end()
 }
 
 /// Returns the visitor calls for one value, after the key.
 fn value(header: &str, code: u8, value: impl AsRef<[u8]>) -> Vec<String> {
-    let bytes = one(header, code, value);
+    let bytes = rdb_of_one(header, code, value);
     let (mut lines, walk) = reported(&bytes);
     assert_eq!(walk.len, bytes.len() as u64);
     assert_eq!(lines[0], "db 0");
@@ -47,13 +47,13 @@ fn value(header: &str, code: u8, value: impl AsRef<[u8]>) -> Vec<String> {
 }
 
 fn value_damage(header: &str, code: u8, value: impl AsRef<[u8]>) -> Damage {
-    let damage = damage(&one(header, code, value));
+    let damage = damage(&rdb_of_one(header, code, value));
     assert_eq!(damage.key.as_deref(), Some(&b"k"[..]));
     assert_eq!(damage.stored_as, format(damage.before.magic, code).map(|f| f.name));
     damage
 }
 
-/// Offset of the value of [`one`]: header, type, key.
+/// Offset of the value of [`rdb_of_one`]: header, type, key.
 const VALUE: u64 = 9 + 1 + 2;
 
 fn strings(texts: &[&str]) -> Vec<u8> {
@@ -267,7 +267,7 @@ fn a_duplicate_key_is_reported_with_both_offsets() {
 
 #[test]
 fn a_wrong_checksum_is_reported_at_its_offset_and_zero_means_none() {
-    let mut bytes = one("REDIS0011", 0, string("value"));
+    let mut bytes = rdb_of_one("REDIS0011", 0, string("value"));
     let at = bytes.len() - 8;
     bytes[at] ^= 1;
     let found = damage(&bytes);
@@ -299,7 +299,7 @@ fn module_values_are_reported_unchanged() {
     ];
     let payload = [length(id), parts.concat()].concat();
     assert_eq!(value("REDIS0012", 7, &payload), [format!("module vectorset 0 {}", payload.len())]);
-    let (_, walk) = reported(&one("REDIS0012", 7, &payload));
+    let (_, walk) = reported(&rdb_of_one("REDIS0012", 7, &payload));
     assert_eq!((walk.modules[0].keys, walk.modules[0].name.as_str()), (1, "vectorset"));
     let damage = value_damage("REDIS0012", 7, [length(id), vec![6]].concat());
     assert_eq!(damage.offset, VALUE + 9);

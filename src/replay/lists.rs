@@ -42,7 +42,7 @@ impl OffsetLists {
     pub(super) fn push(&mut self, shard: usize, place: u64, db: Option<u32>) {
         let list = &mut self.lists[shard];
         if list.db != db {
-            list.tell(db);
+            list.write_db(db);
         }
         if list.bytes.capacity() - list.bytes.len() < LONGEST_NUMBER {
             list.grow();
@@ -95,7 +95,7 @@ impl List {
     }
 
     #[cold]
-    fn tell(&mut self, db: Option<u32>) {
+    fn write_db(&mut self, db: Option<u32>) {
         self.db = db;
         // The database before the first SELECT never recurs.
         put(&mut self.bytes, 0);

@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 use std::time::Duration;
 
 use super::envelope::Report;
-use super::lines::{self, finding_help, told, took, warning, wide_row as row};
+use super::lines::{self, finding_help, labelled, took, warning, wide_row as row};
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled};
 use super::time::local;
 use crate::archive::contents::{Arrangement, Contents};
@@ -229,7 +229,7 @@ fn findings(out: &mut String, findings: &[ArchiveFinding], quiet: bool) -> fmt::
             Some(entry) => format!("{entry}: {}", finding.message),
             None => finding.message.clone(),
         };
-        told(out, 0, lines::level(finding.level), &message)?;
+        labelled(out, 0, lines::level(finding.level), &message)?;
         if let Some(offset) = finding.offset {
             writeln!(out, "  {} byte {}", Styled(QUIET, "-->"), Count(offset))?;
         }

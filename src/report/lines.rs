@@ -81,7 +81,7 @@ pub(super) fn time<'t>(elapsed_s: f64, parts: impl Iterator<Item = (&'t str, f64
 }
 
 /// Writes an indented label in a style, followed by a wrapped text.
-pub(super) fn told(
+pub(super) fn labelled(
     out: &mut String,
     indent: usize,
     (style, word): (Style, &str),
@@ -94,18 +94,18 @@ pub(super) fn told(
 
 /// Writes a warning.
 pub(super) fn warning(out: &mut String, text: &str) -> fmt::Result {
-    told(out, 0, (WARNING, "warning:"), text)
+    labelled(out, 0, (WARNING, "warning:"), text)
 }
 
 /// Writes the help of a finding, if any.
 pub(super) fn finding_help(out: &mut String, help: Option<&str>) -> fmt::Result {
-    help.map_or(Ok(()), |help| told(out, 2, (QUIET, "help:"), help))
+    help.map_or(Ok(()), |help| labelled(out, 2, (QUIET, "help:"), help))
 }
 
 /// Writes an error and its help, if any, in the form of messages.
 pub(super) fn problem(out: &mut String, message: &str, help: Option<&str>) -> fmt::Result {
     writeln!(out, "{} {message}", Styled(ERROR, "error:"))?;
-    help.map_or(Ok(()), |help| told(out, 0, (QUIET, "help:"), help))
+    help.map_or(Ok(()), |help| labelled(out, 0, (QUIET, "help:"), help))
 }
 
 /// Returns the error messages for the paths that failed.

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use super::envelope::Report;
-use super::lines::told;
+use super::lines::labelled;
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING};
 use crate::base::escape::ShownPath;
 use crate::base::units::{Bytes, Count, counted};
@@ -48,7 +48,7 @@ fn write_text(out: &mut String, report: &ListReport) -> fmt::Result {
 fn problem(out: &mut String, archive: &Listed) -> fmt::Result {
     let Some(message) = &archive.message else { return Ok(()) };
     let text = format!("{}: {message}", ShownPath(&archive.path));
-    told(out, 0, (ERROR, "error:"), &text)
+    labelled(out, 0, (ERROR, "error:"), &text)
 }
 
 fn group_text(out: &mut String, source: Option<&Identity>, group: &[Listed]) -> fmt::Result {

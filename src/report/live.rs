@@ -41,7 +41,7 @@ pub fn text<T>(report: &LiveReport<T>, backup: &str) -> String {
         let _ = writeln!(text, "  {}", setting_text(setting));
     }
     for warning in &report.warnings {
-        let _ = lines::told(&mut text, 2, (WARNING, "warning:"), warning);
+        let _ = lines::labelled(&mut text, 2, (WARNING, "warning:"), warning);
     }
     if !backup.is_empty() {
         let _ = write!(text, "\n{backup}");

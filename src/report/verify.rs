@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::archive;
 use super::envelope::Report;
-use super::lines::{self, COLUMNS, finding_help, problem, told, took, wide_row as row};
+use super::lines::{self, COLUMNS, finding_help, labelled, problem, took, wide_row as row};
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
 use super::time::local;
 use crate::analysis::damage::DamageReport;
@@ -157,7 +157,7 @@ fn content(out: &mut String, log: &LogReport, top: usize) -> fmt::Result {
 }
 
 pub(super) fn finding_text(out: &mut String, finding: &Finding) -> fmt::Result {
-    told(out, 0, lines::level(finding.level), &finding.message)?;
+    labelled(out, 0, lines::level(finding.level), &finding.message)?;
     if let (Some(part), Some(offset)) = (&finding.part, finding.offset) {
         write!(out, "  {} {part}: byte {}", Styled(QUIET, "-->"), Count(offset))?;
         if let Some(damage) = &finding.damage {

@@ -190,7 +190,7 @@ fn an_expiry_that_an_old_log_may_have_lost_is_told() {
         [command(&["SET", "k", "1"]), command(&["PEXPIREAT", "k", "4102444800000"])].concat();
     let sums = [command(&["SET", "k", "1.5"]), command(&["SET", "k", "2"])].concat();
     place.put("a.aof", [&*begin, &*sums].concat());
-    let told = |run: &Run| {
+    let reported = |run: &Run| {
         let json: serde_json::Value = serde_json::from_str(&run.stdout).expect("JSON");
         json["lost_expiries"].clone()
     };
@@ -200,10 +200,10 @@ fn an_expiry_that_an_old_log_may_have_lost_is_told() {
     for words in [&["compact", "a.aof", "--dry-run"][..], &["digest", "a.aof"]] {
         let run = place.run(words);
         assert!(run.stdout.contains("expiries: 1 key has no expiry here but may"), "{run:#?}");
-        assert_eq!(told(&place.run(&[words, &["--json"]].concat())), lost);
+        assert_eq!(reported(&place.run(&[words, &["--json"]].concat())), lost);
     }
     place.put("b.aof", [&*begin, &*sums, &*begin].concat());
-    assert_eq!(told(&place.run(&["digest", "b.aof", "--json"])), serde_json::json!([]));
+    assert_eq!(reported(&place.run(&["digest", "b.aof", "--json"])), serde_json::json!([]));
 }
 
 #[test]

@@ -239,10 +239,10 @@ fn an_rdb_that_holds_more_than_its_version_has_is_told() {
     let place = Place::new();
     // A note, which came with version 7; a checksum of zeros is none.
     let notes = b"\xfa\x01a\x01b\xff\0\0\0\0\0\0\0\0";
-    for (version, told) in [("0006", true), ("0007", false)] {
+    for (version, reported) in [("0006", true), ("0007", false)] {
         place.put("a.rdb", [b"REDIS", version.as_bytes(), notes].concat());
         let run = place.run(&["verify", "a.rdb"]);
         let found = run.stdout.contains("the RDB says that it is of version 6, and holds");
-        assert_eq!((run.code, found), (Some(0), told), "{run:#?}");
+        assert_eq!((run.code, found), (Some(0), reported), "{run:#?}");
     }
 }

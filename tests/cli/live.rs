@@ -13,7 +13,7 @@ fn what_makes_no_sense_of_a_running_server_is_refused() {
     let place = Place::new();
     fs::create_dir(place.path("to")).unwrap();
     place.put("a.aof", sound());
-    for (args, told) in [
+    for (args, reported) in [
         (&["--live", "a.aof"][..], "--live and a path cannot be used together"),
         (
             &["--restore-config", "--dry-run"],
@@ -31,7 +31,7 @@ fn what_makes_no_sense_of_a_running_server_is_refused() {
     ] {
         let run = place.run(&[&["backup", "--to", "to"][..], args].concat());
         assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{args:?}: {run:#?}");
-        assert!(run.stderr.contains(told), "{args:?}: {run:#?}");
+        assert!(run.stderr.contains(reported), "{args:?}: {run:#?}");
     }
 }
 
@@ -48,10 +48,10 @@ fn a_server_that_is_not_there_is_told_with_what_to_do() {
     );
     let run = place.run(&["backup", "--live", "--json", "--to", "to", "-p", "1"]);
     assert_eq!(run.code, Some(2), "{run:#?}");
-    let told: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
-    assert_eq!(told["servers"][0]["address"], "127.0.0.1:1");
-    assert!(told["servers"][0]["report"].is_null());
-    assert!(told["servers"][0]["error"]["message"].as_str().unwrap().contains("no connection"));
+    let reported: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(reported["servers"][0]["address"], "127.0.0.1:1");
+    assert!(reported["servers"][0]["report"].is_null());
+    assert!(reported["servers"][0]["error"]["message"].as_str().unwrap().contains("no connection"));
     assert!(place.run(&["backup", "--restore-config", "--to", "to", "-p", "1"]).code == Some(2));
 }
 
@@ -68,9 +68,9 @@ fn a_password_is_never_told() {
     ] {
         let run = place.run(&[&["backup", "--live", "--json", "--to", "to"][..], args].concat());
         assert_eq!(run.code, Some(2), "{args:?}: {run:#?}");
-        let told = format!("{}{}", run.stdout, run.stderr);
+        let reported = format!("{}{}", run.stdout, run.stderr);
         // clap quotes the value that it was given; the URI is one that could hold a password.
-        assert!(!told.contains("geheim"), "{args:?}: {run:#?}");
+        assert!(!reported.contains("geheim"), "{args:?}: {run:#?}");
     }
 }
 
@@ -79,10 +79,10 @@ fn help_has_connection_options_and_acl_rules() {
     let place = Place::new();
     let run = place.run(&["backup", "--help"]);
     assert_eq!(run.code, Some(0), "{run:#?}");
-    for told in
+    for reported in
         ["-h, --host <HOST>", "+info +config|get +config|set +bgrewriteaof", "--restore-config"]
     {
-        assert!(run.stdout.contains(told), "{told}: {}", run.stdout);
+        assert!(run.stdout.contains(reported), "{reported}: {}", run.stdout);
     }
 }
 

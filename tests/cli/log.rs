@@ -86,16 +86,16 @@ fn commands_are_chosen_by_name_key_database_and_place() {
 fn what_cannot_be_found_is_told() {
     let place = Place::new();
     place.put("a.aof", sound());
-    let told = |args: &[&str], code, what: &str| {
+    let reported = |args: &[&str], code, what: &str| {
         let run = place.run(&[&["log", "a.aof"], args].concat());
         assert!(run.code == Some(code) && run.stderr.contains(what), "{args:?}: {run:#?}");
     };
-    told(&["--since", "1700000000"], 2, "does not tell when");
-    told(&["--since", "#4"], 2, "the log has 3");
-    told(&["--since", "2:0"], 2, "no part 2");
-    told(&["--since", "1:82"], 2, "has 81 bytes");
-    told(&["--since", "half past"], 2, "no position");
-    told(&["--command", "flushal"], 0, "no known server has a command flushal");
+    reported(&["--since", "1700000000"], 2, "does not tell when");
+    reported(&["--since", "#4"], 2, "the log has 3");
+    reported(&["--since", "2:0"], 2, "no part 2");
+    reported(&["--since", "1:82"], 2, "has 81 bytes");
+    reported(&["--since", "half past"], 2, "no position");
+    reported(&["--command", "flushal"], 0, "no known server has a command flushal");
 }
 
 #[test]

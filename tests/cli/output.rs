@@ -116,12 +116,16 @@ fn nor_does_the_name_of_a_log_that_is_measured() {
 fn without_styles(text: &str) -> String {
     let mut plain = String::new();
     let mut rest = text;
-    while let Some((before, behind)) = rest.split_once("\x1b[") {
+    while let Some((before, following)) = rest.split_once("\x1b[") {
         plain.push_str(before);
-        let end = behind.find(|c: char| !c.is_ascii_digit() && c != ';').unwrap_or(behind.len());
-        assert_eq!(behind.as_bytes().get(end), Some(&b'm'), "no style of ours: {behind:?}");
-        assert!(["", "0", "1", "31", "33", "32", "36"].contains(&&behind[..end]), "{behind:?}");
-        rest = &behind[end + 1..];
+        let end =
+            following.find(|c: char| !c.is_ascii_digit() && c != ';').unwrap_or(following.len());
+        assert_eq!(following.as_bytes().get(end), Some(&b'm'), "no style of ours: {following:?}");
+        assert!(
+            ["", "0", "1", "31", "33", "32", "36"].contains(&&following[..end]),
+            "{following:?}"
+        );
+        rest = &following[end + 1..];
     }
     plain.push_str(rest);
     plain

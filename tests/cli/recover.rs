@@ -296,10 +296,17 @@ fn both_sides_of_a_flush_are_joined_key_by_key() {
         assert_eq!(run.code, Some(0), "{run:#?}");
         (json(&run)["done"]["joined"].clone(), strings(&place, "b.aof"))
     };
-    let (told, found) = run("newer", "drop");
+    let (reported, found) = run("newer", "drop");
     assert_eq!(found, ["a=old", "b=new", "c=new"]);
-    assert_eq!((&told["brought_back"], &told["on_both_sides"]), (&1.into(), &1.into()), "{told:#}");
-    assert_eq!((&told["expired"], &told["expired_keys"][0]), (&1.into(), &"\"gone\"".into()));
+    assert_eq!(
+        (&reported["brought_back"], &reported["on_both_sides"]),
+        (&1.into(), &1.into()),
+        "{reported:#}"
+    );
+    assert_eq!(
+        (&reported["expired"], &reported["expired_keys"][0]),
+        (&1.into(), &"\"gone\"".into())
+    );
     let (_, found) = run("older", "drop");
     assert_eq!(found, ["a=old", "b=old", "c=new"]);
     let (_, found) = run("newer", "keep");
@@ -391,8 +398,9 @@ fn snapshots_and_leftovers_are_told() {
     place.put("dump.rdb", b"REDIS0009\xfe\x00\x00\x01k\x01v\xff\0\0\0\0\0\0\0\0");
     place.put("temp-rewriteaof-7.aof", log("SET a 1"));
     let look = json(&place.run(&["recover", "appendonly.aof", "--json"]));
-    let told: Vec<_> = look["candidates"].as_array().unwrap().iter().collect();
-    let totals: Vec<_> = told.iter().map(|candidate| candidate["holds"]["total"].clone()).collect();
+    let reported: Vec<_> = look["candidates"].as_array().unwrap().iter().collect();
+    let totals: Vec<_> =
+        reported.iter().map(|candidate| candidate["holds"]["total"].clone()).collect();
     assert_eq!(totals, [1, 1], "{look:#}");
     let run = place.run(&["recover", "appendonly.aof"]);
     assert!(run.stdout.contains("cp -p ./dump.rdb ./dump.rdb.kept"), "{run:#?}");
@@ -477,11 +485,13 @@ fn what_a_manifest_does_not_list_any_more_is_found() {
     assert_eq!(run.code, Some(0), "{run:#?}");
     let look = json(&run);
     assert_eq!(look["verdict"]["kind"], "empty");
-    let told: Vec<_> = look["candidates"].as_array().unwrap().iter().collect();
-    let told: Vec<_> =
-        told.iter().map(|candidate| (&candidate["kind"], &candidate["holds"]["total"])).collect();
+    let reported: Vec<_> = look["candidates"].as_array().unwrap().iter().collect();
+    let reported: Vec<_> = reported
+        .iter()
+        .map(|candidate| (&candidate["kind"], &candidate["holds"]["total"]))
+        .collect();
     let expected = ["unlisted".into(), serde_json::json!({"file": "old-single-file"})];
-    assert_eq!(told, [(&expected[0], &1.into()), (&expected[1], &2.into())], "{look:#}");
+    assert_eq!(reported, [(&expected[0], &1.into()), (&expected[1], &2.into())], "{look:#}");
     let run = place.run(&["recover", "set", "--candidate", "2", "--strip", "-o", "b.aof"]);
     assert_eq!(run.code, Some(0), "{run:#?}");
     assert_eq!(place.read("b.aof"), log("SET old 1\nSET older 2"));
@@ -693,8 +703,8 @@ fn a_script_that_flushed_all_night_is_one_event() {
     assert_eq!(look.code, Some(1), "{look:?}");
     assert!(look.stdout.starts_with("YES, your data is still there: 3 keys."), "{look:?}");
     // SHOP has five commands and 136 bytes.
-    let told = "     1  FLUSHALL 5,000 times, a.aof:136 (#6 to #5005); lost 3 keys\n";
-    assert!(look.stdout.contains(told), "{look:?}");
+    let reported = "     1  FLUSHALL 5,000 times, a.aof:136 (#6 to #5005); lost 3 keys\n";
+    assert!(look.stdout.contains(reported), "{look:?}");
     let run = place.run(&["recover", "a.aof", "--strip", "-o", "b.aof"]);
     assert_eq!((run.code, place.read("b.aof")), (Some(0), log(SHOP)), "{run:?}");
 

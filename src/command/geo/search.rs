@@ -127,8 +127,8 @@ fn find<'a>(
     let mut found = Vec::new();
     for cell in shape.cells(server) {
         let (min, max) = cell.scores();
-        let start = ordered.behind(|(_, score)| score < min);
-        let end = ordered.behind(|(_, score)| score < max);
+        let start = ordered.partition_point(|(_, score)| score < min);
+        let end = ordered.partition_point(|(_, score)| score < max);
         for (member, score) in ordered.range(start..end) {
             if let Some(distance) = shape.distance_to(Cell::of_score(score).coordinates(), server) {
                 found.push(Hit { member, score, distance });

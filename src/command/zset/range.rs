@@ -67,8 +67,10 @@ impl ScoreRange {
 
     pub(super) fn places(self, ordered: Ordered<'_, '_>) -> Range<OrderPosition> {
         let ScoreRange { min, min_excluded, max, max_excluded } = self;
-        let start = ordered.behind(|(_, score)| score < min || min_excluded && score == min);
-        let end = ordered.behind(|(_, score)| score < max || !max_excluded && score == max);
+        let start =
+            ordered.partition_point(|(_, score)| score < min || min_excluded && score == min);
+        let end =
+            ordered.partition_point(|(_, score)| score < max || !max_excluded && score == max);
         start..end.max(start)
     }
 }
@@ -120,7 +122,7 @@ impl<'c> LexRange<'c> {
         }
     }
 
-    fn is_behind_min(self, (member, _): Scored<'_>) -> bool {
+    fn is_after_min(self, (member, _): Scored<'_>) -> bool {
         match self.min {
             LexBound::Lowest => true,
             LexBound::Highest => false,
@@ -146,10 +148,10 @@ impl<'c> LexRange<'c> {
             return ordered.start()..ordered.start();
         }
         if has_one_score(ordered) {
-            let start = ordered.behind(|member| !self.is_behind_min(member));
-            return start..ordered.behind(|member| self.is_before_max(member)).max(start);
+            let start = ordered.partition_point(|member| !self.is_after_min(member));
+            return start..ordered.partition_point(|member| self.is_before_max(member)).max(start);
         }
-        let first = ordered.all().take_while(|member| !self.is_behind_min(*member)).count();
+        let first = ordered.all().take_while(|member| !self.is_after_min(*member)).count();
         let start = ordered.rank(first);
         let members = ordered.range(start..ordered.end());
         let count = members.take_while(|member| self.is_before_max(*member)).count();
@@ -161,17 +163,18 @@ impl<'c> LexRange<'c> {
         if !self.may_meet(ordered) || has_one_score(ordered) {
             return self.places(ordered);
         }
-        let behind = ordered.all().rev().take_while(|member| !self.is_before_max(*member)).count();
-        let end = ordered.rank_from_end(behind);
+        let following =
+            ordered.all().rev().take_while(|member| !self.is_before_max(*member)).count();
+        let end = ordered.rank_from_end(following);
         let members = ordered.range(ordered.start()..end).rev();
-        let count = members.take_while(|member| self.is_behind_min(*member)).count();
-        ordered.rank_from_end(behind + count)..end
+        let count = members.take_while(|member| self.is_after_min(*member)).count();
+        ordered.rank_from_end(following + count)..end
     }
 
     /// Servers check both ends first.
     fn may_meet(self, ordered: Ordered<'_, '_>) -> bool {
         !self.is_empty()
-            && ordered.last().is_some_and(|last| self.is_behind_min(last))
+            && ordered.last().is_some_and(|last| self.is_after_min(last))
             && ordered.first().is_some_and(|first| self.is_before_max(first))
     }
 }
@@ -289,7 +292,7 @@ fn select<'a>(
         // checked, and may be outside the range.
         return if reversed {
             let members = ordered.range(ordered.start()..places.end).rev().skip(offset);
-            members.take_while(|member| lex.is_behind_min(*member)).take(count).collect()
+            members.take_while(|member| lex.is_after_min(*member)).take(count).collect()
         } else {
             let members = ordered.range(places.start..ordered.end()).skip(offset);
             members.take_while(|member| lex.is_before_max(*member)).take(count).collect()
@@ -305,8 +308,8 @@ fn select<'a>(
             if reversed {
                 members.reverse();
             }
-            let behind = usize::try_from(limit.offset.unsigned_abs()).unwrap_or(usize::MAX);
-            let first = members.len().checked_sub(behind).unwrap_or(members.len());
+            let following = usize::try_from(limit.offset.unsigned_abs()).unwrap_or(usize::MAX);
+            let first = members.len().checked_sub(following).unwrap_or(members.len());
             members.into_iter().skip(first).take(count).collect()
         }
     }

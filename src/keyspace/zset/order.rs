@@ -148,7 +148,7 @@ impl<'z, 'a> Ordered<'z, 'a> {
 
     /// Returns the position after the leading members for which `before` returns true. It must not
     /// return true for any member after one for which it returned false.
-    pub fn behind(self, before: impl Fn(Scored<'a>) -> bool) -> OrderPosition {
+    pub fn partition_point(self, before: impl Fn(Scored<'a>) -> bool) -> OrderPosition {
         let run = self.runs.partition_point(|run| run.last().is_some_and(|last| before(*last)));
         let at = self.runs.get(run).map_or(0, |run| run.partition_point(|member| before(*member)));
         OrderPosition { run, at }

@@ -47,7 +47,7 @@ fn a_set_matches_a_sorted_list() {
             assert!(ordered.range(start..end).eq(expected.iter().copied()));
             assert!(ordered.range(start..end).rev().eq(expected.iter().rev().copied()));
             let bound = f64::from(u32::try_from(random(&mut state) % 60).expect("small"));
-            let low = ordered.behind(|(_, score)| score < bound);
+            let low = ordered.partition_point(|(_, score)| score < bound);
             assert_eq!(low, ordered.rank(list.partition_point(|(_, score)| *score < bound)));
             if step % 400 == 0 {
                 set.remove_range(start..end);

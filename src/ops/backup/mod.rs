@@ -195,8 +195,8 @@ impl Job<'_> {
                 }
                 let others = surveys.len() - usize::from(under_way.is_some());
                 if surveys[..others].iter().any(|survey| !survey.is_whole()) {
-                    let told = report_on(log, &surveys, &verify::VerifyOptions::default());
-                    findings = told.findings;
+                    let reported = report_on(log, &surveys, &verify::VerifyOptions::default());
+                    findings = reported.findings;
                     findings.retain(|finding| finding.level == Level::Error);
                 }
                 Ok(ends)

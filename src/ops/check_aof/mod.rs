@@ -290,7 +290,7 @@ impl<R: Fn(&[u8]) -> Result<u64, String>> Run<'_, R> {
             path: file.path,
             bytes,
             at: start,
-            told: 0,
+            reported: 0,
             begin: start,
             open_transaction: false,
             line: &mut self.line,

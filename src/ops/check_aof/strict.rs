@@ -33,7 +33,7 @@ pub(super) struct Scan<'a> {
     pub(super) bytes: &'a [u8],
     pub(super) at: usize,
     /// The byte offset up to which progress has been reported.
-    pub(super) told: usize,
+    pub(super) reported: usize,
     /// The byte offset at which the last unit outside MULTI begins, or the end.
     pub(super) begin: usize,
     pub(super) open_transaction: bool,
@@ -53,9 +53,9 @@ impl<'a> Scan<'a> {
             if !self.open_transaction {
                 self.begin = self.at;
             }
-            if self.at - self.told >= TELL_BYTES {
-                self.progress.advance((self.at - self.told) as u64);
-                self.told = self.at;
+            if self.at - self.reported >= TELL_BYTES {
+                self.progress.advance((self.at - self.reported) as u64);
+                self.reported = self.at;
             }
             match self.bytes.get(self.at) {
                 None => break,
@@ -81,7 +81,7 @@ impl<'a> Scan<'a> {
                 Some(_) => return Scanned::Format,
             }
         }
-        self.progress.advance((self.at - self.told) as u64);
+        self.progress.advance((self.at - self.reported) as u64);
         if self.open_transaction {
             return Scanned::Damage { offset: last_read as u64, damage: Damage::Open };
         }

@@ -37,7 +37,7 @@ impl Form {
 
     /// Returns the form of a log as its server would write it. A plain RDB becomes a directory, with which a server can
     /// start and continue logging.
-    pub(crate) fn like(log: &Log, commands: u64) -> Form {
+    pub(crate) fn matching(log: &Log, commands: u64) -> Form {
         match &log.layout {
             Layout::MultiPart { .. } => match log.parts.first() {
                 Some(base) if !base.starts_with_rdb() && !base.mapping.is_empty() => {

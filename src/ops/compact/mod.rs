@@ -142,7 +142,7 @@ fn write_from(
     let memory = Memory::default();
     let routed = source.whole();
     memory.look();
-    let form = options.form.unwrap_or_else(|| Form::like(log, routed.commands));
+    let form = options.form.unwrap_or_else(|| Form::matching(log, routed.commands));
     if let Some(output) = &options.output {
         check_shape(output, if form.is_directory() { Shape::Directory } else { Shape::File })?;
     }

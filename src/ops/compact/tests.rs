@@ -102,8 +102,8 @@ fn lost_shard_is_detected() {
     for form in FORMS {
         let (error, published) = compacted(form, harm);
         let error = error.expect("it is noticed");
-        let told = "what was written does not hold the same data (1 keys against 2)";
-        assert!(error.contains(told), "{form}: {error}");
+        let reported = "what was written does not hold the same data (1 keys against 2)";
+        assert!(error.contains(reported), "{form}: {error}");
         assert!(!published, "{form}");
     }
 }

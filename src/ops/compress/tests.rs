@@ -139,11 +139,11 @@ fn plain_zip_is_verified_without_metadata() {
     assert_eq!((report.sound, report.own, report.commands), (true, false, 2));
     // After other bytes, as in a self-extracting program: reported for archives of other programs, and an error in an
     // archive of aofkit.
-    let behind = |zip: &[u8]| [&b"PK\x03\x04 or not"[..], zip].concat();
-    let report = verify_bytes(&behind(&bytes)).unwrap();
+    let following = |zip: &[u8]| [&b"PK\x03\x04 or not"[..], zip].concat();
+    let report = verify_bytes(&following(&bytes)).unwrap();
     assert_eq!((report.sound, report.commands), (true, 2));
     assert_eq!(report.findings[0].kind, "gap");
-    assert!(is_seen(&behind(&archive(Method::Deflate))));
+    assert!(is_seen(&following(&archive(Method::Deflate))));
 }
 
 #[test]

@@ -211,8 +211,8 @@ mod tests {
             ("set=1001", "whole number"),
             ("get=1", "none of set, setpxat"),
         ] {
-            let told = text.parse::<Mix>().unwrap_err();
-            assert!(told.contains(says), "{text}: {told}");
+            let reported = text.parse::<Mix>().unwrap_err();
+            assert!(reported.contains(says), "{text}: {reported}");
         }
     }
 }

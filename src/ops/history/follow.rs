@@ -19,7 +19,7 @@ pub(super) struct Teller<'t> {
     pub(super) wanted: &'t Wanted,
     pub(super) lineage: &'t Lineage,
     pub(super) key_specs: &'t KeySpecs,
-    pub(super) tell: &'t (dyn Fn(&Event<'_>) -> Result<()> + Sync),
+    pub(super) report: &'t (dyn Fn(&Event<'_>) -> Result<()> + Sync),
 }
 
 /// Follows a key.
@@ -198,9 +198,9 @@ impl Follower<'_> {
         }
     }
 
-    fn tell(&mut self, event: &Event<'_>) {
+    fn report(&mut self, event: &Event<'_>) {
         if self.failed.is_none() {
-            self.failed = (self.teller.tell)(event).err();
+            self.failed = (self.teller.report)(event).err();
         }
     }
 }
@@ -237,7 +237,7 @@ impl<'a> Observer<'a> for Follower<'_> {
         if !touched.is_empty() {
             let teller = self.teller;
             let Some(part) = teller.log.parts.get(seen.at.part as usize) else { return };
-            self.tell(&Event {
+            self.report(&Event {
                 part: &part.name,
                 number: part.index + 1,
                 offset: seen.at.offset,
@@ -270,7 +270,7 @@ impl<'a> Observer<'a> for Follower<'_> {
             })
             .collect();
         if !touched.is_empty() {
-            self.tell(&Event {
+            self.report(&Event {
                 part: &part.name,
                 number: part.index + 1,
                 offset: 0,

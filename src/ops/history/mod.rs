@@ -114,7 +114,7 @@ fn history_of(
             wanted: &wanted,
             lineage: &lineage,
             key_specs: &options.route.key_specs,
-            tell: &tell,
+            report: &tell,
         };
         let take = |_, places: Vec<FinalKey>| {
             report.places.extend(places);

@@ -52,13 +52,16 @@ mod tests {
         let log = Source { path: Some("/data/appendonlydir".into()), ..source.clone() };
         let server = Source { port: Some(6379), ..log.clone() };
         let socket = Source { socket: Some("/run/redis.sock".into()), ..server.clone() };
-        let told = |source: &Source| Identity::from_source(source).to_string();
-        assert_eq!(told(&log), "db1:/data/appendonlydir");
-        assert_eq!(told(&server), "db1:6379");
-        assert_eq!(told(&socket), "db1:/run/redis.sock");
+        let reported = |source: &Source| Identity::from_source(source).to_string();
+        assert_eq!(reported(&log), "db1:/data/appendonlydir");
+        assert_eq!(reported(&server), "db1:6379");
+        assert_eq!(reported(&socket), "db1:/run/redis.sock");
         // A server that was restarted is the same source.
         let restarted = Source { run_id: Some("x".into()), ..server.clone() };
         assert_eq!(Identity::from_source(&restarted), Identity::from_source(&server));
-        assert_eq!(told(&Source { host: Some("a\nb".into()), ..log }), "a\\nb:/data/appendonlydir");
+        assert_eq!(
+            reported(&Source { host: Some("a\nb".into()), ..log }),
+            "a\\nb:/data/appendonlydir"
+        );
     }
 }

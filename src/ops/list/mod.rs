@@ -116,10 +116,10 @@ pub fn verify(listed: &mut Listed, progress: &dyn Progress) {
 }
 
 /// Returns the message of an error without the path, for a report that contains the path.
-pub(in crate::ops) fn told_without_path(error: &Error) -> String {
-    let told = error.to_string();
+pub(in crate::ops) fn message_without_path(error: &Error) -> String {
+    let reported = error.to_string();
     let path = error.path().map(|path| format!("{}: ", ShownPath(path)));
-    path.and_then(|path| told.strip_prefix(&path).map(str::to_owned)).unwrap_or(told)
+    path.and_then(|path| reported.strip_prefix(&path).map(str::to_owned)).unwrap_or(reported)
 }
 
 impl Listed {
@@ -154,6 +154,6 @@ impl Listed {
 
     fn set_unreadable(&mut self, error: &Error) {
         self.state = State::Unreadable;
-        self.message = Some(told_without_path(error));
+        self.message = Some(message_without_path(error));
     }
 }

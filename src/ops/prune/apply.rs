@@ -19,6 +19,6 @@ pub(super) fn apply(plan: PrunePlan) -> Group {
 fn remove(judged: &mut Judged) {
     match rename::remove(&judged.plan.path) {
         Ok(()) => judged.removed = true,
-        Err(error) => judged.not_removed = Some(list::told_without_path(&error)),
+        Err(error) => judged.not_removed = Some(list::message_without_path(&error)),
     }
 }

@@ -56,7 +56,7 @@ fn would_hold(subject: &Subject<'_>, plan: &RecoverPlan) -> Result<Option<Summar
         }
         (expected, _) => expected.clone(),
     };
-    Ok(expected.map(|held| held.told()))
+    Ok(expected.map(|held| held.to_report()))
 }
 
 /// Returns the ranges that are not retained.
@@ -119,7 +119,7 @@ fn copy(
     })?;
     let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
     let held: Option<KeyspaceSummary> = found.or_else(|| plan.expected.clone());
-    Ok((written, held.map(|held| held.told())))
+    Ok((written, held.map(|held| held.to_report())))
 }
 
 fn not_as_planned(written: &Path) -> Error {

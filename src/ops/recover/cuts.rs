@@ -315,12 +315,12 @@ fn cut_behind(log: &Log, timeline: &Timeline, point: Point) -> Result<Cuts> {
     };
     let kept_here = commands_before(part, here, point.offset);
     let commands = here.commands_before + kept_here;
-    for behind in &log.parts[point.part..] {
-        let first = behind.index == point.part;
+    for later in &log.parts[point.part..] {
+        let first = later.index == point.part;
         let from = if first { point.offset } else { 0 };
-        let in_part = look(behind.index).map_or(0, |look| look.commands);
+        let in_part = look(later.index).map_or(0, |look| look.commands);
         let gone = in_part.saturating_sub(if first { kept_here } else { 0 });
-        cuts.cut(behind, from..behind.mapping.len(), gone, RemovalReason::After);
+        cuts.cut(later, from..later.mapping.len(), gone, RemovalReason::After);
     }
     // A part with no retained bytes leaves the set, unless the set would then be empty.
     cuts.parts_kept = if point.offset == 0 { point.part.max(1) } else { point.part + 1 };
@@ -334,8 +334,8 @@ fn commands_before(part: &Part, look: &super::timeline::PartLook, offset: u64) -
     let noted = look.places.partition_point(|(_, at)| *at <= offset).checked_sub(1);
     let Some(&(commands, at)) = noted.and_then(|noted| look.places.get(noted)) else { return 0 };
     let bytes = part.mapping.bytes();
-    let behind = frames(bytes, at).take_while(|frame| frame.offset() < offset).count();
-    commands + behind as u64
+    let later = frames(bytes, at).take_while(|frame| frame.offset() < offset).count();
+    commands + later as u64
 }
 
 fn no_such_point(log: &Log) -> Error {

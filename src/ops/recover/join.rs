@@ -92,7 +92,7 @@ impl Tally {
         self.settle();
     }
 
-    pub(super) fn told(
+    pub(super) fn to_report(
         mut self,
         event: Option<u64>,
         winner: Option<Winner>,
@@ -215,13 +215,13 @@ impl How {
         for db in numbers.into_iter().filter(|db| self.db.is_none_or(|only| only == *db)) {
             let keys: Vec<&'a [u8]> = older.db(db).entries().map(Entry::key).collect();
             for entry in keys.into_iter().filter_map(|key| older.db(db).remove(key)) {
-                self.one(db, entry, newer, &mut tally);
+                self.join_key(db, entry, newer, &mut tally);
             }
         }
         tally
     }
 
-    fn one<'a>(&self, db: u32, entry: Entry<'a>, newer: &mut Keyspace<'a>, tally: &mut Tally) {
+    fn join_key<'a>(&self, db: u32, entry: Entry<'a>, newer: &mut Keyspace<'a>, tally: &mut Tally) {
         let exists = newer.db(db).contains(entry.key());
         let wins = match self.rule {
             Rule::Merge(winner) => !exists || winner == Winner::Older,

@@ -138,7 +138,7 @@ fn recover_log(
         let how = (&options.route, &options.replay);
         match preview::count(log, &timeline, how, options.now_ms, progress) {
             Ok(found) => {
-                found.tell(&mut timeline);
+                found.add_to(&mut timeline);
                 counted = Some(found);
             }
             // The verdict does not depend on the count.
@@ -217,7 +217,10 @@ impl Inspection<'_> {
             }
             let cut = cuts::excise(&log, &timeline, &timeline.trailing)?.list();
             let options = RouteOptions { cut, ..RouteOptions::default() };
-            Ok((!timeline.trailing.is_empty(), Some(self.subject.count(&log, &options)?.told())))
+            Ok((
+                !timeline.trailing.is_empty(),
+                Some(self.subject.count(&log, &options)?.to_report()),
+            ))
         });
         match examined {
             Ok((ends_in_flush, held)) => {
@@ -232,7 +235,7 @@ impl Inspection<'_> {
     fn before(&self, event: u64) -> Option<SummaryReport> {
         let before = self.counted.as_ref()?.before(event)?;
         let whole = self.subject.timeline.trailing.first() == Some(&event);
-        Some(if whole { before.told() } else { before.to_counted_report() })
+        Some(if whole { before.to_report() } else { before.to_counted_report() })
     }
 
     fn report(
@@ -244,7 +247,7 @@ impl Inspection<'_> {
         let Subject { whole, log, timeline, options, .. } = self.subject;
         let data_directory = data_directory(whole);
         let writers = writers_of(whole);
-        let counted = self.counted.as_ref().map(|counted| counted.now.told());
+        let counted = self.counted.as_ref().map(|counted| counted.now.to_report());
         let (now, before_damage) = match &timeline.broken {
             None => (counted, None),
             // The keys of a damaged RDB are not counted.

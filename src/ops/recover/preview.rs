@@ -43,7 +43,7 @@ impl Counted {
     }
 
     /// Records in the timeline the number of keys that each event lost and the number of keys created since.
-    pub(super) fn tell(&self, timeline: &mut Timeline) {
+    pub(super) fn add_to(&self, timeline: &mut Timeline) {
         for (index, cost) in self.events.iter().enumerate() {
             let event = &timeline.events[index];
             let counts = !matches!(event.what, EventKind::FunctionFlush | EventKind::Swapdb { .. });

@@ -368,7 +368,7 @@ impl<'l> Reading<'l> {
         }
         timeline.times = self.times.first.zip(self.times.last);
         timeline.clock_went_back = self.times.backwards;
-        let behind = |event: &Event| {
+        let following = |event: &Event| {
             self.effect
                 .is_none_or(|(part, effect)| (part, effect.end) <= (event.part_index, event.offset))
         };
@@ -376,7 +376,9 @@ impl<'l> Reading<'l> {
         let is_read_to_the_end = timeline.broken.is_none();
         timeline.trailing = (timeline.events.iter())
             .filter(|_| is_read_to_the_end)
-            .filter(|event| event.what == EventKind::Flushall && !event.never_run && behind(event))
+            .filter(|event| {
+                event.what == EventKind::Flushall && !event.never_run && following(event)
+            })
             .map(|event| event.number)
             .collect();
         timeline

@@ -176,7 +176,7 @@ mod properties {
             }
             *bytes.last_mut().unwrap() = 0xff;
             let stored = if compressed { lzf(&bytes) } else { string(&bytes) };
-            let _ = walk(&one("REDIS0012", code, stored), &mut Told::default(), &Silent);
+            let _ = walk(&rdb_of_one("REDIS0012", code, stored), &mut Told::default(), &Silent);
         }
 
         #[test]

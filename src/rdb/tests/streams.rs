@@ -133,17 +133,17 @@ fn inconsistent_groups_are_reported() {
         *bytes.last_mut().unwrap() = small(groups.len());
         [bytes, groups.concat()].concat()
     };
-    let (one, two) = (consumer("c", &[1, 2]), consumer("d", &[3]));
-    let sound = group("g", &[1, 2, 3], &[one.clone(), two.clone()]);
+    let (rdb_of_one, two) = (consumer("c", &[1, 2]), consumer("d", &[3]));
+    let sound = group("g", &[1, 2, 3], &[rdb_of_one.clone(), two.clone()]);
     value("REDIS0009", 15, stream(std::slice::from_ref(&sound)));
     // Any order is valid, as the servers insert them into trees.
-    value("REDIS0009", 15, stream(&[group("g", &[3, 1, 2], &[one.clone(), two.clone()])]));
+    value("REDIS0009", 15, stream(&[group("g", &[3, 1, 2], &[rdb_of_one.clone(), two.clone()])]));
     for wrong in [
         vec![sound.clone(), sound],
-        vec![group("g", &[1, 2, 3, 3], &[one.clone(), two.clone()])],
-        vec![group("g", &[1, 2], &[one.clone(), two.clone()])],
-        vec![group("g", &[1, 2, 3], std::slice::from_ref(&one))],
-        vec![group("g", &[1, 2], &[one.clone(), consumer("c", &[])])],
+        vec![group("g", &[1, 2, 3, 3], &[rdb_of_one.clone(), two.clone()])],
+        vec![group("g", &[1, 2], &[rdb_of_one.clone(), two.clone()])],
+        vec![group("g", &[1, 2, 3], std::slice::from_ref(&rdb_of_one))],
+        vec![group("g", &[1, 2], &[rdb_of_one.clone(), consumer("c", &[])])],
         vec![group("g", &[1], &[consumer("c", &[1, 1])])],
     ] {
         value_damage("REDIS0009", 15, stream(&wrong));

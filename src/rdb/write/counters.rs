@@ -31,7 +31,7 @@ impl Counters {
 
     /// Returns the counters of the stream, and those that a server would compute from the entries
     /// and the last id alone.
-    pub(super) fn told_and_made_up(stream: &dyn Stream) -> (Self, Self) {
+    pub(super) fn stored_and_derived(stream: &dyn Stream) -> (Self, Self) {
         let (mut length, mut first) = (0, None);
         stream.entries(&mut |id, _| {
             length += 1;

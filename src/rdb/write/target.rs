@@ -156,7 +156,7 @@ impl Needs {
                 }
             }
             Value::Stream(stream) => {
-                let (stored, made_up) = Counters::told_and_made_up(*stream);
+                let (stored, made_up) = Counters::stored_and_derived(*stream);
                 if !stored.says_as_much_as(&made_up) {
                     needs.add(Feature::StreamCounters);
                 }

@@ -86,7 +86,7 @@ fn read(bytes: &[u8]) -> Result<(Vec<String>, RdbSummary), Box<Damage>> {
 }
 
 /// Writes a file with one key.
-fn one(target: Target, options: &Options, notes: &KeyNotes, value: &Value<'_>) -> Vec<u8> {
+fn write_one(target: Target, options: &Options, notes: &KeyNotes, value: &Value<'_>) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut writer = Writer::new(&mut bytes, target, options);
     writer.select_db(3, 1, 0).unwrap();
@@ -100,7 +100,7 @@ const PLAIN: Options = Options { compress: false, checksum: true, drop_bookkeepi
 
 /// Returns the name of the storage type of a value.
 fn stored(target: Target, value: &Value<'_>) -> &'static str {
-    let bytes = one(target, &PLAIN, &KeyNotes::default(), value);
+    let bytes = write_one(target, &PLAIN, &KeyNotes::default(), value);
     let (_, found) = read(&bytes).unwrap_or_else(|damage| panic!("{damage}"));
     found.types[0].name
 }
@@ -269,7 +269,7 @@ proptest! {
         let options = Options { drop_bookkeeping: true, ..PLAIN };
         let whole = parts(&value);
         for target in [Target::REDIS_9, Target::REDIS_10] {
-            let bytes = one(target, &options, &KeyNotes::default(), &value);
+            let bytes = write_one(target, &options, &KeyNotes::default(), &value);
             // Read and written again by the next version, it retains everything except the
             // bookkeeping.
             let mut again = Vec::new();
@@ -352,7 +352,7 @@ fn a_large_value_is_written_in_nodes_without_buffering() {
     let list = texts((0..3000).map(element));
     let value = Value::List(&list);
     for target in Target::ALL {
-        let bytes = one(target, &Options::default(), &KeyNotes::default(), &value);
+        let bytes = write_one(target, &Options::default(), &KeyNotes::default(), &value);
         let (recorded, found) = read(&bytes).unwrap();
         assert!(recorded[1].ends_with(&format!("{:?}", parts(&value))));
         assert_eq!(found.keys, 1);
@@ -365,7 +365,7 @@ fn elements_around_the_size_of_a_node_are_read_back() {
     let list = texts(long.iter().chain(&long));
     let value = Value::List(&list);
     for target in Target::ALL {
-        let bytes = one(target, &PLAIN, &KeyNotes::default(), &value);
+        let bytes = write_one(target, &PLAIN, &KeyNotes::default(), &value);
         let (recorded, _) = read(&bytes).unwrap();
         assert!(recorded[1].ends_with(&format!("{:?}", parts(&value))), "{target}");
     }

@@ -189,9 +189,9 @@ impl Encoder {
             return None;
         }
         let text = |range: &Range<usize>| self.texts.get(range.clone());
-        sorted.sort_unstable_by(|(a, one), (b, other)| {
+        sorted.sort_unstable_by(|(a, write_one), (b, other)| {
             // Adding 0.0 makes zero and negative zero compare equal.
-            (a + 0.0).total_cmp(&(b + 0.0)).then_with(|| text(one).cmp(&text(other)))
+            (a + 0.0).total_cmp(&(b + 0.0)).then_with(|| text(write_one).cmp(&text(other)))
         });
         Some(sorted)
     }
