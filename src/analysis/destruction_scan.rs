@@ -174,7 +174,7 @@ pub(crate) struct Runs {
 }
 
 impl Runs {
-    fn is_told(&self, run: &EventRun) -> bool {
+    fn is_reported(&self, run: &EventRun) -> bool {
         run.keys >= self.told_from
     }
 
@@ -193,7 +193,7 @@ impl Runs {
     /// Ends a run; it is retained if it is long, or may continue a run of the previous segment.
     fn close(&mut self) {
         if let Some(run) = self.open.take()
-            && (self.is_told(&run) || run.first <= GAP)
+            && (self.is_reported(&run) || run.first <= GAP)
         {
             self.closed.push(run);
         }

@@ -1,8 +1,8 @@
 //! Finding intact frames after damage.
 //!
-//! Nothing marks where a frame begins, so the search tries every `*` behind the damage, and takes the
+//! Nothing marks where a frame begins, so the search tries every `*` after the damage, and takes the
 //! first from which whole frames follow. A value may hold text that looks like frames; so the search
-//! begins behind the arguments of the broken frame that are still whole ([`trusted_prefix`]), and the
+//! begins after the arguments of the broken frame that are still whole ([`trusted_prefix`]), and the
 //! caller says which frames are believable (a known command with a possible number of arguments, or an unknown one
 //! in a row of frames).
 

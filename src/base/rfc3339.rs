@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_are_no_time_of_rfc_3339_are_kept() {
+    fn numbers_outside_of_rfc_3339_are_written_as_numbers() {
         assert_eq!(from_seconds(FIRST_SECOND), "0000-01-01T00:00:00Z");
         assert_eq!(from_seconds(FIRST_SECOND - 1), "@-62167219201");
         assert_eq!(from_seconds(i64::MAX), "@9223372036854775807");

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `NAME.bak-<time>` | the original of what was replaced |
 //! | `NAME.cut-<time>` | the bytes that were cut off a file |
-//! | `NAME.flushed` | the log that a recovered one has replaced, as `recover` tells a person to rename it |
+//! | `NAME.flushed` | the log that a recovered one has replaced, renamed as the steps of `recover` say |
 //! | `.NAME.<random>.tmp` | output that is not finished: a run is at work, or was killed |
 //!
 //! A time is 14 digits; where a name is taken, `-2`, `-3` and so on follow.
@@ -68,7 +68,7 @@ fn kept_of(name: &[u8]) -> Option<&[u8]> {
 fn without_number(name: &[u8]) -> &[u8] {
     let digits = name.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
     let rest = &name[..name.len() - digits];
-    // The digits of a time follow a dash as well, and letters stand before that.
+    // The digits of a time follow a dash as well, and letters are before that.
     match rest.strip_suffix(b"-") {
         Some(before) if digits > 0 && before.last().is_some_and(u8::is_ascii_digit) => before,
         _ => name,

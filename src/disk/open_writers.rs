@@ -14,7 +14,7 @@ pub struct Holder {
     pub program: String,
 }
 
-/// Where the system tells of its processes.
+/// The directory in which the system describes its processes.
 const PROC: &str = "/proc";
 
 /// The processes that have `path` open for writing; empty when there are none, when they belong to somebody else
@@ -56,7 +56,7 @@ fn working_in(proc: &Path, directory: &Path) -> Vec<Holder> {
 /// The prefixes of the names of server programs.
 const SERVERS: [&str; 3] = ["redis-server", "valkey-server", "keydb-server"];
 
-/// The numbers of all processes, and where the system tells of each.
+/// The numbers of all processes, and the directory that describes each.
 fn processes(proc: &Path) -> impl Iterator<Item = (u32, PathBuf)> {
     let entries = fs::read_dir(proc).into_iter().flatten().flatten();
     entries.filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path())))

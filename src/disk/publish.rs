@@ -132,7 +132,7 @@ impl NewFile {
     ///
     /// # Errors
     ///
-    /// When something stands there that must be kept, or the directory cannot be written.
+    /// When something exists there that must not be replaced, or the directory cannot be written.
     pub fn create(destination: &Path, existing: Existing, access: Access) -> Result<Self> {
         check_free(destination, existing)?;
         let (prefix, directory) = temporary(destination)?;
@@ -207,7 +207,7 @@ impl NewDirectory {
     ///
     /// # Errors
     ///
-    /// When something stands there that must be kept, or the directory above cannot be written.
+    /// When something exists there that must not be replaced, or the directory above cannot be written.
     pub fn create(destination: &Path, existing: Existing, access: Access) -> Result<Self> {
         check_free(destination, existing)?;
         let (prefix, directory) = temporary(destination)?;
@@ -231,7 +231,7 @@ impl NewDirectory {
         self.access
     }
 
-    /// Makes it stand at its destination, durably: every file in it is synced first.
+    /// Publishes it at its destination, durably: every file in it is synced first.
     ///
     /// # Errors
     ///

@@ -448,7 +448,7 @@ impl Listing {
                 let of = of.to_owned();
                 listing
                     .leftovers
-                    .push(LeftBehind { of, other: left_behind(path, &metadata, what) });
+                    .push(LeftBehind { of, other: leftover_files(path, &metadata, what) });
             } else if metadata.is_dir() {
                 listing.directories.push(path);
             } else if metadata.is_file() {
@@ -486,7 +486,7 @@ impl Listing {
     }
 }
 
-fn left_behind(path: PathBuf, metadata: &fs::Metadata, what: Leftover) -> OtherFile {
+fn leftover_files(path: PathBuf, metadata: &fs::Metadata, what: Leftover) -> OtherFile {
     let files = |entry: fs::DirEntry| entry.metadata().ok().filter(fs::Metadata::is_file);
     let bytes = match metadata.is_dir() {
         true => fs::read_dir(&path)

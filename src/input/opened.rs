@@ -1,6 +1,6 @@
 //! The one way from a path to its log, whether it is in files or in an archive.
 //!
-//! [`open`] tells which of the two it is, and [`Input::into_log`] gives the log. That of an archive is extracted to a
+//! [`open`] determines which of the two it is, and [`Input::into_log`] gives the log. That of an archive is extracted to a
 //! temporary directory, which its [`OpenedLog`] owns.
 
 use std::ops::Deref;
@@ -19,7 +19,7 @@ use crate::base::progress::Progress;
 
 /// What a path refers to.
 pub enum Input {
-    /// The files of a log, or an RDB: [`Log::layout`] tells which.
+    /// The files of a log, or an RDB: see [`Log::layout`].
     Log(Box<Log>),
     /// A set that no server loads.
     Broken(BrokenSet),
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn files_and_broken_sets_are_told_from_archives() {
+    fn files_and_broken_sets_are_distinguished_from_archives() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("a.aof");
         fs::write(&file, LOG).unwrap();

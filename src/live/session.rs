@@ -1,4 +1,4 @@
-//! A run at one server: the connection, the identity of the server, and the caller who is told about it.
+//! A run at one server: the connection, the identity of the server, and the progress of the caller.
 
 use std::time::Duration;
 

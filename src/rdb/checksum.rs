@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn progress_is_told_each_byte_once() {
+    fn progress_is_advanced_by_each_byte_once() {
         #[derive(Default)]
         struct Sum(AtomicU64);
         impl Progress for Sum {

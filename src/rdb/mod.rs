@@ -29,12 +29,12 @@
 //! | `stream`, `module` | streams and module values |
 //! | `dump` | the payload of DUMP and RESTORE |
 //! | `skip` | stepping over a value |
-//! | `cursor`, `text`, `lzf` | lengths and strings, of which all is made |
-//! | `checksum`, `unique` | the checks beside the format: CRC-64, and what must not come twice |
-//! | `visitor` | what is told on the way |
-//! | `fault`, `damage` | what is wrong and where, and all that is told when the walk cannot go on |
+//! | `cursor`, `text`, `lzf` | lengths and strings |
+//! | `checksum`, `duplicate_detection`, `duplicate_keys` | the checks besides the format: CRC-64, duplicate members and keys |
+//! | `visitor` | the interface between the walk and its caller |
+//! | `fault`, `damage` | the kinds of damage, and the report on one |
 //! | `unknown`, `newer` | content that this version does not know; the proof by its checksum that it is whole |
-//! | `write` | the writing side of all this |
+//! | `write` | writing an RDB |
 //!
 //! The parser does not trust any declared length: memory is allocated as bytes arrive, and nothing
 //! recurses.

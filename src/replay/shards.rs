@@ -305,7 +305,7 @@ fn time_at(part: &RoutedPart<'_>, offset: u64) -> Option<i64> {
 
 impl Routed<'_> {
     /// Returns the time of the last annotation before a command, in Unix seconds.
-    pub fn time_told(&self, at: Position) -> Option<i64> {
+    pub fn recorded_time(&self, at: Position) -> Option<i64> {
         let part = self.parts.get(at.part as usize)?;
         time_at(part, at.offset).map(|ms| ms / 1000)
     }

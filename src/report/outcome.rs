@@ -1,4 +1,4 @@
-//! The outcome that each report stands for, from which the exit code is derived.
+//! The outcome of each report, from which the exit code is derived.
 
 use super::hold::HeldAndRecovered;
 use super::live::Servers;

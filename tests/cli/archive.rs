@@ -177,7 +177,7 @@ fn several_logs_get_an_archive_each_and_the_files_of_a_set_one() {
 }
 
 #[test]
-fn a_damaged_log_is_packed_only_where_that_is_asked_for() {
+fn a_damaged_log_is_compressed_only_on_request() {
     let place = Place::new();
     place.put("a.aof", torn());
     let run = place.run(&["compress", "a.aof", "-o", "a.zip"]);
@@ -198,7 +198,7 @@ fn a_damaged_log_is_packed_only_where_that_is_asked_for() {
 }
 
 #[test]
-fn extract_writes_over_nothing_unless_told() {
+fn extract_overwrites_nothing_without_force() {
     let place = Place::new();
     busy_set(&place, "set");
     place.run(&["compress", "set", "-o", "a.zip"]);
@@ -224,7 +224,7 @@ fn extract_writes_over_nothing_unless_told() {
 }
 
 #[test]
-fn a_flipped_bit_is_told_and_nothing_is_extracted() {
+fn a_flipped_bit_is_reported_and_nothing_is_extracted() {
     let place = Place::new();
     place.put("a.aof", busy());
     place.run(&["compress", "a.aof", "-o", "a.zip"]);
@@ -282,7 +282,7 @@ fn a_plain_zip_as_scripts_make_it_is_verified_and_extracted() {
     );
     assert_eq!(place.run(&["extract", "plain.zip", "-o", "data"]).code, Some(0));
     assert!(tree(&place.path("data/appendonlydir")) == tree(&place.path("appendonlydir")));
-    // Written to a pipe, with descriptors behind the bytes.
+    // Written to a pipe, with descriptors after the bytes.
     let run = place.shell("cat appendonlydir/appendonly.aof.2.base.aof | zip -q - - > piped.zip; \"$0\" verify piped.zip");
     assert_eq!(run.code, Some(0), "{run:#?}");
     assert!(run.stdout.contains("8,000 commands"), "{run:#?}");

@@ -123,7 +123,7 @@ fn a_torn_end_is_damage_unless_somebody_is_writing() {
     let said = run.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(said.contains("torn.aof is backed up to byte 81; the 10 bytes after it"), "{run:#?}");
     assert_eq!(place.run(&["list", "--verify", "to"]).code, Some(0));
-    // Compacted, too, nothing behind that byte counts.
+    // Nothing after that byte counts if it is compacted, either.
     let writer = fs::OpenOptions::new().append(true).open(place.path("torn.aof")).unwrap();
     let (code, report) = json(&place, &[&args[..], &["--compact"]].concat());
     drop(writer);
@@ -223,7 +223,7 @@ fn a_full_disk_costs_no_archive() {
     assert_eq!(noise.code, Some(0));
     let noise = String::from_utf8(place.read("noise")).unwrap();
     place.put("a.aof", [sound(), command(&["SET", "noise", &noise])].concat());
-    // The limit on the size of files stands for a disk that is full.
+    // The limit on the size of files has the effect of a disk that is full.
     let backup = "\"$0\" backup a.aof --to to --keep-last 1";
     for more in ["", " --compact"] {
         let run = place.shell(&format!("ulimit -f 64; trap '' XFSZ; {backup}{more}"));

@@ -113,7 +113,7 @@ fn an_rdb_becomes_the_directory_with_which_a_log_can_begin() {
 }
 
 #[test]
-fn what_stands_at_the_output_stays_unless_forced() {
+fn an_existing_output_is_not_replaced_without_force() {
     let place = Place::new();
     place.put("a.aof", sound());
     place.put("b.aof", "precious");
@@ -127,7 +127,7 @@ fn what_stands_at_the_output_stays_unless_forced() {
 }
 
 #[test]
-fn a_torn_end_is_left_out_and_told_and_other_damage_is_refused() {
+fn a_torn_end_is_omitted_and_other_damage_is_refused() {
     let place = Place::new();
     place.put("torn.aof", torn());
     let run = place.run(&["compact", "torn.aof", "-o", "b.aof"]);
@@ -141,7 +141,7 @@ fn a_torn_end_is_left_out_and_told_and_other_damage_is_refused() {
 }
 
 #[test]
-fn databases_that_no_server_has_by_default_are_told() {
+fn databases_above_the_default_limit_are_reported() {
     let place = Place::new();
     let set_in = |db: &str| [command(&["SELECT", db]), command(&["SET", "k", "v"])].concat();
     place.put("a.aof", set_in("15"));
@@ -184,7 +184,7 @@ fn select_that_a_server_refuses_leaves_later_keys_in_the_previous_database() {
 
 /// As Redis 5.0 writes SET, PEXPIREAT and two INCRBYFLOAT.
 #[test]
-fn an_expiry_that_an_old_log_may_have_lost_is_told() {
+fn expiries_that_an_old_log_may_have_lost_are_reported() {
     let place = Place::new();
     let begin =
         [command(&["SET", "k", "1"]), command(&["PEXPIREAT", "k", "4102444800000"])].concat();
@@ -298,7 +298,7 @@ fn a_form_or_server_that_cannot_carry_the_data_is_an_error() {
 fn a_full_disk_leaves_nothing() {
     let place = Place::new();
     place.put("a.aof", busy());
-    // The limit on the size of files stands for a disk that is full.
+    // The limit on the size of files has the effect of a disk that is full.
     let run = place.shell("ulimit -f 8; trap '' XFSZ; \"$0\" compact a.aof -o b.aof");
     assert_eq!(run.code, Some(2), "{run:#?}");
     assert!(run.stderr.contains("b.aof"), "{run:#?}");

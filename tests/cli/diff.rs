@@ -1,4 +1,4 @@
-//! `aofkit diff`: which keys differ, in what, and how that is told.
+//! `aofkit diff`: which keys differ, in what, and the report.
 
 use super::*;
 
@@ -147,7 +147,7 @@ fn a_compacted_log_is_the_same_in_every_form() {
 }
 
 #[test]
-fn what_was_not_compared_is_told() {
+fn what_was_not_compared_is_reported() {
     let place = Place::new();
     place.put("a.aof", torn());
     let failing = command(&["LPUSH", "a", "x"]);

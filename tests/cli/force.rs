@@ -212,7 +212,7 @@ fn the_input_is_refused_by_whatever_name() {
 }
 
 #[test]
-fn an_archive_replaces_no_other_log_that_is_packed_with_it() {
+fn an_archive_replaces_no_other_log_that_it_contains() {
     let place = Place::new();
     place.put("a.aof", sound());
     place.put("aa.aof", sound());

@@ -133,7 +133,7 @@ fn an_rdb_brings_a_key_and_any_bytes_can_be_its_name() {
 }
 
 #[test]
-fn what_the_key_is_only_read_for_is_not_told_and_what_changes_it_is() {
+fn reads_of_a_key_are_not_reported_and_writes_are() {
     let place = Place::new();
     let log = [
         command(&["SADD", "k", "a"]),

@@ -235,7 +235,7 @@ help: use --output NEW to write a new log, --in-place to replace this one and ke
 }
 
 #[test]
-fn an_rdb_that_holds_more_than_its_version_has_is_told() {
+fn newer_content_than_the_version_of_an_rdb_is_reported() {
     let place = Place::new();
     // A note, which came with version 7; a checksum of zeros is none.
     let notes = b"\xfa\x01a\x01b\xff\0\0\0\0\0\0\0\0";

@@ -73,7 +73,7 @@ fn a_data_directory_works_after_a_run_that_was_killed() {
 }
 
 #[test]
-fn a_single_file_is_found_beside_what_was_kept_of_it() {
+fn a_single_file_is_found_next_to_its_backups() {
     let place = Place::new();
     fs::create_dir(place.path("data")).unwrap();
     place.put("data/log", torn());

@@ -83,7 +83,7 @@ fn commands_are_chosen_by_name_key_database_and_place() {
 }
 
 #[test]
-fn what_cannot_be_found_is_told() {
+fn missing_positions_are_reported() {
     let place = Place::new();
     place.put("a.aof", sound());
     let reported = |args: &[&str], code, what: &str| {
@@ -119,7 +119,7 @@ fn json_loses_nothing() {
 }
 
 #[test]
-fn parts_are_told_apart_and_an_rdb_is_a_line() {
+fn parts_are_distinguished_and_an_rdb_is_one_line() {
     let place = Place::new();
     place.put("a.aof", sound());
     place.run(&["compact", "a.aof", "-o", "set", "--format", "multipart", "--for", "redis-7.0"]);
@@ -143,7 +143,7 @@ fn parts_are_told_apart_and_an_rdb_is_a_line() {
 }
 
 #[test]
-fn everything_before_a_damage_is_shown_and_then_the_damage_is_told() {
+fn commands_before_damage_are_shown_and_then_the_damage() {
     let place = Place::new();
     let whole = "1:0   #1 [0] \"SET\" \"a\" \"1\"\n1:27  #2 [0] \"SET\" \"b\" \"2\"\n\
                  1:54  #3 [0] \"SET\" \"c\" \"3\"\n";

@@ -1,4 +1,4 @@
-//! The program as a person meets it: exit codes, and what stands on stdout and stderr.
+//! The program as a person meets it: exit codes, stdout and stderr.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
@@ -206,7 +206,7 @@ fn header(report: &str) -> String {
     format!(r#"{{"schema":1,"report":"{report}","version":"{version}","kind":"header"}}"#)
 }
 
-/// A command as it stands in a log.
+/// A command as it is in a log.
 fn command(args: &[&str]) -> Vec<u8> {
     let mut bytes = format!("*{}\r\n", args.len()).into_bytes();
     for arg in args {

@@ -131,7 +131,7 @@ fn without_styles(text: &str) -> String {
     plain
 }
 
-// The schema of --json, told again: a field that comes, goes or is given twice fails.
+// The schema of --json, stated again: a field that is added, removed or given twice fails.
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -92,7 +92,7 @@ fn repair_applies_the_plan_of_its_dry_run() {
     }
 }
 
-/// Removes what tells whether a plan was applied.
+/// Removes the fields that show whether a plan was applied.
 fn plan_of_groups(report: &Value) -> Value {
     let mut groups = report["groups"].clone();
     for archive in groups

@@ -225,7 +225,7 @@ fn everything_before_a_point_is_kept_and_no_transaction_is_cut_in_two() {
         // Inside the transaction: before its MULTI.
         ("#6".to_owned(), multi),
         (format!("a.aof:{}", multi + 15), multi),
-        // The annotation goes with what it tells the time of.
+        // The annotation is removed with the commands that it dates.
         ("1700000060".to_owned(), multi - 16),
         ("1700000001".to_owned(), multi - 16),
         ("1700000000".to_owned(), head.len()),
@@ -392,7 +392,7 @@ fn what_a_rewrite_has_replaced_is_found_and_taken() {
 }
 
 #[test]
-fn snapshots_and_leftovers_are_told() {
+fn snapshots_and_leftovers_are_reported() {
     let place = Place::new();
     place.put("appendonly.aof", b"");
     place.put("dump.rdb", b"REDIS0009\xfe\x00\x00\x01k\x01v\xff\0\0\0\0\0\0\0\0");
@@ -407,7 +407,7 @@ fn snapshots_and_leftovers_are_told() {
 }
 
 #[test]
-fn in_place_the_original_stands_beside_the_result() {
+fn in_place_the_original_is_saved_next_to_the_result() {
     let place = Place::new();
     let flushed = log(&format!("{SHOP}\nFLUSHALL"));
     place.put("a.aof", &flushed);
@@ -541,7 +541,7 @@ fn nothing_is_left_where_the_output_does_not_fit() {
     }
 }
 
-/// Up to Redis 6.2 scripts could stand in a log as they are. What they do is not known, and nothing is lost for that.
+/// Up to Redis 6.2 scripts could be in a log as they are. What they do is not known.
 #[test]
 fn a_log_that_cannot_be_replayed_is_recovered_all_the_same() {
     let place = Place::new();
@@ -599,7 +599,7 @@ fn an_event_tells_when_it_was_as_far_as_the_log_does() {
 /// Kills that are tried; AOFKIT_KILLS has more of them for a run by hand.
 const KILLS: u32 = 8;
 
-/// Killed at any instant, the log is the old one or the whole new one, and where it is new the old stands beside it.
+/// Killed at any instant, the log is the old one or the whole new one, and if it is new, the old one is next to it.
 #[test]
 fn killed_in_place_the_log_is_the_old_one_or_the_new_one() {
     let kills = std::env::var("AOFKIT_KILLS").map_or(KILLS, |n| n.parse().unwrap());

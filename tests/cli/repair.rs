@@ -61,7 +61,7 @@ fn a_torn_end_is_cut_in_a_new_file() {
 }
 
 #[test]
-fn what_stands_at_the_output_is_kept_unless_force_is_given() {
+fn an_existing_output_is_retained_without_force() {
     let place = Place::new();
     place.put("a.aof", torn());
     place.put("b.aof", "precious");
@@ -83,7 +83,7 @@ help: give another name, or --force to replace it\n",
 }
 
 #[test]
-fn in_place_the_original_stands_beside_the_result() {
+fn in_place_the_original_is_saved_next_to_the_result() {
     let place = Place::new();
     place.put("a.aof", torn());
     let run = place.run(&["repair", "a.aof", "--in-place"]);
@@ -183,7 +183,7 @@ fn what_is_no_log_is_not_repaired_to_nothing() {
 }
 
 #[test]
-fn what_would_be_kept_of_a_converted_log_by_salvage_is_counted() {
+fn commands_that_salvage_would_retain_of_a_converted_log_are_counted() {
     let place = Place::new();
     place.put("a.aof", [b"\n", &sound()[..]].concat());
     let run = place.run(&["repair", "a.aof", "-o", "b.aof", "--json"]);
@@ -223,7 +223,7 @@ fn one_unfinished_command_or_transaction_is_cut_as_before() {
 const RDB_OF_ONE_KEY: &[u8] = b"REDIS0009\xfe\x00\x00\x01k\x01v\xff\0\0\0\0\0\0\0\0";
 
 #[test]
-fn the_keys_of_an_rdb_before_a_damage_are_something_kept() {
+fn keys_of_an_rdb_before_damage_count_as_retained() {
     let place = Place::new();
     place.put("a.aof", [RDB_OF_ONE_KEY, &with_ends("\n")].concat());
     let run = place.run(&["repair", "a.aof", "-o", "b.aof"]);
@@ -349,7 +349,7 @@ fn a_set_is_repaired_to_a_set_with_a_manifest_of_its_own() {
     assert!(place.run(&["verify", "new"]).stdout.contains("\nSOUND: every byte read: 6 commands"));
     assert_eq!(state(&place, &files.each_ref().map(String::as_str)), before);
 
-    // Torn in the middle: what lies behind goes, or stays where that is asked for.
+    // Torn in the middle: everything after is removed, or retained on request.
     place.put(format!("set/{first}"), torn());
     let run = place.run(&["repair", "set", "--output", "cut"]);
     assert!(run.stdout.contains(&format!("part: {second} is removed from the set")), "{run:#?}");
@@ -358,7 +358,7 @@ fn a_set_is_repaired_to_a_set_with_a_manifest_of_its_own() {
     assert_eq!(place.run(&["repair", "set", "--salvage", "--output", "kept"]).code, Some(0));
     assert!(place.run(&["verify", "kept"]).stdout.contains("\nSOUND: every byte read: 6 commands"));
 
-    // In place: the old set stands beside, whole.
+    // In place: the complete old set is next to it.
     let run = place.run(&["repair", "set", "--in-place"]);
     assert_eq!(run.code, Some(0), "{run:#?}");
     let backup = place.names().into_iter().find(|name| name.starts_with("set.bak-")).unwrap();

@@ -1,4 +1,4 @@
-//! Restoring: what lies where afterwards, what is refused, and that nothing that was there is lost.
+//! Restoring: the resulting files, what is refused, and that no existing file is lost.
 
 use super::backup::{archives, json, kill_at_random, large_log, span_of};
 use super::*;
@@ -94,7 +94,7 @@ fn what_cannot_be_made_for_the_server_changes_nothing() {
 }
 
 #[test]
-fn what_is_there_stays_unless_told_and_is_only_moved_then() {
+fn existing_files_are_moved_aside_only_with_force() {
     let place = with_archives(&sound());
     let old = command(&["SET", "old", "1"]);
     place.put_set("data/appendonlydir", &[("appendonly.aof.7.base.aof", &old)]);
@@ -285,7 +285,7 @@ fn a_full_disk_changes_nothing() {
     let place = with_archives(&large_log());
     place.put_set("data/appendonlydir", &[("appendonly.aof.1.incr.aof", &sound())]);
     let before = tree(&place, "data");
-    // The limit on the size of files stands for a disk that is full.
+    // The limit on the size of files has the effect of a disk that is full.
     let run = place.shell("ulimit -f 64; trap '' XFSZ; \"$0\" restore set.zip -o data --force");
     assert_eq!(run.code, Some(2), "{run:#?}");
     assert_eq!(tree(&place, "data"), before);

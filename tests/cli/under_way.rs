@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 
-/// A log of one command with a value of `megabytes`, which take no room on the disk, and `tail` behind it.
+/// A log of one command with a value of `megabytes`, which take no space on the disk, and `tail` after it.
 fn put_large(place: &Place, name: &str, megabytes: u64, tail: &[u8]) -> fs::File {
     let mut file = fs::File::create(place.path(name)).unwrap();
     let bytes = megabytes << 20;
@@ -101,7 +101,7 @@ fn a_repair_that_is_killed_leaves_nothing_under_the_final_name() {
     child.kill().unwrap();
     assert_eq!(child.wait().unwrap().code(), None, "it was killed while it wrote");
     assert!(!place.path("b.aof").exists());
-    // And nothing stands in the way of the next one.
+    // Nothing prevents the next one.
     assert_eq!(place.run(&["repair", "a.aof", "--output", "b.aof"]).code, Some(0));
 }
 

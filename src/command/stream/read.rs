@@ -132,7 +132,7 @@ fn counted(stream: &Stream<'_>, group: &[u8], id: StreamId, server: Server) -> O
         return None;
     }
     let group = stream.group(group)?;
-    let counts_on = if looks_behind(server) {
+    let counts_on = if is_at_or_after(server) {
         let last = group.last_id();
         stream.first_id().is_some_and(|first| last >= first) && !stream.has_gaps_from(last)
     } else {
@@ -148,7 +148,7 @@ fn counted(stream: &Stream<'_>, group: &[u8], id: StreamId, server: Server) -> O
 /// Returns whether a server trusts a group's counter only if nothing was trimmed or deleted after
 /// the last entry that the group read, and not just after the one that it reads now. *Observed* for
 /// Redis 7.0 (does not), 8.2 and Valkey 9.1 (do).
-fn looks_behind(server: Server) -> bool {
+fn is_at_or_after(server: Server) -> bool {
     match server.product {
         Product::Redis => server.has_redis(8, 0),
         Product::Valkey => server.has_valkey(8, 1),

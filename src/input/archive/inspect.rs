@@ -1,6 +1,6 @@
 //! Inspecting the content of an entry while it is decompressed.
 //!
-//! Commands go through the grammar as they come. An RDB cannot: its values are read whole, and a length tells where
+//! Commands go through the grammar as they come. An RDB cannot: its values are read whole, and a length determines where
 //! each ends. So an entry that begins with one is kept, up to `MEMORY_BYTES` in memory, and above that in a file
 //! without a name in the directory for temporary files, of which nothing is left however the process ends. Where
 //! that directory is itself in memory, TMPDIR names another.

@@ -241,7 +241,7 @@ impl<'a> Observer<'a> for Follower<'_> {
                 part: &part.name,
                 number: part.index + 1,
                 offset: seen.at.offset,
-                time: teller.routed.time_told(seen.at),
+                time: teller.routed.recorded_time(seen.at),
                 db: Some(seen.db),
                 args: seen.args,
                 error: match outcome {

@@ -291,13 +291,13 @@ pub(super) fn until(
     progress: &dyn Progress,
 ) -> Result<Cuts> {
     let point = find(log, timeline, position, progress)?;
-    cut_behind(log, timeline, point)
+    cut_after(log, timeline, point)
 }
 
 /// Retains everything before an event.
 pub(super) fn before_event(log: &Log, timeline: &Timeline, event: &Event) -> Result<Cuts> {
     let (offset, why) = (event.transaction.map_or(event.offset, |(multi, _)| multi), None);
-    cut_behind(log, timeline, Point { part: event.part_index, offset, why })
+    cut_after(log, timeline, Point { part: event.part_index, offset, why })
 }
 
 /// A point at which a log can be cut.
@@ -307,7 +307,7 @@ struct Point {
     why: Option<String>,
 }
 
-fn cut_behind(log: &Log, timeline: &Timeline, point: Point) -> Result<Cuts> {
+fn cut_after(log: &Log, timeline: &Timeline, point: Point) -> Result<Cuts> {
     let mut cuts = Cuts::none(log);
     let look = |index: usize| timeline.parts.get(index);
     let (Some(part), Some(here)) = (log.parts.get(point.part), look(point.part)) else {

@@ -53,7 +53,7 @@ pub(super) fn refusal(
     };
     let of = parts.iter().find(is_emptied)?;
     let dropped = of.plan.dropped.iter().find(|dropped| dropped.bytes > 0)?;
-    let looks_like = look_of_start(of.survey).or(dropped.looks_like);
+    let looks_like = format_of_start(of.survey).or(dropped.looks_like);
     Some(Refusal {
         part: dropped.part.clone(),
         offset: dropped.offset,
@@ -72,7 +72,7 @@ pub(super) fn kept_commands(survey: &Survey<'_>, part: &PartPlan) -> u64 {
 }
 
 /// Returns the data format that a part resembles from the start of its commands.
-fn look_of_start(survey: &Survey<'_>) -> Option<LooksLike> {
+fn format_of_start(survey: &Survey<'_>) -> Option<LooksLike> {
     looks_like(survey.part.mapping.bytes(), survey.commands_start)
 }
 
@@ -130,7 +130,7 @@ fn keeps_data(survey: &Survey<'_>, part: &PartPlan) -> bool {
     }
     // With other line endings, a first command of one argument still parses as complete, and ends within the start of
     // the next.
-    let canonical_alone = look_of_start(survey).is_some_and(LooksLike::has_other_line_ends);
+    let canonical_alone = format_of_start(survey).is_some_and(LooksLike::has_other_line_ends);
     let mut data = Data { canonical_alone, commands: 0 };
     for range in &part.keep {
         let index = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::findings::is_told;
+use super::findings::is_reported;
 use crate::aof::log::Layout;
 use crate::base::units::{Count, counted};
 use crate::ops::recover::{EventKind, RecoverReport, Verdict};
@@ -154,7 +154,7 @@ fn why_unclear(report: &RecoverReport) -> String {
     if report.unknown.iter().any(|command| command.script) {
         reasons.push("the effect of scripts is unknown");
     }
-    if report.unknown.iter().any(|command| !command.script && !is_told(report, command)) {
+    if report.unknown.iter().any(|command| !command.script && !is_reported(report, command)) {
         reasons.push("some of its commands are unknown to all known servers");
     }
     if !report.newer_rdbs.is_empty() {

@@ -67,7 +67,7 @@ pub(super) fn unknown(out: &mut String, report: &RecoverReport) -> fmt::Result {
         row(out, "not known", &what)?;
     }
     let others: Vec<&UnknownCommand> =
-        report.unknown.iter().filter(|command| !is_told(report, command)).collect();
+        report.unknown.iter().filter(|command| !is_reported(report, command)).collect();
     for command in others.iter().take(NAMES) {
         let what = match command.script {
             true => "a script, which may have written or deleted anything",
@@ -89,7 +89,7 @@ pub(super) fn unknown(out: &mut String, report: &RecoverReport) -> fmt::Result {
 }
 
 /// Returns whether the command is already reported as a possible flush.
-pub(super) fn is_told(report: &RecoverReport, command: &UnknownCommand) -> bool {
+pub(super) fn is_reported(report: &RecoverReport, command: &UnknownCommand) -> bool {
     let flushes = report.possible_flushes.iter();
     let same = flushes.filter(|flush| flush.name.eq_ignore_ascii_case(&command.name));
     !command.script && same.map(|flush| flush.commands).sum::<u64>() == command.count
