@@ -299,7 +299,7 @@ pub mod reports {
 
     /// The report on a backup.
     pub mod backup {
-        pub use crate::ops::backup::{Compaction, Step, UnderWay};
+        pub use crate::ops::backup::{BackupPlan, Compaction, Step, UnderWay};
     }
 
     /// The report on a restore.

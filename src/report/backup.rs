@@ -21,8 +21,8 @@ pub fn text(report: &BackupReport) -> String {
 
 fn write_text(out: &mut String, report: &BackupReport) -> fmt::Result {
     writeln!(out, "{}", Styled(STRONG, ShownPath(&report.path)))?;
-    row(out, "source", &report.identity.to_string())?;
-    row(out, "log", &Bytes(report.log_bytes).to_string())?;
+    row(out, "source", &report.plan.identity.to_string())?;
+    row(out, "log", &Bytes(report.plan.log_bytes).to_string())?;
     compaction(out, report)?;
     if report.archive.is_some() {
         let held = rdb_and_commands(report.rdb_keys, report.commands);
@@ -38,12 +38,16 @@ fn write_text(out: &mut String, report: &BackupReport) -> fmt::Result {
         };
         row(out, "archive", &format!("{}, {ratio}", Bytes(report.archive_bytes)))?;
     }
-    if report.needed_bytes > 0 {
-        let (needed, free) = (Bytes(report.needed_bytes), Bytes(report.free_bytes));
+    if report.plan.needed_bytes > 0 {
+        let (needed, free) = (Bytes(report.plan.needed_bytes), Bytes(report.free_bytes));
         row(out, "disk space", &format!("{needed} at most, of {free} free"))?;
     }
     if let Some(group) = &report.retention {
-        row(out, "retention", &format!("{}, {}", report.keep, summary(group, report.dry_run)))?;
+        row(
+            out,
+            "retention",
+            &format!("{}, {}", report.plan.keep, summary(group, report.dry_run)),
+        )?;
     }
     let steps = report.steps.iter().map(|step| (step.name, step.elapsed_s));
     row(out, "time", &wrap(&time(report.elapsed_s, steps), 64, 16))?;
@@ -61,7 +65,7 @@ fn compaction(out: &mut String, report: &BackupReport) -> fmt::Result {
 
 fn notes(out: &mut String, report: &BackupReport) -> fmt::Result {
     let mut note = |text: String| warning(out, &text);
-    if let Some(under_way) = &report.under_way {
+    if let Some(under_way) = &report.plan.under_way {
         note(format!(
             "process {} ({}) is writing the log: {} is backed up to byte {}; the {} after it, of an \
              unfinished command or transaction, are left out",
@@ -92,20 +96,20 @@ fn notes(out: &mut String, report: &BackupReport) -> fmt::Result {
 }
 
 fn verdict(out: &mut String, report: &BackupReport) -> fmt::Result {
-    for finding in &report.findings {
+    for finding in &report.plan.findings {
         finding_text(out, finding)?;
     }
-    if !report.findings.is_empty() {
+    if !report.plan.findings.is_empty() {
         writeln!(out)?;
     }
     match &report.archive {
         Some(archive) => {
-            let what = if report.damaged { "the log, damaged as it is," } else { "the log" };
+            let what = if report.plan.damaged { "the log, damaged as it is," } else { "the log" };
             let read_back = if report.read_back { ", read back and identical" } else { "" };
             let word = Styled(GOOD, "BACKED UP");
             writeln!(out, "{word}: {what} is in {}{read_back}", ShownPath(archive))
         }
-        None if report.damaged => {
+        None if report.plan.damaged => {
             let help = "`aofkit repair` repairs it; --damaged backs it up as it is";
             writeln!(out, "{}: nothing was written. {help}", Styled(ERROR, "DAMAGED"))
         }

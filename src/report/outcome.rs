@@ -125,7 +125,7 @@ impl HasOutcome for CompactReport {
 
 impl HasOutcome for BackupReport {
     fn outcome(&self) -> Outcome {
-        if self.damaged {
+        if self.plan.damaged {
             Outcome::Findings
         } else if self.has_retention_problems() {
             Outcome::Partial

@@ -177,3 +177,28 @@ fn recover_applies_the_plan_of_its_dry_run() {
         }
     }
 }
+
+const BACKUP: [&str; 9] = [
+    "identity",
+    "to",
+    "ends",
+    "log_bytes",
+    "under_way",
+    "damaged",
+    "findings",
+    "needed_bytes",
+    "keep",
+];
+
+#[test]
+fn backup_applies_the_plan_of_its_dry_run() {
+    for options in [&[][..], &["--compact"], &["--damaged"]] {
+        let place = Place::new();
+        fs::create_dir(place.path("to")).unwrap();
+        place.put("a.aof", if options == ["--damaged"] { torn() } else { sound() });
+        let real = [&["backup", "a.aof", "--to", "to", "--json"], options].concat();
+        let [dry, real] = dry_and_real(&place, &[&real[..], &["--dry-run"]].concat(), &real);
+        assert_eq!(fields(&dry, &BACKUP), fields(&real, &BACKUP), "{options:?}");
+        assert!(dry["archive"].is_null() && real["archive"].is_string());
+    }
+}

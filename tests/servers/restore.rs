@@ -61,7 +61,7 @@ fn backed_up(data: &Path, to: &Path, is_compacted: bool) -> PathBuf {
         dry_run: false,
     };
     let report = backup_path(data, &options, &Silent).expect("the log is backed up");
-    assert!(report.read_back && !report.damaged);
+    assert!(report.read_back && !report.plan.damaged);
     report.archive.expect("an archive")
 }
 

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::options::BackupOptions;
+use super::plan::BackupPlan;
+use super::step::Step;
+use crate::aof::log::Log;
 use crate::archive::contents::Source;
-use crate::disk::open_writers::Holder;
-use crate::ops::list::Identity;
-use crate::ops::prune::{Group, KeepPolicy};
-use crate::ops::verify::findings::Finding;
+use crate::ops::prune::Group;
 
 /// The result of a backup or of a dry run.
 #[derive(Debug, Serialize)]
@@ -19,11 +20,9 @@ pub struct BackupReport {
     pub path: PathBuf,
     /// The source, as recorded in the archive.
     pub source: Source,
-    /// The identity of the source, which retention groups archives by.
-    pub identity: Identity,
-    /// The backup directory.
-    #[serde(serialize_with = "crate::base::escape::path")]
-    pub to: PathBuf,
+    /// What was planned, and, unless this is a dry run, applied.
+    #[serde(flatten)]
+    pub plan: BackupPlan,
     /// The path of the archive; `None` if none was created.
     #[serde(serialize_with = "crate::base::escape::path_if_any")]
     pub archive: Option<PathBuf>,
@@ -31,8 +30,6 @@ pub struct BackupReport {
     pub dry_run: bool,
     /// The time of the data in the archive.
     pub created: Timestamp,
-    /// The number of bytes of the log that are backed up.
-    pub log_bytes: u64,
     /// The number of complete commands in the archive.
     pub commands: u64,
     /// The number of keys in RDBs in the archive.
@@ -49,24 +46,13 @@ pub struct BackupReport {
     pub ratio: f64,
     /// Whether the archive was read back and found valid before it was published.
     pub read_back: bool,
-    /// The part of the log that was being written and was therefore left out.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub under_way: Option<UnderWay>,
-    /// Whether the log is damaged. It was then not backed up unless requested.
-    pub damaged: bool,
-    /// The findings about the log.
-    pub findings: Vec<Finding>,
     /// The result of the preceding compaction.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compaction: Option<Compaction>,
-    /// The estimated maximum number of bytes needed, including temporary files.
-    pub needed_bytes: u64,
     /// The number of free bytes.
     pub free_bytes: u64,
     /// The names of leftovers of killed runs that were deleted.
     pub cleared: Vec<String>,
-    /// The retention policy.
-    pub keep: KeepPolicy,
     /// The outcome for older archives; `None` if the policy is empty.
     pub retention: Option<Group>,
     /// The reason why retention failed. The archive exists nevertheless.
@@ -79,23 +65,36 @@ pub struct BackupReport {
 }
 
 impl BackupReport {
+    /// Returns the report of a plan that is not applied yet.
+    pub(super) fn new(log: &Log, options: &BackupOptions, plan: BackupPlan) -> Self {
+        BackupReport {
+            path: log.path.clone(),
+            source: options.archive.source.clone(),
+            archive: None,
+            dry_run: options.dry_run,
+            created: options.archive.created,
+            commands: 0,
+            rdb_keys: 0,
+            newer_rdb: None,
+            bytes: plan.log_bytes,
+            archive_bytes: 0,
+            ratio: 0.0,
+            read_back: false,
+            compaction: None,
+            free_bytes: 0,
+            cleared: Vec::new(),
+            retention: None,
+            retention_problem: None,
+            steps: Vec::new(),
+            elapsed_s: 0.0,
+            plan,
+        }
+    }
+
     /// Returns whether there are problems with older archives, although the new one is valid.
     pub fn has_retention_problems(&self) -> bool {
         self.retention_problem.is_some() || self.retention.as_ref().is_some_and(Group::has_problems)
     }
-}
-
-/// The end of a log that a server was writing while it was read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct UnderWay {
-    /// The file name of the part.
-    pub part: String,
-    /// The byte offset of the end of the last complete command or transaction.
-    pub end: u64,
-    /// The number of bytes after it.
-    pub bytes: u64,
-    /// The process that has the part open for writing.
-    pub writer: Holder,
 }
 
 /// The result of a compaction before the backup.
@@ -113,17 +112,4 @@ pub struct Compaction {
     pub failed_commands: u64,
     /// The fingerprint of the data: 32 hexadecimal digits.
     pub fingerprint: String,
-}
-
-/// A step of the backup with its times.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Step {
-    /// The name of the step.
-    pub name: &'static str,
-    /// The start time.
-    pub started: Timestamp,
-    /// The end time.
-    pub ended: Timestamp,
-    /// The duration in seconds, by the monotonic clock.
-    pub elapsed_s: f64,
 }

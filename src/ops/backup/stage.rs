@@ -5,29 +5,14 @@ use std::io::Read;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use super::report::{BackupReport, Compaction, UnderWay};
-use crate::analysis::survey::Survey;
+use super::report::{BackupReport, Compaction};
 use crate::aof::log::{Layout, Log, Part};
 use crate::base::error::{Error, Result};
 use crate::base::progress::Progress;
-use crate::disk::open_writers::writers;
 use crate::disk::publish::Existing;
 use crate::disk::{Access, Scratch};
 use crate::input::files::open_files;
 use crate::ops::compact::{self, compact};
-
-/// Returns the unfinished end of the last part if it is torn and a process has it open for writing. Without a writer, a
-/// torn end is damage. Damage elsewhere is damage even with a writer.
-pub(super) fn under_way(last: &Survey<'_>) -> Option<UnderWay> {
-    let is_torn = !last.is_whole() && !last.is_preamble_broken() && !last.is_damaged();
-    if !is_torn {
-        return None;
-    }
-    let writer = writers(&last.part.path).into_iter().next()?;
-    let end = last.safe_end();
-    let bytes = last.part.mapping.len() - end;
-    Some(UnderWay { part: last.part.name.clone(), end, bytes, writer })
-}
 
 /// Compacts the first `ends` bytes of each part into the scratch directory, and opens the result.
 pub(super) fn compacted(
@@ -49,7 +34,7 @@ pub(super) fn compacted(
     let done = compact(input, &options, progress)?;
     report.compaction = Some(Compaction {
         form: done.form,
-        bytes_before: report.log_bytes,
+        bytes_before: report.plan.log_bytes,
         bytes_after: done.bytes_after,
         keys: done.keys.iter().map(|keys| keys.keys).sum(),
         failed_commands: done.failed.iter().map(|failed| failed.count).sum(),

@@ -6,8 +6,12 @@ use super::*;
 use crate::analysis::data_filter::Filter;
 use crate::base::progress::Silent;
 use crate::base::server::redis;
+use crate::disk::publish::Existing;
 use crate::input::archive::extract;
 use crate::input::archive::extract::ExtractOptions;
+use crate::ops::compact;
+use crate::ops::compress::write::CompressOptions;
+use crate::ops::prune::KeepPolicy;
 use crate::replay::{ReplayOptions, RouteOptions};
 
 const SET_A: &[u8] = b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n";
@@ -44,7 +48,7 @@ fn only_complete_prefix_is_compressed() {
     let place = tempfile::tempdir().unwrap();
     let (log, ends) = growing_set(place.path());
     let report = backup(&log, Some(&ends), &options(&place.path().join("to")), &Silent).unwrap();
-    assert_eq!((report.commands, report.log_bytes), (2, ends.iter().sum()));
+    assert_eq!((report.commands, report.plan.log_bytes), (2, ends.iter().sum()));
     let output = place.path().join("out");
     let how = ExtractOptions { output: output.clone(), existing: Existing::Keep, damaged: false };
     extract(&report.archive.unwrap(), &how, &Silent).unwrap();

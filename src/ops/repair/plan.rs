@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::decide::{Decision, Dropped, decide};
 use super::options::RepairOptions;
-use super::refusal::{Refusal, refusal, kept_commands};
+use super::refusal::{Refusal, kept_commands, refusal};
 use super::retained_ranges::RetainedRanges;
 use crate::analysis::survey::{Survey, survey};
 use crate::aof::log::Log;

@@ -1,0 +1,102 @@
+//! The plan of a backup: how much of each part is backed up, and the space it needs. Planning writes nothing.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::free_space;
+use super::job::Job;
+use super::under_way::{self, UnderWay};
+use crate::analysis::survey::survey;
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::level::Level;
+use crate::ops::list::Identity;
+use crate::ops::prune::KeepPolicy;
+use crate::ops::verify::findings::Finding;
+use crate::ops::verify::{self, report_on};
+
+/// What is backed up. Which older archives are removed is planned once the new one exists.
+#[derive(Debug, Serialize)]
+pub struct BackupPlan {
+    /// The identity of the source, which retention groups archives by.
+    pub identity: Identity,
+    /// The backup directory.
+    #[serde(serialize_with = "crate::base::escape::path")]
+    pub to: PathBuf,
+    /// The number of bytes of each part that are backed up, in load order.
+    pub ends: Vec<u64>,
+    /// The number of bytes of the log that are backed up.
+    pub log_bytes: u64,
+    /// The part of the log that is being written and is therefore left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub under_way: Option<UnderWay>,
+    /// Whether the log is damaged. It is then not backed up unless requested.
+    pub damaged: bool,
+    /// The findings about the log.
+    pub findings: Vec<Finding>,
+    /// The estimated maximum number of bytes needed, including temporary files.
+    pub needed_bytes: u64,
+    /// The retention policy.
+    pub keep: KeepPolicy,
+}
+
+/// Verifies the log, and plans how much of it is backed up: the first `ends` bytes of each part or, without `ends`,
+/// everything up to the last complete command of a server that is writing it.
+///
+/// # Errors
+///
+/// [`ErrorKind::Refused`] when the log contains nothing; when it cannot be read.
+pub(super) fn plan(job: &mut Job<'_>, ends: Option<&[u64]>) -> Result<BackupPlan> {
+    let (log, options) = (job.log, job.options);
+    let mut unfinished = None;
+    let mut findings = Vec::new();
+    let ends = match ends {
+        // The archive is made from a complete prefix or not at all, which `pack` enforces.
+        Some(ends) => ends.to_vec(),
+        None => job.step("verify", |job| {
+            let mut ends: Vec<u64> = log.parts.iter().map(|part| part.mapping.len()).collect();
+            job.progress.phase("verify", log.bytes());
+            let surveys = (log.parts.iter())
+                .map(|part| survey(part, job.progress))
+                .collect::<Result<Vec<_>>>()?;
+            if let (Some(last), Some(end)) = (surveys.last(), ends.last_mut()) {
+                unfinished = under_way::under_way(last);
+                if let Some(under_way) = &unfinished {
+                    *end = under_way.end;
+                }
+            }
+            let others = surveys.len() - usize::from(unfinished.is_some());
+            if surveys[..others].iter().any(|survey| !survey.is_whole()) {
+                let reported = report_on(log, &surveys, &verify::VerifyOptions::default());
+                findings = reported.findings;
+                findings.retain(|finding| finding.level == Level::Error);
+            }
+            Ok(ends)
+        })?,
+    };
+    let log_bytes: u64 = ends.iter().sum();
+    if log_bytes == 0 && !options.archive.damaged {
+        return Err(Error::new(ErrorKind::Refused, "the log holds nothing, and no backup is made of it")
+            .at(&log.path)
+            .help("it would take the place of an older one that may be needed; --damaged makes it all the same"));
+    }
+    let damaged = !findings.is_empty();
+    let needed_bytes = match damaged && !options.archive.damaged {
+        true => 0,
+        false => {
+            let staged = if options.compact.is_some() { log.bytes() } else { 0 };
+            free_space::estimate(log, &ends, options.archive.method).saturating_add(staged)
+        }
+    };
+    Ok(BackupPlan {
+        identity: Identity::from_source(&options.archive.source),
+        to: options.to.clone(),
+        ends,
+        log_bytes,
+        under_way: unfinished,
+        damaged,
+        findings,
+        needed_bytes,
+        keep: options.keep,
+    })
+}
