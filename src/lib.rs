@@ -34,7 +34,7 @@
 //! - *verify*: [`input::open()`] maps every part in load order; [`analysis::survey`] reads each one, an RDB by
 //!   [`rdb::walk()`], commands by [`aof::scan_parallel`] into a [`command::Tally`]; [`ops::verify::judge`] decides what
 //!   each server would do with the log.
-//! - *repair*: the same survey; [`ops::repair::plan`] decides which byte ranges are retained; they are copied unchanged into a
+//! - *repair*: the same survey; [`ops::repair::plan()`] decides which byte ranges are retained; they are copied unchanged into a
 //!   [`disk::publish`] output, which is read back before it appears.
 //! - *recover*: [`ops::recover::timeline()`] reads the log once for everything that destroyed data; one observed replay
 //!   counts what each event cost. The choice becomes the byte ranges that are retained, or, where two states are joined key by
