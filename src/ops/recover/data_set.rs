@@ -29,7 +29,7 @@ pub(super) fn join<T>(
     let how = How { rule, db: only_db, expired, now_ms: options.now_ms };
     let source = JoinedSource::new([(log, &older), (newer_log, &options.route)], how, progress)?;
     let written = write(newer_log, &source)?;
-    Ok((written, source.tallies.into_tally().to_report(event, winner, expired)))
+    Ok((written, source.tallies.into_tally().into_report(event, winner, expired)))
 }
 
 /// Calls `write` with the data set in which keys are restored, and with the log that it replaces. Returns the result of
@@ -51,5 +51,5 @@ pub(super) fn undelete<T>(
     let wanted = Wanted { globs, db: options.db, expired, now_ms };
     let source = Undeleted { log, routing, wanted, tallies: Tallies::default() };
     let written = write(log, &source)?;
-    Ok((written, source.tallies.into_tally().to_report(None, None, expired)))
+    Ok((written, source.tallies.into_tally().into_report(None, None, expired)))
 }

@@ -92,7 +92,7 @@ impl Tally {
         self.settle();
     }
 
-    pub(super) fn to_report(
+    pub(super) fn into_report(
         mut self,
         event: Option<u64>,
         winner: Option<Winner>,
