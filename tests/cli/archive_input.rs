@@ -205,7 +205,7 @@ fn place_of(files: &Files, options: SimpleFileOptions) -> Place {
 }
 
 /// Keys whose values are the time of the run or of a file, or that differ on purpose: an archive has no server.
-const NOT_COMPARED: [&str; 10] = [
+const NOT_COMPARED: [&str; 11] = [
     "until",
     "elapsed_ms",
     "elapsed_s",
@@ -214,6 +214,8 @@ const NOT_COMPARED: [&str; 10] = [
     "archived",
     "data_directory",
     "opened",
+    // The steps at a running server, which has no archive open.
+    "next",
     "directory",
     "appenddirname",
 ];
