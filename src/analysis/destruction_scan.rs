@@ -416,13 +416,13 @@ impl DestructionScan {
     /// Returns the scan of a segment at the start of a file: database 0, no transaction.
     pub(crate) fn of_whole_part(mut self) -> Self {
         let start = Context { db: Some(0), multi: Some(None), time: None };
-        let reported = |event: &mut EventRun| event.before = event.before.following(start);
+        let resolve = |event: &mut EventRun| event.before = event.before.following(start);
         let closed = [&mut self.deletions.closed, &mut self.renames.closed];
         for kept in [&mut self.flushes, &mut self.possible_flushes].into_iter().chain(closed) {
-            kept.events.iter_mut().for_each(reported);
+            kept.events.iter_mut().for_each(resolve);
         }
-        self.deletions.open.iter_mut().for_each(reported);
-        self.renames.open.iter_mut().for_each(reported);
+        self.deletions.open.iter_mut().for_each(resolve);
+        self.renames.open.iter_mut().for_each(resolve);
         self.at_end = self.at_end.following(start);
         self
     }

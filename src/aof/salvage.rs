@@ -58,7 +58,7 @@ fn begins(bytes: &[u8], believe: &dyn Fn(&Frame<'_>, &[u8]) -> bool) -> bool {
 
 /// Returns whether a range contains only zero bytes, as a file system leaves after a power loss.
 pub fn is_all_zero(bytes: &[u8], range: Range<usize>) -> bool {
-    bytes.get(range).is_some_and(|stretch| stretch.iter().all(|&byte| byte == 0))
+    bytes.get(range).is_some_and(|tail| tail.iter().all(|&byte| byte == 0))
 }
 
 #[cfg(test)]

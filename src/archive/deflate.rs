@@ -41,14 +41,14 @@ pub(crate) fn deflate(
     let mut packed: Vec<Vec<u8>> = Vec::new();
     let mut from = 0;
     while from < blocks || !packed.is_empty() {
-        let stretch = &bytes
+        let chunk = &bytes
             [(from * BLOCK_BYTES).min(bytes.len())..((from + wave) * BLOCK_BYTES).min(bytes.len())];
         // The compressed blocks are written while the next ones are compressed.
         let (next, written) = rayon::join(
             || if from < blocks { pack(from) } else { Ok(Vec::new()) },
             || {
                 let written = packed.iter().try_for_each(|piece| write(piece));
-                beside(stretch);
+                beside(chunk);
                 written
             },
         );

@@ -13,7 +13,7 @@ use super::method::Method;
 use super::records::{Entry, end};
 
 /// The number of bytes passed on at a time if they are stored, or compressed by a library with threads of its own.
-const STRETCH_BYTES: usize = 4 << 20;
+const CHUNK_BYTES: usize = 4 << 20;
 
 /// The compression settings of an entry.
 #[derive(Debug, Clone, Copy)]
@@ -73,10 +73,10 @@ impl<'f> Writer<'f> {
         let start = out.at;
         let mut crc32 = Digest::new(CrcAlgorithm::Crc32IsoHdlc);
         let mut sha256 = Sha256::new();
-        let mut hash = |stretch: &[u8]| {
-            crc32.update(stretch);
-            sha256.update(stretch);
-            progress(stretch.len() as u64);
+        let mut hash = |chunk: &[u8]| {
+            crc32.update(chunk);
+            sha256.update(chunk);
+            progress(chunk.len() as u64);
         };
         match packing.method {
             Method::Deflate => {
@@ -84,9 +84,9 @@ impl<'f> Writer<'f> {
                 deflate(bytes, level, |piece| out.write(piece), &mut hash)?;
             }
             Method::Store => {
-                for stretch in bytes.chunks(STRETCH_BYTES) {
-                    out.write(stretch)?;
-                    hash(stretch);
+                for chunk in bytes.chunks(CHUNK_BYTES) {
+                    out.write(chunk)?;
+                    hash(chunk);
                 }
             }
             Method::Zstd => zstd(bytes, packing, &mut out, &mut hash)?,
@@ -158,9 +158,9 @@ fn zstd(
     let mut encoder = zstd::Encoder::new(out, packing.level)?;
     encoder.multithread(packing.threads.max(1))?;
     encoder.set_pledged_src_size(Some(bytes.len() as u64))?;
-    for stretch in bytes.chunks(STRETCH_BYTES) {
-        encoder.write_all(stretch)?;
-        hash(stretch);
+    for chunk in bytes.chunks(CHUNK_BYTES) {
+        encoder.write_all(chunk)?;
+        hash(chunk);
     }
     encoder.finish()?;
     Ok(())

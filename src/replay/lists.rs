@@ -75,7 +75,7 @@ impl OffsetLists {
         for list in std::mem::take(&mut self.lists) {
             joined.extend_from_slice(&list.bytes);
             ends.push(
-                u32::try_from(joined.len()).expect("lists of a stretch have fewer than 2^32 bytes"),
+                u32::try_from(joined.len()).expect("lists of a segment have fewer than 2^32 bytes"),
             );
         }
         Some(Segment { bytes: joined.into(), ends: ends.into(), base: self.base, start_db: None })

@@ -5,6 +5,9 @@
 //! Results are rounded to the nearest number, ties to even. Servers built for other architectures
 //! have a different `long double`. The text is that of `%.17Lf` without trailing zeros (`util.c`,
 //! `ld2string`).
+//!
+//! The crate `rustc_apfloat` gives the same digits. It would replace the arithmetic, but neither the grammar of the text
+//! nor the rounding of `%.17Lf`, which are most of this file.
 
 use std::cmp::Ordering;
 use std::fmt;

@@ -122,11 +122,9 @@ fn check_directory(to: &Path) -> Result<()> {
         if is_missing { error.help("make it first, or mount what should be there") } else { error }
     })?;
     if !metadata.is_dir() {
-        return Err(Error::new(
-            ErrorKind::Usage,
-            "archives are kept in a directory, and this is none",
-        )
-        .at(to));
+        return Err(Error::new(ErrorKind::Usage, "not a directory")
+            .at(to)
+            .help("give the directory that contains the archives"));
     }
     Ok(())
 }

@@ -54,12 +54,9 @@ pub fn restore(
             into_existing(archive, contents.as_ref(), options, progress)?
         }
         Ok(_) => {
-            return Err(Error::new(
-                ErrorKind::Usage,
-                "a log is restored into a directory, and this is none",
-            )
-            .at(output)
-            .help("give the server's data directory: `dir` of its configuration"));
+            return Err(Error::new(ErrorKind::Usage, "not a directory").at(output).help(
+                "a log is restored into the data directory of a server: `dir` in its configuration",
+            ));
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let (ready, owner) = into_new(archive, contents.as_ref(), options, progress)?;
