@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 use std::time::Duration;
 
 use super::envelope::Report;
-use super::lines::{self, finding_help, labelled, took, warning, wide_row as row};
+use super::lines::{self, error_word, finding_help, labelled, took, warning, wide_row as row};
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled};
 use super::time::local;
 use crate::archive::contents::{Arrangement, Contents};
@@ -272,7 +272,9 @@ fn last_line(out: &mut String, archive: &ArchiveReport) -> fmt::Result {
         )
     } else {
         let errors = counted(of(Level::Error), "error");
-        writeln!(out, "{}: {errors}{warned}{took}", Styled(ERROR, "DAMAGED"))
+        let errors_of = archive.findings.iter().filter(|finding| finding.level == Level::Error);
+        let word = error_word(errors_of.map(|finding| finding.kind));
+        writeln!(out, "{}: {errors}{warned}{took}", Styled(ERROR, word))
     }
 }
 

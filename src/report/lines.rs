@@ -11,6 +11,7 @@ use crate::base::failure::Failure;
 use crate::base::level::Level;
 use crate::base::next_step::NextStep;
 use crate::base::units::{Count, Elapsed, Rate, counted};
+use crate::ops::verify::findings;
 use crate::rdb::{Header, Kind, Magic};
 
 /// The width of text in columns, unless a name or path is longer.
@@ -150,4 +151,14 @@ pub(super) fn took(bytes: u64, elapsed: Duration) -> String {
         return String::new();
     }
     format!(" in {} ({})", Elapsed(elapsed), Rate { bytes, elapsed })
+}
+/// Returns the word for a log with errors of these kinds: an intact log that a server does not load is not damaged.
+pub(super) fn error_word<'k>(mut kinds: impl Iterator<Item = &'k str> + Clone) -> &'static str {
+    if kinds.clone().all(|kind| kind == findings::NOT_LOADABLE) {
+        "REFUSED"
+    } else if kinds.all(|kind| kind == findings::UNCHECKED_RDB) {
+        "NOT CHECKED"
+    } else {
+        "DAMAGED"
+    }
 }

@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use super::archive;
 use super::envelope::Report;
-use super::lines::{self, COLUMNS, finding_help, labelled, problem, took, wide_row as row};
+use super::lines::{
+    self, COLUMNS, error_word, finding_help, labelled, problem, took, wide_row as row,
+};
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
 use super::time::local;
 use crate::analysis::damage::DamageReport;
 use crate::aof::log::Layout;
 use crate::base::escape::ShownPath;
 use crate::base::units::{Bytes, Count, counted};
-use crate::ops::verify::findings::{self, Finding, Level};
+use crate::ops::verify::findings::{Finding, Level};
 use crate::ops::verify::judge::{Outcome, Verdict};
 use crate::ops::verify::report::{ArchiveOutcome, LogOutcome, LogReport, PartReport, VerifyReport};
 use crate::rdb;
@@ -318,16 +320,8 @@ fn last_line(out: &mut String, log: &LogReport) -> fmt::Result {
         writeln!(out, "{}{warned}: every byte read: {read}{took}", Styled(GOOD, "SOUND"))
     } else {
         let plural = if errors == 1 { "" } else { "s" };
-        let are_all = |kind: &str| {
-            log.findings.iter().all(|finding| finding.level < Level::Error || finding.kind == kind)
-        };
-        let word = if are_all(findings::NOT_LOADABLE) {
-            "REFUSED"
-        } else if are_all(findings::UNCHECKED_RDB) {
-            "NOT CHECKED"
-        } else {
-            "DAMAGED"
-        };
+        let errors_of = log.findings.iter().filter(|finding| finding.level == Level::Error);
+        let word = error_word(errors_of.map(|finding| finding.kind));
         writeln!(out, "{}: {errors} error{plural}{warned}{took}", Styled(ERROR, word))
     }
 }

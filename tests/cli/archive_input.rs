@@ -275,6 +275,16 @@ fn verify_of_an_archive_equals_that_of_the_directory() {
 }
 
 #[test]
+fn an_archive_that_a_server_does_not_load_is_refused_and_not_damaged() {
+    let files = shapes().into_iter().find(|(what, _)| *what == "data directory").unwrap().1;
+    let place = place_of(&files, deflated());
+    for path in ["d", "d.zip"] {
+        let run = place.run(&["verify", path, "--for", "redis-6.2"]);
+        assert!(run.stdout.lines().any(|line| line.starts_with("REFUSED: 1 error")), "{run:#?}");
+    }
+}
+
+#[test]
 fn operations_on_an_archive_equal_those_on_the_directory() {
     for (what, files) in shapes() {
         let place = place_of(&files, deflated());
