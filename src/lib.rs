@@ -223,6 +223,7 @@ pub mod options {
     pub use crate::archive::contents::Source;
     pub use crate::archive::method::Method;
     pub use crate::base::glob::Glob;
+    pub use crate::base::modules::Modules;
     pub use crate::disk::Owner;
     pub use crate::disk::publish::Existing;
     pub use crate::ops::compact::Form;

@@ -7,6 +7,7 @@ pub mod failure;
 pub mod glob;
 pub mod level;
 pub mod memory;
+pub mod modules;
 pub mod next_step;
 pub mod progress;
 pub(crate) mod rfc3339;

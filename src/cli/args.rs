@@ -6,6 +6,7 @@ use crate::analysis::key_filter::KeyFilter;
 use crate::base::cancel::Cancellation;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::glob::Glob;
+use crate::base::modules::Modules;
 use crate::base::server::{Product, Server, redis};
 use crate::disk::publish::Existing;
 use crate::ops::compact;
@@ -258,7 +259,22 @@ impl ReplayArgs {
             replay: self.replay(common, server),
             ctime: u64::try_from(self.now_ms() / 1000).unwrap_or(0),
             compress: true,
+            ..compact::CompactOptions::default()
         }
+    }
+}
+
+/// The modules that are loaded in the server which a result is for.
+#[derive(Debug, Args)]
+pub(super) struct ModuleArgs {
+    /// A module that is loaded in the server (graphdata, RedisJSON, ...; bundled: all that Redis 8 bundles); may be repeated
+    #[arg(long = "module", hide_short_help = true, value_name = "NAME", value_delimiter = ',')]
+    modules: Vec<String>,
+}
+
+impl ModuleArgs {
+    pub(super) fn loaded(&self) -> Modules {
+        Modules::new(self.modules.iter().cloned())
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
 
-use super::args::{Common, KeyArgs, KeyHelp, ReplayArgs};
+use super::args::{Common, KeyArgs, KeyHelp, ModuleArgs, ReplayArgs};
 use super::exit::Exit;
 use crate::analysis::data_filter::Filter;
 use crate::base::error::{Error, ErrorKind, Result};
@@ -34,6 +34,11 @@ pub(super) struct Compact {
     /// Target server (redis-7.0, valkey-9.1, ...) [default: the one that wrote the log]
     #[arg(long = "for", value_name = "VERSION")]
     server: Option<Server>,
+    #[command(flatten)]
+    modules: ModuleArgs,
+    /// Leave out data of modules that belongs to no key, without which servers start that lack the module
+    #[arg(long, hide_short_help = true)]
+    drop_module_aux: bool,
     #[command(flatten)]
     keys: KeyArgs<KeepHelp>,
     /// Leave out expired keys; by default they are kept, as by BGREWRITEAOF
@@ -96,6 +101,8 @@ impl Compact {
             check: self.check,
             route: RouteOptions { slice: self.shard, ..plain.route },
             compress: self.compress,
+            modules: self.modules.loaded(),
+            drop_module_aux: self.drop_module_aux,
             ..plain
         };
         let report = common.with_bar(|bar| compact(&self.path, &options, bar))?;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::args::Common;
+use super::args::{Common, ModuleArgs};
 use super::exit::Exit;
 use super::output::{message, print};
 use crate::base::error::Result;
@@ -26,6 +26,8 @@ pub(super) struct Verify {
     /// Report for these servers (redis-7.0, valkey-9.1, ...) [default: all known]
     #[arg(long = "for", value_name = "VERSION", value_delimiter = ',')]
     servers: Vec<Server>,
+    #[command(flatten)]
+    modules: ModuleArgs,
     /// Show the N most frequent commands
     #[arg(long, value_name = "N", default_value_t = 10)]
     top: usize,
@@ -43,7 +45,8 @@ Exit codes: 0 valid; 1 damaged, or refused by a server given with --for; \
 
 impl Verify {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
-        let options = VerifyOptions { servers: self.servers.clone() };
+        let options =
+            VerifyOptions { servers: self.servers.clone(), modules: self.modules.loaded() };
         let report = common.with_bar(|bar| verify(&self.paths, &options, bar));
         if common.json {
             print(&report::json(&report))?;

@@ -80,6 +80,7 @@ pub use dump::{Dump, DumpFault};
 pub use fault::DamageKind;
 pub use format::{Format, Kind, format};
 pub use header::{Header, Magic, is_rdb};
+pub use module::module_of;
 pub use newer::{Newer, Reading, read};
 pub use text::{Lzf, Text};
 pub use unknown::{Uncheckable, UnknownContent, Unproven};

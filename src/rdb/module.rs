@@ -22,6 +22,11 @@ use super::cursor::Cursor;
 use super::fault::{Fault, Read};
 use super::visitor::{AuxWhen, ModuleId};
 
+/// Returns the module that wrote a value or data that belongs to no key; `payload` begins with the id of its type.
+pub fn module_of(payload: &[u8]) -> Option<ModuleId> {
+    Cursor::at(payload, 0).length("the id of a module").ok().map(ModuleId)
+}
+
 /// Reads a module's value, and returns its id and all its bytes including the id.
 pub(super) fn value<'a>(cursor: &mut Cursor<'a>) -> Read<(ModuleId, &'a [u8])> {
     let start = cursor.pos();

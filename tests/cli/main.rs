@@ -21,6 +21,7 @@ mod leftovers;
 mod live;
 mod log;
 mod losses;
+mod modules;
 mod newer;
 mod next_steps;
 mod output;

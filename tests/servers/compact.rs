@@ -193,6 +193,7 @@ fn compacted(binary: &Binary, log: &Path, form: Form) -> (String, Vec<String>) {
         replay: replay_options(binary),
         ctime: 1_700_000_000,
         compress: true,
+        ..CompactOptions::default()
     };
     compact(log, &options, &Silent)
         .unwrap_or_else(|error| panic!("{form} on {}: {error}", binary.line));

@@ -83,6 +83,7 @@ fn compaction() -> compact::CompactOptions {
         },
         ctime: 1_700_000_000,
         compress: true,
+        ..compact::CompactOptions::default()
     }
 }
 

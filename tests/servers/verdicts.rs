@@ -117,7 +117,11 @@ fn cut_offset(line: &str) -> Option<(&str, u64)> {
 
 /// Returns what `verify` predicts for a server of this line and the log at `path`.
 pub(crate) fn predicted(line: Server, path: &Path) -> LoadResult {
-    let outcome = verify_path(path, &VerifyOptions { servers: vec![line] }, &Silent);
+    let outcome = verify_path(
+        path,
+        &VerifyOptions { servers: vec![line], ..VerifyOptions::default() },
+        &Silent,
+    );
     let report = match outcome.expect("the log can be read") {
         LogOutcome::Read(report) => report,
         LogOutcome::Archive(_) => panic!("no item is an archive"),

@@ -77,6 +77,7 @@ fn only_complete_prefix_is_compacted() {
         },
         ctime: 0,
         compress: true,
+        ..compact::CompactOptions::default()
     };
     let options = BackupOptions { compact: Some(compaction), ..options(&place.path().join("to")) };
     let base = [ends[0], 0];

@@ -5,6 +5,7 @@
 //! read back, replayed like any other log, and compared with the replay of the input.
 
 mod form;
+mod module_data;
 mod output;
 mod report;
 mod shard;
@@ -20,6 +21,7 @@ pub use crate::analysis::data_filter::{Filter, LeftOut};
 pub use form::Form;
 pub use report::{Carried, CompactReport, Failed, Keys, Phase, Reclaimed, TornEnd};
 
+use self::module_data::ModuleRule;
 use self::output::{Output, Style};
 pub(crate) use self::shard::Made;
 use self::shard::{Counted, make};
@@ -29,6 +31,7 @@ use crate::aof::manifest::{Entry, Manifest, Role};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::escape::Shown;
 use crate::base::memory::Memory;
+use crate::base::modules::Modules;
 use crate::base::progress::Progress;
 use crate::base::server::{DEFAULT_DATABASES, Product, Server, redis, valkey};
 use crate::disk::Access;
@@ -72,6 +75,10 @@ pub struct CompactOptions {
     pub ctime: u64,
     /// Whether strings in an RDB are compressed.
     pub compress: bool,
+    /// The modules that are loaded in [`server`](CompactOptions::server).
+    pub modules: Modules,
+    /// Whether data of modules that belongs to no key is left out.
+    pub drop_module_aux: bool,
 }
 
 impl Default for CompactOptions {
@@ -89,6 +96,8 @@ impl Default for CompactOptions {
             replay: ReplayOptions::default(),
             ctime: u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0),
             compress: true,
+            modules: Modules::default(),
+            drop_module_aux: false,
         }
     }
 }
@@ -219,6 +228,10 @@ fn non_key<'l>(
         // Functions are in the first slice.
         non_key.functions = Functions::default();
     }
+    if options.drop_module_aux {
+        non_key.module_aux.clear();
+    }
+    module_rule(options).check_aux(&non_key)?;
     let lost = !non_key.module_aux.is_empty() || !non_key.slot_imports.is_empty();
     if lost && !form.is_rdb() {
         let what = if non_key.module_aux.is_empty() {
@@ -230,6 +243,10 @@ fn non_key<'l>(
             .help("write an RDB, which can: --format preamble, multipart or rdb"));
     }
     Ok(non_key)
+}
+
+fn module_rule(options: &CompactOptions) -> ModuleRule<'_> {
+    ModuleRule { server: options.server, modules: &options.modules }
 }
 
 fn style_for(form: Form, server: Server, options: &CompactOptions) -> Result<Style> {
@@ -369,7 +386,8 @@ impl Job<'_> {
         let whole = self.source.whole();
         let made = |shard, keyspace: &mut Keyspace<'_>| {
             let (filter, is_sample) = (&self.options.filter, is_sample(whole, shard));
-            make(keyspace, filter, self.detail(), &self.style, &self.unfit, is_sample)
+            let rule = module_rule(self.options);
+            make(keyspace, filter, self.detail(), &self.style, rule, &self.unfit, is_sample)
         };
         let take = |shard: usize, made: Made| {
             if shard.is_multiple_of(LOOK_EACH) {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use super::module_data::ModuleRule;
 use super::output::{Piece, Style};
 use crate::analysis::data_filter::{Filter, LeftOut};
 use crate::base::error::{Error, ErrorKind, Result};
@@ -82,6 +83,7 @@ pub(super) fn make<'a>(
     filter: &Filter,
     detail: Detail,
     style: &Style,
+    modules: ModuleRule<'_>,
     unfit: &Mutex<Option<Feature>>,
     is_sample: bool,
 ) -> Result<Made> {
@@ -113,6 +115,7 @@ pub(super) fn make<'a>(
                 let mut bytes = Vec::new();
                 let mut writer = Writer::part(&mut bytes, *target, options);
                 each(db, filter, detail, &mut of_db, |entry| {
+                    modules.check_key(db.number(), entry)?;
                     let before = writer.written();
                     let written = write_key(&mut writer, entry).map_err(|error| {
                         if let KeyError::Write(WriteError::Unfit(found)) = &error {

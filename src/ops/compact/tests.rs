@@ -56,6 +56,7 @@ fn compacted(form: Form, harm: fn(&mut Vec<Piece>)) -> (Option<String>, bool) {
         },
         ctime: 0,
         compress: false,
+        ..CompactOptions::default()
     };
     let error = write_data_set(&log, &source, &options, &Silent).err();
     let left = std::fs::read_dir(place.path()).expect("a list").count();

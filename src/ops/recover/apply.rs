@@ -162,6 +162,7 @@ fn compaction(
         replay: options.replay.clone(),
         ctime: u64::try_from(options.now_ms / 1000).unwrap_or(0),
         compress: true,
+        ..compact::CompactOptions::default()
     }
 }
 

@@ -122,7 +122,8 @@ fn verified(
     archive: &Path,
     progress: &dyn Progress,
 ) -> Result<Box<LogReport>> {
-    let options = verify::VerifyOptions { servers: server.into_iter().collect() };
+    let options =
+        verify::VerifyOptions { servers: server.into_iter().collect(), ..Default::default() };
     match verify_path(path, &options, progress)? {
         LogOutcome::Read(report) => Ok(report),
         LogOutcome::Archive(_) => {

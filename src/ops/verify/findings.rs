@@ -15,6 +15,7 @@ use crate::analysis::survey::{NEWER_RDB, Preamble, Survey};
 use crate::aof::log::{Layout, Log, OtherKind};
 use crate::aof::recognise::LooksLike;
 use crate::base::escape::Shown;
+use crate::base::modules::{Modules, bundled_with_type};
 use crate::base::server::DEFAULT_DATABASES;
 use crate::base::units::{Bytes, Count};
 use crate::command::tally::Occurrence;
@@ -84,12 +85,13 @@ impl Finding {
     }
 }
 
-/// Returns all findings, most severe first and in load order within a severity. `chosen`: the user named the servers,
-/// so that a server refusing the log is an error and not a note.
+/// Returns all findings, most severe first and in load order within a severity. `modules`: those that
+/// are loaded in the servers. `chosen`: the user named the servers, so that it is an error if one of them refuses the log.
 pub fn findings(
     log: &Log,
     surveys: &[Survey<'_>],
     verdicts: &[Verdict],
+    modules: &Modules,
     chosen: bool,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -97,7 +99,8 @@ pub fn findings(
         preamble(survey, &mut findings);
         structure(survey, &mut findings);
         transactions(survey, &mut findings);
-        commands(survey, &mut findings);
+        module_data(survey, modules, &mut findings);
+        commands(survey, modules, &mut findings);
         traps(survey, &mut findings);
         oddities(survey, &mut findings);
     }
@@ -250,7 +253,31 @@ fn transactions(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-fn commands(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
+/// Reports data of modules, which is intact, but which a server loads only with the module.
+fn module_data(survey: &Survey<'_>, loaded: &Modules, findings: &mut Vec<Finding>) {
+    let used = survey.rdb().into_iter().flat_map(|rdb| &rdb.modules);
+    for module in used.filter(|module| module.name != "vectorset") {
+        let name = Shown(module.name.as_bytes());
+        let what = match module.keys {
+            0 => format!("data of the module {name} that belongs to no key"),
+            1 => format!("1 key of the module {name}"),
+            keys => format!("{} keys of the module {name}", Count(keys)),
+        };
+        let finding = Finding::new(Level::Note, "module-data", what).at(survey, 0);
+        let help = match bundled_with_type(&module.name) {
+            _ if loaded.have_type(&module.name) => None,
+            Some(_) => Some(
+                "the module is bundled with Redis 8, but not every package and image has it: a server without it does not start; --module bundled says that it is loaded",
+            ),
+            None => Some(
+                "a server without the module does not start; --module NAME says that it is loaded",
+            ),
+        };
+        findings.push(Finding { help: help.map(str::to_string), ..finding });
+    }
+}
+
+fn commands(survey: &Survey<'_>, modules: &Modules, findings: &mut Vec<Finding>) {
     let tally = &survey.tally;
     if tally.wrong_arity.count > 0 {
         let finding = Finding::new(Level::Error, "wrong-arity", "a command with a wrong number of arguments")
@@ -258,7 +285,7 @@ fn commands(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
             .help("Valkey 9.1 refuses it; other servers crash on it or store garbage, and redis-check-aof does not see it");
         findings.push(finding);
     }
-    for (name, seen) in &tally.unknown {
+    for (name, seen) in tally.unknown.iter().filter(|(name, _)| !modules.have_command(name)) {
         let finding = Finding::new(Level::Warning, "unknown-command", format!("unknown command {}", Shown(name)))
             .seen(survey, *seen)
             .help("a server loads it only with the module that brings it, or under the name that rename-command gave it");

@@ -12,10 +12,11 @@ use crate::aof::grammar::{OLD_LINE_BYTES, tolerated_in_lines_of};
 use crate::aof::log::{Layout, Log};
 use crate::aof::{Fault, Stop, scan_as_old};
 use crate::base::escape::Shown;
+use crate::base::modules::{ModuleNeed, Modules};
 use crate::base::server::{DEFAULT_DATABASES, Product, Server};
 use crate::base::units::Bytes;
 use crate::command::{CommandId, Tally};
-use crate::rdb::{self, DamageKind, Header, Magic};
+use crate::rdb::{self, DamageKind, Header, Magic, ModuleUse};
 
 /// The reaction of a server to a log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -83,11 +84,16 @@ impl Verdict {
 
 /// Returns the reaction of each of `servers` to the log. Servers with the same reaction for the same reason are
 /// grouped, in the order of the first server of each group.
-pub fn judge_all(log: &Log, surveys: &[Survey<'_>], servers: &[Server]) -> Vec<Verdict> {
+pub fn judge_all(
+    log: &Log,
+    surveys: &[Survey<'_>],
+    servers: &[Server],
+    modules: &Modules,
+) -> Vec<Verdict> {
     let readings: Vec<Readings<'_>> = surveys.iter().map(Readings::new).collect();
     let mut verdicts: Vec<Verdict> = Vec::new();
     for &server in servers {
-        let mut verdict = judge(log, &readings, server);
+        let mut verdict = judge(log, &readings, Loader { server, modules });
         let same = verdicts.iter_mut().find(|known| {
             verdict.servers.clone_from(&known.servers);
             **known == verdict
@@ -103,8 +109,34 @@ pub fn judge_all(log: &Log, surveys: &[Survey<'_>], servers: &[Server]) -> Vec<V
     verdicts
 }
 
+/// A server with the modules that are loaded in it.
+#[derive(Clone, Copy)]
+struct Loader<'m> {
+    server: Server,
+    modules: &'m Modules,
+}
+
+impl Loader<'_> {
+    /// Returns whether the server refuses the log unless this module is loaded: it has keys of it, and the server does
+    /// not bundle it.
+    fn lacks(&self, module: &ModuleUse) -> bool {
+        module.keys > 0 && self.modules.need(self.server, &module.name) == Some(ModuleNeed::Load)
+    }
+
+    /// Returns the condition on which the log loads, because of this module.
+    fn condition(&self, module: &ModuleUse) -> Option<String> {
+        Some(match self.modules.need(self.server, &module.name)? {
+            ModuleNeed::Load => {
+                format!("if the module {} is loaded", Shown(module.name.as_bytes()))
+            }
+            ModuleNeed::Bundled(of) => format!("if {of}, which is bundled with it, is loaded"),
+        })
+    }
+}
+
 /// Returns the reaction of one server to the log.
-fn judge(log: &Log, readings: &[Readings<'_>], server: Server) -> Verdict {
+fn judge(log: &Log, readings: &[Readings<'_>], loader: Loader<'_>) -> Verdict {
+    let server = loader.server;
     let verdict = |outcome, part, offset, reason| Verdict {
         servers: vec![server],
         outcome,
@@ -117,14 +149,18 @@ fn judge(log: &Log, readings: &[Readings<'_>], server: Server) -> Verdict {
         return verdict(Outcome::DoesNotRead, None, None, reason);
     }
     for readings in readings {
-        if let Some(Obstacle { offset, outcome, reason }) = first_obstacle(readings, server) {
+        if let Some(Obstacle { offset, outcome, reason }) = first_obstacle(readings, loader) {
             let part = Some(readings.survey.part.name.clone());
             return verdict(outcome, part, Some(offset), Some(reason));
         }
     }
-    let condition = highest_rdb_database(readings)
+    let database = highest_rdb_database(readings)
         .filter(|&number| number >= DEFAULT_DATABASES)
         .map(|number| format!("if `databases` is above {number} (default {DEFAULT_DATABASES})"));
+    let rdbs = readings.iter().filter_map(|readings| readings.survey.rdb());
+    let module = rdbs.flat_map(|rdb| &rdb.modules).find_map(|module| loader.condition(module));
+    let conditions: Vec<String> = database.into_iter().chain(module).collect();
+    let condition = (!conditions.is_empty()).then(|| conditions.join(" and "));
     verdict(Outcome::Loads, None, None, condition)
 }
 
@@ -206,15 +242,16 @@ fn read_as_old(survey: &Survey<'_>) -> Option<(Tally, Stop)> {
     Some((tally, stop))
 }
 
-fn first_obstacle(readings: &Readings<'_>, server: Server) -> Option<Obstacle> {
-    if let Some(obstacle) = readings.survey.preamble.as_ref().and_then(|rdb| preamble(rdb, server))
+fn first_obstacle(readings: &Readings<'_>, loader: Loader<'_>) -> Option<Obstacle> {
+    let server = loader.server;
+    if let Some(obstacle) = readings.survey.preamble.as_ref().and_then(|rdb| preamble(rdb, loader))
     {
         return Some(obstacle);
     }
     let reading = readings.for_server(server);
     // If two obstacles are at the same byte, the frame could not be read, so that the one about its content comes
     // second.
-    let obstacles = end(&reading, server).into_iter().chain(commands(&reading, server));
+    let obstacles = end(&reading, server).into_iter().chain(commands(&reading, loader));
     let mut first = obstacles.min_by_key(|obstacle| obstacle.offset)?;
     if let Some(from) = reading.differs_from.filter(|&from| from <= first.offset) {
         let long = format!("a line longer than its buffer of 128 bytes at byte {from}: ");
@@ -223,13 +260,13 @@ fn first_obstacle(readings: &Readings<'_>, server: Server) -> Option<Obstacle> {
     Some(first)
 }
 
-fn preamble(preamble: &Preamble, server: Server) -> Option<Obstacle> {
+fn preamble(preamble: &Preamble, loader: Loader<'_>) -> Option<Obstacle> {
     let (walk, damage) = match preamble {
-        Preamble::Newer(newer) => return Some(unknown_content(newer, server)),
+        Preamble::Newer(newer) => return Some(unknown_content(newer, loader)),
         Preamble::Broken(damage) => (&damage.before, Some(damage)),
         Preamble::Whole(walk) => (walk, None),
     };
-    if let Some(reason) = foreign_rdb(walk, server) {
+    if let Some(reason) = foreign_rdb(walk, loader) {
         return Some(Obstacle::refuses(0, reason));
     }
     let damage = damage?;
@@ -245,12 +282,12 @@ fn preamble(preamble: &Preamble, server: Server) -> Option<Obstacle> {
 }
 
 /// Returns the obstacle that content unknown to this version of aofkit poses to a server.
-fn unknown_content(newer: &rdb::Newer, server: Server) -> Obstacle {
+fn unknown_content(newer: &rdb::Newer, loader: Loader<'_>) -> Obstacle {
     let content = &newer.content;
-    if may_know(server, content.header) {
+    if may_know(loader.server, content.header) {
         return Obstacle::new(content.offset, Outcome::Unknown, content.to_string());
     }
-    if let Some(reason) = foreign_rdb(&newer.before, server) {
+    if let Some(reason) = foreign_rdb(&newer.before, loader) {
         return Obstacle::refuses(0, reason);
     }
     let reason = match content.code {
@@ -268,7 +305,8 @@ fn may_know(server: Server, Header { magic, version }: Header) -> bool {
 }
 
 /// Returns the reason why a server does not accept an RDB that may be intact.
-fn foreign_rdb(walk: &rdb::RdbSummary, server: Server) -> Option<String> {
+fn foreign_rdb(walk: &rdb::RdbSummary, loader: Loader<'_>) -> Option<String> {
+    let server = loader.server;
     let highest = match walk.magic {
         Magic::Redis => {
             server.highest_redis_rdb_reported().unwrap_or_else(|| server.highest_redis_rdb())
@@ -285,7 +323,7 @@ fn foreign_rdb(walk: &rdb::RdbSummary, server: Server) -> Option<String> {
     if walk.needs_version > highest {
         return Some(format!("types of RDB version {}, {refused} {highest}", walk.needs_version));
     }
-    let module = walk.modules.iter().find(|module| !server.brings_module(&module.name))?;
+    let module = walk.modules.iter().find(|module| loader.lacks(module))?;
     Some(format!("data of the module {}, {NEEDS_MODULE}", Shown(module.name.as_bytes())))
 }
 
@@ -381,7 +419,8 @@ fn server_cut(reading: &Reading<'_>, server: Server) -> ServerCut {
 }
 
 /// Returns the obstacles in complete commands.
-fn commands(reading: &Reading<'_>, server: Server) -> Vec<Obstacle> {
+fn commands(reading: &Reading<'_>, loader: Loader<'_>) -> Vec<Obstacle> {
+    let server = loader.server;
     let tally = reading.tally;
     let mut obstacles = Vec::new();
     if !server.reads_annotations()
@@ -398,7 +437,8 @@ fn commands(reading: &Reading<'_>, server: Server) -> Vec<Obstacle> {
             obstacles.push(Obstacle::new(seen.first, outcome, reason));
         }
     }
-    for (name, seen) in &tally.unknown {
+    let unknown = tally.unknown.iter().filter(|(name, _)| !loader.modules.have_command(name));
+    for (name, seen) in unknown {
         obstacles.push(Obstacle::refuses(
             seen.first,
             format!("unknown command {}, unless a module brings it", Shown(name)),

@@ -20,6 +20,7 @@ use crate::analysis::survey::{Survey, survey};
 use crate::aof::log::Log;
 use crate::base::error::Result;
 use crate::base::failure::Failure;
+use crate::base::modules::Modules;
 use crate::base::progress::Progress;
 use crate::base::server::{KNOWN, Server};
 use crate::input::archive::read_contents;
@@ -31,6 +32,8 @@ use crate::input::{self, Input, open};
 pub struct VerifyOptions {
     /// The servers that the log is intended for; empty for all known servers.
     pub servers: Vec<Server>,
+    /// The modules that are loaded in these servers.
+    pub modules: Modules,
 }
 
 impl VerifyOptions {
@@ -100,7 +103,8 @@ fn verify_log(log: &Log, options: &VerifyOptions, progress: &dyn Progress) -> Re
 
 /// Returns the report on a log that has been read.
 pub fn report_on(log: &Log, surveys: &[Survey<'_>], options: &VerifyOptions) -> LogReport {
-    let verdicts = judge::judge_all(log, surveys, options.servers());
-    let findings = findings::findings(log, surveys, &verdicts, !options.servers.is_empty());
+    let verdicts = judge::judge_all(log, surveys, options.servers(), &options.modules);
+    let findings =
+        findings::findings(log, surveys, &verdicts, &options.modules, !options.servers.is_empty());
     LogReport::new(log, surveys, verdicts, findings)
 }

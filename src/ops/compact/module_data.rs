@@ -1,0 +1,59 @@
+//! Data of modules in a compaction for a server that the user named.
+//!
+//! Without a named server the result is for the one that wrote the log, which has its modules. A server that was named loads
+//! data of a module only if it bundles the module, or if the user says that it is loaded there.
+
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::escape::Shown;
+use crate::base::modules::{ModuleNeed, Modules};
+use crate::base::server::Server;
+use crate::keyspace::from_rdb::NonKeyData;
+use crate::keyspace::{Entry, Value};
+use crate::rdb::module_of;
+
+/// The server that a compaction is for, with the modules that are loaded in it.
+#[derive(Clone, Copy)]
+pub(super) struct ModuleRule<'m> {
+    /// The server; `None` if the user named none.
+    pub(super) server: Option<Server>,
+    pub(super) modules: &'m Modules,
+}
+
+impl ModuleRule<'_> {
+    /// Refuses a key that the server does not load.
+    pub(super) fn check_key(&self, db: u32, entry: &Entry<'_>) -> Result<()> {
+        let Value::Module(payload) = &entry.value else { return Ok(()) };
+        let Some((server, name)) = self.missing(payload) else { return Ok(()) };
+        let what = format!(
+            "key {} of database {db} is data of the module {name}, which {server} loads only with that module",
+            Shown(entry.key()),
+            name = Shown(name.as_bytes())
+        );
+        Err(Error::new(ErrorKind::Refused, what).help(format!(
+            "--module {name} says that it is loaded there; --exclude leaves keys out"
+        )))
+    }
+
+    /// Refuses data that belongs to no key and that keeps the server from starting.
+    pub(super) fn check_aux(&self, non_key: &NonKeyData<'_>) -> Result<()> {
+        for (_, payload) in &non_key.module_aux {
+            let Some((server, name)) = self.missing(payload) else { continue };
+            let what = format!(
+                "data of the module {} belongs to no key, and {server} loads it only with that module",
+                Shown(name.as_bytes())
+            );
+            return Err(Error::new(ErrorKind::Refused, what).help(format!(
+                "--drop-module-aux leaves it out; --module {name} says that the module is loaded there"
+            )));
+        }
+        Ok(())
+    }
+
+    /// The server and the data type, if the server lacks the module.
+    fn missing(&self, payload: &[u8]) -> Option<(Server, String)> {
+        let server = self.server?;
+        let name = module_of(payload)?.name();
+        let lacks = self.modules.need(server, &name) == Some(ModuleNeed::Load);
+        lacks.then_some((server, name))
+    }
+}

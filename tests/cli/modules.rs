@@ -1,0 +1,142 @@
+//! Data of modules: intact, and loaded only by a server that has the module.
+
+use aofkit::rdb::crc64;
+
+use super::*;
+
+/// The length-encoded id of a module's data type: nine characters of 6 bits, and the version of its encoding.
+fn module_id(name: &str, version: u64) -> Vec<u8> {
+    const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let six_bits = |c| ALPHABET.find(c).expect("a character of module names") as u64;
+    let id = name.chars().fold(0, |id, c| id << 6 | six_bits(c)) << 10 | version;
+    [&[0x81][..], &id.to_be_bytes()].concat()
+}
+
+fn rdb(header: &str, content: &[Vec<u8>]) -> Vec<u8> {
+    let mut bytes = header.as_bytes().to_vec();
+    bytes.extend(content.concat());
+    bytes.push(0xff);
+    let sum = crc64(&bytes);
+    bytes.extend(sum.to_le_bytes());
+    bytes
+}
+
+/// Data of a module that belongs to no key: one string, to be loaded before the keys.
+fn aux(module: &str) -> Vec<u8> {
+    [b"\xf7", &module_id(module, 1)[..], b"\x02\x01\x05\x03abc\0"].concat()
+}
+
+/// A key that holds data of a module: the number 7.
+fn key(module: &str) -> Vec<u8> {
+    [b"\xfe\0\x07\x01m", &module_id(module, 1)[..], b"\x02\x07\0"].concat()
+}
+
+fn string() -> Vec<u8> {
+    b"\xfe\0\0\x01k\x01v".to_vec()
+}
+
+/// The text without line breaks.
+fn unbroken(run: &Run) -> String {
+    run.stdout.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn place(rdb: &[u8]) -> Place {
+    let place = Place::new();
+    place.put("dump.rdb", rdb);
+    place
+}
+
+#[test]
+fn module_data_that_belongs_to_no_key_is_a_note() {
+    let place = place(&rdb("REDIS0012", &[aux("graphdata"), string()]));
+    let run = place.run(&["verify", "dump.rdb"]);
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    let text = unbroken(&run);
+    assert!(
+        text.contains("note: data of the module \"graphdata\" that belongs to no key"),
+        "{run:#?}"
+    );
+    assert!(text.contains("if the module \"graphdata\" is loaded"), "{run:#?}");
+    assert!(!text.contains("DAMAGED"), "{run:#?}");
+    // What was said to be loaded is no condition.
+    let run = place.run(&["verify", "--for", "redis-8.2", "--module", "graphdata", "dump.rdb"]);
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    assert!(!unbroken(&run).contains("if the module"), "{run:#?}");
+}
+
+#[test]
+fn keys_of_a_module_need_it() {
+    let place = place(&rdb("REDIS0012", &[key("graphdata")]));
+    let run = place.run(&["verify", "dump.rdb"]);
+    assert_eq!(run.code, Some(1), "{run:#?}");
+    let text = unbroken(&run);
+    assert!(text.contains("REFUSED") && !text.contains("DAMAGED"), "{run:#?}");
+    assert!(text.contains("1 key of the module \"graphdata\""), "{run:#?}");
+    for name in ["graphdata", "GRAPH"] {
+        let run = place.run(&["verify", "--module", name, "dump.rdb"]);
+        assert_eq!(run.code, Some(0), "{run:#?}");
+    }
+    let run = place.run(&["verify", "--module", "RedisJSON,RedisBloom", "dump.rdb"]);
+    assert_eq!(run.code, Some(1), "{run:#?}");
+}
+
+#[test]
+fn redis_8_loads_the_modules_that_it_bundles_if_they_are_there() {
+    let place = place(&rdb("REDIS0012", &[key("ReJSON-RL")]));
+    let run = place.run(&["verify", "--for", "redis-8.2", "dump.rdb"]);
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    assert!(
+        unbroken(&run).contains("if RedisJSON, which is bundled with it, is loaded"),
+        "{run:#?}"
+    );
+    let run = place.run(&["verify", "--for", "redis-8.2", "--module", "bundled", "dump.rdb"]);
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    assert!(!unbroken(&run).contains("if RedisJSON"), "{run:#?}");
+    // Redis 7.4 bundles none.
+    let run = place.run(&["verify", "--for", "redis-7.4", "dump.rdb"]);
+    assert_eq!(run.code, Some(1), "{run:#?}");
+}
+
+#[test]
+fn commands_of_a_loaded_module_are_known() {
+    let place = Place::new();
+    let log = [sound(), command(&["GRAPH.QUERY", "g", "RETURN 1"])].concat();
+    place.put("appendonly.aof", &log);
+    let run = place.run(&["verify", "appendonly.aof"]);
+    assert_eq!(run.code, Some(1), "{run:#?}");
+    let run = place.run(&["verify", "--module", "graphdata", "appendonly.aof"]);
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    assert!(!unbroken(&run).contains("unknown command"), "{run:#?}");
+}
+
+#[test]
+fn a_compaction_for_a_server_never_holds_what_that_server_refuses() {
+    let with_key = place(&rdb("REDIS0012", &[string(), key("graphdata")]));
+    let to = ["compact", "dump.rdb", "--format", "rdb", "--output", "new.rdb"];
+    let run = with_key.run(&[&to[..], &["--for", "redis-8.2"]].concat());
+    assert_eq!(run.code, Some(2), "{run:#?}");
+    assert!(run.stderr.contains("key \"m\" of database 0"), "{run:#?}");
+    assert!(!with_key.path("new.rdb").exists());
+    // The printed ways out.
+    let run = with_key.run(&[&to[..], &["--for", "redis-8.2", "--module", "graphdata"]].concat());
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    std::fs::remove_file(with_key.path("new.rdb")).expect("written");
+    let run = with_key.run(&[&to[..], &["--for", "redis-8.2", "--exclude", "m"]].concat());
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    let run = with_key.run(&["verify", "--for", "redis-8.2", "new.rdb"]);
+    assert_eq!(run.code, Some(0), "{run:#?}");
+
+    let with_aux = place(&rdb("REDIS0012", &[aux("graphdata"), string()]));
+    let run = with_aux.run(&[&to[..], &["--for", "redis-8.2"]].concat());
+    assert_eq!(run.code, Some(2), "{run:#?}");
+    assert!(run.stderr.contains("--drop-module-aux"), "{run:#?}");
+    let run = with_aux.run(&[&to[..], &["--for", "redis-8.2", "--drop-module-aux"]].concat());
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    let written = std::fs::read(with_aux.path("new.rdb")).expect("written");
+    assert!(!written.windows(3).any(|window| window == b"abc"), "the data is left out");
+    // For the server that wrote it, everything is kept.
+    let run = with_aux.run(&[&to[..], &["--force"]].concat());
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    let written = std::fs::read(with_aux.path("new.rdb")).expect("written");
+    assert!(written.windows(3).any(|window| window == b"abc"));
+}
