@@ -304,7 +304,7 @@ pub mod reports {
 
     /// The report on a restore.
     pub mod restore {
-        pub use crate::ops::restore::{Change, Moved, Setting, Shape};
+        pub use crate::ops::restore::{Change, Moved, PlannedFile, RestorePlan, Setting, Shape};
     }
 
     /// The reports on a backup directory.

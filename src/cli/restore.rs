@@ -33,17 +33,21 @@ pub(super) struct Restore {
     /// Restore to a directory that is not empty; an existing log is renamed
     #[arg(long)]
     force: bool,
+    /// Extract, verify and convert to temporary files, and report what would be done; change nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
     #[command(flatten)]
     replaying: ReplayArgs,
 }
 
 const EXAMPLES: &str = "\
 Examples:
+  aofkit restore --dry-run /backup/aof_20260101031000-6379.zip --output /var/lib/redis
   aofkit restore /backup/aof_20260101031000-6379.zip --output /var/lib/redis
   aofkit restore old.zip --output /srv/valkey --for valkey-9.1 --owner valkey
   aofkit restore set.zip --output /tmp/redis6 --for redis-6.2
 
-Exit codes: 0 restored; 2 failed: the directory is unchanged; 5 another restore to it is running.";
+Exit codes: 0 restored, or a dry run that would succeed; 2 failed: the directory is unchanged; 5 another restore to it is running.";
 
 impl Restore {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
@@ -52,6 +56,7 @@ impl Restore {
             server: self.server,
             owner: self.owner,
             force: self.force,
+            dry_run: self.dry_run,
             compaction: self.replaying.compaction(common, None, self.server),
         };
         let report = common.with_bar(|bar| restore(&self.archive, &options, bar))?;

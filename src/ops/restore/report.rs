@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::plan::RestorePlan;
 use crate::archive::contents::Source;
 use crate::base::next_step::NextStep;
 use crate::base::server::Server;
-use crate::disk::Owner;
 use crate::ops::compact::Form;
 
 /// The restored log, and the remaining steps.
@@ -16,36 +16,20 @@ pub struct RestoreReport {
     /// The path of the archive.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub archive: PathBuf,
-    /// The server's data directory, as an absolute path.
-    #[serde(serialize_with = "crate::base::escape::path")]
-    pub output: PathBuf,
     /// The origin of the log; `None` for ZIP archives made by other programs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
     /// The server that the log was restored for, if one was named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server: Option<Server>,
-    /// The layout of the restored log.
-    pub shape: Shape,
-    /// The name of the file or of the set's directory in the data directory.
-    pub placed: String,
-    /// The conversion of the log, if it differs from the archive.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub change: Option<Change>,
-    /// The existing files that were moved aside, with their new names.
+    /// Whether this is a dry run.
+    pub dry_run: bool,
+    /// What is written, replaced and retained, or would be.
+    #[serde(flatten)]
+    pub plan: RestorePlan,
+    /// The existing files that were moved aside, with their new names; none for a dry run.
     pub moved_aside: Vec<Moved>,
-    /// The owner that the files were given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub owner: Option<Owner>,
-    /// The size of the restored log in bytes.
-    pub bytes: u64,
-    /// The number of complete commands in it.
-    pub commands: u64,
-    /// The number of keys in its RDBs.
-    pub rdb_keys: u64,
-    /// The settings with which a server loads it.
-    pub settings: Vec<Setting>,
-    /// The remaining steps, in order.
+    /// The remaining steps, in order; none for a dry run.
     pub next: Vec<NextStep>,
     /// The run time in seconds.
     pub elapsed_s: f64,
