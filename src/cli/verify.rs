@@ -44,7 +44,7 @@ Exit codes: 0 valid; 1 damaged, or refused by a server given with --for; \
 impl Verify {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
         let options = VerifyOptions { servers: self.servers.clone() };
-        let report = common.with_bar(|bar| verify(&self.paths, &options, bar));
+        let report = common.with_bar(|bar| verify(&self.paths, &options, bar))?;
         if common.json {
             print(&report::json(&report))?;
         } else {

@@ -336,6 +336,7 @@ impl Job<'_> {
                 names.write_beside(directory.path(), access)?;
                 self.check(directory.path(), &done, phases, progress)?;
                 self.source.may_be_published()?;
+                progress.check()?;
                 phases.time("publish", || directory.publish())?;
                 Ok(done)
             }
@@ -345,6 +346,7 @@ impl Job<'_> {
                 let done = self.fill(Some(file.file()), &path, phases, progress)?;
                 self.check(&path, &done, phases, progress)?;
                 self.source.may_be_published()?;
+                progress.check()?;
                 phases.time("publish", || file.publish())?;
                 Ok(done)
             }

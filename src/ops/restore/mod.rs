@@ -18,8 +18,9 @@ use std::time::Instant;
 
 pub use crate::disk::Owner;
 pub use options::RestoreOptions;
-pub use plan::{PlannedFile, RestorePlan};
-pub use report::{Change, Moved, RestoreReport, Setting, Shape};
+pub use plan::{PlannedFile, RestorePlan, Setting};
+pub use prepare::{Change, Shape};
+pub use report::{Moved, RestoreReport};
 
 use crate::base::error::Result;
 use crate::base::progress::Progress;
@@ -42,6 +43,7 @@ pub fn restore(
     let contents = read_contents(archive)?;
     let planned = plan::plan(archive, contents.as_ref(), options, progress)?;
     let next = next::next_steps(&planned, options);
+    progress.check()?;
     let (plan, moved_aside) = apply::apply(planned)?;
     Ok(RestoreReport {
         archive: archive.to_owned(),

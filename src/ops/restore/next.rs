@@ -2,8 +2,7 @@
 
 use super::options::RestoreOptions;
 use super::plan::PlannedRestore;
-use super::prepare::{ANY, APPENDFILENAME};
-use super::report::Shape;
+use super::prepare::{ANY, APPENDFILENAME, Shape};
 use crate::base::next_step::{Action, NextStep, path_arg};
 
 /// Returns the steps until a server has loaded the restored log. After a dry run there are none.

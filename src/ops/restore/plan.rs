@@ -11,8 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::options::RestoreOptions;
-use super::prepare::{APPENDDIRNAME, Ready, ready};
-use super::report::{Change, Setting, Shape};
+use super::prepare::{APPENDDIRNAME, Change, Ready, Shape, ready};
 use crate::archive::contents::Contents;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::escape::ShownPath;
@@ -57,6 +56,15 @@ pub struct RestorePlan {
     pub rdb_keys: u64,
     /// The settings with which a server loads it.
     pub settings: Vec<Setting>,
+}
+
+/// A setting of a server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Setting {
+    /// The name of the setting.
+    pub name: &'static str,
+    /// The value of the setting.
+    pub value: String,
 }
 
 /// A file of a restored log.

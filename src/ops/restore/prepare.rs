@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::report::{Change, Shape};
+use serde::Serialize;
+
 use crate::aof::log::{Layout, Log, PartRole};
 use crate::aof::manifest::{Entry, Manifest, Role};
 use crate::base::error::{Error, ErrorKind, Result};
@@ -24,6 +25,35 @@ use crate::ops::verify::{self, verify_path};
 /// The default file names of servers.
 pub(super) const APPENDFILENAME: &str = "appendonly.aof";
 pub(super) const APPENDDIRNAME: &str = "appendonlydir";
+
+/// The layout of a log in a data directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shape {
+    /// A single file. Servers since 7.0 move it into a set when they first start.
+    SingleFile,
+    /// A directory with a manifest.
+    MultiPart,
+}
+
+/// The conversion of a log for a server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Change {
+    /// The single file became the base of a set.
+    MadeSet,
+    /// The log was compacted into this form, because the server cannot load the content of the archive.
+    Compacted {
+        /// The form.
+        form: Form,
+        /// A short reason.
+        reason: String,
+        /// The fingerprint of the data, which is the same before and after.
+        fingerprint: String,
+        /// The number of commands that fail with an error while a server loads the log.
+        failed_commands: u64,
+    },
+}
 
 /// A log that is ready to be published.
 pub(super) struct Ready {
@@ -160,6 +190,9 @@ fn converted(
         ..options.compaction.clone()
     };
     let done = compact(&log.opened, &how, progress).map_err(|error| {
+        if error.kind() == ErrorKind::Interrupted {
+            return error;
+        }
         Error::new(error.kind(), format!("{reason}; and it cannot be made so: {error}"))
             .at(&log.path)
             .help(

@@ -8,7 +8,6 @@ use super::plan::RestorePlan;
 use crate::archive::contents::Source;
 use crate::base::next_step::NextStep;
 use crate::base::server::Server;
-use crate::ops::compact::Form;
 
 /// The restored log, and the remaining steps.
 #[derive(Debug, Clone, Serialize)]
@@ -35,35 +34,6 @@ pub struct RestoreReport {
     pub elapsed_s: f64,
 }
 
-/// The layout of a log in a data directory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Shape {
-    /// A single file. Servers since 7.0 move it into a set when they first start.
-    SingleFile,
-    /// A directory with a manifest.
-    MultiPart,
-}
-
-/// The conversion of a log for a server.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Change {
-    /// The single file became the base of a set.
-    MadeSet,
-    /// The log was compacted into this form, because the server cannot load the content of the archive.
-    Compacted {
-        /// The form.
-        form: Form,
-        /// A short reason.
-        reason: String,
-        /// The fingerprint of the data, which is the same before and after.
-        fingerprint: String,
-        /// The number of commands that fail with an error while a server loads the log.
-        failed_commands: u64,
-    },
-}
-
 /// A file or directory that was moved aside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Moved {
@@ -73,13 +43,4 @@ pub struct Moved {
     /// The new path.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub to: PathBuf,
-}
-
-/// A setting of a server.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Setting {
-    /// The name of the setting.
-    pub name: &'static str,
-    /// The value of the setting.
-    pub value: String,
 }
