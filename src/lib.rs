@@ -8,7 +8,7 @@
 //! | inspect | [`verify()`], [`digest()`], [`diff()`], [`history()`], [`rdb_keys()`] |
 //! | repair | [`recover()`], [`repair()`] |
 //! | transform | [`compact()`] |
-//! | back up | [`backup()`], [`list()`], [`prune()`], [`restore()`], [`compress()`], [`extract()`] |
+//! | back up | [`backup()`], `backup_live()`, [`list()`], [`prune()`], [`restore()`], [`compress()`], [`extract()`] |
 //! | measure | [`generate()`], [`bench()`] |
 //!
 //! A path is that of a single file, an RDB, a multi-part directory, its manifest, the data directory above it, one part, or
@@ -188,6 +188,8 @@ pub use ops::compact::{CompactOptions, CompactReport, compact};
 // Back up.
 pub use archive::report::{CompressReport, ExtractReport};
 pub use input::archive::{ExtractOptions, extract};
+#[cfg(feature = "live")]
+pub use ops::backup::live::{BackupLiveOptions, LiveReport as BackupLiveReport, backup_live};
 pub use ops::backup::{BackupOptions, BackupReport, backup_path as backup};
 pub use ops::compress::{CompressOptions, compress};
 pub use ops::list::{ListOptions, ListReport, list};
@@ -210,8 +212,12 @@ pub mod servers {
     pub use crate::live::changed_settings::Change;
     pub use crate::live::endpoint::{Address, Endpoint, Patience, Secret, Tls};
     pub use crate::live::progress::LiveProgress;
+    pub use crate::live::replication::Replication;
+    pub use crate::live::rewrite::Rewrite;
     pub use crate::live::server::ServerSeen;
-    pub use crate::live::snapshot::How;
+    pub use crate::live::settings::{Outcome as RestoreOutcome, Restored};
+    pub use crate::live::snapshot::{How, SnapshotReport};
+    pub use crate::ops::backup::live::{LiveOptions, Step, Strategy};
     pub use crate::ops::recover::hold::{HoldOptions, HoldReport, Kept, hold};
 }
 
@@ -305,7 +311,7 @@ pub mod reports {
 
     /// The report on a restore.
     pub mod restore {
-        pub use crate::ops::restore::{Change, Moved, Setting, Shape};
+        pub use crate::ops::restore::{Change, Moved, PlannedFile, RestorePlan, Setting, Shape};
     }
 
     /// The reports on a backup directory.

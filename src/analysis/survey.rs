@@ -49,11 +49,12 @@ impl From<rdb::Reading> for Preamble {
 ///
 /// # Errors
 ///
-/// When another process truncated the file while it was read, or it could not be read.
+/// When another process truncated the file while it was read, it could not be read, or the caller cancelled.
 pub fn survey<'a>(part: &'a Part, progress: &dyn Progress) -> Result<Survey<'a>> {
     let bytes = part.mapping.bytes();
     let mut start = 0;
     let mut preamble = None;
+    progress.check()?;
     if part.starts_with_rdb() {
         match rdb::read(bytes, &mut rdb::Ignore, progress) {
             Ok(reading) => {
@@ -74,6 +75,7 @@ pub fn survey<'a>(part: &'a Part, progress: &dyn Progress) -> Result<Survey<'a>>
     }
     let touch = |range| part.mapping.prefault(range);
     let mut scanned = scan_parallel(bytes, start, Tally::default, touch, progress);
+    progress.check()?;
     scanned.sink.transactions = scanned.sink.transactions.at_start_of_log();
     part.mapping.check()?;
     let (tally, stop) = (scanned.sink, scanned.stop);

@@ -90,6 +90,9 @@ pub fn scan_chunks<S: Join>(
     };
     let scan_guess = |index: usize| -> Option<Guess<S>> {
         let range = range_of(index);
+        if progress.is_cancelled() {
+            return None;
+        }
         touch(range.clone());
         let guess = match index {
             0 => Some(start),
@@ -108,12 +111,12 @@ pub fn scan_chunks<S: Join>(
     let mut stop = Stop { at: start, fault: None };
     let mut next = 0;
     let mut wave_chunks = FIRST_WAVE_CHUNKS * rayon::current_num_threads();
-    while next < chunks && stop.fault.is_none() {
+    while next < chunks && stop.fault.is_none() && !progress.is_cancelled() {
         let wave = next..chunks.min(next + wave_chunks);
         let guesses: Vec<Option<Guess<S>>> = wave.clone().into_par_iter().map(scan_guess).collect();
         for (index, guess) in wave.clone().zip(guesses) {
             let range = range_of(index);
-            if stop.fault.is_some() || stop.at >= range.end {
+            if stop.fault.is_some() || stop.at >= range.end || progress.is_cancelled() {
                 continue;
             }
             let exact = guess.filter(|guess| guess.start == stop.at).unwrap_or_else(|| {

@@ -26,7 +26,7 @@ pub(crate) fn deflate(
     bytes: &[u8],
     level: u32,
     mut write: impl FnMut(&[u8]) -> io::Result<()> + Send,
-    mut beside: impl FnMut(&[u8]) + Send,
+    mut beside: impl FnMut(&[u8]) -> io::Result<()> + Send,
 ) -> io::Result<()> {
     let blocks = bytes.len().div_ceil(BLOCK_BYTES).max(1);
     let wave = BLOCKS_PER_THREAD * rayon::current_num_threads();
@@ -47,9 +47,8 @@ pub(crate) fn deflate(
         let (next, written) = rayon::join(
             || if from < blocks { pack(from) } else { Ok(Vec::new()) },
             || {
-                let written = packed.iter().try_for_each(|piece| write(piece));
-                beside(chunk);
-                written
+                packed.iter().try_for_each(|piece| write(piece))?;
+                beside(chunk)
             },
         );
         written?;

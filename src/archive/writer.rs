@@ -45,13 +45,13 @@ impl<'f> Writer<'f> {
         Writer { file, at: 0, modified, entries: Vec::new() }
     }
 
-    /// Writes an entry. `progress` is advanced by the uncompressed bytes as they are processed.
+    /// Writes an entry. `progress` is advanced by the uncompressed bytes as they are processed; its error ends the writing.
     pub(crate) fn add(
         &mut self,
         name: &str,
         bytes: &[u8],
         packing: Packing,
-        progress: impl Fn(u64) + Send + Sync,
+        progress: impl Fn(u64) -> io::Result<()> + Send + Sync,
     ) -> io::Result<Written> {
         let mut entry = Entry {
             name: name.to_owned(),
@@ -76,7 +76,7 @@ impl<'f> Writer<'f> {
         let mut hash = |chunk: &[u8]| {
             crc32.update(chunk);
             sha256.update(chunk);
-            progress(chunk.len() as u64);
+            progress(chunk.len() as u64)
         };
         match packing.method {
             Method::Deflate => {
@@ -86,7 +86,7 @@ impl<'f> Writer<'f> {
             Method::Store => {
                 for chunk in bytes.chunks(CHUNK_BYTES) {
                     out.write(chunk)?;
-                    hash(chunk);
+                    hash(chunk)?;
                 }
             }
             Method::Zstd => zstd(bytes, packing, &mut out, &mut hash)?,
@@ -152,7 +152,7 @@ fn zstd(
     bytes: &[u8],
     packing: Packing,
     out: &mut Counted<'_>,
-    mut hash: impl FnMut(&[u8]),
+    mut hash: impl FnMut(&[u8]) -> io::Result<()>,
 ) -> io::Result<()> {
     use std::io::Write as _;
     let mut encoder = zstd::Encoder::new(out, packing.level)?;
@@ -160,7 +160,7 @@ fn zstd(
     encoder.set_pledged_src_size(Some(bytes.len() as u64))?;
     for chunk in bytes.chunks(CHUNK_BYTES) {
         encoder.write_all(chunk)?;
-        hash(chunk);
+        hash(chunk)?;
     }
     encoder.finish()?;
     Ok(())

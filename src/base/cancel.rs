@@ -2,15 +2,16 @@
 //!
 //! The caller owns a [`Cancellation`] and passes clones of it to operations, with
 //! [`Progress::cancellation`](super::progress::Progress::cancellation). An operation that changes something outside of
-//! its own process, such as a setting of a server, registers first how that is undone. A caller that has no
-//! `Cancellation` cannot cancel: its operations undo what they changed when they end.
+//! its own process, such as a setting of a server, registers first how that is undone. Operations poll the
+//! request while they read and write. A caller that has no `Cancellation` cannot cancel: its operations undo what they
+//! changed when they end.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::error::{Error, ErrorKind, Result};
+use super::error::{Error, Result};
 
 /// A request to stop, shared by its owner and the operations that it concerns. Clones are the same request.
 #[derive(Clone, Default)]
@@ -64,7 +65,7 @@ impl Cancellation {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`] if the request was made already: then nothing may be changed.
+    /// [`ErrorKind::Interrupted`](super::error::ErrorKind::Interrupted) if the request was made already: then nothing may be changed.
     pub fn on_cancel(
         &self,
         undo: impl Fn() -> Result<()> + Send + Sync + 'static,
@@ -72,7 +73,7 @@ impl Cancellation {
         let mut registry = self.registry();
         // `undo_all` locks the registry after the request: it finds each action that is registered here.
         if self.is_cancelled() {
-            return Err(Error::new(ErrorKind::Refused, "interrupted"));
+            return Err(Error::interrupted());
         }
         let number = registry.next;
         registry.next += 1;
@@ -108,6 +109,7 @@ impl Drop for UndoGuard {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::error::ErrorKind;
 
     /// Registers an action that records `name`.
     fn record(cancellation: &Cancellation, name: &'static str, log: &Log) -> Result<UndoGuard> {
@@ -146,7 +148,7 @@ mod tests {
         let (cancellation, log) = (Cancellation::new(), Log::default());
         cancellation.cancel();
         let error = record(&cancellation, "late", &log).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Refused);
+        assert_eq!(error.kind(), ErrorKind::Interrupted);
         assert!(cancellation.undo_all().is_empty() && log.lock().unwrap().is_empty());
     }
 

@@ -41,6 +41,8 @@ pub enum ErrorKind {
     Limit,
     /// Another process holds the lock.
     Locked,
+    /// The caller cancelled the operation; output that was not finished is removed.
+    Interrupted,
 }
 
 /// An error: what happened, where, and what to do next.
@@ -74,7 +76,12 @@ impl Error {
 
     /// Creates an error for a system error while `doing` (an infinitive: "open", "map") something
     /// with `path`.
+    ///
+    /// If the system error is [`Error::interrupted_io`], it is [`Error::interrupted`].
     pub fn io(doing: &str, path: impl AsRef<Path>, source: io::Error) -> Self {
+        if source.get_ref().is_some_and(|source| source.is::<Interrupted>()) {
+            return Error::interrupted();
+        }
         let kind = match source.kind() {
             io::ErrorKind::NotFound => ErrorKind::NotFound,
             io::ErrorKind::PermissionDenied => ErrorKind::Permission,
@@ -93,6 +100,16 @@ impl Error {
         };
         error.0.source = Some(source);
         error
+    }
+
+    /// Creates the error of an operation that its caller cancelled.
+    pub(crate) fn interrupted() -> Self {
+        Error::new(ErrorKind::Interrupted, Interrupted.to_string())
+    }
+
+    /// Creates [`Error::interrupted`] as a system error, for code between which and the operation there are only those.
+    pub(crate) fn interrupted_io() -> io::Error {
+        io::Error::other(Interrupted)
     }
 
     /// Sets the file concerned.
@@ -153,6 +170,18 @@ impl Error {
         self.0.line
     }
 }
+
+/// The source of [`Error::interrupted_io`].
+#[derive(Debug)]
+struct Interrupted;
+
+impl fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("interrupted")
+    }
+}
+
+impl std::error::Error for Interrupted {}
 
 impl fmt::Display for Error {
     /// Formats one line: `PATH: byte N: line N: message: cause`, omitting unknown parts.

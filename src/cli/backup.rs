@@ -13,8 +13,8 @@ use crate::archive::method::Method;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::Progress;
 use crate::base::server::Server;
-use crate::ops::backup::live::Taken;
-use crate::ops::backup::{BackupOptions, backup, backup_path};
+use crate::ops::backup::live::{Taken, back_up};
+use crate::ops::backup::{BackupOptions, backup_path};
 use crate::ops::compact::Form;
 use crate::ops::compress::write::CompressOptions;
 use crate::report;
@@ -132,13 +132,7 @@ impl Backup {
             return self.live.preview(common, &self.to, self.compact);
         }
         let back_up = |taken: &Taken<'_>, progress: &dyn Progress| {
-            let mut options = self.options(common)?;
-            options.archive.source = taken.source();
-            let log = &taken.snapshot.log;
-            let mut report = backup(log, Some(&taken.snapshot.ends), &options, progress)?;
-            // Report the path of the log, not that of its links.
-            report.path.clone_from(&log.path);
-            Ok(report)
+            back_up(taken, self.options(common)?, progress)
         };
         self.live.run(common, &self.to, self.compact, back_up, report::backup::text)
     }

@@ -38,6 +38,7 @@ impl Exit {
         match error.kind() {
             ErrorKind::Limit => Exit::Limit,
             ErrorKind::Locked => Exit::Locked,
+            ErrorKind::Interrupted => Exit::Interrupted,
             _ => Exit::Trouble,
         }
     }

@@ -113,6 +113,8 @@ pub fn main() -> Exit {
         Command::Completions(completions) => completions.run(Cli::command()),
         Command::Man(man) => man.run(Cli::command()),
     };
+    // An operation that ends because of the interruption is not reported.
+    interrupt::wait_if_interrupted(&cli.common.cancellation);
     let exit = outcome.unwrap_or_else(|error| cli.common.report_error(&error));
     interrupt::wait_if_interrupted(&cli.common.cancellation);
     exit

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::args::Common;
 use super::exit::Exit;
-use crate::base::error::Error;
+use crate::base::error::{Error, ErrorKind};
 use crate::report;
 use crate::report::Report;
 use crate::report::error::ErrorReport;
@@ -96,8 +96,11 @@ pub(super) fn message(text: &str) {
     let _ = anstream::stderr().lock().write_all(text.as_bytes());
 }
 
-/// Prints an error to stderr and returns its exit code.
+/// Prints an error to stderr and returns its exit code. Of an interruption nothing is printed: it was requested.
 pub(super) fn report_error(error: &Error) -> Exit {
+    if error.kind() == ErrorKind::Interrupted {
+        return Exit::Interrupted;
+    }
     let mut text = format!("{} {error}\n", Styled(ERROR, "error:"));
     if let Some(help) = error.next_step() {
         text.push_str(&format!("{} {help}\n", Styled(QUIET, "help:")));

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::args::{Common, ReplayArgs};
+use super::args::{Common, ModuleArgs, ReplayArgs};
 use super::exit::Exit;
 use crate::base::error::Result;
 use crate::base::server::Server;
+use crate::ops::compact::CompactOptions;
 use crate::ops::restore::{Owner, RestoreOptions, restore};
 use crate::report;
 
@@ -33,17 +34,26 @@ pub(super) struct Restore {
     /// Restore to a directory that is not empty; an existing log is renamed
     #[arg(long)]
     force: bool,
+    /// Extract, verify and convert to temporary files, and report what would be done; change nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+    #[command(flatten)]
+    modules: ModuleArgs,
+    /// When converting, leave out data of modules that belongs to no key
+    #[arg(long, hide_short_help = true)]
+    drop_module_aux: bool,
     #[command(flatten)]
     replaying: ReplayArgs,
 }
 
 const EXAMPLES: &str = "\
 Examples:
+  aofkit restore --dry-run /backup/aof_20260101031000-6379.zip --output /var/lib/redis
   aofkit restore /backup/aof_20260101031000-6379.zip --output /var/lib/redis
   aofkit restore old.zip --output /srv/valkey --for valkey-9.1 --owner valkey
   aofkit restore set.zip --output /tmp/redis6 --for redis-6.2
 
-Exit codes: 0 restored; 2 failed: the directory is unchanged; 5 another restore to it is running.";
+Exit codes: 0 restored, or a dry run that would succeed; 2 failed: the directory is unchanged; 5 another restore to it is running.";
 
 impl Restore {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
@@ -52,7 +62,12 @@ impl Restore {
             server: self.server,
             owner: self.owner,
             force: self.force,
-            compaction: self.replaying.compaction(common, None, self.server),
+            dry_run: self.dry_run,
+            compaction: CompactOptions {
+                modules: self.modules.loaded(),
+                drop_module_aux: self.drop_module_aux,
+                ..self.replaying.compaction(common, None, self.server)
+            },
         };
         let report = common.with_bar(|bar| restore(&self.archive, &options, bar))?;
         common.print_report(&report, false, || report::restore::text(&report))?;

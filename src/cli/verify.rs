@@ -47,7 +47,7 @@ impl Verify {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
         let options =
             VerifyOptions { servers: self.servers.clone(), modules: self.modules.loaded() };
-        let report = common.with_bar(|bar| verify(&self.paths, &options, bar));
+        let report = common.with_bar(|bar| verify(&self.paths, &options, bar))?;
         if common.json {
             print(&report::json(&report))?;
         } else {

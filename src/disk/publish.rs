@@ -11,7 +11,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use rustix::fs::{CWD, RenameFlags};
+use rustix::fs::{Access as Permitted, CWD, RenameFlags};
 use rustix::io::Errno;
 use tempfile::{Builder, NamedTempFile, TempDir};
 
@@ -115,6 +115,21 @@ pub fn check_free(destination: &Path, existing: Existing) -> Result<()> {
             .help("give another name, or --force to replace it"));
     }
     Ok(())
+}
+
+/// Fails if a directory cannot be created at `destination` or, if one is there, nothing can be created in it. Nothing is
+/// written.
+///
+/// # Errors
+///
+/// When the system would deny it.
+pub fn check_writable(destination: &Path) -> Result<()> {
+    let (directory, doing) = match destination.is_dir() {
+        true => (destination, "create a directory in"),
+        false => (temporary(destination)?.1, "create a directory beside"),
+    };
+    rustix::fs::access(directory, Permitted::WRITE_OK | Permitted::EXEC_OK)
+        .map_err(|error| Error::io(doing, destination, error.into()))
 }
 
 /// A file that is being written, and becomes visible when it is [published](NewFile::publish). If

@@ -150,6 +150,7 @@ impl Rewriter<'_, '_> {
                 ));
             }
             self.session.progress().waiting(started.elapsed(), state.percent);
+            self.session.check()?;
             thread::sleep(self.waiting.poll);
         }
     }

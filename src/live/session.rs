@@ -10,6 +10,7 @@ use super::progress::LiveProgress;
 use super::server::{self, ServerSeen};
 use crate::base::cancel::Cancellation;
 use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::progress::Progress;
 
 /// A run at one server. A lost connection is replaced by a new one, as long as the server has not restarted.
 pub(crate) struct Session<'p> {
@@ -52,6 +53,12 @@ impl<'p> Session<'p> {
 
     pub(crate) fn progress(&self) -> &'p dyn LiveProgress {
         self.progress
+    }
+
+    /// Fails if the caller has cancelled.
+    pub(crate) fn check(&self) -> Result<()> {
+        let progress: &dyn Progress = self.progress;
+        progress.check()
     }
 
     /// Returns the caller's request to stop; `None` if the caller cannot cancel.

@@ -360,6 +360,7 @@ fn route_part<'l>(
     let mut start = 0;
     let mut writer = None;
     let mut keys = RdbKeys::new(plan);
+    progress.check()?;
     if part.starts_with_rdb() && kept.begins() {
         let walked = rdb::read(part.mapping.bytes(), &mut keys, progress);
         part.mapping.check()?;
@@ -469,6 +470,7 @@ impl<'c> Commands<'c> {
             let scanned =
                 scan_parallel(&bytes[..to], from, || Router::new(self.plan), touch, progress);
             part.mapping.check()?;
+            progress.check()?;
             whole.sink.join(scanned.sink);
             whole.stop = scanned.stop;
             done = to;

@@ -143,6 +143,7 @@ pub fn replay_watched<W: ShardObserver>(
     for group in routed.groups() {
         gathered.fill(routed, &group, threads);
         let work = |arena: &mut Bump, shard: usize| {
+            progress.check()?;
             arena.reset();
             let mut keyspace = Keyspace::expecting(arena, keys.load(Ordering::Relaxed));
             let mut observer = watch.begin(shard, &keyspace);
@@ -185,6 +186,7 @@ pub fn replay_pair<T: Send>(
         gathered[0].fill(one, &group, threads);
         gathered[1].fill(other, &group, threads);
         let work = |arena: &mut Bump, shard: usize| {
+            progress.check()?;
             arena.reset();
             let (mut first, mut second) = (Keyspace::new(arena), Keyspace::new(arena));
             let (of_one, of_other) =

@@ -256,6 +256,7 @@ impl Printed {
             "restore a.zip -o restored --for redis-6.2",
             "restore a.zip -o restored --for redis-6.2 --force",
             "restore a.zip -o restored-7 --for redis-7.0",
+            "restore a.zip -o restored --for redis-6.2 --force --dry-run",
             "backup a.aof --to to",
             "backup flush.aof --to to --compact --keep-last 1",
             "backup damaged.aof --to to",

@@ -140,3 +140,27 @@ fn a_compaction_for_a_server_never_holds_what_that_server_refuses() {
     let written = std::fs::read(with_aux.path("new.rdb")).expect("written");
     assert!(written.windows(3).any(|window| window == b"abc"));
 }
+
+#[test]
+fn an_archive_with_module_data_is_restored_or_the_module_is_named() {
+    let place = place(&rdb("REDIS0012", &[aux("graphdata"), string(), key("ReJSON-RL")]));
+    assert_eq!(place.run(&["compress", "dump.rdb", "--output", "b.zip"]).code, Some(0));
+    let restore = ["restore", "b.zip", "--output", "data", "--for"];
+    // Redis 8.2 bundles RedisJSON, and the other module left only data that belongs to no key.
+    let run = place.run(&[&restore[..], &["redis-8.2"]].concat());
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    std::fs::remove_dir_all(place.path("data")).expect("restored");
+    // Redis 7.4 bundles nothing.
+    let run = place.run(&[&restore[..], &["redis-7.4"]].concat());
+    assert_eq!(run.code, Some(2), "{run:#?}");
+    assert!(run.stderr.contains("ReJSON-RL") && run.stderr.contains("--module NAME"), "{run:#?}");
+    assert!(!run.stderr.contains("bug"), "{run:#?}");
+    assert!(!place.path("data").exists());
+    let run = place.run(&[&restore[..], &["redis-7.4", "--module", "ReJSON-RL"]].concat());
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    std::fs::remove_dir_all(place.path("data")).expect("restored");
+    let run = place.run(&[&restore[..], &["redis-8.2", "--drop-module-aux"]].concat());
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    let run = place.run(&["verify", "data", "--for", "redis-8.2"]);
+    assert!(!run.stdout.contains("graphdata"), "{run:#?}");
+}

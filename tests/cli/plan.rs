@@ -202,3 +202,111 @@ fn backup_applies_the_plan_of_its_dry_run() {
         assert!(dry["archive"].is_null() && real["archive"].is_string());
     }
 }
+
+const RESTORE: [&str; 12] = [
+    "output",
+    "creates_output",
+    "shape",
+    "placed",
+    "files",
+    "change",
+    "replaces",
+    "retains",
+    "bytes",
+    "commands",
+    "rdb_keys",
+    "settings",
+];
+
+/// A place with a backup of a single file and of a set, and with the data directories `empty` and `used`.
+fn restorable() -> Place {
+    let place = Place::new();
+    place.put("a.aof", sound());
+    place.put_set("log/set", &[("appendonly.aof.1.incr.aof", &sound())]);
+    fs::create_dir(place.path("empty")).unwrap();
+    place.put_set("used/appendonlydir", &[("appendonly.aof.1.incr.aof", &sound())]);
+    for name in ["appendonly.aof", "dump.rdb", "redis.conf"] {
+        place.put(&format!("used/{name}"), sound());
+    }
+    for (log, zip) in [("a.aof", "a.zip"), ("log", "set.zip")] {
+        let run = place.run(&["compress", log, "-o", zip]);
+        assert_eq!(run.code, Some(0), "{run:#?}");
+    }
+    place
+}
+
+#[test]
+fn restore_applies_the_plan_of_its_dry_run() {
+    let used: [&[&str]; 2] = [&["a.zip", "used", "--force"], &["set.zip", "used", "--force"]];
+    let free: [&[&str]; 6] = [
+        &["a.zip", "new"],
+        &["a.zip", "empty", "--for", "redis-7.0"],
+        &["a.zip", "new", "--for", "redis-6.2"],
+        &["set.zip", "empty"],
+        &["set.zip", "new", "--for", "redis-6.2"],
+        &["set.zip", "./new"],
+    ];
+    for case in used.into_iter().chain(free) {
+        let place = restorable();
+        let (zip, output) = (case[0], case[1]);
+        let real = [&["restore", zip, "--json", "--output", output], &case[2..]].concat();
+        let [dry, real] = dry_and_real(&place, &[&real[..], &["--dry-run"]].concat(), &real);
+        assert_eq!(fields(&dry, &RESTORE), fields(&real, &RESTORE), "{case:?}");
+        assert_eq!((&dry["dry_run"], &real["dry_run"]), (&true.into(), &false.into()));
+        // What was planned is what is there.
+        let names = |value: &Value| -> Vec<String> {
+            value.as_array().unwrap().iter().map(|it| it.as_str().unwrap().to_owned()).collect()
+        };
+        let mut sizes = 0;
+        for file in real["files"].as_array().unwrap() {
+            let path = place.path(output).join(file["path"].as_str().unwrap());
+            assert_eq!(fs::metadata(&path).unwrap().len(), file["bytes"], "{path:?}");
+            sizes += u64::from(!path.ends_with("appendonly.aof.manifest"))
+                * fs::metadata(&path).unwrap().len();
+        }
+        assert_eq!(real["bytes"], sizes);
+        let moved: Vec<Value> = real["moved_aside"].as_array().unwrap().clone();
+        let moved: Vec<&str> = moved
+            .iter()
+            .map(|moved| moved["from"].as_str().unwrap().rsplit('/').next().unwrap())
+            .collect();
+        let (mut moved, replaces) = (moved, names(&real["replaces"]));
+        moved.sort_unstable();
+        assert_eq!(moved, replaces, "{case:?}");
+        let expected: &[&str] = match (output, zip) {
+            ("used", "a.zip") => &["appendonly.aof", "appendonlydir"],
+            ("used", _) => &["appendonlydir"],
+            _ => &[],
+        };
+        assert_eq!(replaces, expected, "{case:?}");
+        if output == "used" {
+            let retained = names(&real["retains"]);
+            assert!(retained.contains(&"dump.rdb".to_owned()), "{retained:?}");
+            assert!(retained.iter().all(|name| place.path("used").join(name).exists()));
+        }
+    }
+}
+
+#[test]
+fn a_dry_run_of_restore_is_refused_for_the_same_reason() {
+    let place = restorable();
+    let mut bytes = place.read("a.zip");
+    bytes[40] ^= 0xff;
+    place.put("damaged.zip", bytes);
+    place.put("file", "");
+    for args in [
+        &["a.zip", "--output", "used"][..],
+        &["a.zip", "--output", "file"],
+        &["a.zip", "--output", "no/where"],
+        &["damaged.zip", "--output", "new"],
+        &["set.zip", "--output", "used"],
+    ] {
+        let before = tree(place.0.path());
+        let real = [&["restore"], args].concat();
+        let dry = place.run(&[&real[..], &["-n"]].concat());
+        let real = place.run(&real);
+        assert_eq!((dry.code, real.code), (Some(2), Some(2)), "{dry:#?}");
+        assert_eq!(dry.stderr, real.stderr);
+        assert!(before == tree(place.0.path()), "{args:?}");
+    }
+}

@@ -93,6 +93,7 @@ fn restored(archive: &Path, output: &Path, server: Option<Server>) -> RestoreRep
         server,
         owner: None,
         force: false,
+        dry_run: false,
         compaction: compact::CompactOptions { server, ..compaction() },
     };
     restore(archive, &options, &Silent)
@@ -102,7 +103,7 @@ fn restored(archive: &Path, output: &Path, server: Option<Server>) -> RestoreRep
 /// Starts a server with the settings that the report names and returns its digest.
 fn loaded(binary: &Binary, report: &RestoreReport) -> String {
     let setting = |name: &str| {
-        let setting = report.settings.iter().find(|setting| setting.name == name);
+        let setting = report.plan.settings.iter().find(|setting| setting.name == name);
         setting.map(|setting| setting.value.as_str())
     };
     let dir = setting("dir").expect("a directory");
@@ -147,7 +148,7 @@ fn everywhere(binaries: &[Binary]) {
             }
             let output = directory.path().join(format!("{name}-unconverted"));
             let report = restored(&archive, &output, None);
-            assert_eq!(report.change, None);
+            assert_eq!(report.plan.change, None);
             assert_eq!(loaded(origin, &report), digest, "{name} on its own server");
         }
     }
@@ -170,6 +171,7 @@ fn in_use(binaries: &[Binary]) {
             server: None,
             owner: None,
             force: true,
+            dry_run: false,
             compaction: compaction(),
         };
         let error = restore(&archive, &options, &Silent).expect_err("a refusal");

@@ -84,6 +84,7 @@ pub fn extract(
         tell_layout(&mut archive, &contained);
         archive.add(contained.findings(stage, damage));
         refuse_damage(&archive, options)?;
+        progress.check()?;
         Ok::<_, Error>(archive)
     };
     let archive = if is_there {

@@ -300,6 +300,10 @@ fn read_entry(
         }
         at = at.saturating_add(piece.len() as u64);
         progress.advance(piece.len() as u64);
+        if let Err(error) = progress.check() {
+            written = Err(error);
+            return Err(std::io::ErrorKind::Other.into());
+        }
         inspector.take(piece)
     });
     written?;

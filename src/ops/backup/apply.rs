@@ -96,6 +96,7 @@ impl Job<'_> {
             crate::ops::compress::pack(log, ends, &options, job.progress)
         })?;
         self.step("read back", |job| packed.check(job.progress))?;
+        self.progress.check()?;
         let (done, archive) = self.step("publish", |_| {
             let done = packed.publish()?;
             let archive = publish(&unseen, &destination)?;

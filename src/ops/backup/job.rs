@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::options::BackupOptions;
-use super::step::Step;
 use crate::aof::log::Log;
 use crate::base::error::Result;
 use crate::base::progress::Progress;
@@ -31,4 +31,17 @@ impl Job<'_> {
         self.steps.push(Step { name, started, ended: Timestamp::now(), elapsed_s });
         Ok(done)
     }
+}
+
+/// A step of the backup with its times.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Step {
+    /// The name of the step.
+    pub name: &'static str,
+    /// The start time.
+    pub started: Timestamp,
+    /// The end time.
+    pub ended: Timestamp,
+    /// The duration in seconds, by the monotonic clock.
+    pub elapsed_s: f64,
 }

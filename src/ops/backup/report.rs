@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::job::Step;
 use super::options::BackupOptions;
 use super::plan::BackupPlan;
-use super::step::Step;
 use crate::aof::log::Log;
 use crate::archive::contents::Source;
 use crate::ops::prune::Group;

@@ -2,13 +2,18 @@
 
 use jiff::Timestamp;
 
+use std::fs;
+use std::path::Path;
+
 use super::*;
 use crate::analysis::data_filter::Filter;
+use crate::aof::log::Log;
 use crate::base::progress::Silent;
 use crate::base::server::redis;
 use crate::disk::publish::Existing;
 use crate::input::archive::extract;
 use crate::input::archive::extract::ExtractOptions;
+use crate::input::files::open_files;
 use crate::ops::compact;
 use crate::ops::compress::write::CompressOptions;
 use crate::ops::prune::KeepPolicy;

@@ -353,6 +353,7 @@ impl Job<'_> {
                 names.write_beside(directory.path(), access)?;
                 self.check(directory.path(), &done, phases, progress)?;
                 self.source.may_be_published()?;
+                progress.check()?;
                 phases.time("publish", || directory.publish())?;
                 Ok(done)
             }
@@ -362,6 +363,7 @@ impl Job<'_> {
                 let done = self.fill(Some(file.file()), &path, phases, progress)?;
                 self.check(&path, &done, phases, progress)?;
                 self.source.may_be_published()?;
+                progress.check()?;
                 phases.time("publish", || file.publish())?;
                 Ok(done)
             }

@@ -62,10 +62,11 @@ pub fn compress_all(
                 check_output(&named(path, options).destination()?, options.existing, &all)?;
             }
             let pack = |path: &PathBuf| match compress(path, &named(path, options), progress) {
-                Ok(report) => CompressOutcome::Packed(Box::new(report)),
-                Err(error) => CompressOutcome::Failed(Failure::new(path, &error)),
+                Ok(report) => Ok(CompressOutcome::Packed(Box::new(report))),
+                Err(error) if error.kind() == ErrorKind::Interrupted => Err(error),
+                Err(error) => Ok(CompressOutcome::Failed(Failure::new(path, &error))),
             };
-            logs.iter().map(pack).collect()
+            logs.iter().map(pack).collect::<Result<_>>()?
         }
     };
     let elapsed_s = started.elapsed().as_secs_f64();

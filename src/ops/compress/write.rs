@@ -167,6 +167,7 @@ pub fn compress_log(
     if options.check {
         packed.check(progress)?;
     }
+    progress.check()?;
     packed.publish()
 }
 
@@ -324,7 +325,10 @@ fn write(
     let mut writer = Writer::new(file.file(), contents.created);
     for (file, record) in files.iter().zip(&mut contents.files) {
         let written = writer
-            .add(&file.name, file.bytes, packing, |bytes| progress.advance(bytes))
+            .add(&file.name, file.bytes, packing, |bytes| {
+                progress.advance(bytes);
+                progress.check_io()
+            })
             .map_err(failed)?;
         record.sha256 = hexadecimal(&written.sha256);
         record.packed_bytes = written.packed_bytes;
@@ -332,7 +336,7 @@ fn write(
     }
     let json = contents.to_bytes().map_err(|error| failed(error.into()))?;
     let stored = Packing { method: Method::Store, ..packing };
-    writer.add(CONTENTS, &json, stored, |_| {}).map_err(failed)?;
+    writer.add(CONTENTS, &json, stored, |_| Ok(())).map_err(failed)?;
     let bytes = writer.finish().map_err(failed)?;
     Ok((file, bytes))
 }
@@ -448,6 +452,7 @@ fn look(file: &Packable<'_>, progress: &dyn Progress) -> Result<FileRecord> {
     let touch = |range| part.mapping.prefault(range);
     let scanned = scan_parallel(file.bytes, start, Tally::default, touch, progress);
     part.mapping.check()?;
+    progress.check()?;
     let (tally, fault) = (scanned.sink, scanned.stop.fault);
     let found = match &rdb {
         Some(reading) => EntryStats::after_rdb(reading, tally, fault),

@@ -190,7 +190,7 @@ impl<'a> Log<'a> {
         self.counts.bytes += bytes;
         self.progress.advance(bytes);
         self.buffer.clear();
-        Ok(())
+        self.progress.check_io()
     }
 
     /// Writes one command, or one transaction of two to five, preceded by its annotation and `SELECT`.

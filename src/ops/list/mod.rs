@@ -42,6 +42,7 @@ pub fn list(directory: &Path, options: ListOptions, progress: &dyn Progress) -> 
     paths.sort();
     let mut archives: Vec<Listed> =
         paths.par_iter().map(|path| look_at(path, options, progress)).collect();
+    progress.check()?;
     archives.sort_by(|a, b| {
         let key =
             |one: &Listed| one.made.as_ref().map(|made| (made.identity.clone(), made.created));

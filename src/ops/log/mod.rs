@@ -207,6 +207,7 @@ impl<'r, R: Render> Reader<'r, '_, R> {
                 return Ok(stop);
             }
             self.progress.advance((walked.stop.at - stop.at) as u64);
+            self.progress.check()?;
             (found, stop, self.state) = (walked.found, walked.stop, walked.after);
             size = (size * GROWTH).min(WINDOW);
         }
@@ -228,6 +229,7 @@ impl<'r, R: Render> Reader<'r, '_, R> {
             };
             let at_start = self.state;
             let (windows, stop) = self.windows(part, preamble.start);
+            self.progress.check()?;
             part.mapping.check()?;
             parts.push((part, preamble, at_start, windows));
             ending = if self.state.until { None } else { self.ending(part, stop) };
@@ -255,7 +257,11 @@ impl<'r, R: Render> Reader<'r, '_, R> {
         let end = part.mapping.bytes().len();
         let mut windows = Vec::new();
         let mut stop = Stop { at: start, fault: None };
-        while stop.at < end && stop.fault.is_none() && !self.state.until {
+        while stop.at < end
+            && stop.fault.is_none()
+            && !self.state.until
+            && !self.progress.is_cancelled()
+        {
             let range = stop.at..stop.at.saturating_add(WINDOW).min(end);
             let window = Window { part, range, before: self.state };
             let walked = walk(self.search, &window, None);

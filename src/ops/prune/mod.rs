@@ -99,5 +99,6 @@ pub(in crate::ops) fn prune_source(
     progress: &dyn Progress,
 ) -> Result<Group> {
     let plan = plan::plan(directory, source, options, just_made, progress)?;
+    progress.check()?;
     Ok(if options.dry_run { Group::planned(plan) } else { apply::apply(plan) })
 }

@@ -380,6 +380,7 @@ fn at_time(log: &Log, timeline: &Timeline, ms: i64, progress: &dyn Progress) -> 
         let start = usize::try_from(look.start).unwrap_or(usize::MAX);
         let new = || FirstTime { wanted_ms: ms, found: None, before: None };
         let scanned = scan_parallel(part.mapping.bytes(), start, new, |_| {}, progress);
+        progress.check()?;
         if let Some((offset, seconds)) = scanned.sink.found {
             let shown = crate::ops::recover::shown_time;
             let before = match scanned.sink.before {

@@ -279,6 +279,7 @@ impl<'l> Reading<'l> {
         let touch = |range| part.mapping.prefault(range);
         let scanned = scan_parallel(bytes, from, DestructionScan::new, touch, progress);
         part.mapping.check()?;
+        progress.check()?;
         let scout = scanned.sink.of_whole_part();
         let at = scanned.stop.at as u64;
         let end = match scout.at_end.multi {

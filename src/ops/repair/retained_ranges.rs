@@ -145,7 +145,8 @@ pub fn write(
     let finish = |written: &Path| {
         unchanged(log)?;
         whole(written)?;
-        check(written)
+        check(written)?;
+        progress.check()
     };
     let access = access_of([log]);
     if matches!(log.layout, Layout::MultiPart { .. }) {
@@ -227,6 +228,7 @@ fn copy(
         for chunk in bytes[index(range.start)..index(range.end)].chunks(WRITE_BYTES) {
             out.write_all(chunk)?;
             progress.advance(chunk.len() as u64);
+            progress.check_io()?;
         }
     }
     Ok(())

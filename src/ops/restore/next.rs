@@ -1,23 +1,19 @@
 //! The steps to take after a restore.
 
-use std::path::Path;
-
-use super::prepare::{ANY, APPENDFILENAME, Ready};
-use super::report::Shape;
+use super::options::RestoreOptions;
+use super::plan::PlannedRestore;
+use super::prepare::{ANY, APPENDFILENAME, Shape};
 use crate::base::next_step::{Action, NextStep, path_arg};
-use crate::base::server::Server;
-use crate::disk::Owner;
 
-/// Returns the steps until a server has loaded the restored log in `directory`.
-pub(super) fn next_steps(
-    ready: &Ready,
-    server: Option<Server>,
-    owner: Option<Owner>,
-    directory: &Path,
-) -> Vec<NextStep> {
+/// Returns the steps until a server has loaded the restored log. After a dry run there are none.
+pub(super) fn next_steps(planned: &PlannedRestore, options: &RestoreOptions) -> Vec<NextStep> {
+    if options.dry_run {
+        return Vec::new();
+    }
+    let PlannedRestore { plan, ready, .. } = planned;
     let mut next = Vec::new();
     let mut advise = |why: &str| next.push(NextStep::new(why, []));
-    if owner.is_none() && rustix::process::geteuid().is_root() {
+    if plan.owner.is_none() && rustix::process::geteuid().is_root() {
         advise(
             "the files belong to root: give them to the server's user (chown -R), unless it runs as root",
         );
@@ -26,7 +22,7 @@ pub(super) fn next_steps(
         "put these settings into the configuration and start the server: one that is started with appendonly no \
          and switched over later writes a log of what it has then, which is nothing",
     );
-    if ready.shape == Shape::SingleFile && server.unwrap_or(ANY).reads_multi_part() {
+    if ready.shape == Shape::SingleFile && options.server.unwrap_or(ANY).reads_multi_part() {
         advise(&format!(
             "Redis since 7.0 and Valkey move {APPENDFILENAME} into a set when they start; older ones use it as it is"
         ));
@@ -34,7 +30,7 @@ pub(super) fn next_steps(
     if ready.is_known {
         next.push(NextStep::new(
             "compare DBSIZE and DEBUG DIGEST of the server with the restored log:",
-            [Action::aofkit(["digest", &path_arg(directory)])],
+            [Action::aofkit(["digest", &path_arg(&plan.output)])],
         ));
     } else {
         advise(

@@ -17,6 +17,9 @@ pub struct RestoreOptions {
     pub owner: Option<Owner>,
     /// Whether to restore next to other files, and in place of an existing log, which is moved aside.
     pub force: bool,
+    /// Whether this is a dry run: the archive is extracted, verified and converted in the directory for temporary files,
+    /// and nothing is changed in the data directory.
+    pub dry_run: bool,
     /// Options for replaying the log if the server cannot load the content of the archive. The form, the server and the
     /// output are determined by the restore.
     pub compaction: compact::CompactOptions,

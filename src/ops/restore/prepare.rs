@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::report::{Change, Shape};
+use serde::Serialize;
+
 use crate::aof::log::{Layout, Log, PartRole};
 use crate::aof::manifest::{Entry, Manifest, Role};
 use crate::base::error::{Error, ErrorKind, Result};
@@ -17,13 +18,42 @@ use crate::input::archive::extract::ExtractOptions;
 use crate::input::files::open_files;
 use crate::ops::compact::{self, Form, compact};
 use crate::ops::restore::options::RestoreOptions;
-use crate::ops::verify::judge::NEEDS_MODULE;
+use crate::ops::verify::judge::{NEEDS_MODULE, Verdict};
 use crate::ops::verify::report::{LogOutcome, LogReport};
 use crate::ops::verify::{self, verify_path};
 
 /// The default file names of servers.
 pub(super) const APPENDFILENAME: &str = "appendonly.aof";
 pub(super) const APPENDDIRNAME: &str = "appendonlydir";
+
+/// The layout of a log in a data directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shape {
+    /// A single file. Servers since 7.0 move it into a set when they first start.
+    SingleFile,
+    /// A directory with a manifest.
+    MultiPart,
+}
+
+/// The conversion of a log for a server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Change {
+    /// The single file became the base of a set.
+    MadeSet,
+    /// The log was compacted into this form, because the server cannot load the content of the archive.
+    Compacted {
+        /// The form.
+        form: Form,
+        /// A short reason.
+        reason: String,
+        /// The fingerprint of the data, which is the same before and after.
+        fingerprint: String,
+        /// The number of commands that fail with an error while a server loads the log.
+        failed_commands: u64,
+    },
+}
 
 /// A log that is ready to be published.
 pub(super) struct Ready {
@@ -54,21 +84,21 @@ pub(super) fn ready(
         ExtractOptions { output: extracted.clone(), existing: Existing::Keep, damaged: false };
     extract(archive, &how, progress)?;
     let log = opened(&extracted, archive)?;
-    let mut report = verified(&log.opened, options.server, archive, progress)?;
-    let refusal = report.verdicts.iter().find(|verdict| !verdict.may_load());
-    let (log, change) = match (options.server, refusal) {
-        (Some(server), Some(verdict)) => {
-            let reason = match (&verdict.reason, server.reads_multi_part()) {
-                (_, false) if log.manifest.is_some() => format!("{server} reads no multi-part log"),
-                (Some(reason), _) => format!("{server} does not load it as it is: {reason}"),
-                (None, _) => format!("{server} does not load it as it is"),
-            };
+    let mut report = verified(&log.opened, options, archive, progress)?;
+    let reason = options.server.and_then(|server| {
+        reason_to_convert(&log, &report, server, options).map(|reason| (server, reason))
+    });
+    let (log, change) = match reason {
+        Some((server, reason)) => {
+            if reason.contains(NEEDS_MODULE) {
+                refuse_unless_loaded(server, &report, archive)?;
+            }
             let (log, change) = converted(&log, server, reason, options, scratch, progress)?;
-            report = verified(&log.opened, options.server, archive, progress)?;
+            report = verified(&log.opened, options, archive, progress)?;
             refuse_unless_loaded(server, &report, archive)?;
             (log, Some(change))
         }
-        _ => (log, None),
+        None => (log, None),
     };
     let is_set = log.manifest.is_some() || options.server.is_some_and(Server::reads_multi_part);
     let mut ready = if is_set { set(&log, scratch)? } else { single(&log, scratch)? };
@@ -87,6 +117,30 @@ pub(super) fn ready(
     Ok(ready)
 }
 
+/// Returns why the log has to be converted for the server, if it has to.
+fn reason_to_convert(
+    log: &Log,
+    report: &LogReport,
+    server: Server,
+    options: &RestoreOptions,
+) -> Option<String> {
+    let rdbs = report.parts.iter().filter_map(|part| part.rdb.as_ref());
+    let has_aux = rdbs.flat_map(|rdb| &rdb.modules).any(|module| module.aux > 0);
+    match report.verdicts.iter().find(|verdict| !verdict.may_load()) {
+        Some(_) if log.manifest.is_some() && !server.reads_multi_part() => {
+            Some(format!("{server} reads no multi-part log"))
+        }
+        Some(Verdict { reason: Some(reason), .. }) => {
+            Some(format!("{server} does not load it as it is: {reason}"))
+        }
+        Some(_) => Some(format!("{server} does not load it as it is")),
+        None if has_aux && options.compaction.drop_module_aux => {
+            Some("data of modules that belongs to no key is left out".to_string())
+        }
+        None => None,
+    }
+}
+
 /// Refuses a log that was prepared for a server and that it would not load.
 fn refuse_unless_loaded(server: Server, report: &LogReport, archive: &Path) -> Result<()> {
     match report.verdicts.iter().find(|verdict| !verdict.may_load()) {
@@ -96,7 +150,7 @@ fn refuse_unless_loaded(server: Server, report: &LogReport, archive: &Path) -> R
             if reason.contains(NEEDS_MODULE) {
                 let what = format!("{server} does not load it: {reason}");
                 return Err(Error::new(ErrorKind::Refused, what).at(archive).help(
-                    "restore it without --for, and load the module in the server; nothing was changed here",
+                    "--module NAME says that the module is loaded there; without --for the log is restored as it is. Nothing was changed here",
                 ));
             }
             let what = format!("{server} would not load what was made of it for it: {reason}");
@@ -118,12 +172,14 @@ fn opened(extracted: &Path, archive: &Path) -> Result<Log> {
 /// Reads the files on disk as a server would.
 fn verified(
     path: &Path,
-    server: Option<Server>,
+    options: &RestoreOptions,
     archive: &Path,
     progress: &dyn Progress,
 ) -> Result<Box<LogReport>> {
-    let options =
-        verify::VerifyOptions { servers: server.into_iter().collect(), ..Default::default() };
+    let options = verify::VerifyOptions {
+        servers: options.server.into_iter().collect(),
+        modules: options.compaction.modules.clone(),
+    };
     match verify_path(path, &options, progress)? {
         LogOutcome::Read(report) => Ok(report),
         LogOutcome::Archive(_) => {
@@ -161,11 +217,14 @@ fn converted(
         ..options.compaction.clone()
     };
     let done = compact(&log.opened, &how, progress).map_err(|error| {
+        if error.kind() == ErrorKind::Interrupted {
+            return error;
+        }
+        let help =
+            error.next_step().unwrap_or("restore it for the server that wrote it, or a later one");
         Error::new(error.kind(), format!("{reason}; and it cannot be made so: {error}"))
             .at(&log.path)
-            .help(
-                "restore it for the server that wrote it, or a later one; nothing was changed here",
-            )
+            .help(format!("{help}; nothing was changed here"))
     })?;
     let failed_commands = done.failed.iter().map(|failed| failed.count).sum();
     let fingerprint = done.fingerprint;

@@ -4,11 +4,10 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::plan::RestorePlan;
 use crate::archive::contents::Source;
 use crate::base::next_step::NextStep;
 use crate::base::server::Server;
-use crate::disk::Owner;
-use crate::ops::compact::Form;
 
 /// The restored log, and the remaining steps.
 #[derive(Debug, Clone, Serialize)]
@@ -16,68 +15,23 @@ pub struct RestoreReport {
     /// The path of the archive.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub archive: PathBuf,
-    /// The server's data directory, as an absolute path.
-    #[serde(serialize_with = "crate::base::escape::path")]
-    pub output: PathBuf,
     /// The origin of the log; `None` for ZIP archives made by other programs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
     /// The server that the log was restored for, if one was named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server: Option<Server>,
-    /// The layout of the restored log.
-    pub shape: Shape,
-    /// The name of the file or of the set's directory in the data directory.
-    pub placed: String,
-    /// The conversion of the log, if it differs from the archive.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub change: Option<Change>,
-    /// The existing files that were moved aside, with their new names.
+    /// Whether this is a dry run.
+    pub dry_run: bool,
+    /// What is written, replaced and retained, or would be.
+    #[serde(flatten)]
+    pub plan: RestorePlan,
+    /// The existing files that were moved aside, with their new names; none for a dry run.
     pub moved_aside: Vec<Moved>,
-    /// The owner that the files were given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub owner: Option<Owner>,
-    /// The size of the restored log in bytes.
-    pub bytes: u64,
-    /// The number of complete commands in it.
-    pub commands: u64,
-    /// The number of keys in its RDBs.
-    pub rdb_keys: u64,
-    /// The settings with which a server loads it.
-    pub settings: Vec<Setting>,
-    /// The remaining steps, in order.
+    /// The remaining steps, in order; none for a dry run.
     pub next: Vec<NextStep>,
     /// The run time in seconds.
     pub elapsed_s: f64,
-}
-
-/// The layout of a log in a data directory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Shape {
-    /// A single file. Servers since 7.0 move it into a set when they first start.
-    SingleFile,
-    /// A directory with a manifest.
-    MultiPart,
-}
-
-/// The conversion of a log for a server.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Change {
-    /// The single file became the base of a set.
-    MadeSet,
-    /// The log was compacted into this form, because the server cannot load the content of the archive.
-    Compacted {
-        /// The form.
-        form: Form,
-        /// A short reason.
-        reason: String,
-        /// The fingerprint of the data, which is the same before and after.
-        fingerprint: String,
-        /// The number of commands that fail with an error while a server loads the log.
-        failed_commands: u64,
-    },
 }
 
 /// A file or directory that was moved aside.
@@ -89,13 +43,4 @@ pub struct Moved {
     /// The new path.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub to: PathBuf,
-}
-
-/// A setting of a server.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Setting {
-    /// The name of the setting.
-    pub name: &'static str,
-    /// The value of the setting.
-    pub value: String,
 }

@@ -18,7 +18,7 @@ pub use report::{ArchiveOutcome, LogOutcome, LogReport, VerifyReport};
 
 use crate::analysis::survey::{Survey, survey};
 use crate::aof::log::Log;
-use crate::base::error::Result;
+use crate::base::error::{ErrorKind, Result};
 use crate::base::failure::Failure;
 use crate::base::modules::Modules;
 use crate::base::progress::Progress;
@@ -43,16 +43,25 @@ impl VerifyOptions {
 }
 
 /// Verifies each path separately, several in parallel. The reports are in the order of the paths.
-pub fn verify(paths: &[PathBuf], options: &VerifyOptions, progress: &dyn Progress) -> VerifyReport {
+///
+/// # Errors
+///
+/// Only if the caller cancels. Failures of single paths are in the report.
+pub fn verify(
+    paths: &[PathBuf],
+    options: &VerifyOptions,
+    progress: &dyn Progress,
+) -> Result<VerifyReport> {
     let started = Instant::now();
     let logs: Vec<LogOutcome> = paths
         .par_iter()
         .map(|path| match verify_path(path, options, progress) {
-            Ok(outcome) => outcome,
-            Err(error) => LogOutcome::Failed(Failure::new(path, &error)),
+            Ok(outcome) => Ok(outcome),
+            Err(error) if error.kind() == ErrorKind::Interrupted => Err(error),
+            Err(error) => Ok(LogOutcome::Failed(Failure::new(path, &error))),
         })
-        .collect();
-    VerifyReport::new(logs, started.elapsed())
+        .collect::<Result<_>>()?;
+    Ok(VerifyReport::new(logs, started.elapsed()))
 }
 
 /// Verifies one path: a log, an RDB, or a ZIP archive that contains a log.

@@ -25,18 +25,19 @@ use jiff::Timestamp;
 
 use self::run::Run;
 use self::steps::Steps;
-use crate::base::error::Result;
+use crate::base::error::{Error, ErrorKind, Result};
 use crate::live::endpoint::Endpoint;
 use crate::live::files::Files;
 use crate::live::progress::LiveProgress;
 use crate::live::session::Session;
 use crate::live::settings::{self, RESTORE_FOR};
+use crate::ops::backup::BackupReport;
 
 pub use crate::live::rewrite::Rewrite;
-pub use options::LiveOptions;
+pub use options::{BackupLiveOptions, LiveOptions};
 pub use report::{LiveReport, PreviewReport, RestoreReport, Step};
 pub use strategy::Strategy;
-pub use taken::Taken;
+pub use taken::{Taken, back_up};
 
 /// Backs up a running server: `back_up` is called with the log as it was at one moment.
 ///
@@ -75,6 +76,54 @@ pub fn run<T>(
         start,
         end: Timestamp::now(),
         elapsed_s: clock.elapsed().as_secs_f64(),
+    })
+}
+
+/// Backs up the log of a running server to a directory of archives.
+///
+/// The server, which is on this machine, rewrites its log, or the log is taken as it is: see [`Strategy`]. The archive is
+/// read back before it is published, and older ones are removed by the policy only after that. The settings that are
+/// changed meanwhile are restored, also if the caller cancels. A run that is killed leaves a journal in the directory of
+/// the archives, and the next run restores the settings first.
+///
+/// ```no_run
+/// use aofkit::options::Keep;
+/// use aofkit::servers::{Address, Endpoint};
+/// use aofkit::{BackupLiveOptions, Silent, backup_live};
+///
+/// let server = Endpoint::new(Address::Tcp { host: "127.0.0.1".to_owned(), port: 6379 });
+/// let mut options = BackupLiveOptions::new("/backup");
+/// options.backup.keep.daily = Keep::Latest(7);
+/// let report = backup_live(&server, &options, &Silent)?;
+/// println!("{:?}, {} commands", report.backup.archive, report.backup.commands);
+/// # Ok::<(), aofkit::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// - [`ErrorKind::Usage`]: the options request a dry run, which this function has not.
+/// - [`ErrorKind::Interrupted`]: the caller cancelled.
+/// - When the server cannot be reached, refuses a command, has no append-only file, is a replica, or writes to another
+///   machine; when the rewrite fails or times out; when another run is active; and as [`backup`](crate::backup()).
+pub fn backup_live(
+    endpoint: &Endpoint,
+    options: &BackupLiveOptions,
+    progress: &dyn LiveProgress,
+) -> Result<LiveReport<BackupReport>> {
+    let BackupLiveOptions { server, backup } = options;
+    if backup.dry_run {
+        return Err(Error::new(
+            ErrorKind::Usage,
+            "a running server cannot be backed up in a dry run",
+        )
+        .help("back up the path of its log in a dry run, which changes nothing"));
+    }
+    let to = backup.to.clone();
+    let server = LiveOptions { to, fixed: backup.compact.is_some(), ..server.clone() };
+    run(endpoint, &server, progress, |taken| {
+        let mut backup = backup.clone();
+        backup.archive.created = Timestamp::now();
+        back_up(taken, backup, progress)
     })
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::strategy::Strategy;
+use crate::ops::backup::BackupOptions;
 
 /// Options of a backup of a running server.
 #[derive(Debug, Clone)]
@@ -44,5 +45,22 @@ impl Default for LiveOptions {
             allow_replica: false,
             fixed: false,
         }
+    }
+}
+
+/// Options of [`backup_live`](super::backup_live).
+#[derive(Debug, Clone, Default)]
+#[cfg_attr(not(feature = "internals"), non_exhaustive)]
+pub struct BackupLiveOptions {
+    /// Options of the run at the server. [`LiveOptions::to`] and [`LiveOptions::fixed`] are determined by `backup`.
+    pub server: LiveOptions,
+    /// Options of the backup. The source and the time of the archive are determined by the run.
+    pub backup: BackupOptions,
+}
+
+impl BackupLiveOptions {
+    /// Returns the options to back up into the directory `to`, after a rewrite.
+    pub fn new(to: impl Into<PathBuf>) -> Self {
+        BackupLiveOptions { backup: BackupOptions::new(to), ..BackupLiveOptions::default() }
     }
 }

@@ -1,11 +1,13 @@
-//! The log of a running server at one moment.
+//! The log of a running server at one moment, and its backup.
 
 use crate::archive::contents::Source;
+use crate::base::error::Result;
+use crate::base::progress::Progress;
 use crate::live::endpoint::Address;
 use crate::live::replication::Replication;
 use crate::live::server::ServerSeen;
 use crate::live::snapshot::Snapshot;
-use crate::ops::backup::host;
+use crate::ops::backup::{BackupOptions, BackupReport, backup, host};
 
 /// The input of a backup: the log at one moment, and the server that it belongs to.
 pub struct Taken<'a> {
@@ -41,4 +43,22 @@ impl Taken<'_> {
             lag_bytes: self.replication.lag_bytes,
         }
     }
+}
+
+/// Backs up the log of a running server at one moment. The source in the options is replaced by that of the server.
+///
+/// # Errors
+///
+/// As [`backup`].
+pub fn back_up(
+    taken: &Taken<'_>,
+    mut options: BackupOptions,
+    progress: &dyn Progress,
+) -> Result<BackupReport> {
+    options.archive.source = taken.source();
+    let log = &taken.snapshot.log;
+    let mut report = backup(log, Some(&taken.snapshot.ends), &options, progress)?;
+    // The path of the log, not that of its links.
+    report.path.clone_from(&log.path);
+    Ok(report)
 }

@@ -1,0 +1,159 @@
+//! What was found out about a log, and the report on it.
+
+use std::path::PathBuf;
+
+use super::candidates::CandidateKind;
+use super::candidates::{self, Candidate};
+use super::cuts;
+use super::preview::Counted;
+use super::report::{Done, PartSummary, RecoverReport};
+use super::subject::Subject;
+use super::timeline::timeline;
+use super::verdict::{Facts, Verdict, to_excise};
+use crate::analysis::keyspace_summary::SummaryReport;
+use crate::aof::log::{Layout, Log, OtherKind};
+use crate::disk::open_writers::{Holder, writers};
+use crate::input::hold_origin::HoldOrigin;
+use crate::replay::RouteOptions;
+
+/// What was found out about a log.
+pub(super) struct Inspection<'i> {
+    pub(super) subject: Subject<'i>,
+    pub(super) counted: Option<Counted>,
+    /// The reason why keys could not be counted.
+    pub(super) uncounted: Option<String>,
+}
+
+impl Inspection<'_> {
+    /// Counts the keys that a recovery candidate would restore.
+    pub(super) fn examine(&self, candidate: &mut Candidate) {
+        let examined = candidates::log_of(self.subject.whole, candidate).and_then(|log| {
+            let timeline = timeline(&log, self.subject.progress)?;
+            if let Some(unread) = timeline.newer_rdbs.first() {
+                candidate.unread = Some(unread.content.clone());
+                return Ok((!timeline.trailing.is_empty(), None));
+            }
+            let cut = cuts::excise(&log, &timeline, &timeline.trailing)?.list();
+            let options = RouteOptions { cut, ..RouteOptions::default() };
+            Ok((
+                !timeline.trailing.is_empty(),
+                Some(self.subject.count(&log, &options)?.to_report()),
+            ))
+        });
+        match examined {
+            Ok((ends_in_flush, held)) => {
+                candidate.ends_in_flush = ends_in_flush;
+                candidate.holds = held;
+            }
+            Err(error) => candidate.problem = Some(error.to_string()),
+        }
+    }
+
+    /// Returns a summary of the keyspace just before an event.
+    fn before(&self, event: u64) -> Option<SummaryReport> {
+        let before = self.counted.as_ref()?.before(event)?;
+        let whole = self.subject.timeline.trailing.first() == Some(&event);
+        Some(if whole { before.to_report() } else { before.to_counted_report() })
+    }
+
+    /// Returns the report, without the next steps and the run time.
+    pub(super) fn report(
+        &self,
+        verdict: Verdict,
+        candidates: Vec<Candidate>,
+        done: Option<Done>,
+    ) -> RecoverReport {
+        let Subject { whole, log, timeline, options, .. } = self.subject;
+        let data_directory = data_directory(whole);
+        let writers = writers_of(whole);
+        let counted = self.counted.as_ref().map(|counted| counted.now.to_report());
+        let (now, before_damage) = match &timeline.broken {
+            None => (counted, None),
+            // The keys of a damaged RDB are not counted.
+            Some(broken) if broken.in_rdb => (None, None),
+            Some(_) => (None, counted),
+        };
+        let (before, excise) = match verdict {
+            Verdict::EndsInFlush { event } => (self.before(event), timeline.trailing.clone()),
+            Verdict::FlushWithin { event } => (self.before(event), to_excise(timeline, event)),
+            Verdict::Deletions { event } => {
+                (None, event.map_or(Vec::new(), |event| to_excise(timeline, event)))
+            }
+            _ => (None, Vec::new()),
+        };
+        let deletions = self.counted.as_ref().map(|counted| counted.deletions.clone());
+        RecoverReport {
+            path: whole.path.clone(),
+            opened: log.opened.clone(),
+            archived: false,
+            layout: log.layout.clone(),
+            // A server that runs on the secured log itself is the one that matters.
+            hold_origin: HoldOrigin::read(&data_directory).filter(|_| writers.is_empty()),
+            data_directory,
+            parts: (log.parts.iter())
+                .map(|part| PartSummary { name: part.name.clone(), bytes: part.mapping.len() })
+                .collect(),
+            bytes: log.bytes(),
+            commands: timeline.commands,
+            verdict,
+            trailing: timeline.trailing.clone(),
+            excise,
+            events: timeline.events.clone(),
+            earlier_events: timeline.earlier,
+            times: timeline.times,
+            clock_went_back: timeline.clock_went_back,
+            tail: timeline.tail,
+            broken: timeline.broken.clone(),
+            newer_rdbs: timeline.newer_rdbs.clone(),
+            unread: timeline.unread.clone(),
+            unknown: timeline.unknown.clone(),
+            possible_flushes: timeline.possible_flushes.clone(),
+            nothing_lost: Facts { log, timeline, deletions: deletions.as_ref() }.nothing_lost(),
+            deletions,
+            keys_deleted: timeline.keys_deleted,
+            now,
+            before_damage,
+            before,
+            uncounted: self.uncounted.clone(),
+            snapshot: snapshot(&candidates),
+            candidates,
+            candidate: options.candidate,
+            writers,
+            done,
+            next: Vec::new(),
+            elapsed_s: 0.0,
+        }
+    }
+}
+
+/// Returns the directory that contains the log, which is the server's `dir`, as a path that can be typed.
+fn data_directory(log: &Log) -> PathBuf {
+    let place = match &log.layout {
+        Layout::MultiPart { directory, .. } => directory,
+        _ => &log.opened,
+    };
+    match (place.components().next_back(), place.parent()) {
+        (Some(std::path::Component::Normal(_)), Some(parent)) if parent.as_os_str().is_empty() => {
+            PathBuf::from(".")
+        }
+        (Some(std::path::Component::Normal(_)), Some(parent)) => parent.to_path_buf(),
+        _ => place.join(".."),
+    }
+}
+
+fn snapshot(candidates: &[Candidate]) -> Option<PathBuf> {
+    let is_snapshot =
+        |candidate: &&Candidate| candidate.kind == CandidateKind::File(OtherKind::Rdb);
+    candidates.iter().find(is_snapshot).map(|candidate| candidate.files[0].path.clone())
+}
+
+/// Returns every process that has a part of the log open for writing.
+fn writers_of(log: &Log) -> Vec<Holder> {
+    let mut found: Vec<Holder> = Vec::new();
+    for holder in log.parts.iter().flat_map(|part| writers(&part.path)) {
+        if !found.contains(&holder) {
+            found.push(holder);
+        }
+    }
+    found
+}

@@ -1,0 +1,138 @@
+//! Inspecting a log, and recovering it as the options request.
+
+use std::path::Path;
+use std::time::Instant;
+
+use super::candidates::{self, Candidate};
+use super::inspection::Inspection;
+use super::options::{Choice, RecoverOptions};
+use super::report::RecoverReport;
+use super::subject::{Subject, count, unless_refused};
+use super::timeline::{Timeline, timeline};
+use super::verdict::{Facts, Verdict};
+use super::{apply, cuts, next, plan, preview};
+use crate::analysis::position::Position;
+use crate::aof::log::Log;
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::progress::Progress;
+use crate::input::overwrite::inputs;
+use crate::input::{Input, OpenedLog, open};
+use crate::ops::repair::retained_ranges::Output;
+use crate::replay::RouteOptions;
+
+/// Inspects the log at `path` and recovers it as the options request.
+///
+/// # Errors
+///
+/// - When the log cannot be opened or replayed.
+/// - [`ErrorKind::Usage`], [`ErrorKind::Refused`]: the chosen action is not possible; nothing was changed.
+pub fn recover(
+    path: &Path,
+    options: &RecoverOptions,
+    progress: &dyn Progress,
+) -> Result<RecoverReport> {
+    let started = Instant::now();
+    let input = open(path)?;
+    if options.choice != Choice::Preview {
+        check_before_reading(&input, options)?;
+    }
+    let whole = input.into_log(progress)?;
+    let mut report = whole.name_archive(recover_log(&whole, options, progress))?;
+    report.name_archive(&whole);
+    report.next = next::next_steps(&report);
+    report.elapsed_s = started.elapsed().as_secs_f64();
+    Ok(report)
+}
+
+/// Refuses an output that cannot be written, before an archive is extracted.
+fn check_before_reading(input: &Input, options: &RecoverOptions) -> Result<()> {
+    if let Input::Archive(path) = input
+        && options.output == Output::InPlace
+    {
+        return Err(Error::new(ErrorKind::Usage, "an archive cannot be recovered in place")
+            .at(path)
+            .help("use --output NEW to write the recovered log"));
+    }
+    options.output.check(options.force, &input.paths())
+}
+
+fn recover_log(
+    whole: &OpenedLog,
+    options: &RecoverOptions,
+    progress: &dyn Progress,
+) -> Result<RecoverReport> {
+    let mut candidates = candidates::candidates(whole);
+    let chosen = match options.candidate {
+        None => None,
+        Some(number) => Some(candidates::log_of(whole, candidate(&candidates, number, whole)?)?),
+    };
+    let log = chosen.as_ref().unwrap_or(whole);
+    if chosen.is_some() && options.choice != Choice::Preview {
+        options.output.check(options.force, &inputs(log))?;
+    }
+    let mut timeline = timeline(log, progress)?;
+    let (mut counted, mut uncounted) = (None, None);
+    if options.preview && options.choice == Choice::Preview {
+        let how = (&options.route, &options.replay);
+        match preview::count(log, &timeline, how, options.now_ms, progress) {
+            Ok(found) => {
+                found.add_to(&mut timeline);
+                counted = Some(found);
+            }
+            // The verdict does not depend on the count.
+            Err(error) if error.kind() == ErrorKind::Refused => uncounted = Some(error.to_string()),
+            Err(error) => return Err(error),
+        }
+    }
+    let deletions = counted.as_ref().map(|counted| &counted.deletions);
+    let verdict = Facts { log, timeline: &timeline, deletions }.verdict();
+    if options.preview && verdict == Verdict::Unclear && timeline.broken.is_none() {
+        count_before_possible_flush(log, &mut timeline, options, progress)?;
+    }
+    let subject = Subject { whole, log, timeline: &timeline, options, progress };
+    let done = match plan::plan(&subject)? {
+        None => None,
+        Some(plan) if options.output == Output::DryRun => Some(apply::predict(&subject, plan)?),
+        Some(plan) => Some(apply::apply(&subject, plan)?),
+    };
+    let inspection = Inspection { subject, counted, uncounted };
+    let may_be_elsewhere = match verdict {
+        Verdict::Unclear | Verdict::FlushAfterDamage => options.choice == Choice::Preview,
+        _ => verdict.is_not_in_the_log(),
+    };
+    if options.preview && may_be_elsewhere {
+        candidates.iter_mut().for_each(|candidate| inspection.examine(candidate));
+        progress.check()?;
+    }
+    Ok(inspection.report(verdict, candidates, done))
+}
+
+fn candidate<'s>(candidates: &'s [Candidate], number: u64, log: &Log) -> Result<&'s Candidate> {
+    candidates.iter().find(|candidate| candidate.number == number).ok_or_else(|| {
+        Error::new(
+            ErrorKind::Usage,
+            format!("there is no recovery candidate {number} next to the log"),
+        )
+        .at(&log.opened)
+        .help("aofkit recover PATH lists what there is, with its numbers")
+    })
+}
+
+/// Counts the keys before the first command that may be a renamed flush. The count before later ones would depend on
+/// the effect of the first.
+fn count_before_possible_flush(
+    log: &Log,
+    timeline: &mut Timeline,
+    options: &RecoverOptions,
+    progress: &dyn Progress,
+) -> Result<()> {
+    let Some(first) = timeline.possible_flushes.first() else { return Ok(()) };
+    let position = Position::Byte { part: first.part.clone(), offset: first.offset };
+    let cut = cuts::until(log, timeline, &position, progress)?.list();
+    let counted = count(log, &RouteOptions { cut, ..RouteOptions::default() }, options, progress);
+    let held = unless_refused(counted)?;
+    if let (Some(first), Some(held)) = (timeline.possible_flushes.first_mut(), held) {
+        first.keys_before = Some(held.total());
+    }
+    Ok(())
+}
