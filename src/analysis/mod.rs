@@ -3,6 +3,8 @@
 //! - [`survey`]: one part read from end to end.
 //! - [`damage`]: the position and the reason at which reading stopped, for display.
 //! - [`destruction_scan`]: commands that destroyed data, with their context.
+//! - [`foreign_log`]: logs of other products.
+//! - [`rdb_inspection`]: what a server may refuse or drop in an intact RDB.
 //! - [`position`]: positions in a log: `PART:OFFSET`, `#N`, or a time.
 //! - [`key_filter`], [`data_filter`]: selection of keys.
 //! - [`key_state`], [`keyspace_summary`]: summaries of a key or a data set.
@@ -11,10 +13,12 @@
 pub mod damage;
 pub mod data_filter;
 pub mod destruction_scan;
+pub mod foreign_log;
 pub mod key_filter;
 pub mod key_state;
 pub mod keyspace_summary;
 pub mod lost_expiry;
 pub mod position;
+pub mod rdb_inspection;
 pub mod survey;
 pub mod unknown_commands;

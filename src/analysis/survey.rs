@@ -1,5 +1,6 @@
 //! The survey of one part, read once from end to end: the starting point of every operation.
 
+use crate::analysis::rdb_inspection::RdbInspection;
 use crate::aof::log::Part;
 use crate::aof::{Stop, scan_parallel};
 use crate::base::error::Result;
@@ -18,6 +19,8 @@ pub struct Survey<'a> {
     pub part: &'a Part,
     /// The RDB at its beginning, if any.
     pub preamble: Option<Preamble>,
+    /// What a server may refuse or drop in that RDB.
+    pub inspection: RdbInspection,
     /// The byte offset at which its commands begin, after the preamble.
     pub commands_start: u64,
     /// The statistics of its commands.
@@ -54,9 +57,10 @@ pub fn survey<'a>(part: &'a Part, progress: &dyn Progress) -> Result<Survey<'a>>
     let bytes = part.mapping.bytes();
     let mut start = 0;
     let mut preamble = None;
+    let mut inspection = RdbInspection::default();
     progress.check()?;
     if part.starts_with_rdb() {
-        match rdb::read(bytes, &mut rdb::Ignore, progress) {
+        match rdb::read(bytes, &mut inspection, progress) {
             Ok(reading) => {
                 start = usize::try_from(reading.len()).unwrap_or(bytes.len());
                 preamble = Some(Preamble::from(reading));
@@ -67,6 +71,7 @@ pub fn survey<'a>(part: &'a Part, progress: &dyn Progress) -> Result<Survey<'a>>
                     part,
                     commands_start: damage.before.len,
                     preamble: Some(Preamble::Broken(damage)),
+                    inspection,
                     tally: Tally::default(),
                     stop: Stop { at: bytes.len(), fault: None },
                 });
@@ -79,7 +84,7 @@ pub fn survey<'a>(part: &'a Part, progress: &dyn Progress) -> Result<Survey<'a>>
     scanned.sink.transactions = scanned.sink.transactions.at_start_of_log();
     part.mapping.check()?;
     let (tally, stop) = (scanned.sink, scanned.stop);
-    Ok(Survey { part, preamble, commands_start: start as u64, tally, stop })
+    Ok(Survey { part, preamble, inspection, commands_start: start as u64, tally, stop })
 }
 
 impl Survey<'_> {

@@ -107,7 +107,7 @@ fn load(args: &[&[u8]], functions: &mut Functions, server: Server) -> Applied {
 /// Checks that the server has the engine of the library. Modules can add engines to Valkey since
 /// 8.1, and a library in a log was loaded successfully.
 fn has_engine(code: &[u8], server: Server) -> Applied {
-    let engine = functions::head(code)?.engine;
+    let engine = functions::library_head(code)?.engine;
     if engine.eq_ignore_ascii_case(b"LUA") || server.has_valkey(8, 1) && !engine.is_empty() {
         Ok(())
     } else {

@@ -98,7 +98,7 @@ impl Functions {
     /// Fails if its first line is invalid, or if a library of its name exists and `replace` is
     /// false.
     pub fn load(&mut self, code: &[u8], replace: bool) -> Result<(), LibraryError> {
-        let Head { name, engine } = head(code)?;
+        let Head { name, engine } = library_head(code)?;
         if !replace && self.libraries.contains_key(&name) {
             return Err(LibraryError::Exists);
         }
@@ -164,7 +164,7 @@ pub(crate) struct Head {
 }
 
 /// Parses the first line. Its fields may be quoted.
-pub(crate) fn head(code: &[u8]) -> Result<Head, LibraryError> {
+pub(crate) fn library_head(code: &[u8]) -> Result<Head, LibraryError> {
     const NAME: &[u8] = b"name=";
     let line = code.strip_prefix(b"#!").ok_or(LibraryError::NoMetadata)?;
     // The servers search for the end of the line in a C string.
@@ -201,7 +201,8 @@ mod tests {
 
     fn named(first_line: &str) -> Result<String, LibraryError> {
         let code = format!("{first_line}\nredis.register_function('f', function() return 1 end)");
-        head(code.as_bytes()).map(|head| String::from_utf8(head.name).expect("a plain name"))
+        library_head(code.as_bytes())
+            .map(|head| String::from_utf8(head.name).expect("a plain name"))
     }
 
     /// The replies of Redis 7.0 and 8.2 and Valkey 9.1 to FUNCTION LOAD.
@@ -232,8 +233,12 @@ mod tests {
         ] {
             assert_eq!(named(line), Err(error), "{line}");
         }
-        assert_eq!(head(b"#!lua name=a"), Err(LibraryError::BadMetadata), "no line end");
-        assert_eq!(head(b"#!lua name=a\0\n"), Err(LibraryError::BadMetadata), "in a C string");
+        assert_eq!(library_head(b"#!lua name=a"), Err(LibraryError::BadMetadata), "no line end");
+        assert_eq!(
+            library_head(b"#!lua name=a\0\n"),
+            Err(LibraryError::BadMetadata),
+            "in a C string"
+        );
     }
 
     fn library(name: &str, body: &str) -> Vec<u8> {

@@ -10,6 +10,7 @@ mod backup;
 mod broken_length;
 mod columns;
 mod compact;
+mod content;
 mod diff;
 mod exit_codes;
 mod force;
@@ -21,7 +22,7 @@ mod leftovers;
 mod live;
 mod log;
 mod losses;
-mod modules;
+
 mod newer;
 mod next_steps;
 mod output;

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::judge::{Outcome, Verdict};
 use crate::analysis::damage::{DamageReport, describe};
+use crate::analysis::foreign_log::foreign_log;
 use crate::analysis::survey::{NEWER_RDB, Preamble, Survey};
 use crate::aof::log::{Layout, Log, OtherKind};
 use crate::aof::recognise::LooksLike;
@@ -99,6 +100,7 @@ pub fn findings(
         preamble(survey, &mut findings);
         structure(survey, &mut findings);
         transactions(survey, &mut findings);
+        content(survey, &mut findings);
         module_data(survey, modules, &mut findings);
         commands(survey, modules, &mut findings);
         traps(survey, &mut findings);
@@ -250,6 +252,38 @@ fn transactions(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
             ..Finding::new(Level::Warning, "stray-exec", "EXEC without MULTI").at(survey, first)
         };
         findings.push(finding.help("a server logs an error and goes on; the MULTI before it is missing, and perhaps more with it"));
+    }
+}
+
+/// Reports what is in an intact RDB and is lost, or keeps a server from loading it.
+fn content(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
+    let inspection = &survey.inspection;
+    if let Some(fault) = &inspection.library {
+        let finding = Finding::new(Level::Error, "function-library", fault.to_string());
+        findings.push(finding.at(survey, 0).help(
+            "servers since Redis 7.0 do not start with this RDB; repair it with a server that has what the library needs",
+        ));
+    }
+    if inspection.keydb_member_expiries > 0 {
+        let of = match &inspection.first_keydb_key {
+            Some((db, key)) => format!(", the first of key {} in database {db}", Shown(key)),
+            None => String::new(),
+        };
+        let what = match inspection.keydb_member_expiries {
+            1 => format!("the expiry of a member, which only KeyDB has{of}"),
+            count => format!("{} expiries of members, which only KeyDB has{of}", Count(count)),
+        };
+        let help =
+            "Redis and Valkey load the members and drop their expiries: what should expire stays";
+        let finding = Finding::new(Level::Warning, "keydb-member-expiry", what);
+        findings.push(finding.at(survey, 0).help(help));
+    }
+    if let Some(product) = foreign_log(survey) {
+        let what = format!("a log of {}, not of Redis or Valkey", product.name());
+        let finding = Finding::new(Level::Warning, "foreign-log", what);
+        findings.push(finding.at(survey, survey.commands_start).help(
+            "only its frames are checked here: what its commands mean is known to that product alone",
+        ));
     }
 }
 

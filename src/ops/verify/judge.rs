@@ -248,6 +248,9 @@ fn first_obstacle(readings: &Readings<'_>, loader: Loader<'_>) -> Option<Obstacl
     {
         return Some(obstacle);
     }
+    if let Some(fault) = &readings.survey.inspection.library {
+        return Some(Obstacle::refuses(0, fault.to_string()));
+    }
     let reading = readings.for_server(server);
     // If two obstacles are at the same byte, the frame could not be read, so that the one about its content comes
     // second.

@@ -1,4 +1,4 @@
-//! Data of modules: intact, and loaded only by a server that has the module.
+//! Content that is intact and that not every server loads: modules, function libraries, other products.
 
 use aofkit::rdb::crc64;
 
@@ -163,4 +163,71 @@ fn an_archive_with_module_data_is_restored_or_the_module_is_named() {
     assert_eq!(run.code, Some(0), "{run:#?}");
     let run = place.run(&["verify", "data", "--for", "redis-8.2"]);
     assert!(!run.stdout.contains("graphdata"), "{run:#?}");
+}
+
+fn library(code: &str) -> Vec<u8> {
+    let len = u8::try_from(code.len()).expect("short");
+    [&[0xf5, 0x40, len], code.as_bytes()].concat()
+}
+
+const LUA: &str = "#!lua name=a\nredis.register_function('f', function() return 1 end)";
+
+/// Redis 7.0 and 8.2 and Valkey 9.1 were observed to refuse each of them but the first two.
+#[test]
+fn a_function_library_that_servers_refuse_is_an_error() {
+    for (code, expected) in [
+        (vec![library(LUA)], None),
+        (vec![library(&LUA.replace("lua", "LUA"))], None),
+        (vec![library(&LUA.replace("lua", "js"))], Some("is for the engine \"js\"")),
+        (vec![library(LUA), library(LUA)], Some("two function libraries are named \"a\"")),
+        (vec![library(&LUA[1..])], Some("a function library that no server loads")),
+    ] {
+        let place = place(&rdb("REDIS0010", &code));
+        let run = place.run(&["verify", "dump.rdb"]);
+        assert_eq!(run.code, Some(i32::from(expected.is_some())), "{run:#?}");
+        assert!(expected.is_none_or(|text| unbroken(&run).contains(text)), "{run:#?}");
+    }
+}
+
+#[test]
+fn expiries_that_only_keydb_has_are_named() {
+    let field = |name: &str, value: &str| {
+        let text = |t: &str| [&[u8::try_from(t.len()).expect("short")], t.as_bytes()].concat();
+        [vec![0xfa], text(name), text(value)].concat()
+    };
+    let set = b"\xfe\0\x02\x01s\x02\x01a\x01b".to_vec();
+    let place = place(&rdb(
+        "REDIS0009",
+        &[
+            field("mvcc-tstamp", "1787000000000"),
+            set,
+            field("keydb-subexpire-key", "a"),
+            field("keydb-subexpire-when", "1900000000000"),
+        ],
+    ));
+    let run = place.run(&["verify", "dump.rdb"]);
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    let text = unbroken(&run);
+    assert!(text.contains("the expiry of a member, which only KeyDB has"), "{run:#?}");
+    assert!(text.contains("key \"s\" in database 0"), "{run:#?}");
+}
+
+#[test]
+fn logs_of_other_products_are_named() {
+    let set = |kind: &[&str]| command(&[&["set", "fleet", "truck1"], kind].concat());
+    for (name, log) in [
+        ("Tile38", set(&["point", "33", "-115"])),
+        ("Tile38", set(&["OBJECT", "{}"])),
+        ("Tile38", [sound(), command(&["fset", "fleet", "truck1", "speed", "1"])].concat()),
+        ("KeyDB", [sound(), command(&["EXPIREMEMBER", "s", "a", "10"])].concat()),
+    ] {
+        let place = Place::new();
+        place.put("appendonly.aof", &log);
+        let run = place.run(&["verify", "appendonly.aof"]);
+        let expected = format!("a log of {name}, not of Redis or Valkey");
+        assert!(unbroken(&run).contains(&expected), "{run:#?}");
+    }
+    let place = Place::new();
+    place.put("appendonly.aof", command(&["SET", "k", "v", "PXAT", "1900000000000"]));
+    assert!(!place.run(&["verify", "appendonly.aof"]).stdout.contains("not of Redis"));
 }
