@@ -7,6 +7,7 @@ use std::time::Duration;
 use anstyle::Style;
 
 use super::style::{ERROR, QUIET, STRONG, Styled, WARNING, wrap};
+use crate::base::error::Error;
 use crate::base::failure::Failure;
 use crate::base::level::Level;
 use crate::base::next_step::NextStep;
@@ -122,6 +123,26 @@ pub(super) fn failures<'f>(failed: impl Iterator<Item = &'f Failure>) -> String 
 /// Writes the actions of a step, one a line, so that they can be copied.
 pub(super) fn actions(out: &mut String, step: &NextStep) -> fmt::Result {
     step.actions.iter().try_for_each(|action| writeln!(out, "       {}", Styled(STRONG, action)))
+}
+
+/// Writes steps to choose from with their actions, and an empty line after them.
+pub(super) fn alternatives(out: &mut String, steps: &[NextStep]) -> fmt::Result {
+    for step in steps {
+        writeln!(out, "- {}:", wrap(&step.why, COLUMNS - 3, 2))?;
+        actions(out, step)?;
+    }
+    if steps.is_empty() { Ok(()) } else { writeln!(out) }
+}
+
+/// Returns steps to choose from with their actions, for a message.
+pub(crate) fn steps_of_error(error: &Error) -> String {
+    let mut out = String::new();
+    for step in error.steps() {
+        // Writing to a string cannot fail.
+        let _ = writeln!(out, "- {}:", wrap(&step.why, COLUMNS - 3, 2));
+        let _ = actions(&mut out, step);
+    }
+    out
 }
 
 /// Writes numbered steps with their actions.

@@ -14,7 +14,7 @@ pub mod error;
 pub mod generate;
 pub mod history;
 pub mod hold;
-mod lines;
+pub(crate) mod lines;
 pub mod list;
 pub mod live;
 pub mod log;

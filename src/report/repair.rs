@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 
 use super::envelope::Report;
+use super::lines;
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
 use crate::aof::recognise::Content;
 use crate::base::escape::ShownPath;
@@ -47,6 +48,7 @@ fn write_text(out: &mut String, report: &RepairReport) -> fmt::Result {
         writeln!(out, "  original saved as {}", Styled(STRONG, ShownPath(backup)))?;
     }
     if report.plan.refused.is_some() {
+        lines::alternatives(out, &report.next)?;
         return writeln!(out, "{}: nothing was written", Styled(ERROR, "NOT REPAIRED"));
     }
     match &report.written {

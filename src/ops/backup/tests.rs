@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::*;
 use crate::analysis::data_filter::Filter;

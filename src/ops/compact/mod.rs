@@ -31,6 +31,7 @@ use crate::base::escape::Shown;
 use crate::base::memory::Memory;
 use crate::base::progress::Progress;
 use crate::base::server::{DEFAULT_DATABASES, Product, Server, redis, valkey};
+use crate::base::units::Count;
 use crate::disk::Access;
 use crate::disk::publish::{Existing, NewDirectory, NewFile};
 use crate::input::access::access_of;
@@ -437,8 +438,10 @@ impl Job<'_> {
         Err(Error::new(
             ErrorKind::Refused,
             format!(
-                "what was written does not hold the same data ({ours} keys against {theirs}), and \
-                 was removed again"
+                "what was written does not hold the same data ({} keys against {}), and \
+                 was removed again",
+                Count(ours),
+                Count(theirs)
             ),
         )
         .at(self.path)

@@ -6,7 +6,6 @@
 use super::plan::PrunePlan;
 use super::report::{Group, Judged};
 use crate::disk::rename;
-use crate::ops::list;
 
 /// Deletes the archives that the plan does not retain. The caller holds the lock of the source. Failures are in the
 /// result.
@@ -19,6 +18,6 @@ pub(super) fn apply(plan: PrunePlan) -> Group {
 fn remove(judged: &mut Judged) {
     match rename::remove(&judged.plan.path) {
         Ok(()) => judged.removed = true,
-        Err(error) => judged.not_removed = Some(list::message_without_path(&error)),
+        Err(error) => judged.not_removed = Some(error.without_path().to_string()),
     }
 }

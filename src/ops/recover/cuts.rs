@@ -420,13 +420,13 @@ fn at_boundary(
     if offset > 0 && offset < look.start {
         return wrong(
             "this is inside the RDB that the part begins with".to_owned(),
-            format!("the commands begin at byte {}", look.start),
+            format!("the commands begin at byte {}", Count(look.start)),
         );
     }
     if offset > look.end {
         return wrong(
             "this position is after the readable part of the log".to_owned(),
-            format!("whole commands end at byte {}", look.end),
+            format!("whole commands end at byte {}", Count(look.end)),
         );
     }
     let start = usize::try_from(look.start).unwrap_or(usize::MAX);
@@ -441,14 +441,15 @@ fn at_boundary(
     if at != offset || scanned.stop.fault.is_some() {
         let next = frames(bytes, at).next().map_or(look.end, |frame| frame.end());
         return wrong(
-            format!("this is inside the command that begins at byte {at}"),
+            format!("this is inside the command that begins at byte {}", Count(at)),
             format!("{at} cuts before it, {next} after it"),
         );
     }
     match scanned.sink.0.open() {
         Some(open) => {
             let moved = format!(
-                "byte {offset} is inside a transaction, which is never cut in two; the cut is before its MULTI"
+                "byte {} is inside a transaction, which is never cut in two; the cut is before its MULTI",
+                Count(offset)
             );
             let why = why.map_or(moved.clone(), |why| format!("{why}; {moved}"));
             Ok(Point { part: index, offset: open.block, why: Some(why) })

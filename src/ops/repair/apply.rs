@@ -1,9 +1,12 @@
 //! Applying the plan of a repair: the retained ranges are copied, and nothing else is decided.
 
-use super::plan::PlannedRepair;
+use std::path::Path;
+
+use super::plan::{PlannedRepair, RepairPlan};
 use super::report::RepairReport;
 use super::retained_ranges::{self, Destination, Output, Written};
 use crate::base::error::Result;
+use crate::base::next_step::{Action, NextStep, path_arg};
 use crate::base::progress::Progress;
 
 /// Writes what the plan retains to `output`. Nothing is written if nothing is damaged, or if the plan is refused.
@@ -28,5 +31,21 @@ pub fn apply(
         false => Written { written: None, backup: None },
     };
     let dry_run = *output == Output::DryRun;
-    Ok(RepairReport { path: log.path.clone(), dry_run, plan, written, backup })
+    let path = log.path.clone();
+    let next = plan.refused.as_ref().map_or(Vec::new(), |_| next_steps(&path, &plan));
+    Ok(RepairReport { path, dry_run, plan, next, written, backup })
+}
+
+/// Returns the steps to choose from if nothing would be left of the log at `path`.
+fn next_steps(path: &Path, plan: &RepairPlan) -> Vec<NextStep> {
+    let path = path_arg(path);
+    let mut next = Vec::new();
+    if plan.lost_commands > 0 && !plan.salvage {
+        let why = "Preview the repair that keeps the whole commands after the damage";
+        let args = ["repair", &path, "--salvage", "--dry-run"];
+        next.push(NextStep::alternative(why, [Action::aofkit(args)]));
+    }
+    let why = "Inspect the bytes";
+    next.push(NextStep::alternative(why, [Action::aofkit(["verify", &path])]));
+    next
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::plan::RepairPlan;
+use crate::base::next_step::NextStep;
 
 /// The retained and the lost content, and the path of the result.
 #[derive(Debug, Serialize)]
@@ -17,6 +18,8 @@ pub struct RepairReport {
     /// What is retained and removed, or would be.
     #[serde(flatten)]
     pub plan: RepairPlan,
+    /// The steps to choose from if nothing is written because nothing would be left of the log.
+    pub next: Vec<NextStep>,
     /// The path of the result; absent for a dry run, or if nothing is damaged.
     #[serde(
         skip_serializing_if = "Option::is_none",

@@ -13,7 +13,7 @@ use crate::aof::log::{Layout, Log};
 use crate::aof::{Fault, Stop, scan_as_old};
 use crate::base::escape::Shown;
 use crate::base::server::{DEFAULT_DATABASES, Product, Server};
-use crate::base::units::Bytes;
+use crate::base::units::{Bytes, Count};
 use crate::command::{CommandId, Tally};
 use crate::rdb::{self, DamageKind, Header, Magic};
 
@@ -217,7 +217,7 @@ fn first_obstacle(readings: &Readings<'_>, server: Server) -> Option<Obstacle> {
     let obstacles = end(&reading, server).into_iter().chain(commands(&reading, server));
     let mut first = obstacles.min_by_key(|obstacle| obstacle.offset)?;
     if let Some(from) = reading.differs_from.filter(|&from| from <= first.offset) {
-        let long = format!("a line longer than its buffer of 128 bytes at byte {from}: ");
+        let long = format!("a line longer than its buffer of 128 bytes at byte {}: ", Count(from));
         first.reason.insert_str(0, &long);
     }
     Some(first)
@@ -308,8 +308,10 @@ fn end(reading: &Reading<'_>, server: Server) -> Option<Obstacle> {
         (Some(Fault::Short { claim: Some(claim), .. }), _)
             if claim.bytes >= ADDRESS_SPACE_BYTES =>
         {
-            let reason =
-                format!("an argument of {} bytes, for which there is no memory", claim.bytes);
+            let reason = format!(
+                "an argument of {} bytes, for which there is no memory",
+                Count(claim.bytes)
+            );
             return Some(Obstacle::new(at, Outcome::Crashes, reason));
         }
         (Some(Fault::Short { .. }), None) => "the file ends inside a command".to_string(),
