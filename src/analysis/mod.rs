@@ -4,14 +4,13 @@
 //! - [`damage`]: the position and the reason at which reading stopped, for display.
 //! - [`destruction_scan`]: commands that destroyed data, with their context.
 //! - [`position`]: positions in a log: `PART:OFFSET`, `#N`, or a time.
-//! - [`key_filter`], [`data_filter`]: selection of keys.
+//! - [`data_filter`]: selection of keys.
 //! - [`key_state`], [`keyspace_summary`]: summaries of a key or a data set.
 //! - [`lost_expiry`]: expiries that the log of an old server may have lost.
 
 pub mod damage;
 pub mod data_filter;
 pub mod destruction_scan;
-pub mod key_filter;
 pub mod key_state;
 pub mod keyspace_summary;
 pub mod lost_expiry;

@@ -18,7 +18,6 @@ pub(crate) mod lines;
 pub mod list;
 pub mod live;
 pub mod log;
-mod lost_expiry;
 pub mod outcome;
 pub mod recover;
 pub mod repair;

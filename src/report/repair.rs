@@ -3,12 +3,11 @@
 use std::fmt::{self, Write};
 
 use super::envelope::Report;
-use super::lines;
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
 use crate::aof::recognise::Content;
 use crate::base::escape::ShownPath;
 use crate::base::units::{Bytes, Count, counted};
-use crate::ops::repair::report::RepairReport;
+use crate::ops::repair::RepairReport;
 use crate::ops::repair::{DropReason, Dropped};
 
 /// The number of removed ranges that are listed; the rest is only counted.
@@ -48,7 +47,6 @@ fn write_text(out: &mut String, report: &RepairReport) -> fmt::Result {
         writeln!(out, "  original saved as {}", Styled(STRONG, ShownPath(backup)))?;
     }
     if report.plan.refused.is_some() {
-        lines::alternatives(out, &report.next)?;
         return writeln!(out, "{}: nothing was written", Styled(ERROR, "NOT REPAIRED"));
     }
     match &report.written {

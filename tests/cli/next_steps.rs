@@ -251,8 +251,8 @@ fn check_choices(place: &Place, args: &[&str], expected: &[&[&str]]) {
     let steps = report["next"].as_array().unwrap_or_else(|| panic!("{report:#}"));
     let commands = commands(steps);
     assert_eq!(commands, expected, "{report:#}");
-    let printed_text = if text.stdout.is_empty() { &text.stderr } else { &text.stdout };
-    assert_eq!(printed(place, printed_text), commands, "{text:#?}");
+    let all = format!("{}{}", text.stdout, text.stderr);
+    assert_eq!(printed(place, &all), commands, "{text:#?}");
     for command in &commands {
         let run = place.run(&command[1..]);
         assert!(run.code.is_some_and(|code| [0, 1].contains(&code)), "{command:?}: {run:#?}");

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use serde::Serialize;
 
-use super::event_kind::EventKind;
+use super::event_kind::{EventKind, shown_time};
 use super::timeline::{Event, Timeline, frames};
 use crate::analysis::position::{Mark, Position, no_times};
 use crate::aof::log::{Log, Part};
@@ -382,7 +382,7 @@ fn at_time(log: &Log, timeline: &Timeline, ms: i64, progress: &dyn Progress) -> 
         let scanned = scan_parallel(part.mapping.bytes(), start, new, |_| {}, progress);
         progress.check()?;
         if let Some((offset, seconds)) = scanned.sink.found {
-            let shown = crate::ops::recover::shown_time;
+            let shown = shown_time;
             let before = match scanned.sink.before {
                 Some(before) => format!("the commands before it ran from {} on", shown(before)),
                 None => "the commands before it in this part have no time".to_owned(),
@@ -397,7 +397,7 @@ fn at_time(log: &Log, timeline: &Timeline, ms: i64, progress: &dyn Progress) -> 
             return at_boundary(log, timeline, part.index, offset, Some(why));
         }
     }
-    let shown = crate::ops::recover::shown_time;
+    let shown = shown_time;
     Err(Error::new(ErrorKind::Usage, "the log ends before that time: nothing would be cut")
         .at(&log.opened)
         .help(format!("its annotations go from {} to {}", shown(first), shown(last))))

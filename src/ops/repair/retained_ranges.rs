@@ -20,8 +20,8 @@ use crate::base::units::counted;
 use crate::disk::open_writers::writers;
 use crate::disk::publish::{Existing, NewDirectory, NewFile};
 use crate::disk::{Change, save_original};
-use crate::input::access::access_of;
 use crate::input::files::open_files;
+use crate::input::overwrite::access_of;
 use crate::input::overwrite::{Shape, check_output, check_shape};
 
 /// The number of bytes written between two progress reports.
