@@ -224,7 +224,7 @@ pub mod servers {
 /// The types of the fields of options.
 pub mod options {
     pub use crate::analysis::data_filter::Filter;
-    pub use crate::analysis::key_filter::KeyFilter;
+    pub use crate::analysis::data_filter::KeyFilter;
     pub use crate::analysis::position::Position;
     pub use crate::archive::contents::Source;
     pub use crate::archive::method::Method;

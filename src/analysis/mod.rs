@@ -6,7 +6,7 @@
 //! - [`foreign_log`]: logs of other products.
 //! - [`rdb_inspection`]: what a server may refuse or drop in an intact RDB.
 //! - [`position`]: positions in a log: `PART:OFFSET`, `#N`, or a time.
-//! - [`key_filter`], [`data_filter`]: selection of keys.
+//! - [`data_filter`]: selection of keys.
 //! - [`key_state`], [`keyspace_summary`]: summaries of a key or a data set.
 //! - [`lost_expiry`]: expiries that the log of an old server may have lost.
 
@@ -14,7 +14,6 @@ pub mod damage;
 pub mod data_filter;
 pub mod destruction_scan;
 pub mod foreign_log;
-pub mod key_filter;
 pub mod key_state;
 pub mod keyspace_summary;
 pub mod lost_expiry;

@@ -9,6 +9,8 @@ use std::{fmt, io};
 
 use serde::Serialize;
 
+use super::next_step::NextStep;
+use super::units::Count;
 use crate::base::escape::ShownPath;
 
 /// The result type of the crate.
@@ -57,6 +59,9 @@ struct Inner {
     offset: Option<u64>,
     line: Option<u64>,
     help: Option<String>,
+    steps: Vec<NextStep>,
+    /// What failed, an infinitive, if that was a system call on the path.
+    doing: Option<String>,
     source: Option<io::Error>,
 }
 
@@ -70,6 +75,8 @@ impl Error {
             offset: None,
             line: None,
             help: None,
+            steps: Vec::new(),
+            doing: None,
             source: None,
         }))
     }
@@ -98,6 +105,7 @@ impl Error {
             ),
             _ => None,
         };
+        error.0.doing = Some(doing.to_owned());
         error.0.source = Some(source);
         error
     }
@@ -138,6 +146,23 @@ impl Error {
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.0.help = Some(help.into());
         self
+    }
+
+    /// Adds a step that a person can take next.
+    #[must_use]
+    pub fn step(mut self, step: NextStep) -> Self {
+        self.0.steps.push(step);
+        self
+    }
+
+    /// Returns the steps that a person can take next, besides the help text.
+    pub fn steps(&self) -> &[NextStep] {
+        &self.0.steps
+    }
+
+    /// Returns the error as one line without the path, for a report that contains the path.
+    pub fn without_path(&self) -> impl fmt::Display + '_ {
+        WithoutPath(self)
     }
 
     /// Returns the message, without the path and the system error.
@@ -183,23 +208,52 @@ impl fmt::Display for Interrupted {
 
 impl std::error::Error for Interrupted {}
 
-impl fmt::Display for Error {
-    /// Formats one line: `PATH: byte N: line N: message: cause`, omitting unknown parts.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(path) = &self.0.path {
-            write!(f, "{}: ", ShownPath(path))?;
-        }
+impl Error {
+    fn write_position(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(offset) = self.0.offset {
-            write!(f, "byte {offset}: ")?;
+            write!(f, "byte {}: ", Count(offset))?;
         }
         if let Some(line) = self.0.line {
-            write!(f, "line {line}: ")?;
-        }
-        f.write_str(&self.0.message)?;
-        if let Some(source) = &self.0.source {
-            write!(f, ": {source}")?;
+            write!(f, "line {}: ", Count(line))?;
         }
         Ok(())
+    }
+
+    fn write_source(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0.source {
+            Some(source) => write!(f, ": {source}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    /// Formats one line: `PATH: byte N: line N: message`, or `cannot open PATH: cause`, omitting unknown parts.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.0.doing, &self.0.path) {
+            (Some(doing), Some(path)) => {
+                self.write_position(f)?;
+                write!(f, "cannot {doing} {}", ShownPath(path))?;
+                self.write_source(f)
+            }
+            (_, path) => {
+                if let Some(path) = path {
+                    write!(f, "{}: ", ShownPath(path))?;
+                }
+                WithoutPath(self).fmt(f)
+            }
+        }
+    }
+}
+
+/// An error, displayed without its path.
+struct WithoutPath<'e>(&'e Error);
+
+impl fmt::Display for WithoutPath<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.write_position(f)?;
+        f.write_str(&self.0.0.message)?;
+        self.0.write_source(f)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::parse::{parse_size, parse_time};
 use crate::analysis::data_filter::Filter;
-use crate::analysis::key_filter::KeyFilter;
+use crate::analysis::data_filter::KeyFilter;
 use crate::base::cancel::Cancellation;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::glob::Glob;

@@ -105,6 +105,7 @@ pub(super) fn report_error(error: &Error) -> Exit {
     if let Some(help) = error.next_step() {
         text.push_str(&format!("{} {help}\n", Styled(QUIET, "help:")));
     }
+    text.push_str(&report::lines::steps_of_error(error));
     message(&text);
     Exit::from_error(error)
 }

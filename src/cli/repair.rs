@@ -8,7 +8,7 @@ use super::args::{Common, OutputArgs, OutputHelp};
 use super::exit::Exit;
 use super::output::report_error;
 use super::parse::parse_size;
-use crate::base::error::Result;
+use crate::base::error::{Error, Result};
 use crate::ops::repair::{OpenTransaction, RepairOptions, repair};
 use crate::report;
 
@@ -89,7 +89,8 @@ impl Repair {
             // With --quiet, the error is enough.
             common.print_report(&report, false, || report::repair::text(&report))?;
             // The report has it, so that it is not a second document.
-            return Ok(report_error(&refused.error(&self.path)));
+            let error = report.next.iter().cloned().fold(refused.error(&self.path), Error::step);
+            return Ok(report_error(&error));
         }
         common.print_report(&report, report.plan.damaged, || report::repair::text(&report))?;
         Ok(Exit::after(&report))

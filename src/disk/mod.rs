@@ -21,7 +21,6 @@ mod access;
 pub mod free_space;
 #[allow(unsafe_code)]
 mod guard;
-mod link;
 mod lock;
 #[allow(unsafe_code)]
 mod map;
@@ -42,13 +41,13 @@ mod writeback;
 pub use access::{Access, copy_access};
 pub use free_space::free_bytes;
 pub use guard::install_sigbus_guard;
-pub use link::link;
 pub use lock::Lock;
 pub use map::{Change, Mapping};
 pub use original::{Original, save_original};
 pub use own_files::OwnFile;
 pub use owner::Owner;
 pub use prefetch::{prefetch, prefetch_ref};
+pub use rename::link;
 pub use scratch::Scratch;
 pub use sparse::write_head;
 pub use truncate::{Stamp, cut_tail};

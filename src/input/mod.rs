@@ -5,7 +5,6 @@
 //! - [`broken_set`]: the faults of a set that are detected before its parts are read.
 //! - [`archive`]: archives verified and extracted.
 
-pub mod access;
 pub mod archive;
 pub mod broken_set;
 pub mod files;

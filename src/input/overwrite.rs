@@ -1,4 +1,4 @@
-//! The rules for overwriting an output with `--force`: only a log may be replaced.
+//! The rules for output: who may read it, and what it may overwrite with `--force`, which is only a log.
 //!
 //! A file is replaced by a file, and a directory by a directory if it contains nothing but a multi-part set. Neither is
 //! replaced if it is the input, a part of the input, a file of another set, or in use.
@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::aof::log::{Layout, Log, OtherKind};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::escape::ShownPath;
+use crate::disk::Access;
 use crate::disk::open_writers::refuse_in_use;
 use crate::disk::publish::{Existing, check_free};
 use crate::input::files::try_open_files;
@@ -179,5 +180,28 @@ fn refuse_file_of_a_set(file: &Path) -> Result<()> {
             Err(refused(file, "this is a part of a multi-part set"))
         }
         _ => Ok(()),
+    }
+}
+
+/// Returns the access mode of files made from `logs`: what all of their files permit.
+pub fn access_of<'l>(logs: impl IntoIterator<Item = &'l Log>) -> Access {
+    let accesses = logs.into_iter().map(access_of_one);
+    accesses.reduce(Access::and).unwrap_or(Access::PRIVATE)
+}
+
+fn access_of_one(log: &Log) -> Access {
+    // The open files are queried, because other files could have taken their names meanwhile.
+    let parts = log.parts.iter().map(|part| {
+        let metadata = part.mapping.file().metadata();
+        metadata.map_or(Access::PRIVATE, |metadata| Access::of_file(&metadata))
+    });
+    let manifest = log.manifest.iter().map(|file| Access::of_path(&file.path));
+    let files = parts.chain(manifest).reduce(Access::and).unwrap_or(Access::PRIVATE);
+    match &log.layout {
+        Layout::MultiPart { directory, .. } => match fs::metadata(directory) {
+            Ok(metadata) => files.in_directory(&metadata),
+            Err(_) => files.private(),
+        },
+        _ => files,
     }
 }

@@ -34,7 +34,7 @@ mod damage;
 mod gather;
 mod lists;
 mod observe;
-mod pair;
+pub mod pair;
 pub mod partitioner;
 mod prefixes;
 mod route;
@@ -43,7 +43,6 @@ pub mod shards;
 #[cfg(test)]
 mod tests;
 pub mod union_find;
-pub mod windows;
 mod workers;
 
 pub use crate::replay::shards::{

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use super::envelope::Report;
-use super::lines::{rdb_and_commands, row, time, warning};
+use super::lines::{alternatives, rdb_and_commands, row, time, warning};
 use super::retention::{problems, summary};
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, wrap};
 use super::verify::finding_text;
@@ -110,8 +110,8 @@ fn verdict(out: &mut String, report: &BackupReport) -> fmt::Result {
             writeln!(out, "{word}: {what} is in {}{read_back}", ShownPath(archive))
         }
         None if report.plan.damaged => {
-            let help = "`aofkit repair` repairs it; --damaged backs it up as it is";
-            writeln!(out, "{}: nothing was written. {help}", Styled(ERROR, "DAMAGED"))
+            alternatives(out, &report.next)?;
+            writeln!(out, "{}: nothing was written", Styled(ERROR, "DAMAGED"))
         }
         None => writeln!(out, "{}: nothing was written", Styled(QUIET, "DRY RUN")),
     }

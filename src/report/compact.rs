@@ -187,7 +187,7 @@ fn findings(out: &mut String, report: &CompactReport) -> fmt::Result {
         )?;
     }
     for lost in &report.lost_expiries {
-        finding("expiries", &super::lost_expiry::sentence(lost))?;
+        finding("expiries", &super::lines::lost_expiry(lost))?;
     }
     if report.passed_fields > 0 {
         let commands = counted(report.passed_fields, "command");

@@ -36,7 +36,7 @@ fn write_text(out: &mut String, report: &DigestReport) -> fmt::Result {
         )?;
     }
     for lost in &report.lost_expiries {
-        let what = wrap(&super::lost_expiry::sentence(lost), 84, 4);
+        let what = wrap(&super::lines::lost_expiry(lost), 84, 4);
         writeln!(out, "  {} {what}", Styled(WARNING, "expiries:"))?;
     }
     if report.undigested > 0 {

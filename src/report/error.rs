@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::envelope::Report;
 use crate::base::error::{Error, ErrorKind};
+use crate::base::next_step::NextStep;
 
 /// An error. The same is printed as text on stderr.
 #[derive(Debug, Serialize)]
@@ -29,6 +30,9 @@ pub struct ErrorReport {
     /// What to do next, as on stderr after `help:`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
+    /// The steps to choose from, as on stderr after the help.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub next: Vec<NextStep>,
     /// The exit code that the error leads to.
     pub exit_code: u8,
 }
@@ -43,6 +47,7 @@ impl ErrorReport {
             offset: error.offset(),
             line: error.line_number(),
             help: error.next_step().map(String::from),
+            next: error.steps().to_vec(),
             exit_code,
         }
     }

@@ -1,5 +1,6 @@
 //! Lines that several reports share.
 
+use crate::analysis::lost_expiry::{LostExpiry, Owner};
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use anstyle::Style;
 
 use super::style::{ERROR, QUIET, STRONG, Styled, WARNING, wrap};
+use crate::base::error::Error;
 use crate::base::failure::Failure;
 use crate::base::level::Level;
 use crate::base::next_step::NextStep;
@@ -124,6 +126,26 @@ pub(super) fn actions(out: &mut String, step: &NextStep) -> fmt::Result {
     step.actions.iter().try_for_each(|action| writeln!(out, "       {}", Styled(STRONG, action)))
 }
 
+/// Writes steps to choose from with their actions, and an empty line after them.
+pub(super) fn alternatives(out: &mut String, steps: &[NextStep]) -> fmt::Result {
+    for step in steps {
+        writeln!(out, "- {}:", wrap(&step.why, COLUMNS - 3, 2))?;
+        actions(out, step)?;
+    }
+    if steps.is_empty() { Ok(()) } else { writeln!(out) }
+}
+
+/// Returns steps to choose from with their actions, for a message.
+pub(crate) fn steps_of_error(error: &Error) -> String {
+    let mut out = String::new();
+    for step in error.steps() {
+        // Writing to a string cannot fail.
+        let _ = writeln!(out, "- {}:", wrap(&step.why, COLUMNS - 3, 2));
+        let _ = actions(&mut out, step);
+    }
+    out
+}
+
 /// Writes numbered steps with their actions.
 pub(super) fn numbered<'s>(
     out: &mut String,
@@ -161,4 +183,21 @@ pub(super) fn error_word<'k>(mut kinds: impl Iterator<Item = &'k str> + Clone) -
     } else {
         "DAMAGED"
     }
+}
+
+/// Returns the sentence on one kind of lost expiry.
+pub(super) fn lost_expiry(lost: &LostExpiry) -> String {
+    let (thing, increment, set, servers) = match lost.of {
+        Owner::Key => ("key", "INCRBYFLOAT", "SET", "Redis 2.6 to 5.0"),
+        Owner::Field => ("field", "HINCRBYFLOAT", "HSET", "Redis 7.4 to 8.0"),
+    };
+    let have = if lost.count == 1 { "has" } else { "have" };
+    format!(
+        "{} {have} no expiry here but may have one on the server that wrote the log: {servers} log \
+         {increment} as {set}, which removes the expiry on loading. The log does not record whether a client did so \
+         (the first in {} at byte {})",
+        counted(lost.count, thing),
+        lost.part,
+        Count(lost.offset)
+    )
 }

@@ -16,7 +16,7 @@ use crate::ops::list::{ListReport, State};
 use crate::ops::log::LogReport;
 use crate::ops::prune::PruneReport;
 use crate::ops::recover::{RecoverReport, Verdict};
-use crate::ops::repair::report::RepairReport;
+use crate::ops::repair::RepairReport;
 use crate::ops::restore::RestoreReport;
 use crate::ops::verify::report::{LogOutcome, VerifyReport};
 

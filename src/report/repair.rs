@@ -7,7 +7,7 @@ use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
 use crate::aof::recognise::Content;
 use crate::base::escape::ShownPath;
 use crate::base::units::{Bytes, Count, counted};
-use crate::ops::repair::report::RepairReport;
+use crate::ops::repair::RepairReport;
 use crate::ops::repair::{DropReason, Dropped};
 
 /// The number of removed ranges that are listed; the rest is only counted.

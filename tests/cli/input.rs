@@ -15,7 +15,7 @@ fn a_path_that_does_not_exist() {
     Place::new().run(&["verify", "nothing.aof"]).ends(
         2,
         "",
-        "error: nothing.aof: cannot open it: No such file or directory (os error 2)\n",
+        "error: cannot open nothing.aof: No such file or directory (os error 2)\n",
     );
 }
 
@@ -43,7 +43,7 @@ fn a_file_that_may_not_be_read() {
         return;
     }
     let run = place.run(&["verify", "a.aof"]);
-    run.ends(2, "", "error: a.aof: cannot open it: Permission denied (os error 13)\n");
+    run.ends(2, "", "error: cannot open a.aof: Permission denied (os error 13)\n");
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn links_that_lead_nowhere() {
     place.run(&["verify", "a"]).ends(
         2,
         "",
-        "error: a: cannot open it: Too many levels of symbolic links (os error 40)\n",
+        "error: cannot open a: Too many levels of symbolic links (os error 40)\n",
     );
 }
 
@@ -199,7 +199,7 @@ fn several_paths() {
     assert!(run.stdout.ends_with("\n2 logs: 1 sound, 0 damaged, 1 not read\n"), "{run:#?}");
     assert_eq!(
         run.stderr,
-        "error: missing.aof: cannot open it: No such file or directory (os error 2)\n"
+        "error: cannot open missing.aof: No such file or directory (os error 2)\n"
     );
     assert_eq!(place.run(&["verify", "sound.aof", "torn.aof"]).code, Some(1));
     assert_eq!(place.run(&["verify", "sound.aof", "sound.aof"]).code, Some(0));

@@ -13,11 +13,11 @@ fn document(stdout: &str) -> Value {
 fn error_is_one_document_in_the_envelope() {
     let place = Place::new();
     let run = place.run(&["digest", "--json", "missing.aof"]);
-    let stderr = "error: missing.aof: cannot open it: No such file or directory (os error 2)\n";
+    let stderr = "error: cannot open missing.aof: No such file or directory (os error 2)\n";
     assert_eq!((run.code, run.stderr.as_str()), (Some(2), stderr));
     let expected = json!({
         "schema": 1, "report": "error", "version": env!("CARGO_PKG_VERSION"), "kind": "not-found",
-        "message": "missing.aof: cannot open it: No such file or directory (os error 2)",
+        "message": "cannot open missing.aof: No such file or directory (os error 2)",
         "path": "missing.aof", "exit_code": 2,
     });
     assert_eq!(document(&run.stdout), expected);

@@ -1,4 +1,4 @@
-//! Next steps: each command that `recover` and `restore` print is in the JSON, no other is, and each works.
+//! Next steps: each command that a report or an error prints is in the JSON, no other is, and each works.
 
 use serde_json::Value;
 
@@ -241,4 +241,56 @@ fn printed_commands_of_restore_are_those_of_the_json_and_each_works() {
     assert_eq!(printed, [["aofkit", "digest", "ROOT/my data"]]);
     let run = places[1].run(&commands[0][1..]);
     assert_eq!(run.code, Some(0), "{run:#?}");
+}
+
+/// Checks that each command that a run prints is in its JSON, and no other, and that each works.
+#[track_caller]
+fn check_choices(place: &Place, args: &[&str], expected: &[&[&str]]) {
+    let text = place.run(args);
+    let report = document(&place.run(&[args, &["--json"]].concat()));
+    let steps = report["next"].as_array().unwrap_or_else(|| panic!("{report:#}"));
+    let commands = commands(steps);
+    assert_eq!(commands, expected, "{report:#}");
+    let all = format!("{}{}", text.stdout, text.stderr);
+    assert_eq!(printed(place, &all), commands, "{text:#?}");
+    for command in &commands {
+        let run = place.run(&command[1..]);
+        assert!(run.code.is_some_and(|code| [0, 1].contains(&code)), "{command:?}: {run:#?}");
+    }
+}
+
+#[test]
+fn choices_of_a_refused_repair_and_backup_are_typed_and_each_works() {
+    let place = Place::new();
+    fs::create_dir(place.path("my archives")).unwrap();
+    place.put("a b.aof", torn());
+    check_choices(
+        &place,
+        &["backup", "a b.aof", "--to", "my archives"],
+        &[
+            &["aofkit", "repair", "a b.aof", "--dry-run"],
+            &["aofkit", "backup", "a b.aof", "--to", "my archives", "--damaged"],
+        ],
+    );
+    // Nothing but noise before whole commands.
+    place.put("noise.aof", [&b"noise\n"[..], &sound()].concat());
+    check_choices(
+        &place,
+        &["repair", "noise.aof", "--output", "new.aof"],
+        &[
+            &["aofkit", "repair", "noise.aof", "--salvage", "--dry-run"],
+            &["aofkit", "verify", "noise.aof"],
+        ],
+    );
+    // A transaction that later writes may follow.
+    place.put("open.aof", [&sound()[..], &log("MULTI\nSET m 1\nSELECT 0\nSET n 1")].concat());
+    check_choices(
+        &place,
+        &["repair", "open.aof", "--output", "new.aof"],
+        &[
+            &["aofkit", "repair", "open.aof", "--join", "select", "--dry-run"],
+            &["aofkit", "repair", "open.aof", "--join", "cut", "--dry-run"],
+        ],
+    );
+    assert!(!place.path("new.aof").exists());
 }

@@ -511,7 +511,7 @@ fn nonsense_is_refused_with_the_way_out() {
             &["a.aof", "--candidate", "1", "--strip", "-o", "b.aof"],
             "there is no recovery candidate 1",
         ),
-        (&["b.aof"], "cannot open it"),
+        (&["b.aof"], "cannot open b.aof"),
     ];
     for (args, why) in cases {
         let run = place.run(&[&["recover"], args].concat());

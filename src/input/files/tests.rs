@@ -293,7 +293,7 @@ fn refusals_have_help() {
     assert_eq!(error.next_step(), Some("save it to a file first, and give the name of that"));
     assert_eq!(
         refusal(&files(&[]), "no.aof"),
-        "NotFound: no.aof: cannot open it: No such file or directory (os error 2) | "
+        "NotFound: cannot open no.aof: No such file or directory (os error 2) | "
     );
 }
 
@@ -405,7 +405,7 @@ fn links_are_followed_and_loops_are_reported() {
     symlink("loop", at("loop")).unwrap();
     assert_eq!(
         refusal(&directory, "loop"),
-        "Io: loop: cannot open it: Too many levels of symbolic links (os error 40) | "
+        "Io: cannot open loop: Too many levels of symbolic links (os error 40) | "
     );
 }
 

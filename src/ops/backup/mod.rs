@@ -6,7 +6,6 @@
 
 mod apply;
 pub mod free_space;
-mod host;
 mod job;
 #[cfg(feature = "live")]
 pub mod live;
@@ -17,12 +16,9 @@ mod run;
 mod stage;
 #[cfg(test)]
 mod tests;
-mod under_way;
 
-pub use host::host;
 pub use job::Step;
 pub use options::BackupOptions;
-pub use plan::BackupPlan;
+pub use plan::{BackupPlan, UnderWay};
 pub use report::{BackupReport, Compaction};
-pub use run::{backup, backup_path};
-pub use under_way::UnderWay;
+pub use run::{backup, backup_path, host};

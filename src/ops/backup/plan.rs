@@ -1,13 +1,13 @@
 //! The plan of a backup: how much of each part is backed up, and the space it needs. Planning writes nothing.
 
+use crate::disk::open_writers::{Holder, writers};
 use std::path::PathBuf;
 
 use serde::Serialize;
 
 use super::free_space;
 use super::job::Job;
-use super::under_way::{self, UnderWay};
-use crate::analysis::survey::survey;
+use crate::analysis::survey::{Survey, survey};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::level::Level;
 use crate::ops::list::Identity;
@@ -60,7 +60,7 @@ pub(super) fn plan(job: &mut Job<'_>, ends: Option<&[u64]>) -> Result<BackupPlan
                 .map(|part| survey(part, job.progress))
                 .collect::<Result<Vec<_>>>()?;
             if let (Some(last), Some(end)) = (surveys.last(), ends.last_mut()) {
-                unfinished = under_way::under_way(last);
+                unfinished = under_way(last);
                 if let Some(under_way) = &unfinished {
                     *end = under_way.end;
                 }
@@ -99,4 +99,30 @@ pub(super) fn plan(job: &mut Job<'_>, ends: Option<&[u64]>) -> Result<BackupPlan
         needed_bytes,
         keep: options.keep,
     })
+}
+
+/// The end of a log that a server was writing while it was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UnderWay {
+    /// The file name of the part.
+    pub part: String,
+    /// The byte offset of the end of the last complete command or transaction.
+    pub end: u64,
+    /// The number of bytes after it.
+    pub bytes: u64,
+    /// The process that has the part open for writing.
+    pub writer: Holder,
+}
+
+/// Returns the unfinished end of the last part if it is torn and a process has it open for writing. Without a writer, a
+/// torn end is damage. Damage elsewhere is damage even with a writer.
+fn under_way(last: &Survey<'_>) -> Option<UnderWay> {
+    let is_torn = !last.is_whole() && !last.is_preamble_broken() && !last.is_damaged();
+    if !is_torn {
+        return None;
+    }
+    let writer = writers(&last.part.path).into_iter().next()?;
+    let end = last.safe_end();
+    let bytes = last.part.mapping.len() - end;
+    Some(UnderWay { part: last.part.name.clone(), end, bytes, writer })
 }

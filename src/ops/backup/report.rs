@@ -10,6 +10,7 @@ use super::options::BackupOptions;
 use super::plan::BackupPlan;
 use crate::aof::log::Log;
 use crate::archive::contents::Source;
+use crate::base::next_step::{Action, NextStep, path_arg};
 use crate::ops::prune::Group;
 
 /// The result of a backup or of a dry run.
@@ -58,6 +59,8 @@ pub struct BackupReport {
     /// The reason why retention failed. The archive exists nevertheless.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retention_problem: Option<String>,
+    /// The steps to choose from if a damaged log was not backed up.
+    pub next: Vec<NextStep>,
     /// The steps, in order.
     pub steps: Vec<Step>,
     /// The run time in seconds.
@@ -85,6 +88,7 @@ impl BackupReport {
             cleared: Vec::new(),
             retention: None,
             retention_problem: None,
+            next: next_steps(log, options, &plan),
             steps: Vec::new(),
             elapsed_s: 0.0,
             plan,
@@ -112,4 +116,21 @@ pub struct Compaction {
     pub failed_commands: u64,
     /// The fingerprint of the data: 32 hexadecimal digits.
     pub fingerprint: String,
+}
+
+/// Returns the steps to choose from if the log is damaged and is not backed up.
+fn next_steps(log: &Log, options: &BackupOptions, plan: &BackupPlan) -> Vec<NextStep> {
+    if !plan.damaged || options.archive.damaged {
+        return Vec::new();
+    }
+    let (path, to) = (path_arg(&log.path), path_arg(&options.to));
+    let repair = Action::aofkit(["repair", &path, "--dry-run"]);
+    let damaged = Action::aofkit(["backup", &path, "--to", &to, "--damaged"]);
+    vec![
+        NextStep::alternative("Preview a repair of the log", [repair]),
+        NextStep::alternative(
+            "Back up the damaged log as it is; add the other options of this backup",
+            [damaged],
+        ),
+    ]
 }

@@ -4,7 +4,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::host::host;
 use super::job::Job;
 use super::options::BackupOptions;
 use super::plan;
@@ -104,4 +103,9 @@ fn check_directory(to: &Path) -> Result<()> {
             .help("give the directory that contains the archives"));
     }
     Ok(())
+}
+
+/// Returns the host name of this machine.
+pub fn host() -> Option<String> {
+    rustix::system::uname().nodename().to_str().ok().map(str::to_owned)
 }

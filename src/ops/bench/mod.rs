@@ -21,6 +21,7 @@ use crate::aof::log::{Layout, Log};
 use crate::aof::{Frame, Join, Sink, grammar, scan, scan_parallel};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::{Progress, Silent};
+use crate::base::units::{Count, counted};
 use crate::command::Tally;
 use crate::disk::Mapping;
 use crate::input::files::open_files;
@@ -399,7 +400,11 @@ impl Contender {
             mapping.check()?;
         }
         if found != commands {
-            let what = format!("{self:?} found {found} commands, and there were {commands}");
+            let what = format!(
+                "{self:?} found {}, and there were {}",
+                counted(found, "command"),
+                Count(commands)
+            );
             return Err(Error::new(ErrorKind::Changed, what)
                 .help("a process changes the log meanwhile; measure a copy of it"));
         }

@@ -1,5 +1,7 @@
 //! The messages of redis-check-aof, and their formatting.
 
+use std::path::Path;
+
 use serde::Serialize;
 
 use crate::aof::manifest::{ManifestError, Rule};
@@ -269,4 +271,12 @@ fn render_damage(offset: u64, damage: &Damage) -> Vec<u8> {
     line.extend(message);
     line.push(b'\n');
     line
+}
+
+/// The size of the buffer for headers in bytes, including the terminating zero byte.
+pub(super) const HEADER_BYTES: usize = 128;
+
+/// Returns a path as redis-check-aof prints it.
+pub(super) fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
 }

@@ -402,6 +402,5 @@ fn is_manifest(bytes: &[u8]) -> bool {
 pub mod messages;
 #[cfg(test)]
 mod tests;
-mod text;
 
-use text::{HEADER_BYTES, text};
+use messages::{HEADER_BYTES, text};

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use super::text;
+use super::messages::text;
 use crate::aof::manifest::strtol;
 use crate::base::progress::Progress;
 use crate::ops::check_aof::messages::Damage;
-use crate::ops::check_aof::text::HEADER_BYTES;
+use crate::ops::check_aof::messages::HEADER_BYTES;
 
 /// The size of the buffer for annotations in bytes, including the terminating zero byte.
 const ANNOTATION_BYTES: usize = 1024;

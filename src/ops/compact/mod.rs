@@ -34,18 +34,19 @@ use crate::base::memory::Memory;
 use crate::base::modules::Modules;
 use crate::base::progress::Progress;
 use crate::base::server::{DEFAULT_DATABASES, Product, Server, redis, valkey};
+use crate::base::units::Count;
 use crate::disk::Access;
 use crate::disk::publish::{Existing, NewDirectory, NewFile};
-use crate::input::access::access_of;
 use crate::input::files::open_files;
 use crate::input::open;
+use crate::input::overwrite::access_of;
 use crate::input::overwrite::{Shape, check_output, check_shape};
 use crate::keyspace::fingerprint::Detail;
 use crate::keyspace::from_rdb::NonKeyData;
 use crate::keyspace::{Functions, Keyspace};
 use crate::rdb::Target;
 use crate::rdb::write::{self, Feature, Notes};
-use crate::replay::windows::each_window;
+use crate::replay::pair::each_window;
 use crate::replay::{
     ReplayOptions, ReplayStats, RouteOptions, Routed, Routing, is_sample, replay, route,
 };
@@ -455,8 +456,10 @@ impl Job<'_> {
         Err(Error::new(
             ErrorKind::Refused,
             format!(
-                "what was written does not hold the same data ({ours} keys against {theirs}), and \
-                 was removed again"
+                "what was written does not hold the same data ({} keys against {}), and \
+                 was removed again",
+                Count(ours),
+                Count(theirs)
             ),
         )
         .at(self.path)

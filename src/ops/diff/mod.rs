@@ -24,7 +24,7 @@ use crate::keyspace::Keyspace;
 use crate::keyspace::fingerprint::Detail;
 use crate::ops::compact::TornEnd;
 use crate::rdb::Kind;
-use crate::replay::windows::each_pair;
+use crate::replay::pair::each_pair;
 use crate::replay::{
     Pair, ReplayOptions, ReplayStats, RouteOptions, Routed, replay_pair, route_together,
 };

@@ -14,7 +14,7 @@ use crate::input::open_log;
 use crate::keyspace::digest::{Flavour, Sum};
 use crate::keyspace::fingerprint::{Detail, Fingerprint};
 use crate::keyspace::{Db, Keyspace, Value};
-use crate::replay::windows::each_window;
+use crate::replay::pair::each_window;
 use crate::replay::{ReplayOptions, RouteOptions, replay, route};
 
 /// Options of [`digest()`].

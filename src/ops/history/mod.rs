@@ -24,7 +24,7 @@ use crate::base::progress::Progress;
 use crate::command::Position;
 use crate::input::open_log;
 use crate::keyspace::Keyspace;
-use crate::replay::windows::each_window;
+use crate::replay::pair::each_window;
 use crate::replay::{
     Observed, Observer, Outcome, ReplayOptions, RouteOptions, ShardObserver, replay_watched, route,
 };

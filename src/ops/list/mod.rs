@@ -18,7 +18,6 @@ pub use report::{ListReport, Listed, Made, State};
 
 use crate::archive::contents::Contents;
 use crate::base::error::{Error, Result};
-use crate::base::escape::ShownPath;
 use crate::base::level::Level;
 use crate::base::progress::Progress;
 use crate::input::archive::verify::{read_contents, verify_archive};
@@ -116,13 +115,6 @@ pub fn verify(listed: &mut Listed, progress: &dyn Progress) {
     }
 }
 
-/// Returns the message of an error without the path, for a report that contains the path.
-pub(in crate::ops) fn message_without_path(error: &Error) -> String {
-    let reported = error.to_string();
-    let path = error.path().map(|path| format!("{}: ", ShownPath(path)));
-    path.and_then(|path| reported.strip_prefix(&path).map(str::to_owned)).unwrap_or(reported)
-}
-
 impl Listed {
     fn set_made(&mut self, contents: &Contents) {
         let bytes = contents.bytes();
@@ -155,6 +147,6 @@ impl Listed {
 
     fn set_unreadable(&mut self, error: &Error) {
         self.state = State::Unreadable;
-        self.message = Some(message_without_path(error));
+        self.message = Some(error.without_path().to_string());
     }
 }

@@ -1,6 +1,6 @@
 //! Selecting the commands to show.
 
-use crate::analysis::key_filter::KeyFilter;
+use crate::analysis::data_filter::KeyFilter;
 use crate::command::{COUNT, CommandId, lookup};
 
 /// The selected commands; by default all.

@@ -1,12 +1,14 @@
-//! Deleting the archives that a plan does not retain.
+//! Deleting the archives that a plan does not retain, under the lock of their source.
 //!
 //! The oldest archives are deleted first, one unlink after the other, so that a killed run leaves too many archives and
 //! never too few.
 
 use super::plan::PrunePlan;
 use super::report::{Group, Judged};
-use crate::disk::rename;
-use crate::ops::list;
+use crate::base::error::Result;
+use crate::disk::{Lock, rename};
+use crate::ops::list::Identity;
+use std::path::Path;
 
 /// Deletes the archives that the plan does not retain. The caller holds the lock of the source. Failures are in the
 /// result.
@@ -19,6 +21,20 @@ pub(super) fn apply(plan: PrunePlan) -> Group {
 fn remove(judged: &mut Judged) {
     match rename::remove(&judged.plan.path) {
         Ok(()) => judged.removed = true,
-        Err(error) => judged.not_removed = Some(list::message_without_path(&error)),
+        Err(error) => judged.not_removed = Some(error.without_path().to_string()),
     }
+}
+
+/// Takes the lock of a source in a backup directory; `None` for a dry run.
+pub(in crate::ops) fn lock_unless(
+    dry_run: bool,
+    directory: &Path,
+    source: &Identity,
+    what: &str,
+) -> Result<Option<Lock>> {
+    if dry_run {
+        return Ok(None);
+    }
+    let path = directory.join(format!("{}.lock", source.file_prefix()));
+    Lock::take(&path, &format!("{what} of {source}")).map(Some)
 }

@@ -15,8 +15,6 @@
 
 mod apply;
 mod decide;
-mod lock;
-mod options;
 mod plan;
 mod policy;
 mod report;
@@ -30,12 +28,11 @@ use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::{Progress, Silent};
 use crate::ops::list::{self, Identity, Listed, list};
 
+pub(in crate::ops) use apply::lock_unless;
 pub use decide::{Decision, Reason, decide};
-pub(in crate::ops) use lock::lock_unless;
-pub use options::PruneOptions;
 pub(in crate::ops) use plan::JustMade;
 pub use plan::{PlannedArchive, PrunePlan};
-pub use policy::{Keep, KeepPolicy, Within};
+pub use policy::{Keep, KeepPolicy, PruneOptions, Within};
 pub use report::{Group, Judged, PruneReport};
 
 /// Prunes the archives in `directory`, each source under its lock.

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::decide::{Decision, Reason, decide};
-use super::options::PruneOptions;
+use super::policy::PruneOptions;
 use crate::base::error::Result;
 use crate::base::progress::{Progress, Silent};
 use crate::ops::list::{self, Identity, Listed, State, list};

@@ -13,7 +13,7 @@ use crate::base::progress::Progress;
 use crate::command::{CommandId, Position};
 use crate::keyspace::fingerprint::{Detail, Fingerprint};
 use crate::keyspace::{Entry, Keyspace};
-use crate::replay::windows::each_pair;
+use crate::replay::pair::each_pair;
 use crate::replay::{ReplayOptions, ReplayStats, RouteOptions, replay_pair, route_together};
 
 /// The differences between the result of a log with something removed and the result of the log as it is.

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use serde::Serialize;
 
-use super::event_kind::EventKind;
+use super::event_kind::{EventKind, shown_time};
 use super::timeline::{Event, Timeline, frames};
 use crate::analysis::position::{Mark, Position, no_times};
 use crate::aof::log::{Log, Part};
@@ -382,7 +382,7 @@ fn at_time(log: &Log, timeline: &Timeline, ms: i64, progress: &dyn Progress) -> 
         let scanned = scan_parallel(part.mapping.bytes(), start, new, |_| {}, progress);
         progress.check()?;
         if let Some((offset, seconds)) = scanned.sink.found {
-            let shown = crate::ops::recover::shown_time;
+            let shown = shown_time;
             let before = match scanned.sink.before {
                 Some(before) => format!("the commands before it ran from {} on", shown(before)),
                 None => "the commands before it in this part have no time".to_owned(),
@@ -397,7 +397,7 @@ fn at_time(log: &Log, timeline: &Timeline, ms: i64, progress: &dyn Progress) -> 
             return at_boundary(log, timeline, part.index, offset, Some(why));
         }
     }
-    let shown = crate::ops::recover::shown_time;
+    let shown = shown_time;
     Err(Error::new(ErrorKind::Usage, "the log ends before that time: nothing would be cut")
         .at(&log.opened)
         .help(format!("its annotations go from {} to {}", shown(first), shown(last))))
@@ -420,13 +420,13 @@ fn at_boundary(
     if offset > 0 && offset < look.start {
         return wrong(
             "this is inside the RDB that the part begins with".to_owned(),
-            format!("the commands begin at byte {}", look.start),
+            format!("the commands begin at byte {}", Count(look.start)),
         );
     }
     if offset > look.end {
         return wrong(
             "this position is after the readable part of the log".to_owned(),
-            format!("whole commands end at byte {}", look.end),
+            format!("whole commands end at byte {}", Count(look.end)),
         );
     }
     let start = usize::try_from(look.start).unwrap_or(usize::MAX);
@@ -441,14 +441,15 @@ fn at_boundary(
     if at != offset || scanned.stop.fault.is_some() {
         let next = frames(bytes, at).next().map_or(look.end, |frame| frame.end());
         return wrong(
-            format!("this is inside the command that begins at byte {at}"),
+            format!("this is inside the command that begins at byte {}", Count(at)),
             format!("{at} cuts before it, {next} after it"),
         );
     }
     match scanned.sink.0.open() {
         Some(open) => {
             let moved = format!(
-                "byte {offset} is inside a transaction, which is never cut in two; the cut is before its MULTI"
+                "byte {} is inside a transaction, which is never cut in two; the cut is before its MULTI",
+                Count(offset)
             );
             let why = why.map_or(moved.clone(), |why| format!("{why}; {moved}"));
             Ok(Point { part: index, offset: open.block, why: Some(why) })

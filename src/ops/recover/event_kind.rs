@@ -1,4 +1,4 @@
-//! The kinds of events that destroy data.
+//! The kinds and times of events that destroy data.
 
 use serde::Serialize;
 
@@ -47,5 +47,13 @@ impl EventKind {
     /// Returns whether the event emptied or exchanged databases, as opposed to removing named keys.
     pub fn is_flush(self) -> bool {
         !matches!(self, EventKind::Delete | EventKind::Rename)
+    }
+}
+
+/// Formats Unix seconds in UTC, for use in a sentence.
+pub(super) fn shown_time(seconds: i64) -> String {
+    match jiff::Timestamp::from_second(seconds) {
+        Ok(time) => time.to_string(),
+        Err(_) => format!("{seconds} s since 1970"),
     }
 }

@@ -11,7 +11,7 @@ use crate::base::progress::Progress;
 use crate::keyspace::{Entry, Keyspace, Value};
 use crate::ops::compact::{MakeShare, Source, TakeShare};
 use crate::ops::repair::retained_ranges;
-use crate::replay::windows::each_pair;
+use crate::replay::pair::each_pair;
 use crate::replay::{
     Pair, ReplayOptions, ReplayStats, RouteOptions, Routed, replay_pair, route_together,
 };

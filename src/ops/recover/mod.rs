@@ -45,14 +45,11 @@ mod plan;
 mod preview;
 mod report;
 mod run;
-mod shown_time;
 mod subject;
 mod timeline;
 mod undelete;
 mod unread;
 mod verdict;
-
-pub(crate) use shown_time::shown_time;
 
 pub use crate::analysis::unknown_commands::UnknownCommand;
 pub use crate::ops::repair::retained_ranges::Output;

@@ -9,7 +9,7 @@ use crate::base::error::Result;
 use crate::base::progress::Progress;
 use crate::command::{COUNT, CommandId, Destruction, Position, TABLE};
 use crate::keyspace::Keyspace;
-use crate::replay::windows::each_window;
+use crate::replay::pair::each_window;
 use crate::replay::{
     CutList, Observed, Observer, Outcome, ReplayOptions, RouteOptions, ShardObserver,
     replay_watched, route,

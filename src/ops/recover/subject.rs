@@ -7,7 +7,7 @@ use crate::aof::log::Log;
 use crate::base::error::{ErrorKind, Result};
 use crate::base::progress::Progress;
 use crate::keyspace::Keyspace;
-use crate::replay::windows::each_window;
+use crate::replay::pair::each_window;
 use crate::replay::{RouteOptions, replay, route};
 
 /// The log that is recovered, and how.

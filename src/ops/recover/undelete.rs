@@ -11,7 +11,7 @@ use crate::command::CommandId;
 use crate::keyspace::{Db, Entry, Keyspace};
 use crate::ops::compact::{Made, MakeShare, Source, TakeShare};
 use crate::ops::repair::retained_ranges;
-use crate::replay::windows::each_window;
+use crate::replay::pair::each_window;
 use crate::replay::{
     Observed, Observer, Outcome, ReplayOptions, ReplayStats, Routed, Routing, ShardObserver,
     replay_watched,

@@ -1,6 +1,7 @@
 //! Deciding which bytes of a damaged log a repair retains and removes, with the reasons.
 
 use std::ops::Range;
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -10,8 +11,9 @@ use crate::aof::recognise::LooksLike;
 use crate::aof::{Fault, Stop, scan_parallel};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::escape::Shown;
+use crate::base::next_step::{Action, NextStep, path_arg};
 use crate::base::progress::Silent;
-use crate::base::units::Count;
+use crate::base::units::{Count, counted};
 use crate::command::Tally;
 use crate::command::intact_ranges::{
     IntactRange, intact_ranges, intact_ranges_before_more, looks_like,
@@ -121,7 +123,9 @@ pub fn decide(log: &Log, surveys: &[Survey<'_>], options: &RepairOptions) -> Res
             decision.parts.push(without(survey));
             continue;
         }
-        let part = PartPlanner { survey, options, several_databases, goes: Vec::new() }.plan()?;
+        let part =
+            PartPlanner { path: &log.path, survey, options, several_databases, goes: Vec::new() }
+                .plan()?;
         // Later parts stay if this one is retained up to its end.
         let reaches_end =
             part.keep.last().map_or(0, |range| range.end) == survey.part.mapping.len();
@@ -149,6 +153,8 @@ fn without(survey: &Survey<'_>) -> PartPlan {
 }
 
 struct PartPlanner<'a> {
+    /// The path of the log.
+    path: &'a Path,
     survey: &'a Survey<'a>,
     options: &'a RepairOptions,
     several_databases: bool,
@@ -214,21 +220,38 @@ impl PartPlanner<'_> {
             (Some(select), OpenTransaction::KeepFromSelect) => select,
             (Some(select), OpenTransaction::Ask) => {
                 let what = format!(
-                    "the transaction that begins at byte {} was never closed, and from the SELECT at byte {select} on, later writes may follow it",
-                    open.multi
+                    "the transaction that begins at byte {} was never closed, and from the SELECT at byte {} on, later writes may follow it",
+                    Count(open.multi),
+                    Count(select)
+                );
+                let kept = format!(
+                    "Preview the repair that removes {} and keeps the rest, which is right if a server was stopped in the transaction and started again",
+                    counted(select - open.multi, "byte")
+                );
+                let cut = format!(
+                    "Preview the repair that removes all {}, as a server does",
+                    counted(end - open.multi, "byte")
                 );
                 return Err(Error::new(ErrorKind::Refused, what)
                     .at(&self.survey.part.path)
                     .byte(open.multi)
-                    .help(format!(
-                        "`--join select` removes {} bytes and keeps the rest, right when a server was stopped in the transaction and started again; `--join cut` removes all {} bytes, as a server does",
-                        select - open.multi,
-                        end - open.multi
-                    )));
+                    .help("choose with --join; nothing was changed")
+                    .step(self.preview_of(kept, "select"))
+                    .step(self.preview_of(cut, "cut")));
             }
         };
         self.drop(open.multi..until, DropReason::TornTransaction, 0);
         Ok(())
+    }
+
+    /// Returns the step of previewing the repair with a choice for an open transaction.
+    fn preview_of(&self, why: String, join: &str) -> NextStep {
+        let mut args = vec!["repair".to_owned(), path_arg(self.path)];
+        if self.options.salvage {
+            args.push("--salvage".to_owned());
+        }
+        args.extend(["--join", join, "--dry-run"].map(str::to_owned));
+        NextStep::alternative(why, [Action::aofkit(args)])
     }
 
     /// Returns the choice for an open transaction. If limits are set, the run is unattended, and the loss of a cut is

@@ -9,18 +9,16 @@ pub mod decide;
 mod options;
 pub mod plan;
 pub mod refusal;
-pub mod report;
 pub mod retained_ranges;
 
 pub use options::{OpenTransaction, RepairOptions};
 
 use std::path::Path;
 
-pub use apply::apply;
+pub use apply::{RepairReport, apply};
 pub use decide::{DropReason, Dropped};
 pub use plan::{PlannedRepair, RepairPlan, plan};
 pub use refusal::Refusal;
-pub use report::RepairReport;
 
 use crate::base::error::Result;
 use crate::base::progress::Progress;

@@ -92,7 +92,7 @@ impl RepairPlan {
                 .filter(|(_, plan)| !plan.stays)
                 .map(|(part, _)| part.name.clone())
                 .collect(),
-            refused: refusal(surveys, decision, salvage),
+            refused: refusal(surveys, decision),
         }
     }
 
@@ -106,7 +106,7 @@ impl RepairPlan {
         let limit = |what: String| {
             Err(Error::new(ErrorKind::Limit, what)
                 .at(path)
-                .help("nothing was changed; look at it with --dry-run, and raise the limit if the loss is acceptable"))
+                .help("nothing was changed; preview it with --dry-run, and raise the limit if the loss is acceptable"))
         };
         if let Some(max) = options.max_loss_bytes.filter(|&max| bytes > max) {
             return limit(format!(

@@ -9,7 +9,6 @@ use crate::aof::recognise::LooksLike;
 use crate::aof::salvage::is_all_zero;
 use crate::aof::{Frame, Sink, scan};
 use crate::base::error::{Error, ErrorKind};
-use crate::base::units::counted;
 use crate::command::intact_ranges::{IntactRange, intact_ranges, looks_like};
 use crate::command::{Role, lookup};
 
@@ -38,11 +37,7 @@ impl Refusal {
 
 /// Returns the reason for not carrying out the plan; `None` if the plan leaves something of the log and of each part,
 /// or removes only one unfinished command or transaction.
-pub(super) fn refusal(
-    surveys: &[Survey<'_>],
-    decision: &Decision,
-    salvage: bool,
-) -> Option<Refusal> {
+pub(super) fn refusal(surveys: &[Survey<'_>], decision: &Decision) -> Option<Refusal> {
     let parts: Vec<Part<'_>> = (surveys.iter().zip(&decision.parts))
         .map(|(survey, plan)| Part { survey, plan, keeps_data: keeps_data(survey, plan) })
         .collect();
@@ -59,7 +54,7 @@ pub(super) fn refusal(
         offset: dropped.offset,
         looks_like,
         message: message(dropped, looks_like, surveys.len() > 1),
-        help: help(dropped, looks_like, salvage),
+        help: help(looks_like),
     })
 }
 
@@ -166,17 +161,7 @@ fn message(dropped: &Dropped, looks_like: Option<LooksLike>, of_several: bool) -
     }
 }
 
-fn help(dropped: &Dropped, looks_like: Option<LooksLike>, salvage: bool) -> String {
-    let mut help = "nothing was written; ".to_owned();
-    if dropped.commands > 0 && !salvage {
-        help += &format!(
-            "--salvage keeps {} found in them; ",
-            counted(dropped.commands, "whole command")
-        );
-    }
-    help += match looks_like {
-        Some(looks_like) => looks_like.help(),
-        None => "look at the bytes with `aofkit verify`, and take the file from a backup",
-    };
-    help
+fn help(looks_like: Option<LooksLike>) -> String {
+    let help = looks_like.map_or("take the file from a backup", LooksLike::help);
+    format!("nothing was written; {help}")
 }

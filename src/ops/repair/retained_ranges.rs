@@ -16,11 +16,12 @@ use crate::aof::log::{Layout, Log, Part};
 use crate::aof::manifest::{Entry, Manifest, Role};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::{Progress, Silent};
+use crate::base::units::counted;
 use crate::disk::open_writers::writers;
 use crate::disk::publish::{Existing, NewDirectory, NewFile};
 use crate::disk::{Change, save_original};
-use crate::input::access::access_of;
 use crate::input::files::open_files;
+use crate::input::overwrite::access_of;
 use crate::input::overwrite::{Shape, check_output, check_shape};
 
 /// The number of bytes written between two progress reports.
@@ -291,7 +292,7 @@ pub fn unchanged(log: &Log) -> Result<()> {
         if let Change::Grown(bytes) = part.mapping.change()? {
             return Err(Error::new(
                 ErrorKind::Changed,
-                format!("the file has grown by {bytes} bytes meanwhile"),
+                format!("the file has grown by {} meanwhile", counted(bytes, "byte")),
             )
             .at(&part.path)
             .help("a server writes to it: stop the server, or work on a copy"));

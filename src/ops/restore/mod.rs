@@ -7,7 +7,6 @@
 //! `plan` does all but the publication, and `apply` only that. A dry run is a plan that is not applied.
 
 mod apply;
-mod next;
 mod options;
 mod plan;
 pub mod prepare;
@@ -42,7 +41,7 @@ pub fn restore(
     let started = Instant::now();
     let contents = read_contents(archive)?;
     let planned = plan::plan(archive, contents.as_ref(), options, progress)?;
-    let next = next::next_steps(&planned, options);
+    let next = report::next_steps(&planned, options);
     progress.check()?;
     let (plan, moved_aside) = apply::apply(planned)?;
     Ok(RestoreReport {

@@ -212,8 +212,10 @@ fn transactions(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
     let seen = &survey.tally.transactions;
     for dangling in &seen.dangling {
         let join = dangling.open.select.unwrap_or(dangling.next_multi);
-        let message =
-            format!("a MULTI that was never closed, and writes after it, from byte {join} on");
+        let message = format!(
+            "a MULTI that was never closed, and writes after it, from byte {} on",
+            Count(join)
+        );
         let finding = Finding::new(Level::Error, "dangling-multi", message)
             .at(survey, dangling.open.multi)
             .help("a server queues everything after it up to the next EXEC, torn commands included; `aofkit repair` removes the torn transaction and keeps what follows");
@@ -231,7 +233,8 @@ fn transactions(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
         let (message, help) = match open.select {
             Some(select) => (
                 format!(
-                    "a MULTI that is never closed; from the SELECT at byte {select} on, later writes may follow it"
+                    "a MULTI that is never closed; from the SELECT at byte {} on, later writes may follow it",
+                    Count(select)
                 ),
                 "a server drops all of it, later writes included; `aofkit repair --join` says where they begin and keeps them",
             ),

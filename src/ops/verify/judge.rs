@@ -14,7 +14,7 @@ use crate::aof::{Fault, Stop, scan_as_old};
 use crate::base::escape::Shown;
 use crate::base::modules::{ModuleNeed, Modules};
 use crate::base::server::{DEFAULT_DATABASES, Product, Server};
-use crate::base::units::Bytes;
+use crate::base::units::{Bytes, Count};
 use crate::command::{CommandId, Tally};
 use crate::rdb::{self, DamageKind, Header, Magic, ModuleUse};
 
@@ -257,7 +257,7 @@ fn first_obstacle(readings: &Readings<'_>, loader: Loader<'_>) -> Option<Obstacl
     let obstacles = end(&reading, server).into_iter().chain(commands(&reading, loader));
     let mut first = obstacles.min_by_key(|obstacle| obstacle.offset)?;
     if let Some(from) = reading.differs_from.filter(|&from| from <= first.offset) {
-        let long = format!("a line longer than its buffer of 128 bytes at byte {from}: ");
+        let long = format!("a line longer than its buffer of 128 bytes at byte {}: ", Count(from));
         first.reason.insert_str(0, &long);
     }
     Some(first)
@@ -349,8 +349,10 @@ fn end(reading: &Reading<'_>, server: Server) -> Option<Obstacle> {
         (Some(Fault::Short { claim: Some(claim), .. }), _)
             if claim.bytes >= ADDRESS_SPACE_BYTES =>
         {
-            let reason =
-                format!("an argument of {} bytes, for which there is no memory", claim.bytes);
+            let reason = format!(
+                "an argument of {} bytes, for which there is no memory",
+                Count(claim.bytes)
+            );
             return Some(Obstacle::new(at, Outcome::Crashes, reason));
         }
         (Some(Fault::Short { .. }), None) => "the file ends inside a command".to_string(),

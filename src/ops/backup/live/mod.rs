@@ -14,8 +14,6 @@
 mod options;
 mod report;
 mod run;
-mod steps;
-mod strategy;
 mod taken;
 
 use std::path::Path;
@@ -23,8 +21,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use self::run::Run;
-use self::steps::Steps;
+use self::run::{Run, Steps};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::live::endpoint::Endpoint;
 use crate::live::files::Files;
@@ -34,9 +31,8 @@ use crate::live::settings::{self, RESTORE_FOR};
 use crate::ops::backup::BackupReport;
 
 pub use crate::live::rewrite::Rewrite;
-pub use options::{BackupLiveOptions, LiveOptions};
+pub use options::{BackupLiveOptions, LiveOptions, Strategy};
 pub use report::{LiveReport, PreviewReport, RestoreReport, Step};
-pub use strategy::Strategy;
 pub use taken::{Taken, back_up};
 
 /// Backs up a running server: `back_up` is called with the log as it was at one moment.

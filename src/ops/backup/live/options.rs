@@ -1,9 +1,10 @@
 //! Options of a backup of a running server.
 
+use crate::live::changed_settings::{NO_FSYNC, NO_REWRITES, Setting};
+use serde::Serialize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::strategy::Strategy;
 use crate::ops::backup::BackupOptions;
 
 /// Options of a backup of a running server.
@@ -62,5 +63,26 @@ impl BackupLiveOptions {
     /// Returns the options to back up into the directory `to`, after a rewrite.
     pub fn new(to: impl Into<PathBuf>) -> Self {
         BackupLiveOptions { backup: BackupOptions::new(to), ..BackupLiveOptions::default() }
+    }
+}
+
+/// The method of taking the log from a running server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Strategy {
+    /// The server rewrites its log first, which makes it small.
+    #[default]
+    Rewrite,
+    /// The log is linked as it is, without a rewrite and without a fork.
+    Link,
+}
+
+impl Strategy {
+    /// Returns the settings that a run changes while it is active.
+    pub(super) fn settings(self) -> &'static [Setting] {
+        match self {
+            Strategy::Rewrite => &[NO_FSYNC, NO_REWRITES],
+            Strategy::Link => &[NO_REWRITES],
+        }
     }
 }

@@ -11,7 +11,7 @@ use crate::live::rewrite::Rewrite;
 use crate::live::server::ServerSeen;
 use crate::live::settings::Restored;
 use crate::live::snapshot::SnapshotReport;
-use crate::ops::backup::live::strategy::Strategy;
+use crate::ops::backup::live::options::Strategy;
 
 /// A step with its times.
 #[derive(Debug, Clone, PartialEq, Serialize)]

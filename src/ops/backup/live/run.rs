@@ -1,10 +1,11 @@
 //! One run at one server, step by step.
 
+use jiff::Timestamp;
 use std::path::PathBuf;
 use std::thread;
+use std::time::Instant;
 
-use super::report::PreviewReport;
-use super::steps::{LAST, Steps};
+use super::report::{PreviewReport, Step};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::disk::{Lock, free_bytes};
 use crate::live::endpoint::Endpoint;
@@ -17,8 +18,7 @@ use crate::live::session::Session;
 use crate::live::settings::{Restored, SettingsGuard};
 use crate::live::snapshot::{Snapshot, SnapshotReport};
 use crate::live::{settings, snapshot};
-use crate::ops::backup::live::options::LiveOptions;
-use crate::ops::backup::live::strategy::Strategy;
+use crate::ops::backup::live::options::{LiveOptions, Strategy};
 use crate::ops::backup::live::taken::Taken;
 
 /// A server that may be backed up, and what is known about it.
@@ -311,4 +311,38 @@ fn restore_commands(changed: &SettingsGuard) -> String {
     let values: Vec<_> =
         changed.changes().iter().map(|change| format!("{} {}", change.name, change.was)).collect();
     format!("CONFIG SET {}", values.join(", "))
+}
+
+/// The name of the step that is always run.
+const LAST: &str = "restore";
+
+/// Measures and announces the steps.
+pub(super) struct Steps<'p> {
+    progress: &'p dyn LiveProgress,
+    count: usize,
+    pub(super) done: Vec<Step>,
+}
+
+impl<'p> Steps<'p> {
+    pub(super) fn new(progress: &'p dyn LiveProgress, count: usize) -> Self {
+        Steps { progress, count, done: Vec::new() }
+    }
+
+    /// Announces and runs a step, and records its times even if it fails.
+    pub(super) fn take<T>(
+        &mut self,
+        name: &'static str,
+        what: &str,
+        work: impl FnOnce() -> T,
+    ) -> T {
+        // After a failure, the run continues with the last step, whose number is fixed.
+        let number = if name == LAST { self.count } else { self.done.len() + 1 };
+        self.progress.step(number, self.count, what);
+        let (start, clock) = (Timestamp::now(), Instant::now());
+        let result = work();
+        let elapsed_s = clock.elapsed().as_secs_f64();
+        let what = what.to_string();
+        self.done.push(Step { number, name, what, start, end: Timestamp::now(), elapsed_s });
+        result
+    }
 }

@@ -5,7 +5,6 @@
 //! because a running rewrite deletes the old files when it ends. If one was running, the set that it produces is
 //! retained as well.
 
-mod options;
 mod report;
 
 use std::path::{Path, PathBuf};
@@ -27,8 +26,7 @@ use crate::live::server::plain_name;
 use crate::live::session::Session;
 use crate::live::{settings, snapshot};
 
-pub use options::HoldOptions;
-pub use report::{HoldReport, Kept};
+pub use report::{HoldOptions, HoldReport, Kept};
 
 /// The time for which a lost connection is retried.
 const RECONNECT: Duration = Duration::from_secs(30);
