@@ -22,6 +22,8 @@ pub enum Kind {
     Hash,
     /// A stream.
     Stream,
+    /// An array (Redis 8.8 and later).
+    Array,
     /// A value of a type defined by a module.
     Module,
 }
@@ -36,6 +38,7 @@ impl fmt::Display for Kind {
             Kind::Zset => "zset",
             Kind::Hash => "hash",
             Kind::Stream => "stream",
+            Kind::Array => "array",
             Kind::Module => "module",
         })
     }

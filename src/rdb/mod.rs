@@ -83,6 +83,9 @@ pub use header::{Header, Magic, is_rdb};
 pub use newer::{Newer, Reading, read};
 pub use text::{Lzf, Text};
 pub use unknown::{Uncheckable, UnknownContent, Unproven};
-pub use visitor::{AuxWhen, Ignore, Key, KeyEnd, ModuleId, StreamId, StreamInfo, Visitor, Want};
+pub use visitor::{
+    ArrayItem, AuxWhen, Ignore, Key, KeyEnd, ModuleId, StreamId, StreamIdmp, StreamInfo, Visitor,
+    Want,
+};
 pub use walk::{Records, walk};
 pub use write::{Target, Writer, convert};
