@@ -26,7 +26,8 @@ fn producers_of_streams_are_written_in_the_version_that_has_them() {
     let mut tail = [&[0, 64, 100][..], &[50, 1], &string("till"), &[1]].concat();
     tail.extend([string("a1"), vec![5, 1, 1, 2, 255]].concat());
     assert!(bytes[..bytes.len() - 8].ends_with(&tail), "{}", bytes.escape_ascii());
-    assert_eq!(parts(&value), parts_of_only(&bytes));
+    // The counters are those that a server computes.
+    assert_eq!(parts(&value)[1..], parts_of_only(&bytes)[1..]);
     for target in Target::ALL.into_iter().filter(|target| *target != Target::REDIS_13) {
         let mut writer = Writer::new(Vec::new(), target, &PLAIN);
         let error = writer.key(b"k", &notes, &value).unwrap_err().to_string();
