@@ -232,7 +232,7 @@ fn a_base_of_redis_8_6_is_read() {
             .unwrap_or(lines.len() - start);
         &lines[start..start + len]
     };
-    assert_eq!(of("key stream-4 settings")[4..], ["idmp 200 50 0 0"]);
+    assert_eq!(of("key stream-4 settings")[3..], ["idmp 200 50 0 0"]);
     assert_eq!(of("key stream-4 plain-stream").last().unwrap(), "idmp 100 100 0 0");
     let orders = of("key stream-4 orders");
     let entries: Vec<_> = orders.iter().filter_map(|line| line.strip_prefix("entry ")).collect();

@@ -656,7 +656,8 @@ fn the_lowest_sufficient_version_is_found() {
         error.to_string(),
         r#"an RDB that begins with REDIS0011 cannot hold fields of hashes that expire, which key "user:\n1" of database 2 needs"#
     );
-    assert_eq!(error.next_step(), Some("choose a version that has them: REDIS0012, VALKEY080"));
+    let help = "choose a version that has them: REDIS0012, REDIS0013, VALKEY080";
+    assert_eq!(error.next_step(), Some(help));
 }
 
 #[test]
@@ -669,6 +670,10 @@ fn each_release_line_writes_a_version_that_it_loads() {
         (redis(7, 2), Some(Target::REDIS_11)),
         (valkey(8, 1), Some(Target::REDIS_11)),
         (redis(8, 2), Some(Target::REDIS_12)),
+        (redis(8, 4), Some(Target::REDIS_12)),
+        (redis(8, 6), Some(Target::REDIS_13)),
+        (redis(8, 12), Some(Target::REDIS_13)),
+        (valkey(9, 2), Some(Target::VALKEY_80)),
         (valkey(9, 1), Some(Target::VALKEY_80)),
     ] {
         assert_eq!(Target::for_server(server), target);
