@@ -163,7 +163,7 @@ fn find_end(
         let Some(stored) = bytes[at..].first_chunk() else { break };
         let stored = u64::from_le_bytes(*stored);
         if stored != 0 && stored == sum.value() {
-            let len = at + size_of_val(&stored);
+            let len = latest_end(bytes, at) + size_of_val(&stored);
             progress.reached(len);
             return Ok(len as u64);
         }
@@ -178,6 +178,20 @@ fn find_end(
     } else {
         Uncheckable::Wrong
     })
+}
+
+/// The end of an RDB whose checksum is right at byte `at`, or the later of two that the checksum cannot tell apart.
+///
+/// If the lowest byte of the CRC is 255, the CRC after one more byte 255 is the same number without that byte. So where
+/// the last byte of the content is 255 too, the checksum is right both after it and after the opcode of the end. What
+/// follows the checksum is then a zero, which begins neither a command nor an annotation.
+fn latest_end(bytes: &[u8], mut at: usize) -> usize {
+    while let Some([opcode::END, stored @ .., 0]) = bytes.get(at..at + 9)
+        && stored.iter().any(|byte| *byte != 0)
+    {
+        at += 1;
+    }
+    at
 }
 
 /// Whether the end of an RDB without checksum seems to be here: the opcode, zeros in the place of the checksum, and

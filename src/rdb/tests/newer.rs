@@ -63,6 +63,21 @@ fn the_end_is_found_however_many_bytes_could_be_it() {
 }
 
 #[test]
+fn content_that_ends_in_the_opcode_of_the_end_belongs_to_it() {
+    let mut found = 0;
+    for n in 0..2000_u16 {
+        let content = [&n.to_le_bytes()[..], &[0xff]].concat();
+        let bytes = Rdb::new("REDIS0018").raw(content).end();
+        // Without its lowest byte, this checksum is that of one more byte 255.
+        found += u32::from(crc64(&bytes[..bytes.len() - 9]) & 0xff == 0xff);
+        assert_eq!(newer(&bytes).len, bytes.len() as u64, "{n}");
+        let log = [&bytes[..], b"*1\r\n$4\r\nPING\r\n"].concat();
+        assert_eq!(newer(&log).len, bytes.len() as u64, "{n}");
+    }
+    assert!(found > 0);
+}
+
+#[test]
 fn any_change_or_cut_is_damage() {
     let bytes = of_version("REDIS0018").end();
     let whole = read(&bytes, &mut Ignore, &Silent).expect("it is whole");
