@@ -148,7 +148,7 @@ fn an_incremental_file_may_begin_with_one() {
 
 #[test]
 fn a_flipped_bit_or_a_cut_is_damage() {
-    let whole = rdb("REDIS0018", UNKNOWN_TYPE);
+    let whole = rdb("REDIS0019", UNKNOWN_TYPE);
     let place = Place::new();
     for at in 9..whole.len() {
         let mut flipped = whole.clone();
