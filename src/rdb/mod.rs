@@ -26,7 +26,7 @@
 //! | `reader` | the value reader with its buffers |
 //! | `value` | dispatch by value type; collections stored element by element |
 //! | `packed` | collections stored as one string: an `intset`, or a `ziplist`, `listpack` or `zipmap` with `items` |
-//! | `stream`, `idmp`, `array`, `bitmap`, `template`, `module` | streams with their producers, arrays, bitmaps, hashes with a template, and module values |
+//! | `stream`, `idmp`, `array`, `bitmap`, `template`, `template_index`, `module` | streams with their producers, arrays, bitmaps, hashes with a template, and module values |
 //! | `envelope` | the header of a compressed RDB of Valkey 9.2 |
 //! | `dump` | the payload of DUMP and RESTORE |
 //! | `skip` | stepping over a value |
@@ -66,6 +66,7 @@ mod skip;
 mod stream;
 pub mod summary;
 mod template;
+mod template_index;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

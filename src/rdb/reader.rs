@@ -5,7 +5,7 @@
 
 use super::cursor::{Blob, Cursor, Item};
 use super::fault::{DamageKind, Fault, Read};
-use super::template::Templates;
+use super::template_index::Templates;
 use super::text::Text;
 use super::visitor::{KeyEnd, StreamId, Visitor};
 use crate::rdb::duplicate_detection::{Seed, Unique};

@@ -3,7 +3,8 @@
 use super::cursor::Cursor;
 use super::fault::{DamageKind, Fault, Read};
 use super::format::Layout;
-use super::template::{self, Templates};
+use super::template;
+use super::template_index::Templates;
 
 const READING: &str = "a value that is stepped over";
 

@@ -13,14 +13,13 @@
 //! its own size. Nothing of this was observed; it is as the authors of the format describe it
 //! (redis #15364 and #15519, librdb #107). Values are in the order of the names.
 
-use std::collections::HashMap;
-
 use super::cursor::{Blob, Cursor};
 use super::fault::{DamageKind, Fault, Read};
 use super::format::{Names, Values};
 use super::items::Items;
 use super::listpack::Listpack;
 use super::reader::{Reader, end};
+use super::template_index::Templates;
 use super::text::Text;
 use super::visitor::{KeyEnd, Visitor};
 
@@ -30,24 +29,14 @@ const READING_VALUE: &str = "the value of a field";
 const READING_VALUES: &str = "the values of a hash";
 const READING_NAMES: &str = "the fields of a hash's template";
 
-/// Where in the file the names of each template begin, by its id.
-#[derive(Debug, Default)]
-pub(super) struct Templates(HashMap<u64, usize>);
-
-impl Templates {
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
-    }
-
-    /// The names of template `id`, which was read at byte `at`.
-    fn names<'a>(&self, bytes: &'a [u8], id: u64, at: usize) -> Read<Stored<'a>> {
-        let Some(&names) = self.0.get(&id) else {
-            return Err(Fault::broken(at, READING_ID, "no template before it has this id"));
-        };
-        let mut cursor = Cursor::at(bytes, names);
-        let count = cursor.length(READING_NAMES)?;
-        Ok(Stored::Strings { cursor, count })
-    }
+/// The names of template `id`, which was read at byte `at`.
+fn find<'a>(templates: &Templates, bytes: &'a [u8], id: u64, at: usize) -> Read<Stored<'a>> {
+    let Some(names) = templates.find(id) else {
+        return Err(Fault::broken(at, READING_ID, "no template before it has this id"));
+    };
+    let mut cursor = Cursor::at(bytes, names);
+    let count = cursor.length(READING_NAMES)?;
+    Ok(Stored::Strings { cursor, count })
 }
 
 /// The names of the fields, where they are stored.
@@ -63,10 +52,10 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         let id = self.cursor.length(READING_ID)?;
         let names = self.cursor.pos();
         self.names()?;
-        match self.tools.templates.0.insert(id, names) {
-            None => Ok(()),
-            Some(_) => Err(Fault::new(at, READING_ID, DamageKind::Duplicate)),
+        if self.tools.templates.insert(id, names) {
+            return Ok(());
         }
+        Err(Fault::new(at, READING_ID, DamageKind::Duplicate))
     }
 
     /// Reads a length and as many names.
@@ -128,14 +117,14 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
             (Names::Referred, Values::Strings) => {
                 let at = self.cursor.pos();
                 let id = self.cursor.length(READING_ID)?;
-                let names = self.tools.templates.names(self.cursor.bytes(), id, at)?;
+                let names = find(&self.tools.templates, self.cursor.bytes(), id, at)?;
                 self.with_names(names, |reader, names| reader.value_strings(names))
             }
             (Names::Referred, Values::Listpack) => self.unpack(READING_VALUES, |reader, blob| {
                 reader.value_items(blob, true, |reader, id| {
                     let bytes = reader.cursor.bytes();
                     let Stored::Strings { cursor, count } =
-                        reader.tools.templates.names(bytes, id, 0)?
+                        find(&reader.tools.templates, bytes, id, 0)?
                     else {
                         return Err(Fault::broken(0, READING_ID, "it is not a template"));
                     };
@@ -267,7 +256,7 @@ pub(super) fn skip(
         }
         Names::Referred if values == Values::Strings => {
             let id = cursor.length(READING_ID)?;
-            if let Stored::Strings { count: names, .. } = templates.names(cursor.bytes(), id, at)? {
+            if let Stored::Strings { count: names, .. } = find(templates, cursor.bytes(), id, at)? {
                 count = Some(names);
             }
         }
