@@ -57,7 +57,7 @@ impl KeyState {
             Kind::String | Kind::Module => "byte",
             Kind::Hash => "field",
             Kind::Set | Kind::Zset => "member",
-            Kind::List => "element",
+            Kind::List | Kind::Array => "element",
             // Not "entry", whose plural is irregular.
             Kind::Stream => "message",
         }

@@ -185,7 +185,7 @@ fn empty<'a>(kind: Kind) -> Value<'a> {
         Kind::Zset => Value::Zset(Box::<Zset<'_>>::default()),
         Kind::Hash => Value::Hash(Box::<Hash<'_>>::default()),
         Kind::Stream => Value::Stream(Box::<Stream<'_>>::default()),
-        Kind::Module => Value::Module(&[]),
+        Kind::Array | Kind::Module => Value::Module(&[]),
     }
 }
 

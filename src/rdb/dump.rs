@@ -6,13 +6,16 @@
 //! | 2 | the RDB version, little endian |
 //! | 8 | CRC-64 of everything before it, little endian; no number means "none" |
 //!
-//! A payload has no magic: the meaning of types from 22 up depends on the server. Checked against
+//! A payload has no magic: the meaning of types from 22 up and of opcode 243 depends on the server. For
+//! Redis 8.6 and later, metadata of the key (opcode 243, see [`driver`](super::driver)) may precede the
+//! type. Checked against
 //! `verifyDumpPayload` and `restoreCommand` in `cluster.c` and `functionRestoreCommand` in
-//! `functions.c` of Valkey 8.0, and by experiment on Redis 6.2, 7.0 and 8.2 and Valkey 9.1.
+//! `functions.c` of Valkey 8.0, and by experiment on Redis 6.2, 7.0, 8.2 and
+//! 8.6 and Valkey 9.1.
 
 use super::checksum::crc64;
 use super::cursor::Cursor;
-use super::format::{format, opcode};
+use super::format::{Layout, Names, format, opcode};
 use super::header::Magic;
 use super::reader::{Reader, Tools};
 use super::text::Text;
@@ -82,15 +85,28 @@ impl<'a> Dump<'a> {
         let own = self.server.highest_valkey_rdb();
         let magic = if own.is_some() { Magic::Valkey } else { Magic::Redis };
         let highest = own.unwrap_or(self.server.highest_redis_rdb());
-        let mut cursor = self.cursor(0);
-        let code = cursor.byte("a type").map_err(|_| DumpFault::Damaged)?;
+        let mut tools = Tools::new();
+        let mut reader = Reader { cursor: self.cursor(0), visitor, tools: &mut tools };
+        if magic == Magic::Redis && highest >= 13 && self.bytes.first() == Some(&opcode::KEY_META) {
+            reader.cursor = self.cursor(1);
+            reader.key_metadata().map_err(|_| DumpFault::Damaged)?;
+        }
+        let code = reader.cursor.byte("a type").map_err(|_| DumpFault::Damaged)?;
         let format = format(magic, code)
             .filter(|format| format.since <= highest)
+            // Templates are in files only.
+            .filter(|f| !matches!(f.layout, Layout::HashTemplate { names: Names::Referred, .. }))
             .ok_or(DumpFault::Damaged)?;
         let name = Text::Mapped(name);
-        visitor.key(&Key { db, name, format, expires_ms, idle_s: None, freq: None, offset: 0 });
-        let mut tools = Tools::new();
-        let mut reader = Reader { cursor, visitor, tools: &mut tools };
+        reader.visitor.key(&Key {
+            db,
+            name,
+            format,
+            expires_ms,
+            idle_s: None,
+            freq: None,
+            offset: 0,
+        });
         let end = reader.value(format.layout).map_err(|_| DumpFault::Damaged)?;
         reader.visitor.key_end(end);
         Ok(end)
@@ -174,6 +190,41 @@ mod tests {
         let set = b"\x14\x0a\x0a\0\0\0\x01\0\x81a\x02\xff";
         assert_eq!(read(set, redis(7, 2)), Ok(KeyEnd::Whole));
         assert_eq!(read(set, redis(7, 0)), Err(DumpFault::Damaged));
+    }
+
+    /// The reply of Redis 8.6.3 to `DUMP s` after `XADD s 1-1 f v`.
+    const STREAM_OF_8_6: &[u8] = b"\x1a\x01\x10\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x01\x1d\x1d\0\0\0\n\0\
+        \x01\x01\0\x01\x01\x01\x81f\x02\0\x01\x02\x01\0\x01\0\x01\x81v\x02\x04\x01\xff\x01\x01\x01\x01\x01\0\0\x01\0\
+        @d@d\0\0\0\r\0}8V`\xa1\x11\x9es";
+
+    #[test]
+    fn payloads_of_redis_8_6_and_later_are_read() {
+        let dump = Dump::open(STREAM_OF_8_6, redis(8, 6)).expect("its own");
+        assert_eq!(dump.read_key(0, b"s", None, &mut Ignore), Ok(KeyEnd::Whole));
+        assert_eq!(Dump::open(STREAM_OF_8_6, redis(8, 4)).err(), Some(DumpFault::Refused));
+        for (minor, highest) in [(6, 13), (8, 14), (10, 15), (12, 17)] {
+            let opens =
+                |version| Dump::open(&payload(b"\0\x01v", version), redis(8, minor)).is_ok();
+            assert!(opens(highest) && !opens(highest + 1), "8.{minor}");
+        }
+    }
+
+    #[test]
+    fn metadata_may_precede_the_type_since_redis_8_6() {
+        let read = |body: &[u8], version, server| {
+            let payload = payload(body, version);
+            let dump = Dump::open(&payload, server).expect("a sound footer");
+            dump.read_key(0, b"k", None, &mut Ignore)
+        };
+        let with_metadata = b"\xf3\x01\x01\0\0\0\x02\x07\0\0\x01v";
+        assert_eq!(read(with_metadata, 13, redis(8, 6)), Ok(KeyEnd::Whole));
+        assert_eq!(read(with_metadata, 12, redis(8, 4)), Err(DumpFault::Damaged));
+        assert_eq!(read(with_metadata, 80, valkey(9, 1)), Err(DumpFault::Damaged));
+        // The form with names, and the one that refers to a template of a file.
+        let own = b"\x1f\0\x01\x01f\x01v";
+        assert_eq!(read(own, 15, redis(8, 10)), Ok(KeyEnd::Whole));
+        assert_eq!(read(own, 14, redis(8, 8)), Err(DumpFault::Damaged));
+        assert_eq!(read(b"\x20\0\x01v", 15, redis(8, 10)), Err(DumpFault::Damaged));
     }
 
     #[test]

@@ -26,7 +26,8 @@
 //! | `reader` | the value reader with its buffers |
 //! | `value` | dispatch by value type; collections stored element by element |
 //! | `packed` | collections stored as one string: an `intset`, or a `ziplist`, `listpack` or `zipmap` with `items` |
-//! | `stream`, `module` | streams and module values |
+//! | `stream`, `idmp`, `array`, `bitmap`, `template`, `template_index`, `module` | streams with their producers, arrays, bitmaps, hashes with a template, and module values |
+//! | `envelope` | the header of a compressed RDB of Valkey 9.2 |
 //! | `dump` | the payload of DUMP and RESTORE |
 //! | `skip` | stepping over a value |
 //! | `cursor`, `text`, `lzf` | lengths and strings |
@@ -39,6 +40,8 @@
 //! The parser does not trust any declared length: memory is allocated as bytes arrive, and nothing
 //! recurses.
 
+mod array;
+mod bitmap;
 mod checksum;
 mod cursor;
 mod damage;
@@ -46,9 +49,11 @@ mod driver;
 mod dump;
 pub mod duplicate_detection;
 pub mod duplicate_keys;
+pub(crate) mod envelope;
 mod fault;
 mod format;
 mod header;
+mod idmp;
 mod intset;
 mod items;
 mod listpack;
@@ -60,6 +65,8 @@ mod reader;
 mod skip;
 mod stream;
 pub mod summary;
+mod template;
+mod template_index;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -84,6 +91,9 @@ pub use module::module_of;
 pub use newer::{Newer, Reading, read};
 pub use text::{Lzf, Text};
 pub use unknown::{Uncheckable, UnknownContent, Unproven};
-pub use visitor::{AuxWhen, Ignore, Key, KeyEnd, ModuleId, StreamId, StreamInfo, Visitor, Want};
+pub use visitor::{
+    ArrayItem, AuxWhen, Ignore, Key, KeyEnd, ModuleId, StreamId, StreamIdmp, StreamInfo, Visitor,
+    Want,
+};
 pub use walk::{Records, walk};
 pub use write::{Target, Writer, convert};

@@ -13,8 +13,8 @@ use serde::Serialize;
 use super::checksum::Sum;
 use super::damage::Damage;
 use super::fault::DamageKind;
-use super::format::opcode;
-use super::header::Header;
+use super::format::{opcode, reported};
+use super::header::{Header, Magic};
 use super::unknown::{Uncheckable, UnknownContent, Unproven};
 use super::visitor::Visitor;
 use super::walk::walk;
@@ -112,11 +112,30 @@ fn unknown_content(bytes: &[u8], damage: &Damage) -> Option<UnknownContent> {
             let RdbSummary { magic, version, .. } = damage.before;
             (Header { magic, version }, Some(code))
         }
-        _ => return None,
+        DamageKind::DuplicateKey { .. } => return None,
+        _ => return reported_content(bytes, damage),
     };
     let dragonfly = damage.before.note("df-ver");
     let dragonfly = dragonfly.map(|version| String::from_utf8_lossy(version).into_owned());
     Some(UnknownContent { header, offset: damage.offset, code, dragonfly })
+}
+
+/// The content at which the walk stopped, if its layout is known from reports alone: what does not fit the reports may
+/// be right.
+fn reported_content(bytes: &[u8], damage: &Damage) -> Option<UnknownContent> {
+    let RdbSummary { magic, version, len, .. } = damage.before;
+    let first = usize::try_from(len).ok().and_then(|at| bytes.get(at).copied());
+    let opcode = first.filter(|code| matches!(*code, opcode::HASH_TEMPLATE | opcode::KEY_META));
+    let code = match damage.stored_as {
+        Some(name) => reported(name)?.code,
+        None => opcode.filter(|_| magic == Magic::Redis)?,
+    };
+    Some(UnknownContent {
+        header: Header { magic, version },
+        offset: len,
+        code: Some(code),
+        dragonfly: None,
+    })
 }
 
 /// How much is read between two reports of progress.
@@ -144,7 +163,7 @@ fn find_end(
         let Some(stored) = bytes[at..].first_chunk() else { break };
         let stored = u64::from_le_bytes(*stored);
         if stored != 0 && stored == sum.value() {
-            let len = at + size_of_val(&stored);
+            let len = latest_end(bytes, at) + size_of_val(&stored);
             progress.reached(len);
             return Ok(len as u64);
         }
@@ -159,6 +178,20 @@ fn find_end(
     } else {
         Uncheckable::Wrong
     })
+}
+
+/// The end of an RDB whose checksum is right at byte `at`, or the later of two that the checksum cannot tell apart.
+///
+/// If the lowest byte of the CRC is 255, the CRC after one more byte 255 is the same number without that byte. So where
+/// the last byte of the content is 255 too, the checksum is right both after it and after the opcode of the end. What
+/// follows the checksum is then a zero, which begins neither a command nor an annotation.
+fn latest_end(bytes: &[u8], mut at: usize) -> usize {
+    while let Some([opcode::END, stored @ .., 0]) = bytes.get(at..at + 9)
+        && stored.iter().any(|byte| *byte != 0)
+    {
+        at += 1;
+    }
+    at
 }
 
 /// Whether the end of an RDB without checksum seems to be here: the opcode, zeros in the place of the checksum, and
