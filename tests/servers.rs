@@ -15,6 +15,7 @@ mod servers {
     pub(crate) mod keyspace_rdb;
     pub(crate) mod live;
     pub(crate) mod loader;
+    pub(crate) mod matrix;
     pub(crate) mod rdb;
     pub(crate) mod recover;
     pub(crate) mod restore;
@@ -35,6 +36,7 @@ fn main() {
         servers::keyspace_rdb::trials(),
         servers::live::trials(),
         servers::loader::trials(),
+        servers::matrix::trials(),
         servers::rdb::trials(),
         servers::restore::trials(),
         servers::recover::trials(),
