@@ -16,6 +16,7 @@ mod servers {
     pub(crate) mod live;
     pub(crate) mod loader;
     pub(crate) mod matrix;
+    pub(crate) mod pairs;
     pub(crate) mod rdb;
     pub(crate) mod recover;
     pub(crate) mod restore;
@@ -37,6 +38,7 @@ fn main() {
         servers::live::trials(),
         servers::loader::trials(),
         servers::matrix::trials(),
+        servers::pairs::trials(),
         servers::rdb::trials(),
         servers::restore::trials(),
         servers::recover::trials(),
