@@ -17,8 +17,8 @@ use tempfile::TempDir;
 use super::compact::{copy_log, run};
 use super::rewrite::state;
 use crate::support::{
-    Args, Binary, LINES, Random, Run, Running, aofkit, args, copy_dir, lay_out, lay_out_base,
-    on_each, temp_dir,
+    Args, Binary, LINES, Random, Reply, Run, Running, aofkit, args, copy_dir, lay_out,
+    lay_out_base, on_each, temp_dir,
 };
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -81,10 +81,14 @@ fn write(binary: &Binary, seed: u64) -> State {
     for _ in 0..random.below(250) {
         change(&mut server, &mut random, preamble);
     }
+    if binary.line == redis(8, 6) && !preamble {
+        delete_vector_sets(&mut server);
+    }
     server.rewrite();
     if random.once_in(2) {
         for _ in 0..20 {
-            change(&mut server, &mut random, preamble);
+            // Without vector sets: an RDB cannot hold those that commands have changed.
+            change(&mut server, &mut random, false);
         }
     }
     assert!(server.shut_down().success());
@@ -94,10 +98,26 @@ fn write(binary: &Binary, seed: u64) -> State {
     State { log, preamble, keys: server.keys(), expected: state(&mut server, binary) }
 }
 
+/// Deletes all vector sets, with which Redis 8.6.3 crashes in a rewrite without preamble.
+fn delete_vector_sets(server: &mut Running) {
+    for db in 0..16 {
+        server.client.call(&["SELECT", &db.to_string()]);
+        for key in server.client.call(&["KEYS", "*"]).array() {
+            let Reply::Bulk(key) = key else { panic!("{key:?}") };
+            if server.client.call(&[&b"TYPE"[..], key]).text() == "vectorset" {
+                server.client.call(&[&b"DEL"[..], key]);
+            }
+        }
+    }
+}
+
 /// Returns a data directory with a data set of testdata/ that the server loads, or none.
 fn data_set(binary: &Binary, random: &mut Random, config: &[(&str, &str)]) -> Option<TempDir> {
     let index = usize::try_from(random.below(DATA_SETS.len() as u64 + 10)).expect("an index");
     let (path, data) = (DATA_SETS.get(index)?, temp_dir());
+    if path.join("appendonlydir").exists() && !binary.line.reads_multi_part() {
+        return None;
+    }
     let rdb = if path.is_file() { path.clone() } else { path.join("dump.rdb") };
     match fs::read(rdb) {
         Ok(rdb) => lay_out_base(binary.line, data.path(), &rdb),
@@ -107,16 +127,16 @@ fn data_set(binary: &Binary, random: &mut Random, config: &[(&str, &str)]) -> Op
 }
 
 /// Runs a random command, or one of a newer server if the server knows it.
-fn change(server: &mut Running, random: &mut Random, preamble: bool) {
+fn change(server: &mut Running, random: &mut Random, vectors: bool) {
     if random.once_in(4) {
-        server.client.call(&newer(random, preamble));
+        server.client.call(&newer(random, vectors));
     } else {
         run(server, random);
     }
 }
 
 /// Returns a random command of Redis 7.0 to 8.6. Servers that do not know it reply with an error.
-fn newer(random: &mut Random, preamble: bool) -> Args {
+fn newer(random: &mut Random, vectors: bool) -> Args {
     let (number, item) = (random.below(3), random.below(9));
     let later = 4_000_000_000_000 + random.below(1_000_000);
     args(&match random.below(18) {
@@ -135,9 +155,8 @@ fn newer(random: &mut Random, preamble: bool) -> Args {
         12 => format!("SINTERSTORE set{number} set0 set1"),
         13 => format!("BITFIELD_RO bits{number} GET u8 0"),
         14 => format!("ZRANGESTORE zset{number} zset0 0 20"),
-        // Redis 8.6.3 crashes in a rewrite without preamble if there is a vector set.
-        15 | 16 if preamble => format!("VADD vector{number} VALUES 3 {item} 2.5 -1 e{item}"),
-        17 if preamble => format!("VREM vector{number} e{item}"),
+        15 | 16 if vectors => format!("VADD vector{number} VALUES 3 {item} 2.5 -1 e{item}"),
+        17 if vectors => format!("VREM vector{number} e{item}"),
         _ => format!("XADD idmp{number} 5-{} f v", random.below(1000)),
     })
 }
@@ -145,8 +164,17 @@ fn newer(random: &mut Random, preamble: bool) -> Args {
 /// Returns the first difference between what aofkit and the server read in a state.
 fn read(binary: &Binary, state: &State) -> Result<(), String> {
     let (line, log) = (binary.line.to_string(), state.log.path());
-    aofkit_on(&["verify", "--for", &line], log)?;
-    let digest = aofkit_on(&["digest", "--json", "--as", &line], log)?;
+    // Redis 5.0 rewrites an empty stream with an XADD that fails when it is loaded, which is a finding.
+    let codes = if binary.line == redis(5, 0) { 0..=1 } else { 0..=0 };
+    let aofkit_on = |args: &[&str]| {
+        let run = Run::of(aofkit().args(args).arg(log));
+        match run.code {
+            Some(code) if codes.contains(&code) => Ok(run.stdout),
+            _ => Err(format!("aofkit {}: {run:#?}", args[0])),
+        }
+    };
+    aofkit_on(&["verify", "--for", &line])?;
+    let digest = aofkit_on(&["digest", "--json", "--as", &line])?;
     let digest: Value = serde_json::from_str(&digest).map_err(|error| error.to_string())?;
     // The digest of a vector set is unknown, and `digest` reports the number of such keys.
     if digest["undigested"] == 0 && digest["digest"] != state.expected.0.as_str() {
@@ -156,7 +184,7 @@ fn read(binary: &Binary, state: &State) -> Result<(), String> {
     let output = temp_dir();
     let compacted = output.path().join("compacted");
     let output = compacted.to_str().expect("text");
-    aofkit_on(&["compact", "--for", &line, "--format", form, "--output", output], log)?;
+    aofkit_on(&["compact", "--for", &line, "--format", form, "--output", output])?;
     let loaded = loaded(binary, &compacted)?;
     if loaded.0 != state.expected.0 {
         return Err(format!("compacted: digest {}, expected {}", loaded.0, state.expected.0));
@@ -174,15 +202,6 @@ fn read(binary: &Binary, state: &State) -> Result<(), String> {
         ));
     }
     Ok(())
-}
-
-/// Runs aofkit on a path. Returns the standard output, or a description of a run that did not succeed.
-fn aofkit_on(args: &[&str], path: &Path) -> Result<String, String> {
-    let run = Run::of(aofkit().args(args).arg(path));
-    match run.code {
-        Some(0) => Ok(run.stdout),
-        _ => Err(format!("aofkit {}: {run:#?}", args[0])),
-    }
 }
 
 /// Returns the data of a server that loads a log in one file.
