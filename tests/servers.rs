@@ -22,6 +22,7 @@ mod servers {
     pub(crate) mod restore;
     pub(crate) mod rewrite;
     pub(crate) mod sets;
+    pub(crate) mod table;
     pub(crate) mod verdicts;
 }
 
@@ -44,6 +45,7 @@ fn main() {
         servers::recover::trials(),
         servers::rewrite::trials(),
         servers::sets::trials(),
+        servers::table::trials(),
         servers::verdicts::trials(),
     ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit();
