@@ -39,6 +39,7 @@ impl KeyState {
             Value::Zset(zset) => zset.len(),
             Value::Hash(hash) => hash.len(),
             Value::Stream(stream) => stream.len(),
+            Value::Array(array) => array.len(),
             Value::Module(payload) => payload.len(),
             Value::Opaque(opaque) => opaque.frames.len(),
         };
@@ -57,7 +58,7 @@ impl KeyState {
             Kind::String | Kind::Module => "byte",
             Kind::Hash => "field",
             Kind::Set | Kind::Zset => "member",
-            Kind::List => "element",
+            Kind::List | Kind::Array => "element",
             // Not "entry", whose plural is irregular.
             Kind::Stream => "message",
         }

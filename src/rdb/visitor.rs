@@ -35,6 +35,10 @@ pub trait Visitor<'a> {
     /// module's id to its end mark.
     fn module_aux(&mut self, module: ModuleId, when: AuxWhen, payload: &'a [u8]) {}
 
+    /// Metadata of class `class` that a module attached to the key that follows (Redis 8.6 and
+    /// later). `payload` contains the file's bytes after the class, up to and with the end mark.
+    fn key_meta(&mut self, class: u32, payload: &'a [u8]) {}
+
     /// A key begins. The parts of its value follow, then [`key_end`](Self::key_end).
     fn key(&mut self, key: &Key<'a>) -> Want {
         Want::Value
@@ -77,6 +81,28 @@ pub trait Visitor<'a> {
     /// An entry that is pending for the last consumer; reported before by
     /// [`pending`](Self::pending).
     fn consumer_pending(&mut self, id: StreamId) {}
+
+    /// An entry of the last group that was delivered and not acknowledged, and that no consumer owns
+    /// (Redis 8.8 and later); reported before by [`pending`](Self::pending).
+    fn group_nacked(&mut self, id: StreamId) {}
+
+    /// A producer of the stream that adds entries with ids of its own, of which `entries` are
+    /// remembered and follow (Redis 8.6 and later). Reported after the groups.
+    fn stream_producer(&mut self, pid: Text<'a, '_>, entries: u64) {}
+
+    /// The last producer added the entry that it calls `iid` with this id.
+    fn stream_iid(&mut self, iid: Text<'a, '_>, id: StreamId) {}
+
+    /// How the stream detects entries that producers add twice (Redis 8.6 and later). Reported
+    /// once, after the producers.
+    fn stream_idmp(&mut self, config: &StreamIdmp) {}
+
+    /// An array of `count` elements, which follow (Redis 8.8 and later). `insert_index` is the index
+    /// of the element that was inserted last.
+    fn array(&mut self, count: u64, insert_index: Option<u64>) {}
+
+    /// An element of the last array. Indexes that are not reported have no element.
+    fn array_item(&mut self, index: u64, value: ArrayItem<'a, '_>) {}
 
     /// A module's value. `payload` contains the file's bytes from the module's id to its end mark.
     fn module(&mut self, module: ModuleId, payload: &'a [u8]) {}
@@ -168,6 +194,30 @@ pub struct StreamInfo {
     pub max_deleted_id: Option<StreamId>,
     /// The number of entries that were ever added.
     pub entries_added: Option<u64>,
+}
+
+/// How a stream detects entries that its producers add twice (XADD with IDMP or IDMPAUTO).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StreamIdmp {
+    /// How long an entry of a producer is remembered, in seconds.
+    pub duration: u64,
+    /// The number of entries that are remembered for each producer.
+    pub max_entries: u64,
+    /// The number of entries that producers ever added.
+    pub iids_added: u64,
+    /// The number of entries that were not added because the producer had added them before.
+    pub duplicates: u64,
+}
+
+/// An element of an array, in the form in which it is stored.
+#[derive(Debug, Clone, Copy)]
+pub enum ArrayItem<'a, 's> {
+    /// A text.
+    Str(Text<'a, 's>),
+    /// A number, which stands for its decimal text.
+    Int(i64),
+    /// A floating-point number, which stands for its shortest decimal text.
+    Double(f64),
 }
 
 /// The type of a module's data: a name of nine characters and the version of its encoding, in 64

@@ -20,6 +20,13 @@ pub enum KeyError {
         /// The key.
         key: Vec<u8>,
     },
+    /// The key has something that no output version supports.
+    Unsupported {
+        /// The key.
+        key: Vec<u8>,
+        /// What it has.
+        what: &'static str,
+    },
 }
 
 impl std::fmt::Display for KeyError {
@@ -31,6 +38,13 @@ impl std::fmt::Display for KeyError {
                 "an RDB cannot hold key {}, which commands have changed that are not understood",
                 Shown(key)
             ),
+            KeyError::Unsupported { key, what } => {
+                write!(
+                    f,
+                    "no RDB version that can be written holds {what}, which key {} has",
+                    Shown(key)
+                )
+            }
         }
     }
 }
@@ -74,6 +88,7 @@ pub fn write_db<W: Write>(writer: &mut Writer<W>, db: &Db<'_>) -> Result<(), Key
 /// represented in an RDB. Nothing of the key is written in that case, and the writer can continue
 /// without it.
 pub fn write_key<W: Write>(writer: &mut Writer<W>, entry: &Entry<'_>) -> Result<(), KeyError> {
+    check_supported(entry)?;
     let notes = KeyNotes { expires_ms: entry.expires_ms(), ..KeyNotes::default() };
     with_view(entry, |view| writer.key(entry.key(), &notes, view))??;
     Ok(())
@@ -110,7 +125,28 @@ fn with_view<R>(entry: &Entry<'_>, visit: impl FnOnce(&View<'_>) -> R) -> Result
         Value::Stream(stream) => visit(&View::Stream(&**stream)),
         Value::Module(payload) => visit(&View::Module(payload)),
         Value::Opaque(_) => return Err(KeyError::Opaque { key: entry.key().to_vec() }),
+        Value::Array(_) => return Err(unsupported(entry, "an array")),
     })
+}
+
+fn unsupported(entry: &Entry<'_>, what: &'static str) -> KeyError {
+    KeyError::Unsupported { key: entry.key().to_vec(), what }
+}
+
+/// Returns an error if the key has a property that the writer does not know.
+fn check_supported(entry: &Entry<'_>) -> Result<(), KeyError> {
+    if entry.meta().is_some() {
+        return Err(unsupported(entry, "the metadata of a module"));
+    }
+    if let Value::Stream(stream) = &entry.value {
+        if stream.idmp().is_some_and(|idmp| !idmp.is_default()) {
+            return Err(unsupported(entry, "the ids of producers"));
+        }
+        if stream.groups().any(|(_, group)| !group.nacked().is_empty()) {
+            return Err(unsupported(entry, "entries that consumers gave back"));
+        }
+    }
+    Ok(())
 }
 
 impl Elements for List<'_> {

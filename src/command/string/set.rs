@@ -3,11 +3,12 @@
 use super::super::apply::{Applied, Call, Unapplied};
 use super::super::lost_expiry::{looks_propagated, may_be_sum};
 use super::super::number;
-use crate::base::server::Server;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::base::server::{Product, Server};
 use crate::keyspace::{Db, StringValue, Value};
 
-/// Options of SET that were added after Redis 8.2, according to its documentation.
-const LATER_WORDS: [&str; 4] = ["IFDEQ", "IFDNE", "IFEQ", "IFNE"];
+const BAD_DIGEST: Unapplied = Unapplied::Failed("ERR must be exactly 16 hexadecimal characters");
 
 /// The condition for the key to be set.
 #[derive(Clone, Copy)]
@@ -17,8 +18,74 @@ enum Condition<'a> {
     Absent,
     /// XX: the key exists.
     Present,
-    /// IFEQ: the key is a string and has this value.
+    /// Depends on the value of the key, which must be a string.
+    Value(Comparison<'a>),
+}
+
+/// A condition on the value of a string.
+#[derive(Clone, Copy)]
+pub(super) enum Comparison<'a> {
+    /// IFEQ: it is this.
     Equal(&'a [u8]),
+    /// IFNE: it is not this.
+    Different(&'a [u8]),
+    /// IFDEQ: its digest is this.
+    DigestEqual(u64),
+    /// IFDNE: its digest is not this.
+    DigestDifferent(u64),
+}
+
+impl<'a> Comparison<'a> {
+    /// Returns the option with its argument.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the argument is not a digest, for an option that requires one.
+    pub(super) fn named(
+        option: &[u8],
+        argument: &'a [u8],
+    ) -> Result<Option<Comparison<'a>>, Unapplied> {
+        let is = |name: &str| option.eq_ignore_ascii_case(name.as_bytes());
+        Ok(Some(match () {
+            () if is("IFEQ") => Comparison::Equal(argument),
+            () if is("IFNE") => Comparison::Different(argument),
+            () if is("IFDEQ") => Comparison::DigestEqual(digest(argument)?),
+            () if is("IFDNE") => Comparison::DigestDifferent(digest(argument)?),
+            () => return Ok(None),
+        }))
+    }
+
+    /// Returns whether the option is one of these on the server.
+    fn is_known(option: &[u8], server: Server) -> bool {
+        let is = |name: &str| option.eq_ignore_ascii_case(name.as_bytes());
+        let of_redis = server.product == Product::Redis && server.has_redis(8, 4);
+        is("IFEQ") && (of_redis || server.has_valkey(8, 1))
+            || of_redis && (is("IFNE") || is("IFDEQ") || is("IFDNE"))
+    }
+
+    /// Returns whether the condition holds for a value.
+    pub(super) fn holds(self, value: &[u8]) -> bool {
+        match self {
+            Comparison::Equal(expected) => value == expected,
+            Comparison::Different(other) => value != other,
+            Comparison::DigestEqual(expected) => xxh3_64(value) == expected,
+            Comparison::DigestDifferent(other) => xxh3_64(value) != other,
+        }
+    }
+
+    /// Returns whether the condition holds for a key that does not exist.
+    fn holds_without_key(self) -> bool {
+        matches!(self, Comparison::Different(_) | Comparison::DigestDifferent(_))
+    }
+}
+
+/// Parses a digest: the XXH3 of the value as 16 hexadecimal digits.
+fn digest(text: &[u8]) -> Result<u64, Unapplied> {
+    if text.len() != 16 || !text.iter().all(u8::is_ascii_hexdigit) {
+        return Err(BAD_DIGEST);
+    }
+    let text = std::str::from_utf8(text).map_err(|_| BAD_DIGEST)?;
+    u64::from_str_radix(text, 16).map_err(|_| BAD_DIGEST)
 }
 
 /// The change to the key's expiry.
@@ -101,10 +168,12 @@ impl<'a> Options<'a> {
                     options.get = true;
                 }
                 (Condition::None, _)
-                    if command == Command::Set && is("IFEQ") && server.has_valkey(8, 1) =>
+                    if command == Command::Set && Comparison::is_known(option, server) =>
                 {
-                    let expected = rest.next().ok_or(Unapplied::SYNTAX)?;
-                    options.condition = Condition::Equal(expected);
+                    let argument = rest.next().ok_or(Unapplied::SYNTAX)?;
+                    let comparison = Comparison::named(option, argument)?;
+                    options.condition =
+                        comparison.map(Condition::Value).ok_or(Unapplied::SYNTAX)?;
                 }
                 (_, Expiry::Unsaid | Expiry::Keep)
                     if setting && is("KEEPTTL") && server.has_redis(6, 0) =>
@@ -115,8 +184,7 @@ impl<'a> Options<'a> {
                     options.expiry = Expiry::Remove;
                 }
                 (_, before) => {
-                    let unit =
-                        Unit::named(option, server).ok_or_else(|| unknown(option, server))?;
+                    let unit = Unit::named(option, server).ok_or(Unapplied::SYNTAX)?;
                     let alike = match before {
                         Expiry::Unsaid => true,
                         Expiry::Set(before, _) => before == unit,
@@ -130,16 +198,6 @@ impl<'a> Options<'a> {
             }
         }
         Ok(options)
-    }
-}
-
-/// Returns the error for a text that is not an option, or not one of this command.
-fn unknown(option: &[u8], server: Server) -> Unapplied {
-    let later = LATER_WORDS.iter().any(|name| option.eq_ignore_ascii_case(name.as_bytes()));
-    if later && server.has_redis(8, 3) {
-        Unapplied::Refused("an option of SET that came after Redis 8.2")
-    } else {
-        Unapplied::SYNTAX
     }
 }
 
@@ -182,15 +240,20 @@ fn store<'a>(
     expires_ms: Option<i64>,
 ) -> Applied {
     let value = || Value::String(StringValue::Borrowed(value));
-    let entry = match options.condition {
-        Condition::None | Condition::Absent => match db.entry(key, value) {
+    let creates = match options.condition {
+        Condition::None | Condition::Absent => true,
+        Condition::Present => false,
+        Condition::Value(comparison) => comparison.holds_without_key(),
+    };
+    let entry = match creates {
+        true => match db.entry(key, value) {
             (entry, true) => {
                 entry.set_expiry(expires_ms);
                 return Ok(());
             }
             (entry, false) => entry,
         },
-        Condition::Present | Condition::Equal(_) => match db.get_mut(key) {
+        false => match db.get_mut(key) {
             Some(entry) => entry,
             None => return Ok(()),
         },
@@ -203,9 +266,9 @@ fn store<'a>(
     match options.condition {
         Condition::None | Condition::Present => {}
         Condition::Absent => return Ok(()),
-        Condition::Equal(expected) => {
+        Condition::Value(comparison) => {
             let old = old.ok_or(Unapplied::WRONG_TYPE)?;
-            if !old.with(|old| old == expected) {
+            if !old.with(|old| comparison.holds(old)) {
                 return Ok(());
             }
         }
@@ -361,7 +424,7 @@ pub(super) fn msetex(call: &mut Call<'_, '_>) -> Applied {
     let allowed = match options.condition {
         Condition::Absent => pairs(keyed).all(|(key, _)| !db.contains(key)),
         Condition::Present => pairs(keyed).all(|(key, _)| db.contains(key)),
-        Condition::None | Condition::Equal(_) => true,
+        Condition::None | Condition::Value(_) => true,
     };
     if !allowed {
         return Ok(());
@@ -369,6 +432,28 @@ pub(super) fn msetex(call: &mut Call<'_, '_>) -> Applied {
     let options = Options { condition: Condition::None, ..options };
     for (key, value) in pairs(keyed) {
         store(db, key, value, &options, expires_ms)?;
+    }
+    Ok(())
+}
+
+/// *Observed* on 8.6.3: without a condition, the key may hold any type.
+pub(super) fn delex(call: &mut Call<'_, '_>) -> Applied {
+    let key = call.key();
+    let comparison = match call.args[2..] {
+        [] => None,
+        [option, argument] => Some(Comparison::named(option, argument)?.ok_or(Unapplied::SYNTAX)?),
+        _ => return Err(Unapplied::Failed("ERR wrong number of arguments for 'delex' command")),
+    };
+    let db = call.db();
+    let deletes = match comparison {
+        None => true,
+        Some(comparison) => {
+            let value: Option<&StringValue<'_>> = db.find(key)?;
+            value.is_some_and(|value| value.with(|value| comparison.holds(value)))
+        }
+    };
+    if deletes {
+        db.remove(key);
     }
     Ok(())
 }

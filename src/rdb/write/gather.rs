@@ -93,7 +93,8 @@ impl Gathered {
     pub(super) fn value<'g>(&'g self, kind: Kind) -> Value<'g> {
         match kind {
             Kind::String => Value::String(&self.texts.bytes),
-            Kind::Module => Value::Module(&self.texts.bytes),
+            // Arrays are not read yet.
+            Kind::Array | Kind::Module => Value::Module(&self.texts.bytes),
             Kind::List => Value::List(&self.texts),
             Kind::Set => Value::Set(&self.texts),
             Kind::Zset => Value::Zset(self),
