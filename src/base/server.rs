@@ -2,8 +2,9 @@
 //!
 //! A file is never simply "valid": one server loads it, another refuses it, a third truncates it.
 //! [`Server`] identifies a release line, and its methods describe the behaviour in which the lines
-//! differ. Facts marked *observed* were observed on Redis 6.2.5, 7.0.15, 8.2.3 and Valkey 9.1.2;
-//! the others were read in the source code of the release line.
+//! differ. Facts marked *observed* were observed on Redis 6.2.5, 7.0.15, 8.2.3 and Valkey 9.1.2, and on
+//! Redis 8.6.3 where it is named; the others were read in the source code of the release line. Of Redis
+//! 8.4, 8.8, 8.10 and 8.12 and Valkey 9.2, which could not be run, they are as reported by others.
 
 use std::fmt;
 use std::str::FromStr;
@@ -56,11 +57,17 @@ pub const KNOWN: &[Server] = &[
     redis(7, 4),
     redis(8, 0),
     redis(8, 2),
+    redis(8, 4),
+    redis(8, 6),
+    redis(8, 8),
+    redis(8, 10),
+    redis(8, 12),
     valkey(7, 2),
     valkey(8, 0),
     valkey(8, 1),
     valkey(9, 0),
     valkey(9, 1),
+    valkey(9, 2),
 ];
 
 impl Server {
@@ -126,7 +133,9 @@ impl Server {
         !self.has_valkey(9, 1)
     }
 
-    /// Returns the highest RDB version that this line loads under the `REDIS` magic.
+    /// Returns the highest RDB version that this line loads under the `REDIS` magic. *Observed* up to
+    /// 8.2 and for 8.6; reported for 8.4, 8.8 and 8.10. For 8.12, 17 is reported, and 16 for its
+    /// development branch.
     pub fn highest_redis_rdb(self) -> u32 {
         match self.product {
             Product::Valkey => 11,
@@ -138,7 +147,11 @@ impl Server {
                 (5 | 6, _) => 9,
                 (7, 0) => 10,
                 (7, 2) => 11,
-                _ => 12,
+                (7, _) | (8, ..=5) => 12,
+                (8, 6 | 7) => 13,
+                (8, 8 | 9) => 14,
+                (8, 10 | 11) => 15,
+                _ => 17,
             },
         }
     }
@@ -149,15 +162,13 @@ impl Server {
         of_product.max().is_some_and(|newest| self > *newest)
     }
 
-    /// The highest RDB version that a line of Redis loads which came after those that are known here, as others have
-    /// reported it (*observed* for 8.6); `None` where nobody has.
-    pub fn highest_redis_rdb_reported(self) -> Option<u32> {
-        match (self.product, self.major, self.minor) {
-            (Product::Redis, 8, 4) => Some(12),
-            (Product::Redis, 8, 6) => Some(13),
-            (Product::Redis, 8, 8) => Some(14),
-            (Product::Redis, 8, 10) => Some(15),
-            _ => None,
+    /// Returns whether the RDB format of this line was *observed*. The formats of Redis 8.8 and later
+    /// and Valkey 9.2 and later are known from reports alone, so these lines may load content that is
+    /// unknown here.
+    pub fn has_observed_rdb(self) -> bool {
+        match self.product {
+            Product::Redis => !self.has_redis(8, 7),
+            Product::Valkey => !self.has_valkey(9, 2),
         }
     }
 
@@ -231,9 +242,18 @@ mod tests {
 
     #[test]
     fn a_line_is_newer_than_known_by_its_own_product() {
-        assert!(redis(8, 4).is_newer_than_known() && valkey(9, 2).is_newer_than_known());
-        assert!(!redis(8, 2).is_newer_than_known() && !valkey(9, 1).is_newer_than_known());
-        assert!(KNOWN.iter().all(|known| known.highest_redis_rdb_reported().is_none()));
+        assert!(redis(8, 14).is_newer_than_known() && valkey(9, 3).is_newer_than_known());
+        assert!(!redis(8, 12).is_newer_than_known() && !valkey(9, 2).is_newer_than_known());
+    }
+
+    #[test]
+    fn rdb_versions_of_newer_lines_are_as_reported() {
+        let versions = [(2, 12), (4, 12), (6, 13), (8, 14), (10, 15), (12, 17)];
+        for (minor, version) in versions {
+            assert_eq!(redis(8, minor).highest_redis_rdb(), version, "8.{minor}");
+        }
+        assert!(redis(8, 6).has_observed_rdb() && !redis(8, 8).has_observed_rdb());
+        assert!(valkey(9, 1).has_observed_rdb() && !valkey(9, 2).has_observed_rdb());
     }
 
     #[test]

@@ -14,17 +14,20 @@
 //! | 246 function | name, engine, a length, description if that is not 0, source; by release candidates of Redis 7.0 | 10 |
 //! | 245 functions | a string: the source of a library | 10 |
 //! | 244 slot | three lengths: slot, keys, keys that expire; Redis in cluster mode | 12 |
+//! | 243 metadata | a length n, n times 4 bytes (the class) and parts as in [`module`](super::module); for the next key; under `REDIS` | 13 |
 //! | 243 slot import | a string of 40 bytes, a length n, n times two lengths; under `VALKEY` | 80 |
+//! | 242 template | see [`template`](super::template); under `REDIS` | 15 |
 //! | a type | a string (the key), the value | see [`format`](super::format()) |
 //!
 //! Checked against `rdbLoadRioWithLoadingCtx` in `rdb.c` of Redis 7.0 and Valkey 8.0, and files of
-//! Redis 8.2 and Valkey 9.1.
+//! Redis 8.2 and 8.6 and Valkey 9.1. Metadata and templates were not observed: they are as reported
+//! (redis #14445 and #15364).
 
 use super::checksum::{Checksum, Running};
 use super::cursor::Cursor;
 use super::damage::Damage;
 use super::fault::{DamageKind, Fault, Read};
-use super::format::{Format, Kind, format, opcode};
+use super::format::{Format, Kind, format_in, opcode};
 use super::header::{HEADER_BYTES, Header, Magic};
 use super::reader::{Reader, Tools};
 use super::skip;
@@ -114,6 +117,7 @@ impl<'a, 'v, 'p, V: Visitor<'a>> Driver<'a, 'v, 'p, V> {
     }
 
     pub(super) fn begin(&mut self) -> Read<()> {
+        self.reader.tools.templates.clear();
         let bytes = self.reader.cursor.bytes();
         let header = Header::read(bytes);
         if let (Err(_), Some(newer)) = (&header, Header::read_newer(bytes)) {
@@ -170,10 +174,11 @@ impl<'a, 'v, 'p, V: Visitor<'a>> Driver<'a, 'v, 'p, V> {
     pub(super) fn step(&mut self) -> Read<Step> {
         let at = self.reader.cursor.pos();
         let code = self.reader.cursor.byte("a type or an opcode")?;
-        if let Some(format) = format(self.header.magic, code) {
+        if let Some(format) = format_in(self.header, code) {
             self.record(at, format)?;
             return Ok(Step::Again);
         }
+        let (has_metadata, has_templates) = (self.has_redis(13), self.has_redis(15));
         let Reader { cursor, visitor, .. } = &mut self.reader;
         match code {
             opcode::END => return Ok(Step::End),
@@ -238,6 +243,14 @@ impl<'a, 'v, 'p, V: Visitor<'a>> Driver<'a, 'v, 'p, V> {
                 visitor.slot(slot, keys, with_expiry);
                 self.counts.needs(12);
             }
+            opcode::KEY_META if has_metadata => {
+                self.reader.key_metadata()?;
+                self.counts.needs(13);
+            }
+            opcode::HASH_TEMPLATE if has_templates => {
+                self.reader.template()?;
+                self.counts.needs(15);
+            }
             opcode::SLOT_IMPORT if self.header.magic == Magic::Valkey => {
                 let job = cursor.text("the name of a slot import")?;
                 if job.len() != SLOT_IMPORT_NAME_BYTES {
@@ -257,12 +270,40 @@ impl<'a, 'v, 'p, V: Visitor<'a>> Driver<'a, 'v, 'p, V> {
                 return Err(Fault::new(at, "a type or an opcode", kind));
             }
         }
-        if matches!(code, opcode::EXPIRE | opcode::EXPIRE_MS | opcode::FREQ | opcode::IDLE) {
+        let of_key =
+            matches!(code, opcode::EXPIRE | opcode::EXPIRE_MS | opcode::FREQ | opcode::IDLE);
+        if of_key || code == opcode::KEY_META && self.header.magic == Magic::Redis {
             self.prefix.start.get_or_insert(at);
         } else if self.prefix.start.is_none() {
             self.whole = self.reader.cursor.pos();
         }
         Ok(Step::Again)
+    }
+
+    /// Whether this is an RDB of Redis of this version or a later one.
+    fn has_redis(&self, version: u32) -> bool {
+        self.header.magic == Magic::Redis && self.header.version >= version
+    }
+
+    /// Reads what precedes the keys, so that keys can be read at their offsets.
+    pub(super) fn read_head(&mut self) -> Read<()> {
+        self.begin()?;
+        let bytes = self.reader.cursor.bytes();
+        if !self.has_redis(15) {
+            return Ok(());
+        }
+        while let Some(&code) = bytes.get(self.reader.cursor.pos()) {
+            let precedes_keys = match code {
+                opcode::SELECT_DB | opcode::RESIZE_DB | opcode::AUX | opcode::MODULE_AUX => true,
+                opcode::FUNCTION | opcode::SLOT_INFO | opcode::HASH_TEMPLATE => true,
+                _ => false,
+            };
+            if !precedes_keys {
+                break;
+            }
+            self.step()?;
+        }
+        Ok(())
     }
 
     /// Reads a key and its value; `at` is the offset of its type.
@@ -288,7 +329,8 @@ impl<'a, 'v, 'p, V: Visitor<'a>> Driver<'a, 'v, 'p, V> {
         let end = match self.reader.visitor.key(&key) {
             Want::Value => self.reader.value(format.layout)?,
             Want::Skip => {
-                skip::value(&mut self.reader.cursor, format.layout)?;
+                let Reader { cursor, tools, .. } = &mut self.reader;
+                skip::value(cursor, format.layout, &tools.templates)?;
                 KeyEnd::Skipped
             }
         };

@@ -6,13 +6,16 @@
 //! | 2 | the RDB version, little endian |
 //! | 8 | CRC-64 of everything before it, little endian; no number means "none" |
 //!
-//! A payload has no magic: the meaning of types from 22 up depends on the server. Checked against
+//! A payload has no magic: the meaning of types from 22 up and of opcode 243 depends on the server. For
+//! Redis 8.6 and later, metadata of the key (opcode 243, see [`driver`](super::driver)) may precede the
+//! type. Checked against
 //! `verifyDumpPayload` and `restoreCommand` in `cluster.c` and `functionRestoreCommand` in
-//! `functions.c` of Valkey 8.0, and by experiment on Redis 6.2, 7.0 and 8.2 and Valkey 9.1.
+//! `functions.c` of Valkey 8.0, and by experiment on Redis 6.2, 7.0, 8.2 and
+//! 8.6 and Valkey 9.1.
 
 use super::checksum::crc64;
 use super::cursor::Cursor;
-use super::format::{format, opcode};
+use super::format::{Layout, Names, format, opcode};
 use super::header::Magic;
 use super::reader::{Reader, Tools};
 use super::text::Text;
@@ -82,15 +85,28 @@ impl<'a> Dump<'a> {
         let own = self.server.highest_valkey_rdb();
         let magic = if own.is_some() { Magic::Valkey } else { Magic::Redis };
         let highest = own.unwrap_or(self.server.highest_redis_rdb());
-        let mut cursor = self.cursor(0);
-        let code = cursor.byte("a type").map_err(|_| DumpFault::Damaged)?;
+        let mut tools = Tools::new();
+        let mut reader = Reader { cursor: self.cursor(0), visitor, tools: &mut tools };
+        if magic == Magic::Redis && highest >= 13 && self.bytes.first() == Some(&opcode::KEY_META) {
+            reader.cursor = self.cursor(1);
+            reader.key_metadata().map_err(|_| DumpFault::Damaged)?;
+        }
+        let code = reader.cursor.byte("a type").map_err(|_| DumpFault::Damaged)?;
         let format = format(magic, code)
             .filter(|format| format.since <= highest)
+            // Templates are in files only.
+            .filter(|f| !matches!(f.layout, Layout::HashTemplate { names: Names::Referred, .. }))
             .ok_or(DumpFault::Damaged)?;
         let name = Text::Mapped(name);
-        visitor.key(&Key { db, name, format, expires_ms, idle_s: None, freq: None, offset: 0 });
-        let mut tools = Tools::new();
-        let mut reader = Reader { cursor, visitor, tools: &mut tools };
+        reader.visitor.key(&Key {
+            db,
+            name,
+            format,
+            expires_ms,
+            idle_s: None,
+            freq: None,
+            offset: 0,
+        });
         let end = reader.value(format.layout).map_err(|_| DumpFault::Damaged)?;
         reader.visitor.key_end(end);
         Ok(end)

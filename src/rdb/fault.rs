@@ -127,7 +127,7 @@ impl fmt::Display for DamageKind {
             }
             DamageKind::Version { found } => write!(
                 f,
-                "{} is not known; REDIS0001 to REDIS0012 and VALKEY080 are",
+                "{} is not known; REDIS0001 to REDIS0017 and VALKEY080 are",
                 found.escape_debug()
             ),
             DamageKind::UnknownCode { code } => {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::header::Magic;
+use super::header::{Header, Magic};
 
 /// The kind of a value, independent of its storage format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -69,7 +69,9 @@ pub(super) enum Layout {
     ZsetBinary,
     Hash,
     HashMillis,
-    HashMetadata { with_min: bool },
+    HashMetadata {
+        with_min: bool,
+    },
     ListZiplist,
     ZsetZiplist,
     HashZiplist,
@@ -80,10 +82,39 @@ pub(super) enum Layout {
     SetListpack,
     ZsetListpack,
     HashListpack,
-    HashListpackEx { with_min: bool },
-    Stream { version: u8 },
+    HashListpackEx {
+        with_min: bool,
+    },
+    Stream {
+        version: u8,
+    },
+    Array,
+    /// A hash whose field names are in a template; see [`template`](super::template).
+    HashTemplate {
+        names: Names,
+        values: Values,
+    },
+    Bitmap,
     Module,
     ModulePreRelease,
+}
+
+/// Where the names of the fields of a hash with a template are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Names {
+    /// Before the values, as in DUMP payloads.
+    Here,
+    /// In the record of the template that the value refers to.
+    Referred,
+}
+
+/// How the values of a hash with a template are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Values {
+    /// In one listpack.
+    Listpack,
+    /// As one string each.
+    Strings,
 }
 
 const fn row(code: u8, name: &'static str, kind: Kind, since: u32, layout: Layout) -> Format {
@@ -116,20 +147,37 @@ const COMMON: &[Format] = &[
     row(21, "stream-3",           Kind::Stream, 11, Layout::Stream { version: 3 }),
 ];
 
-/// The types that only `REDIS` files have: hashes whose fields expire.
+/// The types that only `REDIS` files have: hashes whose fields expire, and what came with Redis 8.6
+/// and later. Types from 27 up were not observed: they are as librdb reads them, and 29 to 33 as the
+/// authors describe them.
 #[rustfmt::skip]
 const REDIS: &[Format] = &[
     row(22, "hash-metadata-pre-release",    Kind::Hash, 12, Layout::HashMetadata { with_min: false }),
     row(23, "hash-listpack-ex-pre-release", Kind::Hash, 12, Layout::HashListpackEx { with_min: false }),
     row(24, "hash-metadata",                Kind::Hash, 12, Layout::HashMetadata { with_min: true }),
     row(25, "hash-listpack-ex",             Kind::Hash, 12, Layout::HashListpackEx { with_min: true }),
+    row(26, "stream-4",                     Kind::Stream, 13, Layout::Stream { version: 4 }),
+    row(27, "stream-5",                     Kind::Stream, 14, Layout::Stream { version: 5 }),
+    row(28, "array",                        Kind::Array,  14, Layout::Array),
+    row(29, "hash-template-listpack",       Kind::Hash,   15, template(Names::Here, Values::Listpack)),
+    row(30, "hash-template-listpack-ref",   Kind::Hash,   15, template(Names::Referred, Values::Listpack)),
+    row(31, "hash-template-strings",        Kind::Hash,   15, template(Names::Here, Values::Strings)),
+    row(32, "hash-template-strings-ref",    Kind::Hash,   15, template(Names::Referred, Values::Strings)),
+    row(33, "bitmap",                       Kind::String, 16, Layout::Bitmap),
 ];
+
+const fn template(names: Names, values: Values) -> Layout {
+    Layout::HashTemplate { names, values }
+}
 
 /// The types that only `VALKEY` files have.
 const VALKEY: &[Format] = &[row(22, "hash-2", Kind::Hash, 80, Layout::HashMillis)];
 
 /// The bytes that are opcodes, not types.
 pub(super) mod opcode {
+    pub(crate) const HASH_TEMPLATE: u8 = 242;
+    /// Under `REDIS`; under `VALKEY`, the same byte is [`SLOT_IMPORT`].
+    pub(crate) const KEY_META: u8 = 243;
     pub(crate) const SLOT_IMPORT: u8 = 243;
     pub(crate) const SLOT_INFO: u8 = 244;
     pub(crate) const FUNCTION: u8 = 245;
@@ -160,6 +208,34 @@ pub fn format(magic: Magic, code: u8) -> Option<&'static Format> {
         22.. => own.get(index - 22),
         _ => None,
     }
+}
+
+impl Format {
+    /// Returns whether values of this type were observed in files of a server. The layout of the
+    /// others is known from reports alone.
+    pub(super) fn is_observed(&self) -> bool {
+        self.code <= HIGHEST_OBSERVED
+    }
+}
+
+/// The row of this name under `REDIS`, if its layout is known from reports alone.
+pub(super) fn reported(name: &str) -> Option<&'static Format> {
+    REDIS.iter().find(|format| format.name == name && !format.is_observed())
+}
+
+/// The highest type that was observed: of Redis 8.6.
+const HIGHEST_OBSERVED: u8 = 26;
+
+/// The first type that counts only in versions that have it. Lower types are read in every version,
+/// since their bytes never had another meaning.
+const FIRST_BY_VERSION: u8 = 26;
+
+/// Returns the row of type `code` in an RDB with this header. Types that came after Redis 8.2 are
+/// unknown in lower versions, where other products give their bytes other meanings.
+#[inline]
+pub(super) fn format_in(header: Header, code: u8) -> Option<&'static Format> {
+    format(header.magic, code)
+        .filter(|format| format.code < FIRST_BY_VERSION || format.since <= header.version)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! | bytes | content |
 //! |---|---|
 //! | 5 | `REDIS` |
-//! | 4 | version, decimal digits: `0001` to `0012` |
+//! | 4 | version, decimal digits: `0001` to `0017` |
 //!
 //! or, since Valkey 9.0:
 //!
@@ -14,7 +14,7 @@
 //!
 //! The servers' loaders accept any leading digits, so that `REDIS001a` is version 1 to them.
 //! Nothing writes that, and this parser refuses it. Checked against `rdbLoadRioWithLoadingCtx` in
-//! `rdb.c` of Redis 2.2 to 7.2 and Valkey 8.0, and files of Redis 6.2, 7.0, 8.2 and Valkey 9.1.
+//! `rdb.c` of Redis 2.2 to 7.2 and Valkey 8.0, and files of Redis 6.2, 7.0, 8.2, 8.6 and Valkey 9.1.
 
 use serde::Serialize;
 
@@ -43,8 +43,9 @@ pub struct Header {
 /// Length of the header in bytes, the same under both magics.
 pub(super) const HEADER_BYTES: usize = 9;
 
-/// The highest version under `REDIS` whose format is supported (Redis 7.4 to 8.2).
-pub(super) const HIGHEST_REDIS: u32 = 12;
+/// The highest version under `REDIS` whose records are read. Redis 8.12 writes it, as reported;
+/// versions 16 and 17 have types that are not known here.
+pub(super) const HIGHEST_REDIS: u32 = 17;
 /// The only version under `VALKEY` whose format is supported (Valkey 9.0 and 9.1).
 pub(super) const VALKEY: u32 = 80;
 

@@ -26,7 +26,7 @@
 //! | `reader` | the value reader with its buffers |
 //! | `value` | dispatch by value type; collections stored element by element |
 //! | `packed` | collections stored as one string: an `intset`, or a `ziplist`, `listpack` or `zipmap` with `items` |
-//! | `stream`, `module` | streams and module values |
+//! | `stream`, `idmp`, `array`, `bitmap`, `template`, `module` | streams with their producers, arrays, bitmaps, hashes with a template, and module values |
 //! | `dump` | the payload of DUMP and RESTORE |
 //! | `skip` | stepping over a value |
 //! | `cursor`, `text`, `lzf` | lengths and strings |
@@ -39,6 +39,8 @@
 //! The parser does not trust any declared length: memory is allocated as bytes arrive, and nothing
 //! recurses.
 
+mod array;
+mod bitmap;
 mod checksum;
 mod cursor;
 mod damage;
@@ -49,6 +51,7 @@ pub mod duplicate_keys;
 mod fault;
 mod format;
 mod header;
+mod idmp;
 mod intset;
 mod items;
 mod listpack;
@@ -60,6 +63,7 @@ mod reader;
 mod skip;
 mod stream;
 pub mod summary;
+mod template;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

@@ -15,7 +15,8 @@
 //!
 //! Module values exist since Redis 4.0. Data that belongs to no key (opcode 247, since 5.0) has,
 //! between id and parts, part 2 and a length that specifies when it is loaded: 1 before the keys, 2
-//! after them. Checked against `rdbLoadCheckModuleValue` in `rdb.c` of Valkey 8.0, and vector sets
+//! after them. Metadata of keys (opcode 243 under `REDIS`, since 8.6) is, for each class, 4 bytes that
+//! name it and the parts. Checked against `rdbLoadCheckModuleValue` in `rdb.c` of Valkey 8.0, and vector sets
 //! of Redis 8.2.
 
 use super::cursor::Cursor;
@@ -46,6 +47,13 @@ pub(super) fn aux<'a>(cursor: &mut Cursor<'a>) -> Read<(ModuleId, AuxWhen, &'a [
     };
     parts(cursor)?;
     Ok((ModuleId(id), when, &cursor.bytes()[start..cursor.pos()]))
+}
+
+/// Reads metadata that a module attached to a key, after its class, and returns its bytes.
+pub(super) fn metadata<'a>(cursor: &mut Cursor<'a>) -> Read<&'a [u8]> {
+    let start = cursor.pos();
+    parts(cursor)?;
+    Ok(&cursor.bytes()[start..cursor.pos()])
 }
 
 fn parts(cursor: &mut Cursor<'_>) -> Read<()> {

@@ -13,8 +13,8 @@ use serde::Serialize;
 use super::checksum::Sum;
 use super::damage::Damage;
 use super::fault::DamageKind;
-use super::format::opcode;
-use super::header::Header;
+use super::format::{opcode, reported};
+use super::header::{Header, Magic};
 use super::unknown::{Uncheckable, UnknownContent, Unproven};
 use super::visitor::Visitor;
 use super::walk::walk;
@@ -112,11 +112,30 @@ fn unknown_content(bytes: &[u8], damage: &Damage) -> Option<UnknownContent> {
             let RdbSummary { magic, version, .. } = damage.before;
             (Header { magic, version }, Some(code))
         }
-        _ => return None,
+        DamageKind::DuplicateKey { .. } => return None,
+        _ => return reported_content(bytes, damage),
     };
     let dragonfly = damage.before.note("df-ver");
     let dragonfly = dragonfly.map(|version| String::from_utf8_lossy(version).into_owned());
     Some(UnknownContent { header, offset: damage.offset, code, dragonfly })
+}
+
+/// The content at which the walk stopped, if its layout is known from reports alone: what does not fit the reports may
+/// be right.
+fn reported_content(bytes: &[u8], damage: &Damage) -> Option<UnknownContent> {
+    let RdbSummary { magic, version, len, .. } = damage.before;
+    let first = usize::try_from(len).ok().and_then(|at| bytes.get(at).copied());
+    let opcode = first.filter(|code| matches!(*code, opcode::HASH_TEMPLATE | opcode::KEY_META));
+    let code = match damage.stored_as {
+        Some(name) => reported(name)?.code,
+        None => opcode.filter(|_| magic == Magic::Redis)?,
+    };
+    Some(UnknownContent {
+        header: Header { magic, version },
+        offset: len,
+        code: Some(code),
+        dragonfly: None,
+    })
 }
 
 /// How much is read between two reports of progress.

@@ -29,7 +29,7 @@ use super::visitor::{KeyEnd, Visitor};
 use super::ziplist::Ziplist;
 
 impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
-    fn remember_item<'s, I: Items<'s>>(
+    pub(super) fn remember_item<'s, I: Items<'s>>(
         &mut self,
         blob: Blob<'a, 's>,
         at: usize,

@@ -5,6 +5,7 @@
 
 use super::cursor::{Blob, Cursor, Item};
 use super::fault::{DamageKind, Fault, Read};
+use super::template::Templates;
 use super::text::Text;
 use super::visitor::{KeyEnd, StreamId, Visitor};
 use crate::rdb::duplicate_detection::{Seed, Unique};
@@ -25,6 +26,8 @@ pub(super) struct Tools {
     pub(super) unique: Unique,
     /// The buffers for streams.
     pub(super) streams: Streams,
+    /// The templates of hashes that were read so far.
+    pub(super) templates: Templates,
     /// Buffer for packed encodings that are stored compressed.
     pub(super) buffer: Vec<u8>,
     /// The current member, and an earlier one to compare it with.
@@ -39,6 +42,7 @@ impl Tools {
             seed,
             unique: Unique::new(seed),
             streams: Streams::new(seed),
+            templates: Templates::default(),
             buffer: Vec::new(),
             scratch: Vec::new(),
             other: Vec::new(),
@@ -111,6 +115,17 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
             return Ok(());
         }
         Err(Fault::new(at, reading, DamageKind::Duplicate))
+    }
+
+    /// Reads the metadata that modules attached to the next key.
+    pub(super) fn key_metadata(&mut self) -> Read<()> {
+        let classes = self.cursor.length("the number of a key's metadata")?;
+        for _ in 0..classes {
+            let class = u32::from_le_bytes(self.cursor.fixed("the class of a key's metadata")?);
+            let payload = super::module::metadata(&mut self.cursor)?;
+            self.visitor.key_meta(class, payload);
+        }
+        Ok(())
     }
 
     /// Reads the lowest expiry of a hash's fields. If no field expires, it is one more than the

@@ -3,12 +3,15 @@
 use super::cursor::Cursor;
 use super::fault::{DamageKind, Fault, Read};
 use super::format::Layout;
+use super::template::{self, Templates};
 
 const READING: &str = "a value that is stepped over";
 
 /// Skips a value of this layout; the tables of [`value`](super::value), [`packed`](super::packed)
 /// and [`stream`](super::stream) describe its structure.
-pub(super) fn value(cursor: &mut Cursor<'_>, layout: Layout) -> Read<()> {
+///
+/// `templates` are those that were read before it.
+pub(super) fn value(cursor: &mut Cursor<'_>, layout: Layout, templates: &Templates) -> Read<()> {
     match layout {
         Layout::String
         | Layout::ListZiplist
@@ -58,6 +61,12 @@ pub(super) fn value(cursor: &mut Cursor<'_>, layout: Layout) -> Read<()> {
             cursor.skip_text(READING)
         }),
         Layout::Stream { version } => stream(cursor, version),
+        Layout::Array => super::array::skip(cursor),
+        Layout::HashTemplate { names, values } => template::skip(cursor, templates, names, values),
+        Layout::Bitmap => {
+            cursor.length(READING)?;
+            cursor.skip_text(READING)
+        }
         Layout::Module => super::module::value(cursor).map(drop),
         Layout::ModulePreRelease => {
             let at = cursor.pos();
@@ -79,10 +88,27 @@ fn stream(cursor: &mut Cursor<'_>, version: u8) -> Read<()> {
         times(cursor, |cursor| {
             cursor.skip_text(READING)?;
             cursor.take(if version < 3 { 8 } else { 16 }, READING)?;
-            let ids = cursor.length(READING)?;
-            cursor.take(ids.saturating_mul(16), READING).map(drop)
+            ids(cursor)
+        })?;
+        if version >= 5 { ids(cursor) } else { Ok(()) }
+    })?;
+    if version < 4 {
+        return Ok(());
+    }
+    lengths(cursor, 2)?;
+    times(cursor, |cursor| {
+        cursor.skip_text(READING)?;
+        times(cursor, |cursor| {
+            cursor.skip_text(READING)?;
+            lengths(cursor, 2)
         })
-    })
+    })?;
+    lengths(cursor, 2)
+}
+
+fn ids(cursor: &mut Cursor<'_>) -> Read<()> {
+    let ids = cursor.length(READING)?;
+    cursor.take(ids.saturating_mul(16), READING).map(drop)
 }
 
 fn pair(cursor: &mut Cursor<'_>) -> Read<()> {

@@ -6,6 +6,7 @@
 //! | counts | lengths: number of entries; last id |
 //! | since version 2 | lengths: first id; highest deleted id; number of entries ever added |
 //! | groups | a length n, then n groups |
+//! | since version 4 | the producers: see [`idmp`](super::idmp) |
 //!
 //! | a group | bytes |
 //! |---|---|
@@ -14,9 +15,10 @@
 //! | since version 2 | a length: entries read, or all bits set if unknown |
 //! | pending | a length n, then n times an id in 16 bytes, 8 bytes time of delivery, a length: deliveries |
 //! | consumers | a length n, then n times name, 8 bytes last seen, since version 3: 8 bytes last active, and a length m and m ids in 16 bytes |
+//! | since version 5: not acknowledged | a length n, then n ids in 16 bytes: pending for no consumer |
 //!
 //! An id is milliseconds and sequence; in 16 bytes it is big endian, and times are little endian.
-//! Version 1 came with Redis 5.0, 2 with 7.0, 3 with 7.2.
+//! Version 1 came with Redis 5.0, 2 with 7.0, 3 with 7.2, 4 with 8.6, 5 with 8.8.
 //!
 //! | content of a node's listpack | |
 //! |---|---|
@@ -26,7 +28,8 @@
 //! | the number of items of this entry so far | |
 //!
 //! An entry with flag 1 is deleted. Checked against `rdbLoadObject` in `rdb.c` and
-//! `streamValidateListpackIntegrity` in `t_stream.c` of Valkey 8.0.
+//! `streamValidateListpackIntegrity` in `t_stream.c` of Valkey 8.0, files of Redis 8.6, and, for version
+//! 5, librdb (#98).
 
 use super::cursor::{Blob, Item};
 use super::fault::{DamageKind, Fault, Read};
@@ -41,6 +44,8 @@ const DELETED: i64 = 1;
 const SAME_FIELDS: i64 = 2;
 /// The owner of an entry that no consumer has claimed yet; consumers are counted from 1.
 const NOBODY: u64 = 0;
+/// The owner of an entry that a consumer gave back, so that no consumer has it.
+const GIVEN_BACK: u64 = u64::MAX;
 
 impl StreamId {
     fn from_bytes(bytes: [u8; 16]) -> Self {
@@ -86,11 +91,14 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         for _ in 0..groups {
             self.group(version)?;
         }
+        if version >= 4 {
+            self.producers()?;
+        }
         // A stream may be empty; servers load it.
         Ok(KeyEnd::Whole)
     }
 
-    fn id(&mut self, reading: &'static str) -> Read<StreamId> {
+    pub(super) fn id(&mut self, reading: &'static str) -> Read<StreamId> {
         Ok(StreamId { ms: self.cursor.length(reading)?, seq: self.cursor.length(reading)? })
     }
 
@@ -218,6 +226,9 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         for number in 1..=consumers {
             self.consumer(version, number)?;
         }
+        if version >= 5 {
+            self.nacked()?;
+        }
         if self.tools.streams.owners.contains(&NOBODY) {
             let rule = "some are pending for no consumer";
             return Err(Fault::broken(at, "the pending entries of a group", rule));
@@ -239,23 +250,42 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         self.visitor.consumer(name, seen, active);
         let pending = self.cursor.length("the number of a consumer's pending entries")?;
         for _ in 0..pending {
-            let at = self.cursor.pos();
-            let id = StreamId::from_bytes(self.cursor.fixed(READING_PENDING)?);
-            let Ok(index) = self.tools.streams.pending.binary_search(&id) else {
-                let rule = "it is not among those of the group";
-                return Err(Fault::broken(at, READING_PENDING, rule));
-            };
-            let owner = &mut self.tools.streams.owners[index];
-            if *owner == number {
-                return Err(Fault::new(at, READING_PENDING, DamageKind::Duplicate));
-            }
-            *owner = number;
+            let id = self.own(number, READING_PENDING)?;
             self.visitor.consumer_pending(id);
         }
         Ok(())
     }
 
-    fn remember_name(
+    /// Reads the entries that consumers gave back.
+    fn nacked(&mut self) -> Read<()> {
+        let count = self.cursor.length("the number of a group's entries that no consumer has")?;
+        for _ in 0..count {
+            let id = self.own(GIVEN_BACK, "an entry that no consumer has")?;
+            self.visitor.group_nacked(id);
+        }
+        Ok(())
+    }
+
+    /// Reads the id of an entry that is pending in the group, and notes its owner.
+    fn own(&mut self, number: u64, reading: &'static str) -> Read<StreamId> {
+        let at = self.cursor.pos();
+        let id = StreamId::from_bytes(self.cursor.fixed(reading)?);
+        let Ok(index) = self.tools.streams.pending.binary_search(&id) else {
+            let rule = "it is not among those of the group";
+            return Err(Fault::broken(at, reading, rule));
+        };
+        let owner = &mut self.tools.streams.owners[index];
+        if *owner == number {
+            return Err(Fault::new(at, reading, DamageKind::Duplicate));
+        }
+        if number == GIVEN_BACK && *owner != NOBODY {
+            return Err(Fault::broken(at, reading, "a consumer has it"));
+        }
+        *owner = number;
+        Ok(id)
+    }
+
+    pub(super) fn remember_name(
         &mut self,
         at: usize,
         name: Text<'a, '_>,

@@ -8,7 +8,9 @@ use super::cursor::Item;
 use super::fault::Read;
 use super::items::Items;
 use crate::rdb::text::Text;
-use crate::rdb::visitor::{AuxWhen, Key, KeyEnd, ModuleId, StreamId, StreamInfo, Visitor, Want};
+use crate::rdb::visitor::{
+    ArrayItem, AuxWhen, Key, KeyEnd, ModuleId, StreamId, StreamIdmp, StreamInfo, Visitor, Want,
+};
 
 /// Returns the items of a packed encoding, and checks that each can be read again.
 pub(super) fn items<'s, I: Items<'s>>(bytes: &'s [u8]) -> Read<Vec<Item>> {
@@ -117,6 +119,32 @@ impl<'a> Visitor<'a> for Told {
     }
     fn consumer_pending(&mut self, id: StreamId) {
         self.0.push(format!("has {id}"));
+    }
+    fn group_nacked(&mut self, id: StreamId) {
+        self.0.push(format!("nacked {id}"));
+    }
+    fn stream_producer(&mut self, pid: Text<'a, '_>, entries: u64) {
+        self.0.push(format!("producer {} {entries}", show(pid)));
+    }
+    fn stream_iid(&mut self, iid: Text<'a, '_>, id: StreamId) {
+        self.0.push(format!("iid {} {id}", show(iid)));
+    }
+    fn stream_idmp(&mut self, config: &StreamIdmp) {
+        let StreamIdmp { duration, max_entries, iids_added, duplicates } = config;
+        self.0.push(format!("idmp {duration} {max_entries} {iids_added} {duplicates}"));
+    }
+    fn array(&mut self, count: u64, insert_index: Option<u64>) {
+        self.0.push(format!("array {count} {insert_index:?}"));
+    }
+    fn array_item(&mut self, index: u64, value: ArrayItem<'a, '_>) {
+        self.0.push(match value {
+            ArrayItem::Str(text) => format!("{index} text {}", show(text)),
+            ArrayItem::Int(number) => format!("{index} int {number}"),
+            ArrayItem::Double(number) => format!("{index} double {number}"),
+        });
+    }
+    fn key_meta(&mut self, class: u32, payload: &'a [u8]) {
+        self.0.push(format!("meta {class} {}", payload.len()));
     }
     fn module(&mut self, module: ModuleId, payload: &'a [u8]) {
         let (name, version, len) = (module.name(), module.version(), payload.len());

@@ -2,6 +2,7 @@
 //! visitor calls.
 
 mod files;
+mod later;
 mod mangled;
 mod newer;
 mod streams;
@@ -88,7 +89,7 @@ fn the_end_of_each_version_is_found() {
 #[test]
 fn unknown_versions_are_refused() {
     for header in
-        ["REDIS0000", "REDIS0013", "REDIS0080", "REDIS001a", "VALKEY079", "VALKEY081", "VALKEY011"]
+        ["REDIS0000", "REDIS0018", "REDIS0080", "REDIS001a", "VALKEY079", "VALKEY081", "VALKEY011"]
     {
         let damage = damage(&Rdb::new(header).end());
         let kind = DamageKind::Version { found: header.into() };

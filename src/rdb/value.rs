@@ -51,6 +51,9 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
             Layout::HashListpack => self.hash_listpack(),
             Layout::HashListpackEx { with_min } => self.hash_listpack_ex(with_min),
             Layout::Stream { version } => self.stream(version),
+            Layout::Array => self.array(),
+            Layout::HashTemplate { names, values } => self.hash_template(names, values),
+            Layout::Bitmap => self.bitmap(),
             Layout::Module => {
                 let (module, payload) = super::module::value(&mut self.cursor)?;
                 self.visitor.module(module, payload);

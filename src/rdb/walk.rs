@@ -53,6 +53,9 @@ impl<'a> Records<'a> {
         let mut tools = Tools::new();
         let header = Header::read(bytes)
             .map_err(|fault| Driver::new(bytes, &mut Ignore, &mut tools).damage(fault))?;
+        let visitor = &mut Ignore;
+        let mut driver = Driver::new(bytes, visitor, &mut tools);
+        driver.read_head().map_err(|fault| driver.damage(fault))?;
         Ok(Records { bytes, header, tools })
     }
 

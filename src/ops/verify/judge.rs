@@ -262,17 +262,19 @@ fn unknown_content(newer: &rdb::Newer, server: Server) -> Obstacle {
 
 /// Returns whether a server may know content that this version of aofkit does not.
 fn may_know(server: Server, Header { magic, version }: Header) -> bool {
-    let reported = server.highest_redis_rdb_reported();
-    let of_its_own = magic == Magic::Redis || server.product == Product::Valkey;
-    server.is_newer_than_known() && of_its_own && reported.is_none_or(|highest| version <= highest)
+    let of_its_own = match magic {
+        Magic::Redis if server.product == Product::Valkey => false,
+        Magic::Redis => version <= server.highest_redis_rdb(),
+        Magic::Valkey => server.product == Product::Valkey,
+    };
+    let own_magic = magic == Magic::Redis || server.product == Product::Valkey;
+    own_magic && server.is_newer_than_known() || of_its_own && !server.has_observed_rdb()
 }
 
 /// Returns the reason why a server does not accept an RDB that may be intact.
 fn foreign_rdb(walk: &rdb::RdbSummary, server: Server) -> Option<String> {
     let highest = match walk.magic {
-        Magic::Redis => {
-            server.highest_redis_rdb_reported().unwrap_or_else(|| server.highest_redis_rdb())
-        }
+        Magic::Redis => server.highest_redis_rdb(),
         Magic::Valkey => match server.highest_valkey_rdb() {
             Some(highest) if walk.version <= highest => highest,
             _ => return Some(format!("RDB of Valkey's version {}", walk.version)),

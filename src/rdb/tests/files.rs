@@ -8,7 +8,7 @@ use super::*;
 /// The year 2100 in Unix milliseconds: the expiry that the commands set.
 const FAR: &str = "4102444800000";
 
-fn file(name: &str) -> Vec<u8> {
+pub(super) fn file(name: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/rdb").join(name);
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

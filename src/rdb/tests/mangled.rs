@@ -42,8 +42,12 @@ fn everything(header: &str) -> Vec<u8> {
         values.push((24, [min.clone(), vec![1, 1], strings(&["f", "v"])].concat()));
         values.push((25, [min, packed].concat()));
     }
-    let mut rdb =
-        Rdb::new(header).raw([250]).string("redis-ver").string("7").db(0).raw([251, 9, 9]);
+    let mut rdb = Rdb::new(header).raw([250]).string("redis-ver").string("7");
+    if header == "REDIS0017" {
+        rdb = rdb.raw([242, 3, 2]).raw(strings(&["a", "b"]));
+        values.extend(later());
+    }
+    rdb = rdb.db(0).raw([251, 9, 9]);
     for (at, (code, value)) in values.into_iter().enumerate() {
         rdb = match at % 3 {
             0 => rdb.raw([252]).raw(5000i64.to_le_bytes()).raw([249, 3]),
@@ -55,9 +59,27 @@ fn everything(header: &str) -> Vec<u8> {
     rdb.end()
 }
 
+/// A value of each type from 26 up. Template 3 has fields `a` and `b`.
+fn later() -> Vec<(u8, Vec<u8>)> {
+    let array = [vec![2, 1, 9, 0, 3], string("a"), vec![5, 1], vec![7; 8]].concat();
+    let names = strings(&["a", "b"]);
+    let bitmap = [&1_u64.to_le_bytes()[..], &[0; 4], &12346_u32.to_le_bytes(), &[1, 0, 0, 0]];
+    let bitmap = [&bitmap.concat()[..], &[0, 0, 1, 0, 0, 0, 0, 0, 3, 0, 9, 0]].concat();
+    vec![
+        (26, stream(4)),
+        (27, stream(5)),
+        (28, array),
+        (29, [vec![0, 2], names.clone(), string(listpack(&["x", "y"]))].concat()),
+        (30, string(listpack(&["3", "x", "y"]))),
+        (31, [vec![0, 2], names, strings(&["x", "y"])].concat()),
+        (32, [vec![3], strings(&["x", "y"])].concat()),
+        (33, [vec![2], string(bitmap)].concat()),
+    ]
+}
+
 #[test]
 fn every_type_has_a_row_and_is_read() {
-    for (header, highest) in [("REDIS0012", 25), ("VALKEY080", 22)] {
+    for (header, highest) in [("REDIS0012", 25), ("REDIS0017", 33), ("VALKEY080", 22)] {
         let (_, walk) = reported(&everything(header));
         let codes: Vec<u8> = walk.types.iter().map(|stored| stored.code).collect();
         let expected: Vec<u8> = (0..=highest).filter(|code| ![6, 8].contains(code)).collect();
@@ -82,7 +104,7 @@ impl<'a> Visitor<'a> for Places {
 
 #[test]
 fn single_records_are_reported_as_in_the_walk() {
-    for header in ["REDIS0012", "VALKEY080"] {
+    for header in ["REDIS0012", "REDIS0017", "VALKEY080"] {
         let bytes = everything(header);
         let mut places = Places::default();
         let skipped = walk(&bytes, &mut places, &Silent).unwrap();
@@ -108,7 +130,7 @@ fn single_records_are_reported_as_in_the_walk() {
 
 #[test]
 fn every_truncation_is_reported_as_short() {
-    for header in ["REDIS0012", "VALKEY080"] {
+    for header in ["REDIS0012", "REDIS0017", "VALKEY080"] {
         let bytes = everything(header);
         for len in 0..bytes.len() {
             let damage = damage(&bytes[..len]);
@@ -121,7 +143,7 @@ fn every_truncation_is_reported_as_short() {
 
 #[test]
 fn every_changed_byte_is_reported_and_none_panics() {
-    for header in ["REDIS0012", "VALKEY080"] {
+    for header in ["REDIS0012", "REDIS0017", "VALKEY080"] {
         let bytes = everything(header);
         let mut reported = Told::default();
         mangle(&bytes, |changed| {
@@ -153,7 +175,7 @@ mod properties {
             code in 0u8..26,
         ) {
             let _ = walk(&bytes, &mut Told::default(), &Silent);
-            for header in ["REDIS0012", "VALKEY080"] {
+            for header in ["REDIS0012", "REDIS0017", "VALKEY080"] {
                 let rdb = Rdb::new(header).key(code, "k").raw(&bytes).0;
                 let mut reported = Told::default();
                 match walk(&rdb, &mut reported, &Silent) {

@@ -27,7 +27,7 @@ fn of_version(header: &str) -> Rdb {
 #[test]
 fn higher_versions_end_where_their_checksum_is_right() {
     for (header, magic, version) in [
-        ("REDIS0013", Magic::Redis, 13),
+        ("REDIS0018", Magic::Redis, 18),
         ("REDIS9999", Magic::Redis, 9999),
         ("VALKEY081", Magic::Valkey, 81),
         ("VALKEY999", Magic::Valkey, 999),
@@ -56,7 +56,7 @@ fn unknown_types_of_known_versions_are_newer_content() {
 fn the_end_is_found_however_many_bytes_could_be_it() {
     for len in [0, 1, 7, 100, 5000, 70_000] {
         for byte in [0xff, 0, 7] {
-            let bytes = Rdb::new("REDIS0013").raw(vec![byte; len]).end();
+            let bytes = Rdb::new("REDIS0018").raw(vec![byte; len]).end();
             assert_eq!(newer(&bytes).len, bytes.len() as u64, "{len} times {byte}");
         }
     }
@@ -64,7 +64,7 @@ fn the_end_is_found_however_many_bytes_could_be_it() {
 
 #[test]
 fn any_change_or_cut_is_damage() {
-    let bytes = of_version("REDIS0013").end();
+    let bytes = of_version("REDIS0018").end();
     let whole = read(&bytes, &mut Ignore, &Silent).expect("it is whole");
     mangle(&bytes, |changed| match read(changed, &mut Ignore, &Silent) {
         Ok(reading) => assert_eq!((changed, &reading), (&bytes[..], &whole)),
@@ -74,13 +74,13 @@ fn any_change_or_cut_is_damage() {
 
 #[test]
 fn without_a_right_checksum_the_reason_is_reported() {
-    let off = of_version("REDIS0013").raw([255]).raw([0; 8]).0;
+    let off = of_version("REDIS0018").raw([255]).raw([0; 8]).0;
     assert_eq!(unproven(&off), Some(Uncheckable::Off));
     let log = [&off[..], b"*1\r\n$4\r\nPING\r\n"].concat();
     assert_eq!(unproven(&log), Some(Uncheckable::Off));
-    let wrong = of_version("REDIS0013").raw([255]).raw([1; 8]).0;
+    let wrong = of_version("REDIS0018").raw([255]).raw([1; 8]).0;
     assert_eq!(unproven(&wrong), Some(Uncheckable::Wrong));
-    assert_eq!(unproven(b"REDIS0013"), Some(Uncheckable::Wrong));
+    assert_eq!(unproven(b"REDIS0018"), Some(Uncheckable::Wrong));
     let absent = Rdb::new("REDIS0004").raw([26]).end();
     assert_eq!(unproven(&absent), Some(Uncheckable::Absent));
 }
@@ -113,7 +113,7 @@ fn progress_reaches_the_end_and_no_further() {
     }
     let value = vec![7; 5 << 20];
     for rdb in [
-        Rdb::new("REDIS0013").raw(&value),
+        Rdb::new("REDIS0018").raw(&value),
         Rdb::new("REDIS0012").key(0, "k").string(&value).raw([26]).raw(&value),
     ] {
         let (bytes, total) = (rdb.end(), Total::default());

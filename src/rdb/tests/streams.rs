@@ -37,26 +37,47 @@ pub(super) fn stream(version: u8) -> Vec<u8> {
         }
         bytes.extend([vec![1], owned].concat());
     }
+    if version >= 5 {
+        bytes.push(0);
+    }
     bytes.extend([string("g2"), length(0), length(0)].concat());
     if version >= 2 {
         bytes.extend(length(0));
     }
     bytes.extend([0, 0]);
+    if version >= 5 {
+        bytes.push(0);
+    }
+    if version >= 4 {
+        bytes.extend([length(100), length(50), vec![1]].concat());
+        bytes.extend([string("p"), vec![2], string("i"), length(1000), length(7)].concat());
+        bytes.extend([string("j"), length(1005), length(4), length(300), length(1)].concat());
+    }
     bytes
 }
 
 #[test]
 fn streams_of_each_version_are_read() {
-    for (version, code, header) in
-        [(1, 15, "REDIS0009"), (2, 19, "REDIS0010"), (3, 21, "REDIS0011")]
-    {
+    for (version, code, header) in [
+        (1, 15, "REDIS0009"),
+        (2, 19, "REDIS0010"),
+        (3, 21, "REDIS0011"),
+        (4, 26, "REDIS0013"),
+        (5, 27, "REDIS0014"),
+    ] {
         let (first, added, read) = match version {
             1 => ("first=? deleted=? added=None", "None", "None"),
             _ => ("first=1000-7 deleted=1001-7 added=Some(3)", "None", "Some(0)"),
         };
-        let active = if version == 3 { "Some(-1)" } else { "None" };
+        let active = if version >= 3 { "Some(-1)" } else { "None" };
+        let producers = ["producer p 2", "iid i 1000-7", "iid j 1005-4", "idmp 100 50 300 1"]
+            .map(str::to_owned);
+        let mut lines = value(header, code, stream(version));
+        if version >= 4 {
+            assert_eq!(lines.split_off(lines.len() - producers.len()), producers);
+        }
         assert_eq!(
-            value(header, code, stream(version)),
+            lines,
             [
                 "entry 1000-7 2",
                 "f=v1",
