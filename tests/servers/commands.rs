@@ -19,7 +19,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 /// fails the trial, and so does an entry for a difference that no longer exists.
 #[rustfmt::skip]
 const DIFFERENCES: &[(&[Server], &str, &str)] = &[
-    (&[valkey(9, 0), valkey(9, 1)], "CLUSTER|SYNCSLOTS: reads there, writes here", "FINISH without success drops the slots' keys"),
+    (&[redis(8, 6), valkey(9, 0), valkey(9, 1)], "CLUSTER|SYNCSLOTS: reads there, writes here", "FINISH without success drops the slots' keys"),
     (&LINES, "DEBUG: reads there, writes here", "POPULATE and others change the data set"),
     (&LINES, "EVAL: reads there, writes here", "a script may write"),
     (&LINES, "EVALSHA: reads there, writes here", "a script may write"),
@@ -37,7 +37,21 @@ const DIFFERENCES: &[(&[Server], &str, &str)] = &[
     (UP_TO_6_2, "OBJECT: keys (2, 2, 1) there, (0, 0, 0) here", "the sub-commands have the keys"),
     (UP_TO_6_2, "XGROUP: keys (2, 2, 1) there, (0, 0, 0) here", "the sub-commands have the keys"),
     (UP_TO_6_2, "XINFO: keys (2, 2, 1) there, (0, 0, 0) here", "the sub-commands have the keys"),
+    (&[redis(8, 6)], "VADD: arity -5 there, -1 here", VECTORS),
+    (&[redis(8, 6)], "VCARD: arity 2 there, -1 here", VECTORS),
+    (&[redis(8, 6)], "VDIM: arity 2 there, -1 here", VECTORS),
+    (&[redis(8, 6)], "VEMB: arity -3 there, -1 here", VECTORS),
+    (&[redis(8, 6)], "VGETATTR: arity 3 there, -1 here", VECTORS),
+    (&[redis(8, 6)], "VINFO: arity 2 there, -1 here", VECTORS),
+    (&[redis(8, 6)], "VISMEMBER: arity 3 there, -1 here", VECTORS),
+    (&[redis(8, 6)], "VLINKS: arity -3 there, -1 here", VECTORS),
+    (&[redis(8, 6)], "VRANDMEMBER: arity -2 there, -1 here", VECTORS),
+    (&[redis(8, 6)], "VREM: arity 3 there, -1 here", VECTORS),
+    (&[redis(8, 6)], "VSETATTR: arity 4 there, -1 here", VECTORS),
+    (&[redis(8, 6)], "VSIM: arity -4 there, -1 here", VECTORS),
 ];
+
+const VECTORS: &str = "up to 8.2 they are commands of a module, which checks the number itself";
 
 const UP_TO_6_0: &[Server] = &[redis(5, 0), redis(6, 0)];
 const UP_TO_6_2: &[Server] = &[redis(5, 0), redis(6, 0), redis(6, 2)];
@@ -240,8 +254,9 @@ const COMPUTED: &[&str] = &[
     "XINFO STREAM s FULL",
 ];
 
-/// The commands whose keys COMMAND GETKEYS of old servers does not find.
-const GETKEYS_FAILS: &[(&[Server], &str)] = &[(UP_TO_6_0, "PFDEBUG"), (&[redis(5, 0)], "MEMORY")];
+/// The commands of which COMMAND GETKEYS of old servers does not find all keys.
+const GETKEYS_DIFFERS: &[(&[Server], &str)] =
+    &[(UP_TO_6_0, "PFDEBUG"), (&[redis(5, 0)], "MEMORY"), (&[redis(5, 0)], "TOUCH")];
 
 fn keys(binary: &Binary) {
     let data = tempfile::tempdir().expect("a directory");
@@ -276,11 +291,13 @@ fn keys(binary: &Binary) {
         let request: Vec<&str> =
             ["COMMAND", "GETKEYS"].into_iter().chain(args.iter().map(String::as_str)).collect();
         let theirs = server.client.call(&request);
-        if GETKEYS_FAILS
+        if binary.line == redis(8, 6) && args[0].starts_with('V') {
+            continue; // See `VECTORS`.
+        }
+        if GETKEYS_DIFFERS
             .iter()
             .any(|(lines, name)| lines.contains(&binary.line) && args[0] == *name)
         {
-            assert!(matches!(theirs, Reply::Error(_)), "{args:?}: {theirs:?}");
             continue;
         }
         let Reply::Array(theirs) = &theirs else { panic!("{args:?}: {theirs:?}") };
