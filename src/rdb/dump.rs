@@ -192,6 +192,41 @@ mod tests {
         assert_eq!(read(set, redis(7, 0)), Err(DumpFault::Damaged));
     }
 
+    /// The reply of Redis 8.6.3 to `DUMP s` after `XADD s 1-1 f v`.
+    const STREAM_OF_8_6: &[u8] = b"\x1a\x01\x10\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x01\x1d\x1d\0\0\0\n\0\
+        \x01\x01\0\x01\x01\x01\x81f\x02\0\x01\x02\x01\0\x01\0\x01\x81v\x02\x04\x01\xff\x01\x01\x01\x01\x01\0\0\x01\0\
+        @d@d\0\0\0\r\0}8V`\xa1\x11\x9es";
+
+    #[test]
+    fn payloads_of_redis_8_6_and_later_are_read() {
+        let dump = Dump::open(STREAM_OF_8_6, redis(8, 6)).expect("its own");
+        assert_eq!(dump.read_key(0, b"s", None, &mut Ignore), Ok(KeyEnd::Whole));
+        assert_eq!(Dump::open(STREAM_OF_8_6, redis(8, 4)).err(), Some(DumpFault::Refused));
+        for (minor, highest) in [(6, 13), (8, 14), (10, 15), (12, 17)] {
+            let opens =
+                |version| Dump::open(&payload(b"\0\x01v", version), redis(8, minor)).is_ok();
+            assert!(opens(highest) && !opens(highest + 1), "8.{minor}");
+        }
+    }
+
+    #[test]
+    fn metadata_may_precede_the_type_since_redis_8_6() {
+        let read = |body: &[u8], version, server| {
+            let payload = payload(body, version);
+            let dump = Dump::open(&payload, server).expect("a sound footer");
+            dump.read_key(0, b"k", None, &mut Ignore)
+        };
+        let with_metadata = b"\xf3\x01\x01\0\0\0\x02\x07\0\0\x01v";
+        assert_eq!(read(with_metadata, 13, redis(8, 6)), Ok(KeyEnd::Whole));
+        assert_eq!(read(with_metadata, 12, redis(8, 4)), Err(DumpFault::Damaged));
+        assert_eq!(read(with_metadata, 80, valkey(9, 1)), Err(DumpFault::Damaged));
+        // The form with names, and the one that refers to a template of a file.
+        let own = b"\x1f\0\x01\x01f\x01v";
+        assert_eq!(read(own, 15, redis(8, 10)), Ok(KeyEnd::Whole));
+        assert_eq!(read(own, 14, redis(8, 8)), Err(DumpFault::Damaged));
+        assert_eq!(read(b"\x20\0\x01v", 15, redis(8, 10)), Err(DumpFault::Damaged));
+    }
+
     #[test]
     fn payloads_dumped_by_servers_are_read() {
         for (server, payload) in DUMPED {
