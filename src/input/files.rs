@@ -42,6 +42,7 @@ use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::escape::ShownPath;
 use crate::disk::Mapping;
 use crate::disk::names::{Leftover, leftover};
+use crate::rdb::envelope::Envelope;
 
 /// Opens the log that `path` refers to.
 ///
@@ -76,10 +77,8 @@ fn open_file(path: &Path) -> Result<Result<Log, BrokenSet>> {
     let mapping = Mapping::open(path)?;
     let bytes = mapping.bytes();
     let name = path.file_name().unwrap_or_default();
-    if let Some((what, help)) = foreign(bytes) {
-        return Err(Error::new(ErrorKind::Unrecognised, format!("this is {what}"))
-            .at(path)
-            .help(help));
+    if let Some(foreign) = foreign(bytes) {
+        return Err(unrecognised(path, foreign));
     }
     let is_manifest = manifest::looks_like_manifest(bytes)
         || (name.as_bytes().ends_with(MANIFEST)
@@ -113,6 +112,11 @@ fn open_file(path: &Path) -> Result<Result<Log, BrokenSet>> {
         manifest: None,
         others: Vec::new(),
     }))
+}
+
+/// The error for a file of another format: what it is, and what to do with it.
+fn unrecognised(path: &Path, (what, help): (&str, &str)) -> Error {
+    Error::new(ErrorKind::Unrecognised, format!("this is {what}")).at(path).help(help)
 }
 
 /// The role of a file in the set that it belongs to.
@@ -202,9 +206,13 @@ fn open_set(manifest_path: &Path) -> Result<Result<Log, BrokenSet>> {
         .into_iter()
         .enumerate()
         .map(|(index, (path, role))| {
+            let mapping = Mapping::open(&path)?;
+            if let Some(envelope) = Envelope::read(mapping.bytes()) {
+                return Err(unrecognised(&path, envelope.describe()));
+            }
             Ok(Part {
                 name: printable(path.file_name().unwrap_or_default().as_bytes()),
-                mapping: Mapping::open(&path)?,
+                mapping,
                 path,
                 role,
                 index,

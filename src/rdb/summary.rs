@@ -104,7 +104,7 @@ pub(super) struct Counts {
     databases: Vec<Database>,
     /// The index of the current database.
     current: usize,
-    by_code: [u64; 32],
+    by_code: Vec<u64>,
     pub(super) functions: u64,
     modules: Vec<ModuleUse>,
 }
@@ -147,9 +147,11 @@ impl Counts {
             database.keys += 1;
             database.with_expiry += u64::from(key.expires_ms.is_some());
         }
-        if let Some(keys) = self.by_code.get_mut(usize::from(key.format.code)) {
-            *keys += 1;
+        let code = usize::from(key.format.code);
+        if self.by_code.len() <= code {
+            self.by_code.resize(code + 1, 0);
         }
+        self.by_code[code] += 1;
         self.needs(key.format.since);
     }
 

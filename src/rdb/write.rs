@@ -43,4 +43,4 @@ pub use writer::{KeyNotes, Notes, Options, Part, WriteError, Writer};
 pub use convert::{ConvertError, Converted, convert};
 pub(crate) use number::canonical;
 pub use target::{Feature, Needs, Target, Unfit};
-pub use view::{Consumer, Elements, Fields, Group, Pending, Scored, Stream, Value};
+pub use view::{Consumer, Elements, Fields, Group, Idmp, Pending, Producer, Scored, Stream, Value};

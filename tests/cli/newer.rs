@@ -22,8 +22,8 @@ const UNKNOWN_TYPE: &[u8] = b"\x1a\x01k\xff\xff\xff\0\0\0\0\0\0\0\0\xff";
 /// One of each kind that is written by a newer server or another product.
 pub(crate) fn newer() -> Vec<(&'static str, Vec<u8>)> {
     vec![
-        ("RDB version 13", rdb("REDIS0013", b"")),
-        ("RDB version 14", rdb("REDIS0014", UNKNOWN_TYPE)),
+        ("RDB version 18", rdb("REDIS0018", b"")),
+        ("RDB version 19", rdb("REDIS0019", UNKNOWN_TYPE)),
         ("RDB version 99", rdb("REDIS0099", &[0xff; 3000])),
         ("Valkey RDB version 81", rdb("VALKEY081", UNKNOWN_TYPE)),
         ("type or opcode 26 at byte 36", rdb("REDIS0012", UNKNOWN_TYPE)),
@@ -70,9 +70,9 @@ fn an_rdb_of_a_newer_server_is_whole_by_its_checksum() {
 #[test]
 fn what_a_newer_server_does_with_it_is_unknown() {
     let place = Place::new();
-    place.put("dump.rdb", rdb("REDIS0013", b""));
+    place.put("dump.rdb", rdb("REDIS0018", b""));
     for (server, code, word) in
-        [("redis-8.6", 0, "unknown"), ("redis-8.4", 1, "refuses"), ("redis-9.0", 0, "unknown")]
+        [("redis-9.0", 0, "unknown"), ("redis-8.12", 1, "refuses"), ("redis-8.6", 1, "refuses")]
     {
         let run = place.run(&["verify", "--for", server, "dump.rdb"]);
         assert_eq!(run.code, Some(code), "{run:#?}");
@@ -102,10 +102,41 @@ fn commands_after_it_are_read_and_a_torn_one_is_cut() {
 }
 
 #[test]
+fn a_base_of_redis_8_6_loads_there_and_not_before() {
+    let place = Place::new();
+    place.put("dump.rdb", std::fs::read("testdata/rdb/redis-8.6.3-aof-base.rdb").unwrap());
+    for (server, code) in
+        [("redis-8.6", 0), ("redis-8.8", 0), ("redis-8.4", 1), ("valkey-9.1", 1), ("valkey-9.2", 1)]
+    {
+        let run = place.run(&["verify", "--for", server, "dump.rdb"]);
+        assert_eq!(run.code, Some(code), "{run:#?}");
+    }
+    assert_eq!(place.run(&["verify", "dump.rdb"]).code, Some(0));
+}
+
+#[test]
+fn what_is_unknown_in_a_version_may_be_known_to_its_server() {
+    let place = Place::new();
+    place.put("dump.rdb", rdb("REDIS0017", b"\x22\x01k\xff\xff\xff"));
+    place.put("valkey.rdb", rdb("VALKEY080", b"\x17\x01k\xff\xff\xff"));
+    for (file, server, code, word) in [
+        ("dump.rdb", "redis-8.12", 0, "unknown"),
+        ("dump.rdb", "redis-8.10", 1, "refuses"),
+        ("valkey.rdb", "valkey-9.2", 0, "unknown"),
+        ("valkey.rdb", "valkey-9.1", 1, "refuses"),
+        ("valkey.rdb", "redis-8.12", 1, "refuses"),
+    ] {
+        let run = place.run(&["verify", "--for", server, file]);
+        assert_eq!(run.code, Some(code), "{server}: {run:#?}");
+        assert!(run.stdout.contains(&format!("\n  {word} ")), "{run:#?}");
+    }
+}
+
+#[test]
 fn an_incremental_file_may_begin_with_one() {
     let place = Place::new();
-    let incr = [rdb("REDIS0013", UNKNOWN_TYPE), sound()].concat();
-    let base = rdb("REDIS0013", b"");
+    let incr = [rdb("REDIS0018", UNKNOWN_TYPE), sound()].concat();
+    let base = rdb("REDIS0018", b"");
     place.put_set(
         "log",
         &[("appendonly.aof.1.base.rdb", &base), ("appendonly.aof.1.incr.aof", &incr)],
@@ -117,7 +148,7 @@ fn an_incremental_file_may_begin_with_one() {
 
 #[test]
 fn a_flipped_bit_or_a_cut_is_damage() {
-    let whole = rdb("REDIS0013", UNKNOWN_TYPE);
+    let whole = rdb("REDIS0018", UNKNOWN_TYPE);
     let place = Place::new();
     for at in 9..whole.len() {
         let mut flipped = whole.clone();
@@ -136,7 +167,7 @@ fn a_flipped_bit_or_a_cut_is_damage() {
 
 #[test]
 fn an_rdb_without_checksum_cannot_be_checked() {
-    for header in ["REDIS0013", "VALKEY081", "REDIS0012"] {
+    for header in ["REDIS0018", "VALKEY081", "REDIS0012"] {
         let mut bytes = rdb(header, UNKNOWN_TYPE);
         let end = bytes.len() - 8;
         bytes[end..].fill(0);
@@ -198,7 +229,7 @@ fn archives_give_it_back_bit_for_bit() {
 
 #[test]
 fn a_zip_of_another_program_is_judged_as_the_file() {
-    let whole = rdb("REDIS0013", UNKNOWN_TYPE);
+    let whole = rdb("REDIS0018", UNKNOWN_TYPE);
     let mut flipped = whole.clone();
     flipped[40] ^= 1;
     for (bytes, code) in [(&whole, 0), (&flipped, 1)] {
@@ -217,13 +248,13 @@ fn a_zip_of_another_program_is_judged_as_the_file() {
 #[test]
 fn it_is_restored_for_a_server_that_may_load_it() {
     let place = Place::new();
-    put_flushed_set(&place, "appendonlydir", &rdb("REDIS0013", b""));
+    put_flushed_set(&place, "appendonlydir", &rdb("REDIS0018", b""));
     place.run(&["compress", "appendonlydir", "-o", "a.zip"]);
-    let run = place.run(&["restore", "a.zip", "--for", "redis-8.6", "-o", "new"]);
+    let run = place.run(&["restore", "a.zip", "--for", "redis-9.0", "-o", "new"]);
     assert_eq!(run.code, Some(0), "{run:#?}");
     let run = place.run(&["restore", "a.zip", "--for", "redis-8.2", "-o", "old"]);
     assert_eq!(run.code, Some(2), "{run:#?}");
-    assert!(run.stderr.contains("redis-8.2 does not load it as it is: RDB version 13"));
+    assert!(run.stderr.contains("redis-8.2 does not load it as it is: RDB version 18"));
     assert!(!place.path("old").exists());
 }
 
@@ -269,7 +300,7 @@ fn a_flushall_after_it_is_found_and_cut_off() {
 #[test]
 fn without_commands_the_log_is_not_called_empty() {
     let place = Place::new();
-    place.put("dump.rdb", rdb("REDIS0013", UNKNOWN_TYPE));
+    place.put("dump.rdb", rdb("REDIS0018", UNKNOWN_TYPE));
     let run = place.run(&["recover", "dump.rdb"]);
     assert_eq!(run.code, Some(0), "{run:#?}");
     assert!(!run.stdout.contains("EMPTY") && !run.stdout.contains("CAN BE READ"), "{run:#?}");
@@ -278,7 +309,7 @@ fn without_commands_the_log_is_not_called_empty() {
 #[test]
 fn what_needs_the_keys_is_refused_with_the_part_and_the_reason() {
     let place = Place::new();
-    put_flushed_set(&place, "log", &rdb("REDIS0013", UNKNOWN_TYPE));
+    put_flushed_set(&place, "log", &rdb("REDIS0018", UNKNOWN_TYPE));
     let runs: [&[&str]; 6] = [
         &["compact", "log", "-o", "new"],
         &["digest", "log"],
@@ -292,7 +323,7 @@ fn what_needs_the_keys_is_refused_with_the_part_and_the_reason() {
         assert_eq!(run.code, Some(2), "{args:?}: {run:#?}");
         assert!(run.stderr.contains("log/appendonly.aof.1.base.rdb: "), "{run:#?}");
         let why =
-            "written by a newer server (RDB version 13); this version of aofkit reads up to 12";
+            "written by a newer server (RDB version 18); this version of aofkit reads up to 17";
         assert!(run.stderr.contains(why), "{run:#?}");
         assert!(run.stderr.contains("\nhelp: verify, backup, compress"), "{run:#?}");
         assert!(!place.path("new").exists());
@@ -302,7 +333,7 @@ fn what_needs_the_keys_is_refused_with_the_part_and_the_reason() {
 #[test]
 fn a_snapshot_of_a_newer_server_beside_an_empty_log_is_a_candidate() {
     let place = Place::new();
-    let dump = rdb("REDIS0013", UNKNOWN_TYPE);
+    let dump = rdb("REDIS0018", UNKNOWN_TYPE);
     place.put_set("data/appendonlydir", &[("appendonly.aof.1.incr.aof", b"")]);
     place.put("data/dump.rdb", &dump);
     let run = place.run(&["recover", "data"]);

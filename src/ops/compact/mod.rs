@@ -203,6 +203,8 @@ fn raised(server: Server, feature: Feature) -> Option<Server> {
         (Feature::ConsumerActivity, _) => redis(7, 2),
         (Feature::FieldExpiry, Product::Redis) => redis(7, 4),
         (Feature::FieldExpiry | Feature::FarFieldExpiry | Feature::SlotImport, _) => valkey(9, 0),
+        (Feature::StreamProducers | Feature::KeyMetadata, _) => redis(8, 6),
+        (Feature::GivenBackEntries | Feature::Arrays, _) => redis(8, 8),
     };
     (higher != server).then_some(higher)
 }

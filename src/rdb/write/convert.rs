@@ -87,7 +87,7 @@ pub fn convert<W: Write>(
         None => needs.lowest(product)?,
     };
     let writer = Writer::new(out, target, options);
-    let copy = Copy { writer, databases: &found.databases, failed: None };
+    let copy = Copy { writer, databases: &found.databases, failed: None, metadata: false };
     let mut second = Gather::new(copy);
     walk(bytes, &mut second, &Silent).map_err(ConvertError::Damage)?;
     second.end_import();
@@ -114,6 +114,10 @@ impl Takes for Needs {
 
     fn module_aux(&mut self, _: &[u8]) {}
 
+    fn key_meta(&mut self) {
+        self.add(Feature::KeyMetadata);
+    }
+
     fn key(&mut self, _: &[u8], _: &KeyNotes, value: &Value<'_>) {
         self.merge(Needs::of_value(value));
     }
@@ -125,6 +129,8 @@ struct Copy<'w, W> {
     /// The counts of the first walk.
     databases: &'w [Database],
     failed: Option<WriteError>,
+    /// Whether modules attached metadata to the next key.
+    metadata: bool,
 }
 
 impl<W: Write> Copy<'_, W> {
@@ -172,7 +178,16 @@ impl<W: Write> Takes for Copy<'_, W> {
         self.write(|writer| writer.module_aux(payload));
     }
 
+    fn key_meta(&mut self) {
+        self.metadata = true;
+    }
+
     fn key(&mut self, name: &[u8], notes: &KeyNotes, value: &Value<'_>) {
+        if std::mem::take(&mut self.metadata) {
+            let mut needs = Needs::NONE;
+            needs.add(Feature::KeyMetadata);
+            self.write(|writer| writer.unfit(needs, Some(name)));
+        }
         self.write(|writer| writer.key(name, notes, value));
     }
 }

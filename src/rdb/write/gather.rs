@@ -2,8 +2,12 @@
 
 use super::super::format::Kind;
 use super::super::text::Text;
-use super::super::visitor::{AuxWhen, Key, KeyEnd, ModuleId, StreamId, StreamInfo, Visitor, Want};
-use super::view::{Consumer, Elements, Fields, Group, Pending, Scored, Stream, Value};
+use super::super::visitor::{
+    AuxWhen, Key, KeyEnd, ModuleId, StreamId, StreamIdmp, StreamInfo, Visitor, Want,
+};
+use super::view::{
+    Consumer, Elements, Fields, Group, Idmp, Pending, Producer, Scored, Stream, Value,
+};
 use crate::rdb::write::writer::KeyNotes;
 
 /// Receives the content of a walk, one value at a time.
@@ -14,6 +18,8 @@ pub(super) trait Takes {
     fn slot_import(&mut self, job: &[u8], ranges: &[(u64, u64)]);
     fn function(&mut self, library: &[u8]);
     fn module_aux(&mut self, payload: &[u8]);
+    /// Modules attached metadata to the next key.
+    fn key_meta(&mut self);
     fn key(&mut self, name: &[u8], notes: &KeyNotes, value: &Value<'_>);
 }
 
@@ -79,6 +85,15 @@ pub(super) struct Gathered {
     pub(super) entries: Vec<(StreamId, u64)>,
     pub(super) info: StreamInfo,
     pub(super) groups: Vec<OwnedGroup>,
+    pub(super) idmp: Option<StreamIdmp>,
+    pub(super) producers: Vec<OwnedProducer>,
+    pub(super) nacked: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct OwnedProducer {
+    pub(super) pid: Vec<u8>,
+    pub(super) entries: Vec<(Vec<u8>, StreamId)>,
 }
 
 impl Gathered {
@@ -88,13 +103,16 @@ impl Gathered {
         self.expiries.clear();
         self.entries.clear();
         self.groups.clear();
+        self.producers.clear();
+        self.idmp = None;
+        self.nacked = false;
     }
 
     pub(super) fn value<'g>(&'g self, kind: Kind) -> Value<'g> {
         match kind {
             Kind::String => Value::String(&self.texts.bytes),
-            // Arrays are not read yet.
-            Kind::Array | Kind::Module => Value::Module(&self.texts.bytes),
+            Kind::Array => Value::Array,
+            Kind::Module => Value::Module(&self.texts.bytes),
             Kind::List => Value::List(&self.texts),
             Kind::Set => Value::Set(&self.texts),
             Kind::Zset => Value::Zset(self),
@@ -169,6 +187,26 @@ impl Stream for Gathered {
             });
         }
     }
+
+    fn idmp(&self, visit: &mut dyn FnMut(&Idmp<'_>)) {
+        idmp(self, visit);
+    }
+
+    fn has_nacked(&self) -> bool {
+        self.nacked
+    }
+}
+
+/// Passes the producers to `visit`.
+fn idmp(gathered: &Gathered, visit: &mut dyn FnMut(&Idmp<'_>)) {
+    let Some(config) = gathered.idmp else { return };
+    let entries: Vec<Vec<(&[u8], StreamId)>> = (gathered.producers.iter())
+        .map(|producer| producer.entries.iter().map(|(iid, id)| (&iid[..], *id)).collect())
+        .collect();
+    let producers: Vec<_> = (gathered.producers.iter().zip(&entries))
+        .map(|(producer, entries)| Producer { pid: &producer.pid, entries })
+        .collect();
+    visit(&Idmp { config, producers: &producers });
 }
 
 /// Collects each value and passes it to its receiver.
@@ -318,6 +356,28 @@ impl<'a, T: Takes> Visitor<'a> for Gather<T> {
         if let Some(consumer) = group.and_then(|group| group.consumers.last_mut()) {
             consumer.pending.push(id);
         }
+    }
+
+    fn group_nacked(&mut self, _: StreamId) {
+        self.value.nacked = true;
+    }
+
+    fn stream_producer(&mut self, pid: Text<'a, '_>, _: u64) {
+        self.value.producers.push(OwnedProducer { pid: pid.to_vec(), entries: Vec::new() });
+    }
+
+    fn stream_iid(&mut self, iid: Text<'a, '_>, id: StreamId) {
+        if let Some(producer) = self.value.producers.last_mut() {
+            producer.entries.push((iid.to_vec(), id));
+        }
+    }
+
+    fn stream_idmp(&mut self, config: &StreamIdmp) {
+        self.value.idmp = Some(*config);
+    }
+
+    fn key_meta(&mut self, _: u32, _: &'a [u8]) {
+        self.takes.key_meta();
     }
 
     fn module(&mut self, _: ModuleId, payload: &'a [u8]) {

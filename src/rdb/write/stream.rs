@@ -2,12 +2,14 @@
 
 use std::io::Write;
 
+use super::super::header::Magic;
 use super::super::visitor::StreamId;
 use super::counters::Counters;
 use super::out::{Out, Put};
 use super::packed::{Listpack, Pack};
+use super::target::Target;
 use super::value::{Encoder, Node, nodes};
-use super::view::{Group, Stream};
+use super::view::{Group, Idmp, Stream};
 
 /// Maximum number of entries of a node; it takes fewer if it would exceed its size in bytes.
 const NODE_ENTRIES: u8 = 100;
@@ -28,6 +30,7 @@ impl Encoder {
         let (code, version) = match version {
             ..=9 => (15, 1),
             10 => (19, 2),
+            13.. if has_producers(self.target, stream) => (26, 4),
             _ => (21, 3),
         };
         self.begin(out, code, key);
@@ -54,6 +57,25 @@ impl Encoder {
             };
             self.group(out, version, group, read);
         });
+        if version >= 4 {
+            stream.idmp(&mut |idmp| self.producers(out, idmp));
+        }
+    }
+
+    fn producers<W: Write>(&mut self, out: &mut Out<W>, idmp: &Idmp<'_>) {
+        out.length(idmp.config.duration);
+        out.length(idmp.config.max_entries);
+        out.length(idmp.producers.len() as u64);
+        for producer in idmp.producers {
+            self.strings.write(out, producer.pid);
+            out.length(producer.entries.len() as u64);
+            for (iid, entry) in producer.entries {
+                self.strings.write(out, iid);
+                id(out, *entry);
+            }
+        }
+        out.length(idmp.config.iids_added);
+        out.length(idmp.config.duplicates);
     }
 
     fn group<W: Write>(
@@ -87,6 +109,13 @@ impl Encoder {
             }
         }
     }
+}
+
+/// Whether the producers of the stream are known and can be written.
+fn has_producers(target: Target, stream: &dyn Stream) -> bool {
+    let mut known = false;
+    stream.idmp(&mut |_| known = true);
+    known && target.magic() == Magic::Redis
 }
 
 fn id(to: &mut impl Put, id: StreamId) {

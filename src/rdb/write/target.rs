@@ -4,8 +4,9 @@ use std::fmt;
 
 use super::super::header::Magic;
 use super::super::reader::HIGHEST_FIELD_EXPIRY;
+use super::super::visitor::StreamIdmp;
 use super::counters::Counters;
-use super::view::Value;
+use super::view::{Stream, Value};
 use crate::base::error::{Error, ErrorKind};
 use crate::base::escape::Shown;
 use crate::base::server::{Product, Server};
@@ -24,22 +25,30 @@ impl Target {
     pub const REDIS_10: Target = Target { magic: Magic::Redis, version: 10 };
     /// `REDIS0011`: Redis 7.2 and Valkey 7.2 to 8.1; every later version loads it.
     pub const REDIS_11: Target = Target { magic: Magic::Redis, version: 11 };
-    /// `REDIS0012`: Redis 7.4 to 8.2. Valkey does not load it.
+    /// `REDIS0012`: Redis 7.4 to 8.4. Valkey does not load it.
     pub const REDIS_12: Target = Target { magic: Magic::Redis, version: 12 };
-    /// `VALKEY080`: Valkey 9.0 and 9.1. Redis does not load it.
+    /// `REDIS0013`: Redis 8.6 and later. Valkey does not load it.
+    pub const REDIS_13: Target = Target { magic: Magic::Redis, version: 13 };
+    /// `VALKEY080`: Valkey 9.0 and later. Redis does not load it.
     pub const VALKEY_80: Target = Target { magic: Magic::Valkey, version: 80 };
 
     /// All output versions, the most widely loaded first.
-    pub const ALL: [Target; 5] =
-        [Target::REDIS_9, Target::REDIS_10, Target::REDIS_11, Target::REDIS_12, Target::VALKEY_80];
+    pub const ALL: [Target; 6] = [
+        Target::REDIS_9,
+        Target::REDIS_10,
+        Target::REDIS_11,
+        Target::REDIS_12,
+        Target::REDIS_13,
+        Target::VALKEY_80,
+    ];
 
     /// Returns the version that a server of this release line writes itself, or `None` before Redis
-    /// 5.0.
+    /// 5.0. For Redis after 8.6, it is version 13: the highest that could be tried with a server.
     pub fn for_server(server: Server) -> Option<Target> {
         if server.highest_valkey_rdb().is_some() {
             return Some(Target::VALKEY_80);
         }
-        let version = server.highest_redis_rdb();
+        let version = server.highest_redis_rdb().min(Target::REDIS_13.version);
         Target::ALL.into_iter().find(|t| t.magic == Magic::Redis && t.version == version)
     }
 
@@ -72,6 +81,8 @@ impl Target {
             Feature::ConsumerActivity => self.since(11),
             Feature::FieldExpiry => self.since(12),
             Feature::FarFieldExpiry | Feature::SlotImport => self.magic == Magic::Valkey,
+            Feature::StreamProducers => self.magic == Magic::Redis && self.since(13),
+            Feature::GivenBackEntries | Feature::Arrays | Feature::KeyMetadata => false,
         }
     }
 }
@@ -103,16 +114,32 @@ pub enum Feature {
     FarFieldExpiry,
     /// Imports of cluster slots that were in progress.
     SlotImport,
+    /// What streams remember of their producers, if it differs from that of a new stream.
+    StreamProducers,
+    /// Entries of streams that consumers gave back.
+    GivenBackEntries,
+    /// Arrays.
+    Arrays,
+    /// Metadata that modules attached to keys.
+    KeyMetadata,
 }
 
+/// The settings of a new stream (*observed* on Redis 8.6.3).
+const NEW_STREAM: StreamIdmp =
+    StreamIdmp { duration: 100, max_entries: 100, iids_added: 0, duplicates: 0 };
+
 impl Feature {
-    const ALL: [Feature; 6] = [
+    const ALL: [Feature; 10] = [
         Feature::Functions,
         Feature::StreamCounters,
         Feature::ConsumerActivity,
         Feature::FieldExpiry,
         Feature::FarFieldExpiry,
         Feature::SlotImport,
+        Feature::StreamProducers,
+        Feature::GivenBackEntries,
+        Feature::Arrays,
+        Feature::KeyMetadata,
     ];
 
     /// Returns whether the feature is only informative: without it, a server behaves as in earlier
@@ -131,13 +158,17 @@ impl fmt::Display for Feature {
             Feature::FieldExpiry => "fields of hashes that expire",
             Feature::FarFieldExpiry => "fields of hashes that expire later than Redis supports",
             Feature::SlotImport => "imports of cluster slots",
+            Feature::StreamProducers => "the producers of streams (XADD with IDMP)",
+            Feature::GivenBackEntries => "entries of streams that consumers gave back (XNACK)",
+            Feature::Arrays => "arrays",
+            Feature::KeyMetadata => "metadata that modules attached to keys",
         })
     }
 }
 
 /// The features that a data set requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Needs(u8);
+pub struct Needs(u16);
 
 impl Needs {
     /// No feature that is not in every version.
@@ -172,7 +203,9 @@ impl Needs {
                         needs.add(Feature::ConsumerActivity);
                     }
                 });
+                needs.merge(Needs::of_later(*stream));
             }
+            Value::Array => needs.add(Feature::Arrays),
             Value::String(_)
             | Value::List(_)
             | Value::Set(_)
@@ -182,9 +215,23 @@ impl Needs {
         needs
     }
 
+    /// Returns the features that a stream requires and that came after version 11.
+    pub(super) fn of_later(stream: &dyn Stream) -> Needs {
+        let mut needs = Needs::NONE;
+        stream.idmp(&mut |idmp| {
+            if !idmp.producers.is_empty() || idmp.config != NEW_STREAM {
+                needs.add(Feature::StreamProducers);
+            }
+        });
+        if stream.has_nacked() {
+            needs.add(Feature::GivenBackEntries);
+        }
+        needs
+    }
+
     /// Adds a feature.
     pub fn add(&mut self, feature: Feature) {
-        self.0 |= 1 << feature as u8;
+        self.0 |= 1 << feature as u16;
     }
 
     /// Adds all features of `other`.
@@ -194,7 +241,7 @@ impl Needs {
 
     /// Returns the features, the oldest first.
     pub fn features(self) -> impl Iterator<Item = Feature> {
-        Feature::ALL.into_iter().filter(move |feature| self.0 & 1 << *feature as u8 != 0)
+        Feature::ALL.into_iter().filter(move |feature| self.0 & 1 << *feature as u16 != 0)
     }
 
     /// Returns the first feature that `target` does not support.
@@ -211,15 +258,18 @@ impl Needs {
     ///
     /// # Errors
     ///
-    /// Returns a feature that no version supports: only Valkey has [`Feature::FarFieldExpiry`] and
-    /// [`Feature::SlotImport`].
+    /// Returns a feature that no version of the product supports, such as
+    /// [`Feature::FarFieldExpiry`] and [`Feature::SlotImport`], which only Valkey has, or
+    /// [`Feature::Arrays`], which none has.
     pub fn lowest(self, product: Product) -> Result<Target, Unfit> {
-        let last = match product {
-            Product::Redis => Target::REDIS_12,
-            Product::Valkey => Target::VALKEY_80,
+        let own: &[Target] = match product {
+            Product::Redis => &[Target::REDIS_12, Target::REDIS_13],
+            Product::Valkey => &[Target::VALKEY_80],
         };
+        let last = own[own.len() - 1];
         let common = [Target::REDIS_9, Target::REDIS_10, Target::REDIS_11];
-        let fits = common.into_iter().chain([last]).find(|target| self.missing(*target).is_none());
+        let mut all = common.iter().chain(own).copied();
+        let fits = all.find(|target| self.missing(*target).is_none());
         fits.ok_or_else(|| Unfit {
             target: last,
             // The last version lacks a feature, or it would have been found.
@@ -258,6 +308,9 @@ impl Unfit {
         let error = Error::new(ErrorKind::Refused, self.to_string());
         let fit = Target::ALL.into_iter().filter(|target| target.has(self.feature));
         let fit: Vec<String> = fit.map(|target| target.to_string()).collect();
+        if fit.is_empty() {
+            return error.help("no version that aofkit writes has them");
+        }
         error.help(format!("choose a version that has them: {}", fit.join(", ")))
     }
 }

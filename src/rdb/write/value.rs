@@ -9,7 +9,7 @@
 //! | hash, of at most 512 fields, they and the values of at most 64 bytes | 13 | 16 | 16 |
 //! | the same with expiring fields | | | 25 (`REDIS` 12), 22 (`VALKEY` 80) |
 //! | any other hash with expiring fields | | | 24 (`REDIS` 12), 22 (`VALKEY` 80) |
-//! | stream | 15 | 19 | 21 |
+//! | stream | 15 | 19 | 21; 26 (`REDIS` 13) if its producers are known |
 //!
 //! Any other set is 2, sorted set 5, hash 4. The limits are those reported by `CONFIG GET` on Redis
 //! 6.2, 7.0 and 8.2 and Valkey 9.1.
@@ -76,6 +76,8 @@ impl Encoder {
             Value::Zset(members) => self.zset(out, key, members),
             Value::Hash(fields) => self.hash(out, key, fields),
             Value::Stream(stream) => self.stream(out, key, stream),
+            // Refused before: no version holds it.
+            Value::Array => {}
             Value::Module(payload) => {
                 self.begin(out, 7, key);
                 out.put(payload);

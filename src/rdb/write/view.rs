@@ -8,7 +8,7 @@
 #![allow(clippy::type_complexity)]
 
 use super::super::format::Kind;
-use super::super::visitor::{StreamId, StreamInfo};
+use super::super::visitor::{StreamId, StreamIdmp, StreamInfo};
 
 /// A borrowed value.
 #[derive(Clone, Copy)]
@@ -26,6 +26,8 @@ pub enum Value<'a> {
     Hash(&'a dyn Fields),
     /// A stream.
     Stream(&'a dyn Stream),
+    /// An array (Redis 8.8 and later), which no version that can be written holds.
+    Array,
     /// A module's value, from the module's id to the end mark: see
     /// [`Visitor::module`](crate::rdb::visitor::Visitor::module).
     Module(&'a [u8]),
@@ -41,6 +43,7 @@ impl Value<'_> {
             Value::Zset(_) => Kind::Zset,
             Value::Hash(_) => Kind::Hash,
             Value::Stream(_) => Kind::Stream,
+            Value::Array => Kind::Array,
             Value::Module(_) => Kind::Module,
         }
     }
@@ -51,7 +54,7 @@ impl Value<'_> {
             Value::List(elements) | Value::Set(elements) => elements.len() == 0,
             Value::Zset(members) => members.len() == 0,
             Value::Hash(fields) => fields.len() == 0,
-            Value::String(_) | Value::Stream(_) | Value::Module(_) => false,
+            Value::String(_) | Value::Stream(_) | Value::Array | Value::Module(_) => false,
         }
     }
 }
@@ -105,6 +108,33 @@ pub trait Stream {
     fn entries(&self, visit: &mut dyn FnMut(StreamId, &[(&[u8], &[u8])]));
     /// Passes every consumer group to `visit`.
     fn groups(&self, visit: &mut dyn FnMut(&Group<'_>));
+    /// Passes what the stream remembers of its producers to `visit`, once, if it is known. By default
+    /// it is not.
+    fn idmp(&self, visit: &mut dyn FnMut(&Idmp<'_>)) {
+        let _ = visit;
+    }
+    /// Returns whether a group has entries that consumers gave back (XNACK, Redis 8.8 and later).
+    fn has_nacked(&self) -> bool {
+        false
+    }
+}
+
+/// What a stream remembers of its producers (Redis 8.6 and later).
+#[derive(Debug, Clone, Copy)]
+pub struct Idmp<'a> {
+    /// Settings and counters.
+    pub config: StreamIdmp,
+    /// The producers.
+    pub producers: &'a [Producer<'a>],
+}
+
+/// A producer of a stream.
+#[derive(Debug, Clone, Copy)]
+pub struct Producer<'a> {
+    /// Its name.
+    pub pid: &'a [u8],
+    /// The names that it gave to its entries, and their ids, the oldest first.
+    pub entries: &'a [(&'a [u8], StreamId)],
 }
 
 /// A consumer group of a stream.

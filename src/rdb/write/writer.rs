@@ -53,7 +53,8 @@ impl Notes {
             (Magic::Redis, ..=9) => (Product::Redis, "6.2.0"),
             (Magic::Redis, 10) => (Product::Redis, "7.0.0"),
             (Magic::Redis, 11) => (Product::Redis, "7.2.0"),
-            (Magic::Redis, _) => (Product::Redis, "7.4.0"),
+            (Magic::Redis, 12) => (Product::Redis, "7.4.0"),
+            (Magic::Redis, _) => (Product::Redis, "8.6.0"),
         };
         Notes { product, version: version.to_owned(), ctime: 0, used_mem: 0, base }
     }
@@ -385,10 +386,14 @@ impl<W: Write> Writer<W> {
     /// Checks that nothing of the value would be omitted.
     pub(super) fn carries(&self, name: &[u8], value: &Value<'_>) -> Result<(), WriteError> {
         match value {
-            Value::Hash(_) => self.unfit(Needs::of_value(value), Some(name)),
-            // Since version 11 every part of a stream is supported, so it need not be scanned.
-            Value::Stream(_) if !self.target().since(11) => {
-                self.unfit(Needs::of_value(value), Some(name))
+            Value::Hash(_) | Value::Stream(_) | Value::Array => {
+                let needs = match value {
+                    // Since version 11 every counter of a stream is supported, so its entries need
+                    // not be scanned.
+                    Value::Stream(stream) if self.target().since(11) => Needs::of_later(*stream),
+                    value => Needs::of_value(value),
+                };
+                self.unfit(needs, Some(name))
             }
             _ => Ok(()),
         }
