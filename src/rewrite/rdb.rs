@@ -3,10 +3,11 @@
 use std::io::Write;
 
 use crate::base::escape::Shown;
+use crate::keyspace::stream::Iid;
 use crate::keyspace::{Db, Entry, Hash, Keyspace, List, Set, Stream, Value, Zset, stream};
 use crate::rdb::write::{
-    Consumer, Elements, Fields, Group, KeyNotes, Needs, Pending, Scored, Stream as StreamView,
-    Value as View, WriteError,
+    Consumer, Elements, Fields, Group, Idmp, KeyNotes, Needs, Pending, Producer, Scored,
+    Stream as StreamView, Value as View, WriteError,
 };
 use crate::rdb::{StreamId, StreamInfo, Writer};
 
@@ -99,7 +100,7 @@ pub fn write_key<W: Write>(writer: &mut Writer<W>, entry: &Entry<'_>) -> Result<
 pub fn needs(entry: &Entry<'_>) -> Needs {
     match &entry.value {
         // Every version supports all other values.
-        Value::Hash(_) | Value::Stream(_) => {
+        Value::Hash(_) | Value::Stream(_) | Value::Array(_) => {
             with_view(entry, Needs::of_value).unwrap_or(Needs::NONE)
         }
         _ => Needs::NONE,
@@ -125,7 +126,7 @@ fn with_view<R>(entry: &Entry<'_>, visit: impl FnOnce(&View<'_>) -> R) -> Result
         Value::Stream(stream) => visit(&View::Stream(&**stream)),
         Value::Module(payload) => visit(&View::Module(payload)),
         Value::Opaque(_) => return Err(KeyError::Opaque { key: entry.key().to_vec() }),
-        Value::Array(_) => return Err(unsupported(entry, "an array")),
+        Value::Array(_) => visit(&View::Array),
     })
 }
 
@@ -138,15 +139,23 @@ fn check_supported(entry: &Entry<'_>) -> Result<(), KeyError> {
     if entry.meta().is_some() {
         return Err(unsupported(entry, "the metadata of a module"));
     }
-    if let Value::Stream(stream) = &entry.value {
-        if stream.idmp().is_some_and(|idmp| !idmp.is_default()) {
-            return Err(unsupported(entry, "the ids of producers"));
-        }
-        if stream.groups().any(|(_, group)| !group.nacked().is_empty()) {
-            return Err(unsupported(entry, "entries that consumers gave back"));
-        }
+    if let Value::Stream(stream) = &entry.value
+        && let Some(idmp) = stream.idmp()
+        && (idmp.producers())
+            .any(|(_, producer)| producer.ids().any(|(iid, _)| given(iid).is_none()))
+    {
+        return Err(unsupported(entry, "an id that the server computes (IDMPAUTO)"));
     }
     Ok(())
+}
+
+/// Returns the id that a producer gave an entry; `None` if a server computes it, which is not known
+/// how to do.
+fn given<'a>(iid: Iid<'a>) -> Option<&'a [u8]> {
+    match iid {
+        Iid::Given(iid) => Some(iid),
+        Iid::OfFields(_) => None,
+    }
 }
 
 impl Elements for List<'_> {
@@ -231,6 +240,24 @@ impl StreamView for Stream<'_> {
                 consumers: &consumers,
             });
         }
+    }
+
+    fn idmp(&self, visit: &mut dyn FnMut(&Idmp<'_>)) {
+        let Some(idmp) = Stream::idmp(self) else { return };
+        let entries: Vec<Vec<(&[u8], StreamId)>> = idmp
+            .producers()
+            .map(|(_, producer)| {
+                producer.ids().filter_map(|(iid, id)| Some((given(iid)?, id))).collect()
+            })
+            .collect();
+        let producers: Vec<Producer<'_>> = (idmp.producers().zip(&entries))
+            .map(|((pid, _), entries)| Producer { pid, entries })
+            .collect();
+        visit(&Idmp { config: *idmp.config(), producers: &producers });
+    }
+
+    fn has_nacked(&self) -> bool {
+        Stream::groups(self).any(|(_, group)| !group.nacked().is_empty())
     }
 }
 

@@ -3,56 +3,56 @@
 use super::super::apply::{Applied, Call, Unapplied};
 use super::super::lost_expiry::{looks_propagated, may_be_sum};
 use super::super::number;
+use std::mem::discriminant;
+
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::base::server::{Product, Server};
 use crate::keyspace::{Db, StringValue, Value};
 
+const NOT_A_STRING: Unapplied =
+    Unapplied::Failed("ERR Key should be of string type if conditions are specified");
+const BAD_CONDITION: Unapplied =
+    Unapplied::Failed("ERR Invalid condition. Use IFEQ, IFNE, IFDEQ, or IFDNE");
 const BAD_DIGEST: Unapplied = Unapplied::Failed("ERR must be exactly 16 hexadecimal characters");
 
 /// The condition for the key to be set.
 #[derive(Clone, Copy)]
-enum Condition<'a> {
+enum Condition {
     None,
     /// NX: the key does not exist.
     Absent,
     /// XX: the key exists.
     Present,
-    /// Depends on the value of the key, which must be a string.
-    Value(Comparison<'a>),
 }
 
-/// A condition on the value of a string.
+/// A condition on the value of the key, which must be a string.
+///
+/// *Observed* on Redis 8.6.3: the digest, which is the XXH3 as 16 hexadecimal digits, is compared as
+/// text, and only its length is checked, when it is compared.
 #[derive(Clone, Copy)]
-pub(super) enum Comparison<'a> {
+enum Comparison<'a> {
     /// IFEQ: it is this.
     Equal(&'a [u8]),
     /// IFNE: it is not this.
     Different(&'a [u8]),
     /// IFDEQ: its digest is this.
-    DigestEqual(u64),
+    DigestEqual(&'a [u8]),
     /// IFDNE: its digest is not this.
-    DigestDifferent(u64),
+    DigestDifferent(&'a [u8]),
 }
 
 impl<'a> Comparison<'a> {
     /// Returns the option with its argument.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the argument is not a digest, for an option that requires one.
-    pub(super) fn named(
-        option: &[u8],
-        argument: &'a [u8],
-    ) -> Result<Option<Comparison<'a>>, Unapplied> {
+    fn named(option: &[u8], argument: &'a [u8]) -> Option<Comparison<'a>> {
         let is = |name: &str| option.eq_ignore_ascii_case(name.as_bytes());
-        Ok(Some(match () {
+        Some(match () {
             () if is("IFEQ") => Comparison::Equal(argument),
             () if is("IFNE") => Comparison::Different(argument),
-            () if is("IFDEQ") => Comparison::DigestEqual(digest(argument)?),
-            () if is("IFDNE") => Comparison::DigestDifferent(digest(argument)?),
-            () => return Ok(None),
-        }))
+            () if is("IFDEQ") => Comparison::DigestEqual(argument),
+            () if is("IFDNE") => Comparison::DigestDifferent(argument),
+            () => return None,
+        })
     }
 
     /// Returns whether the option is one of these on the server.
@@ -64,12 +64,12 @@ impl<'a> Comparison<'a> {
     }
 
     /// Returns whether the condition holds for a value.
-    pub(super) fn holds(self, value: &[u8]) -> bool {
+    fn holds(self, value: &[u8]) -> Result<bool, Unapplied> {
         match self {
-            Comparison::Equal(expected) => value == expected,
-            Comparison::Different(other) => value != other,
-            Comparison::DigestEqual(expected) => xxh3_64(value) == expected,
-            Comparison::DigestDifferent(other) => xxh3_64(value) != other,
+            Comparison::Equal(expected) => Ok(value == expected),
+            Comparison::Different(other) => Ok(value != other),
+            Comparison::DigestEqual(expected) => has_digest(value, expected),
+            Comparison::DigestDifferent(other) => Ok(!has_digest(value, other)?),
         }
     }
 
@@ -79,13 +79,11 @@ impl<'a> Comparison<'a> {
     }
 }
 
-/// Parses a digest: the XXH3 of the value as 16 hexadecimal digits.
-fn digest(text: &[u8]) -> Result<u64, Unapplied> {
-    if text.len() != 16 || !text.iter().all(u8::is_ascii_hexdigit) {
+fn has_digest(value: &[u8], digest: &[u8]) -> Result<bool, Unapplied> {
+    if digest.len() != 16 {
         return Err(BAD_DIGEST);
     }
-    let text = std::str::from_utf8(text).map_err(|_| BAD_DIGEST)?;
-    u64::from_str_radix(text, 16).map_err(|_| BAD_DIGEST)
+    Ok(digest.eq_ignore_ascii_case(format!("{:016x}", xxh3_64(value)).as_bytes()))
 }
 
 /// The change to the key's expiry.
@@ -125,7 +123,8 @@ impl Unit {
 
 /// The options of SET, GETEX or MSETEX.
 struct Options<'a> {
-    condition: Condition<'a>,
+    condition: Condition,
+    comparison: Option<Comparison<'a>>,
     get: bool,
     expiry: Expiry<'a>,
 }
@@ -142,21 +141,28 @@ impl<'a> Options<'a> {
     /// Parses the options, which may be in any order and may be repeated unless they contradict
     /// (`t_string.c`, `parseExtendedStringArgumentsOrReply`).
     fn read(args: &[&'a [u8]], command: Command, server: Server) -> Result<Options<'a>, Unapplied> {
-        let mut options =
-            Options { condition: Condition::None, get: false, expiry: Expiry::Unsaid };
+        let mut options = Options {
+            condition: Condition::None,
+            comparison: None,
+            get: false,
+            expiry: Expiry::Unsaid,
+        };
         // Up to Redis 6.2, NX and GET exclude each other.
         let get_with_nx = server.has_redis(7, 0);
+        // *Observed*: Redis 8.6 accepts NX and XX after a comparison, Valkey 9.1 does not.
+        let combines = server.product == Product::Redis;
         let mut rest = args.iter().copied();
         while let Some(option) = rest.next() {
             let is = |name: &str| option.eq_ignore_ascii_case(name.as_bytes());
             let setting = command != Command::Getex;
+            let existence = setting && (options.comparison.is_none() || combines);
             match (options.condition, options.expiry) {
                 (Condition::None | Condition::Absent, _)
-                    if setting && is("NX") && (get_with_nx || !options.get) =>
+                    if existence && is("NX") && (get_with_nx || !options.get) =>
                 {
                     options.condition = Condition::Absent;
                 }
-                (Condition::None | Condition::Present, _) if setting && is("XX") => {
+                (Condition::None | Condition::Present, _) if existence && is("XX") => {
                     options.condition = Condition::Present;
                 }
                 (condition, _)
@@ -171,9 +177,13 @@ impl<'a> Options<'a> {
                     if command == Command::Set && Comparison::is_known(option, server) =>
                 {
                     let argument = rest.next().ok_or(Unapplied::SYNTAX)?;
-                    let comparison = Comparison::named(option, argument)?;
-                    options.condition =
-                        comparison.map(Condition::Value).ok_or(Unapplied::SYNTAX)?;
+                    let comparison =
+                        Comparison::named(option, argument).ok_or(Unapplied::SYNTAX)?;
+                    let repeated = options.comparison.replace(comparison);
+                    let is_same = |before| discriminant(before) == discriminant(&comparison);
+                    if repeated.as_ref().is_some_and(|before| !combines || !is_same(before)) {
+                        return Err(Unapplied::SYNTAX);
+                    }
                 }
                 (_, Expiry::Unsaid | Expiry::Keep)
                     if setting && is("KEEPTTL") && server.has_redis(6, 0) =>
@@ -240,11 +250,8 @@ fn store<'a>(
     expires_ms: Option<i64>,
 ) -> Applied {
     let value = || Value::String(StringValue::Borrowed(value));
-    let creates = match options.condition {
-        Condition::None | Condition::Absent => true,
-        Condition::Present => false,
-        Condition::Value(comparison) => comparison.holds_without_key(),
-    };
+    let creates = !matches!(options.condition, Condition::Present)
+        && options.comparison.is_none_or(Comparison::holds_without_key);
     let entry = match creates {
         true => match db.entry(key, value) {
             (entry, true) => {
@@ -263,14 +270,13 @@ fn store<'a>(
         _ if options.get => return Err(Unapplied::WRONG_TYPE),
         _ => None,
     };
-    match options.condition {
-        Condition::None | Condition::Present => {}
-        Condition::Absent => return Ok(()),
-        Condition::Value(comparison) => {
-            let old = old.ok_or(Unapplied::WRONG_TYPE)?;
-            if !old.with(|old| comparison.holds(old)) {
-                return Ok(());
-            }
+    if matches!(options.condition, Condition::Absent) {
+        return Ok(());
+    }
+    if let Some(comparison) = options.comparison {
+        let old = old.ok_or(Unapplied::WRONG_TYPE)?;
+        if !old.with(|old| comparison.holds(old))? {
+            return Ok(());
         }
     }
     entry.value = value();
@@ -343,7 +349,8 @@ pub(super) fn setnx(call: &mut Call<'_, '_>) -> Applied {
 
 pub(super) fn getset(call: &mut Call<'_, '_>) -> Applied {
     let (key, value) = (call.key(), call.args[2]);
-    let options = Options { condition: Condition::None, get: true, expiry: Expiry::Unsaid };
+    let options =
+        Options { condition: Condition::None, comparison: None, get: true, expiry: Expiry::Unsaid };
     store(call.db(), key, value, &options, None)
 }
 
@@ -424,7 +431,7 @@ pub(super) fn msetex(call: &mut Call<'_, '_>) -> Applied {
     let allowed = match options.condition {
         Condition::Absent => pairs(keyed).all(|(key, _)| !db.contains(key)),
         Condition::Present => pairs(keyed).all(|(key, _)| db.contains(key)),
-        Condition::None | Condition::Value(_) => true,
+        Condition::None => true,
     };
     if !allowed {
         return Ok(());
@@ -436,24 +443,23 @@ pub(super) fn msetex(call: &mut Call<'_, '_>) -> Applied {
     Ok(())
 }
 
-/// *Observed* on 8.6.3: without a condition, the key may hold any type.
+/// *Observed* on 8.6.3: without a condition, the key may hold any type; a condition is only parsed if
+/// the key exists.
 pub(super) fn delex(call: &mut Call<'_, '_>) -> Applied {
-    let key = call.key();
-    let comparison = match call.args[2..] {
-        [] => None,
-        [option, argument] => Some(Comparison::named(option, argument)?.ok_or(Unapplied::SYNTAX)?),
-        _ => return Err(Unapplied::Failed("ERR wrong number of arguments for 'delex' command")),
-    };
-    let db = call.db();
-    let deletes = match comparison {
-        None => true,
-        Some(comparison) => {
-            let value: Option<&StringValue<'_>> = db.find(key)?;
-            value.is_some_and(|value| value.with(|value| comparison.holds(value)))
-        }
-    };
-    if deletes {
-        db.remove(key);
+    if !matches!(call.args.len(), 2 | 4) {
+        return Err(Unapplied::Failed("ERR wrong number of arguments for 'delex' command"));
     }
+    let (key, args) = (call.key(), &call.args[2..]);
+    let db = call.db();
+    if let [option, argument] = *args {
+        let Some(value) = db.find::<StringValue<'_>>(key).map_err(|_| NOT_A_STRING)? else {
+            return Ok(());
+        };
+        let comparison = Comparison::named(option, argument).ok_or(BAD_CONDITION)?;
+        if !value.with(|value| comparison.holds(value))? {
+            return Ok(());
+        }
+    }
+    db.remove(key);
     Ok(())
 }

@@ -146,7 +146,13 @@ pub(super) fn feature_of(error: Unwritable) -> Option<Feature> {
     match error {
         Unwritable::FieldExpiry => Some(Feature::FieldExpiry),
         Unwritable::Functions => Some(Feature::Functions),
-        _ => None,
+        Unwritable::Producers => Some(Feature::StreamProducers),
+        Unwritable::GivenBack => Some(Feature::GivenBackEntries),
+        Unwritable::Array => Some(Feature::Arrays),
+        Unwritable::Module
+        | Unwritable::Stream
+        | Unwritable::ProducedEntry
+        | Unwritable::Metadata => None,
     }
 }
 

@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Unwritable;
-use super::stream::{write_empty, write_id};
+use super::entry::{write_empty, write_id};
+use super::unwritable::Unwritable;
 use crate::base::server::{Product, Server};
 use crate::keyspace::stream::{IDMP_DEFAULT, Iid, Stream, StreamId, StreamIdmp};
 use crate::rewrite::commands::out::Out;

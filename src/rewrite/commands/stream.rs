@@ -1,13 +1,11 @@
 //! Streams (`rewriteStreamObject` in `aof.c`): the entries, the counters, the groups.
 
-use super::Unwritable;
 use crate::base::server::{Product, Server};
-use crate::keyspace::stream::{Group, Stream, StreamId};
+use crate::keyspace::stream::{Group, Stream};
+use crate::rewrite::commands::entry::{write_empty, write_id};
 use crate::rewrite::commands::out::Out;
 use crate::rewrite::commands::producers::Producers;
-
-/// Maximum length of an id as text: two numbers of 20 digits.
-const ID_BYTES: usize = 41;
+use crate::rewrite::commands::unwritable::Unwritable;
 
 pub(super) fn write(
     out: &mut Out,
@@ -63,15 +61,6 @@ pub(super) fn write(
     }
     producers.write_after_groups(out, key);
     Ok(())
-}
-
-/// Writes an entry that is trimmed immediately, which leaves an empty stream.
-pub(super) fn write_empty(out: &mut Out, key: &[u8]) {
-    out.command(b"XADD", 6);
-    out.bulk(key);
-    for arg in [&b"MAXLEN"[..], b"0", b"0-1", b"x", b"y"] {
-        out.bulk(arg);
-    }
 }
 
 /// Writes the pending entries that no consumer owns. FORCE creates those that exist in the stream, so
@@ -134,18 +123,4 @@ fn write_consumers(
             out.bulk(b"FORCE");
         }
     }
-}
-
-pub(super) fn write_id(out: &mut Out, id: StreamId) {
-    let mut text = [0; ID_BYTES];
-    let mut len = 0;
-    let mut digits = itoa::Buffer::new();
-    let mut put = |bytes: &[u8]| {
-        text[len..len + bytes.len()].copy_from_slice(bytes);
-        len += bytes.len();
-    };
-    put(digits.format(id.ms).as_bytes());
-    put(b"-");
-    put(digits.format(id.seq).as_bytes());
-    out.bulk(&text[..len]);
 }
