@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 #[path = "../tests/support/mod.rs"]
 mod support;
 
-use support::{Binary, Client, LINES, Run, Setup, find, temp_dir};
+use support::{Binary, Client, FAMILIES, Run, Setup, find, temp_dir};
 
 /// The number of connections that measure.
 const CLIENTS: usize = 8;
@@ -32,7 +32,7 @@ fn main() {
         println!("skipped; run: cargo bench --bench live_backup_impact -- --keys 300000");
         return;
     };
-    for line in &LINES[1..] {
+    for line in FAMILIES.iter().filter(|line| line.reads_multi_part()) {
         match find(*line) {
             Ok(binary) => measure_line(&binary, keys),
             Err(reason) => eprintln!("skipped: {reason}"),

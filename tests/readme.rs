@@ -55,6 +55,7 @@ fn links_lead_to_files() {
         "CHANGELOG.md",
         "docs/json.md",
         "docs/performance.md",
+        "docs/servers.md",
         "benches/README.md",
         "fuzz/README.md",
         "testdata/README.md",

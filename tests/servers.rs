@@ -15,11 +15,14 @@ mod servers {
     pub(crate) mod keyspace_rdb;
     pub(crate) mod live;
     pub(crate) mod loader;
+    pub(crate) mod matrix;
+    pub(crate) mod pairs;
     pub(crate) mod rdb;
     pub(crate) mod recover;
     pub(crate) mod restore;
     pub(crate) mod rewrite;
     pub(crate) mod sets;
+    pub(crate) mod table;
     pub(crate) mod verdicts;
 }
 
@@ -35,11 +38,14 @@ fn main() {
         servers::keyspace_rdb::trials(),
         servers::live::trials(),
         servers::loader::trials(),
+        servers::matrix::trials(),
+        servers::pairs::trials(),
         servers::rdb::trials(),
         servers::restore::trials(),
         servers::recover::trials(),
         servers::rewrite::trials(),
         servers::sets::trials(),
+        servers::table::trials(),
         servers::verdicts::trials(),
     ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit();

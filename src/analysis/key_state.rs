@@ -39,6 +39,7 @@ impl KeyState {
             Value::Zset(zset) => zset.len(),
             Value::Hash(hash) => hash.len(),
             Value::Stream(stream) => stream.len(),
+            Value::Array(array) => array.len(),
             Value::Module(payload) => payload.len(),
             Value::Opaque(opaque) => opaque.frames.len(),
         };

@@ -107,10 +107,10 @@ impl Server {
     }
 
     /// Returns whether the server refuses a command with the wrong number of arguments during
-    /// loading, instead of running it with out-of-bounds arguments. *Observed* for 9.1 (refuses)
-    /// and 6.2, 7.0, 8.2 (do not).
+    /// loading, instead of running it with out-of-bounds arguments. *Observed* for Valkey 8.1, 9.0 and
+    /// 9.1 (refuse), and Valkey 8.0 and Redis 5.0 to 8.6 (do not).
     pub fn checks_arity(self) -> bool {
-        self.has_valkey(9, 1)
+        self.has_valkey(8, 1)
     }
 
     /// Returns whether the server looks up subcommands of containers such as `XGROUP` before

@@ -3,7 +3,8 @@
 use super::apply::{Applied, Call, Unapplied};
 use super::number;
 use super::row::{
-    Command, Destruction, NO_KEYS, Subcommand, apart, plain, since, sub, valkey_only, write,
+    Command, Destruction, NO_KEYS, Subcommand, apart, plain, redis_only, since, sub, valkey_only,
+    write,
 };
 
 #[rustfmt::skip]
@@ -37,6 +38,7 @@ const CLUSTER: &[Subcommand] = &[
     sub("LINKS",                  2, since(7, 0),           NO_KEYS),
     sub("MEET",                  -4, since(3, 0),           NO_KEYS),
     sub("MIGRATESLOTS",          -4, valkey_only(9, 0),     NO_KEYS),
+    sub("MIGRATION",             -4, redis_only(8, 4),      NO_KEYS),
     sub("MYID",                   2, since(3, 0),           NO_KEYS),
     sub("MYSHARDID",              2, since(7, 2),           NO_KEYS),
     sub("NODES",                  2, since(3, 0),           NO_KEYS),
@@ -53,7 +55,7 @@ const CLUSTER: &[Subcommand] = &[
     sub("SLOTS",                  2, since(3, 0),           NO_KEYS),
     // It has no write flag, yet a log that ends an import without success deletes the imported
     // keys.
-    sub("SYNCSLOTS",             -3, valkey_only(9, 0),     NO_KEYS).writes(),
+    sub("SYNCSLOTS",             -3, apart((8, 4), (9, 0)), NO_KEYS).writes(),
 ];
 
 fn cluster(call: &mut Call<'_, '_>) -> Applied {

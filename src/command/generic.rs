@@ -5,14 +5,15 @@ use super::database;
 use super::expire::{expire, expireat, persist, pexpire, pexpireat};
 use super::restore::restore;
 use super::row::{
-    Command, Destruction, KEY, KEYS, Keys, NO_KEYS, SECOND, Subcommand, TWO_KEYS, plain, since,
-    sub, write,
+    Command, Destruction, KEY, KEYS, Keys, NO_KEYS, SECOND, Subcommand, TWO_KEYS, plain,
+    redis_only, since, sub, write,
 };
 use super::sort::sort;
 use crate::keyspace::Value;
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[Command] = &[
+    write("BLESS",       -2, redis_only(8, 12), KEY).name_only(),
     write("COPY",        -3, since(6, 2), TWO_KEYS).by(copy).destroys(Destruction::Destination),
     write("DEL",         -2, since(1, 0), KEYS).splits().by(del).destroys(Destruction::Keys),
     plain("DUMP",         2, since(2, 6), KEY),
@@ -64,6 +65,9 @@ const SAME_OBJECT: Unapplied = Unapplied::Failed("ERR source and destination obj
 const CARRIED: Unapplied =
     Unapplied::Refused("the key was changed by commands that are not understood");
 
+/// Whether metadata follows the key depends on the module that attached it.
+const WITH_METADATA: Unapplied = Unapplied::Refused("a module attached metadata to the key");
+
 fn del(call: &mut Call<'_, '_>) -> Applied {
     let owns = call.context.owns;
     let keys = &call.args[1..];
@@ -95,6 +99,9 @@ fn rename_generic(call: &mut Call<'_, '_>, over: bool) -> Applied {
     if matches!(entry.value, Value::Opaque(_)) {
         return Err(CARRIED);
     }
+    if entry.meta().is_some() {
+        return Err(WITH_METADATA);
+    }
     if let Some(entry) = db.remove(from) {
         let expires_ms = entry.expires_ms();
         db.set(to, entry.value).set_expiry(expires_ms);
@@ -111,6 +118,9 @@ fn move_key(call: &mut Call<'_, '_>) -> Applied {
     let (from, to) = call.keyspace.two(call.db, to);
     if to.contains(key) {
         return Ok(());
+    }
+    if from.get(key).is_some_and(|entry| entry.meta().is_some()) {
+        return Err(WITH_METADATA);
     }
     if let Some(entry) = from.remove(key) {
         let expires_ms = entry.expires_ms();
@@ -143,6 +153,9 @@ fn copy(call: &mut Call<'_, '_>) -> Applied {
     let Some(entry) = call.db().get(from) else { return Ok(()) };
     if matches!(entry.value, Value::Opaque(_)) && from != to {
         return Err(CARRIED);
+    }
+    if entry.meta().is_some() {
+        return Err(WITH_METADATA);
     }
     let (value, expires_ms) = (entry.value.clone(), entry.expires_ms());
     call.keyspace.db(db).set(to, value).set_expiry(expires_ms);

@@ -8,7 +8,7 @@ mod options;
 use super::apply::{Applied, Call, Unapplied, copy_if_small};
 use super::lost_expiry::{looks_propagated, may_be_sum};
 use super::number;
-use super::row::{Command, KEY, apart, plain, since, write};
+use super::row::{Command, KEY, apart, plain, redis_only, since, valkey_only, write};
 use super::string::long_double::{LongDouble, NotFinite};
 use crate::keyspace::{Hash, StringValue};
 
@@ -37,11 +37,16 @@ pub(super) const ROWS: &[Command] = &[
     plain("HRANDFIELD",   -2, since(6, 2),           KEY),
     plain("HSCAN",        -3, since(2, 8),           KEY),
     write("HSET",         -4, since(2, 0),           KEY).by(hset),
+    // Logged for HIMPORT SET.
+    write("HSETC",        -4, redis_only(8, 10),     KEY).name_only(),
     write("HSETEX",       -6, apart((8, 0), (9, 0)), KEY).by(expiry::hsetex),
     write("HSETNX",        4, since(2, 0),           KEY).by(hsetnx),
     plain("HSTRLEN",       3, since(3, 2),           KEY),
     plain("HTTL",         -5, apart((7, 4), (9, 0)), KEY),
     plain("HVALS",         2, since(2, 0),           KEY),
+    // Path hashes, a type of their own.
+    write("PHDEL",        -2, valkey_only(9, 2),     KEY).name_only(),
+    write("PHSET",        -2, valkey_only(9, 2),     KEY).name_only(),
 ];
 
 /// HSET, and HMSET, which has a different reply.

@@ -1,13 +1,14 @@
 //! Lists.
 
 use super::apply::{Applied, Call, Unapplied, copy_if_small};
-use super::row::{Command, KEY, TWO_KEYS, counted, plain, range, since, write};
+use super::row::{Command, KEY, TWO_KEYS, counted, plain, range, redis_only, since, write};
 use super::timeout;
 use crate::keyspace::{End, List};
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[Command] = &[
     write("BLMOVE",      6, since(6, 2), TWO_KEYS).by(blmove),
+    write("BLMOVEM",    -6, redis_only(8, 10), TWO_KEYS).documented().by(blmovem),
     write("BLMPOP",     -5, since(7, 0), counted(2)).by(blmpop),
     write("BLPOP",      -3, since(2, 0), range(1, -2, 1)).by(blpop),
     write("BRPOP",      -3, since(2, 0), range(1, -2, 1)).by(brpop),
@@ -16,6 +17,7 @@ pub(super) const ROWS: &[Command] = &[
     write("LINSERT",     5, since(2, 2), KEY).by(linsert),
     plain("LLEN",        2, since(1, 0), KEY),
     write("LMOVE",       5, since(6, 2), TWO_KEYS).by(lmove),
+    write("LMOVEM",     -5, redis_only(8, 10), TWO_KEYS).documented().by(lmovem),
     write("LMPOP",      -4, since(7, 0), counted(1)).by(lmpop),
     // The count came with 6.2, in RPOP as well.
     write("LPOP",       -2, since(1, 0), KEY).until(since(6, 2), 2).by(lpop),
@@ -232,6 +234,57 @@ fn shift(call: &mut Call<'_, '_>, from: End, to: End) -> Applied {
     })
 }
 
+fn lmovem(call: &mut Call<'_, '_>) -> Applied {
+    move_many(call, 5)
+}
+
+fn blmovem(call: &mut Call<'_, '_>) -> Applied {
+    timeout::check(call.args[5])?;
+    move_many(call, 6)
+}
+
+/// Moves elements from one list to another, or within one list. The options begin at argument
+/// `options`: `COUNT|EXACTLY count OBO|BULK`, or none for a single element.
+fn move_many(call: &mut Call<'_, '_>, options: usize) -> Applied {
+    let (from, to) = (end_from(call, 3)?, end_from(call, 4)?);
+    let (count, exactly, one_by_one) = match call.args.len() - options {
+        0 => (1, false, false),
+        3 => {
+            let exactly = call.is(options, "EXACTLY");
+            let one_by_one = call.is(options + 2, "OBO");
+            if !exactly && !call.is(options, "COUNT")
+                || !one_by_one && !call.is(options + 2, "BULK")
+            {
+                return Err(Unapplied::SYNTAX);
+            }
+            (count_from(call, options + 1, 1)?, exactly, one_by_one)
+        }
+        _ => return Err(Unapplied::SYNTAX),
+    };
+    let (source, destination) = (call.key(), call.args[2]);
+    let db = call.db();
+    let Some(list) = db.find::<List<'_>>(source)? else { return Ok(()) };
+    if exactly && list.len() < count {
+        return Ok(());
+    }
+    if source != destination {
+        db.find::<List<'_>>(destination)?;
+    }
+    let Some(list) = db.find_mut::<List<'_>>(source)? else { return Ok(()) };
+    let mut moved: Vec<&[u8]> = std::iter::from_fn(|| list.pop(from)).take(count).collect();
+    let emptied = list.is_empty();
+    // In the order in which they are pushed: one by one, or so that their order is preserved.
+    if !one_by_one && from == to {
+        moved.reverse();
+    }
+    let list: &mut List<'_> = db.find_or_make(destination)?;
+    moved.into_iter().for_each(|element| list.push(to, element));
+    if emptied && source != destination {
+        db.remove(source);
+    }
+    Ok(())
+}
+
 fn linsert(call: &mut Call<'_, '_>) -> Applied {
     let after = if call.is(2, "AFTER") {
         1
@@ -303,4 +356,42 @@ fn ltrim(call: &mut Call<'_, '_>) -> Applied {
         }
         Ok(())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::base::server::redis;
+    use crate::command::testing::run;
+    use crate::keyspace::Value;
+
+    /// The examples of the documentation, and its rule that BULK preserves the order.
+    #[test]
+    fn several_elements_are_moved_as_documented() {
+        for (arguments, expected) in [
+            ("a b LEFT LEFT COUNT 2 OBO", "a=3,4 b=2,1,x"),
+            ("a b LEFT LEFT COUNT 2 BULK", "a=3,4 b=1,2,x"),
+            ("a b LEFT RIGHT COUNT 2 OBO", "a=3,4 b=x,1,2"),
+            ("a b LEFT RIGHT COUNT 2 BULK", "a=3,4 b=x,1,2"),
+            ("a b RIGHT LEFT COUNT 2 BULK", "a=1,2 b=3,4,x"),
+            ("a b RIGHT RIGHT COUNT 2 BULK", "a=1,2 b=x,3,4"),
+            ("a b RIGHT RIGHT COUNT 2 OBO", "a=1,2 b=x,4,3"),
+            ("a b LEFT LEFT EXACTLY 5 BULK", "a=1,2,3,4 b=x"),
+            ("a b LEFT LEFT COUNT 9 BULK", "b=1,2,3,4,x"),
+            ("a b LEFT LEFT", "a=2,3,4 b=1,x"),
+            ("a a LEFT LEFT EXACTLY 2 OBO", "a=2,1,3,4 b=x"),
+            ("a a LEFT LEFT EXACTLY 4 BULK", "a=1,2,3,4 b=x"),
+        ] {
+            let commands = format!("RPUSH a 1 2 3 4\nRPUSH b x\nLMOVEM {arguments}");
+            let ran = run(redis(8, 10), None, &commands, |value| match value {
+                Value::List(list) => {
+                    let elements = list.elements.iter().map(|text| String::from_utf8_lossy(text));
+                    elements.collect::<Vec<_>>().join(",")
+                }
+                _ => "another".to_string(),
+            });
+            assert!(ran.ended.iter().all(Result::is_ok), "{arguments}: {:?}", ran.ended);
+            let lists = ran.keys.iter().map(|(key, value)| format!("{key}={value}"));
+            assert_eq!(lists.collect::<Vec<_>>().join(" "), expected, "{arguments}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! The structure of a row, and the functions that the tables are built with.
 
-use super::apply::Apply;
+use super::apply::{Applied, Apply, Call, Unapplied};
 use crate::base::server::{Product, Server};
 
 /// A version, major and minor.
@@ -154,10 +154,23 @@ pub enum Destruction {
     Destination,
 }
 
+/// The source of what the table says about a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Evidence {
+    /// The row and its effect were compared with a running server.
+    Observed,
+    /// The effect was read in documentation or in the discussion of the change; no server that has
+    /// the command was available.
+    Documented,
+    /// Only the name is known. A replay refuses the command.
+    NameOnly,
+}
+
 /// The section of the servers' own documentation that lists a command; mostly, the data type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs)] // The names are self-explanatory.
 pub enum Group {
+    Array,
     Bitmap,
     Cluster,
     Connection,
@@ -192,6 +205,8 @@ pub struct Command {
     pub keys: Keys,
     /// The section of the documentation that lists it.
     pub group: Group,
+    /// The source of this row.
+    pub evidence: Evidence,
     /// The effect on the interpretation of a log.
     pub role: Role,
     /// The data that it can destroy or displace; `None` for an ordinary write.
@@ -313,6 +328,7 @@ pub(super) const fn plain(name: &'static str, arity: i8, since: Since, keys: Key
         writes: false,
         keys,
         group: Group::Generic, // set when the table is assembled
+        evidence: Evidence::Observed,
         role: Role::Plain,
         destruction: None,
         has_relative_time: false,
@@ -344,6 +360,16 @@ impl Command {
         Command { splits: true, ..self }
     }
 
+    /// Marks that no server with the command was available.
+    pub(super) const fn documented(self) -> Command {
+        Command { evidence: Evidence::Documented, ..self }
+    }
+
+    /// Marks that only the name is known, so that a replay refuses the command.
+    pub(super) const fn name_only(self) -> Command {
+        Command { evidence: Evidence::NameOnly, apply: Some(effect_not_known), ..self }
+    }
+
     pub(super) const fn with(self, subcommands: &'static [Subcommand]) -> Command {
         Command { subcommands, ..self }
     }
@@ -363,6 +389,10 @@ impl Command {
     pub(super) const fn in_group(self, group: Group) -> Command {
         Command { group, ..self }
     }
+}
+
+fn effect_not_known(_: &mut Call<'_, '_>) -> Applied {
+    Err(Unapplied::Refused("its effect is not known to this version"))
 }
 
 impl Subcommand {

@@ -6,7 +6,7 @@ use super::apply::{Applied, Call, Unapplied};
 use super::database::{self, flush_is_executed};
 use super::restore::restore;
 use super::row::{
-    Command, Destruction, KEY, NO_KEYS, SECOND, Subcommand, between, plain, since, sub,
+    Command, Destruction, KEY, NO_KEYS, SECOND, Subcommand, between, plain, redis_only, since, sub,
     valkey_only, write,
 };
 
@@ -28,6 +28,7 @@ pub(super) const ROWS: &[Command] = &[
     write("FLUSHDB",        -1, since(1, 0),             NO_KEYS).by(flushdb).destroys(Destruction::Database),
     // HOST: and POST are in the table of Redis up to 6.2 to detect browsers that speak HTTP to it.
     plain("HOST:",          -1, between((3, 2), (7, 0)), NO_KEYS),
+    plain("HOTKEYS",        -2, redis_only(8, 6),        NO_KEYS).with(HOTKEYS),
     plain("INFO",           -1, since(1, 0),             NO_KEYS),
     plain("LASTSAVE",        1, since(1, 0),             NO_KEYS),
     plain("LATENCY",        -2, since(2, 8),             NO_KEYS).with(LATENCY),
@@ -49,6 +50,17 @@ pub(super) const ROWS: &[Command] = &[
     write("SWAPDB",          3, since(4, 0),             NO_KEYS).by(swapdb).destroys(Destruction::Swap),
     plain("SYNC",            1, since(1, 0),             NO_KEYS),
     plain("TIME",            1, since(2, 6),             NO_KEYS),
+    // Removes the keys of slots that another node took.
+    write("TRIMSLOTS",      -5, redis_only(8, 4),        NO_KEYS).name_only(),
+];
+
+#[rustfmt::skip]
+const HOTKEYS: &[Subcommand] = &[
+    sub("GET",    2, redis_only(8, 6), NO_KEYS),
+    sub("HELP",   2, redis_only(8, 6), NO_KEYS),
+    sub("RESET",  2, redis_only(8, 6), NO_KEYS),
+    sub("START", -2, redis_only(8, 6), NO_KEYS),
+    sub("STOP",   2, redis_only(8, 6), NO_KEYS),
 ];
 
 #[rustfmt::skip]

@@ -1,15 +1,18 @@
 //! Sets.
 
 use super::apply::{Applied, Call, Unapplied};
-use super::row::{Command, KEY, KEYS, TWO_KEYS, counted, plain, since, write};
+use super::row::{Command, KEY, KEYS, TWO_KEYS, counted, plain, redis_only, since, write};
 use crate::keyspace::{Set, Value};
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[Command] = &[
     write("SADD",        -3, since(1, 0), KEY).by(sadd),
+    write("SADDEX",      -2, redis_only(8, 12), KEY).name_only(),
     plain("SCARD",        2, since(1, 0), KEY),
     plain("SDIFF",       -2, since(1, 0), KEYS),
     write("SDIFFSTORE",  -3, since(1, 0), KEYS).by(sdiffstore),
+    write("SEXPIRE",     -2, redis_only(8, 12), KEY).name_only(),
+    write("SEXPIREAT",   -2, redis_only(8, 12), KEY).name_only(),
     plain("SINTER",      -2, since(1, 0), KEYS),
     plain("SINTERCARD",  -3, since(7, 0), counted(1)),
     write("SINTERSTORE", -3, since(1, 0), KEYS).by(sinterstore),
@@ -17,6 +20,9 @@ pub(super) const ROWS: &[Command] = &[
     plain("SMEMBERS",     2, since(1, 0), KEY),
     plain("SMISMEMBER",  -3, since(6, 2), KEY),
     write("SMOVE",        4, since(1, 0), TWO_KEYS).by(smove),
+    write("SPERSIST",    -2, redis_only(8, 12), KEY).name_only(),
+    write("SPEXPIRE",    -2, redis_only(8, 12), KEY).name_only(),
+    write("SPEXPIREAT",  -2, redis_only(8, 12), KEY).name_only(),
     write("SPOP",        -2, since(1, 0), KEY).by(spop),
     plain("SRANDMEMBER", -2, since(1, 0), KEY),
     write("SREM",        -3, since(1, 0), KEY).by(srem),

@@ -7,6 +7,8 @@
 //! | `delete` | XDEL, XDELEX, XACKDEL |
 //! | `group` | XGROUP, XACK, XSETID |
 //! | `id` | parsing of ids |
+//! | `idmp` | IDMP and IDMPAUTO of XADD, XCFGSET, XIDMPRECORD |
+//! | `nack` | XNACK |
 //! | `read` | XREADGROUP |
 
 mod add;
@@ -14,12 +16,16 @@ mod claim;
 mod delete;
 mod group;
 mod id;
+mod idmp;
+mod nack;
 mod read;
 
 use add::{xadd, xtrim};
 use claim::{xautoclaim, xclaim};
 use delete::{xackdel, xdel, xdelex};
 use group::{xack, xgroup, xsetid};
+use idmp::{xcfgset, xidmprecord};
+use nack::xnack;
 use read::xreadgroup;
 
 use super::row::{
@@ -32,12 +38,15 @@ pub(super) const ROWS: &[Command] = &[
     write("XACKDEL",    -6, redis_only(8, 2), KEY).by(xackdel),
     write("XADD",       -5, since(5, 0),      KEY).by(xadd),
     write("XAUTOCLAIM", -6, since(6, 2),      KEY).by(xautoclaim),
+    write("XCFGSET",    -2, redis_only(8, 6), KEY).by(xcfgset),
     write("XCLAIM",     -6, since(5, 0),      KEY).by(xclaim),
     write("XDEL",       -3, since(5, 0),      KEY).by(xdel),
     write("XDELEX",     -5, redis_only(8, 2), KEY).by(xdelex),
     write("XGROUP",     -2, since(5, 0),      NO_KEYS).with(XGROUP).by(xgroup),
+    write("XIDMPRECORD", 5, redis_only(8, 6), KEY).by(xidmprecord),
     plain("XINFO",      -2, since(5, 0),      NO_KEYS).with(XINFO),
     plain("XLEN",        2, since(5, 0),      KEY),
+    write("XNACK",      -7, redis_only(8, 8), KEY).documented().by(xnack),
     plain("XPENDING",   -3, since(5, 0),      KEY),
     plain("XRANGE",     -4, since(5, 0),      KEY),
     plain("XREAD",      -4, since(5, 0),      Keys::Streams),

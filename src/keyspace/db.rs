@@ -14,8 +14,18 @@ use crate::keyspace::hasher::Hasher;
 pub struct Entry<'a> {
     key: &'a [u8],
     expires_ms: i64,
+    /// The metadata that modules attached; `None` if there is none.
+    meta: Option<Box<KeyMeta<'a>>>,
     /// The value.
     pub value: Value<'a>,
+}
+
+/// The metadata that modules attached to a key (Redis 8.6 and later). It stays with the key until the
+/// key is removed.
+#[derive(Debug, Clone, Default)]
+pub struct KeyMeta<'a> {
+    /// The class and the payload of each, as in an RDB, in the order of the file.
+    pub items: Vec<(u32, &'a [u8])>,
 }
 
 /// Represents no expiry, as in the servers, which treat a key whose expiry is set to -1 as one that
@@ -32,6 +42,16 @@ impl<'a> Entry<'a> {
     #[inline]
     pub fn expires_ms(&self) -> Option<i64> {
         (self.expires_ms != NEVER).then_some(self.expires_ms)
+    }
+
+    /// Returns the metadata that modules attached.
+    pub fn meta(&self) -> Option<&KeyMeta<'a>> {
+        self.meta.as_deref()
+    }
+
+    /// Sets the metadata that modules attached.
+    pub fn set_meta(&mut self, meta: Option<Box<KeyMeta<'a>>>) {
+        self.meta = meta;
     }
 
     /// Sets or removes the expiry.
@@ -216,8 +236,12 @@ impl<'a> Db<'a> {
         if let Some(slot) = self.table.find(Slot::hash(mark), same) {
             return (self.entries[slot.place as usize].as_mut().expect("it was found"), false);
         }
-        let entry =
-            Entry { key: self.arena.alloc_slice_copy(key), expires_ms: NEVER, value: make() };
+        let entry = Entry {
+            key: self.arena.alloc_slice_copy(key),
+            expires_ms: NEVER,
+            meta: None,
+            value: make(),
+        };
         let place = match self.free.pop() {
             Some(place) => place,
             None => {

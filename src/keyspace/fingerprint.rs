@@ -11,7 +11,7 @@
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::stream::StreamId;
+use super::stream::{IDMP_DEFAULT, Idmp, Iid, StreamId, StreamIdmp};
 use crate::base::server::Server;
 use crate::keyspace::databases::Keyspace;
 use crate::keyspace::db::Entry;
@@ -120,6 +120,10 @@ impl Fingerprint {
         scratch.extend_from_slice(&db.to_le_bytes());
         text(scratch, entry.key());
         expiry(scratch, entry.expires_ms());
+        for (class, payload) in entry.meta().into_iter().flat_map(|meta| &meta.items) {
+            scratch.extend_from_slice(&class.to_le_bytes());
+            text(scratch, payload);
+        }
         value(scratch, part, &entry.value, detail);
         xxh3_128(scratch)
     }
@@ -166,6 +170,15 @@ fn value(out: &mut Vec<u8>, part: &mut Vec<u8>, value: &Value<'_>, detail: Detai
         Value::Stream(stream) => {
             out.push(5);
             self::stream(out, stream, detail);
+        }
+        Value::Array(array) => {
+            out.push(8);
+            out.push(u8::from(array.insert_index().is_some()));
+            out.extend_from_slice(&array.insert_index().unwrap_or_default().to_le_bytes());
+            for (index, value) in array.items() {
+                out.extend_from_slice(&index.to_le_bytes());
+                text(out, &value.text());
+            }
         }
         Value::Module(payload) => {
             out.push(6);
@@ -225,6 +238,50 @@ fn stream(out: &mut Vec<u8>, stream: &Stream<'_>, detail: Detail) {
                 }
             }
             out.push(0xFF);
+        }
+        for id in group.nacked().iter().filter(|id| !detail.by_commands() || stream.contains(**id))
+        {
+            out.extend_from_slice(&id.ms.to_le_bytes());
+            out.extend_from_slice(&id.seq.to_le_bytes());
+            let deliveries = group.pending_at(*id).map(|(pending, _)| pending.deliveries);
+            out.extend_from_slice(&deliveries.unwrap_or_default().to_le_bytes());
+        }
+    }
+    if let Some(idmp) = stream.idmp() {
+        self::idmp(out, idmp, stream, detail);
+    }
+}
+
+/// The counters are included only where they can be stored: commands count each id that they record,
+/// and no duplicates.
+fn idmp(out: &mut Vec<u8>, idmp: &Idmp<'_>, stream: &Stream<'_>, detail: Detail) {
+    let config = idmp.config();
+    let is_tracked = |id: &StreamId| !detail.by_commands() || stream.contains(*id);
+    let has_ids =
+        idmp.producers().any(|(_, producer)| producer.ids().any(|(_, id)| is_tracked(&id)));
+    let counted = StreamIdmp { iids_added: 0, duplicates: 0, ..*config };
+    if !has_ids && if detail == Detail::All { *config } else { counted } == IDMP_DEFAULT {
+        return;
+    }
+    out.extend_from_slice(&config.duration.to_le_bytes());
+    out.extend_from_slice(&config.max_entries.to_le_bytes());
+    if detail == Detail::All {
+        out.extend_from_slice(&config.iids_added.to_le_bytes());
+        out.extend_from_slice(&config.duplicates.to_le_bytes());
+    }
+    for (name, producer) in idmp.producers() {
+        let ids = || producer.ids().filter(|(_, id)| is_tracked(id));
+        if ids().next().is_none() {
+            continue;
+        }
+        text(out, name);
+        for (iid, id) in ids() {
+            match iid {
+                Iid::Given(iid) => text(out, iid),
+                Iid::OfFields(digest) => out.extend_from_slice(&digest.to_le_bytes()),
+            }
+            out.extend_from_slice(&id.ms.to_le_bytes());
+            out.extend_from_slice(&id.seq.to_le_bytes());
         }
     }
 }

@@ -9,10 +9,12 @@
 //! inside a compressed packed encoding, are copied into the arena.
 
 use super::functions::{Functions, LibraryError};
-use super::stream::{ConsumerNumber, FieldsBuffer};
+use super::stream::{ConsumerNumber, FieldsBuffer, Iid};
 use super::zset::Scores;
 use crate::base::server::Server;
+use crate::keyspace::array::{Array, ArrayValue};
 use crate::keyspace::databases::Keyspace;
+use crate::keyspace::db::KeyMeta;
 use crate::keyspace::hash::Hash;
 use crate::keyspace::list::{End, List};
 use crate::keyspace::set::Set;
@@ -20,7 +22,10 @@ use crate::keyspace::stream::Stream;
 use crate::keyspace::string::StringValue;
 use crate::keyspace::value::Value;
 use crate::keyspace::zset::{ZeroSign, Zset};
-use crate::rdb::{AuxWhen, Key, KeyEnd, Kind, ModuleId, StreamId, StreamInfo, Text, Visitor, Want};
+use crate::rdb::{
+    ArrayItem, AuxWhen, Key, KeyEnd, Kind, ModuleId, StreamId, StreamIdmp, StreamInfo, Text,
+    Visitor, Want,
+};
 
 /// A visitor that inserts the reported keys into a keyspace.
 pub struct Loader<'k, 'a> {
@@ -30,6 +35,10 @@ pub struct Loader<'k, 'a> {
     name: Text<'a, 'a>,
     db: u32,
     expires_ms: Option<i64>,
+    /// The metadata of the key that follows.
+    next_meta: Option<Box<KeyMeta<'a>>>,
+    /// The metadata of the current key.
+    meta: Option<Box<KeyMeta<'a>>>,
     value: Value<'a>,
     /// The members of a sorted set, which is created from all of them at once: its encoding on a
     /// server depends on the longest one.
@@ -107,6 +116,7 @@ struct InStream<'a> {
     counts_read: bool,
     group: &'a [u8],
     consumer: Option<ConsumerNumber>,
+    producer: &'a [u8],
 }
 
 impl<'k, 'a> Loader<'k, 'a> {
@@ -124,6 +134,8 @@ impl<'k, 'a> Loader<'k, 'a> {
             name: Text::Mapped(&[]),
             db: 0,
             expires_ms: None,
+            next_meta: None,
+            meta: None,
             value: Value::String(StringValue::default()),
             scores: Scores::default(),
             zero: ZeroSign::of_server(server),
@@ -185,7 +197,8 @@ fn empty<'a>(kind: Kind) -> Value<'a> {
         Kind::Zset => Value::Zset(Box::<Zset<'_>>::default()),
         Kind::Hash => Value::Hash(Box::<Hash<'_>>::default()),
         Kind::Stream => Value::Stream(Box::<Stream<'_>>::default()),
-        Kind::Array | Kind::Module => Value::Module(&[]),
+        Kind::Array => Value::Array(Box::<Array<'_>>::default()),
+        Kind::Module => Value::Module(&[]),
     }
 }
 
@@ -209,7 +222,12 @@ impl<'a> Visitor<'a> for Loader<'_, 'a> {
         }
     }
 
+    fn key_meta(&mut self, class: u32, payload: &'a [u8]) {
+        self.next_meta.get_or_insert_default().items.push((class, payload));
+    }
+
     fn key(&mut self, key: &Key<'a>) -> Want {
+        self.meta = self.next_meta.take();
         let Ok(db) = u32::try_from(key.db) else {
             self.fault(Unloadable::Database(key.db));
             return Want::Skip;
@@ -327,6 +345,51 @@ impl<'a> Visitor<'a> for Loader<'_, 'a> {
         }
     }
 
+    fn group_nacked(&mut self, id: StreamId) {
+        if let Value::Stream(stream) = &mut self.value
+            && let Some(group) = stream.group_mut(self.stream.group)
+        {
+            group.load_nacked(id);
+        }
+    }
+
+    fn stream_producer(&mut self, pid: Text<'a, '_>, _: u64) {
+        self.stream.producer = self.keep(pid);
+        if let Value::Stream(stream) = &mut self.value {
+            stream.idmp_mut().add_producer(self.stream.producer);
+        }
+    }
+
+    fn stream_iid(&mut self, iid: Text<'a, '_>, id: StreamId) {
+        let iid = Iid::Given(self.keep(iid));
+        if let Value::Stream(stream) = &mut self.value {
+            stream.idmp_mut().load(self.stream.producer, iid, id);
+        }
+    }
+
+    fn stream_idmp(&mut self, config: &StreamIdmp) {
+        if let Value::Stream(stream) = &mut self.value {
+            stream.set_idmp_config(*config);
+        }
+    }
+
+    fn array(&mut self, _: u64, insert_index: Option<u64>) {
+        if let Value::Array(array) = &mut self.value {
+            array.set_insert_index(insert_index);
+        }
+    }
+
+    fn array_item(&mut self, index: u64, value: ArrayItem<'a, '_>) {
+        let value = match value {
+            ArrayItem::Str(text) => ArrayValue::Bytes(self.keep(text)),
+            ArrayItem::Int(number) => ArrayValue::Int(number),
+            ArrayItem::Double(number) => ArrayValue::Double(number),
+        };
+        if let Value::Array(array) = &mut self.value {
+            array.set(index, value);
+        }
+    }
+
     fn module(&mut self, _: ModuleId, payload: &'a [u8]) {
         self.value = Value::Module(payload);
     }
@@ -346,7 +409,9 @@ impl<'a> Visitor<'a> for Loader<'_, 'a> {
             self.fault(Unloadable::StreamOrder { db, key });
             return;
         }
-        self.keyspace.db(self.db).set(name, value).set_expiry(self.expires_ms);
+        let entry = self.keyspace.db(self.db).set(name, value);
+        entry.set_expiry(self.expires_ms);
+        entry.set_meta(self.meta.take());
     }
 }
 

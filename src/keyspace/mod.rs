@@ -20,8 +20,9 @@
 //! | `hyperloglog` | strings that count distinct elements |
 //! | `hash_tags` | a one-byte hash tag per name, to search a few names quickly |
 //! | `members` | the container for sets and hashes |
-//! | `string`, `list`, `set`, `zset`, `hash`, `stream` | one value type each |
+//! | `string`, `list`, `set`, `zset`, `hash`, `stream`, `array` | one value type each |
 
+mod array;
 mod databases;
 mod db;
 pub mod digest;
@@ -41,9 +42,10 @@ mod string;
 mod value;
 mod zset;
 
+pub use array::{Array, ArrayValue};
 pub use bumpalo::Bump;
 pub use databases::Keyspace;
-pub use db::{Db, Entry, WrongType};
+pub use db::{Db, Entry, KeyMeta, WrongType};
 pub use functions::Functions;
 pub use hash::{Field, Hash};
 pub use list::{End, List};

@@ -3,6 +3,7 @@
 use crate::disk::{prefetch, prefetch_ref};
 use crate::rdb::Kind;
 
+use crate::keyspace::array::Array;
 use crate::keyspace::hash::Hash;
 use crate::keyspace::list::List;
 use crate::keyspace::set::Set;
@@ -20,6 +21,7 @@ pub enum Value<'a> {
     Zset(Box<Zset<'a>>),
     Hash(Box<Hash<'a>>),
     Stream(Box<Stream<'a>>),
+    Array(Box<Array<'a>>),
     /// A module's value as in an RDB, from the module's id to the end mark.
     Module(&'a [u8]),
     /// A value that is not supported, and that is carried as commands.
@@ -36,6 +38,7 @@ impl Value<'_> {
             Value::Zset(_) => Kind::Zset,
             Value::Hash(_) => Kind::Hash,
             Value::Stream(_) => Kind::Stream,
+            Value::Array(_) => Kind::Array,
             Value::Module(_) | Value::Opaque(_) => Kind::Module,
         }
     }
@@ -49,6 +52,7 @@ impl Value<'_> {
             Value::Set(set) => set.is_empty(),
             Value::Zset(zset) => zset.is_empty(),
             Value::Hash(hash) => hash.is_empty(),
+            Value::Array(array) => array.is_empty(),
             Value::String(_) | Value::Stream(_) | Value::Module(_) | Value::Opaque(_) => false,
         }
     }
@@ -144,4 +148,5 @@ typed! {
     Zset Zset, Value::Zset(Box::default());
     Hash Hash, Value::Hash(Box::default());
     Stream Stream, Value::Stream(Box::default());
+    Array Array, Value::Array(Box::default());
 }

@@ -10,48 +10,22 @@
 //! which consumers of a stream were last seen, and pending references to deleted entries. Other
 //! data that cannot be represented is reported as [`Unwritable`].
 //!
-//! Checked against the output of Redis 6.2, 7.0 and 8.2 and Valkey 9.1 for the same data.
+//! Checked against the output of Redis 6.2, 7.0, 8.2 and 8.6 and Valkey 9.1 for the same data.
 
+mod entry;
 mod out;
+mod producers;
 mod stream;
-
-use std::fmt;
+mod unwritable;
 
 use self::out::Out;
+pub use self::unwritable::Unwritable;
 use crate::base::server::{Product, Server};
 use crate::keyspace::score::{ScoreBuffer, ScoreText};
-use crate::keyspace::{Entry, Hash, Value};
+use crate::keyspace::{Array, Entry, Hash, Value};
 
 /// Maximum number of elements, or pairs, of a command (`AOF_REWRITE_ITEMS_PER_CMD`).
 const BATCH: usize = 64;
-
-/// The reason why something cannot be written as commands that the target supports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Unwritable {
-    /// A module's value: only the module knows the commands that create it.
-    Module,
-    /// A hash with fields that expire: since Redis 7.4 and Valkey 9.0.
-    FieldExpiry,
-    /// A function library: since Redis 7.0.
-    Functions,
-    /// A stream: since Redis 5.0.
-    Stream,
-}
-
-impl fmt::Display for Unwritable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Unwritable::Module => "the value of a module has no form as commands",
-            Unwritable::FieldExpiry => {
-                "the target knows no fields that expire, which came with Redis 7.4 and Valkey 9.0"
-            }
-            Unwritable::Functions => "the target knows no functions, which came with Redis 7.0",
-            Unwritable::Stream => "the target knows no streams, which came with Redis 5.0",
-        })
-    }
-}
-
-impl std::error::Error for Unwritable {}
 
 /// Writes a data set as commands. The required order of calls is: the functions, then for each
 /// database its index and its keys.
@@ -117,6 +91,9 @@ impl CommandWriter {
     pub fn key(&mut self, entry: &Entry<'_>) -> Result<(), Unwritable> {
         let start = self.out.bytes.len();
         let key = entry.key();
+        if entry.meta().is_some() {
+            return Err(Unwritable::Metadata);
+        }
         let (value, frames) = match &entry.value {
             Value::Opaque(opaque) => (opaque.before.as_ref(), opaque.frames.as_slice()),
             value => (Some(value), [].as_slice()),
@@ -171,7 +148,8 @@ impl CommandWriter {
             }
             Value::Hash(hash) => self.hash(key, hash)?,
             Value::Stream(_) if !self.target.has_redis(5, 0) => return Err(Unwritable::Stream),
-            Value::Stream(stream) => stream::write(&mut self.out, key, stream, self.target),
+            Value::Stream(stream) => stream::write(&mut self.out, key, stream, self.target)?,
+            Value::Array(array) => self.array(key, array)?,
             Value::Module(_) => return Err(Unwritable::Module),
             // An opaque value does not contain another.
             Value::Opaque(opaque) => {
@@ -179,6 +157,25 @@ impl CommandWriter {
                     self.value(key, before)?;
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Writes the elements, then the position of the next one, as the servers' changes describe it.
+    fn array(&mut self, key: &[u8], array: &Array<'_>) -> Result<(), Unwritable> {
+        if self.target.product != Product::Redis || !self.target.has_redis(8, 8) {
+            return Err(Unwritable::Array);
+        }
+        let mut batches = Batches::new(b"ARMSET", 2, array.len());
+        for (index, value) in array.items() {
+            batches.before_item(&mut self.out, key);
+            self.out.number(index);
+            self.out.bulk(&value.text());
+        }
+        if let Some(next) = array.insert_index().and_then(|index| index.checked_add(1)) {
+            self.out.command(b"ARSEEK", 2);
+            self.out.bulk(key);
+            self.out.number(next);
         }
         Ok(())
     }

@@ -3,10 +3,11 @@
 use std::io::Write;
 
 use crate::base::escape::Shown;
+use crate::keyspace::stream::Iid;
 use crate::keyspace::{Db, Entry, Hash, Keyspace, List, Set, Stream, Value, Zset, stream};
 use crate::rdb::write::{
-    Consumer, Elements, Fields, Group, KeyNotes, Needs, Pending, Scored, Stream as StreamView,
-    Value as View, WriteError,
+    Consumer, Elements, Fields, Group, Idmp, KeyNotes, Needs, Pending, Producer, Scored,
+    Stream as StreamView, Value as View, WriteError,
 };
 use crate::rdb::{StreamId, StreamInfo, Writer};
 
@@ -20,6 +21,13 @@ pub enum KeyError {
         /// The key.
         key: Vec<u8>,
     },
+    /// The key has something that no output version supports.
+    Unsupported {
+        /// The key.
+        key: Vec<u8>,
+        /// What it has.
+        what: &'static str,
+    },
 }
 
 impl std::fmt::Display for KeyError {
@@ -31,6 +39,13 @@ impl std::fmt::Display for KeyError {
                 "an RDB cannot hold key {}, which commands have changed that are not understood",
                 Shown(key)
             ),
+            KeyError::Unsupported { key, what } => {
+                write!(
+                    f,
+                    "no RDB version that can be written holds {what}, which key {} has",
+                    Shown(key)
+                )
+            }
         }
     }
 }
@@ -74,6 +89,7 @@ pub fn write_db<W: Write>(writer: &mut Writer<W>, db: &Db<'_>) -> Result<(), Key
 /// represented in an RDB. Nothing of the key is written in that case, and the writer can continue
 /// without it.
 pub fn write_key<W: Write>(writer: &mut Writer<W>, entry: &Entry<'_>) -> Result<(), KeyError> {
+    check_supported(entry)?;
     let notes = KeyNotes { expires_ms: entry.expires_ms(), ..KeyNotes::default() };
     with_view(entry, |view| writer.key(entry.key(), &notes, view))??;
     Ok(())
@@ -84,7 +100,7 @@ pub fn write_key<W: Write>(writer: &mut Writer<W>, entry: &Entry<'_>) -> Result<
 pub fn needs(entry: &Entry<'_>) -> Needs {
     match &entry.value {
         // Every version supports all other values.
-        Value::Hash(_) | Value::Stream(_) => {
+        Value::Hash(_) | Value::Stream(_) | Value::Array(_) => {
             with_view(entry, Needs::of_value).unwrap_or(Needs::NONE)
         }
         _ => Needs::NONE,
@@ -110,7 +126,36 @@ fn with_view<R>(entry: &Entry<'_>, visit: impl FnOnce(&View<'_>) -> R) -> Result
         Value::Stream(stream) => visit(&View::Stream(&**stream)),
         Value::Module(payload) => visit(&View::Module(payload)),
         Value::Opaque(_) => return Err(KeyError::Opaque { key: entry.key().to_vec() }),
+        Value::Array(_) => visit(&View::Array),
     })
+}
+
+fn unsupported(entry: &Entry<'_>, what: &'static str) -> KeyError {
+    KeyError::Unsupported { key: entry.key().to_vec(), what }
+}
+
+/// Returns an error if the key has a property that the writer does not know.
+fn check_supported(entry: &Entry<'_>) -> Result<(), KeyError> {
+    if entry.meta().is_some() {
+        return Err(unsupported(entry, "the metadata of a module"));
+    }
+    if let Value::Stream(stream) = &entry.value
+        && let Some(idmp) = stream.idmp()
+        && (idmp.producers())
+            .any(|(_, producer)| producer.ids().any(|(iid, _)| given(iid).is_none()))
+    {
+        return Err(unsupported(entry, "an id that the server computes (IDMPAUTO)"));
+    }
+    Ok(())
+}
+
+/// Returns the id that a producer gave an entry; `None` if a server computes it, which is not known
+/// how to do.
+fn given<'a>(iid: Iid<'a>) -> Option<&'a [u8]> {
+    match iid {
+        Iid::Given(iid) => Some(iid),
+        Iid::OfFields(_) => None,
+    }
 }
 
 impl Elements for List<'_> {
@@ -195,6 +240,24 @@ impl StreamView for Stream<'_> {
                 consumers: &consumers,
             });
         }
+    }
+
+    fn idmp(&self, visit: &mut dyn FnMut(&Idmp<'_>)) {
+        let Some(idmp) = Stream::idmp(self) else { return };
+        let entries: Vec<Vec<(&[u8], StreamId)>> = idmp
+            .producers()
+            .map(|(_, producer)| {
+                producer.ids().filter_map(|(iid, id)| Some((given(iid)?, id))).collect()
+            })
+            .collect();
+        let producers: Vec<Producer<'_>> = (idmp.producers().zip(&entries))
+            .map(|((pid, _), entries)| Producer { pid, entries })
+            .collect();
+        visit(&Idmp { config: *idmp.config(), producers: &producers });
+    }
+
+    fn has_nacked(&self) -> bool {
+        Stream::groups(self).any(|(_, group)| !group.nacked().is_empty())
     }
 }
 

@@ -15,13 +15,13 @@ use super::apply::stream;
 use super::rdb::check;
 use super::rewrite::{random_command, state};
 use crate::support::{
-    Args, Binary, LINES, Random, Reply, Running, args, command, lay_out, on_each,
+    Args, Binary, FAMILIES, Random, Reply, Running, args, command, lay_out, on_each,
 };
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let mut trials = on_each(&LINES, "compact::every_form_loads_with_the_same_data", every_form);
+    let mut trials = on_each(&FAMILIES, "compact::every_form_loads_with_the_same_data", every_form);
     let name = "compact::database_index_is_accepted_or_refused_as_by_the_loader";
-    trials.extend(on_each(&LINES, name, database_indexes));
+    trials.extend(on_each(&FAMILIES, name, database_indexes));
     trials
 }
 

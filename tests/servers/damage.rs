@@ -21,17 +21,17 @@ use libtest_mimic::Trial;
 
 use super::verdicts::{LoadOutcome, LoadResult, compare, log_in, observed, predicted};
 use crate::support::{
-    Binary, LINES, Running, find, lay_out, on_each, temp_dir, with_program_on_each,
+    Binary, FAMILIES, Running, find, lay_out, on_each, temp_dir, with_program_on_each,
 };
 
 pub(crate) fn trials() -> Vec<Trial> {
     let cross = "damage::verify_predicts_what_happens_to_logs_of_other_lines";
-    let mut trials = on_each(&LINES, cross, cross_loads);
+    let mut trials = on_each(&FAMILIES, cross, cross_loads);
     let mutants = "damage::verify_predicts_what_happens_to_damaged_logs";
-    trials.extend(on_each(&LINES, mutants, verdicts));
-    trials.extend(on_each(&LINES, "damage::repaired_logs_load", repairs));
+    trials.extend(on_each(&FAMILIES, mutants, verdicts));
+    trials.extend(on_each(&FAMILIES, "damage::repaired_logs_load", repairs));
     let checker = "damage::redis_check_aof_differs_only_where_the_server_agrees_with_verify";
-    trials.extend(with_program_on_each(&LINES, "redis-check-aof", checker, check_aof));
+    trials.extend(with_program_on_each(&FAMILIES, "redis-check-aof", checker, check_aof));
     trials
 }
 
@@ -65,7 +65,7 @@ enum Form {
 
 /// The logs of all installed lines.
 static ORIGINALS: LazyLock<Vec<Original>> = LazyLock::new(|| {
-    let installed = LINES.iter().filter_map(|line| find(*line).ok());
+    let installed = FAMILIES.iter().filter_map(|line| find(*line).ok());
     installed
         .flat_map(|binary| [Form::Plain, Form::Dated, Form::Rdb].map(|form| write(&binary, form)))
         .collect()

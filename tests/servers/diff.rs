@@ -13,10 +13,10 @@ use aofkit::replay::RouteOptions;
 use libtest_mimic::Trial;
 
 use super::compact::{copy_log, replay_options, run};
-use crate::support::{Binary, LINES, Random, Reply, Running, copy_dir, differential, on_each};
+use crate::support::{Binary, FAMILIES, Random, Reply, Running, copy_dir, differential, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    on_each(&LINES, "diff::differences_are_those_that_servers_report", two_states)
+    on_each(&FAMILIES, "diff::differences_are_those_that_servers_report", two_states)
 }
 
 /// The number of pairs of states, and the number of commands before each of the two states.

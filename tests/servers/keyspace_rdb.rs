@@ -13,18 +13,18 @@ use libtest_mimic::Trial;
 use crate::servers::rdb::{
     As, Saved, fill_common, fill_scores, fill_special, load, run, same, saved,
 };
-use crate::support::{Binary, LINES, Running, on_each};
+use crate::support::{Binary, FAMILIES, Running, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = on_each(
-        &LINES,
+        &FAMILIES,
         "keyspace_rdb::rewritten_rdb_has_the_data_that_the_server_saved",
         |binary| {
             round_trip(&original(binary, &[], |_| {}), binary);
         },
     );
     trials.extend(on_each(
-        &LINES,
+        &FAMILIES,
         "keyspace_rdb::values_without_compact_encodings_are_loaded",
         |binary| {
             let mut config = vec![
@@ -45,7 +45,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             round_trip(&original(binary, &config, drop_zero), binary);
         },
     ));
-    trials.extend(on_each(&LINES, "keyspace_rdb::keys_can_be_read_one_by_one", one_by_one));
+    trials.extend(on_each(&FAMILIES, "keyspace_rdb::keys_can_be_read_one_by_one", one_by_one));
     trials
 }
 

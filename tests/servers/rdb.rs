@@ -13,19 +13,20 @@ use aofkit::rdb::write::{ConvertError, Options, WriteError};
 use aofkit::rdb::{Target, convert};
 use libtest_mimic::Trial;
 
-use crate::support::{Binary, LINES, Reply, Running, find, lay_out_base, on_each};
+use crate::support::{Binary, FAMILIES, Reply, Running, find, lay_out_base, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let mut trials = on_each(&LINES, "rdb::converted_rdb_has_the_bytes_of_the_server", same_bytes);
+    let mut trials =
+        on_each(&FAMILIES, "rdb::converted_rdb_has_the_bytes_of_the_server", same_bytes);
     trials.extend(on_each(
-        &LINES,
+        &FAMILIES,
         "rdb::common_values_load_in_every_version_on_every_server",
         |binary| {
             round_trip(binary, &[], fill_common, &Target::ALL);
         },
     ));
     trials.extend(on_each(
-        &LINES,
+        &FAMILIES,
         "rdb::version_specific_values_load_in_the_versions_that_support_them",
         |binary| {
             // With this policy, the RDB contains the access frequency of each key.
@@ -369,7 +370,7 @@ fn round_trip(
     let own = Target::for_server(binary.line).expect("the version of the server");
     let options = Options { drop_bookkeeping: true, ..Options::default() };
     let product = binary.line.product;
-    let loaders: Vec<Binary> = LINES.into_iter().filter_map(|line| find(line).ok()).collect();
+    let loaders: Vec<Binary> = FAMILIES.into_iter().filter_map(|line| find(line).ok()).collect();
     for target in Target::ALL {
         let mut rdb = Vec::new();
         let result = convert(&original.rdb, &mut rdb, product, Some(target), &options, &Silent);

@@ -14,13 +14,14 @@ use aofkit::replay::{ReplayOptions, RouteOptions};
 use libtest_mimic::Trial;
 
 use super::rewrite::random_command;
-use crate::support::{Binary, LINES, Random, Running, args, on_each};
+use crate::support::{Binary, FAMILIES, Random, Running, args, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let mut trials = on_each(&LINES, "recover::flush_is_undone", a_flush_is_undone);
-    trials.extend(on_each(&LINES, "recover::one_of_two_flushes_is_undone", one_of_two));
-    trials.extend(on_each(&LINES, "recover::later_writes_are_retained", later_writes));
-    trials.extend(on_each(&LINES[1..], "recover::history_files_are_recovered", history));
+    let mut trials = on_each(&FAMILIES, "recover::flush_is_undone", a_flush_is_undone);
+    trials.extend(on_each(&FAMILIES, "recover::one_of_two_flushes_is_undone", one_of_two));
+    trials.extend(on_each(&FAMILIES, "recover::later_writes_are_retained", later_writes));
+    let later: Vec<_> = FAMILIES.into_iter().filter(|line| line.reads_multi_part()).collect();
+    trials.extend(on_each(&later, "recover::history_files_are_recovered", history));
     trials
 }
 

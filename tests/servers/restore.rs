@@ -15,12 +15,12 @@ use aofkit::ops::restore::{RestoreOptions, RestoreReport, restore};
 use aofkit::replay::{ReplayOptions, RouteOptions};
 use libtest_mimic::Trial;
 
-use crate::support::{Binary, LINES, Running, args, on_all};
+use crate::support::{Binary, FAMILIES, Running, args, on_all};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
-        on_all(&LINES, "restore::every_server_loads_the_backups_of_the_others", everywhere),
-        on_all(&LINES, "restore::directory_of_a_running_server_is_refused", in_use),
+        on_all(&FAMILIES, "restore::every_server_loads_the_backups_of_the_others", everywhere),
+        on_all(&FAMILIES, "restore::directory_of_a_running_server_is_refused", in_use),
     ]
 }
 

@@ -1,4 +1,8 @@
 //! The servers and programs that are installed on this machine.
+//!
+//! There are two sets of release lines. [`LINES`] is the matrix: every line of which a binary can be had. Trials that take
+//! a few seconds a line run on all of it. [`FAMILIES`] has one line of each family, usually the newest: the lines of a
+//! family read and write the same formats. Long trials run on those. docs/servers.md lists the matrix for readers.
 
 use std::collections::HashMap;
 use std::env;
@@ -8,8 +12,27 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 
 use aofkit::base::server::{Product, Server, redis, valkey};
 
-/// The release lines that the tests cover. `.ci/servers` installs a binary of each.
-pub(crate) const LINES: [Server; 4] = [redis(6, 2), redis(7, 0), redis(8, 2), valkey(9, 1)];
+/// The matrix: all release lines that the tests cover, by product, oldest first. `.ci/servers` installs a binary of each.
+pub(crate) const LINES: [Server; 13] = [
+    redis(5, 0),
+    redis(6, 0),
+    redis(6, 2),
+    redis(7, 0),
+    redis(7, 2),
+    redis(7, 4),
+    redis(8, 0),
+    redis(8, 2),
+    redis(8, 6),
+    valkey(8, 0),
+    valkey(8, 1),
+    valkey(9, 0),
+    valkey(9, 1),
+];
+
+/// One line of each family: a log in one file (Redis up to 6.2), a log in parts (7.0 and 7.2), RDB 12 with expiring fields
+/// (7.4 to 8.4), RDB 13 (8.6), and Valkey.
+pub(crate) const FAMILIES: [Server; 5] =
+    [redis(6, 2), redis(7, 0), redis(8, 2), redis(8, 6), valkey(9, 1)];
 
 /// An installed server.
 #[derive(Debug, Clone)]

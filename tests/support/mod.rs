@@ -18,7 +18,7 @@ mod trials;
 mod verdict;
 mod wait;
 
-pub(crate) use binaries::{Binary, LINES, find};
+pub(crate) use binaries::{Binary, FAMILIES, LINES, find};
 pub(crate) use client::{Client, Reply};
 pub(crate) use data_dir::{copy_dir, lay_out, lay_out_base};
 pub(crate) use log::{Args, args, command, log};

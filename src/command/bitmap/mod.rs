@@ -4,12 +4,13 @@ mod field;
 
 use super::apply::{Applied, Call, Unapplied};
 use super::number;
-use super::row::{Command, KEY, plain, range, since, write};
+use super::row::{Command, KEY, plain, range, redis_only, since, write};
 use crate::base::server::Product;
 use crate::keyspace::{StringValue, Value};
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[Command] = &[
+    write("BITCONVERT",  -2, redis_only(8, 12), KEY).name_only(),
     plain("BITCOUNT",    -2, since(2, 6), KEY),
     write("BITFIELD",    -2, since(3, 2), KEY).by(field::bitfield),
     plain("BITFIELD_RO", -2, since(6, 0), KEY),

@@ -3,6 +3,7 @@
 use super::super::apply::{Applied, Call, Unapplied};
 use super::super::number;
 use super::id::{self, HIGHEST, NewId};
+use super::idmp::{self, Produced};
 use crate::base::server::Server;
 use crate::command::stream::references::{References, is_acknowledged};
 use crate::keyspace::stream::{Fields, Stream, StreamId};
@@ -54,19 +55,21 @@ struct Trim {
 
 /// The options of XADD and XTRIM.
 #[derive(Debug, Default)]
-struct Options {
+struct Options<'a> {
     trim: Option<Trim>,
     references: References,
     no_new_stream: bool,
+    produced: Option<Produced<'a>>,
     /// The index of the first argument that is not an option: XADD's id.
     end: usize,
 }
 
-impl Options {
+impl<'a> Options<'a> {
     /// Parses the options. LIMIT is ignored: a loader assumes that the log already respects it.
-    fn parse(args: &[&[u8]], is_add: bool, server: Server) -> Result<Options, Unapplied> {
+    fn parse(args: &[&'a [u8]], is_add: bool, server: Server) -> Result<Options<'a>, Unapplied> {
         let (has_more_options, has_references) =
             (server.has_redis(6, 2), References::known(server));
+        let has_producers = is_add && idmp::known(server);
         let mut options = Options::default();
         let (mut limited, mut has_mode) = (false, false);
         let mut at = 2;
@@ -105,6 +108,11 @@ impl Options {
             {
                 options.references = references;
                 has_mode = true;
+            } else if has_producers
+                && let Some((produced, taken)) = Produced::parse(&args[at..], options.produced)?
+            {
+                options.produced = Some(produced);
+                at += taken - 1;
             } else if is_add {
                 break;
             } else {
@@ -188,8 +196,18 @@ pub(super) fn xadd(call: &mut Call<'_, '_>) -> Applied {
     if pairs.is_empty() || !pairs.len().is_multiple_of(2) {
         return Err(WRONG_ARITY);
     }
-    if given == NewId::Given(StreamId::default()) {
+    // Redis 5.0 makes the stream before it refuses the id. Its rewrites depend on that: of an empty stream with this
+    // last id they write such an XADD (observed on 5.0.6).
+    if given == NewId::Given(StreamId::default()) && server.has_redis(6, 0) {
         return Err(ZERO);
+    }
+    if let Some(produced) = options.produced {
+        let key = call.key();
+        if let Some(stream) = call.db().find_mut::<Stream<'_>>(key)?
+            && produced.is_duplicate(stream, pairs, given == NewId::Clock)
+        {
+            return Ok(());
+        }
     }
     let now_ms = if given == NewId::Clock { call.now_ms() } else { 0 };
     let (key, frame, arena) = (call.key(), call.frame, call.keyspace.arena());
@@ -227,6 +245,9 @@ pub(super) fn xadd(call: &mut Call<'_, '_>) -> Applied {
     }
     let marked = options.marked(stream, Some(id))?;
     stream.add(id, Fields::of_args(pairs, frame, arena)).map_err(|_| NOT_ABOVE)?;
+    if let Some(produced) = options.produced {
+        produced.record(stream, pairs, id);
+    }
     options.trim(stream, &marked);
     Ok(())
 }

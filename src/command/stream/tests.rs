@@ -187,3 +187,125 @@ fn fields_are_borrowed_from_the_command_in_the_log() {
     assert_eq!(fields.as_log_bytes().as_ptr(), frame[30..].as_ptr());
     assert_eq!(fields.iter().collect::<Vec<_>>(), [(&b"f"[..], &b"value"[..])]);
 }
+
+fn counters(stream: &Stream<'_>) -> [u64; 4] {
+    let config = stream.idmp().expect("there were producers").config();
+    [config.duration, config.max_entries, config.iids_added, config.duplicates]
+}
+
+/// The state that XINFO reports after Redis 8.6.3 has loaded these commands.
+#[test]
+fn an_entry_that_a_producer_adds_twice_is_detected() {
+    let arena = Bump::new();
+    let mut replay = Replay::new(&arena, redis(8, 6));
+    replay.all(&[
+        "XADD s IDMP p i1 1-1 f v",
+        "XADD s IDMP p i1 * f v",
+        "XADD s IDMP p i1 5-1 f w",
+        "XADD s IDMP p i2 6-1 f w",
+        "XADD s IDMPAUTO p 7-1 a b c d",
+        "XADD s IDMPAUTO p * c d a b",
+        "XADD s IDMPAUTO p 9-1 c d a b",
+    ]);
+    assert_eq!(replay.ids(), [1, 6, 7]);
+    assert_eq!(counters(replay.stream()), [100, 100, 3, 4]);
+    assert_eq!(replay.warnings.relative_times, 0, "the clock did not matter");
+}
+
+#[test]
+fn too_many_ids_of_a_producer_are_forgotten() {
+    let arena = Bump::new();
+    let mut replay = Replay::new(&arena, redis(8, 6));
+    replay.all(&[
+        "XADD s 1 f v",
+        "XCFGSET s IDMP-MAXSIZE 2 IDMP-DURATION 1000",
+        "XADD s IDMP p i1 2 f v",
+        "XADD s IDMP p i2 3 f v",
+        "XADD s IDMP p i3 4 f v",
+        "XADD s IDMP q i3 5 f v",
+        "XADD s IDMP p i1 6 f v",
+        "XDEL s 6",
+        "XADD s IDMP p i1 * f v",
+        "XTRIM s MAXLEN 1",
+        "XADD s IDMP p i3 * f v",
+        "XCFGSET s IDMP-MAXSIZE 2",
+        "XADD s IDMP p i3 20 f v",
+    ]);
+    assert_eq!(replay.ids(), [5]);
+    assert_eq!(counters(replay.stream()), [1000, 2, 5, 3]);
+    for line in [
+        "XCFGSET s IDMP-MAXSIZE 3 IDMP-MAXSIZE 4",
+        "XCFGSET s IDMP-DURATION 90 IDMP-MAXSIZE 0",
+        "XCFGSET s IDMP-DURATION 86401",
+        "XCFGSET s",
+        "XCFGSET none IDMP-MAXSIZE 3",
+        "XADD s IDMP p q IDMPAUTO p 30 f v",
+        "XADD s IDMP p i9 1-1 f v",
+    ] {
+        assert!(matches!(replay.apply(line), Err(Unapplied::Failed(_))), "{line}");
+    }
+    assert_eq!(counters(replay.stream()), [1000, 2, 5, 3]);
+}
+
+#[test]
+fn a_recorded_id_needs_its_entry() {
+    let arena = Bump::new();
+    let mut replay = Replay::new(&arena, redis(8, 6));
+    replay.all(&["XADD s 5-1 f v", "XADD s 6-1 f v", "XADD s 7-1 f v", "XDEL s 6-1"]);
+    replay.all(&["XIDMPRECORD s p i1 5-1", "XIDMPRECORD s p i1 5-1"]);
+    for line in [
+        "XIDMPRECORD s p i2 6-1",
+        "XIDMPRECORD s p i3 8-1",
+        "XIDMPRECORD s p i1 7-1",
+        "XIDMPRECORD none p i1 5-1",
+    ] {
+        assert!(matches!(replay.apply(line), Err(Unapplied::Failed(_))), "{line}");
+    }
+    assert_eq!(counters(replay.stream()), [100, 100, 1, 0]);
+}
+
+/// A server that rewrote its log has replaced IDMPAUTO by the id that it computed.
+#[test]
+fn a_computed_id_is_recognized_by_the_fields_of_its_entry() {
+    let arena = Bump::new();
+    let mut replay = Replay::new(&arena, redis(8, 6));
+    replay.all(&[
+        "XADD s 5-1 a b c d",
+        "XIDMPRECORD s p 0123456789abcdef 5-1",
+        "XADD s IDMPAUTO p 6-1 a b",
+        "XADD s IDMPAUTO p * c d a b",
+    ]);
+    assert_eq!(replay.ids(), [5, 6]);
+    assert_eq!(counters(replay.stream())[3], 1);
+}
+
+/// The documented modes and options.
+#[test]
+fn entries_are_given_back_to_their_group() {
+    let arena = Bump::new();
+    let mut replay = Replay::new(&arena, redis(8, 8));
+    replay.all(&THREE);
+    replay.all(&[
+        "XGROUP CREATE s g 0",
+        "XCLAIM s g c 0 1-0 2-0 TIME 5 RETRYCOUNT 3 FORCE JUSTID",
+        "XNACK s g SILENT IDS 2 1-0 9-0",
+        "XNACK s g FATAL IDS 1 2-0",
+        "XNACK s g FAIL RETRYCOUNT 7 IDS 2 3-0 9-0 FORCE",
+    ]);
+    let pending: Vec<_> = (replay.pending().iter())
+        .map(|entry| (entry.id.ms, entry.delivered_ms, entry.deliveries))
+        .collect();
+    assert_eq!(pending, [(1, 0, 2), (2, 0, i64::MAX as u64), (3, 0, 7)]);
+    let group = replay.stream().group(b"g").expect("a group");
+    assert_eq!(group.nacked().len(), 3);
+    assert!(group.consumers().all(|consumer| consumer.pending().len() == 0));
+    for line in [
+        "XNACK s g OTHER IDS 1 1-0",
+        "XNACK s none FAIL IDS 1 1-0",
+        "XNACK none g FAIL IDS 1 1-0",
+        "XNACK s g FAIL IDS 2 1-0",
+        "XNACK s g FAIL IDS 1 1-0 MORE",
+    ] {
+        assert!(matches!(replay.apply(line), Err(Unapplied::Failed(_))), "{line}");
+    }
+}

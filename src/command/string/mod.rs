@@ -4,16 +4,18 @@
 //! |---|---|
 //! | `set` | SET and its variants, such as SETEX; their options and times |
 //! | `counter` | INCR and similar commands |
+//! | `increx` | INCREX |
 //! | `long_double` | the floating point of INCRBYFLOAT |
 
 mod counter;
+mod increx;
 pub(super) mod long_double;
 mod set;
 
 use super::apply::{Applied, Call, Unapplied};
 use super::row::{
-    COUNTED_PAIRS, Command, Destruction, KEY, KEYS, Keys, TWO_KEYS, between, plain, range, since,
-    valkey_only, write,
+    COUNTED_PAIRS, Command, Destruction, KEY, KEYS, Keys, TWO_KEYS, apart, between, plain, range,
+    redis_only, since, valkey_only, write,
 };
 use crate::keyspace::{StringValue, Value};
 
@@ -22,7 +24,9 @@ pub(super) const ROWS: &[Command] = &[
     write("APPEND",       3, since(2, 0),             KEY).by(append),
     write("DECR",         2, since(1, 0),             KEY).by(counter::decr),
     write("DECRBY",       3, since(1, 0),             KEY).by(counter::decrby),
+    write("DELEX",       -2, apart((8, 4), (9, 2)),   KEY).by(set::delex),
     write("DELIFEQ",      3, valkey_only(9, 0),       KEY).by(delifeq),
+    plain("DIGEST",       2, redis_only(8, 4),        KEY),
     plain("GET",          2, since(1, 0),             KEY),
     write("GETDEL",       2, since(6, 2),             KEY).by(getdel).destroys(Destruction::ReturnedKey),
     write("GETEX",       -2, since(6, 2),             KEY).by(set::getex),
@@ -31,10 +35,11 @@ pub(super) const ROWS: &[Command] = &[
     write("INCR",         2, since(1, 0),             KEY).by(counter::incr),
     write("INCRBY",       3, since(1, 0),             KEY).by(counter::incrby),
     write("INCRBYFLOAT",  3, since(2, 6),             KEY).by(counter::incrbyfloat),
+    write("INCREX",      -2, apart((8, 8), (9, 2)),   KEY).documented().by(increx::increx),
     plain("LCS",         -3, since(7, 0),             TWO_KEYS),
     plain("MGET",        -2, since(1, 0),             KEYS),
     write("MSET",        -3, since(1, 0),             range(1, -1, 2)).splits().by(set::mset),
-    write("MSETEX",      -4, valkey_only(9, 1),       COUNTED_PAIRS).by(set::msetex),
+    write("MSETEX",      -4, apart((8, 4), (9, 1)),   COUNTED_PAIRS).by(set::msetex),
     write("MSETNX",      -3, since(1, 0),             range(1, -1, 2)).by(set::msetnx),
     write("PSETEX",       4, since(2, 6),             KEY).by(set::psetex).relative_time(),
     write("SET",         -3, since(1, 0),             KEY).by(set::set).relative_time(),

@@ -3,22 +3,87 @@
 use super::super::apply::{Applied, Call, Unapplied};
 use super::super::lost_expiry::{looks_propagated, may_be_sum};
 use super::super::number;
-use crate::base::server::Server;
+use std::mem::discriminant;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::base::server::{Product, Server};
 use crate::keyspace::{Db, StringValue, Value};
 
-/// Options of SET that were added after Redis 8.2, according to its documentation.
-const LATER_WORDS: [&str; 4] = ["IFDEQ", "IFDNE", "IFEQ", "IFNE"];
+const NOT_A_STRING: Unapplied =
+    Unapplied::Failed("ERR Key should be of string type if conditions are specified");
+const BAD_CONDITION: Unapplied =
+    Unapplied::Failed("ERR Invalid condition. Use IFEQ, IFNE, IFDEQ, or IFDNE");
+const BAD_DIGEST: Unapplied = Unapplied::Failed("ERR must be exactly 16 hexadecimal characters");
 
 /// The condition for the key to be set.
 #[derive(Clone, Copy)]
-enum Condition<'a> {
+enum Condition {
     None,
     /// NX: the key does not exist.
     Absent,
     /// XX: the key exists.
     Present,
-    /// IFEQ: the key is a string and has this value.
+}
+
+/// A condition on the value of the key, which must be a string.
+///
+/// *Observed* on Redis 8.6.3: the digest, which is the XXH3 as 16 hexadecimal digits, is compared as
+/// text, and only its length is checked, when it is compared.
+#[derive(Clone, Copy)]
+enum Comparison<'a> {
+    /// IFEQ: it is this.
     Equal(&'a [u8]),
+    /// IFNE: it is not this.
+    Different(&'a [u8]),
+    /// IFDEQ: its digest is this.
+    DigestEqual(&'a [u8]),
+    /// IFDNE: its digest is not this.
+    DigestDifferent(&'a [u8]),
+}
+
+impl<'a> Comparison<'a> {
+    /// Returns the option with its argument.
+    fn named(option: &[u8], argument: &'a [u8]) -> Option<Comparison<'a>> {
+        let is = |name: &str| option.eq_ignore_ascii_case(name.as_bytes());
+        Some(match () {
+            () if is("IFEQ") => Comparison::Equal(argument),
+            () if is("IFNE") => Comparison::Different(argument),
+            () if is("IFDEQ") => Comparison::DigestEqual(argument),
+            () if is("IFDNE") => Comparison::DigestDifferent(argument),
+            () => return None,
+        })
+    }
+
+    /// Returns whether the option is one of these on the server.
+    fn is_known(option: &[u8], server: Server) -> bool {
+        let is = |name: &str| option.eq_ignore_ascii_case(name.as_bytes());
+        let of_redis = server.product == Product::Redis && server.has_redis(8, 4);
+        is("IFEQ") && (of_redis || server.has_valkey(8, 1))
+            || of_redis && (is("IFNE") || is("IFDEQ") || is("IFDNE"))
+    }
+
+    /// Returns whether the condition holds for a value.
+    fn holds(self, value: &[u8]) -> Result<bool, Unapplied> {
+        match self {
+            Comparison::Equal(expected) => Ok(value == expected),
+            Comparison::Different(other) => Ok(value != other),
+            Comparison::DigestEqual(expected) => has_digest(value, expected),
+            Comparison::DigestDifferent(other) => Ok(!has_digest(value, other)?),
+        }
+    }
+
+    /// Returns whether the condition holds for a key that does not exist.
+    fn holds_without_key(self) -> bool {
+        matches!(self, Comparison::Different(_) | Comparison::DigestDifferent(_))
+    }
+}
+
+fn has_digest(value: &[u8], digest: &[u8]) -> Result<bool, Unapplied> {
+    if digest.len() != 16 {
+        return Err(BAD_DIGEST);
+    }
+    Ok(digest.eq_ignore_ascii_case(format!("{:016x}", xxh3_64(value)).as_bytes()))
 }
 
 /// The change to the key's expiry.
@@ -58,7 +123,8 @@ impl Unit {
 
 /// The options of SET, GETEX or MSETEX.
 struct Options<'a> {
-    condition: Condition<'a>,
+    condition: Condition,
+    comparison: Option<Comparison<'a>>,
     get: bool,
     expiry: Expiry<'a>,
 }
@@ -75,21 +141,28 @@ impl<'a> Options<'a> {
     /// Parses the options, which may be in any order and may be repeated unless they contradict
     /// (`t_string.c`, `parseExtendedStringArgumentsOrReply`).
     fn read(args: &[&'a [u8]], command: Command, server: Server) -> Result<Options<'a>, Unapplied> {
-        let mut options =
-            Options { condition: Condition::None, get: false, expiry: Expiry::Unsaid };
+        let mut options = Options {
+            condition: Condition::None,
+            comparison: None,
+            get: false,
+            expiry: Expiry::Unsaid,
+        };
         // Up to Redis 6.2, NX and GET exclude each other.
         let get_with_nx = server.has_redis(7, 0);
+        // *Observed*: Redis 8.6 accepts NX and XX after a comparison, Valkey 9.1 does not.
+        let combines = server.product == Product::Redis;
         let mut rest = args.iter().copied();
         while let Some(option) = rest.next() {
             let is = |name: &str| option.eq_ignore_ascii_case(name.as_bytes());
             let setting = command != Command::Getex;
+            let existence = setting && (options.comparison.is_none() || combines);
             match (options.condition, options.expiry) {
                 (Condition::None | Condition::Absent, _)
-                    if setting && is("NX") && (get_with_nx || !options.get) =>
+                    if existence && is("NX") && (get_with_nx || !options.get) =>
                 {
                     options.condition = Condition::Absent;
                 }
-                (Condition::None | Condition::Present, _) if setting && is("XX") => {
+                (Condition::None | Condition::Present, _) if existence && is("XX") => {
                     options.condition = Condition::Present;
                 }
                 (condition, _)
@@ -101,10 +174,16 @@ impl<'a> Options<'a> {
                     options.get = true;
                 }
                 (Condition::None, _)
-                    if command == Command::Set && is("IFEQ") && server.has_valkey(8, 1) =>
+                    if command == Command::Set && Comparison::is_known(option, server) =>
                 {
-                    let expected = rest.next().ok_or(Unapplied::SYNTAX)?;
-                    options.condition = Condition::Equal(expected);
+                    let argument = rest.next().ok_or(Unapplied::SYNTAX)?;
+                    let comparison =
+                        Comparison::named(option, argument).ok_or(Unapplied::SYNTAX)?;
+                    let repeated = options.comparison.replace(comparison);
+                    let is_same = |before| discriminant(before) == discriminant(&comparison);
+                    if repeated.as_ref().is_some_and(|before| !combines || !is_same(before)) {
+                        return Err(Unapplied::SYNTAX);
+                    }
                 }
                 (_, Expiry::Unsaid | Expiry::Keep)
                     if setting && is("KEEPTTL") && server.has_redis(6, 0) =>
@@ -115,8 +194,7 @@ impl<'a> Options<'a> {
                     options.expiry = Expiry::Remove;
                 }
                 (_, before) => {
-                    let unit =
-                        Unit::named(option, server).ok_or_else(|| unknown(option, server))?;
+                    let unit = Unit::named(option, server).ok_or(Unapplied::SYNTAX)?;
                     let alike = match before {
                         Expiry::Unsaid => true,
                         Expiry::Set(before, _) => before == unit,
@@ -130,16 +208,6 @@ impl<'a> Options<'a> {
             }
         }
         Ok(options)
-    }
-}
-
-/// Returns the error for a text that is not an option, or not one of this command.
-fn unknown(option: &[u8], server: Server) -> Unapplied {
-    let later = LATER_WORDS.iter().any(|name| option.eq_ignore_ascii_case(name.as_bytes()));
-    if later && server.has_redis(8, 3) {
-        Unapplied::Refused("an option of SET that came after Redis 8.2")
-    } else {
-        Unapplied::SYNTAX
     }
 }
 
@@ -182,15 +250,17 @@ fn store<'a>(
     expires_ms: Option<i64>,
 ) -> Applied {
     let value = || Value::String(StringValue::Borrowed(value));
-    let entry = match options.condition {
-        Condition::None | Condition::Absent => match db.entry(key, value) {
+    let creates = !matches!(options.condition, Condition::Present)
+        && options.comparison.is_none_or(Comparison::holds_without_key);
+    let entry = match creates {
+        true => match db.entry(key, value) {
             (entry, true) => {
                 entry.set_expiry(expires_ms);
                 return Ok(());
             }
             (entry, false) => entry,
         },
-        Condition::Present | Condition::Equal(_) => match db.get_mut(key) {
+        false => match db.get_mut(key) {
             Some(entry) => entry,
             None => return Ok(()),
         },
@@ -200,14 +270,13 @@ fn store<'a>(
         _ if options.get => return Err(Unapplied::WRONG_TYPE),
         _ => None,
     };
-    match options.condition {
-        Condition::None | Condition::Present => {}
-        Condition::Absent => return Ok(()),
-        Condition::Equal(expected) => {
-            let old = old.ok_or(Unapplied::WRONG_TYPE)?;
-            if !old.with(|old| old == expected) {
-                return Ok(());
-            }
+    if matches!(options.condition, Condition::Absent) {
+        return Ok(());
+    }
+    if let Some(comparison) = options.comparison {
+        let old = old.ok_or(Unapplied::WRONG_TYPE)?;
+        if !old.with(|old| comparison.holds(old))? {
+            return Ok(());
         }
     }
     entry.value = value();
@@ -280,7 +349,8 @@ pub(super) fn setnx(call: &mut Call<'_, '_>) -> Applied {
 
 pub(super) fn getset(call: &mut Call<'_, '_>) -> Applied {
     let (key, value) = (call.key(), call.args[2]);
-    let options = Options { condition: Condition::None, get: true, expiry: Expiry::Unsaid };
+    let options =
+        Options { condition: Condition::None, comparison: None, get: true, expiry: Expiry::Unsaid };
     store(call.db(), key, value, &options, None)
 }
 
@@ -361,7 +431,7 @@ pub(super) fn msetex(call: &mut Call<'_, '_>) -> Applied {
     let allowed = match options.condition {
         Condition::Absent => pairs(keyed).all(|(key, _)| !db.contains(key)),
         Condition::Present => pairs(keyed).all(|(key, _)| db.contains(key)),
-        Condition::None | Condition::Equal(_) => true,
+        Condition::None => true,
     };
     if !allowed {
         return Ok(());
@@ -370,5 +440,26 @@ pub(super) fn msetex(call: &mut Call<'_, '_>) -> Applied {
     for (key, value) in pairs(keyed) {
         store(db, key, value, &options, expires_ms)?;
     }
+    Ok(())
+}
+
+/// *Observed* on 8.6.3: without a condition, the key may hold any type; a condition is only parsed if
+/// the key exists.
+pub(super) fn delex(call: &mut Call<'_, '_>) -> Applied {
+    if !matches!(call.args.len(), 2 | 4) {
+        return Err(Unapplied::Failed("ERR wrong number of arguments for 'delex' command"));
+    }
+    let (key, args) = (call.key(), &call.args[2..]);
+    let db = call.db();
+    if let [option, argument] = *args {
+        let Some(value) = db.find::<StringValue<'_>>(key).map_err(|_| NOT_A_STRING)? else {
+            return Ok(());
+        };
+        let comparison = Comparison::named(option, argument).ok_or(BAD_CONDITION)?;
+        if !value.with(|value| comparison.holds(value))? {
+            return Ok(());
+        }
+    }
+    db.remove(key);
     Ok(())
 }

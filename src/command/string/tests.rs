@@ -91,13 +91,15 @@ fn options_are_known_since_their_version() {
         ("SET k v NX GET", redis(6, 2), redis(7, 0)),
         ("SET k v GET NX", redis(6, 2), valkey(7, 2)),
         ("SET k v IFEQ v", valkey(8, 0), valkey(8, 1)),
-        ("SET k v IFEQ v", redis(8, 2), valkey(9, 1)),
+        ("SET k v IFEQ v", redis(8, 2), redis(8, 4)),
+        ("SET k v IFNE v", redis(8, 2), redis(8, 4)),
+        ("SET k v IFDEQ 0123456789abcdef", redis(8, 2), redis(8, 4)),
+        ("SET k v IFDNE 0123456789ABCDEF", redis(8, 2), redis(8, 4)),
     ] {
         assert_eq!(Trying::new(before, &arena).run(line), Err(Unapplied::SYNTAX), "{line}");
         assert_eq!(Trying::new(since, &arena).run(line), Ok(()), "{line}");
     }
-    let applied = Trying::new(redis(8, 4), &arena).run("SET k v IFNE v");
-    assert!(matches!(applied, Err(Unapplied::Refused(_))), "{applied:?}");
+    assert_eq!(Trying::new(valkey(9, 1), &arena).run("SET k v IFNE v"), Err(Unapplied::SYNTAX));
     assert_eq!(Trying::new(redis(8, 4), &arena).run("SET k v IF"), Err(Unapplied::SYNTAX));
 }
 

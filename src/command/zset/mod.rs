@@ -7,13 +7,18 @@ mod range;
 mod remove;
 mod replace;
 mod store;
+mod transfer;
 
 pub(super) use replace::replace;
 
-use super::row::{Command, DEST_COUNTED, KEY, TWO_KEYS, counted, plain, range, since, write};
+use super::row::{
+    Command, DEST_COUNTED, KEY, TWO_KEYS, counted, plain, range, redis_only, since, write,
+};
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[Command] = &[
+    // Logged as ZMOVE.
+    write("BZMOVE",            5, redis_only(8, 12), TWO_KEYS).name_only(),
     write("BZMPOP",           -5, since(7, 0), counted(2)).by(pop::bzmpop),
     write("BZPOPMAX",         -3, since(5, 0), range(1, -2, 1)).by(pop::bzpopmax),
     write("BZPOPMIN",         -3, since(5, 0), range(1, -2, 1)).by(pop::bzpopmin),
@@ -27,6 +32,8 @@ pub(super) const ROWS: &[Command] = &[
     plain("ZINTERCARD",       -3, since(7, 0), counted(1)),
     write("ZINTERSTORE",      -4, since(2, 0), DEST_COUNTED).by(store::zinterstore),
     plain("ZLEXCOUNT",         4, since(2, 8), KEY),
+    write("ZMOVE",             4, redis_only(8, 12), TWO_KEYS).documented().by(transfer::zmove),
+    write("ZMOVEMEMBER",       4, redis_only(8, 12), TWO_KEYS).documented().by(transfer::zmovemember),
     write("ZMPOP",            -4, since(7, 0), counted(1)).by(pop::zmpop),
     plain("ZMSCORE",          -3, since(6, 2), KEY),
     write("ZPOPMAX",          -2, since(5, 0), KEY).by(pop::zpopmax),

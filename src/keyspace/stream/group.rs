@@ -15,6 +15,8 @@ pub struct Group<'a> {
     /// By number. Free numbers are reused.
     consumers: Vec<Option<Consumer<'a>>>,
     free: Vec<ConsumerNumber>,
+    /// The pending entries that consumers gave back, in that order.
+    nacked: Vec<StreamId>,
 }
 
 /// The state of an entry that was delivered.
@@ -22,7 +24,7 @@ pub struct Group<'a> {
 struct Delivery {
     delivered_ms: i64,
     deliveries: u64,
-    /// Always present, except while an RDB is loaded.
+    /// `None` if a consumer gave the entry back (XNACK), and while an RDB is loaded.
     consumer: Option<ConsumerNumber>,
 }
 
@@ -153,8 +155,36 @@ impl<'a> Group<'a> {
         let Some(delivery) = self.pending.remove(&id) else { return false };
         if let Some(consumer) = delivery.consumer.and_then(|number| self.consumer_mut(number)) {
             consumer.pending.remove(&id);
+        } else {
+            self.nacked.retain(|other| *other != id);
         }
         true
+    }
+
+    /// Returns the pending entries that consumers gave back, in the order in which they did.
+    pub fn nacked(&self) -> &[StreamId] {
+        &self.nacked
+    }
+
+    /// Gives a pending entry back, so that no consumer owns it: it is delivered again before others.
+    /// Makes the entry pending if it is not.
+    pub fn give_back(&mut self, id: StreamId, deliveries: u64) {
+        let given_back = Delivery { delivered_ms: 0, deliveries, consumer: None };
+        let before = self.pending.insert(id, given_back).and_then(|before| before.consumer);
+        match before.and_then(|number| self.consumer_mut(number)) {
+            Some(consumer) => {
+                consumer.pending.remove(&id);
+            }
+            None => self.nacked.retain(|other| *other != id),
+        }
+        self.nacked.push(id);
+    }
+
+    /// Marks a pending entry of an RDB as given back.
+    pub fn load_nacked(&mut self, id: StreamId) {
+        if self.is_pending(id) {
+            self.nacked.push(id);
+        }
     }
 
     /// Makes an entry pending for a consumer; if it is already pending, it is moved to this
@@ -170,6 +200,9 @@ impl<'a> Group<'a> {
             Deliveries::Same => delivery.deliveries,
         };
         let before = delivery.consumer.replace(number);
+        if before.is_none() && !self.nacked.is_empty() {
+            self.nacked.retain(|other| *other != id);
+        }
         if before != Some(number) {
             if let Some(consumer) = before.and_then(|before| self.consumer_mut(before)) {
                 consumer.pending.remove(&id);
@@ -328,6 +361,27 @@ mod tests {
         assert_eq!(eve, bob, "the number is used again");
         group.claim(id(2), eve, ONCE);
         assert_eq!(pending_of(&group), [("ann".into(), vec![]), ("eve".into(), vec![2])]);
+    }
+
+    #[test]
+    fn an_entry_that_was_given_back_has_no_consumer_until_it_is_claimed() {
+        let mut group = Group::new(id(0), None);
+        let bob = group.add_consumer(b"bob", 1, None).expect("new");
+        for ms in 1..=3 {
+            group.claim(id(ms), bob, ONCE);
+        }
+        group.give_back(id(2), 7);
+        group.give_back(id(1), 8);
+        group.give_back(id(4), 0);
+        assert_eq!(group.nacked(), [id(2), id(1), id(4)]);
+        assert_eq!(pending_of(&group), [("bob".into(), vec![3])]);
+        let given_back = Pending { id: id(2), delivered_ms: 0, deliveries: 7 };
+        assert_eq!(group.pending_at(id(2)), Some((given_back, None)));
+        group.claim(id(2), bob, ONCE);
+        assert!(group.acknowledge(id(4)));
+        assert_eq!(group.nacked(), [id(1)]);
+        assert!(group.remove_consumer(b"bob"));
+        assert_eq!(group.pending().len(), 1, "it belongs to no consumer");
     }
 
     #[test]

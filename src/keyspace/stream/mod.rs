@@ -8,19 +8,23 @@
 //! | `entries` | the entries in order, with cheap access at both ends and by id |
 //! | `fields` | the fields of an entry, in the format of the log |
 //! | `group` | a consumer group: its pending entries and its consumers |
+//! | `idmp` | the entries that producers added, to detect one that is added twice |
 
 mod entries;
 mod fields;
 mod group;
+mod idmp;
 
 use std::collections::BTreeMap;
 
 use bumpalo::Bump;
 
+pub use crate::rdb::StreamIdmp;
 pub use crate::rdb::{StreamId, StreamInfo};
 use entries::Entries;
 pub use fields::{Fields, FieldsBuffer};
 pub use group::{Claim, Consumer, ConsumerNumber, Deliveries, Group, Pending};
+pub use idmp::{DEFAULT as IDMP_DEFAULT, Idmp, Iid, Producer};
 
 /// A stream.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +37,8 @@ pub struct Stream<'a> {
     groups: BTreeMap<&'a [u8], Group<'a>>,
     /// The lowest of the last ids of removed groups.
     slowest_gone: Option<StreamId>,
+    /// `None` as long as it is the default.
+    idmp: Option<Box<Idmp<'a>>>,
 }
 
 /// The id of an entry is not above the existing ones.
@@ -285,6 +291,30 @@ impl<'a> Stream<'a> {
     /// as there is another group. *Observed* for 8.2.3.
     pub fn may_be_held_by_a_gone_group(&self, id: StreamId) -> bool {
         !self.groups.is_empty() && self.slowest_gone.is_some_and(|slowest| id > slowest)
+    }
+
+    /// Returns the entries that producers added; `None` if there were none, and the configuration is
+    /// the default.
+    pub fn idmp(&self) -> Option<&Idmp<'a>> {
+        self.idmp.as_deref()
+    }
+
+    /// Returns the entries that producers added, for modification.
+    pub fn idmp_mut(&mut self) -> &mut Idmp<'a> {
+        self.idmp.get_or_insert_default()
+    }
+
+    /// Applies the configuration and the counters in an RDB.
+    pub fn set_idmp_config(&mut self, config: StreamIdmp) {
+        if self.idmp.is_some() || config != idmp::DEFAULT {
+            self.idmp_mut().set_config(config);
+        }
+    }
+
+    /// Returns an entry's fields.
+    pub fn fields(&self, id: StreamId) -> Option<Fields<'a>> {
+        let (found, fields) = self.entries.from(id).next()?;
+        (found == id).then_some(fields)
     }
 
     /// Removes the entry from the pending entries of all groups.

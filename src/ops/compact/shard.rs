@@ -149,7 +149,13 @@ pub(super) fn feature_of(error: Unwritable) -> Option<Feature> {
     match error {
         Unwritable::FieldExpiry => Some(Feature::FieldExpiry),
         Unwritable::Functions => Some(Feature::Functions),
-        Unwritable::Module | Unwritable::Stream => None,
+        Unwritable::Producers => Some(Feature::StreamProducers),
+        Unwritable::GivenBack => Some(Feature::GivenBackEntries),
+        Unwritable::Array => Some(Feature::Arrays),
+        Unwritable::Module
+        | Unwritable::Stream
+        | Unwritable::ProducedEntry
+        | Unwritable::Metadata => None,
     }
 }
 
@@ -168,6 +174,11 @@ fn unwritable(error: Unwritable, db: u32, key: &[u8], server: Server) -> Error {
 fn key_error(error: KeyError, db: u32) -> Error {
     match error {
         KeyError::Write(error) => error.at("memory"),
+        KeyError::Unsupported { ref key, .. } => Error::new(
+            ErrorKind::Refused,
+            format!("key {} of database {db} cannot be written: {error}", Shown(key)),
+        )
+        .help("write commands: --format aof or multipart-aof"),
         KeyError::Opaque { key } => Error::new(
             ErrorKind::Refused,
             format!(

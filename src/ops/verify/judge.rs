@@ -362,7 +362,12 @@ fn end(reading: &Reading<'_>, server: Server) -> Option<Obstacle> {
             "the file ends inside a command of a transaction".to_string()
         }
         (Some(Fault::NegativeLength { .. }), _) => {
-            return Some(Obstacle::new(at, Outcome::Crashes, "an argument of negative length"));
+            // Redis 5.0 reads into memory that it has not reserved: it crashes, or the read fails.
+            let outcome = match server.has_redis(6, 0) {
+                true => Outcome::Crashes,
+                false => Outcome::Undefined,
+            };
+            return Some(Obstacle::new(at, outcome, "an argument of negative length"));
         }
         (Some(fault), _) => {
             let mut reason = match fault {
@@ -487,9 +492,20 @@ fn ends_the_loader(id: CommandId, tally: &Tally, server: Server) -> Option<Outco
         CommandId::SLAVEOF,
         CommandId::SYNC,
     ];
+    /// They make the server wait for the client, if there is no data that they could return.
+    const BEFORE_6_2: [&str; 8] = [
+        "BLPOP",
+        "BRPOP",
+        "BRPOPLPUSH",
+        "BZPOPMAX",
+        "BZPOPMIN",
+        "MONITOR",
+        "PSUBSCRIBE",
+        "SUBSCRIBE",
+    ];
     // Loading ends at the EXEC that runs it; in a transaction that stays open it never runs.
     let in_transaction =
-        id == CommandId::DISCARD || id == CommandId::WATCH && server.has_valkey(9, 1);
+        id == CommandId::DISCARD || id == CommandId::WATCH && server.has_valkey(8, 0);
     let never_run =
         tally.transactions.open().is_some_and(|open| tally.occurrences(id).first > open.block);
     if in_transaction && tally.transactions.whole > 0 && !never_run {
@@ -502,6 +518,7 @@ fn ends_the_loader(id: CommandId, tally: &Tally, server: Server) -> Option<Outco
         return Some(Outcome::Crashes);
     }
     // These commands access memory of a client connection, which a loader does not have; most of them crash the server.
-    let astray = BEFORE_7_0.contains(&id) && !server.has_redis(7, 0);
+    let astray = BEFORE_7_0.contains(&id) && !server.has_redis(7, 0)
+        || BEFORE_6_2.contains(&id.row().name) && !server.has_redis(6, 2);
     astray.then_some(Outcome::Undefined)
 }

@@ -1,26 +1,39 @@
 //! Streams (`rewriteStreamObject` in `aof.c`): the entries, the counters, the groups.
 
-use crate::base::server::Server;
-use crate::keyspace::stream::{Group, Stream, StreamId};
+use crate::base::server::{Product, Server};
+use crate::keyspace::stream::{Group, Stream};
+use crate::rewrite::commands::entry::{write_empty, write_id};
 use crate::rewrite::commands::out::Out;
+use crate::rewrite::commands::producers::Producers;
+use crate::rewrite::commands::unwritable::Unwritable;
 
-/// Maximum length of an id as text: two numbers of 20 digits.
-const ID_BYTES: usize = 41;
-
-pub(super) fn write(out: &mut Out, key: &[u8], stream: &Stream<'_>, target: Server) {
+pub(super) fn write(
+    out: &mut Out,
+    key: &[u8],
+    stream: &Stream<'_>,
+    target: Server,
+) -> Result<(), Unwritable> {
+    let producers = Producers::of(stream, target)?;
+    let gives_back = stream.groups().any(|(_, group)| !group.nacked().is_empty());
+    if gives_back && (target.product != Product::Redis || !target.has_redis(8, 8)) {
+        return Err(Unwritable::GivenBack);
+    }
+    producers.write_before_entries(out, key);
     for (id, fields) in stream.entries() {
-        out.command(b"XADD", 2 + 2 * fields.count());
+        let produced = producers.of_entry(id);
+        out.command(
+            b"XADD",
+            2 + 2 * fields.count() + produced.map_or(0, |produced| produced.args()),
+        );
         out.bulk(key);
+        if let Some(produced) = produced {
+            produced.write(out);
+        }
         write_id(out, id);
         out.args(fields.as_log_bytes());
     }
     if stream.is_empty() {
-        // An entry that is trimmed immediately leaves an empty stream.
-        out.command(b"XADD", 6);
-        out.bulk(key);
-        for arg in [&b"MAXLEN"[..], b"0", b"0-1", b"x", b"y"] {
-            out.bulk(arg);
-        }
+        write_empty(out, key);
     }
     let has_counters = target.has_redis(7, 0);
     out.command(b"XSETID", if has_counters { 6 } else { 2 });
@@ -44,6 +57,32 @@ pub(super) fn write(out: &mut Out, key: &[u8], stream: &Stream<'_>, target: Serv
             out.number(group.entries_read().map_or(-1, u64::cast_signed));
         }
         write_consumers(out, key, (name, group), stream, target);
+        write_given_back(out, key, (name, group), stream);
+    }
+    producers.write_after_groups(out, key);
+    Ok(())
+}
+
+/// Writes the pending entries that no consumer owns. FORCE creates those that exist in the stream, so
+/// that others are lost, as references to deleted entries are.
+fn write_given_back(
+    out: &mut Out,
+    key: &[u8],
+    (name, group): (&[u8], &Group<'_>),
+    stream: &Stream<'_>,
+) {
+    for id in group.nacked().iter().copied().filter(|id| stream.contains(*id)) {
+        let deliveries = group.pending_at(id).map(|(pending, _)| pending.deliveries);
+        out.command(b"XNACK", 9);
+        out.bulk(key);
+        out.bulk(name);
+        for arg in [&b"FAIL"[..], b"IDS", b"1"] {
+            out.bulk(arg);
+        }
+        write_id(out, id);
+        out.bulk(b"RETRYCOUNT");
+        out.number(deliveries.unwrap_or_default().cast_signed());
+        out.bulk(b"FORCE");
     }
 }
 
@@ -84,18 +123,4 @@ fn write_consumers(
             out.bulk(b"FORCE");
         }
     }
-}
-
-fn write_id(out: &mut Out, id: StreamId) {
-    let mut text = [0; ID_BYTES];
-    let mut len = 0;
-    let mut digits = itoa::Buffer::new();
-    let mut put = |bytes: &[u8]| {
-        text[len..len + bytes.len()].copy_from_slice(bytes);
-        len += bytes.len();
-    };
-    put(digits.format(id.ms).as_bytes());
-    put(b"-");
-    put(digits.format(id.seq).as_bytes());
-    out.bulk(&text[..len]);
 }

@@ -46,8 +46,13 @@ fn made<'a>(arena: &'a Bump, server: Server, text: &'a str) -> Keyspace<'a> {
 }
 
 fn written(target: Server, text: &str) -> Result<String, Unwritable> {
+    written_for(target, target, text)
+}
+
+/// Returns what is written for `target` of the data set that commands create on `server`.
+fn written_for(server: Server, target: Server, text: &str) -> Result<String, Unwritable> {
     let arena = Bump::new();
-    let keyspace = made(&arena, target, text);
+    let keyspace = made(&arena, server, text);
     let mut writer = CommandWriter::new(target);
     for entry in keyspace.databases().flat_map(|db| db.entries()) {
         writer.key(entry)?;
@@ -216,4 +221,96 @@ fn unwritable_keys_leave_no_output() {
     }
     assert_eq!(writer.key(keyspace.db(0).get(b"e").expect("it was set")), Ok(()));
     assert_eq!(writer.take(), log("SELECT 0").as_bytes());
+}
+
+/// As Redis 8.6.3 writes the same data.
+#[test]
+fn ids_of_producers_follow_the_groups() {
+    let commands = "XADD s IDMP p i1 1 f v
+                    XADD s IDMP p i2 2 f v
+                    XGROUP CREATE s g 0
+                    XGROUP CREATECONSUMER s g c
+                    XCFGSET s IDMP-MAXSIZE 99
+                    XADD s IDMP q i2 3 f v
+                    XADD s IDMP p i2 4 f v
+                    XADD s IDMP p i1 5 f v
+                    XDEL s 4
+                    PEXPIREAT s 99999999999999";
+    let expected = "XADD s 1-0 f v
+                    XADD s 2-0 f v
+                    XADD s 3-0 f v
+                    XADD s 5-0 f v
+                    XSETID s 5-0 ENTRIESADDED 5 MAXDELETEDID 4-0
+                    XGROUP CREATE s g 0-0 ENTRIESREAD -1
+                    XGROUP CREATECONSUMER s g c
+                    XCFGSET s IDMP-DURATION 100 IDMP-MAXSIZE 99
+                    XIDMPRECORD s p i1 5-0
+                    XIDMPRECORD s q i2 3-0
+                    PEXPIREAT s 99999999999999";
+    assert_eq!(written(redis(8, 6), commands), Ok(log(expected)));
+    let older = written_for(redis(8, 6), redis(8, 4), commands);
+    assert_eq!(older, Err(Unwritable::Producers));
+    let other = written_for(redis(8, 6), valkey(9, 1), commands);
+    assert_eq!(other, Err(Unwritable::Producers));
+}
+
+/// The server computes the same id again, after the configuration, which discards earlier ones.
+#[test]
+fn an_entry_with_a_computed_id_is_added_with_idmpauto() {
+    let commands = "XADD s 1 f v
+                    XCFGSET s IDMP-MAXSIZE 9
+                    XADD s IDMPAUTO p 2 f v
+                    XADD s IDMP p i 3 f w
+                    XADD s IDMP q i 4 f w";
+    let expected = "XADD s MAXLEN 0 0-1 x y
+                    XCFGSET s IDMP-DURATION 100 IDMP-MAXSIZE 9
+                    XADD s 1-0 f v
+                    XADD s IDMPAUTO p 2-0 f v
+                    XADD s IDMP p i 3-0 f w
+                    XADD s 4-0 f w
+                    XSETID s 4-0 ENTRIESADDED 4 MAXDELETEDID 0-0
+                    XIDMPRECORD s q i 4-0";
+    assert_eq!(written(redis(8, 6), commands), Ok(log(expected)));
+    let arena = Bump::new();
+    let (before, after) =
+        (made(&arena, redis(8, 6), commands), made(&arena, redis(8, 6), expected));
+    let fingerprint = |keyspace: &Keyspace<'_>| {
+        let mut sum = crate::keyspace::fingerprint::Fingerprint::default();
+        sum.add_all(keyspace, crate::keyspace::fingerprint::Detail::Commands);
+        sum.to_string()
+    };
+    assert_eq!(fingerprint(&before), fingerprint(&after));
+    let without = made(&arena, redis(8, 6), &expected[..expected.len() - 30]);
+    assert_ne!(fingerprint(&before), fingerprint(&without), "the ids are covered");
+}
+
+#[test]
+fn arrays_and_entries_given_back_are_written_for_redis_8_8() {
+    let commands = "ARINSERT a x y
+                    ARSET a 9 1.50
+                    XADD s 1 f v
+                    XGROUP CREATE s g 0
+                    XNACK s g FAIL IDS 1 1 RETRYCOUNT 4 FORCE";
+    let expected = "ARMSET a 0 x 1 y 9 1.50
+                    ARSEEK a 2
+                    XADD s 1-0 f v
+                    XSETID s 1-0 ENTRIESADDED 1 MAXDELETEDID 0-0
+                    XGROUP CREATE s g 0-0 ENTRIESREAD -1
+                    XNACK s g FAIL IDS 1 1-0 RETRYCOUNT 4 FORCE";
+    assert_eq!(written(redis(8, 8), commands), Ok(log(expected)));
+    let of = |text| written_for(redis(8, 8), redis(8, 6), text);
+    assert_eq!(of("ARSET a 0 x"), Err(Unwritable::Array));
+    let lines: Vec<&str> = commands.lines().skip(2).collect();
+    assert_eq!(of(&lines.join("\n")), Err(Unwritable::GivenBack));
+}
+
+#[test]
+fn the_metadata_of_a_module_is_never_left_out() {
+    let arena = Bump::new();
+    let mut keyspace = made(&arena, redis(8, 6), "SET k v");
+    let entry = keyspace.db(0).get_mut(b"k").expect("a key");
+    let meta = crate::keyspace::KeyMeta { items: vec![(7, b"payload\0")] };
+    entry.set_meta(Some(Box::new(meta)));
+    let entry = keyspace.db(0).get(b"k").expect("a key");
+    assert_eq!(CommandWriter::new(redis(8, 6)).key(entry), Err(Unwritable::Metadata));
 }

@@ -3,10 +3,10 @@
 use libtest_mimic::Trial;
 
 use super::string::{bystander, list, run_if};
-use crate::support::{Args, Binary, LINES, Random, on_each};
+use crate::support::{Args, Binary, FAMILIES, Random, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    on_each(&LINES, "apply::bitmap::random_commands_agree_with_the_server", random_sequences)
+    on_each(&FAMILIES, "apply::bitmap::random_commands_agree_with_the_server", random_sequences)
 }
 
 const KEYS: [&str; 5] = ["a", "b", "c", "d", "e"];

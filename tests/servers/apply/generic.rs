@@ -3,17 +3,20 @@
 
 use libtest_mimic::Trial;
 
-use crate::support::{Args, Binary, LINES, Random, Reply, Running, args, differential, on_each};
+use crate::support::{Args, Binary, FAMILIES, Random, Reply, Running, args, differential, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let mut trials =
-        on_each(&LINES, "apply::generic::random_commands_agree_with_the_server", random_sequences);
+    let mut trials = on_each(
+        &FAMILIES,
+        "apply::generic::random_commands_agree_with_the_server",
+        random_sequences,
+    );
     trials.extend(on_each(
-        &LINES,
+        &FAMILIES,
         "apply::generic::sort_by_text_of_other_keys_agrees_with_the_server",
         sort_by_text,
     ));
-    trials.extend(on_each(&LINES, "apply::generic::errors_agree_with_the_server", errors));
+    trials.extend(on_each(&FAMILIES, "apply::generic::errors_agree_with_the_server", errors));
     trials
 }
 

@@ -2,10 +2,10 @@
 
 use libtest_mimic::Trial;
 
-use crate::support::{Args, Binary, LINES, Random, args, differential, on_each};
+use crate::support::{Args, Binary, FAMILIES, Random, args, differential, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    on_each(&LINES, "apply::geo::random_commands_agree_with_the_server", random_sequences)
+    on_each(&FAMILIES, "apply::geo::random_commands_agree_with_the_server", random_sequences)
 }
 
 /// The number of sequences. The trial has passed with 1000.

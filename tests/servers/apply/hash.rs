@@ -4,11 +4,11 @@ use aofkit::base::server::{Product, redis, valkey};
 use aofkit::command::lookup;
 use libtest_mimic::Trial;
 
-use crate::support::{Args, Binary, LINES, Random, args, differential, on_each};
+use crate::support::{Args, Binary, FAMILIES, Random, args, differential, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials =
-        on_each(&LINES, "apply::hash::random_commands_agree_with_the_server", random_sequences);
+        on_each(&FAMILIES, "apply::hash::random_commands_agree_with_the_server", random_sequences);
     let lines = [redis(8, 2), valkey(9, 1)];
     trials.extend(on_each(
         &lines,

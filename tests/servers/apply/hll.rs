@@ -4,14 +4,14 @@ use aofkit::keyspace::hyperloglog::{self, Rules};
 use libtest_mimic::Trial;
 
 use super::string::{bystander, list, run};
-use crate::support::{Args, Binary, LINES, Random, Reply, differential, on_each};
+use crate::support::{Args, Binary, FAMILIES, Random, Reply, differential, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let trials = [
-        on_each(&LINES, "apply::hll::random_commands_agree_with_the_server", random_sequences),
-        on_each(&LINES, "apply::hll::many_elements_agree_with_the_server", many_elements),
-        on_each(&LINES, "apply::hll::forged_values_agree_with_the_server", forged),
-        on_each(&LINES, "apply::hll::other_sparse_limits_agree_with_the_server", other_limits),
+        on_each(&FAMILIES, "apply::hll::random_commands_agree_with_the_server", random_sequences),
+        on_each(&FAMILIES, "apply::hll::many_elements_agree_with_the_server", many_elements),
+        on_each(&FAMILIES, "apply::hll::forged_values_agree_with_the_server", forged),
+        on_each(&FAMILIES, "apply::hll::other_sparse_limits_agree_with_the_server", other_limits),
     ];
     trials.into_iter().flatten().collect()
 }

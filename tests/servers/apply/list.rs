@@ -2,10 +2,10 @@
 
 use libtest_mimic::Trial;
 
-use crate::support::{Args, LINES, Random, args, differential, on_each};
+use crate::support::{Args, FAMILIES, Random, args, differential, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    on_each(&LINES, "apply::list::random_commands_agree_with_the_server", |binary| {
+    on_each(&FAMILIES, "apply::list::random_commands_agree_with_the_server", |binary| {
         differential::random_sequences(binary, command);
     })
 }

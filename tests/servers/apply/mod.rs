@@ -9,6 +9,7 @@ mod geo;
 mod hash;
 mod hll;
 mod list;
+mod newer;
 mod set;
 pub(crate) mod stream;
 mod string;
@@ -22,6 +23,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         hash::trials(),
         hll::trials(),
         list::trials(),
+        newer::trials(),
         set::trials(),
         stream::trials(),
         string::trials(),

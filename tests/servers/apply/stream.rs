@@ -4,17 +4,17 @@ use aofkit::base::server::redis;
 use aofkit::command;
 use libtest_mimic::Trial;
 
-use crate::support::{Args, Binary, LINES, Random, args, differential, on_each};
+use crate::support::{Args, Binary, FAMILIES, Random, args, differential, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let name = "apply::stream::random_commands_agree_with_the_server";
-    let mut trials = on_each(&LINES, name, random_sequences);
+    let mut trials = on_each(&FAMILIES, name, random_sequences);
     let name = "apply::stream::references_of_groups_agree_with_the_server";
     trials.extend(on_each(&[redis(8, 2)], name, references));
     let name = "apply::stream::pending_entries_agree_with_the_server";
-    trials.extend(on_each(&LINES, name, pending_entries));
+    trials.extend(on_each(&FAMILIES, name, pending_entries));
     let name = "apply::stream::loaded_commands_agree_with_the_server";
-    trials.extend(on_each(&LINES, name, loaded_sequences));
+    trials.extend(on_each(&FAMILIES, name, loaded_sequences));
     trials
 }
 

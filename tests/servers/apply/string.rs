@@ -2,12 +2,16 @@
 
 use libtest_mimic::Trial;
 
-use crate::support::{Args, Binary, LINES, Random, differential, on_each};
+use crate::support::{Args, Binary, FAMILIES, Random, differential, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let trials = [
-        on_each(&LINES, "apply::string::random_commands_agree_with_the_server", random_sequences),
-        on_each(&LINES, "apply::string::random_floats_agree_with_the_server", random_floats),
+        on_each(
+            &FAMILIES,
+            "apply::string::random_commands_agree_with_the_server",
+            random_sequences,
+        ),
+        on_each(&FAMILIES, "apply::string::random_floats_agree_with_the_server", random_floats),
     ];
     trials.into_iter().flatten().collect()
 }

@@ -3,14 +3,14 @@
 use aofkit::keyspace::score::{ScoreBuffer, ScoreText};
 use libtest_mimic::Trial;
 
-use crate::support::{Args, Binary, LINES, Random, Reply, differential, on_each};
+use crate::support::{Args, Binary, FAMILIES, Random, Reply, differential, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let trials = [
-        on_each(&LINES, "apply::zset::scores_have_the_same_text", scores_have_the_same_text),
-        on_each(&LINES, "apply::zset::small_sets_agree_with_the_server", small_sets),
-        on_each(&LINES, "apply::zset::large_sets_agree_with_the_server", large_sets),
-        on_each(&LINES, "apply::zset::equal_scores_agree_with_the_server", sets_of_one_score),
+        on_each(&FAMILIES, "apply::zset::scores_have_the_same_text", scores_have_the_same_text),
+        on_each(&FAMILIES, "apply::zset::small_sets_agree_with_the_server", small_sets),
+        on_each(&FAMILIES, "apply::zset::large_sets_agree_with_the_server", large_sets),
+        on_each(&FAMILIES, "apply::zset::equal_scores_agree_with_the_server", sets_of_one_score),
     ];
     trials.into_iter().flatten().collect()
 }

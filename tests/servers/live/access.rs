@@ -3,22 +3,27 @@
 use std::path::Path;
 use std::process::Command;
 
+use aofkit::base::server::redis;
 use libtest_mimic::Trial;
 
 use super::on_each;
-use crate::support::{Binary, LINES, Run, Setup, free_port, temp_dir, with_program_on_each};
+use crate::support::{Binary, FAMILIES, Run, Setup, free_port, temp_dir, with_program_on_each};
 
 const PASSWORD: &str = "not-to-be-seen";
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let mut trials = on_each(&LINES, "password_is_used_and_never_printed", password);
+    let mut trials = on_each(&FAMILIES, "password_is_used_and_never_printed", password);
     let name = "minimal_permissions_suffice_and_missing_ones_are_named";
-    trials.extend(on_each(&LINES, name, permissions));
-    trials.extend(on_each(&LINES, "server_without_config_command_is_refused_with_help", no_config));
-    trials.extend(on_each(&LINES, "server_without_log_is_refused_with_help", no_log));
+    trials.extend(on_each(&FAMILIES, name, permissions));
+    trials.extend(on_each(
+        &FAMILIES,
+        "server_without_config_command_is_refused_with_help",
+        no_config,
+    ));
+    trials.extend(on_each(&FAMILIES, "server_without_log_is_refused_with_help", no_log));
     // Of the four servers, only Redis 7.0 is built with TLS.
     let name = "live::tls_works_and_untrusted_certificates_are_rejected";
-    trials.extend(with_program_on_each(&LINES[1..2], "openssl", name, tls));
+    trials.extend(with_program_on_each(&[redis(7, 0)], "openssl", name, tls));
     trials
 }
 

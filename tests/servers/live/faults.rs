@@ -10,32 +10,34 @@ use std::process::Command;
 use std::sync::LazyLock;
 
 use aofkit::base::progress::Silent;
+use aofkit::base::server::redis;
 use aofkit::input::archive::verify::verify_archive;
 use libtest_mimic::Trial;
 
 use super::proxy::{Cut, Proxy};
 use super::{ignore_each, on_each};
 use crate::support::{
-    Binary, Body, LINES, Run, Running, Setup, UnderWay, aofkit, free_port, send_signal, setting,
+    Binary, Body, FAMILIES, Run, Running, Setup, UnderWay, aofkit, free_port, send_signal, setting,
     temp_dir, wait_until,
 };
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let lines = if everything() { &LINES[..] } else { &LINES[..2] };
-    let one = &LINES[1..2];
+    let two = [redis(6, 2), redis(7, 0)];
+    let lines = if everything() { &FAMILIES[..] } else { &two };
+    let one = &two[1..];
     let mut trials = on_each(lines, "next_run_restores_the_settings_after_a_kill", killed);
     trials.extend(on_each(lines, "interrupted_run_restores_the_settings", interrupted));
     trials.extend(on_each(lines, "settings_survive_a_lost_connection", cut));
     trials.extend(on_each(lines, "settings_survive_a_kill_of_the_server", server_killed));
     trials.extend(on_each(lines, "failed_rewrite_restores_the_settings", rewrite_fails));
     let name = "unwritable_server_directory_restores_the_settings";
-    trials.extend(on_each(&LINES, name, cannot_write));
+    trials.extend(on_each(&FAMILIES, name, cannot_write));
     trials.extend(on_each(one, "settings_survive_a_hanging_server", server_hangs));
     trials.extend(on_each(one, "setting_changed_by_others_is_not_restored", changed_by_others));
     trials.extend(on_each(one, "missing_backup_directory_changes_nothing", disk_missing));
     for (lines, name, body) in [
         (one, "full_backup_directory_restores_the_settings", disk_full as Body),
-        (&LINES[..], "full_server_disk_restores_the_settings", server_full),
+        (&FAMILIES[..], "full_server_disk_restores_the_settings", server_full),
     ] {
         trials.extend(match can_mount() {
             Ok(()) => on_each(lines, name, body),

@@ -3,22 +3,23 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use aofkit::base::server::redis;
 use libtest_mimic::Trial;
 use serde_json::Value;
 
 use super::on_each;
 use crate::support::json_docs::Docs;
-use crate::support::{Binary, LINES, Run, Running, Setup, aofkit, free_port, temp_dir};
+use crate::support::{Binary, FAMILIES, Run, Running, Setup, aofkit, free_port, temp_dir};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let name = "printed_instructions_of_a_hold_restore_a_flushed_server";
-    let mut trials = on_each(&LINES, name, restored_as_instructed);
-    trials.extend(on_each(&LINES, "second_hold_saves_a_second_set", second_hold));
+    let mut trials = on_each(&FAMILIES, name, restored_as_instructed);
+    trials.extend(on_each(&FAMILIES, "second_hold_saves_a_second_set", second_hold));
     let name = "hold_waits_for_a_running_rewrite_and_saves_both_sets";
-    trials.extend(on_each(&LINES, name, while_rewriting));
+    trials.extend(on_each(&FAMILIES, name, while_rewriting));
     let name = "hold_that_times_out_reports_what_it_saved";
-    trials.extend(on_each(&LINES[1..2], name, times_out));
-    trials.extend(on_each(&LINES, "refused_hold_prints_help", refused));
+    trials.extend(on_each(&[redis(7, 0)], name, times_out));
+    trials.extend(on_each(&FAMILIES, "refused_hold_prints_help", refused));
     trials
 }
 

@@ -10,21 +10,23 @@ use std::thread::{self, JoinHandle};
 use libtest_mimic::Trial;
 
 use super::on_each;
-use crate::support::{Binary, Client, LINES, Reply, Run, Setup, wait_until, with_program_on_each};
+use crate::support::{
+    Binary, Client, FAMILIES, Reply, Run, Setup, wait_until, with_program_on_each,
+};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let mut trials = on_each(&LINES, "rewrite_under_load_loses_no_data", |binary| {
+    let mut trials = on_each(&FAMILIES, "rewrite_under_load_loses_no_data", |binary| {
         loses_no_data(binary, "rewrite", None);
     });
-    trials.extend(on_each(&LINES, "links_under_load_lose_no_data", |binary| {
+    trials.extend(on_each(&FAMILIES, "links_under_load_lose_no_data", |binary| {
         loses_no_data(binary, "link", None);
     }));
     let name = "live::rewrite_under_redis_benchmark_loses_no_data";
-    trials.extend(with_program_on_each(&LINES, "redis-benchmark", name, |binary, program| {
+    trials.extend(with_program_on_each(&FAMILIES, "redis-benchmark", name, |binary, program| {
         loses_no_data(binary, "rewrite", Some(program));
     }));
     let name = "live::links_under_redis_benchmark_lose_no_data";
-    trials.extend(with_program_on_each(&LINES, "redis-benchmark", name, |binary, program| {
+    trials.extend(with_program_on_each(&FAMILIES, "redis-benchmark", name, |binary, program| {
         loses_no_data(binary, "link", Some(program));
     }));
     trials

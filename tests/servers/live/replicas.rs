@@ -4,10 +4,14 @@ use libtest_mimic::Trial;
 use serde_json::Value;
 
 use super::on_each;
-use crate::support::{Binary, LINES, Run, Setup, aofkit, free_port, wait_until};
+use crate::support::{Binary, FAMILIES, Run, Setup, aofkit, free_port, wait_until};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    on_each(&LINES, "replica_is_backed_up_only_if_allowed_and_connected_to_its_primary", replicas)
+    on_each(
+        &FAMILIES,
+        "replica_is_backed_up_only_if_allowed_and_connected_to_its_primary",
+        replicas,
+    )
 }
 
 fn replicas(binary: &Binary) {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aofkit::base::progress::Silent;
+use aofkit::base::server::redis;
 use aofkit::input::files::open_files;
 use aofkit::live::endpoint::{Address, Endpoint};
 use aofkit::ops::recover::hold::{HoldOptions, hold};
@@ -11,30 +12,30 @@ use serde_json::Value;
 
 use super::on_each;
 use crate::support::json_docs::Docs;
-use crate::support::{Binary, LINES, Run, Setup, UnderWay, aofkit, temp_dir};
+use crate::support::{Binary, FAMILIES, Run, Setup, UnderWay, aofkit, temp_dir};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let mut trials = on_each(&LINES, "backup_with_rewrite_contains_the_data", |binary| {
+    let mut trials = on_each(&FAMILIES, "backup_with_rewrite_contains_the_data", |binary| {
         contains_the_data(binary, &[], &["settings", "rewrite", "wait", "backup", "restore"]);
     });
-    trials.extend(on_each(&LINES, "backup_with_links_contains_the_data", |binary| {
+    trials.extend(on_each(&FAMILIES, "backup_with_links_contains_the_data", |binary| {
         let steps = ["settings", "wait", "link", "release", "backup"];
         contains_the_data(binary, &["--strategy", "link", "--move"], &steps);
     }));
-    trials.extend(on_each(&LINES, "compacted_backup_contains_the_data", |binary| {
+    trials.extend(on_each(&FAMILIES, "compacted_backup_contains_the_data", |binary| {
         let steps = ["settings", "wait", "link", "release", "backup"];
         contains_the_data(binary, &["--strategy", "link", "--compact"], &steps);
     }));
-    trials.extend(on_each(&LINES, "dry_run_reports_the_steps_and_changes_nothing", dry_run));
-    let lines = &LINES[1..2];
+    trials.extend(on_each(&FAMILIES, "dry_run_reports_the_steps_and_changes_nothing", dry_run));
+    let lines = &[redis(7, 0)];
     trials.extend(on_each(lines, "backup_waits_for_a_running_rewrite", waits_for_rewrite));
     trials.extend(on_each(lines, "timeout_of_a_rewrite_restores_the_settings", times_out));
     trials.extend(on_each(lines, "second_run_on_a_server_is_locked_out", is_locked));
     trials.extend(on_each(lines, "several_servers_are_backed_up_in_sequence", several));
     let name = "log_is_read_from_dir_option_and_identified";
-    trials.extend(on_each(&LINES[..2], name, dir_option));
+    trials.extend(on_each(&[redis(6, 2), redis(7, 0)], name, dir_option));
     trials.extend(on_each(lines, "quiet_run_prints_nothing", is_quiet));
-    trials.extend(on_each(&LINES, "hold_saves_the_log_after_a_flushall", hold_saves_the_log));
+    trials.extend(on_each(&FAMILIES, "hold_saves_the_log_after_a_flushall", hold_saves_the_log));
     trials
 }
 
