@@ -51,7 +51,7 @@ const SAMPLE: usize = 64;
 /// Returns the product that wrote the commands of a part, if it is another one than Redis or Valkey.
 pub fn foreign_log(survey: &Survey<'_>) -> Option<ForeignLog> {
     let has = |name: &&[u8]| survey.tally.unknown.contains_key(*name);
-    let by_name = OWN_COMMANDS.iter().find(|(_, names)| names.iter().any(|name| has(name)));
+    let by_name = OWN_COMMANDS.iter().find(|(_, names)| names.iter().any(&has));
     by_name
         .map(|(product, _)| *product)
         .or_else(|| has_tile38_set(survey).then_some(ForeignLog::Tile38))

@@ -101,8 +101,8 @@ fn bundled(name: &str, has: impl Fn(&Bundled) -> bool) -> Option<bool> {
     let mut named = BUNDLED.iter().filter(|module| {
         is(&ALL_BUNDLED)
             || is(&module.name)
-            || module.types.iter().any(|one| is(one))
-            || module.prefixes.iter().any(|one| is(one))
+            || module.types.iter().any(&is)
+            || module.prefixes.iter().any(&is)
     });
     let first = named.next()?;
     Some(has(first) || named.any(has))

@@ -293,11 +293,16 @@ impl<'a, 'v, 'p, V: Visitor<'a>> Driver<'a, 'v, 'p, V> {
             return Ok(());
         }
         while let Some(&code) = bytes.get(self.reader.cursor.pos()) {
-            let precedes_keys = match code {
-                opcode::SELECT_DB | opcode::RESIZE_DB | opcode::AUX | opcode::MODULE_AUX => true,
-                opcode::FUNCTION | opcode::SLOT_INFO | opcode::HASH_TEMPLATE => true,
-                _ => false,
-            };
+            let precedes_keys = matches!(
+                code,
+                opcode::SELECT_DB
+                    | opcode::RESIZE_DB
+                    | opcode::AUX
+                    | opcode::MODULE_AUX
+                    | opcode::FUNCTION
+                    | opcode::SLOT_INFO
+                    | opcode::HASH_TEMPLATE
+            );
             if !precedes_keys {
                 break;
             }

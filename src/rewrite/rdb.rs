@@ -27,6 +27,8 @@ pub enum KeyError {
         key: Vec<u8>,
         /// What it has.
         what: &'static str,
+        /// Whether commands can create it.
+        as_commands: bool,
     },
 }
 
@@ -39,7 +41,7 @@ impl std::fmt::Display for KeyError {
                 "an RDB cannot hold key {}, which commands have changed that are not understood",
                 Shown(key)
             ),
-            KeyError::Unsupported { key, what } => {
+            KeyError::Unsupported { key, what, .. } => {
                 write!(
                     f,
                     "no RDB version that can be written holds {what}, which key {} has",
@@ -130,21 +132,21 @@ fn with_view<R>(entry: &Entry<'_>, visit: impl FnOnce(&View<'_>) -> R) -> Result
     })
 }
 
-fn unsupported(entry: &Entry<'_>, what: &'static str) -> KeyError {
-    KeyError::Unsupported { key: entry.key().to_vec(), what }
+fn unsupported(entry: &Entry<'_>, what: &'static str, as_commands: bool) -> KeyError {
+    KeyError::Unsupported { key: entry.key().to_vec(), what, as_commands }
 }
 
 /// Returns an error if the key has a property that the writer does not know.
 fn check_supported(entry: &Entry<'_>) -> Result<(), KeyError> {
     if entry.meta().is_some() {
-        return Err(unsupported(entry, "the metadata of a module"));
+        return Err(unsupported(entry, "the metadata of a module", false));
     }
     if let Value::Stream(stream) = &entry.value
         && let Some(idmp) = stream.idmp()
         && (idmp.producers())
             .any(|(_, producer)| producer.ids().any(|(iid, _)| given(iid).is_none()))
     {
-        return Err(unsupported(entry, "an id that the server computes (IDMPAUTO)"));
+        return Err(unsupported(entry, "an id that the server computes (IDMPAUTO)", true));
     }
     Ok(())
 }

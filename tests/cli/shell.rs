@@ -98,5 +98,5 @@ fn h_with_a_value_is_the_host() {
 fn missing_directory_is_named() {
     let run = Place::new().run(&["man", "--to", "nowhere"]);
     assert_eq!(run.code, Some(2));
-    assert!(run.stderr.starts_with("error: nowhere: cannot write manual pages"), "{run:?}");
+    assert!(run.stderr.starts_with("error: cannot write manual pages to nowhere: "), "{run:?}");
 }

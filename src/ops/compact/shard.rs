@@ -159,6 +159,10 @@ pub(super) fn feature_of(error: Unwritable) -> Option<Feature> {
     }
 }
 
+/// The way out where no form can hold a key.
+const EXCLUDE: &str =
+    "--exclude leaves the key out; the server that wrote the log can rewrite it with the key";
+
 fn unwritable(error: Unwritable, db: u32, key: &[u8], server: Server) -> Error {
     let message =
         format!("key {} of database {db} cannot be written for {server}: {error}", Shown(key));
@@ -166,6 +170,7 @@ fn unwritable(error: Unwritable, db: u32, key: &[u8], server: Server) -> Error {
         Unwritable::Module => {
             "write an RDB, which carries it as it is: --format preamble, multipart or rdb"
         }
+        Unwritable::Metadata | Unwritable::ProducedEntry => EXCLUDE,
         _ => "name a newer server with --for",
     };
     Error::new(ErrorKind::Refused, message).help(help)
@@ -174,11 +179,11 @@ fn unwritable(error: Unwritable, db: u32, key: &[u8], server: Server) -> Error {
 fn key_error(error: KeyError, db: u32) -> Error {
     match error {
         KeyError::Write(error) => error.at("memory"),
-        KeyError::Unsupported { ref key, .. } => Error::new(
+        KeyError::Unsupported { key, what, as_commands } => Error::new(
             ErrorKind::Refused,
-            format!("key {} of database {db} cannot be written: {error}", Shown(key)),
+            format!("key {} of database {db} has {what}, which no RDB that is written here can hold", Shown(&key)),
         )
-        .help("write commands: --format aof or multipart-aof"),
+        .help(if as_commands { "write commands: --format aof or multipart-aof" } else { EXCLUDE }),
         KeyError::Opaque { key } => Error::new(
             ErrorKind::Refused,
             format!(
