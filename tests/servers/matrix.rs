@@ -79,7 +79,11 @@ fn write(binary: &Binary, seed: u64) -> State {
     let data = data_set(binary, &mut random, &config).unwrap_or_else(temp_dir);
     let mut server = Running::start(binary, data.path(), &config).expect("the server starts");
     for _ in 0..random.below(250) {
-        change(&mut server, &mut random, preamble);
+        change(
+            &mut server,
+            &mut random,
+            if preamble { Contents::All } else { Contents::AsCommands },
+        );
     }
     if !preamble {
         delete_vector_sets(&mut server);
@@ -87,8 +91,11 @@ fn write(binary: &Binary, seed: u64) -> State {
     server.rewrite();
     if random.once_in(2) {
         for _ in 0..20 {
-            // Without vector sets: an RDB cannot hold those that commands have changed.
-            change(&mut server, &mut random, false);
+            change(
+                &mut server,
+                &mut random,
+                if preamble { Contents::AsRdb } else { Contents::AsCommands },
+            );
         }
     }
     assert!(server.shut_down().success());
@@ -126,22 +133,36 @@ fn data_set(binary: &Binary, random: &mut Random, config: &[(&str, &str)]) -> Op
     Running::start(binary, data.path(), config).ok().map(|_| data)
 }
 
+/// What the random commands may write, by what a compaction of the state can hold.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Contents {
+    /// Everything: the server stores it in an RDB.
+    All,
+    /// What commands can hold: no vector sets.
+    AsCommands,
+    /// What an RDB can hold of what commands have changed: no vector sets, and no ids that the server computes (IDMPAUTO).
+    AsRdb,
+}
+
 /// Runs a random command, or one of a newer server if the server knows it.
-fn change(server: &mut Running, random: &mut Random, vectors: bool) {
+fn change(server: &mut Running, random: &mut Random, contents: Contents) {
     if random.once_in(4) {
-        server.client.call(&newer(random, vectors));
+        server.client.call(&newer(random, contents));
     } else {
         run(server, random);
     }
 }
 
 /// Returns a random command of Redis 7.0 to 8.6. Servers that do not know it reply with an error.
-fn newer(random: &mut Random, vectors: bool) -> Args {
+fn newer(random: &mut Random, contents: Contents) -> Args {
+    let vectors = contents == Contents::All;
     let (number, item) = (random.below(3), random.below(9));
     let later = 4_000_000_000_000 + random.below(1_000_000);
     args(&match random.below(18) {
         0 => format!("XADD idmp{number} IDMP p{} i{item} * f {item}", item % 2),
-        1 => format!("XADD idmp{number} IDMPAUTO p{} * f {item}", item % 2),
+        1 if contents != Contents::AsRdb => {
+            format!("XADD idmp{number} IDMPAUTO p{} * f {item}", item % 2)
+        }
         2 => format!("XCFGSET idmp{number} IDMP-DURATION {} IDMP-MAXSIZE 50", 600 + item),
         3 => format!("SET string{number} swapped IFEQ text"),
         4 => format!("DELEX string{number} IFEQ swapped"),

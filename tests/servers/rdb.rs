@@ -37,7 +37,7 @@ pub(crate) fn trials() -> Vec<Trial> {
                 fill_special(server, line);
             };
             let supported: &[Target] = if has_field_expiry(binary.line) {
-                &[Target::REDIS_12, Target::VALKEY_80]
+                &[Target::REDIS_12, Target::REDIS_13, Target::VALKEY_80]
             } else if binary.line.has_redis(7, 0) {
                 &Target::ALL[1..]
             } else {

@@ -200,8 +200,9 @@ pub(crate) fn state(server: &mut Running, binary: &Binary) -> (String, Vec<Strin
         }
     }
     if binary.line.has_redis(7, 0) {
+        // In an order that differs between two runs of a server.
         let list = server.client.call(&["FUNCTION", "LIST", "WITHCODE"]);
-        lines.push(format!("functions {list:?}"));
+        lines.extend(list.array().iter().map(|library| format!("function library {library:?}")));
     }
     lines.sort_unstable();
     server.client.call(&["SELECT", "0"]);

@@ -75,10 +75,9 @@ fn is_known_gap(source: &Source, target: &Binary, form: &str) -> bool {
     match source.set.name {
         // No command can make an entry pending that the stream does not have, and the loss is not reported.
         "deleted entries that are pending" => form == "aof",
-        // It is written for servers without vector sets. Redis 8.0 does not load the nodes of later versions.
+        // Redis 8.0 does not load the nodes of later versions.
         "vector set" => {
-            let is_later = source.line.has_redis(8, 2) && target.line == redis(8, 0);
-            form == "preamble" && (!(source.set.fits)(target.line) || is_later)
+            form == "preamble" && source.line.has_redis(8, 2) && target.line == redis(8, 0)
         }
         _ => false,
     }
