@@ -247,6 +247,7 @@ pub mod reports {
     pub use crate::base::level::Level;
     pub use crate::base::next_step::{Action, NextStep};
     pub use crate::command::Position as CommandPosition;
+    pub use crate::replay::{Basis, Origin};
 
     /// A log, its parts, and the files next to it.
     pub mod log {

@@ -7,7 +7,7 @@ use crate::base::cancel::Cancellation;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::glob::Glob;
 use crate::base::modules::Modules;
-use crate::base::server::{Product, Server, redis};
+use crate::base::server::{Product, Server};
 use crate::disk::publish::Existing;
 use crate::ops::compact;
 use crate::ops::compact::Form;
@@ -233,7 +233,7 @@ impl ReplayArgs {
         // Redis ignores expired hash fields when it loads a log; Valkey does not.
         let forgets = |server: Server| server.product == Product::Redis && server.has_redis(7, 4);
         ReplayOptions {
-            server: meant_for.unwrap_or(redis(7, 0)),
+            server: meant_for,
             fields_expire_ms: meant_for.filter(|s| forgets(*s)).map(|_| self.now_ms()),
             hll_sparse_max_bytes: self.hll_sparse_max_bytes,
             threads: common.threads.unwrap_or(0),

@@ -8,7 +8,7 @@ use super::args::{Common, ReplayArgs};
 use super::exit::Exit;
 use super::output::print;
 use crate::base::error::Result;
-use crate::base::server::{Server, redis};
+use crate::base::server::Server;
 use crate::ops::digest::{DigestOptions, digest};
 use crate::report;
 
@@ -21,7 +21,7 @@ use crate::report;
 pub(super) struct Digest {
     /// The log, an RDB, or an archive of one
     path: PathBuf,
-    /// Compute the digest of this server (redis-7.0, valkey-9.1, ...)
+    /// Compute the digest of this server (redis-7.0, valkey-9.1, ...) [default: the one that wrote the log]
     #[arg(long = "as", value_name = "VERSION")]
     server: Option<Server>,
     /// Compute only the fingerprint, which is several times faster
@@ -40,11 +40,10 @@ Exit codes: 0 done; 1 done, but some commands of the log fail on a server; 2 fai
 
 impl Digest {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
-        let server = self.server.unwrap_or(redis(7, 0));
         let options = DigestOptions {
             route: self.replaying.route(),
             replay: self.replaying.replay(common, self.server),
-            debug_digest: (!self.fingerprint).then_some(server),
+            debug_digest: !self.fingerprint,
         };
         let report = common.with_bar(|bar| digest(&self.path, &options, bar))?;
         if common.json {

@@ -18,6 +18,7 @@
 //! | `partitioner` | the shard of each key |
 //! | `union_find` | groups of keys that must be in one shard |
 //! | `lists` | the offsets of each shard's commands |
+//! | `origin` | the server that wrote a log, as far as its bytes say |
 //! | `router` | routing one segment of a log |
 //! | `route` | routing a log, part after part |
 //! | `prefixes` | the most frequent key prefixes |
@@ -34,6 +35,7 @@ mod damage;
 mod gather;
 mod lists;
 mod observe;
+mod origin;
 pub mod pair;
 pub mod partitioner;
 mod prefixes;
@@ -50,6 +52,7 @@ pub use crate::replay::shards::{
 };
 pub(crate) use cut::CutList;
 pub use observe::{Observed, Observer, Outcome, ShardObserver};
+pub use origin::{Basis, Origin};
 pub use pair::{Pair, route_together};
 pub use prefixes::{PrefixCounter, Prefixes};
 pub use route::{RouteOptions, Routed, Routing, Slice, Torn, route};

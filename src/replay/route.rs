@@ -6,9 +6,10 @@ use std::ops::Range;
 use super::cut::CutList;
 use super::damage::{broken_rdb, damaged, unfinished};
 use super::lists::{OffsetLists, Segment};
+use super::origin::{Evidence, Origin, PartEvidence, origin};
 use super::prefixes::Prefixes;
 use super::router::{KeySpecs, Plan, Router, Skipped};
-use crate::aof::log::{Log, Part};
+use crate::aof::log::{Log, Part, PartRole};
 use crate::aof::{Join, Scanned, Stop, read_args, scan_parallel};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::{Progress, Silent};
@@ -16,7 +17,7 @@ use crate::base::server::{Server, redis};
 use crate::command::intact_ranges::{following, is_damage};
 use crate::command::scripting::apply_function;
 use crate::keyspace::from_rdb::{NonKeyData, SlotImport};
-use crate::rdb::{self, AuxWhen, ModuleId, Reading, Text, Visitor, Want};
+use crate::rdb::{self, AuxWhen, Header, ModuleId, Reading, Text, Visitor, Want};
 use crate::replay::partitioner::Partitioner;
 use crate::replay::union_find::UnionFind;
 
@@ -75,6 +76,10 @@ pub(super) struct RoutedPart<'l> {
     pub(super) records: Option<Segment>,
     /// The writer of that RDB, if it is recorded there.
     pub(super) writer: Option<Server>,
+    /// Magic and version of that RDB.
+    pub(super) rdb: Option<Header>,
+    /// What the commands require of the server.
+    pub(super) evidence: Evidence,
     /// The content of that RDB other than keys and functions.
     pub(super) module_aux: Vec<(AuxWhen, &'l [u8])>,
     pub(super) slot_imports: Vec<SlotImport>,
@@ -358,7 +363,7 @@ fn route_part<'l>(
     progress: &dyn Progress,
 ) -> Result<()> {
     let mut start = 0;
-    let mut writer = None;
+    let (mut writer, mut rdb) = (None, None);
     let mut keys = RdbKeys::new(plan);
     progress.check()?;
     if part.starts_with_rdb() && kept.begins() {
@@ -377,6 +382,7 @@ fn route_part<'l>(
         start = usize::try_from(walk.len).unwrap_or(part.mapping.bytes().len());
         routed.rdb_keys += walk.keys;
         writer = writer_of(&walk);
+        rdb = Some(Header { magic: walk.magic, version: walk.version });
         if let Some(db) = keys.no_database {
             let message = format!("its RDB has keys in database {db}, which no server has");
             return Err(Error::new(ErrorKind::Refused, message).at(&part.path));
@@ -427,6 +433,8 @@ fn route_part<'l>(
         part,
         records: keys.lists.take(),
         writer,
+        rdb,
+        evidence: router.evidence,
         module_aux: keys.module_aux,
         slot_imports: keys.slot_imports,
         libraries: keys.libraries,
@@ -496,6 +504,21 @@ impl<'l> Routed<'l> {
     /// Fails like [`non_key`](Self::non_key).
     pub fn has_functions(&self) -> Result<bool> {
         Ok(!self.non_key(redis(7, 0))?.functions.is_empty())
+    }
+
+    /// Returns the server that wrote the log, as far as the log says.
+    pub fn origin(&self) -> Origin {
+        let several = self.parts.len() > 1;
+        let parts: Vec<PartEvidence<'_>> = (self.parts.iter())
+            .map(|part| PartEvidence {
+                name: several.then_some(&part.part.name),
+                writer: part.writer,
+                rdb: part.rdb,
+                is_of_set: part.part.role != PartRole::Single,
+                commands: &part.evidence,
+            })
+            .collect();
+        origin(&parts)
     }
 
     /// Returns n if one of n shards is a sample of all.

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::lists::{OffsetLists, Segment};
+use super::origin::Evidence;
 use crate::aof::{Frame, Join, Sink};
 use crate::command::transaction_scan::Transactions;
 use crate::command::{
@@ -119,6 +120,8 @@ pub(super) struct Router<'p> {
     pub(super) flush: Option<Flush>,
     /// Offsets of the commands for functions.
     pub(super) functions: Vec<u64>,
+    /// What the commands require of the server.
+    pub(super) evidence: Evidence,
     /// Annotations with a time: the offset of each, and its Unix seconds.
     pub(super) times: Vec<(u64, i64)>,
     /// The selected database; `None` while it is the one before the segment.
@@ -146,6 +149,7 @@ impl<'p> Router<'p> {
             commands: 0,
             flush: None,
             functions: Vec::new(),
+            evidence: Evidence::default(),
             times: Vec::new(),
             db: None,
         }
@@ -298,7 +302,10 @@ impl Sink for Router<'_> {
         self.commands += 1;
         let (name_on, name_len) = frame.bytes_from_name();
         let id = lookup_prefix(name_on, name_len);
-        let rule = id.map_or(RoutingRule::Key, |id| RULES[id.index()]);
+        let rule = id.map_or(RoutingRule::Key, |id| {
+            self.evidence.note(id, &frame);
+            RULES[id.index()]
+        });
         if rule == RoutingRule::Key {
             let key = match id {
                 Some(_) => frame.first_argument(),
@@ -326,6 +333,7 @@ impl Join for Router<'_> {
             self.groups = UnionFind::default();
         }
         self.commands += later.commands;
+        self.evidence.join(later.evidence);
         self.groups.join(&later.groups);
         self.transactions.join(later.transactions);
         self.functions.extend(later.functions);

@@ -29,8 +29,9 @@ use crate::replay::partitioner::Partitioner;
 #[derive(Debug, Clone)]
 #[cfg_attr(not(feature = "internals"), non_exhaustive)]
 pub struct ReplayOptions {
-    /// The server whose loader is emulated where servers differ.
-    pub server: Server,
+    /// The server whose loader is emulated where servers differ; `None` for the one that wrote the log: see
+    /// [`Origin::reading`](crate::replay::Origin::reading).
+    pub server: Option<Server>,
     /// See `Context::fields_expire_ms`.
     pub fields_expire_ms: Option<i64>,
     /// See `Context::hll_sparse_max_bytes`.
@@ -43,10 +44,10 @@ pub struct ReplayOptions {
 }
 
 impl Default for ReplayOptions {
-    /// The loader of Redis 7.0 with its default configuration, on all cores.
+    /// The loader of the server that wrote the log with its default configuration, on all cores.
     fn default() -> Self {
         ReplayOptions {
-            server: crate::base::server::redis(7, 0),
+            server: None,
             fields_expire_ms: None,
             hll_sparse_max_bytes: 3000,
             time_ms: None,
@@ -230,8 +231,9 @@ fn run_shard<'a, O: Observer<'a>>(
     let mut stats = ReplayStats::default();
     let mut prefixes = is_sample(routed, shard).then(PrefixCounter::default);
     let list = shard - routed.window.start;
+    let server = options.server.unwrap_or_else(|| routed.origin().reading());
     for (number, part) in routed.parts.iter().enumerate() {
-        load_records(part, list, options.server, keyspace)?;
+        load_records(part, list, server, keyspace)?;
         let number = u32::try_from(number).unwrap_or(u32::MAX);
         observer.part_begins(number, keyspace);
         let owns = |key: &[u8]| routed.partitioner.shard_of(key) == shard;
@@ -240,7 +242,7 @@ fn run_shard<'a, O: Observer<'a>>(
             annotated.or_else(|| written_ms(part)).unwrap_or(0)
         };
         let context = Context {
-            server: options.server,
+            server,
             fields_expire_ms: options.fields_expire_ms,
             hll_sparse_max_bytes: options.hll_sparse_max_bytes,
             clock: &clock,

@@ -26,7 +26,7 @@ fn log_of<S: AsRef<str>>(commands: &[S]) -> Vec<u8> {
 
 fn options(threads: usize) -> ReplayOptions {
     ReplayOptions {
-        server: redis(7, 0),
+        server: Some(redis(7, 0)),
         fields_expire_ms: None,
         hll_sparse_max_bytes: 3000,
         time_ms: Some(0),

@@ -69,6 +69,8 @@ fn before_and_after(out: &mut String, report: &CompactReport) -> fmt::Result {
         }
         (before, after) => format!(", {:.2} times larger", after as f64 / before as f64),
     };
+    let origin = report.origin.to_string();
+    row(out, "written by", &wrap(&origin, COLUMNS - 14, 14))?;
     let form = format!("{} for {}", report.form, report.encoding);
     row(out, "after", &format!("{}{ratio} ({form})", Bytes(report.bytes_after)))
 }

@@ -18,6 +18,7 @@ pub fn text(report: &DigestReport) -> String {
 
 fn write_text(out: &mut String, report: &DigestReport) -> fmt::Result {
     writeln!(out, "{}", Styled(STRONG, ShownPath(&report.path)))?;
+    let origin = wrap(&report.origin.to_string(), 65, 15);
     let mut row = |name: &str, value: &str| {
         writeln!(out, "  {} {value}", Styled(QUIET, format_args!("{name:<12}")))
     };
@@ -26,6 +27,7 @@ fn write_text(out: &mut String, report: &DigestReport) -> fmt::Result {
         row("", &format!("(DEBUG DIGEST of {})", report.server))?;
     }
     row("fingerprint", &report.fingerprint)?;
+    row("written by", &origin)?;
     row("keys", &counted(report.keys, "key"))?;
     if report.failed > 0 {
         let failed = counted(report.failed, "command");

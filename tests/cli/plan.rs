@@ -226,7 +226,7 @@ fn restorable() -> Place {
     fs::create_dir(place.path("empty")).unwrap();
     place.put_set("used/appendonlydir", &[("appendonly.aof.1.incr.aof", &sound())]);
     for name in ["appendonly.aof", "dump.rdb", "redis.conf"] {
-        place.put(&format!("used/{name}"), sound());
+        place.put(format!("used/{name}"), sound());
     }
     for (log, zip) in [("a.aof", "a.zip"), ("log", "set.zip")] {
         let run = place.run(&["compress", log, "-o", zip]);

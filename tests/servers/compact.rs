@@ -49,7 +49,7 @@ fn database_indexes(binary: &Binary) {
         let options = digest::DigestOptions {
             route: RouteOptions::default(),
             replay: replay_options(binary),
-            debug_digest: Some(binary.line),
+            debug_digest: true,
         };
         let report = digest::digest(copy.path(), &options, &Silent).expect("a digest");
         assert_eq!(report.digest, Some(server.digest()), "{index:?} on {}", binary.line);
@@ -98,7 +98,7 @@ fn one_log(binary: &Binary, seed: u64) {
         &digest::DigestOptions {
             route: RouteOptions::default(),
             replay: replay_options(binary),
-            debug_digest: Some(binary.line),
+            debug_digest: true,
         },
         &Silent,
     );
@@ -170,7 +170,7 @@ fn rewritten_as_commands(
 /// Returns the options for a replay as a server of this line.
 pub(crate) fn replay_options(binary: &Binary) -> ReplayOptions {
     ReplayOptions {
-        server: binary.line,
+        server: Some(binary.line),
         fields_expire_ms: None,
         hll_sparse_max_bytes: 3000,
         time_ms: None,

@@ -74,7 +74,7 @@ fn options(binary: &Binary, choice: Choice, output: Output) -> RecoverOptions {
         force: false,
         route: RouteOptions::default(),
         replay: ReplayOptions {
-            server: binary.line,
+            server: Some(binary.line),
             fields_expire_ms: None,
             hll_sparse_max_bytes: 3000,
             time_ms: None,

@@ -75,7 +75,7 @@ fn compaction() -> compact::CompactOptions {
         check: true,
         route: RouteOptions::default(),
         replay: ReplayOptions {
-            server: aofkit::base::server::redis(7, 0),
+            server: Some(aofkit::base::server::redis(7, 0)),
             fields_expire_ms: None,
             hll_sparse_max_bytes: 3000,
             time_ms: None,

@@ -74,7 +74,7 @@ fn only_complete_prefix_is_compacted() {
         check: true,
         route: RouteOptions::default(),
         replay: ReplayOptions {
-            server: redis(7, 0),
+            server: Some(redis(7, 0)),
             fields_expire_ms: None,
             hll_sparse_max_bytes: 3000,
             time_ms: None,

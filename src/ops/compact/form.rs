@@ -6,7 +6,6 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use crate::aof::log::{Layout, Log};
-use crate::base::server::{Server, redis};
 use crate::rdb::{self, Text, Visitor, Want};
 
 /// The form of a log on disk.
@@ -88,7 +87,6 @@ impl FromStr for Form {
 /// The auxiliary fields at the beginning of an RDB.
 #[derive(Default)]
 struct Notes {
-    server: Option<Server>,
     base: bool,
     over: bool,
 }
@@ -96,12 +94,8 @@ struct Notes {
 impl<'a> Visitor<'a> for Notes {
     fn aux(&mut self, name: Text<'a, '_>, value: Text<'a, '_>) {
         let value = String::from_utf8_lossy(&value.to_vec()).into_owned();
-        let version = |product: &str| format!("{product}-{value}").parse().ok();
-        match &name.to_vec()[..] {
-            b"redis-ver" if self.server.is_none() => self.server = version("redis"),
-            b"valkey-ver" => self.server = version("valkey"),
-            b"aof-base" | b"aof-preamble" => self.base = value == "1",
-            _ => {}
+        if matches!(&name.to_vec()[..], b"aof-base" | b"aof-preamble") {
+            self.base = value == "1";
         }
     }
 
@@ -129,12 +123,4 @@ fn notes(log: &Log) -> Notes {
 
 fn is_preamble(log: &Log) -> bool {
     notes(log).base
-}
-
-/// Returns the server that probably wrote a log, from the auxiliary fields of an RDB in it, or else from its layout.
-pub(super) fn written_by(log: &Log) -> Server {
-    notes(log).server.unwrap_or(match log.layout {
-        Layout::MultiPart { .. } | Layout::OnePart { .. } => redis(7, 0),
-        Layout::Empty | Layout::SingleFile | Layout::RdbFile => redis(6, 2),
-    })
 }

@@ -48,7 +48,8 @@ use crate::rdb::Target;
 use crate::rdb::write::{self, Feature, Notes};
 use crate::replay::pair::each_window;
 use crate::replay::{
-    ReplayOptions, ReplayStats, RouteOptions, Routed, Routing, is_sample, replay, route,
+    Basis, Origin, ReplayOptions, ReplayStats, RouteOptions, Routed, Routing, is_sample, replay,
+    route,
 };
 
 /// Options of [`compact`].
@@ -156,7 +157,9 @@ fn write_from(
     if let Some(output) = &options.output {
         check_shape(output, if form.is_directory() { Shape::Directory } else { Shape::File })?;
     }
-    let mut server = server_for(log, form, options)?;
+    let origin = routed.origin();
+    let reading = options.server.unwrap_or_else(|| origin.reading());
+    let mut server = server_for(&origin, form, options)?;
     if options.server.is_none() && !server.has_redis(7, 0) && routed.has_functions()? {
         server = raised(server, Feature::Functions).unwrap_or(server);
     }
@@ -166,9 +169,11 @@ fn write_from(
             log,
             source,
             form,
-            style: style_for(form, server, options)?,
+            style: style_for(form, server, options, &origin)?,
             non_key: non_key(routed, form, server, options)?,
-            replay: ReplayOptions { server, ..options.replay.clone() },
+            reading,
+            replay: ReplayOptions { server: Some(reading), ..options.replay.clone() },
+            origin: &origin,
             options,
             memory: &memory,
             unfit: Mutex::default(),
@@ -186,7 +191,7 @@ fn write_from(
 }
 
 /// Returns the server to write for, as given by the user or derived from the log.
-fn server_for(log: &Log, form: Form, options: &CompactOptions) -> Result<Server> {
+fn server_for(origin: &Origin, form: Form, options: &CompactOptions) -> Result<Server> {
     if options.route.slice.is_some() && form != Form::Aof {
         return Err(Error::new(
             ErrorKind::Usage,
@@ -201,8 +206,8 @@ fn server_for(log: &Log, form: Form, options: &CompactOptions) -> Result<Server>
                 .help("--format aof or preamble writes one file, which it reads"))
         }
         Some(server) => Ok(server),
-        None if form.is_directory() && !reads_sets(form::written_by(log)) => Ok(redis(7, 0)),
-        None => Ok(form::written_by(log)),
+        None if form.is_directory() && !reads_sets(origin.writing()) => Ok(redis(7, 0)),
+        None => Ok(origin.writing()),
     }
 }
 
@@ -252,7 +257,12 @@ fn module_rule(options: &CompactOptions) -> ModuleRule<'_> {
     ModuleRule { server: options.server, modules: &options.modules }
 }
 
-fn style_for(form: Form, server: Server, options: &CompactOptions) -> Result<Style> {
+fn style_for(
+    form: Form,
+    server: Server,
+    options: &CompactOptions,
+    origin: &Origin,
+) -> Result<Style> {
     if !form.is_rdb() {
         return Ok(Style::Commands(server));
     }
@@ -263,8 +273,9 @@ fn style_for(form: Form, server: Server, options: &CompactOptions) -> Result<Sty
     let options_for = write::Options {
         compress: options.compress,
         checksum: true,
-        // A server of that version never had this bookkeeping.
-        drop_bookkeeping: true,
+        // A server of that version never had this bookkeeping. If the version is only the lowest that is possible, the
+        // bookkeeping decides.
+        drop_bookkeeping: options.server.is_some() || origin.basis == Basis::Recorded,
     };
     let notes = Notes { ctime: options.ctime, ..Notes::new(target, form != Form::Rdb) };
     Ok(Style::Rdb { target, options: options_for, notes })
@@ -328,7 +339,10 @@ struct Job<'j> {
     form: Form,
     style: Style,
     non_key: NonKeyData<'j>,
+    /// The server whose loader is emulated.
+    reading: Server,
     replay: ReplayOptions,
+    origin: &'j Origin,
     options: &'j CompactOptions,
     memory: &'j Memory,
     /// The feature that the server lacks.
@@ -446,7 +460,7 @@ impl Job<'_> {
             each_window(&routing, "check", progress, |routed| {
                 replay(routed, &self.replay, progress, count, &mut take)
             })?;
-            Ok::<_, Error>((found, routing.whole().non_key(self.replay.server)?.functions))
+            Ok::<_, Error>((found, routing.whole().non_key(self.reading)?.functions))
         })?;
         let same = found.fingerprint == done.counted.fingerprint
             && found.keys == done.counted.keys
@@ -548,6 +562,7 @@ impl Job<'_> {
         CompactReport {
             path: self.path.to_owned(),
             output: self.options.output.clone(),
+            origin: self.origin.clone(),
             form: self.form,
             encoding: match &self.style {
                 Style::Commands(server) => server.to_string(),

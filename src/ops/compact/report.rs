@@ -9,7 +9,7 @@ use crate::analysis::data_filter::LeftOut;
 use crate::analysis::keyspace_summary::{KeysOfType, SummaryReport};
 use crate::analysis::lost_expiry::LostExpiry;
 use crate::rdb::Kind;
-use crate::replay::Torn;
+use crate::replay::{Origin, Torn};
 
 /// The result of a compaction or of a dry run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -20,6 +20,8 @@ pub struct CompactReport {
     /// The path of the compacted log; `None` if none was written.
     #[serde(serialize_with = "crate::base::escape::path_if_any")]
     pub output: Option<PathBuf>,
+    /// The server that wrote the log, as far as the log says.
+    pub origin: Origin,
     /// The form of the compacted log.
     pub form: Form,
     /// The encoding of the data: the magic of the RDB, or the server whose commands are used.

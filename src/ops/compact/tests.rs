@@ -48,7 +48,7 @@ fn compacted(form: Form, harm: fn(&mut Vec<Piece>)) -> (Option<String>, bool) {
         check: true,
         route: route_options,
         replay: ReplayOptions {
-            server: redis(7, 0),
+            server: Some(redis(7, 0)),
             fields_expire_ms: None,
             hll_sparse_max_bytes: 3000,
             time_ms: Some(0),

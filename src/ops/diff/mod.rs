@@ -17,7 +17,7 @@ pub use compare::{Counts, Difference, Numbers, Reason, compare};
 
 use crate::analysis::data_filter::{Filter, LeftOut};
 use crate::aof::log::{Log, Part};
-use crate::base::error::Result;
+use crate::base::error::{Error, Result};
 use crate::base::progress::Progress;
 use crate::input::open_log;
 use crate::keyspace::Keyspace;
@@ -178,8 +178,11 @@ pub fn detail_of<'l>(logs: impl IntoIterator<Item = &'l Log>) -> Detail {
 
 fn functions(pair: &Pair<'_>, replay: [&ReplayOptions; 2]) -> Result<bool> {
     let [one, other] = pair.whole();
-    let one = one.non_key(replay[0].server)?.functions;
-    Ok(one != other.non_key(replay[1].server)?.functions)
+    let functions = |log: &Routed<'_>, replay: &ReplayOptions| {
+        let server = replay.server.unwrap_or_else(|| log.origin().reading());
+        Ok::<_, Error>(log.non_key(server)?.functions)
+    };
+    Ok(functions(one, replay[0])? != functions(other, replay[1])?)
 }
 
 /// Compares two logs, or views of one, that are routed already. `found`, if given, is called with every difference.

@@ -15,7 +15,7 @@ use crate::keyspace::digest::{Flavour, Sum};
 use crate::keyspace::fingerprint::{Detail, Fingerprint};
 use crate::keyspace::{Db, Keyspace, Value};
 use crate::replay::pair::each_window;
-use crate::replay::{ReplayOptions, RouteOptions, replay, route};
+use crate::replay::{Origin, ReplayOptions, RouteOptions, replay, route};
 
 /// Options of [`digest()`].
 #[derive(Debug, Clone, Default)]
@@ -25,8 +25,8 @@ pub struct DigestOptions {
     pub route: RouteOptions,
     /// Options for replaying its commands.
     pub replay: ReplayOptions,
-    /// The server whose `DEBUG DIGEST` is computed; `None` for the fingerprint alone, which is several times faster.
-    pub debug_digest: Option<Server>,
+    /// Whether to compute what `DEBUG DIGEST` of the server replies; the fingerprint alone is several times faster.
+    pub debug_digest: bool,
 }
 
 /// The digests of a log.
@@ -35,6 +35,8 @@ pub struct DigestReport {
     /// The path as given.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub path: PathBuf,
+    /// The server that wrote the log, as far as the log says.
+    pub origin: Origin,
     /// The server whose digest it is.
     pub server: Server,
     /// The result of `DEBUG DIGEST`; `None` if only the fingerprint was requested.
@@ -74,13 +76,15 @@ pub fn digest(
 
 fn digest_of(log: &Log, options: &DigestOptions, progress: &dyn Progress) -> Result<DigestReport> {
     let routing = route(log, &options.route, progress)?;
+    let origin = routing.whole().origin();
+    let server = options.replay.server.unwrap_or_else(|| origin.reading());
     let (mut sum, mut fingerprint) = (Sum::default(), Fingerprint::default());
     let (mut keys, mut undigested) = (0_u64, 0_u64);
     let stats = each_window(&routing, "replay", progress, |routed| {
         let make = |_, keyspace: &mut Keyspace<'_>| {
             let mut fingerprint = Fingerprint::default();
             fingerprint.add_all(keyspace, Detail::All);
-            let sum = options.debug_digest.map(|server| {
+            let sum = options.debug_digest.then(|| {
                 let mut sum = Sum::default();
                 sum.add_all(keyspace, Flavour::of_server(server));
                 sum
@@ -102,8 +106,9 @@ fn digest_of(log: &Log, options: &DigestOptions, progress: &dyn Progress) -> Res
     })?;
     Ok(DigestReport {
         path: log.path.clone(),
-        server: options.replay.server,
-        digest: options.debug_digest.map(|_| sum.finish().to_string()),
+        server,
+        origin,
+        digest: options.debug_digest.then(|| sum.finish().to_string()),
         fingerprint: fingerprint.to_string(),
         keys,
         undigested,
