@@ -60,6 +60,8 @@ const MISPLACED: Unapplied =
     Unapplied::Failed("ERR Mandatory argument FIELDS is missing or not at the right position");
 const MISCOUNTED: Unapplied =
     Unapplied::Failed("ERR The `numfields` parameter must match the number of arguments");
+const UNKNOWN: Unapplied = Unapplied::Failed("ERR unknown argument");
+const FIELDS_TWICE: Unapplied = Unapplied::Failed("ERR FIELDS keyword specified multiple times");
 const BAD_TIME: Unapplied = Unapplied::Failed("ERR invalid expire time");
 
 /// The latest field expiry in Redis, which stores 46 bits.
@@ -120,9 +122,58 @@ pub(super) fn only_fields(call: &Call<'_, '_>) -> Result<Range<usize>, Unapplied
     fields(call, at, 1)
 }
 
+/// Parses the arguments after FIELDS, which is argument `at`: a count, and `each` times as many arguments; others may
+/// follow.
+fn counted_fields(call: &Call<'_, '_>, at: usize, each: usize) -> Result<Range<usize>, Unapplied> {
+    if at + 1 >= call.args.len() {
+        return Err(MISPLACED);
+    }
+    let count = usize::try_from(call.int(at + 1)?).ok().filter(|count| *count > 0);
+    let first = at + 2;
+    let end = count.and_then(|count| count.checked_mul(each)?.checked_add(first));
+    let end = end.filter(|end| *end <= call.args.len()).ok_or(MISCOUNTED)?;
+    Ok(first..end)
+}
+
+/// Whether options may follow the fields. *Observed* on Redis 8.6.3.
+fn takes_options_last(call: &Call<'_, '_>) -> bool {
+    is_redis(call) && call.context.server.has_redis(8, 6)
+}
+
+/// Parses the arguments after the time in HEXPIRE and similar commands as Redis 8.6 does: conditions may be repeated,
+/// before and after the fields, whose number is the one that is given. *Observed* on 8.6.3.
+fn in_any_order(call: &Call<'_, '_>) -> Result<(Conditions, Range<usize>), Unapplied> {
+    const SEVERAL: Unapplied = Unapplied::Failed("ERR Multiple condition flags specified");
+    let mut conditions = Conditions::default();
+    let mut fields = None;
+    let mut at = 3;
+    while let Some(arg) = call.args.get(at) {
+        if call.is(at, "FIELDS") {
+            if fields.is_some() {
+                return Err(FIELDS_TWICE);
+            }
+            let given = counted_fields(call, at, 1)?;
+            at = given.end;
+            fields = Some(given);
+        } else if conditions.take(arg) {
+            at += 1;
+        } else {
+            return Err(UNKNOWN);
+        }
+    }
+    let Conditions { nx, xx, gt, lt } = conditions;
+    if [nx, xx, gt, lt].into_iter().filter(|given| *given).count() > 1 {
+        return Err(SEVERAL);
+    }
+    fields.map(|fields| (conditions, fields)).ok_or(MISPLACED)
+}
+
 /// Parses the arguments after the time in HEXPIRE and similar commands: `[NX|XX|GT|LT] FIELDS count
 /// field ...`.
 pub(super) fn expiring(call: &Call<'_, '_>) -> Result<(Conditions, Range<usize>), Unapplied> {
+    if takes_options_last(call) {
+        return in_any_order(call);
+    }
     let mut conditions = Conditions::default();
     let at = if is_redis(call) {
         let one = usize::from(conditions.take(call.args[3]));
@@ -146,6 +197,10 @@ pub(super) fn expiring(call: &Call<'_, '_>) -> Result<(Conditions, Range<usize>)
 /// Parses the arguments after the key in HGETEX: `[EX|PX|EXAT|PXAT time|PERSIST] FIELDS count field
 /// ...`.
 pub(super) fn getting(call: &Call<'_, '_>) -> Result<(Given, Range<usize>), Unapplied> {
+    if takes_options_last(call) {
+        let AnyOrder { expiry, fields_given, .. } = setting_in_any_order(call, "PERSIST", 1)?;
+        return Ok((expiry.unwrap_or(Given::Stays), fields_given));
+    }
     let (given, at) = if !is_redis(call) {
         let (options, at) = valkey_options(call, "PERSIST")?;
         (options.given(Given::Goes, Given::Stays), at)
@@ -167,6 +222,11 @@ pub(super) fn setting(call: &Call<'_, '_>) -> Result<Setting, Unapplied> {
         let expiry = options.given(Given::Stays, Given::Goes);
         let pairs = fields(call, at, 2)?;
         return Ok(Setting { key: options.key, fields: options.fields, expiry, pairs });
+    }
+    if takes_options_last(call) {
+        let AnyOrder { wanted, expiry, fields_given } = setting_in_any_order(call, "KEEPTTL", 2)?;
+        let expiry = expiry.unwrap_or(Given::Goes);
+        return Ok(Setting { key: None, fields: wanted, expiry, pairs: fields_given });
     }
     let mut wanted = None;
     let mut expiry = None;
@@ -195,6 +255,57 @@ pub(super) fn setting(call: &Call<'_, '_>) -> Result<Setting, Unapplied> {
         at += 1;
     }
     Err(MISPLACED)
+}
+
+/// The arguments of HSETEX or HGETEX in Redis 8.6.
+struct AnyOrder {
+    /// FNX and FXX, only of HSETEX.
+    wanted: Option<Wanted>,
+    expiry: Option<Given>,
+    fields_given: Range<usize>,
+}
+
+/// Parses the arguments after the key in HSETEX (`single` is KEEPTTL) and HGETEX (PERSIST), in any order. `each` is the
+/// number of arguments of a field.
+fn setting_in_any_order(
+    call: &Call<'_, '_>,
+    single: &str,
+    each: usize,
+) -> Result<AnyOrder, Unapplied> {
+    let (mut wanted, mut expiry, mut fields_given) = (None, None, None);
+    let mut at = 2;
+    while at < call.args.len() {
+        let twice = if call.is(at, "FIELDS") {
+            if fields_given.is_some() {
+                return Err(FIELDS_TWICE);
+            }
+            let given = counted_fields(call, at, each)?;
+            at = given.end;
+            fields_given = Some(given);
+            continue;
+        } else if let Some(unit) = unit_named(call.args[at]) {
+            at += 1;
+            expiry.replace(Given::Time(at, unit)).is_some()
+        } else if call.is(at, single) {
+            expiry.replace(if single == "PERSIST" { Given::Goes } else { Given::Stays }).is_some()
+        } else if each == 2 && call.is(at, "FNX") {
+            wanted.replace(Wanted::Missing).is_some()
+        } else if each == 2 && call.is(at, "FXX") {
+            wanted.replace(Wanted::There).is_some()
+        } else {
+            return Err(UNKNOWN);
+        };
+        if twice {
+            return Err(Unapplied::Failed("ERR Only one of the arguments can be specified"));
+        }
+        at += 1;
+    }
+    let fields_given = fields_given.ok_or(MISPLACED)?;
+    // A time may be missing at the end.
+    match expiry {
+        Some(Given::Time(at, _)) if at >= call.args.len() => Err(Unapplied::SYNTAX),
+        _ => Ok(AnyOrder { wanted, expiry, fields_given }),
+    }
 }
 
 /// The options before FIELDS in Valkey: each may be repeated, as long as they do not contradict.
