@@ -49,8 +49,8 @@ type Tree = BTreeMap<PathBuf, Vec<u8>>;
 
 fn tree(directory: &Path) -> Tree {
     let mut found = Tree::new();
-    for entry in fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
+    for entry in fs::read_dir(directory).expect("a directory") {
+        let path = entry.expect("an entry").path();
         // The lock of a source stays.
         if path.extension().is_some_and(|extension| extension == "lock") {
             continue;
@@ -59,7 +59,7 @@ fn tree(directory: &Path) -> Tree {
             found.insert(path.clone(), Vec::new());
             found.extend(tree(&path));
         } else {
-            found.insert(path.clone(), fs::read(&path).unwrap());
+            found.insert(path.clone(), fs::read(&path).expect("a file"));
         }
     }
     found

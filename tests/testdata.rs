@@ -14,7 +14,7 @@ use serde_json::Value;
 /// Returns the log in the report of `verify --json`.
 fn verified(item: &str) -> Value {
     let path = testdata().join(item);
-    let report = verify(&[path], &VerifyOptions::default(), &Silent).unwrap();
+    let report = verify(&[path], &VerifyOptions::default(), &Silent).expect("not cancelled");
     let mut report: Value = serde_json::from_str(&report::json(&report)).expect("JSON");
     report["logs"][0].take()
 }
