@@ -212,12 +212,10 @@ pub mod servers {
     pub use crate::live::changed_settings::Change;
     pub use crate::live::endpoint::{Address, Endpoint, Patience, Secret, Tls};
     pub use crate::live::progress::LiveProgress;
-    pub use crate::live::replication::Replication;
     pub use crate::live::rewrite::Rewrite;
     pub use crate::live::server::ServerSeen;
-    pub use crate::live::settings::{Outcome as RestoreOutcome, Restored};
     pub use crate::live::snapshot::{How, SnapshotReport};
-    pub use crate::ops::backup::live::{LiveOptions, Step, Strategy};
+    pub use crate::ops::backup::live::{LiveOptions, Strategy};
     pub use crate::ops::recover::hold::{HoldOptions, HoldReport, Kept, hold};
 }
 
@@ -247,7 +245,7 @@ pub mod reports {
     pub use crate::base::level::Level;
     pub use crate::base::next_step::{Action, NextStep};
     pub use crate::command::Position as CommandPosition;
-    pub use crate::replay::{Basis, Origin};
+    pub use crate::replay::Origin;
 
     /// A log, its parts, and the files next to it.
     pub mod log {
@@ -312,7 +310,7 @@ pub mod reports {
 
     /// The report on a restore.
     pub mod restore {
-        pub use crate::ops::restore::{Change, Moved, PlannedFile, RestorePlan, Setting, Shape};
+        pub use crate::ops::restore::{Change, Moved, RestorePlan, Setting, Shape};
     }
 
     /// The reports on a backup directory.

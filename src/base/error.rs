@@ -84,7 +84,7 @@ impl Error {
     /// Creates an error for a system error while `doing` (an infinitive: "open", "map") something
     /// with `path`.
     ///
-    /// If the system error is [`Error::interrupted_io`], it is [`Error::interrupted`].
+    /// If the system error is of a cancellation, it is of [`ErrorKind::Interrupted`].
     pub fn io(doing: &str, path: impl AsRef<Path>, source: io::Error) -> Self {
         if source.get_ref().is_some_and(|source| source.is::<Interrupted>()) {
             return Error::interrupted();

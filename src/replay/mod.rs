@@ -52,7 +52,8 @@ pub use crate::replay::shards::{
 };
 pub(crate) use cut::CutList;
 pub use observe::{Observed, Observer, Outcome, ShardObserver};
-pub use origin::{Basis, Origin};
+pub(crate) use origin::Basis;
+pub use origin::Origin;
 pub use pair::{Pair, route_together};
 pub use prefixes::{PrefixCounter, Prefixes};
 pub use route::{RouteOptions, Routed, Routing, Slice, Torn, route};

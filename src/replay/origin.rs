@@ -22,7 +22,7 @@ pub struct Origin {
     /// The release line that the log names or requires.
     pub server: Server,
     /// How it is known.
-    pub basis: Basis,
+    pub(crate) basis: Basis,
     /// What in the log requires it: a command or option and its first byte, or the version of the RDB.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<String>,
@@ -34,7 +34,7 @@ pub struct Origin {
 /// How the server that wrote a log is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Basis {
+pub(crate) enum Basis {
     /// An RDB in the log names it.
     Recorded,
     /// The log has something that older lines do not know, so that it is this line or a later one.

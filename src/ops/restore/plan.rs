@@ -37,7 +37,7 @@ pub struct RestorePlan {
     /// The name of the file or of the set's directory in the data directory.
     pub placed: String,
     /// The files of the restored log, sorted by path.
-    pub files: Vec<PlannedFile>,
+    pub(crate) files: Vec<PlannedFile>,
     /// The conversion of the log, if it differs from the archive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub change: Option<Change>,

@@ -36,19 +36,19 @@ pub struct LiveReport<T> {
     /// The server.
     pub server: ServerSeen,
     /// Its replication state at the time of the snapshot.
-    pub replication: Replication,
+    pub(crate) replication: Replication,
     /// The method of taking the log.
     pub strategy: Strategy,
     /// The steps.
-    pub steps: Vec<Step>,
+    pub(crate) steps: Vec<Step>,
     /// The rewrite, with [`Strategy::Rewrite`].
     pub rewrite: Option<Rewrite>,
     /// The snapshot of the log.
     pub snapshot: SnapshotReport,
     /// The settings that were changed, and whether they were restored.
-    pub settings: Vec<Restored>,
+    pub(crate) settings: Vec<Restored>,
     /// The settings that an earlier, killed run left changed, and whether they were restored.
-    pub left_by_earlier_run: Vec<Restored>,
+    pub(crate) left_by_earlier_run: Vec<Restored>,
     /// Warnings for the user.
     pub warnings: Vec<String>,
     /// The report of the backup itself.
