@@ -48,7 +48,7 @@ pub fn rdb_write(bytes: &[u8]) {
             for entry in db.entries() {
                 match write_key(&mut writer, entry) {
                     Ok(()) => before.add(db.number(), entry),
-                    Err(KeyError::Write(WriteError::Unfit(_))) => {}
+                    Err(KeyError::Unsupported { .. } | KeyError::Write(WriteError::Unfit(_))) => {}
                     Err(error) => panic!("{target}: {error}"),
                 }
             }

@@ -98,7 +98,15 @@ impl Replayer {
             for entry in db.entries().filter(|entry| !self.is_left_out(entry)) {
                 match writer.key(entry) {
                     Ok(()) => before.add(db.number(), entry),
-                    Err(Unwritable::Module | Unwritable::FieldExpiry) => {}
+                    Err(
+                        Unwritable::Module
+                        | Unwritable::FieldExpiry
+                        | Unwritable::Producers
+                        | Unwritable::ProducedEntry
+                        | Unwritable::GivenBack
+                        | Unwritable::Array
+                        | Unwritable::Metadata,
+                    ) => {}
                     Err(error) => panic!("{}: {error}", self.server),
                 }
             }
@@ -123,7 +131,11 @@ impl Replayer {
             for entry in db.entries().filter(|entry| !self.is_left_out(entry)) {
                 match write_key(&mut writer, entry) {
                     Ok(()) => before.add(db.number(), entry),
-                    Err(KeyError::Opaque { .. } | KeyError::Write(WriteError::Unfit(_))) => {}
+                    Err(
+                        KeyError::Opaque { .. }
+                        | KeyError::Unsupported { .. }
+                        | KeyError::Write(WriteError::Unfit(_)),
+                    ) => {}
                     Err(error) => panic!("{}: {error}", self.server),
                 }
             }
