@@ -32,7 +32,7 @@ const OVERFLOW: Unapplied = Unapplied::Failed("ERR array index would overflow");
 const WRONG_ARITY: Unapplied = Unapplied::Failed("ERR wrong number of arguments");
 const BAD_SIZE: Unapplied = Unapplied::Failed("ERR invalid ring size");
 
-/// The highest index. 2^64-1 stands for none.
+/// The highest index. 2^64-1 means that there is none.
 const HIGHEST: u64 = u64::MAX - 1;
 
 fn index(text: &[u8]) -> Result<u64, Unapplied> {

@@ -214,9 +214,9 @@ pub struct StreamIdmp {
 pub enum ArrayItem<'a, 's> {
     /// A text.
     Str(Text<'a, 's>),
-    /// A number, which stands for its decimal text.
+    /// A number, that is reported as its decimal text.
     Int(i64),
-    /// A floating-point number, which stands for its shortest decimal text.
+    /// A floating-point number, that is reported as its shortest decimal text.
     Double(f64),
 }
 

@@ -77,9 +77,7 @@ impl fmt::Display for Origin {
             (Basis::Recorded, None) => Ok(()),
             (Basis::Recorded, Some(evidence)) => write!(f, ", {evidence}"),
             (Basis::Required, Some(evidence)) => write!(f, " or later: {evidence}"),
-            (Basis::Required | Basis::Layout, _) => {
-                f.write_str(" or later: nothing but the layout tells")
-            }
+            (Basis::Required | Basis::Layout, _) => f.write_str(" or later, by its layout alone"),
         }
     }
 }
