@@ -67,7 +67,7 @@ impl Modules {
         self.names.iter().any(|name| {
             match bundled(name, |module| module.types.contains(&type_name)) {
                 Some(has) => has,
-                None => name.eq_ignore_ascii_case(type_name) || begins_with(type_name, name),
+                None => !name.is_empty() && begins_with(type_name, name),
             }
         })
     }
@@ -145,5 +145,6 @@ mod tests {
         assert!(!none.have_type("scdtype00") && !none.have_command(b"FT.CREATE"));
         let empty = Modules::new([""]);
         assert!(!empty.have_command(b".X") && !empty.have_command(b"SET"));
+        assert!(!empty.have_type("graphdata"), "an empty name asserts nothing");
     }
 }

@@ -2,6 +2,7 @@
 //! key.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use super::cut::CutList;
 use super::damage::{broken_rdb, damaged, unfinished};
@@ -57,6 +58,8 @@ pub struct Routed<'l> {
     pub rdb_keys: u64,
     /// The end of the last part that a loader truncates, if it is torn.
     pub torn: Option<Torn>,
+    /// Determined once, because every shard asks for it.
+    origin: OnceLock<Origin>,
 }
 
 /// The end of a log that a loader does not read.
@@ -305,6 +308,7 @@ impl<'l> Pass<'_, 'l> {
             dead_commands: 0,
             rdb_keys: 0,
             torn: None,
+            origin: OnceLock::new(),
         };
         let mut groups = UnionFind::default();
         for (number, part) in self.log.parts.iter().enumerate() {
@@ -507,7 +511,11 @@ impl<'l> Routed<'l> {
     }
 
     /// Returns the server that wrote the log, as far as the log says.
-    pub fn origin(&self) -> Origin {
+    pub fn origin(&self) -> &Origin {
+        self.origin.get_or_init(|| self.find_origin())
+    }
+
+    fn find_origin(&self) -> Origin {
         let several = self.parts.len() > 1;
         let parts: Vec<PartEvidence<'_>> = (self.parts.iter())
             .map(|part| PartEvidence {

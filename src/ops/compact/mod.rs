@@ -159,7 +159,7 @@ fn write_from(
     }
     let origin = routed.origin();
     let reading = options.server.unwrap_or_else(|| origin.reading());
-    let mut server = server_for(&origin, form, options)?;
+    let mut server = server_for(origin, form, options)?;
     if options.server.is_none() && !server.has_redis(7, 0) && routed.has_functions()? {
         server = raised(server, Feature::Functions).unwrap_or(server);
     }
@@ -169,11 +169,11 @@ fn write_from(
             log,
             source,
             form,
-            style: style_for(form, server, options, &origin)?,
+            style: style_for(form, server, options, origin)?,
             non_key: non_key(routed, form, server, options)?,
             reading,
             replay: ReplayOptions { server: Some(reading), ..options.replay.clone() },
-            origin: &origin,
+            origin,
             options,
             memory: &memory,
             unfit: Mutex::default(),

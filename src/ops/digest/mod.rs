@@ -76,7 +76,7 @@ pub fn digest(
 
 fn digest_of(log: &Log, options: &DigestOptions, progress: &dyn Progress) -> Result<DigestReport> {
     let routing = route(log, &options.route, progress)?;
-    let origin = routing.whole().origin();
+    let origin = routing.whole().origin().clone();
     let server = options.replay.server.unwrap_or_else(|| origin.reading());
     let (mut sum, mut fingerprint) = (Sum::default(), Fingerprint::default());
     let (mut keys, mut undigested) = (0_u64, 0_u64);

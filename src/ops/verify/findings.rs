@@ -17,7 +17,7 @@ use crate::aof::log::{Layout, Log, OtherKind};
 use crate::aof::recognise::LooksLike;
 use crate::base::escape::Shown;
 use crate::base::modules::{Modules, bundled_with_type};
-use crate::base::server::DEFAULT_DATABASES;
+use crate::base::server::{DEFAULT_DATABASES, KNOWN};
 use crate::base::units::{Bytes, Count};
 use crate::command::tally::Occurrence;
 use crate::command::{CommandId, Role};
@@ -263,9 +263,8 @@ fn content(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
     let inspection = &survey.inspection;
     if let Some(fault) = &inspection.library {
         let finding = Finding::new(Level::Error, "function-library", fault.to_string());
-        findings.push(finding.at(survey, 0).help(
-            "servers since Redis 7.0 do not start with this RDB; repair it with a server that has what the library needs",
-        ));
+        findings
+            .push(finding.at(survey, 0).help("servers since Redis 7.0 do not start with this RDB"));
     }
     if inspection.keydb_member_expiries > 0 {
         let of = match &inspection.first_keydb_key {
@@ -293,7 +292,8 @@ fn content(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
 /// Reports data of modules, which is intact, but which a server loads only with the module.
 fn module_data(survey: &Survey<'_>, loaded: &Modules, findings: &mut Vec<Finding>) {
     let used = survey.rdb().into_iter().flat_map(|rdb| &rdb.modules);
-    for module in used.filter(|module| module.name != "vectorset") {
+    let brought = |name: &str| KNOWN.iter().any(|server| server.brings_module(name));
+    for module in used.filter(|module| !brought(&module.name)) {
         let name = Shown(module.name.as_bytes());
         let what = match module.keys {
             0 => format!("data of the module {name} that belongs to no key"),
