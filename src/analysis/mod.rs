@@ -8,6 +8,7 @@
 //! - [`position`]: positions in a log: `PART:OFFSET`, `#N`, or a time.
 //! - [`data_filter`]: selection of keys.
 //! - [`key_state`], [`keyspace_summary`]: summaries of a key or a data set.
+//! - [`touched_keys`]: keys that a log names after a position.
 //! - [`lost_expiry`]: expiries that the log of an old server may have lost.
 
 pub mod damage;
@@ -20,4 +21,5 @@ pub mod lost_expiry;
 pub mod position;
 pub mod rdb_inspection;
 pub mod survey;
+pub(crate) mod touched_keys;
 pub mod unknown_commands;

@@ -14,6 +14,11 @@ impl Glob {
         Glob(pattern.into())
     }
 
+    /// Returns whether the pattern has no special characters, so that it matches one text only.
+    pub(crate) fn is_literal(&self) -> bool {
+        !self.0.iter().any(|byte| b"*?[\\".contains(byte))
+    }
+
     /// Returns whether the pattern matches the whole text.
     pub fn matches(&self, text: &[u8]) -> bool {
         let (mut pattern, mut text) = (&self.0[..], text);

@@ -12,4 +12,5 @@ pub mod next_step;
 pub mod progress;
 pub(crate) mod rfc3339;
 pub mod server;
+pub(crate) mod slot;
 pub mod units;

@@ -233,26 +233,74 @@ impl Connection {
     }
 
     fn exchange(&mut self, packed: &[u8], deadline: Instant) -> Result<Value, Failure> {
-        if self.is_broken {
-            return Err(Failure::Lost(broken("a reply was lost on it")));
-        }
-        // Until the reply has been read.
-        self.is_broken = true;
-        self.stream.deadline = deadline;
-        let sent = self.stream.write_all(packed).and_then(|()| self.stream.flush());
-        sent.map_err(|error| lost(&error))?;
-        let value = self.parser.parse_value(&mut self.stream).map_err(|error| {
-            let late = Instant::now() >= deadline;
-            Failure::Lost(if late { SILENT.into() } else { broken(&error.to_string()) })
-        })?;
-        self.is_broken = false;
-        match value {
+        self.send(packed, deadline)?;
+        match self.receive(deadline)? {
             Value::ServerError(error) => Err(Failure::Answer {
                 code: error.code().to_string(),
                 text: error.details().unwrap_or_default().to_string(),
             }),
             value => Ok(value),
         }
+    }
+
+    /// Sends commands. Their replies must be received, one by one, before the next [`call`](Self::call).
+    fn send(&mut self, packed: &[u8], deadline: Instant) -> Result<(), Failure> {
+        self.unless_broken()?;
+        self.is_broken = true;
+        self.stream.deadline = deadline;
+        let sent = self.stream.write_all(packed).and_then(|()| self.stream.flush());
+        sent.map_err(|error| lost(&error))?;
+        self.is_broken = false;
+        Ok(())
+    }
+
+    /// Receives the reply to the first command that has none yet; an error of the server is a value.
+    fn receive(&mut self, deadline: Instant) -> Result<Value, Failure> {
+        self.unless_broken()?;
+        self.is_broken = true;
+        self.stream.deadline = deadline;
+        let value = self.parser.parse_value(&mut self.stream).map_err(|error| {
+            let late = Instant::now() >= deadline;
+            Failure::Lost(if late { SILENT.into() } else { broken(&error.to_string()) })
+        })?;
+        self.is_broken = false;
+        Ok(value)
+    }
+
+    fn unless_broken(&self) -> Result<(), Failure> {
+        if self.is_broken {
+            Err(Failure::Lost(broken("a reply was lost on it")))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Sends commands whose replies [`next_reply`](Self::next_reply) returns in their order.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Lost`].
+    pub(crate) fn send_all(&mut self, packed: &[u8]) -> Result<(), Failure> {
+        self.send(packed, Instant::now() + self.reply)
+    }
+
+    /// Returns the next reply to the commands of [`send_all`](Self::send_all); an error of the server is a value.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Lost`].
+    pub(crate) fn next_reply(&mut self) -> Result<Value, Failure> {
+        self.receive(Instant::now() + self.reply)
+    }
+
+    /// Runs a command of any bytes and returns its reply.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::call`].
+    pub(crate) fn run(&mut self, packed: &[u8]) -> Result<Value, Failure> {
+        let deadline = Instant::now() + self.reply;
+        self.exchange(packed, deadline)
     }
 }
 

@@ -1,6 +1,7 @@
 //! A running server: connection, settings, and its log on this machine.
 //!
 //! - [`endpoint`], [`tls`], [`connection`], [`client`]: the address of the server, and the connection to it.
+//! - [`pipeline`], [`cluster`]: many commands in flight, and the nodes of a cluster.
 //! - [`session`]: a run at one server, which the modules below take instead of its parts.
 //! - [`info`], [`server`], [`replication`]: what the server reports about itself.
 //! - [`settings`], [`journal`]: the settings that a run changes, and the record on disk that restores them.
@@ -10,11 +11,13 @@
 
 pub mod changed_settings;
 pub mod client;
+pub mod cluster;
 pub mod connection;
 pub mod endpoint;
 pub mod files;
 pub mod info;
 pub mod journal;
+pub mod pipeline;
 pub mod progress;
 pub mod replication;
 pub mod rewrite;

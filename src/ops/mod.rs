@@ -10,6 +10,8 @@ pub mod diff;
 pub mod digest;
 pub mod generate;
 pub mod history;
+#[cfg(feature = "live")]
+pub mod into;
 pub mod keys;
 pub mod list;
 pub mod log;

@@ -30,6 +30,7 @@ mod lzf;
 mod number;
 mod out;
 mod packed;
+mod payload;
 mod stream;
 mod target;
 #[cfg(test)]
@@ -42,5 +43,6 @@ pub use writer::{KeyNotes, Notes, Options, Part, WriteError, Writer};
 
 pub use convert::{ConvertError, Converted, convert};
 pub(crate) use number::canonical;
+pub(crate) use payload::PayloadWriter;
 pub use target::{Feature, Needs, Target, Unfit};
 pub use view::{Consumer, Elements, Fields, Group, Idmp, Pending, Producer, Scored, Stream, Value};

@@ -117,7 +117,12 @@ impl CommandWriter {
         Ok(())
     }
 
-    fn value(&mut self, key: &[u8], value: &Value<'_>) -> Result<(), Unwritable> {
+    /// Writes a value under the name `key`.
+    ///
+    /// # Errors
+    ///
+    /// Returns the reason why it cannot be written; a part of it may have been.
+    pub(crate) fn value(&mut self, key: &[u8], value: &Value<'_>) -> Result<(), Unwritable> {
         match value {
             Value::String(value) => {
                 self.out.command(b"SET", 2);

@@ -6,8 +6,8 @@ use crate::base::escape::Shown;
 use crate::keyspace::stream::Iid;
 use crate::keyspace::{Db, Entry, Hash, Keyspace, List, Set, Stream, Value, Zset, stream};
 use crate::rdb::write::{
-    Consumer, Elements, Fields, Group, Idmp, KeyNotes, Needs, Pending, Producer, Scored,
-    Stream as StreamView, Value as View, WriteError,
+    Consumer, Elements, Fields, Group, Idmp, KeyNotes, Needs, PayloadWriter, Pending, Producer,
+    Scored, Stream as StreamView, Value as View, WriteError,
 };
 use crate::rdb::{StreamId, StreamInfo, Writer};
 
@@ -95,6 +95,20 @@ pub fn write_key<W: Write>(writer: &mut Writer<W>, entry: &Entry<'_>) -> Result<
     let notes = KeyNotes { expires_ms: entry.expires_ms(), ..KeyNotes::default() };
     with_view(entry, |view| writer.key(entry.key(), &notes, view))??;
     Ok(())
+}
+
+/// Returns the payload of DUMP of a key.
+///
+/// # Errors
+///
+/// Returns the errors of [`write_key`].
+pub(crate) fn payload(
+    writer: &mut PayloadWriter,
+    db: u32,
+    entry: &Entry<'_>,
+) -> Result<Vec<u8>, KeyError> {
+    check_supported(entry)?;
+    Ok(with_view(entry, |view| writer.payload((db, entry.key()), view))??)
 }
 
 /// Returns the features that a key requires of the output version. An opaque key requires none,

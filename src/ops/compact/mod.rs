@@ -9,6 +9,7 @@ mod module_data;
 mod output;
 mod report;
 mod shard;
+mod source;
 #[cfg(test)]
 mod tests;
 
@@ -23,8 +24,8 @@ pub use report::{Carried, CompactReport, Failed, Keys, Phase, Reclaimed, TornEnd
 
 use self::module_data::ModuleRule;
 use self::output::{Output, Style};
-pub(crate) use self::shard::Made;
-use self::shard::{Counted, make};
+use self::shard::{Counted, Encoded, make};
+pub(crate) use self::source::{Made, MakeShare, Source, TakeShare, each_shard};
 use crate::analysis::lost_expiry::lost_expiries;
 use crate::aof::log::{Layout, Log};
 use crate::aof::manifest::{Entry, Manifest, Role};
@@ -281,56 +282,6 @@ fn style_for(
     Ok(Style::Rdb { target, options: options_for, notes })
 }
 
-/// A function that encodes a shard.
-pub(crate) type MakeShare<'m> =
-    dyn for<'a> Fn(usize, &mut Keyspace<'a>) -> Result<Made> + Sync + 'm;
-
-/// A function that receives the encoded shards, in the order of shards.
-pub(crate) type TakeShare<'t> = dyn FnMut(usize, Made) -> Result<()> + Send + 't;
-
-/// A source of the shards of a data set.
-pub(crate) trait Source: Sync {
-    /// Returns the routed log that supplies the data other than keys.
-    fn whole(&self) -> &Routed<'_>;
-
-    /// Builds all shards and passes them to `take`.
-    fn shards(
-        &self,
-        replay: &ReplayOptions,
-        progress: &dyn Progress,
-        make: &MakeShare<'_>,
-        take: &mut TakeShare<'_>,
-    ) -> Result<ReplayStats>;
-
-    /// Returns the logs that the data comes from, other than the one that is replaced.
-    fn logs(&self) -> Vec<&Log> {
-        Vec::new()
-    }
-
-    /// Returns whether the result may be published; called after it was written and checked.
-    fn may_be_published(&self) -> Result<()> {
-        Ok(())
-    }
-}
-
-impl Source for Routing<'_> {
-    fn whole(&self) -> &Routed<'_> {
-        Routing::whole(self)
-    }
-
-    fn shards(
-        &self,
-        options: &ReplayOptions,
-        progress: &dyn Progress,
-        make: &MakeShare<'_>,
-        take: &mut TakeShare<'_>,
-    ) -> Result<ReplayStats> {
-        each_window(self, "replay", progress, |routed| {
-            replay(routed, options, progress, make, &mut *take)
-        })
-    }
-}
-
 /// A compaction into one form for one server.
 struct Job<'j> {
     path: &'j Path,
@@ -408,16 +359,15 @@ impl Job<'_> {
             let rule = module_rule(self.options);
             make(keyspace, filter, self.detail(), &self.style, rule, &self.unfit, is_sample)
         };
-        let take = |shard: usize, made: Made| {
+        let take = |shard: usize, made: Encoded| {
             if shard.is_multiple_of(LOOK_EACH) {
                 self.memory.look();
             }
             counted.join(made.counted);
             output.add(made.pieces)
         };
-        let mut take = take;
         let stats = phases
-            .time("replay", || self.source.shards(&self.replay, progress, &made, &mut take))?;
+            .time("replay", || each_shard(self.source, &self.replay, progress, made, take))?;
         let bytes = phases.time("join", || output.finish())?;
         Ok(Done { counted, stats, bytes })
     }

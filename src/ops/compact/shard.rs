@@ -18,7 +18,7 @@ use crate::rewrite::commands::{CommandWriter, Unwritable};
 use crate::rewrite::rdb::{KeyError, write_key};
 
 /// An encoded shard.
-pub(crate) struct Made {
+pub(super) struct Encoded {
     pub(super) pieces: Vec<Piece>,
     pub(super) counted: Counted,
 }
@@ -86,7 +86,7 @@ pub(super) fn make<'a>(
     modules: ModuleRule<'_>,
     unfit: &Mutex<Option<Feature>>,
     is_sample: bool,
-) -> Result<Made> {
+) -> Result<Encoded> {
     let mut counted = Counted::default();
     let mut pieces = Vec::new();
     let mut prefixes = PrefixCounter::default();
@@ -137,7 +137,7 @@ pub(super) fn make<'a>(
         counted.join(of_db);
     }
     counted.prefixes = prefixes.finish();
-    Ok(Made { pieces, counted })
+    Ok(Encoded { pieces, counted })
 }
 
 fn note(unfit: &Mutex<Option<Feature>>, feature: Option<Feature>) {

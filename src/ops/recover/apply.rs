@@ -60,7 +60,7 @@ fn would_hold(subject: &Subject<'_>, plan: &RecoverPlan) -> Result<Option<Summar
 }
 
 /// Returns the ranges that are not retained.
-fn cut_list(log: &Log, retained: &[RetainedRanges]) -> CutList {
+pub(super) fn cut_list(log: &Log, retained: &[RetainedRanges]) -> CutList {
     let mut list = CutList::new();
     for (part, retained) in log.parts.iter().zip(retained) {
         let mut from = 0;

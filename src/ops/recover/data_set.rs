@@ -48,7 +48,8 @@ pub(super) fn undelete<T>(
     let route_options = RouteOptions { keep_dead: true, ..options.route.clone() };
     let routing = route(log, &route_options, progress)?;
     let (globs, expired, now_ms) = (globs.clone(), *expired, options.now_ms);
-    let wanted = Wanted { globs, db: options.db, expired, now_ms };
+    let wanted =
+        Wanted { globs, db: options.db, expired, now_ms, flushed_only: false, alone: false };
     let source = Undeleted { log, routing, wanted, tallies: Tallies::default() };
     let written = write(log, &source)?;
     Ok((written, source.tallies.into_tally().into_report(None, None, expired)))

@@ -16,6 +16,7 @@
 //! | `plan` | what a choice removes, joins or restores; writes nothing |
 //! | `apply` | writing what was planned, or predicting it for a dry run |
 //! | `data_set` | the data set of a plan that does not copy bytes |
+//! | `recovered` | what a choice recovers, for a running server |
 //! | `subject` | the log that is recovered |
 //! | `conflicts` | differences in later commands when an event is removed |
 //! | `join` | joining two states of a data set key by key |
@@ -43,6 +44,7 @@ mod next;
 mod options;
 mod plan;
 mod preview;
+mod recovered;
 mod report;
 mod run;
 mod subject;
@@ -61,6 +63,7 @@ pub use join::{Expired, Joined, Winner};
 pub use losses::{Deletions, IN_NUMBER_KEYS, IN_NUMBER_ONE_IN, IN_NUMBER_RUN, LossPlace};
 pub use options::{Choice, RecoverOptions};
 pub use plan::{JoinPlan, RecoverMethod, RecoverPlan, UndeletePlan};
+pub(crate) use recovered::{Recovered, recover_with};
 pub use report::{Done, PartSummary, RecoverReport};
 pub use run::recover;
 pub use timeline::{Broken, Event, NewerRdb, PossibleFlush, Tail, TimeRange, Timeline, timeline};

@@ -107,7 +107,11 @@ fn recover_log(
     Ok(inspection.report(verdict, candidates, done))
 }
 
-fn candidate<'s>(candidates: &'s [Candidate], number: u64, log: &Log) -> Result<&'s Candidate> {
+pub(super) fn candidate<'s>(
+    candidates: &'s [Candidate],
+    number: u64,
+    log: &Log,
+) -> Result<&'s Candidate> {
     candidates.iter().find(|candidate| candidate.number == number).ok_or_else(|| {
         Error::new(
             ErrorKind::Usage,

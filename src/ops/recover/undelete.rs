@@ -26,11 +26,22 @@ pub(super) struct Wanted {
     pub(super) expired: Expired,
     /// The current time, in Unix milliseconds.
     pub(super) now_ms: i64,
+    /// Whether patterns leave out keys that were last removed by a command that names them. A name without special
+    /// characters does not.
+    pub(super) flushed_only: bool,
+    /// Whether the data set consists of the restored keys alone.
+    pub(super) alone: bool,
 }
 
 impl Wanted {
     fn wants(&self, db: u32, key: &[u8]) -> bool {
         self.db.is_none_or(|only| only == db) && self.globs.iter().any(|glob| glob.matches(key))
+    }
+
+    /// Returns whether a key is restored that a command removed by its name.
+    fn wants_named(&self, key: &[u8]) -> bool {
+        let is_named = |glob: &Glob| glob.is_literal() && glob.matches(key);
+        !self.flushed_only || self.globs.iter().any(is_named)
     }
 }
 
@@ -80,9 +91,16 @@ struct Stashing<'w> {
 /// The deleted keys of one shard.
 struct Stash<'w, 'a> {
     wanted: &'w Wanted,
-    deleted: HashMap<(u32, &'a [u8]), Entry<'a>>,
+    deleted: HashMap<(u32, &'a [u8]), Removed<'a>>,
     /// The keys that the current command may delete.
     pending: Vec<(u32, Entry<'a>)>,
+}
+
+/// A key that was removed.
+struct Removed<'a> {
+    entry: Entry<'a>,
+    /// Whether the command removed it by its name, rather than with all keys of its database.
+    by_name: bool,
 }
 
 impl<'w> ShardObserver for Stashing<'w> {
@@ -115,9 +133,13 @@ impl<'a> Stash<'_, 'a> {
         // Sorted, so that the order does not depend on a hash.
         let mut deleted: Vec<_> = self.deleted.into_iter().collect();
         deleted.sort_by_key(|(of, _)| *of);
-        for ((db, key), entry) in deleted {
+        let mut restored = Vec::new();
+        for ((db, key), Removed { entry, by_name }) in deleted {
             if keyspace.db(db).contains(key) {
                 tally.on_both_sides += 1;
+                continue;
+            }
+            if by_name && !self.wanted.wants_named(key) {
                 continue;
             }
             if entry.expires_ms().is_some_and(|time| time < self.wanted.now_ms) {
@@ -127,6 +149,12 @@ impl<'a> Stash<'_, 'a> {
                 }
             }
             tally.brought_back += 1;
+            restored.push((db, entry));
+        }
+        if self.wanted.alone {
+            keyspace.clear();
+        }
+        for (db, entry) in restored {
             put(db, entry, keyspace);
         }
         tally
@@ -153,10 +181,15 @@ impl<'a> Observer<'a> for Stash<'_, 'a> {
         }
     }
 
-    fn after(&mut self, _: &Observed<'_, 'a>, _: Outcome, keyspace: &mut Keyspace<'a>) {
+    fn after(&mut self, seen: &Observed<'_, 'a>, _: Outcome, keyspace: &mut Keyspace<'a>) {
+        if self.pending.is_empty() {
+            return;
+        }
+        let by_name =
+            matches!(seen.id, Some(CommandId::DEL | CommandId::UNLINK | CommandId::GETDEL));
         for (db, entry) in self.pending.drain(..) {
             if !keyspace.db(db).contains(entry.key()) {
-                self.deleted.insert((db, entry.key()), entry);
+                self.deleted.insert((db, entry.key()), Removed { entry, by_name });
             }
         }
     }

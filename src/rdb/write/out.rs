@@ -109,6 +109,14 @@ fn number_as_string(to: &mut impl Put, number: i32) {
     }
 }
 
+impl Out<Vec<u8>> {
+    /// Returns everything written since the last call.
+    pub(super) fn take_bytes(&mut self) -> Vec<u8> {
+        self.hand_on();
+        std::mem::take(&mut self.target)
+    }
+}
+
 /// Collects a block, updates the checksum while it is in the cache, and passes it on.
 pub(super) struct Out<W> {
     target: W,

@@ -385,30 +385,47 @@ impl<W: Write> Writer<W> {
 
     /// Checks that nothing of the value would be omitted.
     pub(super) fn carries(&self, name: &[u8], value: &Value<'_>) -> Result<(), WriteError> {
-        match value {
-            Value::Hash(_) | Value::Stream(_) | Value::Array => {
-                let needs = match value {
-                    // Since version 11 every counter of a stream is supported, so its entries need
-                    // not be scanned.
-                    Value::Stream(stream) if self.target().since(11) => Needs::of_later(*stream),
-                    value => Needs::of_value(value),
-                };
-                self.unfit(needs, Some(name))
-            }
-            _ => Ok(()),
-        }
+        carries(self.target(), &self.options, (self.db, name), value)
     }
 
     pub(super) fn unfit(&self, needs: Needs, key: Option<&[u8]>) -> Result<(), WriteError> {
-        let target = self.target();
-        let mut missing = needs.missing_all(target);
-        let refused = |f: &Feature| !(self.options.drop_bookkeeping && f.is_bookkeeping());
-        match missing.find(refused) {
-            None => Ok(()),
-            Some(feature) => {
-                let key = key.map(|name| (self.db, name.to_vec()));
-                Err(WriteError::Unfit(Box::new(Unfit { target, feature, key })))
-            }
+        unfit(self.target(), &self.options, needs, key.map(|name| (self.db, name)))
+    }
+}
+
+/// Checks that nothing of the value would be omitted.
+pub(super) fn carries(
+    target: Target,
+    options: &Options,
+    key: (u64, &[u8]),
+    value: &Value<'_>,
+) -> Result<(), WriteError> {
+    match value {
+        Value::Hash(_) | Value::Stream(_) | Value::Array => {
+            let needs = match value {
+                // Since version 11 every counter of a stream is supported, so its entries need not be scanned.
+                Value::Stream(stream) if target.since(11) => Needs::of_later(*stream),
+                value => Needs::of_value(value),
+            };
+            unfit(target, options, needs, Some(key))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn unfit(
+    target: Target,
+    options: &Options,
+    needs: Needs,
+    key: Option<(u64, &[u8])>,
+) -> Result<(), WriteError> {
+    let mut missing = needs.missing_all(target);
+    let refused = |f: &Feature| !(options.drop_bookkeeping && f.is_bookkeeping());
+    match missing.find(refused) {
+        None => Ok(()),
+        Some(feature) => {
+            let key = key.map(|(db, name)| (db, name.to_vec()));
+            Err(WriteError::Unfit(Box::new(Unfit { target, feature, key })))
         }
     }
 }

@@ -1,0 +1,95 @@
+//! Comparing a key of the server with the one that was sent.
+
+use redis::Value as Reply;
+
+use super::outgoing::Outgoing;
+use crate::base::server::Server;
+use crate::keyspace::fingerprint::{Detail, Fingerprint};
+use crate::keyspace::from_rdb::Loader;
+use crate::keyspace::{Bump, Entry, Keyspace};
+use crate::rdb::Dump;
+
+/// The result of a comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Compared {
+    /// Value and expiry are the same.
+    Same,
+    /// The value or the expiry is another.
+    Different,
+    /// The key does not exist.
+    Missing,
+    /// The server's payload could not be read.
+    Unreadable,
+}
+
+/// The largest difference of an expiry, in milliseconds, if the server reports only the time that remains.
+const TTL_TOLERANCE_MS: i64 = 1500;
+
+/// Compares keys, with an arena that is reused.
+pub(super) struct Comparer {
+    server: Server,
+    detail: Detail,
+    arena: Bump,
+    fingerprint: Fingerprint,
+}
+
+impl Comparer {
+    pub(super) fn new(server: Server, detail: Detail) -> Self {
+        Comparer { server, detail, arena: Bump::new(), fingerprint: Fingerprint::default() }
+    }
+
+    /// Returns whether the server reports the expiry of a key as a time, and otherwise the time that remains.
+    pub(super) fn has_expiry_times(server: Server) -> bool {
+        server.has_redis(7, 0)
+    }
+
+    /// Compares the replies to DUMP and to PEXPIRETIME, or PTTL, with a key. `now_ms` is the time of the server.
+    pub(super) fn compare(
+        &mut self,
+        sent: &Outgoing,
+        dump: &Reply,
+        expiry: &Reply,
+        now_ms: i64,
+    ) -> Compared {
+        let payload = match dump {
+            Reply::BulkString(payload) => payload,
+            Reply::Nil => return Compared::Missing,
+            _ => return Compared::Unreadable,
+        };
+        let Reply::Int(expiry) = *expiry else { return Compared::Unreadable };
+        let is_same_expiry = match (sent.expires_ms, expiry) {
+            (_, -2) => return Compared::Missing,
+            (None, expiry) => expiry == -1,
+            (Some(sent), expiry) if Self::has_expiry_times(self.server) => sent == expiry,
+            (Some(sent), ttl) => {
+                ttl >= 0 && (now_ms.saturating_add(ttl) - sent).abs() <= TTL_TOLERANCE_MS
+            }
+        };
+        let Comparer { server, detail, arena, fingerprint } = self;
+        let of = with_value(arena, payload, *server, |entry| {
+            fingerprint.of_value(&entry.value, *detail)
+        });
+        match of {
+            None => Compared::Unreadable,
+            Some(of) if of == sent.fingerprint && is_same_expiry => Compared::Same,
+            Some(_) => Compared::Different,
+        }
+    }
+}
+
+/// Calls `visit` with the value of a payload of DUMP; `None` if it cannot be read.
+pub(super) fn with_value<T>(
+    arena: &mut Bump,
+    payload: &[u8],
+    server: Server,
+    visit: impl FnOnce(&Entry<'_>) -> T,
+) -> Option<T> {
+    const NAME: &[u8] = b"k";
+    arena.reset();
+    let mut keyspace = Keyspace::new(arena);
+    let owns = |_: &[u8]| true;
+    let mut loader = Loader::new(&mut keyspace, server, &owns);
+    Dump::open(payload, server).ok()?.read_key(0, NAME, None, &mut loader).ok()?;
+    loader.finish().ok()?;
+    keyspace.db(0).get(NAME).map(visit)
+}

@@ -1,0 +1,174 @@
+//! The server that a data set is sent to: what it is, and what its user may do.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use redis::Value as Reply;
+
+use super::options::{ExistingKeys, IntoOptions, ReadBack};
+use super::read_back::Comparer;
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::server::{Product, Server};
+use crate::live::client::Client;
+use crate::live::cluster::SlotMap;
+use crate::live::connection::{Connection, Failure};
+use crate::live::endpoint::Endpoint;
+use crate::live::info::Info;
+use crate::rdb;
+
+/// A server, as it was when the run began.
+#[derive(Debug, Clone)]
+pub(super) struct TargetServer {
+    pub(super) endpoint: Endpoint,
+    /// The version, such as `redis 7.0.15`.
+    pub(super) version: String,
+    pub(super) line: Server,
+    /// The version of the payloads that it is sent.
+    pub(super) rdb: rdb::Target,
+    /// The nodes, if it is one of a cluster.
+    pub(super) slots: Option<SlotMap>,
+    pub(super) run_id: String,
+    /// The difference of its clock from that of this machine, in milliseconds.
+    pub(super) clock_ms: i64,
+}
+
+impl TargetServer {
+    /// Connects to the server of the options and asks what it is.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be reached, is a replica or too old, or its user lacks a right.
+    pub(super) fn connect(options: &IntoOptions) -> Result<TargetServer> {
+        let endpoint = &options.endpoint;
+        let mut client = Client::new(endpoint);
+        let info = client.info("server")?;
+        let (product, version) = match info.text("valkey_version") {
+            Some(version) => (Product::Valkey, version.to_owned()),
+            None => (Product::Redis, info.text("redis_version").unwrap_or_default().to_owned()),
+        };
+        let name = if product == Product::Valkey { "valkey" } else { "redis" };
+        let line: Server = format!("{name}-{version}")
+            .parse()
+            .map_err(|_| refused(endpoint, "the server does not report its version"))?;
+        let Some(rdb) = rdb::Target::for_server(line).filter(|_| line.has_redis(5, 0)) else {
+            let what = format!("{line} is too old: RESTORE takes a time of expiry since redis-5.0");
+            return Err(refused(endpoint, &what));
+        };
+        check_rights(&mut client, options, line)?;
+        check_primary(&mut client)?;
+        let is_cluster = ["redis_mode", "server_mode"]
+            .iter()
+            .any(|name| info.text(name) == Some("cluster"));
+        let slots = if is_cluster { Some(ask_slots(&mut client)?) } else { None };
+        Ok(TargetServer {
+            endpoint: endpoint.clone(),
+            version: format!("{name} {version}"),
+            line,
+            rdb,
+            slots,
+            run_id: info.text("run_id").unwrap_or_default().to_owned(),
+            clock_ms: clock(&mut client).unwrap_or(0),
+        })
+    }
+
+    /// Returns the time of the server, in Unix milliseconds.
+    pub(super) fn now_ms(&self) -> i64 {
+        now_ms().saturating_add(self.clock_ms)
+    }
+}
+
+/// Asks for the nodes of the cluster.
+pub(super) fn ask_slots(client: &mut Client) -> Result<SlotMap> {
+    let reply = client.ask("CLUSTER SLOTS", |connection| connection.call(&["CLUSTER", "SLOTS"]))?;
+    SlotMap::parse(&reply, client.address()).ok_or_else(|| {
+        refused(client.endpoint(), "the reply to CLUSTER SLOTS is not what a server sends")
+    })
+}
+
+fn refused(endpoint: &Endpoint, what: &str) -> Error {
+    Error::new(ErrorKind::Refused, format!("{}: {what}", endpoint.address))
+}
+
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Returns the difference of the server's clock; `None` if its user may not ask for the time.
+fn clock(client: &mut Client) -> Option<i64> {
+    let reply = client.connection().ok()?.call(&["TIME"]).ok()?;
+    let Reply::Array(parts) = reply else { return None };
+    let [Reply::BulkString(seconds), Reply::BulkString(micros)] = parts.as_slice() else {
+        return None;
+    };
+    let number = |text: &[u8]| std::str::from_utf8(text).ok()?.parse::<i64>().ok();
+    let time = number(seconds)?.checked_mul(1000)?.checked_add(number(micros)? / 1000)?;
+    time.checked_sub(now_ms())
+}
+
+fn check_primary(client: &mut Client) -> Result<()> {
+    let info: Info = client.info("replication")?;
+    if info.text("role") != Some("slave") {
+        return Ok(());
+    }
+    let (host, port) = (info.text("master_host"), info.text("master_port"));
+    let primary = host.zip(port).map(|(host, port)| format!("{host}:{port}"));
+    let error = refused(client.endpoint(), "the server is a replica, which takes no writes");
+    Err(match primary {
+        Some(primary) => error.help(format!("--into {primary} names its primary")),
+        None => error,
+    })
+}
+
+/// A name that no key has.
+fn probe_key() -> String {
+    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    format!("aofkit:probe:{}:{nanos}", std::process::id())
+}
+
+/// Checks that the user may run the commands that a run needs. Each is run so that it changes nothing.
+fn check_rights(client: &mut Client, options: &IntoOptions, line: Server) -> Result<()> {
+    let key = probe_key();
+    let expiry = if Comparer::has_expiry_times(line) { "PEXPIRETIME" } else { "PTTL" };
+    let mut commands: Vec<Vec<&str>> = Vec::new();
+    if options.dry_run {
+        commands.push(vec!["TYPE", &key]);
+    } else {
+        // The payload is none, so that nothing is restored.
+        commands.push(vec!["RESTORE", &key, "0", "x"]);
+        commands.extend([vec!["DUMP", &key], vec![expiry, &key]]);
+        if options.read_back != ReadBack::None {
+            commands.extend([vec!["MULTI"], vec!["EXEC"]]);
+        }
+        if options.existing != ExistingKeys::Keep {
+            commands.push(vec!["EXISTS", &key]);
+        }
+    }
+    if options.map_db.iter().any(|(_, to)| *to != 0) {
+        commands.push(vec!["SELECT", "0"]);
+    }
+    let mut missing = Vec::new();
+    for command in &commands {
+        let answer = client
+            .connection()
+            .and_then(|connection: &mut Connection| connection.call(command));
+        match answer {
+            Err(Failure::Answer { code, text })
+                if code == "NOPERM" && text.contains("to run the") =>
+            {
+                missing.push(format!("+{}", command[0].to_ascii_lowercase()));
+            }
+            Ok(_) | Err(Failure::Answer { .. }) => {}
+            Err(failure) => return Err(failure.into_error(command[0], client.endpoint())),
+        }
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let user = options.endpoint.user.as_deref().unwrap_or("default");
+    let rules = missing.join(" ");
+    Err(Error::new(
+        ErrorKind::Permission,
+        format!("{}: user {user} may not run all commands that this needs", options.address()),
+    )
+    .help(format!("grant what is missing: ACL SETUSER {user} {rules}")))
+}
