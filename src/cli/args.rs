@@ -85,6 +85,12 @@ pub(super) struct OutputArgs<W: OutputHelp> {
     help: PhantomData<W>,
 }
 
+/// Returns the error for a file and a running server as destinations.
+pub(super) fn two_destinations() -> Error {
+    Error::new(ErrorKind::Usage, "two destinations given")
+        .help("use one of --into SERVER, --output NEW and --in-place")
+}
+
 /// The help texts of [`OutputArgs`], and the error message if no destination is given.
 pub(super) trait OutputHelp {
     const OUTPUT: &'static str;
@@ -96,6 +102,15 @@ impl<W: OutputHelp> OutputArgs<W> {
     /// Returns whether a destination is given.
     pub(super) fn is_given(&self) -> bool {
         self.output.is_some() || self.in_place
+    }
+
+    pub(super) fn is_dry_run(&self) -> bool {
+        self.dry_run
+    }
+
+    /// Fails if a destination is given beside a running server.
+    pub(super) fn refuse_another(&self) -> Result<()> {
+        if self.is_given() { Err(two_destinations()) } else { Ok(()) }
     }
 
     pub(super) fn output(&self) -> Result<Output> {

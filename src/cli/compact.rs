@@ -4,13 +4,16 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
 
-use super::args::{Common, KeyArgs, KeyHelp, ModuleArgs, ReplayArgs};
+use super::args::{Common, KeyArgs, KeyHelp, ModuleArgs, ReplayArgs, two_destinations};
+use super::connection::LoginArgs;
 use super::exit::Exit;
+use super::into::IntoArgs;
 use crate::analysis::data_filter::Filter;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::server::Server;
 use crate::disk::publish::Existing;
 use crate::ops::compact::{CompactOptions, Form, compact};
+use crate::ops::into::{ExpiredKeys, ReadBack, compact_into};
 use crate::replay::{RouteOptions, Slice};
 use crate::report;
 
@@ -28,6 +31,10 @@ pub(super) struct Compact {
     /// Write the result to this new file or directory
     #[arg(short, long, value_name = "NEW")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    into: IntoArgs,
+    #[command(flatten)]
+    login: LoginArgs,
     /// Output format: aof, preamble, multipart, multipart-aof or rdb [default: that of the input]
     #[arg(long, value_name = "FORM")]
     format: Option<Form>,
@@ -86,9 +93,9 @@ Exit codes: 0 done; 1 done, but some commands of the log fail on a server; \
 
 impl Compact {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
-        if self.output.is_none() && !self.dry_run {
+        if self.output.is_none() && !self.dry_run && !self.into.is_given() {
             return Err(Error::new(ErrorKind::Usage, "no destination given for the compacted log")
-                .help("use --output NEW to write it, or --dry-run to write nothing"));
+                .help("use --output NEW to write it, --into SERVER to put it into a running server, or --dry-run to write nothing"));
         }
         let plain = self.replaying.compaction(common, self.format, self.server);
         let options = CompactOptions {
@@ -105,9 +112,28 @@ impl Compact {
             drop_module_aux: self.drop_module_aux,
             ..plain
         };
+        if self.into.is_given() {
+            return self.put_into(&options, common);
+        }
         let report = common.with_bar(|bar| compact(&self.path, &options, bar))?;
         let findings = !report.failed.is_empty();
         common.print_report(&report, findings, || report::compact::text(&report))?;
         Ok(Exit::after(&report))
+    }
+
+    /// Puts the keys into a running server.
+    fn put_into(&self, options: &CompactOptions, common: &Common) -> Result<Exit> {
+        if self.output.is_some() {
+            return Err(two_destinations());
+        }
+        let filter = Filter { drop_expired_ms: None, ..options.filter.clone() };
+        let expired = ExpiredKeys::default();
+        let into = self.into.options(&self.login, filter, expired, self.dry_run, common)?;
+        let Some(mut into) = into else { return Ok(Exit::Done) };
+        if !options.check {
+            into.read_back = ReadBack::None;
+        }
+        let report = common.with_bar(|bar| compact_into(&self.path, options, &into, bar))?;
+        super::into::print(&report, common)
     }
 }

@@ -29,6 +29,13 @@ pub(super) struct ConnectionArgs {
     /// Server URI: redis://user@host:port, rediss:// for TLS, valkey://, valkeys:// or unix:///path
     #[arg(short = 'u', long = "uri", value_name = "URI", value_parser = parse_secret, hide_short_help = true, help_heading = CONNECTION)]
     uris: Vec<Secret>,
+    #[command(flatten)]
+    login: LoginArgs,
+}
+
+/// The options for authentication and TLS.
+#[derive(Debug, Args)]
+pub(super) struct LoginArgs {
     /// User to authenticate as [default: the server's default user]
     #[arg(long, value_name = "NAME", hide_short_help = true, help_heading = CONNECTION)]
     user: Option<String>,
@@ -63,7 +70,7 @@ pub(super) struct ConnectionArgs {
 
 // URIs and passwords are parsed later: clap would quote an invalid value, and with it the password.
 #[allow(clippy::unnecessary_wraps)] // The signature of clap's value parsers.
-fn parse_secret(text: &str) -> Result<Secret, String> {
+pub(super) fn parse_secret(text: &str) -> Result<Secret, String> {
     Ok(Secret::new(text))
 }
 
@@ -81,23 +88,13 @@ impl ConnectionArgs {
         }
         let tcp = |port| Endpoint::new(Address::Tcp { host: self.host.clone(), port });
         endpoints.extend(ports.into_iter().map(tcp));
-        let (password, tls) = (self.password(cancellation)?, self.tls_settings());
-        for endpoint in &mut endpoints {
-            endpoint.patience = Patience { reply: self.reply_timeout, ..Patience::default() };
-            endpoint.user = endpoint.user.take().or_else(|| self.user.clone());
-            endpoint.password = endpoint.password.take().or_else(|| password.clone());
-            let is_tcp = matches!(endpoint.address, Address::Tcp { .. });
-            if endpoint.tls.is_some() || (is_tcp && self.wants_tls()) {
-                let insecure =
-                    tls.insecure || endpoint.tls.as_ref().is_some_and(|tls| tls.insecure);
-                endpoint.tls = Some(Tls { insecure, ..tls.clone() });
-            }
-            if endpoint.user.is_some() && endpoint.password.is_none() {
-                return Err(Error::new(ErrorKind::Usage, "--user needs a password")
-                    .help("set REDISCLI_AUTH, or use --askpass"));
-            }
-        }
+        self.login.log_in(&mut endpoints, cancellation)?;
         Ok(endpoints)
+    }
+
+    /// Returns the options for authentication and TLS.
+    pub(super) fn login(&self) -> &LoginArgs {
+        &self.login
     }
 
     /// Returns the endpoint; an error if several are given.
@@ -121,6 +118,33 @@ impl ConnectionArgs {
                 "several ports given; a log belongs to one server",
             )),
         }
+    }
+}
+
+impl LoginArgs {
+    /// Adds credentials and TLS settings to endpoints. A cancellation ends the prompt for the password.
+    pub(super) fn log_in(
+        &self,
+        endpoints: &mut [Endpoint],
+        cancellation: &Cancellation,
+    ) -> Result<()> {
+        let (password, tls) = (self.password(cancellation)?, self.tls_settings());
+        for endpoint in endpoints {
+            endpoint.patience = Patience { reply: self.reply_timeout, ..Patience::default() };
+            endpoint.user = endpoint.user.take().or_else(|| self.user.clone());
+            endpoint.password = endpoint.password.take().or_else(|| password.clone());
+            let is_tcp = matches!(endpoint.address, Address::Tcp { .. });
+            if endpoint.tls.is_some() || (is_tcp && self.wants_tls()) {
+                let insecure =
+                    tls.insecure || endpoint.tls.as_ref().is_some_and(|tls| tls.insecure);
+                endpoint.tls = Some(Tls { insecure, ..tls.clone() });
+            }
+            if endpoint.user.is_some() && endpoint.password.is_none() {
+                return Err(Error::new(ErrorKind::Usage, "--user needs a password")
+                    .help("set REDISCLI_AUTH, or use --askpass"));
+            }
+        }
+        Ok(())
     }
 
     /// Returns whether to use TLS: with `--tls` or any option that only TLS uses.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::args::Common;
-use super::connection::ConnectionArgs;
+use super::connection::{ConnectionArgs, LoginArgs};
 use super::live::Teller;
 use super::parse::parse_duration;
 use crate::base::error::Result;
@@ -37,6 +37,11 @@ pub(super) struct HoldArgs {
 }
 
 impl HoldArgs {
+    /// Returns the options for authentication and TLS.
+    pub(super) fn login(&self) -> &LoginArgs {
+        self.connection.login()
+    }
+
     /// Secures the log.
     ///
     /// # Errors

@@ -16,6 +16,7 @@ mod generate;
 mod history;
 mod hold;
 mod interrupt;
+mod into;
 mod list;
 mod live;
 mod log;

@@ -5,14 +5,18 @@ use std::path::{Path, PathBuf};
 use clap::{ArgAction, Args, ValueEnum};
 
 use super::args::{COMMON, Common, OutputArgs, OutputHelp, ReplayArgs, SEE_LONG_HELP};
+use super::connection::LoginArgs;
 use super::exit::Exit;
 use super::hold::HoldArgs;
+use super::into::IntoArgs;
 use super::output::print;
 use super::parse::parse_position;
 use crate::analysis::position::Position;
+use crate::analysis::data_filter::Filter;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::glob::Glob;
 use crate::base::server::Server;
+use crate::ops::into::{ExpiredKeys, IntoOptions, recover_into};
 use crate::ops::recover::hold::HoldReport;
 use crate::ops::recover::{Choice, Expired, Output, RecoverOptions, Winner, recover};
 use crate::report;
@@ -72,8 +76,8 @@ enum WinnerArg {
 enum ExpiredArg {
     /// Leave them out; a server would delete them at once
     Drop,
-    /// Write them as they are
-    Keep,
+    /// Restore them without an expiry
+    Persist,
 }
 
 /// Remove the FLUSHALL at the end of the log: same as `recover --strip`
@@ -84,6 +88,8 @@ pub(super) struct StripFlushall {
     path: PathBuf,
     #[command(flatten)]
     how: How,
+    #[command(flatten)]
+    login: LoginArgs,
 }
 
 /// The options of `recover` and `strip-flushall`.
@@ -100,6 +106,11 @@ struct How {
     candidate: Option<u64>,
     #[command(flatten)]
     placing: OutputArgs<Recovered>,
+    #[command(flatten)]
+    into: IntoArgs,
+    /// With --into: send keys, too, that the log shows written or deleted since the event
+    #[arg(long, requires = "into", hide_short_help = true, help_heading = super::into::INTO)]
+    also_deleted: bool,
     /// Do not replay the log to count keys
     #[arg(long = "no-preview", action = ArgAction::SetFalse, hide_short_help = true)]
     preview: bool,
@@ -175,13 +186,13 @@ impl Recover {
             return Err(Error::new(ErrorKind::Usage, "no log given")
                 .help("give the path of a log, or use --hold for a running server"));
         };
-        self.how.run(path, choice, held.as_ref(), common)
+        self.how.run(path, choice, held.as_ref(), self.hold.login(), common)
     }
 }
 
 impl StripFlushall {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
-        self.how.run(&self.path, Choice::Strip, None, common)
+        self.how.run(&self.path, Choice::Strip, None, &self.login, common)
     }
 }
 
@@ -191,6 +202,7 @@ impl How {
         path: &Path,
         choice: Choice,
         held: Option<&HoldReport>,
+        login: &LoginArgs,
         common: &Common,
     ) -> Result<Exit> {
         let options = RecoverOptions {
@@ -199,7 +211,7 @@ impl How {
             db: self.db,
             expired: match self.expired {
                 ExpiredArg::Drop => Expired::Drop,
-                ExpiredArg::Keep => Expired::Keep,
+                ExpiredArg::Persist => Expired::Persist,
             },
             now_ms: self.replaying.now_ms(),
             candidate: self.candidate,
@@ -209,6 +221,9 @@ impl How {
             route: self.replaying.route(),
             replay: self.replaying.replay(common, self.server),
         };
+        if self.into.is_given() {
+            return self.put_into(path, options, login, common);
+        }
         let report = common.with_bar(|bar| recover(path, &options, bar))?;
         let exit = Exit::after(&report);
         if let Some(hold) = held.filter(|_| common.json) {
@@ -219,7 +234,33 @@ impl How {
         Ok(exit)
     }
 
+    /// Puts what the options choose into a running server.
+    fn put_into(
+        &self,
+        path: &Path,
+        options: RecoverOptions,
+        login: &LoginArgs,
+        common: &Common,
+    ) -> Result<Exit> {
+        let expired = match self.expired {
+            ExpiredArg::Drop => ExpiredKeys::Drop,
+            ExpiredArg::Persist => ExpiredKeys::Persist,
+        };
+        let dry_run = self.placing.is_dry_run();
+        let into = self.into.options(login, Filter::default(), expired, dry_run, common)?;
+        let Some(into) = into else { return Ok(Exit::Done) };
+        let into = IntoOptions { also_deleted: self.also_deleted, ..into };
+        // Keys whose expiry has passed are left out when they are sent.
+        let options = RecoverOptions { expired: Expired::Persist, ..options };
+        let report = common.with_bar(|bar| recover_into(path, &options, &into, bar))?;
+        super::into::print(&report, common)
+    }
+
     fn output(&self, choice: &Choice) -> Result<Output> {
+        if self.into.is_given() {
+            self.placing.refuse_another()?;
+            return Ok(Output::DryRun);
+        }
         if *choice == Choice::Preview {
             if self.placing.is_given() {
                 return Err(Error::new(ErrorKind::Usage, "no recovery option given").help(

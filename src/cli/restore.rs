@@ -4,11 +4,15 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::args::{Common, ModuleArgs, ReplayArgs};
+use super::args::{Common, ModuleArgs, ReplayArgs, two_destinations};
+use super::connection::LoginArgs;
 use super::exit::Exit;
+use super::into::IntoArgs;
+use crate::analysis::data_filter::Filter;
 use crate::base::error::Result;
 use crate::base::server::Server;
 use crate::ops::compact::CompactOptions;
+use crate::ops::into::{ExpiredKeys, compact_into};
 use crate::ops::restore::{Owner, RestoreOptions, restore};
 use crate::report;
 
@@ -23,8 +27,12 @@ pub(super) struct Restore {
     #[arg(value_name = "ZIP")]
     archive: PathBuf,
     /// The server's data directory (`dir` of its configuration), or a new one
-    #[arg(short, long, value_name = "DIR")]
-    output: PathBuf,
+    #[arg(short, long, value_name = "DIR", required_unless_present = "into")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    into: IntoArgs,
+    #[command(flatten)]
+    login: LoginArgs,
     /// Target server (redis-6.2, valkey-9.1, ...); what it cannot load is converted
     #[arg(long = "for", value_name = "VERSION")]
     server: Option<Server>,
@@ -57,8 +65,11 @@ Exit codes: 0 restored, or a dry run that would succeed; 2 failed: the directory
 
 impl Restore {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
+        let Some(output) = self.output.as_ref().filter(|_| !self.into.is_given()) else {
+            return self.put_into(common);
+        };
         let options = RestoreOptions {
-            output: self.output.clone(),
+            output: output.clone(),
             server: self.server,
             owner: self.owner,
             force: self.force,
@@ -72,5 +83,18 @@ impl Restore {
         let report = common.with_bar(|bar| restore(&self.archive, &options, bar))?;
         common.print_report(&report, false, || report::restore::text(&report))?;
         Ok(Exit::after(&report))
+    }
+
+    /// Puts the keys of the archive into a running server.
+    fn put_into(&self, common: &Common) -> Result<Exit> {
+        if self.output.is_some() {
+            return Err(two_destinations());
+        }
+        let (filter, expired) = (Filter::default(), ExpiredKeys::default());
+        let into = self.into.options(&self.login, filter, expired, self.dry_run, common)?;
+        let Some(into) = into else { return Ok(Exit::Done) };
+        let options = self.replaying.compaction(common, None, self.server);
+        let report = common.with_bar(|bar| compact_into(&self.archive, &options, &into, bar))?;
+        super::into::print(&report, common)
     }
 }

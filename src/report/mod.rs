@@ -14,6 +14,7 @@ pub mod error;
 pub mod generate;
 pub mod history;
 pub mod hold;
+pub mod into;
 pub(crate) mod lines;
 pub mod list;
 pub mod live;

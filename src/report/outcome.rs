@@ -12,6 +12,7 @@ use crate::ops::diff::DiffReport;
 use crate::ops::digest::DigestReport;
 use crate::ops::generate::GenerateReport;
 use crate::ops::history::HistoryReport;
+use crate::ops::into::IntoReport;
 use crate::ops::list::{ListReport, State};
 use crate::ops::log::LogReport;
 use crate::ops::prune::PruneReport;
@@ -120,6 +121,12 @@ impl HasOutcome for DiffReport {
 impl HasOutcome for CompactReport {
     fn outcome(&self) -> Outcome {
         Outcome::findings_if(!self.failed.is_empty())
+    }
+}
+
+impl HasOutcome for IntoReport {
+    fn outcome(&self) -> Outcome {
+        if self.is_complete() { Outcome::Done } else { Outcome::Partial }
     }
 }
 

@@ -336,8 +336,8 @@ fn joined_sides(out: &mut String, joined: &Joined) -> fmt::Result {
     }
     if joined.expired > 0 {
         let were = match joined.expired_were {
-            Expired::Drop => "left out; --expired keep retains them",
-            Expired::Keep => "retained; a server deletes them at once",
+            Expired::Drop => "left out; --expired persist restores them without an expiry",
+            Expired::Persist => "restored without an expiry",
         };
         let some = joined.expired_keys.join(", ");
         let what =

@@ -33,8 +33,8 @@ pub enum Expired {
     /// They are omitted: a server would delete them at once.
     #[default]
     Drop,
-    /// They are written with their expiry unchanged.
-    Keep,
+    /// They are written without an expiry.
+    Persist,
 }
 
 /// The result of joining two data sets.
@@ -221,7 +221,7 @@ impl How {
         tally
     }
 
-    fn join_key<'a>(&self, db: u32, entry: Entry<'a>, newer: &mut Keyspace<'a>, tally: &mut Tally) {
+    fn join_key<'a>(&self, db: u32, mut entry: Entry<'a>, newer: &mut Keyspace<'a>, tally: &mut Tally) {
         let exists = newer.db(db).contains(entry.key());
         let wins = match self.rule {
             Rule::Merge(winner) => !exists || winner == Winner::Older,
@@ -231,8 +231,9 @@ impl How {
         let has_passed = entry.expires_ms().is_some_and(|time| time < self.now_ms);
         if wins && has_passed && self.rule != Rule::Replace {
             tally.expired(db, entry.key());
-            if self.expired == Expired::Drop {
-                return;
+            match self.expired {
+                Expired::Drop => return,
+                Expired::Persist => entry.set_expiry(None),
             }
         }
         if wins {

@@ -29,7 +29,7 @@ pub(super) struct Wanted {
     /// Whether patterns leave out keys that were last removed by a command that names them. A name without special
     /// characters does not.
     pub(super) flushed_only: bool,
-    /// Whether the data set consists of the restored keys alone.
+    /// Whether the data set consists of the restored keys alone, also of those whose expiry has passed.
     pub(super) alone: bool,
 }
 
@@ -134,7 +134,7 @@ impl<'a> Stash<'_, 'a> {
         let mut deleted: Vec<_> = self.deleted.into_iter().collect();
         deleted.sort_by_key(|(of, _)| *of);
         let mut restored = Vec::new();
-        for ((db, key), Removed { entry, by_name }) in deleted {
+        for ((db, key), Removed { mut entry, by_name }) in deleted {
             if keyspace.db(db).contains(key) {
                 tally.on_both_sides += 1;
                 continue;
@@ -142,10 +142,12 @@ impl<'a> Stash<'_, 'a> {
             if by_name && !self.wanted.wants_named(key) {
                 continue;
             }
-            if entry.expires_ms().is_some_and(|time| time < self.wanted.now_ms) {
+            let has_passed = entry.expires_ms().is_some_and(|time| time < self.wanted.now_ms);
+            if has_passed && !self.wanted.alone {
                 tally.expired(db, key);
-                if self.wanted.expired == Expired::Drop {
-                    continue;
+                match self.wanted.expired {
+                    Expired::Drop => continue,
+                    Expired::Persist => entry.set_expiry(None),
                 }
             }
             tally.brought_back += 1;
