@@ -12,6 +12,7 @@ mod servers {
     pub(crate) mod damage;
     pub(crate) mod diff;
     pub(crate) mod generate;
+    pub(crate) mod into;
     pub(crate) mod keyspace_rdb;
     pub(crate) mod live;
     pub(crate) mod loader;
@@ -35,6 +36,7 @@ fn main() {
         servers::damage::trials(),
         servers::diff::trials(),
         servers::generate::trials(),
+        servers::into::trials(),
         servers::keyspace_rdb::trials(),
         servers::live::trials(),
         servers::loader::trials(),

@@ -1,13 +1,13 @@
 //! The cluster slot of a key.
 
 /// The number of slots of a cluster.
-pub const SLOTS: u16 = 16384;
+pub(crate) const SLOTS: u16 = 16384;
 
 /// Returns the slot of a key: CRC-16 (XMODEM) modulo 16384 of the hash tag, or of the whole key if it has none.
 ///
 /// The hash tag is what is between the first `{` and the first `}` after it, if that is not empty (cluster
 /// specification of both servers).
-pub fn slot_of(key: &[u8]) -> u16 {
+pub(crate) fn slot_of(key: &[u8]) -> u16 {
     crc16(hash_tag(key).unwrap_or(key)) % SLOTS
 }
 

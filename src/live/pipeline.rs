@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use redis::Value;
 
 use super::connection::{Connection, Failure};
-use super::endpoint::{Address, Endpoint};
+use super::endpoint::Endpoint;
 
 /// A connection on which requests are sent before the replies to earlier ones have arrived.
 ///
@@ -42,10 +42,6 @@ impl<T> Pipeline<T> {
 
     pub(crate) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
-    }
-
-    pub(crate) fn address(&self) -> &Address {
-        &self.endpoint.address
     }
 
     /// Returns the database of the requests that follow.

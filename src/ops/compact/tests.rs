@@ -2,6 +2,7 @@
 
 use super::output::Piece;
 use super::*;
+use crate::replay::Routing;
 use crate::base::progress::Silent;
 
 /// A log whose shards are corrupted on the way to the output.
@@ -23,7 +24,8 @@ impl Source for Harmed<'_> {
         take: &mut TakeShare<'_>,
     ) -> Result<ReplayStats> {
         let mut harmed = |shard, mut made: Made| {
-            (self.harm)(&mut made.pieces);
+            let encoded: &mut Encoded = made.downcast_mut().expect("an encoded shard");
+            (self.harm)(&mut encoded.pieces);
             take(shard, made)
         };
         self.routing.shards(options, progress, make, &mut harmed)

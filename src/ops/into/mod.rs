@@ -31,4 +31,5 @@ mod unite;
 pub use options::{ExistingKeys, ExpiredKeys, IntoOptions, ReadBack, SendRate};
 pub use report::IntoReport;
 pub use run::{compact_into, recover_into};
-pub(crate) use tally::{FatesOfType, KeyFates, NamedKey};
+pub use tally::KeyFates;
+pub(crate) use tally::{FatesOfType, NamedKey};

@@ -72,26 +72,26 @@ impl KeyFates {
 
 /// The keys of one database and type.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct FatesOfType {
+pub(crate) struct FatesOfType {
     /// The database in the server.
-    pub db: u32,
+    pub(crate) db: u32,
     /// The type.
     #[serde(rename = "type")]
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// The numbers of keys.
     #[serde(flatten)]
-    pub keys: KeyFates,
+    pub(crate) keys: KeyFates,
 }
 
 /// A key that is named in the report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct NamedKey {
+pub(crate) struct NamedKey {
     /// The database in the server.
-    pub db: u32,
+    pub(crate) db: u32,
     /// The name, escaped for display.
-    pub key: String,
+    pub(crate) key: String,
     /// What is to be said of it.
-    pub reason: String,
+    pub(crate) reason: String,
 }
 
 /// The most keys of one kind that are named.

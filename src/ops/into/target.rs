@@ -18,7 +18,6 @@ use crate::rdb;
 /// A server, as it was when the run began.
 #[derive(Debug, Clone)]
 pub(super) struct TargetServer {
-    pub(super) endpoint: Endpoint,
     /// The version, such as `redis 7.0.15`.
     pub(super) version: String,
     pub(super) line: Server,
@@ -60,7 +59,6 @@ impl TargetServer {
             .any(|name| info.text(name) == Some("cluster"));
         let slots = if is_cluster { Some(ask_slots(&mut client)?) } else { None };
         Ok(TargetServer {
-            endpoint: endpoint.clone(),
             version: format!("{name} {version}"),
             line,
             rdb,

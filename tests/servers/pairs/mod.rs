@@ -13,7 +13,7 @@ use aofkit::base::server::{Server, redis};
 use libtest_mimic::Trial;
 
 use self::data::{ALL, DataSet};
-use self::dump::{Dump, differences, dump};
+pub(crate) use self::dump::{Dump, differences, dump};
 use crate::support::{Binary, LINES, Run, Running, aofkit, find, lay_out, on_each, temp_dir};
 
 mod data;
@@ -24,15 +24,15 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 /// A data set that a server saved.
-struct Source {
-    line: Server,
-    set: &'static DataSet,
-    rdb: Vec<u8>,
-    dump: Dump,
+pub(crate) struct Source {
+    pub(crate) line: Server,
+    pub(crate) set: &'static DataSet,
+    pub(crate) rdb: Vec<u8>,
+    pub(crate) dump: Dump,
 }
 
 /// The data sets of all installed lines.
-static SOURCES: LazyLock<Vec<Source>> = LazyLock::new(|| {
+pub(crate) static SOURCES: LazyLock<Vec<Source>> = LazyLock::new(|| {
     let installed = LINES.iter().filter_map(|line| find(*line).ok());
     let of_line = |binary: Binary| {
         let sets = ALL.iter().filter(move |set| (set.fits)(binary.line));
