@@ -1,7 +1,12 @@
 //! The keys that a log names after a position: they were written or deleted since.
+//!
+//! A log that its server goes on writing is followed by a [`Follower`].
 
 use std::collections::HashSet;
+use std::fs::File;
 use std::hash::{BuildHasherDefault, Hasher};
+
+use std::os::unix::fs::FileExt;
 
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
@@ -9,12 +14,19 @@ use crate::aof::log::{Log, Part};
 use crate::aof::{Frame, Sink, scan};
 use crate::base::error::Result;
 use crate::base::progress::Progress;
-use crate::command::{Position, Role, database_index, lookup_prefix};
+use crate::command::{CommandId, Position, Role, database_index, lookup_prefix};
 use crate::rdb;
 
 /// The keys that commands at or after a position name, as hashes of 128 bits: 16 bytes a key, whatever its length.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TouchedKeys(HashSet<u128, BuildHasherDefault<LowBits>>);
+
+/// The end of what was read of a log.
+#[derive(Debug, Clone, Copy, Default)]
+struct End {
+    offset: usize,
+    db: u32,
+}
 
 impl TouchedKeys {
     /// Reads the commands of `log` at and after `since`; up to the first fault, if there is one.
@@ -26,7 +38,35 @@ impl TouchedKeys {
     ///
     /// When the caller cancels.
     pub(crate) fn since(log: &Log, since: Position, progress: &dyn Progress) -> Result<Self> {
+        Ok(TouchedKeys::read(log, since, progress)?.0)
+    }
+
+    /// As [`since`](Self::since); also returns what follows the log while its server writes it.
+    ///
+    /// # Errors
+    ///
+    /// As [`since`](Self::since).
+    pub(crate) fn since_and_on(
+        log: &Log,
+        since: Position,
+        progress: &dyn Progress,
+    ) -> Result<(Self, Option<Follower>)> {
+        let (touched, end) = TouchedKeys::read(log, since, progress)?;
+        let last = log.parts.last().and_then(|part| part.mapping.file().try_clone().ok());
+        let follower = last.map(|file| Follower {
+            file,
+            offset: end.offset as u64,
+            db: end.db,
+            touched: TouchedKeys::default(),
+            restored_later: TouchedKeys::default(),
+            bytes: Vec::new(),
+        });
+        Ok((touched, follower))
+    }
+
+    fn read(log: &Log, since: Position, progress: &dyn Progress) -> Result<(Self, End)> {
         let mut touched = TouchedKeys::default();
+        let mut end = End::default();
         for part in &log.parts {
             let index = u32::try_from(part.index).unwrap_or(u32::MAX);
             if index < since.part {
@@ -35,12 +75,14 @@ impl TouchedKeys {
             progress.check()?;
             let bytes = part.mapping.bytes();
             let from = if index == since.part { since.offset } else { 0 };
-            let mut reader = Reader { touched: &mut touched, from, db: 0 };
+            let mut reader = Reader { touched: &mut touched, restored_later: None, from, db: 0 };
             // The commands before the position are read, because a SELECT among them applies.
-            scan(bytes, commands_start(part, progress)..bytes.len(), &mut reader);
+            let start = commands_start(part, progress);
+            let stop = scan(bytes, start..bytes.len(), &mut reader);
+            end = End { offset: stop.at, db: reader.db };
             part.mapping.check()?;
         }
-        Ok(touched)
+        Ok((touched, end))
     }
 
     /// Returns whether a key was named.
@@ -79,8 +121,63 @@ impl Hasher for LowBits {
     }
 }
 
+/// Follows a log while its server writes it.
+///
+/// A server writes a command to its log before it replies: what was replied to can be read here.
+#[derive(Debug)]
+pub(crate) struct Follower {
+    file: File,
+    offset: u64,
+    db: u32,
+    touched: TouchedKeys,
+    restored_later: TouchedKeys,
+    bytes: Vec<u8>,
+}
+
+/// The number of bytes that are read at once.
+const READ: usize = 1 << 20;
+
+impl Follower {
+    /// Reads what was written since the last call. A log that cannot be read is treated as one that has not grown.
+    pub(crate) fn read(&mut self) {
+        loop {
+            let before = self.bytes.len();
+            self.bytes.resize(before + READ, 0);
+            let at = self.offset + before as u64;
+            let read = self.file.read_at(&mut self.bytes[before..], at).unwrap_or(0);
+            self.bytes.truncate(before + read);
+            let mut reader = Reader {
+                touched: &mut self.touched,
+                restored_later: Some(&mut self.restored_later),
+                from: 0,
+                db: self.db,
+            };
+            let stop = scan(&self.bytes, 0..self.bytes.len(), &mut reader);
+            self.db = reader.db;
+            // The rest is the beginning of a command.
+            self.bytes.drain(..stop.at);
+            self.offset += stop.at as u64;
+            if read < READ {
+                return;
+            }
+        }
+    }
+
+    /// Returns whether a command named a key since the log was opened.
+    pub(crate) fn touched(&self, db: u32, key: &[u8]) -> bool {
+        self.touched.contains(db, key)
+    }
+
+    /// Returns whether a key was restored or renamed after another command had named it.
+    pub(crate) fn restored_later(&self, db: u32, key: &[u8]) -> bool {
+        self.restored_later.contains(db, key)
+    }
+}
+
 struct Reader<'t> {
     touched: &'t mut TouchedKeys,
+    /// The keys that RESTORE or a rename created after another command named them.
+    restored_later: Option<&'t mut TouchedKeys>,
     from: u64,
     db: u32,
 }
@@ -98,6 +195,20 @@ impl Sink for Reader<'_> {
             return;
         }
         let args: Vec<&[u8]> = frame.args().collect();
+        if let Some(restored_later) = &mut self.restored_later {
+            let created = match id {
+                CommandId::RESTORE => args.get(1),
+                CommandId::RENAME | CommandId::RENAMENX => args.get(2),
+                _ => None,
+            };
+            if let Some(created) = created {
+                let created = hash(self.db, created);
+                if self.touched.0.contains(&created) {
+                    restored_later.0.insert(created);
+                }
+                return;
+            }
+        }
         // An invalid command fails on a server, too.
         let _ = command.visit_keys(
             args.len(),

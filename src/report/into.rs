@@ -28,7 +28,7 @@ fn write_text(out: &mut String, report: &IntoReport) -> fmt::Result {
         0 => String::new(),
         nodes => format!(", cluster of {}", counted(nodes as u64, "primary node")),
     };
-    row(out, "into", &format!("{} ({}{cluster})", report.server, report.version))?;
+    row(out, "into", &format!("{} ({}{cluster})", report.server, report.server_version))?;
     if let Some(plan) = &report.recover {
         row(out, "choice", plan.choice)?;
     }

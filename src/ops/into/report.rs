@@ -22,7 +22,7 @@ pub struct IntoReport {
     /// The address of the server.
     pub server: Address,
     /// Its version, such as `redis 7.0.15`.
-    pub version: String,
+    pub server_version: String,
     /// The addresses of the nodes, if it is a cluster.
     pub nodes: Vec<Address>,
     /// Whether the server was only asked what would be done.
@@ -43,6 +43,8 @@ pub struct IntoReport {
     pub(crate) conflicts: Vec<NamedKey>,
     /// The number of keys that were read back and compared.
     pub checked: u64,
+    /// The number of keys that were read back and could not be compared, such as values of modules.
+    pub not_comparable: u64,
     /// The number of keys that had other data when they were read back.
     pub differing: u64,
     /// Some of these keys.

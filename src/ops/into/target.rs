@@ -7,6 +7,7 @@ use redis::Value as Reply;
 use super::options::{ExistingKeys, IntoOptions, ReadBack};
 use super::read_back::Comparer;
 use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::modules::Modules;
 use crate::base::server::{Product, Server};
 use crate::live::client::Client;
 use crate::live::cluster::SlotMap;
@@ -26,6 +27,8 @@ pub(super) struct TargetServer {
     /// The nodes, if it is one of a cluster.
     pub(super) slots: Option<SlotMap>,
     pub(super) run_id: String,
+    /// The modules that are loaded there, as far as its user may know.
+    pub(super) modules: Modules,
     /// The difference of its clock from that of this machine, in milliseconds.
     pub(super) clock_ms: i64,
 }
@@ -64,6 +67,7 @@ impl TargetServer {
             rdb,
             slots,
             run_id: info.text("run_id").unwrap_or_default().to_owned(),
+            modules: loaded_modules(&mut client),
             clock_ms: clock(&mut client).unwrap_or(0),
         })
     }
@@ -89,6 +93,33 @@ fn refused(endpoint: &Endpoint, what: &str) -> Error {
 fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Returns the modules that MODULE LIST reports; none if the user may not run it.
+fn loaded_modules(client: &mut Client) -> Modules {
+    let listed = client.connection().and_then(|connection| connection.call(&["MODULE", "LIST"]));
+    let Ok(Reply::Array(modules)) = listed else { return Modules::default() };
+    let names = modules.iter().filter_map(|module| {
+        let Reply::Array(fields) = module else { return None };
+        fields.chunks(2).find_map(|pair| match pair {
+            [Reply::BulkString(field), Reply::BulkString(name)] if field == b"name" => {
+                Some(listed_name(&String::from_utf8_lossy(name)))
+            }
+            _ => None,
+        })
+    });
+    Modules::new(names.collect::<Vec<_>>())
+}
+
+/// Returns the name by which a module that MODULE LIST reports is known here.
+fn listed_name(name: &str) -> String {
+    match name {
+        "search" => "RediSearch",
+        "timeseries" => "RedisTimeSeries",
+        "bf" => "RedisBloom",
+        name => name,
+    }
+    .to_owned()
 }
 
 /// Returns the difference of the server's clock; `None` if its user may not ask for the time.
@@ -150,9 +181,8 @@ fn check_rights(client: &mut Client, options: &IntoOptions, line: Server) -> Res
             .connection()
             .and_then(|connection: &mut Connection| connection.call(command));
         match answer {
-            Err(Failure::Answer { code, text })
-                if code == "NOPERM" && text.contains("to run the") =>
-            {
+            // EXEC is refused with EXECABORT and the same text.
+            Err(Failure::Answer { text, .. }) if text.contains("no permissions to run the") => {
                 missing.push(format!("+{}", command[0].to_ascii_lowercase()));
             }
             Ok(_) | Err(Failure::Answer { .. }) => {}

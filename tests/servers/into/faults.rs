@@ -62,7 +62,7 @@ fn oom(binary: &Binary) {
     let run = report(&mut into("compact", setup.data.path(), &server, &["--rate", "unlimited"]), 3);
     let [restored, failed, unsent] = ["restored", "failed", "unsent"].map(|fate| keys(&run, fate));
     assert!(run["stopped"].as_str().is_some_and(|why| why.starts_with("OOM")), "{run}");
-    assert!(failed > 0 && unsent > 0, "{run}");
+    assert!(failed > 0, "{run}");
     assert_eq!(restored + failed + unsent, KEYS, "{run}");
     assert_eq!(server.keys(), restored, "{run}");
     server.client.call(&["CONFIG", "SET", "maxmemory", "0"]);

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use aofkit::base::server::redis;
 use libtest_mimic::Trial;
 
 use super::super::matrix;
@@ -27,10 +28,12 @@ fn states(binary: &Binary) {
         let first = report(&mut run(), 0);
         let sent = keys(&first, "restored");
         assert_eq!((keys(&first, "failed"), keys(&first, "unsent")), (0, 0), "{first}");
-        assert_eq!(first["checked"], sent, "{first}");
+        // The values of modules, which vector sets are, cannot be compared.
+        let of_modules = first["not_comparable"].as_u64().expect("a number");
+        assert_eq!(first["checked"], sent - of_modules, "{first}");
         let second = report(&mut run(), 0);
-        assert_eq!(keys(&second, "already_there"), sent, "{second}");
-        assert_eq!(keys(&second, "restored"), 0, "{second}");
+        let again = ["restored", "already_there", "conflicting"].map(|fate| keys(&second, fate));
+        assert_eq!(again, [0, sent - of_modules, of_modules], "{second}");
         let in_all = sent + keys(&first, "expired");
         assert_eq!(in_all, state.keys, "{first}");
         assert_eq!(server.digest(), state.expected.0, "seed {seed}");
@@ -58,7 +61,11 @@ fn put(source: &Source, target: &Binary, server: &mut Running) -> Result<(), Str
     let directory = temp_dir();
     let input = directory.path().join("dump.rdb");
     fs::write(&input, &source.rdb).expect("a file");
-    let fits = (source.set.fits)(target.line);
+    // Redis 8.0 does not load the vector sets of later versions.
+    let is_too_new = source.set.name == "vector set"
+        && source.line.has_redis(8, 2)
+        && target.line == redis(8, 0);
+    let fits = (source.set.fits)(target.line) && !is_too_new;
     let options: &[&str] = if fits { &["--check", "all", "--functions"] } else { &["--functions"] };
     let code = if fits { 0 } else { 3 };
     let run = report(&mut into("compact", &input, server, options), code);
