@@ -29,8 +29,8 @@ fn write_text(out: &mut String, report: &IntoReport) -> fmt::Result {
         nodes => format!(", cluster of {}", counted(nodes as u64, "primary node")),
     };
     row(out, "into", &format!("{} ({}{cluster})", report.server, report.server_version))?;
-    if let Some(plan) = &report.recover {
-        row(out, "choice", plan.choice)?;
+    if let Some(choice) = report.choice {
+        row(out, "choice", choice)?;
     }
     row(out, "existing", existing(report.existing))?;
     table(out, report)?;
@@ -52,7 +52,12 @@ fn write_text(out: &mut String, report: &IntoReport) -> fmt::Result {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
         let rate = (report.bytes as f64 / seconds) as u64;
         row(out, "sent", &format!("{}, {} a second", Bytes(report.bytes), Bytes(rate)))?;
-        row(out, "read back", &format!("{} compared with what was sent", counted(report.checked, "key")))?;
+        let not_comparable = match report.not_comparable {
+            0 => String::new(),
+            keys => format!(", {} of modules, which cannot be compared", Count(keys)),
+        };
+        let compared = counted(report.checked, "key");
+        row(out, "read back", &format!("{compared} compared with what was sent{not_comparable}"))?;
     }
     row(out, "time", &Elapsed(Duration::from_secs_f64(report.elapsed_s)).to_string())?;
     named(out, "other data in the server, not changed, such as", &report.conflicts)?;

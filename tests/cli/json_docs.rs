@@ -10,11 +10,17 @@ use super::*;
 use docs::Docs;
 
 const SERVER: &str = "needs a running server: checked in tests/servers/live";
+const INTO: &str = "needs a running server: checked in tests/servers/into";
 const WRITER: &str = "needs a process that is writing the log: tests/cli/under_way.rs";
 const FAILING_DISK: &str = "needs a file system that fails during retention";
 
 /// The documented fields that no run of this test prints, or all fields of a table, and why.
 const EXCEPTIONS: &[(&str, &str)] = &[
+    ("Function fates", INTO),
+    ("Key fates", INTO),
+    ("Key fates by type", INTO),
+    ("Named key", INTO),
+    ("into", INTO),
     ("Key place.carried", "of a key at the end that an unknown command changed"),
     ("Key place.expires_at", "as in `Key value state`"),
     ("Key state.carried", "as in `Key value state`"),

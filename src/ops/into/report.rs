@@ -9,7 +9,6 @@ use super::tally::{FatesOfType, KeyFates, NamedKey};
 use crate::analysis::data_filter::LeftOut;
 use crate::base::next_step::NextStep;
 use crate::live::endpoint::Address;
-use crate::ops::recover::RecoverPlan;
 
 /// The result of sending a data set to a running server, or the prediction of it.
 #[derive(Debug, Clone, Serialize)]
@@ -17,8 +16,8 @@ pub struct IntoReport {
     /// The log, RDB or archive that the keys come from.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub path: PathBuf,
-    /// What of the log was sent; `None` for its whole data set.
-    pub(crate) recover: Option<RecoverPlan>,
+    /// The action of a recovery whose result was sent, such as `merge`; `None` for the whole data set.
+    pub(crate) choice: Option<&'static str>,
     /// The address of the server.
     pub server: Address,
     /// Its version, such as `redis 7.0.15`.

@@ -83,7 +83,7 @@ pub fn recover_into(
         }
         let run = Run { server: server.clone(), replay: &options.replay, into: &into, progress };
         let mut report = run.send(recovered.source, touched.as_ref(), follower.flatten())?;
-        report.recover = Some(recovered.plan.clone());
+        report.choice = Some(recovered.plan.choice);
         Ok(report)
     };
     let mut report = recover_with(path, options, into.also_deleted, progress, &mut send)?;
@@ -131,7 +131,7 @@ impl Run<'_> {
         let by_type = tally.by_type();
         let mut report = IntoReport {
             path: std::path::PathBuf::new(),
-            recover: None,
+            choice: None,
             server: self.into.address().clone(),
             server_version: self.server.version.clone(),
             nodes,

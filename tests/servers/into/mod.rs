@@ -12,6 +12,7 @@ use std::process::Command;
 use libtest_mimic::Trial;
 use serde_json::Value;
 
+use crate::support::json_docs::Docs;
 use crate::support::{Binary, Run, Running, aofkit};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -42,6 +43,7 @@ fn into(subcommand: &str, path: &Path, server: &Running, options: &[&str]) -> Co
 fn report(command: &mut Command, code: i32) -> Value {
     let run = Run::of(command.arg("--json"));
     assert_eq!(run.code, Some(code), "{run:#?}");
+    assert_eq!(Docs::read().check(&run.stdout), "into");
     serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {run:#?}"))
 }
 
