@@ -29,7 +29,8 @@ struct End {
 }
 
 impl TouchedKeys {
-    /// Reads the commands of `log` at and after `since`; up to the first fault, if there is one.
+    /// Reads the commands of `log` at and after `since`, up to the first fault, if there is one. Also returns what follows
+    /// the log while its server writes it.
     ///
     /// Commands that no known server has are not understood, and so are the keys that scripts write without declaring
     /// them: what these touched is not in the result.
@@ -37,16 +38,7 @@ impl TouchedKeys {
     /// # Errors
     ///
     /// When the caller cancels.
-    pub(crate) fn since(log: &Log, since: Position, progress: &dyn Progress) -> Result<Self> {
-        Ok(TouchedKeys::read(log, since, progress)?.0)
-    }
-
-    /// As [`since`](Self::since); also returns what follows the log while its server writes it.
-    ///
-    /// # Errors
-    ///
-    /// As [`since`](Self::since).
-    pub(crate) fn since_and_on(
+    pub(crate) fn since(
         log: &Log,
         since: Position,
         progress: &dyn Progress,
@@ -245,7 +237,8 @@ mod tests {
         std::fs::write(&path, [before.clone(), after.concat()].concat()).expect("written");
         let log = open_files(&path).expect("a log");
         let since = Position { part: 0, offset: before.len() as u64 };
-        let touched = TouchedKeys::since(&log, since, &Silent).expect("read");
+        let (touched, follower) = TouchedKeys::since(&log, since, &Silent).expect("read");
+        let mut follower = follower.expect("the log is a file");
         for (db, key, expected) in [
             (3, "a", false),
             (3, "b", true),
@@ -255,6 +248,24 @@ mod tests {
             (3, "d", false),
         ] {
             assert_eq!(touched.contains(db, key.as_bytes()), expected, "{db} {key}");
+        }
+
+        // The server goes on writing, and a command is complete only later.
+        let later = [
+            command(&["RESTORE", "e", "0", "payload"]),
+            command(&["SET", "f", "1"]),
+            command(&["DEL", "f"]),
+            command(&["RESTORE", "f", "0", "payload"]),
+        ]
+        .concat();
+        let (first, second) = later.split_at(later.len() - 5);
+        let mut file = std::fs::File::options().append(true).open(&path).expect("the log");
+        for (piece, restored) in [(first, false), (second, true)] {
+            std::io::Write::write_all(&mut file, piece.as_bytes()).expect("written");
+            follower.read();
+            assert!(follower.touched(0, b"f") && !follower.touched(0, b"e"));
+            assert_eq!(follower.restored_later(0, b"f"), restored);
+            assert!(!follower.restored_later(0, b"e") && !follower.touched(3, b"f"));
         }
     }
 }

@@ -75,7 +75,7 @@ pub fn recover_into(
         }
         let since = recovered.since.filter(|_| !into.also_deleted && !recovered.older_wins);
         let touched =
-            since.map(|(log, at)| TouchedKeys::since_and_on(log, at, progress)).transpose()?;
+            since.map(|(log, at)| TouchedKeys::since(log, at, progress)).transpose()?;
         let (touched, follower) = touched.unzip();
         let mut into = into.clone();
         if let Some(db) = recovered.db {

@@ -1,5 +1,6 @@
 //! The server that a data set is sent to: what it is, and what its user may do.
 
+use std::collections::VecDeque;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use redis::Value as Reply;
@@ -42,7 +43,17 @@ impl TargetServer {
     pub(super) fn connect(options: &IntoOptions) -> Result<TargetServer> {
         let endpoint = &options.endpoint;
         let mut client = Client::new(endpoint);
-        let info = client.info("server")?;
+        let asked = client.connection().and_then(|connection| Info::ask(connection, "server"));
+        let info = match asked {
+            Ok(info) => info,
+            // Which rights are missing beside this one is said in the same error.
+            Err(Failure::Answer { code, .. }) if code == "NOPERM" => {
+                return Err(check_rights(&mut client, options, None, false)
+                    .err()
+                    .unwrap_or_else(|| refused(endpoint, "INFO is refused")));
+            }
+            Err(failure) => return Err(failure.into_error("INFO server", endpoint)),
+        };
         let (product, version) = match info.text("valkey_version") {
             Some(version) => (Product::Valkey, version.to_owned()),
             None => (Product::Redis, info.text("redis_version").unwrap_or_default().to_owned()),
@@ -55,11 +66,11 @@ impl TargetServer {
             let what = format!("{line} is too old: RESTORE takes a time of expiry since redis-5.0");
             return Err(refused(endpoint, &what));
         };
-        check_rights(&mut client, options, line)?;
-        check_primary(&mut client)?;
         let is_cluster = ["redis_mode", "server_mode"]
             .iter()
             .any(|name| info.text(name) == Some("cluster"));
+        check_rights(&mut client, options, Some(line), is_cluster)?;
+        check_primary(&mut client)?;
         let slots = if is_cluster { Some(ask_slots(&mut client)?) } else { None };
         Ok(TargetServer {
             version: format!("{name} {version}"),
@@ -155,10 +166,19 @@ fn probe_key() -> String {
 }
 
 /// Checks that the user may run the commands that a run needs. Each is run so that it changes nothing.
-fn check_rights(client: &mut Client, options: &IntoOptions, line: Server) -> Result<()> {
+fn check_rights(
+    client: &mut Client,
+    options: &IntoOptions,
+    line: Option<Server>,
+    is_cluster: bool,
+) -> Result<()> {
     let key = probe_key();
-    let expiry = if Comparer::has_expiry_times(line) { "PEXPIRETIME" } else { "PTTL" };
-    let mut commands: Vec<Vec<&str>> = Vec::new();
+    let has_times = line.is_none_or(Comparer::has_expiry_times);
+    let expiry = if has_times { "PEXPIRETIME" } else { "PTTL" };
+    let mut commands: Vec<Vec<&str>> = vec![vec!["INFO", "server"]];
+    if is_cluster {
+        commands.push(vec!["CLUSTER", "SLOTS"]);
+    }
     if options.dry_run {
         commands.push(vec!["TYPE", &key]);
     } else {
@@ -176,14 +196,24 @@ fn check_rights(client: &mut Client, options: &IntoOptions, line: Server) -> Res
         commands.push(vec!["SELECT", "0"]);
     }
     let mut missing = Vec::new();
-    for command in &commands {
+    let mut commands = VecDeque::from(commands);
+    while let Some(command) = commands.pop_front() {
         let answer = client
             .connection()
-            .and_then(|connection: &mut Connection| connection.call(command));
+            .and_then(|connection: &mut Connection| connection.call(&command));
         match answer {
             // EXEC is refused with EXECABORT and the same text.
             Err(Failure::Answer { text, .. }) if text.contains("no permissions to run the") => {
-                missing.push(format!("+{}", command[0].to_ascii_lowercase()));
+                missing.push(match command[0] {
+                    "CLUSTER" => "+cluster|slots".to_owned(),
+                    name => format!("+{}", name.to_ascii_lowercase()),
+                });
+            }
+            // Before Redis 7.0, if the version is not known yet.
+            Err(Failure::Answer { text, .. })
+                if command[0] == "PEXPIRETIME" && text.starts_with("unknown command") =>
+            {
+                commands.push_front(vec!["PTTL", &key]);
             }
             Ok(_) | Err(Failure::Answer { .. }) => {}
             Err(failure) => return Err(failure.into_error(command[0], client.endpoint())),

@@ -168,7 +168,7 @@ fn rights(binary: &Binary) {
     let setup = source(binary);
     let data = temp_dir();
     let mut server = empty(binary, data.path());
-    server.client.call(&["ACL", "SETUSER", "alice", "on", ">secret", "~*", "+info"]);
+    server.client.call(&["ACL", "SETUSER", "alice", "on", ">secret", "~*"]);
     let run = |server: &Running| {
         let mut command = into("compact", setup.data.path(), server, &["--user", "alice"]);
         Run::of(command.env("REDISCLI_AUTH", "secret"))

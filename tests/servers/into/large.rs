@@ -86,7 +86,7 @@ fn whole(server: &mut Running, original: &mut Running) {
             assert!((0..=3_600_000).contains(&ttl), "{name}: {ttl}");
             continue;
         }
-        let mut digest = |server: &mut Running| {
+        let digest = |server: &mut Running| {
             server.client.call(&["DEBUG", "DIGEST-VALUE", &name]).array()[0].text()
         };
         assert_eq!(digest(server), digest(original), "{name}");
