@@ -42,6 +42,8 @@ fn crc16_from(start: u16, bytes: &[u8]) -> u16 {
     bytes.iter().fold(start, |crc, byte| (crc << 8) ^ TABLE[usize::from((crc >> 8) as u8 ^ byte)])
 }
 
+const LETTERS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
+
 /// Returns a name that begins with `key` and `mark` and is in the slot of `key`. `mark` must not contain braces.
 pub(crate) fn name_in_slot_of(key: &[u8], mark: &[u8]) -> Vec<u8> {
     let mut name = [key, mark].concat();
@@ -49,11 +51,12 @@ pub(crate) fn name_in_slot_of(key: &[u8], mark: &[u8]) -> Vec<u8> {
         return name;
     }
     let (wanted, before) = (slot_of(key), crc16(&name));
-    // Four hexadecimal digits reach every slot several times.
-    let digits = |number: u16| format!("{number:04x}");
-    let fits = |number: &u16| crc16_from(before, digits(*number).as_bytes()) % SLOTS == wanted;
-    if let Some(number) = (0..=u16::MAX).find(fits) {
-        name.extend_from_slice(digits(number).as_bytes());
+    let suffix =
+        |number: u32| [20, 15, 10, 5, 0].map(|shift| LETTERS[(number >> shift) as usize % 32]);
+    // The suffixes are spread over the slots, so that about 16384 of them are tried.
+    let fits = |number: &u32| crc16_from(before, &suffix(*number)) % SLOTS == wanted;
+    if let Some(number) = (0..1 << 25).find(fits) {
+        name.extend_from_slice(&suffix(number));
     }
     name
 }

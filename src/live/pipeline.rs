@@ -124,7 +124,11 @@ impl<T> Pipeline<T> {
     /// # Errors
     ///
     /// When there is no connection.
-    pub(crate) fn run_all(&mut self, commands: &[u8], replies: usize) -> Result<Vec<Value>, Failure> {
+    pub(crate) fn run_all(
+        &mut self,
+        commands: &[u8],
+        replies: usize,
+    ) -> Result<Vec<Value>, Failure> {
         debug_assert!(self.waiting.is_empty(), "the reply of another request would be returned");
         let connection = self.connection()?;
         connection.send_all(commands)?;

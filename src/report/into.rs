@@ -49,7 +49,11 @@ fn write_text(out: &mut String, report: &IntoReport) -> fmt::Result {
     }
     if !report.dry_run {
         let seconds = report.elapsed_s.max(1e-3);
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss
+        )]
         let rate = (report.bytes as f64 / seconds) as u64;
         row(out, "sent", &format!("{}, {} a second", Bytes(report.bytes), Bytes(rate)))?;
         let not_comparable = match report.not_comparable {
@@ -162,7 +166,12 @@ fn verdict(out: &mut String, report: &IntoReport) -> fmt::Result {
     let done = keys.restored + keys.replaced + keys.united;
     if report.dry_run {
         let would = Styled(GOOD, "DRY RUN");
-        return writeln!(out, "{would}: {} would be put into {}", counted(done, "key"), report.server);
+        return writeln!(
+            out,
+            "{would}: {} would be put into {}",
+            counted(done, "key"),
+            report.server
+        );
     }
     if let Some(reason) = &report.stopped {
         return writeln!(
@@ -189,7 +198,13 @@ fn verdict(out: &mut String, report: &IntoReport) -> fmt::Result {
         0 => String::new(),
         there => format!(", {} there already", Count(there)),
     };
-    writeln!(out, "{}: {} put into {}{there}", Styled(GOOD, "DONE"), counted(done, "key"), report.server)
+    writeln!(
+        out,
+        "{}: {} put into {}{there}",
+        Styled(GOOD, "DONE"),
+        counted(done, "key"),
+        report.server
+    )
 }
 
 impl Report for IntoReport {

@@ -49,8 +49,7 @@ use crate::rdb::Target;
 use crate::rdb::write::{self, Feature, Notes};
 use crate::replay::pair::each_window;
 use crate::replay::{
-    Basis, Origin, ReplayOptions, ReplayStats, RouteOptions, Routed, is_sample, replay,
-    route,
+    Basis, Origin, ReplayOptions, ReplayStats, RouteOptions, Routed, is_sample, replay, route,
 };
 
 /// Options of [`compact`].

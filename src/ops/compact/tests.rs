@@ -2,8 +2,8 @@
 
 use super::output::Piece;
 use super::*;
-use crate::replay::Routing;
 use crate::base::progress::Silent;
+use crate::replay::Routing;
 
 /// A log whose shards are corrupted on the way to the output.
 struct Harmed<'l> {

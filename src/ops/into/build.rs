@@ -193,7 +193,8 @@ impl Sender<'_> {
         pack(&mut request, &[b"DEL", temporary]);
         pack(&mut request, &[b"EXEC"]);
         let address = self.address(node);
-        let replies = self.pipeline(node).run_all(&request, 5 + usize::from(replace)).map_err(Halt::Lost)?;
+        let replies =
+            self.pipeline(node).run_all(&request, 5 + usize::from(replace)).map_err(Halt::Lost)?;
         if let Some(error) = replies.iter().find_map(|reply| match reply {
             Reply::ServerError(error) => Some(error),
             _ => None,
@@ -208,7 +209,8 @@ impl Sender<'_> {
                 [.., Reply::ServerError(error), _] => {
                     let refusal = Refusal::of(error, &address);
                     // The temporary key has expired in the transaction.
-                    let is_gone = matches!(&refusal, Refusal::Key(text) if text.contains("no such key"));
+                    let is_gone =
+                        matches!(&refusal, Refusal::Key(text) if text.contains("no such key"));
                     if is_gone { Ok(Fate::Expired) } else { Err(Halt::Refused(refusal)) }
                 }
                 _ => Err(Halt::Refused(Refusal::Key("the reply to EXEC is incomplete".to_owned()))),
@@ -218,12 +220,7 @@ impl Sender<'_> {
     }
 
     /// Runs one command at a node whose pipeline is empty.
-    pub(super) fn run(
-        &mut self,
-        node: usize,
-        asking: bool,
-        args: &[&[u8]],
-    ) -> Result<Reply, Halt> {
+    pub(super) fn run(&mut self, node: usize, asking: bool, args: &[&[u8]]) -> Result<Reply, Halt> {
         let address = self.address(node);
         let pipeline = self.pipeline(node);
         if asking {

@@ -118,7 +118,10 @@ impl Encoding<'_> {
                     }
                 }
                 let key = self.options.target_name(entry.key());
-                let content = match (self.missing_module(&entry.value), payload(&mut writer, number, entry)) {
+                let content = match (
+                    self.missing_module(&entry.value),
+                    payload(&mut writer, number, entry),
+                ) {
                     (Some(reason), _) => Content::Impossible(reason),
                     (None, Ok(payload)) => Content::Payload(payload),
                     (None, Err(error)) => self.as_commands(&key, &entry.value, &error),

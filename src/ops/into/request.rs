@@ -126,8 +126,7 @@ impl Job {
         let ttl = self.key.expires_ms.unwrap_or(0);
         let mut number = itoa::Buffer::new();
         let ttl = number.format(ttl).as_bytes();
-        let args: [&[u8]; 6] =
-            [b"RESTORE", &self.key.key, ttl, payload, b"ABSTTL", b"REPLACE"];
+        let args: [&[u8]; 6] = [b"RESTORE", &self.key.key, ttl, payload, b"ABSTTL", b"REPLACE"];
         pack(out, if replace { &args } else { &args[..5] });
     }
 }

@@ -74,8 +74,7 @@ pub fn recover_into(
                 .help("add --existing replace, or use --merge newer"));
         }
         let since = recovered.since.filter(|_| !into.also_deleted && !recovered.older_wins);
-        let touched =
-            since.map(|(log, at)| TouchedKeys::since(log, at, progress)).transpose()?;
+        let touched = since.map(|(log, at)| TouchedKeys::since(log, at, progress)).transpose()?;
         let (touched, follower) = touched.unzip();
         let mut into = into.clone();
         if let Some(db) = recovered.db {
@@ -174,8 +173,7 @@ impl Run<'_> {
             touched,
             now_ms: server.now_ms(),
         };
-        let mut sender =
-            Sender::new(server, self.into, purpose, encoding.detail(), self.progress)?;
+        let mut sender = Sender::new(server, self.into, purpose, encoding.detail(), self.progress)?;
         sender.follower = follower;
         let mut omitted = Omitted::default();
         if self.into.functions && purpose == Purpose::Send {

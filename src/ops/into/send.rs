@@ -573,8 +573,8 @@ impl<'s> Sender<'s> {
                     // Another node may have taken over its slots.
                     self.refresh_slots();
                     let gone = self.nodes[node].address.clone();
-                    let is_primary = (self.server.slots.iter())
-                        .any(|slots| slots.nodes().contains(&gone));
+                    let is_primary =
+                        (self.server.slots.iter()).any(|slots| slots.nodes().contains(&gone));
                     if !is_primary {
                         break;
                     }

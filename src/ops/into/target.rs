@@ -66,9 +66,8 @@ impl TargetServer {
             let what = format!("{line} is too old: RESTORE takes a time of expiry since redis-5.0");
             return Err(refused(endpoint, &what));
         };
-        let is_cluster = ["redis_mode", "server_mode"]
-            .iter()
-            .any(|name| info.text(name) == Some("cluster"));
+        let is_cluster =
+            ["redis_mode", "server_mode"].iter().any(|name| info.text(name) == Some("cluster"));
         check_rights(&mut client, options, Some(line), is_cluster)?;
         check_primary(&mut client)?;
         let slots = if is_cluster { Some(ask_slots(&mut client)?) } else { None };
@@ -198,9 +197,8 @@ fn check_rights(
     let mut missing = Vec::new();
     let mut commands = VecDeque::from(commands);
     while let Some(command) = commands.pop_front() {
-        let answer = client
-            .connection()
-            .and_then(|connection: &mut Connection| connection.call(&command));
+        let answer =
+            client.connection().and_then(|connection: &mut Connection| connection.call(&command));
         match answer {
             // EXEC is refused with EXECABORT and the same text.
             Err(Failure::Answer { text, .. }) if text.contains("no permissions to run the") => {

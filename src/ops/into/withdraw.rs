@@ -25,7 +25,8 @@ impl Sender<'_> {
             }
             Err(Halt::Lost(failure)) => self.lost_with(node, job, failure),
             Err(Halt::Refused(_)) => {
-                self.tally.differs(&job.key, "was deleted by others, and could not be removed again");
+                self.tally
+                    .differs(&job.key, "was deleted by others, and could not be removed again");
                 Ok(())
             }
         }

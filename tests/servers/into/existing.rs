@@ -94,10 +94,8 @@ fn united(binary: &Binary) {
     let data = temp_dir();
     let mut server = empty(binary, data.path());
     changed(&mut server);
-    let run =
-        report(&mut into("compact", setup.data.path(), &server, &["--existing", "union"]), 0);
-    let fates =
-        ["restored", "united", "already_there", "conflicting"].map(|fate| keys(&run, fate));
+    let run = report(&mut into("compact", setup.data.path(), &server, &["--existing", "union"]), 0);
+    let fates = ["restored", "united", "already_there", "conflicting"].map(|fate| keys(&run, fate));
     assert_eq!(fates, [1, 4, 1, 2], "{run}");
     for (command, expected) in [
         (&["GET", "s"][..], "new"),

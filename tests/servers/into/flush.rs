@@ -14,7 +14,11 @@ use crate::support::{Binary, Client, FAMILIES, Random, Reply, Run, Setup, aofkit
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = on_each(&FAMILIES, "into::flushed_keys_return_while_others_write", flushed);
-    trials.extend(on_each(&FAMILIES, "into::every_choice_of_recover_is_put_into_a_server", choices));
+    trials.extend(on_each(
+        &FAMILIES,
+        "into::every_choice_of_recover_is_put_into_a_server",
+        choices,
+    ));
     trials
 }
 

@@ -12,7 +12,11 @@ use crate::support::{
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = on_each(&FAMILIES, "into::large_keys_appear_whole", large);
-    trials.extend(on_each(&FAMILIES, "into::killed_runs_leave_whole_keys_and_can_be_repeated", killed));
+    trials.extend(on_each(
+        &FAMILIES,
+        "into::killed_runs_leave_whole_keys_and_can_be_repeated",
+        killed,
+    ));
     trials
 }
 
@@ -23,9 +27,10 @@ fn source(binary: &Binary, elements: u32) -> Setup {
     for first in (0..elements).step_by(500) {
         let numbers = first..elements.min(first + 500);
         let item = |number: u32| format!("{number}:{}", "x".repeat(20 + number as usize % 7));
-        let mut commands: Vec<Vec<String>> = ["RPUSH list", "SADD set{tag}", "ZADD zset", "HSET hash"]
-            .map(|command| command.split(' ').map(str::to_owned).collect())
-            .into();
+        let mut commands: Vec<Vec<String>> =
+            ["RPUSH list", "SADD set{tag}", "ZADD zset", "HSET hash"]
+                .map(|command| command.split(' ').map(str::to_owned).collect())
+                .into();
         for number in numbers {
             commands[0].push(item(number));
             commands[1].push(item(number));
@@ -65,13 +70,15 @@ fn killed(binary: &Binary) {
     let mut random = Random::new(3);
     for _ in 0..kills {
         server.client.call(&["FLUSHALL"]);
-        let run = UnderWay::start(&mut into("compact", setup.data.path(), &server, &["--rate", "2mb"]));
+        let run =
+            UnderWay::start(&mut into("compact", setup.data.path(), &server, &["--rate", "2mb"]));
         thread::sleep(Duration::from_millis(random.below(900)));
         send_signal(run.child.id(), "-KILL");
         let mut run = run;
         let _ = run.child.wait();
         whole(&mut server, &mut setup.server);
-        let again = report(&mut into("compact", setup.data.path(), &server, &["--rate", "unlimited"]), 0);
+        let again =
+            report(&mut into("compact", setup.data.path(), &server, &["--rate", "unlimited"]), 0);
         assert_eq!(keys(&again, "conflicting"), 0, "{again}");
         assert_eq!(server.digest(), expected);
     }
