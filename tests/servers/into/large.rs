@@ -21,7 +21,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 /// Returns a server with one large key of each type, and a large string.
-fn source(binary: &Binary, elements: u32) -> Setup {
+pub(super) fn source(binary: &Binary, elements: u32) -> Setup {
     let mut setup = Setup::with(binary, &[("appendfsync", "no")]);
     let client = &mut setup.server.client;
     for first in (0..elements).step_by(500) {
