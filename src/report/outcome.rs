@@ -8,6 +8,7 @@ use crate::ops::backup::live::{self, LiveReport, PreviewReport};
 use crate::ops::bench::BenchReport;
 use crate::ops::compact::CompactReport;
 use crate::ops::compress::batch::{CompressAllReport, CompressOutcome};
+use crate::ops::convert::ConvertReport;
 use crate::ops::diff::DiffReport;
 use crate::ops::digest::DigestReport;
 use crate::ops::generate::GenerateReport;
@@ -120,6 +121,12 @@ impl HasOutcome for DiffReport {
 impl HasOutcome for CompactReport {
     fn outcome(&self) -> Outcome {
         Outcome::findings_if(!self.failed.is_empty())
+    }
+}
+
+impl HasOutcome for ConvertReport {
+    fn outcome(&self) -> Outcome {
+        if self.refused { Outcome::Failed } else { self.result.outcome() }
     }
 }
 

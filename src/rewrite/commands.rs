@@ -91,8 +91,11 @@ impl CommandWriter {
     pub fn key(&mut self, entry: &Entry<'_>) -> Result<(), Unwritable> {
         let start = self.out.bytes.len();
         let key = entry.key();
-        if entry.meta().is_some() {
+        if entry.has_metadata() {
             return Err(Unwritable::Metadata);
+        }
+        if entry.expiring_members().next().is_some() {
+            return Err(Unwritable::KeydbMembers);
         }
         let (value, frames) = match &entry.value {
             Value::Opaque(opaque) => (opaque.before.as_ref(), opaque.frames.as_slice()),
