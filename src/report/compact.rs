@@ -26,7 +26,7 @@ fn write_text(out: &mut String, report: &CompactReport) -> fmt::Result {
     before_and_after(out, report)?;
     keys(out, report)?;
     reclaimed(out, report)?;
-    findings(out, report)?;
+    findings(out, report, ": use --for redis-8.2 for that")?;
     end(out, report)?;
     writeln!(out)?;
     match &report.output {
@@ -121,7 +121,8 @@ fn reclaimed(out: &mut String, report: &CompactReport) -> fmt::Result {
     Ok(())
 }
 
-pub(super) fn findings(out: &mut String, report: &CompactReport) -> fmt::Result {
+/// Writes the findings; `hint` ends that about expired fields.
+pub(super) fn findings(out: &mut String, report: &CompactReport, hint: &str) -> fmt::Result {
     let mut finding = |name: &str, what: &str| {
         writeln!(
             out,
@@ -199,10 +200,11 @@ pub(super) fn findings(out: &mut String, report: &CompactReport) -> fmt::Result 
     if report.passed_fields > 0 {
         let commands = counted(report.passed_fields, "command");
         let what = if report.fields_expire {
-            "accessed expired hash fields, which this server ignores"
+            "accessed expired hash fields, which this server ignores".to_owned()
         } else {
-            "accessed hash fields with an expiry; expired ones were used, as by Valkey. Redis ignores \
-             them: use --for redis-8.2 for that"
+            format!(
+                "accessed hash fields with an expiry; expired ones were used, as by Valkey. Redis ignores them{hint}"
+            )
         };
         finding("fields", &format!("{commands} {what}"))?;
     }

@@ -26,7 +26,7 @@ fn write_text(out: &mut String, report: &ConvertReport) -> fmt::Result {
     for loss in &report.losses {
         write_loss(out, loss)?;
     }
-    compact::findings(out, &report.result)?;
+    compact::findings(out, &report.result, "")?;
     compact::end(out, &report.result)?;
     writeln!(out)?;
     write_verdict(out, report)

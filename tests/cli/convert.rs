@@ -26,6 +26,7 @@ fn one(kind: &str, count: u64, names: &[&str]) -> Lost {
 #[track_caller]
 fn converted(place: &Place, args: &str, expected: &[Lost]) -> Vec<u8> {
     let args: Vec<&str> = args.split(' ').chain(["-o", "out", "--json"]).collect();
+    let before = place.names();
     let refused = place.run(&[&["convert"], &args[..]].concat());
     let report: Value = serde_json::from_str(&refused.stdout).unwrap();
     assert_eq!(lost(&report), expected, "{refused:#?}");
@@ -35,6 +36,7 @@ fn converted(place: &Place, args: &str, expected: &[Lost]) -> Vec<u8> {
     assert_eq!(place.path("out").exists(), !is_lost);
     if is_lost {
         assert_eq!(report["result"]["output"], Value::Null);
+        assert_eq!(place.names(), before, "nothing is left");
         let run = place.run(&[&["convert", "--allow-loss"], &args[..]].concat());
         assert_eq!(run.code, Some(0), "{run:#?}");
         let report: Value = serde_json::from_str(&run.stdout).unwrap();
@@ -220,6 +222,11 @@ fn vector_sets_of_redis_8_2_do_not_go_to_redis_8_0() {
     let run = place.run(&["compact", "dump.rdb", "--for", "redis-8.0", "-o", "small"]);
     assert_eq!(run.code, Some(2), "{run:#?}");
     assert!(run.stderr.contains("key \"v\" of database 0 is a vector set of a newer version"));
+    for way in [["--for", "redis-8.2"], ["--exclude", "v"]] {
+        let args = [&["compact", "dump.rdb", "--for", "redis-8.0", "-n"][..], &way].concat();
+        let args = if way[0] == "--for" { [&args[..2], &args[4..]].concat() } else { args };
+        assert_eq!(place.run(&args).code, Some(0), "{args:?}");
+    }
     let place = rdb_of("REDIS0012", &[vectors(b"\x01")]);
     converted(&place, "dump.rdb --for redis-8.0", &[]);
 }
@@ -230,7 +237,7 @@ fn field(name: &str, value: &str) -> Vec<u8> {
 }
 
 /// A set of KeyDB with members a and b, of which these expire at these times.
-fn of_keydb(members: &[(&str, &str)]) -> Vec<u8> {
+pub(super) fn of_keydb(members: &[(&str, &str)]) -> Vec<u8> {
     let mut content =
         vec![field("mvcc-tstamp", "1787000000000"), b"\xfe\0\x02\x01s\x02\x01a\x01b".to_vec()];
     for (name, time) in members {
@@ -315,6 +322,26 @@ fn the_form_is_one_that_the_server_reads() {
     }
     place.put("a.aof", lines(&["XADD s 1-1 f v"]));
     converted(&place, "a.aof --for redis-4.0", &[one("stream", 1, &["s"])]);
+}
+
+#[test]
+fn a_refusal_leaves_an_output_as_it_is() {
+    let place = log_of(&["HSET h f v", "HPEXPIREAT h 4102444800000 FIELDS 1 f"]);
+    place.run(&["compress", "a.aof", "-o", "a.zip"]);
+    place.put("old.aof", sound());
+    place.run(&["compact", "old.aof", "--format", "multipart", "--for", "redis-7.0", "-o", "set"]);
+    let before = place.names();
+    for (input, output, form) in
+        [("a.aof", "old.aof", "aof"), ("a.aof", "set", "multipart"), ("a.zip", "new", "multipart")]
+    {
+        let args =
+            ["convert", input, "--for", "redis-7.0", "--format", form, "-o", output, "--force"];
+        let run = place.run(&args);
+        assert_eq!(run.code, Some(2), "{run:#?}");
+        assert!(run.stdout.contains("NOT CONVERTED"), "{run:#?}");
+        assert_eq!(place.names(), before);
+    }
+    assert_eq!(place.read("old.aof"), sound());
 }
 
 #[test]
