@@ -7,8 +7,9 @@
 //! the past. There are no transactions and no comments.
 //!
 //! Some data cannot be represented in this format and is lost silently, as on a server: the time at
-//! which consumers of a stream were last seen, and pending references to deleted entries. Other
-//! data that cannot be represented is reported as [`Unwritable`].
+//! which consumers of a stream were last seen, and pending references to deleted entries;
+//! [`fit`](crate::rewrite::fit) counts it before. Other data that cannot be represented is reported
+//! as [`Unwritable`].
 //!
 //! Checked against the output of Redis 6.2, 7.0, 8.2 and 8.6 and Valkey 9.1 for the same data.
 

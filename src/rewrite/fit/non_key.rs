@@ -1,6 +1,7 @@
 //! What a server or a form cannot hold of the data that belongs to no key.
 
-use super::{Destination, LossKind, Losses};
+use super::destination::Destination;
+use super::losses::{LossKind, Losses};
 use crate::keyspace::from_rdb::NonKeyData;
 use crate::rdb::module_of;
 use crate::rdb::write::Feature;

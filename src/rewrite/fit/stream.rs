@@ -1,7 +1,8 @@
 //! What a server or a form cannot hold of a stream.
 
-use super::{Destination, LossKind, Losses};
-use crate::keyspace::stream::{Idmp, Iid, Stream, StreamId};
+use super::destination::Destination;
+use super::losses::{LossKind, Losses};
+use crate::keyspace::stream::{Group, Idmp, Iid, Stream, StreamId};
 use crate::keyspace::{Entry, Value};
 use crate::rdb::write::Feature;
 use crate::rewrite::commands::{CommandWriter, Unwritable};
@@ -24,13 +25,12 @@ pub(super) fn fit(
         losses.add(LossKind::ConsumerTimes, place, times, to.other_has(Feature::ConsumerActivity));
     }
     if !to.has(Feature::GivenBackEntries) {
-        let ids = |stream: &Stream<'_>| given_back(stream);
-        let count = forget(stream, ids);
+        let count = forget(stream, given_back);
         losses.add(LossKind::GivenBack, place, count, to.other_has(Feature::GivenBackEntries));
     }
     if to.is_commands() {
         let has_other = to.other().is_some();
-        let count = forget(stream, |stream| deleted_pending(stream));
+        let count = forget(stream, deleted_pending);
         losses.add(LossKind::DeletedPending, place, count, has_other);
         if !to.server.has_redis(6, 2) {
             let count = remove_idle_consumers(stream);
@@ -67,7 +67,7 @@ fn given_back(stream: &Stream<'_>) -> OfGroups {
 }
 
 fn deleted_pending(stream: &Stream<'_>) -> OfGroups {
-    let of_group = |group: &crate::keyspace::stream::Group<'_>| {
+    let of_group = |group: &Group<'_>| {
         group.pending().map(|pending| pending.id).filter(|id| !stream.contains(*id)).collect()
     };
     stream.groups().map(|(_, group)| of_group(group)).collect()

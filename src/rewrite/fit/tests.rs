@@ -1,6 +1,10 @@
+//! What is removed of keys, and how it is counted.
+
 use super::*;
-use crate::base::server::{redis, valkey};
-use crate::keyspace::{Bump, ExpiringMember, KeyMeta, Set};
+use crate::base::modules::Modules;
+use crate::base::server::{Server, redis, valkey};
+use crate::keyspace::{Bump, ExpiringMember, Set};
+use crate::rdb::Target;
 
 const NOW_MS: i64 = 1_600_000_000_000;
 
