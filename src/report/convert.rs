@@ -71,10 +71,10 @@ fn shown(loss: &Loss, example: &LossExample) -> String {
     }
 }
 
-/// Returns ` of 3 keys` if the items are other things than the keys.
+/// Returns ` in 3 keys` if the items are other things than the keys.
 fn of_keys(loss: &Loss) -> String {
     let is_keys = loss.whole_keys || loss.keys == 0 || is_of_key(loss.kind);
-    if is_keys { String::new() } else { format!(" of {}", counted(loss.keys, "key")) }
+    if is_keys { String::new() } else { format!(" in {}", counted(loss.keys, "key")) }
 }
 
 /// Returns whether there is at most one of this kind for a key.
@@ -109,8 +109,8 @@ fn texts(kind: LossKind) -> (&'static str, &'static str, &'static str) {
             "the field is kept and never expires",
         ),
         LossKind::KeydbMemberExpiry => (
-            "expiry of a member, which only KeyDB has",
-            "expiries of members, which only KeyDB has",
+            "expiry of a member (KeyDB)",
+            "expiries of members (KeyDB)",
             "the member is kept and never expires",
         ),
         LossKind::PassedFields => (

@@ -165,12 +165,12 @@ fn an_archive_with_module_data_is_restored_or_the_module_is_named() {
     assert!(!run.stdout.contains("graphdata"), "{run:#?}");
 }
 
-fn library(code: &str) -> Vec<u8> {
+pub(super) fn library(code: &str) -> Vec<u8> {
     let len = u8::try_from(code.len()).expect("short");
     [&[0xf5, 0x40, len], code.as_bytes()].concat()
 }
 
-const LUA: &str = "#!lua name=a\nredis.register_function('f', function() return 1 end)";
+pub(super) const LUA: &str = "#!lua name=a\nredis.register_function('f', function() return 1 end)";
 
 /// Redis 7.0 and 8.2 and Valkey 9.1 were observed to refuse each of them but the first two.
 #[test]

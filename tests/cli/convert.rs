@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::content::{aux, key, module_id, rdb, string, unbroken};
+use super::content::{LUA, aux, key, library, module_id, rdb, string, unbroken};
 use super::*;
 
 /// What is lost: the kind, the number of items, and the keys or names.
@@ -194,6 +194,12 @@ fn functions_are_lost_before_redis_7() {
     converted(&place, "a.aof --for redis-6.2", &[one("functions", 1, &["lib"])]);
     let written = converted(&place, "a.aof --for valkey-8.0", &[]);
     assert!(String::from_utf8_lossy(&written).contains("register_function"));
+    // A library for another engine goes only where that is loaded, and only in an RDB.
+    let place = rdb_of("REDIS0011", &[library(&LUA.replace("lua", "js")), string()]);
+    let js = [one("functions", 1, &["a"])];
+    converted(&place, "dump.rdb --for valkey-9.1", &js);
+    converted(&place, "dump.rdb --for valkey-9.1 --module js", &[]);
+    converted(&place, "dump.rdb --for valkey-9.1 --module js --format aof", &js);
 }
 
 #[test]

@@ -3,18 +3,40 @@
 use super::destination::Destination;
 use super::losses::{LossKind, Losses};
 use crate::keyspace::from_rdb::NonKeyData;
+use crate::keyspace::functions::Library;
 use crate::rdb::module_of;
 use crate::rdb::write::Feature;
 
+/// The engine that every server has. Its name is compared without regard to case.
+const LUA: &[u8] = b"lua";
+
 impl Destination<'_> {
+    /// Returns whether the server has the engine of a library. What FUNCTION LOAD does with another engine than Lua is not
+    /// known here, so that commands hold none of its libraries.
+    fn holds_library(&self, library: &Library) -> bool {
+        let engine = library.engine();
+        let is_loaded = || {
+            !self.is_commands()
+                && std::str::from_utf8(engine).is_ok_and(|engine| self.modules.have_type(engine))
+        };
+        self.has(Feature::Functions) && (engine.eq_ignore_ascii_case(LUA) || is_loaded())
+    }
+
+    fn other_holds_library(&self, library: &Library) -> bool {
+        self.other().is_some_and(|other| other.holds_library(library))
+    }
+
     /// Removes what cannot be held, and returns what that was.
     pub fn fit_non_key(&self, data: &mut NonKeyData<'_>) -> Losses {
         let mut losses = Losses::default();
-        if !self.has(Feature::Functions) {
-            let other = self.other_has(Feature::Functions);
-            for (name, _) in std::mem::take(&mut data.functions).iter() {
-                losses.add_of_no_key(LossKind::Functions, name, 1, other);
-            }
+        let unheld: Vec<_> = (data.functions.iter())
+            .filter(|(_, library)| !self.holds_library(library))
+            .map(|(name, library)| (name.to_vec(), self.other_holds_library(library)))
+            .collect();
+        for (name, other) in unheld {
+            losses.add_of_no_key(LossKind::Functions, &name, 1, other);
+            // It is there.
+            let _ = data.functions.delete(&name);
         }
         data.module_aux.retain(|(_, payload)| {
             let is_held = self.holds_module_data(payload);
