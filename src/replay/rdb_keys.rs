@@ -2,8 +2,8 @@
 //! is not of keys.
 //!
 //! KeyDB stores the expiry of a member after the value of its key, in the auxiliary fields
-//! `keydb-subexpire-key` and `keydb-subexpire-when` (observed in files of KeyDB 6.3). A shard reads only
-//! the records of its keys, so these are recorded here.
+//! `keydb-subexpire-key` and `keydb-subexpire-when` (not observed: no KeyDB could be run). A shard reads
+//! only the records of its keys, so these are recorded here.
 
 use std::collections::BTreeMap;
 
