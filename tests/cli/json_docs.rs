@@ -168,6 +168,12 @@ impl Printed {
             [&sound()[..], b"rubbish", &command(&["FLUSHALL"]), &sound()].concat(),
         );
         place.put("html.aof", "<html></html>\n");
+        place.put("keydb.rdb", super::convert::of_keydb(&[("a", "4102444800000")]));
+        let code = "#!lua name=lib\nredis.register_function('f', function() return 1 end)";
+        place.put(
+            "stale.aof",
+            [command(&["FUNCTION", "LOAD", code]), command(&["ARSET", "a", "0", "x"])].concat(),
+        );
         place.put("open.aof", [sound(), command(&["MULTI"]), command(&["SET", "d", "4"])].concat());
         for line in [
             "verify a.aof torn.aof damaged.aof html.aof open.aof missing",
@@ -197,6 +203,9 @@ impl Printed {
             "compact a.aof -o small.aof",
             "compact open.aof -o compacted --format multipart --for redis-7.0",
             "compact a.aof -n --db 0 --pattern a* --drop-expired",
+            "convert a.aof -n --for redis-7.0",
+            "convert keydb.rdb -n --for redis-7.0",
+            "convert stale.aof -n --for redis-6.2",
             "! digest missing",
             "! verify",
             "recover unknown.aof",
@@ -299,7 +308,15 @@ fn every_printed_field_is_documented_and_every_documented_field_is_printed() {
     printed.run(&all);
     for path in &items {
         let path = path.to_str().unwrap();
-        for line in ["recover", "repair -n", "repair -n --salvage", "log", "digest", "compact -n"] {
+        for line in [
+            "recover",
+            "repair -n",
+            "repair -n --salvage",
+            "log",
+            "digest",
+            "compact -n",
+            "convert -n --for redis-6.2 --format aof",
+        ] {
             printed.run(&line.split(' ').chain([path]).collect::<Vec<_>>());
         }
     }

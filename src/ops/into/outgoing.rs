@@ -158,7 +158,7 @@ impl Encoding<'_> {
         let may_have = match error {
             KeyError::Write(_) => true,
             KeyError::Unsupported { as_commands, .. } => *as_commands,
-            KeyError::Opaque { .. } => false,
+            KeyError::Opaque { .. } | KeyError::KeydbMembers { .. } => false,
         };
         let commands = may_have.then(|| commands(self.server, &temporary_name(key), value));
         match commands {

@@ -118,11 +118,11 @@ fn streams(server: &mut Running) {
 /// Writes entries that are pending in a group and no longer in the stream.
 fn deleted_entries(server: &mut Running) {
     for i in 1..=9 {
-        run(server, &format!("XADD stream {i}-1 f v"));
+        run(server, &format!("XADD pending {i}-1 f v"));
     }
-    run(server, "XGROUP CREATE stream all 0");
-    run(server, "XREADGROUP GROUP all one COUNT 7 STREAMS stream >");
-    run(server, "XDEL stream 3-1 5-1");
+    run(server, "XGROUP CREATE pending all 0");
+    run(server, "XREADGROUP GROUP all one COUNT 7 STREAMS pending >");
+    run(server, "XDEL pending 3-1 5-1");
 }
 
 fn functions(server: &mut Running) {
