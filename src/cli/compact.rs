@@ -86,10 +86,11 @@ Examples:
   aofkit compact /var/lib/redis/appendonlydir --output /backup/appendonlydir
   aofkit compact dump.rdb --output appendonlydir
   aofkit compact appendonlydir --format rdb --for redis-6.2 --output dump.rdb
+  aofkit compact appendonlydir --pattern 'order:*' --into 10.0.0.7:6379
   aofkit compact --pattern 'session:*' --drop-expired app.aof -o sessions.aof
 
 Exit codes: 0 done; 1 done, but some commands of the log fail on a server; \
-2 failed: nothing was written.";
+2 failed: nothing was written; 3 some keys could not be put into the server.";
 
 impl Compact {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {

@@ -143,11 +143,12 @@ Examples:
   aofkit recover --hold -p 6379
   aofkit recover /var/lib/redis/appendonlydir
   aofkit recover appendonlydir --strip --output recovered
+  aofkit recover held --merge newer --into 127.0.0.1:6379
   aofkit recover app.aof --until '2026-01-01 03:00:00' --output new.aof
   aofkit recover appendonlydir --excise 2 --dry-run
 
 Exit codes: 0 recovered, or no loss found; 1 a report or dry run that found a flush or mass deletion, or could \
-not rule it out; 2 failed: nothing was changed.";
+not rule it out; 2 failed: nothing was changed; 3 some keys could not be put into the server.";
 
 impl Recover {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {

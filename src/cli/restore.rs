@@ -16,7 +16,7 @@ use crate::ops::into::{ExpiredKeys, compact_into};
 use crate::ops::restore::{Owner, RestoreOptions, restore};
 use crate::report;
 
-/// Restore an archive to a server's data directory
+/// Restore an archive to a server's data directory, or into a running server
 ///
 /// The archive and the extracted files are verified before they are moved into place in one step. An existing log
 /// is renamed, never removed. A directory that a server is using is always refused.
@@ -59,9 +59,10 @@ Examples:
   aofkit restore --dry-run /backup/aof_20260101031000-6379.zip --output /var/lib/redis
   aofkit restore /backup/aof_20260101031000-6379.zip --output /var/lib/redis
   aofkit restore old.zip --output /srv/valkey --for valkey-9.1 --owner valkey
+  aofkit restore backup.zip --into redis://staging:6379
   aofkit restore set.zip --output /tmp/redis6 --for redis-6.2
 
-Exit codes: 0 restored, or a dry run that would succeed; 2 failed: the directory is unchanged; 5 another restore to it is running.";
+Exit codes: 0 restored, or a dry run that would succeed; 2 failed: the directory is unchanged; 3 some keys could not be put into the server; 5 another restore to it is running.";
 
 impl Restore {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
