@@ -84,8 +84,8 @@ impl Snapshot {
             let to = set.join(part.path.file_name().unwrap_or_default());
             let is_last = part.index + 1 == count;
             if is_last || link(&part.path, &to).is_err() {
-                write_start(part.mapping.bytes(), end, &to)?;
-                part.mapping.check()?;
+                write_start(part.stored_bytes(end), &to)?;
+                part.file().check()?;
             }
         }
         let name = files.log.file_name().unwrap_or_default();
@@ -112,9 +112,8 @@ fn scratch(places: &[PathBuf], files: &Files) -> Result<Scratch> {
     Err(failed.unwrap_or_else(|| Error::new(ErrorKind::Io, "no free space to copy the log to")))
 }
 
-fn write_start(bytes: &[u8], end: u64, to: &Path) -> Result<()> {
-    let end = usize::try_from(end).unwrap_or(bytes.len());
-    let written = Access::PRIVATE.write(to, bytes.get(..end).unwrap_or(bytes));
+fn write_start(bytes: &[u8], to: &Path) -> Result<()> {
+    let written = Access::PRIVATE.write(to, bytes);
     written.map_err(|e| Error::io("write", to, e))
 }
 

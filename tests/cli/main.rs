@@ -12,6 +12,7 @@ mod columns;
 mod compact;
 mod content;
 mod diff;
+mod envelope;
 mod exit_codes;
 mod force;
 mod history;

@@ -9,13 +9,14 @@ use serde::Serialize;
 
 use crate::analysis::survey::{Preamble, Survey};
 use crate::aof::grammar::{OLD_LINE_BYTES, tolerated_in_lines_of};
-use crate::aof::log::{Layout, Log};
+use crate::aof::log::{Compressed, Layout, Log, Part};
 use crate::aof::{Fault, Stop, scan_as_old};
 use crate::base::escape::Shown;
 use crate::base::modules::{ModuleNeed, Modules};
 use crate::base::server::{DEFAULT_DATABASES, Product, Server};
 use crate::base::units::{Bytes, Count};
 use crate::command::{CommandId, Tally};
+use crate::rdb::envelope::Codec;
 use crate::rdb::{self, DamageKind, Header, Magic, ModuleUse};
 
 /// The reaction of a server to a log.
@@ -244,6 +245,9 @@ fn read_as_old(survey: &Survey<'_>) -> Option<(Tally, Stop)> {
 
 fn first_obstacle(readings: &Readings<'_>, loader: Loader<'_>) -> Option<Obstacle> {
     let server = loader.server;
+    if let Some(obstacle) = compressed(readings.survey.part, loader) {
+        return Some(obstacle);
+    }
     if let Some(obstacle) = readings.survey.preamble.as_ref().and_then(|rdb| preamble(rdb, loader))
     {
         return Some(obstacle);
@@ -263,6 +267,27 @@ fn first_obstacle(readings: &Readings<'_>, loader: Loader<'_>) -> Option<Obstacl
     Some(first)
 }
 
+/// Returns the obstacle that the envelope of a compressed RDB poses to a server, whatever it holds.
+fn compressed(part: &Part, Loader { server, .. }: Loader<'_>) -> Option<Obstacle> {
+    let envelope = part.compressed.as_deref()?;
+    if !server.loads_compressed_rdb() {
+        return Some(Obstacle::refuses(0, "a compressed RDB, which came with Valkey 9.2"));
+    }
+    match envelope {
+        Compressed::Unknown(envelope) => {
+            let reason = envelope.codec().err().unwrap_or_default();
+            Some(Obstacle::new(0, Outcome::Unknown, format!("a compressed RDB, whose {reason}")))
+        }
+        Compressed::Read { unwrapped, .. }
+            if unwrapped.codec == Codec::Zstd && unwrapped.fault.is_none() =>
+        {
+            let reason = "an RDB compressed with Zstandard, which was proposed for Valkey";
+            Some(Obstacle::new(0, Outcome::Unknown, reason))
+        }
+        Compressed::Read { .. } => None,
+    }
+}
+
 fn preamble(preamble: &Preamble, loader: Loader<'_>) -> Option<Obstacle> {
     let (walk, damage) = match preamble {
         Preamble::Newer(newer) => return Some(unknown_content(newer, loader)),
@@ -277,10 +302,7 @@ fn preamble(preamble: &Preamble, loader: Loader<'_>) -> Option<Obstacle> {
         DamageKind::DuplicateKey { .. } => Outcome::Crashes,
         _ => Outcome::Refuses,
     };
-    let reason = match &damage.unproven {
-        Some(unproven) => unproven.to_string(),
-        None => format!("broken RDB: {}", damage.kind),
-    };
+    let reason = damage.unknown().unwrap_or_else(|| format!("broken RDB: {}", damage.kind));
     Some(Obstacle::new(damage.offset, outcome, reason))
 }
 
