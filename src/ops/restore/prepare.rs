@@ -18,7 +18,7 @@ use crate::input::files::open_files;
 use crate::input::overwrite::access_of;
 use crate::ops::compact::{self, Form, compact};
 use crate::ops::restore::options::RestoreOptions;
-use crate::ops::verify::judge::{NEEDS_MODULE, Verdict};
+use crate::ops::verify::judge::Verdict;
 use crate::ops::verify::report::{LogOutcome, LogReport};
 use crate::ops::verify::{self, verify_path};
 
@@ -90,7 +90,7 @@ pub(super) fn ready(
     });
     let (log, change) = match reason {
         Some((server, reason)) => {
-            if reason.contains(NEEDS_MODULE) {
+            if refused(&report).is_some_and(|verdict| verdict.needs_module.is_some()) {
                 refuse_unless_loaded(server, &report, archive)?;
             }
             let (log, change) = converted(&log, server, reason, options, scratch, progress)?;
@@ -126,7 +126,7 @@ fn reason_to_convert(
 ) -> Option<String> {
     let rdbs = report.parts.iter().filter_map(|part| part.rdb.as_ref());
     let has_aux = rdbs.flat_map(|rdb| &rdb.modules).any(|module| module.aux > 0);
-    match report.verdicts.iter().find(|verdict| !verdict.may_load()) {
+    match refused(report) {
         Some(_) if log.manifest.is_some() && !server.reads_multi_part() => {
             Some(format!("{server} reads no multi-part log"))
         }
@@ -141,13 +141,18 @@ fn reason_to_convert(
     }
 }
 
+/// Returns the verdict of a server that does not load the log.
+fn refused(report: &LogReport) -> Option<&Verdict> {
+    report.verdicts.iter().find(|verdict| !verdict.may_load())
+}
+
 /// Refuses a log that was prepared for a server and that it would not load.
 fn refuse_unless_loaded(server: Server, report: &LogReport, archive: &Path) -> Result<()> {
-    match report.verdicts.iter().find(|verdict| !verdict.may_load()) {
+    match refused(report) {
         None => Ok(()),
         Some(verdict) => {
             let reason = verdict.reason.as_deref().unwrap_or("unknown reason");
-            if reason.contains(NEEDS_MODULE) {
+            if verdict.needs_module.is_some() {
                 let what = format!("{server} does not load it: {reason}");
                 return Err(Error::new(ErrorKind::Refused, what).at(archive).help(
                     "--module NAME says that the module is loaded there; without --for the log is restored as it is. Nothing was changed here",

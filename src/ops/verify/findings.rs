@@ -26,6 +26,9 @@ use crate::rdb::{self, DamageKind, Uncheckable};
 /// The kind of the finding about an intact log that a server nevertheless does not load.
 pub const NOT_LOADABLE: &str = "not-loadable";
 
+/// The kind of the finding about a function library that a server refuses.
+pub const FUNCTION_LIBRARY: &str = "function-library";
+
 /// The kind of the finding about an RDB with content unknown to this version and without a checksum.
 pub const UNCHECKED_RDB: &str = "unchecked-rdb";
 
@@ -288,7 +291,7 @@ fn transactions(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
 fn content(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
     let inspection = &survey.inspection;
     if let Some(fault) = &inspection.library {
-        let finding = Finding::new(Level::Error, "function-library", fault.to_string());
+        let finding = Finding::new(Level::Error, FUNCTION_LIBRARY, fault.to_string());
         findings
             .push(finding.at(survey, 0).help("servers since Redis 7.0 do not start with this RDB"));
     }
