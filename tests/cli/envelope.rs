@@ -23,6 +23,11 @@ fn lz4(content: &[u8]) -> Vec<u8> {
     [b"VCS\x01\x01\x01\x01".as_slice(), &encoder.finish().unwrap()].concat()
 }
 
+/// A compressed RDB.
+pub(crate) fn compressed() -> Vec<u8> {
+    lz4(&plain())
+}
+
 fn zstd(content: &[u8]) -> Vec<u8> {
     let mut encoder = zstd::Encoder::new(Vec::new(), 3).unwrap();
     encoder.include_checksum(true).unwrap();

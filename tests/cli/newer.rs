@@ -35,8 +35,10 @@ fn codes() -> Vec<(String, Vec<u8>)> {
     let opcodes = [107, 200, 201, 202, 203, 210, 211, 220, 236, 240, 241, 242, 243];
     let opcodes = opcodes.map(|code| ("REDIS0012", code));
     let all = types.chain(later).chain(valkey).chain(opcodes);
-    all.map(|(header, code)| (format!("type or opcode {code} at byte 36"), rdb(header, &unknown(code))))
-        .collect()
+    all.map(|(header, code)| {
+        (format!("type or opcode {code} at byte 36"), rdb(header, &unknown(code)))
+    })
+    .collect()
 }
 
 /// One of each kind that is written by a newer server or another product.
@@ -395,9 +397,7 @@ fn every_form_of_it_is_carried_bit_for_bit() {
         place.put("dump.rdb", &bytes);
         place.put("single.aof", &torn_tail);
         put_flushed_set(&place, "appendonlydir", &bytes);
-        for (path, name, expected) in
-            [("dump.rdb", "rdb", &bytes), ("single.aof", "aof", &whole)]
-        {
+        for (path, name, expected) in [("dump.rdb", "rdb", &bytes), ("single.aof", "aof", &whole)] {
             if path == "single.aof" {
                 // A torn end is cut after the RDB and its whole commands.
                 let run = place.run(&["repair", path, "--in-place"]);

@@ -354,7 +354,10 @@ fn foreign_rdb(walk: &rdb::RdbSummary, loader: Loader<'_>) -> Option<Obstacle> {
         return refuses(format!("RDB version {}, {refused} {highest}", walk.version));
     }
     if walk.needs_version > highest {
-        return refuses(format!("types of RDB version {}, {refused} {highest}", walk.needs_version));
+        return refuses(format!(
+            "types of RDB version {}, {refused} {highest}",
+            walk.needs_version
+        ));
     }
     let module = walk.modules.iter().find(|module| loader.lacks(module))?;
     let name = Shown(module.name.as_bytes());
