@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::base::escape::Shown;
 use crate::keyspace::functions::{LibraryError, library_head};
+use crate::keyspace::lua::syntax_fault;
 use crate::rdb::{Key, Text, Visitor, Want};
 
 /// The auxiliary field in which KeyDB stores the member of the key before it that expires. The time follows in the field
@@ -45,6 +46,30 @@ pub enum LibraryFault {
     },
     /// Two libraries have the same name.
     Duplicate(Vec<u8>),
+    /// Its text cannot be compiled.
+    Syntax {
+        /// The name of the library.
+        name: Vec<u8>,
+        /// What is wrong, as a phrase.
+        what: String,
+    },
+}
+
+/// Returns the name of the library with this text.
+///
+/// # Errors
+///
+/// The reason why no server with only its own engine loads it.
+pub fn check_library(code: &[u8]) -> Result<Vec<u8>, LibraryFault> {
+    let head = library_head(code).map_err(LibraryFault::Metadata)?;
+    if !head.engine.eq_ignore_ascii_case(LUA) {
+        return Err(LibraryFault::Engine { name: head.name, engine: head.engine });
+    }
+    let first_line = memchr::memchr(b'\n', code).map_or(code.len(), |end| end + 1);
+    match syntax_fault(&code[first_line..], 2) {
+        Some(fault) => Err(LibraryFault::Syntax { name: head.name, what: fault.to_string() }),
+        None => Ok(head.name),
+    }
 }
 
 impl fmt::Display for LibraryFault {
@@ -61,6 +86,9 @@ impl fmt::Display for LibraryFault {
                 Shown(name),
                 Shown(engine)
             ),
+            LibraryFault::Syntax { name, what } => {
+                write!(f, "function library {} does not compile: {what}", Shown(name))
+            }
             LibraryFault::Duplicate(name) => {
                 write!(f, "two function libraries are named {}", Shown(name))
             }
@@ -81,14 +109,11 @@ impl<'a> Visitor<'a> for RdbInspection {
     }
 
     fn function(&mut self, library: Text<'a, '_>) {
-        let fault = match library_head(&library.to_vec()) {
-            Err(error) => Some(LibraryFault::Metadata(error)),
-            Ok(head) if !head.engine.eq_ignore_ascii_case(LUA) => {
-                Some(LibraryFault::Engine { name: head.name, engine: head.engine })
-            }
-            Ok(head) if self.names.contains(&head.name) => Some(LibraryFault::Duplicate(head.name)),
-            Ok(head) => {
-                self.names.insert(head.name);
+        let fault = match check_library(&library.to_vec()) {
+            Err(fault) => Some(fault),
+            Ok(name) if self.names.contains(&name) => Some(LibraryFault::Duplicate(name)),
+            Ok(name) => {
+                self.names.insert(name);
                 None
             }
         };

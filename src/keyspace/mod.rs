@@ -34,6 +34,7 @@ pub mod hash_tags;
 mod hasher;
 pub mod hyperloglog;
 mod list;
+pub(crate) mod lua;
 mod members;
 pub mod score;
 mod set;

@@ -262,10 +262,28 @@ fn module_that_a_server_needs_is_a_field_of_its_verdict() {
 
 #[test]
 fn library_that_no_server_loads_is_refused_and_not_damaged() {
-    let library = b"#!js name=lib\nx";
-    let place =
-        place(&rdb("REDIS0010", &[[b"\xf5", &[library.len() as u8][..], library].concat()]));
-    let run = place.run(&["verify", "dump.rdb"]);
-    assert_eq!(run.code, Some(1), "{run:#?}");
-    assert!(run.stdout.contains("REFUSED: 1 error"), "{run:#?}");
+    let libraries: [(&[u8], &str); 2] = [
+        (b"#!js name=lib\nx", "function library \"lib\" is for the engine \"js\""),
+        (
+            b"#!lua name=lib\nx = 1\nf(function( return 2 end)",
+            "function library \"lib\" does not compile: ( in line 3 is not closed",
+        ),
+    ];
+    for (library, reason) in libraries {
+        let len = u8::try_from(library.len()).unwrap();
+        let place = place(&rdb("REDIS0010", &[[b"\xf5", &[len][..], library].concat(), string()]));
+        let run = place.run(&["verify", "dump.rdb"]);
+        assert_eq!(run.code, Some(1), "{run:#?}");
+        assert!(run.stdout.contains("REFUSED: 1 error"), "{run:#?}");
+        assert!(unbroken(&run).contains(reason), "{run:#?}");
+        // It is carried as it is, and never written for a server that would refuse it.
+        assert_eq!(place.run(&["compress", "dump.rdb", "-o", "a.zip"]).code, Some(0));
+        assert_eq!(place.run(&["restore", "a.zip", "-o", "data"]).code, Some(0));
+        let run = place.run(&["restore", "a.zip", "-o", "new", "--for", "redis-8.2"]);
+        assert_eq!(run.code, Some(2), "{run:#?}");
+        assert!(!run.stderr.contains("bug") && !run.stderr.contains("tmp"), "{run:#?}");
+        let run = place.run(&["compact", "dump.rdb", "--for", "redis-8.2", "-o", "new.aof"]);
+        assert_eq!(run.code, Some(2), "{run:#?}");
+        assert!(run.stderr.contains(reason), "{run:#?}");
+    }
 }

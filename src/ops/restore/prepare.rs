@@ -93,7 +93,8 @@ pub(super) fn ready(
             if refused(&report).is_some_and(|verdict| verdict.needs_module.is_some()) {
                 refuse_unless_loaded(server, &report, archive)?;
             }
-            let (log, change) = converted(&log, server, reason, options, scratch, progress)?;
+            let (log, change) =
+                converted((archive, &log), server, reason, options, scratch, progress)?;
             report = verified(&log.opened, options, archive, progress)?;
             refuse_unless_loaded(server, &report, archive)?;
             (log, Some(change))
@@ -200,7 +201,7 @@ fn verified(
 
 /// Compacts the log to a form that the server loads.
 fn converted(
-    log: &Log,
+    (archive, log): (&Path, &Log),
     server: Server,
     reason: String,
     options: &RestoreOptions,
@@ -227,8 +228,9 @@ fn converted(
         }
         let help =
             error.next_step().unwrap_or("restore it for the server that wrote it, or a later one");
-        Error::new(error.kind(), format!("{reason}; and it cannot be made so: {error}"))
-            .at(&log.path)
+        let why = error.message();
+        Error::new(error.kind(), format!("{reason}; and it cannot be made so: {why}"))
+            .at(archive)
             .help(format!("{help}; nothing was changed here"))
     })?;
     let failed_commands = done.failed.iter().map(|failed| failed.count).sum();
