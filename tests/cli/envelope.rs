@@ -125,10 +125,24 @@ fn compressed_rdb_is_carried_as_it_is() {
         assert_eq!(place.read("single/appendonly.aof"), bytes, "{codec}");
         succeeds(&place, &["extract", "a.zip", "-o", "new"]);
         succeeds(&place, &["restore", "a.zip", "-o", "data"]);
+        succeeds(&place, &["restore", "a.zip", "--for", "valkey-9.2", "-o", "same"]);
+        let backup = fs::read_dir(place.path("to")).unwrap().find_map(|entry| {
+            let path = entry.unwrap().path();
+            path.extension().is_some_and(|end| end == "zip").then_some(path)
+        });
+        let backup = backup.unwrap().to_string_lossy().into_owned();
+        succeeds(&place, &["extract", &backup, "-o", "backed-up"]);
         succeeds(&place, &["recover", "appendonlydir", "--strip", "-o", "stripped/"]);
         succeeds(&place, &["recover", "appendonlydir", "--until", "#2", "-o", "early"]);
         let base = "appendonly.aof.1.base.rdb";
-        for directory in ["new/appendonlydir", "data/appendonlydir", "stripped", "early"] {
+        for directory in [
+            "new/appendonlydir",
+            "data/appendonlydir",
+            "same/appendonlydir",
+            "backed-up/appendonlydir",
+            "stripped",
+            "early",
+        ] {
             assert_eq!(place.read(Path::new(directory).join(base)), bytes, "{codec}: {directory}");
         }
         // A torn end is cut after the envelope, which is retained as it is.
@@ -137,6 +151,30 @@ fn compressed_rdb_is_carried_as_it_is() {
         let run = place.run(&["check-aof", "--fix", "--yes", "single.aof"]);
         assert_eq!(place.read("single.aof"), place.read("cut.aof"), "{codec}: {run:#?}");
     }
+}
+
+#[test]
+fn compressed_rdb_is_restored_for_a_server_without_compression() {
+    for (codec, bytes) in envelopes(&plain()) {
+        let place = Place::new();
+        place.put("dump.rdb", &bytes);
+        place.put("plain.rdb", plain());
+        succeeds(&place, &["compress", "dump.rdb", "-o", "a.zip"]);
+        succeeds(&place, &["restore", "a.zip", "--for", "valkey-9.1", "-o", "data"]);
+        succeeds(&place, &["verify", "--for", "valkey-9.1", "data"]);
+        assert_eq!(digest(&place, "data"), digest(&place, "plain.rdb"), "{codec}");
+    }
+}
+
+#[test]
+fn directory_that_cannot_hold_the_content_is_named() {
+    let place = Place::new();
+    place.put("dump.rdb", compressed());
+    let mut command = place.command();
+    command.env("TMPDIR", place.path("missing")).args(["verify", "dump.rdb"]);
+    let run = Run::of(&command.output().unwrap());
+    assert_eq!(run.code, Some(2), "{run:#?}");
+    assert!(run.stderr.contains("TMPDIR") && run.stderr.contains("missing"), "{run:#?}");
 }
 
 #[test]
