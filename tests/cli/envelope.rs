@@ -245,11 +245,17 @@ fn unknown_codec_is_named_and_not_called_damage() {
     let run = place.run(&["digest", "log"]);
     assert_eq!(run.code, Some(2), "{run:#?}");
     assert!(run.stderr.contains("codec 7 is unknown"), "{run:#?}");
+    fs::create_dir(place.path("to")).unwrap();
+    let run = place.run(&["backup", "log", "--to", "to"]);
+    assert_eq!(run.code, Some(1), "{run:#?}");
+    assert!(run.stdout.contains("NOT CHECKED: nothing was written"), "{run:#?}");
     // What cannot be checked is carried on request, bit for bit.
     let run = place.run(&["compress", "log", "--damaged", "-o", "a.zip"]);
     assert!(place.path("a.zip").exists(), "{run:#?}");
     place.run(&["extract", "a.zip", "--damaged", "-o", "new"]);
     assert_eq!(place.read("new/appendonlydir/appendonly.aof.1.base.rdb"), unknown);
+    let run = place.run(&["backup", "log", "--to", "to", "--damaged"]);
+    assert!(run.stdout.contains("BACKED UP"), "{run:#?}");
 }
 
 #[test]
