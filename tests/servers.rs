@@ -13,7 +13,6 @@ mod servers {
     pub(crate) mod diff;
     pub(crate) mod generate;
     pub(crate) mod keyspace_rdb;
-    pub(crate) mod libraries;
     pub(crate) mod live;
     pub(crate) mod loader;
     pub(crate) mod matrix;
@@ -37,7 +36,6 @@ fn main() {
         servers::diff::trials(),
         servers::generate::trials(),
         servers::keyspace_rdb::trials(),
-        servers::libraries::trials(),
         servers::live::trials(),
         servers::loader::trials(),
         servers::matrix::trials(),

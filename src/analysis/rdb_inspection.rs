@@ -5,7 +5,6 @@ use std::fmt;
 
 use crate::base::escape::Shown;
 use crate::keyspace::functions::{LibraryError, library_head};
-use crate::keyspace::lua::syntax_fault;
 use crate::rdb::{Key, Text, Visitor, Want};
 
 /// The auxiliary field in which KeyDB stores the member of the key before it that expires. The time follows in the field
@@ -46,13 +45,6 @@ pub enum LibraryFault {
     },
     /// Two libraries have the same name.
     Duplicate(Vec<u8>),
-    /// Its text cannot be compiled.
-    Syntax {
-        /// The name of the library.
-        name: Vec<u8>,
-        /// What is wrong, as a phrase.
-        what: String,
-    },
 }
 
 /// Returns the name of the library with this text.
@@ -60,16 +52,12 @@ pub enum LibraryFault {
 /// # Errors
 ///
 /// The reason why no server with only its own engine loads it.
-pub fn check_library(code: &[u8]) -> Result<Vec<u8>, LibraryFault> {
+pub(crate) fn check_library(code: &[u8]) -> Result<Vec<u8>, LibraryFault> {
     let head = library_head(code).map_err(LibraryFault::Metadata)?;
     if !head.engine.eq_ignore_ascii_case(LUA) {
         return Err(LibraryFault::Engine { name: head.name, engine: head.engine });
     }
-    let first_line = memchr::memchr(b'\n', code).map_or(code.len(), |end| end + 1);
-    match syntax_fault(&code[first_line..], 2) {
-        Some(fault) => Err(LibraryFault::Syntax { name: head.name, what: fault.to_string() }),
-        None => Ok(head.name),
-    }
+    Ok(head.name)
 }
 
 impl fmt::Display for LibraryFault {
@@ -86,9 +74,6 @@ impl fmt::Display for LibraryFault {
                 Shown(name),
                 Shown(engine)
             ),
-            LibraryFault::Syntax { name, what } => {
-                write!(f, "function library {} does not compile: {what}", Shown(name))
-            }
             LibraryFault::Duplicate(name) => {
                 write!(f, "two function libraries are named {}", Shown(name))
             }

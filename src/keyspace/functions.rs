@@ -2,8 +2,8 @@
 //!
 //! A library is its source text. Its first line names the engine and the library: `#!lua
 //! name=mylib`. The rest is not parsed, so errors that only the engine can detect are not detected
-//! here: most syntax errors (see [`lua`](super::lua)), a library without functions, a function that another
-//! library has too. A log contains only what a server accepted.
+//! here: a syntax error, a library without functions, a function that another library has too. A
+//! log contains only what a server accepted.
 //!
 //! Checked against `functionExtractLibMetaData` in `functions.c` of Valkey 8.0, and Redis 7.0 and
 //! 8.2.

@@ -34,7 +34,6 @@ pub mod hash_tags;
 mod hasher;
 pub mod hyperloglog;
 mod list;
-pub(crate) mod lua;
 mod members;
 pub mod score;
 mod set;
