@@ -33,6 +33,11 @@ fn archives_are_read_without_panics() {
 }
 
 #[test]
+fn compressed_rdbs_are_decompressed_within_the_limit() {
+    run_on_seeds("envelope", targets::envelope);
+}
+
+#[test]
 fn all_readers_of_frames_agree() {
     run_on_seeds("frame", targets::frame);
 }

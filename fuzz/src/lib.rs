@@ -3,6 +3,7 @@
 //! `cargo test` of the main crate runs them on `seeds/` without the fuzzer (see `tests/fuzz_seeds.rs`).
 
 mod archive;
+mod envelope;
 mod frame;
 mod log;
 mod manifest;
@@ -12,6 +13,7 @@ mod repair;
 mod replay;
 
 pub use archive::archive;
+pub use envelope::envelope;
 pub use frame::frame;
 pub use manifest::manifest;
 pub use rdb::rdb;

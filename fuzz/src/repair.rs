@@ -123,6 +123,7 @@ fn log(path: &Path, bytes: &[u8]) -> Log {
         role: PartRole::Single,
         index: 0,
         mapping: Mapping::open(path).expect("a readable file"),
+        compressed: None,
         is_last: true,
     };
     Log {

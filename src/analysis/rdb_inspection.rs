@@ -47,6 +47,19 @@ pub enum LibraryFault {
     Duplicate(Vec<u8>),
 }
 
+/// Returns the name of the library with this text.
+///
+/// # Errors
+///
+/// The reason why no server with only its own engine loads it.
+pub(crate) fn check_library(code: &[u8]) -> Result<Vec<u8>, LibraryFault> {
+    let head = library_head(code).map_err(LibraryFault::Metadata)?;
+    if !head.engine.eq_ignore_ascii_case(LUA) {
+        return Err(LibraryFault::Engine { name: head.name, engine: head.engine });
+    }
+    Ok(head.name)
+}
+
 impl fmt::Display for LibraryFault {
     /// A phrase without a final stop.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -81,14 +94,11 @@ impl<'a> Visitor<'a> for RdbInspection {
     }
 
     fn function(&mut self, library: Text<'a, '_>) {
-        let fault = match library_head(&library.to_vec()) {
-            Err(error) => Some(LibraryFault::Metadata(error)),
-            Ok(head) if !head.engine.eq_ignore_ascii_case(LUA) => {
-                Some(LibraryFault::Engine { name: head.name, engine: head.engine })
-            }
-            Ok(head) if self.names.contains(&head.name) => Some(LibraryFault::Duplicate(head.name)),
-            Ok(head) => {
-                self.names.insert(head.name);
+        let fault = match check_library(&library.to_vec()) {
+            Err(fault) => Some(fault),
+            Ok(name) if self.names.contains(&name) => Some(LibraryFault::Duplicate(name)),
+            Ok(name) => {
+                self.names.insert(name);
                 None
             }
         };

@@ -60,7 +60,7 @@ pub fn survey<'a>(part: &'a Part, progress: &dyn Progress) -> Result<Survey<'a>>
     let mut inspection = RdbInspection::default();
     progress.check()?;
     if part.starts_with_rdb() {
-        match rdb::read(bytes, &mut inspection, progress) {
+        match part.read_rdb(&mut inspection, progress) {
             Ok(reading) => {
                 start = usize::try_from(reading.len()).unwrap_or(bytes.len());
                 preamble = Some(Preamble::from(reading));

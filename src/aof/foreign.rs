@@ -3,8 +3,6 @@
 //! Only what is certain is named here. Any other bytes may be a damaged log, and what is damaged is
 //! for the scan to say.
 
-use crate::rdb::envelope::Envelope;
-
 /// What a file is that begins like nothing that is read here, and what to do with it.
 pub(crate) fn foreign(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     const MAGIC: &[(&[u8], &str, &str)] = &[
@@ -29,9 +27,6 @@ pub(crate) fn foreign(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     ];
     if let Some((_, what, help)) = MAGIC.iter().find(|(magic, ..)| bytes.starts_with(magic)) {
         return Some((what, help));
-    }
-    if let Some(envelope) = Envelope::read(bytes) {
-        return Some(envelope.describe());
     }
     if bytes.get(257..262) == Some(b"ustar") {
         return Some(("a tar archive", "extract it first: tar -xf FILE"));

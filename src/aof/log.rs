@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::manifest::Manifest;
+use crate::base::progress::Progress;
 use crate::disk::Mapping;
+use crate::rdb::envelope::{Envelope, Unwrapped};
+use crate::rdb::{self, Damage, Reading, Visitor};
 
 /// An opened log: the files that a server would load, in its order.
 pub struct Log {
@@ -93,8 +96,10 @@ pub struct Part {
     pub role: PartRole,
     /// The index in [`Log::parts`], from 0.
     pub index: usize,
-    /// The bytes of the file.
+    /// The bytes of the file. Of a compressed RDB, what it decompresses to, and what follows it.
     pub mapping: Mapping,
+    /// The envelope, if the file begins with a compressed RDB.
+    pub compressed: Option<Box<Compressed>>,
     /// Whether a server loads it last, and therefore tolerates a torn end. For a single part:
     /// whether it is the last of its set, or true if that is unknown.
     pub is_last: bool,
@@ -103,8 +108,83 @@ pub struct Part {
 impl Part {
     /// Returns whether a server reads the beginning of this part as an RDB.
     pub fn starts_with_rdb(&self) -> bool {
-        starts_with_rdb(self.mapping.bytes())
+        self.compressed.is_some() || starts_with_rdb(self.mapping.bytes())
     }
+
+    /// Reads the RDB that this part begins with.
+    ///
+    /// # Errors
+    ///
+    /// As [`rdb::read`]; and the fault of the envelope of a compressed RDB.
+    pub fn read_rdb<'a, V: Visitor<'a>>(
+        &'a self,
+        visitor: &mut V,
+        progress: &dyn Progress,
+    ) -> Result<Reading, Box<Damage>> {
+        self.read_rdb_in(self.mapping.bytes(), visitor, progress)
+    }
+
+    /// Reads the RDB as [`Part::read_rdb`] does, from `bytes`: those of the mapping, up to where they are used.
+    ///
+    /// # Errors
+    ///
+    /// As [`Part::read_rdb`].
+    pub fn read_rdb_in<'a, V: Visitor<'a>>(
+        &self,
+        bytes: &'a [u8],
+        visitor: &mut V,
+        progress: &dyn Progress,
+    ) -> Result<Reading, Box<Damage>> {
+        match self.compressed.as_deref() {
+            None => rdb::read(bytes, visitor, progress),
+            Some(Compressed::Read { unwrapped, .. }) => unwrapped.read(bytes, visitor, progress),
+            Some(Compressed::Unknown(envelope)) => Err(envelope.as_damage()),
+        }
+    }
+
+    /// Returns the bytes of the file from its start to `end`, which counts decompressed bytes. A compressed RDB is
+    /// included whole, however small `end` is.
+    pub fn stored_bytes(&self, end: u64) -> &[u8] {
+        let index = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
+        let (bytes, end) = match self.compressed.as_deref() {
+            Some(Compressed::Read { file, unwrapped }) => {
+                let after = end.saturating_sub(unwrapped.content);
+                (file.bytes(), unwrapped.stored.saturating_add(after))
+            }
+            Some(Compressed::Unknown(_)) => (self.mapping.bytes(), u64::MAX),
+            None => (self.mapping.bytes(), end),
+        };
+        bytes.get(..index(end)).unwrap_or(bytes)
+    }
+
+    /// Returns the mapping of the file as it is on disk.
+    pub fn file(&self) -> &Mapping {
+        match self.compressed.as_deref() {
+            Some(Compressed::Read { file, .. }) => file,
+            Some(Compressed::Unknown(_)) | None => &self.mapping,
+        }
+    }
+
+    /// Returns what the compressed RDB at the beginning of this part holds, if there is one that can be decompressed.
+    pub fn unwrapped(&self) -> Option<&Unwrapped> {
+        match self.compressed.as_deref() {
+            Some(Compressed::Read { unwrapped, .. }) => Some(unwrapped),
+            Some(Compressed::Unknown(_)) | None => None,
+        }
+    }
+}
+
+/// The envelope of a compressed RDB at the beginning of a part.
+pub enum Compressed {
+    /// It was decompressed to a temporary file.
+    Read {
+        /// The file as it is on disk.
+        file: Mapping,
+        /// What its envelope holds.
+        unwrapped: Unwrapped,
+    },
+    /// It is unknown to this version. The mapping of the part has its bytes as they are.
+    Unknown(Envelope),
 }
 
 /// A file that was replaced by a rewrite.
@@ -206,7 +286,7 @@ impl OtherKind {
 }
 
 /// Returns whether the loader treats `bytes` as an RDB. Redis and Valkey up to 8 know only the
-/// first magic.
+/// first magic, and only Valkey 9.2 knows compressed RDBs.
 pub fn starts_with_rdb(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"REDIS") || bytes.starts_with(b"VALKEY")
+    rdb::is_rdb(bytes) || Envelope::read(bytes).is_some()
 }

@@ -177,6 +177,12 @@ impl Server {
         name == "vectorset" && self.product == Product::Redis && self.has_redis(8, 0)
     }
 
+    /// Returns whether the server loads an RDB that is compressed as a whole, in an LZ4 frame. As reported for
+    /// Valkey 9.2 (valkey #3531 and #4754), not observed.
+    pub fn loads_compressed_rdb(self) -> bool {
+        self.has_valkey(9, 2)
+    }
+
     /// Returns the highest RDB version that this line loads under the `VALKEY` magic, if it
     /// supports it.
     pub fn highest_valkey_rdb(self) -> Option<u32> {

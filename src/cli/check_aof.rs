@@ -11,6 +11,7 @@ use super::exit::Exit;
 use super::output::print;
 use super::progress::Bar;
 use crate::base::error::{Error, Result};
+use crate::input::envelope::Content;
 use crate::ops::check_aof::{End, Event, Mode, check, render};
 use crate::report::check_aof::CheckAofReport;
 use crate::{rdb, report};
@@ -51,9 +52,12 @@ impl CheckAof {
             (false, None) => Mode::Check,
         };
         let bar = Bar::new(common);
-        let rdb_end = |bytes: &[u8]| match rdb::read(bytes, &mut rdb::Ignore, &bar) {
-            Ok(reading) => Ok(reading.len()),
-            Err(damage) => Err(damage.to_string()),
+        let rdb_end = |bytes: &[u8]| {
+            let content = Content::of(bytes, &self.file).map_err(|error| error.to_string())?;
+            match content.read(&mut rdb::Ignore, &bar) {
+                Ok(reading) => Ok(content.end_in_file(&reading)),
+                Err(damage) => Err(damage.to_string()),
+            }
         };
         let checked = check(&self.file, mode, rdb_end, &bar);
         drop(bar);

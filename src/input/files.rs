@@ -9,7 +9,8 @@
 //! |---|---|
 //! | a file that begins with `REDIS` or `VALKEY` | [`Layout::RdbFile`]: an RDB, or an AOF with an RDB preamble |
 //! | a manifest | [`Layout::MultiPart`]: the files listed in it, next to it |
-//! | an archive, a compressed file, a server's configuration | refused, with the recommended action |
+//! | a compressed RDB of Valkey 9.2 | the RDB in it, decompressed to a temporary file |
+//! | an archive, another compressed file, a server's configuration | refused, with the recommended action |
 //! | one base or incremental file of a set | [`Layout::OnePart`] |
 //! | an empty file | [`Layout::Empty`] |
 //! | any other file | [`Layout::SingleFile`], however damaged: the scan reports damage |
@@ -32,6 +33,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 use super::broken_set::{BrokenSet, SetFault};
+use super::envelope::map_part;
 use crate::aof::foreign::foreign;
 use crate::aof::log::{
     HistoryFile, Layout, Log, ManifestFile, OtherFile, OtherKind, Part, PartRole, starts_with_rdb,
@@ -40,9 +42,7 @@ use crate::aof::manifest;
 use crate::aof::manifest::{Role, printable};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::escape::ShownPath;
-use crate::disk::Mapping;
 use crate::disk::names::{Leftover, leftover};
-use crate::rdb::envelope::Envelope;
 
 /// Opens the log that `path` refers to.
 ///
@@ -74,24 +74,24 @@ pub fn try_open_files(path: impl AsRef<Path>) -> Result<Result<Log, BrokenSet>> 
 }
 
 fn open_file(path: &Path) -> Result<Result<Log, BrokenSet>> {
-    let mapping = Mapping::open(path)?;
+    let (mapping, compressed) = map_part(path)?;
     let bytes = mapping.bytes();
     let name = path.file_name().unwrap_or_default();
     if let Some(foreign) = foreign(bytes) {
         return Err(unrecognised(path, foreign));
     }
-    let is_manifest = manifest::looks_like_manifest(bytes)
-        || (name.as_bytes().ends_with(MANIFEST)
-            && !bytes.starts_with(b"*")
-            && !starts_with_rdb(bytes));
+    let is_rdb = compressed.is_some() || starts_with_rdb(bytes);
+    let is_manifest = !is_rdb
+        && (manifest::looks_like_manifest(bytes)
+            || name.as_bytes().ends_with(MANIFEST) && !bytes.starts_with(b"*"));
     if is_manifest {
         return open_set(path);
     }
     let member = Member::find(path);
     let layout = match &member {
         Some(member) => Layout::OnePart { manifest: member.manifest.clone() },
-        None if bytes.is_empty() => Layout::Empty,
-        None if starts_with_rdb(bytes) => Layout::RdbFile,
+        None if bytes.is_empty() && !is_rdb => Layout::Empty,
+        None if is_rdb => Layout::RdbFile,
         None => Layout::SingleFile,
     };
     let part = Part {
@@ -101,6 +101,7 @@ fn open_file(path: &Path) -> Result<Result<Log, BrokenSet>> {
         index: 0,
         is_last: member.is_none_or(|member| member.is_last),
         mapping,
+        compressed,
     };
     Ok(Ok(Log {
         path: path.to_path_buf(),
@@ -206,13 +207,11 @@ fn open_set(manifest_path: &Path) -> Result<Result<Log, BrokenSet>> {
         .into_iter()
         .enumerate()
         .map(|(index, (path, role))| {
-            let mapping = Mapping::open(&path)?;
-            if let Some(envelope) = Envelope::read(mapping.bytes()) {
-                return Err(unrecognised(&path, envelope.describe()));
-            }
+            let (mapping, compressed) = map_part(&path)?;
             Ok(Part {
                 name: printable(path.file_name().unwrap_or_default().as_bytes()),
                 mapping,
+                compressed,
                 path,
                 role,
                 index,

@@ -192,7 +192,7 @@ pub fn access_of<'l>(logs: impl IntoIterator<Item = &'l Log>) -> Access {
 fn access_of_one(log: &Log) -> Access {
     // The open files are queried, because other files could have taken their names meanwhile.
     let parts = log.parts.iter().map(|part| {
-        let metadata = part.mapping.file().metadata();
+        let metadata = part.file().file().metadata();
         metadata.map_or(Access::PRIVATE, |metadata| Access::of_file(&metadata))
     });
     let manifest = log.manifest.iter().map(|file| Access::of_path(&file.path));

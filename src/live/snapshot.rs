@@ -84,8 +84,8 @@ impl Snapshot {
             let to = set.join(part.path.file_name().unwrap_or_default());
             let is_last = part.index + 1 == count;
             if is_last || link(&part.path, &to).is_err() {
-                write_start(part.mapping.bytes(), end, &to)?;
-                part.mapping.check()?;
+                write_start(part.stored_bytes(end), &to)?;
+                part.file().check()?;
             }
         }
         let name = files.log.file_name().unwrap_or_default();
@@ -112,9 +112,8 @@ fn scratch(places: &[PathBuf], files: &Files) -> Result<Scratch> {
     Err(failed.unwrap_or_else(|| Error::new(ErrorKind::Io, "no free space to copy the log to")))
 }
 
-fn write_start(bytes: &[u8], end: u64, to: &Path) -> Result<()> {
-    let end = usize::try_from(end).unwrap_or(bytes.len());
-    let written = Access::PRIVATE.write(to, bytes.get(..end).unwrap_or(bytes));
+fn write_start(bytes: &[u8], to: &Path) -> Result<()> {
+    let written = Access::PRIVATE.write(to, bytes);
     written.map_err(|e| Error::io("write", to, e))
 }
 
@@ -247,6 +246,23 @@ impl Set {
         }
     }
 
+    /// Returns the lengths in bytes of the files in a directory that replaces the data directory.
+    fn sizes(&self, directory: &Path, files: &Files) -> Result<Vec<u64>> {
+        let log = self.log_below(directory, files);
+        let paths = match self {
+            Set::Single(_) => vec![log],
+            Set::Parts(manifest) => {
+                let parts = manifest.entries.iter();
+                parts.map(|entry| log.with_file_name(entry.file_name())).collect()
+            }
+        };
+        let size = |path: PathBuf| match fs::metadata(&path) {
+            Ok(metadata) => Ok(metadata.len()),
+            Err(error) => Err(Error::io("read the size of", path, error)),
+        };
+        paths.into_iter().map(size).collect()
+    }
+
     /// Returns the path of the log in a directory that replaces the data directory.
     fn log_below(&self, directory: &Path, files: &Files) -> PathBuf {
         let name = files.log.file_name().unwrap_or_default();
@@ -323,10 +339,10 @@ pub(crate) fn keep(
         // Links need no space, but a note does: on a full disk the log is retained without a note.
         let _ = access.write(&directory.path().join(NOTE), note);
     }
-    // Published before any other check, so that it exists whatever happens next.
-    let log = open_files(set.log_below(directory.path(), files))?;
-    let (bytes, parts) = (log.bytes(), log.parts.len());
-    drop(log);
+    // Published before any other check, so that it exists whatever happens next. The files are not opened: an RDB that is
+    // compressed would be decompressed, for which there may be no space.
+    let sizes = set.sizes(directory.path(), files)?;
+    let (bytes, parts) = (sizes.iter().sum(), sizes.len());
     let same = Set::read(files)? == set;
     if how == How::Links || same {
         directory.publish()?;
@@ -497,6 +513,31 @@ mod tests {
             assert_eq!(mode(&to.join(name)), 0o600, "{name}");
         }
         assert_eq!(mode(&source), 0o644, "the server's own stays as it is");
+    }
+
+    /// A compressed RDB of Valkey 9.2 with a torn command after it.
+    #[test]
+    fn compressed_rdb_is_retained_and_copied_as_it_is() {
+        use std::io::Write;
+        let rdb = b"REDIS0011\xfe\0\0\x01a\x011\xff\0\0\0\0\0\0\0\0";
+        let mut encoder = lz4_flex::frame::FrameEncoder::new(Vec::new());
+        encoder.write_all(rdb).unwrap();
+        let stored = [b"VCS\x01\x01\0\x01", encoder.finish().unwrap().as_slice()].concat();
+        let data = tempfile::tempdir().unwrap();
+        let files = set(data.path(), &log("SET a 1"));
+        let incr = data.path().join("appendonlydir/a.aof.1.incr.aof");
+        let content = [&stored[..], &log("SET a 1"), b"*3\r\n"].concat();
+        fs::write(&incr, &content).unwrap();
+        let to = data.path().join("kept");
+        let (_, bytes, _) = keep(&files, &to, None).unwrap().unwrap();
+        assert_eq!(bytes, (log("SET base 1").len() + content.len()) as u64);
+        assert_eq!(fs::read(to.join("appendonlydir/a.aof.1.incr.aof")).unwrap(), content);
+        let places = [data.path().to_path_buf()];
+        let mut snapshot = take(&files, &places, &Silent).unwrap();
+        assert_eq!(snapshot.ends[1], (rdb.len() + log("SET a 1").len()) as u64);
+        snapshot.fix(&places, &files).unwrap();
+        let fixed = fs::read(&snapshot.log.parts[1].path).unwrap();
+        assert_eq!(fixed, content[..content.len() - 4]);
     }
 
     #[test]

@@ -49,9 +49,17 @@ pub struct Damage {
 impl Damage {
     /// What is wrong with the RDB, as a phrase for a person: lower case, without a final stop.
     pub fn describe(&self) -> String {
-        match &self.unproven {
-            Some(unproven) => unproven.to_string(),
-            None => format!("the RDB is broken: {self}"),
+        self.unknown().unwrap_or_else(|| format!("the RDB is broken: {self}"))
+    }
+
+    /// What is unknown to this version, if the RDB cannot be read for that reason: a phrase for a person.
+    pub(crate) fn unknown(&self) -> Option<String> {
+        match (&self.unproven, &self.kind) {
+            (Some(unproven), _) => Some(unproven.to_string()),
+            (None, DamageKind::UnknownEnvelope { what }) => Some(format!(
+                "a compressed RDB, as Valkey 9.2 writes it, that cannot be read: {what}"
+            )),
+            (None, _) => None,
         }
     }
 }

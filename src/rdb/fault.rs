@@ -75,6 +75,16 @@ pub enum DamageKind {
         /// Number of bytes available.
         left: u64,
     },
+    /// A compressed RDB that does not decompress. The offset is that in the file.
+    Envelope {
+        /// What is wrong with the frame.
+        what: String,
+    },
+    /// A compressed RDB whose envelope is unknown to this version.
+    UnknownEnvelope {
+        /// What is unknown.
+        what: String,
+    },
     /// A violation of any other rule of the format.
     Broken {
         /// The rule.
@@ -156,6 +166,9 @@ impl fmt::Display for DamageKind {
                 "it extends past the end of its container: {} needed, {left} left",
                 Bytes(*needed)
             ),
+            DamageKind::Envelope { what } | DamageKind::UnknownEnvelope { what } => {
+                f.write_str(what)
+            }
             DamageKind::Broken { rule } => f.write_str(rule),
         }
     }

@@ -27,7 +27,7 @@
 //! | `value` | dispatch by value type; collections stored element by element |
 //! | `packed` | collections stored as one string: an `intset`, or a `ziplist`, `listpack` or `zipmap` with `items` |
 //! | `stream`, `idmp`, `array`, `bitmap`, `template`, `template_index`, `module` | streams with their producers, arrays, bitmaps, hashes with a template, and module values |
-//! | `envelope` | the header of a compressed RDB of Valkey 9.2 |
+//! | `envelope` | the compressed RDB of Valkey 9.2, decompressed |
 //! | `dump` | the payload of DUMP and RESTORE |
 //! | `skip` | stepping over a value |
 //! | `cursor`, `text`, `lzf` | lengths and strings |
@@ -49,7 +49,7 @@ mod driver;
 mod dump;
 pub mod duplicate_detection;
 pub mod duplicate_keys;
-pub(crate) mod envelope;
+pub mod envelope;
 mod fault;
 mod format;
 mod header;

@@ -43,6 +43,30 @@ pub enum Uncheckable {
     Wrong,
 }
 
+/// The types and opcodes that other products have under `REDIS`, where no server of Redis has one: those of Dragonfly are in
+/// its `rdb_extensions.h`, that of Redis Enterprise is in librdb (#67).
+const FOREIGN: &[(&str, &[u8])] =
+    &[("Dragonfly", &[200, 201, 202, 203, 210, 211, 220]), ("Redis Enterprise", &[107])];
+
+/// The types of Dragonfly whose numbers Redis gave to others, in RDB version 15 and later.
+const DRAGONFLY_TYPES: std::ops::RangeInclusive<u8> = 30..=35;
+
+/// The first version of an RDB in which those numbers are types of Redis.
+const FIRST_VERSION_WITH_TYPES: u32 = 15;
+
+impl UnknownContent {
+    /// Returns the product that has this type or opcode, if no server of Redis or Valkey has it.
+    pub(crate) fn foreign(&self) -> Option<&'static str> {
+        let code = self.code.filter(|_| self.header.magic == Magic::Redis)?;
+        if self.dragonfly.is_some()
+            || DRAGONFLY_TYPES.contains(&code) && self.header.version < FIRST_VERSION_WITH_TYPES
+        {
+            return Some("Dragonfly");
+        }
+        FOREIGN.iter().find(|(_, codes)| codes.contains(&code)).map(|(product, _)| *product)
+    }
+}
+
 impl fmt::Display for UnknownContent {
     /// A phrase without a final stop.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -63,9 +87,14 @@ impl fmt::Display for UnknownContent {
                     "type or opcode {code} at byte {} is unknown to this version of aofkit",
                     self.offset
                 )?;
-                match dragonfly {
-                    Some(_) => Ok(()),
-                    None => f.write_str("; probably written by a newer server or another product"),
+                match (dragonfly, self.foreign()) {
+                    (Some(_), _) => Ok(()),
+                    (None, Some(product)) => {
+                        write!(f, "; probably written by {product}, which has one of this number")
+                    }
+                    (None, None) => {
+                        f.write_str("; probably written by a newer server or another product")
+                    }
                 }
             }
         }

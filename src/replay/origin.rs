@@ -57,6 +57,11 @@ impl Origin {
 }
 
 impl Origin {
+    /// Returns whether something in the log other than its layout requires the server.
+    pub(crate) fn is_inferred(&self) -> bool {
+        self.basis == Basis::Required
+    }
+
     /// Returns the server to write for: the one that wrote the log, or the oldest possible one that keeps the counters of
     /// streams.
     pub fn writing(&self) -> Server {

@@ -377,14 +377,14 @@ fn route_part<'l>(
     let mut keys = RdbKeys::new(plan);
     progress.check()?;
     if part.starts_with_rdb() && kept.begins() {
-        let walked = rdb::read(part.mapping.bytes(), &mut keys, progress);
+        let walked = part.read_rdb(&mut keys, progress);
         part.mapping.check()?;
         let walk = match walked {
             Ok(Reading::Known(walk)) => walk,
             Ok(Reading::Newer(newer)) => return Err(unreadable(part, newer.content.to_string())),
             Err(damage) => {
-                return Err(match damage.unproven {
-                    Some(unproven) => unreadable(part, unproven.to_string()),
+                return Err(match damage.unknown() {
+                    Some(unknown) => unreadable(part, unknown),
                     None => broken_rdb(log, part, damage.offset),
                 });
             }

@@ -318,7 +318,7 @@ impl Routed<'_> {
 
 /// Returns the time at which the part was last modified, in Unix milliseconds.
 fn written_ms(part: &RoutedPart<'_>) -> Option<i64> {
-    let modified = part.part.mapping.file().metadata().ok()?.modified().ok()?;
+    let modified = part.part.file().file().metadata().ok()?.modified().ok()?;
     i64::try_from(modified.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok()
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use super::envelope::Report;
-use super::lines::{alternatives, rdb_and_commands, row, time, warning};
+use super::lines::{alternatives, error_word, rdb_and_commands, row, time, warning};
 use super::retention::{problems, summary};
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, wrap};
 use super::verify::finding_text;
@@ -111,7 +111,8 @@ fn verdict(out: &mut String, report: &BackupReport) -> fmt::Result {
         }
         None if report.plan.damaged => {
             alternatives(out, &report.next)?;
-            writeln!(out, "{}: nothing was written", Styled(ERROR, "DAMAGED"))
+            let word = error_word(report.plan.findings.iter().map(|finding| finding.kind));
+            writeln!(out, "{}: nothing was written", Styled(ERROR, word))
         }
         None => writeln!(out, "{}: nothing was written", Styled(QUIET, "DRY RUN")),
     }

@@ -79,6 +79,9 @@ pub fn end(report: &HistoryReport, out: &mut Vec<u8>) {
             }
         }
     }
+    if report.origin.is_inferred() {
+        let _ = writeln!(out, "written by {}", report.origin);
+    }
 }
 
 fn place(place: &FinalKey, out: &mut Vec<u8>) {

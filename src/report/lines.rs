@@ -176,7 +176,8 @@ pub(super) fn took(bytes: u64, elapsed: Duration) -> String {
 }
 /// Returns the word for a log with errors of these kinds: an intact log that a server does not load is not damaged.
 pub(super) fn error_word<'k>(mut kinds: impl Iterator<Item = &'k str> + Clone) -> &'static str {
-    if kinds.clone().all(|kind| kind == findings::NOT_LOADABLE) {
+    let refused = [findings::NOT_LOADABLE, findings::FUNCTION_LIBRARY];
+    if kinds.clone().all(|kind| refused.contains(&kind)) {
         "REFUSED"
     } else if kinds.all(|kind| kind == findings::UNCHECKED_RDB) {
         "NOT CHECKED"

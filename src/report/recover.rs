@@ -61,6 +61,9 @@ fn log(out: &mut String, report: &RecoverReport) -> fmt::Result {
         counted(report.commands, "command")
     );
     row(out, "log", &what)?;
+    if let Some(origin) = report.origin.as_ref().filter(|origin| origin.is_inferred()) {
+        row(out, "written by", &origin.to_string())?;
+    }
     if let Layout::OnePart { manifest: Some(manifest) } = &report.layout {
         let what = format!(
             "one part of the set {}: its other parts were not read; give the path of the set to read them",

@@ -231,3 +231,54 @@ fn logs_of_other_products_are_named() {
     place.put("appendonly.aof", command(&["SET", "k", "v", "PXAT", "1900000000000"]));
     assert!(!place.run(&["verify", "appendonly.aof"]).stdout.contains("not of Redis"));
 }
+
+#[test]
+fn server_that_a_log_requires_is_reported_with_its_reason() {
+    let place = Place::new();
+    let before = [sound(), command(&["HSET", "h", "f", "v"])].concat();
+    let expiry = command(&["HPEXPIREAT", "h", "4102444800000", "FIELDS", "1", "f"]);
+    place.put("a.aof", [&before[..], &expiry].concat());
+    place.put("plain.aof", &before);
+    let expected = format!("written by redis-7.4 or later: HPEXPIREAT at byte {}", before.len());
+    for args in [&["history", "h", "a.aof"][..], &["recover", "a.aof"], &["digest", "a.aof"]] {
+        let run = place.run(args);
+        assert!(unbroken(&run).contains(&expected), "{args:?}: {run:#?}");
+    }
+    // By its layout alone, every server since Redis 4.0 may have written it.
+    for args in [&["history", "h", "plain.aof"][..], &["recover", "plain.aof"]] {
+        assert!(!place.run(args).stdout.contains("written by"), "{args:?}");
+    }
+}
+
+#[test]
+fn module_that_a_server_needs_is_a_field_of_its_verdict() {
+    let place = place(&rdb("REDIS0012", &[key("graphdata")]));
+    let run = place.run(&["verify", "--json", "--for", "redis-8.2", "dump.rdb"]);
+    assert_eq!(run.code, Some(1), "{run:#?}");
+    assert!(run.stdout.contains("\"needs_module\": \"graphdata\""), "{run:#?}");
+    let run = place.run(&["verify", "--json", "--for", "redis-6.2", "dump.rdb"]);
+    assert!(!run.stdout.contains("needs_module"), "{run:#?}");
+}
+
+#[test]
+fn library_that_no_server_loads_is_refused_and_not_damaged() {
+    let libraries: [(&[u8], &str); 1] =
+        [(b"#!js name=lib\nx", "function library \"lib\" is for the engine \"js\"")];
+    for (library, reason) in libraries {
+        let len = u8::try_from(library.len()).unwrap();
+        let place = place(&rdb("REDIS0010", &[[b"\xf5", &[len][..], library].concat(), string()]));
+        let run = place.run(&["verify", "dump.rdb"]);
+        assert_eq!(run.code, Some(1), "{run:#?}");
+        assert!(run.stdout.contains("REFUSED: 1 error"), "{run:#?}");
+        assert!(unbroken(&run).contains(reason), "{run:#?}");
+        // It is carried as it is, and never written for a server that would refuse it.
+        assert_eq!(place.run(&["compress", "dump.rdb", "-o", "a.zip"]).code, Some(0));
+        assert_eq!(place.run(&["restore", "a.zip", "-o", "data"]).code, Some(0));
+        let run = place.run(&["restore", "a.zip", "-o", "new", "--for", "redis-8.2"]);
+        assert_eq!(run.code, Some(2), "{run:#?}");
+        assert!(!run.stderr.contains("bug") && !run.stderr.contains("tmp"), "{run:#?}");
+        let run = place.run(&["compact", "dump.rdb", "--for", "redis-8.2", "-o", "new.aof"]);
+        assert_eq!(run.code, Some(2), "{run:#?}");
+        assert!(run.stderr.contains(reason), "{run:#?}");
+    }
+}

@@ -127,7 +127,7 @@ fn an_rdb_brings_a_key_and_any_bytes_can_be_its_name() {
         &header("history"),
         r#"{"kind":"event","part":"appendonly.aof.1.base.rdb","number":1,"offset":0,"args":[],"touched":[{"db":0,"key":{"text":"\"q\""},"before":null,"after":{"type":"string","size":1,"value":{"text":"1"}}}]}"#,
         r#"{"kind":"event","part":"appendonly.aof.1.incr.aof","number":2,"offset":0,"db":0,"args":[{"text":"INCR"},{"text":"\"q\""}],"touched":[{"db":0,"key":{"text":"\"q\""},"before":{"type":"string","size":1,"value":{"text":"1"}},"after":{"type":"string","size":1,"value":{"text":"2"}}}]}"#,
-        r#"{"kind":"summary","path":"set","events":2,"places":[{"db":0,"key":{"text":"\"q\""},"type":"string","size":1,"value":{"text":"2"}}]}"#,
+        r#"{"kind":"summary","path":"set","events":2,"places":[{"db":0,"key":{"text":"\"q\""},"type":"string","size":1,"value":{"text":"2"}}],"origin":{"server":"redis-7.0","basis":"recorded"}}"#,
     ];
     run.ends(0, &format!("{}\n", expected.join("\n")), "");
 }

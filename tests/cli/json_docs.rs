@@ -253,6 +253,8 @@ impl Printed {
                 self.line(&line.replace("SET", &set).replace("ZIP", &zip));
             }
         }
+        place.put("compressed.rdb", super::envelope::compressed());
+        self.line("verify compressed.rdb");
         let mut bytes = place.read("newer-0.zip");
         let middle = bytes.len() / 2;
         bytes[middle] ^= 0xff;

@@ -13,6 +13,7 @@ mod compact;
 mod content;
 mod convert;
 mod diff;
+mod envelope;
 mod exit_codes;
 mod force;
 mod history;

@@ -19,9 +19,31 @@ fn with_checksum(mut bytes: Vec<u8>) -> Vec<u8> {
 /// A value of a type that no version has had, with bytes in it that could be taken for the end.
 const UNKNOWN_TYPE: &[u8] = b"\x1a\x01k\xff\xff\xff\0\0\0\0\0\0\0\0\xff";
 
+/// A value of type `code`, whose bytes no version gives a meaning.
+fn unknown(code: u8) -> Vec<u8> {
+    let mut content = UNKNOWN_TYPE.to_vec();
+    content[0] = code;
+    content
+}
+
+/// Every type that a version of Redis after 8.6 or Valkey after 9.1 may have, in a version that does not have it, and the
+/// opcodes of other products.
+fn codes() -> Vec<(String, Vec<u8>)> {
+    let types = (27..=35).map(|code| ("REDIS0012", code));
+    let later = (34..=60).map(|code| ("REDIS0017", code));
+    let valkey = (23..=35).map(|code| ("VALKEY080", code));
+    let opcodes = [107, 200, 201, 202, 203, 210, 211, 220, 236, 240, 241, 242, 243];
+    let opcodes = opcodes.map(|code| ("REDIS0012", code));
+    let all = types.chain(later).chain(valkey).chain(opcodes);
+    all.map(|(header, code)| {
+        (format!("type or opcode {code} at byte 36"), rdb(header, &unknown(code)))
+    })
+    .collect()
+}
+
 /// One of each kind that is written by a newer server or another product.
-pub(crate) fn newer() -> Vec<(&'static str, Vec<u8>)> {
-    vec![
+pub(crate) fn newer() -> Vec<(String, Vec<u8>)> {
+    let kinds = [
         ("RDB version 18", rdb("REDIS0018", b"")),
         ("RDB version 19", rdb("REDIS0019", UNKNOWN_TYPE)),
         ("RDB version 99", rdb("REDIS0099", &[0xff; 3000])),
@@ -29,7 +51,12 @@ pub(crate) fn newer() -> Vec<(&'static str, Vec<u8>)> {
         ("type or opcode 26 at byte 36", rdb("REDIS0012", UNKNOWN_TYPE)),
         ("type or opcode 243 at byte 36", rdb("REDIS0012", b"\xf3\0")),
         ("written by Dragonfly (df-1.20)", dragonfly()),
-    ]
+    ];
+    let kinds = kinds.into_iter().map(|(what, bytes)| (what.to_owned(), bytes));
+    let types = (29..=35).map(|code| {
+        (format!("type or opcode {code} at byte 36"), rdb("REDIS0012", &unknown(code)))
+    });
+    kinds.chain(types).collect()
 }
 
 fn dragonfly() -> Vec<u8> {
@@ -58,7 +85,7 @@ fn an_rdb_of_a_newer_server_is_whole_by_its_checksum() {
         let run = place.run(&["verify", "dump.rdb"]);
         assert_eq!((run.code, &*run.stderr), (Some(0), ""), "{what}: {run:#?}");
         let text = unbroken(&run);
-        assert!(text.contains(what), "{run:#?}");
+        assert!(text.contains(&*what), "{run:#?}");
         assert!(!text.contains("DAMAGED") && !text.contains("broken"), "{run:#?}");
         assert!(text.contains("keys unknown"), "{run:#?}");
         let run = place.run(&["verify", "--for", "redis-8.2", "dump.rdb"]);
@@ -342,4 +369,85 @@ fn a_snapshot_of_a_newer_server_beside_an_empty_log_is_a_candidate() {
     let run = place.run(&["recover", "data", "--candidate", "1", "--strip", "-o", "b.rdb"]);
     assert_eq!(run.code, Some(0), "{run:#?}");
     assert_eq!(place.read("b.rdb"), dump);
+}
+
+#[test]
+fn every_unknown_type_and_opcode_is_whole_by_its_checksum() {
+    let place = Place::new();
+    let mut args = vec!["verify".to_owned()];
+    for (number, (_, bytes)) in codes().iter().enumerate() {
+        args.push(format!("{number}.rdb"));
+        place.put(format!("{number}.rdb"), bytes);
+    }
+    let run = place.run(&args);
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    let text = unbroken(&run);
+    for (what, _) in codes() {
+        assert!(text.contains(&what), "{what}: {text}");
+    }
+}
+
+/// The commands of a person with such a log, and the result of each: what is copied is the same bytes.
+#[test]
+fn every_form_of_it_is_carried_bit_for_bit() {
+    for (what, bytes) in newer() {
+        let place = Place::new();
+        let torn_tail = [&bytes[..], &torn()].concat();
+        let whole = [&bytes[..], &sound()].concat();
+        place.put("dump.rdb", &bytes);
+        place.put("single.aof", &torn_tail);
+        put_flushed_set(&place, "appendonlydir", &bytes);
+        for (path, name, expected) in [("dump.rdb", "rdb", &bytes), ("single.aof", "aof", &whole)] {
+            if path == "single.aof" {
+                // A torn end is cut after the RDB and its whole commands.
+                let run = place.run(&["repair", path, "--in-place"]);
+                assert_eq!(place.read(path), whole, "{what}: {run:#?}");
+            }
+            let zip = format!("{name}.zip");
+            for args in [
+                vec!["compress", path, "-o", &zip],
+                vec!["extract", &zip, "-o", name],
+                vec!["verify", path],
+                vec!["verify", &zip],
+                vec!["log", path],
+            ] {
+                let run = place.run(&args);
+                assert_eq!(run.code, Some(0), "{what}: {args:?}: {run:#?}");
+            }
+            assert_eq!(place.read(format!("{name}/appendonly.aof")), *expected, "{what}");
+            let data = format!("{name}-data");
+            assert_eq!(place.run(&["restore", &zip, "-o", &data]).code, Some(0), "{what}");
+            let run = place.run(&["backup", path, "--to", "."]);
+            assert_eq!(run.code, Some(0), "{what}: {run:#?}");
+        }
+        let manifest = "appendonlydir/appendonly.aof.manifest";
+        assert_eq!(place.run(&["check-aof", manifest]).code, Some(0), "{what}");
+    }
+}
+
+#[test]
+fn product_of_a_foreign_type_or_opcode_is_named_and_no_server_is_said_to_know_it() {
+    for (code, product) in [
+        (30, "Dragonfly"),
+        (33, "Dragonfly"),
+        (200, "Dragonfly"),
+        (201, "Dragonfly"),
+        (220, "Dragonfly"),
+        (107, "Redis Enterprise"),
+    ] {
+        let place = Place::new();
+        place.put("dump.rdb", rdb("REDIS0009", &unknown(code)));
+        let run = place.run(&["verify", "dump.rdb"]);
+        assert_eq!(run.code, Some(0), "{run:#?}");
+        let text = unbroken(&run);
+        assert!(text.contains(&format!("probably written by {product}, which")), "{code}: {text}");
+        assert!(!run.stdout.contains("\n  unknown "), "{code}: {run:#?}");
+        let run = place.run(&["digest", "dump.rdb"]);
+        assert_eq!(run.code, Some(2), "{run:#?}");
+        assert!(run.stderr.contains(product), "{code}: {run:#?}");
+    }
+    // What Redis may have is not ascribed to another product.
+    let place = Place::new();
+    place.put("dump.rdb", rdb("REDIS0017", &unknown(35)));
+    assert!(!place.run(&["verify", "dump.rdb"]).stdout.contains("Dragonfly"));
 }

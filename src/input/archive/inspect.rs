@@ -17,6 +17,7 @@ use crate::base::progress::Silent;
 use crate::command::Tally;
 use crate::disk::Mapping;
 use crate::input::archive::entry_stats::EntryStats;
+use crate::input::envelope::Content;
 use crate::rdb;
 
 /// The maximum number of bytes of an RDB that are buffered in memory.
@@ -151,10 +152,10 @@ impl RetainedFinding {
 
     fn read(self) -> Result<(EntryKind, EntryStats)> {
         match self.file {
-            None => Ok(read_rdb(&self.memory)),
+            None => read_rdb(&self.memory),
             Some(file) => {
                 let mapping = Mapping::from_file(file, &std::env::temp_dir())?;
-                let read = read_rdb(mapping.bytes());
+                let read = read_rdb(mapping.bytes())?;
                 mapping.check()?;
                 Ok(read)
             }
@@ -162,15 +163,17 @@ impl RetainedFinding {
     }
 }
 
-fn read_rdb(bytes: &[u8]) -> (EntryKind, EntryStats) {
-    let reading = match rdb::read(bytes, &mut rdb::Ignore, &Silent) {
+fn read_rdb(stored: &[u8]) -> Result<(EntryKind, EntryStats)> {
+    let content = Content::of(stored, &std::env::temp_dir())?;
+    let reading = match content.read(&mut rdb::Ignore, &Silent) {
         Ok(reading) => reading,
-        Err(damage) => return (EntryKind::Rdb, EntryStats::broken_rdb(&damage)),
+        Err(damage) => return Ok((EntryKind::Rdb, EntryStats::broken_rdb(&damage))),
     };
+    let bytes = content.bytes();
     let start = usize::try_from(reading.len()).unwrap_or(bytes.len());
     let scanned = scan_parallel(bytes, start, Tally::default, |_| {}, &Silent);
     let kind = if start < bytes.len() { EntryKind::Log } else { EntryKind::Rdb };
-    (kind, EntryStats::after_rdb(&reading, scanned.sink, scanned.stop.fault))
+    Ok((kind, EntryStats::after_rdb(&reading, scanned.sink, scanned.stop.fault)))
 }
 
 /// Returns the error for a failure to buffer an RDB.

@@ -282,22 +282,12 @@ fn refusals_have_help() {
         ("a.zst", b"\x28\xb5\x2f\xfd", "Unrecognised: a.zst: this is a Zstandard file | decompress it first: zstd -dc FILE > NEW".into()),
         ("a.xz", b"\xfd7zXZ\0", "Unrecognised: a.xz: this is an xz file | decompress it first: xz -dc FILE > NEW".into()),
         ("a.bz2", b"BZh9", "Unrecognised: a.bz2: this is a bzip2 file | decompress it first: bzip2 -dc FILE > NEW".into()),
-        ("lz4.rdb", b"VCS\x01\x01\0\x01\x04\x22\x4d\x18", "Unrecognised: lz4.rdb: this is a compressed RDB (Valkey 9.2 envelope, codec LZ4) | decompress it first: tail -c +8 FILE | lz4 -dc > NEW".into()),
-        ("zstd.rdb", b"VCS\x01\x02\0\x01\x28\xb5\x2f\xfd", "Unrecognised: zstd.rdb: this is a compressed RDB (Valkey 9.2 envelope, codec Zstandard) | decompress it first: tail -c +8 FILE | zstd -dc > NEW".into()),
-        ("new.rdb", b"VCS\x01\x09\0\x01", "Unrecognised: new.rdb: this is a compressed RDB (Valkey 9.2 envelope, unknown codec) | it is not damaged as far as is known; let its server write it with rdbcompression yes".into()),
         ("a.tar", &tar, "Unrecognised: a.tar: this is a tar archive | extract it first: tar -xf FILE".into()),
         ("redis.conf", conf.as_bytes(), "Unrecognised: redis.conf: this is a server's configuration file | give the directory that its `dir` names, or the append-only file in it".into()),
     ];
     for (name, content, expected) in cases {
         assert_eq!(refusal(&files(&[(name, content)]), name), *expected);
     }
-    // The base of a set is named, too.
-    let set = files(&[
-        ("a.aof.manifest", b"file a.aof.1.base.rdb seq 1 type b\n"),
-        ("a.aof.1.base.rdb", b"VCS\x01\x01\0\x01\x04\x22\x4d\x18"),
-    ]);
-    let refused = refusal(&set, "a.aof.manifest");
-    assert!(refused.contains("a.aof.1.base.rdb: this is a compressed RDB"), "{refused}");
     let error = open_files("-").err().unwrap();
     assert_eq!(error.to_string(), "standard input cannot be mapped into memory");
     assert_eq!(error.next_step(), Some("save it to a file first, and give the name of that"));

@@ -74,7 +74,9 @@ pub(super) fn plan(job: &mut Job<'_>, ends: Option<&[u64]>) -> Result<BackupPlan
             Ok(ends)
         })?,
     };
-    let log_bytes: u64 = ends.iter().sum();
+    let stored =
+        log.parts.iter().zip(&ends).map(|(part, &end)| part.stored_bytes(end).len() as u64);
+    let log_bytes: u64 = stored.sum();
     if log_bytes == 0 && !options.archive.damaged {
         return Err(Error::new(ErrorKind::Refused, "the log holds nothing, and no backup is made of it")
             .at(&log.path)

@@ -78,11 +78,12 @@ fn cut(log: &Log, ends: &[u64], scratch: &Scratch) -> Result<Option<PathBuf>> {
 
 fn copy_start(part: &Part, end: u64, place: &Path) -> Result<()> {
     let failed = |error| Error::io("write", place, error);
+    let end = part.stored_bytes(end).len() as u64;
     let mut from = File::open(&part.path).map_err(|error| Error::io("open", &part.path, error))?;
     let mut to = Access::PRIVATE.create(place).map_err(failed)?;
     let copied = std::io::copy(&mut Read::by_ref(&mut from).take(end), &mut to).map_err(failed)?;
     if copied < end {
-        part.mapping.check()?;
+        part.file().check()?;
         return Err(failed(std::io::ErrorKind::UnexpectedEof.into()));
     }
     Ok(())

@@ -350,6 +350,13 @@ fn segments<'a>(log: &'a Log, progress: &dyn Progress) -> Result<(Vec<Segment<'a
         }
         commands += survey.tally.commands;
         let start = usize::try_from(survey.commands_start).unwrap_or(usize::MAX);
+        if part.compressed.is_some() && survey.tally.commands == 0 {
+            continue;
+        }
+        if part.compressed.is_some() {
+            let what = "its RDB is compressed, and the commands after it cannot be measured";
+            return Err(Error::new(ErrorKind::Refused, what).at(&part.path));
+        }
         segments.push(Segment { path: &part.path, warm: &part.mapping, start });
     }
     if commands == 0 {

@@ -18,7 +18,7 @@
 //! - a check without `--fix` opens files read-only, so that it works without write permission;
 //! - a file counts as a manifest by its first line that is not a comment, as in valkey-check-aof; 7.0 mistakes an AOF
 //!   for one if a value has a line that begins with `file`;
-//! - an RDB that begins with `VALKEY` is recognised too;
+//! - an RDB that begins with `VALKEY` and a compressed one are recognised too;
 //! - for an RDB, the offset and the verdict are reported, but not its fields and keys;
 //! - a length that exceeds the memory of the system is a short read, not a crash;
 //! - the lines about a broken manifest have no process number and time, control characters in them are escaped, and
@@ -35,6 +35,7 @@ use std::path::{Path, PathBuf};
 use jiff::civil::DateTime;
 
 use self::strict::{Scan, Scanned};
+use crate::aof::log::starts_with_rdb;
 use crate::aof::manifest::{self, Entry, Role};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::Progress;
@@ -384,7 +385,7 @@ fn open(path: &Path) -> io::Result<Result<Mapping>> {
 
 /// Returns whether the file counts as one with an RDB preamble.
 fn is_rdb(bytes: &[u8]) -> bool {
-    bytes.len() >= 8 && (bytes.starts_with(b"REDIS") || bytes.starts_with(b"VALKEY"))
+    bytes.len() >= 8 && starts_with_rdb(bytes)
 }
 
 /// Returns whether the file counts as a manifest.

@@ -299,6 +299,7 @@ fn non_key<'l>(
     }
     let losses = destination.map(|to| to.fit_non_key(&mut non_key)).unwrap_or_default();
     module_rule(options).check_aux(&non_key)?;
+    module_rule(options).check_libraries(&non_key)?;
     let lost = !non_key.module_aux.is_empty() || !non_key.slot_imports.is_empty();
     if lost && !form.is_rdb() {
         let what = if non_key.module_aux.is_empty() {

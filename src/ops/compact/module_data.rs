@@ -1,8 +1,9 @@
-//! Data of modules in a compaction for a server that the user named.
+//! Data of modules, and libraries of other engines, in a compaction for a server that the user named.
 //!
 //! Without a named server the result is for the one that wrote the log, which has its modules. A server that was named loads
 //! data of a module only if it bundles the module, or if the user says that it is loaded there.
 
+use crate::analysis::rdb_inspection::check_library;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::escape::Shown;
 use crate::base::modules::Modules;
@@ -53,6 +54,20 @@ impl ModuleRule<'_> {
             return Err(Error::new(ErrorKind::Refused, what).help(format!(
                 "--drop-module-aux leaves it out; --module {name} says that the module is loaded there"
             )));
+        }
+        Ok(())
+    }
+
+    /// Refuses a function library that keeps every server from starting which knows libraries.
+    pub(super) fn check_libraries(&self, non_key: &NonKeyData<'_>) -> Result<()> {
+        let Some(server) = self.server else { return Ok(()) };
+        for (_, library) in non_key.functions.iter() {
+            if let Err(fault) = check_library(library.code()) {
+                let what = format!("{server} does not start with it: {fault}");
+                return Err(Error::new(ErrorKind::Refused, what).help(
+                    "without --for the data set is written as it is; FUNCTION DELETE on a server that has it removes it",
+                ));
+            }
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::aof::log::{Layout, Log, Part, PartRole, starts_with_rdb};
+use crate::aof::log::{Layout, Log, Part, PartRole};
 use crate::aof::manifest::{Manifest, Role};
 use crate::aof::scan_parallel;
 use crate::archive::contents::{
@@ -246,7 +246,10 @@ struct Packable<'l> {
     name: String,
     role: FileRole,
     part: Option<&'l Part>,
+    /// The bytes as they are on disk.
     bytes: &'l [u8],
+    /// The same with an RDB decompressed.
+    content: &'l [u8],
 }
 
 /// Writes the archive of a log next to its destination; see [`compress_log`].
@@ -289,7 +292,7 @@ pub fn pack(
     };
     let archive_bytes = write(file, &files, &mut contents, packing, &destination, progress)?;
     for part in &log.parts {
-        part.mapping.check()?;
+        part.file().check()?;
     }
     phases.push(Phase { name: "compress", elapsed_s: packing_since.elapsed().as_secs_f64() });
     let (file, archive_bytes) = archive_bytes;
@@ -392,13 +395,19 @@ fn files<'l>(
             PartRole::Base => FileRole::Base,
             PartRole::Incr => FileRole::Incr,
         };
-        let bytes = part.mapping.bytes();
-        let end = usize::try_from(end).unwrap_or(usize::MAX).min(bytes.len());
-        files.push(Packable { name, role, part: Some(part), bytes: &bytes[..end] });
+        let content = part.mapping.bytes();
+        let content = &content[..usize::try_from(end).unwrap_or(usize::MAX).min(content.len())];
+        files.push(Packable {
+            name,
+            role,
+            part: Some(part),
+            bytes: part.stored_bytes(end),
+            content,
+        });
     }
     if let (Some(file), Some(bytes)) = (&log.manifest, manifest) {
         let name = format!("{dir}/{}", own_name(&file.path)?);
-        files.push(Packable { name, role: FileRole::Manifest, part: None, bytes });
+        files.push(Packable { name, role: FileRole::Manifest, part: None, bytes, content: bytes });
     }
     Ok(files)
 }
@@ -436,10 +445,10 @@ fn look(file: &Packable<'_>, progress: &dyn Progress) -> Result<FileRecord> {
     let Some(part) = file.part else { return Ok(record) };
     let mut start = 0;
     let mut rdb = None;
-    if starts_with_rdb(file.bytes) {
-        match rdb::read(file.bytes, &mut rdb::Ignore, progress) {
+    if part.starts_with_rdb() {
+        match part.read_rdb_in(file.content, &mut rdb::Ignore, progress) {
             Ok(reading) => {
-                start = usize::try_from(reading.len()).unwrap_or(file.bytes.len());
+                start = usize::try_from(reading.len()).unwrap_or(file.content.len());
                 rdb = Some(reading);
             }
             Err(damage) => {
@@ -450,7 +459,7 @@ fn look(file: &Packable<'_>, progress: &dyn Progress) -> Result<FileRecord> {
         }
     }
     let touch = |range| part.mapping.prefault(range);
-    let scanned = scan_parallel(file.bytes, start, Tally::default, touch, progress);
+    let scanned = scan_parallel(file.content, start, Tally::default, touch, progress);
     part.mapping.check()?;
     progress.check()?;
     let (tally, fault) = (scanned.sink, scanned.stop.fault);

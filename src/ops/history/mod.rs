@@ -26,7 +26,8 @@ use crate::input::open_log;
 use crate::keyspace::Keyspace;
 use crate::replay::pair::each_window;
 use crate::replay::{
-    Observed, Observer, Outcome, ReplayOptions, RouteOptions, ShardObserver, replay_watched, route,
+    Observed, Observer, Origin, Outcome, ReplayOptions, RouteOptions, ShardObserver,
+    replay_watched, route,
 };
 
 /// Options of [`history`].
@@ -60,6 +61,8 @@ pub struct HistoryReport {
     pub events: u64,
     /// The places of the key at the end of the log.
     pub places: Vec<FinalKey>,
+    /// The server that wrote the log, as far as the log says.
+    pub(crate) origin: Origin,
 }
 
 /// A function that receives every event, in the order of the log.
@@ -99,7 +102,9 @@ fn history_of(
         };
         replay_watched(routed, &options.replay, progress, &Carries, take)
     })?;
-    let mut report = HistoryReport { path: log.path.clone(), events: 0, places: Vec::new() };
+    let origin = routing.whole().origin().clone();
+    let mut report =
+        HistoryReport { path: log.path.clone(), events: 0, places: Vec::new(), origin };
     let telling = Mutex::new((tell, 0_u64));
     // Only one shard is replayed, so that events are in the order of the log.
     let tell = |event: &Event<'_>| {

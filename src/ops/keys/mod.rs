@@ -6,8 +6,9 @@ use crate::aof::log::starts_with_rdb;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::Progress;
 use crate::disk::Mapping;
+use crate::input::envelope::Content;
 use crate::rdb::summary::RdbSummary;
-use crate::rdb::{Kind, Visitor, Want, walk};
+use crate::rdb::{Kind, Reading, Visitor, Want};
 
 /// A key of an RDB.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,17 +42,20 @@ pub fn rdb_keys(
     each: impl FnMut(&RdbKey) -> Result<()>,
 ) -> Result<RdbSummary> {
     let path = path.as_ref();
-    let mapping = Mapping::open(path)?;
-    let bytes = mapping.bytes();
-    if !starts_with_rdb(bytes) {
+    let file = Mapping::open(path)?;
+    if !starts_with_rdb(file.bytes()) {
         return Err(Error::new(ErrorKind::Unrecognised, "not an RDB").at(path));
     }
-    progress.phase("read", bytes.len() as u64);
+    let content = Content::of(file.bytes(), path)?;
+    progress.phase("read", content.bytes().len() as u64);
     let mut keys = Keys { each, error: None };
-    let walked = walk(bytes, &mut keys, progress);
+    let walked = content.read(&mut keys, progress);
     match (keys.error, walked) {
         (Some(error), _) => Err(error),
-        (None, Ok(summary)) => Ok(summary),
+        (None, Ok(Reading::Known(summary))) => Ok(summary),
+        (None, Ok(Reading::Newer(newer))) => {
+            Err(Error::new(ErrorKind::Damaged, newer.content.to_string()).at(path))
+        }
         (None, Err(damage)) => Err(Error::new(ErrorKind::Damaged, damage.to_string()).at(path)),
     }
 }

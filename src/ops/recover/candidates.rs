@@ -13,7 +13,7 @@ use crate::aof::log::{
 };
 use crate::aof::manifest::{Entry, Manifest, Role};
 use crate::base::error::{Error, ErrorKind, Result};
-use crate::disk::Mapping;
+use crate::input::envelope::map_part;
 use crate::input::files::open_files;
 use crate::rdb::UnknownContent;
 
@@ -225,12 +225,14 @@ pub(super) fn log_of(log: &Log, candidate: &Candidate) -> Result<Log> {
         let seq = sequence(&file.path).unwrap_or(1);
         let role = if is_base { Role::Base } else { Role::Incr };
         entries.push(Entry::new(role, name.as_encoded_bytes(), seq));
+        let (mapping, compressed) = map_part(&file.path)?;
         parts.push(Part {
             name: crate::base::escape::ShownPath(name.as_ref()).to_string(),
             path: file.path.clone(),
             role: if is_base { PartRole::Base } else { PartRole::Incr },
             index,
-            mapping: Mapping::open(&file.path)?,
+            mapping,
+            compressed,
             is_last: index + 1 == count,
         });
     }

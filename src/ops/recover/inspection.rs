@@ -95,6 +95,7 @@ impl Inspection<'_> {
                 .collect(),
             bytes: log.bytes(),
             commands: timeline.commands,
+            origin: self.counted.as_ref().map(|counted| counted.origin.clone()),
             verdict,
             trailing: timeline.trailing.clone(),
             excise,

@@ -11,7 +11,7 @@ use crate::command::{COUNT, CommandId, Destruction, Position, TABLE};
 use crate::keyspace::Keyspace;
 use crate::replay::pair::each_window;
 use crate::replay::{
-    CutList, Observed, Observer, Outcome, ReplayOptions, RouteOptions, ShardObserver,
+    CutList, Observed, Observer, Origin, Outcome, ReplayOptions, RouteOptions, ShardObserver,
     replay_watched, route,
 };
 
@@ -21,6 +21,8 @@ pub(super) struct Counted {
     pub(super) now: KeyspaceSummary,
     /// Keys that were deleted one by one.
     pub(super) deletions: Deletions,
+    /// The server that wrote the log, as far as the log says.
+    pub(super) origin: Origin,
     /// The cost of each event, in the order of the timeline.
     events: Vec<Cost>,
     /// The number of the event before the first counted one.
@@ -101,7 +103,8 @@ pub(super) fn count(
     let counter = Counter { places: &places, course: &course, now_ms, whole };
     let earlier = timeline.earlier;
     let (now, deletions) = (KeyspaceSummary::default(), Deletions::default());
-    let mut counted = Counted { now, deletions, events: Vec::new(), earlier };
+    let origin = routing.whole().origin().clone();
+    let mut counted = Counted { now, deletions, origin, events: Vec::new(), earlier };
     let mut losses = Losses::default();
     counted.events.resize_with(timeline.events.len(), Cost::default);
     each_window(&routing, "count", progress, |routed| {

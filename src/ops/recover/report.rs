@@ -18,6 +18,7 @@ use crate::base::next_step::NextStep;
 use crate::disk::open_writers::Holder;
 use crate::input::OpenedLog;
 use crate::input::hold_origin::HoldOrigin;
+use crate::replay::Origin;
 
 /// The events in a log that destroyed data, what can be recovered, and what was recovered.
 #[derive(Debug, Serialize)]
@@ -41,6 +42,8 @@ pub struct RecoverReport {
     pub bytes: u64,
     /// The number of commands in all parts.
     pub commands: u64,
+    /// The server that wrote the log, as far as the log says; `None` if keys were not counted.
+    pub(crate) origin: Option<Origin>,
     /// The overall verdict on the log.
     pub verdict: Verdict,
     /// The numbers of the FLUSHALLs that end the log.

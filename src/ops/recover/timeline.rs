@@ -252,7 +252,7 @@ impl<'l> Reading<'l> {
         let bytes = part.mapping.bytes();
         let mut start = 0;
         if part.starts_with_rdb() {
-            let reading = rdb::read(bytes, &mut rdb::Ignore, progress);
+            let reading = part.read_rdb(&mut rdb::Ignore, progress);
             part.mapping.check()?;
             match reading {
                 Ok(reading) => {
@@ -261,7 +261,7 @@ impl<'l> Reading<'l> {
                     self.rdb(part, reading);
                 }
                 Err(damage) => {
-                    let unproven = damage.unproven.as_ref().map(ToString::to_string);
+                    let unproven = damage.unknown();
                     let is_unproven = unproven.is_some();
                     let what =
                         unproven.unwrap_or_else(|| format!("its RDB cannot be read: {damage}"));
@@ -435,7 +435,7 @@ fn when(part: &Part, annotated: Option<i64>, known: Option<i64>) -> TimeRange {
 
 /// Returns the modification time of a part, in Unix seconds.
 fn modified(part: &Part) -> Option<i64> {
-    let modified = part.mapping.file().metadata().ok()?.modified().ok()?;
+    let modified = part.file().file().metadata().ok()?.modified().ok()?;
     i64::try_from(modified.duration_since(UNIX_EPOCH).ok()?.as_secs()).ok()
 }
 

@@ -164,8 +164,8 @@ struct PartPlanner<'a> {
 impl PartPlanner<'_> {
     fn plan(mut self) -> Result<PartPlan> {
         if let Some(Preamble::Broken(damage)) = &self.survey.preamble {
-            let what = match &damage.unproven {
-                Some(unproven) => format!("the RDB cannot be repaired: {unproven}"),
+            let what = match damage.unknown() {
+                Some(unknown) => format!("the RDB cannot be repaired: {unknown}"),
                 None => format!("the RDB is broken and cannot be repaired: {damage}"),
             };
             return Err(Error::new(ErrorKind::Refused, what)

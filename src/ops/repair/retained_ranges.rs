@@ -224,9 +224,16 @@ fn copy(
     progress: &dyn Progress,
 ) -> std::io::Result<()> {
     let bytes = part.mapping.bytes();
+    let index = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
     for range in &kept.ranges {
-        let index = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
-        for chunk in bytes[index(range.start)..index(range.end)].chunks(WRITE_BYTES) {
+        // A compressed RDB that is retained whole is copied as it is.
+        let is_compressed =
+            part.unwrapped().is_some_and(|it| range.start == 0 && range.end >= it.content);
+        let retained = match is_compressed {
+            true => part.stored_bytes(range.end),
+            false => &bytes[index(range.start)..index(range.end)],
+        };
+        for chunk in retained.chunks(WRITE_BYTES) {
             out.write_all(chunk)?;
             progress.advance(chunk.len() as u64);
             progress.check_io()?;
@@ -288,8 +295,8 @@ fn entries(old: &Manifest, stay: &[(&OsStr, bool)]) -> Vec<Entry> {
 /// [`ErrorKind::Changed`].
 pub fn unchanged(log: &Log) -> Result<()> {
     for part in &log.parts {
-        part.mapping.check()?;
-        if let Change::Grown(bytes) = part.mapping.change()? {
+        part.file().check()?;
+        if let Change::Grown(bytes) = part.file().change()? {
             return Err(Error::new(
                 ErrorKind::Changed,
                 format!("the file has grown by {} meanwhile", counted(bytes, "byte")),

@@ -18,7 +18,7 @@ use crate::input::files::open_files;
 use crate::input::overwrite::access_of;
 use crate::ops::compact::{self, Form, compact};
 use crate::ops::restore::options::RestoreOptions;
-use crate::ops::verify::judge::{NEEDS_MODULE, Verdict};
+use crate::ops::verify::judge::Verdict;
 use crate::ops::verify::report::{LogOutcome, LogReport};
 use crate::ops::verify::{self, verify_path};
 
@@ -90,10 +90,11 @@ pub(super) fn ready(
     });
     let (log, change) = match reason {
         Some((server, reason)) => {
-            if reason.contains(NEEDS_MODULE) {
+            if refused(&report).is_some_and(|verdict| verdict.needs_module.is_some()) {
                 refuse_unless_loaded(server, &report, archive)?;
             }
-            let (log, change) = converted(&log, server, reason, options, scratch, progress)?;
+            let (log, change) =
+                converted((archive, &log), server, reason, options, scratch, progress)?;
             report = verified(&log.opened, options, archive, progress)?;
             refuse_unless_loaded(server, &report, archive)?;
             (log, Some(change))
@@ -126,7 +127,7 @@ fn reason_to_convert(
 ) -> Option<String> {
     let rdbs = report.parts.iter().filter_map(|part| part.rdb.as_ref());
     let has_aux = rdbs.flat_map(|rdb| &rdb.modules).any(|module| module.aux > 0);
-    match report.verdicts.iter().find(|verdict| !verdict.may_load()) {
+    match refused(report) {
         Some(_) if log.manifest.is_some() && !server.reads_multi_part() => {
             Some(format!("{server} reads no multi-part log"))
         }
@@ -141,13 +142,18 @@ fn reason_to_convert(
     }
 }
 
+/// Returns the verdict of a server that does not load the log.
+fn refused(report: &LogReport) -> Option<&Verdict> {
+    report.verdicts.iter().find(|verdict| !verdict.may_load())
+}
+
 /// Refuses a log that was prepared for a server and that it would not load.
 fn refuse_unless_loaded(server: Server, report: &LogReport, archive: &Path) -> Result<()> {
-    match report.verdicts.iter().find(|verdict| !verdict.may_load()) {
+    match refused(report) {
         None => Ok(()),
         Some(verdict) => {
             let reason = verdict.reason.as_deref().unwrap_or("unknown reason");
-            if reason.contains(NEEDS_MODULE) {
+            if verdict.needs_module.is_some() {
                 let what = format!("{server} does not load it: {reason}");
                 return Err(Error::new(ErrorKind::Refused, what).at(archive).help(
                     "--module NAME says that the module is loaded there; without --for the log is restored as it is. Nothing was changed here",
@@ -195,7 +201,7 @@ fn verified(
 
 /// Compacts the log to a form that the server loads.
 fn converted(
-    log: &Log,
+    (archive, log): (&Path, &Log),
     server: Server,
     reason: String,
     options: &RestoreOptions,
@@ -222,8 +228,9 @@ fn converted(
         }
         let help =
             error.next_step().unwrap_or("restore it for the server that wrote it, or a later one");
-        Error::new(error.kind(), format!("{reason}; and it cannot be made so: {error}"))
-            .at(&log.path)
+        let why = error.message();
+        Error::new(error.kind(), format!("{reason}; and it cannot be made so: {why}"))
+            .at(archive)
             .help(format!("{help}; nothing was changed here"))
     })?;
     let failed_commands = done.failed.iter().map(|failed| failed.count).sum();

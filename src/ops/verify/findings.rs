@@ -21,15 +21,20 @@ use crate::base::server::{DEFAULT_DATABASES, KNOWN};
 use crate::base::units::{Bytes, Count};
 use crate::command::tally::Occurrence;
 use crate::command::{CommandId, Role};
-use crate::rdb::{self, Uncheckable};
+use crate::rdb::{self, DamageKind, Uncheckable};
 
 /// The kind of the finding about an intact log that a server nevertheless does not load.
 pub const NOT_LOADABLE: &str = "not-loadable";
+
+/// The kind of the finding about a function library that a server refuses.
+pub const FUNCTION_LIBRARY: &str = "function-library";
 
 /// The kind of the finding about an RDB with content unknown to this version and without a checksum.
 pub const UNCHECKED_RDB: &str = "unchecked-rdb";
 
 const BROKEN_RDB: &str = "broken-rdb";
+
+const COMPRESSED_RDB: &str = "compressed-rdb";
 
 /// A finding about a log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -114,6 +119,25 @@ pub fn findings(
 }
 
 fn preamble(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
+    if let Some(unwrapped) = survey.part.unwrapped() {
+        let what = format!(
+            "a compressed RDB, as Valkey 9.2 writes it ({}): {}, {} decompressed",
+            unwrapped.codec.name(),
+            Bytes(unwrapped.stored),
+            Bytes(unwrapped.content)
+        );
+        let help = match (&unwrapped.fault, unwrapped.checked) {
+            (None, true) => {
+                "the checksums of the envelope match; byte offsets count decompressed bytes"
+            }
+            (None, false) => {
+                "the envelope has no checksum (rdbchecksum no); byte offsets count decompressed bytes"
+            }
+            (Some(_), _) => "it does not decompress to its end",
+        };
+        let finding = Finding::new(Level::Note, COMPRESSED_RDB, what);
+        findings.push(finding.at(survey, 0).help(help));
+    }
     if let Some(Preamble::Broken(damage)) = &survey.preamble {
         findings.push(broken_rdb(damage).at(survey, damage.offset));
     }
@@ -157,7 +181,12 @@ fn preamble(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
 }
 
 fn broken_rdb(damage: &rdb::Damage) -> Finding {
-    let (kind, help) = match damage.unproven.as_ref().map(|unproven| unproven.reason) {
+    let unproven = damage.unproven.as_ref().map(|unproven| unproven.reason);
+    let (kind, help) = match unproven {
+        None if matches!(damage.kind, DamageKind::UnknownEnvelope { .. }) => (
+            UNCHECKED_RDB,
+            "it is not damaged as far as is known; a newer version of aofkit, or the server that wrote it, can read it",
+        ),
         Some(Uncheckable::Off | Uncheckable::Absent) => (
             UNCHECKED_RDB,
             "a newer version of aofkit, or the server that wrote it, can read it; rdbchecksum yes lets others check it",
@@ -262,7 +291,7 @@ fn transactions(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
 fn content(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
     let inspection = &survey.inspection;
     if let Some(fault) = &inspection.library {
-        let finding = Finding::new(Level::Error, "function-library", fault.to_string());
+        let finding = Finding::new(Level::Error, FUNCTION_LIBRARY, fault.to_string());
         findings
             .push(finding.at(survey, 0).help("servers since Redis 7.0 do not start with this RDB"));
     }
@@ -483,7 +512,7 @@ fn order_of_parts(surveys: &[Survey<'_>], findings: &mut Vec<Finding>) {
 }
 
 fn nobody_loads(verdicts: &[Verdict], chosen: bool, findings: &mut Vec<Finding>) {
-    let anyone_loads = verdicts.iter().any(Verdict::loads);
+    let anyone_loads = verdicts.iter().any(Verdict::may_load);
     let refused: Vec<&Verdict> = verdicts.iter().filter(|verdict| !verdict.may_load()).collect();
     // No verdict is expected on content unknown to this version, unless the user named the servers.
     let expected = !chosen && findings.iter().any(|finding| finding.kind == NEWER_RDB);

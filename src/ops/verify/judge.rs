@@ -9,13 +9,14 @@ use serde::Serialize;
 
 use crate::analysis::survey::{Preamble, Survey};
 use crate::aof::grammar::{OLD_LINE_BYTES, tolerated_in_lines_of};
-use crate::aof::log::{Layout, Log};
+use crate::aof::log::{Compressed, Layout, Log, Part};
 use crate::aof::{Fault, Stop, scan_as_old};
 use crate::base::escape::Shown;
 use crate::base::modules::{ModuleNeed, Modules};
 use crate::base::server::{DEFAULT_DATABASES, Product, Server};
 use crate::base::units::{Bytes, Count};
 use crate::command::{CommandId, Tally};
+use crate::rdb::envelope::Codec;
 use crate::rdb::{self, DamageKind, Header, Magic, ModuleUse};
 
 /// The reaction of a server to a log.
@@ -48,9 +49,6 @@ pub enum Outcome {
     Unknown,
 }
 
-/// What the reason of a verdict ends with if the server loads the log as soon as a module is loaded there.
-pub(crate) const NEEDS_MODULE: &str = "unless that is loaded";
-
 /// The reaction of some servers to a log, with the reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Verdict {
@@ -68,6 +66,9 @@ pub struct Verdict {
     /// A short reason or, for a log that loads, the condition for loading it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The module whose data makes the server refuse the log: it loads as soon as that is loaded there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) needs_module: Option<String>,
 }
 
 impl Verdict {
@@ -143,15 +144,18 @@ fn judge(log: &Log, readings: &[Readings<'_>], loader: Loader<'_>) -> Verdict {
         part,
         offset,
         reason,
+        needs_module: None,
     };
     if matches!(log.layout, Layout::MultiPart { .. }) && !server.reads_multi_part() {
         let reason = Some("multi-part directories came with Redis 7.0".to_string());
         return verdict(Outcome::DoesNotRead, None, None, reason);
     }
     for readings in readings {
-        if let Some(Obstacle { offset, outcome, reason }) = first_obstacle(readings, loader) {
+        if let Some(obstacle) = first_obstacle(readings, loader) {
+            let Obstacle { offset, outcome, reason, needs_module } = obstacle;
             let part = Some(readings.survey.part.name.clone());
-            return verdict(outcome, part, Some(offset), Some(reason));
+            let verdict = verdict(outcome, part, Some(offset), Some(reason));
+            return Verdict { needs_module, ..verdict };
         }
     }
     let database = highest_rdb_database(readings)
@@ -175,11 +179,13 @@ struct Obstacle {
     offset: u64,
     outcome: Outcome,
     reason: String,
+    /// The module without which it is an obstacle.
+    needs_module: Option<String>,
 }
 
 impl Obstacle {
     fn new(offset: u64, outcome: Outcome, reason: impl Into<String>) -> Self {
-        Obstacle { offset, outcome, reason: reason.into() }
+        Obstacle { offset, outcome, reason: reason.into(), needs_module: None }
     }
 
     fn refuses(offset: u64, reason: impl Into<String>) -> Self {
@@ -244,6 +250,9 @@ fn read_as_old(survey: &Survey<'_>) -> Option<(Tally, Stop)> {
 
 fn first_obstacle(readings: &Readings<'_>, loader: Loader<'_>) -> Option<Obstacle> {
     let server = loader.server;
+    if let Some(obstacle) = compressed(readings.survey.part, loader) {
+        return Some(obstacle);
+    }
     if let Some(obstacle) = readings.survey.preamble.as_ref().and_then(|rdb| preamble(rdb, loader))
     {
         return Some(obstacle);
@@ -263,35 +272,53 @@ fn first_obstacle(readings: &Readings<'_>, loader: Loader<'_>) -> Option<Obstacl
     Some(first)
 }
 
+/// Returns the obstacle that the envelope of a compressed RDB poses to a server, whatever it holds.
+fn compressed(part: &Part, Loader { server, .. }: Loader<'_>) -> Option<Obstacle> {
+    let envelope = part.compressed.as_deref()?;
+    if !server.loads_compressed_rdb() {
+        return Some(Obstacle::refuses(0, "a compressed RDB, which came with Valkey 9.2"));
+    }
+    match envelope {
+        Compressed::Unknown(envelope) => {
+            let reason = envelope.codec().err().unwrap_or_default();
+            Some(Obstacle::new(0, Outcome::Unknown, format!("a compressed RDB, whose {reason}")))
+        }
+        Compressed::Read { unwrapped, .. }
+            if unwrapped.codec == Codec::Zstd && unwrapped.fault.is_none() =>
+        {
+            let reason = "an RDB compressed with Zstandard, which was proposed for Valkey";
+            Some(Obstacle::new(0, Outcome::Unknown, reason))
+        }
+        Compressed::Read { .. } => None,
+    }
+}
+
 fn preamble(preamble: &Preamble, loader: Loader<'_>) -> Option<Obstacle> {
     let (walk, damage) = match preamble {
         Preamble::Newer(newer) => return Some(unknown_content(newer, loader)),
         Preamble::Broken(damage) => (&damage.before, Some(damage)),
         Preamble::Whole(walk) => (walk, None),
     };
-    if let Some(reason) = foreign_rdb(walk, loader) {
-        return Some(Obstacle::refuses(0, reason));
+    if let Some(obstacle) = foreign_rdb(walk, loader) {
+        return Some(obstacle);
     }
     let damage = damage?;
     let outcome = match damage.kind {
         DamageKind::DuplicateKey { .. } => Outcome::Crashes,
         _ => Outcome::Refuses,
     };
-    let reason = match &damage.unproven {
-        Some(unproven) => unproven.to_string(),
-        None => format!("broken RDB: {}", damage.kind),
-    };
+    let reason = damage.unknown().unwrap_or_else(|| format!("broken RDB: {}", damage.kind));
     Some(Obstacle::new(damage.offset, outcome, reason))
 }
 
 /// Returns the obstacle that content unknown to this version of aofkit poses to a server.
 fn unknown_content(newer: &rdb::Newer, loader: Loader<'_>) -> Obstacle {
     let content = &newer.content;
-    if may_know(loader.server, content.header) {
+    if content.foreign().is_none() && may_know(loader.server, content.header) {
         return Obstacle::new(content.offset, Outcome::Unknown, content.to_string());
     }
-    if let Some(reason) = foreign_rdb(&newer.before, loader) {
-        return Obstacle::refuses(0, reason);
+    if let Some(obstacle) = foreign_rdb(&newer.before, loader) {
+        return obstacle;
     }
     let reason = match content.code {
         Some(code) => format!("unknown type or opcode {code}"),
@@ -311,25 +338,32 @@ fn may_know(server: Server, Header { magic, version }: Header) -> bool {
     own_magic && server.is_newer_than_known() || of_its_own && !server.has_observed_rdb()
 }
 
-/// Returns the reason why a server does not accept an RDB that may be intact.
-fn foreign_rdb(walk: &rdb::RdbSummary, loader: Loader<'_>) -> Option<String> {
+/// Returns the obstacle that an RDB is for a server, although it may be intact.
+fn foreign_rdb(walk: &rdb::RdbSummary, loader: Loader<'_>) -> Option<Obstacle> {
     let server = loader.server;
+    let refuses = |reason: String| Some(Obstacle::refuses(0, reason));
     let highest = match walk.magic {
         Magic::Redis => server.highest_redis_rdb(),
         Magic::Valkey => match server.highest_valkey_rdb() {
             Some(highest) if walk.version <= highest => highest,
-            _ => return Some(format!("RDB of Valkey's version {}", walk.version)),
+            _ => return refuses(format!("RDB of Valkey's version {}", walk.version)),
         },
     };
     let refused = "and the highest that it loads is";
     if walk.version > highest {
-        return Some(format!("RDB version {}, {refused} {highest}", walk.version));
+        return refuses(format!("RDB version {}, {refused} {highest}", walk.version));
     }
     if walk.needs_version > highest {
-        return Some(format!("types of RDB version {}, {refused} {highest}", walk.needs_version));
+        return refuses(format!(
+            "types of RDB version {}, {refused} {highest}",
+            walk.needs_version
+        ));
     }
     let module = walk.modules.iter().find(|module| loader.lacks(module))?;
-    Some(format!("data of the module {}, {NEEDS_MODULE}", Shown(module.name.as_bytes())))
+    let name = Shown(module.name.as_bytes());
+    let obstacle =
+        Obstacle::refuses(0, format!("data of the module {name}, unless that is loaded"));
+    Some(Obstacle { needs_module: Some(module.name.clone()), ..obstacle })
 }
 
 /// The maximum length in bytes of an argument that a server logs (`proto-max-bulk-len`). Loaders allocate the declared
@@ -402,7 +436,7 @@ fn end(reading: &Reading<'_>, server: Server) -> Option<Obstacle> {
         cuts_bytes: file_bytes - bytes,
         leaves_dangling_multi: dangling,
     };
-    Some(Obstacle { offset: at, outcome, reason })
+    Some(Obstacle::new(at, outcome, reason))
 }
 
 /// The bytes of a part that a server retains when it truncates its end.

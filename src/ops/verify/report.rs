@@ -163,6 +163,20 @@ pub struct PartReport {
     /// The RDB at its start, if it is intact and has content unknown to this version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub newer_rdb: Option<rdb::Newer>,
+    /// The envelope at its start, if the RDB is compressed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) compressed: Option<CompressedRdb>,
+}
+
+/// A compressed RDB. Other byte counts and offsets in the report count decompressed bytes.
+#[derive(Debug, Serialize)]
+pub(crate) struct CompressedRdb {
+    /// The name of the codec.
+    codec: &'static str,
+    /// The number of bytes in the file.
+    bytes: u64,
+    /// Whether checksums of the envelope prove the content.
+    checked: bool,
 }
 
 impl VerifyReport {
@@ -228,6 +242,11 @@ impl PartReport {
             transactions: survey.tally.transactions.whole,
             rdb,
             newer_rdb: survey.newer_rdb().cloned(),
+            compressed: survey.part.unwrapped().map(|it| CompressedRdb {
+                codec: it.codec.name(),
+                bytes: it.stored,
+                checked: it.checked,
+            }),
         };
         debug_assert_eq!(report.rdb_bytes + report.command_bytes + report.tail_bytes, bytes);
         report
