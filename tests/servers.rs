@@ -10,6 +10,7 @@ mod servers {
     pub(crate) mod commands;
     pub(crate) mod compact;
     pub(crate) mod damage;
+    pub(crate) mod deep_checks;
     pub(crate) mod diff;
     pub(crate) mod generate;
     pub(crate) mod keyspace_rdb;
@@ -33,6 +34,7 @@ fn main() {
         servers::commands::trials(),
         servers::compact::trials(),
         servers::damage::trials(),
+        servers::deep_checks::trials(),
         servers::diff::trials(),
         servers::generate::trials(),
         servers::keyspace_rdb::trials(),

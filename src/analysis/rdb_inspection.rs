@@ -69,6 +69,10 @@ impl fmt::Display for LibraryFault {
 }
 
 impl<'a> Visitor<'a> for RdbInspection {
+    fn goes_on_at_broken_values(&self) -> bool {
+        true
+    }
+
     fn aux(&mut self, name: Text<'a, '_>, _: Text<'a, '_>) {
         let Text::Mapped(name) = name else { return };
         self.is_keydb |= name == b"mvcc-tstamp";

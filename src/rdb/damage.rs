@@ -9,6 +9,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+use super::deep::BrokenValue;
 use super::fault::DamageKind;
 use super::unknown::Unproven;
 use crate::rdb::summary::RdbSummary;
@@ -44,6 +45,12 @@ pub struct Damage {
     /// Where the content is unknown to this version rather than wrong: why it could not be proved whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unproven: Option<Unproven>,
+    /// Whether reading can go on after the value that is broken.
+    #[serde(skip)]
+    pub(crate) can_go_on: bool,
+    /// The value that is broken, if all else of the RDB is known to be intact.
+    #[serde(skip)]
+    pub(crate) value: Option<BrokenValue>,
 }
 
 impl Damage {
@@ -56,16 +63,57 @@ impl Damage {
     }
 }
 
+impl Damage {
+    /// Returns whether the damage is in the value of a key, or the key repeats another, so that reading can go on after
+    /// it if the key is stepped over. What follows may be damaged, too.
+    pub(crate) fn can_step_over_value(&self) -> bool {
+        self.can_go_on || matches!(self.kind, DamageKind::DuplicateKey { .. })
+    }
+
+    /// Returns what is wrong, with the key but without the place.
+    pub(crate) fn in_key(&self) -> String {
+        let key =
+            self.key.as_deref().map(|key| format!(", in key {} of db {}", Name(key), self.db));
+        format!("{}: {}{}", self.reading, self.kind, key.unwrap_or_default())
+    }
+}
+
 impl fmt::Display for Damage {
     /// Formats one sentence without a full stop: `byte N (inside the compressed text there: byte
     /// M): READING: WHAT, in key "K" of db D (TYPE)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Place {
+            offset: self.offset,
+            inside: self.inside,
+            kind: &self.kind,
+            reading: self.reading,
+            db: self.db,
+            key: self.key.as_deref(),
+            stored_as: self.stored_as,
+        }
+        .fmt(f)
+    }
+}
+
+/// What is wrong and where, for display.
+pub(super) struct Place<'d> {
+    pub(super) offset: u64,
+    pub(super) inside: Option<u64>,
+    pub(super) kind: &'d DamageKind,
+    pub(super) reading: &'static str,
+    pub(super) db: u64,
+    pub(super) key: Option<&'d [u8]>,
+    pub(super) stored_as: Option<&'static str>,
+}
+
+impl fmt::Display for Place<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "byte {}", self.offset)?;
         if let Some(inside) = self.inside {
             write!(f, ", byte {inside} of the text compressed there")?;
         }
         write!(f, ": {}: {}", self.reading, self.kind)?;
-        if let Some(key) = &self.key {
+        if let Some(key) = self.key {
             write!(f, ", in key {} of db {}", Name(key), self.db)?;
         }
         if let Some(name) = self.stored_as {

@@ -1,12 +1,19 @@
 //! Common parts of the packed encodings that are read item by item.
 
 use super::cursor::Item;
+use super::deep::LoadCheck;
 use super::fault::{DamageKind, Fault, Read};
 
 /// A packed encoding that is read item by item. Offsets are relative to its first byte.
 pub(super) trait Items<'s>: Sized {
     /// Description of what is being read, for faults.
     const READING: &'static str;
+    /// The check of what [`open`](Self::open) reads.
+    const HEADER: LoadCheck;
+    /// The check of the items.
+    const ITEMS: LoadCheck;
+    /// The check that items are unique where they have to be.
+    const UNIQUE: LoadCheck = Self::ITEMS;
     /// Checks everything that can be checked without reading the items.
     fn open(bytes: &'s [u8]) -> Read<Self>;
     /// Returns the declared number of items.

@@ -21,6 +21,7 @@
 //! `lpValidateIntegrity`, `lpValidateNext` and `lpEncodeBacklen` in `listpack.c` of Valkey 8.0.
 
 use super::cursor::Item;
+use super::deep::LoadCheck;
 use super::fault::{DamageKind, Fault, Read};
 use super::items::{END, Items, NOT_COUNTED, expected, overrun, text, unwrapped, widen};
 
@@ -40,6 +41,8 @@ pub(super) struct Listpack<'s> {
 
 impl<'s> Items<'s> for Listpack<'s> {
     const READING: &'static str = READING;
+    const HEADER: LoadCheck = LoadCheck::Always;
+    const ITEMS: LoadCheck = LoadCheck::Packed;
 
     fn open(bytes: &'s [u8]) -> Read<Self> {
         let (&[.., low, high], entries) =

@@ -33,7 +33,7 @@
 //! | `cursor`, `text`, `lzf` | lengths and strings |
 //! | `checksum`, `duplicate_detection`, `duplicate_keys` | the checks besides the format: CRC-64, duplicate members and keys |
 //! | `visitor` | the interface between the walk and its caller |
-//! | `fault`, `damage` | the kinds of damage, and the report on one |
+//! | `fault`, `damage`, `deep` | the kinds of damage, the report on one, and the checks that only some servers make |
 //! | `unknown`, `newer` | content that this version does not know; the proof by its checksum that it is whole |
 //! | `write` | writing an RDB |
 //!
@@ -45,6 +45,7 @@ mod bitmap;
 mod checksum;
 mod cursor;
 mod damage;
+pub mod deep;
 mod driver;
 mod dump;
 pub mod duplicate_detection;
@@ -92,8 +93,8 @@ pub use newer::{Newer, Reading, read};
 pub use text::{Lzf, Text};
 pub use unknown::{Uncheckable, UnknownContent, Unproven};
 pub use visitor::{
-    ArrayItem, AuxWhen, Ignore, Key, KeyEnd, ModuleId, StreamId, StreamIdmp, StreamInfo, Visitor,
-    Want,
+    ArrayItem, AuxWhen, Ignore, IgnoreDeep, Key, KeyEnd, ModuleId, StreamId, StreamIdmp,
+    StreamInfo, Visitor, Want,
 };
 pub use walk::{Records, walk};
 pub use write::{Target, Writer, convert};

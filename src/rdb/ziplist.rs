@@ -23,6 +23,7 @@
 //! Checked against `ziplistValidateIntegrity` and `zipEntrySafe` in `ziplist.c` of Valkey 8.0.
 
 use super::cursor::Item;
+use super::deep::LoadCheck;
 use super::fault::{DamageKind, Fault, Read};
 use super::items::{END, Items, NOT_COUNTED, expected, overrun, text, unwrapped, widen};
 
@@ -45,6 +46,8 @@ pub(super) struct Ziplist<'s> {
 
 impl<'s> Items<'s> for Ziplist<'s> {
     const READING: &'static str = READING;
+    const HEADER: LoadCheck = LoadCheck::Header;
+    const ITEMS: LoadCheck = LoadCheck::Ziplist;
 
     fn open(bytes: &'s [u8]) -> Read<Self> {
         let (&[.., e, f, g, h, low, high], entries) =

@@ -11,6 +11,7 @@
 //! of Valkey 8.0 and the writer of Redis 2.4.
 
 use super::cursor::Item;
+use super::deep::LoadCheck;
 use super::fault::{DamageKind, Fault, Read};
 use super::items::{END, Items, overrun, widen};
 
@@ -32,6 +33,9 @@ pub(super) struct Zipmap<'s> {
 
 impl<'s> Items<'s> for Zipmap<'s> {
     const READING: &'static str = READING;
+    const HEADER: LoadCheck = LoadCheck::Header;
+    const ITEMS: LoadCheck = LoadCheck::Header;
+    const UNIQUE: LoadCheck = LoadCheck::Elements;
 
     fn open(bytes: &'s [u8]) -> Read<Self> {
         let [declared, .., last] = *bytes else {

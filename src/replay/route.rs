@@ -13,6 +13,7 @@ use super::router::{KeySpecs, Plan, Router, Skipped};
 use crate::aof::log::{Log, Part, PartRole};
 use crate::aof::{Join, Scanned, Stop, read_args, scan_parallel};
 use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::glob::Glob;
 use crate::base::progress::{Progress, Silent};
 use crate::base::server::{Server, redis};
 use crate::command::intact_ranges::{following, is_damage};
@@ -37,6 +38,8 @@ pub struct RouteOptions {
     /// Whether commands before the last FLUSHALL are replayed too, to reconstruct the data before
     /// it.
     pub(crate) keep_dead: bool,
+    /// The keys that are left out of the result. Those of an RDB whose values are broken are not read.
+    pub(crate) excluded: Vec<Glob>,
     /// Replay only this key, and the keys that are tied to it; `None` for all keys.
     pub(crate) only: Option<Vec<u8>>,
 }
@@ -58,6 +61,8 @@ pub struct Routed<'l> {
     pub rdb_keys: u64,
     /// The end of the last part that a loader truncates, if it is torn.
     pub torn: Option<Torn>,
+    /// The keys whose values may be broken, because they are left out of the result.
+    pub(super) may_be_broken: Vec<Glob>,
     /// Determined once, because every shard asks for it.
     origin: OnceLock<Origin>,
 }
@@ -297,6 +302,7 @@ impl<'l> Pass<'_, 'l> {
             key_specs: &self.options.key_specs,
             look_for_ties: self.look_for_ties,
             keep_dead: self.options.keep_dead,
+            excluded: &self.options.excluded,
         };
         let mut routed = Routed {
             partitioner: Partitioner::of_log(0),
@@ -308,6 +314,7 @@ impl<'l> Pass<'_, 'l> {
             dead_commands: 0,
             rdb_keys: 0,
             torn: None,
+            may_be_broken: self.options.excluded.clone(),
             origin: OnceLock::new(),
         };
         let mut groups = UnionFind::default();
@@ -318,6 +325,11 @@ impl<'l> Pass<'_, 'l> {
         }
         Ok((routed, groups))
     }
+}
+
+/// Returns whether a key is left out of the result.
+pub(super) fn is_excluded(key: Option<&[u8]>, excluded: &[Glob]) -> bool {
+    key.is_some_and(|key| excluded.iter().any(|glob| glob.matches(key)))
 }
 
 /// The range of a part that is read.
@@ -371,15 +383,20 @@ fn route_part<'l>(
     let mut keys = RdbKeys::new(plan);
     progress.check()?;
     if part.starts_with_rdb() && kept.begins() {
-        let walked = rdb::read(part.mapping.bytes(), &mut keys, progress);
+        let mut walked = rdb::read(part.mapping.bytes(), &mut keys, progress);
         part.mapping.check()?;
+        if walked.as_ref().is_err_and(|damage| is_excluded(damage.key.as_deref(), plan.excluded)) {
+            keys = RdbKeys { steps_over_excluded: true, ..RdbKeys::new(plan) };
+            walked = rdb::read(part.mapping.bytes(), &mut keys, &Silent);
+            part.mapping.check()?;
+        }
         let walk = match walked {
             Ok(Reading::Known(walk)) => walk,
             Ok(Reading::Newer(newer)) => return Err(unreadable(part, newer.content.to_string())),
             Err(damage) => {
                 return Err(match damage.unproven {
                     Some(unproven) => unreadable(part, unproven.to_string()),
-                    None => broken_rdb(log, part, damage.offset),
+                    None => broken_rdb(log, part, &damage),
                 });
             }
         };
@@ -586,6 +603,8 @@ struct RdbKeys<'p, 'a> {
     module_aux: Vec<(AuxWhen, &'a [u8])>,
     slot_imports: Vec<SlotImport>,
     scratch: Vec<u8>,
+    /// Whether values of keys that are left out of the result are not checked.
+    steps_over_excluded: bool,
     /// A database index that no server has.
     no_database: Option<u64>,
 }
@@ -599,6 +618,7 @@ impl<'p> RdbKeys<'p, '_> {
             module_aux: Vec::new(),
             slot_imports: Vec::new(),
             scratch: Vec::new(),
+            steps_over_excluded: false,
             no_database: None,
         }
     }
@@ -613,6 +633,12 @@ impl<'a> Visitor<'a> for RdbKeys<'_, 'a> {
             }
             Ok(_) => {}
             Err(_) => self.no_database = Some(key.db),
+        }
+        if self.steps_over_excluded {
+            let name = key.name.bytes(&mut self.scratch);
+            if is_excluded(Some(name), self.plan.excluded) {
+                return Want::Skip;
+            }
         }
         // The first reading checks every value; later ones only need the offsets.
         if self.plan.look_for_ties { Want::Value } else { Want::Skip }

@@ -163,7 +163,7 @@ impl RetainedFinding {
 }
 
 fn read_rdb(bytes: &[u8]) -> (EntryKind, EntryStats) {
-    let reading = match rdb::read(bytes, &mut rdb::Ignore, &Silent) {
+    let reading = match rdb::read(bytes, &mut rdb::IgnoreDeep, &Silent) {
         Ok(reading) => reading,
         Err(damage) => return (EntryKind::Rdb, EntryStats::broken_rdb(&damage)),
     };

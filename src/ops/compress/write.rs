@@ -437,7 +437,7 @@ fn look(file: &Packable<'_>, progress: &dyn Progress) -> Result<FileRecord> {
     let mut start = 0;
     let mut rdb = None;
     if starts_with_rdb(file.bytes) {
-        match rdb::read(file.bytes, &mut rdb::Ignore, progress) {
+        match rdb::read(file.bytes, &mut rdb::IgnoreDeep, progress) {
             Ok(reading) => {
                 start = usize::try_from(reading.len()).unwrap_or(file.bytes.len());
                 rdb = Some(reading);

@@ -252,7 +252,7 @@ impl<'l> Reading<'l> {
         let bytes = part.mapping.bytes();
         let mut start = 0;
         if part.starts_with_rdb() {
-            let reading = rdb::read(bytes, &mut rdb::Ignore, progress);
+            let reading = rdb::read(bytes, &mut rdb::IgnoreDeep, progress);
             part.mapping.check()?;
             match reading {
                 Ok(reading) => {
