@@ -16,6 +16,7 @@ mod servers {
     pub(crate) mod keyspace_rdb;
     pub(crate) mod live;
     pub(crate) mod loader;
+    pub(crate) mod lua;
     pub(crate) mod matrix;
     pub(crate) mod pairs;
     pub(crate) mod rdb;
@@ -40,6 +41,7 @@ fn main() {
         servers::keyspace_rdb::trials(),
         servers::live::trials(),
         servers::loader::trials(),
+        servers::lua::trials(),
         servers::matrix::trials(),
         servers::pairs::trials(),
         servers::rdb::trials(),

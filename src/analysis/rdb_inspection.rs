@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::base::escape::Shown;
 use crate::keyspace::functions::{LibraryError, library_head};
+use crate::keyspace::lua::{self, SyntaxError};
 use crate::rdb::{Key, Text, Visitor, Want};
 
 /// The auxiliary field in which KeyDB stores the member of the key before it that expires. The time follows in the field
@@ -43,6 +44,13 @@ pub enum LibraryFault {
         /// The name of the engine.
         engine: Vec<u8>,
     },
+    /// It is not valid Lua 5.1.
+    Syntax {
+        /// The name of the library.
+        name: Vec<u8>,
+        /// The error.
+        error: SyntaxError,
+    },
     /// Two libraries have the same name.
     Duplicate(Vec<u8>),
 }
@@ -61,6 +69,9 @@ impl fmt::Display for LibraryFault {
                 Shown(name),
                 Shown(engine)
             ),
+            LibraryFault::Syntax { name, error } => {
+                write!(f, "function library {} is not valid Lua: {error}", Shown(name))
+            }
             LibraryFault::Duplicate(name) => {
                 write!(f, "two function libraries are named {}", Shown(name))
             }
@@ -85,15 +96,17 @@ impl<'a> Visitor<'a> for RdbInspection {
     }
 
     fn function(&mut self, library: Text<'a, '_>) {
-        let fault = match library_head(&library.to_vec()) {
+        let library = library.to_vec();
+        let fault = match library_head(&library) {
             Err(error) => Some(LibraryFault::Metadata(error)),
             Ok(head) if !head.engine.eq_ignore_ascii_case(LUA) => {
                 Some(LibraryFault::Engine { name: head.name, engine: head.engine })
             }
             Ok(head) if self.names.contains(&head.name) => Some(LibraryFault::Duplicate(head.name)),
             Ok(head) => {
-                self.names.insert(head.name);
-                None
+                let error = lua::check(&library[head.line_bytes..]).err();
+                self.names.insert(head.name.clone());
+                error.map(|error| LibraryFault::Syntax { name: head.name, error })
             }
         };
         if self.library.is_none() {
