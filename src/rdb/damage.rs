@@ -9,9 +9,11 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use super::deep::BrokenValue;
 use super::fault::DamageKind;
+use super::load_check::{BrokenValue, Loading};
+use super::place::{Name, Place};
 use super::unknown::Unproven;
+use crate::base::server::Server;
 use crate::rdb::summary::RdbSummary;
 
 /// The first position at which the bytes violate the format, and a summary of everything intact
@@ -64,6 +66,11 @@ impl Damage {
 }
 
 impl Damage {
+    /// Returns what the loader of this line does with the RDB.
+    pub(crate) fn on(&self, server: Server) -> Loading {
+        self.value.map_or(Loading::Refuses, |value| value.check.on(server))
+    }
+
     /// Returns whether the damage is in the value of a key, or the key repeats another, so that reading can go on after
     /// it if the key is stepped over. What follows may be damaged, too.
     pub(crate) fn can_step_over_value(&self) -> bool {
@@ -95,50 +102,7 @@ impl fmt::Display for Damage {
     }
 }
 
-/// What is wrong and where, for display.
-pub(super) struct Place<'d> {
-    pub(super) offset: u64,
-    pub(super) inside: Option<u64>,
-    pub(super) kind: &'d DamageKind,
-    pub(super) reading: &'static str,
-    pub(super) db: u64,
-    pub(super) key: Option<&'d [u8]>,
-    pub(super) stored_as: Option<&'static str>,
-}
-
-impl fmt::Display for Place<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "byte {}", self.offset)?;
-        if let Some(inside) = self.inside {
-            write!(f, ", byte {inside} of the text compressed there")?;
-        }
-        write!(f, ": {}: {}", self.reading, self.kind)?;
-        if let Some(key) = self.key {
-            write!(f, ", in key {} of db {}", Name(key), self.db)?;
-        }
-        if let Some(name) = self.stored_as {
-            write!(f, " ({name})")?;
-        }
-        Ok(())
-    }
-}
-
 impl std::error::Error for Damage {}
-
-/// A name for display: control sequences are escaped, and long names are truncated.
-struct Name<'n>(&'n [u8]);
-
-impl fmt::Display for Name<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SHOWN_BYTES: usize = 64;
-        match self.0.get(..SHOWN_BYTES) {
-            Some(start) if self.0.len() > SHOWN_BYTES => {
-                write!(f, "\"{}..\" ({} bytes)", start.escape_ascii(), self.0.len())
-            }
-            _ => write!(f, "\"{}\"", self.0.escape_ascii()),
-        }
-    }
-}
 
 fn escaped<S: Serializer>(key: &Option<Vec<u8>>, serializer: S) -> Result<S::Ok, S::Error> {
     match key {

@@ -26,10 +26,11 @@
 use super::checksum::{Checksum, Running};
 use super::cursor::Cursor;
 use super::damage::Damage;
-use super::deep::{LoadCheck, NotedFaults};
+use super::deep::NotedFaults;
 use super::fault::{DamageKind, Fault, Read};
 use super::format::{Format, Kind, format_in, opcode};
 use super::header::{HEADER_BYTES, Header, Magic};
+use super::load_check::LoadCheck;
 use super::reader::{Reader, Tools};
 use super::skip;
 use super::text::Text;

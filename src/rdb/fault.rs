@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use super::deep::LoadCheck;
+use super::load_check::LoadCheck;
 
 /// The kind of damage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -9,8 +9,8 @@
 //! All fields are little endian. Checked against `intsetValidateIntegrity` in `intset.c` of Valkey
 //! 8.0.
 
-use super::deep::LoadCheck;
 use super::fault::{DamageKind, Fault, Read};
+use super::load_check::LoadCheck;
 
 const READING: &str = "an intset";
 const READING_HEADER: &str = "the header of an intset";

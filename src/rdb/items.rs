@@ -1,8 +1,8 @@
 //! Common parts of the packed encodings that are read item by item.
 
 use super::cursor::Item;
-use super::deep::LoadCheck;
 use super::fault::{DamageKind, Fault, Read};
+use super::load_check::LoadCheck;
 
 /// A packed encoding that is read item by item. Offsets are relative to its first byte.
 pub(super) trait Items<'s>: Sized {

@@ -21,9 +21,9 @@
 //! `lpValidateIntegrity`, `lpValidateNext` and `lpEncodeBacklen` in `listpack.c` of Valkey 8.0.
 
 use super::cursor::Item;
-use super::deep::LoadCheck;
 use super::fault::{DamageKind, Fault, Read};
 use super::items::{END, Items, NOT_COUNTED, expected, overrun, text, unwrapped, widen};
+use super::load_check::LoadCheck;
 
 const READING: &str = "a listpack";
 const READING_HEADER: &str = "the header of a listpack";

@@ -33,7 +33,8 @@
 //! | `cursor`, `text`, `lzf` | lengths and strings |
 //! | `checksum`, `duplicate_detection`, `duplicate_keys` | the checks besides the format: CRC-64, duplicate members and keys |
 //! | `visitor` | the interface between the walk and its caller |
-//! | `fault`, `damage`, `deep` | the kinds of damage, the report on one, and the checks that only some servers make |
+//! | `fault`, `damage`, `place` | the kinds of damage, and the report on one |
+//! | `load_check`, `deep` | the checks that only some servers make, and the values that fail them |
 //! | `unknown`, `newer` | content that this version does not know; the proof by its checksum that it is whole |
 //! | `write` | writing an RDB |
 //!
@@ -58,10 +59,12 @@ mod idmp;
 mod intset;
 mod items;
 mod listpack;
+pub mod load_check;
 mod lzf;
 mod module;
 mod newer;
 mod packed;
+mod place;
 mod reader;
 mod skip;
 mod stream;

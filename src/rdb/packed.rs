@@ -19,11 +19,11 @@
 //! expiry. Checked against `rdbLoadObject` in `rdb.c` of Valkey 8.0 and Redis 7.4.
 
 use super::cursor::{Blob, Item};
-use super::deep::LoadCheck;
 use super::fault::{DamageKind, Fault, Read};
 use super::intset::intset;
 use super::items::Items;
 use super::listpack::Listpack;
+use super::load_check::LoadCheck;
 use super::reader::{HIGHEST_FIELD_EXPIRY, Reader, end, score_check};
 use super::text::Text;
 use super::visitor::{KeyEnd, Visitor};

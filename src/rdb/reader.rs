@@ -4,8 +4,9 @@
 //! The module of each kind adds its own methods.
 
 use super::cursor::{Blob, Cursor, Item};
-use super::deep::{LoadCheck, NotedFaults};
+use super::deep::NotedFaults;
 use super::fault::{DamageKind, Fault, Read};
+use super::load_check::LoadCheck;
 use super::template_index::Templates;
 use super::text::Text;
 use super::visitor::{KeyEnd, StreamId, Visitor};

@@ -32,10 +32,10 @@
 //! 5, librdb (#98).
 
 use super::cursor::{Blob, Item};
-use super::deep::LoadCheck;
 use super::fault::{DamageKind, Fault, Read};
 use super::items::Items;
 use super::listpack::Listpack;
+use super::load_check::LoadCheck;
 use super::reader::{Reader, Streams};
 use super::text::Text;
 use super::visitor::{KeyEnd, StreamId, StreamInfo, Visitor};

@@ -20,9 +20,9 @@
 use std::cmp::Ordering;
 
 use super::cursor::Cursor;
-use super::deep::LoadCheck;
 use super::fault::{DamageKind, Fault, Read};
 use super::format::Layout;
+use super::load_check::LoadCheck;
 use super::reader::{HIGHEST_FIELD_EXPIRY, Reader, broken_text, end, score, score_check};
 use super::text::Text;
 use super::visitor::{KeyEnd, Visitor};

@@ -1,9 +1,10 @@
 //! The walk over an RDB from the first byte to the last, and random access to single keys.
 
 use super::damage::Damage;
-use super::deep::{BrokenValue, NotedFaults};
+use super::deep::NotedFaults;
 use super::driver::Driver;
 use super::header::Header;
+use super::load_check::BrokenValue;
 use super::reader::Tools;
 use super::visitor::{Ignore, Visitor};
 use crate::base::progress::Progress;

@@ -23,9 +23,9 @@
 //! Checked against `ziplistValidateIntegrity` and `zipEntrySafe` in `ziplist.c` of Valkey 8.0.
 
 use super::cursor::Item;
-use super::deep::LoadCheck;
 use super::fault::{DamageKind, Fault, Read};
 use super::items::{END, Items, NOT_COUNTED, expected, overrun, text, unwrapped, widen};
+use super::load_check::LoadCheck;
 
 const READING: &str = "a ziplist";
 const READING_HEADER: &str = "the header of a ziplist";

@@ -11,9 +11,9 @@
 //! of Valkey 8.0 and the writer of Redis 2.4.
 
 use super::cursor::Item;
-use super::deep::LoadCheck;
 use super::fault::{DamageKind, Fault, Read};
 use super::items::{END, Items, overrun, widen};
+use super::load_check::LoadCheck;
 
 const READING: &str = "a zipmap";
 const READING_ITEM: &str = "an item of a zipmap";

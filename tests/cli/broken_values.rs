@@ -33,7 +33,7 @@ fn commands(text: &str) -> Vec<String> {
 #[test]
 fn value_that_only_deep_checks_refuse_is_apart_from_damage() {
     let place = Place::new();
-    place.put("dump.rdb", &rdb("REDIS0010", &[BEFORE, MEMBER_TWICE, AFTER]));
+    place.put("dump.rdb", rdb("REDIS0010", &[BEFORE, MEMBER_TWICE, AFTER]));
     let run = place.run(&["verify", "dump.rdb"]);
     assert_eq!(run.code, Some(1), "{run:#?}");
     let text = unbroken(&run.stdout);
@@ -79,7 +79,7 @@ fn command_in_the_refusal_leaves_the_broken_key_out() {
     ] {
         for command in ["compact", "digest", "repair"] {
             let place = Place::new();
-            place.put("dump.rdb", &rdb(version, &[BEFORE, record, AFTER]));
+            place.put("dump.rdb", rdb(version, &[BEFORE, record, AFTER]));
             let output: &[&str] = if command == "digest" { &[] } else { &["--output", "other"] };
             let run = place.run(&[&[command, "dump.rdb"][..], output].concat());
             assert_eq!(run.code, Some(2), "{command}: {run:#?}");
@@ -121,7 +121,7 @@ fn excluded_key_that_is_not_broken_takes_part_in_the_replay() {
 fn key_that_is_broken_and_not_excluded_is_named() {
     let other = b"\x11\x01y\x11\x11\0\0\0\x04\0\x81m\x02\x01\x01\x81m\x02\x02\x01\xff";
     let place = Place::new();
-    place.put("dump.rdb", &rdb("REDIS0010", &[MEMBER_TWICE, other, AFTER]));
+    place.put("dump.rdb", rdb("REDIS0010", &[MEMBER_TWICE, other, AFTER]));
     let run = place.run(&["compact", "dump.rdb", "--output", "new.rdb", "--exclude", "z*"]);
     assert_eq!(run.code, Some(2), "{run:#?}");
     assert!(unbroken(&run.stderr).contains("in key \"y\" of db 0"), "{run:#?}");

@@ -21,7 +21,8 @@ use crate::base::server::{DEFAULT_DATABASES, KNOWN};
 use crate::base::units::{Bytes, Count};
 use crate::command::tally::Occurrence;
 use crate::command::{CommandId, Role};
-use crate::rdb::deep::{DeepFault, LoadCheck};
+use crate::rdb::deep::DeepFault;
+use crate::rdb::load_check::LoadCheck;
 use crate::rdb::{self, Uncheckable};
 
 /// The kind of the finding about an intact log that a server nevertheless does not load.

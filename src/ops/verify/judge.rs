@@ -16,7 +16,7 @@ use crate::base::modules::{ModuleNeed, Modules};
 use crate::base::server::{DEFAULT_DATABASES, Product, Server};
 use crate::base::units::{Bytes, Count};
 use crate::command::{CommandId, Tally};
-use crate::rdb::deep::Loading;
+use crate::rdb::load_check::Loading;
 use crate::rdb::{self, DamageKind, Header, Magic, ModuleUse};
 
 /// The reaction of a server to a log.
