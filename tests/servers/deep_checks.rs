@@ -42,13 +42,12 @@ fn compare(binary: &Binary, rdb: &[u8]) -> Result<(), String> {
     let path = data.path().join("dump.rdb");
     std::fs::write(&path, rdb).expect("an RDB");
     let predicted = predicted(binary.line, &path);
+    if predicted.outcome == LoadOutcome::Undefined {
+        // What the server does depends on what it happens to read: it may also never end.
+        return Ok(());
+    }
     let result = observed(binary, data.path(), &[]);
-    let agrees = match predicted.outcome {
-        // What the server does depends on what it happens to read.
-        LoadOutcome::Undefined => true,
-        outcome => outcome == result,
-    };
-    if !agrees {
+    if predicted.outcome != result {
         return Err(format!("predicted {predicted}, observed {result:?}"));
     }
     let sanitized = predicted.reason.contains("sanitize-dump-payload");
