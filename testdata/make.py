@@ -7,7 +7,7 @@
                           tables of README.md
 
 AOFKIT_REDIS_6_2, AOFKIT_REDIS_7_0, AOFKIT_REDIS_8_2 and AOFKIT_VALKEY_9_1 contain the paths of the
-servers. Each server runs in a temporary directory of its own, listens only on a Unix socket, and is
+servers, and AOFKIT_REDIS_8_6 of one that makes an item and is observed only on that. Each server runs in a temporary directory of its own, listens only on a Unix socket, and is
 stopped by the process that started it. Only the standard library is needed.
 
 An item is a directory like a server's `dir`. A new run creates the same data but not the same
@@ -37,6 +37,8 @@ LINES = {
     "redis-8.2": "AOFKIT_REDIS_8_2",
     "valkey-9.1": "AOFKIT_VALKEY_9_1",
 }
+# Lines that make items and are observed on those alone.
+MAKERS = {"redis-8.6": "AOFKIT_REDIS_8_6"}
 MULTI_PART = ["redis-7.0", "redis-8.2", "valkey-9.1"]
 TIMEOUT_S = 30
 YEAR_2100_MS = 4102444800000
@@ -47,9 +49,10 @@ YEAR_2100_MS = 4102444800000
 
 
 def binary(line):
-    path = os.environ.get(LINES[line])
+    variable = {**LINES, **MAKERS}[line]
+    path = os.environ.get(variable)
     if not path:
-        sys.exit(f"{LINES[line]} must name the server binary of {line}")
+        sys.exit(f"{variable} must name the server binary of {line}")
     return path
 
 
@@ -806,6 +809,38 @@ def field_expiry(client):
     client("HEXPIRE", "device:3", 2_000_000_000, "FIELDS", 1, "token")
     client("HSET", "device:3", "token", "t-5")
     client("HEXPIRE", "device:2", 0, "FIELDS", 1, "code")
+
+
+@on_each(
+    list(MAKERS),
+    "multi-newest-types",
+    "all types in all small encodings, streams with producers, fields that expire and vector sets, in the base and again in the incr",
+)
+def _(data, line):
+    with running(line, data, **SMALL_ENCODINGS) as server:
+        newest_types(server.client)
+        server.rewrite()
+        for database in (9, 4, 3, 0):
+            server.client("SELECT", database)
+            server.client("FLUSHDB")
+        newest_types(server.client)
+
+
+def newest_types(client):
+    types(client)
+    client("SELECT", 3)
+    field_expiry(client)
+    streams(client)
+    client("XADD", "produced", "IDMP", "till-1", "sale-1", "*", "total", "7.50")
+    client("XADD", "produced", "IDMP", "till-1", "sale-2", "*", "total", "1.25")
+    client("XADD", "produced", "IDMP", "till-2", "sale-1", "*", "total", "0.99")
+    client("XADD", "produced", "IDMP", "till-1", "sale-1", "*", "total", "7.50")
+    client("XCFGSET", "produced", "IDMP-DURATION", 86400, "IDMP-MAXSIZE", 500)
+    client("SELECT", 4)
+    client("VADD", "points", "VALUES", 3, 0.5, -0.25, 1, "a", "NOQUANT", "SETATTR", '{"n": 1}')
+    client("VADD", "points", "VALUES", 3, 0, 1, 0.75, "b", "NOQUANT")
+    client("VADD", "bits", "VALUES", 4, 1, -1, 1, -1, "a", "BIN")
+    client("SELECT", 0)
 
 
 @on_each(["redis-6.2", "redis-7.0", "valkey-9.1"], "lookalikes", "values whose text looks like frames")
@@ -1619,13 +1654,17 @@ def check_aof(item):
     return result
 
 
+def observers(item):
+    return [*LINES, *(line for line in MAKERS if line == item.made_by)]
+
+
 def observe():
     versions = {line: version(line) for line in LINES}
     edits = json.loads((HERE / "edits.json").read_text())
     jobs = {}
     with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         for item in ITEMS.values():
-            for line in LINES:
+            for line in observers(item):
                 for truncated in ("yes", "no"):
                     jobs[item.name, line, truncated] = pool.submit(verdict, line, item, truncated)
         checks = {item.name: pool.submit(check_aof, item) for item in ITEMS.values()}
@@ -1647,11 +1686,12 @@ def observe():
                 f"aof-load-truncated {truncated}": jobs[item.name, line, truncated].result()
                 for truncated in ("yes", "no")
             }
-            for line in LINES
+            for line in observers(item)
         }
         entry["check_aof"] = checks[item.name].result()
         items[item.name] = entry
-    text = json.dumps({"servers": versions, "items": items}, indent=1, ensure_ascii=False)
+    servers = {**versions, **{line: version(line) for line in MAKERS}}
+    text = json.dumps({"servers": servers, "items": items}, indent=1, ensure_ascii=False)
     (HERE / "verdicts.json").write_text(text + "\n")
     write_tables(versions, items)
 

@@ -10,12 +10,14 @@ mod servers {
     pub(crate) mod commands;
     pub(crate) mod compact;
     pub(crate) mod damage;
+    pub(crate) mod deep_checks;
     pub(crate) mod diff;
     pub(crate) mod generate;
     pub(crate) mod into;
     pub(crate) mod keyspace_rdb;
     pub(crate) mod live;
     pub(crate) mod loader;
+    pub(crate) mod lua;
     pub(crate) mod matrix;
     pub(crate) mod pairs;
     pub(crate) mod rdb;
@@ -34,12 +36,14 @@ fn main() {
         servers::commands::trials(),
         servers::compact::trials(),
         servers::damage::trials(),
+        servers::deep_checks::trials(),
         servers::diff::trials(),
         servers::generate::trials(),
         servers::into::trials(),
         servers::keyspace_rdb::trials(),
         servers::live::trials(),
         servers::loader::trials(),
+        servers::lua::trials(),
         servers::matrix::trials(),
         servers::pairs::trials(),
         servers::rdb::trials(),

@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::base::escape::Shown;
 use crate::keyspace::functions::{LibraryError, library_head};
+use crate::keyspace::lua::{self, SyntaxError};
 use crate::rdb::{Key, Text, Visitor, Want};
 
 /// The auxiliary field in which KeyDB stores the member of the key before it that expires. The time follows in the field
@@ -43,6 +44,13 @@ pub enum LibraryFault {
         /// The name of the engine.
         engine: Vec<u8>,
     },
+    /// It is not valid Lua 5.1.
+    Syntax {
+        /// The name of the library.
+        name: Vec<u8>,
+        /// The error.
+        error: SyntaxError,
+    },
     /// Two libraries have the same name.
     Duplicate(Vec<u8>),
 }
@@ -57,7 +65,10 @@ pub(crate) fn check_library(code: &[u8]) -> Result<Vec<u8>, LibraryFault> {
     if !head.engine.eq_ignore_ascii_case(LUA) {
         return Err(LibraryFault::Engine { name: head.name, engine: head.engine });
     }
-    Ok(head.name)
+    match lua::check(&code[head.line_bytes..]) {
+        Ok(()) => Ok(head.name),
+        Err(error) => Err(LibraryFault::Syntax { name: head.name, error }),
+    }
 }
 
 impl fmt::Display for LibraryFault {
@@ -74,6 +85,9 @@ impl fmt::Display for LibraryFault {
                 Shown(name),
                 Shown(engine)
             ),
+            LibraryFault::Syntax { name, error } => {
+                write!(f, "function library {} is not valid Lua: {error}", Shown(name))
+            }
             LibraryFault::Duplicate(name) => {
                 write!(f, "two function libraries are named {}", Shown(name))
             }
@@ -82,6 +96,10 @@ impl fmt::Display for LibraryFault {
 }
 
 impl<'a> Visitor<'a> for RdbInspection {
+    fn goes_on_at_broken_values(&self) -> bool {
+        true
+    }
+
     fn aux(&mut self, name: Text<'a, '_>, _: Text<'a, '_>) {
         let Text::Mapped(name) = name else { return };
         self.is_keydb |= name == b"mvcc-tstamp";

@@ -116,6 +116,17 @@ impl Survey<'_> {
         }
     }
 
+    /// Returns the values of the RDB that fail checks which loaders do not make with default settings.
+    pub(crate) fn deep_faults(&self) -> impl Iterator<Item = &rdb::deep::DeepFault> {
+        let walk = match &self.preamble {
+            Some(Preamble::Whole(walk)) => Some(walk),
+            Some(Preamble::Newer(newer)) => Some(&newer.before),
+            Some(Preamble::Broken(damage)) => Some(&damage.before),
+            None => None,
+        };
+        walk.into_iter().flat_map(|walk| walk.deep.iter())
+    }
+
     /// Returns the RDB at the beginning of the part, if it is intact and has content unknown to this version.
     pub fn newer_rdb(&self) -> Option<&rdb::Newer> {
         match &self.preamble {

@@ -44,7 +44,9 @@ impl TouchedKeys {
         progress: &dyn Progress,
     ) -> Result<(Self, Option<Follower>)> {
         let (touched, end) = TouchedKeys::read(log, since, progress)?;
-        let last = log.parts.last().and_then(|part| part.mapping.file().try_clone().ok());
+        // A compressed RDB was decompressed into a file that nobody writes.
+        let last = log.parts.last().filter(|part| part.compressed.is_none());
+        let last = last.and_then(|part| part.mapping.file().try_clone().ok());
         let follower = last.map(|file| Follower {
             file,
             offset: end.offset as u64,
@@ -89,7 +91,7 @@ fn commands_start(part: &Part, progress: &dyn Progress) -> usize {
     if !part.starts_with_rdb() {
         return 0;
     }
-    let read = rdb::read(bytes, &mut rdb::Ignore, progress);
+    let read = part.read_rdb(&mut rdb::IgnoreDeep, progress);
     read.ok().and_then(|read| usize::try_from(read.len()).ok()).unwrap_or(bytes.len())
 }
 

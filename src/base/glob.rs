@@ -47,6 +47,18 @@ impl Glob {
     }
 }
 
+/// Returns the pattern that matches only this text.
+pub(crate) fn literal(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len());
+    for c in text.chars() {
+        if "*?[]\\".contains(c) {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern
+}
+
 impl std::str::FromStr for Glob {
     type Err = std::convert::Infallible;
 

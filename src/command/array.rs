@@ -155,11 +155,11 @@ fn ardelrange(call: &mut Call<'_, '_>) -> Applied {
 mod tests {
     use crate::base::server::redis;
     use crate::command::apply::Unapplied;
-    use crate::command::testing::run;
+    use crate::command::testing::{only_value, run};
     use crate::keyspace::Value;
 
     fn array(commands: &str) -> String {
-        let ran = run(redis(8, 8), None, commands, |value| match value {
+        only_value(redis(8, 8), commands, |value| match value {
             Value::Array(array) => {
                 let items = array.items().map(|(index, value)| {
                     format!("{index}={}", String::from_utf8_lossy(&value.text()))
@@ -168,9 +168,7 @@ mod tests {
                 items.chain(inserted).collect::<Vec<_>>().join(" ")
             }
             _ => "another".to_string(),
-        });
-        assert!(ran.ended.iter().all(Result::is_ok), "{:?}", ran.ended);
-        ran.keys.first().map(|(_, value)| value.clone()).unwrap_or_default()
+        })
     }
 
     /// The examples of the documentation.

@@ -50,3 +50,15 @@ pub(super) fn run(
     let keys = keyspace.db(0).entries().map(|entry| (name(entry.key()), show(&entry.value)));
     Ran { ended, keys: keys.collect(), warnings }
 }
+
+/// Applies commands that all succeed, as [`run`] does, and returns the value of the first key, formatted by `show`; an
+/// empty text if there is no key.
+pub(super) fn only_value(
+    server: Server,
+    commands: &str,
+    show: impl Fn(&Value<'_>) -> String,
+) -> String {
+    let ran = run(server, None, commands, show);
+    assert!(ran.ended.iter().all(Result::is_ok), "{:?}", ran.ended);
+    ran.keys.into_iter().next().map(|(_, value)| value).unwrap_or_default()
+}

@@ -1,9 +1,9 @@
 //! The function libraries of a data set. They belong to no database, and to no shard of the keys.
 //!
 //! A library is its source text. Its first line names the engine and the library: `#!lua
-//! name=mylib`. The rest is not parsed, so errors that only the engine can detect are not detected
-//! here: a syntax error, a library without functions, a function that another library has too. A
-//! log contains only what a server accepted.
+//! name=mylib`. Errors that only running the rest can detect are not detected here: a library
+//! without functions, a function that another library has too. Its syntax is checked by
+//! [`lua`](super::lua), where an RDB is inspected: a log contains only what a server accepted.
 //!
 //! Checked against `functionExtractLibMetaData` in `functions.c` of Valkey 8.0, and Redis 7.0 and
 //! 8.2.
@@ -98,7 +98,7 @@ impl Functions {
     /// Fails if its first line is invalid, or if a library of its name exists and `replace` is
     /// false.
     pub fn load(&mut self, code: &[u8], replace: bool) -> Result<(), LibraryError> {
-        let Head { name, engine } = library_head(code)?;
+        let Head { name, engine, .. } = library_head(code)?;
         if !replace && self.libraries.contains_key(&name) {
             return Err(LibraryError::Exists);
         }
@@ -161,6 +161,8 @@ impl Functions {
 pub(crate) struct Head {
     pub(crate) name: Vec<u8>,
     pub(crate) engine: Vec<u8>,
+    /// Length of the first line in bytes, without its end.
+    pub(crate) line_bytes: usize,
 }
 
 /// Parses the first line. Its fields may be quoted.
@@ -169,7 +171,8 @@ pub(crate) fn library_head(code: &[u8]) -> Result<Head, LibraryError> {
     let line = code.strip_prefix(b"#!").ok_or(LibraryError::NoMetadata)?;
     // The servers search for the end of the line in a C string.
     let end = memchr::memchr2(b'\n', 0, line).filter(|end| line[*end] == b'\n');
-    let line = &line[..end.ok_or(LibraryError::BadMetadata)?];
+    let end = end.ok_or(LibraryError::BadMetadata)?;
+    let line = &line[..end];
     // The first field continues from the `#!`, so there must not be another one before the engine.
     let Ok((_, tokens)) = words(&[b"#!", line].concat()) else {
         return Err(LibraryError::BadMetadata);
@@ -192,7 +195,7 @@ pub(crate) fn library_head(code: &[u8]) -> Result<Head, LibraryError> {
     if name.is_empty() || !name.iter().all(fine) {
         return Err(LibraryError::BadName);
     }
-    Ok(Head { name, engine })
+    Ok(Head { name, engine, line_bytes: end + 2 })
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@
 //! | `fingerprint` | a digest specific to this crate, covering everything that a key has |
 //! | `from_rdb` | loading an RDB |
 //! | `functions` | the function libraries, which belong to no database |
+//! | `lua` | the syntax of function libraries |
 //! | `hyperloglog` | strings that count distinct elements |
 //! | `hash_tags` | a one-byte hash tag per name, to search a few names quickly |
 //! | `members` | the container for sets and hashes |
@@ -34,6 +35,7 @@ pub mod hash_tags;
 mod hasher;
 pub mod hyperloglog;
 mod list;
+pub mod lua;
 mod members;
 pub mod score;
 mod set;

@@ -53,7 +53,7 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
             let rule = "it is over 512 MiB, and is not expanded";
             return Err(Fault::broken(at, READING_LENGTH, rule));
         };
-        self.unpack(READING, |reader, blob| {
+        self.unpack(READING, KeyEnd::Whole, |reader, blob| {
             let expanded = expand(blob, len).map_err(|f| blob.place(f))?;
             reader.visitor.string(Text::Lent(&expanded));
             Ok(KeyEnd::Whole)

@@ -10,7 +10,10 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use super::fault::DamageKind;
+use super::load_check::{BrokenValue, Loading};
+use super::place::{Name, Place};
 use super::unknown::Unproven;
+use crate::base::server::Server;
 use crate::rdb::summary::RdbSummary;
 
 /// The first position at which the bytes violate the format, and a summary of everything intact
@@ -44,6 +47,12 @@ pub struct Damage {
     /// Where the content is unknown to this version rather than wrong: why it could not be proved whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unproven: Option<Unproven>,
+    /// Whether reading can go on after the value that is broken.
+    #[serde(skip)]
+    pub(crate) can_go_on: bool,
+    /// The value that is broken, if all else of the RDB is known to be intact.
+    #[serde(skip)]
+    pub(crate) value: Option<BrokenValue>,
 }
 
 impl Damage {
@@ -64,41 +73,44 @@ impl Damage {
     }
 }
 
+impl Damage {
+    /// Returns what the loader of this line does with the RDB.
+    pub(crate) fn on(&self, server: Server) -> Loading {
+        self.value.map_or(Loading::Refuses, |value| value.check.on(server))
+    }
+
+    /// Returns whether the damage is in the value of a key, or the key repeats another, so that reading can go on after
+    /// it if the key is stepped over. What follows may be damaged, too.
+    pub(crate) fn can_step_over_value(&self) -> bool {
+        self.can_go_on || matches!(self.kind, DamageKind::DuplicateKey { .. })
+    }
+
+    /// Returns what is wrong, with the key but without the place.
+    pub(crate) fn in_key(&self) -> String {
+        let key =
+            self.key.as_deref().map(|key| format!(", in key {} of db {}", Name(key), self.db));
+        format!("{}: {}{}", self.reading, self.kind, key.unwrap_or_default())
+    }
+}
+
 impl fmt::Display for Damage {
     /// Formats one sentence without a full stop: `byte N (inside the compressed text there: byte
     /// M): READING: WHAT, in key "K" of db D (TYPE)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "byte {}", self.offset)?;
-        if let Some(inside) = self.inside {
-            write!(f, ", byte {inside} of the text compressed there")?;
+        Place {
+            offset: self.offset,
+            inside: self.inside,
+            kind: &self.kind,
+            reading: self.reading,
+            db: self.db,
+            key: self.key.as_deref(),
+            stored_as: self.stored_as,
         }
-        write!(f, ": {}: {}", self.reading, self.kind)?;
-        if let Some(key) = &self.key {
-            write!(f, ", in key {} of db {}", Name(key), self.db)?;
-        }
-        if let Some(name) = self.stored_as {
-            write!(f, " ({name})")?;
-        }
-        Ok(())
+        .fmt(f)
     }
 }
 
 impl std::error::Error for Damage {}
-
-/// A name for display: control sequences are escaped, and long names are truncated.
-struct Name<'n>(&'n [u8]);
-
-impl fmt::Display for Name<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SHOWN_BYTES: usize = 64;
-        match self.0.get(..SHOWN_BYTES) {
-            Some(start) if self.0.len() > SHOWN_BYTES => {
-                write!(f, "\"{}..\" ({} bytes)", start.escape_ascii(), self.0.len())
-            }
-            _ => write!(f, "\"{}\"", self.0.escape_ascii()),
-        }
-    }
-}
 
 fn escaped<S: Serializer>(key: &Option<Vec<u8>>, serializer: S) -> Result<S::Ok, S::Error> {
     match key {

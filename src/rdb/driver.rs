@@ -26,9 +26,11 @@
 use super::checksum::{Checksum, Running};
 use super::cursor::Cursor;
 use super::damage::Damage;
+use super::deep::NotedFaults;
 use super::fault::{DamageKind, Fault, Read};
 use super::format::{Format, Kind, format_in, opcode};
 use super::header::{HEADER_BYTES, Header, Magic};
+use super::load_check::LoadCheck;
 use super::reader::{Reader, Tools};
 use super::skip;
 use super::text::Text;
@@ -75,6 +77,8 @@ pub(super) struct Driver<'a, 'v, 'p, V> {
     /// Whether the visitor was notified of the current database.
     db_told: bool,
     prefix: Prefix,
+    /// The first value that loaders of today do not let pass.
+    pub(super) refused: Option<(LoadCheck, Box<Damage>)>,
     /// The type and the name of the current key.
     in_hand: Option<&'static Format>,
     name: Option<Text<'a, 'a>>,
@@ -92,6 +96,7 @@ impl<'a, 'v, 'p, V: Visitor<'a>> Driver<'a, 'v, 'p, V> {
             db: 0,
             db_told: false,
             prefix: Prefix::default(),
+            refused: None,
             in_hand: None,
             name: None,
         }
@@ -340,10 +345,11 @@ impl<'a, 'v, 'p, V: Visitor<'a>> Driver<'a, 'v, 'p, V> {
             }
         };
         self.reader.visitor.key_end(end);
+        self.take_noted(format);
         if end == KeyEnd::Empty {
             self.counts.empty_keys += 1;
         } else {
-            if let Some(checks) = &mut self.checks {
+            if let Some(checks) = self.checks.as_mut().filter(|_| end != KeyEnd::Skipped) {
                 let name = key.name.bytes(&mut self.reader.tools.scratch);
                 let hash = self.reader.tools.seed.hash_in(self.db, name);
                 checks.keys.push(hash);
@@ -360,6 +366,28 @@ impl<'a, 'v, 'p, V: Visitor<'a>> Driver<'a, 'v, 'p, V> {
         self.name = None;
         self.whole = self.reader.cursor.pos();
         Ok(())
+    }
+
+    /// Takes the faults of the current value, after which reading went on.
+    #[inline]
+    fn take_noted(&mut self, format: &Format) {
+        if self.reader.tools.noted.as_ref().is_some_and(|noted| !noted.is_empty()) {
+            self.take_faults(format);
+        }
+    }
+
+    #[cold]
+    fn take_faults(&mut self, format: &Format) {
+        let faults = self.reader.tools.noted.as_mut().map(NotedFaults::take);
+        for fault in faults.into_iter().flatten() {
+            let Some(check) = fault.check() else { continue };
+            if check.is_deep() {
+                let key = self.name.map(|name| name.to_vec()).unwrap_or_default();
+                self.counts.deep.add(&fault, check, self.db, key, format);
+            } else if self.refused.is_none() {
+                self.refused = Some((check, self.damage(fault)));
+            }
+        }
     }
 
     fn finish(&mut self) -> Read<()> {
@@ -394,6 +422,7 @@ impl<'a, 'v, 'p, V: Visitor<'a>> Driver<'a, 'v, 'p, V> {
 
     #[cold]
     pub(super) fn damage(&self, fault: Fault) -> Box<Damage> {
+        let can_go_on = fault.check().is_some();
         let fault = *fault.0;
         Box::new(Damage {
             offset: fault.offset,
@@ -405,6 +434,8 @@ impl<'a, 'v, 'p, V: Visitor<'a>> Driver<'a, 'v, 'p, V> {
             stored_as: self.in_hand.map(|format| format.name),
             before: self.walk(),
             unproven: None,
+            can_go_on,
+            value: None,
         })
     }
 }

@@ -228,6 +228,26 @@ mod tests {
     }
 
     #[test]
+    fn libraries_of_a_payload_are_read_up_to_its_footer() {
+        #[derive(Default)]
+        struct Libraries(Vec<Vec<u8>>);
+        impl<'a> Visitor<'a> for Libraries {
+            fn function(&mut self, library: Text<'a, '_>) {
+                self.0.push(library.to_vec());
+            }
+        }
+        let read = |body: &[u8]| {
+            let payload = payload(body, 10);
+            let mut libraries = Libraries::default();
+            let dump = Dump::open(&payload, redis(7, 0)).expect("a sound footer");
+            dump.read_functions(&mut libraries).map(|()| libraries.0)
+        };
+        assert_eq!(read(b"\xf5\x02aa\xf5\x01b"), Ok(vec![b"aa".to_vec(), b"b".to_vec()]));
+        assert_eq!(read(b""), Ok(vec![]));
+        assert_eq!(read(b"\xf5\x02aa\xf6\x01b"), Err(DumpFault::Damaged));
+    }
+
+    #[test]
     fn payloads_dumped_by_servers_are_read() {
         for (server, payload) in DUMPED {
             let dump = Dump::open(payload, server).expect("its own");

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 
 use super::damage::Damage;
+use super::deep::NotedFaults;
 use super::driver::{Driver, Step};
 use super::fault::{DamageKind, Fault};
 use super::reader::Tools;
@@ -28,6 +29,8 @@ pub(super) fn find_repeated(bytes: &[u8], seed: Seed, hashes: &[u64]) -> Option<
         found: None,
     };
     let mut tools = Tools::new();
+    // The walk before may have gone on at such faults.
+    tools.noted = Some(NotedFaults::default());
     let mut driver = Driver::new(bytes, &mut finder, &mut tools);
     driver.begin().ok()?;
     while driver.reader.visitor.found.is_none() {

@@ -322,6 +322,8 @@ fn damage(kind: DamageKind, offset: u64, before: RdbSummary) -> Box<Damage> {
         stored_as: None,
         before,
         unproven: None,
+        can_go_on: false,
+        value: None,
     })
 }
 

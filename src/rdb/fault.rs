@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+use super::load_check::LoadCheck;
+
 /// The kind of damage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -105,17 +107,31 @@ pub(super) struct Broken {
     pub(super) inside: Option<u64>,
     pub(super) kind: DamageKind,
     pub(super) reading: &'static str,
+    /// The check that detects it, if reading can go on after the value.
+    check: Option<LoadCheck>,
 }
 
 impl Fault {
     #[cold]
     pub(super) fn new(offset: usize, reading: &'static str, kind: DamageKind) -> Self {
-        Fault(Box::new(Broken { offset: offset as u64, inside: None, kind, reading }))
+        Fault(Box::new(Broken { offset: offset as u64, inside: None, kind, reading, check: None }))
     }
 
     #[cold]
     pub(super) fn broken(offset: usize, reading: &'static str, rule: &'static str) -> Self {
         Fault::new(offset, reading, DamageKind::Broken { rule })
+    }
+
+    /// Names the check that detects the fault, after which reading can go on.
+    #[cold]
+    pub(super) fn checked_by(mut self, check: LoadCheck) -> Self {
+        self.0.check = Some(check);
+        self
+    }
+
+    /// Returns the check that detects the fault, if reading can go on after the value.
+    pub(super) fn check(&self) -> Option<LoadCheck> {
+        self.0.check
     }
 }
 

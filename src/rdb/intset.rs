@@ -10,6 +10,7 @@
 //! 8.0.
 
 use super::fault::{DamageKind, Fault, Read};
+use super::load_check::LoadCheck;
 
 const READING: &str = "an intset";
 const READING_HEADER: &str = "the header of an intset";
@@ -26,27 +27,32 @@ pub(super) fn intset(bytes: &[u8], mut each: impl FnMut(i64)) -> Read<()> {
     else {
         let (needed, left) = (HEADER_BYTES as u64, bytes.len() as u64);
         let kind = DamageKind::Overrun { needed, left };
-        return Err(Fault::new(0, READING_HEADER, kind));
+        return Err(wrong_header(Fault::new(0, READING_HEADER, kind)));
     };
     let width = u32::from_le_bytes([a, b, c, d]);
     let count = u64::from(u32::from_le_bytes([e, f, g, h]));
     if !matches!(width, 2 | 4 | 8) {
         let rule = "its numbers are not 2, 4 or 8 bytes wide";
-        return Err(Fault::broken(0, READING_HEADER, rule));
+        return Err(wrong_header(Fault::broken(0, READING_HEADER, rule)));
     }
     let (declared, found) = (count * u64::from(width), numbers.len() as u64);
     if declared != found {
         let kind = DamageKind::Mismatch { declared, found };
-        return Err(Fault::new(4, READING_HEADER, kind));
+        return Err(wrong_header(Fault::new(4, READING_HEADER, kind)));
     }
     if count == 0 {
-        return Err(Fault::broken(4, READING_HEADER, "it is empty"));
+        return Err(wrong_header(Fault::broken(4, READING_HEADER, "it is empty")));
     }
     match width {
         2 => ascending(numbers, |n: [u8; 2]| i16::from_le_bytes(n).into(), each),
         4 => ascending(numbers, |n: [u8; 4]| i32::from_le_bytes(n).into(), each),
         _ => ascending(numbers, i64::from_le_bytes, &mut each),
     }
+}
+
+#[cold]
+fn wrong_header(fault: Fault) -> Fault {
+    fault.checked_by(LoadCheck::Header)
 }
 
 fn ascending<const WIDTH: usize>(
@@ -59,7 +65,8 @@ fn ascending<const WIDTH: usize>(
         let number = number(*bytes);
         if before.is_some_and(|before| number <= before) {
             let at = HEADER_BYTES + index * WIDTH;
-            return Err(Fault::broken(at, READING, "its numbers do not ascend"));
+            let fault = Fault::broken(at, READING, "its numbers do not ascend");
+            return Err(fault.checked_by(LoadCheck::Packed));
         }
         before = Some(number);
         each(number);

@@ -2,11 +2,18 @@
 
 use super::cursor::Item;
 use super::fault::{DamageKind, Fault, Read};
+use super::load_check::LoadCheck;
 
 /// A packed encoding that is read item by item. Offsets are relative to its first byte.
 pub(super) trait Items<'s>: Sized {
     /// Description of what is being read, for faults.
     const READING: &'static str;
+    /// The check of what [`open`](Self::open) reads.
+    const HEADER: LoadCheck;
+    /// The check of the items.
+    const ITEMS: LoadCheck;
+    /// The check that items are unique where they have to be.
+    const UNIQUE: LoadCheck = Self::ITEMS;
     /// Checks everything that can be checked without reading the items.
     fn open(bytes: &'s [u8]) -> Read<Self>;
     /// Returns the declared number of items.

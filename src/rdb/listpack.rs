@@ -23,6 +23,7 @@
 use super::cursor::Item;
 use super::fault::{DamageKind, Fault, Read};
 use super::items::{END, Items, NOT_COUNTED, expected, overrun, text, unwrapped, widen};
+use super::load_check::LoadCheck;
 
 const READING: &str = "a listpack";
 const READING_HEADER: &str = "the header of a listpack";
@@ -40,6 +41,8 @@ pub(super) struct Listpack<'s> {
 
 impl<'s> Items<'s> for Listpack<'s> {
     const READING: &'static str = READING;
+    const HEADER: LoadCheck = LoadCheck::Always;
+    const ITEMS: LoadCheck = LoadCheck::Packed;
 
     fn open(bytes: &'s [u8]) -> Read<Self> {
         let (&[.., low, high], entries) =

@@ -33,7 +33,8 @@
 //! | `cursor`, `text`, `lzf` | lengths and strings |
 //! | `checksum`, `duplicate_detection`, `duplicate_keys` | the checks besides the format: CRC-64, duplicate members and keys |
 //! | `visitor` | the interface between the walk and its caller |
-//! | `fault`, `damage` | the kinds of damage, and the report on one |
+//! | `fault`, `damage`, `place` | the kinds of damage, and the report on one |
+//! | `load_check`, `deep` | the checks that only some servers make, and the values that fail them |
 //! | `unknown`, `newer` | content that this version does not know; the proof by its checksum that it is whole |
 //! | `write` | writing an RDB |
 //!
@@ -45,6 +46,7 @@ mod bitmap;
 mod checksum;
 mod cursor;
 mod damage;
+pub mod deep;
 mod driver;
 mod dump;
 pub mod duplicate_detection;
@@ -57,10 +59,12 @@ mod idmp;
 mod intset;
 mod items;
 mod listpack;
+pub mod load_check;
 mod lzf;
 mod module;
 mod newer;
 mod packed;
+mod place;
 mod reader;
 mod skip;
 mod stream;
@@ -95,8 +99,8 @@ pub use text::{Lzf, Text};
 pub use unknown::{Uncheckable, UnknownContent, Unproven};
 pub use vector_set::vector_node_version;
 pub use visitor::{
-    ArrayItem, AuxWhen, Ignore, Key, KeyEnd, ModuleId, StreamId, StreamIdmp, StreamInfo, Visitor,
-    Want,
+    ArrayItem, AuxWhen, Ignore, IgnoreDeep, Key, KeyEnd, ModuleId, StreamId, StreamIdmp,
+    StreamInfo, Visitor, Want,
 };
 pub use walk::{Records, walk};
 pub use write::{Target, Writer, convert};

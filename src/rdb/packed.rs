@@ -23,7 +23,8 @@ use super::fault::{DamageKind, Fault, Read};
 use super::intset::intset;
 use super::items::Items;
 use super::listpack::Listpack;
-use super::reader::{HIGHEST_FIELD_EXPIRY, Reader, end};
+use super::load_check::LoadCheck;
+use super::reader::{HIGHEST_FIELD_EXPIRY, Reader, end, score_check};
 use super::text::Text;
 use super::visitor::{KeyEnd, Visitor};
 use super::ziplist::Ziplist;
@@ -51,9 +52,9 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
     }
 
     pub(super) fn packed_list<'s, I: Items<'s>>(&mut self, blob: Blob<'a, 's>) -> Read<u64> {
-        let mut items = I::open(blob.bytes).map_err(|f| blob.place(f))?;
+        let mut items = open::<I>(blob)?;
         let mut count = 0;
-        while let Some((_, item)) = items.next().map_err(|f| blob.place(f))? {
+        while let Some((_, item)) = next(&mut items, blob)? {
             self.visitor.element(blob.text(item));
             count += 1;
         }
@@ -61,11 +62,13 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
     }
 
     fn packed_set<'s, I: Items<'s>>(&mut self, blob: Blob<'a, 's>) -> Read<u64> {
-        let mut items = I::open(blob.bytes).map_err(|f| blob.place(f))?;
+        let mut items = open::<I>(blob)?;
         self.tools.unique.begin(items.expected());
         let mut count = 0;
-        while let Some((at, item)) = items.next().map_err(|f| blob.place(f))? {
-            self.remember_item::<I>(blob, at, item, "a member of a set")?;
+        while let Some((at, item)) = next(&mut items, blob)? {
+            if let Err(fault) = self.remember_item::<I>(blob, at, item, "a member of a set") {
+                self.tolerate(fault.checked_by(I::UNIQUE))?;
+            }
             self.visitor.member(blob.text(item));
             count += 1;
         }
@@ -78,33 +81,42 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         &mut self,
         blob: Blob<'a, 's>,
         reading: &'static str,
-        mut pair: impl FnMut(&mut V, Item, (usize, Item)) -> Read<()>,
+        mut pair: impl FnMut(&mut Self, Item, (usize, Item)) -> Read<()>,
     ) -> Read<u64> {
-        let mut items = I::open(blob.bytes).map_err(|f| blob.place(f))?;
+        let mut items = open::<I>(blob)?;
         self.tools.unique.begin(items.expected() / 2);
         let mut count = 0;
-        while let Some((at, first)) = items.next().map_err(|f| blob.place(f))? {
-            let Some(second) = items.next().map_err(|f| blob.place(f))? else {
+        while let Some((at, first)) = next(&mut items, blob)? {
+            let Some(second) = next(&mut items, blob)? else {
                 let rule = "the number of its items is odd";
-                return Err(blob.place(Fault::broken(at, I::READING, rule)));
+                return Err(blob.place(Fault::broken(at, I::READING, rule)).checked_by(I::ITEMS));
             };
-            self.remember_item::<I>(blob, at, first, reading)?;
-            pair(self.visitor, first, second)?;
+            if let Err(fault) = self.remember_item::<I>(blob, at, first, reading) {
+                self.tolerate(fault.checked_by(I::UNIQUE))?;
+            }
+            pair(self, first, second)?;
             count += 1;
         }
         Ok(count)
     }
 
     pub(super) fn list_ziplist(&mut self) -> Read<KeyEnd> {
-        self.unpack("a list", |reader, blob| reader.packed_list::<Ziplist<'_>>(blob).map(end))
+        self.unpack("a list", KeyEnd::Whole, |reader, blob| {
+            reader.packed_list::<Ziplist<'_>>(blob).map(end).map_err(|fault| match fault.check() {
+                Some(LoadCheck::Ziplist) => fault.checked_by(LoadCheck::ListZiplist),
+                _ => fault,
+            })
+        })
     }
 
     pub(super) fn set_listpack(&mut self) -> Read<KeyEnd> {
-        self.unpack("a set", |reader, blob| reader.packed_set::<Listpack<'_>>(blob).map(end))
+        self.unpack("a set", KeyEnd::Whole, |reader, blob| {
+            reader.packed_set::<Listpack<'_>>(blob).map(end)
+        })
     }
 
     pub(super) fn set_intset(&mut self) -> Read<KeyEnd> {
-        self.unpack("a set", |reader, blob| {
+        self.unpack("a set", KeyEnd::Whole, |reader, blob| {
             intset(blob.bytes, |number| {
                 reader.visitor.member(Text::Int(number));
             })
@@ -114,44 +126,55 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
     }
 
     pub(super) fn hash_ziplist(&mut self) -> Read<KeyEnd> {
-        self.unpack("a hash", |reader, blob| reader.packed_hash::<Ziplist<'_>>(blob).map(end))
+        self.unpack("a hash", KeyEnd::Whole, |reader, blob| {
+            reader.packed_hash::<Ziplist<'_>>(blob).map(end)
+        })
     }
 
     pub(super) fn hash_listpack(&mut self) -> Read<KeyEnd> {
-        self.unpack("a hash", |reader, blob| reader.packed_hash::<Listpack<'_>>(blob).map(end))
+        self.unpack("a hash", KeyEnd::Whole, |reader, blob| {
+            reader.packed_hash::<Listpack<'_>>(blob).map(end)
+        })
     }
 
     pub(super) fn hash_zipmap(&mut self) -> Read<KeyEnd> {
-        self.unpack("a hash", |reader, blob| {
+        self.unpack("a hash", KeyEnd::Whole, |reader, blob| {
             match reader.packed_hash::<super::zipmap::Zipmap<'_>>(blob)? {
-                0 => Err(blob.place(Fault::broken(0, "a zipmap", "it is empty"))),
+                0 => {
+                    let fault = blob.place(Fault::broken(0, "a zipmap", "it is empty"));
+                    Err(fault.checked_by(LoadCheck::Since70))
+                }
                 count => Ok(end(count)),
             }
         })
     }
 
     fn packed_hash<'s, I: Items<'s>>(&mut self, blob: Blob<'a, 's>) -> Read<u64> {
-        self.packed_pairs::<I>(blob, "a field of a hash", |visitor, field, (_, value)| {
-            visitor.field(blob.text(field), blob.text(value), None);
+        self.packed_pairs::<I>(blob, "a field of a hash", |reader, field, (_, value)| {
+            reader.visitor.field(blob.text(field), blob.text(value), None);
             Ok(())
         })
     }
 
     pub(super) fn zset_ziplist(&mut self) -> Read<KeyEnd> {
-        self.unpack("a sorted set", |reader, blob| reader.packed_zset::<Ziplist<'_>>(blob).map(end))
+        self.unpack("a sorted set", KeyEnd::Whole, |reader, blob| {
+            reader.packed_zset::<Ziplist<'_>>(blob).map(end)
+        })
     }
 
     pub(super) fn zset_listpack(&mut self) -> Read<KeyEnd> {
-        self.unpack("a sorted set", |reader, blob| {
+        self.unpack("a sorted set", KeyEnd::Whole, |reader, blob| {
             reader.packed_zset::<Listpack<'_>>(blob).map(end)
         })
     }
 
     fn packed_zset<'s, I: Items<'s>>(&mut self, blob: Blob<'a, 's>) -> Read<u64> {
         const READING: &str = "a member of a sorted set";
-        self.packed_pairs::<I>(blob, READING, |visitor, member, (at, score)| {
-            let score = score_of(blob, at, score)?;
-            visitor.scored(blob.text(member), score);
+        self.packed_pairs::<I>(blob, READING, |reader, member, (at, score)| {
+            match score_of(blob, at, score) {
+                Ok(score) => reader.visitor.scored(blob.text(member), score),
+                Err(fault) => reader.tolerate(fault)?,
+            }
             Ok(())
         })
     }
@@ -166,7 +189,7 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
     }
 
     fn node_of_ziplist(&mut self) -> Read<u64> {
-        self.unpack("a node of a list", |reader, blob| reader.packed_list::<Ziplist<'_>>(blob))
+        self.unpack("a node of a list", 1, |reader, blob| reader.packed_list::<Ziplist<'_>>(blob))
     }
 
     pub(super) fn quicklist_two(&mut self) -> Read<KeyEnd> {
@@ -182,12 +205,13 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
                         // The servers' loaders refuse it, although elements may be empty elsewhere:
                         // such nodes are for long elements.
                         let rule = "a node of its own holds an empty element";
-                        return Err(Fault::broken(at, "an element of a list", rule));
+                        let fault = Fault::broken(at, "an element of a list", rule);
+                        self.tolerate(fault.checked_by(LoadCheck::Always))?;
                     }
                     self.visitor.element(element);
                     1
                 }
-                2 => self.unpack("a node of a list", |reader, blob| {
+                2 => self.unpack("a node of a list", 1, |reader, blob| {
                     reader.packed_list::<Listpack<'_>>(blob)
                 })?,
                 _ => {
@@ -203,23 +227,28 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         if with_min {
             self.lowest_expiry()?;
         }
-        self.unpack("a hash", |reader, blob| reader.packed_triples(blob).map(end))
+        self.unpack("a hash", KeyEnd::Whole, |reader, blob| reader.packed_triples(blob).map(end))
     }
 
     fn packed_triples(&mut self, blob: Blob<'a, '_>) -> Read<u64> {
-        let mut items = Listpack::open(blob.bytes).map_err(|f| blob.place(f))?;
+        let mut items = open::<Listpack<'_>>(blob)?;
         self.tools.unique.begin(items.expected() / 3);
         let mut count = 0;
         // Lower than 0 and any expiry, so that the first field is always in order.
         let mut before = -1;
-        while let Some((at, field)) = items.next().map_err(|f| blob.place(f))? {
-            let mut more = || items.next().map_err(|f| blob.place(f));
+        while let Some((at, field)) = next(&mut items, blob)? {
+            let mut more = || next(&mut items, blob);
             let (Some((_, value)), Some((expiry_at, expiry))) = (more()?, more()?) else {
                 let rule = "the number of its items is not a multiple of three";
-                return Err(blob.place(Fault::broken(at, "a listpack", rule)));
+                return Err(blob
+                    .place(Fault::broken(at, "a listpack", rule))
+                    .checked_by(LoadCheck::Packed));
             };
             let expiry = self.field_expiry(blob, expiry_at, expiry, before)?;
-            self.remember_item::<Listpack<'_>>(blob, at, field, "a field of a hash")?;
+            const READING: &str = "a field of a hash";
+            if let Err(fault) = self.remember_item::<Listpack<'_>>(blob, at, field, READING) {
+                self.tolerate(fault.checked_by(LoadCheck::Packed))?;
+            }
             self.visitor.field(blob.text(field), blob.text(value), (expiry != 0).then_some(expiry));
             before = expiry;
             count += 1;
@@ -234,7 +263,9 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         item: Item,
         before: i64,
     ) -> Read<i64> {
-        let broken = |rule| Err(blob.place(Fault::broken(at, "the expiry of a field", rule)));
+        let broken = |rule, check| {
+            Err(blob.place(Fault::broken(at, "the expiry of a field", rule)).checked_by(check))
+        };
         let expiry = match item {
             Item::Int(number) => Some(number),
             text => std::str::from_utf8(blob.text(text).bytes(&mut self.tools.scratch))
@@ -244,27 +275,43 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         match expiry {
             Some(expiry) if (0..=HIGHEST_FIELD_EXPIRY).contains(&expiry) => {
                 if expiry != 0 && (before == 0 || expiry < before) {
-                    return broken("the fields are not in the order of their expiry");
+                    let rule = "the fields are not in the order of their expiry";
+                    return broken(rule, LoadCheck::Packed);
                 }
                 Ok(expiry)
             }
-            _ => broken("it is not a valid expiry of a field"),
+            Some(expiry) => {
+                let below = expiry < 0;
+                let check = if below { LoadCheck::NegativeExpiry } else { LoadCheck::Packed };
+                broken("it is not a valid expiry of a field", check)
+            }
+            None => broken("it is not a valid expiry of a field", LoadCheck::FieldExpiry),
         }
     }
 }
 
+/// Opens the packed encoding in `blob`.
+#[inline]
+fn open<'s, I: Items<'s>>(blob: Blob<'_, 's>) -> Read<I> {
+    I::open(blob.bytes).map_err(|fault| blob.place(fault).checked_by(I::HEADER))
+}
+
+/// Returns the next item of the packed encoding in `blob`.
+#[inline]
+fn next<'s, I: Items<'s>>(items: &mut I, blob: Blob<'_, 's>) -> Read<Option<(usize, Item)>> {
+    items.next().map_err(|fault| blob.place(fault).checked_by(I::ITEMS))
+}
+
 fn score_of(blob: Blob<'_, '_>, at: usize, item: Item) -> Read<f64> {
-    let score = match item {
+    let text = match item {
         // Scores that are whole numbers are stored as integers; those beyond 2^53 were never exact.
-        Item::Int(number) => Some(number as f64),
-        Item::Bytes { from, len } => {
-            blob.bytes.get(from..from + len).and_then(super::reader::score)
-        }
+        Item::Int(number) => return Ok(number as f64),
+        Item::Bytes { from, len } => blob.bytes.get(from..from + len).unwrap_or_default(),
     };
-    // The servers' loaders do not check this; such a score would become the number that its text
-    // begins with.
-    score.ok_or_else(|| {
+    // Such a score becomes the number that its text begins with, or 0.
+    super::reader::score(text).filter(|score| !score.is_nan()).ok_or_else(|| {
         let rule = "it is not the text of a number";
-        blob.place(Fault::broken(at, "the score of a member", rule))
+        let check = score_check(text, LoadCheck::Since91, LoadCheck::Never);
+        blob.place(Fault::broken(at, "the score of a member", rule)).checked_by(check)
     })
 }

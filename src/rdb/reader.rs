@@ -4,7 +4,9 @@
 //! The module of each kind adds its own methods.
 
 use super::cursor::{Blob, Cursor, Item};
+use super::deep::NotedFaults;
 use super::fault::{DamageKind, Fault, Read};
+use super::load_check::LoadCheck;
 use super::template_index::Templates;
 use super::text::Text;
 use super::visitor::{KeyEnd, StreamId, Visitor};
@@ -28,6 +30,8 @@ pub(super) struct Tools {
     pub(super) streams: Streams,
     /// The templates of hashes that were read so far.
     pub(super) templates: Templates,
+    /// The faults of the current value that not every loader detects; `None` if reading stops at them.
+    pub(super) noted: Option<NotedFaults>,
     /// Buffer for packed encodings that are stored compressed.
     pub(super) buffer: Vec<u8>,
     /// The current member, and an earlier one to compare it with.
@@ -43,6 +47,7 @@ impl Tools {
             unique: Unique::new(seed),
             streams: Streams::new(seed),
             templates: Templates::default(),
+            noted: None,
             buffer: Vec::new(),
             scratch: Vec::new(),
             other: Vec::new(),
@@ -77,20 +82,44 @@ impl Streams {
 }
 
 impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
-    /// Reads a string and passes its content to `read`.
+    /// Goes on after a fault that not every loader detects, if the visitor wants that.
+    #[cold]
+    pub(super) fn tolerate(&mut self, fault: Fault) -> Read<()> {
+        match &mut self.tools.noted {
+            Some(noted) if fault.check().is_some() => {
+                noted.push(fault);
+                Ok(())
+            }
+            _ => Err(fault),
+        }
+    }
+
+    /// Notes a fault that does not keep the value from being read, so that others than the visitor that wants to
+    /// know of it go on as well.
+    #[cold]
+    pub(super) fn note(&mut self, fault: Fault) {
+        if let Some(noted) = &mut self.tools.noted {
+            noted.push(fault);
+        }
+    }
+
+    /// Reads a string and passes its content to `read`. Returns `broken` after a fault at which the visitor goes on.
     #[inline]
     pub(super) fn unpack<T>(
         &mut self,
         reading: &'static str,
+        broken: T,
         read: impl FnOnce(&mut Self, Blob<'a, '_>) -> Read<T>,
     ) -> Read<T> {
-        // Taken out of the reader while it is lent, so that the reader can be borrowed. It is lost
-        // in case of damage, after which the reader is not used again.
+        // Taken out of the reader while it is lent, so that the reader can be borrowed.
         let mut buffer = std::mem::take(&mut self.tools.buffer);
-        let blob = self.cursor.blob(&mut buffer, reading)?;
-        let result = read(self, blob)?;
+        let blob = self.cursor.blob(&mut buffer, reading).map_err(broken_text);
+        let result = blob.and_then(|blob| read(self, blob));
         self.tools.buffer = buffer;
-        Ok(result)
+        match result {
+            Ok(result) => Ok(result),
+            Err(fault) => self.tolerate(fault).map(|()| broken),
+        }
     }
 
     /// Checks that no earlier member of this value has the text of the string that was read at byte
@@ -145,6 +174,31 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
 /// Parses the text of a score.
 pub(super) fn score(text: &[u8]) -> Option<f64> {
     short_decimal(text).or_else(|| std::str::from_utf8(text).ok()?.parse().ok())
+}
+
+/// Names the check of a text that is stored compressed. Reading goes on after the text.
+#[cold]
+pub(super) fn broken_text(fault: Fault) -> Fault {
+    match fault.0.kind {
+        DamageKind::Lzf { .. } => fault.checked_by(LoadCheck::Always),
+        _ => fault,
+    }
+}
+
+/// Returns the check that detects the text of a score that is not a number: the servers read the number that it begins
+/// with, if any. `no_number` is the check for other texts.
+#[cold]
+pub(super) fn score_check(text: &[u8], nan: LoadCheck, no_number: LoadCheck) -> LoadCheck {
+    let text = text.trim_ascii_start();
+    let text = text.strip_prefix(b"-").or(text.strip_prefix(b"+")).unwrap_or(text);
+    let begins_with =
+        |word: &[u8]| text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+    match text {
+        _ if begins_with(b"nan") => nan,
+        _ if begins_with(b"inf") => LoadCheck::Never,
+        [b'0'..=b'9', ..] | [b'.', b'0'..=b'9', ..] => LoadCheck::Never,
+        _ => no_number,
+    }
 }
 
 /// Parses a decimal of few digits; returns `None` for any other text, which may still be a number.

@@ -35,6 +35,7 @@ use super::cursor::{Blob, Item};
 use super::fault::{DamageKind, Fault, Read};
 use super::items::Items;
 use super::listpack::Listpack;
+use super::load_check::LoadCheck;
 use super::reader::{Reader, Streams};
 use super::text::Text;
 use super::visitor::{KeyEnd, StreamId, StreamInfo, Visitor};
@@ -42,6 +43,8 @@ use crate::rdb::duplicate_detection::Unique;
 
 const DELETED: i64 = 1;
 const SAME_FIELDS: i64 = 2;
+/// The size in bytes of a listpack without entries.
+const EMPTY_LISTPACK_BYTES: usize = 7;
 /// The owner of an entry that no consumer has claimed yet; consumers are counted from 1.
 const NOBODY: u64 = 0;
 /// The owner of an entry that a consumer gave back, so that no consumer has it.
@@ -61,10 +64,15 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
     pub(super) fn stream(&mut self, version: u8) -> Read<KeyEnd> {
         let nodes = self.cursor.length("the number of a stream's nodes")?;
         self.tools.streams.nodes.clear();
+        // The number of entries that are not deleted, unless a node is broken.
+        let mut live = Some(0);
         for _ in 0..nodes {
             let id = self.node_id()?;
             self.tools.streams.nodes.push(id);
-            self.unpack("a node of a stream", |reader, blob| reader.node(blob, id))?;
+            let of_node = self.unpack("a node of a stream", None, |reader, blob| {
+                reader.node(blob, id, version).map(Some)
+            })?;
+            live = live.zip(of_node).map(|(all, more): (u64, u64)| all.saturating_add(more));
         }
         let at = self.cursor.pos();
         if !ascend_strictly(&mut self.tools.streams.nodes) {
@@ -83,7 +91,13 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         }
         if info.length > 0 && nodes == 0 {
             let rule = "it has entries, but no node that holds them";
-            return Err(Fault::broken(at, "the length of a stream", rule));
+            let fault = Fault::broken(at, "the length of a stream", rule);
+            self.tolerate(fault.checked_by(LoadCheck::Since70))?;
+        }
+        if let Some(found) = live.filter(|found| *found != info.length) {
+            let kind = DamageKind::Mismatch { declared: info.length, found };
+            let fault = Fault::new(at, "the length of a stream", kind);
+            self.note(fault.checked_by(LoadCheck::Since91));
         }
         self.visitor.stream(&info);
         let groups = self.cursor.length("the number of a stream's groups")?;
@@ -112,8 +126,16 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         }
     }
 
-    fn node(&mut self, blob: Blob<'a, '_>, base: StreamId) -> Read<()> {
-        let mut node = Node { items: Listpack::open(blob.bytes).map_err(|f| blob.place(f))?, blob };
+    /// Reads a node, and returns the number of its entries that are not deleted.
+    fn node(&mut self, blob: Blob<'a, '_>, base: StreamId, version: u8) -> Read<u64> {
+        let items = Listpack::open(blob.bytes)
+            .map_err(|fault| blob.place(fault).checked_by(LoadCheck::Elements))?;
+        let items_check = if version == 1 { LoadCheck::OldStream } else { LoadCheck::Packed };
+        let mut node = Node { items, blob, items_check };
+        if blob.bytes.len() == EMPTY_LISTPACK_BYTES {
+            let fault = blob.place(Fault::broken(0, "a node of a stream", "it is empty"));
+            return Err(fault.checked_by(LoadCheck::Always));
+        }
         let live = node.count("the number of a node's entries")?;
         let deleted = node.count("the number of a node's deleted entries")?;
         let count = node.count("the number of a node's fields")?;
@@ -126,21 +148,32 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         let (at, zero) = node.number(READING_END)?;
         if zero != 0 {
             let rule = "it is not 0";
-            return Err(blob.place(Fault::broken(at, READING_END, rule)));
+            return Err(node.broken(at, READING_END, rule));
         }
+        let mut found = 0;
         for _ in 0..live.saturating_add(deleted) {
-            self.entry(&mut node, base)?;
+            found += u64::from(self.entry(&mut node, base)?);
         }
-        match node.items.next().map_err(|f| blob.place(f))? {
-            None => Ok(()),
-            Some((at, _)) => {
+        if found != live {
+            let kind = DamageKind::Mismatch { declared: live, found };
+            let fault = blob.fault(0, "the number of a node's entries", kind);
+            self.note(fault.checked_by(LoadCheck::Since91));
+        }
+        match node.items.next().map_err(|fault| blob.place(fault)) {
+            Ok(None) => Ok(found),
+            Ok(Some((at, _))) => {
                 let rule = "there is more than the entries that it counts";
-                Err(blob.place(Fault::broken(at, "a node of a stream", rule)))
+                Err(node.broken(at, "a node of a stream", rule))
             }
+            Err(fault) if matches!(fault.0.kind, DamageKind::Mismatch { .. }) => {
+                self.tolerate(fault.checked_by(LoadCheck::Since91)).map(|()| found)
+            }
+            Err(fault) => Err(fault.checked_by(node.items_check)),
         }
     }
 
-    fn entry(&mut self, node: &mut Node<'a, '_>, base: StreamId) -> Read<()> {
+    /// Reads an entry, and returns whether it is not deleted.
+    fn entry(&mut self, node: &mut Node<'a, '_>, base: StreamId) -> Read<bool> {
         const READING_COUNT: &str = "the number of items of a stream's entry";
         let blob = node.blob;
         let (_, flags) = node.number("the flags of a stream's entry")?;
@@ -184,9 +217,9 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
                 declared: u64::try_from(declared).unwrap_or(u64::MAX),
                 found: items,
             };
-            return Err(blob.fault(at, READING_COUNT, kind));
+            return Err(blob.fault(at, READING_COUNT, kind).checked_by(LoadCheck::Packed));
         }
-        Ok(())
+        Ok(live)
     }
 
     fn group(&mut self, version: u8) -> Read<()> {
@@ -231,7 +264,8 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         }
         if self.tools.streams.owners.contains(&NOBODY) {
             let rule = "some are pending for no consumer";
-            return Err(Fault::broken(at, "the pending entries of a group", rule));
+            let fault = Fault::broken(at, "the pending entries of a group", rule);
+            self.tolerate(fault.checked_by(LoadCheck::PendingOwner))?;
         }
         Ok(())
     }
@@ -241,7 +275,10 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         const READING_PENDING: &str = "an entry that is pending for a consumer";
         let at = self.cursor.pos();
         let name = self.cursor.text(READING)?;
-        self.remember_name(at, name, READING, |streams| &mut streams.consumers)?;
+        if let Err(fault) = self.remember_name(at, name, READING, |streams| &mut streams.consumers)
+        {
+            self.tolerate(fault.checked_by(LoadCheck::Since70))?;
+        }
         let seen = self.cursor.millis("the time a consumer was seen")?;
         let active = match version {
             1 | 2 => None,
@@ -281,7 +318,12 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         if number == GIVEN_BACK && *owner != NOBODY {
             return Err(Fault::broken(at, reading, "a consumer has it"));
         }
+        let shared = *owner != NOBODY;
         *owner = number;
+        if shared {
+            let fault = Fault::broken(at, reading, "another consumer has it");
+            self.note(fault.checked_by(LoadCheck::SharedPending));
+        }
         Ok(id)
     }
 
@@ -305,6 +347,8 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
 struct Node<'a, 's> {
     items: Listpack<'s>,
     blob: Blob<'a, 's>,
+    /// The check of the items as such.
+    items_check: LoadCheck,
 }
 
 impl Node<'_, '_> {
@@ -315,10 +359,15 @@ impl Node<'_, '_> {
             Ok(None) => {
                 let at = self.blob.bytes.len() - 1;
                 let rule = "the node ends before it";
-                Err(self.blob.place(Fault::broken(at, reading, rule)))
+                Err(self.broken(at, reading, rule))
             }
-            Err(fault) => Err(self.blob.place(fault)),
+            Err(fault) => Err(self.blob.place(fault).checked_by(self.items_check)),
         }
+    }
+
+    #[cold]
+    fn broken(&self, at: usize, reading: &'static str, rule: &'static str) -> Fault {
+        self.blob.place(Fault::broken(at, reading, rule)).checked_by(LoadCheck::Packed)
     }
 
     fn number(&mut self, reading: &'static str) -> Read<(usize, i64)> {
@@ -335,14 +384,13 @@ impl Node<'_, '_> {
         };
         match number {
             Some(number) => Ok((at, number)),
-            None => Err(self.blob.place(Fault::broken(at, reading, "it is not a number"))),
+            None => Err(self.broken(at, reading, "it is not a number")),
         }
     }
 
     fn count(&mut self, reading: &'static str) -> Read<u64> {
         let (at, number) = self.number(reading)?;
-        u64::try_from(number)
-            .map_err(|_| self.blob.place(Fault::broken(at, reading, "it is negative")))
+        u64::try_from(number).map_err(|_| self.broken(at, reading, "it is negative"))
     }
 }
 

@@ -4,6 +4,7 @@ use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
 
 use super::checksum::Checksum;
+use super::deep::DeepFaults;
 use super::format::{Kind, format};
 use super::header::{Header, Magic};
 use super::text::Text;
@@ -41,6 +42,10 @@ pub struct RdbSummary {
     pub functions: u64,
     /// The modules that are required to load the file.
     pub modules: Vec<ModuleUse>,
+    /// The values that fail checks which loaders do not make with default settings, if the visitor wants to go on at
+    /// them.
+    #[serde(skip)]
+    pub(crate) deep: DeepFaults,
 }
 
 /// The key counts of a database.
@@ -107,6 +112,7 @@ pub(super) struct Counts {
     by_code: Vec<u64>,
     pub(super) functions: u64,
     modules: Vec<ModuleUse>,
+    pub(super) deep: DeepFaults,
 }
 
 impl Counts {
@@ -126,6 +132,7 @@ impl Counts {
             types: self.types(header.magic),
             functions: self.functions,
             modules: self.modules.clone(),
+            deep: self.deep.clone(),
         }
     }
 

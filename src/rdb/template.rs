@@ -79,7 +79,7 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         self.cursor.length("the form of a hash's fields")?;
         let here = self.cursor.clone();
         if is_listpack(&here) {
-            self.unpack(READING_NAMES, |reader, blob| reader.packed_names(blob))?;
+            self.unpack(READING_NAMES, (), |reader, blob| reader.packed_names(blob))?;
             return Ok(Stored::Listpack { cursor: here });
         }
         let count = self.names()?;
@@ -109,9 +109,11 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
                 let names = self.own_names()?;
                 self.with_names(names, |reader, names| match values {
                     Values::Strings => reader.value_strings(names),
-                    Values::Listpack => reader.unpack(READING_VALUES, |reader, blob| {
-                        reader.value_items(blob, false, |_, _| Ok(names))
-                    }),
+                    Values::Listpack => {
+                        reader.unpack(READING_VALUES, KeyEnd::Whole, |reader, blob| {
+                            reader.value_items(blob, false, |_, _| Ok(names))
+                        })
+                    }
                 })
             }
             (Names::Referred, Values::Strings) => {
@@ -120,17 +122,19 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
                 let names = find(&self.tools.templates, self.cursor.bytes(), id, at)?;
                 self.with_names(names, |reader, names| reader.value_strings(names))
             }
-            (Names::Referred, Values::Listpack) => self.unpack(READING_VALUES, |reader, blob| {
-                reader.value_items(blob, true, |reader, id| {
-                    let bytes = reader.cursor.bytes();
-                    let Stored::Strings { cursor, count } =
-                        find(&reader.tools.templates, bytes, id, 0)?
-                    else {
-                        return Err(Fault::broken(0, READING_ID, "it is not a template"));
-                    };
-                    Ok(Next::Strings { cursor, left: count })
+            (Names::Referred, Values::Listpack) => {
+                self.unpack(READING_VALUES, KeyEnd::Whole, |reader, blob| {
+                    reader.value_items(blob, true, |reader, id| {
+                        let bytes = reader.cursor.bytes();
+                        let Stored::Strings { cursor, count } =
+                            find(&reader.tools.templates, bytes, id, 0)?
+                        else {
+                            return Err(Fault::broken(0, READING_ID, "it is not a template"));
+                        };
+                        Ok(Next::Strings { cursor, left: count })
+                    })
                 })
-            }),
+            }
         }
     }
 

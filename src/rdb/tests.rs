@@ -1,6 +1,7 @@
 //! Tests of the module as a whole, on bytes built by hand: the records between keys, and the
 //! visitor calls.
 
+mod bitmaps;
 mod files;
 mod later;
 mod mangled;

@@ -17,9 +17,13 @@
 //! without text. Checked against `rdbLoadObject` in `rdb.c` of Valkey 8.0 and Redis 7.4, and files
 //! of Valkey 9.1.
 
+use std::cmp::Ordering;
+
+use super::cursor::Cursor;
 use super::fault::{DamageKind, Fault, Read};
 use super::format::Layout;
-use super::reader::{HIGHEST_FIELD_EXPIRY, Reader, end, score};
+use super::load_check::LoadCheck;
+use super::reader::{HIGHEST_FIELD_EXPIRY, Reader, broken_text, end, score, score_check};
 use super::text::Text;
 use super::visitor::{KeyEnd, Visitor};
 
@@ -28,8 +32,10 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
     pub(super) fn value(&mut self, layout: Layout) -> Read<KeyEnd> {
         match layout {
             Layout::String => {
-                let value = self.cursor.text("the value of a string")?;
-                self.visitor.string(value);
+                match self.cursor.text("the value of a string") {
+                    Ok(value) => self.visitor.string(value),
+                    Err(fault) => self.tolerate(broken_text(fault))?,
+                }
                 Ok(KeyEnd::Whole)
             }
             Layout::List => self.list(),
@@ -81,7 +87,9 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         for _ in 0..count {
             let at = self.cursor.pos();
             let member = self.cursor.text(READING)?;
-            self.remember(at, member, READING)?;
+            if let Err(fault) = self.remember(at, member, READING) {
+                self.tolerate(fault.checked_by(LoadCheck::Elements))?;
+            }
             self.visitor.member(member);
         }
         Ok(end(count))
@@ -95,11 +103,14 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         for _ in 0..count {
             let at = self.cursor.pos();
             let member = self.cursor.text(READING)?;
-            self.remember(at, member, READING)?;
+            if let Err(fault) = self.remember(at, member, READING) {
+                self.tolerate(fault.checked_by(LoadCheck::Elements))?;
+            }
             let at = self.cursor.pos();
             let score = score(self)?;
             if score.is_nan() {
-                return Err(Fault::broken(at, "the score of a member", "it is not a number"));
+                let fault = Fault::broken(at, "the score of a member", "it is not a number");
+                self.tolerate(fault.checked_by(LoadCheck::Nan))?;
             }
             self.visitor.scored(member, score);
         }
@@ -120,23 +131,29 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
             253 => Ok(f64::NAN),
             len => {
                 let text = self.cursor.take(len.into(), READING)?;
-                score(text)
-                    .ok_or_else(|| Fault::broken(at, READING, "it is not the text of a number"))
+                if let Some(score) = score(text) {
+                    return Ok(score);
+                }
+                let fault = Fault::broken(at, READING, "it is not the text of a number");
+                let check = score_check(text, LoadCheck::Nan, LoadCheck::Elements);
+                self.tolerate(fault.checked_by(check))?;
+                Ok(0.0)
             }
         }
     }
 
     fn hash(&mut self) -> Read<KeyEnd> {
-        let count = self.fields()?;
-        for _ in 0..count {
-            let (field, value) = self.field()?;
+        let fields = Fields { expiries: false, ..self.fields()? };
+        for _ in 0..fields.count {
+            let (field, value) = self.checked_field(fields)?;
             self.visitor.field(field, value, None);
         }
+        let count = fields.count;
         Ok(end(count))
     }
 
     fn hash_millis(&mut self) -> Read<KeyEnd> {
-        let count = self.fields()?;
+        let Fields { count, .. } = self.fields()?;
         for _ in 0..count {
             let (field, value) = self.field()?;
             let expiry = self.cursor.millis("the expiry of a field")?;
@@ -148,8 +165,8 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
     fn hash_metadata(&mut self, with_min: bool) -> Read<KeyEnd> {
         // Without the minimum, an expiry e is the time e, as if the lowest were 1.
         let lowest = if with_min { self.lowest_expiry()? } else { 1 };
-        let count = self.fields()?;
-        for _ in 0..count {
+        let fields = Fields { expiries: true, ..self.fields()? };
+        for _ in 0..fields.count {
             let at = self.cursor.pos();
             let expiry = match self.cursor.length("the expiry of a field")? {
                 0 => None,
@@ -161,21 +178,22 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
                         .filter(|time| *time <= HIGHEST_FIELD_EXPIRY);
                     if time.is_none() {
                         let rule = "it is not a valid expiry of a field";
-                        return Err(Fault::broken(at, "the expiry of a field", rule));
+                        let fault = Fault::broken(at, "the expiry of a field", rule);
+                        self.tolerate(fault.checked_by(LoadCheck::Always))?;
                     }
                     time
                 }
             };
-            let (field, value) = self.field()?;
+            let (field, value) = self.checked_field(fields)?;
             self.visitor.field(field, value, expiry);
         }
-        Ok(end(count))
+        Ok(end(fields.count))
     }
 
-    fn fields(&mut self) -> Read<u64> {
+    fn fields(&mut self) -> Read<Fields> {
         let count = self.cursor.length("the number of a hash's fields")?;
         self.tools.unique.begin(count);
-        Ok(count)
+        Ok(Fields { start: self.cursor.pos(), count, expiries: false })
     }
 
     #[inline]
@@ -186,5 +204,73 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         self.remember(at, field, READING)?;
         let value = self.cursor.text("the value of a field")?;
         Ok((field, value))
+    }
+
+    /// As [`field`](Self::field), where a repeated field is not detected by every loader.
+    #[inline]
+    fn checked_field(&mut self, fields: Fields) -> Read<(Text<'a, 'a>, Text<'a, 'a>)> {
+        let at = self.cursor.pos();
+        match self.field() {
+            Err(fault) if fault.0.kind == DamageKind::Duplicate => {
+                let check = fields.repeated(self.cursor.bytes(), at);
+                self.tolerate(fault.checked_by(check))?;
+                self.cursor = Cursor::at(self.cursor.bytes(), at);
+                Ok((
+                    self.cursor.text("a field of a hash")?,
+                    self.cursor.text("the value of a field")?,
+                ))
+            }
+            field => field,
+        }
+    }
+}
+
+/// The fields of a hash that is stored element by element.
+#[derive(Debug, Clone, Copy)]
+struct Fields {
+    /// Offset of the first one.
+    start: usize,
+    count: u64,
+    /// Whether a length, the expiry, precedes each.
+    expiries: bool,
+}
+
+/// The default of `hash-max-listpack-entries`: hashes with more fields are not loaded into a packed encoding.
+const MOST_PACKED_FIELDS: u64 = 512;
+
+/// The default of `hash-max-listpack-value` in bytes: nor are those with longer fields or values.
+const LONGEST_PACKED_BYTES: usize = 64;
+
+impl Fields {
+    /// Returns the check that detects the repeated field at byte `at`: loaders look for it when they build a table,
+    /// which they do if the hash is too large for a packed encoding, or from the first long field or value on.
+    #[cold]
+    fn repeated(self, bytes: &[u8], at: usize) -> LoadCheck {
+        if self.count > MOST_PACKED_FIELDS {
+            return LoadCheck::Always;
+        }
+        match self.first_long(bytes).map(|long| long.cmp(&at)) {
+            Some(Ordering::Less) => LoadCheck::Always,
+            Some(Ordering::Equal) => LoadCheck::LongField,
+            Some(Ordering::Greater) => LoadCheck::GrowingHash,
+            None => LoadCheck::SmallHash,
+        }
+    }
+
+    /// Returns the offset of the first field that is too long for a packed encoding, or whose value is.
+    fn first_long(self, bytes: &[u8]) -> Option<usize> {
+        const READING: &str = "a field of a hash";
+        let mut cursor = Cursor::at(bytes, self.start);
+        for _ in 0..self.count {
+            if self.expiries {
+                cursor.length(READING).ok()?;
+            }
+            let at = cursor.pos();
+            let longest = cursor.text(READING).ok()?.len().max(cursor.text(READING).ok()?.len());
+            if longest > LONGEST_PACKED_BYTES {
+                return Some(at);
+            }
+        }
+        None
     }
 }

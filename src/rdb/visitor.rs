@@ -11,6 +11,12 @@ use super::text::Text;
 /// bytes.
 #[allow(unused_variables)]
 pub trait Visitor<'a> {
+    /// Whether the walk goes on at values that are broken but whose end is known, to find out whether all else is
+    /// intact. Of such values, not all parts are reported.
+    fn goes_on_at_broken_values(&self) -> bool {
+        false
+    }
+
     /// An auxiliary field of the server, such as its version or the time of writing.
     fn aux(&mut self, name: Text<'a, '_>, value: Text<'a, '_>) {}
 
@@ -117,13 +123,24 @@ pub struct Ignore;
 
 impl Visitor<'_> for Ignore {}
 
+/// A visitor that ignores everything, so that the walk only checks, and that goes on at values which not every loader
+/// refuses.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct IgnoreDeep;
+
+impl Visitor<'_> for IgnoreDeep {
+    fn goes_on_at_broken_values(&self) -> bool {
+        true
+    }
+}
+
 /// The parts of a key that a visitor requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Want {
     /// The parts of its value.
     Value,
-    /// Nothing: the value is skipped. Its packed encodings are not parsed, and it is not searched
-    /// for duplicate members. [`Visitor::key_end`] is called nevertheless.
+    /// Nothing: the value is skipped. Its packed encodings are not parsed, and neither it nor the name
+    /// is searched for duplicates. [`Visitor::key_end`] is called nevertheless.
     Skip,
 }
 

@@ -1,8 +1,10 @@
 //! The walk over an RDB from the first byte to the last, and random access to single keys.
 
 use super::damage::Damage;
+use super::deep::NotedFaults;
 use super::driver::Driver;
 use super::header::Header;
+use super::load_check::BrokenValue;
 use super::reader::Tools;
 use super::visitor::{Ignore, Visitor};
 use crate::base::progress::Progress;
@@ -16,7 +18,8 @@ use crate::rdb::summary::RdbSummary;
 ///
 /// # Errors
 ///
-/// Returns the damage that the loader of a server would detect first.
+/// Returns the damage that the loader of a server would detect first. If the visitor goes on at broken values, the
+/// summary has those that loaders of today let pass with default settings, and only others are damage.
 pub fn walk<'a, V: Visitor<'a>>(
     bytes: &'a [u8],
     visitor: &mut V,
@@ -24,15 +27,21 @@ pub fn walk<'a, V: Visitor<'a>>(
 ) -> Result<RdbSummary, Box<Damage>> {
     let mut tools = Tools::new();
     let seed = tools.seed;
+    tools.noted = visitor.goes_on_at_broken_values().then(NotedFaults::default);
     let mut driver = Driver::new(bytes, visitor, &mut tools);
     driver.check(progress);
     let result = driver.run();
     if let Some(damage) = find_repeated(bytes, seed, &driver.repeated()) {
         return Err(damage);
     }
-    match result {
-        Ok(()) => Ok(driver.walk()),
-        Err(fault) => Err(driver.damage(fault)),
+    match (result, driver.refused.take()) {
+        (Ok(()), None) => Ok(driver.walk()),
+        (Ok(()), Some((check, damage))) => {
+            let value = Some(BrokenValue { check, rdb_bytes: driver.whole as u64 });
+            Err(Box::new(Damage { value, ..*damage }))
+        }
+        (Err(_), Some((_, damage))) => Err(damage),
+        (Err(fault), None) => Err(driver.damage(fault)),
     }
 }
 

@@ -25,6 +25,7 @@
 use super::cursor::Item;
 use super::fault::{DamageKind, Fault, Read};
 use super::items::{END, Items, NOT_COUNTED, expected, overrun, text, unwrapped, widen};
+use super::load_check::LoadCheck;
 
 const READING: &str = "a ziplist";
 const READING_HEADER: &str = "the header of a ziplist";
@@ -45,6 +46,8 @@ pub(super) struct Ziplist<'s> {
 
 impl<'s> Items<'s> for Ziplist<'s> {
     const READING: &'static str = READING;
+    const HEADER: LoadCheck = LoadCheck::Header;
+    const ITEMS: LoadCheck = LoadCheck::Ziplist;
 
     fn open(bytes: &'s [u8]) -> Read<Self> {
         let (&[.., e, f, g, h, low, high], entries) =

@@ -13,6 +13,7 @@
 use super::cursor::Item;
 use super::fault::{DamageKind, Fault, Read};
 use super::items::{END, Items, overrun, widen};
+use super::load_check::LoadCheck;
 
 const READING: &str = "a zipmap";
 const READING_ITEM: &str = "an item of a zipmap";
@@ -32,6 +33,9 @@ pub(super) struct Zipmap<'s> {
 
 impl<'s> Items<'s> for Zipmap<'s> {
     const READING: &'static str = READING;
+    const HEADER: LoadCheck = LoadCheck::Header;
+    const ITEMS: LoadCheck = LoadCheck::Header;
+    const UNIQUE: LoadCheck = LoadCheck::Elements;
 
     fn open(bytes: &'s [u8]) -> Read<Self> {
         let [declared, .., last] = *bytes else {

@@ -1,8 +1,12 @@
 //! Refusing to replay a damaged log, of which everything after the damage would be lost.
 
+use std::path::Path;
+
 use crate::aof::log::{Log, Part};
 use crate::base::error::{Error, ErrorKind};
 use crate::base::escape::typed;
+use crate::base::glob::literal;
+use crate::rdb::Damage;
 
 /// The commands of `part` are damaged at byte `at`; `following` says how many whole commands follow there.
 pub(super) fn damaged(log: &Log, part: &Part, at: usize, following: &str) -> Error {
@@ -12,10 +16,31 @@ pub(super) fn damaged(log: &Log, part: &Part, at: usize, following: &str) -> Err
     ))
 }
 
-/// The RDB that `part` begins with cannot be read from byte `at` on.
-pub(super) fn broken_rdb(log: &Log, part: &Part, at: u64) -> Error {
-    refused(part, at, "the RDB is damaged, and what follows would be lost")
-        .help(format!("`aofkit verify {}` shows the damage", typed(&log.path)))
+/// The RDB that `part` begins with is broken.
+pub(super) fn broken_rdb(log: &Log, part: &Part, damage: &Damage) -> Error {
+    let path = typed(&log.path);
+    let verify = format!("`aofkit verify {path}` shows the damage");
+    let Some(key) = damage.key.as_deref().filter(|_| damage.can_step_over_value()) else {
+        return refused(part, damage.offset, "the RDB is damaged, and what follows would be lost")
+            .help(verify);
+    };
+    let what = format!("the RDB is damaged: {}", damage.in_key());
+    let way = leave_out(&log.path, key);
+    refused(part, damage.offset, &what).help(format!("{way}; {verify}"))
+}
+
+/// Returns the text on how to leave a key out of the log at `path`.
+pub(crate) fn leave_out(path: &Path, key: &[u8]) -> String {
+    let path = typed(path);
+    match std::str::from_utf8(key) {
+        Ok(key) => {
+            let pattern = typed(Path::new(&literal(key)));
+            format!("`aofkit compact {path} --exclude {pattern} --output NEW` leaves the key out")
+        }
+        Err(_) => {
+            "`aofkit compact --exclude` leaves the key out, by a pattern for its name".to_string()
+        }
+    }
 }
 
 /// The transaction of `part` that begins at byte `at` has no EXEC, although the log goes on after it.

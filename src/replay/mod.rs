@@ -53,6 +53,7 @@ pub use crate::replay::shards::{
     ReplayOptions, ReplayStats, is_sample, replay, replay_pair, replay_watched,
 };
 pub(crate) use cut::CutList;
+pub(crate) use damage::leave_out;
 pub use observe::{Observed, Observer, Outcome, ShardObserver};
 pub(crate) use origin::Basis;
 pub use origin::Origin;

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use super::lists::OffsetLists;
-use super::router::Plan;
+use super::router::{Plan, is_excluded};
 use crate::keyspace::ExpiringMember;
 use crate::keyspace::Keyspace;
 use crate::keyspace::from_rdb::{NamedKeys, SlotImport};
@@ -76,6 +76,8 @@ pub(super) struct RdbKeys<'p, 'a> {
     pub(super) with_access: NamedKeys,
     /// Auxiliary fields that may be data.
     pub(super) aux_fields: BTreeMap<Vec<u8>, u64>,
+    /// Whether values of keys that are left out of the result are not checked.
+    pub(super) steps_over_excluded: bool,
     /// A database index that no server has.
     pub(super) no_database: Option<u64>,
     scratch: Vec<u8>,
@@ -97,6 +99,7 @@ impl<'p> RdbKeys<'p, '_> {
             keydb_members: KeydbMembers::default(),
             with_access: NamedKeys::default(),
             aux_fields: BTreeMap::new(),
+            steps_over_excluded: false,
             no_database: None,
             scratch: Vec::new(),
             current: None,
@@ -162,6 +165,9 @@ impl<'a> Visitor<'a> for RdbKeys<'_, 'a> {
                 }
             }
             Err(_) => self.no_database = Some(key.db),
+        }
+        if self.steps_over_excluded && is_excluded(Some(name), self.plan.excluded) {
+            return Want::Skip;
         }
         // The first reading checks every value; later ones only need the offsets.
         if self.plan.look_for_ties { Want::Value } else { Want::Skip }

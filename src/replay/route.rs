@@ -11,10 +11,11 @@ use super::lists::Segment;
 use super::origin::{Evidence, Origin, PartEvidence, origin};
 use super::prefixes::Prefixes;
 use super::rdb_keys::{KeydbMembers, RdbKeys};
-use super::router::{KeySpecs, Plan, Router, Skipped};
+use super::router::{KeySpecs, Plan, Router, Skipped, is_excluded};
 use crate::aof::log::{Log, Part, PartRole};
 use crate::aof::{Join, Scanned, Stop, read_args, scan_parallel};
 use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::glob::Glob;
 use crate::base::progress::{Progress, Silent};
 use crate::base::server::{Server, redis};
 use crate::command::intact_ranges::{following, is_damage};
@@ -39,6 +40,8 @@ pub struct RouteOptions {
     /// Whether commands before the last FLUSHALL are replayed too, to reconstruct the data before
     /// it.
     pub(crate) keep_dead: bool,
+    /// The keys that are left out of the result. Those of an RDB whose values are broken are not read.
+    pub(crate) excluded: Vec<Glob>,
     /// Replay only this key, and the keys that are tied to it; `None` for all keys.
     pub(crate) only: Option<Vec<u8>>,
 }
@@ -60,6 +63,8 @@ pub struct Routed<'l> {
     pub rdb_keys: u64,
     /// The end of the last part that a loader truncates, if it is torn.
     pub torn: Option<Torn>,
+    /// The keys whose values may be broken, because they are left out of the result.
+    pub(super) may_be_broken: Vec<Glob>,
     /// Determined once, because every shard asks for it.
     origin: OnceLock<Origin>,
 }
@@ -303,6 +308,7 @@ impl<'l> Pass<'_, 'l> {
             key_specs: &self.options.key_specs,
             look_for_ties: self.look_for_ties,
             keep_dead: self.options.keep_dead,
+            excluded: &self.options.excluded,
         };
         let mut routed = Routed {
             partitioner: Partitioner::of_log(0),
@@ -314,6 +320,7 @@ impl<'l> Pass<'_, 'l> {
             dead_commands: 0,
             rdb_keys: 0,
             torn: None,
+            may_be_broken: self.options.excluded.clone(),
             origin: OnceLock::new(),
         };
         let mut groups = UnionFind::default();
@@ -377,15 +384,21 @@ fn route_part<'l>(
     let mut keys = RdbKeys::new(plan);
     progress.check()?;
     if part.starts_with_rdb() && kept.begins() {
-        let walked = part.read_rdb(&mut keys, progress);
+        let mut walked = part.read_rdb(&mut keys, progress);
         part.mapping.check()?;
+        if walked.as_ref().is_err_and(|damage| is_excluded(damage.key.as_deref(), plan.excluded)) {
+            keys = RdbKeys::new(plan);
+            keys.steps_over_excluded = true;
+            walked = part.read_rdb(&mut keys, &Silent);
+            part.mapping.check()?;
+        }
         let walk = match walked {
             Ok(Reading::Known(walk)) => walk,
             Ok(Reading::Newer(newer)) => return Err(unreadable(part, newer.content.to_string())),
             Err(damage) => {
                 return Err(match damage.unknown() {
                     Some(unknown) => unreadable(part, unknown),
-                    None => broken_rdb(log, part, damage.offset),
+                    None => broken_rdb(log, part, &damage),
                 });
             }
         };

@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::lists::{OffsetLists, Segment};
 use super::origin::Evidence;
 use crate::aof::{Frame, Join, Sink};
+use crate::base::glob::Glob;
 use crate::command::transaction_scan::Transactions;
 use crate::command::{
     COUNT, Command, CommandId, Destruction, Group, Keys, Role, TABLE, database_index,
@@ -88,6 +89,8 @@ pub(super) struct Plan<'p> {
     pub(super) look_for_ties: bool,
     /// Whether commands before a flush of all databases are recorded too.
     pub(super) keep_dead: bool,
+    /// The keys that are left out of the result.
+    pub(super) excluded: &'p [Glob],
 }
 
 /// The key positions of unknown commands.
@@ -349,4 +352,9 @@ impl Join for Router<'_> {
     fn finish(&mut self) {
         self.segments.extend(self.lists.take().and_then(|mut lists| lists.take()));
     }
+}
+
+/// Returns whether a key is left out of the result.
+pub(super) fn is_excluded(key: Option<&[u8]>, excluded: &[Glob]) -> bool {
+    key.is_some_and(|key| excluded.iter().any(|glob| glob.matches(key)))
 }

@@ -9,10 +9,12 @@ use super::lists::Segment;
 use super::observe::{Observed, Observer, Outcome, ShardObserver, Unobserved};
 use super::prefixes::{PrefixCounter, Prefixes};
 use super::route::{Routed, RoutedPart};
+use super::router::is_excluded;
 use super::workers;
 use crate::aof::log::PartRole;
 use crate::aof::{peek_key, read_args};
 use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::glob::Glob;
 use crate::base::progress::Progress;
 use crate::base::server::Server;
 use crate::command::lost_expiry::{Lost, LostExpiryRules};
@@ -233,7 +235,7 @@ fn run_shard<'a, O: Observer<'a>>(
     let list = shard - routed.window.start;
     let server = options.server.unwrap_or_else(|| routed.origin().reading());
     for (number, part) in routed.parts.iter().enumerate() {
-        load_records(part, list, server, keyspace)?;
+        load_records(part, list, server, keyspace, &routed.may_be_broken)?;
         part.keydb_members.attach(list, keyspace);
         let number = u32::try_from(number).unwrap_or(u32::MAX);
         observer.part_begins(number, keyspace);
@@ -283,6 +285,7 @@ fn load_records<'a>(
     list: usize,
     server: Server,
     keyspace: &mut Keyspace<'a>,
+    may_be_broken: &[Glob],
 ) -> Result<()> {
     let Some(segment) = &part.records else { return Ok(()) };
     let damaged = |offset| {
@@ -294,7 +297,11 @@ fn load_records<'a>(
     let mut records = Records::new(part.part.mapping.bytes()).map_err(|d| damaged(d.offset))?;
     let mut loader = Loader::new(keyspace, server, &|_| true);
     for (offset, db) in segment.places(list) {
-        records.read(u64::from(db), offset, &mut loader).map_err(|d| damaged(d.offset))?;
+        if let Err(damage) = records.read(u64::from(db), offset, &mut loader)
+            && !is_excluded(damage.key.as_deref(), may_be_broken)
+        {
+            return Err(damaged(damage.offset));
+        }
     }
     loader.finish().map(drop).map_err(|fault| {
         Error::new(ErrorKind::Refused, format!("no server loads its RDB: {fault}"))

@@ -181,6 +181,10 @@ fn a_function_library_that_servers_refuse_is_an_error() {
         (vec![library(&LUA.replace("lua", "js"))], Some("is for the engine \"js\"")),
         (vec![library(LUA), library(LUA)], Some("two function libraries are named \"a\"")),
         (vec![library(&LUA[1..])], Some("a function library that no server loads")),
+        (
+            vec![library(&LUA.replace("end)", ""))],
+            Some("function library \"a\" is not valid Lua: line 2: `end` is expected"),
+        ),
     ] {
         let place = place(&rdb("REDIS0010", &code));
         let run = place.run(&["verify", "dump.rdb"]);

@@ -8,6 +8,7 @@ mod archive;
 mod archive_input;
 mod backup;
 mod broken_length;
+mod broken_values;
 mod columns;
 mod compact;
 mod content;

@@ -91,12 +91,11 @@ impl Client {
 
     fn read(&mut self) -> io::Result<Reply> {
         let mut line = Vec::new();
-        self.0.read_until(b'\n', &mut line)?;
-        let text = (line.strip_suffix(b"\r\n"))
-            .and_then(|line| std::str::from_utf8(line).ok())
-            .filter(|line| !line.is_empty())
-            .ok_or(io::ErrorKind::UnexpectedEof)?;
-        let (kind, rest) = text.split_at(1);
+        // Errors may quote arguments with their line feeds.
+        while self.0.read_until(b'\n', &mut line)? > 0 && !line.ends_with(b"\r\n") {}
+        let line = line.strip_suffix(b"\r\n").ok_or(io::ErrorKind::UnexpectedEof)?;
+        let text = String::from_utf8_lossy(line);
+        let (kind, rest) = text.split_at_checked(1).ok_or(io::ErrorKind::UnexpectedEof)?;
         let number = || rest.parse::<i64>().map_err(|_| io::ErrorKind::InvalidData);
         Ok(match kind {
             "+" => Reply::Simple(rest.to_string()),

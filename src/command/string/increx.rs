@@ -153,16 +153,14 @@ fn float_sum(
 mod tests {
     use crate::base::server::redis;
     use crate::command::apply::Unapplied;
-    use crate::command::testing::{CLOCK_MS, run};
+    use crate::command::testing::{CLOCK_MS, only_value, run};
     use crate::keyspace::Value;
 
     fn left(commands: &str) -> String {
-        let ran = run(redis(8, 8), None, commands, |value| match value {
+        only_value(redis(8, 8), commands, |value| match value {
             Value::String(value) => value.with(|text| String::from_utf8_lossy(text).into_owned()),
             _ => "another".to_string(),
-        });
-        assert!(ran.ended.iter().all(Result::is_ok), "{:?}", ran.ended);
-        ran.keys.first().map(|(_, value)| value.clone()).unwrap_or_default()
+        })
     }
 
     /// The examples of the documentation, and its rules for bounds.

@@ -165,7 +165,7 @@ impl RetainedFinding {
 
 fn read_rdb(stored: &[u8]) -> Result<(EntryKind, EntryStats)> {
     let content = Content::of(stored, &std::env::temp_dir())?;
-    let reading = match content.read(&mut rdb::Ignore, &Silent) {
+    let reading = match content.read(&mut rdb::IgnoreDeep, &Silent) {
         Ok(reading) => reading,
         Err(damage) => return Ok((EntryKind::Rdb, EntryStats::broken_rdb(&damage))),
     };

@@ -153,7 +153,9 @@ pub(crate) fn compact_with(
     let log = input.into_log(progress)?;
     let compacted = || {
         let mut phases = Phases::default();
-        let routing = phases.time("route", || route(&log, &options.route, progress))?;
+        let excluded = options.filter.keys.excluded.clone();
+        let read = RouteOptions { excluded, ..options.route.clone() };
+        let routing = phases.time("route", || route(&log, &read, progress))?;
         write_from(&log, &routing, (options, unheld), (phases, started), progress)
     };
     log.name_archive(compacted())

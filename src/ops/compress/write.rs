@@ -446,7 +446,7 @@ fn look(file: &Packable<'_>, progress: &dyn Progress) -> Result<FileRecord> {
     let mut start = 0;
     let mut rdb = None;
     if part.starts_with_rdb() {
-        match part.read_rdb_in(file.content, &mut rdb::Ignore, progress) {
+        match part.read_rdb_in(file.content, &mut rdb::IgnoreDeep, progress) {
             Ok(reading) => {
                 start = usize::try_from(reading.len()).unwrap_or(file.content.len());
                 rdb = Some(reading);

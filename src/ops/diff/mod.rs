@@ -130,7 +130,9 @@ fn diff_of(
     found: Option<&mut OnDifference<'_>>,
     progress: &dyn Progress,
 ) -> Result<DiffReport> {
-    let pair = route_together(logs.map(|log| (log, &options.route)), progress)?;
+    let excluded = options.filter.keys.excluded.clone();
+    let read = RouteOptions { excluded, ..options.route.clone() };
+    let pair = route_together(logs.map(|log| (log, &read)), progress)?;
     let replay = [&options.replay, &options.replay];
     let wanted = Wanted { filter: &options.filter, detail: detail_of(logs) };
     let (counts, stats) = diff_pair(&pair, replay, wanted, found, progress)?;

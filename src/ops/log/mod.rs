@@ -279,7 +279,7 @@ impl<'r, R: Render> Reader<'r, '_, R> {
             return Ok(Ok(Preamble { start: 0, rdb: None }));
         }
         let bytes = part.mapping.bytes();
-        let reading = part.read_rdb(&mut rdb::Ignore, self.progress);
+        let reading = part.read_rdb(&mut rdb::IgnoreDeep, self.progress);
         part.mapping.check()?;
         Ok(match reading {
             Ok(reading) => {

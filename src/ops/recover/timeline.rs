@@ -252,7 +252,7 @@ impl<'l> Reading<'l> {
         let bytes = part.mapping.bytes();
         let mut start = 0;
         if part.starts_with_rdb() {
-            let reading = part.read_rdb(&mut rdb::Ignore, progress);
+            let reading = part.read_rdb(&mut rdb::IgnoreDeep, progress);
             part.mapping.check()?;
             match reading {
                 Ok(reading) => {

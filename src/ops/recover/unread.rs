@@ -78,7 +78,7 @@ impl Unread {
         let bytes = part.mapping.bytes();
         let mut start = 0;
         if part.starts_with_rdb() {
-            match part.read_rdb(&mut rdb::Ignore, &Silent) {
+            match part.read_rdb(&mut rdb::IgnoreDeep, &Silent) {
                 Ok(reading) => start = index(reading.len()).min(bytes.len()),
                 Err(damage) => return self.after(part, stop_in_rdb(part, damage.offset)),
             }

@@ -21,6 +21,7 @@ use crate::command::intact_ranges::{
 use crate::command::transaction_scan::{Open, Transactions};
 use crate::ops::repair::options::{OpenTransaction, RepairOptions};
 use crate::ops::repair::retained_ranges::RetainedRanges;
+use crate::replay::leave_out;
 
 /// The retained and removed bytes of each part.
 #[derive(Debug)]
@@ -168,9 +169,13 @@ impl PartPlanner<'_> {
                 Some(unknown) => format!("the RDB cannot be repaired: {unknown}"),
                 None => format!("the RDB is broken and cannot be repaired: {damage}"),
             };
-            return Err(Error::new(ErrorKind::Refused, what)
-                .at(&self.survey.part.path)
-                .help("nothing marks where its next key begins; take the file from a backup"));
+            let help = match damage.key.as_deref().filter(|_| damage.can_step_over_value()) {
+                Some(key) => leave_out(self.path, key),
+                None => {
+                    "nothing marks where its next key begins; take the file from a backup".into()
+                }
+            };
+            return Err(Error::new(ErrorKind::Refused, what).at(&self.survey.part.path).help(help));
         }
         let end = self.bytes().len() as u64;
         let transactions = &self.survey.tally.transactions;

@@ -15,6 +15,7 @@ use crate::base::progress::Progress;
 use crate::base::units::{Bytes, Count};
 use crate::input::files::open_files;
 use crate::input::overwrite::inputs;
+use crate::replay::leave_out;
 
 /// What a repair retains and removes. It does not depend on the destination of the result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -69,11 +70,27 @@ pub fn plan(
         log.parts.iter().map(|part| survey(part, progress)).collect::<Result<Vec<_>>>()?;
     let decision = decide(&log, &surveys, options)?;
     let plan = RepairPlan::new(&log, &surveys, &decision, options.salvage);
+    if !plan.damaged {
+        refuse_broken_values(&log, &surveys)?;
+    }
     drop(surveys);
     if plan.writes() {
         plan.check_limits(options, path)?;
     }
     Ok(PlannedRepair { log, plan })
+}
+
+/// Refuses a log with nothing to repair but a value that fails a deep check: repair cuts, and does not change values.
+fn refuse_broken_values(log: &Log, surveys: &[Survey<'_>]) -> Result<()> {
+    for survey in surveys {
+        if let Some(fault) = survey.deep_faults().find(|fault| fault.check.is_error()) {
+            let what = format!("a value fails a deep check and cannot be repaired: {fault}");
+            return Err(Error::new(ErrorKind::Refused, what)
+                .at(&survey.part.path)
+                .help(leave_out(&log.path, &fault.key)));
+        }
+    }
+    Ok(())
 }
 
 impl RepairPlan {

@@ -21,6 +21,8 @@ use crate::base::server::{DEFAULT_DATABASES, KNOWN};
 use crate::base::units::{Bytes, Count};
 use crate::command::tally::Occurrence;
 use crate::command::{CommandId, Role};
+use crate::rdb::deep::DeepFault;
+use crate::rdb::load_check::LoadCheck;
 use crate::rdb::{self, DamageKind, Uncheckable};
 
 /// The kind of the finding about an intact log that a server nevertheless does not load.
@@ -31,6 +33,9 @@ pub const FUNCTION_LIBRARY: &str = "function-library";
 
 /// The kind of the finding about an RDB with content unknown to this version and without a checksum.
 pub const UNCHECKED_RDB: &str = "unchecked-rdb";
+
+/// The kind of the finding about a value that fails a check which loaders do not make with default settings.
+pub const DEEP_CHECK: &str = "deep-check";
 
 const BROKEN_RDB: &str = "broken-rdb";
 
@@ -141,6 +146,10 @@ fn preamble(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
     if let Some(Preamble::Broken(damage)) = &survey.preamble {
         findings.push(broken_rdb(damage).at(survey, damage.offset));
     }
+    for fault in survey.deep_faults() {
+        let finding = deep_check(fault).at(survey, fault.offset);
+        findings.push(Finding { count: fault.values, ..finding });
+    }
     if let Some(newer) = survey.newer_rdb() {
         let help = "it is whole, its checksum matches: backup, compress, restore, repair, log and recover work on its bytes; what is in it is unknown here";
         let finding = Finding::new(Level::Note, NEWER_RDB, newer.content.to_string());
@@ -195,12 +204,47 @@ fn broken_rdb(damage: &rdb::Damage) -> Finding {
             BROKEN_RDB,
             "copy it again, or take the file from a backup; a newer version of aofkit can say where it is damaged",
         ),
+        None if damage.value.is_some() => (
+            BROKEN_RDB,
+            "the verdicts say which servers load it as it is; all else of the RDB is intact: `aofkit compact --exclude KEY` leaves the key out",
+        ),
+        None if matches!(damage.kind, rdb::DamageKind::DuplicateKey { .. }) => (
+            BROKEN_RDB,
+            "no server loads past it; `aofkit compact --exclude KEY` leaves both keys out",
+        ),
         None => (
             BROKEN_RDB,
             "no server loads past it, and nothing after it can be found; take the file from a backup",
         ),
     };
     Finding::new(Level::Error, kind, damage.describe()).help(help)
+}
+
+/// Reports a value that fails a check which loaders do not make with default settings.
+fn deep_check(fault: &DeepFault) -> Finding {
+    let (level, help) = match fault.check {
+        LoadCheck::Since91 => (
+            Level::Warning,
+            "Valkey since 9.1 refuses it; other servers load it, and do not check this with any setting",
+        ),
+        LoadCheck::Never => (
+            Level::Warning,
+            "no server checks this: the score becomes the number that its text begins with, or 0",
+        ),
+        LoadCheck::SharedPending => (
+            Level::Error,
+            "Valkey since 9.1 and some releases of older lines refuse it; others load it, and may crash when the entry is acknowledged",
+        ),
+        LoadCheck::OldStream => (
+            Level::Error,
+            "Redis 7.0 and later, and Valkey, may crash on it; Valkey since 9.1 refuses it; `aofkit compact --exclude KEY` leaves the key out",
+        ),
+        _ => (
+            Level::Error,
+            "a server loads it with default settings, and commands on the key may fail or crash it; a server with sanitize-dump-payload yes refuses it, and so does Valkey since 9.1; `aofkit compact --exclude KEY` leaves the key out",
+        ),
+    };
+    Finding::new(level, DEEP_CHECK, format!("a value fails a deep check: {fault}")).help(help)
 }
 
 fn structure(survey: &Survey<'_>, findings: &mut Vec<Finding>) {

@@ -17,6 +17,7 @@ use crate::base::server::{DEFAULT_DATABASES, Product, Server};
 use crate::base::units::{Bytes, Count};
 use crate::command::{CommandId, Tally};
 use crate::rdb::envelope::Codec;
+use crate::rdb::load_check::Loading;
 use crate::rdb::{self, DamageKind, Header, Magic, ModuleUse};
 
 /// The reaction of a server to a log.
@@ -163,9 +164,23 @@ fn judge(log: &Log, readings: &[Readings<'_>], loader: Loader<'_>) -> Verdict {
         .map(|number| format!("if `databases` is above {number} (default {DEFAULT_DATABASES})"));
     let rdbs = readings.iter().filter_map(|readings| readings.survey.rdb());
     let module = rdbs.flat_map(|rdb| &rdb.modules).find_map(|module| loader.condition(module));
-    let conditions: Vec<String> = database.into_iter().chain(module).collect();
+    let sanitizes = readings
+        .iter()
+        .any(|readings| has_deep_fault(readings.survey, server))
+        .then(|| "if `sanitize-dump-payload` is no, the default".to_string());
+    let conditions: Vec<String> = database.into_iter().chain(module).chain(sanitizes).collect();
     let condition = (!conditions.is_empty()).then(|| conditions.join(" and "));
     verdict(Outcome::Loads, None, None, condition)
+}
+
+/// Returns whether the RDB has a value that the server refuses with `sanitize-dump-payload yes` and loads otherwise.
+fn has_deep_fault(survey: &Survey<'_>, server: Server) -> bool {
+    let broken = match &survey.preamble {
+        Some(Preamble::Broken(damage)) => Some(damage.on(server)),
+        _ => None,
+    };
+    let deep = survey.deep_faults().map(|fault| fault.check.on(server));
+    deep.chain(broken).any(|loading| loading == Loading::Deep)
 }
 
 fn highest_rdb_database(readings: &[Readings<'_>]) -> Option<u64> {
@@ -253,8 +268,7 @@ fn first_obstacle(readings: &Readings<'_>, loader: Loader<'_>) -> Option<Obstacl
     if let Some(obstacle) = compressed(readings.survey.part, loader) {
         return Some(obstacle);
     }
-    if let Some(obstacle) = readings.survey.preamble.as_ref().and_then(|rdb| preamble(rdb, loader))
-    {
+    if let Some(obstacle) = preamble(readings.survey, loader) {
         return Some(obstacle);
     }
     if let Some(fault) = &readings.survey.inspection.library {
@@ -293,8 +307,8 @@ fn compressed(part: &Part, Loader { server, .. }: Loader<'_>) -> Option<Obstacle
     }
 }
 
-fn preamble(preamble: &Preamble, loader: Loader<'_>) -> Option<Obstacle> {
-    let (walk, damage) = match preamble {
+fn preamble(survey: &Survey<'_>, loader: Loader<'_>) -> Option<Obstacle> {
+    let (walk, damage) = match survey.preamble.as_ref()? {
         Preamble::Newer(newer) => return Some(unknown_content(newer, loader)),
         Preamble::Broken(damage) => (&damage.before, Some(damage)),
         Preamble::Whole(walk) => (walk, None),
@@ -302,12 +316,36 @@ fn preamble(preamble: &Preamble, loader: Loader<'_>) -> Option<Obstacle> {
     if let Some(obstacle) = foreign_rdb(walk, loader) {
         return Some(obstacle);
     }
-    let damage = damage?;
-    let outcome = match damage.kind {
-        DamageKind::DuplicateKey { .. } => Outcome::Crashes,
-        _ => Outcome::Refuses,
-    };
+    let deep = survey.deep_faults().filter_map(|fault| {
+        let reason = format!("broken RDB: {}", fault.kind());
+        Some(Obstacle::new(fault.offset, in_value(fault.check.on(loader.server))?, reason))
+    });
+    let damage = damage.and_then(|damage| in_rdb(survey, damage, loader.server));
+    deep.chain(damage).min_by_key(|obstacle| obstacle.offset)
+}
+
+/// Returns the outcome of loading a value that fails a check, unless it is loaded.
+fn in_value(loading: Loading) -> Option<Outcome> {
+    match loading {
+        Loading::Loads | Loading::Deep => None,
+        Loading::Undefined => Some(Outcome::Undefined),
+        Loading::Crashes => Some(Outcome::Crashes),
+        Loading::Refuses => Some(Outcome::Refuses),
+    }
+}
+
+/// Returns the obstacle that a broken RDB poses to a server.
+fn in_rdb(survey: &Survey<'_>, damage: &rdb::Damage, server: Server) -> Option<Obstacle> {
     let reason = damage.unknown().unwrap_or_else(|| format!("broken RDB: {}", damage.kind));
+    if let DamageKind::DuplicateKey { .. } = damage.kind {
+        return Some(Obstacle::new(damage.offset, Outcome::Crashes, reason));
+    }
+    let Some(outcome) = in_value(damage.on(server)) else {
+        // The commands after the RDB were not read.
+        let rdb_bytes = damage.value.map_or(0, |value| value.rdb_bytes);
+        let has_commands = rdb_bytes < survey.part.mapping.len();
+        return has_commands.then(|| Obstacle::new(damage.offset, Outcome::Unknown, reason));
+    };
     Some(Obstacle::new(damage.offset, outcome, reason))
 }
 

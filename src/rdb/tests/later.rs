@@ -118,6 +118,11 @@ fn hashes_that_do_not_fit_their_template_are_reported() {
     }
     damage(&with_template().raw([242, 7, 1]).string("c").end());
     damage(&Rdb::new("REDIS0015").raw([242, 7, 2]).raw(strings(&["a", "a"])).end());
+    damage(&Rdb::new("REDIS0015").raw([242, 7, 0]).end());
+    for (names, values) in [(&["a", "a"][..], &["1", "2"][..]), (&[], &[])] {
+        let hash = [vec![0], string(listpack(names)), string(listpack(values))].concat();
+        value_damage("REDIS0015", 29, hash);
+    }
 }
 
 #[test]
@@ -250,4 +255,64 @@ fn a_base_of_redis_8_6_is_read() {
     assert_eq!(producers, expected.iter().collect::<Vec<_>>());
     assert_eq!(of("key hash-listpack-ex user"), ["a=1 expires=4000000000000", "b=2"]);
     assert_eq!(of("key module-2 vectors").len(), 1);
+}
+
+/// A visitor that wants no value.
+struct SkipAll(Vec<Vec<u8>>);
+
+impl<'a> Visitor<'a> for SkipAll {
+    fn key(&mut self, key: &Key<'a>) -> Want {
+        self.0.push(key.name.to_vec());
+        Want::Skip
+    }
+}
+
+#[test]
+fn values_of_later_types_are_stepped_over_up_to_their_end() {
+    let elements = [
+        [length(0), length(3), string("small")].concat(),
+        [length(7), length(0), string("text")].concat(),
+        [length(300), length(1), vec![0xff; 8]].concat(),
+        [length(301), length(2), vec![0xff; 8]].concat(),
+    ];
+    let array = [&length(4)[..], &[1, 8], &elements.concat()].concat();
+    let names = [[vec![2], strings(&["a", "b"])].concat(), string(listpack(&["a", "b"]))];
+    let own = |code, values: &[u8]| {
+        names.each_ref().map(|names| (code, [&[0], &names[..], values].concat()))
+    };
+    let mut values = vec![(28, array), (33, [length(8), string([0; 8])].concat())];
+    values.extend(own(29, &string(listpack(&["1", "2"]))));
+    values.extend(own(31, &strings(&["1", "2"])));
+    values.push((30, string(listpack(&["7", "1", "2"]))));
+    values.push((32, [vec![7], strings(&["1", "2"])].concat()));
+    values.push((26, with_producers(&["p", "q"])));
+    values.push((27, given_back(&[2])));
+    for (code, value) in values {
+        let bytes = Rdb::new("REDIS0017").raw([242, 7, 2]).raw(strings(&["a", "b"])).db(0);
+        let bytes = bytes.key(code, "k").raw(&value).key(0, "after").string("v").end();
+        let mut skip = SkipAll(Vec::new());
+        let walked = walk(&bytes, &mut skip, &Silent).unwrap_or_else(|e| panic!("{code}: {e}"));
+        assert_eq!((walked.keys, walked.len), (2, bytes.len() as u64), "{code}");
+        assert_eq!(skip.0, [&b"k"[..], b"after"], "{code}");
+    }
+}
+
+/// An empty stream of Redis 8.6 with these producers, each of which added entry 1-2 as `i`.
+fn with_producers(names: &[&str]) -> Vec<u8> {
+    let producer = |name: &&str| [string(name), vec![1], string("i"), vec![1, 2]].concat();
+    let producers: Vec<u8> = names.iter().flat_map(producer).collect();
+    let settings = [length(100), length(50), length(names.len() as u64)].concat();
+    [vec![0; 10], settings, producers, vec![3, 4]].concat()
+}
+
+#[test]
+fn producers_of_a_stream_are_unique() {
+    let lines = value("REDIS0013", 26, with_producers(&["p", "q"]));
+    let expected = ["producer p 1", "iid i 1-2", "producer q 1", "iid i 1-2", "idmp 100 50 3 4"];
+    assert_eq!(lines[lines.len() - 5..], expected);
+    value_damage("REDIS0013", 26, with_producers(&["p", "q", "p"]));
+    // Another stream may have the same.
+    let two = Rdb::new("REDIS0013").db(0).key(26, "k").raw(with_producers(&["p"]));
+    let two = two.key(26, "l").raw(with_producers(&["p"])).end();
+    assert_eq!(reported(&two).1.keys, 2);
 }
