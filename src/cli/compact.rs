@@ -78,6 +78,8 @@ impl KeyHelp for KeepHelp {
     const DB: &'static str = "Keep only keys of this database; may be repeated";
     const PATTERN: &'static str =
         "Keep only keys that match this pattern (syntax of KEYS); may be repeated";
+    const SLOTS: &'static str =
+        "Keep only keys of these cluster slots (0-5460,12182); may be repeated";
 }
 
 const EXAMPLES: &str = "\
@@ -87,6 +89,7 @@ Examples:
   aofkit compact dump.rdb --output appendonlydir
   aofkit compact appendonlydir --format rdb --for redis-6.2 --output dump.rdb
   aofkit compact --pattern 'session:*' --drop-expired app.aof -o sessions.aof
+  aofkit compact --slots 0-5460 appendonlydir --output first-of-three
 
 Exit codes: 0 done; 1 done, but some commands of the log fail on a server; \
 2 failed: nothing was written.";

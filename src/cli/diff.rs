@@ -47,6 +47,8 @@ impl KeyHelp for Compared {
     const DB: &'static str = "Compare only keys of this database; may be repeated";
     const PATTERN: &'static str =
         "Compare only keys that match this pattern (syntax of KEYS); may be repeated";
+    const SLOTS: &'static str =
+        "Compare only keys of these cluster slots (0-5460,12182); may be repeated";
 }
 
 const EXAMPLES: &str = "\
