@@ -1,10 +1,6 @@
 //! The keys that a log names after a position: they were written or deleted since.
 
-use std::collections::HashSet;
-use std::hash::{BuildHasherDefault, Hasher};
-
-use xxhash_rust::xxh3::xxh3_128_with_seed;
-
+use super::key_hashes::KeyHashes;
 use crate::aof::log::{Log, Part};
 use crate::aof::{Frame, Sink, scan};
 use crate::base::error::Result;
@@ -12,9 +8,9 @@ use crate::base::progress::Progress;
 use crate::command::{Position, Role, database_index, lookup_prefix};
 use crate::rdb;
 
-/// The keys that commands at or after a position name, as hashes of 128 bits: 16 bytes a key, whatever its length.
+/// The keys that commands at or after a position name.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct TouchedKeys(HashSet<u128, BuildHasherDefault<LowBits>>);
+pub(crate) struct TouchedKeys(KeyHashes);
 
 impl TouchedKeys {
     /// Reads the commands of `log` at and after `since`; up to the first fault, if there is one.
@@ -45,7 +41,7 @@ impl TouchedKeys {
 
     /// Returns whether a key was named.
     pub(crate) fn contains(&self, db: u32, key: &[u8]) -> bool {
-        !self.0.is_empty() && self.0.contains(&hash(db, key))
+        self.0.contains(db, key)
     }
 }
 
@@ -57,26 +53,6 @@ fn commands_start(part: &Part, progress: &dyn Progress) -> usize {
     }
     let read = rdb::read(bytes, &mut rdb::Ignore, progress);
     read.ok().and_then(|read| usize::try_from(read.len()).ok()).unwrap_or(bytes.len())
-}
-
-fn hash(db: u32, key: &[u8]) -> u128 {
-    xxh3_128_with_seed(key, u64::from(db))
-}
-
-/// Takes the low bits of what is a hash already.
-#[derive(Debug, Default)]
-struct LowBits(u64);
-
-impl Hasher for LowBits {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        if let Some(low) = bytes.first_chunk() {
-            self.0 = u64::from_le_bytes(*low);
-        }
-    }
 }
 
 struct Reader<'t> {
@@ -104,7 +80,7 @@ impl Sink for Reader<'_> {
             |at| args.get(at).copied().unwrap_or_default(),
             |at| {
                 if let Some(key) = args.get(at) {
-                    self.touched.0.insert(hash(self.db, key));
+                    self.touched.0.insert(self.db, key);
                 }
             },
         );
