@@ -11,6 +11,7 @@ mod servers {
     pub(crate) mod compact;
     pub(crate) mod damage;
     pub(crate) mod diff;
+    pub(crate) mod diff_live;
     pub(crate) mod generate;
     pub(crate) mod keyspace_rdb;
     pub(crate) mod live;
@@ -34,6 +35,7 @@ fn main() {
         servers::compact::trials(),
         servers::damage::trials(),
         servers::diff::trials(),
+        servers::diff_live::trials(),
         servers::generate::trials(),
         servers::keyspace_rdb::trials(),
         servers::live::trials(),

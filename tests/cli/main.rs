@@ -12,6 +12,7 @@ mod columns;
 mod compact;
 mod content;
 mod diff;
+mod diff_servers;
 mod exit_codes;
 mod force;
 mod history;
@@ -32,6 +33,7 @@ mod recover;
 mod repair;
 mod restore;
 mod shell;
+mod slots;
 mod under_way;
 
 use std::ffi::OsStr;
