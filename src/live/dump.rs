@@ -133,7 +133,7 @@ impl<'s> KeyReader<'s> {
     }
 
     fn error(&self, failure: Failure, node: usize) -> Error {
-        read_error(failure, "DUMP", self.nodes[node].endpoint())
+        read_error(failure, "DUMP", self.nodes[node].endpoint(), Some(self.server.line()))
     }
 
     /// Divides keys by the node that has their slots.

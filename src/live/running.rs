@@ -6,14 +6,24 @@ use redis::Value;
 
 use super::client::Client;
 use super::cluster::{SlotMap, endpoint_of};
-use super::connection::Failure;
+use super::connection::{CONNECTING, Failure};
 use super::endpoint::{Address, Endpoint};
+use super::info::Info;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::server::{Product, Server};
 
-/// What reading the keys of a server needs, as ACL rules. Without `memory|usage` large keys are read in small groups,
-/// and without `function|dump` function libraries are not compared.
-pub(crate) const READ_RIGHTS: &str = "~* +info +time +select +scan +dump +pttl +pexpiretime +memory|usage +cluster|slots +function|dump";
+/// Returns what reading the keys of a server needs, as ACL rules. Without `memory|usage` keys are read in small groups,
+/// without `time` the clock of this machine applies, and without `function|dump` function libraries are not compared.
+///
+/// A server refuses rules for commands that it does not have.
+fn read_rights(line: Option<Server>) -> &'static str {
+    match line {
+        Some(line) if line.has_redis(7, 0) => {
+            "~* +info +time +select +scan +dump +pexpiretime +memory|usage +cluster|slots +function|dump"
+        }
+        _ => "~* +info +time +select +scan +dump +pttl +memory|usage +cluster|slots",
+    }
+}
 
 /// A server, as it was when it was asked.
 #[derive(Debug, Clone)]
@@ -34,7 +44,11 @@ impl RunningServer {
     /// When it cannot be reached, does not report a version, or its user lacks a right.
     pub(crate) fn connect(endpoint: &Endpoint) -> Result<Self> {
         let mut client = Client::new(endpoint);
-        let info = client.info("server")?;
+        let asked = client.connection().and_then(|server| Info::ask(server, "server"));
+        let info = asked.map_err(|failure| match client.is_connected() {
+            true => read_error(failure, "INFO server", endpoint, None),
+            false => failure.into_error(CONNECTING, endpoint),
+        })?;
         let (product, version) = match info.text("valkey_version") {
             Some(version) => (Product::Valkey, version),
             None => (Product::Redis, info.text("redis_version").unwrap_or_default()),
@@ -117,14 +131,20 @@ impl RunningServer {
     }
 }
 
-/// Converts the failure of a command that reads keys to an error.
-pub(crate) fn read_error(failure: Failure, command: &str, endpoint: &Endpoint) -> Error {
+/// Converts the failure of a command that reads keys to an error. `line` is the release line of the server, if it is known.
+pub(crate) fn read_error(
+    failure: Failure,
+    command: &str,
+    endpoint: &Endpoint,
+    line: Option<Server>,
+) -> Error {
     match failure {
         Failure::Answer { code, text } if code == "NOPERM" => {
             let user = endpoint.user.as_deref().unwrap_or("default");
             let message = format!("{}: {command}: {code} {text}", endpoint.address);
+            let rights = read_rights(line);
             Error::new(ErrorKind::Permission, message)
-                .help(format!("all that reading its keys needs: ACL SETUSER {user} {READ_RIGHTS}"))
+                .help(format!("all that reading the keys needs: ACL SETUSER {user} {rights}"))
         }
         failure => failure.into_error(command, endpoint),
     }

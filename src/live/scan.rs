@@ -11,6 +11,7 @@ use super::pipeline::{Pipeline, packed};
 use super::running::{RunningServer, read_error, unexpected};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::Progress;
+use crate::base::server::Server;
 
 /// The number of buckets that a SCAN reads.
 const COUNT: &[u8] = b"1000";
@@ -38,7 +39,7 @@ pub(crate) fn scan_keys(
 ) -> Result<bool> {
     for _ in 0..MOST_SCANS {
         for node in server.nodes() {
-            scan_node(node, progress, each)?;
+            scan_node(node, server.line(), progress, each)?;
         }
         if !server.refresh_slots()? {
             return Ok(false);
@@ -47,8 +48,13 @@ pub(crate) fn scan_keys(
     Ok(true)
 }
 
-fn scan_node(endpoint: Endpoint, progress: &dyn Progress, each: &mut OnKeys<'_>) -> Result<()> {
-    let mut node = Node { pipeline: Pipeline::new(endpoint) };
+fn scan_node(
+    endpoint: Endpoint,
+    line: Server,
+    progress: &dyn Progress,
+    each: &mut OnKeys<'_>,
+) -> Result<()> {
+    let mut node = Node { pipeline: Pipeline::new(endpoint), line };
     for db in node.databases()? {
         node.scan(db, progress, each)?;
     }
@@ -57,6 +63,7 @@ fn scan_node(endpoint: Endpoint, progress: &dyn Progress, each: &mut OnKeys<'_>)
 
 struct Node {
     pipeline: Pipeline<()>,
+    line: Server,
 }
 
 impl Node {
@@ -73,7 +80,7 @@ impl Node {
 
     fn scan(&mut self, db: u32, progress: &dyn Progress, each: &mut OnKeys<'_>) -> Result<()> {
         let selected = self.pipeline.select(db);
-        selected.map_err(|failure| read_error(failure, "SELECT", self.pipeline.endpoint()))?;
+        selected.map_err(|failure| self.error(failure, "SELECT"))?;
         let mut cursor: u64 = 0;
         let mut cursors = HashSet::new();
         let mut empty = 0;
@@ -121,7 +128,11 @@ impl Node {
             }
             answer => answer,
         };
-        first.map_err(|failure| read_error(failure, name, self.pipeline.endpoint()))
+        first.map_err(|failure| self.error(failure, name))
+    }
+
+    fn error(&self, failure: Failure, command: &str) -> Error {
+        read_error(failure, command, self.pipeline.endpoint(), Some(self.line))
     }
 }
 
@@ -152,6 +163,7 @@ mod tests {
     use super::super::endpoint::Address;
     use super::*;
     use crate::base::progress::Silent;
+    use crate::base::server::redis;
 
     /// Scans a server that sends these replies, whatever it is asked.
     fn scanned(replies: Vec<String>) -> Result<Vec<Vec<u8>>> {
@@ -168,7 +180,7 @@ mod tests {
             }
         });
         let mut found = Vec::new();
-        scan_node(Endpoint::new(Address::Unix(path)), &Silent, &mut |db, keys| {
+        scan_node(Endpoint::new(Address::Unix(path)), redis(7, 0), &Silent, &mut |db, keys| {
             assert_eq!(db, 0);
             found.extend(keys);
             Ok(())

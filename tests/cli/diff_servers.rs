@@ -16,6 +16,8 @@ enum Lie {
     Scan(&'static str),
     /// DUMP replies this.
     Dump(&'static str),
+    /// The first DUMP of a key on a connection has another value.
+    Settles,
     /// SELECT, DUMP and the others are answered, and then the connection is closed.
     Closes,
 }
@@ -68,6 +70,7 @@ fn read_command(stream: &mut BufReader<TcpStream>) -> Option<Vec<String>> {
 }
 
 fn answer(mut stream: BufReader<TcpStream>, lie: Lie) {
+    let mut dumped = Vec::new();
     while let Some(args) = read_command(&mut stream) {
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let reply: Vec<u8> = match args[..] {
@@ -82,7 +85,14 @@ fn answer(mut stream: BufReader<TcpStream>, lie: Lie) {
                 Lie::Closes => return,
                 _ => {
                     let version = if let Lie::Version(version) = lie { version } else { 10 };
-                    let payload = payload(if key == "a" { 1 } else { 2 }, version);
+                    let is_first = !dumped.contains(&key.to_owned());
+                    dumped.push(key.to_owned());
+                    let digit = match (lie, key) {
+                        (Lie::Settles, _) if is_first => 9,
+                        (_, "a") => 1,
+                        _ => 2,
+                    };
+                    let payload = payload(digit, version);
                     [format!("${}\r\n", payload.len()).as_bytes(), &payload, b"\r\n"].concat()
                 }
             },
@@ -111,6 +121,24 @@ fn server_with_the_same_keys_is_the_same() {
     assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run:#?}");
     assert!(run.stdout.contains("SAME: 2 keys on both sides"), "{run:#?}");
     assert!(run.stdout.contains("(redis 7.0.15)"), "{run:#?}");
+}
+
+#[test]
+fn keys_that_differ_at_first_are_asked_for_again() {
+    let place = Place::new();
+    place.put("a.aof", log());
+    let (settling, honest) = (server(Lie::Settles), server(Lie::None));
+    // One connection, so that no key is asked for on two.
+    for sides in [["a.aof", &settling], [&settling, "a.aof"], [&settling, &honest]] {
+        let run = place.run(&[&["diff", "-j", "1"][..], &sides].concat());
+        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run:#?}");
+        for reported in [
+            "servers change meanwhile: 2 keys asked for twice, 2 the same or gone then",
+            "SAME: 2 keys on both sides",
+        ] {
+            assert!(run.stdout.contains(reported), "{run:#?}");
+        }
+    }
 }
 
 #[test]

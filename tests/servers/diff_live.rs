@@ -1,6 +1,8 @@
 //! Compares logs with running servers, and running servers with each other.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use aofkit::base::server::{Server, redis, valkey};
 use libtest_mimic::Trial;
@@ -9,8 +11,8 @@ use serde_json::Value;
 use super::compact::{copy_log, run};
 use crate::support::json_docs::Docs;
 use crate::support::{
-    Args, Binary, Cluster, FAMILIES, Random, Run, Running, Setup, aofkit, args, command, copy_dir,
-    lay_out, on_all, on_each, temp_dir,
+    Args, Binary, Client, Cluster, FAMILIES, Random, Run, Running, Setup, aofkit, args, command,
+    copy_dir, lay_out, on_all, on_each, temp_dir,
 };
 
 /// The lines whose clusters differ for a client.
@@ -25,6 +27,8 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials.extend(each("expired_keys_and_fields_of_a_log_are_missing", expired));
     trials.extend(clusters("cluster_is_the_same_as_its_log_while_a_slot_moves", cluster));
     trials.extend(clusters("nodes_load_the_part_of_a_log_with_their_slots", parts));
+    trials.extend(each("rights_that_an_error_names_are_sufficient", rights));
+    trials.extend(each("keys_that_nobody_writes_are_the_same_under_writes", under_writes));
     let lines = [redis(7, 0), redis(8, 2), valkey(9, 1)];
     trials.push(on_all(&lines, &name("servers_of_other_lines_are_compared"), other_lines));
     trials
@@ -32,6 +36,11 @@ pub(crate) fn trials() -> Vec<Trial> {
 
 fn uri(server: &Running) -> String {
     format!("unix://{}", server.socket().display())
+}
+
+/// Starts a server that writes its log before it replies. With `everysec` it waits for an fsync that is running.
+fn started(binary: &Binary) -> Setup {
+    Setup::with(binary, &[("appendfsync", "no")])
 }
 
 /// Runs `aofkit diff` of two sides; returns the exit code, the lines of the list, sorted, and the report.
@@ -56,7 +65,7 @@ fn text(path: &Path) -> &str {
 /// wrote the log has more: some state of streams is not logged.
 fn same(binary: &Binary) {
     for seed in 0..3 {
-        let mut setup = Setup::with(binary, &[("appendfsync", "no")]);
+        let mut setup = started(binary);
         let mut random = Random::new(seed);
         for _ in 0..400 {
             run(&mut setup.server, &mut random);
@@ -145,7 +154,7 @@ fn without_vague_times(lines: Vec<String>) -> Vec<String> {
 }
 
 fn changed(binary: &Binary) {
-    let mut setup = Setup::new(binary);
+    let mut setup = started(binary);
     send(&mut setup.server, &BEFORE);
     let log = copy_log(setup.data.path());
     send(&mut setup.server, &AFTER);
@@ -185,7 +194,7 @@ fn changed(binary: &Binary) {
 /// A server hides expired keys and removes expired fields.
 fn expired(binary: &Binary) {
     let has_field_expiry = binary.line.has_redis(7, 4) || binary.line.has_valkey(9, 0);
-    let mut setup = Setup::new(binary);
+    let mut setup = started(binary);
     let past = "1000000000000";
     let mut log = [
         command(&["SET", "gone", "1"]),
@@ -327,4 +336,84 @@ fn parts(binary: &Binary) {
     }
     assert_eq!(cluster.call(&["GET", "s17"]).text(), "17");
     assert_eq!(cluster.call(&["SCARD", "{foo}3"]).int(), 20);
+}
+
+fn rights(binary: &Binary) {
+    let mut setup = started(binary);
+    send(&mut setup.server, &BEFORE);
+    let log = copy_log(setup.data.path());
+    let uri = format!("{}?user=reader&pass=geheim", uri(&setup.server));
+    let refused = || {
+        let run = Run::of(aofkit().args(["diff", text(log.path()), &uri]));
+        assert_eq!(run.code, Some(2), "{run:#?}");
+        assert!(run.stderr.contains("NOPERM") && !run.stderr.contains("geheim"), "{run:#?}");
+        let (_, rules) = run.stderr.split_once("ACL SETUSER reader ").expect("the rules");
+        rules.trim().to_owned()
+    };
+    send(&mut setup.server, &["ACL SETUSER reader on >geheim ~* +@all -scan"]);
+    let rules = refused();
+    send(&mut setup.server, &["ACL SETUSER reader resetkeys -@all"]);
+    send(&mut setup.server, &[&format!("ACL SETUSER reader {rules}")]);
+    let (code, lines, report) = diff(text(log.path()), &uri, &[]);
+    assert_eq!((code, lines, &report["functions_differ"]), (Some(0), vec![], &false.into()));
+    for name in ["scan", "dump", "info"] {
+        send(&mut setup.server, &[&format!("ACL SETUSER reader -{name}")]);
+        assert!(refused().contains(&format!("+{name} ")), "{name}");
+        send(&mut setup.server, &[&format!("ACL SETUSER reader +{name}")]);
+    }
+    // Without these, less is known, or more slowly.
+    send(&mut setup.server, &["ACL SETUSER reader -memory -time"]);
+    if binary.line.has_redis(7, 0) {
+        send(&mut setup.server, &["ACL SETUSER reader -function"]);
+    }
+    let (code, lines, report) = diff(text(log.path()), &uri, &[]);
+    assert_eq!((code, lines), (Some(0), vec![]));
+    assert_eq!(report["functions_differ"].is_null(), binary.line.has_redis(7, 0));
+}
+
+/// Ends a thread, also if an assertion fails.
+struct EndsOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for EndsOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Keys are written, created and deleted while servers are compared.
+fn under_writes(binary: &Binary) {
+    let mut setup = started(binary);
+    setup.fill(2000);
+    let log = copy_log(setup.data.path());
+    let count = setup.server.keys();
+    let server = uri(&setup.server);
+    let socket = setup.server.socket();
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let ends = EndsOnDrop(&is_over);
+        scope.spawn(|| {
+            let mut client = Client::connect(&socket).expect("a connection");
+            for n in 0.. {
+                if is_over.load(Ordering::Relaxed) {
+                    return;
+                }
+                client.call(&["SET", &format!("hot:{}", n % 500), &n.to_string()]);
+                client.call(&["DEL", &format!("hot:{}", (n * 7) % 500)]);
+                client.call(&["SADD", &format!("hot:set:{}", n % 3), &n.to_string()]);
+            }
+        });
+        for sides in [[text(log.path()), &server], [&server, text(log.path())], [&server, &server]]
+        {
+            let run = Run::of(aofkit().args(["diff", "--list"]).args(sides));
+            let lines = run.stdout.lines().take_while(|line| !line.is_empty());
+            for line in lines {
+                assert!(line.contains("\"hot:"), "{line}");
+            }
+            let run = Run::of(aofkit().args(["diff", "--json", "--exclude", "hot:*"]).args(sides));
+            assert_eq!(run.code, Some(0), "{run:#?}");
+            let report: Value = serde_json::from_str(&run.stdout).expect("a report");
+            assert_eq!(report["keys"]["same"], count, "{report:#}");
+        }
+        drop(ends);
+    });
 }
