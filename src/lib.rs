@@ -7,7 +7,7 @@
 //! |---|---|
 //! | inspect | [`verify()`], [`digest()`], [`diff()`], [`history()`], [`rdb_keys()`] |
 //! | repair | [`recover()`], [`repair()`] |
-//! | transform | [`compact()`] |
+//! | transform | [`compact()`], [`convert()`] |
 //! | back up | [`backup()`], `backup_live()`, [`list()`], [`prune()`], [`restore()`], [`compress()`], [`extract()`] |
 //! | measure | [`generate()`], [`bench()`] |
 //!
@@ -83,6 +83,7 @@
 //! - *compact*: `replay::route` records for each shard of the keys which commands concern it; `replay::replay` runs them,
 //!   shard after shard on all cores, on a `keyspace`; `ops::compact` writes each shard through `rewrite`, joins the shards in
 //!   order, reads the result back and publishes it.
+//! - *convert*: the same, after `rewrite::fit` has removed from each shard what the other server cannot hold, and counted it.
 //! - *digest*: the same replay, with nothing written. *diff*: two logs, routed together, compared shard by shard; a
 //!   running server is asked for the keys of each shard through `live`.
 //! - *log*: `aof::scan`, one window at a time. *history*: the one shard of a key, replayed twice and observed.
@@ -185,6 +186,7 @@ pub use ops::repair::{RepairOptions, RepairReport, repair};
 
 // Transform.
 pub use ops::compact::{CompactOptions, CompactReport, compact};
+pub use ops::convert::{ConvertOptions, ConvertReport, convert};
 
 // Back up.
 pub use archive::report::{CompressReport, ExtractReport};
@@ -266,9 +268,7 @@ pub mod reports {
     /// The reports on archives.
     pub mod archive {
         pub use crate::archive::contents::{Arrangement, Contents, FileRecord, FileRole};
-        pub use crate::archive::report::{
-            ArchiveFinding, ArchiveReport, EntryKind, EntryReport, Phase,
-        };
+        pub use crate::archive::report::{ArchiveFinding, ArchiveReport, EntryKind, EntryReport};
     }
 
     /// The report on a log.
@@ -301,7 +301,13 @@ pub mod reports {
     /// The report on a compaction.
     pub mod compact {
         pub use crate::analysis::lost_expiry::{LostExpiry, Owner};
-        pub use crate::ops::compact::{Carried, Failed, Keys, Phase, Reclaimed, TornEnd};
+        pub use crate::ops::compact::{Carried, Failed, Keys, TornEnd};
+    }
+
+    /// The report on a conversion.
+    pub mod convert {
+        pub use crate::ops::convert::{Loss, LossExample};
+        pub use crate::rewrite::fit::LossKind;
     }
 
     /// The report on a backup.
@@ -334,7 +340,7 @@ pub mod reports {
     /// The times of a benchmark.
     pub mod bench {
         pub use crate::ops::bench::{
-            Checks, ProcessOutcome, ProcessReport, Ratio, Reader, ScanReport, Temperature, Times,
+            ProcessOutcome, ProcessReport, Ratio, Reader, ScanReport, Times,
         };
     }
 

@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use aofkit::options::{Choice, Output};
 use aofkit::{
-    BackupOptions, Cancellation, CompactOptions, CompressOptions, DigestOptions, ErrorKind,
-    ExtractOptions, Progress, RecoverOptions, RepairOptions, RestoreOptions, Result, Silent,
-    VerifyOptions, backup, compact, compress, digest, extract, recover, repair, restore, verify,
+    BackupOptions, Cancellation, CompactOptions, CompressOptions, ConvertOptions, DigestOptions,
+    ErrorKind, ExtractOptions, Progress, RecoverOptions, RepairOptions, RestoreOptions, Result,
+    Silent, VerifyOptions, backup, compact, compress, convert, digest, extract, recover, repair,
+    restore, verify,
 };
 
 /// A caller that cancels at the event of this number, from 1, and counts the events.
@@ -122,7 +123,7 @@ fn a_cancelled_operation_fails_and_leaves_nothing() {
     fs::create_dir(place.join("to")).unwrap();
     let zip = CompressOptions { output: place.join("a.zip"), ..CompressOptions::default() };
     compress(&place.join("a.aof"), &zip, &Silent).unwrap();
-    let operations: [(&str, Box<Operation>); 12] = [
+    let operations: [(&str, Box<Operation>); 13] = [
         (
             "verify",
             Box::new(|place, progress| {
@@ -177,6 +178,16 @@ fn a_cancelled_operation_fails_and_leaves_nothing() {
                 let output = Some(place.join("compacted.aof"));
                 let options = CompactOptions { output, ..CompactOptions::default() };
                 compact(&place.join("a.aof"), &options, progress).map(drop)
+            }),
+        ),
+        (
+            "convert",
+            Box::new(|place, progress| {
+                let output = Some(place.join("converted.aof"));
+                let server = Some("valkey-9.1".parse().expect("a server"));
+                let written = CompactOptions { output, server, ..CompactOptions::default() };
+                let options = ConvertOptions { written, ..ConvertOptions::default() };
+                convert(&place.join("a.aof"), &options, progress).map(drop)
             }),
         ),
         (

@@ -53,6 +53,7 @@ fn links_lead_to_files() {
     for document in [
         "README.md",
         "CHANGELOG.md",
+        "docs/into.md",
         "docs/json.md",
         "docs/performance.md",
         "docs/servers.md",

@@ -13,6 +13,7 @@ mod servers {
     pub(crate) mod diff;
     pub(crate) mod diff_live;
     pub(crate) mod generate;
+    pub(crate) mod into;
     pub(crate) mod keyspace_rdb;
     pub(crate) mod live;
     pub(crate) mod loader;
@@ -37,6 +38,7 @@ fn main() {
         servers::diff::trials(),
         servers::diff_live::trials(),
         servers::generate::trials(),
+        servers::into::trials(),
         servers::keyspace_rdb::trials(),
         servers::live::trials(),
         servers::loader::trials(),

@@ -34,7 +34,7 @@ pub struct CompressReport {
     /// Whether the archive was read back and found valid before it was published.
     pub checked: bool,
     /// The run time of each phase.
-    pub phases: Vec<Phase>,
+    pub(crate) phases: Vec<Phase>,
     /// The total run time in seconds.
     pub elapsed_s: f64,
 }

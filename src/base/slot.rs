@@ -3,13 +3,13 @@
 use std::ops::RangeInclusive;
 
 /// The number of slots of a cluster.
-pub const SLOTS: u16 = 16384;
+pub(crate) const SLOTS: u16 = 16384;
 
 /// Returns the slot of a key: CRC-16 (XMODEM) modulo 16384 of the hash tag, or of the whole key if it has none.
 ///
 /// The hash tag is what is between the first `{` and the first `}` after it, if that is not empty (cluster
 /// specification of both servers).
-pub fn slot_of(key: &[u8]) -> u16 {
+pub(crate) fn slot_of(key: &[u8]) -> u16 {
     crc16(hash_tag(key).unwrap_or(key)) % SLOTS
 }
 
@@ -66,6 +66,8 @@ fn crc16_from(start: u16, bytes: &[u8]) -> u16 {
     bytes.iter().fold(start, |crc, byte| (crc << 8) ^ TABLE[usize::from((crc >> 8) as u8 ^ byte)])
 }
 
+const LETTERS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
+
 /// Returns a name that begins with `key` and `mark` and is in the slot of `key`. `mark` must not contain braces.
 pub(crate) fn name_in_slot_of(key: &[u8], mark: &[u8]) -> Vec<u8> {
     let mut name = [key, mark].concat();
@@ -73,11 +75,12 @@ pub(crate) fn name_in_slot_of(key: &[u8], mark: &[u8]) -> Vec<u8> {
         return name;
     }
     let (wanted, before) = (slot_of(key), crc16(&name));
-    // Four hexadecimal digits reach every slot several times.
-    let digits = |number: u16| format!("{number:04x}");
-    let fits = |number: &u16| crc16_from(before, digits(*number).as_bytes()) % SLOTS == wanted;
-    if let Some(number) = (0..=u16::MAX).find(fits) {
-        name.extend_from_slice(digits(number).as_bytes());
+    let suffix =
+        |number: u32| [20, 15, 10, 5, 0].map(|shift| LETTERS[(number >> shift) as usize % 32]);
+    // The suffixes are spread over the slots, so that about 16384 of them are tried.
+    let fits = |number: &u32| crc16_from(before, &suffix(*number)) % SLOTS == wanted;
+    if let Some(number) = (0..1 << 25).find(fits) {
+        name.extend_from_slice(&suffix(number));
     }
     name
 }

@@ -11,9 +11,7 @@ use super::parse::{parse_duration, parse_size};
 use crate::analysis::data_filter::Filter;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::live::endpoint::{Address, DEFAULT_PORT, Endpoint, Secret};
-use crate::ops::into::{
-    ExistingKeys, ExpiredKeys, IntoOptions, IntoReport, ReadBack, SendRate,
-};
+use crate::ops::into::{ExistingKeys, ExpiredKeys, IntoOptions, IntoReport, ReadBack, SendRate};
 use crate::report;
 
 pub(super) const INTO: &str = "Running server as the destination";
@@ -90,9 +88,8 @@ impl IntoArgs {
         let mut endpoints = [parse_server(server.reveal())?];
         login.log_in(&mut endpoints, &common.cancellation)?;
         let [endpoint] = endpoints;
-        let bytes = |(old, new): &(String, String)| {
-            (old.clone().into_bytes(), new.clone().into_bytes())
-        };
+        let bytes =
+            |(old, new): &(String, String)| (old.clone().into_bytes(), new.clone().into_bytes());
         Ok(Some(IntoOptions {
             existing: match self.existing {
                 ExistingArg::Keep => ExistingKeys::Keep,
@@ -134,8 +131,9 @@ pub(super) fn parse_server(text: &str) -> Result<Endpoint> {
         return Ok(Endpoint::new(Address::Unix(text.into())));
     }
     let wrong = || {
-        Error::new(ErrorKind::Usage, "this names no server")
-            .help("write it as host:6379, redis://user@host:6379, rediss:// for TLS, or /path/to/socket")
+        Error::new(ErrorKind::Usage, "this names no server").help(
+            "write it as host:6379, redis://user@host:6379, rediss:// for TLS, or /path/to/socket",
+        )
     };
     let (host, port) = match text.rsplit_once(':') {
         // An IPv6 address without brackets has no port.
@@ -152,9 +150,8 @@ pub(super) fn parse_server(text: &str) -> Result<Endpoint> {
 }
 
 fn parse_map_db(text: &str) -> Result<(u32, u32), String> {
-    let parsed = text.split_once(':').and_then(|(from, to)| {
-        Some((from.parse().ok()?, to.parse().ok()?))
-    });
+    let parsed =
+        text.split_once(':').and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)));
     parsed.ok_or_else(|| format!("cannot read `{text}` as a pair of databases; use 0:3"))
 }
 

@@ -8,6 +8,7 @@ mod check_aof;
 mod compact;
 mod compress;
 mod connection;
+mod convert;
 mod diff;
 mod digest;
 mod exit;
@@ -64,6 +65,7 @@ enum Command {
     Repair(repair::Repair),
     CheckAof(check_aof::CheckAof),
     Compact(compact::Compact),
+    Convert(convert::Convert),
     Backup(Box<backup::Backup>),
     List(list::List),
     Prune(prune::Prune),
@@ -98,6 +100,7 @@ pub fn main() -> Exit {
         Command::StripFlushall(strip) => strip.run(&cli.common),
         Command::Repair(repair) => repair.run(&cli.common),
         Command::Compact(compact) => compact.run(&cli.common),
+        Command::Convert(convert) => convert.run(&cli.common),
         Command::Log(log) => log.run(&cli.common),
         Command::History(history) => history.run(&cli.common),
         Command::Compress(compress) => compress.run(&cli.common),

@@ -9,7 +9,7 @@ use super::row::{
     redis_only, since, sub, write,
 };
 use super::sort::sort;
-use crate::keyspace::Value;
+use crate::keyspace::{Entry, Value};
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[Command] = &[
@@ -99,12 +99,14 @@ fn rename_generic(call: &mut Call<'_, '_>, over: bool) -> Applied {
     if matches!(entry.value, Value::Opaque(_)) {
         return Err(CARRIED);
     }
-    if entry.meta().is_some() {
+    if entry.has_metadata() {
         return Err(WITH_METADATA);
     }
     if let Some(entry) = db.remove(from) {
-        let expires_ms = entry.expires_ms();
-        db.set(to, entry.value).set_expiry(expires_ms);
+        let (expires_ms, meta) = (entry.expires_ms(), entry.meta().cloned());
+        let renamed = db.set(to, entry.value);
+        renamed.set_expiry(expires_ms);
+        renamed.set_meta(meta.map(Box::new));
     }
     Ok(())
 }
@@ -119,12 +121,14 @@ fn move_key(call: &mut Call<'_, '_>) -> Applied {
     if to.contains(key) {
         return Ok(());
     }
-    if from.get(key).is_some_and(|entry| entry.meta().is_some()) {
+    if from.get(key).is_some_and(Entry::has_metadata) {
         return Err(WITH_METADATA);
     }
     if let Some(entry) = from.remove(key) {
-        let expires_ms = entry.expires_ms();
-        to.set(key, entry.value).set_expiry(expires_ms);
+        let (expires_ms, meta) = (entry.expires_ms(), entry.meta().cloned());
+        let moved = to.set(key, entry.value);
+        moved.set_expiry(expires_ms);
+        moved.set_meta(meta.map(Box::new));
     }
     Ok(())
 }
@@ -154,11 +158,14 @@ fn copy(call: &mut Call<'_, '_>) -> Applied {
     if matches!(entry.value, Value::Opaque(_)) && from != to {
         return Err(CARRIED);
     }
-    if entry.meta().is_some() {
+    if entry.has_metadata() {
         return Err(WITH_METADATA);
     }
     let (value, expires_ms) = (entry.value.clone(), entry.expires_ms());
-    call.keyspace.db(db).set(to, value).set_expiry(expires_ms);
+    let meta = entry.meta().cloned();
+    let copied = call.keyspace.db(db).set(to, value);
+    copied.set_expiry(expires_ms);
+    copied.set_meta(meta.map(Box::new));
     Ok(())
 }
 

@@ -46,6 +46,21 @@ impl HoldOrigin {
         Some(text)
     }
 
+    /// Returns the server as `--into` takes it.
+    pub(crate) fn server(&self) -> String {
+        match self.client.as_slice() {
+            [option, socket, ..] if option == "-s" => socket.clone(),
+            _ => self.address.clone(),
+        }
+    }
+
+    /// Returns the options for authentication and TLS.
+    pub(crate) fn login(&self) -> &[String] {
+        let is_login = |option: &String| option == "--user" || option == "--tls";
+        let first = self.client.iter().position(is_login).unwrap_or(self.client.len());
+        &self.client[first..]
+    }
+
     /// Reads the note in `directory`. Returns `None` if there is none or it cannot be read: the note is optional for a
     /// recovery.
     pub fn read(directory: &Path) -> Option<Self> {

@@ -101,6 +101,11 @@ impl<'a> Keyspace<'a> {
         self.databases.iter()
     }
 
+    /// Returns the databases for modification, in the order of their indexes.
+    pub fn databases_mut(&mut self) -> impl Iterator<Item = &mut Db<'a>> {
+        self.databases.iter_mut()
+    }
+
     /// Returns the number of keys in all databases.
     pub fn len(&self) -> usize {
         self.databases.iter().map(Db::len).sum()

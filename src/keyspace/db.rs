@@ -14,18 +14,31 @@ use crate::keyspace::hasher::Hasher;
 pub struct Entry<'a> {
     key: &'a [u8],
     expires_ms: i64,
-    /// The metadata that modules attached; `None` if there is none.
+    /// What is attached; `None` if there is nothing.
     meta: Option<Box<KeyMeta<'a>>>,
     /// The value.
     pub value: Value<'a>,
 }
 
-/// The metadata that modules attached to a key (Redis 8.6 and later). It stays with the key until the
-/// key is removed.
+/// What is attached to a key besides its value and its expiry. It stays with the key until the key is
+/// removed.
 #[derive(Debug, Clone, Default)]
 pub struct KeyMeta<'a> {
-    /// The class and the payload of each, as in an RDB, in the order of the file.
+    /// The metadata that modules attached (Redis 8.6 and later): the class and the payload of each, as
+    /// in an RDB, in the order of the file.
     pub items: Vec<(u32, &'a [u8])>,
+    /// The members of a set or fields of a hash that expire in KeyDB. Some may have been removed since.
+    pub members: Vec<ExpiringMember<'a>>,
+}
+
+/// A member of a set, or a field of a hash, that expires in KeyDB. Other servers have no such expiry:
+/// what Redis 7.4 and Valkey 9.0 have is part of the value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExpiringMember<'a> {
+    /// The member.
+    pub name: &'a [u8],
+    /// The expiry, in Unix milliseconds.
+    pub expires_ms: i64,
 }
 
 /// Represents no expiry, as in the servers, which treat a key whose expiry is set to -1 as one that
@@ -44,12 +57,32 @@ impl<'a> Entry<'a> {
         (self.expires_ms != NEVER).then_some(self.expires_ms)
     }
 
-    /// Returns the metadata that modules attached.
+    /// Returns what is attached to the key.
     pub fn meta(&self) -> Option<&KeyMeta<'a>> {
         self.meta.as_deref()
     }
 
-    /// Sets the metadata that modules attached.
+    /// Returns whether modules attached metadata.
+    pub fn has_metadata(&self) -> bool {
+        self.meta().is_some_and(|meta| !meta.items.is_empty())
+    }
+
+    /// Returns the members that expire in KeyDB and that the value still has.
+    pub fn expiring_members(&self) -> impl Iterator<Item = ExpiringMember<'a>> {
+        let members = self.meta().into_iter().flat_map(|meta| &meta.members).copied();
+        members.filter(|member| match &self.value {
+            Value::Set(set) => set.contains(member.name),
+            Value::Hash(hash) => hash.find(member.name).is_some(),
+            _ => false,
+        })
+    }
+
+    /// Adds a member that expires in KeyDB.
+    pub fn add_expiring_member(&mut self, member: ExpiringMember<'a>) {
+        self.meta.get_or_insert_default().members.push(member);
+    }
+
+    /// Sets what is attached to the key.
     pub fn set_meta(&mut self, meta: Option<Box<KeyMeta<'a>>>) {
         self.meta = meta;
     }
@@ -130,6 +163,11 @@ impl<'a> Db<'a> {
     /// Returns the entries, in their order.
     pub fn entries(&self) -> impl Iterator<Item = &Entry<'a>> {
         self.entries.iter().flatten()
+    }
+
+    /// Returns the entries for modification, in their order.
+    pub fn entries_mut(&mut self) -> impl Iterator<Item = &mut Entry<'a>> {
+        self.entries.iter_mut().flatten()
     }
 
     #[inline]

@@ -5,7 +5,7 @@ use super::db::Entry;
 use super::from_rdb::Loader;
 use super::functions::Functions;
 use crate::base::server::Server;
-use crate::rdb::{Dump, DumpFault, Ignore, Text, Visitor};
+use crate::rdb::{Dump, DumpFault, Text, Visitor};
 use bumpalo::Bump;
 
 /// Reads payloads of one server, one after another, in an arena that is reused.

@@ -8,6 +8,8 @@
 //! Texts that are stored as they are in the file are borrowed from it. Compressed texts, and texts
 //! inside a compressed packed encoding, are copied into the arena.
 
+use std::collections::BTreeMap;
+
 use super::functions::{Functions, LibraryError};
 use super::stream::{ConsumerNumber, FieldsBuffer, Iid};
 use super::zset::Scores;
@@ -61,6 +63,40 @@ pub struct NonKeyData<'a> {
     pub module_aux: Vec<(AuxWhen, &'a [u8])>,
     /// Imports of cluster slots that were in progress.
     pub slot_imports: Vec<SlotImport>,
+    /// The keys with an idle time or an access counter. Only a routed log records them.
+    pub with_access: NamedKeys,
+    /// Auxiliary fields that are not about the file or the server that wrote it, by name, and their
+    /// numbers. Only a routed log records them.
+    pub aux_fields: BTreeMap<Vec<u8>, u64>,
+}
+
+/// A number of keys, and the first of them by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NamedKeys {
+    /// The number of keys.
+    pub keys: u64,
+    /// The database and the name of the first ones.
+    pub examples: Vec<(u32, Vec<u8>)>,
+}
+
+impl NamedKeys {
+    /// The number of keys that are named.
+    pub const EXAMPLES: usize = 5;
+
+    /// Adds a key.
+    pub fn add(&mut self, db: u32, key: &[u8]) {
+        self.keys += 1;
+        if self.examples.len() < Self::EXAMPLES {
+            self.examples.push((db, key.to_vec()));
+        }
+    }
+
+    /// Adds the keys of another one.
+    pub fn join(&mut self, other: &NamedKeys) {
+        self.keys += other.keys;
+        let room = Self::EXAMPLES.saturating_sub(self.examples.len());
+        self.examples.extend(other.examples.iter().take(room).cloned());
+    }
 }
 
 /// An import of cluster slots.

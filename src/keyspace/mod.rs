@@ -46,7 +46,7 @@ mod zset;
 pub use array::{Array, ArrayValue};
 pub use bumpalo::Bump;
 pub use databases::Keyspace;
-pub use db::{Db, Entry, KeyMeta, WrongType};
+pub use db::{Db, Entry, ExpiringMember, KeyMeta, WrongType};
 pub use functions::Functions;
 pub use hash::{Field, Hash};
 pub use list::{End, List};

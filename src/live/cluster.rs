@@ -110,10 +110,8 @@ mod tests {
 
     #[test]
     fn slots_are_assigned_to_primaries() {
-        let reply = Value::Array(vec![
-            range(0, 5460, "10.0.0.1", 7000),
-            range(5461, 16382, "", 7001),
-        ]);
+        let reply =
+            Value::Array(vec![range(0, 5460, "10.0.0.1", 7000), range(5461, 16382, "", 7001)]);
         let mut map = SlotMap::parse(&reply, &tcp("db", 6379)).expect("a reply of a server");
         assert_eq!(map.of_slot(5460), Some(&tcp("10.0.0.1", 7000)));
         assert_eq!(map.of_slot(5461), Some(&tcp("db", 7001)));
@@ -142,7 +140,10 @@ mod tests {
     #[test]
     fn redirections_name_slot_and_node() {
         let asked = tcp("db", 6379);
-        assert_eq!(redirection("3999 127.0.0.1:6381", &asked), Some((3999, tcp("127.0.0.1", 6381))));
+        assert_eq!(
+            redirection("3999 127.0.0.1:6381", &asked),
+            Some((3999, tcp("127.0.0.1", 6381)))
+        );
         assert_eq!(redirection("3999 :6381", &asked), Some((3999, tcp("db", 6381))));
         assert_eq!(redirection("1 ::1:7000", &asked), Some((1, tcp("::1", 7000))));
         assert_eq!(redirection("x 127.0.0.1:6381", &asked), None);

@@ -268,11 +268,7 @@ impl Connection {
     }
 
     fn unless_broken(&self) -> Result<(), Failure> {
-        if self.is_broken {
-            Err(Failure::Lost(broken("a reply was lost on it")))
-        } else {
-            Ok(())
-        }
+        if self.is_broken { Err(Failure::Lost(broken("a reply was lost on it"))) } else { Ok(()) }
     }
 
     /// Sends commands whose replies [`next_reply`](Self::next_reply) returns in their order.

@@ -159,7 +159,7 @@ impl<'s> KeyReader<'s> {
     }
 
     fn node(&mut self, address: &Address) -> usize {
-        let found = self.nodes.iter().position(|node| node.address() == address);
+        let found = self.nodes.iter().position(|node| node.endpoint().address == *address);
         found.unwrap_or_else(|| {
             self.nodes.push(Pipeline::new(endpoint_of(address, self.server.endpoint())));
             self.nodes.len() - 1
@@ -278,7 +278,7 @@ impl<'s> KeyReader<'s> {
     }
 
     fn answer(&self, node: usize, dump: Value, expiry: &Value) -> Result<Answer, Trouble> {
-        let address = self.nodes[node].address();
+        let address = &self.nodes[node].endpoint().address;
         let payload = match dump {
             Value::BulkString(payload) => payload,
             Value::Nil => return Ok(Answer::Key(None)),
@@ -302,7 +302,7 @@ impl<'s> KeyReader<'s> {
     }
 
     fn refusal(&self, node: usize, code: &str, details: &str) -> Result<Answer, Trouble> {
-        let asked = self.nodes[node].address();
+        let asked = &self.nodes[node].endpoint().address;
         match (code, redirection(details, asked)) {
             ("MOVED", Some((slot, to))) => Ok(Answer::Moved(slot, to)),
             ("ASK", Some((_, to))) => Ok(Answer::Ask(to)),

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use redis::Value;
 
 use super::connection::{Connection, Failure};
-use super::endpoint::{Address, Endpoint};
+use super::endpoint::Endpoint;
 
 /// A connection on which requests are sent before the replies to earlier ones have arrived.
 ///
@@ -42,10 +42,6 @@ impl<T> Pipeline<T> {
 
     pub(crate) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
-    }
-
-    pub(crate) fn address(&self) -> &Address {
-        &self.endpoint.address
     }
 
     /// Returns the database of the requests that follow.
@@ -128,7 +124,11 @@ impl<T> Pipeline<T> {
     /// # Errors
     ///
     /// When there is no connection.
-    pub(crate) fn run_all(&mut self, commands: &[u8], replies: usize) -> Result<Vec<Value>, Failure> {
+    pub(crate) fn run_all(
+        &mut self,
+        commands: &[u8],
+        replies: usize,
+    ) -> Result<Vec<Value>, Failure> {
         debug_assert!(self.waiting.is_empty(), "the reply of another request would be returned");
         let connection = self.connection()?;
         connection.send_all(commands)?;

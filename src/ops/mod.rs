@@ -6,6 +6,7 @@ pub mod bench;
 pub mod check_aof;
 pub mod compact;
 pub mod compress;
+pub mod convert;
 pub mod diff;
 pub mod digest;
 pub mod generate;

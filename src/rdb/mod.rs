@@ -74,6 +74,7 @@ mod tests;
 mod text;
 mod unknown;
 mod value;
+mod vector_set;
 mod visitor;
 mod walk;
 pub mod write;
@@ -89,8 +90,10 @@ pub use format::{Format, Kind, format};
 pub use header::{Header, Magic, is_rdb};
 pub use module::module_of;
 pub use newer::{Newer, Reading, read};
+pub(crate) use reader::HIGHEST_FIELD_EXPIRY;
 pub use text::{Lzf, Text};
 pub use unknown::{Uncheckable, UnknownContent, Unproven};
+pub use vector_set::vector_node_version;
 pub use visitor::{
     ArrayItem, AuxWhen, Ignore, Key, KeyEnd, ModuleId, StreamId, StreamIdmp, StreamInfo, Visitor,
     Want,

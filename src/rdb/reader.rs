@@ -11,7 +11,7 @@ use super::visitor::{KeyEnd, StreamId, Visitor};
 use crate::rdb::duplicate_detection::{Seed, Unique};
 
 /// The latest expiry of a field in Redis, in Unix milliseconds: Redis stores 48 bits.
-pub(super) const HIGHEST_FIELD_EXPIRY: i64 = (1 << 48) - 1;
+pub(crate) const HIGHEST_FIELD_EXPIRY: i64 = (1 << 48) - 1;
 
 /// Reads values and reports them to a visitor.
 pub(super) struct Reader<'a, 'v, V> {

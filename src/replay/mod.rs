@@ -21,6 +21,7 @@
 //! | `origin` | the server that wrote a log, as far as its bytes say |
 //! | `router` | routing one segment of a log |
 //! | `route` | routing a log, part after part |
+//! | `rdb_keys` | the content of an RDB, recorded for the shards |
 //! | `prefixes` | the most frequent key prefixes |
 //! | `cut` | the byte ranges that are omitted |
 //! | `damage` | the error for a damaged log |
@@ -39,6 +40,7 @@ mod origin;
 pub mod pair;
 pub mod partitioner;
 mod prefixes;
+mod rdb_keys;
 mod route;
 mod router;
 pub mod shards;

@@ -1,14 +1,16 @@
 //! Routing: every part is read once sequentially, and each command is recorded for the shard of its
 //! key.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::cut::CutList;
 use super::damage::{broken_rdb, damaged, unfinished};
-use super::lists::{OffsetLists, Segment};
+use super::lists::Segment;
 use super::origin::{Evidence, Origin, PartEvidence, origin};
 use super::prefixes::Prefixes;
+use super::rdb_keys::{KeydbMembers, RdbKeys};
 use super::router::{KeySpecs, Plan, Router, Skipped};
 use crate::aof::log::{Log, Part, PartRole};
 use crate::aof::{Join, Scanned, Stop, read_args, scan_parallel};
@@ -17,8 +19,8 @@ use crate::base::progress::{Progress, Silent};
 use crate::base::server::{Server, redis};
 use crate::command::intact_ranges::{following, is_damage};
 use crate::command::scripting::apply_function;
-use crate::keyspace::from_rdb::{NonKeyData, SlotImport};
-use crate::rdb::{self, AuxWhen, Header, ModuleId, Reading, Text, Visitor, Want};
+use crate::keyspace::from_rdb::{NamedKeys, NonKeyData, SlotImport};
+use crate::rdb::{self, AuxWhen, Header, Reading};
 use crate::replay::partitioner::Partitioner;
 use crate::replay::union_find::UnionFind;
 
@@ -86,6 +88,10 @@ pub(super) struct RoutedPart<'l> {
     /// The content of that RDB other than keys and functions.
     pub(super) module_aux: Vec<(AuxWhen, &'l [u8])>,
     pub(super) slot_imports: Vec<SlotImport>,
+    with_access: NamedKeys,
+    aux_fields: BTreeMap<Vec<u8>, u64>,
+    /// Members of the keys in that RDB that expire in KeyDB.
+    pub(super) keydb_members: KeydbMembers,
     /// Function libraries in that RDB.
     pub(super) libraries: Vec<Vec<u8>>,
     pub(super) segments: Vec<Segment>,
@@ -420,9 +426,11 @@ fn route_part<'l>(
     if let Some(flush) = router.flush {
         for earlier in &mut routed.parts {
             earlier.records = None;
+            earlier.with_access = NamedKeys::default();
+            earlier.keydb_members = KeydbMembers::default();
             earlier.segments.clear();
         }
-        keys.lists.clear();
+        keys.clear_keys();
         *groups = UnionFind::default();
         routed.dead_commands = routed.commands + flush.commands_before;
     }
@@ -441,6 +449,9 @@ fn route_part<'l>(
         evidence: router.evidence,
         module_aux: keys.module_aux,
         slot_imports: keys.slot_imports,
+        with_access: keys.with_access,
+        aux_fields: keys.aux_fields,
+        keydb_members: keys.keydb_members,
         libraries: keys.libraries,
         segments,
         functions: router.functions,
@@ -561,6 +572,10 @@ impl<'l> Routed<'l> {
         for part in &self.parts {
             non_key.module_aux.extend(&part.module_aux);
             non_key.slot_imports.extend(part.slot_imports.iter().cloned());
+            non_key.with_access.join(&part.with_access);
+            for (name, count) in &part.aux_fields {
+                *non_key.aux_fields.entry(name.clone()).or_default() += count;
+            }
             for library in &part.libraries {
                 let _ = non_key.functions.load(library, true);
             }
@@ -575,62 +590,5 @@ impl<'l> Routed<'l> {
             part.part.mapping.check()?;
         }
         Ok(non_key)
-    }
-}
-
-/// Records the keys of an RDB for their shards.
-struct RdbKeys<'p, 'a> {
-    plan: &'p Plan<'p>,
-    lists: OffsetLists,
-    libraries: Vec<Vec<u8>>,
-    module_aux: Vec<(AuxWhen, &'a [u8])>,
-    slot_imports: Vec<SlotImport>,
-    scratch: Vec<u8>,
-    /// A database index that no server has.
-    no_database: Option<u64>,
-}
-
-impl<'p> RdbKeys<'p, '_> {
-    fn new(plan: &'p Plan<'p>) -> Self {
-        RdbKeys {
-            plan,
-            lists: OffsetLists::new(plan.window.len(), 0),
-            libraries: Vec::new(),
-            module_aux: Vec::new(),
-            slot_imports: Vec::new(),
-            scratch: Vec::new(),
-            no_database: None,
-        }
-    }
-}
-
-impl<'a> Visitor<'a> for RdbKeys<'_, 'a> {
-    fn key(&mut self, key: &rdb::Key<'a>) -> Want {
-        let shard = self.plan.partitioner.shard_of(key.name.bytes(&mut self.scratch));
-        match u32::try_from(key.db) {
-            Ok(db) if self.plan.window.contains(&shard) => {
-                self.lists.push(shard - self.plan.window.start, key.offset, Some(db));
-            }
-            Ok(_) => {}
-            Err(_) => self.no_database = Some(key.db),
-        }
-        // The first reading checks every value; later ones only need the offsets.
-        if self.plan.look_for_ties { Want::Value } else { Want::Skip }
-    }
-
-    fn function(&mut self, library: Text<'a, '_>) {
-        self.libraries.push(library.to_vec());
-    }
-
-    fn module_aux(&mut self, _: ModuleId, when: AuxWhen, payload: &'a [u8]) {
-        self.module_aux.push((when, payload));
-    }
-
-    fn slot_import(&mut self, job: Text<'a, '_>, first: u64, last: u64) {
-        let job = job.to_vec();
-        match self.slot_imports.last_mut().filter(|import| import.job == job) {
-            Some(import) => import.ranges.push((first, last)),
-            None => self.slot_imports.push(SlotImport { job, ranges: vec![(first, last)] }),
-        }
     }
 }

@@ -234,6 +234,7 @@ fn run_shard<'a, O: Observer<'a>>(
     let server = options.server.unwrap_or_else(|| routed.origin().reading());
     for (number, part) in routed.parts.iter().enumerate() {
         load_records(part, list, server, keyspace)?;
+        part.keydb_members.attach(list, keyspace);
         let number = u32::try_from(number).unwrap_or(u32::MAX);
         observer.part_begins(number, keyspace);
         let owns = |key: &[u8]| routed.partitioner.shard_of(key) == shard;

@@ -26,14 +26,8 @@ fn write_text(out: &mut String, report: &CompactReport) -> fmt::Result {
     before_and_after(out, report)?;
     keys(out, report)?;
     reclaimed(out, report)?;
-    findings(out, report)?;
-    row(out, "fingerprint", &report.fingerprint)?;
-    let elapsed = Elapsed(Duration::from_secs_f64(report.elapsed_s));
-    let memory = report.memory_bytes.map_or(String::new(), |m| format!(", {} of memory", Bytes(m)));
-    let phases: Vec<String> = (report.phases.iter())
-        .map(|phase| format!("{} {:.2}", phase.name, phase.elapsed_s))
-        .collect();
-    row(out, "time", &format!("{elapsed}{memory} ({})", phases.join(", ")))?;
+    findings(out, report, ": use --for redis-8.2 for that")?;
+    end(out, report)?;
     writeln!(out)?;
     match &report.output {
         Some(output) => {
@@ -50,7 +44,18 @@ fn write_text(out: &mut String, report: &CompactReport) -> fmt::Result {
     }
 }
 
-fn before_and_after(out: &mut String, report: &CompactReport) -> fmt::Result {
+/// Writes the fingerprint and the time.
+pub(super) fn end(out: &mut String, report: &CompactReport) -> fmt::Result {
+    row(out, "fingerprint", &report.fingerprint)?;
+    let elapsed = Elapsed(Duration::from_secs_f64(report.elapsed_s));
+    let memory = report.memory_bytes.map_or(String::new(), |m| format!(", {} of memory", Bytes(m)));
+    let phases: Vec<String> = (report.phases.iter())
+        .map(|phase| format!("{} {:.2}", phase.name, phase.elapsed_s))
+        .collect();
+    row(out, "time", &format!("{elapsed}{memory} ({})", phases.join(", ")))
+}
+
+pub(super) fn before_and_after(out: &mut String, report: &CompactReport) -> fmt::Result {
     let mut held = counted(report.commands_before, "command");
     if report.rdb_keys_before > 0 {
         let keys = counted(report.rdb_keys_before, "key");
@@ -75,7 +80,7 @@ fn before_and_after(out: &mut String, report: &CompactReport) -> fmt::Result {
     row(out, "after", &format!("{}{ratio} ({form})", Bytes(report.bytes_after)))
 }
 
-fn keys(out: &mut String, report: &CompactReport) -> fmt::Result {
+pub(super) fn keys(out: &mut String, report: &CompactReport) -> fmt::Result {
     let total = report.keys.iter().map(|keys| keys.keys).sum();
     let each = report.keys.iter().map(|keys| (keys.db, keys.kind, keys.keys));
     lines::keys(out, "keys", (total, report.keys_with_expiry), each, row)?;
@@ -116,7 +121,8 @@ fn reclaimed(out: &mut String, report: &CompactReport) -> fmt::Result {
     Ok(())
 }
 
-fn findings(out: &mut String, report: &CompactReport) -> fmt::Result {
+/// Writes the findings; `hint` ends that about expired fields.
+pub(super) fn findings(out: &mut String, report: &CompactReport, hint: &str) -> fmt::Result {
     let mut finding = |name: &str, what: &str| {
         writeln!(
             out,
@@ -194,10 +200,11 @@ fn findings(out: &mut String, report: &CompactReport) -> fmt::Result {
     if report.passed_fields > 0 {
         let commands = counted(report.passed_fields, "command");
         let what = if report.fields_expire {
-            "accessed expired hash fields, which this server ignores"
+            "accessed expired hash fields, which this server ignores".to_owned()
         } else {
-            "accessed hash fields with an expiry; expired ones were used, as by Valkey. Redis ignores \
-             them: use --for redis-8.2 for that"
+            format!(
+                "accessed hash fields with an expiry; expired ones were used, as by Valkey. Redis ignores them{hint}"
+            )
         };
         finding("fields", &format!("{commands} {what}"))?;
     }

@@ -28,9 +28,9 @@ fn write_text(out: &mut String, report: &IntoReport) -> fmt::Result {
         0 => String::new(),
         nodes => format!(", cluster of {}", counted(nodes as u64, "primary node")),
     };
-    row(out, "into", &format!("{} ({}{cluster})", report.server, report.version))?;
-    if let Some(plan) = &report.recover {
-        row(out, "choice", plan.choice)?;
+    row(out, "into", &format!("{} ({}{cluster})", report.server, report.server_version))?;
+    if let Some(choice) = report.choice {
+        row(out, "choice", choice)?;
     }
     row(out, "existing", existing(report.existing))?;
     table(out, report)?;
@@ -49,10 +49,19 @@ fn write_text(out: &mut String, report: &IntoReport) -> fmt::Result {
     }
     if !report.dry_run {
         let seconds = report.elapsed_s.max(1e-3);
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss
+        )]
         let rate = (report.bytes as f64 / seconds) as u64;
         row(out, "sent", &format!("{}, {} a second", Bytes(report.bytes), Bytes(rate)))?;
-        row(out, "read back", &format!("{} compared with what was sent", counted(report.checked, "key")))?;
+        let not_comparable = match report.not_comparable {
+            0 => String::new(),
+            keys => format!(", {} of modules, which cannot be compared", Count(keys)),
+        };
+        let compared = counted(report.checked, "key");
+        row(out, "read back", &format!("{compared} compared with what was sent{not_comparable}"))?;
     }
     row(out, "time", &Elapsed(Duration::from_secs_f64(report.elapsed_s)).to_string())?;
     named(out, "other data in the server, not changed, such as", &report.conflicts)?;
@@ -157,7 +166,12 @@ fn verdict(out: &mut String, report: &IntoReport) -> fmt::Result {
     let done = keys.restored + keys.replaced + keys.united;
     if report.dry_run {
         let would = Styled(GOOD, "DRY RUN");
-        return writeln!(out, "{would}: {} would be put into {}", counted(done, "key"), report.server);
+        return writeln!(
+            out,
+            "{would}: {} would be put into {}",
+            counted(done, "key"),
+            report.server
+        );
     }
     if let Some(reason) = &report.stopped {
         return writeln!(
@@ -184,7 +198,13 @@ fn verdict(out: &mut String, report: &IntoReport) -> fmt::Result {
         0 => String::new(),
         there => format!(", {} there already", Count(there)),
     };
-    writeln!(out, "{}: {} put into {}{there}", Styled(GOOD, "DONE"), counted(done, "key"), report.server)
+    writeln!(
+        out,
+        "{}: {} put into {}{there}",
+        Styled(GOOD, "DONE"),
+        counted(done, "key"),
+        report.server
+    )
 }
 
 impl Report for IntoReport {

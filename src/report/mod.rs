@@ -7,6 +7,7 @@ pub mod backup;
 pub mod bench;
 pub mod check_aof;
 pub mod compact;
+pub mod convert;
 pub mod diff;
 pub mod digest;
 pub mod envelope;

@@ -8,6 +8,7 @@ use crate::ops::backup::live::{self, LiveReport, PreviewReport};
 use crate::ops::bench::BenchReport;
 use crate::ops::compact::CompactReport;
 use crate::ops::compress::batch::{CompressAllReport, CompressOutcome};
+use crate::ops::convert::ConvertReport;
 use crate::ops::diff::DiffReport;
 use crate::ops::digest::DigestReport;
 use crate::ops::generate::GenerateReport;
@@ -127,6 +128,12 @@ impl HasOutcome for CompactReport {
 impl HasOutcome for IntoReport {
     fn outcome(&self) -> Outcome {
         if self.is_complete() { Outcome::Done } else { Outcome::Partial }
+    }
+}
+
+impl HasOutcome for ConvertReport {
+    fn outcome(&self) -> Outcome {
+        if self.refused { Outcome::Failed } else { self.result.outcome() }
     }
 }
 

@@ -19,6 +19,7 @@ use super::time::local;
 use crate::analysis::keyspace_summary::SummaryReport;
 use crate::aof::log::Layout;
 use crate::base::escape::ShownPath;
+use crate::base::next_step::NextStep;
 use crate::base::units::{Bytes, Count, counted};
 use crate::ops::recover::{
     Candidate, Conflicts, Done, EventKind, Expired, Joined, RecoverReport, RemovalReason,
@@ -177,8 +178,23 @@ fn events(out: &mut String, report: &RecoverReport) -> fmt::Result {
     Ok(())
 }
 
+/// Splits the choices into those that need no other step before them, and the others.
+fn choices(report: &RecoverReport) -> (&[NextStep], impl Iterator<Item = &NextStep>) {
+    let first = report.next.iter().position(|step| !step.alternative).unwrap_or(0);
+    let (leading, rest) = report.next.split_at(first);
+    (leading, rest.iter().filter(|step| step.alternative))
+}
+
 /// Writes the steps to take first if a server is running.
 fn right_now(out: &mut String, report: &RecoverReport) -> fmt::Result {
+    let (leading, _) = choices(report);
+    if !leading.is_empty() {
+        writeln!(out)?;
+    }
+    for choice in leading {
+        writeln!(out, "{}", Styled(GOOD, wrap(&choice.why, COLUMNS, 0)))?;
+        actions(out, choice)?;
+    }
     let mut steps = report.next.iter().filter(|step| !step.alternative).peekable();
     if steps.peek().is_none() {
         return Ok(());
@@ -186,9 +202,10 @@ fn right_now(out: &mut String, report: &RecoverReport) -> fmt::Result {
     writeln!(out)?;
     if let Some(from) = &report.hold_origin {
         let head = format!(
-            "This log was secured from the server at {}; the log of that server is {}. Next, in this order:",
+            "This log was secured from the server at {}; the log of that server is {}. {}, in this order:",
             ShownPath(from.address.as_ref()),
-            ShownPath(&from.log)
+            ShownPath(&from.log),
+            if leading.is_empty() { "Next" } else { "Or, with a stop of the server" },
         );
         writeln!(out, "{}", Styled(WARNING, wrap(&head, COLUMNS, 0)))?;
         return numbered(out, steps);
@@ -209,7 +226,8 @@ fn right_now(out: &mut String, report: &RecoverReport) -> fmt::Result {
 
 /// Writes the commands that recover the data.
 fn get_it_back(out: &mut String, report: &RecoverReport) -> fmt::Result {
-    let mut choices = report.next.iter().filter(|step| step.alternative).peekable();
+    let (_, choices) = choices(report);
+    let mut choices = choices.peekable();
     if choices.peek().is_some() {
         writeln!(out)?;
     }

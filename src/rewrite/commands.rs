@@ -7,8 +7,9 @@
 //! the past. There are no transactions and no comments.
 //!
 //! Some data cannot be represented in this format and is lost silently, as on a server: the time at
-//! which consumers of a stream were last seen, and pending references to deleted entries. Other
-//! data that cannot be represented is reported as [`Unwritable`].
+//! which consumers of a stream were last seen, and pending references to deleted entries;
+//! [`fit`](crate::rewrite::fit) counts it before. Other data that cannot be represented is reported
+//! as [`Unwritable`].
 //!
 //! Checked against the output of Redis 6.2, 7.0, 8.2 and 8.6 and Valkey 9.1 for the same data.
 
@@ -91,8 +92,11 @@ impl CommandWriter {
     pub fn key(&mut self, entry: &Entry<'_>) -> Result<(), Unwritable> {
         let start = self.out.bytes.len();
         let key = entry.key();
-        if entry.meta().is_some() {
+        if entry.has_metadata() {
             return Err(Unwritable::Metadata);
+        }
+        if entry.expiring_members().next().is_some() {
+            return Err(Unwritable::KeydbMembers);
         }
         let (value, frames) = match &entry.value {
             Value::Opaque(opaque) => (opaque.before.as_ref(), opaque.frames.as_slice()),

@@ -30,6 +30,11 @@ pub enum KeyError {
         /// Whether commands can create it.
         as_commands: bool,
     },
+    /// The key has members that expire in KeyDB.
+    KeydbMembers {
+        /// The key.
+        key: Vec<u8>,
+    },
 }
 
 impl std::fmt::Display for KeyError {
@@ -41,6 +46,9 @@ impl std::fmt::Display for KeyError {
                 "an RDB cannot hold key {}, which commands have changed that are not understood",
                 Shown(key)
             ),
+            KeyError::KeydbMembers { key } => {
+                write!(f, "key {} has members that expire, which only KeyDB has", Shown(key))
+            }
             KeyError::Unsupported { key, what, .. } => {
                 write!(
                     f,
@@ -152,8 +160,11 @@ fn unsupported(entry: &Entry<'_>, what: &'static str, as_commands: bool) -> KeyE
 
 /// Returns an error if the key has a property that the writer does not know.
 fn check_supported(entry: &Entry<'_>) -> Result<(), KeyError> {
-    if entry.meta().is_some() {
+    if entry.has_metadata() {
         return Err(unsupported(entry, "the metadata of a module", false));
+    }
+    if entry.expiring_members().next().is_some() {
+        return Err(KeyError::KeydbMembers { key: entry.key().to_vec() });
     }
     if let Value::Stream(stream) = &entry.value
         && let Some(idmp) = stream.idmp()

@@ -17,9 +17,15 @@ fn reports_on_testdata_fit_the_columns() {
         for entry in fs::read_dir(testdata.join(set)).unwrap() {
             let name = entry.unwrap().file_name();
             let path = format!("{set}/{}", name.to_str().unwrap());
-            for line in
-                ["verify", "recover", "repair -n", "repair -n --salvage", "compact -n", "digest"]
-            {
+            for line in [
+                "verify",
+                "recover",
+                "repair -n",
+                "repair -n --salvage",
+                "compact -n",
+                "convert -n --for redis-5.0 --format aof",
+                "digest",
+            ] {
                 let words: Vec<&str> = line.split(' ').chain([path.as_str()]).collect();
                 let output = place.command().current_dir(&testdata).args(&words).output().unwrap();
                 let run = Run::of(&output);

@@ -5,14 +5,14 @@ use aofkit::rdb::crc64;
 use super::*;
 
 /// The length-encoded id of a module's data type: nine characters of 6 bits, and the version of its encoding.
-fn module_id(name: &str, version: u64) -> Vec<u8> {
+pub(super) fn module_id(name: &str, version: u64) -> Vec<u8> {
     const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let six_bits = |c| ALPHABET.find(c).expect("a character of module names") as u64;
     let id = name.chars().fold(0, |id, c| id << 6 | six_bits(c)) << 10 | version;
     [&[0x81][..], &id.to_be_bytes()].concat()
 }
 
-fn rdb(header: &str, content: &[Vec<u8>]) -> Vec<u8> {
+pub(super) fn rdb(header: &str, content: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = header.as_bytes().to_vec();
     bytes.extend(content.concat());
     bytes.push(0xff);
@@ -22,21 +22,21 @@ fn rdb(header: &str, content: &[Vec<u8>]) -> Vec<u8> {
 }
 
 /// Data of a module that belongs to no key: one string, to be loaded before the keys.
-fn aux(module: &str) -> Vec<u8> {
+pub(super) fn aux(module: &str) -> Vec<u8> {
     [b"\xf7", &module_id(module, 1)[..], b"\x02\x01\x05\x03abc\0"].concat()
 }
 
 /// A key that holds data of a module: the number 7.
-fn key(module: &str) -> Vec<u8> {
+pub(super) fn key(module: &str) -> Vec<u8> {
     [b"\xfe\0\x07\x01m", &module_id(module, 1)[..], b"\x02\x07\0"].concat()
 }
 
-fn string() -> Vec<u8> {
+pub(super) fn string() -> Vec<u8> {
     b"\xfe\0\0\x01k\x01v".to_vec()
 }
 
 /// The text without line breaks.
-fn unbroken(run: &Run) -> String {
+pub(super) fn unbroken(run: &Run) -> String {
     run.stdout.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -165,12 +165,12 @@ fn an_archive_with_module_data_is_restored_or_the_module_is_named() {
     assert!(!run.stdout.contains("graphdata"), "{run:#?}");
 }
 
-fn library(code: &str) -> Vec<u8> {
+pub(super) fn library(code: &str) -> Vec<u8> {
     let len = u8::try_from(code.len()).expect("short");
     [&[0xf5, 0x40, len], code.as_bytes()].concat()
 }
 
-const LUA: &str = "#!lua name=a\nredis.register_function('f', function() return 1 end)";
+pub(super) const LUA: &str = "#!lua name=a\nredis.register_function('f', function() return 1 end)";
 
 /// Redis 7.0 and 8.2 and Valkey 9.1 were observed to refuse each of them but the first two.
 #[test]

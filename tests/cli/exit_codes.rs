@@ -8,6 +8,9 @@ fn put_files(place: &Place) {
     place.put("other.aof", [sound(), command(&["SET", "d", "4"])].concat());
     place.put("torn.aof", torn());
     place.put("damaged.aof", [&sound()[..], b"rubbish", &sound()].concat());
+    let fields = ["HSET h f v", "HPEXPIREAT h 4102444800000 FIELDS 1 f"];
+    let fields = fields.map(|line| command(&line.split(' ').collect::<Vec<_>>()));
+    place.put("fields.aof", fields.concat());
     place.put("failing.aof", [sound(), command(&["LPUSH", "a", "x"])].concat());
     place.put("flushed.aof", [sound(), command(&["FLUSHALL"])].concat());
     place.put("nothing.aof", "<html></html>\n");
@@ -83,6 +86,13 @@ const CASES: &[(i32, &str)] = &[
     (2, "compact sound.aof"),
     (2, "compact sound.aof -o compacted.aof"),
     (2, "compact missing -n"),
+    (0, "convert sound.aof --for redis-6.2 -n"),
+    (0, "convert fields.aof --for redis-6.2 -n --allow-loss"),
+    (1, "convert failing.aof --for redis-6.2 -n"),
+    (2, "convert fields.aof --for redis-6.2 -n"),
+    (2, "convert fields.aof --for redis-6.2 -o converted.aof"),
+    (2, "convert sound.aof -o converted.aof"),
+    (2, "convert sound.aof --for redis-6.2"),
     (0, "compress sound.aof -o new.zip"),
     (2, "compress sound.aof -o new.zip"),
     (2, "compress damaged.aof -o new-too.zip"),

@@ -21,9 +21,10 @@ fn place() -> Place {
 }
 
 /// Every command that writes a set to OUT, if need be.
-const SETS: [&str; 7] = [
+const SETS: [&str; 8] = [
     "compact set -o OUT --force",
     "compact set.zip -o OUT --force",
+    "convert set -o OUT --for redis-7.0 --force",
     "repair set -o OUT --force",
     "recover set --strip -o OUT --force",
     "recover set --undelete a -o OUT --force",
@@ -32,9 +33,10 @@ const SETS: [&str; 7] = [
 ];
 
 /// Every command that writes a file to OUT.
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
     "compact set -o OUT --format aof --force",
     "compact a.aof -o OUT --force",
+    "convert a.aof -o OUT --for redis-6.2 --force",
     "repair a.aof -o OUT --force",
     "recover a.aof --strip -o OUT --force",
     "compress whole -o OUT --force",

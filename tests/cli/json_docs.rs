@@ -10,11 +10,17 @@ use super::*;
 use docs::Docs;
 
 const SERVER: &str = "needs a running server: checked in tests/servers/live";
+const INTO: &str = "needs a running server: checked in tests/servers/into";
 const WRITER: &str = "needs a process that is writing the log: tests/cli/under_way.rs";
 const FAILING_DISK: &str = "needs a file system that fails during retention";
 
 /// The documented fields that no run of this test prints, or all fields of a table, and why.
 const EXCEPTIONS: &[(&str, &str)] = &[
+    ("Function fates", INTO),
+    ("Key fates", INTO),
+    ("Key fates by type", INTO),
+    ("Named key", INTO),
+    ("into", INTO),
     ("Key place.carried", "of a key at the end that an unknown command changed"),
     ("Key place.expires_at", "as in `Key value state`"),
     ("Key state.carried", "as in `Key value state`"),
@@ -167,6 +173,12 @@ impl Printed {
             [&sound()[..], b"rubbish", &command(&["FLUSHALL"]), &sound()].concat(),
         );
         place.put("html.aof", "<html></html>\n");
+        place.put("keydb.rdb", super::convert::of_keydb(&[("a", "4102444800000")]));
+        let code = "#!lua name=lib\nredis.register_function('f', function() return 1 end)";
+        place.put(
+            "stale.aof",
+            [command(&["FUNCTION", "LOAD", code]), command(&["ARSET", "a", "0", "x"])].concat(),
+        );
         place.put("open.aof", [sound(), command(&["MULTI"]), command(&["SET", "d", "4"])].concat());
         for line in [
             "verify a.aof torn.aof damaged.aof html.aof open.aof missing",
@@ -196,6 +208,9 @@ impl Printed {
             "compact a.aof -o small.aof",
             "compact open.aof -o compacted --format multipart --for redis-7.0",
             "compact a.aof -n --db 0 --pattern a* --drop-expired",
+            "convert a.aof -n --for redis-7.0",
+            "convert keydb.rdb -n --for redis-7.0",
+            "convert stale.aof -n --for redis-6.2",
             "! digest missing",
             "! verify",
             "recover unknown.aof",
@@ -298,7 +313,15 @@ fn every_printed_field_is_documented_and_every_documented_field_is_printed() {
     printed.run(&all);
     for path in &items {
         let path = path.to_str().unwrap();
-        for line in ["recover", "repair -n", "repair -n --salvage", "log", "digest", "compact -n"] {
+        for line in [
+            "recover",
+            "repair -n",
+            "repair -n --salvage",
+            "log",
+            "digest",
+            "compact -n",
+            "convert -n --for redis-6.2 --format aof",
+        ] {
             printed.run(&line.split(' ').chain([path]).collect::<Vec<_>>());
         }
     }

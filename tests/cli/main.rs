@@ -11,6 +11,7 @@ mod broken_length;
 mod columns;
 mod compact;
 mod content;
+mod convert;
 mod diff;
 mod diff_servers;
 mod exit_codes;

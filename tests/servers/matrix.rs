@@ -42,11 +42,11 @@ static DATA_SETS: LazyLock<Vec<PathBuf>> = LazyLock::new(|| {
 });
 
 /// A state, and what the server has after a restart from it.
-struct State {
-    log: TempDir,
+pub(crate) struct State {
+    pub(crate) log: TempDir,
     preamble: bool,
-    keys: u64,
-    expected: (String, Vec<String>),
+    pub(crate) keys: u64,
+    pub(crate) expected: (String, Vec<String>),
 }
 
 fn states(binary: &Binary) {
@@ -68,7 +68,7 @@ fn states(binary: &Binary) {
 }
 
 /// Lets the server write a state.
-fn write(binary: &Binary, seed: u64) -> State {
+pub(crate) fn write(binary: &Binary, seed: u64) -> State {
     let mut random = Random::new(seed);
     let preamble = seed.is_multiple_of(2);
     let config = [

@@ -115,6 +115,18 @@ impl<'a> Idmp<'a> {
         }
     }
 
+    /// Forgets the ids that a server computed from the fields, and returns their number.
+    pub fn forget_computed(&mut self) -> u64 {
+        let mut forgotten = 0;
+        for producer in self.producers.values_mut() {
+            let before = producer.order.len();
+            producer.order.retain(|iid| matches!(iid, Iid::Given(_)));
+            producer.ids.retain(|iid, _| matches!(iid, Iid::Given(_)));
+            forgotten += (before - producer.order.len()) as u64;
+        }
+        forgotten
+    }
+
     /// Records an entry of an RDB, which the counters include.
     pub fn load(&mut self, name: &'a [u8], iid: Iid<'a>, id: StreamId) {
         let producer = self.producers.entry(name).or_default();

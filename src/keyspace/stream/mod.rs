@@ -221,6 +221,11 @@ impl<'a> Stream<'a> {
         Some(if id == first { before.wrapping_add(1) } else { before })
     }
 
+    /// Returns the groups for modification, in the order of their names' bytes.
+    pub fn groups_mut(&mut self) -> impl ExactSizeIterator<Item = (&'a [u8], &mut Group<'a>)> {
+        self.groups.iter_mut().map(|(name, group)| (*name, group))
+    }
+
     /// Returns whether an entry from this id on may have been deleted by name, as far as a server
     /// can determine (`streamRangeHasTombstones`).
     pub fn has_gaps_from(&self, id: StreamId) -> bool {
@@ -302,6 +307,11 @@ impl<'a> Stream<'a> {
     /// Returns the entries that producers added, for modification.
     pub fn idmp_mut(&mut self) -> &mut Idmp<'a> {
         self.idmp.get_or_insert_default()
+    }
+
+    /// Forgets which entries producers added, and restores the default configuration.
+    pub fn clear_idmp(&mut self) {
+        self.idmp = None;
     }
 
     /// Applies the configuration and the counters in an RDB.

@@ -129,9 +129,9 @@ pub struct ScanReport {
     /// The reader.
     pub reader: Reader,
     /// The work done for each command.
-    pub checks: Checks,
+    pub(crate) checks: Checks,
     /// The state of the mapping.
-    pub mapping: Temperature,
+    pub(crate) mapping: Temperature,
     /// The times.
     #[serde(flatten)]
     pub times: Times,

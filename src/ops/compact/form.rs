@@ -6,7 +6,8 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use crate::aof::log::{Layout, Log};
-use crate::rdb::{self, Text, Visitor, Want};
+use crate::base::server::Server;
+use crate::rdb::{self, Target, Text, Visitor, Want};
 
 /// The form of a log on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -51,6 +52,33 @@ impl Form {
                 Some(part) if part.starts_with_rdb() => Form::Preamble,
                 _ => Form::Aof,
             },
+        }
+    }
+
+    /// Returns the form of a log that is converted for a server: the one that it has, or the nearest that the server
+    /// reads.
+    pub(crate) fn for_server(log: &Log, commands: u64, server: Server) -> Form {
+        let own = match &log.layout {
+            Layout::RdbFile if commands == 0 && !is_preamble(log) => Form::Rdb,
+            _ => Form::matching(log, commands),
+        };
+        let is_rdb = own.is_rdb() && Target::for_server(server).is_some();
+        match own {
+            Form::Rdb | Form::Preamble if is_rdb => own,
+            Form::Multipart if is_rdb && server.reads_multi_part() => own,
+            Form::Multipart if is_rdb => Form::Preamble,
+            Form::MultipartAof if server.reads_multi_part() => own,
+            _ => Form::Aof,
+        }
+    }
+
+    /// Returns the form of the same shape with the other encoding of keys: commands instead of an RDB, or the reverse.
+    pub(crate) fn with_other_encoding(self) -> Form {
+        match self {
+            Form::Aof => Form::Preamble,
+            Form::Preamble | Form::Rdb => Form::Aof,
+            Form::Multipart => Form::MultipartAof,
+            Form::MultipartAof => Form::Multipart,
         }
     }
 

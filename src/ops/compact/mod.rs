@@ -49,9 +49,9 @@ use crate::rdb::Target;
 use crate::rdb::write::{self, Feature, Notes};
 use crate::replay::pair::each_window;
 use crate::replay::{
-    Basis, Origin, ReplayOptions, ReplayStats, RouteOptions, Routed, Routing, is_sample, replay,
-    route,
+    Basis, Origin, ReplayOptions, ReplayStats, RouteOptions, Routed, is_sample, replay, route,
 };
+use crate::rewrite::fit::{Destination, Losses, fit};
 
 /// Options of [`compact`].
 #[derive(Debug, Clone)]
@@ -116,6 +116,35 @@ pub fn compact(
     options: &CompactOptions,
     progress: &dyn Progress,
 ) -> Result<CompactReport> {
+    compact_with(path, options, Unheld::Refused, progress).map(|(report, _)| report)
+}
+
+/// The treatment of data that the server or the form cannot hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unheld {
+    /// It is an error.
+    Refused,
+    /// It is left out and reported.
+    LeftOut {
+        /// The time at which expiries have passed, in Unix milliseconds.
+        now_ms: i64,
+        /// Whether the result is published although something is left out.
+        is_published: bool,
+    },
+}
+
+/// Compacts like [`compact`], and returns also what was left out. If the result is not to be published because of that,
+/// the report has no output.
+///
+/// # Errors
+///
+/// As [`compact`].
+pub(crate) fn compact_with(
+    path: &Path,
+    options: &CompactOptions,
+    unheld: Unheld,
+    progress: &dyn Progress,
+) -> Result<(CompactReport, Losses)> {
     let started = Instant::now();
     let input = open(path)?;
     if let Some(output) = &options.output {
@@ -125,7 +154,7 @@ pub fn compact(
     let compacted = || {
         let mut phases = Phases::default();
         let routing = phases.time("route", || route(&log, &options.route, progress))?;
-        write_from(&log, &routing, options, (phases, started), progress)
+        write_from(&log, &routing, (options, unheld), (phases, started), progress)
     };
     log.name_archive(compacted())
 }
@@ -141,46 +170,74 @@ pub(crate) fn write_data_set(
     options: &CompactOptions,
     progress: &dyn Progress,
 ) -> Result<CompactReport> {
-    write_from(log, source, options, (Phases::default(), Instant::now()), progress)
+    let timing = (Phases::default(), Instant::now());
+    write_from(log, source, (options, Unheld::Refused), timing, progress).map(|(report, _)| report)
 }
 
 fn write_from(
     log: &Log,
     source: &dyn Source,
-    options: &CompactOptions,
+    (options, unheld): (&CompactOptions, Unheld),
     (mut phases, started): (Phases, Instant),
     progress: &dyn Progress,
-) -> Result<CompactReport> {
+) -> Result<(CompactReport, Losses)> {
     let memory = Memory::default();
     let routed = source.whole();
     memory.look();
-    let form = options.form.unwrap_or_else(|| Form::matching(log, routed.commands));
+    let form = options.form.unwrap_or_else(|| match (unheld, options.server) {
+        (Unheld::LeftOut { .. }, Some(server)) => Form::for_server(log, routed.commands, server),
+        _ => Form::matching(log, routed.commands),
+    });
     if let Some(output) = &options.output {
         check_shape(output, if form.is_directory() { Shape::Directory } else { Shape::File })?;
     }
     let origin = routed.origin();
-    let reading = options.server.unwrap_or_else(|| origin.reading());
+    // What is converted is read as the server that wrote it does, and checked as the other reads it.
+    let own = (unheld != Unheld::Refused).then(|| origin.reading());
+    let reading = own.or(options.server).unwrap_or_else(|| origin.reading());
     let mut server = server_for(origin, form, options)?;
     if options.server.is_none() && !server.has_redis(7, 0) && routed.has_functions()? {
         server = raised(server, Feature::Functions).unwrap_or(server);
     }
     loop {
+        let style = style_for(form, server, options, origin)?;
+        let destination = match unheld {
+            Unheld::Refused => None,
+            Unheld::LeftOut { now_ms, .. } => Some(Destination {
+                server,
+                encoding: style.encoding(),
+                modules: &options.modules,
+                has_consumer_times: routed.rdb_keys > 0,
+                now_ms,
+            }),
+        };
+        let of = (routed, if unheld == Unheld::Refused { server } else { reading });
+        let (non_key, losses) = non_key(of, form, destination.as_ref(), options)?;
         let job = Job {
             path: &log.path,
             log,
             source,
             form,
-            style: style_for(form, server, options, origin)?,
-            non_key: non_key(routed, form, server, options)?,
-            reading,
+            style,
+            non_key,
+            destination,
+            losses,
+            reading: options.server.unwrap_or(reading),
             replay: ReplayOptions { server: Some(reading), ..options.replay.clone() },
             origin,
             options,
+            is_published: matches!(
+                unheld,
+                Unheld::Refused | Unheld::LeftOut { is_published: true, .. }
+            ),
             memory: &memory,
             unfit: Mutex::default(),
         };
         match job.run(&mut phases, progress) {
-            Ok(done) => return Ok(job.report(done, phases, started.elapsed())),
+            Ok(mut done) => {
+                let losses = std::mem::take(&mut done.losses);
+                return Ok((job.report(done, phases, started.elapsed()), losses));
+            }
             // The version derived from the log may not be able to represent all the data, for example if a newer server
             // continued an old log. Unless the user named a server, the next version that can is used.
             Err(error) => match job.unfit().and_then(|feature| raised(server, feature)) {
@@ -227,12 +284,12 @@ fn raised(server: Server, feature: Feature) -> Option<Server> {
 
 /// Returns the data to write other than keys.
 fn non_key<'l>(
-    routed: &Routed<'l>,
+    (routed, reading): (&Routed<'l>, Server),
     form: Form,
-    server: Server,
+    destination: Option<&Destination<'_>>,
     options: &CompactOptions,
-) -> Result<NonKeyData<'l>> {
-    let mut non_key = routed.non_key(server)?;
+) -> Result<(NonKeyData<'l>, Losses)> {
+    let mut non_key = routed.non_key(reading)?;
     if options.route.slice.is_some_and(|slice| slice.number > 1) {
         // Functions are in the first slice.
         non_key.functions = Functions::default();
@@ -240,6 +297,7 @@ fn non_key<'l>(
     if options.drop_module_aux {
         non_key.module_aux.clear();
     }
+    let losses = destination.map(|to| to.fit_non_key(&mut non_key)).unwrap_or_default();
     module_rule(options).check_aux(&non_key)?;
     let lost = !non_key.module_aux.is_empty() || !non_key.slot_imports.is_empty();
     if lost && !form.is_rdb() {
@@ -251,7 +309,7 @@ fn non_key<'l>(
         return Err(Error::new(ErrorKind::Refused, format!("commands cannot carry {what}"))
             .help("write an RDB, which can: --format preamble, multipart or rdb"));
     }
-    Ok(non_key)
+    Ok((non_key, losses))
 }
 
 fn module_rule(options: &CompactOptions) -> ModuleRule<'_> {
@@ -290,7 +348,13 @@ struct Job<'j> {
     form: Form,
     style: Style,
     non_key: NonKeyData<'j>,
-    /// The server whose loader is emulated.
+    /// What the data set is made to fit; `None` if what does not fit is an error.
+    destination: Option<Destination<'j>>,
+    /// What was removed of the data that belongs to no key.
+    losses: Losses,
+    /// Whether the output is published although something was removed.
+    is_published: bool,
+    /// The server whose loader is emulated when the output is checked.
     reading: Server,
     replay: ReplayOptions,
     origin: &'j Origin,
@@ -305,6 +369,14 @@ struct Done {
     counted: Counted,
     stats: ReplayStats,
     bytes: u64,
+    losses: Losses,
+    is_written: bool,
+}
+
+impl Done {
+    fn written(self) -> Done {
+        Done { is_written: true, ..self }
+    }
 }
 
 impl Job<'_> {
@@ -318,24 +390,34 @@ impl Job<'_> {
                 let base = directory.path().join(&names.base);
                 let file = access.create(&base).map_err(|e| Error::io("create", &base, e))?;
                 let done = self.fill(Some(&file), &base, phases, progress)?;
+                if !self.may_publish(&done) {
+                    return Ok(done);
+                }
                 names.write_beside(directory.path(), access)?;
                 self.check(directory.path(), &done, phases, progress)?;
                 self.source.may_be_published()?;
                 progress.check()?;
                 phases.time("publish", || directory.publish())?;
-                Ok(done)
+                Ok(done.written())
             }
             Some(output) => {
                 let mut file = NewFile::create(output, self.options.existing, self.access())?;
                 let path = file.path().to_owned();
                 let done = self.fill(Some(file.file()), &path, phases, progress)?;
+                if !self.may_publish(&done) {
+                    return Ok(done);
+                }
                 self.check(&path, &done, phases, progress)?;
                 self.source.may_be_published()?;
                 progress.check()?;
                 phases.time("publish", || file.publish())?;
-                Ok(done)
+                Ok(done.written())
             }
         }
+    }
+
+    fn may_publish(&self, done: &Done) -> bool {
+        self.is_published || done.losses.is_empty()
     }
 
     /// Returns the access mode of the output.
@@ -357,7 +439,11 @@ impl Job<'_> {
         let made = |shard, keyspace: &mut Keyspace<'_>| {
             let (filter, is_sample) = (&self.options.filter, is_sample(whole, shard));
             let rule = module_rule(self.options);
-            make(keyspace, filter, self.detail(), &self.style, rule, &self.unfit, is_sample)
+            let losses = self.fit(keyspace);
+            let mut made =
+                make(keyspace, filter, self.detail(), &self.style, rule, &self.unfit, is_sample)?;
+            made.counted.losses = losses;
+            Ok(made)
         };
         let take = |shard: usize, made: Encoded| {
             if shard.is_multiple_of(LOOK_EACH) {
@@ -369,7 +455,18 @@ impl Job<'_> {
         let stats = phases
             .time("replay", || each_shard(self.source, &self.replay, progress, made, take))?;
         let bytes = phases.time("join", || output.finish())?;
-        Ok(Done { counted, stats, bytes })
+        let mut losses = self.losses.clone();
+        losses.join(std::mem::take(&mut counted.losses));
+        Ok(Done { counted, stats, bytes, losses, is_written: false })
+    }
+
+    /// Removes from the keys that are retained what does not fit the destination.
+    fn fit(&self, keyspace: &mut Keyspace<'_>) -> Losses {
+        let filter = &self.options.filter;
+        let Some(destination) = &self.destination else { return Losses::default() };
+        fit(keyspace, destination, &|db, entry| {
+            filter.is_none() || filter.keeps(db, entry, &mut LeftOut::default())
+        })
     }
 
     /// Returns how much of the data the form can represent.
@@ -407,8 +504,9 @@ impl Job<'_> {
                 found.join(counted);
                 Ok(())
             };
+            let options = ReplayOptions { server: Some(self.reading), ..self.replay.clone() };
             each_window(&routing, "check", progress, |routed| {
-                replay(routed, &self.replay, progress, count, &mut take)
+                replay(routed, &options, progress, count, &mut take)
             })?;
             Ok::<_, Error>((found, routing.whole().non_key(self.reading)?.functions))
         })?;
@@ -495,7 +593,7 @@ impl Names {
 
 impl Job<'_> {
     fn report(&self, done: Done, phases: Phases, elapsed: Duration) -> CompactReport {
-        let Done { counted, stats, bytes } = done;
+        let Done { counted, stats, bytes, is_written, .. } = done;
         let failed = stats.failed.iter().map(|((id, error), (count, at))| Failed {
             command: id.row().name,
             error,
@@ -511,7 +609,7 @@ impl Job<'_> {
         });
         CompactReport {
             path: self.path.to_owned(),
-            output: self.options.output.clone(),
+            output: self.options.output.clone().filter(|_| is_written),
             origin: self.origin.clone(),
             form: self.form,
             encoding: match &self.style {
@@ -539,7 +637,7 @@ impl Job<'_> {
             passed_fields: stats.warnings.passed_fields,
             fields_expire: self.replay.fields_expire_ms.is_some(),
             torn: self.source.whole().torn.map(TornEnd::from_replay),
-            checked: self.options.check && self.options.output.is_some(),
+            checked: self.options.check && is_written,
             fingerprint: counted.whole.to_string(),
             memory_bytes: self.memory.highest(),
             elapsed_s: elapsed.as_secs_f64(),

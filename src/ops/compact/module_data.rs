@@ -5,11 +5,11 @@
 
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::escape::Shown;
-use crate::base::modules::{ModuleNeed, Modules};
+use crate::base::modules::Modules;
 use crate::base::server::Server;
 use crate::keyspace::from_rdb::NonKeyData;
 use crate::keyspace::{Entry, Value};
-use crate::rdb::module_of;
+use crate::rewrite::fit::module_that_is_missing;
 
 /// The server that a compaction is for, with the modules that are loaded in it.
 #[derive(Clone, Copy)]
@@ -24,6 +24,14 @@ impl ModuleRule<'_> {
     pub(super) fn check_key(&self, db: u32, entry: &Entry<'_>) -> Result<()> {
         let Value::Module(payload) = &entry.value else { return Ok(()) };
         let Some((server, name)) = self.missing(payload) else { return Ok(()) };
+        if server.brings_module(&name) {
+            let what = format!(
+                "key {} of database {db} is a vector set of a newer version, which {server} does not load",
+                Shown(entry.key())
+            );
+            return Err(Error::new(ErrorKind::Refused, what)
+                .help("choose redis-8.2 or later with --for; --exclude leaves keys out"));
+        }
         let what = format!(
             "key {} of database {db} is data of the module {name}, which {server} loads only with that module",
             Shown(entry.key()),
@@ -52,8 +60,6 @@ impl ModuleRule<'_> {
     /// The server and the data type, if the server lacks the module.
     fn missing(&self, payload: &[u8]) -> Option<(Server, String)> {
         let server = self.server?;
-        let name = module_of(payload)?.name();
-        let lacks = self.modules.need(server, &name) == Some(ModuleNeed::Load);
-        lacks.then_some((server, name))
+        Some((server, module_that_is_missing(server, self.modules, payload)?))
     }
 }

@@ -18,6 +18,7 @@ use crate::keyspace::from_rdb::NonKeyData;
 use crate::rdb::write::{self, Notes, Part, WriteError, Writer};
 use crate::rdb::{AuxWhen, Target};
 use crate::rewrite::commands::CommandWriter;
+use crate::rewrite::fit::Encoding;
 
 /// The encoding of the keys.
 #[derive(Debug, Clone)]
@@ -26,6 +27,15 @@ pub(super) enum Style {
     Commands(Server),
     /// An RDB.
     Rdb { target: Target, options: write::Options, notes: Notes },
+}
+
+impl Style {
+    pub(super) fn encoding(&self) -> Encoding {
+        match self {
+            Style::Commands(_) => Encoding::Commands,
+            Style::Rdb { target, .. } => Encoding::Rdb(*target),
+        }
+    }
 }
 
 /// The encoded keys of one database in one shard.

@@ -44,7 +44,7 @@ pub struct CompactReport {
     pub keys_with_expiry: u64,
     /// The key prefixes by reclaimed bytes, largest first; an estimate from a sixteenth of the keys if the log is 64
     /// MiB or larger.
-    pub reclaimed: Vec<Reclaimed>,
+    pub(crate) reclaimed: Vec<Reclaimed>,
     /// The number of function libraries.
     pub functions: u64,
     /// The number of keys excluded by a filter.
@@ -73,7 +73,7 @@ pub struct CompactReport {
     /// The total run time in seconds.
     pub elapsed_s: f64,
     /// The run time of each phase.
-    pub phases: Vec<Phase>,
+    pub(crate) phases: Vec<Phase>,
 }
 
 /// The number of keys of one type in one database.

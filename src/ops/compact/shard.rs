@@ -15,6 +15,7 @@ use crate::rdb::Kind;
 use crate::rdb::write::{Feature, WriteError, Writer};
 use crate::replay::{PrefixCounter, Prefixes};
 use crate::rewrite::commands::{CommandWriter, Unwritable};
+use crate::rewrite::fit::Losses;
 use crate::rewrite::rdb::{KeyError, write_key};
 
 /// An encoded shard.
@@ -34,6 +35,8 @@ pub(super) struct Counted {
     pub(super) keys: BTreeMap<(u32, Kind), u64>,
     pub(super) with_expiry: u64,
     pub(super) left_out: LeftOut,
+    /// What was removed because it does not fit.
+    pub(super) losses: Losses,
     /// The number of bytes written by key prefix, in the sampled shards.
     pub(super) prefixes: Prefixes,
 }
@@ -60,6 +63,7 @@ impl Counted {
         }
         self.with_expiry += other.with_expiry;
         self.left_out.join(other.left_out);
+        self.losses.join(other.losses);
         self.prefixes.join(other.prefixes);
     }
 
@@ -155,13 +159,18 @@ pub(super) fn feature_of(error: Unwritable) -> Option<Feature> {
         Unwritable::Module
         | Unwritable::Stream
         | Unwritable::ProducedEntry
-        | Unwritable::Metadata => None,
+        | Unwritable::Metadata
+        | Unwritable::KeydbMembers => None,
     }
 }
 
 /// The way out where no form can hold a key.
 const EXCLUDE: &str =
     "--exclude leaves the key out; the server that wrote the log can rewrite it with the key";
+
+/// The ways out where members of a key expire in KeyDB.
+const WITHOUT_EXPIRY: &str = "convert --for VERSION --allow-loss writes the members without their expiry; --exclude leaves \
+     the key out";
 
 fn unwritable(error: Unwritable, db: u32, key: &[u8], server: Server) -> Error {
     let message =
@@ -171,6 +180,7 @@ fn unwritable(error: Unwritable, db: u32, key: &[u8], server: Server) -> Error {
             "write an RDB, which carries it as it is: --format preamble, multipart or rdb"
         }
         Unwritable::Metadata | Unwritable::ProducedEntry => EXCLUDE,
+        Unwritable::KeydbMembers => WITHOUT_EXPIRY,
         _ => "name a newer server with --for",
     };
     Error::new(ErrorKind::Refused, message).help(help)
@@ -184,6 +194,11 @@ fn key_error(error: KeyError, db: u32) -> Error {
             format!("key {} of database {db} has {what}, which no RDB that is written here can hold", Shown(&key)),
         )
         .help(if as_commands { "write commands: --format aof or multipart-aof" } else { EXCLUDE }),
+        KeyError::KeydbMembers { key } => Error::new(
+            ErrorKind::Refused,
+            format!("key {} of database {db} has members that expire, which only KeyDB has", Shown(&key)),
+        )
+        .help(WITHOUT_EXPIRY),
         KeyError::Opaque { key } => Error::new(
             ErrorKind::Refused,
             format!(

@@ -3,6 +3,7 @@
 use super::output::Piece;
 use super::*;
 use crate::base::progress::Silent;
+use crate::replay::Routing;
 
 /// A log whose shards are corrupted on the way to the output.
 struct Harmed<'l> {
@@ -23,7 +24,8 @@ impl Source for Harmed<'_> {
         take: &mut TakeShare<'_>,
     ) -> Result<ReplayStats> {
         let mut harmed = |shard, mut made: Made| {
-            (self.harm)(&mut made.pieces);
+            let encoded: &mut Encoded = made.downcast_mut().expect("an encoded shard");
+            (self.harm)(&mut encoded.pieces);
             take(shard, made)
         };
         self.routing.shards(options, progress, make, &mut harmed)

@@ -34,6 +34,7 @@ impl Sender<'_> {
     pub(super) fn step_by_step(&mut self, node: usize, job: Job) -> Result<()> {
         match job.stage {
             Stage::Unite => self.unite(node, job),
+            Stage::Withdraw => self.withdraw(node, job),
             Stage::Build { replace, only } => self.build(node, job, replace, only),
             _ => Ok(()),
         }
@@ -55,7 +56,9 @@ impl Sender<'_> {
             Err(halt) => Err(halt),
         };
         match built {
-            Ok(Fate::Restored) => self.restored(job, replace, None),
+            Ok(fate @ (Fate::Restored | Fate::Replaced)) => {
+                self.restored(job, fate == Fate::Replaced, None);
+            }
             Ok(Fate::Conflicting) => self.refused(job, Refusal::Exists),
             Ok(fate) => self.tally.count(&job.key, fate),
             Err(Halt::Lost(failure)) => return self.lost_with(node, job, failure),
@@ -183,11 +186,15 @@ impl Sender<'_> {
         }
         // A temporary key that cannot be renamed is removed in the same step.
         let rename: &[u8] = if replace { b"RENAME" } else { b"RENAMENX" };
+        if replace {
+            pack(&mut request, &[b"EXISTS", key]);
+        }
         pack(&mut request, &[rename, temporary, key]);
         pack(&mut request, &[b"DEL", temporary]);
         pack(&mut request, &[b"EXEC"]);
         let address = self.address(node);
-        let replies = self.pipeline(node).run_all(&request, 5).map_err(Halt::Lost)?;
+        let replies =
+            self.pipeline(node).run_all(&request, 5 + usize::from(replace)).map_err(Halt::Lost)?;
         if let Some(error) = replies.iter().find_map(|reply| match reply {
             Reply::ServerError(error) => Some(error),
             _ => None,
@@ -196,12 +203,14 @@ impl Sender<'_> {
         }
         match replies.last() {
             Some(Reply::Array(results)) => match results.as_slice() {
-                [_, Reply::Okay | Reply::Int(1), _] => Ok(Fate::Restored),
+                [_, Reply::Int(1), Reply::Okay, _] => Ok(Fate::Replaced),
+                [_, Reply::Int(1), _] | [_, Reply::Int(_), Reply::Okay, _] => Ok(Fate::Restored),
                 [_, Reply::Int(0), _] => Ok(Fate::Conflicting),
-                [_, Reply::ServerError(error), _] => {
+                [.., Reply::ServerError(error), _] => {
                     let refusal = Refusal::of(error, &address);
                     // The temporary key has expired in the transaction.
-                    let is_gone = matches!(&refusal, Refusal::Key(text) if text.contains("no such key"));
+                    let is_gone =
+                        matches!(&refusal, Refusal::Key(text) if text.contains("no such key"));
                     if is_gone { Ok(Fate::Expired) } else { Err(Halt::Refused(refusal)) }
                 }
                 _ => Err(Halt::Refused(Refusal::Key("the reply to EXEC is incomplete".to_owned()))),
@@ -211,12 +220,7 @@ impl Sender<'_> {
     }
 
     /// Runs one command at a node whose pipeline is empty.
-    pub(super) fn run(
-        &mut self,
-        node: usize,
-        asking: bool,
-        args: &[&[u8]],
-    ) -> Result<Reply, Halt> {
+    pub(super) fn run(&mut self, node: usize, asking: bool, args: &[&[u8]]) -> Result<Reply, Halt> {
         let address = self.address(node);
         let pipeline = self.pipeline(node);
         if asking {

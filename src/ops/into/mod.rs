@@ -10,6 +10,7 @@
 //! - `target`: the server, and the rights of its user.
 //! - `request`, `refusal`: the commands for a key, and the errors that refuse it.
 //! - `send`: the nodes, and what follows from their replies; `build` and `unite`: requests of several steps.
+//! - `withdraw`: a key that a customer deleted in the same moment.
 //! - `pace`: the speed.
 //! - `read_back`: whether the server has what was sent.
 //! - `tally`, [`report`]: what became of the keys.
@@ -27,8 +28,10 @@ mod send;
 mod tally;
 mod target;
 mod unite;
+mod withdraw;
 
 pub use options::{ExistingKeys, ExpiredKeys, IntoOptions, ReadBack, SendRate};
 pub use report::IntoReport;
 pub use run::{compact_into, recover_into};
-pub(crate) use tally::{FatesOfType, KeyFates, NamedKey};
+pub use tally::KeyFates;
+pub(crate) use tally::{FatesOfType, NamedKey};

@@ -3,12 +3,14 @@
 use super::options::{ExpiredKeys, IntoOptions};
 use crate::analysis::data_filter::LeftOut;
 use crate::analysis::touched_keys::TouchedKeys;
+use crate::base::escape::Shown;
+use crate::base::modules::Modules;
 use crate::base::server::Server;
 use crate::base::slot::name_in_slot_of;
 use crate::keyspace::fingerprint::{Detail, Fingerprint};
 use crate::keyspace::{Keyspace, Value};
 use crate::rdb::write::{self, PayloadWriter};
-use crate::rdb::{Kind, Target};
+use crate::rdb::{Kind, Target, module_of};
 use crate::rewrite::commands::CommandWriter;
 use crate::rewrite::rdb::{KeyError, payload};
 
@@ -39,6 +41,11 @@ pub(super) enum Content {
 }
 
 impl Outgoing {
+    /// Returns what identifies the key, and with what it is compared.
+    pub(super) fn without_content(&self) -> Outgoing {
+        Outgoing { key: self.key.clone(), content: Content::Payload(Vec::new()), ..*self }
+    }
+
     /// Returns the number of bytes that are sent.
     pub(super) fn bytes(&self) -> usize {
         let content = match &self.content {
@@ -67,6 +74,8 @@ pub(super) struct Encoding<'e> {
     /// The server that the keys are sent to.
     pub(super) server: Server,
     pub(super) target: Target,
+    /// The modules that are loaded in the server.
+    pub(super) modules: &'e Modules,
     /// The keys that are not sent, because they were written or deleted after the event.
     pub(super) touched: Option<&'e TouchedKeys>,
     /// The time of the server when the run began, in Unix milliseconds.
@@ -109,10 +118,14 @@ impl Encoding<'_> {
                     }
                 }
                 let key = self.options.target_name(entry.key());
-                let content = payload(&mut writer, number, entry).map_or_else(
-                    |error| self.as_commands(&key, &entry.value, &error),
-                    Content::Payload,
-                );
+                let content = match (
+                    self.missing_module(&entry.value),
+                    payload(&mut writer, number, entry),
+                ) {
+                    (Some(reason), _) => Content::Impossible(reason),
+                    (None, Ok(payload)) => Content::Payload(payload),
+                    (None, Err(error)) => self.as_commands(&key, &entry.value, &error),
+                };
                 shard.keys.push(Outgoing {
                     db: target_db,
                     key,
@@ -128,12 +141,24 @@ impl Encoding<'_> {
 }
 
 impl Encoding<'_> {
+    /// Returns the reason why the server cannot load the value of a module.
+    ///
+    /// Redis 5.0 and 6.0 exit when they are sent a value of a module that they lack.
+    fn missing_module(&self, value: &Value<'_>) -> Option<String> {
+        let Value::Module(payload) = value else { return None };
+        let name = module_of(payload)?.name();
+        let name = Shown(name.as_bytes());
+        self.modules.need(self.server, &module_of(payload)?.name()).map(|_| {
+            format!("needs the module of {name}, which MODULE LIST of the server does not report")
+        })
+    }
+
     /// Returns the commands that create a key of which there is no payload. Some values have a form as commands only.
     fn as_commands(&self, key: &[u8], value: &Value<'_>, error: &KeyError) -> Content {
         let may_have = match error {
             KeyError::Write(_) => true,
             KeyError::Unsupported { as_commands, .. } => *as_commands,
-            KeyError::Opaque { .. } => false,
+            KeyError::Opaque { .. } | KeyError::KeydbMembers { .. } => false,
         };
         let commands = may_have.then(|| commands(self.server, &temporary_name(key), value));
         match commands {

@@ -1,5 +1,7 @@
 //! Comparing a key of the server with the one that was sent.
 
+use std::ops::RangeInclusive;
+
 use redis::Value as Reply;
 
 use super::outgoing::Outgoing;
@@ -7,7 +9,7 @@ use crate::base::server::Server;
 use crate::keyspace::fingerprint::{Detail, Fingerprint};
 use crate::keyspace::from_rdb::Loader;
 use crate::keyspace::{Bump, Entry, Keyspace};
-use crate::rdb::Dump;
+use crate::rdb::{Dump, Kind};
 
 /// The result of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,12 +20,12 @@ pub(super) enum Compared {
     Different,
     /// The key does not exist.
     Missing,
-    /// The server's payload could not be read.
+    /// The value cannot be compared: it is that of a module, or the server's payload could not be read.
     Unreadable,
 }
 
-/// The largest difference of an expiry, in milliseconds, if the server reports only the time that remains.
-const TTL_TOLERANCE_MS: i64 = 1500;
+/// The largest error of the time of the server, in milliseconds.
+const TTL_TOLERANCE_MS: i64 = 500;
 
 /// Compares keys, with an arena that is reused.
 pub(super) struct Comparer {
@@ -43,13 +45,14 @@ impl Comparer {
         server.has_redis(7, 0)
     }
 
-    /// Compares the replies to DUMP and to PEXPIRETIME, or PTTL, with a key. `now_ms` is the time of the server.
+    /// Compares the replies to DUMP and to PEXPIRETIME, or PTTL, with a key. `between_ms` are the times of the server
+    /// before it was asked and after it has replied.
     pub(super) fn compare(
         &mut self,
         sent: &Outgoing,
         dump: &Reply,
         expiry: &Reply,
-        now_ms: i64,
+        between_ms: RangeInclusive<i64>,
     ) -> Compared {
         let payload = match dump {
             Reply::BulkString(payload) => payload,
@@ -62,9 +65,16 @@ impl Comparer {
             (None, expiry) => expiry == -1,
             (Some(sent), expiry) if Self::has_expiry_times(self.server) => sent == expiry,
             (Some(sent), ttl) => {
-                ttl >= 0 && (now_ms.saturating_add(ttl) - sent).abs() <= TTL_TOLERANCE_MS
+                let (first, last) = (between_ms.start(), between_ms.end());
+                let first = first.saturating_add(ttl).saturating_sub(TTL_TOLERANCE_MS);
+                let last = last.saturating_add(ttl).saturating_add(TTL_TOLERANCE_MS);
+                ttl >= 0 && (first..=last).contains(&sent)
             }
         };
+        if sent.kind == Kind::Module && is_same_expiry {
+            // A module may write the same value in other bytes.
+            return Compared::Unreadable;
+        }
         let Comparer { server, detail, arena, fingerprint } = self;
         let of = with_value(arena, payload, *server, |entry| {
             fingerprint.of_value(&entry.value, *detail)

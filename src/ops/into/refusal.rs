@@ -31,6 +31,13 @@ impl Refusal {
     }
 
     pub(super) fn classify(code: &str, details: &str, asked: &Address) -> Refusal {
+        // EXEC repeats the error of a command, if that is the reason.
+        if code == "EXECABORT"
+            && let Some((_, reason)) = details.split_once("because of: ")
+            && let Some((code, details)) = reason.split_once(' ')
+        {
+            return Refusal::classify(code, details, asked);
+        }
         let text = if details.is_empty() { code.to_owned() } else { format!("{code} {details}") };
         match code {
             "BUSYKEY" => Refusal::Exists,
@@ -80,6 +87,11 @@ mod tests {
         ));
         let oom = of("OOM", "command not allowed when used memory > 'maxmemory'.");
         assert!(matches!(oom, Refusal::Everything(_)));
+        let text = "Transaction discarded because of: OOM command not allowed when used memory";
+        assert_eq!(
+            of("EXECABORT", text),
+            Refusal::Everything("OOM command not allowed when used memory".to_owned())
+        );
         for (details, is_all) in [
             ("this user has no permissions to run the 'restore' command", true),
             ("User alice has no permissions to run the 'restore' command", true),

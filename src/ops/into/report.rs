@@ -9,7 +9,6 @@ use super::tally::{FatesOfType, KeyFates, NamedKey};
 use crate::analysis::data_filter::LeftOut;
 use crate::base::next_step::NextStep;
 use crate::live::endpoint::Address;
-use crate::ops::recover::RecoverPlan;
 
 /// The result of sending a data set to a running server, or the prediction of it.
 #[derive(Debug, Clone, Serialize)]
@@ -17,12 +16,12 @@ pub struct IntoReport {
     /// The log, RDB or archive that the keys come from.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub path: PathBuf,
-    /// What of the log was sent; `None` for its whole data set.
-    pub(crate) recover: Option<RecoverPlan>,
+    /// The action of a recovery whose result was sent, such as `merge`; `None` for the whole data set.
+    pub(crate) choice: Option<&'static str>,
     /// The address of the server.
     pub server: Address,
     /// Its version, such as `redis 7.0.15`.
-    pub version: String,
+    pub server_version: String,
     /// The addresses of the nodes, if it is a cluster.
     pub nodes: Vec<Address>,
     /// Whether the server was only asked what would be done.
@@ -43,6 +42,8 @@ pub struct IntoReport {
     pub(crate) conflicts: Vec<NamedKey>,
     /// The number of keys that were read back and compared.
     pub checked: u64,
+    /// The number of keys that were read back and could not be compared, such as values of modules.
+    pub not_comparable: u64,
     /// The number of keys that had other data when they were read back.
     pub differing: u64,
     /// Some of these keys.

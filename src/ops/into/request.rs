@@ -33,6 +33,8 @@ pub(super) enum Stage {
     },
     /// To add what the running key lacks.
     Unite,
+    /// To remove it again, if it still is what was sent.
+    Withdraw,
 }
 
 /// A key on its way to the server.
@@ -48,19 +50,23 @@ pub(super) struct Job {
     pub(super) to: Option<Address>,
     /// Whether an earlier reply was lost, so that the key may have been created by this run.
     pub(super) resent: bool,
+    /// The time of the server when the request was written, in Unix milliseconds.
+    pub(super) sent_ms: i64,
     /// The number of times that it was redirected or refused for now.
     pub(super) attempts: u32,
 }
 
 impl Job {
     pub(super) fn new(key: Outgoing, stage: Stage, checked: bool) -> Job {
-        Job { key, stage, checked, asking: false, to: None, resent: false, attempts: 0 }
+        Job { key, stage, checked, asking: false, to: None, resent: false, sent_ms: 0, attempts: 0 }
     }
 
     /// Returns the number of commands of the request.
     pub(super) fn commands(&self) -> usize {
         let commands = match self.stage {
-            Stage::Restore { checked: true, .. } => 5,
+            Stage::Restore { checked, replace } => {
+                1 + if checked { 4 } else { 0 } + usize::from(replace)
+            }
             Stage::Compare | Stage::ReadBack => 2,
             _ => 1,
         };
@@ -88,6 +94,11 @@ impl Job {
                 if checked {
                     pack(out, &[b"MULTI"]);
                 }
+                if replace {
+                    // Whether there was a key to replace.
+                    asking(out);
+                    pack(out, &[b"EXISTS", key]);
+                }
                 asking(out);
                 self.restore(out, replace);
                 if checked {
@@ -103,7 +114,7 @@ impl Job {
                 expiry(out, key, server);
             }
             // These are no single requests.
-            Stage::Build { .. } | Stage::Unite => {}
+            Stage::Build { .. } | Stage::Unite | Stage::Withdraw => {}
         }
     }
 
@@ -115,8 +126,7 @@ impl Job {
         let ttl = self.key.expires_ms.unwrap_or(0);
         let mut number = itoa::Buffer::new();
         let ttl = number.format(ttl).as_bytes();
-        let args: [&[u8]; 6] =
-            [b"RESTORE", &self.key.key, ttl, payload, b"ABSTTL", b"REPLACE"];
+        let args: [&[u8]; 6] = [b"RESTORE", &self.key.key, ttl, payload, b"ABSTTL", b"REPLACE"];
         pack(out, if replace { &args } else { &args[..5] });
     }
 }

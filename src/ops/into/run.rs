@@ -10,7 +10,7 @@ use super::send::{Purpose, Sender};
 use super::tally::{Fate, Tally};
 use super::target::TargetServer;
 use crate::analysis::data_filter::LeftOut;
-use crate::analysis::touched_keys::TouchedKeys;
+use crate::analysis::touched_keys::{Follower, TouchedKeys};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::next_step::NextStep;
 use crate::base::progress::Progress;
@@ -43,7 +43,7 @@ pub fn compact_into(
     let sent = || {
         let routing = route(&log, &options.route, progress)?;
         let run = Run { server, replay: &options.replay, into, progress };
-        run.send(&routing, None)
+        run.send(&routing, None, None)
     };
     let mut report = log.name_archive(sent())?;
     report.path = path.to_owned();
@@ -75,13 +75,14 @@ pub fn recover_into(
         }
         let since = recovered.since.filter(|_| !into.also_deleted && !recovered.older_wins);
         let touched = since.map(|(log, at)| TouchedKeys::since(log, at, progress)).transpose()?;
+        let (touched, follower) = touched.unzip();
         let mut into = into.clone();
         if let Some(db) = recovered.db {
             into.filter.keys.dbs = vec![db];
         }
         let run = Run { server: server.clone(), replay: &options.replay, into: &into, progress };
-        let mut report = run.send(recovered.source, touched.as_ref())?;
-        report.recover = Some(recovered.plan.clone());
+        let mut report = run.send(recovered.source, touched.as_ref(), follower.flatten())?;
+        report.choice = Some(recovered.plan.choice);
         Ok(report)
     };
     let mut report = recover_with(path, options, into.also_deleted, progress, &mut send)?;
@@ -105,14 +106,23 @@ struct Omitted {
 }
 
 impl Run<'_> {
-    fn send(&self, source: &dyn Source, touched: Option<&TouchedKeys>) -> Result<IntoReport> {
+    /// Sends the keys of the source, but for those that were touched.
+    fn send(
+        &self,
+        source: &dyn Source,
+        touched: Option<&TouchedKeys>,
+        follower: Option<Follower>,
+    ) -> Result<IntoReport> {
+        // The log names the keys as they are in its server.
+        let is_renamed = !self.into.map_db.is_empty() || !self.into.rename_prefix.is_empty();
+        let follower = follower.filter(|_| !is_renamed);
         let nodes = self.server.slots.iter().flat_map(|slots| slots.nodes().to_vec()).collect();
         if self.into.existing == ExistingKeys::Fail && !self.into.dry_run {
-            let (tally, ..) = self.pass(source, touched, Purpose::Exists)?;
+            let (tally, ..) = self.pass(source, touched, None, Purpose::Exists)?;
             self.fail_if_any_exists(&tally)?;
         }
         let purpose = if self.into.dry_run { Purpose::Probe } else { Purpose::Send };
-        let (tally, omitted, stopped) = self.pass(source, touched, purpose)?;
+        let (tally, omitted, stopped) = self.pass(source, touched, follower, purpose)?;
         let functions = self.into.functions.then(|| {
             let [restored, already_there, failed] = tally.functions;
             FunctionFates { restored, already_there, failed }
@@ -120,9 +130,9 @@ impl Run<'_> {
         let by_type = tally.by_type();
         let mut report = IntoReport {
             path: std::path::PathBuf::new(),
-            recover: None,
+            choice: None,
             server: self.into.address().clone(),
-            version: self.server.version.clone(),
+            server_version: self.server.version.clone(),
             nodes,
             dry_run: self.into.dry_run,
             existing: self.into.existing,
@@ -133,6 +143,7 @@ impl Run<'_> {
             failures: tally.failures,
             conflicts: tally.conflicts,
             checked: tally.checked,
+            not_comparable: tally.not_comparable,
             differing: tally.differing_total,
             differing_keys: tally.differing,
             functions,
@@ -150,6 +161,7 @@ impl Run<'_> {
         &self,
         source: &dyn Source,
         touched: Option<&TouchedKeys>,
+        follower: Option<Follower>,
         purpose: Purpose,
     ) -> Result<(Tally, Omitted, Option<String>)> {
         let server = self.server.clone();
@@ -157,11 +169,12 @@ impl Run<'_> {
             options: self.into,
             server: server.line,
             target: server.rdb,
+            modules: &self.server.modules,
             touched,
             now_ms: server.now_ms(),
         };
-        let mut sender =
-            Sender::new(server, self.into, purpose, encoding.detail(), self.progress)?;
+        let mut sender = Sender::new(server, self.into, purpose, encoding.detail(), self.progress)?;
+        sender.follower = follower;
         let mut omitted = Omitted::default();
         if self.into.functions && purpose == Purpose::Send {
             self.send_functions(source, &mut sender)?;

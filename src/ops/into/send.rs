@@ -15,6 +15,7 @@ use super::refusal::Refusal;
 use super::request::{Job, Stage};
 use super::tally::{Fate, Tally};
 use super::target::{TargetServer, ask_slots};
+use crate::analysis::touched_keys::Follower;
 use crate::base::error::{Error, Result};
 use crate::base::progress::Progress;
 use crate::base::slot::slot_of;
@@ -37,6 +38,8 @@ const ALWAYS_READ_BACK: u64 = 100_000;
 const SAMPLE: u64 = 100;
 /// The number of redirections after which a key is given up.
 const MOST_REDIRECTIONS: u32 = 32;
+/// The time after which the log of the server is read again.
+const FOLLOW_EACH: Duration = Duration::from_millis(2);
 const RETRY_AFTER: Duration = Duration::from_millis(100);
 
 /// What a run does with the keys.
@@ -64,6 +67,11 @@ pub(super) struct Sender<'s> {
     pub(super) pace: Pace,
     pub(super) tally: Tally,
     pub(super) comparer: Comparer,
+    /// What the server writes to its log meanwhile.
+    pub(super) follower: Option<Follower>,
+    followed_at: Instant,
+    /// The keys that were created since the log was followed last.
+    created: Vec<Outgoing>,
     /// The number of keys that were taken up.
     taken: u64,
     /// The reason why nothing more is sent.
@@ -109,6 +117,9 @@ impl<'s> Sender<'s> {
             pace,
             tally: Tally::default(),
             comparer,
+            follower: None,
+            followed_at: Instant::now(),
+            created: Vec::new(),
             taken: 0,
             stopped: None,
             refused_since: None,
@@ -124,6 +135,11 @@ impl<'s> Sender<'s> {
         self.progress.check()?;
         if self.stopped.is_some() {
             self.tally.count(&key, Fate::Unsent);
+            return Ok(());
+        }
+        self.follow(FOLLOW_EACH)?;
+        if self.follower.as_ref().is_some_and(|it| it.touched(key.db, &key.key)) {
+            self.tally.count(&key, Fate::TouchedSince);
             return Ok(());
         }
         self.taken += 1;
@@ -145,10 +161,29 @@ impl<'s> Sender<'s> {
                 Stage::Restore { replace: self.replaces(), checked: self.reads_back() }
             }
         };
-        let checked = self.purpose == Purpose::Send && self.reads_back();
+        // DUMP of a large key would block the server, too.
+        let is_sampled = self.options.read_back == ReadBack::Sampled;
+        let is_spared = is_sampled && matches!(stage, Stage::Build { .. });
+        let checked = self.purpose == Purpose::Send && self.reads_back() && !is_spared;
         self.tally.bytes += key.bytes() as u64;
         self.hold_pace(key.bytes())?;
         self.dispatch(Job::new(key, stage, checked))?;
+        self.settle()
+    }
+
+    /// Reads what the server wrote to its log, if that was not done for this time, and removes again what should not have
+    /// been created: keys that were written and deleted by others just before.
+    fn follow(&mut self, each: Duration) -> Result<()> {
+        let Some(follower) = &mut self.follower else { return Ok(()) };
+        if self.followed_at.elapsed() < each {
+            return Ok(());
+        }
+        follower.read();
+        self.followed_at = Instant::now();
+        let created = std::mem::take(&mut self.created);
+        let late = created.into_iter().filter(|key| follower.restored_later(key.db, &key.key));
+        let late: Vec<Job> = late.map(|key| Job::new(key, Stage::Withdraw, false)).collect();
+        self.again.extend(late);
         self.settle()
     }
 
@@ -192,6 +227,7 @@ impl<'s> Sender<'s> {
             for node in 0..self.nodes.len() {
                 self.drain(node)?;
             }
+            self.follow(Duration::ZERO)?;
             if self.again.is_empty() && self.later.is_empty() {
                 return Ok(());
             }
@@ -211,7 +247,7 @@ impl<'s> Sender<'s> {
             self.progress.check()?;
             if self.stopped.is_some() {
                 // A key that was created already is not read back.
-                if job.stage != Stage::ReadBack {
+                if !matches!(job.stage, Stage::ReadBack | Stage::Withdraw) {
                     self.tally.count(&job.key, Fate::Unsent);
                 }
                 continue;
@@ -221,7 +257,7 @@ impl<'s> Sender<'s> {
     }
 
     /// Adds a request to the pipeline of its node.
-    fn dispatch(&mut self, job: Job) -> Result<()> {
+    fn dispatch(&mut self, mut job: Job) -> Result<()> {
         let Some(node) = self.node_of(&job) else {
             self.refuse_for_now(job, "no node of the cluster serves the slot".to_owned());
             return Ok(());
@@ -240,11 +276,12 @@ impl<'s> Sender<'s> {
                 }
             }
         }
-        if matches!(job.stage, Stage::Build { .. } | Stage::Unite) {
+        if matches!(job.stage, Stage::Build { .. } | Stage::Unite | Stage::Withdraw) {
             self.drain(node)?;
             return self.step_by_step(node, job);
         }
         let (commands, line) = (job.commands(), self.server.line);
+        job.sent_ms = self.server.now_ms();
         let pipeline = &mut self.nodes[node].pipeline;
         let mut request = Vec::new();
         job.write(&mut request, line);
@@ -325,23 +362,26 @@ impl<'s> Sender<'s> {
         }
         self.refused_since = None;
         match (job.stage, replies.as_slice()) {
-            (Stage::Restore { checked: false, replace }, _) => self.restored(job, replace, None),
-            (Stage::Restore { checked: true, replace }, [.., Reply::Array(results)]) => {
+            (Stage::Restore { checked: false, .. }, [.., _]) => {
+                self.restored(job, existed(&replies), None);
+            }
+            (Stage::Restore { checked: true, .. }, [.., Reply::Array(results)]) => {
+                let results: Vec<&Reply> = results.iter().collect();
                 match results.as_slice() {
-                    [Reply::ServerError(error), ..] => {
+                    [Reply::ServerError(error), ..] | [_, Reply::ServerError(error), ..] => {
                         let refusal = Refusal::of(error, &self.nodes[node].address);
                         self.refused(job, refusal);
                     }
-                    [_, dump, expiry] => {
-                        let compared = self.compare(&job.key, dump, expiry);
-                        self.restored(job, replace, Some(compared));
+                    [.., _, dump, expiry] => {
+                        let compared = self.compare(&job, dump, expiry);
+                        self.restored(job, existed(&results), Some(compared));
                     }
                     _ => self.tally.failed(&job.key, UNEXPECTED),
                 }
             }
             (Stage::Compare, [dump, expiry]) => self.found(job, dump, expiry),
             (Stage::ReadBack, [dump, expiry]) => {
-                let compared = self.compare(&job.key, dump, expiry);
+                let compared = self.compare(&job, dump, expiry);
                 self.read_back(&job.key, compared);
             }
             (Stage::Exists, [Reply::Int(exists)]) => {
@@ -356,13 +396,17 @@ impl<'s> Sender<'s> {
         }
     }
 
-    fn compare(&mut self, key: &Outgoing, dump: &Reply, expiry: &Reply) -> Compared {
-        self.comparer.compare(key, dump, expiry, self.server.now_ms())
+    pub(super) fn compare(&mut self, job: &Job, dump: &Reply, expiry: &Reply) -> Compared {
+        let between_ms = job.sent_ms..=self.server.now_ms();
+        self.comparer.compare(&job.key, dump, expiry, between_ms)
     }
 
-    /// A key was created.
-    pub(super) fn restored(&mut self, job: Job, replace: bool, compared: Option<Compared>) {
-        self.tally.count(&job.key, if replace { Fate::Replaced } else { Fate::Restored });
+    /// A key was created, or replaced one that existed.
+    pub(super) fn restored(&mut self, job: Job, existed: bool, compared: Option<Compared>) {
+        self.tally.count(&job.key, if existed { Fate::Replaced } else { Fate::Restored });
+        if self.follower.is_some() {
+            self.created.push(job.key.without_content());
+        }
         match compared {
             Some(compared) => self.read_back(&job.key, compared),
             // What a transaction on the way to another node cannot do is done afterwards.
@@ -374,18 +418,21 @@ impl<'s> Sender<'s> {
     }
 
     fn read_back(&mut self, key: &Outgoing, compared: Compared) {
-        self.tally.checked += 1;
         match compared {
             Compared::Same => {}
             Compared::Different => self.tally.differs(key, "the server has other data"),
             Compared::Missing => self.tally.differs(key, "the key is missing"),
-            Compared::Unreadable => self.tally.differs(key, "the reply to DUMP cannot be read"),
+            Compared::Unreadable => {
+                self.tally.not_comparable += 1;
+                return;
+            }
         }
+        self.tally.checked += 1;
     }
 
     /// A key exists; these are the replies that describe it.
     fn found(&mut self, job: Job, dump: &Reply, expiry: &Reply) {
-        match self.compare(&job.key, dump, expiry) {
+        match self.compare(&job, dump, expiry) {
             // After a lost reply, it is most probably that of this run.
             Compared::Same if job.resent => self.tally.count(&job.key, Fate::Restored),
             Compared::Same => self.tally.count(&job.key, Fate::AlreadyThere),
@@ -526,8 +573,8 @@ impl<'s> Sender<'s> {
                     // Another node may have taken over its slots.
                     self.refresh_slots();
                     let gone = self.nodes[node].address.clone();
-                    let is_primary = (self.server.slots.iter())
-                        .any(|slots| slots.nodes().contains(&gone));
+                    let is_primary =
+                        (self.server.slots.iter()).any(|slots| slots.nodes().contains(&gone));
                     if !is_primary {
                         break;
                     }
@@ -599,6 +646,11 @@ impl<'s> Sender<'s> {
             "{done} keys are in the server already; the same command again skips them and goes on"
         ))
     }
+}
+
+/// Returns whether a key existed before it was replaced: EXISTS precedes RESTORE then.
+fn existed(replies: &[&Reply]) -> bool {
+    matches!(replies.first(), Some(Reply::Int(1)))
 }
 
 const UNEXPECTED: &str = "the reply is not what a server sends";

@@ -72,26 +72,26 @@ impl KeyFates {
 
 /// The keys of one database and type.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct FatesOfType {
+pub(crate) struct FatesOfType {
     /// The database in the server.
-    pub db: u32,
+    pub(crate) db: u32,
     /// The type.
     #[serde(rename = "type")]
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// The numbers of keys.
     #[serde(flatten)]
-    pub keys: KeyFates,
+    pub(crate) keys: KeyFates,
 }
 
 /// A key that is named in the report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct NamedKey {
+pub(crate) struct NamedKey {
     /// The database in the server.
-    pub db: u32,
+    pub(crate) db: u32,
     /// The name, escaped for display.
-    pub key: String,
+    pub(crate) key: String,
     /// What is to be said of it.
-    pub reason: String,
+    pub(crate) reason: String,
 }
 
 /// The most keys of one kind that are named.
@@ -109,6 +109,8 @@ pub(super) struct Tally {
     pub(super) conflicts: Vec<NamedKey>,
     /// The number of keys that were read back.
     pub(super) checked: u64,
+    /// The number of keys that were read back and could not be compared.
+    pub(super) not_comparable: u64,
     /// The keys that were read back with other data than was sent.
     pub(super) differing: Vec<NamedKey>,
     pub(super) differing_total: u64,
@@ -125,6 +127,15 @@ impl Tally {
 
     pub(super) fn count(&mut self, key: &Outgoing, fate: Fate) {
         self.add(key.db, key.kind, fate);
+    }
+
+    /// A key that was counted as restored was removed again.
+    pub(super) fn withdrawn(&mut self, key: &Outgoing) {
+        let of_type = self.by_type.entry((key.db, key.kind)).or_default();
+        for keys in [of_type, &mut self.total] {
+            keys.restored = keys.restored.saturating_sub(1);
+            keys.touched_since += 1;
+        }
     }
 
     pub(super) fn failed(&mut self, key: &Outgoing, reason: impl Into<String>) {

@@ -1,5 +1,6 @@
 //! The server that a data set is sent to: what it is, and what its user may do.
 
+use std::collections::VecDeque;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use redis::Value as Reply;
@@ -7,6 +8,7 @@ use redis::Value as Reply;
 use super::options::{ExistingKeys, IntoOptions, ReadBack};
 use super::read_back::Comparer;
 use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::modules::Modules;
 use crate::base::server::{Product, Server};
 use crate::live::client::Client;
 use crate::live::cluster::SlotMap;
@@ -18,7 +20,6 @@ use crate::rdb;
 /// A server, as it was when the run began.
 #[derive(Debug, Clone)]
 pub(super) struct TargetServer {
-    pub(super) endpoint: Endpoint,
     /// The version, such as `redis 7.0.15`.
     pub(super) version: String,
     pub(super) line: Server,
@@ -27,6 +28,8 @@ pub(super) struct TargetServer {
     /// The nodes, if it is one of a cluster.
     pub(super) slots: Option<SlotMap>,
     pub(super) run_id: String,
+    /// The modules that are loaded there, as far as its user may know.
+    pub(super) modules: Modules,
     /// The difference of its clock from that of this machine, in milliseconds.
     pub(super) clock_ms: i64,
 }
@@ -40,7 +43,17 @@ impl TargetServer {
     pub(super) fn connect(options: &IntoOptions) -> Result<TargetServer> {
         let endpoint = &options.endpoint;
         let mut client = Client::new(endpoint);
-        let info = client.info("server")?;
+        let asked = client.connection().and_then(|connection| Info::ask(connection, "server"));
+        let info = match asked {
+            Ok(info) => info,
+            // Which rights are missing beside this one is said in the same error.
+            Err(Failure::Answer { code, .. }) if code == "NOPERM" => {
+                return Err(check_rights(&mut client, options, None, false)
+                    .err()
+                    .unwrap_or_else(|| refused(endpoint, "INFO is refused")));
+            }
+            Err(failure) => return Err(failure.into_error("INFO server", endpoint)),
+        };
         let (product, version) = match info.text("valkey_version") {
             Some(version) => (Product::Valkey, version.to_owned()),
             None => (Product::Redis, info.text("redis_version").unwrap_or_default().to_owned()),
@@ -53,19 +66,18 @@ impl TargetServer {
             let what = format!("{line} is too old: RESTORE takes a time of expiry since redis-5.0");
             return Err(refused(endpoint, &what));
         };
-        check_rights(&mut client, options, line)?;
+        let is_cluster =
+            ["redis_mode", "server_mode"].iter().any(|name| info.text(name) == Some("cluster"));
+        check_rights(&mut client, options, Some(line), is_cluster)?;
         check_primary(&mut client)?;
-        let is_cluster = ["redis_mode", "server_mode"]
-            .iter()
-            .any(|name| info.text(name) == Some("cluster"));
         let slots = if is_cluster { Some(ask_slots(&mut client)?) } else { None };
         Ok(TargetServer {
-            endpoint: endpoint.clone(),
             version: format!("{name} {version}"),
             line,
             rdb,
             slots,
             run_id: info.text("run_id").unwrap_or_default().to_owned(),
+            modules: loaded_modules(&mut client),
             clock_ms: clock(&mut client).unwrap_or(0),
         })
     }
@@ -91,6 +103,33 @@ fn refused(endpoint: &Endpoint, what: &str) -> Error {
 fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Returns the modules that MODULE LIST reports; none if the user may not run it.
+fn loaded_modules(client: &mut Client) -> Modules {
+    let listed = client.connection().and_then(|connection| connection.call(&["MODULE", "LIST"]));
+    let Ok(Reply::Array(modules)) = listed else { return Modules::default() };
+    let names = modules.iter().filter_map(|module| {
+        let Reply::Array(fields) = module else { return None };
+        fields.chunks(2).find_map(|pair| match pair {
+            [Reply::BulkString(field), Reply::BulkString(name)] if field == b"name" => {
+                Some(listed_name(&String::from_utf8_lossy(name)))
+            }
+            _ => None,
+        })
+    });
+    Modules::new(names.collect::<Vec<_>>())
+}
+
+/// Returns the name by which a module that MODULE LIST reports is known here.
+fn listed_name(name: &str) -> String {
+    match name {
+        "search" => "RediSearch",
+        "timeseries" => "RedisTimeSeries",
+        "bf" => "RedisBloom",
+        name => name,
+    }
+    .to_owned()
 }
 
 /// Returns the difference of the server's clock; `None` if its user may not ask for the time.
@@ -126,10 +165,19 @@ fn probe_key() -> String {
 }
 
 /// Checks that the user may run the commands that a run needs. Each is run so that it changes nothing.
-fn check_rights(client: &mut Client, options: &IntoOptions, line: Server) -> Result<()> {
+fn check_rights(
+    client: &mut Client,
+    options: &IntoOptions,
+    line: Option<Server>,
+    is_cluster: bool,
+) -> Result<()> {
     let key = probe_key();
-    let expiry = if Comparer::has_expiry_times(line) { "PEXPIRETIME" } else { "PTTL" };
-    let mut commands: Vec<Vec<&str>> = Vec::new();
+    let has_times = line.is_none_or(Comparer::has_expiry_times);
+    let expiry = if has_times { "PEXPIRETIME" } else { "PTTL" };
+    let mut commands: Vec<Vec<&str>> = vec![vec!["INFO", "server"]];
+    if is_cluster {
+        commands.push(vec!["CLUSTER", "SLOTS"]);
+    }
     if options.dry_run {
         commands.push(vec!["TYPE", &key]);
     } else {
@@ -147,15 +195,23 @@ fn check_rights(client: &mut Client, options: &IntoOptions, line: Server) -> Res
         commands.push(vec!["SELECT", "0"]);
     }
     let mut missing = Vec::new();
-    for command in &commands {
-        let answer = client
-            .connection()
-            .and_then(|connection: &mut Connection| connection.call(command));
+    let mut commands = VecDeque::from(commands);
+    while let Some(command) = commands.pop_front() {
+        let answer =
+            client.connection().and_then(|connection: &mut Connection| connection.call(&command));
         match answer {
-            Err(Failure::Answer { code, text })
-                if code == "NOPERM" && text.contains("to run the") =>
+            // EXEC is refused with EXECABORT and the same text.
+            Err(Failure::Answer { text, .. }) if text.contains("no permissions to run the") => {
+                missing.push(match command[0] {
+                    "CLUSTER" => "+cluster|slots".to_owned(),
+                    name => format!("+{}", name.to_ascii_lowercase()),
+                });
+            }
+            // Before Redis 7.0, if the version is not known yet.
+            Err(Failure::Answer { text, .. })
+                if command[0] == "PEXPIRETIME" && text.starts_with("unknown command") =>
             {
-                missing.push(format!("+{}", command[0].to_ascii_lowercase()));
+                commands.push_front(vec!["PTTL", &key]);
             }
             Ok(_) | Err(Failure::Answer { .. }) => {}
             Err(failure) => return Err(failure.into_error(command[0], client.endpoint())),

@@ -84,7 +84,8 @@ impl Sender<'_> {
         }
         let (fate, too_late) = united?;
         if too_late > 0 && fate.is_some() {
-            let reason = format!("{too_late} entries are older than its last one, and cannot be added");
+            let reason =
+                format!("{too_late} entries are older than its last one, and cannot be added");
             self.tally.note_conflict(&job.key, &reason);
         }
         Ok(fate)
@@ -106,9 +107,8 @@ impl Sender<'_> {
         };
         let mut arena = Bump::new();
         let line = self.server.line;
-        let addition = with_value(&mut arena, payload, line, |entry| {
-            self.addition(node, job, &entry.value)
-        });
+        let addition =
+            with_value(&mut arena, payload, line, |entry| self.addition(node, job, &entry.value));
         let addition = addition.ok_or_else(unexpected)??;
         if addition.count == 0 {
             return Ok((Some(Fate::AlreadyThere), addition.too_late));
@@ -167,7 +167,8 @@ impl Sender<'_> {
                     let Reply::Array(found) = self.run(node, job.asking, &args)? else {
                         return Err(unexpected());
                     };
-                    let lacking = batch.iter().zip(&found).filter(|(_, found)| **found == Reply::Nil);
+                    let lacking =
+                        batch.iter().zip(&found).filter(|(_, found)| **found == Reply::Nil);
                     for ((field, text, expires_ms), _) in lacking {
                         self.add_field(&mut addition, key, (field, text, *expires_ms));
                     }
@@ -218,16 +219,15 @@ impl Sender<'_> {
         let reply = self.run(node, job.asking, &[b"XINFO", b"STREAM", &job.key.key])?;
         let Reply::Array(fields) = reply else { return Err(unexpected()) };
         let value = fields.chunks(2).find_map(|pair| match pair {
-            [Reply::BulkString(name), Reply::BulkString(value)]
-                if name == b"last-generated-id" =>
-            {
+            [Reply::BulkString(name), Reply::BulkString(value)] if name == b"last-generated-id" => {
                 Some(value)
             }
             _ => None,
         });
         let text = value.and_then(|value| std::str::from_utf8(value).ok());
         let id = text.and_then(|text| text.split_once('-'));
-        let id = id.and_then(|(ms, seq)| Some(StreamId { ms: ms.parse().ok()?, seq: seq.parse().ok()? }));
+        let id = id
+            .and_then(|(ms, seq)| Some(StreamId { ms: ms.parse().ok()?, seq: seq.parse().ok()? }));
         id.map(Some).ok_or_else(unexpected)
     }
 }

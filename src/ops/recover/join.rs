@@ -221,7 +221,13 @@ impl How {
         tally
     }
 
-    fn join_key<'a>(&self, db: u32, mut entry: Entry<'a>, newer: &mut Keyspace<'a>, tally: &mut Tally) {
+    fn join_key<'a>(
+        &self,
+        db: u32,
+        mut entry: Entry<'a>,
+        newer: &mut Keyspace<'a>,
+        tally: &mut Tally,
+    ) {
         let exists = newer.db(db).contains(entry.key());
         let wins = match self.rule {
             Rule::Merge(winner) => !exists || winner == Winner::Older,

@@ -19,12 +19,36 @@ const LISTED: usize = 20;
 /// place.
 pub(super) fn next_steps(report: &RecoverReport) -> Vec<NextStep> {
     match &report.done {
-        None => right_now(report).into_iter().chain(choices(report)).collect(),
+        None => (into_server(report).into_iter())
+            .chain(right_now(report))
+            .chain(choices(report))
+            .collect(),
         Some(done) => match &done.written {
             Some(written) => put_in_place(report, done, written),
             None => Vec::new(),
         },
     }
+}
+
+/// Returns the choice that puts the lost keys into the server that the log was secured from, while it goes on running.
+fn into_server(report: &RecoverReport) -> Option<NextStep> {
+    let from = report.hold_origin.as_ref()?;
+    let event;
+    let options: &[&str] = match report.verdict {
+        Verdict::EndsInFlush { .. } => &["--strip"],
+        Verdict::FlushWithin { event: number } if !is_damaged(report) => {
+            event = event_of(report, number)?.number.to_string();
+            &["--merge", "newer", "--excise", &event]
+        }
+        Verdict::Deletions { .. } if !is_damaged(report) => &["--undelete", "*"],
+        _ => return None,
+    };
+    let mut args = vec!["recover".to_owned(), path_arg(&report.path)];
+    args.extend(options.iter().map(|option| (*option).to_owned()));
+    args.extend(["--into".to_owned(), from.server()]);
+    args.extend(from.login().iter().cloned());
+    let why = "Put the lost keys back into the running server; keys written or deleted since are not touched (--dry-run reports what would be done):";
+    Some(NextStep::alternative(why, [Action::aofkit(args)]))
 }
 
 /// Returns the steps to take first if a server is running.

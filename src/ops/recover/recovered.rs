@@ -7,12 +7,12 @@ use std::path::Path;
 
 use super::apply::cut_list;
 use super::candidates;
-use super::join::Tallies;
+use super::join::{Tallies, Winner};
 use super::options::{Choice, RecoverOptions};
 use super::plan::{self, RecoverMethod, RecoverPlan};
 use super::run::candidate;
 use super::subject::Subject;
-use super::timeline::{Event, Timeline, timeline};
+use super::timeline::{Event, Timeline, timeline as read_timeline};
 use super::undelete::{Undeleted, Wanted};
 use super::verdict::empties;
 use crate::aof::log::Log;
@@ -58,7 +58,7 @@ pub(crate) fn recover_with<T>(
             }
         };
         let log = chosen.as_ref().unwrap_or(&whole);
-        let timeline = timeline(log, progress)?;
+        let timeline = read_timeline(log, progress)?;
         let subject = Subject { whole: &whole, log, timeline: &timeline, options, progress };
         let Some(plan) = plan::plan(&subject)? else {
             return Err(Error::new(ErrorKind::Usage, "no recovery option given")
@@ -80,7 +80,7 @@ fn hand_over<T>(
     let (cut, db, older_wins) = match &plan.method {
         RecoverMethod::Copy { retained } => (cut_list(log, retained), None, false),
         RecoverMethod::Join(join) => {
-            (join.without.clone(), join.only_db, join.winner == Some(super::Winner::Older))
+            (join.without.clone(), join.only_db, join.winner == Some(Winner::Older))
         }
         RecoverMethod::Undelete(keys) => {
             let whole = RouteOptions { keep_dead: true, ..options.route.clone() };
@@ -113,11 +113,16 @@ fn since<'s>(subject: &Subject<'s>, plan: &RecoverPlan) -> Result<Option<(&'s Lo
     let Subject { whole, log, timeline, options, progress } = *subject;
     if options.candidate.is_some() {
         // The candidate ends where the log began, or where the log destroyed what it contained.
-        let of_log = super::timeline(whole, progress)?;
+        let of_log = read_timeline(whole, progress)?;
         let start = Position { part: 0, offset: 0 };
         return Ok(Some((whole, last_flush(&of_log).map_or(start, position))));
     }
-    let first = |numbers: &[u64]| numbers.iter().filter_map(|number| timeline.event(*number)).min_by_key(|event| (event.part_index, event.offset));
+    let first = |numbers: &[u64]| {
+        numbers
+            .iter()
+            .filter_map(|number| timeline.event(*number))
+            .min_by_key(|event| (event.part_index, event.offset))
+    };
     let at = match &options.choice {
         Choice::Preview => None,
         Choice::Strip => first(&timeline.trailing).map(position),

@@ -8,7 +8,7 @@ use super::view::Value;
 use super::writer::{Options, WriteError, carries};
 
 /// Writes values as payloads of DUMP, with buffers that are reused from value to value.
-pub struct PayloadWriter {
+pub(crate) struct PayloadWriter {
     out: Out<Vec<u8>>,
     encoder: Encoder,
     options: Options,
@@ -16,7 +16,7 @@ pub struct PayloadWriter {
 
 impl PayloadWriter {
     /// Creates a writer of payloads in this version.
-    pub fn new(target: Target, options: &Options) -> Self {
+    pub(crate) fn new(target: Target, options: &Options) -> Self {
         PayloadWriter {
             out: Out::new(Vec::new()),
             encoder: Encoder::new(target, options.compress),
@@ -29,7 +29,7 @@ impl PayloadWriter {
     /// # Errors
     ///
     /// Returns [`WriteError::Unfit`] if the version does not support the value.
-    pub fn payload(
+    pub(crate) fn payload(
         &mut self,
         (db, name): (u32, &[u8]),
         value: &Value<'_>,

@@ -75,7 +75,8 @@ impl Target {
         self.version >= version
     }
 
-    fn has(self, feature: Feature) -> bool {
+    /// Returns whether it can hold this.
+    pub fn has(self, feature: Feature) -> bool {
         match feature {
             Feature::Functions | Feature::StreamCounters => self.since(10),
             Feature::ConsumerActivity => self.since(11),

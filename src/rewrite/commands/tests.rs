@@ -309,7 +309,7 @@ fn the_metadata_of_a_module_is_never_left_out() {
     let arena = Bump::new();
     let mut keyspace = made(&arena, redis(8, 6), "SET k v");
     let entry = keyspace.db(0).get_mut(b"k").expect("a key");
-    let meta = crate::keyspace::KeyMeta { items: vec![(7, b"payload\0")] };
+    let meta = crate::keyspace::KeyMeta { items: vec![(7, b"payload\0")], ..Default::default() };
     entry.set_meta(Some(Box::new(meta)));
     let entry = keyspace.db(0).get(b"k").expect("a key");
     assert_eq!(CommandWriter::new(redis(8, 6)).key(entry), Err(Unwritable::Metadata));

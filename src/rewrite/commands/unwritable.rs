@@ -23,6 +23,8 @@ pub enum Unwritable {
     Array,
     /// The metadata of a module: only the module knows what creates it.
     Metadata,
+    /// Members of a set or fields of a hash that expire in KeyDB.
+    KeydbMembers,
 }
 
 impl fmt::Display for Unwritable {
@@ -43,6 +45,7 @@ impl fmt::Display for Unwritable {
             Unwritable::GivenBack => "the target knows no XNACK, which came with Redis 8.8",
             Unwritable::Array => "the target knows no arrays, which came with Redis 8.8",
             Unwritable::Metadata => "the metadata of a module has no form as commands",
+            Unwritable::KeydbMembers => "it has members that expire, which only KeyDB has",
         })
     }
 }

@@ -6,20 +6,20 @@ use super::super::rdb::{has_field_expiry, run, run_with};
 use crate::support::Running;
 
 /// A data set.
-pub(super) struct DataSet {
+pub(crate) struct DataSet {
     /// Its name.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     /// What an error names if the data set cannot be converted.
-    pub(super) needs: &'static str,
+    pub(crate) needs: &'static str,
     /// Whether a server can hold it.
-    pub(super) fits: fn(Server) -> bool,
+    pub(crate) fits: fn(Server) -> bool,
     /// Whether commands can carry it; an RDB always can.
-    pub(super) has_commands: bool,
+    pub(crate) has_commands: bool,
     /// Writes it.
-    pub(super) fill: fn(&mut Running),
+    pub(crate) fill: fn(&mut Running),
 }
 
-pub(super) const ALL: [DataSet; 6] = [
+pub(crate) const ALL: [DataSet; 6] = [
     DataSet { name: "common", needs: "nothing", fits: |_| true, has_commands: true, fill: common },
     DataSet {
         name: "deleted entries that are pending",
@@ -118,11 +118,11 @@ fn streams(server: &mut Running) {
 /// Writes entries that are pending in a group and no longer in the stream.
 fn deleted_entries(server: &mut Running) {
     for i in 1..=9 {
-        run(server, &format!("XADD stream {i}-1 f v"));
+        run(server, &format!("XADD pending {i}-1 f v"));
     }
-    run(server, "XGROUP CREATE stream all 0");
-    run(server, "XREADGROUP GROUP all one COUNT 7 STREAMS stream >");
-    run(server, "XDEL stream 3-1 5-1");
+    run(server, "XGROUP CREATE pending all 0");
+    run(server, "XREADGROUP GROUP all one COUNT 7 STREAMS pending >");
+    run(server, "XDEL pending 3-1 5-1");
 }
 
 fn functions(server: &mut Running) {

@@ -9,13 +9,13 @@ use super::super::rdb::{call, has_field_expiry};
 use crate::support::{Binary, Reply, Running, differential};
 
 /// The properties of each key, by database and key, and those of the functions. What a server cannot report is absent.
-pub(super) type Dump = BTreeMap<String, Properties>;
+pub(crate) type Dump = BTreeMap<String, Properties>;
 
 /// The value of each property.
-pub(super) type Properties = BTreeMap<String, String>;
+pub(crate) type Properties = BTreeMap<String, String>;
 
 /// Returns the data of all databases.
-pub(super) fn dump(server: &mut Running, binary: &Binary) -> Dump {
+pub(crate) fn dump(server: &mut Running, binary: &Binary) -> Dump {
     let line = binary.line;
     let mut dump = Dump::new();
     for db in 0..16 {
@@ -37,7 +37,7 @@ pub(super) fn dump(server: &mut Running, binary: &Binary) -> Dump {
 }
 
 /// Returns the differences between what both servers can report, one per line.
-pub(super) fn differences(ours: &Dump, theirs: &Dump) -> Vec<String> {
+pub(crate) fn differences(ours: &Dump, theirs: &Dump) -> Vec<String> {
     let keys: BTreeSet<_> = ours.keys().chain(theirs.keys()).collect();
     let mut found = Vec::new();
     for key in keys {

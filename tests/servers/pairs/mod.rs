@@ -13,26 +13,30 @@ use aofkit::base::server::{Server, redis};
 use libtest_mimic::Trial;
 
 use self::data::{ALL, DataSet};
-use self::dump::{Dump, differences, dump};
+pub(crate) use self::dump::{Dump, differences, dump};
 use crate::support::{Binary, LINES, Run, Running, aofkit, find, lay_out, on_each, temp_dir};
 
+mod convert;
 mod data;
 mod dump;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    on_each(&LINES, "pairs::data_of_every_other_line_converts_or_is_named", convert_all)
+    let mut trials =
+        on_each(&LINES, "pairs::data_of_every_other_line_converts_or_is_named", convert_all);
+    trials.extend(convert::trials());
+    trials
 }
 
 /// A data set that a server saved.
-struct Source {
-    line: Server,
-    set: &'static DataSet,
-    rdb: Vec<u8>,
-    dump: Dump,
+pub(crate) struct Source {
+    pub(crate) line: Server,
+    pub(crate) set: &'static DataSet,
+    pub(crate) rdb: Vec<u8>,
+    pub(crate) dump: Dump,
 }
 
 /// The data sets of all installed lines.
-static SOURCES: LazyLock<Vec<Source>> = LazyLock::new(|| {
+pub(crate) static SOURCES: LazyLock<Vec<Source>> = LazyLock::new(|| {
     let installed = LINES.iter().filter_map(|line| find(*line).ok());
     let of_line = |binary: Binary| {
         let sets = ALL.iter().filter(move |set| (set.fits)(binary.line));
@@ -54,8 +58,7 @@ fn convert_all(target: &Binary) {
     let mut failed = BTreeMap::new();
     for source in SOURCES.iter().filter(|source| source.line != target.line) {
         for form in ["preamble", "aof"] {
-            let problem = match (convert(source, target, form), is_known_gap(source, target, form))
-            {
+            let problem = match (convert(source, target, form), is_known_gap(source, form)) {
                 (Ok(()), false) | (Err(_), true) => continue,
                 (Ok(()), true) => "works now: remove it from the known gaps".to_owned(),
                 (Err(problem), false) => problem,
@@ -70,17 +73,11 @@ fn convert_all(target: &Binary) {
     assert!(failed.is_empty(), "{}: {} failed\n{}", target.line, failed.len(), shown.join("\n"));
 }
 
-/// Returns whether aofkit does not handle the conversion yet.
-fn is_known_gap(source: &Source, target: &Binary, form: &str) -> bool {
-    match source.set.name {
-        // No command can make an entry pending that the stream does not have, and the loss is not reported.
-        "deleted entries that are pending" => form == "aof",
-        // Redis 8.0 does not load the nodes of later versions.
-        "vector set" => {
-            form == "preamble" && source.line.has_redis(8, 2) && target.line == redis(8, 0)
-        }
-        _ => false,
-    }
+/// Returns whether `compact` loses something without a word.
+fn is_known_gap(source: &Source, form: &str) -> bool {
+    // No command can make an entry pending that the stream does not have. A rewrite by a server loses it, too; `convert`
+    // reports it.
+    source.set.name == "deleted entries that are pending" && form == "aof"
 }
 
 /// Converts a data set and lets the target load it.
@@ -91,7 +88,10 @@ fn convert(source: &Source, target: &Binary, form: &str) -> Result<(), String> {
     let mut command = aofkit();
     command.args(["compact", "--for", &target.line.to_string(), "--format", form, "--output"]);
     let run = Run::of(command.arg(&output).arg(&input));
-    let fits = (source.set.fits)(target.line) && (source.set.has_commands || form != "aof");
+    // Redis 8.0 does not load the nodes of vector sets of later versions.
+    let is_newer = source.set.name == "vector set" && target.line == redis(8, 0);
+    let fits =
+        (source.set.fits)(target.line) && (source.set.has_commands || form != "aof") && !is_newer;
     match (fits, run.code) {
         (true, Some(0)) => same_data(source, target, &output),
         (false, Some(2)) if output.exists() => Err("refused, but there is an output".into()),

@@ -1,0 +1,120 @@
+//! `aofkit convert`.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args};
+
+use super::args::{Common, KeyArgs, KeyHelp, ModuleArgs, ReplayArgs};
+use super::exit::Exit;
+use crate::analysis::data_filter::Filter;
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::server::Server;
+use crate::disk::publish::Existing;
+use crate::ops::compact::{CompactOptions, Form};
+use crate::ops::convert::{ConvertOptions, convert};
+use crate::replay::ReplayOptions;
+use crate::report::{self, HasOutcome, Outcome};
+
+/// Convert a data set for another server, older or newer, Redis or Valkey
+///
+/// The data set is read as by the server that wrote it, and written in the form of the input, or the nearest one that the
+/// other server reads. The result is read back and compared before it gets its final name.
+///
+/// What the other server or the form cannot hold is reported by kind, with its number and the first keys: types and their
+/// keys, expiries of hash fields, state of streams, functions, data of modules. Nothing is written then, unless
+/// --allow-loss is given. With it, these keys are left out; of other keys only the property is: a hash field that loses its
+/// expiry is kept and never expires, unless its time has passed, when it is left out.
+///
+/// Versions, hints of sizes, and the position in a replication stream are of the server that wrote the file, and are not
+/// converted.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Convert {
+    /// The data set: a file, a multi-part directory, its manifest, the data directory above, an RDB, or an archive
+    #[arg(value_name = "PATH")]
+    path: PathBuf,
+    /// The server to convert for (redis-7.0, valkey-9.1, ...)
+    #[arg(long = "for", value_name = "VERSION")]
+    server: Server,
+    /// Write the result to this new file or directory
+    #[arg(short, long, value_name = "NEW")]
+    output: Option<PathBuf>,
+    /// Go on without what the server or the form cannot hold
+    #[arg(long)]
+    allow_loss: bool,
+    /// Output format: aof, preamble, multipart, multipart-aof or rdb [default: that of the input, if the server reads it]
+    #[arg(long, value_name = "FORM")]
+    format: Option<Form>,
+    #[command(flatten)]
+    modules: ModuleArgs,
+    #[command(flatten)]
+    keys: KeyArgs<ConvertHelp>,
+    #[command(flatten)]
+    replaying: ReplayArgs,
+    /// Do not read the result back
+    #[arg(long = "no-check", action = ArgAction::SetFalse)]
+    check: bool,
+    /// Do not compress strings in an RDB
+    #[arg(long = "no-compression", action = ArgAction::SetFalse)]
+    compress: bool,
+    /// Report what would be done; write nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+    /// Overwrite the output
+    #[arg(long)]
+    force: bool,
+}
+
+/// The help texts for selecting the keys to convert.
+#[derive(Debug)]
+struct ConvertHelp;
+
+impl KeyHelp for ConvertHelp {
+    const DB: &'static str = "Convert only keys of this database; may be repeated";
+    const PATTERN: &'static str =
+        "Convert only keys that match this pattern (syntax of KEYS); may be repeated";
+    const SLOTS: &'static str =
+        "Convert only keys of these cluster slots (0-5460,12182); may be repeated";
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  aofkit convert dump.rdb --for valkey-9.1 --output valkey.rdb
+  aofkit convert /var/lib/redis/appendonlydir --for redis-6.2 --output appendonly.aof
+  aofkit convert dump.rdb --for redis-7.0 --dry-run
+  aofkit convert dump.rdb --for redis-7.0 --allow-loss --output old.rdb
+
+Exit codes: 0 done, also with what --allow-loss left out; 1 done, but some commands of the log fail on a server; \
+2 failed, or something cannot go: nothing was written.";
+
+impl Convert {
+    pub(super) fn run(&self, common: &Common) -> Result<Exit> {
+        if self.output.is_none() && !self.dry_run {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                "no destination given for the converted data set",
+            )
+            .help("use --output NEW to write it, or --dry-run to write nothing"));
+        }
+        let plain = self.replaying.compaction(common, self.format, Some(self.server));
+        let options = ConvertOptions {
+            written: CompactOptions {
+                output: self.output.clone().filter(|_| !self.dry_run),
+                existing: if self.force { Existing::Replace } else { Existing::Keep },
+                filter: Filter { keys: self.keys.filter(), drop_expired_ms: None },
+                check: self.check,
+                compress: self.compress,
+                modules: self.modules.loaded(),
+                // The data set is read as by the server that wrote it.
+                replay: ReplayOptions { fields_expire_ms: None, ..plain.replay },
+                ..plain
+            },
+            allow_loss: self.allow_loss,
+            now_ms: Some(self.replaying.now_ms()),
+        };
+        let report = common.with_bar(|bar| convert(&self.path, &options, bar))?;
+        let matters = report.outcome() != Outcome::Done;
+        common.print_report(&report, matters, || report::convert::text(&report))?;
+        Ok(Exit::after(&report))
+    }
+}
