@@ -88,8 +88,8 @@ impl Node {
             progress.check()?;
             let from = cursor.to_string();
             let reply = self.run("SCAN", &[b"SCAN", from.as_bytes(), b"COUNT", COUNT])?;
-            let (next, keys) =
-                parse(reply).ok_or_else(|| unexpected("SCAN", &self.pipeline.endpoint().address))?;
+            let (next, keys) = parse(reply)
+                .ok_or_else(|| unexpected("SCAN", &self.pipeline.endpoint().address))?;
             empty = if keys.is_empty() { empty + 1 } else { 0 };
             if !keys.is_empty() {
                 each(db, keys)?;
@@ -109,7 +109,8 @@ impl Node {
     }
 
     fn endless(&self, why: &str) -> Error {
-        let message = format!("{}: SCAN does not come to an end: {why}", &self.pipeline.endpoint().address);
+        let message =
+            format!("{}: SCAN does not come to an end: {why}", &self.pipeline.endpoint().address);
         Error::new(ErrorKind::Unrecognised, message)
             .help("no Redis and no Valkey does this: find out what answers at this address")
     }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use super::super::{DiffOptions, DiffReport, OnDifference, Side, detail_of};
 use super::findings::{Findings, Pending};
 use super::judge::{Judge, Verdict, common_detail, detail_of_server};
-use super::{functions_of_nodes, side_of};
+use super::side::{functions_of_nodes, side_of};
 use crate::analysis::data_filter::{Filter, LeftOut};
 use crate::analysis::key_hashes::{KeyHashes, key_hash};
 use crate::aof::log::Log;

@@ -3,7 +3,7 @@
 use super::super::{DiffOptions, DiffReport, OnDifference};
 use super::findings::{Findings, Pending};
 use super::judge::{Judge, common_detail, detail_of_server};
-use super::{functions_of_nodes, side_of};
+use super::side::{functions_of_nodes, side_of};
 use crate::analysis::data_filter::Filter;
 use crate::analysis::key_hashes::KeyHashes;
 use crate::base::error::Result;
