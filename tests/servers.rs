@@ -12,6 +12,7 @@ mod servers {
     pub(crate) mod damage;
     pub(crate) mod deep_checks;
     pub(crate) mod diff;
+    pub(crate) mod diff_live;
     pub(crate) mod generate;
     pub(crate) mod into;
     pub(crate) mod keyspace_rdb;
@@ -38,6 +39,7 @@ fn main() {
         servers::damage::trials(),
         servers::deep_checks::trials(),
         servers::diff::trials(),
+        servers::diff_live::trials(),
         servers::generate::trials(),
         servers::into::trials(),
         servers::keyspace_rdb::trials(),

@@ -1,14 +1,17 @@
-//! Selecting keys by database and name, and the keys to retain.
+//! Selecting keys by database, name and cluster slot, and the keys to retain.
+
+use std::ops::RangeInclusive;
 
 use serde::Serialize;
 
 use crate::base::glob::Glob;
+use crate::base::slot::slot_of;
 use crate::keyspace::Entry;
 
 /// The keys of a log to retain; by default all.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// The filter by database and name.
+    /// The filter by database, name and cluster slot.
     pub keys: KeyFilter,
     /// Excludes keys that have expired at this time, in Unix milliseconds.
     pub drop_expired_ms: Option<i64>,
@@ -17,7 +20,7 @@ pub struct Filter {
 /// The number of keys that a filter excluded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct LeftOut {
-    /// The number of keys excluded by database or name.
+    /// The number of keys excluded by database, name or cluster slot.
     pub unwanted: u64,
     /// The number of keys excluded because they have expired.
     pub expired: u64,
@@ -62,6 +65,8 @@ pub struct KeyFilter {
     pub patterns: Vec<Glob>,
     /// Patterns of which a name must not match any.
     pub excluded: Vec<Glob>,
+    /// The ranges of cluster slots, of which the slot of a name must be in one; empty for all slots.
+    pub slots: Vec<RangeInclusive<u16>>,
 }
 
 impl KeyFilter {
@@ -72,7 +77,12 @@ impl KeyFilter {
 
     /// Returns whether the name of a key matters.
     pub(crate) fn looks_at_names(&self) -> bool {
-        !self.patterns.is_empty() || !self.excluded.is_empty()
+        self.asks_for_names() || !self.excluded.is_empty()
+    }
+
+    /// Returns whether only names with a property are selected, so that what has no name is not.
+    pub(crate) fn asks_for_names(&self) -> bool {
+        !self.patterns.is_empty() || !self.slots.is_empty()
     }
 
     /// Returns whether keys of a database are selected.
@@ -85,5 +95,37 @@ impl KeyFilter {
     pub(crate) fn wants_name(&self, name: &[u8]) -> bool {
         (self.patterns.is_empty() || self.patterns.iter().any(|glob| glob.matches(name)))
             && !self.excluded.iter().any(|glob| glob.matches(name))
+            && self.wants_slot(name)
+    }
+
+    fn wants_slot(&self, name: &[u8]) -> bool {
+        if self.slots.is_empty() {
+            return true;
+        }
+        let slot = slot_of(name);
+        self.slots.iter().any(|range| range.contains(&slot))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The slots are those that Redis 7.0 reports: 12182 for foo, 5061 for bar.
+    #[test]
+    fn names_are_selected_by_slot_and_pattern() {
+        let filter = |slots: &[RangeInclusive<u16>], patterns: &[&str]| KeyFilter {
+            slots: slots.to_vec(),
+            patterns: patterns.iter().map(|glob| Glob::new(*glob)).collect(),
+            ..KeyFilter::default()
+        };
+        let one = filter(&[5061..=5061], &[]);
+        assert!(one.wants_name(b"bar") && !one.wants_name(b"foo"));
+        assert!(one.wants_name(b"{bar}foo") && !one.is_none() && one.looks_at_names());
+        let two = filter(&[0..=5060, 12182..=16383], &[]);
+        assert!(two.wants_name(b"foo") && !two.wants_name(b"bar"));
+        let both = filter(&[0..=16383], &["b*"]);
+        assert!(both.wants_name(b"bar") && !both.wants_name(b"foo"));
+        assert!(filter(&[], &[]).is_none());
     }
 }

@@ -2,14 +2,10 @@
 //!
 //! A log that its server goes on writing is followed by a [`Follower`].
 
-use std::collections::HashSet;
 use std::fs::File;
-use std::hash::{BuildHasherDefault, Hasher};
-
 use std::os::unix::fs::FileExt;
 
-use xxhash_rust::xxh3::xxh3_128_with_seed;
-
+use super::key_hashes::KeyHashes;
 use crate::aof::log::{Log, Part};
 use crate::aof::{Frame, Sink, scan};
 use crate::base::error::Result;
@@ -17,9 +13,9 @@ use crate::base::progress::Progress;
 use crate::command::{CommandId, Position, Role, database_index, lookup_prefix};
 use crate::rdb;
 
-/// The keys that commands at or after a position name, as hashes of 128 bits: 16 bytes a key, whatever its length.
+/// The keys that commands at or after a position name.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct TouchedKeys(HashSet<u128, BuildHasherDefault<LowBits>>);
+pub(crate) struct TouchedKeys(KeyHashes);
 
 /// The end of what was read of a log.
 #[derive(Debug, Clone, Copy, Default)]
@@ -81,7 +77,7 @@ impl TouchedKeys {
 
     /// Returns whether a key was named.
     pub(crate) fn contains(&self, db: u32, key: &[u8]) -> bool {
-        !self.0.is_empty() && self.0.contains(&hash(db, key))
+        self.0.contains(db, key)
     }
 }
 
@@ -93,26 +89,6 @@ fn commands_start(part: &Part, progress: &dyn Progress) -> usize {
     }
     let read = part.read_rdb(&mut rdb::IgnoreDeep, progress);
     read.ok().and_then(|read| usize::try_from(read.len()).ok()).unwrap_or(bytes.len())
-}
-
-fn hash(db: u32, key: &[u8]) -> u128 {
-    xxh3_128_with_seed(key, u64::from(db))
-}
-
-/// Takes the low bits of what is a hash already.
-#[derive(Debug, Default)]
-struct LowBits(u64);
-
-impl Hasher for LowBits {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        if let Some(low) = bytes.first_chunk() {
-            self.0 = u64::from_le_bytes(*low);
-        }
-    }
 }
 
 /// Follows a log while its server writes it.
@@ -196,9 +172,8 @@ impl Sink for Reader<'_> {
                 _ => None,
             };
             if let Some(created) = created {
-                let created = hash(self.db, created);
-                if self.touched.0.contains(&created) {
-                    restored_later.0.insert(created);
+                if self.touched.contains(self.db, created) {
+                    restored_later.0.insert(self.db, created);
                 }
                 return;
             }
@@ -209,7 +184,7 @@ impl Sink for Reader<'_> {
             |at| args.get(at).copied().unwrap_or_default(),
             |at| {
                 if let Some(key) = args.get(at) {
-                    self.touched.0.insert(hash(self.db, key));
+                    self.touched.0.insert(self.db, key);
                 }
             },
         );

@@ -1,5 +1,7 @@
 //! The cluster slot of a key.
 
+use std::ops::RangeInclusive;
+
 /// The number of slots of a cluster.
 pub(crate) const SLOTS: u16 = 16384;
 
@@ -9,6 +11,28 @@ pub(crate) const SLOTS: u16 = 16384;
 /// specification of both servers).
 pub(crate) fn slot_of(key: &[u8]) -> u16 {
     crc16(hash_tag(key).unwrap_or(key)) % SLOTS
+}
+
+/// Parses a slot, or a range of slots: `0-5460`.
+///
+/// # Errors
+///
+/// Returns a sentence for display if the text has another form, the range is empty, or no cluster has such a slot.
+pub(crate) fn parse_slots(text: &str) -> Result<RangeInclusive<u16>, String> {
+    let number = |text: &str| {
+        let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let slot = is_number.then(|| text.parse::<u64>().unwrap_or(u64::MAX));
+        slot.ok_or_else(|| format!("`{text}` is not a slot; use 0-5460 or 12182"))
+    };
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let (first, last) = (number(first)?, number(last)?);
+    if last >= u64::from(SLOTS) {
+        return Err(format!("slot {last} does not exist; the last one is {}", SLOTS - 1));
+    }
+    match (u16::try_from(first), u16::try_from(last)) {
+        (Ok(first), Ok(last)) if first <= last => Ok(first..=last),
+        _ => Err(format!("{text} is an empty range; use {last}-{first}")),
+    }
 }
 
 fn hash_tag(key: &[u8]) -> Option<&[u8]> {
@@ -86,6 +110,25 @@ mod tests {
         }
         assert_eq!(slot_of(b"{}foo"), crc16(b"{}foo") % SLOTS);
         assert_eq!(slot_of(b"a{b"), crc16(b"a{b") % SLOTS);
+    }
+
+    #[test]
+    fn ranges_are_parsed_and_checked() {
+        assert_eq!(parse_slots("0-5460"), Ok(0..=5460));
+        assert_eq!(parse_slots("16383"), Ok(16383..=16383));
+        for (text, problem) in [
+            ("", "is not a slot"),
+            ("a-5", "`a` is not a slot"),
+            ("-5", "is not a slot"),
+            ("+5", "is not a slot"),
+            ("1-2-3", "`2-3` is not a slot"),
+            ("0-16384", "slot 16384 does not exist"),
+            ("99999999999999999999999", "does not exist"),
+            ("7-5", "7-5 is an empty range; use 5-7"),
+        ] {
+            let error = parse_slots(text).expect_err(text);
+            assert!(error.contains(problem), "{text}: {error}");
+        }
     }
 
     #[test]

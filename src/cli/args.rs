@@ -8,6 +8,7 @@ use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::glob::Glob;
 use crate::base::modules::Modules;
 use crate::base::server::{Product, Server};
+use crate::base::slot::parse_slots;
 use crate::disk::publish::Existing;
 use crate::ops::compact;
 use crate::ops::compact::Form;
@@ -16,6 +17,7 @@ use crate::ops::repair::retained_ranges::Output;
 use crate::replay::{KeySpecs, ReplayOptions, RouteOptions};
 use clap::{Args, ColorChoice, ValueEnum};
 use std::marker::PhantomData;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 /// The help heading of the options that every subcommand takes.
@@ -134,6 +136,8 @@ pub(super) struct KeyArgs<W: KeyHelp> {
     pattern: Vec<Glob>,
     #[arg(long, value_name = "GLOB", help = W::EXCLUDE)]
     exclude: Vec<Glob>,
+    #[arg(long, value_name = "A-B", value_delimiter = ',', value_parser = parse_slots, help = W::SLOTS)]
+    slots: Vec<RangeInclusive<u16>>,
     #[arg(skip)]
     help: PhantomData<W>,
 }
@@ -143,6 +147,7 @@ pub(super) trait KeyHelp {
     const DB: &'static str;
     const PATTERN: &'static str;
     const EXCLUDE: &'static str = "Exclude keys that match this pattern; may be repeated";
+    const SLOTS: &'static str;
 }
 
 impl<W: KeyHelp> KeyArgs<W> {
@@ -151,6 +156,7 @@ impl<W: KeyHelp> KeyArgs<W> {
             dbs: self.db.clone(),
             patterns: self.pattern.clone(),
             excluded: self.exclude.clone(),
+            slots: self.slots.clone(),
         }
     }
 }

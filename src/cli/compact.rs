@@ -78,6 +78,8 @@ impl KeyHelp for KeepHelp {
     const DB: &'static str = "Keep only keys of this database; may be repeated";
     const PATTERN: &'static str =
         "Keep only keys that match this pattern (syntax of KEYS); may be repeated";
+    const SLOTS: &'static str =
+        "Keep only keys of these cluster slots (0-5460,12182); may be repeated";
 }
 
 const EXAMPLES: &str = "\
@@ -88,6 +90,7 @@ Examples:
   aofkit compact appendonlydir --format rdb --for redis-6.2 --output dump.rdb
   aofkit compact appendonlydir --pattern 'order:*' --into 10.0.0.7:6379
   aofkit compact --pattern 'session:*' --drop-expired app.aof -o sessions.aof
+  aofkit compact --slots 0-5460 appendonlydir --output first-of-three
 
 Exit codes: 0 done; 1 done, but some commands of the log fail on a server; \
 2 failed: nothing was written; 3 some keys could not be put into the server.";

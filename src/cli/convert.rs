@@ -73,6 +73,8 @@ impl KeyHelp for ConvertHelp {
     const DB: &'static str = "Convert only keys of this database; may be repeated";
     const PATTERN: &'static str =
         "Convert only keys that match this pattern (syntax of KEYS); may be repeated";
+    const SLOTS: &'static str =
+        "Convert only keys of these cluster slots (0-5460,12182); may be repeated";
 }
 
 const EXAMPLES: &str = "\

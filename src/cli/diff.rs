@@ -1,32 +1,39 @@
 //! `aofkit diff`.
 
-use std::path::PathBuf;
+use std::ffi::{OsStr, OsString};
 
 use clap::Args;
 
 use super::args::{Common, KeyArgs, KeyHelp, ReplayArgs};
+use super::connection::LoginArgs;
 use super::exit::Exit;
 use super::output::{Lines, print};
 use super::progress::Bar;
 use crate::analysis::data_filter::Filter;
 use crate::base::error::Result;
-use crate::ops::diff::{DiffOptions, DiffReport, Difference, diff};
+use crate::live::endpoint::Endpoint;
+use crate::ops::diff::servers::{DataSource, diff_sources};
+use crate::ops::diff::{DiffOptions, DiffReport, Difference};
 use crate::report;
 use crate::report::JsonLines;
 
-/// Show which keys differ between two logs, or a log and an RDB
+/// Show which keys differ between two logs, RDBs or running servers
 ///
-/// Both are replayed as a server would load them and compared key by key: value, type and expiry, including field
+/// Logs are replayed as a server would load them and compared key by key: value, type and expiry, including field
 /// expiry and stream groups. Expired keys are compared like all others, except with --drop-expired.
+///
+/// A running server, or a cluster by one of its nodes, is given as a URI and read by SCAN and DUMP, which changes nothing
+/// there. It changes meanwhile: keys that differ are asked for a second time. A server hides expired keys, so that those
+/// of a log count as missing.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Diff {
-    /// The first log, RDB, or archive of one
+    /// The first log, RDB, or archive of one, or a server: redis://, rediss://, valkey://, valkeys:// or unix://
     #[arg(value_name = "A")]
-    a: PathBuf,
-    /// The second log, RDB, or archive of one
+    a: OsString,
+    /// The second log, RDB, or archive of one, or a server
     #[arg(value_name = "B")]
-    b: PathBuf,
+    b: OsString,
     /// List the keys, one per line, unsorted: `-` only in A, `+` only in B, `~` different
     #[arg(long)]
     list: bool,
@@ -37,6 +44,8 @@ pub(super) struct Diff {
     drop_expired: bool,
     #[command(flatten)]
     replaying: ReplayArgs,
+    #[command(flatten)]
+    login: LoginArgs,
 }
 
 /// The help texts for selecting the keys to compare.
@@ -47,12 +56,16 @@ impl KeyHelp for Compared {
     const DB: &'static str = "Compare only keys of this database; may be repeated";
     const PATTERN: &'static str =
         "Compare only keys that match this pattern (syntax of KEYS); may be repeated";
+    const SLOTS: &'static str =
+        "Compare only keys of these cluster slots (0-5460,12182); may be repeated";
 }
 
 const EXAMPLES: &str = "\
 Examples:
   aofkit diff yesterday/appendonlydir /var/lib/redis/appendonlydir
   aofkit diff --list --pattern 'user:*' dump.rdb appendonly.aof
+  aofkit diff backup.zip redis://db.example.com:6379
+  aofkit diff --list redis://old:6379 rediss://backup@new:6380
   aofkit diff --list --json a.aof b.aof | jq -r 'select(.kind == \"key\").key.text'
 
 Exit codes: 0 the same; 1 different; 2 failed.";
@@ -76,10 +89,11 @@ impl Diff {
         };
         let listing = self.list && !common.quiet;
         let bar = if listing { Bar::beside_lines(common) } else { Bar::new(common) };
-        let paths = [self.a.as_path(), self.b.as_path()];
+        let sources = self.sources(common)?;
+        let sources = sources.each_ref();
         let report = match listing {
-            true => diff(paths, &options, Some(&mut found), &bar),
-            false => diff(paths, &options, None, &bar),
+            true => diff_sources(sources, &options, Some(&mut found), &bar),
+            false => diff_sources(sources, &options, None, &bar),
         };
         drop(bar);
         let report = report?;
@@ -95,4 +109,32 @@ impl Diff {
         }
         Ok(Exit::after(&report))
     }
+
+    fn sources(&self, common: &Common) -> Result<[DataSource; 2]> {
+        let mut servers = [server(&self.a)?, server(&self.b)?];
+        let mut endpoints: Vec<Endpoint> = servers.iter_mut().filter_map(Option::take).collect();
+        if endpoints.is_empty() {
+            return Ok([&self.a, &self.b].map(|path| DataSource::Log(path.into())));
+        }
+        self.login.log_in(&mut endpoints, &common.cancellation)?;
+        let mut endpoints = endpoints.into_iter();
+        let mut source = |text: &OsString| match is_server(text).then(|| endpoints.next()) {
+            Some(Some(endpoint)) => DataSource::Server(Box::new(endpoint)),
+            _ => DataSource::Log(text.into()),
+        };
+        Ok([source(&self.a), source(&self.b)])
+    }
+}
+
+/// The schemes of URIs. Everything else is a path, since `db:6379` may be the name of a file.
+const SCHEMES: [&str; 5] = ["redis://", "rediss://", "valkey://", "valkeys://", "unix://"];
+
+fn is_server(text: &OsStr) -> bool {
+    let bytes = text.as_encoded_bytes();
+    SCHEMES.iter().any(|scheme| bytes.starts_with(scheme.as_bytes()))
+}
+
+fn server(text: &OsStr) -> Result<Option<Endpoint>> {
+    // A URI is text: Endpoint::from_uri() refuses what a lossy conversion makes of other bytes.
+    is_server(text).then(|| Endpoint::from_uri(&text.to_string_lossy())).transpose()
 }

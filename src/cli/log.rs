@@ -61,6 +61,8 @@ impl KeyHelp for Shown {
     const PATTERN: &'static str =
         "Show only commands with a key that matches this pattern (syntax of KEYS); may be repeated";
     const EXCLUDE: &'static str = "Ignore keys that match this pattern; may be repeated";
+    const SLOTS: &'static str =
+        "Show only commands with a key in these cluster slots (0-5460,12182); may be repeated";
 }
 
 const EXAMPLES: &str = "\

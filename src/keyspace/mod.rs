@@ -28,6 +28,7 @@ mod databases;
 mod db;
 pub mod digest;
 pub mod fingerprint;
+pub(crate) mod from_dump;
 pub mod from_rdb;
 pub mod functions;
 mod hash;

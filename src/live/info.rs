@@ -31,6 +31,14 @@ impl Info {
         self.text(name)?.parse().ok()
     }
 
+    /// Returns the databases of the section `keyspace`, which are those that have keys, in ascending order.
+    pub(crate) fn databases(&self) -> Vec<u32> {
+        let numbers = self.0.keys().filter_map(|name| name.strip_prefix("db")?.parse().ok());
+        let mut numbers: Vec<u32> = numbers.collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
     /// Returns whether a flag exists and is not 0.
     pub(crate) fn flag(&self, name: &str) -> bool {
         self.number::<i64>(name).is_some_and(|value| value != 0)
@@ -49,5 +57,11 @@ mod tests {
         assert_eq!(info.number::<u64>("size"), Some(12));
         assert_eq!(info.number::<u64>("x"), None);
         assert_eq!(info.text("x"), Some("a:b"));
+    }
+
+    #[test]
+    fn databases_are_those_with_keys() {
+        let info = Info::parse("# Keyspace\r\ndb10:keys=1,expires=0\r\ndb2:keys=3\r\ndbx:y\r\n");
+        assert_eq!(info.databases(), [2, 10]);
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! - [`endpoint`], [`tls`], [`connection`], [`client`]: the address of the server, and the connection to it.
 //! - [`pipeline`], [`cluster`]: many commands in flight, and the nodes of a cluster.
+//! - [`running`], [`scan`], [`dump`]: reading the keys of a server or cluster.
 //! - [`session`]: a run at one server, which the modules below take instead of its parts.
 //! - [`info`], [`server`], [`replication`]: what the server reports about itself.
 //! - [`settings`], [`journal`]: the settings that a run changes, and the record on disk that restores them.
@@ -13,6 +14,7 @@ pub mod changed_settings;
 pub mod client;
 pub mod cluster;
 pub mod connection;
+pub(crate) mod dump;
 pub mod endpoint;
 pub mod files;
 pub mod info;
@@ -21,6 +23,8 @@ pub mod pipeline;
 pub mod progress;
 pub mod replication;
 pub mod rewrite;
+pub(crate) mod running;
+pub(crate) mod scan;
 pub mod server;
 pub mod session;
 pub mod settings;

@@ -7,9 +7,11 @@ use super::envelope::Report;
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING};
 use super::time::local;
 use crate::analysis::key_state::KeyState;
-use crate::base::escape::{ShownPath, quote};
+use crate::base::escape::{Shown, ShownPath, quote};
 use crate::base::units::{Count, counted};
-use crate::ops::diff::{DiffReport, Difference, Numbers, Reason, Side};
+use crate::ops::diff::{
+    ComparedServer, DiffReport, Difference, Numbers, Reason, RunningComparison, Side,
+};
 
 /// Returns the report as text.
 pub fn text(report: &DiffReport) -> String {
@@ -21,7 +23,11 @@ pub fn text(report: &DiffReport) -> String {
 
 fn write_text(out: &mut String, report: &DiffReport) -> fmt::Result {
     for (name, side) in [("A", &report.a), ("B", &report.b)] {
-        writeln!(out, "{name}  {}", Styled(STRONG, ShownPath(&side.path)))?;
+        write!(out, "{name}  {}", Styled(STRONG, ShownPath(&side.path)))?;
+        match &side.server {
+            Some(server) => writeln!(out, " ({})", identity(server))?,
+            None => writeln!(out)?,
+        }
     }
     if report.keys != Numbers::default() {
         table(out, report)?;
@@ -35,7 +41,13 @@ fn write_text(out: &mut String, report: &DiffReport) -> fmt::Result {
     notes(out, report)?;
     writeln!(out)?;
     let functions = report.functions_differ == Some(true);
+    let not_compared = report.running.as_ref().map_or(0, |running| running.not_compared);
     match (report.keys.differing(), functions) {
+        (0, false) if not_compared > 0 => {
+            let same = counted(report.keys.same, "key");
+            let keys = counted(not_compared, "key");
+            writeln!(out, "{}: {keys}; {same} the same", Styled(ERROR, "NOT COMPARED"))
+        }
         (0, false) => {
             let same = counted(report.keys.same, "key");
             writeln!(out, "{}: {same} on both sides, no differences", Styled(GOOD, "SAME"))
@@ -75,6 +87,9 @@ fn notes(out: &mut String, report: &DiffReport) -> fmt::Result {
             writeln!(out, "  {} {note}", Styled(WARNING, format_args!("{name}:")))?;
         }
     }
+    for note in report.running.iter().flat_map(notes_on_running) {
+        writeln!(out, "  {}", Styled(WARNING, note))?;
+    }
     Ok(())
 }
 
@@ -94,6 +109,38 @@ fn notes_on(side: &Side) -> Vec<String> {
     }
     if side.left_out.expired > 0 {
         notes.push(format!("{} left out, expired", counted(side.left_out.expired, "key")));
+    }
+    notes
+}
+
+/// Returns a server as text: `redis 7.0.15, cluster of 3 nodes`.
+fn identity(server: &ComparedServer) -> String {
+    match server.nodes.len() {
+        0 => server.version.clone(),
+        nodes => format!("{}, cluster of {}", server.version, counted(nodes as u64, "node")),
+    }
+}
+
+/// Returns what applies to running servers only.
+fn notes_on_running(running: &RunningComparison) -> Vec<String> {
+    let mut notes = Vec::new();
+    if running.asked_again > 0 {
+        let keys = counted(running.asked_again, "key");
+        let settled = match running.settled {
+            0 => "none was the same then".to_owned(),
+            settled => format!("{} the same or gone then", Count(settled)),
+        };
+        notes.push(format!("servers change meanwhile: {keys} asked for twice, {settled}"));
+    }
+    if running.not_compared > 0 {
+        let keys = counted(running.not_compared, "key");
+        notes.push(format!("{keys} not compared:"));
+        for key in running.not_compared_keys.iter().take(3) {
+            notes.push(format!("  [{}] {}: {}", key.db, Shown(&key.key), key.reason));
+        }
+    }
+    if running.slots_moved {
+        notes.push("slots moved all the time: keys that only a cluster has may be missing".into());
     }
     notes
 }

@@ -30,6 +30,9 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ("Source backups.problem", FAILING_DISK),
     ("Unread flush.one", "of a SWAPDB after damage"),
     ("Unread flush.other", "of a SWAPDB after damage"),
+    ("Compared server", SERVER),
+    ("Diff side.server", SERVER),
+    ("Key not compared", SERVER),
     ("Live backup", SERVER),
     ("Live backup preview", SERVER),
     ("Live backup step", SERVER),
@@ -40,6 +43,7 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ("Restored setting", SERVER),
     ("Restored settings", SERVER),
     ("Rewrite", SERVER),
+    ("Running comparison", SERVER),
     ("Secured from", SERVER),
     ("Secured log", SERVER),
     ("Secured server", SERVER),
@@ -56,6 +60,7 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ("Writing process", WRITER),
     ("backup.retention_problem", FAILING_DISK),
     ("backup.under_way", WRITER),
+    ("diff.running", SERVER),
     ("recover.hold", SERVER),
 ];
 

@@ -14,6 +14,7 @@ mod compact;
 mod content;
 mod convert;
 mod diff;
+mod diff_servers;
 mod envelope;
 mod exit_codes;
 mod force;
@@ -35,6 +36,7 @@ mod recover;
 mod repair;
 mod restore;
 mod shell;
+mod slots;
 mod under_way;
 
 use std::ffi::OsStr;

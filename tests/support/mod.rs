@@ -5,6 +5,8 @@
 
 mod binaries;
 mod client;
+#[allow(dead_code)] // Some of its functions are for other trials.
+mod cluster;
 mod data_dir;
 pub(crate) mod differential;
 #[allow(dead_code)] // One of its functions is only for tests without servers.
@@ -20,6 +22,7 @@ mod wait;
 
 pub(crate) use binaries::{Binary, FAMILIES, LINES, find};
 pub(crate) use client::{Client, Reply};
+pub(crate) use cluster::Cluster;
 pub(crate) use data_dir::{copy_dir, lay_out, lay_out_base};
 pub(crate) use log::{Args, args, command, log};
 pub(crate) use process::{Ended, Running, ended_in_a_crash};

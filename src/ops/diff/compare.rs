@@ -59,7 +59,7 @@ pub struct Difference {
     pub b: Option<KeyState>,
 }
 
-fn text<S: Serializer>(key: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn text<S: Serializer>(key: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
     Text(key).serialize(serializer)
 }
 
@@ -115,6 +115,30 @@ impl Counts {
         }
     }
 
+    /// Counts a key with its state on both sides; returns whether it differs.
+    pub(super) fn add(
+        &mut self,
+        db: u32,
+        reasons: &[Reason],
+        [a, b]: [Option<KeyState>; 2],
+    ) -> bool {
+        let Some(state) = a.or(b) else { return false };
+        let numbers = self.keys.entry((db, state.kind)).or_default();
+        match (a, b) {
+            (Some(_), None) => numbers.only_a += 1,
+            (None, _) => numbers.only_b += 1,
+            (Some(_), Some(_)) if reasons.is_empty() => {
+                numbers.same += 1;
+                return false;
+            }
+            (Some(_), Some(_)) => numbers.different += 1,
+        }
+        for reason in reasons {
+            *self.reasons.entry(*reason).or_default() += 1;
+        }
+        true
+    }
+
     /// Returns the numbers of all databases and types.
     pub(crate) fn total(&self) -> Numbers {
         let mut total = Numbers::default();
@@ -134,7 +158,7 @@ pub fn compare(
     mut found: Option<&mut Vec<Difference>>,
 ) -> Counts {
     let mut comparison =
-        Comparison { filter, detail, scratch: Fingerprint::default(), counts: Counts::default() };
+        Comparison { filter, keys: KeyComparer::new(detail), counts: Counts::default() };
     let [a, b] = sides;
     let numbers = a.databases().chain(b.databases()).map(Db::number);
     let numbers: BTreeSet<u32> = numbers.collect();
@@ -152,8 +176,7 @@ pub fn compare(
 
 struct Comparison<'c> {
     filter: &'c Filter,
-    detail: Detail,
-    scratch: Fingerprint,
+    keys: KeyComparer,
     counts: Counts,
 }
 
@@ -171,7 +194,7 @@ impl Comparison<'_> {
             match opposite {
                 None => self.note(number, entry.key(), Vec::new(), [Some(a), None], &mut found),
                 Some(opposite) => {
-                    let reasons = self.reasons(entry, opposite);
+                    let reasons = self.keys.reasons(entry, opposite);
                     let b = KeyState::from_entry(opposite);
                     self.note(number, entry.key(), reasons, [Some(a), b], &mut found);
                 }
@@ -207,26 +230,27 @@ impl Comparison<'_> {
         [a, b]: [Option<KeyState>; 2],
         found: &mut Option<&mut Vec<Difference>>,
     ) {
-        let Some(state) = a.or(b) else { return };
-        let numbers = self.counts.keys.entry((db, state.kind)).or_default();
-        match (a, b) {
-            (Some(_), None) => numbers.only_a += 1,
-            (None, _) => numbers.only_b += 1,
-            (Some(_), Some(_)) if reasons.is_empty() => {
-                numbers.same += 1;
-                return;
-            }
-            (Some(_), Some(_)) => numbers.different += 1,
-        }
-        for reason in &reasons {
-            *self.counts.reasons.entry(*reason).or_default() += 1;
-        }
-        if let Some(found) = found {
+        if self.counts.add(db, &reasons, [a, b])
+            && let Some(found) = found
+        {
             found.push(Difference { db, key: key.to_vec(), reasons, a, b });
         }
     }
+}
 
-    fn reasons(&mut self, one: &Entry<'_>, other: &Entry<'_>) -> Vec<Reason> {
+/// Compares the values and expiries of single keys.
+pub(super) struct KeyComparer {
+    detail: Detail,
+    scratch: Fingerprint,
+}
+
+impl KeyComparer {
+    pub(super) fn new(detail: Detail) -> Self {
+        KeyComparer { detail, scratch: Fingerprint::default() }
+    }
+
+    /// Returns the properties in which a key differs that exists on both sides.
+    pub(super) fn reasons(&mut self, one: &Entry<'_>, other: &Entry<'_>) -> Vec<Reason> {
         let mut reasons = Vec::new();
         reasons.extend(self.of_values(&one.value, &other.value));
         if one.expires_ms() != other.expires_ms() {

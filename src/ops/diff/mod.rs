@@ -4,9 +4,13 @@
 //! memory use is therefore that of a few shards of both. Differences are reported in the order of shards: it is the
 //! same on every machine but otherwise arbitrary, except that the keys of a shard are sorted.
 //!
+//! A running server takes the place of a log in `servers`.
+//!
 //! Callers that have a [`Pair`] already use [`diff_pair`]; callers that have the data sets use [`compare()`].
 
 mod compare;
+#[cfg(feature = "live")]
+pub(crate) mod servers;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -51,7 +55,7 @@ pub struct DiffReport {
     pub a: Side,
     /// The second side.
     pub b: Side,
-    /// Whether there is no difference.
+    /// Whether there is no difference, and every key was compared.
     pub same: bool,
     /// The numbers of keys in all databases and of all types.
     pub keys: Numbers,
@@ -61,17 +65,50 @@ pub struct DiffReport {
     pub reasons: Vec<OfReason>,
     /// Whether the function libraries differ; `None` if a filter selects keys.
     pub functions_differ: Option<bool>,
+    /// What applies to running servers only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) running: Option<RunningComparison>,
     /// The run time in seconds.
     pub elapsed_s: f64,
+}
+
+/// The part of a comparison that applies to running servers only, which change while they are compared.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct RunningComparison {
+    /// The number of keys that differed at first, and were asked for a second time.
+    pub(crate) asked_again: u64,
+    /// The number of these keys that were the same then, or gone.
+    pub(crate) settled: u64,
+    /// The number of keys whose values could not be compared.
+    pub(crate) not_compared: u64,
+    /// Examples of these keys, at most 10.
+    pub(crate) not_compared_keys: Vec<NotCompared>,
+    /// Whether cluster slots moved all the time, so that keys which only a server has can be missing.
+    pub(crate) slots_moved: bool,
+}
+
+/// A key whose value could not be compared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct NotCompared {
+    /// The database number.
+    pub(crate) db: u32,
+    /// The key name: an object, `text` if it is UTF-8, otherwise `bytes` in base64.
+    #[serde(serialize_with = "compare::text")]
+    pub(crate) key: Vec<u8>,
+    /// The reason.
+    pub(crate) reason: String,
 }
 
 /// One side of a comparison.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Side {
-    /// The path as given.
+    /// The path as given; the address of a server.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub path: PathBuf,
-    /// The number of commands.
+    /// The server, if it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) server: Option<ComparedServer>,
+    /// The number of commands; 0 for a server, as all other numbers of logs.
     pub commands: u64,
     /// The number of keys in the RDBs at the beginning of its parts.
     pub rdb_keys: u64,
@@ -81,6 +118,15 @@ pub struct Side {
     pub failed: u64,
     /// The torn end, as a loader sees it: what is after that was not compared.
     pub torn: Option<TornEnd>,
+}
+
+/// A running server that was compared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct ComparedServer {
+    /// The version, such as `redis 7.0.15`.
+    pub(crate) version: String,
+    /// The addresses of the primaries of the cluster; empty if it is in none.
+    pub(crate) nodes: Vec<String>,
 }
 
 /// The numbers of keys of one database and type.
@@ -142,19 +188,32 @@ fn diff_of(
     let side = |number: usize| {
         Side::new(&logs[number].path, whole[number], &stats[number], counts.left_out[number])
     };
-    let keys = counts.total();
-    let by_type = counts.keys.iter().map(|(&(db, kind), &keys)| OfType { db, kind, keys });
-    let reasons = counts.reasons.iter().map(|(&reason, &keys)| OfReason { reason, keys });
-    Ok(DiffReport {
-        a: side(0),
-        b: side(1),
-        same: keys.differing() == 0 && functions_differ != Some(true),
-        keys,
-        by_type: by_type.collect(),
-        reasons: reasons.collect(),
-        functions_differ,
-        elapsed_s: 0.0,
-    })
+    Ok(DiffReport::new([side(0), side(1)], &counts, functions_differ, None))
+}
+
+impl DiffReport {
+    fn new(
+        [a, b]: [Side; 2],
+        counts: &Counts,
+        functions_differ: Option<bool>,
+        running: Option<RunningComparison>,
+    ) -> Self {
+        let keys = counts.total();
+        let by_type = counts.keys.iter().map(|(&(db, kind), &keys)| OfType { db, kind, keys });
+        let reasons = counts.reasons.iter().map(|(&reason, &keys)| OfReason { reason, keys });
+        let is_complete = running.as_ref().is_none_or(|running| running.not_compared == 0);
+        DiffReport {
+            a,
+            b,
+            same: keys.differing() == 0 && functions_differ != Some(true) && is_complete,
+            keys,
+            by_type: by_type.collect(),
+            reasons: reasons.collect(),
+            functions_differ,
+            running,
+            elapsed_s: 0.0,
+        }
+    }
 }
 
 /// The scope of a comparison.
@@ -224,6 +283,7 @@ impl Side {
     fn new(path: &Path, routed: &Routed<'_>, stats: &ReplayStats, left_out: LeftOut) -> Side {
         Side {
             path: path.to_owned(),
+            server: None,
             commands: routed.commands,
             rdb_keys: routed.rdb_keys,
             left_out,

@@ -18,8 +18,8 @@ impl Filter {
         self.names.is_empty() && self.keys.is_none()
     }
 
-    /// Returns whether a command is selected by its keys: it has a matching key, or it has no key and there is no
-    /// pattern. If the arguments are malformed, the keys found so far count; for a command that no known server has,
+    /// Returns whether a command is selected by its keys: it has a matching key, or it has no key and neither a pattern nor
+    /// a slot is asked for. If the arguments are malformed, the keys found so far count; for a command that no known server has,
     /// the first argument is the key.
     pub(super) fn wants_keys_of(&self, id: Option<CommandId>, args: &[&[u8]]) -> bool {
         let (mut any, mut wanted) = (false, false);
@@ -35,7 +35,7 @@ impl Filter {
             None if args.len() > 1 => visit(1),
             None => {}
         }
-        if any { wanted } else { self.keys.patterns.is_empty() }
+        if any { wanted } else { !self.keys.asks_for_names() }
     }
 }
 
@@ -104,6 +104,10 @@ mod tests {
             assert!(wants(&others, line), "{line}");
         }
         assert!(!wants(&others, "DEL user:1 user:2"));
+        // The slot of foo, as Redis 7.0 reports it.
+        let slots = KeyFilter { slots: vec![12182..=12182], ..KeyFilter::default() };
+        let foo = Filter { keys: slots, ..Filter::default() };
+        assert!(wants(&foo, "DEL a foo") && !wants(&foo, "DEL a") && !wants(&foo, "FLUSHALL"));
         assert!(!wants(&filter(&["user:*"], &["*:1"]), "SET user:1 x"));
     }
 }

@@ -1,5 +1,6 @@
 //! Puts data into running servers with `--into`.
 
+mod cluster;
 mod existing;
 mod faults;
 mod flush;
