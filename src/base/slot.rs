@@ -46,6 +46,7 @@ const TABLE: [u16; 256] = {
     let mut table = [0; 256];
     let mut byte = 0;
     while byte < table.len() {
+        #[allow(clippy::cast_possible_truncation)] // Below 256.
         let mut crc = (byte as u16) << 8;
         let mut bit = 0;
         while bit < 8 {

@@ -19,11 +19,14 @@ pub(super) const INTO: &str = "Running server as the destination";
 /// The options for putting keys into a running server.
 #[derive(Debug, Args)]
 pub(super) struct IntoArgs {
-    /// Put the keys into this running server or cluster: host:port, URI or socket path
+    /// Put the keys into this running server or cluster
+    ///
+    /// It goes on running, and keys that it has are not changed, unless --existing says otherwise. SERVER is
+    /// host:port, a URI (redis, rediss, valkey, valkeys, unix) or the path of a socket.
     #[arg(long, value_name = "SERVER", value_parser = parse_secret, help_heading = INTO)]
     into: Option<Secret>,
-    /// What to do with keys that exist there
-    #[arg(long, value_name = "WHAT", default_value = "keep", hide_default_value = true, requires = "into", help_heading = INTO)]
+    /// Keys that exist there: keep, replace, fail or union
+    #[arg(long, value_name = "WHAT", default_value = "keep", hide_default_value = true, hide_possible_values = true, requires = "into", help_heading = INTO)]
     existing: ExistingArg,
     /// Send the keys of database A to database B; may be repeated
     #[arg(long, value_name = "A:B", value_parser = parse_map_db, requires = "into", hide_short_help = true, help_heading = INTO)]

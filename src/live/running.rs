@@ -10,7 +10,7 @@ use super::connection::{CONNECTING, Failure};
 use super::endpoint::{Address, Endpoint};
 use super::info::Info;
 use crate::base::error::{Error, ErrorKind, Result};
-use crate::base::server::{Product, Server};
+use crate::base::server::Server;
 
 /// Returns what reading the keys of a server needs, as ACL rules. Without `memory|usage` keys are read in small groups,
 /// without `time` the clock of this machine applies, and without `function|dump` function libraries are not compared.
@@ -49,22 +49,11 @@ impl RunningServer {
             true => read_error(failure, "INFO server", endpoint, None),
             false => failure.into_error(CONNECTING, endpoint),
         })?;
-        let (product, version) = match info.text("valkey_version") {
-            Some(version) => (Product::Valkey, version),
-            None => (Product::Redis, info.text("redis_version").unwrap_or_default()),
-        };
-        let name = if product == Product::Valkey { "valkey" } else { "redis" };
-        let line = format!("{name}-{version}")
-            .parse()
-            .map_err(|_| refused(&endpoint.address, "the server does not report its version"))?;
-        let modes = [info.text("redis_mode"), info.text("server_mode")];
-        let slots = match modes.contains(&Some("cluster")) {
-            true => Some(ask_slots(&mut client)?),
-            false => None,
-        };
+        let (version, line) = version_of(&info, &endpoint.address)?;
+        let slots = if is_of_a_cluster(&info) { Some(ask_slots(&mut client)?) } else { None };
         Ok(RunningServer {
             endpoint: endpoint.clone(),
-            version: format!("{name} {version}"),
+            version,
             line,
             slots,
             clock_ms: clock_difference(&mut client).unwrap_or(0),
@@ -131,6 +120,26 @@ impl RunningServer {
     }
 }
 
+/// Returns the version in the reply to INFO server, such as `redis 7.0.15`, and its release line.
+///
+/// # Errors
+///
+/// When there is none.
+pub(crate) fn version_of(info: &Info, address: &Address) -> Result<(String, Server)> {
+    let (name, version) = match info.text("valkey_version") {
+        Some(version) => ("valkey", version),
+        None => ("redis", info.text("redis_version").unwrap_or_default()),
+    };
+    let line = format!("{name}-{version}").parse();
+    let line = line.map_err(|_| refused(address, "the server does not report its version"))?;
+    Ok((format!("{name} {version}"), line))
+}
+
+/// Returns whether the server of this reply to INFO server is a node of a cluster.
+pub(crate) fn is_of_a_cluster(info: &Info) -> bool {
+    [info.text("redis_mode"), info.text("server_mode")].contains(&Some("cluster"))
+}
+
 /// Converts the failure of a command that reads keys to an error. `line` is the release line of the server, if it is known.
 pub(crate) fn read_error(
     failure: Failure,
@@ -156,23 +165,23 @@ pub(crate) fn unexpected(command: &str, address: &Address) -> Error {
     Error::new(ErrorKind::Unrecognised, message)
 }
 
-fn refused(address: &Address, what: &str) -> Error {
+pub(crate) fn refused(address: &Address, what: &str) -> Error {
     Error::new(ErrorKind::Refused, format!("{address}: {what}"))
 }
 
-fn ask_slots(client: &mut Client) -> Result<SlotMap> {
+pub(crate) fn ask_slots(client: &mut Client) -> Result<SlotMap> {
     let reply = client.ask("CLUSTER SLOTS", |connection| connection.call(&["CLUSTER", "SLOTS"]))?;
     SlotMap::parse(&reply, client.address())
         .ok_or_else(|| unexpected("CLUSTER SLOTS", client.address()))
 }
 
-fn now_ms() -> i64 {
+pub(crate) fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Returns the difference of the server's clock; `None` if its user may not ask for the time.
-fn clock_difference(client: &mut Client) -> Option<i64> {
+pub(crate) fn clock_difference(client: &mut Client) -> Option<i64> {
     let reply = client.connection().ok()?.call(&["TIME"]).ok()?;
     let Value::Array(parts) = reply else { return None };
     let [Value::BulkString(seconds), Value::BulkString(micros)] = parts.as_slice() else {

@@ -150,7 +150,7 @@ fn recover_applies_the_plan_of_its_dry_run() {
         &["--until", "#4", "--db", "0"],
         &["--excise", "1"],
         &["--merge", "newer"],
-        &["--merge", "older", "--excise", "1", "--expired", "keep"],
+        &["--merge", "older", "--excise", "1", "--expired", "persist"],
         &["--undelete", "a*"],
         &["--until", "#4", "--no-preview"],
     ] {

@@ -309,8 +309,10 @@ fn both_sides_of_a_flush_are_joined_key_by_key() {
     );
     let (_, found) = run("older", "drop");
     assert_eq!(found, ["a=old", "b=old", "c=new"]);
-    let (_, found) = run("newer", "keep");
+    let (_, found) = run("newer", "persist");
     assert_eq!(found, ["a=old", "b=new", "c=new", "gone=old"]);
+    let log = fs::read(place.path("b.aof")).unwrap();
+    assert!(!String::from_utf8_lossy(&log).contains("PEXPIREAT"), "it would expire at once");
 }
 
 #[test]

@@ -62,6 +62,11 @@ impl ModuleRule<'_> {
     pub(super) fn check_libraries(&self, non_key: &NonKeyData<'_>) -> Result<()> {
         let Some(server) = self.server else { return Ok(()) };
         for (_, library) in non_key.functions.iter() {
+            let engine = std::str::from_utf8(library.engine());
+            if engine.is_ok_and(|engine| self.modules.have_type(engine)) {
+                // A module brings the engine.
+                continue;
+            }
             if let Err(fault) = check_library(library.code()) {
                 let what = format!("{server} does not start with it: {fault}");
                 return Err(Error::new(ErrorKind::Refused, what).help(

@@ -6,14 +6,13 @@
 use redis::Value as Reply;
 
 use super::outgoing::{Content, Outgoing, commands, temporary_name};
-use super::read_back::with_value;
 use super::refusal::Refusal;
 use super::request::{Job, Stage};
 use super::send::Sender;
 use super::tally::Fate;
 use crate::aof::Frame;
 use crate::base::error::Result;
-use crate::keyspace::Bump;
+use crate::keyspace::from_dump::PayloadReader;
 use crate::live::connection::Failure;
 use crate::live::pipeline::{pack, packed};
 
@@ -90,10 +89,11 @@ impl Sender<'_> {
             Content::Impossible(reason) => Err(reason.clone()),
             Content::Payload(payload) => {
                 let server = self.server.line;
-                let made = with_value(&mut Bump::new(), payload, server, |entry| {
+                let mut payloads = PayloadReader::new(server);
+                let made = payloads.with_entry((key.db, &key.key), payload, None, |entry| {
                     commands(server, temporary, &entry.value)
                 });
-                made.unwrap_or_else(|| Err("its payload cannot be read again".to_owned()))
+                made.unwrap_or_else(|error| Err(error.to_string()))
             }
         }
     }

@@ -7,9 +7,8 @@ use redis::Value as Reply;
 use super::outgoing::Outgoing;
 use crate::base::server::Server;
 use crate::keyspace::fingerprint::{Detail, Fingerprint};
-use crate::keyspace::from_rdb::Loader;
-use crate::keyspace::{Bump, Entry, Keyspace};
-use crate::rdb::{Dump, Kind};
+use crate::keyspace::from_dump::PayloadReader;
+use crate::rdb::Kind;
 
 /// The result of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,13 +30,18 @@ const TTL_TOLERANCE_MS: i64 = 500;
 pub(super) struct Comparer {
     server: Server,
     detail: Detail,
-    arena: Bump,
+    payloads: PayloadReader,
     fingerprint: Fingerprint,
 }
 
 impl Comparer {
     pub(super) fn new(server: Server, detail: Detail) -> Self {
-        Comparer { server, detail, arena: Bump::new(), fingerprint: Fingerprint::default() }
+        Comparer {
+            server,
+            detail,
+            payloads: PayloadReader::new(server),
+            fingerprint: Fingerprint::default(),
+        }
     }
 
     /// Returns whether the server reports the expiry of a key as a time, and otherwise the time that remains.
@@ -75,31 +79,14 @@ impl Comparer {
             // A module may write the same value in other bytes.
             return Compared::Unreadable;
         }
-        let Comparer { server, detail, arena, fingerprint } = self;
-        let of = with_value(arena, payload, *server, |entry| {
-            fingerprint.of_value(&entry.value, *detail)
-        });
+        let Comparer { detail, payloads, fingerprint, .. } = self;
+        let key = (sent.db, sent.key.as_slice());
+        let of = payloads
+            .with_entry(key, payload, None, |entry| fingerprint.of_value(&entry.value, *detail));
         match of {
-            None => Compared::Unreadable,
-            Some(of) if of == sent.fingerprint && is_same_expiry => Compared::Same,
-            Some(_) => Compared::Different,
+            Err(_) => Compared::Unreadable,
+            Ok(of) if of == sent.fingerprint && is_same_expiry => Compared::Same,
+            Ok(_) => Compared::Different,
         }
     }
-}
-
-/// Calls `visit` with the value of a payload of DUMP; `None` if it cannot be read.
-pub(super) fn with_value<T>(
-    arena: &mut Bump,
-    payload: &[u8],
-    server: Server,
-    visit: impl FnOnce(&Entry<'_>) -> T,
-) -> Option<T> {
-    const NAME: &[u8] = b"k";
-    arena.reset();
-    let mut keyspace = Keyspace::new(arena);
-    let owns = |_: &[u8]| true;
-    let mut loader = Loader::new(&mut keyspace, server, &owns);
-    Dump::open(payload, server).ok()?.read_key(0, NAME, None, &mut loader).ok()?;
-    loader.finish().ok()?;
-    keyspace.db(0).get(NAME).map(visit)
 }

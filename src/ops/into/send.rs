@@ -14,7 +14,7 @@ use super::read_back::{Compared, Comparer};
 use super::refusal::Refusal;
 use super::request::{Job, Stage};
 use super::tally::{Fate, Tally};
-use super::target::{TargetServer, ask_slots};
+use super::target::TargetServer;
 use crate::analysis::touched_keys::Follower;
 use crate::base::error::{Error, Result};
 use crate::base::progress::Progress;
@@ -26,6 +26,7 @@ use crate::live::connection::{CONNECTING, Failure};
 use crate::live::endpoint::Address;
 use crate::live::info::Info;
 use crate::live::pipeline::Pipeline;
+use crate::live::running::ask_slots;
 
 /// The number of bytes in flight to a node while the speed is limited, so that others need not wait for long.
 const WINDOW_LIMITED: usize = 16 << 10;

@@ -9,12 +9,14 @@ use super::options::{ExistingKeys, IntoOptions, ReadBack};
 use super::read_back::Comparer;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::modules::Modules;
-use crate::base::server::{Product, Server};
+use crate::base::server::Server;
 use crate::live::client::Client;
 use crate::live::cluster::SlotMap;
 use crate::live::connection::{Connection, Failure};
-use crate::live::endpoint::Endpoint;
 use crate::live::info::Info;
+use crate::live::running::{
+    ask_slots, clock_difference, is_of_a_cluster, now_ms, refused, version_of,
+};
 use crate::rdb;
 
 /// A server, as it was when the run began.
@@ -50,35 +52,27 @@ impl TargetServer {
             Err(Failure::Answer { code, .. }) if code == "NOPERM" => {
                 return Err(check_rights(&mut client, options, None, false)
                     .err()
-                    .unwrap_or_else(|| refused(endpoint, "INFO is refused")));
+                    .unwrap_or_else(|| refused(&endpoint.address, "INFO is refused")));
             }
             Err(failure) => return Err(failure.into_error("INFO server", endpoint)),
         };
-        let (product, version) = match info.text("valkey_version") {
-            Some(version) => (Product::Valkey, version.to_owned()),
-            None => (Product::Redis, info.text("redis_version").unwrap_or_default().to_owned()),
-        };
-        let name = if product == Product::Valkey { "valkey" } else { "redis" };
-        let line: Server = format!("{name}-{version}")
-            .parse()
-            .map_err(|_| refused(endpoint, "the server does not report its version"))?;
+        let (version, line) = version_of(&info, &endpoint.address)?;
         let Some(rdb) = rdb::Target::for_server(line).filter(|_| line.has_redis(5, 0)) else {
             let what = format!("{line} is too old: RESTORE takes a time of expiry since redis-5.0");
-            return Err(refused(endpoint, &what));
+            return Err(refused(&endpoint.address, &what));
         };
-        let is_cluster =
-            ["redis_mode", "server_mode"].iter().any(|name| info.text(name) == Some("cluster"));
+        let is_cluster = is_of_a_cluster(&info);
         check_rights(&mut client, options, Some(line), is_cluster)?;
         check_primary(&mut client)?;
         let slots = if is_cluster { Some(ask_slots(&mut client)?) } else { None };
         Ok(TargetServer {
-            version: format!("{name} {version}"),
+            version,
             line,
             rdb,
             slots,
             run_id: info.text("run_id").unwrap_or_default().to_owned(),
             modules: loaded_modules(&mut client),
-            clock_ms: clock(&mut client).unwrap_or(0),
+            clock_ms: clock_difference(&mut client).unwrap_or(0),
         })
     }
 
@@ -86,23 +80,6 @@ impl TargetServer {
     pub(super) fn now_ms(&self) -> i64 {
         now_ms().saturating_add(self.clock_ms)
     }
-}
-
-/// Asks for the nodes of the cluster.
-pub(super) fn ask_slots(client: &mut Client) -> Result<SlotMap> {
-    let reply = client.ask("CLUSTER SLOTS", |connection| connection.call(&["CLUSTER", "SLOTS"]))?;
-    SlotMap::parse(&reply, client.address()).ok_or_else(|| {
-        refused(client.endpoint(), "the reply to CLUSTER SLOTS is not what a server sends")
-    })
-}
-
-fn refused(endpoint: &Endpoint, what: &str) -> Error {
-    Error::new(ErrorKind::Refused, format!("{}: {what}", endpoint.address))
-}
-
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Returns the modules that MODULE LIST reports; none if the user may not run it.
@@ -132,18 +109,6 @@ fn listed_name(name: &str) -> String {
     .to_owned()
 }
 
-/// Returns the difference of the server's clock; `None` if its user may not ask for the time.
-fn clock(client: &mut Client) -> Option<i64> {
-    let reply = client.connection().ok()?.call(&["TIME"]).ok()?;
-    let Reply::Array(parts) = reply else { return None };
-    let [Reply::BulkString(seconds), Reply::BulkString(micros)] = parts.as_slice() else {
-        return None;
-    };
-    let number = |text: &[u8]| std::str::from_utf8(text).ok()?.parse::<i64>().ok();
-    let time = number(seconds)?.checked_mul(1000)?.checked_add(number(micros)? / 1000)?;
-    time.checked_sub(now_ms())
-}
-
 fn check_primary(client: &mut Client) -> Result<()> {
     let info: Info = client.info("replication")?;
     if info.text("role") != Some("slave") {
@@ -151,7 +116,7 @@ fn check_primary(client: &mut Client) -> Result<()> {
     }
     let (host, port) = (info.text("master_host"), info.text("master_port"));
     let primary = host.zip(port).map(|(host, port)| format!("{host}:{port}"));
-    let error = refused(client.endpoint(), "the server is a replica, which takes no writes");
+    let error = refused(client.address(), "the server is a replica, which takes no writes");
     Err(match primary {
         Some(primary) => error.help(format!("--into {primary} names its primary")),
         None => error,

@@ -7,15 +7,15 @@ use redis::Value as Reply;
 
 use super::build::Halt;
 use super::outgoing::Content;
-use super::read_back::with_value;
 use super::refusal::Refusal;
 use super::request::{Job, Stage};
 use super::send::{Sender, can_be_united};
 use super::tally::Fate;
 use crate::base::error::Result;
 use crate::base::server::Product;
+use crate::keyspace::Value;
+use crate::keyspace::from_dump::PayloadReader;
 use crate::keyspace::stream::StreamId;
-use crate::keyspace::{Bump, Value};
 use crate::live::pipeline::{pack, packed};
 
 /// The number of fields or members of a command.
@@ -105,11 +105,11 @@ impl Sender<'_> {
         let Content::Payload(payload) = &job.key.content else {
             return Ok((Some(Fate::Conflicting), 0));
         };
-        let mut arena = Bump::new();
-        let line = self.server.line;
-        let addition =
-            with_value(&mut arena, payload, line, |entry| self.addition(node, job, &entry.value));
-        let addition = addition.ok_or_else(unexpected)??;
+        let mut payloads = PayloadReader::new(self.server.line);
+        let addition = payloads.with_entry((job.key.db, key), payload, None, |entry| {
+            self.addition(node, job, &entry.value)
+        });
+        let addition = addition.map_err(|_| unexpected())??;
         if addition.count == 0 {
             return Ok((Some(Fate::AlreadyThere), addition.too_late));
         }

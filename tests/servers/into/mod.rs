@@ -17,8 +17,14 @@ use crate::support::json_docs::Docs;
 use crate::support::{Binary, Run, Running, aofkit};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let trials =
-        [states::trials(), existing::trials(), flush::trials(), large::trials(), faults::trials()];
+    let trials = [
+        states::trials(),
+        existing::trials(),
+        flush::trials(),
+        large::trials(),
+        faults::trials(),
+        cluster::trials(),
+    ];
     trials.into_iter().flatten().collect()
 }
 
