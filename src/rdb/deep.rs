@@ -35,7 +35,7 @@ impl DeepFault {
 }
 
 impl fmt::Display for DeepFault {
-    /// Formats as [`Damage`] does.
+    /// Formats as [`Damage`](super::Damage) does.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Place {
             offset: self.offset,
