@@ -15,7 +15,7 @@ use crate::ops::compact::Form;
 use crate::ops::prune::{Keep, KeepPolicy, Within};
 use crate::ops::repair::retained_ranges::Output;
 use crate::replay::{KeySpecs, ReplayOptions, RouteOptions};
-use clap::{Args, ColorChoice, ValueEnum};
+use clap::{ArgAction, Args, ColorChoice, ValueEnum};
 use std::marker::PhantomData;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -124,6 +124,30 @@ impl<W: OutputHelp> OutputArgs<W> {
                 "use --output NEW to write a new log, --in-place to replace this one and keep the original, or --dry-run to write nothing",
             )),
         }
+    }
+}
+
+/// The options for writing a data set anew.
+#[derive(Debug, Args)]
+pub(super) struct RewriteArgs {
+    /// Do not read the result back
+    #[arg(long = "no-check", action = ArgAction::SetFalse)]
+    pub(super) check: bool,
+    /// Do not compress strings in an RDB
+    #[arg(long = "no-compression", action = ArgAction::SetFalse)]
+    pub(super) compress: bool,
+    /// Report what would be done; write nothing
+    #[arg(short = 'n', long)]
+    pub(super) dry_run: bool,
+    /// Overwrite the output
+    #[arg(long)]
+    force: bool,
+}
+
+impl RewriteArgs {
+    /// Returns the treatment of existing files at the output path.
+    pub(super) fn existing(&self) -> Existing {
+        if self.force { Existing::Replace } else { Existing::Keep }
     }
 }
 

@@ -2,16 +2,17 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args};
+use clap::Args;
 
-use super::args::{Common, KeyArgs, KeyHelp, ModuleArgs, ReplayArgs, two_destinations};
+use super::args::{
+    Common, KeyArgs, KeyHelp, ModuleArgs, ReplayArgs, RewriteArgs, two_destinations,
+};
 use super::connection::LoginArgs;
 use super::exit::Exit;
 use super::into::IntoArgs;
 use crate::analysis::data_filter::Filter;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::server::Server;
-use crate::disk::publish::Existing;
 use crate::ops::compact::{CompactOptions, Form, compact};
 use crate::ops::into::{ExpiredKeys, ReadBack, compact_into};
 use crate::replay::{RouteOptions, Slice};
@@ -56,18 +57,8 @@ pub(super) struct Compact {
     /// Write only slice I of N of the keys; slices can be joined with cat in any order
     #[arg(long, value_name = "I/N")]
     shard: Option<Slice>,
-    /// Do not read the result back
-    #[arg(long = "no-check", action = ArgAction::SetFalse)]
-    check: bool,
-    /// Do not compress strings in an RDB
-    #[arg(long = "no-compression", action = ArgAction::SetFalse)]
-    compress: bool,
-    /// Report what would be done; write nothing
-    #[arg(short = 'n', long)]
-    dry_run: bool,
-    /// Overwrite the output
-    #[arg(long)]
-    force: bool,
+    #[command(flatten)]
+    writing: RewriteArgs,
 }
 
 /// The help texts for selecting the keys to keep.
@@ -97,21 +88,21 @@ Exit codes: 0 done; 1 done, but some commands of the log fail on a server; \
 
 impl Compact {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
-        if self.output.is_none() && !self.dry_run && !self.into.is_given() {
+        if self.output.is_none() && !self.writing.dry_run && !self.into.is_given() {
             return Err(Error::new(ErrorKind::Usage, "no destination given for the compacted log")
                 .help("use --output NEW to write it, --into SERVER to put it into a running server, or --dry-run to write nothing"));
         }
         let plain = self.replaying.compaction(common, self.format, self.server);
         let options = CompactOptions {
-            output: self.output.clone().filter(|_| !self.dry_run),
-            existing: if self.force { Existing::Replace } else { Existing::Keep },
+            output: self.output.clone().filter(|_| !self.writing.dry_run),
+            existing: self.writing.existing(),
             filter: Filter {
                 keys: self.keys.filter(),
                 drop_expired_ms: self.drop_expired.then(|| self.replaying.now_ms()),
             },
-            check: self.check,
+            check: self.writing.check,
             route: RouteOptions { slice: self.shard, ..plain.route },
-            compress: self.compress,
+            compress: self.writing.compress,
             modules: self.modules.loaded(),
             drop_module_aux: self.drop_module_aux,
             ..plain
@@ -132,7 +123,7 @@ impl Compact {
         }
         let filter = Filter { drop_expired_ms: None, ..options.filter.clone() };
         let expired = ExpiredKeys::default();
-        let into = self.into.options(&self.login, filter, expired, self.dry_run, common)?;
+        let into = self.into.options(&self.login, filter, expired, self.writing.dry_run, common)?;
         let Some(mut into) = into else { return Ok(Exit::Done) };
         if !options.check {
             into.read_back = ReadBack::None;

@@ -2,14 +2,13 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args};
+use clap::Args;
 
-use super::args::{Common, KeyArgs, KeyHelp, ModuleArgs, ReplayArgs};
+use super::args::{Common, KeyArgs, KeyHelp, ModuleArgs, ReplayArgs, RewriteArgs};
 use super::exit::Exit;
 use crate::analysis::data_filter::Filter;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::server::Server;
-use crate::disk::publish::Existing;
 use crate::ops::compact::{CompactOptions, Form};
 use crate::ops::convert::{ConvertOptions, convert};
 use crate::replay::ReplayOptions;
@@ -51,18 +50,8 @@ pub(super) struct Convert {
     keys: KeyArgs<ConvertHelp>,
     #[command(flatten)]
     replaying: ReplayArgs,
-    /// Do not read the result back
-    #[arg(long = "no-check", action = ArgAction::SetFalse)]
-    check: bool,
-    /// Do not compress strings in an RDB
-    #[arg(long = "no-compression", action = ArgAction::SetFalse)]
-    compress: bool,
-    /// Report what would be done; write nothing
-    #[arg(short = 'n', long)]
-    dry_run: bool,
-    /// Overwrite the output
-    #[arg(long)]
-    force: bool,
+    #[command(flatten)]
+    writing: RewriteArgs,
 }
 
 /// The help texts for selecting the keys to convert.
@@ -89,7 +78,7 @@ Exit codes: 0 done, also with what --allow-loss left out; 1 done, but some comma
 
 impl Convert {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
-        if self.output.is_none() && !self.dry_run {
+        if self.output.is_none() && !self.writing.dry_run {
             return Err(Error::new(
                 ErrorKind::Usage,
                 "no destination given for the converted data set",
@@ -99,11 +88,11 @@ impl Convert {
         let plain = self.replaying.compaction(common, self.format, Some(self.server));
         let options = ConvertOptions {
             written: CompactOptions {
-                output: self.output.clone().filter(|_| !self.dry_run),
-                existing: if self.force { Existing::Replace } else { Existing::Keep },
+                output: self.output.clone().filter(|_| !self.writing.dry_run),
+                existing: self.writing.existing(),
                 filter: Filter { keys: self.keys.filter(), drop_expired_ms: None },
-                check: self.check,
-                compress: self.compress,
+                check: self.writing.check,
+                compress: self.writing.compress,
                 modules: self.modules.loaded(),
                 // The data set is read as by the server that wrote it.
                 replay: ReplayOptions { fields_expire_ms: None, ..plain.replay },
