@@ -17,6 +17,11 @@ impl KeyHashes {
         self.0.insert(key_hash(db, key))
     }
 
+    /// Returns the number of keys.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Adds keys by their [hashes](key_hash).
     pub(crate) fn extend(&mut self, hashes: impl IntoIterator<Item = u128>) {
         self.0.extend(hashes);

@@ -4,6 +4,7 @@
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
+use std::time::Duration;
 
 use super::key_hashes::KeyHashes;
 use crate::aof::log::{Log, Part};
@@ -93,7 +94,8 @@ fn commands_start(part: &Part, progress: &dyn Progress) -> usize {
 
 /// Follows a log while its server writes it.
 ///
-/// A server writes a command to its log before it replies: what was replied to can be read here.
+/// A server writes a command to its log before it replies, except with `appendfsync everysec`: while an fsync takes long,
+/// it postpones writing by up to [`LATEST`].
 #[derive(Debug)]
 pub(crate) struct Follower {
     file: File,
@@ -103,6 +105,9 @@ pub(crate) struct Follower {
     restored_later: TouchedKeys,
     bytes: Vec<u8>,
 }
+
+/// The time after which a server has written a command to its log: it postpones that by at most two seconds.
+pub(crate) const LATEST: Duration = Duration::from_secs(3);
 
 /// The number of bytes that are read at once.
 const READ: usize = 1 << 20;
@@ -136,6 +141,11 @@ impl Follower {
     /// Returns whether a command named a key since the log was opened.
     pub(crate) fn touched(&self, db: u32, key: &[u8]) -> bool {
         self.touched.contains(db, key)
+    }
+
+    /// Returns the number of keys that were restored or renamed after another command had named them.
+    pub(crate) fn restored_later_keys(&self) -> usize {
+        self.restored_later.0.len()
     }
 
     /// Returns whether a key was restored or renamed after another command had named it.

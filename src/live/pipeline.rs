@@ -64,11 +64,11 @@ impl<T> Pipeline<T> {
         self.unsent.len()
     }
 
-    /// Adds a request of `replies` commands, which `write` appends to the buffer. It is sent by the next
+    /// Adds a request of `replies` commands, which `write` appends to the buffer from the tag. It is sent by the next
     /// [`flush`](Self::flush).
-    pub(crate) fn push(&mut self, tag: T, replies: usize, write: impl FnOnce(&mut Vec<u8>)) {
+    pub(crate) fn push(&mut self, tag: T, replies: usize, write: impl FnOnce(&T, &mut Vec<u8>)) {
         let before = self.unsent.len();
-        write(&mut self.unsent);
+        write(&tag, &mut self.unsent);
         let bytes = self.unsent.len() - before;
         self.in_flight += bytes;
         self.waiting.push_back(Waiting { tag, replies, bytes });

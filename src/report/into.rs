@@ -8,7 +8,9 @@ use super::lines;
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
 use crate::base::escape::ShownPath;
 use crate::base::units::{Bytes, Count, Elapsed, counted};
-use crate::ops::into::{ExistingKeys, ExpiredKeys, FatesOfType, IntoReport, KeyFates, NamedKey};
+use crate::ops::into::{
+    ExistingKeys, ExpiredKeys, IntoReport, NamedKey, OutcomeCounts, OutcomesOfType,
+};
 
 /// Returns the report as text.
 pub fn text(report: &IntoReport) -> String {
@@ -34,7 +36,7 @@ fn write_text(out: &mut String, report: &IntoReport) -> fmt::Result {
     }
     row(out, "existing", existing(report.existing))?;
     table(out, report)?;
-    fates(out, report)?;
+    outcomes(out, report)?;
     if report.left_out.unwanted > 0 {
         row(out, "left out", &format!("{} by filters", counted(report.left_out.unwanted, "key")))?;
     }
@@ -68,14 +70,6 @@ fn write_text(out: &mut String, report: &IntoReport) -> fmt::Result {
     named(out, "refused", &report.failures)?;
     named(out, "different when read back", &report.differing_keys)?;
     writeln!(out)?;
-    if !report.next.is_empty() {
-        writeln!(out, "Next:\n")?;
-        for step in &report.next {
-            writeln!(out, "- {}", wrap(&step.why, 76, 2))?;
-            lines::actions(out, step)?;
-        }
-        writeln!(out)?;
-    }
     verdict(out, report)
 }
 
@@ -91,7 +85,7 @@ fn existing(existing: ExistingKeys) -> &'static str {
 }
 
 /// The columns of the table: name, and number.
-type Column = (&'static str, fn(&KeyFates) -> u64);
+type Column = (&'static str, fn(&OutcomeCounts) -> u64);
 
 fn table(out: &mut String, report: &IntoReport) -> fmt::Result {
     let columns: [Column; 7] = [
@@ -114,10 +108,10 @@ fn table(out: &mut String, report: &IntoReport) -> fmt::Result {
     }
     let head: String = shown.iter().map(|(name, _)| format!("{name:>12}")).collect();
     writeln!(out, "\n{}", Styled(QUIET, format_args!("  {:>4}  {:<8}{head}", "db", "type")))?;
-    let line = |keys: &KeyFates| -> String {
+    let line = |keys: &OutcomeCounts| -> String {
         shown.iter().map(|(_, number)| format!("{:>12}", Count(number(keys)))).collect()
     };
-    for FatesOfType { db, kind, keys } in &report.by_type {
+    for OutcomesOfType { db, kind, keys } in &report.by_type {
         writeln!(out, "  {db:>4}  {:<8}{}", kind.to_string(), line(keys))?;
     }
     if report.by_type.len() > 1 {
@@ -126,7 +120,7 @@ fn table(out: &mut String, report: &IntoReport) -> fmt::Result {
     writeln!(out)
 }
 
-fn fates(out: &mut String, report: &IntoReport) -> fmt::Result {
+fn outcomes(out: &mut String, report: &IntoReport) -> fmt::Result {
     let keys = &report.keys;
     if keys.touched_since > 0 {
         let text = format!(

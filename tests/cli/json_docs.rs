@@ -16,9 +16,9 @@ const FAILING_DISK: &str = "needs a file system that fails during retention";
 
 /// The documented fields that no run of this test prints, or all fields of a table, and why.
 const EXCEPTIONS: &[(&str, &str)] = &[
-    ("Function fates", INTO),
-    ("Key fates", INTO),
-    ("Key fates by type", INTO),
+    ("Function outcomes", INTO),
+    ("Key outcomes", INTO),
+    ("Key outcomes by type", INTO),
     ("Named key", INTO),
     ("into", INTO),
     ("Key place.carried", "of a key at the end that an unknown command changed"),

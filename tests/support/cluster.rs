@@ -145,7 +145,7 @@ impl Cluster {
         moved
     }
 
-    /// Ends the move of a slot, of which all keys were moved. The nodes are told one after the other, as resharding does.
+    /// Ends the move of a slot, of which all keys were moved. The nodes learn of it one after the other, as resharding does.
     pub(crate) fn finish_move(&mut self, slot: u16, to: usize) {
         let from = self.owners[usize::from(slot)];
         let (number, id) = (slot.to_string(), self.ids[to].clone());

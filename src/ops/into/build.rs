@@ -9,7 +9,7 @@ use super::outgoing::{Content, Outgoing, commands, temporary_name};
 use super::refusal::Refusal;
 use super::request::{Job, Stage};
 use super::send::Sender;
-use super::tally::Fate;
+use super::tally::KeyOutcome;
 use crate::aof::Frame;
 use crate::base::error::Result;
 use crate::keyspace::from_dump::PayloadReader;
@@ -55,11 +55,11 @@ impl Sender<'_> {
             Err(halt) => Err(halt),
         };
         match built {
-            Ok(fate @ (Fate::Restored | Fate::Replaced)) => {
-                self.restored(job, fate == Fate::Replaced, None);
+            Ok(outcome @ (KeyOutcome::Restored | KeyOutcome::Replaced)) => {
+                self.restored(job, outcome == KeyOutcome::Replaced, None);
             }
-            Ok(Fate::Conflicting) => self.refused(job, Refusal::Exists),
-            Ok(fate) => self.tally.count(&job.key, fate),
+            Ok(KeyOutcome::Conflicting) => self.refused(job, Refusal::Exists),
+            Ok(outcome) => self.tally.count(&job.key, outcome),
             Err(Halt::Lost(failure)) => return self.lost_with(node, job, failure),
             Err(Halt::Refused(refusal)) => {
                 // What is there of it is removed now, or by its expiry.
@@ -169,12 +169,12 @@ impl Sender<'_> {
         job: &Job,
         temporary: &[u8],
         replace: bool,
-    ) -> Result<Fate, Halt> {
+    ) -> Result<KeyOutcome, Halt> {
         let key = job.key.key.as_slice();
         let expired = |ms: &i64| *ms <= self.server.now_ms();
         if job.key.expires_ms.as_ref().is_some_and(expired) {
             self.run(node, job.asking, &[b"DEL", temporary])?;
-            return Ok(Fate::Expired);
+            return Ok(KeyOutcome::Expired);
         }
         let mut request = packed(&[b"MULTI"]);
         let mut number = itoa::Buffer::new();
@@ -203,15 +203,17 @@ impl Sender<'_> {
         }
         match replies.last() {
             Some(Reply::Array(results)) => match results.as_slice() {
-                [_, Reply::Int(1), Reply::Okay, _] => Ok(Fate::Replaced),
-                [_, Reply::Int(1), _] | [_, Reply::Int(_), Reply::Okay, _] => Ok(Fate::Restored),
-                [_, Reply::Int(0), _] => Ok(Fate::Conflicting),
+                [_, Reply::Int(1), Reply::Okay, _] => Ok(KeyOutcome::Replaced),
+                [_, Reply::Int(1), _] | [_, Reply::Int(_), Reply::Okay, _] => {
+                    Ok(KeyOutcome::Restored)
+                }
+                [_, Reply::Int(0), _] => Ok(KeyOutcome::Conflicting),
                 [.., Reply::ServerError(error), _] => {
                     let refusal = Refusal::of(error, &address);
                     // The temporary key has expired in the transaction.
                     let is_gone =
                         matches!(&refusal, Refusal::Key(text) if text.contains("no such key"));
-                    if is_gone { Ok(Fate::Expired) } else { Err(Halt::Refused(refusal)) }
+                    if is_gone { Ok(KeyOutcome::Expired) } else { Err(Halt::Refused(refusal)) }
                 }
                 _ => Err(Halt::Refused(Refusal::Key("the reply to EXEC is incomplete".to_owned()))),
             },

@@ -33,5 +33,5 @@ mod withdraw;
 pub use options::{ExistingKeys, ExpiredKeys, IntoOptions, ReadBack, SendRate};
 pub use report::IntoReport;
 pub use run::{compact_into, recover_into};
-pub use tally::KeyFates;
-pub(crate) use tally::{FatesOfType, NamedKey};
+pub use tally::OutcomeCounts;
+pub(crate) use tally::{NamedKey, OutcomesOfType};

@@ -5,9 +5,8 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::options::{ExistingKeys, ExpiredKeys};
-use super::tally::{FatesOfType, KeyFates, NamedKey};
+use super::tally::{NamedKey, OutcomeCounts, OutcomesOfType};
 use crate::analysis::data_filter::LeftOut;
-use crate::base::next_step::NextStep;
 use crate::live::endpoint::Address;
 
 /// The result of sending a data set to a running server, or the prediction of it.
@@ -31,9 +30,9 @@ pub struct IntoReport {
     /// The treatment of keys whose expiry has passed.
     pub(crate) expired_were: ExpiredKeys,
     /// The numbers of keys by what became of them.
-    pub keys: KeyFates,
+    pub keys: OutcomeCounts,
     /// The same by database and type.
-    pub(crate) by_type: Vec<FatesOfType>,
+    pub(crate) by_type: Vec<OutcomesOfType>,
     /// The number of keys that filters excluded.
     pub(crate) left_out: LeftOut,
     /// Keys that the server refused, with the reason; the first 100.
@@ -49,20 +48,18 @@ pub struct IntoReport {
     /// Some of these keys.
     pub(crate) differing_keys: Vec<NamedKey>,
     /// The numbers of function libraries; `None` if they were not sent.
-    pub(crate) functions: Option<FunctionFates>,
+    pub(crate) functions: Option<FunctionCounts>,
     /// The reason why not all keys were sent.
     pub stopped: Option<String>,
     /// The number of bytes of the names and values that were sent.
     pub bytes: u64,
-    /// What to do next.
-    pub next: Vec<NextStep>,
     /// The run time in seconds.
     pub elapsed_s: f64,
 }
 
 /// The numbers of function libraries by what became of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub(crate) struct FunctionFates {
+pub(crate) struct FunctionCounts {
     /// The number of libraries that were created or replaced.
     pub(crate) restored: u64,
     /// The number of libraries that existed and were not changed.

@@ -5,14 +5,13 @@ use std::time::Instant;
 
 use super::options::{ExistingKeys, IntoOptions};
 use super::outgoing::{Encoding, OutgoingShard};
-use super::report::{FunctionFates, IntoReport};
+use super::report::{FunctionCounts, IntoReport};
 use super::send::{Purpose, Sender};
-use super::tally::{Fate, Tally};
+use super::tally::{KeyOutcome, Tally};
 use super::target::TargetServer;
 use crate::analysis::data_filter::LeftOut;
 use crate::analysis::touched_keys::{Follower, TouchedKeys};
 use crate::base::error::{Error, ErrorKind, Result};
-use crate::base::next_step::NextStep;
 use crate::base::progress::Progress;
 use crate::base::units::counted;
 use crate::input::open;
@@ -38,7 +37,7 @@ pub fn compact_into(
 ) -> Result<IntoReport> {
     let started = Instant::now();
     // A server that cannot be used is noticed before a large log is read.
-    let server = TargetServer::connect(into)?;
+    let server = TargetServer::connect(into, false)?;
     let log = open(path)?.into_log(progress)?;
     let sent = || {
         let routing = route(&log, &options.route, progress)?;
@@ -66,7 +65,7 @@ pub fn recover_into(
     progress: &dyn Progress,
 ) -> Result<IntoReport> {
     let started = Instant::now();
-    let server = TargetServer::connect(into)?;
+    let server = TargetServer::connect(into, true)?;
     let mut send = |recovered: &Recovered<'_>| {
         if recovered.older_wins && into.existing != ExistingKeys::Replace {
             let message = "--merge older replaces keys that the server has";
@@ -99,12 +98,6 @@ struct Run<'r> {
     progress: &'r dyn Progress,
 }
 
-/// The number of keys that were not sent, other than those that are counted by type.
-#[derive(Default)]
-struct Omitted {
-    left_out: LeftOut,
-}
-
 impl Run<'_> {
     /// Sends the keys of the source, but for those that were touched.
     fn send(
@@ -122,13 +115,13 @@ impl Run<'_> {
             self.fail_if_any_exists(&tally)?;
         }
         let purpose = if self.into.dry_run { Purpose::Probe } else { Purpose::Send };
-        let (tally, omitted, stopped) = self.pass(source, touched, follower, purpose)?;
+        let (tally, left_out, stopped) = self.pass(source, touched, follower, purpose)?;
         let functions = self.into.functions.then(|| {
             let [restored, already_there, failed] = tally.functions;
-            FunctionFates { restored, already_there, failed }
+            FunctionCounts { restored, already_there, failed }
         });
         let by_type = tally.by_type();
-        let mut report = IntoReport {
+        Ok(IntoReport {
             path: std::path::PathBuf::new(),
             choice: None,
             server: self.into.address().clone(),
@@ -139,7 +132,7 @@ impl Run<'_> {
             expired_were: self.into.expired,
             keys: tally.total,
             by_type,
-            left_out: omitted.left_out,
+            left_out,
             failures: tally.failures,
             conflicts: tally.conflicts,
             checked: tally.checked,
@@ -149,11 +142,8 @@ impl Run<'_> {
             functions,
             stopped,
             bytes: tally.bytes,
-            next: Vec::new(),
             elapsed_s: 0.0,
-        };
-        report.next = next_steps(&report);
-        Ok(report)
+        })
     }
 
     /// Passes all keys of the source to a sender.
@@ -163,7 +153,7 @@ impl Run<'_> {
         touched: Option<&TouchedKeys>,
         follower: Option<Follower>,
         purpose: Purpose,
-    ) -> Result<(Tally, Omitted, Option<String>)> {
+    ) -> Result<(Tally, LeftOut, Option<String>)> {
         let server = self.server.clone();
         let encoding = Encoding {
             options: self.into,
@@ -175,25 +165,25 @@ impl Run<'_> {
         };
         let mut sender = Sender::new(server, self.into, purpose, encoding.detail(), self.progress)?;
         sender.follower = follower;
-        let mut omitted = Omitted::default();
+        let mut left_out = LeftOut::default();
         if self.into.functions && purpose == Purpose::Send {
             self.send_functions(source, &mut sender)?;
         }
         let make = |_: usize, keyspace: &mut Keyspace<'_>| Ok(encoding.shard(keyspace));
         let take = |_: usize, shard: OutgoingShard| {
-            omitted.left_out.join(shard.left_out);
+            left_out.join(shard.left_out);
             for (db, kind) in shard.touched {
-                sender.tally.add(db, kind, Fate::TouchedSince);
+                sender.tally.add(db, kind, KeyOutcome::TouchedSince);
             }
             for (db, kind) in shard.expired {
-                sender.tally.add(db, kind, Fate::Expired);
+                sender.tally.add(db, kind, KeyOutcome::Expired);
             }
             shard.keys.into_iter().try_for_each(|key| sender.send(key))
         };
         let sent = each_shard(source, self.replay, self.progress, make, take);
         let sent = sent.and_then(|_| sender.finish());
         match sent {
-            Ok(()) => Ok((sender.tally, omitted, sender.stopped)),
+            Ok(()) => Ok((sender.tally, left_out, sender.stopped)),
             Err(error) if error.kind() == ErrorKind::Interrupted => Err(sender.interrupted(error)),
             Err(error) => Err(error),
         }
@@ -228,7 +218,7 @@ impl Run<'_> {
             };
             for node in 0..sender.nodes() {
                 let answer = sender.pipeline(node).run(&packed(replace));
-                let fate = match answer {
+                let outcome = match answer {
                     Ok(_) => 0,
                     Err(Failure::Answer { text, .. }) if text.contains("already exists") => 1,
                     Err(Failure::Answer { code, text }) => {
@@ -239,14 +229,9 @@ impl Run<'_> {
                         return Err(failure.into_error("FUNCTION LOAD", &self.into.endpoint));
                     }
                 };
-                sender.tally.functions[fate] += 1;
+                sender.tally.functions[outcome] += 1;
             }
         }
         Ok(())
     }
-}
-
-fn next_steps(report: &IntoReport) -> Vec<NextStep> {
-    let _ = report;
-    Vec::new()
 }

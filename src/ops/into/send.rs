@@ -3,6 +3,7 @@
 //! Each node has a pipeline. A reply can lead to another request for the same key: to another node, at a later time, or
 //! for what is to be done with a key that exists. These wait in a queue, from which [`Sender::settle`] takes them.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use redis::Value as Reply;
@@ -13,9 +14,9 @@ use super::pace::{Pace, wait};
 use super::read_back::{Compared, Comparer};
 use super::refusal::Refusal;
 use super::request::{Job, Stage};
-use super::tally::{Fate, Tally};
+use super::tally::{KeyOutcome, Tally};
 use super::target::TargetServer;
-use crate::analysis::touched_keys::Follower;
+use crate::analysis::touched_keys::{Follower, LATEST};
 use crate::base::error::{Error, Result};
 use crate::base::progress::Progress;
 use crate::base::slot::slot_of;
@@ -71,14 +72,18 @@ pub(super) struct Sender<'s> {
     /// What the server writes to its log meanwhile.
     pub(super) follower: Option<Follower>,
     followed_at: Instant,
-    /// The keys that were created since the log was followed last.
-    created: Vec<Outgoing>,
+    /// The keys that were created so short a time ago that the log may not show it yet, and when.
+    created: VecDeque<(Instant, Outgoing)>,
+    /// The number of keys that the log shows restored after others had named them.
+    restored_later: usize,
     /// The number of keys that were taken up.
     taken: u64,
     /// The reason why nothing more is sent.
     pub(super) stopped: Option<String>,
     /// The time of the first refusal of those that have not ended.
     refused_since: Option<Instant>,
+    /// The time at which the slots of the cluster were asked for last.
+    slots_asked_at: Option<Instant>,
 }
 
 /// A node of a cluster, or the server.
@@ -120,14 +125,16 @@ impl<'s> Sender<'s> {
             comparer,
             follower: None,
             followed_at: Instant::now(),
-            created: Vec::new(),
+            created: VecDeque::new(),
+            restored_later: 0,
             taken: 0,
             stopped: None,
             refused_since: None,
+            slots_asked_at: None,
         })
     }
 
-    /// Sends a key. Its fate may be known only after [`finish`](Self::finish).
+    /// Sends a key. Its outcome may be known only after [`finish`](Self::finish).
     ///
     /// # Errors
     ///
@@ -135,12 +142,12 @@ impl<'s> Sender<'s> {
     pub(super) fn send(&mut self, key: Outgoing) -> Result<()> {
         self.progress.check()?;
         if self.stopped.is_some() {
-            self.tally.count(&key, Fate::Unsent);
+            self.tally.count(&key, KeyOutcome::Unsent);
             return Ok(());
         }
         self.follow(FOLLOW_EACH)?;
         if self.follower.as_ref().is_some_and(|it| it.touched(key.db, &key.key)) {
-            self.tally.count(&key, Fate::TouchedSince);
+            self.tally.count(&key, KeyOutcome::TouchedSince);
             return Ok(());
         }
         self.taken += 1;
@@ -181,9 +188,22 @@ impl<'s> Sender<'s> {
         }
         follower.read();
         self.followed_at = Instant::now();
-        let created = std::mem::take(&mut self.created);
-        let late = created.into_iter().filter(|key| follower.restored_later(key.db, &key.key));
-        let late: Vec<Job> = late.map(|key| Job::new(key, Stage::Withdraw, false)).collect();
+        let mut late = Vec::new();
+        let seen = follower.restored_later_keys();
+        if seen > self.restored_later {
+            self.restored_later = seen;
+            self.created.retain(|(_, key)| {
+                let is_late = follower.restored_later(key.db, &key.key);
+                if is_late {
+                    late.push(Job::new(key.without_content(), Stage::Withdraw, false));
+                }
+                !is_late
+            });
+        }
+        let is_old = |(at, _): &(Instant, Outgoing)| at.elapsed() > LATEST;
+        while self.created.front().is_some_and(is_old) {
+            self.created.pop_front();
+        }
         self.again.extend(late);
         self.settle()
     }
@@ -229,7 +249,8 @@ impl<'s> Sender<'s> {
                 self.drain(node)?;
             }
             self.follow(Duration::ZERO)?;
-            if self.again.is_empty() && self.later.is_empty() {
+            let is_known = self.created.is_empty() || self.stopped.is_some();
+            if self.again.is_empty() && self.later.is_empty() && is_known {
                 return Ok(());
             }
             if self.again.is_empty() {
@@ -249,7 +270,7 @@ impl<'s> Sender<'s> {
             if self.stopped.is_some() {
                 // A key that was created already is not read back.
                 if !matches!(job.stage, Stage::ReadBack | Stage::Withdraw) {
-                    self.tally.count(&job.key, Fate::Unsent);
+                    self.tally.count(&job.key, KeyOutcome::Unsent);
                 }
                 continue;
             }
@@ -284,9 +305,7 @@ impl<'s> Sender<'s> {
         let (commands, line) = (job.commands(), self.server.line);
         job.sent_ms = self.server.now_ms();
         let pipeline = &mut self.nodes[node].pipeline;
-        let mut request = Vec::new();
-        job.write(&mut request, line);
-        pipeline.push(job, commands, |out| out.extend_from_slice(&request));
+        pipeline.push(job, commands, |job, out| job.write(out, line));
         if pipeline.unsent() >= SEND_AT {
             self.flush(node)?;
         }
@@ -387,7 +406,7 @@ impl<'s> Sender<'s> {
             }
             (Stage::Exists, [Reply::Int(exists)]) => {
                 if *exists == 0 {
-                    self.tally.count(&job.key, Fate::Restored);
+                    self.tally.count(&job.key, KeyOutcome::Restored);
                 } else {
                     self.tally.conflict(&job.key, "exists");
                 }
@@ -404,9 +423,16 @@ impl<'s> Sender<'s> {
 
     /// A key was created, or replaced one that existed.
     pub(super) fn restored(&mut self, job: Job, existed: bool, compared: Option<Compared>) {
-        self.tally.count(&job.key, if existed { Fate::Replaced } else { Fate::Restored });
-        if self.follower.is_some() {
-            self.created.push(job.key.without_content());
+        self.tally
+            .count(&job.key, if existed { KeyOutcome::Replaced } else { KeyOutcome::Restored });
+        // A key that was replaced as requested is not removed again.
+        if let Some(follower) = self.follower.as_ref().filter(|_| !existed) {
+            let key = job.key.without_content();
+            if follower.restored_later(key.db, &key.key) {
+                self.again.push(Job::new(key, Stage::Withdraw, false));
+            } else {
+                self.created.push_back((Instant::now(), key));
+            }
         }
         match compared {
             Some(compared) => self.read_back(&job.key, compared),
@@ -435,8 +461,8 @@ impl<'s> Sender<'s> {
     fn found(&mut self, job: Job, dump: &Reply, expiry: &Reply) {
         match self.compare(&job, dump, expiry) {
             // After a lost reply, it is most probably that of this run.
-            Compared::Same if job.resent => self.tally.count(&job.key, Fate::Restored),
-            Compared::Same => self.tally.count(&job.key, Fate::AlreadyThere),
+            Compared::Same if job.resent => self.tally.count(&job.key, KeyOutcome::Restored),
+            Compared::Same => self.tally.count(&job.key, KeyOutcome::AlreadyThere),
             Compared::Missing => {
                 // It has expired or was deleted since.
                 let stage = self.first_stage(&job);
@@ -460,14 +486,14 @@ impl<'s> Sender<'s> {
 
     fn probed(&mut self, key: &Outgoing, kind: &str) {
         if kind == "none" {
-            self.tally.count(key, Fate::Restored);
+            self.tally.count(key, KeyOutcome::Restored);
             return;
         }
         let same_kind = kind == key.kind.to_string();
         match self.options.existing {
-            ExistingKeys::Replace => self.tally.count(key, Fate::Replaced),
+            ExistingKeys::Replace => self.tally.count(key, KeyOutcome::Replaced),
             ExistingKeys::Union if same_kind && can_be_united(key) => {
-                self.tally.count(key, Fate::United);
+                self.tally.count(key, KeyOutcome::United);
             }
             _ if same_kind => self.tally.conflict(key, "exists"),
             _ => self.tally.conflict(key, &format!("exists as {kind}")),
@@ -540,8 +566,12 @@ impl<'s> Sender<'s> {
         self.later.push((Instant::now() + RETRY_AFTER, job));
     }
 
-    /// Asks any node for the slots.
+    /// Asks any node for the slots, unless that was done just before.
     fn refresh_slots(&mut self) {
+        if self.slots_asked_at.is_some_and(|at| at.elapsed() < RETRY_AFTER) {
+            return;
+        }
+        self.slots_asked_at = Some(Instant::now());
         let nodes = self.nodes.iter().map(|node| &node.address);
         for address in nodes {
             let mut client = Client::new(&endpoint_of(address, &self.options.endpoint));

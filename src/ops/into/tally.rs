@@ -10,7 +10,7 @@ use crate::rdb::Kind;
 
 /// What became of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum KeyOutcome {
     /// It did not exist, and was created.
     Restored,
     /// It existed, and was replaced.
@@ -33,7 +33,7 @@ pub(super) enum Fate {
 
 /// The numbers of keys by what became of them; in a dry run, by what would become of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct KeyFates {
+pub struct OutcomeCounts {
     /// The number of keys that did not exist and were created.
     pub restored: u64,
     /// The number of keys that existed and were replaced.
@@ -54,25 +54,25 @@ pub struct KeyFates {
     pub unsent: u64,
 }
 
-impl KeyFates {
-    fn field(&mut self, fate: Fate) -> &mut u64 {
-        match fate {
-            Fate::Restored => &mut self.restored,
-            Fate::Replaced => &mut self.replaced,
-            Fate::United => &mut self.united,
-            Fate::AlreadyThere => &mut self.already_there,
-            Fate::Conflicting => &mut self.conflicting,
-            Fate::Expired => &mut self.expired,
-            Fate::TouchedSince => &mut self.touched_since,
-            Fate::Failed => &mut self.failed,
-            Fate::Unsent => &mut self.unsent,
+impl OutcomeCounts {
+    fn field(&mut self, outcome: KeyOutcome) -> &mut u64 {
+        match outcome {
+            KeyOutcome::Restored => &mut self.restored,
+            KeyOutcome::Replaced => &mut self.replaced,
+            KeyOutcome::United => &mut self.united,
+            KeyOutcome::AlreadyThere => &mut self.already_there,
+            KeyOutcome::Conflicting => &mut self.conflicting,
+            KeyOutcome::Expired => &mut self.expired,
+            KeyOutcome::TouchedSince => &mut self.touched_since,
+            KeyOutcome::Failed => &mut self.failed,
+            KeyOutcome::Unsent => &mut self.unsent,
         }
     }
 }
 
 /// The keys of one database and type.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct FatesOfType {
+pub(crate) struct OutcomesOfType {
     /// The database in the server.
     pub(crate) db: u32,
     /// The type.
@@ -80,7 +80,7 @@ pub(crate) struct FatesOfType {
     pub(crate) kind: Kind,
     /// The numbers of keys.
     #[serde(flatten)]
-    pub(crate) keys: KeyFates,
+    pub(crate) keys: OutcomeCounts,
 }
 
 /// A key that is named in the report.
@@ -103,8 +103,8 @@ const EXAMPLES: usize = 10;
 /// What became of the keys so far.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    by_type: BTreeMap<(u32, Kind), KeyFates>,
-    pub(super) total: KeyFates,
+    by_type: BTreeMap<(u32, Kind), OutcomeCounts>,
+    pub(super) total: OutcomeCounts,
     pub(super) failures: Vec<NamedKey>,
     pub(super) conflicts: Vec<NamedKey>,
     /// The number of keys that were read back.
@@ -120,13 +120,13 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub(super) fn add(&mut self, db: u32, kind: Kind, fate: Fate) {
-        *self.by_type.entry((db, kind)).or_default().field(fate) += 1;
-        *self.total.field(fate) += 1;
+    pub(super) fn add(&mut self, db: u32, kind: Kind, outcome: KeyOutcome) {
+        *self.by_type.entry((db, kind)).or_default().field(outcome) += 1;
+        *self.total.field(outcome) += 1;
     }
 
-    pub(super) fn count(&mut self, key: &Outgoing, fate: Fate) {
-        self.add(key.db, key.kind, fate);
+    pub(super) fn count(&mut self, key: &Outgoing, outcome: KeyOutcome) {
+        self.add(key.db, key.kind, outcome);
     }
 
     /// A key that was counted as restored was removed again.
@@ -139,12 +139,12 @@ impl Tally {
     }
 
     pub(super) fn failed(&mut self, key: &Outgoing, reason: impl Into<String>) {
-        self.count(key, Fate::Failed);
+        self.count(key, KeyOutcome::Failed);
         name(&mut self.failures, NAMED, key, reason.into());
     }
 
     pub(super) fn conflict(&mut self, key: &Outgoing, reason: &str) {
-        self.count(key, Fate::Conflicting);
+        self.count(key, KeyOutcome::Conflicting);
         name(&mut self.conflicts, EXAMPLES, key, reason.to_owned());
     }
 
@@ -164,9 +164,9 @@ impl Tally {
         }
     }
 
-    pub(super) fn by_type(&self) -> Vec<FatesOfType> {
+    pub(super) fn by_type(&self) -> Vec<OutcomesOfType> {
         let of_type = self.by_type.iter();
-        of_type.map(|(&(db, kind), &keys)| FatesOfType { db, kind, keys }).collect()
+        of_type.map(|(&(db, kind), &keys)| OutcomesOfType { db, kind, keys }).collect()
     }
 }
 

@@ -37,12 +37,13 @@ pub(super) struct TargetServer {
 }
 
 impl TargetServer {
-    /// Connects to the server of the options and asks what it is.
+    /// Connects to the server of the options and asks what it is. If the run follows the log of the server, it needs the
+    /// rights to remove a key again.
     ///
     /// # Errors
     ///
     /// When it cannot be reached, is a replica or too old, or its user lacks a right.
-    pub(super) fn connect(options: &IntoOptions) -> Result<TargetServer> {
+    pub(super) fn connect(options: &IntoOptions, follows_log: bool) -> Result<TargetServer> {
         let endpoint = &options.endpoint;
         let mut client = Client::new(endpoint);
         let asked = client.connection().and_then(|connection| Info::ask(connection, "server"));
@@ -50,7 +51,7 @@ impl TargetServer {
             Ok(info) => info,
             // Which rights are missing beside this one is said in the same error.
             Err(Failure::Answer { code, .. }) if code == "NOPERM" => {
-                return Err(check_rights(&mut client, options, None, false)
+                return Err(check_rights(&mut client, options, (None, false, follows_log))
                     .err()
                     .unwrap_or_else(|| refused(&endpoint.address, "INFO is refused")));
             }
@@ -62,7 +63,7 @@ impl TargetServer {
             return Err(refused(&endpoint.address, &what));
         };
         let is_cluster = is_of_a_cluster(&info);
-        check_rights(&mut client, options, Some(line), is_cluster)?;
+        check_rights(&mut client, options, (Some(line), is_cluster, follows_log))?;
         check_primary(&mut client)?;
         let slots = if is_cluster { Some(ask_slots(&mut client)?) } else { None };
         Ok(TargetServer {
@@ -133,8 +134,7 @@ fn probe_key() -> String {
 fn check_rights(
     client: &mut Client,
     options: &IntoOptions,
-    line: Option<Server>,
-    is_cluster: bool,
+    (line, is_cluster, follows_log): (Option<Server>, bool, bool),
 ) -> Result<()> {
     let key = probe_key();
     let has_times = line.is_none_or(Comparer::has_expiry_times);
@@ -154,6 +154,24 @@ fn check_rights(
         }
         if options.existing != ExistingKeys::Keep {
             commands.push(vec!["EXISTS", &key]);
+        }
+        let unites = options.existing == ExistingKeys::Union;
+        if follows_log || unites {
+            commands.extend([vec!["WATCH", &key], vec!["UNWATCH"]]);
+        }
+        if follows_log {
+            commands.push(vec!["DEL", &key]);
+        }
+        if unites {
+            // None of these has valid arguments. There is no such form of SADD.
+            commands.extend([
+                vec!["TYPE", &key],
+                vec!["HMGET", &key, "f"],
+                vec!["HSET", &key, "f", "v", "odd"],
+                vec!["ZADD", &key, "no number", "m"],
+                vec!["XINFO", "STREAM", &key],
+                vec!["XADD", &key, "0-0", "f", "v"],
+            ]);
         }
     }
     if options.map_db.iter().any(|(_, to)| *to != 0) {

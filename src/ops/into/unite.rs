@@ -10,7 +10,7 @@ use super::outgoing::Content;
 use super::refusal::Refusal;
 use super::request::{Job, Stage};
 use super::send::{Sender, can_be_united};
-use super::tally::Fate;
+use super::tally::KeyOutcome;
 use crate::base::error::Result;
 use crate::base::server::Product;
 use crate::keyspace::Value;
@@ -49,10 +49,12 @@ impl Sender<'_> {
         }
         for _ in 0..ATTEMPTS {
             match self.unite_once(node, &job) {
-                Ok(Some(fate)) => {
-                    match fate {
-                        Fate::Conflicting => self.tally.conflict(&job.key, "has another type"),
-                        fate => self.tally.count(&job.key, fate),
+                Ok(Some(outcome)) => {
+                    match outcome {
+                        KeyOutcome::Conflicting => {
+                            self.tally.conflict(&job.key, "has another type")
+                        }
+                        outcome => self.tally.count(&job.key, outcome),
                     }
                     return Ok(());
                 }
@@ -75,23 +77,23 @@ impl Sender<'_> {
     }
 
     /// Returns what became of the key; `None` if it changed meanwhile.
-    fn unite_once(&mut self, node: usize, job: &Job) -> Result<Option<Fate>, Halt> {
+    fn unite_once(&mut self, node: usize, job: &Job) -> Result<Option<KeyOutcome>, Halt> {
         let key = job.key.key.as_slice();
         self.run(node, job.asking, &[b"WATCH", key])?;
         let united = self.unite_watched(node, job);
-        if !matches!(united, Ok((None | Some(Fate::United), _))) {
+        if !matches!(united, Ok((None | Some(KeyOutcome::United), _))) {
             self.run(node, false, &[b"UNWATCH"])?;
         }
-        let (fate, too_late) = united?;
-        if too_late > 0 && fate.is_some() {
+        let (outcome, too_late) = united?;
+        if too_late > 0 && outcome.is_some() {
             let reason =
                 format!("{too_late} entries are older than its last one, and cannot be added");
             self.tally.note_conflict(&job.key, &reason);
         }
-        Ok(fate)
+        Ok(outcome)
     }
 
-    fn unite_watched(&mut self, node: usize, job: &Job) -> Result<(Option<Fate>, u64), Halt> {
+    fn unite_watched(&mut self, node: usize, job: &Job) -> Result<(Option<KeyOutcome>, u64), Halt> {
         let key = job.key.key.as_slice();
         let Reply::SimpleString(kind) = self.run(node, job.asking, &[b"TYPE", key])? else {
             return Err(unexpected());
@@ -100,10 +102,10 @@ impl Sender<'_> {
             return Err(Halt::Refused(Refusal::Exists));
         }
         if kind != job.key.kind.to_string() {
-            return Ok((Some(Fate::Conflicting), 0));
+            return Ok((Some(KeyOutcome::Conflicting), 0));
         }
         let Content::Payload(payload) = &job.key.content else {
-            return Ok((Some(Fate::Conflicting), 0));
+            return Ok((Some(KeyOutcome::Conflicting), 0));
         };
         let mut payloads = PayloadReader::new(self.server.line);
         let addition = payloads.with_entry((job.key.db, key), payload, None, |entry| {
@@ -111,7 +113,7 @@ impl Sender<'_> {
         });
         let addition = addition.map_err(|_| unexpected())??;
         if addition.count == 0 {
-            return Ok((Some(Fate::AlreadyThere), addition.too_late));
+            return Ok((Some(KeyOutcome::AlreadyThere), addition.too_late));
         }
         let mut request = packed(&[b"MULTI"]);
         request.extend_from_slice(&addition.commands);
@@ -130,7 +132,7 @@ impl Sender<'_> {
         match (error, replies.last()) {
             (Some(error), _) => Err(Halt::Refused(Refusal::of(error, &address))),
             (None, Some(Reply::Nil)) => Ok((None, 0)),
-            (None, _) => Ok((Some(Fate::United), addition.too_late)),
+            (None, _) => Ok((Some(KeyOutcome::United), addition.too_late)),
         }
     }
 

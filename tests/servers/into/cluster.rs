@@ -87,7 +87,7 @@ fn large_keys(binary: &Binary) {
 }
 
 fn databases(binary: &Binary) {
-    let mut setup = Setup::new(binary);
+    let mut setup = Setup::with(binary, &[("appendfsync", "no")]);
     setup.server.client.call(&["SET", "a", "1"]);
     setup.server.client.call(&["SELECT", "1"]);
     setup.server.client.call(&["SET", "b", "1"]);

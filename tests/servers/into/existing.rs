@@ -16,7 +16,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 
 /// Returns a server with known keys; the log of it is put into others.
 fn source(binary: &Binary) -> Setup {
-    let mut setup = Setup::new(binary);
+    let mut setup = Setup::with(binary, &[("appendfsync", "no")]);
     for command in [
         &["SET", "s", "old"][..],
         &["SET", "same", "value"],
@@ -76,8 +76,8 @@ fn kept(binary: &Binary) {
     assert_eq!(server.digest(), digest, "a dry run sends nothing");
 
     let run = report(&mut into("compact", setup.data.path(), &server, &[]), 0);
-    let fates = ["restored", "already_there", "conflicting"].map(|fate| keys(&run, fate));
-    assert_eq!(fates, [1, 1, 6], "{run}");
+    let outcomes = ["restored", "already_there", "conflicting"].map(|outcome| keys(&run, outcome));
+    assert_eq!(outcomes, [1, 1, 6], "{run}");
     assert_eq!(text(&mut server, &["GET", "s"]), "new");
     let ttl = server.client.call(&["PTTL", "ttl"]).int();
     assert!((3_900_000_000..4_000_000_000).contains(&ttl), "{ttl}");
@@ -95,8 +95,9 @@ fn united(binary: &Binary) {
     let mut server = empty(binary, data.path());
     changed(&mut server);
     let run = report(&mut into("compact", setup.data.path(), &server, &["--existing", "union"]), 0);
-    let fates = ["restored", "united", "already_there", "conflicting"].map(|fate| keys(&run, fate));
-    assert_eq!(fates, [1, 4, 1, 2], "{run}");
+    let outcomes =
+        ["restored", "united", "already_there", "conflicting"].map(|outcome| keys(&run, outcome));
+    assert_eq!(outcomes, [1, 4, 1, 2], "{run}");
     for (command, expected) in [
         (&["GET", "s"][..], "new"),
         (&["LLEN", "l"], "1"),
@@ -118,14 +119,14 @@ fn united(binary: &Binary) {
     }
     let again =
         report(&mut into("compact", setup.data.path(), &server, &["--existing", "union"]), 0);
-    let fates = ["restored", "united", "conflicting"].map(|fate| keys(&again, fate));
-    assert_eq!(fates[0], 0, "{again}");
+    let outcomes = ["restored", "united", "conflicting"].map(|outcome| keys(&again, outcome));
+    assert_eq!(outcomes[0], 0, "{again}");
     let noted = again["conflicts"].to_string();
     assert!(noted.contains("older than its last one"), "{again}");
 }
 
 fn mapped(binary: &Binary) {
-    let mut setup = Setup::new(binary);
+    let mut setup = Setup::with(binary, &[("appendfsync", "no")]);
     for (db, key) in [("0", "app:a"), ("0", "app:b"), ("0", "other"), ("1", "app:c")] {
         setup.server.client.call(&["SELECT", db]);
         setup.server.client.call(&["SET", key, db]);
@@ -147,7 +148,7 @@ fn mapped(binary: &Binary) {
 }
 
 fn expired(binary: &Binary) {
-    let mut setup = Setup::new(binary);
+    let mut setup = Setup::with(binary, &[("appendfsync", "no")]);
     setup.server.client.call(&["SET", "stays", "v"]);
     // A log keeps the key, with an expiry that has passed.
     setup.server.client.call(&["DEBUG", "SET-ACTIVE-EXPIRE", "0"]);

@@ -60,7 +60,8 @@ fn oom(binary: &Binary) {
     let limit = used.trim().parse::<u64>().expect("a number") + 700_000;
     server.client.call(&["CONFIG", "SET", "maxmemory", &limit.to_string()]);
     let run = report(&mut into("compact", setup.data.path(), &server, &["--rate", "unlimited"]), 3);
-    let [restored, failed, unsent] = ["restored", "failed", "unsent"].map(|fate| keys(&run, fate));
+    let [restored, failed, unsent] =
+        ["restored", "failed", "unsent"].map(|outcome| keys(&run, outcome));
     assert!(run["stopped"].as_str().is_some_and(|why| why.starts_with("OOM")), "{run}");
     assert!(failed > 0, "{run}");
     assert_eq!(restored + failed + unsent, KEYS, "{run}");
@@ -92,7 +93,7 @@ fn restarted(binary: &Binary) {
     let run = slow(&setup, &mut server, &["--retry-for", "1s"]);
     drop(server);
     let run = parsed(run, 3);
-    let [restored, unsent] = ["restored", "unsent"].map(|fate| keys(&run, fate));
+    let [restored, unsent] = ["restored", "unsent"].map(|outcome| keys(&run, outcome));
     assert!(run["stopped"].is_string() && unsent > 0, "{run}");
     let mut server = Running::start(binary, data.path(), &config).expect("it starts again");
     assert!(server.keys() >= restored, "what is counted was stored: {run}");

@@ -32,7 +32,7 @@ struct Written {
     deleted: BTreeSet<String>,
 }
 
-/// Writes new keys, and rewrites and deletes some of those before the flush, until it is told to stop.
+/// Writes new keys, and rewrites and deletes some of those before the flush, until it is asked to stop.
 fn write_on(socket: &Path, stop: &AtomicBool) -> Written {
     let mut client = Client::connect(socket).expect("a connection");
     let mut written = Written::default();
@@ -137,7 +137,7 @@ fn choices(binary: &Binary) {
         (&["--undelete", "gone"], &["gone 1"]),
         (&["--undelete", "*", "--also-deleted"], &["a 1", "b 1", "c 1", "gone 1"]),
     ] {
-        let mut setup = Setup::new(binary);
+        let mut setup = Setup::with(binary, &[("appendfsync", "no")]);
         // With SELECT, these are commands 1 to 7.
         for key in ["a", "b", "c", "gone"] {
             setup.server.client.call(&["SET", key, "1"]);

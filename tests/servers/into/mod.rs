@@ -49,7 +49,7 @@ fn report(command: &mut Command, code: i32) -> Value {
     serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {run:#?}"))
 }
 
-/// Returns the number of keys with a fate.
-fn keys(report: &Value, fate: &str) -> u64 {
-    report["keys"][fate].as_u64().unwrap_or_else(|| panic!("{fate}: {report}"))
+/// Returns the number of keys with a outcome.
+fn keys(report: &Value, outcome: &str) -> u64 {
+    report["keys"][outcome].as_u64().unwrap_or_else(|| panic!("{outcome}: {report}"))
 }

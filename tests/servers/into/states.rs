@@ -32,7 +32,8 @@ fn states(binary: &Binary) {
         let of_modules = first["not_comparable"].as_u64().expect("a number");
         assert_eq!(first["checked"], sent - of_modules, "{first}");
         let second = report(&mut run(), 0);
-        let again = ["restored", "already_there", "conflicting"].map(|fate| keys(&second, fate));
+        let again =
+            ["restored", "already_there", "conflicting"].map(|outcome| keys(&second, outcome));
         assert_eq!(again, [0, sent - of_modules, of_modules], "{second}");
         let in_all = sent + keys(&first, "expired");
         assert_eq!(in_all, state.keys, "{first}");
