@@ -268,6 +268,24 @@ fn a_duplicate_key_is_reported_with_both_offsets() {
 }
 
 #[test]
+fn a_broken_value_before_a_duplicate_key_is_reported_first() {
+    struct GoesOn;
+    impl Visitor<'_> for GoesOn {
+        fn goes_on_at_broken_values(&self) -> bool {
+            true
+        }
+    }
+    let mut node = ziplist(&["a"]);
+    *node.last_mut().unwrap() = 0;
+    let broken = |rdb: Rdb| rdb.key(14, "list").raw([1]).raw(string(&node));
+    let twice = |rdb: Rdb| rdb.key(0, "k").string("1").key(0, "k").string("2");
+    let kind = |rdb: Rdb| walk(&rdb.end(), &mut GoesOn, &Silent).unwrap_err().kind;
+    let start = || Rdb::new("REDIS0009").db(0);
+    assert!(!matches!(kind(twice(broken(start()))), DamageKind::DuplicateKey { .. }));
+    assert!(matches!(kind(broken(twice(start()))), DamageKind::DuplicateKey { .. }));
+}
+
+#[test]
 fn a_wrong_checksum_is_reported_at_its_offset_and_zero_means_none() {
     let mut bytes = rdb_of_one("REDIS0011", 0, string("value"));
     let at = bytes.len() - 8;

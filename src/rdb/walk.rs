@@ -31,10 +31,16 @@ pub fn walk<'a, V: Visitor<'a>>(
     let mut driver = Driver::new(bytes, visitor, &mut tools);
     driver.check(progress);
     let result = driver.run();
-    if let Some(damage) = find_repeated(bytes, seed, &driver.repeated()) {
-        return Err(damage);
+    let repeated = find_repeated(bytes, seed, &driver.repeated());
+    let refused = driver.refused.take();
+    if let Some(repeated) = repeated {
+        // A loader gives up at a broken value before it comes to the duplicate.
+        return Err(match refused {
+            Some((_, damage)) if damage.offset < repeated.offset => damage,
+            _ => repeated,
+        });
     }
-    match (result, driver.refused.take()) {
+    match (result, refused) {
         (Ok(()), None) => Ok(driver.walk()),
         (Ok(()), Some((check, damage))) => {
             let value = Some(BrokenValue { check, rdb_bytes: driver.whole as u64 });
