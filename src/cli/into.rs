@@ -8,6 +8,7 @@ use super::args::Common;
 use super::connection::{LoginArgs, parse_secret};
 use super::exit::Exit;
 use super::parse::{parse_duration, parse_size};
+use super::priority::give_way;
 use crate::analysis::data_filter::Filter;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::live::endpoint::{Address, DEFAULT_PORT, Endpoint, Secret};
@@ -93,6 +94,10 @@ impl IntoArgs {
         let [endpoint] = endpoints;
         let bytes =
             |(old, new): &(String, String)| (old.clone().into_bytes(), new.clone().into_bytes());
+        let rate = self.rate.unwrap_or_default();
+        if matches!(rate, SendRate::Adaptive) {
+            give_way();
+        }
         Ok(Some(IntoOptions {
             existing: match self.existing {
                 ExistingArg::Keep => ExistingKeys::Keep,
@@ -104,7 +109,7 @@ impl IntoArgs {
             filter,
             map_db: self.map_db.clone(),
             rename_prefix: self.rename_prefix.iter().map(bytes).collect(),
-            rate: self.rate.unwrap_or_default(),
+            rate,
             read_back: match self.read_back {
                 CheckArg::Sampled => ReadBack::Sampled,
                 CheckArg::All => ReadBack::All,

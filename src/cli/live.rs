@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
-use rustix::process::{Pid, getpriority_process, setpriority_process};
 
 use super::args::Common;
 use super::connection::ConnectionArgs;
 use super::exit::Exit;
 use super::output::{message, print, report_error};
 use super::parse::parse_duration;
+use super::priority::give_way;
 use super::progress::Bar;
 use crate::base::cancel::Cancellation;
 use crate::base::error::{Error, ErrorKind, Result};
@@ -194,23 +194,6 @@ impl LiveArgs {
             (Exit::Trouble, Some(exit)) => exit,
             (exit, _) => exit,
         })
-    }
-}
-
-/// The nice value of this process during a backup, as in nice(1).
-const NICENESS: i32 = 10;
-
-/// Lowers the CPU priority of this process, which compresses on all cores while the server answers clients. Threads
-/// started later inherit the nice value.
-fn give_way() {
-    for task in std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten() {
-        let number = task.file_name().to_str().and_then(|name| name.parse().ok());
-        if let Some(thread) = number.and_then(Pid::from_raw)
-            && getpriority_process(Some(thread)).is_ok_and(|nice| nice < NICENESS)
-        {
-            // The backup is correct without it; only the server is slower.
-            let _ = setpriority_process(Some(thread), NICENESS);
-        }
     }
 }
 

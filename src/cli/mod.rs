@@ -23,6 +23,7 @@ mod live;
 mod log;
 mod output;
 mod parse;
+mod priority;
 mod progress;
 mod prune;
 mod recover;

@@ -3,6 +3,9 @@
 //! The adaptive speed is raised while the server answers others at once, and lowered when it does not. That is measured
 //! on a connection of its own: the time of a PING against what it took before anything was sent. Replicas to which the
 //! server cannot pass the data on in time are a reason to wait, too: their output buffers count as its memory.
+//!
+//! A server answers nobody while it runs the commands that it has read from one connection. So keys are sent in small
+//! portions, with time between them.
 
 use std::time::{Duration, Instant};
 
@@ -13,12 +16,21 @@ use crate::live::endpoint::Endpoint;
 
 /// The speed in bytes a second with which an adaptive run begins.
 const FIRST: f64 = 4e6;
-const SLOWEST: f64 = 64e3;
+const SLOWEST: f64 = 1e6;
 const FASTEST: f64 = 2e9;
+/// The smallest number of bytes, or keys, that are sent in one go.
+const PORTION_BYTES: f64 = 2048.0;
+const PORTION_KEYS: f64 = 8.0;
+/// The time, in seconds, for which a portion lasts at high speeds: a shorter sleep is not exact.
+const PORTION_S: f64 = 0.0005;
+/// The number of bytes in flight to a node at a limited speed, beside what a round trip takes.
+const IN_FLIGHT: usize = 4 << 10;
+/// The same at an unlimited speed.
+const IN_FLIGHT_UNLIMITED: usize = 1 << 20;
 /// The time between two measurements.
-const PROBE_EACH: Duration = Duration::from_millis(50);
+const PROBE_EACH: Duration = Duration::from_millis(20);
 /// The number of PINGs with which the calm server is measured.
-const CALM_PINGS: usize = 25;
+const CALM_PINGS: usize = 51;
 /// The growth of the output buffers of replicas, in bytes, from which a run waits.
 const REPLICA_BUFFERS: u64 = 64 << 20;
 const BUFFERS_EACH: Duration = Duration::from_secs(1);
@@ -67,26 +79,37 @@ impl Pace {
         Ok(Pace { limit, credit: 0.0, since: Instant::now(), probe })
     }
 
-    /// Returns whether the speed is limited, so that requests should be sent in small portions.
-    pub(super) fn is_limited(&self) -> bool {
-        !matches!(self.limit, Limit::None)
+    /// Returns the number of bytes that should be in flight to a node at most.
+    pub(super) fn in_flight(&self) -> usize {
+        match (self.limit, &self.probe) {
+            (Limit::None, _) => IN_FLIGHT_UNLIMITED,
+            (Limit::Bytes(rate), Some(probe)) => {
+                #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+                let round_trip = (rate * probe.calm.as_secs_f64()) as usize;
+                IN_FLIGHT + round_trip
+            }
+            // A speed that a person chose is to be reached over a slow network, too.
+            _ => IN_FLIGHT * 16,
+        }
     }
 
     /// Takes the credit for a key of so many bytes. Returns the time to wait before it is sent.
     pub(super) fn wait_for(&mut self, bytes: usize) -> Option<Duration> {
         #[allow(clippy::cast_precision_loss)]
-        let (rate, cost) = match self.limit {
+        let (rate, cost, least) = match self.limit {
             Limit::None => return None,
-            Limit::Bytes(rate) => (rate, bytes as f64),
-            Limit::Keys(rate) => (rate, 1.0),
+            Limit::Bytes(rate) => (rate, bytes as f64, PORTION_BYTES.min(rate / 10.0)),
+            Limit::Keys(rate) => (rate, 1.0, PORTION_KEYS.min(rate / 10.0)),
         };
         let now = Instant::now();
-        // A pause does not add up to a burst of more than a hundredth of a second.
+        // A pause does not add up to a burst.
+        let portion = (rate * PORTION_S).max(least);
         let earned = rate * now.duration_since(self.since).as_secs_f64();
-        self.credit = (self.credit + earned).min(rate / 100.0);
+        self.credit = (self.credit + earned).min(portion);
         self.since = now;
         self.credit -= cost;
-        (self.credit < 0.0).then(|| Duration::from_secs_f64((-self.credit / rate).min(60.0)))
+        let wanted = portion - self.credit;
+        (self.credit < 0.0).then(|| Duration::from_secs_f64((wanted / rate).min(60.0)))
     }
 
     /// Measures the server, if it is time to, and adapts the speed. Returns the time to wait, if replicas lag.
@@ -99,7 +122,7 @@ impl Pace {
         let Ok(delay) = probe.ping() else { return None };
         probe.last = Instant::now();
         let is_calm = delay <= probe.calm * 2 + Duration::from_micros(100);
-        let rate = if is_calm { rate * 1.05 } else { rate * 0.7 };
+        let rate = if is_calm { rate * 1.04 } else { rate * 0.8 };
         self.limit = Limit::Bytes(rate.clamp(SLOWEST, FASTEST));
         probe.replicas_lag().then_some(Duration::from_millis(200))
     }

@@ -29,9 +29,6 @@ use crate::live::info::Info;
 use crate::live::pipeline::Pipeline;
 use crate::live::running::ask_slots;
 
-/// The number of bytes in flight to a node while the speed is limited, so that others need not wait for long.
-const WINDOW_LIMITED: usize = 16 << 10;
-const WINDOW: usize = 1 << 20;
 /// The number of bytes that are collected before they are sent.
 const SEND_AT: usize = 32 << 10;
 /// The number of keys of which each is read back.
@@ -309,7 +306,7 @@ impl<'s> Sender<'s> {
         if pipeline.unsent() >= SEND_AT {
             self.flush(node)?;
         }
-        let window = if self.pace.is_limited() { WINDOW_LIMITED } else { WINDOW };
+        let window = self.pace.in_flight();
         if self.nodes[node].pipeline.in_flight() > window {
             while self.nodes[node].pipeline.in_flight() > window / 2 {
                 self.take_reply(node)?;
