@@ -6,8 +6,10 @@
 //! - [`mod@scan`] and [`parallel`]: every frame of a file, on one core or on all.
 //! - [`stream`]: the same for a log that arrives in pieces.
 //! - [`salvage`]: intact frames after damage.
-//! - `foreign`, [`recognise`]: what a file is that is no log, or a log after a conversion.
+//! - `foreign`, [`recognise`]: what a file is that is no log, or a log after a conversion; [`conversion`]: such a log, read
+//!   back.
 
+pub mod conversion;
 pub mod fault;
 pub(crate) mod foreign;
 pub mod frame;

@@ -3,11 +3,13 @@
 //! - [`open()`], [`open_log`]: from a path to its log, in files or in an archive.
 //! - [`files`]: the mapped parts of a log in files, in load order.
 //! - [`envelope`]: compressed RDBs.
+//! - `conversion`: logs whose bytes a tool changed as a whole.
 //! - [`broken_set`]: the faults of a set that are detected before its parts are read.
 //! - [`archive`]: archives verified and extracted.
 
 pub mod archive;
 pub mod broken_set;
+pub(crate) mod conversion;
 pub(crate) mod envelope;
 pub mod files;
 pub mod hold_origin;

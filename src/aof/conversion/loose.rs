@@ -1,0 +1,212 @@
+//! Frames with other line ends than CR LF, or with lengths in characters.
+
+use super::{Change, Reading};
+
+/// The most arguments of a command that are read here.
+const MOST_ARGS: usize = 1 << 20;
+
+/// What ends a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LineEnd {
+    CrLf,
+    Lf,
+    Cr,
+    CrCrLf,
+}
+
+impl LineEnd {
+    /// Returns the line end at `at`, and the offset after it.
+    fn at(bytes: &[u8], at: usize) -> Option<(LineEnd, usize)> {
+        match bytes.get(at..)? {
+            [b'\r', b'\r', b'\n', ..] => Some((LineEnd::CrCrLf, at + 3)),
+            [b'\r', b'\n', ..] => Some((LineEnd::CrLf, at + 2)),
+            [b'\r', ..] => Some((LineEnd::Cr, at + 1)),
+            [b'\n', ..] => Some((LineEnd::Lf, at + 1)),
+            _ => None,
+        }
+    }
+
+    fn change(self) -> Option<Change> {
+        match self {
+            LineEnd::CrLf => None,
+            LineEnd::Lf => Some(Change::LfLineEnds),
+            LineEnd::Cr => Some(Change::CrLineEnds),
+            LineEnd::CrCrLf => Some(Change::DoubledCr),
+        }
+    }
+}
+
+/// Reads the line `MARKER NUMBER` at `at`: the number, its line end, and the offset after it.
+fn number(bytes: &[u8], at: usize, marker: u8) -> Option<(usize, LineEnd, usize)> {
+    let rest = bytes.get(at..)?.strip_prefix(&[marker])?;
+    let digits = rest.iter().take(10).take_while(|byte| byte.is_ascii_digit()).count();
+    let value = std::str::from_utf8(&rest[..digits]).ok()?.parse().ok()?;
+    let (end, after) = LineEnd::at(bytes, at + 1 + digits)?;
+    Some((value, end, after))
+}
+
+/// Reads a frame that is not one of a server. All its line ends are alike.
+pub(super) fn frame(bytes: &[u8], at: usize) -> Option<Reading> {
+    let (argc, end, mut pos) = number(bytes, at, b'*')?;
+    if argc == 0 || argc > MOST_ARGS {
+        return None;
+    }
+    let mut args = Vec::new();
+    let mut characters = false;
+    for index in 0..argc {
+        let (len, end_of_length, start) = number(bytes, pos, b'$')?;
+        if end_of_length != end {
+            return None;
+        }
+        let value = Value { bytes, start, len, end, is_last: index + 1 == argc };
+        let (arg, next, counted) = value.read()?;
+        characters |= counted;
+        args.push(arg);
+        pos = next;
+    }
+    let change = match end.change() {
+        Some(change) => change,
+        None if characters => Change::CharacterLengths,
+        None => return None,
+    };
+    Some(Reading::command(change, pos, args))
+}
+
+/// A value, and what is known about where it ends.
+#[derive(Clone, Copy)]
+struct Value<'a> {
+    bytes: &'a [u8],
+    start: usize,
+    /// The length as the file has it.
+    len: usize,
+    end: LineEnd,
+    is_last: bool,
+}
+
+impl Value<'_> {
+    /// Returns the value, the offset after its line end, and whether its length is one in characters.
+    fn read(self) -> Option<(Vec<u8>, usize, bool)> {
+        let exact = self.start.checked_add(self.len)?;
+        if let Some(next) = self.ends_at(exact) {
+            return Some((self.bytes[self.start..exact].to_vec(), next, false));
+        }
+        match self.end {
+            LineEnd::CrLf => self.in_characters(),
+            LineEnd::Lf => self.shortened(),
+            LineEnd::CrCrLf => self.lengthened(),
+            // Which line feeds are missing from the value is not known.
+            LineEnd::Cr => None,
+        }
+    }
+
+    /// Returns the offset after the line end, if the value can end at `at`: an argument or the end of the command
+    /// follows.
+    fn ends_at(self, at: usize) -> Option<usize> {
+        let (end, next) = LineEnd::at(self.bytes, at)?;
+        let follows = match self.bytes.get(next) {
+            None => self.is_last,
+            Some(b'*' | b'#' | b'\r' | b'\n') => self.is_last,
+            Some(b'$') => !self.is_last,
+            Some(_) => false,
+        };
+        (end == self.end && follows).then_some(next)
+    }
+
+    /// Reads a value that has become shorter: CR LF in it became LF, too.
+    fn shortened(self) -> Option<(Vec<u8>, usize, bool)> {
+        let window = self.bytes.get(self.start..)?;
+        let window = &window[..window.len().min(self.len)];
+        let mut found = None;
+        for (feeds, at) in memchr::memchr_iter(b'\n', window).enumerate() {
+            // The value ends before this line feed, and has `feeds` of them.
+            if at + feeds < self.len {
+                continue;
+            }
+            let Some(next) = self.ends_at(self.start + at) else { continue };
+            if at + feeds > self.len || found.is_some() {
+                // Only some of the line feeds were CR LF, or there are two readings.
+                return None;
+            }
+            found = Some((at, next));
+        }
+        let (at, next) = found?;
+        let mut value = Vec::with_capacity(self.len);
+        for &byte in &window[..at] {
+            if byte == b'\n' {
+                value.push(b'\r');
+            }
+            value.push(byte);
+        }
+        (value.len() == self.len).then_some((value, next, false))
+    }
+
+    /// Reads a value that has become longer: each LF in it has got a CR.
+    fn lengthened(self) -> Option<(Vec<u8>, usize, bool)> {
+        let mut value = Vec::new();
+        let mut pos = self.start;
+        while value.len() < self.len {
+            match self.bytes.get(pos..)? {
+                [b'\r', b'\n', ..] => {
+                    value.push(b'\n');
+                    pos += 2;
+                }
+                // A line feed without a CR was not written by what wrote the others.
+                [b'\n', ..] | [] => return None,
+                [byte, ..] => {
+                    value.push(*byte);
+                    pos += 1;
+                }
+            }
+        }
+        Some((value, self.ends_at(pos)?, false))
+    }
+
+    /// Reads a value of which the length counts code points, or the units of UTF-16.
+    fn in_characters(self) -> Option<(Vec<u8>, usize, bool)> {
+        let most = self.len.checked_mul(4)?;
+        let rest = self.bytes.get(self.start..)?;
+        let rest = &rest[..rest.len().min(most)];
+        let text = rest.utf8_chunks().next()?.valid();
+        let points = text.char_indices().nth(self.len).map_or(text.len(), |(at, _)| at);
+        let mut units = 0;
+        let in_units = text.char_indices().find_map(|(at, character)| {
+            let is_end = units >= self.len;
+            units += character.len_utf16();
+            is_end.then_some(at)
+        });
+        [points, in_units.unwrap_or(text.len())].into_iter().find_map(|len| {
+            let next = self.ends_at(self.start + len)?;
+            let value = &text[..len];
+            let fits = value.chars().count() == self.len
+                || value.chars().map(char::len_utf16).sum::<usize>() == self.len;
+            fits.then(|| (value.as_bytes().to_vec(), next, true))
+        })
+    }
+}
+
+/// The longest line of an annotation that is read here, as in servers.
+const LONGEST_ANNOTATION: usize = 1024;
+
+/// Reads an annotation with another line end than CR LF.
+pub(super) fn annotation(bytes: &[u8], at: usize) -> Option<Reading> {
+    let (line, end, next) = annotation_line(bytes, at)?;
+    let change = end.change()?;
+    Some(Reading { annotation: Some(line), ..Reading::nothing(change, next) })
+}
+
+/// Returns the offset after an annotation as servers write it.
+pub(super) fn canonical_annotation(bytes: &[u8], at: usize) -> Option<usize> {
+    let (_, end, next) = annotation_line(bytes, at)?;
+    (end == LineEnd::CrLf).then_some(next)
+}
+
+fn annotation_line(bytes: &[u8], at: usize) -> Option<(std::ops::Range<usize>, LineEnd, usize)> {
+    let rest = bytes.get(at..)?;
+    let rest = &rest[..rest.len().min(LONGEST_ANNOTATION)];
+    if !rest.starts_with(b"#") {
+        return None;
+    }
+    let len = memchr::memchr2(b'\r', b'\n', rest)?;
+    let (end, next) = LineEnd::at(bytes, at + len)?;
+    Some((at..at + len, end, next))
+}

@@ -1,0 +1,464 @@
+//! Logs whose bytes a tool or a person changed as a whole, read back.
+//!
+//! Editors, git, mail and pagers change line ends; converters write lengths in characters; a command that was deleted
+//! by hand leaves its header. The commands are all there, but no server reads them. [`undo`] reads each command that is
+//! not a frame by the rules of its kind, and writes it as a frame. A length in the file proves where a value ends; where
+//! several readings have the length, none is taken.
+//!
+//! | module | reads |
+//! |---|---|
+//! | `loose` | frames with other line ends, or with lengths in characters |
+//! | `leftover` | what remains of a command that was deleted by hand, and extra line ends |
+//! | `typed` | inline commands, and the quotes in them |
+//! | `monitor` | the output of MONITOR |
+//! | `wide` | UTF-16 |
+
+mod leftover;
+mod loose;
+mod monitor;
+mod typed;
+mod wide;
+
+use std::io::{self, Write};
+use std::ops::Range;
+
+use serde::Serialize;
+
+use crate::aof::frame_end;
+pub(crate) use wide::narrow;
+
+/// What happened to the bytes of a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Change {
+    /// A byte order mark was written before it.
+    ByteOrderMark,
+    /// It was saved as UTF-16.
+    #[serde(rename = "utf-16")]
+    Utf16,
+    /// CR LF became LF.
+    LfLineEnds,
+    /// CR LF became CR.
+    CrLineEnds,
+    /// CR LF became CR CR LF.
+    DoubledCr,
+    /// Lengths count characters instead of bytes.
+    CharacterLengths,
+    /// A line end was added between commands.
+    ExtraLineEnd,
+    /// A command was deleted, but for the lines before its name.
+    LeftoverHeader,
+    /// Commands as a person types them.
+    InlineCommands,
+    /// Lines as MONITOR prints them.
+    Monitor,
+}
+
+/// A change that was undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Undone {
+    /// What happened.
+    pub change: Change,
+    /// The number of places: of commands, where the change is one of commands.
+    pub places: u64,
+    /// The byte offset of the first of them.
+    pub first: u64,
+    /// The number of lines that were left out, because no server logs them.
+    pub left_out: u64,
+}
+
+/// The commands of servers, as far as they matter here. Names are in any case.
+pub(crate) trait Commands {
+    /// Returns whether a server has a command of this name that takes so many arguments, the name included.
+    fn accepts(&self, name: &[u8], argc: usize) -> bool;
+    /// Returns whether the command changes data.
+    fn writes(&self, name: &[u8]) -> bool;
+}
+
+/// Writes the log in `bytes` as a server would have written it, and returns what was undone. `start` is the offset at
+/// which commands begin; everything before it is copied.
+///
+/// Bytes that no rule applies to are copied: they are damage for the reader after this.
+///
+/// # Errors
+///
+/// Those of `out`.
+pub(crate) fn undo(
+    bytes: &[u8],
+    start: usize,
+    commands: &dyn Commands,
+    out: &mut dyn Write,
+) -> io::Result<Vec<Undone>> {
+    let mut pass =
+        Pass { bytes, commands, out, copied: 0, is_after_damage: false, undone: Vec::new() };
+    let mut at = start.min(bytes.len());
+    if at == 0 && bytes.starts_with(BYTE_ORDER_MARK) {
+        at = BYTE_ORDER_MARK.len();
+        pass.note(Change::ByteOrderMark, 0, 1);
+        pass.copied = at;
+    }
+    while at < bytes.len() {
+        at = match frame_end(bytes, at) {
+            Some(end) => end,
+            None => match pass.undo_at(at)? {
+                Some(end) => end,
+                None => pass.next_readable(at),
+            },
+        };
+    }
+    pass.copy_until(bytes.len())?;
+    Ok(pass.undone)
+}
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+struct Pass<'a> {
+    bytes: &'a [u8],
+    commands: &'a dyn Commands,
+    out: &'a mut dyn Write,
+    /// Everything before this offset is written, or left out.
+    copied: usize,
+    /// Whether bytes were copied that are no commands. What follows may be inside a value that holds what looks like
+    /// commands, so that only line ends are restored, and those only in a log that has others before.
+    is_after_damage: bool,
+    undone: Vec<Undone>,
+}
+
+/// What a rule makes of the bytes at an offset.
+struct Reading {
+    change: Change,
+    /// The offset at which reading goes on.
+    end: usize,
+    /// The commands in their place.
+    commands: Vec<Vec<Vec<u8>>>,
+    /// Annotation lines in their place, without a line end.
+    annotation: Option<Range<usize>>,
+    /// The number of lines that are left out.
+    left_out: u64,
+}
+
+impl Reading {
+    fn command(change: Change, end: usize, args: Vec<Vec<u8>>) -> Reading {
+        Reading { change, end, commands: vec![args], annotation: None, left_out: 0 }
+    }
+
+    fn nothing(change: Change, end: usize) -> Reading {
+        Reading { change, end, commands: Vec::new(), annotation: None, left_out: 0 }
+    }
+}
+
+impl Pass<'_> {
+    /// Undoes the change at `at`, where no frame begins, and returns the offset at which reading goes on.
+    fn undo_at(&mut self, at: usize) -> io::Result<Option<usize>> {
+        let (bytes, commands) = (self.bytes, self.commands);
+        let of_line_ends = || loose::annotation(bytes, at).or_else(|| loose::frame(bytes, at));
+        let reading = if self.is_after_damage {
+            of_line_ends().filter(|_| self.has_other_line_ends())
+        } else {
+            of_line_ends()
+                .or_else(|| leftover::line_ends(bytes, at))
+                .or_else(|| leftover::header(bytes, at))
+                .or_else(|| monitor::lines(bytes, at, commands))
+                .or_else(|| typed::lines(bytes, at, commands))
+        };
+        let Some(reading) = reading else {
+            // An annotation as servers write it.
+            return Ok(loose::canonical_annotation(bytes, at));
+        };
+        self.copy_until(at)?;
+        self.copied = reading.end;
+        for args in &reading.commands {
+            write_command(self.out, args)?;
+        }
+        if let Some(line) = reading.annotation {
+            self.out.write_all(&bytes[line])?;
+            self.out.write_all(b"\r\n")?;
+        }
+        let places = (reading.commands.len() as u64).max(1);
+        self.note(reading.change, at, places);
+        if let Some(undone) = self.undone.iter_mut().find(|it| it.change == reading.change) {
+            undone.left_out += reading.left_out;
+        }
+        Ok(Some(reading.end))
+    }
+
+    fn copy_until(&mut self, end: usize) -> io::Result<()> {
+        self.out.write_all(&self.bytes[self.copied.min(end)..end])?;
+        self.copied = end;
+        Ok(())
+    }
+
+    fn note(&mut self, change: Change, at: usize, places: u64) {
+        match self.undone.iter_mut().find(|it| it.change == change) {
+            Some(undone) => undone.places += places,
+            None => self.undone.push(Undone { change, places, first: at as u64, left_out: 0 }),
+        }
+    }
+}
+
+impl Pass<'_> {
+    /// Returns the next offset after damage at which reading can go on: where a frame begins after a line end.
+    fn next_readable(&mut self, at: usize) -> usize {
+        self.is_after_damage = true;
+        let bytes = self.bytes;
+        let has_other_ends = self.has_other_line_ends();
+        let mut from = at + 1;
+        while let Some(found) = memchr::memchr(b'*', bytes.get(from..).unwrap_or_default()) {
+            let found = from + found;
+            if matches!(bytes[found - 1], b'\n' | b'\r')
+                && (frame_end(bytes, found).is_some()
+                    || has_other_ends && loose::frame(bytes, found).is_some())
+            {
+                return found;
+            }
+            from = found + 1;
+        }
+        bytes.len()
+    }
+
+    fn has_other_line_ends(&self) -> bool {
+        self.undone.iter().any(|undone| {
+            matches!(undone.change, Change::LfLineEnds | Change::CrLineEnds | Change::DoubledCr)
+        })
+    }
+}
+
+fn write_command(out: &mut dyn Write, args: &[Vec<u8>]) -> io::Result<()> {
+    write!(out, "*{}\r\n", args.len())?;
+    for arg in args {
+        write!(out, "${}\r\n", arg.len())?;
+        out.write_all(arg)?;
+        out.write_all(b"\r\n")?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Table;
+
+    impl Commands for Table {
+        fn accepts(&self, name: &[u8], argc: usize) -> bool {
+            let known = ["SET", "DEL", "LPUSH", "SELECT", "GET", "FLUSHALL", "EVAL", "EXPIRE"];
+            argc >= 1 && known.iter().any(|it| name.eq_ignore_ascii_case(it.as_bytes()))
+        }
+
+        fn writes(&self, name: &[u8]) -> bool {
+            let known = ["SET", "DEL", "LPUSH", "SELECT", "FLUSHALL", "EXPIRE", "SPOP"];
+            known.iter().any(|it| name.eq_ignore_ascii_case(it.as_bytes()))
+        }
+    }
+
+    fn log(commands: &[&[&str]]) -> Vec<u8> {
+        let mut out = Vec::new();
+        for args in commands {
+            let args: Vec<Vec<u8>> = args.iter().map(|arg| arg.as_bytes().to_vec()).collect();
+            write_command(&mut out, &args).unwrap();
+        }
+        out
+    }
+
+    /// A log with line ends inside values.
+    fn sample() -> Vec<u8> {
+        log(&[
+            &["SELECT", "0"],
+            &["SET", "k", "v"],
+            &["SET", "empty", ""],
+            &["SET", "text", "one\r\ntwo\r\n"],
+            &["SET", "name", "Barth\u{e9}lemy \u{1f600}"],
+            &["DEL", "k", "$1", "*3"],
+        ])
+    }
+
+    fn undone(bytes: &[u8]) -> (Vec<u8>, Vec<(Change, u64, u64)>) {
+        let mut out = Vec::new();
+        let changes = undo(bytes, 0, &Table, &mut out).unwrap();
+        (out, changes.iter().map(|it| (it.change, it.places, it.first)).collect())
+    }
+
+    fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut at = 0;
+        while at < bytes.len() {
+            if bytes[at..].starts_with(from) {
+                out.extend_from_slice(to);
+                at += from.len();
+            } else {
+                out.push(bytes[at]);
+                at += 1;
+            }
+        }
+        out
+    }
+
+    #[test]
+    fn intact_log_is_copied() {
+        let log = [&b"#TS:1700000000\r\n"[..], &sample()].concat();
+        assert_eq!(undone(&log), (log, vec![]));
+        assert_eq!(undone(b""), (vec![], vec![]));
+    }
+
+    #[test]
+    fn line_ends_are_restored_in_values_too() {
+        let log = [&b"#TS:1700000000\r\n"[..], &sample()].concat();
+        let (restored, changes) = undone(&replaced(&log, b"\r\n", b"\n"));
+        assert_eq!((restored, changes), (log.clone(), vec![(Change::LfLineEnds, 7, 0)]));
+        let (restored, changes) = undone(&replaced(&log, b"\n", b"\r\n"));
+        assert_eq!((restored, changes), (log, vec![(Change::DoubledCr, 7, 0)]));
+        // Values without line ends.
+        let log = self::log(&[&["SELECT", "0"], &["SET", "k", "v"]]);
+        let (restored, changes) = undone(&replaced(&log, b"\r\n", b"\r"));
+        assert_eq!((restored, changes), (log, vec![(Change::CrLineEnds, 2, 0)]));
+    }
+
+    #[test]
+    fn value_that_several_readings_fit_is_left() {
+        // Of two line feeds in the value, one was CR LF: which is not known.
+        let log = log(&[&["SET", "k", "one\r\ntwo\nthree"]]);
+        let changed = replaced(&log, b"\r\n", b"\n");
+        assert_eq!(undone(&changed), (changed, vec![]));
+    }
+
+    #[test]
+    fn part_with_other_line_ends_is_restored() {
+        let [before, after] = [sample(), self::log(&[&["SET", "z", "1"]])];
+        let typed = b"*3\n$3\nSET\n$2\nx1\n$1\n1\n";
+        let (restored, changes) = undone(&[&before, &typed[..], &after].concat());
+        assert_eq!(restored, [before.clone(), log(&[&["SET", "x1", "1"]]), after].concat());
+        assert_eq!(changes, [(Change::LfLineEnds, 1, before.len() as u64)]);
+    }
+
+    #[test]
+    fn lengths_in_characters_are_corrected() {
+        let log = log(&[
+            &["SET", "a", "Barth\u{e9}lemy"],
+            &["SET", "\u{fc}\u{fc}", "x"],
+            &["SET", "b", "\u{1f600}\u{1f600}"],
+        ]);
+        let characters = replaced(&replaced(&log, b"$11\r\n", b"$10\r\n"), b"$4\r\n", b"$2\r\n");
+        // Code points, and the units of UTF-16 in which JavaScript and Java count.
+        for count in ["$2\r\n", "$4\r\n"] {
+            let counted = replaced(&characters, b"$8\r\n", count.as_bytes());
+            let (restored, changes) = undone(&counted);
+            assert_eq!((restored, changes), (log.clone(), vec![(Change::CharacterLengths, 3, 0)]));
+        }
+    }
+
+    #[test]
+    fn leftovers_of_a_deleted_command_are_left_out() {
+        let [before, after] = [log(&[&["SET", "a", "1"]]), self::log(&[&["SELECT", "2"]])];
+        let expected = [before.clone(), after.clone()].concat();
+        for leftover in
+            ["*1\r\n$8\r\n", "*1\r\n", "*3\r\n$3\r\nSET\r\n$1\r\n", "*2\r\n$3\r\nDEL\r\n"]
+        {
+            let (restored, changes) = undone(&[&before, leftover.as_bytes(), &after[..]].concat());
+            assert_eq!(restored, expected, "{leftover:?}");
+            assert_eq!(changes, [(Change::LeftoverHeader, 1, before.len() as u64)]);
+        }
+        // At the end it may be a torn command.
+        let torn = [&before[..], b"*1\r\n$8\r\n"].concat();
+        assert_eq!(undone(&torn), (torn, vec![]));
+        for blank in ["\n", "\r\n", "\r\n\r\n"] {
+            let (restored, changes) = undone(&[&before, blank.as_bytes(), &after[..]].concat());
+            assert_eq!((&restored, changes.len()), (&expected, 1), "{blank:?}");
+            assert_eq!(changes[0].0, Change::ExtraLineEnd);
+            let at_end = [&before[..], blank.as_bytes()].concat();
+            assert_eq!(undone(&at_end).0, before);
+        }
+    }
+
+    #[test]
+    fn byte_order_mark_is_left_out() {
+        let log = sample();
+        let marked = [BYTE_ORDER_MARK, &log].concat();
+        assert_eq!(undone(&marked), (log.clone(), vec![(Change::ByteOrderMark, 1, 0)]));
+        let both = [BYTE_ORDER_MARK, &replaced(&log, b"\r\n", b"\n")].concat();
+        assert_eq!(undone(&both).0, log);
+    }
+
+    #[test]
+    fn inline_commands_are_split_as_by_servers() {
+        let typed = b"SET k0 v0\r\nset k1 \"two words\\x41\\n\"\n\nDEL 'a \\'b' c\r\n";
+        let expected =
+            log(&[&["SET", "k0", "v0"], &["set", "k1", "two wordsA\n"], &["DEL", "a 'b", "c"]]);
+        assert_eq!(undone(typed), (expected, vec![(Change::InlineCommands, 3, 0)]));
+        // Text in which one line is no command.
+        let text = b"SET k0 v0\nThis is no command\n";
+        assert_eq!(undone(text), (text.to_vec(), vec![]));
+        let unbalanced = b"SET k0 \"v0\n";
+        assert_eq!(undone(unbalanced), (unbalanced.to_vec(), vec![]));
+    }
+
+    #[test]
+    fn monitor_output_becomes_the_writes_in_their_databases() {
+        let text = b"OK\n1700000000.000000 [0 127.0.0.1:50000] \"SET\" \"k0\" \"a\\x00\\\"b\\n\"\n\
+            1700000000.100000 [0 127.0.0.1:50000] \"GET\" \"k0\"\n\
+            1700000000.200000 [3 lua] \"set\" \"x\" \"1\"\n\
+            1700000000.300000 [3 unix:/tmp/s] \"DEL\" \"x\"\n\
+            1700000001.500000 [0 [::1]:50000] \"EXPIRE\" \"k0\" \"10\"\n";
+        let expected = log(&[
+            &["SELECT", "0"],
+            &["SET", "k0", "a\0\"b\n"],
+            &["SELECT", "3"],
+            &["set", "x", "1"],
+            &["DEL", "x"],
+            &["SELECT", "0"],
+            &["PEXPIREAT", "k0", "1700000011500"],
+        ]);
+        let mut out = Vec::new();
+        let changes = undo(text, 0, &Table, &mut out).unwrap();
+        assert_eq!(String::from_utf8_lossy(&out), String::from_utf8_lossy(&expected));
+        // The OK and the GET.
+        assert_eq!((changes[0].change, changes[0].left_out), (Change::Monitor, 2));
+    }
+
+    #[test]
+    fn damage_is_copied() {
+        let [before, after] = [sample(), log(&[&["SET", "z", "1"]])];
+        for damage in
+            [&b"\0\0\0\0noise"[..], b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$9999\r\nv\r\n", b"*\xff\n"]
+        {
+            let damaged = [&before[..], damage, &after[..]].concat();
+            assert_eq!(undone(&damaged), (damaged, vec![]));
+        }
+        let torn = &before[..before.len() - 4];
+        assert_eq!(undone(torn), (torn.to_vec(), vec![]));
+    }
+
+    #[test]
+    fn commands_in_a_damaged_value_stay_in_it() {
+        let inner = String::from_utf8(log(&[&["SET", "inner", "1"], &["FLUSHALL"]])).unwrap();
+        for inner in [inner.clone(), inner.replace("\r\n", "\n")] {
+            let intact = log(&[&["SET", "a", "1"], &["SET", "k", &inner], &["SET", "b", "2"]]);
+            let len = format!("${}\r\n", inner.len());
+            for wrong in ["$1\r\n", "$9\r\n", "$99999\r\n"] {
+                let damaged = replaced(&intact, len.as_bytes(), wrong.as_bytes());
+                assert_ne!(damaged, intact);
+                assert_eq!(undone(&damaged), (damaged, vec![]), "{wrong:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn cut_and_changed_bytes_do_not_panic() {
+        let sample = sample();
+        let forms = [
+            replaced(&sample, b"\r\n", b"\n"),
+            replaced(&sample, b"\n", b"\r\n"),
+            b"1700000000.000000 [0 127.0.0.1:50000] \"SET\" \"k0\" \"a\\x00\"\n".to_vec(),
+            b"SET a \"b\\x4\"\n".to_vec(),
+        ];
+        for form in &forms {
+            for at in 0..form.len() {
+                undone(&form[..at]);
+                for byte in [0, b'*', b'$', b'\n', b'"', b'9', 0xff] {
+                    let mut changed = form.clone();
+                    changed[at] = byte;
+                    undone(&changed);
+                }
+            }
+        }
+    }
+}
