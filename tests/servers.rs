@@ -22,6 +22,7 @@ mod servers {
     pub(crate) mod matrix;
     pub(crate) mod pairs;
     pub(crate) mod rdb;
+    pub(crate) mod rdb_errors;
     pub(crate) mod recover;
     pub(crate) mod restore;
     pub(crate) mod rewrite;
@@ -49,6 +50,7 @@ fn main() {
         servers::matrix::trials(),
         servers::pairs::trials(),
         servers::rdb::trials(),
+        servers::rdb_errors::trials(),
         servers::restore::trials(),
         servers::recover::trials(),
         servers::rewrite::trials(),

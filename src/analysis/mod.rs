@@ -4,6 +4,7 @@
 //! - [`damage`]: the position and the reason at which reading stopped, for display.
 //! - [`destruction_scan`]: commands that destroyed data, with their context.
 //! - [`foreign_log`]: logs of other products.
+//! - `rdb_error`: the bytes of a damaged RDB that are wrong.
 //! - [`rdb_inspection`]: what a server may refuse or drop in an intact RDB.
 //! - [`position`]: positions in a log: `PART:OFFSET`, `#N`, or a time.
 //! - [`data_filter`]: selection of keys.
@@ -21,6 +22,7 @@ pub mod key_state;
 pub mod keyspace_summary;
 pub mod lost_expiry;
 pub mod position;
+pub(crate) mod rdb_error;
 pub mod rdb_inspection;
 pub mod survey;
 pub(crate) mod touched_keys;

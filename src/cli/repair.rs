@@ -12,9 +12,10 @@ use crate::base::error::{Error, Result};
 use crate::ops::repair::{OpenTransaction, RepairOptions, repair};
 use crate::report;
 
-/// Repair a damaged log: truncate it, or skip the damage
+/// Repair a damaged log or RDB: truncate it, or skip the damage
 ///
 /// By default the log is truncated at the first damage, as by a server, but never inside a transaction.
+/// In an RDB, bytes that are wrong are found from its checksum and set back.
 /// The result is verified before it gets its final name.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -24,7 +25,7 @@ pub(super) struct Repair {
     path: PathBuf,
     #[command(flatten)]
     placing: OutputArgs<Repaired>,
-    /// Skip damage and keep every complete command after it
+    /// Skip damage and keep every complete command, and every complete key of an RDB, after it
     #[arg(long)]
     salvage: bool,
     /// What to do with an unfinished transaction that later writes may follow
@@ -36,6 +37,9 @@ pub(super) struct Repair {
     /// Change nothing (exit code 4) if more complete commands than this would be lost
     #[arg(long, value_name = "N")]
     max_commands: Option<u64>,
+    /// The record of a duplicate key in an RDB to keep
+    #[arg(long, value_name = "WHICH", default_value = "first", hide = true)]
+    keep: KeepArg,
     /// Overwrite the output; repair even while a process writes to the input
     #[arg(long)]
     force: bool,
@@ -52,6 +56,15 @@ impl OutputHelp for Repaired {
     const QUESTION: &'static str = "no destination given for the repaired log";
 }
 
+/// The record of a duplicate key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum KeepArg {
+    /// The first one
+    First,
+    /// The last one
+    Last,
+}
+
 /// Where later writes begin after an unfinished transaction.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum JoinArg {
@@ -65,6 +78,7 @@ const EXAMPLES: &str = "\
 Examples:
   aofkit repair --dry-run appendonlydir
   aofkit repair appendonly.aof --output repaired.aof
+  aofkit repair --salvage dump.rdb --output repaired.rdb
   aofkit repair --in-place --max-loss 64kb /data/appendonlydir && redis-server ...
 
 Exit codes: 0 repaired, or nothing to repair; 1 a dry run that found damage; \
@@ -80,6 +94,7 @@ impl Repair {
                 Some(JoinArg::Cut) => OpenTransaction::Cut,
                 Some(JoinArg::Select) => OpenTransaction::KeepFromSelect,
             },
+            keep_last_duplicate: self.keep == KeepArg::Last,
             max_loss_bytes: self.max_loss,
             max_lost_commands: self.max_commands,
             force: self.force,

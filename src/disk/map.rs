@@ -34,6 +34,9 @@ pub struct Mapping {
     // Declared before `map`: the registration must end before its pages are unmapped.
     registration: Option<Registration>,
     map: Option<Mmap>,
+    /// The length of the file when it was opened, which differs from that of the bytes if they are not those of the
+    /// file.
+    file_len: u64,
 }
 
 /// The difference between a mapped file and its state when it was opened.
@@ -86,7 +89,34 @@ impl Mapping {
             Some(map(&file, len).map_err(|e| Error::io("map", path, e))?)
         };
         let registration = map.as_ref().map(|map| Registration::new(map.as_ptr(), map.len()));
-        Ok(Mapping { path: path.to_path_buf(), file, registration, map })
+        Ok(Mapping { path: path.to_path_buf(), file, registration, map, file_len: len })
+    }
+
+    /// Maps the file once more and replaces single bytes, each given with its offset, in this mapping alone: the file
+    /// does not change. Only the pages of these bytes take memory of their own.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the system refuses the mapping, or an offset is not in the file.
+    pub(crate) fn with_bytes(&self, bytes: &[(u64, u8)]) -> Result<Self> {
+        let failed = |error| Error::io("map", &self.path, error);
+        let file = self.file.try_clone().map_err(failed)?;
+        let map = map_changed(&file, self.bytes().len(), bytes).map_err(failed)?;
+        let registration = Some(Registration::new(map.as_ptr(), map.len()));
+        let (path, file_len) = (self.path.clone(), self.file_len);
+        Ok(Mapping { path, file, registration, map: Some(map), file_len })
+    }
+
+    /// Returns the bytes of `content`, made from this file, as what this mapping of the file has. Changes of the file
+    /// are still detected.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the system has no file descriptor left.
+    pub(crate) fn with_content(&self, content: Mapping) -> Result<Self> {
+        let file = self.file.try_clone().map_err(|e| Error::io("map", &self.path, e))?;
+        let Mapping { registration, map, .. } = content;
+        Ok(Mapping { path: self.path.clone(), file, registration, map, file_len: self.file_len })
     }
 
     /// Returns the bytes, with the length of the file when it was opened.
@@ -123,11 +153,11 @@ impl Mapping {
         let now =
             self.file.metadata().map_err(|e| Error::io("read the size of", &self.path, e))?.len();
         let broken = self.registration.as_ref().is_some_and(Registration::broken);
-        Ok(match now.checked_sub(self.len()) {
-            _ if broken => Change::Shrunk(self.len().saturating_sub(now)),
+        Ok(match now.checked_sub(self.file_len) {
+            _ if broken => Change::Shrunk(self.file_len.saturating_sub(now)),
             Some(0) => Change::None,
             Some(more) => Change::Grown(more),
-            None => Change::Shrunk(self.len() - now),
+            None => Change::Shrunk(self.file_len - now),
         })
     }
 
@@ -177,6 +207,17 @@ fn map(file: &File, len: u64) -> io::Result<Mmap> {
     unsafe { memmap2::MmapOptions::new().len(len).map(file) }
 }
 
+fn map_changed(file: &File, len: usize, bytes: &[(u64, u8)]) -> io::Result<Mmap> {
+    // SAFETY: the mapping is private, so that writes to it do not reach the file. Changes of the file by others are
+    // handled as those under a read-only mapping; the pages that are written here do not change at all.
+    let mut map = unsafe { memmap2::MmapOptions::new().len(len).map_copy(file)? };
+    for &(offset, byte) in bytes {
+        let at = usize::try_from(offset).ok().and_then(|offset| map.get_mut(offset));
+        *at.ok_or(io::ErrorKind::InvalidInput)? = byte;
+    }
+    map.make_read_only()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,5 +255,23 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let error = Mapping::open(directory.path()).err().unwrap();
         assert!(error.to_string().contains("a directory"), "{error}");
+    }
+
+    #[test]
+    fn replaced_bytes_are_in_the_mapping_and_not_in_the_file() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"12345").unwrap();
+        let mapping = Mapping::open(file.path()).unwrap();
+        let changed = mapping.with_bytes(&[(1, b'b'), (4, b'e')]).unwrap();
+        assert_eq!(changed.bytes(), b"1b34e");
+        assert_eq!(mapping.bytes(), b"12345");
+        assert_eq!(std::fs::read(file.path()).unwrap(), b"12345");
+        assert!(mapping.with_bytes(&[(5, b'f')]).is_err());
+        // Another content does not hide that the file changes.
+        let other = Mapping::open(tempfile::NamedTempFile::new().unwrap().path()).unwrap();
+        let made = mapping.with_content(other).unwrap();
+        assert_eq!((made.bytes(), made.change().unwrap()), (&b""[..], Change::None));
+        file.write_all(b"678").unwrap();
+        assert_eq!(made.change().unwrap(), Change::Grown(3));
     }
 }

@@ -115,9 +115,11 @@ impl Sum {
     }
 }
 
+/// The polynomial, in the order of bits of the checksum.
+pub(super) const POLYNOMIAL: u64 = 0xad93_d235_94c9_35a9_u64.reverse_bits();
+
 /// What each byte adds to the checksum.
-static TABLE: [u64; 256] = {
-    const POLYNOMIAL: u64 = 0xad93_d235_94c9_35a9_u64.reverse_bits();
+pub(super) static TABLE: [u64; 256] = {
     let mut table = [0; 256];
     let mut byte = 0;
     while byte < 256 {

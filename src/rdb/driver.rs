@@ -67,18 +67,20 @@ pub(super) enum Step {
 /// Reads the file record by record.
 pub(super) struct Driver<'a, 'v, 'p, V> {
     pub(super) reader: Reader<'a, 'v, V>,
-    header: Header,
+    pub(super) header: Header,
     checks: Option<Checks<'p>>,
     counts: Counts,
     checksum: Checksum,
     /// The end of the last complete record.
     pub(super) whole: usize,
-    db: u64,
+    pub(super) db: u64,
     /// Whether the visitor was notified of the current database.
     db_told: bool,
     prefix: Prefix,
     /// The first value that loaders of today do not let pass.
     pub(super) refused: Option<(LoadCheck, Box<Damage>)>,
+    /// The first check with consequences that the value of the last record fails, if the visitor goes on at it.
+    pub(super) failed: Option<DamageKind>,
     /// The type and the name of the current key.
     in_hand: Option<&'static Format>,
     name: Option<Text<'a, 'a>>,
@@ -97,6 +99,7 @@ impl<'a, 'v, 'p, V: Visitor<'a>> Driver<'a, 'v, 'p, V> {
             db_told: false,
             prefix: Prefix::default(),
             refused: None,
+            failed: None,
             in_hand: None,
             name: None,
         }
@@ -119,6 +122,10 @@ impl<'a, 'v, 'p, V: Visitor<'a>> Driver<'a, 'v, 'p, V> {
         self.db = db;
         self.reader.cursor = Cursor::at(self.reader.cursor.bytes(), pos);
         self.whole = self.reader.cursor.pos();
+        // What precedes a record elsewhere is not of the record here.
+        self.prefix = Prefix::default();
+        self.in_hand = None;
+        self.name = None;
     }
 
     pub(super) fn begin(&mut self) -> Read<()> {
@@ -381,6 +388,9 @@ impl<'a, 'v, 'p, V: Visitor<'a>> Driver<'a, 'v, 'p, V> {
         let faults = self.reader.tools.noted.as_mut().map(NotedFaults::take);
         for fault in faults.into_iter().flatten() {
             let Some(check) = fault.check() else { continue };
+            if self.failed.is_none() && check.is_error() {
+                self.failed = Some(fault.0.kind.clone());
+            }
             if check.is_deep() {
                 let key = self.name.map(|name| name.to_vec()).unwrap_or_default();
                 self.counts.deep.add(&fault, check, self.db, key, format);

@@ -35,6 +35,8 @@
 //! | `visitor` | the interface between the walk and its caller |
 //! | `fault`, `damage`, `place` | the kinds of damage, and the report on one |
 //! | `load_check`, `deep` | the checks that only some servers make, and the values that fail them |
+//! | `error_location` | the wrong bytes, found from the checksum |
+//! | `resync`, `probe` | the records of a damaged RDB that are whole |
 //! | `unknown`, `newer` | content that this version does not know; the proof by its checksum that it is whole |
 //! | `write` | writing an RDB |
 //!
@@ -52,6 +54,7 @@ mod dump;
 pub mod duplicate_detection;
 pub mod duplicate_keys;
 pub mod envelope;
+pub(crate) mod error_location;
 mod fault;
 mod format;
 mod header;
@@ -65,7 +68,9 @@ mod module;
 mod newer;
 mod packed;
 mod place;
+mod probe;
 mod reader;
+pub(crate) mod resync;
 mod skip;
 mod stream;
 pub mod summary;

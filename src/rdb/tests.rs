@@ -6,6 +6,7 @@ mod files;
 mod later;
 mod mangled;
 mod newer;
+mod resync;
 mod streams;
 mod values;
 

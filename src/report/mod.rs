@@ -23,6 +23,7 @@ pub mod log;
 pub mod outcome;
 pub mod recover;
 pub mod repair;
+pub(crate) mod repair_rdb;
 pub mod restore;
 pub mod retention;
 pub mod style;

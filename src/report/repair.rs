@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 
 use super::envelope::Report;
+use super::repair_rdb::rdb_repair;
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
 use crate::aof::recognise::Content;
 use crate::base::escape::ShownPath;
@@ -27,6 +28,9 @@ fn write_text(out: &mut String, report: &RepairReport) -> fmt::Result {
         return writeln!(out, "{}: nothing to repair; nothing was written", Styled(GOOD, "SOUND"));
     }
     writeln!(out)?;
+    for rdb in &report.plan.rdb {
+        rdb_repair(out, rdb)?;
+    }
     for dropped in report.plan.dropped.iter().take(LISTED) {
         dropped_range(out, dropped)?;
     }
@@ -39,7 +43,9 @@ fn write_text(out: &mut String, report: &RepairReport) -> fmt::Result {
         );
         writeln!(out, "  {} {}", Styled(WARNING, "part:"), wrap(&what, 70, 8))?;
     }
-    writeln!(out)?;
+    if !report.plan.dropped.is_empty() || !report.plan.parts_removed.is_empty() {
+        writeln!(out)?;
+    }
     row(out, "kept", report.plan.kept_commands, report.plan.kept_bytes)?;
     row(out, "lost", report.plan.lost_commands, report.plan.lost_bytes)?;
     writeln!(out)?;

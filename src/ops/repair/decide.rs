@@ -21,6 +21,7 @@ use crate::command::intact_ranges::{
 use crate::command::transaction_scan::{Open, Transactions};
 use crate::ops::repair::options::{OpenTransaction, RepairOptions};
 use crate::ops::repair::retained_ranges::RetainedRanges;
+use crate::rdb::Damage;
 use crate::replay::leave_out;
 
 /// The retained and removed bytes of each part.
@@ -165,17 +166,7 @@ struct PartPlanner<'a> {
 impl PartPlanner<'_> {
     fn plan(mut self) -> Result<PartPlan> {
         if let Some(Preamble::Broken(damage)) = &self.survey.preamble {
-            let what = match damage.unknown() {
-                Some(unknown) => format!("the RDB cannot be repaired: {unknown}"),
-                None => format!("the RDB is broken and cannot be repaired: {damage}"),
-            };
-            let help = match damage.key.as_deref().filter(|_| damage.can_step_over_value()) {
-                Some(key) => leave_out(self.path, key),
-                None => {
-                    "nothing marks where its next key begins; take the file from a backup".into()
-                }
-            };
-            return Err(Error::new(ErrorKind::Refused, what).at(&self.survey.part.path).help(help));
+            return Err(self.broken_rdb(damage));
         }
         let end = self.bytes().len() as u64;
         let transactions = &self.survey.tally.transactions;
@@ -202,6 +193,27 @@ impl PartPlanner<'_> {
             }
         }
         Ok(self.finish())
+    }
+
+    /// Returns the refusal of an RDB that is broken, and was not repaired.
+    fn broken_rdb(&self, damage: &Damage) -> Error {
+        let error = |what: String| Error::new(ErrorKind::Refused, what).at(&self.survey.part.path);
+        if let Some(unknown) = damage.unknown() {
+            let key = damage.key.as_deref().filter(|_| damage.can_step_over_value());
+            return error(format!("the RDB cannot be repaired: {unknown}")).help(match key {
+                Some(key) => leave_out(self.path, key),
+                None => "take the file from a backup".to_owned(),
+            });
+        }
+        if self.options.salvage {
+            return error(format!("the RDB is broken and cannot be repaired: {damage}"))
+                .help("what its header says cannot be read; take the file from a backup");
+        }
+        let args = ["repair", &path_arg(self.path), "--salvage", "--dry-run"];
+        let why = "Preview the repair that keeps the keys before and after the damage";
+        error(format!("the RDB is broken: {damage}"))
+            .help("its checksum does not tell which bytes are wrong; keys in the damaged bytes are lost")
+            .step(NextStep::alternative(why, [Action::aofkit(args)]))
     }
 
     fn bytes(&self) -> &[u8] {

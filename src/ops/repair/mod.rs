@@ -1,4 +1,5 @@
-//! Repairing a damaged log by cutting its torn end or skipping the damage.
+//! Repairing a damaged log by cutting its torn end or skipping the damage, and the RDB that it begins with by setting
+//! wrong bytes back or keeping the records that are whole.
 //!
 //! [`plan()`] determines which bytes are retained, and writes nothing; [`apply()`] copies them unchanged, never
 //! re-encoded, to a new file or directory, which is read back and verified before it is published under its name. A dry
@@ -8,8 +9,11 @@ pub mod apply;
 pub mod decide;
 mod options;
 pub mod plan;
+pub(crate) mod rdb;
 pub mod refusal;
 pub mod retained_ranges;
+#[cfg(test)]
+mod tests;
 
 pub use options::{OpenTransaction, RepairOptions};
 
@@ -29,7 +33,7 @@ pub use retained_ranges::{Output, RetainedRanges};
 ///
 /// # Errors
 ///
-/// - When the log cannot be opened, or its RDB is broken.
+/// - When the log cannot be opened, or its RDB is broken and cannot be repaired without `salvage`.
 /// - [`ErrorKind::Limit`](crate::base::error::ErrorKind::Limit): more would be lost than allowed; nothing was changed.
 /// - [`ErrorKind::Refused`](crate::base::error::ErrorKind::Refused): a required choice was not made, the output exists, or a process writes to the input.
 pub fn repair(

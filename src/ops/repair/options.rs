@@ -20,7 +20,7 @@ pub enum OpenTransaction {
 pub struct RepairOptions {
     /// The destination of the result.
     pub output: Output,
-    /// Whether to skip damage and retain the intact commands after it.
+    /// Whether to skip damage and retain the intact commands and the intact keys of an RDB after it.
     pub salvage: bool,
     /// The treatment of an open transaction that later writes may follow.
     pub open_transaction: OpenTransaction,
@@ -28,6 +28,8 @@ pub struct RepairOptions {
     pub max_loss_bytes: Option<u64>,
     /// The maximum number of complete commands that may be lost; if more would be, nothing is changed.
     pub max_lost_commands: Option<u64>,
+    /// Whether the last record of a duplicate key in an RDB is retained instead of the first.
+    pub keep_last_duplicate: bool,
     /// Whether to overwrite the output, and to proceed although a process writes to the input.
     pub force: bool,
 }

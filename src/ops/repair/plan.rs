@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::decide::{Decision, Dropped, decide};
 use super::options::RepairOptions;
+use super::rdb::{RdbRepair, repair_rdb};
 use super::refusal::{Refusal, kept_commands, refusal};
 use super::retained_ranges::RetainedRanges;
 use crate::analysis::survey::{Survey, survey};
@@ -13,6 +14,7 @@ use crate::aof::log::Log;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::Progress;
 use crate::base::units::{Bytes, Count};
+use crate::disk::Mapping;
 use crate::input::files::open_files;
 use crate::input::overwrite::inputs;
 use crate::replay::leave_out;
@@ -38,6 +40,8 @@ pub struct RepairPlan {
     pub dropped: Vec<Dropped>,
     /// The file names of the parts that are no longer in the set.
     pub parts_removed: Vec<String>,
+    /// What is changed in the RDBs of the parts.
+    pub(crate) rdb: Vec<RdbRepair>,
     /// The reason why nothing is written although the log is damaged, if nothing would be left of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<Refusal>,
@@ -55,7 +59,7 @@ pub struct PlannedRepair {
 ///
 /// # Errors
 ///
-/// - When the log cannot be opened, or its RDB is broken.
+/// - When the log cannot be opened, or its RDB is broken and cannot be repaired without `salvage`.
 /// - [`ErrorKind::Limit`]: more would be lost than allowed.
 /// - [`ErrorKind::Refused`]: a required choice was not made, or the output exists.
 pub fn plan(
@@ -63,13 +67,23 @@ pub fn plan(
     options: &RepairOptions,
     progress: &dyn Progress,
 ) -> Result<PlannedRepair> {
-    let log = open_files(path)?;
+    let mut log = open_files(path)?;
     options.output.check(options.force, &inputs(&log))?;
     progress.phase("read", log.bytes());
-    let surveys =
-        log.parts.iter().map(|part| survey(part, progress)).collect::<Result<Vec<_>>>()?;
+    let mut surveys = surveys(&log, progress)?;
+    let repaired = repair_rdbs(&surveys, options, progress)?;
+    let mut rdb = Vec::new();
+    if !repaired.is_empty() {
+        drop(surveys);
+        for (index, mapping, repair) in repaired {
+            log.parts[index].mapping = mapping;
+            rdb.push(repair);
+        }
+        progress.phase("read", log.bytes());
+        surveys = self::surveys(&log, progress)?;
+    }
     let decision = decide(&log, &surveys, options)?;
-    let plan = RepairPlan::new(&log, &surveys, &decision, options.salvage);
+    let plan = RepairPlan::new(&log, &surveys, &decision, rdb, options.salvage);
     if !plan.damaged {
         refuse_broken_values(&log, &surveys)?;
     }
@@ -78,6 +92,25 @@ pub fn plan(
         plan.check_limits(options, path)?;
     }
     Ok(PlannedRepair { log, plan })
+}
+
+fn surveys<'l>(log: &'l Log, progress: &dyn Progress) -> Result<Vec<Survey<'l>>> {
+    log.parts.iter().map(|part| survey(part, progress)).collect()
+}
+
+/// Returns the changes of the RDBs, with the index of the part and the mapping that has them.
+fn repair_rdbs(
+    surveys: &[Survey<'_>],
+    options: &RepairOptions,
+    progress: &dyn Progress,
+) -> Result<Vec<(usize, Mapping, RdbRepair)>> {
+    let mut repaired = Vec::new();
+    for (index, survey) in surveys.iter().enumerate() {
+        if let Some((mapping, repair)) = repair_rdb(survey, options, progress)? {
+            repaired.push((index, mapping, repair));
+        }
+    }
+    Ok(repaired)
 }
 
 /// Refuses a log with nothing to repair but a value that fails a deep check: repair cuts, and does not change values.
@@ -94,22 +127,29 @@ fn refuse_broken_values(log: &Log, surveys: &[Survey<'_>]) -> Result<()> {
 }
 
 impl RepairPlan {
-    fn new(log: &Log, surveys: &[Survey<'_>], decision: &Decision, salvage: bool) -> Self {
+    fn new(
+        log: &Log,
+        surveys: &[Survey<'_>],
+        decision: &Decision,
+        rdb: Vec<RdbRepair>,
+        salvage: bool,
+    ) -> Self {
         let parts = surveys.iter().zip(&decision.parts);
         RepairPlan {
-            damaged: !decision.keeps_everything(),
+            damaged: !decision.keeps_everything() || !rdb.is_empty(),
             salvage,
             kept_bytes: log.bytes() - decision.lost_bytes(),
             kept_commands: parts.map(|(survey, part)| kept_commands(survey, part)).sum(),
-            lost_bytes: decision.lost_bytes(),
+            lost_bytes: decision.lost_bytes() + rdb.iter().map(RdbRepair::lost_bytes).sum::<u64>(),
             lost_commands: decision.lost_commands(),
             retained: decision.kept(),
-            dropped: decision.dropped().cloned().collect(),
+            dropped: decision.dropped().map(|dropped| in_input(dropped, &rdb)).collect(),
             parts_removed: (log.parts.iter().zip(&decision.parts))
                 .filter(|(_, plan)| !plan.stays)
                 .map(|(part, _)| part.name.clone())
                 .collect(),
-            refused: refusal(surveys, decision),
+            refused: refusal(surveys, decision, &rdb),
+            rdb,
         }
     }
 
@@ -141,4 +181,13 @@ impl RepairPlan {
         }
         Ok(())
     }
+}
+
+/// Returns a removed range with its offset in the input: an RDB before it may have another length in the result.
+fn in_input(dropped: &Dropped, rdb: &[RdbRepair]) -> Dropped {
+    let mut dropped = dropped.clone();
+    if let Some(rdb) = rdb.iter().find(|rdb| rdb.part == dropped.part && rdb.corrected.is_none()) {
+        dropped.offset = rdb.input_offset(dropped.offset);
+    }
+    dropped
 }

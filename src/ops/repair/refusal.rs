@@ -4,6 +4,7 @@
 use serde::Serialize;
 
 use super::decide::{Decision, DropReason, Dropped, PartPlan};
+use super::rdb::RdbRepair;
 use crate::analysis::survey::Survey;
 use crate::aof::recognise::LooksLike;
 use crate::aof::salvage::is_all_zero;
@@ -37,7 +38,14 @@ impl Refusal {
 
 /// Returns the reason for not carrying out the plan; `None` if the plan leaves something of the log and of each part,
 /// or removes only one unfinished command or transaction.
-pub(super) fn refusal(surveys: &[Survey<'_>], decision: &Decision) -> Option<Refusal> {
+pub(super) fn refusal(
+    surveys: &[Survey<'_>],
+    decision: &Decision,
+    rdb: &[RdbRepair],
+) -> Option<Refusal> {
+    if let Some(refusal) = empty_rdb(surveys, rdb) {
+        return Some(refusal);
+    }
     let parts: Vec<Part<'_>> = (surveys.iter().zip(&decision.parts))
         .map(|(survey, plan)| Part { survey, plan, keeps_data: keeps_data(survey, plan) })
         .collect();
@@ -55,6 +63,26 @@ pub(super) fn refusal(surveys: &[Survey<'_>], decision: &Decision) -> Option<Ref
         looks_like,
         message: message(dropped, looks_like, surveys.len() > 1),
         help: help(looks_like),
+    })
+}
+
+/// Returns the refusal of an RDB of which bytes are dropped and nothing is retained, if no commands follow it either.
+fn empty_rdb(surveys: &[Survey<'_>], rdb: &[RdbRepair]) -> Option<Refusal> {
+    let is_empty = |survey: &Survey<'_>| {
+        survey.tally.commands == 0
+            && survey.rdb().is_some_and(|it| it.keys + it.functions == 0 && it.modules.is_empty())
+    };
+    if !surveys.iter().all(is_empty) {
+        return None;
+    }
+    let gone = rdb.iter().find(|rdb| rdb.lost_bytes() > 0)?;
+    let offset = gone.dropped.first().map_or(0, |gone| gone.offset);
+    Some(Refusal {
+        part: gone.part.clone(),
+        offset,
+        looks_like: None,
+        message: "no key of the RDB would be kept".to_owned(),
+        help: "nothing was written; take the file from a backup".to_owned(),
     })
 }
 

@@ -12,11 +12,13 @@ use serde::Serialize;
 use super::judge::{Outcome, Verdict};
 use crate::analysis::damage::{DamageReport, describe};
 use crate::analysis::foreign_log::foreign_log;
+use crate::analysis::rdb_error::{Correction, find_correction, has_sound_structure};
 use crate::analysis::survey::{NEWER_RDB, Preamble, Survey};
 use crate::aof::log::{Layout, Log, OtherKind};
 use crate::aof::recognise::LooksLike;
 use crate::base::escape::Shown;
 use crate::base::modules::{Modules, bundled_with_type};
+use crate::base::progress::Silent;
 use crate::base::server::{DEFAULT_DATABASES, KNOWN};
 use crate::base::units::{Bytes, Count};
 use crate::command::tally::Occurrence;
@@ -64,6 +66,9 @@ pub struct Finding {
     /// Details of damage at which no further command can be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub damage: Option<Box<DamageReport>>,
+    /// The bytes of an RDB that are wrong, and what belongs there, if its checksum shows them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) correction: Option<Box<Correction>>,
 }
 
 impl Finding {
@@ -77,6 +82,7 @@ impl Finding {
             message: message.into(),
             help: None,
             damage: None,
+            correction: None,
         }
     }
 
@@ -143,7 +149,10 @@ fn preamble(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
         let finding = Finding::new(Level::Note, COMPRESSED_RDB, what);
         findings.push(finding.at(survey, 0).help(help));
     }
-    if let Some(Preamble::Broken(damage)) = &survey.preamble {
+    // If the file cannot be read once more, the damage is reported as it is.
+    if let Some(correction) = find_correction(survey, &Silent).unwrap_or_default() {
+        findings.push(wrong_byte(survey, correction));
+    } else if let Some(Preamble::Broken(damage)) = &survey.preamble {
         findings.push(broken_rdb(damage).at(survey, damage.offset));
     }
     for fault in survey.deep_faults() {
@@ -189,6 +198,23 @@ fn preamble(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
+/// Reports bytes of an RDB that the checksum shows to be wrong.
+fn wrong_byte(survey: &Survey<'_>, correction: Correction) -> Finding {
+    let offset = correction.bytes.first().map_or(0, |byte| byte.offset);
+    let what = match correction.bytes.as_slice() {
+        [_] => "one byte is wrong",
+        _ => "two adjacent bytes are wrong",
+    };
+    let message = format!("the RDB is broken: {what}: {correction}");
+    let help = if correction.in_checksum {
+        "all keys are there, only the checksum is wrong; no server loads it; `aofkit repair` sets it back"
+    } else {
+        "the checksum proves it: with that, all of the RDB is read; no server loads it as it is; `aofkit repair` sets it back"
+    };
+    let finding = Finding::new(Level::Error, BROKEN_RDB, message).at(survey, offset).help(help);
+    Finding { correction: Some(Box::new(correction)), ..finding }
+}
+
 fn broken_rdb(damage: &rdb::Damage) -> Finding {
     let unproven = damage.unproven.as_ref().map(|unproven| unproven.reason);
     let (kind, help) = match unproven {
@@ -206,18 +232,26 @@ fn broken_rdb(damage: &rdb::Damage) -> Finding {
         ),
         None if damage.value.is_some() => (
             BROKEN_RDB,
-            "the verdicts say which servers load it as it is; all else of the RDB is intact: `aofkit compact --exclude KEY` leaves the key out",
+            "the verdicts say which servers load it as it is; all else of the RDB is intact: `aofkit repair` leaves the key out, and so does `aofkit compact --exclude KEY`",
         ),
         None if matches!(damage.kind, rdb::DamageKind::DuplicateKey { .. }) => (
             BROKEN_RDB,
-            "no server loads past it; `aofkit compact --exclude KEY` leaves both keys out",
+            "no server loads past it; `aofkit repair` keeps the first, and `aofkit compact --exclude KEY` leaves both out",
+        ),
+        None if has_sound_structure(damage) => (
+            BROKEN_RDB,
+            "no server loads it; which bytes are wrong is unknown: `aofkit repair` writes it with a right checksum, and any key or value may be wrong",
         ),
         None => (
             BROKEN_RDB,
-            "no server loads past it, and nothing after it can be found; take the file from a backup",
+            "no server loads past it; `aofkit repair --salvage` keeps the keys before and after the damage",
         ),
     };
-    Finding::new(Level::Error, kind, damage.describe()).help(help)
+    let message = match has_sound_structure(damage) {
+        true => format!("all keys are there; the checksum is wrong: {damage}"),
+        false => damage.describe(),
+    };
+    Finding::new(Level::Error, kind, message).help(help)
 }
 
 /// Reports a value that fails a check which loaders do not make with default settings.

@@ -1,0 +1,523 @@
+//! The records of a damaged RDB that are whole.
+//!
+//! Nothing in the format marks where a record begins. Records before damage are certain, because each begins where the
+//! one before it ends. If the value of a key is broken and its length is known, the next record begins after it.
+//! Otherwise every byte after the damage is tried, and the first is taken from which several records in a row are
+//! read whole and are plausible, or from which they reach the end of the RDB. What was invented by that would be
+//! the first keys after it; they are reported as doubtful, and so are the last keys before damage that breaks the
+//! format, because damage may be noticed late.
+//!
+//! Records are not changed: the result is a list of byte ranges of the input.
+
+use std::collections::{HashMap, VecDeque};
+use std::io::{self, Write};
+use std::ops::Range;
+
+use serde::Serialize;
+
+use super::checksum::Sum;
+use super::damage::Damage;
+use super::deep::NotedFaults;
+use super::driver::{Driver, Step};
+use super::format::opcode;
+use super::header::{HEADER_BYTES, Header};
+use super::probe::{Probe, end_of_rdb, length_without_checks, name_at};
+use super::reader::Tools;
+use super::visitor::{Key, KeyEnd, Visitor, Want};
+use crate::base::progress::Progress;
+
+/// What to retain of a damaged RDB.
+pub(crate) struct Wanted<'w> {
+    /// Whether the last record of a duplicate key is retained instead of the first.
+    pub(crate) keeps_last: bool,
+    /// Whether keys are dropped whose values fail checks that loaders do not make with default settings.
+    pub(crate) drops_deep: bool,
+    /// Returns where commands begin after a byte, if the RDB precedes them.
+    pub(crate) commands: &'w dyn Fn(usize) -> Option<usize>,
+}
+
+/// What is retained of a damaged RDB, and what is not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Salvaged {
+    /// The byte ranges that are retained, in order, from the header on; without the end and the checksum.
+    pub(crate) kept: Vec<Range<u64>>,
+    /// The number of keys in them.
+    pub(crate) keys: u64,
+    /// The number of keys that the databases declare to have. It is 0 if none does.
+    pub(crate) declared: u64,
+    /// The byte ranges that are not retained, in order.
+    pub(crate) dropped: Vec<Gone>,
+    /// The keys that are retained and that may have been read from other bytes than a record.
+    pub(crate) doubtful: Vec<Doubtful>,
+    /// The number of keys that may belong to another database, because its number may have been lost.
+    pub(crate) database_uncertain: u64,
+    /// Where the RDB ends in the input. Commands may follow.
+    pub(crate) len: u64,
+    /// Whether only single records were dropped, whose lengths are known, and the end was found.
+    pub(crate) is_framed: bool,
+}
+
+/// Bytes of an RDB that are not retained.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Gone {
+    /// The byte offset at which they begin.
+    pub(crate) offset: u64,
+    /// Their number.
+    pub(crate) bytes: u64,
+    /// The reason.
+    pub(crate) why: GoneReason,
+    /// What was found, as a phrase in lower case.
+    pub(crate) found: String,
+    /// The database of the key that is lost.
+    pub(crate) db: u64,
+    /// The key that is lost, if its name can be read.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "escaped_if_any")]
+    pub(crate) key: Option<Vec<u8>>,
+}
+
+/// The reason why bytes of an RDB are not retained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum GoneReason {
+    /// They are not records.
+    Damage,
+    /// They are a key whose value is broken.
+    Value,
+    /// They are a key that the database has already.
+    Duplicate,
+    /// The file ends in them.
+    Torn,
+}
+
+/// A key that is retained, and that may have been read from other bytes than a record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Doubtful {
+    /// The byte offset of its record.
+    pub(crate) offset: u64,
+    /// The database.
+    pub(crate) db: u64,
+    /// Its name.
+    #[serde(serialize_with = "escaped")]
+    pub(crate) key: Vec<u8>,
+}
+
+fn escaped<S: serde::Serializer>(key: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&key.escape_ascii())
+}
+
+fn escaped_if_any<S: serde::Serializer>(
+    key: &Option<Vec<u8>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match key {
+        Some(key) => escaped(key, serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
+/// The number of keys next to damage that are doubtful.
+const DOUBTFUL_KEYS: usize = 3;
+
+/// How far back in bytes a length that was damaged may have led into other records.
+const LOOK_BACK_BYTES: u64 = 64 << 20;
+
+/// Returns what is whole of the RDB that `bytes` begin with.
+///
+/// `progress` is advanced by the bytes that were read.
+///
+/// # Errors
+///
+/// Returns the damage if the header cannot be read: what follows depends on its version.
+pub(crate) fn salvage(
+    bytes: &[u8],
+    wanted: &Wanted<'_>,
+    progress: &dyn Progress,
+) -> Result<Salvaged, Box<Damage>> {
+    let mut tools = Tools::new();
+    tools.noted = Some(NotedFaults::default());
+    let mut current = Current::default();
+    let mut driver = Driver::new(bytes, &mut current, &mut tools);
+    if let Err(fault) = driver.begin() {
+        return Err(driver.damage(fault));
+    }
+    let mut salvager = Salvager::new(bytes, driver.header, wanted);
+    let mut reported = 0;
+    loop {
+        let start = driver.whole;
+        if start - reported > 1 << 20 {
+            progress.advance((start - reported) as u64);
+            reported = start;
+        }
+        let step = driver.step();
+        let db = driver.db;
+        let found = match step {
+            Ok(Step::End) => match end_of_rdb(bytes, driver.header, driver.reader.cursor.pos()) {
+                Some(len) => {
+                    salvager.out.len = len as u64;
+                    break;
+                }
+                None => Found { text: "an end in the middle of the RDB".to_owned(), short: false },
+            },
+            Ok(Step::Again) if driver.whole == start => continue,
+            Ok(Step::Again) if begins_with_zeros(bytes, start) => {
+                driver.reader.visitor.take();
+                Found { text: "zero bytes, as a power loss leaves them".to_owned(), short: false }
+            }
+            Ok(Step::Again) => {
+                let deep = driver.failed.take().filter(|_| wanted.drops_deep);
+                let refused = driver.refused.take().map(|(_, damage)| damage.kind);
+                let seen = driver.reader.visitor.take();
+                salvager.declared(seen.declared, seen.selected);
+                let record = start..driver.whole;
+                match refused.or(deep) {
+                    Some(kind) => salvager.drop_value(record, db, seen.name, kind.to_string()),
+                    None => salvager.keep(record, db, seen),
+                }
+                continue;
+            }
+            Err(fault) => {
+                let damage = driver.damage(fault);
+                let short = damage.kind.is_short();
+                Found { text: format!("{}: {}", damage.reading, damage.kind), short }
+            }
+        };
+        let name = driver.reader.visitor.take().name;
+        match salvager.next_record(start, db, name, found) {
+            Some(next) => driver.go_to(salvager.header, db, next),
+            None => break,
+        }
+    }
+    progress.advance(salvager.out.len.saturating_sub(reported as u64));
+    Ok(salvager.finish())
+}
+
+/// Writes the retained ranges of `bytes`, the end and the checksum.
+///
+/// # Errors
+///
+/// As `out`.
+pub(crate) fn write(
+    bytes: &[u8],
+    kept: &[Range<u64>],
+    out: &mut dyn Write,
+    progress: &dyn Progress,
+) -> io::Result<()> {
+    let index = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+    let mut sum = Sum::default();
+    for range in kept {
+        for chunk in bytes[index(range.start)..index(range.end)].chunks(1 << 20) {
+            progress.check_io()?;
+            sum.add(chunk);
+            out.write_all(chunk)?;
+        }
+    }
+    sum.add(&[opcode::END]);
+    out.write_all(&[opcode::END])?;
+    let has_checksum = Header::read(bytes).is_ok_and(Header::has_checksum);
+    if has_checksum { out.write_all(&sum.value().to_le_bytes()) } else { Ok(()) }
+}
+
+/// Returns whether the bytes would be two records of strings without name and content, of which no database has two.
+fn begins_with_zeros(bytes: &[u8], at: usize) -> bool {
+    bytes.get(at..).and_then(<[u8]>::first_chunk) == Some(&[0; 6])
+}
+
+/// What was found in place of a record.
+struct Found {
+    text: String,
+    /// Whether the bytes end in it.
+    short: bool,
+}
+
+/// The content of the record that is being read.
+#[derive(Default)]
+struct Current {
+    seen: Seen,
+}
+
+#[derive(Default)]
+struct Seen {
+    name: Option<Vec<u8>>,
+    is_empty: bool,
+    declared: u64,
+    selected: bool,
+}
+
+impl Current {
+    fn take(&mut self) -> Seen {
+        std::mem::take(&mut self.seen)
+    }
+}
+
+impl<'a> Visitor<'a> for Current {
+    fn goes_on_at_broken_values(&self) -> bool {
+        true
+    }
+
+    fn select_db(&mut self, _: u64) {
+        self.seen.selected = true;
+    }
+
+    fn resize_db(&mut self, keys: u64, _: u64) {
+        self.seen.declared = keys;
+    }
+
+    fn key(&mut self, key: &Key<'a>) -> Want {
+        self.seen.name = Some(key.name.to_vec());
+        Want::Value
+    }
+
+    fn key_end(&mut self, end: KeyEnd) {
+        self.seen.is_empty = end == KeyEnd::Empty;
+    }
+}
+
+/// A key that was retained.
+struct Retained {
+    record: Range<usize>,
+    db: u64,
+    name: Vec<u8>,
+}
+
+struct Salvager<'a, 'w> {
+    bytes: &'a [u8],
+    header: Header,
+    wanted: &'w Wanted<'w>,
+    out: Salvaged,
+    /// The record of each key that was retained, by a hash of its database and name.
+    records: HashMap<u64, Range<usize>>,
+    tools: Tools,
+    probe: Probe<'a>,
+    /// The last keys that were retained.
+    recent: VecDeque<Retained>,
+    /// The number of keys to come that are doubtful.
+    doubtful_next: usize,
+    /// Where the bytes of the RDB end at the latest, once damage was found.
+    limit: Option<usize>,
+    /// The keys since a database may have been lost.
+    since_lost_db: Option<u64>,
+    databases: u64,
+    removed: Vec<Range<u64>>,
+}
+
+impl<'a, 'w> Salvager<'a, 'w> {
+    fn new(bytes: &'a [u8], header: Header, wanted: &'w Wanted<'w>) -> Self {
+        Salvager {
+            bytes,
+            header,
+            wanted,
+            out: Salvaged {
+                kept: vec![0..HEADER_BYTES as u64],
+                keys: 0,
+                declared: 0,
+                dropped: Vec::new(),
+                doubtful: Vec::new(),
+                database_uncertain: 0,
+                len: bytes.len() as u64,
+                is_framed: true,
+            },
+            records: HashMap::new(),
+            tools: Tools::new(),
+            probe: Probe::new(bytes, header),
+            recent: VecDeque::new(),
+            doubtful_next: 0,
+            limit: None,
+            since_lost_db: None,
+            databases: 0,
+            removed: Vec::new(),
+        }
+    }
+
+    fn declared(&mut self, keys: u64, selected: bool) {
+        self.out.declared = self.out.declared.saturating_add(keys);
+        if selected {
+            self.databases += 1;
+            self.out.database_uncertain += self.since_lost_db.take().unwrap_or(0);
+        }
+    }
+
+    /// Retains a record that was read whole.
+    fn keep(&mut self, record: Range<usize>, db: u64, seen: Seen) {
+        let range = record.start as u64..record.end as u64;
+        if let Some(name) = seen.name.filter(|_| !seen.is_empty) {
+            let hash = self.tools.seed.hash_in(db, &name);
+            if let Some(first) = self.records.get(&hash).cloned()
+                && name_at(self.bytes, self.header, first.start).is_some_and(|it| it == name)
+            {
+                let gone = if self.wanted.keeps_last { first.clone() } else { record.clone() };
+                let found = format!("the database has the key at byte {} already", first.start);
+                self.drop(gone.clone(), GoneReason::Duplicate, found, db, Some(name));
+                if !self.wanted.keeps_last {
+                    return;
+                }
+                self.removed.push(gone.start as u64..gone.end as u64);
+                self.out.keys -= 1;
+                self.records.insert(hash, record);
+            } else {
+                self.probe.learn(&name);
+                self.records.insert(hash, record.clone());
+                self.mark(&record, db, &name);
+                self.recent.push_back(Retained { record, db, name });
+                if self.recent.len() > DOUBTFUL_KEYS {
+                    self.recent.pop_front();
+                }
+            }
+            self.out.keys += 1;
+            if let Some(keys) = &mut self.since_lost_db {
+                *keys += 1;
+            }
+        }
+        match self.out.kept.last_mut() {
+            Some(last) if last.end == range.start => last.end = range.end,
+            _ => self.out.kept.push(range),
+        }
+    }
+
+    fn mark(&mut self, record: &Range<usize>, db: u64, name: &[u8]) {
+        if self.doubtful_next > 0 {
+            self.doubtful_next -= 1;
+            let offset = record.start as u64;
+            self.out.doubtful.push(Doubtful { offset, db, key: name.to_vec() });
+        }
+    }
+
+    fn drop_value(&mut self, record: Range<usize>, db: u64, name: Option<Vec<u8>>, found: String) {
+        self.drop(record, GoneReason::Value, found, db, name);
+    }
+
+    fn drop(
+        &mut self,
+        range: Range<usize>,
+        why: GoneReason,
+        found: String,
+        db: u64,
+        key: Option<Vec<u8>>,
+    ) {
+        let (offset, bytes) = (range.start as u64, range.len() as u64);
+        self.out.dropped.push(Gone { offset, bytes, why, found, db, key });
+    }
+
+    /// Decides where reading goes on after the record at `start` could not be read. `None`: nowhere; the RDB ends.
+    fn next_record(
+        &mut self,
+        start: usize,
+        db: u64,
+        name: Option<Vec<u8>>,
+        found: Found,
+    ) -> Option<usize> {
+        let commands = self.wanted.commands;
+        let limit = *self.limit.get_or_insert_with(|| commands(start).unwrap_or(self.bytes.len()));
+        self.probe.limit = limit;
+        // The value is broken inside, and its length is known.
+        if name.is_some()
+            && let Some(next) = length_without_checks(self.bytes, self.header, start)
+            && self.probe.accepts(next, None)
+        {
+            self.drop_value(start..next, db, name, found.text);
+            return Some(next);
+        }
+        self.out.is_framed = false;
+        if let Some(next) = self.search(start, limit) {
+            let from = self.take_back(next.min(start)).unwrap_or(start);
+            self.mark_recent();
+            self.drop(from..next, GoneReason::Damage, found.text, db, name);
+            self.doubtful_next = DOUBTFUL_KEYS;
+            self.recent.clear();
+            self.since_lost_db.get_or_insert(0);
+            return Some(next);
+        }
+        let end = limit.max(start);
+        self.out.len = end as u64;
+        if end > start && self.bytes[start..end].iter().all(|byte| *byte == 0) {
+            // Zeros at its end may be of the lost bytes.
+            let is_in_zeros = start.checked_sub(1).is_some_and(|at| self.bytes[at] == 0);
+            let last = self.recent.back().filter(|_| is_in_zeros);
+            let (db, name) = last.map_or((db, None), |it| (it.db, Some(it.name.clone())));
+            let from = if is_in_zeros { self.take_back(start - 1) } else { None };
+            self.drop(from.unwrap_or(start)..end, GoneReason::Torn, found.text, db, name);
+            return None;
+        }
+        let is_cut = found.short && limit == self.bytes.len();
+        if !is_cut {
+            self.mark_recent();
+        }
+        let why = if is_cut { GoneReason::Torn } else { GoneReason::Damage };
+        self.drop(start..end, why, found.text, db, name);
+        None
+    }
+
+    /// Marks the last keys before damage.
+    fn mark_recent(&mut self) {
+        for Retained { record, db, name } in &self.recent {
+            let doubtful = Doubtful { offset: record.start as u64, db: *db, key: name.clone() };
+            if !self.out.doubtful.contains(&doubtful) {
+                self.out.doubtful.push(doubtful);
+            }
+        }
+    }
+
+    /// Returns the first byte from which records are read after damage was noticed in the record at `start`.
+    fn search(&self, start: usize, limit: usize) -> Option<usize> {
+        let first = self.recent.front().map_or(start, |first| first.record.start);
+        let first = first.max(start.saturating_sub(usize::try_from(LOOK_BACK_BYTES).unwrap_or(0)));
+        // A length that was damaged leads into later records. Those begin inside what was read, and lead past the
+        // place where that ended.
+        let inside = (first + 1..start).find(|&at| {
+            let is_a_boundary = self.recent.iter().any(|it| it.record.start == at);
+            !is_a_boundary && self.probe.may_begin(at) && self.probe.accepts(at, Some(start))
+        });
+        let is_known = |at: usize| {
+            let name = name_at(self.bytes, self.header, at);
+            // The databases of both are not compared: a copy in a value is what this is about.
+            name.is_some_and(|name| self.recent.iter().any(|it| it.name == name))
+        };
+        inside.or_else(|| {
+            (start + 1..limit).find(|&at| {
+                self.probe.may_begin(at) && self.probe.accepts(at, None) && !is_known(at)
+            })
+        })
+    }
+
+    /// Gives up the records that were retained from the one on that contains byte `at`, and returns its offset.
+    fn take_back(&mut self, at: usize) -> Option<usize> {
+        let mut from = None;
+        while let Some(last) = self.recent.back().filter(|last| last.record.end > at) {
+            let start = last.record.start;
+            let hash = self.tools.seed.hash_in(last.db, &last.name);
+            self.records.remove(&hash);
+            self.out.keys -= 1;
+            self.out.doubtful.retain(|doubtful| doubtful.offset != start as u64);
+            while self.out.kept.last().is_some_and(|kept| kept.start >= start as u64) {
+                self.out.kept.pop();
+            }
+            if let Some(kept) = self.out.kept.last_mut() {
+                kept.end = kept.end.min(start as u64);
+            }
+            from = Some(start);
+            self.recent.pop_back();
+        }
+        from
+    }
+
+    fn finish(mut self) -> Salvaged {
+        self.out.database_uncertain += self.since_lost_db.unwrap_or(0);
+        let more_than_declared = self.out.declared > 0 && self.out.keys > self.out.declared;
+        if self.databases <= 1 && !more_than_declared {
+            self.out.database_uncertain = 0;
+        }
+        self.removed.sort_unstable_by_key(|range| range.start);
+        for gone in &self.removed {
+            self.out.kept = self.out.kept.iter().flat_map(|kept| without(kept, gone)).collect();
+        }
+        self.out.dropped.sort_by_key(|gone| gone.offset);
+        self.out.doubtful.sort_by_key(|doubtful| doubtful.offset);
+        self.out
+    }
+}
+
+/// Returns what is left of a range without another.
+fn without(kept: &Range<u64>, gone: &Range<u64>) -> impl Iterator<Item = Range<u64>> + use<> {
+    let before = kept.start..kept.end.min(gone.start);
+    let after = kept.start.max(gone.end)..kept.end;
+    [before, after].into_iter().filter(|range| range.start < range.end)
+}

@@ -1,0 +1,200 @@
+//! Records that are retained of damaged RDBs.
+
+use std::collections::BTreeMap;
+
+use super::super::resync::{GoneReason, Salvaged, Wanted, salvage, write};
+use super::*;
+
+const KEYS: usize = 600;
+
+/// A sequence of numbers that is the same in every run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 11).unwrap() % limit
+    }
+}
+
+/// An RDB with values of several types, some with an expiry.
+fn many() -> Vec<u8> {
+    let mut rdb = Rdb::new("REDIS0011").raw([250]).string("redis-ver").string("7.2.4").db(0);
+    rdb = rdb.raw([251]).length(KEYS as u64).length(KEYS as u64 / 4);
+    for at in 0..KEYS {
+        let name = format!("user:{at}:{}", "x".repeat(at % 30));
+        if at % 4 == 0 {
+            rdb = rdb.raw([252]).raw((1_800_000_000_000i64 + at as i64).to_le_bytes());
+        }
+        let items: Vec<String> = (0..at % 9).map(|item| format!("item {item} of {at}")).collect();
+        rdb = match at % 5 {
+            0 => rdb.key(0, &name).string("some text ".repeat(1 + at % 20)),
+            1 => rdb.key(0, &name).raw([0xc2]).raw((at as i32 * 77_777).to_le_bytes()),
+            2 => rdb.key(16, &name).string(listpack(&["f", "v", "g", "12345"])),
+            3 => {
+                let list = items
+                    .iter()
+                    .fold(rdb.key(1, &name).length(1 + items.len() as u64), |rdb, item| {
+                        rdb.string(item)
+                    });
+                list.string("last")
+            }
+            _ => rdb.key(11, &name).string(intset(4, &[1, 2, 70_000 + at as i64])),
+        };
+    }
+    rdb.end()
+}
+
+fn wanted(keeps_last: bool) -> Wanted<'static> {
+    Wanted { keeps_last, drops_deep: true, commands: &|_| None }
+}
+
+fn salvaged(bytes: &[u8]) -> (Salvaged, Vec<u8>) {
+    let salvaged = salvage(bytes, &wanted(false), &Silent).unwrap();
+    let mut out = Vec::new();
+    write(bytes, &salvaged.kept, &mut out, &Silent).unwrap();
+    (salvaged, out)
+}
+
+/// The offset of each key's record, by name.
+#[derive(Default)]
+struct Offsets(BTreeMap<Vec<u8>, u64>);
+
+impl<'a> Visitor<'a> for Offsets {
+    fn key(&mut self, key: &Key<'a>) -> Want {
+        self.0.insert(key.name.to_vec(), key.offset);
+        Want::Value
+    }
+}
+
+/// Returns the offset and the end of each record, by name.
+fn records(bytes: &[u8]) -> BTreeMap<Vec<u8>, (u64, u64)> {
+    let mut offsets = Offsets::default();
+    walk(bytes, &mut offsets, &Silent).unwrap();
+    let mut records = Records::new(bytes).unwrap();
+    let end =
+        |offset: u64, records: &mut Records<'_>| records.read(0, offset, &mut Ignore).unwrap();
+    offsets.0.into_iter().map(|(name, at)| (name, (at, end(at, &mut records)))).collect()
+}
+
+/// Checks what is retained of `damaged`, which differs from `bytes` only in `span`.
+fn check_span(bytes: &[u8], damaged: &[u8], span: std::ops::Range<usize>) -> (usize, usize) {
+    let originals = records(bytes);
+    let (salvaged, out) = salvaged(damaged);
+    let kept = records(&out);
+    assert_eq!(salvaged.keys, kept.len() as u64);
+    let outside = |&&(at, end): &&(u64, u64)| end <= span.start as u64 || at >= span.end as u64;
+    for (name, &(at, end)) in &kept {
+        let record = &out[at as usize..end as usize];
+        let original = originals.get(name).filter(|original| outside(original));
+        let is_original =
+            original.is_some_and(|&(at, end)| &bytes[at as usize..end as usize] == record);
+        let is_marked = salvaged.doubtful.iter().any(|doubtful| &doubtful.key == name);
+        // What is read from a record that the span changed inside is as uncertain as all others, and has its place.
+        let is_changed = originals
+            .values()
+            .filter(|it| !outside(it))
+            .any(|&(at, _)| salvaged.kept.iter().any(|range| range.contains(&at)));
+        assert!(
+            is_original || is_marked || is_changed,
+            "{span:?}: {} is invented: {salvaged:#?}",
+            name.escape_ascii()
+        );
+    }
+    let all = originals.values().filter(outside).count();
+    let found =
+        originals.iter().filter(|(name, it)| outside(it) && kept.contains_key(*name)).count();
+    (all, found)
+}
+
+#[test]
+fn keys_around_a_damaged_span_are_retained() {
+    let (bytes, mut random) = (many(), Random(0x2545_f491_4f6c_dd1d));
+    let rounds = std::env::var("AOFKIT_RDB_ERRORS").map_or(250, |number| number.parse().unwrap());
+    let (mut all, mut found) = (0, 0);
+    for round in 0..rounds {
+        let len = 1 + random.below([1, 16, 256, 4096][round % 4]);
+        let start = 9 + random.below(bytes.len() - 9 - len);
+        let mut damaged = bytes.clone();
+        for byte in &mut damaged[start..start + len] {
+            *byte = match round % 3 {
+                0 => 0,
+                1 => b'a' + u8::try_from(random.below(26)).unwrap(),
+                _ => u8::try_from(random.below(256)).unwrap(),
+            };
+        }
+        let (all_here, found_here) = check_span(&bytes, &damaged, start..start + len);
+        assert!(found_here + 8 >= all_here, "{start}+{len}: {found_here} of {all_here}");
+        (all, found) = (all + all_here, found + found_here);
+    }
+    assert!(found * 1000 >= all * 999, "{found} of {all}");
+}
+
+#[test]
+fn undamaged_rdb_is_retained_whole() {
+    let bytes = many();
+    let (salvaged, out) = salvaged(&bytes);
+    assert_eq!(out, bytes);
+    assert!(salvaged.is_framed && salvaged.dropped.is_empty() && salvaged.doubtful.is_empty());
+    assert_eq!((salvaged.keys, salvaged.declared), (KEYS as u64, KEYS as u64));
+}
+
+#[test]
+fn broken_value_of_known_length_costs_that_key_alone() {
+    let mut listpack = listpack(&["a", "b"]);
+    listpack[4] = 3;
+    let rdb = Rdb::new("REDIS0011").key(0, "first").string("1");
+    let rdb = rdb.key(16, "broken").string(listpack).key(0, "last").string("2");
+    let (salvaged, out) = salvaged(&rdb.end());
+    assert!(salvaged.is_framed);
+    let [gone] = salvaged.dropped.as_slice() else { panic!("{salvaged:#?}") };
+    assert_eq!((gone.why, gone.key.as_deref()), (GoneReason::Value, Some(&b"broken"[..])));
+    let expected = Rdb::new("REDIS0011").key(0, "first").string("1").key(0, "last").string("2");
+    assert_eq!(out, expected.end());
+}
+
+#[test]
+fn one_record_of_a_duplicate_key_is_retained_by_choice() {
+    let rdb = |values: &[(&str, &str)]| {
+        let rdb = Rdb::new("REDIS0009");
+        values.iter().fold(rdb, |rdb, (key, value)| rdb.key(0, key).string(value)).end()
+    };
+    let bytes = rdb(&[("a", "1"), ("twice", "x"), ("b", "2"), ("twice", "y"), ("c", "3")]);
+    for (keeps_last, expected) in [
+        (false, rdb(&[("a", "1"), ("twice", "x"), ("b", "2"), ("c", "3")])),
+        (true, rdb(&[("a", "1"), ("b", "2"), ("twice", "y"), ("c", "3")])),
+    ] {
+        let salvaged = salvage(&bytes, &wanted(keeps_last), &Silent).unwrap();
+        let mut out = Vec::new();
+        write(&bytes, &salvaged.kept, &mut out, &Silent).unwrap();
+        assert_eq!(out, expected, "{keeps_last}");
+        assert_eq!((salvaged.keys, salvaged.dropped.len()), (4, 1));
+    }
+}
+
+#[test]
+fn whole_keys_before_the_end_of_a_cut_rdb_are_retained() {
+    let bytes = many();
+    let originals = records(&bytes);
+    for len in (9..bytes.len() - 1).step_by(97) {
+        let (salvaged, out) = salvaged(&bytes[..len]);
+        let expected = originals.values().filter(|it| it.1 <= len as u64).count();
+        assert_eq!(salvaged.keys, expected as u64, "{len} bytes");
+        assert_eq!(records(&out).len(), expected);
+    }
+}
+
+#[test]
+fn zeros_at_the_end_are_not_keys() {
+    let bytes = many();
+    let originals = records(&bytes);
+    for at in (100..bytes.len() - 40).step_by(311) {
+        let mut damaged = bytes.clone();
+        damaged[at..].fill(0);
+        let (salvaged, _) = salvaged(&damaged);
+        let whole = originals.values().filter(|it| it.1 <= at as u64).count() as u64;
+        assert!((whole.saturating_sub(1)..=whole).contains(&salvaged.keys), "{at}: {salvaged:#?}");
+    }
+}
