@@ -136,11 +136,16 @@ pub fn read_args<'a>(bytes: &'a [u8], at: usize, args: &mut Vec<&'a [u8]>) -> Op
 /// Returns the end of the frame at `at`; `None` if there is no complete frame.
 #[inline(always)]
 pub fn frame_end(bytes: &[u8], at: usize) -> Option<usize> {
-    let len = match fast(bytes, at) {
-        Some(frame) => frame.bytes().len(),
-        None => Frame::read(at as u64, bytes.get(at..)?)?.bytes().len(),
-    };
-    Some(at + len)
+    Some(at + frame_at(bytes, at)?.bytes().len())
+}
+
+/// Returns the frame at `at`; `None` if there is no complete frame.
+#[inline(always)]
+pub(super) fn frame_at(bytes: &[u8], at: usize) -> Option<Frame<'_>> {
+    match fast(bytes, at) {
+        Some(frame) => Some(frame),
+        None => Frame::read(at as u64, bytes.get(at..)?),
+    }
 }
 
 /// Returns the argument after the name of the frame at `at`, if it can be determined cheaply;

@@ -9,61 +9,57 @@ use std::io::{self, BufWriter, Write};
 use crate::aof::conversion::{Change, Commands, Undone, narrow, undo};
 use crate::aof::log::Part;
 use crate::base::error::{Error, Result};
-use crate::base::progress::Silent;
 use crate::command::lookup;
 use crate::disk::Mapping;
-use crate::rdb;
 
 /// The help for a directory that cannot hold the log.
 const TEMPORARY_DIRECTORY: &str =
     "the log is written there before it is read; set TMPDIR to use another directory";
 
-/// Returns the log that `part` was before it was changed, and what was undone; `None` if no change is recognised.
+/// Returns the log that `part` was before it was changed, and what was undone; `None` if no change is recognised. `fault`
+/// is the offset at which reading commands stopped: everything before it is as a server wrote it.
 ///
 /// # Errors
 ///
 /// When the directory for temporary files cannot hold the log.
-pub(crate) fn restored(part: &Part) -> Result<Option<(Mapping, Vec<Undone>)>> {
+pub(crate) fn restored(part: &Part, fault: usize) -> Result<Option<(Mapping, Vec<Undone>)>> {
     let bytes = part.mapping.bytes();
-    let place = env::temp_dir();
-    let failed = |error| Error::io("write a log to", &place, error).help(TEMPORARY_DIRECTORY);
-    let mut narrowed = false;
-    let text = mapped(part, |out| {
-        narrowed = narrow(bytes, out)?.is_some();
-        Ok(())
-    })
-    .map_err(failed)??;
-    let bytes = if narrowed { text.bytes() } else { bytes };
-    let mut undone = Vec::new();
-    let log = mapped(part, |out| {
-        undone = undo(bytes, commands_start(part, bytes), &Table, out)?;
-        Ok(())
-    })
-    .map_err(failed)??;
-    if narrowed {
+    let narrowed = if fault == 0 { as_bytes(part)? } else { None };
+    let (text, start) = match &narrowed {
+        Some(text) => (text.bytes(), 0),
+        None => (bytes, fault),
+    };
+    let failed = |error| Error::io("read a log", &part.path, error);
+    // Most faults are damage, and then nothing needs to be written.
+    let mut undone = undo(text, start, &Table, &mut io::sink()).map_err(failed)?;
+    if undone.is_empty() && narrowed.is_none() {
+        return Ok(None);
+    }
+    let log = mapped(part, |out| undo(text, start, &Table, out).map(|_| ()))?;
+    if narrowed.is_some() {
         undone.insert(0, Undone { change: Change::Utf16, places: 1, first: 0, left_out: 0 });
     }
-    Ok((!undone.is_empty()).then_some((log, undone)))
+    part.mapping.check()?;
+    Ok(Some((part.mapping.with_content(log)?, undone)))
+}
+
+/// Returns the bytes of a part that was saved as UTF-16.
+fn as_bytes(part: &Part) -> Result<Option<Mapping>> {
+    let mut is_wide = false;
+    let text = mapped(part, |out| {
+        is_wide = narrow(part.mapping.bytes(), out)?.is_some();
+        Ok(())
+    })?;
+    Ok(is_wide.then_some(text))
 }
 
 /// Maps what `write` writes to a file without a name.
-fn mapped(
-    part: &Part,
-    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-) -> io::Result<Result<Mapping>> {
-    let mut out = BufWriter::new(tempfile::tempfile()?);
-    write(&mut out)?;
-    Ok(Mapping::from_file(out.into_inner().map_err(io::Error::from)?, &part.path))
-}
-
-/// Returns the offset at which commands begin: after an RDB that can be read.
-fn commands_start(part: &Part, bytes: &[u8]) -> usize {
-    let is_mapped = std::ptr::eq(bytes, part.mapping.bytes());
-    if !is_mapped || !part.starts_with_rdb() {
-        return 0;
-    }
-    let reading = part.read_rdb(&mut rdb::IgnoreDeep, &Silent);
-    reading.map_or(bytes.len(), |reading| usize::try_from(reading.len()).unwrap_or(bytes.len()))
+fn mapped(part: &Part, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<Mapping> {
+    let place = env::temp_dir();
+    let failed = |error| Error::io("write a log to", &place, error).help(TEMPORARY_DIRECTORY);
+    let mut out = BufWriter::new(tempfile::tempfile().map_err(failed)?);
+    write(&mut out).map_err(failed)?;
+    Mapping::from_file(out.into_inner().map_err(|error| failed(error.into()))?, &part.path)
 }
 
 /// The commands of the servers that are known here.

@@ -5,10 +5,12 @@ use std::fmt::{self, Write};
 use super::envelope::Report;
 use super::repair_rdb::rdb_repair;
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
+use crate::aof::conversion::{Change, Undone};
 use crate::aof::recognise::Content;
 use crate::base::escape::ShownPath;
 use crate::base::units::{Bytes, Count, counted};
 use crate::ops::repair::RepairReport;
+use crate::ops::repair::plan::RestoredPart;
 use crate::ops::repair::{DropReason, Dropped};
 
 /// The number of removed ranges that are listed; the rest is only counted.
@@ -30,6 +32,12 @@ fn write_text(out: &mut String, report: &RepairReport) -> fmt::Result {
     writeln!(out)?;
     for rdb in &report.plan.rdb {
         rdb_repair(out, rdb)?;
+    }
+    for restored in &report.plan.restored {
+        restored_part(out, restored)?;
+    }
+    if !report.plan.restored.is_empty() {
+        writeln!(out)?;
     }
     for dropped in report.plan.dropped.iter().take(LISTED) {
         dropped_range(out, dropped)?;
@@ -66,6 +74,43 @@ fn write_text(out: &mut String, report: &RepairReport) -> fmt::Result {
         }
         None => writeln!(out, "{}: dry run, nothing was written", Styled(ERROR, "DAMAGED")),
     }
+}
+
+fn restored_part(out: &mut String, restored: &RestoredPart) -> fmt::Result {
+    let Undone { change, places, first, left_out } = restored.undone;
+    let commands = counted(places, "command");
+    let what = match change {
+        Change::ByteOrderMark => "a byte order mark (BOM) before the log: removed".to_owned(),
+        Change::Utf16 => {
+            "UTF-16, as PowerShell and some editors save text: read back as bytes".to_owned()
+        }
+        Change::LfLineEnds => format!(
+            "LF line ends, as from git autocrlf, dos2unix or an editor: CR LF again in {commands}"
+        ),
+        Change::CrLineEnds => format!("CR line ends: CR LF again in {commands}"),
+        Change::DoubledCr => {
+            format!("doubled CR, as from unix2dos or text mode: CR LF again in {commands}")
+        }
+        Change::CharacterLengths => {
+            format!("lengths in characters: in bytes again in {commands}")
+        }
+        Change::ExtraLineEnd => {
+            format!("line ends between commands: removed in {}", counted(places, "place"))
+        }
+        Change::LeftoverHeader => format!(
+            "the header of a command that was deleted by hand: removed in {}",
+            counted(places, "place")
+        ),
+        Change::InlineCommands => {
+            format!("inline commands, as typed: {commands} written as a server logs them")
+        }
+        Change::Monitor => format!(
+            "MONITOR output: {commands} made of the writes in it, {} left out; what a server chose at random is not in it",
+            counted(left_out, "other line")
+        ),
+    };
+    let what = format!("{}, byte {}: {what}", restored.part, Count(first));
+    writeln!(out, "  {} {}", Styled(GOOD, "undone"), wrap(&what, 71, 9))
 }
 
 fn row(out: &mut String, name: &str, commands: u64, bytes: u64) -> fmt::Result {

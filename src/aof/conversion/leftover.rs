@@ -1,8 +1,7 @@
 //! What remains of a command that was deleted by hand, and line ends between commands.
 
 use super::loose::canonical_annotation;
-use super::{Change, Reading};
-use crate::aof::frame_end;
+use super::{Change, Reading, canonical_end};
 
 /// Reads line ends before a command or at the end of the file.
 pub(super) fn line_ends(bytes: &[u8], at: usize) -> Option<Reading> {
@@ -45,7 +44,7 @@ fn is_log(bytes: &[u8], at: usize) -> bool {
         if pos == bytes.len() {
             return pos > at;
         }
-        match frame_end(bytes, pos).or_else(|| canonical_annotation(bytes, pos)) {
+        match canonical_end(bytes, pos).or_else(|| canonical_annotation(bytes, pos)) {
             Some(end) => pos = end,
             None => return false,
         }

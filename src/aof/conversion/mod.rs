@@ -24,7 +24,8 @@ use std::ops::Range;
 
 use serde::Serialize;
 
-use crate::aof::frame_end;
+use crate::aof::scan::frame_at;
+use crate::aof::{Frame, frame_end};
 pub(crate) use wide::narrow;
 
 /// What happened to the bytes of a log.
@@ -98,16 +99,24 @@ pub(crate) fn undo(
         pass.copied = at;
     }
     while at < bytes.len() {
-        at = match frame_end(bytes, at) {
-            Some(end) => end,
-            None => match pass.undo_at(at)? {
-                Some(end) => end,
-                None => pass.next_readable(at),
-            },
-        };
+        if let Some(end) = canonical_end(bytes, at) {
+            at = end;
+        } else if let Some(end) = pass.undo_at(at)? {
+            at = end;
+        } else {
+            // Servers read other forms, too.
+            at = frame_end(bytes, at).unwrap_or_else(|| pass.next_readable(at));
+        }
     }
     pass.copy_until(bytes.len())?;
     Ok(pass.undone)
+}
+
+/// Returns the end of the frame at `at`, if it has the form in which servers write it. Servers do not check what follows
+/// a value, so they read some frames that have another.
+fn canonical_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let frame = frame_at(bytes, at).filter(Frame::is_canonical)?;
+    Some(at + frame.bytes().len())
 }
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -206,7 +215,7 @@ impl Pass<'_> {
         while let Some(found) = memchr::memchr(b'*', bytes.get(from..).unwrap_or_default()) {
             let found = from + found;
             if matches!(bytes[found - 1], b'\n' | b'\r')
-                && (frame_end(bytes, found).is_some()
+                && (canonical_end(bytes, found).is_some()
                     || has_other_ends && loose::frame(bytes, found).is_some())
             {
                 return found;
@@ -344,6 +353,21 @@ mod tests {
             let (restored, changes) = undone(&counted);
             assert_eq!((restored, changes), (log.clone(), vec![(Change::CharacterLengths, 3, 0)]));
         }
+    }
+
+    #[test]
+    fn frames_that_servers_read_past_their_end_are_read_anew() {
+        // Servers skip two bytes after a value, whatever they are, and then meet a line feed.
+        let [before, after] = [log(&[&["SET", "a", "1"]]), self::log(&[&["SET", "z", "1"]])];
+        let counted = "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$2\r\n\u{fc}x\r\n".as_bytes();
+        assert!(frame_end(counted, 0).is_some_and(|end| end < counted.len()));
+        let (restored, changes) = undone(&[&before, counted, &after[..]].concat());
+        let expected = [before.clone(), log(&[&["SET", "k", "\u{fc}x"]]), after.clone()].concat();
+        assert_eq!(restored, expected);
+        assert_eq!(changes, [(Change::CharacterLengths, 1, before.len() as u64)]);
+        // Numbers in another form are read by servers, and left.
+        let padded = [&before[..], b"*1\r\n$04\r\nPING\r\n", &after].concat();
+        assert_eq!(undone(&padded), (padded, vec![]));
     }
 
     #[test]

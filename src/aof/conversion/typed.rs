@@ -2,8 +2,7 @@
 //!
 //! Words are split as by servers (`sdssplitargs` in `sds.c` of Redis 6.2): at blanks, with quotes and escapes.
 
-use super::{Change, Commands, Reading};
-use crate::aof::frame_end;
+use super::{Change, Commands, Reading, canonical_end};
 
 /// The longest line, as in servers.
 const LONGEST_LINE: usize = 64 << 10;
@@ -11,7 +10,7 @@ const LONGEST_LINE: usize = 64 << 10;
 /// Reads the lines from `at` to the next frame or the end of the file, if each of them is a command.
 pub(super) fn lines(bytes: &[u8], at: usize, commands: &dyn Commands) -> Option<Reading> {
     let mut reading = Reading::nothing(Change::InlineCommands, at);
-    while reading.end < bytes.len() && frame_end(bytes, reading.end).is_none() {
+    while reading.end < bytes.len() && canonical_end(bytes, reading.end).is_none() {
         let (line, next) = line(bytes, reading.end)?;
         let words = split(line)?;
         if let Some(name) = words.first() {

@@ -9,12 +9,14 @@ use super::options::RepairOptions;
 use super::rdb::{RdbRepair, repair_rdb};
 use super::refusal::{Refusal, kept_commands, refusal};
 use super::retained_ranges::RetainedRanges;
-use crate::analysis::survey::{Survey, survey};
+use crate::analysis::survey::{Preamble, Survey, survey};
+use crate::aof::conversion::{Change, Undone};
 use crate::aof::log::Log;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::Progress;
 use crate::base::units::{Bytes, Count};
 use crate::disk::Mapping;
+use crate::input::conversion::restored;
 use crate::input::files::open_files;
 use crate::input::overwrite::inputs;
 use crate::replay::leave_out;
@@ -42,9 +44,23 @@ pub struct RepairPlan {
     pub parts_removed: Vec<String>,
     /// What is changed in the RDBs of the parts.
     pub(crate) rdb: Vec<RdbRepair>,
+    /// The changes of whole files that are undone. The offsets of removed ranges in such a part are those in the log
+    /// that results.
+    #[serde(rename = "undone")]
+    pub(crate) restored: Vec<RestoredPart>,
     /// The reason why nothing is written although the log is damaged, if nothing would be left of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<Refusal>,
+}
+
+/// A change of the bytes of a whole part that is undone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct RestoredPart {
+    /// The file name of the part.
+    pub(crate) part: String,
+    /// The change.
+    #[serde(flatten)]
+    pub(crate) undone: Undone,
 }
 
 /// A log and the plan of its repair.
@@ -82,8 +98,17 @@ pub fn plan(
         progress.phase("read", log.bytes());
         surveys = self::surveys(&log, progress)?;
     }
+    let (mappings, restored) = restored_parts(&surveys)?;
+    if !mappings.is_empty() {
+        drop(surveys);
+        for (index, mapping) in mappings {
+            log.parts[index].mapping = mapping;
+        }
+        surveys = self::surveys(&log, progress)?;
+    }
     let decision = decide(&log, &surveys, options)?;
-    let plan = RepairPlan::new(&log, &surveys, &decision, rdb, options.salvage);
+    let changed = Changed { rdb, restored };
+    let plan = RepairPlan::new(&log, &surveys, &decision, changed, options.salvage);
     if !plan.damaged {
         refuse_broken_values(&log, &surveys)?;
     }
@@ -113,6 +138,38 @@ fn repair_rdbs(
     Ok(repaired)
 }
 
+/// The mapping with a restored log, by the index of its part.
+type Restored = Vec<(usize, Mapping)>;
+
+/// Returns the logs that parts were before their bytes were changed as a whole.
+fn restored_parts(surveys: &[Survey<'_>]) -> Result<(Restored, Vec<RestoredPart>)> {
+    let (mut mappings, mut all) = (Vec::new(), Vec::new());
+    for (index, survey) in surveys.iter().enumerate() {
+        let is_broken = matches!(survey.preamble, Some(Preamble::Broken(_)));
+        if is_broken || survey.stop.fault.is_none() || survey.part.compressed.is_some() {
+            continue;
+        }
+        // A server reads past the end of some values, and stops at what follows them.
+        let non_canonical = survey.tally.non_canonical;
+        let first = if non_canonical.count > 0 { non_canonical.first } else { u64::MAX };
+        let from = usize::try_from(first).map_or(survey.stop.at, |first| first.min(survey.stop.at));
+        if let Some((mapping, undone)) = restored(survey.part, from)? {
+            mappings.push((index, mapping));
+            let part = &survey.part.name;
+            all.extend(
+                undone.into_iter().map(|undone| RestoredPart { part: part.clone(), undone }),
+            );
+        }
+    }
+    Ok((mappings, all))
+}
+
+/// What was changed before it was decided which bytes to retain.
+struct Changed {
+    rdb: Vec<RdbRepair>,
+    restored: Vec<RestoredPart>,
+}
+
 /// Refuses a log with nothing to repair but a value that fails a deep check: repair cuts, and does not change values.
 fn refuse_broken_values(log: &Log, surveys: &[Survey<'_>]) -> Result<()> {
     for survey in surveys {
@@ -131,12 +188,12 @@ impl RepairPlan {
         log: &Log,
         surveys: &[Survey<'_>],
         decision: &Decision,
-        rdb: Vec<RdbRepair>,
+        Changed { rdb, restored }: Changed,
         salvage: bool,
     ) -> Self {
         let parts = surveys.iter().zip(&decision.parts);
         RepairPlan {
-            damaged: !decision.keeps_everything() || !rdb.is_empty(),
+            damaged: !decision.keeps_everything() || !rdb.is_empty() || !restored.is_empty(),
             salvage,
             kept_bytes: log.bytes() - decision.lost_bytes(),
             kept_commands: parts.map(|(survey, part)| kept_commands(survey, part)).sum(),
@@ -150,6 +207,7 @@ impl RepairPlan {
                 .collect(),
             refused: refusal(surveys, decision, &rdb),
             rdb,
+            restored,
         }
     }
 
@@ -171,6 +229,13 @@ impl RepairPlan {
                 Bytes(bytes),
                 Bytes(max)
             ));
+        }
+        let is_limited = options.max_loss_bytes.is_some() || options.max_lost_commands.is_some();
+        if is_limited && self.restored.iter().any(|it| it.undone.change == Change::Monitor) {
+            return limit(
+                "MONITOR shows what clients sent: it is not known what a log of it lacks"
+                    .to_owned(),
+            );
         }
         if let Some(max) = options.max_lost_commands.filter(|&max| commands > max) {
             return limit(format!(
