@@ -116,27 +116,17 @@ impl LooksLike {
 
     /// What to do about it.
     pub fn help(self) -> &'static str {
+        use Content::{
+            BlankStart, CrLineEnds, DoubledCr, InlineCommands, LfLineEnds, Log, Monitor,
+        };
         match (self.encoding, self.content) {
-            (Some(Encoding::Utf8Bom), Some(Content::Log)) => {
-                "remove the first three bytes in a copy: tail -c +4 FILE > NEW"
+            (Some(Encoding::Utf16Le | Encoding::Utf16Be), Some(_))
+            | (Some(Encoding::Utf8Bom), Some(Log))
+            | (_, Some(LfLineEnds | CrLineEnds | DoubledCr | BlankStart | InlineCommands)) => {
+                "`aofkit repair FILE --output NEW` undoes it"
             }
-            (Some(Encoding::Utf16Le | Encoding::Utf16Be), _) => {
-                "convert a copy back where that is possible: iconv -f UTF-16 -t LATIN1 FILE > NEW; else take the file from before the conversion"
-            }
-            (_, Some(Content::LfLineEnds)) => {
-                "take the file from before the conversion; where no value holds a line feed, this restores a copy, which `aofkit verify` then checks: sed 's/$/\\r/' FILE > NEW"
-            }
-            (_, Some(Content::DoubledCr)) => {
-                "take the file from before the conversion; where no value ends in CR, this restores a copy, which `aofkit verify` then checks: sed 's/\\r$//' FILE > NEW"
-            }
-            (_, Some(Content::BlankStart)) => {
-                "remove the blank lines in a copy: `aofkit repair --salvage` does"
-            }
-            (_, Some(Content::InlineCommands)) => {
-                "a running server takes such commands: redis-cli --pipe < FILE"
-            }
-            (_, Some(Content::Monitor)) => {
-                "MONITOR shows what clients send and not what a server stores, so no log can be made of it; take the log from a backup"
+            (_, Some(Monitor)) => {
+                "`aofkit repair FILE --output NEW` makes a log of the writes in it; MONITOR shows what clients send and not what a server stores, so a backup of the log is better"
             }
             (_, Some(Content::GitLfsPointer)) => "git lfs pull fetches the file that it refers to",
             (_, Some(Content::Zeros)) => {

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::args::{Common, OutputArgs, OutputHelp};
+use super::args::{Common, ModuleArgs, OutputArgs, OutputHelp};
 use super::exit::Exit;
 use super::output::report_error;
 use super::parse::parse_size;
 use crate::base::error::{Error, Result};
+use crate::base::server::Server;
 use crate::ops::repair::{OpenTransaction, RepairOptions, repair};
 use crate::report;
 
@@ -40,6 +41,11 @@ pub(super) struct Repair {
     /// The record of a duplicate key in an RDB to keep
     #[arg(long, value_name = "WHICH", default_value = "first", hide = true)]
     keep: KeepArg,
+    /// The server that is to start with the result (redis-7.0, valkey-9.1, ...) [default: any]
+    #[arg(long = "for", value_name = "VERSION", value_delimiter = ',')]
+    servers: Vec<Server>,
+    #[command(flatten)]
+    modules: ModuleArgs,
     /// Overwrite the output; repair even while a process writes to the input
     #[arg(long)]
     force: bool,
@@ -81,7 +87,7 @@ Examples:
   aofkit repair --salvage dump.rdb --output repaired.rdb
   aofkit repair --in-place --max-loss 64kb /data/appendonlydir && redis-server ...
 
-Exit codes: 0 repaired, or nothing to repair; 1 a dry run that found damage; \
+Exit codes: 0 repaired, or nothing to repair; 1 a dry run that found damage, or a whole log with which no server starts; \
 2 failed; 4 nothing changed, because --max-loss or --max-commands would be exceeded, or no command would be kept.";
 
 impl Repair {
@@ -97,6 +103,8 @@ impl Repair {
             keep_last_duplicate: self.keep == KeepArg::Last,
             max_loss_bytes: self.max_loss,
             max_lost_commands: self.max_commands,
+            servers: self.servers.clone(),
+            modules: self.modules.loaded(),
             force: self.force,
         };
         let report = common.with_bar(|bar| repair(&self.path, &options, bar))?;

@@ -90,7 +90,8 @@ impl HasOutcome for RepairReport {
     fn outcome(&self) -> Outcome {
         match self.plan.refused {
             Some(_) => Outcome::Limit,
-            None => Outcome::findings_if(self.plan.damaged && self.dry_run),
+            None if self.plan.damaged => Outcome::findings_if(self.dry_run),
+            None => Outcome::findings_if(self.refused_start().is_some()),
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::base::escape::ShownPath;
 use crate::base::units::{Bytes, Count, counted};
 use crate::ops::repair::RepairReport;
 use crate::ops::repair::plan::RestoredPart;
+use crate::ops::repair::start::Start;
 use crate::ops::repair::{DropReason, Dropped};
 
 /// The number of removed ranges that are listed; the rest is only counted.
@@ -27,7 +28,7 @@ pub fn text(report: &RepairReport) -> String {
 fn write_text(out: &mut String, report: &RepairReport) -> fmt::Result {
     writeln!(out, "{}", Styled(STRONG, ShownPath(&report.path)))?;
     if !report.plan.damaged {
-        return writeln!(out, "{}: nothing to repair; nothing was written", Styled(GOOD, "SOUND"));
+        return whole(out, report.start.as_ref());
     }
     writeln!(out)?;
     for rdb in &report.plan.rdb {
@@ -63,6 +64,10 @@ fn write_text(out: &mut String, report: &RepairReport) -> fmt::Result {
     if report.plan.refused.is_some() {
         return writeln!(out, "{}: nothing was written", Styled(ERROR, "NOT REPAIRED"));
     }
+    if let Some(start) = report.start.as_ref().filter(|start| !start.proved) {
+        let what = format!("not proved: {}", not_starting(start));
+        writeln!(out, "  {} {}", Styled(WARNING, "start"), wrap(&what, 72, 8))?;
+    }
     match &report.written {
         Some(written) => {
             writeln!(
@@ -74,6 +79,36 @@ fn write_text(out: &mut String, report: &RepairReport) -> fmt::Result {
         }
         None => writeln!(out, "{}: dry run, nothing was written", Styled(ERROR, "DAMAGED")),
     }
+}
+
+/// Writes what a log without damage is.
+fn whole(out: &mut String, start: Option<&Start>) -> fmt::Result {
+    match start.filter(|start| !start.proved) {
+        None => writeln!(out, "{}: nothing to repair; nothing was written", Styled(GOOD, "SOUND")),
+        Some(start) if !start.unknown.is_empty() => {
+            let what = format!("nothing to cut; start not proved: {}", not_starting(start));
+            writeln!(out, "{}: {}", Styled(GOOD, "WHOLE"), wrap(&what, 73, 0))
+        }
+        Some(start) => {
+            let what = format!(
+                "there is nothing to cut, but {}; `aofkit verify` shows all that servers refuse",
+                not_starting(start)
+            );
+            writeln!(out, "{}: {}", Styled(ERROR, "NOT SOUND"), wrap(&what, 69, 0))
+        }
+    }
+}
+
+/// Returns which server does not start, and why.
+fn not_starting(start: &Start) -> String {
+    let server = start.refused_by.map_or("a server".to_owned(), |server| server.to_string());
+    let others = if start.servers.is_empty() && start.unknown.is_empty() {
+        "no server starts with it; "
+    } else {
+        ""
+    };
+    let reason = start.reason.as_deref().unwrap_or("for an unknown reason");
+    format!("{others}{server}: {reason}")
 }
 
 fn restored_part(out: &mut String, restored: &RestoredPart) -> fmt::Result {

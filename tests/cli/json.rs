@@ -91,7 +91,7 @@ fn failed_path_among_several_is_in_the_report() {
 #[test]
 fn refused_repair_is_one_document() {
     let place = Place::new();
-    place.put("a.aof", [b"\n", &sound()[..]].concat());
+    place.put("a.aof", [b"{\"a\": 1}\n", &sound()[..]].concat());
     let run = place.run(&["repair", "a.aof", "-o", "b.aof", "--json"]);
     let report = document(&run.stdout);
     assert_eq!((run.code, &report["report"]), (Some(4), &json!("repair")), "{run:#?}");

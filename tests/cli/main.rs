@@ -34,6 +34,7 @@ mod plan;
 mod prune;
 mod recover;
 mod repair;
+mod repair_conversion;
 mod repair_rdb;
 mod restore;
 mod shell;

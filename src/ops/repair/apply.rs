@@ -1,41 +1,82 @@
 //! Applying the plan of a repair: the retained ranges are copied, and nothing else is decided. The report is the schema
 //! of the JSON output.
 
-use serde::Serialize;
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
-use super::plan::{PlannedRepair, RepairPlan};
-use super::retained_ranges::{self, Destination, Output, Written};
-use crate::base::error::Result;
-use crate::base::next_step::{Action, NextStep, path_arg};
-use crate::base::progress::Progress;
-use crate::base::units::counted;
+use serde::Serialize;
 
-/// Writes what the plan retains to `output`. Nothing is written if nothing is damaged, or if the plan is refused.
-/// `force`: an existing log is overwritten, and a log is replaced although a process writes to it.
+use super::options::RepairOptions;
+use super::plan::{PlannedRepair, RepairPlan, surveys};
+use super::retained_ranges::{self, Destination, Output, Written};
+use super::start::{Start, start};
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::next_step::{Action, NextStep, path_arg};
+use crate::base::progress::{Progress, Silent};
+use crate::base::units::counted;
+use crate::input::files::open_files;
+
+/// Writes what the plan retains to the output of the options. Nothing is written if nothing is damaged, or if the plan is
+/// refused.
 ///
 /// # Errors
 ///
-/// When the result cannot be written, the log has changed since it was read, or a process writes to the log to
+/// When a server that is to start with the result would not, unless only an unfinished end was removed; when the result
+/// cannot be written, the log has changed since it was read, or a process writes to the log to
 /// replace. The destination is then unchanged.
 pub fn apply(
     planned: PlannedRepair,
-    output: &Output,
-    force: bool,
+    options: &RepairOptions,
     progress: &dyn Progress,
 ) -> Result<RepairReport> {
-    let PlannedRepair { log, plan } = planned;
-    let write = |place: Destination<'_>| {
-        retained_ranges::write(&log, &plan.retained, place, &|_| Ok(()), progress)
+    let PlannedRepair { log, plan, start } = planned;
+    let of_result = RefCell::new(None);
+    let check = |written: &Path| {
+        let start = start_of_result(written, options)?;
+        if !start.proved && !plan.cuts_end_only() {
+            return Err(no_server_starts(&log.path, &start));
+        }
+        *of_result.borrow_mut() = Some(start);
+        Ok(())
     };
+    let write = |place: Destination<'_>| {
+        retained_ranges::write(&log, &plan.retained, place, &check, progress)
+    };
+    let RepairOptions { output, force, .. } = options;
     let Written { written, backup } = match plan.writes() {
-        true => retained_ranges::write_output(&log, output, force, write)?,
+        true => retained_ranges::write_output(&log, output, *force, write)?,
         false => Written { written: None, backup: None },
     };
     let dry_run = *output == Output::DryRun;
     let path = log.path.clone();
     let next = plan.refused.as_ref().map_or(Vec::new(), |_| next_steps(&path, &plan));
-    Ok(RepairReport { path, dry_run, plan, next, written, backup })
+    let start = start.or_else(|| of_result.take());
+    Ok(RepairReport { path, dry_run, plan, start, next, written, backup })
+}
+
+impl RepairReport {
+    /// Returns why the log or the result is not one that a server is known to start with.
+    pub(crate) fn refused_start(&self) -> Option<&Start> {
+        self.start.as_ref().filter(|start| !start.proved && start.unknown.is_empty())
+    }
+}
+
+/// Returns which servers start with a result that has not been published yet.
+fn start_of_result(written: &Path, options: &RepairOptions) -> Result<Start> {
+    let log = open_files(written)?;
+    let surveys = surveys(&log, &Silent)?;
+    Ok(start(&log, &surveys, options))
+}
+
+fn no_server_starts(path: &Path, start: &Start) -> Error {
+    let server = match start.refused_by {
+        Some(server) => format!("{server} would not start with the result"),
+        None => "it is not known whether a server would start with the result".to_owned(),
+    };
+    let reason = start.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    Error::new(ErrorKind::Refused, format!("{server}{reason}")).at(path).help(
+        "nothing was written; `aofkit verify` shows all that servers refuse; --for names the server that is to start, and --module a module that is loaded there",
+    )
 }
 
 /// Returns the steps to choose from if nothing would be left of the log at `path`.
@@ -64,6 +105,10 @@ pub struct RepairReport {
     /// What is retained and removed, or would be.
     #[serde(flatten)]
     pub plan: RepairPlan,
+    /// Which servers start with the result, or with the log as it is if nothing is damaged; absent for a dry run of a
+    /// damaged log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) start: Option<Start>,
     /// The steps to choose from if nothing is written because nothing would be left of the log.
     pub next: Vec<NextStep>,
     /// The path of the result; absent for a dry run, or if nothing is damaged.

@@ -12,6 +12,7 @@ pub mod plan;
 pub(crate) mod rdb;
 pub mod refusal;
 pub mod retained_ranges;
+pub(crate) mod start;
 #[cfg(test)]
 mod tests;
 
@@ -42,5 +43,5 @@ pub fn repair(
     progress: &dyn Progress,
 ) -> Result<RepairReport> {
     let planned = plan(path, options, progress)?;
-    apply(planned, &options.output, options.force, progress)
+    apply(planned, options, progress)
 }

@@ -1,6 +1,8 @@
 //! Options of `repair`.
 
 use super::retained_ranges::Output;
+use crate::base::modules::Modules;
+use crate::base::server::Server;
 
 /// The treatment of a MULTI without EXEC that later writes may follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -30,6 +32,10 @@ pub struct RepairOptions {
     pub max_lost_commands: Option<u64>,
     /// Whether the last record of a duplicate key in an RDB is retained instead of the first.
     pub keep_last_duplicate: bool,
+    /// The servers that are to start with the result; empty for any known one.
+    pub servers: Vec<Server>,
+    /// The modules that are loaded in these servers.
+    pub modules: Modules,
     /// Whether to overwrite the output, and to proceed although a process writes to the input.
     pub force: bool,
 }

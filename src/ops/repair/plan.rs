@@ -4,11 +4,12 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::decide::{Decision, Dropped, decide};
+use super::decide::{Decision, DropReason, Dropped, decide};
 use super::options::RepairOptions;
 use super::rdb::{RdbRepair, repair_rdb};
 use super::refusal::{Refusal, kept_commands, refusal};
 use super::retained_ranges::RetainedRanges;
+use super::start::{Start, start};
 use crate::analysis::survey::{Preamble, Survey, survey};
 use crate::aof::conversion::{Change, Undone};
 use crate::aof::log::Log;
@@ -69,6 +70,8 @@ pub struct PlannedRepair {
     pub log: Log,
     /// The plan.
     pub plan: RepairPlan,
+    /// Which servers start with the log as it is, if nothing is damaged.
+    pub(crate) start: Option<Start>,
 }
 
 /// Plans the repair of the log at `path`.
@@ -112,14 +115,15 @@ pub fn plan(
     if !plan.damaged {
         refuse_broken_values(&log, &surveys)?;
     }
+    let start = (!plan.damaged).then(|| start(&log, &surveys, options));
     drop(surveys);
     if plan.writes() {
         plan.check_limits(options, path)?;
     }
-    Ok(PlannedRepair { log, plan })
+    Ok(PlannedRepair { log, plan, start })
 }
 
-fn surveys<'l>(log: &'l Log, progress: &dyn Progress) -> Result<Vec<Survey<'l>>> {
+pub(super) fn surveys<'l>(log: &'l Log, progress: &dyn Progress) -> Result<Vec<Survey<'l>>> {
     log.parts.iter().map(|part| survey(part, progress)).collect()
 }
 
@@ -214,6 +218,14 @@ impl RepairPlan {
     /// Returns whether applying the plan writes a result.
     pub fn writes(&self) -> bool {
         self.damaged && self.refused.is_none()
+    }
+
+    /// Returns whether only an unfinished end is removed, as servers do.
+    pub(super) fn cuts_end_only(&self) -> bool {
+        let of_end = |dropped: &Dropped| {
+            matches!(dropped.why, DropReason::TornEnd | DropReason::TornTransaction)
+        };
+        self.rdb.is_empty() && self.restored.is_empty() && self.dropped.iter().all(of_end)
     }
 
     fn check_limits(&self, options: &RepairOptions, path: &Path) -> Result<()> {
