@@ -41,6 +41,9 @@ pub(super) struct Repair {
     /// The record of a duplicate key in an RDB to keep
     #[arg(long, value_name = "WHICH", default_value = "first", hide = true)]
     keep: KeepArg,
+    /// Succeed if there is no log yet, as before the first start of a server
+    #[arg(long)]
+    if_present: bool,
     /// The server that is to start with the result (redis-7.0, valkey-9.1, ...) [default: any]
     #[arg(long = "for", value_name = "VERSION", value_delimiter = ',')]
     servers: Vec<Server>,
@@ -85,7 +88,7 @@ Examples:
   aofkit repair --dry-run appendonlydir
   aofkit repair appendonly.aof --output repaired.aof
   aofkit repair --salvage dump.rdb --output repaired.rdb
-  aofkit repair --in-place --max-loss 64kb /data/appendonlydir && redis-server ...
+  aofkit repair --in-place --if-present --max-loss 64kb /data/appendonlydir && redis-server ...
 
 Exit codes: 0 repaired, or nothing to repair; 1 a dry run that found damage, or a whole log with which no server starts; \
 2 failed; 4 nothing changed, because --max-loss or --max-commands would be exceeded, or no command would be kept.";
@@ -105,6 +108,7 @@ impl Repair {
             max_lost_commands: self.max_commands,
             servers: self.servers.clone(),
             modules: self.modules.loaded(),
+            if_present: self.if_present,
             force: self.force,
         };
         let report = common.with_bar(|bar| repair(&self.path, &options, bar))?;

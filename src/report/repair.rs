@@ -27,6 +27,9 @@ pub fn text(report: &RepairReport) -> String {
 
 fn write_text(out: &mut String, report: &RepairReport) -> fmt::Result {
     writeln!(out, "{}", Styled(STRONG, ShownPath(&report.path)))?;
+    if !report.present {
+        return writeln!(out, "{}: nothing to repair", Styled(GOOD, "NO LOG YET"));
+    }
     if !report.plan.damaged {
         return whole(out, report.start.as_ref());
     }

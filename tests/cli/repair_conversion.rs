@@ -170,3 +170,25 @@ fn whole_log_that_no_server_loads_is_not_sound() {
         |server: &str| place.run(&["repair", "getdel.aof", "-n", "--for", server]).code;
     assert_eq!((for_version("redis-7.0"), for_version("redis-8.0")), (Some(1), Some(0)));
 }
+
+#[test]
+fn place_without_a_log_is_no_error_if_that_was_said() {
+    let place = Place::new();
+    fs::create_dir(place.path("data")).unwrap();
+    let in_place = |path: &str| {
+        place.run(&["repair", "--quiet", "--in-place", "--if-present", "--max-loss", "64kb", path])
+    };
+    for path in ["data", "data/appendonlydir", "none/appendonly.aof"] {
+        in_place(path).ends(0, "", "");
+        let run = place.run(&["repair", "--if-present", "--in-place", "--json", path]);
+        assert!(run.stdout.contains("\"present\": false"), "{run:#?}");
+        assert_eq!(place.run(&["repair", "--in-place", path]).code, Some(2));
+    }
+    // A log that was moved away is no first start.
+    place.put("data/appendonlydir.bak-20260101000000", sound());
+    let run = in_place("data/appendonlydir");
+    assert_eq!(run.code, Some(2), "{run:#?}");
+    place.put("torn.aof", torn());
+    in_place("torn.aof").ends(0, "", "");
+    assert_eq!(place.read("torn.aof"), sound());
+}

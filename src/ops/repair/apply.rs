@@ -51,10 +51,24 @@ pub fn apply(
     let path = log.path.clone();
     let next = plan.refused.as_ref().map_or(Vec::new(), |_| next_steps(&path, &plan));
     let start = start.or_else(|| of_result.take());
-    Ok(RepairReport { path, dry_run, plan, start, next, written, backup })
+    Ok(RepairReport { path, present: true, dry_run, plan, start, next, written, backup })
 }
 
 impl RepairReport {
+    /// Returns the report on a path at which there is no log yet.
+    pub(super) fn absent(path: &Path, options: &RepairOptions) -> RepairReport {
+        RepairReport {
+            path: path.to_owned(),
+            present: false,
+            dry_run: options.output == Output::DryRun,
+            plan: RepairPlan { salvage: options.salvage, ..RepairPlan::default() },
+            start: None,
+            next: Vec::new(),
+            written: None,
+            backup: None,
+        }
+    }
+
     /// Returns why the log or the result is not one that a server is known to start with.
     pub(crate) fn refused_start(&self) -> Option<&Start> {
         self.start.as_ref().filter(|start| !start.proved && start.unknown.is_empty())
@@ -100,6 +114,8 @@ pub struct RepairReport {
     /// The path as given.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub path: PathBuf,
+    /// Whether there is a log; false only if that is no error.
+    pub(crate) present: bool,
     /// Whether this is a dry run.
     pub dry_run: bool,
     /// What is retained and removed, or would be.

@@ -27,6 +27,7 @@ pub use refusal::Refusal;
 
 use crate::base::error::Result;
 use crate::base::progress::Progress;
+use crate::input::absent::is_absent;
 pub use retained_ranges::{Output, RetainedRanges};
 
 /// Repairs the log at `path`. Nothing is written if nothing is damaged, or if nothing would be left of the log;
@@ -42,6 +43,9 @@ pub fn repair(
     options: &RepairOptions,
     progress: &dyn Progress,
 ) -> Result<RepairReport> {
+    if options.if_present && is_absent(path)? {
+        return Ok(RepairReport::absent(path, options));
+    }
     let planned = plan(path, options, progress)?;
     apply(planned, options, progress)
 }

@@ -36,6 +36,8 @@ pub struct RepairOptions {
     pub servers: Vec<Server>,
     /// The modules that are loaded in these servers.
     pub modules: Modules,
+    /// Whether it is no error that there is no log yet.
+    pub if_present: bool,
     /// Whether to overwrite the output, and to proceed although a process writes to the input.
     pub force: bool,
 }

@@ -23,7 +23,7 @@ use crate::input::overwrite::inputs;
 use crate::replay::leave_out;
 
 /// What a repair retains and removes. It does not depend on the destination of the result.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct RepairPlan {
     /// Whether the log is damaged.
     pub damaged: bool,
