@@ -10,7 +10,7 @@ use crate::aof::recognise::Content;
 use crate::base::escape::ShownPath;
 use crate::base::units::{Bytes, Count, counted};
 use crate::ops::repair::RepairReport;
-use crate::ops::repair::plan::RestoredPart;
+use crate::ops::repair::plan::{RepairPlan, RestoredPart};
 use crate::ops::repair::start::Start;
 use crate::ops::repair::{DropReason, Dropped};
 
@@ -58,8 +58,14 @@ fn write_text(out: &mut String, report: &RepairReport) -> fmt::Result {
     if !report.plan.dropped.is_empty() || !report.plan.parts_removed.is_empty() {
         writeln!(out)?;
     }
-    row(out, "kept", report.plan.kept_commands, report.plan.kept_bytes)?;
-    row(out, "lost", report.plan.lost_commands, report.plan.lost_bytes)?;
+    let RepairPlan { kept_commands, kept_bytes, lost_commands, lost_bytes, .. } = report.plan;
+    row(out, "kept", &counted(kept_commands, "command"), kept_bytes)?;
+    let lost = match (report.plan.lost_more, lost_commands) {
+        (false, _) => counted(lost_commands, "command"),
+        (true, 0) => "unknown number".to_owned(),
+        (true, _) => format!("at least {}", counted(lost_commands, "command")),
+    };
+    row(out, "lost", &lost, lost_bytes)?;
     writeln!(out)?;
     if let Some(backup) = &report.backup {
         writeln!(out, "  original saved as {}", Styled(STRONG, ShownPath(backup)))?;
@@ -151,15 +157,9 @@ fn restored_part(out: &mut String, restored: &RestoredPart) -> fmt::Result {
     writeln!(out, "  {} {}", Styled(GOOD, "undone"), wrap(&what, 71, 9))
 }
 
-fn row(out: &mut String, name: &str, commands: u64, bytes: u64) -> fmt::Result {
+fn row(out: &mut String, name: &str, commands: &str, bytes: u64) -> fmt::Result {
     let exact = if bytes < 1024 { String::new() } else { format!(" ({} bytes)", Count(bytes)) };
-    writeln!(
-        out,
-        "  {}  {:>20}  {}{exact}",
-        Styled(QUIET, name),
-        counted(commands, "command"),
-        Bytes(bytes)
-    )
+    writeln!(out, "  {}  {:>20}  {}{exact}", Styled(QUIET, name), commands, Bytes(bytes))
 }
 
 fn dropped_range(out: &mut String, dropped: &Dropped) -> fmt::Result {

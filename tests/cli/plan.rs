@@ -54,16 +54,19 @@ fn fields(value: &Value, names: &[&str]) -> BTreeMap<String, Value> {
     names.iter().map(field).collect()
 }
 
-const REPAIR: [&str; 10] = [
+const REPAIR: [&str; 13] = [
     "damaged",
     "salvage",
     "kept_bytes",
     "kept_commands",
     "lost_bytes",
     "lost_commands",
+    "lost_more",
     "retained",
     "dropped",
     "parts_removed",
+    "rdb",
+    "undone",
     "refused",
 ];
 

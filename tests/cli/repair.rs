@@ -23,7 +23,7 @@ fn a_dry_run_tells_and_writes_nothing() {
        \"*3\\r\\n$3\\r\\nSE\"
 
   kept            3 commands  81 bytes
-  lost            0 commands  10 bytes
+  lost             1 command  10 bytes
 
 DAMAGED: dry run, nothing was written\n",
         "",
@@ -99,9 +99,13 @@ fn in_place_the_original_is_saved_next_to_the_result() {
 #[test]
 fn a_stated_limit_leaves_everything_as_it_is() {
     let place = Place::new();
-    place.put("a.aof", [&sound()[..], b"\0", &sound()].concat());
+    // Two whole commands of a transaction, and one that is begun.
+    let end = [command(&["MULTI"]), command(&["SET", "b", "2"]), b"*3\r\n$3\r\nSE".to_vec()];
+    let end = end.concat();
+    place.put("a.aof", [&sound()[..], &end].concat());
     let before = state(&place, &["a.aof"]);
-    for limit in [["--max-loss", "81"], ["--max-commands", "2"]] {
+    let (fits, less) = (end.len().to_string(), (end.len() - 1).to_string());
+    for limit in [["--max-loss", less.as_str()], ["--max-commands", "2"]] {
         for output in [&["--in-place"][..], &["--output", "b.aof"], &["--dry-run"]] {
             let run = place.run(&[&["repair", "a.aof"], &limit[..], output].concat());
             assert_eq!((run.code, run.stdout.as_str()), (Some(4), ""), "{run:#?}");
@@ -117,11 +121,41 @@ fn a_stated_limit_leaves_everything_as_it_is() {
         "--output",
         "b.aof",
         "--max-loss",
-        "82",
+        &fits,
         "--max-commands",
         "3",
     ]);
-    assert_eq!(run.code, Some(0), "{run:#?}");
+    assert_eq!((run.code, place.read("b.aof")), (Some(0), sound()), "{run:#?}");
+}
+
+#[test]
+fn loss_that_cannot_be_counted_is_over_any_limit() {
+    let place = Place::new();
+    let zeros = [0; 50];
+    let cases: [(&[u8], i32, &str); 5] = [
+        (&[b"\x01\x02", &sound()[..]].concat(), 4, ""),
+        (b"\x01\x02", 4, ""),
+        // What a power loss leaves.
+        (&zeros, 0, "lost            0 commands  50 bytes\n"),
+        (&[b"*3\r\n$3\r\nSE", &zeros[..]].concat(), 0, "lost             1 command  60 bytes\n"),
+        (&[b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$99\r\n", &zeros[..]].concat(), 0, ""),
+    ];
+    for (end, code, lost) in cases {
+        place.put("a.aof", [&sound()[..], end].concat());
+        let limits = ["--max-loss", "1gb", "--max-commands", "1000", "--output", "b.aof"];
+        for limit in [&limits[..2], &limits[2..4]] {
+            let run = place.run(&[&["repair", "a.aof"], limit, &limits[4..]].concat());
+            assert_eq!(run.code, Some(code), "{end:?}: {run:#?}");
+            assert_eq!(place.path("b.aof").exists(), code == 0, "{run:#?}");
+            if code == 0 {
+                assert!(run.stdout.contains(lost), "{run:#?}");
+                assert_eq!(place.read("b.aof"), sound());
+                fs::remove_file(place.path("b.aof")).unwrap();
+            } else {
+                assert!(run.stderr.contains("not known how many commands"), "{run:#?}");
+            }
+        }
+    }
 }
 
 /// A log with other line ends than a server writes.

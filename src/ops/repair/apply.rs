@@ -97,8 +97,9 @@ fn no_server_starts(path: &Path, start: &Start) -> Error {
 fn next_steps(path: &Path, plan: &RepairPlan) -> Vec<NextStep> {
     let path = path_arg(path);
     let mut next = Vec::new();
-    if plan.lost_commands > 0 && !plan.salvage {
-        let found = counted(plan.lost_commands, "whole command");
+    let whole: u64 = plan.dropped.iter().map(|dropped| dropped.commands).sum();
+    if whole > 0 && !plan.salvage {
+        let found = counted(whole, "whole command");
         let why = format!("Preview the repair that keeps {found} found in the bytes");
         let args = ["repair", &path, "--salvage", "--dry-run"];
         next.push(NextStep::alternative(why, [Action::aofkit(args)]));

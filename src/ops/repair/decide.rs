@@ -53,6 +53,10 @@ pub struct Dropped {
     pub bytes: u64,
     /// The number of complete commands in the range.
     pub commands: u64,
+    /// Whether a command begins in the range that is not complete, because the file ends in it.
+    pub(crate) begun: bool,
+    /// Whether it is unknown how many commands were in the range: they cannot be read.
+    pub(crate) uncounted: bool,
     /// The reason for the removal.
     pub why: DropReason,
     /// The first bytes of the range, escaped for display.
@@ -103,9 +107,9 @@ impl Decision {
         self.dropped().map(|dropped| dropped.bytes).sum()
     }
 
-    /// Returns the number of complete commands that are removed.
+    /// Returns the number of commands that are removed, with those that are only begun.
     pub fn lost_commands(&self) -> u64 {
-        self.dropped().map(|dropped| dropped.commands).sum()
+        self.dropped().map(|dropped| dropped.commands + u64::from(dropped.begun)).sum()
     }
 }
 
@@ -146,6 +150,8 @@ fn without(survey: &Survey<'_>) -> PartPlan {
         offset: 0,
         bytes: bytes.len() as u64,
         commands: survey.tally.commands,
+        begun: false,
+        uncounted: survey.stop.fault.is_some_and(|fault| !fault.is_short()),
         why: DropReason::AfterDamage,
         preview: preview(bytes),
         database_uncertain: 0,
@@ -318,11 +324,21 @@ impl PartPlanner<'_> {
             return;
         }
         let bytes = slice(self.bytes(), &range);
+        let is_file_end = range.end == self.bytes().len() as u64;
+        // A power loss leaves zeros where the rest of a command was to be written.
+        let written = match is_file_end {
+            true => without_zeros(bytes),
+            false => bytes,
+        };
+        let is_torn = why == DropReason::TornEnd
+            || why == DropReason::Damage && written.len() < bytes.len() && is_begun(written);
         let dropped = Dropped {
             part: self.survey.part.name.clone(),
             offset: range.start,
             bytes: range.end - range.start,
-            commands: whole_commands(bytes, range.end == self.bytes().len() as u64),
+            commands: whole_commands(bytes, is_file_end),
+            begun: is_torn && !written.is_empty(),
+            uncounted: why == DropReason::Damage && !is_torn,
             why,
             preview: preview(bytes),
             database_uncertain,
@@ -351,6 +367,19 @@ impl PartPlanner<'_> {
         }
         PartPlan { stays: true, keep, dropped }
     }
+}
+
+/// Returns the bytes without the zeros at their end.
+fn without_zeros(bytes: &[u8]) -> &[u8] {
+    let end = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+    &bytes[..end]
+}
+
+/// Returns whether these bytes, which are followed by zeros to the end of the file, are nothing, or one command that is
+/// not complete.
+fn is_begun(bytes: &[u8]) -> bool {
+    let stop = scan_parallel(bytes, 0, Tally::default, |_| {}, &Silent).stop;
+    stop.at == 0 && stop.fault.is_none_or(|fault| fault.is_short() && bytes.starts_with(b"*"))
 }
 
 fn slice<'a>(bytes: &'a [u8], range: &Range<u64>) -> &'a [u8] {

@@ -35,8 +35,10 @@ pub struct RepairPlan {
     pub kept_commands: u64,
     /// The number of removed bytes.
     pub lost_bytes: u64,
-    /// The number of removed complete commands.
+    /// The number of removed commands, with those that are only begun at the end of a file.
     pub lost_commands: u64,
+    /// Whether more commands or keys may have been in the removed bytes, because these cannot be read.
+    pub(crate) lost_more: bool,
     /// The retained ranges of each part, in load order.
     pub retained: Vec<RetainedRanges>,
     /// All removed ranges, in load order.
@@ -203,6 +205,8 @@ impl RepairPlan {
             kept_commands: parts.map(|(survey, part)| kept_commands(survey, part)).sum(),
             lost_bytes: decision.lost_bytes() + rdb.iter().map(RdbRepair::lost_bytes).sum::<u64>(),
             lost_commands: decision.lost_commands(),
+            lost_more: decision.dropped().any(|dropped| dropped.uncounted)
+                || rdb.iter().any(|rdb| rdb.lost_bytes() > 0),
             retained: decision.kept(),
             dropped: decision.dropped().map(|dropped| in_input(dropped, &rdb)).collect(),
             parts_removed: (log.parts.iter().zip(&decision.parts))
@@ -243,6 +247,12 @@ impl RepairPlan {
             ));
         }
         let is_limited = options.max_loss_bytes.is_some() || options.max_lost_commands.is_some();
+        if is_limited && self.lost_more {
+            return limit(
+                "it is not known how many commands or keys would be lost, which is over any limit"
+                    .to_owned(),
+            );
+        }
         if is_limited && self.restored.iter().any(|it| it.undone.change == Change::Monitor) {
             return limit(
                 "MONITOR shows what clients sent: it is not known what a log of it lacks"
