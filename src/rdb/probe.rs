@@ -100,6 +100,50 @@ impl<'a> Probe<'a> {
     }
 }
 
+/// The number of keys within which a record may have been read that was never written.
+const KEYS_TO_COMPARE: u32 = 3;
+
+impl Probe<'_> {
+    /// Returns a place after `at` from which more records lead to where the first ones from `at` end, or `at`.
+    ///
+    /// A false record may be so long that it ends where a record begins, far after the next ones.
+    pub(super) fn finer(&self, at: usize) -> usize {
+        let mut at = at;
+        while let Some((end, keys)) = self.follow(at, |_, keys| keys >= KEYS_TO_COMPARE) {
+            let leads_there = |other: &usize| {
+                self.may_begin(*other)
+                    && self
+                        .follow(*other, |start, _| start >= end)
+                        .is_some_and(|(start, more)| start == end && more >= 2 * keys.max(1))
+            };
+            match (at + 1..end).find(leads_there) {
+                Some(finer) => at = finer,
+                None => break,
+            }
+        }
+        at
+    }
+
+    /// Reads plausible records from byte `at` on, up to the first place where `ends` is true of it and of the number of
+    /// keys before it. Returns both.
+    fn follow(&self, at: usize, ends: impl Fn(usize, u32) -> bool) -> Option<(usize, u32)> {
+        let mut tools = Tools::new();
+        let mut visitor = Plausible::of(self);
+        let mut driver = Driver::new(&self.bytes[..self.limit], &mut visitor, &mut tools);
+        driver.go_to(self.header, 0, at);
+        loop {
+            let (start, keys) = (driver.whole, driver.reader.visitor.keys);
+            if ends(start, keys) {
+                return Some((start, keys));
+            }
+            match driver.step() {
+                Ok(Step::Again) if driver.reader.visitor.is_plausible => {}
+                _ => return None,
+            }
+        }
+    }
+}
+
 /// Judges what is read.
 struct Plausible {
     keys: u32,

@@ -339,7 +339,10 @@ impl<'a, 'w> Salvager<'a, 'w> {
     /// Retains a record that was read whole.
     fn keep(&mut self, record: Range<usize>, db: u64, seen: Seen) {
         let range = record.start as u64..record.end as u64;
-        if let Some(name) = seen.name.filter(|_| !seen.is_empty) {
+        if let Some(name) = seen.name.as_ref().filter(|_| seen.is_empty) {
+            // Loaders leave it out.
+            self.mark(&record, db, name);
+        } else if let Some(name) = seen.name {
             let hash = self.tools.seed.hash_in(db, &name);
             if let Some(first) = self.records.get(&hash).cloned()
                 && name_at(self.bytes, self.header, first.start).is_some_and(|it| it == name)
@@ -428,7 +431,9 @@ impl<'a, 'w> Salvager<'a, 'w> {
         }
         let end = limit.max(start);
         self.out.len = end as u64;
-        if end > start && self.bytes[start..end].iter().all(|byte| *byte == 0) {
+        if begins_with_zeros(self.bytes, start)
+            && self.bytes[start..end].iter().all(|byte| *byte == 0)
+        {
             // Zeros at its end may be of the lost bytes.
             let is_in_zeros = start.checked_sub(1).is_some_and(|at| self.bytes[at] == 0);
             let last = self.recent.back().filter(|_| is_in_zeros);
@@ -471,11 +476,12 @@ impl<'a, 'w> Salvager<'a, 'w> {
             // The databases of both are not compared: a copy in a value is what this is about.
             name.is_some_and(|name| self.recent.iter().any(|it| it.name == name))
         };
-        inside.or_else(|| {
+        let found = inside.or_else(|| {
             (start + 1..limit).find(|&at| {
                 self.probe.may_begin(at) && self.probe.accepts(at, None) && !is_known(at)
             })
-        })
+        })?;
+        Some(self.probe.finer(found))
     }
 
     /// Gives up the records that were retained from the one on that contains byte `at`, and returns its offset.
