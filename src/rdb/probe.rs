@@ -64,8 +64,10 @@ impl<'a> Probe<'a> {
                 | opcode::SLOT_INFO
                 | opcode::AUX
         );
-        leads_a_key
-            || format_in(self.header, code).is_some_and(|it| it.since <= self.header.version)
+        let begins_a_key =
+            || format_in(self.header, code).is_some_and(|it| it.since <= self.header.version);
+        // No plausible key has an empty name.
+        leads_a_key || self.bytes.get(at + 1) != Some(&0) && begins_a_key()
     }
 
     /// Returns whether several plausible records in a row, or all up to the end of the RDB, begin at byte `at`.
@@ -122,6 +124,17 @@ impl Probe<'_> {
             }
         }
         at
+    }
+
+    /// Returns whether several records begin between two bytes, and lead to the second one or past it.
+    pub(super) fn has_records(&self, from: usize, to: usize) -> bool {
+        (from..to).any(|at| {
+            self.may_begin(at)
+                && (self.accepts(at, Some(to))
+                    || self
+                        .follow(at, |start, _| start >= to)
+                        .is_some_and(|(start, keys)| start == to && keys >= KEYS_TO_COMPARE))
+        })
     }
 
     /// Reads plausible records from byte `at` on, up to the first place where `ends` is true of it and of the number of

@@ -415,6 +415,7 @@ impl<'a, 'w> Salvager<'a, 'w> {
         if name.is_some()
             && let Some(next) = length_without_checks(self.bytes, self.header, start)
             && self.probe.accepts(next, None)
+            && !self.probe.has_records(start + 1, next)
         {
             self.drop_value(start..next, db, name, found.text);
             return Some(next);
@@ -484,25 +485,33 @@ impl<'a, 'w> Salvager<'a, 'w> {
         Some(self.probe.finer(found))
     }
 
-    /// Gives up the records that were retained from the one on that contains byte `at`, and returns its offset.
+    /// Gives up the records from the one on that contains byte `at`, and returns its offset.
     fn take_back(&mut self, at: usize) -> Option<usize> {
         let mut from = None;
-        while let Some(last) = self.recent.back().filter(|last| last.record.end > at) {
-            let start = last.record.start;
+        while let Some(last) = self.recent.pop_back() {
+            if last.record.end <= at {
+                self.recent.push_back(last);
+                break;
+            }
             let hash = self.tools.seed.hash_in(last.db, &last.name);
             self.records.remove(&hash);
             self.out.keys -= 1;
-            self.out.doubtful.retain(|doubtful| doubtful.offset != start as u64);
-            while self.out.kept.last().is_some_and(|kept| kept.start >= start as u64) {
-                self.out.kept.pop();
-            }
-            if let Some(kept) = self.out.kept.last_mut() {
-                kept.end = kept.end.min(start as u64);
-            }
-            from = Some(start);
-            self.recent.pop_back();
+            from = Some(last.record.start as u64);
         }
-        from
+        // So may be values that were stepped over.
+        let is_taken =
+            |gone: &Gone| gone.why == GoneReason::Value && gone.offset + gone.bytes > at as u64;
+        let stepped_over = self.out.dropped.iter().filter(|gone| is_taken(gone));
+        let from = stepped_over.map(|gone| gone.offset).chain(from).min()?;
+        self.out.dropped.retain(|gone| !is_taken(gone));
+        self.out.doubtful.retain(|doubtful| doubtful.offset < from);
+        while self.out.kept.last().is_some_and(|kept| kept.start >= from) {
+            self.out.kept.pop();
+        }
+        if let Some(kept) = self.out.kept.last_mut() {
+            kept.end = kept.end.min(from);
+        }
+        usize::try_from(from).ok()
     }
 
     fn finish(mut self) -> Salvaged {

@@ -100,8 +100,10 @@ fn check_span(bytes: &[u8], damaged: &[u8], span: std::ops::Range<usize>) -> (us
             .any(|&(at, _)| salvaged.kept.iter().any(|range| range.contains(&at)));
         assert!(
             is_original || is_marked || is_changed,
-            "{span:?}: {} is invented: {salvaged:#?}",
-            name.escape_ascii()
+            "{span:?}: {} is invented at {at} of {:?}: {:?}",
+            name.escape_ascii(),
+            salvaged.kept,
+            salvaged.dropped.iter().map(|it| (it.offset, it.bytes, it.why)).collect::<Vec<_>>()
         );
     }
     let all = originals.values().filter(outside).count();
