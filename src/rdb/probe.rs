@@ -105,25 +105,41 @@ impl<'a> Probe<'a> {
 /// The number of keys within which a record may have been read that was never written.
 const KEYS_TO_COMPARE: u32 = 3;
 
+/// The number of keys after which two readings have met at the latest.
+const KEYS_TO_MEET: u32 = 64;
+
 impl Probe<'_> {
-    /// Returns a place after `at` from which more records lead to where the first ones from `at` end, or `at`.
+    /// Returns a place after `at` from which many more records lead to where some from `at` end; `at` if there is none.
     ///
     /// A false record may be so long that it ends where a record begins, far after the next ones.
     pub(super) fn finer(&self, at: usize) -> usize {
         let mut at = at;
-        while let Some((end, keys)) = self.follow(at, |_, keys| keys >= KEYS_TO_COMPARE) {
-            let leads_there = |other: &usize| {
-                self.may_begin(*other)
-                    && self
-                        .follow(*other, |start, _| start >= end)
-                        .is_some_and(|(start, more)| start == end && more >= 2 * keys.max(1))
-            };
-            match (at + 1..end).find(leads_there) {
-                Some(finer) => at = finer,
-                None => break,
-            }
+        while let Some(finer) = self.finer_once(at) {
+            at = finer;
         }
         at
+    }
+
+    fn finer_once(&self, at: usize) -> Option<usize> {
+        let mut ends = Vec::new();
+        let last = self.follow(at, |start, keys| {
+            ends.push((start, keys));
+            keys >= KEYS_TO_MEET
+        });
+        ends.extend(last);
+        let &(first_end, _) = ends.iter().find(|end| end.1 >= KEYS_TO_COMPARE).or(ends.last())?;
+        let keys_to = |start: usize| {
+            let index = ends.binary_search_by_key(&start, |end| end.0).ok()?;
+            Some(ends[index].1)
+        };
+        let last_end = ends.last()?.0;
+        (at + 1..first_end).find(|&other| {
+            let meets = |start: usize, _| start >= last_end || keys_to(start).is_some();
+            self.may_begin(other)
+                && self.follow(other, meets).is_some_and(|(start, more)| {
+                    keys_to(start).is_some_and(|keys| more >= 2 * keys.max(1) && more > 1)
+                })
+        })
     }
 
     /// Returns whether several records begin between two bytes, and lead to the second one or past it.
@@ -138,19 +154,23 @@ impl Probe<'_> {
     }
 
     /// Reads plausible records from byte `at` on, up to the first place where `ends` is true of it and of the number of
-    /// keys before it. Returns both.
-    fn follow(&self, at: usize, ends: impl Fn(usize, u32) -> bool) -> Option<(usize, u32)> {
+    /// keys before it, or to the end of the RDB. Returns both.
+    fn follow(&self, at: usize, mut ends: impl FnMut(usize, u32) -> bool) -> Option<(usize, u32)> {
         let mut tools = Tools::new();
         let mut visitor = Plausible::of(self);
         let mut driver = Driver::new(&self.bytes[..self.limit], &mut visitor, &mut tools);
         driver.go_to(self.header, 0, at);
         loop {
             let (start, keys) = (driver.whole, driver.reader.visitor.keys);
-            if ends(start, keys) {
+            if ends(start, keys) || start == self.limit {
                 return Some((start, keys));
             }
             match driver.step() {
                 Ok(Step::Again) if driver.reader.visitor.is_plausible => {}
+                Ok(Step::End) => {
+                    let end = driver.reader.cursor.pos();
+                    return end_of_rdb(self.bytes, self.header, end).map(|_| (end, keys));
+                }
                 _ => return None,
             }
         }
