@@ -307,7 +307,7 @@ impl<'a, 'w> Salvager<'a, 'w> {
             header,
             wanted,
             out: Salvaged {
-                kept: vec![0..HEADER_BYTES as u64],
+                kept: std::iter::once(0..HEADER_BYTES as u64).collect(),
                 keys: 0,
                 declared: 0,
                 dropped: Vec::new(),
