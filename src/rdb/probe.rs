@@ -219,10 +219,17 @@ impl<'a> Visitor<'a> for Plausible {
 pub(super) fn end_of_rdb(bytes: &[u8], header: Header, at: usize) -> Option<usize> {
     let len = if header.has_checksum() { at.checked_add(8)? } else { at };
     let ends = match bytes.get(len..)? {
-        [] | [b'*', b'1'..=b'9', ..] | [b'#', ..] => true,
+        rest if begins_commands(rest) => true,
         rest => rest.iter().all(|byte| *byte == 0),
     };
     ends.then_some(len)
+}
+
+/// Returns whether bytes begin as the commands after an RDB do: with the header of a frame, or with a timestamp.
+fn begins_commands(bytes: &[u8]) -> bool {
+    let Some(after) = bytes.strip_prefix(b"*") else { return bytes.starts_with(b"#TS:") };
+    let digits = after.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    (1..=7).contains(&digits) && after[digits..].starts_with(b"\r\n$")
 }
 
 fn is_plain(name: &[u8]) -> bool {
