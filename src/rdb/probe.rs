@@ -64,8 +64,10 @@ impl<'a> Probe<'a> {
                 | opcode::SLOT_INFO
                 | opcode::AUX
         );
-        leads_a_key
-            || format_in(self.header, code).is_some_and(|it| it.since <= self.header.version)
+        let begins_a_key =
+            || format_in(self.header, code).is_some_and(|it| it.since <= self.header.version);
+        // No plausible key has an empty name.
+        leads_a_key || self.bytes.get(at + 1) != Some(&0) && begins_a_key()
     }
 
     /// Returns whether several plausible records in a row, or all up to the end of the RDB, begin at byte `at`.
@@ -95,6 +97,81 @@ impl<'a> Probe<'a> {
                     return is_past && end_of_rdb(self.bytes, self.header, end).is_some();
                 }
                 Ok(Step::Again) | Err(_) => return false,
+            }
+        }
+    }
+}
+
+/// The number of keys within which a record may have been read that was never written.
+const KEYS_TO_COMPARE: u32 = 3;
+
+/// The number of keys after which two readings have met at the latest.
+const KEYS_TO_MEET: u32 = 64;
+
+impl Probe<'_> {
+    /// Returns a place after `at` from which many more records lead to where some from `at` end; `at` if there is none.
+    ///
+    /// A false record may be so long that it ends where a record begins, far after the next ones.
+    pub(super) fn finer(&self, at: usize) -> usize {
+        let mut at = at;
+        while let Some(finer) = self.finer_once(at) {
+            at = finer;
+        }
+        at
+    }
+
+    fn finer_once(&self, at: usize) -> Option<usize> {
+        let mut ends = Vec::new();
+        let last = self.follow(at, |start, keys| {
+            ends.push((start, keys));
+            keys >= KEYS_TO_MEET
+        });
+        ends.extend(last);
+        let &(first_end, _) = ends.iter().find(|end| end.1 >= KEYS_TO_COMPARE).or(ends.last())?;
+        let keys_to = |start: usize| {
+            let index = ends.binary_search_by_key(&start, |end| end.0).ok()?;
+            Some(ends[index].1)
+        };
+        let last_end = ends.last()?.0;
+        (at + 1..first_end).find(|&other| {
+            let meets = |start: usize, _| start >= last_end || keys_to(start).is_some();
+            self.may_begin(other)
+                && self.follow(other, meets).is_some_and(|(start, more)| {
+                    keys_to(start).is_some_and(|keys| more >= 2 * keys.max(1) && more > 1)
+                })
+        })
+    }
+
+    /// Returns whether several records begin between two bytes, and lead to the second one or past it.
+    pub(super) fn has_records(&self, from: usize, to: usize) -> bool {
+        (from..to).any(|at| {
+            self.may_begin(at)
+                && (self.accepts(at, Some(to))
+                    || self
+                        .follow(at, |start, _| start >= to)
+                        .is_some_and(|(start, keys)| start == to && keys >= KEYS_TO_COMPARE))
+        })
+    }
+
+    /// Reads plausible records from byte `at` on, up to the first place where `ends` is true of it and of the number of
+    /// keys before it, or to the end of the RDB. Returns both.
+    fn follow(&self, at: usize, mut ends: impl FnMut(usize, u32) -> bool) -> Option<(usize, u32)> {
+        let mut tools = Tools::new();
+        let mut visitor = Plausible::of(self);
+        let mut driver = Driver::new(&self.bytes[..self.limit], &mut visitor, &mut tools);
+        driver.go_to(self.header, 0, at);
+        loop {
+            let (start, keys) = (driver.whole, driver.reader.visitor.keys);
+            if ends(start, keys) || start == self.limit {
+                return Some((start, keys));
+            }
+            match driver.step() {
+                Ok(Step::Again) if driver.reader.visitor.is_plausible => {}
+                Ok(Step::End) => {
+                    let end = driver.reader.cursor.pos();
+                    return end_of_rdb(self.bytes, self.header, end).map(|_| (end, keys));
+                }
+                _ => return None,
             }
         }
     }
@@ -142,10 +219,17 @@ impl<'a> Visitor<'a> for Plausible {
 pub(super) fn end_of_rdb(bytes: &[u8], header: Header, at: usize) -> Option<usize> {
     let len = if header.has_checksum() { at.checked_add(8)? } else { at };
     let ends = match bytes.get(len..)? {
-        [] | [b'*', b'1'..=b'9', ..] | [b'#', ..] => true,
+        rest if begins_commands(rest) => true,
         rest => rest.iter().all(|byte| *byte == 0),
     };
     ends.then_some(len)
+}
+
+/// Returns whether bytes begin as the commands after an RDB do: with the header of a frame, or with a timestamp.
+fn begins_commands(bytes: &[u8]) -> bool {
+    let Some(after) = bytes.strip_prefix(b"*") else { return bytes.starts_with(b"#TS:") };
+    let digits = after.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    (1..=7).contains(&digits) && after[digits..].starts_with(b"\r\n$")
 }
 
 fn is_plain(name: &[u8]) -> bool {

@@ -307,7 +307,7 @@ impl<'a, 'w> Salvager<'a, 'w> {
             header,
             wanted,
             out: Salvaged {
-                kept: vec![0..HEADER_BYTES as u64],
+                kept: std::iter::once(0..HEADER_BYTES as u64).collect(),
                 keys: 0,
                 declared: 0,
                 dropped: Vec::new(),
@@ -339,7 +339,10 @@ impl<'a, 'w> Salvager<'a, 'w> {
     /// Retains a record that was read whole.
     fn keep(&mut self, record: Range<usize>, db: u64, seen: Seen) {
         let range = record.start as u64..record.end as u64;
-        if let Some(name) = seen.name.filter(|_| !seen.is_empty) {
+        if let Some(name) = seen.name.as_ref().filter(|_| seen.is_empty) {
+            // Loaders leave it out.
+            self.mark(&record, db, name);
+        } else if let Some(name) = seen.name {
             let hash = self.tools.seed.hash_in(db, &name);
             if let Some(first) = self.records.get(&hash).cloned()
                 && name_at(self.bytes, self.header, first.start).is_some_and(|it| it == name)
@@ -412,6 +415,7 @@ impl<'a, 'w> Salvager<'a, 'w> {
         if name.is_some()
             && let Some(next) = length_without_checks(self.bytes, self.header, start)
             && self.probe.accepts(next, None)
+            && !self.probe.has_records(start + 1, next)
         {
             self.drop_value(start..next, db, name, found.text);
             return Some(next);
@@ -428,7 +432,9 @@ impl<'a, 'w> Salvager<'a, 'w> {
         }
         let end = limit.max(start);
         self.out.len = end as u64;
-        if end > start && self.bytes[start..end].iter().all(|byte| *byte == 0) {
+        if begins_with_zeros(self.bytes, start)
+            && self.bytes[start..end].iter().all(|byte| *byte == 0)
+        {
             // Zeros at its end may be of the lost bytes.
             let is_in_zeros = start.checked_sub(1).is_some_and(|at| self.bytes[at] == 0);
             let last = self.recent.back().filter(|_| is_in_zeros);
@@ -471,32 +477,41 @@ impl<'a, 'w> Salvager<'a, 'w> {
             // The databases of both are not compared: a copy in a value is what this is about.
             name.is_some_and(|name| self.recent.iter().any(|it| it.name == name))
         };
-        inside.or_else(|| {
+        let found = inside.or_else(|| {
             (start + 1..limit).find(|&at| {
                 self.probe.may_begin(at) && self.probe.accepts(at, None) && !is_known(at)
             })
-        })
+        })?;
+        Some(self.probe.finer(found))
     }
 
-    /// Gives up the records that were retained from the one on that contains byte `at`, and returns its offset.
+    /// Gives up the records from the one on that contains byte `at`, and returns its offset.
     fn take_back(&mut self, at: usize) -> Option<usize> {
         let mut from = None;
-        while let Some(last) = self.recent.back().filter(|last| last.record.end > at) {
-            let start = last.record.start;
+        while let Some(last) = self.recent.pop_back() {
+            if last.record.end <= at {
+                self.recent.push_back(last);
+                break;
+            }
             let hash = self.tools.seed.hash_in(last.db, &last.name);
             self.records.remove(&hash);
             self.out.keys -= 1;
-            self.out.doubtful.retain(|doubtful| doubtful.offset != start as u64);
-            while self.out.kept.last().is_some_and(|kept| kept.start >= start as u64) {
-                self.out.kept.pop();
-            }
-            if let Some(kept) = self.out.kept.last_mut() {
-                kept.end = kept.end.min(start as u64);
-            }
-            from = Some(start);
-            self.recent.pop_back();
+            from = Some(last.record.start as u64);
         }
-        from
+        // So may be values that were stepped over.
+        let is_taken =
+            |gone: &Gone| gone.why == GoneReason::Value && gone.offset + gone.bytes > at as u64;
+        let stepped_over = self.out.dropped.iter().filter(|gone| is_taken(gone));
+        let from = stepped_over.map(|gone| gone.offset).chain(from).min()?;
+        self.out.dropped.retain(|gone| !is_taken(gone));
+        self.out.doubtful.retain(|doubtful| doubtful.offset < from);
+        while self.out.kept.last().is_some_and(|kept| kept.start >= from) {
+            self.out.kept.pop();
+        }
+        if let Some(kept) = self.out.kept.last_mut() {
+            kept.end = kept.end.min(from);
+        }
+        usize::try_from(from).ok()
     }
 
     fn finish(mut self) -> Salvaged {

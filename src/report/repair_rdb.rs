@@ -23,7 +23,8 @@ pub(super) fn rdb_repair(out: &mut String, rdb: &RdbRepair) -> fmt::Result {
     }
     for gone in rdb.dropped.iter().take(LISTED) {
         let what = format!("{}: {}", rdb.part, dropped(gone));
-        writeln!(out, "  {} {}", Styled(WARNING, "drop"), wrap(&what, 73, 7))?;
+        let label = if gone.bytes == 0 { "end " } else { "drop" };
+        writeln!(out, "  {} {}", Styled(WARNING, label), wrap(&what, 73, 7))?;
     }
     more(out, rdb.dropped.len(), "ranges")?;
     for key in rdb.doubtful.iter().take(LISTED) {
@@ -68,6 +69,9 @@ fn dropped(gone: &Gone) -> String {
         GoneReason::Duplicate => "a duplicate key",
         GoneReason::Torn => "the file ends in it",
     };
+    if gone.bytes == 0 {
+        return format!("byte {}: the end of the RDB is missing", Count(gone.offset));
+    }
     let key = key.map(|key| format!(", {key}")).unwrap_or_default();
     format!("byte {}, {}{key}: {why}: {}", Count(gone.offset), Bytes(gone.bytes), gone.found)
 }

@@ -173,6 +173,7 @@ impl Printed {
             [&sound()[..], b"rubbish", &command(&["FLUSHALL"]), &sound()].concat(),
         );
         place.put("html.aof", "<html></html>\n");
+        place.put("noise.rdb", super::repair_rdb::with_noise());
         place.put("keydb.rdb", super::convert::of_keydb(&[("a", "4102444800000")]));
         let code = "#!lua name=lib\nredis.register_function('f', function() return 1 end)";
         place.put(
@@ -192,6 +193,7 @@ impl Printed {
             "recover a.aof --undelete * -o undeleted",
             "strip-flushall ends.aof --in-place",
             "repair html.aof -n",
+            "repair noise.rdb -n --salvage",
             "repair damaged.aof -n --salvage",
             "repair torn.aof --in-place",
             "log a.aof --limit 9",

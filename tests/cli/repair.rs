@@ -364,7 +364,7 @@ fn a_broken_rdb_is_refused_with_the_reason() {
     place.put("a.aof", [b"REDIS0009\xfe\x00\x00\x01k\x01", &sound()[..]].concat());
     let run = place.run(&["repair", "a.aof", "-o", "b.aof"]);
     assert_eq!(run.code, Some(2), "{run:#?}");
-    assert!(run.stderr.contains("the RDB is broken: byte 13"), "{run:#?}");
+    assert!(run.stderr.contains("the RDB is broken: byte 16"), "{run:#?}");
     assert_eq!(place.names(), ["a.aof"]);
 }
 

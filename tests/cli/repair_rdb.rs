@@ -31,6 +31,14 @@ fn thirty() -> Vec<u8> {
     rdb(&names.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect::<Vec<_>>())
 }
 
+/// The same, with noise in the place of three keys.
+pub(super) fn with_noise() -> Vec<u8> {
+    let mut bytes = thirty();
+    let (from, to) = (find(&bytes, "key:9"), find(&bytes, "key:12"));
+    bytes[from..to].fill(0x9d);
+    bytes
+}
+
 fn find(bytes: &[u8], text: &str) -> usize {
     memchr::memmem::find(bytes, text.as_bytes()).unwrap()
 }
@@ -148,10 +156,7 @@ fn errors_that_are_not_located_leave_all_values_uncertain() {
 #[test]
 fn keys_before_and_after_noise_are_salvaged() {
     let place = Place::new();
-    let mut wrong = thirty();
-    let (from, to) = (find(&wrong, "key:9"), find(&wrong, "key:12"));
-    wrong[from..to].fill(0x9d);
-    place.put("dump.rdb", &wrong);
+    place.put("dump.rdb", with_noise());
     let run = place.run(&["repair", "dump.rdb", "--output", "new.rdb"]);
     assert_eq!(run.code, Some(2), "{run:#?}");
     assert!(run.stderr.contains("aofkit repair dump.rdb --salvage --dry-run"), "{run:#?}");
