@@ -1,8 +1,17 @@
 //! The client with which a person reaches the server of a log.
 
 use super::report::RecoverReport;
-use crate::base::next_step::Action;
+use crate::base::next_step::{Action, NextStep};
 use crate::input::hold_origin::HoldOrigin;
+
+/// Returns the last step after a hold: setting back what it changed.
+pub(super) fn release(origin: &HoldOrigin) -> NextStep {
+    let options = ["recover".to_owned(), "--release".to_owned()].into_iter();
+    NextStep::new(
+        "When the data is back, set back the settings that --hold changed:",
+        [Action::aofkit(options.chain(origin.client.iter().cloned()))],
+    )
+}
 
 /// A client of either product, with the options to connect to the server.
 pub(super) struct Client {
