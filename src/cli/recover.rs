@@ -149,9 +149,11 @@ Examples:
   aofkit recover held --merge newer --into 127.0.0.1:6379
   aofkit recover app.aof --until '2026-01-01 03:00:00' --output new.aof
   aofkit recover appendonlydir --excise 2 --dry-run
+  aofkit recover /var/lib/redis --also /backup --candidate 2 --strip --output recovered
+  aofkit recover --release -p 6379
 
 Exit codes: 0 recovered, or no loss found; 1 a report or dry run that found a flush or mass deletion, or could \
-not rule it out; 2 failed: nothing was changed; 3 some keys could not be put into the server.";
+not rule it out, or that found a missing file, or more data elsewhere; 2 failed: nothing was changed; 3 some keys could not be put into the server.";
 
 impl Recover {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {

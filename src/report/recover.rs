@@ -47,7 +47,9 @@ fn inspection(out: &mut String, report: &RecoverReport) -> fmt::Result {
     unknown(out, report)?;
     comes_back(out, report)?;
     deletions(out, report)?;
-    scope(out, report)?;
+    if report.snapshot_only.is_none() {
+        scope(out, report)?;
+    }
     events(out, report)?;
     right_now(out, report)?;
     candidates(out, report)?;

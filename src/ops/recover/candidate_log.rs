@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::candidates::{Candidate, CandidateKind};
-use super::places::above;
+use super::places::data_directory;
 use crate::aof::log::{Layout, Log, ManifestFile, Part, PartRole};
 use crate::aof::manifest::{Entry, Manifest, Role, printable};
 use crate::base::error::{Error, ErrorKind, Result};
@@ -116,11 +116,13 @@ fn manifest_name(candidate: &Candidate, log: &Log) -> OsString {
     name
 }
 
+/// Returns the layout of the log that the set would replace: the directory is that of the server, and the names of the
+/// files are those of the set.
 fn layout(log: &Log, manifest: &Path) -> Layout {
-    if *manifest == log.opened {
-        return log.layout.clone();
-    }
-    let directory = above(manifest);
+    let directory = match &log.layout {
+        Layout::MultiPart { directory, .. } => directory.clone(),
+        _ => data_directory(log).join("appendonlydir"),
+    };
     Layout::MultiPart {
         appenddirname: printable(directory.file_name().unwrap_or_default().as_bytes()),
         appendfilename: printable(manifest.file_stem().unwrap_or_default().as_bytes()),

@@ -90,19 +90,4 @@ impl CandidateKind {
             CandidateKind::File(kind) => kind.meaning(),
         }
     }
-
-    /// Returns whether the files are the parts of a set.
-    pub(super) fn is_set(self) -> bool {
-        matches!(self, CandidateKind::History | CandidateKind::Unlisted | CandidateKind::Set)
-    }
-}
-
-impl Candidate {
-    /// Returns whether it has keys that do not exist at the end of the log, as far as that is known.
-    pub(crate) fn has_more_than_the_log(&self) -> bool {
-        match (&self.adds, &self.unread) {
-            (Some(adds), _) => adds.keys > 0,
-            (None, unread) => unread.is_some(),
-        }
-    }
 }

@@ -1,16 +1,20 @@
 //! The client with which a person reaches the server of a log.
 
+use super::places::has_hold_journal;
 use super::report::RecoverReport;
 use crate::base::next_step::{Action, NextStep};
 use crate::input::hold_origin::HoldOrigin;
 
-/// Returns the last step after a hold: setting back what it changed.
-pub(super) fn release(origin: &HoldOrigin) -> NextStep {
-    let options = ["recover".to_owned(), "--release".to_owned()].into_iter();
-    NextStep::new(
-        "When the data is back, set back the settings that --hold changed:",
-        [Action::aofkit(options.chain(origin.client.iter().cloned()))],
-    )
+/// Returns the last step after a hold that has changed settings: setting them back.
+pub(super) fn release(report: &RecoverReport) -> Option<NextStep> {
+    let origin = report.hold_origin.as_ref()?;
+    let args = ["recover", "--release"].map(str::to_owned).into_iter();
+    has_hold_journal(origin, &report.data_directory).then(|| {
+        NextStep::new(
+            "When the data is back, set back the settings that --hold changed:",
+            [Action::aofkit(args.chain(origin.client.iter().cloned()))],
+        )
+    })
 }
 
 /// A client of either product, with the options to connect to the server.

@@ -330,7 +330,7 @@ fn put_in_place(report: &RecoverReport, done: &Done, written: &Path) -> Vec<Next
     }
     steps.push(NextStep::new("The server's configuration must have:", settings(report)));
     steps.push(check_keys(&client, done));
-    steps.extend(hold_origin.map(release));
+    steps.extend(release(report));
     steps
 }
 

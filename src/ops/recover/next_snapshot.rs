@@ -48,7 +48,7 @@ pub(super) fn snapshot_steps(report: &RecoverReport) -> Vec<NextStep> {
         "Start the server and check its keys:",
         [client.run(&["INFO", "keyspace"])],
     ));
-    steps.push(release(origin));
+    steps.extend(release(report));
     steps
 }
 

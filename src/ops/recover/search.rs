@@ -24,6 +24,9 @@ use crate::input::hold_origin::HoldOrigin;
 /// What the name of a directory with a secured log begins with.
 pub(super) const HOLD: &str = "aofkit-hold-";
 
+/// The name of the directory of a set by default.
+const SET: &str = "appendonlydir";
+
 /// The number of levels of directories that are searched below one that is given.
 const DEPTH: u8 = 2;
 
@@ -146,11 +149,11 @@ impl Scope {
             Scope::SetDirectory(_) => None,
             Scope::Server { .. } if is_hold => Some(Scope::Everything),
             Scope::Server { directory, .. } => (begins_with(directory)
-                || begins_with(OsStr::new("appendonlydir")))
+                || begins_with(OsStr::new(SET)))
             .then_some(Scope::Everything),
             Scope::Beside(file) => {
                 let has_set = || directory.join(with_manifest(file)).is_file();
-                has_set().then_some(Scope::Everything)
+                (begins_with(OsStr::new(SET)) && has_set()).then_some(Scope::Everything)
             }
             Scope::Everything => Some(Scope::Everything),
         }

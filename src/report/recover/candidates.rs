@@ -19,9 +19,14 @@ pub(super) fn answer_without_a_log(
     if let Some(missing) = &report.missing {
         let elsewhere = match best(report) {
             Some((candidate, keys)) => format!(
-                "Candidate {} below has {} that the rest of the log does not have.",
+                "Candidate {} below has {}{}.",
                 candidate.number,
-                counted(keys, "key")
+                counted(keys, "key"),
+                if report.parts.is_empty() {
+                    ""
+                } else {
+                    " that the rest of the log does not have"
+                }
             ),
             None if report.has_usable_candidate() => {
                 "Another file here may have your data: see below.".to_owned()
@@ -49,8 +54,19 @@ pub(super) fn answer_without_a_log(
         None => "HOLDS KEYS THAT WERE NOT COUNTED".to_owned(),
     };
     let head = format!("{}{time} {holds}.", ShownPath(name.as_ref()));
-    let rest = "There is no append-only file here. A snapshot has the data of one time, and not what happened to it since. Nothing was changed.";
-    paragraph(out, GOOD, &head, rest)?;
+    let is_empty = report.now.as_ref().is_some_and(|now| now.total == 0);
+    let (style, rest) = if is_empty {
+        (
+            ERROR,
+            "There is no append-only file here. A server with save points writes an empty snapshot at a FLUSHALL. If there is a backup, use it.",
+        )
+    } else {
+        (
+            GOOD,
+            "There is no append-only file here. A snapshot has the data of one time, and not what happened to it since.",
+        )
+    };
+    paragraph(out, style, &head, &format!("{rest} Nothing was changed."))?;
     Ok(true)
 }
 

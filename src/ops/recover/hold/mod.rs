@@ -61,7 +61,8 @@ pub fn hold(
     progress: &dyn LiveProgress,
 ) -> Result<HoldReport> {
     let dir = options.dir.as_deref();
-    let mut session = Session::open_in(endpoint, dir, RECONNECT, progress)?;
+    let opened = Session::open_in(endpoint, dir, RECONNECT, progress);
+    let mut session = opened.map_err(|error| without_config(error, dir))?;
     let snapshot_name = snapshot_name(&mut session, dir)?;
     let wanted = if session.server().appendonly { NO_REWRITES } else { NO_SAVES };
     let (changed, mut warnings) = changed::change(&mut session, options, wanted)?;
@@ -216,6 +217,16 @@ impl Hold<'_> {
         }
         NextStep::new(WHY, [Action::aofkit(args)])
     }
+}
+
+/// Adds to the error of a server that refuses CONFIG how its log can be secured all the same.
+fn without_config(error: Error, dir: Option<&Path>) -> Error {
+    if dir.is_some() || !error.message().contains("CONFIG GET") {
+        return error;
+    }
+    error.help(
+        "where the server refuses CONFIG, --dir DIR gives its data directory on this machine: then --hold works without CONFIG",
+    )
 }
 
 /// Adds to an error what was done before it occurred.
