@@ -72,7 +72,18 @@ pub(super) enum Found {
 /// As [`open`]; that a directory contains no log is an error only if it does not contain a recovery candidate either.
 pub(super) fn find(path: &Path, also: &[PathBuf], progress: &dyn Progress) -> Result<Found> {
     let error = match open(path) {
-        Ok(input) => return Ok(Found::Input(input)),
+        Ok(input) => {
+            // Only where a snapshot is taken for all the data there is.
+            let is_rdb = |log: &Log| {
+                let is_named = log.opened.extension().is_some_and(|end| end == "aof");
+                log.layout == Layout::RdbFile && !is_named
+            };
+            let is_snapshot = matches!(&input, Input::Log(log) if is_rdb(log)) && path.is_dir();
+            return match is_snapshot.then(|| unreadable(path)).flatten() {
+                Some(error) => Err(error),
+                None => Ok(Found::Input(input)),
+            };
+        }
         Err(error) => error,
     };
     // Several snapshots are an error of usage elsewhere, and several candidates here.
@@ -80,6 +91,9 @@ pub(super) fn find(path: &Path, also: &[PathBuf], progress: &dyn Progress) -> Re
         && path.is_dir()
         && !has_logs(path);
     if !is_without_log {
+        return Err(error);
+    }
+    if let Some(error) = unreadable(path) {
         return Err(error);
     }
     let log = empty(path, Layout::Empty);
@@ -94,6 +108,17 @@ pub(super) fn find(path: &Path, also: &[PathBuf], progress: &dyn Progress) -> Re
     };
     let log = Input::Log(Box::new(log)).into_log(progress)?;
     Ok(Found::NoLog(Whole { log, missing: Some(missing), error: Some(error) }))
+}
+
+/// Returns the error for a directory in `directory` that this user may not list: the log may be in it.
+fn unreadable(directory: &Path) -> Option<Error> {
+    let below = fs::read_dir(directory).into_iter().flatten().flatten();
+    // That of a file system, in which nothing is a server's.
+    let below = below.filter(|entry| entry.file_name() != "lost+found").map(|entry| entry.path());
+    below.filter(|path| path.is_dir()).find_map(|path| {
+        let error = fs::read_dir(&path).err()?;
+        Some(Error::io("list", path, error))
+    })
 }
 
 /// Returns whether a directory has several logs, of which one has to be given.

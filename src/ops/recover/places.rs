@@ -15,14 +15,16 @@ pub(super) fn data_directory(log: &Log) -> PathBuf {
     }
 }
 
-/// Returns whether a hold of the server has changed settings, which are in a journal in the server's data directory or
-/// next to the secured log at `hold`.
-pub(super) fn has_hold_journal(origin: &HoldOrigin, hold: &Path) -> bool {
-    let is_journal =
-        |name: &[u8]| name.starts_with(b".aofkit-hold-") && name.ends_with(b".journal");
-    [above(&origin.log), above(hold)].iter().any(|directory| {
-        let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
-        entries.into_iter().any(|entry| is_journal(entry.file_name().as_encoded_bytes()))
+/// Returns the directory with the journal of the settings that holds of the server have changed: the server's data
+/// directory, or that of the secured log at `hold`. `None` if there is no journal.
+pub(super) fn hold_journal_directory(origin: &HoldOrigin, hold: &Path) -> Option<PathBuf> {
+    let is_journal = |entry: std::fs::DirEntry| {
+        let name = entry.file_name();
+        let name = name.as_encoded_bytes();
+        name.starts_with(b".aofkit-hold-") && name.ends_with(b".journal")
+    };
+    [above(&origin.log), above(hold)].into_iter().find(|directory| {
+        std::fs::read_dir(directory).into_iter().flatten().flatten().any(is_journal)
     })
 }
 

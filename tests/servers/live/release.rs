@@ -108,7 +108,7 @@ fn changed_by_others(binary: &Binary) {
     std::fs::write(&journal, text.replace(REWRITES, "maxclients")).expect("a planted journal");
     let run = Run::of(&mut recover(&setup.server, &["--release"]));
     assert_eq!(run.code, Some(2), "{run:#?}");
-    assert!(run.stderr.contains("maxclients, which aofkit never changes"), "{run:#?}");
+    assert!(run.stderr.contains("\"maxclients\", which aofkit never changes"), "{run:#?}");
 }
 
 fn growing(binary: &Binary) {
@@ -207,8 +207,10 @@ fn without_log(binary: &Binary) {
 }
 
 fn without_config(binary: &Binary) {
-    let config = [("rename-command", "CONFIG \"\"")];
-    let mut setup = Setup::with(binary, &config);
+    let config = temp_dir();
+    let file = config.path().join("renamed.conf");
+    std::fs::write(&file, "rename-command CONFIG hidden\n").expect("a configuration");
+    let mut setup = Setup::with(binary, &[("include", &file.display().to_string())]);
     setup.fill(20);
     setup.server.client.call(&["FLUSHALL"]);
     let run = Run::of(&mut recover(&setup.server, &["--hold"]));
