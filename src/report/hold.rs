@@ -43,7 +43,7 @@ pub fn text(report: &HoldReport) -> String {
     );
     match (report.next.is_empty(), report.snapshot_only) {
         // That it could not be changed is one of the warnings.
-        (true, _) if !report.server.has_config => {}
+        (true, _) if report.is_refused => {}
         (true, false) => text.push_str("  automatic rewrites were off already\n"),
         (true, true) => text.push_str("  no save points were set\n"),
         (false, false) => {

@@ -16,6 +16,8 @@ pub(super) struct Changed {
     pub(super) changes: Vec<Change>,
     /// The journal that can be released, with the changes of earlier holds as well; `None` if there is none.
     pub(super) journal: Option<PathBuf>,
+    /// Whether the server refused the change.
+    pub(super) is_refused: bool,
 }
 
 impl Changed {
@@ -45,46 +47,59 @@ pub(super) fn change(
     options: &HoldOptions,
     wanted: Setting,
 ) -> Result<(Changed, Vec<String>)> {
-    let nothing = Changed { changes: Vec::new(), journal: None };
+    let nothing = Changed { changes: Vec::new(), journal: None, is_refused: true };
     if !session.server().has_config {
         return Ok((nothing, vec![unchanged(wanted, "the server refuses CONFIG")]));
     }
     let changes = settings::differences(session, &[wanted])?;
     let journals = journals(session, options);
     let mut warnings = Vec::new();
-    let journal = match record(session, &journals, &changes) {
-        Ok(journal) => journal,
-        Err(error) => {
-            // The hold is more urgent than the journal: without one, the values are printed.
-            warnings.push(format!("the changed settings were not recorded: {error}"));
-            None
-        }
+    let recorded = record(session, &journals, &changes).unwrap_or_else(|error| {
+        // The hold is more urgent than the journal: without one, the values are printed.
+        warnings.push(format!("the changed settings were not recorded: {error}"));
+        None
+    });
+    let path = |recorded: Option<&Recorded<'_>>| {
+        recorded.map(|recorded| recorded.journal.path().to_path_buf())
     };
     for change in &changes {
-        match session.set(&change.name, &change.set) {
-            Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::Refused && options.dir.is_some() => {
-                warnings.push(unchanged(wanted, &error.to_string()));
-                // Nothing was changed, so that setting it back has no effect.
-                return Ok((Changed { changes: Vec::new(), journal }, warnings));
+        if let Err(error) = session.set(&change.name, &change.set) {
+            // A lost connection is no refusal.
+            let is_refused = matches!(error.kind(), ErrorKind::Permission | ErrorKind::Refused);
+            if options.dir.is_none() || !is_refused {
+                return Err(error);
             }
-            Err(error) => return Err(error),
+            warnings.push(unchanged(wanted, &error.to_string()));
+            if let Some(recorded) = recorded.as_ref().filter(|recorded| recorded.is_new) {
+                recorded.journal.close()?;
+                return Ok((nothing, warnings));
+            }
+            let journal = path(recorded.as_ref());
+            return Ok((Changed { journal, ..nothing }, warnings));
         }
     }
-    Ok((Changed { changes, journal }, warnings))
+    let journal = path(recorded.as_ref());
+    Ok((Changed { changes, journal, is_refused: false }, warnings))
 }
 
-/// Records the changes in the journal of an earlier hold, or in the first directory that allows it. Returns the path of
-/// the journal; `None` if there is nothing to record.
-fn record(
+/// The journal in which changes are recorded.
+struct Recorded<'j> {
+    journal: &'j HoldJournal,
+    /// Whether there was none before this hold.
+    is_new: bool,
+}
+
+/// Records the changes in the journal of an earlier hold, or in the first directory that allows it. Returns `None` if
+/// there is nothing to record.
+fn record<'j>(
     session: &Session<'_>,
-    journals: &[HoldJournal],
+    journals: &'j [HoldJournal],
     changes: &[Change],
-) -> Result<Option<PathBuf>> {
+) -> Result<Option<Recorded<'j>>> {
     for journal in journals {
         if journal.changes()?.is_some() {
             journal.record(session.server(), changes)?;
-            return Ok(Some(journal.path().to_path_buf()));
+            return Ok(Some(Recorded { journal, is_new: false }));
         }
     }
     if changes.is_empty() {
@@ -93,7 +108,7 @@ fn record(
     let mut failed = None;
     for journal in journals {
         match journal.record(session.server(), changes) {
-            Ok(()) => return Ok(Some(journal.path().to_path_buf())),
+            Ok(()) => return Ok(Some(Recorded { journal, is_new: true })),
             Err(error) => failed = failed.or(Some(error)),
         }
     }

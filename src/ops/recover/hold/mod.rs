@@ -186,6 +186,7 @@ impl Hold<'_> {
             rewrites.as_ref().map(|change| format!("CONFIG SET {} {}", change.name, change.was));
         HoldReport {
             snapshot_only: !self.session.server().appendonly,
+            is_refused: changed.is_refused,
             server: self.session.into_server(),
             rewrites,
             turn_on,

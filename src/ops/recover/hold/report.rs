@@ -31,6 +31,9 @@ pub struct HoldReport {
     pub(crate) journal: Option<PathBuf>,
     /// Whether the server has no append-only file, so that only its RDB was secured.
     pub(crate) snapshot_only: bool,
+    /// Whether the server refused to change a setting, which is one of the warnings.
+    #[serde(skip)]
+    pub(crate) is_refused: bool,
     /// The path on this machine of the log that the server loads: the file, or the directory of the set; the RDB of a
     /// server without an append-only file. What is recovered belongs there.
     #[serde(serialize_with = "crate::base::escape::path")]
