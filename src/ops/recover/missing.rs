@@ -62,7 +62,7 @@ pub(super) enum Found {
     /// A log or an archive, which is not read yet.
     Input(Input),
     /// A directory without a log, in which there are recovery candidates.
-    NoLog(Whole),
+    NoLog(Box<Whole>),
 }
 
 /// Finds what `path` refers to.
@@ -107,7 +107,8 @@ pub(super) fn find(path: &Path, also: &[PathBuf], progress: &dyn Progress) -> Re
         servers: "a server with `appendonly yes` starts without data; one with `appendonly no` loads its dump.rdb".to_owned(),
     };
     let log = Input::Log(Box::new(log)).into_log(progress)?;
-    Ok(Found::NoLog(Whole { log, missing: Some(missing), error: Some(error) }))
+    let whole = Whole { log, missing: Some(missing), error: Some(error) };
+    Ok(Found::NoLog(Box::new(whole)))
 }
 
 /// Returns the error for a directory in `directory` that this user may not list: the log may be in it.

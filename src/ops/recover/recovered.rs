@@ -50,7 +50,7 @@ pub(crate) fn recover_with<T>(
 ) -> Result<T> {
     let whole = match missing::find(path, &options.also, progress)? {
         Found::Input(input) => missing::open_whole(path, input, progress)?,
-        Found::NoLog(whole) => whole,
+        Found::NoLog(whole) => *whole,
     };
     let whole = if options.candidate.is_none() { whole.refuse_missing()? } else { whole };
     let whole = whole.log;

@@ -53,7 +53,7 @@ fn open_checked(path: &Path, options: &RecoverOptions, progress: &dyn Progress) 
             }
             missing::open_whole(path, input, progress)?
         }
-        Found::NoLog(whole) => whole,
+        Found::NoLog(whole) => *whole,
     };
     if options.choice == Choice::Preview {
         return Ok(whole);
