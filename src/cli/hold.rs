@@ -7,10 +7,12 @@ use clap::Args;
 
 use super::args::Common;
 use super::connection::{ConnectionArgs, LoginArgs};
+use super::exit::Exit;
 use super::live::Teller;
 use super::parse::parse_duration;
-use crate::base::error::Result;
-use crate::ops::recover::hold::{HoldOptions, HoldReport, hold};
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::ops::recover::hold::{HoldOptions, HoldReport, hold, holds, release};
+use crate::report;
 
 const HOLD: &str = "Running servers";
 
@@ -19,16 +21,27 @@ const HOLD: &str = "Running servers";
 pub(super) struct HoldArgs {
     /// First secure the log of a running server
     ///
-    /// Turns off automatic rewrites and hard-links the whole log to a separate directory, then inspects it there.
-    /// The connection options select the server.
+    /// Turns off automatic rewrites and hard-links the whole log and the RDB to a separate directory, then inspects them
+    /// there. Of a server without an append-only file, the RDB is secured and save points are held off. The connection
+    /// options select the server.
     #[arg(long, help_heading = HOLD)]
     pub(super) hold: bool,
     /// Save the secured log in this directory [default: the server's data directory]
-    #[arg(long, value_name = "DIR", requires = "hold", hide_short_help = true, help_heading = HOLD)]
+    #[arg(long, value_name = "DIR", hide_short_help = true, help_heading = HOLD)]
     hold_to: Option<PathBuf>,
     /// The server's data directory on this machine [default: as reported by the server]
-    #[arg(long, value_name = "DIR", requires = "hold", hide_short_help = true, help_heading = HOLD)]
+    ///
+    /// With it, --hold works even if the server refuses CONFIG; then automatic rewrites stay on.
+    #[arg(long, value_name = "DIR", hide_short_help = true, help_heading = HOLD)]
     dir: Option<PathBuf>,
+    /// Set back the settings that --hold changed, and do nothing else
+    ///
+    /// The values are those from before the first hold. A setting that somebody has changed since is left alone.
+    #[arg(long, conflicts_with_all = ["hold", "choice", "merge", "undelete"], hide_short_help = true, help_heading = HOLD)]
+    pub(super) release: bool,
+    /// List the secured logs in this directory with age, size and server [default: the current directory]
+    #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = ".", conflicts_with_all = ["hold", "release", "choice", "merge", "undelete"], hide_short_help = true, help_heading = HOLD)]
+    pub(super) holds: Option<PathBuf>,
     /// Timeout for a rewrite that is already running
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = parse_duration, hide_short_help = true, help_heading = HOLD)]
     timeout: Duration,
@@ -48,13 +61,42 @@ impl HoldArgs {
     ///
     /// As [`hold`].
     pub(super) fn secure(&self, common: &Common) -> Result<HoldReport> {
-        let options = HoldOptions {
+        let endpoint = self.connection.endpoint(&common.cancellation)?;
+        hold(&endpoint, &self.options(), &Teller::new(common, &endpoint))
+    }
+
+    /// Runs `--release` or `--holds`; `None` if neither is given.
+    ///
+    /// # Errors
+    ///
+    /// As [`release`] and [`holds`].
+    pub(super) fn run_alone(&self, common: &Common) -> Result<Option<Exit>> {
+        if let Some(directory) = &self.holds {
+            let report = holds(directory)?;
+            common.print_report(&report, false, || report::hold::listed(&report))?;
+            return Ok(Some(Exit::Done));
+        }
+        if !self.release {
+            if !self.hold && (self.dir.is_some() || self.hold_to.is_some()) {
+                let message = "--dir and --hold-to concern a running server";
+                return Err(
+                    Error::new(ErrorKind::Usage, message).help("use them with --hold or --release")
+                );
+            }
+            return Ok(None);
+        }
+        let endpoint = self.connection.endpoint(&common.cancellation)?;
+        let report = release(&endpoint, &self.options(), &Teller::new(common, &endpoint))?;
+        common.print_report(&report, false, || report::hold::released(&report))?;
+        Ok(Some(Exit::Done))
+    }
+
+    fn options(&self) -> HoldOptions {
+        HoldOptions {
             dir: self.dir.clone(),
             to: self.hold_to.clone(),
             poll: Duration::from_secs(1),
             timeout: self.timeout,
-        };
-        let endpoint = self.connection.endpoint(&common.cancellation)?;
-        hold(&endpoint, &options, &Teller::new(common, &endpoint))
+        }
     }
 }

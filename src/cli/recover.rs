@@ -30,7 +30,7 @@ use crate::report::hold::HeldAndRecovered;
 #[command(after_help = SEE_LONG_HELP, after_long_help = EXAMPLES, disable_help_flag = true)]
 pub(super) struct Recover {
     /// The log: a file, a multi-part directory, its manifest, the data directory above, or an archive
-    #[arg(value_name = "PATH", required_unless_present = "hold", conflicts_with = "hold")]
+    #[arg(value_name = "PATH", required_unless_present_any = ["hold", "release", "holds"], conflicts_with_all = ["hold", "release", "holds"])]
     path: Option<PathBuf>,
     /// Remove the FLUSHALL at the end of the log, and nothing else
     #[arg(long, group = "choice")]
@@ -104,6 +104,9 @@ struct How {
     /// Recover from this candidate of the report
     #[arg(long = "candidate", alias = "survivor", value_name = "N")]
     candidate: Option<u64>,
+    /// Search this directory, too, for recovery candidates: logs, RDBs, archives; may be repeated
+    #[arg(long, value_name = "DIR", hide_short_help = true)]
+    also: Vec<PathBuf>,
     #[command(flatten)]
     placing: OutputArgs<Recovered>,
     #[command(flatten)]
@@ -146,12 +149,17 @@ Examples:
   aofkit recover held --merge newer --into 127.0.0.1:6379
   aofkit recover app.aof --until '2026-01-01 03:00:00' --output new.aof
   aofkit recover appendonlydir --excise 2 --dry-run
+  aofkit recover /var/lib/redis --also /backup --candidate 2 --strip --output recovered
+  aofkit recover --release -p 6379
 
 Exit codes: 0 recovered, or no loss found; 1 a report or dry run that found a flush or mass deletion, or could \
-not rule it out; 2 failed: nothing was changed; 3 some keys could not be put into the server.";
+not rule it out, or that found a missing file, or more data elsewhere; 2 failed: nothing was changed; 3 some keys could not be put into the server.";
 
 impl Recover {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
+        if let Some(exit) = self.hold.run_alone(common)? {
+            return Ok(exit);
+        }
         let winner = self.merge.map(|winner| match winner {
             WinnerArg::Newer => Winner::Newer,
             WinnerArg::Older => Winner::Older,
@@ -216,6 +224,7 @@ impl How {
             },
             now_ms: self.replaying.now_ms(),
             candidate: self.candidate,
+            also: self.also.clone(),
             server: self.server,
             preview: self.preview,
             force: self.force,

@@ -422,29 +422,29 @@ const MACOS_METADATA_DIRECTORY: &str = "__MACOSX";
 
 /// The files and directories in a directory, by name; symbolic links are followed.
 #[derive(Default)]
-struct Listing {
-    files: Vec<ListedFile>,
-    directories: Vec<PathBuf>,
+pub(crate) struct Listing {
+    pub(crate) files: Vec<ListedFile>,
+    pub(crate) directories: Vec<PathBuf>,
     /// Files and directories that this program left: they are not treated as logs unless named explicitly.
-    leftovers: Vec<LeftBehind>,
+    pub(crate) leftovers: Vec<LeftBehind>,
 }
 
 /// A file or directory that this program left, and the name of its original.
 #[derive(Clone)]
-struct LeftBehind {
-    of: OsString,
-    other: OtherFile,
+pub(crate) struct LeftBehind {
+    pub(crate) of: OsString,
+    pub(crate) other: OtherFile,
 }
 
 #[derive(Clone)]
-struct ListedFile {
-    name: OsString,
-    path: PathBuf,
-    bytes: u64,
+pub(crate) struct ListedFile {
+    pub(crate) name: OsString,
+    pub(crate) path: PathBuf,
+    pub(crate) bytes: u64,
 }
 
 impl Listing {
-    fn read(directory: &Path) -> std::io::Result<Listing> {
+    pub(crate) fn read(directory: &Path) -> std::io::Result<Listing> {
         let mut listing = Listing::default();
         for entry in fs::read_dir(directory)? {
             let entry = entry?;
@@ -482,7 +482,7 @@ impl Listing {
         (others.next().is_none() && !only.is_symlink()).then_some(only)
     }
 
-    fn manifests(&self) -> Vec<PathBuf> {
+    pub(crate) fn manifests(&self) -> Vec<PathBuf> {
         self.files_where(|file| file.kind_by_name() == OtherKind::OtherManifest)
     }
 
@@ -514,7 +514,7 @@ fn leftover_files(path: PathBuf, metadata: &fs::Metadata, what: Leftover) -> Oth
 
 impl ListedFile {
     /// Returns the parts of the name, if it is one that servers give to a part of a set.
-    fn part_name(&self) -> Option<PartName<'_>> {
+    pub(crate) fn part_name(&self) -> Option<PartName<'_>> {
         if self.is_macos_metadata() { None } else { PartName::parse(&self.name) }
     }
 
@@ -524,7 +524,7 @@ impl ListedFile {
         self.name.as_bytes().starts_with(b"._")
     }
 
-    fn kind_by_name(&self) -> OtherKind {
+    pub(crate) fn kind_by_name(&self) -> OtherKind {
         let name = self.name.as_bytes();
         let starts = |prefix: &[u8]| name.starts_with(prefix);
         let ends = |suffix: &[u8]| name.ends_with(suffix);
@@ -552,7 +552,7 @@ impl ListedFile {
     }
 
     /// Determines the kind from the first bytes; `Unknown` if the file cannot be read.
-    fn kind_by_content(&self) -> OtherKind {
+    pub(crate) fn kind_by_content(&self) -> OtherKind {
         let mut head = Vec::new();
         let read = File::open(&self.path).and_then(|file| file.take(8).read_to_end(&mut head));
         match (read, head.as_slice()) {
@@ -570,13 +570,15 @@ impl ListedFile {
 
 /// A file name in the form that servers give to the parts of a set: `NAME.SEQ.base.rdb`, `NAME.SEQ.base.aof`,
 /// `NAME.SEQ.incr.aof`.
-struct PartName<'a> {
-    appendfilename: &'a OsStr,
-    role: Role,
+pub(crate) struct PartName<'a> {
+    pub(crate) appendfilename: &'a OsStr,
+    pub(crate) role: Role,
+    /// The sequence number; `None` if it is larger than servers write.
+    pub(crate) seq: Option<i64>,
 }
 
 impl PartName<'_> {
-    fn parse(name: &OsStr) -> Option<PartName<'_>> {
+    pub(crate) fn parse(name: &OsStr) -> Option<PartName<'_>> {
         let name = name.as_bytes();
         let (stem, role) = [
             (&b".base.rdb"[..], Role::Base),
@@ -588,8 +590,12 @@ impl PartName<'_> {
         let dot = memchr::memrchr(b'.', stem)?;
         let (appendfilename, seq) = (stem.get(..dot)?, stem.get(dot + 1..)?);
         let is_number = !seq.is_empty() && seq.iter().all(u8::is_ascii_digit);
-        (is_number && !appendfilename.is_empty())
-            .then_some(PartName { appendfilename: OsStr::from_bytes(appendfilename), role })
+        let number = std::str::from_utf8(seq).ok().and_then(|seq| seq.parse().ok());
+        (is_number && !appendfilename.is_empty()).then_some(PartName {
+            appendfilename: OsStr::from_bytes(appendfilename),
+            role,
+            seq: number,
+        })
     }
 }
 

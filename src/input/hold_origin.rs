@@ -61,6 +61,14 @@ impl HoldOrigin {
         &self.client[first..]
     }
 
+    /// Returns whether a file is in the directory of a secured log, or in that of a set in one.
+    pub(crate) fn is_of_part(path: &Path) -> bool {
+        path.ancestors().skip(1).take(2).any(|place| {
+            let place = if place.as_os_str().is_empty() { Path::new(".") } else { place };
+            HoldOrigin::read(place).is_some()
+        })
+    }
+
     /// Reads the note in `directory`. Returns `None` if there is none or it cannot be read: the note is optional for a
     /// recovery.
     pub fn read(directory: &Path) -> Option<Self> {

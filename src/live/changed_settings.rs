@@ -38,7 +38,11 @@ pub(crate) const NO_FSYNC: Setting =
 pub(crate) const NO_REWRITES: Setting =
     Setting { name: "auto-aof-rewrite-percentage", meanwhile: "0", is_value: is_percentage };
 
-const ALL: [Setting; 2] = [NO_FSYNC, NO_REWRITES];
+/// Disables RDB snapshots that the server starts automatically.
+pub(crate) const NO_SAVES: Setting =
+    Setting { name: "save", meanwhile: "", is_value: are_save_points };
+
+const ALL: [Setting; 3] = [NO_FSYNC, NO_REWRITES, NO_SAVES];
 
 fn is_fsync_policy(value: &str) -> bool {
     ["always", "everysec", "no"].contains(&value)
@@ -48,6 +52,17 @@ fn is_fsync_policy(value: &str) -> bool {
 fn is_percentage(value: &str) -> bool {
     value.bytes().all(|byte| byte.is_ascii_digit())
         && value.parse::<u32>().is_ok_and(|number| i32::try_from(number).is_ok())
+}
+
+/// Save points are pairs of seconds and changes; there may be none.
+fn are_save_points(value: &str) -> bool {
+    let numbers = value.split(' ').filter(|_| !value.is_empty());
+    let is_number = |number: &str| {
+        !number.starts_with('0')
+            && number.bytes().all(|byte| byte.is_ascii_digit())
+            && number.parse::<u32>().is_ok_and(|number| i32::try_from(number).is_ok())
+    };
+    numbers.clone().count() % 2 == 0 && numbers.clone().all(is_number)
 }
 
 impl Setting {
@@ -104,6 +119,8 @@ mod tests {
             ("appendfsync", "always", "no"),
             ("auto-aof-rewrite-percentage", "100", "0"),
             ("auto-aof-rewrite-percentage", "2147483647", "0"),
+            ("save", "3600 1 300 100 60 10000", ""),
+            ("save", "900 1", ""),
         ] {
             assert_eq!(objection(&change(name, was, set)), None, "{name} {was}");
         }
@@ -121,6 +138,14 @@ mod tests {
             ("auto-aof-rewrite-percentage", "", "0"),
             ("auto-aof-rewrite-percentage", "1", "100"),
             ("\x1b[2J", "1", "0"),
+            ("save", "3600", ""),
+            ("save", "3600 1 ", ""),
+            ("save", "3600  1", ""),
+            ("save", "3600 -1", ""),
+            ("save", "0 1", ""),
+            ("save", "99999999999 1", ""),
+            ("save", "3600 1", "60 1"),
+            ("save", "3600 1\r\ndir /", ""),
         ] {
             let objection = objection(&change(name, was, set)).expect("an objection");
             assert!(!objection.contains('\x1b'), "{objection:?}");

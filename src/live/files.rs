@@ -105,6 +105,16 @@ impl Files {
         format!("{:016x}", xxh3_64(&bytes))
     }
 
+    /// Returns the identity of the server's data, which does not depend on whether there is a log: the data directory on
+    /// this machine, with symbolic links resolved, and the name of the log.
+    pub(crate) fn data_identity(&self) -> String {
+        let dir = fs::canonicalize(&self.dir).unwrap_or_else(|_| self.dir.clone());
+        let mut bytes = dir.into_os_string().into_encoded_bytes();
+        bytes.push(0);
+        bytes.extend(self.log.file_name().unwrap_or_default().as_encoded_bytes());
+        format!("{:016x}", xxh3_64(&bytes))
+    }
+
     /// Excludes other runs at this server by a lock on the directory of its log, which all runs see whatever their
     /// backup directory is, and which does not affect the server.
     ///

@@ -68,10 +68,19 @@ impl Journal {
 
     /// Writes the journal durably. An existing journal is never replaced: its older values are the original ones.
     pub(crate) fn write(&self, path: &Path) -> Result<()> {
+        self.write_as(path, Existing::Keep)
+    }
+
+    /// Writes the journal durably in the place of an older one that it continues.
+    pub(super) fn replace(&self, path: &Path) -> Result<()> {
+        self.write_as(path, Existing::Replace)
+    }
+
+    fn write_as(&self, path: &Path, existing: Existing) -> Result<()> {
         let mut text = serde_json::to_vec_pretty(self)
             .map_err(|error| Error::io("write", path, error.into()))?;
         text.push(b'\n');
-        let mut file = NewFile::create(path, Existing::Keep, Access::PRIVATE)?;
+        let mut file = NewFile::create(path, existing, Access::PRIVATE)?;
         std::io::Write::write_all(file.file(), &text).map_err(|e| Error::io("write", path, e))?;
         file.publish()
     }
@@ -105,7 +114,7 @@ impl Journal {
             )
             .at(path)
             .help(
-                "an earlier run was stopped and may have left appendfsync or auto-aof-rewrite-percentage changed: \
+                "an earlier run was stopped and may have left appendfsync, auto-aof-rewrite-percentage or save changed: \
                  set them by hand, then remove the journal",
             )
         };

@@ -6,7 +6,9 @@
 //! - [`session`]: a run at one server, which the modules below take instead of its parts.
 //! - [`info`], [`server`], [`replication`]: what the server reports about itself.
 //! - [`settings`], [`journal`]: the settings that a run changes, and the record on disk that restores them.
-//! - [`files`]: the location of the server's log on this machine, and the lock on it.
+//! - [`hold_journal`]: the settings that holds have changed, until they are released.
+//! - [`files`]: the location of the server's log on this machine, and the lock on it; [`found_names`]: its names, where the
+//!   server does not report them.
 //! - [`rewrite`], [`snapshot`]: BGREWRITEAOF, and the log as it is at one moment.
 //! - [`progress`]: progress reports of a run.
 
@@ -17,6 +19,8 @@ pub mod connection;
 pub(crate) mod dump;
 pub mod endpoint;
 pub mod files;
+pub(crate) mod found_names;
+pub(crate) mod hold_journal;
 pub mod info;
 pub mod journal;
 pub mod pipeline;

@@ -2,13 +2,14 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::client::Client;
 use super::connection::{Connection, Failure};
 use super::endpoint::Address;
+use super::found_names::FoundNames;
 use super::info::Info;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::escape::Shown;
@@ -39,6 +40,9 @@ pub struct ServerSeen {
     pub appendfilename: String,
     /// The name of the set's directory in the data directory; `None` for servers whose log is a single file.
     pub appenddirname: Option<String>,
+    /// Whether the server reports its settings. If not, the names were found in the data directory.
+    #[serde(skip)]
+    pub(crate) has_config: bool,
 }
 
 impl ServerSeen {
@@ -49,21 +53,57 @@ impl ServerSeen {
     /// When it does not reply, or the user lacks a permission, which the error names.
     pub(crate) fn ask(client: &mut Client) -> Result<Self> {
         let info = client.info("server")?;
-        let (product, version) = version(&info);
         let dir = required(client, "dir")?;
         Ok(ServerSeen {
-            address: client.address().clone(),
-            line: format!("{product}-{version}").parse().ok(),
-            version: format!("{product} {version}"),
-            port: info.number("tcp_port").unwrap_or(0),
-            run_id: info.text("run_id").unwrap_or_default().to_string(),
-            process: info.number("process_id").unwrap_or(0),
             dir: OsString::from_vec(dir).into(),
             appendonly: text(required(client, "appendonly")?) == "yes",
             appendfilename: name(client, "appendfilename")?
                 .ok_or_else(|| missing("appendfilename", client.address()))?,
             appenddirname: name(client, "appenddirname")?,
+            has_config: true,
+            ..ServerSeen::from_info(&info, client.address())
         })
+    }
+
+    /// Queries a server whose data directory is known. If it refuses CONFIG, which can be renamed or forbidden, the names
+    /// of its files are taken from that directory.
+    ///
+    /// # Errors
+    ///
+    /// As [`ServerSeen::ask`], and when the directory contains several logs.
+    pub(crate) fn ask_in(client: &mut Client, dir: &Path) -> Result<Self> {
+        let asked = client.connection().and_then(|server| server.setting_bytes("dir"));
+        if !matches!(asked, Err(Failure::Answer { .. })) {
+            return ServerSeen::ask(client);
+        }
+        let info = client.info("server")?;
+        let persistence = client.info("persistence")?;
+        let names = FoundNames::find(dir)?;
+        Ok(ServerSeen {
+            dir: dir.to_path_buf(),
+            appendonly: persistence.flag("aof_enabled"),
+            appendfilename: names.appendfilename.unwrap_or_else(|| "appendonly.aof".to_owned()),
+            appenddirname: names.appenddirname,
+            ..ServerSeen::from_info(&info, client.address())
+        })
+    }
+
+    /// Returns what INFO reports; the settings are left empty.
+    fn from_info(info: &Info, address: &Address) -> Self {
+        let (product, version) = version(info);
+        ServerSeen {
+            address: address.clone(),
+            line: format!("{product}-{version}").parse().ok(),
+            version: format!("{product} {version}"),
+            port: info.number("tcp_port").unwrap_or(0),
+            run_id: info.text("run_id").unwrap_or_default().to_string(),
+            process: info.number("process_id").unwrap_or(0),
+            dir: PathBuf::new(),
+            appendonly: false,
+            appendfilename: String::new(),
+            appenddirname: None,
+            has_config: false,
+        }
     }
 }
 

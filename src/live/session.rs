@@ -1,5 +1,6 @@
 //! A run at one server: the connection, the identity of the server, and the progress of the caller.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::client::Client;
@@ -28,8 +29,21 @@ impl<'p> Session<'p> {
         reconnect: Duration,
         progress: &'p dyn LiveProgress,
     ) -> Result<Self> {
+        Session::open_in(endpoint, None, reconnect, progress)
+    }
+
+    /// Like [`Session::open`]. If the data directory is given, the server may refuse CONFIG.
+    pub(crate) fn open_in(
+        endpoint: &Endpoint,
+        dir: Option<&Path>,
+        reconnect: Duration,
+        progress: &'p dyn LiveProgress,
+    ) -> Result<Self> {
         let mut client = Client::new(endpoint);
-        let server = ServerSeen::ask(&mut client)?;
+        let server = match dir {
+            Some(dir) => ServerSeen::ask_in(&mut client, dir)?,
+            None => ServerSeen::ask(&mut client)?,
+        };
         Ok(Session { client, server, progress, reconnect })
     }
 

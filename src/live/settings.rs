@@ -189,7 +189,7 @@ impl ChangedSettings {
                 Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
                 Err(TryLockError::WouldBlock) if Instant::now() >= deadline => {
                     let cause = Failure::Lost("the run itself is still trying".into());
-                    return Err(not_restored(cause, &self.endpoint, &self.changes));
+                    return Err(not_restored(cause, &self.endpoint, &self.changes, BACKUP_AGAIN));
                 }
                 Err(TryLockError::WouldBlock) => {
                     thread::sleep(FIRST_PAUSE);
@@ -209,7 +209,7 @@ impl ChangedSettings {
         if let Some(done) = restored {
             return Ok(done.clone());
         }
-        let done = put_back(client, &self.changes, patience)?;
+        let done = put_back(client, &self.changes, patience, BACKUP_AGAIN)?;
         if !self.changes.is_empty() {
             Journal::close(&self.journal)?;
         }
@@ -219,8 +219,13 @@ impl ChangedSettings {
 }
 
 /// Restores the values of `changes`, and verifies each at the server. Retries on a new connection while that can help
-/// and `patience` lasts.
-fn put_back(client: &mut Client, changes: &[Change], patience: Duration) -> Result<Vec<Restored>> {
+/// and `patience` lasts. `again` says how to try it later.
+fn put_back(
+    client: &mut Client,
+    changes: &[Change],
+    patience: Duration,
+    again: &str,
+) -> Result<Vec<Restored>> {
     let deadline = Instant::now() + patience;
     let mut pause = FIRST_PAUSE;
     loop {
@@ -231,7 +236,7 @@ fn put_back(client: &mut Client, changes: &[Change], patience: Duration) -> Resu
         client.disconnect();
         let now = Instant::now();
         if !failure.is_temporary() || now >= deadline {
-            return Err(not_restored(failure, client.endpoint(), changes));
+            return Err(not_restored(failure, client.endpoint(), changes, again));
         }
         thread::sleep(pause.min(deadline - now));
         pause = (pause * 2).min(LONGEST_PAUSE);
@@ -261,16 +266,31 @@ fn restore_one(connection: &mut Connection, change: &Change) -> Result<Restored,
     Ok(restored(outcome, now))
 }
 
-fn not_restored(failure: Failure, endpoint: &Endpoint, changes: &[Change]) -> Error {
+/// The ways to restore the settings after a backup failed to.
+const BACKUP_AGAIN: &str = "when it answers again, `aofkit backup --restore-config` with the same --to and connection does it, as does the next backup";
+
+fn not_restored(failure: Failure, endpoint: &Endpoint, changes: &[Change], again: &str) -> Error {
     let cause = failure.into_error("CONFIG SET", endpoint);
-    let values: Vec<_> =
-        changes.iter().map(|change| format!("CONFIG SET {} {}", change.name, change.was)).collect();
+    let values: Vec<_> = changes.iter().map(set_by_hand).collect();
     Error::new(ErrorKind::Io, format!("the settings of the server were not restored: {cause}"))
-        .help(format!(
-            "when it answers again, `aofkit backup --restore-config` with the same --to and connection does it, as does \
-             the next backup; by hand: {}",
-            values.join("; ")
-        ))
+        .help(format!("{again}; by hand: {}", values.join("; ")))
+}
+
+/// Returns the command that sets a setting back.
+pub(crate) fn set_by_hand(change: &Change) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    match change.was.bytes().all(is_plain) && !change.was.is_empty() {
+        true => format!("CONFIG SET {} {}", change.name, change.was),
+        false => format!("CONFIG SET {} \"{}\"", change.name, change.was),
+    }
+}
+
+/// Sets back what a hold changed. A setting that somebody has changed since is left alone.
+pub(crate) fn set_back(session: &mut Session<'_>, changes: &[Change]) -> Result<Vec<Restored>> {
+    let again =
+        "when it answers again, `aofkit recover --release` with the same connection does it";
+    let patience = session.reconnect();
+    put_back(session.client(), changes, patience, again)
 }
 
 /// Restores the settings that an earlier, killed run left changed at this server; `None` if there are none.
@@ -284,7 +304,7 @@ pub(crate) fn recover(
     let found = Journal::find(state, identity, &session.server().run_id)?;
     let Some((path, journal)) = found else { return Ok(None) };
     let patience = session.reconnect();
-    let restored = put_back(session.client(), &journal.changes, patience)?;
+    let restored = put_back(session.client(), &journal.changes, patience, BACKUP_AGAIN)?;
     Journal::close(&path)?;
     Ok(Some(restored))
 }

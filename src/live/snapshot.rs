@@ -310,14 +310,57 @@ fn boundary(survey: &Survey<'_>) -> u64 {
     }
 }
 
-/// Creates a copy of the set in the new directory `to`, by hard links if possible, with a note of its origin.
+/// What is retained of a server's data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Retained {
+    pub(crate) how: How,
+    /// The number of bytes of the log.
+    pub(crate) bytes: u64,
+    /// The number of files of the log.
+    pub(crate) files: usize,
+    /// The number of bytes of the RDB snapshot, if it was retained.
+    pub(crate) snapshot_bytes: Option<u64>,
+}
+
+/// Creates a copy of the RDB in the new directory `to`, by a hard link if possible, with a note of its origin.
 ///
-/// Returns the method and the number of bytes; `None` if a rewrite interfered and nothing was published.
+/// # Errors
+///
+/// When it cannot be linked or copied.
+pub(crate) fn keep_snapshot(rdb: &Path, to: &Path, note: Option<&[u8]>) -> Result<Retained> {
+    let access = Access::of_path(rdb).private();
+    let directory = NewDirectory::create(to, Existing::Keep, access)?;
+    let (how, bytes) = put_snapshot(rdb, directory.path(), access)
+        .map_err(|error| Error::io("copy the snapshot to", to, error))?;
+    if let Some(note) = note {
+        let _ = access.write(&directory.path().join(NOTE), note);
+    }
+    directory.publish()?;
+    Ok(Retained { how, bytes: 0, files: 0, snapshot_bytes: Some(bytes) })
+}
+
+/// Links or copies an RDB into a directory. A server never writes to it again: it replaces it by a new one.
+fn put_snapshot(rdb: &Path, directory: &Path, access: Access) -> io::Result<(How, u64)> {
+    let to = directory.join(rdb.file_name().unwrap_or_default());
+    match link(rdb, &to) {
+        Ok(()) => Ok((How::Links, fs::metadata(&to)?.len())),
+        // Something of this name is there, such as the log.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(error),
+        Err(_) => access.copy(rdb, &to).map(|bytes| (How::Copy, bytes)),
+    }
+}
+
+/// Creates a copy of the set in the new directory `to`, by hard links if possible, with a note of its origin, and with the
+/// RDB `snapshot` if that exists.
+///
+/// Returns `None` if a rewrite interfered and nothing was published.
 pub(crate) fn keep(
     files: &Files,
     to: &Path,
     note: Option<&[u8]>,
-) -> Result<Option<(How, u64, usize)>> {
+    snapshot: Option<&Path>,
+) -> Result<Option<Retained>> {
     let set = Set::read(files)?;
     let mut how = How::Links;
     // Only the owner of the log has access, because the recovered log must belong to the server again.
@@ -339,14 +382,18 @@ pub(crate) fn keep(
         // Links need no space, but a note does: on a full disk the log is retained without a note.
         let _ = access.write(&directory.path().join(NOTE), note);
     }
+    // The log matters more: without the snapshot, it is retained all the same.
+    let snapshot_bytes = snapshot
+        .and_then(|rdb| put_snapshot(rdb, directory.path(), access).ok())
+        .map(|(_, bytes)| bytes);
     // Published before any other check, so that it exists whatever happens next. The files are not opened: an RDB that is
     // compressed would be decompressed, for which there may be no space.
     let sizes = set.sizes(directory.path(), files)?;
-    let (bytes, parts) = (sizes.iter().sum(), sizes.len());
+    let (bytes, files_of_set) = (sizes.iter().sum(), sizes.len());
     let same = Set::read(files)? == set;
     if how == How::Links || same {
         directory.publish()?;
-        return Ok(Some((how, bytes, parts)));
+        return Ok(Some(Retained { how, bytes, files: files_of_set, snapshot_bytes }));
     }
     Ok(None)
 }
@@ -461,7 +508,7 @@ mod tests {
         };
         let was = before();
         let itself = Files { appenddirname: Some(place.to_str().unwrap().into()), ..files.clone() };
-        let error = keep(&itself, &data.path().join("kept"), None).unwrap_err();
+        let error = keep(&itself, &data.path().join("kept"), None, None).unwrap_err();
         assert!(error.to_string().contains("File exists"), "{error}");
         assert!(
             take(&itself, &[data.path().into()], &Silent)
@@ -473,13 +520,13 @@ mod tests {
         // Names that lead to a directory, and one that no file can have.
         for name in [".", "..", "\"\"", "\"a\\x00b\""] {
             fs::write(&manifest, format!("file {name} seq 1 type b\n")).unwrap();
-            let kept = keep(&files, &data.path().join("kept"), None);
+            let kept = keep(&files, &data.path().join("kept"), None, None);
             assert!(!matches!(kept, Ok(Some(_))), "{name}");
         }
         let named_so =
             "file a.aof.1.base.aof seq 1 type b\nfile a.aof.manifest seq 1 type i\n# comment\n";
         fs::write(&manifest, named_so).unwrap();
-        assert!(keep(&files, &data.path().join("kept"), None).is_err());
+        assert!(keep(&files, &data.path().join("kept"), None, None).is_err());
         assert!(
             take(&files, &[data.path().into()], &Silent)
                 .is_ok_and(|taken| taken.report.held == How::Open)
@@ -494,7 +541,7 @@ mod tests {
         let path = data.path().join(NOTE);
         fs::write(&path, log("SET a 1")).unwrap();
         let files = Files { dir: data.path().into(), log: path.clone(), appenddirname: None };
-        keep(&files, &data.path().join("kept"), Some(b"{}")).unwrap().unwrap();
+        keep(&files, &data.path().join("kept"), Some(b"{}"), None).unwrap().unwrap();
         assert_eq!(fs::read(&path).unwrap(), log("SET a 1"));
     }
 
@@ -506,7 +553,7 @@ mod tests {
         let source = data.path().join("appendonlydir/a.aof.1.base.aof");
         fs::set_permissions(&source, fs::Permissions::from_mode(0o644)).unwrap();
         let to = data.path().join("kept");
-        keep(&files, &to, Some(b"{}")).unwrap().unwrap();
+        keep(&files, &to, Some(b"{}"), None).unwrap().unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
         assert_eq!((mode(&to), mode(&to.join("appendonlydir"))), (0o700, 0o700));
         for name in [NOTE, "appendonlydir/a.aof.manifest"] {
@@ -529,8 +576,8 @@ mod tests {
         let content = [&stored[..], &log("SET a 1"), b"*3\r\n"].concat();
         fs::write(&incr, &content).unwrap();
         let to = data.path().join("kept");
-        let (_, bytes, _) = keep(&files, &to, None).unwrap().unwrap();
-        assert_eq!(bytes, (log("SET base 1").len() + content.len()) as u64);
+        let kept = keep(&files, &to, None, None).unwrap().unwrap();
+        assert_eq!(kept.bytes, (log("SET base 1").len() + content.len()) as u64);
         assert_eq!(fs::read(to.join("appendonlydir/a.aof.1.incr.aof")).unwrap(), content);
         let places = [data.path().to_path_buf()];
         let mut snapshot = take(&files, &places, &Silent).unwrap();
@@ -545,10 +592,15 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let files = set(data.path(), &log("SET a 1"));
         let to = data.path().join("kept");
-        let (how, bytes, count) = keep(&files, &to, Some(b"{}")).unwrap().unwrap();
+        let rdb = data.path().join("dump.rdb");
+        fs::write(&rdb, b"REDIS0011").unwrap();
+        let kept = keep(&files, &to, Some(b"{}"), Some(&rdb)).unwrap().unwrap();
         let expected = (log("SET base 1").len() + log("SET a 1").len()) as u64;
-        assert_eq!((how, bytes, count), (How::Links, expected, 2));
+        assert_eq!((kept.how, kept.bytes, kept.files), (How::Links, expected, 2));
+        assert_eq!(kept.snapshot_bytes, Some(9));
+        fs::remove_file(&rdb).unwrap();
+        assert_eq!(fs::read(to.join("dump.rdb")).unwrap(), b"REDIS0011");
         assert_eq!(open_files(&to).unwrap().parts.len(), 2);
-        assert!(keep(&files, &to, None).is_err(), "what is kept is never replaced");
+        assert!(keep(&files, &to, None, None).is_err(), "what is kept is never replaced");
     }
 }

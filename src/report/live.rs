@@ -127,19 +127,27 @@ fn snapshot<T>(report: &LiveReport<T>) -> String {
     text
 }
 
-fn setting_text(setting: &Restored) -> String {
+pub(super) fn setting_text(setting: &Restored) -> String {
     let Restored { change, outcome, now } = setting;
     let head = format!("setting   {}", change.name);
     match outcome {
-        Outcome::Restored => format!("{head}: {}, was {} meanwhile", change.was, change.set),
-        Outcome::AsBefore => format!("{head}: {}, as before", change.was),
+        Outcome::Restored => {
+            format!("{head}: {}, was {} meanwhile", value(&change.was), value(&change.set))
+        }
+        Outcome::AsBefore => format!("{head}: {}, as before", value(&change.was)),
         Outcome::LeftAlone => {
             format!(
-                "{head}: {now}, changed by another client meanwhile; it was {} before",
-                change.was
+                "{head}: {}, changed by another client meanwhile; it was {} before",
+                value(now),
+                value(&change.was)
             )
         }
     }
+}
+
+/// Returns the value of a setting for display.
+fn value(value: &str) -> String {
+    if value.is_empty() { "\"\"".to_owned() } else { ShownPath(value.as_ref()).to_string() }
 }
 
 /// Returns the report of `--restore-config`.

@@ -76,7 +76,9 @@ impl HasOutcome for RecoverReport {
         let is_written = self.done.as_ref().is_some_and(|done| done.written.is_some());
         let nothing_found =
             matches!(self.verdict, Verdict::Ordinary | Verdict::Nothing | Verdict::Empty);
-        Outcome::findings_if(!is_written && (!nothing_found || self.broken.is_some()))
+        let is_elsewhere = self.missing.is_some() || self.candidates_have_more();
+        let is_found = !nothing_found || self.broken.is_some() || is_elsewhere;
+        Outcome::findings_if(!is_written && is_found)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The text of `aofkit recover`: the answer first, then the next steps as commands to copy.
 
 mod answer;
+mod candidates;
 mod findings;
 mod phrases;
 
@@ -11,6 +12,7 @@ use phrases::{LISTED, keys, name, paragraph, row};
 use std::fmt::{self, Write};
 
 use self::answer::answer;
+use self::candidates::{answer_without_a_log, candidates};
 use self::findings::{deletions, scope, unknown, unread};
 use super::envelope::Report;
 use super::lines::{self, COLUMNS, actions, numbered};
@@ -22,8 +24,7 @@ use crate::base::escape::ShownPath;
 use crate::base::next_step::NextStep;
 use crate::base::units::{Bytes, Count, counted};
 use crate::ops::recover::{
-    Candidate, Conflicts, Done, EventKind, Expired, Joined, RecoverReport, RemovalReason,
-    TimeRange, Winner,
+    Conflicts, Done, EventKind, Expired, Joined, RecoverReport, RemovalReason, TimeRange, Winner,
 };
 
 /// Returns the report as text.
@@ -38,13 +39,17 @@ pub fn text(report: &RecoverReport) -> String {
 }
 
 fn inspection(out: &mut String, report: &RecoverReport) -> fmt::Result {
-    answer(out, report)?;
+    if !answer_without_a_log(out, report)? {
+        answer(out, report)?;
+    }
     log(out, report)?;
     unread(out, report)?;
     unknown(out, report)?;
     comes_back(out, report)?;
     deletions(out, report)?;
-    scope(out, report)?;
+    if report.snapshot_only.is_none() {
+        scope(out, report)?;
+    }
     events(out, report)?;
     right_now(out, report)?;
     candidates(out, report)?;
@@ -238,45 +243,6 @@ fn get_it_back(out: &mut String, report: &RecoverReport) -> fmt::Result {
         writeln!(out, "{}", wrap(&choice.why, COLUMNS, 0))?;
         actions(out, choice)
     })
-}
-
-fn candidates(out: &mut String, report: &RecoverReport) -> fmt::Result {
-    if report.candidates.is_empty() {
-        return Ok(());
-    }
-    writeln!(out, "\n  {}", Styled(QUIET, "recovery candidates"))?;
-    for candidate in report.candidates.iter().take(LISTED) {
-        write_candidate(out, candidate)?;
-    }
-    match report.candidates.len().saturating_sub(LISTED) {
-        0 => Ok(()),
-        more => writeln!(out, "     ... and {more} more; --json lists them all"),
-    }
-}
-
-fn write_candidate(out: &mut String, candidate: &Candidate) -> fmt::Result {
-    let names: Vec<String> =
-        candidate.files.iter().map(|file| ShownPath(&file.path).to_string()).collect();
-    let bytes = candidate.files.iter().map(|file| file.bytes).sum();
-    let mut what = format!("{}: {}", names.join(", "), Bytes(bytes));
-    if let Some(modified) = candidate.modified {
-        what.push_str(&format!(", last written {}", local(modified)));
-    }
-    what.push_str(&format!(": {}", candidate.kind.meaning()));
-    if let Some(held) = &candidate.holds {
-        what.push_str(&format!("; would restore {}", counted(held.total, "key")));
-        if candidate.ends_in_flush {
-            what.push_str(", without the FLUSHALL at its end");
-        }
-    }
-    if let Some(content) = &candidate.unread {
-        what.push_str(&format!("; number of keys unknown: {content}"));
-    }
-    if let Some(problem) = &candidate.problem {
-        what.push_str(&format!("; cannot be used: {problem}"));
-    }
-    let number = format!("{:>4}", candidate.number);
-    writeln!(out, "  {}  {}", Styled(STRONG, number), wrap(&what, COLUMNS - 8, 8))
 }
 
 fn recovered(out: &mut String, report: &RecoverReport, done: &Done) -> fmt::Result {

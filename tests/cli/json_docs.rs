@@ -61,6 +61,7 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ("backup.retention_problem", FAILING_DISK),
     ("backup.under_way", WRITER),
     ("diff.running", SERVER),
+    ("recover-release", SERVER),
     ("recover.hold", SERVER),
 ];
 
@@ -269,6 +270,9 @@ impl Printed {
         fs::create_dir(place.path("candidates")).unwrap();
         place.put("candidates/appendonly.aof", sound());
         place.put("candidates/dump.rdb", &super::newer::newer()[0].1);
+        fs::create_dir_all(place.path("without-manifest")).unwrap();
+        place.put("without-manifest/appendonly.aof.1.incr.aof", sound());
+        fs::create_dir_all(place.path("aofkit-hold-20261128010203")).unwrap();
         for line in [
             "compress a.aof -o a.zip",
             "compress a.aof -o port.zip --port 6380",
@@ -287,6 +291,9 @@ impl Printed {
             "backup a.aof --to to --dry-run",
             "verify damaged.zip",
             "recover candidates",
+            "recover candidates/dump.rdb",
+            "recover without-manifest",
+            "recover --holds .",
             "compress appendonlydir -o set.zip",
             "restore a.zip -o restored-6 --for redis-6.2 --owner 0",
             "restore set.zip -o restored-old --for redis-6.2",

@@ -9,6 +9,7 @@ mod archive_input;
 mod backup;
 mod broken_length;
 mod broken_values;
+mod candidates;
 mod columns;
 mod compact;
 mod content;

@@ -484,7 +484,7 @@ fn what_a_manifest_does_not_list_any_more_is_found() {
     place.put(format!("set/{old}"), log("SET a 1\nFLUSHALL"));
     place.put("appendonly.aof", log("SET old 1\nSET older 2"));
     let run = place.run(&["recover", "set", "--json"]);
-    assert_eq!(run.code, Some(0), "{run:#?}");
+    assert_eq!(run.code, Some(1), "{run:#?}");
     let look = json(&run);
     assert_eq!(look["verdict"]["kind"], "empty");
     let reported: Vec<_> = look["candidates"].as_array().unwrap().iter().collect();

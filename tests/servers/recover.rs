@@ -69,6 +69,7 @@ fn options(binary: &Binary, choice: Choice, output: Output) -> RecoverOptions {
         expired: Expired::Drop,
         now_ms: 1_800_000_000_000,
         candidate: None,
+        also: Vec::new(),
         server: Some(binary.line),
         preview: true,
         force: false,

@@ -1,8 +1,25 @@
 //! The client with which a person reaches the server of a log.
 
+use super::places::{above, hold_journal_directory};
 use super::report::RecoverReport;
-use crate::base::next_step::Action;
+use crate::base::next_step::{Action, NextStep, path_arg};
 use crate::input::hold_origin::HoldOrigin;
+
+/// Returns the last step after a hold that has changed settings: setting them back.
+pub(super) fn release(report: &RecoverReport) -> Option<NextStep> {
+    let origin = report.hold_origin.as_ref()?;
+    let journal = hold_journal_directory(origin, &report.data_directory)?;
+    let data = above(&origin.log);
+    let mut args = vec!["recover".to_owned(), "--release".to_owned()];
+    args.extend(origin.client.iter().cloned());
+    // The server may report another path, as in a container.
+    args.extend(["--dir".to_owned(), path_arg(&data)]);
+    if journal != data {
+        args.extend(["--hold-to".to_owned(), path_arg(&journal)]);
+    }
+    let why = "When the data is back, set back the settings that --hold changed:";
+    Some(NextStep::new(why, [Action::aofkit(args)]))
+}
 
 /// A client of either product, with the options to connect to the server.
 pub(super) struct Client {

@@ -2,19 +2,17 @@
 
 use std::path::PathBuf;
 
-use super::candidates::CandidateKind;
-use super::candidates::{self, Candidate};
-use super::cuts;
+use super::candidates::{Candidate, CandidateKind};
+use super::places::data_directory;
 use super::preview::Counted;
 use super::report::{Done, PartSummary, RecoverReport};
+use super::snapshot_only::SnapshotOnly;
 use super::subject::Subject;
-use super::timeline::timeline;
 use super::verdict::{Facts, Verdict, to_excise};
 use crate::analysis::keyspace_summary::SummaryReport;
-use crate::aof::log::{Layout, Log, OtherKind};
+use crate::aof::log::{Log, OtherKind};
 use crate::disk::open_writers::{Holder, writers};
 use crate::input::hold_origin::HoldOrigin;
-use crate::replay::RouteOptions;
 
 /// What was found out about a log.
 pub(super) struct Inspection<'i> {
@@ -25,30 +23,6 @@ pub(super) struct Inspection<'i> {
 }
 
 impl Inspection<'_> {
-    /// Counts the keys that a recovery candidate would restore.
-    pub(super) fn examine(&self, candidate: &mut Candidate) {
-        let examined = candidates::log_of(self.subject.whole, candidate).and_then(|log| {
-            let timeline = timeline(&log, self.subject.progress)?;
-            if let Some(unread) = timeline.newer_rdbs.first() {
-                candidate.unread = Some(unread.content.clone());
-                return Ok((!timeline.trailing.is_empty(), None));
-            }
-            let cut = cuts::excise(&log, &timeline, &timeline.trailing)?.list();
-            let options = RouteOptions { cut, ..RouteOptions::default() };
-            Ok((
-                !timeline.trailing.is_empty(),
-                Some(self.subject.count(&log, &options)?.to_report()),
-            ))
-        });
-        match examined {
-            Ok((ends_in_flush, held)) => {
-                candidate.ends_in_flush = ends_in_flush;
-                candidate.holds = held;
-            }
-            Err(error) => candidate.problem = Some(error.to_string()),
-        }
-    }
-
     /// Returns a summary of the keyspace just before an event.
     fn before(&self, event: u64) -> Option<SummaryReport> {
         let before = self.counted.as_ref()?.before(event)?;
@@ -119,26 +93,13 @@ impl Inspection<'_> {
             snapshot: snapshot(&candidates),
             candidates,
             candidate: options.candidate,
+            missing: None,
+            snapshot_only: SnapshotOnly::of_log(log, timeline),
             writers,
             done,
             next: Vec::new(),
             elapsed_s: 0.0,
         }
-    }
-}
-
-/// Returns the directory that contains the log, which is the server's `dir`, as a path that can be typed.
-fn data_directory(log: &Log) -> PathBuf {
-    let place = match &log.layout {
-        Layout::MultiPart { directory, .. } => directory,
-        _ => &log.opened,
-    };
-    match (place.components().next_back(), place.parent()) {
-        (Some(std::path::Component::Normal(_)), Some(parent)) if parent.as_os_str().is_empty() => {
-            PathBuf::from(".")
-        }
-        (Some(std::path::Component::Normal(_)), Some(parent)) => parent.to_path_buf(),
-        _ => place.join(".."),
     }
 }
 

@@ -21,32 +21,48 @@
 //! | `conflicts` | differences in later commands when an event is removed |
 //! | `join` | joining two states of a data set key by key |
 //! | `undelete` | restoring single keys |
-//! | `candidates` | other files that may contain the lost data |
+//! | `candidates` | other data that may contain what was lost, as it is reported |
+//! | `search` | searching directories for recovery candidates |
+//! | `part_sets` | pairing parts that no manifest lists |
+//! | `candidate_log` | opening a recovery candidate |
+//! | `examine` | the keys of a recovery candidate, and what it would add |
+//! | `missing` | a log of which a file is missing |
+//! | `snapshot_only` | an RDB without an append-only file |
+//! | `places` | the directories of a log |
 //! | `client` | the client that reaches the server of the log |
 //! | `next` | the steps to take next |
+//! | `next_snapshot` | the steps for a server without an append-only file |
 //! | `inspection` | what was found out about a log, as a report |
 //! | `run` | inspecting a log, and planning and applying a choice |
 //! | `report` | the schema of the report |
 
 mod apply;
+mod candidate_log;
 mod candidates;
 mod client;
 mod conflicts;
 mod cuts;
 mod data_set;
 mod event_kind;
+mod examine;
 #[cfg(feature = "live")]
 pub mod hold;
 mod inspection;
 mod join;
 mod losses;
+mod missing;
 mod next;
+mod next_snapshot;
 mod options;
+mod part_sets;
+mod places;
 mod plan;
 mod preview;
 mod recovered;
 mod report;
 mod run;
+mod search;
+mod snapshot_only;
 mod subject;
 mod timeline;
 mod undelete;

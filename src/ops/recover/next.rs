@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::candidates::CandidateKind;
-use super::client::Client;
+use super::client::{Client, release};
+use super::missing::EMPTY_BASE;
+use super::next_snapshot::snapshot_steps;
 use super::report::{Done, RecoverReport};
 use super::timeline::Event;
 use super::verdict::Verdict;
@@ -19,6 +21,9 @@ const LISTED: usize = 20;
 /// place.
 pub(super) fn next_steps(report: &RecoverReport) -> Vec<NextStep> {
     match &report.done {
+        None if report.snapshot_only.is_some() && report.candidate.is_none() => {
+            snapshot_steps(report)
+        }
         None => (into_server(report).into_iter())
             .chain(right_now(report))
             .chain(choices(report))
@@ -90,6 +95,9 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 
 /// Returns the commands that recover the data, to choose from.
 fn choices(report: &RecoverReport) -> Vec<NextStep> {
+    if report.missing.as_ref().is_some_and(|missing| missing.kind != EMPTY_BASE) {
+        return use_candidate(report).into_iter().collect();
+    }
     let mut choices = match report.verdict {
         Verdict::EndsInFlush { .. } => {
             vec![choice(report, "Recover it to a new path; nothing here is changed:", &["--strip"])]
@@ -275,7 +283,10 @@ fn around_damage(report: &RecoverReport) -> Vec<NextStep> {
 fn use_candidate(report: &RecoverReport) -> Option<NextStep> {
     let best = (report.candidates.iter())
         .filter(|candidate| candidate.problem.is_none())
-        .max_by_key(|candidate| candidate.holds.as_ref().map_or(0, |held| held.total))?;
+        .max_by_key(|candidate| {
+            let holds = candidate.holds.as_ref().map_or(0, |held| held.total);
+            (candidate.adds.map(|adds| adds.keys), holds, std::cmp::Reverse(candidate.number))
+        })?;
     report.candidate.is_none().then(|| {
         let (path, number) = (path_arg(&report.path), best.number.to_string());
         let args = ["recover", &path, "--candidate", &number, "--strip", "--output", "recovered"];
@@ -319,6 +330,7 @@ fn put_in_place(report: &RecoverReport, done: &Done, written: &Path) -> Vec<Next
     }
     steps.push(NextStep::new("The server's configuration must have:", settings(report)));
     steps.push(check_keys(&client, done));
+    steps.extend(release(report));
     steps
 }
 

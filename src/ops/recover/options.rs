@@ -1,5 +1,7 @@
 //! Options of `recover`.
 
+use std::path::PathBuf;
+
 use super::join::{Expired, Winner};
 use crate::analysis::position::Position;
 use crate::base::glob::Glob;
@@ -46,6 +48,8 @@ pub struct RecoverOptions {
     pub now_ms: i64,
     /// The number of the recovery candidate to use instead of the log, or, with [`Choice::Merge`], as its older side.
     pub candidate: Option<u64>,
+    /// Other directories in which recovery candidates are searched: logs, RDBs and archives.
+    pub also: Vec<PathBuf>,
     /// The server to write a newly encoded data set for; `None` for the server that wrote the log.
     pub server: Option<Server>,
     /// Whether keys are counted, which requires a replay.
@@ -75,6 +79,7 @@ impl Default for RecoverOptions {
             expired: Expired::default(),
             now_ms: jiff::Timestamp::now().as_millisecond(),
             candidate: None,
+            also: Vec::new(),
             server: None,
             preview: true,
             force: false,

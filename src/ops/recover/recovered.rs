@@ -6,11 +6,12 @@
 use std::path::Path;
 
 use super::apply::cut_list;
-use super::candidates;
+use super::candidate_log::{numbered, open_candidate};
 use super::join::{Tallies, Winner};
+use super::missing::{self, Found};
 use super::options::{Choice, RecoverOptions};
 use super::plan::{self, RecoverMethod, RecoverPlan};
-use super::run::candidate;
+use super::search::search;
 use super::subject::Subject;
 use super::timeline::{Event, Timeline, timeline as read_timeline};
 use super::undelete::{Undeleted, Wanted};
@@ -19,7 +20,6 @@ use crate::aof::log::Log;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::Progress;
 use crate::command::Position;
-use crate::input::open;
 use crate::ops::compact::Source;
 use crate::replay::{RouteOptions, route};
 
@@ -48,16 +48,21 @@ pub(crate) fn recover_with<T>(
     progress: &dyn Progress,
     receive: &mut dyn FnMut(&Recovered<'_>) -> Result<T>,
 ) -> Result<T> {
-    let whole = open(path)?.into_log(progress)?;
+    let whole = match missing::find(path, &options.also, progress)? {
+        Found::Input(input) => missing::open_whole(path, input, progress)?,
+        Found::NoLog(whole) => *whole,
+    };
+    let whole = if options.candidate.is_none() { whole.refuse_missing()? } else { whole };
+    let whole = whole.log;
     let mut recovered = || {
-        let candidates = candidates::candidates(&whole);
         let chosen = match options.candidate {
             None => None,
             Some(number) => {
-                Some(candidates::log_of(&whole, candidate(&candidates, number, &whole)?)?)
+                let candidates = search(&whole, &options.also);
+                Some(open_candidate(&whole, numbered(&candidates, number, &whole)?, progress)?)
             }
         };
-        let log = chosen.as_ref().unwrap_or(&whole);
+        let log: &Log = chosen.as_deref().unwrap_or(&whole);
         let timeline = read_timeline(log, progress)?;
         let subject = Subject { whole: &whole, log, timeline: &timeline, options, progress };
         let Some(plan) = plan::plan(&subject)? else {

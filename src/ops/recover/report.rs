@@ -7,7 +7,9 @@ use serde::Serialize;
 use super::candidates::Candidate;
 use super::join::Joined;
 use super::losses::Deletions;
+use super::missing::Missing;
 use super::plan::RecoverPlan;
+use super::snapshot_only::SnapshotOnly;
 use super::timeline::{Broken, Event, NewerRdb, PossibleFlush, Tail};
 use super::unread::Unread;
 use super::verdict::Verdict;
@@ -19,6 +21,9 @@ use crate::disk::open_writers::Holder;
 use crate::input::OpenedLog;
 use crate::input::hold_origin::HoldOrigin;
 use crate::replay::Origin;
+
+/// One in so many keys may be in a recovery candidate alone without a finding.
+const MORE_ONE_IN: u64 = 10;
 
 /// The events in a log that destroyed data, what can be recovered, and what was recovered.
 #[derive(Debug, Serialize)]
@@ -90,6 +95,10 @@ pub struct RecoverReport {
     pub candidates: Vec<Candidate>,
     /// The number of the recovery candidate that this report is about, if one was chosen.
     pub candidate: Option<u64>,
+    /// What is missing of the log; `None` if servers load all of it.
+    pub(crate) missing: Option<Missing>,
+    /// The RDB that is all the data there is; `None` if there is an append-only file.
+    pub(crate) snapshot_only: Option<SnapshotOnly>,
     /// The path of the RDB snapshot next to the log, which a server could overwrite.
     #[serde(serialize_with = "crate::base::escape::path_if_any")]
     pub snapshot: Option<PathBuf>,
@@ -109,7 +118,20 @@ pub struct RecoverReport {
 impl RecoverReport {
     /// Returns whether there is a recovery candidate that can be read.
     pub fn has_usable_candidate(&self) -> bool {
-        self.candidates.iter().any(|candidate| candidate.problem.is_none())
+        let is_worthless = |candidate: &Candidate| {
+            candidate.adds.is_some_and(|adds| adds.keys == 0 && adds.different == 0)
+        };
+        self.candidates
+            .iter()
+            .any(|candidate| candidate.problem.is_none() && !is_worthless(candidate))
+    }
+
+    /// Returns whether a recovery candidate has so many keys that do not exist at the end of the log that data may have
+    /// been lost: a tenth of the keys of the log. Fewer are to be expected in any older state.
+    pub(crate) fn candidates_have_more(&self) -> bool {
+        let expected = self.now.as_ref().map_or(0, |now| now.total / MORE_ONE_IN);
+        let more = |candidate: &Candidate| candidate.adds.is_some_and(|adds| adds.keys > expected);
+        self.candidate.is_none() && self.candidates.iter().any(more)
     }
 
     /// Replaces the paths of a temporary extraction, if `log` is one, by those of the archive and in it.

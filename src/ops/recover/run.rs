@@ -3,10 +3,13 @@
 use std::path::Path;
 use std::time::Instant;
 
-use super::candidates::{self, Candidate};
+use super::candidate_log::{numbered, open_candidate};
+use super::examine::examine;
 use super::inspection::Inspection;
+use super::missing::{self, Found, Whole};
 use super::options::{Choice, RecoverOptions};
 use super::report::RecoverReport;
+use super::search::search;
 use super::subject::{Subject, count, unless_refused};
 use super::timeline::{Timeline, timeline};
 use super::verdict::{Facts, Verdict};
@@ -16,7 +19,7 @@ use crate::aof::log::Log;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::Progress;
 use crate::input::overwrite::inputs;
-use crate::input::{Input, OpenedLog, open};
+use crate::input::{Input, OpenedLog};
 use crate::ops::repair::retained_ranges::Output;
 use crate::replay::RouteOptions;
 
@@ -32,16 +35,35 @@ pub fn recover(
     progress: &dyn Progress,
 ) -> Result<RecoverReport> {
     let started = Instant::now();
-    let input = open(path)?;
-    if options.choice != Choice::Preview {
-        check_before_reading(&input, options)?;
-    }
-    let whole = input.into_log(progress)?;
+    let Whole { log: whole, missing, .. } = open_checked(path, options, progress)?;
     let mut report = whole.name_archive(recover_log(&whole, options, progress))?;
     report.name_archive(&whole);
+    report.missing = missing.filter(|_| options.candidate.is_none());
     report.next = next::next_steps(&report);
     report.elapsed_s = started.elapsed().as_secs_f64();
     Ok(report)
+}
+
+/// Opens the log at `path`, or what is left of it. A choice that needs the whole log is refused if a file is missing.
+fn open_checked(path: &Path, options: &RecoverOptions, progress: &dyn Progress) -> Result<Whole> {
+    let whole = match missing::find(path, &options.also, progress)? {
+        Found::Input(input) => {
+            if options.choice != Choice::Preview {
+                check_before_reading(&input, options)?;
+            }
+            missing::open_whole(path, input, progress)?
+        }
+        Found::NoLog(whole) => *whole,
+    };
+    if options.choice == Choice::Preview {
+        return Ok(whole);
+    }
+    // What is left of a log must not replace it.
+    if options.candidate.is_none() || options.output == Output::InPlace {
+        return whole.refuse_missing();
+    }
+    options.output.check(options.force, &inputs(&whole.log))?;
+    Ok(whole)
 }
 
 /// Refuses an output that cannot be written, before an archive is extracted.
@@ -61,12 +83,14 @@ fn recover_log(
     options: &RecoverOptions,
     progress: &dyn Progress,
 ) -> Result<RecoverReport> {
-    let mut candidates = candidates::candidates(whole);
+    let mut candidates = search(whole, &options.also);
     let chosen = match options.candidate {
         None => None,
-        Some(number) => Some(candidates::log_of(whole, candidate(&candidates, number, whole)?)?),
+        Some(number) => {
+            Some(open_candidate(whole, numbered(&candidates, number, whole)?, progress)?)
+        }
     };
-    let log = chosen.as_ref().unwrap_or(whole);
+    let log: &Log = chosen.as_deref().unwrap_or(whole);
     if chosen.is_some() && options.choice != Choice::Preview {
         options.output.check(options.force, &inputs(log))?;
     }
@@ -96,30 +120,13 @@ fn recover_log(
         Some(plan) => Some(apply::apply(&subject, plan)?),
     };
     let inspection = Inspection { subject, counted, uncounted };
-    let may_be_elsewhere = match verdict {
-        Verdict::Unclear | Verdict::FlushAfterDamage => options.choice == Choice::Preview,
-        _ => verdict.is_not_in_the_log(),
-    };
-    if options.preview && may_be_elsewhere {
-        candidates.iter_mut().for_each(|candidate| inspection.examine(candidate));
-        progress.check()?;
+    if options.preview && options.choice == Choice::Preview && options.candidate.is_none() {
+        for candidate in &mut candidates {
+            examine(&inspection.subject, candidate);
+            progress.check()?;
+        }
     }
     Ok(inspection.report(verdict, candidates, done))
-}
-
-pub(super) fn candidate<'s>(
-    candidates: &'s [Candidate],
-    number: u64,
-    log: &Log,
-) -> Result<&'s Candidate> {
-    candidates.iter().find(|candidate| candidate.number == number).ok_or_else(|| {
-        Error::new(
-            ErrorKind::Usage,
-            format!("there is no recovery candidate {number} next to the log"),
-        )
-        .at(&log.opened)
-        .help("aofkit recover PATH lists what there is, with its numbers")
-    })
 }
 
 /// Counts the keys before the first command that may be a renamed flush. The count before later ones would depend on

@@ -95,10 +95,10 @@ fn restored_as_instructed(binary: &Binary) {
     for text in [
         format!("HELD: the log of {socket}, {}", binary.line.to_string().replace('-', " ")),
         format!("\n  {}\n", set.display()),
-        format!("the recovered log has to replace it:\n    {}\n", log.display()),
+        format!("what is recovered has to replace it:\n    {}\n", log.display()),
         format!(
-            "automatic rewrites are off; to turn them on again:\n    \
-             {client}-cli -s {socket} CONFIG SET auto-aof-rewrite-percentage 100\n"
+            "automatic rewrites are off; at the end, to set this back:\n    \
+             aofkit recover --release -s {socket}\n"
         ),
         "YES, your data is still there".into(),
         "was secured from the server at".into(),

@@ -5,6 +5,7 @@ mod faults;
 mod hold;
 mod load;
 mod proxy;
+mod release;
 mod replicas;
 mod works;
 
@@ -19,6 +20,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         faults::trials(),
         hold::trials(),
         load::trials(),
+        release::trials(),
         replicas::trials(),
         works::trials(),
     ];

@@ -10,6 +10,9 @@ use crate::live::changed_settings::Change;
 use crate::live::server::ServerSeen;
 use crate::live::snapshot::How;
 
+/// The time for which a lost connection is retried.
+pub(super) const RECONNECT: Duration = Duration::from_secs(30);
+
 /// The report of `recover --hold`: what was secured, and how.
 #[derive(Debug, Serialize)]
 pub struct HoldReport {
@@ -19,8 +22,20 @@ pub struct HoldReport {
     pub rewrites: Option<Change>,
     /// The command that turns automatic rewrites on again, to be run after the recovery.
     pub turn_on: Option<String>,
-    /// The path on this machine of the log that the server loads: the file, or the directory of the set. The recovered
-    /// log belongs there.
+    /// The change that held off save points, which stays in effect; `None` if there are none or the server has an
+    /// append-only file.
+    pub(crate) saves: Option<Change>,
+    /// The journal of the changed settings, from which `recover --release` sets them back; `None` if nothing is changed
+    /// or no directory allows one.
+    #[serde(serialize_with = "crate::base::escape::path_if_any")]
+    pub(crate) journal: Option<PathBuf>,
+    /// Whether the server has no append-only file, so that only its RDB was secured.
+    pub(crate) snapshot_only: bool,
+    /// Whether the server refused to change a setting, which is one of the warnings.
+    #[serde(skip)]
+    pub(crate) is_refused: bool,
+    /// The path on this machine of the log that the server loads: the file, or the directory of the set; the RDB of a
+    /// server without an append-only file. What is recovered belongs there.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub log: PathBuf,
     /// The RDB snapshot in the server's data directory, if it exists.
@@ -31,7 +46,9 @@ pub struct HoldReport {
     /// The retained sets, each in a data directory that a server can be started on: the set at the beginning, and the
     /// set that a running rewrite produced.
     pub kept: Vec<Kept>,
-    /// The steps to take after the recovery: the command of `turn_on`, with the client that runs it.
+    /// What was not possible, or endangers the data.
+    pub(crate) warnings: Vec<String>,
+    /// The step to take last, after the recovery: setting back what was changed, by this hold and by those before it.
     pub next: Vec<NextStep>,
 }
 
@@ -47,6 +64,8 @@ pub struct Kept {
     pub bytes: u64,
     /// The number of files in the set.
     pub files: usize,
+    /// The size of the RDB snapshot that was secured with it, in bytes; `None` if there is none.
+    pub(crate) snapshot_bytes: Option<u64>,
 }
 
 /// Options of [`hold`](super::hold()).
