@@ -87,8 +87,7 @@ impl Inspection<'_> {
             opened: log.opened.clone(),
             archived: false,
             layout: log.layout.clone(),
-            // A server that runs on the secured log itself is the one that matters.
-            hold_origin: HoldOrigin::read(&data_directory).filter(|_| writers.is_empty()),
+            hold_origin: hold_origin(whole),
             data_directory,
             parts: (log.parts.iter())
                 .map(|part| PartSummary { name: part.name.clone(), bytes: part.mapping.len() })
@@ -122,9 +121,15 @@ impl Inspection<'_> {
             writers,
             done,
             next: Vec::new(),
+            elsewhere: Vec::new(),
             elapsed_s: 0.0,
         }
     }
+}
+
+/// Returns the server that the log was secured from, unless another one runs on the secured log, which matters more.
+pub(super) fn hold_origin(log: &Log) -> Option<HoldOrigin> {
+    HoldOrigin::read(&data_directory(log)).filter(|_| writers_of(log).is_empty())
 }
 
 /// Returns the directory that contains the log, which is the server's `dir`, as a path that can be typed.
