@@ -84,6 +84,7 @@
 //!   shard after shard on all cores, on a `keyspace`; `ops::compact` writes each shard through `rewrite`, joins the shards in
 //!   order, reads the result back and publishes it.
 //! - *convert*: the same, after `rewrite::fit` has removed from each shard what the other server cannot hold, and counted it.
+//!   *merge*: two data sets, routed together and joined shard by shard.
 //! - *digest*: the same replay, with nothing written. *diff*: two logs, routed together, compared shard by shard; a
 //!   running server is asked for the keys of each shard through `live`.
 //! - *log*: `aof::scan`, one window at a time. *history*: the one shard of a key, replayed twice and observed.

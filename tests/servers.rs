@@ -27,6 +27,7 @@ mod servers {
     pub(crate) mod restore;
     pub(crate) mod rewrite;
     pub(crate) mod sets;
+    pub(crate) mod steps;
     pub(crate) mod table;
     pub(crate) mod verdicts;
 }
@@ -55,6 +56,7 @@ fn main() {
         servers::recover::trials(),
         servers::rewrite::trials(),
         servers::sets::trials(),
+        servers::steps::trials(),
         servers::table::trials(),
         servers::verdicts::trials(),
     ];

@@ -41,6 +41,8 @@ pub enum ErrorKind {
     Refused,
     /// A limit would be passed, one that the person stated or that something is left; nothing was changed.
     Limit,
+    /// No key has the requested name or matches the requested pattern.
+    NoSuchKey,
     /// Another process holds the lock.
     Locked,
     /// The caller cancelled the operation; output that was not finished is removed.

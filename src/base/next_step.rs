@@ -29,9 +29,16 @@ pub enum Action {
         /// Its arguments, not quoted.
         args: Vec<String>,
     },
-    /// Stop the server, by running a client.
+    /// Stop the server, by running a client or its supervisor.
     StopServer {
-        /// The name of the client, which is looked up on the PATH.
+        /// The name of the program, which is looked up on the PATH.
+        program: String,
+        /// Its arguments, not quoted.
+        args: Vec<String>,
+    },
+    /// Start the server, by running its supervisor.
+    StartServer {
+        /// The name of the program, which is looked up on the PATH.
         program: String,
         /// Its arguments, not quoted.
         args: Vec<String>,
@@ -69,6 +76,18 @@ impl Action {
         Action::Run { program: program.to_owned(), args }
     }
 
+    /// Returns the action of stopping the server by running `program`.
+    pub(crate) fn stop<A: Into<String>>(program: &str, args: impl IntoIterator<Item = A>) -> Self {
+        let args = args.into_iter().map(Into::into).collect();
+        Action::StopServer { program: program.to_owned(), args }
+    }
+
+    /// Returns the action of starting the server by running `program`.
+    pub(crate) fn start<A: Into<String>>(program: &str, args: impl IntoIterator<Item = A>) -> Self {
+        let args = args.into_iter().map(Into::into).collect();
+        Action::StartServer { program: program.to_owned(), args }
+    }
+
     /// Returns the action of running this program.
     pub fn aofkit<A: Into<String>>(args: impl IntoIterator<Item = A>) -> Self {
         Action::run("aofkit", args)
@@ -91,11 +110,13 @@ impl fmt::Display for Action {
     /// terminal are escaped, so that a command with one fails.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Action::Run { program, args } | Action::StopServer { program, args } => {
+            Action::Run { program, args }
+            | Action::StopServer { program, args }
+            | Action::StartServer { program, args } => {
                 f.write_str(&typed(program.as_ref()))?;
                 args.iter().try_for_each(|arg| write!(f, " {}", typed(arg.as_ref())))
             }
-            Action::Configure { setting, value } if ["yes", "no"].contains(&value.as_str()) => {
+            Action::Configure { setting, value } if is_plain(setting, value) => {
                 write!(f, "{setting} {value}")
             }
             Action::Configure { setting, value } => {
@@ -105,6 +126,13 @@ impl fmt::Display for Action {
             Action::Expect { output } => write!(f, "  {output},..."),
         }
     }
+}
+
+/// Returns whether a value needs no quotes: `yes`, `no`, or the two names of a renamed command.
+fn is_plain(setting: &str, value: &str) -> bool {
+    let is_part_of_name = |byte: u8| byte.is_ascii_alphanumeric() || b" _-.".contains(&byte);
+    ["yes", "no"].contains(&value)
+        || setting == "rename-command" && value.bytes().all(is_part_of_name)
 }
 
 #[cfg(test)]
@@ -137,5 +165,7 @@ mod tests {
         assert_eq!(Action::configure("appendonly", "yes").to_string(), "appendonly yes");
         let name = Action::configure("appendfilename", r#"a "b\c".aof"#);
         assert_eq!(name.to_string(), r#"appendfilename "a \"b\\c\".aof""#);
+        let renamed = Action::configure("rename-command", "FLUSHALL WIPE_9F");
+        assert_eq!(renamed.to_string(), "rename-command FLUSHALL WIPE_9F");
     }
 }

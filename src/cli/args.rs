@@ -60,6 +60,18 @@ pub(super) struct Common {
     /// Number of threads [default: all cores]
     #[arg(short = 'j', long, global = true, value_name = "N", help_heading = COMMON)]
     pub(super) threads: Option<usize>,
+    /// A command that the server's configuration renamed: its name in the log, and its standard name; may be repeated
+    ///
+    /// For `rename-command FLUSHALL WIPE_9F`, it is WIPE_9F=FLUSHALL.
+    #[arg(
+        long,
+        global = true,
+        value_name = "OLD=NEW",
+        value_parser = parse_rename,
+        hide_short_help = true,
+        help_heading = COMMON
+    )]
+    pub(super) rename: Vec<(String, String)>,
     /// Made by Ctrl-C and SIGTERM.
     #[arg(skip)]
     pub(super) cancellation: Cancellation,
@@ -321,6 +333,13 @@ impl ModuleArgs {
     pub(super) fn loaded(&self) -> Modules {
         Modules::new(self.modules.iter().cloned())
     }
+}
+
+fn parse_rename(text: &str) -> Result<(String, String), String> {
+    let names = text.split_once('=').filter(|(old, new)| !old.is_empty() && !new.is_empty());
+    let (old, new) = names
+        .ok_or_else(|| format!("`{text}` is not of the form OLD=NEW, as in WIPE_9F=FLUSHALL"))?;
+    Ok((old.to_owned(), new.to_owned()))
 }
 
 fn parse_key_spec(text: &str) -> Result<(String, usize), String> {

@@ -36,6 +36,7 @@ impl Exit {
     /// Returns the exit code for `error`.
     pub fn from_error(error: &Error) -> Self {
         match error.kind() {
+            ErrorKind::NoSuchKey => Exit::Findings,
             ErrorKind::Limit => Exit::Limit,
             ErrorKind::Locked => Exit::Locked,
             ErrorKind::Interrupted => Exit::Interrupted,

@@ -21,6 +21,7 @@ mod into;
 mod list;
 mod live;
 mod log;
+mod merge;
 mod output;
 mod parse;
 mod priority;
@@ -41,6 +42,7 @@ pub use exit::Exit;
 use self::args::Common;
 use self::output::print_error;
 use crate::base::error::{Error, ErrorKind};
+use crate::command::set_renamed;
 use crate::disk::install_sigbus_guard;
 use crate::report::error::ErrorReport;
 
@@ -67,6 +69,7 @@ enum Command {
     CheckAof(check_aof::CheckAof),
     Compact(compact::Compact),
     Convert(convert::Convert),
+    Merge(merge::Merge),
     Backup(Box<backup::Backup>),
     List(list::List),
     Prune(prune::Prune),
@@ -102,6 +105,7 @@ pub fn main() -> Exit {
         Command::Repair(repair) => repair.run(&cli.common),
         Command::Compact(compact) => compact.run(&cli.common),
         Command::Convert(convert) => convert.run(&cli.common),
+        Command::Merge(merge) => merge.run(&cli.common),
         Command::Log(log) => log.run(&cli.common),
         Command::History(history) => history.run(&cli.common),
         Command::Compress(compress) => compress.run(&cli.common),
@@ -184,6 +188,7 @@ impl WriteGlobal for ColorChoice {
 
 fn set_up(common: &Common) -> Result<(), Error> {
     install_sigbus_guard();
+    set_renamed(&common.rename)?;
     interrupt::listen(&common.cancellation);
     if let Some(threads) = common.threads {
         // Fails only if a pool exists, which is not the case yet.

@@ -8,6 +8,7 @@
 //! the first that gives every command its own slot. The few names longer than 16 bytes are compared
 //! one by one.
 
+use crate::command::renamed::lookup_renamed;
 use crate::command::table::{COUNT, CommandId, TABLE};
 
 /// A name in the form in which it is compared: two little-endian 64-bit integers, padded with
@@ -37,9 +38,14 @@ const MULTIPLIER: u64 = multiplier();
 /// Empty slots contain command 0, which the comparison rejects.
 static IDS: [u16; SLOTS] = ids();
 
-/// Returns the command of this name, ignoring case.
+/// Returns the command of this name, ignoring case: of a standard name, or of one that it was renamed to.
 #[inline]
 pub fn lookup(name: &[u8]) -> Option<CommandId> {
+    standard(name).or_else(|| lookup_renamed(name))
+}
+
+#[inline]
+fn standard(name: &[u8]) -> Option<CommandId> {
     let len = name.len();
     let (low, high) = match len {
         0 => return None,
@@ -71,6 +77,7 @@ pub fn lookup_prefix(bytes: &[u8], len: usize) -> Option<CommandId> {
             let [low_mask, high_mask] = MASKS[len];
             #[allow(clippy::cast_possible_truncation)] // The two halves.
             find(whole as u64 & low_mask, (whole >> 64) as u64 & high_mask, len)
+                .or_else(|| lookup_renamed(&bytes[..len]))
         }
         _ => lookup(bytes.get(..len)?),
     }

@@ -10,6 +10,7 @@
 //! - [`save_original`]: the original of a log that is replaced in place; [`link()`]: hard links.
 //! - [`Scratch`]: space for what is needed only during a run.
 //! - [`open_writers`]: which processes have a file open for writing.
+//! - [`server_process`]: how a running server is reached and stopped.
 //! - [`Lock`]: a file that one process at a time holds locked.
 //! - [`OwnFile`]: aofkit's own files in directories that others may write, read without trust.
 //! - [`Owner`]: the owner of files.
@@ -33,6 +34,7 @@ mod prefetch;
 pub mod publish;
 pub mod rename;
 mod scratch;
+pub mod server_process;
 mod sparse;
 pub mod sync;
 pub mod truncate;

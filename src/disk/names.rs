@@ -54,7 +54,7 @@ fn unfinished_of(name: &[u8]) -> Option<&[u8]> {
 
 /// The NAME in `NAME.bak-<time>`, `NAME.cut-<time>` and `NAME.flushed`.
 fn kept_of(name: &[u8]) -> Option<&[u8]> {
-    let of = name.strip_suffix(FLUSHED.as_bytes()).or_else(|| {
+    let of = without_counter(name).strip_suffix(FLUSHED.as_bytes()).or_else(|| {
         let unnumbered = without_number(name);
         let (of, time) = unnumbered.split_at_checked(unnumbered.len().checked_sub(TIME_DIGITS)?)?;
         let is_time = time.iter().all(u8::is_ascii_digit);
@@ -75,6 +75,15 @@ fn without_number(name: &[u8]) -> &[u8] {
     }
 }
 
+/// The name without the `-2` at its end.
+fn without_counter(name: &[u8]) -> &[u8] {
+    let digits = name.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    match name[..name.len() - digits].strip_suffix(b"-") {
+        Some(before) if digits > 0 => before,
+        _ => name,
+    }
+}
+
 /// `NAME.bak-<time>` beside `path`.
 pub(super) fn original(path: &Path, now: DateTime) -> PathBuf {
     with(path, &format!("{ORIGINAL}{}", now.strftime(TIME)))
@@ -85,9 +94,12 @@ pub fn cut_off(path: &Path, now: DateTime) -> PathBuf {
     with(path, &format!("{CUT_OFF}{}", now.strftime(TIME)))
 }
 
-/// `NAME.flushed` beside `path`.
+/// `NAME.flushed` beside `path`, or the first of `NAME.flushed-2` and so on that is not taken: `mv` would move a directory
+/// into one of this name.
 pub fn flushed(path: &Path) -> PathBuf {
-    with(path, FLUSHED)
+    let numbered = (2..).map(|number| with(path, &format!("{FLUSHED}-{number}")));
+    let mut names = [with(path, FLUSHED)].into_iter().chain(numbered);
+    names.find(|name| name.symlink_metadata().is_err()).unwrap_or_default()
 }
 
 fn with(path: &Path, end: &str) -> PathBuf {
@@ -133,6 +145,14 @@ mod tests {
         for number in ["", "-2", "-17"] {
             let name = format!("a.aof.bak-20261128010203{number}");
             assert_eq!(known(&name), Some(("a.aof", Leftover::Kept)), "{name}");
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let log = directory.path().join("a.aof");
+        for expected in ["a.aof.flushed", "a.aof.flushed-2", "a.aof.flushed-3"] {
+            let name = flushed(&log);
+            assert_eq!(name, directory.path().join(expected));
+            assert_eq!(known(expected), Some(("a.aof", Leftover::Kept)));
+            std::fs::create_dir(name).unwrap();
         }
     }
 

@@ -15,7 +15,7 @@ pub struct Holder {
 }
 
 /// The directory in which the system describes its processes.
-const PROC: &str = "/proc";
+pub(super) const PROC: &str = "/proc";
 
 /// The processes that have `path` open for writing; empty when there are none, when they belong to somebody else
 /// and may not be looked at, or where the system has no `/proc`.
@@ -43,9 +43,7 @@ fn writers_in(proc: &Path, path: &Path) -> Vec<Holder> {
 fn working_in(proc: &Path, directory: &Path) -> Vec<Holder> {
     let Some(wanted) = Identity::at(directory) else { return Vec::new() };
     let servers = processes(proc).filter_map(|(pid, process)| {
-        let program = program(&process);
-        let is_server = SERVERS.iter().any(|name| program.starts_with(name));
-        is_server.then_some((Holder { pid, program }, process))
+        is_server(&process).then(|| (Holder { pid, program: program(&process) }, process))
     });
     let here = servers.filter(|(_, process)| {
         Identity::at(&process.join("cwd")).is_some_and(|cwd| cwd.is_same(&wanted))
@@ -56,8 +54,14 @@ fn working_in(proc: &Path, directory: &Path) -> Vec<Holder> {
 /// The prefixes of the names of server programs.
 const SERVERS: [&str; 3] = ["redis-server", "valkey-server", "keydb-server"];
 
+/// Whether the program of a process is a server. Everybody may read its name.
+pub(super) fn is_server(process: &Path) -> bool {
+    let program = program(process);
+    SERVERS.iter().any(|name| program.starts_with(name))
+}
+
 /// The numbers of all processes, and the directory that describes each.
-fn processes(proc: &Path) -> impl Iterator<Item = (u32, PathBuf)> {
+pub(super) fn processes(proc: &Path) -> impl Iterator<Item = (u32, PathBuf)> {
     let entries = fs::read_dir(proc).into_iter().flatten().flatten();
     entries.filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path())))
 }

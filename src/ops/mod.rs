@@ -16,6 +16,7 @@ pub mod into;
 pub mod keys;
 pub mod list;
 pub mod log;
+pub mod merge;
 pub mod prune;
 pub mod recover;
 pub mod repair;

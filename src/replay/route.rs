@@ -17,7 +17,7 @@ use crate::aof::{Join, Scanned, Stop, read_args, scan_parallel};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::glob::Glob;
 use crate::base::progress::{Progress, Silent};
-use crate::base::server::{Server, redis};
+use crate::base::server::Server;
 use crate::command::intact_ranges::{following, is_damage};
 use crate::command::scripting::apply_function;
 use crate::keyspace::from_rdb::{NamedKeys, NonKeyData, SlotImport};
@@ -524,16 +524,6 @@ fn unreadable(part: &Part, why: String) -> Error {
 }
 
 impl<'l> Routed<'l> {
-    /// Returns whether there are function libraries at the end of the log. They came with Redis
-    /// 7.0.
-    ///
-    /// # Errors
-    ///
-    /// Fails like [`non_key`](Self::non_key).
-    pub fn has_functions(&self) -> Result<bool> {
-        Ok(!self.non_key(redis(7, 0))?.functions.is_empty())
-    }
-
     /// Returns the server that wrote the log, as far as the log says.
     pub fn origin(&self) -> &Origin {
         self.origin.get_or_init(|| self.find_origin())

@@ -20,6 +20,7 @@ pub(crate) mod lines;
 pub mod list;
 pub mod live;
 pub mod log;
+pub mod merge;
 pub mod outcome;
 pub mod recover;
 pub mod repair;

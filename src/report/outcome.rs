@@ -16,6 +16,7 @@ use crate::ops::history::HistoryReport;
 use crate::ops::into::IntoReport;
 use crate::ops::list::{ListReport, State};
 use crate::ops::log::LogReport;
+use crate::ops::merge::MergeReport;
 use crate::ops::prune::PruneReport;
 use crate::ops::recover::{RecoverReport, Verdict};
 use crate::ops::repair::RepairReport;
@@ -68,6 +69,12 @@ impl HasOutcome for VerifyReport {
         };
         let other = Outcome::findings_if(!self.logs.iter().all(is_sound));
         Outcome::of_several(failed, self.logs.len(), other)
+    }
+}
+
+impl HasOutcome for MergeReport {
+    fn outcome(&self) -> Outcome {
+        self.result.outcome()
     }
 }
 

@@ -53,7 +53,8 @@ fn inspection(out: &mut String, report: &RecoverReport) -> fmt::Result {
     events(out, report)?;
     right_now(out, report)?;
     candidates(out, report)?;
-    get_it_back(out, report)
+    get_it_back(out, report)?;
+    elsewhere(out, report)
 }
 
 fn log(out: &mut String, report: &RecoverReport) -> fmt::Result {
@@ -243,6 +244,15 @@ fn get_it_back(out: &mut String, report: &RecoverReport) -> fmt::Result {
         writeln!(out, "{}", wrap(&choice.why, COLUMNS, 0))?;
         actions(out, choice)
     })
+}
+
+/// Writes where else the data may be.
+fn elsewhere(out: &mut String, report: &RecoverReport) -> fmt::Result {
+    if report.elsewhere.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n{}", Styled(STRONG, "If data is missing, look for it in this order:"))?;
+    numbered(out, report.elsewhere.iter())
 }
 
 fn recovered(out: &mut String, report: &RecoverReport, done: &Done) -> fmt::Result {

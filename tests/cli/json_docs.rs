@@ -211,6 +211,7 @@ impl Printed {
             "compact a.aof -o small.aof",
             "compact open.aof -o compacted --format multipart --for redis-7.0",
             "compact a.aof -n --db 0 --pattern a* --drop-expired",
+            "merge a.aof b.aof -n",
             "convert a.aof -n --for redis-7.0",
             "convert keydb.rdb -n --for redis-7.0",
             "convert stale.aof -n --for redis-6.2",

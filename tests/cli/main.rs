@@ -27,13 +27,14 @@ mod leftovers;
 mod live;
 mod log;
 mod losses;
-
+mod merge;
 mod newer;
 mod next_steps;
 mod output;
 mod plan;
 mod prune;
 mod recover;
+mod renamed;
 mod repair;
 mod repair_conversion;
 mod repair_rdb;

@@ -148,7 +148,8 @@ impl Case {
         let text = place.run(&["recover", self.path]);
         let report = document(&place.run(&["recover", self.path, "--json"]));
         let steps = report["next"].as_array().unwrap();
-        assert_eq!(printed(&place, &text.stdout), commands(steps), "{text:#?}");
+        let all = [&steps[..], report["elsewhere"].as_array().unwrap()].concat();
+        assert_eq!(printed(&place, &text.stdout), commands(&all), "{text:#?}");
         for step in steps.iter().filter(|step| step["alternative"] == true) {
             let place = self.place();
             let commands = commands(std::slice::from_ref(step));
@@ -217,6 +218,44 @@ fn put_in_place(place: &Place, report: &Value) {
 #[test]
 fn printed_commands_of_recover_are_those_of_the_json_and_each_works() {
     CASES.iter().for_each(Case::check);
+}
+
+/// Where a log has nothing, the report lists where else to look, in an order; where it has something, it does not.
+#[test]
+fn report_lists_where_else_to_look_only_if_nothing_is_here() {
+    let place = Place::new();
+    place.put("a.aof", log(SOME));
+    place.put("empty.aof", b"");
+    place.put("flushed.aof", log(&format!("{SOME}FLUSHALL")));
+    for path in ["a.aof", "empty.aof"] {
+        let run = place.run(&["recover", path]);
+        let found = ["1. Replicas", "2. Backups", "3. Snapshots", "4. A server that still runs"];
+        let places =
+            found.map(|it| run.stdout.find(it).unwrap_or_else(|| panic!("{it}: {run:#?}")));
+        assert!(places.is_sorted(), "{run:#?}");
+    }
+    let run = place.run(&["recover", "flushed.aof"]);
+    assert!(!run.stdout.contains("Replicas"), "{run:#?}");
+}
+
+#[test]
+fn undelete_of_nothing_fails_and_writes_nothing() {
+    let place = Place::new();
+    place.put("a.aof", log(&format!("{SOME}DEL a\nSET a 2\nDEL b")));
+    let names = place.names();
+    for (pattern, help) in
+        [("x*", "lists what was deleted"), ("a", "1 key that match were created again")]
+    {
+        for destination in [&["-o", "new.aof"][..], &["--in-place"], &["--dry-run"]] {
+            let args = [&["recover", "a.aof", "--undelete", pattern], destination].concat();
+            let run = place.run(&args);
+            assert_eq!((run.code, &*run.stdout), (Some(1), ""), "{run:#?}");
+            assert!(run.stderr.contains("no deleted key matches --undelete"), "{run:#?}");
+            assert!(run.stderr.contains(help), "{run:#?}");
+            assert_eq!(place.names(), names);
+        }
+    }
+    assert_eq!(place.run(&["recover", "a.aof", "--undelete", "b", "-o", "new.aof"]).code, Some(0));
 }
 
 #[test]

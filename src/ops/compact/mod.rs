@@ -49,7 +49,7 @@ use crate::rdb::Target;
 use crate::rdb::write::{self, Feature, Notes};
 use crate::replay::pair::each_window;
 use crate::replay::{
-    Basis, Origin, ReplayOptions, ReplayStats, RouteOptions, Routed, is_sample, replay, route,
+    Basis, Origin, ReplayOptions, ReplayStats, RouteOptions, is_sample, replay, route,
 };
 use crate::rewrite::fit::{Destination, Losses, fit};
 
@@ -198,7 +198,8 @@ fn write_from(
     let own = (unheld != Unheld::Refused).then(|| origin.reading());
     let reading = own.or(options.server).unwrap_or_else(|| origin.reading());
     let mut server = server_for(origin, form, options)?;
-    if options.server.is_none() && !server.has_redis(7, 0) && routed.has_functions()? {
+    let has_functions = || Ok::<_, Error>(!source.non_key(redis(7, 0))?.functions.is_empty());
+    if options.server.is_none() && !server.has_redis(7, 0) && has_functions()? {
         server = raised(server, Feature::Functions).unwrap_or(server);
     }
     loop {
@@ -213,7 +214,7 @@ fn write_from(
                 now_ms,
             }),
         };
-        let of = (routed, if unheld == Unheld::Refused { server } else { reading });
+        let of = (source, if unheld == Unheld::Refused { server } else { reading });
         let (non_key, losses) = non_key(of, form, destination.as_ref(), options)?;
         let job = Job {
             path: &log.path,
@@ -286,12 +287,12 @@ fn raised(server: Server, feature: Feature) -> Option<Server> {
 
 /// Returns the data to write other than keys.
 fn non_key<'l>(
-    (routed, reading): (&Routed<'l>, Server),
+    (source, reading): (&'l dyn Source, Server),
     form: Form,
     destination: Option<&Destination<'_>>,
     options: &CompactOptions,
 ) -> Result<(NonKeyData<'l>, Losses)> {
-    let mut non_key = routed.non_key(reading)?;
+    let mut non_key = source.non_key(reading)?;
     if options.route.slice.is_some_and(|slice| slice.number > 1) {
         // Functions are in the first slice.
         non_key.functions = Functions::default();

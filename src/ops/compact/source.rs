@@ -5,7 +5,9 @@ use std::any::Any;
 use crate::aof::log::Log;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::Progress;
+use crate::base::server::Server;
 use crate::keyspace::Keyspace;
+use crate::keyspace::from_rdb::NonKeyData;
 use crate::replay::pair::each_window;
 use crate::replay::{ReplayOptions, ReplayStats, Routed, Routing, replay};
 
@@ -23,6 +25,15 @@ pub(crate) type TakeShare<'t> = dyn FnMut(usize, Made) -> Result<()> + Send + 't
 pub(crate) trait Source: Sync {
     /// Returns the routed log that supplies the data other than keys.
     fn whole(&self) -> &Routed<'_>;
+
+    /// Returns the data other than keys, as `server` reads it.
+    ///
+    /// # Errors
+    ///
+    /// When a log has changed since it was routed, or this data cannot be put together.
+    fn non_key(&self, server: Server) -> Result<NonKeyData<'_>> {
+        self.whole().non_key(server)
+    }
 
     /// Builds all shards and passes them to `take`.
     fn shards(

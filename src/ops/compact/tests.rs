@@ -3,6 +3,7 @@
 use super::output::Piece;
 use super::*;
 use crate::base::progress::Silent;
+use crate::replay::Routed;
 use crate::replay::Routing;
 
 /// A log whose shards are corrupted on the way to the output.

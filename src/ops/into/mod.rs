@@ -32,6 +32,7 @@ mod withdraw;
 
 pub use options::{ExistingKeys, ExpiredKeys, IntoOptions, ReadBack, SendRate};
 pub use report::IntoReport;
+pub(crate) use run::merge_into;
 pub use run::{compact_into, recover_into};
 pub use tally::OutcomeCounts;
 pub(crate) use tally::{NamedKey, OutcomesOfType};

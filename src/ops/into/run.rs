@@ -19,6 +19,7 @@ use crate::keyspace::Keyspace;
 use crate::live::connection::Failure;
 use crate::live::pipeline::packed;
 use crate::ops::compact::{CompactOptions, Source, each_shard};
+use crate::ops::merge::{MergeOptions, merge_with};
 use crate::ops::recover::{RecoverOptions, Recovered, recover_with};
 use crate::replay::{ReplayOptions, route};
 
@@ -46,6 +47,29 @@ pub fn compact_into(
     };
     let mut report = log.name_archive(sent())?;
     report.path = path.to_owned();
+    report.elapsed_s = started.elapsed().as_secs_f64();
+    Ok(report)
+}
+
+/// Sends two data sets, joined key by key, to a running server.
+///
+/// # Errors
+///
+/// As [`compact_into`].
+pub(crate) fn merge_into(
+    [old, new]: [&Path; 2],
+    options: &MergeOptions,
+    into: &IntoOptions,
+    progress: &dyn Progress,
+) -> Result<IntoReport> {
+    let started = Instant::now();
+    let server = TargetServer::connect(into, false)?;
+    let replay = &options.written.replay;
+    let mut report = merge_with([old, new], options, progress, |_, source| {
+        let run = Run { server: server.clone(), replay, into, progress };
+        run.send(source, None, None)
+    })?;
+    report.path = new.to_owned();
     report.elapsed_s = started.elapsed().as_secs_f64();
     Ok(report)
 }
@@ -209,7 +233,7 @@ impl Run<'_> {
     fn send_functions(&self, source: &dyn Source, sender: &mut Sender<'_>) -> Result<()> {
         let routed = source.whole();
         let reading = self.replay.server.unwrap_or_else(|| routed.origin().reading());
-        let functions = routed.non_key(reading)?.functions;
+        let functions = source.non_key(reading)?.functions;
         for (_, library) in functions.iter() {
             let code = library.code();
             let replace: &[&[u8]] = match self.into.existing {

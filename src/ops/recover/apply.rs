@@ -9,7 +9,7 @@ use super::report::Done;
 use super::subject::{Subject, unless_refused};
 use crate::analysis::data_filter::Filter;
 use crate::analysis::keyspace_summary::{KeyspaceSummary, SummaryReport};
-use crate::aof::log::Log;
+use crate::aof::log::{Layout, Log};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::disk::copy_access;
 use crate::disk::publish::Existing;
@@ -115,11 +115,26 @@ fn copy(
         Ok(())
     };
     let written = write_output(subject, subject.log, |place| {
-        retained_ranges::write(subject.log, retained, place, &check, subject.progress)
+        let (log, progress) = (subject.log, subject.progress);
+        match name_of_set(subject) {
+            Some(name) => {
+                retained_ranges::write_as_set(log, retained, name, place, &check, progress)
+            }
+            None => retained_ranges::write(log, retained, place, &check, progress),
+        }
     })?;
     let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
     let held: Option<KeyspaceSummary> = found.or_else(|| plan.expected.clone());
     Ok((written, held.map(|held| held.to_report())))
+}
+
+/// Returns the name of the set as which a candidate of one file is written: a server that has a set loads no other file.
+fn name_of_set<'s>(subject: &Subject<'s>) -> Option<&'s str> {
+    match (&subject.whole.layout, &subject.log.layout) {
+        (_, Layout::MultiPart { .. }) => None,
+        (Layout::MultiPart { appendfilename, .. }, _) => Some(appendfilename),
+        _ => None,
+    }
 }
 
 fn not_as_planned(written: &Path) -> Error {

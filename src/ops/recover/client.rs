@@ -3,6 +3,7 @@
 use super::places::{above, hold_journal_directory};
 use super::report::RecoverReport;
 use crate::base::next_step::{Action, NextStep, path_arg};
+use crate::disk::server_process::{Listening, ServerProcess, Supervisor};
 use crate::input::hold_origin::HoldOrigin;
 
 /// Returns the last step after a hold that has changed settings: setting them back.
@@ -28,20 +29,47 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// Returns the client of the server that the log was secured from, or else of the server that writes it.
-    pub(super) fn of_report(report: &RecoverReport) -> Self {
-        match &report.hold_origin {
-            Some(from) => Client::of_origin(from),
-            None => {
-                let is_valkey = report.writers.iter().any(|it| it.program.starts_with("valkey"));
-                Client::new(is_valkey, Vec::new())
-            }
+    /// Returns the client of the server that the log was secured from, or else of the server that uses it.
+    pub(super) fn of_report(report: &RecoverReport, process: Option<&ServerProcess>) -> Self {
+        match (&report.hold_origin, process) {
+            (Some(from), _) => Client::of_origin(from),
+            (None, Some(process)) => Client::of_process(process),
+            (None, None) => Client::new(false, Vec::new()),
         }
     }
 
     /// Returns the client of the server that a log was secured from.
     pub(super) fn of_origin(origin: &HoldOrigin) -> Self {
         Client::new(origin.version.starts_with("valkey"), origin.client.clone())
+    }
+
+    /// Returns the client of a process: in its container, if its network is not that of this machine.
+    fn of_process(process: &ServerProcess) -> Self {
+        let options = match &process.address {
+            Some(Listening::Tcp { host, port }) => {
+                let host = host.map(|host| ["-h".to_owned(), host.to_string()]);
+                let port = (*port != 6379).then(|| ["-p".to_owned(), port.to_string()]);
+                host.into_iter().chain(port).flatten().collect()
+            }
+            Some(Listening::Socket(path)) => vec!["-s".to_owned(), path_arg(path)],
+            None => Vec::new(),
+        };
+        let client = Client::new(process.program.starts_with("valkey"), options);
+        let (program, mut before) = match &process.supervisor {
+            _ if !process.own_network => return client,
+            Some(Supervisor::Container { program, id }) => {
+                (*program, vec!["exec".to_owned(), id.clone()])
+            }
+            Some(Supervisor::Pod { name, namespace, .. }) => {
+                let namespace = namespace.iter().flat_map(|name| ["-n".to_owned(), name.clone()]);
+                let pod = ["exec".to_owned(), name.clone()].into_iter().chain(namespace);
+                ("kubectl", pod.chain(["--".to_owned()]).collect())
+            }
+            _ => return client,
+        };
+        before.push(client.program.to_owned());
+        before.extend(client.options);
+        Client { program, options: before }
     }
 
     fn new(is_valkey: bool, options: Vec<String>) -> Self {

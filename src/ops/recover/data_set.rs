@@ -26,7 +26,11 @@ pub(super) fn join<T>(
     // A recovery candidate is merged with the log, and else replaces a database of its own.
     let newer_log = if options.candidate.is_some() && winner.is_some() { whole } else { log };
     let rule = winner.map_or(Rule::Replace, Rule::Merge);
-    let how = How { rule, db: only_db, expired, now_ms: options.now_ms };
+    // Two states of one log are its own history, in which the newer one has what is to be kept.
+    let unites = !std::ptr::eq(log, newer_log);
+    let expired_keys = Some(expired);
+    let now_ms = options.now_ms;
+    let how = How { rule, db: only_db, expired: expired_keys, now_ms, unites, compared: None };
     let source = JoinedSource::new([(log, &older), (newer_log, &options.route)], how, progress)?;
     let written = write(newer_log, &source)?;
     Ok((written, source.tallies.into_tally().into_report(event, winner, expired)))

@@ -61,8 +61,7 @@ impl Inspection<'_> {
             opened: log.opened.clone(),
             archived: false,
             layout: log.layout.clone(),
-            // A server that runs on the secured log itself is the one that matters.
-            hold_origin: HoldOrigin::read(&data_directory).filter(|_| writers.is_empty()),
+            hold_origin: hold_origin(whole),
             data_directory,
             parts: (log.parts.iter())
                 .map(|part| PartSummary { name: part.name.clone(), bytes: part.mapping.len() })
@@ -98,9 +97,15 @@ impl Inspection<'_> {
             writers,
             done,
             next: Vec::new(),
+            elsewhere: Vec::new(),
             elapsed_s: 0.0,
         }
     }
+}
+
+/// Returns the server that the log was secured from, unless another one runs on the secured log, which matters more.
+pub(super) fn hold_origin(log: &Log) -> Option<HoldOrigin> {
+    HoldOrigin::read(&data_directory(log)).filter(|_| writers_of(log).is_empty())
 }
 
 fn snapshot(candidates: &[Candidate]) -> Option<PathBuf> {

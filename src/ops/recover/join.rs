@@ -4,10 +4,15 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
+use super::unite::{self, UnitedFunctions};
+use crate::analysis::data_filter::KeyFilter;
 use crate::aof::log::Log;
 use crate::base::error::Result;
 use crate::base::escape::Shown;
 use crate::base::progress::Progress;
+use crate::base::server::Server;
+use crate::keyspace::fingerprint::{Detail, Fingerprint};
+use crate::keyspace::from_rdb::NonKeyData;
 use crate::keyspace::{Entry, Keyspace, Value};
 use crate::ops::compact::{MakeShare, Source, TakeShare};
 use crate::ops::repair::retained_ranges;
@@ -61,9 +66,14 @@ const NAMED: usize = 20;
 
 /// Counters that are updated while shards are joined.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
-    pub(super) brought_back: u64,
-    pub(super) on_both_sides: u64,
+pub(crate) struct Tally {
+    /// The number of keys that only the older side has.
+    pub(crate) brought_back: u64,
+    /// The number of keys that only the newer side has, if they are counted.
+    pub(crate) only_newer: u64,
+    pub(crate) on_both_sides: u64,
+    /// The number of those on both sides that are equal, if they are compared.
+    pub(crate) equal: u64,
     pub(super) expired: u64,
     pub(super) expired_keys: Vec<(u32, String)>,
 }
@@ -86,7 +96,9 @@ impl Tally {
 
     fn join(&mut self, other: Tally) {
         self.brought_back += other.brought_back;
+        self.only_newer += other.only_newer;
         self.on_both_sides += other.on_both_sides;
+        self.equal += other.equal;
         self.expired += other.expired;
         self.expired_keys.extend(other.expired_keys);
         self.settle();
@@ -113,7 +125,7 @@ impl Tally {
 
 /// The tally of all shards, which are joined on several threads.
 #[derive(Debug, Default)]
-pub(super) struct Tallies(Mutex<Tally>);
+pub(crate) struct Tallies(Mutex<Tally>);
 
 impl Tallies {
     /// Resets the tally, because the shards may be built more than once.
@@ -125,14 +137,19 @@ impl Tallies {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).join(of_share);
     }
 
-    pub(super) fn into_tally(self) -> Tally {
+    /// Calls `look` with the tally so far.
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&Tally) -> T) -> T {
+        look(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn into_tally(self) -> Tally {
         self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The treatment of a key of the older side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rule {
+pub(crate) enum Rule {
     /// The key is merged into the newer side.
     Merge(Winner),
     /// Its database is taken from the older side, and all other databases from the newer one.
@@ -141,39 +158,65 @@ pub(super) enum Rule {
 
 /// The settings for joining two sides.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct How {
-    pub(super) rule: Rule,
+pub(crate) struct How<'f> {
+    pub(crate) rule: Rule,
     /// The database to join; `None` for all databases.
-    pub(super) db: Option<u32>,
-    pub(super) expired: Expired,
+    pub(crate) db: Option<u32>,
+    /// The treatment of keys to restore whose expiry has passed; `None` if they are keys like any other.
+    pub(crate) expired: Option<Expired>,
     /// The current time, in Unix milliseconds.
-    pub(super) now_ms: i64,
+    pub(crate) now_ms: i64,
+    /// Whether the sides are different logs, of which the result has the functions and the data of modules of both.
+    pub(crate) unites: bool,
+    /// The only keys to join and to count, each compared with that of the other side; `None` for all keys, not compared.
+    pub(crate) compared: Option<&'f KeyFilter>,
 }
 
 /// The data set that results from joining two views of a log.
-pub(super) struct JoinedSource<'l> {
+pub(crate) struct JoinedSource<'l> {
     logs: [&'l Log; 2],
     pair: Pair<'l>,
-    how: How,
-    pub(super) tallies: Tallies,
+    how: How<'l>,
+    pub(crate) tallies: Tallies,
 }
 
 impl<'l> JoinedSource<'l> {
     /// Creates the source from the older and the newer side, which are two views of one log or two logs.
-    pub(super) fn new(
+    pub(crate) fn new(
         sides: [(&'l Log, &RouteOptions); 2],
-        how: How,
+        how: How<'l>,
         progress: &dyn Progress,
     ) -> Result<Self> {
         let pair = route_together(sides, progress)?;
         let logs = sides.map(|(log, _)| log);
         Ok(JoinedSource { logs, pair, how, tallies: Tallies::default() })
     }
+
+    /// Returns whether the older side wins where both sides have something.
+    fn older_wins(&self) -> bool {
+        self.how.rule != Rule::Merge(Winner::Newer)
+    }
+
+    /// Returns the function libraries of both sides.
+    pub(crate) fn functions(&self, server: Server) -> Result<UnitedFunctions> {
+        let [older, newer] = self.pair.whole();
+        let (older, newer) = (older.non_key(server)?.functions, newer.non_key(server)?.functions);
+        Ok(unite::functions(&older, &newer))
+    }
 }
 
 impl Source for JoinedSource<'_> {
     fn whole(&self) -> &Routed<'_> {
         self.pair.whole()[1]
+    }
+
+    fn non_key(&self, server: Server) -> Result<NonKeyData<'_>> {
+        let [older, newer] = self.pair.whole();
+        let newer = newer.non_key(server)?;
+        if !self.how.unites {
+            return Ok(newer);
+        }
+        unite::non_key(older.non_key(server)?, newer, self.older_wins())
     }
 
     fn shards(
@@ -204,7 +247,7 @@ impl Source for JoinedSource<'_> {
     }
 }
 
-impl How {
+impl How<'_> {
     /// Moves the entries to restore from `older` to `newer`.
     fn join<'a>(&self, older: &mut Keyspace<'a>, newer: &mut Keyspace<'a>) -> Tally {
         let mut tally = Tally::default();
@@ -212,13 +255,37 @@ impl How {
         if let (Rule::Replace, Some(db)) = (self.rule, self.db) {
             newer.db(db).clear();
         }
+        if self.compared.is_some() {
+            self.compare(older, newer, &mut tally);
+        }
         for db in numbers.into_iter().filter(|db| self.db.is_none_or(|only| only == *db)) {
-            let keys: Vec<&'a [u8]> = older.db(db).entries().map(Entry::key).collect();
+            let keys = older.db(db).entries().map(Entry::key).filter(|key| self.wants(db, key));
+            let keys: Vec<&'a [u8]> = keys.collect();
             for entry in keys.into_iter().filter_map(|key| older.db(db).remove(key)) {
                 self.join_key(db, entry, newer, &mut tally);
             }
         }
         tally
+    }
+
+    fn wants(&self, db: u32, key: &[u8]) -> bool {
+        self.compared.is_none_or(|filter| filter.wants_db(db) && filter.wants_name(key))
+    }
+
+    /// Counts the keys of the newer side that the older one lacks, and those that are equal on both.
+    fn compare(&self, older: &mut Keyspace<'_>, newer: &Keyspace<'_>, tally: &mut Tally) {
+        let mut scratch = Fingerprint::default();
+        let mut print = |db: u32, entry: &Entry<'_>| scratch.of_entry(db, entry, Detail::default());
+        for db in newer.databases() {
+            let number = db.number();
+            for entry in db.entries().filter(|entry| self.wants(number, entry.key())) {
+                match older.db(number).get(entry.key()) {
+                    None => tally.only_newer += 1,
+                    Some(other) if print(number, other) == print(number, entry) => tally.equal += 1,
+                    Some(_) => {}
+                }
+            }
+        }
     }
 
     fn join_key<'a>(
@@ -235,9 +302,10 @@ impl How {
         };
         tally.on_both_sides += u64::from(exists);
         let has_passed = entry.expires_ms().is_some_and(|time| time < self.now_ms);
-        if wins && has_passed && self.rule != Rule::Replace {
+        let expired = self.expired.filter(|_| wins && has_passed && self.rule != Rule::Replace);
+        if let Some(expired) = expired {
             tally.expired(db, entry.key());
-            match self.expired {
+            match expired {
                 Expired::Drop => return,
                 Expired::Persist => entry.set_expiry(None),
             }
@@ -249,11 +317,14 @@ impl How {
     }
 }
 
-/// Inserts an entry with its expiry into a keyspace.
+/// Inserts an entry with its expiry and what else is attached to it into a keyspace.
 pub(super) fn put<'a>(db: u32, entry: Entry<'a>, keyspace: &mut Keyspace<'a>) {
     if matches!(entry.value, Value::Opaque(_)) {
         keyspace.note_opaque();
     }
     let expires_ms = entry.expires_ms();
-    keyspace.db(db).set(entry.key(), entry.value).set_expiry(expires_ms);
+    let meta = entry.meta().cloned().map(Box::new);
+    let put = keyspace.db(db).set(entry.key(), entry.value);
+    put.set_expiry(expires_ms);
+    put.set_meta(meta);
 }

@@ -20,6 +20,7 @@
 //! | `subject` | the log that is recovered |
 //! | `conflicts` | differences in later commands when an event is removed |
 //! | `join` | joining two states of a data set key by key |
+//! | `unite` | the functions and module data of two data sets |
 //! | `undelete` | restoring single keys |
 //! | `candidates` | other data that may contain what was lost, as it is reported |
 //! | `search` | searching directories for recovery candidates |
@@ -30,8 +31,11 @@
 //! | `snapshot_only` | an RDB without an append-only file |
 //! | `places` | the directories of a log |
 //! | `client` | the client that reaches the server of the log |
+//! | `server` | the server whose log it is |
 //! | `next` | the steps to take next |
 //! | `next_snapshot` | the steps for a server without an append-only file |
+//! | `put_in_place` | the steps that let the server serve a result |
+//! | `elsewhere` | where else the data may be |
 //! | `inspection` | what was found out about a log, as a report |
 //! | `run` | inspecting a log, and planning and applying a choice |
 //! | `report` | the schema of the report |
@@ -43,6 +47,7 @@ mod client;
 mod conflicts;
 mod cuts;
 mod data_set;
+mod elsewhere;
 mod event_kind;
 mod examine;
 #[cfg(feature = "live")]
@@ -58,14 +63,17 @@ mod part_sets;
 mod places;
 mod plan;
 mod preview;
+mod put_in_place;
 mod recovered;
 mod report;
 mod run;
 mod search;
+mod server;
 mod snapshot_only;
 mod subject;
 mod timeline;
 mod undelete;
+mod unite;
 mod unread;
 mod verdict;
 
@@ -76,6 +84,7 @@ pub use conflicts::{Conflicts, Example, Turned};
 pub use cuts::{CutPoint, RemovalReason, Removed};
 pub use event_kind::EventKind;
 pub use join::{Expired, Joined, Winner};
+pub(crate) use join::{How, JoinedSource, Rule, Tally};
 pub use losses::{Deletions, IN_NUMBER_KEYS, IN_NUMBER_ONE_IN, IN_NUMBER_RUN, LossPlace};
 pub use options::{Choice, RecoverOptions};
 pub use plan::{JoinPlan, RecoverMethod, RecoverPlan, UndeletePlan};
@@ -83,5 +92,6 @@ pub(crate) use recovered::{Recovered, recover_with};
 pub use report::{Done, PartSummary, RecoverReport};
 pub use run::recover;
 pub use timeline::{Broken, Event, NewerRdb, PossibleFlush, Tail, TimeRange, Timeline, timeline};
+pub use unite::UnitedFunctions;
 pub use unread::{Unread, UnreadFlush};
 pub use verdict::Verdict;

@@ -1,37 +1,51 @@
 //! The steps to take after a preview or a recovery.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-
-use super::candidates::CandidateKind;
-use super::client::{Client, release};
+use super::candidates::Candidate;
+use super::client::Client;
 use super::missing::EMPTY_BASE;
 use super::next_snapshot::snapshot_steps;
-use super::report::{Done, RecoverReport};
+use super::put_in_place::{put_aside, put_in_place};
+use super::report::RecoverReport;
+use super::server::LogServer;
 use super::timeline::Event;
 use super::verdict::Verdict;
 use crate::aof::log::Layout;
 use crate::base::next_step::{Action, NextStep, path_arg};
-use crate::disk::names::flushed;
+use crate::command::renamed;
 
 /// The number of events up to which they are named in a command.
 const LISTED: usize = 20;
 
 /// Returns the steps: for a preview, what to do while a server runs, and the choices; else how to put the result in
 /// place.
-pub(super) fn next_steps(report: &RecoverReport) -> Vec<NextStep> {
+pub(super) fn next_steps(report: &RecoverReport, server: &LogServer) -> Vec<NextStep> {
     match &report.done {
         None if report.snapshot_only.is_some() && report.candidate.is_none() => {
-            snapshot_steps(report)
+            snapshot_steps(report, server)
         }
-        None => (into_server(report).into_iter())
-            .chain(right_now(report))
-            .chain(choices(report))
-            .collect(),
+        None => {
+            let mut steps: Vec<NextStep> = (into_server(report).into_iter())
+                .chain(right_now(report, server))
+                .chain(choices(report))
+                .collect();
+            steps.iter_mut().for_each(name_renamed);
+            steps
+        }
         Some(done) => match &done.written {
-            Some(written) => put_in_place(report, done, written),
+            Some(written) => put_in_place(report, server, done, written),
             None => Vec::new(),
         },
+    }
+}
+
+/// Adds to the commands that read the log which of its commands were renamed.
+fn name_renamed(step: &mut NextStep) {
+    for action in &mut step.actions {
+        if let Action::Run { program, args } = action
+            && program == "aofkit"
+        {
+            args.extend(renamed().iter().map(|renamed| format!("--rename={}", renamed.pair())));
+        }
     }
 }
 
@@ -57,40 +71,29 @@ fn into_server(report: &RecoverReport) -> Option<NextStep> {
 }
 
 /// Returns the steps to take first if a server is running.
-fn right_now(report: &RecoverReport) -> Vec<NextStep> {
+fn right_now(report: &RecoverReport, server: &LogServer) -> Vec<NextStep> {
     let is_elsewhere = report.verdict.is_not_in_the_log() && !report.has_usable_candidate();
     if report.archived || is_elsewhere {
         return Vec::new();
     }
-    let client = Client::of_report(report);
+    let client = Client::of_report(report, server.process());
     let stop = NextStep::new(
         "Stop it without saving: a save overwrites dump.rdb with what the server has now, and so does a normal shutdown if save points are set.",
-        [client.stop()],
+        server.stop(&client),
     );
     if let Some(from) = &report.hold_origin {
-        return [stop].into_iter().chain(from.snapshot.as_deref().map(put_aside)).collect();
+        let snapshot = from.snapshot.as_deref().and_then(put_aside);
+        return snapshot.into_iter().chain([stop]).collect();
+    }
+    if server.loads_a_snapshot() {
+        return vec![stop];
     }
     let no_rewrites = NextStep::new(
         "Turn off automatic rewrites: a rewrite saves what the server has now and deletes the log that has your data. `aofkit recover --hold` does this and secures the log.",
         [client.run(&["CONFIG", "SET", "auto-aof-rewrite-percentage", "0"])],
     );
-    let snapshot = report.snapshot.as_deref().map(put_aside);
-    [no_rewrites, stop].into_iter().chain(snapshot).collect()
-}
-
-fn put_aside(snapshot: &Path) -> NextStep {
-    let copy = beside(snapshot, ".kept");
-    NextStep::new(
-        "Save a copy of the snapshot: a server that loads a log with a FLUSHALL in it overwrites the snapshot if save points are set.",
-        [Action::run("cp", ["-p".to_owned(), path_arg(snapshot), path_arg(&copy)])],
-    )
-}
-
-/// Returns the path with a suffix appended to its name.
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_os_string();
-    name.push(suffix);
-    name.into()
+    let snapshot = report.snapshot.as_deref().and_then(put_aside);
+    [no_rewrites].into_iter().chain(snapshot).chain([stop]).collect()
 }
 
 /// Returns the commands that recover the data, to choose from.
@@ -141,8 +144,11 @@ fn choice(report: &RecoverReport, why: impl Into<String>, options: &[&str]) -> N
 }
 
 fn new_name(report: &RecoverReport, name: &str) -> String {
+    let is_snapshot = report.opened.extension().is_some_and(|extension| extension == "rdb");
     match report.layout {
         Layout::MultiPart { .. } => name.to_owned(),
+        // The result is what the server loads, which the candidate does not decide.
+        _ if report.candidate.is_some() || is_snapshot => name.to_owned(),
         _ => format!("{name}.aof"),
     }
 }
@@ -280,19 +286,31 @@ fn around_damage(report: &RecoverReport) -> Vec<NextStep> {
     choices
 }
 
-fn use_candidate(report: &RecoverReport) -> Option<NextStep> {
-    let best = (report.candidates.iter())
-        .filter(|candidate| candidate.problem.is_none())
-        .max_by_key(|candidate| {
-            let holds = candidate.holds.as_ref().map_or(0, |held| held.total);
-            (candidate.adds.map(|adds| adds.keys), holds, std::cmp::Reverse(candidate.number))
-        })?;
-    report.candidate.is_none().then(|| {
-        let (path, number) = (path_arg(&report.path), best.number.to_string());
-        let args = ["recover", &path, "--candidate", &number, "--strip", "--output", "recovered"];
-        let why = format!("Recover candidate {number} to a new path:");
+/// Returns the choices that recover the candidate that adds most keys.
+fn use_candidate(report: &RecoverReport) -> Vec<NextStep> {
+    let usable = report.candidates.iter().filter(|candidate| candidate.problem.is_none());
+    let value = |candidate: &&Candidate| {
+        let holds = candidate.holds.as_ref().map_or(0, |held| held.total);
+        (candidate.adds.map(|adds| adds.keys), holds, std::cmp::Reverse(candidate.number))
+    };
+    let best = usable.max_by_key(value).filter(|_| report.candidate.is_none());
+    let Some(best) = best else { return Vec::new() };
+    let (path, number) = (path_arg(&report.path), best.number.to_string());
+    let recover = |why: String, options: &[&str]| {
+        let of = ["recover", &path, "--candidate", &number];
+        let args = [&of, options, &["--output", "recovered"]].concat();
         NextStep::alternative(why, [Action::aofkit(args)])
-    })
+    };
+    let mut choices = Vec::new();
+    let is_counted = best.holds.is_some();
+    if is_counted && report.now.as_ref().is_some_and(|now| now.total > 0) {
+        let why = format!(
+            "Restore the keys of candidate {number} that the log lacks, and keep those that it has:"
+        );
+        choices.push(recover(why, &["--merge", "newer"]));
+    }
+    choices.push(recover(format!("Recover candidate {number} to a new path:"), &["--strip"]));
+    choices
 }
 
 /// Returns the choice that removes the events of the verdict, unless there are too many to list.
@@ -307,119 +325,4 @@ fn excise(report: &RecoverReport) -> Option<NextStep> {
         let why = format!("As if {event} never happened: counters continue, lists grow:");
         choice(report, why, &["--excise", &numbers.join(",")])
     })
-}
-
-/// Returns the steps to put the result in place, for the layout of the log.
-fn put_in_place(report: &RecoverReport, done: &Done, written: &Path) -> Vec<NextStep> {
-    if report.archived {
-        return vec![restore_archive(written)];
-    }
-    let client = Client::of_report(report);
-    let mut steps = Vec::new();
-    // A secured log that is recovered in place is still not at the path of the server's log.
-    let hold_origin = report.hold_origin.as_ref();
-    let is_elsewhere = done.backup.is_none() || hold_origin.is_some();
-    if is_elsewhere {
-        let why = "Stop the server without saving, if it is running:";
-        steps.push(NextStep::new(why, [client.stop()]));
-    }
-    let snapshot = hold_origin.map_or(report.snapshot.as_ref(), |from| from.snapshot.as_ref());
-    steps.extend(snapshot.map(|snapshot| put_aside(snapshot)));
-    if is_elsewhere {
-        steps.push(replace(report, written));
-    }
-    steps.push(NextStep::new("The server's configuration must have:", settings(report)));
-    steps.push(check_keys(&client, done));
-    steps.extend(release(report));
-    steps
-}
-
-fn restore_archive(written: &Path) -> NextStep {
-    let archive = path_arg(&beside(written, ".zip"));
-    NextStep::new(
-        "Put it into the server's data directory; `restore` prints the required settings:",
-        [
-            Action::aofkit(["compress", &path_arg(written), "--output", &archive]),
-            Action::aofkit(["restore", &archive, "--output", "DIR"]),
-        ],
-    )
-}
-
-/// Returns the step that replaces the log with the result.
-fn replace(report: &RecoverReport, written: &Path) -> NextStep {
-    let mv = |from: &Path, to: &Path| Action::run("mv", [path_arg(from), path_arg(to)]);
-    let hold_origin = report.hold_origin.as_ref();
-    let is_file = report.candidates.iter().any(|candidate| {
-        report.candidate == Some(candidate.number)
-            && matches!(candidate.kind, CandidateKind::File(_))
-    });
-    if is_file {
-        let set = match hold_origin {
-            Some(from) => from.log.clone(),
-            None => report.data_directory.join("appendonlydir"),
-        };
-        let new = beside(written, ".set");
-        let (from, to) = (path_arg(written), path_arg(&new));
-        let compact = Action::aofkit(["compact", &from, "--format", "multipart", "--output", &to]);
-        // The log of a server may be on another machine, where it was.
-        let is_there = hold_origin.is_some() || set.symlink_metadata().is_ok();
-        let rename = is_there.then(|| mv(&set, &flushed(&set)));
-        let actions: Vec<Action> =
-            [compact].into_iter().chain(rename).chain([mv(&new, &set)]).collect();
-        return NextStep::new(
-            "Convert it to a multi-part set for Redis 7.0 and later, and replace the log with it; the old log is only renamed:",
-            actions,
-        );
-    }
-    let place = match (hold_origin, &report.layout) {
-        (Some(from), _) => &from.log,
-        (None, Layout::MultiPart { directory, .. }) => directory,
-        (None, _) => &report.opened,
-    };
-    let old = flushed(place);
-    let like_old = format!("--reference={}", old.to_string_lossy());
-    NextStep::new(
-        "Replace the log with it and set its owner; the old log is only renamed:",
-        [
-            mv(place, &old),
-            mv(written, place),
-            Action::run("chown", ["-R".to_owned(), like_old, path_arg(place)]),
-        ],
-    )
-}
-
-/// Returns the settings with which a server loads the log.
-fn settings(report: &RecoverReport) -> Vec<Action> {
-    let mut settings = vec![Action::configure("appendonly", "yes")];
-    match &report.layout {
-        Layout::MultiPart { appenddirname, appendfilename, .. } => {
-            if !appenddirname.is_empty() {
-                settings.push(Action::configure("appenddirname", appenddirname));
-            }
-            settings.push(Action::configure("appendfilename", appendfilename));
-        }
-        _ => {
-            let name = report.opened.file_name().unwrap_or_default();
-            settings.push(Action::configure("appendfilename", name.to_string_lossy()));
-        }
-    }
-    settings
-}
-
-/// Returns the step that compares the keys of the server with those of the result.
-fn check_keys(client: &Client, done: &Done) -> NextStep {
-    let mut keyspace = BTreeMap::new();
-    for keys in done.holds.iter().flat_map(|held| &held.keys) {
-        *keyspace.entry(keys.db).or_insert(0_u64) += keys.keys;
-    }
-    let why = if keyspace.is_empty() {
-        "Start the server and check its data:"
-    } else {
-        "Start the server and check its keys; keys that have expired in the meantime are gone:"
-    };
-    let mut actions = vec![client.run(&["INFO", "keyspace"])];
-    actions.extend(
-        keyspace.iter().map(|(db, keys)| Action::Expect { output: format!("db{db}:keys={keys}") }),
-    );
-    NextStep::new(why, actions)
 }

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 
 use super::client::{Client, release};
 use super::report::RecoverReport;
+use super::server::LogServer;
 use crate::base::next_step::{Action, NextStep, path_arg};
 use crate::disk::names::flushed;
 
 /// Returns the steps to keep the snapshot, and those to use it.
-pub(super) fn snapshot_steps(report: &RecoverReport) -> Vec<NextStep> {
+pub(super) fn snapshot_steps(report: &RecoverReport, server: &LogServer) -> Vec<NextStep> {
     let Some(snapshot) = &report.snapshot_only else { return Vec::new() };
-    let client = Client::of_report(report);
+    let client = Client::of_report(report, server.process());
     let Some(origin) = &report.hold_origin else {
         if report.archived {
             return Vec::new();
@@ -35,7 +36,7 @@ pub(super) fn snapshot_steps(report: &RecoverReport) -> Vec<NextStep> {
         "Put the keys of the snapshot into the running server; keys that it has are not touched (--dry-run reports what would be done):",
         [Action::aofkit(into)],
     )];
-    steps.push(NextStep::new("Stop the server without saving:", [client.stop()]));
+    steps.push(NextStep::new("Stop the server without saving:", server.stop(&client)));
     let replace = origin.snapshot.iter().flat_map(|place| {
         let aside = Action::run("mv", [path_arg(place), path_arg(&flushed(place))]);
         [aside, copy(&snapshot.path, place)]

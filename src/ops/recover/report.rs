@@ -111,6 +111,8 @@ pub struct RecoverReport {
     /// The steps to take next: after a preview, first those for a running server, then the commands to choose from;
     /// after a recovery, those that put the result in place.
     pub next: Vec<NextStep>,
+    /// Where else the data may be, in the order in which to look for it; empty if it is here.
+    pub elsewhere: Vec<NextStep>,
     /// The run time in seconds.
     pub elapsed_s: f64,
 }

@@ -10,10 +10,11 @@ use super::missing::{self, Found, Whole};
 use super::options::{Choice, RecoverOptions};
 use super::report::RecoverReport;
 use super::search::search;
+use super::server::LogServer;
 use super::subject::{Subject, count, unless_refused};
 use super::timeline::{Timeline, timeline};
 use super::verdict::{Facts, Verdict};
-use super::{apply, cuts, next, plan, preview};
+use super::{apply, cuts, elsewhere, inspection, next, plan, preview};
 use crate::analysis::position::Position;
 use crate::aof::log::Log;
 use crate::base::error::{Error, ErrorKind, Result};
@@ -36,10 +37,14 @@ pub fn recover(
 ) -> Result<RecoverReport> {
     let started = Instant::now();
     let Whole { log: whole, missing, .. } = open_checked(path, options, progress)?;
+    // Inspected before anything is written: a recovery in place replaces what it describes.
+    let origin = inspection::hold_origin(&whole);
+    let server = LogServer::of(&whole, origin.as_ref());
     let mut report = whole.name_archive(recover_log(&whole, options, progress))?;
     report.name_archive(&whole);
     report.missing = missing.filter(|_| options.candidate.is_none());
-    report.next = next::next_steps(&report);
+    report.next = next::next_steps(&report, &server);
+    report.elsewhere = elsewhere::elsewhere(&report, &server);
     report.elapsed_s = started.elapsed().as_secs_f64();
     Ok(report)
 }

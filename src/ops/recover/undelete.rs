@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use super::join::{Expired, Tallies, Tally, put};
 use crate::aof::log::Log;
-use crate::base::error::Result;
+use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::glob::Glob;
 use crate::base::progress::Progress;
+use crate::base::units::counted;
 use crate::command::CommandId;
 use crate::keyspace::{Db, Entry, Keyspace};
 use crate::ops::compact::{Made, MakeShare, Source, TakeShare};
@@ -45,6 +46,28 @@ impl Wanted {
     }
 }
 
+impl Wanted {
+    /// Refuses a result in which no key was restored: it would be the log as it is.
+    fn refuse_nothing(&self, tally: &Tally) -> Result<()> {
+        if tally.brought_back > 0 {
+            return Ok(());
+        }
+        let message = "no deleted key matches --undelete";
+        let error = Error::new(ErrorKind::NoSuchKey, message);
+        Err(match (tally.expired, tally.on_both_sides) {
+            (0, 0) => error.help("nothing was written; `aofkit log PATH --command del,unlink` lists what was deleted"),
+            (0, exist) => {
+                let exist = counted(exist, "key");
+                error.help(format!("nothing was written; {exist} that match were created again since, and exist"))
+            }
+            (expired, _) => {
+                let expired = counted(expired, "key");
+                error.help(format!("nothing was written; {expired} that match expired in the meantime: --expired persist restores them without an expiry"))
+            }
+        })
+    }
+}
+
 /// The data set of a log with the requested keys restored.
 pub(super) struct Undeleted<'l> {
     pub(super) log: &'l Log,
@@ -68,9 +91,10 @@ impl Source for Undeleted<'_> {
     ) -> Result<ReplayStats> {
         self.tallies.begin();
         let watch = Stashing { wanted: &self.wanted, tallies: &self.tallies, make };
-        each_window(&self.routing, "replay", progress, |routed| {
+        let stats = each_window(&self.routing, "replay", progress, |routed| {
             replay_watched(routed, options, progress, &watch, &mut *take)
-        })
+        })?;
+        self.tallies.look(|tally| self.wanted.refuse_nothing(tally)).map(|()| stats)
     }
 
     fn logs(&self) -> Vec<&Log> {

@@ -144,12 +144,7 @@ pub fn write(
 ) -> Result<()> {
     check_shape(place.path, Shape::of_log(log))?;
     progress.phase("write", kept.iter().map(RetainedRanges::bytes).sum());
-    let finish = |written: &Path| {
-        unchanged(log)?;
-        whole(written)?;
-        check(written)?;
-        progress.check()
-    };
+    let finish = |written: &Path| finish(log, written, check, progress);
     let access = access_of([log]);
     if matches!(log.layout, Layout::MultiPart { .. }) {
         let directory = NewDirectory::create(place.path, place.existing, access)?;
@@ -166,6 +161,52 @@ pub fn write(
         finish(&path)?;
         file.publish_like(place.copy_access)
     }
+}
+
+/// Writes the retained ranges of a log of one part as the base of a multi-part set named `appendfilename`, as
+/// [`write`] does.
+///
+/// # Errors
+///
+/// As [`write`].
+pub(crate) fn write_as_set(
+    log: &Log,
+    kept: &[RetainedRanges],
+    appendfilename: &str,
+    place: Destination<'_>,
+    check: &dyn Fn(&Path) -> Result<()>,
+    progress: &dyn Progress,
+) -> Result<()> {
+    check_shape(place.path, Shape::Directory)?;
+    progress.phase("write", kept.iter().map(RetainedRanges::bytes).sum());
+    let directory = NewDirectory::create(place.path, place.existing, access_of([log]))?;
+    let extension = if log.layout == Layout::RdbFile { "rdb" } else { "aof" };
+    let base = format!("{appendfilename}.1.base.{extension}");
+    let path = directory.path().join(&base);
+    let failed = |error| Error::io("write", &path, error);
+    let mut out = directory.access().create(&path).map_err(failed)?;
+    for (part, kept) in log.parts.iter().zip(kept).take(1) {
+        copy(part, kept, &mut out, progress).map_err(failed)?;
+    }
+    let manifest = Manifest { entries: vec![Entry::new(Role::Base, base.as_str(), 1)] };
+    let path = directory.path().join(format!("{appendfilename}.manifest"));
+    let written = directory.access().write(&path, &manifest.to_bytes());
+    written.map_err(|error| Error::io("write", &path, error))?;
+    finish(log, directory.path(), check, progress)?;
+    directory.publish_like(place.copy_access)
+}
+
+/// Checks what was written before it is published.
+fn finish(
+    log: &Log,
+    written: &Path,
+    check: &dyn Fn(&Path) -> Result<()>,
+    progress: &dyn Progress,
+) -> Result<()> {
+    unchanged(log)?;
+    whole(written)?;
+    check(written)?;
+    progress.check()
 }
 
 /// Saves the original next to its place, lets `write` replace it, and returns the path of the saved original.

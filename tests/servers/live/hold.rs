@@ -125,7 +125,8 @@ fn restored_as_instructed(binary: &Binary) {
     let Setup { server, data, .. } = setup;
     assert!(server.shut_down().success());
     let typed = commands(instructions);
-    assert_eq!(typed.len(), 4, "{run:#?}");
+    // A copy and two renames: the result has the owner of the log already.
+    assert_eq!(typed.len(), 3, "{run:#?}");
     for command in typed {
         let status = Command::new("sh").args(["-c", command]).status();
         assert!(status.expect("a shell").success(), "{command}: {run:#?}");
