@@ -114,6 +114,24 @@ struct How {
     /// Do not replay the log to count keys
     #[arg(long = "no-preview", action = ArgAction::SetFalse, hide_short_help = true)]
     preview: bool,
+    /// Count removed keys as a loss from this share of the keys of a database on
+    #[arg(
+        long,
+        value_name = "PERCENT",
+        default_value_t = 10,
+        value_parser = clap::value_parser!(u64).range(1..=100),
+        hide_short_help = true
+    )]
+    loss_share: u64,
+    /// Count deleted keys as a loss from this multiple of the log's own rate of deletion on
+    #[arg(
+        long,
+        value_name = "FACTOR",
+        default_value_t = 10,
+        value_parser = clap::value_parser!(u64).range(1..),
+        hide_short_help = true
+    )]
+    loss_rate: u64,
     /// Overwrite the output
     ///
     /// With --in-place, replaces a log even while a process is writing it; the writes of that process are lost.
@@ -218,6 +236,8 @@ impl How {
             candidate: self.candidate,
             server: self.server,
             preview: self.preview,
+            loss_share: self.loss_share,
+            loss_rate: self.loss_rate,
             force: self.force,
             route: self.replaying.route(),
             replay: self.replaying.replay(common, self.server),

@@ -1,16 +1,20 @@
 //! The text of `aofkit recover`: the answer first, then the next steps as commands to copy.
 
 mod answer;
+mod course;
+mod events;
 mod findings;
 mod phrases;
 
 use phrases::NAME;
 
-use phrases::{LISTED, keys, name, paragraph, row};
+use phrases::{LISTED, keys, paragraph, row};
 
 use std::fmt::{self, Write};
 
 use self::answer::answer;
+use self::course::course;
+use self::events::events;
 use self::findings::{deletions, scope, unknown, unread};
 use super::envelope::Report;
 use super::lines::{self, COLUMNS, actions, numbered};
@@ -22,8 +26,7 @@ use crate::base::escape::ShownPath;
 use crate::base::next_step::NextStep;
 use crate::base::units::{Bytes, Count, counted};
 use crate::ops::recover::{
-    Candidate, Conflicts, Done, EventKind, Expired, Joined, RecoverReport, RemovalReason,
-    TimeRange, Winner,
+    Candidate, Conflicts, Done, Expired, Joined, RecoverReport, RemovalReason, Winner,
 };
 
 /// Returns the report as text.
@@ -45,6 +48,7 @@ fn inspection(out: &mut String, report: &RecoverReport) -> fmt::Result {
     comes_back(out, report)?;
     deletions(out, report)?;
     scope(out, report)?;
+    course(out, report)?;
     events(out, report)?;
     right_now(out, report)?;
     candidates(out, report)?;
@@ -128,57 +132,6 @@ fn comes_back(out: &mut String, report: &RecoverReport) -> fmt::Result {
 fn holds(out: &mut String, name: &str, held: &SummaryReport) -> fmt::Result {
     let each = held.keys.iter().map(|keys| (keys.db, keys.kind, keys.keys));
     lines::keys(out, name, (held.total, held.with_expiry), each, row)
-}
-
-fn when(time: TimeRange) -> Option<String> {
-    match (time.exact, time.from, time.until) {
-        (true, Some(seconds), _) => Some(local(seconds)),
-        (_, Some(from), Some(until)) => Some(format!("{} to {}", local(from), local(until))),
-        _ => None,
-    }
-}
-
-fn events(out: &mut String, report: &RecoverReport) -> fmt::Result {
-    if report.events.is_empty() {
-        return Ok(());
-    }
-    writeln!(out, "\n  {}", Styled(QUIET, "what destroyed data, in the order of the log"))?;
-    let hidden = report.events.len().saturating_sub(LISTED) as u64 + report.earlier_events;
-    if hidden > 0 {
-        writeln!(out, "     ... {} before these; see --json", counted(hidden, "event"))?;
-    }
-    for event in report.events.iter().skip(report.events.len().saturating_sub(LISTED)) {
-        let run = if event.ordinal == event.last_ordinal {
-            format!("#{}", event.ordinal)
-        } else {
-            format!("#{} to #{}", event.ordinal, event.last_ordinal)
-        };
-        let mut what = format!("{}, {}:{} ({run})", name(event), event.part, event.offset);
-        if event.transaction.is_some() {
-            what.push_str(", in a transaction");
-        }
-        if event.never_run {
-            what.push_str(", in a transaction without EXEC: no server runs it");
-        }
-        if !matches!(event.what, EventKind::Flushall | EventKind::Flushdb) && event.db != 0 {
-            what.push_str(&format!(", db {}", event.db));
-        }
-        if let Some(time) = when(event.time) {
-            what.push_str(&format!(", {time}"));
-        }
-        if let Some(lost) = event.keys_lost {
-            what.push_str(&format!("; lost {}", counted(lost, "key")));
-        } else if event.what.is_flush() && !report.newer_rdbs.is_empty() {
-            what.push_str("; how many keys it lost is unknown");
-        }
-        let ends_the_log = report.trailing.contains(&event.number);
-        if let Some(since) = event.keys_since.filter(|_| !ends_the_log) {
-            what.push_str(&format!(", {} written since", Count(since)));
-        }
-        let number = format!("{:>4}", event.number);
-        writeln!(out, "  {}  {}", Styled(STRONG, number), wrap(&what, COLUMNS - 8, 8))?;
-    }
-    Ok(())
 }
 
 /// Splits the choices into those that need no other step before them, and the others.

@@ -25,6 +25,7 @@ mod json_docs;
 mod leftovers;
 mod live;
 mod log;
+mod loss_events;
 mod losses;
 
 mod newer;
