@@ -5,6 +5,7 @@
 //! become an event if they removed many keys within a short span.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::course::{Course, KeyCounts, PLACES};
 use super::event_kind::EventKind;
@@ -23,6 +24,9 @@ const CELLS: usize = 1 << 16;
 
 /// The maximum number of events that are reported: the ones that removed most keys.
 const EVENTS: usize = 256;
+
+/// Up to one in this many of the keys of an event are few.
+const FEW_ONE_IN: u64 = 20;
 
 /// The minimum number of bytes between two removals of different events: about a dozen short commands.
 const GAP: u64 = 512;
@@ -169,8 +173,8 @@ impl<Id: Ord> Cells<Id> {
 }
 
 /// Returns the number of keys that commands removed by their names.
-pub(super) fn deleted(cells: &Cells<CellId>, events: &Cells<usize>) -> u64 {
-    cells.keys(|(cause, _)| cause.kind == Removal::Deleted) + events.keys(|_| true)
+pub(super) fn deleted(cells: &Cells<CellId>) -> u64 {
+    cells.keys(|(cause, _)| cause.kind == Removal::Deleted)
 }
 
 /// Keys that the same kind of command removed within a short span.
@@ -187,14 +191,18 @@ pub(super) struct Burst {
 }
 
 impl Burst {
-    /// Returns whether it is more than the ordinary changes of a log whose keys become fewer at the same time.
     fn is_concentrated(&self) -> bool {
-        self.fall.saturating_mul(2) >= self.cell.keys
+        is_concentrated(self.cell.keys, self.fall)
     }
 
     pub(super) fn event_kind(&self) -> EventKind {
         self.cause.kind.event_kind()
     }
+}
+
+/// Returns whether removed keys are more than the ordinary changes of a log whose keys become fewer at the same time.
+pub(super) fn is_concentrated(keys: u64, fall: u64) -> bool {
+    fall.saturating_mul(2) >= keys
 }
 
 /// Groups cells into the events that count as losses, in the order of the log.
@@ -217,6 +225,33 @@ pub(super) fn bursts(
     found.truncate(EVENTS);
     found.sort_by_key(|burst| burst.cell.first);
     found
+}
+
+/// Extends a range of cells by those that follow each other without a command between them, and by a few keys at the ends
+/// of a chain: a key that is created in the same interval hides the removal of another one.
+fn rounded(chain: &[Numbered<'_>], range: Range<usize>) -> (usize, usize) {
+    let keys = |cells: &[Numbered<'_>]| cells.iter().map(|(_, cell)| cell.keys).sum::<u64>();
+    let follows = |at: usize| match (chain.get(at.wrapping_sub(1)), chain.get(at)) {
+        (Some((_, one)), Some((_, other))) => {
+            one.last.part == other.first.part && one.end == other.first.offset
+        }
+        _ => false,
+    };
+    let (mut from, mut to) = (range.start, range.end);
+    while follows(from) {
+        from -= 1;
+    }
+    while follows(to) {
+        to += 1;
+    }
+    let few = (keys(&chain[from..to]) / FEW_ONE_IN).max(1);
+    if keys(&chain[..from]) <= few {
+        from = 0;
+    }
+    if keys(&chain[to..]) <= few {
+        to = chain.len();
+    }
+    (from, to)
 }
 
 struct Grouping<'g> {
@@ -294,7 +329,7 @@ impl Grouping<'_> {
                 (largest, range) = (fall, top..index + 1);
             }
         }
-        (range.start, range.end)
+        rounded(chain, range)
     }
 
     /// Returns the first point after a cell.

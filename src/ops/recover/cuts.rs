@@ -225,6 +225,15 @@ fn checked<'t>(log: &Log, timeline: &'t Timeline, number: u64) -> Result<&'t Eve
             "aofkit recover PATH prints the timeline with its numbers",
         );
     };
+    if event.what == EventKind::Rename {
+        return usage(
+            format!("event {number} is a rename, which cannot be taken out alone"),
+            &format!(
+                "--until '#{}' goes back to before it, --merge older --excise {number} restores what it replaced",
+                event.ordinal
+            ),
+        );
+    }
     let goes_alone = event.what.is_flush() || event.what == EventKind::Delete;
     if !goes_alone || event.last_part_index != event.part_index {
         return usage(

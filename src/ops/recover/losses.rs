@@ -103,6 +103,7 @@ impl Losses {
         course: &Course,
         timeline: &Timeline,
         thresholds: Thresholds,
+        is_loss: impl Fn(usize) -> bool,
     ) -> Deletions {
         let mut found = self.counted.clone();
         // The number of keys if those that were removed otherwise had stayed.
@@ -119,7 +120,7 @@ impl Losses {
         let lost = found.recoverable.min(fall);
         let is_share = lost.saturating_mul(100) >= found.most_keys.saturating_mul(thresholds.share)
             && (lost >= IN_NUMBER_KEYS || lost * 2 >= found.most_keys);
-        found.run = self.largest_run(course, timeline, &height);
+        found.run = self.largest_run(course, timeline, &height, is_loss);
         found.in_number = lost > 0 && (is_share || found.run.is_some());
         let first = self.first.iter().skip(top + 1).flatten().next();
         found.before = first.or(self.first.iter().flatten().next()).and_then(|at| {
@@ -129,7 +130,13 @@ impl Losses {
         found
     }
 
-    fn largest_run(&self, course: &Course, timeline: &Timeline, height: &[u64]) -> Option<u64> {
+    fn largest_run(
+        &self,
+        course: &Course,
+        timeline: &Timeline,
+        height: &[u64],
+        is_loss: impl Fn(usize) -> bool,
+    ) -> Option<u64> {
         let lost = |index: usize| {
             let event =
                 timeline.events.get(index).filter(|event| event.what == EventKind::Delete)?;
@@ -141,7 +148,7 @@ impl Losses {
             let fall = at(event.offset)?.saturating_sub(at(event.end)?);
             Some((self.by_event.get(index).copied()?.min(fall), event.number))
         };
-        let runs = (0..timeline.events.len()).filter_map(lost);
+        let runs = (0..timeline.events.len()).filter(|index| is_loss(*index)).filter_map(lost);
         runs.filter(|(keys, _)| *keys >= IN_NUMBER_RUN).max().map(|(_, number)| number)
     }
 }

@@ -47,9 +47,12 @@ pub(super) static WATCH: [Watch; COUNT] = {
     watched
 };
 
-/// The number of the last commands of a shard whose key is remembered: a key that is written and given an expiry at once
-/// is meant to expire.
+/// The number of the last commands of a shard whose key is remembered.
 const RECENT: usize = 4;
+
+/// The number of bytes within which a key is written and given an expiry that is meant to pass: about a dozen short
+/// commands.
+const AT_ONCE: u64 = 512;
 
 /// The times that decide whether a key has expired.
 pub(super) struct Clock<'c> {
@@ -76,7 +79,7 @@ struct Gone {
     expires_ms: Option<i64>,
     /// Whether DEL, UNLINK or GETDEL removed it.
     is_deleted: bool,
-    /// The cell in which it is counted, unless it is in that of an event of the scan, or expired.
+    /// The cell in which it is counted, unless it expired.
     cell: Option<CellId>,
 }
 
@@ -102,8 +105,8 @@ pub(super) struct ShardLosses<'c, 'a> {
     expiries: HashMap<(u32, &'a [u8]), NewExpiry>,
     /// The keys that the current command may delete.
     pending: Vec<(u32, &'a [u8], Option<i64>)>,
-    /// The keys of the last commands.
-    recent: [&'a [u8]; RECENT],
+    /// The keys of the last commands, and the ends of these commands.
+    recent: [(&'a [u8], Position); RECENT],
     next: usize,
     /// The key that the current command gives an expiry, if it has none.
     without_expiry: Option<&'a [u8]>,
@@ -134,7 +137,7 @@ impl<'c, 'a> ShardLosses<'c, 'a> {
             gone: HashMap::new(),
             expiries: HashMap::new(),
             pending: Vec::new(),
-            recent: [&[]; RECENT],
+            recent: [(&[], Position::default()); RECENT],
             next: 0,
             without_expiry: None,
         }
@@ -181,7 +184,13 @@ impl<'c, 'a> ShardLosses<'c, 'a> {
         let Some(&key) = seen.args.get(1) else { return };
         let entry = keyspace.db(seen.db).get(key);
         let lasts = entry.is_some_and(|entry| entry.expires_ms().is_none());
-        self.without_expiry = Some(key).filter(|key| lasts && !self.recent.contains(key));
+        let is_new = self.recent.iter().any(|(recent, at)| {
+            let distance = seen.at.offset.checked_sub(at.offset);
+            *recent == key
+                && at.part == seen.at.part
+                && distance.is_some_and(|distance| distance <= AT_ONCE)
+        });
+        self.without_expiry = Some(key).filter(|_| lasts && !is_new);
     }
 
     #[inline]
@@ -205,7 +214,7 @@ impl<'c, 'a> ShardLosses<'c, 'a> {
         if retyped > 0 && watch == Watch::No && outcome == Outcome::Done {
             self.overwritten(seen, key);
         }
-        self.recent[self.next % RECENT] = key;
+        self.recent[self.next % RECENT] = (key, Position { offset: end(seen), ..seen.at });
         self.next = self.next.wrapping_add(1);
     }
 
@@ -240,13 +249,10 @@ impl<'c, 'a> ShardLosses<'c, 'a> {
                 None
             } else {
                 self.expiries.remove(&(db, key));
-                match self.events.deletion_at(seen.at) {
-                    Some(event) => {
-                        self.losses.runs.count(event, seen.at, end(seen), key);
-                        None
-                    }
-                    None => self.lost(seen, Removal::Deleted, key),
+                if let Some(event) = self.events.deletion_at(seen.at) {
+                    self.losses.runs.count(event, seen.at, end(seen), key);
                 }
+                self.lost(seen, Removal::Deleted, key)
             };
             self.gone.insert((db, key), Gone { at: seen.at, expires_ms, is_deleted: true, cell });
             self.losses.counted.removed += 1;

@@ -2,7 +2,7 @@
 
 use std::time::UNIX_EPOCH;
 
-use super::bursts::{Burst, Cell, bursts, deleted};
+use super::bursts::{Burst, Cell, bursts, deleted, is_concentrated};
 use super::course::{Course, KeysAt, PLACES};
 use super::cuts::commands_before;
 use super::event_index::EventIndex;
@@ -167,17 +167,32 @@ pub(super) fn count(
         cost.until = cost.last.and_then(recorded);
     }
     let mut bursts = bursts(&losses.cells, &course, &losses.counts, thresholds);
+    bursts.retain(|burst| !is_in_run(burst, timeline, &costs));
     for burst in &mut bursts {
         burst.times = recorded(burst.cell.first).zip(recorded(burst.cell.last));
     }
     Ok(Counted {
         now,
-        deletions: losses.judge(&course, timeline, thresholds),
+        deletions: losses.judge(&course, timeline, thresholds, |index| costs[index].is_loss),
         course: course.report(timeline, &losses.counts),
         origin: routed.origin().clone(),
         events: costs,
         bursts,
         earlier: timeline.earlier,
+    })
+}
+
+/// Returns whether a run of deletions that the scan found is the same loss.
+fn is_in_run(burst: &Burst, timeline: &Timeline, costs: &[Cost]) -> bool {
+    let (first, last) = (burst.cell.first, burst.cell.last);
+    timeline.events.iter().zip(costs).any(|(event, cost)| {
+        let part = u32::try_from(event.part_index).unwrap_or(u32::MAX);
+        let run = Position { part, offset: event.offset }..Position { part, offset: event.end };
+        event.what == EventKind::Delete
+            && burst.event_kind() == EventKind::Delete
+            && cost.is_loss
+            && run.contains(&first)
+            && run.contains(&last)
     })
 }
 
@@ -195,7 +210,7 @@ fn weigh(
     timeline: &Timeline,
     thresholds: Thresholds,
 ) {
-    let deleted = deleted(&losses.cells, &losses.runs);
+    let deleted = deleted(&losses.cells);
     for (index, (event, cost)) in timeline.events.iter().zip(costs.iter_mut()).enumerate() {
         let part = u32::try_from(event.part_index).unwrap_or(u32::MAX);
         let point = |offset| course.reached(Position { part, offset });
@@ -231,7 +246,7 @@ fn weigh(
         };
         // A flush leaves no key of its databases.
         cost.is_loss = matches!(event.what, EventKind::Flushall | EventKind::Flushdb)
-            || thresholds.is_loss(loss);
+            || thresholds.is_loss(loss) && is_concentrated(cost.lost, fall);
     }
 }
 

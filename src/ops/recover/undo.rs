@@ -40,6 +40,9 @@ pub(super) fn choices(report: &RecoverReport, event: &Event, is_damaged: bool) -
 /// Returns the command that undoes an event, for the list of events; `None` if the event removed no keys.
 pub(super) fn undo(report: &RecoverReport, event: &Event) -> Option<NextStep> {
     let is_damaged = report.broken.is_some();
+    if report.trailing.contains(&event.number) && event.keys_lost != Some(0) {
+        return Some(choice(report, "Remove the FLUSHALL at the end:", &["--strip"]));
+    }
     match event.what {
         EventKind::Swapdb { .. } | EventKind::FunctionFlush => None,
         _ if event.never_run || event.keys_lost == Some(0) => None,
