@@ -41,10 +41,11 @@ pub(super) struct Recover {
     /// Remove these events of the timeline; keep all later writes
     #[arg(long, value_name = "N[,M...]", value_delimiter = ',', group = "choice")]
     excise: Vec<u64>,
-    /// Merge the data before and after a flush key by key
+    /// Merge the data before and after an event key by key
     ///
-    /// This side wins if both have a key. The flush is the one that destroyed most, or that of --excise; with
-    /// --candidate, the candidate is the older side.
+    /// This side wins if both have a key. The event is that of --excise, or else the flush that destroyed most; of an event
+    /// other than a flush, only the keys that it removed or replaced are restored. With --candidate, the candidate is the
+    /// older side.
     #[arg(long, value_name = "WINNER", conflicts_with_all = ["strip", "until"])]
     merge: Option<WinnerArg>,
     /// Restore deleted or flushed keys that match this pattern
@@ -165,7 +166,7 @@ Examples:
   aofkit recover app.aof --until '2026-01-01 03:00:00' --output new.aof
   aofkit recover appendonlydir --excise 2 --dry-run
 
-Exit codes: 0 recovered, or no loss found; 1 a report or dry run that found a flush or mass deletion, or could \
+Exit codes: 0 recovered, or no loss found; 1 a report or dry run that found a loss of data, or could \
 not rule it out; 2 failed: nothing was changed; 3 some keys could not be put into the server.";
 
 impl Recover {

@@ -85,10 +85,7 @@ fn choice_of(event: &Value) -> Choice {
 
 fn each_loss(binary: &Binary) {
     let rounds = repetitions() * 2;
-    for (seed, (what, line, decreases)) in (0..rounds).flat_map(|seed| {
-        let at = usize::try_from(seed).expect("a number");
-        (0..LOSSES.len()).skip(at).step_by(rounds as usize).map(move |at| (seed, LOSSES[at]))
-    }) {
+    for (seed, (what, line, decreases)) in (0..rounds).cycle().zip(LOSSES) {
         let data = tempfile::tempdir().expect("a directory");
         let (mut server, _) = with_data(binary, data.path(), seed);
         add_keys(&mut server);

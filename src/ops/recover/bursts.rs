@@ -13,14 +13,15 @@ use super::key_prefix::{KeyPrefix, prefix};
 use super::thresholds::{Loss, Thresholds};
 use crate::command::{CommandId, Position};
 
-/// The maximum number of prefixes that are counted in a cell or an event.
-const PREFIXES: usize = 64;
+/// The maximum number of prefixes that are counted in a cell, and in an event.
+const PREFIXES_OF_CELL: usize = 16;
+const PREFIXES_OF_EVENT: usize = 64;
 
 /// The maximum number of prefixes that are reported.
 const REPORTED: usize = 3;
 
 /// The maximum number of cells; the keys of others are only counted in the totals.
-const CELLS: usize = 1 << 16;
+const CELLS: usize = 1 << 15;
 
 /// The maximum number of events that are reported: the ones that removed most keys.
 const EVENTS: usize = 256;
@@ -81,7 +82,7 @@ pub(super) struct Cell {
 }
 
 impl Cell {
-    fn add(&mut self, other: Cell) {
+    fn add(&mut self, other: Cell, prefixes: usize) {
         if self.keys == 0 {
             *self = other;
             return;
@@ -94,7 +95,7 @@ impl Cell {
             (self.last, self.end) = (other.last, other.end);
         }
         for (prefix, keys) in other.prefixes {
-            self.count_prefix(prefix, keys);
+            self.count_prefix(prefix, keys, prefixes);
         }
     }
 
@@ -106,8 +107,8 @@ impl Cell {
         reported.map(|(prefix, keys)| KeyPrefix::new(prefix, *keys)).collect()
     }
 
-    fn count_prefix(&mut self, prefix: Vec<u8>, keys: u64) {
-        if self.prefixes.len() < PREFIXES || self.prefixes.contains_key(&prefix) {
+    fn count_prefix(&mut self, prefix: Vec<u8>, keys: u64, most: usize) {
+        if self.prefixes.len() < most || self.prefixes.contains_key(&prefix) {
             *self.prefixes.entry(prefix).or_default() += keys;
         }
     }
@@ -146,7 +147,7 @@ impl<Id: Ord> Cells<Id> {
         let prefix = prefix(key);
         match cell.prefixes.get_mut(prefix) {
             Some(keys) => *keys += 1,
-            None => cell.count_prefix(prefix.to_vec(), 1),
+            None => cell.count_prefix(prefix.to_vec(), 1, PREFIXES_OF_CELL),
         }
     }
 
@@ -160,7 +161,7 @@ impl<Id: Ord> Cells<Id> {
     pub(super) fn join(&mut self, other: Self) {
         for (id, cell) in other.0 {
             if self.0.len() < CELLS || self.0.contains_key(&id) {
-                self.0.entry(id).or_default().add(cell);
+                self.0.entry(id).or_default().add(cell, PREFIXES_OF_CELL);
             }
         }
     }
@@ -340,7 +341,7 @@ impl Grouping<'_> {
     /// Returns the event of a chain of cells, if it counts as a loss.
     fn burst(&self, chain: &[Numbered<'_>], is_above_rate: bool) -> Option<Burst> {
         let mut cell = Cell::default();
-        chain.iter().for_each(|(_, other)| cell.add((*other).clone()));
+        chain.iter().for_each(|(_, other)| cell.add((*other).clone(), PREFIXES_OF_EVENT));
         let keys = self.counts.of_db(self.cause.db);
         let keys_before = keys(chain.first()?.0.saturating_sub(1));
         let fall = match self.cause.kind {
