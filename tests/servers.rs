@@ -18,6 +18,7 @@ mod servers {
     pub(crate) mod keyspace_rdb;
     pub(crate) mod live;
     pub(crate) mod loader;
+    pub(crate) mod losses;
     pub(crate) mod lua;
     pub(crate) mod matrix;
     pub(crate) mod pairs;
@@ -47,6 +48,7 @@ fn main() {
         servers::keyspace_rdb::trials(),
         servers::live::trials(),
         servers::loader::trials(),
+        servers::losses::trials(),
         servers::lua::trials(),
         servers::matrix::trials(),
         servers::pairs::trials(),

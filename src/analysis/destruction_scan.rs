@@ -64,7 +64,8 @@ impl EventRun {
         ) && (self.op, self.first) == (run.op, run.last + 1)
     }
 
-    fn extend(&mut self, event: EventRun) {
+    /// Adds a later event of the same kind.
+    pub(crate) fn extend(&mut self, event: EventRun) {
         self.end = event.end;
         self.last = event.last;
         self.commands += event.commands;

@@ -41,10 +41,11 @@ pub(super) struct Recover {
     /// Remove these events of the timeline; keep all later writes
     #[arg(long, value_name = "N[,M...]", value_delimiter = ',', group = "choice")]
     excise: Vec<u64>,
-    /// Merge the data before and after a flush key by key
+    /// Merge the data before and after an event key by key
     ///
-    /// This side wins if both have a key. The flush is the one that destroyed most, or that of --excise; with
-    /// --candidate, the candidate is the older side.
+    /// This side wins if both have a key. The event is that of --excise, or else the flush that destroyed most; of an event
+    /// other than a flush, only the keys that it removed or replaced are restored. With --candidate, the candidate is the
+    /// older side.
     #[arg(long, value_name = "WINNER", conflicts_with_all = ["strip", "until"])]
     merge: Option<WinnerArg>,
     /// Restore deleted or flushed keys that match this pattern
@@ -117,6 +118,24 @@ struct How {
     /// Do not replay the log to count keys
     #[arg(long = "no-preview", action = ArgAction::SetFalse, hide_short_help = true)]
     preview: bool,
+    /// Count removed keys as a loss from this share of the keys of a database on
+    #[arg(
+        long,
+        value_name = "PERCENT",
+        default_value_t = 10,
+        value_parser = clap::value_parser!(u64).range(1..=100),
+        hide_short_help = true
+    )]
+    loss_share: u64,
+    /// Count deleted keys as a loss from this multiple of the log's own rate of deletion on
+    #[arg(
+        long,
+        value_name = "FACTOR",
+        default_value_t = 10,
+        value_parser = clap::value_parser!(u64).range(1..),
+        hide_short_help = true
+    )]
+    loss_rate: u64,
     /// Overwrite the output
     ///
     /// With --in-place, replaces a log even while a process is writing it; the writes of that process are lost.
@@ -152,7 +171,7 @@ Examples:
   aofkit recover /var/lib/redis --also /backup --candidate 2 --strip --output recovered
   aofkit recover --release -p 6379
 
-Exit codes: 0 recovered, or no loss found; 1 a report or dry run that found a flush or mass deletion, or could \
+Exit codes: 0 recovered, or no loss found; 1 a report or dry run that found a loss of data, or could \
 not rule it out, or that found a missing file, or more data elsewhere; 2 failed: nothing was changed; 3 some keys could not be put into the server.";
 
 impl Recover {
@@ -227,6 +246,8 @@ impl How {
             also: self.also.clone(),
             server: self.server,
             preview: self.preview,
+            loss_share: self.loss_share,
+            loss_rate: self.loss_rate,
             force: self.force,
             route: self.replaying.route(),
             replay: self.replaying.replay(common, self.server),

@@ -1,6 +1,7 @@
 //! A database: a map from keys to entries.
 
 use std::hash::BuildHasher;
+use std::mem::discriminant;
 
 use bumpalo::Bump;
 use hashbrown::HashTable;
@@ -124,6 +125,8 @@ pub struct Db<'a> {
     table: HashTable<Slot>,
     entries: Vec<Option<Entry<'a>>>,
     free: Vec<u32>,
+    /// See [`take_retyped`](Self::take_retyped).
+    retyped: u32,
 }
 
 impl<'a> Db<'a> {
@@ -136,6 +139,7 @@ impl<'a> Db<'a> {
             table: HashTable::with_capacity(keys),
             entries: Vec::with_capacity(keys),
             free: Vec::new(),
+            retyped: 0,
         }
     }
 
@@ -274,12 +278,14 @@ impl<'a> Db<'a> {
         if let Some(slot) = self.table.find(Slot::hash(mark), same) {
             return (self.entries[slot.place as usize].as_mut().expect("it was found"), false);
         }
-        let entry = Entry {
-            key: self.arena.alloc_slice_copy(key),
-            expires_ms: NEVER,
-            meta: None,
-            value: make(),
-        };
+        (self.insert(mark, key, make()), true)
+    }
+
+    /// Inserts a key that does not exist, without expiry.
+    #[inline]
+    fn insert(&mut self, mark: u32, key: &[u8], value: Value<'a>) -> &mut Entry<'a> {
+        let entry =
+            Entry { key: self.arena.alloc_slice_copy(key), expires_ms: NEVER, meta: None, value };
         let place = match self.free.pop() {
             Some(place) => place,
             None => {
@@ -290,19 +296,34 @@ impl<'a> Db<'a> {
         self.entries[place as usize] = Some(entry);
         let slot = Slot { place, mark };
         self.table.insert_unique(Slot::hash(mark), slot, |slot| Slot::hash(slot.mark));
-        (self.entries[place as usize].as_mut().expect("it was put there"), true)
+        self.entries[place as usize].as_mut().expect("it was put there")
     }
 
     /// Sets the key to this value without expiry, replacing any previous value.
     #[inline]
     pub fn set(&mut self, key: &[u8], value: Value<'a>) -> &mut Entry<'a> {
-        let mut value = Some(value);
-        let (entry, new) = self.entry(key, || value.take().expect("it is made once"));
-        if !new {
-            entry.value = value.take().expect("it was not made");
+        let mark = self.mark(key);
+        let same = |slot: &Slot| is_at(&self.entries, slot, mark, key);
+        if let Some(slot) = self.table.find(Slot::hash(mark), same) {
+            let entry = self.entries[slot.place as usize].as_mut().expect("it was found");
+            self.retyped += u32::from(discriminant(&entry.value) != discriminant(&value));
+            entry.value = value;
             entry.expires_ms = NEVER;
+            return entry;
         }
-        entry
+        self.insert(mark, key, value)
+    }
+
+    /// Records that the value of a key was replaced by one of another type.
+    pub(crate) fn note_retyped(&mut self) {
+        self.retyped += 1;
+    }
+
+    /// Returns the number of values that were replaced by one of another type since the last call. Setting a key has
+    /// its old value at hand, so that an observer need not search for it before each command.
+    #[inline]
+    pub(crate) fn take_retyped(&mut self) -> u32 {
+        std::mem::take(&mut self.retyped)
     }
 
     /// Removes a key, and returns its entry.

@@ -2,17 +2,21 @@
 
 mod answer;
 mod candidates;
+mod course;
+mod events;
 mod findings;
 mod phrases;
 
 use phrases::NAME;
 
-use phrases::{LISTED, keys, name, paragraph, row};
+use phrases::{LISTED, keys, paragraph, row};
 
 use std::fmt::{self, Write};
 
 use self::answer::answer;
 use self::candidates::{answer_without_a_log, candidates};
+use self::course::course;
+use self::events::events;
 use self::findings::{deletions, scope, unknown, unread};
 use super::envelope::Report;
 use super::lines::{self, COLUMNS, actions, numbered};
@@ -23,9 +27,7 @@ use crate::aof::log::Layout;
 use crate::base::escape::ShownPath;
 use crate::base::next_step::NextStep;
 use crate::base::units::{Bytes, Count, counted};
-use crate::ops::recover::{
-    Conflicts, Done, EventKind, Expired, Joined, RecoverReport, RemovalReason, TimeRange, Winner,
-};
+use crate::ops::recover::{Conflicts, Done, Expired, Joined, RecoverReport, RemovalReason, Winner};
 
 /// Returns the report as text.
 pub fn text(report: &RecoverReport) -> String {
@@ -50,6 +52,7 @@ fn inspection(out: &mut String, report: &RecoverReport) -> fmt::Result {
     if report.snapshot_only.is_none() {
         scope(out, report)?;
     }
+    course(out, report)?;
     events(out, report)?;
     right_now(out, report)?;
     candidates(out, report)?;
@@ -134,57 +137,6 @@ fn comes_back(out: &mut String, report: &RecoverReport) -> fmt::Result {
 fn holds(out: &mut String, name: &str, held: &SummaryReport) -> fmt::Result {
     let each = held.keys.iter().map(|keys| (keys.db, keys.kind, keys.keys));
     lines::keys(out, name, (held.total, held.with_expiry), each, row)
-}
-
-fn when(time: TimeRange) -> Option<String> {
-    match (time.exact, time.from, time.until) {
-        (true, Some(seconds), _) => Some(local(seconds)),
-        (_, Some(from), Some(until)) => Some(format!("{} to {}", local(from), local(until))),
-        _ => None,
-    }
-}
-
-fn events(out: &mut String, report: &RecoverReport) -> fmt::Result {
-    if report.events.is_empty() {
-        return Ok(());
-    }
-    writeln!(out, "\n  {}", Styled(QUIET, "what destroyed data, in the order of the log"))?;
-    let hidden = report.events.len().saturating_sub(LISTED) as u64 + report.earlier_events;
-    if hidden > 0 {
-        writeln!(out, "     ... {} before these; see --json", counted(hidden, "event"))?;
-    }
-    for event in report.events.iter().skip(report.events.len().saturating_sub(LISTED)) {
-        let run = if event.ordinal == event.last_ordinal {
-            format!("#{}", event.ordinal)
-        } else {
-            format!("#{} to #{}", event.ordinal, event.last_ordinal)
-        };
-        let mut what = format!("{}, {}:{} ({run})", name(event), event.part, event.offset);
-        if event.transaction.is_some() {
-            what.push_str(", in a transaction");
-        }
-        if event.never_run {
-            what.push_str(", in a transaction without EXEC: no server runs it");
-        }
-        if !matches!(event.what, EventKind::Flushall | EventKind::Flushdb) && event.db != 0 {
-            what.push_str(&format!(", db {}", event.db));
-        }
-        if let Some(time) = when(event.time) {
-            what.push_str(&format!(", {time}"));
-        }
-        if let Some(lost) = event.keys_lost {
-            what.push_str(&format!("; lost {}", counted(lost, "key")));
-        } else if event.what.is_flush() && !report.newer_rdbs.is_empty() {
-            what.push_str("; how many keys it lost is unknown");
-        }
-        let ends_the_log = report.trailing.contains(&event.number);
-        if let Some(since) = event.keys_since.filter(|_| !ends_the_log) {
-            what.push_str(&format!(", {} written since", Count(since)));
-        }
-        let number = format!("{:>4}", event.number);
-        writeln!(out, "  {}  {}", Styled(STRONG, number), wrap(&what, COLUMNS - 8, 8))?;
-    }
-    Ok(())
 }
 
 /// Splits the choices into those that need no other step before them, and the others.

@@ -26,6 +26,7 @@ mod json_docs;
 mod leftovers;
 mod live;
 mod log;
+mod loss_events;
 mod losses;
 mod merge;
 mod newer;

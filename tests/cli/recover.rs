@@ -28,7 +28,13 @@ fn a_look_answers_first_and_changes_nothing() {
     let place = Place::new();
     place.put("a.aof", log(&format!("{SHOP}\nFLUSHALL")));
     let before = state(&place, "a.aof");
-    place.run(&["recover", "a.aof"]).ends(
+    let mut run = place.run(&["recover", "a.aof"]);
+    // The bars have a test of their own.
+    let is_bar = |line: &&str| line.contains('█') || line.starts_with("  event ");
+    assert_eq!(run.stdout.lines().filter(is_bar).count(), 3, "{run:#?}");
+    let others = run.stdout.lines().filter(|line| !is_bar(line));
+    run.stdout = others.map(|line| format!("{line}\n")).collect();
+    run.ends(
         1,
         "YES, your data is still there: 3 keys. The log ends in a FLUSHALL; everything
 before it is intact. Nothing was changed.
@@ -40,8 +46,11 @@ before it is intact. Nothing was changed.
               db 2: 1 list
   now         0 keys
 
+  keys over the log, from its beginning to its end
+
   what destroyed data, in the order of the log
      1  FLUSHALL, a.aof:136 (#6); lost 3 keys
+        undo: aofkit recover a.aof --strip --output recovered.aof
 
 If a server still runs on this log, first, in this order:
   1. Turn off automatic rewrites: a rewrite saves what the server has now and
@@ -554,7 +563,7 @@ fn a_log_that_cannot_be_replayed_is_recovered_all_the_same() {
     place.put("a.aof", [&kept[..], &command(&["FLUSHALL"])].concat());
     let look = place.run(&["recover", "a.aof"]);
     assert_eq!(look.code, Some(1), "{look:#?}");
-    assert!(look.stdout.starts_with("YES, your data is still there."), "{look:#?}");
+    assert!(look.stdout.starts_with("PROBABLY, your data is still there."), "{look:#?}");
     assert!(look.stdout.contains("not counted"), "{look:#?}");
     for choice in [["--strip", "--quiet"], ["--excise", "1"]] {
         let run = place.run(&["recover", "a.aof", "-o", "b.aof", "--force", choice[0], choice[1]]);

@@ -26,7 +26,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 /// Returns the number of repetitions of each trial. `AOFKIT_SEQUENCES` overrides it.
-fn repetitions() -> u64 {
+pub(super) fn repetitions() -> u64 {
     std::env::var("AOFKIT_SEQUENCES").map_or(3, |n| n.parse().expect("a number"))
 }
 
@@ -40,7 +40,7 @@ fn config(seed: u64) -> [(&'static str, &'static str); 3] {
 
 /// Returns a server with data of every type, partly in a base that it has rewritten, and its digest. The server has been
 /// restarted, because loading the log does not restore all the state that the server had.
-fn with_data(binary: &Binary, data: &Path, seed: u64) -> (Running, String) {
+pub(super) fn with_data(binary: &Binary, data: &Path, seed: u64) -> (Running, String) {
     let config = config(seed);
     let mut random = Random::new(seed);
     let mut server = Running::start(binary, data, &config).expect("the server starts");
@@ -72,6 +72,8 @@ fn options(binary: &Binary, choice: Choice, output: Output) -> RecoverOptions {
         also: Vec::new(),
         server: Some(binary.line),
         preview: true,
+        loss_share: 10,
+        loss_rate: 10,
         force: false,
         route: RouteOptions::default(),
         replay: ReplayOptions {
@@ -85,12 +87,12 @@ fn options(binary: &Binary, choice: Choice, output: Output) -> RecoverOptions {
 }
 
 /// Returns the report of a recovery that changes nothing.
-fn inspect(binary: &Binary, data: &Path) -> RecoverReport {
+pub(super) fn inspect(binary: &Binary, data: &Path) -> RecoverReport {
     recover(data, &options(binary, Choice::Preview, Output::DryRun), &Silent).expect("a report")
 }
 
 /// Recovers the log to a new path, replaces the log with the result as the report instructs, and starts the server.
-fn recovered(
+pub(super) fn recovered(
     binary: &Binary,
     data: &Path,
     seed: u64,

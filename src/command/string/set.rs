@@ -279,9 +279,13 @@ fn store<'a>(
             return Ok(());
         }
     }
+    let is_retyped = old.is_none();
     entry.value = value();
     if !matches!(options.expiry, Expiry::Keep) {
         entry.set_expiry(expires_ms);
+    }
+    if is_retyped {
+        db.note_retyped();
     }
     Ok(())
 }
@@ -311,10 +315,12 @@ pub(super) fn set(call: &mut Call<'_, '_>) -> Applied {
 fn set_number(call: &mut Call<'_, '_>) {
     let (key, value) = (call.key(), call.args[2]);
     let given = || Value::String(StringValue::Borrowed(value));
-    let (entry, new) = call.keyspace.db(call.db).entry(key, given);
+    let db = call.keyspace.db(call.db);
+    let (entry, new) = db.entry(key, given);
     if new {
         return;
     }
+    let is_retyped = !matches!(entry.value, Value::String(_));
     if entry.expires_ms().is_some()
         && let Value::String(before) = &entry.value
         && may_be_sum(before, value)
@@ -323,6 +329,9 @@ fn set_number(call: &mut Call<'_, '_>) {
     }
     entry.value = given();
     entry.set_expiry(None);
+    if is_retyped {
+        db.note_retyped();
+    }
 }
 
 pub(super) fn setex(call: &mut Call<'_, '_>) -> Applied {

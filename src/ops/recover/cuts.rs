@@ -228,7 +228,20 @@ fn checked<'t>(log: &Log, timeline: &'t Timeline, number: u64) -> Result<&'t Eve
     if event.what == EventKind::Rename {
         return usage(
             format!("event {number} is a rename, which cannot be taken out alone"),
-            "--until goes back to before it, --undelete brings back what it replaced",
+            &format!(
+                "--until '#{}' goes back to before it, --merge older --excise {number} restores what it replaced",
+                event.ordinal
+            ),
+        );
+    }
+    let goes_alone = event.what.is_flush() || event.what == EventKind::Delete;
+    if !goes_alone || event.last_part_index != event.part_index {
+        return usage(
+            format!("event {number} cannot be removed from the log alone"),
+            &format!(
+                "--until '#{}' goes back to before it, --merge older --excise {number} restores what it removed or replaced",
+                event.ordinal
+            ),
         );
     }
     if event.never_run {
@@ -243,7 +256,9 @@ fn checked<'t>(log: &Log, timeline: &'t Timeline, number: u64) -> Result<&'t Eve
 /// Removes the commands of a run, or a single command.
 fn cut_run(cuts: &mut Cuts, part: &Part, event: &Event) {
     let bytes = part.mapping.bytes();
+    let command = event.command.as_deref().map(|name| lookup(name.as_bytes()));
     let wanted = |frame: &Frame<'_>| match event.what {
+        EventKind::Delete if command.is_some() => command == Some(lookup(frame.name())),
         EventKind::Delete => {
             matches!(lookup(frame.name()), Some(CommandId::DEL | CommandId::UNLINK))
         }
@@ -330,7 +345,7 @@ fn cut_after(log: &Log, timeline: &Timeline, point: Point) -> Result<Cuts> {
 }
 
 /// Returns the number of commands of a part before an offset.
-fn commands_before(part: &Part, look: &super::timeline::PartLook, offset: u64) -> u64 {
+pub(super) fn commands_before(part: &Part, look: &super::timeline::PartLook, offset: u64) -> u64 {
     let noted = look.places.partition_point(|(_, at)| *at <= offset).checked_sub(1);
     let Some(&(commands, at)) = noted.and_then(|noted| look.places.get(noted)) else { return 0 };
     let bytes = part.mapping.bytes();

@@ -48,13 +48,21 @@ pub(super) fn undelete<T>(
     write: impl FnOnce(&Log, &dyn Source) -> Result<T>,
 ) -> Result<(T, Joined)> {
     let Subject { log, options, progress, .. } = *subject;
-    let UndeletePlan { expired, globs } = plan;
+    let UndeletePlan { expired, globs, within } = plan;
     let route_options = RouteOptions { keep_dead: true, ..options.route.clone() };
     let routing = route(log, &route_options, progress)?;
     let (globs, expired, now_ms) = (globs.clone(), *expired, options.now_ms);
-    let wanted =
-        Wanted { globs, db: options.db, expired, now_ms, flushed_only: false, alone: false };
+    let wanted = Wanted {
+        globs,
+        db: options.db,
+        expired,
+        now_ms,
+        flushed_only: false,
+        alone: false,
+        within: within.clone(),
+    };
     let source = Undeleted { log, routing, wanted, tallies: Tallies::default() };
     let written = write(log, &source)?;
-    Ok((written, source.tallies.into_tally().into_report(None, None, expired)))
+    let (event, winner) = within.as_ref().map(|within| (within.event, within.winner)).unzip();
+    Ok((written, source.tallies.into_tally().into_report(event, winner, expired)))
 }

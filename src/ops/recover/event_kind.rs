@@ -23,10 +23,16 @@ pub enum EventKind {
     Flushslot,
     /// FUNCTION FLUSH: all function libraries were deleted.
     FunctionFlush,
-    /// A run of DEL or UNLINK commands that name many keys.
+    /// Commands that removed keys by their names, such as DEL and UNLINK.
     Delete,
     /// A run of RENAME commands, or of COPY commands with REPLACE, that may have overwritten keys.
     Rename,
+    /// Commands that replaced keys by a value of another type.
+    Overwritten,
+    /// Commands that gave an expiry, which passed, to keys that had none.
+    Expired,
+    /// Commands that removed keys with their last elements, or by an empty result.
+    Emptied,
 }
 
 impl EventKind {
@@ -46,7 +52,14 @@ impl EventKind {
 
     /// Returns whether the event emptied or exchanged databases, as opposed to removing named keys.
     pub fn is_flush(self) -> bool {
-        !matches!(self, EventKind::Delete | EventKind::Rename)
+        !matches!(
+            self,
+            EventKind::Delete
+                | EventKind::Rename
+                | EventKind::Overwritten
+                | EventKind::Expired
+                | EventKind::Emptied
+        )
     }
 }
 

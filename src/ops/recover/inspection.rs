@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use super::candidates::{Candidate, CandidateKind};
 use super::places::data_directory;
 use super::preview::Counted;
-use super::report::{Done, PartSummary, RecoverReport};
+use super::report::{Answer, Done, PartSummary, RecoverReport};
 use super::snapshot_only::SnapshotOnly;
 use super::subject::Subject;
+use super::timeline::Timeline;
 use super::verdict::{Facts, Verdict, to_excise};
 use crate::analysis::keyspace_summary::SummaryReport;
 use crate::aof::log::{Log, OtherKind};
@@ -53,6 +54,7 @@ impl Inspection<'_> {
             Verdict::Deletions { event } => {
                 (None, event.map_or(Vec::new(), |event| to_excise(timeline, event)))
             }
+            Verdict::Loss { event } => (None, to_excise(timeline, event)),
             _ => (None, Vec::new()),
         };
         let deletions = self.counted.as_ref().map(|counted| counted.deletions.clone());
@@ -69,6 +71,7 @@ impl Inspection<'_> {
             bytes: log.bytes(),
             commands: timeline.commands,
             origin: self.counted.as_ref().map(|counted| counted.origin.clone()),
+            answer: answer(verdict, timeline, deletions.is_some()),
             verdict,
             trailing: timeline.trailing.clone(),
             excise,
@@ -82,6 +85,9 @@ impl Inspection<'_> {
             unread: timeline.unread.clone(),
             unknown: timeline.unknown.clone(),
             possible_flushes: timeline.possible_flushes.clone(),
+            course: self.counted.as_ref().map_or(Vec::new(), |counted| counted.course.clone()),
+            loss_share: options.loss_share,
+            loss_rate: options.loss_rate,
             nothing_lost: Facts { log, timeline, deletions: deletions.as_ref() }.nothing_lost(),
             deletions,
             keys_deleted: timeline.keys_deleted,
@@ -106,6 +112,27 @@ impl Inspection<'_> {
 /// Returns the server that the log was secured from, unless another one runs on the secured log, which matters more.
 pub(super) fn hold_origin(log: &Log) -> Option<HoldOrigin> {
     HoldOrigin::read(&data_directory(log)).filter(|_| writers_of(log).is_empty())
+}
+
+/// Returns how certain it is that lost data is in the log.
+fn answer(verdict: Verdict, timeline: &Timeline, is_counted: bool) -> Answer {
+    match verdict {
+        Verdict::EndsInFlush { .. }
+        | Verdict::FlushWithin { .. }
+        | Verdict::Deletions { .. }
+        | Verdict::Loss { .. } => match is_counted && timeline.newer_rdbs.is_empty() {
+            true => Answer::Yes,
+            false => Answer::Probably,
+        },
+        Verdict::FlushAfterDamage => Answer::Probably,
+        Verdict::Unclear => Answer::CannotTell,
+        Verdict::FlushOfNothing { .. } | Verdict::Ordinary | Verdict::Nothing | Verdict::Empty => {
+            match is_counted && timeline.earlier == 0 {
+                true => Answer::No,
+                false => Answer::CannotTell,
+            }
+        }
+    }
 }
 
 fn snapshot(candidates: &[Candidate]) -> Option<PathBuf> {

@@ -9,7 +9,14 @@
 //! | `timeline` | every event, with its position and context |
 //! | `event_kind` | the kinds of events |
 //! | `preview` | the number of keys lost by each event, counted by a replay |
-//! | `losses` | keys deleted one by one, and whether they form a mass deletion |
+//! | `event_index` | the event of the scan that a command belongs to |
+//! | `observed` | which command removed which key, in one shard of a replay |
+//! | `course` | the number of keys at many points of the log |
+//! | `losses` | keys removed one by one, in the whole log and by event |
+//! | `bursts` | removed keys, grouped into events |
+//! | `key_prefix` | the prefixes that removed keys have in common |
+//! | `thresholds` | when removed keys count as a loss |
+//! | `routine` | events that occur regularly |
 //! | `unread` | the content after the point at which reading stopped |
 //! | `verdict` | the overall verdict on the log |
 //! | `cuts` | the byte ranges to remove for a choice |
@@ -36,28 +43,34 @@
 //! | `next_snapshot` | the steps for a server without an append-only file |
 //! | `put_in_place` | the steps that let the server serve a result |
 //! | `elsewhere` | where else the data may be |
+//! | `undo` | the commands that undo an event |
 //! | `inspection` | what was found out about a log, as a report |
 //! | `run` | inspecting a log, and planning and applying a choice |
 //! | `report` | the schema of the report |
 
 mod apply;
+mod bursts;
 mod candidate_log;
 mod candidates;
 mod client;
 mod conflicts;
+mod course;
 mod cuts;
 mod data_set;
 mod elsewhere;
+mod event_index;
 mod event_kind;
 mod examine;
 #[cfg(feature = "live")]
 pub mod hold;
 mod inspection;
 mod join;
+mod key_prefix;
 mod losses;
 mod missing;
 mod next;
 mod next_snapshot;
+mod observed;
 mod options;
 mod part_sets;
 mod places;
@@ -66,13 +79,16 @@ mod preview;
 mod put_in_place;
 mod recovered;
 mod report;
+mod routine;
 mod run;
 mod search;
 mod server;
 mod snapshot_only;
 mod subject;
+mod thresholds;
 mod timeline;
 mod undelete;
+mod undo;
 mod unite;
 mod unread;
 mod verdict;
@@ -81,16 +97,19 @@ pub use crate::analysis::unknown_commands::UnknownCommand;
 pub use crate::ops::repair::retained_ranges::Output;
 pub use candidates::{Candidate, CandidateFile, CandidateKind};
 pub use conflicts::{Conflicts, Example, Turned};
+pub(crate) use course::KeysAt;
 pub use cuts::{CutPoint, RemovalReason, Removed};
 pub use event_kind::EventKind;
 pub use join::{Expired, Joined, Winner};
 pub(crate) use join::{How, JoinedSource, Rule, Tally};
-pub use losses::{Deletions, IN_NUMBER_KEYS, IN_NUMBER_ONE_IN, IN_NUMBER_RUN, LossPlace};
+pub use losses::{Deletions, LossPlace};
 pub use options::{Choice, RecoverOptions};
 pub use plan::{JoinPlan, RecoverMethod, RecoverPlan, UndeletePlan};
 pub(crate) use recovered::{Recovered, recover_with};
+pub(crate) use report::Answer;
 pub use report::{Done, PartSummary, RecoverReport};
 pub use run::recover;
+pub use thresholds::{IN_NUMBER_KEYS, IN_NUMBER_RUN};
 pub use timeline::{Broken, Event, NewerRdb, PossibleFlush, Tail, TimeRange, Timeline, timeline};
 pub use unite::UnitedFunctions;
 pub use unread::{Unread, UnreadFlush};

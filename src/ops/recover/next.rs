@@ -8,6 +8,7 @@ use super::put_in_place::{put_aside, put_in_place};
 use super::report::RecoverReport;
 use super::server::LogServer;
 use super::timeline::Event;
+use super::undo::{self, choice, new_name};
 use super::verdict::Verdict;
 use crate::aof::log::Layout;
 use crate::base::next_step::{Action, NextStep, path_arg};
@@ -39,7 +40,7 @@ pub(super) fn next_steps(report: &RecoverReport, server: &LogServer) -> Vec<Next
 }
 
 /// Adds to the commands that read the log which of its commands were renamed.
-fn name_renamed(step: &mut NextStep) {
+pub(super) fn name_renamed(step: &mut NextStep) {
     for action in &mut step.actions {
         if let Action::Run { program, args } = action
             && program == "aofkit"
@@ -60,6 +61,10 @@ fn into_server(report: &RecoverReport) -> Option<NextStep> {
             &["--merge", "newer", "--excise", &event]
         }
         Verdict::Deletions { .. } if !is_damaged(report) => &["--undelete", "*"],
+        Verdict::Loss { event: number } if !is_damaged(report) => {
+            event = event_of(report, number)?.number.to_string();
+            &["--merge", "newer", "--excise", &event]
+        }
         _ => return None,
     };
     let mut args = vec!["recover".to_owned(), path_arg(&report.path)];
@@ -109,6 +114,8 @@ fn choices(report: &RecoverReport) -> Vec<NextStep> {
         Verdict::Deletions { event } => {
             deleted(report, event.and_then(|event| event_of(report, event)))
         }
+        Verdict::Loss { event } => event_of(report, event)
+            .map_or(Vec::new(), |event| undo::choices(report, event, is_damaged(report))),
         Verdict::Ordinary => {
             let wanted = report.deletions.as_ref().is_some_and(|it| it.recoverable > 0);
             undelete(report).filter(|_| wanted).into_iter().collect()
@@ -121,7 +128,10 @@ fn choices(report: &RecoverReport) -> Vec<NextStep> {
     choices.extend(around_damage(report));
     if !matches!(
         report.verdict,
-        Verdict::EndsInFlush { .. } | Verdict::FlushWithin { .. } | Verdict::Deletions { .. }
+        Verdict::EndsInFlush { .. }
+            | Verdict::FlushWithin { .. }
+            | Verdict::Deletions { .. }
+            | Verdict::Loss { .. }
     ) {
         choices.extend(use_candidate(report));
     }
@@ -130,27 +140,6 @@ fn choices(report: &RecoverReport) -> Vec<NextStep> {
 
 fn event_of(report: &RecoverReport, number: u64) -> Option<&Event> {
     report.events.iter().find(|event| event.number == number)
-}
-
-/// Returns the choice of a recovery with these options to a new path.
-fn choice(report: &RecoverReport, why: impl Into<String>, options: &[&str]) -> NextStep {
-    let mut args = vec!["recover".to_owned(), path_arg(&report.path)];
-    if let Some(number) = report.candidate {
-        args.extend(["--candidate".to_owned(), number.to_string()]);
-    }
-    args.extend(options.iter().map(|option| (*option).to_owned()));
-    args.extend(["--output".to_owned(), new_name(report, "recovered")]);
-    NextStep::alternative(why, [Action::aofkit(args)])
-}
-
-fn new_name(report: &RecoverReport, name: &str) -> String {
-    let is_snapshot = report.opened.extension().is_some_and(|extension| extension == "rdb");
-    match report.layout {
-        Layout::MultiPart { .. } => name.to_owned(),
-        // The result is what the server loads, which the candidate does not decide.
-        _ if report.candidate.is_some() || is_snapshot => name.to_owned(),
-        _ => format!("{name}.aof"),
-    }
 }
 
 /// Returns whether the log is damaged; a damaged log can only be cut before the damage.
@@ -202,16 +191,14 @@ fn looks_like(report: &RecoverReport) -> Option<NextStep> {
 
 fn flush_within(report: &RecoverReport, event: Option<&Event>) -> Vec<NextStep> {
     let why = "Everything before it, without the commands after it:";
-    let mut choices = vec![before_ordinal(report, why, event)];
-    if let Some(event) = event.filter(|_| !is_damaged(report)) {
-        choices.push(choice(
-            report,
-            "Keep new writes; old keys return unless rewritten since (counters keep their new, lower values):",
-            &["--merge", "newer", "--excise", &event.number.to_string()],
-        ));
-        choices.extend(excise(report));
-    }
-    choices
+    let before = before_ordinal(report, why, event);
+    let Some(event) = event.filter(|_| !is_damaged(report)) else { return vec![before] };
+    let merge = choice(
+        report,
+        "Keep new writes; old keys return unless rewritten since (counters keep their new, lower values):",
+        &["--merge", "newer", "--excise", &event.number.to_string()],
+    );
+    [merge, before].into_iter().chain(excise(report)).collect()
 }
 
 fn deleted(report: &RecoverReport, run: Option<&Event>) -> Vec<NextStep> {

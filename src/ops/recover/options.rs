@@ -54,6 +54,10 @@ pub struct RecoverOptions {
     pub server: Option<Server>,
     /// Whether keys are counted, which requires a replay.
     pub preview: bool,
+    /// The share of the keys of a database, in percent, from which removed keys count as a loss.
+    pub loss_share: u64,
+    /// The multiple of the log's own rate of deletion from which deleted keys count as a loss.
+    pub loss_rate: u64,
     /// Whether to overwrite the output, and to proceed although a process writes to the input.
     pub force: bool,
     /// Options for reading the log.
@@ -82,6 +86,8 @@ impl Default for RecoverOptions {
             also: Vec::new(),
             server: None,
             preview: true,
+            loss_share: 10,
+            loss_rate: 10,
             force: false,
             route: RouteOptions::default(),
             replay: ReplayOptions::default(),

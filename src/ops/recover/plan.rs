@@ -9,6 +9,7 @@ use super::join::{Expired, Winner};
 use super::options::Choice;
 use super::subject::{Subject, unless_refused};
 use super::timeline::Event;
+use super::undelete::Within;
 use super::verdict::{empties, worst_flush};
 use crate::analysis::keyspace_summary::KeyspaceSummary;
 use crate::base::error::{Error, ErrorKind, Result};
@@ -82,6 +83,9 @@ pub struct UndeletePlan {
     /// The patterns of their names.
     #[serde(skip)]
     pub(super) globs: Vec<Glob>,
+    /// The event whose keys are restored; `None` for all events.
+    #[serde(skip)]
+    pub(super) within: Option<Within>,
 }
 
 /// The maximum number of removed ranges listed in a plan.
@@ -104,7 +108,8 @@ pub(super) fn plan(subject: &Subject<'_>) -> Result<Option<RecoverPlan>> {
         Choice::Excise(numbers) => ("excise", cuts::excise(log, timeline, numbers)?),
         Choice::Merge { winner, event } => return merge(subject, *winner, *event).map(Some),
         Choice::Undelete(globs) => {
-            let keys = UndeletePlan { expired: options.expired, globs: globs.clone() };
+            let keys =
+                UndeletePlan { expired: options.expired, globs: globs.clone(), within: None };
             let method = RecoverMethod::Undelete(keys);
             return Ok(Some(RecoverPlan::new("undelete", options.db, method)));
         }
@@ -190,7 +195,10 @@ fn merge(subject: &Subject<'_>, winner: Winner, number: Option<u64>) -> Result<R
     let (event, only_db, cuts) = if options.candidate.is_some() {
         (None, options.db, cuts::excise(log, timeline, &timeline.trailing)?)
     } else {
-        let event = flush_to_merge(subject, number)?;
+        let event = event_to_merge(subject, number)?;
+        if !empties(event) {
+            return Ok(restore_event(subject, event, winner));
+        }
         let cuts = cuts::before_event(log, timeline, event)?;
         let db = match (event.what, options.db) {
             (EventKind::Flushdb, Some(db)) if db != event.db => {
@@ -212,14 +220,30 @@ fn merge(subject: &Subject<'_>, winner: Winner, number: Option<u64>) -> Result<R
     Ok(RecoverPlan::new("merge", options.db, method))
 }
 
-/// Returns the flush between the two sides.
-fn flush_to_merge<'s>(subject: &Subject<'s>, number: Option<u64>) -> Result<&'s Event> {
+/// Plans to restore the keys that an event other than a flush removed.
+fn restore_event(subject: &Subject<'_>, event: &Event, winner: Winner) -> RecoverPlan {
+    let method = RecoverMethod::Undelete(UndeletePlan {
+        expired: subject.options.expired,
+        globs: vec![Glob::new("*")],
+        within: Some(Within::new(event, winner)),
+    });
+    RecoverPlan::new("merge", subject.options.db, method)
+}
+
+/// Returns the event to undo.
+fn event_to_merge<'s>(subject: &Subject<'s>, number: Option<u64>) -> Result<&'s Event> {
+    let undoes =
+        |event: &&Event| !matches!(event.what, EventKind::Swapdb { .. } | EventKind::FunctionFlush);
     let found = match number {
-        Some(number) => subject.timeline.event(number).filter(|event| empties(event)),
+        Some(number) => subject.timeline.event(number).filter(undoes),
         None => worst_flush(subject.timeline),
     };
     found.filter(|event| !event.never_run).ok_or_else(|| {
-        Error::new(ErrorKind::Usage, "there is no such FLUSHALL or FLUSHDB in the log")
+        let message = match number {
+            Some(number) => format!("the log has no event {number} that removed keys"),
+            None => "there is no FLUSHALL or FLUSHDB in the log".to_owned(),
+        };
+        Error::new(ErrorKind::Usage, message)
             .at(&subject.log.opened)
             .help("aofkit recover PATH prints the timeline with its numbers")
     })

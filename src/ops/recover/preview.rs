@@ -1,13 +1,24 @@
 //! The number of keys lost by each event of a timeline, counted by one replay of the log.
 
+use std::time::UNIX_EPOCH;
+
+use super::bursts::{Burst, Cell, bursts, deleted, is_concentrated};
+use super::course::{Course, KeysAt, PLACES};
+use super::cuts::commands_before;
+use super::event_index::EventIndex;
 use super::event_kind::EventKind;
-use super::losses::{Course, Deletions, Losses, ShareLosses};
-use super::timeline::{Event, Timeline};
+use super::key_prefix::KeyPrefix;
+use super::losses::{Deletions, Losses};
+use super::observed::{Clock, ShardLosses, WATCH, Watch};
+use super::options::{Choice, RecoverOptions};
+use super::routine;
+use super::thresholds::{Loss, Thresholds};
+use super::timeline::{Event, PartLook, Timeline, when};
 use crate::analysis::keyspace_summary::KeyspaceSummary;
 use crate::aof::log::Log;
 use crate::base::error::Result;
 use crate::base::progress::Progress;
-use crate::command::{COUNT, CommandId, Destruction, Position, TABLE};
+use crate::command::{CommandId, Position};
 use crate::keyspace::Keyspace;
 use crate::replay::pair::each_window;
 use crate::replay::{
@@ -21,10 +32,14 @@ pub(super) struct Counted {
     pub(super) now: KeyspaceSummary,
     /// Keys that were deleted one by one.
     pub(super) deletions: Deletions,
+    /// The number of keys at points of the log.
+    pub(super) course: Vec<KeysAt>,
     /// The server that wrote the log, as far as the log says.
     pub(super) origin: Origin,
     /// The cost of each event, in the order of the timeline.
     events: Vec<Cost>,
+    /// The events that only the replay finds.
+    bursts: Vec<Burst>,
     /// The number of the event before the first counted one.
     earlier: u64,
 }
@@ -33,6 +48,15 @@ pub(super) struct Counted {
 #[derive(Debug, Clone, Default)]
 struct Cost {
     lost: u64,
+    /// The number of keys in the databases of the event before it, if it is counted at points of the log.
+    keys_before: Option<u64>,
+    /// Whether it counts as a loss.
+    is_loss: bool,
+    /// The prefixes of the keys of a run of deletions.
+    prefixes: Vec<KeyPrefix>,
+    /// The last command of a run that removed a key, and the time of that command, in Unix seconds.
+    last: Option<Position>,
+    until: Option<i64>,
     /// The databases that a flush emptied, as they were before it.
     before: Option<Box<KeyspaceSummary>>,
 }
@@ -44,8 +68,9 @@ impl Counted {
         self.events.get(index)?.before.as_deref()
     }
 
-    /// Records in the timeline the number of keys that each event lost and the number of keys created since.
-    pub(super) fn add_to(&self, timeline: &mut Timeline) {
+    /// Records in the timeline the number of keys that each event lost and the number of keys created since, and adds
+    /// the events that only the replay finds.
+    pub(super) fn add_to(&self, log: &Log, timeline: &mut Timeline) {
         for (index, cost) in self.events.iter().enumerate() {
             let event = &timeline.events[index];
             let counts = !matches!(event.what, EventKind::FunctionFlush | EventKind::Swapdb { .. });
@@ -54,15 +79,29 @@ impl Counted {
                 EventKind::Flushdb => Some(self.since(timeline, index, Some(event.db))),
                 _ => None,
             };
+            let before = cost.before.as_deref().map(|before| match event.what {
+                EventKind::Flushdb => before.in_db(event.db),
+                _ => before.total(),
+            });
             let event = &mut timeline.events[index];
+            event.keys_before = before.or(cost.keys_before);
+            event.until = cost.until;
+            event.prefixes.clone_from(&cost.prefixes);
             if counts && !event.never_run {
                 (event.keys_lost, event.keys_since) = (Some(cost.lost), since);
+                event.is_loss = cost.is_loss && cost.lost > 0;
             }
         }
         // A rename that overwrote nothing destroyed no data.
         timeline
             .events
             .retain(|event| event.what != EventKind::Rename || event.keys_lost != Some(0));
+        let first = timeline.events_of_scan + timeline.earlier + 1;
+        for (number, burst) in (first..).zip(&self.bursts) {
+            timeline.events.extend(observed_event(log, timeline, number, burst));
+        }
+        timeline.events.sort_by_key(|event| (event.part_index, event.offset));
+        routine::mark(&mut timeline.events);
     }
 
     /// Returns the number of keys before the next flush of the same databases, or at the end of the log.
@@ -88,7 +127,7 @@ pub(super) fn count(
     log: &Log,
     timeline: &Timeline,
     options: (&RouteOptions, &ReplayOptions),
-    now_ms: i64,
+    (now_ms, thresholds): (i64, Thresholds),
     progress: &dyn Progress,
 ) -> Result<Counted> {
     let (route_options, replay_options) = options;
@@ -100,18 +139,20 @@ pub(super) fn count(
     let places = EventIndex::new(timeline);
     let course = Course::new(timeline);
     let whole = timeline.trailing.first().copied();
-    let counter = Counter { places: &places, course: &course, now_ms, whole };
-    let earlier = timeline.earlier;
-    let (now, deletions) = (KeyspaceSummary::default(), Deletions::default());
-    let origin = routing.whole().origin().clone();
-    let mut counted = Counted { now, deletions, origin, events: Vec::new(), earlier };
+    let routed = routing.whole();
+    let recorded = |at: Position| routed.recorded_time(at);
+    let clock =
+        Clock { now_ms, end_ms: end_ms(log).unwrap_or(now_ms).min(now_ms), recorded: &recorded };
+    let counter = Counter { places: &places, course: &course, clock: &clock, whole };
+    let mut now = KeyspaceSummary::default();
     let mut losses = Losses::default();
-    counted.events.resize_with(timeline.events.len(), Cost::default);
+    let mut costs = Vec::new();
+    costs.resize_with(timeline.events.len(), Cost::default);
     each_window(&routing, "count", progress, |routed| {
-        let take = |_, (now, costs, lost): (KeyspaceSummary, Vec<Cost>, Losses)| {
-            counted.now.join(&now);
-            losses.join(&lost);
-            for (all, cost) in counted.events.iter_mut().zip(costs) {
+        let take = |_, (of_shard, more, lost): (KeyspaceSummary, Vec<Cost>, Losses)| {
+            now.join(&of_shard);
+            losses.join(lost);
+            for (all, cost) in costs.iter_mut().zip(more) {
                 all.lost += cost.lost;
                 if let Some(before) = cost.before {
                     all.before.get_or_insert_default().join(&before);
@@ -121,8 +162,153 @@ pub(super) fn count(
         };
         replay_watched(routed, replay_options, progress, &counter, take)
     })?;
-    counted.deletions = losses.judge(&course, timeline, counted.now.total());
-    Ok(counted)
+    weigh(&mut costs, &losses, &course, timeline, thresholds);
+    for cost in &mut costs {
+        cost.until = cost.last.and_then(recorded);
+    }
+    let mut bursts = bursts(&losses.cells, &course, &losses.counts, thresholds);
+    bursts.retain(|burst| !is_in_run(burst, timeline, &costs));
+    for burst in &mut bursts {
+        burst.times = recorded(burst.cell.first).zip(recorded(burst.cell.last));
+    }
+    Ok(Counted {
+        now,
+        deletions: losses.judge(&course, timeline, thresholds, |index| costs[index].is_loss),
+        course: course.report(timeline, &losses.counts),
+        origin: routed.origin().clone(),
+        events: costs,
+        bursts,
+        earlier: timeline.earlier,
+    })
+}
+
+/// Returns whether a run of deletions that the scan found is the same loss.
+fn is_in_run(burst: &Burst, timeline: &Timeline, costs: &[Cost]) -> bool {
+    let (first, last) = (burst.cell.first, burst.cell.last);
+    timeline.events.iter().zip(costs).any(|(event, cost)| {
+        let part = u32::try_from(event.part_index).unwrap_or(u32::MAX);
+        let run = Position { part, offset: event.offset }..Position { part, offset: event.end };
+        event.what == EventKind::Delete
+            && burst.event_kind() == EventKind::Delete
+            && cost.is_loss
+            && run.contains(&first)
+            && run.contains(&last)
+    })
+}
+
+/// Returns the time at which the log was last written, in Unix milliseconds.
+fn end_ms(log: &Log) -> Option<i64> {
+    let modified = log.parts.last()?.file().file().metadata().ok()?.modified().ok()?;
+    i64::try_from(modified.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok()
+}
+
+/// Decides which events of the scan count as losses.
+fn weigh(
+    costs: &mut [Cost],
+    losses: &Losses,
+    course: &Course,
+    timeline: &Timeline,
+    thresholds: Thresholds,
+) {
+    let deleted = deleted(&losses.cells);
+    for (index, (event, cost)) in timeline.events.iter().zip(costs.iter_mut()).enumerate() {
+        let part = u32::try_from(event.part_index).unwrap_or(u32::MAX);
+        let point = |offset| course.reached(Position { part, offset });
+        let (from, to) = (point(event.offset), point(event.end));
+        let keys = losses.counts.of_db(event.db);
+        let before = keys(from.saturating_sub(1));
+        let intervals = (to - from).max(1) as u64;
+        if event.what == EventKind::Delete {
+            let run = losses.runs.get(&index);
+            cost.lost = run.map_or(0, |run| run.keys);
+            cost.prefixes = run.map_or(Vec::new(), Cell::prefixes);
+            cost.last = run.map(|run| run.last);
+        }
+        let (gone, fall) = match event.what {
+            EventKind::Delete => {
+                // The end of the run is a point of the log.
+                (
+                    losses.by_event.get(index).copied().unwrap_or(0),
+                    before.saturating_sub(keys(to.saturating_sub(1))),
+                )
+            }
+            _ => (cost.lost, cost.lost),
+        };
+        cost.keys_before = Some(before).filter(|_| !event.what.is_flush());
+        let rate = cost.lost.saturating_mul(PLACES);
+        let own_rate = deleted.saturating_mul(thresholds.rate).saturating_mul(intervals);
+        let loss = Loss {
+            keys: gone,
+            fall,
+            keys_before: before,
+            is_above_rate: event.what == EventKind::Delete && rate >= own_rate,
+            is_routine: false,
+        };
+        // A flush leaves no key of its databases.
+        cost.is_loss = matches!(event.what, EventKind::Flushall | EventKind::Flushdb)
+            || thresholds.is_loss(loss) && is_concentrated(cost.lost, fall);
+    }
+}
+
+/// Returns the event of keys that the replay saw removed.
+fn observed_event(log: &Log, timeline: &Timeline, number: u64, burst: &Burst) -> Option<Event> {
+    let Cell { first, last, end, keys, commands, .. } = burst.cell;
+    let part_index = first.part as usize;
+    let (part, look) = (log.parts.get(part_index)?, timeline.parts.get(part_index)?);
+    let (last_part, last_look) =
+        (log.parts.get(last.part as usize)?, timeline.parts.get(last.part as usize)?);
+    let ordinal = |part, look: &PartLook, offset| {
+        look.commands_before + commands_before(part, look, offset) + 1
+    };
+    let is_one_part = first.part == last.part;
+    Some(Event {
+        number,
+        what: burst.event_kind(),
+        command: Some(burst.cause.id.to_string()),
+        part: part.name.clone(),
+        part_index,
+        offset: first.offset,
+        end: if is_one_part { end } else { look.end },
+        last_part_index: last.part as usize,
+        last_end: end,
+        ordinal: ordinal(part, look, first.offset),
+        last_ordinal: ordinal(last_part, last_look, last.offset),
+        commands,
+        keys_named: keys,
+        db: burst.cause.db,
+        time: when(part, burst.times.map(|(first, _)| first), None),
+        until: burst.times.map(|(_, last)| last),
+        transaction: None,
+        never_run: false,
+        keys_lost: Some(keys),
+        keys_before: Some(burst.keys_before),
+        keys_since: None,
+        is_loss: true,
+        is_routine: false,
+        prefixes: burst.cell.prefixes(),
+        undo: None,
+    })
+}
+
+/// Adds the events that only a replay finds, if the options name one of them.
+pub(super) fn add_named_events(
+    log: &Log,
+    timeline: &mut Timeline,
+    options: &RecoverOptions,
+    progress: &dyn Progress,
+) -> Result<()> {
+    let named = match &options.choice {
+        Choice::Excise(numbers) => numbers.as_slice(),
+        Choice::Merge { event, .. } => event.as_slice(),
+        _ => &[],
+    };
+    let last_of_scan = timeline.earlier + timeline.events_of_scan;
+    if named.iter().any(|number| *number > last_of_scan) {
+        let how = (&options.route, &options.replay);
+        let thresholds = Thresholds::from_options(options);
+        count(log, timeline, how, (options.now_ms, thresholds), progress)?.add_to(log, timeline);
+    }
+    Ok(())
 }
 
 /// Excludes unreadable parts of the log from the replay.
@@ -152,91 +338,20 @@ fn leave_out_forgotten(log: &Log, timeline: &Timeline, cut: &mut CutList) {
     cut.cut(first.part_index, 0..first.offset);
 }
 
-/// The events by kind: events of one kind do not overlap.
-struct EventIndex<'t> {
-    events: &'t [Event],
-    flushes: Vec<usize>,
-    deletions: Vec<usize>,
-    renames: Vec<usize>,
-}
-
-impl<'t> EventIndex<'t> {
-    fn new(timeline: &'t Timeline) -> Self {
-        let of = |wanted: fn(EventKind) -> bool| {
-            let events = timeline.events.iter().enumerate();
-            events.filter(|(_, event)| wanted(event.what)).map(|(index, _)| index).collect()
-        };
-        EventIndex {
-            events: &timeline.events,
-            flushes: of(EventKind::is_flush),
-            deletions: of(|what| what == EventKind::Delete),
-            renames: of(|what| what == EventKind::Rename),
-        }
-    }
-
-    /// Returns the event that a command belongs to.
-    fn event_of(&self, seen: &Observed<'_, '_>, id: CommandId) -> Option<(usize, &'t Event)> {
-        let of_sort = if id == CommandId::DEL || id == CommandId::UNLINK {
-            return Some(self.deletion_at(seen.at)?).map(|index| (index, &self.events[index]));
-        } else if id == CommandId::RENAME || id == CommandId::COPY {
-            &self.renames
-        } else {
-            &self.flushes
-        };
-        self.at(of_sort, seen.at).map(|index| (index, &self.events[index]))
-    }
-
-    /// Returns the run of deletions that contains a position.
-    fn deletion_at(&self, at: Position) -> Option<usize> {
-        self.at(&self.deletions, at)
-    }
-
-    fn at(&self, of_sort: &[usize], at: Position) -> Option<usize> {
-        let at = (at.part as usize, at.offset);
-        let start = |&index: &usize| {
-            let event = &self.events[index];
-            (event.part_index, event.offset) <= at
-        };
-        let index = *of_sort.get(of_sort.partition_point(start).checked_sub(1)?)?;
-        let event = &self.events[index];
-        (event.part_index == at.0 && at.1 < event.end).then_some(index)
-    }
-}
-
 struct Counter<'t> {
     places: &'t EventIndex<'t>,
     course: &'t Course,
-    now_ms: i64,
+    clock: &'t Clock<'t>,
     /// The index of the event before which the fingerprint is computed as well.
     whole: Option<u64>,
 }
-
-/// Whether a command can be part of an event, by command ID.
-static IS_WATCHED: [bool; COUNT] = {
-    let mut watched = [false; COUNT];
-    let mut id = 0;
-    while id < COUNT {
-        watched[id] = matches!(
-            TABLE[id].destruction,
-            Some(
-                Destruction::AllDatabases
-                    | Destruction::Database
-                    | Destruction::Slot
-                    | Destruction::Keys
-                    | Destruction::Destination
-            )
-        );
-        id += 1;
-    }
-    watched
-};
 
 /// The counters of one shard.
 struct ShareCounter<'t, 'a> {
     places: &'t EventIndex<'t>,
     whole: Option<u64>,
     costs: Vec<Cost>,
-    losses: ShareLosses<'t, 'a>,
+    losses: ShardLosses<'t, 'a>,
     /// The event that the current command belongs to, and the number of keys before the command.
     running: Option<(usize, usize)>,
 }
@@ -248,7 +363,7 @@ impl<'t> ShardObserver for Counter<'t> {
     fn begin<'a>(&self, _: usize, _: &Keyspace<'a>) -> ShareCounter<'t, 'a> {
         let mut costs = Vec::new();
         costs.resize_with(self.places.events.len(), Cost::default);
-        let losses = ShareLosses::new(self.course, self.now_ms);
+        let losses = ShardLosses::new(self.course, self.clock, self.places);
         ShareCounter { places: self.places, whole: self.whole, costs, losses, running: None }
     }
 
@@ -258,10 +373,15 @@ impl<'t> ShardObserver for Counter<'t> {
         observer: ShareCounter<'t, 'a>,
         keyspace: &mut Keyspace<'a>,
     ) -> Result<Self::Made> {
-        let ShareCounter { losses, places, costs, .. } = observer;
-        let losses = losses.finish(keyspace, |at| places.deletion_at(at));
+        let ShareCounter { losses, costs, .. } = observer;
+        let losses = losses.finish(keyspace);
         Ok((KeyspaceSummary::from_keyspace(keyspace), costs, losses))
     }
+}
+
+#[inline]
+fn watch(seen: &Observed<'_, '_>) -> Watch {
+    seen.id.map_or(Watch::No, |id| WATCH[id.index()])
 }
 
 impl ShareCounter<'_, '_> {
@@ -296,15 +416,16 @@ impl<'a> Observer<'a> for ShareCounter<'_, 'a> {
 
     #[inline]
     fn before(&mut self, seen: &Observed<'_, 'a>, keyspace: &mut Keyspace<'a>) {
-        self.losses.before(seen, keyspace);
-        if let Some(id) = seen.id.filter(|id| IS_WATCHED[id.index()]) {
+        let watch = watch(seen);
+        self.losses.before(seen, watch, keyspace);
+        if let (Watch::Event, Some(id)) = (watch, seen.id) {
             self.begins(seen, id, keyspace);
         }
     }
 
     #[inline]
     fn after(&mut self, seen: &Observed<'_, 'a>, outcome: Outcome, keyspace: &mut Keyspace<'a>) {
-        self.losses.after(seen, keyspace);
+        self.losses.after(seen, watch(seen), outcome, keyspace);
         let Some((index, before)) = self.running.take() else { return };
         if outcome == Outcome::Done {
             let lost = before.saturating_sub(keyspace.len()) as u64;

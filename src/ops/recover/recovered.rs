@@ -11,6 +11,7 @@ use super::join::{Tallies, Winner};
 use super::missing::{self, Found};
 use super::options::{Choice, RecoverOptions};
 use super::plan::{self, RecoverMethod, RecoverPlan};
+use super::preview::add_named_events;
 use super::search::search;
 use super::subject::Subject;
 use super::timeline::{Event, Timeline, timeline as read_timeline};
@@ -63,7 +64,8 @@ pub(crate) fn recover_with<T>(
             }
         };
         let log: &Log = chosen.as_deref().unwrap_or(&whole);
-        let timeline = read_timeline(log, progress)?;
+        let mut timeline = read_timeline(log, progress)?;
+        add_named_events(log, &mut timeline, options, progress)?;
         let subject = Subject { whole: &whole, log, timeline: &timeline, options, progress };
         let Some(plan) = plan::plan(&subject)? else {
             return Err(Error::new(ErrorKind::Usage, "no recovery option given")
@@ -95,8 +97,9 @@ fn hand_over<T>(
                 expired: keys.expired,
                 now_ms: options.now_ms,
                 // A pattern means the keys of a flush, not those that single commands deleted in the course of time.
-                flushed_only: since.is_some() && !also_deleted,
+                flushed_only: since.is_some() && !also_deleted && keys.within.is_none(),
                 alone: true,
+                within: keys.within.clone(),
             };
             let routing = route(log, &whole, progress)?;
             let source = Undeleted { log, routing, wanted, tallies: Tallies::default() };
@@ -140,7 +143,11 @@ fn since<'s>(subject: &Subject<'s>, plan: &RecoverPlan) -> Result<Option<(&'s Lo
             RecoverMethod::Join(join) => {
                 join.event.and_then(|number| timeline.event(number)).map(position)
             }
-            _ => None,
+            RecoverMethod::Undelete(keys) => {
+                let within = keys.within.as_ref();
+                within.and_then(|within| timeline.event(within.event)).map(position)
+            }
+            RecoverMethod::Copy { .. } => None,
         },
         Choice::Undelete(_) => last_flush(timeline).map(position),
     };

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::candidates::Candidate;
+use super::course::KeysAt;
 use super::join::Joined;
 use super::losses::Deletions;
 use super::missing::Missing;
@@ -49,6 +50,8 @@ pub struct RecoverReport {
     pub commands: u64,
     /// The server that wrote the log, as far as the log says; `None` if keys were not counted.
     pub(crate) origin: Option<Origin>,
+    /// Whether lost data is in the log.
+    pub(crate) answer: Answer,
     /// The overall verdict on the log.
     pub verdict: Verdict,
     /// The numbers of the FLUSHALLs that end the log.
@@ -77,6 +80,12 @@ pub struct RecoverReport {
     pub unknown: Vec<UnknownCommand>,
     /// Those of the unknown commands that may be renamed flushes.
     pub possible_flushes: Vec<PossibleFlush>,
+    /// The number of keys at evenly distributed points of the log and at its end; empty if keys were not counted.
+    pub(crate) course: Vec<KeysAt>,
+    /// The share of the keys of a database, in percent, from which removed keys count as a loss.
+    pub(crate) loss_share: u64,
+    /// The multiple of the log's own rate of deletion from which deleted keys count as a loss.
+    pub(crate) loss_rate: u64,
     /// The keys that were deleted one by one; `None` if not counted.
     pub deletions: Option<Deletions>,
     /// The number of keys named by DEL, UNLINK and GETDEL.
@@ -115,6 +124,20 @@ pub struct RecoverReport {
     pub elsewhere: Vec<NextStep>,
     /// The run time in seconds.
     pub elapsed_s: f64,
+}
+
+/// How certain it is that lost data is in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Answer {
+    /// A replay has found it.
+    Yes,
+    /// A command that removes data was found, but what it removed could not be counted.
+    Probably,
+    /// No larger loss is in the log.
+    No,
+    /// Unread or unknown content may have removed data.
+    CannotTell,
 }
 
 impl RecoverReport {

@@ -12,9 +12,10 @@ use super::report::RecoverReport;
 use super::search::search;
 use super::server::LogServer;
 use super::subject::{Subject, count, unless_refused};
+use super::thresholds::Thresholds;
 use super::timeline::{Timeline, timeline};
 use super::verdict::{Facts, Verdict};
-use super::{apply, cuts, elsewhere, inspection, next, plan, preview};
+use super::{apply, cuts, elsewhere, inspection, next, plan, preview, undo};
 use crate::analysis::position::Position;
 use crate::aof::log::Log;
 use crate::base::error::{Error, ErrorKind, Result};
@@ -43,8 +44,15 @@ pub fn recover(
     let mut report = whole.name_archive(recover_log(&whole, options, progress))?;
     report.name_archive(&whole);
     report.missing = missing.filter(|_| options.candidate.is_none());
-    report.next = next::next_steps(&report, &server);
     report.elsewhere = elsewhere::elsewhere(&report, &server);
+    report.next = next::next_steps(&report, &server);
+    if report.done.is_none() {
+        for index in 0..report.events.len() {
+            let mut undo = undo::undo(&report, &report.events[index]);
+            undo.iter_mut().for_each(next::name_renamed);
+            report.events[index].undo = undo;
+        }
+    }
     report.elapsed_s = started.elapsed().as_secs_f64();
     Ok(report)
 }
@@ -103,9 +111,10 @@ fn recover_log(
     let (mut counted, mut uncounted) = (None, None);
     if options.preview && options.choice == Choice::Preview {
         let how = (&options.route, &options.replay);
-        match preview::count(log, &timeline, how, options.now_ms, progress) {
+        let thresholds = Thresholds::from_options(options);
+        match preview::count(log, &timeline, how, (options.now_ms, thresholds), progress) {
             Ok(found) => {
-                found.add_to(&mut timeline);
+                found.add_to(log, &mut timeline);
                 counted = Some(found);
             }
             // The verdict does not depend on the count.
@@ -113,6 +122,7 @@ fn recover_log(
             Err(error) => return Err(error),
         }
     }
+    preview::add_named_events(log, &mut timeline, options, progress)?;
     let deletions = counted.as_ref().map(|counted| &counted.deletions);
     let verdict = Facts { log, timeline: &timeline, deletions }.verdict();
     if options.preview && verdict == Verdict::Unclear && timeline.broken.is_none() {

@@ -5,6 +5,7 @@ use std::time::UNIX_EPOCH;
 use serde::Serialize;
 
 use super::event_kind::EventKind;
+use super::key_prefix::KeyPrefix;
 use super::unread::{Unread, stop_in_rdb, unread};
 use crate::analysis::destruction_scan::{DestructionScan, Effect, EventRun, Times};
 use crate::analysis::unknown_commands::UnknownCommand;
@@ -12,6 +13,7 @@ use crate::aof::log::{Log, Part};
 use crate::aof::{Frame, scan_parallel};
 use crate::base::error::Result;
 use crate::base::escape::Shown;
+use crate::base::next_step::NextStep;
 use crate::base::progress::Progress;
 use crate::command::intact_ranges::{following, is_damage};
 use crate::command::{CommandId, lookup};
@@ -38,6 +40,8 @@ pub struct Event {
     /// The kind of the event.
     #[serde(flatten)]
     pub what: EventKind,
+    /// The command; `None` for a run of commands of several kinds.
+    pub command: Option<String>,
     /// The file name of the part that contains it.
     pub part: String,
     /// The index of the part in load order, from 0.
@@ -45,8 +49,13 @@ pub struct Event {
     pub part_index: usize,
     /// The byte offset at which it begins in the part.
     pub offset: u64,
-    /// The byte offset at which it ends in the part.
+    /// The byte offset at which it ends in the part; the end of the part if it continues in the next one.
     pub end: u64,
+    /// The part in which it ends, and the byte offset of the end in that part.
+    #[serde(skip)]
+    pub(super) last_part_index: usize,
+    #[serde(skip)]
+    pub(super) last_end: u64,
     /// The ordinal of its first command in the log, from 1.
     pub ordinal: u64,
     /// The ordinal of its last command, which differs from the first for a run.
@@ -57,17 +66,30 @@ pub struct Event {
     pub keys_named: u64,
     /// The selected database at its first command.
     pub db: u32,
-    /// The time at which it ran.
+    /// The time at which it ran, or at which its first command ran.
     pub time: TimeRange,
+    /// The time at which its last command ran; `None` without annotations.
+    #[serde(serialize_with = "crate::base::rfc3339::seconds_if_any")]
+    pub until: Option<i64>,
     /// The byte offsets of the start and the end of the transaction that contains it.
     pub transaction: Option<(u64, u64)>,
     /// Whether it is in an unfinished transaction, which no server runs.
     pub never_run: bool,
     /// The number of keys that it removed; `None` if not counted.
     pub keys_lost: Option<u64>,
+    /// The number of keys of its databases before it; `None` if not counted.
+    pub keys_before: Option<u64>,
     /// The number of keys created since: those that existed before the next flush of the same databases, or at the end
     /// of the log.
     pub keys_since: Option<u64>,
+    /// Whether it counts as a loss, as opposed to ordinary changes. Always false if keys were not counted.
+    pub is_loss: bool,
+    /// Whether the same command is run on the same database at regular times or intervals.
+    pub is_routine: bool,
+    /// The most frequent prefixes of the keys, of an event that only the replay finds.
+    pub(crate) prefixes: Vec<KeyPrefix>,
+    /// The command that undoes it; `None` if it removed no keys.
+    pub(crate) undo: Option<NextStep>,
 }
 
 /// A command unknown to all known servers and without arguments: it may be a flush that the server's configuration
@@ -162,6 +184,8 @@ pub struct Timeline {
     pub clock_went_back: bool,
     /// The scan results of each part.
     pub(super) parts: Vec<PartLook>,
+    /// The number of events that the scan found, after `earlier`. Only a replay finds the events with higher numbers.
+    pub(super) events_of_scan: u64,
 }
 
 /// The positions of the commands in a part.
@@ -212,6 +236,9 @@ pub fn timeline(log: &Log, progress: &dyn Progress) -> Result<Timeline> {
     }
     Ok(reading.finish(log))
 }
+
+/// The maximum number of other commands between two runs of deletions that are one event.
+const CLOSE: u64 = 1000;
 
 /// The reason why reading a log stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -318,7 +345,9 @@ impl<'l> Reading<'l> {
             commands,
             places: scout.places,
         });
-        let kinds = [scout.flushes, scout.deletions.finish(), scout.renames.finish()];
+        let mut deletions = scout.deletions.finish();
+        deletions.events = one_event(deletions.events, &scout.flushes.events);
+        let kinds = [scout.flushes, deletions, scout.renames.finish()];
         for kept in kinds {
             self.timeline.earlier += kept.more;
             self.noted.extend(kept.events.into_iter().map(|event| (part.index, event, self.known)));
@@ -367,6 +396,7 @@ impl<'l> Reading<'l> {
             };
             timeline.events.push(event(part, look, number, &noted, known));
         }
+        timeline.events_of_scan = timeline.events.len() as u64;
         timeline.times = self.times.first.zip(self.times.last);
         timeline.clock_went_back = self.times.backwards;
         let following = |event: &Event| {
@@ -384,6 +414,25 @@ impl<'l> Reading<'l> {
             .collect();
         timeline
     }
+}
+
+/// Joins runs of deletions that are close to each other in one database, such as those of a script that other clients
+/// interrupt, unless there is a flush between them.
+fn one_event(runs: Vec<EventRun>, flushes: &[EventRun]) -> Vec<EventRun> {
+    let mut joined: Vec<EventRun> = Vec::with_capacity(runs.len());
+    for run in runs {
+        let is_close = |last: &&mut EventRun| {
+            let between = last.end..run.offset;
+            run.first - last.last <= CLOSE
+                && run.before.db == last.before.db
+                && !flushes.iter().any(|flush| between.contains(&flush.offset))
+        };
+        match joined.last_mut().filter(is_close) {
+            Some(last) => last.extend(run),
+            None => joined.push(run),
+        }
+    }
+    joined
 }
 
 fn possible_flush(part: &Part, look: Option<&PartLook>, noted: &EventRun) -> PossibleFlush {
@@ -406,26 +455,35 @@ fn event(part: &Part, look: &PartLook, number: u64, noted: &EventRun, known: Opt
     Event {
         number,
         what: EventKind::from_op(noted.op),
+        command: None,
         part: part.name.clone(),
         part_index: part.index,
         offset: noted.offset,
         end: noted.end,
+        last_part_index: part.index,
+        last_end: noted.end,
         ordinal: look.commands_before + noted.first + 1,
         last_ordinal: look.commands_before + noted.last + 1,
         commands: noted.commands,
         keys_named: noted.keys,
         db: noted.before.db.unwrap_or(0),
         time: when(part, noted.before.time, known),
+        until: None,
         transaction,
         never_run: multi.is_some() && noted.offset >= look.end,
         keys_lost: None,
+        keys_before: None,
         keys_since: None,
+        is_loss: false,
+        is_routine: false,
+        prefixes: Vec::new(),
+        undo: None,
     }
 }
 
 /// Returns the time of the preceding annotation in the part or, without one, the range between the last time known from
 /// earlier content and the modification time of the part.
-fn when(part: &Part, annotated: Option<i64>, known: Option<i64>) -> TimeRange {
+pub(super) fn when(part: &Part, annotated: Option<i64>, known: Option<i64>) -> TimeRange {
     if let Some(seconds) = annotated {
         return TimeRange { from: Some(seconds), until: Some(seconds), exact: true };
     }

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 
-use super::join::{Expired, Tallies, Tally, put};
+use super::join::{Expired, Tallies, Tally, Winner, put};
+use super::timeline::Event;
 use crate::aof::log::Log;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::glob::Glob;
 use crate::base::progress::Progress;
 use crate::base::units::counted;
-use crate::command::CommandId;
+use crate::command::{CommandId, Position, lookup};
 use crate::keyspace::{Db, Entry, Keyspace};
 use crate::ops::compact::{Made, MakeShare, Source, TakeShare};
 use crate::ops::repair::retained_ranges;
@@ -32,6 +33,42 @@ pub(super) struct Wanted {
     pub(super) flushed_only: bool,
     /// Whether the data set consists of the restored keys alone, also of those whose expiry has passed.
     pub(super) alone: bool,
+    /// The event that removed the keys; `None` for all events.
+    pub(super) within: Option<Within>,
+}
+
+/// The event whose keys are restored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Within {
+    /// The number of the event.
+    pub(super) event: u64,
+    pub(super) winner: Winner,
+    /// The command that removed the keys; `None` for commands that remove the keys that they name.
+    command: Option<CommandId>,
+    start: Position,
+    end: Position,
+}
+
+impl Within {
+    pub(super) fn new(event: &Event, winner: Winner) -> Self {
+        let at = |part: usize, offset| Position {
+            part: u32::try_from(part).unwrap_or(u32::MAX),
+            offset,
+        };
+        let command = event.command.as_deref().and_then(|name| lookup(name.as_bytes()));
+        Within {
+            event: event.number,
+            winner,
+            command,
+            start: at(event.part_index, event.offset),
+            end: at(event.last_part_index, event.last_end),
+        }
+    }
+
+    fn contains(&self, seen: &Observed<'_, '_>) -> bool {
+        (self.start..self.end).contains(&seen.at)
+            && (self.command.is_none() || self.command == seen.id)
+    }
 }
 
 impl Wanted {
@@ -152,16 +189,59 @@ impl<'a> Stash<'_, 'a> {
         self.pending.extend(entries.map(|entry| (db.number(), entry.clone())));
     }
 
+    /// Notes the keys that a command names.
+    fn keys_of(&mut self, id: CommandId, seen: &Observed<'_, 'a>, keyspace: &mut Keyspace<'a>) {
+        let (args, wanted, pending) = (seen.args, self.wanted, &mut self.pending);
+        let db = keyspace.db(seen.db);
+        // An invalid command fails on a server, too.
+        let _ = id.row().visit_keys(
+            args.len(),
+            |at| args.get(at).copied().unwrap_or_default(),
+            |at| {
+                if let Some(key) = args.get(at).filter(|key| wanted.wants(seen.db, key))
+                    && let Some(entry) = db.get(key)
+                {
+                    pending.push((seen.db, entry.clone()));
+                }
+            },
+        );
+    }
+
+    /// Retains the keys that the event removed, replaced by another type, or gave an expiry.
+    fn changed(&mut self, id: Option<CommandId>, keyspace: &mut Keyspace<'a>) {
+        let replaces = matches!(id, Some(CommandId::RENAME | CommandId::COPY));
+        for (number, entry) in self.pending.drain(..) {
+            let is_same = |now: &Entry<'a>| {
+                let is_expiring = entry.expires_ms().is_none() && now.expires_ms().is_some();
+                !replaces && now.value.kind() == entry.value.kind() && !is_expiring
+            };
+            if keyspace.db(number).get(entry.key()).is_some_and(is_same) {
+                continue;
+            }
+            // Its state before the event, although the event may have removed it several times.
+            let key = (number, entry.key());
+            self.deleted.entry(key).or_insert(Removed { entry, by_name: false });
+        }
+    }
+
     fn bring_back(self, keyspace: &mut Keyspace<'a>) -> Tally {
         let mut tally = Tally::default();
         // Sorted, so that the order does not depend on a hash.
         let mut deleted: Vec<_> = self.deleted.into_iter().collect();
         deleted.sort_by_key(|(of, _)| *of);
         let mut restored = Vec::new();
+        let older_wins =
+            self.wanted.within.as_ref().is_some_and(|within| within.winner == Winner::Older);
         for ((db, key), Removed { mut entry, by_name }) in deleted {
-            if keyspace.db(db).contains(key) {
-                tally.on_both_sides += 1;
-                continue;
+            if let Some(newer) = keyspace.db(db).get(key) {
+                // A key that the event gave an expiry is there until a server loads the log.
+                let is_expired = newer.expires_ms().is_some_and(|time| time < self.wanted.now_ms);
+                if !is_expired || self.wanted.within.is_none() {
+                    tally.on_both_sides += 1;
+                    if !older_wins {
+                        continue;
+                    }
+                }
             }
             if by_name && !self.wanted.wants_named(key) {
                 continue;
@@ -189,6 +269,9 @@ impl<'a> Stash<'_, 'a> {
 
 impl<'a> Observer<'a> for Stash<'_, 'a> {
     fn before(&mut self, seen: &Observed<'_, 'a>, keyspace: &mut Keyspace<'a>) {
+        if self.wanted.within.as_ref().is_some_and(|within| !within.contains(seen)) {
+            return;
+        }
         match seen.id {
             Some(CommandId::FLUSHALL | CommandId::CLUSTER) => {
                 keyspace.databases().for_each(|db| self.may_go(db));
@@ -203,6 +286,8 @@ impl<'a> Observer<'a> for Stash<'_, 'a> {
                     }
                 }
             }
+            // The command that an event consists of.
+            Some(id) if self.wanted.within.is_some() => self.keys_of(id, seen, keyspace),
             _ => {}
         }
     }
@@ -210,6 +295,9 @@ impl<'a> Observer<'a> for Stash<'_, 'a> {
     fn after(&mut self, seen: &Observed<'_, 'a>, _: Outcome, keyspace: &mut Keyspace<'a>) {
         if self.pending.is_empty() {
             return;
+        }
+        if self.wanted.within.is_some() {
+            return self.changed(seen.id, keyspace);
         }
         let by_name =
             matches!(seen.id, Some(CommandId::DEL | CommandId::UNLINK | CommandId::GETDEL));

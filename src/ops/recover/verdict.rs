@@ -18,7 +18,7 @@ pub enum Verdict {
     },
     /// The log contains a FLUSHALL or FLUSHDB with later commands after it.
     FlushWithin {
-        /// The number of the last such flush.
+        /// The number of the flush to undo.
         event: u64,
     },
     /// The log contains a flush, but no keys existed when it ran.
@@ -28,8 +28,13 @@ pub enum Verdict {
     },
     /// No flush was replayed, but the log contains a mass deletion.
     Deletions {
-        /// The number of the run of deletions that removed most keys; `None` if the deletions are not in one run.
+        /// The number of the deletions to undo; `None` if they are not within a short span.
         event: Option<u64>,
+    },
+    /// Other commands removed or replaced many keys within a short span.
+    Loss {
+        /// The number of the event.
+        event: u64,
     },
     /// A flush is in a part of the log that was not read because it is after damage.
     FlushAfterDamage,
@@ -67,17 +72,23 @@ impl Facts<'_> {
     pub(super) fn verdict(self) -> Verdict {
         let timeline = self.timeline;
         let trailing = timeline.trailing.first().and_then(|number| timeline.event(*number));
-        if let Some(event) = trailing.filter(|event| lost_something(event)) {
+        let main = main_loss(timeline);
+        let ends_log = main.is_none_or(|main| timeline.trailing.contains(&main.number));
+        if let Some(event) = trailing.filter(|event| ends_log && lost_something(event)) {
             return Verdict::EndsInFlush { event: event.number };
         }
-        if let Some(event) = worst_flush(timeline) {
+        let flush = match main {
+            Some(main) => Some(main).filter(|main| empties(main)),
+            None => worst_flush(timeline),
+        };
+        if let Some(event) = flush {
             return Verdict::FlushWithin { event: event.number };
         }
         if timeline.unread.as_ref().is_some_and(|unread| !unread.flushes.is_empty()) {
             return Verdict::FlushAfterDamage;
         }
-        if let Some(event) = self.deleted_in_number() {
-            return Verdict::Deletions { event };
+        if let Some(verdict) = self.removed_in_number(main) {
+            return verdict;
         }
         let flush_of_nothing = trailing.or_else(|| timeline.last(empties));
         match flush_of_nothing {
@@ -91,16 +102,24 @@ impl Facts<'_> {
         }
     }
 
-    /// Returns the event of the mass deletion, if there is one.
-    fn deleted_in_number(self) -> Option<Option<u64>> {
-        let is_slot = |event: &Event| event.what == EventKind::Flushslot && lost_something(event);
-        let is_run = |event: &Event| event.what == EventKind::Delete && lost_something(event);
-        let number = |event: &Event| event.number;
-        let slot = self.timeline.last(is_slot).map(number);
+    /// Returns the verdict on a loss other than by a flush, if there is one.
+    fn removed_in_number(self, main: Option<&Event>) -> Option<Verdict> {
+        let deletes =
+            |event: &Event| matches!(event.what, EventKind::Flushslot | EventKind::Delete);
+        if let Some(event) = main {
+            return Some(match deletes(event) {
+                true => Verdict::Deletions { event: Some(event.number) },
+                false => Verdict::Loss { event: event.number },
+            });
+        }
         match self.deletions {
-            Some(deletions) if deletions.in_number => Some(deletions.run.or(slot)),
-            Some(_) => slot.map(Some),
-            None => slot.or(self.timeline.last(is_run).map(number)).map(Some),
+            Some(deletions) => {
+                deletions.in_number.then_some(Verdict::Deletions { event: deletions.run })
+            }
+            None => {
+                let last = self.timeline.last(|event| deletes(event) && lost_something(event));
+                last.map(|event| Verdict::Deletions { event: Some(event.number) })
+            }
         }
     }
 
@@ -148,6 +167,22 @@ pub(super) fn empties(event: &Event) -> bool {
     matches!(event.what, EventKind::Flushall | EventKind::Flushdb)
 }
 
+/// Events that removed at least one in this many of the keys of the largest event are large, too.
+const LARGE_ONE_IN: u64 = 10;
+
+/// Returns the loss to undo: the last large one. Routine events, such as a nightly FLUSHDB of a cache, are only chosen if
+/// there is no other loss.
+pub(super) fn main_loss(timeline: &Timeline) -> Option<&Event> {
+    let losses = timeline.events.iter().filter(|event| event.is_loss && !event.never_run);
+    let irregular: Vec<&Event> = losses.clone().filter(|event| !event.is_routine).collect();
+    let from = if irregular.is_empty() { losses.collect() } else { irregular };
+    let most = from.iter().filter_map(|event| event.keys_lost).max()?;
+    let is_large = |event: &&&Event| {
+        event.keys_lost.is_some_and(|lost| lost.saturating_mul(LARGE_ONE_IN) >= most)
+    };
+    from.iter().rev().find(is_large).copied()
+}
+
 /// Returns the last of the flushes that lost most keys. If keys were not counted, returns the last flush, or the first
 /// of several consecutive ones.
 pub(super) fn worst_flush(timeline: &Timeline) -> Option<&Event> {
@@ -174,8 +209,15 @@ pub(super) fn to_excise(timeline: &Timeline, number: u64) -> Vec<u64> {
         (_, EventKind::Flushall) | (EventKind::Flushall, EventKind::Flushdb) => true,
         (EventKind::Flushdb, EventKind::Flushdb) => event.db == first.db,
         (EventKind::Delete, EventKind::Flushdb) => true,
-        _ => event.number == first.number && first.what != EventKind::Rename,
+        _ => {
+            event.number == first.number
+                && (first.what.is_flush() || first.what == EventKind::Delete)
+                && first.part_index == first.last_part_index
+        }
     };
-    let later = timeline.events.iter().filter(|event| event.number >= number && !event.never_run);
+    let is_later = |event: &&Event| {
+        (event.part_index, event.offset) >= (first.part_index, first.offset) && !event.never_run
+    };
+    let later = timeline.events.iter().filter(is_later);
     later.filter(again).map(|event| event.number).collect()
 }

@@ -5,18 +5,19 @@ use std::fmt;
 use super::findings::is_reported;
 use crate::aof::log::Layout;
 use crate::base::units::{Count, counted};
-use crate::ops::recover::{EventKind, RecoverReport, Verdict};
+use crate::ops::recover::{Answer, EventKind, RecoverReport, Verdict};
 use crate::report::recover::phrases::{event_of, keys, name, paragraph};
 use crate::report::style::{ERROR, GOOD, QUIET, WARNING};
 
 /// Writes whether the data is still there.
 pub(super) fn answer(out: &mut String, report: &RecoverReport) -> fmt::Result {
     let before = report.before.as_ref();
+    let yes = if report.answer == Answer::Probably { "PROBABLY," } else { "YES," };
     match report.verdict {
         Verdict::EndsInFlush { .. } => paragraph(
             out,
             GOOD,
-            &format!("YES, your data is still there{}.", keys(before)),
+            &format!("{yes} your data is still there{}.", keys(before)),
             "The log ends in a FLUSHALL; everything before it is intact. Nothing was changed.",
         ),
         Verdict::FlushWithin { event } => {
@@ -27,10 +28,18 @@ pub(super) fn answer(out: &mut String, report: &RecoverReport) -> fmt::Result {
                 _ => "; more commands follow",
             };
             let rest = format!("It is in the log before a {what}{later}. Nothing was changed.");
-            let head = format!("YES, what was flushed is still there{}.", keys(before));
+            let head = format!("{yes} what was flushed is still there{}.", keys(before));
             paragraph(out, GOOD, &head, &rest)
         }
         Verdict::Deletions { event } => deleted(out, report, event),
+        Verdict::Loss { event } => {
+            let event = event_of(report, event);
+            let lost = event.and_then(|event| event.keys_lost).unwrap_or(0);
+            let what = event.map(name).unwrap_or_default();
+            let head = format!("{yes} what was lost is still there: {}.", counted(lost, "key"));
+            let rest = format!("It is in the log before {what}. Nothing was changed.");
+            paragraph(out, GOOD, &head, &rest)
+        }
         Verdict::FlushAfterDamage => {
             let before = match report.before_damage.as_ref().map_or(0, |held| held.total) {
                 0 => String::new(),
@@ -38,12 +47,17 @@ pub(super) fn answer(out: &mut String, report: &RecoverReport) -> fmt::Result {
             };
             let rest =
                 format!("What follows the damage was not replayed{before}. Nothing was changed.");
-            paragraph(out, WARNING, "A FLUSH IS IN THE LOG, after a damaged place.", &rest)
+            paragraph(
+                out,
+                WARNING,
+                "PROBABLY: a flush is in the log, after a damaged place.",
+                &rest,
+            )
         }
         Verdict::Unclear => paragraph(
             out,
             WARNING,
-            "NOT KNOWN whether data was destroyed in this log:",
+            "CANNOT TELL whether data was destroyed in this log, because",
             &format!("{}. Nothing was changed.", why_unclear(report)),
         ),
         Verdict::FlushOfNothing { .. } if report.earlier_events > 0 => {
@@ -84,7 +98,7 @@ pub(super) fn answer(out: &mut String, report: &RecoverReport) -> fmt::Result {
         Verdict::Nothing if report.nothing_lost => paragraph(
             out,
             QUIET,
-            "NO KEY WAS REMOVED by any command of this log.",
+            "NOT IN THIS LOG: no command of it removed a key.",
             "Every command was read and replayed. If a key is missing, it was never in this log, or a rewrite removed it, and no other file of a server was found next to the log.",
         ),
         Verdict::Nothing => paragraph(
@@ -99,8 +113,8 @@ pub(super) fn answer(out: &mut String, report: &RecoverReport) -> fmt::Result {
         Verdict::Ordinary => paragraph(
             out,
             QUIET,
-            "NO FLUSH AND NO MASS DELETION was found.",
-            "Other commands that removed, replaced or moved keys are listed below; they do not count as a mass deletion.",
+            "NOT IN THIS LOG: only ordinary changes of keys were found.",
+            "They are listed below, and are below both thresholds.",
         ),
         Verdict::Empty if report.broken.is_some() => {
             let looks_like = report.unread.as_ref().and_then(|unread| unread.looks_like);
@@ -128,16 +142,16 @@ fn deleted(out: &mut String, report: &RecoverReport, event: Option<u64>) -> fmt:
         (_, deletions) => deletions.as_ref().map(|deletions| deletions.recoverable),
     };
     let head = match keys {
-        Some(keys) => format!("MASS DELETION: {} keys.", Count(keys)),
-        None => "MASS DELETION; the keys were not counted.".to_owned(),
+        Some(keys) => format!("YES, deleted keys are still there: {}.", counted(keys, "key")),
+        None => "PROBABLY: keys were deleted; they were not counted.".to_owned(),
     };
     let which = match event {
         Some(event) if is_slot => format!("They were deleted by a {}. ", name(event)),
         Some(event) => format!("The largest run is a {}. ", name(event)),
-        None => String::new(),
+        None => "They were deleted over a long span of the log. ".to_owned(),
     };
-    let rest = format!("{which}Their data is still in the log. Nothing was changed.");
-    paragraph(out, WARNING, &head, &rest)
+    let rest = format!("{which}Nothing was changed.");
+    paragraph(out, if keys.is_some() { GOOD } else { WARNING }, &head, &rest)
 }
 
 /// Whether reading stopped at an RDB with unknown content whose checksum does not prove that it is whole.

@@ -4,9 +4,7 @@ use std::fmt;
 
 use crate::analysis::unknown_commands::UnknownCommand;
 use crate::base::units::{Count, counted};
-use crate::ops::recover::{
-    EventKind, IN_NUMBER_KEYS, IN_NUMBER_ONE_IN, IN_NUMBER_RUN, RecoverReport, Verdict,
-};
+use crate::ops::recover::{EventKind, IN_NUMBER_KEYS, IN_NUMBER_RUN, RecoverReport, Verdict};
 use crate::report::recover::phrases::row;
 
 /// The number of names of commands that are listed; the rest is only counted.
@@ -159,18 +157,19 @@ pub(super) fn scope(out: &mut String, report: &RecoverReport) -> fmt::Result {
     row(
         out,
         "checked for",
-        "FLUSHALL, FLUSHDB, SWAPDB, CLUSTER FLUSHSLOT, FUNCTION FLUSH; keys removed by DEL, UNLINK and GETDEL, or replaced by RENAME and COPY",
+        "FLUSHALL, FLUSHDB, SWAPDB, CLUSTER FLUSHSLOT, FUNCTION FLUSH; keys that any command removed, replaced by another type, or gave an expiry that passed",
     )?;
     row(
         out,
         "not covered",
-        "values that other commands overwrote or shortened (SET, LTRIM, HDEL ...)",
+        "values that commands overwrote with the same type or shortened (SET, LTRIM, HDEL ...)",
     )?;
     let what = format!(
-        "a mass deletion reduces the number of keys by at least {} % of its maximum, and by {} keys or half of them; or it deletes {} keys in one run",
-        100 / IN_NUMBER_ONE_IN,
+        "a loss removes, within a short span, at least {} % of the keys of a database, and {} keys or half of them; or {} keys at {} times the log's own rate of deletion",
+        report.loss_share,
         Count(IN_NUMBER_KEYS),
-        Count(IN_NUMBER_RUN)
+        Count(IN_NUMBER_RUN),
+        report.loss_rate
     );
     row(out, "threshold", &what)
 }

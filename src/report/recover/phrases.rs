@@ -36,10 +36,24 @@ pub(super) fn name(event: &Event) -> String {
         EventKind::Swapdb { one, other } => format!("SWAPDB {one} {other}"),
         EventKind::Flushslot => "CLUSTER FLUSHSLOT".to_owned(),
         EventKind::FunctionFlush => "FUNCTION FLUSH".to_owned(),
-        EventKind::Delete => format!("DEL of {}", counted(event.keys_named, "key")),
+        EventKind::Delete => {
+            let command = event.command.as_deref().unwrap_or("DEL");
+            format!("{command} of {}", counted(event.keys_named, "key"))
+        }
+        EventKind::Overwritten => {
+            format!("{}{times} over values of another type", command(event))
+        }
+        EventKind::Expired => {
+            format!("{}{times} of keys that have expired since", command(event))
+        }
+        EventKind::Emptied => format!("{}{times} that left keys empty", command(event)),
         EventKind::Rename if event.commands == 1 => "RENAME".to_owned(),
         EventKind::Rename => format!("{} renames", Count(event.commands)),
     }
+}
+
+fn command(event: &Event) -> &str {
+    event.command.as_deref().unwrap_or("a command")
 }
 
 pub(super) fn event_of(report: &RecoverReport, number: u64) -> Option<&Event> {
