@@ -21,7 +21,6 @@ use self::findings::{deletions, scope, unknown, unread};
 use super::envelope::Report;
 use super::lines::{self, COLUMNS, actions, numbered};
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
-use super::time::local;
 use crate::analysis::keyspace_summary::SummaryReport;
 use crate::aof::log::Layout;
 use crate::base::escape::ShownPath;

@@ -10,7 +10,6 @@ use super::server::LogServer;
 use super::timeline::Event;
 use super::undo::{self, choice, new_name};
 use super::verdict::Verdict;
-use crate::aof::log::Layout;
 use crate::base::next_step::{Action, NextStep, path_arg};
 use crate::command::renamed;
 
