@@ -299,6 +299,11 @@ fn operations_on_an_archive_equal_those_on_the_directory() {
             let run = |path| place.run(&[args, &[path]].concat());
             let (directory, archive) = (run("d"), run("d.zip"));
             let case = format!("{what}: {args:?}\n{directory:#?}\n{archive:#?}");
+            // A directory of which a file is missing is searched for other data; an archive is extracted first.
+            if args[0] == "recover" && !json(&directory)["missing"].is_null() {
+                assert_eq!((directory.code, archive.code), (Some(1), Some(2)), "{case}");
+                continue;
+            }
             assert_eq!(directory.code, archive.code, "{case}");
             assert_eq!(error_of(&directory), error_of(&archive), "{case}");
             if args.contains(&"--json") {

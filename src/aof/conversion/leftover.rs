@@ -1,7 +1,7 @@
 //! What remains of a command that was deleted by hand, and line ends between commands.
 
 use super::loose::canonical_annotation;
-use super::{Change, Reading, canonical_end};
+use super::reading::{Change, Reading, canonical_end};
 
 /// Reads line ends before a command or at the end of the file.
 pub(super) fn line_ends(bytes: &[u8], at: usize) -> Option<Reading> {

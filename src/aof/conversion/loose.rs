@@ -1,6 +1,6 @@
 //! Frames with other line ends than CR LF, or with lengths in characters.
 
-use super::{Change, Reading};
+use super::reading::{Change, Reading};
 
 /// The most arguments of a command that are read here.
 const MOST_ARGS: usize = 1 << 20;

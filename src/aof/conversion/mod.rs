@@ -12,69 +12,24 @@
 //! | `typed` | inline commands, and the quotes in them |
 //! | `monitor` | the output of MONITOR |
 //! | `wide` | UTF-16 |
+//!
+//! `reading` has what they share.
 
 mod leftover;
 mod loose;
 mod monitor;
+mod reading;
 mod typed;
 mod wide;
 
 use std::io::{self, Write};
-use std::ops::Range;
 
-use serde::Serialize;
-
-use crate::aof::scan::frame_at;
-use crate::aof::{Frame, frame_end};
+use crate::aof::frame_end;
+pub(crate) use reading::Commands;
+pub use reading::{Change, Undone};
 pub(crate) use wide::narrow;
 
-/// What happened to the bytes of a log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Change {
-    /// A byte order mark was written before it.
-    ByteOrderMark,
-    /// It was saved as UTF-16.
-    #[serde(rename = "utf-16")]
-    Utf16,
-    /// CR LF became LF.
-    LfLineEnds,
-    /// CR LF became CR.
-    CrLineEnds,
-    /// CR LF became CR CR LF.
-    DoubledCr,
-    /// Lengths count characters instead of bytes.
-    CharacterLengths,
-    /// A line end was added between commands.
-    ExtraLineEnd,
-    /// A command was deleted, but for the lines before its name.
-    LeftoverHeader,
-    /// Commands as a person types them.
-    InlineCommands,
-    /// Lines as MONITOR prints them.
-    Monitor,
-}
-
-/// A change that was undone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Undone {
-    /// What happened.
-    pub change: Change,
-    /// The number of places: of commands, where the change is one of commands.
-    pub places: u64,
-    /// The byte offset of the first of them.
-    pub first: u64,
-    /// The number of lines that were left out, because no server logs them.
-    pub left_out: u64,
-}
-
-/// The commands of servers, as far as they matter here. Names are in any case.
-pub(crate) trait Commands {
-    /// Returns whether a server has a command of this name that takes so many arguments, the name included.
-    fn accepts(&self, name: &[u8], argc: usize) -> bool;
-    /// Returns whether the command changes data.
-    fn writes(&self, name: &[u8]) -> bool;
-}
+use reading::canonical_end;
 
 /// Writes the log in `bytes` as a server would have written it, and returns what was undone. `start` is the offset at
 /// which commands begin; everything before it is copied.
@@ -112,13 +67,6 @@ pub(crate) fn undo(
     Ok(pass.undone)
 }
 
-/// Returns the end of the frame at `at`, if it has the form in which servers write it. Servers do not check what follows
-/// a value, so they read some frames that have another.
-fn canonical_end(bytes: &[u8], at: usize) -> Option<usize> {
-    let frame = frame_at(bytes, at).filter(Frame::is_canonical)?;
-    Some(at + frame.bytes().len())
-}
-
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 struct Pass<'a> {
@@ -131,29 +79,6 @@ struct Pass<'a> {
     /// commands, so that only line ends are restored, and those only in a log that has others before.
     is_after_damage: bool,
     undone: Vec<Undone>,
-}
-
-/// What a rule makes of the bytes at an offset.
-struct Reading {
-    change: Change,
-    /// The offset at which reading goes on.
-    end: usize,
-    /// The commands in their place.
-    commands: Vec<Vec<Vec<u8>>>,
-    /// Annotation lines in their place, without a line end.
-    annotation: Option<Range<usize>>,
-    /// The number of lines that are left out.
-    left_out: u64,
-}
-
-impl Reading {
-    fn command(change: Change, end: usize, args: Vec<Vec<u8>>) -> Reading {
-        Reading { change, end, commands: vec![args], annotation: None, left_out: 0 }
-    }
-
-    fn nothing(change: Change, end: usize) -> Reading {
-        Reading { change, end, commands: Vec::new(), annotation: None, left_out: 0 }
-    }
 }
 
 impl Pass<'_> {

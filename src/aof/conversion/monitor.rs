@@ -4,8 +4,8 @@
 //! to the time of the line. The writes are a log; what a server chose at random, such as the members that SPOP removed, is
 //! not in it.
 
+use super::reading::{Change, Commands, Reading};
 use super::typed::{line, split};
-use super::{Change, Commands, Reading};
 
 /// Reads all lines from `at` to the end of the file, if each of them is one of MONITOR.
 pub(super) fn lines(bytes: &[u8], at: usize, commands: &dyn Commands) -> Option<Reading> {

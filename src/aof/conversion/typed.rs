@@ -2,7 +2,7 @@
 //!
 //! Words are split as by servers (`sdssplitargs` in `sds.c` of Redis 6.2): at blanks, with quotes and escapes.
 
-use super::{Change, Commands, Reading, canonical_end};
+use super::reading::{Change, Commands, Reading, canonical_end};
 
 /// The longest line, as in servers.
 const LONGEST_LINE: usize = 64 << 10;

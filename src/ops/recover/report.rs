@@ -165,6 +165,10 @@ impl RecoverReport {
         self.archived = true;
         self.snapshot = self.snapshot.as_ref().map(|path| log.shown(path));
         self.uncounted = self.uncounted.as_deref().map(|why| log.shown_text(why));
+        if let Some(snapshot) = &mut self.snapshot_only {
+            // The time is that of the extraction.
+            (snapshot.path, snapshot.modified) = (log.shown(&snapshot.path), None);
+        }
         for candidate in &mut self.candidates {
             candidate.problem = candidate.problem.as_deref().map(|why| log.shown_text(why));
         }

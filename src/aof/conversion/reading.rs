@@ -1,0 +1,86 @@
+//! What is read of a changed log.
+
+use std::ops::Range;
+
+use serde::Serialize;
+
+use crate::aof::Frame;
+use crate::aof::scan::frame_at;
+
+/// What happened to the bytes of a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Change {
+    /// A byte order mark was written before it.
+    ByteOrderMark,
+    /// It was saved as UTF-16.
+    #[serde(rename = "utf-16")]
+    Utf16,
+    /// CR LF became LF.
+    LfLineEnds,
+    /// CR LF became CR.
+    CrLineEnds,
+    /// CR LF became CR CR LF.
+    DoubledCr,
+    /// Lengths count characters instead of bytes.
+    CharacterLengths,
+    /// A line end was added between commands.
+    ExtraLineEnd,
+    /// A command was deleted, but for the lines before its name.
+    LeftoverHeader,
+    /// Commands as a person types them.
+    InlineCommands,
+    /// Lines as MONITOR prints them.
+    Monitor,
+}
+
+/// A change that was undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Undone {
+    /// What happened.
+    pub change: Change,
+    /// The number of places: of commands, where the change is one of commands.
+    pub places: u64,
+    /// The byte offset of the first of them.
+    pub first: u64,
+    /// The number of lines that were left out, because no server logs them.
+    pub left_out: u64,
+}
+
+/// The commands of servers, as far as they matter here. Names are in any case.
+pub(crate) trait Commands {
+    /// Returns whether a server has a command of this name that takes so many arguments, the name included.
+    fn accepts(&self, name: &[u8], argc: usize) -> bool;
+    /// Returns whether the command changes data.
+    fn writes(&self, name: &[u8]) -> bool;
+}
+
+/// What a rule makes of the bytes at an offset.
+pub(super) struct Reading {
+    pub(super) change: Change,
+    /// The offset at which reading goes on.
+    pub(super) end: usize,
+    /// The commands in their place.
+    pub(super) commands: Vec<Vec<Vec<u8>>>,
+    /// Annotation lines in their place, without a line end.
+    pub(super) annotation: Option<Range<usize>>,
+    /// The number of lines that are left out.
+    pub(super) left_out: u64,
+}
+
+impl Reading {
+    pub(super) fn command(change: Change, end: usize, args: Vec<Vec<u8>>) -> Reading {
+        Reading { change, end, commands: vec![args], annotation: None, left_out: 0 }
+    }
+
+    pub(super) fn nothing(change: Change, end: usize) -> Reading {
+        Reading { change, end, commands: Vec::new(), annotation: None, left_out: 0 }
+    }
+}
+
+/// Returns the end of the frame at `at`, if it has the form in which servers write it. Servers do not check what follows
+/// a value, so they read some frames that have another.
+pub(super) fn canonical_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let frame = frame_at(bytes, at).filter(Frame::is_canonical)?;
+    Some(at + frame.bytes().len())
+}
