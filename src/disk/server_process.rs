@@ -229,7 +229,8 @@ fn workload(pod: &str) -> Option<String> {
     Some(format!("deployment/{name}"))
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::os::unix::fs::symlink;
 

@@ -90,7 +90,7 @@ mod tests {
         let rewrites = change("auto-aof-rewrite-percentage", "100");
         let saves = change("save", "3600 1");
         // The second hold finds the rewrites turned off, so that it changes only the other setting.
-        let joined = merged(vec![rewrites.clone()], &[saves.clone()]);
+        let joined = merged(vec![rewrites.clone()], std::slice::from_ref(&saves));
         assert_eq!(joined, [rewrites.clone(), saves]);
         assert_eq!(merged(vec![rewrites.clone()], &[]), [rewrites]);
     }

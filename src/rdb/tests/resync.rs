@@ -1,5 +1,7 @@
 //! Records that are retained of damaged RDBs.
 
+#![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)] // The numbers are small.
+
 use std::collections::BTreeMap;
 
 use super::super::resync::{GoneReason, Salvaged, Wanted, salvage, write};
