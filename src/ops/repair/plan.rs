@@ -206,7 +206,7 @@ impl RepairPlan {
             lost_bytes: decision.lost_bytes() + rdb.iter().map(RdbRepair::lost_bytes).sum::<u64>(),
             lost_commands: decision.lost_commands(),
             lost_more: decision.dropped().any(|dropped| dropped.uncounted)
-                || rdb.iter().any(|rdb| rdb.lost_bytes() > 0),
+                || rdb.iter().any(RdbRepair::lost_more),
             retained: decision.kept(),
             dropped: decision.dropped().map(|dropped| in_input(dropped, &rdb)).collect(),
             parts_removed: (log.parts.iter().zip(&decision.parts))

@@ -56,6 +56,12 @@ impl RdbRepair {
         self.dropped.iter().map(|gone| gone.bytes).sum()
     }
 
+    /// Returns whether keys may have been in the bytes that are not retained, because these cannot be read.
+    pub(super) fn lost_more(&self) -> bool {
+        use crate::rdb::resync::GoneReason::{Damage, Torn};
+        self.dropped.iter().any(|gone| matches!(gone.why, Damage | Torn))
+    }
+
     /// Returns the offset in the input of a byte after the RDB in the result.
     pub(super) fn input_offset(&self, offset: u64) -> u64 {
         let (input, result) = self.lengths;

@@ -164,11 +164,11 @@ pub fn write(
 }
 
 /// Writes the retained ranges of a log of one part as the base of a multi-part set named `appendfilename`, as
-/// [`write`] does.
+/// [`write()`] does.
 ///
 /// # Errors
 ///
-/// As [`write`].
+/// As [`write()`].
 pub(crate) fn write_as_set(
     log: &Log,
     kept: &[RetainedRanges],
