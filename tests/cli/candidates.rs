@@ -362,6 +362,10 @@ fn directory_without_a_log_lists_what_is_there() {
     assert_candidates(&report, &[(&["one.rdb"], 2, 2), (&["two.rdb"], 1, 1), temporary]);
     assert_eq!(recovered(&place, "data", "3", &["--strip"]), 1);
     assert_eq!(recovered(&place, "data", "1", &["--merge", "newer"]), 2);
+    // The result takes the place of a log, and not that of the directory.
+    let args = ["recover", "data", "--candidate", "1", "--strip", "-o", "new"];
+    let run = place.run(&args);
+    assert!(run.stdout.contains("\n       mv new data/appendonly.aof\n"), "{run:#?}");
     // Of several logs, one has to be given.
     place.put("data/a.aof", log("SET a 1"));
     place.put("data/b.aof", log("SET a 1"));

@@ -192,3 +192,26 @@ fn place_without_a_log_is_no_error_if_that_was_said() {
     let run = in_place("torn.aof");
     assert_eq!((run.code, place.read("torn.aof")), (Some(0), sound()), "{run:#?}");
 }
+
+#[test]
+fn rdb_of_no_bytes_is_not_sound() {
+    let place = Place::new();
+    place.put("dump.rdb", b"");
+    let run = place.run(&["verify", "dump.rdb"]);
+    assert_eq!(run.code, Some(1), "{run:#?}");
+    assert!(run.stdout.contains("an RDB of 0 bytes"), "{run:#?}");
+    assert!(!run.stdout.contains("  loads "), "{run:#?}");
+    let run = place.run(&["repair", "dump.rdb", "-n"]);
+    assert_eq!(run.code, Some(1), "{run:#?}");
+    assert!(run.stdout.contains("NOT SOUND"), "{run:#?}");
+    // A log of no bytes is what a server starts with.
+    place.put("appendonly.aof", b"");
+    assert_eq!(place.run(&["verify", "appendonly.aof"]).code, Some(0));
+    // The base of a set.
+    let [base, incr] = ["appendonly.aof.1.base.rdb", "appendonly.aof.1.incr.aof"];
+    place.put_set("set", &[(base, b""), (incr, &sound())]);
+    assert_eq!(place.run(&["verify", "set"]).code, Some(1));
+    fs::create_dir(place.path("bk")).unwrap();
+    let run = place.run(&["backup", "set", "--to", "bk"]);
+    assert_ne!(run.code, Some(0), "{run:#?}");
+}

@@ -23,7 +23,9 @@ pub(super) fn header(bytes: &[u8], at: usize) -> Option<Reading> {
             return Some(Reading::nothing(Change::LeftoverHeader, pos));
         }
         let (len, start) = number(bytes, pos, b'$')?;
-        if !ends_with_line(bytes, start, len) && is_log(bytes, start) {
+        // A value that the file ends in, or that is longer, may hold what looks like commands.
+        let fits = start.checked_add(len).is_some_and(|end| end + 2 <= bytes.len());
+        if fits && !ends_with_line(bytes, start, len) && is_log(bytes, start) {
             return Some(Reading::nothing(Change::LeftoverHeader, start));
         }
         if !ends_with_line(bytes, start, len) {

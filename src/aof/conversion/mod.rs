@@ -387,6 +387,12 @@ mod tests {
                 assert_ne!(damaged, intact);
                 assert_eq!(undone(&damaged), (damaged, vec![]), "{wrong:?}");
             }
+            // The file ends after the value, without its line end.
+            let torn = log(&[&["SET", "k", &inner]]);
+            let torn = &torn[..torn.len() - 2];
+            assert_eq!(undone(torn), (torn.to_vec(), vec![]));
+            let more = replaced(torn, b"*3\r\n$3\r\nSET\r\n$1\r\nk", b"*4\r\n$3\r\nSET\r\n$1\r\nk");
+            assert_eq!(undone(&more), (more, vec![]));
         }
     }
 

@@ -30,9 +30,12 @@ impl LogServer {
     /// Inspects the server of `log`, or, of a secured log, the server that it was secured from.
     pub(super) fn of(log: &OpenedLog, origin: Option<&HoldOrigin>) -> LogServer {
         let own = match &log.layout {
-            Layout::MultiPart { directory, .. } => directory,
-            _ => &log.opened,
+            Layout::MultiPart { directory, .. } => directory.clone(),
+            // Every server loads a single file of this name if it has no set.
+            Layout::Empty if log.opened.is_dir() => log.opened.join("appendonly.aof"),
+            _ => log.opened.clone(),
         };
+        let own = own.as_path();
         let place = origin.map_or(own, |origin| &origin.log);
         let process = match (log.archive(), origin) {
             (Some(_), _) => None,
@@ -45,7 +48,7 @@ impl LogServer {
         let process = process.as_ref().map(ServerProcess::of);
         LogServer {
             layout: log.layout.clone(),
-            place: place.clone(),
+            place: place.to_owned(),
             owner: owner(place),
             // A server that a log was secured from was running then, perhaps on another machine.
             may_be_running: process.is_some() || origin.is_some() || may_be_hidden(),

@@ -9,12 +9,12 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::judge::{Outcome, Verdict};
+use super::judge::{Outcome, Verdict, is_empty_rdb};
 use crate::analysis::damage::{DamageReport, describe};
 use crate::analysis::foreign_log::foreign_log;
 use crate::analysis::rdb_error::{Correction, find_correction, has_sound_structure};
 use crate::analysis::survey::{NEWER_RDB, Preamble, Survey};
-use crate::aof::log::{Layout, Log, OtherKind};
+use crate::aof::log::{Layout, Log, OtherKind, PartRole};
 use crate::aof::recognise::LooksLike;
 use crate::base::escape::Shown;
 use crate::base::modules::{Modules, bundled_with_type};
@@ -130,6 +130,16 @@ pub fn findings(
 }
 
 fn preamble(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
+    if is_empty_rdb(survey.part) {
+        let help = match survey.part.role {
+            PartRole::Base => {
+                "servers load the rest of the set without an error; `aofkit recover` looks for other files that have the keys"
+            }
+            _ => "no server loads it; take the file from a backup",
+        };
+        let what = "an RDB of 0 bytes: its keys are gone, and no server writes one";
+        findings.push(Finding::new(Level::Error, "empty-rdb", what).at(survey, 0).help(help));
+    }
     if let Some(unwrapped) = survey.part.unwrapped() {
         let what = format!(
             "a compressed RDB, as Valkey 9.2 writes it ({}): {}, {} decompressed",

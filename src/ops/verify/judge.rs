@@ -151,6 +151,14 @@ fn judge(log: &Log, readings: &[Readings<'_>], loader: Loader<'_>) -> Verdict {
         let reason = Some("multi-part directories came with Redis 7.0".to_string());
         return verdict(Outcome::DoesNotRead, None, None, reason);
     }
+    if let [only] = readings
+        && log.layout == Layout::Empty
+        && is_empty_rdb(only.survey.part)
+    {
+        let part = Some(only.survey.part.name.clone());
+        let reason = Some("the file has 0 bytes, which are no RDB".to_owned());
+        return verdict(Outcome::Refuses, part, Some(0), reason);
+    }
     for readings in readings {
         if let Some(obstacle) = first_obstacle(readings, loader) {
             let Obstacle { offset, outcome, reason, needs_module } = obstacle;
@@ -171,6 +179,11 @@ fn judge(log: &Log, readings: &[Readings<'_>], loader: Loader<'_>) -> Verdict {
     let conditions: Vec<String> = database.into_iter().chain(module).chain(sanitizes).collect();
     let condition = (!conditions.is_empty()).then(|| conditions.join(" and "));
     verdict(Outcome::Loads, None, None, condition)
+}
+
+/// Returns whether a part is an RDB by its name, and has no bytes.
+pub(super) fn is_empty_rdb(part: &Part) -> bool {
+    part.mapping.is_empty() && part.path.extension().is_some_and(|extension| extension == "rdb")
 }
 
 /// Returns whether the RDB has a value that the server refuses with `sanitize-dump-payload yes` and loads otherwise.

@@ -159,6 +159,7 @@ fn each_candidate(binary: &Binary, supervision: Supervision) {
         }
     }
     unfinished_snapshot(binary, supervision);
+    without_a_log(binary, supervision);
 }
 
 /// Uses a candidate: alone, or merged with the later writes if there are any.
@@ -208,8 +209,11 @@ fn unfinished_rewrite(binary: &Binary, supervision: Supervision, with_later: boo
 /// The manifest was lost, and the server began a new set beside the old parts.
 fn unlisted_parts(binary: &Binary, supervision: Supervision, with_later: bool) {
     let site = Site::start(binary, supervision, AOF);
-    let before = fill(&site);
+    fill(&site);
     site.rewrite();
+    // Only the incremental file has this value.
+    site.client().call(&["SET", "user:0", "changed"]);
+    let before = site.served();
     lose(&site);
     // The old parts are of sequence 2, those of the new set of 1.
     site.must("cp -n lost/appendonlydir/*.aof lost/appendonlydir/*.rdb data/appendonlydir/");
@@ -240,6 +244,21 @@ fn unfinished_snapshot(binary: &Binary, supervision: Supervision) {
     fs::copy(site.path("data/dump.rdb"), site.path("data/temp-4711.rdb")).expect("a copy");
     site.client().call(&["FLUSHALL"]);
     site.client().call(&["SAVE"]);
+    recover_with(&site, &["--candidate", "--strip"]);
+    expect(&site, &before, false);
+}
+
+/// The file of an interrupted rewrite is all that is left, and the server is stopped.
+fn without_a_log(binary: &Binary, supervision: Supervision) {
+    let site = Site::start(binary, supervision, AOF);
+    let before = fill(&site);
+    site.rewrite();
+    site.stop();
+    site.listen_on_default_port();
+    site.must("mkdir lost; mv data/appendonly* lost/");
+    let whole =
+        if binary.line.has_redis(7, 0) { "appendonlydir/*.base.rdb" } else { "appendonly.aof" };
+    site.must(&format!("mv lost/{whole} data/temp-rewriteaof-5852.aof"));
     recover_with(&site, &["--candidate", "--strip"]);
     expect(&site, &before, false);
 }
