@@ -9,7 +9,7 @@ use libtest_mimic::Trial;
 use serde_json::Value;
 
 use super::recover::{inspect, recovered, repetitions, with_data};
-use crate::support::{Binary, FAMILIES, Running, on_each};
+use crate::support::{Binary, FAMILIES, Reply, Running, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = on_each(&FAMILIES, "losses::each_loss_is_counted_and_undone", each_loss);
@@ -52,10 +52,17 @@ fn size(server: &mut Running) -> i64 {
     server.client.call(&["DBSIZE"]).int()
 }
 
-/// Adds keys of every type to database 0.
+/// Adds keys of every type to database 0, and keeps those that are there from expiring during the trial.
 fn add_keys(server: &mut Running) {
-    server.client.call(&["SELECT", "0"]);
-    // No expiry changes the number of keys during the trial.
+    for db in (0..16).rev() {
+        server.client.call(&["SELECT", &db.to_string()]);
+        let keys = server.client.call(&["KEYS", "*"]);
+        for key in keys.array() {
+            if let Reply::Bulk(name) = key {
+                server.client.call(&[b"PERSIST".to_vec(), name.clone()]);
+            }
+        }
+    }
     for line in
         ["SET string:@ v", "HSET hash:@ f v", "RPUSH list:@ v", "SADD set:@ m", "ZADD zset:@ 1 m"]
     {

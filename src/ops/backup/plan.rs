@@ -13,6 +13,7 @@ use crate::base::level::Level;
 use crate::ops::list::Identity;
 use crate::ops::prune::KeepPolicy;
 use crate::ops::verify::findings::Finding;
+use crate::ops::verify::judge::is_empty_rdb;
 use crate::ops::verify::{self, report_on};
 
 /// What is backed up. Which older archives are removed is planned once the new one exists.
@@ -66,7 +67,8 @@ pub(super) fn plan(job: &mut Job<'_>, ends: Option<&[u64]>) -> Result<BackupPlan
                 }
             }
             let others = surveys.len() - usize::from(unfinished.is_some());
-            if surveys[..others].iter().any(|survey| !survey.is_whole()) {
+            let is_damaged = |survey: &Survey<'_>| !survey.is_whole() || is_empty_rdb(survey.part);
+            if surveys[..others].iter().any(is_damaged) {
                 let reported = report_on(log, &surveys, &verify::VerifyOptions::default());
                 findings = reported.findings;
                 findings.retain(|finding| finding.level == Level::Error);

@@ -182,7 +182,7 @@ fn judge(log: &Log, readings: &[Readings<'_>], loader: Loader<'_>) -> Verdict {
 }
 
 /// Returns whether a part is an RDB by its name, and has no bytes.
-pub(super) fn is_empty_rdb(part: &Part) -> bool {
+pub(crate) fn is_empty_rdb(part: &Part) -> bool {
     part.mapping.is_empty() && part.path.extension().is_some_and(|extension| extension == "rdb")
 }
 

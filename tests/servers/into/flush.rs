@@ -61,6 +61,14 @@ fn write_on(socket: &Path, stop: &AtomicBool) -> Written {
     written
 }
 
+struct StopOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 fn flushed(binary: &Binary) {
     let mut setup = Setup::new(binary);
     for number in 0..KEYS {
@@ -82,12 +90,17 @@ fn flushed(binary: &Binary) {
 
     let (socket, stop) = (setup.server.socket(), AtomicBool::new(false));
     let written = thread::scope(|scope| {
+        // The scope waits for the writer, also when an assertion fails.
+        let _stops = StopOnDrop(&stop);
         let writer = scope.spawn(|| write_on(&socket, &stop));
         thread::sleep(Duration::from_millis(300));
         let hold = Run::of(aofkit().args(["recover", "--hold", "-s"]).arg(&socket));
         assert_eq!(hold.code, Some(1), "{hold:#?}");
         let printed = hold.stdout.lines().map(str::trim);
-        let step = printed.clone().find(|line| line.starts_with("aofkit recover"));
+        // How to release it is said first, for the end.
+        let step = printed
+            .clone()
+            .find(|line| line.starts_with("aofkit recover") && !line.contains("--release"));
         let step = step.unwrap_or_else(|| panic!("no step: {hold:#?}")).to_owned();
         assert!(step.contains("--into"), "the way that stops nothing comes first: {step}");
         let typed = type_in(&step);
