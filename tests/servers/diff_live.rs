@@ -146,7 +146,7 @@ fn send(server: &mut Running, lines: &[&str]) {
 
 /// Redis 6.2 reports only the time that remains, so that the time of expiry is known to a second or so.
 fn without_vague_times(lines: Vec<String>) -> Vec<String> {
-    let vague = |line: String| match line.split_once("expiry (never / 20") {
+    let vague = |line: String| match line.split_once("expiry (never / 2") {
         Some((before, _)) => format!("{before}expiry"),
         None => line,
     };
