@@ -21,7 +21,7 @@ const LISTED: usize = 20;
 pub(super) fn next_steps(report: &RecoverReport, server: &LogServer) -> Vec<NextStep> {
     match &report.done {
         None if report.snapshot_only.is_some() && report.candidate.is_none() => {
-            snapshot_steps(report, server)
+            snapshot_steps(report, server).into_iter().chain(use_candidate(report)).collect()
         }
         None => {
             let mut steps: Vec<NextStep> = (into_server(report).into_iter())
