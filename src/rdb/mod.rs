@@ -77,7 +77,7 @@ pub mod summary;
 mod template;
 mod template_index;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod text;

@@ -406,3 +406,20 @@ impl Rdb {
         self.raw([255]).0
     }
 }
+
+/// A sequence of numbers that is the same in every run.
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 11).unwrap() % limit
+    }
+
+    /// Returns a byte that is not 0.
+    pub(crate) fn byte(&mut self) -> u8 {
+        u8::try_from(1 + self.below(255)).unwrap()
+    }
+}

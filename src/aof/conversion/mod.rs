@@ -128,9 +128,7 @@ impl Pass<'_> {
             None => self.undone.push(Undone { change, places, first: at as u64, left_out: 0 }),
         }
     }
-}
 
-impl Pass<'_> {
     /// Returns the next offset after damage at which reading can go on: where a frame begins after a line end.
     fn next_readable(&mut self, at: usize) -> usize {
         self.is_after_damage = true;

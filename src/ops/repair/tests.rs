@@ -9,22 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Output, RepairOptions, repair};
 use crate::base::progress::Silent;
-
-/// A sequence of numbers that is the same in every run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 11).unwrap() % limit
-    }
-
-    fn byte(&mut self) -> u8 {
-        u8::try_from(1 + self.below(255)).unwrap()
-    }
-}
+use crate::rdb::testing::Random;
 
 fn errors() -> usize {
     let set = std::env::var("AOFKIT_RDB_ERRORS").ok();

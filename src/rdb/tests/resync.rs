@@ -5,21 +5,10 @@
 use std::collections::BTreeMap;
 
 use super::super::resync::{GoneReason, Salvaged, Wanted, salvage, write};
+use super::super::testing::Random;
 use super::*;
 
 const KEYS: usize = 600;
-
-/// A sequence of numbers that is the same in every run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 11).unwrap() % limit
-    }
-}
 
 /// An RDB with values of several types, some with an expiry.
 fn many() -> Vec<u8> {
