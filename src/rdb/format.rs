@@ -59,6 +59,40 @@ pub struct Format {
     pub(super) layout: Layout,
 }
 
+impl Format {
+    /// Returns whether its values are in an encoding that states its length or ends in a mark, so that other bytes
+    /// are hardly ever read as one.
+    pub(super) fn is_checked(&self) -> bool {
+        match self.layout {
+            Layout::ListZiplist
+            | Layout::ZsetZiplist
+            | Layout::HashZiplist
+            | Layout::Quicklist
+            | Layout::QuicklistTwo
+            | Layout::Zipmap
+            | Layout::Intset
+            | Layout::SetListpack
+            | Layout::ZsetListpack
+            | Layout::HashListpack
+            | Layout::HashListpackEx { .. }
+            | Layout::Stream { .. }
+            | Layout::Module => true,
+            Layout::HashTemplate { values, .. } => values == Values::Listpack,
+            Layout::String
+            | Layout::List
+            | Layout::Set
+            | Layout::ZsetText
+            | Layout::ZsetBinary
+            | Layout::Hash
+            | Layout::HashMillis
+            | Layout::HashMetadata { .. }
+            | Layout::Array
+            | Layout::Bitmap
+            | Layout::ModulePreRelease => false,
+        }
+    }
+}
+
 /// The layout of the bytes; each is documented in its module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Layout {

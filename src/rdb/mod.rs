@@ -45,6 +45,7 @@
 
 mod array;
 mod bitmap;
+mod chain;
 mod checksum;
 mod cursor;
 mod damage;
@@ -65,6 +66,7 @@ mod listpack;
 pub mod load_check;
 mod lzf;
 mod module;
+mod name_model;
 mod newer;
 mod packed;
 mod place;

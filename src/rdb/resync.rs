@@ -2,10 +2,9 @@
 //!
 //! Nothing in the format marks where a record begins. Records before damage are certain, because each begins where the
 //! one before it ends. If the value of a key is broken and its length is known, the next record begins after it.
-//! Otherwise every byte after the damage is tried, and the first is taken from which several records in a row are
-//! read whole and are plausible, or from which they reach the end of the RDB. What was invented by that would be
-//! the first keys after it; they are reported as doubtful, and so are the last keys before damage that breaks the
-//! format, because damage may be noticed late.
+//! Otherwise the most likely sequence of records is searched (see [`chain`](super::chain)). What was invented by that
+//! would be the first keys after the damage; they are reported as doubtful, and so are the last keys before damage
+//! that breaks the format, because damage may be noticed late.
 //!
 //! Records are not changed: the result is a list of byte ranges of the input.
 
@@ -15,13 +14,15 @@ use std::ops::Range;
 
 use serde::Serialize;
 
+use super::chain::{Search, Way};
 use super::checksum::Sum;
 use super::damage::Damage;
 use super::deep::NotedFaults;
 use super::driver::{Driver, Step};
 use super::format::opcode;
 use super::header::{HEADER_BYTES, Header};
-use super::probe::{Probe, end_of_rdb, length_without_checks, name_at};
+use super::name_model::NameModel;
+use super::probe::{end_of_rdb, length_without_checks, name_at};
 use super::reader::Tools;
 use super::visitor::{Key, KeyEnd, Visitor, Want};
 use crate::base::progress::Progress;
@@ -118,8 +119,14 @@ fn escaped_if_any<S: serde::Serializer>(
 /// The number of keys next to damage that are doubtful.
 const DOUBTFUL_KEYS: usize = 3;
 
+/// The number of keys before damage that may have been read from other bytes than records.
+const RECENT_KEYS: usize = 16;
+
 /// How far back in bytes a length that was damaged may have led into other records.
 const LOOK_BACK_BYTES: u64 = 64 << 20;
+
+/// The number of records, the longest ones, in which missing keys are searched.
+const LONGEST_RECORDS: usize = 8;
 
 /// Returns what is whole of the RDB that `bytes` begin with.
 ///
@@ -133,6 +140,24 @@ pub(crate) fn salvage(
     wanted: &Wanted<'_>,
     progress: &dyn Progress,
 ) -> Result<Salvaged, Box<Damage>> {
+    let mut too_long = Vec::new();
+    loop {
+        let mut salvager = salvage_once(bytes, wanted, &too_long, progress)?;
+        // A damaged length may lead exactly to the beginning of a later record. Only the number of keys shows it.
+        match salvager.too_long_record() {
+            Some(start) if !too_long.contains(&start) => too_long.push(start),
+            _ => return Ok(salvager.finish()),
+        }
+    }
+}
+
+/// Reads all records. Those that begin at bytes of `too_long` contain other ones.
+fn salvage_once<'a, 'w>(
+    bytes: &'a [u8],
+    wanted: &'w Wanted<'w>,
+    too_long: &[usize],
+    progress: &dyn Progress,
+) -> Result<Salvager<'a, 'w>, Box<Damage>> {
     let mut tools = Tools::new();
     tools.noted = Some(NotedFaults::default());
     let mut current = Current::default();
@@ -169,8 +194,16 @@ pub(crate) fn salvage(
                 let seen = driver.reader.visitor.take();
                 salvager.declared(seen.declared, seen.selected);
                 let record = start..driver.whole;
-                match refused.or(deep) {
-                    Some(kind) => salvager.drop_value(record, db, seen.name, kind.to_string()),
+                let is_too_long = too_long.contains(&start);
+                let found = refused.or(deep).map(|kind| kind.to_string());
+                match found.or_else(|| is_too_long.then(|| "a length that is too high".to_owned()))
+                {
+                    Some(found) => {
+                        let next = salvager.after_value(record, db, seen.name, found);
+                        if next != driver.whole {
+                            driver.go_to(salvager.header, db, next);
+                        }
+                    }
                     None => salvager.keep(record, db, seen),
                 }
                 continue;
@@ -188,7 +221,7 @@ pub(crate) fn salvage(
         }
     }
     progress.advance(salvager.out.len.saturating_sub(reported as u64));
-    Ok(salvager.finish())
+    Ok(salvager)
 }
 
 /// Writes the retained ranges of `bytes`, the end and the checksum.
@@ -287,7 +320,7 @@ struct Salvager<'a, 'w> {
     /// The record of each key that was retained, by a hash of its database and name.
     records: HashMap<u64, Range<usize>>,
     tools: Tools,
-    probe: Probe<'a>,
+    names: NameModel,
     /// The last keys that were retained.
     recent: VecDeque<Retained>,
     /// The number of keys to come that are doubtful.
@@ -318,7 +351,7 @@ impl<'a, 'w> Salvager<'a, 'w> {
             },
             records: HashMap::new(),
             tools: Tools::new(),
-            probe: Probe::new(bytes, header),
+            names: NameModel::new(),
             recent: VecDeque::new(),
             doubtful_next: 0,
             limit: None,
@@ -357,11 +390,11 @@ impl<'a, 'w> Salvager<'a, 'w> {
                 self.out.keys -= 1;
                 self.records.insert(hash, record);
             } else {
-                self.probe.learn(&name);
+                self.names.learn(&name);
                 self.records.insert(hash, record.clone());
                 self.mark(&record, db, &name);
                 self.recent.push_back(Retained { record, db, name });
-                if self.recent.len() > DOUBTFUL_KEYS {
+                if self.recent.len() > RECENT_KEYS {
                     self.recent.pop_front();
                 }
             }
@@ -384,10 +417,6 @@ impl<'a, 'w> Salvager<'a, 'w> {
         }
     }
 
-    fn drop_value(&mut self, record: Range<usize>, db: u64, name: Option<Vec<u8>>, found: String) {
-        self.drop(record, GoneReason::Value, found, db, name);
-    }
-
     fn drop(
         &mut self,
         range: Range<usize>,
@@ -400,6 +429,47 @@ impl<'a, 'w> Salvager<'a, 'w> {
         self.out.dropped.push(Gone { offset, bytes, why, found, db, key });
     }
 
+    /// Decides where reading goes on after a record whose value is broken. Its length may be what is wrong.
+    fn after_value(
+        &mut self,
+        record: Range<usize>,
+        db: u64,
+        name: Option<Vec<u8>>,
+        found: String,
+    ) -> usize {
+        let limit = self.limit.unwrap_or(self.bytes.len());
+        let way = self.search(record.start, limit, true).unwrap_or(Way::Framed(record.end));
+        self.go(way, record.start, db, name, found)
+    }
+
+    /// Leaves out what is not read after the record at `start` could not be read, and returns where reading goes on.
+    fn go(
+        &mut self,
+        way: Way,
+        start: usize,
+        db: u64,
+        name: Option<Vec<u8>>,
+        found: String,
+    ) -> usize {
+        match way {
+            Way::Framed(next) => {
+                self.drop(start..next, GoneReason::Value, found, db, name);
+                next
+            }
+            Way::Gap { from, to } => {
+                self.out.is_framed = false;
+                self.take_back(from);
+                self.cut_kept(from as u64);
+                self.mark_recent();
+                self.drop(from..to, GoneReason::Damage, found, db, name);
+                self.doubtful_next = DOUBTFUL_KEYS;
+                self.recent.clear();
+                self.since_lost_db.get_or_insert(0);
+                to
+            }
+        }
+    }
+
     /// Decides where reading goes on after the record at `start` could not be read. `None`: nowhere; the RDB ends.
     fn next_record(
         &mut self,
@@ -410,26 +480,10 @@ impl<'a, 'w> Salvager<'a, 'w> {
     ) -> Option<usize> {
         let commands = self.wanted.commands;
         let limit = *self.limit.get_or_insert_with(|| commands(start).unwrap_or(self.bytes.len()));
-        self.probe.limit = limit;
-        // The value is broken inside, and its length is known.
-        if name.is_some()
-            && let Some(next) = length_without_checks(self.bytes, self.header, start)
-            && self.probe.accepts(next, None)
-            && !self.probe.has_records(start + 1, next)
-        {
-            self.drop_value(start..next, db, name, found.text);
-            return Some(next);
+        if let Some(way) = self.search(start, limit, name.is_some()) {
+            return Some(self.go(way, start, db, name, found.text));
         }
         self.out.is_framed = false;
-        if let Some(next) = self.search(start, limit) {
-            let from = self.take_back(next.min(start)).unwrap_or(start);
-            self.mark_recent();
-            self.drop(from..next, GoneReason::Damage, found.text, db, name);
-            self.doubtful_next = DOUBTFUL_KEYS;
-            self.recent.clear();
-            self.since_lost_db.get_or_insert(0);
-            return Some(next);
-        }
         let end = limit.max(start);
         self.out.len = end as u64;
         if begins_with_zeros(self.bytes, start)
@@ -454,7 +508,7 @@ impl<'a, 'w> Salvager<'a, 'w> {
 
     /// Marks the last keys before damage.
     fn mark_recent(&mut self) {
-        for Retained { record, db, name } in &self.recent {
+        for Retained { record, db, name } in self.recent.iter().rev().take(DOUBTFUL_KEYS) {
             let doubtful = Doubtful { offset: record.start as u64, db: *db, key: name.clone() };
             if !self.out.doubtful.contains(&doubtful) {
                 self.out.doubtful.push(doubtful);
@@ -462,27 +516,53 @@ impl<'a, 'w> Salvager<'a, 'w> {
         }
     }
 
-    /// Returns the first byte from which records are read after damage was noticed in the record at `start`.
-    fn search(&self, start: usize, limit: usize) -> Option<usize> {
-        let first = self.recent.front().map_or(start, |first| first.record.start);
-        let first = first.max(start.saturating_sub(usize::try_from(LOOK_BACK_BYTES).unwrap_or(0)));
-        // A length that was damaged leads into later records. Those begin inside what was read, and lead past the
-        // place where that ended.
-        let inside = (first + 1..start).find(|&at| {
-            let is_a_boundary = self.recent.iter().any(|it| it.record.start == at);
-            !is_a_boundary && self.probe.may_begin(at) && self.probe.accepts(at, Some(start))
-        });
-        let is_known = |at: usize| {
-            let name = name_at(self.bytes, self.header, at);
-            // The databases of both are not compared: a copy in a value is what this is about.
-            name.is_some_and(|name| self.recent.iter().any(|it| it.name == name))
+    /// Returns how reading most likely goes on after the record at `start` could not be read.
+    fn search(&mut self, start: usize, limit: usize, has_name: bool) -> Option<Way> {
+        self.names.settle();
+        let look_back = start.saturating_sub(usize::try_from(LOOK_BACK_BYTES).unwrap_or(0));
+        let records = self.recent.iter().map(|it| it.record.start);
+        let is_known = |name: &[u8]| self.recent.iter().any(|it| it.name.as_slice() == name);
+        let framed = || length_without_checks(self.bytes, self.header, start);
+        let search = Search {
+            bytes: self.bytes,
+            header: self.header,
+            limit,
+            names: &self.names,
+            from: records.filter(|at| *at >= look_back).min().unwrap_or(start),
+            failed: Some(start),
+            past: start,
+            framed: has_name.then(framed).flatten(),
+            is_known: &is_known,
         };
-        let found = inside.or_else(|| {
-            (start + 1..limit).find(|&at| {
-                self.probe.may_begin(at) && self.probe.accepts(at, None) && !is_known(at)
-            })
-        })?;
-        Some(self.probe.finer(found))
+        search.best()
+    }
+
+    /// Returns the beginning of a record that other records are inside of, if keys are missing.
+    fn too_long_record(&mut self) -> Option<usize> {
+        let is_key = |gone: &&Gone| matches!(gone.why, GoneReason::Value | GoneReason::Duplicate);
+        let known = self.out.keys + self.out.dropped.iter().filter(is_key).count() as u64;
+        if known >= self.out.declared {
+            return None;
+        }
+        let mut longest: Vec<Range<usize>> = self.records.values().cloned().collect();
+        longest.sort_unstable_by_key(|record| (std::cmp::Reverse(record.len()), record.start));
+        longest.truncate(LONGEST_RECORDS);
+        self.names.settle();
+        let is_too_long = |record: &&Range<usize>| {
+            let search = Search {
+                bytes: self.bytes,
+                header: self.header,
+                limit: self.limit.unwrap_or(self.bytes.len()),
+                names: &self.names,
+                from: record.start,
+                failed: None,
+                past: record.end,
+                framed: None,
+                is_known: &|_| false,
+            };
+            matches!(search.best(), Some(Way::Gap { to, .. }) if to < record.end)
+        };
+        longest.iter().find(is_too_long).map(|record| record.start)
     }
 
     /// Gives up the records from the one on that contains byte `at`, and returns its offset.
@@ -499,19 +579,26 @@ impl<'a, 'w> Salvager<'a, 'w> {
             from = Some(last.record.start as u64);
         }
         // So may be values that were stepped over.
-        let is_taken =
-            |gone: &Gone| gone.why == GoneReason::Value && gone.offset + gone.bytes > at as u64;
+        let is_taken = |gone: &Gone| {
+            matches!(gone.why, GoneReason::Value | GoneReason::Duplicate)
+                && gone.offset + gone.bytes > at as u64
+        };
         let stepped_over = self.out.dropped.iter().filter(|gone| is_taken(gone));
         let from = stepped_over.map(|gone| gone.offset).chain(from).min()?;
         self.out.dropped.retain(|gone| !is_taken(gone));
         self.out.doubtful.retain(|doubtful| doubtful.offset < from);
+        self.cut_kept(from);
+        usize::try_from(from).ok()
+    }
+
+    /// Retains nothing from this byte on.
+    fn cut_kept(&mut self, from: u64) {
         while self.out.kept.last().is_some_and(|kept| kept.start >= from) {
             self.out.kept.pop();
         }
         if let Some(kept) = self.out.kept.last_mut() {
             kept.end = kept.end.min(from);
         }
-        usize::try_from(from).ok()
     }
 
     fn finish(mut self) -> Salvaged {
