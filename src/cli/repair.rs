@@ -32,6 +32,9 @@ pub(super) struct Repair {
     /// What to do with an unfinished transaction that later writes may follow
     #[arg(long, value_name = "HOW")]
     join: Option<JoinArg>,
+    /// Of several logs that were joined into one file, keep only this one (1 for the first)
+    #[arg(long, value_name = "N")]
+    joined: Option<u32>,
     /// Change nothing (exit code 4) if more than this would be lost; never ask
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     max_loss: Option<u64>,
@@ -104,6 +107,7 @@ impl Repair {
                 Some(JoinArg::Select) => OpenTransaction::KeepFromSelect,
             },
             keep_last_duplicate: self.keep == KeepArg::Last,
+            joined: self.joined,
             max_loss_bytes: self.max_loss,
             max_lost_commands: self.max_commands,
             servers: self.servers.clone(),

@@ -43,6 +43,17 @@ pub(crate) fn restored(part: &Part, fault: usize) -> Result<Option<(Mapping, Vec
     Ok(Some((part.mapping.with_content(log)?, undone)))
 }
 
+/// Returns a mapping of some bytes of a part, copied to a file of their own.
+///
+/// # Errors
+///
+/// When the directory for temporary files cannot hold them.
+pub(crate) fn copied(part: &Part, bytes: &[u8]) -> Result<Mapping> {
+    let copy = mapped(part, |out| out.write_all(bytes))?;
+    part.mapping.check()?;
+    part.mapping.with_content(copy)
+}
+
 /// Returns the bytes of a part that was saved as UTF-16.
 fn as_bytes(part: &Part) -> Result<Option<Mapping>> {
     let mut is_wide = false;

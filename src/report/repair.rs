@@ -10,6 +10,7 @@ use crate::aof::recognise::Content;
 use crate::base::escape::ShownPath;
 use crate::base::units::{Bytes, Count, counted};
 use crate::ops::repair::RepairReport;
+use crate::ops::repair::joined::{JoinedChoice, content};
 use crate::ops::repair::plan::{RepairPlan, RestoredPart};
 use crate::ops::repair::start::Start;
 use crate::ops::repair::{DropReason, Dropped};
@@ -36,6 +37,9 @@ fn write_text(out: &mut String, report: &RepairReport) -> fmt::Result {
     writeln!(out)?;
     for rdb in &report.plan.rdb {
         rdb_repair(out, rdb)?;
+    }
+    if let Some(joined) = &report.plan.joined {
+        joined_logs(out, joined)?;
     }
     for restored in &report.plan.restored {
         restored_part(out, restored)?;
@@ -118,6 +122,16 @@ fn not_starting(start: &Start) -> String {
     };
     let reason = start.reason.as_deref().unwrap_or("for an unknown reason");
     format!("{others}{server}: {reason}")
+}
+
+fn joined_logs(out: &mut String, joined: &JoinedChoice) -> fmt::Result {
+    let what = format!("log {} of {} in this file is kept", joined.kept, joined.logs.len());
+    writeln!(out, "  {} {}", Styled(GOOD, "joined"), wrap(&what, 71, 9))?;
+    for (number, log) in joined.left_out().take(LISTED) {
+        let what = format!("log {number} is not in the result: {}", content(log));
+        writeln!(out, "         {}", wrap(&what, 71, 9))?;
+    }
+    writeln!(out)
 }
 
 fn restored_part(out: &mut String, restored: &RestoredPart) -> fmt::Result {

@@ -21,6 +21,7 @@ mod exit_codes;
 mod force;
 mod history;
 mod input;
+mod joined;
 mod json;
 mod json_docs;
 mod leftovers;

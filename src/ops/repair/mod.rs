@@ -7,6 +7,7 @@
 
 pub mod apply;
 pub mod decide;
+pub(crate) mod joined;
 mod options;
 pub mod plan;
 pub(crate) mod rdb;

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::decide::{Decision, DropReason, Dropped, decide};
+use super::joined::{JoinedChoice, choose};
 use super::options::RepairOptions;
 use super::rdb::{RdbRepair, repair_rdb};
 use super::refusal::{Refusal, kept_commands, refusal};
@@ -51,6 +52,9 @@ pub struct RepairPlan {
     /// that results.
     #[serde(rename = "undone")]
     pub(crate) restored: Vec<RestoredPart>,
+    /// The log that is kept of several ones in one file. Other offsets, and the retained ranges, are those in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) joined: Option<JoinedChoice>,
     /// The reason why nothing is written although the log is damaged, if nothing would be left of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<Refusal>,
@@ -92,6 +96,14 @@ pub fn plan(
     options.output.check(options.force, &inputs(&log))?;
     progress.phase("read", log.bytes());
     let mut surveys = surveys(&log, progress)?;
+    let chosen = choose(path, &surveys, options)?;
+    let mut joined = None;
+    if let Some((mapping, choice)) = chosen {
+        drop(surveys);
+        log.parts[0].mapping = mapping;
+        joined = Some(choice);
+        surveys = self::surveys(&log, progress)?;
+    }
     let repaired = repair_rdbs(&surveys, options, progress)?;
     let mut rdb = Vec::new();
     if !repaired.is_empty() {
@@ -112,7 +124,7 @@ pub fn plan(
         surveys = self::surveys(&log, progress)?;
     }
     let decision = decide(&log, &surveys, options)?;
-    let changed = Changed { rdb, restored };
+    let changed = Changed { rdb, restored, joined };
     let plan = RepairPlan::new(&log, &surveys, &decision, changed, options.salvage);
     if !plan.damaged {
         refuse_broken_values(&log, &surveys)?;
@@ -174,6 +186,7 @@ fn restored_parts(surveys: &[Survey<'_>]) -> Result<(Restored, Vec<RestoredPart>
 struct Changed {
     rdb: Vec<RdbRepair>,
     restored: Vec<RestoredPart>,
+    joined: Option<JoinedChoice>,
 }
 
 /// Refuses a log with nothing to repair but a value that fails a deep check: repair cuts, and does not change values.
@@ -194,19 +207,27 @@ impl RepairPlan {
         log: &Log,
         surveys: &[Survey<'_>],
         decision: &Decision,
-        Changed { rdb, restored }: Changed,
+        Changed { rdb, restored, joined }: Changed,
         salvage: bool,
     ) -> Self {
         let parts = surveys.iter().zip(&decision.parts);
+        let left_out = || joined.iter().flat_map(JoinedChoice::left_out).map(|(_, log)| log);
         RepairPlan {
-            damaged: !decision.keeps_everything() || !rdb.is_empty() || !restored.is_empty(),
+            damaged: !decision.keeps_everything()
+                || !rdb.is_empty()
+                || !restored.is_empty()
+                || joined.is_some(),
             salvage,
             kept_bytes: log.bytes() - decision.lost_bytes(),
             kept_commands: parts.map(|(survey, part)| kept_commands(survey, part)).sum(),
-            lost_bytes: decision.lost_bytes() + rdb.iter().map(RdbRepair::lost_bytes).sum::<u64>(),
-            lost_commands: decision.lost_commands(),
+            lost_bytes: decision.lost_bytes()
+                + rdb.iter().map(RdbRepair::lost_bytes).sum::<u64>()
+                + left_out().map(|log| log.bytes).sum::<u64>(),
+            lost_commands: decision.lost_commands()
+                + left_out().map(|log| log.commands).sum::<u64>(),
             lost_more: decision.dropped().any(|dropped| dropped.uncounted)
-                || rdb.iter().any(RdbRepair::lost_more),
+                || rdb.iter().any(RdbRepair::lost_more)
+                || left_out().any(|log| log.rdb_keys != Some(0)),
             retained: decision.kept(),
             dropped: decision.dropped().map(|dropped| in_input(dropped, &rdb)).collect(),
             parts_removed: (log.parts.iter().zip(&decision.parts))
@@ -216,6 +237,7 @@ impl RepairPlan {
             refused: refusal(surveys, decision, &rdb),
             rdb,
             restored,
+            joined,
         }
     }
 
@@ -229,7 +251,10 @@ impl RepairPlan {
         let of_end = |dropped: &Dropped| {
             matches!(dropped.why, DropReason::TornEnd | DropReason::TornTransaction)
         };
-        self.rdb.is_empty() && self.restored.is_empty() && self.dropped.iter().all(of_end)
+        self.rdb.is_empty()
+            && self.restored.is_empty()
+            && self.joined.is_none()
+            && self.dropped.iter().all(of_end)
     }
 
     fn check_limits(&self, options: &RepairOptions, path: &Path) -> Result<()> {
