@@ -136,6 +136,14 @@ impl Survey<'_> {
         }
     }
 
+    /// Returns the byte offset up to which all commands have the form in which servers write them: a server reads past the
+    /// end of some values, and stops at what follows them.
+    pub(crate) fn first_unusual(&self) -> usize {
+        let unusual = self.tally.non_canonical;
+        let first = usize::try_from(unusual.first).ok().filter(|_| unusual.count > 0);
+        first.map_or(self.stop.at, |first| first.min(self.stop.at))
+    }
+
     /// Returns the number of bytes after an RDB file, which its loader ignores.
     pub(crate) fn ignored_bytes(&self) -> u64 {
         match self.stop.fault {

@@ -6,7 +6,7 @@
 use std::env;
 use std::io::{self, BufWriter, Write};
 
-use crate::aof::conversion::{Change, Commands, Undone, narrow, undo};
+use crate::aof::conversion::{Change, Commands, Conflict, Side, Undone, narrow, resolve, undo};
 use crate::aof::log::Part;
 use crate::base::error::{Error, Result};
 use crate::command::lookup;
@@ -41,6 +41,25 @@ pub(crate) fn restored(part: &Part, fault: usize) -> Result<Option<(Mapping, Vec
     }
     part.mapping.check()?;
     Ok(Some((part.mapping.with_content(log)?, undone)))
+}
+
+/// Returns a part with one side of each conflict, and the offset of the first one after which the database is not known.
+///
+/// # Errors
+///
+/// When the directory for temporary files cannot hold the log.
+pub(crate) fn resolved(
+    part: &Part,
+    conflicts: &[Conflict],
+    side: Side,
+) -> Result<(Mapping, Option<usize>)> {
+    let mut doubtful = None;
+    let text = mapped(part, |out| {
+        doubtful = resolve(part.mapping.bytes(), conflicts, side, out)?;
+        Ok(())
+    })?;
+    part.mapping.check()?;
+    Ok((part.mapping.with_content(text)?, doubtful))
 }
 
 /// Returns a mapping of some bytes of a part, copied to a file of their own.

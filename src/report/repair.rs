@@ -162,6 +162,12 @@ fn restored_part(out: &mut String, restored: &RestoredPart) -> fmt::Result {
         Change::InlineCommands => {
             format!("inline commands, as typed: {commands} written as a server logs them")
         }
+        Change::Gzip => "gzip: decompressed".to_owned(),
+        Change::Zstd => "Zstandard: decompressed".to_owned(),
+        Change::ConflictMarkers => format!(
+            "conflict markers of git: removed, and the version kept that --assume names, in {}",
+            counted(places, "place")
+        ),
         Change::Monitor => format!(
             "MONITOR output: {commands} made of the writes in it, {} left out; what a server chose at random is not in it",
             counted(left_out, "other line")

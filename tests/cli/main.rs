@@ -38,6 +38,7 @@ mod prune;
 mod recover;
 mod renamed;
 mod repair;
+mod repair_choices;
 mod repair_conversion;
 mod repair_rdb;
 mod restore;

@@ -12,9 +12,11 @@
 //! | `typed` | inline commands, and the quotes in them |
 //! | `monitor` | the output of MONITOR |
 //! | `wide` | UTF-16 |
+//! | `conflict` | marks of git around two versions of some lines, of which one has to be chosen |
 //!
 //! `reading` has what they share.
 
+mod conflict;
 mod leftover;
 mod loose;
 mod monitor;
@@ -25,6 +27,8 @@ mod wide;
 use std::io::{self, Write};
 
 use crate::aof::frame_end;
+pub use conflict::Side;
+pub(crate) use conflict::{Conflict, conflicts, resolve};
 pub(crate) use reading::Commands;
 pub use reading::{Change, Undone};
 pub(crate) use wide::narrow;

@@ -32,6 +32,12 @@ pub enum Change {
     InlineCommands,
     /// Lines as MONITOR prints them.
     Monitor,
+    /// The file was compressed by gzip.
+    Gzip,
+    /// The file was compressed by zstd.
+    Zstd,
+    /// Marks of git around two versions of some lines.
+    ConflictMarkers,
 }
 
 /// A change that was undone.

@@ -6,6 +6,7 @@
 //! run is a plan that is not applied.
 
 pub mod apply;
+mod conflict;
 pub mod decide;
 pub(crate) mod joined;
 mod options;
@@ -17,6 +18,7 @@ pub(crate) mod start;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use options::Side;
 pub use options::{OpenTransaction, RepairOptions};
 
 use std::path::Path;

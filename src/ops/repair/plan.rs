@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::conflict::without_conflicts;
 use super::decide::{Decision, DropReason, Dropped, decide};
 use super::joined::{JoinedChoice, choose};
 use super::options::RepairOptions;
@@ -15,12 +16,13 @@ use crate::analysis::survey::{Preamble, Survey, survey};
 use crate::aof::conversion::{Change, Undone};
 use crate::aof::log::Log;
 use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::next_step::{Action, NextStep, path_arg};
 use crate::base::progress::Progress;
 use crate::base::units::{Bytes, Count};
 use crate::disk::Mapping;
 use crate::input::conversion::restored;
-use crate::input::files::open_files;
 use crate::input::overwrite::inputs;
+use crate::input::wrap::open_unwrapped;
 use crate::replay::leave_out;
 
 /// What a repair retains and removes. It does not depend on the destination of the result.
@@ -92,7 +94,15 @@ pub fn plan(
     options: &RepairOptions,
     progress: &dyn Progress,
 ) -> Result<PlannedRepair> {
-    let mut log = open_files(path)?;
+    let (mut log, unwrapped) = open_unwrapped(path, progress)?;
+    let broken = unwrapped.as_ref().and_then(|it| it.broken(path));
+    if let Some(error) = broken.filter(|_| !options.salvage) {
+        let args = ["repair", &path_arg(path), "--salvage", "--dry-run"];
+        let why = "Preview the repair that keeps what is before that";
+        return Err(error
+            .help("copy the file again if there is another one")
+            .step(NextStep::alternative(why, [Action::aofkit(args)])));
+    }
     options.output.check(options.force, &inputs(&log))?;
     progress.phase("read", log.bytes());
     let mut surveys = surveys(&log, progress)?;
@@ -115,7 +125,22 @@ pub fn plan(
         progress.phase("read", log.bytes());
         surveys = self::surveys(&log, progress)?;
     }
-    let (mappings, restored) = restored_parts(&surveys)?;
+    let mut restored: Vec<RestoredPart> = Vec::new();
+    if let Some(unwrapped) = &unwrapped {
+        let part = log.parts[0].name.clone();
+        restored.push(RestoredPart { part, undone: unwrapped.undone() });
+    }
+    let chosen = without_conflicts(path, &surveys, options)?;
+    if !chosen.is_empty() {
+        drop(surveys);
+        for (index, mapping, undone) in chosen {
+            log.parts[index].mapping = mapping;
+            restored.push(undone);
+        }
+        surveys = self::surveys(&log, progress)?;
+    }
+    let (mappings, of_parts) = restored_parts(&surveys)?;
+    restored.extend(of_parts);
     if !mappings.is_empty() {
         drop(surveys);
         for (index, mapping) in mappings {
@@ -125,7 +150,8 @@ pub fn plan(
     }
     let decision = decide(&log, &surveys, options)?;
     let changed = Changed { rdb, restored, joined };
-    let plan = RepairPlan::new(&log, &surveys, &decision, changed, options.salvage);
+    let mut plan = RepairPlan::new(&log, &surveys, &decision, changed, options.salvage);
+    plan.lost_more |= unwrapped.is_some_and(|unwrapped| unwrapped.fault.is_some());
     if !plan.damaged {
         refuse_broken_values(&log, &surveys)?;
     }
@@ -167,11 +193,7 @@ fn restored_parts(surveys: &[Survey<'_>]) -> Result<(Restored, Vec<RestoredPart>
         if is_broken || survey.stop.fault.is_none() || survey.part.compressed.is_some() {
             continue;
         }
-        // A server reads past the end of some values, and stops at what follows them.
-        let non_canonical = survey.tally.non_canonical;
-        let first = if non_canonical.count > 0 { non_canonical.first } else { u64::MAX };
-        let from = usize::try_from(first).map_or(survey.stop.at, |first| first.min(survey.stop.at));
-        if let Some((mapping, undone)) = restored(survey.part, from)? {
+        if let Some((mapping, undone)) = restored(survey.part, survey.first_unusual())? {
             mappings.push((index, mapping));
             let part = &survey.part.name;
             all.extend(

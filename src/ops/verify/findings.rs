@@ -15,6 +15,7 @@ use crate::analysis::foreign_log::foreign_log;
 use crate::analysis::joined::{self, joined_logs};
 use crate::analysis::rdb_error::{Correction, find_correction, has_sound_structure};
 use crate::analysis::survey::{NEWER_RDB, Preamble, Survey};
+use crate::aof::conversion::conflicts;
 use crate::aof::log::{Layout, Log, OtherKind, PartRole};
 use crate::aof::recognise::LooksLike;
 use crate::base::escape::Shown;
@@ -45,6 +46,9 @@ const AFTER_RDB: &str = "after-rdb";
 
 /// The kind of the finding about several logs in one file.
 const SECOND_RDB: &str = "second-rdb";
+
+/// The kind of the finding about conflict markers of git.
+const CONFLICT_MARKERS: &str = "conflict-markers";
 
 const BROKEN_RDB: &str = "broken-rdb";
 
@@ -321,6 +325,17 @@ fn after_rdb(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
 
 fn structure(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
     let Some(damage) = describe(survey) else { return };
+    let conflicts = conflicts(survey.part.mapping.bytes(), survey.first_unusual());
+    if let Some(first) = conflicts.first() {
+        let found = counted(conflicts.len() as u64, "conflict");
+        let what = format!("git left conflict markers in the log: {found}");
+        let help = "no server reads them; `aofkit repair FILE --assume ours --output NEW` keeps the first version, --assume theirs the last, and --assume both both";
+        let finding = Finding::new(Level::Error, CONFLICT_MARKERS, what);
+        let finding = finding.at(survey, first.range.start as u64).help(help);
+        let count = conflicts.len() as u64;
+        findings.push(Finding { count, damage: Some(Box::new(damage)), ..finding });
+        return;
+    }
     let logs = joined_logs(survey);
     if let Some(second) = logs.get(1) {
         let help = "no server reads more than the first; `aofkit repair FILE --joined 1 --output NEW` writes that, --joined 2 the second, and `aofkit merge` joins their keys";
