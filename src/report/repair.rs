@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use super::envelope::Report;
-use super::repair_rdb::rdb_repair;
+use super::repair_rdb::{database_doubt, rdb_repair};
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
 use crate::aof::conversion::{Change, Undone};
 use crate::aof::recognise::Content;
@@ -211,10 +211,7 @@ fn dropped_range(out: &mut String, dropped: &Dropped) -> fmt::Result {
         writeln!(out, "       {}", wrap(&what, 73, 7))?;
     }
     if dropped.database_uncertain > 0 {
-        let what = format!(
-            "the {} commands after it, up to the next SELECT, are kept; if the damage destroyed a SELECT, they belong to another database",
-            Count(dropped.database_uncertain)
-        );
+        let what = database_doubt(dropped.database_uncertain, &dropped.databases);
         writeln!(out, "       {} {}", Styled(WARNING, "database:"), wrap(&what, 62, 7))?;
     }
     Ok(())

@@ -41,6 +41,7 @@ mod repair;
 mod repair_choices;
 mod repair_conversion;
 mod repair_rdb;
+mod repair_select;
 mod restore;
 mod shell;
 mod slots;

@@ -7,6 +7,7 @@
 
 pub mod apply;
 mod conflict;
+mod databases;
 pub mod decide;
 pub(crate) mod joined;
 mod options;

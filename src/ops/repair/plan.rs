@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::conflict::without_conflicts;
+use super::databases::in_use;
 use super::decide::{Decision, DropReason, Dropped, decide};
 use super::joined::{JoinedChoice, choose};
 use super::options::RepairOptions;
@@ -147,6 +148,13 @@ pub fn plan(
             log.parts[index].mapping = mapping;
         }
         surveys = self::surveys(&log, progress)?;
+    }
+    let databases = in_use(&surveys, options.salvage);
+    for repair in &mut rdb {
+        let of_part = surveys.iter().find(|survey| survey.part.name == repair.part);
+        if let Some(survey) = of_part {
+            repair.doubt_commands(survey, &databases);
+        }
     }
     let decision = decide(&log, &surveys, options)?;
     let changed = Changed { rdb, restored, joined };
