@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use super::options::RepairOptions;
-use super::plan::RestoredPart;
 use crate::analysis::survey::Survey;
 use crate::aof::conversion::{Change, Conflict, Undone, conflicts};
 use crate::base::error::{Error, ErrorKind, Result};
@@ -22,7 +21,7 @@ pub(super) fn without_conflicts(
     path: &Path,
     surveys: &[Survey<'_>],
     options: &RepairOptions,
-) -> Result<Vec<(usize, Mapping, RestoredPart)>> {
+) -> Result<Vec<(usize, Mapping, Undone)>> {
     let mut chosen = Vec::new();
     for (index, survey) in surveys.iter().enumerate() {
         if survey.stop.fault.is_none() || survey.part.compressed.is_some() {
@@ -46,7 +45,7 @@ pub(super) fn without_conflicts(
         let places = found.len() as u64;
         let undone =
             Undone { change: Change::ConflictMarkers, places, first: first as u64, left_out: 0 };
-        chosen.push((index, mapping, RestoredPart { part: survey.part.name.clone(), undone }));
+        chosen.push((index, mapping, undone));
     }
     Ok(chosen)
 }

@@ -135,8 +135,9 @@ pub fn plan(
     if !chosen.is_empty() {
         drop(surveys);
         for (index, mapping, undone) in chosen {
-            log.parts[index].mapping = mapping;
-            restored.push(undone);
+            let part = &mut log.parts[index];
+            part.mapping = mapping;
+            restored.push(RestoredPart { part: part.name.clone(), undone });
         }
         surveys = self::surveys(&log, progress)?;
     }
