@@ -54,12 +54,11 @@ pub(crate) fn conflicts(bytes: &[u8], from: usize) -> Vec<Conflict> {
     found
 }
 
-/// Returns the offset of the first frame after `at`, at the start of a line before `end`.
+/// Returns the offset of the first frame after `at` and before `end`.
 fn frame_before(bytes: &[u8], at: usize, end: usize) -> Option<usize> {
     let window = bytes.get(at + 1..end)?;
-    memchr::memchr_iter(b'*', window)
-        .map(|found| at + 1 + found)
-        .find(|&found| bytes[found - 1] == b'\n' && canonical_end(bytes, found).is_some())
+    let mut starts = memchr::memchr_iter(b'*', window).map(|found| at + 1 + found);
+    starts.find(|&found| canonical_end(bytes, found).is_some())
 }
 
 const OURS: &[u8] = b"<<<<<<<";
