@@ -25,6 +25,7 @@ mod servers {
     pub(crate) mod rdb;
     pub(crate) mod rdb_errors;
     pub(crate) mod recover;
+    pub(crate) mod repair_forms;
     pub(crate) mod restore;
     pub(crate) mod rewrite;
     pub(crate) mod sets;
@@ -54,6 +55,7 @@ fn main() {
         servers::pairs::trials(),
         servers::rdb::trials(),
         servers::rdb_errors::trials(),
+        servers::repair_forms::trials(),
         servers::restore::trials(),
         servers::recover::trials(),
         servers::rewrite::trials(),

@@ -4,6 +4,7 @@
 //! - [`damage`]: the position and the reason at which reading stopped, for display.
 //! - [`destruction_scan`]: commands that destroyed data, with their context.
 //! - [`foreign_log`]: logs of other products.
+//! - `joined`: several logs in one file.
 //! - `rdb_error`: the bytes of a damaged RDB that are wrong.
 //! - [`rdb_inspection`]: what a server may refuse or drop in an intact RDB.
 //! - [`position`]: positions in a log: `PART:OFFSET`, `#N`, or a time.
@@ -17,6 +18,7 @@ pub mod damage;
 pub mod data_filter;
 pub mod destruction_scan;
 pub mod foreign_log;
+pub(crate) mod joined;
 pub(crate) mod key_hashes;
 pub mod key_state;
 pub mod keyspace_summary;

@@ -55,7 +55,7 @@ impl From<rdb::Reading> for Preamble {
 /// When another process truncated the file while it was read, it could not be read, or the caller cancelled.
 pub fn survey<'a>(part: &'a Part, progress: &dyn Progress) -> Result<Survey<'a>> {
     let bytes = part.mapping.bytes();
-    let mut start = 0;
+    let (mut start, mut end) = (0, bytes.len());
     let mut preamble = None;
     let mut inspection = RdbInspection::default();
     progress.check()?;
@@ -63,6 +63,7 @@ pub fn survey<'a>(part: &'a Part, progress: &dyn Progress) -> Result<Survey<'a>>
         match part.read_rdb(&mut inspection, progress) {
             Ok(reading) => {
                 start = usize::try_from(reading.len()).unwrap_or(bytes.len());
+                end = part.read_end(bytes, start);
                 preamble = Some(Preamble::from(reading));
             }
             Err(damage) => {
@@ -79,7 +80,7 @@ pub fn survey<'a>(part: &'a Part, progress: &dyn Progress) -> Result<Survey<'a>>
         }
     }
     let touch = |range| part.mapping.prefault(range);
-    let mut scanned = scan_parallel(bytes, start, Tally::default, touch, progress);
+    let mut scanned = scan_parallel(&bytes[..end], start, Tally::default, touch, progress);
     progress.check()?;
     scanned.sink.transactions = scanned.sink.transactions.at_start_of_log();
     part.mapping.check()?;
@@ -132,6 +133,22 @@ impl Survey<'_> {
         match &self.preamble {
             Some(Preamble::Newer(newer)) => Some(newer),
             Some(Preamble::Whole(_) | Preamble::Broken(_)) | None => None,
+        }
+    }
+
+    /// Returns the byte offset up to which all commands have the form in which servers write them: a server reads past the
+    /// end of some values, and stops at what follows them.
+    pub(crate) fn first_unusual(&self) -> usize {
+        let unusual = self.tally.non_canonical;
+        let first = usize::try_from(unusual.first).ok().filter(|_| unusual.count > 0);
+        first.map_or(self.stop.at, |first| first.min(self.stop.at))
+    }
+
+    /// Returns the number of bytes after an RDB file, which its loader ignores.
+    pub(crate) fn ignored_bytes(&self) -> u64 {
+        match self.stop.fault {
+            None => self.part.mapping.len().saturating_sub(self.stop.at as u64),
+            Some(_) => 0,
         }
     }
 

@@ -6,10 +6,18 @@
 /// What a file is that begins like nothing that is read here, and what to do with it.
 pub(crate) fn foreign(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     const MAGIC: &[(&[u8], &str, &str)] = &[
-        (b"\x1f\x8b\x08", "a gzip file", "decompress it first: gzip -dc FILE > NEW"),
+        (
+            b"\x1f\x8b\x08",
+            "a gzip file",
+            "decompress it: `aofkit repair FILE --output NEW`, which repairs what is in it too, or gzip -dc FILE > NEW",
+        ),
         (b"PK\x03\x04", "a zip archive", "extract it first: aofkit extract FILE --output DIR"),
         (b"PK\x05\x06", "an empty zip archive", "there is nothing in it to read"),
-        (b"\x28\xb5\x2f\xfd", "a Zstandard file", "decompress it first: zstd -dc FILE > NEW"),
+        (
+            b"\x28\xb5\x2f\xfd",
+            "a Zstandard file",
+            "decompress it: `aofkit repair FILE --output NEW`, which repairs what is in it too, or zstd -dc FILE > NEW",
+        ),
         (b"\xfd7zXZ\0", "an xz file", "decompress it first: xz -dc FILE > NEW"),
         (b"BZh", "a bzip2 file", "decompress it first: bzip2 -dc FILE > NEW"),
         (b"\x04\x22\x4d\x18", "an LZ4 file", "decompress it first: lz4 -dc FILE > NEW"),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::manifest::Manifest;
+use super::rdb_file::read_end;
 use crate::base::progress::Progress;
 use crate::disk::Mapping;
 use crate::rdb::envelope::{Envelope, Unwrapped};
@@ -139,6 +140,15 @@ impl Part {
             None => rdb::read(bytes, visitor, progress),
             Some(Compressed::Read { unwrapped, .. }) => unwrapped.read(bytes, visitor, progress),
             Some(Compressed::Unknown(envelope)) => Err(envelope.as_damage()),
+        }
+    }
+
+    /// Returns the end of what a server reads of `bytes`, which are those of the mapping up to where they are used, and
+    /// begin with an RDB of `rdb_len` bytes: of an RDB file, the end of the RDB.
+    pub(crate) fn read_end(&self, bytes: &[u8], rdb_len: usize) -> usize {
+        match self.role {
+            PartRole::Single => read_end(self.name.as_bytes(), bytes, rdb_len),
+            PartRole::Base | PartRole::Incr => bytes.len(),
         }
     }
 

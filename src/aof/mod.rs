@@ -6,6 +6,7 @@
 //! - [`mod@scan`] and [`parallel`]: every frame of a file, on one core or on all.
 //! - [`stream`]: the same for a log that arrives in pieces.
 //! - [`salvage`]: intact frames after damage.
+//! - `rdb_file`: where the loader of an RDB file stops.
 //! - `foreign`, [`recognise`]: what a file is that is no log, or a log after a conversion; [`conversion`]: such a log, read
 //!   back.
 
@@ -17,6 +18,7 @@ pub mod grammar;
 pub mod log;
 pub mod manifest;
 pub mod parallel;
+pub(crate) mod rdb_file;
 pub mod recognise;
 pub mod salvage;
 pub mod scan;

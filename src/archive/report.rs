@@ -29,6 +29,8 @@ pub struct CompressReport {
     pub archive_bytes: u64,
     /// The ratio of the size of the files to the size of the archive.
     pub ratio: f64,
+    /// The number of bytes after the end of an RDB file. Servers ignore them, and they are left out.
+    pub(crate) after_rdb: u64,
     /// The metadata of the archive.
     pub contents: Contents,
     /// Whether the archive was read back and found valid before it was published.

@@ -10,7 +10,7 @@ use super::output::report_error;
 use super::parse::parse_size;
 use crate::base::error::{Error, Result};
 use crate::base::server::Server;
-use crate::ops::repair::{OpenTransaction, RepairOptions, repair};
+use crate::ops::repair::{OpenTransaction, RepairOptions, Side, repair};
 use crate::report;
 
 /// Repair a damaged log or RDB: truncate it, or skip the damage
@@ -32,6 +32,12 @@ pub(super) struct Repair {
     /// What to do with an unfinished transaction that later writes may follow
     #[arg(long, value_name = "HOW")]
     join: Option<JoinArg>,
+    /// Of several logs that were joined into one file, keep only this one (1 for the first)
+    #[arg(long, value_name = "N")]
+    joined: Option<u32>,
+    /// Which version of lines to keep between conflict markers of git
+    #[arg(long, value_name = "VERSION", hide_short_help = true)]
+    assume: Option<AssumeArg>,
     /// Change nothing (exit code 4) if more than this would be lost; never ask
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     max_loss: Option<u64>,
@@ -74,6 +80,17 @@ enum KeepArg {
     Last,
 }
 
+/// The version of lines that are in conflict.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum AssumeArg {
+    /// The first one, of the branch that was merged into
+    Ours,
+    /// The last one, of the branch that was merged
+    Theirs,
+    /// The first one, and then the last one
+    Both,
+}
+
 /// Where later writes begin after an unfinished transaction.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum JoinArg {
@@ -104,6 +121,12 @@ impl Repair {
                 Some(JoinArg::Select) => OpenTransaction::KeepFromSelect,
             },
             keep_last_duplicate: self.keep == KeepArg::Last,
+            joined: self.joined,
+            conflicts: self.assume.map(|version| match version {
+                AssumeArg::Ours => Side::Ours,
+                AssumeArg::Theirs => Side::Theirs,
+                AssumeArg::Both => Side::Both,
+            }),
             max_loss_bytes: self.max_loss,
             max_lost_commands: self.max_commands,
             servers: self.servers.clone(),

@@ -19,6 +19,8 @@ pub struct IntactRange {
     pub commands: u64,
     /// How many of them are before its first SELECT.
     pub before_first_select: u64,
+    /// The databases that it selects.
+    pub databases: Vec<u32>,
     /// Its transactions. Whether one was open before it is not known.
     pub transactions: Transactions,
 }
@@ -81,6 +83,7 @@ fn find(bytes: &[u8], stop: Stop, is_file_end: bool) -> Vec<IntactRange> {
             range: start as u64..stop.at as u64,
             commands: tally.commands,
             before_first_select: tally.databases.before_first_select(tally.commands),
+            databases: tally.databases.by_number.into_keys().collect(),
             transactions: tally.transactions,
         });
     }

@@ -4,9 +4,10 @@
 //! process ends.
 
 use std::env;
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
 
-use crate::aof::conversion::{Change, Commands, Undone, narrow, undo};
+use crate::aof::conversion::{Change, Commands, Conflict, Side, Undone, narrow, resolve, undo};
 use crate::aof::log::Part;
 use crate::base::error::{Error, Result};
 use crate::command::lookup;
@@ -29,37 +30,110 @@ pub(crate) fn restored(part: &Part, fault: usize) -> Result<Option<(Mapping, Vec
         Some(text) => (text.bytes(), 0),
         None => (bytes, fault),
     };
-    let failed = |error| Error::io("read a log", &part.path, error);
-    // Most faults are damage, and then nothing needs to be written.
-    let mut undone = undo(text, start, &Table, &mut io::sink()).map_err(failed)?;
-    if undone.is_empty() && narrowed.is_none() {
-        return Ok(None);
-    }
-    let log = mapped(part, |out| undo(text, start, &Table, out).map(|_| ()))?;
-    if narrowed.is_some() {
-        undone.insert(0, Undone { change: Change::Utf16, places: 1, first: 0, left_out: 0 });
-    }
+    let mut undone = Vec::new();
+    let log = written(|out| {
+        undone = undo(text, start, &Table, out)?;
+        Ok(())
+    })?;
     part.mapping.check()?;
+    let log = log.map(|file| Mapping::from_file(file, &part.path)).transpose()?;
+    let Some(text) = narrowed else {
+        let log = log.map(|log| part.mapping.with_content(log)).transpose()?;
+        return Ok(log.map(|log| (log, undone)));
+    };
+    if log.is_none() {
+        undone.clear();
+    }
+    for undone in &mut undone {
+        undone.first = wide_offset(bytes, text.bytes(), undone.first);
+    }
+    // Nothing was written if nothing else was changed.
+    let log = log.unwrap_or(text);
+    undone.insert(0, Undone { change: Change::Utf16, places: 1, first: 0, left_out: 0 });
     Ok(Some((part.mapping.with_content(log)?, undone)))
+}
+
+/// Returns the offset in a file in UTF-16 of a byte of its text.
+fn wide_offset(bytes: &[u8], text: &[u8], offset: u64) -> u64 {
+    let mark = if matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) { 2 } else { 0 };
+    let before = text.get(..usize::try_from(offset).unwrap_or(usize::MAX)).unwrap_or(text);
+    let units: usize =
+        before.utf8_chunks().flat_map(|chunk| chunk.valid().chars()).map(char::len_utf16).sum();
+    mark + 2 * units as u64
+}
+
+/// Returns a part with one side of each conflict, and the offset of the first one after which the database is not known.
+///
+/// # Errors
+///
+/// When the directory for temporary files cannot hold the log.
+pub(crate) fn resolved(
+    part: &Part,
+    conflicts: &[Conflict],
+    side: Side,
+) -> Result<(Mapping, Option<usize>)> {
+    let mut doubtful = None;
+    let text = mapped(part, |out| {
+        doubtful = resolve(part.mapping.bytes(), conflicts, side, out)?;
+        Ok(())
+    })?;
+    part.mapping.check()?;
+    Ok((part.mapping.with_content(text)?, doubtful))
+}
+
+/// Returns a mapping of some bytes of a part, copied to a file of their own.
+///
+/// # Errors
+///
+/// When the directory for temporary files cannot hold them.
+pub(crate) fn copied(part: &Part, bytes: &[u8]) -> Result<Mapping> {
+    let copy = mapped(part, |out| out.write_all(bytes))?;
+    part.mapping.check()?;
+    part.mapping.with_content(copy)
 }
 
 /// Returns the bytes of a part that was saved as UTF-16.
 fn as_bytes(part: &Part) -> Result<Option<Mapping>> {
-    let mut is_wide = false;
-    let text = mapped(part, |out| {
-        is_wide = narrow(part.mapping.bytes(), out)?.is_some();
-        Ok(())
-    })?;
-    Ok(is_wide.then_some(text))
+    let text = written(|out| narrow(part.mapping.bytes(), out).map(|_| ()))?;
+    text.map(|file| Mapping::from_file(file, &part.path)).transpose()
 }
 
 /// Maps what `write` writes to a file without a name.
 fn mapped(part: &Part, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<Mapping> {
-    let place = env::temp_dir();
-    let failed = |error| Error::io("write a log to", &place, error).help(TEMPORARY_DIRECTORY);
-    let mut out = BufWriter::new(tempfile::tempfile().map_err(failed)?);
+    let file = match written(write)? {
+        Some(file) => file,
+        None => tempfile::tempfile().map_err(failed)?,
+    };
+    Mapping::from_file(file, &part.path)
+}
+
+/// Returns the file without a name that has what `write` writes; `None` if that is nothing, as for most faults, which are
+/// damage.
+fn written(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<Option<File>> {
+    let mut out = BufWriter::new(Temporary(None));
     write(&mut out).map_err(failed)?;
-    Mapping::from_file(out.into_inner().map_err(|error| failed(error.into()))?, &part.path)
+    Ok(out.into_inner().map_err(|error| failed(error.into()))?.0)
+}
+
+fn failed(error: io::Error) -> Error {
+    Error::io("write a log to", env::temp_dir(), error).help(TEMPORARY_DIRECTORY)
+}
+
+/// A file without a name, if anything was written to it.
+struct Temporary(Option<File>);
+
+impl Write for Temporary {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let file = match self.0.take() {
+            Some(file) => file,
+            None => tempfile::tempfile()?,
+        };
+        self.0.insert(file).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The commands of the servers that are known here.

@@ -36,12 +36,14 @@ use super::broken_set::{BrokenSet, SetFault};
 use super::envelope::map_part;
 use crate::aof::foreign::foreign;
 use crate::aof::log::{
-    HistoryFile, Layout, Log, ManifestFile, OtherFile, OtherKind, Part, PartRole, starts_with_rdb,
+    Compressed, HistoryFile, Layout, Log, ManifestFile, OtherFile, OtherKind, Part, PartRole,
+    starts_with_rdb,
 };
 use crate::aof::manifest;
 use crate::aof::manifest::{Role, printable};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::escape::ShownPath;
+use crate::disk::Mapping;
 use crate::disk::names::{Leftover, leftover};
 
 /// Opens the log that `path` refers to.
@@ -87,15 +89,25 @@ fn open_file(path: &Path) -> Result<Result<Log, BrokenSet>> {
     if is_manifest {
         return open_set(path);
     }
+    Ok(Ok(one_file(path, mapping, compressed)))
+}
+
+/// Returns the log in one file whose bytes are those of `mapping`, which are not a manifest.
+pub(super) fn open_content(path: &Path, mapping: Mapping) -> Log {
+    one_file(path, mapping, None)
+}
+
+fn one_file(path: &Path, mapping: Mapping, compressed: Option<Box<Compressed>>) -> Log {
+    let is_rdb = compressed.is_some() || starts_with_rdb(mapping.bytes());
     let member = Member::find(path);
     let layout = match &member {
         Some(member) => Layout::OnePart { manifest: member.manifest.clone() },
-        None if bytes.is_empty() && !is_rdb => Layout::Empty,
+        None if mapping.is_empty() && !is_rdb => Layout::Empty,
         None if is_rdb => Layout::RdbFile,
         None => Layout::SingleFile,
     };
     let part = Part {
-        name: printable(name.as_bytes()),
+        name: printable(path.file_name().unwrap_or_default().as_bytes()),
         path: path.to_path_buf(),
         role: member.as_ref().map_or(PartRole::Single, |member| member.role),
         index: 0,
@@ -103,7 +115,7 @@ fn open_file(path: &Path) -> Result<Result<Log, BrokenSet>> {
         mapping,
         compressed,
     };
-    Ok(Ok(Log {
+    Log {
         path: path.to_path_buf(),
         opened: path.to_path_buf(),
         chosen: None,
@@ -112,7 +124,7 @@ fn open_file(path: &Path) -> Result<Result<Log, BrokenSet>> {
         history: Vec::new(),
         manifest: None,
         others: Vec::new(),
-    }))
+    }
 }
 
 /// The error for a file of another format: what it is, and what to do with it.

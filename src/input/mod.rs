@@ -4,6 +4,7 @@
 //! - `absent`: a place at which there is no log yet.
 //! - [`files`]: the mapped parts of a log in files, in load order.
 //! - [`envelope`]: compressed RDBs.
+//! - `wrap`: logs that are compressed as a whole.
 //! - `conversion`: logs whose bytes a tool changed as a whole.
 //! - [`broken_set`]: the faults of a set that are detected before its parts are read.
 //! - [`archive`]: archives verified and extracted.
@@ -17,5 +18,6 @@ pub mod files;
 pub mod hold_origin;
 pub mod opened;
 pub mod overwrite;
+pub(crate) mod wrap;
 
 pub use opened::{Input, OpenedLog, open, open_log};

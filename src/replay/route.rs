@@ -379,7 +379,7 @@ fn route_part<'l>(
     groups: &mut UnionFind,
     progress: &dyn Progress,
 ) -> Result<()> {
-    let mut start = 0;
+    let (mut start, mut end) = (0, part.mapping.bytes().len());
     let (mut writer, mut rdb) = (None, None);
     let mut keys = RdbKeys::new(plan);
     progress.check()?;
@@ -402,7 +402,8 @@ fn route_part<'l>(
                 });
             }
         };
-        start = usize::try_from(walk.len).unwrap_or(part.mapping.bytes().len());
+        start = usize::try_from(walk.len).unwrap_or(end);
+        end = part.read_end(part.mapping.bytes(), start);
         routed.rdb_keys += walk.keys;
         writer = writer_of(&walk);
         rdb = Some(Header { magic: walk.magic, version: walk.version });
@@ -411,19 +412,19 @@ fn route_part<'l>(
             return Err(Error::new(ErrorKind::Refused, message).at(&part.path));
         }
     }
-    let commands = Commands { part, kept, start, plan };
+    let commands = Commands { part, kept, start, end, plan };
     let scanned = commands.scan(u64::MAX, progress)?;
-    let (mut router, end) = (scanned.sink, scanned.stop.at);
+    let (mut router, stop) = (scanned.sink, scanned.stop.at);
     if let Some(fault) = scanned.stop.fault {
         // What is left out at the end of the part is not read, nor searched.
         let read = &part.mapping.bytes()[..kept.end_in(part)];
         if !part.is_last || is_damage(read, scanned.stop) {
             // Of a length beyond the end, the end says nothing: the broken command does.
-            let at = if fault.is_short() { end } else { fault.at() };
+            let at = if fault.is_short() { stop } else { fault.at() };
             return Err(damaged(log, part, at, &following(read, scanned.stop)));
         }
     }
-    let mut read_to = end as u64;
+    let mut read_to = stop as u64;
     if let Some(open) = router.transactions.open() {
         if !part.is_last || open.block != open.multi {
             return Err(unfinished(log, part, open.block));
@@ -432,9 +433,10 @@ fn route_part<'l>(
         read_to = open.multi;
         router = commands.scan(open.multi, &Silent)?.sink;
     }
-    if read_to < kept.end() {
-        let transaction = read_to < end as u64;
-        routed.torn = Some(Torn { at: read_to, bytes: kept.end() - read_to, transaction });
+    let kept_to = kept.end().min(end as u64);
+    if read_to < kept_to {
+        let transaction = read_to < stop as u64;
+        routed.torn = Some(Torn { at: read_to, bytes: kept_to - read_to, transaction });
     }
     if let Some(flush) = router.flush {
         for earlier in &mut routed.parts {
@@ -479,6 +481,8 @@ struct Commands<'c> {
     kept: &'c ReadRanges,
     /// The lowest possible offset of the first command: the end of the RDB.
     start: usize,
+    /// The end of what a server reads: of an RDB file, the end of the RDB.
+    end: usize,
     plan: &'c Plan<'c>,
 }
 
@@ -486,7 +490,7 @@ impl<'c> Commands<'c> {
     /// Reads the commands before `limit`.
     fn scan(&self, limit: u64, progress: &dyn Progress) -> Result<Scanned<Router<'c>>> {
         let part = self.part;
-        let bytes = part.mapping.bytes();
+        let bytes = &part.mapping.bytes()[..self.end];
         let index = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
         let touch = |range| part.mapping.prefault(range);
         let mut whole =

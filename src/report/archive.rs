@@ -42,6 +42,12 @@ pub fn not_compressed(report: &CompressAllReport) -> String {
     }))
 }
 
+/// Returns the note on bytes after an RDB file.
+pub(super) fn left_out_after_rdb(bytes: u64) -> String {
+    let bytes = counted(bytes, "byte");
+    format!("{bytes} after the end of the RDB, which servers ignore, are left out")
+}
+
 fn compressed_to(out: &mut String, report: &CompressReport) -> fmt::Result {
     writeln!(out, "{}", Styled(STRONG, ShownPath(&report.path)))?;
     writeln!(out)?;
@@ -66,6 +72,9 @@ fn compressed_to(out: &mut String, report: &CompressReport) -> fmt::Result {
     )?;
     let phases = report.phases.iter().map(|phase| (phase.name, phase.elapsed_s));
     row(out, "time", &lines::time(report.elapsed_s, phases))?;
+    if report.after_rdb > 0 {
+        warning(out, &left_out_after_rdb(report.after_rdb))?;
+    }
     for file in &report.contents.files {
         if let Some(content) = &file.newer_rdb {
             let rest = "its keys were not counted; it is valid by its checksum";

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write};
 
+use super::archive::left_out_after_rdb;
 use super::envelope::Report;
 use super::lines::{alternatives, error_word, rdb_and_commands, row, time, warning};
 use super::retention::{problems, summary};
@@ -75,6 +76,9 @@ fn notes(out: &mut String, report: &BackupReport) -> fmt::Result {
             Count(under_way.end),
             counted(under_way.bytes, "byte"),
         ))?;
+    }
+    if report.plan.after_rdb > 0 {
+        note(left_out_after_rdb(report.plan.after_rdb))?;
     }
     if let Some(done) = report.compaction.as_ref().filter(|done| done.failed_commands > 0) {
         let commands = counted(done.failed_commands, "command");

@@ -3,13 +3,14 @@
 use std::fmt::{self, Write};
 
 use super::envelope::Report;
-use super::repair_rdb::rdb_repair;
+use super::repair_rdb::{database_doubt, rdb_repair};
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
 use crate::aof::conversion::{Change, Undone};
 use crate::aof::recognise::Content;
 use crate::base::escape::ShownPath;
 use crate::base::units::{Bytes, Count, counted};
 use crate::ops::repair::RepairReport;
+use crate::ops::repair::joined::{JoinedChoice, content};
 use crate::ops::repair::plan::{RepairPlan, RestoredPart};
 use crate::ops::repair::start::Start;
 use crate::ops::repair::{DropReason, Dropped};
@@ -36,6 +37,9 @@ fn write_text(out: &mut String, report: &RepairReport) -> fmt::Result {
     writeln!(out)?;
     for rdb in &report.plan.rdb {
         rdb_repair(out, rdb)?;
+    }
+    if let Some(joined) = &report.plan.joined {
+        joined_logs(out, joined)?;
     }
     for restored in &report.plan.restored {
         restored_part(out, restored)?;
@@ -120,6 +124,16 @@ fn not_starting(start: &Start) -> String {
     format!("{others}{server}: {reason}")
 }
 
+fn joined_logs(out: &mut String, joined: &JoinedChoice) -> fmt::Result {
+    let what = format!("log {} of {} in this file is kept", joined.kept, joined.logs.len());
+    writeln!(out, "  {} {}", Styled(GOOD, "joined"), wrap(&what, 71, 9))?;
+    for (number, log) in joined.left_out().take(LISTED) {
+        let what = format!("log {number} is not in the result: {}", content(log));
+        writeln!(out, "         {}", wrap(&what, 71, 9))?;
+    }
+    writeln!(out)
+}
+
 fn restored_part(out: &mut String, restored: &RestoredPart) -> fmt::Result {
     let Undone { change, places, first, left_out } = restored.undone;
     let commands = counted(places, "command");
@@ -148,6 +162,12 @@ fn restored_part(out: &mut String, restored: &RestoredPart) -> fmt::Result {
         Change::InlineCommands => {
             format!("inline commands, as typed: {commands} written as a server logs them")
         }
+        Change::Gzip => "gzip: decompressed".to_owned(),
+        Change::Zstd => "Zstandard: decompressed".to_owned(),
+        Change::ConflictMarkers => format!(
+            "conflict markers of git: removed, and the version kept that --assume names, in {}",
+            counted(places, "place")
+        ),
         Change::Monitor => format!(
             "MONITOR output: {commands} made of the writes in it, {} left out; what a server chose at random is not in it",
             counted(left_out, "other line")
@@ -191,10 +211,7 @@ fn dropped_range(out: &mut String, dropped: &Dropped) -> fmt::Result {
         writeln!(out, "       {}", wrap(&what, 73, 7))?;
     }
     if dropped.database_uncertain > 0 {
-        let what = format!(
-            "the {} commands after it, up to the next SELECT, are kept; if the damage destroyed a SELECT, they belong to another database",
-            Count(dropped.database_uncertain)
-        );
+        let what = database_doubt(dropped.database_uncertain, &dropped.databases);
         writeln!(out, "       {} {}", Styled(WARNING, "database:"), wrap(&what, 62, 7))?;
     }
     Ok(())

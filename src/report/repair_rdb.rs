@@ -38,6 +38,10 @@ pub(super) fn rdb_repair(out: &mut String, rdb: &RdbRepair) -> fmt::Result {
         );
         writeln!(out, "  {} {}", Styled(WARNING, "database:"), wrap(&what, 68, 12))?;
     }
+    if rdb.commands_uncertain > 0 {
+        let what = database_doubt(rdb.commands_uncertain, &rdb.databases);
+        writeln!(out, "  {} {}", Styled(WARNING, "database:"), wrap(&what, 68, 12))?;
+    }
     if rdb.values_uncertain {
         let all = if rdb.dropped.is_empty() { "all keys are there, but " } else { "" };
         let what = format!(
@@ -79,4 +83,21 @@ fn dropped(gone: &Gone) -> String {
 fn doubt(key: &Doubtful) -> String {
     let name = Shown(&key.key);
     format!("key {name} of db {}, byte {}: next to damage", key.db, Count(key.offset))
+}
+
+/// Returns the doubt about the database of `commands` after removed bytes.
+pub(super) fn database_doubt(commands: u64, databases: &[u32]) -> String {
+    let numbers: Vec<String> = databases.iter().map(ToString::to_string).collect();
+    let (kept, they_belong) = match commands {
+        1 => ("the command after it is".to_owned(), "it belongs"),
+        _ => {
+            let kept =
+                format!("the {} commands after it, up to the next SELECT, are", Count(commands));
+            (kept, "they belong")
+        }
+    };
+    format!(
+        "{kept} kept; if the damage destroyed a SELECT, {they_belong} to another database (in use: {})",
+        numbers.join(", ")
+    )
 }

@@ -175,6 +175,8 @@ impl Printed {
         );
         place.put("html.aof", "<html></html>\n");
         place.put("noise.rdb", super::repair_rdb::with_noise());
+        let preamble = super::joined::rdb(0, &[("k", "v")]);
+        place.put("joined.aof", [&preamble[..], &preamble].concat());
         place.put("keydb.rdb", super::convert::of_keydb(&[("a", "4102444800000")]));
         let code = "#!lua name=lib\nredis.register_function('f', function() return 1 end)";
         place.put(
@@ -194,6 +196,7 @@ impl Printed {
             "recover a.aof --undelete * -o undeleted",
             "strip-flushall ends.aof --in-place",
             "repair html.aof -n",
+            "repair joined.aof -n --joined 2",
             "repair noise.rdb -n --salvage",
             "repair damaged.aof -n --salvage",
             "repair torn.aof --in-place",

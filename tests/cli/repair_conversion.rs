@@ -84,6 +84,22 @@ fn marks_and_encodings_of_editors_are_undone() {
 }
 
 #[test]
+fn offsets_in_a_log_in_utf_16_count_bytes_of_the_file() {
+    let later = with_ends(&command(&["SET", "z", "1"]), "\n");
+    let text = [&log()[..], &later].concat();
+    for mark in [&b""[..], b"\xff\xfe"] {
+        let place = Place::new();
+        place.put("a.aof", [mark, &utf_16(&text, true)].concat());
+        let run = place.run(&["repair", "a.aof", "-n", "--json"]);
+        let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+        let undone = &report["undone"];
+        assert_eq!((&undone[0]["change"], &undone[0]["first"]), (&"utf-16".into(), &0.into()));
+        assert_eq!(undone[1]["change"], "lf-line-ends", "{report:#}");
+        assert_eq!(undone[1]["first"], mark.len() + 2 * log().len(), "{report:#}");
+    }
+}
+
+#[test]
 fn change_of_one_part_of_a_log_is_undone() {
     let [log, later] = [log(), command(&["SET", "z", "1"])];
     let preamble = b"REDIS0009\xfe\x00\x00\x01k\x01v\xff\0\0\0\0\0\0\0\0";

@@ -12,9 +12,11 @@
 //! | `typed` | inline commands, and the quotes in them |
 //! | `monitor` | the output of MONITOR |
 //! | `wide` | UTF-16 |
+//! | `conflict` | marks of git around two versions of some lines, of which one has to be chosen |
 //!
 //! `reading` has what they share.
 
+mod conflict;
 mod leftover;
 mod loose;
 mod monitor;
@@ -25,14 +27,16 @@ mod wide;
 use std::io::{self, Write};
 
 use crate::aof::frame_end;
+pub use conflict::Side;
+pub(crate) use conflict::{Conflict, conflicts, resolve};
 pub(crate) use reading::Commands;
 pub use reading::{Change, Undone};
 pub(crate) use wide::narrow;
 
-use reading::canonical_end;
+use reading::{Replacement, canonical_end};
 
 /// Writes the log in `bytes` as a server would have written it, and returns what was undone. `start` is the offset at
-/// which commands begin; everything before it is copied.
+/// which commands begin; everything before it is copied. Nothing is written if nothing is undone.
 ///
 /// Bytes that no rule applies to are copied: they are damage for the reader after this.
 ///
@@ -63,7 +67,9 @@ pub(crate) fn undo(
             at = frame_end(bytes, at).unwrap_or_else(|| pass.next_readable(at));
         }
     }
-    pass.copy_until(bytes.len())?;
+    if !pass.undone.is_empty() {
+        pass.copy_until(bytes.len())?;
+    }
     Ok(pass.undone)
 }
 
@@ -101,15 +107,18 @@ impl Pass<'_> {
         };
         self.copy_until(at)?;
         self.copied = reading.end;
-        for args in &reading.commands {
-            write_command(self.out, args)?;
+        match &reading.commands {
+            Replacement::Nothing => {}
+            Replacement::Command(args) => write_command(self.out, args)?,
+            Replacement::Lines(lines, _) => {
+                lines(bytes, at, commands, &mut |args| write_command(self.out, args))?;
+            }
         }
-        if let Some(line) = reading.annotation {
+        if let Some(line) = reading.annotation.clone() {
             self.out.write_all(&bytes[line])?;
             self.out.write_all(b"\r\n")?;
         }
-        let places = (reading.commands.len() as u64).max(1);
-        self.note(reading.change, at, places);
+        self.note(reading.change, at, reading.places());
         if let Some(undone) = self.undone.iter_mut().find(|it| it.change == reading.change) {
             undone.left_out += reading.left_out;
         }
@@ -207,6 +216,10 @@ mod tests {
     fn undone(bytes: &[u8]) -> (Vec<u8>, Vec<(Change, u64, u64)>) {
         let mut out = Vec::new();
         let changes = undo(bytes, 0, &Table, &mut out).unwrap();
+        if changes.is_empty() {
+            assert_eq!(out, b"");
+            out = bytes.to_vec();
+        }
         (out, changes.iter().map(|it| (it.change, it.places, it.first)).collect())
     }
 

@@ -4,35 +4,44 @@
 //! to the time of the line. The writes are a log; what a server chose at random, such as the members that SPOP removed, is
 //! not in it.
 
+use std::io;
+
 use super::reading::{Change, Commands, Reading};
 use super::typed::{line, split};
 
 /// Reads all lines from `at` to the end of the file, if each of them is one of MONITOR.
 pub(super) fn lines(bytes: &[u8], at: usize, commands: &dyn Commands) -> Option<Reading> {
-    let mut reading = Reading::nothing(Change::Monitor, at);
-    let mut selected = None;
-    while reading.end < bytes.len() {
-        let (text, next) = line(bytes, reading.end)?;
-        reading.end = next;
+    Reading::lines(Change::Monitor, bytes, at, commands, each)
+}
+
+fn each(
+    bytes: &[u8],
+    mut at: usize,
+    commands: &dyn Commands,
+    each: &mut dyn FnMut(&[Vec<u8>]) -> io::Result<()>,
+) -> io::Result<Option<(usize, u64)>> {
+    let (mut selected, mut left_out) = (None, 0);
+    while at < bytes.len() {
+        let Some((text, next)) = line(bytes, at) else { return Ok(None) };
+        at = next;
         if matches!(text, b"OK" | b"+OK" | b"") {
-            reading.left_out += 1;
+            left_out += 1;
             continue;
         }
-        let event = Event::read(text)?;
-        let name = event.args.first()?;
+        let Some(event) = Event::read(text) else { return Ok(None) };
+        let Some(name) = event.args.first() else { return Ok(None) };
         // Scripts are left out: what they did follows them.
         if !commands.writes(name) || is_of_connection(name) {
-            reading.left_out += 1;
+            left_out += 1;
             continue;
         }
         if selected != Some(event.db) {
             selected = Some(event.db);
-            let select = [b"SELECT".to_vec(), event.db.to_string().into_bytes()];
-            reading.commands.push(select.to_vec());
+            each(&[b"SELECT".to_vec(), event.db.to_string().into_bytes()])?;
         }
-        reading.commands.push(with_absolute_expiry(event.args, event.time_ms));
+        each(&with_absolute_expiry(event.args, event.time_ms))?;
     }
-    (!reading.commands.is_empty()).then_some(reading)
+    Ok(Some((at, left_out)))
 }
 
 /// Whether the command concerns the connection: the line says which database it used, and that of a transaction when it

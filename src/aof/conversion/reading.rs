@@ -1,5 +1,6 @@
 //! What is read of a changed log.
 
+use std::io;
 use std::ops::Range;
 
 use serde::Serialize;
@@ -32,6 +33,12 @@ pub enum Change {
     InlineCommands,
     /// Lines as MONITOR prints them.
     Monitor,
+    /// The file was compressed by gzip.
+    Gzip,
+    /// The file was compressed by zstd.
+    Zstd,
+    /// Marks of git around two versions of some lines.
+    ConflictMarkers,
 }
 
 /// A change that was undone.
@@ -55,13 +62,29 @@ pub(crate) trait Commands {
     fn writes(&self, name: &[u8]) -> bool;
 }
 
+/// Calls its last argument with each command of whole lines at an offset, and returns the offset after the lines and the
+/// number of those that are no command; `None` if they are not of its kind.
+pub(super) type Lines = fn(
+    &[u8],
+    usize,
+    &dyn Commands,
+    &mut dyn FnMut(&[Vec<u8>]) -> io::Result<()>,
+) -> io::Result<Option<(usize, u64)>>;
+
+/// The commands in the place of bytes.
+pub(super) enum Replacement {
+    Nothing,
+    Command(Vec<Vec<u8>>),
+    /// Those of so many lines that they are read once more to be written, and not held in memory.
+    Lines(Lines, u64),
+}
+
 /// What a rule makes of the bytes at an offset.
 pub(super) struct Reading {
     pub(super) change: Change,
     /// The offset at which reading goes on.
     pub(super) end: usize,
-    /// The commands in their place.
-    pub(super) commands: Vec<Vec<Vec<u8>>>,
+    pub(super) commands: Replacement,
     /// Annotation lines in their place, without a line end.
     pub(super) annotation: Option<Range<usize>>,
     /// The number of lines that are left out.
@@ -70,11 +93,39 @@ pub(super) struct Reading {
 
 impl Reading {
     pub(super) fn command(change: Change, end: usize, args: Vec<Vec<u8>>) -> Reading {
-        Reading { change, end, commands: vec![args], annotation: None, left_out: 0 }
+        let commands = Replacement::Command(args);
+        Reading { change, end, commands, annotation: None, left_out: 0 }
     }
 
     pub(super) fn nothing(change: Change, end: usize) -> Reading {
-        Reading { change, end, commands: Vec::new(), annotation: None, left_out: 0 }
+        let commands = Replacement::Nothing;
+        Reading { change, end, commands, annotation: None, left_out: 0 }
+    }
+
+    /// Returns the reading of whole lines; `None` if they are not of this kind, or without a command.
+    pub(super) fn lines(
+        change: Change,
+        bytes: &[u8],
+        at: usize,
+        commands: &dyn Commands,
+        lines: Lines,
+    ) -> Option<Reading> {
+        let mut count = 0;
+        let mut each = |_: &[Vec<u8>]| {
+            count += 1;
+            Ok(())
+        };
+        let (end, left_out) = lines(bytes, at, commands, &mut each).ok()??;
+        let commands = Replacement::Lines(lines, count);
+        (count > 0).then_some(Reading { change, end, commands, annotation: None, left_out })
+    }
+
+    /// The number of places that were changed.
+    pub(super) fn places(&self) -> u64 {
+        match self.commands {
+            Replacement::Nothing | Replacement::Command(_) => 1,
+            Replacement::Lines(_, count) => count,
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Words are split as by servers (`sdssplitargs` in `sds.c` of Redis 6.2): at blanks, with quotes and escapes.
 
+use std::io;
+
 use super::reading::{Change, Commands, Reading, canonical_end};
 
 /// The longest line, as in servers.
@@ -9,19 +11,27 @@ const LONGEST_LINE: usize = 64 << 10;
 
 /// Reads the lines from `at` to the next frame or the end of the file, if each of them is a command.
 pub(super) fn lines(bytes: &[u8], at: usize, commands: &dyn Commands) -> Option<Reading> {
-    let mut reading = Reading::nothing(Change::InlineCommands, at);
-    while reading.end < bytes.len() && canonical_end(bytes, reading.end).is_none() {
-        let (line, next) = line(bytes, reading.end)?;
-        let words = split(line)?;
+    Reading::lines(Change::InlineCommands, bytes, at, commands, each)
+}
+
+fn each(
+    bytes: &[u8],
+    mut at: usize,
+    commands: &dyn Commands,
+    each: &mut dyn FnMut(&[Vec<u8>]) -> io::Result<()>,
+) -> io::Result<Option<(usize, u64)>> {
+    while at < bytes.len() && canonical_end(bytes, at).is_none() {
+        let Some((line, next)) = line(bytes, at) else { return Ok(None) };
+        let Some(words) = split(line) else { return Ok(None) };
         if let Some(name) = words.first() {
             if !commands.accepts(name, words.len()) {
-                return None;
+                return Ok(None);
             }
-            reading.commands.push(words);
+            each(&words)?;
         }
-        reading.end = next;
+        at = next;
     }
-    (!reading.commands.is_empty()).then_some(reading)
+    Ok(Some((at, 0)))
 }
 
 /// Returns the line at `at` without its end, and the offset after it.

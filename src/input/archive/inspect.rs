@@ -10,6 +10,7 @@ use std::io::{self, Write};
 
 use crate::aof::log::starts_with_rdb;
 use crate::aof::manifest::looks_like_manifest;
+use crate::aof::rdb_file::read_end;
 use crate::aof::{Feed, scan_parallel};
 use crate::archive::report::EntryKind;
 use crate::base::error::{Error, Result};
@@ -107,8 +108,8 @@ impl Inspector {
         self.take(&head)
     }
 
-    /// Finishes the inspection at the end of the entry, or at the end of what could be decompressed.
-    pub(crate) fn finish(mut self) -> Result<Inspected> {
+    /// Finishes the inspection at the end of the entry `name`, or at the end of what could be decompressed.
+    pub(crate) fn finish(mut self, name: &str) -> Result<Inspected> {
         if matches!(self.state, State::Head(_)) {
             self.decide().map_err(kept_failed)?;
         }
@@ -117,7 +118,7 @@ impl Inspector {
                 let (tally, stop) = feed.finish();
                 (EntryKind::Log, EntryStats::commands(0, tally, stop.fault))
             }
-            State::Rdb(kept) => kept.read()?,
+            State::Rdb(kept) => kept.read(name)?,
             State::Manifest => (EntryKind::Manifest, EntryStats::default()),
             State::Head(_) | State::Other if self.expected == Expected::Contents => {
                 (EntryKind::Contents, EntryStats::default())
@@ -150,12 +151,12 @@ impl RetainedFinding {
         Ok(())
     }
 
-    fn read(self) -> Result<(EntryKind, EntryStats)> {
+    fn read(self, name: &str) -> Result<(EntryKind, EntryStats)> {
         match self.file {
-            None => read_rdb(&self.memory),
+            None => read_rdb(name, &self.memory),
             Some(file) => {
                 let mapping = Mapping::from_file(file, &std::env::temp_dir())?;
-                let read = read_rdb(mapping.bytes())?;
+                let read = read_rdb(name, mapping.bytes())?;
                 mapping.check()?;
                 Ok(read)
             }
@@ -163,7 +164,7 @@ impl RetainedFinding {
     }
 }
 
-fn read_rdb(stored: &[u8]) -> Result<(EntryKind, EntryStats)> {
+fn read_rdb(name: &str, stored: &[u8]) -> Result<(EntryKind, EntryStats)> {
     let content = Content::of(stored, &std::env::temp_dir())?;
     let reading = match content.read(&mut rdb::IgnoreDeep, &Silent) {
         Ok(reading) => reading,
@@ -171,8 +172,10 @@ fn read_rdb(stored: &[u8]) -> Result<(EntryKind, EntryStats)> {
     };
     let bytes = content.bytes();
     let start = usize::try_from(reading.len()).unwrap_or(bytes.len());
-    let scanned = scan_parallel(bytes, start, Tally::default, |_| {}, &Silent);
-    let kind = if start < bytes.len() { EntryKind::Log } else { EntryKind::Rdb };
+    let file_name = name.rsplit('/').next().unwrap_or_default();
+    let end = read_end(file_name.as_bytes(), bytes, start);
+    let scanned = scan_parallel(&bytes[..end], start, Tally::default, |_| {}, &Silent);
+    let kind = if start < end { EntryKind::Log } else { EntryKind::Rdb };
     Ok((kind, EntryStats::after_rdb(&reading, scanned.sink, scanned.stop.fault)))
 }
 

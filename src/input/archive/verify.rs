@@ -319,7 +319,7 @@ fn read_entry(
             format!("its CRC-32 is {:08x}, and should be {:08x}", unpacked.crc32, entry.crc32);
         error("crc32", what);
     }
-    let Inspected { kind, found } = inspector.finish()?;
+    let Inspected { kind, found } = inspector.finish(&entry.raw)?;
     // Damage in an entry that is cut short anyway is not reported separately.
     let damage = found.damage.filter(|_| is_whole).map(|damage| {
         let finding = ArchiveFinding::new(Level::Error, DAMAGE, damage.what);

@@ -28,6 +28,8 @@ pub struct BackupPlan {
     pub ends: Vec<u64>,
     /// The number of bytes of the log that are backed up.
     pub log_bytes: u64,
+    /// The number of bytes after the end of an RDB file. Servers ignore them, and they are left out.
+    pub(crate) after_rdb: u64,
     /// The part of the log that is being written and is therefore left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub under_way: Option<UnderWay>,
@@ -49,7 +51,7 @@ pub struct BackupPlan {
 /// [`ErrorKind::Refused`] when the log contains nothing; when it cannot be read.
 pub(super) fn plan(job: &mut Job<'_>, ends: Option<&[u64]>) -> Result<BackupPlan> {
     let (log, options) = (job.log, job.options);
-    let mut unfinished = None;
+    let (mut unfinished, mut after_rdb) = (None, 0);
     let mut findings = Vec::new();
     let ends = match ends {
         // The archive is made from a complete prefix or not at all, which `pack` enforces.
@@ -62,6 +64,10 @@ pub(super) fn plan(job: &mut Job<'_>, ends: Option<&[u64]>) -> Result<BackupPlan
                 .collect::<Result<Vec<_>>>()?;
             if let (Some(last), Some(end)) = (surveys.last(), ends.last_mut()) {
                 unfinished = under_way(last);
+                after_rdb = last.ignored_bytes();
+                if after_rdb > 0 {
+                    *end = last.stop.at as u64;
+                }
                 if let Some(under_way) = &unfinished {
                     *end = under_way.end;
                 }
@@ -97,6 +103,7 @@ pub(super) fn plan(job: &mut Job<'_>, ends: Option<&[u64]>) -> Result<BackupPlan
         to: options.to.clone(),
         ends,
         log_bytes,
+        after_rdb,
         under_way: unfinished,
         damaged,
         findings,

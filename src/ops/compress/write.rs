@@ -269,11 +269,14 @@ pub fn pack(
     refuse_own_input(log, &destination)?;
     let file = NewFile::create(&destination, options.existing, Access::PRIVATE)?;
     let manifest = manifest_of(log, ends);
-    let files = files(log, ends, manifest.as_deref(), options)?;
+    let mut files = files(log, ends, manifest.as_deref(), options)?;
     let mut phases = Vec::new();
     let reading = Instant::now();
     progress.phase("read", files.iter().map(|file| file.bytes.len() as u64).sum());
-    let records = files.iter().map(|file| look(file, progress)).collect::<Result<Vec<_>>>()?;
+    let stored = |files: &[Packable<'_>]| files.iter().map(|file| file.bytes.len() as u64).sum();
+    let before: u64 = stored(&files);
+    let records = files.iter_mut().map(|file| look(file, progress)).collect::<Result<Vec<_>>>()?;
+    let after_rdb = before - stored(&files);
     refuse_damage(log, &records, options)?;
     phases.push(Phase { name: "read", elapsed_s: reading.elapsed().as_secs_f64() });
     let packing_since = Instant::now();
@@ -307,6 +310,7 @@ pub fn pack(
         bytes,
         archive_bytes,
         ratio,
+        after_rdb,
         contents,
         checked: false,
         phases,
@@ -425,8 +429,8 @@ fn arrangement(log: &Log, records: &[FileRecord]) -> Arrangement {
     }
 }
 
-/// Reads a file from end to end and returns a summary of its content.
-fn look(file: &Packable<'_>, progress: &dyn Progress) -> Result<FileRecord> {
+/// Reads a file from end to end and returns a summary of its content. Bytes after an RDB file are left out of `file`.
+fn look(file: &mut Packable<'_>, progress: &dyn Progress) -> Result<FileRecord> {
     let mut record = FileRecord {
         name: file.name.clone(),
         role: file.role,
@@ -443,12 +447,18 @@ fn look(file: &Packable<'_>, progress: &dyn Progress) -> Result<FileRecord> {
         newer_rdb: None,
     };
     let Some(part) = file.part else { return Ok(record) };
-    let mut start = 0;
+    let (mut start, mut end) = (0, file.content.len());
     let mut rdb = None;
     if part.starts_with_rdb() {
         match part.read_rdb_in(file.content, &mut rdb::IgnoreDeep, progress) {
             Ok(reading) => {
                 start = usize::try_from(reading.len()).unwrap_or(file.content.len());
+                end = part.read_end(file.content, start);
+                if end < file.content.len() {
+                    // In the archive it is a file of another name, in which commands are expected there.
+                    file.bytes = part.stored_bytes(end as u64);
+                    record.bytes = file.bytes.len() as u64;
+                }
                 rdb = Some(reading);
             }
             Err(damage) => {
@@ -459,7 +469,7 @@ fn look(file: &Packable<'_>, progress: &dyn Progress) -> Result<FileRecord> {
         }
     }
     let touch = |range| part.mapping.prefault(range);
-    let scanned = scan_parallel(file.content, start, Tally::default, touch, progress);
+    let scanned = scan_parallel(&file.content[..end], start, Tally::default, touch, progress);
     part.mapping.check()?;
     progress.check()?;
     let (tally, fault) = (scanned.sink, scanned.stop.fault);

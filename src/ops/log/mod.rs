@@ -165,6 +165,8 @@ struct Window<'r> {
 struct Preamble {
     /// The byte offset at which commands begin.
     start: usize,
+    /// The byte offset at which a server stops reading.
+    end: usize,
     rdb: Option<rdb::Reading>,
 }
 
@@ -177,7 +179,7 @@ impl<'r, R: Render> Reader<'r, '_, R> {
                 Err(ending) => return Ok(Some(ending)),
             };
             self.show_rdb(part, &preamble, self.state)?;
-            let stop = self.part_forwards(part, preamble.start)?;
+            let stop = self.part_forwards(part, preamble.start..preamble.end)?;
             part.mapping.check()?;
             if self.printer.is_full() || self.state.until {
                 return Ok(None);
@@ -189,13 +191,12 @@ impl<'r, R: Render> Reader<'r, '_, R> {
         Ok(None)
     }
 
-    fn part_forwards(&mut self, part: &'r Part, start: usize) -> Result<Stop> {
-        let end = part.mapping.bytes().len();
-        let mut stop = Stop { at: start, fault: None };
+    fn part_forwards(&mut self, part: &'r Part, read: Range<usize>) -> Result<Stop> {
+        let mut stop = Stop { at: read.start, fault: None };
         let mut found = Vec::new();
         let mut size = FIRST_WINDOW;
-        while stop.at < end && stop.fault.is_none() && !self.state.until {
-            let range = stop.at..stop.at.saturating_add(size).min(end);
+        while stop.at < read.end && stop.fault.is_none() && !self.state.until {
+            let range = stop.at..stop.at.saturating_add(size).min(read.end);
             let window = Window { part, range, before: self.state };
             let (printer, search) = (&mut self.printer, self.search);
             let (printed, walked) = rayon::join(
@@ -228,7 +229,7 @@ impl<'r, R: Render> Reader<'r, '_, R> {
                 }
             };
             let at_start = self.state;
-            let (windows, stop) = self.windows(part, preamble.start);
+            let (windows, stop) = self.windows(part, preamble.start..preamble.end);
             self.progress.check()?;
             part.mapping.check()?;
             parts.push((part, preamble, at_start, windows));
@@ -253,16 +254,15 @@ impl<'r, R: Render> Reader<'r, '_, R> {
     }
 
     /// Reads a part to its end, and returns the windows that may contain matching commands.
-    fn windows(&mut self, part: &'r Part, start: usize) -> (Vec<Window<'r>>, Stop) {
-        let end = part.mapping.bytes().len();
+    fn windows(&mut self, part: &'r Part, read: Range<usize>) -> (Vec<Window<'r>>, Stop) {
         let mut windows = Vec::new();
-        let mut stop = Stop { at: start, fault: None };
-        while stop.at < end
+        let mut stop = Stop { at: read.start, fault: None };
+        while stop.at < read.end
             && stop.fault.is_none()
             && !self.state.until
             && !self.progress.is_cancelled()
         {
-            let range = stop.at..stop.at.saturating_add(WINDOW).min(end);
+            let range = stop.at..stop.at.saturating_add(WINDOW).min(read.end);
             let window = Window { part, range, before: self.state };
             let walked = walk(self.search, &window, None);
             self.progress.advance((walked.stop.at - stop.at) as u64);
@@ -275,16 +275,17 @@ impl<'r, R: Render> Reader<'r, '_, R> {
     }
 
     fn preamble(&self, part: &Part) -> Result<Result<Preamble, Ending>> {
-        if !part.starts_with_rdb() {
-            return Ok(Ok(Preamble { start: 0, rdb: None }));
-        }
         let bytes = part.mapping.bytes();
+        if !part.starts_with_rdb() {
+            return Ok(Ok(Preamble { start: 0, end: bytes.len(), rdb: None }));
+        }
         let reading = part.read_rdb(&mut rdb::IgnoreDeep, self.progress);
         part.mapping.check()?;
         Ok(match reading {
             Ok(reading) => {
                 let start = usize::try_from(reading.len()).unwrap_or(bytes.len());
-                Ok(Preamble { start, rdb: Some(reading) })
+                let end = part.read_end(bytes, start);
+                Ok(Preamble { start, end, rdb: Some(reading) })
             }
             Err(damage) => Err(Ending {
                 kind: "broken-rdb",

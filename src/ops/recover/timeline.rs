@@ -276,7 +276,7 @@ impl<'l> Reading<'l> {
 
     /// Reads a part and returns whether the next one can be read.
     fn part(&mut self, part: &Part, progress: &dyn Progress) -> Result<bool> {
-        let bytes = part.mapping.bytes();
+        let mut bytes = part.mapping.bytes();
         let mut start = 0;
         if part.starts_with_rdb() {
             let reading = part.read_rdb(&mut rdb::IgnoreDeep, progress);
@@ -284,6 +284,8 @@ impl<'l> Reading<'l> {
             match reading {
                 Ok(reading) => {
                     start = reading.len();
+                    let rdb_len = usize::try_from(start).unwrap_or(bytes.len());
+                    bytes = &bytes[..part.read_end(bytes, rdb_len)];
                     self.known = ctime(reading.walk()).or(self.known);
                     self.rdb(part, reading);
                 }
@@ -313,9 +315,9 @@ impl<'l> Reading<'l> {
             Some(Some(multi)) => multi,
             _ => at,
         };
-        let whole = end == part.mapping.len();
+        let whole = end == bytes.len() as u64;
         if !whole && part.is_last && !is_damage(bytes, scanned.stop) {
-            let bytes = part.mapping.len() - end;
+            let bytes = bytes.len() as u64 - end;
             self.timeline.tail = Some(Tail { offset: end, bytes, transaction: end < at });
             // A declared length that is too large hides the commands after it.
             let hidden = unread(self.log, part, at, scanned.stop);

@@ -19,6 +19,7 @@ use crate::command::intact_ranges::{
     IntactRange, intact_ranges, intact_ranges_before_more, looks_like,
 };
 use crate::command::transaction_scan::{Open, Transactions};
+use crate::ops::repair::databases::{in_use, last_select};
 use crate::ops::repair::options::{OpenTransaction, RepairOptions};
 use crate::ops::repair::retained_ranges::RetainedRanges;
 use crate::rdb::Damage;
@@ -65,6 +66,8 @@ pub struct Dropped {
     /// lost, so that they may run in another database than they were written for. It is 0 if only one database is in
     /// use.
     pub database_uncertain: u64,
+    /// The databases in use, to one of which these commands may belong; empty if there are none.
+    pub(crate) databases: Vec<u32>,
     /// The data format that the bytes resemble, if recognised.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub looks_like: Option<LooksLike>,
@@ -120,8 +123,7 @@ impl Decision {
 /// [`ErrorKind::Refused`] when the RDB of a part is broken, which cannot be repaired, or when the options lack a
 /// required choice.
 pub fn decide(log: &Log, surveys: &[Survey<'_>], options: &RepairOptions) -> Result<Decision> {
-    let databases = surveys.iter().flat_map(|survey| survey.tally.databases.by_number.keys());
-    let several_databases = databases.collect::<std::collections::BTreeSet<_>>().len() > 1;
+    let databases = in_use(surveys, options.salvage);
     let mut decision = Decision { parts: Vec::new() };
     let mut cut = false;
     for survey in surveys {
@@ -129,9 +131,14 @@ pub fn decide(log: &Log, surveys: &[Survey<'_>], options: &RepairOptions) -> Res
             decision.parts.push(without(survey));
             continue;
         }
-        let part =
-            PartPlanner { path: &log.path, survey, options, several_databases, goes: Vec::new() }
-                .plan()?;
+        let part = PartPlanner {
+            path: &log.path,
+            survey,
+            options,
+            databases: &databases,
+            goes: Vec::new(),
+        }
+        .plan()?;
         // Later parts stay if this one is retained up to its end.
         let reaches_end =
             part.keep.last().map_or(0, |range| range.end) == survey.part.mapping.len();
@@ -155,6 +162,7 @@ fn without(survey: &Survey<'_>) -> PartPlan {
         why: DropReason::AfterDamage,
         preview: preview(bytes),
         database_uncertain: 0,
+        databases: Vec::new(),
         looks_like: None,
     };
     PartPlan { stays: false, keep: Vec::new(), dropped: vec![dropped] }
@@ -165,7 +173,8 @@ struct PartPlanner<'a> {
     path: &'a Path,
     survey: &'a Survey<'a>,
     options: &'a RepairOptions,
-    several_databases: bool,
+    /// The databases in use.
+    databases: &'a [u32],
     goes: Vec<Dropped>,
 }
 
@@ -295,14 +304,17 @@ impl PartPlanner<'_> {
         // Ranges without MULTI and EXEC belong to an open transaction if an EXEC follows them.
         let mut undecided: Vec<Range<u64>> = Vec::new();
         for IntactRange { range, before_first_select, transactions, .. } in found {
-            let uncertain = match self.several_databases {
-                true => before_first_select,
-                false => 0,
+            let uncertain = match (self.databases, transactions.leading_exec_end()) {
+                ([] | [_], _) => 0,
+                (_, None) => before_first_select,
+                (_, Some(exec_end)) => {
+                    self.without_leading(before_first_select, range.start..exec_end)
+                }
             };
             self.drop(from..range.start, DropReason::Damage, uncertain);
             if let Some(exec_end) = transactions.leading_exec_end() {
                 for inside in undecided.drain(..).chain(std::iter::once(range.start..exec_end)) {
-                    self.drop(inside, DropReason::TornTransaction, 0);
+                    self.drop_but_select(&inside);
                 }
             } else if transactions.has_marks() {
                 undecided.clear();
@@ -317,6 +329,22 @@ impl PartPlanner<'_> {
             && from == self.survey.stop.at as u64;
         self.drop(from..end, if torn { DropReason::TornEnd } else { DropReason::Damage }, 0);
         Ok(())
+    }
+
+    /// Returns how many of the commands before the first SELECT are after `leading`, which is removed but for its SELECT.
+    fn without_leading(&self, before_first_select: u64, leading: Range<u64>) -> u64 {
+        match last_select(self.bytes(), &leading) {
+            Some(_) => 0,
+            None => before_first_select
+                .saturating_sub(whole_commands(slice(self.bytes(), &leading), false)),
+        }
+    }
+
+    /// Removes whole commands of a torn transaction, but for the last SELECT: the database is that of what follows.
+    fn drop_but_select(&mut self, range: &Range<u64>) {
+        let select = last_select(self.bytes(), range).unwrap_or(range.end..range.end);
+        self.drop(range.start..select.start, DropReason::TornTransaction, 0);
+        self.drop(select.end..range.end, DropReason::TornTransaction, 0);
     }
 
     fn drop(&mut self, range: Range<u64>, why: DropReason, database_uncertain: u64) {
@@ -342,6 +370,7 @@ impl PartPlanner<'_> {
             why,
             preview: preview(bytes),
             database_uncertain,
+            databases: if database_uncertain > 0 { self.databases.to_vec() } else { Vec::new() },
             looks_like: match why {
                 DropReason::Damage | DropReason::TornEnd => looks_like(bytes, 0),
                 DropReason::TornTransaction | DropReason::AfterDamage => None,

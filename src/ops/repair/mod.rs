@@ -6,7 +6,10 @@
 //! run is a plan that is not applied.
 
 pub mod apply;
+mod conflict;
+mod databases;
 pub mod decide;
+pub(crate) mod joined;
 mod options;
 pub mod plan;
 pub(crate) mod rdb;
@@ -16,6 +19,7 @@ pub(crate) mod start;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use options::Side;
 pub use options::{OpenTransaction, RepairOptions};
 
 use std::path::Path;

@@ -1,6 +1,7 @@
 //! Options of `repair`.
 
 use super::retained_ranges::Output;
+pub(crate) use crate::aof::conversion::Side;
 use crate::base::modules::Modules;
 use crate::base::server::Server;
 
@@ -32,6 +33,10 @@ pub struct RepairOptions {
     pub max_lost_commands: Option<u64>,
     /// Whether the last record of a duplicate key in an RDB is retained instead of the first.
     pub keep_last_duplicate: bool,
+    /// The log to keep of several ones in one file, from 1; without it, nothing is chosen.
+    pub joined: Option<u32>,
+    /// The version to take of lines that git left two versions of; without it, none is chosen.
+    pub conflicts: Option<Side>,
     /// The servers that are to start with the result; empty for any known one.
     pub servers: Vec<Server>,
     /// The modules that are loaded in these servers.

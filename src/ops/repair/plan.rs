@@ -4,7 +4,10 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::conflict::without_conflicts;
+use super::databases::in_use;
 use super::decide::{Decision, DropReason, Dropped, decide};
+use super::joined::{JoinedChoice, choose};
 use super::options::RepairOptions;
 use super::rdb::{RdbRepair, repair_rdb};
 use super::refusal::{Refusal, kept_commands, refusal};
@@ -14,12 +17,13 @@ use crate::analysis::survey::{Preamble, Survey, survey};
 use crate::aof::conversion::{Change, Undone};
 use crate::aof::log::Log;
 use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::next_step::{Action, NextStep, path_arg};
 use crate::base::progress::Progress;
 use crate::base::units::{Bytes, Count};
 use crate::disk::Mapping;
 use crate::input::conversion::restored;
-use crate::input::files::open_files;
 use crate::input::overwrite::inputs;
+use crate::input::wrap::open_unwrapped;
 use crate::replay::leave_out;
 
 /// What a repair retains and removes. It does not depend on the destination of the result.
@@ -51,6 +55,9 @@ pub struct RepairPlan {
     /// that results.
     #[serde(rename = "undone")]
     pub(crate) restored: Vec<RestoredPart>,
+    /// The log that is kept of several ones in one file. Other offsets, and the retained ranges, are those in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) joined: Option<JoinedChoice>,
     /// The reason why nothing is written although the log is damaged, if nothing would be left of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<Refusal>,
@@ -88,10 +95,26 @@ pub fn plan(
     options: &RepairOptions,
     progress: &dyn Progress,
 ) -> Result<PlannedRepair> {
-    let mut log = open_files(path)?;
+    let (mut log, unwrapped) = open_unwrapped(path, progress)?;
+    let broken = unwrapped.as_ref().and_then(|it| it.broken(path));
+    if let Some(error) = broken.filter(|_| !options.salvage) {
+        let args = ["repair", &path_arg(path), "--salvage", "--dry-run"];
+        let why = "Preview the repair that keeps what is before that";
+        return Err(error
+            .help("copy the file again if there is another one")
+            .step(NextStep::alternative(why, [Action::aofkit(args)])));
+    }
     options.output.check(options.force, &inputs(&log))?;
     progress.phase("read", log.bytes());
     let mut surveys = surveys(&log, progress)?;
+    let chosen = choose(path, &surveys, options)?;
+    let mut joined = None;
+    if let Some((mapping, choice)) = chosen {
+        drop(surveys);
+        log.parts[0].mapping = mapping;
+        joined = Some(choice);
+        surveys = self::surveys(&log, progress)?;
+    }
     let repaired = repair_rdbs(&surveys, options, progress)?;
     let mut rdb = Vec::new();
     if !repaired.is_empty() {
@@ -103,7 +126,23 @@ pub fn plan(
         progress.phase("read", log.bytes());
         surveys = self::surveys(&log, progress)?;
     }
-    let (mappings, restored) = restored_parts(&surveys)?;
+    let mut restored: Vec<RestoredPart> = Vec::new();
+    if let Some(unwrapped) = &unwrapped {
+        let part = log.parts[0].name.clone();
+        restored.push(RestoredPart { part, undone: unwrapped.undone() });
+    }
+    let chosen = without_conflicts(path, &surveys, options)?;
+    if !chosen.is_empty() {
+        drop(surveys);
+        for (index, mapping, undone) in chosen {
+            let part = &mut log.parts[index];
+            part.mapping = mapping;
+            restored.push(RestoredPart { part: part.name.clone(), undone });
+        }
+        surveys = self::surveys(&log, progress)?;
+    }
+    let (mappings, of_parts) = restored_parts(&surveys)?;
+    restored.extend(of_parts);
     if !mappings.is_empty() {
         drop(surveys);
         for (index, mapping) in mappings {
@@ -111,9 +150,17 @@ pub fn plan(
         }
         surveys = self::surveys(&log, progress)?;
     }
+    let databases = in_use(&surveys, options.salvage);
+    for repair in &mut rdb {
+        let of_part = surveys.iter().find(|survey| survey.part.name == repair.part);
+        if let Some(survey) = of_part {
+            repair.doubt_commands(survey, &databases);
+        }
+    }
     let decision = decide(&log, &surveys, options)?;
-    let changed = Changed { rdb, restored };
-    let plan = RepairPlan::new(&log, &surveys, &decision, changed, options.salvage);
+    let changed = Changed { rdb, restored, joined };
+    let mut plan = RepairPlan::new(&log, &surveys, &decision, changed, options.salvage);
+    plan.lost_more |= unwrapped.is_some_and(|unwrapped| unwrapped.fault.is_some());
     if !plan.damaged {
         refuse_broken_values(&log, &surveys)?;
     }
@@ -155,11 +202,7 @@ fn restored_parts(surveys: &[Survey<'_>]) -> Result<(Restored, Vec<RestoredPart>
         if is_broken || survey.stop.fault.is_none() || survey.part.compressed.is_some() {
             continue;
         }
-        // A server reads past the end of some values, and stops at what follows them.
-        let non_canonical = survey.tally.non_canonical;
-        let first = if non_canonical.count > 0 { non_canonical.first } else { u64::MAX };
-        let from = usize::try_from(first).map_or(survey.stop.at, |first| first.min(survey.stop.at));
-        if let Some((mapping, undone)) = restored(survey.part, from)? {
+        if let Some((mapping, undone)) = restored(survey.part, survey.first_unusual())? {
             mappings.push((index, mapping));
             let part = &survey.part.name;
             all.extend(
@@ -174,6 +217,7 @@ fn restored_parts(surveys: &[Survey<'_>]) -> Result<(Restored, Vec<RestoredPart>
 struct Changed {
     rdb: Vec<RdbRepair>,
     restored: Vec<RestoredPart>,
+    joined: Option<JoinedChoice>,
 }
 
 /// Refuses a log with nothing to repair but a value that fails a deep check: repair cuts, and does not change values.
@@ -194,19 +238,27 @@ impl RepairPlan {
         log: &Log,
         surveys: &[Survey<'_>],
         decision: &Decision,
-        Changed { rdb, restored }: Changed,
+        Changed { rdb, restored, joined }: Changed,
         salvage: bool,
     ) -> Self {
         let parts = surveys.iter().zip(&decision.parts);
+        let left_out = || joined.iter().flat_map(JoinedChoice::left_out).map(|(_, log)| log);
         RepairPlan {
-            damaged: !decision.keeps_everything() || !rdb.is_empty() || !restored.is_empty(),
+            damaged: !decision.keeps_everything()
+                || !rdb.is_empty()
+                || !restored.is_empty()
+                || joined.is_some(),
             salvage,
             kept_bytes: log.bytes() - decision.lost_bytes(),
             kept_commands: parts.map(|(survey, part)| kept_commands(survey, part)).sum(),
-            lost_bytes: decision.lost_bytes() + rdb.iter().map(RdbRepair::lost_bytes).sum::<u64>(),
-            lost_commands: decision.lost_commands(),
+            lost_bytes: decision.lost_bytes()
+                + rdb.iter().map(RdbRepair::lost_bytes).sum::<u64>()
+                + left_out().map(|log| log.bytes).sum::<u64>(),
+            lost_commands: decision.lost_commands()
+                + left_out().map(|log| log.commands).sum::<u64>(),
             lost_more: decision.dropped().any(|dropped| dropped.uncounted)
-                || rdb.iter().any(RdbRepair::lost_more),
+                || rdb.iter().any(RdbRepair::lost_more)
+                || left_out().any(|log| log.rdb_keys != Some(0)),
             retained: decision.kept(),
             dropped: decision.dropped().map(|dropped| in_input(dropped, &rdb)).collect(),
             parts_removed: (log.parts.iter().zip(&decision.parts))
@@ -216,6 +268,7 @@ impl RepairPlan {
             refused: refusal(surveys, decision, &rdb),
             rdb,
             restored,
+            joined,
         }
     }
 
@@ -229,7 +282,10 @@ impl RepairPlan {
         let of_end = |dropped: &Dropped| {
             matches!(dropped.why, DropReason::TornEnd | DropReason::TornTransaction)
         };
-        self.rdb.is_empty() && self.restored.is_empty() && self.dropped.iter().all(of_end)
+        self.rdb.is_empty()
+            && self.restored.is_empty()
+            && self.joined.is_none()
+            && self.dropped.iter().all(of_end)
     }
 
     fn check_limits(&self, options: &RepairOptions, path: &Path) -> Result<()> {

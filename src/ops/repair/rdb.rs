@@ -18,7 +18,7 @@ use crate::base::error::{Error, Result};
 use crate::base::progress::Progress;
 use crate::command::intact_ranges::intact_ranges;
 use crate::disk::Mapping;
-use crate::rdb::resync::{Doubtful, Gone, Salvaged, Wanted, salvage, write};
+use crate::rdb::resync::{Doubtful, Gone, GoneReason, Salvaged, Wanted, salvage, write};
 use crate::rdb::{Damage, DamageKind};
 
 /// The help for a directory that cannot hold the result.
@@ -43,6 +43,11 @@ pub(crate) struct RdbRepair {
     pub(crate) doubtful: Vec<Doubtful>,
     /// The number of keys that may belong to another database, because its number may have been lost.
     pub(crate) database_uncertain: u64,
+    /// The number of commands after the RDB that may belong to another database: a SELECT before them may have been lost
+    /// with its end. It is 0 if only one database is in use.
+    pub(crate) commands_uncertain: u64,
+    /// The databases in use, to one of which these commands may belong; empty if there are none.
+    pub(crate) databases: Vec<u32>,
     /// Whether any key and any value may be wrong: the checksum does not match, and the wrong bytes were not found.
     pub(crate) values_uncertain: bool,
     /// The length of the RDB in the input, and in the result.
@@ -58,8 +63,22 @@ impl RdbRepair {
 
     /// Returns whether keys may have been in the bytes that are not retained, because these cannot be read.
     pub(super) fn lost_more(&self) -> bool {
-        use crate::rdb::resync::GoneReason::{Damage, Torn};
-        self.dropped.iter().any(|gone| matches!(gone.why, Damage | Torn))
+        let is_unknown = |gone: &Gone| matches!(gone.why, GoneReason::Damage | GoneReason::Torn);
+        self.dropped.iter().any(is_unknown)
+    }
+
+    /// Sets which of the commands after the RDB may belong to another database, once they were read: those before their
+    /// first SELECT, if the bytes before them are lost.
+    pub(super) fn doubt_commands(&mut self, survey: &Survey<'_>, databases: &[u32]) {
+        let is_end_lost = self.dropped.last().is_some_and(|gone| {
+            matches!(gone.why, GoneReason::Damage | GoneReason::Torn)
+                && gone.offset + gone.bytes >= self.lengths.0
+        });
+        let before = survey.tally.databases.before_first_select(survey.tally.commands);
+        if is_end_lost && before > 0 && databases.len() > 1 {
+            self.commands_uncertain = before;
+            self.databases = databases.to_vec();
+        }
     }
 
     /// Returns the offset in the input of a byte after the RDB in the result.
@@ -121,6 +140,8 @@ pub(super) fn repair_rdb(
         dropped: salvaged.dropped,
         doubtful: salvaged.doubtful,
         database_uncertain: salvaged.database_uncertain,
+        commands_uncertain: 0,
+        databases: Vec::new(),
         values_uncertain: !checksum_is_right,
         lengths: (salvaged.len, result_bytes),
     };
@@ -167,6 +188,8 @@ fn corrected(part: &Part, correction: Correction) -> Result<(Mapping, RdbRepair)
         dropped: Vec::new(),
         doubtful: Vec::new(),
         database_uncertain: 0,
+        commands_uncertain: 0,
+        databases: Vec::new(),
         values_uncertain: false,
         lengths: (0, 0),
     };

@@ -12,15 +12,17 @@ use serde::Serialize;
 use super::judge::{Outcome, Verdict, is_empty_rdb};
 use crate::analysis::damage::{DamageReport, describe};
 use crate::analysis::foreign_log::foreign_log;
+use crate::analysis::joined::{self, joined_logs};
 use crate::analysis::rdb_error::{Correction, find_correction, has_sound_structure};
 use crate::analysis::survey::{NEWER_RDB, Preamble, Survey};
+use crate::aof::conversion::conflicts;
 use crate::aof::log::{Layout, Log, OtherKind, PartRole};
 use crate::aof::recognise::LooksLike;
 use crate::base::escape::Shown;
 use crate::base::modules::{Modules, bundled_with_type};
 use crate::base::progress::Silent;
 use crate::base::server::{DEFAULT_DATABASES, KNOWN};
-use crate::base::units::{Bytes, Count};
+use crate::base::units::{Bytes, Count, counted};
 use crate::command::tally::Occurrence;
 use crate::command::{CommandId, Role};
 use crate::rdb::deep::DeepFault;
@@ -38,6 +40,15 @@ pub const UNCHECKED_RDB: &str = "unchecked-rdb";
 
 /// The kind of the finding about a value that fails a check which loaders do not make with default settings.
 pub const DEEP_CHECK: &str = "deep-check";
+
+/// The kind of the finding about bytes after the end of an RDB file.
+const AFTER_RDB: &str = "after-rdb";
+
+/// The kind of the finding about several logs in one file.
+const SECOND_RDB: &str = "second-rdb";
+
+/// The kind of the finding about conflict markers of git.
+const CONFLICT_MARKERS: &str = "conflict-markers";
 
 const BROKEN_RDB: &str = "broken-rdb";
 
@@ -114,6 +125,7 @@ pub fn findings(
     let mut findings = Vec::new();
     for survey in surveys {
         preamble(survey, &mut findings);
+        after_rdb(survey, &mut findings);
         structure(survey, &mut findings);
         transactions(survey, &mut findings);
         content(survey, &mut findings);
@@ -291,8 +303,47 @@ fn deep_check(fault: &DeepFault) -> Finding {
     Finding::new(level, DEEP_CHECK, format!("a value fails a deep check: {fault}")).help(help)
 }
 
+/// Reports bytes after an RDB file, which its loader ignores.
+fn after_rdb(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
+    let ignored = survey.ignored_bytes();
+    if ignored == 0 {
+        return;
+    }
+    let at = survey.stop.at as u64;
+    let finding = match joined_logs(survey).as_slice() {
+        [] => {
+            let what = format!("{} after the end of the RDB", counted(ignored, "byte"));
+            Finding::new(Level::Note, AFTER_RDB, what).help(
+                "a server that loads it as its dump.rdb ignores them; as an append-only file, no server loads it",
+            )
+        }
+        logs => Finding::new(Level::Warning, SECOND_RDB, joined::describe(logs))
+            .help("servers load the first and ignore the rest; `aofkit repair FILE --joined 2 --output NEW` writes the second to a file of its own, and `aofkit merge` joins their keys"),
+    };
+    findings.push(Finding { count: ignored, ..finding.at(survey, at) });
+}
+
 fn structure(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
     let Some(damage) = describe(survey) else { return };
+    let conflicts = conflicts(survey.part.mapping.bytes(), survey.first_unusual());
+    if let Some(first) = conflicts.first() {
+        let found = counted(conflicts.len() as u64, "conflict");
+        let what = format!("git left conflict markers in the log: {found}");
+        let help = "no server reads them; `aofkit repair FILE --assume ours --output NEW` keeps the first version, --assume theirs the last, and --assume both both";
+        let finding = Finding::new(Level::Error, CONFLICT_MARKERS, what);
+        let finding = finding.at(survey, first.range.start as u64).help(help);
+        let count = conflicts.len() as u64;
+        findings.push(Finding { count, damage: Some(Box::new(damage)), ..finding });
+        return;
+    }
+    let logs = joined_logs(survey);
+    if let Some(second) = logs.get(1) {
+        let help = "no server reads more than the first; `aofkit repair FILE --joined 1 --output NEW` writes that, --joined 2 the second, and `aofkit merge` joins their keys";
+        let finding = Finding::new(Level::Error, SECOND_RDB, joined::describe(&logs));
+        let finding = finding.at(survey, second.offset).help(help);
+        findings.push(Finding { damage: Some(Box::new(damage)), ..finding });
+        return;
+    }
     let what = if damage.tail_is_zero {
         format!(
             "nothing but {} zero bytes to the end of the file, as a power loss leaves them",
