@@ -41,6 +41,9 @@ pub(super) struct Repair {
     /// The record of a duplicate key in an RDB to keep
     #[arg(long, value_name = "WHICH", default_value = "first", hide = true)]
     keep: KeepArg,
+    /// Go on without files of a set that are missing: what was in them is lost
+    #[arg(long)]
+    without_missing: bool,
     /// Succeed if there is no log yet, as before the first start of a server
     #[arg(long)]
     if_present: bool,
@@ -106,6 +109,7 @@ impl Repair {
             keep_last_duplicate: self.keep == KeepArg::Last,
             max_loss_bytes: self.max_loss,
             max_lost_commands: self.max_commands,
+            without_missing: self.without_missing,
             servers: self.servers.clone(),
             modules: self.modules.loaded(),
             if_present: self.if_present,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::left_set::SetProposal;
 use crate::aof::manifest::{ManifestError, Role, Rule};
 use crate::base::error::{Error, ErrorKind};
 
@@ -17,6 +18,16 @@ pub struct BrokenSet {
     /// The fault.
     #[serde(flatten)]
     pub fault: SetFault,
+    /// What is left of the set, where that was asked for.
+    #[serde(rename = "set", skip_serializing_if = "Option::is_none")]
+    pub(crate) left: Option<Box<SetProposal>>,
+}
+
+impl BrokenSet {
+    /// Returns a set with a fault.
+    pub(crate) fn new(path: impl Into<PathBuf>, fault: SetFault) -> Self {
+        BrokenSet { path: path.into(), fault, left: None }
+    }
 }
 
 /// The fault of a set, detected before any byte of its parts is read.

@@ -4,6 +4,7 @@ use std::fmt::{self, Write};
 
 use super::envelope::Report;
 use super::repair_rdb::rdb_repair;
+use super::repair_set::{missing, set};
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
 use crate::aof::conversion::{Change, Undone};
 use crate::aof::recognise::Content;
@@ -34,6 +35,13 @@ fn write_text(out: &mut String, report: &RepairReport) -> fmt::Result {
         return whole(out, report.start.as_ref());
     }
     writeln!(out)?;
+    if let Some(proposal) = &report.plan.set {
+        set(out, proposal)?;
+    }
+    missing(out, &report.plan.missing)?;
+    if !report.plan.missing.is_empty() {
+        writeln!(out)?;
+    }
     for rdb in &report.plan.rdb {
         rdb_repair(out, rdb)?;
     }
@@ -49,13 +57,17 @@ fn write_text(out: &mut String, report: &RepairReport) -> fmt::Result {
     if let Some(more) = report.plan.dropped.len().checked_sub(LISTED).filter(|&more| more > 0) {
         writeln!(out, "  {more} more ranges; --json lists them all")?;
     }
-    for part in &report.plan.parts_removed {
+    let is_missing =
+        |name: &String| report.plan.missing.iter().any(|part| part.name.as_ref() == Some(name));
+    for part in report.plan.parts_removed.iter().filter(|name| !is_missing(name)) {
         let what = format!(
             "{part} is removed from the set because it is after the damage; --salvage keeps it"
         );
         writeln!(out, "  {} {}", Styled(WARNING, "part:"), wrap(&what, 70, 8))?;
     }
-    if !report.plan.dropped.is_empty() || !report.plan.parts_removed.is_empty() {
+    if !report.plan.dropped.is_empty()
+        || report.plan.parts_removed.iter().any(|name| !is_missing(name))
+    {
         writeln!(out)?;
     }
     let RepairPlan { kept_commands, kept_bytes, lost_commands, lost_bytes, .. } = report.plan;

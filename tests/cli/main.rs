@@ -39,6 +39,7 @@ mod renamed;
 mod repair;
 mod repair_conversion;
 mod repair_rdb;
+mod repair_set;
 mod restore;
 mod shell;
 mod slots;

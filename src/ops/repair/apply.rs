@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::options::RepairOptions;
 use super::plan::{PlannedRepair, RepairPlan, surveys};
 use super::retained_ranges::{self, Destination, Output, Written};
+use super::set;
 use super::start::{Start, start};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::next_step::{Action, NextStep, path_arg};
@@ -43,14 +44,26 @@ pub fn apply(
         retained_ranges::write(&log, &plan.retained, place, &check, progress)
     };
     let RepairOptions { output, force, .. } = options;
-    let Written { written, backup } = match plan.writes() {
-        true => retained_ranges::write_output(&log, output, *force, write)?,
-        false => Written { written: None, backup: None },
+    let write = || match (plan.writes(), output) {
+        (false, _) => Ok(Written { written: None, backup: None }),
+        (true, Output::InPlace) if plan.writes_manifest_only() => {
+            if let Some(start) = start.as_ref().filter(|start| !start.proved) {
+                return Err(no_server_starts(&log.path, start));
+            }
+            set::write_manifest(&log, *force)
+        }
+        (true, output) => {
+            if plan.set.is_some() && *output == Output::InPlace {
+                set::refuse_more_than_a_set(&log)?;
+            }
+            retained_ranges::write_output(&log, output, *force, write)
+        }
     };
+    let Written { written, backup } = log.name_archive(write())?;
     let dry_run = *output == Output::DryRun;
     let path = log.path.clone();
     let next = plan.refused.as_ref().map_or(Vec::new(), |_| next_steps(&path, &plan));
-    let start = start.or_else(|| of_result.take());
+    let start = of_result.take().or(start);
     Ok(RepairReport { path, present: true, dry_run, plan, start, next, written, backup })
 }
 
@@ -97,6 +110,14 @@ fn no_server_starts(path: &Path, start: &Start) -> Error {
 fn next_steps(path: &Path, plan: &RepairPlan) -> Vec<NextStep> {
     let path = path_arg(path);
     let mut next = Vec::new();
+    if !plan.missing.is_empty() {
+        let why = "Look for the data in the files beside it";
+        next.push(NextStep::alternative(why, [Action::aofkit(["recover", &path])]));
+        let why = "Preview the repair that goes on without the missing files";
+        let args = ["repair", &path, "--without-missing", "--dry-run"];
+        next.push(NextStep::alternative(why, [Action::aofkit(args)]));
+        return next;
+    }
     let whole: u64 = plan.dropped.iter().map(|dropped| dropped.commands).sum();
     if whole > 0 && !plan.salvage {
         let found = counted(whole, "whole command");

@@ -12,6 +12,7 @@ pub mod plan;
 pub(crate) mod rdb;
 pub mod refusal;
 pub mod retained_ranges;
+pub(crate) mod set;
 pub(crate) mod start;
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,8 @@ use super::decide::{Decision, DropReason, Dropped, decide};
 use super::options::RepairOptions;
 use super::rdb::{RdbRepair, repair_rdb};
 use super::refusal::{Refusal, kept_commands, refusal};
-use super::retained_ranges::RetainedRanges;
+use super::retained_ranges::{Output, RetainedRanges};
+use super::set;
 use super::start::{Start, start};
 use crate::analysis::survey::{Preamble, Survey, survey};
 use crate::aof::conversion::{Change, Undone};
@@ -17,9 +18,11 @@ use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::Progress;
 use crate::base::units::{Bytes, Count};
 use crate::disk::Mapping;
+use crate::input::OpenedLog;
 use crate::input::conversion::restored;
-use crate::input::files::open_files;
+use crate::input::left_set::{MissingPart, SetProposal};
 use crate::input::overwrite::inputs;
+use crate::input::whole_set::open_set;
 use crate::replay::leave_out;
 
 /// What a repair retains and removes. It does not depend on the destination of the result.
@@ -51,6 +54,11 @@ pub struct RepairPlan {
     /// that results.
     #[serde(rename = "undone")]
     pub(crate) restored: Vec<RestoredPart>,
+    /// What is left of a set that no server loads as it is, and the manifest that is proposed for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) set: Option<SetProposal>,
+    /// The files of a set without which data is missing.
+    pub(crate) missing: Vec<MissingPart>,
     /// The reason why nothing is written although the log is damaged, if nothing would be left of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<Refusal>,
@@ -69,7 +77,7 @@ pub(crate) struct RestoredPart {
 /// A log and the plan of its repair.
 pub struct PlannedRepair {
     /// The log, which stays open until the plan is applied.
-    pub log: Log,
+    pub log: OpenedLog,
     /// The plan.
     pub plan: RepairPlan,
     /// Which servers start with the log as it is, if nothing is damaged.
@@ -88,10 +96,28 @@ pub fn plan(
     options: &RepairOptions,
     progress: &dyn Progress,
 ) -> Result<PlannedRepair> {
-    let mut log = open_files(path)?;
+    let (mut log, proposal) = open_set(path, progress)?;
+    if log.archive().is_some() && options.output == Output::InPlace {
+        return Err(Error::new(ErrorKind::Usage, "an archive cannot be repaired in place")
+            .at(path)
+            .help("use --output NEW to write the repaired log"));
+    }
     options.output.check(options.force, &inputs(&log))?;
+    match plan_of(&mut log, proposal, options, progress) {
+        Ok((plan, start)) => Ok(PlannedRepair { log, plan, start }),
+        Err(error) => log.name_archive(Err(error)),
+    }
+}
+
+/// Plans the repair of a log that was opened.
+fn plan_of(
+    log: &mut OpenedLog,
+    proposal: Option<SetProposal>,
+    options: &RepairOptions,
+    progress: &dyn Progress,
+) -> Result<(RepairPlan, Option<Start>)> {
     progress.phase("read", log.bytes());
-    let mut surveys = surveys(&log, progress)?;
+    let mut surveys = surveys(log, progress)?;
     let repaired = repair_rdbs(&surveys, options, progress)?;
     let mut rdb = Vec::new();
     if !repaired.is_empty() {
@@ -101,7 +127,7 @@ pub fn plan(
             rdb.push(repair);
         }
         progress.phase("read", log.bytes());
-        surveys = self::surveys(&log, progress)?;
+        surveys = self::surveys(log, progress)?;
     }
     let (mappings, restored) = restored_parts(&surveys)?;
     if !mappings.is_empty() {
@@ -109,20 +135,22 @@ pub fn plan(
         for (index, mapping) in mappings {
             log.parts[index].mapping = mapping;
         }
-        surveys = self::surveys(&log, progress)?;
+        surveys = self::surveys(log, progress)?;
     }
-    let decision = decide(&log, &surveys, options)?;
+    let decision = decide(log, &surveys, options)?;
     let changed = Changed { rdb, restored };
-    let plan = RepairPlan::new(&log, &surveys, &decision, changed, options.salvage);
+    let mut plan = RepairPlan::new(log, &surveys, &decision, changed, options.salvage);
+    set::add_to_plan(&mut plan, log, &surveys, proposal, options);
     if !plan.damaged {
-        refuse_broken_values(&log, &surveys)?;
+        refuse_broken_values(log, &surveys)?;
     }
-    let start = (!plan.damaged).then(|| start(&log, &surveys, options));
+    let is_as_it_is = !plan.damaged || plan.writes_manifest_only() && plan.refused.is_none();
+    let start = is_as_it_is.then(|| start(log, &surveys, options));
     drop(surveys);
     if plan.writes() {
-        plan.check_limits(options, path)?;
+        plan.check_limits(options, &log.path)?;
     }
-    Ok(PlannedRepair { log, plan, start })
+    Ok((plan, start))
 }
 
 pub(super) fn surveys<'l>(log: &'l Log, progress: &dyn Progress) -> Result<Vec<Survey<'l>>> {
@@ -216,6 +244,8 @@ impl RepairPlan {
             refused: refusal(surveys, decision, &rdb),
             rdb,
             restored,
+            set: None,
+            missing: Vec::new(),
         }
     }
 
@@ -229,7 +259,10 @@ impl RepairPlan {
         let of_end = |dropped: &Dropped| {
             matches!(dropped.why, DropReason::TornEnd | DropReason::TornTransaction)
         };
-        self.rdb.is_empty() && self.restored.is_empty() && self.dropped.iter().all(of_end)
+        self.rdb.is_empty()
+            && self.restored.is_empty()
+            && self.set.is_none()
+            && self.dropped.iter().all(of_end)
     }
 
     fn check_limits(&self, options: &RepairOptions, path: &Path) -> Result<()> {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::findings::Finding;
+use super::judge::Verdict;
 use super::report::{ArchiveOutcome, LogOutcome, LogReport};
 use crate::aof::log::{Layout, Log};
 use crate::archive::report::{ArchiveFinding, ArchiveReport};
@@ -24,6 +25,7 @@ use crate::input::broken_set::BrokenSet;
 pub(super) fn verify_archive(
     path: &Path,
     verify_log: impl FnOnce(&Log) -> Result<LogReport>,
+    judge: impl FnOnce(BrokenSet) -> (BrokenSet, Vec<Verdict>),
     progress: &dyn Progress,
 ) -> Result<ArchiveOutcome> {
     if path.metadata().is_ok_and(|metadata| metadata.len() == 0) {
@@ -45,8 +47,12 @@ pub(super) fn verify_archive(
         }
         Contained::Broken(broken) => {
             archive.add(vec![broken_set(&broken, root, Level::Error)]);
-            let path_inside = extraction.shown(&broken.path);
-            Some(LogOutcome::broken(path, BrokenSet { path: path_inside, ..broken }))
+            let (mut broken, verdicts) = judge(broken);
+            broken.path = extraction.shown(&broken.path);
+            if let Some(proposal) = &mut broken.left {
+                proposal.manifest = extraction.shown(&proposal.manifest);
+            }
+            Some(LogOutcome::broken(path, broken, verdicts))
         }
         Contained::Unopened(error) if error.kind() == ErrorKind::NotFound => {
             archive.add(Contained::Unopened(error).findings(root, damage));
