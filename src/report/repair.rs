@@ -12,6 +12,7 @@ use crate::base::escape::ShownPath;
 use crate::base::units::{Bytes, Count, counted};
 use crate::ops::repair::RepairReport;
 use crate::ops::repair::plan::{RepairPlan, RestoredPart};
+use crate::ops::repair::replayed::{FailingCommand, Replayed};
 use crate::ops::repair::start::Start;
 use crate::ops::repair::{DropReason, Dropped};
 
@@ -32,6 +33,11 @@ fn write_text(out: &mut String, report: &RepairReport) -> fmt::Result {
         return writeln!(out, "{}: nothing to repair", Styled(GOOD, "NO LOG YET"));
     }
     if !report.plan.damaged {
+        if let Some(replay) =
+            report.replay.as_ref().filter(|it| it.failing > 0 || it.keys.is_none())
+        {
+            replayed(out, replay)?;
+        }
         return whole(out, report.start.as_ref());
     }
     writeln!(out)?;
@@ -79,6 +85,12 @@ fn write_text(out: &mut String, report: &RepairReport) -> fmt::Result {
     };
     row(out, "lost", &lost, lost_bytes)?;
     writeln!(out)?;
+    if !report.failing.is_empty() {
+        failing(out, "dropped, because they fail while a server loads them:", &report.failing)?;
+    }
+    if let Some(replay) = &report.replay {
+        replayed(out, replay)?;
+    }
     if let Some(backup) = &report.backup {
         writeln!(out, "  original saved as {}", Styled(STRONG, ShownPath(backup)))?;
     }
@@ -100,6 +112,36 @@ fn write_text(out: &mut String, report: &RepairReport) -> fmt::Result {
         }
         None => writeln!(out, "{}: dry run, nothing was written", Styled(ERROR, "DAMAGED")),
     }
+}
+
+/// Writes what a replay shows.
+fn replayed(out: &mut String, replay: &Replayed) -> fmt::Result {
+    if let Some(keys) = replay.keys {
+        let what = format!("replayed: {} at the end", counted(keys, "key"));
+        writeln!(out, "  {what}")?;
+    }
+    for name in &replay.not_proved {
+        writeln!(out, "  {} {name}", Styled(WARNING, "not proved:"))?;
+    }
+    if let (Some(problem), true) = (&replay.problem, replay.not_proved.is_empty()) {
+        writeln!(out, "  {} {}", Styled(WARNING, "not replayed:"), wrap(problem, 64, 16))?;
+    }
+    if replay.failing > 0 {
+        let what = format!(
+            "{} without effect, because they fail while a server loads them; --drop-failing removes them:",
+            counted(replay.failing, "command")
+        );
+        failing(out, &what, &replay.examples)?;
+    }
+    Ok(())
+}
+
+fn failing(out: &mut String, what: &str, commands: &[FailingCommand]) -> fmt::Result {
+    writeln!(out, "  {} {}", Styled(WARNING, "fails"), wrap(what, 72, 8))?;
+    for FailingCommand { part, offset, command, error } in commands {
+        writeln!(out, "        {part}: byte {}: {command}: {error}", Count(*offset))?;
+    }
+    Ok(())
 }
 
 /// Writes what a log without damage is.
@@ -180,6 +222,7 @@ fn dropped_range(out: &mut String, dropped: &Dropped) -> fmt::Result {
         DropReason::TornEnd => "torn end",
         DropReason::TornTransaction => "incomplete transaction",
         DropReason::AfterDamage => "after the damage",
+        DropReason::Failing => "fails while it is loaded",
     };
     let commands = match dropped.commands {
         0 => String::new(),

@@ -8,9 +8,11 @@ use serde::Serialize;
 
 use super::options::RepairOptions;
 use super::plan::{PlannedRepair, RepairPlan, surveys};
+use super::replayed::{FailingCommand, Replayed, replay_result};
 use super::retained_ranges::{self, Destination, Output, Written};
 use super::set;
 use super::start::{Start, start};
+use crate::aof::log::Log;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::next_step::{Action, NextStep, path_arg};
 use crate::base::progress::{Progress, Silent};
@@ -30,14 +32,17 @@ pub fn apply(
     options: &RepairOptions,
     progress: &dyn Progress,
 ) -> Result<RepairReport> {
-    let PlannedRepair { log, plan, start } = planned;
-    let of_result = RefCell::new(None);
+    let PlannedRepair { log, mut plan, start } = planned;
+    let of_plan = plan.replay.take();
+    let (of_result, replay) = (RefCell::new(None), RefCell::new(None));
     let check = |written: &Path| {
-        let start = start_of_result(written, options)?;
+        let result = open_files(written)?;
+        let start = start_of_result(&result, options)?;
         if !start.proved && !plan.cuts_end_only() {
             return Err(no_server_starts(&log.path, &start));
         }
         *of_result.borrow_mut() = Some(start);
+        *replay.borrow_mut() = Some(replay_result(&result, options, progress)?);
         Ok(())
     };
     let write = |place: Destination<'_>| {
@@ -64,7 +69,21 @@ pub fn apply(
     let path = log.path.clone();
     let next = plan.refused.as_ref().map_or(Vec::new(), |_| next_steps(&path, &plan));
     let start = of_result.take().or(start);
-    Ok(RepairReport { path, present: true, dry_run, plan, start, next, written, backup })
+    let dropped = if options.drop_failing { of_plan.clone() } else { None };
+    let failing = dropped.map(|replayed| replayed.examples).unwrap_or_default();
+    let replay = replay.take().or(of_plan);
+    Ok(RepairReport {
+        path,
+        present: true,
+        dry_run,
+        plan,
+        start,
+        replay,
+        failing,
+        next,
+        written,
+        backup,
+    })
 }
 
 impl RepairReport {
@@ -76,6 +95,8 @@ impl RepairReport {
             dry_run: options.output == Output::DryRun,
             plan: RepairPlan { salvage: options.salvage, ..RepairPlan::default() },
             start: None,
+            replay: None,
+            failing: Vec::new(),
             next: Vec::new(),
             written: None,
             backup: None,
@@ -89,10 +110,9 @@ impl RepairReport {
 }
 
 /// Returns which servers start with a result that has not been published yet.
-fn start_of_result(written: &Path, options: &RepairOptions) -> Result<Start> {
-    let log = open_files(written)?;
-    let surveys = surveys(&log, &Silent)?;
-    Ok(start(&log, &surveys, options))
+fn start_of_result(log: &Log, options: &RepairOptions) -> Result<Start> {
+    let surveys = surveys(log, &Silent)?;
+    Ok(start(log, &surveys, options))
 }
 
 fn no_server_starts(path: &Path, start: &Start) -> Error {
@@ -147,6 +167,12 @@ pub struct RepairReport {
     /// damaged log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) start: Option<Start>,
+    /// What a replay of the result shows; for a dry run, of what would be retained. Absent for a log without damage that
+    /// is not a dry run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) replay: Option<Replayed>,
+    /// The first of the commands that fail while a server loads them, and that are removed.
+    pub(crate) failing: Vec<FailingCommand>,
     /// The steps to choose from if nothing is written because nothing would be left of the log.
     pub next: Vec<NextStep>,
     /// The path of the result; absent for a dry run, or if nothing is damaged.

@@ -11,6 +11,7 @@ mod options;
 pub mod plan;
 pub(crate) mod rdb;
 pub mod refusal;
+pub(crate) mod replayed;
 pub mod retained_ranges;
 pub(crate) mod set;
 pub(crate) mod start;

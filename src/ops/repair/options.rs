@@ -32,6 +32,8 @@ pub struct RepairOptions {
     pub max_lost_commands: Option<u64>,
     /// Whether the last record of a duplicate key in an RDB is retained instead of the first.
     pub keep_last_duplicate: bool,
+    /// Whether to remove the commands that fail while a server loads them.
+    pub drop_failing: bool,
     /// Whether to go on without files of a set that are missing or empty.
     pub without_missing: bool,
     /// The servers that are to start with the result; empty for any known one.

@@ -8,6 +8,7 @@ use super::decide::{Decision, DropReason, Dropped, decide};
 use super::options::RepairOptions;
 use super::rdb::{RdbRepair, repair_rdb};
 use super::refusal::{Refusal, kept_commands, refusal};
+use super::replayed::{Replayed, replay_plan};
 use super::retained_ranges::{Output, RetainedRanges};
 use super::set;
 use super::start::{Start, start};
@@ -59,6 +60,9 @@ pub struct RepairPlan {
     pub(crate) set: Option<SetProposal>,
     /// The files of a set without which data is missing.
     pub(crate) missing: Vec<MissingPart>,
+    /// What a replay of the retained commands shows; absent if only the result is replayed.
+    #[serde(skip)]
+    pub(crate) replay: Option<Replayed>,
     /// The reason why nothing is written although the log is damaged, if nothing would be left of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<Refusal>,
@@ -141,6 +145,13 @@ fn plan_of(
     let changed = Changed { rdb, restored };
     let mut plan = RepairPlan::new(log, &surveys, &decision, changed, options.salvage);
     set::add_to_plan(&mut plan, log, &surveys, proposal, options);
+    let is_replayed =
+        options.drop_failing || options.output == Output::DryRun || plan.writes_manifest_only();
+    let replayed = match is_replayed && plan.refused.is_none() {
+        true => Some(replay_plan(&mut plan, log, options, progress)?),
+        false => None,
+    };
+    plan.replay = replayed;
     if !plan.damaged {
         refuse_broken_values(log, &surveys)?;
     }
@@ -245,6 +256,7 @@ impl RepairPlan {
             rdb,
             restored,
             set: None,
+            replay: None,
             missing: Vec::new(),
         }
     }
