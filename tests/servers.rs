@@ -25,6 +25,7 @@ mod servers {
     pub(crate) mod rdb;
     pub(crate) mod rdb_errors;
     pub(crate) mod recover;
+    pub(crate) mod repair_set;
     pub(crate) mod restore;
     pub(crate) mod rewrite;
     pub(crate) mod sets;
@@ -56,6 +57,7 @@ fn main() {
         servers::rdb_errors::trials(),
         servers::restore::trials(),
         servers::recover::trials(),
+        servers::repair_set::trials(),
         servers::rewrite::trials(),
         servers::sets::trials(),
         servers::steps::trials(),

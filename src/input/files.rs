@@ -32,6 +32,8 @@ use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
+use rustix::io::Errno;
+
 use super::broken_set::{BrokenSet, SetFault};
 use super::envelope::map_part;
 use crate::aof::foreign::foreign;
@@ -305,9 +307,17 @@ fn open_directory(directory: &Path) -> Result<Result<Log, BrokenSet>> {
     // The directory may be the data directory of a server.
     let mut manifests = Vec::new();
     let mut bereft = Vec::new();
+    let mut unreadable = None;
     for sub in &listing.directories {
-        // A directory that cannot be listed is not one of a server whose files this user can read.
-        let Ok(sub_listing) = Listing::read(sub) else { continue };
+        let sub_listing = match Listing::read(sub) {
+            Ok(listing) => listing,
+            // That of a file system, in which nothing is a server's.
+            Err(_) if sub.ends_with("lost+found") => continue,
+            Err(error) => {
+                unreadable.get_or_insert(Error::io("list", sub, error));
+                continue;
+            }
+        };
         let found = sub_listing.manifests();
         if found.is_empty() && !sub_listing.parts().is_empty() {
             bereft.push((sub, sub_listing.parts()));
@@ -330,6 +340,10 @@ fn open_directory(directory: &Path) -> Result<Result<Log, BrokenSet>> {
         _ => return Err(ambiguous(directory, "multi-part sets", &manifests)),
     }
 
+    // The set may be in the directory that cannot be read: no other file is taken for it.
+    if let Some(error) = unreadable {
+        return Err(error);
+    }
     let parts = listing.parts();
     if !parts.is_empty() {
         return Ok(Err(BrokenSet::new(directory, SetFault::NoManifest { parts })));
@@ -449,8 +463,14 @@ impl Listing {
         for entry in fs::read_dir(directory)? {
             let entry = entry?;
             let path = entry.path();
-            // A dangling symbolic link, or a file deleted since it was listed.
-            let Ok(metadata) = fs::metadata(&path) else { continue };
+            let metadata = match fs::metadata(&path) {
+                Ok(metadata) => metadata,
+                // A dangling symbolic link, or a file deleted since it was listed.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                // A symbolic link to itself.
+                Err(error) if Errno::from_io_error(&error) == Some(Errno::LOOP) => continue,
+                Err(error) => return Err(error),
+            };
             if let Some((of, what)) = leftover(&entry.file_name()) {
                 let of = of.to_owned();
                 listing

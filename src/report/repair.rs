@@ -6,6 +6,7 @@ use super::envelope::Report;
 use super::repair_rdb::rdb_repair;
 use super::repair_set::{missing, set};
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
+use super::verify::finding_text;
 use crate::aof::conversion::{Change, Undone};
 use crate::aof::recognise::Content;
 use crate::base::escape::ShownPath;
@@ -31,6 +32,10 @@ fn write_text(out: &mut String, report: &RepairReport) -> fmt::Result {
     writeln!(out, "{}", Styled(STRONG, ShownPath(&report.path)))?;
     if !report.present {
         return writeln!(out, "{}: nothing to repair", Styled(GOOD, "NO LOG YET"));
+    }
+    for finding in &report.beside {
+        finding_text(out, finding)?;
+        writeln!(out)?;
     }
     if !report.plan.damaged {
         if let Some(replay) =

@@ -18,6 +18,8 @@ use crate::base::next_step::{Action, NextStep, path_arg};
 use crate::base::progress::{Progress, Silent};
 use crate::base::units::counted;
 use crate::input::files::open_files;
+use crate::ops::verify::beside::warnings;
+use crate::ops::verify::findings::Finding;
 
 /// Writes what the plan retains to the output of the options. Nothing is written if nothing is damaged, or if the plan is
 /// refused.
@@ -34,6 +36,7 @@ pub fn apply(
 ) -> Result<RepairReport> {
     let PlannedRepair { log, mut plan, start } = planned;
     let of_plan = plan.replay.take();
+    let beside = warnings(&log);
     let (of_result, replay) = (RefCell::new(None), RefCell::new(None));
     let check = |written: &Path| {
         let result = open_files(written)?;
@@ -78,6 +81,7 @@ pub fn apply(
         dry_run,
         plan,
         start,
+        beside,
         replay,
         failing,
         next,
@@ -95,6 +99,7 @@ impl RepairReport {
             dry_run: options.output == Output::DryRun,
             plan: RepairPlan { salvage: options.salvage, ..RepairPlan::default() },
             start: None,
+            beside: Vec::new(),
             replay: None,
             failing: Vec::new(),
             next: Vec::new(),
@@ -167,6 +172,8 @@ pub struct RepairReport {
     /// damaged log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) start: Option<Start>,
+    /// The files next to the log that may be what a person means: a newer snapshot, the old single file, another set.
+    pub(crate) beside: Vec<Finding>,
     /// What a replay of the result shows; for a dry run, of what would be retained. Absent for a log without damage that
     /// is not a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -14,7 +14,7 @@ use crate::analysis::damage::{DamageReport, describe};
 use crate::analysis::foreign_log::foreign_log;
 use crate::analysis::rdb_error::{Correction, find_correction, has_sound_structure};
 use crate::analysis::survey::{NEWER_RDB, Preamble, Survey};
-use crate::aof::log::{Layout, Log, OtherKind, PartRole};
+use crate::aof::log::PartRole;
 use crate::aof::recognise::LooksLike;
 use crate::base::escape::Shown;
 use crate::base::modules::{Modules, bundled_with_type};
@@ -72,7 +72,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    fn new(level: Level, kind: &'static str, message: impl Into<String>) -> Self {
+    pub(super) fn new(level: Level, kind: &'static str, message: impl Into<String>) -> Self {
         Finding {
             level,
             kind,
@@ -96,7 +96,7 @@ impl Finding {
         Finding { count: seen.count, ..self.at(survey, seen.first) }
     }
 
-    fn help(mut self, help: impl Into<String>) -> Self {
+    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
@@ -105,7 +105,6 @@ impl Finding {
 /// Returns all findings, most severe first and in load order within a severity. `modules`: those that
 /// are loaded in the servers. `chosen`: the user named the servers, so that it is an error if one of them refuses the log.
 pub fn findings(
-    log: &Log,
     surveys: &[Survey<'_>],
     verdicts: &[Verdict],
     modules: &Modules,
@@ -124,7 +123,6 @@ pub fn findings(
     }
     order_of_parts(surveys, &mut findings);
     nobody_loads(verdicts, chosen, &mut findings);
-    beside(log, &mut findings);
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
     findings
 }
@@ -623,30 +621,5 @@ fn nobody_loads(verdicts: &[Verdict], chosen: bool, findings: &mut Vec<Finding>)
             offset: verdict.offset,
             ..Finding::new(Level::Error, NOT_LOADABLE, format!("{servers} {does}: {reason}"))
         });
-    }
-}
-
-fn beside(log: &Log, findings: &mut Vec<Finding>) {
-    let own = log.opened.parent();
-    // A single-file log in the directory that contains a set is unrelated to the set.
-    let others = log.others.iter().filter(|other| {
-        !matches!(log.layout, Layout::MultiPart { .. })
-            || other.kind != OtherKind::SingleFile
-            || other.path.parent() == own
-    });
-    for other in others {
-        let name = other.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let message =
-            format!("{}, {}: {}", Shown(name.as_bytes()), Bytes(other.bytes), other.kind.meaning());
-        findings.push(Finding::new(Level::Note, "other-file", message));
-    }
-    for history in &log.history {
-        let size =
-            history.bytes.map_or("already gone".to_string(), |bytes| Bytes(bytes).to_string());
-        let message = format!(
-            "{}, {size}: replaced by a rewrite, not loaded, deleted at the next start",
-            history.name
-        );
-        findings.push(Finding::new(Level::Note, "history-file", message));
     }
 }

@@ -5,6 +5,7 @@
 //! an ideal of the format.
 
 mod archive;
+pub(crate) mod beside;
 mod broken;
 pub mod findings;
 pub mod judge;
@@ -132,7 +133,9 @@ fn verify_log(log: &Log, options: &VerifyOptions, progress: &dyn Progress) -> Re
 /// Returns the report on a log that has been read.
 pub fn report_on(log: &Log, surveys: &[Survey<'_>], options: &VerifyOptions) -> LogReport {
     let verdicts = judge::judge_all(log, surveys, options.servers(), &options.modules);
-    let findings =
-        findings::findings(log, surveys, &verdicts, &options.modules, !options.servers.is_empty());
+    let mut findings =
+        findings::findings(surveys, &verdicts, &options.modules, !options.servers.is_empty());
+    findings.extend(beside::beside(log));
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
     LogReport::new(log, surveys, verdicts, findings)
 }
