@@ -40,10 +40,20 @@ fn copy(from: &Path, to: &Path) {
 fn suggestions(run: &Run) -> Vec<String> {
     let output = format!("{}\n{}", run.stdout, run.stderr);
     let mut found = Vec::new();
+    // Lines after each other are to be typed one after another.
+    let mut last_is_command = false;
     for line in output.lines() {
-        if let Some(command) = line.trim().strip_prefix("aofkit ") {
-            found.push(command.to_owned());
+        let command = line.trim().strip_prefix("aofkit ");
+        match (command, found.last_mut()) {
+            (Some(command), Some(before)) if last_is_command => {
+                let before: &mut String = before;
+                before.push_str(" && \"$0\" ");
+                before.push_str(command);
+            }
+            (Some(command), _) => found.push(command.to_owned()),
+            (None, _) => {}
         }
+        last_is_command = command.is_some();
     }
     // A long text is broken into lines.
     let unbroken = output.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -116,6 +126,11 @@ impl Followed<'_> {
         }
         if next.iter().any(|next| *next == typed) && !is_result && run.code != Some(1) {
             self.failures.push(format!("{trail}: suggests itself: {}", run.stderr));
+            return;
+        }
+        let is_before = |next: &String| *next == typed || path.contains(next);
+        if matches!(run.code, Some(2..=4)) && !next.is_empty() && next.iter().all(is_before) {
+            self.failures.push(format!("{trail}: leads back to where it came from"));
             return;
         }
         if path.len() >= LONGEST {

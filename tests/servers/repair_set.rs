@@ -9,8 +9,8 @@ use libtest_mimic::Trial;
 
 use super::recover::{repetitions, with_data};
 use crate::support::{
-    Binary, FAMILIES, Verdict, copy_dir, lay_out, load_verdict, load_verdict_in_place, log, on_each,
-    temp_dir,
+    Binary, FAMILIES, Verdict, copy_dir, lay_out, load_verdict, load_verdict_in_place, log,
+    on_each, temp_dir,
 };
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -75,14 +75,24 @@ fn manifest_is_written(binary: &Binary) {
             let is_empty = as_it_is.keys().is_none_or(|keys| keys == 0);
             assert!(is_empty, "{broken:?} on {}: {as_it_is:?}", binary.line);
             let result = repaired(binary, data.path(), false);
-            assert_eq!(result, (digest.clone(), keys), "{broken:?} on {}, seed {seed}", binary.line);
+            assert_eq!(
+                result,
+                (digest.clone(), keys),
+                "{broken:?} on {}, seed {seed}",
+                binary.line
+            );
         }
     }
 }
 
 /// Without the base, or an incremental file in the middle, the server has what is in the other files.
 fn missing_files(binary: &Binary) {
-    let parts = [("2.base.aof", "SET a 1"), ("2.incr.aof", "SET b 1\nSET c 1"), ("3.incr.aof", "SET d 1"), ("4.incr.aof", "SET e 1")];
+    let parts = [
+        ("2.base.aof", "SET a 1"),
+        ("2.incr.aof", "SET b 1\nSET c 1"),
+        ("3.incr.aof", "SET d 1"),
+        ("4.incr.aof", "SET e 1"),
+    ];
     for (gone, left) in [(0, 4), (1, 3), (2, 4)] {
         for with_manifest in [true, false] {
             let data = temp_dir();
@@ -129,6 +139,6 @@ fn failing_commands(binary: &Binary) {
         panic!("{before:?}, {after:?}");
     };
     assert_eq!(digest, expected, "{}", binary.line);
-    assert_eq!(first.contains("CRITICAL"), binary.line.has_redis(6, 0) , "{first}");
+    assert_eq!(first.contains("CRITICAL"), binary.line.has_redis(6, 0), "{first}");
     assert!(!log.contains("CRITICAL"), "{log}");
 }

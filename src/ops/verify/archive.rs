@@ -41,6 +41,9 @@ pub(super) fn verify_archive(
         Contained::Log(log) => {
             let report = verify_log(&log);
             let mut report = report.map_err(|error| extraction.name_archive(error))?;
+            for help in report.findings.iter_mut().filter_map(|finding| finding.help.as_mut()) {
+                *help = extraction.shown_text(help);
+            }
             archive.add(report.findings.iter().map(|one| of_entry(one, &log, root)).collect());
             name_archive(&mut report, path, &extraction);
             Some(LogOutcome::Read(Box::new(report)))

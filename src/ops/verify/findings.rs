@@ -252,7 +252,7 @@ fn broken_rdb(damage: &rdb::Damage) -> Finding {
         ),
         None => (
             BROKEN_RDB,
-            "no server loads past it; `aofkit repair --salvage` keeps the keys before and after the damage",
+            "no server loads past it; `aofkit repair PATH --salvage --dry-run` previews the repair that keeps the keys before and after the damage",
         ),
     };
     let message = match has_sound_structure(damage) {
@@ -313,7 +313,7 @@ fn structure(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
             "`aofkit repair` cuts there, in a copy; no setting of a server before Redis 8.4 gets past it"
         }
         _ => {
-            "`aofkit repair --salvage` skips it and keeps the whole commands after it; without --salvage it cuts there"
+            "`aofkit repair PATH --salvage --dry-run` previews the repair that skips it and keeps the whole commands after it; without --salvage it cuts there"
         }
     };
     let help = whole_file.map_or(help, LooksLike::help);
@@ -351,7 +351,7 @@ fn transactions(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
                     "a MULTI that is never closed; from the SELECT at byte {} on, later writes may follow it",
                     Count(select)
                 ),
-                "a server drops all of it, later writes included; `aofkit repair --join` says where they begin and keeps them",
+                "a server drops all of it, later writes included; `aofkit repair PATH --join select --dry-run` previews the repair that keeps those",
             ),
             None => (
                 "the file ends inside a transaction".to_string(),

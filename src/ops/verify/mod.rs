@@ -21,8 +21,10 @@ pub use report::{ArchiveOutcome, LogOutcome, LogReport, VerifyReport};
 use crate::analysis::survey::{Survey, survey};
 use crate::aof::log::Log;
 use crate::base::error::{ErrorKind, Result};
+use crate::base::escape::typed;
 use crate::base::failure::Failure;
 use crate::base::modules::Modules;
+use crate::base::next_step::path_arg;
 use crate::base::progress::Progress;
 use crate::base::server::{KNOWN, Server};
 use crate::input::archive::read_contents;
@@ -137,5 +139,10 @@ pub fn report_on(log: &Log, surveys: &[Survey<'_>], options: &VerifyOptions) -> 
         findings::findings(surveys, &verdicts, &options.modules, !options.servers.is_empty());
     findings.extend(beside::beside(log));
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
+    let path = typed(path_arg(&log.path).as_ref());
+    for help in findings.iter_mut().filter_map(|finding| finding.help.as_mut()) {
+        // The findings know a part, and not the path that was given.
+        *help = help.replace(" PATH ", &format!(" {path} "));
+    }
     LogReport::new(log, surveys, verdicts, findings)
 }
