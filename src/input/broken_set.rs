@@ -82,6 +82,19 @@ impl SetFault {
         }
     }
 
+    /// Returns the fault with the begin of the line that it is about, which can be long.
+    pub(crate) fn brief(&self) -> String {
+        const LONGEST: usize = 40;
+        let SetFault::Manifest(error) = self else { return self.to_string() };
+        let Some(line) = self.line() else { return error.rule.to_string() };
+        let text = match error.text.char_indices().nth(LONGEST) {
+            _ if error.text.is_empty() => String::new(),
+            None => format!(": {}", error.text),
+            Some((end, _)) => format!(": {}...", error.text.get(..end).unwrap_or_default()),
+        };
+        format!("line {line} of the manifest: {}{text}", error.rule)
+    }
+
     /// Returns the recommended action.
     pub fn help(&self) -> String {
         match self {

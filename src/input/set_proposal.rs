@@ -46,8 +46,7 @@ pub(crate) fn propose(broken: &BrokenSet) -> Result<(Log, SetProposal)> {
         Some(manifest) if directory.parts.is_empty() => manifest.to_owned(),
         _ => path.join(with_suffix(&directory.name)),
     };
-    let line = broken.fault.line().map(|line| format!("line {line}: ")).unwrap_or_default();
-    let fault = (broken.fault.kind(), format!("{line}{}", broken.fault));
+    let fault = (broken.fault.kind(), broken.fault.brief());
     directory.proposal(choice, place, fault)
 }
 

@@ -144,7 +144,8 @@ fn replayed(out: &mut String, replay: &Replayed) -> fmt::Result {
 fn failing(out: &mut String, what: &str, commands: &[FailingCommand]) -> fmt::Result {
     writeln!(out, "  {} {}", Styled(WARNING, "fails"), wrap(what, 72, 8))?;
     for FailingCommand { part, offset, command, error } in commands {
-        writeln!(out, "        {part}: byte {}: {command}: {error}", Count(*offset))?;
+        let what = format!("{part}: byte {}: {command}: {error}", Count(*offset));
+        writeln!(out, "        {}", wrap(&what, 72, 10))?;
     }
     Ok(())
 }

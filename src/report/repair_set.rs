@@ -3,7 +3,6 @@
 use std::fmt::{self, Write};
 
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
-use crate::aof::manifest::Role;
 use crate::base::rfc3339;
 use crate::base::units::Count;
 use crate::input::left_set::{MissingPart, SetProposal};
@@ -30,15 +29,14 @@ pub(super) fn set(out: &mut String, set: &SetProposal) -> fmt::Result {
 pub(super) fn files(out: &mut String, set: &SetProposal) -> fmt::Result {
     let width = set.files.iter().map(|file| file.name.chars().count()).max().unwrap_or(0);
     for file in &set.files {
-        let role = if file.role == Role::Base { "base" } else { "incremental" };
         let time = file.modified.map(rfc3339::from_seconds).unwrap_or_default();
         let use_of = if file.listed { "" } else { "  left out" };
         writeln!(
             out,
-            "  {}  {:width$}  {role:<11}  {:>15} bytes  {time}{use_of}",
-            Styled(QUIET, "file"),
+            "  {:width$}  {:>13} bytes  {}{use_of}",
             file.name,
-            Count(file.bytes)
+            Count(file.bytes),
+            Styled(QUIET, time)
         )?;
     }
     Ok(())

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::places::above;
 use super::search::search;
 use crate::aof::log::{Layout, Log, ManifestFile, PartRole};
-use crate::aof::manifest::{self, Manifest, ManifestError};
+use crate::aof::manifest::{self, Manifest};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::Progress;
 use crate::input::broken_set::SetFault;
@@ -179,13 +179,7 @@ fn what_is_left(path: &Path, found: FoundBroken) -> Result<Whole> {
     let missing = Missing {
         kind: broken.fault.kind(),
         path: found.shown(&broken.path),
-        what: match &broken.fault {
-            SetFault::Manifest(error) => match broken.fault.line() {
-                Some(line) => format!("line {line} of the manifest: {}{}", error.rule, begin(error)),
-                None => error.rule.to_string(),
-            },
-            fault => fault.to_string(),
-        },
+        what: broken.fault.brief(),
         servers: match &broken.fault {
             SetFault::Manifest(_) => broken.fault.help(),
             SetFault::NoManifest { .. } => "Redis 7.0 and later, and Valkey, start without data, and write a new set next to these files; Redis 6.2 and earlier load only a single file".to_owned(),
@@ -194,16 +188,6 @@ fn what_is_left(path: &Path, found: FoundBroken) -> Result<Whole> {
     };
     let error = found.name_archive(broken.clone().into());
     Ok(Whole { log: found.opened(left, path), missing: Some(missing), error: Some(error) })
-}
-
-/// Returns the begin of the text of a line, which can be long; bytes that are not visible are escaped in it.
-fn begin(error: &ManifestError) -> String {
-    const LONGEST: usize = 40;
-    match error.text.char_indices().nth(LONGEST) {
-        _ if error.text.is_empty() => String::new(),
-        None => format!(": {}", error.text),
-        Some((end, _)) => format!(": {}...", error.text.get(..end).unwrap_or_default()),
-    }
 }
 
 /// Returns the parts of a set that exist, in load order.

@@ -8,7 +8,7 @@ use super::decide::{Decision, DropReason, Dropped, decide};
 use super::options::RepairOptions;
 use super::rdb::{RdbRepair, repair_rdb};
 use super::refusal::{Refusal, kept_commands, refusal};
-use super::replayed::{Replayed, replay_plan};
+use super::replayed::{Replayed, replay_retained};
 use super::retained_ranges::{Output, RetainedRanges};
 use super::set;
 use super::start::{Start, start};
@@ -144,11 +144,11 @@ fn plan_of(
     let decision = decide(log, &surveys, options)?;
     let changed = Changed { rdb, restored };
     let mut plan = RepairPlan::new(log, &surveys, &decision, changed, options.salvage);
-    set::add_to_plan(&mut plan, log, &surveys, proposal, options);
+    plan.add_set(log, &surveys, proposal, options);
     let is_replayed =
         options.drop_failing || options.output == Output::DryRun || plan.writes_manifest_only();
     let replayed = match is_replayed && plan.refused.is_none() {
-        true => Some(replay_plan(&mut plan, log, options, progress)?),
+        true => Some(plan.replay(log, options, progress)?),
         false => None,
     };
     plan.replay = replayed;
@@ -259,6 +259,60 @@ impl RepairPlan {
             replay: None,
             missing: Vec::new(),
         }
+    }
+
+    /// Adds the proposal for a set, and what is missing of it.
+    fn add_set(
+        &mut self,
+        log: &Log,
+        surveys: &[Survey<'_>],
+        proposal: Option<SetProposal>,
+        options: &RepairOptions,
+    ) {
+        self.missing = set::missing_of(surveys, proposal.as_ref());
+        self.set = proposal;
+        self.damaged |= self.set.is_some() || !self.missing.is_empty();
+        self.lost_more |= !self.missing.is_empty();
+        for (survey, retained) in surveys.iter().zip(&mut self.retained) {
+            let name = &survey.part.name;
+            if self.missing.iter().any(|it| it.empty && it.name.as_ref() == Some(name)) {
+                retained.stays = false;
+                self.parts_removed.push(name.clone());
+            }
+        }
+        if self.refused.is_none() && !options.without_missing {
+            self.refused = set::refusal(log, &self.missing);
+        }
+    }
+
+    /// Replays what is retained, and removes the commands that fail if that was requested.
+    fn replay(
+        &mut self,
+        log: &Log,
+        options: &RepairOptions,
+        progress: &dyn Progress,
+    ) -> Result<Replayed> {
+        let (replayed, failing) = replay_retained(&mut self.retained, log, options, progress)?;
+        for dropped in failing {
+            self.damaged = true;
+            self.kept_bytes = self.kept_bytes.saturating_sub(dropped.bytes);
+            self.kept_commands = self.kept_commands.saturating_sub(1);
+            self.lost_bytes += dropped.bytes;
+            self.lost_commands += 1;
+            self.dropped.push(dropped);
+        }
+        let place = |dropped: &Dropped| log.parts.iter().position(|it| it.name == dropped.part);
+        self.dropped.sort_by_key(|dropped| (place(dropped), dropped.offset));
+        Ok(replayed)
+    }
+
+    /// Returns whether only the manifest of a set changes.
+    pub(super) fn writes_manifest_only(&self) -> bool {
+        self.set.is_some()
+            && self.dropped.is_empty()
+            && self.rdb.is_empty()
+            && self.restored.is_empty()
+            && self.parts_removed.is_empty()
     }
 
     /// Returns whether applying the plan writes a result.

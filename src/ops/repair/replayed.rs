@@ -10,7 +10,6 @@ use serde::Serialize;
 
 use super::decide::{DropReason, Dropped, preview};
 use super::options::RepairOptions;
-use super::plan::RepairPlan;
 use super::retained_ranges::RetainedRanges;
 use crate::aof::log::Log;
 use crate::base::error::{Error, ErrorKind, Result};
@@ -59,33 +58,31 @@ pub(crate) struct FailingCommand {
 /// Commands that fail, by position, with their lengths.
 type Failing = BTreeMap<Position, (usize, String, &'static str)>;
 
-/// Replays what a plan retains of a log. With `drop_failing`, the commands that fail are removed from the plan.
+/// Replays what is retained of a log. With `drop_failing`, the commands that fail are removed from that, and returned.
 ///
 /// # Errors
 ///
 /// When the caller cancels, or the log changes while it is read. That it cannot be replayed is part of the result.
-pub(super) fn replay_plan(
-    plan: &mut RepairPlan,
+pub(super) fn replay_retained(
+    retained: &mut [RetainedRanges],
     log: &Log,
     options: &RepairOptions,
     progress: &dyn Progress,
-) -> Result<Replayed> {
-    let (replayed, failing) = replay_log(log, cut_of(plan, log), options, progress)?;
-    if options.drop_failing {
-        for (at, (length, ..)) in failing {
-            drop_command(plan, log, at, length as u64);
-        }
-        let place = |dropped: &Dropped| log.parts.iter().position(|it| it.name == dropped.part);
-        plan.dropped.sort_by_key(|dropped| (place(dropped), dropped.offset));
-    }
-    Ok(replayed)
+) -> Result<(Replayed, Vec<Dropped>)> {
+    let (replayed, failing) = replay_log(log, cut_of(retained, log), options, progress)?;
+    let failing = if options.drop_failing { failing } else { Failing::new() };
+    let dropped = failing
+        .into_iter()
+        .filter_map(|(at, (length, ..))| drop_command(retained, log, at, length as u64));
+    let dropped = dropped.collect();
+    Ok((replayed, dropped))
 }
 
 /// Replays a result.
 ///
 /// # Errors
 ///
-/// As [`replay_plan`].
+/// As [`replay_retained`].
 pub(super) fn replay_result(
     log: &Log,
     options: &RepairOptions,
@@ -94,9 +91,9 @@ pub(super) fn replay_result(
     replay_log(log, CutList::new(), options, progress).map(|(replayed, _)| replayed)
 }
 
-fn cut_of(plan: &RepairPlan, log: &Log) -> CutList {
+fn cut_of(retained: &[RetainedRanges], log: &Log) -> CutList {
     let mut cut = CutList::new();
-    for (index, (part, retained)) in log.parts.iter().zip(&plan.retained).enumerate() {
+    for (index, (part, retained)) in log.parts.iter().zip(retained).enumerate() {
         let ranges: &[Range<u64>] = if retained.stays { &retained.ranges } else { &[] };
         let mut from = 0;
         for range in ranges {
@@ -108,21 +105,23 @@ fn cut_of(plan: &RepairPlan, log: &Log) -> CutList {
     cut
 }
 
-/// Removes a command from what a plan retains.
-fn drop_command(plan: &mut RepairPlan, log: &Log, at: Position, length: u64) {
-    let Some(part) = log.parts.get(at.part as usize) else { return };
-    let Some(RetainedRanges { ranges, .. }) = plan.retained.get_mut(at.part as usize) else {
-        return;
-    };
+/// Removes a command from what is retained; `None` if it is not retained as a whole.
+fn drop_command(
+    retained: &mut [RetainedRanges],
+    log: &Log,
+    at: Position,
+    length: u64,
+) -> Option<Dropped> {
+    let part = log.parts.get(at.part as usize)?;
+    let RetainedRanges { ranges, .. } = retained.get_mut(at.part as usize)?;
     let gone = at.offset..at.offset.saturating_add(length);
-    let whole = ranges.iter().position(|it| it.start <= gone.start && gone.end <= it.end);
-    let Some(index) = whole else { return };
-    let around = ranges[index].clone();
+    let index = ranges.iter().position(|it| it.start <= gone.start && gone.end <= it.end)?;
+    let around = ranges.get(index)?.clone();
     let pieces = [around.start..gone.start, gone.end..around.end];
     ranges.splice(index..=index, pieces.into_iter().filter(|piece| !piece.is_empty()));
-    let bytes = part.mapping.bytes();
-    let index = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
-    plan.dropped.push(Dropped {
+    let offset = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
+    let bytes = part.mapping.bytes().get(offset(gone.start)..offset(gone.end));
+    Some(Dropped {
         part: part.name.clone(),
         offset: gone.start,
         bytes: length,
@@ -130,15 +129,10 @@ fn drop_command(plan: &mut RepairPlan, log: &Log, at: Position, length: u64) {
         begun: false,
         uncounted: false,
         why: DropReason::Failing,
-        preview: preview(bytes.get(index(gone.start)..index(gone.end)).unwrap_or_default()),
+        preview: preview(bytes.unwrap_or_default()),
         database_uncertain: 0,
         looks_like: None,
-    });
-    plan.damaged = true;
-    plan.kept_bytes = plan.kept_bytes.saturating_sub(length);
-    plan.kept_commands = plan.kept_commands.saturating_sub(1);
-    plan.lost_bytes += length;
-    plan.lost_commands += 1;
+    })
 }
 
 fn replay_log(

@@ -1,9 +1,7 @@
 //! What the repair of a set adds to that of its parts: a manifest that is written, and parts that are missing.
 
-use super::options::RepairOptions;
-use super::plan::RepairPlan;
 use super::refusal::Refusal;
-use super::retained_ranges::{RetainedRanges, refuse_beside_a_writer};
+use super::retained_ranges::refuse_beside_a_writer;
 use crate::analysis::survey::Survey;
 use crate::aof::log::{Layout, Log, OtherKind, PartRole};
 use crate::base::error::{Error, ErrorKind, Result};
@@ -16,29 +14,14 @@ use crate::input::overwrite::access_of;
 use crate::ops::repair::retained_ranges::Written;
 use crate::ops::verify::judge::is_empty_rdb;
 
-/// Adds the proposal for a set, and what is missing of it, to the plan for its parts.
-pub(super) fn add_to_plan(
-    plan: &mut RepairPlan,
-    log: &Log,
+/// Returns the files without which data of a set is missing.
+pub(super) fn missing_of(
     surveys: &[Survey<'_>],
-    proposal: Option<SetProposal>,
-    options: &RepairOptions,
-) {
-    plan.missing = match &proposal {
+    proposal: Option<&SetProposal>,
+) -> Vec<MissingPart> {
+    match proposal {
         Some(proposal) => proposal.missing.clone(),
         None => empty_base(surveys),
-    };
-    plan.set = proposal;
-    plan.damaged |= plan.set.is_some() || !plan.missing.is_empty();
-    plan.lost_more |= !plan.missing.is_empty();
-    for (survey, retained) in surveys.iter().zip(&mut plan.retained) {
-        if plan.missing.iter().any(|it| it.empty && it.name.as_ref() == Some(&survey.part.name)) {
-            retained.stays = false;
-            plan.parts_removed.push(survey.part.name.clone());
-        }
-    }
-    if plan.refused.is_none() && !options.without_missing {
-        plan.refused = plan.missing.first().map(|first| refusal(log, first, &plan.missing));
     }
 }
 
@@ -51,28 +34,18 @@ fn empty_base(surveys: &[Survey<'_>]) -> Vec<MissingPart> {
     base.map(|survey| MissingPart::empty_base(&survey.part.name)).into_iter().collect()
 }
 
-fn refusal(log: &Log, first: &MissingPart, missing: &[MissingPart]) -> Refusal {
+/// Returns the refusal to go on without files that are missing.
+pub(super) fn refusal(log: &Log, missing: &[MissingPart]) -> Option<Refusal> {
+    let first = missing.first()?;
     let all: Vec<String> =
         missing.iter().map(|part| format!("{part}: {} are lost", part.lost())).collect();
-    Refusal {
+    Some(Refusal {
         part: first.name.clone().unwrap_or_else(|| log.path.display().to_string()),
         offset: 0,
         looks_like: None,
         message: format!("{}, in unknown number", all.join(", and ")),
         help: "nothing was written; restore the file from a backup, recover the data from another file, or give up what was in it with --without-missing".to_owned(),
-    }
-}
-
-impl RepairPlan {
-    /// Returns whether only the manifest of a set changes.
-    pub(super) fn writes_manifest_only(&self) -> bool {
-        self.set.is_some()
-            && self.dropped.is_empty()
-            && self.rdb.is_empty()
-            && self.restored.is_empty()
-            && self.parts_removed.is_empty()
-            && self.retained.iter().all(|part: &RetainedRanges| part.stays)
-    }
+    })
 }
 
 /// Writes the manifest of a set whose parts stay as they are, in its directory.
