@@ -36,8 +36,8 @@ pub(crate) fn propose(broken: &BrokenSet) -> Result<(Log, SetProposal)> {
     };
     let directory = Directory::read(&path, manifest)?;
     let texts = directory.manifests(manifest)?;
-    let from_text = texts.iter().find_map(|text| directory.from_text(text));
-    let Some(choice) = from_text.or_else(|| directory.from_numbers()) else {
+    let listed = texts.iter().find_map(|text| directory.listed_by(text));
+    let Some(choice) = listed.or_else(|| directory.paired_by_number()) else {
         return Err(Error::from(broken.clone())
             .help("none of its files is left here; take them from a backup"));
     };
@@ -189,7 +189,7 @@ impl Directory {
     }
 
     /// Returns the files that a manifest lists and that exist; `None` if a rewrite has replaced them since.
-    fn from_text(&self, text: &Text) -> Option<Choice> {
+    fn listed_by(&self, text: &Text) -> Option<Choice> {
         let listed: Vec<&Entry> = text.manifest.load_order().collect();
         let exists = |entry: &Entry| self.bytes_of(entry.file_name()).is_some();
         let base = text.manifest.base().filter(|base| exists(base));
@@ -243,7 +243,7 @@ impl Directory {
     }
 
     /// Returns the set with the highest numbers; `None` if there is no part.
-    fn from_numbers(&self) -> Option<Choice> {
+    fn paired_by_number(&self) -> Option<Choice> {
         let sets = pair(self.parts.clone());
         let set = sets.first()?;
         let mut inferred =
