@@ -17,6 +17,9 @@ pub(crate) struct SetProposal {
     /// The path of the manifest that is proposed.
     #[serde(serialize_with = "crate::base::escape::path")]
     pub(crate) manifest: PathBuf,
+    /// The manifest under another name that it replaces.
+    #[serde(skip)]
+    pub(crate) replaces: Option<PathBuf>,
     /// The lines that are proposed, escaped for display.
     pub(crate) lines: Vec<String>,
     /// The files in the directory that are named like parts or that the manifest lists.

@@ -80,7 +80,8 @@ pub(crate) fn propose_name(log: &Log) -> Result<Option<(Log, SetProposal)>> {
         )],
         missing: Vec::new(),
     };
-    directory.proposal(choice, place, ("renamed-manifest", what)).map(Some)
+    let (log, proposal) = directory.proposal(choice, place, ("renamed-manifest", what))?;
+    Ok(Some((log, SetProposal { replaces: Some(found.clone()), ..proposal })))
 }
 
 /// Returns the layout of a set.
@@ -322,6 +323,7 @@ impl Directory {
             inferred: choice.inferred,
             missing: choice.missing,
             manifest: place.clone(),
+            replaces: None,
         };
         let layout = layout_of(&self.path, place.file_stem());
         let log = Log {

@@ -9,16 +9,18 @@ use crate::base::error::Result;
 use crate::base::progress::Progress;
 
 /// Opens the log at `path`, which can be in an archive. The proposal is absent if its manifest is not at fault.
+/// `rename`: a manifest that has another name than its parts is at fault; a server that was configured anew reads it.
 ///
 /// # Errors
 ///
 /// As [`open`], [`Input::into_log`] and [`propose`].
 pub(crate) fn open_set(
     path: &Path,
+    rename: bool,
     progress: &dyn Progress,
 ) -> Result<(OpenedLog, Option<SetProposal>)> {
     let found = match open(path)?.into_set(progress)? {
-        Ok(log) if log.archive().is_none() => {
+        Ok(log) if log.archive().is_none() && rename => {
             return match propose_name(&log)? {
                 Some((renamed, proposal)) => {
                     let renamed = crate::aof::log::Log { path: path.to_owned(), ..renamed };

@@ -124,7 +124,7 @@ impl Followed<'_> {
         if run.code == Some(2) && next.is_empty() && !run.stderr.contains("help:") {
             self.failures.push(format!("{trail}: an end that names no way: {}", run.stderr));
         }
-        if next.iter().any(|next| *next == typed) && !is_result && run.code != Some(1) {
+        if next.contains(&typed) && !is_result && run.code != Some(1) {
             self.failures.push(format!("{trail}: suggests itself: {}", run.stderr));
             return;
         }

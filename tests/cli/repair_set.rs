@@ -186,8 +186,12 @@ fn renamed_manifest_is_found() {
         assert_eq!(json(&run)["set"]["kind"], "renamed-manifest");
         assert!(place.path("new").join(MANIFEST).exists());
         assert_eq!(keys(&place, "new"), 3);
+        let unattended = ["repair", "data", "--in-place", "--max-loss", "64kb"];
+        let run = place.run(&unattended);
+        assert!(run.stdout.contains("SOUND") && directory.join(name).exists(), "{run:#?}");
         assert_eq!(place.run(&["repair", "data", "--in-place"]).code, Some(0));
-        assert!(directory.join(MANIFEST).exists());
+        assert!(directory.join(MANIFEST).exists() && !directory.join(name).exists());
+        assert_eq!(keys(&place, "data"), 3);
     }
 }
 

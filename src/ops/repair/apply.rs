@@ -58,7 +58,7 @@ pub fn apply(
             if let Some(start) = start.as_ref().filter(|start| !start.proved) {
                 return Err(no_server_starts(&log.path, start));
             }
-            set::write_manifest(&log, *force)
+            set::write_manifest(&log, plan.set.as_ref(), *force)
         }
         (true, output) => {
             if plan.set.is_some() && *output == Output::InPlace {

@@ -47,6 +47,11 @@ pub struct RepairOptions {
 }
 
 impl RepairOptions {
+    /// Returns whether the loss is limited, as where nobody reads the report.
+    pub(super) fn is_limited(&self) -> bool {
+        self.max_loss_bytes.is_some() || self.max_lost_commands.is_some()
+    }
+
     /// Returns the options of a plain repair to `output`.
     pub fn to(output: Output) -> Self {
         RepairOptions { output, ..RepairOptions::default() }

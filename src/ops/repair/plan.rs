@@ -100,7 +100,7 @@ pub fn plan(
     options: &RepairOptions,
     progress: &dyn Progress,
 ) -> Result<PlannedRepair> {
-    let (mut log, proposal) = open_set(path, progress)?;
+    let (mut log, proposal) = open_set(path, !options.is_limited(), progress)?;
     if log.archive().is_some() && options.output == Output::InPlace {
         return Err(Error::new(ErrorKind::Usage, "an archive cannot be repaired in place")
             .at(path)
@@ -345,7 +345,7 @@ impl RepairPlan {
                 Bytes(max)
             ));
         }
-        let is_limited = options.max_loss_bytes.is_some() || options.max_lost_commands.is_some();
+        let is_limited = options.is_limited();
         if is_limited && self.lost_more {
             return limit(
                 "it is not known how many commands or keys would be lost, which is over any limit"

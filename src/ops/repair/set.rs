@@ -7,6 +7,7 @@ use crate::aof::log::{Layout, Log, OtherKind, PartRole};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::escape::ShownPath;
 use crate::disk::publish::{Existing, NewFile};
+use crate::disk::rename::put_aside;
 use crate::disk::save_original;
 use crate::input::files::{Listing, open_files};
 use crate::input::left_set::{MissingPart, SetProposal};
@@ -53,7 +54,11 @@ pub(super) fn refusal(log: &Log, missing: &[MissingPart]) -> Option<Refusal> {
 /// # Errors
 ///
 /// [`ErrorKind::Refused`] when a process writes to a part; when the manifest cannot be written.
-pub(super) fn write_manifest(log: &Log, force: bool) -> Result<Written> {
+pub(super) fn write_manifest(
+    log: &Log,
+    proposal: Option<&SetProposal>,
+    force: bool,
+) -> Result<Written> {
     if !force {
         refuse_beside_a_writer(log)?;
     }
@@ -73,7 +78,10 @@ pub(super) fn write_manifest(log: &Log, force: bool) -> Result<Written> {
     };
     match write() {
         Ok(_) => {
-            let backup = original.map(|original| original.saved().to_owned());
+            // With two manifests, it would not be clear which is meant.
+            let replaced = proposal.and_then(|proposal| proposal.replaces.as_deref());
+            let aside = replaced.map(put_aside).transpose()?;
+            let backup = original.map(|original| original.saved().to_owned()).or(aside);
             Ok(Written { written: Some(file.path.clone()), backup })
         }
         Err(error) => {
