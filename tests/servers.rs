@@ -26,6 +26,7 @@ mod servers {
     pub(crate) mod rdb_errors;
     pub(crate) mod recover;
     pub(crate) mod repair_forms;
+    pub(crate) mod repair_set;
     pub(crate) mod restore;
     pub(crate) mod rewrite;
     pub(crate) mod sets;
@@ -58,6 +59,7 @@ fn main() {
         servers::repair_forms::trials(),
         servers::restore::trials(),
         servers::recover::trials(),
+        servers::repair_set::trials(),
         servers::rewrite::trials(),
         servers::sets::trials(),
         servers::steps::trials(),

@@ -157,12 +157,15 @@ pub(crate) fn typed(path: &Path) -> String {
     }
 }
 
+/// The byte order mark, which is shown as nothing at all.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// Whether a character steers a terminal instead of being shown: controls, and the marks and overrides of
-/// direction, with which a name can pass for another.
+/// direction, with which a name can pass for another; and a byte order mark, which is not visible.
 pub(crate) fn steers(c: char) -> bool {
     let turns_text_around = matches!(c,
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    c.is_control() || turns_text_around
+    c.is_control() || turns_text_around || c == BYTE_ORDER_MARK
 }
 
 /// Serialises a path as text; bytes that are not valid text are replaced by `\u{fffd}`.

@@ -7,6 +7,7 @@ use clap::{ArgAction, Args};
 use super::args::{COMMON, Common, ReplayArgs, RetentionArgs, SEE_LONG_HELP};
 use super::exit::Exit;
 use super::live::LiveArgs;
+use super::output::message;
 use super::parse::{created_at, parse_time};
 use crate::archive::contents::Source;
 use crate::archive::method::Method;
@@ -108,6 +109,9 @@ impl Backup {
         let mut options = self.options(common)?;
         options.archive.source.port = self.live.port()?;
         let report = common.with_bar(|bar| backup_path(path, &options, bar))?;
+        if common.quiet && !common.json && Exit::after(&report) == Exit::Done {
+            message(&report::backup::warnings(&report));
+        }
         common.print_report(&report, Exit::after(&report) != Exit::Done, || {
             report::backup::text(&report)
         })?;

@@ -47,6 +47,12 @@ pub(super) struct Repair {
     /// The record of a duplicate key in an RDB to keep
     #[arg(long, value_name = "WHICH", default_value = "first", hide = true)]
     keep: KeepArg,
+    /// Remove the commands that fail while a server loads them: they have no effect
+    #[arg(long)]
+    drop_failing: bool,
+    /// Go on without files of a set that are missing: what was in them is lost
+    #[arg(long)]
+    without_missing: bool,
     /// Succeed if there is no log yet, as before the first start of a server
     #[arg(long)]
     if_present: bool,
@@ -129,6 +135,8 @@ impl Repair {
             }),
             max_loss_bytes: self.max_loss,
             max_lost_commands: self.max_commands,
+            without_missing: self.without_missing,
+            drop_failing: self.drop_failing,
             servers: self.servers.clone(),
             modules: self.modules.loaded(),
             if_present: self.if_present,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::left_set::SetProposal;
 use crate::aof::manifest::{ManifestError, Role, Rule};
 use crate::base::error::{Error, ErrorKind};
 
@@ -17,6 +18,16 @@ pub struct BrokenSet {
     /// The fault.
     #[serde(flatten)]
     pub fault: SetFault,
+    /// What is left of the set, where that was asked for.
+    #[serde(rename = "set", skip_serializing_if = "Option::is_none")]
+    pub(crate) left: Option<Box<SetProposal>>,
+}
+
+impl BrokenSet {
+    /// Returns a set with a fault.
+    pub(crate) fn new(path: impl Into<PathBuf>, fault: SetFault) -> Self {
+        BrokenSet { path: path.into(), fault, left: None }
+    }
 }
 
 /// The fault of a set, detected before any byte of its parts is read.
@@ -69,6 +80,19 @@ impl SetFault {
             SetFault::MissingPart { line, .. } | SetFault::UnusableName { line, .. } => Some(*line),
             SetFault::NoManifest { .. } => None,
         }
+    }
+
+    /// Returns the fault with the begin of the line that it is about, which can be long.
+    pub(crate) fn brief(&self) -> String {
+        const LONGEST: usize = 40;
+        let SetFault::Manifest(error) = self else { return self.to_string() };
+        let Some(line) = self.line() else { return error.rule.to_string() };
+        let text = match error.text.char_indices().nth(LONGEST) {
+            _ if error.text.is_empty() => String::new(),
+            None => format!(": {}", error.text),
+            Some((end, _)) => format!(": {}...", error.text.get(..end).unwrap_or_default()),
+        };
+        format!("line {line} of the manifest: {}{text}", error.rule)
     }
 
     /// Returns the recommended action.

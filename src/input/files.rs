@@ -32,6 +32,8 @@ use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
+use rustix::io::Errno;
+
 use super::broken_set::{BrokenSet, SetFault};
 use super::envelope::map_part;
 use crate::aof::foreign::foreign;
@@ -162,13 +164,13 @@ impl Member {
     }
 }
 
-fn part_role(role: Role) -> PartRole {
+pub(crate) fn part_role(role: Role) -> PartRole {
     if role == Role::Base { PartRole::Base } else { PartRole::Incr }
 }
 
 /// Opens a set by its manifest.
 fn open_set(manifest_path: &Path) -> Result<Result<Log, BrokenSet>> {
-    let broken = |fault| Ok(Err(BrokenSet { path: manifest_path.to_path_buf(), fault }));
+    let broken = |fault| Ok(Err(BrokenSet::new(manifest_path, fault)));
     let text = fs::read(manifest_path).map_err(|e| Error::io("read", manifest_path, e))?;
     let manifest = match manifest::parse(&text) {
         Ok(manifest) => manifest,
@@ -214,23 +216,7 @@ fn open_set(manifest_path: &Path) -> Result<Result<Log, BrokenSet>> {
         }
     }
 
-    let count = parts.len();
-    let parts = parts
-        .into_iter()
-        .enumerate()
-        .map(|(index, (path, role))| {
-            let (mapping, compressed) = map_part(&path)?;
-            Ok(Part {
-                name: printable(path.file_name().unwrap_or_default().as_bytes()),
-                mapping,
-                compressed,
-                path,
-                role,
-                index,
-                is_last: index + 1 == count,
-            })
-        })
-        .collect::<Result<Vec<_>>>()?;
+    let parts = map_parts(parts)?;
     let history = manifest
         .with_role(Role::History)
         .map(|entry| {
@@ -300,6 +286,26 @@ fn open_set(manifest_path: &Path) -> Result<Result<Log, BrokenSet>> {
     }))
 }
 
+/// Maps the files of a set, which are given in load order.
+pub(crate) fn map_parts(files: Vec<(PathBuf, PartRole)>) -> Result<Vec<Part>> {
+    let count = files.len();
+    let files = files.into_iter().enumerate();
+    files
+        .map(|(index, (path, role))| {
+            let (mapping, compressed) = map_part(&path)?;
+            Ok(Part {
+                name: printable(path.file_name().unwrap_or_default().as_bytes()),
+                mapping,
+                compressed,
+                path,
+                role,
+                index,
+                is_last: index + 1 == count,
+            })
+        })
+        .collect()
+}
+
 /// Opens the only log in a directory.
 fn open_directory(directory: &Path) -> Result<Result<Log, BrokenSet>> {
     let listing = Listing::read(directory).map_err(|e| Error::io("list", directory, e))?;
@@ -313,9 +319,17 @@ fn open_directory(directory: &Path) -> Result<Result<Log, BrokenSet>> {
     // The directory may be the data directory of a server.
     let mut manifests = Vec::new();
     let mut bereft = Vec::new();
+    let mut unreadable = None;
     for sub in &listing.directories {
-        // A directory that cannot be listed is not one of a server whose files this user can read.
-        let Ok(sub_listing) = Listing::read(sub) else { continue };
+        let sub_listing = match Listing::read(sub) {
+            Ok(listing) => listing,
+            // That of a file system, in which nothing is a server's.
+            Err(_) if sub.ends_with("lost+found") => continue,
+            Err(error) => {
+                unreadable.get_or_insert(Error::io("list", sub, error));
+                continue;
+            }
+        };
         let found = sub_listing.manifests();
         if found.is_empty() && !sub_listing.parts().is_empty() {
             bereft.push((sub, sub_listing.parts()));
@@ -338,12 +352,13 @@ fn open_directory(directory: &Path) -> Result<Result<Log, BrokenSet>> {
         _ => return Err(ambiguous(directory, "multi-part sets", &manifests)),
     }
 
+    // The set may be in the directory that cannot be read: no other file is taken for it.
+    if let Some(error) = unreadable {
+        return Err(error);
+    }
     let parts = listing.parts();
     if !parts.is_empty() {
-        return Ok(Err(BrokenSet {
-            path: directory.to_path_buf(),
-            fault: SetFault::NoManifest { parts },
-        }));
+        return Ok(Err(BrokenSet::new(directory, SetFault::NoManifest { parts })));
     }
     let named = |kind| listing.files_where(|file| file.kind_by_name() == kind);
     let alike = |kind| {
@@ -356,8 +371,7 @@ fn open_directory(directory: &Path) -> Result<Result<Log, BrokenSet>> {
     let mut why = "the only append-only file in this directory";
     if let (true, Some((sub, parts))) = (found.is_empty(), bereft.into_iter().next()) {
         // A server would start with no data, and not with a snapshot or a file of another name.
-        let fault = SetFault::NoManifest { parts };
-        return Ok(Err(BrokenSet { path: sub.to_path_buf(), fault }));
+        return Ok(Err(BrokenSet::new(sub, SetFault::NoManifest { parts })));
     }
     if found.is_empty() {
         // No file is named as a log. A file whose content is a log may be a log under another name or a saved copy, and
@@ -461,8 +475,14 @@ impl Listing {
         for entry in fs::read_dir(directory)? {
             let entry = entry?;
             let path = entry.path();
-            // A dangling symbolic link, or a file deleted since it was listed.
-            let Ok(metadata) = fs::metadata(&path) else { continue };
+            let metadata = match fs::metadata(&path) {
+                Ok(metadata) => metadata,
+                // A dangling symbolic link, or a file deleted since it was listed.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                // A symbolic link to itself.
+                Err(error) if Errno::from_io_error(&error) == Some(Errno::LOOP) => continue,
+                Err(error) => return Err(error),
+            };
             if let Some((of, what)) = leftover(&entry.file_name()) {
                 let of = of.to_owned();
                 listing
@@ -619,7 +639,7 @@ fn with_suffix(name: &OsStr, suffix: &[u8]) -> OsString {
 
 /// Returns the directory that contains `path`, as a path that can be opened. Symbolic links are not resolved: for a
 /// linked `appenddirname`, the data directory is the one that contains the link.
-fn parent(path: &Path) -> PathBuf {
+pub(crate) fn parent(path: &Path) -> PathBuf {
     match path.components().next_back() {
         Some(Component::Normal(_)) => match path.parent() {
             Some(parent) if parent.as_os_str().is_empty() => PathBuf::from("."),

@@ -7,6 +7,10 @@
 //! - `wrap`: logs that are compressed as a whole.
 //! - `conversion`: logs whose bytes a tool changed as a whole.
 //! - [`broken_set`]: the faults of a set that are detected before its parts are read.
+//! - `left_set`: what is left of a broken set, as reports describe it.
+//! - `part_sets`: parts that no manifest lists, paired by their numbers.
+//! - `set_proposal`: the manifest that a broken set lacks.
+//! - `whole_set`: opening a log, a broken set, or an archive of one, for work that proposes a manifest.
 //! - [`archive`]: archives verified and extracted.
 
 pub(crate) mod absent;
@@ -16,8 +20,12 @@ pub(crate) mod conversion;
 pub(crate) mod envelope;
 pub mod files;
 pub mod hold_origin;
+pub(crate) mod left_set;
 pub mod opened;
 pub mod overwrite;
+pub(crate) mod part_sets;
+pub(crate) mod set_proposal;
+pub(crate) mod whole_set;
 pub(crate) mod wrap;
 
 pub use opened::{Input, OpenedLog, open, open_log};

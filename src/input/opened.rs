@@ -3,7 +3,7 @@
 //! [`open`] determines which of the two it is, and [`Input::into_log`] gives the log. That of an archive is extracted to a
 //! temporary directory, which its [`OpenedLog`] owns.
 
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 
 use super::archive::contained::Contained;
@@ -76,9 +76,21 @@ impl Input {
     ///   for temporary files.
     /// - As [`open`], for the log in it.
     pub fn into_log(self, progress: &dyn Progress) -> Result<OpenedLog> {
+        self.into_set(progress)?.map_err(|found| found.into_error())
+    }
+
+    /// Returns the log as [`Input::into_log`] does, or a set that no server loads, also one in an archive.
+    ///
+    /// # Errors
+    ///
+    /// As [`Input::into_log`], without [`ErrorKind::Manifest`].
+    pub(crate) fn into_set(
+        self,
+        progress: &dyn Progress,
+    ) -> Result<Result<OpenedLog, Box<FoundBroken>>> {
         match self {
-            Input::Log(log) => Ok(OpenedLog { log: *log, extraction: None }),
-            Input::Broken(broken) => Err(broken.into()),
+            Input::Log(log) => Ok(Ok(OpenedLog { log: *log, extraction: None })),
+            Input::Broken(broken) => Ok(Err(Box::new(FoundBroken { broken, extraction: None }))),
             Input::Archive(archive) => {
                 let ArchiveReading { report, log, .. } = read_archive(&archive, false, progress)?;
                 let worst = report.findings.iter().find(|finding| finding.level == Level::Error);
@@ -97,6 +109,37 @@ impl Input {
     }
 }
 
+/// A set that no server loads, and, if it is in an archive, its temporary extraction.
+pub(crate) struct FoundBroken {
+    pub(crate) broken: BrokenSet,
+    extraction: Option<Extraction>,
+}
+
+impl FoundBroken {
+    /// Returns what is left of the set as a log; `path` is where it was found, for reports.
+    pub(crate) fn opened(self, log: Log, path: &Path) -> OpenedLog {
+        OpenedLog { log: Log { path: path.to_owned(), ..log }, extraction: self.extraction }
+    }
+
+    /// Returns a path as reports name it.
+    pub(crate) fn shown(&self, path: &Path) -> PathBuf {
+        self.extraction.as_ref().map_or_else(|| path.to_owned(), |made| made.shown(path))
+    }
+
+    /// Replaces the path of an extracted file in an error.
+    pub(crate) fn name_archive(&self, error: Error) -> Error {
+        match &self.extraction {
+            Some(extraction) => extraction.name_archive(error),
+            None => error,
+        }
+    }
+
+    /// Returns the error for work that needs the whole set.
+    pub(crate) fn into_error(self) -> Error {
+        self.name_archive(self.broken.clone().into())
+    }
+}
+
 /// A log and, if it is in an archive, its temporary extraction, which is deleted on drop.
 pub struct OpenedLog {
     log: Log,
@@ -111,15 +154,26 @@ impl Deref for OpenedLog {
     }
 }
 
+impl DerefMut for OpenedLog {
+    fn deref_mut(&mut self) -> &mut Log {
+        &mut self.log
+    }
+}
+
 impl OpenedLog {
     /// Returns the log in an archive that was extracted.
-    fn in_archive(contained: Contained, extraction: Extraction) -> Result<OpenedLog> {
+    fn in_archive(
+        contained: Contained,
+        extraction: Extraction,
+    ) -> Result<Result<OpenedLog, Box<FoundBroken>>> {
         match contained {
             Contained::Log(log) => {
                 let log = Log { path: extraction.archive().to_owned(), ..*log };
-                Ok(OpenedLog { log, extraction: Some(extraction) })
+                Ok(Ok(OpenedLog { log, extraction: Some(extraction) }))
             }
-            Contained::Broken(broken) => Err(extraction.name_archive(broken.into())),
+            Contained::Broken(broken) => {
+                Ok(Err(Box::new(FoundBroken { broken, extraction: Some(extraction) })))
+            }
             Contained::Unopened(error) => Err(unopened(error, &extraction)),
         }
     }

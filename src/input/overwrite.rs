@@ -195,7 +195,9 @@ fn access_of_one(log: &Log) -> Access {
         let metadata = part.file().file().metadata();
         metadata.map_or(Access::PRIVATE, |metadata| Access::of_file(&metadata))
     });
-    let manifest = log.manifest.iter().map(|file| Access::of_path(&file.path));
+    // A manifest that is proposed does not exist yet.
+    let manifest = log.manifest.iter().filter(|file| file.path.exists());
+    let manifest = manifest.map(|file| Access::of_path(&file.path));
     let files = parts.chain(manifest).reduce(Access::and).unwrap_or(Access::PRIVATE);
     match &log.layout {
         Layout::MultiPart { directory, .. } => match fs::metadata(directory) {

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use flate2::bufread::GzDecoder;
 
-use super::files::{open_content, open_files};
+use super::files::open_content;
 use crate::aof::conversion::{Change, Undone};
 use crate::aof::foreign::foreign;
 use crate::aof::log::Log;
@@ -79,21 +79,21 @@ impl Unwrapped {
     }
 }
 
-/// Opens the log that `path` refers to, decompressed if it is one file that is compressed.
+/// Opens the file at `path` decompressed. `None`: it is not one file that is compressed.
 ///
 /// # Errors
 ///
-/// As [`open_files`]; [`ErrorKind::Refused`] if the content does not fit in the directory for temporary files, and when it
+/// When the file cannot be read; [`ErrorKind::Refused`] if the content does not fit in the directory for temporary files, and when it
 /// cannot be written there. Broken compressed data is no error: [`Unwrapped::fault`] reports it.
-pub(crate) fn open_unwrapped(
+pub(crate) fn open_wrapped(
     path: &Path,
     progress: &dyn Progress,
-) -> Result<(Log, Option<Unwrapped>)> {
+) -> Result<Option<(Log, Unwrapped)>> {
     if !fs::metadata(path).is_ok_and(|metadata| metadata.is_file()) {
-        return Ok((open_files(path)?, None));
+        return Ok(None);
     }
     let file = Mapping::open(path)?;
-    let Some(wrap) = Wrap::of(file.bytes()) else { return Ok((open_files(path)?, None)) };
+    let Some(wrap) = Wrap::of(file.bytes()) else { return Ok(None) };
     progress.phase("decompress", file.len());
     let (content, unwrapped) = decompress(&file, wrap, progress)?;
     file.check()?;
@@ -102,7 +102,7 @@ pub(crate) fn open_unwrapped(
         return Err(Error::new(ErrorKind::Unrecognised, what).at(path).help(help));
     }
     let log = open_content(path, file.with_content(content)?);
-    Ok((log, Some(unwrapped)))
+    Ok(Some((log, unwrapped)))
 }
 
 fn decompress(file: &Mapping, wrap: Wrap, progress: &dyn Progress) -> Result<(Mapping, Unwrapped)> {

@@ -99,7 +99,21 @@ fn notes(out: &mut String, report: &BackupReport) -> fmt::Result {
     }
 }
 
+/// Returns the warnings about files next to the log, which are printed even if nothing else is.
+pub(crate) fn warnings(report: &BackupReport) -> String {
+    let mut out = String::new();
+    for finding in &report.plan.beside {
+        // Writing to a string cannot fail.
+        let _ = finding_text(&mut out, finding);
+    }
+    out
+}
+
 fn verdict(out: &mut String, report: &BackupReport) -> fmt::Result {
+    for finding in &report.plan.beside {
+        finding_text(out, finding)?;
+        writeln!(out)?;
+    }
     for finding in &report.plan.findings {
         finding_text(out, finding)?;
     }

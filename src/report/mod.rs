@@ -25,6 +25,7 @@ pub mod outcome;
 pub mod recover;
 pub mod repair;
 pub(crate) mod repair_rdb;
+mod repair_set;
 pub mod restore;
 pub mod retention;
 pub mod style;

@@ -4,7 +4,9 @@ use std::fmt::{self, Write};
 
 use super::envelope::Report;
 use super::repair_rdb::{database_doubt, rdb_repair};
+use super::repair_set::{missing, set};
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
+use super::verify::finding_text;
 use crate::aof::conversion::{Change, Undone};
 use crate::aof::recognise::Content;
 use crate::base::escape::ShownPath;
@@ -12,6 +14,7 @@ use crate::base::units::{Bytes, Count, counted};
 use crate::ops::repair::RepairReport;
 use crate::ops::repair::joined::{JoinedChoice, content};
 use crate::ops::repair::plan::{RepairPlan, RestoredPart};
+use crate::ops::repair::replayed::{FailingCommand, Replayed};
 use crate::ops::repair::start::Start;
 use crate::ops::repair::{DropReason, Dropped};
 
@@ -31,10 +34,26 @@ fn write_text(out: &mut String, report: &RepairReport) -> fmt::Result {
     if !report.present {
         return writeln!(out, "{}: nothing to repair", Styled(GOOD, "NO LOG YET"));
     }
+    for finding in &report.beside {
+        finding_text(out, finding)?;
+        writeln!(out)?;
+    }
     if !report.plan.damaged {
+        if let Some(replay) =
+            report.replay.as_ref().filter(|it| it.failing > 0 || it.keys.is_none())
+        {
+            replayed(out, replay)?;
+        }
         return whole(out, report.start.as_ref());
     }
     writeln!(out)?;
+    if let Some(proposal) = &report.plan.set {
+        set(out, proposal)?;
+    }
+    missing(out, &report.plan.missing)?;
+    if !report.plan.missing.is_empty() {
+        writeln!(out)?;
+    }
     for rdb in &report.plan.rdb {
         rdb_repair(out, rdb)?;
     }
@@ -53,13 +72,17 @@ fn write_text(out: &mut String, report: &RepairReport) -> fmt::Result {
     if let Some(more) = report.plan.dropped.len().checked_sub(LISTED).filter(|&more| more > 0) {
         writeln!(out, "  {more} more ranges; --json lists them all")?;
     }
-    for part in &report.plan.parts_removed {
+    let is_missing =
+        |name: &String| report.plan.missing.iter().any(|part| part.name.as_ref() == Some(name));
+    for part in report.plan.parts_removed.iter().filter(|name| !is_missing(name)) {
         let what = format!(
             "{part} is removed from the set because it is after the damage; --salvage keeps it"
         );
         writeln!(out, "  {} {}", Styled(WARNING, "part:"), wrap(&what, 70, 8))?;
     }
-    if !report.plan.dropped.is_empty() || !report.plan.parts_removed.is_empty() {
+    if !report.plan.dropped.is_empty()
+        || report.plan.parts_removed.iter().any(|name| !is_missing(name))
+    {
         writeln!(out)?;
     }
     let RepairPlan { kept_commands, kept_bytes, lost_commands, lost_bytes, .. } = report.plan;
@@ -71,6 +94,12 @@ fn write_text(out: &mut String, report: &RepairReport) -> fmt::Result {
     };
     row(out, "lost", &lost, lost_bytes)?;
     writeln!(out)?;
+    if !report.failing.is_empty() {
+        failing(out, "dropped, because they fail while a server loads them:", &report.failing)?;
+    }
+    if let Some(replay) = &report.replay {
+        replayed(out, replay)?;
+    }
     if let Some(backup) = &report.backup {
         writeln!(out, "  original saved as {}", Styled(STRONG, ShownPath(backup)))?;
     }
@@ -92,6 +121,37 @@ fn write_text(out: &mut String, report: &RepairReport) -> fmt::Result {
         }
         None => writeln!(out, "{}: dry run, nothing was written", Styled(ERROR, "DAMAGED")),
     }
+}
+
+/// Writes what a replay shows.
+fn replayed(out: &mut String, replay: &Replayed) -> fmt::Result {
+    if let Some(keys) = replay.keys {
+        let what = format!("replayed: {} at the end", counted(keys, "key"));
+        writeln!(out, "  {what}")?;
+    }
+    for name in &replay.not_proved {
+        writeln!(out, "  {} {name}", Styled(WARNING, "not proved:"))?;
+    }
+    if let (Some(problem), true) = (&replay.problem, replay.not_proved.is_empty()) {
+        writeln!(out, "  {} {}", Styled(WARNING, "not replayed:"), wrap(problem, 64, 16))?;
+    }
+    if replay.failing > 0 {
+        let what = format!(
+            "{} without effect, because they fail while a server loads them; --drop-failing removes them:",
+            counted(replay.failing, "command")
+        );
+        failing(out, &what, &replay.examples)?;
+    }
+    Ok(())
+}
+
+fn failing(out: &mut String, what: &str, commands: &[FailingCommand]) -> fmt::Result {
+    writeln!(out, "  {} {}", Styled(WARNING, "fails"), wrap(what, 72, 8))?;
+    for FailingCommand { part, offset, command, error } in commands {
+        let what = format!("{part}: byte {}: {command}: {error}", Count(*offset));
+        writeln!(out, "        {}", wrap(&what, 72, 10))?;
+    }
+    Ok(())
 }
 
 /// Writes what a log without damage is.
@@ -188,6 +248,7 @@ fn dropped_range(out: &mut String, dropped: &Dropped) -> fmt::Result {
         DropReason::TornEnd => "torn end",
         DropReason::TornTransaction => "incomplete transaction",
         DropReason::AfterDamage => "after the damage",
+        DropReason::Failing => "fails while it is loaded",
     };
     let commands = match dropped.commands {
         0 => String::new(),

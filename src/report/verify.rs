@@ -8,12 +8,14 @@ use super::envelope::Report;
 use super::lines::{
     self, COLUMNS, error_word, finding_help, labelled, problem, took, wide_row as row,
 };
+use super::repair_set;
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
 use super::time::local;
 use crate::analysis::damage::DamageReport;
 use crate::aof::log::Layout;
 use crate::base::escape::ShownPath;
 use crate::base::units::{Bytes, Count, counted};
+use crate::input::broken_set::BrokenSet;
 use crate::ops::verify::findings::{Finding, Level};
 use crate::ops::verify::judge::{Outcome, Verdict};
 use crate::ops::verify::report::{ArchiveOutcome, LogOutcome, LogReport, PartReport, VerifyReport};
@@ -41,7 +43,12 @@ pub fn text(report: &VerifyReport, shape: Shape) -> String {
             LogOutcome::Read(log) => log_text(&mut out, log, shape),
             LogOutcome::Archive(outcome) if shape.quiet && outcome.archive.sound => Ok(()),
             LogOutcome::Archive(outcome) => archive_text(&mut out, outcome, shape),
-            LogOutcome::BrokenSet { message, help, .. } => problem(&mut out, message, Some(help)),
+            LogOutcome::BrokenSet { message, help, .. } if shape.quiet => {
+                problem(&mut out, message, Some(help))
+            }
+            LogOutcome::BrokenSet { message, help, broken, verdicts, .. } => {
+                broken_set_text(&mut out, (message, help), broken, verdicts)
+            }
             LogOutcome::Failed(_) => Ok(()),
         };
     }
@@ -62,10 +69,31 @@ pub fn failures(report: &VerifyReport) -> String {
 
 fn archive_text(out: &mut String, outcome: &ArchiveOutcome, shape: Shape) -> fmt::Result {
     let mut loads = String::new();
-    if let (Some(LogOutcome::Read(log)), false) = (outcome.log.as_deref(), shape.quiet) {
-        verdicts(&mut loads, &log.verdicts)?;
+    match outcome.log.as_deref() {
+        Some(LogOutcome::Read(log)) if !shape.quiet => verdicts(&mut loads, &log.verdicts)?,
+        Some(LogOutcome::BrokenSet { verdicts: servers, .. }) if !shape.quiet => {
+            verdicts(&mut loads, servers)?;
+        }
+        _ => {}
     }
     archive::verified(out, &outcome.archive, &loads, shape.quiet)
+}
+
+/// Writes what is there of a set that no server loads, and what servers do with it.
+fn broken_set_text(
+    out: &mut String,
+    (message, help): (&str, &str),
+    broken: &BrokenSet,
+    servers: &[Verdict],
+) -> fmt::Result {
+    problem(out, message, Some(help))?;
+    writeln!(out)?;
+    if let Some(proposal) = &broken.left {
+        repair_set::files(out, proposal)?;
+        repair_set::missing(out, &proposal.missing)?;
+        writeln!(out)?;
+    }
+    verdicts(out, servers)
 }
 
 fn log_text(out: &mut String, log: &LogReport, shape: Shape) -> fmt::Result {
@@ -253,6 +281,7 @@ fn verdicts(out: &mut String, verdicts: &[Verdict]) -> fmt::Result {
             Outcome::Refuses => (ERROR, "refuses".to_string()),
             Outcome::Undefined => (ERROR, "crash, garbage".to_string()),
             Outcome::Crashes => (ERROR, "crashes".to_string()),
+            Outcome::StartsEmpty => (ERROR, "starts empty".to_string()),
             Outcome::DoesNotRead => (QUIET, "does not read".to_string()),
             Outcome::Unknown => (QUIET, "unknown".to_string()),
         };

@@ -9,12 +9,12 @@ fn json(run: &Run) -> Value {
 }
 
 /// The commands of a log, one a line, arguments separated by blanks.
-fn log(lines: &str) -> Vec<u8> {
+pub(super) fn log(lines: &str) -> Vec<u8> {
     lines.lines().flat_map(|line| command(&line.split(' ').collect::<Vec<_>>())).collect()
 }
 
 /// An RDB of version 9 with string keys of the value `v`, without a checksum.
-fn rdb(keys: &[&str]) -> Vec<u8> {
+pub(super) fn rdb(keys: &[&str]) -> Vec<u8> {
     let mut bytes = b"REDIS0009\xfe\0".to_vec();
     for key in keys {
         bytes.extend([0, u8::try_from(key.len()).unwrap()]);

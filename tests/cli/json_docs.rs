@@ -173,6 +173,8 @@ impl Printed {
             "damaged.aof",
             [&sound()[..], b"rubbish", &command(&["FLUSHALL"]), &sound()].concat(),
         );
+        place.put("fails.aof", [sound(), command(&["INCRBY", "x", "y"])].concat());
+        place.put("scripted.aof", [sound(), command(&["EVAL", "return 1", "0"])].concat());
         place.put("html.aof", "<html></html>\n");
         place.put("noise.rdb", super::repair_rdb::with_noise());
         let preamble = super::joined::rdb(0, &[("k", "v")]);
@@ -200,6 +202,8 @@ impl Printed {
             "repair noise.rdb -n --salvage",
             "repair damaged.aof -n --salvage",
             "repair torn.aof --in-place",
+            "repair fails.aof -n --drop-failing",
+            "repair scripted.aof -n",
             "log a.aof --limit 9",
             "log damaged.aof",
             "history a a.aof",

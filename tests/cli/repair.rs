@@ -25,6 +25,7 @@ fn a_dry_run_tells_and_writes_nothing() {
   kept            3 commands  81 bytes
   lost             1 command  10 bytes
 
+  replayed: 3 keys at the end
 DAMAGED: dry run, nothing was written\n",
         "",
     );

@@ -137,7 +137,7 @@ pub(crate) fn predicted(line: Server, path: &Path) -> LoadResult {
         Outcome::Refuses => LoadOutcome::Refuses,
         Outcome::Undefined => LoadOutcome::Undefined,
         Outcome::Crashes => LoadOutcome::Crashes,
-        Outcome::DoesNotRead => LoadOutcome::DoesNotRead,
+        Outcome::DoesNotRead | Outcome::StartsEmpty => LoadOutcome::DoesNotRead,
         Outcome::Unknown => panic!("the verdict for {line} is unknown"),
     };
     let place = verdict.offset.map_or(String::new(), |at| format!("byte {at}: "));

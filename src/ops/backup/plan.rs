@@ -12,6 +12,7 @@ use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::level::Level;
 use crate::ops::list::Identity;
 use crate::ops::prune::KeepPolicy;
+use crate::ops::verify::beside::warnings;
 use crate::ops::verify::findings::Finding;
 use crate::ops::verify::judge::is_empty_rdb;
 use crate::ops::verify::{self, report_on};
@@ -37,6 +38,8 @@ pub struct BackupPlan {
     pub damaged: bool,
     /// The findings about the log.
     pub findings: Vec<Finding>,
+    /// The files next to the log that may be what a person means: a newer snapshot, the old single file, another set.
+    pub(crate) beside: Vec<Finding>,
     /// The estimated maximum number of bytes needed, including temporary files.
     pub needed_bytes: u64,
     /// The retention policy.
@@ -107,6 +110,7 @@ pub(super) fn plan(job: &mut Job<'_>, ends: Option<&[u64]>) -> Result<BackupPlan
         under_way: unfinished,
         damaged,
         findings,
+        beside: warnings(log),
         needed_bytes,
         keep: options.keep,
     })

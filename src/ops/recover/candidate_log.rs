@@ -6,12 +6,11 @@ use std::path::Path;
 
 use super::candidates::{Candidate, CandidateKind};
 use super::places::data_directory;
-use crate::aof::log::{Layout, Log, ManifestFile, Part, PartRole};
+use crate::aof::log::{Layout, Log, ManifestFile};
 use crate::aof::manifest::{Entry, Manifest, Role, printable};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::Progress;
-use crate::input::envelope::map_part;
-use crate::input::files::{PartName, open_files};
+use crate::input::files::{PartName, map_parts, open_files, part_role};
 use crate::input::{Input, OpenedLog, open};
 
 /// Returns the candidate with this number.
@@ -66,8 +65,7 @@ fn single(path: &Path) -> Result<Log> {
 
 fn set(log: &Log, candidate: &Candidate, first: &Path) -> Result<Log> {
     let mut entries = Vec::new();
-    let mut parts = Vec::new();
-    let count = candidate.files.len();
+    let mut files = Vec::new();
     for (index, file) in candidate.files.iter().enumerate() {
         let name = file.path.file_name().unwrap_or_default();
         let numbered = PartName::parse(name);
@@ -79,17 +77,9 @@ fn set(log: &Log, candidate: &Candidate, first: &Path) -> Result<Log> {
         };
         let seq = numbered.and_then(|part| part.seq).unwrap_or(1);
         entries.push(Entry::new(role, name.as_encoded_bytes(), seq));
-        let (mapping, compressed) = map_part(&file.path)?;
-        parts.push(Part {
-            name: printable(name.as_bytes()),
-            path: file.path.clone(),
-            role: if role == Role::Base { PartRole::Base } else { PartRole::Incr },
-            index,
-            mapping,
-            compressed,
-            is_last: index + 1 == count,
-        });
+        files.push((file.path.clone(), part_role(role)));
     }
+    let parts = map_parts(files)?;
     let manifest = first.with_file_name(manifest_name(candidate, log));
     Ok(Log {
         path: log.path.clone(),

@@ -9,13 +9,14 @@ use serde::Serialize;
 
 use super::places::above;
 use super::search::search;
-use crate::aof::log::{Layout, Log, ManifestFile, Part, PartRole};
-use crate::aof::manifest::{self, Manifest, ManifestError, Role, printable};
+use crate::aof::log::{Layout, Log, ManifestFile, PartRole};
+use crate::aof::manifest::{self, Manifest};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::Progress;
-use crate::input::broken_set::{BrokenSet, SetFault};
-use crate::input::envelope::map_part;
-use crate::input::files::PartName;
+use crate::input::broken_set::SetFault;
+use crate::input::files::{PartName, map_parts, part_role};
+use crate::input::opened::FoundBroken;
+use crate::input::set_proposal::layout_of;
 use crate::input::{Input, OpenedLog, open};
 
 /// The kind of a set whose base has no bytes; servers load it.
@@ -143,10 +144,9 @@ fn has_logs(directory: &Path) -> bool {
 ///
 /// As [`Input::into_log`], except for a broken set.
 pub(super) fn open_whole(path: &Path, input: Input, progress: &dyn Progress) -> Result<Whole> {
-    match input {
-        Input::Broken(broken) => what_is_left(path, broken, progress),
-        input => {
-            let log = input.into_log(progress)?;
+    match input.into_set(progress)? {
+        Err(found) => what_is_left(path, *found),
+        Ok(log) => {
             let missing = empty_base(&log);
             Ok(Whole { log, missing, error: None })
         }
@@ -166,7 +166,8 @@ fn empty_base(log: &Log) -> Option<Missing> {
     })
 }
 
-fn what_is_left(path: &Path, broken: BrokenSet, progress: &dyn Progress) -> Result<Whole> {
+fn what_is_left(path: &Path, found: FoundBroken) -> Result<Whole> {
+    let broken = &found.broken;
     let left = match &broken.fault {
         SetFault::NoManifest { parts } => {
             let part = parts.first().and_then(|name| PartName::parse(name.as_ref()));
@@ -175,35 +176,18 @@ fn what_is_left(path: &Path, broken: BrokenSet, progress: &dyn Progress) -> Resu
         }
         _ => listed(&broken.path)?,
     };
-    let left = Log { path: path.to_path_buf(), ..left };
     let missing = Missing {
         kind: broken.fault.kind(),
-        path: broken.path.clone(),
-        what: match &broken.fault {
-            SetFault::Manifest(error) => match broken.fault.line() {
-                Some(line) => format!("line {line} of the manifest: {}{}", error.rule, begin(error)),
-                None => error.rule.to_string(),
-            },
-            fault => fault.to_string(),
-        },
+        path: found.shown(&broken.path),
+        what: broken.fault.brief(),
         servers: match &broken.fault {
             SetFault::Manifest(_) => broken.fault.help(),
             SetFault::NoManifest { .. } => "Redis 7.0 and later, and Valkey, start without data, and write a new set next to these files; Redis 6.2 and earlier load only a single file".to_owned(),
             _ => "no server starts with it".to_owned(),
         },
     };
-    let log = Input::Log(Box::new(left)).into_log(progress)?;
-    Ok(Whole { log, missing: Some(missing), error: Some(broken.into()) })
-}
-
-/// Returns the begin of the text of a line, which can be long; bytes that are not visible are escaped in it.
-fn begin(error: &ManifestError) -> String {
-    const LONGEST: usize = 40;
-    match error.text.char_indices().nth(LONGEST) {
-        _ if error.text.is_empty() => String::new(),
-        None => format!(": {}", error.text),
-        Some((end, _)) => format!(": {}...", error.text.get(..end).unwrap_or_default()),
-    }
+    let error = found.name_archive(broken.clone().into());
+    Ok(Whole { log: found.opened(left, path), missing: Some(missing), error: Some(error) })
 }
 
 /// Returns the parts of a set that exist, in load order.
@@ -212,38 +196,13 @@ fn listed(path: &Path) -> Result<Log> {
     // Of a manifest that breaks a rule nothing is known: the parts are paired by their numbers.
     let manifest = manifest::parse(&text).unwrap_or(Manifest { entries: Vec::new() });
     let directory = above(path);
-    let mut parts: Vec<Part> = Vec::new();
-    for entry in manifest.load_order() {
-        let path = directory.join(entry.file_name());
-        if !path.is_file() {
-            continue;
-        }
-        let (mapping, compressed) = map_part(&path)?;
-        parts.push(Part {
-            name: printable(&entry.name),
-            path,
-            role: if entry.role == Role::Base { PartRole::Base } else { PartRole::Incr },
-            index: parts.len(),
-            mapping,
-            compressed,
-            is_last: false,
-        });
-    }
-    if let Some(last) = parts.last_mut() {
-        last.is_last = true;
-    }
+    let listed = manifest
+        .load_order()
+        .map(|entry| (directory.join(entry.file_name()), part_role(entry.role)));
+    let parts = map_parts(listed.filter(|(path, _)| path.is_file()).collect())?;
     let layout = layout_of(&directory, path.file_stem());
     let manifest = Some(ManifestFile { path: path.to_path_buf(), manifest });
     Ok(Log { parts, manifest, ..empty(path, layout) })
-}
-
-fn layout_of(directory: &Path, appendfilename: Option<&OsStr>) -> Layout {
-    let name = |name: Option<&OsStr>| printable(name.unwrap_or_default().as_bytes());
-    Layout::MultiPart {
-        directory: directory.to_path_buf(),
-        appenddirname: name(directory.file_name()),
-        appendfilename: name(appendfilename),
-    }
 }
 
 fn empty(path: &Path, layout: Layout) -> Log {

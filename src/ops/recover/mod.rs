@@ -72,7 +72,6 @@ mod next;
 mod next_snapshot;
 mod observed;
 mod options;
-mod part_sets;
 mod places;
 mod plan;
 mod preview;

@@ -10,16 +10,16 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
 use super::candidates::{Candidate, CandidateFile, CandidateKind};
-use super::part_sets::{NumberedPart, PartSet, pair};
 use super::places::{above, data_directory};
 use crate::aof::log::{HistoryFile, Layout, Log, OtherKind};
 use crate::aof::manifest;
 use crate::input::archive::verify::is_archive;
 use crate::input::files::{LeftBehind, ListedFile, Listing};
 use crate::input::hold_origin::HoldOrigin;
+use crate::input::part_sets::{NumberedPart, PartSet, pair};
+use crate::input::set_proposal::modified;
 
 /// What the name of a directory with a secured log begins with.
 pub(super) const HOLD: &str = "aofkit-hold-";
@@ -266,7 +266,7 @@ impl Search {
 
     /// Adds the parts that no manifest lists, in sets.
     fn unlisted_parts(&mut self, listing: &Listing) {
-        let mut by_name: BTreeMap<&OsStr, Vec<NumberedPart>> = BTreeMap::new();
+        let mut by_name: BTreeMap<&OsStr, Vec<NumberedPart<CandidateFile>>> = BTreeMap::new();
         for file in &listing.files {
             let Some(part) = file.part_name() else { continue };
             let Some(seq) = part.seq.filter(|_| !self.is_known(&file.path)) else { continue };
@@ -278,7 +278,8 @@ impl Search {
             });
         }
         for PartSet { files, note } in by_name.into_values().flat_map(pair) {
-            self.add(CandidateKind::Unlisted, files, note);
+            let files = files.into_iter().map(|part| part.file).collect();
+            self.add(CandidateKind::Unlisted, files, note.map(|note| note.to_string()));
         }
     }
 
@@ -309,12 +310,6 @@ impl Search {
 fn file(path: &Path) -> Option<CandidateFile> {
     let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
     Some(CandidateFile { path: path.to_path_buf(), bytes: metadata.len() })
-}
-
-/// Returns the modification time of a file, in Unix seconds.
-pub(super) fn modified(path: &Path) -> Option<i64> {
-    let modified = fs::metadata(path).ok()?.modified().ok()?;
-    i64::try_from(modified.duration_since(UNIX_EPOCH).ok()?.as_secs()).ok()
 }
 
 /// Returns the sets that rewrites have replaced, the most recent first. A manifest lists the incremental files of one,

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::search::modified;
 use super::timeline::Timeline;
 use crate::aof::log::{Layout, Log};
+use crate::input::set_proposal::modified;
 
 /// An RDB that is all the data there is. It shows the state at one time, and not what destroyed data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

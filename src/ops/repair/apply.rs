@@ -8,13 +8,18 @@ use serde::Serialize;
 
 use super::options::RepairOptions;
 use super::plan::{PlannedRepair, RepairPlan, surveys};
+use super::replayed::{FailingCommand, Replayed, replay_result};
 use super::retained_ranges::{self, Destination, Output, Written};
+use super::set;
 use super::start::{Start, start};
+use crate::aof::log::Log;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::next_step::{Action, NextStep, path_arg};
 use crate::base::progress::{Progress, Silent};
 use crate::base::units::counted;
 use crate::input::files::open_files;
+use crate::ops::verify::beside::warnings;
+use crate::ops::verify::findings::Finding;
 
 /// Writes what the plan retains to the output of the options. Nothing is written if nothing is damaged, or if the plan is
 /// refused.
@@ -29,29 +34,60 @@ pub fn apply(
     options: &RepairOptions,
     progress: &dyn Progress,
 ) -> Result<RepairReport> {
-    let PlannedRepair { log, plan, start } = planned;
-    let of_result = RefCell::new(None);
+    let PlannedRepair { log, mut plan, start } = planned;
+    let of_plan = plan.replay.take();
+    let beside = warnings(&log);
+    let (of_result, replay) = (RefCell::new(None), RefCell::new(None));
     let check = |written: &Path| {
-        let start = start_of_result(written, options)?;
+        let result = open_files(written)?;
+        let start = start_of_result(&result, options)?;
         if !start.proved && !plan.cuts_end_only() {
             return Err(no_server_starts(&log.path, &start));
         }
         *of_result.borrow_mut() = Some(start);
+        *replay.borrow_mut() = Some(replay_result(&result, options, progress)?);
         Ok(())
     };
     let write = |place: Destination<'_>| {
         retained_ranges::write(&log, &plan.retained, place, &check, progress)
     };
     let RepairOptions { output, force, .. } = options;
-    let Written { written, backup } = match plan.writes() {
-        true => retained_ranges::write_output(&log, output, *force, write)?,
-        false => Written { written: None, backup: None },
+    let write = || match (plan.writes(), output) {
+        (false, _) => Ok(Written { written: None, backup: None }),
+        (true, Output::InPlace) if plan.writes_manifest_only() => {
+            if let Some(start) = start.as_ref().filter(|start| !start.proved) {
+                return Err(no_server_starts(&log.path, start));
+            }
+            set::write_manifest(&log, plan.set.as_ref(), *force)
+        }
+        (true, output) => {
+            if plan.set.is_some() && *output == Output::InPlace {
+                set::refuse_more_than_a_set(&log)?;
+            }
+            retained_ranges::write_output(&log, output, *force, write)
+        }
     };
+    let Written { written, backup } = log.name_archive(write())?;
     let dry_run = *output == Output::DryRun;
     let path = log.path.clone();
     let next = plan.refused.as_ref().map_or(Vec::new(), |_| next_steps(&path, &plan));
-    let start = start.or_else(|| of_result.take());
-    Ok(RepairReport { path, present: true, dry_run, plan, start, next, written, backup })
+    let start = of_result.take().or(start);
+    let dropped = if options.drop_failing { of_plan.clone() } else { None };
+    let failing = dropped.map(|replayed| replayed.examples).unwrap_or_default();
+    let replay = replay.take().or(of_plan);
+    Ok(RepairReport {
+        path,
+        present: true,
+        dry_run,
+        plan,
+        start,
+        beside,
+        replay,
+        failing,
+        next,
+        written,
+        backup,
+    })
 }
 
 impl RepairReport {
@@ -63,6 +99,9 @@ impl RepairReport {
             dry_run: options.output == Output::DryRun,
             plan: RepairPlan { salvage: options.salvage, ..RepairPlan::default() },
             start: None,
+            beside: Vec::new(),
+            replay: None,
+            failing: Vec::new(),
             next: Vec::new(),
             written: None,
             backup: None,
@@ -76,10 +115,9 @@ impl RepairReport {
 }
 
 /// Returns which servers start with a result that has not been published yet.
-fn start_of_result(written: &Path, options: &RepairOptions) -> Result<Start> {
-    let log = open_files(written)?;
-    let surveys = surveys(&log, &Silent)?;
-    Ok(start(&log, &surveys, options))
+fn start_of_result(log: &Log, options: &RepairOptions) -> Result<Start> {
+    let surveys = surveys(log, &Silent)?;
+    Ok(start(log, &surveys, options))
 }
 
 fn no_server_starts(path: &Path, start: &Start) -> Error {
@@ -97,6 +135,14 @@ fn no_server_starts(path: &Path, start: &Start) -> Error {
 fn next_steps(path: &Path, plan: &RepairPlan) -> Vec<NextStep> {
     let path = path_arg(path);
     let mut next = Vec::new();
+    if !plan.missing.is_empty() {
+        let why = "Look for the data in the files beside it";
+        next.push(NextStep::alternative(why, [Action::aofkit(["recover", &path])]));
+        let why = "Preview the repair that goes on without the missing files";
+        let args = ["repair", &path, "--without-missing", "--dry-run"];
+        next.push(NextStep::alternative(why, [Action::aofkit(args)]));
+        return next;
+    }
     let whole: u64 = plan.dropped.iter().map(|dropped| dropped.commands).sum();
     if whole > 0 && !plan.salvage {
         let found = counted(whole, "whole command");
@@ -126,6 +172,14 @@ pub struct RepairReport {
     /// damaged log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) start: Option<Start>,
+    /// The files next to the log that may be what a person means: a newer snapshot, the old single file, another set.
+    pub(crate) beside: Vec<Finding>,
+    /// What a replay of the result shows; for a dry run, of what would be retained. Absent for a log without damage that
+    /// is not a dry run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) replay: Option<Replayed>,
+    /// The first of the commands that fail while a server loads them, and that are removed.
+    pub(crate) failing: Vec<FailingCommand>,
     /// The steps to choose from if nothing is written because nothing would be left of the log.
     pub next: Vec<NextStep>,
     /// The path of the result; absent for a dry run, or if nothing is damaged.

@@ -85,6 +85,8 @@ pub enum DropReason {
     TornTransaction,
     /// They are after damage, and skipping damage was not requested.
     AfterDamage,
+    /// They are a command that fails while a server loads it, and has no effect.
+    Failing,
 }
 
 impl Decision {
@@ -373,7 +375,7 @@ impl PartPlanner<'_> {
             databases: if database_uncertain > 0 { self.databases.to_vec() } else { Vec::new() },
             looks_like: match why {
                 DropReason::Damage | DropReason::TornEnd => looks_like(bytes, 0),
-                DropReason::TornTransaction | DropReason::AfterDamage => None,
+                DropReason::TornTransaction | DropReason::AfterDamage | DropReason::Failing => None,
             },
         };
         self.goes.push(dropped);
@@ -430,7 +432,7 @@ fn whole_commands(bytes: &[u8], is_file_end: bool) -> u64 {
     scanned.sink.commands + after
 }
 
-fn preview(bytes: &[u8]) -> String {
+pub(super) fn preview(bytes: &[u8]) -> String {
     Shown(bytes).to_string()
 }
 

@@ -14,7 +14,9 @@ mod options;
 pub mod plan;
 pub(crate) mod rdb;
 pub mod refusal;
+pub(crate) mod replayed;
 pub mod retained_ranges;
+pub(crate) mod set;
 pub(crate) mod start;
 #[cfg(test)]
 mod tests;

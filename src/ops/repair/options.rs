@@ -37,6 +37,10 @@ pub struct RepairOptions {
     pub joined: Option<u32>,
     /// The version to take of lines that git left two versions of; without it, none is chosen.
     pub conflicts: Option<Side>,
+    /// Whether to remove the commands that fail while a server loads them.
+    pub drop_failing: bool,
+    /// Whether to go on without files of a set that are missing or empty.
+    pub without_missing: bool,
     /// The servers that are to start with the result; empty for any known one.
     pub servers: Vec<Server>,
     /// The modules that are loaded in these servers.
@@ -48,6 +52,11 @@ pub struct RepairOptions {
 }
 
 impl RepairOptions {
+    /// Returns whether the loss is limited, as where nobody reads the report.
+    pub(super) fn is_limited(&self) -> bool {
+        self.max_loss_bytes.is_some() || self.max_lost_commands.is_some()
+    }
+
     /// Returns the options of a plain repair to `output`.
     pub fn to(output: Output) -> Self {
         RepairOptions { output, ..RepairOptions::default() }

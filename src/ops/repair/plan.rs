@@ -11,7 +11,9 @@ use super::joined::{JoinedChoice, choose};
 use super::options::RepairOptions;
 use super::rdb::{RdbRepair, repair_rdb};
 use super::refusal::{Refusal, kept_commands, refusal};
-use super::retained_ranges::RetainedRanges;
+use super::replayed::{Replayed, replay_retained};
+use super::retained_ranges::{Output, RetainedRanges};
+use super::set;
 use super::start::{Start, start};
 use crate::analysis::survey::{Preamble, Survey, survey};
 use crate::aof::conversion::{Change, Undone};
@@ -22,8 +24,11 @@ use crate::base::progress::Progress;
 use crate::base::units::{Bytes, Count};
 use crate::disk::Mapping;
 use crate::input::conversion::restored;
+use crate::input::left_set::{MissingPart, SetProposal};
 use crate::input::overwrite::inputs;
-use crate::input::wrap::open_unwrapped;
+use crate::input::whole_set::open_set;
+use crate::input::wrap::{Unwrapped, open_wrapped};
+use crate::input::{Input, OpenedLog};
 use crate::replay::leave_out;
 
 /// What a repair retains and removes. It does not depend on the destination of the result.
@@ -58,6 +63,14 @@ pub struct RepairPlan {
     /// The log that is kept of several ones in one file. Other offsets, and the retained ranges, are those in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) joined: Option<JoinedChoice>,
+    /// What is left of a set that no server loads as it is, and the manifest that is proposed for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) set: Option<SetProposal>,
+    /// The files of a set without which data is missing.
+    pub(crate) missing: Vec<MissingPart>,
+    /// What a replay of the retained commands shows; absent if only the result is replayed.
+    #[serde(skip)]
+    pub(crate) replay: Option<Replayed>,
     /// The reason why nothing is written although the log is damaged, if nothing would be left of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<Refusal>,
@@ -76,7 +89,7 @@ pub(crate) struct RestoredPart {
 /// A log and the plan of its repair.
 pub struct PlannedRepair {
     /// The log, which stays open until the plan is applied.
-    pub log: Log,
+    pub log: OpenedLog,
     /// The plan.
     pub plan: RepairPlan,
     /// Which servers start with the log as it is, if nothing is damaged.
@@ -95,25 +108,56 @@ pub fn plan(
     options: &RepairOptions,
     progress: &dyn Progress,
 ) -> Result<PlannedRepair> {
-    let (mut log, unwrapped) = open_unwrapped(path, progress)?;
-    let broken = unwrapped.as_ref().and_then(|it| it.broken(path));
-    if let Some(error) = broken.filter(|_| !options.salvage) {
+    let (mut log, unwrapped, proposal) = open(path, options, progress)?;
+    if log.archive().is_some() && options.output == Output::InPlace {
+        return Err(Error::new(ErrorKind::Usage, "an archive cannot be repaired in place")
+            .at(path)
+            .help("use --output NEW to write the repaired log"));
+    }
+    options.output.check(options.force, &inputs(&log))?;
+    match plan_of(&mut log, unwrapped.as_ref(), proposal, options, progress) {
+        Ok((plan, start)) => Ok(PlannedRepair { log, plan, start }),
+        Err(error) => log.name_archive(Err(error)),
+    }
+}
+
+/// Opens the log at `path`: a compressed file decompressed, and a broken set by a proposed manifest.
+fn open(
+    path: &Path,
+    options: &RepairOptions,
+    progress: &dyn Progress,
+) -> Result<(OpenedLog, Option<Unwrapped>, Option<SetProposal>)> {
+    let Some((log, unwrapped)) = open_wrapped(path, progress)? else {
+        let (log, proposal) = open_set(path, !options.is_limited(), progress)?;
+        return Ok((log, None, proposal));
+    };
+    if let Some(error) = unwrapped.broken(path).filter(|_| !options.salvage) {
         let args = ["repair", &path_arg(path), "--salvage", "--dry-run"];
         let why = "Preview the repair that keeps what is before that";
         return Err(error
             .help("copy the file again if there is another one")
             .step(NextStep::alternative(why, [Action::aofkit(args)])));
     }
-    options.output.check(options.force, &inputs(&log))?;
+    Ok((Input::Log(Box::new(log)).into_log(progress)?, Some(unwrapped), None))
+}
+
+/// Plans the repair of a log that was opened.
+fn plan_of(
+    log: &mut OpenedLog,
+    unwrapped: Option<&Unwrapped>,
+    proposal: Option<SetProposal>,
+    options: &RepairOptions,
+    progress: &dyn Progress,
+) -> Result<(RepairPlan, Option<Start>)> {
     progress.phase("read", log.bytes());
-    let mut surveys = surveys(&log, progress)?;
-    let chosen = choose(path, &surveys, options)?;
+    let mut surveys = surveys(log, progress)?;
+    let chosen = choose(&log.path, &surveys, options)?;
     let mut joined = None;
     if let Some((mapping, choice)) = chosen {
         drop(surveys);
         log.parts[0].mapping = mapping;
         joined = Some(choice);
-        surveys = self::surveys(&log, progress)?;
+        surveys = self::surveys(log, progress)?;
     }
     let repaired = repair_rdbs(&surveys, options, progress)?;
     let mut rdb = Vec::new();
@@ -124,14 +168,14 @@ pub fn plan(
             rdb.push(repair);
         }
         progress.phase("read", log.bytes());
-        surveys = self::surveys(&log, progress)?;
+        surveys = self::surveys(log, progress)?;
     }
     let mut restored: Vec<RestoredPart> = Vec::new();
-    if let Some(unwrapped) = &unwrapped {
+    if let Some(unwrapped) = unwrapped {
         let part = log.parts[0].name.clone();
         restored.push(RestoredPart { part, undone: unwrapped.undone() });
     }
-    let chosen = without_conflicts(path, &surveys, options)?;
+    let chosen = without_conflicts(&log.path, &surveys, options)?;
     if !chosen.is_empty() {
         drop(surveys);
         for (index, mapping, undone) in chosen {
@@ -139,7 +183,7 @@ pub fn plan(
             part.mapping = mapping;
             restored.push(RestoredPart { part: part.name.clone(), undone });
         }
-        surveys = self::surveys(&log, progress)?;
+        surveys = self::surveys(log, progress)?;
     }
     let (mappings, of_parts) = restored_parts(&surveys)?;
     restored.extend(of_parts);
@@ -148,7 +192,7 @@ pub fn plan(
         for (index, mapping) in mappings {
             log.parts[index].mapping = mapping;
         }
-        surveys = self::surveys(&log, progress)?;
+        surveys = self::surveys(log, progress)?;
     }
     let databases = in_use(&surveys, options.salvage);
     for repair in &mut rdb {
@@ -157,19 +201,28 @@ pub fn plan(
             repair.doubt_commands(survey, &databases);
         }
     }
-    let decision = decide(&log, &surveys, options)?;
+    let decision = decide(log, &surveys, options)?;
     let changed = Changed { rdb, restored, joined };
-    let mut plan = RepairPlan::new(&log, &surveys, &decision, changed, options.salvage);
+    let mut plan = RepairPlan::new(log, &surveys, &decision, changed, options.salvage);
     plan.lost_more |= unwrapped.is_some_and(|unwrapped| unwrapped.fault.is_some());
+    plan.add_set(log, &surveys, proposal, options);
+    let is_replayed =
+        options.drop_failing || options.output == Output::DryRun || plan.writes_manifest_only();
+    let replayed = match is_replayed && plan.refused.is_none() {
+        true => Some(plan.replay(log, options, progress)?),
+        false => None,
+    };
+    plan.replay = replayed;
     if !plan.damaged {
-        refuse_broken_values(&log, &surveys)?;
+        refuse_broken_values(log, &surveys)?;
     }
-    let start = (!plan.damaged).then(|| start(&log, &surveys, options));
+    let is_as_it_is = !plan.damaged || plan.writes_manifest_only() && plan.refused.is_none();
+    let start = is_as_it_is.then(|| start(log, &surveys, options));
     drop(surveys);
     if plan.writes() {
-        plan.check_limits(options, path)?;
+        plan.check_limits(options, &log.path)?;
     }
-    Ok(PlannedRepair { log, plan, start })
+    Ok((plan, start))
 }
 
 pub(super) fn surveys<'l>(log: &'l Log, progress: &dyn Progress) -> Result<Vec<Survey<'l>>> {
@@ -269,7 +322,64 @@ impl RepairPlan {
             rdb,
             restored,
             joined,
+            set: None,
+            replay: None,
+            missing: Vec::new(),
         }
+    }
+
+    /// Adds the proposal for a set, and what is missing of it.
+    fn add_set(
+        &mut self,
+        log: &Log,
+        surveys: &[Survey<'_>],
+        proposal: Option<SetProposal>,
+        options: &RepairOptions,
+    ) {
+        self.missing = set::missing_of(surveys, proposal.as_ref());
+        self.set = proposal;
+        self.damaged |= self.set.is_some() || !self.missing.is_empty();
+        self.lost_more |= !self.missing.is_empty();
+        for (survey, retained) in surveys.iter().zip(&mut self.retained) {
+            let name = &survey.part.name;
+            if self.missing.iter().any(|it| it.empty && it.name.as_ref() == Some(name)) {
+                retained.stays = false;
+                self.parts_removed.push(name.clone());
+            }
+        }
+        if self.refused.is_none() && !options.without_missing {
+            self.refused = set::refusal(log, &self.missing);
+        }
+    }
+
+    /// Replays what is retained, and removes the commands that fail if that was requested.
+    fn replay(
+        &mut self,
+        log: &Log,
+        options: &RepairOptions,
+        progress: &dyn Progress,
+    ) -> Result<Replayed> {
+        let (replayed, failing) = replay_retained(&mut self.retained, log, options, progress)?;
+        for dropped in failing {
+            self.damaged = true;
+            self.kept_bytes = self.kept_bytes.saturating_sub(dropped.bytes);
+            self.kept_commands = self.kept_commands.saturating_sub(1);
+            self.lost_bytes += dropped.bytes;
+            self.lost_commands += 1;
+            self.dropped.push(dropped);
+        }
+        let place = |dropped: &Dropped| log.parts.iter().position(|it| it.name == dropped.part);
+        self.dropped.sort_by_key(|dropped| (place(dropped), dropped.offset));
+        Ok(replayed)
+    }
+
+    /// Returns whether only the manifest of a set changes.
+    pub(super) fn writes_manifest_only(&self) -> bool {
+        self.set.is_some()
+            && self.dropped.is_empty()
+            && self.rdb.is_empty()
+            && self.restored.is_empty()
+            && self.parts_removed.is_empty()
     }
 
     /// Returns whether applying the plan writes a result.
@@ -285,6 +395,7 @@ impl RepairPlan {
         self.rdb.is_empty()
             && self.restored.is_empty()
             && self.joined.is_none()
+            && self.set.is_none()
             && self.dropped.iter().all(of_end)
     }
 
@@ -302,7 +413,7 @@ impl RepairPlan {
                 Bytes(max)
             ));
         }
-        let is_limited = options.max_loss_bytes.is_some() || options.max_lost_commands.is_some();
+        let is_limited = options.is_limited();
         if is_limited && self.lost_more {
             return limit(
                 "it is not known how many commands or keys would be lost, which is over any limit"

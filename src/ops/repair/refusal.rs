@@ -117,7 +117,7 @@ impl Part<'_> {
         let is_unfinished = |dropped: &Dropped| match dropped.why {
             DropReason::TornEnd => dropped.commands == 0 && dropped.looks_like.is_none(),
             DropReason::TornTransaction => true,
-            DropReason::Damage | DropReason::AfterDamage => false,
+            DropReason::Damage | DropReason::AfterDamage | DropReason::Failing => false,
         };
         let transactions =
             dropped.iter().filter(|it| it.why == DropReason::TornTransaction).count();

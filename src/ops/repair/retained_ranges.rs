@@ -245,7 +245,7 @@ fn place_of(log: &Log) -> PathBuf {
 /// # Errors
 ///
 /// [`ErrorKind::Refused`].
-fn refuse_beside_a_writer(log: &Log) -> Result<()> {
+pub(super) fn refuse_beside_a_writer(log: &Log) -> Result<()> {
     for part in &log.parts {
         if let Some(writer) = writers(&part.path).first() {
             return Err(Error::new(

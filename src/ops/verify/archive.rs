@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::findings::Finding;
+use super::judge::Verdict;
 use super::report::{ArchiveOutcome, LogOutcome, LogReport};
 use crate::aof::log::{Layout, Log};
 use crate::archive::report::{ArchiveFinding, ArchiveReport};
@@ -24,6 +25,7 @@ use crate::input::broken_set::BrokenSet;
 pub(super) fn verify_archive(
     path: &Path,
     verify_log: impl FnOnce(&Log) -> Result<LogReport>,
+    judge: impl FnOnce(BrokenSet) -> (BrokenSet, Vec<Verdict>),
     progress: &dyn Progress,
 ) -> Result<ArchiveOutcome> {
     if path.metadata().is_ok_and(|metadata| metadata.len() == 0) {
@@ -39,14 +41,21 @@ pub(super) fn verify_archive(
         Contained::Log(log) => {
             let report = verify_log(&log);
             let mut report = report.map_err(|error| extraction.name_archive(error))?;
+            for help in report.findings.iter_mut().filter_map(|finding| finding.help.as_mut()) {
+                *help = extraction.shown_text(help);
+            }
             archive.add(report.findings.iter().map(|one| of_entry(one, &log, root)).collect());
             name_archive(&mut report, path, &extraction);
             Some(LogOutcome::Read(Box::new(report)))
         }
         Contained::Broken(broken) => {
             archive.add(vec![broken_set(&broken, root, Level::Error)]);
-            let path_inside = extraction.shown(&broken.path);
-            Some(LogOutcome::broken(path, BrokenSet { path: path_inside, ..broken }))
+            let (mut broken, verdicts) = judge(broken);
+            broken.path = extraction.shown(&broken.path);
+            if let Some(proposal) = &mut broken.left {
+                proposal.manifest = extraction.shown(&proposal.manifest);
+            }
+            Some(LogOutcome::broken(path, broken, verdicts))
         }
         Contained::Unopened(error) if error.kind() == ErrorKind::NotFound => {
             archive.add(Contained::Unopened(error).findings(root, damage));

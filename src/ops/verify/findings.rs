@@ -16,7 +16,7 @@ use crate::analysis::joined::{self, joined_logs};
 use crate::analysis::rdb_error::{Correction, find_correction, has_sound_structure};
 use crate::analysis::survey::{NEWER_RDB, Preamble, Survey};
 use crate::aof::conversion::conflicts;
-use crate::aof::log::{Layout, Log, OtherKind, PartRole};
+use crate::aof::log::PartRole;
 use crate::aof::recognise::LooksLike;
 use crate::base::escape::Shown;
 use crate::base::modules::{Modules, bundled_with_type};
@@ -83,7 +83,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    fn new(level: Level, kind: &'static str, message: impl Into<String>) -> Self {
+    pub(super) fn new(level: Level, kind: &'static str, message: impl Into<String>) -> Self {
         Finding {
             level,
             kind,
@@ -107,7 +107,7 @@ impl Finding {
         Finding { count: seen.count, ..self.at(survey, seen.first) }
     }
 
-    fn help(mut self, help: impl Into<String>) -> Self {
+    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
@@ -116,7 +116,6 @@ impl Finding {
 /// Returns all findings, most severe first and in load order within a severity. `modules`: those that
 /// are loaded in the servers. `chosen`: the user named the servers, so that it is an error if one of them refuses the log.
 pub fn findings(
-    log: &Log,
     surveys: &[Survey<'_>],
     verdicts: &[Verdict],
     modules: &Modules,
@@ -136,7 +135,6 @@ pub fn findings(
     }
     order_of_parts(surveys, &mut findings);
     nobody_loads(verdicts, chosen, &mut findings);
-    beside(log, &mut findings);
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
     findings
 }
@@ -266,7 +264,7 @@ fn broken_rdb(damage: &rdb::Damage) -> Finding {
         ),
         None => (
             BROKEN_RDB,
-            "no server loads past it; `aofkit repair --salvage` keeps the keys before and after the damage",
+            "no server loads past it; `aofkit repair PATH --salvage --dry-run` previews the repair that keeps the keys before and after the damage",
         ),
     };
     let message = match has_sound_structure(damage) {
@@ -366,7 +364,7 @@ fn structure(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
             "`aofkit repair` cuts there, in a copy; no setting of a server before Redis 8.4 gets past it"
         }
         _ => {
-            "`aofkit repair --salvage` skips it and keeps the whole commands after it; without --salvage it cuts there"
+            "`aofkit repair PATH --salvage --dry-run` previews the repair that skips it and keeps the whole commands after it; without --salvage it cuts there"
         }
     };
     let help = whole_file.map_or(help, LooksLike::help);
@@ -404,7 +402,7 @@ fn transactions(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
                     "a MULTI that is never closed; from the SELECT at byte {} on, later writes may follow it",
                     Count(select)
                 ),
-                "a server drops all of it, later writes included; `aofkit repair --join` says where they begin and keeps them",
+                "a server drops all of it, later writes included; `aofkit repair PATH --join select --dry-run` previews the repair that keeps those",
             ),
             None => (
                 "the file ends inside a transaction".to_string(),
@@ -674,30 +672,5 @@ fn nobody_loads(verdicts: &[Verdict], chosen: bool, findings: &mut Vec<Finding>)
             offset: verdict.offset,
             ..Finding::new(Level::Error, NOT_LOADABLE, format!("{servers} {does}: {reason}"))
         });
-    }
-}
-
-fn beside(log: &Log, findings: &mut Vec<Finding>) {
-    let own = log.opened.parent();
-    // A single-file log in the directory that contains a set is unrelated to the set.
-    let others = log.others.iter().filter(|other| {
-        !matches!(log.layout, Layout::MultiPart { .. })
-            || other.kind != OtherKind::SingleFile
-            || other.path.parent() == own
-    });
-    for other in others {
-        let name = other.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let message =
-            format!("{}, {}: {}", Shown(name.as_bytes()), Bytes(other.bytes), other.kind.meaning());
-        findings.push(Finding::new(Level::Note, "other-file", message));
-    }
-    for history in &log.history {
-        let size =
-            history.bytes.map_or("already gone".to_string(), |bytes| Bytes(bytes).to_string());
-        let message = format!(
-            "{}, {size}: replaced by a rewrite, not loaded, deleted at the next start",
-            history.name
-        );
-        findings.push(Finding::new(Level::Note, "history-file", message));
     }
 }

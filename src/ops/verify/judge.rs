@@ -46,6 +46,8 @@ pub enum Outcome {
     Crashes,
     /// The server does not know this layout and starts without its data.
     DoesNotRead,
+    /// The server finds no log, and starts without data.
+    StartsEmpty,
     /// Unknown: the log has content that this version of aofkit does not know, but that this server may know.
     Unknown,
 }

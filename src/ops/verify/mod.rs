@@ -5,6 +5,8 @@
 //! an ideal of the format.
 
 mod archive;
+pub(crate) mod beside;
+mod broken;
 pub mod findings;
 pub mod judge;
 pub mod report;
@@ -19,11 +21,15 @@ pub use report::{ArchiveOutcome, LogOutcome, LogReport, VerifyReport};
 use crate::analysis::survey::{Survey, survey};
 use crate::aof::log::Log;
 use crate::base::error::{ErrorKind, Result};
+use crate::base::escape::typed;
 use crate::base::failure::Failure;
 use crate::base::modules::Modules;
+use crate::base::next_step::path_arg;
 use crate::base::progress::Progress;
 use crate::base::server::{KNOWN, Server};
 use crate::input::archive::read_contents;
+use crate::input::broken_set::BrokenSet;
+use crate::input::set_proposal::propose;
 use crate::input::{self, Input, open};
 
 /// Options of [`verify`].
@@ -78,7 +84,11 @@ pub fn verify_path(
         Input::Log(log) => {
             verify_log(&log, options, progress).map(|report| LogOutcome::Read(Box::new(report)))
         }
-        Input::Broken(broken) => Ok(LogOutcome::broken(path, broken)),
+        Input::Broken(broken) => {
+            let broken = with_what_is_left(broken);
+            let verdicts = broken::judge(&broken, options.servers());
+            Ok(LogOutcome::broken(path, broken, verdicts))
+        }
         // The log of such an archive was verified when it was compressed: only the entries are checked, as a
         // stream, without temporary files of the size of the log.
         Input::Archive(path) if options.servers.is_empty() && is_own_archive(&path) => {
@@ -88,11 +98,23 @@ pub fn verify_path(
         Input::Archive(path) => {
             let archive = {
                 let verify_log = |log: &Log| verify_log(log, options, progress);
-                archive::verify_archive(&path, verify_log, progress)?
+                let judge = |broken| {
+                    let broken = with_what_is_left(broken);
+                    let verdicts = broken::judge(&broken, options.servers());
+                    (broken, verdicts)
+                };
+                archive::verify_archive(&path, verify_log, judge, progress)?
             };
             Ok(LogOutcome::Archive(Box::new(archive)))
         }
     }
+}
+
+/// Adds what is left of a set that no server loads as it is. If nothing can be proposed, the fault is all there is to
+/// report.
+fn with_what_is_left(broken: BrokenSet) -> BrokenSet {
+    let left = propose(&broken).ok().map(|(_, proposal)| Box::new(proposal));
+    BrokenSet { left, ..broken }
 }
 
 /// Returns whether this program has made the archive. A damaged one may have lost its metadata.
@@ -113,7 +135,14 @@ fn verify_log(log: &Log, options: &VerifyOptions, progress: &dyn Progress) -> Re
 /// Returns the report on a log that has been read.
 pub fn report_on(log: &Log, surveys: &[Survey<'_>], options: &VerifyOptions) -> LogReport {
     let verdicts = judge::judge_all(log, surveys, options.servers(), &options.modules);
-    let findings =
-        findings::findings(log, surveys, &verdicts, &options.modules, !options.servers.is_empty());
+    let mut findings =
+        findings::findings(surveys, &verdicts, &options.modules, !options.servers.is_empty());
+    findings.extend(beside::beside(log));
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
+    let path = typed(path_arg(&log.path).as_ref());
+    for help in findings.iter_mut().filter_map(|finding| finding.help.as_mut()) {
+        // The findings know a part, and not the path that was given.
+        *help = help.replace(" PATH ", &format!(" {path} "));
+    }
     LogReport::new(log, surveys, verdicts, findings)
 }

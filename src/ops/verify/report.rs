@@ -12,7 +12,9 @@ use crate::analysis::survey::{Preamble, Survey};
 use crate::aof::log::{HistoryFile, Layout, Log, OtherFile, PartRole};
 use crate::archive::report::ArchiveReport;
 use crate::base::error::Error;
+use crate::base::escape::typed;
 use crate::base::failure::Failure;
+use crate::base::next_step::path_arg;
 use crate::input::broken_set::BrokenSet;
 use crate::rdb;
 
@@ -45,6 +47,8 @@ pub enum LogOutcome {
         message: String,
         /// The recommended action.
         help: String,
+        /// The reactions of servers to the set as it is.
+        verdicts: Vec<Verdict>,
     },
     /// The path could not be read.
     Failed(Failure),
@@ -63,11 +67,20 @@ pub struct ArchiveOutcome {
 }
 
 impl LogOutcome {
-    pub(super) fn broken(path: &Path, broken: BrokenSet) -> Self {
+    pub(super) fn broken(path: &Path, broken: BrokenSet, verdicts: Vec<Verdict>) -> Self {
+        let help = match &broken.left {
+            Some(_) => format!(
+                "`aofkit repair {} --dry-run` shows the manifest that fits the files that are there; {}",
+                typed(path_arg(path).as_ref()),
+                broken.fault.help()
+            ),
+            None => broken.fault.help(),
+        };
         LogOutcome::BrokenSet {
             path: path.to_path_buf(),
             message: Error::from(broken.clone()).to_string(),
-            help: broken.fault.help(),
+            help,
+            verdicts,
             broken,
         }
     }

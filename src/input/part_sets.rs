@@ -6,34 +6,61 @@
 //! counts.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use super::candidates::CandidateFile;
 use crate::aof::manifest::Role;
 
 /// A file that is named like a part of a set.
-#[derive(Debug, Clone)]
-pub(super) struct NumberedPart {
-    pub(super) role: Role,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NumberedPart<F> {
+    pub(crate) role: Role,
     /// The number in its name.
-    pub(super) seq: i64,
-    pub(super) file: CandidateFile,
+    pub(crate) seq: i64,
+    pub(crate) file: F,
 }
 
 /// Parts that belong together.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct PartSet {
+pub(crate) struct PartSet<F> {
     /// The files in load order.
-    pub(super) files: Vec<CandidateFile>,
+    pub(crate) files: Vec<NumberedPart<F>>,
     /// What is incomplete or uncertain about the set.
-    pub(super) note: Option<String>,
+    pub(crate) note: Option<Note>,
+}
+
+/// What is incomplete or uncertain about parts that were paired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Note {
+    /// The incremental files between these two numbers are missing.
+    MissingBetween(i64, i64),
+    /// There is another base file, and several incremental files follow this one.
+    Inferred,
+    /// There is no base file.
+    NoBase,
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Note::MissingBetween(first, last) => {
+                write!(f, "the incremental files between {first} and {last} are missing")
+            }
+            Note::Inferred => f.write_str(
+                "that all of its incremental files follow this base file is inferred from their numbers",
+            ),
+            Note::NoBase => f.write_str(
+                "its base file is missing: it has only what was written after a rewrite",
+            ),
+        }
+    }
 }
 
 /// Pairs the parts of one name in one directory. The set with the highest numbers is the first.
-pub(super) fn pair(parts: Vec<NumberedPart>) -> Vec<PartSet> {
+pub(crate) fn pair<F>(parts: Vec<NumberedPart<F>>) -> Vec<PartSet<F>> {
     let (mut bases, mut incrs) = (BTreeMap::new(), BTreeMap::new());
     for part in parts {
         let of_role = if part.role == Role::Base { &mut bases } else { &mut incrs };
-        of_role.insert(part.seq, part.file);
+        of_role.insert(part.seq, part);
     }
     let mut sets = Vec::new();
     let are_several = bases.len() > 1;
@@ -42,45 +69,38 @@ pub(super) fn pair(parts: Vec<NumberedPart>) -> Vec<PartSet> {
         let numbers: Vec<i64> = following.keys().copied().collect();
         let note = missing_between(&numbers).or_else(|| {
             let is_ambiguous = are_several && numbers.len() > 1;
-            is_ambiguous.then(|| {
-                "that all of its incremental files follow this base file is inferred from their numbers".to_owned()
-            })
+            is_ambiguous.then_some(Note::Inferred)
         });
         let files = std::iter::once(base).chain(following.into_values()).collect();
         sets.push(PartSet { files, note });
     }
     if !incrs.is_empty() {
-        let note = "its base file is missing: it has only what was written after a rewrite";
         let files = incrs.into_values().collect();
-        sets.push(PartSet { files, note: Some(note.to_owned()) });
+        sets.push(PartSet { files, note: Some(Note::NoBase) });
     }
     sets
 }
 
 /// Returns a note on the first number that is missing between these.
-fn missing_between(numbers: &[i64]) -> Option<String> {
+fn missing_between(numbers: &[i64]) -> Option<Note> {
     let gap = numbers.windows(2).find(|pair| pair[0].checked_add(1) != Some(pair[1]))?;
-    Some(format!("the incremental files between {} and {} are missing", gap[0], gap[1]))
+    Some(Note::MissingBetween(gap[0], gap[1]))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn part(role: Role, seq: i64) -> NumberedPart {
+    fn part(role: Role, seq: i64) -> NumberedPart<String> {
         let name = if role == Role::Base { "base" } else { "incr" };
-        NumberedPart {
-            role,
-            seq,
-            file: CandidateFile { path: format!("{seq}.{name}").into(), bytes: 1 },
-        }
+        NumberedPart { role, seq, file: format!("{seq}.{name}") }
     }
 
     fn sets(bases: &[i64], incrs: &[i64]) -> Vec<(Vec<String>, bool)> {
         let bases = bases.iter().map(|&seq| part(Role::Base, seq));
         let incrs = incrs.iter().map(|&seq| part(Role::Incr, seq));
-        let named = |set: PartSet| {
-            let names = set.files.iter().map(|file| file.path.display().to_string());
+        let named = |set: PartSet<String>| {
+            let names = set.files.into_iter().map(|part| part.file);
             (names.collect(), set.note.is_some())
         };
         pair(incrs.chain(bases).collect()).into_iter().map(named).collect()
@@ -112,8 +132,8 @@ mod tests {
         );
         let parts = vec![part(Role::Base, 1), part(Role::Incr, 1), part(Role::Incr, 3)];
         let note = pair(parts).remove(0).note.unwrap();
-        assert_eq!(note, "the incremental files between 1 and 3 are missing");
-        assert_eq!(pair(Vec::new()), []);
+        assert_eq!(note.to_string(), "the incremental files between 1 and 3 are missing");
+        assert_eq!(pair::<String>(Vec::new()), []);
         assert!(missing_between(&[i64::MAX, i64::MIN]).is_some(), "no overflow");
     }
 }

@@ -1,0 +1,39 @@
+//! Opening a log for work that repairs it: also a set that no server loads, by the manifest that is proposed for it.
+
+use std::path::Path;
+
+use super::left_set::SetProposal;
+use super::opened::{Input, OpenedLog, open};
+use super::set_proposal::{propose, propose_name};
+use crate::base::error::Result;
+use crate::base::progress::Progress;
+
+/// Opens the log at `path`, which can be in an archive. The proposal is absent if its manifest is not at fault.
+/// `rename`: a manifest that has another name than its parts is at fault; a server that was configured anew reads it.
+///
+/// # Errors
+///
+/// As [`open`], [`Input::into_log`] and [`propose`].
+pub(crate) fn open_set(
+    path: &Path,
+    rename: bool,
+    progress: &dyn Progress,
+) -> Result<(OpenedLog, Option<SetProposal>)> {
+    let found = match open(path)?.into_set(progress)? {
+        Ok(log) if log.archive().is_none() && rename => {
+            return match propose_name(&log)? {
+                Some((renamed, proposal)) => {
+                    let renamed = crate::aof::log::Log { path: path.to_owned(), ..renamed };
+                    let log = Input::Log(Box::new(renamed)).into_log(progress)?;
+                    Ok((log, Some(proposal)))
+                }
+                None => Ok((log, None)),
+            };
+        }
+        Ok(log) => return Ok((log, None)),
+        Err(found) => found,
+    };
+    let (log, proposal) = propose(&found.broken).map_err(|error| found.name_archive(error))?;
+    let manifest = found.shown(&proposal.manifest);
+    Ok((found.opened(log, path), Some(SetProposal { manifest, ..proposal })))
+}
