@@ -34,8 +34,8 @@ Examples:
   aofkit prune --dry-run /backup --keep-last 10
   aofkit prune /backup --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --keep-yearly unlimited
 
-Exit codes: 0 done; 1 fewer archives were removed because some are damaged or unreadable; 2 failed: nothing was \
-removed; 3 some archives could not be removed; 5 a backup is running.";
+Exit codes: 0 done; 1 fewer archives were removed because some are damaged; 2 failed: nothing was removed; 3 some \
+archives could not be read or removed; 5 a backup is running.";
 
 impl Prune {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {

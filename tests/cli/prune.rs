@@ -83,7 +83,7 @@ fn only_backups_of_aofkit_are_ever_removed() {
     assert_eq!(zip.code, Some(0), "{zip:#?}");
     place.put("to/aof_20200102000000-6379.zip", "not even a zip");
     let run = place.run(&["prune", "to", "--keep-last", "1"]);
-    assert_eq!(run.code, Some(1), "one cannot be read: {run:#?}");
+    assert_eq!(run.code, Some(3), "one cannot be read: {run:#?}");
     assert!(run.stdout.contains("3 archives not made by `aofkit backup`: ignored"), "{run:#?}");
     let expected = [
         "aof_20200101000000-6379.zip".to_owned(),
@@ -184,4 +184,31 @@ fn a_prune_that_is_killed_leaves_what_the_policy_keeps() {
         restore();
     });
     assert!(kills() > 0);
+}
+
+#[test]
+fn an_archive_of_the_future_takes_no_place_of_the_newest() {
+    let place = with_backups(&[1, 2]);
+    back_up(&place, "2099-01-01 03:00:00", &[]);
+    let future = "aof_20990101030000-6379.zip".to_owned();
+    let run = place.run(&["prune", "to", "--keep-last", "1"]);
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    assert!(run.stdout.contains(&format!("{future}  in the future\n")), "{run:#?}");
+    assert_eq!(archives(&place, "to"), [name(2), future.clone()]);
+    // A whole one of the future is no reason to remove the last whole one of the past.
+    back_up(&place, "2026-01-03 03:00:00", &[]);
+    damage(&place, &name(3));
+    let run = place.run(&["prune", "to", "--keep-last", "1"]);
+    assert_eq!(run.code, Some(1), "{run:#?}");
+    assert_eq!(archives(&place, "to"), [name(2), name(3), future]);
+}
+
+#[test]
+fn an_archive_that_cannot_be_read_is_a_warning_with_quiet_too() {
+    let place = with_backups(&[1, 2, 3]);
+    place.put(format!("to/{}", name(3)), "");
+    let run = place.run(&["prune", "to", "--keep-last", "1", "--quiet"]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(3), ""), "{run:#?}");
+    assert!(run.stderr.contains(&format!("warning: to/{}: ", name(3))), "{run:#?}");
+    assert_eq!(archives(&place, "to"), names(&[2, 3]));
 }
