@@ -6,7 +6,7 @@ use clap::{ArgAction, Args};
 
 use super::args::Common;
 use super::exit::Exit;
-use super::output::{message, print};
+use super::output::{message, print, print_json};
 use super::parse::{created_at, parse_time};
 use crate::archive::contents::Source;
 use crate::archive::method::Method;
@@ -82,7 +82,7 @@ impl Compress {
         };
         let report = common.with_bar(|bar| compress_all(&self.paths, &options, bar))?;
         if common.json {
-            print(&report::json(&report))?;
+            print_json(&report)?;
         } else {
             if !common.quiet {
                 print(&report::archive::compressed(&report))?;

@@ -5,6 +5,7 @@ use std::io::Write;
 use super::args::Common;
 use super::exit::Exit;
 use crate::base::error::{Error, ErrorKind};
+use crate::base::escape::{for_terminal, json_for_terminal};
 use crate::report;
 use crate::report::Report;
 use crate::report::error::ErrorReport;
@@ -20,7 +21,7 @@ impl Common {
         text: impl FnOnce() -> String,
     ) -> Result<(), Error> {
         if self.json {
-            return print(&report::json(report));
+            return print_json(report);
         }
         if !self.quiet {
             return print(&text());
@@ -52,10 +53,15 @@ pub(super) fn print_error(error: &ErrorReport) {
     let _ = anstream::stdout().lock().write_all(report::json_line(error).as_bytes());
 }
 
-/// Prints a result to stdout. A closed pipe ends the process without an error, as for other filters.
+/// Prints a report as JSON to stdout.
+pub(super) fn print_json(report: &impl Report) -> Result<(), Error> {
+    print_bytes(json_for_terminal(&report::json(report)).as_bytes())
+}
+
+/// Prints a result to stdout; nothing in it steers a terminal but styles. A closed pipe ends the process without an error, as for other filters.
 pub(super) fn print(text: &str) -> Result<(), Error> {
     let mut out = anstream::stdout().lock();
-    printed(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+    printed(out.write_all(for_terminal(text).as_bytes()).and_then(|()| out.flush()))
 }
 
 /// Prints text without color codes to stdout, like [`print`] but without filtering them.
@@ -91,9 +97,9 @@ pub(super) fn printed(outcome: std::io::Result<()>) -> Result<(), Error> {
     }
 }
 
-/// Prints a message to stderr, ignoring errors.
+/// Prints a message to stderr, as [`print`] does, ignoring errors.
 pub(super) fn message(text: &str) {
-    let _ = anstream::stderr().lock().write_all(text.as_bytes());
+    let _ = anstream::stderr().lock().write_all(for_terminal(text).as_bytes());
 }
 
 /// Prints an error to stderr and returns its exit code. Of an interruption nothing is printed: it was requested.

@@ -9,7 +9,7 @@ use super::connection::LoginArgs;
 use super::exit::Exit;
 use super::hold::HoldArgs;
 use super::into::IntoArgs;
-use super::output::print;
+use super::output::{print, print_json};
 use super::parse::parse_position;
 use crate::analysis::data_filter::Filter;
 use crate::analysis::position::Position;
@@ -258,7 +258,7 @@ impl How {
         let report = common.with_bar(|bar| recover(path, &options, bar))?;
         let exit = Exit::after(&report);
         if let Some(hold) = held.filter(|_| common.json) {
-            print(&report::json(&HeldAndRecovered { hold, recover: &report }))?;
+            print_json(&HeldAndRecovered { hold, recover: &report })?;
         } else {
             common.print_report(&report, exit != Exit::Done, || report::recover::text(&report))?;
         }
