@@ -1,11 +1,13 @@
 //! Results on stdout, messages on stderr.
 
 use std::io::Write;
+use std::path::Path;
 
 use super::args::Common;
 use super::exit::Exit;
 use crate::base::error::{Error, ErrorKind};
-use crate::base::escape::{for_terminal, json_for_terminal};
+use crate::base::escape::{ShownPath, for_terminal, json_for_terminal};
+use crate::disk::Replaced;
 use crate::report;
 use crate::report::Report;
 use crate::report::error::ErrorReport;
@@ -30,6 +32,27 @@ impl Common {
             message(&text());
         }
         Ok(())
+    }
+
+    /// Runs what may replace `output`, and notes the name by which that is kept.
+    pub(super) fn noting_replaced<T>(
+        &self,
+        output: Option<&Path>,
+        run: impl FnOnce() -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let replaced = output.map(Replaced::at);
+        let done = run()?;
+        if let Some((output, kept)) = output.zip(replaced.and_then(|it| it.kept_as()))
+            && !self.quiet
+        {
+            message(&format!(
+                "{} what was at {} is kept as {}\n",
+                Styled(QUIET, "note:"),
+                ShownPath(output),
+                ShownPath(&kept)
+            ));
+        }
+        Ok(done)
     }
 
     /// Reports an error: as text on stderr, and with `--json` also as a document on stdout. Returns its exit code.

@@ -6,7 +6,7 @@ use clap::Args;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::args::{Common, RetentionArgs};
+use super::args::{Common, LockArg, RetentionArgs};
 use super::exit::Exit;
 use crate::base::error::Result;
 use crate::ops::prune::{PruneOptions, prune};
@@ -27,6 +27,8 @@ pub(super) struct Prune {
     dry_run: bool,
     #[command(flatten)]
     keeping: RetentionArgs,
+    #[command(flatten)]
+    lock: LockArg,
 }
 
 const EXAMPLES: &str = "\
@@ -42,6 +44,7 @@ impl Prune {
         let options = PruneOptions {
             policy: self.keeping.policy(),
             dry_run: self.dry_run,
+            lock_wait: self.lock.lock_wait,
             now: Timestamp::now(),
             zone: TimeZone::system(),
         };

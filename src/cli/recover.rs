@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgAction, Args, ValueEnum};
 
-use super::args::{COMMON, Common, OutputArgs, OutputHelp, ReplayArgs, SEE_LONG_HELP};
+use super::args::{
+    COMMON, Common, NoBackupArg, OfflineArg, OutputArgs, OutputHelp, ReplayArgs, SEE_LONG_HELP,
+};
 use super::connection::LoginArgs;
 use super::exit::Exit;
 use super::hold::HoldArgs;
@@ -136,11 +138,15 @@ struct How {
         hide_short_help = true
     )]
     loss_rate: u64,
-    /// Overwrite the output
+    /// Replace a log at the output, which is kept as NAME.bak-TIME
     ///
     /// With --in-place, replaces a log even while a process is writing it; the writes of that process are lost.
     #[arg(long)]
     force: bool,
+    #[command(flatten)]
+    backup: NoBackupArg,
+    #[command(flatten)]
+    offline: OfflineArg,
     /// Load the log as this server does (redis-7.0, valkey-9.1, ...)
     #[arg(long = "for", value_name = "VERSION")]
     server: Option<Server>,
@@ -249,6 +255,8 @@ impl How {
             loss_share: self.loss_share,
             loss_rate: self.loss_rate,
             force: self.force,
+            no_backup: self.backup.no_backup,
+            offline: self.offline.offline,
             route: self.replaying.route(),
             replay: self.replaying.replay(common, self.server),
         };

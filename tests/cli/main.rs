@@ -20,6 +20,7 @@ mod envelope;
 mod exit_codes;
 mod force;
 mod history;
+mod in_use;
 mod input;
 mod json;
 mod json_docs;

@@ -212,3 +212,31 @@ fn an_archive_that_cannot_be_read_is_a_warning_with_quiet_too() {
     assert!(run.stderr.contains(&format!("warning: to/{}: ", name(3))), "{run:#?}");
     assert_eq!(archives(&place, "to"), names(&[2, 3]));
 }
+
+#[test]
+fn a_lock_is_waited_for_and_no_longer_than_said() {
+    let place = with_backups(&[1, 2]);
+    let lock = place.shell("ls -a to | grep lock").stdout.trim().to_owned();
+    let held = |seconds: &str, line: &[&str]| {
+        let mut holder = Command::new("flock")
+            .args([&format!("to/{lock}"), "sh", "-c", &format!("echo ready; exec sleep {seconds}")])
+            .current_dir(place.path(""))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::io::Read::read_exact(holder.stdout.as_mut().unwrap(), &mut [0; 6]).unwrap();
+        let began = std::time::Instant::now();
+        let run = place.run(line);
+        let waited = began.elapsed();
+        holder.wait().unwrap();
+        (run, waited.as_secs_f64())
+    };
+    let backup = ["backup", "a.aof", "--to", "to", "--created", "2026-01-03 03:00:00"];
+    for line in [&backup[..], &["prune", "to", "--keep-last", "1"]] {
+        let (run, _) = held("4", &[line, &["--lock-wait", "100ms"]].concat());
+        assert_eq!(run.code, Some(5), "{line:?}: {run:#?}");
+        let (run, waited) = held("1", line);
+        assert!(run.code == Some(0) && waited > 0.5, "{line:?}, {waited} s: {run:#?}");
+    }
+    assert_eq!(archives(&place, "to"), names(&[3]));
+}

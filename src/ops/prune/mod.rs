@@ -60,8 +60,9 @@ pub fn prune(
     sources.dedup();
     let mut groups = Vec::new();
     let mut locked = None;
+    let wait = (options.lock_wait, progress);
     for source in sources {
-        match lock_unless(options.dry_run, directory, &source, "prune") {
+        match lock_unless(options.dry_run, directory, &source, "prune", wait) {
             Ok(_lock) => groups.push(prune_source(directory, &source, options, None, progress)?),
             Err(error) if error.kind() == ErrorKind::Locked => {
                 groups.push(Group::locked(source, &error));

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::options::RepairOptions;
 use super::plan::{PlannedRepair, RepairPlan, surveys};
-use super::retained_ranges::{self, Destination, Output, Written};
+use super::retained_ranges::{self, Destination, Output, Replacement, Written};
 use super::start::{Start, start};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::next_step::{Action, NextStep, path_arg};
@@ -42,9 +42,10 @@ pub fn apply(
     let write = |place: Destination<'_>| {
         retained_ranges::write(&log, &plan.retained, place, &check, progress)
     };
-    let RepairOptions { output, force, .. } = options;
+    let RepairOptions { output, force, no_backup, offline, .. } = options;
+    let how = Replacement { force: *force, no_backup: *no_backup, offline: *offline };
     let Written { written, backup } = match plan.writes() {
-        true => retained_ranges::write_output(&log, output, *force, write)?,
+        true => retained_ranges::write_output(&log, output, how, write)?,
         false => Written { written: None, backup: None },
     };
     let dry_run = *output == Output::DryRun;
