@@ -159,7 +159,7 @@ pub(super) struct RewriteArgs {
 /// The options for a log that is at the output already.
 #[derive(Debug, Args)]
 pub(super) struct ReplacingArgs {
-    /// Replace a log at the output, which is kept as NAME.bak-TIME
+    /// Replace the output, kept as NAME.bak-TIME
     #[arg(long)]
     force: bool,
     #[command(flatten)]

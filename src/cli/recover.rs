@@ -138,7 +138,7 @@ struct How {
         hide_short_help = true
     )]
     loss_rate: u64,
-    /// Replace a log at the output, which is kept as NAME.bak-TIME
+    /// Replace the output, kept as NAME.bak-TIME
     ///
     /// With --in-place, replaces a log even while a process is writing it; the writes of that process are lost.
     #[arg(long)]

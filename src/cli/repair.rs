@@ -49,7 +49,7 @@ pub(super) struct Repair {
     servers: Vec<Server>,
     #[command(flatten)]
     modules: ModuleArgs,
-    /// Replace a log at the output, which is kept as NAME.bak-TIME; repair even while a process writes to the input
+    /// Replace the output, kept as NAME.bak-TIME; repair even while a process writes to the input
     #[arg(long)]
     force: bool,
     #[command(flatten)]

@@ -86,7 +86,7 @@ fn is_on_the_root_file_system(place: &Path) -> bool {
 /// The types of file systems that several machines can mount (`statfs(2)`, and magic.h of Linux): NFS, SMB, SMB2, CIFS,
 /// Ceph, AFS, OCFS2, GFS2, Lustre and BeeGFS.
 #[cfg(target_os = "linux")]
-const OF_NETWORKS: [u64; 10] = [
+const OF_NETWORKS: [i128; 10] = [
     0x6969,
     0x517b,
     0xfe53_4d42,
@@ -101,9 +101,9 @@ const OF_NETWORKS: [u64; 10] = [
 
 #[cfg(target_os = "linux")]
 fn is_on_a_network(place: &Path) -> bool {
-    // The type is a number of 32 bits, which some systems sign.
+    // The type is a number of 32 bits in a field of another width and sign on each architecture.
     rustix::fs::statfs(place)
-        .is_ok_and(|found| OF_NETWORKS.contains(&(found.f_type as u64 & 0xffff_ffff)))
+        .is_ok_and(|found| OF_NETWORKS.contains(&(i128::from(found.f_type) & 0xffff_ffff)))
 }
 
 #[cfg(not(target_os = "linux"))]
