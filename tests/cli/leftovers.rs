@@ -133,5 +133,5 @@ fn a_data_directory_works_after_any_sequence_of_commands_and_kills() {
             all_work_on(&place, "data");
         }
     }
-    assert_eq!(place.read(&format!("data/appendonlydir/{INCR}")), sound(), "{done:#?}");
+    assert_eq!(place.read(format!("data/appendonlydir/{INCR}")), sound(), "{done:#?}");
 }
