@@ -168,6 +168,64 @@ pub(crate) fn steers(c: char) -> bool {
     c.is_control() || turns_text_around || c == BYTE_ORDER_MARK
 }
 
+/// `text` for a terminal: what [`steers`] one is escaped, except line ends, tabs and the sequences that only choose a style
+/// (`ESC [ NUMBERS m`), which the reports have themselves.
+#[cfg(feature = "cli")]
+pub(crate) fn for_terminal(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let plain = match c {
+            '\n' | '\t' => c.len_utf8(),
+            '\u{1b}' => style_bytes(rest),
+            _ if steers(c) => 0,
+            _ => c.len_utf8(),
+        };
+        match rest.split_at_checked(plain) {
+            Some((shown, after)) if plain > 0 => {
+                safe.push_str(shown);
+                rest = after;
+            }
+            _ => {
+                safe.extend(c.escape_default());
+                rest = rest.get(c.len_utf8()..).unwrap_or_default();
+            }
+        }
+    }
+    safe
+}
+
+/// The length of the sequence that chooses a style at the start of `text`; 0 if none is there.
+#[cfg(feature = "cli")]
+fn style_bytes(text: &str) -> usize {
+    let Some(inner) = text.strip_prefix("\u{1b}[") else { return 0 };
+    let numbers = inner.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b';').count();
+    if inner.as_bytes().get(numbers) == Some(&b'm') { numbers + 3 } else { 0 }
+}
+
+/// JSON whose strings steer no terminal. What is below a blank is escaped in JSON anyway.
+#[cfg(feature = "cli")]
+pub(crate) fn json_for_terminal(json: &str) -> String {
+    let mut safe = String::with_capacity(json.len());
+    for c in json.chars() {
+        match c {
+            ' '.. if steers(c) => safe.push_str(&format!("\\u{:04x}", u32::from(c))),
+            _ => safe.push(c),
+        }
+    }
+    safe
+}
+
+/// What somebody else wrote, as part of one line: everything that [`steers`] a terminal is escaped.
+#[cfg(feature = "live")]
+pub(crate) fn foreign(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if steers(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
+    }
+    shown
+}
+
 /// Serialises a path as text; bytes that are not valid text are replaced by `\u{fffd}`.
 pub(crate) fn path<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&path.display())
@@ -197,6 +255,29 @@ mod tests {
         assert_eq!(shown("/données/a b.aof".as_bytes()), "/données/a b.aof");
         assert_eq!(shown(b"a\x1b[31m\r\n\xff"), r"a\u{1b}[31m\r\n\xff");
         assert_eq!(shown("foa.\u{202e}gpj".as_bytes()), r"foa.\u{202e}gpj");
+    }
+
+    #[cfg(feature = "cli")]
+    #[test]
+    fn text_for_a_terminal_has_styles_and_nothing_else_that_steers_it() {
+        let plain = "a\tb\n\u{1b}[1;31mred\u{1b}[0m é\n";
+        assert_eq!(for_terminal(plain), plain);
+        for (text, shown) in [
+            ("\u{1b}]0;title\u{7}", r"\u{1b}]0;title\u{7}"),
+            ("\u{1b}[2J\u{1b}[1;3H", r"\u{1b}[2J\u{1b}[1;3H"),
+            ("\u{1b}[", r"\u{1b}["),
+            ("\u{1b}", r"\u{1b}"),
+            ("\u{1b}[1é", r"\u{1b}[1é"),
+            ("a\rb\u{9b}2J\u{7f}", r"a\rb\u{9b}2J\u{7f}"),
+            ("a\u{202e}b", r"a\u{202e}b"),
+        ] {
+            assert_eq!(for_terminal(text), shown);
+        }
+        let json = "{\n  \"a\": \"\u{9b}\u{7f}\u{202e}é\"\n}";
+        assert_eq!(json_for_terminal(json), "{\n  \"a\": \"\\u009b\\u007f\\u202eé\"\n}");
+        let values: Vec<serde_json::Value> =
+            [json, &json_for_terminal(json)].map(|it| serde_json::from_str(it).unwrap()).into();
+        assert_eq!(values[0], values[1]);
     }
 
     #[test]

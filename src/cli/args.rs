@@ -1,6 +1,6 @@
 //! Option groups that several subcommands share.
 
-use super::parse::{parse_size, parse_time};
+use super::parse::{parse_duration, parse_size, parse_time};
 use crate::analysis::data_filter::Filter;
 use crate::analysis::data_filter::KeyFilter;
 use crate::base::cancel::Cancellation;
@@ -19,6 +19,7 @@ use clap::{ArgAction, Args, ColorChoice, ValueEnum};
 use std::marker::PhantomData;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The help heading of the options that every subcommand takes.
 pub(super) const COMMON: &str = "Common options";
@@ -151,16 +152,56 @@ pub(super) struct RewriteArgs {
     /// Report what would be done; write nothing
     #[arg(short = 'n', long)]
     pub(super) dry_run: bool,
-    /// Overwrite the output
-    #[arg(long)]
-    force: bool,
+    #[command(flatten)]
+    pub(super) replacing: ReplacingArgs,
 }
 
-impl RewriteArgs {
+/// The options for a log that is at the output already.
+#[derive(Debug, Args)]
+pub(super) struct ReplacingArgs {
+    /// Replace the output, kept as NAME.bak-TIME
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    backup: NoBackupArg,
+}
+
+impl ReplacingArgs {
     /// Returns the treatment of existing files at the output path.
     pub(super) fn existing(&self) -> Existing {
-        if self.force { Existing::Replace } else { Existing::Keep }
+        match (self.force, self.backup.no_backup) {
+            (false, _) => Existing::Keep,
+            (true, false) => Existing::Replace,
+            (true, true) => Existing::Overwrite,
+        }
     }
+}
+
+/// The option for where the servers that use a directory are not visible.
+#[derive(Debug, Args)]
+pub(super) struct OfflineArg {
+    /// No server uses the log, although that cannot be determined here
+    ///
+    /// A server of another user, another container or another machine is not visible. Without this, a log that was
+    /// written in the last five minutes is then not replaced.
+    #[arg(long, hide_short_help = true)]
+    pub(super) offline: bool,
+}
+
+/// The option for a lock that another run holds.
+#[derive(Debug, Args)]
+pub(super) struct LockArg {
+    /// How long to wait for another run at the same log
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "5s", hide_short_help = true)]
+    pub(super) lock_wait: Duration,
+}
+
+/// The option to keep nothing of what is replaced.
+#[derive(Debug, Args)]
+pub(super) struct NoBackupArg {
+    /// With --force, do not keep what is replaced
+    #[arg(long, requires = "force", hide_short_help = true)]
+    pub(super) no_backup: bool,
 }
 
 /// The options that select keys; `W` supplies the help texts of the subcommand.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
 
-use super::args::{COMMON, Common, ReplayArgs, RetentionArgs, SEE_LONG_HELP};
+use super::args::{COMMON, Common, LockArg, ReplayArgs, RetentionArgs, SEE_LONG_HELP};
 use super::exit::Exit;
 use super::live::LiveArgs;
 use super::output::message;
@@ -55,6 +55,8 @@ pub(super) struct Backup {
     dry_run: bool,
     #[command(flatten)]
     keeping: RetentionArgs,
+    #[command(flatten)]
+    lock: LockArg,
     #[command(flatten)]
     live: LiveArgs,
     /// Print help
@@ -168,6 +170,7 @@ impl Backup {
                 .then(|| self.replaying.compaction(common, self.format, self.server)),
             keep: self.keeping.policy(),
             dry_run: self.dry_run,
+            lock_wait: self.lock.lock_wait,
         })
     }
 }

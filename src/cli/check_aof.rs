@@ -1,6 +1,6 @@
 //! `aofkit check-aof`.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -8,13 +8,14 @@ use jiff::Zoned;
 
 use super::args::Common;
 use super::exit::Exit;
-use super::output::print;
+use super::output::print_json;
 use super::progress::Bar;
 use crate::base::error::{Error, Result};
+use crate::base::escape::for_terminal;
 use crate::input::envelope::Content;
 use crate::ops::check_aof::{End, Event, Mode, check, render};
+use crate::rdb;
 use crate::report::check_aof::CheckAofReport;
-use crate::{rdb, report};
 
 /// Check and truncate a log exactly as redis-check-aof does
 ///
@@ -85,7 +86,7 @@ impl CheckAof {
         };
         if common.json {
             events.extend(rest);
-            print(&report::json(&CheckAofReport { events }))?;
+            print_json(&CheckAofReport { events })?;
         } else {
             write_events(&rest)?;
         }
@@ -105,14 +106,35 @@ impl CheckAof {
     }
 }
 
-/// Writes the lines of redis-check-aof to stdout, as bytes because file names need not be UTF-8.
+/// Writes the lines of redis-check-aof to stdout: to a script as bytes, because file names need not be UTF-8, and to a
+/// terminal escaped.
 fn write_events(events: &[Event]) -> Result<()> {
-    let lines: Vec<u8> = events.iter().flat_map(render).collect();
+    let lines = lines(events, std::io::stdout().is_terminal());
     let mut out = std::io::stdout().lock();
     match out.write_all(&lines).and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Error::io("write to", "standard output", error))
         }
         _ => Ok(()),
+    }
+}
+
+fn lines(events: &[Event], to_terminal: bool) -> Vec<u8> {
+    let lines: Vec<u8> = events.iter().flat_map(render).collect();
+    match to_terminal {
+        true => for_terminal(&String::from_utf8_lossy(&lines)).into_bytes(),
+        false => lines,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_escaped_on_a_terminal_and_not_for_a_script() {
+        let events = [Event::CannotRead { path: "a\u{1b}]0;title\u{7}".into() }];
+        assert_eq!(lines(&events, true), b"Cannot read file: a\\u{1b}]0;title\\u{7}\n");
+        assert_eq!(lines(&events, false), b"Cannot read file: a\x1b]0;title\x07\n");
     }
 }

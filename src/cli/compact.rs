@@ -95,7 +95,7 @@ impl Compact {
         let plain = self.replaying.compaction(common, self.format, self.server);
         let options = CompactOptions {
             output: self.output.clone().filter(|_| !self.writing.dry_run),
-            existing: self.writing.existing(),
+            existing: self.writing.replacing.existing(),
             filter: Filter {
                 keys: self.keys.filter(),
                 drop_expired_ms: self.drop_expired.then(|| self.replaying.now_ms()),
@@ -110,7 +110,9 @@ impl Compact {
         if self.into.is_given() {
             return self.put_into(&options, common);
         }
-        let report = common.with_bar(|bar| compact(&self.path, &options, bar))?;
+        let report = common.noting_replaced(options.output.as_deref(), || {
+            common.with_bar(|bar| compact(&self.path, &options, bar))
+        })?;
         let findings = !report.failed.is_empty();
         common.print_report(&report, findings, || report::compact::text(&report))?;
         Ok(Exit::after(&report))

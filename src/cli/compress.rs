@@ -4,14 +4,13 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
 
-use super::args::Common;
+use super::args::{Common, ReplacingArgs};
 use super::exit::Exit;
-use super::output::{message, print};
+use super::output::{message, print, print_json};
 use super::parse::{created_at, parse_time};
 use crate::archive::contents::Source;
 use crate::archive::method::Method;
 use crate::base::error::Result;
-use crate::disk::publish::Existing;
 use crate::ops::compress::batch::compress_all;
 use crate::ops::compress::write::CompressOptions;
 use crate::report;
@@ -52,9 +51,8 @@ pub(super) struct Compress {
     /// Do not read the archive back
     #[arg(long = "no-check", action = ArgAction::SetFalse)]
     check: bool,
-    /// Overwrite the output
-    #[arg(long)]
-    force: bool,
+    #[command(flatten)]
+    replacing: ReplacingArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -70,7 +68,7 @@ impl Compress {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
         let created = created_at(self.created)?;
         let options = CompressOptions {
-            existing: if self.force { Existing::Replace } else { Existing::Keep },
+            existing: self.replacing.existing(),
             method: self.method,
             level: self.level,
             source: Source { port: self.port, ..Source::default() },
@@ -80,9 +78,11 @@ impl Compress {
             check: self.check,
             ..CompressOptions::new(self.output.clone(), created)
         };
-        let report = common.with_bar(|bar| compress_all(&self.paths, &options, bar))?;
+        let report = common.noting_replaced(Some(&self.output), || {
+            common.with_bar(|bar| compress_all(&self.paths, &options, bar))
+        })?;
         if common.json {
-            print(&report::json(&report))?;
+            print_json(&report)?;
         } else {
             if !common.quiet {
                 print(&report::archive::compressed(&report))?;

@@ -89,7 +89,7 @@ impl Convert {
         let options = ConvertOptions {
             written: CompactOptions {
                 output: self.output.clone().filter(|_| !self.writing.dry_run),
-                existing: self.writing.existing(),
+                existing: self.writing.replacing.existing(),
                 filter: Filter { keys: self.keys.filter(), drop_expired_ms: None },
                 check: self.writing.check,
                 compress: self.writing.compress,
@@ -101,7 +101,9 @@ impl Convert {
             allow_loss: self.allow_loss,
             now_ms: Some(self.replaying.now_ms()),
         };
-        let report = common.with_bar(|bar| convert(&self.path, &options, bar))?;
+        let report = common.noting_replaced(options.written.output.as_deref(), || {
+            common.with_bar(|bar| convert(&self.path, &options, bar))
+        })?;
         let matters = report.outcome() != Outcome::Done;
         common.print_report(&report, matters, || report::convert::text(&report))?;
         Ok(Exit::after(&report))

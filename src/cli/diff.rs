@@ -7,7 +7,7 @@ use clap::Args;
 use super::args::{Common, KeyArgs, KeyHelp, ReplayArgs};
 use super::connection::LoginArgs;
 use super::exit::Exit;
-use super::output::{Lines, print};
+use super::output::{Lines, print, print_json};
 use super::progress::Bar;
 use crate::analysis::data_filter::Filter;
 use crate::base::error::Result;
@@ -99,7 +99,7 @@ impl Diff {
         let report = report?;
         match (common.json, listing) {
             (true, true) => lines.add(|out| json.summary(&report, out))?,
-            (true, false) => print(&report::json(&report))?,
+            (true, false) => print_json(&report)?,
             (false, true) => lines.add(|out| out.push(b'\n'))?,
             (false, false) => {}
         }

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::args::{Common, ReplayArgs};
 use super::exit::Exit;
-use super::output::print;
+use super::output::{print, print_json};
 use crate::base::error::Result;
 use crate::base::server::Server;
 use crate::ops::digest::{DigestOptions, digest};
@@ -47,7 +47,7 @@ impl Digest {
         };
         let report = common.with_bar(|bar| digest(&self.path, &options, bar))?;
         if common.json {
-            print(&report::json(&report))?;
+            print_json(&report)?;
         } else {
             print(&report::digest::text(&report))?;
         }

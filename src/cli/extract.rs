@@ -4,10 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::args::Common;
+use super::args::{Common, ReplacingArgs};
 use super::exit::Exit;
 use crate::base::error::Result;
-use crate::disk::publish::Existing;
 use crate::input::archive::extract;
 use crate::input::archive::extract::ExtractOptions;
 use crate::report;
@@ -27,9 +26,8 @@ pub(super) struct Extract {
     /// Extract the intact files of a damaged archive, and a damaged log as it is
     #[arg(long)]
     damaged: bool,
-    /// Overwrite existing files
-    #[arg(long)]
-    force: bool,
+    #[command(flatten)]
+    replacing: ReplacingArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -42,10 +40,12 @@ impl Extract {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
         let options = ExtractOptions {
             output: self.output.clone(),
-            existing: if self.force { Existing::Replace } else { Existing::Keep },
+            existing: self.replacing.existing(),
             damaged: self.damaged,
         };
-        let report = common.with_bar(|bar| extract(&self.path, &options, bar))?;
+        let report = common.noting_replaced(Some(&self.output), || {
+            common.with_bar(|bar| extract(&self.path, &options, bar))
+        })?;
         common.print_report(&report, false, || report::archive::extracted(&report))?;
         Ok(Exit::after(&report))
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::args::Common;
+use super::args::{Common, ReplacingArgs};
 use super::exit::Exit;
 use super::parse::parse_size;
 use crate::base::error::Result;
@@ -20,9 +20,8 @@ pub(super) struct Generate {
     #[arg(short, long, value_name = "NEW")]
     output: PathBuf,
 
-    /// Overwrite the output
-    #[arg(long)]
-    force: bool,
+    #[command(flatten)]
+    replacing: ReplacingArgs,
 
     /// Size of the log, all parts together [default: 64mb]
     #[arg(long, value_name = "SIZE", value_parser = parse_size, conflicts_with = "commands")]
@@ -109,8 +108,10 @@ Exit codes: 0 written; 2 failed.";
 
 impl Generate {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
-        let report = common
-            .with_bar(|bar| generate::generate(&self.output, &self.options(), self.force, bar))?;
+        let existing = self.replacing.existing();
+        let report = common.noting_replaced(Some(&self.output), || {
+            common.with_bar(|bar| generate::generate(&self.output, &self.options(), existing, bar))
+        })?;
         common.print_report(&report, false, || report::generate::text(&report))?;
         Ok(Exit::after(&report))
     }

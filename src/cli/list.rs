@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::args::Common;
 use super::exit::Exit;
-use super::output::{message, print};
+use super::output::{message, print, print_json};
 use crate::base::error::Result;
 use crate::ops::list::{ListOptions, list};
 use crate::report;
@@ -35,7 +35,7 @@ impl List {
         let options = ListOptions { verify: self.verify };
         let report = common.with_bar(|bar| list(&self.directory, options, bar))?;
         if common.json {
-            print(&report::json(&report))?;
+            print_json(&report)?;
         } else if !common.quiet {
             print(&report::list::text(&report))?;
         } else {

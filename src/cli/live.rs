@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::args::Common;
 use super::connection::ConnectionArgs;
 use super::exit::Exit;
-use super::output::{message, print, report_error};
+use super::output::{message, print, print_json, report_error};
 use super::parse::parse_duration;
 use super::priority::give_way;
 use super::progress::Bar;
@@ -187,7 +187,7 @@ impl LiveArgs {
         }
         let servers = Servers { servers };
         if common.json {
-            print(&report::json(&servers))?;
+            print_json(&servers)?;
         }
         // If all failed, the last error decides.
         Ok(match (Exit::after(&servers), failed) {

@@ -104,7 +104,9 @@ impl Merge {
             return self.put_into(&options, common);
         }
         let paths = [self.old.as_path(), &self.new];
-        let report = common.with_bar(|bar| merge(paths, &options, bar))?;
+        let report = common.noting_replaced(options.written.output.as_deref(), || {
+            common.with_bar(|bar| merge(paths, &options, bar))
+        })?;
         let exit = Exit::after(&report);
         common.print_report(&report, exit != Exit::Done, || report::merge::text(&report))?;
         Ok(exit)
@@ -119,7 +121,7 @@ impl Merge {
             },
             written: CompactOptions {
                 output: self.output.clone().filter(|_| !self.writing.dry_run),
-                existing: self.writing.existing(),
+                existing: self.writing.replacing.existing(),
                 filter: Filter {
                     keys: self.keys.filter(),
                     drop_expired_ms: self.drop_expired.then(|| self.replaying.now_ms()),

@@ -1,10 +1,13 @@
 //! Results on stdout, messages on stderr.
 
 use std::io::Write;
+use std::path::Path;
 
 use super::args::Common;
 use super::exit::Exit;
 use crate::base::error::{Error, ErrorKind};
+use crate::base::escape::{ShownPath, for_terminal, json_for_terminal};
+use crate::disk::Replaced;
 use crate::report;
 use crate::report::Report;
 use crate::report::error::ErrorReport;
@@ -20,7 +23,7 @@ impl Common {
         text: impl FnOnce() -> String,
     ) -> Result<(), Error> {
         if self.json {
-            return print(&report::json(report));
+            return print_json(report);
         }
         if !self.quiet {
             return print(&text());
@@ -29,6 +32,27 @@ impl Common {
             message(&text());
         }
         Ok(())
+    }
+
+    /// Runs what may replace `output`, and notes the name by which that is kept.
+    pub(super) fn noting_replaced<T>(
+        &self,
+        output: Option<&Path>,
+        run: impl FnOnce() -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let replaced = output.map(Replaced::at);
+        let done = run()?;
+        if let Some((output, kept)) = output.zip(replaced.and_then(|it| it.kept_as()))
+            && !self.quiet
+        {
+            message(&format!(
+                "{} what was at {} is kept as {}\n",
+                Styled(QUIET, "note:"),
+                ShownPath(output),
+                ShownPath(&kept)
+            ));
+        }
+        Ok(done)
     }
 
     /// Reports an error: as text on stderr, and with `--json` also as a document on stdout. Returns its exit code.
@@ -52,10 +76,15 @@ pub(super) fn print_error(error: &ErrorReport) {
     let _ = anstream::stdout().lock().write_all(report::json_line(error).as_bytes());
 }
 
-/// Prints a result to stdout. A closed pipe ends the process without an error, as for other filters.
+/// Prints a report as JSON to stdout.
+pub(super) fn print_json(report: &impl Report) -> Result<(), Error> {
+    print_bytes(json_for_terminal(&report::json(report)).as_bytes())
+}
+
+/// Prints a result to stdout; nothing in it steers a terminal but styles. A closed pipe ends the process without an error, as for other filters.
 pub(super) fn print(text: &str) -> Result<(), Error> {
     let mut out = anstream::stdout().lock();
-    printed(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+    printed(out.write_all(for_terminal(text).as_bytes()).and_then(|()| out.flush()))
 }
 
 /// Prints text without color codes to stdout, like [`print`] but without filtering them.
@@ -91,9 +120,9 @@ pub(super) fn printed(outcome: std::io::Result<()>) -> Result<(), Error> {
     }
 }
 
-/// Prints a message to stderr, ignoring errors.
+/// Prints a message to stderr, as [`print`] does, ignoring errors.
 pub(super) fn message(text: &str) {
-    let _ = anstream::stderr().lock().write_all(text.as_bytes());
+    let _ = anstream::stderr().lock().write_all(for_terminal(text).as_bytes());
 }
 
 /// Prints an error to stderr and returns its exit code. Of an interruption nothing is printed: it was requested.

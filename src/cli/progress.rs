@@ -1,6 +1,7 @@
 //! Progress on stderr: a bar on a terminal, otherwise lines.
 
 use std::io::IsTerminal;
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::args::{Common, When};
 use super::output::message;
+use crate::base::escape::ShownPath;
 use crate::base::progress::Progress;
 use crate::base::units::Bytes;
 
@@ -68,6 +70,8 @@ impl Progress for Bar {
     fn phase(&self, name: &str, bytes: u64) {
         const BAR: &str =
             "{msg} {bar:30} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} ETA {eta}";
+        // It can be that of a file, which anybody may have given it.
+        let name = ShownPath(Path::new(name)).to_string();
         match self {
             Bar::Hidden => {}
             // Several logs read at the same time share the bar.
@@ -77,12 +81,12 @@ impl Progress for Bar {
                     ProgressStyle::with_template(BAR)
                         .unwrap_or_else(|_| ProgressStyle::default_bar()),
                 );
-                bar.set_message(name.to_string());
+                bar.set_message(name);
             }
             Bar::Lines(lines) => {
                 lines.total.fetch_add(bytes, Ordering::Relaxed);
                 if let Ok(mut last) = lines.last.lock() {
-                    last.1 = name.to_string();
+                    last.1 = name;
                 }
             }
         }
@@ -122,5 +126,17 @@ impl Common {
     /// Runs `work` with a progress bar, which is removed afterwards.
     pub(super) fn with_bar<T>(&self, work: impl FnOnce(&Bar) -> T) -> T {
         work(&Bar::new(self))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_files_are_escaped_in_the_bar() {
+        let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::hidden());
+        Bar::Drawn(bar.clone()).phase("a\u{1b}]0;title\u{7}\nb", 1);
+        assert_eq!(bar.message(), r"a\u{1b}]0;title\u{7}\nb");
     }
 }

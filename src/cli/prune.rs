@@ -6,7 +6,7 @@ use clap::Args;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::args::{Common, RetentionArgs};
+use super::args::{Common, LockArg, RetentionArgs};
 use super::exit::Exit;
 use crate::base::error::Result;
 use crate::ops::prune::{PruneOptions, prune};
@@ -27,6 +27,8 @@ pub(super) struct Prune {
     dry_run: bool,
     #[command(flatten)]
     keeping: RetentionArgs,
+    #[command(flatten)]
+    lock: LockArg,
 }
 
 const EXAMPLES: &str = "\
@@ -34,14 +36,15 @@ Examples:
   aofkit prune --dry-run /backup --keep-last 10
   aofkit prune /backup --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --keep-yearly unlimited
 
-Exit codes: 0 done; 1 fewer archives were removed because some are damaged or unreadable; 2 failed: nothing was \
-removed; 3 some archives could not be removed; 5 a backup is running.";
+Exit codes: 0 done; 1 fewer archives were removed because some are damaged; 2 failed: nothing was removed; 3 some \
+archives could not be read or removed; 5 a backup is running.";
 
 impl Prune {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
         let options = PruneOptions {
             policy: self.keeping.policy(),
             dry_run: self.dry_run,
+            lock_wait: self.lock.lock_wait,
             now: Timestamp::now(),
             zone: TimeZone::system(),
         };

@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgAction, Args, ValueEnum};
 
-use super::args::{COMMON, Common, OutputArgs, OutputHelp, ReplayArgs, SEE_LONG_HELP};
+use super::args::{
+    COMMON, Common, NoBackupArg, OfflineArg, OutputArgs, OutputHelp, ReplayArgs, SEE_LONG_HELP,
+};
 use super::connection::LoginArgs;
 use super::exit::Exit;
 use super::hold::HoldArgs;
 use super::into::IntoArgs;
-use super::output::print;
+use super::output::{print, print_json};
 use super::parse::parse_position;
 use crate::analysis::data_filter::Filter;
 use crate::analysis::position::Position;
@@ -136,11 +138,15 @@ struct How {
         hide_short_help = true
     )]
     loss_rate: u64,
-    /// Overwrite the output
+    /// Replace the output, kept as NAME.bak-TIME
     ///
     /// With --in-place, replaces a log even while a process is writing it; the writes of that process are lost.
     #[arg(long)]
     force: bool,
+    #[command(flatten)]
+    backup: NoBackupArg,
+    #[command(flatten)]
+    offline: OfflineArg,
     /// Load the log as this server does (redis-7.0, valkey-9.1, ...)
     #[arg(long = "for", value_name = "VERSION")]
     server: Option<Server>,
@@ -249,6 +255,8 @@ impl How {
             loss_share: self.loss_share,
             loss_rate: self.loss_rate,
             force: self.force,
+            no_backup: self.backup.no_backup,
+            offline: self.offline.offline,
             route: self.replaying.route(),
             replay: self.replaying.replay(common, self.server),
         };
@@ -258,7 +266,7 @@ impl How {
         let report = common.with_bar(|bar| recover(path, &options, bar))?;
         let exit = Exit::after(&report);
         if let Some(hold) = held.filter(|_| common.json) {
-            print(&report::json(&HeldAndRecovered { hold, recover: &report }))?;
+            print_json(&HeldAndRecovered { hold, recover: &report })?;
         } else {
             common.print_report(&report, exit != Exit::Done, || report::recover::text(&report))?;
         }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::args::{Common, ModuleArgs, OutputArgs, OutputHelp};
+use super::args::{Common, ModuleArgs, NoBackupArg, OfflineArg, OutputArgs, OutputHelp};
 use super::exit::Exit;
 use super::output::report_error;
 use super::parse::parse_size;
@@ -61,9 +61,13 @@ pub(super) struct Repair {
     servers: Vec<Server>,
     #[command(flatten)]
     modules: ModuleArgs,
-    /// Overwrite the output; repair even while a process writes to the input
+    /// Replace the output, kept as NAME.bak-TIME; repair even while a process writes to the input
     #[arg(long)]
     force: bool,
+    #[command(flatten)]
+    backup: NoBackupArg,
+    #[command(flatten)]
+    offline: OfflineArg,
 }
 
 /// The help texts for the destination of a repaired log.
@@ -141,6 +145,8 @@ impl Repair {
             modules: self.modules.loaded(),
             if_present: self.if_present,
             force: self.force,
+            no_backup: self.backup.no_backup,
+            offline: self.offline.offline,
         };
         let report = common.with_bar(|bar| repair(&self.path, &options, bar))?;
         if let Some(refused) = &report.plan.refused {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::args::{Common, ModuleArgs, ReplayArgs, two_destinations};
+use super::args::{Common, ModuleArgs, NoBackupArg, OfflineArg, ReplayArgs, two_destinations};
 use super::connection::LoginArgs;
 use super::exit::Exit;
 use super::into::IntoArgs;
@@ -42,6 +42,10 @@ pub(super) struct Restore {
     /// Restore to a directory that is not empty; an existing log is renamed
     #[arg(long)]
     force: bool,
+    #[command(flatten)]
+    backup: NoBackupArg,
+    #[command(flatten)]
+    offline: OfflineArg,
     /// Extract, verify and convert to temporary files, and report what would be done; change nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
@@ -74,6 +78,8 @@ impl Restore {
             server: self.server,
             owner: self.owner,
             force: self.force,
+            no_backup: self.backup.no_backup,
+            offline: self.offline.offline,
             dry_run: self.dry_run,
             compaction: CompactOptions {
                 modules: self.modules.loaded(),

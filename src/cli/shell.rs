@@ -6,7 +6,7 @@ use clap::{Args, Command};
 use clap_complete::Shell;
 
 use super::exit::Exit;
-use super::output::print;
+use super::output::print_bytes;
 use crate::base::error::{Error, Result};
 
 /// Generate shell completions
@@ -42,7 +42,7 @@ impl Completions {
     pub(super) fn run(&self, mut command: Command) -> Result<Exit> {
         let mut text = Vec::new();
         clap_complete::generate(self.shell, &mut command, "aofkit", &mut text);
-        print(&String::from_utf8_lossy(&text))?;
+        print_bytes(&text)?;
         Ok(Exit::Done)
     }
 }
@@ -58,7 +58,7 @@ impl Man {
         clap_mangen::Man::new(command)
             .render(&mut page)
             .map_err(|error| Error::io("write the manual page to", "memory", error))?;
-        print(&String::from_utf8_lossy(&page))?;
+        print_bytes(&page)?;
         Ok(Exit::Done)
     }
 }

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::args::{Common, ModuleArgs};
 use super::exit::Exit;
-use super::output::{message, print};
+use super::output::{message, print, print_json};
 use crate::base::error::Result;
 use crate::base::server::Server;
 use crate::ops::verify::{VerifyOptions, verify};
@@ -49,7 +49,7 @@ impl Verify {
             VerifyOptions { servers: self.servers.clone(), modules: self.modules.loaded() };
         let report = common.with_bar(|bar| verify(&self.paths, &options, bar))?;
         if common.json {
-            print(&report::json(&report))?;
+            print_json(&report)?;
         } else {
             let text = report::verify::text(&report, Shape { top: self.top, quiet: common.quiet });
             if common.quiet {

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
@@ -44,6 +46,29 @@ impl Lock {
         Ok(Lock { _file: file, path: path.to_path_buf() })
     }
 
+    /// As [`Lock::take`], but waits for at most `wait` for somebody else who holds it, and calls `check` meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// As [`Lock::take`], and the errors of `check`.
+    pub fn take_within(
+        path: &Path,
+        what_for: &str,
+        wait: Duration,
+        check: impl Fn() -> Result<()>,
+    ) -> Result<Lock> {
+        let end = Instant::now() + wait.min(LONGEST_WAIT);
+        loop {
+            match Lock::take(path, what_for) {
+                Err(error) if error.kind() == ErrorKind::Locked && Instant::now() < end => {
+                    check()?;
+                    thread::sleep(BETWEEN_TRIES);
+                }
+                other => return other,
+            }
+        }
+    }
+
     /// Locks a directory, without leaving anything in it.
     ///
     /// # Errors
@@ -60,6 +85,12 @@ impl Lock {
         &self.path
     }
 }
+
+/// The time between two attempts to take a lock that somebody else holds.
+const BETWEEN_TRIES: Duration = Duration::from_millis(50);
+
+/// The longest time that is waited for a lock, so that no sum of times overflows.
+const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 fn lock(file: &File, path: &Path) -> Result<()> {
     match flock(file, FlockOperation::NonBlockingLockExclusive) {
@@ -103,6 +134,24 @@ mod tests {
         drop(lock);
         assert!(Lock::take(&path, "another").is_ok());
         assert!(std::fs::read_to_string(&path).unwrap().ends_with("\nanother\n"));
+    }
+
+    #[test]
+    fn a_lock_is_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("lock");
+        let lock = Lock::take(&path, "a test").unwrap();
+        let wait = |ms| Lock::take_within(&path, "b", Duration::from_millis(ms), || Ok(()));
+        assert_eq!(wait(100).unwrap_err().kind(), ErrorKind::Locked);
+        let interrupted =
+            Lock::take_within(&path, "b", Duration::MAX, || Err(Error::interrupted()));
+        assert_eq!(interrupted.unwrap_err().kind(), ErrorKind::Interrupted);
+        let releasing = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(200));
+            drop(lock);
+        });
+        wait(60_000).unwrap();
+        releasing.join().unwrap();
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! - [`save_original`]: the original of a log that is replaced in place; [`link()`]: hard links.
 //! - [`Scratch`]: space for what is needed only during a run.
 //! - [`open_writers`]: which processes have a file open for writing.
+//! - [`unseen_servers`]: whether a server that is not visible may use a directory.
 //! - [`server_process`]: how a running server is reached and stopped.
 //! - [`Lock`]: a file that one process at a time holds locked.
 //! - [`OwnFile`]: aofkit's own files in directories that others may write, read without trust.
@@ -18,6 +19,7 @@
 //! - [`write_head`]: a sparse file with the first bytes of another.
 //! - [`cut_tail`]: truncates a file after saving what it cuts off.
 
+mod abandoned;
 mod access;
 pub mod free_space;
 #[allow(unsafe_code)]
@@ -38,6 +40,7 @@ pub mod server_process;
 mod sparse;
 pub mod sync;
 pub mod truncate;
+pub mod unseen_servers;
 mod writeback;
 
 pub use access::{Access, copy_access};
@@ -45,7 +48,7 @@ pub use free_space::free_bytes;
 pub use guard::install_sigbus_guard;
 pub use lock::Lock;
 pub use map::{Change, Mapping};
-pub use original::{Original, save_original};
+pub use original::{Original, Replaced, save_original};
 pub use own_files::OwnFile;
 pub use owner::Owner;
 pub use prefetch::{prefetch, prefetch_ref};

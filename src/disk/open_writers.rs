@@ -172,10 +172,19 @@ pub fn refuse_in_use(place: &Path) -> Result<()> {
     }
 }
 
+/// The logs at `place`: the file, or those in the directory and in the directories in it.
+pub(super) fn logs_of(place: &Path) -> Vec<PathBuf> {
+    if !place.is_dir() {
+        return vec![place.to_path_buf()];
+    }
+    let (below, mut logs) = entries(place);
+    logs.extend(below.iter().flat_map(|directory| entries(directory).1));
+    logs
+}
+
 fn user_of_directory(place: &Path) -> Option<Holder> {
     let place = fs::canonicalize(place).unwrap_or_else(|_| place.to_path_buf());
-    let (below, mut logs) = entries(&place);
-    logs.extend(below.iter().flat_map(|directory| entries(directory).1));
+    let logs = logs_of(&place);
     let is_set =
         logs.iter().any(|path| path.parent() == Some(&place) && has_ending(path, &[".manifest"]));
     let mut data_directories = vec![place.as_path()];

@@ -5,8 +5,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::access::Access;
+use super::names::leftover;
 use super::publish::{Existing, NewDirectory, NewFile};
-use super::rename::name_aside;
+use super::rename::{name_aside, parent};
 use crate::base::error::{Error, Result};
 
 /// An original that is saved under a second name.
@@ -41,6 +42,29 @@ impl Original {
         if self.identity.is_some() && identity(&self.place) == self.identity {
             let _ = fs::remove_file(&self.saved).or_else(|_| fs::remove_dir_all(&self.saved));
         }
+    }
+}
+
+/// What is at a path that may be replaced, to find it again under the name that it is kept by.
+#[derive(Debug)]
+pub struct Replaced {
+    place: PathBuf,
+    identity: Option<(u64, u64)>,
+}
+
+impl Replaced {
+    /// Notes what is at `place`.
+    pub fn at(place: &Path) -> Replaced {
+        Replaced { place: place.to_owned(), identity: identity(place) }
+    }
+
+    /// The name by which it is kept; `None` if it was not replaced, or not kept.
+    pub fn kept_as(&self) -> Option<PathBuf> {
+        let was = self.identity.filter(|_| identity(&self.place) != self.identity)?;
+        let mut entries = fs::read_dir(parent(&self.place)).ok()?.flatten();
+        let found = entries.find(|entry| identity(&entry.path()) == Some(was))?;
+        (leftover(&found.file_name()).is_some())
+            .then(|| self.place.with_file_name(found.file_name()))
     }
 }
 

@@ -15,8 +15,10 @@ use rustix::fs::{Access as Permitted, CWD, RenameFlags};
 use rustix::io::Errno;
 use tempfile::{Builder, NamedTempFile, TempDir};
 
+use super::abandoned;
 use super::access::{Access, PRIVATE_DIRECTORY, PRIVATE_FILE, copy_access};
 use super::names::TEMPORARY;
+use super::rename::{name_aside, parent, put_instead};
 use super::sync::{sync_directory, sync_tree};
 use crate::base::error::{Error, ErrorKind, Result};
 
@@ -26,8 +28,10 @@ pub enum Existing {
     /// It is not replaced, and publishing fails.
     #[default]
     Keep,
-    /// It is replaced atomically.
+    /// It is replaced atomically, and kept as `NAME.bak-<time>` unless there is nothing in it.
     Replace,
+    /// It is replaced atomically, and lost.
+    Overwrite,
 }
 
 /// The unfinished output of this process, to be removed when it is interrupted.
@@ -88,14 +92,6 @@ impl Drop for Unfinished {
     }
 }
 
-/// Returns the parent directory of `path`.
-fn parent(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
-}
-
 fn temporary(destination: &Path) -> Result<(String, &Path)> {
     let Some(name) = destination.file_name() else {
         return Err(Error::new(ErrorKind::Usage, "not a valid file name").at(destination));
@@ -112,7 +108,7 @@ pub fn check_free(destination: &Path, existing: Existing) -> Result<()> {
     if existing == Existing::Keep && destination.symlink_metadata().is_ok() {
         return Err(Error::new(ErrorKind::Refused, "already exists; not overwritten")
             .at(destination)
-            .help("give another name, or --force to replace it"));
+            .help("give another name"));
     }
     Ok(())
 }
@@ -154,9 +150,11 @@ impl NewFile {
         let mut builder = Builder::new();
         builder.prefix(&prefix).suffix(TEMPORARY);
         builder.permissions(fs::Permissions::from_mode(PRIVATE_FILE));
+        abandoned::remove(directory, destination.file_name().unwrap_or_default());
         let make = || builder.tempfile_in(directory);
         let (temporary, unfinished) = Unfinished::begin(make, NamedTempFile::path)
             .map_err(|error| Error::io("create a file beside", destination, error))?;
+        abandoned::lock(temporary.as_file());
         let destination = destination.to_path_buf();
         Ok(NewFile { temporary, unfinished, destination, existing, access })
     }
@@ -193,9 +191,17 @@ impl NewFile {
             old => copy_access(old, temporary.path()),
         }
         temporary.as_file().sync_all().map_err(|error| Error::io("write", &destination, error))?;
+        if existing == Existing::Replace && is_worth_keeping(&destination) {
+            let temporary = temporary.into_temp_path();
+            put_instead(&temporary, &destination, &name_aside(&destination))?;
+            drop(unfinished);
+            // Nothing has the temporary name any more.
+            let _ = temporary.keep();
+            return Ok(());
+        }
         let persisted = match existing {
             Existing::Keep => temporary.persist_noclobber(&destination),
-            Existing::Replace => temporary.persist(&destination),
+            Existing::Replace | Existing::Overwrite => temporary.persist(&destination),
         };
         drop(unfinished);
         persisted.map_err(|error| {
@@ -214,6 +220,7 @@ pub struct NewDirectory {
     destination: PathBuf,
     existing: Existing,
     access: Access,
+    _lock: Option<File>,
 }
 
 impl NewDirectory {
@@ -229,11 +236,13 @@ impl NewDirectory {
         let mut builder = Builder::new();
         builder.prefix(&prefix).suffix(TEMPORARY);
         builder.permissions(fs::Permissions::from_mode(PRIVATE_DIRECTORY));
+        abandoned::remove(directory, destination.file_name().unwrap_or_default());
         let make = || builder.tempdir_in(directory);
         let (temporary, unfinished) = Unfinished::begin(make, TempDir::path)
             .map_err(|error| Error::io("create a directory beside", destination, error))?;
+        let _lock = abandoned::lock_directory(temporary.path());
         let destination = destination.to_path_buf();
-        Ok(NewDirectory { temporary, unfinished, destination, existing, access })
+        Ok(NewDirectory { temporary, unfinished, destination, existing, access, _lock })
     }
 
     /// Returns the temporary path while the directory is being filled.
@@ -262,16 +271,22 @@ impl NewDirectory {
     ///
     /// As [`NewFile::publish`].
     pub fn publish_like(self, old: Option<&Path>) -> Result<()> {
-        let NewDirectory { unfinished, temporary, destination, existing, access } = self;
+        let NewDirectory { unfinished, temporary, destination, existing, access, _lock } = self;
         let written = temporary.path().to_path_buf();
         match old {
             None => access.settle_directory(&written),
             old => copy_access(old, &written),
         }
         sync_tree(&written)?;
+        if existing == Existing::Replace && is_worth_keeping(&destination) {
+            put_instead(&written, &destination, &name_aside(&destination))?;
+            drop(unfinished);
+            let _ = temporary.keep();
+            return Ok(());
+        }
         let occupied = destination.symlink_metadata().is_ok();
         let flags = match existing {
-            Existing::Replace if occupied => RenameFlags::EXCHANGE,
+            Existing::Replace | Existing::Overwrite if occupied => RenameFlags::EXCHANGE,
             _ => RenameFlags::NOREPLACE,
         };
         let renamed = match rustix::fs::renameat_with(CWD, &written, CWD, &destination, flags) {
@@ -294,6 +309,16 @@ impl NewDirectory {
         }
         sync_directory(parent(&destination))
     }
+}
+
+/// Whether there is anything at `destination` that could be missed.
+fn is_worth_keeping(destination: &Path) -> bool {
+    let Ok(metadata) = destination.symlink_metadata() else { return false };
+    if metadata.is_dir() {
+        // What cannot be listed could be full.
+        return fs::read_dir(destination).map_or(true, |mut entries| entries.next().is_some());
+    }
+    metadata.len() > 0
 }
 
 /// Removes unfinished output named `name` that killed runs left in `directory`. What cannot be removed stays.
@@ -372,10 +397,18 @@ mod tests {
         fs::write(&destination, b"old").unwrap();
         let error = NewFile::create(&destination, Existing::Keep, Access::NO_SOURCE).err().unwrap();
         assert_eq!(error.kind(), ErrorKind::Refused);
-        let mut new = NewFile::create(&destination, Existing::Replace, Access::NO_SOURCE).unwrap();
-        new.file().write_all(b"new").unwrap();
-        new.publish().unwrap();
-        assert_eq!(fs::read(&destination).unwrap(), b"new");
+        for (existing, content, kept) in
+            [(Existing::Overwrite, "new", 0), (Existing::Replace, "newer", 1)]
+        {
+            let mut new = NewFile::create(&destination, existing, Access::NO_SOURCE).unwrap();
+            new.file().write_all(content.as_bytes()).unwrap();
+            new.publish().unwrap();
+            assert_eq!(fs::read_to_string(&destination).unwrap(), content);
+            assert_eq!(names(directory.path()).len(), 1 + kept);
+        }
+        let names = names(directory.path());
+        assert!(names[1].starts_with("out.bak-"), "{names:?}");
+        assert_eq!(fs::read(directory.path().join(&names[1])).unwrap(), b"new");
     }
 
     #[test]
@@ -390,15 +423,27 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_is_replaced_atomically_and_the_old_one_is_removed() {
+    fn a_directory_is_replaced_atomically_and_the_old_one_is_kept_or_removed() {
         let directory = tempfile::tempdir().unwrap();
         let destination = directory.path().join("set");
         fs::create_dir(&destination).unwrap();
         fs::write(destination.join("old"), b"").unwrap();
-        let new = NewDirectory::create(&destination, Existing::Replace, Access::NO_SOURCE).unwrap();
-        fs::write(new.path().join("new"), b"").unwrap();
-        new.publish().unwrap();
+        let put = |existing, name: &str| {
+            let new = NewDirectory::create(&destination, existing, Access::NO_SOURCE).unwrap();
+            fs::write(new.path().join(name), b"").unwrap();
+            new.publish().unwrap();
+        };
+        put(Existing::Overwrite, "new");
         assert_eq!(names(&destination), ["new"]);
         assert_eq!(names(directory.path()), ["set"]);
+        put(Existing::Replace, "newer");
+        assert_eq!(names(&destination), ["newer"]);
+        let names_now = names(directory.path());
+        assert!(names_now.len() == 2 && names_now[1].starts_with("set.bak-"), "{names_now:?}");
+        assert_eq!(names(&directory.path().join(&names_now[1])), ["new"]);
+        // There is nothing to keep of an empty one.
+        fs::remove_file(destination.join("newer")).unwrap();
+        put(Existing::Replace, "newest");
+        assert_eq!(names(directory.path()).len(), 2);
     }
 }

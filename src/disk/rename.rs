@@ -11,6 +11,14 @@ use super::names;
 use super::sync::sync_directory;
 use crate::base::error::{Error, ErrorKind, Result};
 
+/// Returns the parent directory of `path`.
+pub(super) fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
 /// Renames the finished and synced file at `from` to `to`, on the same file system, durably, unless
 /// `to` exists; returns false in that case.
 ///
@@ -31,7 +39,7 @@ pub fn put_new(from: &Path, to: &Path) -> Result<bool> {
         },
         Err(error) => return Err(failed(error.into())),
     }
-    sync_directory(to.parent().unwrap_or(Path::new(".")))?;
+    sync_directory(parent(to))?;
     Ok(true)
 }
 
@@ -60,7 +68,7 @@ pub fn put_instead(from: &Path, to: &Path, aside: &Path) -> Result<()> {
             put_in_two_steps(from, to, aside).map_err(failed)?;
         }
     }
-    sync_directory(to.parent().unwrap_or(Path::new(".")))
+    sync_directory(parent(to))
 }
 
 /// Exchanges the names of two files or directories atomically.
@@ -108,7 +116,7 @@ pub fn move_unpublished(from: &Path, to: &Path) -> Result<()> {
 pub fn put_aside(path: &Path) -> Result<PathBuf> {
     let aside = name_aside(path);
     fs::rename(path, &aside).map_err(|error| Error::io("rename", path, error))?;
-    sync_directory(path.parent().unwrap_or(Path::new(".")))?;
+    sync_directory(parent(path))?;
     Ok(aside)
 }
 
@@ -119,7 +127,20 @@ pub fn put_aside(path: &Path) -> Result<PathBuf> {
 /// Fails if it cannot be removed, or its directory cannot be synced.
 pub fn remove(path: &Path) -> Result<()> {
     fs::remove_file(path).map_err(|error| Error::io("remove", path, error))?;
-    sync_directory(path.parent().unwrap_or(Path::new(".")))
+    sync_directory(parent(path))
+}
+
+/// Removes a file, or a directory and all that is in it, durably.
+///
+/// # Errors
+///
+/// As [`remove`].
+pub fn remove_all(path: &Path) -> Result<()> {
+    if !path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir()) {
+        return remove(path);
+    }
+    fs::remove_dir_all(path).map_err(|error| Error::io("remove", path, error))?;
+    sync_directory(parent(path))
 }
 
 /// Removes a file durably if it exists.

@@ -1,11 +1,10 @@
 //! How a running server is reached, stopped and started again: its address, and what supervises it, from `/proc`.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
-use super::open_writers::{Holder, PROC, is_server, processes};
+use super::open_writers::{Holder, PROC};
 
 /// A running server, as far as the system reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,17 +81,6 @@ impl ServerProcess {
             own_network: its.is_some() && own.is_some() && its != own,
         }
     }
-}
-
-/// Returns whether a server may be running here that [`servers_in`](super::open_writers::servers_in) does not find: it
-/// belongs to another user, or the system has no `/proc`.
-pub fn may_be_hidden() -> bool {
-    let is_hidden = |(_, process): (u32, PathBuf)| {
-        // A process that has ended has no directory either.
-        let cwd = fs::read_link(process.join("cwd"));
-        is_server(&process) && cwd.is_err_and(|e| e.kind() == ErrorKind::PermissionDenied)
-    };
-    !Path::new(PROC).join("self").exists() || processes(Path::new(PROC)).any(is_hidden)
 }
 
 /// Returns the lowest TCP port on which a process listens, else its Unix socket. The bus of a cluster has a higher port.

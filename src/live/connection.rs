@@ -18,6 +18,8 @@ use rustls::{ClientConnection, StreamOwned};
 use super::endpoint::{Address, Endpoint};
 use super::tls;
 use crate::base::error::{Error, ErrorKind};
+use crate::base::escape::foreign;
+use crate::base::units::Bytes;
 
 /// All that a backup asks of a server, as ACL rules; `+bgrewriteaof` only for a backup with a rewrite.
 pub const RIGHTS: &str = "+info +config|get +config|set +bgrewriteaof";
@@ -34,6 +36,8 @@ pub enum Failure {
         /// The message after the error code.
         text: String,
     },
+    /// The reply is longer than [`SHORT_REPLY_BYTES`], and was not read to its end.
+    TooLong,
     /// Retrying is pointless, for example if a certificate cannot be read or a reply is invalid.
     Permanent(Error),
 }
@@ -46,7 +50,7 @@ impl Failure {
             Failure::Answer { code, .. } => {
                 matches!(code.as_str(), "LOADING" | "BUSY" | "MASTERDOWN")
             }
-            Failure::Permanent(_) => false,
+            Failure::Permanent(_) | Failure::TooLong => false,
         }
     }
 
@@ -55,6 +59,13 @@ impl Failure {
         let server = &endpoint.address;
         match self {
             Failure::Permanent(error) => error,
+            Failure::TooLong => {
+                let longest = Bytes(SHORT_REPLY_BYTES);
+                let what = format!("{server}: {command}: the reply is longer than {longest}");
+                Error::new(ErrorKind::Unrecognised, what).help(
+                    "no server replies so to this command: find out what answers at this address",
+                )
+            }
             Failure::Lost(what) => {
                 let error = Error::new(ErrorKind::Io, format!("{server}: {command}: {what}"));
                 if command == CONNECTING {
@@ -70,7 +81,9 @@ impl Failure {
                     "NOAUTH" | "WRONGPASS" | "NOPERM" => ErrorKind::Permission,
                     _ => ErrorKind::Refused,
                 };
-                let error = Error::new(kind, format!("{server}: {command}: {code} {text}"));
+                let (shown_code, shown) = (foreign(&code), foreign(text.trim_end()));
+                let what = format!("{server}: {command}: {shown_code} {shown}");
+                let error = Error::new(kind, what);
                 match help(command, &code, &text, endpoint) {
                     Some(help) => error.help(help),
                     None => error,
@@ -79,6 +92,10 @@ impl Failure {
         }
     }
 }
+
+/// The longest reply to INFO, CONFIG and other commands of a fixed extent, in bytes. INFO of a server has less than 20 KB,
+/// and CLUSTER SLOTS of a cluster of a thousand nodes less than 300 KB.
+pub(crate) const SHORT_REPLY_BYTES: u64 = 1 << 20;
 
 /// The text that replaces the command in errors while there is no connection.
 pub(crate) const CONNECTING: &str = "connecting";
@@ -146,7 +163,7 @@ impl Connection {
         let deadline = Instant::now() + endpoint.patience.connect;
         let socket = connect(endpoint, deadline)?;
         let mut connection = Connection {
-            stream: Stream { socket, deadline },
+            stream: Stream { socket, deadline, left_bytes: Some(SHORT_REPLY_BYTES) },
             parser: Parser::new(),
             reply: endpoint.patience.reply,
             is_broken: false,
@@ -159,21 +176,25 @@ impl Connection {
             command.arg(password.reveal());
             connection.exchange(&command.get_packed_command(), deadline)?;
         }
+        connection.stream.left_bytes = None;
         Ok(connection)
     }
 
-    /// Runs a command and returns its reply.
+    /// Runs a command and returns its reply, which is at most [`SHORT_REPLY_BYTES`] long.
     ///
     /// # Errors
     ///
-    /// When the connection is lost or times out, and when the server replies with an error.
+    /// When the connection is lost or times out, when the reply is longer, and when the server replies with an error.
     pub fn call(&mut self, args: &[&str]) -> Result<Value, Failure> {
         let mut command = redis::Cmd::new();
         for arg in args {
             command.arg(arg);
         }
         let deadline = Instant::now() + self.reply;
-        self.exchange(&command.get_packed_command(), deadline)
+        self.stream.left_bytes = Some(SHORT_REPLY_BYTES);
+        let reply = self.exchange(&command.get_packed_command(), deadline);
+        self.stream.left_bytes = None;
+        reply
     }
 
     /// Runs a command whose reply is text.
@@ -260,6 +281,9 @@ impl Connection {
         self.is_broken = true;
         self.stream.deadline = deadline;
         let value = self.parser.parse_value(&mut self.stream).map_err(|error| {
+            if self.stream.left_bytes == Some(0) {
+                return Failure::TooLong;
+            }
             let late = Instant::now() >= deadline;
             Failure::Lost(if late { SILENT.into() } else { broken(&error.to_string()) })
         })?;
@@ -317,7 +341,9 @@ fn unexpected(args: &[&str]) -> Failure {
 const SILENT: &str = "no reply in time";
 
 fn broken(why: &str) -> String {
-    format!("the connection was lost ({why})")
+    // The parser explains what it expected in several lines.
+    let why: Vec<&str> = why.split_whitespace().collect();
+    format!("the connection was lost ({})", foreign(&why.join(" ")))
 }
 
 fn lost(error: &io::Error) -> Failure {
@@ -389,10 +415,12 @@ enum Socket {
     Unix(UnixStream),
 }
 
-/// A socket on which every operation ends by the deadline.
+/// A socket on which every operation ends by the deadline, and reads end after so many bytes.
 struct Stream {
     socket: Socket,
     deadline: Instant,
+    /// How many bytes may be read; `None`: any number.
+    left_bytes: Option<u64>,
 }
 
 impl Stream {
@@ -418,6 +446,10 @@ impl Stream {
 
 impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let limit =
+            self.left_bytes.map_or(usize::MAX, |left| usize::try_from(left).unwrap_or(usize::MAX));
+        let longest = buffer.len().min(limit);
+        let buffer = buffer.get_mut(..longest).unwrap_or_default();
         loop {
             self.hurry()?;
             let read = match &mut self.socket {
@@ -428,7 +460,12 @@ impl Read for Stream {
             // A signal interrupts a read with a timeout, which must not close the connection.
             match read {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                read => return read,
+                Ok(bytes) => {
+                    let bytes_read = u64::try_from(bytes).unwrap_or(u64::MAX);
+                    self.left_bytes = self.left_bytes.map(|left| left.saturating_sub(bytes_read));
+                    return Ok(bytes);
+                }
+                Err(error) => return Err(error),
             }
         }
     }

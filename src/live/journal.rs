@@ -73,7 +73,7 @@ impl Journal {
 
     /// Writes the journal durably in the place of an older one that it continues.
     pub(super) fn replace(&self, path: &Path) -> Result<()> {
-        self.write_as(path, Existing::Replace)
+        self.write_as(path, Existing::Overwrite)
     }
 
     fn write_as(&self, path: &Path, existing: Existing) -> Result<()> {

@@ -86,6 +86,12 @@ fn notes(out: &mut String, report: &BackupReport) -> fmt::Result {
             "{commands} of the log fail when a server loads it; `aofkit compact` lists them"
         ))?;
     }
+    if report.others_may_write {
+        note(
+            "every user may write to the backup directory, and so replace archives: `chmod o-w` it"
+                .to_owned(),
+        )?;
+    }
     if let Some(problem) = &report.retention_problem {
         note(format!("older archives were not removed: {problem}"))?;
     }

@@ -198,7 +198,8 @@ impl HasOutcome for PruneReport {
         let mut archives = self.groups.iter().flat_map(|group| &group.archives);
         let removal_failed =
             archives.any(|one| !self.dry_run && !one.plan.decision.keep && !one.removed);
-        if removal_failed || self.groups.iter().any(|group| group.locked) {
+        let unread = self.others.iter().any(|other| other.state == State::Unreadable);
+        if removal_failed || unread || self.groups.iter().any(|group| group.locked) {
             Outcome::Partial
         } else {
             Outcome::findings_if(self.has_problems())

@@ -349,3 +349,16 @@ fn a_planted_lock_is_refused_and_empties_nothing() {
         assert!(!place.path("nothing").exists());
     }
 }
+
+#[test]
+fn a_directory_that_everybody_may_write_to_is_reported() {
+    let place = with_log();
+    let warning = "every user may write to the backup directory";
+    for (mode, reported) in [("755", false), ("775", false), ("1777", true), ("757", true)] {
+        assert_eq!(place.shell(&format!("chmod {mode} to")).code, Some(0));
+        let run = back_up(&place, "2026-01-01 03:00:00", &[]);
+        assert_eq!(run.stdout.contains(warning), reported, "{mode}: {run:#?}");
+        let (_, report) = json(&place, &["backup", "-n", "a.aof", "--to", "to"]);
+        assert_eq!(report["others_may_write"], reported, "{mode}");
+    }
+}

@@ -123,7 +123,9 @@ fn an_existing_output_is_not_replaced_without_force() {
     assert_ne!(place.read("b.aof"), b"precious");
     assert_eq!(place.run(&["compact", "a.aof"]).code, Some(2));
     assert_eq!(place.run(&["compact", "a.aof", "--dry-run"]).code, Some(0));
-    assert_eq!(place.names(), ["a.aof", "b.aof"]);
+    let names = place.names();
+    assert!(names[..2] == ["a.aof", "b.aof"] && names[2].starts_with("b.aof.bak-"), "{names:?}");
+    assert_eq!((names.len(), place.read(&names[2])), (3, b"precious".to_vec()));
 }
 
 #[test]

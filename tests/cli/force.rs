@@ -48,6 +48,42 @@ fn run(place: &Place, line: &str, out: &str) -> Run {
     place.run(&args)
 }
 
+/// The one name by which something that was at `name` is kept.
+fn take_kept(place: &Place, name: &str) -> Option<String> {
+    let prefix = format!("{name}.bak-");
+    let entries = fs::read_dir(place.path("")).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let kept: Vec<String> = names.filter(|name| name.starts_with(&prefix)).collect();
+    assert!(kept.len() < 2, "{kept:?}");
+    kept.into_iter().next()
+}
+
+#[test]
+fn no_backup_is_only_for_what_force_replaces() {
+    let place = place();
+    let run = place.run(&["compact", "set", "-o", "new", "--no-backup"]);
+    assert!(run.code == Some(2) && run.stderr.contains("--force"), "{run:#?}");
+}
+
+#[test]
+fn extract_and_restore_keep_what_they_replace_unless_told_otherwise() {
+    let place = place();
+    for command in ["extract", "restore"] {
+        for no_backup in [false, true] {
+            let _ = fs::remove_dir_all(place.path("data"));
+            place.put_set("data/appendonlydir", &[(BASE, &sound()), (INCR, &sound())]);
+            place.put("data/other", "precious");
+            let line = format!("{command} set.zip -o OUT --force");
+            let line = if no_backup { format!("{line} --no-backup") } else { line };
+            let done = run(&place, &line, "data");
+            assert_eq!(done.code, Some(0), "{line}: {done:#?}");
+            assert_eq!(place.read("data/other"), b"precious");
+            let kept = place.shell(&format!("ls data/appendonlydir.bak-*/{INCR}"));
+            assert_eq!(kept.code == Some(0), !no_backup, "{line}: {kept:#?}");
+        }
+    }
+}
+
 #[track_caller]
 fn is_refused(place: &Place, line: &str, out: &str, why: &str) {
     let before = everything(place);
@@ -121,9 +157,18 @@ fn a_set_with_what_servers_leave_in_it_and_an_empty_directory_are_replaced() {
         {
             place.put(format!("old/{name}"), "");
         }
+        let before = place.shell("cd old; cat *; ls").stdout;
         let done = run(&place, line, "old");
         assert!(done.code.is_some_and(|code| code < 2), "{line}: {done:#?}");
         assert!(!place.path("old/temp-rewriteaof-9.aof").exists(), "{line}");
+        let kept = take_kept(&place, "old").unwrap_or_else(|| panic!("{line}: {done:#?}"));
+        assert_eq!(place.shell(&format!("cd {kept}; cat *; ls")).stdout, before, "{line}");
+        let said = format!("{}{}", done.stdout, done.stderr);
+        assert!(said.contains(&kept), "{line}: {done:#?}");
+        fs::remove_dir_all(place.path(kept)).unwrap();
+        let done = run(&place, &format!("{line} --no-backup"), "old");
+        assert!(done.code.is_some_and(|code| code < 2), "{line}: {done:#?}");
+        assert_eq!(take_kept(&place, "old"), None, "{line}");
         fs::remove_dir_all(place.path("old")).unwrap();
         fs::create_dir(place.path("old")).unwrap();
         let done = run(&place, line, "old");
@@ -134,6 +179,12 @@ fn a_set_with_what_servers_leave_in_it_and_an_empty_directory_are_replaced() {
         let done = run(&place, line, "old.aof");
         assert!(done.code.is_some_and(|code| code < 2), "{line}: {done:#?}");
         assert_ne!(place.read("old.aof"), b"anything");
+        let kept = take_kept(&place, "old.aof").unwrap_or_else(|| panic!("{line}: {done:#?}"));
+        assert_eq!(place.read(&kept), b"anything", "{line}");
+        fs::remove_file(place.path(kept)).unwrap();
+        let done = run(&place, &format!("{line} --no-backup"), "old.aof");
+        assert!(done.code.is_some_and(|code| code < 2), "{line}: {done:#?}");
+        assert_eq!(take_kept(&place, "old.aof"), None, "{line}");
     }
 }
 

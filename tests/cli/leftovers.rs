@@ -84,3 +84,54 @@ fn a_single_file_is_found_next_to_its_backups() {
     place.put("data/.log.Xy12Zw.tmp", sound());
     all_work_on(&place, "data");
 }
+
+/// Commands that change a data directory, or read all of it.
+const CHANGES: [&str; 6] = [
+    "repair --in-place data/appendonlydir",
+    "restore a.zip -o data --force",
+    "restore a.zip -o data --force --no-backup",
+    "extract a.zip -o data --force",
+    "check-aof --fix --yes data/appendonlydir/appendonly.aof.manifest",
+    "backup data --to archives --damaged",
+];
+
+#[test]
+fn a_data_directory_works_after_any_sequence_of_commands_and_kills() {
+    let place = Place::new();
+    fs::create_dir_all(place.path("archives")).unwrap();
+    place.put_set("data/appendonlydir", &[(INCR, &sound())]);
+    assert_eq!(place.run(&["compress", "data", "-o", "a.zip"]).code, Some(0));
+    let mut random: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut done = Vec::new();
+    for _ in 0..24 {
+        // xorshift64
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        let line = CHANGES[(random >> 8) as usize % CHANGES.len()];
+        let killed_after = (random & 1 == 0).then_some(random >> 32 & 0x3f);
+        done.push((line, killed_after));
+        let torn_end = place.shell(&format!("printf '*3\\r\\n$3' >> data/appendonlydir/{INCR}"));
+        assert_eq!(torn_end.code, Some(0), "{done:#?}");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_aofkit"))
+            .args(line.split(' '))
+            .current_dir(place.path(""))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        if let Some(ms) = killed_after {
+            std::thread::sleep(std::time::Duration::from_millis(ms));
+            child.kill().unwrap();
+        }
+        child.wait().unwrap();
+        let repaired = place.run(&["repair", "--in-place", "data/appendonlydir"]);
+        assert_eq!(repaired.code, Some(0), "{done:#?}: {repaired:#?}");
+        let verified = place.run(&["verify", "data"]);
+        assert_eq!(verified.code, Some(0), "{done:#?}: {verified:#?}");
+        if done.len() % 6 == 0 {
+            all_work_on(&place, "data");
+        }
+    }
+    assert_eq!(place.read(format!("data/appendonlydir/{INCR}")), sound(), "{done:#?}");
+}

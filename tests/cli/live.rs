@@ -347,3 +347,61 @@ fn an_interrupted_prompt_for_a_password_restores_the_echo() {
         assert!(after.contains(" echo ") && !after.contains(" -echo "), "{signal}: {after}");
     }
 }
+
+/// A server that replies `reply`, and then `filling` until nobody reads it.
+fn replying_server(reply: &'static [u8], filling: &'static [u8]) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = std::io::Read::read(&mut stream, &mut [0; 1024]);
+            let mut sent = stream.write_all(reply);
+            while sent.is_ok() && !filling.is_empty() {
+                sent = stream.write_all(filling);
+            }
+            // The next command gets the same reply.
+        }
+    });
+    port
+}
+
+#[test]
+fn what_a_server_says_is_escaped() {
+    let place = Place::new();
+    fs::create_dir(place.path("to")).unwrap();
+    let evil = b"-ERR \x1b]0;title\x07\x1b[2J\xc2\x9b2J\xe2\x80\xae evil\r\n";
+    let port = replying_server(evil, b"").to_string();
+    for args in [
+        &["backup", "--live", "--to", "to", "-p", &port][..],
+        &["recover", "--hold", "-p", &port],
+        &["diff", &format!("redis://127.0.0.1:{port}"), &format!("redis://127.0.0.1:{port}")],
+    ] {
+        let run = place.run(args);
+        assert_eq!(run.code, Some(2), "{args:?}: {run:#?}");
+        let expected = r"ERR \u{1b}]0;title\u{7}\u{1b}[2J\u{9b}2J\u{202e} evil";
+        assert!(run.stderr.contains(expected), "{args:?}: {run:#?}");
+        assert!(!run.stderr.contains(['\x1b', '\x07', '\u{9b}', '\u{202e}']), "{run:#?}");
+    }
+}
+
+#[test]
+fn a_reply_without_end_is_not_read_to_its_end() {
+    let place = Place::new();
+    fs::create_dir(place.path("to")).unwrap();
+    const LINES: &[u8] = &[b'x'; 1 << 16];
+    const NUMBERS: &[u8] = b":1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n";
+    for (reply, filling) in [
+        (&b"$4294967296\r\n"[..], LINES),
+        (b"$536870912\r\n", LINES),
+        (b"+", LINES),
+        (b"*2147483647\r\n", NUMBERS),
+    ] {
+        let port = replying_server(reply, filling).to_string();
+        let start = std::time::Instant::now();
+        let run = place.run(&["backup", "--live", "--to", "to", "-p", &port]);
+        let what = "the reply is longer than 1.00 MiB";
+        assert!(run.code == Some(2) && run.stderr.contains(what), "{run:#?}");
+        assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+    }
+}

@@ -23,6 +23,7 @@ mod failing;
 mod followed;
 mod force;
 mod history;
+mod in_use;
 mod input;
 mod joined;
 mod json;

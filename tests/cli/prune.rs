@@ -83,7 +83,7 @@ fn only_backups_of_aofkit_are_ever_removed() {
     assert_eq!(zip.code, Some(0), "{zip:#?}");
     place.put("to/aof_20200102000000-6379.zip", "not even a zip");
     let run = place.run(&["prune", "to", "--keep-last", "1"]);
-    assert_eq!(run.code, Some(1), "one cannot be read: {run:#?}");
+    assert_eq!(run.code, Some(3), "one cannot be read: {run:#?}");
     assert!(run.stdout.contains("3 archives not made by `aofkit backup`: ignored"), "{run:#?}");
     let expected = [
         "aof_20200101000000-6379.zip".to_owned(),
@@ -184,4 +184,59 @@ fn a_prune_that_is_killed_leaves_what_the_policy_keeps() {
         restore();
     });
     assert!(kills() > 0);
+}
+
+#[test]
+fn an_archive_of_the_future_takes_no_place_of_the_newest() {
+    let place = with_backups(&[1, 2]);
+    back_up(&place, "2099-01-01 03:00:00", &[]);
+    let future = "aof_20990101030000-6379.zip".to_owned();
+    let run = place.run(&["prune", "to", "--keep-last", "1"]);
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    assert!(run.stdout.contains(&format!("{future}  in the future\n")), "{run:#?}");
+    assert_eq!(archives(&place, "to"), [name(2), future.clone()]);
+    // A whole one of the future is no reason to remove the last whole one of the past.
+    back_up(&place, "2026-01-03 03:00:00", &[]);
+    damage(&place, &name(3));
+    let run = place.run(&["prune", "to", "--keep-last", "1"]);
+    assert_eq!(run.code, Some(1), "{run:#?}");
+    assert_eq!(archives(&place, "to"), [name(2), name(3), future]);
+}
+
+#[test]
+fn an_archive_that_cannot_be_read_is_a_warning_with_quiet_too() {
+    let place = with_backups(&[1, 2, 3]);
+    place.put(format!("to/{}", name(3)), "");
+    let run = place.run(&["prune", "to", "--keep-last", "1", "--quiet"]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(3), ""), "{run:#?}");
+    assert!(run.stderr.contains(&format!("warning: to/{}: ", name(3))), "{run:#?}");
+    assert_eq!(archives(&place, "to"), names(&[2, 3]));
+}
+
+#[test]
+fn a_lock_is_waited_for_and_no_longer_than_said() {
+    let place = with_backups(&[1, 2]);
+    let lock = place.shell("ls -a to | grep lock").stdout.trim().to_owned();
+    let held = |seconds: &str, line: &[&str]| {
+        let mut holder = Command::new("flock")
+            .args([&format!("to/{lock}"), "sh", "-c", &format!("echo ready; exec sleep {seconds}")])
+            .current_dir(place.path(""))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::io::Read::read_exact(holder.stdout.as_mut().unwrap(), &mut [0; 6]).unwrap();
+        let began = std::time::Instant::now();
+        let run = place.run(line);
+        let waited = began.elapsed();
+        holder.wait().unwrap();
+        (run, waited.as_secs_f64())
+    };
+    let backup = ["backup", "a.aof", "--to", "to", "--created", "2026-01-03 03:00:00"];
+    for line in [&backup[..], &["prune", "to", "--keep-last", "1"]] {
+        let (run, _) = held("4", &[line, &["--lock-wait", "100ms"]].concat());
+        assert_eq!(run.code, Some(5), "{line:?}: {run:#?}");
+        let (run, waited) = held("1", line);
+        assert!(run.code == Some(0) && waited > 0.5, "{line:?}, {waited} s: {run:#?}");
+    }
+    assert_eq!(archives(&place, "to"), names(&[3]));
 }

@@ -70,7 +70,7 @@ fn an_existing_output_is_retained_without_force() {
         2,
         "",
         "error: b.aof: already exists; not overwritten
-help: give another name, or --force to replace it\n",
+help: give another name\n",
     );
     assert_eq!(place.read("b.aof"), b"precious");
     assert_eq!(place.run(&["repair", "a.aof", "--output", "b.aof", "--force"]).code, Some(0));
@@ -80,7 +80,9 @@ help: give another name, or --force to replace it\n",
     assert_eq!(place.run(&["repair", "a.aof", "--output", "./a.aof"]).code, Some(2));
     assert_eq!(state(&place, &["a.aof"]), before);
     assert_eq!(place.run(&["repair", "a.aof", "--output", "no/such/directory"]).code, Some(2));
-    assert_eq!(place.names(), ["a.aof", "b.aof"]);
+    let names = place.names();
+    assert!(names[..2] == ["a.aof", "b.aof"] && names[2].starts_with("b.aof.bak-"), "{names:?}");
+    assert_eq!((names.len(), place.read(&names[2])), (3, b"precious".to_vec()));
 }
 
 #[test]

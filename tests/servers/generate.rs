@@ -1,6 +1,7 @@
 //! Every server loads generated logs completely and without errors.
 
 use aofkit::base::progress::Silent;
+use aofkit::disk::publish::Existing;
 use aofkit::ops::generate::{Amount, GenerateOptions, Kind, Layout, Mix, Skew, generate};
 use libtest_mimic::Trial;
 
@@ -48,7 +49,8 @@ fn loads(binary: &Binary, options: &GenerateOptions) {
         Layout::SingleFile => "appendonly.aof",
         Layout::MultiPart { .. } => "appendonlydir",
     };
-    let report = generate(&data.path().join(name), &options, false, &Silent).expect("a log");
+    let report =
+        generate(&data.path().join(name), &options, Existing::Keep, &Silent).expect("a log");
     let Verdict::Loads { keys, log, .. } = load_verdict(binary, data.path(), &[]) else {
         panic!("{} did not load it", binary.line);
     };

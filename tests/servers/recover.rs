@@ -75,6 +75,8 @@ fn options(binary: &Binary, choice: Choice, output: Output) -> RecoverOptions {
         loss_share: 10,
         loss_rate: 10,
         force: false,
+        no_backup: false,
+        offline: false,
         route: RouteOptions::default(),
         replay: ReplayOptions {
             server: Some(binary.line),

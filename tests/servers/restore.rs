@@ -59,6 +59,7 @@ fn backed_up(data: &Path, to: &Path, is_compacted: bool) -> PathBuf {
         compact: is_compacted.then(compaction),
         keep: KeepPolicy::default(),
         dry_run: false,
+        lock_wait: std::time::Duration::ZERO,
     };
     let report = backup_path(data, &options, &Silent).expect("the log is backed up");
     assert!(report.read_back && !report.plan.damaged);
@@ -93,6 +94,8 @@ fn restored(archive: &Path, output: &Path, server: Option<Server>) -> RestoreRep
         server,
         owner: None,
         force: false,
+        no_backup: false,
+        offline: false,
         dry_run: false,
         compaction: compact::CompactOptions { server, ..compaction() },
     };
@@ -171,6 +174,8 @@ fn in_use(binaries: &[Binary]) {
             server: None,
             owner: None,
             force: true,
+            no_backup: false,
+            offline: false,
             dry_run: false,
             compaction: compaction(),
         };

@@ -119,7 +119,7 @@ fn is_below(entry: &str, top: &str) -> bool {
     entry.strip_prefix(top).is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// Moves a finished file or directory to its place; the one it replaces is deleted with the stage.
+/// Moves a finished file or directory to its place; the one that is overwritten is deleted with the stage.
 fn put(from: &Path, to: &Path, existing: Existing, stage: &Path) -> Result<()> {
     if from.is_dir() {
         crate::disk::sync::sync_directory(from)?;
@@ -129,7 +129,8 @@ fn put(from: &Path, to: &Path, existing: Existing, stage: &Path) -> Result<()> {
     }
     match existing {
         Existing::Keep => check_free(to, existing),
-        Existing::Replace => {
+        Existing::Replace => rename::put_instead(from, to, &rename::name_aside(to)),
+        Existing::Overwrite => {
             let old = stage.join("old");
             Access::PRIVATE
                 .create_directories(&old)

@@ -126,6 +126,7 @@ impl Job<'_> {
             policy: self.options.keep,
             dry_run: self.options.dry_run,
             now: Timestamp::now(),
+            lock_wait: self.options.lock_wait,
             zone: TimeZone::system(),
         };
         let made = JustMade { path: archive, created: report.created };

@@ -1,6 +1,7 @@
 //! Options of `backup`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::ops::compact;
 use crate::ops::compress::write::CompressOptions;
@@ -20,6 +21,8 @@ pub struct BackupOptions {
     pub keep: KeepPolicy,
     /// Whether this is a dry run.
     pub dry_run: bool,
+    /// How long another run at the same source is waited for.
+    pub lock_wait: Duration,
 }
 
 impl BackupOptions {

@@ -1,6 +1,8 @@
 //! The report of `backup`, which is the schema of its JSON output and the only source of its text output.
 
-use std::path::PathBuf;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -50,6 +52,8 @@ pub struct BackupReport {
     /// The result of the preceding compaction.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compaction: Option<Compaction>,
+    /// Whether every user may write to the backup directory, and so replace or remove archives.
+    pub others_may_write: bool,
     /// The number of free bytes.
     pub free_bytes: u64,
     /// The names of leftovers of killed runs that were deleted.
@@ -84,6 +88,7 @@ impl BackupReport {
             ratio: 0.0,
             read_back: false,
             compaction: None,
+            others_may_write: everyone_may_write(&options.to),
             free_bytes: 0,
             cleared: Vec::new(),
             retention: None,
@@ -99,6 +104,11 @@ impl BackupReport {
     pub fn has_retention_problems(&self) -> bool {
         self.retention_problem.is_some() || self.retention.as_ref().is_some_and(Group::has_problems)
     }
+}
+
+/// Whether the mode of a directory lets every user create files in it; the sticky bit does not prevent that.
+fn everyone_may_write(directory: &Path) -> bool {
+    fs::metadata(directory).is_ok_and(|metadata| metadata.mode() & 0o002 != 0)
 }
 
 /// The result of a compaction before the backup.

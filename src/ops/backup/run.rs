@@ -82,7 +82,8 @@ pub fn backup(
         if options.dry_run {
             job.predict(&mut report)?;
         } else {
-            let _lock = lock_unless(false, &options.to, &report.plan.identity, "backup")?;
+            let wait = (options.lock_wait, progress);
+            let _lock = lock_unless(false, &options.to, &report.plan.identity, "backup", wait)?;
             job.apply(&mut report)?;
         }
     }

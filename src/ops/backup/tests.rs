@@ -45,6 +45,7 @@ fn options(to: &Path) -> BackupOptions {
         compact: None,
         keep: KeepPolicy::default(),
         dry_run: false,
+        lock_wait: std::time::Duration::ZERO,
     }
 }
 

@@ -59,20 +59,19 @@ pub struct GeneratedFile {
 
 /// Writes a log to `destination`: a file, or for [`Layout::MultiPart`] a directory.
 ///
-/// It is published atomically. Existing files are replaced only with `force`, and only if they are a log.
+/// It is published atomically. Of existing files only a log is ever replaced.
 ///
 /// # Errors
 ///
-/// When an option is invalid, when the destination exists (without `force`), and when the system fails.
+/// When an option is invalid, when the destination exists and must not be replaced, and when the system fails.
 pub fn generate(
     destination: &Path,
     options: &GenerateOptions,
-    force: bool,
+    existing: Existing,
     progress: &dyn Progress,
 ) -> Result<GenerateReport> {
     let started = Instant::now();
     options.check()?;
-    let existing = if force { Existing::Replace } else { Existing::Keep };
     check_output(destination, existing, &[])?;
     let is_set = matches!(options.layout, Layout::MultiPart { .. });
     check_shape(destination, if is_set { Shape::Directory } else { Shape::File })?;

@@ -253,16 +253,16 @@ fn keys_are_counted_once_for_each_database() {
 fn output_is_atomic_and_replaced_only_with_force() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("x.aof");
-    let report = generate(&path, &small(), false, &Silent).unwrap();
+    let report = generate(&path, &small(), Existing::Keep, &Silent).unwrap();
     assert!(fs::read(&path).unwrap() == written(&small()).0);
     assert_eq!(report.files, [GeneratedFile { name: "x.aof".into(), bytes: report.counts.bytes }]);
 
-    let refused = generate(&path, &small(), false, &Silent).unwrap_err();
+    let refused = generate(&path, &small(), Existing::Keep, &Silent).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Refused);
     assert!(refused.next_step().unwrap().contains("--force"));
 
     let other = GenerateOptions { seed: 1, ..small() };
-    generate(&path, &other, true, &Silent).unwrap();
+    generate(&path, &other, Existing::Replace, &Silent).unwrap();
     assert!(fs::read(&path).unwrap() == written(&other).0);
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing unfinished is left");
 }
@@ -278,7 +278,7 @@ fn a_multi_part_log_has_the_files_that_a_server_would_write() {
         keys: 1000,
         ..small()
     };
-    let report = generate(&path, &options, false, &Silent).unwrap();
+    let report = generate(&path, &options, Existing::Keep, &Silent).unwrap();
     let manifest = fs::read_to_string(path.join("appendonly.aof.manifest")).unwrap();
     assert_eq!(
         manifest,
@@ -299,13 +299,13 @@ fn a_multi_part_log_has_the_files_that_a_server_would_write() {
     let (base, annotations) = strict(&fs::read(path.join(&report.files[0].name)).unwrap());
     assert_eq!(annotations.len(), 1);
     assert_eq!(base.iter().filter(|command| command[0] == b"SELECT").count(), 2);
-    let refused = generate(&path, &options, false, &Silent).unwrap_err();
+    let refused = generate(&path, &options, Existing::Keep, &Silent).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Refused);
-    let again = generate(&path, &options, true, &Silent).unwrap();
+    let again = generate(&path, &options, Existing::Replace, &Silent).unwrap();
     assert_eq!(again.files, report.files);
 
     fs::write(path.join("precious"), "").unwrap();
-    let refused = generate(&path, &options, true, &Silent).unwrap_err();
+    let refused = generate(&path, &options, Existing::Replace, &Silent).unwrap_err();
     assert!(refused.to_string().contains("more than a log"));
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing unfinished is left");
 }
@@ -325,7 +325,7 @@ fn invalid_options_are_refused_with_help() {
     ];
     let dir = tempfile::tempdir().unwrap();
     for options in wrong {
-        let error = generate(&dir.path().join("x"), &options, false, &Silent).unwrap_err();
+        let error = generate(&dir.path().join("x"), &options, Existing::Keep, &Silent).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Usage, "{options:?}");
         assert!(error.next_step().is_some());
         assert!(write_log(&mut Vec::new(), &options, &Silent).is_err());

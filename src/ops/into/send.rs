@@ -584,7 +584,7 @@ impl<'s> Sender<'s> {
         let reason = match failure {
             Failure::Lost(reason) => reason,
             Failure::Answer { code, text } => format!("{code} {text}"),
-            Failure::Permanent(error) => return Err(error),
+            permanent => return Err(permanent.into_error("the reply", &self.options.endpoint)),
         };
         let outstanding = self.nodes[node].pipeline.take_outstanding();
         let until = Instant::now() + self.options.retry_for;

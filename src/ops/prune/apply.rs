@@ -6,9 +6,11 @@
 use super::plan::PrunePlan;
 use super::report::{Group, Judged};
 use crate::base::error::Result;
+use crate::base::progress::Progress;
 use crate::disk::{Lock, rename};
 use crate::ops::list::Identity;
 use std::path::Path;
+use std::time::Duration;
 
 /// Deletes the archives that the plan does not retain. The caller holds the lock of the source. Failures are in the
 /// result.
@@ -25,16 +27,18 @@ fn remove(judged: &mut Judged) {
     }
 }
 
-/// Takes the lock of a source in a backup directory; `None` for a dry run.
+/// Takes the lock of a source in a backup directory, for which it waits for at most `wait`; `None` for a dry run.
 pub(in crate::ops) fn lock_unless(
     dry_run: bool,
     directory: &Path,
     source: &Identity,
     what: &str,
+    (wait, progress): (Duration, &dyn Progress),
 ) -> Result<Option<Lock>> {
     if dry_run {
         return Ok(None);
     }
     let path = directory.join(format!("{}.lock", source.file_prefix()));
-    Lock::take(&path, &format!("{what} of {source}")).map(Some)
+    let what = format!("{what} of {source}");
+    Lock::take_within(&path, &what, wait, || progress.check()).map(Some)
 }

@@ -36,6 +36,8 @@ pub enum Reason {
     Yearly,
     /// It is the oldest, which a rule retains while its count is not used up.
     Oldest,
+    /// Its time is in the future, as after a wrong clock: it is retained, and no rule counts it.
+    Future,
     /// It is the newest that was found intact; it is retained regardless of the policy.
     LastGood,
 }
@@ -53,6 +55,7 @@ impl Reason {
             Reason::Monthly => "monthly",
             Reason::Yearly => "yearly",
             Reason::Oldest => "oldest",
+            Reason::Future => "in the future",
             Reason::LastGood => "last good one",
         }
     }
@@ -83,18 +86,22 @@ pub fn decide(
     }
     let mut newest_first: Vec<usize> = (0..times.len()).collect();
     newest_first.sort_by_key(|&index| std::cmp::Reverse(times[index]));
-    let newest = times.iter().filter(|&&time| time < now).max();
+    let (future, newest_first): (Vec<usize>, Vec<usize>) =
+        newest_first.into_iter().partition(|&index| times[index] > now);
+    let newest = newest_first.first().map(|&index| times[index]);
     let limit = policy
         .within
         .zip(newest)
         .map(|(within, newest)| within.before(&newest.to_zoned(zone.clone())));
     let mut rules = rules(policy);
     let mut decisions = vec![Decision { keep: false, reasons: Vec::new() }; times.len()];
+    for index in future {
+        decisions[index] = Decision { keep: true, reasons: vec![Reason::Future] };
+    }
     for (place, &index) in newest_first.iter().enumerate() {
-        let is_oldest = place + 1 == times.len();
+        let is_oldest = place + 1 == newest_first.len();
         let time = times[index];
         let reasons = &mut decisions[index].reasons;
-        // If no time is in the past, there is no reference to count back from, and all are retained.
         if policy.within.is_some() && limit.is_none_or(|limit| time > limit) {
             reasons.push(Reason::Within);
         }

@@ -6,8 +6,8 @@
 //!   days, weeks (from Monday), months and years, in local time. An archive is retained if any rule retains it.
 //! - A rule whose count is not used up at the oldest archive retains that too, so that the history is as long as
 //!   possible.
-//! - `within 2y5m7d3h` retains what is younger than that, counted back from the newest, not from now. An archive from
-//!   the future, as after a wrong clock, does not count as the newest.
+//! - `within 2y5m7d3h` retains what is younger than that, counted back from the newest, not from now.
+//! - An archive from the future, as after a wrong clock, is retained, and no rule counts it (restic: only `within` does not).
 //! - An empty policy retains everything.
 //!
 //! Only backups made by aofkit are deleted, separately for each source: `plan` decides and writes nothing, `apply`
@@ -60,8 +60,9 @@ pub fn prune(
     sources.dedup();
     let mut groups = Vec::new();
     let mut locked = None;
+    let wait = (options.lock_wait, progress);
     for source in sources {
-        match lock_unless(options.dry_run, directory, &source, "prune") {
+        match lock_unless(options.dry_run, directory, &source, "prune", wait) {
             Ok(_lock) => groups.push(prune_source(directory, &source, options, None, progress)?),
             Err(error) if error.kind() == ErrorKind::Locked => {
                 groups.push(Group::locked(source, &error));

@@ -128,22 +128,27 @@ fn keep_just_made(archives: &mut [PlannedArchive], made: JustMade<'_>) {
 }
 
 /// Finds the newest intact archive among those that stay or, if none of them is intact, among the others; it is then
-/// retained.
+/// retained. Those of the future come last, because nobody knows when they were made.
 fn find_good(
     archives: &mut [PlannedArchive],
     backups: &[Listed],
     progress: &dyn Progress,
 ) -> Option<PathBuf> {
-    for is_kept in [true, false] {
+    let rank = |decision: &Decision| match decision.keep {
+        true if decision.reasons.contains(&Reason::Future) => 2,
+        true => 0,
+        false => 1,
+    };
+    for wanted in 0..3 {
         for (judged, listed) in archives.iter_mut().zip(backups).rev() {
-            if judged.decision.keep != is_kept {
+            if rank(&judged.decision) != wanted {
                 continue;
             }
             let mut listed = listed.clone();
             list::verify(&mut listed, progress);
             judged.state = Some(listed.state);
             if listed.state == State::Sound {
-                if !is_kept {
+                if !judged.decision.keep {
                     judged.decision.keep = true;
                     judged.decision.reasons.push(Reason::LastGood);
                 }

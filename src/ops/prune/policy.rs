@@ -3,6 +3,7 @@
 use jiff::tz::TimeZone;
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, Zoned};
@@ -200,6 +201,8 @@ pub struct PruneOptions {
     pub policy: KeepPolicy,
     /// Whether this is a dry run.
     pub dry_run: bool,
+    /// How long another run at the same source is waited for.
+    pub lock_wait: Duration,
     /// The current time.
     pub now: Timestamp,
     /// The time zone that determines where hours and days begin.
@@ -212,6 +215,7 @@ impl Default for PruneOptions {
         PruneOptions {
             policy: KeepPolicy::default(),
             dry_run: false,
+            lock_wait: Duration::ZERO,
             now: Timestamp::now(),
             zone: TimeZone::system(),
         }

@@ -136,6 +136,21 @@ fn a_time_in_the_future_is_not_counted_back_from() {
 }
 
 #[test]
+fn a_time_in_the_future_takes_no_place_of_another() {
+    let times = all_of(&["2031-01-01 00:00:00", "2025-12-31 00:00:00", "2025-12-01 00:00:00"]);
+    let none = KeepPolicy::default();
+    for policy in [
+        KeepPolicy { last: Keep::Latest(1), ..none },
+        KeepPolicy { hourly: Keep::Latest(1), ..none },
+        KeepPolicy { yearly: Keep::Latest(1), ..none },
+    ] {
+        let decisions = decide(&times, &policy, at(NOW), &zone());
+        assert_eq!(decisions[0].reasons, [Reason::Future], "{policy}");
+        assert_eq!(kept(&times, &policy), [0, 1], "{policy}");
+    }
+}
+
+#[test]
 fn unreachable_period_retains_everything() {
     let times = all_of(&["2025-12-31 00:00:00", "1999-12-31 00:00:00"]);
     let within = "4294967295y4294967295m4294967295d4294967295h".parse().unwrap();
@@ -193,7 +208,12 @@ fn restic_retains_the_same_for_the_same_reasons() {
         for (host, times) in seen["times"].as_object().unwrap() {
             let times: Vec<Timestamp> =
                 times.as_array().unwrap().iter().map(|time| text(time).parse().unwrap()).collect();
-            let decisions = decide(&times, &policy, now, &zone);
+            // Restic counts an archive from the future, except for `within`.
+            let newest = times.iter().copied().max().unwrap_or(now);
+            if policy.within.is_some() && newest > now {
+                continue;
+            }
+            let decisions = decide(&times, &policy, now.max(newest), &zone);
             for (index, decision) in decisions.iter().enumerate() {
                 let theirs = case["kept"][host].get(index.to_string());
                 let theirs =

@@ -15,7 +15,9 @@ use crate::disk::copy_access;
 use crate::disk::publish::Existing;
 use crate::input::files::open_files;
 use crate::ops::compact;
-use crate::ops::repair::retained_ranges::{self, Destination, Output, RetainedRanges, Written};
+use crate::ops::repair::retained_ranges::{
+    self, Destination, Output, Replacement, RetainedRanges, Written,
+};
 use crate::replay::{CutList, RouteOptions};
 
 /// Returns what the plan would result in. Nothing is written.
@@ -197,5 +199,10 @@ fn write_output(
         )
         .help("--output NEW writes it to a new file or directory"));
     }
-    retained_ranges::write_output(log, &options.output, options.force, write)
+    let how = Replacement {
+        force: options.force,
+        no_backup: options.no_backup,
+        offline: options.offline,
+    };
+    retained_ranges::write_output(log, &options.output, how, write)
 }

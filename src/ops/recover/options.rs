@@ -58,8 +58,12 @@ pub struct RecoverOptions {
     pub loss_share: u64,
     /// The multiple of the log's own rate of deletion from which deleted keys count as a loss.
     pub loss_rate: u64,
-    /// Whether to overwrite the output, and to proceed although a process writes to the input.
+    /// Whether to replace the output, and to proceed although a process writes to the input.
     pub force: bool,
+    /// Whether what was at the output is lost then, instead of being kept as `NAME.bak-<time>`.
+    pub no_backup: bool,
+    /// Whether the caller knows that no server uses a log that is replaced in place, where that cannot be determined.
+    pub offline: bool,
     /// Options for reading the log.
     pub route: RouteOptions,
     /// Options for replaying its commands.
@@ -89,6 +93,8 @@ impl Default for RecoverOptions {
             loss_share: 10,
             loss_rate: 10,
             force: false,
+            no_backup: false,
+            offline: false,
             route: RouteOptions::default(),
             replay: ReplayOptions::default(),
         }

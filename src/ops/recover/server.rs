@@ -8,7 +8,8 @@ use super::client::Client;
 use crate::aof::log::Layout;
 use crate::base::next_step::Action;
 use crate::disk::open_writers::{Holder, servers_in, writers};
-use crate::disk::server_process::{ServerProcess, Supervisor, may_be_hidden};
+use crate::disk::server_process::{ServerProcess, Supervisor};
+use crate::disk::unseen_servers::may_be_hidden;
 use crate::input::OpenedLog;
 use crate::input::hold_origin::HoldOrigin;
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::options::RepairOptions;
 use super::plan::{PlannedRepair, RepairPlan, surveys};
 use super::replayed::{FailingCommand, Replayed, replay_result};
-use super::retained_ranges::{self, Destination, Output, Written};
+use super::retained_ranges::{self, Destination, Output, Replacement, Written};
 use super::set;
 use super::start::{Start, start};
 use crate::aof::log::Log;
@@ -51,20 +51,21 @@ pub fn apply(
     let write = |place: Destination<'_>| {
         retained_ranges::write(&log, &plan.retained, place, &check, progress)
     };
-    let RepairOptions { output, force, .. } = options;
+    let RepairOptions { output, force, no_backup, offline, .. } = options;
+    let how = Replacement { force: *force, no_backup: *no_backup, offline: *offline };
     let write = || match (plan.writes(), output) {
         (false, _) => Ok(Written { written: None, backup: None }),
         (true, Output::InPlace) if plan.writes_manifest_only() => {
             if let Some(start) = start.as_ref().filter(|start| !start.proved) {
                 return Err(no_server_starts(&log.path, start));
             }
-            set::write_manifest(&log, plan.set.as_ref(), *force)
+            set::write_manifest(&log, plan.set.as_ref(), how)
         }
         (true, output) => {
             if plan.set.is_some() && *output == Output::InPlace {
                 set::refuse_more_than_a_set(&log)?;
             }
-            retained_ranges::write_output(&log, output, *force, write)
+            retained_ranges::write_output(&log, output, how, write)
         }
     };
     let Written { written, backup } = log.name_archive(write())?;

@@ -47,8 +47,12 @@ pub struct RepairOptions {
     pub modules: Modules,
     /// Whether it is no error that there is no log yet.
     pub if_present: bool,
-    /// Whether to overwrite the output, and to proceed although a process writes to the input.
+    /// Whether to replace the output, and to proceed although a process writes to the input.
     pub force: bool,
+    /// Whether what was at the output is lost then, instead of being kept as `NAME.bak-<time>`.
+    pub no_backup: bool,
+    /// Whether the caller knows that no server uses a log that is replaced in place, where that cannot be determined.
+    pub offline: bool,
 }
 
 impl RepairOptions {

@@ -19,7 +19,8 @@ use crate::base::progress::{Progress, Silent};
 use crate::base::units::counted;
 use crate::disk::open_writers::writers;
 use crate::disk::publish::{Existing, NewDirectory, NewFile};
-use crate::disk::{Change, save_original};
+use crate::disk::unseen_servers::refuse_unless_idle;
+use crate::disk::{Change, Replaced, save_original};
 use crate::input::files::open_files;
 use crate::input::hold_origin::HoldOrigin;
 use crate::input::overwrite::access_of;
@@ -60,7 +61,7 @@ pub enum Output {
 }
 
 impl Output {
-    /// Checks early whether the output can be written. `force`: a log at a new output may be overwritten. `inputs`: the
+    /// Checks early whether the output can be written. `force`: a log at a new output may be replaced. `inputs`: the
     /// files that the result is made from.
     ///
     /// # Errors
@@ -68,14 +69,35 @@ impl Output {
     /// As `check_output`.
     pub fn check(&self, force: bool, inputs: &[PathBuf]) -> Result<()> {
         match self {
-            Output::New(new) => check_output(new, existing(force), inputs),
+            Output::New(new) => check_output(
+                new,
+                Replacement { force, ..Replacement::default() }.existing(),
+                inputs,
+            ),
             Output::DryRun | Output::InPlace => Ok(()),
         }
     }
 }
 
-fn existing(force: bool) -> Existing {
-    if force { Existing::Replace } else { Existing::Keep }
+/// How a log may be replaced.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Replacement {
+    /// A log at a new output is replaced, and a log is replaced in place although a process writes to it.
+    pub force: bool,
+    /// What was at a new output is lost.
+    pub no_backup: bool,
+    /// No server uses a log that is replaced in place, as far as the caller knows.
+    pub offline: bool,
+}
+
+impl Replacement {
+    fn existing(self) -> Existing {
+        match (self.force, self.no_backup) {
+            (false, _) => Existing::Keep,
+            (true, false) => Existing::Replace,
+            (true, true) => Existing::Overwrite,
+        }
+    }
 }
 
 /// The paths of the written files.
@@ -88,7 +110,7 @@ pub struct Written {
 }
 
 /// Calls `write` with the destination of the result made from `log`, unless this is a dry run. `force`: an existing log
-/// at a new output is overwritten, and a log is replaced in place although a process writes to it.
+/// at a new output is replaced, and kept as `NAME.bak-<time>` without `no_backup`, and a log is replaced in place although a process writes to it.
 ///
 /// # Errors
 ///
@@ -97,18 +119,21 @@ pub struct Written {
 pub fn write_output(
     log: &Log,
     output: &Output,
-    force: bool,
+    how: Replacement,
     write: impl FnOnce(Destination<'_>) -> Result<()>,
 ) -> Result<Written> {
     match output {
         Output::DryRun => Ok(Written { written: None, backup: None }),
         Output::New(new) => {
-            write(Destination { path: new, existing: existing(force), copy_access: None })?;
-            Ok(Written { written: Some(new.clone()), backup: None })
+            let replaced = Replaced::at(new);
+            let existing = how.existing();
+            write(Destination { path: new, existing, copy_access: None })?;
+            Ok(Written { written: Some(new.clone()), backup: replaced.kept_as() })
         }
         Output::InPlace => {
-            if !force {
+            if !how.force {
                 refuse_beside_a_writer(log)?;
+                refuse_unless_idle(&place_of(log), how.offline)?;
             }
             let backup = replace(log, write)?;
             Ok(Written { written: Some(place_of(log)), backup: Some(backup) })
@@ -219,7 +244,8 @@ fn replace(log: &Log, write: impl FnOnce(Destination<'_>) -> Result<()>) -> Resu
     let original = save_original(&place)?;
     let to = Destination {
         path: &place,
-        existing: Existing::Replace,
+        // The original was saved just now.
+        existing: Existing::Overwrite,
         copy_access: Some(original.saved()),
     };
     match write(to) {
@@ -232,7 +258,7 @@ fn replace(log: &Log, write: impl FnOnce(Destination<'_>) -> Result<()>) -> Resu
 }
 
 /// The file or directory that holds the whole log, links followed.
-fn place_of(log: &Log) -> PathBuf {
+pub(super) fn place_of(log: &Log) -> PathBuf {
     let place = match &log.layout {
         Layout::MultiPart { directory, .. } => directory.clone(),
         _ => log.opened.clone(),

@@ -1,7 +1,7 @@
 //! What the repair of a set adds to that of its parts: a manifest that is written, and parts that are missing.
 
 use super::refusal::Refusal;
-use super::retained_ranges::refuse_beside_a_writer;
+use super::retained_ranges::{Replacement, place_of, refuse_beside_a_writer};
 use crate::analysis::survey::Survey;
 use crate::aof::log::{Layout, Log, OtherKind, PartRole};
 use crate::base::error::{Error, ErrorKind, Result};
@@ -9,6 +9,7 @@ use crate::base::escape::ShownPath;
 use crate::disk::publish::{Existing, NewFile};
 use crate::disk::rename::put_aside;
 use crate::disk::save_original;
+use crate::disk::unseen_servers::refuse_unless_idle;
 use crate::input::files::{Listing, open_files};
 use crate::input::left_set::{MissingPart, SetProposal};
 use crate::input::overwrite::access_of;
@@ -57,10 +58,11 @@ pub(super) fn refusal(log: &Log, missing: &[MissingPart]) -> Option<Refusal> {
 pub(super) fn write_manifest(
     log: &Log,
     proposal: Option<&SetProposal>,
-    force: bool,
+    how: Replacement,
 ) -> Result<Written> {
-    if !force {
+    if !how.force {
         refuse_beside_a_writer(log)?;
+        refuse_unless_idle(&place_of(log), how.offline)?;
     }
     let Some(file) = &log.manifest else { return Ok(Written { written: None, backup: None }) };
     let original = match file.path.symlink_metadata() {
@@ -69,7 +71,7 @@ pub(super) fn write_manifest(
     };
     let write = || {
         let access = access_of([log]);
-        let mut new = NewFile::create(&file.path, Existing::Replace, access)?;
+        let mut new = NewFile::create(&file.path, Existing::Overwrite, access)?;
         let failed = |error| Error::io("write", &file.path, error);
         std::io::Write::write_all(new.file(), &file.manifest.to_bytes()).map_err(failed)?;
         let parts = log.parts.first().map(|part| part.path.as_path());

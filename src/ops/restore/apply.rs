@@ -9,12 +9,12 @@ use crate::base::error::{Error, ErrorKind, Result};
 use crate::disk::open_writers::refuse_in_use;
 use crate::disk::{rename, sync};
 
-/// Publishes the log of the plan. Returns the plan, and what was moved aside; for a dry run nothing is.
+/// Publishes the log of the plan. Returns the plan, and what was moved aside; for a dry run and with `no_backup` nothing is.
 ///
 /// # Errors
 ///
 /// When a server uses the directory by now, or something cannot be written. The directory is then unchanged.
-pub(super) fn apply(planned: PlannedRestore) -> Result<(RestorePlan, Vec<Moved>)> {
+pub(super) fn apply(planned: PlannedRestore, no_backup: bool) -> Result<(RestorePlan, Vec<Moved>)> {
     let PlannedRestore { plan, ready, stage } = planned;
     let moved = match stage {
         Stage::DryRun { .. } => Vec::new(),
@@ -32,10 +32,22 @@ pub(super) fn apply(planned: PlannedRestore) -> Result<(RestorePlan, Vec<Moved>)
             sync::sync_tree(&ready.path)?;
             // A server that was started meanwhile would continue with files that have other names by then.
             refuse_in_use(&plan.output)?;
-            put_in_place(&plan, &ready)?
+            let moved = put_in_place(&plan, &ready)?;
+            match no_backup {
+                true => delete(moved)?,
+                false => moved,
+            }
         }
     };
     Ok((plan, moved))
+}
+
+/// Deletes what was moved aside. What is restored is in place already.
+fn delete(moved: Vec<Moved>) -> Result<Vec<Moved>> {
+    for Moved { to, .. } in moved {
+        rename::remove_all(&to)?;
+    }
+    Ok(Vec::new())
 }
 
 /// Moves the log to where the server expects it, and moves aside what the plan replaces.

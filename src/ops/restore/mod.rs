@@ -43,7 +43,7 @@ pub fn restore(
     let planned = plan::plan(archive, contents.as_ref(), options, progress)?;
     let next = report::next_steps(&planned, options);
     progress.check()?;
-    let (plan, moved_aside) = apply::apply(planned)?;
+    let (plan, moved_aside) = apply::apply(planned, options.no_backup)?;
     Ok(RestoreReport {
         archive: archive.to_owned(),
         source: contents.map(|contents| contents.source),

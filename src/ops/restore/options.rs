@@ -17,6 +17,10 @@ pub struct RestoreOptions {
     pub owner: Option<Owner>,
     /// Whether to restore next to other files, and in place of an existing log, which is moved aside.
     pub force: bool,
+    /// Whether that log is deleted once the restored one is in its place.
+    pub no_backup: bool,
+    /// Whether the caller knows that no server uses the data directory, where that cannot be determined.
+    pub offline: bool,
     /// Whether this is a dry run: the archive is extracted, verified and converted in the directory for temporary files,
     /// and nothing is changed in the data directory.
     pub dry_run: bool,

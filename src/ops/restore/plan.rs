@@ -17,8 +17,8 @@ use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::escape::ShownPath;
 use crate::base::progress::Progress;
 use crate::base::units::Bytes;
-use crate::disk::open_writers::refuse_in_use;
 use crate::disk::publish::{Existing, NewDirectory, check_writable};
+use crate::disk::unseen_servers::refuse_unless_idle;
 use crate::disk::{Access, Lock, Owner, Scratch, free_bytes};
 
 /// The prefix of the names of unfinished restores.
@@ -219,7 +219,7 @@ impl Target {
 
     fn check_existing(&self, options: &RestoreOptions) -> Result<()> {
         let output = &options.output;
-        refuse_in_use(output)?;
+        refuse_unless_idle(output, options.offline)?;
         if options.force { Ok(()) } else { refuse_not_empty(output) }
     }
 }

@@ -7,6 +7,7 @@ use crate::keyspace::Functions;
 use crate::keyspace::from_dump::functions_of;
 use crate::live::client::Client;
 use crate::live::connection::Failure;
+use crate::live::pipeline::packed;
 use crate::live::running::RunningServer;
 
 /// Returns a side that is a server.
@@ -34,7 +35,8 @@ pub(super) fn functions_of_nodes(server: &RunningServer) -> Result<Option<Vec<Fu
     let mut all = Vec::new();
     for node in server.nodes() {
         let mut client = Client::new(&node);
-        let reply = client.connection().and_then(|node| node.call(&["FUNCTION", "DUMP"]));
+        let reply =
+            client.connection().and_then(|node| node.run(&packed(&[&b"FUNCTION"[..], b"DUMP"])));
         let payload = match reply {
             Ok(redis::Value::BulkString(payload)) => payload,
             Ok(_) | Err(Failure::Answer { .. }) => return Ok(None),
