@@ -260,6 +260,8 @@ struct BrokenSet {
     name: Option<String>,
     role: Option<String>,
     parts: Option<Vec<String>>,
+    set: Option<Value>,
+    verdicts: Vec<Value>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -241,7 +241,16 @@ fn everything_before_a_point_is_kept_and_no_transaction_is_cut_in_two() {
         ("0".to_owned(), head.len()),
     ];
     for (position, kept) in cases {
-        let run = place.run(&["recover", "a.aof", "--until", &position, "-o", "b.aof", "--force"]);
+        let run = place.run(&[
+            "recover",
+            "a.aof",
+            "--until",
+            &position,
+            "-o",
+            "b.aof",
+            "--force",
+            "--no-backup",
+        ]);
         assert_eq!(run.code, Some(0), "{position}: {run:#?}");
         assert_eq!(place.read("b.aof"), timed[..kept], "{position}");
     }
