@@ -228,6 +228,7 @@ pub mod options {
     pub use crate::analysis::data_filter::Filter;
     pub use crate::analysis::data_filter::KeyFilter;
     pub use crate::analysis::position::Position;
+    pub use crate::aof::conversion::Side as ConflictSide;
     pub use crate::archive::contents::Source;
     pub use crate::archive::method::Method;
     pub use crate::base::glob::Glob;
@@ -290,7 +291,7 @@ pub mod reports {
             Broken, Candidate, CandidateFile, CandidateKind, Conflicts, CutPoint, Deletions, Done,
             Event, EventKind, Example, JoinPlan, Joined, LossPlace, NewerRdb, PartSummary,
             PossibleFlush, RecoverMethod, RecoverPlan, RemovalReason, Removed, Tail, TimeRange,
-            Timeline, Turned, UndeletePlan, UnknownCommand, Unread, UnreadFlush, Verdict,
+            Timeline, UndeletePlan, UnknownCommand, Unread, UnreadFlush, Verdict,
         };
     }
 

@@ -34,7 +34,7 @@ pub struct Conflicts {
     /// Examples of keys that differ, with the kind of difference.
     pub examples: Vec<Example>,
     /// Commands that fail only after the removal, or only without it.
-    pub commands: Vec<Turned>,
+    pub(crate) commands: Vec<Turned>,
 }
 
 /// A key that differs after the removal.
@@ -50,19 +50,19 @@ pub struct Example {
 
 /// A command whose number of failures with one error differs after the removal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Turned {
+pub(crate) struct Turned {
     /// The command name.
-    pub command: &'static str,
+    pub(crate) command: &'static str,
     /// The error.
-    pub error: &'static str,
+    pub(crate) error: &'static str,
     /// The number of commands that fail with this error in the unmodified log.
-    pub failed_before: u64,
+    pub(crate) failed_before: u64,
     /// The number of commands that fail with this error after the removal.
-    pub fail_now: u64,
+    pub(crate) fail_now: u64,
     /// The file name of the part that contains the first such command.
-    pub part: String,
+    pub(crate) part: String,
     /// The byte offset of that command in the part.
-    pub offset: u64,
+    pub(crate) offset: u64,
 }
 
 /// The maximum number of keys that are named as examples.

@@ -95,7 +95,7 @@ mod verdict;
 pub use crate::analysis::unknown_commands::UnknownCommand;
 pub use crate::ops::repair::retained_ranges::Output;
 pub use candidates::{Candidate, CandidateFile, CandidateKind};
-pub use conflicts::{Conflicts, Example, Turned};
+pub use conflicts::{Conflicts, Example};
 pub(crate) use course::KeysAt;
 pub use cuts::{CutPoint, RemovalReason, Removed};
 pub use event_kind::EventKind;
