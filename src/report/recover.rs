@@ -26,7 +26,9 @@ use crate::aof::log::Layout;
 use crate::base::escape::ShownPath;
 use crate::base::next_step::NextStep;
 use crate::base::units::{Bytes, Count, counted};
-use crate::ops::recover::{Conflicts, Done, Expired, Joined, RecoverReport, RemovalReason, Winner};
+use crate::ops::recover::{
+    Conflicts, Done, Expired, Joined, LowerNumber, RecoverReport, RemovalReason, Winner,
+};
 
 /// Returns the report as text.
 pub fn text(report: &RecoverReport) -> String {
@@ -291,6 +293,14 @@ fn joined_sides(out: &mut String, joined: &Joined) -> fmt::Result {
         let what =
             format!("{} expired in the meantime, {were}: {some}", counted(joined.expired, "key"));
         row(out, "expired", &what)?;
+    }
+    if joined.lower > 0 {
+        let named = |it: &LowerNumber| format!("{} {} (not {})", it.key, it.result, it.other);
+        let some: Vec<String> = joined.lower_keys.iter().map(named).collect();
+        let keys = counted(joined.lower, "key");
+        let what =
+            format!("{keys} end with a lower number than on the other side: {}", some.join(", "));
+        row(out, "lower", &what)?;
     }
     Ok(())
 }

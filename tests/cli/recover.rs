@@ -334,6 +334,33 @@ fn both_sides_of_a_flush_are_joined_key_by_key() {
 }
 
 #[test]
+fn numbers_that_go_back_are_listed_before_anything_is_written() {
+    let place = Place::new();
+    let lines = "SET order 1042\nSET stock 5\nSET name x\nSET same 7\nFLUSHALL
+INCR order\nSET stock 9\nSET name y\nSET same 7";
+    place.put("a.aof", log(lines));
+    // Taken from the newer side, the order numbers begin again; from the older one, the stock goes back.
+    let cases = [
+        (&["--merge", "newer"][..], "order", 1, 1042),
+        (&["--merge", "older"], "stock", 5, 9),
+        (&["--undelete", "*"], "order", 1, 1042),
+    ];
+    for (how, key, result, other) in cases {
+        let args = [&["recover", "a.aof", "--dry-run"], how].concat();
+        let run = place.run(&[&args[..], &["--json"]].concat());
+        let joined = json(&run)["done"]["joined"].clone();
+        assert_eq!(joined["lower"], 1, "{how:?}: {run:#?}");
+        let expected = serde_json::json!([
+            { "db": 0, "key": format!("\"{key}\""), "result": result, "other": other }
+        ]);
+        assert_eq!(joined["lower_keys"], expected, "{how:?}");
+        let text = place.run(&args).stdout;
+        assert!(text.contains(&format!("\"{key}\" {result} (not {other})")), "{text}");
+        assert_eq!(place.names(), ["a.aof"]);
+    }
+}
+
+#[test]
 fn single_keys_are_brought_back_as_they_were_last() {
     let place = Place::new();
     let lines = "SET user:1 first\nSET user:1 last\nSET user:2 x\nSET other 1\nDEL user:1 other

@@ -13,9 +13,10 @@ use crate::base::progress::Progress;
 use crate::base::server::Server;
 use crate::keyspace::fingerprint::{Detail, Fingerprint};
 use crate::keyspace::from_rdb::NonKeyData;
-use crate::keyspace::{Entry, Keyspace, Value};
+use crate::keyspace::{Entry, Keyspace, StringValue, Value};
 use crate::ops::compact::{MakeShare, Source, TakeShare};
 use crate::ops::repair::retained_ranges;
+use crate::rdb::write::canonical;
 use crate::replay::pair::each_pair;
 use crate::replay::{
     Pair, ReplayOptions, ReplayStats, RouteOptions, Routed, replay_pair, route_together,
@@ -59,9 +60,27 @@ pub struct Joined {
     pub expired_were: Expired,
     /// The names of some of the expired keys, escaped for display.
     pub expired_keys: Vec<String>,
+    /// The number of keys on both sides whose value is a lower number in the result than on the other side, as of a
+    /// counter that goes back.
+    pub lower: u64,
+    /// Some of these keys.
+    pub lower_keys: Vec<LowerNumber>,
 }
 
-/// The maximum number of expired keys that are named.
+/// A key whose value is a lower number in the result than on the side that was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct LowerNumber {
+    /// The database number.
+    pub db: u32,
+    /// The key name, escaped for display.
+    pub key: String,
+    /// The number in the result.
+    pub result: i64,
+    /// The number on the other side.
+    pub other: i64,
+}
+
+/// The maximum number of keys of each kind that are named.
 const NAMED: usize = 20;
 
 /// Counters that are updated while shards are joined.
@@ -76,6 +95,8 @@ pub(crate) struct Tally {
     pub(crate) equal: u64,
     pub(super) expired: u64,
     pub(super) expired_keys: Vec<(u32, String)>,
+    lower: u64,
+    lower_keys: Vec<LowerNumber>,
 }
 
 impl Tally {
@@ -89,9 +110,24 @@ impl Tally {
         }
     }
 
+    /// Notes a key that both sides have, of which the entry of one side is taken.
+    pub(super) fn taken(&mut self, db: u32, taken: &Entry<'_>, other: &Entry<'_>) {
+        let (Some(result), Some(other)) = (number(taken), number(other)) else { return };
+        if result < other {
+            self.lower += 1;
+            let key = Shown(taken.key()).to_string();
+            self.lower_keys.push(LowerNumber { db, key, result, other });
+            if self.lower_keys.len() > 2 * NAMED {
+                self.settle();
+            }
+        }
+    }
+
     fn settle(&mut self) {
         self.expired_keys.sort();
         self.expired_keys.truncate(NAMED);
+        self.lower_keys.sort();
+        self.lower_keys.truncate(NAMED);
     }
 
     fn join(&mut self, other: Tally) {
@@ -101,6 +137,8 @@ impl Tally {
         self.equal += other.equal;
         self.expired += other.expired;
         self.expired_keys.extend(other.expired_keys);
+        self.lower += other.lower;
+        self.lower_keys.extend(other.lower_keys);
         self.settle();
     }
 
@@ -119,7 +157,18 @@ impl Tally {
             expired: self.expired,
             expired_were: expired,
             expired_keys: self.expired_keys.into_iter().map(|(_, name)| name).collect(),
+            lower: self.lower,
+            lower_keys: self.lower_keys,
         }
+    }
+}
+
+/// Returns the number that a value is.
+fn number(entry: &Entry<'_>) -> Option<i64> {
+    match &entry.value {
+        Value::String(StringValue::Int(number)) => Some(*number),
+        Value::String(text) => text.with(canonical),
+        _ => None,
     }
 }
 
@@ -295,12 +344,19 @@ impl How<'_> {
         newer: &mut Keyspace<'a>,
         tally: &mut Tally,
     ) {
-        let exists = newer.db(db).contains(entry.key());
+        let other = newer.db(db).get(entry.key());
+        let exists = other.is_some();
         let wins = match self.rule {
             Rule::Merge(winner) => !exists || winner == Winner::Older,
             Rule::Replace => true,
         };
         tally.on_both_sides += u64::from(exists);
+        if let Some(other) = other {
+            match wins {
+                true => tally.taken(db, &entry, other),
+                false => tally.taken(db, other, &entry),
+            }
+        }
         let has_passed = entry.expires_ms().is_some_and(|time| time < self.now_ms);
         let expired = self.expired.filter(|_| wins && has_passed && self.rule != Rule::Replace);
         if let Some(expired) = expired {

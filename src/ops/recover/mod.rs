@@ -99,7 +99,7 @@ pub use conflicts::{Conflicts, Example};
 pub(crate) use course::KeysAt;
 pub use cuts::{CutPoint, RemovalReason, Removed};
 pub use event_kind::EventKind;
-pub use join::{Expired, Joined, Winner};
+pub use join::{Expired, Joined, LowerNumber, Winner};
 pub(crate) use join::{How, JoinedSource, Rule, Tally};
 pub use losses::{Deletions, LossPlace};
 pub use options::{Choice, RecoverOptions};

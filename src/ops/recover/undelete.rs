@@ -239,8 +239,10 @@ impl<'a> Stash<'_, 'a> {
                 if !is_expired || self.wanted.within.is_none() {
                     tally.on_both_sides += 1;
                     if !older_wins {
+                        tally.taken(db, newer, &entry);
                         continue;
                     }
+                    tally.taken(db, &entry, newer);
                 }
             }
             if by_name && !self.wanted.wants_named(key) {
