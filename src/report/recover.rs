@@ -299,7 +299,7 @@ fn joined_sides(out: &mut String, joined: &Joined) -> fmt::Result {
         let some: Vec<String> = joined.lower_keys.iter().map(named).collect();
         let keys = counted(joined.lower, "key");
         let what =
-            format!("{keys} end with a lower number than on the other side: {}", some.join(", "));
+            format!("{keys} with a lower number than on the other side: {}", some.join(", "));
         row(out, "lower", &what)?;
     }
     Ok(())

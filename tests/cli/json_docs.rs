@@ -167,6 +167,9 @@ impl Printed {
         place.put("torn-too.aof", torn());
         let later = [command(&["INCR", "a"]), command(&["LPUSH", "b", "x"])].concat();
         place.put("conflicts.aof", [sound(), command(&["FLUSHALL"]), later].concat());
+        let counter =
+            [command(&["SET", "n", "9"]), command(&["FLUSHALL"]), command(&["INCR", "n"])];
+        place.put("counter.aof", counter.concat());
         place.put("utf16.aof", b"\xff\xfe*\x003\0\r\0\n\0");
         place.put_set("set", &[("appendonly.aof.1.incr.aof", &sound())]);
         place.put(
@@ -195,6 +198,7 @@ impl Printed {
             "recover flush.aof --excise 1 -n",
             "recover flush.aof --until #2 -n",
             "recover flush.aof --merge newer -n",
+            "recover counter.aof --merge newer -n",
             "recover a.aof --undelete * -o undeleted",
             "strip-flushall ends.aof --in-place",
             "repair html.aof -n",

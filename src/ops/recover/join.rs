@@ -64,20 +64,20 @@ pub struct Joined {
     /// counter that goes back.
     pub lower: u64,
     /// Some of these keys.
-    pub lower_keys: Vec<LowerNumber>,
+    pub(crate) lower_keys: Vec<LowerNumber>,
 }
 
 /// A key whose value is a lower number in the result than on the side that was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct LowerNumber {
+pub(crate) struct LowerNumber {
     /// The database number.
-    pub db: u32,
+    pub(crate) db: u32,
     /// The key name, escaped for display.
-    pub key: String,
+    pub(crate) key: String,
     /// The number in the result.
-    pub result: i64,
+    pub(crate) result: i64,
     /// The number on the other side.
-    pub other: i64,
+    pub(crate) other: i64,
 }
 
 /// The maximum number of keys of each kind that are named.
