@@ -54,8 +54,10 @@ fn into_server(report: &RecoverReport) -> Option<NextStep> {
     let from = report.hold_origin.as_ref()?;
     let event;
     let options: &[&str] = match report.verdict {
-        Verdict::EndsInFlush { .. } => &["--strip"],
-        Verdict::FlushWithin { event: number } if !is_damaged(report) => {
+        // The server goes on writing, so that the flush is not at the end for long.
+        Verdict::EndsInFlush { event: number } | Verdict::FlushWithin { event: number }
+            if !is_damaged(report) =>
+        {
             event = event_of(report, number)?.number.to_string();
             &["--merge", "newer", "--excise", &event]
         }
@@ -106,9 +108,16 @@ fn choices(report: &RecoverReport) -> Vec<NextStep> {
         return use_candidate(report).into_iter().collect();
     }
     let mut choices = match report.verdict {
-        Verdict::EndsInFlush { .. } => {
-            vec![choice(report, "Recover it to a new path; nothing here is changed:", &["--strip"])]
-        }
+        Verdict::EndsInFlush { event } => match event_of(report, event) {
+            // The server goes on writing to what was secured.
+            Some(event) if report.hold_origin.is_some() && !is_damaged(report) => {
+                undo::choices(report, event, false)
+            }
+            _ => {
+                let why = "Recover it to a new path; nothing here is changed:";
+                vec![choice(report, why, &["--strip"])]
+            }
+        },
         Verdict::FlushWithin { event } => flush_within(report, event_of(report, event)),
         Verdict::Deletions { event } => {
             deleted(report, event.and_then(|event| event_of(report, event)))

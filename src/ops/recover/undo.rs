@@ -43,7 +43,8 @@ pub(super) fn choices(report: &RecoverReport, event: &Event, is_damaged: bool) -
 /// Returns the command that undoes an event, for the list of events; `None` if the event removed no keys.
 pub(super) fn undo(report: &RecoverReport, event: &Event) -> Option<NextStep> {
     let is_damaged = report.broken.is_some();
-    if report.trailing.contains(&event.number) && event.keys_lost != Some(0) {
+    let is_growing = report.hold_origin.is_some() && !is_damaged;
+    if report.trailing.contains(&event.number) && event.keys_lost != Some(0) && !is_growing {
         return Some(choice(report, "Remove the FLUSHALL at the end:", &["--strip"]));
     }
     match event.what {

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::on_each;
 use crate::support::json_docs::Docs;
-use crate::support::{Binary, FAMILIES, Run, Running, Setup, aofkit, free_port, temp_dir};
+use crate::support::{Binary, FAMILIES, Reply, Run, Running, Setup, aofkit, free_port, temp_dir};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let name = "printed_instructions_of_a_hold_restore_a_flushed_server";
@@ -104,16 +104,19 @@ fn restored_as_instructed(binary: &Binary) {
         "was secured from the server at".into(),
         format!("\n       {client}-cli -s {socket} SHUTDOWN NOSAVE\n"),
         format!("\n       cp -p {snapshot} {snapshot}.kept\n"),
-        format!("\n       aofkit recover {} --strip --output ", set.display()),
+        format!("\n       aofkit recover {} --merge newer --excise 1 --output ", set.display()),
     ] {
         assert!(run.stdout.contains(&text), "{text}: {run:#?}");
     }
 
-    // The rewrite destroys the server's own copy of the data. The restore follows the printed instructions.
+    // The server goes on writing to what was secured, and the rewrite destroys its own copy of the data. The restore
+    // follows the printed instructions.
+    setup.server.client.call(&["SET", "written-since", "1"]);
     setup.server.rewrite();
     let result = temp_dir();
     let new = result.path().join("recovered");
-    let run = Run::of(&mut recover(&[set, "--strip".as_ref(), "--output".as_ref(), &new]));
+    let options = ["--merge", "newer", "--excise", "1", "--output"].map(Path::new);
+    let run = Run::of(&mut recover(&[&[set.as_path()], &options[..], &[&new]].concat()));
     assert_eq!(run.code, Some(0), "{run:#?}");
     let below = set.display().to_string();
     let (_, instructions) = run.stdout.split_once("To put it in place:").expect("instructions");
@@ -133,6 +136,7 @@ fn restored_as_instructed(binary: &Binary) {
     }
     let server = Running::start(binary, data.path(), &[("appendonly", "yes")]);
     let mut server = server.unwrap_or_else(|ended| panic!("{}: {}", binary.line, ended.log));
+    assert_eq!(server.client.call(&["DEL", "written-since"]), Reply::Int(1));
     assert_eq!(server.digest(), digest);
 }
 

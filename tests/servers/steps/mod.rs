@@ -139,14 +139,21 @@ fn in_place(binary: &Binary, supervision: Supervision) {
 
 /// The log of a server that goes on running is secured, and the keys are put into it.
 fn into_server(binary: &Binary, supervision: Supervision) {
-    let site = Site::start(binary, supervision, AOF);
-    let before = fill(&site);
-    site.client().call(&["FLUSHALL"]);
-    write_later(&site);
-    let run = site.shell("aofkit recover --hold -s socket");
-    let command = site.choice(&run.stdout, &["--into"]);
-    site.must(&command);
-    expect(&site, &before, true);
+    for is_flush_at_the_end in [false, true] {
+        let site = Site::start(binary, supervision, AOF);
+        let before = fill(&site);
+        site.client().call(&["FLUSHALL"]);
+        if !is_flush_at_the_end {
+            write_later(&site);
+        }
+        let run = site.shell("aofkit recover --hold -s socket");
+        if is_flush_at_the_end {
+            write_later(&site);
+        }
+        let command = site.choice(&run.stdout, &["--into"]);
+        site.must(&command);
+        expect(&site, &before, true);
+    }
 }
 
 fn each_candidate(binary: &Binary, supervision: Supervision) {
