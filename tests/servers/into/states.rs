@@ -9,13 +9,53 @@ use libtest_mimic::Trial;
 use super::super::matrix;
 use super::super::pairs::{SOURCES, Source, differences, dump};
 use super::{empty, into, keys, report};
-use crate::support::{Binary, LINES, Running, on_each, temp_dir};
+use crate::support::{Binary, FAMILIES, LINES, Running, aofkit, on_each, temp_dir};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = on_each(&LINES, "into::states_of_a_server_are_put_into_another", states);
     let name = "into::data_of_every_other_line_is_put_into_a_server_or_named";
     trials.extend(on_each(&LINES, name, pairs));
+    let name = "into::two_data_sets_are_merged_into_a_server";
+    trials.extend(on_each(&FAMILIES, name, merged));
     trials
+}
+
+/// Two snapshots of one server are merged into a running server, and its keys compared with those that it would have if
+/// the commands had been run there.
+fn merged(binary: &Binary) {
+    let (source, target, expected) = (temp_dir(), temp_dir(), temp_dir());
+    let files = temp_dir();
+    let run = |server: &mut Running, lines: &str| {
+        for line in lines.lines() {
+            server.client.call(&line.split_whitespace().collect::<Vec<_>>());
+        }
+    };
+    let old = "SET only:old 1\nSET both old\nRPUSH list a b\nSELECT 3\nSADD set x\nSELECT 0";
+    let new = "SET only:new 2\nSET both new\nHSET hash f v\nEXPIREAT only:new 4102444800";
+    let mut writer = empty(binary, source.path());
+    let mut save = |lines: &str, name: &str| {
+        run(&mut writer, "FLUSHALL");
+        run(&mut writer, lines);
+        run(&mut writer, "SAVE");
+        let path = files.path().join(name);
+        fs::copy(source.path().join("dump.rdb"), &path).expect("a copy");
+        path
+    };
+    let (old_file, new_file) = (save(old, "old.rdb"), save(new, "new.rdb"));
+    let mut server = empty(binary, target.path());
+    let mut reference = empty(binary, expected.path());
+    for (prefer, order) in [("new", [old, new]), ("old", [new, old])] {
+        run(&mut server, "FLUSHALL");
+        run(&mut reference, "FLUSHALL");
+        order.iter().for_each(|lines| run(&mut reference, lines));
+        let mut command = aofkit();
+        command.arg("merge").arg(&old_file).arg(&new_file).args(["--prefer", prefer]);
+        command.arg("--into").arg(server.socket()).args(["--check", "all"]);
+        let done = report(&mut command, 0);
+        assert_eq!((keys(&done, "restored"), keys(&done, "failed")), (6, 0), "{done}");
+        assert_eq!(done["checked"], 6, "{done}");
+        assert_eq!(server.digest(), reference.digest(), "{prefer}");
+    }
 }
 
 fn states(binary: &Binary) {
