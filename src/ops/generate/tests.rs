@@ -259,12 +259,16 @@ fn output_is_atomic_and_replaced_only_with_force() {
 
     let refused = generate(&path, &small(), Existing::Keep, &Silent).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Refused);
-    assert!(refused.next_step().unwrap().contains("--force"));
+    assert!(!refused.next_step().unwrap().contains("--force"));
 
     let other = GenerateOptions { seed: 1, ..small() };
-    generate(&path, &other, Existing::Replace, &Silent).unwrap();
+    generate(&path, &other, Existing::Overwrite, &Silent).unwrap();
     assert!(fs::read(&path).unwrap() == written(&other).0);
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing unfinished is left");
+    generate(&path, &small(), Existing::Replace, &Silent).unwrap();
+    let kept =
+        fs::read_dir(dir.path()).unwrap().map(|entry| fs::read(entry.unwrap().path()).unwrap());
+    assert!(kept.filter(|kept| *kept == written(&other).0).count() == 1, "what was there is kept");
 }
 
 #[test]
@@ -301,7 +305,7 @@ fn a_multi_part_log_has_the_files_that_a_server_would_write() {
     assert_eq!(base.iter().filter(|command| command[0] == b"SELECT").count(), 2);
     let refused = generate(&path, &options, Existing::Keep, &Silent).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Refused);
-    let again = generate(&path, &options, Existing::Replace, &Silent).unwrap();
+    let again = generate(&path, &options, Existing::Overwrite, &Silent).unwrap();
     assert_eq!(again.files, report.files);
 
     fs::write(path.join("precious"), "").unwrap();
