@@ -92,8 +92,9 @@ pub(crate) fn open_wrapped(
     if !fs::metadata(path).is_ok_and(|metadata| metadata.is_file()) {
         return Ok(None);
     }
+    // Only a file of this kind is mapped here: what is mapped once has one length.
+    let Some(wrap) = wrap_of(path) else { return Ok(None) };
     let file = Mapping::open(path)?;
-    let Some(wrap) = Wrap::of(file.bytes()) else { return Ok(None) };
     progress.phase("decompress", file.len());
     let (content, unwrapped) = decompress(&file, wrap, progress)?;
     file.check()?;
@@ -103,6 +104,13 @@ pub(crate) fn open_wrapped(
     }
     let log = open_content(path, file.with_content(content)?);
     Ok(Some((log, unwrapped)))
+}
+
+/// Returns how the file at `path` is compressed. A file that cannot be read is reported by those who read all of it.
+fn wrap_of(path: &Path) -> Option<Wrap> {
+    let mut head = Vec::new();
+    File::open(path).ok()?.take(4).read_to_end(&mut head).ok()?;
+    Wrap::of(&head)
 }
 
 fn decompress(file: &Mapping, wrap: Wrap, progress: &dyn Progress) -> Result<(Mapping, Unwrapped)> {
