@@ -26,7 +26,7 @@ pub(crate) struct JoinedLog {
     pub(crate) commands: u64,
 }
 
-/// The most logs of one file that are told apart. The last one has all bytes after it.
+/// The most logs of one file that are distinguished. The last one has all bytes after it.
 const MOST_LOGS: usize = 1000;
 
 /// Returns the logs that are joined in a part; empty if it is only one.

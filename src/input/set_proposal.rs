@@ -44,7 +44,7 @@ pub(crate) fn propose(broken: &BrokenSet) -> Result<(Log, SetProposal)> {
     let place = match manifest {
         // A name that differs from that of the parts is not found by their server.
         Some(manifest) if directory.parts.is_empty() => manifest.to_owned(),
-        _ => path.join(with_suffix(&directory.name)),
+        _ => path.join(manifest_name(&directory.name)),
     };
     let fault = (broken.fault.kind(), broken.fault.brief());
     directory.proposal(choice, place, fault)
@@ -62,7 +62,7 @@ pub(crate) fn propose_name(log: &Log) -> Result<Option<(Log, SetProposal)>> {
     let mut names: Vec<OsString> = names.map(|part| part.appendfilename.to_owned()).collect();
     names.dedup();
     let [name] = names.as_slice() else { return Ok(None) };
-    let place = found.with_file_name(with_suffix(name));
+    let place = found.with_file_name(manifest_name(name));
     if name == stem || place.exists() {
         return Ok(None);
     }
@@ -100,7 +100,8 @@ pub(crate) fn modified(path: &Path) -> Option<i64> {
     i64::try_from(modified.duration_since(UNIX_EPOCH).ok()?.as_secs()).ok()
 }
 
-fn with_suffix(name: &OsStr) -> OsString {
+/// Returns the file name of the manifest of a set with this `appendfilename`.
+pub(crate) fn manifest_name(name: &OsStr) -> OsString {
     let mut name = name.to_owned();
     name.push(".manifest");
     name

@@ -19,7 +19,7 @@ use crate::input::archive::verify::is_archive;
 use crate::input::files::{LeftBehind, ListedFile, Listing};
 use crate::input::hold_origin::HoldOrigin;
 use crate::input::part_sets::{NumberedPart, PartSet, pair};
-use crate::input::set_proposal::modified;
+use crate::input::set_proposal::{manifest_name, modified};
 
 /// What the name of a directory with a secured log begins with.
 pub(super) const HOLD: &str = "aofkit-hold-";
@@ -152,18 +152,12 @@ impl Scope {
                 || begins_with(OsStr::new(SET)))
             .then_some(Scope::Everything),
             Scope::Beside(file) => {
-                let has_set = || directory.join(with_manifest(file)).is_file();
+                let has_set = || directory.join(manifest_name(file)).is_file();
                 (begins_with(OsStr::new(SET)) && has_set()).then_some(Scope::Everything)
             }
             Scope::Everything => Some(Scope::Everything),
         }
     }
-}
-
-fn with_manifest(name: &OsStr) -> OsString {
-    let mut name = name.to_owned();
-    name.push(".manifest");
-    name
 }
 
 /// A candidate that was found.
