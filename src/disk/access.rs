@@ -145,18 +145,20 @@ impl Access {
         io::copy(&mut from, &mut self.create(to)?)
     }
 
-    /// Creates a directory and those above it, as far as they are missing.
+    /// Creates the directory `path` and those between it and the existing `top`, as far as they are missing.
+    ///
+    /// `top` itself is never created: an interruption of the process removes unfinished output, and nothing that
+    /// runs meanwhile may create it again.
     ///
     /// # Errors
     ///
-    /// When the system refuses.
-    pub fn create_directories(&self, path: &Path) -> io::Result<()> {
+    /// When the system refuses, `path` is not below `top`, or `top` does not exist.
+    pub fn create_directories(&self, top: &Path, path: &Path) -> io::Result<()> {
         if path.is_dir() {
             return Ok(());
         }
-        if let Some(above) = path.parent().filter(|above| !above.as_os_str().is_empty()) {
-            self.create_directories(above)?;
-        }
+        let above = path.parent().filter(|above| path != top && above.starts_with(top));
+        self.create_directories(top, above.ok_or(io::ErrorKind::NotFound)?)?;
         match DirBuilder::new().mode(PRIVATE_DIRECTORY).create(path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
             created => {
@@ -261,11 +263,27 @@ mod tests {
         {
             let access = access(&path(&format!("{source:o}")), source);
             let set = path(&format!("set {source:o}"));
-            access.create_directories(&set).unwrap();
+            access.create_directories(directory.path(), &set).unwrap();
             access.write(&set.join("part"), b"").unwrap();
             let expected = (below & !umask(), file & !umask());
             assert_eq!((mode(&set), mode(&set.join("part"))), expected, "{source:o}");
         }
+    }
+
+    #[test]
+    fn directories_are_created_below_an_existing_one_only() {
+        let directory = tempfile::tempdir().unwrap();
+        let top = directory.path().join("removed");
+        let create = |path: &Path| Access::PRIVATE.create_directories(&top, path);
+        for path in [top.join("set"), top.join("deep/set"), top.clone()] {
+            assert_eq!(create(&path).unwrap_err().kind(), io::ErrorKind::NotFound);
+            assert!(!top.exists());
+        }
+        fs::create_dir(&top).unwrap();
+        create(&top.join("deep/set")).unwrap();
+        create(&top.join("deep/set")).unwrap();
+        assert!(top.join("deep/set").is_dir());
+        assert!(create(&directory.path().join("beside")).is_err());
     }
 
     #[test]

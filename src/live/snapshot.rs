@@ -77,7 +77,7 @@ impl Snapshot {
         let below = scratch.path().join("fixed");
         let set = below.join(files.appenddirname.as_deref().unwrap_or_default());
         Access::PRIVATE
-            .create_directories(&set)
+            .create_directories(scratch.path(), &set)
             .map_err(|error| Error::io("create", &set, error))?;
         let count = self.log.parts.len();
         for (part, &end) in self.log.parts.iter().zip(&self.ends) {
@@ -236,10 +236,10 @@ impl Set {
             Set::Single(_) => put(&files.log, &log),
             Set::Parts(manifest) => {
                 let from = files.log.parent().unwrap_or(&files.dir);
-                let to = log.parent().unwrap_or(to);
-                access.create_directories(to)?;
+                let set = log.parent().unwrap_or(to);
+                access.create_directories(to, set)?;
                 for entry in &manifest.entries {
-                    put(&from.join(entry.file_name()), &to.join(entry.file_name()))?;
+                    put(&from.join(entry.file_name()), &set.join(entry.file_name()))?;
                 }
                 access.write(&log, &manifest.to_bytes())
             }

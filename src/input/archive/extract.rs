@@ -133,7 +133,7 @@ fn put(from: &Path, to: &Path, existing: Existing, stage: &Path) -> Result<()> {
         Existing::Overwrite => {
             let old = stage.join("old");
             Access::PRIVATE
-                .create_directories(&old)
+                .create_directories(stage, &old)
                 .map_err(|error| Error::io("create", &old, error))?;
             rename::put_instead(from, to, &old.join(from.file_name().unwrap_or_default()))
         }

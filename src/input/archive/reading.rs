@@ -100,7 +100,7 @@ pub(crate) fn read_archive(
     let root = scratch.path().join("log");
     let access = access_of_archive(&mapping)?;
     access
-        .create_directories(&root)
+        .create_directories(scratch.path(), &root)
         .map_err(|error| Error::io("create a directory in", &place, error))?;
     let stage = Stage { path: &root, access, depth: Depth::Whole };
     let Examined { mut report, damage } = examine(path, &opened, Some(&stage), inspect, progress)

@@ -366,7 +366,10 @@ fn create_directory(stage: &Stage<'_>, entry: &Located) -> Result<()> {
         return Ok(());
     }
     let path = stage.path.join(&entry.raw);
-    stage.access.create_directories(&path).map_err(|error| Error::io("create", path, error))
+    stage
+        .access
+        .create_directories(stage.path, &path)
+        .map_err(|error| Error::io("create", path, error))
 }
 
 fn finish_file(file: &File, stage: Option<&Stage<'_>>, entry: &Located) -> std::io::Result<()> {
@@ -403,7 +406,7 @@ fn create(stage: &Stage<'_>, entry: &Located) -> Result<(File, PathBuf)> {
     let path = stage.path.join(&entry.raw);
     let failed = |error| Error::io("write", &path, error);
     if let Some(parent) = path.parent() {
-        stage.access.create_directories(parent).map_err(failed)?;
+        stage.access.create_directories(stage.path, parent).map_err(failed)?;
     }
     let file = stage.access.create(&path).map_err(failed)?;
     Ok((file, path))

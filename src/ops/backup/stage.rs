@@ -54,7 +54,7 @@ fn cut(log: &Log, ends: &[u64], scratch: &Scratch) -> Result<Option<PathBuf>> {
         Layout::MultiPart { .. } => directory.join("appendonlydir"),
         _ => directory.clone(),
     };
-    Access::PRIVATE.create_directories(&below).map_err(failed)?;
+    Access::PRIVATE.create_directories(scratch.path(), &below).map_err(failed)?;
     let is_beside = |path: &Path| log.opened.parent() == path.parent();
     for (part, &end) in log.parts.iter().zip(ends) {
         let name = part.path.file_name().unwrap_or_default();

@@ -272,7 +272,7 @@ fn set(log: &Log, scratch: &Path) -> Result<Ready> {
     };
     let path = scratch.join("set").join(&name);
     let access = access_of([log]);
-    access.create_directories(&path).map_err(|error| Error::io("create", &path, error))?;
+    access.create_directories(scratch, &path).map_err(|error| Error::io("create", &path, error))?;
     let listed =
         log.manifest.as_ref().map(|file| file.manifest.entries.as_slice()).unwrap_or_default();
     let mut entries = Vec::new();
