@@ -1,12 +1,14 @@
-//! Runs every `$ aofkit ...` in the console blocks of the README and compares its output with the README.
+//! Runs every `$ aofkit ...` in the console blocks of the README and of the pages in docs/, and compares the outputs.
 
 #![allow(clippy::unwrap_used)]
 
-use std::fs;
-use std::path::Path;
+#[path = "support/documents.rs"]
+#[allow(dead_code, reason = "the sandbox is for other tests")]
+mod documents;
+
 use std::process::Command;
 
-/// Returns the README with the current outputs of the program.
+/// Returns a document with the current outputs of the program.
 fn rerun(readme: &str) -> String {
     let mut now = String::new();
     let mut lines = readme.lines();
@@ -34,44 +36,24 @@ fn rerun(readme: &str) -> String {
 }
 
 #[test]
-fn examples_print_what_the_readme_shows() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-    let readme = std::fs::read_to_string(&path).unwrap();
-    let now = rerun(&readme);
-    if std::env::var_os("AOFKIT_UPDATE_README").is_some() {
-        std::fs::write(&path, &now).unwrap();
-    }
-    assert!(readme.contains("```console\n$ aofkit "));
-    assert_eq!(readme, now, "AOFKIT_UPDATE_README=1 cargo test --test readme updates it");
-}
-
-/// Every relative link of a document leads to a file.
-#[test]
-fn links_lead_to_files() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut checked = 0;
-    for document in [
-        "README.md",
-        "CHANGELOG.md",
-        "docs/commands.md",
-        "docs/into.md",
-        "docs/json.md",
-        "docs/performance.md",
-        "docs/servers.md",
-        "benches/README.md",
-        "fuzz/README.md",
-        "testdata/README.md",
-    ] {
-        let path = root.join(document);
-        let text = fs::read_to_string(&path).expect("a document");
-        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let file = link.split('#').next().unwrap_or_default();
-            if file.is_empty() || file.contains("://") {
-                continue;
-            }
-            checked += 1;
-            assert!(path.with_file_name("").join(file).exists(), "{document}: {link}");
+fn examples_print_what_the_documents_show() {
+    let (mut shown, mut wrong) = (0, Vec::new());
+    for document in documents::documents() {
+        let path = documents::root().join(&document);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let now = rerun(&text);
+        if std::env::var_os("AOFKIT_UPDATE_README").is_some() {
+            std::fs::write(&path, &now).unwrap();
+        }
+        shown += text.matches("```console\n$ aofkit ").count();
+        if text != now {
+            let lines = text.lines().zip(now.lines());
+            let at = lines.take_while(|(shown, printed)| shown == printed).count();
+            let printed = now.lines().nth(at).unwrap_or_default();
+            wrong.push(format!("{document}, line {}, is now: {printed}", at + 1));
         }
     }
-    assert!(checked > 5, "{checked} links");
+    assert!(shown > 5, "{shown}");
+    let update = "AOFKIT_UPDATE_README=1 cargo test --test readme updates them";
+    assert!(wrong.is_empty(), "{}\n{update}", wrong.join("\n"));
 }

@@ -13,6 +13,7 @@ mod servers {
     pub(crate) mod deep_checks;
     pub(crate) mod diff;
     pub(crate) mod diff_live;
+    pub(crate) mod docs;
     pub(crate) mod generate;
     pub(crate) mod into;
     pub(crate) mod keyspace_rdb;
@@ -45,6 +46,7 @@ fn main() {
         servers::deep_checks::trials(),
         servers::diff::trials(),
         servers::diff_live::trials(),
+        servers::docs::trials(),
         servers::generate::trials(),
         servers::into::trials(),
         servers::keyspace_rdb::trials(),

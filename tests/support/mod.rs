@@ -9,6 +9,8 @@ mod client;
 mod cluster;
 mod data_dir;
 pub(crate) mod differential;
+#[allow(dead_code)] // Some of its functions are for tests without servers.
+pub(crate) mod documents;
 #[allow(dead_code)] // One of its functions is only for tests without servers.
 pub(crate) mod json_docs;
 mod log;
