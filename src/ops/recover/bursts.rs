@@ -6,6 +6,9 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
+
+use hashbrown::HashSet;
 
 use super::course::{Course, KeyCounts, PLACES};
 use super::event_kind::EventKind;
@@ -78,7 +81,8 @@ pub(super) struct Cell {
     /// The position of the last command, and the byte offset at which it ends.
     pub(super) last: Position,
     pub(super) end: u64,
-    prefixes: BTreeMap<Vec<u8>, u64>,
+    /// The number of keys of each prefix: so few that a list is the fastest map of them.
+    prefixes: Vec<(Arc<[u8]>, u64)>,
 }
 
 impl Cell {
@@ -95,46 +99,60 @@ impl Cell {
             (self.last, self.end) = (other.last, other.end);
         }
         for (prefix, keys) in other.prefixes {
-            self.count_prefix(prefix, keys, prefixes);
+            self.count_prefix(&prefix, keys, prefixes, || prefix.clone());
         }
     }
 
     /// Returns the most frequent prefixes, most frequent first.
     pub(super) fn prefixes(&self) -> Vec<KeyPrefix> {
-        let mut prefixes: Vec<(&Vec<u8>, &u64)> = self.prefixes.iter().collect();
-        prefixes.sort_by_key(|(prefix, keys)| (std::cmp::Reverse(**keys), (*prefix).clone()));
-        let reported = prefixes.into_iter().take(REPORTED);
+        let mut prefixes = self.prefixes.clone();
+        prefixes.sort_by_key(|(prefix, keys)| (std::cmp::Reverse(*keys), prefix.clone()));
+        let reported = prefixes.iter().take(REPORTED);
         reported.map(|(prefix, keys)| KeyPrefix::new(prefix, *keys)).collect()
     }
 
-    fn count_prefix(&mut self, prefix: Vec<u8>, keys: u64, most: usize) {
-        if self.prefixes.len() < most || self.prefixes.contains_key(&prefix) {
-            *self.prefixes.entry(prefix).or_default() += keys;
+    /// Counts the keys of a prefix, whose name is made by `name` if it is the first of the cell.
+    fn count_prefix(
+        &mut self,
+        prefix: &[u8],
+        keys: u64,
+        most: usize,
+        name: impl FnOnce() -> Arc<[u8]>,
+    ) {
+        let counted = self.prefixes.iter_mut().find(|(counted, _)| **counted == *prefix);
+        if let Some((_, counted)) = counted {
+            *counted += keys;
+        } else if self.prefixes.len() < most {
+            self.prefixes.push((name(), keys));
         }
     }
 }
 
 /// The cells of one shard or of all shards.
 #[derive(Debug)]
-pub(super) struct Cells<Id>(BTreeMap<Id, Cell>);
+pub(super) struct Cells<Id> {
+    cells: BTreeMap<Id, Cell>,
+    /// The prefixes that cells count, each allocated once.
+    names: HashSet<Arc<[u8]>>,
+}
 
 impl<Id> Default for Cells<Id> {
     fn default() -> Self {
-        Cells(BTreeMap::new())
+        Cells { cells: BTreeMap::new(), names: HashSet::new() }
     }
 }
 
 impl<Id: Ord> Cells<Id> {
     pub(super) fn get(&self, id: &Id) -> Option<&Cell> {
-        self.0.get(id)
+        self.cells.get(id)
     }
 
     /// Counts a key that a command removed.
     pub(super) fn count(&mut self, id: Id, at: Position, end: u64, key: &[u8]) {
-        if self.0.len() >= CELLS && !self.0.contains_key(&id) {
+        if self.cells.len() >= CELLS && !self.cells.contains_key(&id) {
             return;
         }
-        let cell = self.0.entry(id).or_default();
+        let cell = self.cells.entry(id).or_default();
         if cell.keys == 0 {
             cell.first = at;
         }
@@ -145,30 +163,29 @@ impl<Id: Ord> Cells<Id> {
         }
         cell.keys += 1;
         let prefix = prefix(key);
-        match cell.prefixes.get_mut(prefix) {
-            Some(keys) => *keys += 1,
-            None => cell.count_prefix(prefix.to_vec(), 1, PREFIXES_OF_CELL),
-        }
+        let names = &mut self.names;
+        let name = || names.get_or_insert_with(prefix, |prefix| prefix.into()).clone();
+        cell.count_prefix(prefix, 1, PREFIXES_OF_CELL, name);
     }
 
     /// Records that a key of a cell is missing at the end.
     pub(super) fn is_gone(&mut self, id: Id) {
-        if let Some(cell) = self.0.get_mut(&id) {
+        if let Some(cell) = self.cells.get_mut(&id) {
             cell.gone += 1;
         }
     }
 
     pub(super) fn join(&mut self, other: Self) {
-        for (id, cell) in other.0 {
-            if self.0.len() < CELLS || self.0.contains_key(&id) {
-                self.0.entry(id).or_default().add(cell, PREFIXES_OF_CELL);
+        for (id, cell) in other.cells {
+            if self.cells.len() < CELLS || self.cells.contains_key(&id) {
+                self.cells.entry(id).or_default().add(cell, PREFIXES_OF_CELL);
             }
         }
     }
 
     /// Returns the number of keys in the cells that `wanted` is true for.
     fn keys(&self, wanted: impl Fn(&Id) -> bool) -> u64 {
-        let cells = self.0.iter().filter(|(id, _)| wanted(id));
+        let cells = self.cells.iter().filter(|(id, _)| wanted(id));
         cells.map(|(_, cell)| cell.keys).sum()
     }
 }
@@ -214,7 +231,7 @@ pub(super) fn bursts(
     thresholds: Thresholds,
 ) -> Vec<Burst> {
     let mut by_cause: BTreeMap<Cause, Vec<(usize, &Cell)>> = BTreeMap::new();
-    for ((cause, at), cell) in &cells.0 {
+    for ((cause, at), cell) in &cells.cells {
         by_cause.entry(*cause).or_default().push((*at, cell));
     }
     let mut found = Vec::new();

@@ -1,6 +1,6 @@
 //! Observing one shard of a replay: which command removed which key.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 use super::bursts::{Cause, CellId, Removal};
 use super::course::Course;

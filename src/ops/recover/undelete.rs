@@ -1,6 +1,6 @@
 //! Restoring single keys to their state just before they were last deleted or flushed.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 use super::join::{Expired, Tallies, Tally, Winner, put};
 use super::timeline::Event;
