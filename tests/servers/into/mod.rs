@@ -2,10 +2,12 @@
 
 mod cluster;
 mod existing;
+mod failover;
 mod faults;
 mod flush;
 mod large;
 mod states;
+mod tls;
 
 use std::path::Path;
 use std::process::Command;
@@ -24,6 +26,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         large::trials(),
         faults::trials(),
         cluster::trials(),
+        failover::trials(),
+        tls::trials(),
     ];
     trials.into_iter().flatten().collect()
 }
