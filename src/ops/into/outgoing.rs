@@ -8,7 +8,7 @@ use crate::base::modules::Modules;
 use crate::base::server::Server;
 use crate::base::slot::name_in_slot_of;
 use crate::keyspace::fingerprint::{Detail, Fingerprint};
-use crate::keyspace::{Keyspace, Value};
+use crate::keyspace::{Access, Keyspace, Value};
 use crate::rdb::write::{self, PayloadWriter};
 use crate::rdb::{Kind, Target, module_of};
 use crate::rewrite::commands::CommandWriter;
@@ -27,6 +27,8 @@ pub(super) struct Outgoing {
     pub(super) content: Content,
     /// The fingerprint of its value.
     pub(super) fingerprint: u128,
+    /// When or how often it was used.
+    pub(super) access: Option<Access>,
 }
 
 /// What a server is sent to create a key.
@@ -133,6 +135,7 @@ impl Encoding<'_> {
                     expires_ms,
                     content,
                     fingerprint: fingerprint.of_value(&entry.value, self.detail()),
+                    access: entry.access(),
                 });
             }
         }
