@@ -3,7 +3,6 @@
 use clap::{Args, ValueEnum};
 
 use crate::analysis::data_filter::{Filter, KeyFilter};
-use crate::ops::into::ExpiredKeys;
 use crate::ops::recover::Expired;
 
 /// What to do with keys whose expiry has passed.
@@ -16,17 +15,10 @@ pub(super) enum ExpiredArg {
 }
 
 impl ExpiredArg {
-    pub(super) fn of_recovery(self) -> Expired {
+    pub(super) fn treatment(self) -> Expired {
         match self {
             ExpiredArg::Drop => Expired::Drop,
             ExpiredArg::Persist => Expired::Persist,
-        }
-    }
-
-    pub(super) fn of_sending(self) -> ExpiredKeys {
-        match self {
-            ExpiredArg::Drop => ExpiredKeys::Drop,
-            ExpiredArg::Persist => ExpiredKeys::Persist,
         }
     }
 }
@@ -58,7 +50,7 @@ impl ExpiredArgs {
     }
 
     /// Returns what becomes of expired keys that are sent to a server.
-    pub(super) fn of_sending(&self) -> ExpiredKeys {
-        self.expired.map_or(ExpiredKeys::default(), ExpiredArg::of_sending)
+    pub(super) fn of_sending(&self) -> Expired {
+        self.expired.map_or(Expired::default(), ExpiredArg::treatment)
     }
 }

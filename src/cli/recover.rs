@@ -235,7 +235,7 @@ impl How {
             output: self.output(&choice)?,
             choice,
             db: self.db,
-            expired: self.expired.of_recovery(),
+            expired: self.expired.treatment(),
             now_ms: self.replaying.now_ms(),
             candidate: self.candidate,
             also: self.also.clone(),
@@ -270,7 +270,7 @@ impl How {
         login: &LoginArgs,
         common: &Common,
     ) -> Result<Exit> {
-        let expired = self.expired.of_sending();
+        let expired = self.expired.treatment();
         let dry_run = self.placing.is_dry_run();
         let into = self.into.options(login, Filter::default(), expired, dry_run, common)?;
         let Some(into) = into else { return Ok(Exit::Done) };

@@ -101,7 +101,7 @@ impl Restore {
         if self.output.is_some() {
             return Err(two_destinations());
         }
-        let (filter, expired) = (Filter::default(), self.expired.of_sending());
+        let (filter, expired) = (Filter::default(), self.expired.treatment());
         let into = self.into.options(&self.login, filter, expired, self.dry_run, common)?;
         let Some(into) = into else { return Ok(Exit::Done) };
         let options = self.replaying.compaction(common, None, self.server);

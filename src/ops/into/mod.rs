@@ -32,7 +32,7 @@ mod together;
 mod unite;
 mod withdraw;
 
-pub use options::{ExistingKeys, ExpiredKeys, IntoOptions, ReadBack, SendRate};
+pub use options::{ExistingKeys, IntoOptions, ReadBack, SendRate};
 pub use report::IntoReport;
 pub(crate) use run::merge_into;
 pub use run::{compact_into, recover_into};

@@ -1,6 +1,6 @@
 //! Encoding the keys of one shard for a server.
 
-use super::options::{ExpiredKeys, IntoOptions};
+use super::options::IntoOptions;
 use crate::analysis::data_filter::LeftOut;
 use crate::analysis::touched_keys::TouchedKeys;
 use crate::base::escape::Shown;
@@ -9,6 +9,7 @@ use crate::base::server::Server;
 use crate::base::slot::name_in_slot_of;
 use crate::keyspace::fingerprint::{Detail, Fingerprint};
 use crate::keyspace::{Access, Keyspace, Value};
+use crate::ops::recover::Expired;
 use crate::rdb::write::{self, PayloadWriter};
 use crate::rdb::{Kind, Target, module_of};
 use crate::rewrite::commands::CommandWriter;
@@ -112,11 +113,11 @@ impl Encoding<'_> {
                 let mut expires_ms = entry.expires_ms();
                 if expires_ms.is_some_and(|time| time <= self.now_ms) {
                     match self.options.expired {
-                        ExpiredKeys::Drop => {
+                        Expired::Drop => {
                             shard.expired.push((target_db, kind));
                             continue;
                         }
-                        ExpiredKeys::Persist => expires_ms = None,
+                        Expired::Persist => expires_ms = None,
                     }
                 }
                 let key = self.options.target_name(entry.key());

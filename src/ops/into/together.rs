@@ -61,7 +61,9 @@ impl Sender<'_> {
             }
             return;
         }
-        // One that was refused prevents all of them. The others are sent again, each in a transaction of its own.
+        // One that was refused prevents all of them. The others are sent again, each in a transaction of its own. Without
+        // MULTI, they have been run.
+        let may_have_run = matches!(replies.first(), Some(Reply::ServerError(_)));
         let mut queued = replies.iter().skip(1);
         for job in jobs {
             let of_job: Vec<&Reply> = queued.by_ref().take(job.commands_in_transaction()).collect();
@@ -70,7 +72,10 @@ impl Sender<'_> {
                     let refusal = Refusal::of(error, &self.nodes[node].address);
                     self.refused(Job { alone: true, ..job }, refusal);
                 }
-                None => self.again.push(Job { alone: true, resent: true, ..job }),
+                None => {
+                    let resent = job.resent || may_have_run;
+                    self.again.push(Job { alone: true, resent, ..job });
+                }
             }
         }
     }

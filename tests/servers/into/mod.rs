@@ -1,5 +1,6 @@
 //! Puts data into running servers with `--into`.
 
+mod access;
 mod cluster;
 mod existing;
 mod failover;
@@ -25,6 +26,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         flush::trials(),
         large::trials(),
         faults::trials(),
+        access::trials(),
         cluster::trials(),
         failover::trials(),
         tls::trials(),
