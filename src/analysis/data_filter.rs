@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::base::glob::Glob;
 use crate::base::slot::slot_of;
-use crate::keyspace::Entry;
+use crate::keyspace::{Entry, Keyspace};
 
 /// The keys of a log to retain; by default all.
 #[derive(Debug, Clone, Default)]
@@ -15,6 +15,8 @@ pub struct Filter {
     pub keys: KeyFilter,
     /// Excludes keys that have expired at this time, in Unix milliseconds.
     pub drop_expired_ms: Option<i64>,
+    /// Removes the expiry of keys that have expired at this time, in Unix milliseconds.
+    pub persist_expired_ms: Option<i64>,
 }
 
 /// The number of keys that a filter excluded.
@@ -38,6 +40,23 @@ impl Filter {
     /// Returns whether every key is retained.
     pub(crate) fn is_none(&self) -> bool {
         self.keys.is_none() && self.drop_expired_ms.is_none()
+    }
+
+    /// Removes the expiry of the retained keys that have expired, if that is requested. Returns their number.
+    pub(crate) fn persist_expired(&self, keyspace: &mut Keyspace<'_>) -> u64 {
+        let Some(now) = self.persist_expired_ms else { return 0 };
+        let mut persisted = 0;
+        for db in keyspace.databases_mut() {
+            let number = db.number();
+            for entry in db.entries_mut() {
+                let has_passed = entry.expires_ms().is_some_and(|time| time < now);
+                if has_passed && self.keeps(number, entry, &mut LeftOut::default()) {
+                    entry.set_expiry(None);
+                    persisted += 1;
+                }
+            }
+        }
+        persisted
     }
 
     /// Returns whether a key is retained, and counts it if not.

@@ -9,12 +9,13 @@ use super::args::{
 };
 use super::connection::LoginArgs;
 use super::exit::Exit;
+use super::expired::ExpiredArgs;
 use super::into::IntoArgs;
 use crate::analysis::data_filter::Filter;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::server::Server;
 use crate::ops::compact::{CompactOptions, Form, compact};
-use crate::ops::into::{ExpiredKeys, ReadBack, compact_into};
+use crate::ops::into::{ReadBack, compact_into};
 use crate::replay::{RouteOptions, Slice};
 use crate::report;
 
@@ -49,9 +50,8 @@ pub(super) struct Compact {
     drop_module_aux: bool,
     #[command(flatten)]
     keys: KeyArgs<KeepHelp>,
-    /// Leave out expired keys; by default they are kept, as by BGREWRITEAOF
-    #[arg(long)]
-    drop_expired: bool,
+    #[command(flatten)]
+    expired: ExpiredArgs,
     #[command(flatten)]
     replaying: ReplayArgs,
     /// Write only slice I of N of the keys; slices can be joined with cat in any order
@@ -80,7 +80,7 @@ Examples:
   aofkit compact dump.rdb --output appendonlydir
   aofkit compact appendonlydir --format rdb --for redis-6.2 --output dump.rdb
   aofkit compact appendonlydir --pattern 'order:*' --into 10.0.0.7:6379
-  aofkit compact --pattern 'session:*' --drop-expired app.aof -o sessions.aof
+  aofkit compact --pattern 'session:*' --expired drop app.aof -o sessions.aof
   aofkit compact --slots 0-5460 appendonlydir --output first-of-three
 
 Exit codes: 0 done; 1 done, but some commands of the log fail on a server; \
@@ -96,10 +96,7 @@ impl Compact {
         let options = CompactOptions {
             output: self.output.clone().filter(|_| !self.writing.dry_run),
             existing: self.writing.replacing.existing(),
-            filter: Filter {
-                keys: self.keys.filter(),
-                drop_expired_ms: self.drop_expired.then(|| self.replaying.now_ms()),
-            },
+            filter: self.expired.filter(self.keys.filter(), self.replaying.now_ms()),
             check: self.writing.check,
             route: RouteOptions { slice: self.shard, ..plain.route },
             compress: self.writing.compress,
@@ -123,8 +120,9 @@ impl Compact {
         if self.output.is_some() {
             return Err(two_destinations());
         }
-        let filter = Filter { drop_expired_ms: None, ..options.filter.clone() };
-        let expired = ExpiredKeys::default();
+        // The time of the server decides which keys have expired.
+        let filter = Filter { keys: options.filter.keys.clone(), ..Filter::default() };
+        let expired = self.expired.of_sending();
         let into = self.into.options(&self.login, filter, expired, self.writing.dry_run, common)?;
         let Some(mut into) = into else { return Ok(Exit::Done) };
         if !options.check {

@@ -90,7 +90,7 @@ impl Convert {
             written: CompactOptions {
                 output: self.output.clone().filter(|_| !self.writing.dry_run),
                 existing: self.writing.replacing.existing(),
-                filter: Filter { keys: self.keys.filter(), drop_expired_ms: None },
+                filter: Filter { keys: self.keys.filter(), ..Filter::default() },
                 check: self.writing.check,
                 compress: self.writing.compress,
                 modules: self.modules.loaded(),

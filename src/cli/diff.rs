@@ -76,6 +76,7 @@ impl Diff {
             filter: Filter {
                 keys: self.keys.filter(),
                 drop_expired_ms: self.drop_expired.then(|| self.replaying.now_ms()),
+                persist_expired_ms: None,
             },
             route: self.replaying.route(),
             replay: self.replaying.replay(common, None),

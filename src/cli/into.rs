@@ -12,7 +12,8 @@ use super::priority::give_way;
 use crate::analysis::data_filter::Filter;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::live::endpoint::{Address, DEFAULT_PORT, Endpoint, Secret};
-use crate::ops::into::{ExistingKeys, ExpiredKeys, IntoOptions, IntoReport, ReadBack, SendRate};
+use crate::ops::into::{ExistingKeys, IntoOptions, IntoReport, ReadBack, SendRate};
+use crate::ops::recover::Expired;
 use crate::report;
 
 pub(super) const INTO: &str = "Running server as the destination";
@@ -84,7 +85,7 @@ impl IntoArgs {
         &self,
         login: &LoginArgs,
         filter: Filter,
-        expired: ExpiredKeys,
+        expired: Expired,
         dry_run: bool,
         common: &Common,
     ) -> Result<Option<IntoOptions>> {

@@ -9,12 +9,13 @@ use super::args::{
 };
 use super::connection::LoginArgs;
 use super::exit::Exit;
+use super::expired::ExpiredArgs;
 use super::into::IntoArgs;
 use crate::analysis::data_filter::Filter;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::server::Server;
 use crate::ops::compact::{CompactOptions, Form};
-use crate::ops::into::{ExpiredKeys, ReadBack, merge_into};
+use crate::ops::into::{ReadBack, merge_into};
 use crate::ops::merge::{MergeOptions, merge};
 use crate::ops::recover::Winner;
 use crate::report;
@@ -55,9 +56,8 @@ pub(super) struct Merge {
     modules: ModuleArgs,
     #[command(flatten)]
     keys: KeyArgs<MergeHelp>,
-    /// Leave out expired keys; by default they are kept
-    #[arg(long)]
-    drop_expired: bool,
+    #[command(flatten)]
+    expired: ExpiredArgs,
     #[command(flatten)]
     replaying: ReplayArgs,
     #[command(flatten)]
@@ -122,10 +122,7 @@ impl Merge {
             written: CompactOptions {
                 output: self.output.clone().filter(|_| !self.writing.dry_run),
                 existing: self.writing.replacing.existing(),
-                filter: Filter {
-                    keys: self.keys.filter(),
-                    drop_expired_ms: self.drop_expired.then(|| self.replaying.now_ms()),
-                },
+                filter: self.expired.filter(self.keys.filter(), self.replaying.now_ms()),
                 check: self.writing.check,
                 compress: self.writing.compress,
                 modules: self.modules.loaded(),
@@ -139,8 +136,9 @@ impl Merge {
         if self.output.is_some() {
             return Err(two_destinations());
         }
-        let filter = Filter { drop_expired_ms: None, ..options.written.filter.clone() };
-        let expired = ExpiredKeys::default();
+        // The time of the server decides which keys have expired.
+        let filter = Filter { keys: options.written.filter.keys.clone(), ..Filter::default() };
+        let expired = self.expired.of_sending();
         let into = self.into.options(&self.login, filter, expired, self.writing.dry_run, common)?;
         let Some(mut into) = into else { return Ok(Exit::Done) };
         if !options.written.check {

@@ -12,6 +12,7 @@ mod convert;
 mod diff;
 mod digest;
 mod exit;
+mod expired;
 mod extract;
 mod generate;
 mod history;

@@ -9,6 +9,7 @@ use super::args::{
 };
 use super::connection::LoginArgs;
 use super::exit::Exit;
+use super::expired::ExpiredArg;
 use super::hold::HoldArgs;
 use super::into::IntoArgs;
 use super::output::{print, print_json};
@@ -18,7 +19,7 @@ use crate::analysis::position::Position;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::glob::Glob;
 use crate::base::server::Server;
-use crate::ops::into::{ExpiredKeys, IntoOptions, recover_into};
+use crate::ops::into::{IntoOptions, recover_into};
 use crate::ops::recover::hold::HoldReport;
 use crate::ops::recover::{Choice, Expired, Output, RecoverOptions, Winner, recover};
 use crate::report;
@@ -72,15 +73,6 @@ enum WinnerArg {
     Newer,
     /// The data from before the flush
     Older,
-}
-
-/// What to do with restored keys that have expired.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum ExpiredArg {
-    /// Leave them out; a server would delete them at once
-    Drop,
-    /// Restore them without an expiry
-    Persist,
 }
 
 /// Remove the FLUSHALL at the end of the log: same as `recover --strip`
@@ -243,10 +235,7 @@ impl How {
             output: self.output(&choice)?,
             choice,
             db: self.db,
-            expired: match self.expired {
-                ExpiredArg::Drop => Expired::Drop,
-                ExpiredArg::Persist => Expired::Persist,
-            },
+            expired: self.expired.treatment(),
             now_ms: self.replaying.now_ms(),
             candidate: self.candidate,
             also: self.also.clone(),
@@ -281,10 +270,7 @@ impl How {
         login: &LoginArgs,
         common: &Common,
     ) -> Result<Exit> {
-        let expired = match self.expired {
-            ExpiredArg::Drop => ExpiredKeys::Drop,
-            ExpiredArg::Persist => ExpiredKeys::Persist,
-        };
+        let expired = self.expired.treatment();
         let dry_run = self.placing.is_dry_run();
         let into = self.into.options(login, Filter::default(), expired, dry_run, common)?;
         let Some(into) = into else { return Ok(Exit::Done) };

@@ -7,12 +7,13 @@ use clap::Args;
 use super::args::{Common, ModuleArgs, NoBackupArg, OfflineArg, ReplayArgs, two_destinations};
 use super::connection::LoginArgs;
 use super::exit::Exit;
+use super::expired::ExpiredArg;
 use super::into::IntoArgs;
 use crate::analysis::data_filter::Filter;
 use crate::base::error::Result;
 use crate::base::server::Server;
 use crate::ops::compact::CompactOptions;
-use crate::ops::into::{ExpiredKeys, compact_into};
+use crate::ops::into::compact_into;
 use crate::ops::restore::{Owner, RestoreOptions, restore};
 use crate::report;
 
@@ -54,6 +55,9 @@ pub(super) struct Restore {
     /// When converting, leave out data of modules that belongs to no key
     #[arg(long, hide_short_help = true)]
     drop_module_aux: bool,
+    /// With --into: what to do with keys that have expired
+    #[arg(long, value_name = "WHAT", default_value = "drop", requires = "into", hide_short_help = true, help_heading = super::into::INTO)]
+    expired: ExpiredArg,
     #[command(flatten)]
     replaying: ReplayArgs,
 }
@@ -97,7 +101,7 @@ impl Restore {
         if self.output.is_some() {
             return Err(two_destinations());
         }
-        let (filter, expired) = (Filter::default(), ExpiredKeys::default());
+        let (filter, expired) = (Filter::default(), self.expired.treatment());
         let into = self.into.options(&self.login, filter, expired, self.dry_run, common)?;
         let Some(into) = into else { return Ok(Exit::Done) };
         let options = self.replaying.compaction(common, None, self.server);

@@ -30,6 +30,18 @@ pub struct KeyMeta<'a> {
     pub items: Vec<(u32, &'a [u8])>,
     /// The members of a set or fields of a hash that expire in KeyDB. Some may have been removed since.
     pub members: Vec<ExpiringMember<'a>>,
+    /// When or how often the key was used.
+    pub(crate) access: Option<Access>,
+}
+
+/// When or how often a key was used, which decides what a server evicts. An RDB has one of both, if the `maxmemory-policy`
+/// of its server asks for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// The seconds since it was last used.
+    Idle(u64),
+    /// The logarithmic counter of its uses.
+    Frequency(u8),
 }
 
 /// A member of a set, or a field of a hash, that expires in KeyDB. Other servers have no such expiry:
@@ -61,6 +73,11 @@ impl<'a> Entry<'a> {
     /// Returns what is attached to the key.
     pub fn meta(&self) -> Option<&KeyMeta<'a>> {
         self.meta.as_deref()
+    }
+
+    /// Returns when or how often the key was used, if that is known.
+    pub(crate) fn access(&self) -> Option<Access> {
+        self.meta().and_then(|meta| meta.access)
     }
 
     /// Returns whether modules attached metadata.

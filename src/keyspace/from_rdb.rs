@@ -16,7 +16,7 @@ use super::zset::Scores;
 use crate::base::server::Server;
 use crate::keyspace::array::{Array, ArrayValue};
 use crate::keyspace::databases::Keyspace;
-use crate::keyspace::db::KeyMeta;
+use crate::keyspace::db::{Access, KeyMeta};
 use crate::keyspace::hash::Hash;
 use crate::keyspace::list::{End, List};
 use crate::keyspace::set::Set;
@@ -37,6 +37,7 @@ pub struct Loader<'k, 'a> {
     name: Text<'a, 'a>,
     db: u32,
     expires_ms: Option<i64>,
+    keeps_access: bool,
     /// The metadata of the key that follows.
     next_meta: Option<Box<KeyMeta<'a>>>,
     /// The metadata of the current key.
@@ -170,6 +171,7 @@ impl<'k, 'a> Loader<'k, 'a> {
             name: Text::Mapped(&[]),
             db: 0,
             expires_ms: None,
+            keeps_access: false,
             next_meta: None,
             meta: None,
             value: Value::String(StringValue::default()),
@@ -181,6 +183,11 @@ impl<'k, 'a> Loader<'k, 'a> {
             non_key: NonKeyData::default(),
             fault: None,
         }
+    }
+
+    /// Keeps when and how often keys were used. It is known no longer once commands have been run.
+    pub(crate) fn keep_access(&mut self) {
+        self.keeps_access = true;
     }
 
     /// Returns the content other than keys.
@@ -274,6 +281,12 @@ impl<'a> Visitor<'a> for Loader<'_, 'a> {
         self.name = key.name;
         self.db = db;
         self.expires_ms = key.expires_ms;
+        if self.keeps_access {
+            let frequency = key.freq.map(Access::Frequency);
+            if let Some(access) = frequency.or(key.idle_s.map(Access::Idle)) {
+                self.meta.get_or_insert_default().access = Some(access);
+            }
+        }
         self.value = empty(key.kind());
         self.scores.clear();
         if key.kind() == Kind::Stream {

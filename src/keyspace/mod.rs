@@ -48,6 +48,7 @@ mod zset;
 pub use array::{Array, ArrayValue};
 pub use bumpalo::Bump;
 pub use databases::Keyspace;
+pub(crate) use db::Access;
 pub use db::{Db, Entry, ExpiringMember, KeyMeta, WrongType};
 pub use functions::Functions;
 pub use hash::{Field, Hash};

@@ -15,6 +15,8 @@ pub(crate) struct Pipeline<T> {
     connection: Option<Connection>,
     /// The database that the connection has selected.
     db: u32,
+    /// Whether its commands leave the idle time of keys as it is.
+    is_no_touch: bool,
     unsent: Vec<u8>,
     waiting: VecDeque<Waiting<T>>,
     /// The number of bytes of the requests that have no reply.
@@ -34,10 +36,17 @@ impl<T> Pipeline<T> {
             endpoint,
             connection: None,
             db: 0,
+            is_no_touch: false,
             unsent: Vec::new(),
             waiting: VecDeque::new(),
             in_flight: 0,
         }
+    }
+
+    /// Makes the commands leave the idle time of keys as it is, if the server can do that.
+    pub(crate) fn no_touch(mut self, is_no_touch: bool) -> Self {
+        self.is_no_touch = is_no_touch;
+        self
     }
 
     pub(crate) fn endpoint(&self) -> &Endpoint {
@@ -161,10 +170,23 @@ impl<T> Pipeline<T> {
     fn connection(&mut self) -> Result<&mut Connection, Failure> {
         match &mut self.connection {
             Some(connection) => Ok(connection),
-            none => Ok(none.insert(Connection::open(&self.endpoint)?)),
+            none => {
+                let connection = none.insert(Connection::open(&self.endpoint)?);
+                if self.is_no_touch {
+                    match connection.run(&packed(NO_TOUCH)) {
+                        // Another node of a cluster may not have it.
+                        Ok(_) | Err(Failure::Answer { .. }) => {}
+                        Err(failure) => return Err(failure),
+                    }
+                }
+                Ok(connection)
+            }
         }
     }
 }
+
+/// The command after which others do not count as uses of keys (Redis and Valkey since 7.2).
+pub(crate) const NO_TOUCH: &[&[u8]] = &[b"CLIENT", b"NO-TOUCH", b"ON"];
 
 /// Appends a command with its arguments to `out`, as a server reads it.
 pub(crate) fn pack(out: &mut Vec<u8>, args: &[&[u8]]) {

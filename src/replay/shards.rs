@@ -14,7 +14,6 @@ use super::workers;
 use crate::aof::log::PartRole;
 use crate::aof::{peek_key, read_args};
 use crate::base::error::{Error, ErrorKind, Result};
-use crate::base::glob::Glob;
 use crate::base::progress::Progress;
 use crate::base::server::Server;
 use crate::command::lost_expiry::{Lost, LostExpiryRules};
@@ -235,7 +234,7 @@ fn run_shard<'a, O: Observer<'a>>(
     let list = shard - routed.window.start;
     let server = options.server.unwrap_or_else(|| routed.origin().reading());
     for (number, part) in routed.parts.iter().enumerate() {
-        load_records(part, list, server, keyspace, &routed.may_be_broken)?;
+        load_records(routed, part, (list, server), keyspace)?;
         part.keydb_members.attach(list, keyspace);
         let number = u32::try_from(number).unwrap_or(u32::MAX);
         observer.part_begins(number, keyspace);
@@ -281,11 +280,10 @@ fn run_shard<'a, O: Observer<'a>>(
 
 /// Loads the keys of the RDB at the beginning of the part.
 fn load_records<'a>(
+    routed: &Routed<'a>,
     part: &RoutedPart<'a>,
-    list: usize,
-    server: Server,
+    (list, server): (usize, Server),
     keyspace: &mut Keyspace<'a>,
-    may_be_broken: &[Glob],
 ) -> Result<()> {
     let Some(segment) = &part.records else { return Ok(()) };
     let damaged = |offset| {
@@ -296,9 +294,12 @@ fn load_records<'a>(
     };
     let mut records = Records::new(part.part.mapping.bytes()).map_err(|d| damaged(d.offset))?;
     let mut loader = Loader::new(keyspace, server, &|_| true);
+    if routed.commands == 0 {
+        loader.keep_access();
+    }
     for (offset, db) in segment.places(list) {
         if let Err(damage) = records.read(u64::from(db), offset, &mut loader)
-            && !is_excluded(damage.key.as_deref(), may_be_broken)
+            && !is_excluded(damage.key.as_deref(), &routed.may_be_broken)
         {
             return Err(damaged(damage.offset));
         }

@@ -97,6 +97,10 @@ pub(super) fn keys(out: &mut String, report: &CompactReport) -> fmt::Result {
     if report.left_out.expired > 0 {
         row(out, "left out", &format!("{} expired", counted(report.left_out.expired, "key")))?;
     }
+    if report.persisted > 0 {
+        let what = format!("{} expired, kept without an expiry", counted(report.persisted, "key"));
+        row(out, "persisted", &what)?;
+    }
     Ok(())
 }
 

@@ -8,9 +8,8 @@ use super::lines;
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
 use crate::base::escape::ShownPath;
 use crate::base::units::{Bytes, Count, Elapsed, counted};
-use crate::ops::into::{
-    ExistingKeys, ExpiredKeys, IntoReport, NamedKey, OutcomeCounts, OutcomesOfType,
-};
+use crate::ops::into::{ExistingKeys, IntoReport, NamedKey, OutcomeCounts, OutcomesOfType};
+use crate::ops::recover::Expired;
 
 /// Returns the report as text.
 pub fn text(report: &IntoReport) -> String {
@@ -131,8 +130,8 @@ fn outcomes(out: &mut String, report: &IntoReport) -> fmt::Result {
     }
     if keys.expired > 0 {
         let text = match report.expired_were {
-            ExpiredKeys::Drop => "--expired persist sends them without an expiry",
-            ExpiredKeys::Persist => "they expired meanwhile",
+            Expired::Drop => "--expired persist sends them without an expiry",
+            Expired::Persist => "they expired meanwhile",
         };
         row(out, "expired", &format!("{} ({text})", counted(keys.expired, "key")))?;
     }

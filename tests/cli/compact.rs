@@ -275,6 +275,36 @@ fn keys_are_chosen_by_database_pattern_and_time() {
     assert_eq!(keys(&["--pattern", "user:*", "--exclude", "*[13]"]), "user:2");
     assert_eq!(keys(&["--drop-expired"]), "order:1 user:1 user:3");
     assert_eq!(keys(&["--drop-expired", "--now", "999"]), "order:1 user:1 user:2 user:3");
+    assert_eq!(keys(&["--expired", "drop"]), "order:1 user:1 user:3");
+}
+
+#[test]
+fn expired_keys_are_kept_without_an_expiry_on_request() {
+    let place = Place::new();
+    let log = [
+        command(&["SET", "user:1", "x"]),
+        command(&["PEXPIREAT", "user:1", "1000"]),
+        command(&["SET", "user:2", "x"]),
+        command(&["PEXPIREAT", "user:2", "4102444800000"]),
+        command(&["SET", "order:1", "x"]),
+        command(&["PEXPIREAT", "order:1", "1000"]),
+    ];
+    place.put("a.aof", log.concat());
+    let filtered = ["--expired", "persist", "--pattern", "user:*"];
+    let run = place.run(&[&["compact", "a.aof", "-o", "b.aof"][..], &filtered].concat());
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    assert!(run.stdout.contains("1 key expired, kept without an expiry"), "{run:#?}");
+    let written = String::from_utf8(place.read("b.aof")).unwrap();
+    let lines: Vec<&str> = written.split("\r\n").collect();
+    assert_eq!(lines.iter().filter(|line| **line == "user:1").count(), 1, "only SET: {written}");
+    assert!(lines.contains(&"4102444800000") && !lines.contains(&"1000"), "{written}");
+    // Before that time, it has not expired.
+    let run = place.run(&["compact", "a.aof", "-o", "c.aof", "--expired", "persist", "--now", "1"]);
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    let written = String::from_utf8(place.read("c.aof")).unwrap();
+    assert_eq!(written.matches("\r\n1000\r\n").count(), 2, "{written}");
+    let both = place.run(&["compact", "a.aof", "-n", "--expired", "drop", "--drop-expired"]);
+    assert_eq!(both.code, Some(2), "{both:#?}");
 }
 
 #[test]

@@ -23,11 +23,21 @@ pub(crate) struct Cluster {
     pub(crate) nodes: Vec<Running>,
     /// The TCP port of each.
     pub(crate) ports: Vec<u16>,
+    /// The port for TLS of each, if they have one.
+    pub(crate) tls_ports: Vec<u16>,
     /// The data directory of each.
     pub(crate) data: Vec<TempDir>,
     ids: Vec<String>,
     /// The node of each slot.
     owners: Vec<usize>,
+}
+
+/// A node of a cluster that serves no slots.
+pub(crate) struct Replica {
+    pub(crate) server: Running,
+    port: u16,
+    data: TempDir,
+    id: String,
 }
 
 impl Cluster {
@@ -36,20 +46,41 @@ impl Cluster {
         Cluster::on(binary, (0..nodes).map(|_| temp_dir()).collect())
     }
 
+    /// Like [`Cluster::start`], with more settings for each node.
+    pub(crate) fn with(binary: &Binary, nodes: usize, config: &[(&str, &str)]) -> Cluster {
+        Cluster::of(binary, (0..nodes).map(|_| temp_dir()).collect(), config, false)
+    }
+
+    /// Like [`Cluster::with`]; each node has a port for TLS, too, which it tells a client that uses TLS.
+    pub(crate) fn with_tls(binary: &Binary, nodes: usize, config: &[(&str, &str)]) -> Cluster {
+        Cluster::of(binary, (0..nodes).map(|_| temp_dir()).collect(), config, true)
+    }
+
     /// Like [`Cluster::start`], with a node for each data directory. The data of a node may have keys of [its
     /// slots](Cluster::slots_of) only.
     pub(crate) fn on(binary: &Binary, data: Vec<TempDir>) -> Cluster {
-        let (mut nodes, mut ports) = (Vec::new(), Vec::new());
+        Cluster::of(binary, data, &[], false)
+    }
+
+    fn of(binary: &Binary, data: Vec<TempDir>, config: &[(&str, &str)], tls: bool) -> Cluster {
+        let (mut nodes, mut ports, mut tls_ports) = (Vec::new(), Vec::new(), Vec::new());
         for data in &data {
-            let (node, port) = start_node(binary, data);
+            let mut config = config.to_vec();
+            let tls_port = tls.then(free_port_with_bus);
+            let text = tls_port.map(|port| port.to_string());
+            if let Some(port) = &text {
+                config.extend([("tls-port", port.as_str()), ("tls-cluster", "yes")]);
+            }
+            let (node, port) = start_node(binary, data, &config);
             nodes.push(node);
             ports.push(port);
+            tls_ports.extend(tls_port);
         }
         let ids = nodes.iter_mut().map(|node| node.client.call(&["CLUSTER", "MYID"]).text());
         let ids = ids.collect();
         let count = data.len();
         let owners = (0..SLOTS).map(|slot| owner_at_start(slot, count)).collect();
-        let mut cluster = Cluster { nodes, ports, data, ids, owners };
+        let mut cluster = Cluster { nodes, ports, tls_ports, data, ids, owners };
         cluster.assign_slots();
         cluster.meet();
         cluster
@@ -65,6 +96,47 @@ impl Cluster {
     /// Returns the address of a node: `127.0.0.1:PORT`.
     pub(crate) fn address(&self, node: usize) -> String {
         format!("127.0.0.1:{}", self.ports[node])
+    }
+
+    /// Adds a replica of a node, and waits until it has its data.
+    pub(crate) fn add_replica(
+        &mut self,
+        binary: &Binary,
+        of: usize,
+        config: &[(&str, &str)],
+    ) -> Replica {
+        let data = temp_dir();
+        let (mut server, port) = start_node(binary, &data, config);
+        let id = server.client.call(&["CLUSTER", "MYID"]).text();
+        self.ok(0, &["CLUSTER", "MEET", "127.0.0.1", &port.to_string()]);
+        let primary = self.ids[of].clone();
+        wait_until("a node that knows its primary", || {
+            let reply = server.client.call(&["CLUSTER", "REPLICATE", &primary]);
+            reply == Reply::Simple("OK".into())
+        });
+        wait_until("a replica with the data", || {
+            let info = server.client.call(&["INFO", "replication"]).text();
+            info.contains("master_link_status:up")
+        });
+        // The others have to know it to let it take over.
+        wait_until("a replica that is known", || {
+            self.nodes.iter_mut().all(|node| {
+                let nodes = node.client.call(&["CLUSTER", "NODES"]).text();
+                nodes.lines().any(|line| line.contains(&id) && line.contains("slave"))
+            })
+        });
+        Replica { server, port, data, id }
+    }
+
+    /// Puts a replica that was promoted in the place of its primary, which is returned.
+    pub(crate) fn replace(&mut self, node: usize, replica: Replica) -> Replica {
+        let Replica { server, port, data, id } = replica;
+        Replica {
+            server: std::mem::replace(&mut self.nodes[node], server),
+            port: std::mem::replace(&mut self.ports[node], port),
+            data: std::mem::replace(&mut self.data[node], data),
+            id: std::mem::replace(&mut self.ids[node], id),
+        }
     }
 
     /// Returns the slot of a key, as the servers report it.
@@ -187,7 +259,8 @@ impl Cluster {
             let _ = self.nodes[node].client.call(&["CLUSTER", "SET-CONFIG-EPOCH", &epoch]);
         }
         for node in 1..self.nodes.len() {
-            let port = self.ports[node].to_string();
+            // The bus is for TLS, too.
+            let port = self.tls_ports.get(node).unwrap_or(&self.ports[node]).to_string();
             self.ok(0, &["CLUSTER", "MEET", "127.0.0.1", &port]);
         }
         let known = format!("cluster_known_nodes:{}\r\n", self.nodes.len());
@@ -210,7 +283,7 @@ fn owner_at_start(slot: u16, nodes: usize) -> usize {
 }
 
 /// Starts a node on a port whose bus port, which is 10000 higher, is free, too.
-fn start_node(binary: &Binary, data: &TempDir) -> (Running, u16) {
+fn start_node(binary: &Binary, data: &TempDir, more: &[(&str, &str)]) -> (Running, u16) {
     let mut problem = String::new();
     for _ in 0..20 {
         let port = free_port_with_bus();
@@ -222,7 +295,7 @@ fn start_node(binary: &Binary, data: &TempDir) -> (Running, u16) {
             ("cluster-enabled", "yes"),
             ("cluster-node-timeout", "5000"),
         ];
-        match Running::start(binary, data.path(), &config) {
+        match Running::start(binary, data.path(), &[&config[..], more].concat()) {
             Ok(node) => return (node, port),
             // Another process has taken the port meanwhile.
             Err(ended) => problem = ended.log,

@@ -4,6 +4,8 @@
 //! the reason. With `AOFKIT_REQUIRE_SERVERS=1` it fails instead, so that CI cannot skip trials silently.
 
 mod binaries;
+#[allow(dead_code)] // Only for servers with TLS.
+mod certificates;
 mod client;
 #[allow(dead_code)] // Some of its functions are for other trials.
 mod cluster;
@@ -23,8 +25,9 @@ mod verdict;
 mod wait;
 
 pub(crate) use binaries::{Binary, FAMILIES, LINES, find};
+pub(crate) use certificates::{Certificates, SERVER_NAME};
 pub(crate) use client::{Client, Reply};
-pub(crate) use cluster::Cluster;
+pub(crate) use cluster::{Cluster, Replica};
 pub(crate) use data_dir::{copy_dir, lay_out, lay_out_base};
 pub(crate) use log::{Args, args, command, log};
 pub(crate) use process::{Ended, Running, ended_in_a_crash};

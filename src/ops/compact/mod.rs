@@ -443,10 +443,12 @@ impl Job<'_> {
         let made = |shard, keyspace: &mut Keyspace<'_>| {
             let (filter, is_sample) = (&self.options.filter, is_sample(whole, shard));
             let rule = module_rule(self.options);
+            let persisted = filter.persist_expired(keyspace);
             let losses = self.fit(keyspace);
             let mut made =
                 make(keyspace, filter, self.detail(), &self.style, rule, &self.unfit, is_sample)?;
             made.counted.losses = losses;
+            made.counted.persisted = persisted;
             Ok(made)
         };
         let take = |shard: usize, made: Encoded| {
@@ -634,6 +636,7 @@ impl Job<'_> {
             reclaimed: reclaimed(&stats, &counted, self.source.whole().sampling()),
             functions: self.non_key.functions.len() as u64,
             left_out: counted.left_out,
+            persisted: counted.persisted,
             failed: failed.collect(),
             carried: carried.collect(),
             relative_times: stats.warnings.relative_times,

@@ -49,6 +49,8 @@ pub struct CompactReport {
     pub functions: u64,
     /// The number of keys excluded by a filter.
     pub left_out: LeftOut,
+    /// The number of keys that have expired and are retained without an expiry.
+    pub(crate) persisted: u64,
     /// The commands that fail with an error while a server loads the log.
     pub failed: Vec<Failed>,
     /// The commands that no known server has, which are copied unchanged.

@@ -35,6 +35,8 @@ pub(super) struct Counted {
     pub(super) keys: BTreeMap<(u32, Kind), u64>,
     pub(super) with_expiry: u64,
     pub(super) left_out: LeftOut,
+    /// The number of keys whose expiry was removed because it has passed.
+    pub(super) persisted: u64,
     /// What was removed because it does not fit.
     pub(super) losses: Losses,
     /// The number of bytes written by key prefix, in the sampled shards.
@@ -63,6 +65,7 @@ impl Counted {
         }
         self.with_expiry += other.with_expiry;
         self.left_out.join(other.left_out);
+        self.persisted += other.persisted;
         self.losses.join(other.losses);
         self.prefixes.join(other.prefixes);
     }

@@ -10,6 +10,7 @@
 //! - `target`: the server, and the rights of its user.
 //! - `request`, `refusal`: the commands for a key, and the errors that refuse it.
 //! - `send`: the nodes, and what follows from their replies; `build` and `unite`: requests of several steps.
+//! - `together`: several keys in one transaction.
 //! - `withdraw`: a key that a customer deleted in the same moment.
 //! - `pace`: the speed.
 //! - `read_back`: whether the server has what was sent.
@@ -27,10 +28,11 @@ mod run;
 mod send;
 mod tally;
 mod target;
+mod together;
 mod unite;
 mod withdraw;
 
-pub use options::{ExistingKeys, ExpiredKeys, IntoOptions, ReadBack, SendRate};
+pub use options::{ExistingKeys, IntoOptions, ReadBack, SendRate};
 pub use report::IntoReport;
 pub(crate) use run::merge_into;
 pub use run::{compact_into, recover_into};

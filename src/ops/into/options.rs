@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::analysis::data_filter::Filter;
 use crate::live::endpoint::{Address, Endpoint};
+use crate::ops::recover::Expired;
 
 /// The treatment of keys that exist in the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -20,17 +21,6 @@ pub enum ExistingKeys {
     Fail,
     /// They get the fields, members and later entries that they lack; strings and lists are kept.
     Union,
-}
-
-/// The treatment of keys whose expiry has passed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ExpiredKeys {
-    /// They are left out.
-    #[default]
-    Drop,
-    /// They are sent without an expiry.
-    Persist,
 }
 
 /// The highest speed at which keys are sent.
@@ -70,7 +60,7 @@ pub struct IntoOptions {
     /// Whether keys are sent that the log shows written or deleted after the event that is undone.
     pub also_deleted: bool,
     /// The treatment of keys whose expiry has passed.
-    pub expired: ExpiredKeys,
+    pub expired: Expired,
     /// The keys to send.
     pub filter: Filter,
     /// Pairs of a database of the data set and the database to which its keys are sent.
@@ -96,7 +86,7 @@ impl IntoOptions {
             endpoint,
             existing: ExistingKeys::default(),
             also_deleted: false,
-            expired: ExpiredKeys::default(),
+            expired: Expired::default(),
             filter: Filter::default(),
             map_db: Vec::new(),
             rename_prefix: Vec::new(),

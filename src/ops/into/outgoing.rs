@@ -1,6 +1,6 @@
 //! Encoding the keys of one shard for a server.
 
-use super::options::{ExpiredKeys, IntoOptions};
+use super::options::IntoOptions;
 use crate::analysis::data_filter::LeftOut;
 use crate::analysis::touched_keys::TouchedKeys;
 use crate::base::escape::Shown;
@@ -8,7 +8,8 @@ use crate::base::modules::Modules;
 use crate::base::server::Server;
 use crate::base::slot::name_in_slot_of;
 use crate::keyspace::fingerprint::{Detail, Fingerprint};
-use crate::keyspace::{Keyspace, Value};
+use crate::keyspace::{Access, Keyspace, Value};
+use crate::ops::recover::Expired;
 use crate::rdb::write::{self, PayloadWriter};
 use crate::rdb::{Kind, Target, module_of};
 use crate::rewrite::commands::CommandWriter;
@@ -27,6 +28,8 @@ pub(super) struct Outgoing {
     pub(super) content: Content,
     /// The fingerprint of its value.
     pub(super) fingerprint: u128,
+    /// When or how often it was used.
+    pub(super) access: Option<Access>,
 }
 
 /// What a server is sent to create a key.
@@ -110,11 +113,11 @@ impl Encoding<'_> {
                 let mut expires_ms = entry.expires_ms();
                 if expires_ms.is_some_and(|time| time <= self.now_ms) {
                     match self.options.expired {
-                        ExpiredKeys::Drop => {
+                        Expired::Drop => {
                             shard.expired.push((target_db, kind));
                             continue;
                         }
-                        ExpiredKeys::Persist => expires_ms = None,
+                        Expired::Persist => expires_ms = None,
                     }
                 }
                 let key = self.options.target_name(entry.key());
@@ -133,6 +136,7 @@ impl Encoding<'_> {
                     expires_ms,
                     content,
                     fingerprint: fingerprint.of_value(&entry.value, self.detail()),
+                    access: entry.access(),
                 });
             }
         }

@@ -23,14 +23,19 @@ const PORTION_BYTES: f64 = 2048.0;
 const PORTION_KEYS: f64 = 8.0;
 /// The time, in seconds, for which a portion lasts at high speeds: a shorter sleep is not exact.
 const PORTION_S: f64 = 0.0005;
-/// The number of bytes in flight to a node at a limited speed, beside what a round trip takes.
-const IN_FLIGHT: usize = 4 << 10;
+/// The number of bytes in flight to a node at an adaptive speed, beside what a round trip takes. Others wait while the server
+/// runs them.
+const IN_FLIGHT: usize = 2 << 10;
+/// The same at a speed that a person chose, which is to be reached over a slow network, too.
+const IN_FLIGHT_CHOSEN: usize = 64 << 10;
 /// The same at an unlimited speed.
 const IN_FLIGHT_UNLIMITED: usize = 1 << 20;
 /// The time between two measurements.
 const PROBE_EACH: Duration = Duration::from_millis(20);
 /// The number of PINGs with which the calm server is measured.
 const CALM_PINGS: usize = 51;
+/// The time by which a PING may be slower because of the system.
+const SLACK: Duration = Duration::from_micros(50);
 /// The growth of the output buffers of replicas, in bytes, from which a run waits.
 const REPLICA_BUFFERS: u64 = 64 << 20;
 const BUFFERS_EACH: Duration = Duration::from_secs(1);
@@ -88,8 +93,7 @@ impl Pace {
                 let round_trip = (rate * probe.calm.as_secs_f64()) as usize;
                 IN_FLIGHT + round_trip
             }
-            // A speed that a person chose is to be reached over a slow network, too.
-            _ => IN_FLIGHT * 16,
+            _ => IN_FLIGHT_CHOSEN,
         }
     }
 
@@ -121,7 +125,7 @@ impl Pace {
         // A probe that fails is no reason to stop: the connection that sends notices what is wrong.
         let Ok(delay) = probe.ping() else { return None };
         probe.last = Instant::now();
-        let is_calm = delay <= probe.calm * 2 + Duration::from_micros(100);
+        let is_calm = delay <= probe.calm * 3 / 2 + SLACK;
         let rate = if is_calm { rate * 1.04 } else { rate * 0.8 };
         self.limit = Limit::Bytes(rate.clamp(SLOWEST, FASTEST));
         probe.replicas_lag().then_some(Duration::from_millis(200))

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use redis::Value as Reply;
 
-use super::outgoing::Outgoing;
+use super::outgoing::{Content, Outgoing};
 use crate::base::server::Server;
 use crate::keyspace::fingerprint::{Detail, Fingerprint};
 use crate::keyspace::from_dump::PayloadReader;
@@ -78,6 +78,11 @@ impl Comparer {
         if sent.kind == Kind::Module && is_same_expiry {
             // A module may write the same value in other bytes.
             return Compared::Unreadable;
+        }
+        // Most servers return the very bytes that they were sent.
+        let is_same_payload = matches!(&sent.content, Content::Payload(bytes) if bytes == payload);
+        if is_same_payload {
+            return if is_same_expiry { Compared::Same } else { Compared::Different };
         }
         let Comparer { detail, payloads, fingerprint, .. } = self;
         let key = (sent.db, sent.key.as_slice());

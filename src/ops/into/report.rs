@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::options::{ExistingKeys, ExpiredKeys};
+use super::options::ExistingKeys;
 use super::tally::{NamedKey, OutcomeCounts, OutcomesOfType};
 use crate::analysis::data_filter::LeftOut;
 use crate::live::endpoint::Address;
+use crate::ops::recover::Expired;
 
 /// The result of sending a data set to a running server, or the prediction of it.
 #[derive(Debug, Clone, Serialize)]
@@ -28,7 +29,7 @@ pub struct IntoReport {
     /// The treatment of keys that exist in the server.
     pub existing: ExistingKeys,
     /// The treatment of keys whose expiry has passed.
-    pub(crate) expired_were: ExpiredKeys,
+    pub(crate) expired_were: Expired,
     /// The numbers of keys by what became of them.
     pub keys: OutcomeCounts,
     /// The same by database and type.

@@ -3,6 +3,7 @@
 use super::outgoing::{Content, Outgoing};
 use super::read_back::Comparer;
 use crate::base::server::Server;
+use crate::keyspace::Access;
 use crate::live::endpoint::Address;
 use crate::live::pipeline::pack;
 
@@ -50,15 +51,34 @@ pub(super) struct Job {
     pub(super) to: Option<Address>,
     /// Whether an earlier reply was lost, so that the key may have been created by this run.
     pub(super) resent: bool,
+    /// Whether it has a transaction of its own, because one with others was refused.
+    pub(super) alone: bool,
     /// The time of the server when the request was written, in Unix milliseconds.
     pub(super) sent_ms: i64,
     /// The number of times that it was redirected or refused for now.
     pub(super) attempts: u32,
 }
 
+/// The longest idle time that servers take, in seconds: half of the range of their clock of 24 bits. Redis 5.0 cuts what is
+/// longer to that, and Valkey 9.1 takes it for none.
+const LONGEST_IDLE_S: u64 = (1 << 23) - 1;
+
+/// The number of commands around a request in a transaction.
+pub(super) const MULTI_AND_EXEC: usize = 2;
+
 impl Job {
     pub(super) fn new(key: Outgoing, stage: Stage, checked: bool) -> Job {
-        Job { key, stage, checked, asking: false, to: None, resent: false, sent_ms: 0, attempts: 0 }
+        Job {
+            key,
+            stage,
+            checked,
+            asking: false,
+            to: None,
+            resent: false,
+            alone: false,
+            sent_ms: 0,
+            attempts: 0,
+        }
     }
 
     /// Returns the number of commands of the request.
@@ -73,49 +93,71 @@ impl Job {
         if self.asking { commands * 2 } else { commands }
     }
 
+    /// Returns the number of commands of the request without the transaction around it.
+    pub(super) fn commands_in_transaction(&self) -> usize {
+        self.commands().saturating_sub(MULTI_AND_EXEC)
+    }
+
+    /// Appends the commands of requests that create and read back keys, in one transaction.
+    pub(super) fn write_all(jobs: &[Job], out: &mut Vec<u8>, server: Server) {
+        pack(out, &[b"MULTI"]);
+        for job in jobs {
+            if let Stage::Restore { replace, .. } = job.stage {
+                job.create(out, replace);
+                job.describe(out, server);
+            }
+        }
+        pack(out, &[b"EXEC"]);
+    }
+
     /// Appends the request.
     pub(super) fn write(&self, out: &mut Vec<u8>, server: Server) {
-        let asking = |out: &mut Vec<u8>| {
-            if self.asking {
-                pack(out, &[b"ASKING"]);
-            }
-        };
         let key = self.key.key.as_slice();
         match self.stage {
             Stage::Probe => {
-                asking(out);
+                self.ask(out);
                 pack(out, &[b"TYPE", key]);
             }
             Stage::Exists => {
-                asking(out);
+                self.ask(out);
                 pack(out, &[b"EXISTS", key]);
             }
-            Stage::Restore { replace, checked } => {
-                if checked {
-                    pack(out, &[b"MULTI"]);
-                }
-                if replace {
-                    // Whether there was a key to replace.
-                    asking(out);
-                    pack(out, &[b"EXISTS", key]);
-                }
-                asking(out);
-                self.restore(out, replace);
-                if checked {
-                    pack(out, &[b"DUMP", key]);
-                    expiry(out, key, server);
-                    pack(out, &[b"EXEC"]);
-                }
+            Stage::Restore { checked: true, .. } => {
+                Job::write_all(std::slice::from_ref(self), out, server);
             }
+            Stage::Restore { replace, checked: false } => self.create(out, replace),
             Stage::Compare | Stage::ReadBack => {
-                asking(out);
+                self.ask(out);
                 pack(out, &[b"DUMP", key]);
-                asking(out);
+                self.ask(out);
                 expiry(out, key, server);
             }
             // These are no single requests.
             Stage::Build { .. } | Stage::Unite | Stage::Withdraw => {}
         }
+    }
+
+    fn create(&self, out: &mut Vec<u8>, replace: bool) {
+        if replace {
+            // Whether there was a key to replace.
+            self.ask(out);
+            pack(out, &[b"EXISTS", &self.key.key]);
+        }
+        self.ask(out);
+        self.restore(out, replace);
+    }
+
+    /// Appends ASKING, if the next command needs it.
+    fn ask(&self, out: &mut Vec<u8>) {
+        if self.asking {
+            pack(out, &[b"ASKING"]);
+        }
+    }
+
+    /// Appends the commands whose replies are compared with the key.
+    fn describe(&self, out: &mut Vec<u8>, server: Server) {
+        pack(out, &[b"DUMP", &self.key.key]);
+        expiry(out, &self.key.key, server);
     }
 
     fn restore(&self, out: &mut Vec<u8>, replace: bool) {
@@ -124,10 +166,26 @@ impl Job {
             Content::Commands(_) | Content::Impossible(_) => &[],
         };
         let ttl = self.key.expires_ms.unwrap_or(0);
-        let mut number = itoa::Buffer::new();
+        let (mut number, mut access_number) = (itoa::Buffer::new(), itoa::Buffer::new());
         let ttl = number.format(ttl).as_bytes();
-        let args: [&[u8]; 6] = [b"RESTORE", &self.key.key, ttl, payload, b"ABSTTL", b"REPLACE"];
-        pack(out, if replace { &args } else { &args[..5] });
+        let mut args: [&[u8]; 8] = [b""; 8];
+        args[..5].copy_from_slice(&[b"RESTORE", &self.key.key, ttl, payload, b"ABSTTL"]);
+        let mut count = 5;
+        if replace {
+            args[count] = b"REPLACE";
+            count += 1;
+        }
+        let access: Option<(&[u8], u64)> = match self.key.access {
+            Some(Access::Idle(seconds)) => Some((b"IDLETIME", seconds.min(LONGEST_IDLE_S))),
+            Some(Access::Frequency(uses)) => Some((b"FREQ", u64::from(uses))),
+            None => None,
+        };
+        if let Some((name, value)) = access {
+            args[count] = name;
+            args[count + 1] = access_number.format(value).as_bytes();
+            count += 2;
+        }
+        pack(out, &args[..count]);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use super::options::{ExistingKeys, IntoOptions};
+use super::options::{ExistingKeys, IntoOptions, SendRate};
 use super::outgoing::{Encoding, OutgoingShard};
 use super::report::{FunctionCounts, IntoReport};
 use super::send::{Purpose, Sender};
@@ -204,13 +204,24 @@ impl Run<'_> {
             }
             shard.keys.into_iter().try_for_each(|key| sender.send(key))
         };
-        let sent = each_shard(source, self.replay, self.progress, make, take);
+        let sent = each_shard(source, &self.replay_options(), self.progress, make, take);
         let sent = sent.and_then(|_| sender.finish());
         match sent {
             Ok(()) => Ok((sender.tally, left_out, sender.stopped)),
             Err(error) if error.kind() == ErrorKind::Interrupted => Err(sender.interrupted(error)),
             Err(error) => Err(error),
         }
+    }
+
+    /// Returns the options of the replay. At an adaptive speed half of the cores are enough, and the server, which may be on
+    /// this machine, has the others.
+    fn replay_options(&self) -> ReplayOptions {
+        let mut options = self.replay.clone();
+        if self.into.rate == SendRate::Adaptive && options.threads == 0 {
+            let cores = std::thread::available_parallelism().map_or(1, usize::from);
+            options.threads = (cores / 2).max(1);
+        }
+        options
     }
 
     fn fail_if_any_exists(&self, tally: &Tally) -> Result<()> {

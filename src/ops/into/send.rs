@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use redis::Value as Reply;
+use redis::{ServerError, Value as Reply};
 
 use super::options::{ExistingKeys, IntoOptions, ReadBack};
 use super::outgoing::{Content, Outgoing};
@@ -20,6 +20,7 @@ use crate::analysis::touched_keys::{Follower, LATEST};
 use crate::base::error::{Error, Result};
 use crate::base::progress::Progress;
 use crate::base::slot::slot_of;
+use crate::keyspace::Access;
 use crate::keyspace::fingerprint::Detail;
 use crate::live::client::Client;
 use crate::live::cluster::endpoint_of;
@@ -58,9 +59,9 @@ pub(super) struct Sender<'s> {
     pub(super) options: &'s IntoOptions,
     pub(super) progress: &'s dyn Progress,
     purpose: Purpose,
-    nodes: Vec<Node>,
+    pub(super) nodes: Vec<Node>,
     /// Requests that follow from replies.
-    again: Vec<Job>,
+    pub(super) again: Vec<Job>,
     /// Requests that the server refused for now.
     later: Vec<(Instant, Job)>,
     pub(super) pace: Pace,
@@ -78,15 +79,41 @@ pub(super) struct Sender<'s> {
     /// The reason why nothing more is sent.
     pub(super) stopped: Option<String>,
     /// The time of the first refusal of those that have not ended.
-    refused_since: Option<Instant>,
+    pub(super) refused_since: Option<Instant>,
     /// The time at which the slots of the cluster were asked for last.
     slots_asked_at: Option<Instant>,
 }
 
 /// A node of a cluster, or the server.
-struct Node {
-    address: Address,
-    pipeline: Pipeline<Job>,
+pub(super) struct Node {
+    pub(super) address: Address,
+    pub(super) pipeline: Pipeline<Request>,
+    /// The requests that the next transaction consists of.
+    pub(super) together: Vec<Job>,
+}
+
+/// What is in flight to a node.
+pub(super) enum Request {
+    /// A request for one key.
+    One(Job),
+    /// A transaction that creates and reads back several keys.
+    Together(Vec<Job>),
+}
+
+impl Request {
+    fn into_jobs(self) -> Vec<Job> {
+        match self {
+            Request::One(job) => vec![job],
+            Request::Together(jobs) => jobs,
+        }
+    }
+}
+
+impl Node {
+    fn new(address: Address, server: &TargetServer, options: &IntoOptions) -> Node {
+        let pipeline = Pipeline::new(endpoint_of(&address, &options.endpoint));
+        Node { address, pipeline: pipeline.no_touch(server.has_no_touch), together: Vec::new() }
+    }
 }
 
 impl<'s> Sender<'s> {
@@ -101,10 +128,7 @@ impl<'s> Sender<'s> {
         let pace = Pace::new(options.rate, endpoint)
             .map_err(|failure| failure.into_error(CONNECTING, endpoint))?;
         let comparer = Comparer::new(server.line, detail);
-        let node = |address: &Address| Node {
-            address: address.clone(),
-            pipeline: Pipeline::new(endpoint_of(address, endpoint)),
-        };
+        let node = |address: &Address| Node::new(address.clone(), &server, options);
         let nodes = match &server.slots {
             None => vec![node(&endpoint.address)],
             Some(slots) => slots.nodes().iter().map(node).collect(),
@@ -136,7 +160,7 @@ impl<'s> Sender<'s> {
     /// # Errors
     ///
     /// When the caller cancels, and when the connection cannot be used at all.
-    pub(super) fn send(&mut self, key: Outgoing) -> Result<()> {
+    pub(super) fn send(&mut self, mut key: Outgoing) -> Result<()> {
         self.progress.check()?;
         if self.stopped.is_some() {
             self.tally.count(&key, KeyOutcome::Unsent);
@@ -170,6 +194,9 @@ impl<'s> Sender<'s> {
         let is_sampled = self.options.read_back == ReadBack::Sampled;
         let is_spared = is_sampled && matches!(stage, Stage::Build { .. });
         let checked = self.purpose == Purpose::Send && self.reads_back() && !is_spared;
+        // DUMP would end the idle time.
+        let is_used = checked && !self.server.has_no_touch;
+        key.access = key.access.filter(|access| !is_used || !matches!(access, Access::Idle(_)));
         self.tally.bytes += key.bytes() as u64;
         self.hold_pace(key.bytes())?;
         self.dispatch(Job::new(key, stage, checked))?;
@@ -299,11 +326,23 @@ impl<'s> Sender<'s> {
             self.drain(node)?;
             return self.step_by_step(node, job);
         }
-        let (commands, line) = (job.commands(), self.server.line);
-        job.sent_ms = self.server.now_ms();
-        let pipeline = &mut self.nodes[node].pipeline;
-        pipeline.push(job, commands, |job, out| job.write(out, line));
-        if pipeline.unsent() >= SEND_AT {
+        if self.goes_together(&job) {
+            self.nodes[node].together.push(job);
+            if !self.is_complete(node) {
+                return Ok(());
+            }
+            self.send_together(node);
+        } else {
+            let (commands, line) = (job.commands(), self.server.line);
+            job.sent_ms = self.server.now_ms();
+            let write = |request: &Request, out: &mut Vec<u8>| {
+                if let Request::One(job) = request {
+                    job.write(out, line);
+                }
+            };
+            self.nodes[node].pipeline.push(Request::One(job), commands, write);
+        }
+        if self.nodes[node].pipeline.unsent() >= SEND_AT {
             self.flush(node)?;
         }
         let window = self.pace.in_flight();
@@ -329,12 +368,12 @@ impl<'s> Sender<'s> {
         if let Some(index) = self.nodes.iter().position(|node| node.address == address) {
             return index;
         }
-        let pipeline = Pipeline::new(endpoint_of(&address, &self.options.endpoint));
-        self.nodes.push(Node { address, pipeline });
+        self.nodes.push(Node::new(address, &self.server, self.options));
         self.nodes.len() - 1
     }
 
     fn flush(&mut self, node: usize) -> Result<()> {
+        self.send_together(node);
         match self.nodes[node].pipeline.flush() {
             Ok(()) => Ok(()),
             Err(failure) => self.lost(node, failure),
@@ -343,6 +382,7 @@ impl<'s> Sender<'s> {
 
     /// Handles all outstanding replies of a node.
     fn drain(&mut self, node: usize) -> Result<()> {
+        self.send_together(node);
         while self.nodes[node].pipeline.requests() > 0 {
             self.take_reply(node)?;
         }
@@ -351,12 +391,31 @@ impl<'s> Sender<'s> {
 
     fn take_reply(&mut self, node: usize) -> Result<()> {
         match self.nodes[node].pipeline.next() {
-            Ok(Some((job, replies))) => {
+            Ok(Some((Request::One(job), replies))) => {
                 self.handle(node, job, &replies);
+                Ok(())
+            }
+            Ok(Some((Request::Together(jobs), replies))) => {
+                self.handle_together(node, jobs, &replies);
                 Ok(())
             }
             Ok(None) => Ok(()),
             Err(failure) => self.lost(node, failure),
+        }
+    }
+
+    /// A transaction with this request was run, and has these results.
+    pub(super) fn created(&mut self, node: usize, job: Job, results: &[&Reply]) {
+        match results {
+            [Reply::ServerError(error), ..] | [_, Reply::ServerError(error), ..] => {
+                let refusal = Refusal::of(error, &self.nodes[node].address);
+                self.refused(job, refusal);
+            }
+            [.., _, dump, expiry] => {
+                let compared = self.compare(&job, dump, expiry);
+                self.restored(job, existed(results), Some(compared));
+            }
+            _ => self.tally.failed(&job.key, UNEXPECTED),
         }
     }
 
@@ -368,12 +427,8 @@ impl<'s> Sender<'s> {
         } else {
             replies.iter().collect()
         };
-        let error = replies.iter().find_map(|reply| match reply {
-            // EXECABORT is the consequence of the error before it.
-            Reply::ServerError(error) => Some(error),
-            _ => None,
-        });
-        if let Some(error) = error {
+        // EXECABORT is the consequence of the error before it.
+        if let Some(error) = error_in(&replies) {
             let refusal = Refusal::of(error, &self.nodes[node].address);
             return self.refused(job, refusal);
         }
@@ -383,18 +438,7 @@ impl<'s> Sender<'s> {
                 self.restored(job, existed(&replies), None);
             }
             (Stage::Restore { checked: true, .. }, [.., Reply::Array(results)]) => {
-                let results: Vec<&Reply> = results.iter().collect();
-                match results.as_slice() {
-                    [Reply::ServerError(error), ..] | [_, Reply::ServerError(error), ..] => {
-                        let refusal = Refusal::of(error, &self.nodes[node].address);
-                        self.refused(job, refusal);
-                    }
-                    [.., _, dump, expiry] => {
-                        let compared = self.compare(&job, dump, expiry);
-                        self.restored(job, existed(&results), Some(compared));
-                    }
-                    _ => self.tally.failed(&job.key, UNEXPECTED),
-                }
+                self.created(node, job, &results.iter().collect::<Vec<_>>());
             }
             (Stage::Compare, [dump, expiry]) => self.found(job, dump, expiry),
             (Stage::ReadBack, [dump, expiry]) => {
@@ -586,9 +630,14 @@ impl<'s> Sender<'s> {
             Failure::Answer { code, text } => format!("{code} {text}"),
             permanent => return Err(permanent.into_error("the reply", &self.options.endpoint)),
         };
-        let outstanding = self.nodes[node].pipeline.take_outstanding();
+        let mut outstanding: Vec<Job> = (self.nodes[node].pipeline.take_outstanding())
+            .into_iter()
+            .flat_map(Request::into_jobs)
+            .collect();
+        outstanding.append(&mut self.nodes[node].together);
         let until = Instant::now() + self.options.retry_for;
-        loop {
+        // One node of a cluster for which it was waited long enough is enough.
+        while self.stopped.is_none() {
             self.progress.check()?;
             match self.is_same_server(node) {
                 Ok(true) => break,
@@ -638,7 +687,7 @@ impl<'s> Sender<'s> {
     }
 
     /// Returns the pipeline of a node, all of whose replies were handled.
-    pub(super) fn pipeline(&mut self, node: usize) -> &mut Pipeline<Job> {
+    pub(super) fn pipeline(&mut self, node: usize) -> &mut Pipeline<Request> {
         &mut self.nodes[node].pipeline
     }
 
@@ -674,6 +723,14 @@ impl<'s> Sender<'s> {
             "{done} keys are in the server already; the same command again skips them and goes on"
         ))
     }
+}
+
+/// Returns the first error among replies.
+pub(super) fn error_in<'r>(replies: &[&'r Reply]) -> Option<&'r ServerError> {
+    replies.iter().find_map(|reply| match reply {
+        Reply::ServerError(error) => Some(error),
+        _ => None,
+    })
 }
 
 /// Returns whether a key existed before it was replaced: EXISTS precedes RESTORE then.

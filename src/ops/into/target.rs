@@ -14,6 +14,7 @@ use crate::live::client::Client;
 use crate::live::cluster::SlotMap;
 use crate::live::connection::{Connection, Failure};
 use crate::live::info::Info;
+use crate::live::pipeline::{NO_TOUCH, packed};
 use crate::live::running::{
     ask_slots, clock_difference, is_of_a_cluster, now_ms, refused, version_of,
 };
@@ -32,6 +33,8 @@ pub(super) struct TargetServer {
     pub(super) run_id: String,
     /// The modules that are loaded there, as far as its user may know.
     pub(super) modules: Modules,
+    /// Whether commands of a connection can leave the idle time of keys as it is, and the user may ask for that.
+    pub(super) has_no_touch: bool,
     /// The difference of its clock from that of this machine, in milliseconds.
     pub(super) clock_ms: i64,
 }
@@ -73,6 +76,7 @@ impl TargetServer {
             slots,
             run_id: info.text("run_id").unwrap_or_default().to_owned(),
             modules: loaded_modules(&mut client),
+            has_no_touch: client.connection().and_then(|it| it.run(&packed(NO_TOUCH))).is_ok(),
             clock_ms: clock_difference(&mut client).unwrap_or(0),
         })
     }

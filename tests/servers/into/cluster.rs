@@ -19,14 +19,15 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials
 }
 
-fn into(path: &Path, cluster: &Cluster, options: &[&str]) -> Command {
+/// Returns `aofkit compact PATH --into` a node of the cluster with these options.
+pub(super) fn into(path: &Path, cluster: &Cluster, options: &[&str]) -> Command {
     let mut command = aofkit();
     command.arg("compact").arg(path).arg("--into").arg(cluster.address(0)).args(options);
     command
 }
 
 /// Returns a server with keys of several types, some of which share a slot.
-fn source(binary: &Binary, count: u32) -> Setup {
+pub(super) fn source(binary: &Binary, count: u32) -> Setup {
     let mut setup = Setup::with(binary, &[("appendfsync", "no")]);
     for number in 0..count {
         let client = &mut setup.server.client;

@@ -10,6 +10,11 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials.extend(on_each(&FAMILIES, "into::collections_are_united", united));
     trials.extend(on_each(&FAMILIES, "into::keys_are_mapped_renamed_and_filtered", mapped));
     trials.extend(on_each(&FAMILIES, "into::expired_keys_are_not_sent", expired));
+    trials.extend(on_each(
+        &FAMILIES,
+        "into::keys_of_one_transaction_have_their_own_outcomes",
+        together,
+    ));
     trials.extend(on_each(&FAMILIES, "into::missing_rights_are_named_and_sufficient", rights));
     trials
 }
@@ -161,6 +166,12 @@ fn expired(binary: &Binary) {
     let run = report(&mut into("compact", setup.data.path(), &server, &options), 0);
     assert_eq!((keys(&run, "restored"), keys(&run, "expired")), (1, 1), "{run}");
     assert_eq!(text(&mut server, &["GET", "goes"]), "running", "a past expiry deletes nothing");
+    server.client.call(&["DEL", "goes"]);
+    let options = ["--expired", "persist", "--check", "all"];
+    let run = report(&mut into("compact", setup.data.path(), &server, &options), 0);
+    assert_eq!((keys(&run, "restored"), keys(&run, "expired")), (1, 0), "{run}");
+    assert_eq!(text(&mut server, &["GET", "goes"]), "v");
+    assert_eq!(server.client.call(&["PTTL", "goes"]).int(), -1);
 }
 
 fn rights(binary: &Binary) {
@@ -193,4 +204,38 @@ fn rights(binary: &Binary) {
         assert!(refused.stderr.contains(rule), "{refused:#?}");
         server.client.call(&["ACL", "SETUSER", "alice", rule]);
     }
+}
+
+/// At an unlimited speed several keys are created in one transaction. Some exist there, and some are forbidden.
+fn together(binary: &Binary) {
+    let mut setup = Setup::with(binary, &[("appendfsync", "no")]);
+    for number in 0..100 {
+        setup.server.client.call(&["SET", &format!("k:{number}"), &format!("value {number}")]);
+    }
+    setup.server.client.call(&["PEXPIREAT", "k:7", "4000000000123"]);
+    let digest = setup.server.digest();
+    for forbidden in ["z:1", "z:2"] {
+        setup.server.client.call(&["SET", forbidden, "v"]);
+    }
+    let data = temp_dir();
+    let mut server = empty(binary, data.path());
+    server.client.call(&["SET", "k:3", "value 3"]);
+    server.client.call(&["SET", "k:50", "other"]);
+    server.client.call(&["ACL", "SETUSER", "alice", "on", ">secret", "+@all", "~k:*", "~aofkit*"]);
+    let run = |server: &Running, existing: &str, code: i32| {
+        let options = ["--rate", "unlimited", "--user", "alice", "--existing", existing];
+        let mut command = into("compact", setup.data.path(), server, &options);
+        report(command.env("REDISCLI_AUTH", "secret"), code)
+    };
+    let outcomes = |run: &serde_json::Value| {
+        ["restored", "replaced", "already_there", "conflicting", "failed"]
+            .map(|outcome| keys(run, outcome))
+    };
+    let kept = run(&server, "keep", 3);
+    assert_eq!(outcomes(&kept), [98, 0, 1, 1, 2], "{kept}");
+    assert_eq!((&kept["checked"], &kept["stopped"]), (&98.into(), &().into()), "{kept}");
+    assert_eq!(text(&mut server, &["GET", "k:50"]), "other");
+    let replaced = run(&server, "replace", 3);
+    assert_eq!(outcomes(&replaced), [0, 100, 0, 0, 2], "{replaced}");
+    assert_eq!(server.digest(), digest);
 }

@@ -1,11 +1,14 @@
 //! Puts data into running servers with `--into`.
 
+mod access;
 mod cluster;
 mod existing;
+mod failover;
 mod faults;
 mod flush;
 mod large;
 mod states;
+mod tls;
 
 use std::path::Path;
 use std::process::Command;
@@ -23,7 +26,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         flush::trials(),
         large::trials(),
         faults::trials(),
+        access::trials(),
         cluster::trials(),
+        failover::trials(),
+        tls::trials(),
     ];
     trials.into_iter().flatten().collect()
 }

@@ -1,13 +1,14 @@
 //! Access to servers: passwords, users with few permissions, TLS; and the messages if access is denied.
 
 use std::path::Path;
-use std::process::Command;
 
 use aofkit::base::server::redis;
 use libtest_mimic::Trial;
 
 use super::on_each;
-use crate::support::{Binary, FAMILIES, Run, Setup, free_port, temp_dir, with_program_on_each};
+use crate::support::{
+    Binary, Certificates, FAMILIES, Run, Setup, free_port, temp_dir, with_program_on_each,
+};
 
 const PASSWORD: &str = "not-to-be-seen";
 
@@ -130,67 +131,13 @@ fn no_log(binary: &Binary) {
 }
 
 fn tls(binary: &Binary, openssl: &Path) {
-    let certificates = temp_dir();
-    let at = |name: &str| certificates.path().join(name).display().to_string();
-    let run = |args: &[&str]| {
-        let output = Command::new(openssl).args(args).output().expect("openssl runs");
-        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    };
-    // A certificate authority; the certificate's name differs from the host name.
-    run(&[
-        "req",
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-days",
-        "30",
-        "-subj",
-        "/CN=aofkit test",
-        "-addext",
-        "basicConstraints=critical,CA:TRUE",
-        "-keyout",
-        &at("ca.key"),
-        "-out",
-        &at("ca.crt"),
-    ]);
-    for (name, alt) in [("server", "DNS:redis.test"), ("client", "DNS:client.test")] {
-        let (key, request, cert) =
-            (at(&format!("{name}.key")), at(&format!("{name}.csr")), at(&format!("{name}.crt")));
-        let extensions = at(&format!("{name}.ext"));
-        std::fs::write(&extensions, format!("subjectAltName={alt}\nbasicConstraints=CA:FALSE\n"))
-            .expect("extensions");
-        let subject = format!("/CN={name}");
-        run(&[
-            "req", "-newkey", "rsa:2048", "-nodes", "-subj", &subject, "-keyout", &key, "-out",
-            &request,
-        ]);
-        run(&[
-            "x509",
-            "-req",
-            "-in",
-            &request,
-            "-CA",
-            &at("ca.crt"),
-            "-CAkey",
-            &at("ca.key"),
-            "-CAcreateserial",
-            "-days",
-            "30",
-            "-extfile",
-            &extensions,
-            "-out",
-            &cert,
-        ]);
-    }
+    let certificates = Certificates::create(openssl);
+    let at = |name: &str| certificates.path(name);
     let port = free_port().to_string();
-    let config = [
-        ("tls-port", port.as_str()),
-        ("tls-cert-file", &at("server.crt")),
-        ("tls-key-file", &at("server.key")),
-        ("tls-ca-cert-file", &at("ca.crt")),
-    ];
-    let mut setup = Setup::with(binary, &config);
+    let files = certificates.of_server();
+    let config: Vec<(&str, &str)> =
+        files.iter().map(|(name, file)| (*name, file.as_str())).collect();
+    let mut setup = Setup::with(binary, &[&config[..], &[("tls-port", &port)]].concat());
     setup.fill(5);
     let digest = setup.server.digest();
     let live = |args: &[&str]| {
