@@ -125,7 +125,8 @@ impl HasOutcome for DigestReport {
 
 impl HasOutcome for DiffReport {
     fn outcome(&self) -> Outcome {
-        Outcome::findings_if(!self.same)
+        let fails = self.a.failed > 0 || self.b.failed > 0;
+        Outcome::findings_if(!self.same || fails)
     }
 }
 
@@ -149,7 +150,7 @@ impl HasOutcome for ConvertReport {
 
 impl HasOutcome for BackupReport {
     fn outcome(&self) -> Outcome {
-        if self.plan.damaged {
+        if !self.plan.findings.is_empty() {
             Outcome::Findings
         } else if self.has_retention_problems() {
             Outcome::Partial

@@ -36,6 +36,7 @@ mod losses;
 mod merge;
 mod newer;
 mod next_steps;
+mod one_judgement;
 mod output;
 mod plan;
 mod prune;

@@ -447,6 +447,10 @@ fn look(file: &mut Packable<'_>, progress: &dyn Progress) -> Result<FileRecord> 
         newer_rdb: None,
     };
     let Some(part) = file.part else { return Ok(record) };
+    if part.is_empty_rdb() {
+        EntryStats::empty_rdb().note_in(&mut record);
+        return Ok(record);
+    }
     let (mut start, mut end) = (0, file.content.len());
     let mut rdb = None;
     if part.starts_with_rdb() {
