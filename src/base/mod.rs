@@ -13,4 +13,5 @@ pub mod progress;
 pub(crate) mod rfc3339;
 pub mod server;
 pub(crate) mod slot;
+pub mod threads;
 pub mod units;

@@ -42,8 +42,9 @@ pub use exit::Exit;
 use self::args::Common;
 use self::output::print_error;
 use crate::base::error::{Error, ErrorKind};
+use crate::base::threads::start_pool;
 use crate::command::set_renamed;
-use crate::disk::install_sigbus_guard;
+use crate::disk::{fail_beyond_size_limit, install_sigbus_guard};
 use crate::report::error::ErrorReport;
 
 /// Recover, verify, repair, compact and back up the append-only files of Redis and Valkey.
@@ -188,11 +189,9 @@ impl WriteGlobal for ColorChoice {
 
 fn set_up(common: &Common) -> Result<(), Error> {
     install_sigbus_guard();
+    fail_beyond_size_limit();
     set_renamed(&common.rename)?;
     interrupt::listen(&common.cancellation);
-    if let Some(threads) = common.threads {
-        // Fails only if a pool exists, which is not the case yet.
-        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
-    }
+    start_pool(common.threads);
     Ok(())
 }

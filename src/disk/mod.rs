@@ -45,7 +45,7 @@ mod writeback;
 
 pub use access::{Access, copy_access};
 pub use free_space::free_bytes;
-pub use guard::install_sigbus_guard;
+pub use guard::{fail_beyond_size_limit, install_sigbus_guard};
 pub use lock::Lock;
 pub use map::{Change, Mapping};
 pub use original::{Original, Replaced, save_original};

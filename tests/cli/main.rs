@@ -29,6 +29,7 @@ mod joined;
 mod json;
 mod json_docs;
 mod leftovers;
+mod limits;
 mod live;
 mod log;
 mod loss_events;
