@@ -5,6 +5,7 @@ mod askpass;
 mod backup;
 mod bench;
 mod check_aof;
+mod clean;
 mod compact;
 mod compress;
 mod connection;
@@ -79,6 +80,7 @@ enum Command {
     Extract(extract::Extract),
     Generate(generate::Generate),
     Bench(bench::Bench),
+    Clean(clean::Clean),
     Completions(shell::Completions),
     Man(shell::Man),
 }
@@ -119,6 +121,7 @@ pub fn main() -> Exit {
         Command::List(list) => list.run(&cli.common),
         Command::Prune(prune) => prune.run(&cli.common),
         Command::Generate(generate) => generate.run(&cli.common),
+        Command::Clean(clean) => clean.run(&cli.common),
         Command::Bench(bench) => bench.run(&cli.common),
         Command::Completions(completions) => completions.run(Cli::command()),
         Command::Man(man) => man.run(Cli::command()),

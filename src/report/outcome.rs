@@ -6,6 +6,7 @@ use crate::archive::report::ExtractReport;
 use crate::ops::backup::BackupReport;
 use crate::ops::backup::live::{self, LiveReport, PreviewReport};
 use crate::ops::bench::BenchReport;
+use crate::ops::clean::CleanReport;
 use crate::ops::compact::CompactReport;
 use crate::ops::compress::batch::{CompressAllReport, CompressOutcome};
 use crate::ops::convert::ConvertReport;
@@ -205,6 +206,12 @@ impl HasOutcome for PruneReport {
         } else {
             Outcome::findings_if(self.has_problems())
         }
+    }
+}
+
+impl HasOutcome for CleanReport {
+    fn outcome(&self) -> Outcome {
+        if self.has_failed() { Outcome::Partial } else { Outcome::Done }
     }
 }
 

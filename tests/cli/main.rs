@@ -11,6 +11,7 @@ mod beside;
 mod broken_length;
 mod broken_values;
 mod candidates;
+mod clean;
 mod columns;
 mod compact;
 mod content;

@@ -28,7 +28,7 @@ fn put_damaged(place: &Place) -> Vec<&'static str> {
     place.put("zero-tail.aof", [sets(0..50), vec![0; 100]].concat());
     place.put("torn-and-zeros.aof", [&sets(0..50)[..], b"*3\r\n$3\r\nSET", &[0; 100]].concat());
     let parts = [RDB.to_vec(), sets(0..10), sets(10..50)];
-    let mut put_set = |name, at: usize, bytes: &[u8]| {
+    let put_set = |name, at: usize, bytes: &[u8]| {
         let mut parts = parts.clone();
         parts[at] = bytes.to_vec();
         let [base, first, second] = parts;
