@@ -97,3 +97,61 @@ fn a_file_larger_than_the_limit_is_an_error_and_leaves_nothing() {
         assert_eq!(place.names(), before, "{line}");
     }
 }
+
+/// The highest amount of memory of a run that is not of a file, in MB: what /proc says while it works.
+fn peak_memory(place: &Place, line: &str) -> u64 {
+    let mut child = place.command().args(line.split(' ')).stdout(Stdio::null()).spawn().unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    while child.try_wait().unwrap().is_none() {
+        let text = fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+        let now = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse().ok());
+        peak = peak.max(now.unwrap_or(0_u64));
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    assert!(child.wait().unwrap().success(), "{line}");
+    peak / 1024
+}
+
+#[test]
+fn strings_of_zeros_that_short_commands_make_take_little_memory() {
+    let place = Place::new();
+    let at = (6_u64 << 20).to_string();
+    let bits = (48_u64 << 20).to_string();
+    let made = [
+        command(&["SETRANGE", "range", &at, "x"]),
+        command(&["SET", "grown", "abc"]),
+        command(&["SETRANGE", "grown", &at, "x"]),
+        command(&["SETBIT", "bit", &bits, "1"]),
+        command(&["BITFIELD", "field", "SET", "u8", &bits, "7"]),
+    ];
+    let copies = [
+        command(&["SETRANGE", "k", &at, "x"]),
+        command(&["COPY", "k", "copy"]),
+        command(&["APPEND", "copy", "y"]),
+        command(&["BITOP", "OR", "bits", "k", "copy"]),
+    ];
+    let rdb = "compact --memory 6mb log.aof -o new --format rdb --force --no-backup";
+    let aof = "compact --memory 6mb log.aof -o new.aof --format aof --force --no-backup";
+    let digest = "digest --fingerprint --memory 6mb log.aof";
+    let of_rdb = "digest --fingerprint --memory 6mb new";
+    for (commands, lines) in
+        [(made.concat(), &[digest, rdb, of_rdb, aof][..]), (copies.concat(), &[digest, aof])]
+    {
+        place.put("log.aof", commands);
+        for line in lines {
+            let peak = peak_memory(&place, line);
+            assert!(peak <= 9, "{line}: {peak} MB");
+        }
+        let fingerprint = |path: &str| {
+            let run = place.run(&["digest", "--fingerprint", path]);
+            run.stdout.lines().find(|line| line.contains("fingerprint")).unwrap().to_owned()
+        };
+        let expected = fingerprint("log.aof");
+        assert_eq!(fingerprint("new.aof"), expected);
+        if lines.contains(&rdb) {
+            assert_eq!(fingerprint("new"), expected);
+        }
+    }
+}
