@@ -1,5 +1,6 @@
 //! An opened log: its mapped parts, in the order in which a server loads them, and related files.
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -110,6 +111,12 @@ impl Part {
     /// Returns whether a server reads the beginning of this part as an RDB.
     pub fn starts_with_rdb(&self) -> bool {
         self.compressed.is_some() || starts_with_rdb(self.mapping.bytes())
+    }
+
+    /// Returns whether it is an RDB by its name, and has no bytes: every server writes at least a header, so its keys are
+    /// gone. Servers load the rest of a set without an error.
+    pub(crate) fn is_empty_rdb(&self) -> bool {
+        is_empty_rdb(self.path.as_os_str().as_bytes(), self.mapping.len())
     }
 
     /// Reads the RDB that this part begins with.
@@ -293,6 +300,11 @@ impl OtherKind {
             OtherKind::Unknown => "nothing that a server makes",
         }
     }
+}
+
+/// Returns whether a file of this name and length has no bytes, although it is named as an RDB.
+pub(crate) fn is_empty_rdb(name: &[u8], bytes: u64) -> bool {
+    bytes == 0 && name.ends_with(b".rdb")
 }
 
 /// Returns whether the loader treats `bytes` as an RDB. Redis and Valkey up to 8 know only the

@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::method::Method;
 use super::read::Located;
 use super::writer::low;
+use crate::base::threads::may_start;
 
 /// The size of a piece in bytes.
 const PIECE_BYTES: usize = 256 << 10;
@@ -71,7 +72,7 @@ pub(crate) fn unpack(
 ) -> io::Result<Decompressed> {
     let crc32 = Digest::new(CrcAlgorithm::Crc32IsoHdlc);
     let mut taker = Taker { crc32, sha256: Sha256::new(), bytes: 0, take };
-    let stopped = if entry.bytes < SECOND_THREAD_BYTES {
+    let stopped = if entry.bytes < SECOND_THREAD_BYTES || !may_start() {
         pieces(entry, packed, |piece| taker.take(piece).map_err(Stopped::Taker))
     } else {
         side_by_side(entry, packed, &mut taker)?
@@ -99,14 +100,14 @@ fn side_by_side<F: FnMut(&[u8]) -> io::Result<()> + Send>(
     thread::scope(|scope| {
         let (full, coming) = sync_channel::<Vec<u8>>(PIECES_BETWEEN);
         let (empty, spare) = channel::<Vec<u8>>();
-        let taking = scope.spawn(move || {
+        let taking = thread::Builder::new().spawn_scoped(scope, move || {
             for piece in coming {
                 taker.take(&piece)?;
                 // After the end nobody receives the last pieces.
                 let _ = empty.send(piece);
             }
             Ok(())
-        });
+        })?;
         let stopped = pieces(entry, packed, |piece| {
             let mut buffer = spare.try_recv().unwrap_or_default();
             buffer.clear();

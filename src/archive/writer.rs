@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::deflate::deflate;
 use super::method::Method;
 use super::records::{Entry, end};
+use crate::base::threads::can_start;
 
 /// The number of bytes passed on at a time if they are stored, or compressed by a library with threads of its own.
 const CHUNK_BYTES: usize = 4 << 20;
@@ -156,7 +157,8 @@ fn zstd(
 ) -> io::Result<()> {
     use std::io::Write as _;
     let mut encoder = zstd::Encoder::new(out, packing.level)?;
-    encoder.multithread(packing.threads.max(1))?;
+    // Where the system starts no thread, the frame has other bytes, and the same content.
+    encoder.multithread(if can_start() { packing.threads.max(1) } else { 0 })?;
     encoder.set_pledged_src_size(Some(bytes.len() as u64))?;
     for chunk in bytes.chunks(CHUNK_BYTES) {
         encoder.write_all(chunk)?;

@@ -13,4 +13,6 @@ pub mod progress;
 pub(crate) mod rfc3339;
 pub mod server;
 pub(crate) mod slot;
+pub(crate) mod sparse;
+pub mod threads;
 pub mod units;

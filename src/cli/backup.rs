@@ -8,7 +8,7 @@ use super::args::{COMMON, Common, LockArg, ReplayArgs, RetentionArgs, SEE_LONG_H
 use super::exit::Exit;
 use super::live::LiveArgs;
 use super::output::message;
-use super::parse::{created_at, parse_time};
+use super::parse::{created_at, parse_mode, parse_time};
 use crate::archive::contents::Source;
 use crate::archive::method::Method;
 use crate::base::error::{Error, ErrorKind, Result};
@@ -79,6 +79,9 @@ struct Packing {
     /// Creation time to record in the archive [default: now]
     #[arg(long, value_name = "TIME", hide_short_help = true, value_parser = parse_time)]
     created: Option<i64>,
+    /// Mode of the archive in octal [default: 0600]
+    #[arg(long, value_name = "MODE", hide_short_help = true, value_parser = parse_mode)]
+    mode: Option<u32>,
 }
 
 const EXAMPLES: &str = "\
@@ -144,7 +147,7 @@ impl Backup {
     }
 
     fn options(&self, common: &Common) -> Result<BackupOptions> {
-        let Packing { method, level, name_template, created } = &self.packing;
+        let Packing { method, level, name_template, created, mode } = &self.packing;
         let created = created_at(*created)?;
         if self.format == Some(Form::Rdb) {
             return Err(Error::new(
@@ -160,6 +163,7 @@ impl Backup {
             archive: CompressOptions {
                 method: *method,
                 level: *level,
+                mode: *mode,
                 source: Source::default(),
                 name_template: name_template.clone(),
                 threads: common.threads.unwrap_or(0),

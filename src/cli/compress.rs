@@ -7,7 +7,7 @@ use clap::{ArgAction, Args};
 use super::args::{Common, ReplacingArgs};
 use super::exit::Exit;
 use super::output::{message, print, print_json};
-use super::parse::{created_at, parse_time};
+use super::parse::{created_at, parse_mode, parse_time};
 use crate::archive::contents::Source;
 use crate::archive::method::Method;
 use crate::base::error::Result;
@@ -45,6 +45,9 @@ pub(super) struct Compress {
     /// Creation time to record in the archive [default: now]
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     created: Option<i64>,
+    /// Mode of the archive in octal [default: 0600]
+    #[arg(long, value_name = "MODE", hide_short_help = true, value_parser = parse_mode)]
+    mode: Option<u32>,
     /// Compress a damaged log as it is
     #[arg(long)]
     damaged: bool,
@@ -71,6 +74,7 @@ impl Compress {
             existing: self.replacing.existing(),
             method: self.method,
             level: self.level,
+            mode: self.mode,
             source: Source { port: self.port, ..Source::default() },
             name_template: self.name_template.clone(),
             threads: common.threads.unwrap_or(0),

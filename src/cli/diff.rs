@@ -7,7 +7,7 @@ use clap::Args;
 use super::args::{Common, KeyArgs, KeyHelp, ReplayArgs};
 use super::connection::LoginArgs;
 use super::exit::Exit;
-use super::output::{Lines, print, print_json};
+use super::output::{Lines, print, print_json, warn_of_failing};
 use super::progress::Bar;
 use crate::analysis::data_filter::Filter;
 use crate::base::error::Result;
@@ -68,7 +68,7 @@ Examples:
   aofkit diff --list redis://old:6379 rediss://backup@new:6380
   aofkit diff --list --json a.aof b.aof | jq -r 'select(.kind == \"key\").key.text'
 
-Exit codes: 0 the same; 1 different; 2 failed.";
+Exit codes: 0 the same; 1 different, or some commands of a log fail on a server; 2 failed.";
 
 impl Diff {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
@@ -107,6 +107,10 @@ impl Diff {
         lines.flush()?;
         if !common.json && !common.quiet {
             print(&report::diff::text(&report))?;
+        }
+        if common.quiet {
+            let failing = [&report.a, &report.b].into_iter().filter(|side| side.failed > 0);
+            failing.for_each(|side| warn_of_failing(&side.path, side.failed));
         }
         Ok(Exit::after(&report))
     }

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::args::{Common, ReplayArgs};
 use super::exit::Exit;
-use super::output::{print, print_json};
+use super::output::{print, print_json, warn_of_failing};
 use crate::base::error::Result;
 use crate::base::server::Server;
 use crate::ops::digest::{DigestOptions, digest};
@@ -50,6 +50,9 @@ impl Digest {
             print_json(&report)?;
         } else {
             print(&report::digest::text(&report))?;
+        }
+        if common.quiet && report.failed > 0 {
+            warn_of_failing(&report.path, report.failed);
         }
         Ok(Exit::after(&report))
     }

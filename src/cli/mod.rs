@@ -5,6 +5,7 @@ mod askpass;
 mod backup;
 mod bench;
 mod check_aof;
+mod clean;
 mod compact;
 mod compress;
 mod connection;
@@ -43,8 +44,9 @@ pub use exit::Exit;
 use self::args::Common;
 use self::output::print_error;
 use crate::base::error::{Error, ErrorKind};
+use crate::base::threads::start_pool;
 use crate::command::set_renamed;
-use crate::disk::install_sigbus_guard;
+use crate::disk::{fail_beyond_size_limit, install_sigbus_guard};
 use crate::report::error::ErrorReport;
 
 /// Recover, verify, repair, compact and back up the append-only files of Redis and Valkey.
@@ -79,6 +81,7 @@ enum Command {
     Extract(extract::Extract),
     Generate(generate::Generate),
     Bench(bench::Bench),
+    Clean(clean::Clean),
     Completions(shell::Completions),
     Man(shell::Man),
 }
@@ -119,6 +122,7 @@ pub fn main() -> Exit {
         Command::List(list) => list.run(&cli.common),
         Command::Prune(prune) => prune.run(&cli.common),
         Command::Generate(generate) => generate.run(&cli.common),
+        Command::Clean(clean) => clean.run(&cli.common),
         Command::Bench(bench) => bench.run(&cli.common),
         Command::Completions(completions) => completions.run(Cli::command()),
         Command::Man(man) => man.run(Cli::command()),
@@ -189,11 +193,9 @@ impl WriteGlobal for ColorChoice {
 
 fn set_up(common: &Common) -> Result<(), Error> {
     install_sigbus_guard();
+    fail_beyond_size_limit();
     set_renamed(&common.rename)?;
     interrupt::listen(&common.cancellation);
-    if let Some(threads) = common.threads {
-        // Fails only if a pool exists, which is not the case yet.
-        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
-    }
+    start_pool(common.threads);
     Ok(())
 }

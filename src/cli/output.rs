@@ -7,11 +7,12 @@ use super::args::Common;
 use super::exit::Exit;
 use crate::base::error::{Error, ErrorKind};
 use crate::base::escape::{ShownPath, for_terminal, json_for_terminal};
+use crate::base::units::counted;
 use crate::disk::Replaced;
 use crate::report;
 use crate::report::Report;
 use crate::report::error::ErrorReport;
-use crate::report::style::{ERROR, QUIET, Styled};
+use crate::report::style::{ERROR, QUIET, Styled, WARNING};
 
 impl Common {
     /// Prints a report: as JSON with `--json`, otherwise as text. With `--quiet` the text goes to stderr, and only if it
@@ -68,6 +69,16 @@ impl Common {
         }
         exit
     }
+}
+
+/// Warns about commands of a log that fail on a server, where the report is not printed.
+pub(super) fn warn_of_failing(path: &Path, commands: u64) {
+    message(&format!(
+        "{} {}: {} that a server answers with an error\n",
+        Styled(WARNING, "warning:"),
+        ShownPath(path),
+        counted(commands, "command")
+    ));
 }
 
 /// Prints an error as a JSON document of one line, because it may end a list of lines.

@@ -91,6 +91,17 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(duration).map_err(|_| wrong())
 }
 
+/// Parses the mode of an archive in octal: `0640`.
+///
+/// # Errors
+///
+/// A message for the user if it is no such number, or not a mode for files that their owner reads.
+pub(super) fn parse_mode(text: &str) -> Result<u32, String> {
+    let wrong = || format!("`{text}` is no mode of an archive; use 0600, 0640 or 0644");
+    let mode = u32::from_str_radix(text, 8).map_err(|_| wrong())?;
+    if mode & !0o666 != 0 || mode & 0o400 == 0 { Err(wrong()) } else { Ok(mode) }
+}
+
 /// Parses `PART:OFFSET`, `#N`, or a time as [`parse_time`] takes it.
 ///
 /// # Errors

@@ -38,8 +38,8 @@ pub(super) fn remove(directory: &Path, name: &OsStr) {
     }
 }
 
-/// Whether it is old, and nobody holds its lock.
-fn is_abandoned(path: &Path) -> bool {
+/// Whether unfinished output is old, and nobody holds its lock: its maker is gone.
+pub fn is_abandoned(path: &Path) -> bool {
     let mut options = OpenOptions::new();
     options.read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
     let Ok(file) = options.open(path) else { return false };

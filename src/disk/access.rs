@@ -214,6 +214,15 @@ fn umask() -> u32 {
     })
 }
 
+/// Gives a file exactly this mode, whatever the umask is: for a mode that somebody asked for.
+///
+/// # Errors
+///
+/// When the system refuses.
+pub fn set_mode(file: &File, mode: u32) -> io::Result<()> {
+    file.set_permissions(Permissions::from_mode(mode))
+}
+
 /// Gives the new file, or the new directory and the files in it, the mode and, where that is allowed, the owner of the
 /// old. A new file that has no twin among the old ones is given those of one that has.
 pub fn copy_access(old: Option<&Path>, new: &Path) {

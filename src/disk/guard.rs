@@ -94,6 +94,13 @@ fn nodes() -> impl Iterator<Item = &'static Node> {
     })
 }
 
+/// Makes a write beyond the largest allowed file size (`ulimit -f`) fail, as one to a full disk does, where by default the
+/// system ends the process, and unfinished output stays.
+pub fn fail_beyond_size_limit() {
+    // SAFETY: to ignore a signal has no preconditions.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+}
+
 /// Installs a handler of SIGBUS for the whole process, once, however often it is called.
 ///
 /// Logs are read through memory mappings. If another process truncates a log meanwhile, or the disk

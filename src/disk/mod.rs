@@ -19,7 +19,7 @@
 //! - [`write_head`]: a sparse file with the first bytes of another.
 //! - [`cut_tail`]: truncates a file after saving what it cuts off.
 
-mod abandoned;
+pub mod abandoned;
 mod access;
 pub mod free_space;
 #[allow(unsafe_code)]
@@ -43,9 +43,9 @@ pub mod truncate;
 pub mod unseen_servers;
 mod writeback;
 
-pub use access::{Access, copy_access};
+pub use access::{Access, copy_access, set_mode};
 pub use free_space::free_bytes;
-pub use guard::install_sigbus_guard;
+pub use guard::{fail_beyond_size_limit, install_sigbus_guard};
 pub use lock::Lock;
 pub use map::{Change, Mapping};
 pub use original::{Original, Replaced, save_original};

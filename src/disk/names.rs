@@ -22,6 +22,9 @@ const FLUSHED: &str = ".flushed";
 /// What the names of unfinished output end with.
 pub(super) const TEMPORARY: &str = ".tmp";
 
+/// The length of the random part of such a name, which is that of the crate `tempfile`.
+const RANDOM_BYTES: usize = 6;
+
 const TIME: &str = "%Y%m%d%H%M%S";
 const TIME_DIGITS: usize = 14;
 
@@ -41,6 +44,37 @@ pub fn leftover(name: &OsStr) -> Option<(&OsStr, Leftover)> {
     let unfinished = unfinished_of(bytes).map(|of| (of, Leftover::Unfinished));
     let kept = || kept_of(bytes).map(|of| (of, Leftover::Kept));
     unfinished.or_else(kept).map(|(of, what)| (OsStr::from_bytes(of), what))
+}
+
+/// How a copy of what was replaced came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Copied {
+    /// `NAME.bak-<time>`.
+    Original,
+    /// `NAME.cut-<time>`.
+    CutOff,
+    /// `NAME.flushed`.
+    Flushed,
+}
+
+/// What a copy with this name is, and the 14 digits of its time; `None` for the name of anything else.
+pub fn copied(name: &OsStr) -> Option<(Copied, Option<&str>)> {
+    let bytes = name.as_bytes();
+    kept_of(bytes)?;
+    if without_counter(bytes).ends_with(FLUSHED.as_bytes()) {
+        return Some((Copied::Flushed, None));
+    }
+    let unnumbered = without_number(bytes);
+    let (of, time) = unnumbered.split_at_checked(unnumbered.len().checked_sub(TIME_DIGITS)?)?;
+    let how = if of.ends_with(ORIGINAL.as_bytes()) { Copied::Original } else { Copied::CutOff };
+    Some((how, std::str::from_utf8(time).ok()))
+}
+
+/// Whether it is the name of unfinished output, with a random part as long as those that are made.
+pub fn is_unfinished(name: &OsStr) -> bool {
+    let inner = name.as_bytes().strip_suffix(TEMPORARY.as_bytes());
+    let random = inner.and_then(|inner| inner.rsplit(|&byte| byte == b'.').next());
+    unfinished_of(name.as_bytes()).is_some() && random.is_some_and(|it| it.len() == RANDOM_BYTES)
 }
 
 /// The NAME in `.NAME.<random>.tmp`.
@@ -134,6 +168,7 @@ mod tests {
         .unwrap();
         let name = new.path().file_name().unwrap().to_str().unwrap();
         assert_eq!(known(name), Some(("a.aof", Leftover::Unfinished)), "{name}");
+        assert!(is_unfinished(OsStr::new(name)), "{name}");
         let scratch =
             crate::disk::scratch::Scratch::create(directory.path(), ".aofkit-x.").unwrap();
         let name = scratch.path().file_name().unwrap().to_str().unwrap();
@@ -154,6 +189,25 @@ mod tests {
             assert_eq!(known(expected), Some(("a.aof", Leftover::Kept)));
             std::fs::create_dir(name).unwrap();
         }
+    }
+
+    #[test]
+    fn copies_have_their_kind_and_time() {
+        let kind = |name: &'static str| copied(OsStr::new(name));
+        let time = Some("20261128010203");
+        for (name, expected) in [
+            ("a.bak-20261128010203", Some((Copied::Original, time))),
+            ("a.bak-20261128010203-2", Some((Copied::Original, time))),
+            ("a.bak-1.cut-20261128010203", Some((Copied::CutOff, time))),
+            ("a.flushed", Some((Copied::Flushed, None))),
+            ("a.flushed-3", Some((Copied::Flushed, None))),
+            (".a.Xy12Zw.tmp", None),
+            ("a.bak", None),
+        ] {
+            assert_eq!(kind(name), expected, "{name}");
+        }
+        assert!(is_unfinished(OsStr::new(".a.Xy12Zw.tmp")));
+        assert!(!is_unfinished(OsStr::new(".a.swap.tmp")));
     }
 
     #[test]

@@ -8,6 +8,8 @@ use std::io;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
+use crate::base::threads::start;
+
 /// Number of bytes written before they are sent to the disk.
 const EACH: u64 = 32 << 20;
 
@@ -42,7 +44,11 @@ impl<'f> Writeback<'f> {
         self.waiting = 0;
         let worker = match self.worker.take() {
             Some(worker) => worker,
-            None => Worker::start(self.file.try_clone()?),
+            // Without a thread, all of it is synced at the end.
+            None => match Worker::start(self.file.try_clone()?) {
+                Ok(worker) => worker,
+                Err(_) => return Ok(()),
+            },
         };
         // A worker that is still busy, or has failed, needs no notification.
         let _ = worker.wake.try_send(());
@@ -69,10 +75,10 @@ impl Drop for Writeback<'_> {
 }
 
 impl Worker {
-    fn start(file: File) -> Self {
+    fn start(file: File) -> io::Result<Self> {
         let (wake, wakes) = sync_channel(1);
-        let thread = std::thread::spawn(move || wakes.iter().try_for_each(|()| file.sync_data()));
-        Worker { wake, thread }
+        let thread = start(move || wakes.iter().try_for_each(|()| file.sync_data()))?;
+        Ok(Worker { wake, thread })
     }
 
     fn end(self) -> io::Result<()> {

@@ -9,10 +9,11 @@
 //! The times at which a consumer of a stream was last seen and active are omitted: a log does not
 //! contain them, and a replay invents them.
 
-use xxhash_rust::xxh3::xxh3_128;
+use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use super::stream::{IDMP_DEFAULT, Idmp, Iid, StreamId, StreamIdmp};
 use crate::base::server::Server;
+use crate::base::sparse::LONG;
 use crate::keyspace::databases::Keyspace;
 use crate::keyspace::db::Entry;
 use crate::keyspace::stream::Stream;
@@ -124,23 +125,43 @@ impl Fingerprint {
             scratch.extend_from_slice(&class.to_le_bytes());
             text(scratch, payload);
         }
-        value(scratch, part, &entry.value, detail);
-        xxh3_128(scratch)
+        hash(scratch, part, &entry.value, detail)
     }
 
     /// Returns the fingerprint of a value alone.
     pub fn of_value(&mut self, value: &Value<'_>, detail: Detail) -> u128 {
         let Fingerprint { scratch, part, .. } = self;
         scratch.clear();
-        self::value(scratch, part, value, detail);
-        xxh3_128(scratch)
+        hash(scratch, part, value, detail)
     }
 }
+
+/// Returns the hash of `before` and a value.
+fn hash(before: &mut Vec<u8>, part: &mut Vec<u8>, value: &Value<'_>, detail: Detail) -> u128 {
+    match value {
+        // Not copied: it can be longer than the memory that was allowed.
+        Value::String(string) if string.len() >= LONG => string.with(|bytes| {
+            before.push(STRING);
+            before.extend_from_slice(&bytes.len().to_le_bytes());
+            let mut hasher = Xxh3::new();
+            hasher.update(before);
+            hasher.update(bytes);
+            hasher.digest128()
+        }),
+        value => {
+            self::value(before, part, value, detail);
+            xxh3_128(before)
+        }
+    }
+}
+
+/// The tag of strings.
+const STRING: u8 = 0;
 
 fn value(out: &mut Vec<u8>, part: &mut Vec<u8>, value: &Value<'_>, detail: Detail) {
     match value {
         Value::String(string) => {
-            out.push(0);
+            out.push(STRING);
             string_value(out, string);
         }
         Value::List(list) => {

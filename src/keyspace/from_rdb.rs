@@ -14,6 +14,7 @@ use super::functions::{Functions, LibraryError};
 use super::stream::{ConsumerNumber, FieldsBuffer, Iid};
 use super::zset::Scores;
 use crate::base::server::Server;
+use crate::base::sparse::LONG;
 use crate::keyspace::array::{Array, ArrayValue};
 use crate::keyspace::databases::Keyspace;
 use crate::keyspace::db::{Access, KeyMeta};
@@ -210,6 +211,8 @@ impl<'k, 'a> Loader<'k, 'a> {
     fn string_value(&mut self, text: Text<'a, '_>) -> StringValue<'a> {
         match text {
             Text::Int(number) => StringValue::Int(number),
+            // In the arena it would take all its memory, although it can be mostly zeros.
+            Text::Lzf(lzf) if lzf.len() >= LONG => StringValue::Owned(text.to_vec()),
             other => StringValue::Borrowed(self.keep(other)),
         }
     }

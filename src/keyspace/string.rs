@@ -1,7 +1,12 @@
 //! Strings.
+//!
+//! One short command can make a string of 512 MB of zeros. Such strings are kept in memory that the system has not given
+//! out yet, and nothing here writes zeros into it.
+
+use crate::base::sparse;
 
 /// The value of a string, or of a hash field.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub enum StringValue<'a> {
     /// Bytes of the log or the arena.
     Borrowed(&'a [u8]),
@@ -9,6 +14,16 @@ pub enum StringValue<'a> {
     Owned(Vec<u8>),
     /// The decimal text of this number, which needs no allocation.
     Int(i64),
+}
+
+impl Clone for StringValue<'_> {
+    fn clone(&self) -> Self {
+        match self {
+            StringValue::Borrowed(bytes) => StringValue::Borrowed(bytes),
+            StringValue::Owned(_) => StringValue::Owned(self.to_vec()),
+            StringValue::Int(number) => StringValue::Int(*number),
+        }
+    }
 }
 
 impl Default for StringValue<'_> {
@@ -73,8 +88,10 @@ impl<'a> StringValue<'a> {
     ///
     /// The caller is responsible for the length: memory for it is allocated at once.
     pub fn grown_to(&mut self, length: usize) -> &mut Vec<u8> {
-        if self.is_empty() {
-            // Zeroed memory from the system costs nothing until it is touched.
+        // By small steps it grows in place: each would search all of it for zeros.
+        if length.saturating_sub(self.len()) >= sparse::LONG {
+            *self = StringValue::Owned(self.with(|bytes| sparse::padded(bytes, length)));
+        } else if self.is_empty() {
             *self = StringValue::Owned(vec![0; length]);
         }
         let bytes = self.owned_with_room(length);
@@ -86,7 +103,10 @@ impl<'a> StringValue<'a> {
 
     /// Returns a copy of the bytes.
     pub fn to_vec(&self) -> Vec<u8> {
-        self.with(<[u8]>::to_vec)
+        self.with(|bytes| match bytes.len() {
+            0..sparse::LONG => bytes.to_vec(),
+            _ => sparse::padded(bytes, 0),
+        })
     }
 
     /// Returns the bytes with the lifetime of the keyspace; bytes that are not borrowed are copied

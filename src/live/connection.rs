@@ -393,11 +393,12 @@ fn resolve(host: &str, port: u16, deadline: Instant) -> Result<Vec<SocketAddr>, 
     }
     let (sender, receiver) = mpsc::channel();
     let name = host.to_owned();
-    thread::spawn(move || {
+    let started = thread::Builder::new().spawn(move || {
         let found = (name.as_str(), port).to_socket_addrs().map(Iterator::collect);
         // After the deadline nobody receives the result.
         let _ = sender.send(found);
     });
+    started.map_err(|error| Failure::Lost(format!("no thread to find {host} with: {error}")))?;
     let found = receiver.recv_timeout(left(deadline));
     let found =
         found.map_err(|_| Failure::Lost(format!("the name {host} was not found in time")))?;

@@ -1,6 +1,7 @@
 //! The journal of settings to restore, which is on disk before they are changed.
 //!
-//! There is one file for each server in the backup directory. It is hidden, and synced before the first CONFIG SET. It
+//! There is one file for each server in the backup directory, and a copy in the server's data directory if that can be
+//! written, so that a run with another backup directory finds it. It is hidden, and synced before the first CONFIG SET. It
 //! records the original values and the values that a killed run had set.
 
 use std::fs;
@@ -33,6 +34,9 @@ pub struct Journal {
     pub process: u32,
     /// The changed settings.
     pub changes: Vec<Change>,
+    /// The paths of all copies of the journal, this one included.
+    #[serde(default)]
+    pub copies: Vec<PathBuf>,
 }
 
 const SCHEMA: u32 = 1;
@@ -52,6 +56,7 @@ impl Journal {
             started: Timestamp::now(),
             process: std::process::id(),
             changes,
+            copies: Vec::new(),
         }
     }
 
@@ -155,6 +160,18 @@ impl Journal {
         Ok(None)
     }
 
+    /// Deletes the journal at `path` durably, and its copies that are the same, after all settings were restored. What
+    /// else has the name of a copy stays.
+    pub(crate) fn close_copies(&self, path: &Path) -> Result<()> {
+        for copy in self.copies.iter().filter(|copy| copy.file_name() == path.file_name()) {
+            if Self::read(copy).is_ok_and(|found| found.as_ref() == Some(self)) {
+                // Its directory may be read-only now, or not be mounted.
+                let _ = Self::close(copy);
+            }
+        }
+        Self::close(path)
+    }
+
     /// Deletes the journal durably, after all settings were restored.
     pub(crate) fn close(path: &Path) -> Result<()> {
         rename::remove_if_exists(path)
@@ -176,6 +193,7 @@ mod tests {
             started: Timestamp::now(),
             process: 1,
             changes: vec![change],
+            copies: Vec::new(),
         }
     }
 

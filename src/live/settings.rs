@@ -7,7 +7,7 @@
 //! [`Cancellation`]: crate::base::cancel::Cancellation
 
 use std::cell::Cell;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -60,7 +60,8 @@ pub enum Outcome {
 /// The settings of one server that a run has changed.
 struct ChangedSettings {
     endpoint: Endpoint,
-    journal: PathBuf,
+    /// The paths of the journal: all but the first are copies, which may be missing.
+    journals: Vec<PathBuf>,
     changes: Vec<Change>,
     /// The outcome of the restore, after it succeeded.
     restored: Mutex<Option<Vec<Restored>>>,
@@ -79,17 +80,17 @@ pub(crate) struct SettingsGuard {
 }
 
 impl SettingsGuard {
-    /// Sets each of `wanted` that has another value. The journal, in the directory `state`, is on disk before the first
-    /// setting is changed.
+    /// Sets each of `wanted` that has another value. The journal, in the first of the directories `states` and, where that
+    /// is possible, in the others, is on disk before the first setting is changed.
     pub(crate) fn change(
         session: &mut Session<'_>,
         identity: &str,
-        state: &Path,
+        states: &[PathBuf],
         wanted: &[Setting],
     ) -> Result<Self> {
         let changed = Arc::new(ChangedSettings {
             endpoint: session.endpoint().clone(),
-            journal: Journal::path(state, identity),
+            journals: states.iter().map(|state| Journal::path(state, identity)).collect(),
             changes: differences(session, wanted)?,
             restored: Mutex::new(None),
         });
@@ -172,7 +173,15 @@ impl ChangedSettings {
         if self.changes.is_empty() {
             return Ok(());
         }
-        Journal::begin(identity, session.server(), self.changes.clone()).write(&self.journal)
+        let mut journal = Journal::begin(identity, session.server(), self.changes.clone());
+        journal.copies.clone_from(&self.journals);
+        let Some((first, others)) = self.journals.split_first() else { return Ok(()) };
+        journal.write(first)?;
+        for other in others.iter().filter(|other| *other != first) {
+            // The data directory may belong to another user.
+            let _ = journal.write(other);
+        }
+        Ok(())
     }
 
     fn restore(&self, client: &mut Client, patience: Duration) -> Result<Vec<Restored>> {
@@ -211,7 +220,7 @@ impl ChangedSettings {
         }
         let done = put_back(client, &self.changes, patience, BACKUP_AGAIN)?;
         if !self.changes.is_empty() {
-            Journal::close(&self.journal)?;
+            self.journals.iter().try_for_each(|journal| Journal::close(journal))?;
         }
         *restored = Some(done.clone());
         Ok(done)
@@ -293,20 +302,25 @@ pub(crate) fn set_back(session: &mut Session<'_>, changes: &[Change]) -> Result<
     put_back(session.client(), changes, patience, again)
 }
 
-/// Restores the settings that an earlier, killed run left changed at this server; `None` if there are none.
+/// Restores the settings that an earlier, killed run left changed at this server, by its journal in one of the directories
+/// `states`; `None` if there is none.
 ///
 /// The caller holds the lock, so that run has ended.
 pub(crate) fn recover(
     session: &mut Session<'_>,
     identity: &str,
-    state: &Path,
+    states: &[PathBuf],
 ) -> Result<Option<Vec<Restored>>> {
-    let found = Journal::find(state, identity, &session.server().run_id)?;
-    let Some((path, journal)) = found else { return Ok(None) };
-    let patience = session.reconnect();
-    let restored = put_back(session.client(), &journal.changes, patience, BACKUP_AGAIN)?;
-    Journal::close(&path)?;
-    Ok(Some(restored))
+    let mut restored = None;
+    for state in states.iter().filter(|state| state.is_dir()) {
+        let run_id = session.server().run_id.clone();
+        let Some((path, journal)) = Journal::find(state, identity, &run_id)? else { continue };
+        let patience = session.reconnect();
+        let done = put_back(session.client(), &journal.changes, patience, BACKUP_AGAIN)?;
+        journal.close_copies(&path)?;
+        restored.get_or_insert(done);
+    }
+    Ok(restored)
 }
 
 #[cfg(test)]
@@ -314,6 +328,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::io::{BufRead, BufReader, Write};
     use std::os::unix::net::{UnixListener, UnixStream};
+    use std::path::Path;
 
     use super::*;
     use crate::base::cancel::Cancellation;
@@ -411,7 +426,8 @@ mod tests {
         let (endpoint, settings) = server(place.path());
         let caller = Caller(Cancellation::new());
         let mut session = Session::open(&endpoint, RESTORE_FOR, &caller).unwrap();
-        let guard = SettingsGuard::change(&mut session, "log", place.path(), &BOTH).unwrap();
+        let guard =
+            SettingsGuard::change(&mut session, "log", &[place.path().into()], &BOTH).unwrap();
         let journal = Journal::path(place.path(), "log");
         assert_eq!(values(&settings), ["no", "0"]);
         assert!(journal.exists());
@@ -431,7 +447,7 @@ mod tests {
         let caller = Caller(Cancellation::new());
         let mut session = Session::open(&endpoint, RESTORE_FOR, &caller).unwrap();
         caller.0.cancel();
-        let changed = SettingsGuard::change(&mut session, "log", place.path(), &BOTH);
+        let changed = SettingsGuard::change(&mut session, "log", &[place.path().into()], &BOTH);
         assert_eq!(changed.err().map(|error| error.to_string()).as_deref(), Some("interrupted"));
         assert_eq!(values(&settings), ["everysec", "100"]);
         assert!(!Journal::path(place.path(), "log").exists());
@@ -443,7 +459,8 @@ mod tests {
         let (endpoint, settings) = server(place.path());
         let caller = Caller(Cancellation::new());
         let mut session = Session::open(&endpoint, RESTORE_FOR, &caller).unwrap();
-        let guard = SettingsGuard::change(&mut session, "log", place.path(), &BOTH).unwrap();
+        let guard =
+            SettingsGuard::change(&mut session, "log", &[place.path().into()], &BOTH).unwrap();
         guard.restore(&mut session).unwrap();
         drop(guard);
         // The value that another client sets is the value during the run.
@@ -453,11 +470,43 @@ mod tests {
     }
 
     #[test]
+    fn a_journal_is_found_by_a_run_with_another_backup_directory() {
+        let place = tempfile::tempdir().unwrap();
+        let (endpoint, settings) = server(place.path());
+        let mut session = Session::open(&endpoint, RESTORE_FOR, &Silent).unwrap();
+        let [first, second, data] = ["first", "second", "data"].map(|name| {
+            let path = place.path().join(name);
+            std::fs::create_dir(&path).unwrap();
+            path
+        });
+        let killed = |session: &mut Session<'_>| {
+            let states = [first.clone(), data.clone()];
+            std::mem::forget(SettingsGuard::change(session, "log", &states, &BOTH).unwrap());
+            assert_eq!(values(&settings), ["no", "0"]);
+        };
+        killed(&mut session);
+        let restored = recover(&mut session, "log", &[second.clone(), data.clone()]).unwrap();
+        assert_eq!(restored.map(|restored| restored.len()), Some(2));
+        assert_eq!(values(&settings), ["everysec", "100"]);
+        // Also that of the first, which would otherwise set back what somebody sets later.
+        for state in [&first, &second, &data] {
+            assert!(!Journal::path(state, "log").exists(), "{}", state.display());
+        }
+        // With the journal of the backup directory alone, as where the data directory is another user's.
+        killed(&mut session);
+        std::fs::remove_file(Journal::path(&data, "log")).unwrap();
+        assert_eq!(recover(&mut session, "log", &[second, data.clone()]).unwrap(), None);
+        assert!(recover(&mut session, "log", &[first, data]).unwrap().is_some());
+        assert_eq!(values(&settings), ["everysec", "100"]);
+    }
+
+    #[test]
     fn settings_are_restored_on_drop_for_a_caller_that_cannot_cancel() {
         let place = tempfile::tempdir().unwrap();
         let (endpoint, settings) = server(place.path());
         let mut session = Session::open(&endpoint, RESTORE_FOR, &Silent).unwrap();
-        let guard = SettingsGuard::change(&mut session, "log", place.path(), &BOTH).unwrap();
+        let guard =
+            SettingsGuard::change(&mut session, "log", &[place.path().into()], &BOTH).unwrap();
         assert_eq!(values(&settings), ["no", "0"]);
         drop(guard);
         assert_eq!(values(&settings), ["everysec", "100"]);

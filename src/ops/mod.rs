@@ -4,6 +4,7 @@
 pub mod backup;
 pub mod bench;
 pub mod check_aof;
+pub mod clean;
 pub mod compact;
 pub mod compress;
 pub mod convert;

@@ -9,6 +9,8 @@
 //! A copy may overlap its own target. LZF is part of every version since 2.2. Checked against
 //! `lzf_d.c` of Valkey 8.0, and strings of all four servers.
 
+use crate::base::sparse::{LONG, is_zero};
+
 /// Maximum number of bytes of text per byte of input: 264 from 3.
 const HIGHEST_RATIO: usize = 88;
 /// The longest text that is decompressed: packed encodings store their size in 32 bits, and strings
@@ -109,6 +111,9 @@ pub(super) fn decompress(input: &[u8], expected: usize, text: &mut Vec<u8>) -> R
     const SPARE: usize = 264 + BLOCK;
 
     plausible(input, expected)?;
+    if expected >= LONG {
+        return decompress_long(input, expected, text);
+    }
     // The spare bytes after the text allow whole blocks to be written; the excess is overwritten or
     // truncated. The vector is not cleared first, so that reusing it does not fill it again.
     let (mut at, mut done) = (0, 0);
@@ -139,6 +144,37 @@ pub(super) fn decompress(input: &[u8], expected: usize, text: &mut Vec<u8>) -> R
                     }
                 }
                 done = end;
+            }
+        }
+        at = next;
+    }
+    text.truncate(done);
+    whole(input, done, expected)
+}
+
+/// Decompresses a long text, which may be mostly zeros: they are not written, so that they take no memory. Neither does the
+/// declared length, until its bytes are written.
+fn decompress_long(input: &[u8], expected: usize, text: &mut Vec<u8>) -> Result<(), Wrong> {
+    *text = vec![0; expected];
+    let (mut at, mut done) = (0, 0);
+    while at < input.len() {
+        let (step, next) = step(input, at, done, expected)?;
+        match step {
+            Step::Literal { from, len } => {
+                let source = &input[from..from + len];
+                if !is_zero(source) {
+                    text[done..done + len].copy_from_slice(source);
+                }
+                done += len;
+            }
+            Step::Copy { distance, len } => {
+                let start = done - distance;
+                if !is_zero(&text[start..done.min(start + len)]) {
+                    for to in done..done + len {
+                        text[to] = text[to - distance];
+                    }
+                }
+                done += len;
             }
         }
         at = next;
@@ -206,6 +242,24 @@ mod tests {
         let mut text = Vec::new();
         let wrong = decompress(&[0, b'x'], 1 << 40, &mut text).unwrap_err();
         assert_eq!((wrong.rule, text.capacity()), (TOO_LONG, 0));
+    }
+
+    #[test]
+    fn a_long_text_decompresses_as_the_reference_implementation_does() {
+        // Literals, zeros, copies of zeros from near and far, and of others with zeros among them.
+        let mut input = vec![1, b'a', b'b', 2, 0, 0, 0];
+        let zeros = [0xe0, 255, 0].repeat(5000);
+        input.extend_from_slice(&zeros);
+        input.extend_from_slice(&[2, 7, 0, 9, 0x60, 2, 0xe0, 40, 1]);
+        input.extend_from_slice(&zeros);
+        input.extend_from_slice(&[0xff, 30, 255, 0x20, 0, 0, b'z']);
+        let expected = slow(&input).unwrap();
+        assert!(expected.len() > LONG);
+        let mut text = b"left over from before".to_vec();
+        decompress(&input, expected.len(), &mut text).unwrap();
+        assert!(text == expected);
+        assert!(decompress(&input, expected.len() + 1, &mut text).is_err());
+        assert!(decompress(&input, expected.len() - 1, &mut text).is_err());
     }
 
     #[test]

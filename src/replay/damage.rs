@@ -29,6 +29,15 @@ pub(super) fn broken_rdb(log: &Log, part: &Part, damage: &Damage) -> Error {
     refused(part, damage.offset, &what).help(format!("{way}; {verify}"))
 }
 
+/// The RDB `part` has 0 bytes.
+pub(super) fn empty_rdb(log: &Log, part: &Part) -> Error {
+    let what = "an RDB of 0 bytes: its keys are gone, and no server writes one";
+    let path = typed(&log.path);
+    refused(part, 0, what).help(format!(
+        "`aofkit recover {path}` looks for other files that have the keys; `aofkit repair --without-missing {path} --output NEW` goes on without them"
+    ))
+}
+
 /// Returns the text on how to leave a key out of the log at `path`.
 pub(crate) fn leave_out(path: &Path, key: &[u8]) -> String {
     let path = typed(path);

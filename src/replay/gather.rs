@@ -12,10 +12,12 @@
 //! length of 0 means that the command was left in the log: it is long, or there is no more space.
 
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 use super::lists::Segment;
 use super::route::Routed;
 use crate::aof::frame_end;
+use crate::base::threads::run_together;
 use crate::disk::prefetch;
 
 /// The commands of a group of shards.
@@ -82,14 +84,10 @@ impl Gathered {
         let pieces = segments.len().div_ceil(in_a_piece);
         let capacity = usize::try_from(routed.capacity()).unwrap_or(usize::MAX) / pieces.max(1);
         self.pieces.resize_with(pieces, Piece::default);
-        std::thread::scope(|scope| {
-            let mut work = self.pieces.iter_mut().zip(segments.chunks(in_a_piece));
-            // The last piece is processed by this thread.
-            let last = work.next_back();
-            for (piece, segments) in work {
-                scope.spawn(move || piece.fill(segments, list, group.len(), capacity));
-            }
-            if let Some((piece, segments)) = last {
+        let work = Mutex::new(self.pieces.iter_mut().zip(segments.chunks(in_a_piece)));
+        let next = || work.lock().unwrap_or_else(PoisonError::into_inner).next();
+        run_together(pieces, || {
+            while let Some((piece, segments)) = next() {
                 piece.fill(segments, list, group.len(), capacity);
             }
         });

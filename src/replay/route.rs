@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::cut::CutList;
-use super::damage::{broken_rdb, damaged, unfinished};
+use super::damage::{broken_rdb, damaged, empty_rdb, unfinished};
 use super::lists::Segment;
 use super::origin::{Evidence, Origin, PartEvidence, origin};
 use super::prefixes::Prefixes;
@@ -44,6 +44,8 @@ pub struct RouteOptions {
     pub(crate) excluded: Vec<Glob>,
     /// Replay only this key, and the keys that are tied to it; `None` for all keys.
     pub(crate) only: Option<Vec<u8>>,
+    /// Whether an RDB of 0 bytes is replayed as one without keys, and not refused as damage: the caller reports it.
+    pub(crate) empty_rdb: bool,
 }
 
 /// A log, with the assignment of its commands to shards of the keys.
@@ -327,6 +329,9 @@ impl<'l> Pass<'_, 'l> {
         for (number, part) in self.log.parts.iter().enumerate() {
             let kept = self.options.cut.kept(number, part.mapping.len());
             let kept = ReadRanges { ranges: kept.collect(), of: part.mapping.len() };
+            if part.is_empty_rdb() && !self.options.empty_rdb {
+                return Err(empty_rdb(self.log, part));
+            }
             route_part((self.log, part), &kept, &plan, &mut routed, &mut groups, progress)?;
         }
         Ok((routed, groups))

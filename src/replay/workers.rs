@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::threads::run_together;
 use crate::keyspace::Bump;
 
 /// Returns the number of threads; 0 selects one per core.
@@ -54,12 +55,7 @@ pub(super) fn run<T: Send, H: Default + Send>(
             queue.hand_over(shard, work(&mut arena, shard));
         }
     };
-    std::thread::scope(|scope| {
-        for _ in 1..threads {
-            scope.spawn(worker);
-        }
-        worker();
-    });
+    run_together(threads, worker);
     let state = queue.state.into_inner().unwrap_or_else(PoisonError::into_inner);
     match state.failed {
         Some(error) => Err(error),

@@ -6,6 +6,7 @@ pub mod archive;
 pub mod backup;
 pub mod bench;
 pub mod check_aof;
+pub mod clean;
 pub mod compact;
 pub mod convert;
 pub mod diff;

@@ -6,6 +6,7 @@ use crate::archive::report::ExtractReport;
 use crate::ops::backup::BackupReport;
 use crate::ops::backup::live::{self, LiveReport, PreviewReport};
 use crate::ops::bench::BenchReport;
+use crate::ops::clean::CleanReport;
 use crate::ops::compact::CompactReport;
 use crate::ops::compress::batch::{CompressAllReport, CompressOutcome};
 use crate::ops::convert::ConvertReport;
@@ -125,7 +126,8 @@ impl HasOutcome for DigestReport {
 
 impl HasOutcome for DiffReport {
     fn outcome(&self) -> Outcome {
-        Outcome::findings_if(!self.same)
+        let fails = self.a.failed > 0 || self.b.failed > 0;
+        Outcome::findings_if(!self.same || fails)
     }
 }
 
@@ -149,7 +151,7 @@ impl HasOutcome for ConvertReport {
 
 impl HasOutcome for BackupReport {
     fn outcome(&self) -> Outcome {
-        if self.plan.damaged {
+        if !self.plan.findings.is_empty() {
             Outcome::Findings
         } else if self.has_retention_problems() {
             Outcome::Partial
@@ -204,6 +206,12 @@ impl HasOutcome for PruneReport {
         } else {
             Outcome::findings_if(self.has_problems())
         }
+    }
+}
+
+impl HasOutcome for CleanReport {
+    fn outcome(&self) -> Outcome {
+        if self.has_failed() { Outcome::Partial } else { Outcome::Done }
     }
 }
 

@@ -205,3 +205,31 @@ fn root_leaves_the_files_to_the_owner_of_the_log() {
     assert_eq!(owner("single.aof"), (4242, 77, 0o640));
     assert_eq!(owner("set.zip"), (0, 0, 0o600));
 }
+
+#[test]
+fn mode_of_an_archive_is_that_which_was_asked_for() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    place.put("a.aof", sound());
+    fs::create_dir(place.path("to")).unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+    for (line, expected) in [
+        ("compress a.aof -o a.zip", 0o600),
+        ("compress a.aof -o a.zip --force --mode 0640", 0o640),
+        ("compress a.aof -o a.zip --force --mode 644", 0o644),
+    ] {
+        let run = place.shell(&format!("umask 077; \"$0\" {line}"));
+        assert_eq!(run.code, Some(0), "{run:#?}");
+        assert_eq!(mode(&place.path("a.zip")), expected, "{line}");
+    }
+    assert_eq!(place.run(&["backup", "a.aof", "--to", "to", "--mode", "0640"]).code, Some(0));
+    for entry in fs::read_dir(place.path("to")).unwrap() {
+        let path = entry.unwrap().path();
+        let is_archive = path.extension() == Some(OsStr::new("zip"));
+        assert_eq!(mode(&path), if is_archive { 0o640 } else { 0o600 }, "{}", path.display());
+    }
+    for mode in ["755", "0", "u+r", "4644", "040"] {
+        let run = place.run(&["compress", "a.aof", "-o", "b.zip", "--mode", mode]);
+        assert_eq!(run.code, Some(2), "{mode}: {run:#?}");
+    }
+}

@@ -26,6 +26,7 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ("Key state.carried", "as in `Key value state`"),
     ("Compress result.help", "of errors that have a help: tests/cli/archive.rs"),
     ("Judged archive.not_removed", FAILING_DISK),
+    ("Leftover.not_removed", FAILING_DISK),
     ("Judged archive.problem", "of a damaged archive: tests/cli/plan.rs"),
     ("Source backups.problem", FAILING_DISK),
     ("Unread flush.one", "of a SWAPDB after damage"),
@@ -285,6 +286,8 @@ impl Printed {
         fs::create_dir_all(place.path("without-manifest")).unwrap();
         place.put("without-manifest/appendonly.aof.1.incr.aof", sound());
         fs::create_dir_all(place.path("aofkit-hold-20261128010203")).unwrap();
+        fs::create_dir_all(place.path("left")).unwrap();
+        place.put("left/.aofkit-x.lock", "");
         for line in [
             "compress a.aof -o a.zip",
             "compress a.aof -o port.zip --port 6380",
@@ -318,6 +321,7 @@ impl Printed {
             "list to --verify",
             "prune to --keep-last 1 --keep-within 1d --dry-run",
             "prune to --keep-last 1",
+            "clean left",
         ] {
             self.line(line);
         }

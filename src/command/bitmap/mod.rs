@@ -99,8 +99,14 @@ impl Operation {
 #[inline]
 fn change(bytes: &mut [u8], other: &[u8], by: impl Fn(u8, u8) -> u8) {
     let (common, rest) = bytes.split_at_mut(other.len().min(bytes.len()));
-    common.iter_mut().zip(other).for_each(|(byte, other)| *byte = by(*byte, *other));
-    rest.iter_mut().for_each(|byte| *byte = by(*byte, 0));
+    // What stays is not written: memory that is zero takes none until then.
+    let set = |byte: &mut u8, new: u8| {
+        if *byte != new {
+            *byte = new;
+        }
+    };
+    common.iter_mut().zip(other).for_each(|(byte, other)| set(byte, by(*byte, *other)));
+    rest.iter_mut().for_each(|byte| set(byte, by(*byte, 0)));
 }
 
 fn bitop(call: &mut Call<'_, '_>) -> Applied {

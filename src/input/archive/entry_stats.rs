@@ -27,6 +27,12 @@ pub(crate) struct Damage {
 }
 
 impl EntryStats {
+    /// Returns the summary of an RDB of 0 bytes.
+    pub(crate) fn empty_rdb() -> EntryStats {
+        let what = "an RDB of 0 bytes: its keys are gone, and no server writes one".to_owned();
+        EntryStats { damage: Some(Damage { offset: 0, what }), ..EntryStats::default() }
+    }
+
     /// Returns the summary of a file whose RDB is broken.
     pub(crate) fn broken_rdb(damage: &rdb::Damage) -> EntryStats {
         let what = damage.describe();

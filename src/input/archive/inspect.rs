@@ -8,7 +8,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 
-use crate::aof::log::starts_with_rdb;
+use crate::aof::log::{is_empty_rdb, starts_with_rdb};
 use crate::aof::manifest::looks_like_manifest;
 use crate::aof::rdb_file::read_end;
 use crate::aof::{Feed, scan_parallel};
@@ -110,7 +110,10 @@ impl Inspector {
 
     /// Finishes the inspection at the end of the entry `name`, or at the end of what could be decompressed.
     pub(crate) fn finish(mut self, name: &str) -> Result<Inspected> {
-        if matches!(self.state, State::Head(_)) {
+        if let State::Head(head) = &self.state {
+            if is_empty_rdb(name.as_bytes(), head.len() as u64) && !is_unfinished(name) {
+                return Ok(Inspected { kind: EntryKind::Rdb, found: EntryStats::empty_rdb() });
+            }
             self.decide().map_err(kept_failed)?;
         }
         let (kind, found) = match self.state {
@@ -127,6 +130,11 @@ impl Inspector {
         };
         Ok(Inspected { kind, found })
     }
+}
+
+/// Returns whether a server gives this name to a snapshot that is being written: no server loads it.
+fn is_unfinished(name: &str) -> bool {
+    name.rsplit('/').next().is_some_and(|name| name.starts_with("temp-"))
 }
 
 /// A buffer for an RDB and the bytes after it.

@@ -131,7 +131,7 @@ impl Job<'_> {
         };
         let made = JustMade { path: archive, created: report.created };
         // A damaged log that was backed up as it is must not replace older archives.
-        let made = (!report.plan.damaged).then_some(made);
+        let made = report.plan.findings.is_empty().then_some(made);
         let identity = report.plan.identity.clone();
         let done = self.step("retention", |job| {
             prune_source(&job.options.to, &identity, &options, made, job.progress)

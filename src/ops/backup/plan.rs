@@ -8,13 +8,13 @@ use serde::Serialize;
 use super::free_space;
 use super::job::Job;
 use crate::analysis::survey::{Survey, survey};
+use crate::aof::log::Log;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::level::Level;
 use crate::ops::list::Identity;
 use crate::ops::prune::KeepPolicy;
 use crate::ops::verify::beside::warnings;
-use crate::ops::verify::findings::Finding;
-use crate::ops::verify::judge::is_empty_rdb;
+use crate::ops::verify::findings::{FUNCTION_LIBRARY, Finding};
 use crate::ops::verify::{self, report_on};
 
 /// What is backed up. Which older archives are removed is planned once the new one exists.
@@ -55,7 +55,7 @@ pub struct BackupPlan {
 pub(super) fn plan(job: &mut Job<'_>, ends: Option<&[u64]>) -> Result<BackupPlan> {
     let (log, options) = (job.log, job.options);
     let (mut unfinished, mut after_rdb) = (None, 0);
-    let mut findings = Vec::new();
+    let (mut findings, mut damaged) = (Vec::new(), false);
     let ends = match ends {
         // The archive is made from a complete prefix or not at all, which `pack` enforces.
         Some(ends) => ends.to_vec(),
@@ -76,11 +76,13 @@ pub(super) fn plan(job: &mut Job<'_>, ends: Option<&[u64]>) -> Result<BackupPlan
                 }
             }
             let others = surveys.len() - usize::from(unfinished.is_some());
-            let is_damaged = |survey: &Survey<'_>| !survey.is_whole() || is_empty_rdb(survey.part);
+            let is_damaged = |survey: &Survey<'_>| !survey.is_whole() || survey.part.is_empty_rdb();
             if surveys[..others].iter().any(is_damaged) {
-                let reported = report_on(log, &surveys, &verify::VerifyOptions::default());
-                findings = reported.findings;
-                findings.retain(|finding| finding.level == Level::Error);
+                findings = errors(log, &surveys);
+                damaged = true;
+            } else if unfinished.is_none() {
+                findings = errors(log, &surveys);
+                findings.retain(|finding| PREVENTS_START.contains(&finding.kind));
             }
             Ok(ends)
         })?,
@@ -93,7 +95,6 @@ pub(super) fn plan(job: &mut Job<'_>, ends: Option<&[u64]>) -> Result<BackupPlan
             .at(&log.path)
             .help("it would take the place of an older one that may be needed; --damaged makes it all the same"));
     }
-    let damaged = !findings.is_empty();
     let needed_bytes = match damaged && !options.archive.damaged {
         true => 0,
         false => {
@@ -114,6 +115,17 @@ pub(super) fn plan(job: &mut Job<'_>, ends: Option<&[u64]>) -> Result<BackupPlan
         needed_bytes,
         keep: options.keep,
     })
+}
+
+/// The kinds of findings of a whole log with which servers do not start, or crash. It is backed up, as nothing of it would
+/// be lost by that, and they are reported.
+const PREVENTS_START: [&str; 3] = ["wrong-arity", "unknown-subcommand", FUNCTION_LIBRARY];
+
+/// Returns the findings of level error, as `verify` reports them.
+fn errors(log: &Log, surveys: &[Survey<'_>]) -> Vec<Finding> {
+    let mut findings = report_on(log, surveys, &verify::VerifyOptions::default()).findings;
+    findings.retain(|finding| finding.level == Level::Error);
+    findings
 }
 
 /// The end of a log that a server was writing while it was read.

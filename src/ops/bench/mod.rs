@@ -336,7 +336,7 @@ fn segments<'a>(log: &'a Log, progress: &dyn Progress) -> Result<(Vec<Segment<'a
     let mut commands = 0;
     for part in &log.parts {
         let survey = survey(part, progress)?;
-        if !survey.is_whole() {
+        if !survey.is_whole() || part.is_empty_rdb() {
             return Err(Error::new(
                 ErrorKind::Refused,
                 "the log is damaged: its readers would stop at different positions",

@@ -19,8 +19,8 @@ use crate::archive::writer::{Packing, Writer};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::Progress;
 use crate::command::Tally;
-use crate::disk::Access;
 use crate::disk::publish::{Existing, NewFile};
+use crate::disk::{Access, set_mode};
 use crate::input::archive::entry_stats::EntryStats;
 use crate::input::archive::verify::{DAMAGE, hexadecimal, verify_archive};
 use crate::input::files::open_files;
@@ -63,6 +63,8 @@ pub struct CompressOptions {
     pub damaged: bool,
     /// Whether the archive is read back before it is published.
     pub check: bool,
+    /// The mode of the archive, such as 0o640; `None` for its owner alone.
+    pub mode: Option<u32>,
 }
 
 impl Default for CompressOptions {
@@ -90,6 +92,7 @@ impl CompressOptions {
             backup: false,
             damaged: false,
             check: true,
+            mode: None,
         }
     }
 
@@ -174,6 +177,7 @@ pub fn compress_log(
 /// An archive that is written but not yet published.
 pub struct Packed {
     file: NewFile,
+    mode: Option<u32>,
     report: CompressReport,
     started: Instant,
 }
@@ -227,8 +231,14 @@ impl Packed {
     pub fn publish(mut self) -> Result<CompressReport> {
         let started = Instant::now();
         self.took("publish", started);
-        let Packed { file, mut report, started: all } = self;
+        let Packed { mut file, mode, mut report, started: all } = self;
+        let failed = |error| Error::io("set the mode of", &report.output, error);
+        let widened = mode.map(|mode| Ok((file.file().try_clone()?, mode))).transpose();
+        let widened = widened.map_err(failed)?;
         file.publish()?;
+        if let Some((archive, mode)) = widened {
+            set_mode(&archive, mode).map_err(failed)?;
+        }
         if let Some(phase) = report.phases.last_mut() {
             phase.elapsed_s = started.elapsed().as_secs_f64();
         }
@@ -316,7 +326,7 @@ pub fn pack(
         phases,
         elapsed_s: started.elapsed().as_secs_f64(),
     };
-    Ok(Packed { file, report, started })
+    Ok(Packed { file, mode: options.mode, report, started })
 }
 
 fn write(
@@ -447,6 +457,10 @@ fn look(file: &mut Packable<'_>, progress: &dyn Progress) -> Result<FileRecord> 
         newer_rdb: None,
     };
     let Some(part) = file.part else { return Ok(record) };
+    if part.is_empty_rdb() {
+        EntryStats::empty_rdb().note_in(&mut record);
+        return Ok(record);
+    }
     let (mut start, mut end) = (0, file.content.len());
     let mut rdb = None;
     if part.starts_with_rdb() {

@@ -65,7 +65,8 @@ pub struct LogReport {
 /// The position and the reason at which the readable part of a log ends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Ending {
-    /// The kind: `broken-rdb`, `torn-command`, `damage` or `open-transaction`.
+    /// The kind: `broken-rdb`, `torn-command`, `damage`, `open-transaction`, or `empty-rdb`, of which the rest of the log
+    /// was read.
     pub kind: &'static str,
     /// The file name of the part.
     pub part: String,
@@ -126,7 +127,19 @@ fn log_of<R: Render>(
     if !stopped_early && ending.is_none() {
         check_marks(log, &search, &state)?;
     }
+    let ending = ending.or_else(|| empty_rdb(log));
     Ok(LogReport { shown, commands: state.commands, ending })
+}
+
+/// Returns the damage of a log with an RDB of 0 bytes, of which the rest was read.
+fn empty_rdb(log: &Log) -> Option<Ending> {
+    let part = log.parts.iter().find(|part| part.is_empty_rdb())?;
+    Some(Ending {
+        kind: "empty-rdb",
+        part: part.name.clone(),
+        offset: 0,
+        message: "an RDB of 0 bytes: its keys are gone, and no server writes one".to_owned(),
+    })
 }
 
 /// Returns an error for positions that were not found in a log that was read to its end.

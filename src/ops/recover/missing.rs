@@ -157,8 +157,7 @@ pub(super) fn open_whole(path: &Path, input: Input, progress: &dyn Progress) -> 
 /// set without an error.
 fn empty_base(log: &Log) -> Option<Missing> {
     let base = log.parts.iter().find(|part| part.role == PartRole::Base)?;
-    let is_rdb = base.path.as_os_str().as_bytes().ends_with(b".base.rdb");
-    (is_rdb && base.mapping.is_empty()).then(|| Missing {
+    base.is_empty_rdb().then(|| Missing {
         kind: EMPTY_BASE,
         path: base.path.clone(),
         what: format!("`{}` has 0 bytes: the keys of the last rewrite are missing", base.name),

@@ -46,7 +46,8 @@ pub(super) fn count(
     progress: &dyn Progress,
 ) -> Result<KeyspaceSummary> {
     let RouteOptions { key_specs, memory, .. } = options.route.clone();
-    let route_options = RouteOptions { key_specs, memory, ..route_options.clone() };
+    let route_options =
+        RouteOptions { key_specs, memory, empty_rdb: true, ..route_options.clone() };
     let routing = route(log, &route_options, progress)?;
     let mut holdings = KeyspaceSummary::default();
     each_window(&routing, "count", progress, |routed| {

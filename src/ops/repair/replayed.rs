@@ -168,7 +168,8 @@ fn try_replay(
     progress: &dyn Progress,
 ) -> Result<(Replayed, Failing)> {
     // Commands before a FLUSHALL fail as well while they are loaded.
-    let route_options = RouteOptions { cut, keep_dead: true, ..RouteOptions::default() };
+    let route_options =
+        RouteOptions { cut, keep_dead: true, empty_rdb: true, ..RouteOptions::default() };
     let routing = route(log, &route_options, progress)?;
     let server = options.servers.first().copied();
     let replay_options = ReplayOptions { server, ..ReplayOptions::default() };

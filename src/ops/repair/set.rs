@@ -14,7 +14,6 @@ use crate::input::files::{Listing, open_files};
 use crate::input::left_set::{MissingPart, SetProposal};
 use crate::input::overwrite::access_of;
 use crate::ops::repair::retained_ranges::Written;
-use crate::ops::verify::judge::is_empty_rdb;
 
 /// Returns the files without which data of a set is missing.
 pub(super) fn missing_of(
@@ -29,7 +28,7 @@ pub(super) fn missing_of(
 
 fn empty_base(surveys: &[Survey<'_>]) -> Vec<MissingPart> {
     let is_base =
-        |survey: &&Survey<'_>| survey.part.role == PartRole::Base && is_empty_rdb(survey.part);
+        |survey: &&Survey<'_>| survey.part.role == PartRole::Base && survey.part.is_empty_rdb();
     // With nothing after it, there is nothing to go on with.
     let is_alone = surveys.len() < 2;
     let base = surveys.iter().find(is_base).filter(|_| !is_alone);

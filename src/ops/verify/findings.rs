@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::judge::{Outcome, Verdict, is_empty_rdb};
+use super::judge::{Outcome, Verdict};
 use crate::analysis::damage::{DamageReport, describe};
 use crate::analysis::foreign_log::foreign_log;
 use crate::analysis::joined::{self, joined_logs};
@@ -140,7 +140,7 @@ pub fn findings(
 }
 
 fn preamble(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
-    if is_empty_rdb(survey.part) {
+    if survey.part.is_empty_rdb() {
         let help = match survey.part.role {
             PartRole::Base => {
                 "servers load the rest of the set without an error; `aofkit recover` looks for other files that have the keys"

@@ -155,7 +155,7 @@ fn judge(log: &Log, readings: &[Readings<'_>], loader: Loader<'_>) -> Verdict {
     }
     if let [only] = readings
         && log.layout == Layout::Empty
-        && is_empty_rdb(only.survey.part)
+        && only.survey.part.is_empty_rdb()
     {
         let part = Some(only.survey.part.name.clone());
         let reason = Some("the file has 0 bytes, which are no RDB".to_owned());
@@ -181,11 +181,6 @@ fn judge(log: &Log, readings: &[Readings<'_>], loader: Loader<'_>) -> Verdict {
     let conditions: Vec<String> = database.into_iter().chain(module).chain(sanitizes).collect();
     let condition = (!conditions.is_empty()).then(|| conditions.join(" and "));
     verdict(Outcome::Loads, None, None, condition)
-}
-
-/// Returns whether a part is an RDB by its name, and has no bytes.
-pub(crate) fn is_empty_rdb(part: &Part) -> bool {
-    part.mapping.is_empty() && part.path.extension().is_some_and(|extension| extension == "rdb")
 }
 
 /// Returns whether the RDB has a value that the server refuses with `sanitize-dump-payload yes` and loads otherwise.

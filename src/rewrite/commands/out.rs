@@ -1,5 +1,7 @@
 //! Commands in the format of a log.
 
+use crate::base::sparse::{LONG, append};
+
 /// A buffer to which commands are appended.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Out {
@@ -18,7 +20,11 @@ impl Out {
     #[inline]
     pub(super) fn bulk(&mut self, bytes: &[u8]) {
         self.head(b'$', bytes.len());
-        self.bytes.extend_from_slice(bytes);
+        if bytes.len() >= LONG {
+            append(&mut self.bytes, bytes);
+        } else {
+            self.bytes.extend_from_slice(bytes);
+        }
         self.bytes.extend_from_slice(b"\r\n");
     }
 

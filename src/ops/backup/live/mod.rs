@@ -80,7 +80,7 @@ pub fn run<T>(
 /// The server, which is on this machine, rewrites its log, or the log is taken as it is: see [`Strategy`]. The archive is
 /// read back before it is published, and older ones are removed by the policy only after that. The settings that are
 /// changed meanwhile are restored, also if the caller cancels. A run that is killed leaves a journal in the directory of
-/// the archives, and the next run restores the settings first.
+/// the archives and in that of the server, and the next run restores the settings first.
 ///
 /// ```no_run
 /// use aofkit::options::Keep;
@@ -153,6 +153,7 @@ pub fn restore_config(
     let files = Files::expected(session.server(), dir)?;
     // Without a log there is nothing to lock; a run that is active on it has a log.
     let _lock = if files.log.exists() { Some(files.lock(to)?) } else { None };
-    let settings = settings::recover(&mut session, &files.identity(), to)?;
+    let places = [to.to_path_buf(), files.dir.clone()];
+    let settings = settings::recover(&mut session, &files.identity(), &places)?;
     Ok(RestoreReport { server: session.into_server(), settings })
 }

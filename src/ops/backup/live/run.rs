@@ -52,8 +52,9 @@ impl<'r> Run<'r> {
         let mut run = Run::open(endpoint, options, progress)?;
         run.lock = Some(run.files.lock(&options.to)?);
         let identity = run.files.identity();
-        Journal::clean(&options.to, &identity);
-        let left = settings::recover(&mut run.session, &identity, &options.to)?;
+        run.places().iter().for_each(|place| Journal::clean(place, &identity));
+        let places = run.places();
+        let left = settings::recover(&mut run.session, &identity, &places)?;
         if left.is_some() {
             run.warn("an earlier run was killed; what it had changed was set back first");
         }
@@ -71,8 +72,10 @@ impl<'r> Run<'r> {
         progress: &'r dyn LiveProgress,
     ) -> Result<PreviewReport> {
         let mut run = Run::open(endpoint, options, progress)?;
-        let journal = Journal::path(&options.to, &run.files.identity());
-        if Journal::read(&journal)?.is_some() {
+        let identity = run.files.identity();
+        let journals = run.places().into_iter().map(|place| Journal::path(&place, &identity));
+        let found = journals.map(|journal| Journal::read(&journal)).collect::<Result<Vec<_>>>()?;
+        if found.iter().any(Option::is_some) {
             run.warn(
                 "another run is at work, or was killed; then what it had changed would be set back first",
             );
@@ -239,7 +242,8 @@ impl<'r> Run<'r> {
             wanted.iter().map(|one| format!("{} {}", one.name, one.meanwhile)).collect();
         steps.take("settings", &format!("CONFIG SET {}", names.join(", ")), || {
             let identity = self.files.identity();
-            SettingsGuard::change(&mut self.session, &identity, &self.options.to, wanted)
+            let places = self.places();
+            SettingsGuard::change(&mut self.session, &identity, &places, wanted)
         })
     }
 

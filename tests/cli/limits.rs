@@ -1,0 +1,157 @@
+//! The limits of the system (`ulimit`): an error that names the cause, or the same result with fewer threads; never a panic,
+//! and no unfinished output.
+
+use super::*;
+
+/// The user that the tests of the number of processes run as: the limit does not hold for root.
+const USER: &str = "54321";
+
+/// Long enough for several threads.
+fn put_log(place: &Place) {
+    let log: Vec<u8> =
+        (0..40_000).flat_map(|n| command(&["SET", &format!("key:{n}"), "value"])).collect();
+    place.put("log.aof", log);
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(place.path(""), fs::Permissions::from_mode(0o777)).unwrap();
+}
+
+/// The program with this limit of `prlimit`, as a user that limits hold for.
+fn limited(place: &Place, limit: &str, line: &str) -> Run {
+    let is_root = rustix::process::geteuid().is_root();
+    let mut command = Command::new("prlimit");
+    command.arg(limit);
+    if is_root && limit.contains("nproc") {
+        command.args(["setpriv", "--reuid", USER, "--clear-groups"]);
+    }
+    command.arg(env!("CARGO_BIN_EXE_aofkit")).args(line.split(' '));
+    command.current_dir(place.path("")).env_clear().env("TZ", "UTC").env("PATH", "/usr/bin:/bin");
+    Run::of(&command.stdin(Stdio::null()).output().unwrap())
+}
+
+/// Commands that work with several threads.
+const PARALLEL: [&str; 10] = [
+    "verify log.aof",
+    "digest log.aof",
+    "log log.aof --limit 3",
+    "recover log.aof",
+    "compact log.aof -o new.aof --force --no-backup",
+    "compress log.aof -o new.zip --force --no-backup",
+    "compress log.aof -o zstd.zip --method zstd --force --no-backup",
+    "verify new.zip",
+    "digest new.zip",
+    "history key:7 log.aof",
+];
+
+#[test]
+fn without_further_threads_every_result_is_the_same() {
+    let place = Place::new();
+    put_log(&place);
+    let plain: Vec<Run> =
+        PARALLEL.iter().map(|line| limited(&place, "--nproc=4096", line)).collect();
+    let compacted = place.read("new.aof");
+    for limit in ["--nproc=1", "--nproc=2", "--nproc=3"] {
+        for (line, plain) in PARALLEL.iter().zip(&plain) {
+            let run = limited(&place, limit, line);
+            assert_eq!(run.code, plain.code, "{limit} {line}: {run:#?}");
+            assert_eq!(run.stderr, plain.stderr, "{limit} {line}");
+        }
+        assert_eq!(place.read("new.aof"), compacted, "{limit}");
+    }
+}
+
+#[test]
+fn one_thread_is_the_main_one() {
+    let place = Place::new();
+    put_log(&place);
+    let expected = place.run(&["digest", "log.aof"]).stdout;
+    // Of the calls that start a thread or process, only that of the signal thread.
+    for line in PARALLEL.iter().filter(|line| !line.contains("zstd")) {
+        let script =
+            format!("exec strace -f -qq -e trace=clone,clone3,fork,vfork \"$0\" {line} -j 1");
+        let run = place.shell(&script);
+        if run.stderr.contains("strace:") || run.stderr.contains("not found") {
+            eprintln!("not checked, as strace is missing: {}", run.stderr);
+            return;
+        }
+        let calls =
+            run.stderr.lines().filter(|line| line.contains("clone") && !line.contains("resumed"));
+        assert_eq!(calls.count(), 1, "{line}: {run:#?}");
+    }
+    assert_eq!(place.run(&["digest", "log.aof", "-j", "1"]).stdout, expected);
+}
+
+#[test]
+fn a_file_larger_than_the_limit_is_an_error_and_leaves_nothing() {
+    let place = Place::new();
+    put_log(&place);
+    let before = place.names();
+    for line in [
+        "compact log.aof -o new",
+        "compress log.aof -o new",
+        "convert log.aof --for redis-6.2 -o new",
+        "generate -o new --commands 90000",
+    ] {
+        let run = limited(&place, "--fsize=65536", line);
+        assert_eq!(run.code, Some(2), "{line}: {run:#?}");
+        assert!(run.stderr.contains("File too large"), "{line}: {run:#?}");
+        assert_eq!(place.names(), before, "{line}");
+    }
+}
+
+/// The highest amount of memory of a run that is not of a file, in MB: what /proc says while it works.
+fn peak_memory(place: &Place, line: &str) -> u64 {
+    let mut child = place.command().args(line.split(' ')).stdout(Stdio::null()).spawn().unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    while child.try_wait().unwrap().is_none() {
+        let text = fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+        let now = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse().ok());
+        peak = peak.max(now.unwrap_or(0_u64));
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    assert!(child.wait().unwrap().success(), "{line}");
+    peak / 1024
+}
+
+#[test]
+fn strings_of_zeros_that_short_commands_make_take_little_memory() {
+    let place = Place::new();
+    let at = (6_u64 << 20).to_string();
+    let bits = (48_u64 << 20).to_string();
+    let made = [
+        command(&["SETRANGE", "range", &at, "x"]),
+        command(&["SET", "grown", "abc"]),
+        command(&["SETRANGE", "grown", &at, "x"]),
+        command(&["SETBIT", "bit", &bits, "1"]),
+        command(&["BITFIELD", "field", "SET", "u8", &bits, "7"]),
+    ];
+    let copies = [
+        command(&["SETRANGE", "k", &at, "x"]),
+        command(&["COPY", "k", "copy"]),
+        command(&["APPEND", "copy", "y"]),
+        command(&["BITOP", "OR", "bits", "k", "copy"]),
+    ];
+    let rdb = "compact --memory 6mb log.aof -o new --format rdb --force --no-backup";
+    let aof = "compact --memory 6mb log.aof -o new.aof --format aof --force --no-backup";
+    let digest = "digest --fingerprint --memory 6mb log.aof";
+    let of_rdb = "digest --fingerprint --memory 6mb new";
+    for (commands, lines) in
+        [(made.concat(), &[digest, rdb, of_rdb, aof][..]), (copies.concat(), &[digest, aof])]
+    {
+        place.put("log.aof", commands);
+        for line in lines {
+            let peak = peak_memory(&place, line);
+            assert!(peak <= 9, "{line}: {peak} MB");
+        }
+        let fingerprint = |path: &str| {
+            let run = place.run(&["digest", "--fingerprint", path]);
+            run.stdout.lines().find(|line| line.contains("fingerprint")).unwrap().to_owned()
+        };
+        let expected = fingerprint("log.aof");
+        assert_eq!(fingerprint("new.aof"), expected);
+        if lines.contains(&rdb) {
+            assert_eq!(fingerprint("new"), expected);
+        }
+    }
+}
