@@ -11,6 +11,7 @@ mod connection;
 mod convert;
 mod diff;
 mod digest;
+mod doctor;
 mod exit;
 mod extract;
 mod generate;
@@ -78,6 +79,7 @@ enum Command {
     Extract(extract::Extract),
     Generate(generate::Generate),
     Bench(bench::Bench),
+    Doctor(doctor::Doctor),
     Completions(shell::Completions),
     Man(shell::Man),
 }
@@ -119,6 +121,7 @@ pub fn main() -> Exit {
         Command::Prune(prune) => prune.run(&cli.common),
         Command::Generate(generate) => generate.run(&cli.common),
         Command::Bench(bench) => bench.run(&cli.common),
+        Command::Doctor(doctor) => doctor.run(&cli.common),
         Command::Completions(completions) => completions.run(Cli::command()),
         Command::Man(man) => man.run(Cli::command()),
     };
