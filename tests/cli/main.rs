@@ -17,6 +17,7 @@ mod content;
 mod convert;
 mod diff;
 mod diff_servers;
+mod doctor;
 mod envelope;
 mod exit_codes;
 mod failing;

@@ -76,8 +76,30 @@ pub(crate) struct DirectoryFacts {
     pub(crate) free_bytes: Known<u64>,
     /// The last time in the annotations of the log, in Unix seconds.
     pub(crate) last_annotation: Option<i64>,
-    /// The process of a server that uses the directory, as `PROGRAM of process PID`.
-    pub(crate) used_by: Option<String>,
+    /// The process of a server that uses the directory.
+    pub(crate) used_by: Option<User>,
+}
+
+/// A server process that uses a directory.
+#[derive(Debug, Clone)]
+pub(crate) struct User {
+    /// The process, as `PROGRAM of process PID`.
+    pub(crate) process: String,
+    /// The options with which it is reached, if they are known.
+    pub(crate) options: Option<Vec<String>>,
+}
+
+impl User {
+    /// Returns how the server is asked.
+    pub(crate) fn how(&self) -> String {
+        match &self.options {
+            Some(options) => {
+                let args = ["doctor".to_owned()].into_iter().chain(options.iter().cloned());
+                format!("`{}` asks it", Action::aofkit(args))
+            }
+            None => "-p PORT asks it".to_owned(),
+        }
+    }
 }
 
 /// A file of a data directory.

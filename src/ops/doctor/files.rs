@@ -195,11 +195,9 @@ pub(crate) fn leftovers(facts: &Facts) -> Finding {
                 }
             }
             None => {
-                if let Some(process) = &directory.used_by {
-                    return Err(format!(
-                        "{process} can be writing {}: -p PORT asks it",
-                        names(files())
-                    ));
+                if let Some(user) = &directory.used_by {
+                    let files = names(files());
+                    return Err(format!("{} can be writing {files}: {}", user.process, user.how()));
                 }
             }
         }

@@ -10,17 +10,18 @@ use std::time::SystemTime;
 
 use super::facts::{
     BackupFacts, DirectoryFacts, Facts, FileFacts, FileKind, Known, ServerFacts, Settings,
-    SystemFacts,
+    SystemFacts, User,
 };
 use super::{DoctorOptions, Target};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::escape::ShownPath;
+use crate::base::next_step::path_arg;
 use crate::base::progress::Progress;
 use crate::base::server::Server;
 use crate::disk::free_bytes;
 use crate::disk::names::leftover;
 use crate::disk::open_writers::{Holder, servers_in};
-use crate::disk::server_process::{ServerProcess, Supervisor};
+use crate::disk::server_process::{Listening, ServerProcess, Supervisor};
 use crate::input::files::PartName;
 use crate::live::client::Client;
 use crate::live::endpoint::{Address, Endpoint};
@@ -126,7 +127,7 @@ fn read_directory(path: &Path) -> std::io::Result<DirectoryFacts> {
         last_annotation: last_annotation(&files),
         files,
         free_bytes: free_bytes(path).map_err(|error| error.to_string()),
-        used_by: used_by.map(|Holder { pid, program }| format!("{program} of process {pid}")),
+        used_by: used_by.as_ref().map(user),
     })
 }
 
@@ -141,6 +142,19 @@ fn file_facts(path: PathBuf, metadata: &Metadata) -> Option<FileFacts> {
         newer_rdb: newer_rdb(&path),
         path,
     })
+}
+
+fn user(holder: &Holder) -> User {
+    let process = ServerProcess::of(holder);
+    let options = match process.address.filter(|_| !process.own_network) {
+        Some(Listening::Tcp { host, port }) => {
+            let host = host.map(|host| ["-h".to_owned(), host.to_string()]);
+            Some(host.into_iter().flatten().chain(["-p".to_owned(), port.to_string()]).collect())
+        }
+        Some(Listening::Socket(path)) => Some(vec!["-s".to_owned(), path_arg(&path)]),
+        None => None,
+    };
+    User { process: format!("{} of process {}", holder.program, holder.pid), options }
 }
 
 /// Returns the kind of a file by its name; `None` for one that is no data.

@@ -8,11 +8,14 @@ use crate::base::units::counted;
 /// The reason why a setting or a state of a server is unknown if only a directory was given.
 pub(crate) fn server(facts: &Facts) -> Known<&ServerFacts> {
     facts.server.as_ref().ok_or_else(|| {
-        let used_by = facts.directory.as_ref().ok().and_then(|it| it.used_by.as_deref());
-        match used_by {
-            Some(process) => format!(
-                "no server was asked, although {process} uses this directory: -p PORT asks it"
-            ),
+        match facts.directory.as_ref().ok().and_then(|it| it.used_by.as_ref()) {
+            Some(user) => {
+                format!(
+                    "no server was asked, but {} uses this directory: {}",
+                    user.process,
+                    user.how()
+                )
+            }
             None => "no server was asked: -p PORT asks one".to_owned(),
         }
     })

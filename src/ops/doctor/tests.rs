@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use super::facts::{
-    BackupFacts, DAY, DirectoryFacts, FileFacts, FileKind, ServerFacts, Settings, SystemFacts,
+    BackupFacts, DAY, DirectoryFacts, FileFacts, FileKind, ServerFacts, Settings, SystemFacts, User,
 };
 use super::*;
 use crate::base::server::redis;
@@ -344,8 +344,13 @@ fn unfinished_files_are_leftovers_unless_a_save_is_running() {
     directory(&mut facts).files.push(temporary());
     facts.server = None;
     assert_eq!(files::leftovers(&facts).level, Level::Warning);
-    directory(&mut facts).used_by = Some("redis-server of process 7".to_owned());
-    assert_eq!(files::leftovers(&facts).level, Level::Unknown);
+    directory(&mut facts).used_by = Some(User {
+        process: "redis-server of process 7".to_owned(),
+        options: Some(["-p", "6380"].map(str::to_owned).into()),
+    });
+    let unknown = files::leftovers(&facts);
+    assert_eq!(unknown.level, Level::Unknown);
+    assert!(unknown.what.ends_with("`aofkit doctor -p 6380` asks it"), "{unknown:?}");
 }
 
 #[test]
