@@ -43,13 +43,13 @@ pub(super) struct Compress {
     #[arg(long, value_name = "TEMPLATE")]
     name_template: Option<String>,
     /// Creation time to record in the archive [default: now]
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    #[arg(long, value_name = "TIME", value_parser = parse_time, hide_short_help = true)]
     created: Option<i64>,
     /// Compress a damaged log as it is
     #[arg(long)]
     damaged: bool,
     /// Do not read the archive back
-    #[arg(long = "no-check", action = ArgAction::SetFalse)]
+    #[arg(long = "no-check", action = ArgAction::SetFalse, hide_short_help = true)]
     check: bool,
     #[command(flatten)]
     replacing: ReplacingArgs,

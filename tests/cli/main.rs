@@ -51,6 +51,7 @@ mod repair_set;
 mod restore;
 mod shell;
 mod slots;
+mod start;
 mod under_way;
 
 use std::ffi::OsStr;

@@ -23,6 +23,7 @@ use crate::disk::names::leftover;
 use crate::disk::open_writers::{Holder, servers_in};
 use crate::disk::server_process::{Listening, ServerProcess, Supervisor};
 use crate::input::files::PartName;
+use crate::input::nearest::cannot_open;
 use crate::live::client::Client;
 use crate::live::endpoint::{Address, Endpoint};
 use crate::live::info::Info;
@@ -74,7 +75,7 @@ pub(super) fn gather(
 
 /// Returns the data directory that `path` is or is in: the parent of a file, and of the directory of a set.
 fn data_directory(path: &Path) -> Result<PathBuf> {
-    let metadata = fs::metadata(path).map_err(|error| Error::io("open", path, error))?;
+    let metadata = fs::metadata(path).map_err(|error| cannot_open(path, error))?;
     let above = |path: &Path| match path.parent() {
         Some(above) if !above.as_os_str().is_empty() => above.to_path_buf(),
         _ => PathBuf::from("."),
