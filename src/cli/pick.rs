@@ -2,14 +2,14 @@
 
 use std::io::{BufRead, IsTerminal};
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use super::args::Common;
 use super::output::message;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::escape::ShownPath;
 use crate::base::next_step::{Action, NextStep, path_arg};
-use crate::base::units::{Bytes, counted};
+use crate::base::units::{self, Bytes};
 use crate::input::usual_places::{DataDirectory, data_directories};
 
 /// Returns the data directory that the person chooses at the terminal.
@@ -64,20 +64,10 @@ fn described(directory: &DataDirectory) -> String {
     if let Some(age) =
         directory.modified.and_then(|time| SystemTime::now().duration_since(time).ok())
     {
-        text.push_str(&format!(", written {} ago", rounded(age)));
+        text.push_str(&format!(", written {} ago", units::age(age)));
     }
     if let Some(server) = &directory.server {
         text.push_str(&format!(", used by {} (process {})", server.program, server.pid));
     }
     text
-}
-
-fn rounded(age: Duration) -> String {
-    let (count, unit) = match age.as_secs() {
-        seconds @ 0..120 => (seconds, "second"),
-        seconds @ 120..7200 => (seconds / 60, "minute"),
-        seconds @ 7200..172_800 => (seconds / 3600, "hour"),
-        seconds => (seconds / 86_400, "day"),
-    };
-    counted(count, unit)
 }

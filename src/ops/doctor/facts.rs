@@ -244,16 +244,9 @@ pub(crate) fn name(path: &Path) -> String {
     crate::base::escape::ShownPath(Path::new(path.file_name().unwrap_or_default())).to_string()
 }
 
-/// Returns how long ago a time was, in words; `None` if it is in the future.
+/// Returns how long ago a time was; `None` if it is in the future.
 pub(crate) fn age(now: SystemTime, time: SystemTime) -> Option<String> {
-    let age = now.duration_since(time).ok()?;
-    let (count, unit) = match age.as_secs() {
-        seconds @ 0..120 => (seconds, "second"),
-        seconds @ 120..7200 => (seconds / 60, "minute"),
-        seconds @ 7200..172_800 => (seconds / 3600, "hour"),
-        seconds => (seconds / 86_400, "day"),
-    };
-    Some(crate::base::units::counted(count, unit))
+    now.duration_since(time).ok().map(crate::base::units::age)
 }
 
 /// A day.

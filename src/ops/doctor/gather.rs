@@ -1,6 +1,6 @@
 //! Gathers the facts: from a running server, from a data directory, from the system and from a backup directory.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Metadata};
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -45,7 +45,8 @@ pub(super) fn gather(
     let (server, directory, is_here) = match target {
         Target::Directory(path) => {
             let path = data_directory(path)?;
-            let facts = read_directory(&path).map_err(|error| Error::io("read", &path, error))?;
+            let facts = read_directory(&path, &Names::default())
+                .map_err(|error| Error::io("read", &path, error))?;
             (None, Ok(facts), true)
         }
         Target::Server { endpoint, directory } => {
@@ -99,8 +100,24 @@ fn has_manifest(directory: &Path) -> bool {
     })
 }
 
+/// The names of the log, of the directory of its set and of the snapshot, if the server reports them. Otherwise they are known
+/// by their extensions, and every directory with a manifest counts.
+#[derive(Default)]
+struct Names {
+    log: Option<Vec<u8>>,
+    set: Option<Vec<u8>>,
+    snapshot: Option<Vec<u8>>,
+}
+
+impl Names {
+    /// Returns whether a directory of this name can be that of the set.
+    fn is_set(&self, name: &OsStr) -> bool {
+        self.set.as_deref().is_none_or(|set| set == name.as_bytes())
+    }
+}
+
 /// Reads the files of a data directory, and those in the directories of sets below it.
-fn read_directory(path: &Path) -> std::io::Result<DirectoryFacts> {
+fn read_directory(path: &Path, names: &Names) -> std::io::Result<DirectoryFacts> {
     let metadata = fs::metadata(path)?;
     let mut files = Vec::new();
     for entry in fs::read_dir(path)? {
@@ -111,11 +128,16 @@ fn read_directory(path: &Path) -> std::io::Result<DirectoryFacts> {
             continue;
         }
         if metadata.is_file() {
-            files.extend(file_facts(entry.path(), &metadata));
-        } else if metadata.is_dir() && has_manifest(&entry.path()) {
+            files.extend(file_facts(entry.path(), &metadata, names));
+        } else if metadata.is_dir()
+            && names.is_set(&entry.file_name())
+            && has_manifest(&entry.path())
+        {
             for inner in fs::read_dir(entry.path())?.flatten() {
                 let of_file = fs::metadata(inner.path()).ok().filter(Metadata::is_file);
-                files.extend(of_file.and_then(|metadata| file_facts(inner.path(), &metadata)));
+                files.extend(
+                    of_file.and_then(|metadata| file_facts(inner.path(), &metadata, names)),
+                );
             }
         }
     }
@@ -132,8 +154,8 @@ fn read_directory(path: &Path) -> std::io::Result<DirectoryFacts> {
     })
 }
 
-fn file_facts(path: PathBuf, metadata: &Metadata) -> Option<FileFacts> {
-    let kind = kind_of(&path)?;
+fn file_facts(path: PathBuf, metadata: &Metadata, names: &Names) -> Option<FileFacts> {
+    let kind = kind_of(&path, names)?;
     Some(FileFacts {
         kind,
         bytes: metadata.len(),
@@ -159,7 +181,7 @@ fn user(holder: &Holder) -> User {
 }
 
 /// Returns the kind of a file by its name; `None` for one that is no data.
-fn kind_of(path: &Path) -> Option<FileKind> {
+fn kind_of(path: &Path, names: &Names) -> Option<FileKind> {
     let name = path.file_name()?;
     let bytes = name.as_bytes();
     let ends = |endings: &[&str]| endings.iter().any(|ending| bytes.ends_with(ending.as_bytes()));
@@ -167,9 +189,9 @@ fn kind_of(path: &Path) -> Option<FileKind> {
         Some(FileKind::Temporary)
     } else if ends(&[".manifest"]) || PartName::parse(name).is_some() {
         Some(FileKind::Part)
-    } else if ends(&[".aof"]) {
+    } else if names.log.as_deref() == Some(bytes) || ends(&[".aof"]) {
         Some(FileKind::Log)
-    } else if ends(&[".rdb"]) {
+    } else if names.snapshot.as_deref() == Some(bytes) || ends(&[".rdb"]) {
         Some(FileKind::Snapshot)
     } else {
         None
@@ -228,6 +250,9 @@ fn read_backups(
     port: Option<u16>,
     progress: &dyn Progress,
 ) -> Known<BackupFacts> {
+    if path.as_os_str().as_bytes().windows(3).any(|bytes| bytes == b"://") {
+        return Err("the backups at a URL are not checked".to_owned());
+    }
     let mut facts =
         BackupFacts { path: path.to_path_buf(), newest: None, is_damaged: false, others: 0 };
     let listed = match list(path, ListOptions::default(), progress) {
@@ -275,8 +300,14 @@ fn ask(
     let dir = client.setting_bytes("dir").map_err(|error| reason(&error));
     let place = locate(directory, dir);
     let process = place.as_ref().ok().and_then(|place| servers_in(place).into_iter().next());
+    let mut name = |setting: &str| client.setting_bytes(setting).ok().flatten();
+    let names = Names {
+        log: name("appendfilename"),
+        set: name("appenddirname"),
+        snapshot: name("dbfilename"),
+    };
     let read = |place: PathBuf| {
-        read_directory(&place).map_err(|error| Error::io("read", &place, error).to_string())
+        read_directory(&place, &names).map_err(|error| Error::io("read", &place, error).to_string())
     };
     let keys =
         client.info("keyspace").map(|info| count_keys(&info)).map_err(|error| reason(&error));

@@ -19,6 +19,7 @@ pub(super) fn trials() -> Vec<Trial> {
         on("settings", |binary, _| settings(binary)),
         on("old_log", |binary, _| old_log(binary)),
         on("files", |binary, _| files(binary)),
+        on("names", |binary, _| names(binary)),
         on("last_save", |binary, _| last_save(binary)),
         on("replication", |binary, _| replication(binary)),
         on("backups", |binary, _| backups(binary)),
@@ -180,6 +181,19 @@ fn files(binary: &Binary) {
     for kernel in ["overcommit", "huge-pages"] {
         assert!(["ok", "warning"].contains(&doctor.level(kernel).0.as_str()));
     }
+}
+
+/// Files without the usual extensions are known by the settings.
+fn names(binary: &Binary) {
+    let names = "appendonly yes\nappendfilename mylog\ndbfilename mydump";
+    let doctor = Doctor::of(Site::start(binary, Supervision::None, names));
+    doctor.call("SET k 1");
+    doctor.call("SAVE");
+    doctor.expect("file-rights", "ok");
+    doctor.site.must("chmod o+w data/mydump");
+    doctor.fix("file-rights", "red", "chmod o-w");
+    doctor.call("CONFIG SET appendonly no");
+    doctor.expect("old-log", "red");
 }
 
 fn last_save(binary: &Binary) {
