@@ -48,7 +48,7 @@ fn with_step(finding: Finding, facts: &Facts, backups: &BackupFacts) -> Finding 
     let has_log = facts.server.as_ref().is_some_and(|server| server.has_log() == Ok(true));
     let mut args = vec!["backup".to_owned()];
     match (&facts.server, &facts.directory) {
-        (Some(server), _) if has_log => {
+        (Some(server), _) if has_log && server.reports_log => {
             args.push("--live".to_owned());
             args.extend(server.client.iter().skip(1).cloned());
             if let Ok(directory) = &facts.directory {
@@ -57,7 +57,7 @@ fn with_step(finding: Finding, facts: &Facts, backups: &BackupFacts) -> Finding 
         }
         (_, Ok(directory)) => {
             let snapshot = directory.of(FileKind::Snapshot).max_by_key(|file| file.modified);
-            let is_only_snapshot = facts.server.is_some();
+            let is_only_snapshot = facts.server.is_some() && !has_log;
             args.push(match snapshot.filter(|_| is_only_snapshot) {
                 Some(snapshot) => path_arg(&snapshot.path),
                 None => directory.arg(),

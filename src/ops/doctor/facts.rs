@@ -43,6 +43,8 @@ pub(crate) struct ServerFacts {
     pub(crate) keys: Known<u64>,
     /// The settings.
     pub(crate) settings: Settings,
+    /// Whether it reports the name of its log, which Redis before 6.0 does not.
+    pub(crate) reports_log: bool,
     /// The difference of its clock from that of this machine, in milliseconds.
     pub(crate) clock_ms: Known<i64>,
     /// The name of what starts the server again when it stops, if it is known.

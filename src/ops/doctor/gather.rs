@@ -180,7 +180,7 @@ fn user(holder: &Holder) -> User {
     User { process: format!("{} of process {}", holder.program, holder.pid), options }
 }
 
-/// Returns the kind of a file by its name; `None` for one that is no data.
+/// Returns the kind of a file by its name, else by its first bytes; `None` for one that is no data.
 fn kind_of(path: &Path, names: &Names) -> Option<FileKind> {
     let name = path.file_name()?;
     let bytes = name.as_bytes();
@@ -194,15 +194,27 @@ fn kind_of(path: &Path, names: &Names) -> Option<FileKind> {
     } else if names.snapshot.as_deref() == Some(bytes) || ends(&[".rdb"]) {
         Some(FileKind::Snapshot)
     } else {
-        None
+        kind_by_content(path)
     }
+}
+
+/// Returns the kind of a file by its first bytes: Redis 5.0 does not report the name of its log.
+fn kind_by_content(path: &Path) -> Option<FileKind> {
+    let bytes = first_bytes(path)?;
+    let is_command = bytes.starts_with(b"*") && bytes.get(1).is_some_and(u8::is_ascii_digit);
+    let is_rdb = bytes.starts_with(b"REDIS0") || bytes.starts_with(b"VALKEY");
+    is_command.then_some(FileKind::Log).or(is_rdb.then_some(FileKind::Snapshot))
+}
+
+fn first_bytes(path: &Path) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path).ok()?.take(16).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
 }
 
 /// Returns the header of an RDB of a version that is unknown here.
 fn newer_rdb(path: &Path) -> Option<Header> {
-    let mut bytes = Vec::new();
-    File::open(path).ok()?.take(16).read_to_end(&mut bytes).ok()?;
-    Header::read_newer(&bytes)
+    Header::read_newer(&first_bytes(path)?)
 }
 
 /// The number of bytes at the end of a log in which its last annotation is searched.
@@ -320,6 +332,7 @@ fn ask(
         replication: client.info("replication").map_err(|error| reason(&error)),
         keys,
         settings: ask_settings(&mut client),
+        reports_log: names.log.is_some(),
         clock_ms,
         supervisor: process
             .as_ref()

@@ -56,6 +56,7 @@ fn healthy() -> Facts {
         replication: Ok(info("role:master connected_slaves:0")),
         keys: Ok(12),
         settings,
+        reports_log: true,
         clock_ms: Ok(3),
         supervisor: None,
         uid: Some(999),
@@ -254,6 +255,12 @@ fn backup_that_is_missing_old_or_damaged_is_red() {
     expect(&old, Check::Backups, Level::Red, &command);
     assert!(old.what.contains("is 25 hours old"), "{old:?}");
     expect(&of(|backups| backups.is_damaged = true), Check::Backups, Level::Red, &command);
+    // A server that does not report where its log is.
+    let mut facts = healthy();
+    server(&mut facts).reports_log = false;
+    facts.backups.as_mut().unwrap().newest = None;
+    let path = ["aofkit backup /data --to /backup"];
+    expect(&backups::backups(&facts), Check::Backups, Level::Red, &path);
     // Without a log, the snapshot is backed up; without a server, the directory.
     let mut facts = healthy();
     without_log(&mut facts);
@@ -454,7 +461,8 @@ fn facts_of_a_directory_are_read() {
     put("temp-4.rdb", b"REDIS");
     put("dump.rdb", b"REDIS0099rest");
     put("dump.rdb.bak-20260101000000", b"REDIS0009");
-    put("notes.txt", b"");
+    put("notes.txt", b"*note");
+    put("log", b"*1\r\n$4\r\nPING\r\n");
     let target = Target::Directory(place.path().join("set/a.aof.1.incr.aof"));
     let facts = gather::gather(&target, &DoctorOptions::default(), &crate::base::progress::Silent);
     let directory = facts.unwrap().directory.unwrap();
@@ -468,6 +476,7 @@ fn facts_of_a_directory_are_read() {
         .collect();
     let expected = [
         (Path::new("dump.rdb"), FileKind::Snapshot, true),
+        (Path::new("log"), FileKind::Log, false),
         (Path::new("set/a.aof.1.incr.aof"), FileKind::Part, false),
         (Path::new("set/a.aof.manifest"), FileKind::Part, false),
         (Path::new("temp-4.rdb"), FileKind::Temporary, false),

@@ -239,7 +239,8 @@ fn backups(binary: &Binary) {
     doctor.options = "--backups backups";
     doctor.expect("backups", "red");
     doctor.site.must("mkdir backups");
-    doctor.fix("backups", "red", "aofkit backup --live");
+    let is_live = binary.line.has_redis(6, 0);
+    doctor.fix("backups", "red", if is_live { "aofkit backup --live" } else { "aofkit backup " });
     // A backup of another source is none of this server.
     doctor.site.must("mkdir other; cp backups/*.zip other/; rm backups/*.zip");
     doctor.site.must("cp -r data elsewhere; aofkit backup elsewhere --to backups");
