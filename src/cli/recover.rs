@@ -39,7 +39,7 @@ pub(super) struct Recover {
     /// /bitnami/redis/data and the current one.
     #[arg(value_name = "PATH", conflicts_with_all = ["hold", "release", "holds"])]
     path: Option<PathBuf>,
-    /// Remove the FLUSHALL at the end of the log, and nothing else
+    /// Remove only the FLUSHALL at the end of the log
     #[arg(long, group = "choice")]
     strip: bool,
     /// Keep everything before this position: PART:OFFSET, '#N' for the Nth command, or a time
@@ -55,7 +55,7 @@ pub(super) struct Recover {
     /// older side.
     #[arg(long, value_name = "WINNER", conflicts_with_all = ["strip", "until"])]
     merge: Option<WinnerArg>,
-    /// Restore deleted or flushed keys that match this pattern
+    /// Restore deleted or flushed keys that match GLOB
     ///
     /// The keys get their state from before they were last deleted or flushed; everything else is kept. May be
     /// repeated.
