@@ -5,6 +5,7 @@
 //!
 //! | module | contents |
 //! |---|---|
+//! | `options` | what is checked |
 //! | `facts` | what the checks judge |
 //! | `gather` | asking the server, and reading the directory, the system and the backups |
 //! | `finding` | the result of a check |
@@ -15,6 +16,7 @@ mod facts;
 mod files;
 mod finding;
 mod gather;
+mod options;
 mod persistence;
 mod replication;
 mod system;
@@ -27,30 +29,9 @@ use serde::Serialize;
 
 use self::facts::Facts;
 pub use self::finding::{Check, Finding, Level};
+pub use self::options::{DoctorOptions, Target};
 use crate::base::error::Result;
 use crate::base::progress::Progress;
-use crate::live::endpoint::Endpoint;
-
-/// What is checked.
-#[derive(Debug, Clone)]
-pub enum Target {
-    /// A running server.
-    Server {
-        /// The server.
-        endpoint: Endpoint,
-        /// Its data directory on this machine, if that is not what the server reports.
-        directory: Option<PathBuf>,
-    },
-    /// A data directory.
-    Directory(PathBuf),
-}
-
-/// Options of [`doctor`].
-#[derive(Debug, Clone, Default)]
-pub struct DoctorOptions {
-    /// The directory of its backups.
-    pub backups: Option<PathBuf>,
-}
 
 /// The report of all checks.
 #[derive(Debug, Clone, Serialize)]
