@@ -462,6 +462,7 @@ fn facts_of_a_directory_are_read() {
     put("dump.rdb", b"REDIS0099rest");
     put("dump.rdb.bak-20260101000000", b"REDIS0009");
     put("notes.txt", b"*note");
+    put("a.aof.old", b"*1\r\n$4\r\nPING\r\n");
     put("log", b"*1\r\n$4\r\nPING\r\n");
     let target = Target::Directory(place.path().join("set/a.aof.1.incr.aof"));
     let facts = gather::gather(&target, &DoctorOptions::default(), &crate::base::progress::Silent);

@@ -137,8 +137,11 @@ fn kind_of(path: &Path, names: &Names) -> Option<FileKind> {
         Some(FileKind::Log)
     } else if names.snapshot.as_deref() == Some(bytes) || ends(&[".rdb"]) {
         Some(FileKind::Snapshot)
-    } else {
+    } else if path.extension().is_none() {
         kind_by_content(path)
+    } else {
+        // Such as `appendonly.aof.old`, which no server loads.
+        None
     }
 }
 
