@@ -71,7 +71,7 @@ fn zsh(program: &Path) {
 
 fn fish(program: &Path) {
     let place = place("fish", "aofkit.fish");
-    let script = "set -x PATH $PWD $PATH; source aofkit.fish; for line in $argv; complete -C $line; echo --; end";
+    let script = "set -x PATH $PWD $PATH; source aofkit.fish; for line in $argv; complete -C $line; echo ===; end";
     let mut fish = Command::new(program);
     fish.args(["--no-config", "-c", script]).args(CASES.map(|(line, _)| line));
     fish.current_dir(place.path()).env("HOME", place.path());
@@ -81,7 +81,7 @@ fn fish(program: &Path) {
         let words = answer.lines().map(|line| line.split('\t').next().unwrap_or_default());
         words.map(|word| word.trim_end_matches('/').to_owned()).collect()
     };
-    let found: Vec<Vec<String>> = run.stdout.split("--\n").map(words).collect();
+    let found: Vec<Vec<String>> = run.stdout.split("===\n").map(words).collect();
     let expected = CASES.map(|(_, word)| vec![word.to_owned()]);
     assert_eq!(found[..CASES.len().min(found.len())], expected, "{run:#?}");
 }
