@@ -91,6 +91,8 @@
 //! - *compress*: each part is read as for *verify*; `ops::compress` writes it into a zip through `archive`, reads that back
 //!   and publishes it. Other operations extract an archive to a temporary directory, in which the rules for directories find
 //!   the log (`input::archive`); *verify* of an archive that aofkit made reads its entries as streams.
+//! - *doctor*: `ops::doctor::gather` asks the server and reads its files, the kernel and the backups; the checks are pure functions
+//!   over these facts.
 //! - *backup*: the log is surveyed, compressed under a temporary name, read back, and published; then `ops::prune` removes
 //!   older archives of the same source. `ops::backup::live` first has a running server rewrite its log through `live`, takes
 //!   the set at one moment by hard links, and restores the server's settings. *restore*: extracted under a temporary name,

@@ -31,6 +31,7 @@ mod servers {
     pub(crate) mod restore;
     pub(crate) mod rewrite;
     pub(crate) mod sets;
+    pub(crate) mod shells;
     pub(crate) mod steps;
     pub(crate) mod table;
     pub(crate) mod verdicts;
@@ -64,6 +65,7 @@ fn main() {
         servers::repair_set::trials(),
         servers::rewrite::trials(),
         servers::sets::trials(),
+        servers::shells::trials(),
         servers::steps::trials(),
         servers::table::trials(),
         servers::verdicts::trials(),

@@ -15,6 +15,13 @@ pub(crate) fn is_zero(bytes: &[u8]) -> bool {
     words.iter().all(|word| u128::from_ne_bytes(*word) == 0) && rest.iter().all(|byte| *byte == 0)
 }
 
+/// Returns whether more than half of the blocks are zero.
+fn is_mostly_zero(bytes: &[u8]) -> bool {
+    let blocks = bytes.chunks(BLOCK);
+    let all = blocks.len();
+    blocks.filter(|block| is_zero(block)).count() > all / 2
+}
+
 /// Returns `bytes` followed by zeros, `len` bytes in all, or as many as there are if they are more.
 pub(crate) fn padded(bytes: &[u8], len: usize) -> Vec<u8> {
     let mut whole = vec![0; len.max(bytes.len())];
@@ -22,9 +29,10 @@ pub(crate) fn padded(bytes: &[u8], len: usize) -> Vec<u8> {
     whole
 }
 
-/// Appends `more` to `bytes`. If that is long, a run of zeros takes no memory.
+/// Appends `more` to `bytes`. If that is long and mostly zeros, these take no memory.
 pub(crate) fn append(bytes: &mut Vec<u8>, more: &[u8]) {
-    if more.len() < LONG {
+    // All of `bytes` is copied below: too expensive for each of many values that are not sparse.
+    if more.len() < LONG || !is_mostly_zero(more) {
         return bytes.extend_from_slice(more);
     }
     let before = bytes.len();

@@ -27,6 +27,17 @@ pub fn counted(count: u64, noun: &str) -> String {
     format!("{} {noun}{plural}", Count(count))
 }
 
+/// Formats an age in the unit that has at least two of it: `90 seconds`, `25 hours`, `3 days`.
+pub(crate) fn age(age: Duration) -> String {
+    let (count, unit) = match age.as_secs() {
+        seconds @ 0..120 => (seconds, "second"),
+        seconds @ 120..7200 => (seconds / 60, "minute"),
+        seconds @ 7200..172_800 => (seconds / 3600, "hour"),
+        seconds => (seconds / 86_400, "day"),
+    };
+    counted(count, unit)
+}
+
 /// A number of bytes, 1024-based, with three significant digits: `1.21 GiB`, `340 bytes`.
 #[derive(Debug, Clone, Copy)]
 pub struct Bytes(pub u64);

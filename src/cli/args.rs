@@ -59,7 +59,7 @@ pub(super) struct Common {
     )]
     pub(super) color: ColorChoice,
     /// Number of threads [default: all cores]
-    #[arg(short = 'j', long, global = true, value_name = "N", help_heading = COMMON)]
+    #[arg(short = 'j', long, global = true, value_name = "N", hide_short_help = true, help_heading = COMMON)]
     pub(super) threads: Option<usize>,
     /// A command that the server's configuration renamed: its name in the log, and its standard name; may be repeated
     ///
@@ -144,10 +144,10 @@ impl<W: OutputHelp> OutputArgs<W> {
 #[derive(Debug, Args)]
 pub(super) struct RewriteArgs {
     /// Do not read the result back
-    #[arg(long = "no-check", action = ArgAction::SetFalse)]
+    #[arg(long = "no-check", action = ArgAction::SetFalse, hide_short_help = true)]
     pub(super) check: bool,
     /// Do not compress strings in an RDB
-    #[arg(long = "no-compression", action = ArgAction::SetFalse)]
+    #[arg(long = "no-compression", action = ArgAction::SetFalse, hide_short_help = true)]
     pub(super) compress: bool,
     /// Report what would be done; write nothing
     #[arg(short = 'n', long)]
@@ -211,9 +211,9 @@ pub(super) struct KeyArgs<W: KeyHelp> {
     db: Vec<u32>,
     #[arg(long, value_name = "GLOB", help = W::PATTERN)]
     pattern: Vec<Glob>,
-    #[arg(long, value_name = "GLOB", help = W::EXCLUDE)]
+    #[arg(long, value_name = "GLOB", hide_short_help = true, help = W::EXCLUDE)]
     exclude: Vec<Glob>,
-    #[arg(long, value_name = "A-B", value_delimiter = ',', value_parser = parse_slots, help = W::SLOTS)]
+    #[arg(long, value_name = "A-B", value_delimiter = ',', value_parser = parse_slots, hide_short_help = true, help = W::SLOTS)]
     slots: Vec<RangeInclusive<u16>>,
     #[arg(skip)]
     help: PhantomData<W>,

@@ -9,6 +9,7 @@ use super::exit::Exit;
 use super::live::LiveArgs;
 use super::output::message;
 use super::parse::{created_at, parse_mode, parse_time};
+use super::values::{FormValue, ServerValue};
 use crate::archive::contents::Source;
 use crate::archive::method::Method;
 use crate::base::error::{Error, ErrorKind, Result};
@@ -40,10 +41,10 @@ pub(super) struct Backup {
     #[arg(long)]
     compact: bool,
     /// Format of the compacted log: aof, preamble, multipart or multipart-aof [default: that of the log]
-    #[arg(long, value_name = "FORM", hide_short_help = true, requires = "compact")]
+    #[arg(long, value_name = "FORM", value_parser = FormValue, hide_possible_values = true, hide_short_help = true, requires = "compact")]
     format: Option<Form>,
     /// Target server of the compacted log [default: the one that wrote the log]
-    #[arg(long = "for", value_name = "VERSION", hide_short_help = true, requires = "compact")]
+    #[arg(long = "for", value_name = "VERSION", value_parser = ServerValue, hide_possible_values = true, hide_short_help = true, requires = "compact")]
     server: Option<Server>,
     #[command(flatten)]
     replaying: ReplayArgs,
@@ -68,10 +69,10 @@ pub(super) struct Backup {
 #[derive(Debug, Args)]
 struct Packing {
     /// Compression method: deflate, zstd or store
-    #[arg(long, value_name = "METHOD", default_value_t = Method::Deflate)]
+    #[arg(long, value_name = "METHOD", default_value_t = Method::Deflate, hide_short_help = true)]
     method: Method,
     /// Compression level: deflate 1 to 9 [default: 6], zstd 1 to 19 [default: 3]
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", hide_short_help = true)]
     level: Option<i32>,
     /// Template of the archive's name: {port} and strftime conversions
     #[arg(long, value_name = "TEMPLATE", hide_short_help = true)]

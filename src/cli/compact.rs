@@ -11,6 +11,7 @@ use super::connection::LoginArgs;
 use super::exit::Exit;
 use super::expired::ExpiredArgs;
 use super::into::IntoArgs;
+use super::values::{FormValue, ServerValue};
 use crate::analysis::data_filter::Filter;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::server::Server;
@@ -38,10 +39,10 @@ pub(super) struct Compact {
     #[command(flatten)]
     login: LoginArgs,
     /// Output format: aof, preamble, multipart, multipart-aof or rdb [default: that of the input]
-    #[arg(long, value_name = "FORM")]
+    #[arg(long, value_name = "FORM", value_parser = FormValue, hide_possible_values = true)]
     format: Option<Form>,
     /// Target server (redis-7.0, valkey-9.1, ...) [default: the one that wrote the log]
-    #[arg(long = "for", value_name = "VERSION")]
+    #[arg(long = "for", value_name = "VERSION", value_parser = ServerValue, hide_possible_values = true)]
     server: Option<Server>,
     #[command(flatten)]
     modules: ModuleArgs,
@@ -55,7 +56,7 @@ pub(super) struct Compact {
     #[command(flatten)]
     replaying: ReplayArgs,
     /// Write only slice I of N of the keys; slices can be joined with cat in any order
-    #[arg(long, value_name = "I/N")]
+    #[arg(long, value_name = "I/N", hide_short_help = true)]
     shard: Option<Slice>,
     #[command(flatten)]
     writing: RewriteArgs,

@@ -43,7 +43,7 @@ pub(super) struct Compress {
     #[arg(long, value_name = "TEMPLATE")]
     name_template: Option<String>,
     /// Creation time to record in the archive [default: now]
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    #[arg(long, value_name = "TIME", value_parser = parse_time, hide_short_help = true)]
     created: Option<i64>,
     /// Mode of the archive in octal [default: 0600]
     #[arg(long, value_name = "MODE", hide_short_help = true, value_parser = parse_mode)]
@@ -52,7 +52,7 @@ pub(super) struct Compress {
     #[arg(long)]
     damaged: bool,
     /// Do not read the archive back
-    #[arg(long = "no-check", action = ArgAction::SetFalse)]
+    #[arg(long = "no-check", action = ArgAction::SetFalse, hide_short_help = true)]
     check: bool,
     #[command(flatten)]
     replacing: ReplacingArgs,

@@ -92,6 +92,11 @@ impl ConnectionArgs {
         Ok(endpoints)
     }
 
+    /// Returns whether a server is named by its port, socket or URI.
+    pub(super) fn is_given(&self) -> bool {
+        !(self.ports.is_empty() && self.sockets.is_empty() && self.uris.is_empty())
+    }
+
     /// Returns the options for authentication and TLS.
     pub(super) fn login(&self) -> &LoginArgs {
         &self.login

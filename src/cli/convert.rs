@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::args::{Common, KeyArgs, KeyHelp, ModuleArgs, ReplayArgs, RewriteArgs};
 use super::exit::Exit;
+use super::values::{FormValue, ServerValue};
 use crate::analysis::data_filter::Filter;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::server::Server;
@@ -33,7 +34,7 @@ pub(super) struct Convert {
     #[arg(value_name = "PATH")]
     path: PathBuf,
     /// The server to convert for (redis-7.0, valkey-9.1, ...)
-    #[arg(long = "for", value_name = "VERSION")]
+    #[arg(long = "for", value_name = "VERSION", value_parser = ServerValue, hide_possible_values = true)]
     server: Server,
     /// Write the result to this new file or directory
     #[arg(short, long, value_name = "NEW")]
@@ -42,7 +43,7 @@ pub(super) struct Convert {
     #[arg(long)]
     allow_loss: bool,
     /// Output format: aof, preamble, multipart, multipart-aof or rdb [default: that of the input, if the server reads it]
-    #[arg(long, value_name = "FORM")]
+    #[arg(long, value_name = "FORM", value_parser = FormValue, hide_possible_values = true)]
     format: Option<Form>,
     #[command(flatten)]
     modules: ModuleArgs,

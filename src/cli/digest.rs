@@ -7,6 +7,7 @@ use clap::Args;
 use super::args::{Common, ReplayArgs};
 use super::exit::Exit;
 use super::output::{print, print_json, warn_of_failing};
+use super::values::ServerValue;
 use crate::base::error::Result;
 use crate::base::server::Server;
 use crate::ops::digest::{DigestOptions, digest};
@@ -22,7 +23,7 @@ pub(super) struct Digest {
     /// The log, an RDB, or an archive of one
     path: PathBuf,
     /// Compute the digest of this server (redis-7.0, valkey-9.1, ...) [default: the one that wrote the log]
-    #[arg(long = "as", value_name = "VERSION")]
+    #[arg(long = "as", value_name = "VERSION", value_parser = ServerValue, hide_possible_values = true)]
     server: Option<Server>,
     /// Compute only the fingerprint, which is several times faster
     #[arg(long, conflicts_with = "server")]

@@ -60,15 +60,21 @@ pub(super) struct Generate {
     transactions: f64,
 
     /// Fraction of values that look like commands, from 0 to 1
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, hide_short_help = true)]
     lookalikes: f64,
 
     /// Add timestamp annotations (#TS), starting at this Unix second [default: 1700000000]
-    #[arg(long, value_name = "SECOND", num_args = 0..=1, default_missing_value = "1700000000")]
+    #[arg(long, value_name = "SECOND", hide_short_help = true, num_args = 0..=1, default_missing_value = "1700000000")]
     timestamps: Option<u64>,
 
     /// Number of commands per second of the annotated time
-    #[arg(long, value_name = "N", default_value_t = 10_000, requires = "timestamps")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 10_000,
+        requires = "timestamps",
+        hide_short_help = true
+    )]
     rate: u64,
 
     /// Layout of the files

@@ -11,6 +11,7 @@ use super::connection::LoginArgs;
 use super::exit::Exit;
 use super::expired::ExpiredArgs;
 use super::into::IntoArgs;
+use super::values::{FormValue, ServerValue};
 use crate::analysis::data_filter::Filter;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::server::Server;
@@ -47,10 +48,10 @@ pub(super) struct Merge {
     #[arg(long, value_name = "SIDE", default_value = "new", hide_possible_values = true)]
     prefer: Side,
     /// Output format: aof, preamble, multipart, multipart-aof or rdb [default: that of NEW]
-    #[arg(long, value_name = "FORM")]
+    #[arg(long, value_name = "FORM", value_parser = FormValue, hide_possible_values = true)]
     format: Option<Form>,
     /// Target server (redis-7.0, valkey-9.1, ...) [default: the one that wrote NEW]
-    #[arg(long = "for", value_name = "VERSION")]
+    #[arg(long = "for", value_name = "VERSION", value_parser = ServerValue, hide_possible_values = true)]
     server: Option<Server>,
     #[command(flatten)]
     modules: ModuleArgs,

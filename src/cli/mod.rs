@@ -12,6 +12,7 @@ mod connection;
 mod convert;
 mod diff;
 mod digest;
+mod doctor;
 mod exit;
 mod expired;
 mod extract;
@@ -25,7 +26,9 @@ mod live;
 mod log;
 mod merge;
 mod output;
+mod overview;
 mod parse;
+mod pick;
 mod priority;
 mod progress;
 mod prune;
@@ -33,16 +36,17 @@ mod recover;
 mod repair;
 mod restore;
 mod shell;
+mod values;
 mod verify;
 
 use std::ffi::OsString;
 
-use clap::{ColorChoice, CommandFactory, Parser, Subcommand};
+use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use exit::Exit;
 
 use self::args::Common;
-use self::output::print_error;
+use self::output::{message, print_error};
 use crate::base::error::{Error, ErrorKind};
 use crate::base::threads::start_pool;
 use crate::command::set_renamed;
@@ -82,6 +86,7 @@ enum Command {
     Generate(generate::Generate),
     Bench(bench::Bench),
     Clean(clean::Clean),
+    Doctor(doctor::Doctor),
     Completions(shell::Completions),
     Man(shell::Man),
 }
@@ -89,12 +94,17 @@ enum Command {
 /// Runs the command line of the process and returns its exit code.
 pub fn main() -> Exit {
     let arguments: Vec<OsString> = std::env::args_os().collect();
+    if arguments.len() < 2 {
+        message(overview::JOBS);
+        return Exit::Trouble;
+    }
     if let Some(mut command) = asks_for_help(&arguments) {
         let _ = command.print_help();
         return Exit::Done;
     }
     let wants_json = arguments.iter().take_while(|word| *word != "--").any(|word| word == "--json");
-    let cli = match Cli::try_parse_from(arguments) {
+    let parsed = command().try_get_matches_from(arguments);
+    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => return report_usage(&error, wants_json),
     };
@@ -124,14 +134,21 @@ pub fn main() -> Exit {
         Command::Generate(generate) => generate.run(&cli.common),
         Command::Clean(clean) => clean.run(&cli.common),
         Command::Bench(bench) => bench.run(&cli.common),
-        Command::Completions(completions) => completions.run(Cli::command()),
-        Command::Man(man) => man.run(Cli::command()),
+        Command::Doctor(doctor) => doctor.run(&cli.common),
+        Command::Completions(completions) => completions.run(command()),
+        Command::Man(man) => man.run(command()),
     };
     // An operation that ends because of the interruption is not reported.
     interrupt::wait_if_interrupted(&cli.common.cancellation);
     let exit = outcome.unwrap_or_else(|error| cli.common.report_error(&error));
     interrupt::wait_if_interrupted(&cli.common.cancellation);
     exit
+}
+
+/// Returns the command line with what its derived form lacks.
+fn command() -> clap::Command {
+    let command = values::with_directories(Cli::command());
+    overview::with_groups(overview::with_short_help(command))
 }
 
 /// Prints what clap reports about the arguments, and returns the exit code.
@@ -166,7 +183,7 @@ fn asks_for_help(arguments: &[OsString]) -> Option<clap::Command> {
     if last != "-h" || arguments.iter().any(|argument| argument == "--") {
         return None;
     }
-    let mut command = Cli::command();
+    let mut command = command();
     command.build();
     let names = arguments.iter().filter_map(|argument| argument.to_str());
     let subcommand = names.filter_map(|name| command.find_subcommand(name)).next()?;

@@ -14,6 +14,8 @@ use super::hold::HoldArgs;
 use super::into::IntoArgs;
 use super::output::{print, print_json};
 use super::parse::parse_position;
+use super::pick::data_directory;
+use super::values::ServerValue;
 use crate::analysis::data_filter::Filter;
 use crate::analysis::position::Position;
 use crate::base::error::{Error, ErrorKind, Result};
@@ -32,10 +34,13 @@ use crate::report::hold::HeldAndRecovered;
 #[derive(Debug, Args)]
 #[command(after_help = SEE_LONG_HELP, after_long_help = EXAMPLES, disable_help_flag = true)]
 pub(super) struct Recover {
-    /// The log: a file, a multi-part directory, its manifest, the data directory above, or an archive
-    #[arg(value_name = "PATH", required_unless_present_any = ["hold", "release", "holds"], conflicts_with_all = ["hold", "release", "holds"])]
+    /// The log: a file, a multi-part directory, its manifest, the data directory above, or an archive [default: choose one]
+    ///
+    /// Without it, data directories are searched: those of running servers, /var/lib/redis, /var/lib/valkey, /data,
+    /// /bitnami/redis/data and the current one.
+    #[arg(value_name = "PATH", conflicts_with_all = ["hold", "release", "holds"])]
     path: Option<PathBuf>,
-    /// Remove the FLUSHALL at the end of the log, and nothing else
+    /// Remove only the FLUSHALL at the end of the log
     #[arg(long, group = "choice")]
     strip: bool,
     /// Keep everything before this position: PART:OFFSET, '#N' for the Nth command, or a time
@@ -51,7 +56,7 @@ pub(super) struct Recover {
     /// older side.
     #[arg(long, value_name = "WINNER", conflicts_with_all = ["strip", "until"])]
     merge: Option<WinnerArg>,
-    /// Restore deleted or flushed keys that match this pattern
+    /// Restore deleted or flushed keys that match GLOB
     ///
     /// The keys get their state from before they were last deleted or flushed; everything else is kept. May be
     /// repeated.
@@ -140,7 +145,7 @@ struct How {
     #[command(flatten)]
     offline: OfflineArg,
     /// Load the log as this server does (redis-7.0, valkey-9.1, ...)
-    #[arg(long = "for", value_name = "VERSION")]
+    #[arg(long = "for", value_name = "VERSION", value_parser = ServerValue, hide_possible_values = true, hide_short_help = true)]
     server: Option<Server>,
     #[command(flatten)]
     replaying: ReplayArgs,
@@ -208,11 +213,11 @@ impl Recover {
             print(&report::hold::text(held))?;
         }
         let kept = held.as_ref().and_then(|held| held.kept.first()).map(|kept| &kept.path);
-        let Some(path) = kept.or(self.path.as_ref()) else {
-            return Err(Error::new(ErrorKind::Usage, "no log given")
-                .help("give the path of a log, or use --hold for a running server"));
+        let path = match kept.or(self.path.as_ref()) {
+            Some(path) => path.clone(),
+            None => data_directory("recover", common)?,
         };
-        self.how.run(path, choice, held.as_ref(), self.hold.login(), common)
+        self.how.run(&path, choice, held.as_ref(), self.hold.login(), common)
     }
 }
 

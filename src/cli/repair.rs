@@ -8,6 +8,7 @@ use super::args::{Common, ModuleArgs, NoBackupArg, OfflineArg, OutputArgs, Outpu
 use super::exit::Exit;
 use super::output::report_error;
 use super::parse::parse_size;
+use super::values::ServerValue;
 use crate::base::error::{Error, Result};
 use crate::base::server::Server;
 use crate::ops::repair::{OpenTransaction, RepairOptions, Side, repair};
@@ -30,10 +31,10 @@ pub(super) struct Repair {
     #[arg(long)]
     salvage: bool,
     /// What to do with an unfinished transaction that later writes may follow
-    #[arg(long, value_name = "HOW")]
+    #[arg(long, value_name = "HOW", hide_short_help = true)]
     join: Option<JoinArg>,
     /// Of several logs that were joined into one file, keep only this one (1 for the first)
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", hide_short_help = true)]
     joined: Option<u32>,
     /// Which version of lines to keep between conflict markers of git
     #[arg(long, value_name = "VERSION", hide_short_help = true)]
@@ -42,7 +43,7 @@ pub(super) struct Repair {
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     max_loss: Option<u64>,
     /// Change nothing (exit code 4) if more complete commands than this would be lost
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", hide_short_help = true)]
     max_commands: Option<u64>,
     /// The record of a duplicate key in an RDB to keep
     #[arg(long, value_name = "WHICH", default_value = "first", hide = true)]
@@ -57,7 +58,7 @@ pub(super) struct Repair {
     #[arg(long)]
     if_present: bool,
     /// The server that is to start with the result (redis-7.0, valkey-9.1, ...) [default: any]
-    #[arg(long = "for", value_name = "VERSION", value_delimiter = ',')]
+    #[arg(long = "for", value_name = "VERSION", value_parser = ServerValue, hide_possible_values = true, value_delimiter = ',')]
     servers: Vec<Server>,
     #[command(flatten)]
     modules: ModuleArgs,

@@ -9,6 +9,7 @@ use super::connection::LoginArgs;
 use super::exit::Exit;
 use super::expired::ExpiredArg;
 use super::into::IntoArgs;
+use super::values::ServerValue;
 use crate::analysis::data_filter::Filter;
 use crate::base::error::Result;
 use crate::base::server::Server;
@@ -35,7 +36,7 @@ pub(super) struct Restore {
     #[command(flatten)]
     login: LoginArgs,
     /// Target server (redis-6.2, valkey-9.1, ...); what it cannot load is converted
-    #[arg(long = "for", value_name = "VERSION")]
+    #[arg(long = "for", value_name = "VERSION", value_parser = ServerValue, hide_possible_values = true)]
     server: Option<Server>,
     /// Owner of the restored files [default: as root, the owner of the directory]
     #[arg(long, value_name = "USER[:GROUP]")]

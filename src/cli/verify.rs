@@ -7,6 +7,8 @@ use clap::Args;
 use super::args::{Common, ModuleArgs};
 use super::exit::Exit;
 use super::output::{message, print, print_json};
+use super::pick::data_directory;
+use super::values::ServerValue;
 use crate::base::error::Result;
 use crate::base::server::Server;
 use crate::ops::verify::{VerifyOptions, verify};
@@ -20,11 +22,11 @@ use crate::report::verify::Shape;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Verify {
-    /// The logs, RDBs or archives; several are verified in parallel
-    #[arg(required = true, value_name = "PATH")]
+    /// The logs, RDBs or archives; several are verified in parallel [default: choose a data directory]
+    #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Report for these servers (redis-7.0, valkey-9.1, ...) [default: all known]
-    #[arg(long = "for", value_name = "VERSION", value_delimiter = ',')]
+    #[arg(long = "for", value_name = "VERSION", value_parser = ServerValue, hide_possible_values = true, value_delimiter = ',')]
     servers: Vec<Server>,
     #[command(flatten)]
     modules: ModuleArgs,
@@ -47,7 +49,11 @@ impl Verify {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
         let options =
             VerifyOptions { servers: self.servers.clone(), modules: self.modules.loaded() };
-        let report = common.with_bar(|bar| verify(&self.paths, &options, bar))?;
+        let paths = match self.paths.is_empty() {
+            true => vec![data_directory("verify", common)?],
+            false => self.paths.clone(),
+        };
+        let report = common.with_bar(|bar| verify(&paths, &options, bar))?;
         if common.json {
             print_json(&report)?;
         } else {

@@ -51,6 +51,26 @@ fn working_in(proc: &Path, directory: &Path) -> Vec<Holder> {
     here.map(|(holder, _)| holder).collect()
 }
 
+/// Returns the servers that are running and visible, each with its working directory as it is reached from here.
+pub fn server_directories() -> Vec<(Holder, PathBuf)> {
+    directories_in(Path::new(PROC))
+}
+
+fn directories_in(proc: &Path) -> Vec<(Holder, PathBuf)> {
+    let servers = processes(proc).filter(|(_, process)| is_server(process));
+    let directory = |(pid, process): (u32, PathBuf)| {
+        let link = process.join("cwd");
+        let path = fs::read_link(&link).ok()?;
+        // A process in another mount namespace has another directory of that name.
+        let is_here = Identity::at(&path)
+            .zip(Identity::at(&link))
+            .is_some_and(|(named, used)| named.is_same(&used));
+        let holder = Holder { pid, program: program(&process) };
+        Some((holder, if is_here { path } else { link }))
+    };
+    servers.filter_map(directory).collect()
+}
+
 /// The prefixes of the names of server programs.
 const SERVERS: [&str; 3] = ["redis-server", "valkey-server", "keydb-server"];
 
@@ -268,6 +288,7 @@ mod tests {
         proc_of_a_container(&path("proc"), &path("data"), &path("alias"));
         let holder = vec![Holder { pid: 4242, program: "redis-server".into() }];
         assert_eq!(working_in(&path("proc"), &path("data")), holder);
+        assert_eq!(directories_in(&path("proc")), [(holder[0].clone(), path("alias"))]);
         assert_eq!(writers_in(&path("proc"), &path("data/a.aof")), holder);
         assert_eq!(working_in(&path("proc"), &path("other")), []);
         assert_eq!(writers_in(&path("proc"), &path("other/a.aof")), []);

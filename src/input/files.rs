@@ -36,6 +36,7 @@ use rustix::io::Errno;
 
 use super::broken_set::{BrokenSet, SetFault};
 use super::envelope::map_part;
+use super::nearest::cannot_open;
 use crate::aof::foreign::foreign;
 use crate::aof::log::{
     Compressed, HistoryFile, Layout, Log, ManifestFile, OtherFile, OtherKind, Part, PartRole,
@@ -72,7 +73,7 @@ pub fn try_open_files(path: impl AsRef<Path>) -> Result<Result<Log, BrokenSet>> 
         return Err(Error::new(ErrorKind::Usage, "standard input cannot be mapped into memory")
             .help("save it to a file first, and give the name of that"));
     }
-    let metadata = fs::metadata(path).map_err(|e| Error::io("open", path, e))?;
+    let metadata = fs::metadata(path).map_err(|e| cannot_open(path, e))?;
     let opened = if metadata.is_dir() { open_directory(path)? } else { open_file(path)? };
     Ok(opened.map(|log| Log { path: path.to_path_buf(), ..log }))
 }

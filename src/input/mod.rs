@@ -21,10 +21,12 @@ pub(crate) mod envelope;
 pub mod files;
 pub mod hold_origin;
 pub(crate) mod left_set;
+pub(crate) mod nearest;
 pub mod opened;
 pub mod overwrite;
 pub(crate) mod part_sets;
 pub(crate) mod set_proposal;
+pub(crate) mod usual_places;
 pub(crate) mod whole_set;
 pub(crate) mod wrap;
 

@@ -10,6 +10,8 @@ pub mod compress;
 pub mod convert;
 pub mod diff;
 pub mod digest;
+#[cfg(feature = "live")]
+pub mod doctor;
 pub mod generate;
 pub mod history;
 #[cfg(feature = "live")]

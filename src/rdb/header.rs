@@ -70,7 +70,7 @@ impl Header {
     }
 
     /// The header of a version that is higher than those known here; `None` of any other.
-    pub(super) fn read_newer(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn read_newer(bytes: &[u8]) -> Option<Self> {
         let (magic, digits) = match bytes.first_chunk::<HEADER_BYTES>()? {
             [b'R', b'E', b'D', b'I', b'S', digits @ ..] => (Magic::Redis, &digits[..]),
             [b'V', b'A', b'L', b'K', b'E', b'Y', digits @ ..] => (Magic::Valkey, &digits[..]),

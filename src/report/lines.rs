@@ -17,7 +17,7 @@ use crate::ops::verify::findings;
 use crate::rdb::{Header, Kind, Magic};
 
 /// The width of text in columns, unless a name or path is longer.
-pub(super) const COLUMNS: usize = 80;
+pub(crate) const COLUMNS: usize = 80;
 
 /// Writes a row with a name of up to 12 characters.
 pub(super) fn row(out: &mut String, name: &str, value: &str) -> fmt::Result {

@@ -11,6 +11,7 @@ pub mod compact;
 pub mod convert;
 pub mod diff;
 pub mod digest;
+pub mod doctor;
 pub mod envelope;
 pub mod error;
 pub mod generate;

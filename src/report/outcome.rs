@@ -12,6 +12,7 @@ use crate::ops::compress::batch::{CompressAllReport, CompressOutcome};
 use crate::ops::convert::ConvertReport;
 use crate::ops::diff::DiffReport;
 use crate::ops::digest::DigestReport;
+use crate::ops::doctor::DoctorReport;
 use crate::ops::generate::GenerateReport;
 use crate::ops::history::HistoryReport;
 use crate::ops::into::IntoReport;
@@ -121,6 +122,12 @@ impl HasOutcome for HistoryReport {
 impl HasOutcome for DigestReport {
     fn outcome(&self) -> Outcome {
         Outcome::findings_if(self.failed > 0)
+    }
+}
+
+impl HasOutcome for DoctorReport {
+    fn outcome(&self) -> Outcome {
+        Outcome::findings_if(self.red > 0)
     }
 }
 

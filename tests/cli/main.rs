@@ -18,6 +18,7 @@ mod content;
 mod convert;
 mod diff;
 mod diff_servers;
+mod doctor;
 mod envelope;
 mod exit_codes;
 mod failing;
@@ -53,6 +54,7 @@ mod repair_set;
 mod restore;
 mod shell;
 mod slots;
+mod start;
 mod under_way;
 
 use std::ffi::OsStr;

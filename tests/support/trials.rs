@@ -26,6 +26,18 @@ pub(crate) fn on_all(lines: &[Server], name: &str, body: fn(&[Binary])) -> Trial
     trial(lines, name.to_string(), body)
 }
 
+/// Returns a trial that needs no server, but a program on `PATH`. Its body receives the path of the program.
+pub(crate) fn with_program(program: &str, name: &str, body: fn(&Path)) -> Trial {
+    match find_program(program) {
+        Ok(path) => Trial::test(name.to_owned(), move || {
+            body(&path);
+            Ok(())
+        }),
+        // AOFKIT_REQUIRE_SERVERS is about servers.
+        Err(reason) => ignored(name.to_owned(), reason),
+    }
+}
+
 /// Like [`on_each`], for trials that also need a program on `PATH`. The body receives its path.
 pub(crate) fn with_program_on_each(
     lines: &[Server],

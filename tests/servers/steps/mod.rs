@@ -1,6 +1,7 @@
 //! The steps that `recover` prints, typed exactly as they are printed, on a machine with a real server: the keys that
 //! they promise are those that the server serves afterwards.
 
+mod doctor;
 mod printed;
 mod site;
 
@@ -13,6 +14,7 @@ use crate::support::{Binary, FAMILIES, args, ignored, with_program_on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = on("steps::of_each_choice", |binary, _| each_choice(binary, NONE));
+    trials.extend(doctor::trials());
     trials.extend(on("steps::of_each_candidate", |binary, _| each_candidate(binary, NONE)));
     if !can_be_supervised() {
         let reason = "needs the right to mount".to_owned();
