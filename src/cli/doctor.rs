@@ -48,7 +48,7 @@ impl Doctor {
         let target = match &self.directory {
             Some(directory) if !self.connection.is_given() => Target::Directory(directory.clone()),
             directory => Target::Server {
-                endpoint: self.connection.endpoint(&common.cancellation)?,
+                endpoint: Box::new(self.connection.endpoint(&common.cancellation)?),
                 directory: directory.clone(),
             },
         };

@@ -5,7 +5,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::disk::names::leftover;
 use crate::disk::open_writers::{Holder, server_directories};
 
 /// Where packages and images of servers have their data.
@@ -65,10 +64,7 @@ fn files_in(directory: &Path) -> Vec<(PathBuf, fs::Metadata)> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let is_data = |entry: &fs::DirEntry| {
         let name = entry.file_name();
-        let is_named = [".aof", ".rdb", ".manifest"]
-            .iter()
-            .any(|ending| name.as_bytes().ends_with(ending.as_bytes()));
-        is_named && leftover(&name).is_none()
+        [".aof", ".rdb", ".manifest"].iter().any(|it| name.as_bytes().ends_with(it.as_bytes()))
     };
     let files = entries.filter(is_data).map(|entry| entry.path());
     let files = files.filter_map(|path| fs::metadata(&path).ok().map(|metadata| (path, metadata)));

@@ -10,7 +10,7 @@ pub enum Target {
     /// A running server.
     Server {
         /// The server.
-        endpoint: Endpoint,
+        endpoint: Box<Endpoint>,
         /// Its data directory on this machine, if that is not what the server reports.
         directory: Option<PathBuf>,
     },

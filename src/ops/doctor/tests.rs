@@ -457,7 +457,10 @@ fn facts_of_a_directory_are_read() {
     let put = |name: &str, bytes: &[u8]| std::fs::write(place.path().join(name), bytes).unwrap();
     std::fs::create_dir(place.path().join("set")).unwrap();
     put("set/a.aof.manifest", b"file a.aof.1.incr.aof seq 1 type i\n");
-    put("set/a.aof.1.incr.aof", b"#TS:1700000000\r\n*1\r\n$4\r\nPING\r\n#TS:1700000060\r\n");
+    put(
+        "set/a.aof.1.incr.aof",
+        b"#TS:1700000000\r\n*1\r\n$4\r\nPING\r\n#TS:1700000030\r\n#TS:1700000060\r\n",
+    );
     put("temp-4.rdb", b"REDIS");
     put("dump.rdb", b"REDIS0099rest");
     put("dump.rdb.bak-20260101000000", b"REDIS0009");

@@ -16,7 +16,7 @@ use super::facts::Facts;
 use super::options::{DoctorOptions, Target};
 use crate::base::error::{Error, Result};
 use crate::base::progress::Progress;
-use crate::live::endpoint::{Address, Endpoint};
+use crate::live::endpoint::Address;
 
 /// Gathers all facts.
 ///
@@ -47,10 +47,11 @@ pub(crate) fn gather(
         false => Err("the server can be on another machine: run aofkit doctor there, or give its data directory on this machine as DIR".to_owned()),
     };
     let port = match target {
-        Target::Server {
-            endpoint: Endpoint { address: Address::Tcp { port, .. }, .. }, ..
-        } => Some(*port),
-        _ => None,
+        Target::Server { endpoint, .. } => match endpoint.address {
+            Address::Tcp { port, .. } => Some(port),
+            Address::Unix(_) => None,
+        },
+        Target::Directory(_) => None,
     };
     let backups = match &options.backups {
         Some(path) => {
