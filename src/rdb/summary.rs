@@ -1,5 +1,7 @@
 //! The summary of a walk: counts by database and by type, and the auxiliary fields.
 
+use std::collections::HashMap;
+
 use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
 
@@ -109,6 +111,8 @@ pub(super) struct Counts {
     databases: Vec<Database>,
     /// The index of the current database.
     current: usize,
+    /// The index of each database by its number: a file can select as many as it has bytes.
+    indexes: HashMap<u64, usize>,
     by_code: Vec<u64>,
     pub(super) functions: u64,
     modules: Vec<ModuleUse>,
@@ -141,8 +145,7 @@ impl Counts {
     }
 
     pub(super) fn database(&mut self, db: u64) {
-        let known = self.databases.iter().position(|d| d.db == db);
-        self.current = known.unwrap_or_else(|| {
+        self.current = *self.indexes.entry(db).or_insert_with(|| {
             self.databases.push(Database { db, keys: 0, with_expiry: 0 });
             self.databases.len() - 1
         });

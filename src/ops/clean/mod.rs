@@ -5,12 +5,13 @@
 //! effect, and the journals by which settings are set back.
 
 mod find;
+mod kind;
 pub mod report;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use find::Kind;
+pub use kind::Kind;
 pub use report::{CleanReport, FoundLeftover, Reason};
 
 use crate::base::error::Result;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::find::Kind;
+use super::kind::Kind;
 
 /// The leftovers in a directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
