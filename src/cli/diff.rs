@@ -68,7 +68,7 @@ Examples:
   aofkit diff --list redis://old:6379 rediss://backup@new:6380
   aofkit diff --list --json a.aof b.aof | jq -r 'select(.kind == \"key\").key.text'
 
-Exit codes: 0 the same; 1 different, or some commands of a log fail on a server; 2 failed.";
+Exit codes: 0 the same; 1 different; 2 failed.";
 
 impl Diff {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {

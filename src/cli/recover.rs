@@ -24,6 +24,7 @@ use crate::base::server::Server;
 use crate::ops::into::{IntoOptions, recover_into};
 use crate::ops::recover::hold::HoldReport;
 use crate::ops::recover::{Choice, Expired, Output, RecoverOptions, Winner, recover};
+use crate::replay::RouteOptions;
 use crate::report;
 use crate::report::hold::HeldAndRecovered;
 
@@ -251,7 +252,7 @@ impl How {
             force: self.force,
             no_backup: self.backup.no_backup,
             offline: self.offline.offline,
-            route: self.replaying.route(),
+            route: RouteOptions { empty_rdb: true, ..self.replaying.route() },
             replay: self.replaying.replay(common, self.server),
         };
         if self.into.is_given() {

@@ -162,14 +162,15 @@ fn a_command_that_servers_refuse_is_reported_by_all_that_replay_or_back_up() {
     for line in [
         "verify arity.aof",
         "digest arity.aof",
-        "diff arity.aof sound.aof",
-        "diff sound.aof arity.aof",
         "compact arity.aof --dry-run",
         "backup arity.aof --to archives",
     ] {
         let run = place.run(&line.split(' ').chain(["--quiet"]).collect::<Vec<_>>());
         assert!(run.code == Some(1) && !run.stderr.is_empty(), "{line}: {run:#?}");
     }
+    // What a server answers with an error changes no key: the data is the same, and that is reported.
+    let run = place.run(&["diff", "arity.aof", "arity.aof", "--quiet"]);
+    assert!(run.code == Some(0) && !run.stderr.is_empty(), "{run:#?}");
     // Its bytes are whole, and backed up.
     let names = fs::read_dir(place.path("archives")).unwrap();
     let is_archive = |name: &OsStr| Path::new(name).extension() == Some(OsStr::new("zip"));

@@ -49,7 +49,7 @@ pub(super) fn undelete<T>(
 ) -> Result<(T, Joined)> {
     let Subject { log, options, progress, .. } = *subject;
     let UndeletePlan { expired, globs, within } = plan;
-    let route_options = RouteOptions { keep_dead: true, empty_rdb: true, ..options.route.clone() };
+    let route_options = RouteOptions { keep_dead: true, ..options.route.clone() };
     let routing = route(log, &route_options, progress)?;
     let (globs, expired, now_ms) = (globs.clone(), *expired, options.now_ms);
     let wanted = Wanted {

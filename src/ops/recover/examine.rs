@@ -41,7 +41,7 @@ fn examine_log(subject: &Subject<'_>, log: &Log, candidate: &mut Candidate) -> R
         Ok((holds, adds)) => (holds, Some(adds)),
         // One of the two cannot be replayed. If it is the candidate, counting its keys fails as well.
         Err(error) if error.kind() != ErrorKind::Interrupted => {
-            let options = RouteOptions { cut, ..RouteOptions::default() };
+            let options = RouteOptions { cut, empty_rdb: true, ..RouteOptions::default() };
             (subject.count(log, &options)?, None)
         }
         Err(error) => return Err(error),
@@ -57,7 +57,8 @@ fn compared(subject: &Subject<'_>, log: &Log, cut: &CutList) -> Result<(Keyspace
     let mut damaged = CutList::new();
     leave_out_damage(whole, timeline, &mut damaged);
     let RouteOptions { key_specs, memory, .. } = options.route.clone();
-    let older = RouteOptions { cut: cut.clone(), key_specs, memory, ..RouteOptions::default() };
+    let cut = cut.clone();
+    let older = RouteOptions { cut, key_specs, memory, empty_rdb: true, ..RouteOptions::default() };
     let newer = RouteOptions { cut: damaged, ..options.route.clone() };
     let pair = route_together([(log, &older), (whole, &newer)], progress)?;
     let (mut holds, mut counts) = (KeyspaceSummary::default(), Counts::default());

@@ -95,7 +95,8 @@ impl Default for RecoverOptions {
             force: false,
             no_backup: false,
             offline: false,
-            route: RouteOptions::default(),
+            // What is missing is reported, and other files are offered.
+            route: RouteOptions { empty_rdb: true, ..RouteOptions::default() },
             replay: ReplayOptions::default(),
         }
     }

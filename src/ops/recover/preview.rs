@@ -134,7 +134,7 @@ pub(super) fn count(
     let mut cut = CutList::new();
     leave_out_damage(log, timeline, &mut cut);
     leave_out_forgotten(log, timeline, &mut cut);
-    let options = RouteOptions { keep_dead: true, cut, empty_rdb: true, ..route_options.clone() };
+    let options = RouteOptions { keep_dead: true, cut, ..route_options.clone() };
     let routing = route(log, &options, progress)?;
     let places = EventIndex::new(timeline);
     let course = Course::new(timeline);

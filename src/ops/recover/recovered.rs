@@ -90,7 +90,7 @@ fn hand_over<T>(
             (join.without.clone(), join.only_db, join.winner == Some(Winner::Older))
         }
         RecoverMethod::Undelete(keys) => {
-            let whole = RouteOptions { keep_dead: true, empty_rdb: true, ..options.route.clone() };
+            let whole = RouteOptions { keep_dead: true, ..options.route.clone() };
             let wanted = Wanted {
                 globs: keys.globs.clone(),
                 db: options.db,
@@ -112,8 +112,7 @@ fn hand_over<T>(
             });
         }
     };
-    let source =
-        route(log, &RouteOptions { cut, empty_rdb: true, ..options.route.clone() }, progress)?;
+    let source = route(log, &RouteOptions { cut, ..options.route.clone() }, progress)?;
     receive(&Recovered { plan, source: &source, db, older_wins, since })
 }
 

@@ -155,7 +155,12 @@ fn count_before_possible_flush(
     let Some(first) = timeline.possible_flushes.first() else { return Ok(()) };
     let position = Position::Byte { part: first.part.clone(), offset: first.offset };
     let cut = cuts::until(log, timeline, &position, progress)?.list();
-    let counted = count(log, &RouteOptions { cut, ..RouteOptions::default() }, options, progress);
+    let counted = count(
+        log,
+        &RouteOptions { cut, empty_rdb: true, ..RouteOptions::default() },
+        options,
+        progress,
+    );
     let held = unless_refused(counted)?;
     if let (Some(first), Some(held)) = (timeline.possible_flushes.first_mut(), held) {
         first.keys_before = Some(held.total());
