@@ -39,15 +39,19 @@ mod shell;
 mod values;
 mod verify;
 
+use std::env;
 use std::ffi::OsString;
+use std::path::Path;
 
 use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
+use jiff::tz::TimeZone;
 
 pub use exit::Exit;
 
 use self::args::Common;
 use self::output::{message, print_error};
 use crate::base::error::{Error, ErrorKind};
+use crate::base::escape::ShownPath;
 use crate::base::threads::start_pool;
 use crate::command::set_renamed;
 use crate::disk::{fail_beyond_size_limit, install_sigbus_guard};
@@ -214,5 +218,19 @@ fn set_up(common: &Common) -> Result<(), Error> {
     set_renamed(&common.rename)?;
     interrupt::listen(&common.cancellation);
     start_pool(common.threads);
+    warn_of_unknown_time_zone();
     Ok(())
+}
+
+/// Warns if TZ names a time zone that this system does not have: local times are in UTC then. In a container without
+/// tzdata, a position given as a time would be another one.
+fn warn_of_unknown_time_zone() {
+    let Some(zone) = env::var_os("TZ").filter(|zone| !zone.is_empty()) else { return };
+    if TimeZone::try_system().is_err() {
+        let zone = ShownPath(Path::new(&zone));
+        let help = "install the time zones of the system (tzdata), or set TZ to UTC";
+        message(&format!(
+            "warning: the time zone {zone} (TZ) is not known here; times are in UTC\nhelp: {help}\n"
+        ));
+    }
 }

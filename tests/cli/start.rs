@@ -180,3 +180,22 @@ fn at_a_terminal_the_directory_is_chosen_by_its_number() {
         assert!(seen.contains("no data directory chosen"), "{wrong}: {seen}");
     }
 }
+
+#[test]
+fn an_unknown_time_zone_is_reported_and_not_silently_taken_for_utc() {
+    let place = Place::new();
+    place.put("a.aof", b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n");
+    let verify = |zone: &str| {
+        let run = place.shell(&format!("TZ='{zone}' exec \"$0\" verify --quiet a.aof"));
+        assert_eq!(run.code, Some(0), "{run:#?}");
+        run.stderr
+    };
+    for unknown in ["Nowhere/Land", "a\x1b[2J"] {
+        let stderr = verify(unknown);
+        assert!(stderr.starts_with("warning: the time zone "), "{stderr}");
+        assert!(stderr.contains("times are in UTC") && !stderr.contains('\x1b'), "{stderr}");
+    }
+    for known in ["", "UTC", "Asia/Tokyo", "CET-1CEST,M3.5.0,M10.5.0/3"] {
+        assert_eq!(verify(known), "", "{known}");
+    }
+}
