@@ -13,7 +13,12 @@ fn put_log(place: &Place) {
     place.put("log.aof", log);
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(place.path(""), fs::Permissions::from_mode(0o777)).unwrap();
+    // The other user may not be allowed to read the directory of the build.
+    fs::copy(env!("CARGO_BIN_EXE_aofkit"), place.path(PROGRAM)).unwrap();
 }
+
+/// The copy of the program in the directory of the log.
+const PROGRAM: &str = "./aofkit";
 
 /// The program with this limit of `prlimit`, as a user that limits hold for.
 fn limited(place: &Place, limit: &str, line: &str) -> Run {
@@ -23,7 +28,7 @@ fn limited(place: &Place, limit: &str, line: &str) -> Run {
     if is_root && limit.contains("nproc") {
         command.args(["setpriv", "--reuid", USER, "--clear-groups"]);
     }
-    command.arg(env!("CARGO_BIN_EXE_aofkit")).args(line.split(' '));
+    command.arg(PROGRAM).args(line.split(' '));
     command.current_dir(place.path("")).env_clear().env("TZ", "UTC").env("PATH", "/usr/bin:/bin");
     Run::of(&command.stdin(Stdio::null()).output().unwrap())
 }
