@@ -9,7 +9,8 @@
 //! | repair | [`recover()`], [`repair()`] |
 //! | transform | [`compact()`], [`convert()`] |
 //! | back up | [`backup()`], `backup_live()`, [`list()`], [`prune()`], [`restore()`], [`compress()`], [`extract()`] |
-//! | measure | [`generate()`], [`bench()`] |
+//! | running servers | `compact_into()`, `recover_into()`, `servers::hold()` |
+//! | synthetic logs | [`generate()`] |
 //!
 //! A path is that of a single file, an RDB, a multi-part directory, its manifest, the data directory above it, one part, or
 //! an archive. Options have defaults that write nothing where that is possible. The input is never modified; output appears
@@ -191,6 +192,10 @@ pub use ops::repair::{RepairOptions, RepairReport, repair};
 pub use ops::compact::{CompactOptions, CompactReport, compact};
 pub use ops::convert::{ConvertOptions, ConvertReport, convert};
 
+// Put into a running server.
+#[cfg(feature = "live")]
+pub use ops::into::{IntoOptions, IntoReport, compact_into, recover_into};
+
 // Back up.
 pub use archive::report::{CompressReport, ExtractReport};
 pub use input::archive::{ExtractOptions, extract};
@@ -202,8 +207,7 @@ pub use ops::list::{ListOptions, ListReport, list};
 pub use ops::prune::{PruneOptions, PruneReport, prune};
 pub use ops::restore::{RestoreOptions, RestoreReport, restore};
 
-// Measure.
-pub use ops::bench::{BenchOptions, BenchReport, bench};
+// Synthetic logs.
 pub use ops::generate::{GenerateOptions, GenerateReport, generate};
 
 pub use base::cancel::{Cancellation, UndoGuard};
@@ -222,6 +226,7 @@ pub mod servers {
     pub use crate::live::server::ServerSeen;
     pub use crate::live::snapshot::{How, SnapshotReport};
     pub use crate::ops::backup::live::{LiveOptions, Strategy};
+    pub use crate::ops::into::{ExistingKeys, OutcomeCounts, ReadBack, SendRate};
     pub use crate::ops::recover::hold::{HoldOptions, HoldReport, Kept, hold};
 }
 
@@ -339,13 +344,6 @@ pub mod reports {
     pub mod history {
         pub use crate::analysis::key_state::KeyState;
         pub use crate::ops::history::{Event, FinalKey, KeyContent, Touched};
-    }
-
-    /// The times of a benchmark.
-    pub mod bench {
-        pub use crate::ops::bench::{
-            ProcessOutcome, ProcessReport, Ratio, Reader, ScanReport, Times,
-        };
     }
 
     /// The files of a synthetic log.
