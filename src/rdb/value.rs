@@ -156,7 +156,14 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         let Fields { count, .. } = self.fields()?;
         for _ in 0..count {
             let (field, value) = self.field()?;
+            let at = self.cursor.pos();
             let expiry = self.cursor.millis("the expiry of a field")?;
+            // Observed on Valkey 9.0 and 9.1.
+            if expiry < -1 {
+                let rule = "it is not a valid expiry of a field";
+                let fault = Fault::broken(at, "the expiry of a field", rule);
+                self.tolerate(fault.checked_by(LoadCheck::Always))?;
+            }
             self.visitor.field(field, value, (expiry != -1).then_some(expiry));
         }
         Ok(end(count))

@@ -172,6 +172,15 @@ fn hashes_with_field_expiry_are_read_in_every_encoding() {
     let late = [&min.to_le_bytes()[..], &[1], &length(u64::MAX), &strings(&["a", "1"])].concat();
     value_damage("REDIS0012", 24, late);
     value_damage("REDIS0012", 24, [&[0xff; 8][..], &[0]].concat());
+    // What valkey-check-rdb of Valkey 9.0 and 9.1 accepts.
+    let of_valkey = |expiry: i64| [&[1][..], &strings(&["f", "v"]), &expiry.to_le_bytes()].concat();
+    for (expiry, field) in [(-1, "f=v"), (0, "f=v expires=0"), (7, "f=v expires=7")] {
+        assert_eq!(value("VALKEY080", 22, of_valkey(expiry)), [field]);
+    }
+    for refused in [-2, -1_000_000_000_000, i64::MIN] {
+        let damage = value_damage("VALKEY080", 22, of_valkey(refused));
+        assert!(matches!(damage.kind, DamageKind::Broken { .. }), "{damage}");
+    }
 }
 
 #[test]
