@@ -4,6 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use tempfile::TempDir;
 
@@ -30,9 +31,19 @@ pub(crate) fn temp_dir() -> TempDir {
 }
 
 /// Returns a TCP port that is not in use.
+///
+/// The system gives ports from 32768 on to the connections of all programs, also in the moment before a server listens on
+/// the port. So it is one below, and never the same twice.
 pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("its number").port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let of_process = u16::try_from(std::process::id() % 80).unwrap_or_default() * 200;
+    for _ in 0..200 {
+        let port = 16_000 + of_process + NEXT.fetch_add(1, Ordering::Relaxed) % 200;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no port is free");
 }
 
 impl Setup {

@@ -65,7 +65,7 @@ stop() {
 }
 await() {
   for i in $(seq 600); do
-    [ "$(redis-cli -p PORT PING 2>/dev/null)" = PONG ] && return 0
+    [ "$(redis-cli -s "$root/socket" PING 2>/dev/null)" = PONG ] && return 0
     sleep 0.05
   done
   echo 'no server' >&2; exit 1
