@@ -50,28 +50,10 @@ fn nearest(path: &Path) -> Option<PathBuf> {
 /// Returns the number of edits between two names, unless it is more than a third of their length.
 fn distance_if_near(wanted: &OsStr, found: &OsStr) -> Option<usize> {
     let [wanted, found] = [wanted, found].map(|name| name.to_string_lossy().to_lowercase());
-    let [wanted, found]: [Vec<char>; 2] = [wanted, found].map(|name| name.chars().collect());
-    let limit = wanted.len().max(found.len()) / 3;
-    let distance = distance(&wanted, &found);
-    (distance <= limit.max(1) && distance < wanted.len()).then_some(distance)
-}
-
-/// Returns the Levenshtein distance.
-fn distance(a: &[char], b: &[char]) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (cell, y) in row.iter_mut().skip(1).zip(b) {
-            let above = *cell;
-            *cell = (diagonal + usize::from(x != y)).min(above + 1).min(left + 1);
-            (diagonal, left) = (above, *cell);
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or_default()
+    let [length, other] = [&wanted, &found].map(|name| name.chars().count());
+    let limit = length.max(other) / 3;
+    let distance = strsim::levenshtein(&wanted, &found);
+    (distance <= limit.max(1) && distance < length).then_some(distance)
 }
 
 /// Returns a file or directory of this name where servers have their data.
