@@ -16,16 +16,17 @@ use crate::live::endpoint::Endpoint;
 
 /// The speed in bytes a second with which an adaptive run begins.
 const FIRST: f64 = 4e6;
-const SLOWEST: f64 = 1e6;
+const SLOWEST: f64 = 3e5;
 const FASTEST: f64 = 2e9;
-/// The smallest number of bytes, or keys, that are sent in one go.
-const PORTION_BYTES: f64 = 2048.0;
+/// The smallest number of bytes, or keys, that are sent in one go. With 2,048 bytes, some ten keys, the 99th percentile of
+/// the latency of other clients was 2.3 to 2.9 times that of the calm server; with 256 it is 1.2 to 1.8 times.
+const PORTION_BYTES: f64 = 256.0;
 const PORTION_KEYS: f64 = 8.0;
 /// The time, in seconds, for which a portion lasts at high speeds: a shorter sleep is not exact.
 const PORTION_S: f64 = 0.0005;
 /// The number of bytes in flight to a node at an adaptive speed, beside what a round trip takes. Others wait while the server
 /// runs them.
-const IN_FLIGHT: usize = 2 << 10;
+const IN_FLIGHT: usize = 256;
 /// The same at a speed that a person chose, which is to be reached over a slow network, too.
 const IN_FLIGHT_CHOSEN: usize = 64 << 10;
 /// The same at an unlimited speed.
