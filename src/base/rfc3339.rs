@@ -51,6 +51,11 @@ pub(crate) fn first_and_last<S: Serializer>(
     }
 }
 
+/// Serialises Unix milliseconds as a time.
+pub(crate) fn milliseconds<S: Serializer>(ms: &i64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&from_milliseconds(*ms))
+}
+
 /// Serialises optional Unix milliseconds as a time.
 pub(crate) fn milliseconds_if_any<S: Serializer>(
     ms: &Option<i64>,

@@ -36,6 +36,7 @@ mod recover;
 mod repair;
 mod restore;
 mod shell;
+mod stats;
 mod values;
 mod verify;
 
@@ -72,6 +73,7 @@ enum Command {
     Recover(Box<recover::Recover>),
     StripFlushall(recover::StripFlushall),
     Verify(verify::Verify),
+    Stats(stats::Stats),
     Log(log::Log),
     History(history::History),
     Digest(digest::Digest),
@@ -124,6 +126,7 @@ pub fn main() -> Exit {
         Command::Compact(compact) => compact.run(&cli.common),
         Command::Convert(convert) => convert.run(&cli.common),
         Command::Merge(merge) => merge.run(&cli.common),
+        Command::Stats(stats) => stats.run(&cli.common),
         Command::Log(log) => log.run(&cli.common),
         Command::History(history) => history.run(&cli.common),
         Command::Compress(compress) => compress.run(&cli.common),

@@ -2,14 +2,27 @@
 
 use std::path::Path;
 
+use crate::aof::Stop;
 use crate::aof::log::{Log, Part};
-use crate::base::error::{Error, ErrorKind};
+use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::escape::typed;
 use crate::base::glob::literal;
+use crate::command::intact_ranges::{following, is_damage};
 use crate::rdb::Damage;
 
+/// Fails if reading the commands of `part`, whose bytes up to the end are `read`, stopped at damage, as opposed to the end
+/// that a loader truncates.
+pub(crate) fn refuse_damage(log: &Log, part: &Part, read: &[u8], stop: Stop) -> Result<()> {
+    let Some(fault) = stop.fault.filter(|_| !part.is_last || is_damage(read, stop)) else {
+        return Ok(());
+    };
+    // Of a length beyond the end, the end says nothing: the broken command does.
+    let at = if fault.is_short() { stop.at } else { fault.at() };
+    Err(damaged(log, part, at, &following(read, stop)))
+}
+
 /// The commands of `part` are damaged at byte `at`; `following` says how many whole commands follow there.
-pub(super) fn damaged(log: &Log, part: &Part, at: usize, following: &str) -> Error {
+fn damaged(log: &Log, part: &Part, at: usize, following: &str) -> Error {
     refused(part, at as u64, &format!("the log is damaged, and {following}")).help(format!(
         "`aofkit repair --salvage {path} --output NEW` keeps every whole command, without --salvage it cuts there; `aofkit verify {path}` shows the damage",
         path = typed(&log.path)
@@ -17,7 +30,7 @@ pub(super) fn damaged(log: &Log, part: &Part, at: usize, following: &str) -> Err
 }
 
 /// The RDB that `part` begins with is broken.
-pub(super) fn broken_rdb(log: &Log, part: &Part, damage: &Damage) -> Error {
+pub(crate) fn broken_rdb(log: &Log, part: &Part, damage: &Damage) -> Error {
     let path = typed(&log.path);
     let verify = format!("`aofkit verify {path}` shows the damage");
     let Some(key) = damage.key.as_deref().filter(|_| damage.can_step_over_value()) else {

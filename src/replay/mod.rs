@@ -53,7 +53,7 @@ pub use crate::replay::shards::{
     ReplayOptions, ReplayStats, is_sample, replay, replay_pair, replay_watched,
 };
 pub(crate) use cut::CutList;
-pub(crate) use damage::leave_out;
+pub(crate) use damage::{broken_rdb, leave_out, refuse_damage};
 pub use observe::{Observed, Observer, Outcome, ShardObserver};
 pub(crate) use origin::Basis;
 pub use origin::Origin;

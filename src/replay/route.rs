@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::cut::CutList;
-use super::damage::{broken_rdb, damaged, empty_rdb, unfinished};
+use super::damage::{broken_rdb, empty_rdb, refuse_damage, unfinished};
 use super::lists::Segment;
 use super::origin::{Evidence, Origin, PartEvidence, origin};
 use super::prefixes::Prefixes;
@@ -18,7 +18,6 @@ use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::glob::Glob;
 use crate::base::progress::{Progress, Silent};
 use crate::base::server::Server;
-use crate::command::intact_ranges::{following, is_damage};
 use crate::command::scripting::apply_function;
 use crate::keyspace::from_rdb::{NamedKeys, NonKeyData, SlotImport};
 use crate::rdb::{self, AuxWhen, Header, Reading};
@@ -420,15 +419,8 @@ fn route_part<'l>(
     let commands = Commands { part, kept, start, end, plan };
     let scanned = commands.scan(u64::MAX, progress)?;
     let (mut router, stop) = (scanned.sink, scanned.stop.at);
-    if let Some(fault) = scanned.stop.fault {
-        // What is left out at the end of the part is not read, nor searched.
-        let read = &part.mapping.bytes()[..kept.end_in(part)];
-        if !part.is_last || is_damage(read, scanned.stop) {
-            // Of a length beyond the end, the end says nothing: the broken command does.
-            let at = if fault.is_short() { stop } else { fault.at() };
-            return Err(damaged(log, part, at, &following(read, scanned.stop)));
-        }
-    }
+    // What is left out at the end of the part is not read, nor searched.
+    refuse_damage(log, part, &part.mapping.bytes()[..kept.end_in(part)], scanned.stop)?;
     let mut read_to = stop as u64;
     if let Some(open) = router.transactions.open() {
         if !part.is_last || open.block != open.multi {

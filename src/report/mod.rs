@@ -30,6 +30,7 @@ pub(crate) mod repair_rdb;
 mod repair_set;
 pub mod restore;
 pub mod retention;
+pub(crate) mod stats;
 pub mod style;
 pub mod time;
 pub mod verify;

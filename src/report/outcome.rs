@@ -23,6 +23,7 @@ use crate::ops::prune::PruneReport;
 use crate::ops::recover::{RecoverReport, Verdict};
 use crate::ops::repair::RepairReport;
 use crate::ops::restore::RestoreReport;
+use crate::ops::stats::report::StatsRun;
 use crate::ops::verify::report::{LogOutcome, VerifyReport};
 
 /// The outcome of an operation that ended with a report.
@@ -71,6 +72,13 @@ impl HasOutcome for VerifyReport {
         };
         let other = Outcome::findings_if(!self.logs.iter().all(is_sound));
         Outcome::of_several(failed, self.logs.len(), other)
+    }
+}
+
+impl HasOutcome for StatsRun {
+    fn outcome(&self) -> Outcome {
+        let failed = self.failed.len();
+        Outcome::of_several(failed, failed + self.logs.len(), Outcome::Done)
     }
 }
 

@@ -167,6 +167,7 @@ impl Printed {
         place.put("unknown.aof", [sound(), command(&["NOSUCH"]), sound()].concat());
         let dated = [b"#TS:1700000000\r\n", &sound()[..], b"#TS:1700000060\r\n", &sound()].concat();
         place.put("dated.aof", dated);
+        place.put("untimed.aof", [&sound()[..], b"#TS:1700000000\r\n"].concat());
         place.put("torn-too.aof", torn());
         let later = [command(&["INCR", "a"]), command(&["LPUSH", "b", "x"])].concat();
         place.put("conflicts.aof", [sound(), command(&["FLUSHALL"]), later].concat());
@@ -194,6 +195,8 @@ impl Printed {
         place.put("open.aof", [sound(), command(&["MULTI"]), command(&["SET", "d", "4"])].concat());
         for line in [
             "verify a.aof torn.aof damaged.aof html.aof open.aof missing",
+            "stats missing a.aof",
+            "stats untimed.aof",
             "recover a.aof",
             "recover flush.aof",
             "recover damaged.aof",
@@ -349,6 +352,7 @@ fn every_printed_field_is_documented_and_every_documented_field_is_printed() {
             "repair -n --salvage",
             "log",
             "digest",
+            "stats",
             "compact -n",
             "convert -n --for redis-6.2 --format aof",
         ] {

@@ -55,6 +55,7 @@ mod restore;
 mod shell;
 mod slots;
 mod start;
+mod stats;
 mod under_way;
 
 use std::ffi::OsStr;

@@ -1,0 +1,70 @@
+//! `aofkit stats`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::args::{Common, ReplayArgs};
+use super::exit::Exit;
+use super::output::{message, print, print_json};
+use super::pick::data_directory;
+use crate::base::error::Result;
+use crate::ops::stats::{SEPARATORS, StatsOptions, stats};
+use crate::report;
+
+/// Show what is written in a log, and which keys are there at its end
+///
+/// Commands and bytes by command, type, database and key name prefix, and over time; the keys that are written most;
+/// what a rewrite saves; the keys at the end by type, time to live and size, and the largest. All numbers are exact. In
+/// prefixes, `*` stands for components that are identifiers: `user:1001:cart` counts for `user:*:cart`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Stats {
+    /// The logs, RDBs or archives [default: choose a data directory]
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Count the commands only; do not replay them
+    #[arg(long)]
+    writes_only: bool,
+    /// The characters that separate the components of key names [default: : / | .]
+    #[arg(long, value_name = "CHARACTERS", allow_hyphen_values = true)]
+    separator: Option<String>,
+    #[command(flatten)]
+    replaying: ReplayArgs,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  aofkit stats /var/lib/redis/appendonlydir
+  aofkit stats --writes-only --separator : appendonly.aof
+  aofkit stats --json dump.rdb | jq '.logs[0].present.by_type'
+
+Exit codes: 0 done; 2 nothing could be read; 3 some of several paths could not be read.";
+
+impl Stats {
+    pub(super) fn run(&self, common: &Common) -> Result<Exit> {
+        let separators = match &self.separator {
+            Some(characters) => characters.as_bytes().to_vec(),
+            None => SEPARATORS.to_vec(),
+        };
+        let options = StatsOptions {
+            separators,
+            writes_only: self.writes_only,
+            now_ms: self.replaying.now_ms(),
+            route: self.replaying.route(),
+            replay: self.replaying.replay(common, None),
+        };
+        let paths = match self.paths.is_empty() {
+            true => vec![data_directory("stats", common)?],
+            false => self.paths.clone(),
+        };
+        let run = common.with_bar(|bar| stats(&paths, &options, bar))?;
+        if common.json {
+            print_json(&run)?;
+        } else if !common.quiet {
+            print(&report::stats::text(&run))?;
+        }
+        message(&report::stats::failures(&run));
+        Ok(Exit::after(&run))
+    }
+}

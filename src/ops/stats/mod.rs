@@ -1,0 +1,142 @@
+//! What is written in a log, and what is there at its end.
+//!
+//! One scan of the bytes on all cores counts the commands ([`written`]); a replay, shard by shard, finds what they did to
+//! the keys, and the keys at the end ([`replayed`]). All sums are exact. Memory is bounded: names are counted by patterns,
+//! whose number is limited ([`pattern`], [`prefixes`]), and of keys only the largest are kept ([`top`]).
+
+mod pattern;
+mod prefixes;
+mod replayed;
+pub(crate) mod report;
+mod top;
+mod written;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use self::pattern::Patterns;
+pub(crate) use self::pattern::SEPARATORS;
+use self::replayed::{Counter, Counts};
+use self::report::{FunctionLibrary, Name, StatsReport, StatsRun};
+use crate::aof::log::Log;
+use crate::base::error::Result;
+use crate::base::failure::Failure;
+use crate::base::progress::Progress;
+use crate::base::server::redis;
+use crate::input::open_log;
+use crate::replay::pair::each_window;
+use crate::replay::{ReplayOptions, RouteOptions, replay_watched, route};
+
+/// Options of [`stats`].
+#[derive(Debug, Clone)]
+pub(crate) struct StatsOptions {
+    /// The bytes that separate the components of key names.
+    pub(crate) separators: Vec<u8>,
+    /// Whether the log is only scanned, and not replayed.
+    pub(crate) writes_only: bool,
+    /// The time at which expiries are judged, in Unix milliseconds.
+    pub(crate) now_ms: i64,
+    /// Options for reading the log.
+    pub(crate) route: RouteOptions,
+    /// Options for replaying its commands.
+    pub(crate) replay: ReplayOptions,
+}
+
+/// Analyses each of several logs, RDBs and archives.
+///
+/// # Errors
+///
+/// When none of them can be analysed: the error of the first.
+pub(crate) fn stats(
+    paths: &[PathBuf],
+    options: &StatsOptions,
+    progress: &dyn Progress,
+) -> Result<StatsRun> {
+    let mut run = StatsRun::default();
+    let mut first_error = None;
+    for path in paths {
+        match stats_of_path(path, options, progress) {
+            Ok(report) => run.logs.push(report),
+            Err(error) => {
+                progress.check()?;
+                run.failed.push(Failure::new(path, &error));
+                first_error.get_or_insert(error);
+            }
+        }
+    }
+    match first_error {
+        Some(error) if run.logs.is_empty() => Err(error),
+        _ => Ok(run),
+    }
+}
+
+fn stats_of_path(
+    path: &Path,
+    options: &StatsOptions,
+    progress: &dyn Progress,
+) -> Result<StatsReport> {
+    let started = Instant::now();
+    let log = open_log(path, progress)?;
+    let mut report = log.name_archive(stats_of(&log, options, progress))?;
+    report.elapsed_s = started.elapsed().as_secs_f64();
+    Ok(report)
+}
+
+fn stats_of(log: &Log, options: &StatsOptions, progress: &dyn Progress) -> Result<StatsReport> {
+    let patterns = Patterns::new(&options.separators);
+    let counted = written::count(log, &patterns, &options.route.key_specs, progress)?;
+    let mut prefixes = counted.prefixes;
+    let mut report = StatsReport {
+        path: log.path.clone(),
+        origin: None,
+        bytes: log.bytes(),
+        rdb_bytes: counted.rdb_bytes,
+        torn_bytes: counted.torn_bytes,
+        separators: String::from_utf8_lossy(&options.separators).into_owned(),
+        written: (counted.written.commands > 0).then_some(counted.written),
+        effects: None,
+        present: None,
+        now_ms: options.now_ms,
+        elapsed_s: 0.0,
+    };
+    if !options.writes_only {
+        let route_options = RouteOptions { keep_dead: true, ..options.route.clone() };
+        let routing = route(log, &route_options, progress)?;
+        let origin = routing.whole().origin().clone();
+        let server = options.replay.server.unwrap_or_else(|| origin.reading());
+        report.origin = Some(origin);
+        let counter = Counter { patterns: &patterns, server, now_ms: options.now_ms };
+        let mut all = Counts::new();
+        let stats = each_window(&routing, "replay", progress, |routed| {
+            let take = |_, counts: Counts| {
+                all.join(counts);
+                Ok(())
+            };
+            replay_watched(routed, &options.replay, progress, &counter, take)
+        })?;
+        let (mut effects, mut present, of_keys) = all.finish();
+        prefixes.join(of_keys);
+        effects.failed = stats.failed.values().map(|(count, _)| count).sum();
+        present.functions = functions(routing.whole())?;
+        report.effects = report.written.is_some().then_some(effects);
+        report.present = Some(present);
+    }
+    let tree = prefixes.tree(!options.writes_only);
+    match (&mut report.written, &mut report.present) {
+        (Some(written), _) => written.prefixes = tree,
+        (None, Some(present)) => present.prefixes = Some(tree),
+        (None, None) => {}
+    }
+    Ok(report)
+}
+
+fn functions(routed: &crate::replay::Routed<'_>) -> Result<Vec<FunctionLibrary>> {
+    let non_key = routed.non_key(redis(7, 0))?;
+    let library =
+        |(name, library): (&[u8], &crate::keyspace::functions::Library)| FunctionLibrary {
+            name: Name(name.to_vec()),
+            engine: Name(library.engine().to_vec()),
+            bytes: library.code().len() as u64,
+        };
+    Ok(non_key.functions.iter().map(library).collect())
+}

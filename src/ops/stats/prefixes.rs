@@ -1,0 +1,238 @@
+//! Sums by pattern of key names, in bounded memory, and the tree that a report has of them.
+//!
+//! The number of patterns is limited, per piece of the log and in total. A name of a pattern that came after the limit
+//! was reached is counted below its first component as one of the others, so that all sums are exact.
+
+use std::collections::BTreeMap;
+
+use hashbrown::HashMap;
+
+use super::pattern::{Component, KEYLESS, components, others, others_below_first};
+use super::report::{Name, PrefixKind, PrefixNode};
+
+/// The maximum number of patterns in total.
+pub(super) const PATTERNS: usize = 65_536;
+/// The number of patterns after the limit, for the others below first components.
+const RESERVE: usize = 1024;
+/// The maximum number of nodes of a tree.
+const NODES: usize = 10_000;
+/// The maximum number of nodes below a node. The smallest are joined.
+const CHILDREN: usize = 200;
+
+/// What is summed for each pattern.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Sums {
+    pub(super) commands: u64,
+    pub(super) bytes: u64,
+    pub(super) keys: u64,
+    pub(super) key_bytes: u64,
+}
+
+impl Sums {
+    pub(super) fn add(&mut self, other: &Sums) {
+        self.commands += other.commands;
+        self.bytes += other.bytes;
+        self.keys += other.keys;
+        self.key_bytes += other.key_bytes;
+    }
+}
+
+/// Sums by encoded pattern.
+#[derive(Debug, Clone)]
+pub(super) struct PatternSums {
+    sums: HashMap<Box<[u8]>, Sums>,
+    limit: usize,
+}
+
+impl PatternSums {
+    /// Sums of at most `limit` patterns, and of some for the others.
+    pub(super) fn new(limit: usize) -> PatternSums {
+        PatternSums { sums: HashMap::new(), limit }
+    }
+
+    /// Allows more patterns.
+    pub(super) fn raise_limit(&mut self, limit: usize) {
+        self.limit = self.limit.max(limit);
+    }
+
+    /// Adds to the sums of an encoded pattern.
+    #[inline]
+    pub(super) fn add(&mut self, pattern: &[u8], sums: Sums) {
+        match self.sums.get_mut(pattern) {
+            Some(of_pattern) => of_pattern.add(&sums),
+            None => self.add_new(pattern, sums),
+        }
+    }
+
+    #[cold]
+    fn add_new(&mut self, pattern: &[u8], sums: Sums) {
+        let len = self.sums.len();
+        let key = if len < self.limit {
+            pattern.to_vec()
+        } else {
+            let below_first = others_below_first(pattern);
+            let is_known = self.sums.contains_key(below_first.as_slice());
+            if is_known || len < self.limit + RESERVE { below_first } else { others() }
+        };
+        self.sums.entry(key.into_boxed_slice()).or_default().add(&sums);
+    }
+
+    /// Adds other sums, in an order that depends on their patterns alone.
+    pub(super) fn join(&mut self, other: PatternSums) {
+        let mut sums: Vec<_> = other.sums.into_iter().collect();
+        sums.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        for (pattern, sums) in sums {
+            self.add(&pattern, sums);
+        }
+    }
+
+    /// Adds what belongs to no key.
+    pub(super) fn add_keyless(&mut self, commands: u64, bytes: u64) {
+        self.add(KEYLESS, Sums { commands, bytes, ..Sums::default() });
+    }
+
+    /// Returns the tree of the patterns. With `replayed`, it has the keys, too.
+    pub(super) fn tree(self, replayed: bool) -> PrefixNode {
+        let mut root = Node::default();
+        for (pattern, sums) in &self.sums {
+            root.add(components(pattern), sums);
+        }
+        // Small nodes are left out until the tree is small enough.
+        let mut least = 0;
+        while root.nodes_of(least) > NODES {
+            least = (least * 2).max(root.sums.weight() / 1_000_000).max(1);
+        }
+        root.report(Component { kind: PrefixKind::Literal, text: b"" }, least, replayed)
+    }
+}
+
+impl Sums {
+    /// The size by which nodes are ordered.
+    fn weight(&self) -> u64 {
+        self.bytes.max(self.key_bytes)
+    }
+
+    fn of_node(&self, name: Name, kind: PrefixKind, replayed: bool) -> PrefixNode {
+        PrefixNode {
+            name,
+            kind,
+            commands: self.commands,
+            bytes: self.bytes,
+            keys: replayed.then_some(self.keys),
+            key_bytes: replayed.then_some(self.key_bytes),
+            // Both are sizes of files, far below the limit.
+            reclaimable_bytes: replayed
+                .then(|| self.bytes.cast_signed() - self.key_bytes.cast_signed()),
+            children: Vec::new(),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Node {
+    sums: Sums,
+    below: BTreeMap<(PrefixKind, Vec<u8>), Node>,
+}
+
+impl Node {
+    fn add<'p>(&mut self, mut components: impl Iterator<Item = Component<'p>>, sums: &Sums) {
+        self.sums.add(sums);
+        if let Some(first) = components.next() {
+            let below = self.below.entry((first.kind, first.text.to_vec())).or_default();
+            // A pattern has at most as many components as names have.
+            below.add(&mut components as &mut dyn Iterator<Item = Component<'p>>, sums);
+        }
+    }
+
+    /// Returns the number of nodes of at least this weight.
+    fn nodes_of(&self, least: u64) -> usize {
+        let below = self.below.values().filter(|node| node.sums.weight() >= least);
+        1 + below.map(|node| node.nodes_of(least)).sum::<usize>()
+    }
+
+    fn report(&self, component: Component<'_>, least: u64, replayed: bool) -> PrefixNode {
+        let mut name = component.text.to_vec();
+        if component.kind == PrefixKind::Wildcard {
+            name.insert(0, b'*');
+        }
+        let mut node = self.sums.of_node(Name(name), component.kind, replayed);
+        let mut below: Vec<_> = self.below.iter().collect();
+        below.sort_by(|(one_name, one), (other_name, other)| {
+            other.sums.weight().cmp(&one.sums.weight()).then_with(|| one_name.cmp(other_name))
+        });
+        let mut rest = Sums::default();
+        for (index, ((kind, text), child)) in below.into_iter().enumerate() {
+            if index >= CHILDREN || child.sums.weight() < least || *kind == PrefixKind::Others {
+                rest.add(&child.sums);
+            } else {
+                node.children.push(child.report(Component { kind: *kind, text }, least, replayed));
+            }
+        }
+        if rest != Sums::default() {
+            node.children.push(rest.of_node(Name::default(), PrefixKind::Others, replayed));
+        }
+        node
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::stats::pattern::{Patterns, SEPARATORS};
+
+    fn added(limit: usize, names: &[(&str, u64)]) -> PatternSums {
+        let (patterns, mut encoded) = (Patterns::new(SEPARATORS), Vec::new());
+        let mut sums = PatternSums::new(limit);
+        for (name, bytes) in names {
+            patterns.encode(name.as_bytes(), &mut encoded);
+            sums.add(&encoded, Sums { commands: 1, bytes: *bytes, ..Sums::default() });
+        }
+        sums
+    }
+
+    fn shown(node: &PrefixNode, depth: usize, out: &mut Vec<String>) {
+        let name = String::from_utf8_lossy(&node.name.0);
+        out.push(format!("{:depth$}{name} {:?} {} {}", "", node.kind, node.commands, node.bytes));
+        node.children.iter().for_each(|child| shown(child, depth + 1, out));
+    }
+
+    #[test]
+    fn nodes_have_the_sums_of_those_below() {
+        let mut sums =
+            added(100, &[("user:1:cart", 10), ("user:2:cart", 20), ("user:3", 5), ("job", 100)]);
+        sums.add_keyless(2, 7);
+        let mut out = Vec::new();
+        shown(&sums.tree(false), 0, &mut out);
+        let expected = [
+            " Literal 6 142",
+            " job Literal 1 100",
+            " user: Literal 3 35",
+            "  *: Wildcard 2 30",
+            "   cart Literal 2 30",
+            "  * Wildcard 1 5",
+            "  Keyless 2 7",
+        ];
+        assert_eq!(out, expected);
+    }
+
+    #[test]
+    fn names_after_the_limit_are_counted_as_others_and_nothing_is_lost() {
+        let names: Vec<(String, u64)> =
+            ["a:x", "a:y", "a:z", "b:x", "c"].iter().map(|name| ((*name).to_owned(), 1)).collect();
+        let names: Vec<(&str, u64)> = names.iter().map(|(name, n)| (name.as_str(), *n)).collect();
+        let mut out = Vec::new();
+        shown(&added(2, &names).tree(false), 0, &mut out);
+        let expected = [
+            " Literal 5 5",
+            " a: Literal 3 3",
+            "  x Literal 1 1",
+            "  y Literal 1 1",
+            "   Others 1 1",
+            " b: Literal 1 1",
+            "   Others 1 1",
+            " c Literal 1 1",
+            "   Others 1 1",
+        ];
+        assert_eq!(out, expected);
+    }
+}

@@ -1,0 +1,73 @@
+//! What the commands of a log did, and what is there at its end, by a replay.
+
+mod effects;
+mod present;
+mod sizes;
+mod slots;
+
+use self::effects::{EffectCounts, EffectObserver};
+use self::present::{KeyCounter, KeyCounts};
+use super::pattern::Patterns;
+use super::prefixes::PatternSums;
+use crate::base::error::Result;
+use crate::base::server::Server;
+use crate::keyspace::Keyspace;
+use crate::ops::stats::report::{Effects, Present};
+use crate::replay::ShardObserver;
+
+/// The counts of one shard, or of all.
+pub(super) struct Counts {
+    effects: EffectCounts,
+    keys: KeyCounts,
+}
+
+impl Counts {
+    pub(super) fn new() -> Counts {
+        Counts { effects: EffectCounts::default(), keys: KeyCounts::new() }
+    }
+
+    pub(super) fn join(&mut self, other: Counts) {
+        self.effects.join(other.effects);
+        self.keys.join(other.keys);
+    }
+
+    /// Returns the effects, the keys, and the sums of keys by prefix.
+    pub(super) fn finish(self) -> (Effects, Present, PatternSums) {
+        let (present, prefixes) = self.keys.finish();
+        let effects = self.effects.finish(present.total.bytes);
+        (effects, present, prefixes)
+    }
+}
+
+/// Counts each shard.
+pub(super) struct Counter<'c> {
+    pub(super) patterns: &'c Patterns,
+    pub(super) server: Server,
+    /// The time at which expiries are judged, in Unix milliseconds.
+    pub(super) now_ms: i64,
+}
+
+impl ShardObserver for Counter<'_> {
+    type Observer<'a> = EffectObserver<'a>;
+    type Made = Counts;
+
+    fn begin<'a>(&self, _: usize, _: &Keyspace<'a>) -> EffectObserver<'a> {
+        EffectObserver::new()
+    }
+
+    fn finish<'a>(
+        &self,
+        _: usize,
+        observer: EffectObserver<'a>,
+        keyspace: &mut Keyspace<'a>,
+    ) -> Result<Counts> {
+        let effects = observer.finish(keyspace);
+        let mut counter = KeyCounter::new(self);
+        for db in keyspace.databases() {
+            for entry in db.entries() {
+                counter.add(db.number(), entry);
+            }
+        }
+        Ok(Counts { effects, keys: counter.finish() })
+    }
+}

@@ -1,0 +1,160 @@
+//! What the commands of a log write, by one scan of its bytes on all cores.
+
+mod cell;
+mod keys;
+mod tally;
+mod times;
+mod transactions;
+
+use self::tally::{Place, WrittenTally};
+use super::pattern::Patterns;
+use super::prefixes::PatternSums;
+use super::report::{Bucket, LargeCommand, Name, Timeline, Written, WrittenBy};
+use crate::aof::log::{Log, Part};
+use crate::aof::{Scanned, scan_parallel};
+use crate::base::error::Result;
+use crate::base::progress::Progress;
+use crate::rdb::Visitor;
+use crate::replay::{KeySpecs, broken_rdb, refuse_damage};
+
+/// The number of spans of a log without times.
+const SPANS: u64 = 240;
+
+/// How the commands of a log are counted.
+#[derive(Debug)]
+pub(super) struct Counting<'c> {
+    pub(super) patterns: &'c Patterns,
+    pub(super) key_specs: &'c KeySpecs,
+    /// The length of a span in bytes.
+    span: u64,
+}
+
+/// The commands of a log, and the sums by prefix.
+pub(super) struct Counted {
+    pub(super) written: Written,
+    pub(super) prefixes: PatternSums,
+    pub(super) rdb_bytes: u64,
+    pub(super) torn_bytes: u64,
+}
+
+/// Counts the commands of a log up to a torn end.
+///
+/// # Errors
+///
+/// When the log is damaged, or changed by another process.
+pub(super) fn count(
+    log: &Log,
+    patterns: &Patterns,
+    key_specs: &KeySpecs,
+    progress: &dyn Progress,
+) -> Result<Counted> {
+    let span = (log.bytes() / SPANS).max(1);
+    let counting = Counting { patterns, key_specs, span };
+    let mut all = WrittenTally::new(&counting, Place::default());
+    let (mut rdb_bytes, mut torn_bytes) = (0, 0);
+    let mut before = 0;
+    progress.phase("count", log.bytes());
+    for (number, part) in (0_u32..).zip(&log.parts) {
+        let bytes = part.mapping.bytes();
+        let start = rdb_len(log, part, progress)?;
+        rdb_bytes += start as u64;
+        let end = part.read_end(bytes, start);
+        let place = Place { part: number, bytes_before: before };
+        let new = || WrittenTally::new(&counting, place);
+        let touch = |range| part.mapping.prefault(range);
+        let Scanned { sink, stop } = scan_parallel(&bytes[..end], start, new, touch, progress);
+        progress.check()?;
+        part.mapping.check()?;
+        refuse_damage(log, part, &bytes[..end], stop)?;
+        if stop.fault.is_some() {
+            torn_bytes = (end - stop.at) as u64;
+        }
+        all.join_part(sink);
+        before += part.mapping.len();
+    }
+    let (written, prefixes) = finish(log, all, span);
+    Ok(Counted { written, prefixes, rdb_bytes, torn_bytes })
+}
+
+/// Returns the length of the RDB at the beginning of a part.
+fn rdb_len(log: &Log, part: &Part, progress: &dyn Progress) -> Result<usize> {
+    struct Skipped;
+    impl Visitor<'_> for Skipped {}
+    if !part.starts_with_rdb() {
+        return Ok(0);
+    }
+    let read = part.read_rdb(&mut Skipped, progress);
+    part.mapping.check()?;
+    let reading = read.map_err(|damage| broken_rdb(log, part, &damage))?;
+    Ok(usize::try_from(reading.len()).unwrap_or(usize::MAX).min(part.mapping.bytes().len()))
+}
+
+fn finish(log: &Log, mut tally: WrittenTally<'_>, span: u64) -> (Written, PatternSums) {
+    let total = tally.total;
+    tally.prefixes.add_keyless(0, tally.annotation_bytes);
+    let by_command = tally.by_command();
+    let by_type = tally.by_type();
+    let by_db = tally.by_db();
+    let timeline = match tally.times.finish() {
+        Some(over) => {
+            // The second of the last annotation has passed, too.
+            #[allow(clippy::cast_precision_loss)] // An average.
+            let seconds =
+                over.last_time.saturating_sub(over.first_time).saturating_add(1).max(1) as f64;
+            #[allow(clippy::cast_precision_loss)]
+            let rate = |count: u64| Some(count as f64 / seconds);
+            Timeline {
+                has_times: true,
+                first_time: Some(over.first_time),
+                last_time: Some(over.last_time),
+                untimed_commands: over.untimed.commands,
+                untimed_bytes: over.untimed.bytes,
+                bucket: over.width,
+                buckets: over.buckets,
+                commands_per_s: rate(total.commands - over.untimed.commands),
+                bytes_per_s: rate(total.bytes - over.untimed.bytes),
+                peak: over.peak,
+            }
+        }
+        None => Timeline {
+            bucket: span,
+            buckets: tally
+                .spans
+                .iter()
+                .map(|(index, cell)| Bucket {
+                    start: i64::try_from(index * span).unwrap_or(i64::MAX),
+                    commands: cell.commands,
+                    bytes: cell.bytes,
+                })
+                .collect(),
+            ..Timeline::default()
+        },
+    };
+    let largest = tally.largest.into_sorted().into_iter().map(|large| LargeCommand {
+        name: String::from_utf8_lossy(&large.name).to_uppercase(),
+        key: large.key.map(Name),
+        bytes: large.bytes,
+        arguments: large.arguments,
+        part: log.part_name(large.place.0.0),
+        offset: large.place.0.1,
+    });
+    let written = Written {
+        commands: total.commands,
+        bytes: total.bytes + tally.annotation_bytes,
+        annotation_bytes: tally.annotation_bytes,
+        by_command,
+        by_type,
+        by_db,
+        prefixes: super::report::PrefixNode::default(),
+        timeline,
+        largest: largest.collect(),
+        transactions: tally.transactions.finish(),
+        script_calls: tally.script_calls,
+    };
+    (written, tally.prefixes)
+}
+
+/// Orders groups by size, the largest first.
+fn by_size<T: Ord>(groups: &mut [WrittenBy<T>]) {
+    groups.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.name.cmp(&b.name)));
+}

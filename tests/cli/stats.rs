@@ -1,0 +1,278 @@
+//! `aofkit stats`: what is written in a log, and what is there at its end.
+
+use super::*;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+/// Returns the report on one path.
+fn stats(place: &Place, args: &[&str]) -> Value {
+    let run = place.run(&[&["stats", "--json"], args].concat());
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    let mut report: Value = serde_json::from_str(&run.stdout).unwrap();
+    report["logs"][0].take()
+}
+
+/// What a simple reader finds in the parts of a log: commands and bytes by name and by database.
+#[derive(Debug, Default, PartialEq)]
+struct Counted {
+    commands: u64,
+    bytes: u64,
+    by_command: BTreeMap<String, (u64, u64)>,
+    by_db: BTreeMap<u64, (u64, u64)>,
+}
+
+impl Counted {
+    fn read(&mut self, mut rest: &[u8]) {
+        let mut db = 0;
+        while !rest.is_empty() {
+            let (args, len) = read_command(rest);
+            self.bytes += len as u64;
+            rest = &rest[len..];
+            let Some(name) = args.first() else { continue };
+            self.commands += 1;
+            let name = name.to_uppercase();
+            if name == "SELECT" {
+                db = args[1].parse().unwrap();
+            }
+            for of in [self.by_command.entry(name).or_default(), self.by_db.entry(db).or_default()]
+            {
+                *of = (of.0 + 1, of.1 + len as u64);
+            }
+        }
+    }
+}
+
+/// Reads a command, or an annotation, which has no arguments; returns the length, too.
+fn read_command(bytes: &[u8]) -> (Vec<String>, usize) {
+    let line = |at: usize| {
+        let len = bytes[at..].iter().position(|byte| *byte == b'\n').unwrap() + 1;
+        (String::from_utf8_lossy(&bytes[at + 1..at + len]).trim().to_owned(), at + len)
+    };
+    let (count, mut at) = line(0);
+    if bytes[0] == b'#' {
+        return (Vec::new(), at);
+    }
+    let mut args = Vec::new();
+    for _ in 0..count.parse::<usize>().unwrap() {
+        let (len, start) = line(at);
+        let len: usize = len.parse().unwrap();
+        args.push(String::from_utf8_lossy(&bytes[start..start + len]).into_owned());
+        at = start + len + 2;
+    }
+    (args, at)
+}
+
+/// Returns the parts with commands of a log in `directory`; `None` if one has an RDB before its commands, or a name that is
+/// quoted in the manifest.
+fn parts(directory: &Path) -> Option<Vec<Vec<u8>>> {
+    let entries: Vec<PathBuf> =
+        fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    if let Some(below) = entries.iter().find(|path| path.is_dir()) {
+        return parts(below);
+    }
+    let has_end = |path: &&PathBuf, end: &str| path.to_string_lossy().ends_with(end);
+    let names = match entries.iter().find(|path| has_end(path, ".manifest")) {
+        Some(manifest) => {
+            let text = fs::read_to_string(manifest).unwrap();
+            if text.contains('"') {
+                return None;
+            }
+            let lines = text.lines().filter(|line| !line.ends_with("type h"));
+            lines.map(|line| directory.join(line.split(' ').nth(1).unwrap())).collect()
+        }
+        None => vec![entries.iter().find(|path| has_end(path, ".aof"))?.clone()],
+    };
+    let parts = names.iter().filter(|name| !has_end(name, ".rdb"));
+    let parts: Vec<Vec<u8>> = parts.map(|name| fs::read(name).unwrap()).collect();
+    (!parts.iter().any(|bytes| bytes.starts_with(b"REDIS"))).then_some(parts)
+}
+
+fn groups<K: Ord>(value: &Value, key: impl Fn(&Value) -> K) -> BTreeMap<K, (u64, u64)> {
+    let number = |group: &Value, name: &str| group[name].as_u64().unwrap();
+    let groups = value.as_array().unwrap().iter();
+    groups
+        .map(|group| (key(&group["name"]), (number(group, "commands"), number(group, "bytes"))))
+        .collect()
+}
+
+/// Checks that what is below each node is not more than the node.
+fn check_tree(node: &Value, name: &str) {
+    for field in ["commands", "bytes", "keys", "key_bytes"] {
+        let below: u64 = (node["children"].as_array().into_iter().flatten())
+            .map(|child| child[field].as_u64().unwrap())
+            .sum();
+        assert!(below <= node[field].as_u64().unwrap(), "{name}: {field} of {node:#}");
+    }
+    node["children"].as_array().into_iter().flatten().for_each(|child| check_tree(child, name));
+}
+
+#[test]
+fn counts_are_those_of_a_simple_reader_on_all_real_logs() {
+    let place = Place::new();
+    let real = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/real");
+    let mut compared = 0;
+    for entry in fs::read_dir(real).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.to_string_lossy().into_owned();
+        let report = stats(&place, &[&name]);
+        let digest: Value =
+            serde_json::from_str(&place.run(&["digest", "--json", &name]).stdout).unwrap();
+        assert_eq!(report["present"]["total"]["keys"], digest["keys"], "{name}");
+        let Some(parts) = parts(&path) else { continue };
+        let mut expected = Counted::default();
+        parts.iter().for_each(|bytes| expected.read(bytes));
+        let written = &report["written"];
+        if expected.commands == 0 {
+            assert!(written.is_null(), "{name}");
+            continue;
+        }
+        let found = Counted {
+            commands: written["commands"].as_u64().unwrap(),
+            bytes: written["bytes"].as_u64().unwrap(),
+            by_command: groups(&written["by_command"], |name| name.as_str().unwrap().to_owned()),
+            by_db: groups(&written["by_db"], |name| name.as_u64().unwrap()),
+        };
+        assert_eq!(found, expected, "{name}");
+        let tree = &written["prefixes"];
+        assert_eq!(tree["bytes"], written["bytes"], "{name}");
+        check_tree(tree, &name);
+        compared += 1;
+    }
+    assert!(compared >= 20, "{compared}");
+}
+
+fn log() -> Vec<u8> {
+    [
+        b"#TS:1700000000\r\n".to_vec(),
+        command(&["SELECT", "0"]),
+        command(&["SET", "user:1001:name", "ana"]),
+        command(&["SET", "user:1001:name", "bo"]),
+        b"#TS:1700000002\r\n".to_vec(),
+        command(&["MSET", "user:7:name", "chi", "job", "x"]),
+        command(&["RPUSH", "queue:mail", "one", "two"]),
+        command(&["DEL", "queue:mail", "absent"]),
+        command(&["SELECT", "3"]),
+        command(&["MULTI"]),
+        command(&["HSET", "cart:9", "apples", "12345", "pears", "1"]),
+        command(&["PEXPIREAT", "cart:9", "1700000060000"]),
+        command(&["EXEC"]),
+    ]
+    .concat()
+}
+
+#[test]
+fn what_the_commands_did_is_counted() {
+    let place = Place::new();
+    place.put("a.aof", log());
+    let report = stats(&place, &["--now", "1700000030", "a.aof"]);
+    let effects = &report["effects"];
+    let expected = [
+        // SET and SET, MSET of two, RPUSH, DEL of two, HSET, PEXPIREAT.
+        ("writes", 9),
+        ("overwrites", 1),
+        ("created", 5),
+        ("deleted", 1),
+        ("short_lived", 1),
+        ("failed", 0),
+    ];
+    for (field, count) in expected {
+        assert_eq!(effects[field], count, "{field} of {effects:#}");
+    }
+    let written = &report["written"];
+    let transactions = json!({ "count": 1, "commands": 2, "largest": 2 });
+    assert_eq!(written["transactions"], transactions);
+    assert_eq!(written["timeline"]["peak"]["time"], "2023-11-14T22:13:22Z");
+    assert_eq!(written["timeline"]["first_time"], "2023-11-14T22:13:20Z");
+    assert_eq!(written["largest"][0]["name"], "HSET");
+    let most = &effects["most_written"][0];
+    assert_eq!((&most["key"]["text"], &most["writes"]), (&json!("cart:9"), &json!(2)));
+    let present = &report["present"];
+    let share = |of: &Value| json!([of["name"], of["keys"], of["items"], of["expiring"]]);
+    let by_type: Vec<Value> = present["by_type"].as_array().unwrap().iter().map(share).collect();
+    assert_eq!(by_type, [json!(["string", 3, 3, 0]), json!(["hash", 1, 2, 1])]);
+    assert_eq!(
+        present["ttl"],
+        json!([{ "ttl": "none", "keys": 3 }, { "ttl": "minute", "keys": 1 }])
+    );
+    let largest = &present["largest_by_items"][0];
+    assert_eq!(
+        (&largest["key"]["text"], &largest["items"], &largest["largest_item"]),
+        (&json!("cart:9"), &json!(2), &json!(11))
+    );
+    // The commands that a rewrite would write: three SETs, HMSET and PEXPIREAT.
+    let rewritten = [
+        command(&["SET", "user:1001:name", "bo"]),
+        command(&["SET", "user:7:name", "chi"]),
+        command(&["SET", "job", "x"]),
+        command(&["HMSET", "cart:9", "apples", "12345", "pears", "1"]),
+        command(&["PEXPIREAT", "cart:9", "1700000060000"]),
+    ];
+    assert_eq!(effects["rewritten_bytes"], rewritten.concat().len());
+}
+
+#[test]
+fn prefixes_are_divided_at_separators_and_identifiers_are_joined() {
+    let place = Place::new();
+    place.put("a.aof", log());
+    let prefixes = |args: &[&str]| {
+        let report = stats(&place, &[args, &["a.aof"]].concat());
+        let children = report["written"]["prefixes"]["children"].as_array().unwrap().clone();
+        let name = |node: &Value| {
+            let below = node["children"].as_array().map_or(0, Vec::len);
+            (node["name"]["text"].as_str().unwrap().to_owned(), node["commands"].clone(), below)
+        };
+        children.iter().map(name).collect::<Vec<_>>()
+    };
+    let found = prefixes(&[]);
+    assert!(found.contains(&("user:".to_owned(), json!(3), 1)), "{found:?}");
+    assert!(found.contains(&("queue:".to_owned(), json!(2), 1)), "{found:?}");
+    // SELECT, SELECT, MULTI, EXEC.
+    assert!(found.contains(&(String::new(), json!(4), 0)), "{found:?}");
+    let found = prefixes(&["--separator", "r"]);
+    assert!(found.contains(&("user".to_owned(), json!(3), 0)) || found.len() > 3, "{found:?}");
+    assert!(found.iter().any(|(name, ..)| name == "user"), "{found:?}");
+}
+
+#[test]
+fn writes_only_does_not_replay() {
+    let place = Place::new();
+    place.put("a.aof", log());
+    let report = stats(&place, &["--writes-only", "a.aof"]);
+    assert_eq!(report["written"]["commands"], 11);
+    assert!(report["present"].is_null() && report["effects"].is_null(), "{report:#}");
+    let keys = &report["written"]["prefixes"]["keys"];
+    assert!(keys.is_null(), "{keys}");
+}
+
+#[test]
+fn damage_is_refused_and_a_torn_end_is_not_counted() {
+    let place = Place::new();
+    place.put("torn.aof", [log(), b"*3\r\n$3\r\nSET".to_vec()].concat());
+    place.put("a.aof", log());
+    place.put("damaged.aof", [log(), b"garbage".to_vec(), log()].concat());
+    let report = stats(&place, &["torn.aof"]);
+    assert_eq!((&report["written"]["commands"], &report["torn_bytes"]), (&json!(11), &json!(11)));
+    for args in [&["stats", "damaged.aof"][..], &["stats", "--writes-only", "damaged.aof"]] {
+        let run = place.run(args);
+        assert_eq!(run.code, Some(2), "{run:#?}");
+        assert!(run.stderr.contains("the log is damaged"), "{run:#?}");
+    }
+    let run = place.run(&["stats", "damaged.aof", "a.aof"]);
+    assert_eq!(run.code, Some(3), "{run:#?}");
+    assert!(run.stdout.contains("a.aof") && run.stderr.contains("damaged"), "{run:#?}");
+}
+
+#[test]
+fn names_of_any_bytes_are_shown_escaped() {
+    let place = Place::new();
+    let key = b"\xff\x1b[31m:\xfe";
+    let mut bytes = format!("*3\r\n$3\r\nSET\r\n${}\r\n", key.len()).into_bytes();
+    bytes.extend_from_slice(key);
+    bytes.extend_from_slice(b"\r\n$1\r\nx\r\n");
+    place.put("a.aof", bytes);
+    let run = place.run(&["stats", "a.aof"]);
+    assert!(run.stdout.contains(r#""\xff\x1b[31m:\xfe""#), "{}", run.stdout);
+    assert!(!run.stdout.contains('\x1b'), "{}", run.stdout);
+}
