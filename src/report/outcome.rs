@@ -197,7 +197,8 @@ impl<R: HasOutcome> HasOutcome for Servers<R> {
 impl HasOutcome for ListReport {
     fn outcome(&self) -> Outcome {
         let is_bad = |state| matches!(state, State::Damaged | State::Unreadable);
-        Outcome::findings_if(self.archives.iter().any(|archive| is_bad(archive.state)))
+        let is_old = self.age.as_ref().is_some_and(|age| !age.recent);
+        Outcome::findings_if(is_old || self.archives.iter().any(|archive| is_bad(archive.state)))
     }
 }
 

@@ -322,6 +322,7 @@ impl Printed {
             "backup --restore-config --to to -p 1",
             "doctor .",
             "list to --verify",
+            "list to --max-age 1h",
             "prune to --keep-last 1 --keep-within 1d --dry-run",
             "prune to --keep-last 1",
             "clean left",

@@ -32,6 +32,7 @@ mod json;
 mod json_docs;
 mod leftovers;
 mod limits;
+mod list_max_age;
 mod live;
 mod log;
 mod loss_events;
