@@ -25,6 +25,7 @@ mod list;
 mod live;
 mod log;
 mod merge;
+mod metrics;
 mod output;
 mod overview;
 mod parse;

@@ -20,6 +20,7 @@ pub mod keys;
 pub mod list;
 pub mod log;
 pub mod merge;
+pub mod metrics;
 pub mod prune;
 pub mod recover;
 pub mod repair;

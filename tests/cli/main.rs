@@ -38,6 +38,7 @@ mod log;
 mod loss_events;
 mod losses;
 mod merge;
+mod metrics;
 mod newer;
 mod next_steps;
 mod one_judgement;
