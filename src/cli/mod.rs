@@ -13,6 +13,7 @@ mod convert;
 mod diff;
 mod digest;
 mod doctor;
+mod drill;
 mod exit;
 mod expired;
 mod extract;
@@ -86,6 +87,7 @@ enum Command {
     List(list::List),
     Prune(prune::Prune),
     Restore(restore::Restore),
+    Drill(drill::Drill),
     Compress(compress::Compress),
     Extract(extract::Extract),
     Generate(generate::Generate),
@@ -134,6 +136,7 @@ pub fn main() -> Exit {
         Command::CheckAof(check) => check.run(&cli.common),
         Command::Backup(backup) => backup.run(&cli.common),
         Command::Restore(restore) => restore.run(&cli.common),
+        Command::Drill(drill) => drill.run(&cli.common),
         Command::List(list) => list.run(&cli.common),
         Command::Prune(prune) => prune.run(&cli.common),
         Command::Generate(generate) => generate.run(&cli.common),

@@ -12,6 +12,8 @@ pub mod diff;
 pub mod digest;
 #[cfg(feature = "live")]
 pub mod doctor;
+#[cfg(feature = "live")]
+pub mod drill;
 pub mod generate;
 pub mod history;
 #[cfg(feature = "live")]

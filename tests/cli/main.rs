@@ -19,6 +19,8 @@ mod convert;
 mod diff;
 mod diff_servers;
 mod doctor;
+mod drill;
+mod drill_server;
 mod envelope;
 mod exit_codes;
 mod failing;

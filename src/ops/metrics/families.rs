@@ -103,10 +103,16 @@ const DRILL: &[Family] = &[
         "Unix time of the end of the last run that succeeded.",
     ),
     of_success("aofkit_drill_duration_seconds", "Duration of the last run that succeeded."),
-    of_run("aofkit_drill_archive_success", "Whether the archive passed in the last run."),
+    of_run(
+        "aofkit_drill_source_success",
+        "Whether every archive of the source that was tried passed in the last run.",
+    ),
     of_run(
         "aofkit_drill_archive_created_timestamp_seconds",
-        "Unix time of the data in the archive of the last run.",
+        "Unix time of the data in the newest archive that was tried in the last run.",
     ),
-    of_run("aofkit_drill_step_duration_seconds", "Duration of a step of the last run."),
+    of_run(
+        "aofkit_drill_step_duration_seconds",
+        "Duration of a step of the last run, of all archives of the source.",
+    ),
 ];
