@@ -1,7 +1,8 @@
 //! `aofkit drill`.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -10,14 +11,19 @@ use jiff::Timestamp;
 use super::args::{Common, ReplayArgs};
 use super::exit::Exit;
 use super::metrics::{MetricsArg, Recording};
-use super::parse::parse_duration;
-use crate::base::error::Result;
+use super::output::message;
+use super::parse::{parse_duration, parse_mode};
+use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::escape::ShownPath;
+use crate::disk::publish::{Existing, NewFile, check_writable};
+use crate::disk::{Access, OwnFile};
 use crate::ops::drill::drill;
 use crate::ops::drill::options::{DrillOptions, ServerOptions};
 use crate::ops::drill::report::{DrillReport, Drilled, Verdict};
 use crate::ops::metrics::{Job, Sample};
 use crate::report;
+use crate::report::drill_html::{START, html};
+use crate::report::style::{Styled, WARNING};
 
 /// Prove that backups can be restored: restore, verify, replay, compare, load
 ///
@@ -42,6 +48,12 @@ pub(super) struct Drill {
     /// Restore below this directory, one archive at a time [default: TMPDIR]
     #[arg(long, value_name = "DIR")]
     scratch: Option<PathBuf>,
+    /// Write the report to an HTML file, too: evidence in one file that needs nothing else
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Mode of the HTML file in octal [default: 0600]
+    #[arg(long, value_name = "MODE", requires = "html", hide_short_help = true, value_parser = parse_mode)]
+    mode: Option<u32>,
     #[command(flatten)]
     metrics: MetricsArg,
     #[command(flatten)]
@@ -54,7 +66,7 @@ Examples:
   aofkit drill /backup --each --quiet || echo 'a backup is no good'
   aofkit drill /backup --server /usr/bin/redis-server --json > drill.json
   aofkit drill /backup/aof_20260101031000-6379.zip --scratch /mnt/large
-  aofkit drill /backup --metrics /var/lib/node_exporter/drill.prom
+  aofkit drill /backup --html drill.html --metrics /var/lib/node_exporter/drill.prom
 
 Exit codes: 0 every archive passed; 1 an archive failed; 2 nothing could be tried; 3 some archives or steps could \
 not be tried, or a file not be written.";
@@ -72,6 +84,7 @@ impl Drill {
             replay: self.replaying.replay(common, None),
             now: Timestamp::now(),
         };
+        self.html.as_deref().map_or(Ok(()), check_html)?;
         let key = ShownPath(&self.path).to_string();
         let recording = self.metrics.open()?;
         let begin = |file| Recording::begin(file, Job::Drill, vec![key.clone()], common);
@@ -81,13 +94,47 @@ impl Drill {
             recording.failed(&key, error);
         }
         let report = drilled?;
-        let exit = Exit::after(&report);
+        let mut exit = Exit::after(&report);
+        if let Some(path) = &self.html
+            && let Err(error) = write_html(path, &report, self.mode.unwrap_or(PRIVATE))
+        {
+            message(&format!(
+                "{} the HTML file was not written: {error}\n",
+                Styled(WARNING, "warning:")
+            ));
+            exit = if exit == Exit::Done { Exit::Partial } else { exit };
+        }
         if let Some(recording) = &recording {
             recording.ended(&key, &key, exit, exit == Exit::Done, details(&report, &key));
         }
         common.print_report(&report, exit != Exit::Done, || report::drill::text(&report))?;
         Ok(recording.map_or(exit, |recording| recording.exit(exit)))
     }
+}
+
+/// The mode of the HTML file if none is given: it names servers and paths.
+const PRIVATE: u32 = 0o600;
+
+/// Fails if another file than an earlier report is at `path`, or nothing can be written there.
+fn check_html(path: &Path) -> Result<()> {
+    check_writable(path)?;
+    match OwnFile::read(path, START.len() as u64)? {
+        Some(file) if !file.bytes.is_empty() && file.bytes != START.as_bytes() => {
+            Err(Error::new(ErrorKind::Refused, "this file is not a report of a drill")
+                .at(path)
+                .help("it would be overwritten: name another file, or remove this one"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes the report, whole.
+fn write_html(path: &Path, report: &DrillReport, mode: u32) -> Result<()> {
+    check_html(path)?;
+    let mut file = NewFile::create(path, Existing::Overwrite, Access::PRIVATE)?;
+    let written = file.file().write_all(html(report).as_bytes());
+    written.map_err(|error| Error::io("write", path, error))?;
+    file.publish_with_mode(mode)
 }
 
 /// Returns the metrics of each source, and of what has none. Of several archives of a source, all must have passed, the time is

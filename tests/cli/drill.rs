@@ -414,3 +414,63 @@ fn every_planted_fault_is_found_and_named() {
     assert!(archives.iter().all(|archive| archive["verdict"] == "failed"), "{report:#}");
     assert!(!place.path("appendonly.aof").exists() && !place.path("all/appendonly.aof").exists());
 }
+
+#[test]
+fn the_html_file_is_whole_private_and_escaped() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    let archive = compacted(&place, &log());
+    let name = "<img src=x onerror=alert(1)>&'.zip";
+    place.put(name, place.read(&archive));
+    let sound = place.run(&["drill", &archive, "--html", "a.html", "-q"]);
+    sound.ends(0, "", "");
+    let mode = |name: &str| fs::metadata(place.path(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode("a.html"), 0o600);
+    // The file replaces an earlier report.
+    place.put("broken.zip", [place.read(&archive), b"x".to_vec()].concat());
+    let args = ["drill", name, "--html", "a.html", "--mode", "0644", "-q"];
+    assert_eq!(place.run(&args).code, Some(0));
+    assert_eq!(mode("a.html"), 0o644);
+    let html = String::from_utf8(place.read("a.html")).unwrap();
+    assert!(html.starts_with("<!doctype html>\n") && html.ends_with("</body></html>\n"));
+    assert!(
+        !html.contains("<img") && html.contains("&lt;img src=x onerror=alert(1)&gt;&amp;&#39;")
+    );
+    for banned in ["<script", "http:", "https:", "url(", "@import", "<link", "src="] {
+        let found = html.replace("img src=x", "").contains(banned);
+        assert!(!found, "{banned}");
+    }
+    let (_, report) = json(&place, &["drill", name]);
+    let drilled = &report["archives"][0];
+    for field in ["sha256", "fingerprint", "recorded_fingerprint", "source", "tool"] {
+        assert!(html.contains(drilled[field].as_str().unwrap()), "{field}");
+    }
+    for word in [
+        "prefers-color-scheme:dark",
+        "@media print",
+        "+00:00",
+        "restore",
+        "compare",
+        "1 of 1 archive passed",
+    ] {
+        assert!(html.contains(word), "{word}");
+    }
+    assert_eq!(place.run(&["drill", "broken.zip", "--html", "b.html", "-q"]).code, Some(1));
+    let html = String::from_utf8(place.read("b.html")).unwrap();
+    assert!(
+        html.contains("0 of 1 archive passed") && html.contains("is not what aofkit writes there")
+    );
+}
+
+#[test]
+fn another_file_is_not_replaced_by_the_html_file() {
+    let place = Place::new();
+    let archive = compacted(&place, &log());
+    place.put("index.html", "<!doctype html>\n<title>precious</title>\n");
+    std::os::unix::fs::symlink(place.path("index.html"), place.path("link.html")).unwrap();
+    for file in ["index.html", "link.html", "absent/x.html"] {
+        let run = place.run(&["drill", &archive, "--html", file]);
+        assert!(run.code == Some(2) && run.stderr.contains(file), "{run:#?}");
+    }
+    assert!(place.read("index.html").ends_with(b"precious</title>\n"));
+}
