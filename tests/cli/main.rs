@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod access;
+mod alert_rules;
 mod archive;
 mod archive_input;
 mod backup;
