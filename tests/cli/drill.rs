@@ -436,6 +436,13 @@ fn the_html_file_is_whole_private_and_escaped() {
     assert!(
         !html.contains("<img") && html.contains("&lt;img src=x onerror=alert(1)&gt;&amp;&#39;")
     );
+    // The only style sheet is the one that the policy of the file allows.
+    let style = html.split("<style>").nth(1).unwrap().split("</style>").next().unwrap();
+    place.put("style", style);
+    let script = "import base64, hashlib; \
+        print(base64.b64encode(hashlib.sha256(open('style', 'rb').read()).digest()).decode())";
+    let hash = place.shell(&format!("python3 -c \"{script}\""));
+    assert!(html.contains(&format!("style-src 'sha256-{}'", hash.stdout.trim())), "{hash:#?}");
     for banned in ["<script", "http:", "https:", "url(", "@import", "<link", "src="] {
         let found = html.replace("img src=x", "").contains(banned);
         assert!(!found, "{banned}");
