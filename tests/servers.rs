@@ -14,6 +14,7 @@ mod servers {
     pub(crate) mod diff;
     pub(crate) mod diff_live;
     pub(crate) mod docs;
+    pub(crate) mod drill;
     pub(crate) mod generate;
     pub(crate) mod into;
     pub(crate) mod keyspace_rdb;
@@ -48,6 +49,7 @@ fn main() {
         servers::diff::trials(),
         servers::diff_live::trials(),
         servers::docs::trials(),
+        servers::drill::trials(),
         servers::generate::trials(),
         servers::into::trials(),
         servers::keyspace_rdb::trials(),

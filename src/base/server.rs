@@ -94,6 +94,12 @@ impl Server {
         self.has_redis(7, 0)
     }
 
+    /// Returns whether the server leaves out fields of hashes that have expired when it loads a log: Redis does, and
+    /// Valkey does not.
+    pub fn ignores_expired_fields(self) -> bool {
+        self.product == Product::Redis && self.has_redis(7, 4)
+    }
+
     /// Returns whether the server skips lines that begin with `#` between commands (Redis 7.0 and
     /// later). *Observed.*
     pub fn reads_annotations(self) -> bool {

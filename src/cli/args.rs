@@ -7,7 +7,7 @@ use crate::base::cancel::Cancellation;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::glob::Glob;
 use crate::base::modules::Modules;
-use crate::base::server::{Product, Server};
+use crate::base::server::Server;
 use crate::base::slot::parse_slots;
 use crate::disk::publish::Existing;
 use crate::ops::compact;
@@ -328,11 +328,10 @@ impl ReplayArgs {
 
     /// Returns the options of a replay; `meant_for` is the server given with `--for`, if any.
     pub(super) fn replay(&self, common: &Common, meant_for: Option<Server>) -> ReplayOptions {
-        // Redis ignores expired hash fields when it loads a log; Valkey does not.
-        let forgets = |server: Server| server.product == Product::Redis && server.has_redis(7, 4);
+        let ignoring = meant_for.filter(|server| server.ignores_expired_fields());
         ReplayOptions {
             server: meant_for,
-            fields_expire_ms: meant_for.filter(|s| forgets(*s)).map(|_| self.now_ms()),
+            fields_expire_ms: ignoring.map(|_| self.now_ms()),
             hll_sparse_max_bytes: self.hll_sparse_max_bytes,
             threads: common.threads.unwrap_or(0),
             time_ms: None,

@@ -1,12 +1,13 @@
 //! `aofkit backup`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{ArgAction, Args};
 
 use super::args::{COMMON, Common, LockArg, ReplayArgs, RetentionArgs, SEE_LONG_HELP};
 use super::exit::Exit;
 use super::live::LiveArgs;
+use super::metrics::{MetricsArg, Recording};
 use super::output::message;
 use super::parse::{created_at, parse_mode, parse_time};
 use super::values::{FormValue, ServerValue};
@@ -15,10 +16,13 @@ use crate::archive::method::Method;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::Progress;
 use crate::base::server::Server;
-use crate::ops::backup::live::{Taken, back_up};
-use crate::ops::backup::{BackupOptions, backup_path};
+use crate::live::endpoint::Endpoint;
+use crate::ops::backup::live::{LiveReport, Taken, back_up, source_at};
+use crate::ops::backup::{BackupOptions, BackupReport, backup_path, host, source_of};
 use crate::ops::compact::Form;
 use crate::ops::compress::write::CompressOptions;
+use crate::ops::list::Identity;
+use crate::ops::metrics::{Job, MetricsFile, Sample};
 use crate::report;
 
 /// Back up a log to a verified archive, and remove old archives by retention rules
@@ -59,6 +63,8 @@ pub(super) struct Backup {
     #[command(flatten)]
     lock: LockArg,
     #[command(flatten)]
+    metrics: MetricsArg,
+    #[command(flatten)]
     live: LiveArgs,
     /// Print help
     #[arg(long, action = ArgAction::Help, help_heading = COMMON)]
@@ -93,6 +99,7 @@ Examples:
   aofkit backup --live --to /backup -p 7000 -p 7001 --keep-daily 7
   REDISCLI_AUTH=$(cat secret) aofkit backup --live --to /backup --user backup
   aofkit backup --restore-config --to /backup -p 7000
+  aofkit backup appendonlydir --to /backup --metrics /var/lib/node_exporter/aofkit.prom
 
 From cron, every night at 2:15:
   15 2 * * *  redis  aofkit backup --live --quiet --to /backup --keep-daily 7
@@ -114,14 +121,32 @@ impl Backup {
         };
         let mut options = self.options(common)?;
         options.archive.source.port = self.live.port()?;
-        let report = common.with_bar(|bar| backup_path(path, &options, bar))?;
+        let port = options.archive.source.port;
+        let recording = self.recording(common, |file| vec![key_of(path, port, file)])?;
+        let backed_up = common.with_bar(|bar| backup_path(path, &options, bar));
+        if let Some(recording) = &recording {
+            recording.backup(&recording.only_key(), backed_up.as_ref());
+        }
+        let report = backed_up?;
         if common.quiet && !common.json && Exit::after(&report) == Exit::Done {
             message(&report::backup::warnings(&report));
         }
         common.print_report(&report, Exit::after(&report) != Exit::Done, || {
             report::backup::text(&report)
         })?;
-        Ok(Exit::after(&report))
+        let exit = Exit::after(&report);
+        Ok(recording.map_or(exit, |recording| recording.exit(exit)))
+    }
+
+    /// Begins the metrics of the run, if they are asked for, and it is no dry run.
+    fn recording(
+        &self,
+        common: &Common,
+        keys: impl FnOnce(&MetricsFile) -> Vec<String>,
+    ) -> Result<Option<Recording>> {
+        let Some(file) = self.metrics.open()?.filter(|_| !self.dry_run) else { return Ok(None) };
+        let keys = keys(&file);
+        Recording::begin(file, Job::Backup, keys, common).map(Some)
     }
 
     fn run_live(&self, common: &Common) -> Result<Exit> {
@@ -144,7 +169,16 @@ impl Backup {
         let back_up = |taken: &Taken<'_>, progress: &dyn Progress| {
             back_up(taken, self.options(common)?, progress)
         };
-        self.live.run(common, &self.to, self.compact, back_up, report::backup::text)
+        let endpoints = self.live.endpoints(common)?;
+        let recording = self.recording(common, |_| endpoints.iter().map(key_at).collect())?;
+        let seen = |endpoint: &Endpoint, done: Result<&LiveReport<BackupReport>, &Error>| {
+            if let Some(recording) = &recording {
+                recording.backup(&key_at(endpoint), done.map(|report| &report.backup));
+            }
+        };
+        let to = (self.to.as_path(), self.compact);
+        let exit = self.live.run(common, &endpoints, to, back_up, report::backup::text, seen)?;
+        Ok(recording.map_or(exit, |recording| recording.exit(exit)))
     }
 
     fn options(&self, common: &Common) -> Result<BackupOptions> {
@@ -178,4 +212,48 @@ impl Backup {
             lock_wait: self.lock.lock_wait,
         })
     }
+}
+
+/// Returns the identity of the server at an endpoint.
+fn key_at(endpoint: &Endpoint) -> String {
+    Identity::from_source(&source_at(&endpoint.address)).to_string()
+}
+
+/// Returns the identity of the log at `path`. If there is no log, it is the only source that the file of metrics has, or else
+/// the path.
+fn key_of(path: &Path, port: Option<u16>, file: &MetricsFile) -> String {
+    let source = source_of(path, port).map(|source| Identity::from_source(&source).to_string());
+    source.or_else(|| file.only_key(Job::Backup)).unwrap_or_else(|| {
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let source = Source { host: host(), path: Some(path), ..Source::default() };
+        Identity::from_source(&source).to_string()
+    })
+}
+
+impl Recording {
+    /// Records how a backup ended. The key is that of the report, if there is one.
+    fn backup(&self, key: &str, done: Result<&BackupReport, &Error>) {
+        match done {
+            Ok(report) => {
+                let source = report.plan.identity.to_string();
+                let succeeded = report.archive.is_some() && report.plan.findings.is_empty();
+                let details = details(report, &source);
+                self.ended(key, &source, Exit::after(report), succeeded, details);
+            }
+            Err(error) => self.failed(key, error),
+        }
+    }
+}
+
+/// Returns the metrics of an archive.
+fn details(report: &BackupReport, source: &str) -> Vec<Sample> {
+    let values = [
+        ("aofkit_backup_archive_size_bytes", report.archive_bytes),
+        ("aofkit_backup_log_size_bytes", report.plan.log_bytes),
+        ("aofkit_backup_commands", report.commands),
+        ("aofkit_backup_rdb_keys", report.rdb_keys),
+    ];
+    #[allow(clippy::cast_precision_loss)] // What is beyond 2^53 is rounded, as Prometheus does.
+    let sample = |(name, value)| Sample::new(name, Job::Backup.label(), source, value as f64);
+    values.map(sample).to_vec()
 }

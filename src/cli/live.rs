@@ -112,20 +112,23 @@ impl LiveArgs {
     pub(super) fn run<T: Report + HasOutcome>(
         &self,
         common: &Common,
-        to: &Path,
-        fixed: bool,
+        endpoints: &[Endpoint],
+        (to, fixed): (&Path, bool),
         back_up: impl Fn(&Taken<'_>, &dyn Progress) -> Result<T>,
         text: impl Fn(&T) -> String,
+        seen: impl Fn(&Endpoint, Result<&LiveReport<T>, &Error>),
     ) -> Result<Exit> {
         let options = self.options(to, fixed);
         give_way();
-        self.each(
+        self.each_of(
+            endpoints,
             common,
             |endpoint| {
                 let teller = Teller::new(common, endpoint);
                 run(endpoint, &options, &teller, |taken| back_up(taken, &teller))
             },
             |report: &LiveReport<T>| report::live::text(report, &text(&report.backup)),
+            seen,
         )
     }
 
@@ -155,6 +158,11 @@ impl LiveArgs {
         work: impl Fn(&Endpoint) -> Result<R>,
         text: impl Fn(&R) -> String,
     ) -> Result<Exit> {
+        self.each_of(&self.endpoints(common)?, common, work, text, |_, _| {})
+    }
+
+    /// Returns the servers, in the order given.
+    pub(super) fn endpoints(&self, common: &Common) -> Result<Vec<Endpoint>> {
         let endpoints = self.connection.endpoints(&common.cancellation)?;
         if self.dir.is_some() && endpoints.len() > 1 {
             let message = "--dir cannot be used with several servers";
@@ -162,11 +170,25 @@ impl LiveArgs {
                 Error::new(ErrorKind::Usage, message).help("run aofkit once for each server")
             );
         }
+        Ok(endpoints)
+    }
+
+    /// Does the work for one server after another, and reports each. `seen` gets each result at once.
+    fn each_of<R: Report + HasOutcome>(
+        &self,
+        endpoints: &[Endpoint],
+        common: &Common,
+        work: impl Fn(&Endpoint) -> Result<R>,
+        text: impl Fn(&R) -> String,
+        seen: impl Fn(&Endpoint, Result<&R, &Error>),
+    ) -> Result<Exit> {
         let mut servers = Vec::new();
         let mut failed = None;
-        for endpoint in &endpoints {
+        for endpoint in endpoints {
             let address = endpoint.address.to_string();
-            match work(endpoint) {
+            let worked = work(endpoint);
+            seen(endpoint, worked.as_ref());
+            match worked {
                 Ok(report) => {
                     let exit = Exit::after(&report);
                     if !common.json && !common.quiet {

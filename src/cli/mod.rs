@@ -13,6 +13,7 @@ mod convert;
 mod diff;
 mod digest;
 mod doctor;
+mod drill;
 mod exit;
 mod expired;
 mod extract;
@@ -25,6 +26,7 @@ mod list;
 mod live;
 mod log;
 mod merge;
+mod metrics;
 mod output;
 mod overview;
 mod parse;
@@ -87,6 +89,7 @@ enum Command {
     List(list::List),
     Prune(prune::Prune),
     Restore(restore::Restore),
+    Drill(drill::Drill),
     Compress(compress::Compress),
     Extract(extract::Extract),
     Generate(generate::Generate),
@@ -136,6 +139,7 @@ pub fn main() -> Exit {
         Command::CheckAof(check) => check.run(&cli.common),
         Command::Backup(backup) => backup.run(&cli.common),
         Command::Restore(restore) => restore.run(&cli.common),
+        Command::Drill(drill) => drill.run(&cli.common),
         Command::List(list) => list.run(&cli.common),
         Command::Prune(prune) => prune.run(&cli.common),
         Command::Generate(generate) => generate.run(&cli.common),

@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::args::{Common, When};
 use super::output::message;
+use crate::base::cancel::Cancellation;
 use crate::base::escape::ShownPath;
 use crate::base::progress::Progress;
 use crate::base::units::Bytes;
@@ -101,6 +102,26 @@ impl Progress for Bar {
     }
 }
 
+/// A bar, and the request to stop.
+struct Cancellable<'c> {
+    bar: Bar,
+    cancellation: &'c Cancellation,
+}
+
+impl Progress for Cancellable<'_> {
+    fn phase(&self, name: &str, bytes: u64) {
+        self.bar.phase(name, bytes);
+    }
+
+    fn advance(&self, bytes: u64) {
+        self.bar.advance(bytes);
+    }
+
+    fn cancellation(&self) -> Option<&Cancellation> {
+        Some(self.cancellation)
+    }
+}
+
 impl Lines {
     fn advance(&self, bytes: u64) {
         let done = self.done.fetch_add(bytes, Ordering::Relaxed) + bytes;
@@ -126,6 +147,11 @@ impl Common {
     /// Runs `work` with a progress bar, which is removed afterwards.
     pub(super) fn with_bar<T>(&self, work: impl FnOnce(&Bar) -> T) -> T {
         work(&Bar::new(self))
+    }
+
+    /// As [`Common::with_bar`], for an operation that has to undo something when the run is interrupted.
+    pub(super) fn with_cancellable_bar<T>(&self, work: impl FnOnce(&dyn Progress) -> T) -> T {
+        work(&Cancellable { bar: Bar::new(self), cancellation: &self.cancellation })
     }
 }
 

@@ -8,8 +8,11 @@ use jiff::tz::TimeZone;
 
 use super::args::{Common, LockArg, RetentionArgs};
 use super::exit::Exit;
+use super::metrics::{MetricsArg, Recording};
 use crate::base::error::Result;
-use crate::ops::prune::{PruneOptions, prune};
+use crate::base::escape::ShownPath;
+use crate::ops::metrics::{Job, Sample};
+use crate::ops::prune::{Judged, PruneOptions, PruneReport, prune};
 use crate::report;
 
 /// Remove old backups by retention rules, never the last valid one
@@ -29,6 +32,8 @@ pub(super) struct Prune {
     keeping: RetentionArgs,
     #[command(flatten)]
     lock: LockArg,
+    #[command(flatten)]
+    metrics: MetricsArg,
 }
 
 const EXAMPLES: &str = "\
@@ -48,8 +53,36 @@ impl Prune {
             now: Timestamp::now(),
             zone: TimeZone::system(),
         };
-        let report = common.with_bar(|bar| prune(&self.directory, &options, bar))?;
-        common.print_report(&report, report.has_problems(), || report::retention::text(&report))?;
-        Ok(Exit::after(&report))
+        let Some(file) = self.metrics.open()?.filter(|_| !self.dry_run) else {
+            let report = common.with_bar(|bar| prune(&self.directory, &options, bar))?;
+            return print(&report, common);
+        };
+        let key = ShownPath(&self.directory).to_string();
+        let recording = Recording::begin(file, Job::Prune, vec![key.clone()], common)?;
+        let pruned = common.with_bar(|bar| prune(&self.directory, &options, bar));
+        let report = pruned.inspect_err(|error| recording.failed(&key, error))?;
+        let exit = Exit::after(&report);
+        recording.ended(&key, &key, exit, exit == Exit::Done, details(&report, &key));
+        print(&report, common).map(|exit| recording.exit(exit))
     }
+}
+
+fn print(report: &PruneReport, common: &Common) -> Result<Exit> {
+    common.print_report(report, report.has_problems(), || report::retention::text(report))?;
+    Ok(Exit::after(report))
+}
+
+/// Returns the metrics of a run: how many archives were kept and deleted, and how many could not be.
+fn details(report: &PruneReport, directory: &str) -> Vec<Sample> {
+    let count = |name: &str, is_counted: fn(&Judged) -> bool| {
+        let archives = report.groups.iter().flat_map(|group| &group.archives);
+        #[allow(clippy::cast_precision_loss)] // There are fewer archives than 2^53.
+        let count = archives.filter(|one| is_counted(one)).count() as f64;
+        Sample::new(name, Job::Prune.label(), directory, count)
+    };
+    vec![
+        count("aofkit_prune_kept_archives", |one| one.plan.decision.keep),
+        count("aofkit_prune_deleted_archives", |one| one.removed),
+        count("aofkit_prune_failed_archives", |one| one.not_removed.is_some()),
+    ]
 }

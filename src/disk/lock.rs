@@ -57,16 +57,16 @@ impl Lock {
         wait: Duration,
         check: impl Fn() -> Result<()>,
     ) -> Result<Lock> {
-        let end = Instant::now() + wait.min(LONGEST_WAIT);
-        loop {
-            match Lock::take(path, what_for) {
-                Err(error) if error.kind() == ErrorKind::Locked && Instant::now() < end => {
-                    check()?;
-                    thread::sleep(BETWEEN_TRIES);
-                }
-                other => return other,
-            }
-        }
+        within(wait, check, || Lock::take(path, what_for))
+    }
+
+    /// As [`Lock::take_directory`], but waits for at most `wait` for somebody else who holds it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Lock::take`].
+    pub fn take_directory_within(path: &Path, wait: Duration) -> Result<Lock> {
+        within(wait, || Ok(()), || Lock::take_directory(path))
     }
 
     /// Locks a directory, without leaving anything in it.
@@ -91,6 +91,24 @@ const BETWEEN_TRIES: Duration = Duration::from_millis(50);
 
 /// The longest time that is waited for a lock, so that no sum of times overflows.
 const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// Tries to take a lock until it is free, for at most `wait`.
+fn within(
+    wait: Duration,
+    check: impl Fn() -> Result<()>,
+    take: impl Fn() -> Result<Lock>,
+) -> Result<Lock> {
+    let end = Instant::now() + wait.min(LONGEST_WAIT);
+    loop {
+        match take() {
+            Err(error) if error.kind() == ErrorKind::Locked && Instant::now() < end => {
+                check()?;
+                thread::sleep(BETWEEN_TRIES);
+            }
+            other => return other,
+        }
+    }
+}
 
 fn lock(file: &File, path: &Path) -> Result<()> {
     match flock(file, FlockOperation::NonBlockingLockExclusive) {

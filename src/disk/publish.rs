@@ -16,7 +16,7 @@ use rustix::io::Errno;
 use tempfile::{Builder, NamedTempFile, TempDir};
 
 use super::abandoned;
-use super::access::{Access, PRIVATE_DIRECTORY, PRIVATE_FILE, copy_access};
+use super::access::{Access, PRIVATE_DIRECTORY, PRIVATE_FILE, copy_access, set_mode};
 use super::names::TEMPORARY;
 use super::rename::{name_aside, parent, put_instead};
 use super::sync::{sync_directory, sync_tree};
@@ -185,11 +185,27 @@ impl NewFile {
     ///
     /// As [`NewFile::publish`].
     pub fn publish_like(self, old: Option<&Path>) -> Result<()> {
-        let NewFile { unfinished, temporary, destination, existing, access } = self;
         match old {
-            None => access.settle_file(temporary.as_file()),
-            old => copy_access(old, temporary.path()),
+            None => self.access.settle_file(self.temporary.as_file()),
+            old => copy_access(old, self.temporary.path()),
         }
+        self.place()
+    }
+
+    /// As [`NewFile::publish`], with exactly this mode, whatever the umask is: for a file that others shall read as soon
+    /// as it appears.
+    ///
+    /// # Errors
+    ///
+    /// As [`NewFile::publish`], and when the system refuses the mode.
+    pub fn publish_with_mode(self, mode: u32) -> Result<()> {
+        let set = set_mode(self.temporary.as_file(), mode);
+        set.map_err(|error| Error::io("set the mode of", &self.destination, error))?;
+        self.place()
+    }
+
+    fn place(self) -> Result<()> {
+        let NewFile { unfinished, temporary, destination, existing, access: _ } = self;
         temporary.as_file().sync_all().map_err(|error| Error::io("write", &destination, error))?;
         if existing == Existing::Replace && is_worth_keeping(&destination) {
             let temporary = temporary.into_temp_path();

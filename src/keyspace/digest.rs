@@ -55,6 +55,10 @@ pub struct Flavour {
     pub scores: ScoreText,
     /// Whether the digest includes that a field of a hash expires.
     pub field_expiry: bool,
+    /// The time, in Unix milliseconds, from which a field of a hash has expired that the digest leaves out; `None` if it
+    /// has all fields. Valkey leaves them out, also on a replica, where they are until their primary deletes them.
+    /// *Observed* on Valkey 9.0 and 9.1; Redis 7.4 to 8.6 do not.
+    pub hidden_until_ms: Option<i64>,
 }
 
 impl Flavour {
@@ -63,6 +67,7 @@ impl Flavour {
         Flavour {
             scores: ScoreText::of_server(server),
             field_expiry: server.product == Product::Redis && server.has_redis(7, 4),
+            hidden_until_ms: None,
         }
     }
 }
@@ -106,7 +111,10 @@ fn with_value(mut digest: Digest, entry: &Entry<'_>, flavour: Flavour) -> Digest
             }
         }
         Value::Hash(hash) => {
-            for (field, value, expires_ms) in hash.fields() {
+            let is_hidden = |at: i64| flavour.hidden_until_ms.is_some_and(|until| at <= until);
+            let fields =
+                hash.fields().filter(|(.., expires_ms)| !expires_ms.is_some_and(is_hidden));
+            for (field, value, expires_ms) in fields {
                 let mut pair = Digest::default();
                 pair.mix(field);
                 value.with(|bytes| pair.mix(bytes));

@@ -12,6 +12,8 @@ pub mod diff;
 pub mod digest;
 #[cfg(feature = "live")]
 pub mod doctor;
+#[cfg(feature = "live")]
+pub mod drill;
 pub mod generate;
 pub mod history;
 #[cfg(feature = "live")]
@@ -20,6 +22,7 @@ pub mod keys;
 pub mod list;
 pub mod log;
 pub mod merge;
+pub mod metrics;
 pub mod prune;
 pub mod recover;
 pub mod repair;

@@ -1,12 +1,14 @@
 //! The text of `aofkit list`.
 
 use std::fmt::{self, Write};
+use std::time::Duration;
 
 use super::envelope::Report;
 use super::lines::labelled;
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING};
 use crate::base::escape::ShownPath;
-use crate::base::units::{Bytes, Count, counted};
+use crate::base::units::{Bytes, Count, age, counted};
+use crate::ops::list::report::{AgeReport, SourceAge};
 use crate::ops::list::{Identity, ListReport, Listed, Made, State};
 
 /// Returns the report as text.
@@ -23,13 +25,17 @@ pub fn problems(report: &ListReport) -> String {
     for archive in &report.archives {
         let _ = problem(&mut out, archive);
     }
+    if let Some(age) = report.age.as_ref().filter(|age| !age.recent) {
+        let _ = ages(&mut out, report, age);
+    }
     out
 }
 
 fn write_text(out: &mut String, report: &ListReport) -> fmt::Result {
     let archives = &report.archives;
     if archives.is_empty() {
-        return writeln!(out, "{}: no archives", ShownPath(&report.directory));
+        writeln!(out, "{}: no archives", ShownPath(&report.directory))?;
+        return report.age.as_ref().map_or(Ok(()), |age| ages(out, report, age));
     }
     let identity = |archive: &Listed| archive.made.as_ref().map(|made| made.identity.clone());
     for group in archives.chunk_by(|a, b| identity(a) == identity(b)) {
@@ -42,7 +48,40 @@ fn write_text(out: &mut String, report: &ListReport) -> fmt::Result {
         let what = "verified when they were created; use --verify to verify them now";
         writeln!(out, "{} {what}", Styled(QUIET, "made:"))?;
     }
-    archives.iter().try_for_each(|archive| problem(out, archive))
+    archives.iter().try_for_each(|archive| problem(out, archive))?;
+    report.age.as_ref().map_or(Ok(()), |age| ages(out, report, age))
+}
+
+/// Writes the age of the newest good backup of each source, as an error if it is too old.
+fn ages(out: &mut String, report: &ListReport, limit: &AgeReport) -> fmt::Result {
+    if limit.sources.is_empty() {
+        let text = format!("{}: there is no backup", ShownPath(&report.directory));
+        return labelled(out, 0, (ERROR, "error:"), &text);
+    }
+    for SourceAge { source, archive, age_s, recent, .. } in &limit.sources {
+        let newest = archive
+            .as_deref()
+            .zip(*age_s)
+            .map(|(path, age_s)| (ShownPath(path), age(Duration::from_secs(age_s))));
+        match (newest, recent) {
+            (Some((path, age)), true) => {
+                let text = format!("{source}: the newest good backup is {age} old: {path}");
+                labelled(out, 0, (GOOD, "recent:"), &text)?;
+            }
+            (Some((path, age)), false) => {
+                let limit = &limit.max_age;
+                let text = format!(
+                    "{source}: the newest good backup is {age} old, and at most {limit} is allowed: {path}"
+                );
+                labelled(out, 0, (ERROR, "error:"), &text)?;
+            }
+            (None, _) => {
+                let text = format!("{source}: there is no good backup");
+                labelled(out, 0, (ERROR, "error:"), &text)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn problem(out: &mut String, archive: &Listed) -> fmt::Result {

@@ -12,6 +12,8 @@ pub mod convert;
 pub mod diff;
 pub mod digest;
 pub mod doctor;
+pub mod drill;
+pub mod drill_html;
 pub mod envelope;
 pub mod error;
 pub mod generate;

@@ -13,6 +13,7 @@ use crate::ops::convert::ConvertReport;
 use crate::ops::diff::DiffReport;
 use crate::ops::digest::DigestReport;
 use crate::ops::doctor::DoctorReport;
+use crate::ops::drill::report::{self as drill, DrillReport};
 use crate::ops::generate::GenerateReport;
 use crate::ops::history::HistoryReport;
 use crate::ops::into::IntoReport;
@@ -205,7 +206,8 @@ impl<R: HasOutcome> HasOutcome for Servers<R> {
 impl HasOutcome for ListReport {
     fn outcome(&self) -> Outcome {
         let is_bad = |state| matches!(state, State::Damaged | State::Unreadable);
-        Outcome::findings_if(self.archives.iter().any(|archive| is_bad(archive.state)))
+        let is_old = self.age.as_ref().is_some_and(|age| !age.recent);
+        Outcome::findings_if(is_old || self.archives.iter().any(|archive| is_bad(archive.state)))
     }
 }
 
@@ -219,6 +221,17 @@ impl HasOutcome for PruneReport {
             Outcome::Partial
         } else {
             Outcome::findings_if(self.has_problems())
+        }
+    }
+}
+
+impl HasOutcome for DrillReport {
+    fn outcome(&self) -> Outcome {
+        let count = |verdict| self.archives.iter().filter(|one| one.verdict == verdict).count();
+        let not_tried = count(drill::Verdict::NotTried);
+        match count(drill::Verdict::Failed) {
+            0 => Outcome::of_several(not_tried, self.archives.len(), Outcome::Done),
+            _ => Outcome::Findings,
         }
     }
 }

@@ -33,6 +33,13 @@ fn put_files(place: &Place) {
 }
 
 const CASES: &[(i32, &str)] = &[
+    (0, "drill sound.zip"),
+    (1, "drill broken.zip"),
+    (1, "drill made --each"),
+    (2, "drill empty"),
+    (2, "drill missing"),
+    (2, "drill sound.zip --scratch missing"),
+    (1, "list empty --max-age 26h"),
     (0, "verify sound.aof"),
     (0, "verify sound.aof other.aof"),
     (1, "verify damaged.aof"),

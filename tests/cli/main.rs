@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod access;
+mod alert_rules;
 mod archive;
 mod archive_input;
 mod backup;
@@ -19,6 +20,8 @@ mod convert;
 mod diff;
 mod diff_servers;
 mod doctor;
+mod drill;
+mod drill_server;
 mod envelope;
 mod exit_codes;
 mod failing;
@@ -32,11 +35,13 @@ mod json;
 mod json_docs;
 mod leftovers;
 mod limits;
+mod list_max_age;
 mod live;
 mod log;
 mod loss_events;
 mod losses;
 mod merge;
+mod metrics;
 mod newer;
 mod next_steps;
 mod one_judgement;

@@ -21,4 +21,5 @@ pub use job::Step;
 pub use options::BackupOptions;
 pub use plan::{BackupPlan, UnderWay};
 pub use report::{BackupReport, Compaction};
+pub(crate) use run::source_of;
 pub use run::{backup, backup_path, host};

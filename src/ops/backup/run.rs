@@ -9,6 +9,7 @@ use super::options::BackupOptions;
 use super::plan;
 use super::report::BackupReport;
 use crate::aof::log::{Layout, Log};
+use crate::archive::contents::Source;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::Progress;
 use crate::input::files::open_files;
@@ -38,6 +39,14 @@ pub fn backup_path(
         source.host = host();
     }
     backup(&log, None, &options, progress)
+}
+
+/// Returns the source of the log at `path`, of the server at `port` if that is known, without reading the log; `None` if
+/// there is no log, and no port is known either.
+pub(crate) fn source_of(path: &Path, port: Option<u16>) -> Option<Source> {
+    let place = open_files(path).and_then(|log| place_of(&log)).ok();
+    let source = Source { host: host(), port, path: place, ..Source::default() };
+    (source.port.is_some() || source.path.is_some()).then_some(source)
 }
 
 /// Returns the location of a log, which is the same for all paths that refer to it.

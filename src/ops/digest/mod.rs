@@ -1,5 +1,6 @@
 //! Computing the `DEBUG DIGEST` that a server would report for a log, without the server.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -45,6 +46,9 @@ pub struct DigestReport {
     pub fingerprint: String,
     /// The number of keys in all databases.
     pub keys: u64,
+    /// The number of keys by database.
+    #[serde(skip)]
+    pub(crate) by_database: BTreeMap<u32, u64>,
     /// The number of these keys whose values only a module can interpret, so that a server's digest may differ.
     pub undigested: u64,
     /// The number of commands in the log.
@@ -67,34 +71,57 @@ pub fn digest(
     options: &DigestOptions,
     progress: &dyn Progress,
 ) -> Result<DigestReport> {
+    digest_at(path, options, None, progress)
+}
+
+/// As [`digest()`], for a server whose digest leaves out fields of hashes that had expired by `hidden_until_ms`, in Unix
+/// milliseconds, although it has them.
+pub(in crate::ops) fn digest_at(
+    path: &Path,
+    options: &DigestOptions,
+    hidden_until_ms: Option<i64>,
+    progress: &dyn Progress,
+) -> Result<DigestReport> {
     let started = Instant::now();
     let log = open_log(path, progress)?;
-    let mut report = log.name_archive(digest_of(&log, options, progress))?;
+    let mut report = log.name_archive(digest_of(&log, options, hidden_until_ms, progress))?;
     report.elapsed_s = started.elapsed().as_secs_f64();
     Ok(report)
 }
 
-fn digest_of(log: &Log, options: &DigestOptions, progress: &dyn Progress) -> Result<DigestReport> {
+fn digest_of(
+    log: &Log,
+    options: &DigestOptions,
+    hidden_until_ms: Option<i64>,
+    progress: &dyn Progress,
+) -> Result<DigestReport> {
     let routing = route(log, &options.route, progress)?;
     let origin = routing.whole().origin().clone();
     let server = options.replay.server.unwrap_or_else(|| origin.reading());
     let (mut sum, mut fingerprint) = (Sum::default(), Fingerprint::default());
     let (mut keys, mut undigested) = (0_u64, 0_u64);
+    let mut by_database: BTreeMap<u32, u64> = BTreeMap::new();
     let stats = each_window(&routing, "replay", progress, |routed| {
         let make = |_, keyspace: &mut Keyspace<'_>| {
             let mut fingerprint = Fingerprint::default();
             fingerprint.add_all(keyspace, Detail::All);
             let sum = options.debug_digest.then(|| {
                 let mut sum = Sum::default();
-                sum.add_all(keyspace, Flavour::of_server(server));
+                sum.add_all(keyspace, Flavour { hidden_until_ms, ..Flavour::of_server(server) });
                 sum
             });
             let entries = keyspace.databases().flat_map(Db::entries);
             let opaque = entries.filter(|entry| is_a_modules(&entry.value)).count();
-            Ok((keyspace.len() as u64, opaque as u64, fingerprint, sum))
+            let databases = keyspace.databases().map(|db| (db.number(), db.len() as u64));
+            let databases: Vec<(u32, u64)> = databases.filter(|(_, keys)| *keys > 0).collect();
+            Ok((databases, opaque as u64, fingerprint, sum))
         };
-        let take = |_, (more, opaque, part, part_sum): (u64, u64, Fingerprint, Option<Sum>)| {
-            keys += more;
+        type Made = (Vec<(u32, u64)>, u64, Fingerprint, Option<Sum>);
+        let take = |_, (databases, opaque, part, part_sum): Made| {
+            for (db, more) in databases {
+                keys += more;
+                *by_database.entry(db).or_default() += more;
+            }
             undigested += opaque;
             fingerprint.join(&part);
             if let Some(part) = part_sum {
@@ -111,6 +138,7 @@ fn digest_of(log: &Log, options: &DigestOptions, progress: &dyn Progress) -> Res
         digest: options.debug_digest.then(|| sum.finish().to_string()),
         fingerprint: fingerprint.to_string(),
         keys,
+        by_database,
         undigested,
         failed: stats.failed.values().map(|(count, _)| count).sum(),
         lost_expiries: lost_expiries(&stats, log),

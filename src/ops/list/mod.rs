@@ -3,6 +3,7 @@
 //! An archive is identified by its metadata, not by its name. Only the metadata is read unless the archives are
 //! verified.
 
+pub mod age;
 mod identity;
 pub mod report;
 
@@ -51,6 +52,7 @@ pub fn list(directory: &Path, options: ListOptions, progress: &dyn Progress) -> 
     Ok(ListReport {
         directory: directory.to_owned(),
         archives,
+        age: None,
         elapsed_s: started.elapsed().as_secs_f64(),
     })
 }

@@ -16,8 +16,38 @@ pub struct ListReport {
     pub directory: PathBuf,
     /// The archives by source, then by time; those of unknown source come last.
     pub archives: Vec<Listed>,
+    /// The newest good backups compared with the maximum age, if one was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) age: Option<AgeReport>,
     /// The run time in seconds.
     pub elapsed_s: f64,
+}
+
+/// The newest good backups compared with a maximum age.
+#[derive(Debug, Clone, Serialize)]
+pub struct AgeReport {
+    /// The maximum age, as given.
+    pub max_age: String,
+    /// Whether there is a source, and each has a good backup that is not older.
+    pub recent: bool,
+    /// The sources that have backups, and the one that was asked for.
+    pub sources: Vec<SourceAge>,
+}
+
+/// The newest good backup of a source.
+#[derive(Debug, Clone, Serialize)]
+pub struct SourceAge {
+    /// The identity of the source.
+    pub source: String,
+    /// The path of its newest good backup, if it has one.
+    #[serde(serialize_with = "crate::base::escape::path_if_any")]
+    pub archive: Option<PathBuf>,
+    /// The time of the data in it.
+    pub created: Option<Timestamp>,
+    /// Its age in seconds.
+    pub age_s: Option<u64>,
+    /// Whether it is not older than the maximum age.
+    pub recent: bool,
 }
 
 /// An archive.

@@ -1,6 +1,7 @@
 //! Deciding which archives a policy retains.
 
 use super::policy::{Keep, KeepPolicy};
+use crate::ops::list::age::may_be_newest;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use serde::Serialize;
@@ -87,7 +88,7 @@ pub fn decide(
     let mut newest_first: Vec<usize> = (0..times.len()).collect();
     newest_first.sort_by_key(|&index| std::cmp::Reverse(times[index]));
     let (future, newest_first): (Vec<usize>, Vec<usize>) =
-        newest_first.into_iter().partition(|&index| times[index] > now);
+        newest_first.into_iter().partition(|&index| !may_be_newest(times[index], now));
     let newest = newest_first.first().map(|&index| times[index]);
     let limit = policy
         .within

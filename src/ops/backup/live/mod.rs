@@ -33,6 +33,7 @@ use crate::ops::backup::BackupReport;
 pub use crate::live::rewrite::Rewrite;
 pub use options::{BackupLiveOptions, LiveOptions, Strategy};
 pub use report::{LiveReport, PreviewReport, RestoreReport, Step};
+pub(crate) use taken::source_at;
 pub use taken::{Taken, back_up};
 
 /// Backs up a running server: `back_up` is called with the log as it was at one moment.

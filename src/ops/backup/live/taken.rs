@@ -24,23 +24,30 @@ impl Taken<'_> {
     ///
     /// A server on this machine is identified by the host name, as is a log that is backed up by its path.
     pub fn source(&self) -> Source {
-        let (host, port, socket) = match &self.server.address {
-            Address::Unix(path) => (host(), self.server.port, Some(path.clone())),
-            Address::Tcp { host: name, port } => {
-                let here = ["localhost", "127.0.0.1", "::1"].contains(&name.as_str());
-                (if here { host() } else { Some(name.clone()) }, *port, None)
-            }
-        };
+        let server = source_at(&self.server.address);
         Source {
-            host,
-            port: Some(port).filter(|&port| port != 0),
-            socket,
+            port: server.port.or(Some(self.server.port).filter(|&port| port != 0)),
             run_id: Some(self.server.run_id.clone()),
             role: Some(self.replication.role.clone()),
             replication_offset: self.replication.offset,
             server: Some(self.server.version.clone()),
             path: Some(self.snapshot.log.path.clone()),
             lag_bytes: self.replication.lag_bytes,
+            ..server
+        }
+    }
+}
+
+/// Returns what the address of a server says of a source, which is enough for its identity.
+pub(crate) fn source_at(address: &Address) -> Source {
+    match address {
+        Address::Unix(path) => {
+            Source { host: host(), socket: Some(path.clone()), ..Source::default() }
+        }
+        Address::Tcp { host: name, port } => {
+            let here = ["localhost", "127.0.0.1", "::1"].contains(&name.as_str());
+            let host = if here { host() } else { Some(name.clone()) };
+            Source { host, port: Some(*port).filter(|&port| port != 0), ..Source::default() }
         }
     }
 }
