@@ -17,6 +17,7 @@ mod exit;
 mod expired;
 mod extract;
 mod generate;
+mod get;
 mod history;
 mod hold;
 mod interrupt;
@@ -74,6 +75,7 @@ enum Command {
     Verify(verify::Verify),
     Log(log::Log),
     History(history::History),
+    Get(get::Get),
     Digest(digest::Digest),
     Diff(diff::Diff),
     Repair(repair::Repair),
@@ -126,6 +128,7 @@ pub fn main() -> Exit {
         Command::Merge(merge) => merge.run(&cli.common),
         Command::Log(log) => log.run(&cli.common),
         Command::History(history) => history.run(&cli.common),
+        Command::Get(get) => get.run(&cli.common),
         Command::Compress(compress) => compress.run(&cli.common),
         Command::Extract(extract) => extract.run(&cli.common),
         Command::Diff(diff) => diff.run(&cli.common),

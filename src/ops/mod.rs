@@ -13,6 +13,7 @@ pub mod digest;
 #[cfg(feature = "live")]
 pub mod doctor;
 pub mod generate;
+pub mod get;
 pub mod history;
 #[cfg(feature = "live")]
 pub mod into;

@@ -15,6 +15,7 @@ pub mod doctor;
 pub mod envelope;
 pub mod error;
 pub mod generate;
+pub mod get;
 pub mod history;
 pub mod hold;
 pub mod into;

@@ -14,6 +14,7 @@ use crate::ops::diff::DiffReport;
 use crate::ops::digest::DigestReport;
 use crate::ops::doctor::DoctorReport;
 use crate::ops::generate::GenerateReport;
+use crate::ops::get::GetReport;
 use crate::ops::history::HistoryReport;
 use crate::ops::into::IntoReport;
 use crate::ops::list::{ListReport, State};
@@ -116,6 +117,12 @@ impl HasOutcome for LogReport {
 impl HasOutcome for HistoryReport {
     fn outcome(&self) -> Outcome {
         Outcome::findings_if(self.events == 0)
+    }
+}
+
+impl HasOutcome for GetReport {
+    fn outcome(&self) -> Outcome {
+        Outcome::findings_if(self.found.is_empty())
     }
 }
 

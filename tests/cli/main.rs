@@ -24,6 +24,7 @@ mod exit_codes;
 mod failing;
 mod followed;
 mod force;
+mod get;
 mod history;
 mod in_use;
 mod input;

@@ -84,7 +84,8 @@ pub fn history(
     log.name_archive(history_of(&log, options, tell, progress))
 }
 
-fn history_of(
+/// Like [`history()`], for an opened log.
+pub(crate) fn history_of(
     log: &Log,
     options: &HistoryOptions,
     tell: &mut Tell<'_>,
