@@ -16,6 +16,7 @@ mod doctor;
 mod exit;
 mod expired;
 mod extract;
+mod find;
 mod generate;
 mod get;
 mod history;
@@ -76,6 +77,7 @@ enum Command {
     Log(log::Log),
     History(history::History),
     Get(get::Get),
+    Find(find::Find),
     Digest(digest::Digest),
     Diff(diff::Diff),
     Repair(repair::Repair),
@@ -129,6 +131,7 @@ pub fn main() -> Exit {
         Command::Log(log) => log.run(&cli.common),
         Command::History(history) => history.run(&cli.common),
         Command::Get(get) => get.run(&cli.common),
+        Command::Find(find) => find.run(&cli.common),
         Command::Compress(compress) => compress.run(&cli.common),
         Command::Extract(extract) => extract.run(&cli.common),
         Command::Diff(diff) => diff.run(&cli.common),

@@ -12,6 +12,7 @@ pub mod diff;
 pub mod digest;
 #[cfg(feature = "live")]
 pub mod doctor;
+pub mod find;
 pub mod generate;
 pub mod get;
 pub mod history;

@@ -14,6 +14,7 @@ pub mod digest;
 pub mod doctor;
 pub mod envelope;
 pub mod error;
+pub mod find;
 pub mod generate;
 pub mod get;
 pub mod history;

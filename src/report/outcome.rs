@@ -13,6 +13,7 @@ use crate::ops::convert::ConvertReport;
 use crate::ops::diff::DiffReport;
 use crate::ops::digest::DigestReport;
 use crate::ops::doctor::DoctorReport;
+use crate::ops::find::FindReport;
 use crate::ops::generate::GenerateReport;
 use crate::ops::get::GetReport;
 use crate::ops::history::HistoryReport;
@@ -123,6 +124,17 @@ impl HasOutcome for HistoryReport {
 impl HasOutcome for GetReport {
     fn outcome(&self) -> Outcome {
         Outcome::findings_if(self.found.is_empty())
+    }
+}
+
+impl HasOutcome for FindReport {
+    fn outcome(&self) -> Outcome {
+        let other = Outcome::findings_if(self.backups.is_empty());
+        Outcome::of_several(
+            self.failed.len(),
+            usize::try_from(self.inputs).unwrap_or(usize::MAX),
+            other,
+        )
     }
 }
 

@@ -22,6 +22,7 @@ mod doctor;
 mod envelope;
 mod exit_codes;
 mod failing;
+mod find;
 mod followed;
 mod force;
 mod get;
