@@ -37,8 +37,8 @@ pub fn text(report: &GetReport, full: bool) -> String {
     if let Some(why) = report.at.as_ref().and_then(|at| at.why.as_ref()) {
         let _ = writeln!(out, "\n{} {why}", Styled(QUIET, "position:"));
     }
-    if report.origin.is_inferred() {
-        let _ = writeln!(out, "written by {}", report.origin);
+    if let Some(origin) = report.origin.as_ref().filter(|origin| origin.is_inferred()) {
+        let _ = writeln!(out, "written by {origin}");
     }
     out
 }
@@ -56,6 +56,9 @@ pub fn absent(report: &GetReport) -> String {
     match &report.last_event {
         Some(event) => {
             let _ = writeln!(out, "the last write to it is {}", last(event));
+        }
+        None if report.by_filter => {
+            out.push_str("the key filter of the archive does not have it: it was never written\n");
         }
         None => out.push_str("no command before that writes to it\n"),
     }

@@ -126,6 +126,100 @@ fn logs_sets_and_rdbs_are_searched_too() {
 }
 
 #[test]
+fn an_archive_whose_filter_lacks_the_key_is_not_unpacked() {
+    let place = four_days();
+    let json = |key: &str| -> serde_json::Value {
+        let run = place.run(&["find", "--json", key, "archives"]);
+        serde_json::from_str(run.stdout.lines().last().unwrap()).unwrap()
+    };
+    assert_eq!(json("k")["by_filter"], 1);
+    assert_eq!(json("absent")["by_filter"], 4);
+    // A pattern needs the data.
+    assert_eq!(json("absen[t]")["by_filter"], 0);
+    // With the log in it destroyed, an archive still answers.
+    let mut bytes = place.read("archives/day-4.zip");
+    bytes[60] ^= 0xff;
+    place.put("damaged.zip", bytes);
+    let absent = ["get", "history"].map(|it| place.run(&[it, "k", "damaged.zip"]));
+    assert!(absent.iter().all(|run| run.code == Some(1)), "{absent:#?}");
+    assert!(absent[0].stderr.contains("the key filter of the archive does not have it"));
+    for args in [["get", "other"], ["history", "other"], ["find", "other"], ["find", "k*"]] {
+        let run = place.run(&[args[0], args[1], "damaged.zip"]);
+        assert_eq!(run.code, Some(2), "{args:?} {run:#?}");
+    }
+}
+
+/// Returns an archive of day 4 whose key filter was changed by `change`.
+fn with_filter(place: &Place, change: impl FnOnce(&mut [u8])) {
+    let mut bytes = place.read("archives/day-4.zip");
+    let at = bytes.windows(8).position(|it| it == b"AOFKEYS1").unwrap();
+    change(&mut bytes[at..at + 32]);
+    place.put("changed.zip", bytes);
+}
+
+#[test]
+fn a_filter_that_cannot_be_used_never_answers() {
+    let place = four_days();
+    let answers = |key: &str| {
+        let run = place.run(&["find", "--json", key, "changed.zip"]);
+        let summary: serde_json::Value =
+            serde_json::from_str(run.stdout.lines().last().unwrap()).unwrap();
+        (run.code, summary["by_filter"].as_u64())
+    };
+    with_filter(&place, |_| {});
+    assert_eq!(answers("absent"), (Some(1), Some(1)));
+    // The first: the version. The others: the bits, which the checksums of the entry and of the filter cover.
+    for byte in [7, 16, 20, 31] {
+        with_filter(&place, |filter| filter[byte] ^= 1);
+        // The archive is read, and refused because of the damage.
+        assert_eq!(answers("absent").1, Some(0), "{byte}");
+        let run = place.run(&["verify", "changed.zip"]);
+        assert_eq!(run.code, Some(1), "{run:#?}");
+        assert!(run.stdout.contains("aofkit.keys"), "{run:#?}");
+    }
+}
+
+#[test]
+fn a_filter_is_no_file_of_the_log() {
+    let place = four_days();
+    assert_eq!(place.run(&["extract", "archives/day-4.zip", "-o", "out"]).code, Some(0));
+    let names: Vec<_> =
+        fs::read_dir(place.path("out")).unwrap().map(|it| it.unwrap().file_name()).collect();
+    assert_eq!(names, ["appendonly.aof"]);
+    assert_eq!(place.run(&["verify", "archives/day-4.zip"]).code, Some(0));
+}
+
+#[test]
+fn an_archive_of_scripts_and_unknown_commands_has_no_filter() {
+    let place = Place::new();
+    place.put(
+        "a.aof",
+        [command(&["SET", "a", "1"]), command(&["JSON.SET", "k", "$", "1"])].concat(),
+    );
+    assert_eq!(place.run(&["compress", "a.aof", "-o", "a.zip"]).code, Some(0));
+    assert!(!place.read("a.zip").windows(8).any(|it| it == b"AOFKEYS1"));
+    let run = place.run(&["find", "k", "a.zip"]);
+    assert_eq!(run.code, Some(0), "{run:#?}");
+}
+
+#[test]
+fn a_filter_has_the_keys_of_an_rdb_and_of_deleted_keys() {
+    let place = Place::new();
+    let log =
+        [command(&["SET", "k", "v"]), command(&["SET", "gone", "v"]), command(&["DEL", "gone"])];
+    place.put("a.aof", log.concat());
+    assert_eq!(place.run(&["compact", "a.aof", "-o", "k.rdb", "--format", "rdb"]).code, Some(0));
+    for (input, archive, gone) in [("a.aof", "a.zip", 0), ("k.rdb", "k.zip", 1)] {
+        assert_eq!(place.run(&["compress", input, "-o", archive]).code, Some(0));
+        assert_eq!(place.run(&["find", "-q", "k", archive]).code, Some(0), "{archive}");
+        let run = place.run(&["find", "--json", "gone", archive]);
+        let summary: serde_json::Value =
+            serde_json::from_str(run.stdout.lines().last().unwrap()).unwrap();
+        assert_eq!(summary["by_filter"], gone, "{archive}");
+    }
+}
+
+#[test]
 fn what_cannot_be_read_is_named() {
     let place = four_days();
     place.put("archives/broken.zip", b"PK\x03\x04 and nothing else");

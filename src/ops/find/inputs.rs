@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use crate::aof::log::Log;
 use crate::base::error::Result;
 use crate::base::failure::Failure;
+use crate::input::archive::key_filter::lacks_key;
 use crate::input::archive::read_contents;
 use crate::input::{Input, open};
 use crate::ops::list::{Identity, archives_in};
@@ -21,11 +22,14 @@ pub(super) struct Searched {
     pub(super) time: Option<Timestamp>,
     /// Its source, if it is known.
     pub(super) source: Option<Identity>,
+    /// Whether it does not have the key, by the key filter of the archive.
+    pub(super) lacks_key: bool,
 }
 
-/// Returns what `paths` refer to, newest first, and what cannot be opened. A directory with archives is searched for these,
+/// Returns what `paths` refer to, newest first, and what cannot be opened. `key` is the key that is searched, if it is one. A
+/// directory with archives is searched for these,
 /// and any other directory is taken for a log.
-pub(super) fn inputs(paths: &[PathBuf]) -> (Vec<Searched>, Vec<Failure>) {
+pub(super) fn inputs(paths: &[PathBuf], key: Option<&[u8]>) -> (Vec<Searched>, Vec<Failure>) {
     let mut all = Vec::new();
     let mut failed = Vec::new();
     for path in paths {
@@ -36,7 +40,7 @@ pub(super) fn inputs(paths: &[PathBuf]) -> (Vec<Searched>, Vec<Failure>) {
         }
     }
     let mut searched = Vec::new();
-    let opened: Vec<_> = all.par_iter().map(|path| (path, look_at(path))).collect();
+    let opened: Vec<_> = all.par_iter().map(|path| (path, look_at(path, key))).collect();
     for (path, looked) in opened {
         match looked {
             Ok(found) => searched.push(found),
@@ -51,7 +55,7 @@ fn archives_below(path: &Path) -> Result<Vec<PathBuf>> {
     if path.is_dir() { archives_in(path) } else { Ok(Vec::new()) }
 }
 
-fn look_at(path: &Path) -> Result<Searched> {
+fn look_at(path: &Path, key: Option<&[u8]>) -> Result<Searched> {
     let (time, source) = match open(path)? {
         Input::Archive(archive) => {
             let contents = read_contents(&archive)?;
@@ -61,7 +65,8 @@ fn look_at(path: &Path) -> Result<Searched> {
         Input::Log(log) => (last_change(&log), None),
         Input::Broken(broken) => return Err(broken.into()),
     };
-    Ok(Searched { path: path.to_owned(), time, source })
+    let lacks_key = key.is_some_and(|key| lacks_key(path, key));
+    Ok(Searched { path: path.to_owned(), time, source, lacks_key })
 }
 
 fn modified(path: &Path) -> Option<Timestamp> {

@@ -63,9 +63,11 @@ pub fn find(
     progress: &dyn Progress,
 ) -> Result<FindReport> {
     let started = Instant::now();
-    let (searched, mut failed) = inputs(paths);
+    let key = options.pattern.text();
+    let (searched, mut failed) = inputs(paths, key.as_deref());
     progress.check()?;
     let count = searched.len() + failed.len();
+    let by_filter = searched.iter().filter(|input| input.lacks_key).count() as u64;
     let mut backups: Vec<Backup> = Vec::new();
     let mut last: HashMap<Option<Identity>, usize> = HashMap::new();
     for input in searched {
@@ -92,6 +94,7 @@ pub fn find(
     Ok(FindReport {
         inputs: count as u64,
         with_keys: found.len() as u64,
+        by_filter,
         failed,
         elapsed_s: started.elapsed().as_secs_f64(),
         backups: found,
@@ -104,6 +107,9 @@ fn read(
     asked: &BTreeMap<Place, (KeyState, u128)>,
     progress: &dyn Progress,
 ) -> Result<Matches> {
+    if input.lacks_key {
+        return Ok(Matches::default());
+    }
     let log = open_log(&input.path, progress)?;
     log.name_archive(search(&log, options, asked, progress))
 }

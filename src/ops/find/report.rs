@@ -17,6 +17,8 @@ pub struct FindReport {
     pub inputs: u64,
     /// The number of those with a matching key.
     pub with_keys: u64,
+    /// The number of archives that were not unpacked, because their key filter does not have the key.
+    pub by_filter: u64,
     /// The inputs that could not be read.
     pub failed: Vec<Failure>,
     /// The run time in seconds.

@@ -23,6 +23,7 @@ use crate::base::escape::{Text, quote};
 use crate::base::next_step::{Action, NextStep, path_arg};
 use crate::base::progress::Progress;
 use crate::base::server::Server;
+use crate::input::archive::key_filter::lacks_key;
 use crate::input::open_log;
 use crate::keyspace::fingerprint::{Detail, Fingerprint};
 use crate::keyspace::{Db, Keyspace};
@@ -67,8 +68,11 @@ pub struct GetReport {
     pub other_dbs: Vec<u32>,
     /// The last command that wrote or deleted the key, if no database has it and a command did.
     pub last_event: Option<LastEvent>,
-    /// The server that wrote the log, as far as the log says.
-    pub origin: Origin,
+    /// Whether the key filter of the archive answered that the key was never written, so that the log was not read.
+    pub by_filter: bool,
+    /// The server that wrote the log, as far as the log says; `None` if it was not read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
     /// What to do next.
     pub next_steps: Vec<NextStep>,
 }
@@ -149,6 +153,9 @@ fn text<S: Serializer>(key: &[u8], serializer: S) -> std::result::Result<S::Ok, 
 /// When the log cannot be opened, is damaged other than by a torn end, or cannot be replayed as far as the key is
 /// concerned; and when the position is not in it. That the key is not there is part of the result.
 pub fn get(path: &Path, options: &GetOptions, progress: &dyn Progress) -> Result<GetReport> {
+    if lacks_key(path, &options.key) {
+        return Ok(GetReport { by_filter: true, ..GetReport::empty(path, &options.key) });
+    }
     let log = open_log(path, progress)?;
     log.name_archive(get_of(&log, options, progress))
 }
@@ -184,14 +191,11 @@ fn get_of(log: &Log, options: &GetOptions, progress: &dyn Progress) -> Result<Ge
     let is_wanted = |found: &FoundKey| options.dbs.is_empty() || options.dbs.contains(&found.db);
     let (found, others): (Vec<_>, Vec<_>) = all.into_iter().partition(is_wanted);
     let mut report = GetReport {
-        path: log.path.clone(),
-        key: options.key.clone(),
         at: at.map(GetPoint::from_state),
         found,
         other_dbs: others.iter().map(|found| found.db).collect(),
-        last_event: None,
-        origin,
-        next_steps: Vec::new(),
+        origin: Some(origin),
+        ..GetReport::empty(&log.path, &options.key)
     };
     if report.found.is_empty() {
         report.last_event = last_event(log, &read, options, progress)?;
@@ -266,6 +270,20 @@ impl GetPoint {
 }
 
 impl GetReport {
+    fn empty(path: &Path, key: &[u8]) -> GetReport {
+        GetReport {
+            path: path.to_owned(),
+            key: key.to_owned(),
+            at: None,
+            found: Vec::new(),
+            other_dbs: Vec::new(),
+            last_event: None,
+            by_filter: false,
+            origin: None,
+            next_steps: Vec::new(),
+        }
+    }
+
     /// Returns the steps for a key that is not there.
     fn steps(&self) -> Vec<NextStep> {
         if self.last_event.is_none() {
