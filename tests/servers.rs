@@ -15,6 +15,7 @@ mod servers {
     pub(crate) mod diff_live;
     pub(crate) mod docs;
     pub(crate) mod generate;
+    pub(crate) mod get;
     pub(crate) mod into;
     pub(crate) mod keyspace_rdb;
     pub(crate) mod live;
@@ -49,6 +50,7 @@ fn main() {
         servers::diff_live::trials(),
         servers::docs::trials(),
         servers::generate::trials(),
+        servers::get::trials(),
         servers::into::trials(),
         servers::keyspace_rdb::trials(),
         servers::live::trials(),

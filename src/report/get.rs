@@ -62,7 +62,7 @@ pub fn absent(report: &GetReport) -> String {
         }
         None => out.push_str("no command before that writes to it\n"),
     }
-    let _ = alternatives(&mut out, &report.next_steps);
+    let _ = alternatives(&mut out, &report.next);
     out
 }
 

@@ -269,6 +269,22 @@ fn unknown_and_module_values_are_named() {
 }
 
 #[test]
+fn a_value_of_a_module_becomes_a_restore() {
+    let place = Place::new();
+    place.put("m.rdb", content::rdb("REDIS0012", &[content::key("graphdata")]));
+    let run = place.run(&["get", "m", "m.rdb"]);
+    assert!(run.stdout.contains("type        value of the module graphdata, "), "{run:#?}");
+    let output = place.command().args(["get", "--resp", "m", "m.rdb"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let start = [command(&["SELECT", "0"]), command(&["DEL", "m"])].concat();
+    let restore = output.stdout.strip_prefix(&start[..]).unwrap();
+    assert!(restore.starts_with(b"*6\r\n$7\r\nRESTORE\r\n$1\r\nm\r\n$1\r\n0\r\n$"), "{output:?}");
+    assert!(restore.ends_with(b"\r\n$7\r\nREPLACE\r\n$6\r\nABSTTL\r\n"), "{output:?}");
+    let run = place.run(&["get", "--raw", "m", "m.rdb"]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{run:#?}");
+}
+
+#[test]
 fn a_key_is_read_from_an_archive() {
     let place = place();
     assert_eq!(place.run(&["compress", "a.aof", "-o", "a.zip"]).code, Some(0));

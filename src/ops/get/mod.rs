@@ -74,7 +74,7 @@ pub struct GetReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
     /// What to do next.
-    pub next_steps: Vec<NextStep>,
+    pub next: Vec<NextStep>,
 }
 
 /// A position in a log that a state is taken at.
@@ -199,7 +199,7 @@ fn get_of(log: &Log, options: &GetOptions, progress: &dyn Progress) -> Result<Ge
     };
     if report.found.is_empty() {
         report.last_event = last_event(log, &read, options, progress)?;
-        report.next_steps = report.steps();
+        report.next = report.steps();
     }
     Ok(report)
 }
@@ -280,7 +280,7 @@ impl GetReport {
             last_event: None,
             by_filter: false,
             origin: None,
-            next_steps: Vec::new(),
+            next: Vec::new(),
         }
     }
 
