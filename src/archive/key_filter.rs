@@ -130,7 +130,7 @@ fn positions(hash: u64, bits: u64) -> impl Iterator<Item = u64> {
     let step = hash.rotate_left(32).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     (0..PROBES).map(move |probe| {
         let mixed = hash.wrapping_add(probe.wrapping_mul(step));
-        let scaled = u128::from(mixed) * u128::from(bits) >> 64;
+        let scaled = (u128::from(mixed) * u128::from(bits)) >> 64;
         // It is less than `bits`.
         u64::try_from(scaled).unwrap_or_default()
     })

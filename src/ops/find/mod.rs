@@ -4,6 +4,7 @@
 //! the next older backup of the same source, so that memory does not depend on the number of keys.
 
 mod inputs;
+mod options;
 pub mod report;
 mod search;
 
@@ -11,6 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::time::Instant;
 
+pub use options::FindOptions;
 pub use report::{Change, FindReport, FoundBackup, Hit};
 
 use self::inputs::{Searched, inputs};
@@ -18,27 +20,10 @@ use self::search::{Matches, Place, search};
 use crate::analysis::key_state::KeyState;
 use crate::base::error::{ErrorKind, Result};
 use crate::base::failure::Failure;
-use crate::base::glob::Glob;
 use crate::base::progress::Progress;
 use crate::input::open_log;
 use crate::ops::get::short;
 use crate::ops::list::Identity;
-use crate::replay::{ReplayOptions, RouteOptions};
-
-/// Options of [`find`].
-#[derive(Debug, Clone)]
-pub struct FindOptions {
-    /// The pattern of the key names.
-    pub pattern: Glob,
-    /// The databases; empty for all.
-    pub dbs: Vec<u32>,
-    /// The maximum number of keys that are reported for a backup.
-    pub limit: usize,
-    /// Options for reading logs.
-    pub route: RouteOptions,
-    /// Options for replaying their commands.
-    pub replay: ReplayOptions,
-}
 
 /// A backup that was searched.
 struct Backup {

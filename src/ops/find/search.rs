@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::FindOptions;
+use super::options::FindOptions;
 use crate::analysis::key_state::KeyState;
 use crate::aof::log::Log;
 use crate::base::error::Result;
