@@ -88,7 +88,9 @@
 //!   *merge*: two data sets, routed together and joined shard by shard.
 //! - *digest*: the same replay, with nothing written. *diff*: two logs, routed together, compared shard by shard; a
 //!   running server is asked for the keys of each shard through `live`.
-//! - *log*: `aof::scan`, one window at a time. *history*: the one shard of a key, replayed twice and observed.
+//! - *log*: `aof::scan`, one window at a time. *history*: the one shard of a key, replayed twice and observed. *get*: that
+//!   shard up to a position. *find*: the same for each of several backups, unless the key filter of an archive (made by
+//!   *compress* from `command::key_names`) answers.
 //! - *compress*: each part is read as for *verify*; `ops::compress` writes it into a zip through `archive`, reads that back
 //!   and publishes it. Other operations extract an archive to a temporary directory, in which the rules for directories find
 //!   the log (`input::archive`); *verify* of an archive that aofkit made reads its entries as streams.

@@ -16,6 +16,7 @@ mod servers {
     pub(crate) mod docs;
     pub(crate) mod drill;
     pub(crate) mod generate;
+    pub(crate) mod get;
     pub(crate) mod into;
     pub(crate) mod keyspace_rdb;
     pub(crate) mod live;
@@ -51,6 +52,7 @@ fn main() {
         servers::docs::trials(),
         servers::drill::trials(),
         servers::generate::trials(),
+        servers::get::trials(),
         servers::into::trials(),
         servers::keyspace_rdb::trials(),
         servers::live::trials(),

@@ -10,6 +10,8 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::key_filter::KEY_FILTER;
+
 /// The name of the entry.
 pub const CONTENTS: &str = "aofkit.json";
 
@@ -156,6 +158,15 @@ pub struct Contents {
     /// The fingerprint of the data set, if computed (`aofkit digest` prints the same).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<String>,
+    /// The SHA-256 of the key filter, in hexadecimal digits. Absent if the archive has none: its log may have keys whose
+    /// names are not known, as those of scripts and modules, or has too many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_filter_sha256: Option<String>,
+}
+
+/// Returns whether an entry belongs to the archive itself, and is no file of the log.
+pub(crate) fn is_metadata(name: &str) -> bool {
+    name == CONTENTS || name == KEY_FILTER
 }
 
 impl Contents {

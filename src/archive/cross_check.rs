@@ -8,7 +8,8 @@ use std::io::{Cursor, Read};
 
 use zip::ZipArchive;
 
-use super::contents::{CONTENTS, CONTENTS_BYTES, Contents};
+use super::contents::{CONTENTS, CONTENTS_BYTES, Contents, SCHEMA};
+use super::key_filter::{KEY_FILTER, MOST_BYTES};
 use super::read::Opened;
 use super::report::ArchiveFinding;
 use crate::base::level::Level;
@@ -49,11 +50,28 @@ fn read(bytes: &[u8]) -> zip::result::ZipResult<Seen> {
 /// Returns the metadata of an archive, if it has any, without reading anything else.
 pub(crate) fn contents(bytes: &[u8]) -> Option<Contents> {
     let mut zip = ZipArchive::new(Cursor::new(bytes)).ok()?;
-    let entry = zip.by_name(CONTENTS).ok()?;
-    if entry.size() > CONTENTS_BYTES {
+    serde_json::from_slice(&entry(&mut zip, CONTENTS, CONTENTS_BYTES)?).ok()
+}
+
+/// Returns the bytes of the key filter of an archive that aofkit made, without reading anything else but its metadata;
+/// `None` if it has none that this version can use.
+pub(crate) fn key_filter(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut zip = ZipArchive::new(Cursor::new(bytes)).ok()?;
+    let contents = entry(&mut zip, CONTENTS, CONTENTS_BYTES)?;
+    let contents: Contents = serde_json::from_slice(&contents).ok()?;
+    if contents.schema > SCHEMA || contents.key_filter_sha256.is_none() {
         return None;
     }
-    let mut text = Vec::new();
-    entry.take(CONTENTS_BYTES).read_to_end(&mut text).ok()?;
-    serde_json::from_slice(&text).ok()
+    entry(&mut zip, KEY_FILTER, MOST_BYTES)
+}
+
+/// Returns the content of an entry of at most `most` bytes.
+fn entry(zip: &mut ZipArchive<Cursor<&[u8]>>, name: &str, most: u64) -> Option<Vec<u8>> {
+    let entry = zip.by_name(name).ok()?;
+    if entry.size() > most {
+        return None;
+    }
+    let mut content = Vec::new();
+    entry.take(most).read_to_end(&mut content).ok()?;
+    Some(content)
 }

@@ -14,6 +14,7 @@
 //! | [`writer`], [`records`], [`deflate`] | the zip as it is written; deflate on all cores as one stream |
 //! | [`read`], [`decompress`] | the zip as it is read, made by aofkit or not; one entry in bounded memory |
 //! | [`self_check`], [`cross_check`] | an archive compared with its description, with a second reader |
+//! | `key_filter` | the names of the keys in an archive, for searching it without unpacking it |
 //! | [`report`] | what verification and compression report |
 //!
 //! Both crates for zips stay: `rawzip` gives every field as it is stored, which the byte-exact checks need and `zip` hides;
@@ -24,6 +25,7 @@ pub mod contents;
 pub mod cross_check;
 pub mod decompress;
 pub mod deflate;
+pub(crate) mod key_filter;
 pub mod method;
 pub mod names;
 pub mod read;

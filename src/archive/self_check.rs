@@ -9,7 +9,8 @@ use std::ops::Range;
 
 use crc_fast::{CrcAlgorithm, checksum};
 
-use super::contents::{CONTENTS, Contents, SCHEMA};
+use super::contents::{Contents, SCHEMA, is_metadata};
+use super::key_filter::{KEY_FILTER, KeyFilter};
 use super::read::{Located, Opened};
 use super::records::Entry;
 use super::report::{ArchiveFinding, EntryReport};
@@ -103,7 +104,21 @@ pub(crate) fn files(
             wrong(&file.name, "it contains other commands or keys than when it was compressed");
         }
     }
-    for located in opened.entries.iter().filter(|located| located.raw != CONTENTS) {
+    let filter = opened.entries.iter().zip(entries).find(|(it, _)| it.raw == KEY_FILTER);
+    match (filter, &contents.key_filter_sha256) {
+        (None, None) => {}
+        (None, Some(_)) => wrong(KEY_FILTER, "it should be in the archive, and is not"),
+        (Some(_), None) => wrong(KEY_FILTER, "it was not written with the others"),
+        (Some((_, read)), Some(sha256)) if read.sha256 != *sha256 => {
+            wrong(KEY_FILTER, "SHA-256 mismatch");
+        }
+        (Some((located, _)), Some(_)) => {
+            if KeyFilter::open(opened.packed(located)).is_none() {
+                wrong(KEY_FILTER, "it is not a key filter of this version");
+            }
+        }
+    }
+    for located in opened.entries.iter().filter(|located| !is_metadata(&located.raw)) {
         if contents.files.iter().all(|file| file.name != located.raw) {
             wrong(&located.name, "it was not compressed with the others");
         }

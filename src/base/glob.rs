@@ -19,6 +19,20 @@ impl Glob {
         !self.0.iter().any(|byte| b"*?[\\".contains(byte))
     }
 
+    /// Returns the only text that the pattern matches; `None` if it may match several.
+    pub(crate) fn text(&self) -> Option<Vec<u8>> {
+        let mut text = Vec::with_capacity(self.0.len());
+        let mut bytes = self.0.iter();
+        while let Some(byte) = bytes.next() {
+            match byte {
+                b'*' | b'?' | b'[' => return None,
+                b'\\' => text.push(*bytes.next()?),
+                byte => text.push(*byte),
+            }
+        }
+        Some(text)
+    }
+
     /// Returns whether the pattern matches the whole text.
     pub fn matches(&self, text: &[u8]) -> bool {
         let (mut pattern, mut text) = (&self.0[..], text);

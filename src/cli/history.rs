@@ -1,7 +1,6 @@
 //! `aofkit history`.
 
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -9,9 +8,9 @@ use clap::Args;
 use super::args::{Common, ReplayArgs};
 use super::exit::Exit;
 use super::output::{Lines, message};
+use super::parse::key_name;
 use super::progress::Bar;
 use crate::base::error::Result;
-use crate::base::escape::unquote;
 use crate::ops::history::{Event, HistoryOptions, HistoryReport, history};
 use crate::report;
 use crate::report::JsonLines;
@@ -50,8 +49,7 @@ Exit codes: 0 done; 1 no command of the log writes to this key; 2 failed.";
 
 impl History {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
-        let key = self.key.as_bytes();
-        let key = unquote(key).unwrap_or_else(|| key.to_vec());
+        let key = key_name(&self.key);
         let options = HistoryOptions {
             key: key.clone(),
             dbs: self.db.clone(),
@@ -60,9 +58,10 @@ impl History {
         };
         let (mut lines, mut json) = (Lines::default(), JsonLines::<HistoryReport>::default());
         let mut add_event = |event: &Event<'_>| {
-            lines.add(|out| match common.json {
-                true => json.line("event", event, out),
-                false => report::history::event(event, &key, self.full, out),
+            lines.add(|out| match (common.json, common.quiet) {
+                (true, _) => json.line("event", event, out),
+                (false, false) => report::history::event(event, &key, self.full, out),
+                (false, true) => {}
             })
         };
         let bar = Bar::beside_lines(common);
@@ -73,6 +72,7 @@ impl History {
         let report = report?;
         match (common.json, report.events) {
             (true, _) => lines.add(|out| json.summary(&report, out))?,
+            (false, _) if common.quiet => {}
             (false, 0) => message(&format!(
                 "{} no command of the log writes to this key\n",
                 Styled(QUIET, "note:")

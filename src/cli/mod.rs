@@ -17,7 +17,9 @@ mod drill;
 mod exit;
 mod expired;
 mod extract;
+mod find;
 mod generate;
+mod get;
 mod history;
 mod hold;
 mod interrupt;
@@ -78,6 +80,8 @@ enum Command {
     Stats(stats::Stats),
     Log(log::Log),
     History(history::History),
+    Get(get::Get),
+    Find(find::Find),
     Digest(digest::Digest),
     Diff(diff::Diff),
     Repair(repair::Repair),
@@ -132,6 +136,8 @@ pub fn main() -> Exit {
         Command::Stats(stats) => stats.run(&cli.common),
         Command::Log(log) => log.run(&cli.common),
         Command::History(history) => history.run(&cli.common),
+        Command::Get(get) => get.run(&cli.common),
+        Command::Find(find) => find.run(&cli.common),
         Command::Compress(compress) => compress.run(&cli.common),
         Command::Extract(extract) => extract.run(&cli.common),
         Command::Diff(diff) => diff.run(&cli.common),

@@ -3,9 +3,12 @@
 use crate::analysis::position::Position;
 use crate::base::error;
 use crate::base::error::{Error, ErrorKind};
+use crate::base::escape::unquote;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 /// Parses a size in bytes: `1000`, `1000b`, and with units `k m g t` of 1000 or `kb mb gb tb` of
@@ -100,6 +103,12 @@ pub(super) fn parse_mode(text: &str) -> Result<u32, String> {
     let wrong = || format!("`{text}` is no mode of an archive; use 0600, 0640 or 0644");
     let mode = u32::from_str_radix(text, 8).map_err(|_| wrong())?;
     if mode & !0o666 != 0 || mode & 0o400 == 0 { Err(wrong()) } else { Ok(mode) }
+}
+
+/// Returns the key that an argument names; within double quotes, escapes as printed by redis-cli are decoded.
+pub(super) fn key_name(text: &OsStr) -> Vec<u8> {
+    let text = text.as_bytes();
+    unquote(text).unwrap_or_else(|| text.to_vec())
 }
 
 /// Parses `PART:OFFSET`, `#N`, or a time as [`parse_time`] takes it.

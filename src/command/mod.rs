@@ -22,6 +22,7 @@ mod geo;
 mod hash;
 mod hll;
 pub mod intact_ranges;
+pub(crate) mod key_names;
 mod keys;
 mod list;
 mod lookup;

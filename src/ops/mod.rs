@@ -14,7 +14,9 @@ pub mod digest;
 pub mod doctor;
 #[cfg(feature = "live")]
 pub mod drill;
+pub mod find;
 pub mod generate;
+pub mod get;
 pub mod history;
 #[cfg(feature = "live")]
 pub mod into;

@@ -79,8 +79,8 @@ pub fn end(report: &HistoryReport, out: &mut Vec<u8>) {
             }
         }
     }
-    if report.origin.is_inferred() {
-        let _ = writeln!(out, "written by {}", report.origin);
+    if let Some(origin) = report.origin.as_ref().filter(|origin| origin.is_inferred()) {
+        let _ = writeln!(out, "written by {origin}");
     }
 }
 

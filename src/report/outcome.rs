@@ -14,7 +14,9 @@ use crate::ops::diff::DiffReport;
 use crate::ops::digest::DigestReport;
 use crate::ops::doctor::DoctorReport;
 use crate::ops::drill::report::{self as drill, DrillReport};
+use crate::ops::find::FindReport;
 use crate::ops::generate::GenerateReport;
+use crate::ops::get::GetReport;
 use crate::ops::history::HistoryReport;
 use crate::ops::into::IntoReport;
 use crate::ops::list::{ListReport, State};
@@ -125,6 +127,23 @@ impl HasOutcome for LogReport {
 impl HasOutcome for HistoryReport {
     fn outcome(&self) -> Outcome {
         Outcome::findings_if(self.events == 0)
+    }
+}
+
+impl HasOutcome for GetReport {
+    fn outcome(&self) -> Outcome {
+        Outcome::findings_if(self.found.is_empty())
+    }
+}
+
+impl HasOutcome for FindReport {
+    fn outcome(&self) -> Outcome {
+        let other = Outcome::findings_if(self.backups.is_empty());
+        Outcome::of_several(
+            self.failed.len(),
+            usize::try_from(self.inputs).unwrap_or(usize::MAX),
+            other,
+        )
     }
 }
 

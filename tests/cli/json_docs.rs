@@ -194,6 +194,29 @@ impl Printed {
             [command(&["FUNCTION", "LOAD", code]), command(&["ARSET", "a", "0", "x"])].concat(),
         );
         place.put("open.aof", [sound(), command(&["MULTI"]), command(&["SET", "d", "4"])].concat());
+        let lines = [
+            "XADD s 1-1 f v",
+            "XGROUP CREATE s g 0",
+            "XREADGROUP GROUP g c STREAMS s >",
+            "ZADD z 1 m",
+            "SADD set m",
+            "RPUSH list x",
+            "HSET hash f v",
+            "ARSET array 0 x",
+            "HPEXPIREAT hash 4102444800000 FIELDS 1 f",
+            "SET string v PXAT 4102444800000",
+            "JSON.SET unknown $ 1",
+            "MULTI",
+            "SET last 1",
+            "EXEC",
+        ];
+        let every: Vec<Vec<u8>> =
+            lines.iter().map(|line| command(&line.split(' ').collect::<Vec<_>>())).collect();
+        place.put("every-type.aof", every.concat());
+        place.put(
+            "module.rdb",
+            super::content::rdb("REDIS0012", &[super::content::key("graphdata")]),
+        );
         for line in [
             "verify a.aof torn.aof damaged.aof html.aof open.aof missing",
             "stats missing a.aof",
@@ -220,6 +243,21 @@ impl Printed {
             "history a a.aof",
             "history key:1 a.aof",
             "history l a.aof",
+            "get a a.aof",
+            "get absent a.aof",
+            "get key:1 a.aof --at #5",
+            "get s every-type.aof --at #4",
+            "get z every-type.aof",
+            "get set every-type.aof",
+            "get list every-type.aof",
+            "get hash every-type.aof",
+            "get array every-type.aof",
+            "get string every-type.aof --at #13",
+            "get unknown every-type.aof",
+            "get m module.rdb",
+            "get u b.aof --db 7",
+            "find * every-type.aof damaged.aof",
+            "find * every-type.aof b.aof",
             "diff a.aof b.aof --list",
             "diff a.aof flush.aof --list",
             "diff a.aof flush.aof",
@@ -300,6 +338,7 @@ impl Printed {
             "verify port.zip",
             "backup flush.aof --to compacted-to --compact",
             "compress damaged.aof torn.aof missing -o to --damaged --name-template {name}.zip",
+            "find * a.zip",
             "verify a.zip",
             "extract a.zip -o extracted",
             "restore a.zip -o restored --for redis-6.2",

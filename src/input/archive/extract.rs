@@ -10,7 +10,8 @@ use super::contained::Contained;
 use super::verify::{
     Depth, Examined, Stage, access_of_archive, examine, open_archive, tell_layout,
 };
-use crate::archive::contents::CONTENTS;
+use crate::archive::contents::is_metadata;
+use crate::archive::read::Located;
 use crate::archive::report::{ArchiveFinding, ArchiveReport, ExtractReport};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::level::Level;
@@ -58,8 +59,8 @@ pub fn extract(
     }
     let access = access_of_archive(&mapping)?;
     let mut written = Vec::new();
-    for entry in opened.entries.iter().filter(|entry| !entry.is_directory && entry.raw != CONTENTS)
-    {
+    let is_file = |entry: &&Located| !entry.is_directory && !is_metadata(&entry.raw);
+    for entry in opened.entries.iter().filter(is_file) {
         let top = entry.raw.split('/').next().unwrap_or_default();
         if written.iter().all(|other| other != top) {
             written.push(top.to_owned());

@@ -4,12 +4,14 @@
 //! - [`inspect`], [`entry_stats`]: the content of one entry, inspected while it is decompressed.
 //! - [`contained`]: the log in an archive, chosen by the rules for a directory.
 //! - [`reading`]: the log in an archive, extracted to a temporary directory.
+//! - `key_filter`: what the key filter of an archive says.
 //! - [`mod@extract`]: extracts an archive to files.
 
 pub(crate) mod contained;
 pub mod entry_stats;
 pub mod extract;
 pub mod inspect;
+pub(crate) mod key_filter;
 pub(crate) mod reading;
 pub mod verify;
 

@@ -11,7 +11,9 @@ use super::contained::{Contained, EntryDamage};
 use super::inspect::{Expected, Inspected, Inspector, kept_failed};
 use crate::analysis::survey::NEWER_RDB;
 use crate::aof::log::Layout;
-use crate::archive::contents::{Arrangement, CONTENTS, CONTENTS_BYTES, Contents, FileRole};
+use crate::archive::contents::{
+    Arrangement, CONTENTS, CONTENTS_BYTES, Contents, FileRole, is_metadata,
+};
 use crate::archive::decompress::unpack;
 use crate::archive::read::{Located, Opened, is_zip, open_zip};
 use crate::archive::report::{ArchiveFinding, ArchiveReport, EntryKind, EntryReport};
@@ -183,7 +185,7 @@ pub(crate) fn examine(
 
 /// Returns what an entry should contain, by the metadata of the archive or by its name.
 fn expected(entry: &Located, contents: Option<&Contents>) -> Expected {
-    if entry.raw == CONTENTS && contents.is_some() {
+    if is_metadata(&entry.raw) && contents.is_some() {
         return Expected::Contents;
     }
     let record =
@@ -280,7 +282,7 @@ fn read_entry(
             create_directory(stage, entry)?;
             None
         }
-        Some(stage) if entry.raw != CONTENTS => Some(create(stage, entry)?),
+        Some(stage) if !is_metadata(&entry.raw) => Some(create(stage, entry)?),
         _ => None,
     };
     let heads = stage.is_some_and(|stage| stage.depth == Depth::Heads);

@@ -12,13 +12,14 @@ use crate::aof::scan_parallel;
 use crate::archive::contents::{
     Arrangement, CONTENTS, Contents, FileRecord, FileRole, SCHEMA, Source,
 };
+use crate::archive::key_filter::KEY_FILTER;
 use crate::archive::method::Method;
 use crate::archive::names::archive_name;
 use crate::archive::report::{CompressReport, Phase};
 use crate::archive::writer::{Packing, Writer};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::Progress;
-use crate::command::Tally;
+use crate::command::key_names::{KeyNames, TallyAndNames};
 use crate::disk::publish::{Existing, NewFile};
 use crate::disk::{Access, set_mode};
 use crate::input::archive::entry_stats::EntryStats;
@@ -285,7 +286,9 @@ pub fn pack(
     progress.phase("read", files.iter().map(|file| file.bytes.len() as u64).sum());
     let stored = |files: &[Packable<'_>]| files.iter().map(|file| file.bytes.len() as u64).sum();
     let before: u64 = stored(&files);
-    let records = files.iter_mut().map(|file| look(file, progress)).collect::<Result<Vec<_>>>()?;
+    let mut names = KeyNames::default();
+    let look_at = |file| look(file, &mut names, progress);
+    let records = files.iter_mut().map(look_at).collect::<Result<Vec<_>>>()?;
     let after_rdb = before - stored(&files);
     refuse_damage(log, &records, options)?;
     phases.push(Phase { name: "read", elapsed_s: reading.elapsed().as_secs_f64() });
@@ -302,8 +305,11 @@ pub fn pack(
         layout: arrangement(log, &records),
         files: records,
         fingerprint: options.fingerprint.clone(),
+        key_filter_sha256: None,
     };
-    let archive_bytes = write(file, &files, &mut contents, packing, &destination, progress)?;
+    let filter = names.finish();
+    let written = Content { files: &files, filter: filter.as_deref() };
+    let archive_bytes = write(file, &written, &mut contents, packing, &destination, progress)?;
     for part in &log.parts {
         part.file().check()?;
     }
@@ -329,9 +335,16 @@ pub fn pack(
     Ok(Packed { file, mode: options.mode, report, started })
 }
 
+/// What is written to an archive besides its metadata.
+struct Content<'l> {
+    files: &'l [Packable<'l>],
+    /// The bytes of the key filter.
+    filter: Option<&'l [u8]>,
+}
+
 fn write(
     mut file: NewFile,
-    files: &[Packable<'_>],
+    content: &Content<'_>,
     contents: &mut Contents,
     packing: Packing,
     destination: &Path,
@@ -340,7 +353,7 @@ fn write(
     let failed = |error| Error::io("write", destination, error);
     progress.phase("compress", contents.bytes());
     let mut writer = Writer::new(file.file(), contents.created);
-    for (file, record) in files.iter().zip(&mut contents.files) {
+    for (file, record) in content.files.iter().zip(&mut contents.files) {
         let written = writer
             .add(&file.name, file.bytes, packing, |bytes| {
                 progress.advance(bytes);
@@ -351,8 +364,12 @@ fn write(
         record.packed_bytes = written.packed_bytes;
         record.packed_crc32 = written.packed_crc32;
     }
-    let json = contents.to_bytes().map_err(|error| failed(error.into()))?;
     let stored = Packing { method: Method::Store, ..packing };
+    if let Some(filter) = content.filter {
+        let written = writer.add(KEY_FILTER, filter, stored, |_| Ok(())).map_err(failed)?;
+        contents.key_filter_sha256 = Some(hexadecimal(&written.sha256));
+    }
+    let json = contents.to_bytes().map_err(|error| failed(error.into()))?;
     writer.add(CONTENTS, &json, stored, |_| Ok(())).map_err(failed)?;
     let bytes = writer.finish().map_err(failed)?;
     Ok((file, bytes))
@@ -439,8 +456,30 @@ fn arrangement(log: &Log, records: &[FileRecord]) -> Arrangement {
     }
 }
 
-/// Reads a file from end to end and returns a summary of its content. Bytes after an RDB file are left out of `file`.
-fn look(file: &mut Packable<'_>, progress: &dyn Progress) -> Result<FileRecord> {
+/// Adds the names of the keys of an RDB.
+struct RdbNames<'n> {
+    names: &'n mut KeyNames,
+    scratch: Vec<u8>,
+}
+
+impl<'a> rdb::Visitor<'a> for RdbNames<'_> {
+    fn goes_on_at_broken_values(&self) -> bool {
+        true
+    }
+
+    fn key(&mut self, key: &rdb::Key<'a>) -> rdb::Want {
+        self.names.add(key.name.bytes(&mut self.scratch));
+        rdb::Want::Value
+    }
+}
+
+/// Reads a file from end to end and returns a summary of its content. Bytes after an RDB file are left out of `file`. The
+/// names of its keys are added to `names`.
+fn look(
+    file: &mut Packable<'_>,
+    names: &mut KeyNames,
+    progress: &dyn Progress,
+) -> Result<FileRecord> {
     let mut record = FileRecord {
         name: file.name.clone(),
         role: file.role,
@@ -464,7 +503,8 @@ fn look(file: &mut Packable<'_>, progress: &dyn Progress) -> Result<FileRecord> 
     let (mut start, mut end) = (0, file.content.len());
     let mut rdb = None;
     if part.starts_with_rdb() {
-        match part.read_rdb_in(file.content, &mut rdb::IgnoreDeep, progress) {
+        let mut visitor = RdbNames { names, scratch: Vec::new() };
+        match part.read_rdb_in(file.content, &mut visitor, progress) {
             Ok(reading) => {
                 start = usize::try_from(reading.len()).unwrap_or(file.content.len());
                 end = part.read_end(file.content, start);
@@ -473,20 +513,29 @@ fn look(file: &mut Packable<'_>, progress: &dyn Progress) -> Result<FileRecord> 
                     file.bytes = part.stored_bytes(end as u64);
                     record.bytes = file.bytes.len() as u64;
                 }
+                if reading.newer().is_some() {
+                    names.give_up();
+                }
                 rdb = Some(reading);
             }
             Err(damage) => {
                 part.mapping.check()?;
+                names.give_up();
                 EntryStats::broken_rdb(&damage).note_in(&mut record);
                 return Ok(record);
             }
         }
     }
     let touch = |range| part.mapping.prefault(range);
-    let scanned = scan_parallel(&file.content[..end], start, Tally::default, touch, progress);
+    let bytes = &file.content[..end];
+    let scanned = scan_parallel(bytes, start, TallyAndNames::default, touch, progress);
     part.mapping.check()?;
     progress.check()?;
-    let (tally, fault) = (scanned.sink, scanned.stop.fault);
+    let (TallyAndNames { tally, names: of_commands }, fault) = (scanned.sink, scanned.stop.fault);
+    names.join(of_commands);
+    if fault.is_some() {
+        names.give_up();
+    }
     let found = match &rdb {
         Some(reading) => EntryStats::after_rdb(reading, tally, fault),
         None => EntryStats::commands(0, tally, fault),

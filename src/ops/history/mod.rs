@@ -22,6 +22,7 @@ use crate::aof::log::Log;
 use crate::base::error::Result;
 use crate::base::progress::Progress;
 use crate::command::Position;
+use crate::input::archive::key_filter::lacks_key;
 use crate::input::open_log;
 use crate::keyspace::Keyspace;
 use crate::replay::pair::each_window;
@@ -62,7 +63,9 @@ pub struct HistoryReport {
     /// The places of the key at the end of the log.
     pub places: Vec<FinalKey>,
     /// The server that wrote the log, as far as the log says.
-    pub(crate) origin: Origin,
+    /// `None` if the key filter of an archive answered that there is no event, so that the log was not read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) origin: Option<Origin>,
 }
 
 /// A function that receives every event, in the order of the log.
@@ -80,11 +83,16 @@ pub fn history(
     tell: &mut Tell<'_>,
     progress: &dyn Progress,
 ) -> Result<HistoryReport> {
+    if lacks_key(path, &options.key) {
+        let path = path.to_owned();
+        return Ok(HistoryReport { path, events: 0, places: Vec::new(), origin: None });
+    }
     let log = open_log(path, progress)?;
     log.name_archive(history_of(&log, options, tell, progress))
 }
 
-fn history_of(
+/// Like [`history()`], for an opened log.
+pub(crate) fn history_of(
     log: &Log,
     options: &HistoryOptions,
     tell: &mut Tell<'_>,
@@ -102,7 +110,7 @@ fn history_of(
         };
         replay_watched(routed, &options.replay, progress, &Carries, take)
     })?;
-    let origin = routing.whole().origin().clone();
+    let origin = Some(routing.whole().origin().clone());
     let mut report =
         HistoryReport { path: log.path.clone(), events: 0, places: Vec::new(), origin };
     let telling = Mutex::new((tell, 0_u64));

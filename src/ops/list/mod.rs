@@ -58,7 +58,7 @@ pub fn list(directory: &Path, options: ListOptions, progress: &dyn Progress) -> 
 }
 
 /// Returns the files in a directory that have the extension of archives and not the prefix of unfinished ones.
-fn archives_in(directory: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn archives_in(directory: &Path) -> Result<Vec<PathBuf>> {
     let failed = |error| Error::io("list", directory, error);
     let mut paths = Vec::new();
     for entry in fs::read_dir(directory).map_err(failed)? {

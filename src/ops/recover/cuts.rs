@@ -413,7 +413,7 @@ fn at_time(log: &Log, timeline: &Timeline, ms: i64, progress: &dyn Progress) -> 
         }
     }
     let shown = shown_time;
-    Err(Error::new(ErrorKind::Usage, "the log ends before that time: nothing would be cut")
+    Err(Error::new(ErrorKind::Usage, "the log ends before that time")
         .at(&log.opened)
         .help(format!("its annotations go from {} to {}", shown(first), shown(last))))
 }

@@ -20,6 +20,7 @@
 //! | `unread` | the content after the point at which reading stopped |
 //! | `verdict` | the overall verdict on the log |
 //! | `cuts` | the byte ranges to remove for a choice |
+//! | `state_at` | the state at a position, for other operations |
 //! | `plan` | what a choice removes, joins or restores; writes nothing |
 //! | `apply` | writing what was planned, or predicting it for a dry run |
 //! | `data_set` | the data set of a plan that does not copy bytes |
@@ -83,6 +84,7 @@ mod run;
 mod search;
 mod server;
 mod snapshot_only;
+mod state_at;
 mod subject;
 mod thresholds;
 mod timeline;
@@ -108,6 +110,7 @@ pub(crate) use recovered::{Recovered, recover_with};
 pub(crate) use report::Answer;
 pub use report::{Done, PartSummary, RecoverReport};
 pub use run::recover;
+pub(crate) use state_at::{StateAt, state_at};
 pub use thresholds::{IN_NUMBER_KEYS, IN_NUMBER_RUN};
 pub use timeline::{Broken, Event, NewerRdb, PossibleFlush, Tail, TimeRange, Timeline, timeline};
 pub use unite::UnitedFunctions;
