@@ -24,4 +24,5 @@ pub mod prune;
 pub mod recover;
 pub mod repair;
 pub mod restore;
+pub(crate) mod stats;
 pub mod verify;
