@@ -30,6 +30,7 @@ pub(crate) mod repair_rdb;
 mod repair_set;
 pub mod restore;
 pub mod retention;
+pub mod stats_html;
 pub mod style;
 pub mod time;
 pub mod verify;
