@@ -1,8 +1,7 @@
 //! `aofkit drill`.
 
 use std::collections::BTreeMap;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -10,13 +9,12 @@ use jiff::Timestamp;
 
 use super::args::{Common, ReplayArgs};
 use super::exit::Exit;
+use super::html_file;
 use super::metrics::{MetricsArg, Recording};
 use super::output::message;
 use super::parse::{parse_duration, parse_mode};
-use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::error::Result;
 use crate::base::escape::ShownPath;
-use crate::disk::publish::{Existing, NewFile, check_writable};
-use crate::disk::{Access, OwnFile};
 use crate::ops::drill::drill;
 use crate::ops::drill::options::{DrillOptions, ServerOptions};
 use crate::ops::drill::report::{DrillReport, Drilled, Verdict};
@@ -84,7 +82,7 @@ impl Drill {
             replay: self.replaying.replay(common, None),
             now: Timestamp::now(),
         };
-        self.html.as_deref().map_or(Ok(()), check_html)?;
+        self.html.as_deref().map_or(Ok(()), |path| html_file::check(path, START))?;
         let key = ShownPath(&self.path).to_string();
         let recording = self.metrics.open()?;
         let begin = |file| Recording::begin(file, Job::Drill, vec![key.clone()], common);
@@ -96,7 +94,12 @@ impl Drill {
         let report = drilled?;
         let mut exit = Exit::after(&report);
         if let Some(path) = &self.html
-            && let Err(error) = write_html(path, &report, self.mode.unwrap_or(PRIVATE))
+            && let Err(error) = html_file::write(
+                path,
+                START,
+                &html(&report),
+                self.mode.unwrap_or(html_file::PRIVATE),
+            )
         {
             message(&format!(
                 "{} the HTML file was not written: {error}\n",
@@ -110,31 +113,6 @@ impl Drill {
         common.print_report(&report, exit != Exit::Done, || report::drill::text(&report))?;
         Ok(recording.map_or(exit, |recording| recording.exit(exit)))
     }
-}
-
-/// The mode of the HTML file if none is given: it names servers and paths.
-const PRIVATE: u32 = 0o600;
-
-/// Fails if another file than an earlier report is at `path`, or nothing can be written there.
-fn check_html(path: &Path) -> Result<()> {
-    check_writable(path)?;
-    match OwnFile::read(path, START.len() as u64)? {
-        Some(file) if !file.bytes.is_empty() && file.bytes != START.as_bytes() => {
-            Err(Error::new(ErrorKind::Refused, "this file is not a report of a drill")
-                .at(path)
-                .help("it would be overwritten: name another file, or remove this one"))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Writes the report, whole.
-fn write_html(path: &Path, report: &DrillReport, mode: u32) -> Result<()> {
-    check_html(path)?;
-    let mut file = NewFile::create(path, Existing::Overwrite, Access::PRIVATE)?;
-    let written = file.file().write_all(html(report).as_bytes());
-    written.map_err(|error| Error::io("write", path, error))?;
-    file.publish_with_mode(mode)
 }
 
 /// Returns the metrics of each source, and of what has none. Of several archives of a source, all must have passed, the time is

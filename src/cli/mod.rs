@@ -22,6 +22,7 @@ mod generate;
 mod get;
 mod history;
 mod hold;
+mod html_file;
 mod interrupt;
 mod into;
 mod list;

@@ -6,11 +6,14 @@ use clap::Args;
 
 use super::args::{Common, ReplayArgs};
 use super::exit::Exit;
+use super::html_file;
 use super::output::{message, print, print_json};
 use super::pick::data_directory;
-use crate::base::error::Result;
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::escape::typed;
 use crate::ops::stats::{SEPARATORS, StatsOptions, stats};
 use crate::report;
+use crate::report::stats_html::{START, page};
 
 /// Show what is written in a log, and which keys are there at its end
 ///
@@ -29,6 +32,9 @@ pub(super) struct Stats {
     /// The characters that separate the components of key names [default: : / | .]
     #[arg(long, value_name = "CHARACTERS", allow_hyphen_values = true)]
     separator: Option<String>,
+    /// Write the report to an HTML file: one file that needs nothing else, for one log
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     #[command(flatten)]
     replaying: ReplayArgs,
 }
@@ -37,9 +43,11 @@ const EXAMPLES: &str = "\
 Examples:
   aofkit stats /var/lib/redis/appendonlydir
   aofkit stats --writes-only --separator : appendonly.aof
+  aofkit stats --html report.html appendonly.aof
   aofkit stats --json dump.rdb | jq '.logs[0].present.by_type'
 
-Exit codes: 0 done; 2 nothing could be read; 3 some of several paths could not be read.";
+Exit codes: 0 done; 2 nothing could be read, or the HTML file not be written; 3 some of several paths could not be \
+read.";
 
 impl Stats {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
@@ -58,7 +66,17 @@ impl Stats {
             true => vec![data_directory("stats", common)?],
             false => self.paths.clone(),
         };
+        if let Some(path) = &self.html {
+            if paths.len() > 1 {
+                return Err(Error::new(ErrorKind::Usage, "--html takes one log")
+                    .help("make a report of each, in a file of its own"));
+            }
+            html_file::check(path, START)?;
+        }
         let run = common.with_bar(|bar| stats(&paths, &options, bar))?;
+        if let (Some(path), Some(report)) = (&self.html, run.logs.first()) {
+            html_file::write(path, START, &page(report, &command_line()), html_file::PRIVATE)?;
+        }
         if common.json {
             print_json(&run)?;
         } else if !common.quiet {
@@ -67,4 +85,10 @@ impl Stats {
         message(&report::stats::failures(&run));
         Ok(Exit::after(&run))
     }
+}
+
+/// Returns the command line of this process, as it is typed in a shell.
+fn command_line() -> String {
+    let arguments = std::env::args_os().skip(1).map(|argument| typed(argument.as_ref()));
+    std::iter::once("aofkit".to_owned()).chain(arguments).collect::<Vec<_>>().join(" ")
 }

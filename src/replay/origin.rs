@@ -57,6 +57,12 @@ impl Origin {
 }
 
 impl Origin {
+    /// Returns the origin of a log whose RDB names its server, for the tests of reports.
+    #[cfg(any(test, feature = "internals"))]
+    pub(crate) fn recorded(server: Server) -> Origin {
+        Origin { server, basis: Basis::Recorded, evidence: None, has_streams: false }
+    }
+
     /// Returns whether something in the log other than its layout requires the server.
     pub(crate) fn is_inferred(&self) -> bool {
         self.basis == Basis::Required

@@ -35,6 +35,7 @@ mod repair_set;
 pub mod restore;
 pub mod retention;
 pub(crate) mod stats;
+pub mod stats_html;
 pub mod style;
 pub mod time;
 pub mod verify;
