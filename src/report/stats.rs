@@ -8,7 +8,7 @@ use super::envelope::Report;
 use super::lines::wide_row;
 use super::style::{QUIET, STRONG, Styled};
 use super::time::local;
-use crate::base::escape::{Shown, ShownPath};
+use crate::base::escape::{Shown, ShownPath, for_terminal};
 use crate::base::units::{Bytes, Count, counted};
 use crate::ops::stats::report::{
     Effects, LargeKey, Name, PrefixKind, PrefixNode, Present, StatsReport, StatsRun, Timeline,
@@ -84,6 +84,9 @@ fn overview(out: &mut String, report: &StatsReport) -> fmt::Result {
     if report.torn_bytes > 0 {
         let torn = format!("{} of an unfinished command or transaction", Bytes(report.torn_bytes));
         wide_row(out, "not counted", &torn)?;
+    }
+    if let Some(reason) = &report.not_replayed {
+        wide_row(out, "not replayed", &for_terminal(reason))?;
     }
     if let Some(written) = &report.written {
         let transactions = match written.transactions.count {

@@ -219,7 +219,7 @@ impl Printed {
         );
         for line in [
             "verify a.aof torn.aof damaged.aof html.aof open.aof missing",
-            "stats missing a.aof",
+            "stats damaged.aof a.aof",
             "stats untimed.aof",
             "recover a.aof",
             "recover flush.aof",

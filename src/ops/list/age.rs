@@ -39,7 +39,7 @@ pub(in crate::ops) fn newest_good(
 
 /// The maximum age of the newest good backup of each source.
 #[derive(Debug, Clone)]
-pub struct AgeLimit {
+pub(crate) struct AgeLimit {
     /// The maximum age, as given.
     pub max_age: String,
     /// The earliest time that is not too old.
@@ -52,7 +52,7 @@ pub struct AgeLimit {
 
 impl ListReport {
     /// Removes the archives of other sources; those whose source is unknown because they cannot be read remain.
-    pub fn retain_source(&mut self, source: &str) {
+    pub(crate) fn retain_source(&mut self, source: &str) {
         self.archives.retain(|listed| match &listed.made {
             Some(made) => made.identity.to_string() == source,
             None => listed.state == State::Unreadable,
@@ -60,7 +60,7 @@ impl ListReport {
     }
 
     /// Compares the newest good backup of each source with a maximum age.
-    pub fn check_age(&mut self, limit: &AgeLimit) {
+    pub(crate) fn check_age(&mut self, limit: &AgeLimit) {
         let found = newest_good(&self.archives, limit.now);
         let age = |(source, newest): (String, Option<&Listed>)| {
             let created = newest.and_then(|newest| Some(newest.made.as_ref()?.created));

@@ -16,10 +16,11 @@ use std::time::Instant;
 
 use self::pattern::Patterns;
 pub(crate) use self::pattern::SEPARATORS;
+use self::prefixes::PatternSums;
 use self::replayed::{Counter, Counts};
 use self::report::{FunctionLibrary, Name, StatsReport, StatsRun};
 use crate::aof::log::Log;
-use crate::base::error::Result;
+use crate::base::error::{ErrorKind, Result};
 use crate::base::failure::Failure;
 use crate::base::progress::Progress;
 use crate::base::server::redis;
@@ -94,40 +95,63 @@ fn stats_of(log: &Log, options: &StatsOptions, progress: &dyn Progress) -> Resul
         torn_bytes: counted.torn_bytes,
         separators: String::from_utf8_lossy(&options.separators).into_owned(),
         written: (counted.written.commands > 0).then_some(counted.written),
+        not_replayed: None,
         effects: None,
         present: None,
         now_ms: options.now_ms,
         elapsed_s: 0.0,
     };
+    let mut is_replayed = false;
     if !options.writes_only {
-        let route_options = RouteOptions { keep_dead: true, ..options.route.clone() };
-        let routing = route(log, &route_options, progress)?;
-        let origin = routing.whole().origin().clone();
-        let server = options.replay.server.unwrap_or_else(|| origin.reading());
-        report.origin = Some(origin);
-        let counter = Counter { patterns: &patterns, server, now_ms: options.now_ms };
-        let mut all = Counts::new();
-        let stats = each_window(&routing, "replay", progress, |routed| {
-            let take = |_, counts: Counts| {
-                all.join(counts);
-                Ok(())
-            };
-            replay_watched(routed, &options.replay, progress, &counter, take)
-        })?;
-        let (mut effects, mut present, of_keys) = all.finish();
-        prefixes.join(of_keys);
-        effects.failed = stats.failed.values().map(|(count, _)| count).sum();
-        present.functions = functions(routing.whole())?;
-        report.effects = report.written.is_some().then_some(effects);
-        report.present = Some(present);
+        match replayed(log, &patterns, options, &mut report, progress) {
+            Ok(of_keys) => {
+                prefixes.join(of_keys);
+                is_replayed = true;
+            }
+            // What cannot be replayed, such as a script, is counted all the same. Damage was refused before.
+            Err(error) if error.kind() == ErrorKind::Refused && report.written.is_some() => {
+                report.not_replayed = Some(error.to_string());
+            }
+            Err(error) => return Err(error),
+        }
     }
-    let tree = prefixes.tree(!options.writes_only);
+    let tree = prefixes.tree(is_replayed);
     match (&mut report.written, &mut report.present) {
         (Some(written), _) => written.prefixes = tree,
         (None, Some(present)) => present.prefixes = Some(tree),
         (None, None) => {}
     }
     Ok(report)
+}
+
+/// Replays the log, completes the report, and returns the sums of keys by prefix.
+fn replayed(
+    log: &Log,
+    patterns: &Patterns,
+    options: &StatsOptions,
+    report: &mut StatsReport,
+    progress: &dyn Progress,
+) -> Result<PatternSums> {
+    let route_options = RouteOptions { keep_dead: true, ..options.route.clone() };
+    let routing = route(log, &route_options, progress)?;
+    let origin = routing.whole().origin().clone();
+    let server = options.replay.server.unwrap_or_else(|| origin.reading());
+    report.origin = Some(origin);
+    let counter = Counter { patterns, server, now_ms: options.now_ms };
+    let mut all = Counts::new();
+    let stats = each_window(&routing, "replay", progress, |routed| {
+        let take = |_, counts: Counts| {
+            all.join(counts);
+            Ok(())
+        };
+        replay_watched(routed, &options.replay, progress, &counter, take)
+    })?;
+    let (mut effects, mut present, of_keys) = all.finish();
+    effects.failed = stats.failed.values().map(|(count, _)| count).sum();
+    present.functions = functions(routing.whole())?;
+    report.effects = report.written.is_some().then_some(effects);
+    report.present = Some(present);
+    Ok(of_keys)
 }
 
 fn functions(routed: &crate::replay::Routed<'_>) -> Result<Vec<FunctionLibrary>> {

@@ -39,6 +39,9 @@ pub(crate) struct StatsReport {
     pub(crate) separators: String,
     /// The commands of the log; `None` if it has none.
     pub(crate) written: Option<Written>,
+    /// The reason why the log was not replayed although that was requested.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) not_replayed: Option<String>,
     /// What the commands did, by a replay; `None` without a replay or without commands.
     pub(crate) effects: Option<Effects>,
     /// The keys at the end; `None` without a replay.

@@ -70,6 +70,9 @@ pub(super) fn section(report: &StatsReport, command: &str, zone: &TimeZone) -> S
         "<p class=\"about\">Separators of key names: <code>{separators}</code>. Sizes are in bytes, with KiB = 1,024 \
          bytes. Times have the offset of the machine that made the report.</p>"
     );
+    if let Some(reason) = &report.not_replayed {
+        let _ = writeln!(out, "<p class=\"about\">The log was not replayed: {}</p>", Html(reason));
+    }
     let is_replayed = report.effects.is_some() || report.present.is_some();
     let replayed = if is_replayed { &REPLAYED[..] } else { &[] };
     out.push_str("<dl class=\"terms\">\n");

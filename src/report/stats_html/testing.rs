@@ -88,6 +88,7 @@ fn shop() -> StatsReport {
         bytes: bytes + 131_072_000,
         rdb_bytes: 131_072_000,
         torn_bytes: 0,
+        not_replayed: None,
         separators: ":".to_owned(),
         written: Some(written(prefixes)),
         effects: Some(effects()),

@@ -1,5 +1,6 @@
 //! The page is well-formed, loads nothing, and has names from a log only as text.
 
+use super::START;
 use super::testing::{HOSTILE, Sample, page, report};
 use super::text::{Html, name, shown};
 use super::{SCRIPT, STYLE, hash, page_in_zone};
@@ -21,7 +22,7 @@ struct Element<'p> {
 /// what passes is read by every parser as it is meant.
 fn elements(page: &str) -> (Vec<Element<'_>>, Vec<String>) {
     let (mut found, mut open, mut faults) = (Vec::new(), Vec::new(), Vec::new());
-    let mut rest = page.strip_prefix("<!doctype html>").unwrap_or_default();
+    let mut rest = page.strip_prefix(START).unwrap_or_default();
     while let Some(start) = rest.find('<') {
         if rest[..start].contains('>') {
             faults.push(format!("a > in {:?}", &rest[..start]));
@@ -95,7 +96,7 @@ fn the_check_of_pages_can_fail() {
         "<script>alert(1)</script>",
         "<1></1>",
     ] {
-        let (_, faults) = elements(&format!("<!doctype html>{wrong}"));
+        let (_, faults) = elements(&format!("{START}{wrong}"));
         assert!(!faults.is_empty(), "{wrong}");
     }
 }

@@ -1,10 +1,11 @@
 //! What the commands of a log did to its keys.
 
 use std::cmp::Reverse;
+use std::sync::LazyLock;
 
 use hashbrown::HashMap;
 
-use crate::command::{CommandId, Destruction, Keys, database_index};
+use crate::command::{Command, CommandId, Destruction, Keys, TABLE, database_index};
 use crate::keyspace::Keyspace;
 use crate::ops::stats::report::{Effects, Name, WrittenKey};
 use crate::ops::stats::top::Top;
@@ -130,7 +131,15 @@ impl<'a> EffectObserver<'a> {
 
     fn touch_keys(&mut self, seen: &Observed<'_, 'a>, id: CommandId, keyspace: &mut Keyspace<'a>) {
         let row = id.row();
-        let written = WrittenKeys::of(row.name);
+        let written = WRITTEN_KEYS.get(id.index()).copied().unwrap_or(WrittenKeys::PLAIN);
+        // The fast path for by far the most frequent case, for speed alone.
+        if let (WrittenKeys::All { replaced }, true) = (written, is_first_argument(row)) {
+            self.named = 1;
+            if let Some(key) = seen.args.get(1) {
+                self.touch(seen, (seen.db, key, replaced), keyspace);
+            }
+            return;
+        }
         let mut places: Vec<usize> = Vec::new();
         // A command with a wrong form fails, and writes nothing.
         let is_whole = row.visit_keys(seen.args.len(), |at| seen.args[at], |at| places.push(at));
@@ -258,7 +267,20 @@ enum WrittenKeys {
     Renamed,
 }
 
+/// What [`WrittenKeys::of`] returns for each command, by its number.
+static WRITTEN_KEYS: LazyLock<Vec<WrittenKeys>> =
+    LazyLock::new(|| TABLE.iter().map(|row| WrittenKeys::of(row.name)).collect());
+
+/// Returns whether a command has one key, its first argument, in its own database.
+fn is_first_argument(row: &Command) -> bool {
+    row.subcommands.is_empty()
+        && matches!(row.keys, Keys::Range { first: 1, last: 1, .. })
+        && row.name != "MOVE"
+}
+
 impl WrittenKeys {
+    const PLAIN: WrittenKeys = WrittenKeys::All { replaced: false };
+
     fn of(name: &str) -> WrittenKeys {
         match name {
             "SET" | "SETEX" | "PSETEX" | "GETSET" | "MSET" | "MSETEX" | "RESTORE"
@@ -270,7 +292,7 @@ impl WrittenKeys {
             "PFMERGE" => WrittenKeys::First { replaced: false },
             "COPY" | "SORT" | "GEORADIUS" | "GEORADIUSBYMEMBER" => WrittenKeys::Last,
             "RENAME" => WrittenKeys::Renamed,
-            _ => WrittenKeys::All { replaced: false },
+            _ => WrittenKeys::PLAIN,
         }
     }
 }

@@ -1,16 +1,16 @@
 //! What the commands of a log did, and what is there at its end, by a replay.
 
+mod counter;
 mod effects;
 mod present;
 mod sizes;
 mod slots;
 
+pub(super) use self::counter::Counter;
 use self::effects::{EffectCounts, EffectObserver};
 use self::present::{KeyCounter, KeyCounts};
-use super::pattern::Patterns;
 use super::prefixes::PatternSums;
 use crate::base::error::Result;
-use crate::base::server::Server;
 use crate::keyspace::Keyspace;
 use crate::ops::stats::report::{Effects, Present};
 use crate::replay::ShardObserver;
@@ -37,14 +37,6 @@ impl Counts {
         let effects = self.effects.finish(present.total.bytes);
         (effects, present, prefixes)
     }
-}
-
-/// Counts each shard.
-pub(super) struct Counter<'c> {
-    pub(super) patterns: &'c Patterns,
-    pub(super) server: Server,
-    /// The time at which expiries are judged, in Unix milliseconds.
-    pub(super) now_ms: i64,
 }
 
 impl ShardObserver for Counter<'_> {

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::Counter;
+use super::counter::Counter;
 use super::sizes::Items;
 use super::slots::Slots;
 use crate::keyspace::{Entry, Value};

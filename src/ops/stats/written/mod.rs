@@ -1,15 +1,17 @@
 //! What the commands of a log write, by one scan of its bytes on all cores.
 
 mod cell;
+mod counting;
 mod keys;
 mod tally;
 mod times;
 mod transactions;
 
+use self::counting::Counting;
 use self::tally::{Place, WrittenTally};
 use super::pattern::Patterns;
 use super::prefixes::PatternSums;
-use super::report::{Bucket, LargeCommand, Name, Timeline, Written, WrittenBy};
+use super::report::{Bucket, LargeCommand, Name, Timeline, Written};
 use crate::aof::log::{Log, Part};
 use crate::aof::{Scanned, scan_parallel};
 use crate::base::error::Result;
@@ -19,15 +21,6 @@ use crate::replay::{KeySpecs, broken_rdb, refuse_damage};
 
 /// The number of spans of a log without times.
 const SPANS: u64 = 240;
-
-/// How the commands of a log are counted.
-#[derive(Debug)]
-pub(super) struct Counting<'c> {
-    pub(super) patterns: &'c Patterns,
-    pub(super) key_specs: &'c KeySpecs,
-    /// The length of a span in bytes.
-    span: u64,
-}
 
 /// The commands of a log, and the sums by prefix.
 pub(super) struct Counted {
@@ -48,7 +41,7 @@ pub(super) fn count(
     key_specs: &KeySpecs,
     progress: &dyn Progress,
 ) -> Result<Counted> {
-    let span = (log.bytes() / SPANS).max(1);
+    let span = log.bytes().div_ceil(SPANS).max(1);
     let counting = Counting { patterns, key_specs, span };
     let mut all = WrittenTally::new(&counting, Place::default());
     let (mut rdb_bytes, mut torn_bytes) = (0, 0);
@@ -152,9 +145,4 @@ fn finish(log: &Log, mut tally: WrittenTally<'_>, span: u64) -> (Written, Patter
         script_calls: tally.script_calls,
     };
     (written, tally.prefixes)
-}
-
-/// Orders groups by size, the largest first.
-fn by_size<T: Ord>(groups: &mut [WrittenBy<T>]) {
-    groups.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.name.cmp(&b.name)));
 }

@@ -4,10 +4,10 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::cell::Cell;
+use super::counting::Counting;
 use super::keys::each_key;
 use super::times::Times;
 use super::transactions::{Boundary, Transactions};
-use super::{Counting, by_size};
 use crate::aof::grammar::timestamp;
 use crate::aof::{Frame, Join, Sink};
 use crate::command::{COUNT, CommandId, Group, Role, database_index, lookup_prefix};
@@ -207,6 +207,11 @@ fn groups<T: Ord>(cells: impl IntoIterator<Item = (T, Cell)>) -> Vec<WrittenBy<T
         .collect();
     by_size(&mut groups);
     groups
+}
+
+/// Orders groups by size, the largest first.
+fn by_size<T: Ord>(groups: &mut [WrittenBy<T>]) {
+    groups.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.name.cmp(&b.name)));
 }
 
 fn is_script_call(name: &str) -> bool {

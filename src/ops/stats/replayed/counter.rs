@@ -1,0 +1,12 @@
+//! How the keys of a shard are counted.
+
+use crate::base::server::Server;
+use crate::ops::stats::pattern::Patterns;
+
+/// Counts each shard.
+pub(in crate::ops::stats) struct Counter<'c> {
+    pub(in crate::ops::stats) patterns: &'c Patterns,
+    pub(in crate::ops::stats) server: Server,
+    /// The time at which expiries are judged, in Unix milliseconds.
+    pub(in crate::ops::stats) now_ms: i64,
+}
