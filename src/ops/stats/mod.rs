@@ -103,7 +103,7 @@ fn stats_of(log: &Log, options: &StatsOptions, progress: &dyn Progress) -> Resul
     };
     let mut is_replayed = false;
     if !options.writes_only {
-        match replayed(log, &patterns, options, &mut report, progress) {
+        match add_replayed(log, &patterns, options, &mut report, progress) {
             Ok(of_keys) => {
                 prefixes.join(of_keys);
                 is_replayed = true;
@@ -125,7 +125,7 @@ fn stats_of(log: &Log, options: &StatsOptions, progress: &dyn Progress) -> Resul
 }
 
 /// Replays the log, completes the report, and returns the sums of keys by prefix.
-fn replayed(
+fn add_replayed(
     log: &Log,
     patterns: &Patterns,
     options: &StatsOptions,
