@@ -4,8 +4,8 @@
 //! "there" with about one error in a hundred. It lets a search for a key pass over an archive without unpacking it.
 //!
 //! A filter is read by later versions, so that its bytes must mean the same forever; and it is made while a log is scanned on
-//! many cores, in bounded memory, so that filters must be joinable and, as the number of keys is known only at the end, be
-//! reducible to half their size. The filters of `xorf` are built from all keys at once, and those of `fastbloom` never change
+//! many cores, in bounded memory: all threads set bits of one filter, whose size is reduced at the end, when the number of keys
+//! is known. The filters of `xorf` are built from all keys at once, and those of `fastbloom` never change
 //! their size, and do not promise the same positions in a later version.
 //!
 //! | bytes | content |
@@ -18,8 +18,7 @@
 //! A key sets [`PROBES`] bits: with `h` the XXH3-64 of its name, and `step` as in [`positions`], bit
 //! `((h + i * step) mod 2^64) * bits / 2^64` for each `i`. Of half the bits, the position is half as large.
 
-use std::collections::HashSet;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -32,11 +31,13 @@ const MAGIC: [u8; 8] = *b"AOFKEYS1";
 /// The number of bits that a key sets.
 const PROBES: u64 = 7;
 
-/// The number of bits for each key, if the number of keys is known.
+/// The number of bits for each key of a filter whose size is chosen before the keys are known.
 const BITS_PER_KEY: u64 = 10;
 
-/// The maximum number of keys that are counted one by one; of more, bits are set at once.
-const COUNTED_KEYS: usize = 1 << 20;
+/// The size of the smallest command with a key, `*2\r\n$3\r\nDEL\r\n$1\r\nk\r\n`, and of the smallest key of an RDB, in
+/// bytes: they limit the number of keys.
+const COMMAND_BYTES: u64 = 20;
+const RDB_KEY_BYTES: u64 = 4;
 
 /// The maximum number of bits: 32 MiB.
 pub(crate) const MOST_BITS: u64 = 1 << 28;
@@ -47,60 +48,17 @@ pub(crate) const MOST_BYTES: u64 = MOST_BITS / 8 + FRAMING_BYTES as u64;
 /// The number of bytes of an entry besides the bits.
 const FRAMING_BYTES: usize = 24;
 
-/// Collects the key names of a log, in at most 32 MiB.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct KeyFilterBuilder(Keys);
-
-#[derive(Debug, Clone)]
-enum Keys {
-    /// The hashes of the names.
-    Counted(HashSet<u64, BuildHasherDefault<Same>>),
-    /// The filter of [`MOST_BITS`].
-    Filter(Bits),
-}
-
-impl Default for Keys {
-    fn default() -> Self {
-        Keys::Counted(HashSet::default())
-    }
-}
-
-/// The hash of what is a hash already.
-#[derive(Debug, Default, Clone)]
-struct Same(u64);
-
-impl Hasher for Same {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
-
-    fn write(&mut self, _: &[u8]) {}
-}
+/// Collects the key names of a log, on any number of threads, in at most 32 MiB.
+#[derive(Debug)]
+pub(crate) struct KeyFilterBuilder(Vec<AtomicU64>);
 
 /// The bits of a filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Bits(Vec<u64>);
 
 impl Bits {
-    fn new(bits: u64) -> Bits {
-        Bits(vec![0; usize::try_from(bits / 64).unwrap_or(0)])
-    }
-
     fn len(&self) -> u64 {
         self.0.len() as u64 * 64
-    }
-
-    fn insert(&mut self, hash: u64) {
-        let len = self.len();
-        for at in positions(hash, len) {
-            if let Some(word) = usize::try_from(at / 64).ok().and_then(|at| self.0.get_mut(at)) {
-                *word |= 1 << (at % 64);
-            }
-        }
     }
 
     /// Returns the number of bits that are set.
@@ -111,7 +69,8 @@ impl Bits {
     /// Returns the filter of the same keys with half as many bits; `None` if their number would not be a multiple of 64.
     fn halved(&self) -> Option<Bits> {
         let (pairs, []) = self.0.as_chunks::<2>() else { return None };
-        Some(Bits(pairs.iter().map(|&[low, high]| joined(low) | joined(high) << 32).collect()))
+        let halves = pairs.iter().map(|&[low, high]| joined(low) | joined(high) << 32);
+        (!pairs.is_empty()).then(|| Bits(halves.collect()))
     }
 }
 
@@ -137,55 +96,34 @@ fn positions(hash: u64, bits: u64) -> impl Iterator<Item = u64> {
 }
 
 impl KeyFilterBuilder {
+    /// Creates a builder for the keys of files with so many bytes of commands and of RDBs.
+    pub(crate) fn for_files(command_bytes: u64, rdb_bytes: u64) -> Self {
+        Self::for_keys(command_bytes / COMMAND_BYTES + rdb_bytes / RDB_KEY_BYTES)
+    }
+
+    /// Creates a builder for at most so many keys.
+    fn for_keys(keys: u64) -> Self {
+        let wanted = keys.saturating_mul(BITS_PER_KEY).min(MOST_BITS);
+        let words = wanted.next_power_of_two().max(64) / 64;
+        KeyFilterBuilder((0..words).map(|_| AtomicU64::new(0)).collect())
+    }
+
     /// Adds a name.
-    pub(crate) fn insert(&mut self, name: &[u8]) {
-        self.insert_hash(xxh3_64(name));
-    }
-
-    fn insert_hash(&mut self, hash: u64) {
-        match &mut self.0 {
-            Keys::Counted(hashes) => {
-                hashes.insert(hash);
-                if hashes.len() > COUNTED_KEYS {
-                    self.stop_counting();
-                }
-            }
-            Keys::Filter(bits) => bits.insert(hash),
-        }
-    }
-
-    fn stop_counting(&mut self) {
-        let Keys::Counted(hashes) = &self.0 else { return };
-        let mut bits = Bits::new(MOST_BITS);
-        hashes.iter().for_each(|hash| bits.insert(*hash));
-        self.0 = Keys::Filter(bits);
-    }
-
-    /// Adds the names of another builder.
-    pub(crate) fn join(&mut self, other: KeyFilterBuilder) {
-        match other.0 {
-            Keys::Counted(hashes) => hashes.into_iter().for_each(|hash| self.insert_hash(hash)),
-            Keys::Filter(theirs) => {
-                self.stop_counting();
-                if let Keys::Filter(mine) = &mut self.0 {
-                    mine.0.iter_mut().zip(theirs.0).for_each(|(mine, theirs)| *mine |= theirs);
-                }
+    pub(crate) fn insert(&self, name: &[u8]) {
+        let len = self.0.len() as u64 * 64;
+        for at in positions(xxh3_64(name), len) {
+            if let Some(word) = usize::try_from(at / 64).ok().and_then(|at| self.0.get(at)) {
+                // Only the bits themselves are shared, and they are read after all threads have ended.
+                word.fetch_or(1 << (at % 64), Ordering::Relaxed);
             }
         }
     }
 
-    /// Returns the bytes of the entry, which depend only on the names; `None` if there are so many names (more than about
-    /// 35 million) that the filter would be wrong too often.
+    /// Returns the bytes of the entry, which depend only on the names and the size of the files; `None` if there are so many
+    /// names (more than about 35 million) that the filter would be wrong too often.
     pub(crate) fn finish(self) -> Option<Vec<u8>> {
-        let bits = match self.0 {
-            Keys::Counted(hashes) => {
-                let wanted = (hashes.len() as u64 * BITS_PER_KEY).next_multiple_of(64).max(64);
-                let mut bits = Bits::new(wanted);
-                hashes.iter().for_each(|hash| bits.insert(*hash));
-                bits
-            }
-            Keys::Filter(bits) => smallest(bits)?,
-        };
+        let words = self.0.into_iter().map(AtomicU64::into_inner);
+        let bits = smallest(Bits(words.collect()))?;
         let mut bytes = MAGIC.to_vec();
         bytes.extend(bits.len().to_le_bytes());
         bits.0.iter().for_each(|word| bytes.extend(word.to_le_bytes()));
@@ -241,9 +179,13 @@ mod tests {
     use super::*;
 
     fn builder(names: std::ops::Range<u32>) -> KeyFilterBuilder {
-        let mut builder = KeyFilterBuilder::default();
-        names.for_each(|name| builder.insert(format!("key:{name}").as_bytes()));
+        let builder = KeyFilterBuilder::for_keys(u64::from(names.end));
+        add(&builder, names);
         builder
+    }
+
+    fn add(builder: &KeyFilterBuilder, names: std::ops::Range<u32>) {
+        names.for_each(|name| builder.insert(format!("key:{name}").as_bytes()));
     }
 
     /// Returns how many of a hundred thousand names a filter has that it was not given.
@@ -258,44 +200,35 @@ mod tests {
             let bytes = builder(0..keys).finish().unwrap();
             let filter = KeyFilter::open(&bytes).unwrap();
             assert!((0..keys).all(|name| filter.may_have(format!("key:{name}").as_bytes())));
-            assert!(bytes.len() as u64 <= u64::from(keys) * 10 / 8 + 32, "{keys}");
-            // Seven bits of ten a key: (1 - e^-0.7)^7 = 0.82 %.
+            // At most 20 bits a key, and half of them set.
+            assert!(bytes.len() as u64 <= u64::from(keys) * 20 / 8 + 40, "{keys}");
+            // At ten bits a key, seven of which are set: (1 - e^-0.7)^7 = 0.82 %.
             assert!(false_answers(&bytes) < 1_100, "{keys}: {}", false_answers(&bytes));
         }
     }
 
     #[test]
-    fn a_filter_that_was_not_counted_has_the_same_names() {
-        let mut counted = builder(0..30_000);
-        counted.stop_counting();
-        let bytes = counted.finish().unwrap();
-        let filter = KeyFilter::open(&bytes).unwrap();
-        assert!((0..30_000).all(|name| filter.may_have(format!("key:{name}").as_bytes())));
-        // Between 10 and 20 bits a key.
-        assert!((37_500..=75_100).contains(&bytes.len()), "{}", bytes.len());
-        assert!(false_answers(&bytes) < 1_100);
+    fn a_filter_for_more_keys_than_there_are_becomes_as_small() {
+        let few = KeyFilterBuilder::for_keys(1_000_000);
+        add(&few, 0..30_000);
+        assert_eq!(few.finish(), builder(0..30_000).finish());
     }
 
     #[test]
-    fn the_bytes_do_not_depend_on_the_order_and_the_segments() {
-        let whole = builder(0..1000).finish();
-        for uncounted in [[false; 2], [true, false], [false, true]] {
-            let mut parts = [builder(300..1000), builder(0..400)];
-            for (part, uncounted) in parts.iter_mut().zip(uncounted) {
-                if uncounted {
-                    part.stop_counting();
-                }
-            }
-            let [mut first, second] = parts;
-            first.join(second);
-            let mut expected = builder(0..1000);
-            if uncounted != [false; 2] {
-                expected.stop_counting();
-            } else {
-                assert_eq!(first.clone().finish(), whole);
-            }
-            assert_eq!(first.finish(), expected.finish());
-        }
+    fn the_bytes_do_not_depend_on_the_order_and_the_threads() {
+        let shared = KeyFilterBuilder::for_keys(1000);
+        std::thread::scope(|scope| {
+            scope.spawn(|| add(&shared, 300..1000));
+            scope.spawn(|| add(&shared, 0..400));
+        });
+        assert_eq!(shared.finish(), builder(0..1000).finish());
+    }
+
+    #[test]
+    fn too_many_names_have_no_filter() {
+        let builder = KeyFilterBuilder::for_keys(10);
+        add(&builder, 0..1000);
+        assert_eq!(builder.finish(), None);
     }
 
     #[test]
@@ -320,7 +253,7 @@ mod tests {
     fn the_format_is_frozen() {
         // Of the 64 bits, those of `a`: computed apart from this code, from the definition.
         let bytes = {
-            let mut builder = KeyFilterBuilder::default();
+            let builder = KeyFilterBuilder::for_keys(1);
             builder.insert(b"a");
             builder.finish().unwrap()
         };

@@ -7,8 +7,8 @@ use super::tally::Tally;
 use crate::aof::{Frame, Join, Sink};
 use crate::archive::key_filter::KeyFilterBuilder;
 
-/// Collects every key name that write commands name, whether they succeed or not.
-#[derive(Debug, Clone, Default)]
+/// The key names of a log that are collected on many threads.
+#[derive(Debug)]
 pub(crate) struct KeyNames {
     names: KeyFilterBuilder,
     /// Whether a command may have written keys that are not known.
@@ -16,8 +16,16 @@ pub(crate) struct KeyNames {
 }
 
 impl KeyNames {
+    /// No names yet, of files with so many bytes of commands and of RDBs.
+    pub(crate) fn for_files(command_bytes: u64, rdb_bytes: u64) -> Self {
+        KeyNames {
+            names: KeyFilterBuilder::for_files(command_bytes, rdb_bytes),
+            is_incomplete: false,
+        }
+    }
+
     /// Adds a name.
-    pub(crate) fn add(&mut self, name: &[u8]) {
+    pub(crate) fn add(&self, name: &[u8]) {
         self.names.insert(name);
     }
 
@@ -26,6 +34,28 @@ impl KeyNames {
         self.is_incomplete = true;
     }
 
+    /// Returns a sink that counts commands, and adds their names to these.
+    pub(crate) fn sink(&self) -> TallyAndNames<'_> {
+        TallyAndNames { tally: Tally::default(), names: self, is_incomplete: self.is_incomplete }
+    }
+
+    /// Returns the bytes of the filter; `None` if the log may have other keys, or has too many.
+    pub(crate) fn finish(self) -> Option<Vec<u8>> {
+        if self.is_incomplete { None } else { self.names.finish() }
+    }
+}
+
+/// A tally. The key names that write commands name, whether they succeed or not, are added to those of the log; after a wrong
+/// guess of a boundary, names that are none may be among them.
+#[derive(Debug, Clone)]
+pub(crate) struct TallyAndNames<'n> {
+    pub(crate) tally: Tally,
+    names: &'n KeyNames,
+    /// Whether a command may have written keys that are not known.
+    pub(crate) is_incomplete: bool,
+}
+
+impl TallyAndNames<'_> {
     /// Adds the keys of a command.
     fn note(&mut self, frame: &Frame<'_>) {
         if self.is_incomplete {
@@ -37,8 +67,10 @@ impl KeyNames {
         if let Keys::Range { first: 1, last: 1, .. } = row.keys
             && row.subcommands.is_empty()
         {
-            if row.writes {
-                frame.args().nth(1).into_iter().for_each(|key| self.add(key));
+            if row.writes
+                && let Some(key) = frame.first_argument()
+            {
+                self.names.add(key);
             }
             return;
         }
@@ -53,24 +85,15 @@ impl KeyNames {
         let arg = |at: usize| args.get(at).copied().unwrap_or_default();
         let is_understood = row.visit_keys(args.len(), arg, |at| {
             count += 1;
-            self.names.insert(arg(at));
+            self.names.add(arg(at));
         });
         if !is_understood || count == 0 && !has_no_keys(id) {
             self.give_up();
         }
     }
 
-    /// Returns the bytes of the filter; `None` if the log may have other keys, or has too many.
-    pub(crate) fn finish(self) -> Option<Vec<u8>> {
-        if self.is_incomplete { None } else { self.names.finish() }
-    }
-
-    /// Adds the names of another part, or of a later segment.
-    pub(crate) fn join(&mut self, later: KeyNames) {
-        self.is_incomplete |= later.is_incomplete;
-        if !self.is_incomplete {
-            self.names.join(later.names);
-        }
+    fn give_up(&mut self) {
+        self.is_incomplete = true;
     }
 }
 
@@ -85,16 +108,9 @@ fn has_no_keys(id: CommandId) -> bool {
     matches!(id, CommandId::FLUSHALL | CommandId::FLUSHDB | CommandId::SWAPDB | CommandId::FUNCTION)
 }
 
-/// A tally, and the key names of the same commands.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct TallyAndNames {
-    pub(crate) tally: Tally,
-    pub(crate) names: KeyNames,
-}
-
-impl Sink for TallyAndNames {
+impl Sink for TallyAndNames<'_> {
     fn command(&mut self, frame: Frame<'_>) {
-        self.names.note(&frame);
+        self.note(&frame);
         self.tally.command(frame);
     }
 
@@ -107,10 +123,10 @@ impl Sink for TallyAndNames {
     }
 }
 
-impl Join for TallyAndNames {
+impl Join for TallyAndNames<'_> {
     fn join(&mut self, later: Self) {
         self.tally.join(later.tally);
-        self.names.join(later.names);
+        self.is_incomplete |= later.is_incomplete;
     }
 }
 
@@ -128,10 +144,14 @@ mod tests {
             log += &format!("*{}\r\n", words.len());
             words.iter().for_each(|word| log += &format!("${}\r\n{word}\r\n", word.len()));
         }
-        let mut sink = TallyAndNames::default();
+        let mut names = KeyNames::for_files(log.len() as u64, 0);
+        let mut sink = names.sink();
         let stop = scan(log.as_bytes(), 0..log.len(), &mut sink);
         assert_eq!((stop.fault, sink.tally.commands), (None, commands.len() as u64));
-        sink.names.finish()
+        if sink.is_incomplete {
+            names.give_up();
+        }
+        names.finish()
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::archive::report::{CompressReport, Phase};
 use crate::archive::writer::{Packing, Writer};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::Progress;
-use crate::command::key_names::{KeyNames, TallyAndNames};
+use crate::command::key_names::KeyNames;
 use crate::disk::publish::{Existing, NewFile};
 use crate::disk::{Access, set_mode};
 use crate::input::archive::entry_stats::EntryStats;
@@ -286,7 +286,11 @@ pub fn pack(
     progress.phase("read", files.iter().map(|file| file.bytes.len() as u64).sum());
     let stored = |files: &[Packable<'_>]| files.iter().map(|file| file.bytes.len() as u64).sum();
     let before: u64 = stored(&files);
-    let mut names = KeyNames::default();
+    let is_rdb = |file: &&Packable<'_>| file.part.is_some_and(Part::starts_with_rdb);
+    let rdbs: u64 = files.iter().filter(is_rdb).map(|file| file.content.len() as u64).sum();
+    let all: u64 = files.iter().map(|file| file.content.len() as u64).sum();
+    // What follows an RDB in the same file are commands, which are fewer for their bytes.
+    let mut names = KeyNames::for_files(all - rdbs, rdbs);
     let look_at = |file| look(file, &mut names, progress);
     let records = files.iter_mut().map(look_at).collect::<Result<Vec<_>>>()?;
     let after_rdb = before - stored(&files);
@@ -458,7 +462,7 @@ fn arrangement(log: &Log, records: &[FileRecord]) -> Arrangement {
 
 /// Adds the names of the keys of an RDB.
 struct RdbNames<'n> {
-    names: &'n mut KeyNames,
+    names: &'n KeyNames,
     scratch: Vec<u8>,
 }
 
@@ -528,12 +532,12 @@ fn look(
     }
     let touch = |range| part.mapping.prefault(range);
     let bytes = &file.content[..end];
-    let scanned = scan_parallel(bytes, start, TallyAndNames::default, touch, progress);
+    let scanned = scan_parallel(bytes, start, || names.sink(), touch, progress);
     part.mapping.check()?;
     progress.check()?;
-    let (TallyAndNames { tally, names: of_commands }, fault) = (scanned.sink, scanned.stop.fault);
-    names.join(of_commands);
-    if fault.is_some() {
+    let (is_incomplete, fault) = (scanned.sink.is_incomplete, scanned.stop.fault);
+    let tally = scanned.sink.tally;
+    if is_incomplete || fault.is_some() {
         names.give_up();
     }
     let found = match &rdb {
