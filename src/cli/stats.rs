@@ -19,7 +19,7 @@ use crate::report::stats_html::{START, page};
 ///
 /// Commands and bytes by command, type, database and key name prefix, and over time; the keys that are written most;
 /// what a rewrite saves; the keys at the end by type, time to live and size, and the largest. All numbers are exact. In
-/// prefixes, `*` stands for components that are identifiers: `user:1001:cart` counts for `user:*:cart`.
+/// prefixes, `*` represents components that are identifiers: `user:1001:cart` counts for `user:*:cart`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Stats {

@@ -26,7 +26,7 @@ impl Job {
     /// Every job, in the order of the file.
     pub const ALL: [Job; 3] = [Job::Backup, Job::Prune, Job::Drill];
 
-    /// Returns the label that tells the groups of samples apart.
+    /// Returns the label that distinguishes the groups of samples.
     pub fn label(self) -> &'static str {
         match self {
             Job::Backup => "source",

@@ -9,7 +9,7 @@ use super::report::PrefixKind;
 /// The separators between the components of names, if none are given.
 pub(crate) const SEPARATORS: &[u8] = b":/|.";
 
-/// The number of components that are told apart. The rest of a name counts as one.
+/// The number of components that are distinguished. The rest of a name counts as one.
 const DEPTH: usize = 8;
 /// A component that is longer is taken for an identifier.
 const LONGEST: usize = 64;
@@ -97,7 +97,7 @@ fn push(out: &mut Vec<u8>, kind: u8, text: &[u8]) {
     out.extend_from_slice(text);
 }
 
-/// Returns the pattern that stands for all below the first component of a pattern.
+/// Returns the pattern that represents all below the first component of a pattern.
 pub(super) fn others_below_first(pattern: &[u8]) -> Vec<u8> {
     let mut others = match components(pattern).next() {
         Some(first) => pattern[..2 + first.text.len()].to_vec(),
@@ -107,7 +107,7 @@ pub(super) fn others_below_first(pattern: &[u8]) -> Vec<u8> {
     others
 }
 
-/// Returns the pattern that stands for all names.
+/// Returns the pattern that represents all names.
 pub(super) fn others() -> Vec<u8> {
     let mut others = Vec::new();
     push(&mut others, OTHERS, b"");

@@ -139,7 +139,7 @@ pub(crate) enum WrittenType {
 pub(crate) struct PrefixNode {
     /// The component, with the separator after it, if there is one; empty for the root.
     pub(crate) name: Name,
-    /// What the node stands for.
+    /// What the node represents.
     pub(crate) kind: PrefixKind,
     /// The number of commands that name a key below it. A command with several keys is counted once for each.
     pub(crate) commands: u64,
@@ -159,7 +159,7 @@ pub(crate) struct PrefixNode {
     pub(crate) children: Vec<PrefixNode>,
 }
 
-/// What a node of the tree of prefixes stands for.
+/// What a node of the tree of prefixes represents.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum PrefixKind {
@@ -168,7 +168,7 @@ pub(crate) enum PrefixKind {
     Literal,
     /// Components that differ from key to key: identifiers, shown as `*`.
     Wildcard,
-    /// Names that are not told apart, because there are too many.
+    /// Names that are not distinguished, because there are too many.
     Others,
     /// Commands without a key, and annotations.
     Keyless,

@@ -20,7 +20,7 @@ const TERMS: [(&str, &str); 4] = [
     ),
     (
         "prefix",
-        "The beginning of key names up to a separator. Parts that differ from key to key are joined as *; names that are too many to be told apart are (others).",
+        "The beginning of key names up to a separator. Parts that differ from key to key are joined as *; names that are too many to be distinguished are (others).",
     ),
     (
         "write rate",

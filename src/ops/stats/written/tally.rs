@@ -20,7 +20,7 @@ const SEGMENT_PATTERNS: usize = 1024;
 /// The maximum number of distinct names of unknown commands, and the length that is kept of each.
 const UNKNOWN: usize = 512;
 const NAME_BYTES: usize = 64;
-/// The group of unknown names that are not told apart.
+/// The group of unknown names that are not distinguished.
 const MORE_UNKNOWN: &[u8] = b"(other)";
 /// The number of bytes that are kept of the key of a large command.
 const KEY_BYTES: usize = 1024;
