@@ -243,6 +243,23 @@ fn prefixes_are_divided_at_separators_and_identifiers_are_joined() {
 }
 
 #[test]
+fn an_rdb_has_keys_alone() {
+    let place = Place::new();
+    place.put("dump.rdb", super::joined::rdb(0, &[("user:1", "x"), ("user:2", "y")]));
+    let report = stats(&place, &["dump.rdb"]);
+    assert!(report["written"].is_null() && report["effects"].is_null(), "{report:#}");
+    let tree = &report["present"]["prefixes"];
+    assert_eq!((&tree["keys"], &tree["commands"]), (&json!(2), &json!(0)));
+    let names: Vec<&Value> =
+        tree["children"].as_array().unwrap().iter().map(|node| &node["name"]["text"]).collect();
+    assert_eq!(names, [&json!("user:")]);
+    place.run(&["stats", "--quiet", "--html", "report.html", "dump.rdb"]).ends(0, "", "");
+    let page = fs::read_to_string(place.path("report.html")).unwrap();
+    let (size, keys) = (page.find(">size of keys<"), page.find(">keys<"));
+    assert!(size.is_some() && size < keys, "the icicle is not by size: {size:?}, {keys:?}");
+}
+
+#[test]
 fn writes_only_does_not_replay() {
     let place = Place::new();
     place.put("a.aof", log());

@@ -88,7 +88,9 @@ impl PatternSums {
 
     /// Adds what belongs to no key.
     pub(super) fn add_keyless(&mut self, commands: u64, bytes: u64) {
-        self.add(KEYLESS, Sums { commands, bytes, ..Sums::default() });
+        if commands > 0 || bytes > 0 {
+            self.add(KEYLESS, Sums { commands, bytes, ..Sums::default() });
+        }
     }
 
     /// Returns the tree of the patterns. With `replayed`, it has the keys, too.

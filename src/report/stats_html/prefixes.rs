@@ -86,17 +86,19 @@ fn has_keys_alone(root: &PrefixNode) -> bool {
     root.commands == 0
 }
 
-/// Returns the indexes of the columns that have content.
+/// Returns the indexes of the columns that have content. The first with a measure is that of the icicle.
 fn columns(root: &PrefixNode) -> Vec<usize> {
-    let is_written = !has_keys_alone(root);
+    if has_keys_alone(root) {
+        return vec![0, 5, 4];
+    }
     let known = [
         true,
-        is_written,
-        is_written,
-        is_written,
+        true,
+        true,
+        true,
         root.keys.is_some(),
         root.key_bytes.is_some(),
-        is_written && root.reclaimable_bytes.is_some(),
+        root.reclaimable_bytes.is_some(),
     ];
     (0..COLUMNS.len()).filter(|index| known[*index]).collect()
 }
