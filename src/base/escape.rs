@@ -114,6 +114,22 @@ impl Serialize for Text<'_> {
     }
 }
 
+/// Bytes of a log that may be any, such as a name or a value; serialised as [`Text`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OwnedText(pub Vec<u8>);
+
+impl Serialize for OwnedText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Text(&self.0).serialize(serializer)
+    }
+}
+
+impl From<&[u8]> for OwnedText {
+    fn from(bytes: &[u8]) -> Self {
+        OwnedText(bytes.to_vec())
+    }
+}
+
 /// One byte: as a character if it is printable, in hexadecimal otherwise.
 pub struct ShownByte(pub u8);
 

@@ -4,13 +4,10 @@
 use std::fmt::{self, Display, Write};
 use std::time::Duration;
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
-use sha2::{Digest as _, Sha256};
-
 use super::drill::note;
+use super::html::{Html, source_hash};
 use super::time::local;
-use crate::base::escape::{ShownPath, foreign};
+use crate::base::escape::ShownPath;
 use crate::base::units::{Bytes, Count, Elapsed, counted};
 use crate::ops::drill::report::{DrillReport, Drilled, Step, StepVerdict, Verdict};
 
@@ -37,34 +34,15 @@ pub fn html(report: &DrillReport) -> String {
     out
 }
 
-/// A text with nothing that is markup, or that steers a terminal or the direction of text.
-struct Escaped<T>(T);
-
-impl<T: Display> Display for Escaped<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for char in foreign(&self.0.to_string()).chars() {
-            match char {
-                '&' => f.write_str("&amp;")?,
-                '<' => f.write_str("&lt;")?,
-                '>' => f.write_str("&gt;")?,
-                '"' => f.write_str("&quot;")?,
-                '\'' => f.write_str("&#39;")?,
-                char => f.write_char(char)?,
-            }
-        }
-        Ok(())
-    }
-}
-
 fn write_html(out: &mut String, report: &DrillReport) -> fmt::Result {
     out.push_str(START);
-    let path = Escaped(ShownPath(&report.path));
+    let path = Html(ShownPath(&report.path));
     writeln!(out, "<html lang=\"en\"><head><meta charset=\"utf-8\">")?;
     // The one style sheet is allowed by its hash, and nothing else at all.
-    let hash = BASE64_STANDARD.encode(Sha256::digest(STYLE));
+    let hash = source_hash(STYLE);
     writeln!(
         out,
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-{hash}'\">"
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src '{hash}'\">"
     )?;
     writeln!(out, "<meta name=\"viewport\" content=\"width=device-width\">")?;
     writeln!(out, "<title>Drill of {path}</title><style>{STYLE}</style></head><body>")?;
@@ -86,7 +64,7 @@ fn write_html(out: &mut String, report: &DrillReport) -> fmt::Result {
 }
 
 fn row(out: &mut String, name: &str, value: impl Display) -> fmt::Result {
-    writeln!(out, "<dt>{name}</dt><dd>{}</dd>", Escaped(value))
+    writeln!(out, "<dt>{name}</dt><dd>{}</dd>", Html(value))
 }
 
 fn elapsed(seconds: f64) -> Elapsed {
@@ -99,7 +77,7 @@ fn section(out: &mut String, archive: &Drilled, report: &DrillReport) -> fmt::Re
         Verdict::Failed => ("failed", "failed"),
         Verdict::NotTried => ("open", "not tried"),
     };
-    let path = Escaped(ShownPath(&archive.path));
+    let path = Html(ShownPath(&archive.path));
     writeln!(out, "<section><h2>{path}: <span class=\"{class}\">{word}</span></h2>\n<dl>")?;
     let unknown = "unknown";
     let size =
@@ -142,7 +120,7 @@ fn section(out: &mut String, archive: &Drilled, report: &DrillReport) -> fmt::Re
             "<tr><td>{name}</td><td class=\"{class}\">{word}</td><td>{started}</td>\
              <td class=\"n\">{}</td><td>{}</td></tr>",
             elapsed(step.elapsed_s),
-            Escaped(note.unwrap_or_default())
+            Html(note.unwrap_or_default())
         )?;
     }
     writeln!(out, "</tbody></table></section>")
@@ -154,16 +132,5 @@ fn verdict(step: &Step) -> (&'static str, &'static str) {
         StepVerdict::Failed => ("failed", "failed"),
         StepVerdict::NotTried => ("open", "not tried"),
         StepVerdict::NotRecorded => ("open", "not recorded"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn markup_and_control_characters_are_escaped() {
-        let text = Escaped("<b onclick=\"x('&')\">\u{1b}[2J\n\u{202e}").to_string();
-        assert_eq!(text, "&lt;b onclick=&quot;x(&#39;&amp;&#39;)&quot;&gt;\\u{1b}[2J\\n\\u{202e}");
     }
 }

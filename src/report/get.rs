@@ -8,10 +8,10 @@ use super::envelope::Report;
 use super::lines::{alternatives, row};
 use super::style::{QUIET, STRONG, Styled, WARNING};
 use super::time::local;
-use crate::base::escape::{ShownPath, quote};
+use crate::base::escape::{OwnedText, ShownPath, quote};
 use crate::base::units::{Count, counted};
 use crate::ops::get::{
-    Content, Data, FoundKey, GetPoint, GetReport, HashField, LastEvent, StreamContent,
+    Content, FoundKey, GetPoint, GetReport, HashField, LastEvent, StreamContent,
 };
 
 /// The number of elements of a collection that are shown.
@@ -183,7 +183,7 @@ fn value(out: &mut String, content: &Content, full: bool) {
 }
 
 impl Shown<'_> {
-    fn data(&self, data: &Data) -> String {
+    fn data(&self, data: &OwnedText) -> String {
         quoted(&data.0, (!self.full).then_some(SHOWN_BYTES))
     }
 

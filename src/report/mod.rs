@@ -21,6 +21,7 @@ pub mod generate;
 pub mod get;
 pub mod history;
 pub mod hold;
+mod html;
 pub mod into;
 pub(crate) mod lines;
 pub mod list;

@@ -8,11 +8,11 @@ use super::envelope::Report;
 use super::lines::wide_row;
 use super::style::{QUIET, STRONG, Styled};
 use super::time::local;
-use crate::base::escape::{Shown, ShownPath, for_terminal};
+use crate::base::escape::{OwnedText, Shown, ShownPath, for_terminal};
 use crate::base::units::{Bytes, Count, counted};
 use crate::ops::stats::report::{
-    Effects, LargeKey, Name, PrefixKind, PrefixNode, Present, StatsReport, StatsRun, Timeline,
-    TtlRange, Written, WrittenBy, WrittenType,
+    Effects, LargeKey, PrefixKind, PrefixNode, Present, StatsReport, StatsRun, Timeline, Written,
+    WrittenBy,
 };
 
 /// The columns of names in a table.
@@ -279,24 +279,7 @@ fn by_type(out: &mut String, written: &Written) -> fmt::Result {
     if written.by_type.len() < 2 {
         return Ok(());
     }
-    groups(out, ("type written", written.bytes), &written.by_type, |kind| {
-        let name = match kind {
-            WrittenType::String => "string",
-            WrittenType::List => "list",
-            WrittenType::Set => "set",
-            WrittenType::Zset => "zset",
-            WrittenType::Hash => "hash",
-            WrittenType::Stream => "stream",
-            WrittenType::Array => "array",
-            WrittenType::VectorSet => "vector set",
-            WrittenType::Generic => "(keys of any type)",
-            WrittenType::Script => "(scripts and functions)",
-            WrittenType::Transaction => "(MULTI and EXEC)",
-            WrittenType::Server => "(server and connection)",
-            WrittenType::Unknown => "(unknown commands)",
-        };
-        name.to_owned()
-    })
+    groups(out, ("type written", written.bytes), &written.by_type, |kind| kind.shown().to_owned())
 }
 
 /// Returns the text of the name of a node below others, whose names are `above`.
@@ -362,7 +345,7 @@ fn collect<'n>(
     }
 }
 
-fn of_key(db: u32, key: &Name) -> String {
+fn of_key(db: u32, key: &OwnedText) -> String {
     match db {
         0 => Shown(&key.0).to_string(),
         db => format!("{} (db {db})", Shown(&key.0)),
@@ -411,18 +394,8 @@ fn keys(out: &mut String, present: &Present) -> fmt::Result {
     }
     heading(out, "expires in", ["keys", "", "share"])?;
     for bucket in &present.ttl {
-        let name = match bucket.ttl {
-            TtlRange::None => "(never)",
-            TtlRange::Past => "(expired)",
-            TtlRange::Minute => "less than a minute",
-            TtlRange::Hour => "less than an hour",
-            TtlRange::Day => "less than a day",
-            TtlRange::Week => "less than a week",
-            TtlRange::Month => "less than 30 days",
-            TtlRange::Longer => "30 days or more",
-        };
         let share = percent(bucket.keys, present.total.keys);
-        line(out, name, [Count(bucket.keys).to_string(), String::new(), share])?;
+        line(out, bucket.ttl.shown(), [Count(bucket.keys).to_string(), String::new(), share])?;
     }
     if let Some(peak) = present.expiry_peaks.first().filter(|peak| peak.keys > 1) {
         writeln!(

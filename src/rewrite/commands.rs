@@ -75,6 +75,12 @@ impl CommandWriter {
         Ok(())
     }
 
+    /// Writes a command as it is.
+    pub(crate) fn command(&mut self, name: &[u8], args: &[&[u8]]) {
+        self.out.command(name, args.len());
+        args.iter().for_each(|arg| self.out.bulk(arg));
+    }
+
     /// Selects a database for the keys that follow.
     pub fn select(&mut self, db: u32) {
         self.out.command(b"SELECT", 1);

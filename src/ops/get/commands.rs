@@ -1,7 +1,5 @@
 //! The commands that recreate a key.
 
-use std::io::Write;
-
 use crate::base::server::Server;
 use crate::keyspace::{Entry, Value};
 use crate::rdb::Target;
@@ -20,7 +18,7 @@ pub(super) fn commands(server: Server, db: u32, entry: &Entry<'_>) -> Result<Vec
     writer.select(db);
     // SET replaces a value; the commands of other types would add to one.
     if !matches!(entry.value, Value::String(_)) {
-        append(writer.buffer(), &[b"DEL", entry.key()]);
+        writer.command(b"DEL", &[entry.key()]);
     }
     let start = writer.buffer().len();
     let Err(unwritable) = writer.key(entry) else { return Ok(writer.take()) };
@@ -30,18 +28,6 @@ pub(super) fn commands(server: Server, db: u32, entry: &Entry<'_>) -> Result<Vec
     let payload = payload(&mut PayloadWriter::new(target, &options), db, entry);
     let payload = payload.map_err(|error| format!("{unwritable}; {error}"))?;
     let ttl = entry.expires_ms().unwrap_or(0).to_string();
-    let args = [&b"RESTORE"[..], entry.key(), ttl.as_bytes(), &payload, b"REPLACE", b"ABSTTL"];
-    append(writer.buffer(), &args);
+    writer.command(b"RESTORE", &[entry.key(), ttl.as_bytes(), &payload, b"REPLACE", b"ABSTTL"]);
     Ok(writer.take())
-}
-
-/// Appends a command.
-fn append(out: &mut Vec<u8>, args: &[&[u8]]) {
-    // Writing to memory cannot fail.
-    let _ = write!(out, "*{}\r\n", args.len());
-    for arg in args {
-        let _ = write!(out, "${}\r\n", arg.len());
-        out.extend_from_slice(arg);
-        out.extend_from_slice(b"\r\n");
-    }
 }

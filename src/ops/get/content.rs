@@ -1,41 +1,25 @@
 //! The value of a key as data that outlives the replay.
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::aof::Frame;
-use crate::base::escape::Text;
+use crate::base::escape::OwnedText;
 use crate::base::server::Server;
 use crate::keyspace::score::{ScoreBuffer, ScoreText};
 use crate::keyspace::stream::Fields;
 use crate::keyspace::{ArrayValue, Opaque, Stream, StringValue, Value};
 use crate::rdb::module_of;
 
-/// Bytes of a value. In JSON an object: `text` if they are UTF-8, otherwise `bytes` in base64.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Data(pub Vec<u8>);
-
-impl Serialize for Data {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Text(&self.0).serialize(serializer)
-    }
-}
-
-impl From<&[u8]> for Data {
-    fn from(bytes: &[u8]) -> Data {
-        Data(bytes.to_vec())
-    }
-}
-
 /// The value of a key, by its type.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Content {
     /// A string.
-    String(Data),
+    String(OwnedText),
     /// The elements of a list, from its head.
-    List(Vec<Data>),
+    List(Vec<OwnedText>),
     /// The members of a set, in no particular order.
-    Set(Vec<Data>),
+    Set(Vec<OwnedText>),
     /// The members of a sorted set, in its order.
     Zset(Vec<ScoredMember>),
     /// The fields of a hash, in no particular order.
@@ -54,7 +38,7 @@ pub enum Content {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ScoredMember {
     /// The member.
-    pub member: Data,
+    pub member: OwnedText,
     /// The score, as the server prints it.
     pub score: String,
 }
@@ -63,9 +47,9 @@ pub struct ScoredMember {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HashField {
     /// The name.
-    pub field: Data,
+    pub field: OwnedText,
     /// The value.
-    pub value: Data,
+    pub value: OwnedText,
     /// The time at which the field expires, in Unix milliseconds.
     #[serde(
         rename = "expires_at",
@@ -81,7 +65,7 @@ pub struct ArrayElement {
     /// The index, from 0.
     pub index: u64,
     /// The value.
-    pub value: Data,
+    pub value: OwnedText,
 }
 
 /// A stream.
@@ -110,7 +94,7 @@ pub struct StreamEntry {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StreamGroup {
     /// The name.
-    pub name: Data,
+    pub name: OwnedText,
     /// The ID of the last entry that was delivered.
     pub last_id: String,
     /// The number of entries that were delivered and not acknowledged.
@@ -123,7 +107,7 @@ pub struct StreamGroup {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StreamConsumer {
     /// The name.
-    pub name: Data,
+    pub name: OwnedText,
     /// The IDs of the entries that were delivered to it and that it has not acknowledged.
     pub pending: Vec<String>,
 }
@@ -141,7 +125,7 @@ pub struct ModuleContent {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct UnknownContent {
     /// The names of the commands, in the order of their first use.
-    pub commands: Vec<Data>,
+    pub commands: Vec<OwnedText>,
     /// The number of commands.
     pub count: u64,
 }
@@ -149,9 +133,9 @@ pub struct UnknownContent {
 impl Content {
     /// Returns the content of a value; scores as `server` prints them.
     pub(super) fn from_value(value: &Value<'_>, server: Server) -> Content {
-        let all = |items: &mut dyn Iterator<Item = &[u8]>| items.map(Data::from).collect();
+        let all = |items: &mut dyn Iterator<Item = &[u8]>| items.map(OwnedText::from).collect();
         match value {
-            Value::String(string) => Content::String(Data(string.to_vec())),
+            Value::String(string) => Content::String(OwnedText(string.to_vec())),
             Value::List(list) => Content::List(all(&mut list.elements.iter().copied())),
             Value::Set(set) => Content::Set(all(&mut set.members())),
             Value::Zset(zset) => {
@@ -165,7 +149,7 @@ impl Content {
             Value::Hash(hash) => {
                 let field = |(field, value, expires_ms): (&[u8], &StringValue<'_>, _)| HashField {
                     field: field.into(),
-                    value: Data(value.to_vec()),
+                    value: OwnedText(value.to_vec()),
                     expires_ms,
                 };
                 Content::Hash(hash.fields().map(field).collect())
@@ -174,7 +158,7 @@ impl Content {
             Value::Array(array) => {
                 let element = |(index, value): (u64, &ArrayValue<'_>)| ArrayElement {
                     index,
-                    value: Data(value.text().into_owned()),
+                    value: OwnedText(value.text().into_owned()),
                 };
                 Content::Array(array.items().map(element).collect())
             }
@@ -247,10 +231,10 @@ fn pairs(fields: Fields<'_>) -> Vec<HashField> {
 
 impl UnknownContent {
     fn from_opaque(opaque: &Opaque<'_>) -> UnknownContent {
-        let mut commands: Vec<Data> = Vec::new();
+        let mut commands: Vec<OwnedText> = Vec::new();
         for frame in &opaque.frames {
             let Some(frame) = Frame::read(0, frame) else { continue };
-            let name = Data::from(frame.name());
+            let name = OwnedText::from(frame.name());
             if !commands.contains(&name) {
                 commands.push(name);
             }

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use serde::{Serialize, Serializer};
 
 pub use content::{
-    ArrayElement, Content, Data, HashField, ModuleContent, ScoredMember, StreamConsumer,
-    StreamContent, StreamEntry, StreamGroup, UnknownContent,
+    ArrayElement, Content, HashField, ModuleContent, ScoredMember, StreamConsumer, StreamContent,
+    StreamEntry, StreamGroup, UnknownContent,
 };
 
 use crate::analysis::key_state::KeyState;

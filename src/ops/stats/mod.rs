@@ -18,9 +18,10 @@ use self::pattern::Patterns;
 pub(crate) use self::pattern::SEPARATORS;
 use self::prefixes::PatternSums;
 use self::replayed::{Counter, Counts};
-use self::report::{FunctionLibrary, Name, StatsReport, StatsRun};
+use self::report::{FunctionLibrary, StatsReport, StatsRun};
 use crate::aof::log::Log;
 use crate::base::error::{ErrorKind, Result};
+use crate::base::escape::OwnedText;
 use crate::base::failure::Failure;
 use crate::base::progress::Progress;
 use crate::base::server::redis;
@@ -158,8 +159,8 @@ fn functions(routed: &crate::replay::Routed<'_>) -> Result<Vec<FunctionLibrary>>
     let non_key = routed.non_key(redis(7, 0))?;
     let library =
         |(name, library): (&[u8], &crate::keyspace::functions::Library)| FunctionLibrary {
-            name: Name(name.to_vec()),
-            engine: Name(library.engine().to_vec()),
+            name: OwnedText(name.to_vec()),
+            engine: OwnedText(library.engine().to_vec()),
             bytes: library.code().len() as u64,
         };
     Ok(non_key.functions.iter().map(library).collect())

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use hashbrown::HashMap;
 
 use super::pattern::{Component, KEYLESS, components, others, others_below_first};
-use super::report::{Name, PrefixKind, PrefixNode};
+use super::report::{PrefixKind, PrefixNode};
+use crate::base::escape::OwnedText;
 
 /// The maximum number of patterns in total.
 pub(super) const PATTERNS: usize = 65_536;
@@ -114,7 +115,7 @@ impl Sums {
         self.bytes.max(self.key_bytes)
     }
 
-    fn of_node(&self, name: Name, kind: PrefixKind, replayed: bool) -> PrefixNode {
+    fn of_node(&self, name: OwnedText, kind: PrefixKind, replayed: bool) -> PrefixNode {
         PrefixNode {
             name,
             kind,
@@ -157,7 +158,7 @@ impl Node {
         if component.kind == PrefixKind::Wildcard {
             name.insert(0, b'*');
         }
-        let mut node = self.sums.of_node(Name(name), component.kind, replayed);
+        let mut node = self.sums.of_node(OwnedText(name), component.kind, replayed);
         let mut below: Vec<_> = self.below.iter().collect();
         below.sort_by(|(one_name, one), (other_name, other)| {
             other.sums.weight().cmp(&one.sums.weight()).then_with(|| one_name.cmp(other_name))
@@ -171,7 +172,7 @@ impl Node {
             }
         }
         if rest != Sums::default() {
-            node.children.push(rest.of_node(Name::default(), PrefixKind::Others, replayed));
+            node.children.push(rest.of_node(OwnedText::default(), PrefixKind::Others, replayed));
         }
         node
     }

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
-use crate::base::escape::Text;
+use crate::base::escape::OwnedText;
 use crate::base::failure::Failure;
 use crate::base::server::Server;
 use crate::rdb::Kind;
@@ -51,16 +51,6 @@ pub(crate) struct StatsReport {
     pub(crate) now_ms: i64,
     /// The run time in seconds.
     pub(crate) elapsed_s: f64,
-}
-
-/// A name that may be any bytes: in JSON an object with `text` if it is UTF-8, otherwise `bytes` in base64.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Name(pub(crate) Vec<u8>);
-
-impl Serialize for Name {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Text(&self.0).serialize(serializer)
-    }
 }
 
 /// The commands of a log.
@@ -134,11 +124,32 @@ pub(crate) enum WrittenType {
     Unknown,
 }
 
+impl WrittenType {
+    /// Returns the name for people.
+    pub(crate) fn shown(self) -> &'static str {
+        match self {
+            WrittenType::String => "string",
+            WrittenType::List => "list",
+            WrittenType::Set => "set",
+            WrittenType::Zset => "zset",
+            WrittenType::Hash => "hash",
+            WrittenType::Stream => "stream",
+            WrittenType::Array => "array",
+            WrittenType::VectorSet => "vector set",
+            WrittenType::Generic => "keys of any type",
+            WrittenType::Script => "scripts and functions",
+            WrittenType::Transaction => "MULTI and EXEC",
+            WrittenType::Server => "server and connection",
+            WrittenType::Unknown => "unknown commands",
+        }
+    }
+}
+
 /// A node of the tree of key name prefixes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub(crate) struct PrefixNode {
     /// The component, with the separator after it, if there is one; empty for the root.
-    pub(crate) name: Name,
+    pub(crate) name: OwnedText,
     /// What the node represents.
     pub(crate) kind: PrefixKind,
     /// The number of commands that name a key below it. A command with several keys is counted once for each.
@@ -246,7 +257,7 @@ pub(crate) struct LargeCommand {
     pub(crate) name: String,
     /// Its first key, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) key: Option<Name>,
+    pub(crate) key: Option<OwnedText>,
     /// Its size in bytes.
     pub(crate) bytes: u64,
     /// The number of arguments, including the name.
@@ -298,7 +309,7 @@ pub(crate) struct WrittenKey {
     /// The database number.
     pub(crate) db: u32,
     /// The name.
-    pub(crate) key: Name,
+    pub(crate) key: OwnedText,
     /// The number of writes.
     pub(crate) writes: u64,
     /// The size of the commands in bytes. The keys of a command share its bytes equally.
@@ -403,6 +414,22 @@ pub(crate) enum TtlRange {
     Longer,
 }
 
+impl TtlRange {
+    /// Returns the name for people.
+    pub(crate) fn shown(self) -> &'static str {
+        match self {
+            TtlRange::None => "no expiry",
+            TtlRange::Past => "expired",
+            TtlRange::Minute => "less than a minute",
+            TtlRange::Hour => "less than an hour",
+            TtlRange::Day => "less than a day",
+            TtlRange::Week => "less than a week",
+            TtlRange::Month => "less than 30 days",
+            TtlRange::Longer => "30 days or more",
+        }
+    }
+}
+
 /// The keys whose size is within a range.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct SizeBucket {
@@ -430,7 +457,7 @@ pub(crate) struct LargeKey {
     /// The database number.
     pub(crate) db: u32,
     /// The name.
-    pub(crate) key: Name,
+    pub(crate) key: OwnedText,
     /// The type.
     #[serde(rename = "type")]
     pub(crate) kind: Kind,
@@ -458,7 +485,7 @@ pub(crate) struct StreamFacts {
     /// The database number.
     pub(crate) db: u32,
     /// The name.
-    pub(crate) key: Name,
+    pub(crate) key: OwnedText,
     /// The number of entries.
     pub(crate) entries: u64,
     /// The number of consumer groups.
@@ -473,9 +500,9 @@ pub(crate) struct StreamFacts {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct FunctionLibrary {
     /// The name.
-    pub(crate) name: Name,
+    pub(crate) name: OwnedText,
     /// The engine.
-    pub(crate) engine: Name,
+    pub(crate) engine: OwnedText,
     /// The size of its code in bytes.
     pub(crate) bytes: u64,
 }

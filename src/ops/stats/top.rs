@@ -6,6 +6,14 @@ use std::collections::BinaryHeap;
 /// The number of values that a report has of each kind.
 pub(super) const SHOWN: usize = 20;
 
+/// The number of bytes that a report has of the name of a key.
+const NAME_BYTES: usize = 1024;
+
+/// Returns the name of a key as a report has it.
+pub(super) fn reported_name(name: &[u8]) -> Vec<u8> {
+    name[..name.len().min(NAME_BYTES)].to_vec()
+}
+
 /// The largest values of those that were offered; which they are does not depend on the order.
 #[derive(Debug, Clone)]
 pub(super) struct Top<T: Ord>(BinaryHeap<Reverse<T>>);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::text::Html;
+use crate::report::html::Html;
 
 /// The width of a drawing in its own units.
 const WIDTH: f64 = 1000.0;

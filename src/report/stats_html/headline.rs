@@ -5,8 +5,8 @@ use std::fmt::Write;
 use jiff::tz::TimeZone;
 
 use super::figures::{self, bytes, count};
-use super::text::Html;
 use crate::ops::stats::report::StatsReport;
+use crate::report::html::Html;
 
 /// A number with its name and further facts.
 struct Figure {

@@ -4,12 +4,9 @@
 //! of prefixes; it reads its data from the tables. A browser runs no other script and uses no other style: the
 //! Content-Security-Policy of the page names both by their hash.
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use jiff::tz::TimeZone;
-use sha2::{Digest as _, Sha256};
 
-use self::text::Html;
+use super::html::{Html, source_hash};
 use crate::base::escape::ShownPath;
 use crate::ops::stats::report::StatsReport;
 
@@ -43,7 +40,7 @@ pub(crate) fn page(report: &StatsReport, command: &str) -> String {
 
 fn page_in_zone(report: &StatsReport, command: &str, zone: &TimeZone) -> String {
     let path = ShownPath(&report.path).to_string();
-    let (style, script) = (hash(STYLE), hash(SCRIPT));
+    let (style, script) = (source_hash(STYLE), source_hash(SCRIPT));
     let mut out = format!(
         "{START}<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src '{style}'; \
@@ -89,9 +86,4 @@ fn page_in_zone(report: &StatsReport, command: &str, zone: &TimeZone) -> String 
     out.push_str(&notes::section(report, command, zone));
     out.push_str("</main>\n</body>\n</html>\n");
     out
-}
-
-/// Returns the source of a script or style as a Content-Security-Policy names it.
-fn hash(source: &str) -> String {
-    format!("sha256-{}", BASE64_STANDARD.encode(Sha256::digest(source)))
 }

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use jiff::tz::TimeZone;
 
 use super::figures;
-use super::text::Html;
 use crate::ops::stats::report::StatsReport;
+use crate::report::html::Html;
 
 /// The terms and what they mean. Those of a replay come last.
 const TERMS: [(&str, &str); 4] = [

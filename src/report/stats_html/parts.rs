@@ -2,7 +2,7 @@
 
 use super::chart::{self, Share};
 use super::table::{Cell, Table};
-use super::text::Html;
+use crate::report::html::Html;
 
 /// Returns a section with a heading; nothing if it has no content.
 pub(super) fn section(heading: &str, html: &str) -> String {

@@ -7,8 +7,9 @@ use std::fmt::Write;
 use super::chart::COLORS;
 use super::figures;
 use super::table::{Cell, Column, Row, Table, measure_column, number_column, text_column};
-use super::text::{self, Html};
+use super::text;
 use crate::ops::stats::report::{PrefixKind, PrefixNode};
+use crate::report::html::Html;
 
 /// The number of levels of the tree that the icicle shows at once, with the root.
 const LEVELS: usize = 7;

@@ -8,7 +8,7 @@ use super::parts::{paragraph, section, shares_section, swatch};
 use super::scale;
 use super::table::{Cell, Row, Table, number_column, text_column};
 use crate::ops::stats::report::{
-    LargeKey, Present, Share as KeyShare, ShareOf, SizeBucket, SlotSkew, TtlRange,
+    LargeKey, Present, Share as KeyShare, ShareOf, SizeBucket, SlotSkew,
 };
 
 /// Returns the types and encodings.
@@ -84,7 +84,7 @@ pub(super) fn expiries(present: &Present, zone: &TimeZone) -> String {
     let most = present.ttl.iter().map(|bucket| bucket.keys).max().unwrap_or(0);
     let row = |(order, bucket): (usize, &crate::ops::stats::report::TtlBucket)| {
         Row::from(vec![
-            Cell::sorted_by(range(bucket.ttl), order),
+            Cell::sorted_by(bucket.ttl.shown(), order),
             Cell::bar(bucket.keys, most),
             Cell::count(bucket.keys),
             Cell::percent(bucket.keys, present.total.keys),
@@ -110,19 +110,6 @@ pub(super) fn expiries(present: &Present, zone: &TimeZone) -> String {
     let caption = "Minutes in which the most keys expire";
     html.push_str(&Table { id: None, caption, columns: &columns, rows: rows.collect() }.html());
     section("Expiry", &html)
-}
-
-fn range(range: TtlRange) -> &'static str {
-    match range {
-        TtlRange::None => "no expiry",
-        TtlRange::Past => "passed",
-        TtlRange::Minute => "below a minute",
-        TtlRange::Hour => "below an hour",
-        TtlRange::Day => "below a day",
-        TtlRange::Week => "below a week",
-        TtlRange::Month => "below 30 days",
-        TtlRange::Longer => "30 days or more",
-    }
 }
 
 /// Returns the sizes of keys.

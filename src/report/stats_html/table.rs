@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use super::figures;
-use super::text::{self, Html};
+use super::text;
+use crate::report::html::Html;
 
 /// The number of rows that are shown at first.
 const ROWS: usize = 100;

@@ -1,12 +1,13 @@
 //! Reports for the tests of the page, as they would be of real logs.
 
 use super::page_in_zone;
+use crate::base::escape::OwnedText;
 use crate::base::server::redis;
 use crate::ops::stats::report::{
-    Bucket, Effects, ExpiryPeak, FunctionLibrary, LargeCommand, LargeKey, MemoryEstimate, Name,
-    Peak, PrefixKind, PrefixNode, Present, Share, ShareOf, SizeBucket, SlotShare, SlotSkew,
-    StatsReport, StreamFacts, Timeline, TransactionCounts, TtlBucket, TtlRange, Written, WrittenBy,
-    WrittenKey, WrittenType,
+    Bucket, Effects, ExpiryPeak, FunctionLibrary, LargeCommand, LargeKey, MemoryEstimate, Peak,
+    PrefixKind, PrefixNode, Present, Share, ShareOf, SizeBucket, SlotShare, SlotSkew, StatsReport,
+    StreamFacts, Timeline, TransactionCounts, TtlBucket, TtlRange, Written, WrittenBy, WrittenKey,
+    WrittenType,
 };
 use crate::rdb::Kind;
 use crate::replay::Origin;
@@ -112,7 +113,7 @@ fn written(prefixes: PrefixNode) -> Written {
     let most = buckets.iter().max_by_key(|bucket| bucket.bytes).copied().unwrap_or_default();
     let large = |name: &str, key: &[u8], bytes, arguments, offset| LargeCommand {
         name: name.to_owned(),
-        key: Some(Name(key.to_vec())),
+        key: Some(OwnedText(key.to_vec())),
         bytes,
         arguments,
         part: "appendonly.aof.7.incr.aof".to_owned(),
@@ -194,7 +195,7 @@ fn node(name: &[u8], kind: PrefixKind, bytes: u64, children: Vec<PrefixNode>) ->
     let below: u64 = children.iter().map(|child| child.bytes).sum();
     let bytes = bytes + below;
     PrefixNode {
-        name: Name(name.to_vec()),
+        name: OwnedText(name.to_vec()),
         kind,
         commands: bytes / 126,
         bytes,
@@ -294,7 +295,7 @@ fn forget_keys(root: &mut PrefixNode) {
 fn effects() -> Effects {
     let key = |key: &[u8], writes, bytes, exists| WrittenKey {
         db: 0,
-        key: Name(key.to_vec()),
+        key: OwnedText(key.to_vec()),
         writes,
         bytes,
         exists,
@@ -348,7 +349,7 @@ fn present() -> Present {
     ];
     let large = |key: &[u8], kind, items, bytes, largest_item, expires_ms| LargeKey {
         db: 0,
-        key: Name(key.to_vec()),
+        key: OwnedText(key.to_vec()),
         kind,
         items,
         bytes,
@@ -416,7 +417,7 @@ fn present() -> Present {
         largest_by_items: by_items,
         streams: vec![StreamFacts {
             db: 0,
-            key: Name(b"events".to_vec()),
+            key: OwnedText(b"events".to_vec()),
             entries: 610_332,
             groups: 2,
             consumers: 9,
@@ -424,8 +425,8 @@ fn present() -> Present {
         }],
         stream_count: 1,
         functions: vec![FunctionLibrary {
-            name: Name(b"shop".to_vec()),
-            engine: Name(b"LUA".to_vec()),
+            name: OwnedText(b"shop".to_vec()),
+            engine: OwnedText(b"LUA".to_vec()),
             bytes: 2_104,
         }],
         memory: Some(MemoryEstimate { server: redis(7, 2), bytes: 485_800_000, error_percent: 5 }),
@@ -463,7 +464,7 @@ fn hostile(report: &mut StatsReport) {
         ];
         written.by_type = types.into_iter().map(|it| written_by(it, 1_000, 90_000)).collect();
         for (command, name) in written.largest.iter_mut().zip(HOSTILE) {
-            command.key = Some(Name(name.to_vec()));
+            command.key = Some(OwnedText(name.to_vec()));
             command.part = String::from_utf8_lossy(name).into_owned();
         }
     }

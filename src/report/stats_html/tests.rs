@@ -2,8 +2,9 @@
 
 use super::START;
 use super::testing::{HOSTILE, Sample, page, report};
-use super::text::{Html, name, shown};
-use super::{SCRIPT, STYLE, hash, page_in_zone};
+use super::text::{name, shown};
+use super::{SCRIPT, STYLE, page_in_zone};
+use crate::report::html::{Html, source_hash};
 
 const SAMPLES: [Sample; 5] =
     [Sample::Shop, Sample::Unreplayed, Sample::Hostile, Sample::Prefixes(300), Sample::Empty];
@@ -129,12 +130,12 @@ fn pages_load_nothing() {
 #[test]
 fn policy_allows_the_own_script_and_style_only() {
     // `printf %s a | openssl dgst -sha256 -binary | base64`
-    assert_eq!(hash("a"), "sha256-ypeBEsobvcr6wjGzmiPcTaeG7/gUfE5yuYB3ha/uSLs=");
+    assert_eq!(source_hash("a"), "sha256-ypeBEsobvcr6wjGzmiPcTaeG7/gUfE5yuYB3ha/uSLs=");
     let page = page(Sample::Hostile);
     let policy = format!(
         "content=\"default-src 'none'; style-src '{}'; script-src '{}'; base-uri 'none'; form-action 'none'\"",
-        hash(STYLE),
-        hash(SCRIPT)
+        source_hash(STYLE),
+        source_hash(SCRIPT)
     );
     assert!(page.contains(&policy));
     assert_eq!(page.matches("<script").count(), 1);

@@ -1,32 +1,12 @@
-//! Text of a log as HTML: the only place at which anything from outside becomes markup.
+//! Names of a log as text and as HTML.
 
-use std::fmt::{self, Write};
+use std::fmt::Write;
 
 use crate::base::escape::steers;
+use crate::report::html::Html;
 
 /// The number of characters of a name that are shown before it is truncated.
 const SHOWN_CHARACTERS: usize = 64;
-
-/// Text as HTML, for the content of an element and for an attribute in double quotes. Characters that a browser does not
-/// show, or by which text changes its direction, are escaped as on a terminal: `\u{202e}`.
-pub(super) struct Html<'a>(pub(super) &'a str);
-
-impl fmt::Display for Html<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for c in self.0.chars() {
-            match c {
-                '&' => f.write_str("&amp;")?,
-                '<' => f.write_str("&lt;")?,
-                '>' => f.write_str("&gt;")?,
-                '"' => f.write_str("&quot;")?,
-                '\'' => f.write_str("&#39;")?,
-                _ if steers(c) => write!(f, "{}", c.escape_default())?,
-                _ => f.write_char(c)?,
-            }
-        }
-        Ok(())
-    }
-}
 
 /// Returns a name as text, not yet as HTML: UTF-8 as it is and other bytes as `\xff`, truncated if it is long. An empty
 /// name is `""`.

@@ -161,7 +161,7 @@ fn shares_of_types(written: &Written) -> String {
     let share = |(color, group): (usize, &WrittenBy<WrittenType>), size: u64, total: u64| Share {
         color,
         size: float(size),
-        title: format!("{}: {}", type_name(group.name), figures::percent(size, total)),
+        title: format!("{}: {}", group.name.shown(), figures::percent(size, total)),
     };
     let groups = &written.by_type;
     let total_commands = groups.iter().map(|it| it.commands).fold(0, u64::saturating_add);
@@ -173,7 +173,7 @@ fn shares_of_types(written: &Written) -> String {
     ];
     let row = |(color, group): (usize, &WrittenBy<WrittenType>)| {
         Row::from(vec![
-            swatch(color, type_name(group.name)),
+            swatch(color, group.name.shown()),
             Cell::count(group.commands),
             Cell::percent(group.commands, total_commands),
             Cell::bytes(group.bytes),
@@ -190,24 +190,6 @@ fn shares_of_types(written: &Written) -> String {
     let caption = "Types of values that are written";
     let rows = each().map(row).collect();
     shares_section(&bars, &Table { id: None, caption, columns: &columns, rows })
-}
-
-fn type_name(name: WrittenType) -> &'static str {
-    match name {
-        WrittenType::String => "string",
-        WrittenType::List => "list",
-        WrittenType::Set => "set",
-        WrittenType::Zset => "zset",
-        WrittenType::Hash => "hash",
-        WrittenType::Stream => "stream",
-        WrittenType::Array => "array",
-        WrittenType::VectorSet => "vector set",
-        WrittenType::Generic => "keys of any type",
-        WrittenType::Script => "scripts and functions",
-        WrittenType::Transaction => "transactions",
-        WrittenType::Server => "server",
-        WrittenType::Unknown => "unknown",
-    }
 }
 
 fn transactions(transactions: TransactionCounts, script_calls: u64) -> String {

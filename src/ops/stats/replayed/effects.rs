@@ -5,14 +5,12 @@ use std::sync::LazyLock;
 
 use hashbrown::HashMap;
 
+use crate::base::escape::OwnedText;
 use crate::command::{Command, CommandId, Destruction, Keys, TABLE, database_index};
 use crate::keyspace::Keyspace;
-use crate::ops::stats::report::{Effects, Name, WrittenKey};
-use crate::ops::stats::top::Top;
+use crate::ops::stats::report::{Effects, WrittenKey};
+use crate::ops::stats::top::{Top, reported_name};
 use crate::replay::{Observed, Observer, Outcome};
-
-/// The number of bytes that a report has of a name.
-const NAME_BYTES: usize = 1024;
 
 /// The counts of one shard, or of all.
 #[derive(Debug, Default)]
@@ -51,7 +49,7 @@ impl EffectCounts {
             let Reverse((db, key)) = busy.of;
             WrittenKey {
                 db,
-                key: Name(key),
+                key: OwnedText(key),
                 writes: busy.writes,
                 bytes: busy.bytes,
                 exists: busy.exists,
@@ -122,7 +120,7 @@ impl<'a> EffectObserver<'a> {
             counts.most_written.offer(Busy {
                 writes: written.writes,
                 bytes: written.bytes,
-                of: Reverse((*db, key[..key.len().min(NAME_BYTES)].to_vec())),
+                of: Reverse((*db, reported_name(key))),
                 exists: keyspace.db(*db).contains(key),
             });
         }

@@ -6,18 +6,16 @@ use std::collections::BTreeMap;
 use super::counter::Counter;
 use super::sizes::Items;
 use super::slots::Slots;
+use crate::base::escape::OwnedText;
 use crate::keyspace::{Entry, Value};
 use crate::ops::stats::prefixes::{PATTERNS, PatternSums, Sums};
 use crate::ops::stats::report::{
-    ExpiryPeak, LargeKey, Name, Present, Share, ShareOf, SizeBucket, StreamFacts, TtlBucket,
-    TtlRange,
+    ExpiryPeak, LargeKey, Present, Share, ShareOf, SizeBucket, StreamFacts, TtlBucket, TtlRange,
 };
-use crate::ops::stats::top::Top;
+use crate::ops::stats::top::{Top, reported_name};
 use crate::rdb::Kind;
 use crate::rewrite::commands::CommandWriter;
 
-/// The number of bytes that a report has of a name.
-const NAME_BYTES: usize = 1024;
 /// The maximum number of minutes in which expiries are counted.
 const MINUTES: usize = 100_000;
 
@@ -144,7 +142,7 @@ fn large_key(large: BySize) -> LargeKey {
     let Reverse((db, key)) = large.of;
     LargeKey {
         db,
-        key: Name(key),
+        key: OwnedText(key),
         kind: large.kind,
         items: large.items.count,
         bytes: large.bytes,
@@ -157,7 +155,7 @@ fn large_key(large: BySize) -> LargeKey {
 fn stream_facts(stream: ByEntries) -> StreamFacts {
     let Reverse((db, key)) = stream.of;
     let ByEntries { entries, groups, consumers, pending, .. } = stream;
-    StreamFacts { db, key: Name(key), entries, groups, consumers, pending }
+    StreamFacts { db, key: OwnedText(key), entries, groups, consumers, pending }
 }
 
 fn shares<T>(groups: BTreeMap<T, Share>) -> Vec<ShareOf<T>> {
@@ -234,7 +232,7 @@ impl<'c> KeyCounter<'c> {
         }
         let large = |size| BySize {
             size,
-            of: Reverse((db, key[..key.len().min(NAME_BYTES)].to_vec())),
+            of: Reverse((db, reported_name(key))),
             kind,
             items,
             bytes,
@@ -260,7 +258,7 @@ impl<'c> KeyCounter<'c> {
             });
             counts.streams.offer(ByEntries {
                 entries: items.count,
-                of: Reverse((db, key[..key.len().min(NAME_BYTES)].to_vec())),
+                of: Reverse((db, reported_name(key))),
                 groups: count,
                 consumers,
                 pending,

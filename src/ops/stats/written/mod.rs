@@ -11,10 +11,11 @@ use self::counting::Counting;
 use self::tally::{Place, WrittenTally};
 use super::pattern::Patterns;
 use super::prefixes::PatternSums;
-use super::report::{Bucket, LargeCommand, Name, Timeline, Written};
+use super::report::{Bucket, LargeCommand, Timeline, Written};
 use crate::aof::log::{Log, Part};
 use crate::aof::{Scanned, scan_parallel};
 use crate::base::error::Result;
+use crate::base::escape::OwnedText;
 use crate::base::progress::Progress;
 use crate::rdb::Visitor;
 use crate::replay::{KeySpecs, broken_rdb, refuse_damage};
@@ -125,7 +126,7 @@ fn finish(log: &Log, mut tally: WrittenTally<'_>, span: u64) -> (Written, Patter
     };
     let largest = tally.largest.into_sorted().into_iter().map(|large| LargeCommand {
         name: String::from_utf8_lossy(&large.name).to_uppercase(),
-        key: large.key.map(Name),
+        key: large.key.map(OwnedText),
         bytes: large.bytes,
         arguments: large.arguments,
         part: log.part_name(large.place.0.0),

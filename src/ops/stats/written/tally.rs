@@ -13,7 +13,7 @@ use crate::aof::{Frame, Join, Sink};
 use crate::command::{COUNT, CommandId, Group, Role, database_index, lookup_prefix};
 use crate::ops::stats::prefixes::{PATTERNS, PatternSums, Sums};
 use crate::ops::stats::report::{WrittenBy, WrittenType};
-use crate::ops::stats::top::Top;
+use crate::ops::stats::top::{Top, reported_name};
 
 /// The maximum number of patterns of a segment: those of many segments are in memory at once.
 const SEGMENT_PATTERNS: usize = 1024;
@@ -22,8 +22,6 @@ const UNKNOWN: usize = 512;
 const NAME_BYTES: usize = 64;
 /// The group of unknown names that are not distinguished.
 const MORE_UNKNOWN: &[u8] = b"(other)";
-/// The number of bytes that are kept of the key of a large command.
-const KEY_BYTES: usize = 1024;
 
 /// Where a segment is.
 #[derive(Debug, Clone, Copy, Default)]
@@ -160,7 +158,7 @@ impl<'c> WrittenTally<'c> {
     fn offer(&mut self, frame: &Frame<'_>, id: Option<CommandId>, bytes: u64) {
         let mut key = None;
         each_key(frame, id, self.counting.key_specs, |name, _| {
-            key.get_or_insert_with(|| name[..name.len().min(KEY_BYTES)].to_vec());
+            key.get_or_insert_with(|| reported_name(name));
         });
         let name = frame.name();
         self.largest.offer(Large {
