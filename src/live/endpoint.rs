@@ -1,6 +1,7 @@
 //! The address of a server and the credentials for it.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -47,6 +48,18 @@ pub enum Address {
     },
     /// The path of a Unix socket.
     Unix(PathBuf),
+}
+
+impl Address {
+    /// Returns whether the address is one of this machine: a Unix socket, or its loopback interface.
+    pub(crate) fn is_local(&self) -> bool {
+        match self {
+            Address::Unix(_) => true,
+            Address::Tcp { host, .. } => {
+                host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+            }
+        }
+    }
 }
 
 impl fmt::Display for Address {

@@ -81,6 +81,11 @@ impl Job {
         }
     }
 
+    /// Returns whether the reply is compared with the key, which takes the time at which it was sent.
+    pub(super) fn is_compared(&self) -> bool {
+        !matches!(self.stage, Stage::Restore { checked: false, .. } | Stage::Exists | Stage::Probe)
+    }
+
     /// Returns the number of commands of the request.
     pub(super) fn commands(&self) -> usize {
         let commands = match self.stage {

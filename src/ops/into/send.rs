@@ -286,9 +286,11 @@ impl<'s> Sender<'s> {
     /// Sends the requests that follow from replies.
     fn settle(&mut self) -> Result<()> {
         loop {
-            let now = Instant::now();
-            let ready = self.later.extract_if(.., |(at, _)| *at <= now).map(|(_, job)| job);
-            self.again.extend(ready);
+            if !self.later.is_empty() {
+                let now = Instant::now();
+                let ready = self.later.extract_if(.., |(at, _)| *at <= now).map(|(_, job)| job);
+                self.again.extend(ready);
+            }
             let Some(job) = self.again.pop() else { return Ok(()) };
             self.progress.check()?;
             if self.stopped.is_some() {
@@ -334,7 +336,9 @@ impl<'s> Sender<'s> {
             self.send_together(node);
         } else {
             let (commands, line) = (job.commands(), self.server.line);
-            job.sent_ms = self.server.now_ms();
+            if job.is_compared() {
+                job.sent_ms = self.server.now_ms();
+            }
             let write = |request: &Request, out: &mut Vec<u8>| {
                 if let Request::One(job) = request {
                     job.write(out, line);
