@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::args::{Common, KeyArgs, KeyHelp, ReplayArgs};
 use super::connection::LoginArgs;
@@ -20,10 +20,10 @@ use crate::report::JsonLines;
 /// Show which keys differ between two logs, RDBs or running servers
 ///
 /// Logs are replayed as a server would load them and compared key by key: value, type and expiry, including field
-/// expiry and stream groups. Expired keys are compared like all others, except with --drop-expired.
+/// expiry and stream groups. Expired keys are compared like all others, except with --expired drop.
 ///
-/// A running server, or a cluster by one of its nodes, is given as a URI and read by SCAN and DUMP, which changes nothing
-/// there. It changes meanwhile: keys that differ are asked for a second time. A server hides expired keys, so that those
+/// A running server, or a cluster by one of its nodes, is given as a URI and read by SCAN and DUMP, which changes no
+/// data there, nor, since 7.2 and outside of clusters, the idle times of keys. It changes meanwhile: keys that differ are asked for a second time. A server hides expired keys, so that those
 /// of a log count as missing.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -39,13 +39,23 @@ pub(super) struct Diff {
     list: bool,
     #[command(flatten)]
     keys: KeyArgs<Compared>,
-    /// Treat expired keys as missing
-    #[arg(long)]
+    /// With `drop`, treat expired keys as missing [default: compare them like all others]
+    #[arg(long, value_name = "WHAT", hide_possible_values = true)]
+    expired: Option<ExpiredKeys>,
+    /// Same as --expired drop
+    #[arg(long, hide = true, conflicts_with = "expired")]
     drop_expired: bool,
     #[command(flatten)]
     replaying: ReplayArgs,
     #[command(flatten)]
     login: LoginArgs,
+}
+
+/// What becomes of expired keys.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ExpiredKeys {
+    /// They count as missing
+    Drop,
 }
 
 /// The help texts for selecting the keys to compare.
@@ -72,10 +82,11 @@ Exit codes: 0 the same; 1 different; 2 failed.";
 
 impl Diff {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
+        let drops_expired = self.drop_expired || matches!(self.expired, Some(ExpiredKeys::Drop));
         let options = DiffOptions {
             filter: Filter {
                 keys: self.keys.filter(),
-                drop_expired_ms: self.drop_expired.then(|| self.replaying.now_ms()),
+                drop_expired_ms: drops_expired.then(|| self.replaying.now_ms()),
                 persist_expired_ms: None,
             },
             route: self.replaying.route(),

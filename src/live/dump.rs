@@ -9,7 +9,7 @@ use redis::Value;
 use super::cluster::{SlotMap, endpoint_of, redirection};
 use super::connection::Failure;
 use super::endpoint::Address;
-use super::pipeline::{Pipeline, pack};
+use super::pipeline::{Pipeline, has_no_touch, pack};
 use super::running::{RunningServer, read_error, unexpected};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::slot::slot_of;
@@ -161,7 +161,10 @@ impl<'s> KeyReader<'s> {
     fn node(&mut self, address: &Address) -> usize {
         let found = self.nodes.iter().position(|node| node.endpoint().address == *address);
         found.unwrap_or_else(|| {
-            self.nodes.push(Pipeline::new(endpoint_of(address, self.server.endpoint())));
+            let pipeline = Pipeline::new(endpoint_of(address, self.server.endpoint()));
+            // Where the server can do it, reading a key does not end its idle time.
+            let can_spare = self.slots.is_none() && has_no_touch(self.server.line());
+            self.nodes.push(pipeline.no_touch(can_spare));
             self.nodes.len() - 1
         })
     }

@@ -6,6 +6,7 @@ use redis::Value;
 
 use super::connection::{Connection, Failure};
 use super::endpoint::Endpoint;
+use crate::base::server::Server;
 
 /// A connection on which requests are sent before the replies to earlier ones have arrived.
 ///
@@ -186,7 +187,15 @@ impl<T> Pipeline<T> {
 }
 
 /// The command after which others do not count as uses of keys (Redis and Valkey since 7.2).
+///
+/// Never for a node of a cluster: Redis 8.0 and 8.2 and Valkey 8.1 crash (observed: signal 11 in `lookupKey`) when a
+/// connection that has sent it names a key of a slot that moves to another node.
 pub(crate) const NO_TOUCH: &[&[u8]] = &[b"CLIENT", b"NO-TOUCH", b"ON"];
+
+/// Returns whether servers of a version have [`NO_TOUCH`]; nodes of a cluster must not be sent it.
+pub(crate) fn has_no_touch(line: Server) -> bool {
+    line.has_redis(7, 2)
+}
 
 /// Appends a command with its arguments to `out`, as a server reads it.
 pub(crate) fn pack(out: &mut Vec<u8>, args: &[&[u8]]) {

@@ -153,7 +153,7 @@ fn what_was_not_compared_is_reported() {
     let failing = command(&["LPUSH", "a", "x"]);
     let past = command(&["SET", "past", "1", "PXAT", "1000"]);
     place.put("b.aof", [sound(), failing, past].concat());
-    let run = place.run(&["diff", "a.aof", "b.aof", "--drop-expired", "--exclude", "a"]);
+    let run = place.run(&["diff", "a.aof", "b.aof", "--expired", "drop", "--exclude", "a"]);
     assert_eq!(run.code, Some(0), "{run:#?}");
     for note in [
         "A: a torn command at byte 81: 10 bytes not compared\n",

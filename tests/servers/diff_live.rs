@@ -11,12 +11,13 @@ use serde_json::Value;
 use super::compact::{copy_log, run};
 use crate::support::json_docs::Docs;
 use crate::support::{
-    Args, Binary, Client, Cluster, FAMILIES, Random, Run, Running, Setup, aofkit, args, command,
-    copy_dir, lay_out, on_all, on_each, temp_dir,
+    Args, Binary, Client, Cluster, FAMILIES, Random, Reply, Run, Running, Setup, aofkit, args,
+    command, copy_dir, lay_out, on_all, on_each, temp_dir,
 };
 
-/// The lines whose clusters differ for a client.
-const CLUSTERS: [Server; 3] = [redis(7, 0), redis(8, 2), valkey(9, 1)];
+/// The lines whose clusters differ for a client; those of Redis 8.0 and 8.2 and Valkey 8.1 crash if keys of a slot that
+/// moves are read after CLIENT NO-TOUCH.
+const CLUSTERS: [Server; 5] = [redis(7, 0), redis(8, 0), redis(8, 2), valkey(8, 1), valkey(9, 1)];
 
 pub(crate) fn trials() -> Vec<Trial> {
     let name = |name: &str| format!("diff_live::{name}");
@@ -28,6 +29,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials.extend(clusters("cluster_is_the_same_as_its_log_while_a_slot_moves", cluster));
     trials.extend(clusters("nodes_load_the_part_of_a_log_with_their_slots", parts));
     trials.extend(each("rights_that_an_error_names_are_sufficient", rights));
+    trials.extend(each("reading_a_server_ends_no_idle_time_since_7_2", idle));
     trials.extend(each("keys_that_nobody_writes_are_the_same_under_writes", under_writes));
     let lines = [redis(7, 0), redis(8, 2), valkey(9, 1)];
     trials.push(on_all(&lines, &name("servers_of_other_lines_are_compared"), other_lines));
@@ -336,6 +338,21 @@ fn parts(binary: &Binary) {
     }
     assert_eq!(cluster.call(&["GET", "s17"]).text(), "17");
     assert_eq!(cluster.call(&["SCARD", "{foo}3"]).int(), 20);
+}
+
+/// What an LRU policy would evict does not depend on who has read it for a comparison.
+fn idle(binary: &Binary) {
+    let mut setup = Setup::with(binary, &[("maxmemory-policy", "allkeys-lru")]);
+    let client = &mut setup.server.client;
+    client.call(&["SET", "made", "1"]);
+    let Reply::Bulk(payload) = client.call(&["DUMP", "made"]) else { panic!("a payload") };
+    let command = [b"RESTORE".as_slice(), b"old", b"0", &payload, b"IDLETIME", b"5000"];
+    assert_eq!(client.call(&command), Reply::Simple("OK".into()));
+    let log = copy_log(setup.data.path());
+    let (code, ..) = diff(text(log.path()), &uri(&setup.server), &[]);
+    assert_eq!(code, Some(0));
+    let idle = setup.server.client.call(&["OBJECT", "IDLETIME", "old"]).int();
+    assert_eq!((5000..5100).contains(&idle), binary.line.has_redis(7, 2), "{idle}");
 }
 
 fn rights(binary: &Binary) {

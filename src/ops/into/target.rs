@@ -14,7 +14,7 @@ use crate::live::client::Client;
 use crate::live::cluster::SlotMap;
 use crate::live::connection::{Connection, Failure};
 use crate::live::info::Info;
-use crate::live::pipeline::{NO_TOUCH, packed};
+use crate::live::pipeline::{NO_TOUCH, has_no_touch, packed};
 use crate::live::running::{
     ask_slots, clock_difference, is_of_a_cluster, now_ms, refused, version_of,
 };
@@ -69,6 +69,9 @@ impl TargetServer {
         check_rights(&mut client, options, (Some(line), is_cluster, follows_log))?;
         check_primary(&mut client)?;
         let slots = if is_cluster { Some(ask_slots(&mut client)?) } else { None };
+        let has_no_touch = !is_cluster
+            && has_no_touch(line)
+            && client.connection().and_then(|connection| connection.run(&packed(NO_TOUCH))).is_ok();
         Ok(TargetServer {
             version,
             line,
@@ -76,7 +79,7 @@ impl TargetServer {
             slots,
             run_id: info.text("run_id").unwrap_or_default().to_owned(),
             modules: loaded_modules(&mut client),
-            has_no_touch: client.connection().and_then(|it| it.run(&packed(NO_TOUCH))).is_ok(),
+            has_no_touch,
             clock_ms: clock_difference(&mut client).unwrap_or(0),
         })
     }
