@@ -1,6 +1,6 @@
 //! Comparing two data sets key by key.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
@@ -159,14 +159,16 @@ pub fn compare(
 ) -> Counts {
     let mut comparison =
         Comparison { filter, keys: KeyComparer::new(detail), counts: Counts::default() };
-    let [a, b] = sides;
-    let numbers = a.databases().chain(b.databases()).map(Db::number);
-    let numbers: BTreeSet<u32> = numbers.collect();
-    for number in numbers {
-        let one = a.databases().find(|db| db.number() == number);
-        let other = b.databases().find(|db| db.number() == number);
+    // An RDB can have hundreds of thousands of databases.
+    let mut databases: BTreeMap<u32, [Option<&Db<'_>>; 2]> = BTreeMap::new();
+    for (side, keyspace) in sides.into_iter().enumerate() {
+        for db in keyspace.databases() {
+            databases.entry(db.number()).or_default()[side] = Some(db);
+        }
+    }
+    for of_both in databases.into_values() {
         let first = found.as_ref().map_or(0, |found| found.len());
-        comparison.database([one, other], found.as_deref_mut());
+        comparison.database(of_both, found.as_deref_mut());
         if let Some(found) = &mut found {
             found[first..].sort_unstable_by(|a, b| a.key.cmp(&b.key));
         }
