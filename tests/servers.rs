@@ -34,6 +34,7 @@ mod servers {
     pub(crate) mod rewrite;
     pub(crate) mod sets;
     pub(crate) mod shells;
+    pub(crate) mod stats_memory;
     pub(crate) mod steps;
     pub(crate) mod table;
     pub(crate) mod verdicts;
@@ -70,6 +71,7 @@ fn main() {
         servers::rewrite::trials(),
         servers::sets::trials(),
         servers::shells::trials(),
+        servers::stats_memory::trials(),
         servers::steps::trials(),
         servers::table::trials(),
         servers::verdicts::trials(),

@@ -9,8 +9,11 @@ use super::exit::Exit;
 use super::html_file;
 use super::output::{message, print, print_json};
 use super::pick::data_directory;
+use super::values::ServerValue;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::escape::typed;
+use crate::base::server::Server;
+use crate::ops::stats::memory::{Allocator, MemoryOptions};
 use crate::ops::stats::{SEPARATORS, StatsOptions, stats};
 use crate::report;
 use crate::report::stats_html::{START, page};
@@ -35,6 +38,21 @@ pub(super) struct Stats {
     /// Write the report to an HTML file: one file that needs nothing else, for one log
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Print the prefixes as folded stacks, for programs that draw flame graphs
+    #[arg(long, conflicts_with = "html", hide_short_help = true)]
+    folded: bool,
+    /// Estimate the memory of keys in this server [default: the one that wrote the log]
+    #[arg(long = "for", value_name = "VERSION", value_parser = ServerValue, hide_possible_values = true)]
+    meant_for: Option<Server>,
+    /// The allocator of that server: jemalloc, system-jemalloc (of a distribution's package), or libc
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "jemalloc",
+        hide_default_value = true,
+        hide_short_help = true
+    )]
+    allocator: Allocator,
     #[command(flatten)]
     replaying: ReplayArgs,
 }
@@ -44,6 +62,7 @@ Examples:
   aofkit stats /var/lib/redis/appendonlydir
   aofkit stats --writes-only --separator : appendonly.aof
   aofkit stats --html report.html appendonly.aof
+  aofkit stats --folded appendonly.aof | flamegraph.pl --countname bytes > prefixes.svg
   aofkit stats --json dump.rdb | jq '.logs[0].present.by_type'
 
 Exit codes: 0 done; 2 nothing could be read, or the HTML file not be written; 3 some of several paths could not be \
@@ -58,6 +77,7 @@ impl Stats {
         let options = StatsOptions {
             separators,
             writes_only: self.writes_only,
+            memory: MemoryOptions { server: self.meant_for, allocator: self.allocator },
             now_ms: self.replaying.now_ms(),
             route: self.replaying.route(),
             replay: self.replaying.replay(common, None),
@@ -79,6 +99,8 @@ impl Stats {
         }
         if common.json {
             print_json(&run)?;
+        } else if self.folded {
+            print(&report::stats_folded::folded(&run))?;
         } else if !common.quiet {
             print(&report::stats::text(&run))?;
         }

@@ -63,6 +63,11 @@ impl Origin {
         Origin { server, basis: Basis::Recorded, evidence: None, has_streams: false }
     }
 
+    /// Returns whether the log records its server, and its commands require no other.
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.basis == Basis::Recorded
+    }
+
     /// Returns whether something in the log other than its layout requires the server.
     pub(crate) fn is_inferred(&self) -> bool {
         self.basis == Basis::Required

@@ -36,6 +36,7 @@ mod repair_set;
 pub mod restore;
 pub mod retention;
 pub(crate) mod stats;
+pub(crate) mod stats_folded;
 pub mod stats_html;
 pub mod style;
 pub mod time;

@@ -1,6 +1,6 @@
 //! The text of `aofkit stats`.
 
-use std::fmt::{self, Write};
+use std::fmt::{self, Display, Write};
 
 use unicode_width::UnicodeWidthStr;
 
@@ -11,8 +11,8 @@ use super::time::local;
 use crate::base::escape::{OwnedText, Shown, ShownPath, for_terminal};
 use crate::base::units::{Bytes, Count, counted};
 use crate::ops::stats::report::{
-    Effects, LargeKey, PrefixKind, PrefixNode, Present, StatsReport, StatsRun, Timeline, Written,
-    WrittenBy,
+    Effects, LargeKey, MemoryBasis, MemoryEstimate, PrefixKind, PrefixNode, Present, ShareOf,
+    StatsReport, StatsRun, Timeline, Written, WrittenBy,
 };
 
 /// The columns of names in a table.
@@ -122,10 +122,31 @@ fn overview(out: &mut String, report: &StatsReport) -> fmt::Result {
         let keys = counted(total.keys, "key");
         wide_row(out, "keys", &format!("{keys}, {}{expiring}", counted(total.items, "item")))?;
     }
+    if let Some(memory) = report.present.as_ref().and_then(|present| present.memory.as_ref()) {
+        wide_row(out, "memory", &memory_text(memory))?;
+    }
     if let (Some(written), Some(effects)) = (&report.written, &report.effects) {
         effect_rows(out, written, effects)?;
     }
     Ok(())
+}
+
+/// Returns the estimated memory, in which server it is, and its error.
+fn memory_text(memory: &MemoryEstimate) -> String {
+    let basis = match memory.basis {
+        MemoryBasis::Given | MemoryBasis::Recorded => "",
+        MemoryBasis::Assumed => ", which is assumed",
+    };
+    let error = match memory.error_percent {
+        Some(percent) => format!("estimated within {percent} %"),
+        None => "estimated; no server of this line was measured".to_owned(),
+    };
+    format!(
+        "{} for keys in {}{basis}, with {}: {error}",
+        Bytes(memory.bytes),
+        memory.server,
+        memory.allocator.shown()
+    )
 }
 
 fn effect_rows(out: &mut String, written: &Written, effects: &Effects) -> fmt::Result {
@@ -212,7 +233,7 @@ fn bars(timeline: &Timeline) -> String {
 
 fn heading(out: &mut String, name: &str, columns: [&str; 3]) -> fmt::Result {
     let [one, two, three] = columns;
-    let title = format!("{name:<width$}{one:>14}{two:>12}{three:>8}", width = NAME + 2);
+    let title = format!("{name:<width$}{one:>13}{two:>12}{three:>11}", width = NAME + 2);
     writeln!(out, "\n{}", Styled(QUIET, title.trim_end()))
 }
 
@@ -220,7 +241,7 @@ fn line(out: &mut String, name: &str, columns: [String; 3]) -> fmt::Result {
     let name = shortened(name);
     let pad = NAME.saturating_sub(name.width());
     let [one, two, three] = columns;
-    let row = format!("  {name}{:pad$}{one:>14}{two:>12}{three:>8}", "");
+    let row = format!("  {name}{:pad$}{one:>13}{two:>12}{three:>11}", "");
     writeln!(out, "{}", row.trim_end())
 }
 
@@ -386,12 +407,8 @@ fn keys(out: &mut String, present: &Present) -> fmt::Result {
     if present.total.keys == 0 {
         return Ok(());
     }
-    heading(out, "type", ["keys", "size", "share"])?;
-    for of in &present.by_type {
-        let share = percent(of.share.bytes, present.total.bytes);
-        let columns = [Count(of.share.keys).to_string(), Bytes(of.share.bytes).to_string(), share];
-        line(out, &of.name.to_string(), columns)?;
-    }
+    shares(out, "type", &present.by_type, present.total.bytes)?;
+    shares(out, "encoding", &present.by_encoding, present.total.bytes)?;
     heading(out, "expires in", ["keys", "", "share"])?;
     for bucket in &present.ttl {
         let share = percent(bucket.keys, present.total.keys);
@@ -408,6 +425,27 @@ fn keys(out: &mut String, present: &Present) -> fmt::Result {
     large_keys(out, "largest keys", &present.largest_by_bytes)?;
     large_keys(out, "keys with the most items", &present.largest_by_items)?;
     rest(out, present)
+}
+
+fn shares<T: Display>(
+    out: &mut String,
+    name: &str,
+    groups: &[ShareOf<T>],
+    total: u64,
+) -> fmt::Result {
+    let has_memory = groups.iter().any(|of| of.share.memory_bytes.is_some());
+    let third = if has_memory { "memory" } else { "share" };
+    heading(out, name, ["keys", "size", third])?;
+    for of in groups {
+        let third = match of.share.memory_bytes {
+            Some(bytes) => Bytes(bytes).to_string(),
+            None if has_memory => String::new(),
+            None => percent(of.share.bytes, total),
+        };
+        let columns = [Count(of.share.keys).to_string(), Bytes(of.share.bytes).to_string(), third];
+        line(out, &of.name.to_string(), columns)?;
+    }
+    Ok(())
 }
 
 fn large_keys(out: &mut String, name: &str, keys: &[LargeKey]) -> fmt::Result {

@@ -324,3 +324,58 @@ fn the_page_is_private_and_never_replaces_another_file() {
     assert_eq!(run.code, Some(2), "{run:#?}");
     assert!(!place.path("b.html").exists());
 }
+
+/// The encodings are as redis.conf of each line documents its limits: lists are packed since Redis 7.2, and ziplists became
+/// listpacks in 7.0.
+#[test]
+fn memory_and_encodings_are_those_of_the_requested_server() {
+    let place = Place::new();
+    place.put(
+        "a.aof",
+        super::candidates::log("RPUSH list a b\nHSET hash field value\nSET number 7"),
+    );
+    let encodings = |line: &str| {
+        let report = stats(&place, &["a.aof", "--for", line]);
+        let memory = &report["present"]["memory"];
+        assert_eq!((&memory["server"], &memory["basis"]), (&json!(line), &json!("given")));
+        let names = report["present"]["by_encoding"].as_array().unwrap().iter();
+        names.map(|of| of["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(encodings("redis-6.2"), ["int", "quicklist", "ziplist"]);
+    assert_eq!(encodings("redis-7.0"), ["int", "listpack", "quicklist"]);
+    assert_eq!(encodings("valkey-9.1"), ["int", "listpack"]);
+    // Of a log that does not record its server, one is assumed, and a line that was not measured has no error.
+    let report = stats(&place, &["a.aof"]);
+    assert_eq!(report["present"]["memory"]["basis"], "assumed");
+    let report = stats(&place, &["a.aof", "--for", "redis-8.12"]);
+    assert!(report["present"]["memory"]["error_percent"].is_null());
+    let run = place.run(&["stats", "a.aof", "--for", "redis-7.0"]);
+    let words = run.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        words.contains("for keys in redis-7.0, with jemalloc: estimated within 10 %"),
+        "{words}"
+    );
+    let run = place.run(&["stats", "a.aof", "--allocator", "malloc"]);
+    assert_eq!(run.code, Some(2));
+    assert!(run.stderr.contains("system-jemalloc"), "{}", run.stderr);
+}
+
+/// The bytes of all stacks are those of the log, and each command counts for the prefix of its key.
+#[test]
+fn folded_stacks_have_the_bytes_of_the_log() {
+    let place = Place::new();
+    let lines = ["SET user:1:cart a", "SET user:2:cart b", "SET job;x y", "PING"];
+    let sizes = lines.map(|line| super::candidates::log(line).len());
+    place.put("a.aof", super::candidates::log(&lines.join("\n")));
+    let run = place.run(&["stats", "--folded", "a.aof"]);
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    let mut found: Vec<&str> = run.stdout.lines().collect();
+    found.sort_unstable();
+    let mut expected = [
+        format!("user:;*:;cart {}", sizes[0] + sizes[1]),
+        format!("job\\x3bx {}", sizes[2]),
+        format!("(without a key) {}", sizes[3]),
+    ];
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+}

@@ -4,6 +4,7 @@
 //! the keys, and the keys at the end ([`replayed`]). All sums are exact. Memory is bounded: names are counted by patterns,
 //! whose number is limited ([`pattern`], [`prefixes`]), and of keys only the largest are kept ([`top`]).
 
+pub(crate) mod memory;
 mod pattern;
 mod prefixes;
 mod replayed;
@@ -14,11 +15,12 @@ mod written;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use self::memory::{MemoryOptions, Model, assumed};
 use self::pattern::Patterns;
 pub(crate) use self::pattern::SEPARATORS;
 use self::prefixes::PatternSums;
 use self::replayed::{Counter, Counts};
-use self::report::{FunctionLibrary, StatsReport, StatsRun};
+use self::report::{FunctionLibrary, MemoryBasis, MemoryEstimate, StatsReport, StatsRun};
 use crate::aof::log::Log;
 use crate::base::error::{ErrorKind, Result};
 use crate::base::escape::OwnedText;
@@ -38,6 +40,8 @@ pub(crate) struct StatsOptions {
     pub(crate) writes_only: bool,
     /// The time at which expiries are judged, in Unix milliseconds.
     pub(crate) now_ms: i64,
+    /// The server whose memory is estimated.
+    pub(crate) memory: MemoryOptions,
     /// Options for reading the log.
     pub(crate) route: RouteOptions,
     /// Options for replaying its commands.
@@ -137,8 +141,14 @@ fn add_replayed(
     let routing = route(log, &route_options, progress)?;
     let origin = routing.whole().origin().clone();
     let server = options.replay.server.unwrap_or_else(|| origin.reading());
+    let (memory_of, basis) = match options.memory.server {
+        Some(server) => (server, MemoryBasis::Given),
+        None if origin.is_recorded() => (origin.server, MemoryBasis::Recorded),
+        None => (assumed(origin.reading()), MemoryBasis::Assumed),
+    };
     report.origin = Some(origin);
-    let counter = Counter { patterns, server, now_ms: options.now_ms };
+    let memory = Model::new(memory_of, options.memory.allocator, report.written.is_none());
+    let counter = Counter { patterns, server, memory, now_ms: options.now_ms };
     let mut all = Counts::new();
     let stats = each_window(&routing, "replay", progress, |routed| {
         let take = |_, counts: Counts| {
@@ -149,6 +159,14 @@ fn add_replayed(
     })?;
     let (mut effects, mut present, of_keys) = all.finish();
     effects.failed = stats.failed.values().map(|(count, _)| count).sum();
+    present.memory = present.total.memory_bytes.map(|bytes| MemoryEstimate {
+        server: memory.server,
+        basis,
+        allocator: memory.allocator(),
+        bytes,
+        keys: present.by_encoding.iter().map(|of| of.share.keys).sum(),
+        error_percent: memory.error_percent(),
+    });
     present.functions = functions(routing.whole())?;
     report.effects = report.written.is_some().then_some(effects);
     report.present = Some(present);

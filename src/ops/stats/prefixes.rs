@@ -27,6 +27,7 @@ pub(super) struct Sums {
     pub(super) bytes: u64,
     pub(super) keys: u64,
     pub(super) key_bytes: u64,
+    pub(super) memory: u64,
 }
 
 impl Sums {
@@ -35,6 +36,7 @@ impl Sums {
         self.bytes += other.bytes;
         self.keys += other.keys;
         self.key_bytes += other.key_bytes;
+        self.memory += other.memory;
     }
 }
 
@@ -123,6 +125,7 @@ impl Sums {
             bytes: self.bytes,
             keys: replayed.then_some(self.keys),
             key_bytes: replayed.then_some(self.key_bytes),
+            memory_bytes: (self.memory > 0).then_some(self.memory),
             // Both are sizes of files, far below the limit.
             reclaimable_bytes: replayed
                 .then(|| self.bytes.cast_signed() - self.key_bytes.cast_signed()),

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::base::escape::OwnedText;
 use crate::base::failure::Failure;
 use crate::base::server::Server;
+use crate::ops::stats::memory::Allocator;
 use crate::rdb::Kind;
 use crate::replay::Origin;
 
@@ -162,6 +163,9 @@ pub(crate) struct PrefixNode {
     /// The size of these keys in bytes, as an uncompressed log would contain them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) key_bytes: Option<u64>,
+    /// The estimated memory of these keys in a server in bytes, if there are some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) memory_bytes: Option<u64>,
     /// The bytes of the log that a rewrite saves; negative if it takes more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reclaimable_bytes: Option<i64>,
@@ -512,10 +516,29 @@ pub(crate) struct FunctionLibrary {
 pub(crate) struct MemoryEstimate {
     /// The server whose memory is estimated.
     pub(crate) server: Server,
+    /// The reason why it is this one.
+    pub(crate) basis: MemoryBasis,
+    /// Its allocator.
+    pub(crate) allocator: Allocator,
     /// The sum of `MEMORY USAGE key SAMPLES 0` in bytes.
     pub(crate) bytes: u64,
-    /// The error in percent that it stays within.
-    pub(crate) error_percent: u32,
+    /// The number of keys whose memory is in it: all but arrays, values of modules, and those that unknown commands changed.
+    pub(crate) keys: u64,
+    /// The error in percent that the bytes of each type stay within; `None` if no server of the line was measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) error_percent: Option<u32>,
+}
+
+/// The reason why the memory in a server of some line is estimated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum MemoryBasis {
+    /// It was requested.
+    Given,
+    /// The log records that such a server wrote it.
+    Recorded,
+    /// The log does not record its server.
+    Assumed,
 }
 
 /// The distribution of keys over the slots of a cluster.

@@ -147,7 +147,10 @@ fn memory(report: &StatsReport) -> Option<Figure> {
         Some(memory) => Figure {
             name: "Memory of the keys",
             value: bytes(memory.bytes),
-            facts: format!("in {}, estimated within {}%", memory.server, memory.error_percent),
+            facts: match memory.error_percent {
+                Some(percent) => format!("in {}, estimated within {percent}%", memory.server),
+                None => format!("in {}, of which no server was measured", memory.server),
+            },
         },
         None => Figure {
             name: "Memory of the keys",

@@ -3,11 +3,12 @@
 use super::page_in_zone;
 use crate::base::escape::OwnedText;
 use crate::base::server::redis;
+use crate::ops::stats::memory::Allocator;
 use crate::ops::stats::report::{
-    Bucket, Effects, ExpiryPeak, FunctionLibrary, LargeCommand, LargeKey, MemoryEstimate, Peak,
-    PrefixKind, PrefixNode, Present, Share, ShareOf, SizeBucket, SlotShare, SlotSkew, StatsReport,
-    StreamFacts, Timeline, TransactionCounts, TtlBucket, TtlRange, Written, WrittenBy, WrittenKey,
-    WrittenType,
+    Bucket, Effects, ExpiryPeak, FunctionLibrary, LargeCommand, LargeKey, MemoryBasis,
+    MemoryEstimate, Peak, PrefixKind, PrefixNode, Present, Share, ShareOf, SizeBucket, SlotShare,
+    SlotSkew, StatsReport, StreamFacts, Timeline, TransactionCounts, TtlBucket, TtlRange, Written,
+    WrittenBy, WrittenKey, WrittenType,
 };
 use crate::rdb::Kind;
 use crate::replay::Origin;
@@ -200,6 +201,7 @@ fn node(name: &[u8], kind: PrefixKind, bytes: u64, children: Vec<PrefixNode>) ->
         commands: bytes / 126,
         bytes,
         keys: Some(bytes / 1_400),
+        memory_bytes: None,
         key_bytes: Some(bytes / 4),
         reclaimable_bytes: i64::try_from(bytes * 3 / 4).ok(),
         children,
@@ -429,7 +431,14 @@ fn present() -> Present {
             engine: OwnedText(b"LUA".to_vec()),
             bytes: 2_104,
         }],
-        memory: Some(MemoryEstimate { server: redis(7, 2), bytes: 485_800_000, error_percent: 5 }),
+        memory: Some(MemoryEstimate {
+            server: redis(7, 2),
+            basis: MemoryBasis::Given,
+            allocator: Allocator::Jemalloc,
+            bytes: 485_800_000,
+            keys: 1_000_000,
+            error_percent: Some(5),
+        }),
         slots: SlotSkew {
             used: 16_384,
             most_keys: 91,

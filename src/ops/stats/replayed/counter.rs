@@ -1,12 +1,15 @@
 //! How the keys of a shard are counted.
 
 use crate::base::server::Server;
+use crate::ops::stats::memory::Model;
 use crate::ops::stats::pattern::Patterns;
 
 /// Counts each shard.
 pub(in crate::ops::stats) struct Counter<'c> {
     pub(in crate::ops::stats) patterns: &'c Patterns,
     pub(in crate::ops::stats) server: Server,
+    /// What keys take in a server.
+    pub(in crate::ops::stats) memory: Model,
     /// The time at which expiries are judged, in Unix milliseconds.
     pub(in crate::ops::stats) now_ms: i64,
 }

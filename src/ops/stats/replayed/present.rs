@@ -23,6 +23,7 @@ const MINUTES: usize = 100_000;
 pub(super) struct KeyCounts {
     total: Share,
     by_type: BTreeMap<Kind, Share>,
+    by_encoding: BTreeMap<&'static str, Share>,
     by_db: BTreeMap<u32, Share>,
     ttl: BTreeMap<TtlRange, u64>,
     /// By the number of bits of the size.
@@ -45,6 +46,7 @@ struct BySize {
     kind: Kind,
     items: Items,
     bytes: u64,
+    memory_bytes: Option<u64>,
     expires_ms: Option<i64>,
 }
 
@@ -63,6 +65,7 @@ impl KeyCounts {
         KeyCounts {
             total: Share::default(),
             by_type: BTreeMap::new(),
+            by_encoding: BTreeMap::new(),
             by_db: BTreeMap::new(),
             ttl: BTreeMap::new(),
             sizes: BTreeMap::new(),
@@ -79,6 +82,7 @@ impl KeyCounts {
     pub(super) fn join(&mut self, other: KeyCounts) {
         self.total.add(&other.total);
         add_shares(&mut self.by_type, other.by_type);
+        add_shares(&mut self.by_encoding, other.by_encoding);
         add_shares(&mut self.by_db, other.by_db);
         for (range, keys) in other.ttl {
             *self.ttl.entry(range).or_default() += keys;
@@ -112,7 +116,7 @@ impl KeyCounts {
         let present = Present {
             total: self.total,
             by_type: shares(self.by_type),
-            by_encoding: Vec::new(),
+            by_encoding: shares(self.by_encoding),
             by_db: shares(self.by_db),
             prefixes: None,
             ttl: self.ttl.into_iter().map(|(ttl, keys)| TtlBucket { ttl, keys }).collect(),
@@ -147,7 +151,7 @@ fn large_key(large: BySize) -> LargeKey {
         items: large.items.count,
         bytes: large.bytes,
         largest_item: large.items.largest,
-        memory_bytes: None,
+        memory_bytes: large.memory_bytes,
         expires_ms: large.expires_ms,
     }
 }
@@ -158,8 +162,8 @@ fn stream_facts(stream: ByEntries) -> StreamFacts {
     StreamFacts { db, key: OwnedText(key), entries, groups, consumers, pending }
 }
 
-fn shares<T>(groups: BTreeMap<T, Share>) -> Vec<ShareOf<T>> {
-    groups.into_iter().map(|(name, share)| ShareOf { name, share }).collect()
+fn shares<T: Into<N>, N>(groups: BTreeMap<T, Share>) -> Vec<ShareOf<N>> {
+    groups.into_iter().map(|(name, share)| ShareOf { name: name.into(), share }).collect()
 }
 
 fn add_shares<T: Ord>(all: &mut BTreeMap<T, Share>, other: BTreeMap<T, Share>) {
@@ -211,16 +215,21 @@ impl<'c> KeyCounter<'c> {
         let (key, kind, expires_ms) = (entry.key(), entry.value.kind(), entry.expires_ms());
         let items = Items::of(&entry.value);
         let bytes = self.written_bytes(entry);
+        let memory = self.counter.memory.key(entry);
+        let memory_bytes = memory.map(|memory| memory.bytes);
         let share = Share {
             keys: 1,
             expiring: u64::from(expires_ms.is_some()),
             items: items.count,
             bytes,
-            memory_bytes: None,
+            memory_bytes,
         };
         let counts = &mut self.counts;
         counts.total.add(&share);
         counts.by_type.entry(kind).or_default().add(&share);
+        if let Some(memory) = memory {
+            counts.by_encoding.entry(memory.encoding).or_default().add(&share);
+        }
         counts.by_db.entry(db).or_default().add(&share);
         *counts.ttl.entry(ttl_range(expires_ms, self.counter.now_ms)).or_default() += 1;
         let size = counts.sizes.entry(u64::BITS - bytes.leading_zeros()).or_default();
@@ -236,6 +245,7 @@ impl<'c> KeyCounter<'c> {
             kind,
             items,
             bytes,
+            memory_bytes,
             expires_ms,
         };
         if counts.by_bytes.least().is_none_or(|least| least.size <= bytes) {
@@ -247,7 +257,8 @@ impl<'c> KeyCounter<'c> {
         }
         counts.slots.add(key, bytes);
         self.counter.patterns.encode(key, &mut self.pattern);
-        let sums = Sums { keys: 1, key_bytes: bytes, ..Sums::default() };
+        let memory = memory_bytes.unwrap_or(0);
+        let sums = Sums { keys: 1, key_bytes: bytes, memory, ..Sums::default() };
         counts.prefixes.add(&self.pattern, sums);
         if let Value::Stream(stream) = &entry.value {
             counts.stream_count += 1;
