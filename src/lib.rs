@@ -101,7 +101,9 @@
 //! - *backup*: the log is surveyed, compressed under a temporary name, read back, and published; then `ops::prune` removes
 //!   older archives of the same source. `ops::backup::live` first has a running server rewrite its log through `live`, takes
 //!   the set at one moment by hard links, and restores the server's settings. *restore*: extracted under a temporary name,
-//!   verified, made what the server reads, and put in place in one step.
+//!   verified, made what the server reads, and put in place in one step. In object storage, the archive goes through
+//!   `store::upload` while it is compressed, and is listed once it was compared with what the store has; reading maps what
+//!   `store::fetch` downloads.
 
 #![cfg_attr(not(feature = "internals"), allow(unreachable_pub, unused_imports, dead_code))]
 #![warn(unnameable_types)]

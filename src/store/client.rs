@@ -60,7 +60,6 @@ pub(crate) struct Head {
     pub(crate) crc32: Option<String>,
     /// The upload that made it, if aofkit did.
     pub(crate) upload: Option<String>,
-    pub(crate) modified: Option<Timestamp>,
 }
 
 /// A small object, and when the store says that it was written and that it is now.
@@ -285,14 +284,12 @@ impl Client {
         let header = |name: &str| response.header(name).map(str::to_owned);
         let bytes = header("content-length").and_then(|value| value.parse().ok());
         let bytes = bytes.ok_or_else(|| self.odd(key, "an object without a length"))?;
-        let modified = response.header("last-modified").and_then(http_date);
         let upload = header(UPLOAD_HEADER);
         Ok(Some(Head {
             bytes,
             etag: header("etag").unwrap_or_default(),
             crc32: header("x-amz-checksum-crc32"),
             upload,
-            modified,
         }))
     }
 

@@ -55,7 +55,7 @@ pub struct BackupReport {
     pub compaction: Option<Compaction>,
     /// Whether every user may write to the backup directory, and so replace or remove archives.
     pub others_may_write: bool,
-    /// The number of free bytes.
+    /// The number of free bytes in the backup directory; 0 for object storage, whose limit is not known.
     pub free_bytes: u64,
     /// The names of leftovers of killed runs that were deleted.
     pub cleared: Vec<String>,
