@@ -9,6 +9,9 @@
 //!
 //! `AOFKIT_KILLS` is the number of runs that are killed (5 by default).
 
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
+
 #[allow(dead_code)] // Some of it is for tests of running servers.
 #[path = "support/program.rs"]
 mod program;
@@ -24,8 +27,7 @@ use libtest_mimic::{Arguments, Trial};
 
 fn main() {
     let arguments = Arguments::from_args();
-    let tests: Vec<(&str, fn(&s3::store::Store))> =
-        [s3::backups::TESTS, s3::faults::TESTS].concat();
+    let tests: Vec<s3::store::Test> = [s3::backups::TESTS, s3::faults::TESTS].concat();
     let required = std::env::var_os("AOFKIT_REQUIRE_SERVERS").is_some_and(|value| value == "1");
     let trials = tests.into_iter().map(|(name, test)| match s3::store::program() {
         Ok(program) => Trial::test(name, move || {

@@ -23,8 +23,8 @@ fn after_tag<'x>(xml: &'x str, name: &str) -> Option<&'x str> {
     let mut from = 0;
     while let Some(at) = xml.get(from..)?.find(&open) {
         let rest = &xml[from + at + open.len()..];
-        if rest.starts_with('>') {
-            return Some(&rest[1..]);
+        if let Some(inner) = rest.strip_prefix('>') {
+            return Some(inner);
         }
         if rest.starts_with(' ') {
             let (tag, inner) = rest.split_once('>')?;

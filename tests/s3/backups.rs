@@ -6,10 +6,10 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::proxy::{Fault, Proxy};
-use super::store::{AUTHORIZATION, BUCKET, Store};
+use super::store::{AUTHORIZATION, BUCKET, Store, Test};
 use crate::program::Run;
 
-pub(crate) const TESTS: &[(&str, fn(&Store))] = &[
+pub(crate) const TESTS: &[Test] = &[
     ("archives_are_the_same_bytes_as_in_a_directory", same_bytes),
     ("archives_are_read_by_url", read_by_url),
     ("lists_read_only_metadata", metadata_only),

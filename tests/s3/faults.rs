@@ -7,10 +7,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::proxy::{Fault, Proxy};
-use super::store::Store;
+use super::store::{Store, Test};
 use crate::program::Run;
 
-pub(crate) const TESTS: &[(&str, fn(&Store))] = &[
+pub(crate) const TESTS: &[Test] = &[
     ("a_cut_at_any_request_is_tried_again", cuts),
     ("failing_answers_are_tried_again", failing),
     ("stalls_are_tried_again", stalls),

@@ -11,6 +11,9 @@ use tempfile::TempDir;
 
 use crate::program::{Run, aofkit};
 
+/// A trial: its name and its body.
+pub(crate) type Test = (&'static str, fn(&Store));
+
 /// The bucket that each store has.
 pub(crate) const BUCKET: &str = "backups";
 
