@@ -102,7 +102,8 @@ fn stalls(store: &Store) {
 
 fn lying(store: &Store) {
     let log = store.log("a.aof", 1000, 10_000);
-    let faults: [(Fault, fn(&str) -> bool); 4] = [
+    type Applies = fn(&str) -> bool;
+    let faults: [(Fault, Applies); 4] = [
         (Fault::WrongEtag, |line| line.starts_with("PUT") && line.contains("partNumber")),
         (Fault::WrongEtag, |line| line.starts_with("HEAD") && line.contains(".zip ")),
         (Fault::Truncated, |line| line.starts_with("GET") && line.contains(".zip ")),
