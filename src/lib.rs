@@ -37,6 +37,7 @@
 //! |---|---|---|
 //! | `cli` | yes | the command line, with `clap` and `indicatif` |
 //! | `live` | yes | running servers, with `redis` and `rustls` |
+//! | `s3` | no | object storage, with `ureq` and `rustls` |
 //! | `full` | no | all features, for packages |
 //!
 //! A mapped file that another process truncates raises SIGBUS. Call [`install_sigbus_guard`] once to get an error of
@@ -59,6 +60,7 @@
 //! | `rewrite` | a data set turned into a log: commands, or RDB |
 //! | `command` | what each command means: one table row for each; the tally of a log |
 //! | `keyspace` | the data set in memory: databases, keys, one file for each value type, digests |
+//! | `store` | archives in object storage: requests, uploads, leases, downloads |
 //! | `archive` | the zip on disk: reading, writing, checks |
 //! | `aof` | the append-only file on disk: manifest, grammar, scan, salvage |
 //! | `rdb` | the RDB on disk: reader, writer, checksum |
@@ -99,7 +101,9 @@
 //! - *backup*: the log is surveyed, compressed under a temporary name, read back, and published; then `ops::prune` removes
 //!   older archives of the same source. `ops::backup::live` first has a running server rewrite its log through `live`, takes
 //!   the set at one moment by hard links, and restores the server's settings. *restore*: extracted under a temporary name,
-//!   verified, made what the server reads, and put in place in one step.
+//!   verified, made what the server reads, and put in place in one step. In object storage, the archive goes through
+//!   `store::upload` while it is compressed, and is listed once it was compared with what the store has; reading maps what
+//!   `store::fetch` downloads.
 
 #![cfg_attr(not(feature = "internals"), allow(unreachable_pub, unused_imports, dead_code))]
 #![warn(unnameable_types)]
@@ -178,6 +182,11 @@ mod report;
 pub mod rewrite;
 #[cfg(not(feature = "internals"))]
 mod rewrite;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod store;
+#[cfg(not(feature = "internals"))]
+mod store;
 
 // Inspect.
 pub use ops::diff::{DiffOptions, DiffReport, diff};

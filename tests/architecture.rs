@@ -8,9 +8,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules from the top down: each may use itself and those after it.
-const LAYERS: [&str; 15] = [
+const LAYERS: [&str; 16] = [
     "cli", "report", "ops", "live", "input", "analysis", "replay", "rewrite", "command",
-    "keyspace", "archive", "aof", "rdb", "disk", "base",
+    "keyspace", "store", "archive", "aof", "rdb", "disk", "base",
 ];
 
 /// The longest file, in lines.

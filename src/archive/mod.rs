@@ -12,6 +12,7 @@
 //! |---|---|
 //! | [`contents`], [`names`], [`method`] | `aofkit.json`; names of archives; compression methods |
 //! | [`writer`], [`records`], [`deflate`] | the zip as it is written; deflate on all cores as one stream |
+//! | `sink` | where it is written to: a file, or an upload |
 //! | [`read`], [`decompress`] | the zip as it is read, made by aofkit or not; one entry in bounded memory |
 //! | [`self_check`], [`cross_check`] | an archive compared with its description, with a second reader |
 //! | `key_filter` | the names of the keys in an archive, for searching it without unpacking it |
@@ -32,4 +33,5 @@ pub mod read;
 pub mod records;
 pub mod report;
 pub mod self_check;
+pub(crate) mod sink;
 pub mod writer;

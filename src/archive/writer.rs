@@ -1,8 +1,6 @@
 //! Writing a ZIP archive: the entries in sequence, then the directory.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 
 use crc_fast::{CrcAlgorithm, Digest};
 use jiff::Timestamp;
@@ -11,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::deflate::deflate;
 use super::method::Method;
 use super::records::{Entry, end};
+use super::sink::Sink;
 use crate::base::threads::can_start;
 
 /// The number of bytes passed on at a time if they are stored, or compressed by a library with threads of its own.
@@ -33,17 +32,17 @@ pub(crate) struct Written {
 }
 
 /// A ZIP archive that is being written.
-pub(crate) struct Writer<'f> {
-    file: &'f File,
+pub(crate) struct Writer<'s> {
+    sink: &'s mut (dyn Sink + 's),
     at: u64,
     modified: Timestamp,
     entries: Vec<Entry>,
 }
 
-impl<'f> Writer<'f> {
-    /// Creates a writer to `file`, which is empty. All entries get the time `modified`.
-    pub(crate) fn new(file: &'f File, modified: Timestamp) -> Self {
-        Writer { file, at: 0, modified, entries: Vec::new() }
+impl<'s> Writer<'s> {
+    /// Creates a writer to `sink`, which is empty. All entries get the time `modified`.
+    pub(crate) fn new(sink: &'s mut (dyn Sink + 's), modified: Timestamp) -> Self {
+        Writer { sink, at: 0, modified, entries: Vec::new() }
     }
 
     /// Writes an entry. `progress` is advanced by the uncompressed bytes as they are processed; its error ends the writing.
@@ -64,14 +63,10 @@ impl<'f> Writer<'f> {
             modified: self.modified,
         };
         let room = entry.local_header();
-        let mut out = Counted {
-            file: self.file,
-            at: self.at,
-            crc32: Digest::new(CrcAlgorithm::Crc32IsoHdlc),
-        };
-        out.write(&room)?;
-        out.crc32.reset();
-        let start = out.at;
+        self.sink.append_open(&room)?;
+        let start = self.at + room.len() as u64;
+        let crc32 = Digest::new(CrcAlgorithm::Crc32IsoHdlc);
+        let mut out = Counted { sink: &mut *self.sink, at: start, crc32 };
         let mut crc32 = Digest::new(CrcAlgorithm::Crc32IsoHdlc);
         let mut sha256 = Sha256::new();
         let mut hash = |chunk: &[u8]| {
@@ -100,7 +95,7 @@ impl<'f> Writer<'f> {
         self.at = out.at;
         entry.crc32 = low(crc32.finalize());
         entry.packed_bytes = written.packed_bytes;
-        self.file.write_all_at(&entry.local_header(), entry.offset)?;
+        self.sink.close(&entry.local_header(), entry.offset)?;
         self.entries.push(entry);
         Ok(written)
     }
@@ -108,7 +103,7 @@ impl<'f> Writer<'f> {
     /// Writes the directory and returns the length of the archive in bytes.
     pub(crate) fn finish(self) -> io::Result<u64> {
         let records = directory(&self.entries, self.at);
-        self.file.write_all_at(&records, self.at)?;
+        self.sink.append(&records)?;
         Ok(self.at + records.len() as u64)
     }
 }
@@ -121,16 +116,16 @@ pub(crate) fn directory(entries: &[Entry], at: u64) -> Vec<u8> {
     records
 }
 
-/// A file with the current write position.
-struct Counted<'f> {
-    file: &'f File,
+/// A sink with the current write position.
+struct Counted<'s> {
+    sink: &'s mut dyn Sink,
     at: u64,
     crc32: Digest,
 }
 
 impl Counted<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all_at(bytes, self.at)?;
+        self.sink.append(bytes)?;
         self.crc32.update(bytes);
         self.at += bytes.len() as u64;
         Ok(())

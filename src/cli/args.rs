@@ -73,6 +73,20 @@ pub(super) struct Common {
         help_heading = COMMON
     )]
     pub(super) rename: Vec<(String, String)>,
+    /// The object storage that s3:// URLs refer to: its URL [default: AWS, or AWS_ENDPOINT_URL_S3]
+    #[arg(long, global = true, value_name = "URL", hide_short_help = true, help_heading = COMMON)]
+    pub(super) endpoint: Option<String>,
+    /// Give up on object storage after this time without an answer to a request, tried again meanwhile
+    #[arg(
+        long,
+        global = true,
+        value_name = "DURATION",
+        default_value = "10m",
+        value_parser = parse_duration,
+        hide_short_help = true,
+        help_heading = COMMON
+    )]
+    pub(super) store_timeout: Duration,
     /// Made by Ctrl-C and SIGTERM.
     #[arg(skip)]
     pub(super) cancellation: Cancellation,

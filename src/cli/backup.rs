@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{ArgAction, Args};
+use clap::{ArgAction, Args, ValueEnum};
 
 use super::args::{COMMON, Common, LockArg, ReplayArgs, RetentionArgs, SEE_LONG_HELP};
 use super::exit::Exit;
@@ -24,6 +24,7 @@ use crate::ops::compress::write::CompressOptions;
 use crate::ops::list::Identity;
 use crate::ops::metrics::{Job, MetricsFile, Sample};
 use crate::report;
+use crate::store::settings::{StoreSettings, set_store_settings, store_settings};
 
 /// Back up a log to a verified archive, and remove old archives by retention rules
 ///
@@ -36,8 +37,8 @@ pub(super) struct Backup {
     /// The log: a file, a multi-part directory, its manifest, the data directory above, or an RDB
     #[arg(value_name = "PATH")]
     path: Option<PathBuf>,
-    /// The directory for archives
-    #[arg(long, value_name = "DIR")]
+    /// The directory for archives, or object storage: s3://BUCKET/PREFIX
+    #[arg(long, value_name = "DIR|URL")]
     to: PathBuf,
     #[command(flatten)]
     packing: Packing,
@@ -89,6 +90,22 @@ struct Packing {
     /// Mode of the archive in octal [default: 0600]
     #[arg(long, value_name = "MODE", hide_short_help = true, value_parser = parse_mode)]
     mode: Option<u32>,
+    /// How an archive in object storage is read back: checksums (those that the store has), or full
+    #[arg(
+        long,
+        value_name = "HOW",
+        default_value = "checksums",
+        hide_short_help = true,
+        hide_possible_values = true
+    )]
+    read_back: ReadBack,
+}
+
+/// How an archive in object storage is read back before it is listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ReadBack {
+    Checksums,
+    Full,
 }
 
 const EXAMPLES: &str = "\
@@ -182,7 +199,11 @@ impl Backup {
     }
 
     fn options(&self, common: &Common) -> Result<BackupOptions> {
-        let Packing { method, level, name_template, created, mode } = &self.packing;
+        let Packing { method, level, name_template, created, mode, read_back } = &self.packing;
+        set_store_settings(StoreSettings {
+            read_back_in_full: *read_back == ReadBack::Full,
+            ..store_settings()
+        });
         let created = created_at(*created)?;
         if self.format == Some(Form::Rdb) {
             return Err(Error::new(

@@ -19,8 +19,8 @@ use crate::report;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct List {
-    /// The directory with archives
-    #[arg(value_name = "DIR")]
+    /// The directory with archives, or object storage: s3://BUCKET/PREFIX
+    #[arg(value_name = "DIR|URL")]
     directory: PathBuf,
     /// Verify each archive now
     #[arg(long)]

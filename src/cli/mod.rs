@@ -62,6 +62,7 @@ use crate::base::threads::start_pool;
 use crate::command::set_renamed;
 use crate::disk::{fail_beyond_size_limit, install_sigbus_guard};
 use crate::report::error::ErrorReport;
+use crate::store::settings::{StoreSettings, set_store_settings, store_settings};
 
 /// Recover, verify, repair, compact and back up the append-only files of Redis and Valkey.
 #[derive(Debug, Parser)]
@@ -230,6 +231,11 @@ fn set_up(common: &Common) -> Result<(), Error> {
     install_sigbus_guard();
     fail_beyond_size_limit();
     set_renamed(&common.rename)?;
+    set_store_settings(StoreSettings {
+        endpoint: common.endpoint.clone(),
+        timeout: common.store_timeout,
+        ..store_settings()
+    });
     interrupt::listen(&common.cancellation);
     start_pool(common.threads);
     warn_of_unknown_time_zone();

@@ -22,8 +22,8 @@ use crate::report;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Prune {
-    /// The directory with archives
-    #[arg(value_name = "DIR")]
+    /// The directory with archives, or object storage: s3://BUCKET/PREFIX
+    #[arg(value_name = "DIR|URL")]
     directory: PathBuf,
     /// Report what would be removed; remove nothing
     #[arg(short = 'n', long)]

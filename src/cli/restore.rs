@@ -25,7 +25,7 @@ use crate::report;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Restore {
-    /// The archive: made by aofkit, or any zip of a log
+    /// The archive: made by aofkit, or any zip of a log; a file, or s3://BUCKET/PREFIX/NAME.zip
     #[arg(value_name = "ZIP")]
     archive: PathBuf,
     /// The server's data directory (`dir` of its configuration), or a new one

@@ -59,7 +59,9 @@ impl TypedValueParser for FormValue {
 /// Returns the command whose options with the value DIR are completed by directories only.
 pub(super) fn with_directories(command: Command) -> Command {
     let is_directory = |arg: &Arg| {
-        arg.get_value_names().is_some_and(|names| names.iter().any(|name| *name == "DIR"))
+        arg.get_value_names().is_some_and(|names| {
+            names.iter().any(|name| ["DIR", "DIR|URL"].contains(&name.as_str()))
+        })
     };
     let hint = |arg: Arg| match is_directory(&arg) {
         true => arg.value_hint(ValueHint::DirPath),

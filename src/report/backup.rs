@@ -39,7 +39,8 @@ fn write_text(out: &mut String, report: &BackupReport) -> fmt::Result {
         };
         row(out, "archive", &format!("{}, {ratio}", Bytes(report.archive_bytes)))?;
     }
-    if report.plan.needed_bytes > 0 {
+    // A store has no limit that is known.
+    if report.plan.needed_bytes > 0 && report.free_bytes > 0 {
         let (needed, free) = (Bytes(report.plan.needed_bytes), Bytes(report.free_bytes));
         row(out, "disk space", &format!("{needed} at most, of {free} free"))?;
     }

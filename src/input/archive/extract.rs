@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::contained::Contained;
+use super::file::map_whole;
 use super::verify::{
     Depth, Examined, Stage, access_of_archive, examine, open_archive, tell_layout,
 };
@@ -17,7 +18,7 @@ use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::level::Level;
 use crate::base::progress::Progress;
 use crate::disk::publish::{Existing, NewDirectory, check_free};
-use crate::disk::{Access, Mapping, Scratch, rename};
+use crate::disk::{Access, Scratch, rename};
 use crate::input::overwrite::{Shape, check_output, check_shape};
 
 /// Options of [`extract`].
@@ -52,7 +53,7 @@ pub fn extract(
     progress: &dyn Progress,
 ) -> Result<ExtractReport> {
     let started = Instant::now();
-    let mapping = Mapping::open(path)?;
+    let mapping = map_whole(path, progress)?;
     let opened = open_archive(path, mapping.bytes())?;
     if let Some(finding) = opened.findings.iter().find(|finding| finding.level == Level::Error) {
         refuse(path, finding, options)?;

@@ -5,11 +5,13 @@
 //! - [`contained`]: the log in an archive, chosen by the rules for a directory.
 //! - [`reading`]: the log in an archive, extracted to a temporary directory.
 //! - `key_filter`: what the key filter of an archive says.
+//! - `file`: the bytes of an archive, of a file or of an object in a store.
 //! - [`mod@extract`]: extracts an archive to files.
 
 pub(crate) mod contained;
 pub mod entry_stats;
 pub mod extract;
+pub(crate) mod file;
 pub mod inspect;
 pub(crate) mod key_filter;
 pub(crate) mod reading;

@@ -4,6 +4,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use super::contained::{Contained, EntryDamage};
+use super::file::map_whole;
 use super::verify::{Depth, Examined, Stage, access_of_archive, examine, open_archive};
 use crate::archive::report::{ArchiveFinding, ArchiveReport};
 use crate::base::error::{Error, ErrorKind, Result};
@@ -11,7 +12,7 @@ use crate::base::escape::ShownPath;
 use crate::base::level::Level;
 use crate::base::progress::Progress;
 use crate::base::units::Bytes;
-use crate::disk::{Mapping, Scratch, free_bytes};
+use crate::disk::{Scratch, free_bytes};
 
 /// The prefix of the names of temporary extractions.
 const PREFIX: &str = "aofkit-unpacked.";
@@ -82,7 +83,7 @@ pub(crate) fn read_archive(
     inspect: bool,
     progress: &dyn Progress,
 ) -> Result<ArchiveReading> {
-    let mapping = Mapping::open(path)?;
+    let mapping = map_whole(path, progress)?;
     let opened = open_archive(path, mapping.bytes())?;
     if opened.findings.iter().any(|finding| finding.level == Level::Error) {
         // Some of its files are missing, and those that it has are not extracted: it may be hostile.

@@ -8,6 +8,7 @@ use std::time::Instant;
 use rayon::prelude::*;
 
 use super::contained::{Contained, EntryDamage};
+use super::file::{map_metadata, map_whole};
 use super::inspect::{Expected, Inspected, Inspector, kept_failed};
 use crate::analysis::survey::NEWER_RDB;
 use crate::aof::log::Layout;
@@ -22,13 +23,19 @@ use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::level::Level;
 use crate::base::progress::{Progress, Silent};
 use crate::disk::{Access, Mapping, Scratch, write_head};
+use crate::store::url::is_url;
 
 /// The kind of the finding for a damaged log in the archive.
 pub(crate) const DAMAGE: &str = "damage";
 
 /// Returns whether the file at `path` is a ZIP archive, by its first bytes; `false` if it cannot be opened. An empty file
 /// is one by its name: a script that was interrupted, or a full disk, leaves such archives.
+///
+/// What a URL of object storage names is taken for one.
 pub fn is_archive(path: &Path) -> bool {
+    if is_url(path) {
+        return true;
+    }
     let mut magic = [0; 4];
     // Opening a pipe would block until there is a writer.
     let Ok(metadata) = path.metadata() else { return false };
@@ -46,7 +53,7 @@ pub fn is_archive(path: &Path) -> bool {
 ///
 /// When it cannot be opened, is not a ZIP archive, or changes while it is read.
 pub fn verify_archive(path: &Path, progress: &dyn Progress) -> Result<ArchiveReport> {
-    let mapping = Mapping::open(path)?;
+    let mapping = map_whole(path, progress)?;
     let opened = open_archive(path, mapping.bytes())?;
     let report = verify_streams(path, &opened, progress)?;
     mapping.check()?;
@@ -205,7 +212,7 @@ fn expected(entry: &Located, contents: Option<&Contents>) -> Expected {
 ///
 /// When it cannot be opened, or is not a ZIP archive.
 pub fn read_contents(path: &Path) -> Result<Option<Contents>> {
-    let mapping = Mapping::open(path)?;
+    let mapping = map_metadata(path)?;
     if !is_zip(mapping.bytes()) {
         return Err(no_archive(path, mapping.bytes()));
     }

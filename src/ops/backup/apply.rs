@@ -15,6 +15,7 @@ use crate::disk::publish::Existing;
 use crate::disk::{Scratch, rename};
 use crate::ops::compress::write::CompressOptions;
 use crate::ops::prune::{JustMade, PruneOptions, prune_source};
+use crate::store::url::is_url;
 
 impl Job<'_> {
     /// Checks what applying the plan needs, and predicts which older archives it removes. Nothing is written.
@@ -23,7 +24,9 @@ impl Job<'_> {
     ///
     /// When too little space is free.
     pub(super) fn predict(&mut self, report: &mut BackupReport) -> Result<()> {
-        self.check_space(report)?;
+        if !is_url(&self.options.to) {
+            self.check_space(report)?;
+        }
         let upcoming = self.options.to.join("the one to be made");
         self.retain(report, &upcoming);
         Ok(())
@@ -79,8 +82,25 @@ impl Job<'_> {
             CompressOptions { output: self.options.to.clone(), ..self.options.archive.clone() }
                 .destination()?;
         let unseen = scratch.path().join(destination.file_name().unwrap_or_default());
+        let options = self.archive_options(&unseen, report);
+        let mut packed = self.step("compress", |job| {
+            crate::ops::compress::pack(log, ends, &options, job.progress)
+        })?;
+        self.step("read back", |job| packed.check(job.progress))?;
+        self.progress.check()?;
+        let (done, archive) = self.step("publish", |_| {
+            let done = packed.publish()?;
+            let archive = publish(&unseen, &destination)?;
+            Ok((done, archive))
+        })?;
+        report.note(archive, done);
+        Ok(())
+    }
+
+    /// Returns the options of the archive at `output`.
+    pub(super) fn archive_options(&self, output: &Path, report: &BackupReport) -> CompressOptions {
         let mut options = CompressOptions {
-            output: unseen.clone(),
+            output: output.to_owned(),
             existing: Existing::Keep,
             fingerprint: report.compaction.as_ref().map(|done| done.fingerprint.clone()),
             backup: true,
@@ -92,33 +112,12 @@ impl Job<'_> {
         {
             options.appenddirname = Some(appenddirname.clone());
         }
-        let mut packed = self.step("compress", |job| {
-            crate::ops::compress::pack(log, ends, &options, job.progress)
-        })?;
-        self.step("read back", |job| packed.check(job.progress))?;
-        self.progress.check()?;
-        let (done, archive) = self.step("publish", |_| {
-            let done = packed.publish()?;
-            let archive = publish(&unseen, &destination)?;
-            Ok((done, archive))
-        })?;
-        report.archive = Some(archive);
-        report.commands = done.contents.commands();
-        report.rdb_keys = done.contents.rdb_keys();
-        report.newer_rdb = done.contents.files.iter().find_map(|file| file.newer_rdb.clone());
-        report.bytes = done.bytes;
-        report.archive_bytes = done.archive_bytes;
-        #[allow(clippy::cast_precision_loss)] // Three digits are shown.
-        let ratio = report.plan.log_bytes as f64 / done.archive_bytes.max(1) as f64;
-        report.ratio = ratio;
-        report.read_back = done.checked;
-        report.source = done.contents.source;
-        Ok(())
+        options
     }
 
     /// Deletes the archives that the policy does not retain. The new archive exists by now, so that a failure here is
     /// reported but does not fail the backup.
-    fn retain(&mut self, report: &mut BackupReport, archive: &Path) {
+    pub(super) fn retain(&mut self, report: &mut BackupReport, archive: &Path) {
         if self.options.keep.is_empty() {
             return;
         }

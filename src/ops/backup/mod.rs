@@ -14,6 +14,7 @@ mod plan;
 pub mod report;
 mod run;
 mod stage;
+mod store;
 #[cfg(test)]
 mod tests;
 

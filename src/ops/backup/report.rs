@@ -12,6 +12,7 @@ use super::options::BackupOptions;
 use super::plan::BackupPlan;
 use crate::aof::log::Log;
 use crate::archive::contents::Source;
+use crate::archive::report::CompressReport;
 use crate::base::next_step::{Action, NextStep, path_arg};
 use crate::ops::prune::Group;
 
@@ -54,7 +55,7 @@ pub struct BackupReport {
     pub compaction: Option<Compaction>,
     /// Whether every user may write to the backup directory, and so replace or remove archives.
     pub others_may_write: bool,
-    /// The number of free bytes.
+    /// The number of free bytes in the backup directory; 0 for object storage, whose limit is not known.
     pub free_bytes: u64,
     /// The names of leftovers of killed runs that were deleted.
     pub cleared: Vec<String>,
@@ -98,6 +99,21 @@ impl BackupReport {
             elapsed_s: 0.0,
             plan,
         }
+    }
+
+    /// Notes the archive that was published.
+    pub(super) fn note(&mut self, archive: PathBuf, done: CompressReport) {
+        self.archive = Some(archive);
+        self.commands = done.contents.commands();
+        self.rdb_keys = done.contents.rdb_keys();
+        self.newer_rdb = done.contents.files.iter().find_map(|file| file.newer_rdb.clone());
+        self.bytes = done.bytes;
+        self.archive_bytes = done.archive_bytes;
+        #[allow(clippy::cast_precision_loss)] // Three digits are shown.
+        let ratio = self.plan.log_bytes as f64 / done.archive_bytes.max(1) as f64;
+        self.ratio = ratio;
+        self.read_back = done.checked;
+        self.source = done.contents.source;
     }
 
     /// Returns whether there are problems with older archives, although the new one is valid.

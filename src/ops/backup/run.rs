@@ -14,6 +14,8 @@ use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::Progress;
 use crate::input::files::open_files;
 use crate::ops::prune::lock_unless;
+use crate::store::client::open_at;
+use crate::store::url::is_url;
 
 /// Backs up the log at `path`. The source is identified by its path and this host unless the options give more.
 ///
@@ -76,7 +78,12 @@ pub fn backup(
     progress: &dyn Progress,
 ) -> Result<BackupReport> {
     let started = Instant::now();
-    check_directory(&options.to)?;
+    if is_url(&options.to) {
+        // Missing credentials are reported before the log is read.
+        open_at(&options.to, progress)?;
+    } else {
+        check_directory(&options.to)?;
+    }
     if let Layout::OnePart { .. } = log.layout {
         return Err(Error::new(
             ErrorKind::Usage,
@@ -92,8 +99,11 @@ pub fn backup(
             job.predict(&mut report)?;
         } else {
             let wait = (options.lock_wait, progress);
-            let _lock = lock_unless(false, &options.to, &report.plan.identity, "backup", wait)?;
-            job.apply(&mut report)?;
+            let lock = lock_unless(false, &options.to, &report.plan.identity, "backup", wait)?;
+            match is_url(&options.to) {
+                true => job.apply_to_store(&mut report, lock.as_ref())?,
+                false => job.apply(&mut report)?,
+            }
         }
     }
     report.steps = job.steps;

@@ -16,6 +16,7 @@ use crate::archive::key_filter::KEY_FILTER;
 use crate::archive::method::Method;
 use crate::archive::names::archive_name;
 use crate::archive::report::{CompressReport, Phase};
+use crate::archive::sink::{FileSink, Sink};
 use crate::archive::writer::{Packing, Writer};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::Progress;
@@ -27,6 +28,7 @@ use crate::input::archive::verify::{DAMAGE, hexadecimal, verify_archive};
 use crate::input::files::open_files;
 use crate::input::overwrite::{Shape, check_output, check_shape, inputs};
 use crate::rdb;
+use crate::store::url::is_url;
 
 /// The port of the source if it is unknown: the default port of servers.
 const PORT: u16 = 6379;
@@ -103,7 +105,7 @@ impl CompressOptions {
     ///
     /// When the template for its name is invalid.
     pub fn destination(&self) -> Result<PathBuf> {
-        if !self.output.is_dir() {
+        if !self.output.is_dir() && !is_url(&self.output) {
             return Ok(self.output.clone());
         }
         let created = self.created.to_zoned(TimeZone::system());
@@ -202,23 +204,7 @@ impl Packed {
     pub fn check(&mut self, progress: &dyn Progress) -> Result<()> {
         let started = Instant::now();
         let path = self.file.path().to_owned();
-        let found = verify_archive(&path, progress)?;
-        let known = self.report.contents.files.iter().any(|file| file.damage.is_some());
-        // Compared in serialised form: a path that is not valid UTF-8 is not read back unchanged.
-        let json = |contents: &Contents| contents.to_bytes().ok();
-        let same = found.contents.as_ref().and_then(json) == json(&self.report.contents);
-        let wrong = found.findings.iter().find(|finding| {
-            finding.level == crate::base::level::Level::Error && !(known && finding.kind == DAMAGE)
-        });
-        if !same || wrong.is_some() {
-            let what = wrong.map_or("what it says of itself", |finding| &finding.message);
-            return Err(Error::new(
-                ErrorKind::Refused,
-                format!("the archive was read back and is not what was written: {what}"),
-            )
-            .at(&self.report.output)
-            .help("it was removed again; look at the disk and its messages before you trust it with another"));
-        }
+        compare(&path, &self.report, progress)?;
         self.report.checked = true;
         self.took("check", started);
         Ok(())
@@ -252,6 +238,34 @@ impl Packed {
     }
 }
 
+/// Reads the archive at `path` as [`verify_archive`] does, and compares it with what was compressed.
+///
+/// # Errors
+///
+/// When it differs from what was written, or cannot be read.
+pub(crate) fn compare(path: &Path, report: &CompressReport, progress: &dyn Progress) -> Result<()> {
+    let found = verify_archive(path, progress)?;
+    let known = report.contents.files.iter().any(|file| file.damage.is_some());
+    // Compared in serialised form: a path that is not valid UTF-8 is not read back unchanged.
+    let json = |contents: &Contents| contents.to_bytes().ok();
+    let same = found.contents.as_ref().and_then(json) == json(&report.contents);
+    let wrong = found.findings.iter().find(|finding| {
+        finding.level == crate::base::level::Level::Error && !(known && finding.kind == DAMAGE)
+    });
+    if same && wrong.is_none() {
+        return Ok(());
+    }
+    let what = wrong.map_or("what it says of itself", |finding| &finding.message);
+    Err(Error::new(
+        ErrorKind::Refused,
+        format!("the archive was read back and is not what was written: {what}"),
+    )
+    .at(&report.output)
+    .help(
+        "it was removed again; look at the disk and its messages before you trust it with another",
+    ))
+}
+
 /// A file to compress.
 struct Packable<'l> {
     name: String,
@@ -275,10 +289,34 @@ pub fn pack(
     progress: &dyn Progress,
 ) -> Result<Packed> {
     let started = Instant::now();
-    let packing = options.packing()?;
+    if is_url(&options.output) {
+        return Err(Error::new(ErrorKind::Usage, "archives are compressed to files")
+            .at(&options.output)
+            .help("`aofkit backup PATH --to s3://BUCKET/PREFIX` writes to object storage"));
+    }
     let destination = options.destination()?;
     refuse_own_input(log, &destination)?;
-    let file = NewFile::create(&destination, options.existing, Access::PRIVATE)?;
+    let mut file = NewFile::create(&destination, options.existing, Access::PRIVATE)?;
+    let mut sink = FileSink::new(file.file());
+    let report = pack_into(&mut sink, log, ends, options, destination, progress)?;
+    Ok(Packed { file, mode: options.mode, report, started })
+}
+
+/// Writes the archive of a log to `sink`; `destination` is its name for messages and the report.
+///
+/// # Errors
+///
+/// As [`compress_log`].
+pub(crate) fn pack_into(
+    sink: &mut dyn Sink,
+    log: &Log,
+    ends: &[u64],
+    options: &CompressOptions,
+    destination: PathBuf,
+    progress: &dyn Progress,
+) -> Result<CompressReport> {
+    let started = Instant::now();
+    let packing = options.packing()?;
     let manifest = manifest_of(log, ends);
     let mut files = files(log, ends, manifest.as_deref(), options)?;
     let mut phases = Vec::new();
@@ -313,16 +351,15 @@ pub fn pack(
     };
     let filter = names.finish();
     let written = Content { files: &files, filter: filter.as_deref() };
-    let archive_bytes = write(file, &written, &mut contents, packing, &destination, progress)?;
+    let archive_bytes = write(sink, &written, &mut contents, packing, &destination, progress)?;
     for part in &log.parts {
         part.file().check()?;
     }
     phases.push(Phase { name: "compress", elapsed_s: packing_since.elapsed().as_secs_f64() });
-    let (file, archive_bytes) = archive_bytes;
     let bytes = contents.bytes();
     #[allow(clippy::cast_precision_loss)] // Three digits are shown.
     let ratio = bytes as f64 / archive_bytes as f64;
-    let report = CompressReport {
+    Ok(CompressReport {
         path: log.path.clone(),
         output: destination,
         method: options.method,
@@ -335,8 +372,7 @@ pub fn pack(
         checked: false,
         phases,
         elapsed_s: started.elapsed().as_secs_f64(),
-    };
-    Ok(Packed { file, mode: options.mode, report, started })
+    })
 }
 
 /// What is written to an archive besides its metadata.
@@ -347,16 +383,20 @@ struct Content<'l> {
 }
 
 fn write(
-    mut file: NewFile,
+    sink: &mut dyn Sink,
     content: &Content<'_>,
     contents: &mut Contents,
     packing: Packing,
     destination: &Path,
     progress: &dyn Progress,
-) -> Result<(NewFile, u64)> {
-    let failed = |error| Error::io("write", destination, error);
+) -> Result<u64> {
+    // A store has errors of its own.
+    let failed = |error: std::io::Error| match error.downcast::<Error>() {
+        Ok(error) => error,
+        Err(error) => Error::io("write", destination, error),
+    };
     progress.phase("compress", contents.bytes());
-    let mut writer = Writer::new(file.file(), contents.created);
+    let mut writer = Writer::new(sink, contents.created);
     for (file, record) in content.files.iter().zip(&mut contents.files) {
         let written = writer
             .add(&file.name, file.bytes, packing, |bytes| {
@@ -375,8 +415,7 @@ fn write(
     }
     let json = contents.to_bytes().map_err(|error| failed(error.into()))?;
     writer.add(CONTENTS, &json, stored, |_| Ok(())).map_err(failed)?;
-    let bytes = writer.finish().map_err(failed)?;
-    Ok((file, bytes))
+    writer.finish().map_err(failed)
 }
 
 /// Returns the manifest to archive: without history files, which are not archived, and without the end offset of

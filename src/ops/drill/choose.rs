@@ -8,6 +8,7 @@ use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::Silent;
 use crate::ops::list::age::newest_good;
 use crate::ops::list::{ListOptions, Listed, State, list};
+use crate::store::url::{is_archive_url, is_url};
 
 /// Returns the archive at `path`, or those of the directory there: each of them, or the newest good backup of each source
 /// and what cannot be read. A source without a good backup is tried with its newest one, so that it does not pass unseen.
@@ -16,8 +17,11 @@ use crate::ops::list::{ListOptions, Listed, State, list};
 ///
 /// When the path does not exist, or there is nothing to try.
 pub(super) fn choose(path: &Path, options: &DrillOptions) -> Result<Vec<PathBuf>> {
-    let metadata = fs::metadata(path).map_err(|error| Error::io("open", path, error))?;
-    if !metadata.is_dir() {
+    let is_directory = match is_url(path) {
+        true => !is_archive_url(path),
+        false => fs::metadata(path).map_err(|error| Error::io("open", path, error))?.is_dir(),
+    };
+    if !is_directory {
         return Ok(vec![path.to_owned()]);
     }
     let listed = list(path, ListOptions::default(), &Silent)?.archives;

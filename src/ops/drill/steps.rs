@@ -17,7 +17,8 @@ use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::level::Level;
 use crate::base::progress::Progress;
 use crate::base::units::{Bytes, counted};
-use crate::disk::{Mapping, Scratch, free_bytes};
+use crate::disk::{Scratch, free_bytes};
+use crate::input::archive::file::map_whole;
 use crate::input::archive::read_contents;
 use crate::ops::digest::{DigestOptions, digest};
 use crate::ops::list::Identity;
@@ -110,7 +111,7 @@ impl Attempt<'_> {
 
     /// Restores the archive below a scratch directory, as `restore` does into a new data directory.
     fn restore(&mut self, path: &Path) -> Result<(Scratch, RestoreReport), Stop> {
-        let archive = Mapping::open(path)?;
+        let archive = map_whole(path, self.progress)?;
         self.drilled.archive_bytes = archive.len();
         self.drilled.sha256 = Some(sha256(archive.bytes(), self.progress)?);
         archive.check()?;

@@ -10,10 +10,12 @@ use rayon::prelude::*;
 use crate::aof::log::Log;
 use crate::base::error::Result;
 use crate::base::failure::Failure;
+use crate::base::progress::Silent;
 use crate::input::archive::key_filter::lacks_key;
 use crate::input::archive::read_contents;
 use crate::input::{Input, open};
 use crate::ops::list::{Identity, archives_in};
+use crate::store::url::{is_archive_url, is_url};
 
 /// A backup, log or RDB.
 pub(super) struct Searched {
@@ -52,7 +54,9 @@ pub(super) fn inputs(paths: &[PathBuf], key: Option<&[u8]>) -> (Vec<Searched>, V
 }
 
 fn archives_below(path: &Path) -> Result<Vec<PathBuf>> {
-    if path.is_dir() { archives_in(path) } else { Ok(Vec::new()) }
+    let is_directory = if is_url(path) { !is_archive_url(path) } else { path.is_dir() };
+    let archives = if is_directory { archives_in(path, &Silent)? } else { Vec::new() };
+    Ok(archives.into_iter().map(|archive| archive.path).collect())
 }
 
 fn look_at(path: &Path, key: Option<&[u8]>) -> Result<Searched> {

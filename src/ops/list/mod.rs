@@ -22,6 +22,8 @@ use crate::base::error::{Error, Result};
 use crate::base::level::Level;
 use crate::base::progress::Progress;
 use crate::input::archive::verify::{read_contents, verify_archive};
+use crate::store::archives::{StoredArchive, archives_at};
+use crate::store::url::is_url;
 
 /// Options of [`list`].
 #[derive(Debug, Clone, Copy, Default)]
@@ -38,10 +40,10 @@ pub struct ListOptions {
 /// When the directory cannot be read. Archives that cannot be read are in the report.
 pub fn list(directory: &Path, options: ListOptions, progress: &dyn Progress) -> Result<ListReport> {
     let started = Instant::now();
-    let mut paths = archives_in(directory)?;
-    paths.sort();
+    let mut found = archives_in(directory, progress)?;
+    found.sort_by(|a, b| a.path.cmp(&b.path));
     let mut archives: Vec<Listed> =
-        paths.par_iter().map(|path| look_at(path, options, progress)).collect();
+        found.par_iter().map(|archive| look_at(archive, options, progress)).collect();
     progress.check()?;
     archives.sort_by(|a, b| {
         let key =
@@ -57,8 +59,24 @@ pub fn list(directory: &Path, options: ListOptions, progress: &dyn Progress) -> 
     })
 }
 
-/// Returns the files in a directory that have the extension of archives and not the prefix of unfinished ones.
-pub(crate) fn archives_in(directory: &Path) -> Result<Vec<PathBuf>> {
+/// An archive in a directory or in a store, before it is read.
+pub(crate) struct Present {
+    pub(crate) path: PathBuf,
+    bytes: u64,
+    modified: Option<Timestamp>,
+}
+
+/// Returns the files in a directory that have the extension of archives and not the prefix of unfinished ones, or the archives
+/// in a store that were read back.
+pub(crate) fn archives_in(directory: &Path, progress: &dyn Progress) -> Result<Vec<Present>> {
+    if is_url(directory) {
+        let present = |stored: StoredArchive| Present {
+            path: stored.path,
+            bytes: stored.bytes,
+            modified: stored.modified,
+        };
+        return Ok(archives_at(directory, progress)?.into_iter().map(present).collect());
+    }
     let failed = |error| Error::io("list", directory, error);
     let mut paths = Vec::new();
     for entry in fs::read_dir(directory).map_err(failed)? {
@@ -66,20 +84,24 @@ pub(crate) fn archives_in(directory: &Path) -> Result<Vec<PathBuf>> {
         let name = path.file_name().unwrap_or_default().as_encoded_bytes();
         let is_zip = path.extension().is_some_and(|ext| ext.eq_ignore_ascii_case("zip"));
         if is_zip && !name.starts_with(b".") && path.is_file() {
-            paths.push(path);
+            let metadata = fs::metadata(&path).ok();
+            let modified = metadata.as_ref().and_then(|meta| meta.modified().ok());
+            paths.push(Present {
+                path,
+                bytes: metadata.map_or(0, |meta| meta.len()),
+                modified: modified.and_then(|time| Timestamp::try_from(time).ok()),
+            });
         }
     }
     Ok(paths)
 }
 
-fn look_at(path: &Path, options: ListOptions, progress: &dyn Progress) -> Listed {
-    let metadata = fs::metadata(path).ok();
-    let modified =
-        metadata.as_ref().and_then(|meta| Timestamp::try_from(meta.modified().ok()?).ok());
+fn look_at(archive: &Present, options: ListOptions, progress: &dyn Progress) -> Listed {
+    let path = &archive.path;
     let mut listed = Listed {
-        path: path.to_owned(),
-        archive_bytes: metadata.map_or(0, |meta| meta.len()),
-        modified,
+        path: path.clone(),
+        archive_bytes: archive.bytes,
+        modified: archive.modified,
         made: None,
         state: State::Unverified,
         message: None,

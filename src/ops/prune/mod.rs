@@ -27,8 +27,11 @@ use std::time::Instant;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::{Progress, Silent};
 use crate::ops::list::{self, Identity, Listed, list};
+use crate::store::archives::clear_unfinished;
+use crate::store::client::open_at;
+use crate::store::url::is_url;
 
-pub(in crate::ops) use apply::lock_unless;
+pub(in crate::ops) use apply::{SourceLock, lock_unless};
 pub use decide::{Decision, Reason, decide};
 pub(in crate::ops) use plan::JustMade;
 pub use plan::{PlannedArchive, PrunePlan};
@@ -61,9 +64,24 @@ pub fn prune(
     let mut groups = Vec::new();
     let mut locked = None;
     let wait = (options.lock_wait, progress);
+    let store = if is_url(directory) && !options.dry_run {
+        Some(open_at(directory, progress)?)
+    } else {
+        None
+    };
+    let clear = |source: Option<&Identity>| match &store {
+        Some((client, place)) => {
+            clear_unfinished(client, place, source.map(Identity::to_string).as_deref())
+        }
+        None => Ok(Vec::new()),
+    };
+    let mut cleared = clear(None)?;
     for source in sources {
         match lock_unless(options.dry_run, directory, &source, "prune", wait) {
-            Ok(_lock) => groups.push(prune_source(directory, &source, options, None, progress)?),
+            Ok(_lock) => {
+                cleared.extend(clear(Some(&source))?);
+                groups.push(prune_source(directory, &source, options, None, progress)?);
+            }
             Err(error) if error.kind() == ErrorKind::Locked => {
                 groups.push(Group::locked(source, &error));
                 locked = Some(error);
@@ -82,6 +100,7 @@ pub fn prune(
         dry_run: options.dry_run,
         groups,
         others,
+        cleared,
         removed,
         freed_bytes,
         elapsed_s: started.elapsed().as_secs_f64(),

@@ -23,6 +23,9 @@ pub struct PruneReport {
     pub groups: Vec<Group>,
     /// The archives that the policy does not apply to: made by other programs or by `compress`, or unreadable.
     pub others: Vec<Listed>,
+    /// What killed runs left in a store that was removed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) cleared: Vec<String>,
     /// The number of archives that were or would be deleted.
     pub removed: u64,
     /// The total size of these archives in bytes.

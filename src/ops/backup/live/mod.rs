@@ -29,6 +29,7 @@ use crate::live::progress::LiveProgress;
 use crate::live::session::Session;
 use crate::live::settings::{self, RESTORE_FOR};
 use crate::ops::backup::BackupReport;
+use crate::store::url::is_url;
 
 pub use crate::live::rewrite::Rewrite;
 pub use options::{BackupLiveOptions, LiveOptions, Strategy};
@@ -153,8 +154,9 @@ pub fn restore_config(
     let mut session = Session::open(endpoint, RESTORE_FOR, progress)?;
     let files = Files::expected(session.server(), dir)?;
     // Without a log there is nothing to lock; a run that is active on it has a log.
-    let _lock = if files.log.exists() { Some(files.lock(to)?) } else { None };
-    let places = [to.to_path_buf(), files.dir.clone()];
+    let state = if is_url(to) { files.dir.as_path() } else { to };
+    let _lock = if files.log.exists() { Some(files.lock(state)?) } else { None };
+    let places = [state.to_path_buf(), files.dir.clone()];
     let settings = settings::recover(&mut session, &files.identity(), &places)?;
     Ok(RestoreReport { server: session.into_server(), settings })
 }

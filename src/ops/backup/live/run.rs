@@ -20,6 +20,7 @@ use crate::live::snapshot::{Snapshot, SnapshotReport};
 use crate::live::{settings, snapshot};
 use crate::ops::backup::live::options::{LiveOptions, Strategy};
 use crate::ops::backup::live::taken::Taken;
+use crate::store::url::is_url;
 
 /// A server that may be backed up, and what is known about it.
 pub(super) struct Run<'r> {
@@ -50,7 +51,8 @@ impl<'r> Run<'r> {
         progress: &'r dyn LiveProgress,
     ) -> Result<Self> {
         let mut run = Run::open(endpoint, options, progress)?;
-        run.lock = Some(run.files.lock(&options.to)?);
+        let state = if is_url(&options.to) { &run.files.dir } else { &options.to };
+        run.lock = Some(run.files.lock(state)?);
         let identity = run.files.identity();
         run.places().iter().for_each(|place| Journal::clean(place, &identity));
         let places = run.places();
@@ -129,7 +131,7 @@ impl<'r> Run<'r> {
             }
         }
         let files = Files::find(session.server(), options.dir.as_deref())?;
-        if !options.to.is_dir() {
+        if !options.to.is_dir() && !is_url(&options.to) {
             return Err(Error::new(ErrorKind::NotFound, "the backup directory is not there")
                 .at(&options.to)
                 .help("make it, or mount what should be there: it is not made by itself, so that no backup goes to the wrong disk"));
@@ -170,7 +172,8 @@ impl<'r> Run<'r> {
     /// Returns the directories in which links may be created: the backup directory, or else the directory of the log,
     /// which is certainly on the right file system.
     fn places(&self) -> Vec<PathBuf> {
-        vec![self.options.to.clone(), self.files.dir.clone()]
+        let to = Some(&self.options.to).filter(|to| !is_url(to));
+        to.into_iter().chain([&self.files.dir]).cloned().collect()
     }
 
     /// Runs the steps with BGREWRITEAOF.

@@ -1,0 +1,41 @@
+//! Backups to object storage, against a store that speaks S3.
+//!
+//! The store is moto, the one of the candidates that checks conditions on CompleteMultipartUpload and installs within seconds
+//! from a registry; `.ci/servers` installs it. If it is not installed, the trials are reported as ignored, with the reason. With
+//! `AOFKIT_REQUIRE_SERVERS=1` they fail instead. moto accepts any signature: that of requests is tested in `src/store/sign.rs`
+//! with documented ones, and here with those of boto3.
+//!
+//! `cargo test` builds with the feature `s3`, which the dependency of the tests on the library itself switches on.
+//!
+//! `AOFKIT_KILLS` is the number of runs that are killed (5 by default).
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
+
+#[allow(dead_code)] // Some of it is for tests of running servers.
+#[path = "support/program.rs"]
+mod program;
+
+mod s3 {
+    pub(crate) mod backups;
+    pub(crate) mod faults;
+    pub(crate) mod proxy;
+    pub(crate) mod store;
+}
+
+use libtest_mimic::{Arguments, Trial};
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let tests: Vec<s3::store::Test> = [s3::backups::TESTS, s3::faults::TESTS].concat();
+    let required = std::env::var_os("AOFKIT_REQUIRE_SERVERS").is_some_and(|value| value == "1");
+    let trials = tests.into_iter().map(|(name, test)| match s3::store::program() {
+        Ok(program) => Trial::test(name, move || {
+            test(&s3::store::Store::start(&program));
+            Ok(())
+        }),
+        Err(reason) if required => Trial::test(name, move || Err(reason.into())),
+        Err(reason) => Trial::test(name, || Ok(())).with_ignored_flag(true).with_kind(reason),
+    });
+    libtest_mimic::run(&arguments, trials.collect()).exit()
+}
