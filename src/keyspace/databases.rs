@@ -1,5 +1,7 @@
 //! The databases, by index.
 
+use std::collections::BTreeMap;
+
 use bumpalo::Bump;
 
 use super::db::Db;
@@ -9,8 +11,10 @@ use super::db::Db;
 /// `'a` is the lifetime of both the log's bytes and the arena.
 pub struct Keyspace<'a> {
     arena: &'a Bump,
-    /// Sorted by index.
+    /// In the order in which they were first used.
     databases: Vec<Db<'a>>,
+    /// The positions in `databases` by index. A log can have hundreds of thousands of databases, in any order.
+    positions: BTreeMap<u32, usize>,
     /// Position in `databases` of the most recently accessed database.
     last: usize,
     has_opaque: bool,
@@ -27,7 +31,14 @@ impl<'a> Keyspace<'a> {
     /// Creates an empty data set that reserves memory for `expected_keys` keys in one database. The
     /// number must not come from untrusted input unchecked.
     pub fn expecting(arena: &'a Bump, expected_keys: usize) -> Self {
-        Keyspace { arena, databases: Vec::new(), last: 0, has_opaque: false, expected_keys }
+        Keyspace {
+            arena,
+            databases: Vec::new(),
+            positions: BTreeMap::new(),
+            last: 0,
+            has_opaque: false,
+            expected_keys,
+        }
     }
 
     /// Returns the arena, for bytes that must live as long as the keyspace.
@@ -64,11 +75,10 @@ impl<'a> Keyspace<'a> {
 
     #[cold]
     fn place(&mut self, number: u32) -> usize {
-        let found = self.databases.binary_search_by_key(&number, Db::number);
-        found.unwrap_or_else(|at| {
+        *self.positions.entry(number).or_insert_with(|| {
             let keys = std::mem::take(&mut self.expected_keys);
-            self.databases.insert(at, Db::new(number, self.arena, keys));
-            at
+            self.databases.push(Db::new(number, self.arena, keys));
+            self.databases.len() - 1
         })
     }
 
@@ -98,12 +108,14 @@ impl<'a> Keyspace<'a> {
 
     /// Returns the databases in the order of their indexes, including empty ones.
     pub fn databases(&self) -> impl Iterator<Item = &Db<'a>> {
-        self.databases.iter()
+        self.positions.values().map(|&position| &self.databases[position])
     }
 
     /// Returns the databases for modification, in the order of their indexes.
     pub fn databases_mut(&mut self) -> impl Iterator<Item = &mut Db<'a>> {
-        self.databases.iter_mut()
+        let mut databases: Vec<&mut Db<'a>> = self.databases.iter_mut().collect();
+        databases.sort_unstable_by_key(|db| db.number());
+        databases.into_iter()
     }
 
     /// Returns the number of keys in all databases.
