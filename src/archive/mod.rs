@@ -12,6 +12,8 @@
 //! |---|---|
 //! | [`contents`], [`names`], [`method`] | `aofkit.json`; names of archives; compression methods |
 //! | [`writer`], [`records`], [`deflate`] | the zip as it is written; deflate on all cores as one stream |
+//! | `sink`, `echo` | where it is written to; each entry decompressed again while it is written |
+//! | `encryption` | archives that are encrypted with age |
 //! | [`read`], [`decompress`] | the zip as it is read, made by aofkit or not; one entry in bounded memory |
 //! | [`self_check`], [`cross_check`] | an archive compared with its description, with a second reader |
 //! | `key_filter` | the names of the keys in an archive, for searching it without unpacking it |
@@ -25,6 +27,8 @@ pub mod contents;
 pub mod cross_check;
 pub mod decompress;
 pub mod deflate;
+pub(crate) mod echo;
+pub(crate) mod encryption;
 pub(crate) mod key_filter;
 pub mod method;
 pub mod names;
@@ -32,4 +36,5 @@ pub mod read;
 pub mod records;
 pub mod report;
 pub mod self_check;
+pub(crate) mod sink;
 pub mod writer;

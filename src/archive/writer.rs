@@ -1,16 +1,16 @@
 //! Writing a ZIP archive: the entries in sequence, then the directory.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 
 use crc_fast::{CrcAlgorithm, Digest};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use super::deflate::deflate;
+use super::echo::Echo;
 use super::method::Method;
 use super::records::{Entry, end};
+use super::sink::Sink;
 use crate::base::threads::can_start;
 
 /// The number of bytes passed on at a time if they are stored, or compressed by a library with threads of its own.
@@ -33,20 +33,21 @@ pub(crate) struct Written {
 }
 
 /// A ZIP archive that is being written.
-pub(crate) struct Writer<'f> {
-    file: &'f File,
+pub(crate) struct Writer<'s> {
+    out: &'s mut dyn Sink,
     at: u64,
     modified: Timestamp,
     entries: Vec<Entry>,
 }
 
-impl<'f> Writer<'f> {
-    /// Creates a writer to `file`, which is empty. All entries get the time `modified`.
-    pub(crate) fn new(file: &'f File, modified: Timestamp) -> Self {
-        Writer { file, at: 0, modified, entries: Vec::new() }
+impl<'s> Writer<'s> {
+    /// Creates a writer to `out`, which is empty. All entries get the time `modified`.
+    pub(crate) fn new(out: &'s mut dyn Sink, modified: Timestamp) -> Self {
+        Writer { out, at: 0, modified, entries: Vec::new() }
     }
 
-    /// Writes an entry. `progress` is advanced by the uncompressed bytes as they are processed; its error ends the writing.
+    /// Writes an entry. If the sink only appends, its compressed bytes are decompressed again at the same time, and have
+    /// to be those of the file: whoever writes such an archive may be unable to read it back. `progress` is advanced by the uncompressed bytes as they are processed; its error ends the writing.
     pub(crate) fn add(
         &mut self,
         name: &str,
@@ -62,16 +63,18 @@ impl<'f> Writer<'f> {
             packed_bytes: 0,
             offset: self.at,
             modified: self.modified,
+            streamed: !self.out.can_patch(),
         };
         let room = entry.local_header();
+        self.out.append(&room)?;
+        let start = self.at + room.len() as u64;
+        let echo = entry.streamed.then(|| Echo::new(packing.method)).transpose()?;
         let mut out = Counted {
-            file: self.file,
-            at: self.at,
+            sink: &mut *self.out,
+            at: start,
             crc32: Digest::new(CrcAlgorithm::Crc32IsoHdlc),
+            echo,
         };
-        out.write(&room)?;
-        out.crc32.reset();
-        let start = out.at;
         let mut crc32 = Digest::new(CrcAlgorithm::Crc32IsoHdlc);
         let mut sha256 = Sha256::new();
         let mut hash = |chunk: &[u8]| {
@@ -98,9 +101,18 @@ impl<'f> Writer<'f> {
             sha256: sha256.finalize().into(),
         };
         self.at = out.at;
+        if let Some(echo) = out.echo {
+            echo.check(&written.sha256)?;
+        }
         entry.crc32 = low(crc32.finalize());
         entry.packed_bytes = written.packed_bytes;
-        self.file.write_all_at(&entry.local_header(), entry.offset)?;
+        if entry.streamed {
+            let descriptor = entry.descriptor();
+            self.out.append(&descriptor)?;
+            self.at += descriptor.len() as u64;
+        } else {
+            self.out.patch(entry.offset, &entry.local_header())?;
+        }
         self.entries.push(entry);
         Ok(written)
     }
@@ -108,7 +120,7 @@ impl<'f> Writer<'f> {
     /// Writes the directory and returns the length of the archive in bytes.
     pub(crate) fn finish(self) -> io::Result<u64> {
         let records = directory(&self.entries, self.at);
-        self.file.write_all_at(&records, self.at)?;
+        self.out.append(&records)?;
         Ok(self.at + records.len() as u64)
     }
 }
@@ -121,16 +133,20 @@ pub(crate) fn directory(entries: &[Entry], at: u64) -> Vec<u8> {
     records
 }
 
-/// A file with the current write position.
-struct Counted<'f> {
-    file: &'f File,
+/// The bytes of an entry, counted and checked as they are written.
+struct Counted<'s> {
+    sink: &'s mut dyn Sink,
     at: u64,
     crc32: Digest,
+    echo: Option<Echo>,
 }
 
 impl Counted<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all_at(bytes, self.at)?;
+        self.sink.append(bytes)?;
+        if let Some(echo) = &mut self.echo {
+            echo.take(bytes)?;
+        }
         self.crc32.update(bytes);
         self.at += bytes.len() as u64;
         Ok(())

@@ -56,6 +56,7 @@ pub use exit::Exit;
 
 use self::args::Common;
 use self::output::{message, print_error};
+use crate::archive::encryption::set_identity_files;
 use crate::base::error::{Error, ErrorKind};
 use crate::base::escape::ShownPath;
 use crate::base::threads::start_pool;
@@ -230,6 +231,7 @@ fn set_up(common: &Common) -> Result<(), Error> {
     install_sigbus_guard();
     fail_beyond_size_limit();
     set_renamed(&common.rename)?;
+    set_identity_files(&common.identity);
     interrupt::listen(&common.cancellation);
     start_pool(common.threads);
     warn_of_unknown_time_zone();

@@ -113,7 +113,7 @@ fn group_text(out: &mut String, source: Option<&Identity>, group: &[Listed]) -> 
         let style = match archive.state {
             State::Sound => GOOD,
             State::Damaged | State::Unreadable => ERROR,
-            State::Unverified => WARNING,
+            State::Unverified | State::Encrypted => WARNING,
             State::ReadBack => {
                 writeln!(out, "{}", line(row))?;
                 continue;
@@ -139,6 +139,7 @@ fn row(archive: &Listed) -> [String; 6] {
         State::Damaged => "DAMAGED",
         State::ReadBack => "made",
         State::Unverified => "?",
+        State::Encrypted => "encrypted",
         State::Unreadable => "UNREADABLE",
     };
     let unknown = || "-".to_owned();

@@ -67,11 +67,16 @@ impl Outcome {
 
 impl HasOutcome for VerifyReport {
     fn outcome(&self) -> Outcome {
-        let failed = self.logs.iter().filter(|log| matches!(log, LogOutcome::Failed(_))).count();
+        // What is encrypted was not read, which is neither valid nor damaged.
+        let is_unread =
+            |log: &&LogOutcome| matches!(log, LogOutcome::Failed(_) | LogOutcome::Encrypted { .. });
+        let failed = self.logs.iter().filter(is_unread).count();
         let is_sound = |log: &LogOutcome| match log {
             LogOutcome::Read(log) => log.sound,
             LogOutcome::Archive(outcome) => outcome.archive.sound,
-            LogOutcome::BrokenSet { .. } | LogOutcome::Failed(_) => false,
+            LogOutcome::BrokenSet { .. } | LogOutcome::Encrypted { .. } | LogOutcome::Failed(_) => {
+                false
+            }
         };
         let other = Outcome::findings_if(!self.logs.iter().all(is_sound));
         Outcome::of_several(failed, self.logs.len(), other)

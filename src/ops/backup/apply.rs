@@ -112,6 +112,7 @@ impl Job<'_> {
         let ratio = report.plan.log_bytes as f64 / done.archive_bytes.max(1) as f64;
         report.ratio = ratio;
         report.read_back = done.checked;
+        report.encrypted = done.encrypted;
         report.source = done.contents.source;
         Ok(())
     }

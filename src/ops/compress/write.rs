@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use sha2::{Digest as _, Sha256};
 
 use crate::aof::log::{Layout, Log, Part, PartRole};
 use crate::aof::manifest::{Manifest, Role};
@@ -12,21 +13,28 @@ use crate::aof::scan_parallel;
 use crate::archive::contents::{
     Arrangement, CONTENTS, Contents, FileRecord, FileRole, SCHEMA, Source,
 };
+use crate::archive::encryption::description::Description;
+use crate::archive::encryption::format::Envelope;
+use crate::archive::encryption::{self, Ciphertext, Recipients, Sealed};
 use crate::archive::key_filter::KEY_FILTER;
 use crate::archive::method::Method;
 use crate::archive::names::archive_name;
-use crate::archive::report::{CompressReport, Phase};
+use crate::archive::report::{CompressReport, Phase, ReadBack};
+use crate::archive::sink::{FileSink, Sink};
 use crate::archive::writer::{Packing, Writer};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::Progress;
 use crate::command::key_names::KeyNames;
 use crate::disk::publish::{Existing, NewFile};
-use crate::disk::{Access, set_mode};
+use crate::disk::{Access, Mapping, set_mode};
 use crate::input::archive::entry_stats::EntryStats;
 use crate::input::archive::verify::{DAMAGE, hexadecimal, verify_archive};
 use crate::input::files::open_files;
 use crate::input::overwrite::{Shape, check_output, check_shape, inputs};
 use crate::rdb;
+
+/// The number of bytes of an encrypted archive that are read back at a time.
+const CHECK_BYTES: usize = 1 << 20;
 
 /// The port of the source if it is unknown: the default port of servers.
 const PORT: u16 = 6379;
@@ -66,6 +74,10 @@ pub struct CompressOptions {
     pub check: bool,
     /// The mode of the archive, such as 0o640; `None` for its owner alone.
     pub mode: Option<u32>,
+    /// The public keys of age that the archive is encrypted to; with those in the files, none for no encryption.
+    pub encrypt_to: Vec<String>,
+    /// Files with such keys, one a line.
+    pub recipients_files: Vec<PathBuf>,
 }
 
 impl Default for CompressOptions {
@@ -94,7 +106,23 @@ impl CompressOptions {
             damaged: false,
             check: true,
             mode: None,
+            encrypt_to: Vec::new(),
+            recipients_files: Vec::new(),
         }
+    }
+
+    fn is_encrypted(&self) -> bool {
+        !self.encrypt_to.is_empty() || !self.recipients_files.is_empty()
+    }
+
+    /// Returns the recipients, if the archive is to be encrypted.
+    ///
+    /// # Errors
+    ///
+    /// When a key is not valid, a file of keys cannot be read, or this build has no encryption.
+    pub(crate) fn recipients(&self) -> Result<Option<Recipients>> {
+        let read = || Recipients::read(&self.encrypt_to, &self.recipients_files);
+        self.is_encrypted().then(read).transpose()
     }
 
     /// Returns the final path of the archive.
@@ -108,7 +136,11 @@ impl CompressOptions {
         }
         let created = self.created.to_zoned(TimeZone::system());
         let port = self.source.port.unwrap_or(PORT);
-        Ok(self.output.join(archive_name(self.name_template.as_deref(), &created, port)?))
+        let mut name = archive_name(self.name_template.as_deref(), &created, port)?;
+        if self.is_encrypted() {
+            name = format!("{name}.{}", encryption::EXTENSION);
+        }
+        Ok(self.output.join(name))
     }
 
     fn packing(&self) -> Result<Packing> {
@@ -180,6 +212,7 @@ pub struct Packed {
     file: NewFile,
     mode: Option<u32>,
     report: CompressReport,
+    ciphertext: Option<Ciphertext>,
     started: Instant,
 }
 
@@ -194,7 +227,8 @@ impl Packed {
         self.file.path()
     }
 
-    /// Reads the archive back as [`verify_archive`] does, and compares it with the compressed files.
+    /// Reads the archive back as [`verify_archive`] does, and compares it with the compressed files. An encrypted one
+    /// cannot be decrypted with public keys: it is compared with what was written (see [`ReadBack`]).
     ///
     /// # Errors
     ///
@@ -202,6 +236,13 @@ impl Packed {
     pub fn check(&mut self, progress: &dyn Progress) -> Result<()> {
         let started = Instant::now();
         let path = self.file.path().to_owned();
+        if let Some(written) = self.ciphertext {
+            self.check_ciphertext(written, progress)?;
+            self.report.checked = true;
+            self.report.read_back = Some(ReadBack::Ciphertext);
+            self.took("check", started);
+            return Ok(());
+        }
         let found = verify_archive(&path, progress)?;
         let known = self.report.contents.files.iter().any(|file| file.damage.is_some());
         // Compared in serialised form: a path that is not valid UTF-8 is not read back unchanged.
@@ -212,15 +253,36 @@ impl Packed {
         });
         if !same || wrong.is_some() {
             let what = wrong.map_or("what it says of itself", |finding| &finding.message);
-            return Err(Error::new(
-                ErrorKind::Refused,
-                format!("the archive was read back and is not what was written: {what}"),
-            )
-            .at(&self.report.output)
-            .help("it was removed again; look at the disk and its messages before you trust it with another"));
+            return Err(self.differs(what));
         }
         self.report.checked = true;
+        self.report.read_back = Some(ReadBack::Contents);
         self.took("check", started);
+        Ok(())
+    }
+
+    fn differs(&self, what: &str) -> Error {
+        let what = format!("the archive was read back and is not what was written: {what}");
+        Error::new(ErrorKind::Refused, what).at(&self.report.output).help(
+            "it was removed again; look at the disk and its messages before you trust it with another",
+        )
+    }
+
+    /// Compares the encrypted archive on disk with what was written.
+    fn check_ciphertext(&self, written: Ciphertext, progress: &dyn Progress) -> Result<()> {
+        let mapping = Mapping::open(self.file.path())?;
+        progress.phase("verify", mapping.len());
+        let mut sha256 = Sha256::new();
+        for chunk in mapping.bytes().chunks(CHECK_BYTES) {
+            sha256.update(chunk);
+            progress.advance(chunk.len() as u64);
+            progress.check()?;
+        }
+        mapping.check()?;
+        if mapping.len() != written.bytes || <[u8; 32]>::from(sha256.finalize()) != written.sha256 {
+            return Err(self.differs("SHA-256 mismatch"));
+        }
+        Envelope::read(mapping.bytes()).map_err(|malformed| self.differs(malformed.what))?;
         Ok(())
     }
 
@@ -232,7 +294,7 @@ impl Packed {
     pub fn publish(mut self) -> Result<CompressReport> {
         let started = Instant::now();
         self.took("publish", started);
-        let Packed { mut file, mode, mut report, started: all } = self;
+        let Packed { mut file, mode, mut report, ciphertext: _, started: all } = self;
         let failed = |error| Error::io("set the mode of", &report.output, error);
         let widened = mode.map(|mode| Ok((file.file().try_clone()?, mode))).transpose();
         let widened = widened.map_err(failed)?;
@@ -276,6 +338,7 @@ pub fn pack(
 ) -> Result<Packed> {
     let started = Instant::now();
     let packing = options.packing()?;
+    let recipients = options.recipients()?;
     let destination = options.destination()?;
     refuse_own_input(log, &destination)?;
     let file = NewFile::create(&destination, options.existing, Access::PRIVATE)?;
@@ -313,12 +376,13 @@ pub fn pack(
     };
     let filter = names.finish();
     let written = Content { files: &files, filter: filter.as_deref() };
-    let archive_bytes = write(file, &written, &mut contents, packing, &destination, progress)?;
+    let to = Target { recipients: recipients.as_ref(), destination: &destination };
+    let (file, archive_bytes, ciphertext) =
+        write(file, &written, &mut contents, packing, &to, progress)?;
     for part in &log.parts {
         part.file().check()?;
     }
     phases.push(Phase { name: "compress", elapsed_s: packing_since.elapsed().as_secs_f64() });
-    let (file, archive_bytes) = archive_bytes;
     let bytes = contents.bytes();
     #[allow(clippy::cast_precision_loss)] // Three digits are shown.
     let ratio = bytes as f64 / archive_bytes as f64;
@@ -332,11 +396,13 @@ pub fn pack(
         ratio,
         after_rdb,
         contents,
+        encrypted: ciphertext.is_some(),
         checked: false,
+        read_back: None,
         phases,
         elapsed_s: started.elapsed().as_secs_f64(),
     };
-    Ok(Packed { file, mode: options.mode, report, started })
+    Ok(Packed { file, mode: options.mode, report, ciphertext, started })
 }
 
 /// What is written to an archive besides its metadata.
@@ -346,17 +412,47 @@ struct Content<'l> {
     filter: Option<&'l [u8]>,
 }
 
+/// Where an archive is written to.
+struct Target<'t> {
+    recipients: Option<&'t Recipients>,
+    /// The final path, for messages.
+    destination: &'t Path,
+}
+
+/// Writes an archive to its file; returns its length and, if it is encrypted, the hash of its bytes.
 fn write(
     mut file: NewFile,
     content: &Content<'_>,
     contents: &mut Contents,
     packing: Packing,
-    destination: &Path,
+    to: &Target<'_>,
     progress: &dyn Progress,
-) -> Result<(NewFile, u64)> {
-    let failed = |error| Error::io("write", destination, error);
+) -> Result<(NewFile, u64, Option<Ciphertext>)> {
+    let failed = |error| Error::io("write", to.destination, error);
+    let Some(recipients) = to.recipients else {
+        let mut sink = FileSink::new(file.file());
+        let bytes = write_zip(&mut sink, content, contents, packing, to, progress)?;
+        return Ok((file, bytes, None));
+    };
+    let description = Description::of(contents);
+    let mut sink = Sealed::begin(file.file(), recipients, &description).map_err(failed)?;
+    write_zip(&mut sink, content, contents, packing, to, progress)?;
+    let ciphertext = sink.finish().map_err(failed)?;
+    Ok((file, ciphertext.bytes, Some(ciphertext)))
+}
+
+/// Writes the entries and the directory, and returns their length.
+fn write_zip(
+    sink: &mut dyn Sink,
+    content: &Content<'_>,
+    contents: &mut Contents,
+    packing: Packing,
+    to: &Target<'_>,
+    progress: &dyn Progress,
+) -> Result<u64> {
+    let failed = |error| Error::io("write", to.destination, error);
     progress.phase("compress", contents.bytes());
-    let mut writer = Writer::new(file.file(), contents.created);
+    let mut writer = Writer::new(sink, contents.created);
     for (file, record) in content.files.iter().zip(&mut contents.files) {
         let written = writer
             .add(&file.name, file.bytes, packing, |bytes| {
@@ -375,8 +471,7 @@ fn write(
     }
     let json = contents.to_bytes().map_err(|error| failed(error.into()))?;
     writer.add(CONTENTS, &json, stored, |_| Ok(())).map_err(failed)?;
-    let bytes = writer.finish().map_err(failed)?;
-    Ok((file, bytes))
+    writer.finish().map_err(failed)
 }
 
 /// Returns the manifest to archive: without history files, which are not archived, and without the end offset of
