@@ -87,7 +87,10 @@ fn ages(out: &mut String, report: &ListReport, limit: &AgeReport) -> fmt::Result
 fn problem(out: &mut String, archive: &Listed) -> fmt::Result {
     let Some(message) = &archive.message else { return Ok(()) };
     let text = format!("{}: {message}", ShownPath(&archive.path));
-    labelled(out, 0, (ERROR, "error:"), &text)
+    match archive.state {
+        State::Encrypted => labelled(out, 0, (WARNING, "warning:"), &text),
+        _ => labelled(out, 0, (ERROR, "error:"), &text),
+    }
 }
 
 fn group_text(out: &mut String, source: Option<&Identity>, group: &[Listed]) -> fmt::Result {

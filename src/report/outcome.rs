@@ -231,7 +231,12 @@ impl HasOutcome for ListReport {
     fn outcome(&self) -> Outcome {
         let is_bad = |state| matches!(state, State::Damaged | State::Unreadable);
         let is_old = self.age.as_ref().is_some_and(|age| !age.recent);
-        Outcome::findings_if(is_old || self.archives.iter().any(|archive| is_bad(archive.state)))
+        let is_found = is_old || self.archives.iter().any(|archive| is_bad(archive.state));
+        // Their contents were to be verified, and were not.
+        if !is_found && self.archives.iter().any(|archive| archive.state == State::Encrypted) {
+            return Outcome::Partial;
+        }
+        Outcome::findings_if(is_found)
     }
 }
 

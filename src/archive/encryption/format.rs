@@ -29,6 +29,9 @@ const NONCE_BYTES: u64 = 16;
 const MAC_BYTES: usize = 32;
 const LINE_CHARACTERS: usize = 64;
 
+/// The end of the type of random stanzas, which some writers add so that readers have to ignore what they do not know.
+const GREASE: &str = "-grease";
+
 /// The maximum length of a header: sufficient for ten thousand recipients.
 const HEADER_BYTES: usize = 1 << 20;
 
@@ -94,7 +97,7 @@ impl Envelope {
             let body = lines.body()?;
             if kind == STANZA {
                 description = serde_json::from_slice(&body).ok();
-            } else {
+            } else if !kind.ends_with(GREASE) {
                 recipients.push(kind.to_owned());
             }
         }
