@@ -13,6 +13,7 @@ use crate::archive::contents::{Arrangement, Contents, Source};
 pub(crate) const STANZA: &str = "aofkit.description";
 
 /// The version of the schema.
+#[cfg_attr(not(feature = "age"), allow(dead_code))]
 pub(crate) const SCHEMA: &str = "1";
 
 /// The description of an encrypted archive.

@@ -128,6 +128,15 @@ impl Envelope {
     }
 }
 
+/// What is known of an encrypted archive that was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ciphertext {
+    /// The length of the file.
+    pub(crate) bytes: u64,
+    /// The SHA-256 of its bytes as they were written.
+    pub(crate) sha256: [u8; 32],
+}
+
 struct Lines<'b> {
     bytes: &'b [u8],
     at: usize,

@@ -10,9 +10,8 @@ use age::{DecryptError, Decryptor, EncryptError, Encryptor, x25519};
 use age_core::format::{FileKey, Stanza};
 use sha2::{Digest as _, Sha256};
 
-use super::Ciphertext;
 use super::description::{Description, SCHEMA, STANZA};
-use super::format::{Envelope, is_encrypted};
+use super::format::{Ciphertext, Envelope, is_encrypted};
 use crate::archive::sink::Sink;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::units::counted;

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{self, Cursor};
 use std::path::{Path, PathBuf};
 
-use super::Ciphertext;
 use super::description::Description;
+use super::format::Ciphertext;
 use crate::archive::sink::Sink;
 use crate::base::error::{Error, ErrorKind, Result};
 

@@ -40,12 +40,3 @@ pub(crate) fn set_identity_files(files: &[PathBuf]) {
 pub(crate) fn identity_files() -> Vec<PathBuf> {
     IDENTITY_FILES.read().unwrap_or_else(PoisonError::into_inner).clone()
 }
-
-/// What is known of an encrypted archive that was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Ciphertext {
-    /// The length of the file.
-    pub(crate) bytes: u64,
-    /// The SHA-256 of its bytes as they were written.
-    pub(crate) sha256: [u8; 32],
-}

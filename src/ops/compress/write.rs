@@ -14,8 +14,8 @@ use crate::archive::contents::{
     Arrangement, CONTENTS, Contents, FileRecord, FileRole, SCHEMA, Source,
 };
 use crate::archive::encryption::description::Description;
-use crate::archive::encryption::format::Envelope;
-use crate::archive::encryption::{self, Ciphertext, Recipients, Sealed};
+use crate::archive::encryption::format::{Ciphertext, Envelope};
+use crate::archive::encryption::{self, Recipients, Sealed};
 use crate::archive::key_filter::KEY_FILTER;
 use crate::archive::method::Method;
 use crate::archive::names::archive_name;
