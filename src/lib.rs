@@ -38,6 +38,7 @@
 //! | `cli` | yes | the command line, with `clap` and `indicatif` |
 //! | `live` | yes | running servers, with `redis` and `rustls` |
 //! | `s3` | no | object storage, with `ureq` and `rustls` |
+//! | `age` | no | encrypted archives, with `age` |
 //! | `full` | no | all features, for packages |
 //!
 //! A mapped file that another process truncates raises SIGBUS. Call [`install_sigbus_guard`] once to get an error of
@@ -61,7 +62,7 @@
 //! | `command` | what each command means: one table row for each; the tally of a log |
 //! | `keyspace` | the data set in memory: databases, keys, one file for each value type, digests |
 //! | `store` | archives in object storage: requests, uploads, leases, downloads |
-//! | `archive` | the zip on disk: reading, writing, checks |
+//! | `archive` | the zip on disk: reading, writing, checks, encryption |
 //! | `aof` | the append-only file on disk: manifest, grammar, scan, salvage |
 //! | `rdb` | the RDB on disk: reader, writer, checksum |
 //! | `disk` | the only module that maps, locks, links, syncs and renames, and the only one with unsafe code |

@@ -4,7 +4,7 @@
 //! between two readers hides something, even if each of them considers it valid.
 
 use std::collections::BTreeMap;
-use std::io::{Cursor, Read};
+use std::io::{Cursor, Read, Seek};
 
 use zip::ZipArchive;
 
@@ -48,15 +48,15 @@ fn read(bytes: &[u8]) -> zip::result::ZipResult<Seen> {
 }
 
 /// Returns the metadata of an archive, if it has any, without reading anything else.
-pub(crate) fn contents(bytes: &[u8]) -> Option<Contents> {
-    let mut zip = ZipArchive::new(Cursor::new(bytes)).ok()?;
+pub(crate) fn contents(archive: impl Read + Seek) -> Option<Contents> {
+    let mut zip = ZipArchive::new(archive).ok()?;
     serde_json::from_slice(&entry(&mut zip, CONTENTS, CONTENTS_BYTES)?).ok()
 }
 
 /// Returns the bytes of the key filter of an archive that aofkit made, without reading anything else but its metadata;
 /// `None` if it has none that this version can use.
-pub(crate) fn key_filter(bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut zip = ZipArchive::new(Cursor::new(bytes)).ok()?;
+pub(crate) fn key_filter(archive: impl Read + Seek) -> Option<Vec<u8>> {
+    let mut zip = ZipArchive::new(archive).ok()?;
     let contents = entry(&mut zip, CONTENTS, CONTENTS_BYTES)?;
     let contents: Contents = serde_json::from_slice(&contents).ok()?;
     if contents.schema > SCHEMA || contents.key_filter_sha256.is_none() {
@@ -66,7 +66,7 @@ pub(crate) fn key_filter(bytes: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Returns the content of an entry of at most `most` bytes.
-fn entry(zip: &mut ZipArchive<Cursor<&[u8]>>, name: &str, most: u64) -> Option<Vec<u8>> {
+fn entry(zip: &mut ZipArchive<impl Read + Seek>, name: &str, most: u64) -> Option<Vec<u8>> {
     let entry = zip.by_name(name).ok()?;
     if entry.size() > most {
         return None;

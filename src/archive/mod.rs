@@ -12,7 +12,8 @@
 //! |---|---|
 //! | [`contents`], [`names`], [`method`] | `aofkit.json`; names of archives; compression methods |
 //! | [`writer`], [`records`], [`deflate`] | the zip as it is written; deflate on all cores as one stream |
-//! | `sink` | where it is written to: a file, or an upload |
+//! | `sink`, `echo` | where it is written to: a file, or an upload; each entry decompressed again while it is written |
+//! | `encryption` | archives that are encrypted with age |
 //! | [`read`], [`decompress`] | the zip as it is read, made by aofkit or not; one entry in bounded memory |
 //! | [`self_check`], [`cross_check`] | an archive compared with its description, with a second reader |
 //! | `key_filter` | the names of the keys in an archive, for searching it without unpacking it |
@@ -26,6 +27,8 @@ pub mod contents;
 pub mod cross_check;
 pub mod decompress;
 pub mod deflate;
+pub(crate) mod echo;
+pub(crate) mod encryption;
 pub(crate) mod key_filter;
 pub mod method;
 pub mod names;

@@ -32,6 +32,8 @@ pub(crate) struct Located {
     /// The range of its compressed bytes.
     pub(crate) packed: Range<usize>,
     pub(crate) is_directory: bool,
+    /// Whether checksum and sizes are in a data descriptor after its bytes.
+    pub(crate) has_descriptor: bool,
     /// The time of the last change of the file.
     pub(crate) modified: Option<SystemTime>,
 }
@@ -246,6 +248,7 @@ impl<'a> Opened<'a> {
             bytes,
             packed: index(start)..index(end),
             is_directory,
+            has_descriptor,
             modified: modified(record),
         });
         Some(span)

@@ -8,7 +8,8 @@
 //! | end | 22 |
 //!
 //! Sizes and checksum are in the local header itself, which is filled in once they are known, and not in a descriptor
-//! after the bytes: every reader supports that, including one that reads a pipe. Zip64 fields are present only where
+//! after the bytes: every reader supports that, including one that reads a pipe. Only where nothing can be filled in,
+//! because the archive is encrypted while it is written, they are in a descriptor. Zip64 fields are present only where
 //! they are needed. All records are functions of the entry, so that verification can compare each of their bytes with
 //! the expected one.
 //!
@@ -36,9 +37,12 @@ pub(crate) struct Entry {
     pub(crate) offset: u64,
     /// The modification time.
     pub(crate) modified: Timestamp,
+    /// Whether checksum and sizes are in a data descriptor after the bytes, and not in the local header.
+    pub(crate) streamed: bool,
 }
 
 const LOCAL: u32 = 0x0403_4b50;
+const DESCRIPTOR: u32 = 0x0807_4b50;
 const DIRECTORY: u32 = 0x0201_4b50;
 const END_64: u32 = 0x0606_4b50;
 const LOCATOR_64: u32 = 0x0706_4b50;
@@ -50,6 +54,8 @@ const IN_ZIP64: u32 = u32::MAX;
 const EXTRA_ZIP64: u16 = 0x0001;
 const EXTRA_TIME: u16 = 0x5455;
 
+/// Checksum and sizes follow the bytes.
+const FLAG_STREAMED: u16 = 1 << 3;
 /// The name is UTF-8.
 const FLAG_UTF8: u16 = 1 << 11;
 /// Made on Unix, by the rules of version 6.3.
@@ -75,14 +81,15 @@ impl Entry {
     }
 
     /// Appends the fields that local and directory header share, from the version needed to the sizes.
-    fn common(&self, out: &mut Vec<u8>) {
-        let flags = if self.name.is_ascii() { 0 } else { FLAG_UTF8 };
+    fn common(&self, crc32: u32, sizes: [u64; 2], out: &mut Vec<u8>) {
+        let utf8 = if self.name.is_ascii() { 0 } else { FLAG_UTF8 };
+        let flags = utf8 | if self.streamed { FLAG_STREAMED } else { 0 };
         let (time, date) = dos_time(self.modified);
         for field in [flags, self.method.number(), time, date] {
             out.extend(field.to_le_bytes());
         }
-        out.extend(self.crc32.to_le_bytes());
-        for size in [self.packed_bytes, self.bytes] {
+        out.extend(crc32.to_le_bytes());
+        for size in sizes {
             let field = if self.is_large() { IN_ZIP64 } else { low_half(size) };
             out.extend(field.to_le_bytes());
         }
@@ -91,11 +98,15 @@ impl Entry {
     /// Returns the local header. Its length does not depend on the checksum and the compressed size.
     pub(crate) fn local_header(&self) -> Vec<u8> {
         let mut extra = Vec::new();
+        let (crc32, [packed, bytes]) = match self.streamed {
+            true => (0, [0, 0]),
+            false => (self.crc32, [self.packed_bytes, self.bytes]),
+        };
         if self.is_large() {
             push_extra(
                 &mut extra,
                 EXTRA_ZIP64,
-                &[self.bytes.to_le_bytes(), self.packed_bytes.to_le_bytes()].concat(),
+                &[bytes.to_le_bytes(), packed.to_le_bytes()].concat(),
             );
         }
         self.push_time(&mut extra);
@@ -103,11 +114,27 @@ impl Entry {
         // An offset beyond 32 bits only affects the directory.
         let version = Entry { offset: 0, ..self.clone() }.version_needed();
         out.extend(version.to_le_bytes());
-        self.common(&mut out);
+        self.common(crc32, [packed, bytes], &mut out);
         out.extend(short(self.name.len()).to_le_bytes());
         out.extend(short(extra.len()).to_le_bytes());
         out.extend(self.name.bytes());
         out.extend(extra);
+        out
+    }
+
+    /// Returns the data descriptor after the bytes; nothing if checksum and sizes are in the local header.
+    pub(crate) fn descriptor(&self) -> Vec<u8> {
+        if !self.streamed {
+            return Vec::new();
+        }
+        let mut out = DESCRIPTOR.to_le_bytes().to_vec();
+        out.extend(self.crc32.to_le_bytes());
+        for size in [self.packed_bytes, self.bytes] {
+            match self.is_large() {
+                true => out.extend(size.to_le_bytes()),
+                false => out.extend(low_half(size).to_le_bytes()),
+            }
+        }
         out
     }
 
@@ -129,7 +156,7 @@ impl Entry {
         let mut out = DIRECTORY.to_le_bytes().to_vec();
         out.extend(MADE_BY.to_le_bytes());
         out.extend(self.version_needed().to_le_bytes());
-        self.common(&mut out);
+        self.common(self.crc32, [self.packed_bytes, self.bytes], &mut out);
         // No comment, the first disk, no internal attributes.
         for field in [short(self.name.len()), short(extra.len()), 0, 0, 0] {
             out.extend(field.to_le_bytes());

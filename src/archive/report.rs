@@ -33,12 +33,28 @@ pub struct CompressReport {
     pub(crate) after_rdb: u64,
     /// The metadata of the archive.
     pub contents: Contents,
+    /// Whether the archive is encrypted.
+    pub encrypted: bool,
     /// Whether the archive was read back and found valid before it was published.
     pub checked: bool,
+    /// What was read back, if anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) read_back: Option<ReadBack>,
     /// The run time of each phase.
     pub(crate) phases: Vec<Phase>,
     /// The total run time in seconds.
     pub elapsed_s: f64,
+}
+
+/// What was read back of an archive before it was published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReadBack {
+    /// Its content: each entry was decompressed from the disk and compared with the file.
+    Contents,
+    /// Its encrypted bytes: they were compared with those that were written, whose entries had been decompressed and
+    /// compared with the files before they were encrypted.
+    Ciphertext,
 }
 
 /// A phase of the compression.

@@ -40,6 +40,7 @@ pub(crate) fn records(
             packed_bytes: located.packed.len() as u64,
             offset: at,
             modified: contents.created,
+            streamed: located.has_descriptor,
         };
         let header = entry.local_header();
         if let Some(byte) = difference(opened.bytes, at, &header) {
@@ -47,6 +48,12 @@ pub(crate) fn records(
             return;
         }
         at = at.saturating_add(header.len() as u64).saturating_add(entry.packed_bytes);
+        let descriptor = entry.descriptor();
+        if let Some(byte) = difference(opened.bytes, at, &descriptor) {
+            findings.push(not_ours(byte).entry(&located.name));
+            return;
+        }
+        at = at.saturating_add(descriptor.len() as u64);
         entries.push(entry);
     }
     let expected = directory(&entries, at);

@@ -2,7 +2,7 @@
 //!
 //! What an entry's local header says is known only after the entry. The header is therefore written twice: first as room for
 //! it, which stays open, and then as it is. Nothing else is written twice, so that a sink may pass on all bytes but those of
-//! the header that is open.
+//! the header that is open. A sink that passes on every byte at once has the same facts after the entry instead.
 
 use std::fs::File;
 use std::io;
@@ -12,6 +12,11 @@ use std::os::unix::fs::FileExt;
 pub(crate) trait Sink: Send {
     /// Appends bytes.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Returns whether a header can stay open. If not, sizes and checksum of an entry follow it in a data descriptor.
+    fn can_keep_open(&self) -> bool {
+        true
+    }
 
     /// Appends the room of a header, which [`Sink::close`] will fill.
     fn append_open(&mut self, room: &[u8]) -> io::Result<()>;

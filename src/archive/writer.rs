@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use super::deflate::deflate;
+use super::echo::Echo;
 use super::method::Method;
 use super::records::{Entry, end};
 use super::sink::Sink;
@@ -45,7 +46,9 @@ impl<'s> Writer<'s> {
         Writer { sink, at: 0, modified, entries: Vec::new() }
     }
 
-    /// Writes an entry. `progress` is advanced by the uncompressed bytes as they are processed; its error ends the writing.
+    /// Writes an entry. If the sink only appends, its compressed bytes are decompressed again at the same time, and have
+    /// to be those of the file: whoever writes such an archive may be unable to read it back. `progress` is advanced by the
+    /// uncompressed bytes as they are processed; its error ends the writing.
     pub(crate) fn add(
         &mut self,
         name: &str,
@@ -61,12 +64,18 @@ impl<'s> Writer<'s> {
             packed_bytes: 0,
             offset: self.at,
             modified: self.modified,
+            streamed: !self.sink.can_keep_open(),
         };
         let room = entry.local_header();
-        self.sink.append_open(&room)?;
         let start = self.at + room.len() as u64;
         let crc32 = Digest::new(CrcAlgorithm::Crc32IsoHdlc);
-        let mut out = Counted { sink: &mut *self.sink, at: start, crc32 };
+        let echo = entry.streamed.then(|| Echo::new(packing.method)).transpose()?;
+        if entry.streamed {
+            self.sink.append(&room)?;
+        } else {
+            self.sink.append_open(&room)?;
+        }
+        let mut out = Counted { sink: &mut *self.sink, at: start, crc32, echo };
         let mut crc32 = Digest::new(CrcAlgorithm::Crc32IsoHdlc);
         let mut sha256 = Sha256::new();
         let mut hash = |chunk: &[u8]| {
@@ -93,9 +102,18 @@ impl<'s> Writer<'s> {
             sha256: sha256.finalize().into(),
         };
         self.at = out.at;
+        if let Some(echo) = out.echo {
+            echo.check(&written.sha256)?;
+        }
         entry.crc32 = low(crc32.finalize());
         entry.packed_bytes = written.packed_bytes;
-        self.sink.close(&entry.local_header(), entry.offset)?;
+        if entry.streamed {
+            let descriptor = entry.descriptor();
+            self.sink.append(&descriptor)?;
+            self.at += descriptor.len() as u64;
+        } else {
+            self.sink.close(&entry.local_header(), entry.offset)?;
+        }
         self.entries.push(entry);
         Ok(written)
     }
@@ -116,16 +134,20 @@ pub(crate) fn directory(entries: &[Entry], at: u64) -> Vec<u8> {
     records
 }
 
-/// A sink with the current write position.
+/// The bytes of an entry, counted and checked as they are written.
 struct Counted<'s> {
     sink: &'s mut dyn Sink,
     at: u64,
     crc32: Digest,
+    echo: Option<Echo>,
 }
 
 impl Counted<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.sink.append(bytes)?;
+        if let Some(echo) = &mut self.echo {
+            echo.take(bytes)?;
+        }
         self.crc32.update(bytes);
         self.at += bytes.len() as u64;
         Ok(())

@@ -87,6 +87,17 @@ pub(super) struct Common {
         help_heading = COMMON
     )]
     pub(super) store_timeout: Duration,
+    /// File with a private key of age, to read encrypted archives; may be repeated
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "AOFKIT_IDENTITY",
+        hide_env_values = true,
+        hide_short_help = true,
+        help_heading = COMMON
+    )]
+    pub(super) identity: Vec<PathBuf>,
     /// Made by Ctrl-C and SIGTERM.
     #[arg(skip)]
     pub(super) cancellation: Cancellation,
@@ -168,6 +179,17 @@ pub(super) struct RewriteArgs {
     pub(super) dry_run: bool,
     #[command(flatten)]
     pub(super) replacing: ReplacingArgs,
+}
+
+/// The options for encrypting an archive.
+#[derive(Debug, Args)]
+pub(super) struct EncryptArgs {
+    /// Encrypt the archive to this public key of age; may be repeated
+    #[arg(long, value_name = "RECIPIENT")]
+    pub(super) encrypt_to: Vec<String>,
+    /// Encrypt the archive to the public keys in this file, one a line
+    #[arg(long = "recipients-file", value_name = "FILE", hide_short_help = true)]
+    pub(super) recipients_files: Vec<PathBuf>,
 }
 
 /// The options for a log that is at the output already.

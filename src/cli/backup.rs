@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgAction, Args, ValueEnum};
 
-use super::args::{COMMON, Common, LockArg, ReplayArgs, RetentionArgs, SEE_LONG_HELP};
+use super::args::{COMMON, Common, EncryptArgs, LockArg, ReplayArgs, RetentionArgs, SEE_LONG_HELP};
 use super::exit::Exit;
 use super::live::LiveArgs;
 use super::metrics::{MetricsArg, Recording};
@@ -42,6 +42,8 @@ pub(super) struct Backup {
     to: PathBuf,
     #[command(flatten)]
     packing: Packing,
+    #[command(flatten)]
+    encryption: EncryptArgs,
     /// Compact the log first
     #[arg(long)]
     compact: bool,
@@ -113,6 +115,7 @@ Examples:
   aofkit backup /var/lib/redis --to /backup
   aofkit backup -q /var/lib/redis --to /backup --keep-daily 7 --keep-weekly 5
   aofkit backup appendonlydir --to /backup --compact --keep-within 30d
+  aofkit backup /var/lib/redis --to /backup --recipients-file keys.txt
   aofkit backup --live --to /backup -p 7000 -p 7001 --keep-daily 7
   REDISCLI_AUTH=$(cat secret) aofkit backup --live --to /backup --user backup
   aofkit backup --restore-config --to /backup -p 7000
@@ -214,7 +217,7 @@ impl Backup {
                 "use --format preamble for a single file with an RDB that servers load as a log",
             ));
         }
-        Ok(BackupOptions {
+        let options = BackupOptions {
             to: self.to.clone(),
             archive: CompressOptions {
                 method: *method,
@@ -224,6 +227,8 @@ impl Backup {
                 name_template: name_template.clone(),
                 threads: common.threads.unwrap_or(0),
                 damaged: self.damaged,
+                encrypt_to: self.encryption.encrypt_to.clone(),
+                recipients_files: self.encryption.recipients_files.clone(),
                 ..CompressOptions::new(self.to.clone(), created)
             },
             compact: (self.compact)
@@ -231,7 +236,10 @@ impl Backup {
             keep: self.keeping.policy(),
             dry_run: self.dry_run,
             lock_wait: self.lock.lock_wait,
-        })
+        };
+        // Invalid keys are reported before a server is asked to do anything.
+        options.archive.recipients()?;
+        Ok(options)
     }
 }
 

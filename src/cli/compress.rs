@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
 
-use super::args::{Common, ReplacingArgs};
+use super::args::{Common, EncryptArgs, ReplacingArgs};
 use super::exit::Exit;
 use super::output::{message, print, print_json};
 use super::parse::{created_at, parse_mode, parse_time};
@@ -55,6 +55,8 @@ pub(super) struct Compress {
     #[arg(long = "no-check", action = ArgAction::SetFalse, hide_short_help = true)]
     check: bool,
     #[command(flatten)]
+    encryption: EncryptArgs,
+    #[command(flatten)]
     replacing: ReplacingArgs,
 }
 
@@ -63,6 +65,7 @@ Examples:
   aofkit compress appendonly.aof --output appendonly.zip
   aofkit compress /var/lib/redis --output /backup --port 6380
   aofkit compress appendonlydir -o set.zip --method zstd --level 9
+  aofkit compress appendonly.aof -o /backup --encrypt-to age1...
   aofkit compress 6379.aof 6380.aof -o /backup --name-template '{name}-%F.zip'
 
 Exit codes: 0 done; 2 failed: nothing was written; 3 some of several logs were not compressed.";
@@ -80,6 +83,8 @@ impl Compress {
             threads: common.threads.unwrap_or(0),
             damaged: self.damaged,
             check: self.check,
+            encrypt_to: self.encryption.encrypt_to.clone(),
+            recipients_files: self.encryption.recipients_files.clone(),
             ..CompressOptions::new(self.output.clone(), created)
         };
         let report = common.noting_replaced(Some(&self.output), || {

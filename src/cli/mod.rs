@@ -56,6 +56,7 @@ pub use exit::Exit;
 
 use self::args::Common;
 use self::output::{message, print_error};
+use crate::archive::encryption::set_identity_files;
 use crate::base::error::{Error, ErrorKind};
 use crate::base::escape::ShownPath;
 use crate::base::threads::start_pool;
@@ -236,6 +237,7 @@ fn set_up(common: &Common) -> Result<(), Error> {
         timeout: common.store_timeout,
         ..store_settings()
     });
+    set_identity_files(&common.identity);
     interrupt::listen(&common.cancellation);
     start_pool(common.threads);
     warn_of_unknown_time_zone();

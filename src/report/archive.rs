@@ -9,7 +9,7 @@ use super::style::{ERROR, GOOD, QUIET, STRONG, Styled};
 use super::time::local;
 use crate::archive::contents::{Arrangement, Contents};
 use crate::archive::report::{
-    ArchiveFinding, ArchiveReport, CompressReport, EntryKind, EntryReport, ExtractReport,
+    ArchiveFinding, ArchiveReport, CompressReport, EntryKind, EntryReport, ExtractReport, ReadBack,
 };
 use crate::base::escape::{ShownPath, steers};
 use crate::base::level::Level;
@@ -85,7 +85,14 @@ fn compressed_to(out: &mut String, report: &CompressReport) -> fmt::Result {
         }
     }
     writeln!(out)?;
-    let checked = if report.checked { ", read back and identical" } else { ", not read back" };
+    let checked = match report.read_back {
+        Some(ReadBack::Contents) => ", read back and identical",
+        Some(ReadBack::Ciphertext) => {
+            ", encrypted; the encrypted bytes were read back and are identical"
+        }
+        None if report.encrypted => ", encrypted, not read back",
+        None => ", not read back",
+    };
     writeln!(
         out,
         "{}: written to {}{checked}",

@@ -130,7 +130,11 @@ fn verdict(out: &mut String, report: &BackupReport) -> fmt::Result {
     match &report.archive {
         Some(archive) => {
             let what = if report.plan.damaged { "the log, damaged as it is," } else { "the log" };
-            let read_back = if report.read_back { ", read back and identical" } else { "" };
+            let read_back = match (report.read_back, report.encrypted) {
+                (true, false) => ", read back and identical",
+                (true, true) => ", encrypted; the encrypted bytes were read back and are identical",
+                (false, _) => "",
+            };
             let word = Styled(GOOD, "BACKED UP");
             writeln!(out, "{word}: {what} is in {}{read_back}", ShownPath(archive))
         }

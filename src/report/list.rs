@@ -87,7 +87,10 @@ fn ages(out: &mut String, report: &ListReport, limit: &AgeReport) -> fmt::Result
 fn problem(out: &mut String, archive: &Listed) -> fmt::Result {
     let Some(message) = &archive.message else { return Ok(()) };
     let text = format!("{}: {message}", ShownPath(&archive.path));
-    labelled(out, 0, (ERROR, "error:"), &text)
+    match archive.state {
+        State::Encrypted => labelled(out, 0, (WARNING, "warning:"), &text),
+        _ => labelled(out, 0, (ERROR, "error:"), &text),
+    }
 }
 
 fn group_text(out: &mut String, source: Option<&Identity>, group: &[Listed]) -> fmt::Result {
@@ -113,7 +116,7 @@ fn group_text(out: &mut String, source: Option<&Identity>, group: &[Listed]) -> 
         let style = match archive.state {
             State::Sound => GOOD,
             State::Damaged | State::Unreadable => ERROR,
-            State::Unverified => WARNING,
+            State::Unverified | State::Encrypted => WARNING,
             State::ReadBack => {
                 writeln!(out, "{}", line(row))?;
                 continue;
@@ -139,6 +142,7 @@ fn row(archive: &Listed) -> [String; 6] {
         State::Damaged => "DAMAGED",
         State::ReadBack => "made",
         State::Unverified => "?",
+        State::Encrypted => "encrypted",
         State::Unreadable => "UNREADABLE",
     };
     let unknown = || "-".to_owned();

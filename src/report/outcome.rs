@@ -67,11 +67,16 @@ impl Outcome {
 
 impl HasOutcome for VerifyReport {
     fn outcome(&self) -> Outcome {
-        let failed = self.logs.iter().filter(|log| matches!(log, LogOutcome::Failed(_))).count();
+        // What is encrypted was not read, which is neither valid nor damaged.
+        let is_unread =
+            |log: &&LogOutcome| matches!(log, LogOutcome::Failed(_) | LogOutcome::Encrypted { .. });
+        let failed = self.logs.iter().filter(is_unread).count();
         let is_sound = |log: &LogOutcome| match log {
             LogOutcome::Read(log) => log.sound,
             LogOutcome::Archive(outcome) => outcome.archive.sound,
-            LogOutcome::BrokenSet { .. } | LogOutcome::Failed(_) => false,
+            LogOutcome::BrokenSet { .. } | LogOutcome::Encrypted { .. } | LogOutcome::Failed(_) => {
+                false
+            }
         };
         let other = Outcome::findings_if(!self.logs.iter().all(is_sound));
         Outcome::of_several(failed, self.logs.len(), other)
@@ -226,7 +231,12 @@ impl HasOutcome for ListReport {
     fn outcome(&self) -> Outcome {
         let is_bad = |state| matches!(state, State::Damaged | State::Unreadable);
         let is_old = self.age.as_ref().is_some_and(|age| !age.recent);
-        Outcome::findings_if(is_old || self.archives.iter().any(|archive| is_bad(archive.state)))
+        let is_found = is_old || self.archives.iter().any(|archive| is_bad(archive.state));
+        // Their contents were to be verified, and were not.
+        if !is_found && self.archives.iter().any(|archive| archive.state == State::Encrypted) {
+            return Outcome::Partial;
+        }
+        Outcome::findings_if(is_found)
     }
 }
 

@@ -49,6 +49,7 @@ pub fn text(report: &VerifyReport, shape: Shape) -> String {
             LogOutcome::BrokenSet { message, help, broken, verdicts, .. } => {
                 broken_set_text(&mut out, (message, help), broken, verdicts)
             }
+            LogOutcome::Encrypted { .. } => encrypted_text(&mut out, outcome, shape),
             LogOutcome::Failed(_) => Ok(()),
         };
     }
@@ -65,6 +66,25 @@ pub fn failures(report: &VerifyReport) -> String {
         LogOutcome::Failed(failure) => Some(failure),
         _ => None,
     }))
+}
+
+/// Writes what was verified of an encrypted archive without a key, and what was not.
+fn encrypted_text(out: &mut String, outcome: &LogOutcome, shape: Shape) -> fmt::Result {
+    let LogOutcome::Encrypted { path, archive_bytes, recipients, message, help, .. } = outcome
+    else {
+        return Ok(());
+    };
+    if !shape.quiet {
+        writeln!(out, "{}  encrypted with age", Styled(STRONG, ShownPath(path)))?;
+        let to = counted(recipients.len() as u64, "recipient");
+        writeln!(
+            out,
+            "  {}, to {to}; header and lengths of all chunks are valid\n",
+            Bytes(*archive_bytes)
+        )?;
+    }
+    labelled(out, 0, (WARNING, "NOT VERIFIED:"), &format!("{}: {message}", ShownPath(path)))?;
+    finding_help(out, Some(help))
 }
 
 fn archive_text(out: &mut String, outcome: &ArchiveOutcome, shape: Shape) -> fmt::Result {
@@ -360,9 +380,11 @@ fn summary(out: &mut String, report: &VerifyReport) -> fmt::Result {
     let sound = of(|log| match log {
         LogOutcome::Read(log) => log.sound,
         LogOutcome::Archive(outcome) => outcome.archive.sound,
-        LogOutcome::BrokenSet { .. } | LogOutcome::Failed(_) => false,
+        LogOutcome::BrokenSet { .. } | LogOutcome::Encrypted { .. } | LogOutcome::Failed(_) => {
+            false
+        }
     });
-    let failed = of(|log| matches!(log, LogOutcome::Failed(_)));
+    let failed = of(|log| matches!(log, LogOutcome::Failed(_) | LogOutcome::Encrypted { .. }));
     let damaged = report.logs.len() - sound - failed;
     writeln!(out, "{} logs: {sound} sound, {damaged} damaged, {failed} not read", report.logs.len())
 }

@@ -12,6 +12,7 @@ use docs::Docs;
 const SERVER: &str = "needs a running server: checked in tests/servers/live";
 const INTO: &str = "needs a running server: checked in tests/servers/into";
 const WRITER: &str = "needs a process that is writing the log: tests/cli/under_way.rs";
+const ENCRYPTED: &str = "needs the feature age: tests/age.rs";
 const FAILING_DISK: &str = "needs a file system that fails during retention";
 
 /// The documented fields that no run of this test prints, or all fields of a table, and why.
@@ -24,6 +25,11 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ("Key place.carried", "of a key at the end that an unknown command changed"),
     ("Key place.expires_at", "as in `Key value state`"),
     ("Key state.carried", "as in `Key value state`"),
+    ("Listed archive.encrypted", ENCRYPTED),
+    ("Verify result.created", ENCRYPTED),
+    ("Verify result.recipients", ENCRYPTED),
+    ("Verify result.zip_bytes", ENCRYPTED),
+    ("backup.encrypted", ENCRYPTED),
     ("Compress result.help", "of errors that have a help: tests/cli/archive.rs"),
     ("Judged archive.not_removed", FAILING_DISK),
     ("Leftover.not_removed", FAILING_DISK),

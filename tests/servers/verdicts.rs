@@ -124,7 +124,7 @@ pub(crate) fn predicted(line: Server, path: &Path) -> LoadResult {
     );
     let report = match outcome.expect("the log can be read") {
         LogOutcome::Read(report) => report,
-        LogOutcome::Archive(_) => panic!("no item is an archive"),
+        LogOutcome::Archive(_) | LogOutcome::Encrypted { .. } => panic!("no item is an archive"),
         LogOutcome::BrokenSet { message, .. } => {
             return LoadResult { outcome: LoadOutcome::Refuses, reason: message };
         }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::contained::Contained;
-use super::file::map_whole;
+use super::plain::PlainArchive;
 use super::verify::{
     Depth, Examined, Stage, access_of_archive, examine, open_archive, tell_layout,
 };
@@ -53,12 +53,12 @@ pub fn extract(
     progress: &dyn Progress,
 ) -> Result<ExtractReport> {
     let started = Instant::now();
-    let mapping = map_whole(path, progress)?;
+    let mapping = PlainArchive::open(path, progress)?;
     let opened = open_archive(path, mapping.bytes())?;
     if let Some(finding) = opened.findings.iter().find(|finding| finding.level == Level::Error) {
         refuse(path, finding, options)?;
     }
-    let access = access_of_archive(&mapping)?;
+    let access = access_of_archive(mapping.file())?;
     let mut written = Vec::new();
     let is_file = |entry: &&Located| !entry.is_directory && !is_metadata(&entry.raw);
     for entry in opened.entries.iter().filter(is_file) {

@@ -4,7 +4,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use super::contained::{Contained, EntryDamage};
-use super::file::map_whole;
+use super::plain::PlainArchive;
 use super::verify::{Depth, Examined, Stage, access_of_archive, examine, open_archive};
 use crate::archive::report::{ArchiveFinding, ArchiveReport};
 use crate::base::error::{Error, ErrorKind, Result};
@@ -83,7 +83,7 @@ pub(crate) fn read_archive(
     inspect: bool,
     progress: &dyn Progress,
 ) -> Result<ArchiveReading> {
-    let mapping = map_whole(path, progress)?;
+    let mapping = PlainArchive::open(path, progress)?;
     let opened = open_archive(path, mapping.bytes())?;
     if opened.findings.iter().any(|finding| finding.level == Level::Error) {
         // Some of its files are missing, and those that it has are not extracted: it may be hostile.
@@ -99,7 +99,7 @@ pub(crate) fn read_archive(
     let scratch =
         Scratch::create(&place, PREFIX).map_err(|error| error.help(TEMPORARY_DIRECTORY))?;
     let root = scratch.path().join("log");
-    let access = access_of_archive(&mapping)?;
+    let access = access_of_archive(mapping.file())?;
     access
         .create_directories(scratch.path(), &root)
         .map_err(|error| Error::io("create a directory in", &place, error))?;

@@ -1,21 +1,23 @@
 //! Verifying an archive and its content.
 
 use std::fs::File;
-use std::io::{Read as _, Write};
+use std::io::{Cursor, Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use rayon::prelude::*;
 
 use super::contained::{Contained, EntryDamage};
-use super::file::{map_metadata, map_whole};
+use super::file::map_metadata;
 use super::inspect::{Expected, Inspected, Inspector, kept_failed};
+use super::plain::{self, PlainArchive};
 use crate::analysis::survey::NEWER_RDB;
 use crate::aof::log::Layout;
 use crate::archive::contents::{
     Arrangement, CONTENTS, CONTENTS_BYTES, Contents, FileRole, is_metadata,
 };
 use crate::archive::decompress::unpack;
+use crate::archive::encryption::format::{MAGIC_BYTES, is_encrypted};
 use crate::archive::read::{Located, Opened, is_zip, open_zip};
 use crate::archive::report::{ArchiveFinding, ArchiveReport, EntryKind, EntryReport};
 use crate::archive::{cross_check, self_check};
@@ -28,22 +30,31 @@ use crate::store::url::is_url;
 /// The kind of the finding for a damaged log in the archive.
 pub(crate) const DAMAGE: &str = "damage";
 
-/// Returns whether the file at `path` is a ZIP archive, by its first bytes; `false` if it cannot be opened. An empty file
-/// is one by its name: a script that was interrupted, or a full disk, leaves such archives.
+/// Returns whether the file at `path` is a ZIP archive or an encrypted file, by its first bytes; `false` if it cannot be
+/// opened. An empty file is one by its name: a script that was interrupted, or a full disk, leaves such archives.
 ///
 /// What a URL of object storage names is taken for one.
 pub fn is_archive(path: &Path) -> bool {
     if is_url(path) {
         return true;
     }
-    let mut magic = [0; 4];
     // Opening a pipe would block until there is a writer.
     let Ok(metadata) = path.metadata() else { return false };
-    let is_named = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("zip"));
-    metadata.is_file() && metadata.len() == 0 && is_named
-        || metadata.is_file()
-            && File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok()
-            && is_zip(&magic)
+    if !metadata.is_file() {
+        return false;
+    }
+    if metadata.len() == 0 {
+        return path.file_name().is_some_and(|name| is_archive_name(name.as_encoded_bytes()));
+    }
+    let mut head = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MAGIC_BYTES).read_to_end(&mut head));
+    read.is_ok() && (is_zip(&head) || is_encrypted(&head))
+}
+
+/// Returns whether a file name has the extension of archives or encrypted archives.
+pub(crate) fn is_archive_name(name: &[u8]) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.ends_with(b".zip") || name.ends_with(b".zip.age")
 }
 
 /// Verifies the archive at `path` and its content, without writing it to disk (except for an RDB, see `inspect`). Servers
@@ -53,10 +64,10 @@ pub fn is_archive(path: &Path) -> bool {
 ///
 /// When it cannot be opened, is not a ZIP archive, or changes while it is read.
 pub fn verify_archive(path: &Path, progress: &dyn Progress) -> Result<ArchiveReport> {
-    let mapping = map_whole(path, progress)?;
-    let opened = open_archive(path, mapping.bytes())?;
+    let archive = PlainArchive::open(path, progress)?;
+    let opened = open_archive(path, archive.bytes())?;
     let report = verify_streams(path, &opened, progress)?;
-    mapping.check()?;
+    archive.check()?;
     Ok(report)
 }
 
@@ -213,10 +224,15 @@ fn expected(entry: &Located, contents: Option<&Contents>) -> Expected {
 /// When it cannot be opened, or is not a ZIP archive.
 pub fn read_contents(path: &Path) -> Result<Option<Contents>> {
     let mapping = map_metadata(path)?;
+    if is_encrypted(mapping.bytes()) {
+        let contents = plain::contents(&mapping)?;
+        mapping.check()?;
+        return Ok(contents);
+    }
     if !is_zip(mapping.bytes()) {
         return Err(no_archive(path, mapping.bytes()));
     }
-    let contents = cross_check::contents(mapping.bytes());
+    let contents = cross_check::contents(Cursor::new(mapping.bytes()));
     mapping.check()?;
     Ok(contents)
 }

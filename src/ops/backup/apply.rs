@@ -1,5 +1,7 @@
 //! Applying the plan of a backup: the archive is made, read back and published, and old archives are removed.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -145,17 +147,15 @@ impl Job<'_> {
 /// Publishes the archive under its name or, if another source took that name in the same second, under the next free
 /// name.
 fn publish(unseen: &Path, destination: &Path) -> Result<PathBuf> {
-    let stem = destination.file_stem().unwrap_or_default();
+    let name = destination.file_name().unwrap_or_default().as_encoded_bytes();
+    let end = [".zip.age", ".zip"].into_iter().find(|end| name.ends_with(end.as_bytes()));
+    let (stem, end) = name.split_at(name.len() - end.map_or(0, str::len));
     let mut archive = destination.to_path_buf();
     let mut number = 1_u32;
     while !rename::put_new(unseen, &archive)? {
         number = number.saturating_add(1);
-        let mut name = stem.to_owned();
-        name.push(format!("-{number}"));
-        if let Some(extension) = destination.extension() {
-            name.push(".");
-            name.push(extension);
-        }
+        let name = [stem, format!("-{number}").as_bytes(), end].concat();
+        let name = OsString::from_vec(name);
         archive = destination.with_file_name(name);
     }
     Ok(archive)

@@ -50,6 +50,10 @@ pub struct BackupReport {
     pub ratio: f64,
     /// Whether the archive was read back and found valid before it was published.
     pub read_back: bool,
+    /// Whether the archive is encrypted. Its encrypted bytes were read back then, whose entries had been decompressed and
+    /// compared with the files before they were encrypted.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub encrypted: bool,
     /// The result of the preceding compaction.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compaction: Option<Compaction>,
@@ -88,6 +92,7 @@ impl BackupReport {
             archive_bytes: 0,
             ratio: 0.0,
             read_back: false,
+            encrypted: false,
             compaction: None,
             others_may_write: everyone_may_write(&options.to),
             free_bytes: 0,
@@ -113,6 +118,7 @@ impl BackupReport {
         let ratio = self.plan.log_bytes as f64 / done.archive_bytes.max(1) as f64;
         self.ratio = ratio;
         self.read_back = done.checked;
+        self.encrypted = done.encrypted;
         self.source = done.contents.source;
     }
 

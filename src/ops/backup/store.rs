@@ -13,7 +13,7 @@ use crate::aof::log::Log;
 use crate::archive::report::CompressReport;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::disk::Scratch;
-use crate::ops::compress::write::{CompressOptions, compare, pack_into};
+use crate::ops::compress::write::{CompressOptions, Output, compare, pack_into};
 use crate::ops::prune::SourceLock;
 use crate::store::archives::{NewArchive, clear_unfinished};
 use crate::store::client::open_at;
@@ -80,7 +80,8 @@ impl Job<'_> {
         let path = new.path();
         let options = self.archive_options(&path, report);
         let done: CompressReport = self.step("compress", |job| {
-            pack_into(new.sink()?, log, ends, &options, path.clone(), job.progress)
+            let output = Output::Plain(new.sink()?);
+            Ok(pack_into(output, log, ends, &options, path.clone(), job.progress)?.0)
         })?;
         self.progress.check()?;
         lock.map_or(Ok(()), SourceLock::check)?;

@@ -106,6 +106,7 @@ impl Forged {
             packed_bytes: self.packed.len() as u64,
             offset,
             modified: time(),
+            streamed: false,
         }
     }
 }
@@ -294,6 +295,7 @@ fn numbers_beyond_32_bits_are_in_zip64_fields() {
         packed_bytes: 0x0_0102_0304,
         offset: 0x2_0000_0001,
         modified: time(),
+        streamed: false,
     };
     let local = entry.local_header();
     assert_eq!(local[..4], *b"PK\x03\x04");
@@ -308,8 +310,27 @@ fn numbers_beyond_32_bits_are_in_zip64_fields() {
     // After the name: Zip64, 24 bytes, the offset last.
     assert_eq!(directory[47..51], [1, 0, 24, 0]);
     assert_eq!(directory[67..75], [1, 0, 0, 0, 2, 0, 0, 0]);
-    let small = Entry { bytes: 7, offset: 0, ..entry };
-    assert_eq!(small.local_header()[4], 20);
+    // Streamed, the sizes are in a descriptor: its signature, the checksum, the compressed and the uncompressed size.
+    let streamed = Entry { streamed: true, ..entry.clone() };
+    let local = streamed.local_header();
+    assert_eq!((local[4], local[6]), (45, 8), "version and flags");
+    assert_eq!(local[14..26], [0, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255]);
+    assert_eq!(local[35..51], [0; 16]);
+    assert_eq!(
+        streamed.descriptor(),
+        [
+            &b"PK\x07\x08"[..],
+            &[1, 2, 3, 4],
+            &[4, 3, 2, 1, 0, 0, 0, 0],
+            &[0x89, 0x67, 0x45, 0x23, 1, 0, 0, 0]
+        ]
+        .concat()
+    );
+    let small = Entry { bytes: 7, offset: 0, ..streamed };
+    assert_eq!((small.local_header()[4], small.descriptor().len()), (20, 16));
+    assert_eq!(small.local_header()[14..26], [0; 12]);
+    let small = Entry { streamed: false, ..small };
+    assert_eq!((small.local_header()[4], small.descriptor().len()), (20, 0));
     let records = end(3, 0x1_0000_0000, 99);
     assert_eq!(records.len(), 56 + 20 + 22);
     assert_eq!(records[48..56], [0, 0, 0, 0, 1, 0, 0, 0], "where the directory begins");

@@ -1,10 +1,12 @@
 //! Compressing an opened log to an archive.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use sha2::{Digest as _, Sha256};
 
 use crate::aof::log::{Layout, Log, Part, PartRole};
 use crate::aof::manifest::{Manifest, Role};
@@ -12,23 +14,29 @@ use crate::aof::scan_parallel;
 use crate::archive::contents::{
     Arrangement, CONTENTS, Contents, FileRecord, FileRole, SCHEMA, Source,
 };
+use crate::archive::encryption::description::Description;
+use crate::archive::encryption::format::{Ciphertext, Envelope};
+use crate::archive::encryption::{self, Recipients, Sealed};
 use crate::archive::key_filter::KEY_FILTER;
 use crate::archive::method::Method;
 use crate::archive::names::archive_name;
-use crate::archive::report::{CompressReport, Phase};
+use crate::archive::report::{CompressReport, Phase, ReadBack};
 use crate::archive::sink::{FileSink, Sink};
 use crate::archive::writer::{Packing, Writer};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::Progress;
 use crate::command::key_names::KeyNames;
 use crate::disk::publish::{Existing, NewFile};
-use crate::disk::{Access, set_mode};
+use crate::disk::{Access, Mapping, set_mode};
 use crate::input::archive::entry_stats::EntryStats;
 use crate::input::archive::verify::{DAMAGE, hexadecimal, verify_archive};
 use crate::input::files::open_files;
 use crate::input::overwrite::{Shape, check_output, check_shape, inputs};
 use crate::rdb;
 use crate::store::url::is_url;
+
+/// The number of bytes of an encrypted archive that are read back at a time.
+const CHECK_BYTES: usize = 1 << 20;
 
 /// The port of the source if it is unknown: the default port of servers.
 const PORT: u16 = 6379;
@@ -68,6 +76,10 @@ pub struct CompressOptions {
     pub check: bool,
     /// The mode of the archive, such as 0o640; `None` for its owner alone.
     pub mode: Option<u32>,
+    /// The public keys of age that the archive is encrypted to; with those in the files, none for no encryption.
+    pub encrypt_to: Vec<String>,
+    /// Files with such keys, one a line.
+    pub recipients_files: Vec<PathBuf>,
 }
 
 impl Default for CompressOptions {
@@ -96,7 +108,24 @@ impl CompressOptions {
             damaged: false,
             check: true,
             mode: None,
+            encrypt_to: Vec::new(),
+            recipients_files: Vec::new(),
         }
+    }
+
+    /// Returns whether the archive is to be encrypted.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        !self.encrypt_to.is_empty() || !self.recipients_files.is_empty()
+    }
+
+    /// Returns the recipients, if the archive is to be encrypted.
+    ///
+    /// # Errors
+    ///
+    /// When a key is not valid, a file of keys cannot be read, or this build has no encryption.
+    pub(crate) fn recipients(&self) -> Result<Option<Recipients>> {
+        let read = || Recipients::read(&self.encrypt_to, &self.recipients_files);
+        self.is_encrypted().then(read).transpose()
     }
 
     /// Returns the final path of the archive.
@@ -110,7 +139,11 @@ impl CompressOptions {
         }
         let created = self.created.to_zoned(TimeZone::system());
         let port = self.source.port.unwrap_or(PORT);
-        Ok(self.output.join(archive_name(self.name_template.as_deref(), &created, port)?))
+        let mut name = archive_name(self.name_template.as_deref(), &created, port)?;
+        if self.is_encrypted() {
+            name = format!("{name}.{}", encryption::EXTENSION);
+        }
+        Ok(self.output.join(name))
     }
 
     fn packing(&self) -> Result<Packing> {
@@ -182,6 +215,7 @@ pub struct Packed {
     file: NewFile,
     mode: Option<u32>,
     report: CompressReport,
+    ciphertext: Option<Ciphertext>,
     started: Instant,
 }
 
@@ -196,7 +230,8 @@ impl Packed {
         self.file.path()
     }
 
-    /// Reads the archive back as [`verify_archive`] does, and compares it with the compressed files.
+    /// Reads the archive back as [`verify_archive`] does, and compares it with the compressed files. An encrypted one
+    /// cannot be decrypted with public keys: it is compared with what was written (see [`ReadBack`]).
     ///
     /// # Errors
     ///
@@ -204,9 +239,42 @@ impl Packed {
     pub fn check(&mut self, progress: &dyn Progress) -> Result<()> {
         let started = Instant::now();
         let path = self.file.path().to_owned();
+        if let Some(written) = self.ciphertext {
+            self.check_ciphertext(written, progress)?;
+            self.report.checked = true;
+            self.report.read_back = Some(ReadBack::Ciphertext);
+            self.took("check", started);
+            return Ok(());
+        }
         compare(&path, &self.report, progress)?;
         self.report.checked = true;
+        self.report.read_back = Some(ReadBack::Contents);
         self.took("check", started);
+        Ok(())
+    }
+
+    fn differs(&self, what: &str) -> Error {
+        let what = format!("the archive was read back and is not what was written: {what}");
+        Error::new(ErrorKind::Refused, what).at(&self.report.output).help(
+            "it was removed again; look at the disk and its messages before you trust it with another",
+        )
+    }
+
+    /// Compares the encrypted archive on disk with what was written.
+    fn check_ciphertext(&self, written: Ciphertext, progress: &dyn Progress) -> Result<()> {
+        let mapping = Mapping::open(self.file.path())?;
+        progress.phase("verify", mapping.len());
+        let mut sha256 = Sha256::new();
+        for chunk in mapping.bytes().chunks(CHECK_BYTES) {
+            sha256.update(chunk);
+            progress.advance(chunk.len() as u64);
+            progress.check()?;
+        }
+        mapping.check()?;
+        if mapping.len() != written.bytes || <[u8; 32]>::from(sha256.finalize()) != written.sha256 {
+            return Err(self.differs("SHA-256 mismatch"));
+        }
+        Envelope::read(mapping.bytes()).map_err(|malformed| self.differs(malformed.what))?;
         Ok(())
     }
 
@@ -218,7 +286,7 @@ impl Packed {
     pub fn publish(mut self) -> Result<CompressReport> {
         let started = Instant::now();
         self.took("publish", started);
-        let Packed { mut file, mode, mut report, started: all } = self;
+        let Packed { mut file, mode, mut report, ciphertext: _, started: all } = self;
         let failed = |error| Error::io("set the mode of", &report.output, error);
         let widened = mode.map(|mode| Ok((file.file().try_clone()?, mode))).transpose();
         let widened = widened.map_err(failed)?;
@@ -294,27 +362,33 @@ pub fn pack(
             .at(&options.output)
             .help("`aofkit backup PATH --to s3://BUCKET/PREFIX` writes to object storage"));
     }
+    let recipients = options.recipients()?;
     let destination = options.destination()?;
     refuse_own_input(log, &destination)?;
     let mut file = NewFile::create(&destination, options.existing, Access::PRIVATE)?;
     let mut sink = FileSink::new(file.file());
-    let report = pack_into(&mut sink, log, ends, options, destination, progress)?;
-    Ok(Packed { file, mode: options.mode, report, started })
+    let output = match &recipients {
+        None => Output::Plain(&mut sink),
+        Some(recipients) => Output::Encrypted(file.file(), recipients),
+    };
+    let (report, ciphertext) = pack_into(output, log, ends, options, destination, progress)?;
+    Ok(Packed { file, mode: options.mode, report, ciphertext, started })
 }
 
-/// Writes the archive of a log to `sink`; `destination` is its name for messages and the report.
+/// Writes the archive of a log to `output`; `destination` is its name for messages and the report. Returns the hash of what
+/// was written as well, if it is encrypted.
 ///
 /// # Errors
 ///
 /// As [`compress_log`].
 pub(crate) fn pack_into(
-    sink: &mut dyn Sink,
+    output: Output<'_>,
     log: &Log,
     ends: &[u64],
     options: &CompressOptions,
     destination: PathBuf,
     progress: &dyn Progress,
-) -> Result<CompressReport> {
+) -> Result<(CompressReport, Option<Ciphertext>)> {
     let started = Instant::now();
     let packing = options.packing()?;
     let manifest = manifest_of(log, ends);
@@ -351,7 +425,8 @@ pub(crate) fn pack_into(
     };
     let filter = names.finish();
     let written = Content { files: &files, filter: filter.as_deref() };
-    let archive_bytes = write(sink, &written, &mut contents, packing, &destination, progress)?;
+    let (archive_bytes, ciphertext) =
+        write(output, &written, &mut contents, packing, &destination, progress)?;
     for part in &log.parts {
         part.file().check()?;
     }
@@ -359,7 +434,7 @@ pub(crate) fn pack_into(
     let bytes = contents.bytes();
     #[allow(clippy::cast_precision_loss)] // Three digits are shown.
     let ratio = bytes as f64 / archive_bytes as f64;
-    Ok(CompressReport {
+    let report = CompressReport {
         path: log.path.clone(),
         output: destination,
         method: options.method,
@@ -369,10 +444,13 @@ pub(crate) fn pack_into(
         ratio,
         after_rdb,
         contents,
+        encrypted: ciphertext.is_some(),
         checked: false,
+        read_back: None,
         phases,
         elapsed_s: started.elapsed().as_secs_f64(),
-    })
+    };
+    Ok((report, ciphertext))
 }
 
 /// What is written to an archive besides its metadata.
@@ -382,7 +460,48 @@ struct Content<'l> {
     filter: Option<&'l [u8]>,
 }
 
+/// Where an archive is written to.
+pub(crate) enum Output<'o> {
+    /// As it is.
+    Plain(&'o mut dyn Sink),
+    /// To a file, encrypted for these recipients.
+    Encrypted(&'o File, &'o Recipients),
+}
+
+/// Writes an archive; returns its length and, if it is encrypted, the hash of its bytes.
 fn write(
+    output: Output<'_>,
+    content: &Content<'_>,
+    contents: &mut Contents,
+    packing: Packing,
+    destination: &Path,
+    progress: &dyn Progress,
+) -> Result<(u64, Option<Ciphertext>)> {
+    let failed = |error| failure(error, destination);
+    match output {
+        Output::Plain(sink) => {
+            Ok((write_zip(sink, content, contents, packing, destination, progress)?, None))
+        }
+        Output::Encrypted(file, recipients) => {
+            let description = Description::of(contents);
+            let mut sink = Sealed::begin(file, recipients, &description).map_err(failed)?;
+            write_zip(&mut sink, content, contents, packing, destination, progress)?;
+            let ciphertext = sink.finish().map_err(failed)?;
+            Ok((ciphertext.bytes, Some(ciphertext)))
+        }
+    }
+}
+
+/// Returns the error of writing an archive. A store has errors of its own.
+fn failure(error: std::io::Error, destination: &Path) -> Error {
+    match error.downcast::<Error>() {
+        Ok(error) => error,
+        Err(error) => Error::io("write", destination, error),
+    }
+}
+
+/// Writes the entries and the directory, and returns their length.
+fn write_zip(
     sink: &mut dyn Sink,
     content: &Content<'_>,
     contents: &mut Contents,
@@ -390,11 +509,7 @@ fn write(
     destination: &Path,
     progress: &dyn Progress,
 ) -> Result<u64> {
-    // A store has errors of its own.
-    let failed = |error: std::io::Error| match error.downcast::<Error>() {
-        Ok(error) => error,
-        Err(error) => Error::io("write", destination, error),
-    };
+    let failed = |error| failure(error, destination);
     progress.phase("compress", contents.bytes());
     let mut writer = Writer::new(sink, contents.created);
     for (file, record) in content.files.iter().zip(&mut contents.files) {

@@ -130,7 +130,7 @@ impl Attempt<'_> {
             LogOutcome::Read(report) => report,
             LogOutcome::BrokenSet { message, .. } => return Err(Stop::Failed(message)),
             LogOutcome::Failed(failure) => return Err(Stop::Failed(failure.message)),
-            LogOutcome::Archive(_) => {
+            LogOutcome::Archive(_) | LogOutcome::Encrypted { .. } => {
                 return Err(Stop::Failed("what is in it is an archive again, and no log".into()));
             }
         };

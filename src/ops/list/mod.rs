@@ -18,10 +18,12 @@ pub use identity::Identity;
 pub use report::{ListReport, Listed, Made, State};
 
 use crate::archive::contents::Contents;
-use crate::base::error::{Error, Result};
+use crate::archive::encryption::description::Description;
+use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::level::Level;
 use crate::base::progress::Progress;
-use crate::input::archive::verify::{read_contents, verify_archive};
+use crate::input::archive::plain::{has_identities, sealed};
+use crate::input::archive::verify::{is_archive_name, read_contents, verify_archive};
 use crate::store::archives::{StoredArchive, archives_at};
 use crate::store::url::is_url;
 
@@ -82,8 +84,7 @@ pub(crate) fn archives_in(directory: &Path, progress: &dyn Progress) -> Result<V
     for entry in fs::read_dir(directory).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
         let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-        let is_zip = path.extension().is_some_and(|ext| ext.eq_ignore_ascii_case("zip"));
-        if is_zip && !name.starts_with(b".") && path.is_file() {
+        if is_archive_name(name) && !name.starts_with(b".") && path.is_file() {
             let metadata = fs::metadata(&path).ok();
             let modified = metadata.as_ref().and_then(|meta| meta.modified().ok());
             paths.push(Present {
@@ -102,10 +103,14 @@ fn look_at(archive: &Present, options: ListOptions, progress: &dyn Progress) -> 
         path: path.clone(),
         archive_bytes: archive.bytes,
         modified: archive.modified,
+        encrypted: false,
         made: None,
         state: State::Unverified,
         message: None,
     };
+    if !described(&mut listed) && !options.verify {
+        return listed;
+    }
     if options.verify {
         verify(&mut listed, progress);
         return listed;
@@ -118,8 +123,36 @@ fn look_at(archive: &Present, options: ListOptions, progress: &dyn Progress) -> 
     listed
 }
 
+/// Records what an encrypted archive says of itself without a key; returns whether more can be read.
+fn described(listed: &mut Listed) -> bool {
+    match sealed(&listed.path) {
+        Ok(None) => return true,
+        Ok(Some(found)) => {
+            listed.encrypted = true;
+            if let Some(description) = &found.description {
+                listed.set_described(description);
+            }
+        }
+        Err(error) if error.kind() == ErrorKind::Damaged => {
+            listed.encrypted = true;
+            listed.state = State::Damaged;
+            listed.message = Some(error.without_path().to_string());
+        }
+        // Reported when more of it is read.
+        Err(_) => return true,
+    }
+    listed.state != State::Damaged && has_identities()
+}
+
 /// Verifies an archive and records the result.
 pub fn verify(listed: &mut Listed, progress: &dyn Progress) {
+    if listed.encrypted && !has_identities() {
+        if listed.state != State::Damaged {
+            listed.state = State::Encrypted;
+            listed.message = Some(NOT_VERIFIED.to_owned());
+        }
+        return;
+    }
     match verify_archive(&listed.path, progress) {
         Ok(report) => {
             if let Some(contents) = &report.contents {
@@ -135,11 +168,43 @@ pub fn verify(listed: &mut Listed, progress: &dyn Progress) {
                 None => finding.message.clone(),
             });
         }
+        Err(error) if error.kind() == ErrorKind::Damaged => {
+            listed.state = State::Damaged;
+            listed.message = Some(error.without_path().to_string());
+        }
         Err(error) => listed.set_unreadable(&error),
     }
 }
 
+/// What is reported of an encrypted archive of which only the structure was verified.
+const NOT_VERIFIED: &str = "its contents were not verified: it is encrypted; give --identity";
+
 impl Listed {
+    fn set_described(&mut self, description: &Description) {
+        #[allow(clippy::cast_precision_loss)] // Three digits are shown.
+        let ratio = description.bytes as f64 / self.archive_bytes.max(1) as f64;
+        self.state = if description.backup { State::ReadBack } else { State::Unverified };
+        self.made = Some(Made {
+            tool: description.tool.clone(),
+            backup: description.backup,
+            created: description.created,
+            identity: Identity::from_source(&description.source),
+            source: description.source.clone(),
+            layout: description.layout,
+            bytes: description.bytes,
+            ratio,
+            commands: description.commands,
+            rdb_keys: description.rdb_keys,
+            first_time: None,
+            last_time: None,
+            fingerprint: None,
+        });
+        if description.damaged {
+            self.state = State::Damaged;
+            self.message = Some("its log was damaged when it was archived".to_owned());
+        }
+    }
+
     fn set_made(&mut self, contents: &Contents) {
         let bytes = contents.bytes();
         #[allow(clippy::cast_precision_loss)] // Three digits are shown.

@@ -61,6 +61,9 @@ pub struct Listed {
     /// The modification time of the file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub modified: Option<Timestamp>,
+    /// Whether it is encrypted. Without an identity, its metadata is what its header says, and not authenticated.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub encrypted: bool,
     /// Its metadata; `None` for ZIP archives made by other programs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub made: Option<Made>,
@@ -124,6 +127,8 @@ pub enum State {
     ReadBack,
     /// It was not verified.
     Unverified,
+    /// It is encrypted and no identity was given: its structure was verified in this run, and its contents were not.
+    Encrypted,
     /// It cannot be read.
     Unreadable,
 }

@@ -112,7 +112,13 @@ pub(super) fn plan(
         };
         if last_good.is_none() {
             archives.iter_mut().for_each(|one| one.decision.keep = true);
-            problem = Some("no archive of this source is whole, so none was removed".to_owned());
+            let is_unread = archives.iter().any(|one| one.state == Some(State::Encrypted));
+            problem = Some(match is_unread {
+                true => "the archives are encrypted and no identity is given, so none could be verified, and none was removed; \
+                         give --identity, or use the options --keep-* of `backup`, which verifies the archive that it writes"
+                    .to_owned(),
+                false => "no archive of this source is whole, so none was removed".to_owned(),
+            });
         }
     }
     Ok(PrunePlan { source: source.clone(), archives, last_good, problem })
@@ -155,7 +161,10 @@ fn find_good(
                 return Some(judged.path.clone());
             }
             let what = listed.message.unwrap_or_else(|| "it is damaged".to_owned());
-            judged.problem = Some(format!("not whole: {what}"));
+            judged.problem = Some(match listed.state {
+                State::Encrypted => what,
+                _ => format!("not whole: {what}"),
+            });
         }
     }
     None

@@ -188,7 +188,7 @@ fn verified(
     };
     match verify_path(path, &options, progress)? {
         LogOutcome::Read(report) => Ok(report),
-        LogOutcome::Archive(_) => {
+        LogOutcome::Archive(_) | LogOutcome::Encrypted { .. } => {
             let what = "what is in it is an archive again, and no log";
             Err(Error::new(ErrorKind::Refused, what).at(archive))
         }

@@ -7,7 +7,7 @@ use super::judge::Verdict;
 use super::report::{ArchiveOutcome, LogOutcome, LogReport};
 use crate::aof::log::{Layout, Log};
 use crate::archive::report::{ArchiveFinding, ArchiveReport};
-use crate::base::error::{ErrorKind, Result};
+use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::escape::ShownPath;
 use crate::base::level::Level;
 use crate::base::progress::Progress;
@@ -105,18 +105,31 @@ fn name_archive(report: &mut LogReport, path: &Path, extraction: &Extraction) {
 fn empty_file(path: &Path) -> ArchiveReport {
     let what = "this is no archive: the file is empty";
     let finding = ArchiveFinding::new(Level::Error, "empty", what);
+    unread(path, 0, finding.help("nothing was written to it; take another archive"))
+}
+
+/// Returns the report on an archive whose encryption is damaged.
+pub(super) fn damaged_encryption(path: &Path, error: &Error) -> ArchiveReport {
+    let mut finding = ArchiveFinding::new(Level::Error, "encryption", error.message());
+    finding.offset = error.offset();
+    finding.help = Some("take another copy of the archive".to_owned());
+    unread(path, path.metadata().map_or(0, |metadata| metadata.len()), finding)
+}
+
+/// Returns the report on an archive of which nothing could be read.
+fn unread(path: &Path, archive_bytes: u64, finding: ArchiveFinding) -> ArchiveReport {
     ArchiveReport {
         path: path.to_owned(),
         sound: false,
         own: false,
-        archive_bytes: 0,
+        archive_bytes,
         bytes: 0,
         commands: 0,
         rdb_keys: 0,
         contents: None,
         layout: None,
         entries: Vec::new(),
-        findings: vec![finding.help("nothing was written to it; take another archive")],
+        findings: vec![finding],
         elapsed_s: 0.0,
     }
 }

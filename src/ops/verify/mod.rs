@@ -27,6 +27,7 @@ use crate::base::modules::Modules;
 use crate::base::next_step::path_arg;
 use crate::base::progress::Progress;
 use crate::base::server::{KNOWN, Server};
+use crate::input::archive::plain::{has_identities, sealed};
 use crate::input::archive::read_contents;
 use crate::input::broken_set::BrokenSet;
 use crate::input::set_proposal::propose;
@@ -89,25 +90,50 @@ pub fn verify_path(
             let verdicts = broken::judge(&broken, options.servers());
             Ok(LogOutcome::broken(path, broken, verdicts))
         }
-        // The log of such an archive was verified when it was compressed: only the entries are checked, as a
-        // stream, without temporary files of the size of the log.
-        Input::Archive(path) if options.servers.is_empty() && is_own_archive(&path) => {
-            let archive = input::archive::verify_archive(&path, progress)?;
+        Input::Archive(path) => verify_archive(&path, options, progress),
+    }
+}
+
+/// Verifies an archive. Of an encrypted one, only the structure is verified if no identity is given.
+fn verify_archive(
+    path: &Path,
+    options: &VerifyOptions,
+    progress: &dyn Progress,
+) -> Result<LogOutcome> {
+    let encrypted = match sealed(path) {
+        Ok(None) => return verify_plain(path, options, progress),
+        Ok(Some(sealed)) if !has_identities() => return Ok(LogOutcome::encrypted(path, sealed)),
+        found => found,
+    };
+    match encrypted.and_then(|_| verify_plain(path, options, progress)) {
+        Err(error) if error.kind() == ErrorKind::Damaged => {
+            let archive = archive::damaged_encryption(path, &error);
             Ok(LogOutcome::Archive(Box::new(ArchiveOutcome { archive, log: None })))
         }
-        Input::Archive(path) => {
-            let archive = {
-                let verify_log = |log: &Log| verify_log(log, options, progress);
-                let judge = |broken| {
-                    let broken = with_what_is_left(broken);
-                    let verdicts = broken::judge(&broken, options.servers());
-                    (broken, verdicts)
-                };
-                archive::verify_archive(&path, verify_log, judge, progress)?
-            };
-            Ok(LogOutcome::Archive(Box::new(archive)))
-        }
+        verified => verified,
     }
+}
+
+/// Verifies an archive whose zip can be read.
+fn verify_plain(
+    path: &Path,
+    options: &VerifyOptions,
+    progress: &dyn Progress,
+) -> Result<LogOutcome> {
+    // The log of such an archive was verified when it was compressed: only the entries are checked, as a stream, without
+    // temporary files of the size of the log.
+    if options.servers.is_empty() && is_own_archive(path) {
+        let archive = input::archive::verify_archive(path, progress)?;
+        return Ok(LogOutcome::Archive(Box::new(ArchiveOutcome { archive, log: None })));
+    }
+    let verify_log = |log: &Log| verify_log(log, options, progress);
+    let judge = |broken| {
+        let broken = with_what_is_left(broken);
+        let verdicts = broken::judge(&broken, options.servers());
+        (broken, verdicts)
+    };
+    let archive = archive::verify_archive(path, verify_log, judge, progress)?;
+    Ok(LogOutcome::Archive(Box::new(archive)))
 }
 
 /// Adds what is left of a set that no server loads as it is. If nothing can be proposed, the fault is all there is to

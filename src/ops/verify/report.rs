@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::findings::{Finding, Level};
@@ -15,6 +16,7 @@ use crate::base::error::Error;
 use crate::base::escape::typed;
 use crate::base::failure::Failure;
 use crate::base::next_step::path_arg;
+use crate::input::archive::plain::Sealed;
 use crate::input::broken_set::BrokenSet;
 use crate::rdb;
 
@@ -50,6 +52,26 @@ pub enum LogOutcome {
         /// The reactions of servers to the set as it is.
         verdicts: Vec<Verdict>,
     },
+    /// The path is an encrypted archive, and no identity was given. Its structure is valid; its contents were not
+    /// verified.
+    Encrypted {
+        /// The path as given.
+        #[serde(serialize_with = "crate::base::escape::path")]
+        path: PathBuf,
+        /// The size of the file in bytes.
+        archive_bytes: u64,
+        /// The size of the zip in it in bytes.
+        zip_bytes: u64,
+        /// The types of the keys that it is encrypted to.
+        recipients: Vec<String>,
+        /// The time of its data, as its header says.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        created: Option<Timestamp>,
+        /// What was not verified, as a sentence.
+        message: String,
+        /// The recommended action.
+        help: String,
+    },
     /// The path could not be read.
     Failed(Failure),
 }
@@ -67,6 +89,18 @@ pub struct ArchiveOutcome {
 }
 
 impl LogOutcome {
+    pub(super) fn encrypted(path: &Path, sealed: Sealed) -> Self {
+        LogOutcome::Encrypted {
+            path: path.to_path_buf(),
+            archive_bytes: sealed.bytes,
+            zip_bytes: sealed.plain_bytes,
+            recipients: sealed.recipients,
+            created: sealed.description.map(|description| description.created),
+            message: "contents not verified: the archive is encrypted".to_owned(),
+            help: "give the private key of a recipient with --identity FILE".to_owned(),
+        }
+    }
+
     pub(super) fn broken(path: &Path, broken: BrokenSet, verdicts: Vec<Verdict>) -> Self {
         let help = match &broken.left {
             Some(_) => format!(
