@@ -1,8 +1,7 @@
 //! Encrypted archives: what the program age makes of them, what is read of those that it wrote, and what is noticed of
 //! damage, with and without a key.
 //!
-//! Without the feature `age` (`cargo test --features full --test age`) or the programs, the tests are reported as ignored.
-//! With `AOFKIT_REQUIRE_SERVERS=1`, missing programs fail instead.
+//! Without the programs, the tests that need them are reported as ignored; with `AOFKIT_REQUIRE_SERVERS=1`, they fail.
 
 use std::env;
 use std::fs;
@@ -47,28 +46,18 @@ fn main() {
     let required = env::var_os("AOFKIT_REQUIRE_SERVERS").is_some_and(|value| value == "1");
     let has = |program: &str| Command::new(program).arg("--help").output().is_ok();
     let missing = ["age", "unzip"].into_iter().find(|program| !has(program));
-    let trial = |&(name, test): &(&'static str, Test), missing: Option<&str>| {
-        if cfg!(not(feature = "age")) {
-            return Trial::test(name, || Ok(()))
-                .with_ignored_flag(true)
-                .with_kind("needs --features full");
+    let trial = |&(name, test): &(&'static str, Test), missing: Option<&str>| match missing {
+        None => Trial::test(name, test),
+        Some(program) if required => {
+            let why = format!("needs {program}: not found");
+            Trial::test(name, || Err(why.into()))
         }
-        match missing {
-            None => Trial::test(name, test),
-            Some(program) if required => {
-                let why = format!("needs {program}: not found");
-                Trial::test(name, || Err(why.into()))
-            }
-            Some(_) => Trial::test(name, || Ok(()))
-                .with_ignored_flag(true)
-                .with_kind("needs age and unzip: not found"),
-        }
+        Some(_) => Trial::test(name, || Ok(()))
+            .with_ignored_flag(true)
+            .with_kind("needs age and unzip: not found"),
     };
     let mut trials: Vec<Trial> = peers.iter().map(|test| trial(test, missing)).collect();
     trials.extend(own.iter().map(|test| trial(test, None)));
-    if cfg!(not(feature = "age")) {
-        trials.push(Trial::test("a_build_without_encryption_says_how_to_get_it", keyless));
-    }
     libtest_mimic::run(&arguments, trials).exit()
 }
 
@@ -380,12 +369,4 @@ fn killed() -> Outcome {
 
 fn is_temporary(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
-}
-
-fn keyless() -> Outcome {
-    let place = Place::new()?;
-    let compress = ["compress", "a.aof", "-o", "a.zip.age", "--encrypt-to", RECIPIENT];
-    let run = place.expect(2, &compress)?;
-    check(run.stderr.contains("--features full"), || format!("{run:#?}"))?;
-    check(!place.path("a.zip.age").exists(), || "an archive was written".to_owned())
 }

@@ -2,8 +2,8 @@
 //!
 //! The store is moto, the one of the candidates that checks conditions on CompleteMultipartUpload and installs within seconds
 //! from a registry; `.ci/servers` installs it. If it is not installed, the trials are reported as ignored, with the reason. With
-//! `AOFKIT_REQUIRE_SERVERS=1` they fail instead. moto accepts any signature: that of requests is tested in `src/store/sign.rs`
-//! with documented ones, and here with those of boto3.
+//! `AOFKIT_REQUIRE_SERVERS=1` they fail instead. moto accepts any signature: those of requests are tested in `src/store/sign.rs`,
+//! with documented ones.
 //!
 //! `cargo test` builds with the feature `s3`, which the dependency of the tests on the library itself switches on.
 //!
