@@ -184,7 +184,7 @@ pub(super) struct RewriteArgs {
 /// The options for encrypting an archive.
 #[derive(Debug, Args)]
 pub(super) struct EncryptArgs {
-    /// Encrypt the archive to this public key of age; may be repeated
+    /// Encrypt to this public age key; may be repeated
     #[arg(long, value_name = "RECIPIENT")]
     pub(super) encrypt_to: Vec<String>,
     /// Encrypt the archive to the public keys in this file, one a line

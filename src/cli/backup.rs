@@ -37,7 +37,7 @@ pub(super) struct Backup {
     /// The log: a file, a multi-part directory, its manifest, the data directory above, or an RDB
     #[arg(value_name = "PATH")]
     path: Option<PathBuf>,
-    /// The directory for archives, or object storage: s3://BUCKET/PREFIX
+    /// A directory for archives, or s3://BUCKET/PREFIX
     #[arg(long, value_name = "DIR|URL")]
     to: PathBuf,
     #[command(flatten)]
@@ -58,7 +58,7 @@ pub(super) struct Backup {
     /// Back up a damaged log as it is
     #[arg(long)]
     damaged: bool,
-    /// Verify, and report what would be done; write nothing
+    /// Verify and plan; write nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
     #[command(flatten)]

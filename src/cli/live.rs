@@ -39,7 +39,7 @@ pub(super) struct LiveArgs {
     /// Back up a running server instead of a path
     #[arg(long, help_heading = LIVE)]
     pub(super) live: bool,
-    /// Restore the settings that a killed run left changed, and do nothing else
+    /// Only restore the settings that a killed run left
     #[arg(long, conflicts_with = "live", help_heading = LIVE)]
     pub(super) restore_config: bool,
     /// Method: rewrite or link

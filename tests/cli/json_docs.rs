@@ -30,6 +30,7 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ("Verify result.recipients", ENCRYPTED),
     ("Verify result.zip_bytes", ENCRYPTED),
     ("backup.encrypted", ENCRYPTED),
+    ("prune.cleared", "of object storage: tests/s3"),
     ("Compress result.help", "of errors that have a help: tests/cli/archive.rs"),
     ("Judged archive.not_removed", FAILING_DISK),
     ("Leftover.not_removed", FAILING_DISK),

@@ -14,9 +14,10 @@ use crate::archive::encryption::description::Description;
 use crate::archive::encryption::format::{Envelope, is_encrypted};
 use crate::archive::encryption::{Identities, identity_files, open};
 use crate::base::error::{Error, ErrorKind, Result};
-use crate::base::progress::Progress;
+use crate::base::progress::{Progress, Silent};
 use crate::base::units::Bytes;
 use crate::disk::{Mapping, free_bytes};
+use crate::store::url::is_url;
 
 /// The help for a temporary directory that cannot hold the plaintext.
 const TEMPORARY_DIRECTORY: &str =
@@ -171,7 +172,11 @@ pub(crate) struct Sealed {
 ///
 /// When it cannot be opened, and [`ErrorKind::Damaged`] when it is not of the format.
 pub(crate) fn sealed(path: &Path) -> Result<Option<Sealed>> {
-    let file = Mapping::open(path)?;
+    // Of an object, the name says it: the chunks of an encrypted one are all read.
+    if is_url(path) && path.extension().is_none_or(|end| end != "age") {
+        return Ok(None);
+    }
+    let file = map_whole(path, &Silent)?;
     if !is_encrypted(file.bytes()) {
         return Ok(None);
     }
