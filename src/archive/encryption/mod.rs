@@ -2,7 +2,7 @@
 //!
 //! | file | purpose |
 //! |---|---|
-//! | [`format`] | what can be read and verified without a key: the header, and the lengths of the chunks |
+//! | [`mod@format`] | what can be read and verified without a key: the header, and the lengths of the chunks |
 //! | [`description`] | what an archive says of itself in the header, for retention without a key |
 //! | `keyed` | encryption and decryption, with the crate `age` (feature `age`) |
 //! | `keyless` | the same without that feature: errors |
