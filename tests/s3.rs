@@ -7,7 +7,7 @@
 //!
 //! `cargo test` builds with the feature `s3`, which the dependency of the tests on the library itself switches on.
 //!
-//! `AOFKIT_KILLS` is the number of runs that are killed (5 by default).
+//! `AOFKIT_KILLS` is the number of runs that are killed (3 by default).
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]

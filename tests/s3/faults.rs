@@ -223,8 +223,9 @@ fn unconditional(store: &Store) {
 
 fn kills(store: &Store) {
     let rounds: u32 =
-        std::env::var("AOFKIT_KILLS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(5);
-    let log = store.log("a.aof", 2000, 10_000);
+        std::env::var("AOFKIT_KILLS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(3);
+    // Two parts of an upload.
+    let log = store.log("a.aof", 1000, 10_000);
     let command = || -> Command { store.aofkit(&backup(&log, &["--quiet"])) };
     let began = Instant::now();
     assert_eq!(Run::of(&mut command()).code, Some(0));
