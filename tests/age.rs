@@ -10,9 +10,15 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
+#[allow(dead_code)] // Some of it is for tests of running servers.
+#[path = "support/program.rs"]
+mod program;
+
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
 use tempfile::TempDir;
+
+use program::{Run, aofkit};
 
 type Outcome = Result<(), Failed>;
 type Test = fn() -> Outcome;
@@ -64,14 +70,6 @@ fn main() {
 /// A directory with a log, an identity and another one.
 struct Place(TempDir);
 
-/// How a run ended.
-#[derive(Debug)]
-struct Run {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
-
 impl Place {
     fn new() -> Result<Place, Failed> {
         let place = Place(tempfile::tempdir()?);
@@ -102,18 +100,19 @@ impl Place {
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> Result<Run, Failed> {
-        let done = self.command(env!("CARGO_BIN_EXE_aofkit"), arguments).output()?;
-        Ok(Run {
-            code: done.status.code(),
-            stdout: String::from_utf8_lossy(&done.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&done.stderr).into_owned(),
-        })
+    fn aofkit(&self, arguments: &[&str]) -> Command {
+        let mut command = aofkit();
+        command.args(arguments).current_dir(self.0.path());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Run {
+        Run::of(&mut self.aofkit(arguments))
     }
 
     /// Runs the program, which has to end with this code.
     fn expect(&self, code: i32, arguments: &[&str]) -> Result<Run, Failed> {
-        let run = self.run(arguments)?;
+        let run = self.run(arguments);
         match run.code == Some(code) {
             true => Ok(run),
             false => Err(format!("{arguments:?} should end with {code}: {run:#?}").into()),
@@ -254,15 +253,15 @@ fn damage() -> Outcome {
     cases.push(("description".to_owned(), flipped(at + 8)));
     for (what, bytes) in cases {
         fs::write(place.path("b.zip.age"), &bytes)?;
-        let run = place.run(&["verify", "b.zip.age", "--identity", "key.txt"])?;
+        let run = place.run(&["verify", "b.zip.age", "--identity", "key.txt"]);
         check(run.code == Some(1) && !run.stdout.contains("SOUND"), || {
             format!("{what}: {run:#?}")
         })?;
-        let run = place.run(&["verify", "b.zip.age"])?;
+        let run = place.run(&["verify", "b.zip.age"]);
         check(run.code != Some(0) && !run.stdout.contains("SOUND"), || {
             format!("{what}: {run:#?}")
         })?;
-        let run = place.run(&["extract", "b.zip.age", "-o", "out", "--identity", "key.txt"])?;
+        let run = place.run(&["extract", "b.zip.age", "-o", "out", "--identity", "key.txt"]);
         check(run.code == Some(2) && !place.path("out").exists(), || format!("{what}: {run:#?}"))?;
     }
     Ok(())
@@ -296,7 +295,7 @@ fn wrong_identities() -> Outcome {
     fs::write(place.path("locked.txt"), "age-encryption.org/v1\n-> scrypt x 18\n")?;
     let run = place.expect(2, &["verify", "a.zip.age", "--identity", "locked.txt"])?;
     check(run.stderr.contains("passphrase"), || format!("{run:#?}"))?;
-    let mut verify = place.command(env!("CARGO_BIN_EXE_aofkit"), &["verify", "a.zip.age"]);
+    let mut verify = place.aofkit(&["verify", "a.zip.age"]);
     check(verify.env("AOFKIT_IDENTITY", "key.txt").output()?.status.success(), || "env".to_owned())
 }
 
@@ -312,7 +311,7 @@ fn retention() -> Outcome {
         place.expect(0, &[&backup[..], &["--created", created]].concat())?;
     }
     // Nothing is removed as long as no archive that stays can be verified.
-    let run = place.run(&["prune", "to", "--keep-last", "1"])?;
+    let run = place.run(&["prune", "to", "--keep-last", "1"]);
     check(archives()? == 2 && run.stdout.contains("--identity"), || format!("{run:#?}"))?;
     place.expect(0, &[&backup[..], &["--keep-last", "2"]].concat())?;
     check(archives()? == 2, || "the backup kept another number".to_owned())?;
@@ -325,10 +324,10 @@ fn secrets() -> Outcome {
     place.archive(&[])?;
     fs::write(place.path("broken.txt"), format!("{IDENTITY}x\n"))?;
     let runs = [
-        place.run(&["compress", "a.aof", "-o", "x.zip.age", "--encrypt-to", IDENTITY, "--json"])?,
-        place.run(&["compress", "a.aof", "-o", "x.zip.age", "--recipients-file", "key.txt"])?,
-        place.run(&["verify", "a.zip.age", "--identity", "broken.txt", "--json"])?,
-        place.run(&["verify", "a.zip.age", "--identity", "broken.txt"])?,
+        place.run(&["compress", "a.aof", "-o", "x.zip.age", "--encrypt-to", IDENTITY, "--json"]),
+        place.run(&["compress", "a.aof", "-o", "x.zip.age", "--recipients-file", "key.txt"]),
+        place.run(&["verify", "a.zip.age", "--identity", "broken.txt", "--json"]),
+        place.run(&["verify", "a.zip.age", "--identity", "broken.txt"]),
     ];
     for run in runs {
         let secret = &IDENTITY[20..40];
@@ -346,7 +345,7 @@ fn killed() -> Outcome {
     let arguments = ["compress", "big.aof", "-o", "to", "--encrypt-to", RECIPIENT];
     let mut unfinished = 0;
     for wait in [50, 200, 400, 700] {
-        let mut run = place.command(env!("CARGO_BIN_EXE_aofkit"), &arguments);
+        let mut run = place.aofkit(&arguments);
         let mut run = run.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
         sleep(Duration::from_millis(wait));
         run.kill()?;

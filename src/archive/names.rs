@@ -34,6 +34,15 @@ pub fn archive_name(template: Option<&str>, created: &Zoned, port: u16) -> Resul
     Ok(name)
 }
 
+/// Returns the name for an attempt: `NAME.zip`, `NAME-2.zip` and so on.
+pub(crate) fn numbered_name(name: &str, number: u32) -> String {
+    let end = [".zip.age", ".zip"].into_iter().find(|end| name.ends_with(end)).unwrap_or_default();
+    match number {
+        1 => name.to_owned(),
+        _ => format!("{}-{number}{end}", &name[..name.len() - end.len()]),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,5 +62,15 @@ mod tests {
             let error = named(Some(template)).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Usage, "{template}: {error}");
         }
+    }
+
+    #[test]
+    fn a_number_is_before_the_extension() {
+        let numbered = |name| numbered_name(name, 2);
+        assert_eq!(numbered_name("a.zip", 1), "a.zip");
+        assert_eq!(
+            [numbered("a.zip"), numbered("a.b.zip.age"), numbered("a")],
+            ["a-2.zip", "a.b-2.zip.age", "a-2"]
+        );
     }
 }

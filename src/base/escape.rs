@@ -258,6 +258,11 @@ pub(crate) fn path_if_any<S: Serializer>(
     }
 }
 
+/// Returns bytes as two hexadecimal digits each.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::ffi::OsStr;

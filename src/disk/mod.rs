@@ -44,6 +44,7 @@ pub mod unseen_servers;
 mod writeback;
 
 pub use access::{Access, copy_access, set_mode};
+pub(crate) use free_space::check_temporary_space;
 pub use free_space::free_bytes;
 pub use guard::{fail_beyond_size_limit, install_sigbus_guard};
 pub use lock::Lock;

@@ -2,13 +2,14 @@
 
 use super::http::Response;
 use super::url::StoreUrl;
-use super::xml::text;
+use super::xml::Xml;
 use crate::base::error::{Error, ErrorKind};
 
 /// Returns the code in the body of an answer, such as `NoSuchBucket`; empty if there is none.
 pub(super) fn code(response: &Response) -> String {
     let body = String::from_utf8_lossy(&response.body);
-    if body.contains("<Error>") { text(&body, "Code").unwrap_or_default() } else { String::new() }
+    let xml = Xml::parse(&body);
+    if xml.is("Error") { xml.text("Code").unwrap_or_default() } else { String::new() }
 }
 
 /// Returns whether another attempt may succeed.
@@ -29,10 +30,11 @@ pub(super) fn may_pass(status: u16, code: &str) -> bool {
 pub(super) fn error(url: &StoreUrl, permission: &str, response: &Response) -> Error {
     let body = String::from_utf8_lossy(&response.body);
     let (code, status) = (code(response), response.status);
-    let said = text(&body, "Message").unwrap_or_default();
+    let xml = Xml::parse(&body);
+    let said = xml.text("Message").unwrap_or_default();
     let of = |kind, what: String, help: &str| Error::new(kind, what).at(url.path()).help(help);
     let region =
-        response.header("x-amz-bucket-region").map(str::to_owned).or_else(|| text(&body, "Region"));
+        response.header("x-amz-bucket-region").map(str::to_owned).or_else(|| xml.text("Region"));
     match (code.as_str(), status) {
         ("RequestTimeTooSkewed", _) => of(
             ErrorKind::Refused,

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::client::{Client, If, crc32_of_parts, new_token, open_at};
 use super::upload::{Parts, Upload};
 use super::url::StoreUrl;
+use crate::archive::names::numbered_name;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::Progress;
 
@@ -197,7 +198,7 @@ impl NewArchive {
         estimate: u64,
     ) -> Result<NewArchive> {
         for number in 1..=NAMES {
-            let name = numbered(name, number);
+            let name = numbered_name(name, number);
             let place = directory.join(&name);
             let token = new_token();
             let journal = directory.join(&format!(".{name}{JOURNAL}")).key;
@@ -352,14 +353,5 @@ impl Drop for NewArchive {
             self.client.delete(&self.journal)
         };
         let _: Result<()> = removed();
-    }
-}
-
-/// Returns the name for the given attempt: `NAME.zip`, `NAME-2.zip`, and so on.
-fn numbered(name: &str, number: u32) -> String {
-    match (number, name.rsplit_once('.')) {
-        (1, _) => name.to_owned(),
-        (_, Some((stem, extension))) => format!("{stem}-{number}.{extension}"),
-        (_, None) => format!("{name}-{number}"),
     }
 }

@@ -16,7 +16,7 @@ use super::http::{Agent, Request, Response};
 use super::settings::store_settings;
 use super::sign::{Signed, encode, query_string, sign};
 use super::url::StoreUrl;
-use super::xml::{elements, text, url_decoded};
+use super::xml::{Xml, child_text, url_decoded};
 use crate::base::cancel::Cancellation;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::Progress;
@@ -188,8 +188,11 @@ impl Client {
         loop {
             let (problem, wait) = match self.attempt(ask) {
                 Ok(response) => {
-                    let code = code(&response);
-                    let is_done = (200..300).contains(&response.status) && code.is_empty();
+                    let is_success = (200..300).contains(&response.status);
+                    // A completion can fail after its answer has begun as a success. What an object has is no answer.
+                    let can_fail = !is_success || ask.method == "POST";
+                    let code = if can_fail { code(&response) } else { String::new() };
+                    let is_done = is_success && code.is_empty();
                     if is_done
                         || ask.expected.contains(&response.status)
                             && !may_pass(response.status, &code)
@@ -403,18 +406,21 @@ impl Client {
             query.extend(token.as_deref().map(|token| ("continuation-token", token)));
             let response =
                 self.call(&Ask { query: &query, ..Ask::new("GET", "s3:ListBucket", "") })?;
-            let xml = String::from_utf8_lossy(&response.body);
-            if !xml.contains("<ListBucketResult") {
+            let body = String::from_utf8_lossy(&response.body);
+            let xml = Xml::parse(&body);
+            if !xml.is("ListBucketResult") {
                 return Err(self.odd(prefix, "no list"));
             }
-            for content in elements(&xml, "Contents") {
-                let Some(key) = text(content, "Key").map(|key| url_decoded(&key)) else { continue };
-                let bytes = text(content, "Size").and_then(|size| size.parse().ok()).unwrap_or(0);
-                let modified = text(content, "LastModified").and_then(|time| time.parse().ok());
+            for content in xml.all("Contents") {
+                let text = |name| child_text(content, name);
+                let Some(key) = text("Key").map(|key| url_decoded(&key)) else { continue };
+                let bytes = text("Size").and_then(|size| size.parse().ok()).unwrap_or(0);
+                let modified = text("LastModified").and_then(|time| time.parse().ok());
                 objects.push(Object { key, bytes, modified });
             }
-            let next = text(&xml, "NextContinuationToken")
-                .filter(|_| text(&xml, "IsTruncated").as_deref() == Some("true"));
+            let next = xml
+                .text("NextContinuationToken")
+                .filter(|_| xml.text("IsTruncated").as_deref() == Some("true"));
             if next.is_none() {
                 return Ok(objects);
             }
@@ -433,8 +439,7 @@ impl Client {
         ask.headers.push(("x-amz-checksum-algorithm", "CRC32".to_owned()));
         ask.headers.push(("content-type", "application/zip".to_owned()));
         let response = self.call(&ask)?;
-        let id =
-            text(&String::from_utf8_lossy(&response.body), "UploadId").filter(|id| !id.is_empty());
+        let id = Xml::parse(&String::from_utf8_lossy(&response.body)).text("UploadId");
         id.ok_or_else(|| self.odd(key, "no id of the upload"))
     }
 
@@ -529,20 +534,24 @@ impl Client {
                 query: &query,
                 ..Ask::new("GET", "s3:ListBucketMultipartUploads", "")
             })?;
-            let xml = String::from_utf8_lossy(&response.body);
-            for upload in elements(&xml, "Upload") {
-                let key = text(upload, "Key").map(|key| url_decoded(&key));
-                let initiated = text(upload, "Initiated").and_then(|time| time.parse().ok());
-                if let (Some(key), Some(id)) = (key, text(upload, "UploadId")) {
+            let body = String::from_utf8_lossy(&response.body);
+            let xml = Xml::parse(&body);
+            if !xml.is("ListMultipartUploadsResult") {
+                return Err(self.odd(prefix, "no list of uploads"));
+            }
+            for upload in xml.all("Upload") {
+                let text = |name| child_text(upload, name);
+                let key = text("Key").map(|key| url_decoded(&key));
+                let initiated = text("Initiated").and_then(|time| time.parse().ok());
+                if let (Some(key), Some(id)) = (key, text("UploadId")) {
                     uploads.push(UnderWay { key, id, initiated });
                 }
             }
-            let next = text(&xml, "NextKeyMarker")
+            let next = xml
+                .text("NextKeyMarker")
                 .map(|key| url_decoded(&key))
-                .zip(text(&xml, "NextUploadIdMarker"));
-            if text(&xml, "IsTruncated").as_deref() != Some("true")
-                || next.is_none()
-                || next == from
+                .zip(xml.text("NextUploadIdMarker"));
+            if xml.text("IsTruncated").as_deref() != Some("true") || next.is_none() || next == from
             {
                 break;
             }

@@ -14,8 +14,7 @@ use super::url::StoreUrl;
 use crate::archive::contents::is_metadata;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::{Progress, Silent};
-use crate::base::units::Bytes;
-use crate::disk::{Mapping, free_bytes};
+use crate::disk::{Mapping, check_temporary_space};
 
 /// The number of bytes that are requested at a time.
 const CHUNK_BYTES: u64 = 8 << 20;
@@ -27,6 +26,9 @@ const TAIL_BYTES: u64 = 256 << 10;
 const DIRECTORY_BYTES: u64 = 64 << 20;
 /// The maximum number of bytes of an entry with metadata that are read.
 const ENTRY_BYTES: u64 = 64 << 20;
+
+/// The help for a temporary directory that cannot hold an archive.
+const TEMPORARY_DIRECTORY: &str = "an archive in a store is downloaded there while it is read; set TMPDIR to use another directory";
 
 /// An object that is read.
 struct Reading {
@@ -74,8 +76,7 @@ impl Reading {
 }
 
 fn failed(error: std::io::Error) -> Error {
-    Error::io("write a temporary file in", env::temp_dir(), error)
-        .help("an archive in a store is downloaded there while it is read; set TMPDIR to use another directory")
+    Error::io("write a temporary file in", env::temp_dir(), error).help(TEMPORARY_DIRECTORY)
 }
 
 /// Downloads the whole archive at a URL.
@@ -86,18 +87,7 @@ fn failed(error: std::io::Error) -> Error {
 pub(crate) fn whole(path: &Path, progress: &dyn Progress) -> Result<Mapping> {
     let reading = Reading::begin(path, progress)?;
     let bytes = reading.head.bytes;
-    let place = env::temp_dir();
-    let free = free_bytes(&place)?;
-    if free < bytes {
-        let what = format!(
-            "{} are free for temporary files, and the archive has {}",
-            Bytes(free),
-            Bytes(bytes)
-        );
-        return Err(Error::new(ErrorKind::Refused, what)
-            .at(&place)
-            .help("set TMPDIR to use another directory"));
-    }
+    check_temporary_space(bytes, TEMPORARY_DIRECTORY)?;
     progress.phase("download", bytes);
     let (next, problem) = (AtomicU64::new(0), Mutex::new(None));
     let work = || {

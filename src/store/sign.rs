@@ -1,11 +1,14 @@
 //! AWS Signature Version 4, which every compatible store checks: of the method, the path, the query, the headers and the
 //! SHA-256 of the body.
 
+use hmac::{Hmac, Mac};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 
 use super::credentials::Credentials;
+use crate::base::escape::hexadecimal;
 
 /// A request as it is signed.
 pub(super) struct Signed<'r> {
@@ -73,38 +76,20 @@ pub(super) fn query_string(query: &[(String, String)]) -> String {
     pairs.join("&")
 }
 
-/// Encodes what is neither a letter, a digit nor one of `-._~`, and slashes unless they stay.
+/// What stays as it is in a query.
+const UNRESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// What stays as it is in a path.
+const IN_PATH: AsciiSet = UNRESERVED.remove(b'/');
+
+/// Encodes a text as it is signed: what is neither a letter, a digit nor one of `-._~`, and slashes unless they stay.
 pub(super) fn encode(text: &str, keeps_slashes: bool) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        let stays = byte.is_ascii_alphanumeric()
-            || b"-._~".contains(&byte)
-            || keeps_slashes && byte == b'/';
-        if stays {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
+    let set = if keeps_slashes { &IN_PATH } else { &UNRESERVED };
+    utf8_percent_encode(text, set).to_string()
 }
 
-/// HMAC with SHA-256 (RFC 2104).
 fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
-    const BLOCK: usize = 64;
-    let mut block = [0; BLOCK];
-    if key.len() > BLOCK {
-        block[..32].copy_from_slice(&Sha256::digest(key));
-    } else {
-        block[..key.len()].copy_from_slice(key);
-    }
-    let inner = Sha256::new().chain_update(block.map(|byte| byte ^ 0x36)).chain_update(message);
-    let outer = Sha256::new().chain_update(block.map(|byte| byte ^ 0x5c));
-    outer.chain_update(inner.finalize()).finalize().into()
-}
-
-pub(super) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let hmac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+    hmac.chain_update(message).finalize().into_bytes().into()
 }
 
 #[cfg(test)]

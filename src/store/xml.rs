@@ -1,72 +1,46 @@
-//! The few elements of the answers of a store that are needed: text between tags, without attributes or nesting of equal names.
+//! The few elements of the answers of a store that are needed.
 
-/// Returns the texts inside every element `name` of `xml`, in order.
-pub(super) fn elements<'x>(xml: &'x str, name: &str) -> Vec<&'x str> {
-    let (close, mut rest, mut found) = (format!("</{name}>"), xml, Vec::new());
-    while let Some(inner) = after_tag(rest, name) {
-        let Some(end) = inner.find(&close) else { break };
-        found.push(&inner[..end]);
-        rest = &inner[end + close.len()..];
+use percent_encoding::percent_decode_str;
+use roxmltree::{Document, Node};
+
+/// An answer in XML. Of what is none, or has a document type, every element is missing.
+pub(super) struct Xml<'x>(Option<Document<'x>>);
+
+impl<'x> Xml<'x> {
+    pub(super) fn parse(text: &'x str) -> Self {
+        Xml(Document::parse(text).ok())
     }
-    found
-}
 
-/// Returns the text of the first element `name`, with its entities replaced.
-pub(super) fn text(xml: &str, name: &str) -> Option<String> {
-    let inner = after_tag(xml, name)?;
-    Some(unescape(inner.split('<').next().unwrap_or_default()))
-}
-
-/// Returns what follows the opening tag `name`.
-fn after_tag<'x>(xml: &'x str, name: &str) -> Option<&'x str> {
-    let open = format!("<{name}");
-    let mut from = 0;
-    while let Some(at) = xml.get(from..)?.find(&open) {
-        let rest = &xml[from + at + open.len()..];
-        if let Some(inner) = rest.strip_prefix('>') {
-            return Some(inner);
-        }
-        if rest.starts_with(' ') {
-            let (tag, inner) = rest.split_once('>')?;
-            return if tag.ends_with('/') { None } else { Some(inner) };
-        }
-        from += at + open.len();
+    /// Returns whether the outermost element has this name.
+    pub(super) fn is(&self, name: &str) -> bool {
+        self.0.as_ref().is_some_and(|document| is_named(document.root_element(), name))
     }
-    None
+
+    /// Returns all elements with this name.
+    pub(super) fn all(&self, name: &str) -> impl Iterator<Item = Node<'_, 'x>> {
+        let nodes = self.0.iter().flat_map(|document| document.descendants());
+        nodes.filter(move |node| is_named(*node, name))
+    }
+
+    /// Returns the text of the first element with this name.
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        self.all(name).next()?.text().map(str::to_owned)
+    }
 }
 
-fn unescape(text: &str) -> String {
-    let pairs = [
-        ("&lt;", "<"),
-        ("&gt;", ">"),
-        ("&quot;", "\""),
-        ("&#34;", "\""),
-        ("&apos;", "'"),
-        ("&#39;", "'"),
-        ("&amp;", "&"),
-    ];
-    pairs.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
+/// Returns the text of the first child of an element with this name.
+pub(super) fn child_text(node: Node<'_, '_>, name: &str) -> Option<String> {
+    node.children().find(|child| is_named(*child, name))?.text().map(str::to_owned)
+}
+
+/// The names of stores are in a namespace, or in none.
+fn is_named(node: Node<'_, '_>, name: &str) -> bool {
+    node.is_element() && node.tag_name().name() == name
 }
 
 /// Returns a key as it is, of one that the store was asked to encode as in a URL.
 pub(super) fn url_decoded(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        let hex = text.get(at + 1..at + 3).and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        match (byte, hex) {
-            (b'%', Some(value)) => {
-                decoded.push(value);
-                at += 3;
-                continue;
-            }
-            (b'+', _) => decoded.push(b' '),
-            _ => decoded.push(byte),
-        }
-        at += 1;
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
+    percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]
@@ -75,12 +49,19 @@ mod tests {
 
     #[test]
     fn elements_are_found() {
-        let xml = "<R xmlns=\"x\"><Keys>no</Keys><C><Key>a%2Fb+c</Key><E>&quot;x&quot;</E></C><C><Key>b</Key></C><E/><Cut><C>";
-        let found = elements(xml, "C");
-        assert_eq!(found.len(), 2);
-        assert_eq!(text(found[0], "Key").map(|key| url_decoded(&key)).as_deref(), Some("a/b c"));
-        assert_eq!(text(found[0], "E").as_deref(), Some("\"x\""));
-        assert_eq!((text(found[1], "E"), text(xml, "None")), (None, None));
+        let text = "<R xmlns=\"x\"><Keys>no</Keys><C><Key>a%2Fb+c</Key><E>&quot;x&quot;</E></C><C><Key>b</Key></C><E/></R>";
+        let xml = Xml::parse(text);
+        let found: Vec<_> = xml.all("C").collect();
+        assert_eq!((found.len(), xml.is("R"), xml.is("C")), (2, true, false));
+        assert_eq!(
+            child_text(found[0], "Key").map(|key| url_decoded(&key)).as_deref(),
+            Some("a/b c")
+        );
+        assert_eq!(child_text(found[0], "E").as_deref(), Some("\"x\""));
+        assert_eq!((child_text(found[1], "E"), xml.text("None")), (None, None));
+        for text in ["", "<R><C>", "no", "<!DOCTYPE R [<!ENTITY e \"x\">]><R>&e;</R>"] {
+            assert!(!Xml::parse(text).is("R"), "{text}");
+        }
         assert_eq!(
             (url_decoded("%"), url_decoded("%é1"), url_decoded("%4")),
             ("%".into(), "%é1".into(), "%4".into())

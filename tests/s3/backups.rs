@@ -12,6 +12,7 @@ use crate::program::Run;
 pub(crate) const TESTS: &[Test] = &[
     ("archives_are_the_same_bytes_as_in_a_directory", same_bytes),
     ("archives_are_read_by_url", read_by_url),
+    ("values_that_look_like_an_answer_are_none", looks_like_an_answer),
     ("lists_read_only_metadata", metadata_only),
     ("retention_deletes_confirmation_and_archive", retention),
     ("what_may_not_be_deleted_is_reported_and_stays_listed", not_deletable),
@@ -77,6 +78,18 @@ fn read_by_url(store: &Store) {
         missing.code == Some(2) && missing.stderr.contains(&format!("aofkit list {URL}")),
         "{missing:#?}"
     );
+}
+
+/// An archive that is not compressed has the bytes of the log, whatever they are.
+fn looks_like_an_answer(store: &Store) {
+    let log = store.directory.path().join("a.aof");
+    let value = "<?xml version=\"1.0\"?><Error><Code>SlowDown</Code></Error>";
+    let command = format!("*3\r\n$3\r\nSET\r\n$1\r\na\r\n${}\r\n{value}\r\n", value.len());
+    fs::write(&log, command).unwrap();
+    let backup = ["backup", text(&log), "--to", URL, "--method", "store", "--json"];
+    let archive = json(&store.run(&backup))["archive"].as_str().unwrap().to_owned();
+    let verify = ["verify", archive.as_str(), "--store-timeout", "3s"];
+    assert!(store.run(&verify).stdout.contains("SOUND"));
 }
 
 fn metadata_only(store: &Store) {

@@ -15,8 +15,7 @@ use crate::archive::encryption::format::{Envelope, is_encrypted};
 use crate::archive::encryption::{Identities, identity_files, open};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::{Progress, Silent};
-use crate::base::units::Bytes;
-use crate::disk::{Mapping, free_bytes};
+use crate::disk::{Mapping, check_temporary_space};
 use crate::store::url::is_url;
 
 /// The help for a temporary directory that cannot hold the plaintext.
@@ -89,15 +88,7 @@ fn decrypt(file: &Mapping, progress: &dyn Progress) -> Result<Mapping> {
     let place = env::temp_dir();
     let failed =
         |error| Error::io("decrypt an archive to", &place, error).help(TEMPORARY_DIRECTORY);
-    let free = free_bytes(&place).map_err(|error| error.help(TEMPORARY_DIRECTORY))?;
-    if free < envelope.plain_bytes {
-        let what = format!(
-            "{} are free for temporary files, and the archive needs {}",
-            Bytes(free),
-            Bytes(envelope.plain_bytes)
-        );
-        return Err(Error::new(ErrorKind::Refused, what).at(&place).help(TEMPORARY_DIRECTORY));
-    }
+    check_temporary_space(envelope.plain_bytes, TEMPORARY_DIRECTORY)?;
     progress.phase("decrypt", envelope.plain_bytes);
     let mut out = BufWriter::new(tempfile::tempfile().map_err(failed)?);
     let mut buffer = vec![0; STEP_BYTES];

@@ -11,8 +11,7 @@ use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::escape::ShownPath;
 use crate::base::level::Level;
 use crate::base::progress::Progress;
-use crate::base::units::Bytes;
-use crate::disk::{Scratch, free_bytes};
+use crate::disk::{Scratch, check_temporary_space};
 
 /// The prefix of the names of temporary extractions.
 const PREFIX: &str = "aofkit-unpacked.";
@@ -95,7 +94,7 @@ pub(crate) fn read_archive(
     }
     let place = env::temp_dir();
     let needed = opened.entries.iter().fold(0, |sum: u64, entry| sum.saturating_add(entry.bytes));
-    check_space(&place, needed)?;
+    check_temporary_space(needed, TEMPORARY_DIRECTORY)?;
     let scratch =
         Scratch::create(&place, PREFIX).map_err(|error| error.help(TEMPORARY_DIRECTORY))?;
     let root = scratch.path().join("log");
@@ -118,19 +117,6 @@ pub(crate) fn read_archive(
     let extraction = Extraction { archive: path.to_owned(), root, _scratch: scratch };
     let contained = Contained::open(&extraction.root);
     Ok(ArchiveReading { report, damage, log: Some((contained, extraction)) })
-}
-
-fn check_space(place: &Path, needed: u64) -> Result<()> {
-    let free = free_bytes(place).map_err(|error| error.help(TEMPORARY_DIRECTORY))?;
-    if free >= needed {
-        return Ok(());
-    }
-    let what = format!(
-        "{} are free for temporary files, and the archive needs {}",
-        Bytes(free),
-        Bytes(needed)
-    );
-    Err(Error::new(ErrorKind::Refused, what).at(place).help(TEMPORARY_DIRECTORY))
 }
 
 /// Returns the error for an archive that is damaged itself.

@@ -22,6 +22,7 @@ use crate::archive::read::{Located, Opened, is_zip, open_zip};
 use crate::archive::report::{ArchiveFinding, ArchiveReport, EntryKind, EntryReport};
 use crate::archive::{cross_check, self_check};
 use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::escape::hexadecimal;
 use crate::base::level::Level;
 use crate::base::progress::{Progress, Silent};
 use crate::disk::{Access, Mapping, Scratch, write_head};
@@ -435,8 +436,4 @@ fn create(stage: &Stage<'_>, entry: &Located) -> Result<(File, PathBuf)> {
     }
     let file = stage.access.create(&path).map_err(failed)?;
     Ok((file, path))
-}
-
-pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

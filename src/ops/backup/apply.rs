@@ -1,7 +1,5 @@
 //! Applying the plan of a backup: the archive is made, read back and published, and old archives are removed.
 
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -12,6 +10,7 @@ use super::job::Job;
 use super::report::BackupReport;
 use super::stage;
 use crate::aof::log::{Layout, Log};
+use crate::archive::names::numbered_name;
 use crate::base::error::Result;
 use crate::disk::publish::Existing;
 use crate::disk::{Scratch, rename};
@@ -147,16 +146,12 @@ impl Job<'_> {
 /// Publishes the archive under its name or, if another source took that name in the same second, under the next free
 /// name.
 fn publish(unseen: &Path, destination: &Path) -> Result<PathBuf> {
-    let name = destination.file_name().unwrap_or_default().as_encoded_bytes();
-    let end = [".zip.age", ".zip"].into_iter().find(|end| name.ends_with(end.as_bytes()));
-    let (stem, end) = name.split_at(name.len() - end.map_or(0, str::len));
+    let name = destination.file_name().unwrap_or_default().to_string_lossy();
     let mut archive = destination.to_path_buf();
     let mut number = 1_u32;
     while !rename::put_new(unseen, &archive)? {
         number = number.saturating_add(1);
-        let name = [stem, format!("-{number}").as_bytes(), end].concat();
-        let name = OsString::from_vec(name);
-        archive = destination.with_file_name(name);
+        archive = destination.with_file_name(numbered_name(&name, number));
     }
     Ok(archive)
 }

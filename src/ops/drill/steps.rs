@@ -14,6 +14,7 @@ use super::server::Binary;
 use super::stop::Stop;
 use crate::archive::contents::Contents;
 use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::escape::hexadecimal;
 use crate::base::level::Level;
 use crate::base::progress::Progress;
 use crate::base::units::{Bytes, counted};
@@ -246,5 +247,5 @@ fn sha256(bytes: &[u8], progress: &dyn Progress) -> Result<String> {
         hash.update(piece);
         progress.check()?;
     }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hexadecimal(&hash.finalize()))
 }
