@@ -61,7 +61,7 @@ use crate::base::error::{Error, ErrorKind};
 use crate::base::escape::ShownPath;
 use crate::base::threads::start_pool;
 use crate::command::set_renamed;
-use crate::disk::{fail_beyond_size_limit, install_sigbus_guard};
+use crate::disk::{fail_beyond_size_limit, install_sigbus_guard, report_failed_allocations};
 use crate::report::error::ErrorReport;
 use crate::store::settings::{StoreSettings, set_store_settings, store_settings};
 
@@ -231,6 +231,7 @@ impl WriteGlobal for ColorChoice {
 fn set_up(common: &Common) -> Result<(), Error> {
     install_sigbus_guard();
     fail_beyond_size_limit();
+    report_failed_allocations();
     set_renamed(&common.rename)?;
     set_store_settings(StoreSettings {
         endpoint: common.endpoint.clone(),

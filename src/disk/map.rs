@@ -26,6 +26,7 @@ use memmap2::Mmap;
 
 use super::guard::Registration;
 use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::units::Bytes;
 
 /// A regular file, mapped read-only with the length that it had when opened.
 pub struct Mapping {
@@ -86,7 +87,7 @@ impl Mapping {
         let map = if len == 0 {
             None
         } else {
-            Some(map(&file, len).map_err(|e| Error::io("map", path, e))?)
+            Some(map(&file, len).map_err(|error| not_mapped(path, len, error))?)
         };
         let registration = map.as_ref().map(|map| Registration::new(map.as_ptr(), map.len()));
         Ok(Mapping { path: path.to_path_buf(), file, registration, map, file_len: len })
@@ -99,7 +100,7 @@ impl Mapping {
     ///
     /// Fails if the system refuses the mapping, or an offset is not in the file.
     pub(crate) fn with_bytes(&self, bytes: &[(u64, u8)]) -> Result<Self> {
-        let failed = |error| Error::io("map", &self.path, error);
+        let failed = |error| not_mapped(&self.path, self.file_len, error);
         let file = self.file.try_clone().map_err(failed)?;
         let map = map_changed(&file, self.bytes().len(), bytes).map_err(failed)?;
         let registration = Some(Registration::new(map.as_ptr(), map.len()));
@@ -195,6 +196,21 @@ impl Mapping {
         #[cfg(not(target_os = "linux"))]
         let _ = range;
     }
+}
+
+/// Returns the error of a mapping that the system refuses. Without room for it, a limit is reached, as disks and memory do
+/// not matter for a mapping.
+fn not_mapped(path: &Path, len: u64, error: io::Error) -> Error {
+    let is_limit = error.kind() == io::ErrorKind::OutOfMemory;
+    let error = Error::io("map", path, error);
+    if !is_limit {
+        return error;
+    }
+    error.help(format!(
+        "the address space of this process seems to be limited (ulimit -v); the file takes {} of it: raise the limit, or use -j 1, \
+         because each thread needs some, too",
+        Bytes(len)
+    ))
 }
 
 fn map(file: &File, len: u64) -> io::Result<Mmap> {

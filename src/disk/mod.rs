@@ -30,6 +30,8 @@ mod map;
 pub mod names;
 pub mod open_writers;
 mod original;
+#[allow(unsafe_code)]
+mod out_of_memory;
 mod own_files;
 mod owner;
 mod prefetch;
@@ -50,6 +52,7 @@ pub use guard::{fail_beyond_size_limit, install_sigbus_guard};
 pub use lock::Lock;
 pub use map::{Change, Mapping};
 pub use original::{Original, Replaced, save_original};
+pub use out_of_memory::report_failed_allocations;
 pub use own_files::OwnFile;
 pub use owner::Owner;
 pub use prefetch::{prefetch, prefetch_ref};

@@ -160,3 +160,59 @@ fn strings_of_zeros_that_short_commands_make_take_little_memory() {
         assert!(fingerprints.iter().all(|one| *one == fingerprints[0]), "{fingerprints:?}");
     }
 }
+
+#[test]
+fn memory_that_the_system_refuses_is_an_error_with_its_cause() {
+    let place = Place::new();
+    put_log(&place);
+    let value = "v".repeat(200);
+    let log: Vec<u8> =
+        (0..100_000).flat_map(|n| command(&["SET", &format!("key:{n}"), &value])).collect();
+    let len = log.len() as u64;
+    place.put("log.aof", log);
+    let mut refused = 0;
+    // From too little for the file to some for the work.
+    for more in (8..72).step_by(16) {
+        let limit = format!("--as={}", len + (more << 20));
+        for line in ["digest log.aof -j 1 --memory 4gb", "compact log.aof -o new -j 1 --memory 4gb"]
+        {
+            let run = limited(&place, &limit, line);
+            if run.stderr.contains("no more memory") {
+                refused += 1;
+                assert!(run.stderr.contains("memory allocation of"), "{run:#?}");
+            }
+            // 139: there is no room for the program itself.
+            assert!(
+                matches!(run.code, Some(0 | 2 | 127)) || run.stderr.is_empty(),
+                "{limit} {line}: {run:#?}"
+            );
+            let is_explained = run.code != Some(2)
+                || ["ulimit -v", "Cannot allocate memory"]
+                    .iter()
+                    .any(|cause| run.stderr.contains(cause));
+            assert!(is_explained, "{limit} {line}: {run:#?}");
+            assert!(run.code == Some(0) || !place.path("new").exists());
+            let _ = fs::remove_file(place.path("new"));
+        }
+    }
+    assert!(refused > 0);
+    // Nothing of the runs disturbs the next one.
+    let run = place.run(&["compact", "log.aof", "-o", "new"]);
+    assert_eq!(run.code, Some(0), "{run:#?}");
+}
+
+#[test]
+fn abort_by_another_process_is_not_taken_for_a_lack_of_memory() {
+    use std::os::unix::process::ExitStatusExt;
+    let place = Place::new();
+    put_log(&place);
+    let mut command = place.command();
+    // It waits until what it prints is read.
+    command.args(["log", "log.aof"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-ABRT", &pid]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.signal(), output.stderr.len()), (Some(6), 0), "{output:?}");
+}
