@@ -83,7 +83,10 @@ pub(crate) fn released(report: &ReleaseReport) -> String {
     let mut text =
         format!("{}  {}\n", Styled(STRONG, &report.server.address), report.server.version);
     if report.journal.is_none() {
-        text.push_str("  nothing to set back: no hold changed a setting of this server\n");
+        text.push_str(
+            "  nothing was set back: in its data directory is no record of a setting that a hold changed; a record in\n  \
+             another directory is read with --hold-to DIR\n",
+        );
     }
     for setting in &report.settings {
         let _ = writeln!(text, "  {}", setting_text(setting));
