@@ -1,5 +1,7 @@
 //! The client with which a person reaches the server of a log.
 
+use std::path::Path;
+
 use super::places::{above, hold_journal_directory};
 use super::report::RecoverReport;
 use crate::base::next_step::{Action, NextStep, path_arg};
@@ -43,18 +45,9 @@ impl Client {
         Client::new(origin.version.starts_with("valkey"), origin.client.clone())
     }
 
-    /// Returns the client of a process: in its container, if its network is not that of this machine.
+    /// Returns the client of a process: in its container or in its network, if that is not the network of this machine.
     fn of_process(process: &ServerProcess) -> Self {
-        let options = match &process.address {
-            Some(Listening::Tcp { host, port }) => {
-                let host = host.map(|host| ["-h".to_owned(), host.to_string()]);
-                let port = (*port != 6379).then(|| ["-p".to_owned(), port.to_string()]);
-                host.into_iter().chain(port).flatten().collect()
-            }
-            Some(Listening::Socket(path)) => vec!["-s".to_owned(), path_arg(path)],
-            None => Vec::new(),
-        };
-        let client = Client::new(process.program.starts_with("valkey"), options);
+        let client = Client::new(process.program.starts_with("valkey"), connection(process));
         let (program, mut before) = match &process.supervisor {
             _ if !process.own_network => return client,
             Some(Supervisor::Container { program, id }) => {
@@ -65,11 +58,25 @@ impl Client {
                 let pod = ["exec".to_owned(), name.clone()].into_iter().chain(namespace);
                 ("kubectl", pod.chain(["--".to_owned()]).collect())
             }
-            _ => return client,
+            // A socket file is reached from every network.
+            _ if matches!(process.address, Some(Listening::Socket(_))) => return client,
+            _ => ("nsenter", in_network(process).to_vec()),
         };
         before.push(client.program.to_owned());
         before.extend(client.options);
         Client { program, options: before }
+    }
+
+    /// Returns the client of the process that is started in place of one: without a container, its network is found by the
+    /// newest process of the program.
+    pub(super) fn of_next_process(report: &RecoverReport, process: Option<&ServerProcess>) -> Self {
+        let client = Client::of_report(report, process);
+        let Some(process) = process.filter(|_| client.program == "nsenter") else { return client };
+        let [target, _, network] = in_network(process);
+        let rest = client.options.into_iter().skip(3).collect::<Vec<_>>().join(" ");
+        let newest = format!("$(pgrep --newest --exact {})", process.program);
+        let line = format!("nsenter {target} {newest} {network} {rest} \"$@\"");
+        Client { program: "sh", options: vec!["-c".to_owned(), line, "sh".to_owned()] }
     }
 
     fn new(is_valkey: bool, options: Vec<String>) -> Self {
@@ -90,4 +97,35 @@ impl Client {
         let args = self.args(&["SHUTDOWN", "NOSAVE"]);
         Action::StopServer { program: self.program.to_owned(), args }
     }
+}
+
+/// Returns the options to connect to a process, by those who are in its network.
+fn connection(process: &ServerProcess) -> Vec<String> {
+    match &process.address {
+        Some(Listening::Tcp { host, port }) => {
+            let host = host.map(|host| ["-h".to_owned(), host.to_string()]);
+            let port = (*port != 6379).then(|| ["-p".to_owned(), port.to_string()]);
+            host.into_iter().chain(port).flatten().collect()
+        }
+        Some(Listening::Socket(path)) => vec!["-s".to_owned(), path_arg(path)],
+        None => Vec::new(),
+    }
+}
+
+/// Returns the command that secures the data of the server that uses it, as it is typed.
+pub(super) fn hold_command(data: &Path, process: Option<&ServerProcess>) -> String {
+    let hold = ["aofkit", "recover", "--hold"].map(str::to_owned);
+    let Some(process) = process else { return hold.join(" ") };
+    let is_file = matches!(process.address, Some(Listening::Socket(_)));
+    let is_in_reach = !process.own_network || is_file;
+    let before = ["nsenter".to_owned()].into_iter().chain(in_network(process));
+    let before = before.filter(|_| !is_in_reach);
+    // Inside of a container the directory can have another path.
+    let place = ["--dir".to_owned(), path_arg(data)].into_iter().filter(|_| !is_in_reach);
+    before.chain(hold).chain(connection(process)).chain(place).collect::<Vec<_>>().join(" ")
+}
+
+/// Returns the arguments of `nsenter` for the network of a process.
+fn in_network(process: &ServerProcess) -> [String; 3] {
+    ["--target", &process.pid.to_string(), "--net"].map(str::to_owned)
 }

@@ -1,9 +1,10 @@
 //! The steps to take after a preview or a recovery.
 
 use super::candidates::Candidate;
-use super::client::Client;
+use super::client::{Client, hold_command};
 use super::missing::EMPTY_BASE;
 use super::next_snapshot::snapshot_steps;
+use super::places::above;
 use super::put_in_place::{put_aside, put_in_place};
 use super::report::RecoverReport;
 use super::server::LogServer;
@@ -94,8 +95,11 @@ fn right_now(report: &RecoverReport, server: &LogServer) -> Vec<NextStep> {
     if server.loads_a_snapshot() {
         return vec![stop];
     }
+    let hold = hold_command(&above(&server.place), server.process());
     let no_rewrites = NextStep::new(
-        "Turn off automatic rewrites: a rewrite saves what the server has now and deletes the log that has your data. `aofkit recover --hold` does this and secures the log.",
+        format!(
+            "Turn off automatic rewrites: a rewrite saves what the server has now and deletes the log that has your data. `{hold}` does this and secures the log."
+        ),
         [client.run(&["CONFIG", "SET", "auto-aof-rewrite-percentage", "0"])],
     );
     let snapshot = report.snapshot.as_deref().and_then(put_aside);

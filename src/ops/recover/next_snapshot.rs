@@ -4,7 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::client::{Client, release};
+use super::client::{Client, hold_command, release};
+use super::places::above;
 use super::report::RecoverReport;
 use super::server::LogServer;
 use crate::base::next_step::{Action, NextStep, path_arg};
@@ -18,9 +19,12 @@ pub(super) fn snapshot_steps(report: &RecoverReport, server: &LogServer) -> Vec<
         if report.archived {
             return Vec::new();
         }
+        let hold = hold_command(&above(&snapshot.path), server.process());
         return vec![
             NextStep::new(
-                "Hold off save points: a save overwrites the snapshot with what the server has now. `aofkit recover --hold` does this and secures the snapshot.",
+                format!(
+                    "Hold off save points: a save overwrites the snapshot with what the server has now. `{hold}` does this and secures the snapshot."
+                ),
                 [client.run(&["CONFIG", "SET", "save", ""])],
             ),
             NextStep::new(

@@ -44,6 +44,7 @@ pub(super) fn put_in_place(
         steps.push(NextStep::new("Set its owner:", [chown]));
     }
     steps.push(NextStep::new("The server's configuration must have:", settings(server, done)));
+    let client = Client::of_next_process(report, server.process());
     steps.push(start_and_check(report, server, &client, done));
     steps.extend(release(report));
     steps

@@ -9,13 +9,21 @@ use std::fs;
 
 use libtest_mimic::Trial;
 
-use self::site::{Site, Supervision, can_be_supervised};
+use self::site::{Site, Supervision, can_be_supervised, can_have_a_network};
 use crate::support::{Binary, FAMILIES, args, ignored, with_program_on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = on("steps::of_each_choice", |binary, _| each_choice(binary, NONE));
     trials.extend(doctor::trials());
     trials.extend(on("steps::of_each_candidate", |binary, _| each_candidate(binary, NONE)));
+    if can_have_a_network() {
+        trials.extend(on("steps::of_another_network", |binary, _| {
+            some(binary, Supervision::OwnNetwork);
+        }));
+    } else {
+        let reason = "needs the right to make a network".to_owned();
+        trials.push(ignored("steps::of_another_network".to_owned(), reason));
+    }
     if !can_be_supervised() {
         let reason = "needs the right to mount".to_owned();
         trials.push(ignored("steps::of_a_supervised_server".to_owned(), reason));

@@ -21,16 +21,25 @@ pub(super) enum Supervision {
     Systemd,
     Docker,
     Kubernetes,
+    /// Nothing, and it has a network of its own.
+    OwnNetwork,
 }
 
 /// The id of the container, 64 digits.
 const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 impl Supervision {
+    /// Returns whether a server that ends is started again.
+    fn restarts(self) -> bool {
+        !matches!(self, Supervision::None | Supervision::OwnNetwork)
+    }
+
     /// The control group of the server.
     fn group(self) -> String {
         match self {
-            Supervision::None => "0::/user.slice/user-0.slice/session-1.scope".to_owned(),
+            Supervision::None | Supervision::OwnNetwork => {
+                "0::/user.slice/user-0.slice/session-1.scope".to_owned()
+            }
             Supervision::Systemd => "0::/system.slice/redis-test.service".to_owned(),
             Supervision::Docker => format!("0::/system.slice/docker-{ID}.scope"),
             Supervision::Kubernetes => {
@@ -38,6 +47,16 @@ impl Supervision {
             }
         }
     }
+}
+
+/// Runs what follows in a new network, which has only the loopback interface.
+const OWN_NETWORK: &str = r#"unshare --net sh -c 'ip link set lo up && exec "$@"' sh"#;
+
+/// Returns whether a server can have a network of its own, for which the tests must run as root.
+pub(super) fn can_have_a_network() -> bool {
+    let tried =
+        Command::new("sh").args(["-c", &format!("{OWN_NETWORK} nsenter --version")]).output();
+    tried.is_ok_and(|tried| tried.status.success())
 }
 
 /// Returns whether a control group can be mounted over another, for which the tests must run as root.
@@ -74,7 +93,7 @@ start() {
   rm -f "$root/down"
   if [ SUPERVISED = no ]; then
     for i in $(seq 600); do running || break; sleep 0.05; done
-    HOSTNAME=aofkit-redis-0 setsid BINARY "$root/redis.conf" >>"$root/log" 2>&1 </dev/null &
+    HOSTNAME=aofkit-redis-0 setsid NETWORK BINARY "$root/redis.conf" >>"$root/log" 2>&1 </dev/null &
     echo $! >"$root/pid"
   fi
   await
@@ -140,12 +159,14 @@ impl Site {
         fs::write(site.path("group"), supervision.group() + "\n").expect("a control group");
         let program = option_env!("CARGO_BIN_EXE_aofkit").unwrap_or_default();
         let program = std::env::var("AOFKIT_PROGRAM").unwrap_or_else(|_| program.to_owned());
-        let is_supervised = if supervision == Supervision::None { "no" } else { "yes" };
+        let is_supervised = if supervision.restarts() { "yes" } else { "no" };
+        let network = if supervision == Supervision::OwnNetwork { OWN_NETWORK } else { "" };
         let script = |name: &str, text: &str| {
             let text = format!("#!/bin/bash\n{COMMON}{text}")
                 .replace("ROOT", &root)
                 .replace("PORT", &port.to_string())
                 .replace("SUPERVISED", is_supervised)
+                .replace("NETWORK", network)
                 .replace("BINARY", binary.path.to_str().expect("text"))
                 .replace("PROGRAM", &program);
             let path = site.path("bin").join(name);
@@ -164,7 +185,7 @@ impl Site {
         }
         let client = which("redis-cli");
         symlink(&client, site.path("bin/valkey-cli")).expect("a link");
-        if supervision != Supervision::None {
+        if supervision.restarts() {
             let mut supervisor = Command::new(site.path("bin/supervise"));
             supervisor.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
             site.supervisor = Some(supervisor.spawn().expect("the supervisor starts"));
@@ -227,7 +248,7 @@ impl Site {
     pub(super) fn stop(&self) {
         self.must(match self.supervision {
             // A server that is writing its first log refuses to exit, and does not try again.
-            Supervision::None => {
+            Supervision::None | Supervision::OwnNetwork => {
                 "for i in $(seq 300); do kill $(cat pid) 2>/dev/null || exit 0; sleep 0.1; done; exit 1"
             }
             _ => "systemctl stop redis-test.service",
