@@ -233,8 +233,7 @@ fn open_set(manifest_path: &Path) -> Result<Result<Log, BrokenSet>> {
         .collect();
 
     let mut others = Vec::new();
-    // A directory that cannot be listed is not reported, because it does not belong to the log.
-    let here = Listing::read(&directory).unwrap_or_default();
+    let here = Listing::beside(&directory)?;
     let is_listed = |name: Option<&OsStr>| {
         manifest.entries.iter().any(|entry| Some(entry.file_name()) == name)
             || name == manifest_path.file_name()
@@ -250,7 +249,7 @@ fn open_set(manifest_path: &Path) -> Result<Result<Log, BrokenSet>> {
     }
     let leftovers = here.leftovers.into_iter().map(|left| left.other);
     others.extend(leftovers.filter(|other| !is_listed(other.path.file_name())));
-    let above = Listing::read(&above).unwrap_or_default();
+    let above = Listing::beside(&above)?;
     // The directory that contains a set may contain many unrelated files.
     let names = [directory.file_name().unwrap_or_default(), appendfilename];
     let is_of_the_set = |left: &LeftBehind| names.contains(&left.of.as_os_str());
@@ -500,6 +499,20 @@ impl Listing {
         listing.files.sort_by(|a, b| a.name.cmp(&b.name));
         listing.leftovers.sort_by(|a, b| a.other.path.cmp(&b.other.path));
         Ok(listing)
+    }
+
+    /// Lists a directory that does not belong to the log: one that this user may not list counts as empty.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be listed for another reason.
+    fn beside(directory: &Path) -> Result<Listing> {
+        match Listing::read(directory) {
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                Ok(Listing::default())
+            }
+            found => found.map_err(|error| Error::io("list", directory, error)),
+        }
     }
 
     fn files_where(&self, wanted: impl Fn(&ListedFile) -> bool) -> Vec<PathBuf> {

@@ -26,8 +26,15 @@ impl FoundNames {
     /// When it cannot be listed; [`ErrorKind::Refused`] when it contains several logs.
     pub(crate) fn find(directory: &Path) -> Result<Self> {
         let listing = Listing::read(directory).map_err(|e| Error::io("list", directory, e))?;
-        let below = listing.directories.iter().filter_map(|path| Listing::read(path).ok());
-        let sets: Vec<_> = below.flat_map(|below| below.manifests()).collect();
+        let mut sets = Vec::new();
+        for path in &listing.directories {
+            match Listing::read(path) {
+                Ok(below) => sets.extend(below.manifests()),
+                // One of somebody else.
+                Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {}
+                Err(error) => return Err(Error::io("list", path, error)),
+            }
+        }
         let of_kind = |kind| {
             let files = listing.files.iter().filter(move |file| file.kind_by_name() == kind);
             files.filter_map(|file| file.name.to_str()).map(str::to_owned).collect::<Vec<_>>()

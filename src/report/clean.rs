@@ -87,6 +87,7 @@ fn because(reason: Reason) -> &'static str {
         Reason::OnlyCopy => "what it is a copy of is not here",
         Reason::AtWork => "the run that makes it may be at work",
         Reason::InUse => "a process is writing it",
+        Reason::Unreadable => "not all of it can be listed",
         Reason::Listed => "a manifest lists it",
         Reason::InEffect => "the hold is in effect; `aofkit recover --release` ends it",
         Reason::NotProved => "it has no note that aofkit made it",

@@ -101,7 +101,8 @@ impl HasOutcome for RecoverReport {
         let is_written = self.done.as_ref().is_some_and(|done| done.written.is_some());
         let nothing_found =
             matches!(self.verdict, Verdict::Ordinary | Verdict::Nothing | Verdict::Empty);
-        let is_elsewhere = self.missing.is_some() || self.candidates_have_more();
+        let is_elsewhere =
+            self.missing.is_some() || self.candidates_have_more() || self.has_unlisted_directory();
         let is_found = !nothing_found || self.broken.is_some() || is_elsewhere;
         Outcome::findings_if(!is_written && is_found)
     }

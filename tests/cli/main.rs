@@ -64,6 +64,7 @@ mod slots;
 mod start;
 mod stats;
 mod under_way;
+mod unlistable;
 
 use std::ffi::OsStr;
 use std::fs;

@@ -705,7 +705,7 @@ fn what_is_no_log_is_not_called_an_empty_one() {
         "{run:#?}"
     );
     let run = place.run(&["recover", "empty.aof"]);
-    assert!(run.stdout.starts_with("THE LOG IS EMPTY, and no other file"), "{run:#?}");
+    assert!(run.stdout.starts_with("THE LOG IS EMPTY. No other file"), "{run:#?}");
 }
 
 #[test]

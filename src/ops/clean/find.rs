@@ -16,7 +16,7 @@ use jiff::tz::TimeZone;
 use super::kind::{HOLD_JOURNAL, Kind, hold_time};
 use super::report::{FoundLeftover, Reason};
 use crate::aof::manifest::parse;
-use crate::base::error::{Error, Result};
+use crate::base::error::{self, Error, Result};
 use crate::disk::abandoned::is_abandoned;
 use crate::disk::names::{copied, leftover};
 use crate::disk::open_writers::writers;
@@ -38,9 +38,15 @@ pub(super) fn entries(directory: &Path) -> Result<Vec<DirEntry>> {
 }
 
 /// Returns whether a manifest is in the directory: it is a set.
-pub(super) fn has_manifest(directory: &Path) -> bool {
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    entries.into_iter().any(|entry| is_manifest(&entry.file_name()))
+///
+/// # Errors
+///
+/// When it cannot be listed, unless this user may not: it is somebody else's.
+pub(super) fn has_manifest(directory: &Path) -> Result<bool> {
+    match entries(directory) {
+        Err(error) if error.kind() == error::ErrorKind::Permission => Ok(false),
+        found => Ok(found?.iter().any(|entry| is_manifest(&entry.file_name()))),
+    }
 }
 
 fn is_manifest(name: &OsStr) -> bool {
@@ -104,6 +110,7 @@ impl Around {
             _ if self.listed.contains(&entry.file_name()) => Some(Reason::Listed),
             Kind::Unfinished if !maker_gone => Some(Reason::AtWork),
             _ if size.is_written => Some(Reason::InUse),
+            _ if size.is_unreadable => Some(Reason::Unreadable),
             Kind::Hold if self.is_held => Some(Reason::InEffect),
             Kind::Hold if !path.join(NOTE).is_file() => Some(Reason::NotProved),
             kind if kind.is_copy() && !has_successor(&path) => Some(Reason::OnlyCopy),
@@ -151,10 +158,12 @@ struct Size {
     bytes: u64,
     /// Whether a process has a file of it open for writing.
     is_written: bool,
+    /// Whether there are files in it that cannot be listed.
+    is_unreadable: bool,
 }
 
 impl Size {
-    /// Adds a file, or what is in a directory. One that cannot be listed counts as empty.
+    /// Adds a file, or what is in a directory.
     fn add(&mut self, path: &Path, metadata: &Metadata, depth: u8) {
         if metadata.is_file() {
             self.files += 1;
@@ -162,9 +171,16 @@ impl Size {
             self.is_written |= !writers(path).is_empty();
         }
         let Some(depth) = depth.checked_sub(1).filter(|_| metadata.is_dir()) else { return };
-        for entry in fs::read_dir(path).into_iter().flatten().flatten() {
-            if let Ok(metadata) = entry.metadata() {
-                self.add(&entry.path(), &metadata, depth);
+        let Ok(entries) = fs::read_dir(path) else {
+            self.is_unreadable = true;
+            return;
+        };
+        for entry in entries {
+            match entry.and_then(|entry| Ok((entry.path(), entry.metadata()?))) {
+                Ok((path, metadata)) => self.add(&path, &metadata, depth),
+                // It was removed meanwhile.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(_) => self.is_unreadable = true,
             }
         }
     }

@@ -76,7 +76,7 @@ fn places(directory: &Path) -> Result<Vec<PathBuf>> {
     for entry in find::entries(directory)? {
         let is_place = entry.file_type().is_ok_and(|kind| kind.is_dir())
             && Kind::by_name(&entry.file_name()).is_none()
-            && find::has_manifest(&entry.path());
+            && find::has_manifest(&entry.path())?;
         if is_place {
             places.push(entry.path());
         }

@@ -71,6 +71,8 @@ pub enum Reason {
     Lock,
     /// It is neither a file nor a directory.
     Special,
+    /// Not all of it can be listed, so that it is not known whether a process writes to it.
+    Unreadable,
 }
 
 impl CleanReport {

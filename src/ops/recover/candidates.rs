@@ -67,6 +67,8 @@ pub enum CandidateKind {
     Set,
     /// A ZIP archive.
     Archive,
+    /// A directory that cannot be listed: what is in it is not known.
+    Directory,
     /// A single file that belongs to no set, or no longer to one.
     File(OtherKind),
 }
@@ -81,6 +83,7 @@ impl CandidateKind {
             CandidateKind::Unlisted => "parts that no manifest lists: a server does not load them",
             CandidateKind::Set => "another multi-part set",
             CandidateKind::Archive => "an archive",
+            CandidateKind::Directory => "a directory of which the content is not known",
             CandidateKind::File(OtherKind::OwnCopy) => {
                 "a copy that aofkit kept of what it replaced"
             }

@@ -18,6 +18,9 @@ use crate::replay::{CutList, RouteOptions, replay_pair, route_together};
 /// Counts the keys that a recovery candidate would restore, and those of them that the log does not have at its end.
 /// The reason why a candidate cannot be read is recorded in it.
 pub(super) fn examine(subject: &Subject<'_>, candidate: &mut Candidate) {
+    if candidate.problem.is_some() {
+        return;
+    }
     if let Err(error) = try_examine(subject, candidate) {
         candidate.problem = Some(error.to_string());
     }

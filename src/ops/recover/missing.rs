@@ -1,7 +1,8 @@
 //! A log of which a file is missing, and what is left of it.
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, DirEntry};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -114,12 +115,17 @@ pub(super) fn find(path: &Path, also: &[PathBuf], progress: &dyn Progress) -> Re
 
 /// Returns the error for a directory in `directory` that this user may not list: the log may be in it.
 fn unreadable(directory: &Path) -> Option<Error> {
-    let below = fs::read_dir(directory).into_iter().flatten().flatten();
+    let failed = |path: &Path, error| Some(Error::io("list", path, error));
+    let names = |path: &Path| fs::read_dir(path)?.collect::<io::Result<Vec<_>>>();
+    let below = match names(directory) {
+        Ok(below) => below,
+        Err(error) => return failed(directory, error),
+    };
     // That of a file system, in which nothing is a server's.
-    let below = below.filter(|entry| entry.file_name() != "lost+found").map(|entry| entry.path());
-    below.filter(|path| path.is_dir()).find_map(|path| {
-        let error = fs::read_dir(&path).err()?;
-        Some(Error::io("list", path, error))
+    let below = below.iter().filter(|entry| entry.file_name() != "lost+found");
+    below.map(DirEntry::path).filter(|path| path.is_dir()).find_map(|path| {
+        let error = names(&path).err()?;
+        failed(&path, error)
     })
 }
 

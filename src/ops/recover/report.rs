@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::candidates::Candidate;
+use super::candidates::{Candidate, CandidateKind};
 use super::course::KeysAt;
 use super::join::Joined;
 use super::losses::Deletions;
@@ -149,6 +149,11 @@ impl RecoverReport {
         self.candidates
             .iter()
             .any(|candidate| candidate.problem.is_none() && !is_worthless(candidate))
+    }
+
+    /// Returns whether the data may be in a directory that cannot be listed.
+    pub(crate) fn has_unlisted_directory(&self) -> bool {
+        self.candidates.iter().any(|candidate| candidate.kind == CandidateKind::Directory)
     }
 
     /// Returns whether a recovery candidate has so many keys that do not exist at the end of the log that data may have

@@ -15,6 +15,7 @@ use super::candidates::{Candidate, CandidateFile, CandidateKind};
 use super::places::{above, data_directory};
 use crate::aof::log::{HistoryFile, Layout, Log, OtherKind};
 use crate::aof::manifest;
+use crate::base::error::Error;
 use crate::input::archive::verify::is_archive;
 use crate::input::files::{LeftBehind, ListedFile, Listing};
 use crate::input::hold_origin::HoldOrigin;
@@ -165,6 +166,7 @@ struct Found {
     kind: CandidateKind,
     files: Vec<CandidateFile>,
     note: Option<String>,
+    problem: Option<String>,
 }
 
 #[derive(Default)]
@@ -194,12 +196,18 @@ impl Search {
             CandidateKind::File(OtherKind::TempIncr | OtherKind::TempRdb | OtherKind::TempRewrite)
         );
         let list = if is_temporary { &mut self.temporary } else { &mut self.found };
-        list.push(Found { kind, files, note });
+        list.push(Found { kind, files, note, problem: None });
     }
 
-    /// Adds the candidates in a directory. One that cannot be listed has none.
+    /// Adds the candidates in a directory. One that cannot be listed is one itself, that has a problem: the data may be in
+    /// it.
     fn directory(&mut self, directory: &Path, scope: &Scope, depth: u8) {
-        let Ok(listing) = Listing::read(directory) else { return };
+        let listing = match Listing::read(directory) {
+            Ok(listing) => listing,
+            // It was removed meanwhile, or the server is on another machine.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
+            Err(error) => return self.unlistable(directory, error),
+        };
         if !matches!(scope, Scope::Beside(_)) {
             for manifest in listing.manifests() {
                 self.listed_set(&manifest);
@@ -225,6 +233,18 @@ impl Search {
                 self.directory(below, &scope, depth);
             }
         }
+    }
+
+    fn unlistable(&mut self, directory: &Path, error: std::io::Error) {
+        if !self.is_new(directory) {
+            return;
+        }
+        self.found.push(Found {
+            kind: CandidateKind::Directory,
+            files: vec![CandidateFile { path: directory.to_path_buf(), bytes: 0 }],
+            note: None,
+            problem: Some(Error::io("list", directory, error).to_string()),
+        });
     }
 
     /// Adds what aofkit kept of a log that it replaced.
@@ -284,7 +304,7 @@ impl Search {
     fn into_candidates(self) -> Vec<Candidate> {
         let numbered = self.found.into_iter().chain(self.temporary).zip(1..);
         numbered
-            .map(|(Found { kind, files, note }, number)| Candidate {
+            .map(|(Found { kind, files, note, problem }, number)| Candidate {
                 number,
                 kind,
                 modified: files.iter().filter_map(|file| modified(&file.path)).max(),
@@ -294,7 +314,7 @@ impl Search {
                 unread: None,
                 ends_in_flush: false,
                 note,
-                problem: None,
+                problem,
             })
             .collect()
     }

@@ -75,11 +75,12 @@ pub(super) fn answer(out: &mut String, report: &RecoverReport) -> fmt::Result {
                 ERROR,
                 "A FLUSH IS IN THE LOG, but there was nothing to flush before it.",
                 &format!(
-                    "{} No other file of a server was found next to it. If there is a backup, use it. Nothing was changed.",
+                    "{} {} If there is a backup, use it. Nothing was changed.",
                     match report.nothing_lost {
                         true => "Its data was never in this log, or a rewrite removed it.",
                         false => "If a rewrite ran before it, that removed its data.",
-                    }
+                    },
+                    what_is_beside(report),
                 ),
             )
         }
@@ -99,15 +100,19 @@ pub(super) fn answer(out: &mut String, report: &RecoverReport) -> fmt::Result {
             out,
             QUIET,
             "NOT IN THIS LOG: no command of it removed a key.",
-            "Every command was read and replayed. If a key is missing, it was never in this log, or a rewrite removed it, and no other file of a server was found next to the log.",
+            &format!(
+                "Every command was read and replayed. If a key is missing, it was never in this log, or a rewrite removed it. {}",
+                what_is_beside(report)
+            ),
         ),
         Verdict::Nothing => paragraph(
             out,
             QUIET,
             "NO FLUSH AND NO DELETION was found in what was read.",
             &format!(
-                "{} If a rewrite ran, what was before it is no longer in the log. No other file of a server was found next to it.",
-                what_is_missing(report)
+                "{} If a rewrite ran, what was before it is no longer in the log. {}",
+                what_is_missing(report),
+                what_is_beside(report)
             ),
         ),
         Verdict::Ordinary => paragraph(
@@ -127,9 +132,22 @@ pub(super) fn answer(out: &mut String, report: &RecoverReport) -> fmt::Result {
         Verdict::Empty => paragraph(
             out,
             ERROR,
-            "THE LOG IS EMPTY,",
-            "and no other file of a server was found next to it. If there is a backup, use it.",
+            "THE LOG IS EMPTY.",
+            &format!("{} If there is a backup, use it.", what_is_beside(report)),
         ),
+    }
+}
+
+/// Returns what the search next to the log has found, where that is of no use.
+fn what_is_beside(report: &RecoverReport) -> &'static str {
+    if report.candidate.is_some() {
+        "The other files next to the log are listed without --candidate."
+    } else if report.candidates.is_empty() {
+        "No other file of a server was found next to it."
+    } else if report.candidates.iter().any(|candidate| candidate.problem.is_some()) {
+        "What was found next to it is listed below; not all of that can be read."
+    } else {
+        "The files that were found next to it, listed below, have no key that it lacks."
     }
 }
 

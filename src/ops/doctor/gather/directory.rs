@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata};
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ pub(super) fn data_directory(path: &Path) -> Result<PathBuf> {
         _ => PathBuf::from("."),
     };
     let directory = if metadata.is_dir() { path.to_path_buf() } else { above(path) };
-    if has_manifest(&directory) {
+    if has_manifest(&directory).map_err(|error| Error::io("list", &directory, error))? {
         // `..` of a path that ends in `.` or is a link is resolved by the system.
         let whole = fs::canonicalize(&directory).map_err(|error| Error::io("open", path, error))?;
         return Ok(above(&whole));
@@ -34,14 +34,27 @@ pub(super) fn data_directory(path: &Path) -> Result<PathBuf> {
     Ok(directory)
 }
 
-fn has_manifest(directory: &Path) -> bool {
-    let names = fs::read_dir(directory).into_iter().flatten().flatten();
-    names.into_iter().any(|entry| {
-        let name = entry.file_name();
-        name.as_bytes().ends_with(b".manifest")
+fn has_manifest(directory: &Path) -> io::Result<bool> {
+    for entry in fs::read_dir(directory)? {
+        let name = entry?.file_name();
+        let is_manifest = name.as_bytes().ends_with(b".manifest")
             && !name.as_bytes().starts_with(b"temp-")
-            && leftover(&name).is_none()
-    })
+            && leftover(&name).is_none();
+        if is_manifest {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Returns whether a directory is that of a set. One that this user may not list is none, unless the server has named it.
+fn is_set(directory: &Path, names: &Names) -> io::Result<bool> {
+    match has_manifest(directory) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && names.set.is_none() => {
+            Ok(false)
+        }
+        found => found,
+    }
 }
 
 /// The names of the log, of the directory of its set and of the snapshot, if the server reports them. Otherwise they are known
@@ -61,7 +74,7 @@ impl Names {
 }
 
 /// Reads the files of a data directory, and those in the directories of sets below it.
-pub(super) fn read_directory(path: &Path, names: &Names) -> std::io::Result<DirectoryFacts> {
+pub(super) fn read_directory(path: &Path, names: &Names) -> io::Result<DirectoryFacts> {
     let metadata = fs::metadata(path)?;
     let mut files = Vec::new();
     for entry in fs::read_dir(path)? {
@@ -75,9 +88,10 @@ pub(super) fn read_directory(path: &Path, names: &Names) -> std::io::Result<Dire
             files.extend(file_facts(entry.path(), &metadata, names));
         } else if metadata.is_dir()
             && names.is_set(&entry.file_name())
-            && has_manifest(&entry.path())
+            && is_set(&entry.path(), names)?
         {
-            for inner in fs::read_dir(entry.path())?.flatten() {
+            for inner in fs::read_dir(entry.path())? {
+                let inner = inner?;
                 let of_file = fs::metadata(inner.path()).ok().filter(Metadata::is_file);
                 files.extend(
                     of_file.and_then(|metadata| file_facts(inner.path(), &metadata, names)),
