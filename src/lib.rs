@@ -247,7 +247,7 @@ pub mod options {
     pub use crate::analysis::data_filter::Filter;
     pub use crate::analysis::data_filter::KeyFilter;
     pub use crate::analysis::position::Position;
-    pub use crate::aof::conversion::Side as ConflictSide;
+    pub use crate::aof::conversion::{Side as ConflictSide, ValueLineEnds};
     pub use crate::archive::contents::Source;
     pub use crate::archive::method::Method;
     pub use crate::base::glob::Glob;

@@ -11,7 +11,7 @@ use super::parse::parse_size;
 use super::values::ServerValue;
 use crate::base::error::{Error, Result};
 use crate::base::server::Server;
-use crate::ops::repair::{OpenTransaction, RepairOptions, Side, repair};
+use crate::ops::repair::{OpenTransaction, RepairOptions, Side, ValueLineEnds, repair};
 use crate::report;
 
 /// Repair a damaged log or RDB: truncate it, or skip the damage
@@ -36,9 +36,9 @@ pub(super) struct Repair {
     /// Of several logs that were joined into one file, keep only this one (1 for the first)
     #[arg(long, value_name = "N", hide_short_help = true)]
     joined: Option<u32>,
-    /// Which version of lines to keep between conflict markers of git
-    #[arg(long, value_name = "VERSION", hide_short_help = true)]
-    assume: Option<AssumeArg>,
+    /// Which version to keep between conflict markers of git; which line ends values had where their lengths do not tell
+    #[arg(long, value_name = "WHICH", hide_short_help = true)]
+    assume: Vec<AssumeArg>,
     /// Change nothing (exit code 4) if more than this would be lost; never ask
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     max_loss: Option<u64>,
@@ -91,15 +91,38 @@ enum KeepArg {
     Last,
 }
 
-/// The version of lines that are in conflict.
+/// What is assumed where a log does not tell.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum AssumeArg {
-    /// The first one, of the branch that was merged into
+    /// Between conflict markers the first version, of the branch that was merged into
     Ours,
-    /// The last one, of the branch that was merged
+    /// Between conflict markers the last version, of the branch that was merged
     Theirs,
-    /// The first one, and then the last one
+    /// Between conflict markers the first version, and then the last one
     Both,
+    /// LF in values of which only some line ends were CR LF
+    Lf,
+    /// CR LF in values of which only some line ends were CR LF
+    Crlf,
+}
+
+impl AssumeArg {
+    fn side(self) -> Option<Side> {
+        match self {
+            AssumeArg::Ours => Some(Side::Ours),
+            AssumeArg::Theirs => Some(Side::Theirs),
+            AssumeArg::Both => Some(Side::Both),
+            AssumeArg::Lf | AssumeArg::Crlf => None,
+        }
+    }
+
+    fn line_ends(self) -> Option<ValueLineEnds> {
+        match self {
+            AssumeArg::Lf => Some(ValueLineEnds::Lf),
+            AssumeArg::Crlf => Some(ValueLineEnds::CrLf),
+            AssumeArg::Ours | AssumeArg::Theirs | AssumeArg::Both => None,
+        }
+    }
 }
 
 /// Where later writes begin after an unfinished transaction.
@@ -133,11 +156,8 @@ impl Repair {
             },
             keep_last_duplicate: self.keep == KeepArg::Last,
             joined: self.joined,
-            conflicts: self.assume.map(|version| match version {
-                AssumeArg::Ours => Side::Ours,
-                AssumeArg::Theirs => Side::Theirs,
-                AssumeArg::Both => Side::Both,
-            }),
+            conflicts: self.assume.iter().find_map(|assumed| assumed.side()),
+            value_line_ends: self.assume.iter().find_map(|assumed| assumed.line_ends()),
             max_loss_bytes: self.max_loss,
             max_lost_commands: self.max_commands,
             without_missing: self.without_missing,

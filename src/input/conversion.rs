@@ -7,7 +7,10 @@ use std::env;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 
-use crate::aof::conversion::{Change, Commands, Conflict, Side, Undone, narrow, resolve, undo};
+use crate::aof::conversion::{
+    Change, Commands, Conflict, Restoration, Side, Undecided, Undone, ValueLineEnds, narrow,
+    resolve, undo,
+};
 use crate::aof::log::Part;
 use crate::base::error::{Error, Result};
 use crate::command::lookup;
@@ -17,29 +20,42 @@ use crate::disk::Mapping;
 const TEMPORARY_DIRECTORY: &str =
     "the log is written there before it is read; set TMPDIR to use another directory";
 
-/// Returns the log that `part` was before it was changed, and what was undone; `None` if no change is recognised. `fault`
-/// is the offset at which reading commands stopped: everything before it is as a server wrote it.
+/// A part as it was before it was changed.
+pub(crate) struct Restored {
+    /// The log that it was, and what was undone; `None` if no change is recognised.
+    pub(crate) log: Option<(Mapping, Vec<Undone>)>,
+    /// The commands that are not read because it is not known which line ends of a value were CR LF.
+    pub(crate) undecided: Option<Undecided>,
+}
+
+/// Returns the log that `part` was before it was changed. `fault` is the offset at which reading commands stopped:
+/// everything before it is as a server wrote it. `assumed` are the line ends of values of which the lengths do not tell.
 ///
 /// # Errors
 ///
 /// When the directory for temporary files cannot hold the log.
-pub(crate) fn restored(part: &Part, fault: usize) -> Result<Option<(Mapping, Vec<Undone>)>> {
+pub(crate) fn restored(
+    part: &Part,
+    fault: usize,
+    assumed: Option<ValueLineEnds>,
+) -> Result<Restored> {
     let bytes = part.mapping.bytes();
     let narrowed = if fault == 0 { as_bytes(part)? } else { None };
     let (text, start) = match &narrowed {
         Some(text) => (text.bytes(), 0),
         None => (bytes, fault),
     };
-    let mut undone = Vec::new();
+    let mut found = Restoration::default();
     let log = written(|out| {
-        undone = undo(text, start, &Table, out)?;
+        found = undo(text, start, &Table, assumed, out)?;
         Ok(())
     })?;
+    let Restoration { mut undone, mut undecided } = found;
     part.mapping.check()?;
     let log = log.map(|file| Mapping::from_file(file, &part.path)).transpose()?;
     let Some(text) = narrowed else {
         let log = log.map(|log| part.mapping.with_content(log)).transpose()?;
-        return Ok(log.map(|log| (log, undone)));
+        return Ok(Restored { log: log.map(|log| (log, undone)), undecided });
     };
     if log.is_none() {
         undone.clear();
@@ -47,10 +63,13 @@ pub(crate) fn restored(part: &Part, fault: usize) -> Result<Option<(Mapping, Vec
     for undone in &mut undone {
         undone.first = wide_offset(bytes, text.bytes(), undone.first);
     }
+    if let Some(undecided) = &mut undecided {
+        undecided.first = wide_offset(bytes, text.bytes(), undecided.first);
+    }
     // Nothing was written if nothing else was changed.
     let log = log.unwrap_or(text);
-    undone.insert(0, Undone { change: Change::Utf16, places: 1, first: 0, left_out: 0 });
-    Ok(Some((part.mapping.with_content(log)?, undone)))
+    undone.insert(0, Undone::new(Change::Utf16, 1, 0));
+    Ok(Restored { log: Some((part.mapping.with_content(log)?, undone)), undecided })
 }
 
 /// Returns the offset in a file in UTF-16 of a byte of its text.

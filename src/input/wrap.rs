@@ -68,7 +68,7 @@ impl Unwrapped {
             Wrap::Gzip => Change::Gzip,
             Wrap::Zstd => Change::Zstd,
         };
-        Undone { change, places: 1, first: 0, left_out: 0 }
+        Undone::new(change, 1, 0)
     }
 
     /// Returns the error where only a part of the file at `path` could be decompressed.

@@ -195,7 +195,7 @@ fn joined_logs(out: &mut String, joined: &JoinedChoice) -> fmt::Result {
 }
 
 fn restored_part(out: &mut String, restored: &RestoredPart) -> fmt::Result {
-    let Undone { change, places, first, left_out } = restored.undone;
+    let Undone { change, places, first, left_out, assumed } = restored.undone;
     let commands = counted(places, "command");
     let what = match change {
         Change::ByteOrderMark => "a byte order mark (BOM) before the log: removed".to_owned(),
@@ -233,7 +233,14 @@ fn restored_part(out: &mut String, restored: &RestoredPart) -> fmt::Result {
             counted(left_out, "other line")
         ),
     };
-    let what = format!("{}, byte {}: {what}", restored.part, Count(first));
+    let assumed = match assumed {
+        0 => String::new(),
+        n => format!(
+            "; line ends are assumed, and the length is changed, in {}",
+            counted(n, "value")
+        ),
+    };
+    let what = format!("{}, byte {}: {what}{assumed}", restored.part, Count(first));
     writeln!(out, "  {} {}", Styled(GOOD, "undone"), wrap(&what, 71, 9))
 }
 

@@ -176,3 +176,36 @@ fn versions_that_select_different_databases_are_not_joined_in_doubt() {
     assert!(run.code == Some(2) && run.stderr.contains("different databases"), "{run:#?}");
     assert_eq!(place.run(&["repair", "a.aof", "--assume", "ours", "-o", "new"]).code, Some(0));
 }
+
+#[test]
+fn line_ends_that_no_length_proves_are_asked_for() {
+    // Of the line ends in the second value, one was CR LF before the log was changed by `tr -d '\r'`.
+    let place = Place::new();
+    let log = |mixed: &str| {
+        [sound(), command(&["SET", "t", "a\r\nb\r\n"]), command(&["SET", "m", mixed]), sound()]
+            .concat()
+    };
+    let changed: Vec<u8> = log("x\r\ny\nz").into_iter().filter(|byte| *byte != b'\r').collect();
+    place.put("a.aof", &changed);
+    let run = place.run(&["repair", "a.aof", "-o", "new"]);
+    assert_eq!((run.code, place.names().len()), (Some(2), 1), "{run:#?}");
+    for said in ["1 command", "--assume lf", "--assume crlf", "--salvage"] {
+        assert!(run.stderr.contains(said), "{said}: {run:#?}");
+    }
+    let run = place.run(&["repair", "a.aof", "--in-place", "--max-loss", "1gb"]);
+    assert_eq!((run.code, place.read("a.aof")), (Some(4), changed), "{run:#?}");
+    for (assumed, value) in [("lf", "x\ny\nz"), ("crlf", "x\r\ny\r\nz")] {
+        let run = place.run(&["repair", "a.aof", "--assume", assumed, "-o", assumed, "--json"]);
+        assert_eq!((run.code, place.read(assumed)), (Some(0), log(value)), "{run:#?}");
+        let report = json(&run);
+        let undone = &report["undone"][0];
+        assert_eq!((&undone["change"], &undone["assumed"]), (&"lf-line-ends".into(), &1.into()));
+        assert_eq!(&report["lost_bytes"], &0);
+    }
+    let run = place.run(&["repair", "a.aof", "--assume", "lf", "--dry-run"]);
+    let said: Vec<&str> = run.stdout.split_whitespace().collect();
+    assert!(said.join(" ").contains("line ends are assumed"), "{run:#?}");
+    let run = place.run(&["repair", "a.aof", "--salvage", "-o", "without"]);
+    let without = [sound(), command(&["SET", "t", "a\r\nb\r\n"]), sound()].concat();
+    assert_eq!((run.code, place.read("without")), (Some(0), without), "{run:#?}");
+}

@@ -156,6 +156,8 @@ fn value_that_several_readings_fit_is_not_guessed() {
     let changed = with_ends(&command(&["SET", "k", "one\r\ntwo\nthree"]), "\n");
     place.put("a.aof", [&with_ends(&sound(), "\n")[..], &changed].concat());
     let run = place.run(&["repair", "a.aof", "-o", "b.aof", "--json"]);
+    assert_eq!((run.code, place.path("b.aof").exists()), (Some(2), false), "{run:#?}");
+    let run = place.run(&["repair", "a.aof", "-o", "b.aof", "--salvage", "--json"]);
     assert_eq!((run.code, place.read("b.aof")), (Some(0), sound()), "{run:#?}");
     let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(report["lost_bytes"], changed.len(), "{report:#}");

@@ -366,3 +366,31 @@ fn parts_of_two_sets_are_not_mixed() {
         "{run:#?}"
     );
 }
+
+#[test]
+fn deletions_tell_whether_the_parts_belong_together() {
+    let keys: Vec<String> = (0..20).map(|n| format!("k{n}")).collect();
+    let base = rdb(&keys.iter().map(String::as_str).collect::<Vec<_>>());
+    let deletions =
+        |name: &str| -> String { (0..20).map(|n| format!("\nDEL {name}{n}")).collect() };
+    for (name, said) in [
+        ("k", "their content agrees with that: 20 of 20 deletions of a key find it"),
+        ("other", "their content does not agree with that: 0 of 20 deletions"),
+    ] {
+        let place = Place::new();
+        let incr = log(&format!("SELECT 0{}", deletions(name)));
+        place.put_set(DIRECTORY, &[(BASE, &base), (INCR, &incr)]);
+        remove(&place, MANIFEST);
+        let run = place.run(&["repair", "data", "--dry-run", "--json"]);
+        let (_, inferred) = reasons(&json(&run));
+        assert!(inferred.contains(said), "{inferred}");
+    }
+    // Nothing is inferred of parts that a manifest lists.
+    let place = Place::new();
+    let incr = log(&format!("SELECT 0{}", deletions("k")));
+    place.put_set(DIRECTORY, &[(BASE, &base), (INCR, &incr)]);
+    let text = manifest(&place);
+    put_manifest(&place, format!("\u{feff}{text}"));
+    let (_, inferred) = reasons(&json(&place.run(&["repair", "data", "--dry-run", "--json"])));
+    assert_eq!(inferred, "");
+}

@@ -1,4 +1,7 @@
 //! Frames with other line ends than CR LF, or with lengths in characters.
+//!
+//! A length proves which line ends of a value were CR LF if all of them were, or none. If only some were, which ones is
+//! not known: such a value is read only with an assumption about all of them, [`ValueLineEnds`].
 
 use super::reading::{Change, Reading};
 
@@ -45,21 +48,48 @@ fn number(bytes: &[u8], at: usize, marker: u8) -> Option<(usize, LineEnd, usize)
     Some((value, end, after))
 }
 
-/// Reads a frame that is not one of a server. All its line ends are alike.
-pub(super) fn frame(bytes: &[u8], at: usize) -> Option<Reading> {
+/// The line ends of a value in place of those of which the length does not tell what they were.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ValueLineEnds {
+    /// LF.
+    Lf,
+    /// CR LF.
+    CrLf,
+}
+
+impl ValueLineEnds {
+    fn bytes(self) -> &'static [u8] {
+        match self {
+            ValueLineEnds::Lf => b"\n",
+            ValueLineEnds::CrLf => b"\r\n",
+        }
+    }
+}
+
+/// Reads a frame that is not one of a server. All its line ends are alike. With `assumed`, values are read, too, of
+/// which the line ends are not known; without, a frame with one is none.
+pub(super) fn frame(bytes: &[u8], at: usize, assumed: Option<ValueLineEnds>) -> Option<Reading> {
     let (argc, end, mut pos) = number(bytes, at, b'*')?;
     if argc == 0 || argc > MOST_ARGS {
         return None;
     }
     let mut args = Vec::new();
     let mut characters = false;
+    let mut guessed = 0;
     for index in 0..argc {
         let (len, end_of_length, start) = number(bytes, pos, b'$')?;
         if end_of_length != end {
             return None;
         }
         let value = Value { bytes, start, len, end, is_last: index + 1 == argc };
-        let (arg, next, counted) = value.read()?;
+        let (arg, next, counted) = match value.read() {
+            Some(read) => read,
+            None => {
+                let (arg, next) = value.read_assuming(assumed?)?;
+                guessed += 1;
+                (arg, next, false)
+            }
+        };
         characters |= counted;
         args.push(arg);
         pos = next;
@@ -69,7 +99,7 @@ pub(super) fn frame(bytes: &[u8], at: usize) -> Option<Reading> {
         None if characters => Change::CharacterLengths,
         None => return None,
     };
-    Some(Reading::command(change, pos, args))
+    Some(Reading { assumed: guessed, ..Reading::command(change, pos, args) })
 }
 
 /// A value, and what is known about where it ends.
@@ -88,15 +118,54 @@ impl Value<'_> {
     fn read(self) -> Option<(Vec<u8>, usize, bool)> {
         let exact = self.start.checked_add(self.len)?;
         if let Some(next) = self.ends_at(exact) {
-            return Some((self.bytes[self.start..exact].to_vec(), next, false));
+            let value = &self.bytes[self.start..exact];
+            // A CR in a value may have been an LF, as the others were CR LF.
+            let is_certain = self.end != LineEnd::Cr || !value.contains(&b'\r');
+            return is_certain.then(|| (value.to_vec(), next, false));
         }
         match self.end {
             LineEnd::CrLf => self.in_characters(),
-            LineEnd::Lf => self.shortened(),
+            LineEnd::Lf | LineEnd::Cr => self.shortened(),
             LineEnd::CrCrLf => self.lengthened(),
-            // Which line feeds are missing from the value is not known.
-            LineEnd::Cr => None,
         }
+    }
+
+    /// Reads a value of which only some line ends were CR LF: all of them as `assumed`. Where it ends has to be certain.
+    fn read_assuming(self, assumed: ValueLineEnds) -> Option<(Vec<u8>, usize)> {
+        let byte = self.single_byte_end()?;
+        let mut ends = self.possible_ends(byte);
+        let (at, _, next) = ends.next()?;
+        if ends.next().is_some() {
+            return None;
+        }
+        let value = &self.bytes[self.start..self.start + at];
+        // A length that is wrong for another reason can reach over commands.
+        let has_commands = memchr::memchr_iter(byte, value).any(|end| {
+            number(value, end + 1, b'*')
+                .is_some_and(|(_, _, after)| value.get(after) == Some(&b'$'))
+        });
+        (!has_commands).then(|| (with_line_ends(value, byte, assumed.bytes()), next))
+    }
+
+    /// The line end, if it is a single byte.
+    fn single_byte_end(self) -> Option<u8> {
+        match self.end {
+            LineEnd::Lf => Some(b'\n'),
+            LineEnd::Cr => Some(b'\r'),
+            LineEnd::CrLf | LineEnd::CrCrLf => None,
+        }
+    }
+
+    /// The places at which the value can end if some of its line ends, each `byte` now, had one byte more: for each its
+    /// length, the number of line ends before it, and the offset after its own line end.
+    fn possible_ends(self, byte: u8) -> impl Iterator<Item = (usize, usize, usize)> {
+        let rest = self.bytes.get(self.start..).unwrap_or_default();
+        let window = &rest[..rest.len().min(self.len.saturating_add(1))];
+        memchr::memchr_iter(byte, window).enumerate().filter_map(move |(before, at)| {
+            let is_possible = at + before >= self.len;
+            let next = self.ends_at(self.start + at).filter(|_| is_possible)?;
+            Some((at, before, next))
+        })
     }
 
     /// Returns the offset after the line end, if the value can end at `at`: an argument or the end of the command
@@ -112,31 +181,16 @@ impl Value<'_> {
         (end == self.end && follows).then_some(next)
     }
 
-    /// Reads a value that has become shorter: CR LF in it became LF, too.
+    /// Reads a value that has become shorter: CR LF in it became LF, or CR, too.
     fn shortened(self) -> Option<(Vec<u8>, usize, bool)> {
-        let window = self.bytes.get(self.start..)?;
-        let window = &window[..window.len().min(self.len)];
-        let mut found = None;
-        for (feeds, at) in memchr::memchr_iter(b'\n', window).enumerate() {
-            // The value ends before this line feed, and has `feeds` of them.
-            if at + feeds < self.len {
-                continue;
-            }
-            let Some(next) = self.ends_at(self.start + at) else { continue };
-            if at + feeds > self.len || found.is_some() {
-                // Only some of the line feeds were CR LF, or there are two readings.
-                return None;
-            }
-            found = Some((at, next));
+        let byte = self.single_byte_end()?;
+        let mut ends = self.possible_ends(byte);
+        let (at, before, next) = ends.next()?;
+        if at + before > self.len || ends.next().is_some() {
+            // Only some of the line ends were CR LF, or there are two readings.
+            return None;
         }
-        let (at, next) = found?;
-        let mut value = Vec::with_capacity(self.len);
-        for &byte in &window[..at] {
-            if byte == b'\n' {
-                value.push(b'\r');
-            }
-            value.push(byte);
-        }
+        let value = with_line_ends(&self.bytes[self.start..self.start + at], byte, b"\r\n");
         (value.len() == self.len).then_some((value, next, false))
     }
 
@@ -182,6 +236,19 @@ impl Value<'_> {
             fits.then(|| (value.as_bytes().to_vec(), next, true))
         })
     }
+}
+
+/// Returns the value with `end` in place of each `byte`.
+fn with_line_ends(value: &[u8], byte: u8, end: &[u8]) -> Vec<u8> {
+    let mut changed = Vec::with_capacity(value.len());
+    for &found in value {
+        if found == byte {
+            changed.extend_from_slice(end);
+        } else {
+            changed.push(found);
+        }
+    }
+    changed
 }
 
 /// The longest line of an annotation that is read here, as in servers.

@@ -29,6 +29,7 @@ use std::io::{self, Write};
 use crate::aof::frame_end;
 pub use conflict::Side;
 pub(crate) use conflict::{Conflict, conflicts, resolve};
+pub use loose::ValueLineEnds;
 pub(crate) use reading::Commands;
 pub use reading::{Change, Undone};
 pub(crate) use wide::narrow;
@@ -38,7 +39,8 @@ use reading::{Replacement, canonical_end};
 /// Writes the log in `bytes` as a server would have written it, and returns what was undone. `start` is the offset at
 /// which commands begin; everything before it is copied. Nothing is written if nothing is undone.
 ///
-/// Bytes that no rule applies to are copied: they are damage for the reader after this.
+/// Bytes that no rule applies to are copied: they are damage for the reader after this. So is a command with a value of
+/// which the line ends are not known, unless they are `assumed`.
 ///
 /// # Errors
 ///
@@ -47,10 +49,19 @@ pub(crate) fn undo(
     bytes: &[u8],
     start: usize,
     commands: &dyn Commands,
+    assumed: Option<ValueLineEnds>,
     out: &mut dyn Write,
-) -> io::Result<Vec<Undone>> {
-    let mut pass =
-        Pass { bytes, commands, out, copied: 0, is_after_damage: false, undone: Vec::new() };
+) -> io::Result<Restoration> {
+    let mut pass = Pass {
+        bytes,
+        commands,
+        assumed,
+        out,
+        copied: 0,
+        is_after_damage: false,
+        undone: Vec::new(),
+        undecided: None,
+    };
     let mut at = start.min(bytes.len());
     if at == 0 && bytes.starts_with(BYTE_ORDER_MARK) {
         at = BYTE_ORDER_MARK.len();
@@ -70,7 +81,25 @@ pub(crate) fn undo(
     if !pass.undone.is_empty() {
         pass.copy_until(bytes.len())?;
     }
-    Ok(pass.undone)
+    Ok(Restoration { undone: pass.undone, undecided: pass.undecided })
+}
+
+/// What was undone in a log.
+#[derive(Debug, Default)]
+pub(crate) struct Restoration {
+    /// The changes; empty if there are none.
+    pub(crate) undone: Vec<Undone>,
+    /// The commands that were not read, because it is not known which line ends of a value were CR LF.
+    pub(crate) undecided: Option<Undecided>,
+}
+
+/// Commands with values of which the line ends are not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Undecided {
+    /// The number of commands.
+    pub(crate) commands: u64,
+    /// The byte offset of the first.
+    pub(crate) first: u64,
 }
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -78,6 +107,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 struct Pass<'a> {
     bytes: &'a [u8],
     commands: &'a dyn Commands,
+    assumed: Option<ValueLineEnds>,
     out: &'a mut dyn Write,
     /// Everything before this offset is written, or left out.
     copied: usize,
@@ -85,13 +115,15 @@ struct Pass<'a> {
     /// commands, so that only line ends are restored, and those only in a log that has others before.
     is_after_damage: bool,
     undone: Vec<Undone>,
+    undecided: Option<Undecided>,
 }
 
 impl Pass<'_> {
     /// Undoes the change at `at`, where no frame begins, and returns the offset at which reading goes on.
     fn undo_at(&mut self, at: usize) -> io::Result<Option<usize>> {
         let (bytes, commands) = (self.bytes, self.commands);
-        let of_line_ends = || loose::annotation(bytes, at).or_else(|| loose::frame(bytes, at));
+        let of_line_ends =
+            || loose::annotation(bytes, at).or_else(|| loose::frame(bytes, at, self.assumed));
         let reading = if self.is_after_damage {
             of_line_ends().filter(|_| self.has_other_line_ends())
         } else {
@@ -102,6 +134,11 @@ impl Pass<'_> {
                 .or_else(|| typed::lines(bytes, at, commands))
         };
         let Some(reading) = reading else {
+            if self.assumed.is_none() && loose::frame(bytes, at, Some(ValueLineEnds::Lf)).is_some()
+            {
+                let undecided = Undecided { commands: 0, first: at as u64 };
+                self.undecided.get_or_insert(undecided).commands += 1;
+            }
             // An annotation as servers write it.
             return Ok(loose::canonical_annotation(bytes, at));
         };
@@ -121,6 +158,7 @@ impl Pass<'_> {
         self.note(reading.change, at, reading.places());
         if let Some(undone) = self.undone.iter_mut().find(|it| it.change == reading.change) {
             undone.left_out += reading.left_out;
+            undone.assumed += reading.assumed;
         }
         Ok(Some(reading.end))
     }
@@ -134,7 +172,7 @@ impl Pass<'_> {
     fn note(&mut self, change: Change, at: usize, places: u64) {
         match self.undone.iter_mut().find(|it| it.change == change) {
             Some(undone) => undone.places += places,
-            None => self.undone.push(Undone { change, places, first: at as u64, left_out: 0 }),
+            None => self.undone.push(Undone::new(change, places, at as u64)),
         }
     }
 
@@ -143,12 +181,14 @@ impl Pass<'_> {
         self.is_after_damage = true;
         let bytes = self.bytes;
         let has_other_ends = self.has_other_line_ends();
+        // A value whose line ends are not known is found, too: whether it is read is decided there.
+        let any = Some(ValueLineEnds::Lf);
         let mut from = at + 1;
         while let Some(found) = memchr::memchr(b'*', bytes.get(from..).unwrap_or_default()) {
             let found = from + found;
             if matches!(bytes[found - 1], b'\n' | b'\r')
                 && (canonical_end(bytes, found).is_some()
-                    || has_other_ends && loose::frame(bytes, found).is_some())
+                    || has_other_ends && loose::frame(bytes, found, any).is_some())
             {
                 return found;
             }
@@ -215,7 +255,7 @@ mod tests {
 
     fn undone(bytes: &[u8]) -> (Vec<u8>, Vec<(Change, u64, u64)>) {
         let mut out = Vec::new();
-        let changes = undo(bytes, 0, &Table, &mut out).unwrap();
+        let changes = undo(bytes, 0, &Table, None, &mut out).unwrap().undone;
         if changes.is_empty() {
             assert_eq!(out, b"");
             out = bytes.to_vec();
@@ -261,9 +301,52 @@ mod tests {
     #[test]
     fn value_that_several_readings_fit_is_left() {
         // Of two line feeds in the value, one was CR LF: which is not known.
-        let log = log(&[&["SET", "k", "one\r\ntwo\nthree"]]);
+        let log = log(&[&["SET", "k", "one\r\ntwo\nthree"], &["SET", "z", "1"]]);
         let changed = replaced(&log, b"\r\n", b"\n");
-        assert_eq!(undone(&changed), (changed, vec![]));
+        let mut out = Vec::new();
+        let restoration = undo(&changed, 0, &Table, None, &mut out).unwrap();
+        let undecided = Undecided { commands: 1, first: 0 };
+        assert_eq!((restoration.undone, restoration.undecided), (vec![], Some(undecided)));
+    }
+
+    #[test]
+    fn line_ends_of_a_value_are_as_assumed() {
+        let values = ["one\r\ntwo\nthree", "one\ntwo\nthree", "one\r\ntwo\r\nthree"];
+        let commands = |text: &str| {
+            log(&[&["SET", "a", text], &["SET", "k", "a\nb"], &["SET", "z", "x\r\ny"]])
+        };
+        let changed = replaced(&commands(values[0]), b"\r\n", b"\n");
+        for (assumed, expected) in [(ValueLineEnds::Lf, 1), (ValueLineEnds::CrLf, 2)] {
+            let mut out = Vec::new();
+            let restoration = undo(&changed, 0, &Table, Some(assumed), &mut out).unwrap();
+            assert_eq!(
+                String::from_utf8_lossy(&out),
+                String::from_utf8_lossy(&commands(values[expected]))
+            );
+            assert_eq!(restoration.undone[0].assumed, 1);
+            assert_eq!(restoration.undecided, None);
+        }
+        // A length that is wrong, and reaches over commands whose line ends would fit.
+        let mut wrong = b"*3\n$3\nSET\n$1\nk\n$22\nv\n".to_vec();
+        wrong.extend_from_slice(b"*2\n$3\nDEL\n$1\na\n*1\n$4\nPING\n");
+        for assumed in [ValueLineEnds::Lf, ValueLineEnds::CrLf] {
+            let mut out = Vec::new();
+            let restoration = undo(&wrong, 0, &Table, Some(assumed), &mut out).unwrap();
+            assert_eq!(restoration.undone.iter().map(|it| it.assumed).sum::<u64>(), 0);
+        }
+    }
+
+    #[test]
+    fn line_ends_of_cr_are_restored_where_lengths_prove_them() {
+        let log = log(&[&["SET", "k", "one\r\ntwo\r\nthree"], &["SET", "z", "1"]]);
+        let (restored, changes) = undone(&replaced(&log, b"\r\n", b"\r"));
+        assert_eq!((restored, changes), (log, vec![(Change::CrLineEnds, 2, 0)]));
+        // A CR that was CR or LF.
+        let log = self::log(&[&["SET", "a", "1"], &["SET", "k", "one\rtwo"], &["SET", "z", "1"]]);
+        let mut out = Vec::new();
+        let changed = replaced(&log, b"\r\n", b"\r");
+        let restoration = undo(&changed, 0, &Table, None, &mut out).unwrap();
+        assert_eq!(restoration.undecided.map(|it| it.commands), Some(1));
     }
 
     #[test]
@@ -368,7 +451,7 @@ mod tests {
             &["PEXPIREAT", "k0", "1700000011500"],
         ]);
         let mut out = Vec::new();
-        let changes = undo(text, 0, &Table, &mut out).unwrap();
+        let changes = undo(text, 0, &Table, None, &mut out).unwrap().undone;
         assert_eq!(String::from_utf8_lossy(&out), String::from_utf8_lossy(&expected));
         // The OK and the GET.
         assert_eq!((changes[0].change, changes[0].left_out), (Change::Monitor, 2));

@@ -52,6 +52,15 @@ pub struct Undone {
     pub first: u64,
     /// The number of lines that were left out, because no server logs them.
     pub left_out: u64,
+    /// The number of values of which the line ends are assumed, because their lengths do not tell them.
+    pub assumed: u64,
+}
+
+impl Undone {
+    /// A change that was undone in so many places, the first of them at byte `first`.
+    pub fn new(change: Change, places: u64, first: u64) -> Self {
+        Undone { change, places, first, left_out: 0, assumed: 0 }
+    }
 }
 
 /// The commands of servers, as far as they matter here. Names are in any case.
@@ -89,17 +98,21 @@ pub(super) struct Reading {
     pub(super) annotation: Option<Range<usize>>,
     /// The number of lines that are left out.
     pub(super) left_out: u64,
+    /// The number of values of which the line ends are assumed.
+    pub(super) assumed: u64,
 }
 
 impl Reading {
     pub(super) fn command(change: Change, end: usize, args: Vec<Vec<u8>>) -> Reading {
-        let commands = Replacement::Command(args);
-        Reading { change, end, commands, annotation: None, left_out: 0 }
+        Reading::of(change, end, Replacement::Command(args))
     }
 
     pub(super) fn nothing(change: Change, end: usize) -> Reading {
-        let commands = Replacement::Nothing;
-        Reading { change, end, commands, annotation: None, left_out: 0 }
+        Reading::of(change, end, Replacement::Nothing)
+    }
+
+    fn of(change: Change, end: usize, commands: Replacement) -> Reading {
+        Reading { change, end, commands, annotation: None, left_out: 0, assumed: 0 }
     }
 
     /// Returns the reading of whole lines; `None` if they are not of this kind, or without a command.
@@ -117,7 +130,7 @@ impl Reading {
         };
         let (end, left_out) = lines(bytes, at, commands, &mut each).ok()??;
         let commands = Replacement::Lines(lines, count);
-        (count > 0).then_some(Reading { change, end, commands, annotation: None, left_out })
+        (count > 0).then_some(Reading { left_out, ..Reading::of(change, end, commands) })
     }
 
     /// The number of places that were changed.

@@ -42,9 +42,7 @@ pub(super) fn without_conflicts(
             .byte(at as u64)
             .help("choose one version: --assume ours or --assume theirs; nothing was written"));
         }
-        let places = found.len() as u64;
-        let undone =
-            Undone { change: Change::ConflictMarkers, places, first: first as u64, left_out: 0 };
+        let undone = Undone::new(Change::ConflictMarkers, found.len() as u64, first as u64);
         chosen.push((index, mapping, undone));
     }
     Ok(chosen)
@@ -56,8 +54,6 @@ fn undecided(
     found: &[Conflict],
     options: &RepairOptions,
 ) -> Error {
-    let is_limited = options.max_loss_bytes.is_some() || options.max_lost_commands.is_some();
-    let kind = if is_limited { ErrorKind::Limit } else { ErrorKind::Refused };
     let first = found.first().map_or(0, |conflict| conflict.range.start as u64);
     let what = format!(
         "git left conflict markers in the log: {}, the first at byte {}",
@@ -69,7 +65,7 @@ fn undecided(
         let args = ["repair", &file, "--assume", side, "--dry-run"];
         NextStep::alternative(why, [Action::aofkit(args)])
     };
-    Error::new(kind, what)
+    Error::new(options.kind_of_question(), what)
         .at(&survey.part.path)
         .byte(first)
         .help("choose with --assume; nothing was written")

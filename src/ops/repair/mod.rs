@@ -10,6 +10,7 @@ mod conflict;
 mod databases;
 pub mod decide;
 pub(crate) mod joined;
+mod line_ends;
 mod options;
 pub mod plan;
 pub(crate) mod rdb;
@@ -21,8 +22,8 @@ pub(crate) mod start;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use options::Side;
 pub use options::{OpenTransaction, RepairOptions};
+pub(crate) use options::{Side, ValueLineEnds};
 
 use std::path::Path;
 

@@ -1,7 +1,8 @@
 //! Options of `repair`.
 
 use super::retained_ranges::Output;
-pub(crate) use crate::aof::conversion::Side;
+pub(crate) use crate::aof::conversion::{Side, ValueLineEnds};
+use crate::base::error::ErrorKind;
 use crate::base::modules::Modules;
 use crate::base::server::Server;
 
@@ -37,6 +38,8 @@ pub struct RepairOptions {
     pub joined: Option<u32>,
     /// The version to take of lines that git left two versions of; without it, none is chosen.
     pub conflicts: Option<Side>,
+    /// The line ends of values of which the lengths do not tell which were CR LF; without it, nothing is assumed.
+    pub value_line_ends: Option<ValueLineEnds>,
     /// Whether to remove the commands that fail while a server loads them.
     pub drop_failing: bool,
     /// Whether to go on without files of a set that are missing or empty.
@@ -59,6 +62,11 @@ impl RepairOptions {
     /// Returns whether the loss is limited, as where nobody reads the report.
     pub(super) fn is_limited(&self) -> bool {
         self.max_loss_bytes.is_some() || self.max_lost_commands.is_some()
+    }
+
+    /// Returns the kind of the error of a choice that was not made.
+    pub(super) fn kind_of_question(&self) -> ErrorKind {
+        if self.is_limited() { ErrorKind::Limit } else { ErrorKind::Refused }
     }
 
     /// Returns the options of a plain repair to `output`.

@@ -8,6 +8,7 @@ use super::conflict::without_conflicts;
 use super::databases::in_use;
 use super::decide::{Decision, DropReason, Dropped, decide};
 use super::joined::{JoinedChoice, choose};
+use super::line_ends::line_ends_undecided;
 use super::options::RepairOptions;
 use super::rdb::{RdbRepair, repair_rdb};
 use super::refusal::{Refusal, kept_commands, refusal};
@@ -185,7 +186,7 @@ fn plan_of(
         }
         surveys = self::surveys(log, progress)?;
     }
-    let (mappings, of_parts) = restored_parts(&surveys)?;
+    let (mappings, of_parts) = restored_parts(&log.path, &surveys, options)?;
     restored.extend(of_parts);
     if !mappings.is_empty() {
         drop(surveys);
@@ -207,11 +208,17 @@ fn plan_of(
     plan.lost_more |= unwrapped.is_some_and(|unwrapped| unwrapped.fault.is_some());
     plan.add_set(log, &surveys, proposal, options);
     let is_replayed =
-        options.drop_failing || options.output == Output::DryRun || plan.writes_manifest_only();
+        options.drop_failing || options.output == Output::DryRun || plan.set.is_some();
     let replayed = match is_replayed && plan.refused.is_none() {
         true => Some(plan.replay(log, options, progress)?),
         false => None,
     };
+    // What is certain needs no evidence.
+    if let (Some(set), Some(replayed)) = (&mut plan.set, &replayed)
+        && !set.inferred.is_empty()
+    {
+        set.inferred.extend(replayed.deletions.evidence());
+    }
     plan.replay = replayed;
     if !plan.damaged {
         refuse_broken_values(log, &surveys)?;
@@ -248,14 +255,26 @@ fn repair_rdbs(
 type Restored = Vec<(usize, Mapping)>;
 
 /// Returns the logs that parts were before their bytes were changed as a whole.
-fn restored_parts(surveys: &[Survey<'_>]) -> Result<(Restored, Vec<RestoredPart>)> {
+///
+/// # Errors
+///
+/// A choice that was not made, and when the directory for temporary files cannot hold a log.
+fn restored_parts(
+    path: &Path,
+    surveys: &[Survey<'_>],
+    options: &RepairOptions,
+) -> Result<(Restored, Vec<RestoredPart>)> {
     let (mut mappings, mut all) = (Vec::new(), Vec::new());
     for (index, survey) in surveys.iter().enumerate() {
         let is_broken = matches!(survey.preamble, Some(Preamble::Broken(_)));
         if is_broken || survey.stop.fault.is_none() || survey.part.compressed.is_some() {
             continue;
         }
-        if let Some((mapping, undone)) = restored(survey.part, survey.first_unusual())? {
+        let found = restored(survey.part, survey.first_unusual(), options.value_line_ends)?;
+        if let Some(undecided) = found.undecided.filter(|_| !options.salvage) {
+            return Err(line_ends_undecided(path, survey, undecided, options));
+        }
+        if let Some((mapping, undone)) = found.log {
             mappings.push((index, mapping));
             let part = &survey.part.name;
             all.extend(

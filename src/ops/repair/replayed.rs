@@ -14,7 +14,8 @@ use super::retained_ranges::RetainedRanges;
 use crate::aof::log::Log;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::Progress;
-use crate::command::Position;
+use crate::base::units::Count;
+use crate::command::{CommandId, Position};
 use crate::keyspace::Keyspace;
 use crate::replay::pair::each_window;
 use crate::replay::{
@@ -40,6 +41,43 @@ pub(crate) struct Replayed {
     /// The reason why the log cannot be replayed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) problem: Option<String>,
+    /// Whether the deletions of keys found them.
+    #[serde(skip)]
+    pub(super) deletions: Deletions,
+}
+
+/// Deletions of a single key. A server logs one only if the key exists, so that they tell whether the parts of a set belong
+/// together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Deletions {
+    /// The number of those that found their key.
+    pub(super) found: u64,
+    /// The number of the others.
+    pub(super) missed: u64,
+}
+
+/// The fewest deletions that say something.
+const FEW_DELETIONS: u64 = 10;
+
+impl Deletions {
+    fn join(&mut self, other: Deletions) {
+        self.found += other.found;
+        self.missed += other.missed;
+    }
+
+    /// Returns what they say about parts that were put together; `None` if they are too few.
+    pub(super) fn evidence(self) -> Option<String> {
+        let all = self.found + self.missed;
+        if all < FEW_DELETIONS {
+            return None;
+        }
+        let agrees = if self.missed * 10 <= all { "agrees" } else { "does not agree" };
+        Some(format!(
+            "their content {agrees} with that: {} of {} deletions of a key find it, and a server logs only such",
+            Count(self.found),
+            Count(all)
+        ))
+    }
 }
 
 /// A command that fails while a server loads it.
@@ -174,10 +212,12 @@ fn try_replay(
     let server = options.servers.first().copied();
     let replay_options = ReplayOptions { server, ..ReplayOptions::default() };
     let (mut keys, mut failing) = (0_u64, Failing::new());
+    let mut deletions = Deletions::default();
     let stats = each_window(&routing, "replay", progress, |routed| {
-        let take = |_, (count, found): (u64, Vec<(Position, usize, String, &'static str)>)| {
+        let take = |_, (count, found): (u64, OfShard)| {
             keys += count;
-            for (at, length, name, error) in found {
+            deletions.join(found.deletions);
+            for (at, length, name, error) in found.failing {
                 failing.insert(at, (length, name, error));
             }
             Ok(())
@@ -196,6 +236,7 @@ fn try_replay(
         examples: examples.collect(),
         not_proved: stats.unknown.keys().map(|name| name.escape_ascii().to_string()).collect(),
         problem: None,
+        deletions,
     };
     Ok((replayed, failing))
 }
@@ -203,23 +244,36 @@ fn try_replay(
 /// Finds the commands that fail.
 struct Failures;
 
-/// The commands of a shard that fail.
+/// What was observed in a shard.
 #[derive(Default)]
-struct OfShard(Vec<(Position, usize, String, &'static str)>);
+struct OfShard {
+    /// The commands that fail.
+    failing: Vec<(Position, usize, String, &'static str)>,
+    deletions: Deletions,
+}
 
 impl<'a> Observer<'a> for OfShard {
+    fn before(&mut self, seen: &Observed<'_, 'a>, keyspace: &mut Keyspace<'a>) {
+        if let (Some(CommandId::DEL | CommandId::UNLINK), [_, key]) = (seen.id, seen.args) {
+            match keyspace.db(seen.db).contains(key) {
+                true => self.deletions.found += 1,
+                false => self.deletions.missed += 1,
+            }
+        }
+    }
+
     fn after(&mut self, seen: &Observed<'_, 'a>, outcome: Outcome, _: &mut Keyspace<'a>) {
         if let Outcome::Failed(error) = outcome {
             let name = seen.args.first().copied().unwrap_or_default();
             let name = name.to_ascii_uppercase().escape_ascii().to_string();
-            self.0.push((seen.at, seen.frame.len(), name, error));
+            self.failing.push((seen.at, seen.frame.len(), name, error));
         }
     }
 }
 
 impl ShardObserver for Failures {
     type Observer<'a> = OfShard;
-    type Made = (u64, Vec<(Position, usize, String, &'static str)>);
+    type Made = (u64, OfShard);
 
     fn begin<'a>(&self, _: usize, _: &Keyspace<'a>) -> OfShard {
         OfShard::default()
@@ -231,6 +285,6 @@ impl ShardObserver for Failures {
         observer: OfShard,
         keyspace: &mut Keyspace<'a>,
     ) -> Result<Self::Made> {
-        Ok((keyspace.len() as u64, observer.0))
+        Ok((keyspace.len() as u64, observer))
     }
 }
