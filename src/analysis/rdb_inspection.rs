@@ -100,6 +100,10 @@ impl<'a> Visitor<'a> for RdbInspection {
         true
     }
 
+    fn without_values(&self) -> Option<Self> {
+        Some(self.clone())
+    }
+
     fn aux(&mut self, name: Text<'a, '_>, _: Text<'a, '_>) {
         let Text::Mapped(name) = name else { return };
         self.is_keydb |= name == b"mvcc-tstamp";

@@ -73,6 +73,22 @@ pub(crate) fn start<T: Send + 'static>(
     Builder::new().spawn(work)
 }
 
+/// Runs `own` on this thread, and `work` on up to `others` others meanwhile, and returns once all have ended. There may be
+/// no others: `own` must not wait for them.
+pub(crate) fn run_beside<T>(others: usize, work: impl Fn() + Sync, own: impl FnOnce() -> T) -> T {
+    if ALONE.load(Ordering::Relaxed) {
+        return own();
+    }
+    thread::scope(|scope| {
+        for _ in 0..others {
+            if Builder::new().spawn_scoped(scope, &work).is_err() {
+                break;
+            }
+        }
+        own()
+    })
+}
+
 /// Runs `work` on this thread and on up to `threads` - 1 others, and returns once all have ended.
 pub(crate) fn run_together(threads: usize, work: impl Fn() + Sync) {
     if ALONE.load(Ordering::Relaxed) {

@@ -28,7 +28,7 @@ use super::cursor::Cursor;
 use super::damage::Damage;
 use super::deep::NotedFaults;
 use super::fault::{DamageKind, Fault, Read};
-use super::format::{Format, Kind, format_in, opcode};
+use super::format::{Format, Kind, Layout, format_in, opcode};
 use super::header::{HEADER_BYTES, Header, Magic};
 use super::load_check::LoadCheck;
 use super::reader::{Reader, Tools};
@@ -64,6 +64,14 @@ pub(super) enum Step {
     End,
 }
 
+/// A value that was skipped, to be read elsewhere.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LeftValue {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) layout: Layout,
+}
+
 /// Reads the file record by record.
 pub(super) struct Driver<'a, 'v, 'p, V> {
     pub(super) reader: Reader<'a, 'v, V>,
@@ -81,6 +89,8 @@ pub(super) struct Driver<'a, 'v, 'p, V> {
     pub(super) refused: Option<(LoadCheck, Box<Damage>)>,
     /// The first check with consequences that the value of the last record fails, if the visitor goes on at it.
     pub(super) failed: Option<DamageKind>,
+    /// The values that were skipped and count as read, because the caller reads them; `None` if they are read here.
+    pub(super) left: Option<Vec<LeftValue>>,
     /// The type and the name of the current key.
     in_hand: Option<&'static Format>,
     name: Option<Text<'a, 'a>>,
@@ -100,6 +110,7 @@ impl<'a, 'v, 'p, V: Visitor<'a>> Driver<'a, 'v, 'p, V> {
             prefix: Prefix::default(),
             refused: None,
             failed: None,
+            left: None,
             in_hand: None,
             name: None,
         }
@@ -156,16 +167,22 @@ impl<'a, 'v, 'p, V: Visitor<'a>> Driver<'a, 'v, 'p, V> {
     /// Reads all of it.
     pub(super) fn run(&mut self) -> Read<()> {
         self.begin()?;
-        loop {
-            match self.step()? {
-                Step::Again => {
-                    if let Some(checks) = &mut self.checks {
-                        let cursor = &self.reader.cursor;
-                        checks.running.reached(cursor.bytes(), cursor.pos());
-                    }
+        while self.checked_step()? {}
+        Ok(())
+    }
+
+    /// Reads one type or opcode and its content, and checks what was read. Returns whether more follows.
+    #[inline(always)]
+    pub(super) fn checked_step(&mut self) -> Read<bool> {
+        match self.step()? {
+            Step::Again => {
+                if let Some(checks) = &mut self.checks {
+                    let cursor = &self.reader.cursor;
+                    checks.running.reached(cursor.bytes(), cursor.pos());
                 }
-                Step::End => return self.finish(),
+                Ok(true)
             }
+            Step::End => self.finish().map(|()| false),
         }
     }
 
@@ -293,7 +310,7 @@ impl<'a, 'v, 'p, V: Visitor<'a>> Driver<'a, 'v, 'p, V> {
     }
 
     /// Whether this is an RDB of Redis of this version or a later one.
-    fn has_redis(&self, version: u32) -> bool {
+    pub(super) fn has_redis(&self, version: u32) -> bool {
         self.header.magic == Magic::Redis && self.header.version >= version
     }
 
@@ -344,11 +361,18 @@ impl<'a, 'v, 'p, V: Visitor<'a>> Driver<'a, 'v, 'p, V> {
         self.name = Some(key.name);
         let value_at = self.reader.cursor.pos();
         let end = match self.reader.visitor.key(&key) {
-            Want::Value => self.reader.value(format.layout)?,
-            Want::Skip => {
+            Want::Value if self.left.is_none() => self.reader.value(format.layout)?,
+            want => {
                 let Reader { cursor, tools, .. } = &mut self.reader;
                 skip::value(cursor, format.layout, &tools.templates)?;
-                KeyEnd::Skipped
+                match (want, &mut self.left) {
+                    (Want::Value, Some(left)) => {
+                        let end = cursor.pos();
+                        left.push(LeftValue { start: value_at, end, layout: format.layout });
+                        KeyEnd::Whole
+                    }
+                    _ => KeyEnd::Skipped,
+                }
             }
         };
         self.reader.visitor.key_end(end);

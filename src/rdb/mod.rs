@@ -22,6 +22,7 @@
 //! | `header` | magic and version |
 //! | `format` | the table of types |
 //! | `walk`, `driver` | the walk, reading of single keys, and all records other than values |
+//! | `parallel` | the walk with the values read on other cores |
 //! | `summary` | counts and auxiliary fields |
 //! | `reader` | the value reader with its buffers |
 //! | `value` | dispatch by value type; collections stored element by element |
@@ -69,6 +70,7 @@ mod module;
 mod name_model;
 mod newer;
 mod packed;
+mod parallel;
 mod place;
 mod probe;
 mod reader;

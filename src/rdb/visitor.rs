@@ -17,6 +17,16 @@ pub trait Visitor<'a> {
         false
     }
 
+    /// Returns a copy of the visitor, if it ignores the parts of values: they may then be read on other cores, after
+    /// the key has ended. The copy receives everything else, and replaces the visitor if all is intact. Otherwise the
+    /// visitor receives everything in order.
+    fn without_values(&self) -> Option<Self>
+    where
+        Self: Sized,
+    {
+        None
+    }
+
     /// An auxiliary field of the server, such as its version or the time of writing.
     fn aux(&mut self, name: Text<'a, '_>, value: Text<'a, '_>) {}
 
@@ -121,7 +131,11 @@ pub trait Visitor<'a> {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Ignore;
 
-impl Visitor<'_> for Ignore {}
+impl Visitor<'_> for Ignore {
+    fn without_values(&self) -> Option<Self> {
+        Some(*self)
+    }
+}
 
 /// A visitor that ignores everything, so that the walk only checks, and that goes on at values which not every loader
 /// refuses.
@@ -131,6 +145,10 @@ pub struct IgnoreDeep;
 impl Visitor<'_> for IgnoreDeep {
     fn goes_on_at_broken_values(&self) -> bool {
         true
+    }
+
+    fn without_values(&self) -> Option<Self> {
+        Some(*self)
     }
 }
 

@@ -5,6 +5,7 @@ use super::deep::NotedFaults;
 use super::driver::Driver;
 use super::header::Header;
 use super::load_check::BrokenValue;
+use super::parallel::{self, Rest};
 use super::reader::Tools;
 use super::visitor::{Ignore, Visitor};
 use crate::base::progress::Progress;
@@ -25,6 +26,12 @@ pub fn walk<'a, V: Visitor<'a>>(
     visitor: &mut V,
     progress: &dyn Progress,
 ) -> Result<RdbSummary, Box<Damage>> {
+    let again = Rest::new(progress);
+    if let Some(summary) = parallel::walk(bytes, visitor, &again) {
+        return Ok(summary);
+    }
+    again.start_again();
+    let progress: &dyn Progress = &again;
     let mut tools = Tools::new();
     let seed = tools.seed;
     tools.noted = visitor.goes_on_at_broken_values().then(NotedFaults::default);

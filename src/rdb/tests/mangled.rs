@@ -230,3 +230,76 @@ mod properties {
         }
     }
 }
+
+/// Reads the values of a file in order, and apart from the records on up to `threads` threads; returns whether the latter
+/// found them intact.
+fn compare_in_parallel<V>(bytes: &[u8], visitor: &V, threads: usize) -> bool
+where
+    V: for<'a> Visitor<'a> + Clone,
+{
+    let in_order = walk(bytes, &mut visitor.clone(), &Silent);
+    let parallel = super::super::parallel::walk_with(bytes, &mut visitor.clone(), threads, &Silent);
+    let expected = in_order.ok().filter(|walk| walk.empty_keys == 0 && walk.deep.iter().len() == 0);
+    assert_eq!(parallel, expected, "{bytes:?}");
+    parallel.is_some()
+}
+
+#[test]
+fn values_read_on_other_cores_are_found_intact_exactly_if_they_are() {
+    for header in ["REDIS0012", "VALKEY080"] {
+        let bytes = everything(header);
+        for threads in [1, 2, 5] {
+            assert!(compare_in_parallel(&bytes, &Ignore, threads));
+            assert!(compare_in_parallel(&bytes, &IgnoreDeep, threads));
+        }
+        // Nothing but the format says what is wrong.
+        let mut unchecked = bytes;
+        let end = unchecked.len() - 8;
+        unchecked[end..].fill(0);
+        let (mut intact, mut broken) = (0, 0);
+        mangle(&unchecked, |bytes| {
+            compare_in_parallel(bytes, &Ignore, 1);
+            match compare_in_parallel(bytes, &IgnoreDeep, 1) {
+                true => intact += 1,
+                false => broken += 1,
+            }
+        });
+        assert!(intact > 0 && broken > 0);
+    }
+}
+
+#[test]
+fn long_files_are_judged_as_in_order() {
+    let mut rdb = Rdb::new("REDIS0011").db(0);
+    for number in 0..60_000 {
+        rdb = rdb.key(2, &format!("key{number}")).raw([2]).raw(strings(&[&"a".repeat(60), "b"]));
+    }
+    let intact = rdb.end();
+    assert!(intact.len() > 4 << 20);
+    let summary = walk(&intact, &mut IgnoreDeep, &Silent).unwrap();
+    assert_eq!((summary.keys, summary.len), (60_000, intact.len() as u64));
+    // The members of the set of the last key become the same.
+    let mut broken = intact.clone();
+    let at = broken.len() - 8 - 1 - 2;
+    assert_eq!(broken[at..at + 2], [1, b'b']);
+    let start = at - 61;
+    broken.splice(at..at + 2, intact[start..at].to_vec());
+    let end = broken.len() - 8;
+    broken[end..].fill(0);
+    let told = Counted::default();
+    let damage = walk(&broken, &mut Ignore, &told).unwrap_err();
+    assert_eq!((&damage.kind, damage.offset), (&DamageKind::Duplicate, at as u64));
+    assert_eq!(damage.key.as_deref(), Some(&b"key59999"[..]));
+    // Every byte is reported at most once, though it is read twice.
+    let told = told.0.into_inner();
+    assert!(told > 4 << 20 && told <= broken.len() as u64, "{told}");
+}
+
+#[derive(Default)]
+struct Counted(std::sync::atomic::AtomicU64);
+
+impl crate::base::progress::Progress for Counted {
+    fn advance(&self, bytes: u64) {
+        self.0.fetch_add(bytes, std::sync::atomic::Ordering::Relaxed);
+    }
+}
