@@ -8,8 +8,10 @@
 //! Valkey 9.1 (`debug.c`, `computeDatasetDigest`).
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
-use sha1::{Digest as _, Sha1};
+use sha1::digest::core_api::Block;
+use sha1::{Digest as _, Sha1, Sha1Core, compress};
 
 use super::score::{ScoreBuffer, ScoreText};
 use crate::base::server::{Product, Server};
@@ -19,26 +21,74 @@ use crate::keyspace::value::Value;
 
 /// A digest, formatted by servers as 40 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Digest([u8; 20]);
+pub struct Digest(Words);
+
+/// The words of a SHA-1, as the algorithm has them.
+type Words = [u32; 5];
+
+/// The state in which SHA-1 begins.
+const START: Words = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0];
+
+/// Maximum length in bytes of a text that is one block with its padding.
+const SHORT: usize = 55;
+
+/// Returns the SHA-1 of a text of up to [`SHORT`] bytes, which `write` writes to the beginning of the block.
+#[inline]
+fn hash_short(len: usize, write: impl FnOnce(&mut [u8])) -> Words {
+    let mut block = Block::<Sha1Core>::default();
+    write(&mut block);
+    block[len] = 0x80;
+    let bits = u16::try_from(len * 8).unwrap_or_default();
+    block[62..].copy_from_slice(&bits.to_be_bytes());
+    let mut words = START;
+    compress(&mut words, std::slice::from_ref(&block));
+    words
+}
+
+fn hash(bytes: &[u8]) -> Words {
+    if bytes.len() <= SHORT {
+        return hash_short(bytes.len(), |block| block[..bytes.len()].copy_from_slice(bytes));
+    }
+    let hash: [u8; 20] = Sha1::digest(bytes).into();
+    let mut words = Words::default();
+    for (word, bytes) in words.iter_mut().zip(hash.as_chunks::<4>().0) {
+        *word = u32::from_be_bytes(*bytes);
+    }
+    words
+}
 
 impl Digest {
     fn xor(&mut self, bytes: &[u8]) {
-        self.add(Sha1::digest(bytes).into());
+        self.add(hash(bytes));
     }
 
     fn mix(&mut self, bytes: &[u8]) {
-        self.xor(bytes);
-        self.0 = Sha1::digest(self.0).into();
+        self.mix_hash(hash(bytes));
     }
 
-    fn add(&mut self, other: [u8; 20]) {
-        self.0.iter_mut().zip(other).for_each(|(byte, other)| *byte ^= other);
+    /// As [`mix`](Self::mix), of a text with this SHA-1.
+    fn mix_hash(&mut self, hash: Words) {
+        self.add(hash);
+        self.0 = self.hash();
+    }
+
+    fn add(&mut self, other: Words) {
+        self.0.iter_mut().zip(other).for_each(|(word, other)| *word ^= other);
+    }
+
+    /// Returns the SHA-1 of its bytes.
+    fn hash(&self) -> Words {
+        hash_short(20, |block| {
+            for (bytes, word) in block.as_chunks_mut::<4>().0.iter_mut().zip(self.0) {
+                *bytes = word.to_be_bytes();
+            }
+        })
     }
 }
 
 impl std::fmt::Display for Digest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        self.0.iter().try_for_each(|word| write!(f, "{word:08x}"))
     }
 }
 
@@ -72,6 +122,15 @@ impl Flavour {
     }
 }
 
+/// The SHA-1 of the number of each type.
+static NUMBERS: LazyLock<[Words; 8]> = LazyLock::new(|| {
+    let mut number = 0_u32;
+    [(); 8].map(|()| {
+        number += 1;
+        hash(&(number - 1).to_be_bytes())
+    })
+});
+
 /// Returns the digest of a key with its value, which is added to that of the data set.
 pub fn of_entry(entry: &Entry<'_>, flavour: Flavour) -> Digest {
     let mut digest = Digest::default();
@@ -85,7 +144,7 @@ pub fn of_value(entry: &Entry<'_>, flavour: Flavour) -> Digest {
 }
 
 fn with_value(mut digest: Digest, entry: &Entry<'_>, flavour: Flavour) -> Digest {
-    let number: u32 = match &entry.value {
+    let number: usize = match &entry.value {
         Value::String(_) => 0,
         Value::List(_) => 1,
         Value::Set(_) => 2,
@@ -96,7 +155,7 @@ fn with_value(mut digest: Digest, entry: &Entry<'_>, flavour: Flavour) -> Digest
         // Not known: no server with arrays was available.
         Value::Array(_) => 7,
     };
-    digest.mix(&number.to_be_bytes());
+    digest.mix_hash(NUMBERS[number]);
     match &entry.value {
         Value::String(value) => value.with(|bytes| digest.mix(bytes)),
         Value::List(list) => list.elements.iter().for_each(|element| digest.mix(element)),
@@ -107,7 +166,7 @@ fn with_value(mut digest: Digest, entry: &Entry<'_>, flavour: Flavour) -> Digest
                 let mut pair = Digest::default();
                 pair.mix(member);
                 pair.mix(text.format(score, flavour.scores).as_bytes());
-                digest.xor(&pair.0);
+                digest.add(pair.hash());
             }
         }
         Value::Hash(hash) => {
@@ -121,7 +180,7 @@ fn with_value(mut digest: Digest, entry: &Entry<'_>, flavour: Flavour) -> Digest
                 if expires_ms.is_some() && flavour.field_expiry {
                     pair.xor(b"!!hexpire!!");
                 }
-                digest.xor(&pair.0);
+                digest.add(pair.hash());
             }
         }
         Value::Stream(stream) => {
@@ -157,7 +216,7 @@ pub struct Sum {
 impl Sum {
     /// Adds a key of a database.
     pub fn add(&mut self, db: u32, entry: &Entry<'_>, flavour: Flavour) {
-        self.databases.entry(db).or_default().xor(&of_entry(entry, flavour).0);
+        self.databases.entry(db).or_default().add(of_entry(entry, flavour).hash());
     }
 
     /// Adds every key of a data set.
@@ -182,5 +241,24 @@ impl Sum {
             whole.add(digest.0);
         }
         whole
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_of_every_length_have_their_sha1() {
+        let bytes: Vec<u8> = (0..200).collect();
+        for len in 0..bytes.len() {
+            let mut digest = Digest::default();
+            digest.xor(&bytes[..len]);
+            let expected: [u8; 20] = Sha1::digest(&bytes[..len]).into();
+            let text: String = expected.iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(digest.to_string(), text, "{len}");
+            let again: [u8; 20] = Sha1::digest(expected).into();
+            assert_eq!(digest.hash().map(u32::to_be_bytes).concat(), again, "{len}");
+        }
     }
 }
