@@ -53,8 +53,11 @@ const LEFT: [u8; 2] = [0; 2];
 /// Number of commands for which bytes are prefetched ahead of copying.
 const AHEAD: usize = 32;
 
-/// Offsets in a command that are prefetched, in bytes: most commands end there.
-const LINES: [usize; 3] = [0, 64, 128];
+/// Size of a cache line, in bytes.
+const LINE: usize = 64;
+
+/// Maximum number of lines of a command that are prefetched: most commands end there.
+const MOST_LINES: usize = 4;
 
 impl Routed<'_> {
     /// Returns the memory for the commands of a group of shards, in bytes.
@@ -122,20 +125,25 @@ impl Piece {
         for (bytes, segment) in segments {
             for (list, buffer) in self.0.iter_mut().enumerate() {
                 let mut ahead = segment.places(first + list);
-                let mut ask = move || {
+                // Only the lines of a command as long as those before it: memory fetches few lines at a time.
+                let mut ask = move |usual: usize| {
                     let at = ahead.next().and_then(|(place, _)| usize::try_from(place).ok());
                     if let Some(at) = at {
-                        LINES.iter().for_each(|line| prefetch(bytes, at + line));
+                        let lines = (at % LINE + usual).div_ceil(LINE).clamp(1, MOST_LINES);
+                        (0..lines).for_each(|line| prefetch(bytes, at + line * LINE));
                     }
                 };
-                (0..AHEAD).for_each(|_| ask());
+                let mut usual = 2 * LINE;
+                (0..AHEAD).for_each(|_| ask(usual));
                 let mut before = 0;
                 for (place, _) in segment.places(first + list) {
-                    ask();
+                    ask(usual);
                     if place - before < NEAR {
                         buffer.extend_from_slice(&LEFT);
                     } else {
-                        copy(bytes, place, buffer, &mut capacity);
+                        let len = copy(bytes, place, buffer, &mut capacity);
+                        // Rises at once, and falls slowly.
+                        usual = len.max((7 * usual + len) / 8);
                     }
                     before = place;
                 }
@@ -144,8 +152,9 @@ impl Piece {
     }
 }
 
+/// Copies a command unless it is long, and returns its length; 0 if it was not copied.
 #[inline(always)]
-fn copy(bytes: &[u8], place: u64, buffer: &mut Vec<u8>, capacity: &mut usize) {
+fn copy(bytes: &[u8], place: u64, buffer: &mut Vec<u8>, capacity: &mut usize) -> usize {
     let frame = usize::try_from(place).ok().and_then(|start| {
         let end = frame_end(bytes, start)?;
         bytes.get(start..end).filter(|frame| frame.len() <= LONGEST.min(*capacity))
@@ -155,8 +164,12 @@ fn copy(bytes: &[u8], place: u64, buffer: &mut Vec<u8>, capacity: &mut usize) {
             *capacity -= frame.len();
             buffer.extend_from_slice(&len.to_le_bytes());
             buffer.extend_from_slice(frame);
+            frame.len()
         }
-        None => buffer.extend_from_slice(&LEFT),
+        None => {
+            buffer.extend_from_slice(&LEFT);
+            0
+        }
     }
 }
 
