@@ -10,7 +10,7 @@ use super::observe::{Observed, Observer, Outcome, ShardObserver, Unobserved};
 use super::prefixes::{PrefixCounter, Prefixes};
 use super::route::{Routed, RoutedPart};
 use super::router::is_excluded;
-use super::workers;
+use super::workers::{self, Arenas};
 use crate::aof::log::PartRole;
 use crate::aof::{peek_key, read_args};
 use crate::base::error::{Error, ErrorKind, Result};
@@ -140,6 +140,7 @@ pub fn replay_watched<W: ShardObserver>(
     // Shards are assigned by hash, so most have about as many keys as the previous ones.
     let keys = AtomicUsize::new(0);
     let mut gathered = Gathered::default();
+    let arenas = Arenas::default();
     let mut stats = ReplayStats::default();
     let mut take = take;
     for group in routed.groups() {
@@ -156,7 +157,7 @@ pub fn replay_watched<W: ShardObserver>(
             progress.advance(bytes);
             Ok((made, stats))
         };
-        stats.join(workers::run(group, threads, work, ReplayStats::join, &mut take)?);
+        stats.join(workers::run(group, threads, &arenas, work, ReplayStats::join, &mut take)?);
     }
     Ok(stats)
 }
@@ -179,6 +180,7 @@ pub fn replay_pair<T: Send>(
     let bytes = (one.replayed_bytes() + other.replayed_bytes()) / shards;
     let threads = workers::number(options[0].threads);
     let mut gathered = [Gathered::default(), Gathered::default()];
+    let arenas = Arenas::default();
     let mut stats = <[ReplayStats; 2]>::default();
     let mut take = take;
     let join = |all: &mut [ReplayStats; 2], more: [ReplayStats; 2]| {
@@ -201,7 +203,7 @@ pub fn replay_pair<T: Send>(
             progress.advance(bytes);
             Ok((made, stats))
         };
-        join(&mut stats, workers::run(group, threads, work, join, &mut take)?);
+        join(&mut stats, workers::run(group, threads, &arenas, work, join, &mut take)?);
     }
     Ok(stats)
 }

@@ -17,6 +17,17 @@ pub(super) fn number(threads: usize) -> usize {
     }
 }
 
+/// Arenas that are used again for the next group of shards, because memory that is returned to the system has to be
+/// cleared again.
+#[derive(Default)]
+pub(super) struct Arenas(Mutex<Vec<Bump>>);
+
+impl Arenas {
+    fn lock(&self) -> MutexGuard<'_, Vec<Bump>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Processes every shard of `shards` with `threads` threads, each with its own arena. `take`
 /// receives the results of `work` on one thread at a time, in the order of shards; statistics are
 /// joined in any order.
@@ -27,6 +38,7 @@ pub(super) fn number(threads: usize) -> usize {
 pub(super) fn run<T: Send, H: Default + Send>(
     shards: Range<usize>,
     threads: usize,
+    arenas: &Arenas,
     work: impl Fn(&mut Bump, usize) -> Result<(T, H)> + Sync,
     join: impl Fn(&mut H, H) + Sync,
     take: impl FnMut(usize, T) -> Result<()> + Send,
@@ -46,14 +58,15 @@ pub(super) fn run<T: Send, H: Default + Send>(
     };
     let worker = || {
         let _alarm = Alarm(&queue);
-        let mut arena = Bump::new();
+        let mut arena = arenas.lock().pop().unwrap_or_default();
         loop {
             let shard = queue.next.fetch_add(1, Ordering::Relaxed);
             if shard >= shards.end || queue.has_failed() {
-                return;
+                break;
             }
             queue.hand_over(shard, work(&mut arena, shard));
         }
+        arenas.lock().push(arena);
     };
     run_together(threads, worker);
     let state = queue.state.into_inner().unwrap_or_else(PoisonError::into_inner);
