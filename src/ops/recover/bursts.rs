@@ -5,10 +5,11 @@
 //! become an event if they removed many keys within a short span.
 
 use std::collections::BTreeMap;
+use std::hash::Hash;
 use std::ops::Range;
 use std::sync::Arc;
 
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 
 use super::course::{Course, KeyCounts, PLACES};
 use super::event_kind::EventKind;
@@ -81,8 +82,35 @@ pub(super) struct Cell {
     /// The position of the last command, and the byte offset at which it ends.
     pub(super) last: Position,
     pub(super) end: u64,
-    /// The number of keys of each prefix: so few that a list is the fastest map of them.
-    prefixes: Vec<(Arc<[u8]>, u64)>,
+    prefixes: Prefixes,
+}
+
+/// The number of keys of each prefix: so few that a list is the fastest map of them. Most cells of one shard have one.
+#[derive(Debug, Clone, Default)]
+struct Prefixes {
+    first: Option<(Arc<[u8]>, u64)>,
+    more: Vec<(Arc<[u8]>, u64)>,
+}
+
+impl Prefixes {
+    fn len(&self) -> usize {
+        usize::from(self.first.is_some()) + self.more.len()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &(Arc<[u8]>, u64)> {
+        self.first.iter().chain(&self.more)
+    }
+
+    fn iter_mut(&mut self) -> impl Iterator<Item = &mut (Arc<[u8]>, u64)> {
+        self.first.iter_mut().chain(&mut self.more)
+    }
+
+    fn push(&mut self, prefix: Arc<[u8]>, keys: u64) {
+        match self.first {
+            None => self.first = Some((prefix, keys)),
+            Some(_) => self.more.push((prefix, keys)),
+        }
+    }
 }
 
 impl Cell {
@@ -98,14 +126,14 @@ impl Cell {
         if other.last > self.last {
             (self.last, self.end) = (other.last, other.end);
         }
-        for (prefix, keys) in other.prefixes {
-            self.count_prefix(&prefix, keys, prefixes, || prefix.clone());
+        for (prefix, keys) in other.prefixes.iter() {
+            self.count_prefix(prefix, *keys, prefixes, || prefix.clone());
         }
     }
 
     /// Returns the most frequent prefixes, most frequent first.
     pub(super) fn prefixes(&self) -> Vec<KeyPrefix> {
-        let mut prefixes = self.prefixes.clone();
+        let mut prefixes: Vec<_> = self.prefixes.iter().cloned().collect();
         prefixes.sort_by_key(|(prefix, keys)| (std::cmp::Reverse(*keys), prefix.clone()));
         let reported = prefixes.iter().take(REPORTED);
         reported.map(|(prefix, keys)| KeyPrefix::new(prefix, *keys)).collect()
@@ -123,7 +151,7 @@ impl Cell {
         if let Some((_, counted)) = counted {
             *counted += keys;
         } else if self.prefixes.len() < most {
-            self.prefixes.push((name(), keys));
+            self.prefixes.push(name(), keys);
         }
     }
 }
@@ -131,18 +159,18 @@ impl Cell {
 /// The cells of one shard or of all shards.
 #[derive(Debug)]
 pub(super) struct Cells<Id> {
-    cells: BTreeMap<Id, Cell>,
+    cells: HashMap<Id, Cell>,
     /// The prefixes that cells count, each allocated once.
     names: HashSet<Arc<[u8]>>,
 }
 
 impl<Id> Default for Cells<Id> {
     fn default() -> Self {
-        Cells { cells: BTreeMap::new(), names: HashSet::new() }
+        Cells { cells: HashMap::new(), names: HashSet::new() }
     }
 }
 
-impl<Id: Ord> Cells<Id> {
+impl<Id: Ord + Hash> Cells<Id> {
     pub(super) fn get(&self, id: &Id) -> Option<&Cell> {
         self.cells.get(id)
     }
@@ -176,9 +204,20 @@ impl<Id: Ord> Cells<Id> {
     }
 
     pub(super) fn join(&mut self, other: Self) {
-        for (id, cell) in other.cells {
-            if self.cells.len() < CELLS || self.cells.contains_key(&id) {
+        if self.cells.len() + other.cells.len() <= CELLS {
+            for (id, cell) in other.cells {
                 self.cells.entry(id).or_default().add(cell, PREFIXES_OF_CELL);
+            }
+            return;
+        }
+        // The order decides which of them have no room.
+        let mut cells: Vec<(Id, Cell)> = other.cells.into_iter().collect();
+        cells.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        for (id, cell) in cells {
+            if let Some(known) = self.cells.get_mut(&id) {
+                known.add(cell, PREFIXES_OF_CELL);
+            } else if self.cells.len() < CELLS {
+                self.cells.insert(id, cell);
             }
         }
     }
@@ -235,7 +274,8 @@ pub(super) fn bursts(
         by_cause.entry(*cause).or_default().push((*at, cell));
     }
     let mut found = Vec::new();
-    for (cause, cells) in by_cause {
+    for (cause, mut cells) in by_cause {
+        cells.sort_unstable_by_key(|(at, _)| *at);
         let grouping = Grouping { cause, course, counts, thresholds };
         grouping.events(&cells, &mut found);
     }
