@@ -1,6 +1,7 @@
 //! `aofkit stats`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 
@@ -8,13 +9,15 @@ use super::args::{Common, ReplayArgs};
 use super::exit::Exit;
 use super::html_file;
 use super::output::{message, print, print_json};
+use super::parse::parse_duration;
 use super::pick::data_directory;
 use super::values::ServerValue;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::escape::typed;
 use crate::base::server::Server;
+use crate::ops::scratch_server::ServerOptions;
 use crate::ops::stats::memory::{Allocator, MemoryOptions};
-use crate::ops::stats::{SEPARATORS, StatsOptions, stats};
+use crate::ops::stats::{SEPARATORS, StatsOptions, TableOptions, stats};
 use crate::report;
 use crate::report::stats_html::{START, page};
 
@@ -41,6 +44,12 @@ pub(super) struct Stats {
     /// Print the prefixes as folded stacks, for programs that draw flame graphs
     #[arg(long, conflicts_with = "html", hide_short_help = true)]
     folded: bool,
+    /// Write a table of all keys to a new directory, as a Parquet file, for one log
+    #[arg(long, value_name = "DIR")]
+    parquet: Option<PathBuf>,
+    /// Write a table of all commands, too
+    #[arg(long, requires = "parquet")]
+    commands: bool,
     /// Estimate the memory of keys in this server [default: the one that wrote the log]
     #[arg(long = "for", value_name = "VERSION", value_parser = ServerValue, hide_possible_values = true)]
     meant_for: Option<Server>,
@@ -53,6 +62,12 @@ pub(super) struct Stats {
         hide_short_help = true
     )]
     allocator: Allocator,
+    /// Load a sample of the log in this server, to estimate the time for all of it: the path or name of the executable
+    #[arg(long, value_name = "BINARY")]
+    server: Option<PathBuf>,
+    /// Time limit for loading a sample
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = parse_duration, requires = "server", hide_short_help = true)]
+    server_timeout: Duration,
     #[command(flatten)]
     replaying: ReplayArgs,
 }
@@ -63,9 +78,11 @@ Examples:
   aofkit stats --writes-only --separator : appendonly.aof
   aofkit stats --html report.html appendonly.aof
   aofkit stats --folded appendonly.aof | flamegraph.pl --countname bytes > prefixes.svg
+  aofkit stats --quiet --parquet tables --commands appendonly.aof
+  aofkit stats --server /usr/bin/redis-server appendonly.aof
   aofkit stats --json dump.rdb | jq '.logs[0].present.by_type'
 
-Exit codes: 0 done; 2 nothing could be read, or the HTML file not be written; 3 some of several paths could not be \
+Exit codes: 0 done; 2 nothing could be read, or the HTML or Parquet files not be written; 3 some of several paths could not be \
 read.";
 
 impl Stats {
@@ -78,6 +95,15 @@ impl Stats {
             separators,
             writes_only: self.writes_only,
             memory: MemoryOptions { server: self.meant_for, allocator: self.allocator },
+            tables: self.parquet.as_ref().map(|directory| TableOptions {
+                directory: directory.clone(),
+                commands: self.commands,
+                keys: !self.writes_only,
+            }),
+            loaded_by: self.server.as_ref().map(|binary| ServerOptions {
+                binary: binary.clone(),
+                timeout: self.server_timeout,
+            }),
             now_ms: self.replaying.now_ms(),
             route: self.replaying.route(),
             replay: self.replaying.replay(common, None),
@@ -86,6 +112,17 @@ impl Stats {
             true => vec![data_directory("stats", common)?],
             false => self.paths.clone(),
         };
+        if self.parquet.is_some() && paths.len() > 1 {
+            return Err(Error::new(ErrorKind::Usage, "--parquet takes one log")
+                .help("write the tables of each to a directory of its own"));
+        }
+        if self.parquet.is_some() && self.writes_only && !self.commands {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                "without a replay, no keys are known for --parquet",
+            )
+            .help("add --commands, or leave out --writes-only"));
+        }
         if let Some(path) = &self.html {
             if paths.len() > 1 {
                 return Err(Error::new(ErrorKind::Usage, "--html takes one log")
@@ -93,7 +130,7 @@ impl Stats {
             }
             html_file::check(path, START)?;
         }
-        let run = common.with_bar(|bar| stats(&paths, &options, bar))?;
+        let run = common.with_cancellable_bar(|bar| stats(&paths, &options, bar))?;
         if let (Some(path), Some(report)) = (&self.html, run.logs.first()) {
             html_file::write(path, START, &page(report, &command_line()), html_file::PRIVATE)?;
         }

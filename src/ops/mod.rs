@@ -29,5 +29,7 @@ pub mod prune;
 pub mod recover;
 pub mod repair;
 pub mod restore;
+#[cfg(feature = "live")]
+pub mod scratch_server;
 pub(crate) mod stats;
 pub mod verify;

@@ -1,6 +1,7 @@
 //! The text of `aofkit stats`.
 
 use std::fmt::{self, Display, Write};
+use std::time::Duration;
 
 use unicode_width::UnicodeWidthStr;
 
@@ -9,7 +10,7 @@ use super::lines::wide_row;
 use super::style::{QUIET, STRONG, Styled};
 use super::time::local;
 use crate::base::escape::{OwnedText, Shown, ShownPath, for_terminal};
-use crate::base::units::{Bytes, Count, counted};
+use crate::base::units::{Bytes, Count, Elapsed, counted};
 use crate::ops::stats::report::{
     Effects, LargeKey, MemoryBasis, MemoryEstimate, PrefixKind, PrefixNode, Present, ShareOf,
     StatsReport, StatsRun, Timeline, Written, WrittenBy,
@@ -128,7 +129,28 @@ fn overview(out: &mut String, report: &StatsReport) -> fmt::Result {
     if let (Some(written), Some(effects)) = (&report.written, &report.effects) {
         effect_rows(out, written, effects)?;
     }
-    Ok(())
+    wide_row(out, "load", &load_text(report))
+}
+
+/// Returns the estimated time for loading the log, or what to type for one.
+fn load_text(report: &StatsReport) -> String {
+    match (&report.load, &report.load_problem) {
+        (Some(load), _) => format!(
+            "about {} in {}, estimated by a sample of {} that it loaded in {}",
+            seconds(load.load_s),
+            load.server,
+            Bytes(load.sample_bytes),
+            seconds(load.sample_s)
+        ),
+        (None, Some(reason)) => format!("not estimated: {}", for_terminal(reason)),
+        (None, None) => {
+            "time not estimated: add --server BINARY, such as --server redis-server".to_owned()
+        }
+    }
+}
+
+fn seconds(seconds: f64) -> Elapsed {
+    Elapsed(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
 }
 
 /// Returns the estimated memory, in which server it is, and its error.

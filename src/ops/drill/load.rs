@@ -8,13 +8,11 @@ use jiff::Timestamp;
 
 use super::options::DrillOptions;
 use super::report::Loaded;
-use super::server::{Binary, Running};
-use super::stop::Stop;
 use crate::base::progress::Progress;
-use crate::base::server::DEFAULT_DATABASES;
 use crate::base::units::Count;
 use crate::ops::digest::{DigestOptions, digest_at};
-use crate::ops::restore::{RestoreReport, Setting, Shape};
+use crate::ops::restore::{RestoreReport, Shape};
+use crate::ops::scratch_server::{Binary, Running, Stop, settings};
 use crate::replay::ReplayOptions;
 
 /// Starts the server on the restored log, and asks for its keys and its digest. `keys` are those of the replay.
@@ -34,8 +32,9 @@ pub(super) fn load(
     // Before the server is started, which may move the files.
     let expected_digest = expected_digest(server, log, options, progress)?;
     let databases = keys.keys().next_back().map_or(0, |last| u64::from(*last) + 1);
-    let configuration =
-        configuration(server, &restored.plan.settings, databases.max(DEFAULT_DATABASES));
+    let mut configuration = settings(server, databases);
+    let of_log = restored.plan.settings.iter();
+    configuration.extend(of_log.map(|setting| (setting.name, setting.value.clone())));
     let clock = Instant::now();
     let mut running = Running::start(server, scratch, configuration, progress)?;
     let load_s = clock.elapsed().as_secs_f64();
@@ -67,36 +66,6 @@ fn expected_digest(
     let hidden_until_ms = server.line.has_valkey(9, 0).then(|| Timestamp::now().as_millisecond());
     let report = digest_at(log, &options, hidden_until_ms, progress)?;
     Ok(report.digest.filter(|_| report.undigested == 0))
-}
-
-/// Returns the settings of the server, as they are in a configuration file: those that the restored log needs, and nothing
-/// that writes more than it has to, or that is reachable from elsewhere.
-fn configuration(
-    server: &Binary,
-    restored: &[Setting],
-    databases: u64,
-) -> Vec<(&'static str, String)> {
-    let mut all = vec![
-        ("port", "0".to_owned()),
-        ("daemonize", "no".to_owned()),
-        ("save", String::new()),
-        ("appendfsync", "no".to_owned()),
-        ("auto-aof-rewrite-percentage", "0".to_owned()),
-        ("aof-load-truncated", "no".to_owned()),
-        ("databases", databases.to_string()),
-        ("unixsocketperm", "700".to_owned()),
-    ];
-    if server.line.has_redis(6, 2) {
-        // Writing a crash report can hang, and the memory test after it takes up to a minute.
-        all.extend(
-            ["crash-log-enabled", "crash-memcheck-enabled"].map(|name| (name, "no".to_owned())),
-        );
-    }
-    if server.line.has_redis(7, 0) {
-        all.push(("enable-debug-command", "local".to_owned()));
-    }
-    all.extend(restored.iter().map(|setting| (setting.name, setting.value.clone())));
-    all
 }
 
 impl Loaded {

@@ -15,9 +15,7 @@ mod choose;
 mod load;
 pub mod options;
 pub mod report;
-mod server;
 mod steps;
-mod stop;
 
 use std::path::Path;
 use std::time::Instant;
@@ -27,11 +25,11 @@ use jiff::Timestamp;
 use self::choose::choose;
 use self::options::DrillOptions;
 use self::report::DrillReport;
-use self::server::Binary;
 use self::steps::drill_archive;
 use crate::base::error::Result;
 use crate::base::progress::Progress;
 use crate::ops::backup::host;
+use crate::ops::scratch_server::Binary;
 
 /// Tries the archive at `path`, or the backups in the directory there, one after another.
 ///

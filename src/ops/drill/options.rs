@@ -1,10 +1,10 @@
 //! Options of `drill`.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::ops::scratch_server::ServerOptions;
 use crate::replay::{ReplayOptions, RouteOptions};
 
 /// Options of [`drill`](super::drill()).
@@ -22,13 +22,4 @@ pub struct DrillOptions {
     pub replay: ReplayOptions,
     /// The current time: an archive with a later one is not the newest.
     pub now: Timestamp,
-}
-
-/// The server that loads each restored log.
-#[derive(Debug, Clone)]
-pub struct ServerOptions {
-    /// The executable: a path, or a name that is searched in `PATH`.
-    pub binary: PathBuf,
-    /// The maximum time for loading a log.
-    pub timeout: Duration,
 }

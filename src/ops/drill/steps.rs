@@ -10,8 +10,6 @@ use sha2::{Digest as _, Sha256};
 use super::load;
 use super::options::DrillOptions;
 use super::report::{Drilled, Step, StepName, StepVerdict, Verdict};
-use super::server::Binary;
-use super::stop::Stop;
 use crate::archive::contents::Contents;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::escape::hexadecimal;
@@ -24,6 +22,7 @@ use crate::input::archive::read_contents;
 use crate::ops::digest::{DigestOptions, digest};
 use crate::ops::list::Identity;
 use crate::ops::restore::{RestoreOptions, RestoreReport, restore};
+use crate::ops::scratch_server::{Binary, Stop};
 use crate::ops::verify::{LogOutcome, VerifyOptions, verify_path};
 
 /// The prefix of the names of scratch directories.

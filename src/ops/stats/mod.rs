@@ -4,11 +4,14 @@
 //! the keys, and the keys at the end ([`replayed`]). All sums are exact. Memory is bounded: names are counted by patterns,
 //! whose number is limited ([`pattern`], [`prefixes`]), and of keys only the largest are kept ([`top`]).
 
+#[cfg(feature = "live")]
+mod load;
 pub(crate) mod memory;
 mod pattern;
 mod prefixes;
 mod replayed;
 pub(crate) mod report;
+mod tables;
 mod top;
 mod written;
 
@@ -21,6 +24,8 @@ pub(crate) use self::pattern::SEPARATORS;
 use self::prefixes::PatternSums;
 use self::replayed::{Counter, Counts};
 use self::report::{FunctionLibrary, MemoryBasis, MemoryEstimate, StatsReport, StatsRun};
+pub(crate) use self::tables::TableOptions;
+use self::tables::{Tables, add_commands};
 use crate::aof::log::Log;
 use crate::base::error::{ErrorKind, Result};
 use crate::base::escape::OwnedText;
@@ -28,6 +33,8 @@ use crate::base::failure::Failure;
 use crate::base::progress::Progress;
 use crate::base::server::redis;
 use crate::input::open_log;
+#[cfg(feature = "live")]
+use crate::ops::scratch_server::{Binary, ServerOptions};
 use crate::replay::pair::each_window;
 use crate::replay::{ReplayOptions, RouteOptions, replay_watched, route};
 
@@ -42,6 +49,11 @@ pub(crate) struct StatsOptions {
     pub(crate) now_ms: i64,
     /// The server whose memory is estimated.
     pub(crate) memory: MemoryOptions,
+    /// The tables that are written, of one log.
+    pub(crate) tables: Option<TableOptions>,
+    /// The server that loads a sample of the log, so that the time for all of it can be estimated.
+    #[cfg(feature = "live")]
+    pub(crate) loaded_by: Option<ServerOptions>,
     /// Options for reading the log.
     pub(crate) route: RouteOptions,
     /// Options for replaying its commands.
@@ -52,16 +64,31 @@ pub(crate) struct StatsOptions {
 ///
 /// # Errors
 ///
-/// When none of them can be analysed: the error of the first.
+/// When none of them can be analysed: the error of the first; and when the server cannot be executed.
 pub(crate) fn stats(
     paths: &[PathBuf],
     options: &StatsOptions,
     progress: &dyn Progress,
 ) -> Result<StatsRun> {
+    #[cfg(feature = "live")]
+    let server = options.loaded_by.as_ref().map(Binary::find).transpose()?;
+    let estimate = |log: &Log, report: &mut StatsReport| {
+        #[cfg(feature = "live")]
+        if let Some(server) = &server {
+            match load::estimate(log, report, server, progress)? {
+                Ok(estimate) => {
+                    report.load_s = Some(estimate.load_s);
+                    report.load = Some(estimate);
+                }
+                Err(reason) => report.load_problem = Some(reason),
+            }
+        }
+        Ok(())
+    };
     let mut run = StatsRun::default();
     let mut first_error = None;
     for path in paths {
-        match stats_of_path(path, options, progress) {
+        match stats_of_path(path, options, &estimate, progress) {
             Ok(report) => run.logs.push(report),
             Err(error) => {
                 progress.check()?;
@@ -79,17 +106,20 @@ pub(crate) fn stats(
 fn stats_of_path(
     path: &Path,
     options: &StatsOptions,
+    estimate: &dyn Fn(&Log, &mut StatsReport) -> Result<()>,
     progress: &dyn Progress,
 ) -> Result<StatsReport> {
     let started = Instant::now();
     let log = open_log(path, progress)?;
     let mut report = log.name_archive(stats_of(&log, options, progress))?;
+    estimate(&log, &mut report)?;
     report.elapsed_s = started.elapsed().as_secs_f64();
     Ok(report)
 }
 
 fn stats_of(log: &Log, options: &StatsOptions, progress: &dyn Progress) -> Result<StatsReport> {
     let patterns = Patterns::new(&options.separators);
+    let mut tables = options.tables.as_ref().map(Tables::create).transpose()?;
     let counted = written::count(log, &patterns, &options.route.key_specs, progress)?;
     let mut prefixes = counted.prefixes;
     let mut report = StatsReport {
@@ -103,18 +133,25 @@ fn stats_of(log: &Log, options: &StatsOptions, progress: &dyn Progress) -> Resul
         not_replayed: None,
         effects: None,
         present: None,
+        load_s: None,
+        load: None,
+        load_problem: None,
         now_ms: options.now_ms,
         elapsed_s: 0.0,
     };
     let mut is_replayed = false;
     if !options.writes_only {
-        match add_replayed(log, &patterns, options, &mut report, progress) {
+        match add_replayed(log, &patterns, options, (&mut report, &mut tables), progress) {
             Ok(of_keys) => {
                 prefixes.join(of_keys);
                 is_replayed = true;
             }
             // What cannot be replayed, such as a script, is counted all the same. Damage was refused before.
-            Err(error) if error.kind() == ErrorKind::Refused && report.written.is_some() => {
+            Err(error)
+                if error.kind() == ErrorKind::Refused
+                    && report.written.is_some()
+                    && tables.is_none() =>
+            {
                 report.not_replayed = Some(error.to_string());
             }
             Err(error) => return Err(error),
@@ -126,15 +163,21 @@ fn stats_of(log: &Log, options: &StatsOptions, progress: &dyn Progress) -> Resul
         (None, Some(present)) => present.prefixes = Some(tree),
         (None, None) => {}
     }
+    if let Some(mut tables) = tables {
+        if options.tables.as_ref().is_some_and(|tables| tables.commands) {
+            add_commands(log, &options.route.key_specs, &mut tables, progress)?;
+        }
+        tables.publish()?;
+    }
     Ok(report)
 }
 
-/// Replays the log, completes the report, and returns the sums of keys by prefix.
+/// Replays the log, completes the report and the table of keys, and returns the sums of keys by prefix.
 fn add_replayed(
     log: &Log,
     patterns: &Patterns,
     options: &StatsOptions,
-    report: &mut StatsReport,
+    (report, tables): (&mut StatsReport, &mut Option<Tables>),
     progress: &dyn Progress,
 ) -> Result<PatternSums> {
     let route_options = RouteOptions { keep_dead: true, ..options.route.clone() };
@@ -148,10 +191,14 @@ fn add_replayed(
     };
     report.origin = Some(origin);
     let memory = Model::new(memory_of, options.memory.allocator, report.written.is_none());
-    let counter = Counter { patterns, server, memory, now_ms: options.now_ms };
+    let has_rows = options.tables.as_ref().is_some_and(|tables| tables.keys);
+    let counter = Counter { patterns, server, memory, now_ms: options.now_ms, has_rows };
     let mut all = Counts::new();
     let stats = each_window(&routing, "replay", progress, |routed| {
-        let take = |_, counts: Counts| {
+        let take = |_, mut counts: Counts| {
+            if let Some(tables) = tables.as_mut() {
+                tables.add_keys(counts.take_rows())?;
+            }
             all.join(counts);
             Ok(())
         };

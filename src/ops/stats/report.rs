@@ -47,11 +47,35 @@ pub(crate) struct StatsReport {
     pub(crate) effects: Option<Effects>,
     /// The keys at the end; `None` without a replay.
     pub(crate) present: Option<Present>,
+    /// How long a server would load the log, in seconds; `None` if it was not estimated.
+    pub(crate) load_s: Option<f64>,
+    /// How that was estimated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) load: Option<LoadEstimate>,
+    /// The reason why it was not estimated although that was requested.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) load_problem: Option<String>,
     /// The time at which expiries are judged, in Unix milliseconds.
     #[serde(rename = "judged_at", serialize_with = "crate::base::rfc3339::milliseconds")]
     pub(crate) now_ms: i64,
     /// The run time in seconds.
     pub(crate) elapsed_s: f64,
+}
+
+/// How long a server would load a log, by a sample of it that the server has loaded.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct LoadEstimate {
+    /// The version of the server, such as `redis 7.2.5`.
+    pub(crate) server: String,
+    /// The time of the whole log in seconds, with that of the start.
+    #[serde(skip)]
+    pub(crate) load_s: f64,
+    /// The time in which the server starts with an empty log, in seconds.
+    pub(crate) startup_s: f64,
+    /// The size of the sample in bytes.
+    pub(crate) sample_bytes: u64,
+    /// The time in which the server has loaded the sample, in seconds.
+    pub(crate) sample_s: f64,
 }
 
 /// The commands of a log.

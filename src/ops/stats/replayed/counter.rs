@@ -12,4 +12,6 @@ pub(in crate::ops::stats) struct Counter<'c> {
     pub(in crate::ops::stats) memory: Model,
     /// The time at which expiries are judged, in Unix milliseconds.
     pub(in crate::ops::stats) now_ms: i64,
+    /// Whether each key is also a row of a table.
+    pub(in crate::ops::stats) has_rows: bool,
 }

@@ -13,6 +13,7 @@ use super::prefixes::PatternSums;
 use crate::base::error::Result;
 use crate::keyspace::Keyspace;
 use crate::ops::stats::report::{Effects, Present};
+use crate::ops::stats::tables::rows::KeyRow;
 use crate::replay::ShardObserver;
 
 /// The counts of one shard, or of all.
@@ -29,6 +30,11 @@ impl Counts {
     pub(super) fn join(&mut self, other: Counts) {
         self.effects.join(other.effects);
         self.keys.join(other.keys);
+    }
+
+    /// Takes the rows of the keys of a shard.
+    pub(super) fn take_rows(&mut self) -> Vec<KeyRow> {
+        self.keys.take_rows()
     }
 
     /// Returns the effects, the keys, and the sums of keys by prefix.

@@ -7,11 +7,13 @@ use super::counter::Counter;
 use super::sizes::Items;
 use super::slots::Slots;
 use crate::base::escape::OwnedText;
+use crate::base::slot::slot_of;
 use crate::keyspace::{Entry, Value};
 use crate::ops::stats::prefixes::{PATTERNS, PatternSums, Sums};
 use crate::ops::stats::report::{
     ExpiryPeak, LargeKey, Present, Share, ShareOf, SizeBucket, StreamFacts, TtlBucket, TtlRange,
 };
+use crate::ops::stats::tables::rows::KeyRow;
 use crate::ops::stats::top::{Top, reported_name};
 use crate::rdb::Kind;
 use crate::rewrite::commands::CommandWriter;
@@ -36,6 +38,8 @@ pub(super) struct KeyCounts {
     stream_count: u64,
     slots: Slots,
     prefixes: PatternSums,
+    /// Of one shard, if they are wanted.
+    rows: Vec<KeyRow>,
 }
 
 /// A key; ordered by its size, then by database and name.
@@ -76,7 +80,13 @@ impl KeyCounts {
             stream_count: 0,
             slots: Slots::default(),
             prefixes: PatternSums::new(PATTERNS),
+            rows: Vec::new(),
         }
+    }
+
+    /// Takes the rows of the keys.
+    pub(super) fn take_rows(&mut self) -> Vec<KeyRow> {
+        std::mem::take(&mut self.rows)
     }
 
     pub(super) fn join(&mut self, other: KeyCounts) {
@@ -225,6 +235,21 @@ impl<'c> KeyCounter<'c> {
             memory_bytes,
         };
         let counts = &mut self.counts;
+        if self.counter.has_rows {
+            counts.rows.push(KeyRow {
+                db,
+                key: key.to_vec(),
+                kind,
+                encoding: memory.map(|memory| memory.encoding),
+                items: items.count,
+                bytes,
+                largest_item: items.largest,
+                memory_bytes,
+                expires_ms,
+                ttl_ms: expires_ms.map(|ms| ms.saturating_sub(self.counter.now_ms)),
+                slot: slot_of(key),
+            });
+        }
         counts.total.add(&share);
         counts.by_type.entry(kind).or_default().add(&share);
         if let Some(memory) = memory {

@@ -9,7 +9,7 @@ use crate::replay::KeySpecs;
 
 /// Calls `each` with every key of a command and the number of bytes that belong to it. Returns false if it has no key.
 #[inline]
-pub(super) fn each_key<'a>(
+pub(in crate::ops::stats) fn each_key<'a>(
     frame: &Frame<'a>,
     id: Option<CommandId>,
     key_specs: &KeySpecs,

@@ -8,6 +8,7 @@ mod times;
 mod transactions;
 
 use self::counting::Counting;
+pub(super) use self::keys::each_key;
 use self::tally::{Place, WrittenTally};
 use super::pattern::Patterns;
 use super::prefixes::PatternSums;
@@ -71,7 +72,7 @@ pub(super) fn count(
 }
 
 /// Returns the length of the RDB at the beginning of a part.
-fn rdb_len(log: &Log, part: &Part, progress: &dyn Progress) -> Result<usize> {
+pub(super) fn rdb_len(log: &Log, part: &Part, progress: &dyn Progress) -> Result<usize> {
     struct Skipped;
     impl Visitor<'_> for Skipped {}
     if !part.starts_with_rdb() {

@@ -1,13 +1,13 @@
-//! Why a step of a drill did not pass.
+//! Why something that a server of our own was started for did not succeed.
 
 use crate::base::error::{Error, ErrorKind};
 
-/// Why a step did not pass.
+/// Why a step did not succeed.
 #[derive(Debug)]
-pub(super) enum Stop {
-    /// A fault of the archive.
+pub(in crate::ops) enum Stop {
+    /// A fault of the data that were loaded.
     Failed(String),
-    /// A reason that is not the archive's.
+    /// A reason that is not the data's.
     NotTried(String),
     /// The backup recorded nothing to compare with.
     NotRecorded,

@@ -43,12 +43,12 @@ const OUTPUT_LINES: usize = 5;
 
 /// The executable of a server.
 #[derive(Debug)]
-pub(super) struct Binary {
+pub(in crate::ops) struct Binary {
     path: PathBuf,
     timeout: Duration,
     /// The version, such as `redis 7.0.15`.
-    pub(super) version: String,
-    pub(super) line: Server,
+    pub(in crate::ops) version: String,
+    pub(in crate::ops) line: Server,
 }
 
 impl Binary {
@@ -57,7 +57,7 @@ impl Binary {
     /// # Errors
     ///
     /// When it cannot be executed, or is not a server.
-    pub(super) fn find(options: &ServerOptions) -> Result<Binary> {
+    pub(in crate::ops) fn find(options: &ServerOptions) -> Result<Binary> {
         let ServerOptions { binary, timeout } = options;
         let path = match binary.components().count() {
             1 if !binary.exists() => binary.clone(),
@@ -112,7 +112,7 @@ struct Slot {
 type Shared = Arc<Mutex<Slot>>;
 
 /// A running server. It is killed on drop.
-pub(super) struct Running {
+pub(in crate::ops) struct Running {
     child: Shared,
     client: Client,
     _undo: Option<UndoGuard>,
@@ -120,7 +120,7 @@ pub(super) struct Running {
 
 impl Running {
     /// Starts the server with these settings, and waits until it has loaded its log.
-    pub(super) fn start(
+    pub(in crate::ops) fn start(
         binary: &Binary,
         scratch: &Path,
         configuration: Vec<(&'static str, String)>,
@@ -205,8 +205,17 @@ impl Running {
         }
     }
 
+    /// Returns the time that the server's main thread has spent on a processor so far, in seconds, if the system reports it.
+    /// Other than the time that has passed, it does not depend on what else runs on the machine.
+    pub(in crate::ops) fn processor_s(&self) -> Option<f64> {
+        let id = lock(&self.child).child.as_ref()?.id();
+        let text = std::fs::read_to_string(format!("/proc/{id}/schedstat")).ok()?;
+        let nanoseconds: u64 = text.split(' ').next()?.parse().ok()?;
+        Some(Duration::from_nanos(nanoseconds).as_secs_f64())
+    }
+
     /// Returns the number of keys of each database that has any.
-    pub(super) fn keys(&mut self) -> Result<BTreeMap<u32, u64>, Stop> {
+    pub(in crate::ops) fn keys(&mut self) -> Result<BTreeMap<u32, u64>, Stop> {
         let info = self.client.info("keyspace").map_err(lost)?;
         let count = |db: u32| {
             let text = info.text(&format!("db{db}"))?;
@@ -222,7 +231,7 @@ impl Running {
     }
 
     /// Returns `DEBUG DIGEST`; `None` if the server refuses it.
-    pub(super) fn digest(&mut self) -> Option<String> {
+    pub(in crate::ops) fn digest(&mut self) -> Option<String> {
         let command = ["DEBUG", "DIGEST"];
         self.client.ask("DEBUG DIGEST", |connection| connection.text(&command)).ok()
     }

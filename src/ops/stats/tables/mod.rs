@@ -1,0 +1,30 @@
+//! Tables of all keys and of all commands, for engines that go on where this program ends: a row for each.
+//!
+//! Rows are collected in groups of a bounded size ([`rows`]); the files are Parquet ([`files`]), of which a build without the
+//! feature `parquet` has none ([`without`]).
+
+#[cfg(feature = "parquet")]
+mod columns;
+mod commands;
+#[cfg(feature = "parquet")]
+mod files;
+#[cfg(not(feature = "parquet"))]
+#[path = "without.rs"]
+mod files;
+pub(super) mod rows;
+
+use std::path::PathBuf;
+
+pub(super) use self::commands::add_commands;
+pub(super) use self::files::Tables;
+
+/// Which tables are written, and where.
+#[derive(Debug, Clone)]
+pub(crate) struct TableOptions {
+    /// The directory, which is created.
+    pub(crate) directory: PathBuf,
+    /// Whether there is one of commands.
+    pub(crate) commands: bool,
+    /// Whether there is one of keys.
+    pub(crate) keys: bool,
+}
