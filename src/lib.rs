@@ -39,6 +39,7 @@
 //! | `live` | yes | running servers, with `redis` and `rustls` |
 //! | `s3` | no | object storage, with `ureq` and `rustls` |
 //! | `age` | no | encrypted archives, with `age` |
+//! | `parquet` | no | tables of keys and commands, with `parquet` |
 //! | `full` | no | all features, for packages |
 //!
 //! A mapped file that another process truncates raises SIGBUS. Call [`install_sigbus_guard`] once to get an error of

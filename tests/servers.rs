@@ -34,7 +34,9 @@ mod servers {
     pub(crate) mod rewrite;
     pub(crate) mod sets;
     pub(crate) mod shells;
+    pub(crate) mod stats_load;
     pub(crate) mod stats_memory;
+    pub(crate) mod stats_parquet;
     pub(crate) mod steps;
     pub(crate) mod table;
     pub(crate) mod verdicts;
@@ -71,7 +73,9 @@ fn main() {
         servers::rewrite::trials(),
         servers::sets::trials(),
         servers::shells::trials(),
+        servers::stats_load::trials(),
         servers::stats_memory::trials(),
+        servers::stats_parquet::trials(),
         servers::steps::trials(),
         servers::table::trials(),
         servers::verdicts::trials(),

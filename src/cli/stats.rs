@@ -9,7 +9,7 @@ use super::args::{Common, ReplayArgs};
 use super::exit::Exit;
 use super::html_file;
 use super::output::{message, print, print_json};
-use super::parse::parse_duration;
+use super::parse::{parse_duration, parse_size};
 use super::pick::data_directory;
 use super::values::ServerValue;
 use crate::base::error::{Error, ErrorKind, Result};
@@ -68,6 +68,9 @@ pub(super) struct Stats {
     /// Time limit for loading a sample
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = parse_duration, requires = "server", hide_short_help = true)]
     server_timeout: Duration,
+    /// Size of that sample: a larger one takes longer, and represents more
+    #[arg(long, value_name = "SIZE", default_value = "48mb", value_parser = parse_size, requires = "server", hide_short_help = true)]
+    sample: u64,
     #[command(flatten)]
     replaying: ReplayArgs,
 }
@@ -100,9 +103,9 @@ impl Stats {
                 commands: self.commands,
                 keys: !self.writes_only,
             }),
-            loaded_by: self.server.as_ref().map(|binary| ServerOptions {
-                binary: binary.clone(),
-                timeout: self.server_timeout,
+            loaded_by: self.server.as_ref().map(|binary| {
+                let server = ServerOptions { binary: binary.clone(), timeout: self.server_timeout };
+                (server, self.sample)
             }),
             now_ms: self.replaying.now_ms(),
             route: self.replaying.route(),

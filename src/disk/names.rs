@@ -6,6 +6,7 @@
 //! | `NAME.cut-<time>` | the bytes that were cut off a file |
 //! | `NAME.flushed` | the log that a recovered one has replaced, renamed as the steps of `recover` say |
 //! | `.NAME.<random>.tmp` | output that is not finished: a run is at work, or was killed |
+//! | `aofkit-drill.<random>.tmp`, `aofkit-stats.<random>.tmp` | the scratch directory of a run, or what a killed one left |
 //!
 //! A time is 14 digits; where a name is taken, `-2`, `-3` and so on follow.
 
@@ -21,6 +22,10 @@ const FLUSHED: &str = ".flushed";
 
 /// What the names of unfinished output end with.
 pub(super) const TEMPORARY: &str = ".tmp";
+
+/// What the names of scratch directories of `drill` and `stats` begin with, in a directory for temporary files.
+pub const DRILL_SCRATCH: &str = "aofkit-drill.";
+pub const STATS_SCRATCH: &str = "aofkit-stats.";
 
 /// The length of the random part of such a name, which is that of the crate `tempfile`.
 const RANDOM_BYTES: usize = 6;
@@ -74,7 +79,17 @@ pub fn copied(name: &OsStr) -> Option<(Copied, Option<&str>)> {
 pub fn is_unfinished(name: &OsStr) -> bool {
     let inner = name.as_bytes().strip_suffix(TEMPORARY.as_bytes());
     let random = inner.and_then(|inner| inner.rsplit(|&byte| byte == b'.').next());
-    unfinished_of(name.as_bytes()).is_some() && random.is_some_and(|it| it.len() == RANDOM_BYTES)
+    (unfinished_of(name.as_bytes()).is_some() || is_scratch(name))
+        && random.is_some_and(|it| it.len() == RANDOM_BYTES)
+}
+
+/// Whether it is the name of a scratch directory.
+fn is_scratch(name: &OsStr) -> bool {
+    let inner = name.as_bytes().strip_suffix(TEMPORARY.as_bytes()).unwrap_or_default();
+    [DRILL_SCRATCH, STATS_SCRATCH].into_iter().any(|prefix| {
+        let random = inner.strip_prefix(prefix.as_bytes());
+        random.is_some_and(|random| random.iter().all(u8::is_ascii_alphanumeric))
+    })
 }
 
 /// The NAME in `.NAME.<random>.tmp`.
@@ -208,6 +223,9 @@ mod tests {
         }
         assert!(is_unfinished(OsStr::new(".a.Xy12Zw.tmp")));
         assert!(!is_unfinished(OsStr::new(".a.swap.tmp")));
+        assert!(is_unfinished(OsStr::new("aofkit-drill.Xy12Zw.tmp")));
+        assert!(!is_unfinished(OsStr::new("aofkit-drill.mine.Xy12Zw.tmp")));
+        assert!(!is_unfinished(OsStr::new("aofkit-drill.Xy12Zw")));
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! Temporary directories for the duration of a run, and for output that must not be visible yet.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{self, File};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, TempDir};
 
+use super::abandoned;
 use super::names::TEMPORARY;
 use super::publish::Unfinished;
 use crate::base::error::{Error, Result};
@@ -15,6 +16,8 @@ use crate::base::error::{Error, Result};
 #[derive(Debug)]
 pub struct Scratch {
     directory: TempDir,
+    /// Held as long as this process uses it.
+    _lock: Option<File>,
     /// Deregistered after the directory is removed.
     _unfinished: Unfinished,
 }
@@ -32,7 +35,28 @@ impl Scratch {
         let make = || builder.tempdir_in(directory);
         let (directory, _unfinished) = Unfinished::begin(make, TempDir::path)
             .map_err(|error| Error::io("create a directory in", directory, error))?;
-        Ok(Scratch { directory, _unfinished })
+        let _lock = abandoned::lock_directory(directory.path());
+        Ok(Scratch { directory, _lock, _unfinished })
+    }
+
+    /// As [`Scratch::create`], after removing the directories of this user under names with this prefix whose makers are gone.
+    /// What cannot be removed stays.
+    ///
+    /// # Errors
+    ///
+    /// As [`Scratch::create`].
+    pub fn create_after_clearing(directory: &Path, prefix: &str) -> Result<Scratch> {
+        let user = rustix::process::geteuid().as_raw();
+        for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            let is_its = name.starts_with(prefix) && name.ends_with(TEMPORARY);
+            let is_own = || entry.metadata().is_ok_and(|it| it.is_dir() && it.uid() == user);
+            if is_its && is_own() && abandoned::is_abandoned(&entry.path()) {
+                let _ = fs::remove_dir_all(entry.path());
+            }
+        }
+        Scratch::create(directory, prefix)
     }
 
     /// Returns the path.
@@ -83,5 +107,25 @@ mod tests {
         assert_eq!(Scratch::clear_left_over(directory.path(), ".one.").unwrap(), [left.path()]);
         assert!(!left.path().exists() && other.path().exists());
         assert!(directory.path().join(".one.x.tmp").exists());
+    }
+    #[test]
+    fn directories_of_killed_runs_are_removed_and_those_of_others_stay() {
+        let place = tempfile::tempdir().unwrap();
+        let at_work = Scratch::create(place.path(), "aofkit-x.").unwrap();
+        let path = |name: &str| place.path().join(name);
+        for name in ["aofkit-x.dead00.tmp", "aofkit-x.young0.tmp", "aofkit-y.dead00.tmp"] {
+            fs::create_dir_all(path(name).join("inner")).unwrap();
+        }
+        let hour_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+        let make_old = |path: &Path| File::open(path).unwrap().set_modified(hour_ago).unwrap();
+        make_old(at_work.path());
+        make_old(&path("aofkit-x.dead00.tmp"));
+        make_old(&path("aofkit-y.dead00.tmp"));
+        let next = Scratch::create_after_clearing(place.path(), "aofkit-x.").unwrap();
+        assert!(!path("aofkit-x.dead00.tmp").exists());
+        for stays in ["aofkit-x.young0.tmp", "aofkit-y.dead00.tmp"] {
+            assert!(path(stays).exists(), "{stays}");
+        }
+        assert!(at_work.path().exists() && next.path().exists());
     }
 }

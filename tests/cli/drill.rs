@@ -481,3 +481,31 @@ fn another_file_is_not_replaced_by_the_html_file() {
     }
     assert!(place.read("index.html").ends_with(b"precious</title>\n"));
 }
+
+/// A drill that was killed leaves its scratch directory: the next one removes it, and so does `clean`.
+#[test]
+fn scratch_directories_of_killed_drills_are_removed() {
+    let place = Place::new();
+    place.put("a.aof", sound());
+    assert_eq!(place.run(&["compress", "a.aof", "-o", "a.zip"]).code, Some(0));
+    let hour_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+    let put = |name: &str, is_old: bool| {
+        fs::create_dir_all(place.path("scratch").join(name).join("data")).unwrap();
+        let directory = fs::File::open(place.path("scratch").join(name)).unwrap();
+        if is_old {
+            directory.set_modified(hour_ago).unwrap();
+        }
+    };
+    let has = |name: &str| place.path("scratch").join(name).exists();
+    let (old, young) = ("aofkit-drill.Xy12Zw.tmp", "aofkit-drill.Ab34Cd.tmp");
+    put(old, true);
+    put(young, false);
+    put("aofkit-drill.mine", true);
+    let run = place.run(&["drill", "a.zip", "--scratch", "scratch"]);
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    assert!(!has(old) && has(young) && has("aofkit-drill.mine"));
+    put(old, true);
+    let run = place.run(&["clean", "--yes", "scratch"]);
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    assert!(!has(old) && has(young) && has("aofkit-drill.mine"), "{run:#?}");
+}

@@ -379,3 +379,75 @@ fn folded_stacks_have_the_bytes_of_the_log() {
     expected.sort_unstable();
     assert_eq!(found, expected);
 }
+
+/// Keys and items of each type are those that HDT3213/rdb finds in its own samples.
+#[test]
+fn counts_are_those_of_another_parser_on_its_samples() {
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/peers");
+    let figures = fs::read_to_string(samples.join("figures.json")).unwrap();
+    let figures: BTreeMap<String, BTreeMap<String, [u64; 2]>> =
+        serde_json::from_str(&figures).unwrap();
+    assert!(figures.len() > 30);
+    let place = Place::new();
+    for (name, expected) in figures {
+        let report = stats(&place, &[samples.join(&name).to_str().unwrap()]);
+        let types = report["present"]["by_type"].as_array().unwrap().iter();
+        let found: BTreeMap<String, [u64; 2]> = types
+            .map(|of| {
+                let counts = ["keys", "items"].map(|count| of[count].as_u64().unwrap());
+                (of["name"].as_str().unwrap().to_owned(), counts)
+            })
+            .collect();
+        assert_eq!(found, expected, "{name}");
+    }
+}
+
+#[test]
+fn time_to_load_is_not_estimated_without_a_server() {
+    let place = Place::new();
+    place.put("a.aof", sound());
+    let run = place.run(&["stats", "a.aof"]);
+    assert!(run.stdout.contains("not estimated: add --server BINARY"), "{}", run.stdout);
+    assert!(stats(&place, &["a.aof"])["load_s"].is_null());
+    let run = place.run(&["stats", "a.aof", "--server", "./a.aof"]);
+    assert_eq!(run.code, Some(2), "{run:#?}");
+    assert_eq!(run.stdout, "");
+}
+
+#[test]
+fn tables_are_whole_or_not_there_and_replace_nothing() {
+    let place = Place::new();
+    place.put("a.aof", sound());
+    place.put("script.aof", super::candidates::log("SET a b\nEVAL return 0"));
+    place.put("broken.aof", "*1\r\n$4\r\nPING\r\nxx*1\r\n$4\r\nPING\r\n");
+    fs::create_dir(place.path("taken")).unwrap();
+    for args in [
+        &["a.aof", "--parquet", "taken"][..],
+        &["a.aof", "a.aof", "--parquet", "new"],
+        &["a.aof", "--parquet", "new", "--writes-only"],
+        &["a.aof", "--commands"],
+        &["script.aof", "--parquet", "new"],
+        &["broken.aof", "--parquet", "new", "--commands", "--writes-only"],
+    ] {
+        let run = place.run(&[&["stats"], args].concat());
+        assert_eq!(run.code, Some(2), "{args:?}: {run:#?}");
+        let mut names: Vec<_> =
+            fs::read_dir(place.path(".")).unwrap().map(|it| it.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["a.aof", "broken.aof", "script.aof", "taken"], "{args:?}");
+    }
+    assert_eq!(fs::read_dir(place.path("taken")).unwrap().count(), 0);
+    let run = place.run(&[
+        "stats",
+        "-q",
+        "script.aof",
+        "--parquet",
+        "new",
+        "--commands",
+        "--writes-only",
+    ]);
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    let names: Vec<_> =
+        fs::read_dir(place.path("new")).unwrap().map(|it| it.unwrap().file_name()).collect();
+    assert_eq!(names, ["commands.parquet"]);
+}

@@ -34,6 +34,8 @@ pub(crate) use process::{Ended, Running, ended_in_a_crash};
 pub(crate) use program::{Run, UnderWay, aofkit, send_signal};
 pub(crate) use random::Random;
 pub(crate) use setup::{Setup, free_port, setting, temp_dir};
-pub(crate) use trials::{Body, ignored, on_all, on_each, with_program, with_program_on_each};
+pub(crate) use trials::{
+    Body, ignored, on_all, on_each, with_installed, with_program, with_program_on_each,
+};
 pub(crate) use verdict::{Verdict, load_verdict, load_verdict_in_place, verdict_on};
 pub(crate) use wait::wait_until;

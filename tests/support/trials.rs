@@ -1,6 +1,6 @@
 //! Trials that are ignored if a server or program that they need is not installed.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use aofkit::base::server::Server;
 use libtest_mimic::Trial;
@@ -59,6 +59,17 @@ pub(crate) fn with_program_on_each(
 /// `AOFKIT_REQUIRE_SERVERS` does not make it fail.
 pub(crate) fn ignored(name: String, reason: String) -> Trial {
     Trial::test(name, || Ok(())).with_kind(reason).with_ignored_flag(true)
+}
+
+/// Returns a trial that needs a program that `.ci/servers` installs: its path, or why there is none.
+pub(crate) fn with_installed(found: Result<PathBuf, String>, name: &str, body: fn(&Path)) -> Trial {
+    match found {
+        Ok(path) => Trial::test(name.to_owned(), move || {
+            body(&path);
+            Ok(())
+        }),
+        Err(reason) => missing(name.to_owned(), reason),
+    }
 }
 
 fn trial(lines: &[Server], name: String, body: impl FnOnce(&[Binary]) + Send + 'static) -> Trial {

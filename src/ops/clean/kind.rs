@@ -19,7 +19,7 @@ pub enum Kind {
     Flushed,
     /// `aofkit-hold-<time>`: the log of a running server that was secured.
     Hold,
-    /// `.NAME.<random>.tmp`: output that is not finished.
+    /// `.NAME.<random>.tmp`: output that is not finished. `aofkit-drill.<random>.tmp`: the scratch directory of a run.
     Unfinished,
     /// `.aofkit-*.journal`: settings to set back.
     Journal,

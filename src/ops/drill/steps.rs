@@ -16,6 +16,7 @@ use crate::base::escape::hexadecimal;
 use crate::base::level::Level;
 use crate::base::progress::Progress;
 use crate::base::units::{Bytes, counted};
+use crate::disk::names::DRILL_SCRATCH;
 use crate::disk::{Scratch, free_bytes};
 use crate::input::archive::file::map_whole;
 use crate::input::archive::read_contents;
@@ -24,9 +25,6 @@ use crate::ops::list::Identity;
 use crate::ops::restore::{RestoreOptions, RestoreReport, restore};
 use crate::ops::scratch_server::{Binary, Stop};
 use crate::ops::verify::{LogOutcome, VerifyOptions, verify_path};
-
-/// The prefix of the names of scratch directories.
-const PREFIX: &str = "aofkit-drill.";
 
 /// The number of bytes that are hashed between two checks for a cancellation.
 const HASHED_BYTES: usize = 1 << 20;
@@ -237,7 +235,7 @@ fn scratch(place: &Path, needed: u64) -> Result<Scratch> {
     }
     // The server has this path in its configuration.
     let place: PathBuf = place.canonicalize().map_err(|error| Error::io("find", place, error))?;
-    Scratch::create(&place, PREFIX).map_err(|error| error.help(HELP))
+    Scratch::create_after_clearing(&place, DRILL_SCRATCH).map_err(|error| error.help(HELP))
 }
 
 fn sha256(bytes: &[u8], progress: &dyn Progress) -> Result<String> {

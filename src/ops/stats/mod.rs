@@ -51,9 +51,10 @@ pub(crate) struct StatsOptions {
     pub(crate) memory: MemoryOptions,
     /// The tables that are written, of one log.
     pub(crate) tables: Option<TableOptions>,
-    /// The server that loads a sample of the log, so that the time for all of it can be estimated.
+    /// The server that loads a sample of the log, so that the time for all of it can be estimated, and the size of the sample
+    /// in bytes.
     #[cfg(feature = "live")]
-    pub(crate) loaded_by: Option<ServerOptions>,
+    pub(crate) loaded_by: Option<(ServerOptions, u64)>,
     /// Options for reading the log.
     pub(crate) route: RouteOptions,
     /// Options for replaying its commands.
@@ -71,11 +72,14 @@ pub(crate) fn stats(
     progress: &dyn Progress,
 ) -> Result<StatsRun> {
     #[cfg(feature = "live")]
-    let server = options.loaded_by.as_ref().map(Binary::find).transpose()?;
+    let server = match &options.loaded_by {
+        Some((server, sample_bytes)) => Some((Binary::find(server)?, *sample_bytes)),
+        None => None,
+    };
     let estimate = |log: &Log, report: &mut StatsReport| {
         #[cfg(feature = "live")]
-        if let Some(server) = &server {
-            match load::estimate(log, report, server, progress)? {
+        if let Some((server, sample_bytes)) = &server {
+            match load::estimate(log, report, (server, *sample_bytes), progress)? {
                 Ok(estimate) => {
                     report.load_s = Some(estimate.load_s);
                     report.load = Some(estimate);

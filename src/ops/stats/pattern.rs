@@ -19,8 +19,13 @@ const LONG: usize = 8;
 /// Makes patterns of names.
 #[derive(Debug, Clone)]
 pub(super) struct Patterns {
-    is_separator: [bool; 256],
+    classes: [u8; 256],
 }
+
+/// The classes of bytes, of which that of digits is added up.
+const OTHER: u8 = 0;
+const DIGIT: u8 = 1;
+const SEPARATOR: u8 = 2;
 
 /// A component of a pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,11 +45,12 @@ pub(super) const KEYLESS: &[u8] = &[3, 0];
 
 impl Patterns {
     pub(super) fn new(separators: &[u8]) -> Patterns {
-        let mut is_separator = [false; 256];
+        let mut classes = [OTHER; 256];
+        classes[usize::from(b'0')..=usize::from(b'9')].fill(DIGIT);
         for byte in separators {
-            is_separator[usize::from(*byte)] = true;
+            classes[usize::from(*byte)] = SEPARATOR;
         }
-        Patterns { is_separator }
+        Patterns { classes }
     }
 
     /// Replaces the content of `out` with the encoded pattern of a name.
@@ -54,12 +60,14 @@ impl Patterns {
         let mut rest = name;
         for depth in 1..=DEPTH {
             let mut digits = 0;
-            let mut end = 0;
-            while let Some(byte) =
-                rest.get(end).filter(|byte| !self.is_separator[usize::from(**byte)])
-            {
-                digits += usize::from(byte.is_ascii_digit());
-                end += 1;
+            let mut end = rest.len();
+            for (at, byte) in rest.iter().enumerate() {
+                let class = self.classes[usize::from(*byte)];
+                if class == SEPARATOR {
+                    end = at;
+                    break;
+                }
+                digits += usize::from(class);
             }
             if depth == DEPTH {
                 end = rest.len();

@@ -40,17 +40,22 @@ impl Sums {
     }
 }
 
+/// The number of recent patterns, a power of two.
+const RECENT: usize = 16;
+
 /// Sums by encoded pattern.
 #[derive(Debug, Clone)]
 pub(super) struct PatternSums {
     sums: HashMap<Box<[u8]>, Sums>,
+    /// What is to be added to the sums of recent patterns, which need no search in the map.
+    recent: [(Vec<u8>, Sums); RECENT],
     limit: usize,
 }
 
 impl PatternSums {
     /// Sums of at most `limit` patterns, and of some for the others.
     pub(super) fn new(limit: usize) -> PatternSums {
-        PatternSums { sums: HashMap::new(), limit }
+        PatternSums { sums: HashMap::new(), recent: Default::default(), limit }
     }
 
     /// Allows more patterns.
@@ -61,9 +66,42 @@ impl PatternSums {
     /// Adds to the sums of an encoded pattern.
     #[inline]
     pub(super) fn add(&mut self, pattern: &[u8], sums: Sums) {
+        let slot = slot(pattern);
+        match &mut self.recent[slot] {
+            (recent, more) if *recent == pattern && !recent.is_empty() => more.add(&sums),
+            _ => self.add_other(slot, pattern, sums),
+        }
+    }
+
+    /// Adds to the sums of a pattern that is not recent. It is then, if it has sums of its own.
+    #[inline(never)]
+    fn add_other(&mut self, slot: usize, pattern: &[u8], sums: Sums) {
         match self.sums.get_mut(pattern) {
             Some(of_pattern) => of_pattern.add(&sums),
-            None => self.add_new(pattern, sums),
+            None => {
+                self.add_new(pattern, sums);
+                if !self.sums.contains_key(pattern) {
+                    return;
+                }
+            }
+        }
+        self.settle(slot);
+        self.recent[slot].0.extend_from_slice(pattern);
+    }
+
+    /// Adds what is to be added to the sums of a recent pattern, which is none then.
+    fn settle(&mut self, slot: usize) {
+        let (pattern, more) = &mut self.recent[slot];
+        if let Some(of_pattern) = self.sums.get_mut(pattern.as_slice()) {
+            of_pattern.add(more);
+        }
+        pattern.clear();
+        *more = Sums::default();
+    }
+
+    fn settle_all(&mut self) {
+        for slot in 0..RECENT {
+            self.settle(slot);
         }
     }
 
@@ -81,7 +119,8 @@ impl PatternSums {
     }
 
     /// Adds other sums, in an order that depends on their patterns alone.
-    pub(super) fn join(&mut self, other: PatternSums) {
+    pub(super) fn join(&mut self, mut other: PatternSums) {
+        other.settle_all();
         let mut sums: Vec<_> = other.sums.into_iter().collect();
         sums.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         for (pattern, sums) in sums {
@@ -97,7 +136,8 @@ impl PatternSums {
     }
 
     /// Returns the tree of the patterns. With `replayed`, it has the keys, too.
-    pub(super) fn tree(self, replayed: bool) -> PrefixNode {
+    pub(super) fn tree(mut self, replayed: bool) -> PrefixNode {
+        self.settle_all();
         let mut root = Node::default();
         for (pattern, sums) in &self.sums {
             root.add(components(pattern), sums);
@@ -109,6 +149,13 @@ impl PatternSums {
         }
         root.report(Component { kind: PrefixKind::Literal, text: b"" }, least, replayed)
     }
+}
+
+/// Returns the place of a pattern among the recent ones.
+#[inline]
+fn slot(pattern: &[u8]) -> usize {
+    let first = pattern.get(2).copied().unwrap_or(0);
+    (usize::from(first) ^ pattern.len()) % RECENT
 }
 
 impl Sums {

@@ -95,6 +95,9 @@ fn shop() -> StatsReport {
         written: Some(written(prefixes)),
         effects: Some(effects()),
         present: Some(present()),
+        load_s: None,
+        load: None,
+        load_problem: None,
         now_ms: (START + 93_600) * 1000,
         elapsed_s: 3.84,
     }

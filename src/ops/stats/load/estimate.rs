@@ -15,19 +15,17 @@ use crate::disk::{Access, Scratch};
 use crate::ops::scratch_server::{Binary, Stop};
 use crate::ops::stats::report::{LoadEstimate, StatsReport};
 
-/// The size of each sample in bytes.
-const SAMPLE_BYTES: u64 = 48 << 20;
-
 /// The size from which the time grows more than the size is seen, and the one up to which it does: then caches hold nothing.
 const LEAST_GROWTH: f64 = 1.2;
-const MOST_GROWTH: f64 = 64.0;
-/// The highest exponent that was seen, with many small keys.
-const MOST_EXPONENT: f64 = 1.12;
+const MOST_GROWTH: f64 = 16.0;
+/// The highest exponent that is believed; 1.1 to 1.2 were seen, with many small keys and with sorted sets.
+const MOST_EXPONENT: f64 = 1.25;
 
 /// The end of a transaction that the sample left open.
 const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
 
-/// Estimates how long the server would load the log of the report, or returns why that cannot be estimated.
+/// Estimates how long the server would load the log of the report, or returns why that cannot be estimated. `sample_bytes` is
+/// about the size of each sample.
 ///
 /// # Errors
 ///
@@ -35,10 +33,10 @@ const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
 pub(in crate::ops::stats) fn estimate(
     log: &Log,
     report: &StatsReport,
-    server: &Binary,
+    (server, sample_bytes): (&Binary, u64),
     progress: &dyn Progress,
 ) -> Result<Result<LoadEstimate, String>> {
-    match try_estimate(log, report, server, progress) {
+    match try_estimate(log, report, (server, sample_bytes), progress) {
         Ok(estimate) => Ok(Ok(estimate)),
         Err(Stop::Failed(reason) | Stop::NotTried(reason)) => Ok(Err(reason)),
         Err(Stop::NotRecorded) => Ok(Err("nothing was measured".to_owned())),
@@ -53,10 +51,10 @@ fn cannot(reason: &str) -> Stop {
 fn try_estimate(
     log: &Log,
     report: &StatsReport,
-    server: &Binary,
+    (server, sample_bytes): (&Binary, u64),
     progress: &dyn Progress,
 ) -> Result<LoadEstimate, Stop> {
-    let (rdb_lens, rdb) = rdb::sample(log, SAMPLE_BYTES, progress)?;
+    let (rdb_lens, rdb) = rdb::sample(log, sample_bytes, progress)?;
     if rdb.is_none() && report.rdb_bytes > 0 {
         return Err(cannot("the keys of its RDB are too large for a sample, or compressed"));
     }
@@ -64,7 +62,7 @@ fn try_estimate(
         Some(written) => {
             let of_log = CommandMix::of(&written.by_command)
                 .ok_or_else(|| cannot("it has commands that are not known here"))?;
-            let sample = commands::sample(log, &rdb_lens, &of_log, SAMPLE_BYTES, progress)?;
+            let sample = commands::sample(log, &rdb_lens, &of_log, sample_bytes, progress)?;
             let sample = sample.ok_or_else(|| cannot("its commands are too large for a sample"))?;
             Some((of_log, sample))
         }

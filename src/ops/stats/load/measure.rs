@@ -6,11 +6,9 @@ use std::time::Instant;
 
 use crate::base::error::Error;
 use crate::base::progress::Progress;
+use crate::disk::names::STATS_SCRATCH;
 use crate::disk::{Scratch, link};
 use crate::ops::scratch_server::{Binary, Running, Stop, settings};
-
-/// The prefix of the names of scratch directories.
-const PREFIX: &str = "aofkit-stats.";
 
 /// The name of the file that the server loads.
 const LOG: &str = "appendonly.aof";
@@ -22,7 +20,7 @@ const RUNS: u32 = 3;
 pub(super) fn scratch() -> Result<Scratch, Error> {
     let place = env::temp_dir();
     let place: PathBuf = place.canonicalize().map_err(|error| Error::io("find", &place, error))?;
-    Scratch::create(&place, PREFIX)
+    Scratch::create_after_clearing(&place, STATS_SCRATCH)
 }
 
 /// The time in which a server loads a file, in seconds.
