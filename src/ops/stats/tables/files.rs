@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::TableOptions;
 use super::columns::{Column, Data, Of, Table, signed};
+use super::options::TableOptions;
 use super::rows::{CommandRow, KeyRow, printable};
 use crate::base::error::{Error, Result};
 use crate::disk::Access;

@@ -11,20 +11,9 @@ mod files;
 #[cfg(not(feature = "parquet"))]
 #[path = "without.rs"]
 mod files;
+mod options;
 pub(super) mod rows;
-
-use std::path::PathBuf;
 
 pub(super) use self::commands::add_commands;
 pub(super) use self::files::Tables;
-
-/// Which tables are written, and where.
-#[derive(Debug, Clone)]
-pub(crate) struct TableOptions {
-    /// The directory, which is created.
-    pub(crate) directory: PathBuf,
-    /// Whether there is one of commands.
-    pub(crate) commands: bool,
-    /// Whether there is one of keys.
-    pub(crate) keys: bool,
-}
+pub(crate) use self::options::TableOptions;

@@ -1,6 +1,6 @@
 //! What a build without the feature `parquet` can do about tables: say why it cannot write them.
 
-use super::TableOptions;
+use super::options::TableOptions;
 use super::rows::{CommandRow, KeyRow};
 use crate::base::error::{Error, ErrorKind, Result};
 
