@@ -1,5 +1,6 @@
 //! Directories that the disk does not list: an error, never a result without what is in them.
 
+use super::candidates::rdb;
 use super::*;
 
 /// The reading commands, and what they print on a disk that works.
@@ -17,9 +18,10 @@ const LINES: [&str; 11] = [
     "backup data --to backups -p 1 --dry-run",
 ];
 
+/// Runs the program, and traces its listings of these directories. What it reads in `/proc` differs from run to run.
 fn traced(place: &Place, inject: &str, line: &str) -> Run {
-    let program = "exec strace -f -y -qq -o trace -e trace=getdents64";
-    place.shell(&format!("{program} {inject} \"$0\" {line} -j 1"))
+    let program = "exec strace -f -qq -o trace -P data -P data/appendonlydir -P backups";
+    place.shell(&format!("{program} -e trace=getdents64 {inject} \"$0\" {line} -j 1"))
 }
 
 #[test]
@@ -30,6 +32,9 @@ fn a_directory_that_cannot_be_listed_is_an_error() {
     place.put("data/appendonlydir/appendonly.aof.1.incr.aof", command(&["SET", "key:1", "v"]));
     let manifest = "file appendonly.aof.1.incr.aof seq 1 type i\n";
     place.put("data/appendonlydir/appendonly.aof.manifest", manifest);
+    // What is found beside the log.
+    place.put("data/dump.rdb", rdb(&["lost"]));
+    place.put("data/appendonlydir/appendonly.aof.2.incr.aof", command(&["SET", "later", "v"]));
     let run = place.run(&["backup", "data", "--to", "backups", "-p", "6379", "--quiet"]);
     assert_eq!(run.code, Some(0), "{run:#?}");
     let mut failed = 0;
@@ -39,21 +44,20 @@ fn a_directory_that_cannot_be_listed_is_an_error() {
             eprintln!("not checked, as strace is missing: {}", whole.stderr);
             return;
         }
-        let top = place.path("").canonicalize().unwrap();
         let trace = String::from_utf8(place.read("trace")).unwrap();
-        let own = |(_, call): &(usize, &str)| call.contains(top.to_str().unwrap());
-        let calls = trace.lines().filter(|call| call.contains("getdents64(")).enumerate();
-        for (index, _) in calls.filter(own).take(12) {
-            let inject = format!("-e inject=getdents64:error=EIO:when={}", index + 1);
-            let run = traced(&place, &inject, line);
+        let calls = trace.lines().filter(|call| call.contains("getdents64(")).count();
+        assert!(calls > 0, "{line}: {trace}");
+        for call in 1..=calls {
+            let run = traced(&place, &format!("-e inject=getdents64:error=EIO:when={call}"), line);
             failed += 1;
-            assert_ne!(run.code, whole.code, "{line}, call {index}: {run:#?}");
             let words: Vec<&str> = [&*run.stdout, &*run.stderr]
                 .iter()
                 .flat_map(|text| text.split_whitespace())
                 .collect();
-            let said = words.join(" ");
-            assert!(said.contains("Input/output error"), "{line}, call {index}: {run:#?}");
+            let is_said = words.join(" ").contains("Input/output error");
+            // Some listings only look for processes that use the files.
+            assert!(is_said || run.stdout == whole.stdout, "{line}, call {call}: {run:#?}");
+            assert!(!is_said || run.code > Some(0), "{line}, call {call}: {run:#?}");
         }
     }
     assert!(failed > LINES.len());
