@@ -34,6 +34,12 @@ pub fn archive_name(template: Option<&str>, created: &Zoned, port: u16) -> Resul
     Ok(name)
 }
 
+/// Returns whether a file name has the extension of archives or encrypted archives.
+pub(crate) fn is_archive_name(name: &[u8]) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.ends_with(b".zip") || name.ends_with(b".zip.age")
+}
+
 /// Returns the name for an attempt: `NAME.zip`, `NAME-2.zip` and so on.
 pub(crate) fn numbered_name(name: &str, number: u32) -> String {
     let end = [".zip.age", ".zip"].into_iter().find(|end| name.ends_with(end)).unwrap_or_default();

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::client::{Client, If, crc32_of_parts, new_token, open_at};
 use super::upload::{Parts, Upload};
 use super::url::StoreUrl;
-use crate::archive::names::numbered_name;
+use crate::archive::names::{is_archive_name, numbered_name};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::Progress;
 
@@ -45,7 +45,7 @@ pub(crate) fn archives_at(directory: &Path, progress: &dyn Progress) -> Result<V
         objects.iter().filter_map(|object| object.key.strip_suffix(OK)).collect();
     let is_archive = |key: &str| {
         let name = key.strip_prefix(&prefix).unwrap_or_default();
-        !name.starts_with('.') && name.len() > 4 && name.to_ascii_lowercase().ends_with(".zip")
+        !name.starts_with('.') && is_archive_name(name.as_bytes())
     };
     let archives = objects
         .iter()
@@ -100,6 +100,52 @@ struct Confirmation<'c> {
     created: Timestamp,
 }
 
+/// What a confirmation says that is compared with the object later.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Confirmed {
+    archive_bytes: u64,
+    etag: String,
+    crc32_of_parts: String,
+}
+
+/// What the store says of an archive, compared with what it said when the archive was read back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stored {
+    /// It has the same length and ETag, and the same checksum.
+    SameChecksum,
+    /// It has the same length and ETag; the store reports no checksum.
+    SameEtag,
+    /// It is another one.
+    Other,
+    /// There is no confirmation to compare it with.
+    Unconfirmed,
+}
+
+/// Compares what the store says of the archive at a URL with what it said when the archive was read back.
+///
+/// # Errors
+///
+/// When the store cannot be reached, or denies it.
+pub(crate) fn stored(path: &Path, progress: &dyn Progress) -> Result<Stored> {
+    let (client, place) = open_at(path, progress)?;
+    let Some(confirmation) = client.small(&format!("{}{OK}", place.key))? else {
+        return Ok(Stored::Unconfirmed);
+    };
+    let Ok(known) = serde_json::from_slice::<Confirmed>(&confirmation.content) else {
+        return Ok(Stored::Unconfirmed);
+    };
+    let Some(head) = client.head(&place.key)? else { return Ok(Stored::Other) };
+    let is_same = head.bytes == known.archive_bytes && head.etag == known.etag;
+    Ok(match head.crc32 {
+        Some(crc32) if is_same && crc32 == known.crc32_of_parts => Stored::SameChecksum,
+        // A whole object's checksum is another one than that of its parts.
+        Some(crc32) if crc32.contains('-') => Stored::Other,
+        _ if is_same => Stored::SameEtag,
+        _ => Stored::Other,
+    })
+}
+
 /// Removes what killed runs left below a prefix: uploads under way, and archives that were not read back. Those of `source`,
 /// whose lease the caller holds, at once; others after a day.
 ///
@@ -143,7 +189,7 @@ pub(crate) fn clear_unfinished(
     let now = Timestamp::now();
     for upload in client.uploads(&prefix)? {
         let name = upload.key.strip_prefix(&prefix).unwrap_or_default();
-        let is_archive = !name.contains('/') && name.ends_with(".zip");
+        let is_archive = !name.contains('/') && is_archive_name(name.as_bytes());
         let age =
             upload.initiated.and_then(|then| Duration::try_from(now.duration_since(then)).ok());
         if is_archive && age.is_some_and(|age| age >= LEFT_OVER) {

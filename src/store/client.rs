@@ -1,7 +1,7 @@
 //! The requests of S3 that are needed, each tried again until the time limit while another attempt may succeed.
 
 use std::hash::{BuildHasher, Hasher};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,8 +11,9 @@ use crc_fast::{CrcAlgorithm, checksum};
 use jiff::Timestamp;
 
 use super::answers::{code, error, may_pass};
-use super::credentials::{Credentials, Environment};
+use super::credentials::{Credentials, Environment, Keys};
 use super::http::{Agent, Request, Response};
+use super::role::keys_of;
 use super::settings::store_settings;
 use super::sign::{Signed, encode, query_string, sign};
 use super::url::StoreUrl;
@@ -38,7 +39,8 @@ pub(crate) struct Client {
     before_key: String,
     pub(crate) bucket: String,
     region: String,
-    credentials: Credentials,
+    keys: Keys,
+    ca_bundle: Option<PathBuf>,
     timeout: Duration,
     cancellation: Option<Cancellation>,
 }
@@ -170,7 +172,8 @@ impl Client {
             before_key,
             bucket,
             region,
-            credentials: environment.credentials,
+            keys: environment.keys,
+            ca_bundle: environment.ca_bundle,
             timeout: settings.timeout,
             cancellation: progress.cancellation().cloned(),
             origin,
@@ -186,7 +189,7 @@ impl Client {
         let begun = Instant::now();
         let mut attempt = 0_u32;
         loop {
-            let (problem, wait) = match self.attempt(ask) {
+            let (problem, wait) = match self.attempt(ask, &self.credentials()?) {
                 Ok(response) => {
                     let is_success = (200..300).contains(&response.status);
                     // A completion can fail after its answer has begun as a success. What an object has is no answer.
@@ -213,7 +216,7 @@ impl Client {
                         format!("the store at {} does not answer: {}", self.origin, none.message),
                     )
                     .at(self.url(ask.key).path())
-                    .help("check --endpoint, AWS_REGION and the network");
+                    .help(none.help.unwrap_or("check --endpoint, AWS_REGION and the network"));
                     if !none.may_pass {
                         return Err(problem);
                     }
@@ -243,7 +246,19 @@ impl Client {
         }
     }
 
-    fn attempt(&self, ask: &Ask<'_>) -> Result<Response, super::http::NoAnswer> {
+    /// Returns the keys to sign with; those of a role are valid for a time.
+    fn credentials(&self) -> Result<Credentials> {
+        match &self.keys {
+            Keys::Known(credentials) => Ok(credentials.clone()),
+            Keys::Lent(role) => keys_of(role, self.ca_bundle.as_deref()),
+        }
+    }
+
+    fn attempt(
+        &self,
+        ask: &Ask<'_>,
+        credentials: &Credentials,
+    ) -> Result<Response, super::http::NoAnswer> {
         let path = match ask.key {
             "" if self.before_key.is_empty() => "/".to_owned(),
             "" => self.before_key.clone(),
@@ -262,7 +277,7 @@ impl Client {
             headers: &ask.headers,
             body: ask.body,
         };
-        let mut headers = sign(&signed, &self.credentials, &self.region, Timestamp::now());
+        let mut headers = sign(&signed, credentials, &self.region, Timestamp::now());
         headers.extend(ask.headers.iter().cloned());
         let query = query_string(&query);
         let mark = if query.is_empty() { "" } else { "?" };
@@ -437,7 +452,9 @@ impl Client {
         let mut ask = Ask { query: &[("uploads", "")], ..Ask::new("POST", "s3:PutObject", key) };
         ask.headers.push((UPLOAD_HEADER, token.to_owned()));
         ask.headers.push(("x-amz-checksum-algorithm", "CRC32".to_owned()));
-        ask.headers.push(("content-type", "application/zip".to_owned()));
+        let kind =
+            if key.ends_with(".zip") { "application/zip" } else { "application/octet-stream" };
+        ask.headers.push(("content-type", kind.to_owned()));
         let response = self.call(&ask)?;
         let id = Xml::parse(&String::from_utf8_lossy(&response.body)).text("UploadId");
         id.ok_or_else(|| self.odd(key, "no id of the upload"))

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use super::role::{Role, keys_of};
 use crate::base::error::{Error, ErrorKind, Result};
 
 /// A pair of keys, and the token of a temporary one.
@@ -15,9 +16,18 @@ pub(super) struct Credentials {
     pub(super) session_token: Option<String>,
 }
 
+/// Where the keys come from.
+#[derive(Clone)]
+pub(super) enum Keys {
+    /// The environment or a file has them.
+    Known(Credentials),
+    /// They are lent.
+    Lent(Role),
+}
+
 /// What the environment and the files say.
 pub(super) struct Environment {
-    pub(super) credentials: Credentials,
+    pub(super) keys: Keys,
     pub(super) region: Option<String>,
     pub(super) endpoint: Option<String>,
     pub(super) ca_bundle: Option<PathBuf>,
@@ -66,17 +76,27 @@ impl Environment {
         } else {
             of_variables.or_else(of_files)
         };
-        let credentials = found.ok_or_else(|| {
-            Error::new(ErrorKind::Usage, format!("no credentials for object storage: neither in the environment nor in the profile `{profile}`"))
-                .help("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile of ~/.aws/credentials by AWS_PROFILE")
-        })?;
         let region =
             var("AWS_REGION").or_else(|| var("AWS_DEFAULT_REGION")).or_else(|| in_files("region"));
+        let ca_bundle = var("AWS_CA_BUNDLE").or_else(|| in_files("ca_bundle")).map(PathBuf::from);
+        let none = || {
+            Error::new(ErrorKind::Usage, format!("no credentials for object storage: neither in the environment nor in the profile `{profile}`, and this machine lends none"))
+                .help("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile of ~/.aws/credentials by AWS_PROFILE")
+        };
+        // A profile that is named and has no keys is not replaced by a role of the machine.
+        let role = || Role::find(var, region.as_deref()).filter(|_| named.is_none());
+        let keys = match found {
+            Some(credentials) => Keys::Known(credentials),
+            None => Keys::Lent(role().ok_or_else(none)?),
+        };
+        if let Keys::Lent(role) = &keys {
+            keys_of(role, ca_bundle.as_deref())
+                .map_err(|error| if role.is_named() { error } else { none() })?;
+        }
         let endpoint = var("AWS_ENDPOINT_URL_S3")
             .or_else(|| var("AWS_ENDPOINT_URL"))
             .or_else(|| in_files("endpoint_url"));
-        let ca_bundle = var("AWS_CA_BUNDLE").or_else(|| in_files("ca_bundle")).map(PathBuf::from);
-        Ok(Environment { credentials, region, endpoint, ca_bundle })
+        Ok(Environment { keys, region, endpoint, ca_bundle })
     }
 }
 
@@ -152,9 +172,13 @@ mod tests {
                 found.or_else(|| (name == "HOME").then(|| home.clone()))
             })
         };
+        let known = |found: &Environment| match &found.keys {
+            Keys::Known(credentials) => credentials.clone(),
+            Keys::Lent(role) => panic!("{role:?}"),
+        };
         let found = with(&[]).unwrap();
         assert_eq!(
-            (found.credentials.access_key.as_str(), found.region.as_deref()),
+            (known(&found).access_key.as_str(), found.region.as_deref()),
             ("A", Some("eu-west-1"))
         );
         let found = with(&[
@@ -163,8 +187,8 @@ mod tests {
             ("AWS_SECRET_ACCESS_KEY", "Y"),
         ])
         .unwrap();
-        assert_eq!(found.credentials.access_key, "C");
-        assert_eq!(found.credentials.session_token.as_deref(), Some("E"));
+        assert_eq!(known(&found).access_key, "C");
+        assert_eq!(known(&found).session_token.as_deref(), Some("E"));
         assert_eq!(
             (found.region.as_deref(), found.endpoint.as_deref()),
             (Some("eu-north-1"), Some("http://minio:9000"))
@@ -175,10 +199,7 @@ mod tests {
             ("AWS_REGION", "r"),
         ])
         .unwrap();
-        assert_eq!(
-            (found.credentials.secret_key.as_str(), found.region.as_deref()),
-            ("Y", Some("r"))
-        );
+        assert_eq!((known(&found).secret_key.as_str(), found.region.as_deref()), ("Y", Some("r")));
         assert_eq!(with(&[("AWS_PROFILE", "none")]).err().unwrap().kind(), ErrorKind::Usage);
     }
 }

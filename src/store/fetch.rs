@@ -1,12 +1,14 @@
-//! Archives in a store as files without names, of which nothing is left however the process ends.
+//! Archives in a store: as files without names, of which nothing is left however the process ends, or read by ranges.
 
+use std::collections::VecDeque;
 use std::env;
 use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use super::client::{Client, Head, open_at};
@@ -27,6 +29,15 @@ const DIRECTORY_BYTES: u64 = 64 << 20;
 /// The maximum number of bytes of an entry with metadata that are read.
 const ENTRY_BYTES: u64 = 64 << 20;
 
+/// The number of bytes at the beginning of an encrypted archive that have its header, if it has few recipients.
+const HEADER_BYTES: u64 = 16 << 10;
+/// The maximum length of such a header.
+const LONG_HEADER_BYTES: u64 = 1 << 20;
+/// The number of bytes that are requested at first where few are needed.
+const BLOCK_BYTES: u64 = 256 << 10;
+/// The number of requests whose bytes are kept.
+const BLOCKS: usize = 4;
+
 /// The help for a temporary directory that cannot hold an archive.
 const TEMPORARY_DIRECTORY: &str = "an archive in a store is downloaded there while it is read; set TMPDIR to use another directory";
 
@@ -40,17 +51,7 @@ struct Reading {
 
 impl Reading {
     fn begin(path: &Path, progress: &dyn Progress) -> Result<Reading> {
-        let (client, url) = open_at(path, progress)?;
-        let missing = || {
-            let (above, _) = url.split();
-            Error::new(ErrorKind::NotFound, "no such archive in the store")
-                .at(path)
-                .help(format!("`aofkit list {above}` lists those that are there"))
-        };
-        if url.key.is_empty() {
-            return Err(missing());
-        }
-        let head = client.head(&url.key)?.ok_or_else(missing)?;
+        let (client, url, head) = find(path, progress)?;
         let file = tempfile::tempfile().map_err(failed)?;
         if head.bytes > 0 {
             // The length of the object; what is not read takes no space.
@@ -73,6 +74,22 @@ impl Reading {
     fn mapped(self, path: &Path) -> Result<Mapping> {
         Mapping::from_file(self.file, path)
     }
+}
+
+/// Returns what is known of the object at a URL.
+fn find(path: &Path, progress: &dyn Progress) -> Result<(Client, StoreUrl, Head)> {
+    let (client, url) = open_at(path, progress)?;
+    let missing = || {
+        let (above, _) = url.split();
+        Error::new(ErrorKind::NotFound, "no such archive in the store")
+            .at(path)
+            .help(format!("`aofkit list {above}` lists those that are there"))
+    };
+    if url.key.is_empty() {
+        return Err(missing());
+    }
+    let head = client.head(&url.key)?.ok_or_else(missing)?;
+    Ok((client, url, head))
 }
 
 fn failed(error: std::io::Error) -> Error {
@@ -103,10 +120,7 @@ pub(crate) fn whole(path: &Path, progress: &dyn Progress) -> Result<Mapping> {
                 Ok(read) => progress.advance(read.len() as u64),
                 Err(error) => {
                     next.store(bytes, Ordering::Relaxed);
-                    problem
-                        .lock()
-                        .unwrap_or_else(std::sync::PoisonError::into_inner)
-                        .get_or_insert(error);
+                    problem.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
                     return;
                 }
             }
@@ -119,9 +133,130 @@ pub(crate) fn whole(path: &Path, progress: &dyn Progress) -> Result<Mapping> {
         }
         work();
     });
-    match problem.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
+    match problem.into_inner().unwrap_or_else(PoisonError::into_inner) {
         Some(error) => Err(error),
         None => reading.mapped(path),
+    }
+}
+
+/// Downloads the header of the encrypted archive at a URL. The rest is zeros.
+///
+/// # Errors
+///
+/// As [`whole`].
+pub(crate) fn beginning(path: &Path) -> Result<Mapping> {
+    let reading = Reading::begin(path, &Silent)?;
+    let bytes = reading.head.bytes;
+    let first = reading.read(&(0..bytes.min(HEADER_BYTES)))?;
+    if memchr::memmem::find(&first, b"\n--- ").is_none_or(|end| first.len() - end < 64) {
+        reading.read(&(0..bytes.min(LONG_HEADER_BYTES)))?;
+    }
+    reading.mapped(path)
+}
+
+/// The bytes of an object, which are requested when they are read. Of those that were, the last are kept.
+pub(crate) struct Ranges {
+    client: Client,
+    url: StoreUrl,
+    head: Head,
+    at: u64,
+    /// The last requests: where each begins, and its bytes.
+    blocks: VecDeque<(u64, Vec<u8>)>,
+    problem: Problem,
+}
+
+/// Why bytes of an object could not be read.
+#[derive(Clone, Default)]
+pub(crate) struct Problem(Arc<Mutex<Option<Error>>>);
+
+impl Problem {
+    /// Returns it, if there is one.
+    pub(crate) fn take(&self) -> Option<Error> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn note(&self, error: Error) -> io::Error {
+        let text = error.to_string();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        io::Error::other(text)
+    }
+}
+
+impl Ranges {
+    /// Opens the object at a URL.
+    ///
+    /// # Errors
+    ///
+    /// As [`whole`].
+    pub(crate) fn open(path: &Path) -> Result<Ranges> {
+        let (client, url, head) = find(path, &Silent)?;
+        let (blocks, problem) = (VecDeque::new(), Problem::default());
+        Ok(Ranges { client, url, head, at: 0, blocks, problem })
+    }
+
+    /// Returns where it is noted why bytes could not be read: who reads them may not pass it on.
+    pub(crate) fn problem(&self) -> Problem {
+        self.problem.clone()
+    }
+
+    /// Makes the block that has the current byte the last one, and returns the offset in it.
+    fn block(&mut self) -> Result<usize> {
+        let within = |start: u64, bytes: &[u8]| {
+            let offset = usize::try_from(self.at.checked_sub(start)?).ok()?;
+            (offset < bytes.len()).then_some(offset)
+        };
+        let found = self
+            .blocks
+            .iter()
+            .enumerate()
+            .find_map(|(index, (start, bytes))| Some((index, within(*start, bytes)?)));
+        if let Some((index, offset)) = found {
+            if let Some(block) = self.blocks.remove(index) {
+                self.blocks.push_back(block);
+            }
+            return Ok(offset);
+        }
+        // Who goes on where the last request ended is probably reading on: more is requested at a time.
+        let last =
+            self.blocks.back().map(|(start, bytes)| (start + bytes.len() as u64, bytes.len()));
+        let (start, len) = match last {
+            Some((end, len)) if end == self.at => (end, (len as u64).saturating_mul(2)),
+            _ => (self.at - self.at % BLOCK_BYTES, BLOCK_BYTES),
+        };
+        let len = len.min(CHUNK_BYTES).min(self.head.bytes - start);
+        let bytes = self.client.range(&self.url.key, &self.head.etag, start, len)?;
+        if self.blocks.len() == BLOCKS {
+            self.blocks.pop_front();
+        }
+        self.blocks.push_back((start, bytes));
+        Ok(usize::try_from(self.at - start).unwrap_or(usize::MAX))
+    }
+}
+
+impl Read for Ranges {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.at >= self.head.bytes || buffer.is_empty() {
+            return Ok(0);
+        }
+        let offset = self.block().map_err(|error| self.problem.note(error))?;
+        let block = self.blocks.back().and_then(|(_, bytes)| bytes.get(offset..));
+        let block = block.unwrap_or_default();
+        let len = block.len().min(buffer.len());
+        buffer[..len].copy_from_slice(&block[..len]);
+        self.at += len as u64;
+        Ok(len)
+    }
+}
+
+impl Seek for Ranges {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let at = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::End(by) => self.head.bytes.checked_add_signed(by),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+        };
+        self.at = at.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.at)
     }
 }
 

@@ -34,6 +34,7 @@ pub(super) struct NoAnswer {
     pub(super) message: String,
     /// Whether another attempt may succeed.
     pub(super) may_pass: bool,
+    pub(super) help: Option<&'static str>,
 }
 
 #[cfg(feature = "s3")]
@@ -108,6 +109,7 @@ mod with_ureq {
             let fatal = |error: &dyn std::fmt::Display| NoAnswer {
                 message: error.to_string(),
                 may_pass: false,
+                help: None,
             };
             let mut built = http::Request::builder().method(request.method).uri(request.url);
             for (name, value) in request.headers {
@@ -133,9 +135,10 @@ mod with_ureq {
                 // One byte more than is expected tells a longer body from one of the right length.
                 let limit = request.limit.saturating_add(1);
                 let mut reader = answer.body_mut().as_reader().take(limit);
-                reader
-                    .read_to_end(&mut body)
-                    .map_err(|error| NoAnswer { message: error.to_string(), may_pass: true })?;
+                reader.read_to_end(&mut body).map_err(|error| {
+                    let message = error.to_string();
+                    NoAnswer { message, may_pass: true, help: None }
+                })?;
                 if body.len() as u64 > request.limit {
                     return Err(fatal(&"the answer is longer than what was asked for"));
                 }
@@ -145,6 +148,7 @@ mod with_ureq {
                     return Err(NoAnswer {
                         message: "the answer ends early".to_owned(),
                         may_pass: true,
+                        help: None,
                     });
                 }
             }
@@ -152,7 +156,26 @@ mod with_ureq {
         }
     }
 
+    /// Returns why TLS failed, if it did, and another attempt would fail alike.
+    fn tls_problem(error: &ureq::Error) -> Option<&rustls::Error> {
+        let found = match error {
+            ureq::Error::Rustls(found) => found,
+            ureq::Error::Io(error) => error.get_ref()?.downcast_ref()?,
+            _ => return None,
+        };
+        // What a connection that breaks may look like is tried again.
+        let is_final = !matches!(found, rustls::Error::DecryptError | rustls::Error::General(_));
+        is_final.then_some(found)
+    }
+
+    const CERTIFICATES: &str = "if an authority of your own signs the store's certificate, name its file in PEM form by AWS_CA_BUNDLE or SSL_CERT_FILE";
+
     fn no_answer(error: &ureq::Error) -> NoAnswer {
+        if let Some(found) = tls_problem(error) {
+            let is_certificate = matches!(found, rustls::Error::InvalidCertificate(_));
+            let help = is_certificate.then_some(CERTIFICATES);
+            return NoAnswer { message: found.to_string(), may_pass: false, help };
+        }
         let fatal = matches!(
             error,
             ureq::Error::BadUri(_)
@@ -167,7 +190,7 @@ mod with_ureq {
             ureq::Error::Timeout(_) => "no progress in time".to_owned(),
             error => error.to_string(),
         };
-        NoAnswer { message, may_pass: !fatal }
+        NoAnswer { message, may_pass: !fatal, help: None }
     }
 
     fn trusted(bundle: Option<&Path>) -> Result<Vec<Certificate<'static>>> {
@@ -212,7 +235,7 @@ mod without {
         }
 
         pub(in crate::store) fn send(&self, _: &Request<'_>) -> Result<Response, NoAnswer> {
-            Err(NoAnswer { message: "no object storage".to_owned(), may_pass: false })
+            Err(NoAnswer { message: "no object storage".to_owned(), may_pass: false, help: None })
         }
     }
 }

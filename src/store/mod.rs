@@ -12,7 +12,7 @@
 //!
 //! - [`url`]: places in buckets.
 //! - [`settings`]: what the command line says of the store, for the whole process.
-//! - `credentials`, `sign`: who asks, and the signature that proves it (AWS Signature Version 4).
+//! - `credentials`, `role`, `sign`: who asks, with which keys, and the signature that proves it (AWS Signature Version 4).
 //! - `http`: requests over HTTP, only in builds with the feature `s3`. Everything else is compiled always.
 //! - [`client`], `answers`, `xml`: the requests of S3, with retries, and what their answers mean.
 //! - [`upload`]: an archive that is written as a stream, in parts.
@@ -27,6 +27,7 @@ mod credentials;
 pub(crate) mod fetch;
 mod http;
 pub(crate) mod lease;
+mod role;
 pub(crate) mod settings;
 mod sign;
 pub(crate) mod upload;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::archive::names::is_archive_name;
 use crate::base::error::{Error, ErrorKind, Result};
 
 const SCHEME: &str = "s3://";
@@ -25,7 +26,8 @@ pub(crate) fn is_url(path: &Path) -> bool {
 
 /// Returns whether a path is the URL of an archive, by its name.
 pub(crate) fn is_archive_url(path: &Path) -> bool {
-    is_url(path) && path.extension().is_some_and(|end| end.eq_ignore_ascii_case("zip"))
+    let name = path.file_name().unwrap_or_default();
+    is_url(path) && is_archive_name(name.as_encoded_bytes())
 }
 
 impl StoreUrl {
@@ -110,6 +112,8 @@ mod tests {
         assert!(
             is_archive_url(Path::new("s3://b/x.zip")) && !is_archive_url(Path::new("/b/x.zip"))
         );
+        assert!(is_archive_url(Path::new("s3://b/x.zip.age")));
+        assert!(!is_archive_url(Path::new("s3://b/x.age")));
         assert!(!is_url(Path::new("./s3://b")));
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::proxy::{Fault, Proxy};
 use super::store::{AUTHORIZATION, BUCKET, Store, Test};
-use crate::program::Run;
+use crate::support::Run;
 
 pub(crate) const TESTS: &[Test] = &[
     ("archives_are_the_same_bytes_as_in_a_directory", same_bytes),

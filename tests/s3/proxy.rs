@@ -1,11 +1,15 @@
 //! A proxy before the store that answers wrongly when it is told to.
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 
 /// What is done to a request.
 #[derive(Debug, Clone)]
@@ -25,6 +29,12 @@ pub(crate) enum Fault {
     Altered,
     /// The answer comes later.
     Stall(Duration),
+    /// A request of another range than this one is answered by this status.
+    AnswerRange(&'static str, u16),
+    /// The answer has the checksum of the parts that were uploaded, as AWS reports it, or another one.
+    Checksum {
+        is_right: bool,
+    },
 }
 
 /// A request: its number from 0, and its first line.
@@ -35,6 +45,16 @@ pub(crate) struct Proxy {
     pub(crate) address: String,
     requests: Arc<AtomicUsize>,
     sent: Arc<AtomicU64>,
+    seen: Arc<Seen>,
+}
+
+/// What went through a proxy.
+#[derive(Default)]
+struct Seen {
+    /// The first line of each request.
+    lines: Mutex<Vec<String>>,
+    /// The CRC-32 of each part.
+    parts: Mutex<BTreeMap<u32, u32>>,
 }
 
 impl Proxy {
@@ -46,12 +66,14 @@ impl Proxy {
         let address = listener.local_addr().expect("its number").to_string();
         let (requests, sent) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicU64::new(0)));
         let (store, plan): (_, Arc<Plan>) = (store.to_owned(), Arc::new(plan));
-        let proxy = Proxy { address, requests: requests.clone(), sent: sent.clone() };
+        let seen = Arc::new(Seen::default());
+        let proxy =
+            Proxy { address, requests: requests.clone(), sent: sent.clone(), seen: seen.clone() };
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let (store, plan, requests, sent) =
-                    (store.clone(), plan.clone(), requests.clone(), sent.clone());
-                thread::spawn(move || serve(client, &store, &*plan, &requests, &sent));
+                let (store, plan, requests, sent, seen) =
+                    (store.clone(), plan.clone(), requests.clone(), sent.clone(), seen.clone());
+                thread::spawn(move || serve(client, &store, &*plan, &requests, &sent, &seen));
             }
         });
         proxy
@@ -60,6 +82,11 @@ impl Proxy {
     /// Returns the number of requests so far.
     pub(crate) fn requests(&self) -> usize {
         self.requests.load(Ordering::SeqCst)
+    }
+
+    /// Returns the first lines of the requests so far.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.seen.lines.lock().unwrap().clone()
     }
 
     /// Returns the number of bytes of answers so far.
@@ -74,9 +101,16 @@ fn serve(
     plan: &Plan,
     requests: &AtomicUsize,
     sent: &AtomicU64,
+    seen: &Seen,
 ) -> Option<()> {
     let request = message(&mut client)?;
     let line = String::from_utf8_lossy(request.split(|&byte| byte == b'\r').next()?).into_owned();
+    seen.lines.lock().unwrap().push(line.clone());
+    let head = request.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+    let part = line.split("partNumber=").nth(1).and_then(|rest| rest.split(['&', ' ']).next());
+    if let Some(part) = part.and_then(|part| part.parse().ok()) {
+        seen.parts.lock().unwrap().insert(part, crc32(&request[head..]));
+    }
     let fault = plan(requests.fetch_add(1, Ordering::SeqCst), &line);
     match &fault {
         Fault::CutBefore => return client.shutdown(Shutdown::Both).ok(),
@@ -88,6 +122,15 @@ fn serve(
             let body = if line.starts_with("HEAD") { "" } else { body };
             return client.write_all(format!("{head}{body}").as_bytes()).ok();
         }
+        Fault::AnswerRange(but, status) => {
+            let head = String::from_utf8_lossy(&request[..head]).to_lowercase();
+            if !head.contains(&format!("range: {but}\r\n")) {
+                let answer = format!(
+                    "HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                );
+                return client.write_all(answer.as_bytes()).ok();
+            }
+        }
         _ => {}
     }
     let mut upstream = TcpStream::connect(store).ok()?;
@@ -98,12 +141,27 @@ fn serve(
         .ok()?;
     let mut answer = Vec::new();
     upstream.read_to_end(&mut answer).ok()?;
-    let end = answer.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+    let mut end = answer.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
     match fault {
         Fault::CutAfter => return client.shutdown(Shutdown::Both).ok(),
         Fault::Truncated => answer.truncate(end + (answer.len() - end) / 2),
         Fault::Altered if answer.len() > end => *answer.last_mut()? ^= 1,
         Fault::Stall(time) => thread::sleep(time),
+        Fault::Checksum { is_right } => {
+            let all: Vec<u8> =
+                seen.parts.lock().unwrap().values().flat_map(|crc32| crc32.to_be_bytes()).collect();
+            let checksum = crc32(&all) ^ u32::from(!is_right);
+            let checksum = BASE64_STANDARD.encode(checksum.to_be_bytes());
+            // moto reports one without the number of parts, which AWS does not.
+            let own = b"x-amz-checksum-crc32: ";
+            if let Some(at) = answer[..end].windows(own.len()).position(|some| some == own) {
+                let len = answer[at..].iter().position(|&byte| byte == b'\n')? + 1;
+                answer.drain(at..at + len);
+                end -= len;
+            }
+            let header = format!("x-amz-checksum-crc32: {checksum}-{}\r\n", all.len() / 4);
+            answer.splice(end - 2..end - 2, header.into_bytes());
+        }
         Fault::WrongEtag => {
             let head = String::from_utf8_lossy(&answer[..end]).into_owned();
             let at = head.to_lowercase().find("etag: \"")? + 7;
@@ -111,9 +169,18 @@ fn serve(
         }
         _ => {}
     }
-    sent.fetch_add((answer.len() - end) as u64, Ordering::SeqCst);
+    sent.fetch_add(answer.len().saturating_sub(end) as u64, Ordering::SeqCst);
     client.write_all(&answer).ok()?;
     client.shutdown(Shutdown::Both).ok()
+}
+
+/// The CRC-32 of zips, of PNG and of Ethernet, by its polynomial.
+fn crc32(bytes: &[u8]) -> u32 {
+    let table: Vec<u32> = (0..256_u32)
+        .map(|byte| (0..8).fold(byte, |crc, _| (crc >> 1) ^ (0xedb8_8320 * (crc & 1))))
+        .collect();
+    let step = |crc: u32, byte: &u8| (crc >> 8) ^ table[usize::from(crc.to_le_bytes()[0] ^ byte)];
+    !bytes.iter().fold(!0, step)
 }
 
 /// Reads a request with its body.

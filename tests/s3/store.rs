@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::program::{Run, aofkit};
+use crate::support::{Run, aofkit};
 
 /// A trial: its name and its body.
 pub(crate) type Test = (&'static str, fn(&Store));
@@ -125,6 +125,11 @@ impl Store {
         run
     }
 
+    /// Returns the Python that has boto3.
+    pub(crate) fn python(&self) -> PathBuf {
+        self.program.with_file_name("python3")
+    }
+
     /// Runs statements of Python with the client `s3` of boto3.
     pub(crate) fn boto3(&self, statements: &str) -> String {
         let script = format!(
@@ -132,8 +137,7 @@ impl Store {
              aws_access_key_id='a', aws_secret_access_key='b')\n{statements}\n",
             self.address
         );
-        let python = self.program.with_file_name("python3");
-        let done = Command::new(python).args(["-c", &script]).output().expect("python runs");
+        let done = Command::new(self.python()).args(["-c", &script]).output().expect("python runs");
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
         String::from_utf8(done.stdout).expect("text")
     }
@@ -171,7 +175,10 @@ impl Store {
         for archive in self.listed(url) {
             let place = tempfile::tempdir_in(self.directory.path()).expect("a directory");
             let out = place.path().join("out");
-            self.run(&["restore", &archive, "--output", out.to_str().unwrap()]);
+            let identity = super::encrypted::identity(self);
+            let options =
+                ["--output", out.to_str().unwrap(), "--identity", identity.to_str().unwrap()];
+            self.run(&[&["restore", &archive], &options[..]].concat());
             let restored = std::fs::read(out.join("appendonly.aof")).expect("the log");
             assert!(restored == std::fs::read(log).expect("the log"), "{archive} has another log");
         }

@@ -21,8 +21,8 @@ impl Certificates {
     pub(crate) fn create(openssl: &Path) -> Certificates {
         let certificates = Certificates { directory: temp_dir() };
         certificates.create_authority(openssl);
-        certificates.sign(openssl, "server", SERVER_NAME);
-        certificates.sign(openssl, "client", "client.test");
+        certificates.sign(openssl, "server", &format!("DNS:{SERVER_NAME}"));
+        certificates.sign(openssl, "client", "DNS:client.test");
         certificates
     }
 
@@ -49,10 +49,11 @@ impl Certificates {
         run(openssl, &args);
     }
 
-    fn sign(&self, openssl: &Path, name: &str, alt: &str) {
+    /// Creates a certificate for a name such as `DNS:redis.test` or `IP:127.0.0.1`.
+    pub(crate) fn sign(&self, openssl: &Path, name: &str, alt: &str) {
         let [key, request, cert, extensions] =
             ["key", "csr", "crt", "ext"].map(|end| self.path(&format!("{name}.{end}")));
-        let text = format!("subjectAltName=DNS:{alt}\nbasicConstraints=CA:FALSE\n");
+        let text = format!("subjectAltName={alt}\nbasicConstraints=CA:FALSE\n");
         fs::write(&extensions, text).expect("extensions");
         let subject = format!("/CN={name}");
         let mut args: Vec<&str> = "req -newkey rsa:2048 -nodes".split(' ').collect();

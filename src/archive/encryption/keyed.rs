@@ -1,8 +1,8 @@
 //! Encryption and decryption with the crate `age`.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
-use std::io::{self, Cursor, Write};
+use std::fs;
+use std::io::{self, BufRead, Write};
 use std::path::{Path, PathBuf};
 
 use age::stream::{StreamReader, StreamWriter};
@@ -122,23 +122,30 @@ fn unusable(file: &Path, what: &str) -> Error {
 }
 
 /// The plaintext of an encrypted file.
-pub(crate) type Plain<'m> = StreamReader<Cursor<&'m [u8]>>;
+pub(crate) type Plain<R> = StreamReader<R>;
 
-/// Opens an encrypted file; `path` is for messages.
+/// Opens an encrypted file, of which `envelope` is known; `path` is for messages.
 ///
 /// # Errors
 ///
 /// - [`ErrorKind::Refused`]: no identity fits.
 /// - [`ErrorKind::Damaged`]: the header is damaged.
-pub(crate) fn open<'m>(path: &Path, bytes: &'m [u8], identities: &Identities) -> Result<Plain<'m>> {
-    let envelope = Envelope::read(bytes).map_err(|malformed| {
-        Error::new(ErrorKind::Damaged, malformed.what).at(path).byte(malformed.offset)
-    })?;
+/// - When it cannot be read.
+pub(crate) fn open<R: BufRead>(
+    path: &Path,
+    envelope: &Envelope,
+    input: R,
+    identities: &Identities,
+) -> Result<Plain<R>> {
     let damaged = || {
         let what = "the header of the encrypted archive is damaged: its checksum does not match";
         Error::new(ErrorKind::Damaged, what).at(path).help("take another copy of the archive")
     };
-    let decryptor = Decryptor::new_buffered(Cursor::new(bytes)).map_err(|_| damaged())?;
+    let unread = |error: io::Error| error.downcast::<Error>().unwrap_or_else(|_| damaged());
+    let decryptor = Decryptor::new_buffered(input).map_err(|error| match error {
+        DecryptError::Io(error) => unread(error),
+        _ => damaged(),
+    })?;
     let identities: Vec<&dyn age::Identity> =
         identities.0.iter().map(|identity| identity as &dyn age::Identity).collect();
     let count = identities.len() as u64;
@@ -154,32 +161,33 @@ pub(crate) fn open<'m>(path: &Path, bytes: &'m [u8], identities: &Identities) ->
                 .at(path)
                 .help("give the identity of one of its recipients with --identity; a damaged header looks the same")
         }
+        DecryptError::Io(error) => unread(error),
         _ => damaged(),
     })
 }
 
-/// An encrypted file that is being written.
-pub(crate) struct Sealed {
-    out: StreamWriter<Hashed>,
+/// An encrypted archive that is being written.
+pub(crate) struct Sealed<'s> {
+    out: StreamWriter<Hashed<'s>>,
 }
 
-/// A file whose bytes are hashed as they are written.
-struct Hashed {
-    file: File,
+/// A sink whose bytes are hashed as they are written.
+struct Hashed<'s> {
+    sink: &'s mut dyn Sink,
     bytes: u64,
     sha256: Sha256,
 }
 
-impl Write for Hashed {
+impl Write for Hashed<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(bytes)?;
-        self.sha256.update(&bytes[..written]);
-        self.bytes += written as u64;
-        Ok(written)
+        self.sink.append(bytes)?;
+        self.sha256.update(bytes);
+        self.bytes += bytes.len() as u64;
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+        Ok(())
     }
 }
 
@@ -205,10 +213,10 @@ impl age::Recipient for Described<'_> {
     }
 }
 
-impl Sealed {
-    /// Begins the file, which is empty, with the header.
+impl<'s> Sealed<'s> {
+    /// Begins the archive in `sink`, which is empty, with the header.
     pub(crate) fn begin(
-        file: &File,
+        sink: &'s mut dyn Sink,
         recipients: &Recipients,
         description: &Description,
     ) -> io::Result<Self> {
@@ -222,7 +230,7 @@ impl Sealed {
         let others = recipients.0.iter().skip(1).map(|other| other as &dyn age::Recipient);
         let encryptor =
             Encryptor::with_recipients(first.chain(others)).map_err(io::Error::other)?;
-        let hashed = Hashed { file: file.try_clone()?, bytes: 0, sha256: Sha256::new() };
+        let hashed = Hashed { sink, bytes: 0, sha256: Sha256::new() };
         Ok(Sealed { out: encryptor.wrap_output(hashed)? })
     }
 
@@ -233,7 +241,7 @@ impl Sealed {
     }
 }
 
-impl Sink for Sealed {
+impl Sink for Sealed<'_> {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.out.write_all(bytes)
     }

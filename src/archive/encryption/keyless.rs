@@ -1,11 +1,11 @@
 //! What a build without the feature `age` can do with encrypted archives: say why it cannot.
 
-use std::fs::File;
-use std::io::{self, Cursor};
+use std::io::{self, BufRead};
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
 use super::description::Description;
-use super::format::Ciphertext;
+use super::format::{Ciphertext, Envelope};
 use crate::archive::sink::Sink;
 use crate::base::error::{Error, ErrorKind, Result};
 
@@ -31,17 +31,26 @@ impl Identities {
 }
 
 /// The plaintext of an encrypted file.
-pub(crate) type Plain<'m> = Cursor<&'m [u8]>;
+pub(crate) type Plain<R> = R;
 
-pub(crate) fn open<'m>(_: &Path, _: &'m [u8], identities: &Identities) -> Result<Plain<'m>> {
+pub(crate) fn open<R: BufRead>(
+    _: &Path,
+    _: &Envelope,
+    _: R,
+    identities: &Identities,
+) -> Result<Plain<R>> {
     match identities.0 {}
 }
 
-/// An encrypted file that is being written.
-pub(crate) struct Sealed(std::convert::Infallible);
+/// An encrypted archive that is being written.
+pub(crate) struct Sealed<'s>(std::convert::Infallible, PhantomData<&'s ()>);
 
-impl Sealed {
-    pub(crate) fn begin(_: &File, recipients: &Recipients, _: &Description) -> io::Result<Self> {
+impl<'s> Sealed<'s> {
+    pub(crate) fn begin(
+        _: &'s mut dyn Sink,
+        recipients: &Recipients,
+        _: &Description,
+    ) -> io::Result<Self> {
         match recipients.0 {}
     }
 
@@ -50,7 +59,7 @@ impl Sealed {
     }
 }
 
-impl Sink for Sealed {
+impl Sink for Sealed<'_> {
     fn append(&mut self, _: &[u8]) -> io::Result<()> {
         match self.0 {}
     }

@@ -20,9 +20,9 @@ use std::path::PathBuf;
 use std::sync::{PoisonError, RwLock};
 
 #[cfg(feature = "age")]
-pub(crate) use keyed::{Identities, Recipients, Sealed, open};
+pub(crate) use keyed::{Identities, Plain, Recipients, Sealed, open};
 #[cfg(not(feature = "age"))]
-pub(crate) use keyless::{Identities, Recipients, Sealed, open};
+pub(crate) use keyless::{Identities, Plain, Recipients, Sealed, open};
 
 /// The extension of encrypted archives, after that of archives.
 pub(crate) const EXTENSION: &str = "age";

@@ -3,7 +3,7 @@
 use std::io::Cursor;
 use std::path::Path;
 
-use super::file::map_metadata;
+use super::file::{is_encrypted_object, map_metadata};
 use super::plain;
 use super::verify::is_archive;
 use crate::archive::cross_check;
@@ -16,12 +16,18 @@ pub(crate) fn lacks_key(path: &Path, key: &[u8]) -> bool {
     if !is_archive(path) {
         return false;
     }
+    let lacks = |filter: Option<Vec<u8>>| {
+        filter.is_some_and(|bytes| {
+            KeyFilter::open(&bytes).is_some_and(|filter| !filter.may_have(key))
+        })
+    };
+    if is_encrypted_object(path) {
+        return lacks(plain::key_filter_in_store(path));
+    }
     let Ok(mapping) = map_metadata(path) else { return false };
     let filter = match is_encrypted(mapping.bytes()) {
         true => plain::key_filter(&mapping),
         false => cross_check::key_filter(Cursor::new(mapping.bytes())),
     };
-    let lacks = filter
-        .is_some_and(|bytes| KeyFilter::open(&bytes).is_some_and(|filter| !filter.may_have(key)));
-    lacks && mapping.check().is_ok()
+    lacks(filter) && mapping.check().is_ok()
 }

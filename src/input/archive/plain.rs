@@ -4,18 +4,20 @@
 //! the process ends. To read only the metadata, only the chunks that have it are decrypted, and nothing is written.
 
 use std::env;
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufReader, BufWriter, Cursor, Read, Write};
 use std::path::Path;
 
-use super::file::map_whole;
+use super::file::{is_encrypted_object, map_beginning, map_whole};
 use crate::archive::contents::Contents;
 use crate::archive::cross_check;
 use crate::archive::encryption::description::Description;
 use crate::archive::encryption::format::{Envelope, is_encrypted};
-use crate::archive::encryption::{Identities, identity_files, open};
+use crate::archive::encryption::{Identities, Plain, identity_files, open};
 use crate::base::error::{Error, ErrorKind, Result};
-use crate::base::progress::{Progress, Silent};
+use crate::base::progress::Progress;
 use crate::disk::{Mapping, check_temporary_space};
+use crate::store::archives::{Stored, stored};
+use crate::store::fetch::Ranges;
 use crate::store::url::is_url;
 
 /// The help for a temporary directory that cannot hold the plaintext.
@@ -84,7 +86,7 @@ fn identities(path: &Path) -> Result<Identities> {
 fn decrypt(file: &Mapping, progress: &dyn Progress) -> Result<Mapping> {
     let path = file.path();
     let envelope = envelope(file)?;
-    let mut plain = open(path, file.bytes(), &identities(path)?)?;
+    let mut plain = open(path, &envelope, Cursor::new(file.bytes()), &identities(path)?)?;
     let place = env::temp_dir();
     let failed =
         |error| Error::io("decrypt an archive to", &place, error).help(TEMPORARY_DIRECTORY);
@@ -135,14 +137,37 @@ fn envelope(file: &Mapping) -> Result<Envelope> {
 
 /// Returns the metadata of an encrypted archive; only the chunks that have it are decrypted.
 pub(super) fn contents(file: &Mapping) -> Result<Option<Contents>> {
-    let plain = open(file.path(), file.bytes(), &identities(file.path())?)?;
-    Ok(cross_check::contents(plain))
+    Ok(cross_check::contents(opened(file)?))
 }
 
 /// Returns the key filter of an encrypted archive, if an identity opens it.
 pub(super) fn key_filter(file: &Mapping) -> Option<Vec<u8>> {
-    let plain = open(file.path(), file.bytes(), &identities(file.path()).ok()?).ok()?;
-    cross_check::key_filter(plain)
+    cross_check::key_filter(opened(file).ok()?)
+}
+
+fn opened(file: &Mapping) -> Result<Plain<Cursor<&[u8]>>> {
+    let path = file.path();
+    open(path, &envelope(file)?, Cursor::new(file.bytes()), &identities(path)?)
+}
+
+/// Returns the metadata of an encrypted archive in a store; only the chunks that have it are downloaded.
+pub(super) fn contents_in_store(path: &Path) -> Result<Option<Contents>> {
+    in_store(path, cross_check::contents)
+}
+
+/// Returns the key filter of an encrypted archive in a store, if an identity opens it.
+pub(super) fn key_filter_in_store(path: &Path) -> Option<Vec<u8>> {
+    in_store(path, cross_check::key_filter).ok().flatten()
+}
+
+fn in_store<T>(path: &Path, read: impl FnOnce(Plain<BufReader<Ranges>>) -> T) -> Result<T> {
+    let identities = identities(path)?;
+    let envelope = envelope(&map_beginning(path)?)?;
+    let ranges = Ranges::open(path)?;
+    let problem = ranges.problem();
+    let found = open(path, &envelope, BufReader::new(ranges), &identities).map(read);
+    // A store that does not answer is no damage, and no archive without metadata.
+    problem.take().map_or(found, Err)
 }
 
 /// An encrypted archive that was verified without a key.
@@ -163,11 +188,11 @@ pub(crate) struct Sealed {
 ///
 /// When it cannot be opened, and [`ErrorKind::Damaged`] when it is not of the format.
 pub(crate) fn sealed(path: &Path) -> Result<Option<Sealed>> {
-    // Of an object, the name says it: the chunks of an encrypted one are all read.
-    if is_url(path) && path.extension().is_none_or(|end| end != "age") {
+    // Of an object, the name says it.
+    if is_url(path) && !is_encrypted_object(path) {
         return Ok(None);
     }
-    let file = map_whole(path, &Silent)?;
+    let file = map_beginning(path)?;
     if !is_encrypted(file.bytes()) {
         return Ok(None);
     }
@@ -175,6 +200,32 @@ pub(crate) fn sealed(path: &Path) -> Result<Option<Sealed>> {
     file.check()?;
     let Envelope { recipients, description, plain_bytes, .. } = envelope?;
     Ok(Some(Sealed { bytes: file.len(), plain_bytes, recipients, description }))
+}
+
+/// Returns what is known by the store of the archive at `path`, whose contents are not read, as the end of a sentence.
+///
+/// # Errors
+///
+/// [`ErrorKind::Damaged`], when the store has another object than the one that was confirmed; and when it cannot be reached.
+pub(crate) fn known_by_store(path: &Path, progress: &dyn Progress) -> Result<&'static str> {
+    if !is_url(path) {
+        return Ok("");
+    }
+    match stored(path, progress)? {
+        Stored::SameChecksum => {
+            Ok("; by length, ETag and checksum of its parts, it is the object that was uploaded")
+        }
+        Stored::SameEtag => Ok(
+            "; by length and ETag, it is the object that was uploaded (the store reports no checksum)",
+        ),
+        Stored::Unconfirmed => {
+            Ok("; there is no confirmation (NAME.ok) to compare it with: it was not read back")
+        }
+        Stored::Other => {
+            let what = "it is not the object that was uploaded: its length, ETag or checksum is another than in its confirmation";
+            Err(Error::new(ErrorKind::Damaged, what).at(path))
+        }
+    }
 }
 
 /// Returns whether identities are given.

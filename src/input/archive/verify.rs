@@ -8,7 +8,7 @@ use std::time::Instant;
 use rayon::prelude::*;
 
 use super::contained::{Contained, EntryDamage};
-use super::file::map_metadata;
+use super::file::{is_encrypted_object, map_metadata};
 use super::inspect::{Expected, Inspected, Inspector, kept_failed};
 use super::plain::{self, PlainArchive};
 use crate::analysis::survey::NEWER_RDB;
@@ -18,6 +18,7 @@ use crate::archive::contents::{
 };
 use crate::archive::decompress::unpack;
 use crate::archive::encryption::format::{MAGIC_BYTES, is_encrypted};
+use crate::archive::names::is_archive_name;
 use crate::archive::read::{Located, Opened, is_zip, open_zip};
 use crate::archive::report::{ArchiveFinding, ArchiveReport, EntryKind, EntryReport};
 use crate::archive::{cross_check, self_check};
@@ -50,12 +51,6 @@ pub fn is_archive(path: &Path) -> bool {
     let mut head = Vec::new();
     let read = File::open(path).and_then(|file| file.take(MAGIC_BYTES).read_to_end(&mut head));
     read.is_ok() && (is_zip(&head) || is_encrypted(&head))
-}
-
-/// Returns whether a file name has the extension of archives or encrypted archives.
-pub(crate) fn is_archive_name(name: &[u8]) -> bool {
-    let name = name.to_ascii_lowercase();
-    name.ends_with(b".zip") || name.ends_with(b".zip.age")
 }
 
 /// Verifies the archive at `path` and its content, without writing it to disk (except for an RDB, see `inspect`). Servers
@@ -224,6 +219,9 @@ fn expected(entry: &Located, contents: Option<&Contents>) -> Expected {
 ///
 /// When it cannot be opened, or is not a ZIP archive.
 pub fn read_contents(path: &Path) -> Result<Option<Contents>> {
+    if is_encrypted_object(path) {
+        return plain::contents_in_store(path);
+    }
     let mapping = map_metadata(path)?;
     if is_encrypted(mapping.bytes()) {
         let contents = plain::contents(&mapping)?;

@@ -78,12 +78,6 @@ pub fn backup(
     progress: &dyn Progress,
 ) -> Result<BackupReport> {
     let started = Instant::now();
-    if is_url(&options.to) && options.archive.is_encrypted() {
-        let message = "encrypted archives are not written to object storage yet";
-        return Err(Error::new(ErrorKind::Usage, message)
-            .at(&options.to)
-            .help("back up to a directory with --encrypt-to and copy the archive, or let the bucket encrypt"));
-    }
     if is_url(&options.to) {
         // Missing credentials are reported before the log is read.
         open_at(&options.to, progress)?;

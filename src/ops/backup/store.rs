@@ -10,10 +10,12 @@ use super::job::Job;
 use super::report::BackupReport;
 use super::stage;
 use crate::aof::log::Log;
-use crate::archive::report::CompressReport;
+use crate::archive::report::{CompressReport, ReadBack};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::disk::Scratch;
-use crate::ops::compress::write::{CompressOptions, Output, compare, pack_into};
+use crate::ops::compress::write::{
+    CompressOptions, Output, compare, compare_ciphertext, pack_into,
+};
 use crate::ops::prune::SourceLock;
 use crate::store::archives::{NewArchive, clear_unfinished};
 use crate::store::client::open_at;
@@ -75,13 +77,17 @@ impl Job<'_> {
         let destination =
             CompressOptions { output: to.clone(), ..self.options.archive.clone() }.destination()?;
         let name = file_name(&destination)?;
+        let recipients = self.options.archive.recipients()?;
         let identity = report.plan.identity.to_string();
         let mut new = NewArchive::begin(client, &place, name, &identity, report.plan.needed_bytes)?;
         let path = new.path();
         let options = self.archive_options(&path, report);
-        let done: CompressReport = self.step("compress", |job| {
-            let output = Output::Plain(new.sink()?);
-            Ok(pack_into(output, log, ends, &options, path.clone(), job.progress)?.0)
+        let (done, ciphertext) = self.step("compress", |job| {
+            let output = match &recipients {
+                None => Output::Plain(new.sink()?),
+                Some(recipients) => Output::Encrypted(new.sink()?, recipients),
+            };
+            pack_into(output, log, ends, &options, path.clone(), job.progress)
         })?;
         self.progress.check()?;
         lock.map_or(Ok(()), SourceLock::check)?;
@@ -95,15 +101,18 @@ impl Job<'_> {
                 )
                 .at(&path));
             }
-            if in_full {
-                compare(&path, &done, job.progress)?;
+            match ciphertext {
+                _ if !in_full => {}
+                None => compare(&path, &done, job.progress)?,
+                Some(written) => compare_ciphertext(&path, &path, written, job.progress)?,
             }
             Ok(uploaded)
         })?;
         self.progress.check()?;
         lock.map_or(Ok(()), SourceLock::check)?;
         let archive = self.step("publish", |_| uploaded.confirm(in_full))?;
-        report.note(archive, CompressReport { checked: true, ..done });
+        let read_back = ciphertext.map(|_| ReadBack::Ciphertext);
+        report.note(archive, CompressReport { checked: true, read_back, ..done });
         Ok(())
     }
 }

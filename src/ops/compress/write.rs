@@ -1,6 +1,5 @@
 //! Compressing an opened log to an archive.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -28,8 +27,9 @@ use crate::base::escape::hexadecimal;
 use crate::base::progress::Progress;
 use crate::command::key_names::KeyNames;
 use crate::disk::publish::{Existing, NewFile};
-use crate::disk::{Access, Mapping, set_mode};
+use crate::disk::{Access, set_mode};
 use crate::input::archive::entry_stats::EntryStats;
+use crate::input::archive::file::map_whole;
 use crate::input::archive::verify::{DAMAGE, verify_archive};
 use crate::input::files::open_files;
 use crate::input::overwrite::{Shape, check_output, check_shape, inputs};
@@ -241,7 +241,7 @@ impl Packed {
         let started = Instant::now();
         let path = self.file.path().to_owned();
         if let Some(written) = self.ciphertext {
-            self.check_ciphertext(written, progress)?;
+            compare_ciphertext(&path, &self.report.output, written, progress)?;
             self.report.checked = true;
             self.report.read_back = Some(ReadBack::Ciphertext);
             self.took("check", started);
@@ -251,31 +251,6 @@ impl Packed {
         self.report.checked = true;
         self.report.read_back = Some(ReadBack::Contents);
         self.took("check", started);
-        Ok(())
-    }
-
-    fn differs(&self, what: &str) -> Error {
-        let what = format!("the archive was read back and is not what was written: {what}");
-        Error::new(ErrorKind::Refused, what).at(&self.report.output).help(
-            "it was removed again; look at the disk and its messages before you trust it with another",
-        )
-    }
-
-    /// Compares the encrypted archive on disk with what was written.
-    fn check_ciphertext(&self, written: Ciphertext, progress: &dyn Progress) -> Result<()> {
-        let mapping = Mapping::open(self.file.path())?;
-        progress.phase("verify", mapping.len());
-        let mut sha256 = Sha256::new();
-        for chunk in mapping.bytes().chunks(CHECK_BYTES) {
-            sha256.update(chunk);
-            progress.advance(chunk.len() as u64);
-            progress.check()?;
-        }
-        mapping.check()?;
-        if mapping.len() != written.bytes || <[u8; 32]>::from(sha256.finalize()) != written.sha256 {
-            return Err(self.differs("SHA-256 mismatch"));
-        }
-        Envelope::read(mapping.bytes()).map_err(|malformed| self.differs(malformed.what))?;
         Ok(())
     }
 
@@ -325,14 +300,45 @@ pub(crate) fn compare(path: &Path, report: &CompressReport, progress: &dyn Progr
         return Ok(());
     }
     let what = wrong.map_or("what it says of itself", |finding| &finding.message);
-    Err(Error::new(
-        ErrorKind::Refused,
-        format!("the archive was read back and is not what was written: {what}"),
-    )
-    .at(&report.output)
-    .help(
-        "it was removed again; look at the disk and its messages before you trust it with another",
-    ))
+    Err(differs(&report.output, what))
+}
+
+/// Compares the encrypted archive at `path` with what was written, which is named `output` in messages.
+///
+/// # Errors
+///
+/// As [`compare`].
+pub(crate) fn compare_ciphertext(
+    path: &Path,
+    output: &Path,
+    written: Ciphertext,
+    progress: &dyn Progress,
+) -> Result<()> {
+    let mapping = map_whole(path, progress)?;
+    progress.phase("verify", mapping.len());
+    let mut sha256 = Sha256::new();
+    for chunk in mapping.bytes().chunks(CHECK_BYTES) {
+        sha256.update(chunk);
+        progress.advance(chunk.len() as u64);
+        progress.check()?;
+    }
+    mapping.check()?;
+    if mapping.len() != written.bytes || <[u8; 32]>::from(sha256.finalize()) != written.sha256 {
+        return Err(differs(output, "SHA-256 mismatch"));
+    }
+    Envelope::read(mapping.bytes()).map_err(|malformed| differs(output, malformed.what))?;
+    Ok(())
+}
+
+fn differs(output: &Path, what: &str) -> Error {
+    let what = format!("the archive was read back and is not what was written: {what}");
+    let help = match is_url(output) {
+        true => "it was removed again; check the store before you trust it with another",
+        false => {
+            "it was removed again; look at the disk and its messages before you trust it with another"
+        }
+    };
+    Error::new(ErrorKind::Refused, what).at(output).help(help)
 }
 
 /// A file to compress.
@@ -370,7 +376,7 @@ pub fn pack(
     let mut sink = FileSink::new(file.file());
     let output = match &recipients {
         None => Output::Plain(&mut sink),
-        Some(recipients) => Output::Encrypted(file.file(), recipients),
+        Some(recipients) => Output::Encrypted(&mut sink, recipients),
     };
     let (report, ciphertext) = pack_into(output, log, ends, options, destination, progress)?;
     Ok(Packed { file, mode: options.mode, report, ciphertext, started })
@@ -465,8 +471,8 @@ struct Content<'l> {
 pub(crate) enum Output<'o> {
     /// As it is.
     Plain(&'o mut dyn Sink),
-    /// To a file, encrypted for these recipients.
-    Encrypted(&'o File, &'o Recipients),
+    /// Encrypted for these recipients.
+    Encrypted(&'o mut dyn Sink, &'o Recipients),
 }
 
 /// Writes an archive; returns its length and, if it is encrypted, the hash of its bytes.
@@ -483,9 +489,9 @@ fn write(
         Output::Plain(sink) => {
             Ok((write_zip(sink, content, contents, packing, destination, progress)?, None))
         }
-        Output::Encrypted(file, recipients) => {
+        Output::Encrypted(sink, recipients) => {
             let description = Description::of(contents);
-            let mut sink = Sealed::begin(file, recipients, &description).map_err(failed)?;
+            let mut sink = Sealed::begin(sink, recipients, &description).map_err(failed)?;
             write_zip(&mut sink, content, contents, packing, destination, progress)?;
             let ciphertext = sink.finish().map_err(failed)?;
             Ok((ciphertext.bytes, Some(ciphertext)))

@@ -19,11 +19,12 @@ pub use report::{ListReport, Listed, Made, State};
 
 use crate::archive::contents::Contents;
 use crate::archive::encryption::description::Description;
+use crate::archive::names::is_archive_name;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::level::Level;
 use crate::base::progress::Progress;
-use crate::input::archive::plain::{has_identities, sealed};
-use crate::input::archive::verify::{is_archive_name, read_contents, verify_archive};
+use crate::input::archive::plain::{has_identities, known_by_store, sealed};
+use crate::input::archive::verify::{read_contents, verify_archive};
 use crate::store::archives::{StoredArchive, archives_at};
 use crate::store::url::is_url;
 
@@ -148,8 +149,13 @@ fn described(listed: &mut Listed) -> bool {
 pub fn verify(listed: &mut Listed, progress: &dyn Progress) {
     if listed.encrypted && !has_identities() {
         if listed.state != State::Damaged {
-            listed.state = State::Encrypted;
-            listed.message = Some(NOT_VERIFIED.to_owned());
+            match known_by_store(&listed.path, progress) {
+                Ok(known) => {
+                    listed.state = State::Encrypted;
+                    listed.message = Some(format!("{NOT_VERIFIED}{known}"));
+                }
+                Err(error) => listed.set_failed(&error),
+            }
         }
         return;
     }
@@ -168,11 +174,7 @@ pub fn verify(listed: &mut Listed, progress: &dyn Progress) {
                 None => finding.message.clone(),
             });
         }
-        Err(error) if error.kind() == ErrorKind::Damaged => {
-            listed.state = State::Damaged;
-            listed.message = Some(error.without_path().to_string());
-        }
-        Err(error) => listed.set_unreadable(&error),
+        Err(error) => listed.set_failed(&error),
     }
 }
 
@@ -231,6 +233,13 @@ impl Listed {
         if let Some((name, damage)) = known {
             self.state = State::Damaged;
             self.message = Some(format!("{name} was damaged when it was archived: {damage}"));
+        }
+    }
+
+    fn set_failed(&mut self, error: &Error) {
+        self.set_unreadable(error);
+        if error.kind() == ErrorKind::Damaged {
+            self.state = State::Damaged;
         }
     }
 

@@ -27,7 +27,7 @@ use crate::base::modules::Modules;
 use crate::base::next_step::path_arg;
 use crate::base::progress::Progress;
 use crate::base::server::{KNOWN, Server};
-use crate::input::archive::plain::{has_identities, sealed};
+use crate::input::archive::plain::{has_identities, known_by_store, sealed};
 use crate::input::archive::read_contents;
 use crate::input::broken_set::BrokenSet;
 use crate::input::set_proposal::propose;
@@ -102,7 +102,10 @@ fn verify_archive(
 ) -> Result<LogOutcome> {
     let encrypted = match sealed(path) {
         Ok(None) => return verify_plain(path, options, progress),
-        Ok(Some(sealed)) if !has_identities() => return Ok(LogOutcome::encrypted(path, sealed)),
+        Ok(Some(sealed)) if !has_identities() => match known_by_store(path, progress) {
+            Ok(known) => return Ok(LogOutcome::encrypted(path, sealed, known)),
+            Err(error) => Err(error),
+        },
         found => found,
     };
     match encrypted.and_then(|_| verify_plain(path, options, progress)) {

@@ -89,14 +89,14 @@ pub struct ArchiveOutcome {
 }
 
 impl LogOutcome {
-    pub(super) fn encrypted(path: &Path, sealed: Sealed) -> Self {
+    pub(super) fn encrypted(path: &Path, sealed: Sealed, known: &str) -> Self {
         LogOutcome::Encrypted {
             path: path.to_path_buf(),
             archive_bytes: sealed.bytes,
             zip_bytes: sealed.plain_bytes,
             recipients: sealed.recipients,
             created: sealed.description.map(|description| description.created),
-            message: "contents not verified: the archive is encrypted".to_owned(),
+            message: format!("contents not verified: the archive is encrypted{known}"),
             help: "give the private key of a recipient with --identity FILE".to_owned(),
         }
     }
