@@ -63,7 +63,7 @@ fn live(store: &Store, binary: &Binary) {
             store,
             &live_to(&setup, &[mode, &["--name-template", &format!("{number}.zip")]].concat()),
         );
-        assert!(report.stdout.contains("\"read_back\":true"), "{report:#?}");
+        assert!(report.stdout.contains("\"read_back\": true"), "{report:#?}");
         let name = if mode.contains(&"--encrypt-to") { "zip.age" } else { "zip" };
         let key = format!("live/{number}.{name}");
         assert!(store.keys().contains(&key), "{key}: {:?}", store.keys());

@@ -69,7 +69,7 @@ fn authority(store: &Store) {
     let (port, to) = (free_port(), store.address.rsplit_once(':').unwrap().1);
     let (cert, key) = (certificates.path("store.crt"), certificates.path("store.key"));
     let _proxy = Script::start(store, TLS_PROXY, port, &[&cert, &key, to]);
-    let log = store.log("a.aof", 1000, 10_000);
+    let log = store.log("a.aof", 100, 1000);
     let backup = ["backup", log.to_str().unwrap(), "--to", URL, "--quiet"];
     let at = |host: &str, variable: &str, value: &str| {
         let mut command = store.aofkit(&backup);
