@@ -11,8 +11,9 @@ use crc_fast::{CrcAlgorithm, checksum};
 use jiff::Timestamp;
 
 use super::answers::{code, error, may_pass};
-use super::credentials::{Credentials, Environment, Keys};
+use super::credentials::{Environment, Keys};
 use super::http::{Agent, Request, Response};
+use super::keys::Credentials;
 use super::role::keys_of;
 use super::settings::store_settings;
 use super::sign::{Signed, encode, query_string, sign};

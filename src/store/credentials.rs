@@ -5,16 +5,9 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use super::keys::Credentials;
 use super::role::{Role, keys_of};
 use crate::base::error::{Error, ErrorKind, Result};
-
-/// A pair of keys, and the token of a temporary one.
-#[derive(Clone)]
-pub(super) struct Credentials {
-    pub(super) access_key: String,
-    pub(super) secret_key: String,
-    pub(super) session_token: Option<String>,
-}
 
 /// Where the keys come from.
 #[derive(Clone)]

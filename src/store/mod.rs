@@ -12,7 +12,7 @@
 //!
 //! - [`url`]: places in buckets.
 //! - [`settings`]: what the command line says of the store, for the whole process.
-//! - `credentials`, `role`, `sign`: who asks, with which keys, and the signature that proves it (AWS Signature Version 4).
+//! - `keys`, `credentials`, `role`, `sign`: who asks, with which keys, and the signature that proves it (AWS Signature Version 4).
 //! - `http`: requests over HTTP, only in builds with the feature `s3`. Everything else is compiled always.
 //! - [`client`], `answers`, `xml`: the requests of S3, with retries, and what their answers mean.
 //! - [`upload`]: an archive that is written as a stream, in parts.
@@ -26,6 +26,7 @@ pub(crate) mod client;
 mod credentials;
 pub(crate) mod fetch;
 mod http;
+mod keys;
 pub(crate) mod lease;
 mod role;
 pub(crate) mod settings;

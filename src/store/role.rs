@@ -9,8 +9,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::credentials::Credentials;
 use super::http::{Agent, Request, Response};
+use super::keys::Credentials;
 use super::sign::encode;
 use super::xml::Xml;
 use crate::base::error::{Error, ErrorKind, Result};

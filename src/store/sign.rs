@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 
-use super::credentials::Credentials;
+use super::keys::Credentials;
 use crate::base::escape::hexadecimal;
 
 /// A request as it is signed.
