@@ -39,11 +39,12 @@ impl Text {
     }
 
     fn command(&mut self, line: &CommandLine<'_>, out: &mut Vec<u8>) {
-        let (number, offset, ordinal) = (line.number, line.offset, line.ordinal);
-        let (place, width) = (format!("{number}:{offset}"), self.place_width);
-        let ordinals = self.ordinal_width;
-        // Writing to memory cannot fail.
-        let _ = write!(out, "{place:<width$} #{ordinal:<ordinals$} ");
+        place(line.number, line.offset, self.place_width, out);
+        out.extend_from_slice(b" #");
+        let start = out.len();
+        number(line.ordinal, out);
+        pad(start, self.ordinal_width, out);
+        out.push(b' ');
         if let Some(time) = line.time {
             if self.time.as_ref().is_none_or(|(last, _)| *last != time) {
                 self.time = Some((time, local(time)));
@@ -53,7 +54,9 @@ impl Text {
                 out.push(b' ');
             }
         }
-        let _ = write!(out, "[{}] ", line.db);
+        out.push(b'[');
+        number(line.db, out);
+        out.extend_from_slice(b"] ");
         let marks_it = |role| matches!(role, Role::Multi | Role::Exec);
         if line.transaction.is_some() && !line.id.is_some_and(|id| marks_it(id.row().role)) {
             out.extend_from_slice(b"  ");
@@ -63,12 +66,32 @@ impl Text {
     }
 
     fn rdb(&self, line: &RdbLine<'_>, out: &mut Vec<u8>) {
-        let place = format!("{}:{}", line.number, line.offset);
-        let width = self.place_width;
+        place(line.number, line.offset, self.place_width, out);
         let keys = line.keys.map_or("keys unknown".to_owned(), |keys| counted(keys, "key"));
         let (version, bytes) = (line.version, Bytes(line.bytes));
-        let _ = writeln!(out, "{place:<width$} RDB {version}: {keys}, {bytes}");
+        // Writing to memory cannot fail.
+        let _ = writeln!(out, " RDB {version}: {keys}, {bytes}");
     }
+}
+
+/// Appends a number. There are several in each of millions of lines, in which the formatting of the standard library took
+/// most of the time.
+fn number(number: impl itoa::Integer, out: &mut Vec<u8>) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+}
+
+/// Appends spaces until the text from byte `start` on has `width` bytes.
+fn pad(start: usize, width: usize, out: &mut Vec<u8>) {
+    out.resize(out.len().max(start + width), b' ');
+}
+
+/// Appends a position, `1:81`, padded to `width` bytes.
+fn place(part: usize, offset: u64, width: usize, out: &mut Vec<u8>) {
+    let start = out.len();
+    number(part, out);
+    out.push(b':');
+    number(offset, out);
+    pad(start, width, out);
 }
 
 /// Appends arguments, quoted as by redis-cli; long ones, and very many, are shortened unless `full`.

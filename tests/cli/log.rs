@@ -218,3 +218,32 @@ fn windows_join_without_a_seam() {
     let run = place.shell("set -o pipefail; \"$0\" log a.aof | head -1 | wc -l");
     run.ends(0, "1\n", "");
 }
+
+/// Several windows of a log, each of several chunks: lines are in order, and a limit ends them anywhere.
+#[test]
+fn every_line_of_a_long_log_is_shown_in_order() {
+    const COMMANDS: usize = 60_000;
+    let place = Place::new();
+    let key = |index: usize| format!("k:{index:05}");
+    let log: Vec<u8> = (1..=COMMANDS).flat_map(|n| command(&["SET", &key(n), "v"])).collect();
+    place.put("a.aof", &log);
+    let bytes = log.len() / COMMANDS;
+    // The longest offset and ordinal that there can be set the width of the columns.
+    let place_width = 2 + log.len().to_string().len();
+    let width = (log.len() / 27).to_string().len();
+    let line = |n: usize| {
+        let at = format!("1:{}", (n - 1) * bytes);
+        format!("{at:place_width$} #{n:<width$} [0] \"SET\" \"{}\" \"v\"\n", key(n))
+    };
+    let lines: Vec<String> = (1..=COMMANDS).map(line).collect();
+    let run = place.run(&["log", "a.aof"]);
+    assert!(run.stdout == lines.concat(), "{:?}", run.stdout.get(..200));
+    for limit in [0, 1, 1023, 1024, 1025, 1489, 1490, 30_000, COMMANDS, COMMANDS + 1] {
+        let run = place.run(&["log", "a.aof", "--limit", &limit.to_string()]);
+        assert_eq!(run.stdout.lines().count(), limit.min(COMMANDS));
+        assert!(run.stdout == lines[..limit.min(COMMANDS)].concat(), "limit {limit}");
+        let args = ["log", "a.aof", "--reverse", "--limit", &limit.to_string()];
+        let last: String = lines.iter().rev().take(limit).map(String::as_str).collect();
+        assert!(place.run(&args).stdout == last, "limit {limit} in reverse");
+    }
+}

@@ -1,8 +1,8 @@
 //! Displaying a log: one line per command, with its position, time and database.
 //!
-//! Parts are read in order, one window at a time: while the commands of one window are rendered and written, the next
-//! is scanned. Memory use is therefore that of two windows and of their text, whatever the size of the log, and the
-//! first lines appear at once. In reverse order, the log is read once to determine the state at the start of each
+//! Parts are read in order, one window at a time: while the lines of one window are written, those of the next are
+//! rendered on all cores, and the one after that is scanned. Memory use is therefore that of three windows and of their
+//! text, whatever the size of the log, and the first lines appear at once. In reverse order, the log is read once to determine the state at the start of each
 //! window, and then window by window from the last.
 
 mod line;
@@ -19,7 +19,7 @@ pub use line::{CommandLine, Line, RdbLine, Render};
 pub use printer::Write;
 pub use wanted::Filter;
 
-use self::printer::Printer;
+use self::printer::{Batch, Printer};
 use self::walk::{Match, Search, State, Walker};
 use self::wanted::Names;
 use crate::analysis::damage::sides;
@@ -122,7 +122,7 @@ fn log_of<R: Render>(
         Reader { log, state: State::at_start(&search), search: &search, printer, progress };
     let ending = if options.reverse { reader.backwards() } else { reader.forwards() }?;
     let state = reader.state;
-    let shown = reader.printer.shown;
+    let shown = reader.printer.shown();
     let stopped_early = reader.printer.is_full() && !options.reverse;
     if !stopped_early && ending.is_none() {
         check_marks(log, &search, &state)?;
@@ -206,27 +206,49 @@ impl<'r, R: Render> Reader<'r, '_, R> {
 
     fn part_forwards(&mut self, part: &'r Part, read: Range<usize>) -> Result<Stop> {
         let mut stop = Stop { at: read.start, fault: None };
-        let mut found = Vec::new();
+        let mut state = self.state;
+        let (mut walked, mut rendered): (Option<Walked>, Option<(Batch, State)>) = (None, None);
         let mut size = FIRST_WINDOW;
-        while stop.at < read.end && stop.fault.is_none() && !self.state.until {
+        loop {
+            let is_read = stop.at >= read.end || stop.fault.is_some() || state.until;
+            if is_read && walked.is_none() && rendered.is_none() {
+                return Ok(stop);
+            }
             let range = stop.at..stop.at.saturating_add(size).min(read.end);
-            let window = Window { part, range, before: self.state };
-            let (printer, search) = (&mut self.printer, self.search);
-            let (printed, walked) = rayon::join(
-                || printer.commands(part, &found),
-                || walk(search, &window, Some(Vec::new())),
+            let window = (!is_read).then_some(Window { part, range, before: state });
+            let capacity = walked.as_ref().map_or(0, |walked| walked.found.len());
+            let search = self.search;
+            let (renderer, output) = self.printer.split();
+            let (written, (next_rendered, next_walked)) = rayon::join(
+                || {
+                    rendered.map_or(Ok(None), |(batch, after)| {
+                        output.write(part, batch, renderer).map(|()| Some(after))
+                    })
+                },
+                || {
+                    rayon::join(
+                        || walked.map(|it| (renderer.batch(part, it.found), it.after)),
+                        || {
+                            let found = Some(Vec::with_capacity(capacity));
+                            window.map(|window| walk(search, &window, found))
+                        },
+                    )
+                },
             );
-            printed?;
+            if let Some(after) = written? {
+                self.state = after;
+            }
             if self.printer.is_full() {
                 return Ok(stop);
             }
-            self.progress.advance((walked.stop.at - stop.at) as u64);
+            if let Some(walked) = &next_walked {
+                self.progress.advance((walked.stop.at - stop.at) as u64);
+                (stop, state) = (walked.stop, walked.after);
+            }
             self.progress.check()?;
-            (found, stop, self.state) = (walked.found, walked.stop, walked.after);
+            (walked, rendered) = (next_walked, next_rendered);
             size = (size * GROWTH).min(WINDOW);
         }
-        self.printer.commands(part, &found)?;
-        Ok(stop)
     }
 
     fn backwards(&mut self) -> Result<Option<Ending>> {
@@ -255,7 +277,7 @@ impl<'r, R: Render> Reader<'r, '_, R> {
             for window in windows.iter().rev() {
                 let mut found = walk(self.search, window, Some(Vec::new())).found;
                 found.reverse();
-                self.printer.commands(part, &found)?;
+                self.printer.commands(part, found)?;
                 if self.printer.is_full() {
                     return Ok(ending);
                 }
