@@ -24,7 +24,7 @@ pub mod salvage;
 pub mod scan;
 pub mod stream;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 pub use fault::Fault;
 pub use frame::{Args, Frame};

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 /// Builds a command in the form in which servers write it.
-pub(super) fn frame(args: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn frame(args: &[Vec<u8>]) -> Vec<u8> {
     let mut out = format!("*{}\r\n", args.len()).into_bytes();
     for arg in args {
         out.extend(format!("${}\r\n", arg.len()).into_bytes());
@@ -15,7 +15,7 @@ pub(super) fn frame(args: &[Vec<u8>]) -> Vec<u8> {
 }
 
 /// Generates such logs with a few bytes changed, truncated at any position.
-pub(super) fn damaged(log: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
+pub(crate) fn damaged(log: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
     let flips = proptest::collection::vec((any::<Index>(), any::<u8>()), 1..4);
     (log, flips, any::<Index>()).prop_map(|(mut bytes, flips, cut)| {
         if !bytes.is_empty() {

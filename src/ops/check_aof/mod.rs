@@ -26,6 +26,7 @@
 //! - a few messages of redis-check-aof contain a byte from after the end of the data that was read; here it is the one
 //!   that redis-check-aof most often prints.
 
+mod ahead;
 mod strict;
 
 use std::fs::{self, File};
@@ -297,6 +298,7 @@ impl<R: Fn(&[u8]) -> Result<u64, String>> Run<'_, R> {
             line: &mut self.line,
             header: &mut self.header,
             progress: self.progress,
+            touch: &|range| mapping.prefault(range),
         };
         let timestamp = match self.mode {
             Mode::TruncateTo(timestamp) if timestamp != 0 => Some(timestamp),

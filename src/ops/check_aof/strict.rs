@@ -1,17 +1,21 @@
 //! The grammar of redis-check-aof, which differs from the loader's and from that of `verify`.
 
+use std::ops::Range;
 use std::path::Path;
 
+use super::ahead::Ahead;
 use super::messages::text;
 use crate::aof::manifest::strtol;
+use crate::aof::{read_args, scan_parallel};
 use crate::base::progress::Progress;
 use crate::ops::check_aof::messages::Damage;
 use crate::ops::check_aof::messages::HEADER_BYTES;
 
 /// The size of the buffer for annotations in bytes, including the terminating zero byte.
-const ANNOTATION_BYTES: usize = 1024;
+pub(super) const ANNOTATION_BYTES: usize = 1024;
 
 /// The reason why the scan of a file stopped.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Scanned {
     /// The end of the file, or a torn header or argument count, which is not reported.
     End,
@@ -40,6 +44,8 @@ pub(super) struct Scan<'a> {
     pub(super) line: &'a mut u64,
     pub(super) header: &'a mut [u8; HEADER_BYTES + 2],
     pub(super) progress: &'a dyn Progress,
+    /// Called with each range before it is read ahead.
+    pub(super) touch: &'a (dyn Fn(Range<usize>) + Sync),
 }
 
 /// A command that could not be read: the position and the damage, or `None` at the end of the file.
@@ -47,14 +53,40 @@ type Torn = Option<(usize, Damage)>;
 
 impl<'a> Scan<'a> {
     pub(super) fn run(&mut self, timestamp: Option<i64>) -> Scanned {
+        let new = || Ahead::new(timestamp);
+        let ahead = scan_parallel(self.bytes, self.at, new, self.touch, self.progress).sink;
+        // All of the file counts as processed.
+        self.reported = self.bytes.len();
+        let last_read = self.go_on_after(&ahead);
+        self.run_from(last_read, timestamp)
+    }
+
+    /// Takes over the state after what was read ahead, and returns the offset of the last line or argument of it.
+    pub(super) fn go_on_after(&mut self, ahead: &Ahead) -> usize {
+        let index = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
+        let Some((last, end)) = ahead.last else { return 0 };
+        self.at = index(end);
+        *self.line += ahead.commands + 2 * ahead.arguments;
+        self.open_transaction = ahead.is_open;
+        self.begin = if ahead.is_open { index(ahead.multi) } else { self.at };
+        let header = ahead.header();
+        self.header[..header.len()].copy_from_slice(header);
+        let mut args = Vec::new();
+        let last_argument = read_args(self.bytes, index(last), &mut args).and(args.last());
+        last_argument.map_or(index(last), |argument| self.at - 2 - argument.len())
+    }
+
+    /// Reads line after line from where the scan is; `last_read` is the offset of the last line or argument before.
+    pub(super) fn run_from(&mut self, last_read: usize, timestamp: Option<i64>) -> Scanned {
         const TELL_BYTES: usize = 1 << 20;
-        let mut last_read = 0;
+        let mut last_read = last_read;
         loop {
             if !self.open_transaction {
                 self.begin = self.at;
             }
-            if self.at - self.reported >= TELL_BYTES {
-                self.progress.advance((self.at - self.reported) as u64);
+            let read = self.at.saturating_sub(self.reported);
+            if read >= TELL_BYTES {
+                self.progress.advance(read as u64);
                 self.reported = self.at;
             }
             match self.bytes.get(self.at) {
@@ -81,7 +113,7 @@ impl<'a> Scan<'a> {
                 Some(_) => return Scanned::Format,
             }
         }
-        self.progress.advance((self.at - self.reported) as u64);
+        self.progress.advance(self.at.saturating_sub(self.reported) as u64);
         if self.open_transaction {
             return Scanned::Damage { offset: last_read as u64, damage: Damage::Open };
         }
@@ -175,7 +207,7 @@ impl<'a> Scan<'a> {
 const MAX_LENGTH: u64 = i64::MAX.unsigned_abs() - 2;
 
 /// Returns whether a line is an annotation with a time after `timestamp`; `None` if the time is invalid.
-fn later(line: &[u8], timestamp: i64) -> Option<bool> {
+pub(super) fn later(line: &[u8], timestamp: i64) -> Option<bool> {
     let Some(text) = line.strip_prefix(b"#TS:") else { return Some(false) };
     let number = strtol(text);
     if number.overflow || text.get(number.used) != Some(&b'\r') {
