@@ -7,7 +7,7 @@ use crate::analysis::survey::Survey;
 use crate::aof::recognise::LooksLike;
 use crate::aof::{Fault, Frame, salvage};
 use crate::base::escape::{Shown, ShownByte};
-use crate::command::intact_ranges::{IntactRange, intact_ranges, looks_like};
+use crate::command::intact_ranges::{IntactRange, looks_like};
 
 /// A position at which the commands of a part can no longer be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -108,7 +108,7 @@ pub fn describe(survey: &Survey<'_>) -> Option<DamageReport> {
         Some(index) => 1 + 2 * u64::from(index),
         None => 0,
     };
-    let following = intact_ranges(bytes, survey.stop);
+    let following = survey.intact_ranges();
     let kind = match fault {
         Fault::Short { .. } => "short",
         Fault::NegativeLength { .. } => "negative-length",
@@ -128,7 +128,7 @@ pub fn describe(survey: &Survey<'_>) -> Option<DamageReport> {
         open_multi: survey.open().map(|open| open.multi),
         tail_bytes: (bytes.len() - at) as u64,
         tail_is_zero: salvage::is_all_zero(bytes, at..bytes.len()),
-        intact: Intact::from_ranges(&following),
+        intact: Intact::from_ranges(following),
         looks_like: looks_like(bytes, at as u64),
         window: Window::around(bytes, fault.at() as u64),
     })

@@ -1,12 +1,14 @@
 //! The survey of one part, read once from end to end: the starting point of every operation.
 
+use std::sync::OnceLock;
+
 use crate::analysis::rdb_inspection::RdbInspection;
 use crate::aof::log::Part;
 use crate::aof::{Stop, scan_parallel};
 use crate::base::error::Result;
 use crate::base::progress::Progress;
 use crate::command::Tally;
-use crate::command::intact_ranges::is_damage;
+use crate::command::intact_ranges::{IntactRange, intact_ranges, is_damage};
 use crate::command::transaction_scan::Open;
 use crate::rdb;
 
@@ -27,6 +29,8 @@ pub struct Survey<'a> {
     pub tally: Tally,
     /// The position and the reason at which reading commands stopped.
     pub stop: Stop,
+    /// The intact ranges after that, once they were asked for.
+    intact: OnceLock<Vec<IntactRange>>,
 }
 
 /// The RDB at the beginning of a part.
@@ -75,6 +79,7 @@ pub fn survey<'a>(part: &'a Part, progress: &dyn Progress) -> Result<Survey<'a>>
                     inspection,
                     tally: Tally::default(),
                     stop: Stop { at: bytes.len(), fault: None },
+                    intact: OnceLock::new(),
                 });
             }
         }
@@ -85,7 +90,8 @@ pub fn survey<'a>(part: &'a Part, progress: &dyn Progress) -> Result<Survey<'a>>
     scanned.sink.transactions = scanned.sink.transactions.at_start_of_log();
     part.mapping.check()?;
     let (tally, stop) = (scanned.sink, scanned.stop);
-    Ok(Survey { part, preamble, inspection, commands_start: start as u64, tally, stop })
+    let (commands_start, intact) = (start as u64, OnceLock::new());
+    Ok(Survey { part, preamble, inspection, commands_start, tally, stop, intact })
 }
 
 impl Survey<'_> {
@@ -97,6 +103,11 @@ impl Survey<'_> {
     /// Returns whether reading commands stopped at damage, as opposed to a torn end or the end of the part.
     pub fn is_damaged(&self) -> bool {
         is_damage(self.part.mapping.bytes(), self.stop)
+    }
+
+    /// Returns all intact ranges after the fault at which reading commands stopped, in order. They are searched for once.
+    pub(crate) fn intact_ranges(&self) -> &[IntactRange] {
+        self.intact.get_or_init(|| intact_ranges(self.part.mapping.bytes(), self.stop))
     }
 
     /// Returns whether the part begins with an RDB that cannot be read.

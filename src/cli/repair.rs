@@ -51,6 +51,9 @@ pub(super) struct Repair {
     /// Remove the commands that fail while a server loads them: they have no effect
     #[arg(long)]
     drop_failing: bool,
+    /// Do not replay the result to count its keys and the commands that fail: several times as fast
+    #[arg(long, conflicts_with = "drop_failing", hide_short_help = true)]
+    no_replay: bool,
     /// Go on without files of a set that are missing: what was in them is lost
     #[arg(long)]
     without_missing: bool,
@@ -162,6 +165,7 @@ impl Repair {
             max_lost_commands: self.max_commands,
             without_missing: self.without_missing,
             drop_failing: self.drop_failing,
+            no_replay: self.no_replay,
             servers: self.servers.clone(),
             modules: self.modules.loaded(),
             if_present: self.if_present,

@@ -295,6 +295,29 @@ fn salvage_steps_over_the_damage() {
 }
 
 #[test]
+fn result_is_the_same_without_a_replay() {
+    let place = Place::new();
+    let failing = command(&["LPUSH", "a", "x"]);
+    place.put("a.aof", [&sound()[..], b"\0\0\0", &failing, &sound()].concat());
+    let with = place.run(&["repair", "--salvage", "a.aof", "-o", "b.aof"]);
+    assert!(with.stdout.contains("1 command without effect"), "{with:#?}");
+    let without = place.run(&["repair", "--salvage", "--no-replay", "a.aof", "-o", "c.aof"]);
+    assert_eq!((with.code, without.code), (Some(0), Some(0)), "{without:#?}");
+    assert_eq!(place.read("c.aof"), [sound(), failing, sound()].concat());
+    assert!(
+        !without.stdout.contains("fail") && !without.stdout.contains("replayed"),
+        "{without:#?}"
+    );
+    for (more, is_replayed) in [(&[][..], true), (&["--no-replay"], false)] {
+        let run =
+            place.run(&[&["repair", "--salvage", "a.aof", "--dry-run", "--json"], more].concat());
+        assert_eq!(document(&run.stdout).get("replay").is_some(), is_replayed, "{run:#?}");
+    }
+    let run = place.run(&["repair", "a.aof", "--drop-failing", "--no-replay", "--dry-run"]);
+    assert_eq!(run.code, Some(2), "{run:#?}");
+}
+
+#[test]
 fn a_choice_that_was_not_made_is_asked_for() {
     let place = Place::new();
     let multi =

@@ -9,11 +9,11 @@ use super::report::Done;
 use super::subject::{Subject, unless_refused};
 use crate::analysis::data_filter::Filter;
 use crate::analysis::keyspace_summary::{KeyspaceSummary, SummaryReport};
+use crate::analysis::survey::Survey;
 use crate::aof::log::{Layout, Log};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::disk::copy_access;
 use crate::disk::publish::Existing;
-use crate::input::files::open_files;
 use crate::ops::compact;
 use crate::ops::repair::retained_ranges::{
     self, Destination, Output, Replacement, RetainedRanges, Written,
@@ -104,13 +104,13 @@ fn copy(
     retained: &[RetainedRanges],
 ) -> Result<(Written, Option<SummaryReport>)> {
     let found = Mutex::new(None);
-    let check = |written: &Path| {
+    let check = |result: &Log, _: &[Survey<'_>]| {
         if subject.options.preview {
-            let held = subject.count(&open_files(written)?, &RouteOptions::default());
+            let held = subject.count(result, &RouteOptions::default());
             // A log that cannot be replayed is still copied.
             let Some(held) = unless_refused(held)? else { return Ok(()) };
             if plan.expected.as_ref().is_some_and(|expected| !expected.has_same_keys(&held)) {
-                return Err(not_as_planned(written));
+                return Err(not_as_planned(&result.path));
             }
             *found.lock().unwrap_or_else(PoisonError::into_inner) = Some(held);
         }

@@ -7,17 +7,17 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::options::RepairOptions;
-use super::plan::{PlannedRepair, RepairPlan, surveys};
+use super::plan::{PlannedRepair, RepairPlan};
 use super::replayed::{FailingCommand, Replayed, replay_result};
 use super::retained_ranges::{self, Destination, Output, Replacement, Written};
 use super::set;
 use super::start::{Start, start};
+use crate::analysis::survey::Survey;
 use crate::aof::log::Log;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::next_step::{Action, NextStep, path_arg};
-use crate::base::progress::{Progress, Silent};
+use crate::base::progress::Progress;
 use crate::base::units::counted;
-use crate::input::files::open_files;
 use crate::ops::verify::beside::warnings;
 use crate::ops::verify::findings::Finding;
 
@@ -34,18 +34,19 @@ pub fn apply(
     options: &RepairOptions,
     progress: &dyn Progress,
 ) -> Result<RepairReport> {
-    let PlannedRepair { log, mut plan, start } = planned;
+    let PlannedRepair { log, mut plan, start: start_as_it_is } = planned;
     let of_plan = plan.replay.take();
     let beside = warnings(&log);
     let (of_result, replay) = (RefCell::new(None), RefCell::new(None));
-    let check = |written: &Path| {
-        let result = open_files(written)?;
-        let start = start_of_result(&result, options)?;
+    let check = |result: &Log, surveys: &[Survey<'_>]| {
+        let start = start(result, surveys, options);
         if !start.proved && !plan.cuts_end_only() {
             return Err(no_server_starts(&log.path, &start));
         }
         *of_result.borrow_mut() = Some(start);
-        *replay.borrow_mut() = Some(replay_result(&result, options, progress)?);
+        if !options.no_replay {
+            *replay.borrow_mut() = Some(replay_result(result, options, progress)?);
+        }
         Ok(())
     };
     let write = |place: Destination<'_>| {
@@ -56,7 +57,7 @@ pub fn apply(
     let write = || match (plan.writes(), output) {
         (false, _) => Ok(Written { written: None, backup: None }),
         (true, Output::InPlace) if plan.writes_manifest_only() => {
-            if let Some(start) = start.as_ref().filter(|start| !start.proved) {
+            if let Some(start) = start_as_it_is.as_ref().filter(|start| !start.proved) {
                 return Err(no_server_starts(&log.path, start));
             }
             set::write_manifest(&log, plan.set.as_ref(), how)
@@ -72,7 +73,7 @@ pub fn apply(
     let dry_run = *output == Output::DryRun;
     let path = log.path.clone();
     let next = plan.refused.as_ref().map_or(Vec::new(), |_| next_steps(&path, &plan));
-    let start = of_result.take().or(start);
+    let start = of_result.take().or(start_as_it_is);
     let dropped = if options.drop_failing { of_plan.clone() } else { None };
     let failing = dropped.map(|replayed| replayed.examples).unwrap_or_default();
     let replay = replay.take().or(of_plan);
@@ -113,12 +114,6 @@ impl RepairReport {
     pub(crate) fn refused_start(&self) -> Option<&Start> {
         self.start.as_ref().filter(|start| !start.proved && start.unknown.is_empty())
     }
-}
-
-/// Returns which servers start with a result that has not been published yet.
-fn start_of_result(log: &Log, options: &RepairOptions) -> Result<Start> {
-    let surveys = surveys(log, &Silent)?;
-    Ok(start(log, &surveys, options))
 }
 
 fn no_server_starts(path: &Path, start: &Start) -> Error {
@@ -176,7 +171,7 @@ pub struct RepairReport {
     /// The files next to the log that may be what a person means: a newer snapshot, the old single file, another set.
     pub(crate) beside: Vec<Finding>,
     /// What a replay of the result shows; for a dry run, of what would be retained. Absent for a log without damage that
-    /// is not a dry run.
+    /// is not a dry run, and if no replay is made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) replay: Option<Replayed>,
     /// The first of the commands that fail while a server loads them, and that are removed.

@@ -5,7 +5,6 @@ use std::ops::Range;
 
 use crate::analysis::survey::Survey;
 use crate::aof::{Frame, Sink, scan};
-use crate::command::intact_ranges::intact_ranges;
 use crate::command::{CommandId, lookup};
 
 /// Returns the databases that are in use, in order. `after_damage`: those selected after damage are among them.
@@ -17,8 +16,7 @@ pub(super) fn in_use(surveys: &[Survey<'_>], after_damage: bool) -> Vec<u32> {
         found.extend(of_rdb.filter_map(|database| u32::try_from(database.db).ok()));
         found.extend(survey.tally.databases.counts(survey.tally.commands).into_keys());
         if after_damage && survey.stop.fault.is_some() {
-            let ranges = intact_ranges(survey.part.mapping.bytes(), survey.stop);
-            found.extend(ranges.into_iter().flat_map(|range| range.databases));
+            found.extend(survey.intact_ranges().iter().flat_map(|range| &range.databases));
         }
     }
     found.into_iter().collect()

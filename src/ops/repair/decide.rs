@@ -302,10 +302,11 @@ impl PartPlanner<'_> {
     fn salvage(&mut self) -> Result<()> {
         let end = self.bytes().len() as u64;
         let mut from = self.survey.stop.at as u64;
-        let found = intact_ranges(self.bytes(), self.survey.stop);
+        let survey = self.survey;
         // Ranges without MULTI and EXEC belong to an open transaction if an EXEC follows them.
         let mut undecided: Vec<Range<u64>> = Vec::new();
-        for IntactRange { range, before_first_select, transactions, .. } in found {
+        for IntactRange { range, before_first_select, transactions, .. } in survey.intact_ranges() {
+            let before_first_select = *before_first_select;
             let uncertain = match (self.databases, transactions.leading_exec_end()) {
                 ([] | [_], _) => 0,
                 (_, None) => before_first_select,
@@ -323,7 +324,7 @@ impl PartPlanner<'_> {
             } else {
                 undecided.push(range.clone());
             }
-            self.dangling(&transactions);
+            self.dangling(transactions);
             self.open(transactions.open(), range.end)?;
             from = range.end;
         }

@@ -42,6 +42,8 @@ pub struct RepairOptions {
     pub value_line_ends: Option<ValueLineEnds>,
     /// Whether to remove the commands that fail while a server loads them.
     pub drop_failing: bool,
+    /// Whether the result is not replayed: neither its keys nor the commands that fail while a server loads it are counted.
+    pub no_replay: bool,
     /// Whether to go on without files of a set that are missing or empty.
     pub without_missing: bool,
     /// The servers that are to start with the result; empty for any known one.

@@ -207,8 +207,8 @@ fn plan_of(
     let mut plan = RepairPlan::new(log, &surveys, &decision, changed, options.salvage);
     plan.lost_more |= unwrapped.is_some_and(|unwrapped| unwrapped.fault.is_some());
     plan.add_set(log, &surveys, proposal, options);
-    let is_replayed =
-        options.drop_failing || options.output == Output::DryRun || plan.set.is_some();
+    let is_preview = options.output == Output::DryRun || plan.set.is_some();
+    let is_replayed = options.drop_failing || is_preview && !options.no_replay;
     let replayed = match is_replayed && plan.refused.is_none() {
         true => Some(plan.replay(log, options, progress)?),
         false => None,

@@ -10,7 +10,7 @@ use crate::aof::recognise::LooksLike;
 use crate::aof::salvage::is_all_zero;
 use crate::aof::{Frame, Sink, scan};
 use crate::base::error::{Error, ErrorKind};
-use crate::command::intact_ranges::{IntactRange, intact_ranges, looks_like};
+use crate::command::intact_ranges::{IntactRange, looks_like};
 use crate::command::{Role, lookup};
 
 /// The reason why nothing is written.
@@ -88,8 +88,8 @@ fn empty_rdb(surveys: &[Survey<'_>], rdb: &[RdbRepair]) -> Option<Refusal> {
 
 /// Returns the number of complete commands of a part that are retained.
 pub(super) fn kept_commands(survey: &Survey<'_>, part: &PartPlan) -> u64 {
-    let after = intact_ranges(survey.part.mapping.bytes(), survey.stop);
-    let after: u64 = after.iter().map(|IntactRange { commands, .. }| commands).sum();
+    let after: u64 =
+        survey.intact_ranges().iter().map(|IntactRange { commands, .. }| commands).sum();
     let lost: u64 = part.dropped.iter().map(|dropped| dropped.commands).sum();
     (survey.tally.commands + after).saturating_sub(lost)
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::analysis::survey::survey;
+use crate::analysis::survey::{Survey, survey};
 use crate::aof::log::{Layout, Log, Part};
 use crate::aof::manifest::{Entry, Manifest, Role};
 use crate::base::error::{Error, ErrorKind, Result};
@@ -153,6 +153,9 @@ pub struct Destination<'p> {
     pub copy_access: Option<&'p Path>,
 }
 
+/// A check of a result that was read back, with the surveys of its parts.
+pub(crate) type Check<'c> = dyn Fn(&Log, &[Survey<'_>]) -> Result<()> + 'c;
+
 /// Writes the retained ranges of each part of `log`, in load order. `check` is called with the result before it is
 /// published.
 ///
@@ -164,7 +167,7 @@ pub fn write(
     log: &Log,
     kept: &[RetainedRanges],
     place: Destination<'_>,
-    check: &dyn Fn(&Path) -> Result<()>,
+    check: &Check<'_>,
     progress: &dyn Progress,
 ) -> Result<()> {
     check_shape(place.path, Shape::of_log(log))?;
@@ -199,7 +202,7 @@ pub(crate) fn write_as_set(
     kept: &[RetainedRanges],
     appendfilename: &str,
     place: Destination<'_>,
-    check: &dyn Fn(&Path) -> Result<()>,
+    check: &Check<'_>,
     progress: &dyn Progress,
 ) -> Result<()> {
     check_shape(place.path, Shape::Directory)?;
@@ -222,15 +225,13 @@ pub(crate) fn write_as_set(
 }
 
 /// Checks what was written before it is published.
-fn finish(
-    log: &Log,
-    written: &Path,
-    check: &dyn Fn(&Path) -> Result<()>,
-    progress: &dyn Progress,
-) -> Result<()> {
+fn finish(log: &Log, written: &Path, check: &Check<'_>, progress: &dyn Progress) -> Result<()> {
     unchanged(log)?;
-    whole(written)?;
-    check(written)?;
+    let result = open_files(written)?;
+    let read = |part| survey(part, &Silent);
+    let surveys = result.parts.iter().map(read).collect::<Result<Vec<_>>>()?;
+    whole(&surveys)?;
+    check(&result, &surveys)?;
     progress.check()
 }
 
@@ -380,16 +381,14 @@ pub fn unchanged(log: &Log) -> Result<()> {
 }
 
 /// Checks that every byte of the result can be read and that no transaction is open in it.
-fn whole(written: &Path) -> Result<()> {
-    let result = open_files(written)?;
-    for part in &result.parts {
-        let read = survey(part, &Silent)?;
+fn whole(surveys: &[Survey<'_>]) -> Result<()> {
+    for read in surveys {
         if !read.is_whole() || read.tally.transactions.dangling_count > 0 {
             return Err(Error::new(
                 ErrorKind::Refused,
                 "the log that was written is not whole; this is an error in aofkit",
             )
-            .at(&part.path)
+            .at(&read.part.path)
             .help(
                 "nothing was changed; please report it with the output of `aofkit verify --json`",
             ));
