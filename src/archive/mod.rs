@@ -27,6 +27,7 @@ pub mod contents;
 pub mod cross_check;
 pub mod decompress;
 pub mod deflate;
+mod deflate_blocks;
 pub(crate) mod echo;
 pub(crate) mod encryption;
 pub(crate) mod key_filter;
