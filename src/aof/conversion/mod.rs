@@ -14,13 +14,14 @@
 //! | `wide` | UTF-16 |
 //! | `conflict` | marks of git around two versions of some lines, of which one has to be chosen |
 //!
-//! `reading` has what they share.
+//! `reading` has what they share, and `run` steps over what is as a server wrote it.
 
 mod conflict;
 mod leftover;
 mod loose;
 mod monitor;
 mod reading;
+mod run;
 mod typed;
 mod wide;
 
@@ -35,6 +36,10 @@ pub use reading::{Change, Undone};
 pub(crate) use wide::narrow;
 
 use reading::{Replacement, canonical_end};
+use run::canonical_run;
+
+/// The number of frames of canonical form in a row after which it is worth looking for the end of the run on all cores.
+const FRAMES_OF_A_RUN: u32 = 256;
 
 /// Writes the log in `bytes` as a server would have written it, and returns what was undone. `start` is the offset at
 /// which commands begin; everything before it is copied. Nothing is written if nothing is undone.
@@ -68,10 +73,18 @@ pub(crate) fn undo(
         pass.note(Change::ByteOrderMark, 0, 1);
         pass.copied = at;
     }
+    let mut canonical = 0;
     while at < bytes.len() {
         if let Some(end) = canonical_end(bytes, at) {
             at = end;
-        } else if let Some(end) = pass.undo_at(at)? {
+            canonical += 1;
+            if canonical == FRAMES_OF_A_RUN {
+                (at, canonical) = (canonical_run(bytes, at), 0);
+            }
+            continue;
+        }
+        canonical = 0;
+        if let Some(end) = pass.undo_at(at)? {
             at = end;
         } else {
             // Servers read other forms, too.
