@@ -74,6 +74,21 @@ impl Bits {
     }
 }
 
+/// Returns the filter of the same keys with a third of the bits; `None` if their number would not be a multiple of 64.
+fn third(bits: &Bits) -> Option<Bits> {
+    let words = (bits.0.len() % 3 == 0).then_some(bits.0.len() / 3)?;
+    let mut thirds = vec![0_u64; words];
+    for (index, &word) in bits.0.iter().enumerate() {
+        let mut left = word;
+        while left != 0 {
+            let at = (index * 64 + left.trailing_zeros() as usize) / 3;
+            thirds[at / 64] |= 1 << (at % 64);
+            left &= left - 1;
+        }
+    }
+    Some(Bits(thirds))
+}
+
 /// Returns 32 bits, each of which is set if one of two adjacent bits is.
 fn joined(word: u64) -> u64 {
     let either = (word | word >> 1) & 0x5555_5555_5555_5555;
@@ -101,10 +116,11 @@ impl KeyFilterBuilder {
         Self::for_keys(command_bytes / COMMAND_BYTES + rdb_bytes / RDB_KEY_BYTES)
     }
 
-    /// Creates a builder for at most so many keys.
+    /// Creates a builder for at most so many keys. The number of bits can be divided by two and by three.
     fn for_keys(keys: u64) -> Self {
         let wanted = keys.saturating_mul(BITS_PER_KEY).min(MOST_BITS);
-        let words = wanted.next_power_of_two().max(64) / 64;
+        let bits = 192 * wanted.div_ceil(192).next_power_of_two();
+        let words = if bits > MOST_BITS { MOST_BITS } else { bits } / 64;
         KeyFilterBuilder((0..words).map(|_| AtomicU64::new(0)).collect())
     }
 
@@ -138,10 +154,14 @@ fn smallest(mut bits: Bits) -> Option<Bits> {
     if bits.ones() > bits.len() / 5 * 3 {
         return None;
     }
-    while let Some(half) = bits.halved().filter(|half| half.ones() <= half.len() / 2) {
-        bits = half;
+    let is_allowed = |fewer: &Bits| fewer.ones() <= fewer.len() / 2;
+    let mut twice = None;
+    while let Some(half) = bits.halved().filter(is_allowed) {
+        twice = Some(std::mem::replace(&mut bits, half));
     }
-    Some(bits)
+    // Between the bits and half of them are two thirds.
+    let two_thirds = twice.as_ref().and_then(third).filter(is_allowed);
+    Some(two_thirds.unwrap_or(bits))
 }
 
 /// A key filter that was read.
@@ -222,6 +242,30 @@ mod tests {
             scope.spawn(|| add(&shared, 0..400));
         });
         assert_eq!(shared.finish(), builder(0..1000).finish());
+    }
+
+    #[test]
+    fn a_third_of_the_bits_has_the_same_names() {
+        // 77 bits are set, some of them twice: at most half of 192 and of 128, and 96 are no multiple of 64.
+        let few = KeyFilterBuilder::for_keys(39);
+        assert_eq!(few.0.len(), 12);
+        add(&few, 0..11);
+        let bytes = few.finish().unwrap();
+        assert_eq!(bytes.len(), FRAMING_BYTES + 16);
+        let filter = KeyFilter::open(&bytes).unwrap();
+        assert!((0..11).all(|name| filter.may_have(format!("key:{name}").as_bytes())));
+        let words: Vec<u64> = filter
+            .bits
+            .chunks(8)
+            .map(|it| u64::from_le_bytes(*it.first_chunk().unwrap()))
+            .collect();
+        let mut wanted = [0_u64; 2];
+        for name in 0..11 {
+            for at in positions(xxh3_64(format!("key:{name}").as_bytes()), 128) {
+                wanted[usize::try_from(at).unwrap() / 64] |= 1 << (at % 64);
+            }
+        }
+        assert_eq!(words, wanted);
     }
 
     #[test]
