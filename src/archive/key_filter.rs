@@ -76,7 +76,7 @@ impl Bits {
 
 /// Returns the filter of the same keys with a third of the bits; `None` if their number would not be a multiple of 64.
 fn third(bits: &Bits) -> Option<Bits> {
-    let words = (bits.0.len() % 3 == 0).then_some(bits.0.len() / 3)?;
+    let words = bits.0.len().is_multiple_of(3).then_some(bits.0.len() / 3)?;
     let mut thirds = vec![0_u64; words];
     for (index, &word) in bits.0.iter().enumerate() {
         let mut left = word;
@@ -159,9 +159,10 @@ fn smallest(mut bits: Bits) -> Option<Bits> {
     while let Some(half) = bits.halved().filter(is_allowed) {
         twice = Some(std::mem::replace(&mut bits, half));
     }
-    // Between the bits and half of them are two thirds.
-    let two_thirds = twice.as_ref().and_then(third).filter(is_allowed);
-    Some(two_thirds.unwrap_or(bits))
+    // Between the bits and half of them are two thirds. Of 192 bits, there is a third and no half.
+    let thirds = if bits.0.len() == 3 { Some(&bits) } else { twice.as_ref() };
+    let fewer = thirds.and_then(third).filter(is_allowed);
+    Some(fewer.unwrap_or(bits))
 }
 
 /// A key filter that was read.

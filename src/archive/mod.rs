@@ -11,7 +11,7 @@
 //! | file | purpose |
 //! |---|---|
 //! | [`contents`], [`names`], [`method`] | `aofkit.json`; names of archives; compression methods |
-//! | [`writer`], [`records`], [`deflate`] | the zip as it is written; deflate on all cores as one stream |
+//! | [`writer`], [`records`], [`deflate`], `deflate_blocks` | the zip as it is written; deflate on all cores as one stream |
 //! | `sink`, `echo` | where it is written to: a file, or an upload; each entry decompressed again while it is written |
 //! | `encryption` | archives that are encrypted with age |
 //! | [`read`], [`decompress`] | the zip as it is read, made by aofkit or not; one entry in bounded memory |

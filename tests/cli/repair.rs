@@ -311,7 +311,7 @@ fn result_is_the_same_without_a_replay() {
     for (more, is_replayed) in [(&[][..], true), (&["--no-replay"], false)] {
         let run =
             place.run(&[&["repair", "--salvage", "a.aof", "--dry-run", "--json"], more].concat());
-        assert_eq!(document(&run.stdout).get("replay").is_some(), is_replayed, "{run:#?}");
+        assert_eq!(run.stdout.contains("\"replay\": {"), is_replayed, "{run:#?}");
     }
     let run = place.run(&["repair", "a.aof", "--drop-failing", "--no-replay", "--dry-run"]);
     assert_eq!(run.code, Some(2), "{run:#?}");
