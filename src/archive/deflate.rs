@@ -16,10 +16,10 @@ use rayon::prelude::*;
 use super::deflate_blocks::go_on;
 
 /// The size of a block in bytes.
-const BLOCK_BYTES: usize = 1 << 20;
+const BLOCK_BYTES: usize = 2 << 20;
 
 /// The number of blocks that each thread compresses between two synchronisations.
-const BLOCKS_PER_THREAD: usize = 4;
+const BLOCKS_PER_THREAD: usize = 2;
 
 /// Compresses `bytes` and passes the stream to `write` in pieces. Meanwhile `beside` is called with each range of the
 /// bytes in order.

@@ -159,9 +159,10 @@ fn smallest(mut bits: Bits) -> Option<Bits> {
     while let Some(half) = bits.halved().filter(is_allowed) {
         twice = Some(std::mem::replace(&mut bits, half));
     }
-    // Between the bits and half of them are two thirds. Of 192 bits, there is a third and no half.
-    let thirds = if bits.0.len() == 3 { Some(&bits) } else { twice.as_ref() };
-    let fewer = thirds.and_then(third).filter(is_allowed);
+    // Of 192 bits, there is a third and no half. Between other bits and half of them are two thirds.
+    let smallest = Some(&bits).filter(|bits| bits.0.len() == 3).and_then(third);
+    let two_thirds = || twice.as_ref().and_then(third);
+    let fewer = smallest.filter(is_allowed).or_else(|| two_thirds().filter(is_allowed));
     Some(fewer.unwrap_or(bits))
 }
 
