@@ -3,16 +3,13 @@
 use std::ops::Range;
 use std::path::Path;
 
-use super::ahead::Ahead;
+use super::ahead::{ANNOTATION_BYTES, Ahead, later};
 use super::messages::text;
 use crate::aof::manifest::strtol;
 use crate::aof::{read_args, scan_parallel};
 use crate::base::progress::Progress;
 use crate::ops::check_aof::messages::Damage;
 use crate::ops::check_aof::messages::HEADER_BYTES;
-
-/// The size of the buffer for annotations in bytes, including the terminating zero byte.
-pub(super) const ANNOTATION_BYTES: usize = 1024;
 
 /// The reason why the scan of a file stopped.
 #[derive(Debug, PartialEq, Eq)]
@@ -206,12 +203,101 @@ impl<'a> Scan<'a> {
 /// The maximum length of an argument in bytes.
 const MAX_LENGTH: u64 = i64::MAX.unsigned_abs() - 2;
 
-/// Returns whether a line is an annotation with a time after `timestamp`; `None` if the time is invalid.
-pub(super) fn later(line: &[u8], timestamp: i64) -> Option<bool> {
-    let Some(text) = line.strip_prefix(b"#TS:") else { return Some(false) };
-    let number = strtol(text);
-    if number.overflow || text.get(number.used) != Some(&b'\r') {
-        return None;
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::aof::parallel::scan_chunks;
+    use crate::aof::testing::{damaged, frame};
+    use crate::base::progress::Silent;
+
+    /// Everything that a message can show.
+    type Seen = (Scanned, usize, usize, bool, u64, Vec<u8>);
+
+    /// Scans a file from `start`: as it is defined, or after reading ahead in chunks of some bytes.
+    fn scan(bytes: &[u8], ahead_in: Option<usize>, until: Option<i64>) -> Seen {
+        let (mut line, mut header) = (7, [b'h'; HEADER_BYTES + 2]);
+        let mut scan = Scan {
+            path: Path::new("a.aof"),
+            bytes,
+            at: 0,
+            reported: 0,
+            begin: 0,
+            open_transaction: false,
+            line: &mut line,
+            header: &mut header,
+            progress: &Silent,
+            touch: &|_| {},
+        };
+        let last_read = ahead_in.map_or(0, |chunk_bytes| {
+            let new = || Ahead::new(until);
+            scan.go_on_after(&scan_chunks(bytes, 0, chunk_bytes, new, |_| {}, &Silent).sink)
+        });
+        let scanned = scan.run_from(last_read, until);
+        let (at, begin, open) = (scan.at, scan.begin, scan.open_transaction);
+        (scanned, at, begin, open, line, header.to_vec())
     }
-    Some(number.value > timestamp)
+
+    fn all_agree(bytes: &[u8]) {
+        for until in [None, Some(1_700_000_000)] {
+            let defined = scan(bytes, None, until);
+            for chunk_bytes in [7, 64, 1000] {
+                let ahead = scan(bytes, Some(chunk_bytes), until);
+                assert_eq!(ahead, defined, "chunks of {chunk_bytes}");
+            }
+        }
+    }
+
+    fn log() -> impl Strategy<Value = Vec<u8>> {
+        let name = prop_oneof![
+            4 => Just(&b"SET"[..]),
+            2 => Just(&b"MULTI"[..]),
+            2 => Just(&b"exec"[..]),
+            1 => Just(&b"Multi\0x"[..]),
+            1 => Just(&b"EXEC\0"[..]),
+            1 => Just(&b"EXECX"[..]),
+            1 => Just(&b"MULTIX"[..]),
+        ];
+        let argument = prop_oneof![
+            proptest::collection::vec(any::<u8>(), 0..12),
+            Just(b"*1\r\n$4\r\nEXEC\r\n".repeat(3)),
+        ];
+        let command =
+            (name, proptest::collection::vec(argument, 0..12)).prop_map(|(name, args)| {
+                let args: Vec<Vec<u8>> = std::iter::once(name.to_vec()).chain(args).collect();
+                frame(&args)
+            });
+        let item = prop_oneof![
+            20 => command,
+            4 => Just([frame(&[b"MULTI".to_vec()]), frame(&[b"EXEC".to_vec()])].concat()),
+            1 => Just(frame(&vec![b"x".to_vec(); 113])),
+            1 => Just(b"#TS:1700000000\r\n".to_vec()),
+            1 => Just(b"#TS:1700000001\r\n".to_vec()),
+            1 => Just([&b"#"[..], &[b'a'; 1021], b"\n"].concat()),
+            1 => Just([&b"#"[..], &[b'a'; 1022], b"\n"].concat()),
+            1 => Just(b"*1\r\n$04\r\nPING\r\n".to_vec()),
+            1 => Just(b"*-5\r\n*0\r\n".to_vec()),
+        ];
+        proptest::collection::vec(item, 0..30).prop_map(|items| items.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn reading_ahead_changes_nothing(bytes in log()) {
+            all_agree(&bytes);
+        }
+
+        #[test]
+        fn reading_ahead_changes_nothing_in_damaged_files(bytes in damaged(log())) {
+            all_agree(&bytes);
+        }
+
+        #[test]
+        fn reading_ahead_changes_nothing_in_torn_files(bytes in log(), end in 0_usize..2000) {
+            all_agree(&bytes[..end.min(bytes.len())]);
+        }
+    }
 }
