@@ -362,17 +362,3 @@ fn a_directory_that_everybody_may_write_to_is_reported() {
         assert_eq!(report["others_may_write"], reported, "{mode}");
     }
 }
-
-#[test]
-fn an_encrypted_archive_is_not_written_to_object_storage_in_plain() {
-    let place = Place::new();
-    place.put("log.aof", command(&["SET", "a", "1"]));
-    let recipient = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
-    let to = ["--to", "s3://bucket/prefix", "--encrypt-to", recipient];
-    let run = place.run(&[&["backup", "log.aof"][..], &to].concat());
-    assert_eq!(run.code, Some(2), "{run:#?}");
-    assert!(
-        run.stderr.contains("encrypted archives are not written to object storage"),
-        "{run:#?}"
-    );
-}
