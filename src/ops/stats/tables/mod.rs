@@ -1,7 +1,7 @@
 //! Tables of all keys and of all commands, for engines that go on where this program ends: a row for each.
 //!
 //! Rows are collected in groups of a bounded size ([`rows`]); the files are Parquet ([`files`]), of which a build without the
-//! feature `parquet` has none ([`without`]).
+//! feature `parquet` has none (`without`).
 
 #[cfg(feature = "parquet")]
 mod columns;
