@@ -1,7 +1,7 @@
 //! Making a finished deflate stream one that goes on.
 //!
 //! A stream consists of blocks, the last of which is marked in its first bit, and does not end at a byte. So the codes of
-//! all blocks are read, without what they stand for, to find that bit and the end (RFC 1951).
+//! all blocks are read, without what they mean, to find that bit and the end (RFC 1951).
 
 /// The order in which the lengths of the codes of code lengths are stored.
 const ORDER: [usize; 19] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
@@ -16,7 +16,7 @@ const END_OF_BLOCK: usize = 256;
 /// The longest code in bits.
 const CODE_BITS: usize = 15;
 
-/// The number of bits of an entry of [`Table`] that are those to skip; above them is what the code stands for.
+/// The number of bits of an entry of [`Table`] that are those to skip; above them is what the code means.
 const SKIP_BITS: u8 = 5;
 const SKIP: u8 = (1 << SKIP_BITS) - 1;
 const LENGTH: u8 = 1;
@@ -82,7 +82,7 @@ fn read(stream: &[u8], len: usize) -> Option<(usize, usize)> {
     }
 }
 
-/// What is skipped after a code of literals and lengths, and what it stands for.
+/// What is skipped after a code of literals and lengths, and what it means.
 fn literal_extra(code: usize) -> Option<(u8, u8)> {
     match code {
         0..END_OF_BLOCK => Some((0, 0)),

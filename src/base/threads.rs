@@ -91,15 +91,5 @@ pub(crate) fn run_beside<T>(others: usize, work: impl Fn() + Sync, own: impl FnO
 
 /// Runs `work` on this thread and on up to `threads` - 1 others, and returns once all have ended.
 pub(crate) fn run_together(threads: usize, work: impl Fn() + Sync) {
-    if ALONE.load(Ordering::Relaxed) {
-        return work();
-    }
-    thread::scope(|scope| {
-        for _ in 1..threads {
-            if Builder::new().spawn_scoped(scope, &work).is_err() {
-                break;
-            }
-        }
-        work();
-    });
+    run_beside(threads.saturating_sub(1), &work, &work);
 }

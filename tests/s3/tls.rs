@@ -1,4 +1,4 @@
-//! A store behind TLS with an authority of its own, and keys that a role lends.
+//! A store with TLS and an authority of its own, and keys that a role lends.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

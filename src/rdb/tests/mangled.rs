@@ -286,13 +286,13 @@ fn long_files_are_judged_as_in_order() {
     broken.splice(at..at + 2, intact[start..at].to_vec());
     let end = broken.len() - 8;
     broken[end..].fill(0);
-    let told = Counted::default();
-    let damage = walk(&broken, &mut Ignore, &told).unwrap_err();
+    let reported = Counted::default();
+    let damage = walk(&broken, &mut Ignore, &reported).unwrap_err();
     assert_eq!((&damage.kind, damage.offset), (&DamageKind::Duplicate, at as u64));
     assert_eq!(damage.key.as_deref(), Some(&b"key59999"[..]));
     // Every byte is reported at most once, though it is read twice.
-    let told = told.0.into_inner();
-    assert!(told > 4 << 20 && told <= broken.len() as u64, "{told}");
+    let reported = reported.0.into_inner();
+    assert!(reported > 4 << 20 && reported <= broken.len() as u64, "{reported}");
 }
 
 #[derive(Default)]
