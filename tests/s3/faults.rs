@@ -215,6 +215,8 @@ fn denials(store: &Store) {
         "{none:#?}"
     );
     let mut without = crate::support::aofkit();
+    // No machine's metadata service is asked by a test.
+    without.env("AWS_EC2_METADATA_DISABLED", "true");
     let without = Run::of(without.args(["list", URL]));
     assert!(
         without.code == Some(2) && without.stderr.contains("AWS_ACCESS_KEY_ID"),
