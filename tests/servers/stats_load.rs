@@ -1,7 +1,6 @@
 //! `aofkit stats --server`: the estimated time to load is plausible, of a log that is much larger than the sample.
 //!
-//! How exact it is depends on what else runs on the machine, so that a test can only find an estimate that is badly wrong. docs/stats.md
-//! has figures.
+//! How exact it is depends on what else runs on the machine, so that a test can only find an estimate that is badly wrong.
 
 use std::path::Path;
 use std::time::Instant;
