@@ -6,6 +6,7 @@ mod targets;
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 /// Runs `target` on every file in `fuzz/seeds/NAME`.
 ///
@@ -45,6 +46,20 @@ fn all_readers_of_frames_agree() {
 #[test]
 fn manifests_round_trip() {
     run_on_seeds("manifest", targets::manifest);
+}
+
+/// The faults are limits of a whole process, so this test runs in one of its own.
+#[test]
+fn failing_operations_leave_no_other_state() {
+    const ALONE: &str = "AOFKIT_TEST_ALONE";
+    if std::env::var_os(ALONE).is_some() {
+        return run_on_seeds("operations", targets::operations);
+    }
+    let this = std::env::current_exe().expect("the path of this test");
+    let name = "failing_operations_leave_no_other_state";
+    let run = Command::new(this).args(["--exact", name, "--nocapture"]).env(ALONE, "1").output();
+    let run = run.expect("this test can be run");
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
 }
 
 #[test]
