@@ -40,6 +40,9 @@ pub struct CompressReport {
     /// What was read back, if anything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) read_back: Option<ReadBack>,
+    /// Whole commands that servers refuse or crash on, the first of each file.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) findings: Vec<ArchiveFinding>,
     /// The run time of each phase.
     pub(crate) phases: Vec<Phase>,
     /// The total run time in seconds.
@@ -94,6 +97,9 @@ pub struct ArchiveReport {
     pub entries: Vec<EntryReport>,
     /// The findings, most severe first.
     pub findings: Vec<ArchiveFinding>,
+    /// Whether a file has whole commands that servers refuse or crash on, which is no damage to the archive.
+    #[serde(skip)]
+    pub(crate) has_unloadable: bool,
     /// The run time in seconds.
     pub elapsed_s: f64,
 }

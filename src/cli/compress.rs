@@ -68,7 +68,8 @@ Examples:
   aofkit compress appendonly.aof -o /backup --encrypt-to age1...
   aofkit compress 6379.aof 6380.aof -o /backup --name-template '{name}-%F.zip'
 
-Exit codes: 0 done; 2 failed: nothing was written; 3 some of several logs were not compressed.";
+Exit codes: 0 done; 1 done, but servers refuse the log; 2 failed: nothing was written; 3 some of several logs were not
+compressed.";
 
 impl Compress {
     pub(super) fn run(&self, common: &Common) -> Result<Exit> {
@@ -93,7 +94,9 @@ impl Compress {
         if common.json {
             print_json(&report)?;
         } else {
-            if !common.quiet {
+            if common.quiet {
+                message(&report::archive::compressed_findings(&report));
+            } else {
                 print(&report::archive::compressed(&report))?;
             }
             message(&report::archive::not_compressed(&report));

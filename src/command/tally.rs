@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use super::database::database_index;
 use super::plain::Plain;
 use crate::aof::{Frame, Join, Sink, grammar};
+use crate::base::escape::Shown;
 use crate::command::lookup::lookup_prefix;
 use crate::command::row::{Arity, Role};
 use crate::command::table::{COUNT, CommandId, TABLE};
@@ -266,6 +267,19 @@ impl Default for Tally {
 }
 
 impl Tally {
+    /// Returns the position of the first whole command that servers refuse or crash on, and the reason.
+    pub fn first_unloadable(&self) -> Option<(u64, String)> {
+        let arity = (self.wrong_arity.count > 0).then(|| {
+            (self.wrong_arity.first, "a command with a wrong number of arguments".to_owned())
+        });
+        let unknown =
+            self.subcommands.iter().filter(|((id, name), _)| id.row().subcommand(name).is_none());
+        let unknown = unknown.map(|((id, name), seen)| {
+            (seen.first, format!("unknown sub-command {id} {}", Shown(name)))
+        });
+        arity.into_iter().chain(unknown).min()
+    }
+
     /// Returns the commands that occurred, with their count and first offset.
     pub fn uses(&self) -> impl Iterator<Item = (CommandId, Occurrence)> {
         let seen = CommandId::all().zip(self.uses.iter().copied());

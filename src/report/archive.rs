@@ -42,6 +42,18 @@ pub fn not_compressed(report: &CompressAllReport) -> String {
     }))
 }
 
+/// Returns the findings of the logs that were compressed, for `--quiet`.
+pub fn compressed_findings(report: &CompressAllReport) -> String {
+    let mut out = String::new();
+    for outcome in &report.archives {
+        if let CompressOutcome::Packed(report) = outcome {
+            // Writing to a string cannot fail.
+            let _ = findings(&mut out, &report.findings, true);
+        }
+    }
+    out.trim_start().to_owned()
+}
+
 /// Returns the note on bytes after an RDB file.
 pub(super) fn left_out_after_rdb(bytes: u64) -> String {
     let bytes = counted(bytes, "byte");
@@ -84,6 +96,7 @@ fn compressed_to(out: &mut String, report: &CompressReport) -> fmt::Result {
             warning(out, &format!("{}: {}", plain(&file.name), plain(damage)))?;
         }
     }
+    findings(out, &report.findings, false)?;
     writeln!(out)?;
     let checked = match report.read_back {
         Some(ReadBack::Contents) => ", read back and identical",

@@ -282,7 +282,9 @@ impl HasOutcome for CompressAllReport {
     fn outcome(&self) -> Outcome {
         let is_failed = |outcome: &&CompressOutcome| matches!(outcome, CompressOutcome::Failed(_));
         let failed = self.archives.iter().filter(is_failed).count();
-        Outcome::of_several(failed, self.archives.len(), Outcome::Done)
+        let has_findings = |outcome: &CompressOutcome| matches!(outcome, CompressOutcome::Packed(report) if !report.findings.is_empty());
+        let other = Outcome::findings_if(self.archives.iter().any(has_findings));
+        Outcome::of_several(failed, self.archives.len(), other)
     }
 }
 

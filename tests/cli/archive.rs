@@ -197,6 +197,35 @@ fn a_damaged_log_is_compressed_only_on_request() {
     assert_eq!(place.read("data/appendonly.aof"), torn());
 }
 
+/// Servers refuse such a log or crash on it: `verify` says the same of the log and of its archive.
+#[test]
+fn a_log_that_servers_refuse_is_compressed_and_reported() {
+    let unloadable: [&[&str]; 2] = [&["SET", "k"], &["XGROUP", "NOSUCH", "k"]];
+    for bad in unloadable {
+        let place = Place::new();
+        place.put("a.aof", [sound(), command(bad), sound()].concat());
+        let of_log = place.run(&["verify", "a.aof"]);
+        assert_eq!(of_log.code, Some(1), "{of_log:#?}");
+        for quiet in [false, true] {
+            let args: &[&str] = if quiet { &["--quiet"] } else { &[] };
+            let run = place.run(&[&["compress", "a.aof", "--force", "-o", "a.zip"], args].concat());
+            let said = if quiet { &run.stderr } else { &run.stdout };
+            assert!(run.code == Some(1) && said.contains("error: appendonly.aof: "), "{run:#?}");
+            assert!(said.contains(&format!("--> byte {}", sound().len())), "{run:#?}");
+        }
+        let of_archive = place.run(&["verify", "a.zip"]);
+        assert_eq!(of_archive.code, Some(1), "{of_archive:#?}");
+        let verdicts = |run: &Run| {
+            let lines = run.stdout.lines().skip_while(|line| !line.contains("redis 4.0"));
+            lines.map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert!(!verdicts(&of_log).is_empty(), "{of_log:#?}");
+        assert_eq!(verdicts(&of_archive), verdicts(&of_log));
+        let extracted = place.run(&["extract", "a.zip", "-o", "extracted"]);
+        assert_eq!(extracted.code, Some(0), "the archive itself is sound: {extracted:#?}");
+    }
+}
+
 #[test]
 fn extract_overwrites_nothing_without_force() {
     let place = Place::new();

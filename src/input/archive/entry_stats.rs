@@ -1,7 +1,7 @@
 //! A summary of the commands and the RDB of a file, as recorded in an archive.
 
 use crate::analysis::damage::sides;
-use crate::aof::Fault;
+use crate::aof;
 use crate::archive::contents::FileRecord;
 use crate::command::Tally;
 use crate::rdb;
@@ -14,14 +14,16 @@ pub(crate) struct EntryStats {
     pub(crate) transactions: u64,
     pub(crate) first_time: Option<i64>,
     pub(crate) last_time: Option<i64>,
-    pub(crate) damage: Option<Damage>,
+    pub(crate) damage: Option<Fault>,
     /// The content of the RDB that is unknown to this version, and its position.
     pub(crate) newer_rdb: Option<rdb::UnknownContent>,
+    /// The first whole command that servers refuse or crash on, which is no damage to the file.
+    pub(crate) unloadable: Option<Fault>,
 }
 
-/// The damage to a file.
+/// A fault in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Damage {
+pub(crate) struct Fault {
     pub(crate) offset: u64,
     pub(crate) what: String,
 }
@@ -30,7 +32,7 @@ impl EntryStats {
     /// Returns the summary of an RDB of 0 bytes.
     pub(crate) fn empty_rdb() -> EntryStats {
         let what = "an RDB of 0 bytes: its keys are gone, and no server writes one".to_owned();
-        EntryStats { damage: Some(Damage { offset: 0, what }), ..EntryStats::default() }
+        EntryStats { damage: Some(Fault { offset: 0, what }), ..EntryStats::default() }
     }
 
     /// Returns the summary of a file whose RDB is broken.
@@ -38,7 +40,7 @@ impl EntryStats {
         let what = damage.describe();
         EntryStats {
             rdb_keys: damage.before.keys,
-            damage: Some(Damage { offset: damage.offset, what }),
+            damage: Some(Fault { offset: damage.offset, what }),
             ..EntryStats::default()
         }
     }
@@ -47,7 +49,7 @@ impl EntryStats {
     pub(crate) fn after_rdb(
         reading: &rdb::Reading,
         tally: Tally,
-        fault: Option<Fault>,
+        fault: Option<aof::Fault>,
     ) -> EntryStats {
         match reading {
             rdb::Reading::Known(walk) => EntryStats::commands(walk.keys, tally, fault),
@@ -60,26 +62,32 @@ impl EntryStats {
 
     /// Returns the summary of the commands that `tally` counts from the start of a file; `fault` is the reason why
     /// reading stopped.
-    pub(crate) fn commands(rdb_keys: u64, mut tally: Tally, fault: Option<Fault>) -> EntryStats {
+    pub(crate) fn commands(
+        rdb_keys: u64,
+        mut tally: Tally,
+        fault: Option<aof::Fault>,
+    ) -> EntryStats {
         tally.transactions = tally.transactions.at_start_of_log();
         let (open, dangling) = (tally.transactions.open(), tally.transactions.dangling.first());
         let damage = match (fault, open, dangling) {
             (Some(fault), ..) => {
                 let (expected, found, _) = sides(fault);
                 let what = format!("the log is damaged: expected {expected}, found {found}");
-                Some(Damage { offset: fault.at() as u64, what })
+                Some(Fault { offset: fault.at() as u64, what })
             }
             (None, Some(open), _) => {
                 let what = "the log ends in a transaction that is not whole".to_owned();
-                Some(Damage { offset: open.multi, what })
+                Some(Fault { offset: open.multi, what })
             }
             (None, None, Some(dangling)) => {
                 let what = "the log has a MULTI that was never closed".to_owned();
-                Some(Damage { offset: dangling.open.multi, what })
+                Some(Fault { offset: dangling.open.multi, what })
             }
             (None, None, None) => None,
         };
+        let unloadable = tally.first_unloadable().map(|(offset, what)| Fault { offset, what });
         EntryStats {
+            unloadable,
             commands: tally.commands,
             rdb_keys,
             transactions: tally.transactions.whole,

@@ -157,10 +157,12 @@ pub(crate) fn examine(
         })
         .collect::<Result<Vec<Read>>>()?;
     let mut damage = Vec::new();
+    let mut has_unloadable = false;
     let mut entries = Vec::new();
     for read in read {
         findings.extend(read.findings);
         damage.extend(read.damage);
+        has_unloadable |= read.has_unloadable;
         entries.push(read.report);
     }
     if let Some(contents) = &contents {
@@ -192,6 +194,7 @@ pub(crate) fn examine(
         contents,
         entries,
         findings,
+        has_unloadable,
         elapsed_s: started.elapsed().as_secs_f64(),
     };
     Ok(Examined { report, damage })
@@ -286,6 +289,8 @@ struct Read {
     report: EntryReport,
     findings: Vec<ArchiveFinding>,
     damage: Option<EntryDamage>,
+    /// Whether it has commands that servers refuse or crash on.
+    has_unloadable: bool,
 }
 
 fn read_entry(
@@ -372,7 +377,8 @@ fn read_entry(
         first_time: found.first_time,
         last_time: found.last_time,
     };
-    Ok(Read { report, findings, damage })
+    let has_unloadable = found.unloadable.is_some();
+    Ok(Read { report, findings, damage, has_unloadable })
 }
 
 /// The number of bytes that the rules for directories read of a file.

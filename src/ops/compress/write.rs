@@ -19,16 +19,17 @@ use crate::archive::encryption::{self, Recipients, Sealed};
 use crate::archive::key_filter::KEY_FILTER;
 use crate::archive::method::Method;
 use crate::archive::names::archive_name;
-use crate::archive::report::{CompressReport, Phase, ReadBack};
+use crate::archive::report::{ArchiveFinding, CompressReport, Phase, ReadBack};
 use crate::archive::sink::{FileSink, Sink};
 use crate::archive::writer::{Packing, Writer};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::escape::hexadecimal;
+use crate::base::level::Level;
 use crate::base::progress::Progress;
 use crate::command::key_names::KeyNames;
 use crate::disk::publish::{Existing, NewFile};
 use crate::disk::{Access, set_mode};
-use crate::input::archive::entry_stats::EntryStats;
+use crate::input::archive::entry_stats::{EntryStats, Fault};
 use crate::input::archive::file::map_whole;
 use crate::input::archive::verify::{DAMAGE, verify_archive};
 use crate::input::files::open_files;
@@ -293,9 +294,10 @@ pub(crate) fn compare(path: &Path, report: &CompressReport, progress: &dyn Progr
     // Compared in serialised form: a path that is not valid UTF-8 is not read back unchanged.
     let json = |contents: &Contents| contents.to_bytes().ok();
     let same = found.contents.as_ref().and_then(json) == json(&report.contents);
-    let wrong = found.findings.iter().find(|finding| {
-        finding.level == crate::base::level::Level::Error && !(known && finding.kind == DAMAGE)
-    });
+    let wrong = found
+        .findings
+        .iter()
+        .find(|finding| finding.level == Level::Error && !(known && finding.kind == DAMAGE));
     if same && wrong.is_none() {
         return Ok(());
     }
@@ -411,7 +413,9 @@ pub(crate) fn pack_into(
     // What follows an RDB in the same file are commands, which are fewer for their bytes.
     let mut names = KeyNames::for_files(all - rdbs, rdbs);
     let look_at = |file| look(file, &mut names, progress);
-    let records = files.iter_mut().map(look_at).collect::<Result<Vec<_>>>()?;
+    let looked_at = files.iter_mut().map(look_at).collect::<Result<Vec<_>>>()?;
+    let (records, unloadable): (Vec<_>, Vec<_>) = looked_at.into_iter().unzip();
+    let findings = unloadable.into_iter().flatten().collect();
     let after_rdb = before - stored(&files);
     refuse_damage(log, &records, options)?;
     phases.push(Phase { name: "read", elapsed_s: reading.elapsed().as_secs_f64() });
@@ -454,6 +458,7 @@ pub(crate) fn pack_into(
         encrypted: ciphertext.is_some(),
         checked: false,
         read_back: None,
+        findings,
         phases,
         elapsed_s: started.elapsed().as_secs_f64(),
     };
@@ -644,7 +649,7 @@ fn look(
     file: &mut Packable<'_>,
     names: &mut KeyNames,
     progress: &dyn Progress,
-) -> Result<FileRecord> {
+) -> Result<(FileRecord, Option<ArchiveFinding>)> {
     let mut record = FileRecord {
         name: file.name.clone(),
         role: file.role,
@@ -660,10 +665,10 @@ fn look(
         damage: None,
         newer_rdb: None,
     };
-    let Some(part) = file.part else { return Ok(record) };
+    let Some(part) = file.part else { return Ok((record, None)) };
     if part.is_empty_rdb() {
         EntryStats::empty_rdb().note_in(&mut record);
-        return Ok(record);
+        return Ok((record, None));
     }
     let (mut start, mut end) = (0, file.content.len());
     let mut rdb = None;
@@ -687,7 +692,7 @@ fn look(
                 part.mapping.check()?;
                 names.give_up();
                 EntryStats::broken_rdb(&damage).note_in(&mut record);
-                return Ok(record);
+                return Ok((record, None));
             }
         }
     }
@@ -705,8 +710,17 @@ fn look(
         Some(reading) => EntryStats::after_rdb(reading, tally, fault),
         None => EntryStats::commands(0, tally, fault),
     };
+    let unloadable = found.unloadable.as_ref().map(|at| unloadable(&file.name, at));
     found.note_in(&mut record);
-    Ok(record)
+    Ok((record, unloadable))
+}
+
+/// Returns the finding for a whole command that servers refuse or crash on. The archive has it like all others.
+fn unloadable(name: &str, at: &Fault) -> ArchiveFinding {
+    ArchiveFinding::new(Level::Error, "unloadable-command", at.what.clone())
+        .entry(name)
+        .offset(at.offset)
+        .help("the archive has the log as it is; `aofkit verify` shows which servers refuse it or crash on it")
 }
 
 /// Refuses to overwrite the log with its archive, which would then be the only copy.

@@ -130,6 +130,7 @@ fn unread(path: &Path, archive_bytes: u64, finding: ArchiveFinding) -> ArchiveRe
         layout: None,
         entries: Vec::new(),
         findings: vec![finding],
+        has_unloadable: false,
         elapsed_s: 0.0,
     }
 }

@@ -124,10 +124,12 @@ fn verify_plain(
     progress: &dyn Progress,
 ) -> Result<LogOutcome> {
     // The log of such an archive was verified when it was compressed: only the entries are checked, as a stream, without
-    // temporary files of the size of the log.
+    // temporary files of the size of the log, unless there is something in it that servers refuse.
     if options.servers.is_empty() && is_own_archive(path) {
         let archive = input::archive::verify_archive(path, progress)?;
-        return Ok(LogOutcome::Archive(Box::new(ArchiveOutcome { archive, log: None })));
+        if !archive.sound || !archive.has_unloadable {
+            return Ok(LogOutcome::Archive(Box::new(ArchiveOutcome { archive, log: None })));
+        }
     }
     let verify_log = |log: &Log| verify_log(log, options, progress);
     let judge = |broken| {
