@@ -98,13 +98,17 @@ impl HasOutcome for MergeReport {
 
 impl HasOutcome for RecoverReport {
     fn outcome(&self) -> Outcome {
-        let is_written = self.done.as_ref().is_some_and(|done| done.written.is_some());
+        let is_written = self
+            .done
+            .as_ref()
+            .is_some_and(|done| done.written.is_some() && done.unloadable.is_empty());
         let nothing_found =
             matches!(self.verdict, Verdict::Ordinary | Verdict::Nothing | Verdict::Empty);
         let is_elsewhere =
             self.missing.is_some() || self.candidates_have_more() || self.has_unlisted_directory();
         let is_found = !nothing_found || self.broken.is_some() || is_elsewhere;
-        Outcome::findings_if(!is_written && is_found)
+        let is_refused = self.done.as_ref().is_some_and(|done| !done.unloadable.is_empty());
+        Outcome::findings_if(is_refused || (!is_written && is_found))
     }
 }
 

@@ -12,6 +12,7 @@ use phrases::NAME;
 use phrases::{LISTED, keys, paragraph, row};
 
 use std::fmt::{self, Write};
+use std::path::Path;
 
 use self::answer::answer;
 use self::candidates::{answer_without_a_log, candidates};
@@ -19,11 +20,11 @@ use self::course::course;
 use self::events::events;
 use self::findings::{deletions, scope, unknown, unread};
 use super::envelope::Report;
-use super::lines::{self, COLUMNS, actions, numbered};
+use super::lines::{self, COLUMNS, actions, numbered, problem};
 use super::style::{ERROR, GOOD, QUIET, STRONG, Styled, WARNING, wrap};
 use crate::analysis::keyspace_summary::SummaryReport;
 use crate::aof::log::Layout;
-use crate::base::escape::ShownPath;
+use crate::base::escape::{ShownPath, typed};
 use crate::base::next_step::NextStep;
 use crate::base::units::{Bytes, Count, counted};
 use crate::ops::recover::{
@@ -208,6 +209,17 @@ fn elsewhere(out: &mut String, report: &RecoverReport) -> fmt::Result {
     numbered(out, report.elsewhere.iter())
 }
 
+/// Writes which commands of the result servers refuse.
+fn unloadable(out: &mut String, done: &Done, written: &Path) -> fmt::Result {
+    for at in &done.unloadable {
+        let at = format!("{}: byte {}: {}", at.part, Count(at.offset), at.what);
+        let help =
+            format!("`aofkit repair {} --drop-failing --output NEW` leaves it out", typed(written));
+        problem(out, &format!("{at}; servers refuse it or crash on it"), Some(&help))?;
+    }
+    Ok(())
+}
+
 fn recovered(out: &mut String, report: &RecoverReport, done: &Done) -> fmt::Result {
     let holds_keys = keys(done.holds.as_ref());
     match &done.written {
@@ -216,6 +228,7 @@ fn recovered(out: &mut String, report: &RecoverReport, done: &Done) -> fmt::Resu
             let rest =
                 format!("Written to {}, read back and verified, {counted}.", ShownPath(written));
             paragraph(out, GOOD, &format!("RECOVERED{holds_keys}."), &rest)?;
+            unloadable(out, done, written)?;
         }
         None => {
             let head = format!("DRY RUN{holds_keys}.");

@@ -328,7 +328,7 @@ impl Printed {
                 self.line(&line.replace("SET", &set).replace("ZIP", &zip));
             }
         }
-        place.put("unloadable.aof", command(&["SET", "k"]));
+        place.put("unloadable.aof", [command(&["SET", "k"]), command(&["FLUSHALL"])].concat());
         place.put("compressed.rdb", super::envelope::compressed());
         self.line("verify compressed.rdb");
         let mut bytes = place.read("newer-0.zip");
@@ -347,6 +347,7 @@ impl Printed {
             "compress a.aof -o a.zip",
             "compress a.aof -o port.zip --port 6380",
             "compress unloadable.aof -o unloadable.zip",
+            "recover unloadable.aof --strip -o recovered-unloadable.aof",
             "verify port.zip",
             "backup flush.aof --to compacted-to --compact",
             "compress damaged.aof torn.aof missing -o to --damaged --name-template {name}.zip",

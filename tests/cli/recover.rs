@@ -124,6 +124,27 @@ fn an_incomplete_end_and_annotations_hide_no_flush() {
     }
 }
 
+/// The steps after it would start a server that refuses the log, or crashes on it.
+#[test]
+fn a_result_that_servers_refuse_is_reported_with_a_way_out() {
+    let place = Place::new();
+    let bad = [log(SHOP), command(&["SET", "k"]), log("SET c 3")].concat();
+    place.put("a.aof", [bad.clone(), command(&["FLUSHALL"])].concat());
+    let run = place.run(&["recover", "a.aof", "--strip", "-o", "b.aof"]);
+    assert_eq!(run.code, Some(1), "{run:#?}");
+    let at = format!("error: b.aof: byte {}: a command with a wrong number", log(SHOP).len());
+    assert!(run.stdout.contains(&at), "{run:#?}");
+    assert_eq!(place.read("b.aof"), bad, "the result is what was asked for");
+    let help = "`aofkit repair b.aof --drop-failing --output NEW`";
+    assert!(run.stdout.contains(help), "{run:#?}");
+    let quiet = place.run(&["-q", "recover", "a.aof", "--strip", "--force", "-o", "b.aof"]);
+    assert!(quiet.code == Some(1) && quiet.stderr.contains(&at), "{quiet:#?}");
+    let mended = place.run(&["repair", "b.aof", "--drop-failing", "--output", "c.aof"]);
+    assert_eq!(mended.code, Some(0), "{mended:#?}");
+    assert_eq!(place.read("c.aof"), [log(SHOP), log("SET c 3")].concat());
+    assert_eq!(place.run(&["verify", "c.aof"]).code, Some(0));
+}
+
 #[test]
 fn a_flush_with_writes_behind_it_is_not_stripped_and_the_choices_are_told() {
     let place = Place::new();

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::data_set;
 use super::plan::{RecoverMethod, RecoverPlan};
-use super::report::Done;
+use super::report::{Done, Unloadable};
 use super::subject::{Subject, unless_refused};
 use crate::analysis::data_filter::Filter;
 use crate::analysis::keyspace_summary::{KeyspaceSummary, SummaryReport};
@@ -42,7 +42,8 @@ pub(super) fn predict(subject: &Subject<'_>, plan: RecoverPlan) -> Result<Done> 
             (Some(holds), Some(joined))
         }
     };
-    Ok(Done { plan, dry_run: true, joined, holds, written: None, backup: None })
+    let unloadable = Vec::new();
+    Ok(Done { plan, dry_run: true, joined, holds, unloadable, written: None, backup: None })
 }
 
 /// Returns what the copied bytes would contain, if it can be counted.
@@ -82,8 +83,13 @@ pub(super) fn cut_list(log: &Log, retained: &[RetainedRanges]) -> CutList {
 /// When the result cannot be written, is not as planned, or the log has changed meanwhile. Nothing is then published.
 pub(super) fn apply(subject: &Subject<'_>, plan: RecoverPlan) -> Result<Done> {
     let encode = |log: &Log, source: &dyn compact::Source| write_anew(subject, log, source);
+    let mut unloadable = Vec::new();
     let ((written, holds), joined) = match &plan.method {
-        RecoverMethod::Copy { retained } => (copy(subject, &plan, retained)?, None),
+        RecoverMethod::Copy { retained } => {
+            let (copied, found) = copy(subject, &plan, retained)?;
+            unloadable = found;
+            (copied, None)
+        }
         RecoverMethod::Join(join) => {
             let (written, joined) = data_set::join(subject, join, encode)?;
             (written, Some(joined))
@@ -94,17 +100,33 @@ pub(super) fn apply(subject: &Subject<'_>, plan: RecoverPlan) -> Result<Done> {
         }
     };
     let Written { written, backup } = written;
-    Ok(Done { plan, dry_run: false, joined, holds, written, backup })
+    // A file had another name while it was read back.
+    if let Some(name) =
+        written.as_ref().filter(|path| path.is_file()).and_then(|path| path.file_name())
+    {
+        let name = name.to_string_lossy();
+        unloadable.iter_mut().for_each(|at| at.part = name.clone().into_owned());
+    }
+    Ok(Done { plan, dry_run: false, joined, holds, unloadable, written, backup })
 }
 
-/// Copies the retained bytes, unchanged, and counts the keys of the result.
+type Copied = (Written, Option<SummaryReport>);
+
+/// Copies the retained bytes, unchanged, and counts the keys of the result. Returns as well which commands of it servers
+/// refuse or crash on.
 fn copy(
     subject: &Subject<'_>,
     plan: &RecoverPlan,
     retained: &[RetainedRanges],
-) -> Result<(Written, Option<SummaryReport>)> {
+) -> Result<(Copied, Vec<Unloadable>)> {
     let found = Mutex::new(None);
-    let check = |result: &Log, _: &[Survey<'_>]| {
+    let unloadable = Mutex::new(Vec::new());
+    let check = |result: &Log, surveys: &[Survey<'_>]| {
+        let seen = surveys.iter().filter_map(|survey| {
+            let (offset, what) = survey.tally.first_unloadable()?;
+            Some(Unloadable { part: survey.part.name.clone(), offset, what })
+        });
+        *unloadable.lock().unwrap_or_else(PoisonError::into_inner) = seen.collect();
         if subject.options.preview {
             let held = subject.count(result, &RouteOptions::default());
             // A log that cannot be replayed is still copied.
@@ -127,7 +149,8 @@ fn copy(
     })?;
     let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
     let held: Option<KeyspaceSummary> = found.or_else(|| plan.expected.clone());
-    Ok((written, held.map(|held| held.to_report())))
+    let unloadable = unloadable.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(((written, held.map(|held| held.to_report())), unloadable))
 }
 
 /// Returns the name of the set as which a candidate of one file is written: a server that has a set loads no other file.

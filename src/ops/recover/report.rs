@@ -197,6 +197,17 @@ pub struct PartSummary {
     pub bytes: u64,
 }
 
+/// A whole command that servers refuse or crash on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Unloadable {
+    /// The file name of the part.
+    pub(crate) part: String,
+    /// The byte offset of the command.
+    pub(crate) offset: u64,
+    /// What is wrong with it.
+    pub(crate) what: String,
+}
+
 /// The result that was written, or that a dry run would write.
 #[derive(Debug, Serialize)]
 pub struct Done {
@@ -209,6 +220,8 @@ pub struct Done {
     pub joined: Option<Joined>,
     /// The keyspace of the result; `None` if not counted.
     pub holds: Option<SummaryReport>,
+    /// The first command of each file of the result that servers refuse or crash on: the original has it as well.
+    pub(crate) unloadable: Vec<Unloadable>,
     /// The path of the result.
     #[serde(serialize_with = "crate::base::escape::path_if_any")]
     pub written: Option<PathBuf>,
