@@ -1,5 +1,6 @@
 //! `aofkit recover --hold`: secures the log of a running server before it is read.
 
+use std::env;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -87,16 +88,25 @@ impl HoldArgs {
         }
         let endpoint = self.connection.endpoint(&common.cancellation)?;
         let report = release(&endpoint, &self.options(), &Teller::new(common, &endpoint))?;
-        common.print_report(&report, false, || report::hold::released(&report))?;
-        Ok(Some(Exit::Done))
+        let exit = Exit::after(&report);
+        common.print_report(&report, exit != Exit::Done, || report::hold::released(&report))?;
+        Ok(Some(exit))
     }
 
     fn options(&self) -> HoldOptions {
         HoldOptions {
             dir: self.dir.clone(),
             to: self.hold_to.clone(),
+            state: state_directory(),
             poll: Duration::from_secs(1),
             timeout: self.timeout,
         }
     }
+}
+
+/// The state directory of the user, as the XDG base directory specification gives it.
+fn state_directory() -> Option<PathBuf> {
+    let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let state = absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")));
+    state.map(|state| state.join("aofkit"))
 }

@@ -1,27 +1,48 @@
 //! The journal of the settings that holds of one server have changed, which survives several holds.
 //!
-//! It is in the server's data directory, or else in that of the secured logs. A backup neither reads nor writes it: a
-//! hold stays in effect until it is released.
+//! It is in the server's data directory, or else in that of the secured logs, and in the state directory of the user: the
+//! data directory of a server in a container may be unknown to one of two runs. A backup neither reads nor writes it: a hold
+//! stays in effect until it is released.
 
 use std::path::{Path, PathBuf};
+
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::changed_settings::Change;
 use super::journal::Journal;
 use super::server::ServerSeen;
-use crate::base::error::Result;
+use crate::base::error::{Error, Result};
+use crate::disk::Access;
 use crate::disk::publish::remove_unfinished;
 
 /// The journal of the holds of one server in one directory.
 pub(crate) struct HoldJournal {
     path: PathBuf,
     identity: String,
+    /// Whether its directory is that of the user, which is created when it is missing.
+    of_user: bool,
 }
 
 impl HoldJournal {
     /// Returns the journal in `directory` of the server with this identity.
     pub(crate) fn new(directory: &Path, identity: &str) -> Self {
         let path = directory.join(format!(".aofkit-hold-{identity}.journal"));
-        HoldJournal { path, identity: identity.to_owned() }
+        HoldJournal { path, identity: identity.to_owned(), of_user: false }
+    }
+
+    /// Returns the journal of this server in the state directory of the user, where the server is known by its run ID: after
+    /// a restart, it has the settings of its configuration file again. `None` if the server reports none.
+    pub(crate) fn of_user(state: &Path, server: &ServerSeen) -> Option<Self> {
+        if server.run_id.is_empty() {
+            return None;
+        }
+        let identity = format!("{:016x}", xxh3_64(server.run_id.as_bytes()));
+        Some(HoldJournal { of_user: true, ..Self::new(state, &identity) })
+    }
+
+    /// Whether it is in the state directory of the user.
+    pub(crate) fn is_of_user(&self) -> bool {
+        self.of_user
     }
 
     /// Returns the path of the journal.
@@ -50,6 +71,11 @@ impl HoldJournal {
             return Ok(());
         }
         if let (Some(directory), Some(name)) = (self.path.parent(), self.path.file_name()) {
+            if self.of_user {
+                let top = directory.ancestors().find(|above| above.is_dir()).unwrap_or(directory);
+                let created = Access::PRIVATE.create_directories(top, directory);
+                created.map_err(|error| Error::io("create", directory, error))?;
+            }
             remove_unfinished(directory, &name.to_string_lossy());
         }
         let changes = merged(older, changes);

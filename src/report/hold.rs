@@ -84,8 +84,16 @@ pub(crate) fn released(report: &ReleaseReport) -> String {
         format!("{}  {}\n", Styled(STRONG, &report.server.address), report.server.version);
     if report.journal.is_none() {
         text.push_str(
-            "  nothing was set back: in its data directory is no record of a setting that a hold changed; a record in\n  \
-             another directory is read with --hold-to DIR\n",
+            "  nothing was set back: no record of a setting that a hold changed is in its data directory on this machine\n  \
+             (--dir), in --hold-to DIR or in the state directory of the user\n",
+        );
+    }
+    for setting in &report.unrecorded {
+        warning(
+            &mut text,
+            &format!(
+                "{setting} is 0, so that the server never rewrites its log by itself. If a hold set it, as one of another user, set it back to the value in redis.conf; the default is 100"
+            ),
         );
     }
     for setting in &report.settings {

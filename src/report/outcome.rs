@@ -23,6 +23,7 @@ use crate::ops::list::{ListReport, State};
 use crate::ops::log::LogReport;
 use crate::ops::merge::MergeReport;
 use crate::ops::prune::PruneReport;
+use crate::ops::recover::hold::ReleaseReport;
 use crate::ops::recover::{RecoverReport, Verdict};
 use crate::ops::repair::RepairReport;
 use crate::ops::restore::RestoreReport;
@@ -112,6 +113,12 @@ impl HasOutcome for RecoverReport {
     }
 }
 
+impl HasOutcome for ReleaseReport {
+    fn outcome(&self) -> Outcome {
+        Outcome::findings_if(!self.unrecorded.is_empty())
+    }
+}
+
 impl HasOutcome for HeldAndRecovered<'_> {
     fn outcome(&self) -> Outcome {
         self.recover.outcome()
@@ -183,7 +190,13 @@ impl HasOutcome for CompactReport {
 
 impl HasOutcome for IntoReport {
     fn outcome(&self) -> Outcome {
-        if self.is_complete() { Outcome::Done } else { Outcome::Partial }
+        if !self.is_complete() {
+            return Outcome::Partial;
+        }
+        // A recovery that put nothing back, as the log shows all of it written or deleted since.
+        let keys = &self.keys;
+        let has_effect = keys.restored + keys.replaced + keys.united + keys.already_there > 0;
+        Outcome::findings_if(self.choice.is_some() && !has_effect && keys.touched_since > 0)
     }
 }
 

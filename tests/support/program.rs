@@ -8,6 +8,8 @@ pub(crate) fn aofkit() -> Command {
     let build = std::env::var_os("AOFKIT_PROGRAM");
     let mut command = Command::new(build.unwrap_or_else(|| env!("CARGO_BIN_EXE_aofkit").into()));
     command.env_clear().env("TZ", "UTC").stdin(Stdio::null());
+    // Holds have a journal there; without this and HOME, they have none.
+    command.env("XDG_STATE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/state"));
     command
 }
 

@@ -21,6 +21,8 @@ pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = on_each(&FAMILIES, name, released);
     let name = "release_leaves_a_setting_alone_that_somebody_has_changed";
     trials.extend(on_each(&FAMILIES, name, changed_by_others));
+    let name = "release_finds_what_a_hold_changed_whose_directory_was_another_one";
+    trials.extend(on_each(&FAMILIES, name, released_elsewhere));
     let name = "held_log_is_recovered_while_the_server_goes_on_writing";
     trials.extend(on_each(&FAMILIES, name, growing));
     let name = "snapshot_of_a_server_without_a_log_is_held";
@@ -87,6 +89,39 @@ fn released(binary: &Binary) {
     let version = binary.line.to_string().replace('-', " ");
     assert!(run.stdout.contains(&version), "{run:#?}");
     assert!(run.stdout.contains(&kept(&first).display().to_string()), "{run:#?}");
+}
+
+/// As with a server in a container: the first hold does not find the log where the server says that it is.
+fn released_elsewhere(binary: &Binary) {
+    let mut setup = Setup::new(binary);
+    setup.fill(5);
+    setup.server.client.call(&["CONFIG", "SET", REWRITES, "77"]);
+    let (wrong, state, other) = (temp_dir(), temp_dir(), temp_dir());
+    let wrong = wrong.path().display().to_string();
+    let of_user = |options: &[&str]| {
+        let mut command = recover(&setup.server, options);
+        command.env("XDG_STATE_HOME", state.path());
+        command
+    };
+    let failed = Run::of(&mut of_user(&["--hold", "--dir", &wrong]));
+    assert_eq!(failed.code, Some(2), "{failed:#?}");
+    assert!(failed.stderr.contains("CONFIG SET auto-aof-rewrite-percentage 77"), "{failed:#?}");
+    // Another user has no record, and is told.
+    let mut elsewhere = recover(&setup.server, &["--release"]);
+    let elsewhere = Run::of(elsewhere.env("XDG_STATE_HOME", other.path()));
+    assert_eq!(elsewhere.code, Some(1), "{elsewhere:#?}");
+    assert!(elsewhere.stdout.contains("auto-aof-rewrite-percentage is 0"), "{elsewhere:#?}");
+    let (second, _) = json(&mut of_user(&["--hold"]));
+    assert_eq!(second["hold"]["rewrites"], Value::Null, "{second:#}");
+    let (report, code) = json(&mut of_user(&["--release"]));
+    assert_eq!((code, &report["settings"][0]["outcome"]), (Some(0), &"restored".into()));
+    assert_eq!(journals(&state.path().join("aofkit")), 0);
+    // The directory of the second one is not needed.
+    let data = setup.data.path().display().to_string();
+    json(&mut of_user(&["--hold", "--dir", &data]));
+    json(&mut of_user(&["--release"]));
+    assert_eq!(setting(&mut setup.server.client, REWRITES), "77");
+    assert_eq!(journals(setup.data.path()), 0);
 }
 
 fn changed_by_others(binary: &Binary) {

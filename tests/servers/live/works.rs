@@ -225,6 +225,7 @@ fn hold_saves_the_log(binary: &Binary) {
         to: Some(setup.to.path().into()),
         poll: Duration::from_millis(20),
         timeout: Duration::from_secs(60),
+        ..HoldOptions::default()
     };
     let report = hold(&endpoint, &options, &Silent).expect("the log can be saved");
     // Automatic rewrites stay off until the user turns them on.

@@ -29,12 +29,16 @@ impl Changed {
 
 /// Returns the journals of the server, in the directories in which there may be one.
 pub(super) fn journals(session: &Session<'_>, options: &HoldOptions) -> Vec<HoldJournal> {
-    let Ok(files) = Files::expected(session.server(), options.dir.as_deref()) else {
-        return Vec::new();
-    };
-    let identity = files.data_identity();
-    let places = std::iter::once(files.dir).chain(options.to.clone());
-    places.filter(|place| place.is_dir()).map(|place| HoldJournal::new(&place, &identity)).collect()
+    let mut journals = Vec::new();
+    if let Ok(files) = Files::expected(session.server(), options.dir.as_deref()) {
+        let identity = files.data_identity();
+        let places = std::iter::once(files.dir).chain(options.to.clone());
+        let places = places.filter(|place| place.is_dir());
+        journals.extend(places.map(|place| HoldJournal::new(&place, &identity)));
+    }
+    let of_user = options.state.as_deref();
+    journals.extend(of_user.and_then(|state| HoldJournal::of_user(state, session.server())));
+    journals
 }
 
 /// Gives `wanted` its value. Returns what was changed, and warnings.
@@ -70,8 +74,8 @@ pub(super) fn change(
                 return Err(error);
             }
             warnings.push(unchanged(wanted, &error.to_string()));
-            if let Some(recorded) = recorded.as_ref().filter(|recorded| recorded.is_new) {
-                recorded.journal.close()?;
+            if recorded.as_ref().is_some_and(|recorded| recorded.is_new) {
+                close(&journals)?;
                 return Ok((nothing, warnings));
             }
             let journal = path(recorded.as_ref());
@@ -82,6 +86,15 @@ pub(super) fn change(
     Ok((Changed { changes, journal, is_refused: false }, warnings))
 }
 
+/// Deletes all journals of the server that are there.
+///
+/// # Errors
+///
+/// When one cannot be removed.
+pub(super) fn close(journals: &[HoldJournal]) -> Result<()> {
+    journals.iter().try_for_each(HoldJournal::close)
+}
+
 /// The journal in which changes are recorded.
 struct Recorded<'j> {
     journal: &'j HoldJournal,
@@ -89,28 +102,36 @@ struct Recorded<'j> {
     is_new: bool,
 }
 
-/// Records the changes in the journal of an earlier hold, or in the first directory that allows it. Returns `None` if
-/// there is nothing to record.
+/// Records the changes in the journals of earlier holds, or in the first directory that allows it and in that of the user.
+/// Returns the first of them, or `None` if there is nothing to record.
 fn record<'j>(
     session: &Session<'_>,
     journals: &'j [HoldJournal],
     changes: &[Change],
 ) -> Result<Option<Recorded<'j>>> {
+    let mut first = None;
     for journal in journals {
         if journal.changes()?.is_some() {
             journal.record(session.server(), changes)?;
-            return Ok(Some(Recorded { journal, is_new: false }));
+            first = first.or(Some(Recorded { journal, is_new: false }));
         }
     }
-    if changes.is_empty() {
-        return Ok(None);
+    if first.is_some() || changes.is_empty() {
+        return Ok(first);
     }
     let mut failed = None;
     for journal in journals {
+        // That of the user is a second one, unless there is no other.
+        if first.is_some() && !journal.is_of_user() {
+            continue;
+        }
         match journal.record(session.server(), changes) {
-            Ok(()) => return Ok(Some(Recorded { journal, is_new: true })),
+            Ok(()) => first = first.or(Some(Recorded { journal, is_new: true })),
             Err(error) => failed = failed.or(Some(error)),
         }
+    }
+    if first.is_some() {
+        return Ok(first);
     }
     Err(failed.unwrap_or_else(|| {
         Error::new(ErrorKind::NotFound, "the server's data directory is not on this machine")

@@ -4,14 +4,15 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::changed::journals;
+use super::changed::{close, journals};
 use super::report::{HoldOptions, RECONNECT};
 use crate::base::error::Result;
+use crate::live::changed_settings::NO_REWRITES;
 use crate::live::endpoint::Endpoint;
 use crate::live::progress::LiveProgress;
 use crate::live::server::ServerSeen;
 use crate::live::session::Session;
-use crate::live::settings::{Restored, set_back};
+use crate::live::settings::{self, Restored, set_back};
 
 /// The report of `recover --release`.
 #[derive(Debug, Serialize)]
@@ -23,6 +24,9 @@ pub(crate) struct ReleaseReport {
     pub(crate) journal: Option<PathBuf>,
     /// The outcome for each setting.
     pub(crate) settings: Vec<Restored>,
+    /// The settings that are as a hold sets them, although no journal says that one did.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) unrecorded: Vec<&'static str>,
 }
 
 /// Sets back what the holds of a server have changed to the values from before the first of them. A setting that
@@ -37,13 +41,27 @@ pub(crate) fn release(
     options: &HoldOptions,
     progress: &dyn LiveProgress,
 ) -> Result<ReleaseReport> {
-    let mut session = Session::open(endpoint, RECONNECT, progress)?;
-    for journal in journals(&session, options) {
+    let mut session = Session::open_in(endpoint, options.dir.as_deref(), RECONNECT, progress)?;
+    let journals = journals(&session, options);
+    for journal in &journals {
         let Some(changes) = journal.changes()? else { continue };
         let settings = set_back(&mut session, &changes)?;
-        journal.close()?;
-        let path = journal.path().to_path_buf();
-        return Ok(ReleaseReport { server: session.into_server(), journal: Some(path), settings });
+        close(&journals)?;
+        let journal = Some(journal.path().to_path_buf());
+        let server = session.into_server();
+        return Ok(ReleaseReport { server, journal, settings, unrecorded: Vec::new() });
     }
-    Ok(ReleaseReport { server: session.into_server(), journal: None, settings: Vec::new() })
+    let unrecorded = unrecorded(&mut session)?;
+    let server = session.into_server();
+    Ok(ReleaseReport { server, journal: None, settings: Vec::new(), unrecorded })
+}
+
+/// Returns the settings that are as a hold sets them, although no journal says that one did.
+fn unrecorded(session: &mut Session<'_>) -> Result<Vec<&'static str>> {
+    let server = session.server();
+    if !server.appendonly || !server.has_config {
+        return Ok(Vec::new());
+    }
+    let is_so = settings::differences(session, &[NO_REWRITES])?.is_empty();
+    Ok(is_so.then_some(NO_REWRITES.name).into_iter().collect())
 }

@@ -77,6 +77,8 @@ pub struct HoldOptions {
     /// The directory in which the copy is created; `None` for the server's data directory, where hard links are
     /// possible.
     pub to: Option<PathBuf>,
+    /// The state directory of the user, for a journal that does not depend on `dir`; `None` for no such journal.
+    pub state: Option<PathBuf>,
     /// The interval between two checks of a running rewrite.
     pub poll: Duration,
     /// The maximum time to wait for a running rewrite.
@@ -89,6 +91,7 @@ impl Default for HoldOptions {
         HoldOptions {
             dir: None,
             to: None,
+            state: None,
             poll: Duration::from_secs(1),
             timeout: Duration::from_secs(3600),
         }
