@@ -72,6 +72,8 @@ pub(crate) struct DirectoryFacts {
     pub(crate) mode: u32,
     /// The user ID of its owner.
     pub(crate) uid: u32,
+    /// The directories of sets in it.
+    pub(crate) sets: Vec<SetDirectory>,
     /// The files of logs and snapshots in it and in the directories of sets, sorted by path.
     pub(crate) files: Vec<FileFacts>,
     /// The bytes that can still be written to its file system.
@@ -80,6 +82,17 @@ pub(crate) struct DirectoryFacts {
     pub(crate) last_annotation: Option<i64>,
     /// The process of a server that uses the directory.
     pub(crate) used_by: Option<User>,
+}
+
+/// The directory of a set.
+#[derive(Debug, Clone)]
+pub(crate) struct SetDirectory {
+    /// The path.
+    pub(crate) path: PathBuf,
+    /// The permission bits.
+    pub(crate) mode: u32,
+    /// The user ID of its owner.
+    pub(crate) uid: u32,
 }
 
 /// A server process that uses a directory.

@@ -14,6 +14,10 @@ const OTHERS_READ: u32 = 0o004;
 const OTHERS_WRITE: u32 = 0o002;
 const OTHERS_ENTER: u32 = 0o001;
 
+/// The permission bits with which a group and the owner create files in a directory.
+const GROUP_WRITE: u32 = 0o020;
+const OWNER_CREATES: u32 = 0o300;
+
 /// The difference of two clocks that is not one.
 const SAME_TIME: Duration = Duration::from_secs(60);
 
@@ -60,7 +64,10 @@ pub(crate) fn file_rights(facts: &Facts) -> Finding {
     const CHECK: Check = Check::FileRights;
     let judge = || {
         let directory = directory(facts)?;
-        if let Some(finding) = writable(directory).or_else(|| other_owner(facts, directory)) {
+        let finding = writable(directory)
+            .or_else(|| unwritable(facts, directory))
+            .or_else(|| other_owner(facts, directory));
+        if let Some(finding) = finding {
             return Ok(finding);
         }
         let is_open = directory.mode & OTHERS_ENTER != 0;
@@ -69,7 +76,13 @@ pub(crate) fn file_rights(facts: &Facts) -> Finding {
             let what = format!("every user of this machine can read {}", names(readable()));
             let why = "the files contain all keys and values";
             let chmod = Action::run("chmod", ["o-rwx".to_owned(), directory.arg()]);
-            let step = NextStep::new("Close the directory to other users", [chmod]);
+            // A server of another user than the owner may need what would be taken from the others.
+            let of_server = facts.server.as_ref().and_then(|server| server.uid);
+            let chown = of_server
+                .filter(|&uid| uid != 0 && uid != directory.uid)
+                .map(|uid| Action::run("chown", [uid.to_string(), directory.arg()]));
+            let actions: Vec<Action> = chown.into_iter().chain([chmod]).collect();
+            let step = NextStep::new("Close the directory to other users", actions);
             return Ok(Finding::warning(CHECK, what, why).step(step));
         }
         Ok(Finding::ok(CHECK, "other users can neither read nor write the files"))
@@ -96,6 +109,37 @@ fn writable(directory: &DirectoryFacts) -> Option<Finding> {
     let chmod = Action::run("chmod", ["o-w".to_owned()].into_iter().chain(paths));
     let why = "anybody can change or remove the data, or put a log there that the server loads";
     let step = NextStep::new("Take this permission away", [chmod]);
+    Some(Finding::red(Check::FileRights, what, why).step(step))
+}
+
+/// Returns the finding of directories in which the server can create no file, by their owners and permissions. What a group
+/// may write is not judged: the groups of the server are not known.
+fn unwritable(facts: &Facts, directory: &DirectoryFacts) -> Option<Finding> {
+    // Root may write everything.
+    let uid = facts.server.as_ref().and_then(|server| server.uid).filter(|&uid| uid != 0)?;
+    let of_sets = directory.sets.iter().map(|set| (&set.path, set.mode, set.uid));
+    let places = std::iter::once((&directory.path, directory.mode, directory.uid)).chain(of_sets);
+    let refuses = |mode: u32, owner: u32| match owner == uid {
+        true => mode & OWNER_CREATES != OWNER_CREATES,
+        false => mode & (GROUP_WRITE | OTHERS_WRITE) == 0,
+    };
+    let refusing = places.filter(|&(_, mode, owner)| refuses(mode, owner));
+    let refusing: Vec<(&PathBuf, bool)> =
+        refusing.map(|(path, _, owner)| (path, owner == uid)).collect();
+    let (first, _) = refusing.first()?;
+    let what = format!("the server, user {uid}, may create no files in {}", first.display());
+    let why = "no rewrite and no save succeeds: its log file says \"Permission denied\"";
+    let arg = |path: &PathBuf| path_arg(path);
+    let owned: Vec<String> =
+        refusing.iter().filter(|(_, own)| *own).map(|(path, _)| arg(path)).collect();
+    let others: Vec<String> =
+        refusing.iter().filter(|(_, own)| !own).map(|(path, _)| arg(path)).collect();
+    let chmod = (!owned.is_empty())
+        .then(|| Action::run("chmod", ["u+rwx".to_owned()].into_iter().chain(owned)));
+    let chown = (!others.is_empty())
+        .then(|| Action::run("chown", [uid.to_string()].into_iter().chain(others)));
+    let actions: Vec<Action> = chown.into_iter().chain(chmod).collect();
+    let step = NextStep::new("Give the server its directory", actions);
     Some(Finding::red(Check::FileRights, what, why).step(step))
 }
 
@@ -190,7 +234,9 @@ pub(crate) fn leftovers(facts: &Facts) -> Finding {
                 let syncs =
                     server.replication.as_ref().is_ok_and(|it| it.flag("master_sync_in_progress"));
                 let at_work = ["rdb_bgsave_in_progress", "aof_rewrite_in_progress", "loading"];
-                if syncs || at_work.iter().any(|name| info.flag(name)) {
+                let is_stuck = super::persistence::stuck(info, "rdb").is_some()
+                    || super::persistence::stuck(info, "aof").is_some();
+                if !is_stuck && (syncs || at_work.iter().any(|name| info.flag(name))) {
                     return Ok(Finding::ok(CHECK, "a save, a rewrite or a sync is running"));
                 }
             }

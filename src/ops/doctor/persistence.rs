@@ -1,9 +1,12 @@
 //! The checks of what a server writes to disk: its log, its snapshots, and how it starts again.
 
+use std::time::Duration;
+
 use super::facts::{DirectoryFacts, Facts, FileKind, Known, ServerFacts, age, name};
 use super::finding::{Check, Finding};
 use crate::base::next_step::{Action, NextStep, path_arg};
 use crate::base::units::counted;
+use crate::live::info::Info;
 
 /// The reason why a setting or a state of a server is unknown if only a directory was given.
 pub(crate) fn server(facts: &Facts) -> Known<&ServerFacts> {
@@ -138,9 +141,12 @@ pub(crate) fn last_rewrite(facts: &Facts) -> Finding {
             );
             return Ok(Finding::red(CHECK, what, why).step(step));
         }
+        if let Some(finding) = hanging(server, info, CHECK, "aof", "rewrite of the log") {
+            return Ok(finding);
+        }
         if rewrite != "ok" {
             let what = "the last rewrite of the log failed";
-            let why = "the log grows until a rewrite succeeds; the server's own log file has the cause, most often no memory to fork or no space on disk";
+            let why = "the log grows until a rewrite succeeds; the server's own log file has the cause, most often no memory to fork, no space on the disk, or a directory in which it may not create files";
             let step = NextStep::new(
                 "Remove the cause, then rewrite the log",
                 [server.run(&["BGREWRITEAOF"])],
@@ -152,12 +158,53 @@ pub(crate) fn last_rewrite(facts: &Facts) -> Finding {
     Finding::of(CHECK, judge())
 }
 
+/// The time from which a save or a rewrite is taken to hang. Those of the largest servers take less.
+const HANGS_FROM: Duration = Duration::from_secs(6 * 3600);
+
+/// Returns for how long a save (`rdb`) or a rewrite (`aof`) has been running that takes too long.
+pub(super) fn stuck(info: &Info, which: &str) -> Option<Duration> {
+    let (busy, since) = match which {
+        "rdb" => ("rdb_bgsave_in_progress", "rdb_current_bgsave_time_sec"),
+        _ => ("aof_rewrite_in_progress", "aof_current_rewrite_time_sec"),
+    };
+    let seconds = info.number::<u64>(since).filter(|_| info.flag(busy))?;
+    Some(Duration::from_secs(seconds)).filter(|&time| time >= HANGS_FROM)
+}
+
+/// Returns the finding of a save or a rewrite that does not end.
+fn hanging(
+    server: &ServerFacts,
+    info: &Info,
+    check: Check,
+    which: &str,
+    name: &str,
+) -> Option<Finding> {
+    let hours = stuck(info, which)?.as_secs() / 3600;
+    let what = format!("a {name} has been running for {}", counted(hours, "hour"));
+    let why = match info.flag("aof_rewrite_scheduled") {
+        true => "a rewrite of the log is scheduled and waits for it: the log grows until then",
+        false => "the server starts no other save and no rewrite until it ends",
+    };
+    let look = match server.info.number::<u32>("process_id") {
+        Some(pid) => {
+            let pid = pid.to_string();
+            Action::run("ps", ["-o", "pid,etime,stat,args", "--ppid", &pid].map(str::to_owned))
+        }
+        None => server.run(&["INFO", "server"]),
+    };
+    let steps = "Look for the child process of the server on its machine: if it is there and writes nothing, end that child (not the server), and the server goes on";
+    Some(Finding::red(check, what, why).step(NextStep::new(steps, [look])))
+}
+
 /// Checks the last save.
 pub(crate) fn last_save(facts: &Facts) -> Finding {
     const CHECK: Check = Check::LastSave;
     let judge = || {
         let server = server(facts)?;
         let info = server.persistence.as_ref().map_err(Clone::clone)?;
+        if let Some(finding) = hanging(server, info, CHECK, "rdb", "save of a snapshot") {
+            return Ok(finding);
+        }
         match info.text("rdb_last_bgsave_status") {
             None => Err("INFO does not report rdb_last_bgsave_status".to_owned()),
             Some("ok") => Ok(Finding::ok(CHECK, "the last save succeeded")),

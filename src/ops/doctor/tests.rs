@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use super::facts::{
-    BackupFacts, DAY, DirectoryFacts, FileFacts, FileKind, ServerFacts, Settings, SystemFacts, User,
+    BackupFacts, DAY, DirectoryFacts, FileFacts, FileKind, ServerFacts, SetDirectory, Settings,
+    SystemFacts, User,
 };
 use super::*;
 use crate::base::server::redis;
@@ -51,7 +52,7 @@ fn healthy() -> Facts {
     let server = ServerFacts {
         client: ["redis-cli", "-p", "6380"].map(str::to_owned).into(),
         line: Some(redis(7, 0)),
-        info: info("config_file:/etc/redis/redis.conf"),
+        info: info("config_file:/etc/redis/redis.conf process_id:4711"),
         persistence: Ok(info(PERSISTENCE)),
         replication: Ok(info("role:master connected_slaves:0")),
         keys: Ok(12),
@@ -66,6 +67,7 @@ fn healthy() -> Facts {
         path: "/data".into(),
         mode: 0o750,
         uid: 999,
+        sets: vec![SetDirectory { path: "/data/appendonlydir".into(), mode: 0o750, uid: 999 }],
         files: vec![
             file(&format!("{set}.1.incr.aof"), FileKind::Part),
             file(&format!("{set}.manifest"), FileKind::Part),
@@ -301,6 +303,55 @@ fn files_that_others_can_write_are_red_and_readable_ones_a_warning() {
     readable(&mut facts);
     directory(&mut facts).mode = 0o750;
     assert_eq!(files::file_rights(&facts).level, Level::Ok);
+}
+
+/// A rewrite makes its temporary file in the data directory, and the next part in that of the set.
+#[test]
+fn directory_in_which_the_server_creates_no_file_is_red() {
+    let owned_by_root = |facts: &mut Facts| {
+        let directory = directory(facts);
+        (directory.mode, directory.uid) = (0o755, 0);
+    };
+    let finding = only(owned_by_root);
+    expect(&finding, Check::FileRights, Level::Red, &["chown 999 /data"]);
+    let of_set = |facts: &mut Facts| directory(facts).sets[0].uid = 0;
+    let finding = only(of_set);
+    expect(&finding, Check::FileRights, Level::Red, &["chown 999 /data/appendonlydir"]);
+    let finding = only(|facts| directory(facts).mode = 0o550);
+    expect(&finding, Check::FileRights, Level::Red, &["chmod u+rwx /data"]);
+    // A group that may write can be that of the server, and root needs no permission.
+    let mut facts = healthy();
+    owned_by_root(&mut facts);
+    directory(&mut facts).mode = 0o770;
+    assert_eq!(files::file_rights(&facts).level, Level::Ok);
+    owned_by_root(&mut facts);
+    server(&mut facts).uid = Some(0);
+    assert_eq!(files::file_rights(&facts).level, Level::Ok);
+    // What others may do is not taken away where the server is one of them.
+    let mut facts = healthy();
+    let of_group = directory(&mut facts);
+    (of_group.mode, of_group.uid) = (0o775, 0);
+    of_group.files.iter_mut().for_each(|file| file.mode = 0o644);
+    let commands = ["chown 999 /data", "chmod o-rwx /data"];
+    expect(&files::file_rights(&facts), Check::FileRights, Level::Warning, &commands);
+}
+
+#[test]
+fn save_that_does_not_end_is_red_and_what_it_has_left_is_not_taken_for_work() {
+    let running =
+        "rdb_bgsave_in_progress:1 rdb_current_bgsave_time_sec:51074033 aof_rewrite_scheduled:1";
+    let finding =
+        only(|facts| server(facts).persistence = Ok(info(&format!("{PERSISTENCE} {running}"))));
+    expect(&finding, Check::LastSave, Level::Red, &["ps -o pid,etime,stat,args --ppid 4711"]);
+    assert!(finding.what.contains("14,187 hours"), "{finding:#?}");
+    let running = "aof_rewrite_in_progress:1 aof_current_rewrite_time_sec:30000";
+    let finding =
+        only(|facts| server(facts).persistence = Ok(info(&format!("{PERSISTENCE} {running}"))));
+    expect(&finding, Check::LastRewrite, Level::Red, &["ps -o pid,etime,stat,args --ppid 4711"]);
+    let running = "rdb_bgsave_in_progress:1 rdb_current_bgsave_time_sec:900";
+    let mut facts = healthy();
+    server(&mut facts).persistence = Ok(info(&format!("{PERSISTENCE} {running}")));
+    assert!(judge(&facts).iter().all(|finding| finding.level == Level::Ok));
 }
 
 #[test]

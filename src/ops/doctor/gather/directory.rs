@@ -15,7 +15,7 @@ use crate::disk::open_writers::{Holder, servers_in};
 use crate::disk::server_process::{Listening, ServerProcess};
 use crate::input::files::PartName;
 use crate::input::nearest::cannot_open;
-use crate::ops::doctor::facts::{DirectoryFacts, FileFacts, FileKind, User};
+use crate::ops::doctor::facts::{DirectoryFacts, FileFacts, FileKind, SetDirectory, User};
 use crate::rdb::Header;
 
 /// Returns the data directory that `path` is or is in: the parent of a file, and of the directory of a set.
@@ -76,7 +76,7 @@ impl Names {
 /// Reads the files of a data directory, and those in the directories of sets below it.
 pub(super) fn read_directory(path: &Path, names: &Names) -> io::Result<DirectoryFacts> {
     let metadata = fs::metadata(path)?;
-    let mut files = Vec::new();
+    let (mut files, mut sets) = (Vec::new(), Vec::new());
     for entry in fs::read_dir(path)? {
         let entry = entry?;
         // A file that was removed since it was listed, or a dangling link.
@@ -90,6 +90,8 @@ pub(super) fn read_directory(path: &Path, names: &Names) -> io::Result<Directory
             && names.is_set(&entry.file_name())
             && is_set(&entry.path(), names)?
         {
+            let (mode, uid) = (metadata.mode() & 0o7777, metadata.uid());
+            sets.push(SetDirectory { path: entry.path(), mode, uid });
             for inner in fs::read_dir(entry.path())? {
                 let inner = inner?;
                 let of_file = fs::metadata(inner.path()).ok().filter(Metadata::is_file);
@@ -106,6 +108,7 @@ pub(super) fn read_directory(path: &Path, names: &Names) -> io::Result<Directory
         mode: metadata.mode() & 0o7777,
         uid: metadata.uid(),
         last_annotation: last_annotation(&files),
+        sets,
         files,
         free_bytes: free_bytes(path).map_err(|error| error.to_string()),
         used_by: used_by.as_ref().map(user),
