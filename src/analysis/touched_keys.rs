@@ -16,7 +16,11 @@ use crate::rdb;
 
 /// The keys that commands at or after a position name.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct TouchedKeys(KeyHashes);
+pub(crate) struct TouchedKeys {
+    keys: KeyHashes,
+    /// Keys that count as not named, in any database.
+    except: Vec<Vec<u8>>,
+}
 
 /// The end of what was read of a log.
 #[derive(Debug, Clone, Copy, Default)]
@@ -76,9 +80,14 @@ impl TouchedKeys {
         Ok((touched, end))
     }
 
+    /// Returns the same without these keys.
+    pub(crate) fn except(self, except: Vec<Vec<u8>>) -> Self {
+        TouchedKeys { except, ..self }
+    }
+
     /// Returns whether a key was named.
     pub(crate) fn contains(&self, db: u32, key: &[u8]) -> bool {
-        self.0.contains(db, key)
+        self.keys.contains(db, key) && !self.except.iter().any(|other| other == key)
     }
 }
 
@@ -145,7 +154,7 @@ impl Follower {
 
     /// Returns the number of keys that were restored or renamed after another command had named them.
     pub(crate) fn restored_later_keys(&self) -> usize {
-        self.restored_later.0.len()
+        self.restored_later.keys.len()
     }
 
     /// Returns whether a key was restored or renamed after another command had named it.
@@ -183,7 +192,7 @@ impl Sink for Reader<'_> {
             };
             if let Some(created) = created {
                 if self.touched.contains(self.db, created) {
-                    restored_later.0.insert(self.db, created);
+                    restored_later.keys.insert(self.db, created);
                 }
                 return;
             }
@@ -194,7 +203,7 @@ impl Sink for Reader<'_> {
             |at| args.get(at).copied().unwrap_or_default(),
             |at| {
                 if let Some(key) = args.get(at) {
-                    self.touched.0.insert(self.db, key);
+                    self.touched.keys.insert(self.db, key);
                 }
             },
         );

@@ -157,6 +157,21 @@ fn named(out: &mut String, title: &str, keys: &[NamedKey]) -> fmt::Result {
 fn verdict(out: &mut String, report: &IntoReport) -> fmt::Result {
     let keys = &report.keys;
     let done = keys.restored + keys.replaced + keys.united;
+    if report.is_complete()
+        && report.choice.is_some()
+        && done + keys.already_there == 0
+        && keys.touched_since > 0
+    {
+        let written = match keys.touched_since {
+            1 => "the key was".to_owned(),
+            several => format!("all {} keys were", Count(several)),
+        };
+        return writeln!(
+            out,
+            "{}: {written} written or deleted after the flush; --also-deleted sends such keys as well, and `--undelete NAME` one of them",
+            Styled(WARNING, "NOTHING to put back")
+        );
+    }
     if report.dry_run {
         let would = Styled(GOOD, "DRY RUN");
         return writeln!(

@@ -99,6 +99,7 @@ pub fn recover_into(
         let since = recovered.since.filter(|_| !into.also_deleted && !recovered.older_wins);
         let touched = since.map(|(log, at)| TouchedKeys::since(log, at, progress)).transpose()?;
         let (touched, follower) = touched.unzip();
+        let touched = touched.map(|touched: TouchedKeys| touched.except(recovered.named.clone()));
         let mut into = into.clone();
         if let Some(db) = recovered.db {
             into.filter.keys.dbs = vec![db];

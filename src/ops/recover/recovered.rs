@@ -19,6 +19,7 @@ use super::undelete::{Undeleted, Wanted};
 use super::verdict::empties;
 use crate::aof::log::Log;
 use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::glob::Glob;
 use crate::base::progress::Progress;
 use crate::command::Position;
 use crate::ops::compact::Source;
@@ -35,6 +36,8 @@ pub(crate) struct Recovered<'r> {
     pub(crate) older_wins: bool,
     /// Keys that the log names at or after this position have been written or deleted since.
     pub(crate) since: Option<(&'r Log, Position)>,
+    /// The keys that the user has named: they are sent all the same.
+    pub(crate) named: Vec<Vec<u8>>,
 }
 
 /// Passes what the options choose of the log at `path` to `receive`, and returns its result.
@@ -109,11 +112,13 @@ fn hand_over<T>(
                 db: None,
                 older_wins: false,
                 since,
+                named: keys.globs.iter().filter_map(Glob::text).collect(),
             });
         }
     };
     let source = route(log, &RouteOptions { cut, ..options.route.clone() }, progress)?;
-    receive(&Recovered { plan, source: &source, db, older_wins, since })
+    let named = Vec::new();
+    receive(&Recovered { plan, source: &source, db, older_wins, since, named })
 }
 
 /// Returns the position of the event that is undone, in the log that shows what was written since.

@@ -92,6 +92,7 @@ impl Wanted {
         let message = "no deleted key matches --undelete";
         let error = Error::new(ErrorKind::NoSuchKey, message);
         Err(match (tally.expired, tally.on_both_sides) {
+            (0, 0) if self.flushed_only => error.help("nothing was sent; a pattern leaves out keys that a command deleted: --also-deleted takes them, and so does --undelete with the name of a key"),
             (0, 0) => error.help("nothing was written; `aofkit log PATH --command del,unlink` lists what was deleted"),
             (0, exist) => {
                 let exist = counted(exist, "key");
