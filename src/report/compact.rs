@@ -176,6 +176,15 @@ pub(super) fn findings(out: &mut String, report: &CompactReport, hint: &str) -> 
             ),
         )?;
     }
+    if let Some(writer) = &report.writer {
+        finding(
+            "written",
+            &format!(
+                "{} (process {}) has the log open for writing: what it writes from now on is not in the result; stop it before the result takes the place of the log",
+                writer.program, writer.pid
+            ),
+        )?;
+    }
     if report.relative_times > 0 {
         finding(
             "times",

@@ -30,6 +30,20 @@ fn fingerprint(place: &Place, path: &str) -> String {
 }
 
 #[test]
+fn a_log_that_a_process_is_writing_is_compacted_and_this_is_reported() {
+    let place = Place::new();
+    place.put("a.aof", command(&["SET", "a", "1"]));
+    let unused = place.run(&["compact", "a.aof", "-o", "b.aof"]);
+    assert!(unused.code == Some(0) && !unused.stdout.contains("open for writing"), "{unused:#?}");
+    let writer = fs::OpenOptions::new().append(true).open(place.path("a.aof")).unwrap();
+    let run = place.run(&["compact", "a.aof", "-o", "c.aof"]);
+    drop(writer);
+    let who = format!("(process {}) has the log open for writing", std::process::id());
+    let said = run.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(run.code == Some(0) && said.contains(&who), "{run:#?}");
+}
+
+#[test]
 fn the_smallest_log_is_written_and_holds_the_same() {
     let place = Place::new();
     let log = [

@@ -70,6 +70,7 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ("Source.socket", SERVER),
     ("Unfinished end", WRITER),
     ("Writing process", WRITER),
+    ("compact.writer", WRITER),
     ("doctor.line", SERVER),
     ("doctor.server", SERVER),
     ("backup.retention_problem", FAILING_DISK),

@@ -37,6 +37,7 @@ use crate::base::progress::Progress;
 use crate::base::server::{DEFAULT_DATABASES, Product, Server, redis, valkey};
 use crate::base::units::Count;
 use crate::disk::Access;
+use crate::disk::open_writers::writers;
 use crate::disk::publish::{Existing, NewDirectory, NewFile};
 use crate::input::files::open_files;
 use crate::input::open;
@@ -643,6 +644,7 @@ impl Job<'_> {
             lost_expiries: lost_expiries(&stats, self.log),
             passed_fields: stats.warnings.passed_fields,
             fields_expire: self.replay.fields_expire_ms.is_some(),
+            writer: self.log.parts.last().and_then(|last| writers(&last.path).into_iter().next()),
             torn: self.source.whole().torn.map(TornEnd::from_replay),
             checked: self.options.check && is_written,
             fingerprint: counted.whole.to_string(),

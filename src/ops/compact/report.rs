@@ -8,6 +8,7 @@ use super::form::Form;
 use crate::analysis::data_filter::LeftOut;
 use crate::analysis::keyspace_summary::{KeysOfType, SummaryReport};
 use crate::analysis::lost_expiry::LostExpiry;
+use crate::disk::open_writers::Holder;
 use crate::rdb::Kind;
 use crate::replay::{Origin, Torn};
 
@@ -64,6 +65,9 @@ pub struct CompactReport {
     pub passed_fields: u64,
     /// Whether such fields were treated as missing, as in Redis.
     pub fields_expire: bool,
+    /// The process that has the log open for writing: what it writes from now on is not in the result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) writer: Option<Holder>,
     /// The torn end of the log, as a loader sees it.
     pub torn: Option<TornEnd>,
     /// Whether the compacted log was read back and found to contain the same data.
