@@ -142,6 +142,17 @@ fn errors_that_are_not_located_leave_all_values_uncertain() {
         unbroken(&run.stdout).contains("error: all keys are there; the checksum is wrong"),
         "{run:#?}"
     );
+    // Nobody looks at the doubtful values of an unattended run.
+    let limited = ["--max-loss", "1gb", "--max-commands", "1000"];
+    for way in [&["--in-place"][..], &["--output", "new.rdb"], &["--in-place", "--salvage"]] {
+        let run = place.run(&[&["repair", "dump.rdb"], way, &limited].concat());
+        assert_eq!(run.code, Some(4), "{run:#?}");
+        assert!(
+            unbroken(&run.stderr).contains("leave --max-loss and --max-commands out"),
+            "{run:#?}"
+        );
+        assert!(place.read("dump.rdb") == wrong && !place.path("new.rdb").exists());
+    }
     let run = place.run(&["repair", "dump.rdb", "--output", "new.rdb"]);
     assert_eq!(run.code, Some(0), "{run:#?}");
     let text = unbroken(&run.stdout);

@@ -433,16 +433,25 @@ impl RepairPlan {
             ));
         }
         let is_limited = options.is_limited();
+        // No higher limit would help.
+        let unknown = |what: &str| {
+            Err(Error::new(ErrorKind::Limit, what).at(path).help(
+                "nothing was changed; preview it with --dry-run, and leave --max-loss and --max-commands out if the result is acceptable",
+            ))
+        };
         if is_limited && self.lost_more {
-            return limit(
-                "it is not known how many commands or keys would be lost, which is over any limit"
-                    .to_owned(),
+            return unknown(
+                "it is not known how many commands or keys would be lost, which is over any limit",
+            );
+        }
+        if is_limited && self.rdb.iter().any(|rdb| rdb.values_uncertain) {
+            return unknown(
+                "the checksum of the RDB is wrong, and the wrong bytes were not found: any of its keys and values may be wrong, which is over any limit",
             );
         }
         if is_limited && self.restored.iter().any(|it| it.undone.change == Change::Monitor) {
-            return limit(
-                "MONITOR shows what clients sent: it is not known what a log of it lacks"
-                    .to_owned(),
+            return unknown(
+                "MONITOR shows what clients sent: it is not known what a log of it lacks",
             );
         }
         if let Some(max) = options.max_lost_commands.filter(|&max| commands > max) {
