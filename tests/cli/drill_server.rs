@@ -72,6 +72,23 @@ fn an_interruption_kills_the_server_and_leaves_nothing() {
     assert!(!is_running(&place) && is_clean(&place));
 }
 
+/// Nothing can run in a process that is killed like this, as by the system when memory is short.
+#[test]
+fn a_killed_drill_takes_the_server_with_it() {
+    let place = with_script("exec sleep 300");
+    let mut child: Child =
+        place.command().args(DRILL).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_until("the server runs", || place.path("pid").exists() && !place.read("pid").is_empty());
+    assert!(is_running(&place));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // Its new parent may be slow to collect it.
+    let pid = String::from_utf8(place.read("pid")).unwrap();
+    let stat = Path::new("/proc").join(pid.trim()).join("stat");
+    let is_over = || fs::read_to_string(&stat).map_or(true, |text| text.contains(") Z "));
+    wait_until("the end of the server", is_over);
+}
+
 #[test]
 fn the_server_gets_no_port_no_snapshots_and_the_names_of_the_log() {
     let place = with_script("cp \"$1\" ../../conf; exit 1");

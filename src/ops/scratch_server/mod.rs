@@ -1,5 +1,6 @@
 //! A server that is started to load a log in a scratch directory, for `drill` and `stats`.
 
+mod guarded;
 mod options;
 mod server;
 mod settings;

@@ -1,18 +1,18 @@
 //! A server of our own: started in a scratch directory on a Unix socket, asked, and killed.
 //!
 //! It listens on no port, has no modules, and is a child of this process with a process group of its own: it is killed
-//! by its handle when the value is dropped, and when the run is cancelled.
+//! by its handle when the value is dropped, and when the run is cancelled; and it ends with this process ([`Guarded`]).
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::guarded::Guarded;
 use super::options::ServerOptions;
 use super::stop::Stop;
 use crate::base::cancel::UndoGuard;
@@ -105,7 +105,7 @@ fn version_of(path: &Path) -> std::io::Result<String> {
 /// leaves none running.
 #[derive(Default)]
 struct Slot {
-    child: Option<Child>,
+    child: Option<Guarded>,
     is_over: bool,
 }
 
@@ -144,9 +144,9 @@ impl Running {
         Access::PRIVATE.write(&conf, text.as_bytes()).map_err(not_written)?;
         let out = Access::PRIVATE.create(&output).map_err(not_written)?;
         let err = out.try_clone().map_err(not_written)?;
-        let mut command = Command::new(&binary.path);
-        command.arg(&conf).current_dir(scratch).process_group(0);
-        command.stdin(Stdio::null()).stdout(out).stderr(err);
+        let set = |command: &mut Command| {
+            command.arg(&conf).current_dir(scratch).stdout(out).stderr(err);
+        };
         let mut endpoint = Endpoint::new(Address::Unix(socket));
         endpoint.patience = Patience { reply: REPLY_TIMEOUT, ..endpoint.patience };
         let child = Shared::default();
@@ -157,18 +157,19 @@ impl Running {
         };
         let undo = progress.cancellation().map(|it| it.on_cancel(undo)).transpose()?;
         let mut running = Running { child, client: Client::new(&endpoint), _undo: undo };
-        running.spawn(&mut command).map_err(|error| Error::io("execute", &binary.path, error))?;
+        let spawned = running.spawn(|| Guarded::spawn(&binary.path, set));
+        spawned.map_err(|error| Error::io("execute", &binary.path, error))?;
         running.wait(binary, &output, progress)?;
         Ok(running)
     }
 
     /// Starts the child, unless the run was cancelled meanwhile.
-    fn spawn(&mut self, command: &mut Command) -> std::io::Result<()> {
+    fn spawn(&mut self, spawn: impl FnOnce() -> std::io::Result<Guarded>) -> std::io::Result<()> {
         let mut slot = lock(&self.child);
         if slot.is_over {
             return Err(Error::interrupted_io());
         }
-        slot.child = Some(command.spawn()?);
+        slot.child = Some(spawn()?);
         Ok(())
     }
 
@@ -248,8 +249,7 @@ fn kill(slot: &Mutex<Slot>) {
     let mut slot = lock(slot);
     slot.is_over = true;
     if let Some(child) = slot.child.as_mut() {
-        let _ = child.kill();
-        let _ = child.wait();
+        child.kill();
     }
 }
 
