@@ -27,6 +27,7 @@ fn main() {
         ("prefixes_are_drawn_by_other_measures", measures),
         ("names_with_markup_are_text", hostile_names_are_text),
         ("phones_need_no_horizontal_scrolling", fits_a_phone),
+        ("ten_thousand_prefixes_are_sorted_filtered_and_zoomed", works_with_many_prefixes),
         ("ten_thousand_prefixes_open_quickly", opens_quickly),
     ];
     let browser = Browser::find();
@@ -183,6 +184,7 @@ fn opens(browser: &Browser) -> Result<(), Failed> {
     let found = run(browser, Sample::Shop, script)?;
     let headings = [
         "Write rate",
+        "Keys over the log",
         "Key name prefixes",
         "Commands",
         "Types and encodings",
@@ -197,7 +199,7 @@ fn opens(browser: &Browser) -> Result<(), Failed> {
         "About this report",
     ];
     let expected = serde_json::json!({
-        "requests": 0, "headings": headings, "charts": 4, "boxes": true, "isStyled": true,
+        "requests": 0, "headings": headings, "charts": 7, "boxes": true, "isStyled": true,
     });
     same(&found, expected)?;
     for (sample, headings) in [(Sample::Unreplayed, 5), (Sample::Empty, 2)] {
@@ -288,6 +290,50 @@ fn zooms(browser: &Browser) -> Result<(), Failed> {
         true,
         all,
     ]);
+    same(&found, expected)
+}
+
+fn works_with_many_prefixes(browser: &Browser) -> Result<(), Failed> {
+    let script = "
+        const table = one('#prefixes');
+        const head = (index) => table.tHead.rows[0].cells[index];
+        const found = {};
+        for (const [name, index] of [['ascending', 0], ['descending', 0], ['largest', 1], ['smallest', 1]]) {
+          click(one('button', head(index)));
+          found[name] = column(table, 0).slice(0, 3);
+        }
+        const controls = table.parentElement.previousElementSibling;
+        const input = one('input[type=search]', controls);
+        const type = (text) => { input.value = text; input.dispatchEvent(new Event('input')); };
+        type('part-098');
+        found.matches = [column(table, 0).length, one('.status', controls).textContent];
+        type('');
+        click(one('button', controls));
+        found.all = column(table, 0).length;
+        found.boxes = boxes().length;
+        const box = (name) => all('#icicle a').find((link) => link.textContent.startsWith(name));
+        click(one('rect', box('service-003:')));
+        found.zoomed = [crumbs().length, box('part-000:') !== undefined, box('service-004:') === undefined];
+        press(one('#icicle a'), 'Escape');
+        found.out = [crumbs().length, boxes().length === found.boxes];
+        return found;";
+    let mut found = run(browser, Sample::Prefixes(10_000), script)?;
+    if found["boxes"].take().as_u64().is_none_or(|boxes| boxes < 20) {
+        return Err("few boxes".into());
+    }
+    // 100 services with 99 parts each, and all of them. The sizes of parts are 40,000,000 / (service + 9 * part + 1): the
+    // smallest is 40,000,000 / 982, and the parts of service 1 are 41,571,284 together, more than the largest part has.
+    let expected = serde_json::json!({
+        "ascending": ["all", "service-000:", "service-000:part-000:"],
+        "descending": ["service-099:part-098:", "service-099:part-097:", "service-099:part-096:"],
+        "largest": ["all", "service-000:", "service-001:"],
+        "smallest": ["service-099:part-098:", "service-098:part-098:", "service-097:part-098:"],
+        "matches": [100, "100 of 100 rows that match, of 10,001"],
+        "all": 10_001,
+        "boxes": null,
+        "zoomed": [2, true, true],
+        "out": [1, true],
+    });
     same(&found, expected)
 }
 

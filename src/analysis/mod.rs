@@ -10,6 +10,7 @@
 //! - [`position`]: positions in a log: `PART:OFFSET`, `#N`, or a time.
 //! - [`data_filter`]: selection of keys.
 //! - [`key_state`], [`keyspace_summary`]: summaries of a key or a data set.
+//! - `key_course`: the number of keys at many points of a log.
 //! - [`key_hashes`]: a set of keys in bounded memory.
 //! - [`touched_keys`]: keys that a log names after a position.
 //! - [`lost_expiry`]: expiries that the log of an old server may have lost.
@@ -19,6 +20,7 @@ pub mod data_filter;
 pub mod destruction_scan;
 pub mod foreign_log;
 pub(crate) mod joined;
+pub(crate) mod key_course;
 pub(crate) mod key_hashes;
 pub mod key_state;
 pub mod keyspace_summary;

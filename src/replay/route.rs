@@ -89,6 +89,8 @@ pub(super) struct RoutedPart<'l> {
     pub(super) writer: Option<Server>,
     /// Magic and version of that RDB.
     pub(super) rdb: Option<Header>,
+    /// Length of that RDB in bytes.
+    rdb_len: usize,
     /// What the commands require of the server.
     pub(super) evidence: Evidence,
     /// The content of that RDB other than keys and functions.
@@ -384,7 +386,7 @@ fn route_part<'l>(
     progress: &dyn Progress,
 ) -> Result<()> {
     let (mut start, mut end) = (0, part.mapping.bytes().len());
-    let (mut writer, mut rdb) = (None, None);
+    let (mut writer, mut rdb, mut rdb_len) = (None, None, 0);
     let mut keys = RdbKeys::new(plan);
     progress.check()?;
     if part.starts_with_rdb() && kept.begins() {
@@ -407,6 +409,7 @@ fn route_part<'l>(
             }
         };
         start = usize::try_from(walk.len).unwrap_or(end);
+        rdb_len = start;
         end = part.read_end(part.mapping.bytes(), start);
         routed.rdb_keys += walk.keys;
         writer = writer_of(&walk);
@@ -458,6 +461,7 @@ fn route_part<'l>(
         records: keys.lists.take(),
         writer,
         rdb,
+        rdb_len,
         evidence: router.evidence,
         module_aux: keys.module_aux,
         slot_imports: keys.slot_imports,
@@ -542,6 +546,11 @@ impl<'l> Routed<'l> {
             })
             .collect();
         origin(&parts)
+    }
+
+    /// Returns the length of the RDB at the beginning of each part, in bytes; 0 if there is none.
+    pub(crate) fn rdb_lens(&self) -> Vec<usize> {
+        self.parts.iter().map(|part| part.rdb_len).collect()
     }
 
     /// Returns n if one of n shards is a sample of all.

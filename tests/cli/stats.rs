@@ -2,7 +2,7 @@
 
 use super::*;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -380,14 +380,20 @@ fn folded_stacks_have_the_bytes_of_the_log() {
     assert_eq!(found, expected);
 }
 
-/// Keys and items of each type are those that HDT3213/rdb finds in its own samples.
+/// Keys and items of each type are those that other parsers find in their own samples.
 #[test]
-fn counts_are_those_of_another_parser_on_its_samples() {
+fn counts_are_those_of_other_parsers_on_their_samples() {
+    for (figures, files) in [("figures-hdt3213.json", 32), ("figures-redis-rdb-tools.json", 28)] {
+        counts_are_those_of(figures, files);
+    }
+}
+
+fn counts_are_those_of(figures: &str, files: usize) {
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/peers");
-    let figures = fs::read_to_string(samples.join("figures.json")).unwrap();
+    let figures = fs::read_to_string(samples.join(figures)).unwrap();
     let figures: BTreeMap<String, BTreeMap<String, [u64; 2]>> =
         serde_json::from_str(&figures).unwrap();
-    assert!(figures.len() > 30);
+    assert_eq!(figures.len(), files);
     let place = Place::new();
     for (name, expected) in figures {
         let report = stats(&place, &[samples.join(&name).to_str().unwrap()]);
@@ -400,6 +406,49 @@ fn counts_are_those_of_another_parser_on_its_samples() {
             .collect();
         assert_eq!(found, expected, "{name}");
     }
+}
+
+/// The number of keys at each point is that before the commands after it, and falls where a flush is.
+#[test]
+fn course_has_the_keys_before_each_point() {
+    let place = Place::new();
+    // 100 commands of the same length: 59 keys, a flush of another database that has none, FLUSHDB, and 39 keys.
+    let line = |key: usize| format!("SET key:{key:02} v");
+    let first: Vec<String> = (0..59).map(line).collect();
+    let last: Vec<String> = (0..39).map(line).collect();
+    let [before, flush, after] = [first.join("\n"), "FLUSHDB".into(), last.join("\n")]
+        .map(|lines: String| super::candidates::log(&lines));
+    let (length, flush_at) = (before.len() / 59, before.len());
+    place.put("a.aof", [before, flush.clone(), after].concat());
+    let report = stats(&place, &["a.aof"]);
+    let course = report["course"].as_array().unwrap();
+    assert!((200..=241).contains(&course.len()), "{}", course.len());
+    let mut keys_seen = BTreeSet::new();
+    for at in course {
+        let offset = usize::try_from(at["offset"].as_u64().unwrap()).unwrap();
+        // The number of commands that begin before the point.
+        let expected = match offset.checked_sub(flush_at) {
+            None | Some(0) => offset.div_ceil(length),
+            Some(since) => since.saturating_sub(flush.len()).div_ceil(length),
+        };
+        assert_eq!(at["total"].as_u64().unwrap(), expected as u64, "{at}");
+        keys_seen.insert(expected);
+        let of_databases: u64 =
+            at["databases"].as_array().unwrap().iter().map(|of| of["keys"].as_u64().unwrap()).sum();
+        assert_eq!(of_databases, expected as u64);
+    }
+    assert!(keys_seen.contains(&59) && keys_seen.contains(&0) && keys_seen.contains(&39));
+    let run = place.run(&["stats", "--html", "a.html", "a.aof", "--quiet"]);
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    let page = String::from_utf8(place.read("a.html")).unwrap();
+    assert!(page.contains("<h2>Keys over the log</h2>"));
+    assert!(
+        page.contains("The largest fall is from 59 keys to 0 (100.0%), between a.aof:"),
+        "{page}"
+    );
+    assert!(page.contains("<dt>Time to load</dt><dd class=\"value\">not estimated</dd>"));
+    let report = stats(&place, &["a.aof", "--writes-only"]);
+    assert_eq!(report["course"], serde_json::json!([]));
 }
 
 #[test]

@@ -11,11 +11,14 @@ use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
 
-use super::course::{Course, KeyCounts, PLACES};
 use super::event_kind::EventKind;
 use super::key_prefix::{KeyPrefix, prefix};
 use super::thresholds::{Loss, Thresholds};
+use crate::analysis::key_course::{Course, KeyCounts};
 use crate::command::{CommandId, Position};
+
+/// The minimum number of points of the log at which keys are counted.
+pub(super) const PLACES: u64 = 2048;
 
 /// The maximum number of prefixes that are counted in a cell, and in an event.
 const PREFIXES_OF_CELL: usize = 16;

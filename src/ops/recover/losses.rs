@@ -7,10 +7,10 @@
 use serde::Serialize;
 
 use super::bursts::{CellId, Cells};
-use super::course::{Course, KeyCounts, add};
 use super::event_kind::EventKind;
 use super::thresholds::{IN_NUMBER_KEYS, IN_NUMBER_RUN, Thresholds};
 use super::timeline::Timeline;
+use crate::analysis::key_course::{Course, KeyCounts, add};
 use crate::command::Position;
 
 /// Keys that were deleted one by one in the whole log.

@@ -11,7 +11,6 @@
 //! | `preview` | the number of keys lost by each event, counted by a replay |
 //! | `event_index` | the event of the scan that a command belongs to |
 //! | `observed` | which command removed which key, in one shard of a replay |
-//! | `course` | the number of keys at many points of the log |
 //! | `losses` | keys removed one by one, in the whole log and by event |
 //! | `bursts` | removed keys, grouped into events |
 //! | `key_prefix` | the prefixes that removed keys have in common |
@@ -55,7 +54,6 @@ mod candidate_log;
 mod candidates;
 mod client;
 mod conflicts;
-mod course;
 mod cuts;
 mod data_set;
 mod elsewhere;
@@ -98,7 +96,6 @@ pub use crate::analysis::unknown_commands::UnknownCommand;
 pub use crate::ops::repair::retained_ranges::Output;
 pub use candidates::{Candidate, CandidateFile, CandidateKind};
 pub use conflicts::{Conflicts, Example};
-pub(crate) use course::KeysAt;
 pub use cuts::{CutPoint, RemovalReason, Removed};
 pub use event_kind::EventKind;
 pub use join::{Expired, Joined, Winner};

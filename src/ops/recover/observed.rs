@@ -3,9 +3,9 @@
 use hashbrown::HashMap;
 
 use super::bursts::{Cause, CellId, Removal};
-use super::course::Course;
 use super::event_index::EventIndex;
 use super::losses::{Deletions, Losses};
+use crate::analysis::key_course::Course;
 use crate::command::{COUNT, CommandId, Destruction, Position, TABLE};
 use crate::keyspace::{Db, Entry, Keyspace};
 use crate::replay::{Observed, Outcome};

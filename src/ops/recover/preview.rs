@@ -2,8 +2,7 @@
 
 use std::time::UNIX_EPOCH;
 
-use super::bursts::{Burst, Cell, bursts, deleted, is_concentrated};
-use super::course::{Course, KeysAt, PLACES};
+use super::bursts::{Burst, Cell, PLACES, bursts, deleted, is_concentrated};
 use super::cuts::commands_before;
 use super::event_index::EventIndex;
 use super::event_kind::EventKind;
@@ -14,6 +13,7 @@ use super::options::{Choice, RecoverOptions};
 use super::routine;
 use super::thresholds::{Loss, Thresholds};
 use super::timeline::{Event, PartLook, Timeline, when};
+use crate::analysis::key_course::{Course, CoursePart, KeysAt};
 use crate::analysis::keyspace_summary::KeyspaceSummary;
 use crate::aof::log::Log;
 use crate::base::error::Result;
@@ -25,6 +25,9 @@ use crate::replay::{
     CutList, Observed, Observer, Origin, Outcome, ReplayOptions, RouteOptions, ShardObserver,
     replay_watched, route,
 };
+
+/// The maximum number of points that are reported.
+const REPORTED: usize = 54;
 
 /// The result of the count.
 pub(super) struct Counted {
@@ -122,6 +125,24 @@ impl Counted {
     }
 }
 
+/// Returns the part of each file in which keys are counted.
+fn course_parts(timeline: &Timeline) -> Vec<CoursePart<'_>> {
+    let mut parts = Vec::with_capacity(timeline.parts.len());
+    for look in &timeline.parts {
+        parts.push(CoursePart { name: &look.name, start: look.start, end: look.end });
+    }
+    parts
+}
+
+/// Returns the positions at which runs of deletions begin and end.
+fn ends_of_runs(timeline: &Timeline) -> impl Iterator<Item = Position> {
+    let runs = timeline.events.iter().filter(|event| event.what == EventKind::Delete);
+    runs.flat_map(|event| {
+        let part = u32::try_from(event.part_index).unwrap_or(u32::MAX);
+        [event.offset, event.end].map(|offset| Position { part, offset })
+    })
+}
+
 /// Replays the intact part of the log once and counts keys.
 pub(super) fn count(
     log: &Log,
@@ -137,7 +158,8 @@ pub(super) fn count(
     let options = RouteOptions { keep_dead: true, cut, ..route_options.clone() };
     let routing = route(log, &options, progress)?;
     let places = EventIndex::new(timeline);
-    let course = Course::new(timeline);
+    let parts = course_parts(timeline);
+    let course = Course::new(&parts, PLACES, ends_of_runs(timeline));
     let whole = timeline.trailing.first().copied();
     let routed = routing.whole();
     let recorded = |at: Position| routed.recorded_time(at);
@@ -174,7 +196,7 @@ pub(super) fn count(
     Ok(Counted {
         now,
         deletions: losses.judge(&course, timeline, thresholds, |index| costs[index].is_loss),
-        course: course.report(timeline, &losses.counts),
+        course: course.report(&parts, &losses.counts, REPORTED),
         origin: routed.origin().clone(),
         events: costs,
         bursts,

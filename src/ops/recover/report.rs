@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::candidates::{Candidate, CandidateKind};
-use super::course::KeysAt;
 use super::join::Joined;
 use super::losses::Deletions;
 use super::missing::Missing;
@@ -14,6 +13,7 @@ use super::snapshot_only::SnapshotOnly;
 use super::timeline::{Broken, Event, NewerRdb, PossibleFlush, Tail};
 use super::unread::Unread;
 use super::verdict::Verdict;
+use crate::analysis::key_course::KeysAt;
 use crate::analysis::keyspace_summary::SummaryReport;
 use crate::analysis::unknown_commands::UnknownCommand;
 use crate::aof::log::Layout;

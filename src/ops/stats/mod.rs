@@ -22,10 +22,11 @@ use self::memory::{MemoryOptions, Model, assumed};
 use self::pattern::Patterns;
 pub(crate) use self::pattern::SEPARATORS;
 use self::prefixes::PatternSums;
-use self::replayed::{Counter, Counts};
+use self::replayed::{Counter, Counts, Finished};
 use self::report::{FunctionLibrary, MemoryBasis, MemoryEstimate, StatsReport, StatsRun};
 pub(crate) use self::tables::TableOptions;
 use self::tables::{Tables, add_commands};
+use crate::analysis::key_course::{Course, CoursePart};
 use crate::aof::log::Log;
 use crate::base::error::{ErrorKind, Result};
 use crate::base::escape::OwnedText;
@@ -36,7 +37,10 @@ use crate::input::open_log;
 #[cfg(feature = "live")]
 use crate::ops::scratch_server::{Binary, ServerOptions};
 use crate::replay::pair::each_window;
-use crate::replay::{ReplayOptions, RouteOptions, replay_watched, route};
+use crate::replay::{ReplayOptions, RouteOptions, Routing, replay_watched, route};
+
+/// The number of points of a log at which keys are counted.
+const COURSE_POINTS: u64 = 240;
 
 /// Options of [`stats`].
 #[derive(Debug, Clone)]
@@ -126,8 +130,16 @@ fn stats_of_path(
 fn stats_of(log: &Log, options: &StatsOptions, progress: &dyn Progress) -> Result<StatsReport> {
     let patterns = Patterns::new(&options.separators);
     let mut tables = options.tables.as_ref().map(Tables::create).transpose()?;
-    let counted = written::count(log, &patterns, &options.route.key_specs, progress)?;
-    let mut prefixes = counted.prefixes;
+    // Routing reads every RDB, so that its length is known then. What it refuses may be countable all the same.
+    let routing = (!options.writes_only).then(|| {
+        let route_options = RouteOptions { keep_dead: true, ..options.route.clone() };
+        route(log, &route_options, progress)
+    });
+    let rdb_lens =
+        routing.as_ref().and_then(|routing| Some(routing.as_ref().ok()?.whole().rdb_lens()));
+    let key_specs = &options.route.key_specs;
+    let counted = written::count(log, rdb_lens.as_deref(), &patterns, key_specs, progress)?;
+    let (parts, mut prefixes) = (counted.parts, counted.prefixes);
     let mut report = StatsReport {
         path: log.path.clone(),
         origin: None,
@@ -138,6 +150,7 @@ fn stats_of(log: &Log, options: &StatsOptions, progress: &dyn Progress) -> Resul
         written: (counted.written.commands > 0).then_some(counted.written),
         not_replayed: None,
         effects: None,
+        course: Vec::new(),
         present: None,
         load_s: None,
         load: None,
@@ -146,8 +159,12 @@ fn stats_of(log: &Log, options: &StatsOptions, progress: &dyn Progress) -> Resul
         elapsed_s: 0.0,
     };
     let mut is_replayed = false;
-    if !options.writes_only {
-        match add_replayed(log, &patterns, options, (&mut report, &mut tables), progress) {
+    if let Some(routing) = routing {
+        let replay = |routing| {
+            let to = (&mut report, &mut tables);
+            add_replayed(&routing, &parts, &patterns, options, to, progress)
+        };
+        match routing.and_then(replay) {
             Ok(of_keys) => {
                 prefixes.join(of_keys);
                 is_replayed = true;
@@ -171,23 +188,22 @@ fn stats_of(log: &Log, options: &StatsOptions, progress: &dyn Progress) -> Resul
     }
     if let Some(mut tables) = tables {
         if options.tables.as_ref().is_some_and(|tables| tables.commands) {
-            add_commands(log, &options.route.key_specs, &mut tables, progress)?;
+            add_commands(log, &parts, key_specs, &mut tables, progress)?;
         }
         tables.publish()?;
     }
     Ok(report)
 }
 
-/// Replays the log, completes the report and the table of keys, and returns the sums of keys by prefix.
+/// Replays a log with commands in `parts`, completes the report and the table of keys, and returns the sums of keys by prefix.
 fn add_replayed(
-    log: &Log,
+    routing: &Routing<'_>,
+    parts: &[CoursePart<'_>],
     patterns: &Patterns,
     options: &StatsOptions,
     (report, tables): (&mut StatsReport, &mut Option<Tables>),
     progress: &dyn Progress,
 ) -> Result<PatternSums> {
-    let route_options = RouteOptions { keep_dead: true, ..options.route.clone() };
-    let routing = route(log, &route_options, progress)?;
     let origin = routing.whole().origin().clone();
     let server = options.replay.server.unwrap_or_else(|| origin.reading());
     let (memory_of, basis) = match options.memory.server {
@@ -198,9 +214,14 @@ fn add_replayed(
     report.origin = Some(origin);
     let memory = Model::new(memory_of, options.memory.allocator, report.written.is_none());
     let has_rows = options.tables.as_ref().is_some_and(|tables| tables.keys);
-    let counter = Counter { patterns, server, memory, now_ms: options.now_ms, has_rows };
+    // An RDB alone has no course.
+    let has_commands = report.written.is_some();
+    let course =
+        if has_commands { Course::new(parts, COURSE_POINTS, []) } else { Course::default() };
+    let now_ms = options.now_ms;
+    let counter = Counter { patterns, server, memory, now_ms, course: &course, has_rows };
     let mut all = Counts::new();
-    let stats = each_window(&routing, "replay", progress, |routed| {
+    let stats = each_window(routing, "replay", progress, |routed| {
         let take = |_, mut counts: Counts| {
             if let Some(tables) = tables.as_mut() {
                 tables.add_keys(counts.take_rows())?;
@@ -210,7 +231,7 @@ fn add_replayed(
         };
         replay_watched(routed, &options.replay, progress, &counter, take)
     })?;
-    let (mut effects, mut present, of_keys) = all.finish();
+    let Finished { mut effects, mut present, prefixes, course: counts } = all.finish();
     effects.failed = stats.failed.values().map(|(count, _)| count).sum();
     present.memory = present.total.memory_bytes.map(|bytes| MemoryEstimate {
         server: memory.server,
@@ -221,9 +242,12 @@ fn add_replayed(
         error_percent: memory.error_percent(),
     });
     present.functions = functions(routing.whole())?;
-    report.effects = report.written.is_some().then_some(effects);
+    if has_commands {
+        report.course = course.report(parts, &counts, usize::MAX);
+        report.effects = Some(effects);
+    }
     report.present = Some(present);
-    Ok(of_keys)
+    Ok(prefixes)
 }
 
 fn functions(routed: &crate::replay::Routed<'_>) -> Result<Vec<FunctionLibrary>> {

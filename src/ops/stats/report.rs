@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::analysis::key_course::KeysAt;
 use crate::base::escape::OwnedText;
 use crate::base::failure::Failure;
 use crate::base::server::Server;
@@ -45,6 +46,8 @@ pub(crate) struct StatsReport {
     pub(crate) not_replayed: Option<String>,
     /// What the commands did, by a replay; `None` without a replay or without commands.
     pub(crate) effects: Option<Effects>,
+    /// The number of keys at evenly distributed points of the log and at its end; empty without a replay or without commands.
+    pub(crate) course: Vec<KeysAt>,
     /// The keys at the end; `None` without a replay.
     pub(crate) present: Option<Present>,
     /// How long a server would load the log, in seconds; `None` if it was not estimated.
@@ -326,9 +329,6 @@ pub(crate) struct Effects {
     pub(crate) most_written: Vec<WrittenKey>,
     /// The size of the smallest log of the same data in bytes, uncompressed and as commands.
     pub(crate) rewritten_bytes: u64,
-    /// How long a server loads the log, in seconds; `None` if that was not estimated.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) load_s: Option<f64>,
 }
 
 /// A key with many writes.

@@ -4,8 +4,9 @@ use std::fmt::{self, Write};
 
 use super::super::style::{QUIET, STRONG, Styled};
 use super::phrases::NAME;
+use crate::analysis::key_course::KeysAt;
 use crate::base::units::Count;
-use crate::ops::recover::{Event, KeysAt, RecoverReport};
+use crate::ops::recover::{Event, RecoverReport};
 
 /// The heights of a bar, from the lowest.
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];

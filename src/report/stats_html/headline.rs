@@ -25,7 +25,7 @@ pub(super) fn section(report: &StatsReport, zone: &TimeZone) -> String {
         time_span(report, zone),
         rate(report, zone),
         writer(report),
-        load(report),
+        Some(load(report)),
         memory(report),
     ];
     let mut out = String::from("<dl class=\"figures\">\n");
@@ -129,16 +129,30 @@ fn writer(report: &StatsReport) -> Option<Figure> {
     Some(Figure { name: "Written by", value: server, facts })
 }
 
-fn load(report: &StatsReport) -> Option<Figure> {
-    let seconds = report.effects.as_ref()?.load_s?;
-    Some(Figure {
-        name: "Load time",
-        value: match seconds {
-            ..60.0 => format!("{seconds:.1} s"),
-            _ => figures::duration(figures::whole(seconds)),
-        },
-        facts: "in a server, estimated".to_owned(),
-    })
+fn load(report: &StatsReport) -> Figure {
+    let (value, facts) = match (&report.load, &report.load_problem) {
+        (Some(load), _) => (
+            seconds(load.load_s),
+            format!(
+                "in {} on the machine of this report, estimated by a sample of {} that it loaded in {}",
+                load.server,
+                bytes(load.sample_bytes),
+                seconds(load.sample_s)
+            ),
+        ),
+        (None, Some(reason)) => ("not estimated".to_owned(), reason.clone()),
+        (None, None) => {
+            ("not estimated".to_owned(), "no server was given (--server BINARY)".to_owned())
+        }
+    };
+    Figure { name: "Time to load", value, facts }
+}
+
+fn seconds(seconds: f64) -> String {
+    match seconds {
+        ..60.0 => format!("{seconds:.1} s"),
+        _ => figures::duration(figures::whole(seconds)),
+    }
 }
 
 fn memory(report: &StatsReport) -> Option<Figure> {

@@ -11,6 +11,7 @@ use crate::base::escape::ShownPath;
 use crate::ops::stats::report::StatsReport;
 
 mod chart;
+mod course;
 mod figures;
 mod headline;
 mod notes;
@@ -60,6 +61,7 @@ fn page_in_zone(report: &StatsReport, command: &str, zone: &TimeZone) -> String 
     out.push_str(&headline::section(report, zone));
     if let Some(written) = &report.written {
         out.push_str(&written::rate(written, zone));
+        out.push_str(&course::section_of(&report.course));
         out.push_str(&prefixes::section(&written.prefixes));
         out.push_str(&written::commands(written));
     }

@@ -9,7 +9,7 @@ use crate::ops::stats::report::StatsReport;
 use crate::report::html::Html;
 
 /// The terms and what they mean. Those of a replay come last.
-const TERMS: [(&str, &str); 4] = [
+const TERMS: [(&str, &str); 5] = [
     (
         "written",
         "The size of commands in the log, with their names, arguments and lengths. The bytes of a command with several keys are divided among them.",
@@ -25,6 +25,10 @@ const TERMS: [(&str, &str); 4] = [
     (
         "write rate",
         "Bytes and commands of the log in a span, divided by its length. Commands have the time of the last timestamp before them.",
+    ),
+    (
+        "time to load",
+        "The time on a processor in which a server loads the log when it starts, with the log in memory: reading it from a disk comes on top.",
     ),
 ];
 

@@ -1,14 +1,15 @@
 //! Reports for the tests of the page, as they would be of real logs.
 
 use super::page_in_zone;
+use crate::analysis::key_course::{KeysAt, KeysOfDb};
 use crate::base::escape::OwnedText;
 use crate::base::server::redis;
 use crate::ops::stats::memory::Allocator;
 use crate::ops::stats::report::{
-    Bucket, Effects, ExpiryPeak, FunctionLibrary, LargeCommand, LargeKey, MemoryBasis,
-    MemoryEstimate, Peak, PrefixKind, PrefixNode, Present, Share, ShareOf, SizeBucket, SlotShare,
-    SlotSkew, StatsReport, StreamFacts, Timeline, TransactionCounts, TtlBucket, TtlRange, Written,
-    WrittenBy, WrittenKey, WrittenType,
+    Bucket, Effects, ExpiryPeak, FunctionLibrary, LargeCommand, LargeKey, LoadEstimate,
+    MemoryBasis, MemoryEstimate, Peak, PrefixKind, PrefixNode, Present, Share, ShareOf, SizeBucket,
+    SlotShare, SlotSkew, StatsReport, StreamFacts, Timeline, TransactionCounts, TtlBucket,
+    TtlRange, Written, WrittenBy, WrittenKey, WrittenType,
 };
 use crate::rdb::Kind;
 use crate::replay::Origin;
@@ -58,7 +59,9 @@ pub(super) fn report(sample: Sample) -> StatsReport {
         Sample::Shop => {}
         Sample::Unreplayed => {
             report.effects = None;
+            report.course = Vec::new();
             report.present = None;
+            (report.load_s, report.load) = (None, None);
             if let Some(written) = &mut report.written {
                 let timeline = &mut written.timeline;
                 *timeline = Timeline { bucket: 6_000_000, ..Timeline::default() };
@@ -75,6 +78,7 @@ pub(super) fn report(sample: Sample) -> StatsReport {
         Sample::Empty => {
             report.written = None;
             report.effects = None;
+            report.course = Vec::new();
             report.present = Some(Present::default());
         }
     }
@@ -94,9 +98,16 @@ fn shop() -> StatsReport {
         separators: ":".to_owned(),
         written: Some(written(prefixes)),
         effects: Some(effects()),
+        course: course(),
         present: Some(present()),
-        load_s: None,
-        load: None,
+        load_s: Some(11.4),
+        load: Some(LoadEstimate {
+            server: "redis 7.2.5".to_owned(),
+            load_s: 11.4,
+            startup_s: 0.1,
+            sample_bytes: 48 << 20,
+            sample_s: 0.6,
+        }),
         load_problem: None,
         now_ms: (START + 93_600) * 1000,
         elapsed_s: 3.84,
@@ -297,6 +308,28 @@ fn forget_keys(root: &mut PrefixNode) {
     }
 }
 
+/// The keys over a log with a flush of one database at three quarters of it.
+fn course() -> Vec<KeysAt> {
+    const STEP: u64 = 4_232_708;
+    let point = |index: u64| {
+        let (mut first, second) = (301_000 + index * 2_900, index * 81);
+        if index > 180 {
+            first = (index - 180) * 12_100;
+        }
+        let keys = [(0, first), (1, second)].into_iter().filter(|(_, keys)| *keys > 0);
+        let offset = index * STEP;
+        KeysAt {
+            part: "appendonly.aof.7.incr.aof".to_owned(),
+            offset,
+            part_index: 1,
+            command_bytes: offset,
+            total: first + second,
+            databases: keys.map(|(db, keys)| KeysOfDb { db, keys }).collect(),
+        }
+    };
+    (0..=240).map(point).collect()
+}
+
 fn effects() -> Effects {
     let key = |key: &[u8], writes, bytes, exists| WrittenKey {
         db: 0,
@@ -319,7 +352,6 @@ fn effects() -> Effects {
             key(b"lock:nightly", 40_112, 3_100_000, false),
         ],
         rewritten_bytes: 402_653_184,
-        load_s: Some(11.4),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::START;
 use super::testing::{HOSTILE, Sample, page, report};
 use super::text::{name, shown};
-use super::{SCRIPT, STYLE, page_in_zone};
+use super::{SCRIPT, STYLE, StatsReport, page_in_zone};
 use crate::report::html::{Html, source_hash};
 
 const SAMPLES: [Sample; 5] =
@@ -178,6 +178,50 @@ fn numbers_of_the_report_are_in_the_page() {
     ] {
         assert!(page.contains(text), "{text}");
     }
+}
+
+#[test]
+fn keys_over_the_log_fall_where_a_flush_is() {
+    let shop = page(Sample::Shop);
+    // 301,000 + 180 * 2,900 keys, and 12,100 at the next point, after 180 and 181 steps of 4,232,708 bytes.
+    let fall = "The largest fall in database 0 is from 823,000 keys to 12,100 (98.5%), between \
+                appendonly.aof.7.incr.aof:761887440 and appendonly.aof.7.incr.aof:766120148.";
+    assert!(shop.contains(fall));
+    for caption in ["Keys in all databases", "Keys in database 0", "Keys in database 1"] {
+        assert_eq!(shop.matches(&format!("<figcaption>{caption}<")).count(), 1, "{caption}");
+    }
+    // The highest point of db 0 is 823,000 of an axis to 1,000,000, at 180 of 240 points.
+    assert!(shop.contains("L750.0 35.4L754.2 197.6"), "no cliff");
+    let unreplayed = page(Sample::Unreplayed);
+    assert!(!unreplayed.contains("Keys over the log"));
+}
+
+#[test]
+fn keys_that_never_fall_are_said_not_to() {
+    let mut report = report(Sample::Shop);
+    report.course.truncate(181);
+    let page = page_in_zone(&report, "", &jiff::tz::TimeZone::UTC);
+    assert!(page.contains("The number of keys never falls from one point to the next."));
+}
+
+#[test]
+fn time_to_load_is_in_the_page_or_said_not_to_be_estimated() {
+    let mut report = report(Sample::Shop);
+    let figure = |report: &StatsReport| {
+        let page = page_in_zone(report, "", &jiff::tz::TimeZone::UTC);
+        let (_, figure) = page.split_once("<dt>Time to load</dt>").unwrap();
+        figure.split_once("</div>").unwrap().0.to_owned()
+    };
+    assert_eq!(
+        figure(&report),
+        "<dd class=\"value\">11.4 s</dd><dd>in redis 7.2.5 on the machine of this report, estimated by a sample of \
+         48.0 MiB that it loaded in 0.6 s</dd>"
+    );
+    (report.load, report.load_s) = (None, None);
+    assert!(figure(&report).starts_with("<dd class=\"value\">not estimated</dd><dd>no server"));
+    report.load_problem = Some("the server <b> ended".to_owned());
+    let refused = "<dd class=\"value\">not estimated</dd><dd>the server &lt;b&gt; ended</dd>";
+    assert_eq!(figure(&report), refused);
 }
 
 #[test]

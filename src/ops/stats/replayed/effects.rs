@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use hashbrown::HashMap;
 
+use crate::analysis::key_course::{Course, KeyCounts};
 use crate::base::escape::OwnedText;
 use crate::command::{Command, CommandId, Destruction, Keys, TABLE, database_index};
 use crate::keyspace::Keyspace;
@@ -64,13 +65,15 @@ impl EffectCounts {
             failed: self.failed,
             most_written: most_written.collect(),
             rewritten_bytes,
-            load_s: None,
         }
     }
 }
 
 /// Counts the effects in one shard.
-pub(in crate::ops::stats) struct EffectObserver<'a> {
+pub(in crate::ops::stats) struct EffectObserver<'c, 'a> {
+    course: &'c Course,
+    /// The number of keys at each point that was reached.
+    course_counts: KeyCounts,
     counts: EffectCounts,
     keys: HashMap<(u32, &'a [u8]), KeyWrites>,
     /// The keys of the command that is run, and whether each existed before.
@@ -99,9 +102,11 @@ struct KeyWrites {
     is_created: bool,
 }
 
-impl<'a> EffectObserver<'a> {
-    pub(super) fn new() -> Self {
+impl<'c, 'a> EffectObserver<'c, 'a> {
+    pub(super) fn new(course: &'c Course) -> Self {
         EffectObserver {
+            course,
+            course_counts: KeyCounts::default(),
             counts: EffectCounts::default(),
             keys: HashMap::new(),
             touched: Vec::new(),
@@ -110,7 +115,8 @@ impl<'a> EffectObserver<'a> {
         }
     }
 
-    pub(super) fn finish(self, keyspace: &mut Keyspace<'a>) -> EffectCounts {
+    pub(super) fn finish(mut self, keyspace: &mut Keyspace<'a>) -> (EffectCounts, KeyCounts) {
+        self.course_counts.finish(self.course, keyspace);
         let mut counts = self.counts;
         for ((db, key), written) in &self.keys {
             let is_small = counts.most_written.least().is_some_and(|it| it.writes > written.writes);
@@ -124,7 +130,7 @@ impl<'a> EffectObserver<'a> {
                 exists: keyspace.db(*db).contains(key),
             });
         }
-        counts
+        (counts, self.course_counts)
     }
 
     fn touch_keys(&mut self, seen: &Observed<'_, 'a>, id: CommandId, keyspace: &mut Keyspace<'a>) {
@@ -208,8 +214,13 @@ impl<'a> EffectObserver<'a> {
     }
 }
 
-impl<'a> Observer<'a> for EffectObserver<'a> {
+impl<'a> Observer<'a> for EffectObserver<'_, 'a> {
     fn before(&mut self, seen: &Observed<'_, 'a>, keyspace: &mut Keyspace<'a>) {
+        while let Some(place) = self.course.place(self.course_counts.taken())
+            && place <= seen.at
+        {
+            self.course_counts.take(keyspace);
+        }
         self.touched.clear();
         let Some(id) = seen.id.filter(|id| id.row().writes) else { return };
         let row = id.row();

@@ -10,6 +10,7 @@ pub(super) use self::counter::Counter;
 use self::effects::{EffectCounts, EffectObserver};
 use self::present::{KeyCounter, KeyCounts};
 use super::prefixes::PatternSums;
+use crate::analysis::key_course;
 use crate::base::error::Result;
 use crate::keyspace::Keyspace;
 use crate::ops::stats::report::{Effects, Present};
@@ -20,16 +21,33 @@ use crate::replay::ShardObserver;
 pub(super) struct Counts {
     effects: EffectCounts,
     keys: KeyCounts,
+    /// The number of keys at points of the log.
+    course: key_course::KeyCounts,
+}
+
+/// What was counted in all shards.
+pub(super) struct Finished {
+    pub(super) effects: Effects,
+    pub(super) present: Present,
+    /// The sums of keys by prefix.
+    pub(super) prefixes: PatternSums,
+    /// The number of keys at points of the log.
+    pub(super) course: key_course::KeyCounts,
 }
 
 impl Counts {
     pub(super) fn new() -> Counts {
-        Counts { effects: EffectCounts::default(), keys: KeyCounts::new() }
+        Counts {
+            effects: EffectCounts::default(),
+            keys: KeyCounts::new(),
+            course: key_course::KeyCounts::default(),
+        }
     }
 
     pub(super) fn join(&mut self, other: Counts) {
         self.effects.join(other.effects);
         self.keys.join(other.keys);
+        self.course.join(&other.course);
     }
 
     /// Takes the rows of the keys of a shard.
@@ -37,35 +55,34 @@ impl Counts {
         self.keys.take_rows()
     }
 
-    /// Returns the effects, the keys, and the sums of keys by prefix.
-    pub(super) fn finish(self) -> (Effects, Present, PatternSums) {
+    pub(super) fn finish(self) -> Finished {
         let (present, prefixes) = self.keys.finish();
         let effects = self.effects.finish(present.total.bytes);
-        (effects, present, prefixes)
+        Finished { effects, present, prefixes, course: self.course }
     }
 }
 
-impl ShardObserver for Counter<'_> {
-    type Observer<'a> = EffectObserver<'a>;
+impl<'c> ShardObserver for Counter<'c> {
+    type Observer<'a> = EffectObserver<'c, 'a>;
     type Made = Counts;
 
-    fn begin<'a>(&self, _: usize, _: &Keyspace<'a>) -> EffectObserver<'a> {
-        EffectObserver::new()
+    fn begin<'a>(&self, _: usize, _: &Keyspace<'a>) -> EffectObserver<'c, 'a> {
+        EffectObserver::new(self.course)
     }
 
     fn finish<'a>(
         &self,
         _: usize,
-        observer: EffectObserver<'a>,
+        observer: EffectObserver<'c, 'a>,
         keyspace: &mut Keyspace<'a>,
     ) -> Result<Counts> {
-        let effects = observer.finish(keyspace);
+        let (effects, course) = observer.finish(keyspace);
         let mut counter = KeyCounter::new(self);
         for db in keyspace.databases() {
             for entry in db.entries() {
                 counter.add(db.number(), entry);
             }
         }
-        Ok(Counts { effects, keys: counter.finish() })
+        Ok(Counts { effects, keys: counter.finish(), course })
     }
 }

@@ -2,13 +2,14 @@
 
 use super::files::Tables;
 use super::rows::CommandRow;
+use crate::analysis::key_course::CoursePart;
 use crate::aof::grammar::timestamp;
 use crate::aof::log::Log;
 use crate::aof::{Frame, Sink, scan};
 use crate::base::error::Result;
 use crate::base::progress::Progress;
 use crate::command::{Role, database_index, lookup_prefix};
-use crate::ops::stats::written::{each_key, rdb_len};
+use crate::ops::stats::written::each_key;
 use crate::replay::KeySpecs;
 
 /// The number of bytes of the log after which rows are written.
@@ -16,13 +17,14 @@ const STEP: usize = 8 << 20;
 /// The length that is kept of a name of a command.
 const NAME_BYTES: usize = 64;
 
-/// Adds all commands of a log up to a torn end, which was counted before.
+/// Adds all commands of a log up to a torn end, which was counted before. `counted`: where they are in each part.
 ///
 /// # Errors
 ///
 /// When the log was changed by another process, or the table cannot be written.
 pub(in crate::ops::stats) fn add_commands(
     log: &Log,
+    counted: &[CoursePart<'_>],
     key_specs: &KeySpecs,
     tables: &mut Tables,
     progress: &dyn Progress,
@@ -35,10 +37,10 @@ pub(in crate::ops::stats) fn add_commands(
         key_specs,
         rows: Vec::with_capacity(1 << 16),
     };
-    for (number, part) in (0_u32..).zip(&log.parts) {
+    for ((number, part), counted) in (0_u32..).zip(&log.parts).zip(counted) {
         let bytes = part.mapping.bytes();
-        let mut at = rdb_len(log, part, progress)?;
-        let end = part.read_end(bytes, at).min(bytes.len());
+        let index = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+        let (mut at, end) = (index(counted.start), index(counted.end));
         rows.part = log.part_name(number);
         rows.db = 0;
         while at < end {

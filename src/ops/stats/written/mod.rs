@@ -13,45 +13,54 @@ use self::tally::{Place, WrittenTally};
 use super::pattern::Patterns;
 use super::prefixes::PatternSums;
 use super::report::{Bucket, LargeCommand, Timeline, Written};
+use crate::analysis::key_course::CoursePart;
 use crate::aof::log::{Log, Part};
 use crate::aof::{Scanned, scan_parallel};
 use crate::base::error::Result;
 use crate::base::escape::OwnedText;
 use crate::base::progress::Progress;
-use crate::rdb::Visitor;
+use crate::rdb::Ignore;
 use crate::replay::{KeySpecs, broken_rdb, refuse_damage};
 
 /// The number of spans of a log without times.
 const SPANS: u64 = 240;
 
 /// The commands of a log, and the sums by prefix.
-pub(super) struct Counted {
+pub(super) struct Counted<'l> {
     pub(super) written: Written,
+    /// Where the commands are in each part.
+    pub(super) parts: Vec<CoursePart<'l>>,
     pub(super) prefixes: PatternSums,
     pub(super) rdb_bytes: u64,
     pub(super) torn_bytes: u64,
 }
 
-/// Counts the commands of a log up to a torn end.
+/// Counts the commands of a log up to a torn end. `rdb_lens`: the lengths of the RDBs at the beginning of its parts, if they
+/// are known; otherwise they are read.
 ///
 /// # Errors
 ///
 /// When the log is damaged, or changed by another process.
-pub(super) fn count(
-    log: &Log,
+pub(super) fn count<'l>(
+    log: &'l Log,
+    rdb_lens: Option<&[usize]>,
     patterns: &Patterns,
     key_specs: &KeySpecs,
     progress: &dyn Progress,
-) -> Result<Counted> {
+) -> Result<Counted<'l>> {
     let span = log.bytes().div_ceil(SPANS).max(1);
     let counting = Counting { patterns, key_specs, span };
     let mut all = WrittenTally::new(&counting, Place::default());
     let (mut rdb_bytes, mut torn_bytes) = (0, 0);
     let mut before = 0;
+    let mut parts = Vec::with_capacity(log.parts.len());
     progress.phase("count", log.bytes());
     for (number, part) in (0_u32..).zip(&log.parts) {
         let bytes = part.mapping.bytes();
-        let start = rdb_len(log, part, progress)?;
+        let start = match rdb_lens.and_then(|lens| lens.get(part.index)) {
+            Some(len) => *len.min(&bytes.len()),
+            None => rdb_len(log, part, progress)?,
+        };
         rdb_bytes += start as u64;
         let end = part.read_end(bytes, start);
         let place = Place { part: number, bytes_before: before };
@@ -66,19 +75,18 @@ pub(super) fn count(
         }
         all.join_part(sink);
         before += part.mapping.len();
+        parts.push(CoursePart { name: &part.name, start: start as u64, end: stop.at as u64 });
     }
     let (written, prefixes) = finish(log, all, span);
-    Ok(Counted { written, prefixes, rdb_bytes, torn_bytes })
+    Ok(Counted { written, parts, prefixes, rdb_bytes, torn_bytes })
 }
 
-/// Returns the length of the RDB at the beginning of a part.
-pub(super) fn rdb_len(log: &Log, part: &Part, progress: &dyn Progress) -> Result<usize> {
-    struct Skipped;
-    impl Visitor<'_> for Skipped {}
+/// Returns the length of the RDB at the beginning of a part, by reading it.
+fn rdb_len(log: &Log, part: &Part, progress: &dyn Progress) -> Result<usize> {
     if !part.starts_with_rdb() {
         return Ok(0);
     }
-    let read = part.read_rdb(&mut Skipped, progress);
+    let read = part.read_rdb(&mut Ignore, progress);
     part.mapping.check()?;
     let reading = read.map_err(|damage| broken_rdb(log, part, &damage))?;
     Ok(usize::try_from(reading.len()).unwrap_or(usize::MAX).min(part.mapping.bytes().len()))

@@ -2,16 +2,8 @@
 
 use serde::Serialize;
 
-use super::event_kind::EventKind;
-use super::timeline::Timeline;
 use crate::command::Position;
 use crate::keyspace::Keyspace;
-
-/// The minimum number of points of the log at which keys are counted.
-pub(super) const PLACES: u64 = 2048;
-
-/// The maximum number of points that are reported.
-const REPORTED: usize = 54;
 
 /// The databases from this number on are counted in the total alone, so that memory does not depend on the log.
 const DATABASES: u32 = 256;
@@ -26,6 +18,9 @@ pub(crate) struct KeysAt {
     /// The index of the part in load order, from 0.
     #[serde(skip)]
     pub(crate) part_index: usize,
+    /// The number of bytes of commands before the point, in all parts.
+    #[serde(skip)]
+    pub(crate) command_bytes: u64,
     /// The number of keys in all databases before the first command at or after the point.
     pub(crate) total: u64,
     /// The number of keys of each database that is not empty.
@@ -41,30 +36,48 @@ pub(crate) struct KeysOfDb {
     pub(crate) keys: u64,
 }
 
+/// A part of a log over which keys are counted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CoursePart<'p> {
+    /// The file name.
+    pub(crate) name: &'p str,
+    /// The byte offset of its first command, after the RDB if there is one.
+    pub(crate) start: u64,
+    /// The byte offset at which its commands end.
+    pub(crate) end: u64,
+}
+
+impl CoursePart<'_> {
+    /// Returns the number of bytes of commands.
+    fn bytes(&self) -> u64 {
+        self.end.saturating_sub(self.start)
+    }
+}
+
 /// The points of a log at which keys are counted.
 #[derive(Debug, Default)]
-pub(super) struct Course {
+pub(crate) struct Course {
     places: Vec<Position>,
     /// The number of bytes between two points.
-    pub(super) each: u64,
+    pub(crate) each: u64,
 }
 
 impl Course {
-    pub(super) fn new(timeline: &Timeline) -> Course {
-        let looks = timeline.parts.iter();
-        let bytes: u64 = looks.map(|look| look.end.saturating_sub(look.start)).sum();
-        let each = bytes / PLACES + 1;
-        let mut places = Vec::new();
-        for (part, look) in (0_u32..).zip(&timeline.parts) {
-            let mut offset = look.start;
-            while offset < look.end {
-                places.push(Position { part, offset });
+    /// Returns at least `count` points, unless the log is shorter, and the points `also`.
+    pub(crate) fn new(
+        parts: &[CoursePart<'_>],
+        count: u64,
+        also: impl IntoIterator<Item = Position>,
+    ) -> Course {
+        let bytes: u64 = parts.iter().map(CoursePart::bytes).sum();
+        let each = bytes / count.max(1) + 1;
+        let mut places: Vec<Position> = also.into_iter().collect();
+        for (number, part) in (0_u32..).zip(parts) {
+            let mut offset = part.start;
+            while offset < part.end {
+                places.push(Position { part: number, offset });
                 offset += each;
             }
-        }
-        for event in timeline.events.iter().filter(|event| event.what == EventKind::Delete) {
-            let part = u32::try_from(event.part_index).unwrap_or(u32::MAX);
-            places.extend([event.offset, event.end].map(|offset| Position { part, offset }));
         }
         places.sort_unstable();
         places.dedup();
@@ -72,32 +85,37 @@ impl Course {
     }
 
     /// Returns the number of points at or before `at`.
-    pub(super) fn reached(&self, at: Position) -> usize {
+    pub(crate) fn reached(&self, at: Position) -> usize {
         self.places.partition_point(|place| *place <= at)
     }
 
     /// Returns the number of points.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.places.len()
     }
 
     /// Returns the point with this index.
     #[inline]
-    pub(super) fn place(&self, index: usize) -> Option<Position> {
+    pub(crate) fn place(&self, index: usize) -> Option<Position> {
         self.places.get(index).copied()
     }
 
-    /// Returns the number of keys at evenly distributed points, and at the end of the log.
-    pub(super) fn report(&self, timeline: &Timeline, counts: &KeyCounts) -> Vec<KeysAt> {
+    /// Returns the number of keys at up to `most` evenly distributed points, of which the last is the end of the log.
+    pub(crate) fn report(
+        &self,
+        parts: &[CoursePart<'_>],
+        counts: &KeyCounts,
+        most: usize,
+    ) -> Vec<KeysAt> {
         let at = |index: usize| match self.places.get(index) {
             Some(place) => (place.part as usize, place.offset),
             None => {
-                let last = timeline.parts.len().saturating_sub(1);
-                (last, timeline.parts.get(last).map_or(0, |look| look.end))
+                let last = parts.len().saturating_sub(1);
+                (last, parts.get(last).map_or(0, |part| part.end))
             }
         };
         let points = self.len() + 1;
-        let reported = points.min(REPORTED);
+        let reported = points.min(most);
         // The first and the last point are always among them.
         let index = |column: usize| match reported {
             0 | 1 => points - 1,
@@ -107,11 +125,14 @@ impl Course {
             .map(index)
             .map(|index| {
                 let (part_index, offset) = at(index);
-                let part = timeline.parts.get(part_index);
+                let before = parts.iter().take(part_index).map(CoursePart::bytes).sum::<u64>();
+                let (name, start) =
+                    parts.get(part_index).map_or(("", 0), |part| (part.name, part.start));
                 KeysAt {
-                    part: part.map_or(String::new(), |look| look.name.clone()),
+                    part: name.to_owned(),
                     offset,
                     part_index,
+                    command_bytes: before.saturating_add(offset.saturating_sub(start)),
                     total: counts.total(index),
                     databases: counts.databases(index),
                 }
@@ -122,7 +143,7 @@ impl Course {
 
 /// The number of keys at each point of a [`Course`] and at the end, in one shard or in all shards.
 #[derive(Debug, Default)]
-pub(super) struct KeyCounts {
+pub(crate) struct KeyCounts {
     total: Vec<u64>,
     by_db: Vec<(u32, Vec<u64>)>,
 }
@@ -130,13 +151,13 @@ pub(super) struct KeyCounts {
 impl KeyCounts {
     /// Returns the number of points at which keys have been counted.
     #[inline]
-    pub(super) fn taken(&self) -> usize {
+    pub(crate) fn taken(&self) -> usize {
         self.total.len()
     }
 
     /// Counts the keys at the next point.
     #[cold]
-    pub(super) fn take(&mut self, keyspace: &Keyspace<'_>) {
+    pub(crate) fn take(&mut self, keyspace: &Keyspace<'_>) {
         let at = self.total.len();
         self.total.push(keyspace.len() as u64);
         for db in keyspace.databases().filter(|db| !db.is_empty() && db.number() < DATABASES) {
@@ -156,13 +177,13 @@ impl KeyCounts {
     }
 
     /// Counts the keys at all points that are left, of which none is reached by a command of this shard.
-    pub(super) fn finish(&mut self, course: &Course, keyspace: &Keyspace<'_>) {
+    pub(crate) fn finish(&mut self, course: &Course, keyspace: &Keyspace<'_>) {
         while self.taken() <= course.len() {
             self.take(keyspace);
         }
     }
 
-    pub(super) fn join(&mut self, other: &KeyCounts) {
+    pub(crate) fn join(&mut self, other: &KeyCounts) {
         add(&mut self.total, &other.total);
         for (db, counts) in &other.by_db {
             add(self.of_db_mut(*db), counts);
@@ -170,12 +191,12 @@ impl KeyCounts {
     }
 
     /// Returns the number of keys in all databases at a point.
-    pub(super) fn total(&self, at: usize) -> u64 {
+    pub(crate) fn total(&self, at: usize) -> u64 {
         self.total.get(at).copied().unwrap_or(0)
     }
 
     /// Returns the number of keys of a database at each point; of all databases if it is not counted alone.
-    pub(super) fn of_db(&self, db: u32) -> impl Fn(usize) -> u64 + use<'_> {
+    pub(crate) fn of_db(&self, db: u32) -> impl Fn(usize) -> u64 + use<'_> {
         let found = self.by_db.iter().find(|(number, _)| *number == db).map(|(_, counts)| counts);
         let counts = if db < DATABASES { found } else { Some(&self.total) };
         move |at| counts.and_then(|counts| counts.get(at)).copied().unwrap_or(0)
@@ -192,13 +213,13 @@ impl KeyCounts {
     }
 
     /// Returns the number of keys in all databases at each point.
-    pub(super) fn totals(&self) -> &[u64] {
+    pub(crate) fn totals(&self) -> &[u64] {
         &self.total
     }
 }
 
 /// Adds counts to those of the same points.
-pub(super) fn add(mine: &mut Vec<u64>, theirs: &[u64]) {
+pub(crate) fn add(mine: &mut Vec<u64>, theirs: &[u64]) {
     mine.resize(mine.len().max(theirs.len()), 0);
     mine.iter_mut().zip(theirs).for_each(|(mine, theirs)| *mine += theirs);
 }
