@@ -360,6 +360,47 @@ fn memory_and_encodings_are_those_of_the_requested_server() {
     assert!(run.stderr.contains("system-jemalloc"), "{}", run.stderr);
 }
 
+/// Returns the nodes of a tree of prefixes with their full names, but the root.
+fn nodes(node: &Value, above: &str, found: &mut BTreeMap<String, Value>) {
+    for child in node["children"].as_array().into_iter().flatten() {
+        let name = format!("{above}{}", child["name"]["text"].as_str().unwrap());
+        nodes(child, &name, found);
+        found.insert(
+            if child["kind"] == "others" { format!("{name}(others)") } else { name },
+            child.clone(),
+        );
+    }
+}
+
+/// Each of many prefixes has its own commands, however often they alternate.
+#[test]
+fn thousands_of_prefixes_have_their_own_sums() {
+    let place = Place::new();
+    let names: Vec<String> =
+        ('a'..='z').flat_map(|a| ('a'..='z').map(move |b| format!("{a}{b}"))).collect();
+    let lines: Vec<String> = (0..3)
+        .flat_map(|round| {
+            let parts = names.iter().take(50);
+            parts
+                .flat_map(|service| names.iter().take(80).map(move |part| (service, part)))
+                .map(move |(service, part)| format!("SET {service}:{part}:{round} value"))
+        })
+        .collect();
+    place.put("a.aof", super::candidates::log(&lines.join("\n")));
+    let report = stats(&place, &["a.aof"]);
+    let mut found = BTreeMap::new();
+    nodes(&report["written"]["prefixes"], "", &mut found);
+    // 50 services, 4000 parts, and the identifiers below them.
+    assert_eq!(found.len(), 50 + 4000 + 4000);
+    let bytes = super::candidates::log("SET aa:aa:1 value").len();
+    for (name, node) in &found {
+        let parts = if name.len() == 3 { 80 } else { 1 };
+        assert_eq!(node["commands"], 3 * parts, "{name}");
+        assert_eq!(node["bytes"], 3 * parts * bytes, "{name}");
+        assert_eq!(node["keys"], 3 * parts, "{name}");
+    }
+}
+
 /// The bytes of all stacks are those of the log, and each command counts for the prefix of its key.
 #[test]
 fn folded_stacks_have_the_bytes_of_the_log() {

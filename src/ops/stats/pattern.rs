@@ -91,6 +91,26 @@ impl Patterns {
     }
 }
 
+impl Patterns {
+    /// Returns what is before the number at the end of a name with this encoded pattern, if all names that begin with it and
+    /// end with another number have the same pattern.
+    pub(super) fn before_number<'n>(&self, name: &'n [u8], encoded: &[u8]) -> Option<&'n [u8]> {
+        let digits = name.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+        let before = &name[..name.len() - digits];
+        let mut literals = 0;
+        let mut components = components(encoded).peekable();
+        while let Some(component) = components.next_if(|it| it.kind == PrefixKind::Literal) {
+            literals += component.text.len();
+        }
+        let last = components.next()?;
+        let is_number = last.kind == PrefixKind::Wildcard && last.text.is_empty();
+        let has_digits = (b'0'..=b'9').all(|digit| self.classes[usize::from(digit)] == DIGIT);
+        let is_last = components.next().is_none();
+        (digits > 0 && is_number && is_last && has_digits && literals == before.len())
+            .then_some(before)
+    }
+}
+
 fn is_identifier(component: &[u8], digits: usize) -> bool {
     let is_version = digits + 1 == component.len() && component[0].eq_ignore_ascii_case(&b'v');
     let is_long = component.len() >= LONG && digits > 0;

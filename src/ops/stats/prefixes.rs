@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use hashbrown::HashMap;
 
-use super::pattern::{Component, KEYLESS, components, others, others_below_first};
+use super::pattern::{Component, KEYLESS, Patterns, components, others, others_below_first};
 use super::report::{PrefixKind, PrefixNode};
 use crate::base::escape::OwnedText;
 
@@ -43,24 +43,98 @@ impl Sums {
 /// The number of recent patterns, a power of two.
 const RECENT: usize = 16;
 
+/// The number of recent names that end in a number, a power of two.
+const NUMBERED: usize = 32;
+
+/// A pattern of names that end in a number, such as `user:*`: what is before the number is the same in all of them, so that they
+/// are recognised without being divided.
+#[derive(Debug, Clone, Default)]
+struct Numbered {
+    /// What is before the number.
+    before: Vec<u8>,
+    /// The encoded pattern; empty if there is none.
+    pattern: Vec<u8>,
+    /// What is to be added to its sums.
+    commands: u64,
+    bytes: u64,
+}
+
 /// Sums by encoded pattern.
 #[derive(Debug, Clone)]
 pub(super) struct PatternSums {
     sums: HashMap<Box<[u8]>, Sums>,
     /// What is to be added to the sums of recent patterns, which need no search in the map.
     recent: [(Vec<u8>, Sums); RECENT],
+    numbered: [Numbered; NUMBERED],
     limit: usize,
 }
 
 impl PatternSums {
     /// Sums of at most `limit` patterns, and of some for the others.
     pub(super) fn new(limit: usize) -> PatternSums {
-        PatternSums { sums: HashMap::new(), recent: Default::default(), limit }
+        PatternSums {
+            sums: HashMap::new(),
+            recent: Default::default(),
+            numbered: Default::default(),
+            limit,
+        }
     }
 
     /// Allows more patterns.
     pub(super) fn raise_limit(&mut self, limit: usize) {
         self.limit = self.limit.max(limit);
+    }
+
+    /// Adds a command with a key, and the bytes of it that belong to the key. `scratch` is overwritten.
+    #[inline]
+    pub(super) fn add_command(
+        &mut self,
+        (name, bytes): (&[u8], u64),
+        patterns: &Patterns,
+        scratch: &mut Vec<u8>,
+    ) {
+        let slot = numbered_slot(name);
+        let numbered = &mut self.numbered[slot];
+        match name.strip_prefix(numbered.before.as_slice()) {
+            Some(number) if is_number(number) && !numbered.pattern.is_empty() => {
+                numbered.commands += 1;
+                numbered.bytes += bytes;
+            }
+            _ => self.add_divided((name, bytes), slot, patterns, scratch),
+        }
+    }
+
+    /// Adds a command with a key whose name has to be divided. Other names of its pattern need not be, if it ends in a number.
+    #[inline(never)]
+    fn add_divided(
+        &mut self,
+        (name, bytes): (&[u8], u64),
+        slot: usize,
+        patterns: &Patterns,
+        scratch: &mut Vec<u8>,
+    ) {
+        patterns.encode(name, scratch);
+        self.add(scratch, Sums { commands: 1, bytes, ..Sums::default() });
+        if let Some(before) = patterns.before_number(name, scratch)
+            && self.sums.contains_key(scratch.as_slice())
+        {
+            self.settle_numbered(slot);
+            let numbered = &mut self.numbered[slot];
+            numbered.before.extend_from_slice(before);
+            numbered.pattern.extend_from_slice(scratch);
+        }
+    }
+
+    /// Adds what is to be added to the sums of a pattern of names that end in a number, which is none then.
+    fn settle_numbered(&mut self, slot: usize) {
+        let numbered = &mut self.numbered[slot];
+        if let Some(of_pattern) = self.sums.get_mut(numbered.pattern.as_slice()) {
+            of_pattern.commands += numbered.commands;
+            of_pattern.bytes += numbered.bytes;
+        }
+        numbered.before.clear();
+        numbered.pattern.clear();
+        (numbered.commands, numbered.bytes) = (0, 0);
     }
 
     /// Adds to the sums of an encoded pattern.
@@ -102,6 +176,9 @@ impl PatternSums {
     fn settle_all(&mut self) {
         for slot in 0..RECENT {
             self.settle(slot);
+        }
+        for slot in 0..NUMBERED {
+            self.settle_numbered(slot);
         }
     }
 
@@ -156,6 +233,21 @@ impl PatternSums {
 fn slot(pattern: &[u8]) -> usize {
     let first = pattern.get(2).copied().unwrap_or(0);
     (usize::from(first) ^ pattern.len()) % RECENT
+}
+
+/// Returns the place of a name among those that end in a number.
+#[inline]
+fn numbered_slot(name: &[u8]) -> usize {
+    match name {
+        [first, second, ..] => (usize::from(*first) ^ (usize::from(*second) << 2)) % NUMBERED,
+        _ => 0,
+    }
+}
+
+#[inline]
+fn is_number(text: &[u8]) -> bool {
+    // Without an end at the first other byte, because there is seldom one.
+    !text.is_empty() && text.iter().fold(true, |is, byte| is & byte.is_ascii_digit())
 }
 
 impl Sums {
@@ -241,6 +333,53 @@ mod tests {
             sums.add(&encoded, Sums { commands: 1, bytes: *bytes, ..Sums::default() });
         }
         sums
+    }
+
+    /// The sums are those of the names one by one, whatever their order is.
+    #[test]
+    fn names_that_end_in_a_number_have_the_sums_of_their_patterns() {
+        let names = [
+            "user:1",
+            "user:22",
+            "user:",
+            "user:x",
+            "user:1:cart",
+            "usage:7",
+            "u:333",
+            "7",
+            "12",
+            "",
+            "u",
+            "user:v1",
+            "user:5x",
+            "a:b:9",
+            "a:b:c:d:e:f:g:1",
+            "a:b:c:d:e:f:g:h:1",
+            "a:1:2",
+            "a:2:2",
+            "xy1",
+            "y:1\n",
+        ];
+        for separators in [SEPARATORS, b":5", b""] {
+            let patterns = Patterns::new(separators);
+            let (mut scratch, mut quick) = (Vec::new(), PatternSums::new(100));
+            let mut expected = BTreeMap::<Vec<u8>, (u64, u64)>::new();
+            for at in 0..2000_usize {
+                // A walk over all names in which each follows each other one.
+                let name = names[(at * at / 7 + at) % names.len()].as_bytes();
+                quick.add_command((name, at as u64), &patterns, &mut scratch);
+                patterns.encode(name, &mut scratch);
+                let sums = expected.entry(scratch.clone()).or_default();
+                *sums = (sums.0 + 1, sums.1 + at as u64);
+            }
+            quick.settle_all();
+            let found = quick
+                .sums
+                .iter()
+                .map(|(pattern, sums)| (pattern.to_vec(), (sums.commands, sums.bytes)));
+            assert_eq!(found.collect::<BTreeMap<_, _>>(), expected);
+            assert!(quick.numbered.iter().all(|it| it.pattern.is_empty()));
+        }
     }
 
     fn shown(node: &PrefixNode, depth: usize, out: &mut Vec<String>) {

@@ -1,10 +1,12 @@
 //! The numbers at the top of the page.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
 use super::figures::{self, bytes, count};
+use crate::base::units::Elapsed;
 use crate::ops::stats::report::StatsReport;
 use crate::report::html::Html;
 
@@ -149,10 +151,7 @@ fn load(report: &StatsReport) -> Figure {
 }
 
 fn seconds(seconds: f64) -> String {
-    match seconds {
-        ..60.0 => format!("{seconds:.1} s"),
-        _ => figures::duration(figures::whole(seconds)),
-    }
+    Elapsed(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)).to_string()
 }
 
 fn memory(report: &StatsReport) -> Option<Figure> {

@@ -214,8 +214,8 @@ fn time_to_load_is_in_the_page_or_said_not_to_be_estimated() {
     };
     assert_eq!(
         figure(&report),
-        "<dd class=\"value\">11.4 s</dd><dd>in redis 7.2.5 on the machine of this report, estimated by a sample of \
-         48.0 MiB that it loaded in 0.6 s</dd>"
+        "<dd class=\"value\">11.40 s</dd><dd>in redis 7.2.5 on the machine of this report, estimated by a sample of \
+         48.0 MiB that it loaded in 0.60 s</dd>"
     );
     (report.load, report.load_s) = (None, None);
     assert!(figure(&report).starts_with("<dd class=\"value\">not estimated</dd><dd>no server"));

@@ -7,15 +7,18 @@ mod tally;
 mod times;
 mod transactions;
 
+use std::ops::Range;
+
 use self::counting::Counting;
 pub(super) use self::keys::each_key;
 use self::tally::{Place, WrittenTally};
 use super::pattern::Patterns;
-use super::prefixes::PatternSums;
+use super::prefixes::{PATTERNS, PatternSums};
 use super::report::{Bucket, LargeCommand, Timeline, Written};
 use crate::analysis::key_course::CoursePart;
 use crate::aof::log::{Log, Part};
-use crate::aof::{Scanned, scan_parallel};
+use crate::aof::parallel::CHUNK_BYTES;
+use crate::aof::{Join, Scanned, Stop, scan_parallel};
 use crate::base::error::Result;
 use crate::base::escape::OwnedText;
 use crate::base::progress::Progress;
@@ -24,6 +27,10 @@ use crate::replay::{KeySpecs, broken_rdb, refuse_damage};
 
 /// The number of spans of a log without times.
 const SPANS: u64 = 240;
+
+/// The number of chunks of a log that are counted before they are joined. The counts of each are in memory until then, with up
+/// to [`tally::SEGMENT_PATTERNS`] patterns.
+const WINDOW_CHUNKS: usize = 32;
 
 /// The commands of a log, and the sums by prefix.
 pub(super) struct Counted<'l> {
@@ -64,11 +71,8 @@ pub(super) fn count<'l>(
         rdb_bytes += start as u64;
         let end = part.read_end(bytes, start);
         let place = Place { part: number, bytes_before: before };
-        let new = || WrittenTally::new(&counting, place);
-        let touch = |range| part.mapping.prefault(range);
-        let Scanned { sink, stop } = scan_parallel(&bytes[..end], start, new, touch, progress);
-        progress.check()?;
-        part.mapping.check()?;
+        let (sink, stop) =
+            count_part(part, start..end, || WrittenTally::new(&counting, place), progress)?;
         refuse_damage(log, part, &bytes[..end], stop)?;
         if stop.fault.is_some() {
             torn_bytes = (end - stop.at) as u64;
@@ -79,6 +83,36 @@ pub(super) fn count<'l>(
     }
     let (written, prefixes) = finish(log, all, span);
     Ok(Counted { written, parts, prefixes, rdb_bytes, torn_bytes })
+}
+
+/// Counts the commands of a range of a part, window by window.
+fn count_part<'c>(
+    part: &Part,
+    range: Range<usize>,
+    new: impl Fn() -> WrittenTally<'c> + Sync,
+    progress: &dyn Progress,
+) -> Result<(WrittenTally<'c>, Stop)> {
+    let bytes = part.mapping.bytes();
+    let touch = |range| part.mapping.prefault(range);
+    let mut all = new();
+    all.prefixes.raise_limit(PATTERNS);
+    let (mut at, mut windows) = (range.start, 1_usize);
+    loop {
+        // A multiple of the chunks of `scan_parallel`.
+        let window = CHUNK_BYTES.saturating_mul(WINDOW_CHUNKS).max(range.end / 32);
+        let end = at.saturating_add(window.saturating_mul(windows)).min(range.end);
+        let Scanned { sink, stop } = scan_parallel(&bytes[..end], at, &new, touch, progress);
+        progress.check()?;
+        part.mapping.check()?;
+        all.join(sink);
+        if end == range.end {
+            return Ok((all, stop));
+        }
+        // A command that the end of the window divides is in the next one, which is larger if it has no other. So is damage,
+        // and then it is found again at the end of the range.
+        windows = if stop.at > at { 1 } else { windows.saturating_mul(2) };
+        at = stop.at;
+    }
 }
 
 /// Returns the length of the RDB at the beginning of a part, by reading it.

@@ -11,12 +11,12 @@ use super::transactions::{Boundary, Transactions};
 use crate::aof::grammar::timestamp;
 use crate::aof::{Frame, Join, Sink};
 use crate::command::{COUNT, CommandId, Group, Role, database_index, lookup_prefix};
-use crate::ops::stats::prefixes::{PATTERNS, PatternSums, Sums};
+use crate::ops::stats::prefixes::{PATTERNS, PatternSums};
 use crate::ops::stats::report::{WrittenBy, WrittenType};
 use crate::ops::stats::top::{Top, reported_name};
 
 /// The maximum number of patterns of a segment: those of many segments are in memory at once.
-const SEGMENT_PATTERNS: usize = 1024;
+pub(super) const SEGMENT_PATTERNS: usize = 16_384;
 /// The maximum number of distinct names of unknown commands, and the length that is kept of each.
 const UNKNOWN: usize = 512;
 const NAME_BYTES: usize = 64;
@@ -280,8 +280,7 @@ impl Sink for WrittenTally<'_> {
         let (prefixes, pattern) = (&mut self.prefixes, &mut self.pattern);
         let patterns = self.counting.patterns;
         let has_keys = each_key(&frame, id, self.counting.key_specs, |key, bytes| {
-            patterns.encode(key, pattern);
-            prefixes.add(pattern, Sums { commands: 1, bytes, ..Sums::default() });
+            prefixes.add_command((key, bytes), patterns, pattern);
         });
         if !has_keys {
             self.prefixes.add_keyless(1, bytes);
