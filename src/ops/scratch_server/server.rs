@@ -25,6 +25,10 @@ use crate::disk::Access;
 use crate::live::client::Client;
 use crate::live::endpoint::{Address, Endpoint, Patience};
 
+/// The help for what is not the executable of a server.
+const HELP: &str =
+    "--server takes the executable of a server, such as redis-server or valkey-server";
+
 /// The maximum time for `--version`.
 const VERSION_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -64,12 +68,9 @@ impl Binary {
             // Not its target: the executable of Debian is one for several programs, and chooses by its name.
             _ => std::path::absolute(binary).map_err(|error| Error::io("find", binary, error))?,
         };
-        let failed = |what: &str| {
-            Error::new(ErrorKind::Usage, what).at(&path).help(
-                "--server takes the executable of a server, such as redis-server or valkey-server",
-            )
-        };
-        let reported = version_of(&path).map_err(|error| Error::io("execute", &path, error))?;
+        let failed = |what: &str| Error::new(ErrorKind::Usage, what).at(&path).help(HELP);
+        let reported =
+            version_of(&path).map_err(|error| Error::io("execute", &path, error).help(HELP))?;
         let (product, rest) = reported
             .split_once(" server v=")
             .ok_or_else(|| failed("it does not report the version of a server"))?;
