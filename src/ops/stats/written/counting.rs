@@ -8,6 +8,8 @@ use crate::replay::KeySpecs;
 pub(super) struct Counting<'c> {
     pub(super) patterns: &'c Patterns,
     pub(super) key_specs: &'c KeySpecs,
+    /// The maximum number of patterns of a segment: those of many segments are in memory at once.
+    pub(super) segment_patterns: usize,
     /// The length of a span in bytes.
     pub(super) span: u64,
 }

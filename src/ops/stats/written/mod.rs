@@ -28,9 +28,10 @@ use crate::replay::{KeySpecs, broken_rdb, refuse_damage};
 /// The number of spans of a log without times.
 const SPANS: u64 = 240;
 
-/// The number of chunks of a log that are counted before they are joined. The counts of each are in memory until then, with up
-/// to [`tally::SEGMENT_PATTERNS`] patterns.
+/// The number of chunks of a log that are counted before they are joined: the counts of each are in memory until then.
 const WINDOW_CHUNKS: usize = 32;
+/// The maximum number of patterns of these chunks together.
+const WINDOW_PATTERNS: usize = 16_384 * WINDOW_CHUNKS;
 
 /// The commands of a log, and the sums by prefix.
 pub(super) struct Counted<'l> {
@@ -56,7 +57,9 @@ pub(super) fn count<'l>(
     progress: &dyn Progress,
 ) -> Result<Counted<'l>> {
     let span = log.bytes().div_ceil(SPANS).max(1);
-    let counting = Counting { patterns, key_specs, span };
+    let chunks = usize::try_from(log.bytes()).unwrap_or(usize::MAX) / CHUNK_BYTES + 1;
+    let segment_patterns = (WINDOW_PATTERNS / chunks.min(WINDOW_CHUNKS)).min(PATTERNS);
+    let counting = Counting { patterns, key_specs, segment_patterns, span };
     let mut all = WrittenTally::new(&counting, Place::default());
     let (mut rdb_bytes, mut torn_bytes) = (0, 0);
     let mut before = 0;

@@ -15,8 +15,6 @@ use crate::ops::stats::prefixes::{PATTERNS, PatternSums};
 use crate::ops::stats::report::{WrittenBy, WrittenType};
 use crate::ops::stats::top::{Top, reported_name};
 
-/// The maximum number of patterns of a segment: those of many segments are in memory at once.
-pub(super) const SEGMENT_PATTERNS: usize = 16_384;
 /// The maximum number of distinct names of unknown commands, and the length that is kept of each.
 const UNKNOWN: usize = 512;
 const NAME_BYTES: usize = 64;
@@ -85,7 +83,7 @@ impl<'c> WrittenTally<'c> {
             largest: Top::default(),
             transactions: Transactions::default(),
             script_calls: 0,
-            prefixes: PatternSums::new(SEGMENT_PATTERNS),
+            prefixes: PatternSums::new(counting.segment_patterns),
             pattern: Vec::with_capacity(256),
         }
     }
