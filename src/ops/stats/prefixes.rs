@@ -222,7 +222,7 @@ impl PatternSums {
         // Small nodes are left out until the tree is small enough.
         let mut least = 0;
         while root.nodes_of(least) > NODES {
-            least = (least * 2).max(root.sums.weight() / 1_000_000).max(1);
+            least = (least + least / 8 + 1).max(root.sums.weight() / 1_000_000);
         }
         root.report(Component { kind: PrefixKind::Literal, text: b"" }, least, replayed)
     }
