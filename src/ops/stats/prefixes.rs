@@ -289,10 +289,16 @@ impl Node {
         }
     }
 
-    /// Returns the number of nodes of at least this weight.
+    /// Returns the number of nodes of at least this weight, and of those that the others below a node are joined to.
     fn nodes_of(&self, least: u64) -> usize {
-        let below = self.below.values().filter(|node| node.sums.weight() >= least);
-        1 + below.map(|node| node.nodes_of(least)).sum::<usize>()
+        let (mut nodes, mut has_rest) = (1, false);
+        for ((kind, _), node) in &self.below {
+            match node.sums.weight() >= least && *kind != PrefixKind::Others {
+                true => nodes += node.nodes_of(least),
+                false => has_rest = true,
+            }
+        }
+        nodes + usize::from(has_rest)
     }
 
     fn report(&self, component: Component<'_>, least: u64, replayed: bool) -> PrefixNode {
